@@ -1,0 +1,77 @@
+//! A mono block of samples, its rate, and the name of the clip it belongs to.
+
+use std::time::Duration;
+
+/// A sample rate in hertz.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Rate(pub u32);
+
+impl Rate {
+    /// What the Realtime protocol speaks unless told otherwise.
+    pub const WIRE: Self = Self(24_000);
+    /// Telephone rate, the only one of G.711.
+    pub const TELEPHONE: Self = Self(8_000);
+
+    /// Returns how many samples last for `duration`, rounded down.
+    pub fn samples(self, duration: Duration) -> u64 {
+        let samples = duration.as_nanos() * u128::from(self.0) / 1_000_000_000;
+        u64::try_from(samples).unwrap_or(u64::MAX)
+    }
+
+    /// Returns how long `samples` last.
+    pub fn duration(self, samples: u64) -> Duration {
+        let rate = u64::from(self.0);
+        Duration::from_secs(samples / rate) + Duration::from_nanos(samples % rate * 1_000_000_000 / rate)
+    }
+}
+
+/// One block of mono PCM16 at a known rate. Cheap to clone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frame {
+    /// Samples a second.
+    pub rate: Rate,
+    /// Signed 16-bit samples, full scale ±32,767.
+    pub samples: std::sync::Arc<[i16]>,
+}
+
+impl Frame {
+    /// Makes a frame of `samples` at `rate`.
+    pub fn new(rate: Rate, samples: impl Into<std::sync::Arc<[i16]>>) -> Self {
+        Self { rate, samples: samples.into() }
+    }
+
+    /// Makes a frame of silence.
+    pub fn silence(rate: Rate, samples: usize) -> Self {
+        Self::new(rate, vec![0; samples])
+    }
+
+    /// Returns how long the frame sounds.
+    pub fn duration(&self) -> Duration {
+        self.rate.duration(self.samples.len() as u64)
+    }
+}
+
+/// Names one run of sound to be played: one content part of one item.
+///
+/// The session gives the numbers out; the audio side counts played samples under them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ClipId(pub u64);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_of_samples_lasts_a_second() {
+        for rate in [8_000, 16_000, 22_050, 24_000, 44_100, 48_000] {
+            let rate = Rate(rate);
+            assert_eq!(rate.duration(u64::from(rate.0)), Duration::from_secs(1));
+            assert_eq!(rate.samples(Duration::from_secs(3)), 3 * u64::from(rate.0));
+        }
+    }
+
+    #[test]
+    fn a_frame_knows_how_long_it_sounds() {
+        assert_eq!(Frame::silence(Rate::WIRE, 240).duration(), Duration::from_millis(10));
+    }
+}

@@ -1,0 +1,8 @@
+//! Sound as data: rates, frames and the codecs of the wire. No I/O.
+
+pub mod frame;
+pub mod g711;
+pub mod level;
+pub mod resample;
+pub mod wav;
+pub mod wire;

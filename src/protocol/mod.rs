@@ -1,0 +1,14 @@
+//! What goes over the wire: the events of both sides, session settings, and the two dialects.
+//!
+//! One reader understands every name of both dialects whatever the profile says; what is written
+//! depends on the [`dialect::Dialect`]. Nothing here knows a clock or a socket. What is unknown
+//! (events, fields, values) is kept by name and is never an error.
+
+pub mod client;
+pub mod close;
+pub mod dialect;
+pub mod item;
+pub mod response;
+pub mod server;
+pub mod settings;
+pub mod value;

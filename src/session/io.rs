@@ -1,0 +1,287 @@
+//! What goes into a session and what comes out of it.
+
+use std::time::Duration;
+
+use crate::pcm::frame::{ClipId, Frame};
+use crate::protocol::client::ClientEvent;
+use crate::protocol::close::CloseCause;
+use crate::protocol::dialect::Dialect;
+use crate::protocol::response::Usage;
+use crate::protocol::server::ServerEvent;
+
+/// One thing that happened.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Input {
+    /// The socket is open.
+    Opened,
+    /// The socket is closed; what it said before has been handed in.
+    Closed(CloseCause),
+    /// The server said something.
+    Server(Box<ServerEvent>),
+    /// The server sent text that is no event.
+    Garbled(String),
+    /// The microphone heard something.
+    Mic(Frame),
+    /// The sound side has news.
+    Audio(AudioEvent),
+    /// The user wants something.
+    User(Command),
+    /// The deadline has come.
+    Tick,
+}
+
+/// News from the sound side.
+#[derive(Clone, Debug, PartialEq)]
+pub enum AudioEvent {
+    /// So many samples of a clip have been taken by the device, at the clip's rate.
+    Played {
+        /// Which clip.
+        clip: ClipId,
+        /// Since its beginning.
+        samples: u64,
+    },
+    /// Nothing is left to play.
+    Drained,
+    /// A flush is complete: what was heard of each clip that was not finished.
+    Flushed(Vec<Heard>),
+    /// The first real samples came from the microphone.
+    InputStarted,
+    /// The input file or pipe is at its end; only silence follows.
+    InputEnded,
+    /// The microphone or the speaker is gone.
+    Lost(String),
+    /// Microphone frames were thrown away because the connection could not take them.
+    MicDropped {
+        /// How many frames.
+        frames: u64,
+    },
+}
+
+/// How much of a clip was heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Heard {
+    /// Which clip.
+    pub clip: ClipId,
+    /// At the clip's rate, since its beginning.
+    pub samples: u64,
+}
+
+/// What a user can ask for during a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Send typed text and have it answered.
+    Say(String),
+    /// Close or open the microphone: muted sends silence.
+    SetMuted(bool),
+    /// Stop the answer that is being given.
+    Interrupt,
+    /// Begin a turn by hand (`--vad off`).
+    BeginTurn,
+    /// End the turn that was begun by hand, and have it answered.
+    EndTurn,
+    /// End the call.
+    HangUp(EndReason),
+}
+
+/// One thing to be done.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Output {
+    /// Send an event, in the session's dialect.
+    Send(ClientEvent),
+    /// Append sound to a clip.
+    Play {
+        /// Which clip.
+        clip: ClipId,
+        /// What comes next.
+        frame: Frame,
+    },
+    /// No more will come for this clip: play what there is, without waiting for more.
+    PlayEnd(ClipId),
+    /// Stop the sound at once, with a short fade, and tell what was heard.
+    Flush,
+    /// Tell the user.
+    Show(Notice),
+    /// Say goodbye to the server.
+    Close,
+    /// The session is over; nothing follows.
+    End(EndReason),
+}
+
+/// Why a session ended. Only the last two are failures.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EndReason {
+    /// The user ended it.
+    User,
+    /// A signal ended it.
+    Signal(i32),
+    /// The input is at its end and everything was answered.
+    InputEnded,
+    /// The single question was answered.
+    Answered,
+    /// The server ended it in good order.
+    ServerClosed(String),
+    /// The server refused to go on: key, model, quota, protocol.
+    Refused(Failure),
+    /// The connection broke.
+    Lost(Failure),
+}
+
+/// What went wrong, for the user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// One sentence: what failed; not sanitised where a server said it.
+    pub message: String,
+    /// The server's code for it.
+    pub code: Option<String>,
+}
+
+/// Something the user is told. Texts come from the server and are not sanitised.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Notice {
+    /// The state of the connection changed.
+    Connection(Connection),
+    /// The session is configured and the microphone is being heard.
+    Ready(Ready),
+    /// The server hears the user speak.
+    SpeechStarted {
+        /// In written audio, where the server says it.
+        audio_ms: Option<u64>,
+    },
+    /// The server heard the user stop.
+    SpeechStopped {
+        /// In written audio, where the server says it.
+        audio_ms: Option<u64>,
+    },
+    /// Whose turn it is.
+    Turn(Turn),
+    /// What the user said or typed, so far.
+    User(Line),
+    /// What the assistant says, so far.
+    Assistant(AssistantLine),
+    /// What a response or a transcription cost.
+    Usage(UsageReport),
+    /// Whether the microphone is heard.
+    Muted(bool),
+    /// Something went wrong and the call goes on.
+    Error {
+        /// The server's code.
+        code: Option<String>,
+        /// What it says.
+        message: String,
+    },
+    /// Something worth knowing.
+    Info(String),
+    /// Something only a developer wants to see.
+    Debug(String),
+    /// The session is over.
+    End(EndReason),
+}
+
+/// The state of the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Connection {
+    /// Being made.
+    Connecting,
+    /// Made; the session is being configured.
+    Configuring,
+    /// In use.
+    Live,
+    /// Being ended.
+    Closing,
+    /// Over.
+    Closed,
+}
+
+/// What is known of a session once it is configured.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ready {
+    /// The server's name for the session.
+    pub session_id: Option<String>,
+    /// The model that answers.
+    pub model: Option<String>,
+    /// The voice it has.
+    pub voice: Option<String>,
+    /// What is written to this server.
+    pub dialect: Dialect,
+    /// When the server will end the session, in seconds of Unix time.
+    pub expires_at: Option<u64>,
+}
+
+/// Whose turn it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Turn {
+    /// Nobody speaks; the microphone is being heard.
+    #[default]
+    Listening,
+    /// The user speaks.
+    User,
+    /// The answer is being made.
+    Thinking,
+    /// The answer is being heard.
+    Assistant,
+}
+
+/// A line of the user, whole so far.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// The conversation item.
+    pub item_id: String,
+    /// All of it so far.
+    pub text: String,
+    /// Whether it will change no more.
+    pub is_final: bool,
+    /// The item it comes after, where known: transcripts may come late.
+    pub after: Option<String>,
+}
+
+/// A line of the assistant, whole so far.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AssistantLine {
+    /// The conversation item.
+    pub item_id: String,
+    /// All that was generated so far; it runs ahead of the sound.
+    pub text: String,
+    /// Whether it will change no more: generated and, where spoken, heard or cut off.
+    pub is_final: bool,
+    /// Milliseconds heard; absent for written answers.
+    pub heard_ms: Option<u64>,
+    /// How many bytes of `text` were heard, on a character boundary; an estimate by time.
+    pub heard_bytes: usize,
+    /// Whether it was cut off.
+    pub interrupted: bool,
+}
+
+/// What something cost.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UsageReport {
+    /// This response or transcription; absent where the server does not say.
+    pub last: Option<Usage>,
+    /// The sum of all so far.
+    pub total: Usage,
+    /// How many responses and transcriptions said nothing of their usage.
+    pub unknown: u64,
+}
+
+/// When to hand in [`Input::Tick`], and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deadline {
+    /// Time since the start.
+    pub at: Duration,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// Why a session wants to be woken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// `session.created` has not come.
+    NoCreated,
+    /// `session.updated` has not come.
+    NoUpdated,
+    /// The sound side did not say what was heard.
+    NoFlushed,
+    /// The input has ended and nothing more happens.
+    InputDrained,
+    /// The goodbye was not answered.
+    NoGoodbye,
+}
