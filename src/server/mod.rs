@@ -13,6 +13,8 @@ mod ids;
 mod mistake;
 mod admission;
 mod handshake;
+mod check;
+mod effective;
 mod wire;
 mod machine;
 mod drive;
