@@ -1,3 +1,4 @@
 //! The program from outside, and the rules by which its code is kept.
 
+mod support;
 mod tidy;
