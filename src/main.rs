@@ -1,1 +1,3 @@
+//! The `rtvoice` program.
+
 fn main() {}

@@ -1,1 +1,4 @@
-fn main() {}
+//! The program from outside, and the rules by which its code is kept.
+
+mod support;
+mod tidy;

@@ -1,0 +1,347 @@
+//! Runs a program in a pseudo-terminal and looks at the screen it draws.
+
+use std::io::{Read, Write};
+use std::num::NonZeroU16;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use portable_pty::{CommandBuilder, ExitStatus, MasterPty, PtySize, SlavePty, native_pty_system};
+use rustix::process::Signal;
+use tempfile::TempDir;
+use vt100::{Callbacks, Parser, Screen};
+
+use super::program::{Program, send_signal};
+use super::watched::Watched;
+
+/// What is still in the terminal after the program's end is read in no time, even on a loaded machine.
+const DRAIN: Duration = Duration::from_secs(10);
+/// How long a screen must stay as it is to count as settled: several drawings at 30 a second.
+const SETTLED: Duration = Duration::from_millis(300);
+
+/// Columns and rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Size {
+    /// Cells in a row.
+    pub(crate) columns: u16,
+    /// Rows on the screen.
+    pub(crate) rows: u16,
+}
+
+/// A program in a terminal; dropping it ends it.
+pub(crate) struct Terminal {
+    master: Box<dyn MasterPty + Send>,
+    /// Held, so that the terminal's modes can be read after the program's end.
+    slave: Option<Box<dyn SlavePty + Send>>,
+    keys: mpsc::Sender<Vec<u8>>,
+    display: Watched<Display>,
+    status: Watched<Option<ExitStatus>>,
+    process: u32,
+    modes_before: String,
+    home: TempDir,
+}
+
+/// The screen and what made it.
+struct Display {
+    parser: Parser<Answers>,
+    bytes: Vec<u8>,
+    drawings: u64,
+    ended: bool,
+}
+
+/// What a terminal answers when a program asks it, as xterm does.
+#[derive(Debug, Default)]
+struct Answers {
+    waiting: Vec<u8>,
+}
+
+impl Callbacks for Answers {
+    fn unhandled_csi(
+        &mut self,
+        screen: &mut Screen,
+        first: Option<u8>,
+        _: Option<u8>,
+        params: &[&[u16]],
+        last: char,
+    ) {
+        let parameter = params.first().and_then(|parameter| parameter.first()).copied().unwrap_or_default();
+        match (first, parameter, last) {
+            (None, 0, 'c') => self.waiting.extend_from_slice(b"\x1b[?62;22c"),
+            (None, 5, 'n') => self.waiting.extend_from_slice(b"\x1b[0n"),
+            (None, 6, 'n') => {
+                let (row, column) = screen.cursor_position();
+                self.waiting.extend_from_slice(format!("\x1b[{};{}R", row + 1, column + 1).as_bytes());
+            }
+            _ => {}
+        }
+    }
+}
+
+/// How a program in a terminal ended, and how it left the terminal.
+#[derive(Debug)]
+pub(crate) struct Left {
+    /// Its exit code; none if a signal ended it.
+    pub(crate) code: Option<u32>,
+    /// What is on the screen.
+    pub(crate) text: String,
+    /// Everything it wrote, escape sequences included.
+    pub(crate) bytes: Vec<u8>,
+    /// The folder it ran in.
+    pub(crate) home: TempDir,
+    /// What is not as it was before the program ran; empty is right.
+    pub(crate) not_restored: Vec<String>,
+}
+
+impl Terminal {
+    /// Starts a program in a new terminal of the given size.
+    pub(crate) fn start(program: Program, size: Size) -> Self {
+        let pair = native_pty_system().openpty(pty_size(size)).expect("the system gives a pseudo-terminal");
+        let mut command = CommandBuilder::new(&program.path);
+        command.args(&program.args);
+        command.env_clear();
+        let program = program.env("TERM", "xterm-256color");
+        program.env.iter().for_each(|(name, value)| command.env(name, value));
+        command.cwd(program.home.path());
+        let modes_before = modes(pair.master.as_ref());
+        let mut child = pair.slave.spawn_command(command).expect("the program starts");
+        let process = child.process_id().expect("a child that was not waited for has a process id");
+        let keys = write_in_background(pair.master.take_writer().expect("the writer is taken once"));
+        let reader = pair.master.try_clone_reader().expect("the terminal can be read");
+        let display = read_in_background(reader, keys.clone(), size);
+        let status = Watched::new(None);
+        let ended = status.clone();
+        thread::spawn(move || {
+            let status = child.wait().expect("a child can be waited for");
+            ended.with(|ended| *ended = Some(status));
+        });
+        let slave = Some(pair.slave);
+        Self { master: pair.master, slave, keys, display, status, process, modes_before, home: program.home }
+    }
+
+    /// Returns the text on the screen, one line a row, blanks at the ends left out.
+    pub(crate) fn text(&self) -> String {
+        self.display.with(|display| display.parser.screen().contents())
+    }
+
+    /// Returns each row as wide as the screen.
+    pub(crate) fn rows(&self) -> Vec<String> {
+        self.display.with(|display| {
+            let screen = display.parser.screen();
+            let columns = screen.size().1.get();
+            screen.rows(0, columns).collect()
+        })
+    }
+
+    /// Looks at the screen with its colours, cursor and modes.
+    pub(crate) fn with_screen<R>(&self, look: impl FnOnce(&Screen) -> R) -> R {
+        self.display.with(|display| look(display.parser.screen()))
+    }
+
+    /// Waits until the screen satisfies, or fails with what is on it.
+    pub(crate) fn wait_until(&self, limit: Duration, mut satisfies: impl FnMut(&Screen) -> bool) {
+        let found = self.display.wait_for(limit, |display| {
+            let fits = satisfies(display.parser.screen());
+            if fits { Some(true) } else { display.ended.then_some(false) }
+        });
+        assert_eq!(found, Some(true), "the screen does not come to this within {limit:?}:\n{}", self.text());
+    }
+
+    /// Waits until a text stands on the screen.
+    pub(crate) fn wait_for_text(&self, limit: Duration, text: &str) {
+        self.wait_until(limit, |screen| screen.contents().contains(text));
+    }
+
+    /// Waits until the program has not drawn for a while.
+    pub(crate) fn wait_until_settled(&self, limit: Duration) {
+        let drawings = || self.display.with(|display| display.drawings);
+        let mut last = drawings();
+        let settled = std::iter::repeat_with(|| {
+            let moved = self
+                .display
+                .wait_for(SETTLED, |display| (display.drawings != last).then_some(display.drawings));
+            last = moved.unwrap_or(last);
+            moved.is_none()
+        });
+        let looks = usize::try_from(limit.as_millis() / SETTLED.as_millis()).unwrap_or(usize::MAX).max(1);
+        assert!(settled.take(looks).any(|settled| settled), "the screen does not settle:\n{}", self.text());
+    }
+
+    /// Types; keys are the bytes a terminal sends for them.
+    pub(crate) fn send(&self, keys: &str) {
+        self.keys.send(keys.as_bytes().to_vec()).expect("the terminal takes keys while the test holds it");
+    }
+
+    /// Changes the size, as dragging a window's corner does.
+    pub(crate) fn resize(&self, size: Size) {
+        let (rows, columns) = cells(size);
+        self.display.with(|display| display.parser.set_size(rows, columns));
+        self.master.resize(pty_size(size)).expect("the terminal takes a new size");
+    }
+
+    /// Sends a signal to the program, unless it has ended.
+    pub(crate) fn signal(&self, signal: Signal) {
+        self.status.with(|status| {
+            if status.is_none() {
+                send_signal(self.process, signal);
+            }
+        });
+    }
+
+    /// Waits for the program's end, and looks at how it left the terminal.
+    pub(crate) fn wait(mut self, limit: Duration) -> Left {
+        let Some(status) = self.status.wait_for(limit, |status| status.clone()) else {
+            panic!("the program does not end within {limit:?}; the screen:\n{}", self.text());
+        };
+        let modes_after = modes(self.master.as_ref());
+        self.slave = None;
+        self.display
+            .wait_for(DRAIN, |display| display.ended.then_some(()))
+            .expect("a terminal ends with its program");
+        let mut not_restored = self.with_screen(not_restored);
+        if modes_after != self.modes_before {
+            not_restored.push(format!("the line modes: before {}, after {modes_after}", self.modes_before));
+        }
+        let home = tempfile::tempdir().expect("the temporary folder takes files");
+        let home = std::mem::replace(&mut self.home, home);
+        let code = status.signal().is_none().then(|| status.exit_code());
+        let bytes = self.display.with(|display| std::mem::take(&mut display.bytes));
+        Left { code, text: self.text(), bytes, home, not_restored }
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        self.signal(Signal::KILL);
+    }
+}
+
+impl Left {
+    /// Checks that the terminal is as it was: its modes, its cursor, its main screen.
+    pub(crate) fn expect_restored(self) -> Self {
+        assert_eq!(self.not_restored, [""; 0], "not as it was; the screen:\n{}", self.text);
+        self
+    }
+
+    /// Checks the exit code.
+    pub(crate) fn expect_code(self, code: u32) -> Self {
+        assert_eq!(self.code, Some(code), "exit code; the screen:\n{}", self.text);
+        self
+    }
+}
+
+fn not_restored(screen: &Screen) -> Vec<String> {
+    let states = [
+        (screen.alternate_screen(), "the alternate screen is still shown"),
+        (screen.hide_cursor(), "the cursor is hidden"),
+        (screen.bracketed_paste(), "pastes are bracketed"),
+        (screen.application_cursor() || screen.application_keypad(), "keys have application codes"),
+        (screen.mouse_protocol_mode() != vt100::MouseProtocolMode::None, "the mouse is reported"),
+        (screen.bold() || screen.inverse() || screen.underline(), "text has attributes"),
+        (
+            screen.fgcolor() != vt100::Color::Default || screen.bgcolor() != vt100::Color::Default,
+            "text has colours",
+        ),
+    ];
+    states.iter().filter(|(wrong, _)| *wrong).map(|(_, what)| (*what).to_owned()).collect()
+}
+
+/// Returns all line modes of the terminal as text that can be compared.
+fn modes(master: &dyn MasterPty) -> String {
+    format!("{:?}", master.get_termios().expect("a pseudo-terminal has modes"))
+}
+
+fn cells(size: Size) -> (NonZeroU16, NonZeroU16) {
+    let not_zero = |count| NonZeroU16::new(count).expect("a terminal has at least one cell");
+    (not_zero(size.rows), not_zero(size.columns))
+}
+
+fn pty_size(size: Size) -> PtySize {
+    PtySize { rows: size.rows, cols: size.columns, pixel_width: 0, pixel_height: 0 }
+}
+
+/// Keys wait here, not in the test, where a program does not read.
+fn write_in_background(mut writer: Box<dyn Write + Send>) -> mpsc::Sender<Vec<u8>> {
+    let (keys, typed) = mpsc::channel::<Vec<u8>>();
+    thread::spawn(move || {
+        typed.iter().all(|bytes| writer.write_all(&bytes).and_then(|()| writer.flush()).is_ok())
+    });
+    keys
+}
+
+fn read_in_background(
+    mut reader: Box<dyn Read + Send>,
+    keys: mpsc::Sender<Vec<u8>>,
+    size: Size,
+) -> Watched<Display> {
+    let (rows, columns) = cells(size);
+    let parser = Parser::new_with_callbacks(rows, columns, 0, Answers::default());
+    let display = Watched::new(Display { parser, bytes: Vec::new(), drawings: 0, ended: false });
+    let filled = display.clone();
+    thread::spawn(move || {
+        let mut block = [0; 8192];
+        // A terminal whose program has gone ends with an error on Linux, with nothing elsewhere.
+        while let Some(length) = reader.read(&mut block).ok().filter(|length| *length > 0) {
+            let answers = filled.with(|display| display.draw(&block[..length]));
+            if !answers.is_empty() && keys.send(answers).is_err() {
+                break;
+            }
+        }
+        filled.with(|display| display.ended = true);
+    });
+    display
+}
+
+impl Display {
+    /// Takes what the program wrote, and returns what the terminal answers.
+    fn draw(&mut self, bytes: &[u8]) -> Vec<u8> {
+        self.bytes.extend_from_slice(bytes);
+        self.parser.process(bytes);
+        self.drawings += 1;
+        std::mem::take(&mut self.parser.callbacks_mut().waiting)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_secs(10);
+    const SMALL: Size = Size { columns: 40, rows: 10 };
+
+    #[test]
+    fn a_program_in_a_terminal_is_seen_typed_to_and_resized() {
+        let script = "trap 'stty size' WINCH; stty size; while :; do read line && echo \"got $line\"; [ \"$line\" = end ] && exit 4; done";
+        let terminal = Terminal::start(Program::shell(script), SMALL);
+        terminal.wait_for_text(LIMIT, "10 40");
+        terminal.send("hello\r");
+        terminal.wait_until(LIMIT, |screen| screen.contents().lines().any(|line| line == "got hello"));
+        terminal.resize(Size { columns: 200, rows: 50 });
+        terminal.wait_for_text(LIMIT, "50 200");
+        assert_eq!(terminal.rows().len(), 50);
+        terminal.wait_until_settled(LIMIT);
+        terminal.send("end\r");
+        let left = terminal.wait(LIMIT).expect_code(4).expect_restored();
+        assert!(left.text.contains("got end"));
+        assert!(left.home.path().is_dir());
+    }
+
+    #[test]
+    fn a_terminal_left_in_disorder_is_noticed() {
+        let script = "stty raw -echo; printf '\\033[?1049h\\033[?25l\\033[?2004h\\033[31mhi'; exit 0";
+        let left = Terminal::start(Program::shell(script), SMALL).wait(LIMIT).expect_code(0);
+        let wrong = left.not_restored.join("; ");
+        for part in ["alternate", "cursor", "bracketed", "colours", "line modes"] {
+            assert!(wrong.contains(part), "{part} is not in: {wrong}");
+        }
+        assert!(left.bytes.starts_with(b"\x1b[?1049h"));
+    }
+
+    #[test]
+    fn a_terminal_answers_where_the_cursor_is_as_real_ones_do() {
+        let script = "stty raw -echo; printf 'abc\\033[6n'; answer=$(head -c 6); stty sane; printf '%s' \"$answer\" | tr '\\033' E; read end";
+        let terminal = Terminal::start(Program::shell(script), SMALL);
+        terminal.wait_for_text(LIMIT, "E[1;4R");
+        terminal.signal(Signal::KILL);
+        assert_eq!(terminal.wait(LIMIT).code, None);
+    }
+}
