@@ -33,16 +33,17 @@ async fn next(client: &mut Client) -> Value {
         match client.next().await.unwrap().unwrap() {
             Message::Text(text) => return serde_json::from_str(&text).unwrap(),
             Message::Ping(_) => {}
-            other => panic!("expected an event, got {other:?}"),
+            other @ (Message::Binary(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_)) => {
+                panic!("expected an event, got {other:?}")
+            }
         }
     }
 }
 
 async fn close(client: &mut Client) -> (u16, String) {
-    match client.next().await.unwrap().unwrap() {
-        Message::Close(Some(frame)) => (frame.code.into(), frame.reason.as_str().to_owned()),
-        other => panic!("expected a close frame, got {other:?}"),
-    }
+    let message = client.next().await.unwrap().unwrap();
+    let Message::Close(Some(frame)) = message else { panic!("expected a close frame, got {message:?}") };
+    (frame.code.into(), frame.reason.as_str().to_owned())
 }
 
 async fn http(options: Options, request: &str) -> String {

@@ -1,19 +1,20 @@
 //! The thin loop around the machine: the WebSocket, the clock, and nothing that decides.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, UNIX_EPOCH};
 
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message, Role, WebSocketConfig};
 
-use crate::server::Options;
 use crate::server::handshake::Upgrade;
 use crate::server::ids::Ids;
 use crate::server::machine::{Action, Input, Machine, Setup};
+use crate::server::speech::{self, Order, Speech};
+use crate::server::{Options, VoiceEngine};
 
 /// Real servers ping about every 20 s (PROTOCOL.md, section 2.9).
 const PING_EVERY: Duration = Duration::from_secs(20);
@@ -28,6 +29,9 @@ const LONGEST_QUEUE: usize = 20_000;
 /// An append may hold 15 MiB, which is 20 MiB of base64.
 const LARGEST_MESSAGE: usize = 24 * 1024 * 1024;
 
+type Sink<S> = SplitSink<WebSocketStream<S>, Message>;
+type Source<S> = SplitStream<WebSocketStream<S>>;
+
 /// Serves an open WebSocket until either side ends it.
 pub(crate) async fn run<S>(stream: S, upgrade: Upgrade, options: &Options)
 where
@@ -41,60 +45,118 @@ where
         peer: upgrade.peer,
         faults: options.faults.clone(),
         pace: options.pace,
-        unix_time: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
+        unix_time: UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs()),
         seed: Ids::random_seed(),
     });
     let (sink, source) = socket.split();
     let (outgoing, queue) = mpsc::channel(LONGEST_QUEUE);
+    let talk = Talk { machine, source, outgoing, engine: options.voice };
     // Reading and writing are apart, so that a client that is slow to read can still be heard.
-    let talk = talk(machine, source, outgoing);
-    let (ending, _sink) = tokio::join!(talk, write(sink, queue));
-    if let Some(mut source) = ending {
-        let goodbye = async { while let Some(Ok(_)) = source.next().await {} };
-        let _ = tokio::time::timeout(GOODBYE, goodbye).await;
+    let (ending, sink) = tokio::join!(talk.run(), write(sink, queue));
+    match ending {
+        Ending::Gone => {}
+        Ending::Goodbye(mut source) => {
+            let goodbye = async { while let Some(Ok(_)) = source.next().await {} };
+            let _ = tokio::time::timeout(GOODBYE, goodbye).await;
+        }
+        Ending::Broken(source, text) => {
+            if let Ok(mut socket) = sink.reunite(source) {
+                let _ = socket.get_mut().write_all(&half_frame(&text)).await;
+                let _ = socket.get_mut().flush().await;
+            }
+        }
     }
 }
 
-type Outgoing = mpsc::Sender<Message>;
+/// Returns the header of a text frame and half of what it announces (RFC 6455, section 5.2).
+fn half_frame(text: &str) -> Vec<u8> {
+    let length = u16::try_from(text.len()).unwrap_or(u16::MAX).max(126);
+    let mut frame = vec![0x81, 126];
+    frame.extend(length.to_be_bytes());
+    frame.extend_from_slice(&text.as_bytes()[..text.len() / 2]);
+    frame
+}
 
-/// Runs the machine; returns the source when a close frame was sent and the client's is awaited.
-async fn talk<S>(
-    mut machine: Machine,
-    mut source: SplitStream<WebSocketStream<S>>,
-    outgoing: Outgoing,
-) -> Option<SplitStream<WebSocketStream<S>>>
+/// How a talk ended.
+enum Ending<S> {
+    /// There is nobody to talk to, or nothing more to say.
+    Gone,
+    /// A close frame is sent and the client's is awaited.
+    Goodbye(Source<S>),
+    /// The connection is to break behind half of this message.
+    Broken(Source<S>, String),
+}
+
+/// A machine with its ends to the world.
+struct Talk<S> {
+    machine: Machine,
+    source: Source<S>,
+    outgoing: mpsc::Sender<Message>,
+    engine: VoiceEngine,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
+    async fn run(mut self) -> Ending<S> {
+        let mut ping = tokio::time::interval(PING_EVERY);
+        let start = ping.tick().await;
+        // Unbounded because no more is in it than answers are asked for.
+        let (made, mut speeches) = mpsc::unbounded_channel();
+        let mut input = Input::Opened;
+        loop {
+            for action in self.machine.handle(start.elapsed(), input) {
+                let sent = match action {
+                    Action::Send(text) => self.outgoing.try_send(Message::text(text)),
+                    Action::Say(order) => {
+                        say(self.engine, order, made.clone());
+                        Ok(())
+                    }
+                    Action::Close { code, reason } => {
+                        let frame = CloseFrame { code: code.into(), reason: reason.into() };
+                        let _ = self.outgoing.try_send(Message::Close(Some(frame)));
+                        return Ending::Goodbye(self.source);
+                    }
+                    Action::Drop => return Ending::Gone,
+                    Action::SendHalf(text) => return Ending::Broken(self.source, text),
+                };
+                if sent.is_err() {
+                    return Ending::Gone;
+                }
+            }
+            let deadline = self.machine.deadline().map(|due| start + due);
+            // Cancel-safe because `wait` loses nothing when dropped, nor do a channel and an interval.
+            input = tokio::select! {
+                incoming = wait(&mut self.source, deadline) => match incoming {
+                    Some(input) => input,
+                    // The answer to the client's close frame is written when the queue is flushed.
+                    None => return Ending::Gone,
+                },
+                Some(speech) = speeches.recv() => Input::Spoken(speech),
+                _ = ping.tick() => match self.outgoing.try_send(Message::Ping("ping".into())) {
+                    // A tick before its time changes nothing.
+                    Ok(()) => Input::Tick,
+                    Err(_) => return Ending::Gone,
+                },
+            };
+        }
+    }
+}
+
+/// Waits for what the client says or for the deadline; nothing when the client has gone.
+async fn wait<S>(source: &mut Source<S>, deadline: Option<Instant>) -> Option<Input>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let start = Instant::now();
-    let mut ping = tokio::time::interval_at(start + PING_EVERY, PING_EVERY);
-    let mut input = Input::Opened;
     loop {
-        for action in machine.handle(start.elapsed(), input) {
-            match action {
-                Action::Send(text) => outgoing.try_send(Message::text(text)).ok()?,
-                Action::Close { code, reason } => {
-                    let frame = CloseFrame { code: code.into(), reason: reason.into() };
-                    outgoing.try_send(Message::Close(Some(frame))).ok()?;
-                    return Some(source);
-                }
-            }
+        // Cancel-safe because the stream's `next` and the sleep lose nothing when dropped.
+        tokio::select! {
+            message = source.next() => match message {
+                Some(Ok(Message::Text(text))) => return Some(Input::Text(text.as_str().to_owned())),
+                Some(Ok(Message::Binary(_))) => return Some(Input::Binary),
+                Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
+                Some(Ok(Message::Close(_)) | Err(_)) | None => return None,
+            },
+            () = sleep_until(deadline) => return Some(Input::Tick),
         }
-        let deadline = machine.deadline().map(|due| start + due);
-        input = loop {
-            // Cancel-safe because the stream's `next`, the interval and the sleep lose nothing when dropped.
-            tokio::select! {
-                message = source.next() => match message {
-                    Some(Ok(Message::Text(text))) => break Input::Text(text.as_str().to_owned()),
-                    Some(Ok(Message::Binary(_))) => break Input::Binary,
-                    Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
-                    // The answer to the client's close frame is written when the queue is flushed.
-                    Some(Ok(Message::Close(_)) | Err(_)) | None => return None,
-                },
-                _ = ping.tick() => outgoing.try_send(Message::Ping(Vec::new().into())).ok()?,
-                () = sleep_until(deadline) => break Input::Tick,
-            }
-        };
     }
 }
 
@@ -105,17 +167,22 @@ async fn sleep_until(deadline: Option<Instant>) {
     }
 }
 
+/// Has speech made on a thread that may block.
+fn say(engine: VoiceEngine, order: Order, made: mpsc::UnboundedSender<Speech>) {
+    tokio::task::spawn_blocking(move || {
+        // Nobody waits for it any more where this fails.
+        let _ = made.send(speech::make(engine, &order));
+    });
+}
+
 /// Writes what is queued, everything that waits in one flush, and gives the sink back at the end.
-async fn write<S>(
-    mut sink: SplitSink<WebSocketStream<S>, Message>,
-    mut queue: mpsc::Receiver<Message>,
-) -> SplitSink<WebSocketStream<S>, Message>
+async fn write<S>(mut sink: Sink<S>, mut queue: mpsc::Receiver<Message>) -> Sink<S>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     while let Some(message) = queue.recv().await {
         if sink.feed(message).await.is_err() || (queue.is_empty() && sink.flush().await.is_err()) {
-            break;
+            return sink;
         }
     }
     let _ = sink.flush().await;

@@ -15,7 +15,16 @@ mod admission;
 mod handshake;
 mod check;
 mod effective;
-mod wire;
+mod buffer;
+mod vad;
+mod measure;
+mod usage;
+mod conversation;
+mod help;
+mod persona;
+mod clips;
+mod speech;
+mod answer;
 mod machine;
 mod drive;
 #[cfg(test)]

@@ -8,11 +8,13 @@ const GA: (Dialect, SessionKind) = (Dialect::Ga, SessionKind::Realtime);
 const BETA: (Dialect, SessionKind) = (Dialect::Beta, SessionKind::Realtime);
 const CAPTIONS: (Dialect, SessionKind) = (Dialect::Ga, SessionKind::Transcription);
 
+#[expect(clippy::needless_pass_by_value, reason = "so that literals need no ampersand")]
 fn accept((dialect, kind): (Dialect, SessionKind), event: Value) {
     let text = event.to_string();
     assert_eq!(check(dialect, kind, &text).map_err(|rejected| rejected.mistake).err(), None, "{text}");
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "so that literals need no ampersand")]
 fn refuse((dialect, kind): (Dialect, SessionKind), event: Value, expected: (&str, Option<&str>)) -> String {
     let text = event.to_string();
     let mistake = check(dialect, kind, &text).unwrap_err().mistake;
@@ -20,6 +22,7 @@ fn refuse((dialect, kind): (Dialect, SessionKind), event: Value, expected: (&str
     mistake.message
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "so that literals need no ampersand")]
 fn update(session: Value) -> Value {
     json!({ "type": "session.update", "session": session })
 }

@@ -1,0 +1,138 @@
+//! The sound that the client wrote and that is not committed yet, by its place in the stream.
+
+use std::ops::Range;
+
+use crate::pcm::frame::Rate;
+use crate::pcm::resample::{Resampler, to_float, to_int};
+use crate::pcm::wire::{Codec, Decoder};
+use crate::server::mistake::Mistake;
+
+/// More than this waits for no commit: ten minutes, 29 MB.
+const MOST_SAMPLES: usize = 24_000 * 600;
+
+/// Less than this is no turn (PROTOCOL.md, section 5.5).
+const LEAST_SAMPLES: usize = 2_400;
+
+/// The input audio buffer, at 24 kHz whatever the client sends.
+pub(crate) struct Buffer {
+    decoder: Decoder,
+    resampler: Resampler,
+    samples: Vec<i16>,
+    start: u64,
+}
+
+impl std::fmt::Debug for Buffer {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Buffer").field("range", &self.range()).finish_non_exhaustive()
+    }
+}
+
+impl Buffer {
+    /// Makes an empty buffer for sound in this form.
+    pub(crate) fn new((codec, rate): (Codec, Rate)) -> Self {
+        let resampler = Resampler::new(rate, Rate::WIRE);
+        Self { decoder: Decoder::new(codec), resampler, samples: Vec::new(), start: 0 }
+    }
+
+    /// Takes sound in another form from here on; what is there stays.
+    pub(crate) fn set_form(&mut self, (codec, rate): (Codec, Rate)) {
+        self.decoder = Decoder::new(codec);
+        self.resampler = Resampler::new(rate, Rate::WIRE);
+    }
+
+    /// Returns where in the stream the sound lies that is there.
+    pub(crate) fn range(&self) -> Range<u64> {
+        self.start..self.start + self.samples.len() as u64
+    }
+
+    /// Takes bytes of the wire and returns the samples they make.
+    ///
+    /// # Errors
+    /// Nothing is taken where the buffer would hold more than ten minutes.
+    pub(crate) fn append(&mut self, bytes: &[u8]) -> Result<Vec<i16>, Mistake> {
+        // One byte is three samples where it is G.711 and half of one where it is not.
+        if self.samples.len() + bytes.len() > MOST_SAMPLES {
+            let message = "The input audio buffer is full: commit or clear it before it holds ten minutes.";
+            return Err(Mistake::value("audio", message));
+        }
+        let decoded = self.decoder.push(bytes);
+        let new = if self.resampler.from() == self.resampler.to() {
+            decoded
+        } else {
+            let floats: Vec<f32> = decoded.into_iter().map(to_float).collect();
+            let mut output = Vec::new();
+            self.resampler.process(&floats, &mut output);
+            output.into_iter().map(to_int).collect()
+        };
+        self.samples.extend_from_slice(&new);
+        Ok(new)
+    }
+
+    /// Refuses what is too short to be committed.
+    pub(crate) fn check_commit(&self) -> Result<(), Mistake> {
+        if self.samples.len() >= LEAST_SAMPLES {
+            return Ok(());
+        }
+        let ms = self.samples.len() as f64 / 24.0;
+        let message = format!(
+            "Error committing input audio buffer: buffer too small. Expected at least 100ms of audio, \
+             but buffer only has {ms:.2}ms of audio."
+        );
+        Err(Mistake::new("input_audio_buffer_commit_empty", message))
+    }
+
+    /// Returns a copy of what lies in `range`, as far as it is there.
+    pub(crate) fn copy(&self, range: Range<u64>) -> Vec<i16> {
+        let index = |at: u64| usize::try_from(at.saturating_sub(self.start)).unwrap_or(usize::MAX);
+        let end = index(range.end).min(self.samples.len());
+        self.samples[index(range.start).min(end)..end].to_vec()
+    }
+
+    /// Throws away what lies before `at`.
+    pub(crate) fn forget_before(&mut self, at: u64) {
+        let at = at.min(self.range().end);
+        if let Ok(count @ 1..) = usize::try_from(at.saturating_sub(self.start)) {
+            self.samples.drain(..count);
+            self.start = at;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sound_keeps_its_place_in_the_stream() {
+        let mut buffer = Buffer::new((Codec::Pcm16, Rate::WIRE));
+        let bytes: Vec<u8> = (0..100_i16).flat_map(i16::to_le_bytes).collect();
+        assert_eq!(buffer.append(&bytes[..51]).unwrap().len(), 25);
+        assert_eq!(buffer.append(&bytes[51..]).unwrap().len(), 75);
+        buffer.forget_before(40);
+        assert_eq!(buffer.range(), 40..100);
+        assert_eq!(buffer.copy(38..44), [40, 41, 42, 43]);
+        assert_eq!(buffer.copy(98..200), [98, 99]);
+        buffer.forget_before(500);
+        assert_eq!(buffer.range(), 100..100);
+    }
+
+    #[test]
+    fn telephone_sound_lasts_as_long_as_it_did() {
+        let mut buffer = Buffer::new((Codec::Ulaw, Rate::TELEPHONE));
+        for _ in 0..100 {
+            buffer.append(&[0xff; 80]).unwrap();
+        }
+        let length = buffer.range().end;
+        assert!((23_000..=24_000).contains(&length), "{length}");
+    }
+
+    #[test]
+    fn too_short_a_commit_is_told_its_length() {
+        let mut buffer = Buffer::new((Codec::Pcm16, Rate::WIRE));
+        buffer.append(&[0; 1_000]).unwrap();
+        let mistake = buffer.check_commit().unwrap_err();
+        assert!(mistake.message.ends_with("buffer only has 20.83ms of audio."), "{}", mistake.message);
+        buffer.append(&[0; 4_800]).unwrap();
+        assert_eq!(buffer.check_commit(), Ok(()));
+    }
+}

@@ -1,0 +1,207 @@
+//! The items of the conversation, with the sound and the measurements that belong to them.
+
+use std::sync::Arc;
+
+use crate::protocol::item::{Content, Item, ItemBody, Role};
+use crate::server::measure::Heard;
+use crate::server::mistake::Mistake;
+use crate::server::usage::{Tokens, heard_tokens, spoken_tokens, text_tokens};
+
+/// The sound of older items is forgotten when all of it is longer: ten minutes, 29 MB.
+const MOST_SAMPLES: usize = 24_000 * 600;
+
+/// One item.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    /// As it is shown; without sound.
+    pub(crate) item: Item,
+    /// What was said in it, at 24 kHz; empty where it was written.
+    pub(crate) sound: Arc<[i16]>,
+    /// What was measured, where the user spoke.
+    pub(crate) heard: Option<Heard>,
+    /// How many of the samples were heard or sent, where that is not all of them.
+    pub(crate) samples: u64,
+}
+
+impl Entry {
+    /// Makes an entry of something written.
+    pub(crate) fn written(item: Item) -> Self {
+        Self { item, sound: Arc::default(), heard: None, samples: 0 }
+    }
+
+    /// Returns the item's id; every item of the conversation has one.
+    pub(crate) fn id(&self) -> &str {
+        self.item.id.as_deref().unwrap_or_default()
+    }
+
+    /// Returns who it is from, where it is a message.
+    pub(crate) fn role(&self) -> Option<&Role> {
+        match &self.item.body {
+            ItemBody::Message { role, .. } => Some(role),
+            ItemBody::FunctionCall { .. } | ItemBody::FunctionCallOutput { .. } | ItemBody::Other(_) => None,
+        }
+    }
+
+    /// Returns the parts of a message.
+    pub(crate) fn parts(&self) -> &[Content] {
+        match &self.item.body {
+            ItemBody::Message { content, .. } => content,
+            ItemBody::FunctionCall { .. } | ItemBody::FunctionCallOutput { .. } | ItemBody::Other(_) => &[],
+        }
+    }
+
+    /// Returns all its text.
+    pub(crate) fn text(&self) -> String {
+        let texts = self.parts().iter().filter_map(|part| match part {
+            Content::InputText(text) | Content::Text(text) => Some(text.as_str()),
+            Content::InputAudio { transcript, .. } | Content::Audio { transcript, .. } => {
+                transcript.as_deref()
+            }
+            Content::InputImage { .. } | Content::Other(_) => None,
+        });
+        texts.collect::<Vec<_>>().join("\n")
+    }
+
+    /// Returns whether the assistant spoke in it.
+    pub(crate) fn is_spoken_answer(&self) -> bool {
+        self.role() == Some(&Role::Assistant)
+            && self.parts().iter().any(|part| matches!(part, Content::Audio { .. }))
+    }
+
+    /// Cuts the sound of a spoken answer and forgets its words.
+    pub(crate) fn cut(&mut self, samples: u64) {
+        self.samples = samples.min(self.samples);
+        let kept = usize::try_from(self.samples).unwrap_or(usize::MAX).min(self.sound.len());
+        self.sound = self.sound[..kept].into();
+        self.forget_transcript();
+    }
+
+    /// Forgets the words of a spoken answer, as nobody knows which of them were heard.
+    pub(crate) fn forget_transcript(&mut self) {
+        if let ItemBody::Message { content, .. } = &mut self.item.body {
+            for part in content {
+                if let Content::Audio { transcript, .. } = part {
+                    *transcript = None;
+                }
+            }
+        }
+    }
+
+    fn tokens(&self) -> Tokens {
+        let text = text_tokens(&self.text());
+        match self.role() {
+            Some(Role::User) if self.samples > 0 => Tokens { text: 0, audio: heard_tokens(self.samples) },
+            Some(Role::Assistant) => Tokens { text, audio: spoken_tokens(self.samples) },
+            Some(Role::User | Role::System | Role::Other(_)) | None => Tokens { text, audio: 0 },
+        }
+    }
+}
+
+/// All items, in order.
+#[derive(Debug, Default)]
+pub(crate) struct Conversation {
+    entries: Vec<Entry>,
+}
+
+impl Conversation {
+    /// Returns whether nothing has been said.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Returns the item with this id.
+    pub(crate) fn find(&self, id: &str) -> Option<&Entry> {
+        self.entries.iter().find(|entry| entry.id() == id)
+    }
+
+    /// Returns the item with this id, to change it.
+    pub(crate) fn find_mut(&mut self, id: &str) -> Option<&mut Entry> {
+        self.entries.iter_mut().find(|entry| entry.id() == id)
+    }
+
+    /// Returns the last item that is no instruction.
+    pub(crate) fn last_said(&self) -> Option<&Entry> {
+        self.entries.iter().rev().find(|entry| entry.role() != Some(&Role::System))
+    }
+
+    /// Returns the id of the item before the one with this id.
+    pub(crate) fn before(&self, id: &str) -> Option<String> {
+        let index = self.index(id)?.checked_sub(1)?;
+        Some(self.entries[index].id().to_owned())
+    }
+
+    /// Returns whether there is a function call with this id.
+    pub(crate) fn holds_call(&self, wanted: &str) -> bool {
+        let is_it = |entry: &Entry| match &entry.item.body {
+            ItemBody::FunctionCall { call_id, .. } => call_id.as_deref() == Some(wanted),
+            ItemBody::Message { .. } | ItemBody::FunctionCallOutput { .. } | ItemBody::Other(_) => false,
+        };
+        self.entries.iter().any(is_it)
+    }
+
+    /// Returns the id of the last item.
+    pub(crate) fn last_id(&self) -> Option<String> {
+        self.entries.last().map(|entry| entry.id().to_owned())
+    }
+
+    /// Returns whether the assistant has spoken.
+    pub(crate) fn holds_speech(&self) -> bool {
+        self.entries.iter().any(Entry::is_spoken_answer)
+    }
+
+    /// Returns the tokens of everything.
+    pub(crate) fn tokens(&self) -> Tokens {
+        self.entries.iter().map(Entry::tokens).fold(Tokens::default(), |sum, tokens| Tokens {
+            text: sum.text + tokens.text,
+            audio: sum.audio + tokens.audio,
+        })
+    }
+
+    /// Adds an item at the end and returns the id of the one before.
+    pub(crate) fn push(&mut self, entry: Entry) -> Option<String> {
+        let previous = self.last_id();
+        self.entries.push(entry);
+        self.forget_old_sound();
+        previous
+    }
+
+    /// Adds an item behind `previous` (`root` is the beginning) and returns the id of the one before.
+    pub(crate) fn insert(&mut self, previous: Option<&str>, entry: Entry) -> Result<Option<String>, Mistake> {
+        if self.find(entry.id()).is_some() {
+            let message = format!("Item with id '{}' already exists.", entry.id());
+            return Err(Mistake::value("item.id", message));
+        }
+        let index = match previous {
+            None => self.entries.len(),
+            Some("root") => 0,
+            Some(previous) => {
+                1 + self.index(previous).ok_or_else(|| {
+                    Mistake::value("previous_item_id", format!("Item with id '{previous}' does not exist."))
+                })?
+            }
+        };
+        self.entries.insert(index, entry);
+        self.forget_old_sound();
+        Ok(index.checked_sub(1).map(|before| self.entries[before].id().to_owned()))
+    }
+
+    /// Removes an item; tells whether it was there.
+    pub(crate) fn remove(&mut self, id: &str) -> bool {
+        let index = self.index(id);
+        index.map(|index| self.entries.remove(index)).is_some()
+    }
+
+    fn index(&self, id: &str) -> Option<usize> {
+        self.entries.iter().position(|entry| entry.id() == id)
+    }
+
+    fn forget_old_sound(&mut self) {
+        let mut room = MOST_SAMPLES;
+        for entry in self.entries.iter_mut().rev() {
+            match room.checked_sub(entry.sound.len()) {
+                Some(left) => room = left,
+                None => entry.sound = Arc::default(),
+            }
+        }
+    }
+}

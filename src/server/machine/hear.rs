@@ -1,0 +1,263 @@
+//! What the machine makes of the client's sound: turns, commits, captions.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Machine;
+use crate::protocol::item::{Content, Item, ItemBody, ItemStatus, Role};
+use crate::protocol::response::ResponseConfig;
+use crate::protocol::server::ServerBody;
+use crate::protocol::settings::{Modality, SessionKind};
+use crate::server::conversation::Entry;
+use crate::server::effective::TurnRule;
+use crate::server::faults::Fault;
+use crate::server::measure::Heard;
+use crate::server::mistake::Mistake;
+use crate::server::persona::Cue;
+use crate::server::usage::of_transcription;
+use crate::server::vad::{Hop, TurnChange};
+
+/// So much silence, and the demo greets.
+const GREETING_AFTER: u64 = 24_000;
+
+/// So much is kept before speech besides its padding, because its beginning is noticed late.
+const NOTICED_LATE: u64 = 24_000;
+
+/// How speech is looked for where the client ends the turns.
+const OWN_RULE: TurnRule =
+    TurnRule { threshold: 0.5, padding: 0, silence: 12_000, answers: false, interrupts: false, idle: None };
+
+/// A turn in progress.
+#[derive(Debug)]
+pub(super) struct Turn {
+    item_id: String,
+    /// Padding included.
+    start: u64,
+}
+
+/// A caption that waits.
+#[derive(Debug)]
+pub(super) struct Caption {
+    item_id: String,
+    transcript: String,
+    samples: u64,
+}
+
+/// When the endpoint speaks without being spoken to; places are in written sound.
+#[derive(Debug, Default)]
+pub(super) struct Initiative {
+    configured_at: u64,
+    greeted: Greeted,
+    idle_from: Option<u64>,
+}
+
+#[derive(Debug, Default, PartialEq, Eq)]
+enum Greeted {
+    #[default]
+    NotYet,
+    Done,
+}
+
+impl Initiative {
+    /// Notes that the session was configured at this place.
+    pub(super) fn configured(&mut self, at: u64) {
+        self.configured_at = at;
+    }
+
+    /// Notes that an answer will have been heard at this place.
+    pub(super) fn answered(&mut self, at: u64) {
+        self.greeted = Greeted::Done;
+        self.idle_from = Some(at);
+    }
+}
+
+/// Returns milliseconds of samples at 24 kHz.
+pub(super) fn ms(samples: u64) -> u64 {
+    samples / 24
+}
+
+impl Machine {
+    pub(super) fn append(&mut self, now: Duration, bytes: &[u8]) -> Result<(), Mistake> {
+        let samples = self.buffer.append(bytes)?;
+        for hop in self.ear.listen(&samples) {
+            self.hear(now, hop);
+        }
+        if let Some(rule) = self.effective.turns() {
+            if self.turn.is_none() {
+                let kept = rule.padding + NOTICED_LATE;
+                self.buffer.forget_before(self.buffer.range().end.saturating_sub(kept));
+            }
+            self.take_initiative(now, &rule);
+        }
+        Ok(())
+    }
+
+    fn hear(&mut self, now: Duration, hop: Hop) {
+        let rule = self.effective.turns();
+        self.trace.hear(hop, rule.as_ref().unwrap_or(&OWN_RULE));
+        let Some(rule) = rule else { return };
+        match self.turns.hear(hop, &rule) {
+            Some(TurnChange::Started(onset)) => self.start_turn(now, onset, &rule),
+            Some(TurnChange::Stopped(speech)) => self.end_turn(now, speech, hop.end),
+            None => {}
+        }
+    }
+
+    fn start_turn(&mut self, now: Duration, onset: u64, rule: &TurnRule) {
+        let start = onset.saturating_sub(rule.padding).max(self.buffer.range().start);
+        let item_id = self.ids.next("item");
+        self.turn = Some(Turn { item_id: item_id.clone(), start });
+        self.initiative.idle_from = None;
+        self.emit(ServerBody::SpeechStarted { audio_start_ms: Some(ms(start)), item_id: Some(item_id) });
+        if rule.interrupts {
+            self.interrupt(now);
+        }
+    }
+
+    fn end_turn(&mut self, now: Duration, speech: Range<u64>, end: u64) {
+        let Some(Turn { item_id, start }) = self.turn.take() else { return };
+        self.emit(ServerBody::SpeechStopped { audio_end_ms: Some(ms(end)), item_id: Some(item_id.clone()) });
+        self.commit_sound(item_id, start..end, Some(speech));
+        self.answer_turn(now);
+    }
+
+    /// Answers by itself where the session says so; where an answer is still on its way there is none.
+    fn answer_turn(&mut self, now: Duration) {
+        let answers = self.effective.turns().is_some_and(|rule| rule.answers);
+        if answers && self.setup.peer.kind == SessionKind::Realtime && !self.is_answering() {
+            let cue = self.cue();
+            self.answer(now, ResponseConfig::default(), &cue);
+        } else {
+            self.tell_late_captions();
+        }
+    }
+
+    pub(super) fn commit(&mut self) -> Result<(), Mistake> {
+        self.buffer.check_commit()?;
+        let range = self.buffer.range();
+        let turn = self.turn.take();
+        self.turns.reset();
+        let speech = self.trace.take();
+        let item_id = turn.map_or_else(|| self.ids.next("item"), |turn| turn.item_id);
+        self.commit_sound(item_id, range, speech);
+        // Where nothing is answered there is nothing to be later than.
+        if self.setup.peer.kind == SessionKind::Transcription {
+            self.tell_late_captions();
+        }
+        Ok(())
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.buffer.forget_before(u64::MAX);
+        self.turns.reset();
+        self.trace.take();
+        self.turn = None;
+        self.emit(ServerBody::AudioCleared);
+    }
+
+    /// Makes a user item of what lies in `range`; everything before its end is used up.
+    fn commit_sound(&mut self, item_id: String, range: Range<u64>, speech: Option<Range<u64>>) {
+        let sound = self.buffer.copy(range.clone());
+        let start = range.start.max(self.buffer.range().start);
+        self.buffer.forget_before(range.end);
+        self.trace.take();
+        let index = |at: u64| usize::try_from(at.saturating_sub(start)).unwrap_or(usize::MAX);
+        let heard = Heard::measure(&sound, speech.map(|speech| index(speech.start)..index(speech.end)));
+        let transcript = heard.transcript();
+        let item = user_item(item_id.clone());
+        let samples = sound.len() as u64;
+        let entry = Entry { item: item.clone(), sound: Arc::from(sound), heard: Some(heard), samples };
+        let previous = self.conversation.push(entry);
+        self.emit(ServerBody::AudioCommitted {
+            previous_item_id: previous.clone(),
+            item_id: Some(item_id.clone()),
+        });
+        self.emit_item(previous, item);
+        if self.effective.transcription().is_some() {
+            self.late_captions.push(Caption { item_id, transcript, samples });
+        }
+        if !self.setup.faults.has(Fault::TranscriptLate) {
+            self.tell_late_captions();
+        }
+    }
+
+    /// Tells the captions that wait.
+    pub(super) fn tell_late_captions(&mut self) {
+        for Caption { item_id, transcript, samples } in std::mem::take(&mut self.late_captions) {
+            if let Some(entry) = self.conversation.find_mut(&item_id) {
+                set_transcript(&mut entry.item, &transcript);
+            }
+            if !transcript.is_empty() {
+                self.emit(ServerBody::TranscriptionDelta {
+                    item_id: item_id.clone(),
+                    content_index: Some(0),
+                    delta: transcript.clone(),
+                });
+            }
+            let model = self.effective.transcription().and_then(|captions| captions.model.clone());
+            let usage = of_transcription(model.as_deref(), samples, &transcript);
+            self.emit(ServerBody::TranscriptionCompleted {
+                item_id,
+                content_index: Some(0),
+                transcript,
+                usage: Some(usage),
+            });
+        }
+    }
+
+    /// Greets, or answers a long silence.
+    fn take_initiative(&mut self, now: Duration, rule: &TurnRule) {
+        let busy = self.turn.is_some() || self.is_answering();
+        if busy || !rule.answers || self.setup.peer.kind == SessionKind::Transcription {
+            return;
+        }
+        let written = self.buffer.range().end;
+        if self.initiative.greeted == Greeted::NotYet
+            && self.conversation.is_empty()
+            && self.effective.modality() == Modality::Audio
+            && written >= self.initiative.configured_at + GREETING_AFTER
+        {
+            self.initiative.greeted = Greeted::Done;
+            self.answer(now, ResponseConfig::default(), &Cue::Greeting);
+            return;
+        }
+        let due = self.initiative.idle_from.zip(rule.idle).map(|(from, idle)| from + idle);
+        if due.is_some_and(|due| written >= due) {
+            self.time_out(now, written);
+        }
+    }
+
+    /// Nobody has spoken for the idle timeout (PROTOCOL.md, section 5.10).
+    fn time_out(&mut self, now: Duration, written: u64) {
+        let start = self.initiative.idle_from.take().unwrap_or(written).max(self.buffer.range().start);
+        let item_id = self.ids.next("item");
+        self.emit(ServerBody::IdleTimeout {
+            audio_start_ms: Some(ms(start)),
+            audio_end_ms: Some(ms(written)),
+            item_id: Some(item_id.clone()),
+        });
+        self.commit_sound(item_id, start..written, None);
+        self.answer(now, ResponseConfig::default(), &Cue::Idle);
+    }
+}
+
+fn user_item(id: String) -> Item {
+    let content = vec![Content::InputAudio { audio: None, transcript: None }];
+    Item {
+        id: Some(id),
+        status: Some(ItemStatus::Completed),
+        body: ItemBody::Message { role: Role::User, content },
+        ..Item::default()
+    }
+}
+
+fn set_transcript(item: &mut Item, words: &str) {
+    if let ItemBody::Message { content, .. } = &mut item.body {
+        for part in content {
+            if let Content::InputAudio { transcript, .. } = part {
+                *transcript = Some(words.to_owned());
+            }
+        }
+    }
+}

@@ -1,0 +1,423 @@
+//! How the machine answers: what asks for an answer, its events in their order, and its end.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::hear::ms;
+use super::{Action, Machine};
+use crate::protocol::dialect::Dialect;
+use crate::protocol::item::{Content, Item, ItemBody, ItemStatus, Role};
+use crate::protocol::response::{Response, ResponseConfig, ResponseStatus, StatusDetails};
+use crate::protocol::server::{Place, RateLimit, ServerBody};
+use crate::protocol::settings::{AudioFormat, Modality, SessionKind, TokenLimit, Voice};
+use crate::protocol::value::Unknown;
+use crate::server::answer::{Answer, Belongs, Limited, Manner, Piece, Schedule, Timing};
+use crate::server::conversation::Entry;
+use crate::server::mistake::Mistake;
+use crate::server::persona::{self, Cue, Part};
+use crate::server::speech::{Order, Speech};
+use crate::server::usage::{Tokens, of_response, spoken_tokens, text_tokens};
+
+/// Silence before the user's own voice, so that it stands apart: 250 ms at 24 kHz.
+const BEFORE_PLAYBACK: usize = 6_000;
+
+/// Silence behind each sentence: 100 ms.
+const BEHIND_SENTENCE: usize = 2_400;
+
+/// The default tier in captures of the real server (PROTOCOL.md, section 7.3).
+const TOKENS_A_MINUTE: u64 = 40_000;
+
+/// How an answer ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ending {
+    Sent,
+    Cancelled(&'static str),
+}
+
+impl Machine {
+    /// Does what `response.create` asks for.
+    pub(super) fn create_response(&mut self, now: Duration, config: ResponseConfig) -> Result<(), Mistake> {
+        if self.setup.peer.kind == SessionKind::Transcription {
+            return Err(Mistake::value("type", "A transcription session has no responses."));
+        }
+        let beside = config.conversation.as_deref() == Some("none");
+        if !beside && let Some(active) = self.active() {
+            let message = format!(
+                "Conversation already has an active response in progress: {}. Wait until the response is \
+                 finished before creating a new one.",
+                active.id
+            );
+            return Err(Mistake::new("conversation_already_has_active_response", message));
+        }
+        let cue = match &config.input {
+            Some(items) => self.cue_of(items)?,
+            None => self.cue(),
+        };
+        self.answer(now, config, &cue);
+        Ok(())
+    }
+
+    /// Does what `response.cancel` asks for.
+    pub(super) fn cancel_response(&mut self, now: Duration, id: Option<&str>) -> Result<(), Mistake> {
+        let wanted = |answer: &Answer| match id {
+            Some(id) => answer.id == id,
+            None => answer.manner.place == Belongs::Conversation,
+        };
+        let index = self.answers.iter().position(wanted).ok_or_else(|| {
+            Mistake::new("response_cancel_not_active", "Cancellation failed: no active response found")
+        })?;
+        self.finish(now, index, Ending::Cancelled("client_cancelled"));
+        Ok(())
+    }
+
+    /// Stops the answer in progress because the user speaks.
+    pub(super) fn interrupt(&mut self, now: Duration) {
+        let in_conversation = |answer: &Answer| answer.manner.place == Belongs::Conversation;
+        if let Some(index) = self.answers.iter().position(in_conversation) {
+            self.finish(now, index, Ending::Cancelled("turn_detected"));
+        }
+    }
+
+    /// Returns whether an answer in the conversation is on its way.
+    pub(super) fn is_answering(&self) -> bool {
+        self.active().is_some()
+    }
+
+    fn active(&self) -> Option<&Answer> {
+        self.answers.iter().find(|answer| answer.manner.place == Belongs::Conversation)
+    }
+
+    /// Begins to answer `cue`.
+    pub(super) fn answer(&mut self, now: Duration, config: ResponseConfig, cue: &Cue) {
+        let manner = self.manner(config);
+        self.jobs += 1;
+        let mut input = self.conversation.tokens();
+        input.text += self.effective.settings().instructions.as_deref().map_or(0, text_tokens);
+        let parts = match manner.modality {
+            Modality::Audio => persona::spoken(cue),
+            Modality::Text => vec![Part::Say(persona::written(cue))],
+        };
+        let answer = Answer {
+            id: self.ids.next("resp"),
+            item_id: self.ids.next("item"),
+            manner,
+            parts,
+            job: self.jobs,
+            input,
+            schedule: None,
+            cut: None,
+        };
+        let response = self.response(&answer, ResponseStatus::InProgress);
+        self.emit(ServerBody::ResponseCreated(Box::new(response)));
+        match answer.manner.modality {
+            Modality::Audio => self.actions.push(Action::Say(self.order(&answer))),
+            Modality::Text => {}
+        }
+        let written = answer.manner.modality == Modality::Text;
+        self.answers.push(answer);
+        if written {
+            self.begin(now, self.answers.len() - 1, Vec::new());
+        }
+    }
+
+    fn manner(&self, config: ResponseConfig) -> Manner {
+        let settings = self.effective.settings();
+        let beside = config.conversation.as_deref() == Some("none");
+        Manner {
+            modality: config.output.unwrap_or(self.effective.modality()),
+            format: config
+                .output_format
+                .or_else(|| settings.output_format.clone())
+                .unwrap_or(AudioFormat::PCM24K),
+            voice: config.voice.unwrap_or_else(|| self.effective.voice()),
+            limit: config.max_output_tokens.or(settings.max_output_tokens).unwrap_or(TokenLimit::Unlimited),
+            place: if beside { Belongs::Nowhere } else { Belongs::Conversation },
+            metadata: config.metadata,
+        }
+    }
+
+    fn order(&self, answer: &Answer) -> Order {
+        let lines = answer.parts.iter().filter_map(|part| match part {
+            Part::Say(text) => Some(text.clone()),
+            Part::Play { .. } => None,
+        });
+        Order {
+            job: answer.job,
+            lines: lines.collect(),
+            voice: match &answer.manner.voice {
+                Voice::Named(name) | Voice::Custom(name) => name.clone(),
+            },
+            speed: self.effective.settings().speed.unwrap_or(1.0),
+        }
+    }
+
+    /// Takes the speech that an answer waits for; one that was cancelled does not wait any more.
+    pub(super) fn take_speech(&mut self, now: Duration, speech: Speech) {
+        if let Some(index) = self.answers.iter().position(|answer| answer.job == speech.job) {
+            self.begin(now, index, speech.sounds);
+        }
+    }
+
+    /// Begins to send an answer of which everything is there.
+    fn begin(&mut self, now: Duration, index: usize, sounds: Vec<Vec<i16>>) {
+        let answer = &self.answers[index];
+        let timing = Timing { now, pace: self.setup.pace, faults: &self.setup.faults };
+        let text = answer.parts.iter().map(Part::text).collect::<Vec<_>>().join(" ");
+        let schedule = match answer.manner.modality {
+            Modality::Audio => Schedule::spoken(&text, joined(&answer.parts, sounds), &answer.manner, timing),
+            Modality::Text => Schedule::written(&text, &answer.manner, timing),
+        };
+        let item = assistant_item(&answer.item_id, ItemStatus::InProgress, Vec::new());
+        let item_place =
+            Place { response_id: Some(answer.id.clone()), output_index: Some(0), ..Place::default() };
+        let part = match answer.manner.modality {
+            Modality::Audio => Content::Audio { audio: None, transcript: Some(String::new()) },
+            Modality::Text => Content::Text(String::new()),
+        };
+        let (place, belongs) = (place(answer), answer.manner.place);
+        self.answers[index].schedule = Some(schedule);
+        self.emit(ServerBody::OutputItemAdded { place: item_place, item: item.clone() });
+        if belongs == Belongs::Conversation {
+            let previous_item_id = self.conversation.push(Entry::written(item.clone()));
+            self.emit(ServerBody::ItemAdded { previous_item_id, item });
+        }
+        self.emit(ServerBody::ContentPartAdded { place, part });
+    }
+
+    /// Sends what is due of all answers.
+    pub(super) fn advance_answers(&mut self, now: Duration) {
+        let mut index = 0;
+        while index < self.answers.len() {
+            self.send_due(now, index);
+            let sent = self.answers[index].schedule.as_ref().is_some_and(|schedule| schedule.due().is_none());
+            if sent {
+                self.finish(now, index, Ending::Sent);
+            } else {
+                index += 1;
+            }
+        }
+    }
+
+    fn send_due(&mut self, now: Duration, index: usize) {
+        loop {
+            let answer = &mut self.answers[index];
+            let Some(schedule) = &mut answer.schedule else { return };
+            let Some(piece) = schedule.next(now) else { return };
+            let body = match piece {
+                Piece::Text(delta) => match answer.manner.modality {
+                    Modality::Audio => ServerBody::TranscriptDelta { place: place(answer), delta },
+                    Modality::Text => ServerBody::TextDelta { place: place(answer), delta },
+                },
+                Piece::Sound(range) => {
+                    let delta = schedule.bytes(range);
+                    ServerBody::AudioDelta { place: place(answer), delta }
+                }
+                Piece::Break => {
+                    self.break_down();
+                    return;
+                }
+            };
+            self.emit(body);
+        }
+    }
+
+    /// Ends an answer; what was sent of it stays in the conversation.
+    fn finish(&mut self, now: Duration, index: usize, ending: Ending) {
+        let answer = self.answers.remove(index);
+        let (status, item_status) = match (ending, answer.schedule.as_ref().map(|schedule| schedule.limited))
+        {
+            (Ending::Cancelled(_), _) => (ResponseStatus::Cancelled, ItemStatus::Incomplete),
+            (Ending::Sent, Some(Limited::Yes)) => (ResponseStatus::Incomplete, ItemStatus::Incomplete),
+            (Ending::Sent, Some(Limited::No) | None) => (ResponseStatus::Completed, ItemStatus::Completed),
+        };
+        let reason = match (ending, &status) {
+            (Ending::Cancelled(reason), _) => Some(reason),
+            (Ending::Sent, ResponseStatus::Incomplete) => Some("max_output_tokens"),
+            (Ending::Sent, _) => None,
+        };
+        let mut response = self.response(&answer, status);
+        response.details = reason
+            .map(|reason| StatusDetails { reason: Some(reason.to_owned()), ..StatusDetails::default() });
+        let mut output = Tokens::default();
+        if let Some(schedule) = &answer.schedule {
+            let item = self.finish_item(&answer, schedule, item_status);
+            output = output_tokens(&answer, schedule);
+            response.output = vec![item];
+            self.note_playback(now, schedule);
+        }
+        response.usage = Some(of_response(answer.input, self.before, output));
+        self.before = answer.input;
+        self.emit(ServerBody::ResponseDone(Box::new(response)));
+        self.emit(rate_limits(answer.input.total() + output.total()));
+        self.tell_late_captions();
+    }
+
+    /// Tells the ends of the parts of an answer, and returns its item.
+    fn finish_item(&mut self, answer: &Answer, schedule: &Schedule, status: ItemStatus) -> Item {
+        let place = place(answer);
+        let text = Some(schedule.text.clone());
+        let part = match answer.manner.modality {
+            Modality::Audio => {
+                self.emit(ServerBody::AudioDone { place: place.clone() });
+                self.emit(ServerBody::TranscriptDone { place: place.clone(), transcript: text.clone() });
+                Content::Audio { audio: None, transcript: text }
+            }
+            Modality::Text => {
+                self.emit(ServerBody::TextDone { place: place.clone(), text: text.clone() });
+                Content::Text(schedule.text.clone())
+            }
+        };
+        self.emit(ServerBody::ContentPartDone { place: place.clone(), part: part.clone() });
+        let item = assistant_item(&answer.item_id, status, vec![part]);
+        if answer.manner.place == Belongs::Conversation {
+            let previous = self.keep(answer, schedule, &item);
+            self.emit_item_done(previous, item.clone());
+        }
+        let item_place = Place { item_id: None, content_index: None, ..place };
+        self.emit(ServerBody::OutputItemDone { place: item_place, item: item.clone() });
+        item
+    }
+
+    /// Keeps what was sent, unless the client has deleted the item; returns what it follows.
+    fn keep(&mut self, answer: &Answer, schedule: &Schedule, item: &Item) -> Option<String> {
+        let previous = self.conversation.before(&answer.item_id);
+        let entry = self.conversation.find_mut(&answer.item_id)?;
+        entry.item = item.clone();
+        let sent = schedule.sent_samples();
+        entry.samples = answer.cut.map_or(sent, |cut| cut.min(sent));
+        if answer.cut.is_some() {
+            entry.forget_transcript();
+        }
+        let kept = usize::try_from(entry.samples).unwrap_or(usize::MAX).min(schedule.sound.len());
+        entry.sound = schedule.sound[..kept].into();
+        previous
+    }
+
+    /// The idle timeout counts from where the answer will have been heard.
+    fn note_playback(&mut self, now: Duration, schedule: &Schedule) {
+        let played = now.saturating_sub(schedule.begun);
+        let length = Duration::from_millis(ms(schedule.sent_samples()));
+        let left = crate::pcm::frame::Rate::WIRE.samples(length.saturating_sub(played));
+        self.initiative.answered(self.buffer.range().end + left);
+    }
+
+    fn response(&self, answer: &Answer, status: ResponseStatus) -> Response {
+        let manner = &answer.manner;
+        let conversation_id = match manner.place {
+            Belongs::Conversation => Some(self.conversation_id.clone()),
+            Belongs::Nowhere => None,
+        };
+        Response {
+            id: Some(answer.id.clone()),
+            status: Some(status),
+            conversation_id,
+            metadata: manner.metadata.clone(),
+            unknown: shape(manner, self.setup.peer.dialect, self.effective.settings().temperature),
+            ..Response::default()
+        }
+    }
+}
+
+/// Returns the fields of a response that differ between the dialects (PROTOCOL.md, section 3.4).
+fn shape(manner: &Manner, dialect: Dialect, temperature: Option<f64>) -> Unknown {
+    let voice = match &manner.voice {
+        Voice::Named(name) => json!(name),
+        Voice::Custom(id) => json!({ "id": id }),
+    };
+    let limit = match manner.limit {
+        TokenLimit::Unlimited => json!("inf"),
+        TokenLimit::Tokens(tokens) => json!(tokens),
+    };
+    let fields = match dialect {
+        Dialect::Ga => json!({
+            "output_modalities": [match manner.modality { Modality::Audio => "audio", Modality::Text => "text" }],
+            "max_output_tokens": limit,
+            "audio": { "output": { "format": format(&manner.format, dialect), "voice": voice } },
+        }),
+        Dialect::Beta => json!({
+            "modalities": match manner.modality {
+                Modality::Audio => json!(["text", "audio"]),
+                Modality::Text => json!(["text"]),
+            },
+            "max_output_tokens": limit,
+            "voice": voice,
+            "output_audio_format": format(&manner.format, dialect),
+            "temperature": temperature,
+        }),
+    };
+    match fields {
+        Value::Object(fields) => fields,
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+            Unknown::new()
+        }
+    }
+}
+
+fn format(format: &AudioFormat, dialect: Dialect) -> Value {
+    match (dialect, format) {
+        (Dialect::Ga, AudioFormat::Pcm(rate)) => json!({ "type": "audio/pcm", "rate": rate.0 }),
+        (Dialect::Ga, AudioFormat::Ulaw) => json!({ "type": "audio/pcmu" }),
+        (Dialect::Ga, AudioFormat::Alaw) => json!({ "type": "audio/pcma" }),
+        (Dialect::Beta, AudioFormat::Pcm(_)) => json!("pcm16"),
+        (Dialect::Beta, AudioFormat::Ulaw) => json!("g711_ulaw"),
+        (Dialect::Beta, AudioFormat::Alaw) => json!("g711_alaw"),
+        (Dialect::Ga | Dialect::Beta, AudioFormat::Other(name)) => json!(name),
+    }
+}
+
+fn place(answer: &Answer) -> Place {
+    Place {
+        response_id: Some(answer.id.clone()),
+        item_id: Some(answer.item_id.clone()),
+        output_index: Some(0),
+        content_index: Some(0),
+    }
+}
+
+fn assistant_item(id: &str, status: ItemStatus, content: Vec<Content>) -> Item {
+    Item {
+        id: Some(id.to_owned()),
+        status: Some(status),
+        body: ItemBody::Message { role: Role::Assistant, content },
+        ..Item::default()
+    }
+}
+
+/// Puts speech and playback one behind the other.
+fn joined(parts: &[Part], sounds: Vec<Vec<i16>>) -> Vec<i16> {
+    let mut sounds = sounds.into_iter();
+    let mut whole = Vec::new();
+    for part in parts {
+        match part {
+            Part::Say(_) => {
+                whole.extend(sounds.next().unwrap_or_default());
+                whole.extend([0; BEHIND_SENTENCE]);
+            }
+            Part::Play { sound, .. } => {
+                whole.extend([0; BEFORE_PLAYBACK]);
+                whole.extend_from_slice(sound);
+            }
+        }
+    }
+    whole
+}
+
+fn output_tokens(answer: &Answer, schedule: &Schedule) -> Tokens {
+    let audio = match answer.manner.modality {
+        Modality::Audio => spoken_tokens(schedule.sent_samples()),
+        Modality::Text => 0,
+    };
+    Tokens { text: text_tokens(&schedule.text), audio }
+}
+
+/// They come behind the response, for tokens only (PROTOCOL.md, section 3.2).
+fn rate_limits(used: u64) -> ServerBody {
+    let remaining = TOKENS_A_MINUTE.saturating_sub(used);
+    ServerBody::RateLimits(vec![RateLimit {
+        name: Some("tokens".to_owned()),
+        limit: Some(TOKENS_A_MINUTE),
+        remaining: Some(remaining),
+        reset_seconds: Some((TOKENS_A_MINUTE - remaining) as f64 * 60.0 / TOKENS_A_MINUTE as f64),
+    }])
+}

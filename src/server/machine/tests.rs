@@ -1,0 +1,7 @@
+//! The endpoint in virtual time, judged by the raw JSON that it sends.
+
+mod desk;
+mod turns;
+mod replies;
+mod items;
+mod misbehaviour;

@@ -1,0 +1,231 @@
+//! Where there is speech in the client's sound, and where a turn begins and ends.
+//!
+//! Time is counted in samples of written sound at 24 kHz, never by a clock: a client may send
+//! faster or slower than real time (PROTOCOL.md, section 5.2).
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::ops::Range;
+
+use earshot::Detector;
+
+use crate::pcm::frame::Rate;
+use crate::pcm::resample::{Resampler, to_float};
+use crate::server::effective::TurnRule;
+
+/// What the detector wants: 16 ms at 16 kHz.
+const DETECTOR_RATE: Rate = Rate(16_000);
+const DETECTOR_BLOCK: usize = 256;
+/// One block in samples at 24 kHz.
+const HOP: u64 = 384;
+
+/// A turn opens when so many of the last hops were voiced: 64 ms of 128 ms.
+const OPENING_HOPS: usize = 4;
+const OPENING_WINDOW: usize = 8;
+
+/// Within a turn the score may be so much lower; words end softly.
+const HYSTERESIS: f32 = 0.1;
+
+/// The detector's verdict on 16 ms of sound.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Hop {
+    /// Where it ends, in samples since the beginning.
+    pub(crate) end: u64,
+    /// 0 to 1.
+    pub(crate) score: f32,
+}
+
+impl Hop {
+    fn start(self) -> u64 {
+        self.end.saturating_sub(HOP)
+    }
+}
+
+/// Gives a score to each 16 ms of a stream.
+pub(crate) struct Ear {
+    detector: Box<Detector>,
+    resampler: Resampler,
+    waiting: Vec<f32>,
+    heard: u64,
+}
+
+impl fmt::Debug for Ear {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Ear").field("heard", &self.heard).finish_non_exhaustive()
+    }
+}
+
+impl Ear {
+    /// Makes an ear that stands at the beginning of a stream.
+    pub(crate) fn new() -> Self {
+        Self {
+            detector: Detector::default_boxed(),
+            resampler: Resampler::new(Rate::WIRE, DETECTOR_RATE),
+            waiting: Vec::new(),
+            heard: 0,
+        }
+    }
+
+    /// Takes the next samples at 24 kHz and returns the hops that are complete with them.
+    pub(crate) fn listen(&mut self, samples: &[i16]) -> Vec<Hop> {
+        let floats: Vec<f32> = samples.iter().copied().map(to_float).collect();
+        self.resampler.process(&floats, &mut self.waiting);
+        let whole = self.waiting.len() / DETECTOR_BLOCK * DETECTOR_BLOCK;
+        let blocks: Vec<f32> = self.waiting.drain(..whole).collect();
+        blocks.chunks_exact(DETECTOR_BLOCK).map(|block| self.judge(block)).collect()
+    }
+
+    fn judge(&mut self, block: &[f32]) -> Hop {
+        let score = self.detector.predict_f32(block);
+        self.heard += block.len() as u64;
+        // The resampler is late by its delay, so that what it gives was said before.
+        let end = self.heard.saturating_sub(self.resampler.delay()) * 3 / 2;
+        Hop { end, score }
+    }
+}
+
+/// Maps the session's threshold to the detector's: 0.5 is 0.6, where it was measured to find all
+/// speech and no noise; the ends stay within what can be reached.
+pub(crate) fn score_threshold(threshold: f64) -> f32 {
+    (0.25 + 0.7 * threshold.clamp(0.0, 1.0)) as f32
+}
+
+/// What happens to a turn.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum TurnChange {
+    /// Somebody began to speak, at this sample.
+    Started(u64),
+    /// The turn is over; speech was heard in this range.
+    Stopped(Range<u64>),
+}
+
+/// Finds turns in a row of hops.
+#[derive(Debug, Default)]
+pub(crate) struct Turns {
+    recent: VecDeque<(Hop, bool)>,
+    speech: Option<Range<u64>>,
+}
+
+impl Turns {
+    /// Returns what has been heard of the turn in progress.
+    pub(crate) fn speech(&self) -> Option<Range<u64>> {
+        self.speech.clone()
+    }
+
+    /// Forgets the turn in progress.
+    pub(crate) fn reset(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Takes the next hop under `rule`.
+    pub(crate) fn hear(&mut self, hop: Hop, rule: &TurnRule) -> Option<TurnChange> {
+        let threshold = score_threshold(rule.threshold);
+        match &mut self.speech {
+            Some(speech) => {
+                if hop.score >= threshold - HYSTERESIS {
+                    speech.end = hop.end;
+                }
+                if hop.end < speech.end + rule.silence.max(HOP) {
+                    return None;
+                }
+                let speech = speech.clone();
+                self.reset();
+                Some(TurnChange::Stopped(speech))
+            }
+            None => {
+                self.recent.push_back((hop, hop.score >= threshold));
+                if self.recent.len() > OPENING_WINDOW {
+                    self.recent.pop_front();
+                }
+                let onset = opening(&self.recent)?;
+                self.speech = Some(onset..hop.end);
+                self.recent.clear();
+                Some(TurnChange::Started(onset))
+            }
+        }
+    }
+}
+
+/// Returns where speech began, if there is enough of it.
+fn opening(recent: &VecDeque<(Hop, bool)>) -> Option<u64> {
+    let mut voiced = recent.iter().filter(|(_, voiced)| *voiced).map(|(hop, _)| *hop);
+    let first = voiced.next()?;
+    (voiced.count() + 1 >= OPENING_HOPS).then(|| first.start())
+}
+
+/// Remembers where speech was since the last commit, whoever ends the turns.
+#[derive(Debug, Default)]
+pub(crate) struct Trace {
+    turns: Turns,
+    heard: Option<Range<u64>>,
+}
+
+impl Trace {
+    /// Takes the next hop.
+    pub(crate) fn hear(&mut self, hop: Hop, rule: &TurnRule) {
+        self.turns.hear(hop, rule);
+        if let Some(speech) = self.turns.speech() {
+            let start = self.heard.as_ref().map_or(speech.start, |heard| heard.start);
+            self.heard = Some(start..speech.end);
+        }
+    }
+
+    /// Returns from where to where there was speech, and forgets it.
+    pub(crate) fn take(&mut self) -> Option<Range<u64>> {
+        self.turns.reset();
+        self.heard.take()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RULE: TurnRule = TurnRule {
+        threshold: 0.5,
+        padding: 0,
+        silence: 24_000 / 2,
+        answers: true,
+        interrupts: true,
+        idle: None,
+    };
+
+    fn hear(turns: &mut Turns, scores: &[f32], from: u64) -> Vec<TurnChange> {
+        let hops =
+            scores.iter().zip(from..).map(|(score, index)| Hop { end: (index + 1) * HOP, score: *score });
+        hops.filter_map(|hop| turns.hear(hop, &RULE)).collect()
+    }
+
+    #[test]
+    fn a_click_opens_no_turn_and_speech_does() {
+        let mut turns = Turns::default();
+        assert_eq!(hear(&mut turns, &[0.0, 0.9, 0.9, 0.9, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0], 0), []);
+        assert_eq!(hear(&mut turns, &[0.9, 0.0, 0.9, 0.9, 0.9], 10), [TurnChange::Started(10 * HOP)]);
+    }
+
+    #[test]
+    fn a_turn_ends_after_the_silence_of_the_session_and_not_in_a_pause() {
+        let mut turns = Turns::default();
+        hear(&mut turns, &[0.9; 4], 0);
+        assert_eq!(hear(&mut turns, &[0.0; 30], 4), [], "480 ms are a pause");
+        assert_eq!(hear(&mut turns, &[0.9], 34), []);
+        let ended = hear(&mut turns, &[0.0; 40], 35);
+        assert_eq!(ended, [TurnChange::Stopped(0..35 * HOP)]);
+        assert_eq!(turns.speech(), None);
+    }
+
+    #[test]
+    fn the_default_threshold_is_the_measured_one() {
+        assert!((score_threshold(0.5) - 0.6).abs() < 1e-6);
+        assert!(score_threshold(1.0) < 1.0 && score_threshold(0.0) > 0.2);
+    }
+
+    #[test]
+    fn silence_is_not_speech() {
+        let mut ear = Ear::new();
+        let hops = ear.listen(&vec![0; 24_000]);
+        assert!(hops.len() >= 60, "{}", hops.len());
+        assert!(hops.iter().all(|hop| hop.score < 0.5));
+        assert!(hops.iter().all(|hop| hop.end <= 24_000));
+    }
+}
