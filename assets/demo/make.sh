@@ -10,9 +10,14 @@ cp phrases.txt "$work/phrases"
 : >voice.tsv
 start=0
 while IFS= read -r phrase; do
+    # Pieces of sentences are put together, which makes them slow; whole sentences are not.
+    case $phrase in
+        *.) speed=170 ;;
+        *) speed=215 ;;
+    esac
     # The program's name is spelled out, as the program itself does.
     printf '%s\n' "$phrase" | sed 's/[Rr]tvoice/R T voice/g' |
-        espeak-ng -v en-us -s 170 --stdout --stdin >"$work/in.wav"
+        espeak-ng -v en-us -s "$speed" --stdout --stdin >"$work/in.wav"
     # 8 kHz mu-law without header; silence around it goes. The header's length is bogus.
     sox --ignore-length "$work/in.wav" -t ul -r 8000 -c 1 "$work/out.ul" \
         silence 1 0.01 0.3% reverse silence 1 0.01 0.3% reverse pad 0 0.03 2>/dev/null

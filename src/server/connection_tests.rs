@@ -143,3 +143,101 @@ async fn a_client_that_says_goodbye_gets_a_goodbye() {
     assert!(matches!(client.next().await, Some(Ok(Message::Close(_)))));
     assert!(client.next().await.is_none());
 }
+
+fn clips(faults: &str) -> Options {
+    Options { voice: VoiceEngine::Clips, faults: Faults::parse(faults).unwrap(), ..Options::default() }
+}
+
+async fn ask(client: &mut Client) {
+    for event in [
+        r#"{"type":"conversation.item.create","item":{"type":"message","role":"user","content":[{"type":"input_text","text":"xyzzy"}]}}"#,
+        r#"{"type":"response.create"}"#,
+    ] {
+        client.send(Message::text(event)).await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_question_is_answered_with_speech_over_a_real_websocket() {
+    let mut client = connect(clips(""), URL, &[]).await;
+    ask(&mut client).await;
+    let mut names = Vec::new();
+    let mut audio_letters = 0;
+    while names.last().is_none_or(|name| name != "rate_limits.updated") {
+        let event = next(&mut client).await;
+        if event["type"] == "response.output_audio.delta" {
+            audio_letters += event["delta"].as_str().unwrap().len();
+        }
+        names.push(event["type"].as_str().unwrap().to_owned());
+    }
+    // The sentence takes about five seconds; a second is 64,000 letters of base64.
+    assert!((3 * 64_000..8 * 64_000).contains(&audio_letters), "{audio_letters}");
+    assert!(names.contains(&"response.done".to_owned()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broken_connection_breaks_behind_half_a_message() {
+    let mut client = connect(clips("half-message"), URL, &[]).await;
+    ask(&mut client).await;
+    let mut deltas = 0;
+    let error = loop {
+        match client.next().await.unwrap() {
+            Ok(Message::Text(text)) => deltas += usize::from(text.contains("output_audio.delta")),
+            Ok(other) => panic!("unexpected {other:?}"),
+            Err(error) => break error,
+        }
+    };
+    assert!(deltas > 3, "{deltas}");
+    assert!(error.to_string().contains("without closing handshake"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_and_the_close_behind_it_arrive_together() {
+    let mut client = connect(clips("refuse-model"), URL, &[]).await;
+    let start = tokio::time::Instant::now();
+    assert_eq!(next(&mut client).await["error"]["code"], "invalid_model");
+    assert_eq!(close(&mut client).await, (4000, "invalid_request_error.invalid_model".to_owned()));
+    assert_eq!(start.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_is_pinged_and_silent_stays_connected() {
+    let mut client = connect(clips(""), URL, &[]).await;
+    next(&mut client).await;
+    for _ in 0..3 {
+        assert!(matches!(client.next().await, Some(Ok(Message::Ping(_)))));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_writes_much_and_reads_late_is_served() {
+    let mut client = connect(clips(""), URL, &[]).await;
+    for _ in 0..2_000 {
+        client.send(Message::text(r#"{"type":"input_audio_buffer.clear"}"#)).await.unwrap();
+    }
+    next(&mut client).await;
+    for _ in 0..2_000 {
+        assert_eq!(next(&mut client).await["type"], "input_audio_buffer.cleared");
+    }
+}
+
+#[tokio::test]
+async fn a_listener_serves_several_clients_and_ends_when_it_is_dropped() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = tokio::spawn(serve(listener, Arc::new(clips(""))));
+    let mut clients = Vec::new();
+    for _ in 0..3 {
+        let stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        let (mut client, _) =
+            tokio_tungstenite::client_async(format!("ws://{address}/v1/realtime?model=x"), stream)
+                .await
+                .unwrap();
+        assert!(client.next().await.unwrap().unwrap().to_text().unwrap().contains("session.created"));
+        clients.push(client);
+    }
+    server.abort();
+    for mut client in clients {
+        assert!(client.next().await.is_none_or(|message| message.is_err()));
+    }
+}

@@ -6,6 +6,7 @@
 mod hear;
 mod reply;
 mod items;
+mod shape;
 mod emit;
 
 use std::time::Duration;

@@ -2,16 +2,13 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
-
 use super::hear::ms;
+use super::shape::{assistant_item, place, rate_limits, shape};
 use super::{Action, Machine};
-use crate::protocol::dialect::Dialect;
-use crate::protocol::item::{Content, Item, ItemBody, ItemStatus, Role};
+use crate::protocol::item::{Content, Item, ItemStatus};
 use crate::protocol::response::{Response, ResponseConfig, ResponseStatus, StatusDetails};
-use crate::protocol::server::{Place, RateLimit, ServerBody};
+use crate::protocol::server::{Place, ServerBody};
 use crate::protocol::settings::{AudioFormat, Modality, SessionKind, TokenLimit, Voice};
-use crate::protocol::value::Unknown;
 use crate::server::answer::{Answer, Belongs, Limited, Manner, Piece, Schedule, Timing};
 use crate::server::conversation::Entry;
 use crate::server::mistake::Mistake;
@@ -24,9 +21,6 @@ const BEFORE_PLAYBACK: usize = 6_000;
 
 /// Silence behind each sentence: 100 ms.
 const BEHIND_SENTENCE: usize = 2_400;
-
-/// The default tier in captures of the real server (PROTOCOL.md, section 7.3).
-const TOKENS_A_MINUTE: u64 = 40_000;
 
 /// How an answer ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -264,7 +258,7 @@ impl Machine {
                 Content::Audio { audio: None, transcript: text }
             }
             Modality::Text => {
-                self.emit(ServerBody::TextDone { place: place.clone(), text: text.clone() });
+                self.emit(ServerBody::TextDone { place: place.clone(), text });
                 Content::Text(schedule.text.clone())
             }
         };
@@ -319,71 +313,6 @@ impl Machine {
     }
 }
 
-/// Returns the fields of a response that differ between the dialects (PROTOCOL.md, section 3.4).
-fn shape(manner: &Manner, dialect: Dialect, temperature: Option<f64>) -> Unknown {
-    let voice = match &manner.voice {
-        Voice::Named(name) => json!(name),
-        Voice::Custom(id) => json!({ "id": id }),
-    };
-    let limit = match manner.limit {
-        TokenLimit::Unlimited => json!("inf"),
-        TokenLimit::Tokens(tokens) => json!(tokens),
-    };
-    let fields = match dialect {
-        Dialect::Ga => json!({
-            "output_modalities": [match manner.modality { Modality::Audio => "audio", Modality::Text => "text" }],
-            "max_output_tokens": limit,
-            "audio": { "output": { "format": format(&manner.format, dialect), "voice": voice } },
-        }),
-        Dialect::Beta => json!({
-            "modalities": match manner.modality {
-                Modality::Audio => json!(["text", "audio"]),
-                Modality::Text => json!(["text"]),
-            },
-            "max_output_tokens": limit,
-            "voice": voice,
-            "output_audio_format": format(&manner.format, dialect),
-            "temperature": temperature,
-        }),
-    };
-    match fields {
-        Value::Object(fields) => fields,
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
-            Unknown::new()
-        }
-    }
-}
-
-fn format(format: &AudioFormat, dialect: Dialect) -> Value {
-    match (dialect, format) {
-        (Dialect::Ga, AudioFormat::Pcm(rate)) => json!({ "type": "audio/pcm", "rate": rate.0 }),
-        (Dialect::Ga, AudioFormat::Ulaw) => json!({ "type": "audio/pcmu" }),
-        (Dialect::Ga, AudioFormat::Alaw) => json!({ "type": "audio/pcma" }),
-        (Dialect::Beta, AudioFormat::Pcm(_)) => json!("pcm16"),
-        (Dialect::Beta, AudioFormat::Ulaw) => json!("g711_ulaw"),
-        (Dialect::Beta, AudioFormat::Alaw) => json!("g711_alaw"),
-        (Dialect::Ga | Dialect::Beta, AudioFormat::Other(name)) => json!(name),
-    }
-}
-
-fn place(answer: &Answer) -> Place {
-    Place {
-        response_id: Some(answer.id.clone()),
-        item_id: Some(answer.item_id.clone()),
-        output_index: Some(0),
-        content_index: Some(0),
-    }
-}
-
-fn assistant_item(id: &str, status: ItemStatus, content: Vec<Content>) -> Item {
-    Item {
-        id: Some(id.to_owned()),
-        status: Some(status),
-        body: ItemBody::Message { role: Role::Assistant, content },
-        ..Item::default()
-    }
-}
-
 /// Puts speech and playback one behind the other.
 fn joined(parts: &[Part], sounds: Vec<Vec<i16>>) -> Vec<i16> {
     let mut sounds = sounds.into_iter();
@@ -409,15 +338,4 @@ fn output_tokens(answer: &Answer, schedule: &Schedule) -> Tokens {
         Modality::Text => 0,
     };
     Tokens { text: text_tokens(&schedule.text), audio }
-}
-
-/// They come behind the response, for tokens only (PROTOCOL.md, section 3.2).
-fn rate_limits(used: u64) -> ServerBody {
-    let remaining = TOKENS_A_MINUTE.saturating_sub(used);
-    ServerBody::RateLimits(vec![RateLimit {
-        name: Some("tokens".to_owned()),
-        limit: Some(TOKENS_A_MINUTE),
-        remaining: Some(remaining),
-        reset_seconds: Some((TOKENS_A_MINUTE - remaining) as f64 * 60.0 / TOKENS_A_MINUTE as f64),
-    }])
 }

@@ -86,7 +86,6 @@ fn a_written_question_in_a_written_session_is_answered_in_markdown() {
     desk.send(update(json!({ "output_modalities": ["text"] })));
     desk.send(ask("Where do I put my API key?"));
     desk.send(json!({ "type": "response.create" }));
-    desk.read();
     desk.wait(30 * SECOND);
     let events = desk.read();
     let deltas: String = events

@@ -8,7 +8,7 @@ use super::desk::{Desk, LINE, SECOND, audio, samples, speech};
 use crate::protocol::dialect::Dialect;
 use crate::protocol::settings::SessionKind;
 
-const GA_TURN: [&str; 19] = [
+const GA_TURN: [&str; 18] = [
     "input_audio_buffer.speech_started",
     "input_audio_buffer.speech_stopped",
     "input_audio_buffer.committed",
@@ -27,7 +27,6 @@ const GA_TURN: [&str; 19] = [
     "response.output_item.done",
     "response.done",
     "rate_limits.updated",
-    "",
 ];
 
 /// Keeps the first of all deltas, which are interleaved.
@@ -41,6 +40,7 @@ fn story(names: Vec<String>) -> Vec<String> {
     story
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "so that literals need no ampersand")]
 fn update(audio: Value) -> Value {
     json!({ "type": "session.update", "session": { "type": "realtime", "audio": audio } })
 }
@@ -51,7 +51,7 @@ fn a_ga_turn_has_the_order_of_the_real_server() {
     assert_eq!(desk.names(), ["session.created"]);
     desk.speak();
     desk.wait(10 * SECOND);
-    assert_eq!(story(desk.names()), GA_TURN[..18]);
+    assert_eq!(story(desk.names()), GA_TURN);
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn a_beta_turn_has_the_same_order_under_its_own_names() {
     assert_eq!(desk.names(), ["session.created", "conversation.created"]);
     desk.speak();
     desk.wait(10 * SECOND);
-    let expected: Vec<String> = GA_TURN[..18]
+    let expected: Vec<String> = GA_TURN
         .iter()
         .filter(|name| **name != "conversation.item.done")
         .map(|name| name.replace("output_audio", "audio").replace("item.added", "item.created"))
@@ -142,7 +142,7 @@ fn speech_stops_the_answer_in_progress() {
         .skip_while(|name| *name != "input_audio_buffer.speech_started")
         .collect();
     assert_eq!(
-        names[..9],
+        names[..8],
         [
             "input_audio_buffer.speech_started",
             "response.output_audio.done",
@@ -152,9 +152,7 @@ fn speech_stops_the_answer_in_progress() {
             "response.output_item.done",
             "response.done",
             "rate_limits.updated",
-            names[8],
-        ][..],
-        "what follows is the next turn"
+        ]
     );
 }
 
