@@ -1,5 +1,6 @@
 //! The ways in which the endpoint misbehaves on request, for tests of clients.
 
+use std::str::FromStr;
 use std::time::Duration;
 
 use thiserror::Error;
@@ -72,7 +73,8 @@ pub enum FaultError {
     },
 }
 
-const NAMES: [&str; 19] = [
+/// What [`Faults::parse`] understands; a number can be left out.
+pub const NAMES: [&str; 19] = [
     "late=MS",
     "no-session-created",
     "no-session-updated",
@@ -124,6 +126,14 @@ impl Faults {
     /// Returns what `pick` finds in the first fault it knows.
     pub(crate) fn find<T>(&self, pick: impl Fn(&Fault) -> Option<T>) -> Option<T> {
         self.list.iter().find_map(pick)
+    }
+}
+
+impl FromStr for Faults {
+    type Err = FaultError;
+
+    fn from_str(text: &str) -> Result<Self, FaultError> {
+        Self::parse(text)
     }
 }
 

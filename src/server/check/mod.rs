@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use crate::protocol::dialect::Dialect;
 use crate::protocol::settings::SessionKind;
-use crate::server::check::rule::{Rule, walk};
+use crate::server::check::rule::walk_fields;
 use crate::server::mistake::Mistake;
 
 /// A well-formed event.
@@ -69,8 +69,7 @@ fn check_fields(dialect: Dialect, kind: SessionKind, fields: &Map<String, Value>
     if let Some(session) = session {
         check_kind(dialect, kind, name, session)?;
     }
-    let whole = Value::Object(fields.clone());
-    walk(&Rule::Object(event.fields(kind)), &whole, "")?;
+    walk_fields(event.fields(kind), fields, "")?;
     Ok(name.clone())
 }
 

@@ -66,7 +66,7 @@ pub(crate) const fn may(name: &'static str, rule: Rule) -> Field {
 }
 
 /// Returns the first mistake of `value`, which stands at `path`.
-pub(crate) fn walk(rule: &Rule, value: &Value, path: &str) -> Result<(), Mistake> {
+fn walk(rule: &Rule, value: &Value, path: &str) -> Result<(), Mistake> {
     match *rule {
         Rule::Anything => Ok(()),
         Rule::Text => text(value, path).map(|_| ()),
@@ -92,7 +92,7 @@ pub(crate) fn walk(rule: &Rule, value: &Value, path: &str) -> Result<(), Mistake
                 .try_for_each(|(index, value)| walk(rule, value, &format!("{path}[{index}]")))
         }
         Rule::Sets(sets) => set(value, sets, path),
-        Rule::Object(fields) => object(object_of(value, path)?, fields, path),
+        Rule::Object(fields) => walk_fields(fields, object_of(value, path)?, path),
         Rule::Tagged(tag, rules) => tagged(value, (tag, rules), path),
         Rule::Metadata => metadata(object_of(value, path)?, path),
     }
@@ -181,7 +181,8 @@ fn set(value: &Value, sets: &[&[&str]], path: &str) -> Result<(), Mistake> {
     Err(Mistake::value(path, message))
 }
 
-fn object(values: &Map<String, Value>, fields: &[Field], path: &str) -> Result<(), Mistake> {
+/// Returns the first mistake of an object of these `fields`, which stands at `path`.
+pub(crate) fn walk_fields(fields: &[Field], values: &Map<String, Value>, path: &str) -> Result<(), Mistake> {
     if let Some(stranger) = values.keys().find(|name| fields.iter().all(|field| field.name != **name)) {
         return Err(Mistake::unknown(&below(path, stranger)));
     }

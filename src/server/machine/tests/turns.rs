@@ -376,3 +376,18 @@ fn a_long_silence_is_answered_where_the_session_asks_for_it() {
     assert_eq!(events[0]["item_id"], events[1]["item_id"]);
     assert!(names.contains(&"response.created"));
 }
+
+#[test]
+fn the_recording_of_the_readme_is_one_turn() {
+    let file = include_bytes!("../../../../assets/hello.wav");
+    let (rate, samples) = crate::pcm::wav::read_clip(file.as_slice()).unwrap();
+    assert_eq!(rate, crate::pcm::frame::Rate::WIRE);
+    let samples: Vec<i16> = samples.into_iter().map(crate::pcm::resample::to_int).collect();
+    let mut desk = Desk::ga();
+    desk.write(&samples);
+    desk.silence(500);
+    let measured = |name: &str, events: &[Value]| events.iter().filter(|event| event["type"] == name).count();
+    let events = desk.read();
+    assert_eq!(measured("input_audio_buffer.speech_started", &events), 1);
+    assert_eq!(measured("input_audio_buffer.speech_stopped", &events), 1);
+}
