@@ -258,6 +258,8 @@ pub struct UsageReport {
     pub last: Option<Usage>,
     /// The sum of all so far.
     pub total: Usage,
+    /// Transcriptions that are billed by time, in seconds.
+    pub transcribed_seconds: f64,
     /// How many responses and transcriptions said nothing of their usage.
     pub unknown: u64,
 }
@@ -282,6 +284,8 @@ pub enum Reason {
     NoFlushed,
     /// The input has ended and nothing more happens.
     InputDrained,
+    /// An answer has stopped coming.
+    NoAnswer,
     /// The goodbye was not answered.
     NoGoodbye,
 }
