@@ -1,0 +1,178 @@
+//! Which events are taken and which words the others get.
+
+use serde_json::json;
+
+use super::*;
+
+const GA: (Dialect, SessionKind) = (Dialect::Ga, SessionKind::Realtime);
+const BETA: (Dialect, SessionKind) = (Dialect::Beta, SessionKind::Realtime);
+const CAPTIONS: (Dialect, SessionKind) = (Dialect::Ga, SessionKind::Transcription);
+
+fn accept((dialect, kind): (Dialect, SessionKind), event: Value) {
+    let text = event.to_string();
+    assert_eq!(check(dialect, kind, &text).map_err(|rejected| rejected.mistake).err(), None, "{text}");
+}
+
+fn refuse((dialect, kind): (Dialect, SessionKind), event: Value, expected: (&str, Option<&str>)) -> String {
+    let text = event.to_string();
+    let mistake = check(dialect, kind, &text).unwrap_err().mistake;
+    assert_eq!((mistake.code.unwrap(), mistake.param.as_deref()), expected, "{text}: {}", mistake.message);
+    mistake.message
+}
+
+fn update(session: Value) -> Value {
+    json!({ "type": "session.update", "session": session })
+}
+
+#[test]
+fn a_full_ga_session_is_taken() {
+    accept(
+        GA,
+        update(json!({
+            "type": "realtime", "model": "gpt-realtime-2", "instructions": "", "output_modalities": ["audio"],
+            "audio": {
+                "input": {
+                    "format": { "type": "audio/pcm", "rate": 24000 },
+                    "noise_reduction": { "type": "near_field", "strength": 1 },
+                    "transcription": { "model": "gpt-transcribe", "languages": ["de"], "keywords": ["rtvoice"] },
+                    "turn_detection": { "type": "server_vad", "threshold": 0.5, "prefix_padding_ms": 300,
+                        "silence_duration_ms": 500, "idle_timeout_ms": 6000, "create_response": true,
+                        "interrupt_response": true } },
+                "output": { "format": { "type": "audio/pcmu" }, "voice": { "id": "voice_1" }, "speed": 1.25 } },
+            "tools": [{ "type": "function", "name": "f", "parameters": { "type": "object" } }],
+            "tool_choice": { "type": "function", "name": "f" }, "max_output_tokens": "inf",
+            "truncation": { "type": "retention_ratio", "retention_ratio": 0.8 }, "tracing": null,
+            "reasoning": { "effort": "low" }, "include": null
+        })),
+    );
+}
+
+#[test]
+fn a_full_beta_session_is_taken() {
+    accept(
+        BETA,
+        update(json!({
+            "modalities": ["text", "audio"], "voice": "alloy", "input_audio_format": "pcm16",
+            "output_audio_format": "g711_alaw", "input_audio_transcription": { "model": "whisper-1" },
+            "turn_detection": { "type": "semantic_vad", "eagerness": "low" }, "temperature": 0.8,
+            "max_response_output_tokens": 4096, "tool_choice": "auto", "tools": []
+        })),
+    );
+}
+
+#[test]
+fn wrong_fields_are_named_with_their_documented_code() {
+    let format =
+        |format: Value| update(json!({ "type": "realtime", "audio": { "output": { "format": format } } }));
+    let vad =
+        |vad: Value| update(json!({ "type": "realtime", "audio": { "input": { "turn_detection": vad } } }));
+    let param = "session.audio.output.format.rate";
+    let cases = [
+        (json!({ "type": "boom" }), ("invalid_value", Some("type"))),
+        (json!({ "event_id": "e" }), ("missing_required_parameter", Some("type"))),
+        (update(json!({})), ("missing_required_parameter", Some("session.type"))),
+        (
+            update(json!({ "type": "realtime", "bogus_field": 1 })),
+            ("unknown_parameter", Some("session.bogus_field")),
+        ),
+        (
+            update(json!({ "type": "realtime", "temperature": 0.8 })),
+            ("unknown_parameter", Some("session.temperature")),
+        ),
+        (update(json!({ "type": "transcription" })), ("invalid_value", Some("session.type"))),
+        (
+            update(json!({ "type": "realtime", "output_modalities": ["audio", "text"] })),
+            ("invalid_value", Some("session.output_modalities")),
+        ),
+        (format(json!({ "type": "audio/pcm" })), ("missing_required_parameter", Some(param))),
+        (format(json!({ "type": "audio/pcm", "rate": 16000 })), ("integer_below_min_value", Some(param))),
+        (format(json!({ "type": "audio/pcm", "rate": 48000 })), ("invalid_value", Some(param))),
+        (
+            vad(json!({ "type": "server_vad", "threshold": 2 })),
+            ("invalid_value", Some("session.audio.input.turn_detection.threshold")),
+        ),
+        (
+            vad(json!({ "type": "server_vad", "idle_timeout_ms": 100 })),
+            ("integer_below_min_value", Some("session.audio.input.turn_detection.idle_timeout_ms")),
+        ),
+        (json!({ "type": "input_audio_buffer.append" }), ("missing_required_parameter", Some("audio"))),
+        (json!({ "type": "input_audio_buffer.append", "audio": "?" }), ("invalid_value", Some("audio"))),
+        (
+            json!({ "type": "response.create", "response": { "voice": "x" } }),
+            ("unknown_parameter", Some("response.voice")),
+        ),
+    ];
+    for (event, expected) in cases {
+        refuse(GA, event, expected);
+    }
+}
+
+#[test]
+fn the_words_are_those_of_the_real_server() {
+    let message = refuse(
+        GA,
+        update(json!({ "type": "realtime", "bogus_field": 1 })),
+        ("unknown_parameter", Some("session.bogus_field")),
+    );
+    assert_eq!(message, "Unknown parameter: 'session.bogus_field'.");
+    let message =
+        refuse(GA, json!({ "type": "transcription_session.update" }), ("invalid_value", Some("type")));
+    assert!(
+        message.contains("'transcription_session.update'") && message.contains("'response.cancel'"),
+        "{message}"
+    );
+    let message = refuse(
+        GA,
+        json!({ "type": "conversation.item.create", "item": { "type": "message", "role": "user", "content": [],
+            "id": "i".repeat(33) } }),
+        ("string_above_max_length", Some("item.id")),
+    );
+    assert!(
+        message.starts_with("Invalid 'item.id': string too long. Expected a string with maximum length 32")
+    );
+    let message =
+        refuse(CAPTIONS, update(json!({ "type": "realtime" })), ("invalid_value", Some("session.type")));
+    assert_eq!(message, "Passing a realtime session update event to a transcription session is not allowed.");
+}
+
+#[test]
+fn items_have_the_parts_of_their_role() {
+    let item = |role: &str, part: Value| {
+        json!({ "type": "conversation.item.create", "previous_item_id": "root",
+            "item": { "type": "message", "role": role, "content": [part] } })
+    };
+    accept(GA, item("user", json!({ "type": "input_text", "text": "hi" })));
+    accept(GA, item("assistant", json!({ "type": "output_text", "text": "hi" })));
+    accept(BETA, item("assistant", json!({ "type": "text", "text": "hi" })));
+    let part = |path| Some(path);
+    refuse(
+        GA,
+        item("assistant", json!({ "type": "text", "text": "hi" })),
+        ("invalid_value", part("item.content[0].type")),
+    );
+    refuse(
+        BETA,
+        item("assistant", json!({ "type": "output_text", "text": "hi" })),
+        ("invalid_value", part("item.content[0].type")),
+    );
+    refuse(
+        GA,
+        item("assistant", json!({ "type": "output_audio", "transcript": "hi" })),
+        ("missing_required_parameter", part("item.content[0].text")),
+    );
+    refuse(GA, item("robot", json!({})), ("invalid_value", part("item.role")));
+}
+
+#[test]
+fn what_is_no_event_is_told_apart() {
+    let code = |text| check(Dialect::Ga, SessionKind::Realtime, text).unwrap_err().mistake.code;
+    assert_eq!(code("{"), Some("invalid_json"));
+    assert_eq!(code("[]"), Some("invalid_event"));
+}
+
+#[test]
+fn the_mistake_keeps_the_event_id_of_the_client() {
+    let text = json!({ "type": "boom", "event_id": "mine" }).to_string();
+    let rejected = check(Dialect::Ga, SessionKind::Realtime, &text).unwrap_err();
+    assert_eq!(rejected.event_id.as_deref(), Some("mine"));
+}
