@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::net::endpoint::EndpointError;
+use crate::net::endpoint_error::EndpointError;
 use crate::net::tls::TlsTrouble;
 use crate::net::upgrade::{Refusal, UpgradeError};
 

@@ -254,11 +254,11 @@ fn close_cause(goodbye: &Goodbye, frame: Option<CloseFrame>) -> CloseCause {
     }
 }
 
-/// After this side's goodbye a server may just hang up.
+/// Once this side wants to go, it does not matter how it ends.
 fn broken_or_ours(goodbye: &Goodbye, sentence: String) -> CloseCause {
     match goodbye {
-        Goodbye::Said => CloseCause::Ours,
-        Goodbye::No | Goodbye::Asked(_) => CloseCause::Broken(sentence),
+        Goodbye::Asked(_) | Goodbye::Said => CloseCause::Ours,
+        Goodbye::No => CloseCause::Broken(sentence),
     }
 }
 
@@ -286,7 +286,8 @@ fn sentence(error: &SocketError) -> String {
             max_size >> 20
         ),
         SocketError::Utf8(_) => "the server sent text that is not UTF-8".to_owned(),
-        other => format!("the server broke the WebSocket protocol: {other}"),
+        SocketError::Protocol(error) => format!("the server broke the WebSocket protocol: {error}"),
+        other => format!("the WebSocket failed: {other}"),
     }
 }
 

@@ -236,6 +236,7 @@ async fn read_body<S: AsyncRead + Unpin>(stream: &mut S, response: &Response, bo
     };
     // A late body is shown as far as it came.
     let _ = timeout(BODY_LIMIT, reading).await;
+    body.truncate(wanted);
 }
 
 fn refusal(response: &Response, body: &[u8], mask: &Mask) -> Refusal {

@@ -107,10 +107,11 @@ async fn our_goodbye_comes_after_what_is_queued_and_ends_as_ours() {
 
 #[tokio::test(start_paused = true)]
 async fn a_server_that_only_hangs_up_after_our_goodbye_is_no_failure() {
-    let (mut link, server) = pair(4096).await;
+    let (mut link, mut server) = pair(4096).await;
     link.close(1000, "");
     let hang_up = async {
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        // The answer to it would go out with the next reading, which does not come.
+        assert!(matches!(server.next().await, Some(Ok(Message::Close(Some(_))))));
         drop(server);
     };
     let (events, ()) = tokio::join!(all_events(&mut link), hang_up);
@@ -206,10 +207,7 @@ async fn a_stream_that_breaks_says_how() {
         (b"\x81\x05he", NO_GOODBYE),
         (b"\x81", NO_GOODBYE),
         (b"\x81\x02\xff\xfe", "the server sent text that is not UTF-8"),
-        (
-            b"\x83\x00",
-            "the server broke the WebSocket protocol: WebSocket protocol error: Unknown data frame type: 3",
-        ),
+        (b"\x83\x00", "the server broke the WebSocket protocol: Encountered invalid opcode: 3"),
         (
             &[&b"\x81\x7f"[..], &twenty_mib].concat(),
             "the server sent a message of 20 MiB; more than 16 MiB is not taken",
@@ -243,6 +241,7 @@ async fn a_call_of_next_that_is_dropped_loses_nothing() {
     let (mut heard, mut events) = (Vec::new(), Vec::new());
     // Each turn polls once and drops the future; the pipe takes seven bytes at a time.
     for _ in 0..2000 {
+        tokio::task::yield_now().await;
         events.extend(link.next().now_or_never());
         if let Some(Some(message)) = server.next().now_or_never() {
             heard.push(message.unwrap().into_text().unwrap().as_str().to_owned());
