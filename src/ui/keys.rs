@@ -33,7 +33,7 @@ pub fn command(key: &KeyEvent, model: &Model, editor: &mut Editor) -> Option<Com
 
 /// Returns what Space does on an empty line.
 pub fn space(model: &Model) -> Command {
-    match (model.manual_turns, model.turn) {
+    match (model.about.manual_turns, model.turn) {
         (true, Turn::User) => Command::EndTurn,
         (true, Turn::Listening | Turn::Thinking | Turn::Assistant) => Command::BeginTurn,
         (false, Turn::Listening | Turn::User | Turn::Thinking | Turn::Assistant) => {
@@ -154,6 +154,7 @@ fn move_cursor(code: KeyCode, editor: &mut Editor) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ui::model::About;
 
     const NONE: KeyModifiers = KeyModifiers::NONE;
     const CONTROL: KeyModifiers = KeyModifiers::CONTROL;
@@ -216,7 +217,8 @@ mod tests {
             (Turn::Assistant, Command::BeginTurn),
             (Turn::User, Command::EndTurn),
         ] {
-            let model = Model { manual_turns: true, turn, ..Model::default() };
+            let mut model = Model::new(About { manual_turns: true, ..About::default() });
+            model.turn = turn;
             let key = KeyEvent::new(KeyCode::Char(' '), NONE);
             assert_eq!(command(&key, &model, &mut Editor::default()), Some(expected));
         }
@@ -234,7 +236,8 @@ mod tests {
 
     #[test]
     fn any_key_leaves_the_help_and_only_the_end_does_more() {
-        let mut editor = Editor { help: true, ..Editor::default() };
+        let mut editor = typed("");
+        editor.help = true;
         assert_eq!(press(KeyCode::Esc, NONE, &mut editor), None);
         assert!(!editor.help);
         editor.help = true;
@@ -258,7 +261,8 @@ mod tests {
 
     #[test]
     fn pages_overlap_by_a_line() {
-        let mut editor = Editor { page: 10, ..Editor::default() };
+        let mut editor = typed("");
+        editor.page = 10;
         press(KeyCode::PageUp, NONE, &mut editor);
         assert_eq!(editor.scroll, 9);
         press(KeyCode::PageDown, NONE, &mut editor);

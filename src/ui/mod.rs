@@ -15,3 +15,6 @@ pub mod keys;
 pub mod view;
 pub mod pace;
 pub mod term;
+
+#[cfg(test)]
+mod fixture;

@@ -10,12 +10,8 @@ use crate::ui::words;
 /// All that is drawn of a session. Cloning is cheap: the entries are shared.
 #[derive(Clone, Debug)]
 pub struct Model {
-    /// What is talked to, as the user may know it; the model's name once it is known goes before it.
-    pub endpoint: String,
-    /// Whether the endpoint is the one built into the program.
-    pub demo: bool,
-    /// Whether the user begins and ends turns by hand (`--vad off`).
-    pub manual_turns: bool,
+    /// What is known before the call begins.
+    pub about: About,
     /// The state of the connection.
     pub connection: Connection,
     /// What is known of the session once it is configured.
@@ -38,26 +34,22 @@ pub struct Model {
     spoke_after: Option<Place>,
 }
 
-impl Default for Model {
-    fn default() -> Self {
-        Self {
-            endpoint: String::new(),
-            demo: false,
-            manual_turns: false,
-            connection: Connection::Connecting,
-            ready: None,
-            ready_at: None,
-            turn: Turn::default(),
-            muted: false,
-            entries: Vec::new(),
-            usage: None,
-            remark: None,
-            ended: None,
-            spoke_after: None,
-        }
-    }
+/// What is known of a call before it begins.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct About {
+    /// What is talked to, as the user may know it; shown until the server names its model.
+    pub endpoint: String,
+    /// Whether the endpoint is the one built into the program.
+    pub demo: bool,
+    /// Whether the user begins and ends turns by hand (`--vad off`).
+    pub manual_turns: bool,
 }
 
+impl Default for Model {
+    fn default() -> Self {
+        Self::new(About::default())
+    }
+}
 /// One side's part of one turn.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
@@ -122,6 +114,23 @@ enum Place {
 }
 
 impl Model {
+    /// Returns the model of a call that is about to begin.
+    pub fn new(about: About) -> Self {
+        Self {
+            about,
+            connection: Connection::Connecting,
+            ready: None,
+            ready_at: None,
+            turn: Turn::default(),
+            muted: false,
+            entries: Vec::new(),
+            usage: None,
+            remark: None,
+            ended: None,
+            spoke_after: None,
+        }
+    }
+
     /// Takes in one notice; `at` is the time since the start.
     pub fn apply(&mut self, at: Duration, notice: &Notice) {
         match notice {

@@ -206,3 +206,101 @@ fn spoken_text(line: &AssistantLine) -> String {
 fn paragraphs(text: &str) -> String {
     sanitize(text).trim().replace('\n', "\n  ")
 }
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+
+    use super::*;
+    use crate::ui::fixture::{interrupted_call, lost, show, written};
+
+    /// Returns what is written as data and as status.
+    fn lines(style: PlainStyle, call: &[(u64, Notice)]) -> (String, String) {
+        let mut front = Plain::new(style, Vec::new(), Vec::new());
+        show(&mut front, call);
+        let (data, status) = front.into_inner();
+        (String::from_utf8(data).unwrap(), String::from_utf8(status).unwrap())
+    }
+
+    fn chat(lines_of_answers: Vec<AssistantLine>) -> String {
+        let call: Vec<_> = lines_of_answers.into_iter().map(|line| (7, Notice::Assistant(line))).collect();
+        lines(PlainStyle::Chat, &call).0
+    }
+
+    fn whole(item_id: &str, text: &str) -> AssistantLine {
+        AssistantLine { is_final: true, ..written(item_id, text) }
+    }
+
+    #[test]
+    fn an_interrupted_call_is_told_in_labelled_lines() {
+        let (data, status) = lines(PlainStyle::Talk, &interrupted_call());
+        assert_snapshot!(data, @r#"
+        You: Count to four.
+          You: fake
+        Assistant: One, two, (interrupted after 1.1 s, not heard: three, four.)
+        "#);
+        assert_snapshot!(status, @r#"
+        connecting…
+        connected to gpt-realtime, marin, speak now
+        listening
+        you speak
+        thinking
+        answering
+        you speak
+        microphone MUTED
+        error: too fast (rate_limit)
+        the microphone is silent
+        call ended
+        "#);
+    }
+
+    #[test]
+    fn captions_are_one_a_line_and_nothing_else() {
+        let (data, status) = lines(PlainStyle::Transcribe, &interrupted_call());
+        assert_snapshot!(data, @r#"
+        Count to four. You: fake
+        "#);
+        assert_snapshot!(status, @r#"
+        error: too fast (rate_limit)
+        the microphone is silent
+        "#);
+    }
+
+    #[test]
+    fn an_answer_in_writing_is_written_as_it_comes() {
+        let mut front = Plain::new(PlainStyle::Chat, Vec::new(), Vec::new());
+        for (text, expected) in
+            [("One,", "One,"), ("One, \u{1b}", "One, "), ("One, \u{1b}[1mtwo\n\tx", "One, two\n\tx")]
+        {
+            front.notice(Duration::ZERO, &Notice::Assistant(written("a", text))).unwrap();
+            assert_eq!(String::from_utf8_lossy(&front.data), expected);
+        }
+        front.notice(Duration::ZERO, &Notice::Assistant(whole("a", "One, \u{1b}[1mtwo\n\tx"))).unwrap();
+        assert_eq!(String::from_utf8_lossy(&front.data), "One, two\n\tx\n");
+    }
+
+    #[test]
+    fn an_answer_ends_with_one_newline_and_is_not_repeated() {
+        assert_eq!(chat(vec![whole("a", "Yes.\n"), whole("a", "Yes.\n"), whole("b", "No.")]), "Yes.\nNo.\n");
+        assert_eq!(chat(vec![written("a", "Yes"), whole("b", "No.")]), "Yes\nNo.\n");
+    }
+
+    #[test]
+    fn a_corrected_answer_is_written_whole() {
+        assert_eq!(chat(vec![written("a", "Yse"), whole("a", "Yes.")]), "Yse\n\nYes.\n");
+    }
+
+    #[test]
+    fn an_answer_cut_off_by_the_end_of_the_call_has_its_newline() {
+        let call = [(7, Notice::Assistant(written("a", "Yes, bu"))), (8, lost())];
+        assert_eq!(lines(PlainStyle::Chat, &call), ("Yes, bu\n".to_owned(), String::new()));
+    }
+
+    #[test]
+    fn no_escape_sequence_leaves() {
+        for style in [PlainStyle::Talk, PlainStyle::Chat, PlainStyle::Transcribe] {
+            let (data, status) = lines(style, &interrupted_call());
+            assert!(!(data + &status).contains(|c: char| c.is_control() && c != '\n'), "{style:?}");
+        }
+    }
+}

@@ -157,7 +157,7 @@ fn is_gap(before: &str, after: &str) -> bool {
 }
 
 fn is_space(cluster: &str) -> bool {
-    cluster.chars().next().is_some_and(is_space_char)
+    !cluster.is_empty() && cluster.chars().all(is_space_char)
 }
 
 /// White space at which a line may end: not the no-break spaces.
@@ -209,7 +209,7 @@ mod tests {
     fn chinese_breaks_anywhere_but_before_closing_marks() {
         assert_eq!(lines("今天天气很好。", 8), ["今天天气", "很好。"]);
         assert_eq!(lines("今天天气。好", 8), ["今天天", "气。好"]);
-        assert_eq!(lines("说「你好」吧", 6), ["说", "「你", "好」吧"]);
+        assert_eq!(lines("说「你好」吧", 4), ["说", "「你", "好」", "吧"]);
     }
 
     #[test]

@@ -66,7 +66,7 @@ fn states(model: &Model) -> [String; 2] {
 
 /// Where turns are made by hand, nobody listens until the user says so.
 fn turn(model: &Model) -> &'static str {
-    match (model.manual_turns, model.turn) {
+    match (model.about.manual_turns, model.turn) {
         (true, Turn::Listening) => "your turn",
         (true | false, turn) => words::turn(turn),
     }
@@ -77,11 +77,11 @@ fn facts(scene: &Scene) -> Vec<(String, Style)> {
     let model = scene.model;
     let theme = scene.theme;
     let mut facts = vec![microphone(scene), (clock(scene), Style::new())];
-    if model.demo {
+    if model.about.demo {
         facts.push(("DEMO".to_owned(), theme.strong));
     }
     let ready = model.ready.as_ref();
-    let name = ready.and_then(|ready| ready.model.as_deref()).unwrap_or(&model.endpoint);
+    let name = ready.and_then(|ready| ready.model.as_deref()).unwrap_or(&model.about.endpoint);
     let voice = ready.and_then(|ready| ready.voice.as_deref()).unwrap_or_default();
     for name in [name, voice].map(one_line) {
         if !name.is_empty() {

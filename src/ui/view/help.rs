@@ -9,7 +9,7 @@ use crate::ui::view::Scene;
 use crate::ui::wrap::{truncate, width};
 
 /// The widest key and the space behind it.
-const KEY_WIDTH: usize = 15;
+const KEY_WIDTH: usize = 16;
 
 /// The frame and the spaces in it.
 const AROUND: u16 = 4;
@@ -24,7 +24,8 @@ pub fn draw(frame: &mut Frame, area: Rect, scene: &Scene) {
         if is_framed { (wanted.0 + AROUND, wanted.1 + 2) } else { (area.width, area.height) };
     let popup =
         Rect { x: area.x + (area.width - width) / 2, y: area.y + (area.height - height) / 2, width, height };
-    frame.render_widget(Clear, popup);
+    // Nothing is left beside it: a wide character cut in half would move what stands behind it.
+    frame.render_widget(Clear, area);
     let mut inside = popup;
     if is_framed {
         let block = Block::bordered()
@@ -53,7 +54,7 @@ fn row(key: (&'static str, &'static str), room: usize, scene: &Scene) -> Line<'s
 }
 
 fn keys(scene: &Scene) -> [(&'static str, &'static str); 14] {
-    let space = if scene.model.manual_turns {
+    let space = if scene.model.about.manual_turns {
         "begin your turn, and end it (on an empty line)"
     } else {
         "mute or unmute (on an empty line)"
@@ -67,7 +68,7 @@ fn keys(scene: &Scene) -> [(&'static str, &'static str); 14] {
         ("Alt-Enter", "make a new line; Shift-Enter or Ctrl-J"),
         ("PgUp, PgDn", "scroll by a page"),
         ("Up, Down", "scroll by a line; move in the text"),
-        ("Ctrl-Home, -End", "go to the beginning, to the end"),
+        ("Ctrl-Home/End", "go to the beginning, to the end"),
         ("Ctrl-A, Ctrl-E", "go to the beginning, end of the line"),
         ("Ctrl-W, Ctrl-U", "delete a word, the line so far"),
         ("Ctrl-K", "delete the rest of the line"),

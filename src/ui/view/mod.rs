@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
+use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use crate::session::io::Turn;
@@ -19,13 +20,16 @@ use crate::ui::editor::Editor;
 use crate::ui::model::{Model, RemarkKind};
 use crate::ui::view::plan::Plan;
 use crate::ui::view::theme::Theme;
-use crate::ui::wrap::{truncate, width};
+use crate::ui::wrap::{truncate, width, wrap};
 
 /// Long enough to be read twice.
 const INFO_STAYS: Duration = Duration::from_secs(10);
 
 /// Errors stay longer: they may come while nobody looks.
 const ERROR_STAYS: Duration = Duration::from_secs(60);
+
+/// A server may have a lot to say; the talk matters more.
+const MOST_REMARK_ROWS: u16 = 3;
 
 /// What moves without anything happening.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -89,28 +93,36 @@ fn draw_rules(frame: &mut Frame, plan: &Plan, scene: &Scene) {
     }
 }
 
-/// Returns what is worth telling beside the talk, and how bad it is.
-fn remark<'a>(scene: &Scene<'a>) -> Option<(RemarkKind, &'a str)> {
+/// Returns what is worth telling beside the talk, and how it is drawn.
+fn remark(scene: &Scene) -> Option<(String, Style)> {
     if let Some(text) = scene.editor.remark {
-        return Some((RemarkKind::Info, text));
+        return Some((text.to_owned(), scene.theme.strong));
     }
     let remark = scene.model.remark.as_ref()?;
-    let stays = match remark.kind {
-        RemarkKind::Error => ERROR_STAYS,
-        RemarkKind::Info => INFO_STAYS,
+    let (text, style, stays) = match remark.kind {
+        RemarkKind::Error => (format!("Error: {}", remark.text), scene.theme.error, ERROR_STAYS),
+        RemarkKind::Info => (remark.text.clone(), scene.theme.strong, INFO_STAYS),
     };
-    let is_fresh = scene.glance.now.saturating_sub(remark.at) < stays;
-    (is_fresh && !remark.text.is_empty()).then_some((remark.kind, remark.text.as_str()))
+    (scene.glance.now.saturating_sub(remark.at) < stays).then_some((text, style))
+}
+
+/// Returns how many rows the remark needs on a screen of this width.
+fn remark_rows(scene: &Scene, columns: u16) -> u16 {
+    let rows = remark(scene).map_or(0, |(text, _)| wrap(&text, usize::from(columns)).len());
+    u16::try_from(rows).unwrap_or(u16::MAX).min(MOST_REMARK_ROWS)
 }
 
 fn draw_remark(frame: &mut Frame, area: Rect, scene: &Scene) {
-    let Some((kind, text)) = remark(scene) else { return };
-    let (text, style) = match kind {
-        RemarkKind::Error => (format!(" Error: {text}"), scene.theme.error),
-        RemarkKind::Info => (format!(" {text}"), scene.theme.strong),
-    };
-    let text = truncate(&text, usize::from(area.width)).into_owned();
-    frame.render_widget(Line::styled(text, style), area);
+    let Some((text, style)) = remark(scene) else { return };
+    let columns = usize::from(area.width);
+    let rows = wrap(&text, columns);
+    let last = usize::from(area.height).saturating_sub(1);
+    for (at, (range, row)) in rows.iter().zip(area.rows()).enumerate() {
+        // What finds no place is left out, visibly.
+        let end = if at == last { text.len() } else { range.end };
+        let line = truncate(&text[range.start..end], columns).into_owned();
+        frame.render_widget(Line::styled(line, style), row);
+    }
 }
 
 fn draw_hints(frame: &mut Frame, area: Rect, scene: &Scene) {
@@ -131,7 +143,7 @@ fn draw_hints(frame: &mut Frame, area: Rect, scene: &Scene) {
 fn hints(scene: &Scene) -> [(&'static str, &'static str); 6] {
     let model = scene.model;
     let mute = ("Ctrl-T", if model.muted { "unmute" } else { "mute" });
-    let turn = match (model.manual_turns, model.turn) {
+    let turn = match (model.about.manual_turns, model.turn) {
         (true, Turn::User) => ("Space", "end turn"),
         (true, Turn::Listening | Turn::Thinking | Turn::Assistant) => ("Space", "speak"),
         (false, Turn::Listening | Turn::User | Turn::Thinking | Turn::Assistant) => ("PgUp", "scroll"),

@@ -2,7 +2,7 @@
 
 use ratatui::layout::Rect;
 
-use crate::ui::view::{Scene, input, remark};
+use crate::ui::view::{Scene, input, remark_rows};
 
 /// The areas of a screen; what has no place has no height.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,7 +29,7 @@ impl Plan {
         let height = area.height;
         let from = |least: u16| u16::from(height >= least);
         let typed = input::rows(scene, area.width).min((height / 4).clamp(1, 6)) * from(2);
-        let told = from(5) * u16::from(remark(scene).is_some());
+        let told = from(5) * remark_rows(scene, area.width).min(height / 5);
         let rule = from(14);
         let fixed = from(1) + rule + told + rule + from(6) + typed + from(8);
         let talk = height.saturating_sub(fixed);

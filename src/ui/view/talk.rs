@@ -4,6 +4,7 @@ use ratatui::Frame;
 use ratatui::layout::{Alignment, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span, Text};
+use ratatui::widgets::Clear;
 
 use crate::session::io::Connection;
 use crate::ui::model::{Entry, Speaker};
@@ -34,15 +35,25 @@ pub fn draw(frame: &mut Frame, area: Rect, scene: &Scene) -> Drawn {
     let top = area.bottom() - u16::try_from(rows.len()).unwrap_or(area.height);
     frame.render_widget(Text::from(rows), Rect { y: top, height: area.bottom() - top, ..area });
     if drawn.scroll > 0 {
-        let more = format!(" ↓ {} more ", drawn.scroll);
-        let last = Rect { y: area.bottom() - 1, height: 1, ..area };
-        let wide = u16::try_from(width(&more)).unwrap_or(u16::MAX).min(area.width);
-        frame.render_widget(
-            Line::styled(more, scene.theme.muted),
-            Rect { x: last.right() - wide, width: wide, ..last },
-        );
+        draw_more(frame, area, (drawn.scroll, scene.theme));
     }
     drawn
+}
+
+/// Says at the end of the last row how many lines are below.
+fn draw_more(frame: &mut Frame, area: Rect, (below, theme): (usize, &Theme)) {
+    let more = format!(" ↓ {below} more ");
+    let wide = u16::try_from(width(&more)).unwrap_or(u16::MAX).min(area.width);
+    let place = Rect { x: area.right() - wide, y: area.bottom() - 1, width: wide, height: 1 };
+    if place.x > area.x {
+        // A wide character before it must not reach into it.
+        let before = &mut frame.buffer_mut()[(place.x - 1, place.y)];
+        if width(before.symbol()) > 1 {
+            before.set_symbol(" ");
+        }
+    }
+    frame.render_widget(Clear, place);
+    frame.render_widget(Line::styled(more, theme.muted), place);
 }
 
 /// Lays the talk out from its end, no further than is seen; all of it where it is scrolled, so that what is
@@ -182,10 +193,10 @@ impl Said {
 fn draw_welcome(frame: &mut Frame, area: Rect, scene: &Scene) {
     let model = scene.model;
     let text = match (model.connection, model.ready.is_some()) {
-        (Connection::Live, true) if model.manual_turns => {
+        (Connection::Live, true) if model.about.manual_turns => {
             "Press Space to speak, and Space again to be answered."
         }
-        (Connection::Live, true) if model.demo => {
+        (Connection::Live, true) if model.about.demo => {
             "This is the demo built into rtvoice. Speak, or type and press Enter."
         }
         (Connection::Live, true) => "Speak, or type and press Enter.",
