@@ -1,1 +1,16 @@
-//! (being built)
+//! The WebSocket, and how an endpoint is reached: addresses, keys, TLS, the upgrade.
+//!
+//! [`dial`] is the only file that dials out. [`link`] works over any byte stream, so that the demo
+//! inside the process and the tests need no socket. Nothing here knows an event's meaning.
+
+pub mod link;
+mod steady;
+pub mod upgrade;
+pub mod excerpt;
+pub mod mask;
+pub mod url;
+pub mod endpoint;
+pub mod dial;
+pub mod dial_error;
+pub mod tls;
+pub mod stream;

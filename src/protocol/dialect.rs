@@ -1,5 +1,9 @@
 //! The two dialects, and how to tell them apart by what a server shows.
 
+use std::str::FromStr;
+
+use crate::protocol::value::Unknown;
+
 /// Which names and shapes are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Dialect {
@@ -17,5 +21,74 @@ impl Dialect {
             Self::Ga => "ga",
             Self::Beta => "beta",
         }
+    }
+
+    /// Tells the dialect by the shape of a `session` object as a server sent it, where it shows
+    /// one. A mixed shape (nested formats, flat voice) counts as GA.
+    pub fn of_session(session: &Unknown) -> Option<Self> {
+        let has = |names: &[&str]| names.iter().any(|name| session.contains_key(*name));
+        if has(&["type", "audio", "output_modalities"]) {
+            Some(Self::Ga)
+        } else if has(&["modalities", "input_audio_format", "voice"]) {
+            Some(Self::Beta)
+        } else {
+            None
+        }
+    }
+}
+
+impl FromStr for Dialect {
+    type Err = UnknownDialect;
+
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        match word {
+            "ga" => Ok(Self::Ga),
+            "beta" => Ok(Self::Beta),
+            _ => Err(UnknownDialect(word.to_owned())),
+        }
+    }
+}
+
+/// A word that names no dialect.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unknown dialect \"{0}\"")]
+pub struct UnknownDialect(pub String);
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn check(session: Value, expected: Option<Dialect>) {
+        let session = session.as_object().expect("a session is an object");
+        assert_eq!(Dialect::of_session(session), expected, "{session:?}");
+    }
+
+    #[test]
+    fn the_shape_of_a_session_tells_the_dialect() {
+        check(json!({"type": "realtime"}), Some(Dialect::Ga));
+        check(json!({"object": "realtime.session", "audio": {}}), Some(Dialect::Ga));
+        check(json!({"output_modalities": ["text"]}), Some(Dialect::Ga));
+        check(json!({"modalities": ["text", "audio"]}), Some(Dialect::Beta));
+        check(json!({"input_audio_format": "pcm16"}), Some(Dialect::Beta));
+        check(json!({"id": "sess_1", "voice": "alloy"}), Some(Dialect::Beta));
+    }
+
+    #[test]
+    fn a_mixed_session_is_ga_and_a_bare_one_shows_nothing() {
+        check(
+            json!({"voice": "Ara", "audio": {"input": {"format": {"type": "audio/pcm"}}}}),
+            Some(Dialect::Ga),
+        );
+        check(json!({"id": "sess_1", "object": "realtime.session", "model": "m"}), None);
+    }
+
+    #[test]
+    fn a_dialect_is_parsed_from_its_own_word() {
+        for dialect in [Dialect::Ga, Dialect::Beta] {
+            assert_eq!(dialect.as_str().parse(), Ok(dialect));
+        }
+        assert_eq!("GA".parse::<Dialect>(), Err(UnknownDialect("GA".to_owned())));
     }
 }

@@ -5,10 +5,14 @@
 //! (events, fields, values) is kept by name and is never an error.
 
 pub mod client;
-pub mod close;
-pub mod dialect;
+pub mod server;
 pub mod item;
 pub mod response;
-pub mod server;
 pub mod settings;
 pub mod value;
+pub mod dialect;
+pub mod close;
+pub mod error_codes;
+mod sound;
+pub mod read;
+pub mod write;

@@ -1,0 +1,166 @@
+//! The few lines of a server's answer that tell a person what is wrong.
+
+use serde_json::Value;
+
+/// How many lines are shown.
+const LINES_MAX: usize = 3;
+
+/// How long a line may be, in characters.
+const LINE_MAX_CHARS: usize = 200;
+
+/// Returns at most three lines of a body: of a JSON error its message and code, else how it begins.
+pub fn of_text(body: &str) -> Vec<String> {
+    if let Some(line) = json_message(body) {
+        return vec![line];
+    }
+    if looks_like_html(body) {
+        return of_html(body);
+    }
+    first_lines(body)
+}
+
+/// Returns at most three lines of what a browser would show of a page.
+pub fn of_html(body: &str) -> Vec<String> {
+    let mut lines = first_lines(&html_text(body));
+    // Error pages repeat their title as their heading.
+    lines.dedup();
+    lines
+}
+
+/// Returns a text as one line without control characters and invisible marks, at most `max_chars`
+/// long.
+pub fn plain_line(text: &str, max_chars: usize) -> String {
+    let visible = text.split(|character: char| character.is_whitespace() || is_unsafe(character));
+    let line = visible.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(max_chars) {
+        Some((at, _)) => format!("{}…", &line[..at]),
+        None => line,
+    }
+}
+
+fn first_lines(text: &str) -> Vec<String> {
+    let lines = text.lines().map(|line| plain_line(line, LINE_MAX_CHARS));
+    lines.filter(|line| !line.is_empty()).take(LINES_MAX).collect()
+}
+
+/// The shapes of OpenAI and new-api (`error.message`), Azure (`error.code` that says more than the
+/// status), FastAPI (`detail`), and of gateways that have `message` or a bare `error`.
+fn json_message(body: &str) -> Option<String> {
+    let value: Value = serde_json::from_str(body).ok()?;
+    let error = value.get("error").unwrap_or(&value);
+    let message = [error.as_str(), text_of(error, "message"), text_of(&value, "message")]
+        .into_iter()
+        .chain([text_of(&value, "detail"), text_of(&value, "title")])
+        .flatten()
+        .find(|text| !text.trim().is_empty())?;
+    let message = plain_line(message, LINE_MAX_CHARS);
+    Some(match text_of(error, "code").or_else(|| text_of(error, "type")) {
+        Some(code) if !message.contains(code) => format!("{message} ({})", plain_line(code, 60)),
+        Some(_) | None => message,
+    })
+}
+
+fn text_of<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
+    value.get(name).and_then(Value::as_str).filter(|text| !text.is_empty())
+}
+
+fn looks_like_html(body: &str) -> bool {
+    let start: String = body.trim_start().chars().take(15).collect::<String>().to_ascii_lowercase();
+    start.starts_with("<!doctype html") || start.starts_with("<html")
+}
+
+/// Each tag becomes a line's end; what scripts and styles hold is left out.
+fn html_text(body: &str) -> String {
+    // Only ASCII letters change, so places in one are places in the other.
+    let small = body.to_ascii_lowercase();
+    let mut text = String::new();
+    let mut at = 0;
+    while let Some(open) = body[at..].find('<') {
+        text.push_str(&body[at..at + open]);
+        text.push('\n');
+        at = tag_end(&small, at + open).unwrap_or(body.len());
+    }
+    text.push_str(&body[at..]);
+    for (entity, character) in
+        [("&nbsp;", " "), ("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&amp;", "&")]
+    {
+        text = text.replace(entity, character);
+    }
+    text
+}
+
+/// Returns where the tag that begins at `open` ends: a comment, script or style with all it holds.
+fn tag_end(small: &str, open: usize) -> Option<usize> {
+    let after = |start: usize, mark: &str| small[start..].find(mark).map(|at| start + at + mark.len());
+    let name = &small[open + 1..];
+    if name.starts_with("!--") {
+        return after(open, "-->");
+    }
+    for (name_of_hidden, end) in [("script", "</script"), ("style", "</style")] {
+        if name.starts_with(name_of_hidden) {
+            return after(open, end).and_then(|closing| after(closing, ">"));
+        }
+    }
+    after(open, ">")
+}
+
+/// Control characters, and marks that turn the writing direction or cannot be seen.
+fn is_unsafe(character: char) -> bool {
+    character.is_control()
+        || matches!(character,
+            '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{61c}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_json_error_is_shown_by_its_message_and_code() {
+        for (body, line) in [
+            (
+                r#"{"error":{"message":"Incorrect API key provided","type":"invalid_request_error","code":"invalid_api_key","param":null}}"#,
+                "Incorrect API key provided (invalid_api_key)",
+            ),
+            (
+                r#"{"error":{"message":"No channel","type":"new_api_error","code":""}}"#,
+                "No channel (new_api_error)",
+            ),
+            (r#"{"detail":"Not Found"}"#, "Not Found"),
+            (r#"{"error":"no such model"}"#, "no such model"),
+            (r#"{"message":"slow\ndown","code":429}"#, "slow down"),
+        ] {
+            assert_eq!(of_text(body), [line], "{body}");
+        }
+    }
+
+    #[test]
+    fn a_page_is_shown_as_a_browser_would() {
+        let page = "<!DOCTYPE html><html><head><title>403 Forbidden</title><style>a{b:c}</style></head>\n\
+                    <body><!-- x > y --><script>if (a<b) {}</script><h1>403 Forbidden</h1>\n\
+                    <p>You &amp; your key</p><hr>nginx</body></html>";
+        assert_eq!(of_text(page), ["403 Forbidden", "You & your key", "nginx"]);
+    }
+
+    #[test]
+    fn plain_text_is_shown_by_its_first_three_lines() {
+        assert_eq!(of_text("one\n\n two \nthree\nfour"), ["one", "two", "three"]);
+        assert_eq!(of_text(""), Vec::<String>::new());
+    }
+
+    #[test]
+    fn escape_sequences_and_direction_marks_do_not_come_through() {
+        assert_eq!(plain_line("a\x1b[31mred\u{202e}b\u{9b}c\r\nd", 60), "a [31mred b c d");
+        assert_eq!(plain_line("abcdef", 3), "abc…");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_body_is_too_strange(body in ".{0,200}", tags in "[<>!/a-z &;-]{0,200}") {
+            for text in [body.as_str(), tags.as_str()] {
+                proptest::prop_assert!(of_text(text).len() <= LINES_MAX);
+                proptest::prop_assert!(of_html(text).len() <= LINES_MAX);
+            }
+        }
+    }
+}

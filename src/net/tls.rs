@@ -1,0 +1,183 @@
+//! TLS: whom to trust, and what went wrong in plain words.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use thiserror::Error;
+use tokio_rustls::rustls::client::Resumption;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::CertificateDer;
+use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
+use tokio_rustls::rustls::{self, CertificateError, ClientConfig, RootCertStore};
+
+/// What went wrong with TLS.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum TlsTrouble {
+    /// Signed by nobody this machine trusts; often a proxy of the company, or a server's own.
+    #[error("its certificate is signed by an authority that this machine does not know")]
+    UnknownAuthority,
+    /// The certificate's time is over.
+    #[error("its certificate has expired")]
+    Expired,
+    /// The certificate's time has not come.
+    #[error("its certificate is not valid yet")]
+    NotYetValid,
+    /// The certificate is for another name.
+    #[error("its certificate is for another name")]
+    WrongName,
+    /// The certificate was taken back.
+    #[error("its certificate has been revoked")]
+    Revoked,
+    /// There is something, but it does not speak TLS.
+    #[error("it does not speak TLS")]
+    NotTls,
+    /// This machine has no root certificates.
+    #[error("this machine has no root certificates to check its certificate against")]
+    NoRoots,
+    /// A certificate of the user's that cannot be used as an authority.
+    #[error("a certificate of the CA file cannot be used")]
+    BadRoot,
+    /// Something else, in the words of the library.
+    #[error("the TLS handshake failed: {0}")]
+    Other(String),
+}
+
+impl TlsTrouble {
+    /// Returns one sentence on what to do, where there is something to do.
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::UnknownAuthority => "if you trust that authority, give its certificate with --ca-file",
+            Self::Expired | Self::NotYetValid => {
+                "check this machine's clock; if it is right, the server needs a new certificate"
+            }
+            Self::WrongName => "use the name that the certificate is for",
+            Self::NotTls => "use ws:// if it is a server on this machine, or check the port",
+            Self::NoRoots => "install the package ca-certificates, or give a certificate with --ca-file",
+            Self::BadRoot => "give --ca-file a file of authority certificates in PEM form",
+            Self::Revoked | Self::Other(_) => return None,
+        };
+        Some(hint.to_owned())
+    }
+
+    /// Reads what a failed handshake says; nothing if it was not TLS that failed.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the others are said in the library's words")]
+    pub(crate) fn of(error: &io::Error) -> Option<Self> {
+        let error = error.get_ref()?.downcast_ref::<rustls::Error>()?;
+        Some(match error {
+            rustls::Error::InvalidCertificate(error) => Self::of_certificate(error),
+            rustls::Error::InvalidMessage(_) => Self::NotTls,
+            other => Self::Other(other.to_string()),
+        })
+    }
+
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the others are said in the library's words")]
+    fn of_certificate(error: &CertificateError) -> Self {
+        match error {
+            CertificateError::UnknownIssuer => Self::UnknownAuthority,
+            CertificateError::Expired | CertificateError::ExpiredContext { .. } => Self::Expired,
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => Self::NotYetValid,
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+                Self::WrongName
+            }
+            CertificateError::Revoked => Self::Revoked,
+            // A server's own certificate, made as an authority, is how self-signed ones often are.
+            CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
+                Self::UnknownAuthority
+            }
+            other => Self::Other(other.to_string()),
+        }
+    }
+}
+
+/// Returns the configuration that trusts the system's roots and these. Reads files: not for the
+/// thread that carries the call.
+///
+/// # Errors
+/// When there are no roots, or one of the extra ones is none.
+pub(crate) fn client_config(extra: &[CertificateDer<'static>]) -> Result<ClientConfig, TlsTrouble> {
+    let mut roots = RootCertStore::empty();
+    for certificate in extra {
+        roots.add(certificate.clone()).map_err(|_| TlsTrouble::BadRoot)?;
+    }
+    // Machines have certificates that cannot be read among those that can.
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if roots.is_empty() {
+        return Err(TlsTrouble::NoRoots);
+    }
+    let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| TlsTrouble::Other(error.to_string()))?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    // Without it some servers choose HTTP/2, which has no upgrade.
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    // A configuration serves one connection, so there is nothing to resume.
+    config.resumption = Resumption::disabled();
+    Ok(config)
+}
+
+/// Reads the certificates of a PEM file, for `--ca-file`.
+///
+/// # Errors
+/// When the file cannot be read or holds no certificate.
+pub fn read_ca_file(path: &Path) -> Result<Vec<CertificateDer<'static>>, CaFileError> {
+    let path_of = || path.to_owned();
+    let found = CertificateDer::pem_file_iter(path)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|source| CaFileError::Unreadable { path: path_of(), source })?;
+    if found.is_empty() {
+        return Err(CaFileError::Empty { path: path_of() });
+    }
+    Ok(found)
+}
+
+/// Why a file gives no authority certificates.
+#[derive(Debug, Error)]
+pub enum CaFileError {
+    /// It is not there, not allowed, or not PEM.
+    #[error("cannot read the certificates of {}", path.display())]
+    Unreadable {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: pem::Error,
+    },
+    /// It holds none.
+    #[error("there is no certificate in {}", path.display())]
+    Empty {
+        /// Which file.
+        path: PathBuf,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ca_file(text: &str) -> Result<usize, CaFileError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ca.pem");
+        std::fs::write(&path, text).unwrap();
+        read_ca_file(&path).map(|found| found.len())
+    }
+
+    #[test]
+    fn a_ca_file_may_hold_several_certificates_and_other_things() {
+        let first = rcgen::generate_simple_self_signed(["a.test".to_owned()]).unwrap();
+        let second = rcgen::generate_simple_self_signed(["b.test".to_owned()]).unwrap();
+        let text =
+            format!("# ours\n{}{}{}", first.cert.pem(), first.signing_key.serialize_pem(), second.cert.pem());
+        assert_eq!(ca_file(&text).unwrap(), 2);
+    }
+
+    #[test]
+    fn a_ca_file_without_certificates_is_named() {
+        let error = ca_file("nothing here\n").unwrap_err();
+        assert!(error.to_string().starts_with("there is no certificate in "), "{error}");
+        let error = ca_file("-----BEGIN CERTIFICATE-----\n????\n-----END CERTIFICATE-----\n").unwrap_err();
+        assert!(error.to_string().starts_with("cannot read the certificates of "), "{error}");
+        let error = read_ca_file(Path::new("/nowhere/ca.pem")).unwrap_err();
+        assert_eq!(error.to_string(), "cannot read the certificates of /nowhere/ca.pem");
+    }
+}

@@ -1,0 +1,141 @@
+//! Taking fields out of a JSON object by type; what does not fit stays in the object.
+
+use serde_json::Value;
+
+use crate::protocol::value::{Setting, Unknown};
+
+/// The accessors of the readers. A `null` counts as absent and is taken out.
+pub(super) trait Fields {
+    /// Takes a field that `read` understands; `read` gives back what it does not.
+    fn take_with<T>(&mut self, key: &str, read: impl FnOnce(Value) -> Result<T, Value>) -> Option<T>;
+
+    /// Takes what `read` takes out of a nested object; its rest stays under `key`.
+    fn take_in<T>(&mut self, key: &str, read: impl FnOnce(&mut Unknown) -> Option<T>) -> Option<T>;
+
+    /// Takes what `read` takes out of each object of a list; where an object has a rest, the rests
+    /// stay under `key`. A list in which something is no object stays whole.
+    fn take_each<T>(&mut self, key: &str, read: impl FnMut(&mut Unknown) -> T) -> Option<Vec<T>>;
+
+    /// Takes a string.
+    fn take_text(&mut self, key: &str) -> Option<String>;
+
+    /// Takes a number that is not negative, without its fraction.
+    fn take_count(&mut self, key: &str) -> Option<u64>;
+
+    /// Takes a number that is not negative, without its fraction, if it is below 2³².
+    fn take_index(&mut self, key: &str) -> Option<u32>;
+
+    /// Takes a number.
+    fn take_number(&mut self, key: &str) -> Option<f64>;
+
+    /// Takes a truth value.
+    fn take_flag(&mut self, key: &str) -> Option<bool>;
+
+    /// Takes an object whole.
+    fn take_object(&mut self, key: &str) -> Option<Unknown>;
+
+    /// Takes a field for which `null` and absence differ.
+    fn take_setting<T>(&mut self, key: &str, take: impl FnOnce(&mut Self, &str) -> Option<T>) -> Setting<T>;
+
+    /// Takes out a field that says nothing but `word`.
+    fn drop_word(&mut self, key: &str, word: &str);
+}
+
+impl Fields for Unknown {
+    fn take_with<T>(&mut self, key: &str, read: impl FnOnce(Value) -> Result<T, Value>) -> Option<T> {
+        match self.remove(key)? {
+            Value::Null => None,
+            value => match read(value) {
+                Ok(understood) => Some(understood),
+                Err(value) => {
+                    self.insert(key.to_owned(), value);
+                    None
+                }
+            },
+        }
+    }
+
+    fn take_in<T>(&mut self, key: &str, read: impl FnOnce(&mut Unknown) -> Option<T>) -> Option<T> {
+        let mut object = self.take_object(key)?;
+        let taken = read(&mut object);
+        if !object.is_empty() {
+            self.insert(key.to_owned(), Value::Object(object));
+        }
+        taken
+    }
+
+    fn take_each<T>(&mut self, key: &str, mut read: impl FnMut(&mut Unknown) -> T) -> Option<Vec<T>> {
+        let mut objects = self.take_with(key, objects)?;
+        let taken = objects.iter_mut().map(&mut read).collect();
+        if objects.iter().any(|rest| !rest.is_empty()) {
+            self.insert(key.to_owned(), objects.into_iter().map(Value::Object).collect());
+        }
+        Some(taken)
+    }
+
+    fn take_text(&mut self, key: &str) -> Option<String> {
+        self.take_with(key, |value| match value {
+            Value::String(text) => Ok(text),
+            other => Err(other),
+        })
+    }
+
+    fn take_count(&mut self, key: &str) -> Option<u64> {
+        self.take_with(key, |value| count(&value).ok_or(value))
+    }
+
+    fn take_index(&mut self, key: &str) -> Option<u32> {
+        self.take_with(key, |value| count(&value).and_then(|count| u32::try_from(count).ok()).ok_or(value))
+    }
+
+    fn take_number(&mut self, key: &str) -> Option<f64> {
+        self.take_with(key, |value| value.as_f64().ok_or(value))
+    }
+
+    fn take_flag(&mut self, key: &str) -> Option<bool> {
+        self.take_with(key, |value| value.as_bool().ok_or(value))
+    }
+
+    fn take_object(&mut self, key: &str) -> Option<Unknown> {
+        self.take_with(key, |value| match value {
+            Value::Object(object) => Ok(object),
+            other => Err(other),
+        })
+    }
+
+    fn take_setting<T>(&mut self, key: &str, take: impl FnOnce(&mut Self, &str) -> Option<T>) -> Setting<T> {
+        if self.get(key).is_some_and(Value::is_null) {
+            self.remove(key);
+            return Setting::Clear;
+        }
+        take(self, key).map_or(Setting::Keep, Setting::Set)
+    }
+
+    fn drop_word(&mut self, key: &str, word: &str) {
+        if self.get(key).and_then(Value::as_str) == Some(word) {
+            self.remove(key);
+        }
+    }
+}
+
+/// Some servers divide by a rate and send milliseconds with a fraction.
+fn count(value: &Value) -> Option<u64> {
+    /// Up to here every whole number has its own `f64`.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    value.as_u64().or_else(|| {
+        let number = value.as_f64().filter(|number| (0.0..=EXACT).contains(number))?;
+        Some(number as u64)
+    })
+}
+
+fn objects(value: Value) -> Result<Vec<Unknown>, Value> {
+    let Value::Array(list) = value else { return Err(value) };
+    if !list.iter().all(Value::is_object) {
+        return Err(Value::Array(list));
+    }
+    let objects = list.into_iter().filter_map(|value| match value {
+        Value::Object(object) => Some(object),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => None,
+    });
+    Ok(objects.collect())
+}
