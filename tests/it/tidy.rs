@@ -85,6 +85,8 @@ const NOT_IN_A_CALLBACK: &[&str] = &[
 const FILE_LINES: usize = 500;
 /// Longest ARCHITECTURE.md, in lines.
 const ARCHITECTURE_LINES: usize = 120;
+/// What a reader sees without scrolling, in lines.
+const SCREEN_LINES: usize = 30;
 /// The lock file stays under so many crates.
 const CRATES: usize = 350;
 
@@ -236,6 +238,15 @@ fn outside_mentions(path: &str, text: &str) -> Vec<String> {
 #[test]
 fn the_changelog_has_a_place_for_what_comes() {
     assert!(read("CHANGELOG.md").lines().any(|line| line == "## [Unreleased]"));
+}
+
+#[test]
+fn the_first_screen_of_the_readme_has_the_two_commands() {
+    let text = read("README.md");
+    let first_screen = text.lines().take(SCREEN_LINES).take_while(|line| !line.starts_with("## "));
+    let commands: Vec<&str> = first_screen.filter(|line| line.starts_with("./install.sh")).collect();
+    assert_eq!(commands.len(), 2, "{commands:?}");
+    assert!(commands[0].contains("--demo") && commands[1].contains("--test"), "{commands:?}");
 }
 
 #[test]
