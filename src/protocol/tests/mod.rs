@@ -1,0 +1,6 @@
+//! Tests of the whole codec: fixtures from the specification, frames of other servers, schemas,
+//! and arbitrary events.
+
+mod fixtures;
+mod quirks;
+mod schema;
