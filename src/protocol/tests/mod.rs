@@ -4,3 +4,7 @@
 mod fixtures;
 mod quirks;
 mod schema;
+mod pieces;
+mod client_events;
+mod server_events;
+mod round_trip;
