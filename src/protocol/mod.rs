@@ -17,3 +17,5 @@ pub mod error_codes;
 mod sound;
 pub mod read;
 pub mod write;
+#[cfg(test)]
+mod tests;
