@@ -99,6 +99,8 @@ pub enum Output {
     PlayEnd(ClipId),
     /// Stop the sound at once, with a short fade, and tell what was heard.
     Flush,
+    /// Close or open the microphone on the sound side too, so that its meter shows it.
+    SetMuted(bool),
     /// Tell the user.
     Show(Notice),
     /// Say goodbye to the server.

@@ -8,7 +8,7 @@ use crate::pcm::wire::Codec;
 use crate::protocol::client::ClientBody;
 use crate::protocol::response::ResponseConfig;
 use crate::session::errors::Cause;
-use crate::session::io::Notice;
+use crate::session::io::{Notice, Output};
 use crate::session::plan::{AtInputEnd, Mode, Plan, TurnControl};
 use crate::session::{Phase, Session};
 
@@ -139,6 +139,7 @@ impl Session {
 
     pub(super) fn set_muted(&mut self, muted: bool) {
         self.microphone.muted = muted;
+        self.outputs.push(Output::SetMuted(muted));
         self.show(Notice::Muted(muted));
     }
 

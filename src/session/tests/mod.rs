@@ -210,7 +210,7 @@ impl Call {
 fn told(output: &Output) -> Option<String> {
     match output {
         Output::Send(event) => told_event(&event.body),
-        Output::Play { .. } | Output::Show(Notice::Debug(_) | Notice::Usage(_)) => None,
+        Output::Play { .. } | Output::SetMuted(_) | Output::Show(Notice::Debug(_) | Notice::Usage(_)) => None,
         Output::PlayEnd(clip) => Some(format!("play-end {}", clip.0)),
         Output::Flush => Some("flush".into()),
         Output::Close => Some("close".into()),
