@@ -73,6 +73,22 @@ async fn what_was_said_is_read_when_nothing_can_be_written_any_more() {
     assert_eq!(link.backlog(), 0);
 }
 
+/// More than the runtime lets a task read in one go, after which reading pauses as if all were read.
+#[tokio::test(start_paused = true)]
+async fn much_that_was_said_is_read_when_nothing_can_be_written_any_more() {
+    let (mut link, mut server) = pair(16 << 20).await;
+    let long = "x".repeat(READ_BUFFER_BYTES + 1);
+    for _ in 0..300 {
+        server.feed(Message::text(long.as_str())).await.unwrap();
+    }
+    say_and_close(&mut server, "the error", 3000).await;
+    drop(server);
+    link.queue("too late".to_owned());
+    let events = all_events(&mut link).await;
+    assert_eq!(events.len(), 302);
+    assert_eq!(events[300..], [text("the error"), peer(3000, "why")]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_goodbye_is_answered() {
     let (mut link, mut server) = pair(4096).await;
