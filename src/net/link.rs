@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 
 use futures_util::{Sink, Stream};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::task::coop::has_budget_remaining;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::{CapacityError, Error as SocketError, ProtocolError};
 use tokio_tungstenite::tungstenite::http::Request;
@@ -146,16 +147,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             return Poll::Ready(LinkEvent::Drained);
         }
         match self.poll_read(context) {
-            Poll::Pending => match self.socket.get_ref().failure() {
-                // All that had arrived has been read, and no more will.
-                Some(failure) => {
-                    let cause = broken_or_ours(&self.goodbye, io_sentence(failure));
-                    Poll::Ready(self.end(cause))
-                }
-                None => Poll::Pending,
-            },
-            ready => ready,
+            Poll::Pending => self.poll_failure(context),
+            ready @ Poll::Ready(_) => ready,
         }
+    }
+
+    /// Ends the link when it can neither be written nor read any more.
+    fn poll_failure(&mut self, context: &mut Context<'_>) -> Poll<LinkEvent> {
+        let Some(failure) = self.socket.get_ref().failure() else {
+            return Poll::Pending;
+        };
+        if !has_budget_remaining() {
+            // Reading paused for the other tasks' sake, and there may be more.
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let cause = broken_or_ours(&self.goodbye, io_sentence(failure));
+        Poll::Ready(self.end(cause))
     }
 
     /// Ready when the queue, and the goodbye if asked for, are with the stream. Never fails: a stream

@@ -1,6 +1,6 @@
 //! Dialling over real sockets on this machine, at ports the system chose.
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
@@ -196,6 +196,7 @@ async fn an_address_that_is_dead_does_not_keep_the_next_one_from_being_tried() {
     let address = |port| SocketAddr::from(([127, 0, 0, 1], port));
     let connected = connect_first(&[address(dead_port), address(port)]).await.unwrap();
     assert_eq!(connected.peer_addr().unwrap().port(), port);
+    assert!(connected.nodelay().unwrap());
     drop(listener);
     let error = connect_first(&[address(dead_port), address(port)]).await.unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
@@ -210,15 +211,29 @@ struct Authority {
 
 impl Authority {
     fn signing_for(name: &str, adjust: impl Fn(&mut CertificateParams)) -> Self {
-        let mut params = CertificateParams::default();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let key = KeyPair::generate().unwrap();
-        let root = params.self_signed(&key).unwrap().der().clone();
-        let issuer = Issuer::new(params, key);
+        let (root, issuer) = Self::root_of(name, IsCa::Ca(BasicConstraints::Unconstrained));
         let mut params = CertificateParams::new([name.to_owned()]).unwrap();
         adjust(&mut params);
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &issuer).unwrap().der().clone();
+        Self { root, config: Self::serving(certificate, &key) }
+    }
+
+    /// A server whose certificate is signed by nobody else.
+    fn showing_itself(name: &str, is_ca: IsCa) -> Self {
+        let (root, issuer) = Self::root_of(name, is_ca);
+        Self { config: Self::serving(root.clone(), issuer.key()), root }
+    }
+
+    fn root_of(name: &str, is_ca: IsCa) -> (CertificateDer<'static>, Issuer<'static, KeyPair>) {
+        let mut params = CertificateParams::new([name.to_owned()]).unwrap();
+        params.is_ca = is_ca;
+        params.distinguished_name.push(DnType::CommonName, format!("authority for {name}"));
+        let key = KeyPair::generate().unwrap();
+        (params.self_signed(&key).unwrap().der().clone(), Issuer::new(params, key))
+    }
+
+    fn serving(certificate: CertificateDer<'static>, key: &KeyPair) -> Arc<ServerConfig> {
         let key = PrivateKeyDer::Pkcs8(key.serialize_der().into());
         let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
@@ -226,7 +241,7 @@ impl Authority {
             .with_no_client_auth()
             .with_single_cert(vec![certificate], key)
             .unwrap();
-        Self { root, config: Arc::new(config) }
+        Arc::new(config)
     }
 
     /// Serves one TLS connection on which it says hello, and dials it by a name.
@@ -264,10 +279,26 @@ async fn trouble(authority: &Authority, name: &str, roots: Vec<CertificateDer<'s
 async fn a_private_authority_is_trusted_only_when_it_is_given() {
     for name in ["localhost", "127.0.0.1"] {
         let authority = Authority::signing_for(name, |_| {});
-        assert_eq!(trouble(&authority, name, Vec::new()).await, TlsTrouble::UnknownAuthority);
+        // Another one is given, so that a machine without any roots fails the same way; also one
+        // of the same name.
+        for stranger in ["stranger.test", name] {
+            let roots = vec![Authority::signing_for(stranger, |_| {}).root];
+            assert_eq!(trouble(&authority, name, roots).await, TlsTrouble::UnknownAuthority);
+        }
         let hello = authority.dialled_as(name, vec![authority.root.clone()]).await.unwrap();
         assert_eq!(hello, LinkEvent::Text("hello".into()));
     }
+}
+
+#[tokio::test]
+async fn a_certificate_that_a_server_signed_itself_is_trusted_when_it_is_given_and_none_of_an_authority() {
+    let authority = Authority::showing_itself("localhost", IsCa::Ca(BasicConstraints::Unconstrained));
+    let roots = vec![authority.root.clone()];
+    assert_eq!(trouble(&authority, "localhost", roots).await, TlsTrouble::AuthorityItself);
+
+    let server = Authority::showing_itself("localhost", IsCa::ExplicitNoCa);
+    let hello = server.dialled_as("localhost", vec![server.root.clone()]).await.unwrap();
+    assert_eq!(hello, LinkEvent::Text("hello".into()));
 }
 
 #[tokio::test]

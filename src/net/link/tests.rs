@@ -73,12 +73,29 @@ async fn what_was_said_is_read_when_nothing_can_be_written_any_more() {
     assert_eq!(link.backlog(), 0);
 }
 
+/// More than the runtime lets a task read in one go, after which reading pauses as if all were read.
+#[tokio::test(start_paused = true)]
+async fn much_that_was_said_is_read_when_nothing_can_be_written_any_more() {
+    let (mut link, mut server) = pair(16 << 20).await;
+    let long = "x".repeat(READ_BUFFER_BYTES + 1);
+    for _ in 0..300 {
+        server.feed(Message::text(long.as_str())).await.unwrap();
+    }
+    say_and_close(&mut server, "the error", 3000).await;
+    drop(server);
+    link.queue("too late".to_owned());
+    let events = all_events(&mut link).await;
+    assert_eq!(events.len(), 302);
+    assert_eq!(events[300..], [text("the error"), peer(3000, "why")]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_goodbye_is_answered() {
     let (mut link, mut server) = pair(4096).await;
     say_and_close(&mut server, "bye", 1001).await;
     all_events(&mut link).await;
-    let Some(Ok(Message::Close(Some(frame)))) = server.next().await else { panic!("no answer") };
+    let answer = server.next().now_or_never().flatten();
+    let Some(Ok(Message::Close(Some(frame)))) = answer else { panic!("{answer:?}") };
     assert_eq!(u16::from(frame.code), 1001);
 }
 
@@ -176,7 +193,8 @@ async fn a_ping_is_answered() {
     let (mut link, mut server) = pair(4096).await;
     server.send(Message::Ping("1234".into())).await.unwrap();
     assert_eq!(link.next().now_or_never(), None);
-    assert_eq!(server.next().await.unwrap().unwrap(), Message::Pong("1234".into()));
+    let pong = server.next().now_or_never().unwrap().unwrap().unwrap();
+    assert_eq!(pong, Message::Pong("1234".into()));
 }
 
 #[tokio::test(start_paused = true)]
@@ -224,7 +242,8 @@ async fn a_server_that_sends_too_much_is_told() {
     let header = [&b"\x81\x7f"[..], &(20_u64 << 20).to_be_bytes()].concat();
     server.get_mut().write_all(&header).await.unwrap();
     all_events(&mut link).await;
-    let Some(Ok(Message::Close(Some(frame)))) = server.next().await else { panic!("not told") };
+    let told = server.next().now_or_never().flatten();
+    let Some(Ok(Message::Close(Some(frame)))) = told else { panic!("{told:?}") };
     assert_eq!(u16::from(frame.code), 1009);
 }
 

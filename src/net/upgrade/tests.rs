@@ -151,6 +151,15 @@ async fn a_body_that_never_ends_does_not_hold_up_the_refusal() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_key_that_is_echoed_as_an_entity_is_not_shown() {
+    let auth = Auth::Bearer(Secret::new("left&right&more"));
+    let page = b"HTTP/1.1 401 X\r\nContent-Type: text/html\r\n\r\n<b>left&amp;right&amp;more</b> is wrong";
+    let error = answered(auth, page).await.unwrap_err();
+    assert_eq!(error.to_string(), "the server answered 401 Unauthorized: [key hidden]");
+    assert!(!format!("{error:?}").contains("right"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_key_that_is_echoed_is_not_shown() {
     let keyed =
         [Auth::Bearer(Secret::new(KEY)), Auth::token(Secret::new(KEY)), Auth::Subprotocol(Secret::new(KEY))];
