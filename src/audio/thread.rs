@@ -23,6 +23,8 @@ const DEVICE_TICK: Duration = Duration::from_millis(5);
 const PACED_TICK: Duration = Duration::from_millis(10);
 /// A device that has not called back for so long is gone.
 const SILENT_DEVICE: Duration = Duration::from_secs(1);
+/// The first call may take longer: a headset wakes up.
+const WAKING_DEVICE: Duration = Duration::from_secs(5);
 /// The rate of files, pipes and nothing.
 const PACED_RATE: Rate = Rate::WIRE;
 
@@ -183,7 +185,8 @@ impl Watch {
             self.seen = blocks;
             self.seen_at = now;
         }
-        now.saturating_sub(self.seen_at) < SILENT_DEVICE
+        let patience = if blocks == 0 { WAKING_DEVICE } else { SILENT_DEVICE };
+        now.saturating_sub(self.seen_at) < patience
     }
 }
 
