@@ -258,3 +258,7 @@ pub(crate) struct OtherEnds {
     pub(crate) input_meter: Arc<crate::pcm::level::Meter>,
     pub(crate) output_meter: Arc<crate::pcm::level::Meter>,
 }
+
+#[cfg(test)]
+#[path = "thread_tests.rs"]
+mod tests;
