@@ -107,7 +107,9 @@ impl Found {
             SampleFormat::U64 => found.build_input::<u64>(config, slot, faults),
             SampleFormat::F32 => found.build_input::<f32>(config, slot, faults),
             SampleFormat::F64 => found.build_input::<f64>(config, slot, faults),
-            other => Err(unknown_format(other)),
+            other @ (SampleFormat::DsdU8 | SampleFormat::DsdU16 | SampleFormat::DsdU32 | _) => {
+                Err(unknown_format(other))
+            }
         })
     }
 
@@ -126,7 +128,9 @@ impl Found {
             SampleFormat::U64 => found.build_output::<u64>(config, slot, faults),
             SampleFormat::F32 => found.build_output::<f32>(config, slot, faults),
             SampleFormat::F64 => found.build_output::<f64>(config, slot, faults),
-            other => Err(unknown_format(other)),
+            other @ (SampleFormat::DsdU8 | SampleFormat::DsdU16 | SampleFormat::DsdU32 | _) => {
+                Err(unknown_format(other))
+            }
         })
     }
 

@@ -137,7 +137,9 @@ impl<S> Stash<S> {
                 match refill(&mut self.source, &mut samples) {
                     Supply::More => (self.samples, self.at) = (samples, 0),
                     Supply::Late if first => return Supply::NotYet,
-                    other => return other,
+                    other @ (Supply::Late | Supply::NotYet | Supply::Ended | Supply::Broken(_)) => {
+                        return other;
+                    }
                 }
             }
             let rest = &self.samples[self.at..];
@@ -191,7 +193,9 @@ fn read_pipe(mut source: impl Read, pieces: &SyncSender<Piece>) {
     if let Err(error) = result {
         let reason = match error {
             WavError::Empty => "standard input holds no sound".to_owned(),
-            error => format!("standard input: {}", with_cause(&error)),
+            error @ (WavError::NotWav | WavError::Unsupported(_) | WavError::Broken(_) | WavError::Io(_)) => {
+                format!("standard input: {}", with_cause(&error))
+            }
         };
         let _ = pieces.send(Err(reason));
     }

@@ -60,13 +60,13 @@ struct Watch {
 
 /// An input that was found and whose rate is known.
 enum FoundInput {
-    Device(Found),
+    Device(Box<Found>),
     Feed(Feed),
 }
 
 /// An output that was found and whose rate is known.
 enum FoundOutput {
-    Device(Found),
+    Device(Box<Found>),
     Nowhere,
     File(Openable),
     Stdout,
@@ -193,8 +193,8 @@ impl Watch {
 impl FoundInput {
     fn find(source: &Source) -> Result<Self, AudioError> {
         match source {
-            Source::Default => Found::new(Direction::Input, None).map(Self::Device),
-            Source::Device(name) => Found::new(Direction::Input, Some(name)).map(Self::Device),
+            Source::Default => Found::new(Direction::Input, None).map(Box::new).map(Self::Device),
+            Source::Device(name) => Found::new(Direction::Input, Some(name)).map(Box::new).map(Self::Device),
             Source::File(path) => Feed::open(path).map(Self::Feed),
             Source::Stdin => Feed::stdin().map(Self::Feed),
             Source::Null => Ok(Self::Feed(Feed::Silence(PACED_RATE))),
@@ -222,8 +222,8 @@ impl FoundInput {
 impl FoundOutput {
     fn find(sink: &Sink) -> Result<Self, AudioError> {
         match sink {
-            Sink::Default => Found::new(Direction::Output, None).map(Self::Device),
-            Sink::Device(name) => Found::new(Direction::Output, Some(name)).map(Self::Device),
+            Sink::Default => Found::new(Direction::Output, None).map(Box::new).map(Self::Device),
+            Sink::Device(name) => Found::new(Direction::Output, Some(name)).map(Box::new).map(Self::Device),
             Sink::File(path) => Openable::new(path).map(Self::File),
             Sink::Stdout => Ok(Self::Stdout),
             Sink::Null => Ok(Self::Nowhere),
