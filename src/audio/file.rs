@@ -137,7 +137,9 @@ impl<S> Stash<S> {
                 match refill(&mut self.source, &mut samples) {
                     Supply::More => (self.samples, self.at) = (samples, 0),
                     Supply::Late if first => return Supply::NotYet,
-                    other => return other,
+                    other @ (Supply::Late | Supply::NotYet | Supply::Ended | Supply::Broken(_)) => {
+                        return other;
+                    }
                 }
             }
             let rest = &self.samples[self.at..];
@@ -191,7 +193,9 @@ fn read_pipe(mut source: impl Read, pieces: &SyncSender<Piece>) {
     if let Err(error) = result {
         let reason = match error {
             WavError::Empty => "standard input holds no sound".to_owned(),
-            error => format!("standard input: {}", with_cause(&error)),
+            error @ (WavError::NotWav | WavError::Unsupported(_) | WavError::Broken(_) | WavError::Io(_)) => {
+                format!("standard input: {}", with_cause(&error))
+            }
         };
         let _ = pieces.send(Err(reason));
     }
@@ -231,6 +235,112 @@ fn read_raw(mut source: impl Read, pieces: &SyncSender<Piece>) -> Result<(), Wav
         let piece: Vec<f32> = decoder.push(&bytes[..read]).into_iter().map(to_float).collect();
         if !piece.is_empty() && pieces.send(Ok(piece)).is_err() {
             return Ok(());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+    use crate::pcm::wav::WavWriter;
+
+    fn write(path: &Path, rate: Rate, samples: &[i16]) {
+        let mut writer = WavWriter::new(File::create(path).unwrap(), rate).unwrap();
+        writer.write(samples).unwrap();
+        writer.finish().unwrap();
+    }
+
+    /// Reads to the end, waiting for the reader's thread where it is late.
+    fn read_all(feed: &mut Feed) -> (Vec<f32>, Supply) {
+        let mut samples = Vec::new();
+        loop {
+            match feed.read(77, &mut samples) {
+                Supply::More => {}
+                Supply::Late | Supply::NotYet => thread::yield_now(),
+                end @ (Supply::Ended | Supply::Broken(_)) => return (samples, end),
+            }
+        }
+    }
+
+    fn ramp() -> Vec<i16> {
+        (0..10_000).map(|n| n * 3 - 15_000).collect()
+    }
+
+    fn floats() -> Vec<f32> {
+        ramp().into_iter().map(to_float).collect()
+    }
+
+    #[test]
+    fn a_file_is_given_whole_and_silence_follows() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("ramp.wav");
+        write(&path, Rate(11_025), &ramp());
+        let mut feed = Feed::open(&path).unwrap();
+        assert_eq!(feed.rate(), Rate(11_025));
+        let (samples, end) = read_all(&mut feed);
+        assert!(samples == floats() && end == Supply::Ended);
+        let mut silence = Vec::new();
+        assert_eq!(feed.read(50, &mut silence), Supply::More);
+        assert_eq!((silence, feed.rate()), (vec![0.0; 50], Rate(11_025)));
+    }
+
+    #[test]
+    fn what_is_no_speech_is_refused_before_anything_begins() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        std::fs::write(path("text.wav"), "no sound, only words about sound").unwrap();
+        write(&path("empty.wav"), Rate(24_000), &[]);
+        write(&path("cut.wav"), Rate(24_000), &ramp());
+        let whole = std::fs::read(path("cut.wav")).unwrap();
+        std::fs::write(path("cut.wav"), &whole[..whole.len() - 100]).unwrap();
+        let cases = [
+            ("text.wav", "not a WAV"),
+            ("empty.wav", "empty"),
+            ("cut.wav", "ends in the middle"),
+            ("missing.wav", "o such file"),
+            ("", "directory"),
+        ];
+        for (name, words) in cases {
+            let Err(error) = Feed::open(&path(name)) else { panic!("{name} was taken") };
+            let cause = std::error::Error::source(&error).expect("a cause").to_string();
+            assert!(cause.contains(words), "{name}: {cause:?} should say {words:?}");
+        }
+    }
+
+    #[test]
+    fn a_pipe_is_raw_sound_or_a_wav_file() {
+        let raw = Codec::Pcm16.encode(&ramp());
+        let (samples, end) = read_all(&mut Feed::pipe(Cursor::new(raw)).unwrap());
+        assert!(samples == floats() && end == Supply::Ended);
+
+        let mut file = Cursor::new(Vec::new());
+        let mut writer = WavWriter::new(&mut file, Rate(24_000)).unwrap();
+        writer.write(&ramp()).unwrap();
+        writer.finish().unwrap();
+        let (samples, end) = read_all(&mut Feed::pipe(Cursor::new(file.into_inner())).unwrap());
+        assert!(samples == floats() && end == Supply::Ended);
+    }
+
+    #[test]
+    fn a_pipe_at_another_rate_is_resampled_to_its_last_sample() {
+        let mut file = Cursor::new(Vec::new());
+        let mut writer = WavWriter::new(&mut file, Rate(8_000)).unwrap();
+        writer.write(&[8_192; 8_000]).unwrap();
+        writer.finish().unwrap();
+        let (samples, _) = read_all(&mut Feed::pipe(Cursor::new(file.into_inner())).unwrap());
+        assert!((24_000..24_400).contains(&samples.len()), "{}", samples.len());
+        let sum: f32 = samples.iter().sum();
+        assert!((sum / 6_000.0 - 1.0).abs() < 0.01, "a second at a quarter: {sum}");
+    }
+
+    #[test]
+    fn a_pipe_without_sound_says_so() {
+        for (bytes, words) in [(&b""[..], "no sound"), (b"RIFF\0\0\0\0junk", "not a WAV")] {
+            let (samples, end) = read_all(&mut Feed::pipe(Cursor::new(bytes)).unwrap());
+            assert!(samples.is_empty());
+            assert!(matches!(&end, Supply::Broken(reason) if reason.contains(words)), "{end:?}");
         }
     }
 }

@@ -40,12 +40,12 @@ pub(crate) struct Start {
 
 impl Ledger {
     /// Counts `samples` of a clip as sent on their way; the first of them begins where `start` says.
-    pub(crate) fn feed(&mut self, start: Start, samples: u64) {
+    pub(crate) fn feed(&mut self, start: &Start, samples: u64) {
         if let Some(run) = self.runs.back_mut().filter(|run| run.clip == start.clip && !run.ended) {
             run.fed += samples;
             return;
         }
-        let Start { clip, begins, rate, device_rate } = start;
+        let Start { clip, begins, rate, device_rate } = *start;
         self.runs.push_back(Run { clip, begins, fed: samples, rate, device_rate, ended: false, reported: 0 });
     }
 

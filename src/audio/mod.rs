@@ -11,6 +11,10 @@ pub mod engine;
 mod microphone;
 mod speaker;
 mod ledger;
+#[cfg(feature = "device")]
+mod device;
+#[cfg(not(feature = "device"))]
+#[path = "no_device.rs"]
 mod device;
 mod fake;
 mod file;

@@ -182,3 +182,83 @@ fn write_all(mut output: impl Write, blocks: &Receiver<Vec<u8>>) -> io::Result<(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A reader that goes away after some bytes.
+    struct Leaves(usize, io::ErrorKind);
+
+    impl Write for Leaves {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            match self.0.checked_sub(bytes.len()) {
+                Some(left) => {
+                    self.0 = left;
+                    Ok(bytes.len())
+                }
+                None => Err(self.1.into()),
+            }
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// Writes blocks until the target says that it is over.
+    fn write_until_it_ends(target: &mut Target) -> Event {
+        loop {
+            match target.is_ready() {
+                Ok(true) => {
+                    if let Err(event) = target.write(&[7; 100]) {
+                        return event;
+                    }
+                }
+                Ok(false) => thread::yield_now(),
+                Err(event) => return event,
+            }
+        }
+    }
+
+    #[test]
+    fn a_reader_that_goes_away_is_a_normal_end() {
+        let mut target = Target::pipe(Leaves(1_000, io::ErrorKind::BrokenPipe)).unwrap();
+        assert_eq!(write_until_it_ends(&mut target), Event::OutputClosed);
+        assert_eq!(target.write(&[7; 100]), Ok(()), "what is played after it goes nowhere");
+        assert_eq!(target.close(), Ok(()));
+    }
+
+    #[test]
+    fn a_full_disk_is_told() {
+        let mut target = Target::pipe(Leaves(1_000, io::ErrorKind::StorageFull)).unwrap();
+        let event = write_until_it_ends(&mut target);
+        assert!(matches!(&event, Event::Lost(reason) if reason.contains("standard output")), "{event:?}");
+    }
+
+    #[test]
+    fn a_pipe_gets_every_sample_in_order() {
+        let (written, read) = channel();
+        struct Keeps(std::sync::mpsc::Sender<Vec<u8>>);
+        impl Write for Keeps {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                let _ = self.0.send(bytes.to_vec());
+                Ok(bytes.len())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let mut target = Target::pipe(Keeps(written)).unwrap();
+        let samples: Vec<i16> = (0..10_000).collect();
+        for block in samples.chunks(240) {
+            while target.is_ready() != Ok(true) {
+                thread::yield_now();
+            }
+            target.write(block).unwrap();
+        }
+        target.close().unwrap();
+        let bytes: Vec<u8> = read.iter().flatten().collect();
+        assert!(bytes == Codec::Pcm16.encode(&samples));
+    }
+}

@@ -319,7 +319,7 @@ impl Speaker {
         let samples = head.take(&mut self.piece, &self.meter);
         self.waiting = self.waiting.saturating_sub(start.rate.duration(samples as u64));
         self.fed += samples as u64;
-        self.ledger.feed(start, samples as u64);
+        self.ledger.feed(&start, samples as u64);
         self.resampler.process(&self.piece, &mut self.ready);
         samples
     }

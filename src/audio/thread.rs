@@ -23,6 +23,8 @@ const DEVICE_TICK: Duration = Duration::from_millis(5);
 const PACED_TICK: Duration = Duration::from_millis(10);
 /// A device that has not called back for so long is gone.
 const SILENT_DEVICE: Duration = Duration::from_secs(1);
+/// The first call may take longer: a headset wakes up.
+const WAKING_DEVICE: Duration = Duration::from_secs(5);
 /// The rate of files, pipes and nothing.
 const PACED_RATE: Rate = Rate::WIRE;
 
@@ -58,13 +60,13 @@ struct Watch {
 
 /// An input that was found and whose rate is known.
 enum FoundInput {
-    Device(Found),
+    Device(Box<Found>),
     Feed(Feed),
 }
 
 /// An output that was found and whose rate is known.
 enum FoundOutput {
-    Device(Found),
+    Device(Box<Found>),
     Nowhere,
     File(Openable),
     Stdout,
@@ -183,15 +185,16 @@ impl Watch {
             self.seen = blocks;
             self.seen_at = now;
         }
-        now.saturating_sub(self.seen_at) < SILENT_DEVICE
+        let patience = if blocks == 0 { WAKING_DEVICE } else { SILENT_DEVICE };
+        now.saturating_sub(self.seen_at) < patience
     }
 }
 
 impl FoundInput {
     fn find(source: &Source) -> Result<Self, AudioError> {
         match source {
-            Source::Default => Found::new(Direction::Input, None).map(Self::Device),
-            Source::Device(name) => Found::new(Direction::Input, Some(name)).map(Self::Device),
+            Source::Default => Found::new(Direction::Input, None).map(Box::new).map(Self::Device),
+            Source::Device(name) => Found::new(Direction::Input, Some(name)).map(Box::new).map(Self::Device),
             Source::File(path) => Feed::open(path).map(Self::Feed),
             Source::Stdin => Feed::stdin().map(Self::Feed),
             Source::Null => Ok(Self::Feed(Feed::Silence(PACED_RATE))),
@@ -219,8 +222,8 @@ impl FoundInput {
 impl FoundOutput {
     fn find(sink: &Sink) -> Result<Self, AudioError> {
         match sink {
-            Sink::Default => Found::new(Direction::Output, None).map(Self::Device),
-            Sink::Device(name) => Found::new(Direction::Output, Some(name)).map(Self::Device),
+            Sink::Default => Found::new(Direction::Output, None).map(Box::new).map(Self::Device),
+            Sink::Device(name) => Found::new(Direction::Output, Some(name)).map(Box::new).map(Self::Device),
             Sink::File(path) => Openable::new(path).map(Self::File),
             Sink::Stdout => Ok(Self::Stdout),
             Sink::Null => Ok(Self::Nowhere),
@@ -255,3 +258,7 @@ pub(crate) struct OtherEnds {
     pub(crate) input_meter: Arc<crate::pcm::level::Meter>,
     pub(crate) output_meter: Arc<crate::pcm::level::Meter>,
 }
+
+#[cfg(test)]
+#[path = "thread_tests.rs"]
+mod tests;
