@@ -50,16 +50,16 @@ fn width_of(used: usize, area: Rect) -> u16 {
 fn states(model: &Model) -> [String; 2] {
     if let Some(reason) = &model.ended {
         let reason = words::end(reason);
-        return [format!(" rtvoice  {reason}"), reason];
+        return [format!(" rtvoice  {reason}"), format!(" {reason}")];
     }
     let connection = words::connection(model.connection);
     match model.connection {
         Connection::Live => {
             let turn = turn(model);
-            [format!(" rtvoice  {connection} · {turn}"), turn.to_owned()]
+            [format!(" rtvoice  {connection} · {turn}"), format!(" {turn}")]
         }
         Connection::Connecting | Connection::Configuring | Connection::Closing | Connection::Closed => {
-            [format!(" rtvoice  {connection}"), connection.to_owned()]
+            [format!(" rtvoice  {connection}"), format!(" {connection}")]
         }
     }
 }
@@ -96,10 +96,12 @@ fn facts(scene: &Scene) -> Vec<(String, Style)> {
 
 fn microphone(scene: &Scene) -> (String, Style) {
     let model = scene.model;
-    let is_heard = model.connection == Connection::Live && model.ready.is_some() && model.ended.is_none();
+    // Where turns are made by hand, nothing is sent between them.
+    let is_open = !model.about.manual_turns || model.turn == Turn::User;
+    let is_used = model.connection == Connection::Live && model.ready.is_some() && model.ended.is_none();
     let (word, style) = if model.muted {
-        (" MUTED ", scene.theme.muted)
-    } else if is_heard {
+        ("MUTED", scene.theme.muted)
+    } else if is_open && is_used {
         ("LIVE", scene.theme.live)
     } else {
         ("mic off", scene.theme.quiet)
