@@ -24,7 +24,9 @@ pub fn draw(frame: &mut Frame, area: Rect, scene: &Scene) {
     let needed: usize = facts.iter().take(2).map(|(fact, _)| width(fact) + 3).sum();
     let [long, short] = states(scene.model);
     let state = if width(&long) + needed < room { long } else { short };
-    let state = truncate(&state, room).into_owned();
+    // Whether the microphone is open is never left out for anything but the end.
+    let microphone = if scene.model.ended.is_some() { 0 } else { width(&facts[0].0) + 1 };
+    let state = truncate(&state, room.saturating_sub(microphone)).into_owned();
     let mut line = Line::default().alignment(Alignment::Right);
     let mut used = width(&state);
     for (at, (fact, style)) in facts.into_iter().enumerate() {
@@ -37,13 +39,8 @@ pub fn draw(frame: &mut Frame, area: Rect, scene: &Scene) {
         line.push_span(Span::styled(fact, style));
     }
     frame.render_widget(line, area);
-    frame
-        .render_widget(Line::styled(state, scene.theme.strong), Rect { width: width_of(used, area), ..area });
-}
-
-/// The state is drawn last and must not go over the facts.
-fn width_of(used: usize, area: Rect) -> u16 {
-    u16::try_from(used).unwrap_or(u16::MAX).min(area.width)
+    let place = Rect { width: u16::try_from(width(&state)).unwrap_or(area.width), ..area };
+    frame.render_widget(Line::styled(state, scene.theme.strong), place);
 }
 
 /// Returns the state of the call, long and short.

@@ -153,3 +153,11 @@ fn the_number_of_lines_below_is_not_moved_by_wide_characters() {
         assert!(text((41, 10), &model, &editor).contains(&format!("↓ {scroll} more")));
     }
 }
+
+#[test]
+fn whether_the_microphone_is_open_is_told_on_the_smallest_screens() {
+    let mut model = odd();
+    assert!(text((12, 2), &model, &Editor::default()).contains("MUTED"));
+    model.apply(NOW, &Notice::Muted(false));
+    assert!(text((12, 2), &model, &Editor::default()).contains("LIVE"));
+}
