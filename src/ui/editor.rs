@@ -50,9 +50,10 @@ impl Editor {
         (self.page, self.scroll, self.total) = (drawn.page, drawn.scroll, drawn.total);
     }
 
-    /// Puts text in at the cursor, sanitised. What would be too much is left out, and a remark says so.
+    /// Puts text in at the cursor, sanitised. Terminals paste a new line as a carriage return. What would be too much is left out, and a remark says so.
     pub fn insert(&mut self, text: &str) {
-        let clean = text::displayable(text);
+        let text = text.replace("\r\n", "\n").replace('\r', "\n");
+        let clean = text::displayable(&text);
         let room = clean.floor_char_boundary(MOST_BYTES.saturating_sub(self.text.len()));
         if room < clean.len() {
             self.remark = Some("the text was too long and has been cut");
@@ -252,7 +253,7 @@ mod tests {
 
     #[test]
     fn pasted_text_is_sanitised_and_may_have_lines() {
-        check("a\u{1b}[201~b\r\nc\td\u{202e}", |_| (), "ab\nc    d|");
+        check("a\u{1b}[201~b\r\nc\rd\te\u{202e}", |_| (), "ab\nc\nd    e|");
     }
 
     #[test]

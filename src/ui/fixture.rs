@@ -53,6 +53,7 @@ pub(crate) fn lost() -> Notice {
 }
 
 /// How an answer ended.
+#[derive(Clone, Copy)]
 pub(crate) enum Heard {
     /// It has not ended, and nothing was heard yet.
     Not,

@@ -97,8 +97,8 @@ enum Body {
         interrupted: bool,
     },
     Usage {
-        last: Option<Counts>,
-        total: Counts,
+        last: Option<Box<Counts>>,
+        total: Box<Counts>,
         unknown: u64,
     },
     Muted {
@@ -201,8 +201,8 @@ fn assistant(line: &AssistantLine) -> Body {
 
 fn usage(report: &UsageReport) -> Body {
     Body::Usage {
-        last: report.last.as_ref().map(counts),
-        total: counts(&report.total),
+        last: report.last.as_ref().map(counts).map(Box::new),
+        total: Box::new(counts(&report.total)),
         unknown: report.unknown,
     }
 }

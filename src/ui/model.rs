@@ -72,8 +72,9 @@ pub struct Entry {
 impl Entry {
     /// Returns where the part begins that was generated and never heard; the text's length if there is none.
     pub fn unheard_from(&self) -> usize {
-        let is_cut = self.interrupted && self.heard_ms.is_some();
-        if is_cut && !self.text[self.heard..].trim().is_empty() { self.heard } else { self.text.len() }
+        let unheard = self.text[self.heard..].trim_start();
+        let is_cut = self.interrupted && self.heard_ms.is_some() && !unheard.is_empty();
+        self.text.len() - if is_cut { unheard.len() } else { 0 }
     }
 }
 
@@ -319,7 +320,7 @@ mod tests {
             }),
         );
         let entry = &model.entries[0];
-        assert_eq!(entry.text.split_at(entry.unheard_from()), ("one    two", " three"));
+        assert_eq!(entry.text.split_at(entry.unheard_from()), ("one    two ", "three"));
     }
 
     #[test]

@@ -30,6 +30,8 @@ pub struct Plain<W, S> {
     status: S,
     /// The answer being written, in chat.
     open: Option<Open>,
+    /// The answer being spoken, in a call.
+    unfinished: Option<AssistantLine>,
     /// Items that are written whole; a server may repeat itself.
     written: HashSet<String>,
 }
@@ -43,7 +45,7 @@ struct Open {
 impl<W: Write, S: Write> Plain<W, S> {
     /// Returns a front that writes what is said to `data` and everything else to `status`.
     pub fn new(style: PlainStyle, data: W, status: S) -> Self {
-        Self { style, data, status, open: None, written: HashSet::new() }
+        Self { style, data, status, open: None, unfinished: None, written: HashSet::new() }
     }
 
     /// Returns both writers.
@@ -86,11 +88,29 @@ impl<W: Write, S: Write> Plain<W, S> {
     }
 
     fn spoken(&mut self, line: &AssistantLine) -> io::Result<()> {
-        let is_empty = line.text.trim().is_empty() && !line.interrupted;
-        if !line.is_final || is_empty || !self.written.insert(line.item_id.clone()) {
+        if self.written.contains(&line.item_id) {
+            return Ok(());
+        }
+        if !line.is_final {
+            self.unfinished = Some(line.clone());
+            return Ok(());
+        }
+        self.unfinished.take_if(|unfinished| unfinished.item_id == line.item_id);
+        self.written.insert(line.item_id.clone());
+        if line.text.trim().is_empty() && !line.interrupted {
             return Ok(());
         }
         self.line(&format!("Assistant: {}", spoken_text(line)))
+    }
+
+    /// Writes what the end of the call has left unfinished.
+    fn finish(&mut self) -> io::Result<()> {
+        self.close()?;
+        let Some(line) = self.unfinished.take() else { return Ok(()) };
+        match paragraphs(&line.text) {
+            text if text.is_empty() => Ok(()),
+            text => self.line(&format!("Assistant: {text} (unfinished)")),
+        }
     }
 
     fn answer(&mut self, line: &AssistantLine) -> io::Result<()> {
@@ -168,7 +188,7 @@ impl<W: Write, S: Write> Front for Plain<W, S> {
             }
             Notice::Info(message) => self.tell(&one_line(message)),
             Notice::End(reason) => {
-                self.close()?;
+                self.finish()?;
                 self.end(reason);
             }
         }
@@ -212,7 +232,7 @@ mod tests {
     use insta::assert_snapshot;
 
     use super::*;
-    use crate::ui::fixture::{interrupted_call, lost, show, written};
+    use crate::ui::fixture::{Heard, assistant, interrupted_call, lost, show, written};
 
     /// Returns what is written as data and as status.
     fn lines(style: PlainStyle, call: &[(u64, Notice)]) -> (String, String) {
@@ -294,6 +314,14 @@ mod tests {
     fn an_answer_cut_off_by_the_end_of_the_call_has_its_newline() {
         let call = [(7, Notice::Assistant(written("a", "Yes, bu"))), (8, lost())];
         assert_eq!(lines(PlainStyle::Chat, &call), ("Yes, bu\n".to_owned(), String::new()));
+    }
+
+    #[test]
+    fn an_answer_that_the_end_of_the_call_cuts_off_is_not_lost() {
+        let call = [(7, assistant("One, two", Heard::Not)), (8, Notice::End(EndReason::User))];
+        assert_eq!(lines(PlainStyle::Talk, &call).0, "Assistant: One, two (unfinished)\n");
+        let call = [(7, assistant("One", Heard::Not)), (8, assistant("One", Heard::Cut)), (9, lost())];
+        assert_eq!(lines(PlainStyle::Talk, &call).0, "Assistant: One (interrupted after 1.1 s)\n");
     }
 
     #[test]

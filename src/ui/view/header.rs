@@ -24,7 +24,9 @@ pub fn draw(frame: &mut Frame, area: Rect, scene: &Scene) {
     let needed: usize = facts.iter().take(2).map(|(fact, _)| width(fact) + 3).sum();
     let [long, short] = states(scene.model);
     let state = if width(&long) + needed < room { long } else { short };
-    let state = truncate(&state, room).into_owned();
+    // Whether the microphone is open is never left out for anything but the end.
+    let microphone = if scene.model.ended.is_some() { 0 } else { width(&facts[0].0) + 1 };
+    let state = truncate(&state, room.saturating_sub(microphone)).into_owned();
     let mut line = Line::default().alignment(Alignment::Right);
     let mut used = width(&state);
     for (at, (fact, style)) in facts.into_iter().enumerate() {
@@ -37,29 +39,24 @@ pub fn draw(frame: &mut Frame, area: Rect, scene: &Scene) {
         line.push_span(Span::styled(fact, style));
     }
     frame.render_widget(line, area);
-    frame
-        .render_widget(Line::styled(state, scene.theme.strong), Rect { width: width_of(used, area), ..area });
-}
-
-/// The state is drawn last and must not go over the facts.
-fn width_of(used: usize, area: Rect) -> u16 {
-    u16::try_from(used).unwrap_or(u16::MAX).min(area.width)
+    let place = Rect { width: u16::try_from(width(&state)).unwrap_or(area.width), ..area };
+    frame.render_widget(Line::styled(state, scene.theme.strong), place);
 }
 
 /// Returns the state of the call, long and short.
 fn states(model: &Model) -> [String; 2] {
     if let Some(reason) = &model.ended {
         let reason = words::end(reason);
-        return [format!(" rtvoice  {reason}"), reason];
+        return [format!(" rtvoice  {reason}"), format!(" {reason}")];
     }
     let connection = words::connection(model.connection);
     match model.connection {
         Connection::Live => {
             let turn = turn(model);
-            [format!(" rtvoice  {connection} · {turn}"), turn.to_owned()]
+            [format!(" rtvoice  {connection} · {turn}"), format!(" {turn}")]
         }
         Connection::Connecting | Connection::Configuring | Connection::Closing | Connection::Closed => {
-            [format!(" rtvoice  {connection}"), connection.to_owned()]
+            [format!(" rtvoice  {connection}"), format!(" {connection}")]
         }
     }
 }
@@ -96,10 +93,12 @@ fn facts(scene: &Scene) -> Vec<(String, Style)> {
 
 fn microphone(scene: &Scene) -> (String, Style) {
     let model = scene.model;
-    let is_heard = model.connection == Connection::Live && model.ready.is_some() && model.ended.is_none();
+    // Where turns are made by hand, nothing is sent between them.
+    let is_open = !model.about.manual_turns || model.turn == Turn::User;
+    let is_used = model.connection == Connection::Live && model.ready.is_some() && model.ended.is_none();
     let (word, style) = if model.muted {
-        (" MUTED ", scene.theme.muted)
-    } else if is_heard {
+        ("MUTED", scene.theme.muted)
+    } else if is_open && is_used {
         ("LIVE", scene.theme.live)
     } else {
         ("mic off", scene.theme.quiet)

@@ -1,7 +1,7 @@
 //! What is said: bubbles of both sides, or labelled lines where there is little room.
 
 use ratatui::Frame;
-use ratatui::layout::{Alignment, Rect};
+use ratatui::layout::{Alignment, Rect, Size};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span, Text};
 use ratatui::widgets::Clear;
@@ -12,8 +12,15 @@ use crate::ui::view::theme::Theme;
 use crate::ui::view::{Drawn, Scene};
 use crate::ui::wrap::{width, wrap};
 
-/// On anything smaller, frames would take more than they give.
-const LEAST_FOR_BUBBLES: (u16, u16) = (56, 9);
+/// On any smaller screen, frames would take more than they give.
+const LEAST_FOR_BUBBLES: Size = Size::new(56, 16);
+
+/// How an entry is drawn.
+#[derive(Clone, Copy)]
+enum Shape {
+    Bubbles,
+    Lines,
+}
 
 /// Longer lines are hard to read.
 const WIDEST_TEXT: usize = 80;
@@ -31,7 +38,10 @@ pub fn draw(frame: &mut Frame, area: Rect, scene: &Scene) -> Drawn {
         draw_welcome(frame, area, scene);
         return Drawn { page, ..Drawn::default() };
     }
-    let (rows, drawn) = seen_rows(area, scene);
+    let screen = frame.area();
+    let is_roomy = screen.width >= LEAST_FOR_BUBBLES.width && screen.height >= LEAST_FOR_BUBBLES.height;
+    let shape = if is_roomy { Shape::Bubbles } else { Shape::Lines };
+    let (rows, drawn) = seen_rows(area, shape, scene);
     let top = area.bottom() - u16::try_from(rows.len()).unwrap_or(area.height);
     frame.render_widget(Text::from(rows), Rect { y: top, height: area.bottom() - top, ..area });
     if drawn.scroll > 0 {
@@ -58,13 +68,17 @@ fn draw_more(frame: &mut Frame, area: Rect, (below, theme): (usize, &Theme)) {
 
 /// Lays the talk out from its end, no further than is seen; all of it where it is scrolled, so that what is
 /// read stays in its place while new lines come.
-fn seen_rows(area: Rect, scene: &Scene) -> (Vec<Line<'static>>, Drawn) {
+fn seen_rows(area: Rect, shape: Shape, scene: &Scene) -> (Vec<Line<'static>>, Drawn) {
     let page = usize::from(area.height);
     let is_scrolled = scene.editor.scroll > 0;
     let mut parts = Vec::new();
     let mut total = 0;
     for entry in scene.model.entries.iter().rev().filter(|entry| !is_empty(entry)) {
-        let rows = entry_rows(entry, area, scene.theme);
+        let room = usize::from(area.width);
+        let rows = match shape {
+            Shape::Bubbles => bubble(entry, room, scene.theme),
+            Shape::Lines => Said::of(entry, scene.theme, Label::Inside).rows(room),
+        };
         total += rows.len();
         parts.push(rows);
         if total >= page && !is_scrolled {
@@ -83,16 +97,6 @@ fn seen_rows(area: Rect, scene: &Scene) -> (Vec<Line<'static>>, Drawn) {
 /// A transcript that turned out to be nothing keeps its place but is not shown.
 fn is_empty(entry: &Entry) -> bool {
     entry.text.trim().is_empty() && entry.is_final
-}
-
-fn entry_rows(entry: &Entry, area: Rect, theme: &Theme) -> Vec<Line<'static>> {
-    let (least_width, least_height) = LEAST_FOR_BUBBLES;
-    let room = usize::from(area.width);
-    if area.width >= least_width && area.height >= least_height {
-        bubble(entry, room, theme)
-    } else {
-        Said::of(entry, theme, Label::Inside).rows(room)
-    }
 }
 
 fn bubble(entry: &Entry, room: usize, theme: &Theme) -> Vec<Line<'static>> {
@@ -130,6 +134,7 @@ fn line_width(line: &Line) -> usize {
 }
 
 /// Where the name of the speaker stands.
+#[derive(Clone, Copy)]
 enum Label {
     Inside,
     Outside,
@@ -192,7 +197,7 @@ impl Said {
 /// Says what to do while nothing has been said.
 fn draw_welcome(frame: &mut Frame, area: Rect, scene: &Scene) {
     let model = scene.model;
-    let text = match (model.connection, model.ready.is_some()) {
+    let text = match (model.connection, model.ready.is_some() && model.ended.is_none()) {
         (Connection::Live, true) if model.about.manual_turns => {
             "Press Space to speak, and Space again to be answered."
         }
