@@ -1,4 +1,5 @@
 //! What other servers do differently, and what is no event at all.
+#![expect(clippy::needless_pass_by_value, reason = "events are written where they are used")]
 
 use serde_json::{Value, json};
 
