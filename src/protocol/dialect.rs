@@ -78,7 +78,7 @@ mod tests {
     #[test]
     fn a_mixed_session_is_ga_and_a_bare_one_shows_nothing() {
         check(
-            json!({"voice": "Ara", "audio": {"input": {"format": {"type": "audio/pcm"}}}}),
+            &json!({"voice": "Ara", "audio": {"input": {"format": {"type": "audio/pcm"}}}}),
             Some(Dialect::Ga),
         );
         check(&json!({"id": "sess_1", "object": "realtime.session", "model": "m"}), None);
