@@ -4,6 +4,7 @@
 
 mod fixtures;
 mod quirks;
+mod writing;
 mod schema;
 mod pieces;
 mod client_events;
