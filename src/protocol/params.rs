@@ -102,6 +102,7 @@ mod tests {
 
     use crate::protocol::client::ClientBody;
     use crate::protocol::dialect::Dialect;
+    use crate::protocol::settings::Settings;
     use crate::protocol::{read, write};
 
     /// Returns every path of a session down to what is no object.
@@ -114,12 +115,12 @@ mod tests {
         }
     }
 
-    fn settings(session: &Value) -> crate::protocol::settings::Settings {
+    fn settings(session: &Value) -> Settings {
         let event = json!({"type": "session.update", "session": session});
-        match read::client_event(&event.to_string()).unwrap().body {
-            ClientBody::SessionUpdate(settings) => *settings,
-            body => panic!("{body:?}"),
-        }
+        let ClientBody::SessionUpdate(settings) = read::client_event(&event.to_string()).unwrap().body else {
+            panic!("{session}")
+        };
+        *settings
     }
 
     fn check(session: &Value, dialect: Dialect) {

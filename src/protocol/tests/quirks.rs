@@ -288,6 +288,16 @@ fn a_client_event_without_what_it_needs_is_unknown_under_its_name() {
 }
 
 #[test]
+fn sound_under_the_name_of_the_other_side_is_unknown_and_whole() {
+    let delta = json!({"type": "response.audio.delta", "delta": "AAAA"});
+    let read = read::client_event(&delta.to_string()).unwrap();
+    assert!(matches!(&read.body, ClientBody::Unknown { fields, .. } if fields["delta"] == "AAAA"));
+    let append = json!({"type": "input_audio_buffer.append", "audio": "AAAA"});
+    let read = server(append);
+    assert!(matches!(&read.body, ServerBody::Unknown { fields, .. } if fields["audio"] == "AAAA"));
+}
+
+#[test]
 fn sound_of_a_client_that_is_no_base64_is_left_over() {
     let text = r#"{"type":"input_audio_buffer.append","audio":"?"}"#;
     let (event, rest) = read::client_event_and_rest(text).unwrap();
