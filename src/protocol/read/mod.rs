@@ -5,6 +5,7 @@
 
 mod fields;
 mod parse;
+mod mend;
 mod item;
 mod settings;
 mod response;

@@ -103,6 +103,13 @@ fn sound_is_read_without_padding_and_with_escaped_slashes() {
 }
 
 #[test]
+fn half_a_character_does_not_cost_the_event() {
+    let text = r#"{"type":"response.text.delta","delta":"\ud83d","item_id":"\ud83d\ude00"}"#;
+    let ServerBody::TextDelta { place, delta } = read::server_event(text).unwrap().body else { panic!() };
+    assert_eq!((delta.as_str(), place.item_id.as_deref()), ("\u{fffd}", Some("\u{1f600}")));
+}
+
+#[test]
 fn of_a_key_that_stands_twice_the_last_counts() {
     let text = r#"{"type":"response.audio.delta","delta":"AAAA","delta":1,"delta":"//8="}"#;
     let event = read::server_event(text).unwrap();
