@@ -14,6 +14,7 @@ pub mod forget;
 pub mod dialect;
 pub mod close;
 pub mod error_codes;
+mod params;
 mod sound;
 pub mod read;
 pub mod write;

@@ -21,6 +21,7 @@ pub(super) const GA_SERVER: &str = include_str!("../../../tests/fixtures/protoco
 pub(super) const BETA_SERVER: &str = include_str!("../../../tests/fixtures/protocol/beta.server.jsonl");
 const GA_CAPTURED: &str = include_str!("../../../tests/fixtures/protocol/captured.ga.jsonl");
 const BETA_CAPTURED: &str = include_str!("../../../tests/fixtures/protocol/captured.beta.jsonl");
+const EXAMPLES: &str = include_str!("../../../tests/fixtures/protocol/examples.jsonl");
 
 pub(super) fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap()
@@ -78,6 +79,23 @@ fn captured_frames_are_understood_and_nothing_of_them_is_lost() {
             assert!(!matches!(event.body, ServerBody::Unknown { .. }), "{line}");
             let again = read::server_event(&write::server_event(&event, dialect)).unwrap();
             assert_eq!(again, event, "{line}");
+        }
+    }
+}
+
+#[test]
+fn the_examples_of_the_reference_are_each_known_to_one_side() {
+    for line in EXAMPLES.lines() {
+        let server = read::server_event(line).unwrap();
+        let client = read::client_event(line).unwrap();
+        let by_server = !matches!(server.body, ServerBody::Unknown { .. });
+        let by_client = !matches!(client.body, ClientBody::Unknown { .. });
+        assert!(by_server != by_client, "{line}");
+        for dialect in [Dialect::Ga, Dialect::Beta] {
+            let text = write::server_event(&server, dialect);
+            assert_eq!(json(&write::server_event(&read::server_event(&text).unwrap(), dialect)), json(&text));
+            let text = write::client_event(&client, dialect);
+            assert_eq!(json(&write::client_event(&read::client_event(&text).unwrap(), dialect)), json(&text));
         }
     }
 }

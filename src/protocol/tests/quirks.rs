@@ -1,4 +1,5 @@
 //! What other servers do differently, and what is no event at all.
+#![expect(clippy::needless_pass_by_value, reason = "events are written where they are used")]
 
 use serde_json::{Value, json};
 
@@ -99,6 +100,13 @@ fn sound_is_read_without_padding_and_with_escaped_slashes() {
         let ServerBody::AudioDelta { delta, .. } = read::server_event(&text).unwrap().body else { panic!() };
         assert_eq!(delta, [0xff, 0xff], "{text}");
     }
+}
+
+#[test]
+fn half_a_character_does_not_cost_the_event() {
+    let text = r#"{"type":"response.text.delta","delta":"\ud83d","item_id":"\ud83d\ude00"}"#;
+    let ServerBody::TextDelta { place, delta } = read::server_event(text).unwrap().body else { panic!() };
+    assert_eq!((delta.as_str(), place.item_id.as_deref()), ("\u{fffd}", Some("\u{1f600}")));
 }
 
 #[test]
@@ -284,6 +292,16 @@ fn a_client_event_without_what_it_needs_is_unknown_under_its_name() {
         assert!(rest.is_empty());
         assert_eq!(serde_json::from_str::<Value>(&write::client_event(&read, Dialect::Ga)).unwrap(), event);
     }
+}
+
+#[test]
+fn sound_under_the_name_of_the_other_side_is_unknown_and_whole() {
+    let delta = json!({"type": "response.audio.delta", "delta": "AAAA"});
+    let read = read::client_event(&delta.to_string()).unwrap();
+    assert!(matches!(&read.body, ClientBody::Unknown { fields, .. } if fields["delta"] == "AAAA"));
+    let append = json!({"type": "input_audio_buffer.append", "audio": "AAAA"});
+    let read = server(append);
+    assert!(matches!(&read.body, ServerBody::Unknown { fields, .. } if fields["audio"] == "AAAA"));
 }
 
 #[test]
