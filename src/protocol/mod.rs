@@ -16,3 +16,5 @@ pub mod error_codes;
 mod sound;
 pub mod read;
 pub mod write;
+#[cfg(test)]
+mod tests;
