@@ -227,8 +227,10 @@ fn weak_tests(source: &Source) -> Vec<String> {
 
 #[test]
 fn the_project_stands_alone() {
-    let mut paths: Vec<String> =
-        ["src", "tests", "benches", ".ci", ".github"].iter().flat_map(|folder| files_below(folder)).collect();
+    let mut paths: Vec<String> = ["src", "tests", "benches", "assets", ".ci", ".github"]
+        .iter()
+        .flat_map(|folder| files_below(folder))
+        .collect();
     paths.extend(
         ["README.md", "ARCHITECTURE.md", "CHANGELOG.md", "Cargo.toml", "install.sh"].map(str::to_owned),
     );
