@@ -233,7 +233,7 @@ install_rust() {
 		RUSTUP_INIT_SKIP_PATH_CHECK=yes sh "$scratch/rustup.sh" -y --quiet --profile minimal --no-modify-path ||
 			fail "rustup did not install Rust: see https://rustup.rs, then run install.sh again"
 	fi
-	PATH=${CARGO_HOME:-$HOME/.cargo}/bin:$PATH
+	PATH=${CARGO_HOME:-${HOME-}/.cargo}/bin:$PATH
 	export PATH
 	find_rust
 	[ -n "$cargo" ] || fail "the Rust that rustup installed is older than $oldest_rust: run \`rustup update stable\`, then run install.sh again"
