@@ -83,7 +83,10 @@ mod tests {
         let cause = std::io::Error::other("disk full");
         let error = Error::new(Kind::Device, anyhow::Error::new(cause).context("cannot write answer.wav"));
         assert_eq!(error.to_string(), "cannot write answer.wav: disk full");
-        assert_eq!(error.hint("make room").to_string(), "cannot write answer.wav: disk full\nhint: make room");
+        assert_eq!(
+            error.hint("make room").to_string(),
+            "cannot write answer.wav: disk full\nhint: make room"
+        );
     }
 
     #[test]

@@ -8,11 +8,11 @@ use crate::app::clock::Clock;
 use crate::app::connect::connect;
 use crate::app::drive::{Drive, Reader};
 use crate::app::fronts::{Face, Levels, Occasion, Prompting, Way};
+use crate::app::lines;
 use crate::app::signals;
 use crate::app::stderr::Quiet;
 use crate::app::target::Target;
 use crate::app::trace::Trace;
-use crate::app::lines;
 use crate::audio::error::AudioError;
 use crate::audio::event::Counts;
 use crate::audio::options::{Options, Sink, Source};
@@ -118,8 +118,17 @@ impl Call<'_> {
             demo: self.target.is_demo(),
             manual_turns: self.plan.turn_control() == TurnControl::Manual,
         };
-        let occasion =
-            Occasion { showing: self.showing, way: self.way, style: self.style, about, commands, clock, levels, status, data };
+        let occasion = Occasion {
+            showing: self.showing,
+            way: self.way,
+            style: self.style,
+            about,
+            commands,
+            clock,
+            levels,
+            status,
+            data,
+        };
         let face = Face::make(occasion)?;
         Ok(match (self.typing, face) {
             (Typing::Prompted, Face::Lines(front)) => {
@@ -187,7 +196,11 @@ async fn hung_up(commands: &mut mpsc::Receiver<Command>) -> EndReason {
         match commands.recv().await {
             Some(Command::HangUp(reason)) => return reason,
             Some(
-                Command::Say(_) | Command::SetMuted(_) | Command::Interrupt | Command::BeginTurn | Command::EndTurn,
+                Command::Say(_)
+                | Command::SetMuted(_)
+                | Command::Interrupt
+                | Command::BeginTurn
+                | Command::EndTurn,
             ) => {}
             None => std::future::pending().await,
         }

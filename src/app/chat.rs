@@ -51,11 +51,15 @@ pub(super) async fn run(args: Chat) -> Result<EndReason, Error> {
 fn question(prompt: Option<&str>) -> Result<Option<String>, Error> {
     let stdin = io::stdin();
     let piped = if stdin.is_terminal() { None } else { Some(read_all(stdin.lock())?) };
-    let parts = [prompt, piped.as_deref()].into_iter().flatten().map(str::trim).filter(|part| !part.is_empty());
+    let parts =
+        [prompt, piped.as_deref()].into_iter().flatten().map(str::trim).filter(|part| !part.is_empty());
     let question = parts.collect::<Vec<_>>().join("\n\n");
     if question.chars().count() > LONGEST_TEXT {
-        return Err(Error::say(Kind::Usage, format!("the question is longer than {LONGEST_TEXT} characters"))
-            .hint("endpoints take no more in one piece; send a part of it"));
+        return Err(Error::say(
+            Kind::Usage,
+            format!("the question is longer than {LONGEST_TEXT} characters"),
+        )
+        .hint("endpoints take no more in one piece; send a part of it"));
     }
     match (question.is_empty(), piped) {
         (false, _) => Ok(Some(question)),

@@ -138,7 +138,9 @@ impl Face {
     /// When the screen broke on the way.
     pub(super) fn close(&mut self) -> Result<(), Error> {
         match self {
-            Self::Screen { screen, .. } => screen.take().map_or(Ok(()), |screen| screen.close().map_err(no_screen)),
+            Self::Screen { screen, .. } => {
+                screen.take().map_or(Ok(()), |screen| screen.close().map_err(no_screen))
+            }
             Self::Lines(_) => Ok(()),
         }
     }
@@ -153,26 +155,28 @@ struct Talkative<F> {
 impl<F: Front> Front for Talkative<F> {
     fn notice(&mut self, at: Duration, notice: &Notice) -> io::Result<()> {
         match (notice, self.detail) {
-            (Notice::Debug(text), Detail::Debug) => self.plain.notice(at, &Notice::Info(format!("debug: {text}"))),
+            (Notice::Debug(text), Detail::Debug) => {
+                self.plain.notice(at, &Notice::Info(format!("debug: {text}")))
+            }
             (notice, _) => self.plain.notice(at, notice),
         }
     }
 }
 
 /// Asks for the next line of a conversation when it is the user's turn.
-pub(super) struct Prompting<F, W> {
-    front: F,
+pub(super) struct Prompting<W> {
+    front: Box<dyn Front>,
     terminal: W,
 }
 
-impl<F, W> Prompting<F, W> {
+impl<W> Prompting<W> {
     /// Makes `front` ask on `terminal`.
-    pub(super) fn new(front: F, terminal: W) -> Self {
+    pub(super) fn new(front: Box<dyn Front>, terminal: W) -> Self {
         Self { front, terminal }
     }
 }
 
-impl<F: Front, W: Write> Front for Prompting<F, W> {
+impl<W: Write> Front for Prompting<W> {
     fn notice(&mut self, at: Duration, notice: &Notice) -> io::Result<()> {
         self.front.notice(at, notice)?;
         if matches!(notice, Notice::Connection(Connection::Live) | Notice::Turn(Turn::Listening)) {
@@ -186,7 +190,7 @@ impl<F: Front, W: Write> Front for Prompting<F, W> {
 fn no_screen(error: ScreenError) -> Error {
     let kind = match error {
         ScreenError::NoTerminal | ScreenError::Terminal(_) => Kind::Usage,
-        ScreenError::Thread(_) | ScreenError::Panicked => Kind::Internal,
+        ScreenError::Thread(_) | ScreenError::Stuck | ScreenError::Panicked => Kind::Internal,
     };
     Error::new(kind, error).hint("use --plain or --json")
 }

@@ -61,7 +61,8 @@ impl Trace {
     /// When the disk is full or gone.
     pub fn event(&mut self, at: Duration, direction: Direction, text: &str) -> Result<(), Error> {
         self.write(at, direction, text).map_err(|error| {
-            let error = anyhow::Error::new(error).context(format!("cannot write the trace {}", self.path.display()));
+            let error =
+                anyhow::Error::new(error).context(format!("cannot write the trace {}", self.path.display()));
             Error::new(Kind::Device, error)
         })
     }
@@ -77,7 +78,9 @@ impl Trace {
         let text = self.mask.apply(text);
         match serde_json::from_str::<&RawValue>(&text) {
             // An event stands in one line whatever white space it came with.
-            Ok(event) if !event.get().contains(['\n', '\r']) => self.writer.write_all(event.get().as_bytes())?,
+            Ok(event) if !event.get().contains(['\n', '\r']) => {
+                self.writer.write_all(event.get().as_bytes())?
+            }
             Ok(_) | Err(_) => write!(self.writer, "{}", json!(text))?,
         }
         self.writer.write_all(b"}\n")?;
@@ -105,12 +108,15 @@ mod tests {
         let path = directory.path().join("trace.jsonl");
         let mut trace = Trace::create(&path, Mask::of([&Secret::new("sk-very-secret")])).unwrap();
         trace.event(Duration::from_millis(5), Direction::Out, r#"{"type":"x"}"#).unwrap();
-        trace.event(Duration::from_millis(7), Direction::In, "{\n\"type\":\"y\",\"key\":\"sk-very-secret\"}").unwrap();
+        trace
+            .event(Duration::from_millis(7), Direction::In, "{\n\"type\":\"y\",\"key\":\"sk-very-secret\"}")
+            .unwrap();
         trace.event(Duration::from_millis(9), Direction::In, "no json").unwrap();
         drop(trace);
         let text = fs::read_to_string(&path).unwrap();
         assert!(!text.contains("very-secret"), "{text}");
-        let lines: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let lines: Vec<serde_json::Value> =
+            text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!(lines[0], json!({"at_ms": 5, "dir": "out", "event": {"type": "x"}}));
         assert_eq!(lines[1]["dir"], "in");
         assert_eq!(lines[2]["event"], "no json");

@@ -62,10 +62,14 @@ impl Keys {
 fn read_env_file(path: &Path) -> Result<HashMap<String, String>, Error> {
     let lines = match dotenvy::from_path_iter(path) {
         Ok(lines) => lines,
-        Err(dotenvy::Error::Io(error)) if error.kind() == std::io::ErrorKind::NotFound => return Ok(HashMap::new()),
+        Err(dotenvy::Error::Io(error)) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Ok(HashMap::new());
+        }
         Err(dotenvy::Error::Io(error)) => {
             let error = anyhow::Error::new(error).context("cannot read .env in this folder");
-            return Err(Error::new(Kind::Config, error).hint("make it readable, or run rtvoice in another folder"));
+            return Err(
+                Error::new(Kind::Config, error).hint("make it readable, or run rtvoice in another folder")
+            );
         }
         Err(_) => return Err(not_understood()),
     };
@@ -88,7 +92,8 @@ mod tests {
 
     #[test]
     fn the_environment_comes_before_the_file() {
-        let keys = Keys::from_sources(|_| Some("from-environment".into()), &file(&[(ANY_ENDPOINT, "from-file")]));
+        let keys =
+            Keys::from_sources(|_| Some("from-environment".into()), &file(&[(ANY_ENDPOINT, "from-file")]));
         assert_eq!(keys.for_any(), Some(Secret::new("from-environment")));
     }
 

@@ -10,7 +10,6 @@ pub mod item;
 pub mod response;
 pub mod settings;
 pub mod value;
-pub mod forget;
 pub mod dialect;
 pub mod close;
 pub mod error_codes;

@@ -118,7 +118,7 @@ impl Session {
             return None;
         }
         let field = error.param.as_deref()?;
-        self.plan.settings.forget(field).then(|| field.to_owned())
+        self.plan.settings.drop_param(field).then(|| field.to_owned())
     }
 
     fn send_settings(&mut self, now: Duration) {
