@@ -21,3 +21,7 @@ pub mod net;
 pub mod ui;
 pub mod server;
 pub mod secret;
+pub mod config;
+pub mod cli;
+pub mod error;
+pub mod app;

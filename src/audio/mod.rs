@@ -1,1 +1,164 @@
-//! (being built)
+//! Sound in and out: devices, files and pipes, the realtime callbacks, the engine between.
+//!
+//! Knows nothing of sessions or protocols. One thread of its own; tokio only for the ends of its channels.
+
+pub mod options;
+pub mod error;
+pub mod event;
+pub mod shared;
+pub mod callback;
+pub mod engine;
+mod microphone;
+mod speaker;
+mod ledger;
+#[cfg(feature = "device")]
+mod device;
+#[cfg(not(feature = "device"))]
+#[path = "no_device.rs"]
+mod device;
+mod fake;
+mod file;
+mod sink;
+mod thread;
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel, sync_channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::sync::broadcast;
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use crate::audio::error::AudioError;
+use crate::audio::event::{Command, Event, Mute};
+use crate::audio::options::Options;
+use crate::audio::thread::{OtherEnds, Runner};
+use crate::pcm::frame::{ClipId, Frame};
+use crate::pcm::level::Meter;
+
+/// How long a sound system may take to open; PulseAudio's own patience is 2 s a step.
+const OPENING_SECONDS: u64 = 10;
+
+/// Sound that is running. Dropping it stops the sound and waits for the audio thread.
+pub struct Audio {
+    /// The microphone, about a second deep: whoever is too slow loses the oldest frames and is told how many.
+    pub mic: broadcast::Receiver<Frame>,
+    /// What happens.
+    pub events: UnboundedReceiver<Event>,
+    /// What can be done.
+    pub control: Control,
+    /// How loud the microphone is, as it is sent.
+    pub input_meter: Arc<Meter>,
+    /// How loud the speaker is.
+    pub output_meter: Arc<Meter>,
+    thread: Thread,
+}
+
+impl Audio {
+    /// Stops the sound, completes the output file and waits for the audio thread.
+    ///
+    /// # Errors
+    ///
+    /// One sentence if the output could not be completed.
+    pub fn close(mut self) -> Result<(), String> {
+        self.thread.close()
+    }
+}
+
+/// Tells the audio thread what to do, at once and without waiting. Cheap to clone.
+///
+/// Its channel has no bound: what is sent is taken within milliseconds, and the queue behind it has a guard
+/// of ten minutes. Nothing is done once the audio thread has ended.
+#[derive(Clone, Debug)]
+pub struct Control {
+    commands: Sender<Command>,
+}
+
+impl Control {
+    /// Appends a frame to a clip. Clips are played in the order in which they began.
+    pub fn play(&self, clip: ClipId, frame: Frame) {
+        self.send(Command::Play { clip, frame });
+    }
+
+    /// Says that a clip is whole: it is played without waiting for more.
+    pub fn end_clip(&self, clip: ClipId) {
+        self.send(Command::EndClip(clip));
+    }
+
+    /// Stops the sound with a short fade and forgets what waits; [`Event::Flushed`] answers.
+    pub fn flush(&self) {
+        self.send(Command::Flush);
+    }
+
+    /// Sends silence in place of the microphone, or the microphone again.
+    pub fn set_mute(&self, mute: Mute) {
+        self.send(Command::Mute(mute));
+    }
+
+    fn send(&self, command: Command) {
+        // The thread ends before its controls only on purpose.
+        let _ = self.commands.send(command);
+    }
+}
+
+/// Opens the devices, files and pipes of `options` and starts the audio thread.
+///
+/// # Errors
+///
+/// Says what cannot be opened, before anything has been written.
+pub fn start(options: Options) -> Result<Audio, AudioError> {
+    let (commands, commands_rx) = channel();
+    let (opened, opened_rx) = sync_channel(1);
+    let handle = std::thread::Builder::new()
+        .name("audio".to_owned())
+        .spawn(move || {
+            // Devices are opened where they are used and closed; some systems insist on it.
+            match Runner::open(&options) {
+                Err(error) => {
+                    // Whoever asked may have given up waiting.
+                    let _ = opened.send(Err(error));
+                    Ok(())
+                }
+                Ok((runner, ends)) => match opened.send(Ok(ends)) {
+                    Ok(()) => runner.run(&commands_rx),
+                    Err(_) => Ok(()),
+                },
+            }
+        })
+        .map_err(AudioError::Thread)?;
+    let ends = wait_until_open(&opened_rx)?;
+    let OtherEnds { mic, events, input_meter, output_meter } = ends;
+    let control = Control { commands: commands.clone() };
+    let thread = Thread { commands, handle: Some(handle) };
+    Ok(Audio { mic, events, control, input_meter, output_meter, thread })
+}
+
+fn wait_until_open(opened: &Receiver<Result<OtherEnds, AudioError>>) -> Result<OtherEnds, AudioError> {
+    match opened.recv_timeout(Duration::from_secs(OPENING_SECONDS)) {
+        Ok(result) => result,
+        Err(RecvTimeoutError::Timeout) => Err(AudioError::Hangs(OPENING_SECONDS)),
+        Err(RecvTimeoutError::Disconnected) => Err(AudioError::Thread(std::io::Error::other("it panicked"))),
+    }
+}
+
+/// The audio thread, which ends with this.
+struct Thread {
+    commands: Sender<Command>,
+    handle: Option<JoinHandle<Result<(), String>>>,
+}
+
+impl Thread {
+    fn close(&mut self) -> Result<(), String> {
+        let Some(handle) = self.handle.take() else { return Ok(()) };
+        // If it has ended already there is nobody to tell.
+        let _ = self.commands.send(Command::Close);
+        handle.join().unwrap_or_else(|_| Err("the audio thread panicked".to_owned()))
+    }
+}
+
+impl Drop for Thread {
+    fn drop(&mut self) {
+        // Whoever wants to know how it ended calls `Audio::close`.
+        let _ = self.close();
+    }
+}

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::{TcpSocket, TcpStream, lookup_host};
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
@@ -25,6 +25,10 @@ use crate::net::url::Scheme;
 /// As long an address has before the next one is tried beside it (RFC 8305, section 8): a broken
 /// IPv6 then costs a quarter of a second.
 const HEAD_START: Duration = Duration::from_millis(250);
+
+/// How much the system may hold that was not sent: about a second of speech. Left alone it grows to
+/// megabytes, and a network that stalls for a moment would deliver speech that nobody waits for.
+const SEND_BUFFER_BYTES: u32 = 64 << 10;
 
 /// How to dial.
 #[derive(Clone, Debug, Default)]
@@ -125,16 +129,13 @@ impl<'a> Route<'a> {
     async fn connect(&self, addresses: &[SocketAddr], limit: Duration) -> Result<TcpStream, DialError> {
         let address = || self.address.clone();
         let connected = within(limit, connect_first(addresses)).await;
-        let tcp = connected.map_err(|limit| self.timeout(Step::Connect, limit))?.map_err(|source| {
+        connected.map_err(|limit| self.timeout(Step::Connect, limit))?.map_err(|source| {
             if source.kind() == io::ErrorKind::ConnectionRefused {
                 DialError::Refused { address: address(), source }
             } else {
                 DialError::Unreachable { address: address(), source }
             }
-        })?;
-        // Ten milliseconds of speech are small and must not wait for more.
-        tcp.set_nodelay(true).map_err(|source| DialError::Unreachable { address: address(), source })?;
-        Ok(tcp)
+        })
     }
 
     async fn agree_on_tls(
@@ -189,7 +190,7 @@ async fn connect_first(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
     let mut failure: Option<io::Error> = None;
     loop {
         match waiting.next() {
-            Some(address) => attempts.push(TcpStream::connect(*address)),
+            Some(address) => attempts.push(connect_one(*address)),
             None if attempts.is_empty() => {
                 return Err(failure.unwrap_or_else(|| io::ErrorKind::AddrNotAvailable.into()));
             }
@@ -209,6 +210,14 @@ async fn connect_first(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
             None => {}
         }
     }
+}
+
+async fn connect_one(address: SocketAddr) -> io::Result<TcpStream> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_send_buffer_size(SEND_BUFFER_BYTES)?;
+    // Ten milliseconds of speech are small and must not wait for more.
+    socket.set_nodelay(true)?;
+    socket.connect(address).await
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::net::endpoint::EndpointError;
+use crate::net::endpoint_error::EndpointError;
 use crate::net::tls::TlsTrouble;
 use crate::net::upgrade::{Refusal, UpgradeError};
 
@@ -37,7 +37,7 @@ impl fmt::Display for Step {
 /// Whose fault it is, for exit codes and for trying again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DialErrorKind {
-    /// The settings: nothing was dialled.
+    /// The settings: the request cannot be made, or the scheme is wrong.
     Settings,
     /// The way there: names, TCP, TLS, time.
     Network,
@@ -105,6 +105,12 @@ pub enum DialError {
         /// What the system says, where it was not a plain end.
         source: Option<io::Error>,
     },
+    /// `ws://` to a port that speaks TLS.
+    #[error("{address} wants TLS")]
+    WantsTls {
+        /// Host and port.
+        address: String,
+    },
     /// A server, but none that speaks WebSocket there.
     #[error("{url} is no WebSocket endpoint: {said}")]
     NotWebSocket {
@@ -142,6 +148,7 @@ impl DialError {
             | Self::Timeout { .. }
             | Self::Tls { .. }
             | Self::Broken { .. } => DialErrorKind::Network,
+            Self::WantsTls { .. } => DialErrorKind::Settings,
             Self::NotWebSocket { .. } | Self::NoSubprotocol { .. } => DialErrorKind::Server,
             Self::HttpRefused { refusal, .. } => match refusal.status {
                 401 | 403 => DialErrorKind::Key,
@@ -162,6 +169,7 @@ impl DialError {
             | Self::Timeout { .. }
             | Self::Tls { .. }
             | Self::Broken { .. }
+            | Self::WantsTls { .. }
             | Self::NoSubprotocol { .. } => &[],
         }
     }
@@ -183,6 +191,7 @@ impl DialError {
                 "use ws:// if it is a server on this machine, or check the port"
             }
             Self::Broken { .. } => "check the port, and the server's log",
+            Self::WantsTls { .. } => "write wss:// in place of ws://",
             Self::NotWebSocket { .. } => "check the path of the URL; it is usually /v1/realtime",
             Self::NoSubprotocol { .. } => "show the key in a header instead of a subprotocol",
         };
@@ -196,6 +205,7 @@ impl DialError {
                 Self::Broken { address, step: Step::Upgrade, source: Some(source) }
             }
             UpgradeError::HungUp => Self::Broken { address, step: Step::Upgrade, source: None },
+            UpgradeError::SpeaksTls => Self::WantsTls { address },
             UpgradeError::NotHttp { start } => Self::NotWebSocket {
                 url,
                 said: "it answered something that is not HTTP".to_owned(),

@@ -21,10 +21,7 @@ pub fn of_text(body: &str) -> Vec<String> {
 
 /// Returns at most three lines of what a browser would show of a page.
 pub fn of_html(body: &str) -> Vec<String> {
-    let mut lines = first_lines(&html_text(body));
-    // Error pages repeat their title as their heading.
-    lines.dedup();
-    lines
+    first_lines(&html_text(body))
 }
 
 /// Returns a text as one line without control characters and invisible marks, at most `max_chars`
@@ -38,9 +35,15 @@ pub fn plain_line(text: &str, max_chars: usize) -> String {
     }
 }
 
+/// Without repetitions: an error page has its title as its heading again.
 fn first_lines(text: &str) -> Vec<String> {
-    let lines = text.lines().map(|line| plain_line(line, LINE_MAX_CHARS));
-    lines.filter(|line| !line.is_empty()).take(LINES_MAX).collect()
+    let mut lines: Vec<String> = Vec::new();
+    for line in text.lines().map(|line| plain_line(line, LINE_MAX_CHARS)) {
+        if lines.len() < LINES_MAX && !line.is_empty() && lines.last() != Some(&line) {
+            lines.push(line);
+        }
+    }
+    lines
 }
 
 /// The shapes of OpenAI and new-api (`error.message`), Azure (`error.code` that says more than the

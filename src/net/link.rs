@@ -1,12 +1,14 @@
 //! A WebSocket over any byte stream: text in, text out, and why it ended.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use futures_util::{Sink, Stream};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::task::coop::has_budget_remaining;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::{CapacityError, Error as SocketError, ProtocolError};
 use tokio_tungstenite::tungstenite::http::Request;
@@ -46,7 +48,6 @@ pub enum LinkEvent {
 }
 
 /// A WebSocket client in one task: nothing is sent or received but in [`Link::next`].
-#[derive(Debug)]
 pub struct Link<S> {
     socket: WebSocketStream<Steady<S>>,
     /// What the socket has not been given. Not bounded: the caller looks at [`Link::backlog`] and
@@ -141,20 +142,28 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         if let Some(cause) = &self.closed {
             return Poll::Ready(LinkEvent::Closed(cause.clone()));
         }
-        if self.poll_write(context).is_ready() && std::mem::take(&mut self.owes_drained) {
+        let written = self.poll_write(context).is_ready() && self.socket.get_ref().failure().is_none();
+        if written && std::mem::take(&mut self.owes_drained) {
             return Poll::Ready(LinkEvent::Drained);
         }
         match self.poll_read(context) {
-            Poll::Pending => match self.socket.get_ref().failure() {
-                // All that had arrived has been read, and no more will.
-                Some(failure) => {
-                    let cause = broken_or_ours(&self.goodbye, io_sentence(failure));
-                    Poll::Ready(self.end(cause))
-                }
-                None => Poll::Pending,
-            },
-            ready => ready,
+            Poll::Pending => self.poll_failure(context),
+            ready @ Poll::Ready(_) => ready,
         }
+    }
+
+    /// Ends the link when it can neither be written nor read any more.
+    fn poll_failure(&mut self, context: &mut Context<'_>) -> Poll<LinkEvent> {
+        let Some(failure) = self.socket.get_ref().failure() else {
+            return Poll::Pending;
+        };
+        if !has_budget_remaining() {
+            // Reading paused for the other tasks' sake, and there may be more.
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let cause = broken_or_ours(&self.goodbye, io_sentence(failure));
+        Poll::Ready(self.end(cause))
     }
 
     /// Ready when the queue, and the goodbye if asked for, are with the stream. Never fails: a stream
@@ -228,6 +237,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
     }
 }
 
+/// Without what is queued, which is what somebody said.
+impl<S> fmt::Debug for Link<S> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Link")
+            .field("queued_bytes", &self.queued_bytes)
+            .field("writing_bytes", &self.writing_bytes)
+            .field("goodbye", &self.goodbye)
+            .field("closed", &self.closed)
+            .finish_non_exhaustive()
+    }
+}
+
 const NO_GOODBYE: &str = "the server ended the connection without a goodbye";
 
 fn close_cause(goodbye: &Goodbye, frame: Option<CloseFrame>) -> CloseCause {
@@ -240,11 +262,11 @@ fn close_cause(goodbye: &Goodbye, frame: Option<CloseFrame>) -> CloseCause {
     }
 }
 
-/// After this side's goodbye a server may just hang up.
+/// Once this side wants to go, it does not matter how it ends.
 fn broken_or_ours(goodbye: &Goodbye, sentence: String) -> CloseCause {
     match goodbye {
-        Goodbye::Said => CloseCause::Ours,
-        Goodbye::No | Goodbye::Asked(_) => CloseCause::Broken(sentence),
+        Goodbye::Asked(_) | Goodbye::Said => CloseCause::Ours,
+        Goodbye::No => CloseCause::Broken(sentence),
     }
 }
 
@@ -272,7 +294,8 @@ fn sentence(error: &SocketError) -> String {
             max_size >> 20
         ),
         SocketError::Utf8(_) => "the server sent text that is not UTF-8".to_owned(),
-        other => format!("the server broke the WebSocket protocol: {other}"),
+        SocketError::Protocol(error) => format!("the server broke the WebSocket protocol: {error}"),
+        other => format!("the WebSocket failed: {other}"),
     }
 }
 

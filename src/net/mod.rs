@@ -10,6 +10,7 @@ pub mod excerpt;
 pub mod mask;
 pub mod url;
 pub mod endpoint;
+pub mod endpoint_error;
 pub mod dial;
 pub mod dial_error;
 pub mod tls;

@@ -60,7 +60,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Steady<S> {
         }
         let outcome = match Pin::new(&mut self.stream).poll_write(context, bytes) {
             Poll::Ready(Ok(0)) => Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-            outcome => outcome,
+            outcome @ (Poll::Ready(_) | Poll::Pending) => outcome,
         };
         self.swallow(outcome, bytes.len())
     }

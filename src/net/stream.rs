@@ -1,10 +1,10 @@
-//! What a dialled connection is made of: TCP, with TLS over it or not.
+//! What a connection is made of: TCP, with TLS over it or not, or a pipe inside the process.
 
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
@@ -15,6 +15,8 @@ pub enum Stream {
     Plain(TcpStream),
     /// `wss://`; boxed because it is a kilobyte of state.
     Tls(Box<TlsStream<TcpStream>>),
+    /// To an endpoint in this process.
+    Inside(DuplexStream),
 }
 
 impl AsyncRead for Stream {
@@ -26,6 +28,7 @@ impl AsyncRead for Stream {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_read(context, buffer),
             Self::Tls(stream) => Pin::new(stream).poll_read(context, buffer),
+            Self::Inside(stream) => Pin::new(stream).poll_read(context, buffer),
         }
     }
 }
@@ -35,6 +38,7 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
             Self::Tls(stream) => Pin::new(stream).poll_write(context, bytes),
+            Self::Inside(stream) => Pin::new(stream).poll_write(context, bytes),
         }
     }
 
@@ -42,6 +46,7 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_flush(context),
             Self::Tls(stream) => Pin::new(stream).poll_flush(context),
+            Self::Inside(stream) => Pin::new(stream).poll_flush(context),
         }
     }
 
@@ -49,6 +54,7 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Self::Plain(stream) => Pin::new(stream).poll_shutdown(context),
             Self::Tls(stream) => Pin::new(stream).poll_shutdown(context),
+            Self::Inside(stream) => Pin::new(stream).poll_shutdown(context),
         }
     }
 }

@@ -17,6 +17,9 @@ pub enum TlsTrouble {
     /// Signed by nobody this machine trusts; often a proxy of the company, or a server's own.
     #[error("its certificate is signed by an authority that this machine does not know")]
     UnknownAuthority,
+    /// An authority's own certificate, as `openssl req -x509` makes it.
+    #[error("its certificate is one of an authority, which must not be a server's")]
+    AuthorityItself,
     /// The certificate's time is over.
     #[error("its certificate has expired")]
     Expired,
@@ -48,6 +51,9 @@ impl TlsTrouble {
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::UnknownAuthority => "if you trust that authority, give its certificate with --ca-file",
+            Self::AuthorityItself => {
+                "make the server's certificate again with basicConstraints=CA:FALSE, and give it with --ca-file"
+            }
             Self::Expired | Self::NotYetValid => {
                 "check this machine's clock; if it is right, the server needs a new certificate"
             }
@@ -74,16 +80,16 @@ impl TlsTrouble {
     #[expect(clippy::wildcard_enum_match_arm, reason = "the others are said in the library's words")]
     fn of_certificate(error: &CertificateError) -> Self {
         match error {
-            CertificateError::UnknownIssuer => Self::UnknownAuthority,
+            // A bad signature is that of an authority with a known one's name and another key.
+            CertificateError::UnknownIssuer | CertificateError::BadSignature => Self::UnknownAuthority,
             CertificateError::Expired | CertificateError::ExpiredContext { .. } => Self::Expired,
             CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => Self::NotYetValid,
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
                 Self::WrongName
             }
             CertificateError::Revoked => Self::Revoked,
-            // A server's own certificate, made as an authority, is how self-signed ones often are.
             CertificateError::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => {
-                Self::UnknownAuthority
+                Self::AuthorityItself
             }
             other => Self::Other(other.to_string()),
         }

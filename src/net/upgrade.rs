@@ -35,7 +35,7 @@ const START_MAX_CHARS: usize = 60;
 
 /// Header names whose documented spelling is not small letters throughout. Servers must not care
 /// (RFC 9110, section 5.1), some do.
-const SPELLED: [&str; 11] = [
+const SPELLED: [&str; 13] = [
     "Host",
     "Connection",
     "Upgrade",
@@ -47,6 +47,8 @@ const SPELLED: [&str; 11] = [
     "OpenAI-Beta",
     "OpenAI-Organization",
     "OpenAI-Project",
+    "OpenAI-Safety-Identifier",
+    "X-API-Key",
 ];
 
 /// Why there is no WebSocket. Texts of the server are masked, cleaned and short.
@@ -67,6 +69,9 @@ pub enum UpgradeError {
         /// How it begins, if it is text.
         start: String,
     },
+    /// The answer is TLS, which was not asked for.
+    #[error("the server answered in TLS")]
+    SpeaksTls,
     /// The server speaks HTTP and did not upgrade.
     #[error("the server answered {0}")]
     Refused(Box<Refusal>),
@@ -120,9 +125,13 @@ where
     let mask = request.extensions().get::<Mask>().cloned().unwrap_or_default();
     let mut received = Vec::new();
     let response = loop {
-        if let Some((length, response)) = parsed(&received, &mask)? {
+        if let Some((length, response)) = parsed(&mut received, &mask)? {
             received.drain(..length);
-            break response;
+            if response.status() == StatusCode::SWITCHING_PROTOCOLS || !response.status().is_informational() {
+                break response;
+            }
+            // An interim answer, such as 103; the real one follows.
+            continue;
         }
         if received.len() > HEAD_MAX_BYTES {
             return Err(not_http(&received, &mask));
@@ -158,11 +167,19 @@ fn spelled(name: &HeaderName) -> &str {
     known.copied().unwrap_or(name.as_str())
 }
 
-fn parsed(received: &[u8], mask: &Mask) -> Result<Option<(usize, Response)>, UpgradeError> {
+fn parsed(received: &mut [u8], mask: &Mask) -> Result<Option<(usize, Response)>, UpgradeError> {
+    if received.starts_with(b"HTTP/1.0 ") {
+        // Small servers answer so, and the library takes nothing below 1.1.
+        received[7] = b'1';
+    }
     Response::try_parse(received).map_err(|_| not_http(received, mask))
 }
 
 fn not_http(received: &[u8], mask: &Mask) -> UpgradeError {
+    // The record types "alert" and "handshake", version 3 (RFC 8446, section 5.1).
+    if received.starts_with(&[21, 3]) || received.starts_with(&[22, 3]) {
+        return UpgradeError::SpeaksTls;
+    }
     let start = match std::str::from_utf8(&received[..received.len().min(512)]) {
         Ok(text) => plain_line(&mask.apply(text), START_MAX_CHARS),
         Err(_) => String::new(),
@@ -219,6 +236,7 @@ async fn read_body<S: AsyncRead + Unpin>(stream: &mut S, response: &Response, bo
     };
     // A late body is shown as far as it came.
     let _ = timeout(BODY_LIMIT, reading).await;
+    body.truncate(wanted);
 }
 
 fn refusal(response: &Response, body: &[u8], mask: &Mask) -> Refusal {

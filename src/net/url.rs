@@ -62,9 +62,6 @@ impl EndpointUrl {
         if authority.contains('@') {
             return Err(UrlError::UserName);
         }
-        if !authority.is_ascii() {
-            return Err(UrlError::Host { host: authority.to_owned() });
-        }
         let (host, port) = host_and_port(authority)?;
         let uri: Uri = format!("ws://{}", utf8_percent_encode(rest, CONTROLS))
             .parse()
@@ -251,30 +248,36 @@ pub fn encode_query(text: &str) -> String {
 }
 
 fn host_and_port(authority: &str) -> Result<(String, Option<u16>), UrlError> {
-    let (host, port) = if let Some(rest) = authority.strip_prefix('[') {
-        let (address, after) =
-            rest.split_once(']').ok_or_else(|| UrlError::Host { host: authority.to_owned() })?;
-        let address: Ipv6Addr = address.parse().map_err(|_| UrlError::Host { host: authority.to_owned() })?;
-        let port = match after {
-            "" => None,
-            after => Some(after.strip_prefix(':').unwrap_or(after)),
-        };
-        (address.to_string(), port)
-    } else {
-        match authority.split_once(':') {
-            Some((host, port)) => (host.to_ascii_lowercase(), Some(port)),
-            None => (authority.to_ascii_lowercase(), None),
+    let no_host = || UrlError::Host { host: authority.to_owned() };
+    let (host, port) = match authority.strip_prefix('[') {
+        Some(rest) => {
+            let (address, after) = rest.split_once(']').ok_or_else(no_host)?;
+            let address: Ipv6Addr = address.parse().map_err(|_| no_host())?;
+            let port =
+                if after.is_empty() { None } else { Some(after.strip_prefix(':').ok_or_else(no_host)?) };
+            (address.to_string(), port)
+        }
+        None => {
+            let (host, port) = match authority.split_once(':') {
+                Some((host, port)) => (host, Some(port)),
+                None => (authority, None),
+            };
+            // More than one colon is an IPv6 address without its brackets.
+            if !host.bytes().all(is_host_byte) || port.is_some_and(|port| port.contains(':')) {
+                return Err(no_host());
+            }
+            (host.to_ascii_lowercase(), port)
         }
     };
     if host.is_empty() {
         return Err(UrlError::NoHost);
     }
-    if port.is_some_and(|port| port.contains(':')) {
-        // An IPv6 address without its brackets.
-        return Err(UrlError::Host { host: authority.to_owned() });
-    }
-    let port = port.map(port_number).transpose()?;
-    Ok((host, port))
+    Ok((host, port.map(port_number).transpose()?))
+}
+
+/// The underscore is no part of a host's name, but of many in a container network.
+fn is_host_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_')
 }
 
 fn port_number(text: &str) -> Result<u16, UrlError> {

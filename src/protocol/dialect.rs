@@ -60,28 +60,28 @@ mod tests {
 
     use super::*;
 
-    fn check(session: Value, expected: Option<Dialect>) {
+    fn check(session: &Value, expected: Option<Dialect>) {
         let session = session.as_object().expect("a session is an object");
         assert_eq!(Dialect::of_session(session), expected, "{session:?}");
     }
 
     #[test]
     fn the_shape_of_a_session_tells_the_dialect() {
-        check(json!({"type": "realtime"}), Some(Dialect::Ga));
-        check(json!({"object": "realtime.session", "audio": {}}), Some(Dialect::Ga));
-        check(json!({"output_modalities": ["text"]}), Some(Dialect::Ga));
-        check(json!({"modalities": ["text", "audio"]}), Some(Dialect::Beta));
-        check(json!({"input_audio_format": "pcm16"}), Some(Dialect::Beta));
-        check(json!({"id": "sess_1", "voice": "alloy"}), Some(Dialect::Beta));
+        check(&json!({"type": "realtime"}), Some(Dialect::Ga));
+        check(&json!({"object": "realtime.session", "audio": {}}), Some(Dialect::Ga));
+        check(&json!({"output_modalities": ["text"]}), Some(Dialect::Ga));
+        check(&json!({"modalities": ["text", "audio"]}), Some(Dialect::Beta));
+        check(&json!({"input_audio_format": "pcm16"}), Some(Dialect::Beta));
+        check(&json!({"id": "sess_1", "voice": "alloy"}), Some(Dialect::Beta));
     }
 
     #[test]
     fn a_mixed_session_is_ga_and_a_bare_one_shows_nothing() {
         check(
-            json!({"voice": "Ara", "audio": {"input": {"format": {"type": "audio/pcm"}}}}),
+            &json!({"voice": "Ara", "audio": {"input": {"format": {"type": "audio/pcm"}}}}),
             Some(Dialect::Ga),
         );
-        check(json!({"id": "sess_1", "object": "realtime.session", "model": "m"}), None);
+        check(&json!({"id": "sess_1", "object": "realtime.session", "model": "m"}), None);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What is known of the error codes of Realtime servers, and what to do about each.
 
+use std::time::Duration;
+
 use crate::protocol::server::ErrorInfo;
 
 /// How much an error matters.
@@ -90,6 +92,21 @@ impl ErrorInfo {
         let cut_too_late =
             self.code.as_deref() == Some("invalid_value") && self.param.as_deref() == Some("audio_end_ms");
         cut_too_late || self.known().is_some_and(|error| error.is_benign())
+    }
+
+    /// Returns for how long the message asks to wait ("Please try again in 4.2s"), where it does.
+    pub fn retry_after(&self) -> Option<Duration> {
+        let (_, wait) = self.message.as_deref()?.split_once("try again in ")?;
+        let end = wait.find(|letter: char| !letter.is_ascii_digit() && letter != '.')?;
+        let (number, rest) = wait.split_at(end);
+        let unit = rest.trim_start().split(|letter: char| !letter.is_ascii_alphabetic()).next()?;
+        let seconds = match unit {
+            "ms" => 0.001,
+            "s" | "second" | "seconds" => 1.0,
+            "m" | "minute" | "minutes" => 60.0,
+            _ => return None,
+        };
+        Duration::try_from_secs_f64(number.parse::<f64>().ok()? * seconds).ok()
     }
 
     /// Tells whether the server closes the connection at once, as far as is known.
@@ -255,6 +272,22 @@ mod tests {
         let missing = error(None, None, "Missing bearer or basic authentication in header");
         assert!(missing.is_fatal());
         assert_eq!(missing.known().and_then(|row| row.close_code), Some(3000));
+    }
+
+    #[test]
+    fn the_time_to_wait_is_read_from_the_message() {
+        for (message, expected_ms) in [
+            ("Rate limit reached for m. Please try again in 4.2s. Visit", Some(4_200)),
+            ("Please try again in 120ms", Some(120)),
+            ("try again in 2 minutes.", Some(120_000)),
+            ("Please try again in a while", None),
+            ("Please try again in 5", None),
+            ("try again in 1.2.3s", None),
+            ("no", None),
+        ] {
+            let expected = expected_ms.map(Duration::from_millis);
+            assert_eq!(error(None, None, message).retry_after(), expected, "{message}");
+        }
     }
 
     #[test]

@@ -13,6 +13,9 @@ pub mod value;
 pub mod dialect;
 pub mod close;
 pub mod error_codes;
+mod params;
 mod sound;
 pub mod read;
 pub mod write;
+#[cfg(test)]
+mod tests;

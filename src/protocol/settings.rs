@@ -6,6 +6,7 @@
 use serde_json::Value;
 
 use crate::pcm::frame::Rate;
+use crate::pcm::wire::Codec;
 use crate::protocol::dialect::Dialect;
 use crate::protocol::value::{Setting, Unknown, open_enum};
 
@@ -106,6 +107,15 @@ pub enum AudioFormat {
 impl AudioFormat {
     /// 24 kHz PCM16, the format of the protocol.
     pub const PCM24K: Self = Self::Pcm(Rate::WIRE);
+
+    /// Returns how samples become bytes; a format that is not known is taken for PCM16.
+    pub fn codec(&self) -> Codec {
+        match self {
+            Self::Pcm(_) | Self::Other(_) => Codec::Pcm16,
+            Self::Ulaw => Codec::Ulaw,
+            Self::Alaw => Codec::Alaw,
+        }
+    }
 
     /// Returns samples a second, where the format is known.
     pub fn rate(&self) -> Option<Rate> {

@@ -99,6 +99,8 @@ pub enum Output {
     PlayEnd(ClipId),
     /// Stop the sound at once, with a short fade, and tell what was heard.
     Flush,
+    /// Close or open the microphone on the sound side too, so that its meter shows it.
+    SetMuted(bool),
     /// Tell the user.
     Show(Notice),
     /// Say goodbye to the server.
@@ -258,6 +260,8 @@ pub struct UsageReport {
     pub last: Option<Usage>,
     /// The sum of all so far.
     pub total: Usage,
+    /// Transcriptions that are billed by time, in seconds.
+    pub transcribed_seconds: f64,
     /// How many responses and transcriptions said nothing of their usage.
     pub unknown: u64,
 }
@@ -282,6 +286,8 @@ pub enum Reason {
     NoFlushed,
     /// The input has ended and nothing more happens.
     InputDrained,
+    /// An answer has stopped coming.
+    NoAnswer,
     /// The goodbye was not answered.
     NoGoodbye,
 }

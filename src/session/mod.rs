@@ -1,5 +1,277 @@
 //! The call as a pure state machine: what happens goes in, what is to be done comes out.
 //!
 //! No I/O, no clock, no async, no threads. `now` is the time since the start of the program.
+//! Nothing here waits for an event that a compatible server may leave out: what is known of items
+//! and responses is made from any event that names them.
 
 pub mod io;
+pub mod plan;
+mod opening;
+mod microphone;
+mod interruption;
+mod answer;
+mod closing;
+mod errors;
+mod playback;
+mod responses;
+mod transcript;
+mod usage;
+
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use crate::protocol::client::{ClientBody, ClientEvent};
+use crate::protocol::dialect::Dialect;
+use crate::protocol::server::{ServerBody, ServerEvent};
+use crate::session::closing::Closing;
+use crate::session::errors::{Cause, Sent};
+use crate::session::interruption::Flushing;
+use crate::session::io::{AudioEvent, Command, Deadline, EndReason, Failure, Input, Notice, Output, Turn};
+use crate::session::microphone::Microphone;
+use crate::session::opening::Opening;
+use crate::session::plan::Plan;
+use crate::session::playback::Playback;
+use crate::session::responses::Responses;
+use crate::session::transcript::Transcript;
+use crate::session::usage::UsageSum;
+
+/// One call over one connection.
+#[derive(Debug)]
+pub struct Session {
+    plan: Plan,
+    dialect: Dialect,
+    phase: Phase,
+    sent: Sent,
+    microphone: Microphone,
+    responses: Responses,
+    playback: Playback,
+    flushing: Option<Flushing>,
+    transcript: Transcript,
+    usage: UsageSum,
+    turn: Turn,
+    last_error: Option<Failure>,
+    outputs: Vec<Output>,
+}
+
+/// Where the session stands. Each state owns what only it needs.
+#[derive(Debug)]
+enum Phase {
+    /// The socket is being opened.
+    Connecting,
+    /// The socket is open and the session is not configured yet.
+    Opening(Opening),
+    /// The call itself.
+    Live,
+    /// The goodbye is under way.
+    Closing(Closing),
+    /// Nothing follows.
+    Over,
+}
+
+impl Session {
+    /// Makes a session that has not been connected yet.
+    pub fn new(plan: Plan) -> Self {
+        Self {
+            dialect: plan.dialect.unwrap_or_default(),
+            microphone: Microphone::new(&plan),
+            playback: Playback::new(&plan),
+            responses: Responses::default(),
+            phase: Phase::Connecting,
+            sent: Sent::default(),
+            flushing: None,
+            transcript: Transcript::default(),
+            usage: UsageSum::default(),
+            turn: Turn::Listening,
+            last_error: None,
+            outputs: Vec::new(),
+            plan,
+        }
+    }
+
+    /// Returns the dialect in which events are to be written.
+    pub fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// Takes one thing that happened and returns all that is to be done, in order.
+    pub fn handle(&mut self, now: Duration, input: Input) -> Vec<Output> {
+        if matches!(self.phase, Phase::Over) {
+            return Vec::new();
+        }
+        match input {
+            Input::Opened => self.opened(now),
+            Input::Closed(cause) => self.closed(cause),
+            Input::Server(event) => self.server(now, *event),
+            Input::Garbled(text) => self.garbled(&text),
+            Input::Mic(frame) => self.mic(&frame),
+            Input::Audio(event) => self.audio(now, event),
+            Input::User(command) => self.user(now, command),
+            Input::Tick => self.tick(now),
+        }
+        self.see_turn();
+        self.see_input_end(now);
+        std::mem::take(&mut self.outputs)
+    }
+
+    /// Returns when to call `handle` with [`Input::Tick`] if nothing else happens, and why.
+    pub fn deadline(&self) -> Option<Deadline> {
+        let phase = match &self.phase {
+            Phase::Opening(opening) => Some(opening.deadline()),
+            Phase::Closing(closing) => Some(closing.deadline()),
+            Phase::Live => self.input_end_deadline(),
+            Phase::Connecting => None,
+            Phase::Over => return None,
+        };
+        let flushing = self.flushing.as_ref().map(Flushing::deadline);
+        let answer = self.responses.deadline();
+        [phase, flushing, answer].into_iter().flatten().min_by_key(|deadline| deadline.at)
+    }
+
+    fn tick(&mut self, now: Duration) {
+        self.tick_flushing(now);
+        self.tick_answer(now);
+        match self.phase {
+            Phase::Opening(_) => self.tick_opening(now),
+            Phase::Closing(_) => self.tick_closing(now),
+            Phase::Connecting | Phase::Live | Phase::Over => {}
+        }
+    }
+
+    fn user(&mut self, now: Duration, command: Command) {
+        match command {
+            Command::Say(text) => self.say(now, text),
+            Command::SetMuted(muted) => self.set_muted(muted),
+            Command::Interrupt => self.interrupt_by_user(now),
+            Command::BeginTurn => self.begin_turn(now),
+            Command::EndTurn => self.end_turn(now),
+            Command::HangUp(reason) => self.hang_up(now, reason),
+        }
+    }
+
+    fn audio(&mut self, now: Duration, event: AudioEvent) {
+        match event {
+            AudioEvent::Played { clip, samples } => self.played(clip, samples),
+            AudioEvent::Drained => self.show(Notice::Debug("everything was played".into())),
+            AudioEvent::Flushed(heard) => self.flushed(now, &heard),
+            AudioEvent::InputStarted => self.show(Notice::Debug("the microphone delivers sound".into())),
+            AudioEvent::InputEnded => self.input_ended(now),
+            AudioEvent::Lost(what) => self.show(Notice::Error { code: None, message: what }),
+            AudioEvent::MicDropped { frames } => self.mic_dropped(frames),
+        }
+    }
+
+    fn garbled(&mut self, text: &str) {
+        let start: String = text.chars().take(80).collect();
+        self.show(Notice::Debug(format!("the endpoint sent something that is no event: {start}")));
+    }
+
+    fn server(&mut self, now: Duration, event: ServerEvent) {
+        if self.microphone.has_ended() {
+            self.microphone.saw_activity(now);
+        }
+        self.responses.saw_activity(now);
+        if matches!(self.phase, Phase::Closing(_)) {
+            // What comes after the goodbye is for nobody.
+            return;
+        }
+        match event.body {
+            ServerBody::Error(error) => self.server_error(now, error),
+            ServerBody::SessionCreated(info) => self.session_created(now, &info),
+            ServerBody::SessionUpdated(info) => self.session_updated(now, &info),
+            ServerBody::SpeechStarted { audio_start_ms, .. } => self.speech_started(now, audio_start_ms),
+            ServerBody::SpeechStopped { audio_end_ms, .. } => self.speech_stopped(audio_end_ms),
+            ServerBody::AudioCommitted { previous_item_id, item_id } => {
+                self.audio_committed(previous_item_id, item_id);
+            }
+            ServerBody::ItemAdded { previous_item_id, item }
+            | ServerBody::ItemCreated { previous_item_id, item }
+            | ServerBody::ItemDone { previous_item_id, item } => self.item_seen(previous_item_id, &item),
+            ServerBody::TranscriptionDelta { item_id, delta, .. } => self.user_heard(item_id, &delta),
+            ServerBody::TranscriptionCompleted { item_id, transcript, usage, .. } => {
+                self.user_understood(item_id, transcript, usage);
+            }
+            ServerBody::TranscriptionFailed { item_id, error, .. } => {
+                self.user_not_understood(&item_id, error)
+            }
+            ServerBody::TranscriptionSegment { item_id, segment, .. } => {
+                self.user_segment(&item_id, &segment)
+            }
+            ServerBody::ResponseCreated(response) => self.response_created(now, &response),
+            ServerBody::ResponseDone(response) => self.response_done(now, &response),
+            ServerBody::AudioDelta { place, delta } => self.answer_audio(now, &place, &delta),
+            ServerBody::AudioDone { place } => self.answer_audio_done(&place),
+            ServerBody::TextDelta { place, delta } | ServerBody::TranscriptDelta { place, delta } => {
+                self.answer_text(now, &place, &delta);
+            }
+            ServerBody::TextDone { place, text: Some(text) }
+            | ServerBody::TranscriptDone { place, transcript: Some(text) } => {
+                self.answer_text_done(&place, text)
+            }
+            ServerBody::OutputItemAdded { place, item } => self.answer_item_added(&place, &item),
+            ServerBody::OutputItemDone { place, item } => self.answer_item_done(&place, &item),
+            ServerBody::Unknown { name, .. } => {
+                self.show(Notice::Debug(format!("the endpoint sent an unknown event: {name}")));
+            }
+            ServerBody::TextDone { text: None, .. }
+            | ServerBody::TranscriptDone { transcript: None, .. }
+            | ServerBody::ConversationCreated { .. }
+            | ServerBody::ItemRetrieved { .. }
+            | ServerBody::ItemDeleted { .. }
+            | ServerBody::ItemTruncated { .. }
+            | ServerBody::AudioCleared
+            | ServerBody::IdleTimeout { .. }
+            | ServerBody::Dtmf { .. }
+            | ServerBody::OutputBuffer { .. }
+            | ServerBody::ContentPartAdded { .. }
+            | ServerBody::ContentPartDone { .. }
+            | ServerBody::ArgumentsDelta { .. }
+            | ServerBody::ArgumentsDone { .. }
+            | ServerBody::Mcp { .. }
+            | ServerBody::RateLimits(_) => {}
+        }
+    }
+
+    /// Sends an event under an id of its own, so that an error can be matched to it.
+    fn send(&mut self, body: ClientBody, cause: Cause) {
+        if matches!(self.phase, Phase::Closing(_) | Phase::Over) {
+            return;
+        }
+        let event_id = self.sent.note(cause);
+        self.outputs.push(Output::Send(body.with_id(event_id)));
+    }
+
+    fn send_unnamed(&mut self, body: ClientBody) {
+        let event: ClientEvent = body.without_id();
+        self.outputs.push(Output::Send(event));
+    }
+
+    fn show(&mut self, notice: Notice) {
+        self.outputs.push(Output::Show(notice));
+    }
+
+    /// Whose turn it is follows from what is going on; it is told when it changes.
+    fn see_turn(&mut self) {
+        let turn = if self.microphone.user_speaks() {
+            Turn::User
+        } else if self.playback.is_sounding() {
+            Turn::Assistant
+        } else if self.responses.is_active() {
+            Turn::Thinking
+        } else {
+            Turn::Listening
+        };
+        if turn != self.turn && matches!(self.phase, Phase::Live) {
+            self.turn = turn;
+            self.show(Notice::Turn(turn));
+        }
+    }
+
+    fn end(&mut self, reason: EndReason) {
+        self.phase = Phase::Over;
+        self.show(Notice::Connection(io::Connection::Closed));
+        self.show(Notice::End(reason.clone()));
+        self.outputs.push(Output::End(reason));
+    }
+}

@@ -1,1 +1,106 @@
+//! URLs as people type them.
 
+use super::*;
+
+fn parsed(text: &str) -> EndpointUrl {
+    EndpointUrl::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"))
+}
+
+#[test]
+fn a_url_is_taken_as_people_type_it() {
+    for (typed, meant, port) in [
+        ("wss://api.openai.com", "wss://api.openai.com/v1/realtime", 443),
+        ("https://api.openai.com/", "wss://api.openai.com/v1/realtime", 443),
+        ("http://localhost:8080", "ws://localhost:8080/v1/realtime", 8080),
+        ("WSS://API.OpenAI.com:443/v1/Realtime", "wss://api.openai.com/v1/Realtime", 443),
+        (" ws://127.0.0.1:80/x/ ", "ws://127.0.0.1/x/", 80),
+        ("ws://[::1]:9000/v1/realtime", "ws://[::1]:9000/v1/realtime", 9000),
+        ("wss://[2001:DB8::0:1]", "wss://[2001:db8::1]/v1/realtime", 443),
+        ("wss://host/ä?x=ö", "wss://host/%C3%A4", 443),
+        ("wss://host?model=m#top", "wss://host/v1/realtime", 443),
+    ] {
+        let url = parsed(typed);
+        assert_eq!((url.to_string().as_str(), url.port()), (meant, port), "{typed}");
+    }
+}
+
+#[test]
+fn a_url_that_cannot_be_dialled_says_why() {
+    for (typed, message) in [
+        ("", "the URL is empty"),
+        ("api.openai.com/v1?key=sk-1", r#"the URL "api.openai.com/v1" does not say how to connect"#),
+        ("me:secret@host", r#"the URL "host" does not say how to connect"#),
+        ("ftp://host", r#"the scheme "ftp" of the URL is no WebSocket's"#),
+        ("wss://me:secret@host/", "the URL has a user name in it"),
+        ("wss:///v1/realtime", "the URL names no host"),
+        ("wss://:443", "the URL names no host"),
+        ("wss://host:99999/", r#"the port "99999" in the URL is no number from 1 to 65535"#),
+        ("wss://host:0/", r#"the port "0" in the URL is no number from 1 to 65535"#),
+        ("wss://host:/", r#"the port "" in the URL is no number from 1 to 65535"#),
+        ("wss://host:+80", r#"the port "+80" in the URL is no number from 1 to 65535"#),
+        ("ws://::1/", r#""::1" in the URL is no host name or address"#),
+        ("ws://[::g]/", r#""[::g]" in the URL is no host name or address"#),
+        ("ws://[::1/", r#""[::1" in the URL is no host name or address"#),
+        ("wss://bücher.example/", r#""bücher.example" in the URL is no host name or address"#),
+        ("wss://ho st/", r#""ho st" in the URL is no host name or address"#),
+        ("wss://ho%20st/", r#""ho%20st" in the URL is no host name or address"#),
+        ("wss://host/a b", "the URL cannot be read"),
+    ] {
+        let error = EndpointUrl::parse(typed).map(|url| url.to_string()).expect_err(typed);
+        assert_eq!(error.to_string(), message, "{typed}");
+        assert!(!error.hint().is_empty());
+        assert!(!format!("{error:?}").contains("secret"));
+    }
+}
+
+#[test]
+fn only_this_machine_is_loopback() {
+    for host in [
+        "localhost",
+        "LOCALHOST.",
+        "demo.localhost",
+        "127.0.0.1",
+        "127.8.9.10",
+        "[::1]",
+        "[::ffff:127.0.0.1]",
+    ] {
+        assert!(parsed(&format!("ws://{host}/")).is_loopback(), "{host}");
+    }
+    for host in
+        ["localhost.example.com", "127.0.0.1.example.com", "10.0.0.1", "0.0.0.0", "[::]", "[fe80::1]", "host"]
+    {
+        assert!(!parsed(&format!("ws://{host}/")).is_loopback(), "{host}");
+    }
+}
+
+#[test]
+fn a_query_is_kept_and_added_to() {
+    let url = parsed("wss://h/p?a=1&b=x%20y");
+    assert_eq!(
+        url.with_query(&[("model", "opeai/AudioLLM/Voice2")]),
+        "wss://h/p?a=1&b=x%20y&model=opeai/AudioLLM/Voice2"
+    );
+    assert_eq!(url.query_value("b").as_deref(), Some("x y"));
+    assert_eq!(url.query_value("c"), None);
+    assert_eq!(parsed("wss://h/p?").with_query(&[]), "wss://h/p");
+    assert_eq!(parsed("wss://h/p").with_query(&[("t", "a&b=c +#é")]), "wss://h/p?t=a%26b%3Dc%20%2B%23%C3%A9");
+}
+
+#[test]
+fn a_key_in_a_query_is_not_shown() {
+    let url = parsed("wss://h/p?model=m&Token=sk%2Dsecret");
+    assert_eq!(url.keys_in_query().collect::<Vec<_>>(), ["sk-secret"]);
+    assert_eq!(format!("{url} {url:?}"), "wss://h/p EndpointUrl(wss://h/p?(hidden))");
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_url_is_too_strange(typed in "\\PC{0,60}", rest in "[a-z0-9:@/?#&=%\\[\\].]{0,40}") {
+        for text in [typed.clone(), format!("wss://{rest}"), format!("ws://{typed}")] {
+            if let Ok(url) = EndpointUrl::parse(&text) {
+                let written = url.with_query(&[]);
+                proptest::prop_assert_eq!(EndpointUrl::parse(&written).unwrap(), url);
+            }
+        }
+    }
+}

@@ -43,15 +43,13 @@ pub(super) trait Fields {
 
 impl Fields for Unknown {
     fn take_with<T>(&mut self, key: &str, read: impl FnOnce(Value) -> Result<T, Value>) -> Option<T> {
-        match self.remove(key)? {
-            Value::Null => None,
-            value => match read(value) {
-                Ok(understood) => Some(understood),
-                Err(value) => {
-                    self.insert(key.to_owned(), value);
-                    None
-                }
-            },
+        let value = self.remove(key).filter(|value| !value.is_null())?;
+        match read(value) {
+            Ok(understood) => Some(understood),
+            Err(value) => {
+                self.insert(key.to_owned(), value);
+                None
+            }
         }
     }
 
@@ -74,9 +72,9 @@ impl Fields for Unknown {
     }
 
     fn take_text(&mut self, key: &str) -> Option<String> {
-        self.take_with(key, |value| match value {
-            Value::String(text) => Ok(text),
-            other => Err(other),
+        self.take_with(key, |value| {
+            let Value::String(text) = value else { return Err(value) };
+            Ok(text)
         })
     }
 
@@ -97,9 +95,9 @@ impl Fields for Unknown {
     }
 
     fn take_object(&mut self, key: &str) -> Option<Unknown> {
-        self.take_with(key, |value| match value {
-            Value::Object(object) => Ok(object),
-            other => Err(other),
+        self.take_with(key, |value| {
+            let Value::Object(object) = value else { return Err(value) };
+            Ok(object)
         })
     }
 

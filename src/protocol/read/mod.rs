@@ -5,6 +5,7 @@
 
 mod fields;
 mod parse;
+mod mend;
 mod item;
 mod settings;
 mod response;
@@ -12,6 +13,7 @@ mod server;
 mod client;
 
 use crate::protocol::client::ClientEvent;
+use crate::protocol::read::parse::Sender;
 use crate::protocol::server::ServerEvent;
 use crate::protocol::value::Unknown;
 
@@ -35,7 +37,7 @@ pub enum ReadError {
 ///
 /// Only for a text that is not a JSON object with a string `type`.
 pub fn server_event(text: &str) -> Result<ServerEvent, ReadError> {
-    parse::event(text).map(server::event)
+    parse::event(text, Sender::Server).map(server::event)
 }
 
 /// Reads an event of a client, in whichever dialect it is. A known event that lacks a field
@@ -58,5 +60,5 @@ pub fn client_event(text: &str) -> Result<ClientEvent, ReadError> {
 ///
 /// Only for a text that is not a JSON object with a string `type`.
 pub fn client_event_and_rest(text: &str) -> Result<(ClientEvent, Unknown), ReadError> {
-    parse::event(text).map(client::event)
+    parse::event(text, Sender::Client).map(client::event)
 }

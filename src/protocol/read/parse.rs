@@ -13,6 +13,7 @@ use serde_json::error::Category;
 
 use crate::protocol::read::ReadError;
 use crate::protocol::read::fields::Fields;
+use crate::protocol::read::mend::mended;
 use crate::protocol::sound::from_base64;
 use crate::protocol::value::Unknown;
 
@@ -28,15 +29,31 @@ pub(super) struct Parsed {
     pub(super) fields: Unknown,
 }
 
+/// Whose event it is: each side has its own events that carry sound.
+#[derive(Clone, Copy)]
+pub(super) enum Sender {
+    Server,
+    Client,
+}
+
 /// Takes the text of an event apart.
-pub(super) fn event(text: &str) -> Result<Parsed, ReadError> {
-    let Object { mut fields, delta, audio } = serde_json::from_str(text).map_err(refusal)?;
+pub(super) fn event(text: &str, sender: Sender) -> Result<Parsed, ReadError> {
+    let error = match serde_json::from_str(text) {
+        Ok(object) => return parsed(object, sender),
+        Err(error) => error,
+    };
+    let whole = mended(text).ok_or_else(|| refusal(error))?;
+    parsed(serde_json::from_str(&whole).map_err(refusal)?, sender)
+}
+
+fn parsed(object: Object<'_>, sender: Sender) -> Result<Parsed, ReadError> {
+    let Object { mut fields, delta, audio } = object;
     let Some(Value::String(name)) = fields.remove("type") else { return Err(ReadError::NoType) };
     let event_id = fields.take_text("event_id");
-    let (carries_delta, carries_audio) = match name.as_str() {
-        "response.output_audio.delta" | "response.audio.delta" => (true, false),
-        "input_audio_buffer.append" => (false, true),
-        _ => (false, false),
+    let (carries_delta, carries_audio) = match (sender, name.as_str()) {
+        (Sender::Server, "response.output_audio.delta" | "response.audio.delta") => (true, false),
+        (Sender::Client, "input_audio_buffer.append") => (false, true),
+        (Sender::Server | Sender::Client, _) => (false, false),
     };
     let delta = settle(&mut fields, "delta", delta, carries_delta.then_some(Sound));
     let audio = settle(&mut fields, "audio", audio, carries_audio.then_some(Sound));

@@ -46,8 +46,8 @@ pub(super) fn take_settings(session: &mut Unknown) -> Settings {
         ..Settings::default()
     };
     session.take_in("audio", |audio| {
-        audio.take_in("input", |input| Some(take_nested_input(input, &mut settings)));
-        audio.take_in("output", |output| Some(take_nested_output(output, &mut settings)))
+        audio.take_in("input", |input| take_nested_input(input, &mut settings));
+        audio.take_in("output", |output| take_nested_output(output, &mut settings))
     });
     take_flat(session, &mut settings);
     settings
@@ -62,17 +62,19 @@ fn take_kind(session: &mut Unknown) -> SessionKind {
     kind.unwrap_or_default()
 }
 
-fn take_nested_input(input: &mut Unknown, settings: &mut Settings) {
+fn take_nested_input(input: &mut Unknown, settings: &mut Settings) -> Option<()> {
     settings.input_format = take_format(input, "format");
     settings.noise_reduction = input.take_setting("noise_reduction", take_noise_reduction);
     settings.transcription = input.take_setting("transcription", take_transcription);
     settings.turn_detection = input.take_setting("turn_detection", take_turn_detection);
+    Some(())
 }
 
-fn take_nested_output(output: &mut Unknown, settings: &mut Settings) {
+fn take_nested_output(output: &mut Unknown, settings: &mut Settings) -> Option<()> {
     settings.output_format = take_format(output, "format");
     settings.voice = take_voice(output);
     settings.speed = output.take_number("speed");
+    Some(())
 }
 
 fn take_flat(session: &mut Unknown, settings: &mut Settings) {
@@ -232,7 +234,7 @@ pub(super) fn take_tool_choice(fields: &mut Unknown) -> Option<ToolChoice> {
             _ => ToolChoice::Function(word),
         }),
         Value::Object(choice) => Ok(named_choice(choice)),
-        other => Err(other),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => Err(value),
     })
 }
 

@@ -10,7 +10,7 @@ pub(super) trait Put {
     /// Puts a field.
     fn put(&mut self, key: &str, value: impl Into<Value>);
 
-    /// Puts a field that is there.
+    /// Puts a field that is there; what JSON has no number for counts as absent.
     fn put_some<T: Into<Value> + Clone>(&mut self, key: &str, value: Option<&T>);
 
     /// Puts a field, or `null`.
@@ -32,8 +32,9 @@ impl Put for Unknown {
     }
 
     fn put_some<T: Into<Value> + Clone>(&mut self, key: &str, value: Option<&T>) {
-        if let Some(value) = value {
-            self.put(key, value.clone());
+        let value = value.map(|value| value.clone().into());
+        if let Some(value) = value.filter(|value: &Value| !value.is_null()) {
+            self.put(key, value);
         }
     }
 
@@ -82,7 +83,7 @@ pub(super) fn text_with_sound(fields: Unknown, key: &str, sound: &[u8]) -> Strin
         return Value::Object(fields).to_string();
     }
     let head = Value::Object(fields).to_string();
-    let mut text = String::with_capacity(head.len() + key.len() + encoded_length(sound.len()) + 8);
+    let mut text = String::with_capacity(head.len() + key.len() + encoded_length(sound.len()) + 6);
     text.push_str(&head);
     text.pop();
     if text.len() > 1 {

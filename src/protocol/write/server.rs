@@ -16,6 +16,7 @@ use crate::protocol::write::settings::session_info;
 /// Returns the text of an event.
 pub(super) fn event(event: &ServerEvent, form: Form) -> String {
     let mut fields = Unknown::new();
+    put_place(&mut fields, &event.body);
     put_body(&mut fields, &event.body, form);
     fields.put("type", name(&event.body, form));
     fields.put_some("event_id", event.event_id.as_ref());
@@ -81,7 +82,69 @@ fn name(body: &ServerBody, form: Form) -> &str {
     }
 }
 
-/// Puts the fields of the body.
+/// Puts what the event is about.
+fn put_place(fields: &mut Unknown, body: &ServerBody) {
+    match body {
+        ServerBody::OutputItemAdded { place, .. }
+        | ServerBody::OutputItemDone { place, .. }
+        | ServerBody::ContentPartAdded { place, .. }
+        | ServerBody::ContentPartDone { place, .. }
+        | ServerBody::TextDelta { place, .. }
+        | ServerBody::TextDone { place, .. }
+        | ServerBody::AudioDelta { place, .. }
+        | ServerBody::AudioDone { place }
+        | ServerBody::TranscriptDelta { place, .. }
+        | ServerBody::TranscriptDone { place, .. }
+        | ServerBody::Mcp { place, .. } => put_output_place(fields, place),
+        ServerBody::ArgumentsDelta { place, call_id, .. }
+        | ServerBody::ArgumentsDone { place, call_id, .. } => {
+            put_output_place(fields, place);
+            fields.put_some("call_id", call_id.as_ref());
+        }
+        ServerBody::ItemTruncated { item_id, content_index, .. }
+        | ServerBody::TranscriptionDelta { item_id, content_index, .. }
+        | ServerBody::TranscriptionCompleted { item_id, content_index, .. }
+        | ServerBody::TranscriptionFailed { item_id, content_index, .. }
+        | ServerBody::TranscriptionSegment { item_id, content_index, .. } => {
+            fields.put("item_id", item_id.as_str());
+            fields.put_some("content_index", content_index.as_ref());
+        }
+        ServerBody::ItemDeleted { item_id } => fields.put("item_id", item_id.as_str()),
+        ServerBody::ItemAdded { previous_item_id, .. }
+        | ServerBody::ItemCreated { previous_item_id, .. }
+        | ServerBody::ItemDone { previous_item_id, .. } => {
+            fields.put_or_null("previous_item_id", previous_item_id.as_ref());
+        }
+        ServerBody::AudioCommitted { previous_item_id, item_id } => {
+            fields.put_or_null("previous_item_id", previous_item_id.as_ref());
+            fields.put_some("item_id", item_id.as_ref());
+        }
+        ServerBody::SpeechStarted { item_id, .. }
+        | ServerBody::SpeechStopped { item_id, .. }
+        | ServerBody::IdleTimeout { item_id, .. } => fields.put_some("item_id", item_id.as_ref()),
+        ServerBody::OutputBuffer { response_id, .. } => fields.put_some("response_id", response_id.as_ref()),
+        ServerBody::Error(_)
+        | ServerBody::SessionCreated(_)
+        | ServerBody::SessionUpdated(_)
+        | ServerBody::ConversationCreated { .. }
+        | ServerBody::ItemRetrieved { .. }
+        | ServerBody::AudioCleared
+        | ServerBody::Dtmf { .. }
+        | ServerBody::ResponseCreated(_)
+        | ServerBody::ResponseDone(_)
+        | ServerBody::RateLimits(_)
+        | ServerBody::Unknown { .. } => {}
+    }
+}
+
+fn put_output_place(fields: &mut Unknown, place: &Place) {
+    fields.put_some("response_id", place.response_id.as_ref());
+    fields.put_some("item_id", place.item_id.as_ref());
+    fields.put_some("output_index", place.output_index.as_ref());
+    fields.put_some("content_index", place.content_index.as_ref());
+}
+
+/// Puts what the event says. Sound is written last, by [`event`].
 fn put_body(fields: &mut Unknown, body: &ServerBody, form: Form) {
     match body {
         ServerBody::Error(error) => fields.put("error", shown_error(error)),
@@ -89,116 +152,61 @@ fn put_body(fields: &mut Unknown, body: &ServerBody, form: Form) {
             fields.put("session", session_info(info, form));
         }
         ServerBody::ConversationCreated { id } => put_conversation(fields, id.as_ref()),
-        ServerBody::ItemAdded { previous_item_id, item: new }
-        | ServerBody::ItemCreated { previous_item_id, item: new }
-        | ServerBody::ItemDone { previous_item_id, item: new } => {
-            fields.put_or_null("previous_item_id", previous_item_id.as_ref());
-            fields.put("item", item(new, form));
-        }
-        ServerBody::ItemRetrieved { item: whole } => fields.put("item", item(whole, form)),
-        ServerBody::ItemDeleted { item_id } => fields.put("item_id", item_id.as_str()),
-        ServerBody::ItemTruncated { item_id, content_index, audio_end_ms } => {
-            put_content_place(fields, item_id, *content_index);
-            fields.put_some("audio_end_ms", audio_end_ms.as_ref());
-        }
-        ServerBody::TranscriptionDelta { item_id, content_index, delta } => {
-            put_content_place(fields, item_id, *content_index);
-            fields.put("delta", delta.as_str());
-        }
-        ServerBody::TranscriptionCompleted { item_id, content_index, transcript, usage } => {
-            put_content_place(fields, item_id, *content_index);
+        ServerBody::ItemAdded { item: it, .. }
+        | ServerBody::ItemCreated { item: it, .. }
+        | ServerBody::ItemDone { item: it, .. }
+        | ServerBody::ItemRetrieved { item: it }
+        | ServerBody::OutputItemAdded { item: it, .. }
+        | ServerBody::OutputItemDone { item: it, .. } => fields.put("item", item(it, form)),
+        ServerBody::TranscriptionDelta { delta, .. }
+        | ServerBody::TextDelta { delta, .. }
+        | ServerBody::TranscriptDelta { delta, .. }
+        | ServerBody::ArgumentsDelta { delta, .. } => fields.put("delta", delta.as_str()),
+        ServerBody::TranscriptionCompleted { transcript, usage, .. } => {
             fields.put("transcript", transcript.as_str());
             fields.put_some("usage", usage.as_ref().map(transcription_usage).as_ref());
         }
-        ServerBody::TranscriptionFailed { item_id, content_index, error: reason } => {
-            put_content_place(fields, item_id, *content_index);
-            fields.put("error", error(reason));
+        ServerBody::TranscriptionFailed { error: reason, .. } => fields.put("error", error(reason)),
+        ServerBody::TranscriptionSegment { segment, .. } => put_segment(fields, segment),
+        ServerBody::SpeechStarted { audio_start_ms, .. } => {
+            fields.put_some("audio_start_ms", audio_start_ms.as_ref());
         }
-        ServerBody::TranscriptionSegment { item_id, content_index, segment } => {
-            put_content_place(fields, item_id, *content_index);
-            put_segment(fields, segment);
+        ServerBody::SpeechStopped { audio_end_ms, .. } | ServerBody::ItemTruncated { audio_end_ms, .. } => {
+            fields.put_some("audio_end_ms", audio_end_ms.as_ref());
         }
-        ServerBody::AudioCleared => {}
-        ServerBody::AudioCommitted { previous_item_id, item_id } => {
-            fields.put_or_null("previous_item_id", previous_item_id.as_ref());
-            fields.put_some("item_id", item_id.as_ref());
-        }
-        ServerBody::SpeechStarted { audio_start_ms, item_id } => {
-            put_times(fields, *audio_start_ms, None, item_id.as_ref());
-        }
-        ServerBody::SpeechStopped { audio_end_ms, item_id } => {
-            put_times(fields, None, *audio_end_ms, item_id.as_ref());
-        }
-        ServerBody::IdleTimeout { audio_start_ms, audio_end_ms, item_id } => {
-            put_times(fields, *audio_start_ms, *audio_end_ms, item_id.as_ref());
+        ServerBody::IdleTimeout { audio_start_ms, audio_end_ms, .. } => {
+            fields.put_some("audio_start_ms", audio_start_ms.as_ref());
+            fields.put_some("audio_end_ms", audio_end_ms.as_ref());
         }
         ServerBody::Dtmf { event, received_at } => {
             fields.put_some("event", event.as_ref());
             fields.put_some("received_at", received_at.as_ref());
         }
-        ServerBody::OutputBuffer { response_id, .. } => fields.put_some("response_id", response_id.as_ref()),
         ServerBody::ResponseCreated(state) | ServerBody::ResponseDone(state) => {
             fields.put("response", response(state, form));
         }
-        ServerBody::OutputItemAdded { place, item: part }
-        | ServerBody::OutputItemDone { place, item: part } => {
-            put_place(fields, place);
-            fields.put("item", item(part, form));
-        }
-        ServerBody::ContentPartAdded { place, part } | ServerBody::ContentPartDone { place, part } => {
-            put_place(fields, place);
+        ServerBody::ContentPartAdded { part, .. } | ServerBody::ContentPartDone { part, .. } => {
             fields.put("part", content_part(part, form));
         }
-        ServerBody::TextDelta { place, delta } | ServerBody::TranscriptDelta { place, delta } => {
-            put_place(fields, place);
-            fields.put("delta", delta.as_str());
-        }
-        ServerBody::TextDone { place, text } => put_last(fields, place, "text", text.as_ref()),
-        ServerBody::TranscriptDone { place, transcript } => {
-            put_last(fields, place, "transcript", transcript.as_ref());
-        }
-        ServerBody::AudioDelta { place, .. } | ServerBody::AudioDone { place } => put_place(fields, place),
-        ServerBody::ArgumentsDelta { place, call_id, delta } => {
-            put_last(fields, place, "call_id", call_id.as_ref());
-            fields.put("delta", delta.as_str());
-        }
-        ServerBody::ArgumentsDone { place, call_id, name, arguments } => {
-            put_last(fields, place, "call_id", call_id.as_ref());
+        ServerBody::TextDone { text, .. } => fields.put_some("text", text.as_ref()),
+        ServerBody::TranscriptDone { transcript, .. } => fields.put_some("transcript", transcript.as_ref()),
+        ServerBody::ArgumentsDone { name, arguments, .. } => {
             fields.put_some("name", name.as_ref());
             fields.put("arguments", arguments.as_str());
-        }
-        ServerBody::Mcp { place, fields: others, .. } => {
-            put_place(fields, place);
-            fields.put_back(others);
         }
         ServerBody::RateLimits(limits) => {
             fields.put("rate_limits", limits.iter().map(rate_limit).collect::<Value>());
         }
-        ServerBody::Unknown { fields: others, .. } => fields.put_back(others),
+        ServerBody::Mcp { fields: others, .. } | ServerBody::Unknown { fields: others, .. } => {
+            fields.put_back(others);
+        }
+        ServerBody::ItemDeleted { .. }
+        | ServerBody::AudioCommitted { .. }
+        | ServerBody::AudioCleared
+        | ServerBody::OutputBuffer { .. }
+        | ServerBody::AudioDelta { .. }
+        | ServerBody::AudioDone { .. } => {}
     }
-}
-
-fn put_place(fields: &mut Unknown, place: &Place) {
-    fields.put_some("response_id", place.response_id.as_ref());
-    fields.put_some("item_id", place.item_id.as_ref());
-    fields.put_some("output_index", place.output_index.as_ref());
-    fields.put_some("content_index", place.content_index.as_ref());
-}
-
-fn put_last(fields: &mut Unknown, place: &Place, key: &str, text: Option<&String>) {
-    put_place(fields, place);
-    fields.put_some(key, text);
-}
-
-fn put_content_place(fields: &mut Unknown, item_id: &str, content_index: Option<u32>) {
-    fields.put("item_id", item_id);
-    fields.put_some("content_index", content_index.as_ref());
-}
-
-fn put_times(fields: &mut Unknown, start_ms: Option<u64>, end_ms: Option<u64>, item_id: Option<&String>) {
-    fields.put_some("audio_start_ms", start_ms.as_ref());
-    fields.put_some("audio_end_ms", end_ms.as_ref());
-    fields.put_some("item_id", item_id);
 }
 
 fn put_conversation(fields: &mut Unknown, id: Option<&String>) {

@@ -54,6 +54,16 @@ impl Schema {
 }
 
 #[test]
+fn the_schemas_of_both_dialects_take_what_is_right_and_refuse_a_made_up_field() {
+    for dialect in [Dialect::Ga, Dialect::Beta] {
+        let schema = Schema::of(dialect);
+        assert_eq!(schema.errors(&json!({"type": "input_audio_buffer.clear", "event_id": "a"})), [""; 0]);
+        assert_eq!(schema.errors(&json!({"type": "input_audio_buffer.clear", "made_up": 1})).len(), 1);
+        assert_ne!(schema.errors(&json!({"type": "made.up"})), [""; 0]);
+    }
+}
+
+#[test]
 fn an_event_with_a_field_too_many_is_no_valid_one() {
     let fields = json!({"type": {"const": "input_audio_buffer.commit"}, "event_id": {"type": "string"}});
     let schema = Schema::new(

@@ -91,7 +91,7 @@ impl SoundServer {
         let mut command = self.tool("pulseaudio", "pulseaudio");
         command.args(["-n", "--daemonize=no", "--use-pid-file=no", "--exit-idle-time=-1", "--realtime=no"]);
         command
-            .args(["--high-priority=no", "--log-target=stderr", "--log-level=info", "-F"])
+            .args(["--high-priority=yes", "--log-target=stderr", "--log-level=info", "-F"])
             .arg(self.path("devices.pa"));
         let mut server = command
             .stdin(Stdio::null())
@@ -151,7 +151,8 @@ impl SoundServer {
 
     fn play_to(&self, sink: &str, wav: &Path) {
         let mut player = self.tool("paplay", "pulseaudio-utils");
-        finished(player.args(["--latency-msec=30", "--device", sink]).arg(wav), "paplay");
+        // Enough in hand for a player that a loaded machine does not wake in time.
+        finished(player.args(["--latency-msec=250", "--device", sink]).arg(wav), "paplay");
     }
 
     fn record_from(&self, source: &str) -> Recording {

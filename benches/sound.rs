@@ -1,0 +1,101 @@
+//! The way of sound for 10 ms of it: what a person waits for, and what a call costs while nothing happens.
+
+use std::time::Duration;
+
+use divan::Bencher;
+use rtvoice::audio::engine::{Ends, Engine, Format};
+use rtvoice::pcm::frame::{ClipId, Frame, Rate};
+use rtvoice::pcm::resample::Resampler;
+use rtvoice::pcm::wire::{Codec, Decoder};
+
+fn main() {
+    divan::main();
+}
+
+/// One call with 10 ms blocks of a device of 48 kHz.
+struct Call {
+    engine: Engine,
+    ends: Ends,
+    now: Duration,
+    heard: Vec<f32>,
+    spoken: Vec<f32>,
+}
+
+impl Call {
+    fn new() -> Self {
+        let (engine, ends) = Engine::new(Format {
+            wire_in: Rate::WIRE,
+            wire_out: Rate::WIRE,
+            device_in: Rate(48_000),
+            device_out: Rate(48_000),
+            frame: Duration::from_millis(10),
+            prebuffer: Duration::from_millis(60),
+        });
+        Self { engine, ends, now: Duration::ZERO, heard: vec![0.1; 480], spoken: vec![0.0; 960] }
+    }
+
+    fn ten_milliseconds(&mut self) {
+        self.now += Duration::from_millis(10);
+        self.ends.capture.on_input(&self.heard, 1);
+        self.ends.playback.on_output(&mut self.spoken, 2);
+        self.engine.step(self.now);
+        while self.ends.mic.try_recv().is_ok() {}
+        while self.ends.events.try_recv().is_ok() {}
+    }
+}
+
+/// Callbacks, engine and channels while only the microphone is at work.
+#[divan::bench]
+fn listen_10_ms(bencher: Bencher) {
+    let mut call = Call::new();
+    bencher.bench_local(|| call.ten_milliseconds());
+}
+
+/// The same while an answer is played.
+#[divan::bench]
+fn listen_and_speak_10_ms(bencher: Bencher) {
+    let mut call = Call::new();
+    let frame = Frame::silence(Rate::WIRE, 240);
+    for _ in 0..20 {
+        call.engine.play(ClipId(1), frame.clone());
+    }
+    bencher.bench_local(|| {
+        call.engine.play(ClipId(1), frame.clone());
+        call.ten_milliseconds();
+    });
+}
+
+/// From the first delta of an answer to its first sample in the callback, with everything between.
+#[divan::bench]
+fn first_delta_to_speaker(bencher: Bencher) {
+    let frame = Frame::new(Rate::WIRE, vec![1_000; 2_400]);
+    bencher.with_inputs(Call::new).bench_local_values(|mut call| {
+        call.engine.play(ClipId(1), frame.clone());
+        call.engine.step(call.now);
+        call.ends.playback.on_output(&mut call.spoken, 2)
+    });
+}
+
+#[divan::bench(args = [(48_000, 24_000), (44_100, 24_000), (24_000, 48_000), (24_000, 44_100), (8_000, 24_000)])]
+fn resample_10_ms(bencher: Bencher, (from, to): (u32, u32)) {
+    let mut resampler = Resampler::new(Rate(from), Rate(to));
+    let input = vec![0.5; from as usize / 100];
+    let mut output = Vec::with_capacity(4_096);
+    bencher.bench_local(|| {
+        output.clear();
+        resampler.process(divan::black_box(&input), &mut output);
+    });
+}
+
+#[divan::bench(args = [Codec::Pcm16, Codec::Ulaw, Codec::Alaw])]
+fn encode_10_ms(bencher: Bencher, codec: Codec) {
+    let samples: Vec<i16> = (0..240).map(|n| n * 100).collect();
+    bencher.bench_local(|| codec.encode(divan::black_box(&samples)));
+}
+
+#[divan::bench(args = [Codec::Pcm16, Codec::Ulaw, Codec::Alaw])]
+fn decode_10_ms(bencher: Bencher, codec: Codec) {
+    let bytes = codec.encode(&[1_000; 240]);
+    let mut decoder = Decoder::new(codec);
+    bencher.bench_local(|| decoder.push(divan::black_box(&bytes)));
+}

@@ -1,0 +1,225 @@
+//! What all sessions have in common: reach the endpoint, start the sound, show, drive.
+
+use std::io::{self, IsTerminal, Write};
+
+use tokio::sync::mpsc;
+
+use crate::app::clock::Clock;
+use crate::app::connect::connect;
+use crate::app::drive::{Drive, Reader};
+use crate::app::fronts::{Face, Levels, Occasion, Prompting, Way};
+use crate::app::lines;
+use crate::app::signals;
+use crate::app::stderr::Quiet;
+use crate::app::target::Target;
+use crate::app::trace::Trace;
+use crate::audio::error::AudioError;
+use crate::audio::event::Counts;
+use crate::audio::options::{Options, Sink, Source};
+use crate::audio::{self, Audio};
+use crate::cli::ShowingArgs;
+use crate::error::{Error, Kind};
+use crate::net::link::Link;
+use crate::net::stream::Stream;
+use crate::session::Session;
+use crate::session::io::{Command, Connection, EndReason, Notice};
+use crate::session::plan::{AtInputEnd, Plan, TurnControl};
+use crate::ui::model::About;
+use crate::ui::plain::PlainStyle;
+
+/// How many commands may wait. A person types slower than this.
+const COMMANDS: usize = 32;
+
+/// A session to be held.
+pub(super) struct Call<'a> {
+    pub(super) target: Target,
+    pub(super) plan: Plan,
+    pub(super) style: PlainStyle,
+    pub(super) way: Way,
+    pub(super) showing: &'a ShowingArgs,
+    pub(super) sound: Option<Options>,
+    pub(super) typing: Typing,
+}
+
+/// Whether lines of standard input take part in the session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Typing {
+    /// They do.
+    Lines,
+    /// They do, and each is asked for.
+    Prompted,
+    /// The screen reads the keys, or standard input is something else.
+    Not,
+}
+
+impl Call<'_> {
+    /// Holds the session and returns why it ended.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot begin, or when what comes of it cannot be written.
+    pub(super) async fn hold(self, clock: Clock) -> Result<EndReason, Error> {
+        // Sound libraries write to standard error, and so must not find it where the user does.
+        let quiet = Quiet::start().map_err(|error| Error::new(Kind::Internal, error))?;
+        let (commands, mut commands_rx) = mpsc::channel(COMMANDS);
+        signals::listen(&commands)?;
+        let trace = match &self.showing.trace {
+            Some(path) => Some(Trace::create(path, self.target.mask())?),
+            None => None,
+        };
+        let levels = Levels::default();
+        let mut face = self.face(&quiet, commands.clone(), clock, &levels)?;
+        show_connecting(&mut face, clock)?;
+        let reached = tokio::select! {
+            reached = self.reach(&levels) => reached,
+            reason = hung_up(&mut commands_rx) => {
+                face.close()?;
+                return Ok(reason);
+            }
+        };
+        let (link, audio) = match reached {
+            Ok(reached) => reached,
+            Err(error) => {
+                face.close()?;
+                return Err(error);
+            }
+        };
+        self.listen_to_lines(&quiet, commands)?;
+        let drive = Drive {
+            session: Session::new(self.plan),
+            link,
+            audio,
+            face,
+            trace,
+            commands: commands_rx,
+            clock,
+            counts: Counts::default(),
+            reader: Reader::default(),
+        };
+        drive.run().await
+    }
+
+    fn face(
+        &self,
+        quiet: &Quiet,
+        commands: mpsc::Sender<Command>,
+        clock: Clock,
+        levels: &Levels,
+    ) -> Result<Face, Error> {
+        let no_more_files = |error| Error::new(Kind::Internal, anyhow::Error::new(error));
+        let status: Box<dyn Write + Send> = Box::new(quiet.writer().map_err(no_more_files)?);
+        // Sound has standard output for itself; what is said goes to the other stream then.
+        let data: Box<dyn Write + Send> = match self.sound.as_ref().map(|sound| &sound.output) {
+            Some(Sink::Stdout) => Box::new(quiet.writer().map_err(no_more_files)?),
+            Some(_) | None => Box::new(io::stdout()),
+        };
+        let about = About {
+            endpoint: self.target.name.clone(),
+            demo: self.target.is_demo(),
+            manual_turns: self.plan.turn_control() == TurnControl::Manual,
+        };
+        let occasion = Occasion {
+            showing: self.showing,
+            way: self.way,
+            style: self.style,
+            about,
+            commands,
+            clock,
+            levels,
+            status,
+            data,
+        };
+        let face = Face::make(occasion)?;
+        Ok(match (self.typing, face) {
+            (Typing::Prompted, Face::Lines(front)) => {
+                let terminal = quiet.writer().map_err(no_more_files)?;
+                Face::Lines(Box::new(Prompting::new(front, terminal)))
+            }
+            (Typing::Prompted | Typing::Lines | Typing::Not, face) => face,
+        })
+    }
+
+    /// Starts the sound while the endpoint is being reached: both take their time.
+    async fn reach(&self, levels: &Levels) -> Result<(Link<Stream>, Option<Audio>), Error> {
+        let (link, audio) = tokio::join!(connect(&self.target), start_sound(self.sound.clone()));
+        let audio = audio?;
+        if let Some(audio) = &audio {
+            levels.connect(&audio.input_meter, &audio.output_meter);
+        }
+        Ok((link?, audio))
+    }
+
+    fn listen_to_lines(&self, quiet: &Quiet, commands: mpsc::Sender<Command>) -> Result<(), Error> {
+        match self.typing {
+            Typing::Not => {}
+            Typing::Lines | Typing::Prompted => {
+                let mut terminal = quiet.writer().map_err(|error| Error::new(Kind::Internal, error))?;
+                lines::listen(commands, move |text| {
+                    // Who cannot be told can still type.
+                    let _ = writeln!(terminal, "{text}");
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Returns how typed lines take part in a call that is shown in `way` and hears `input`.
+pub(super) fn typing_in_a_call(way: Way, input: &Source) -> Typing {
+    match (way, input) {
+        (Way::Plain | Way::Json, Source::Stdin) | (Way::Screen, _) => Typing::Not,
+        (Way::Plain | Way::Json, _) if io::stdin().is_terminal() => Typing::Lines,
+        (Way::Plain | Way::Json, _) => Typing::Not,
+    }
+}
+
+/// Returns what the end of `input` means: a file or a pipe has one, a microphone has none.
+pub(super) fn at_end_of(input: &Source) -> AtInputEnd {
+    match input {
+        Source::File(_) | Source::Stdin => AtInputEnd::End,
+        Source::Default | Source::Device(_) | Source::Null => AtInputEnd::GoOn,
+    }
+}
+
+fn show_connecting(face: &mut Face, clock: Clock) -> Result<(), Error> {
+    let notice = Notice::Connection(Connection::Connecting);
+    match face.notice(clock.now(), &notice) {
+        // The drive notices that nobody reads.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result.map_err(|error| Error::new(Kind::Device, error)),
+    }
+}
+
+/// Waits for the user to give up; other commands come too early to mean anything.
+async fn hung_up(commands: &mut mpsc::Receiver<Command>) -> EndReason {
+    loop {
+        match commands.recv().await {
+            Some(Command::HangUp(reason)) => return reason,
+            Some(
+                Command::Say(_)
+                | Command::SetMuted(_)
+                | Command::Interrupt
+                | Command::BeginTurn
+                | Command::EndTurn,
+            ) => {}
+            None => std::future::pending().await,
+        }
+    }
+}
+
+async fn start_sound(options: Option<Options>) -> Result<Option<Audio>, Error> {
+    let Some(options) = options else { return Ok(None) };
+    // Opening a device blocks for tens of milliseconds.
+    let started = tokio::task::spawn_blocking(|| audio::start(options)).await;
+    let started = started.map_err(|error| Error::new(Kind::Internal, error))?;
+    started.map(Some).map_err(no_sound)
+}
+
+fn no_sound(error: AudioError) -> Error {
+    let hint = error.hint();
+    let error = Error::new(Kind::Device, error);
+    match hint {
+        Some(hint) => error.hint(hint),
+        None => error,
+    }
+}

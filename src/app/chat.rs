@@ -1,0 +1,77 @@
+//! `rtvoice chat`: one answer, or a conversation line by line.
+
+use std::io::{self, IsTerminal, Read};
+
+use anyhow::Context;
+
+use crate::app::call::{Call, Typing};
+use crate::app::clock::Clock;
+use crate::app::fronts::Way;
+use crate::app::plan;
+use crate::app::target::Target;
+use crate::cli::Chat;
+use crate::error::{Error, Kind};
+use crate::protocol::settings::SessionKind;
+use crate::session::io::EndReason;
+use crate::ui::plain::PlainStyle;
+
+/// The longest text that servers take in one item, in characters.
+const LONGEST_TEXT: usize = 256_000;
+
+/// Asks one question, or holds a conversation.
+///
+/// # Errors
+///
+/// When there is nothing to ask, when it cannot begin, or when the answer cannot be written.
+pub(super) async fn run(args: Chat) -> Result<EndReason, Error> {
+    let clock = Clock::start();
+    let target = Target::find(&args.endpoint, SessionKind::Realtime)?;
+    let question = question(args.prompt.as_deref())?;
+    // A conversation is a stream of lines on a terminal, too.
+    let way = if args.showing.json { Way::Json } else { Way::Plain };
+    let typing = match (&question, way) {
+        (Some(_), _) => Typing::Not,
+        (None, Way::Json) => Typing::Lines,
+        (None, Way::Plain | Way::Screen) => Typing::Prompted,
+    };
+    let call = Call {
+        plan: plan::chat(&args, question),
+        target,
+        style: PlainStyle::Chat,
+        way,
+        showing: &args.showing,
+        typing,
+        sound: None,
+    };
+    call.hold(clock).await
+}
+
+/// Returns the single question: the prompt with what is piped in. None is asked when both are absent
+/// and a person sits at the terminal.
+fn question(prompt: Option<&str>) -> Result<Option<String>, Error> {
+    let stdin = io::stdin();
+    let piped = if stdin.is_terminal() { None } else { Some(read_all(stdin.lock())?) };
+    let parts =
+        [prompt, piped.as_deref()].into_iter().flatten().map(str::trim).filter(|part| !part.is_empty());
+    let question = parts.collect::<Vec<_>>().join("\n\n");
+    if question.chars().count() > LONGEST_TEXT {
+        return Err(Error::say(
+            Kind::Usage,
+            format!("the question is longer than {LONGEST_TEXT} characters"),
+        )
+        .hint("endpoints take no more in one piece; send a part of it"));
+    }
+    match (question.is_empty(), piped) {
+        (false, _) => Ok(Some(question)),
+        (true, None) if prompt.is_none() => Ok(None),
+        (true, _) => Err(Error::say(Kind::Usage, "there is nothing to ask")
+            .hint("give a question, as in: rtvoice chat \"What is a ring buffer?\"")),
+    }
+}
+
+fn read_all(mut from: impl Read) -> Result<String, Error> {
+    let mut text = String::new();
+    let read = from.read_to_string(&mut text).context("cannot read standard input as text");
+    read.map_err(|error| Error::new(Kind::Usage, error).hint("pipe text in UTF-8"))?;
+    Ok(text)
+}

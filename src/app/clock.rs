@@ -1,0 +1,31 @@
+//! The only place that asks for the time.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// Time since the start of the program, as the session counts it.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    start: Instant,
+}
+
+impl Clock {
+    /// Starts now.
+    pub fn start() -> Self {
+        Self { start: Instant::now() }
+    }
+
+    /// Returns the time since the start.
+    pub fn now(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    /// Waits until `at`, or for ever.
+    pub async fn wait_until(&self, at: Option<Duration>) {
+        match at {
+            Some(at) => tokio::time::sleep_until(self.start + at).await,
+            None => std::future::pending().await,
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! The loop of a session: waits for one thing, hands it in, does what comes out.
+
+use std::io;
+use std::time::Duration;
+
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::mpsc;
+
+use crate::app::clock::Clock;
+use crate::app::fronts::Face;
+use crate::app::trace::{Direction, Trace};
+use crate::audio::Audio;
+use crate::audio::event::{Counts, Event, Mute};
+use crate::error::{Error, Kind};
+use crate::net::link::{Link, LinkEvent};
+use crate::net::stream::Stream;
+use crate::pcm::frame::Frame;
+use crate::protocol::client::ClientEvent;
+use crate::protocol::{read, write};
+use crate::session::Session;
+use crate::session::io::{AudioEvent, Command, EndReason, Heard, Input, Notice, Output};
+
+/// How much may wait for the socket before microphone frames are left where they are, to be dropped
+/// oldest first: about a quarter of a second as base64. Late speech is worse than lost speech.
+const MOST_BACKLOG_BYTES: usize = 16 << 10;
+
+/// The close code of a normal end (RFC 6455, section 7.4.1).
+const NORMAL: u16 = 1000;
+
+/// All that a session needs of the world.
+pub(super) struct Drive {
+    pub(super) session: Session,
+    pub(super) link: Link<Stream>,
+    pub(super) audio: Option<Audio>,
+    pub(super) face: Face,
+    pub(super) trace: Option<Trace>,
+    pub(super) commands: mpsc::Receiver<Command>,
+    pub(super) clock: Clock,
+    pub(super) counts: Counts,
+    pub(super) reader: Reader,
+}
+
+/// Whether anybody reads what is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Reader {
+    /// As far as is known.
+    #[default]
+    There,
+    /// The pipe was closed: a normal end, still to be acted on.
+    Gone,
+    /// The pipe was closed, and the session knows.
+    Missed,
+}
+
+impl Drive {
+    /// Drives the session to its end and returns why it ended.
+    ///
+    /// # Errors
+    ///
+    /// When the trace or what is shown cannot be written.
+    pub(super) async fn run(mut self) -> Result<EndReason, Error> {
+        let mut input = Input::Opened;
+        loop {
+            if let Some(reason) = self.handle(input)? {
+                self.face.close()?;
+                self.stop_sound(&reason)?;
+                return Ok(reason);
+            }
+            input = self.wait().await;
+        }
+    }
+
+    /// Waits for one thing. Nothing is lost by dropping the others: the link keeps its state in
+    /// itself, and receivers and sleeps are cancel-safe.
+    async fn wait(&mut self) -> Input {
+        if self.reader == Reader::Gone {
+            self.reader = Reader::Missed;
+            return Input::User(Command::HangUp(EndReason::User));
+        }
+        loop {
+            let deadline = self.session.deadline().map(|deadline| deadline.at);
+            let takes_sound = self.link.backlog() < MOST_BACKLOG_BYTES;
+            let input = tokio::select! {
+                Some(command) = self.commands.recv() => Some(Input::User(command)),
+                event = self.link.next() => self.from_link(event),
+                sound = next_sound(&mut self.audio, takes_sound) => self.from_sound(sound),
+                () = self.clock.wait_until(deadline) => Some(Input::Tick),
+            };
+            if let Some(input) = input {
+                return input;
+            }
+        }
+    }
+
+    fn handle(&mut self, input: Input) -> Result<Option<EndReason>, Error> {
+        let now = self.clock.now();
+        for output in self.session.handle(now, input) {
+            if let Some(reason) = self.act(now, output)? {
+                return Ok(Some(reason));
+            }
+        }
+        Ok(None)
+    }
+
+    fn act(&mut self, now: Duration, output: Output) -> Result<Option<EndReason>, Error> {
+        match (output, &self.audio) {
+            (Output::Send(event), _) => self.send(now, &event)?,
+            (Output::Play { clip, frame }, Some(audio)) => audio.control.play(clip, frame),
+            (Output::PlayEnd(clip), Some(audio)) => audio.control.end_clip(clip),
+            (Output::Flush, Some(audio)) => audio.control.flush(),
+            (Output::SetMuted(muted), Some(audio)) => {
+                audio.control.set_mute(if muted { Mute::Muted } else { Mute::Live });
+            }
+            // A written conversation has no sound to play or stop.
+            (Output::Play { .. } | Output::PlayEnd(_) | Output::Flush | Output::SetMuted(_), None) => {}
+            (Output::Show(notice), _) => self.show(now, &notice)?,
+            (Output::Close, _) => self.link.close(NORMAL, ""),
+            (Output::End(reason), _) => return Ok(Some(reason)),
+        }
+        Ok(None)
+    }
+
+    fn send(&mut self, now: Duration, event: &ClientEvent) -> Result<(), Error> {
+        let text = write::client_event(event, self.session.dialect());
+        if let Some(trace) = &mut self.trace {
+            trace.event(now, Direction::Out, &text)?;
+        }
+        self.link.queue(text);
+        Ok(())
+    }
+
+    fn show(&mut self, now: Duration, notice: &Notice) -> Result<(), Error> {
+        if let Notice::End(_) = notice
+            && let Some(trouble) = trouble(self.counts)
+        {
+            self.show(now, &Notice::Info(trouble))?;
+        }
+        if self.reader != Reader::There {
+            return Ok(());
+        }
+        match self.face.notice(now, notice) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                self.reader = Reader::Gone;
+                Ok(())
+            }
+            result => result.map_err(cannot_show),
+        }
+    }
+
+    fn from_link(&mut self, event: LinkEvent) -> Option<Input> {
+        match event {
+            LinkEvent::Text(text) => {
+                if let Some(trace) = &mut self.trace {
+                    // A full disk is told when the next event is sent.
+                    let _ = trace.event(self.clock.now(), Direction::In, &text);
+                }
+                Some(match read::server_event(&text) {
+                    Ok(event) => Input::Server(Box::new(event)),
+                    Err(_) => Input::Garbled(text.to_string()),
+                })
+            }
+            LinkEvent::Drained => None,
+            LinkEvent::Garbled(what) => Some(Input::Garbled(what)),
+            LinkEvent::Closed(cause) => Some(Input::Closed(cause)),
+        }
+    }
+
+    fn from_sound(&mut self, sound: Sound) -> Option<Input> {
+        match sound {
+            Sound::Frame(frame) => Some(Input::Mic(frame)),
+            Sound::Dropped(frames) => Some(Input::Audio(AudioEvent::MicDropped { frames })),
+            Sound::Event(Some(event)) => self.from_audio(event),
+            Sound::Event(None) => {
+                // Nothing more will come: what it said before has been handed in.
+                self.audio = None;
+                Some(Input::Audio(AudioEvent::Lost("the sound has stopped".to_owned())))
+            }
+        }
+    }
+
+    fn from_audio(&mut self, event: Event) -> Option<Input> {
+        let event = match event {
+            Event::Played { clip, samples } => AudioEvent::Played { clip, samples },
+            Event::Drained => AudioEvent::Drained,
+            Event::Flushed(clips) => {
+                let heard = clips.into_iter().map(|(clip, samples)| Heard { clip, samples });
+                AudioEvent::Flushed(heard.collect())
+            }
+            Event::InputStarted => AudioEvent::InputStarted,
+            Event::InputEnded => AudioEvent::InputEnded,
+            Event::OutputClosed => return Some(Input::User(Command::HangUp(EndReason::User))),
+            Event::Lost(what) => AudioEvent::Lost(what),
+            Event::Counts(counts) => {
+                self.counts = counts;
+                return None;
+            }
+        };
+        Some(Input::Audio(event))
+    }
+
+    /// Completes the output; a call that ended on purpose does not wait for what is still to be heard.
+    fn stop_sound(&mut self, reason: &EndReason) -> Result<(), Error> {
+        let Some(audio) = self.audio.take() else { return Ok(()) };
+        let closed = audio.close().map_err(|what| Error::say(Kind::Device, what));
+        match reason {
+            EndReason::Refused(_) | EndReason::Lost(_) => Ok(()),
+            EndReason::User
+            | EndReason::Signal(_)
+            | EndReason::InputEnded
+            | EndReason::Answered
+            | EndReason::ServerClosed(_) => closed,
+        }
+    }
+}
+
+/// What the sound side has to say.
+enum Sound {
+    Event(Option<Event>),
+    Frame(Frame),
+    Dropped(u64),
+}
+
+async fn next_sound(audio: &mut Option<Audio>, takes_frames: bool) -> Sound {
+    let Some(audio) = audio else { return std::future::pending().await };
+    tokio::select! {
+        event = audio.events.recv() => Sound::Event(event),
+        frame = audio.mic.recv(), if takes_frames => match frame {
+            Ok(frame) => Sound::Frame(frame),
+            Err(RecvError::Lagged(frames)) => Sound::Dropped(frames),
+            // The audio thread has ended; its last event says why.
+            Err(RecvError::Closed) => Sound::Event(audio.events.recv().await),
+        },
+    }
+}
+
+/// Returns what went wrong with the sound without ending anything.
+fn trouble(counts: Counts) -> Option<String> {
+    let Counts { underruns, capture_dropped, play_refused } = counts;
+    let told = [
+        (underruns, "gaps in what was played"),
+        (capture_dropped, "samples of the microphone lost on this machine"),
+        (play_refused, "samples not played because ten minutes were waiting"),
+    ];
+    let told: Vec<String> =
+        told.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
+    (!told.is_empty()).then(|| told.join(", "))
+}
+
+fn cannot_show(error: io::Error) -> Error {
+    Error::new(Kind::Device, anyhow::Error::new(error).context("cannot write to standard output"))
+}

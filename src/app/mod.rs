@@ -1,0 +1,65 @@
+//! Where the halves meet: one file a command, and the loop that drives a session.
+//!
+//! Nothing is decided here that a test of the session could hold.
+
+pub mod clock;
+pub mod stderr;
+pub mod trace;
+mod target;
+mod plan;
+mod connect;
+mod drive;
+mod fronts;
+mod lines;
+mod signals;
+mod call;
+mod talk;
+mod chat;
+mod transcribe;
+mod serve;
+
+use crate::cli::{Cli, Command};
+use crate::error::{Error, Kind};
+use crate::protocol::error_codes;
+use crate::session::io::{EndReason, Failure};
+
+/// Runs a command to its end and returns the exit code of a normal end.
+///
+/// # Errors
+///
+/// What failed, with its kind, its causes and a hint.
+pub fn run(cli: Cli) -> Result<u8, Error> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Error::new(Kind::Internal, error))?;
+    let local = tokio::task::LocalSet::new();
+    let code = runtime.block_on(local.run_until(async {
+        match cli.command {
+            Command::Talk(args) => talk::run(args).await.and_then(exit_code),
+            Command::Chat(args) => chat::run(args).await.and_then(exit_code),
+            Command::Transcribe(args) => transcribe::run(args).await.and_then(exit_code),
+            Command::Serve(args) => serve::run(args).await,
+        }
+    }));
+    // A thread that still reads standard input must not hold the program.
+    runtime.shutdown_background();
+    code
+}
+
+/// A normal end is a value; a failure is the error it names.
+fn exit_code(reason: EndReason) -> Result<u8, Error> {
+    match reason {
+        EndReason::User | EndReason::InputEnded | EndReason::Answered | EndReason::ServerClosed(_) => Ok(0),
+        EndReason::Signal(number) => Ok(128_u8.saturating_add(u8::try_from(number).unwrap_or(127))),
+        EndReason::Refused(failure) => Err(failed(Kind::Server, failure)),
+        EndReason::Lost(failure) => Err(failed(Kind::Network, failure)),
+    }
+}
+
+fn failed(kind: Kind, failure: Failure) -> Error {
+    let known = failure.code.as_deref().and_then(error_codes::known);
+    let error = Error::say(kind, failure.message);
+    match known {
+        Some(known) => error.hint(known.hint),
+        None => error,
+    }
+}

@@ -1,0 +1,42 @@
+//! `rtvoice serve`: the embedded endpoint for other programs on this machine.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use anyhow::Context;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+
+use crate::app::signals;
+use crate::cli::Serve;
+use crate::error::{Error, Kind};
+use crate::server::faults::Faults;
+use crate::server::{self, Options};
+use crate::session::io::{Command, EndReason};
+
+/// Serves until a signal ends it; returns the exit code.
+///
+/// # Errors
+///
+/// When the port is taken or a fault is unknown.
+pub(super) async fn run(args: Serve) -> Result<u8, Error> {
+    let faults = Faults::parse(&args.fault.join(","));
+    let faults = faults.map_err(|error| Error::new(Kind::Usage, anyhow::anyhow!("{error}")))?;
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, args.port));
+    let listener = TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"));
+    let listener = listener.map_err(|error| {
+        Error::new(Kind::Network, error).hint("another program may have the port: choose one with --port")
+    })?;
+    let address = listener.local_addr().map_err(|error| Error::new(Kind::Internal, error))?;
+    println!("listening on ws://{address}/v1/realtime");
+    let (commands, mut commands_rx) = mpsc::channel(1);
+    signals::listen(&commands)?;
+    let options = Arc::new(Options { faults, ..Options::default() });
+    tokio::select! {
+        () = server::serve(listener, options) => Ok(0),
+        command = commands_rx.recv() => match command {
+            Some(Command::HangUp(EndReason::Signal(number))) => super::exit_code(EndReason::Signal(number)),
+            Some(_) | None => Ok(0),
+        },
+    }
+}

@@ -1,0 +1,199 @@
+//! Between the rings and the channels: knows nothing of devices, files or clocks.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use rtrb::RingBuffer;
+use tokio::sync::broadcast;
+use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+
+use crate::audio::callback::{Capture, Playback};
+use crate::audio::event::{Command, Counts, Event, Mute};
+use crate::audio::microphone::{self, Microphone, MicrophoneParts};
+use crate::audio::shared::Shared;
+use crate::audio::speaker::{self, Speaker, SpeakerParts};
+use crate::pcm::frame::{ClipId, Frame, Rate};
+use crate::pcm::level::Meter;
+
+/// How much sound the channel to the session holds; when it is full the oldest frame goes.
+const MICROPHONE_CHANNEL: Duration = Duration::from_secs(1);
+/// How often counts are told at most.
+const COUNTS_EVERY: Duration = Duration::from_millis(500);
+
+/// The rates and lengths of one call.
+#[derive(Clone, Copy, Debug)]
+pub struct Format {
+    /// The rate of the frames that go to the server.
+    pub wire_in: Rate,
+    /// The rate of the frames that come from it.
+    pub wire_out: Rate,
+    /// The rate of the microphone.
+    pub device_in: Rate,
+    /// The rate of the speaker.
+    pub device_out: Rate,
+    /// How long a frame of the microphone is.
+    pub frame: Duration,
+    /// How much of a clip is gathered before it begins to sound, unless it ends before.
+    pub prebuffer: Duration,
+}
+
+/// The other ends of an engine.
+pub struct Ends {
+    /// Belongs into the microphone's callback.
+    pub capture: Capture,
+    /// Belongs into the speaker's callback.
+    pub playback: Playback,
+    /// What is heard.
+    pub mic: broadcast::Receiver<Frame>,
+    /// What happens.
+    pub events: UnboundedReceiver<Event>,
+    /// How loud the microphone is, as it is sent.
+    pub input_meter: Arc<Meter>,
+    /// How loud the speaker is.
+    pub output_meter: Arc<Meter>,
+    /// How the callbacks are doing.
+    pub shared: Arc<Shared>,
+}
+
+/// Carries sound both ways, a step at a time.
+pub struct Engine {
+    microphone: Microphone,
+    speaker: Speaker,
+    shared: Arc<Shared>,
+    frames: broadcast::Sender<Frame>,
+    frames_room: usize,
+    events: UnboundedSender<Event>,
+    counts: Counts,
+    counts_at: Duration,
+}
+
+impl Engine {
+    /// Makes an engine and everything that is connected to it.
+    pub fn new(format: Format) -> (Self, Ends) {
+        let shared = Arc::new(Shared::default());
+        let (events, events_rx) = mpsc::unbounded_channel();
+        let frames_room = (MICROPHONE_CHANNEL.as_nanos() / format.frame.as_nanos().max(1)).max(2) as usize;
+        let (frames, mic) = broadcast::channel(frames_room);
+        let (capture_tx, capture_rx) = ring(format.device_in, microphone::CAPACITY);
+        let (playback_tx, playback_rx) = ring(format.device_out, speaker::CAPACITY);
+        let input_meter = Arc::new(Meter::new(format.wire_in));
+        let output_meter = Arc::new(Meter::new(format.wire_out));
+        let microphone = Microphone::new(MicrophoneParts {
+            ring: capture_rx,
+            meter: Arc::clone(&input_meter),
+            frames: frames.clone(),
+            events: events.clone(),
+            device: format.device_in,
+            wire: format.wire_in,
+            frame: format.frame,
+        });
+        let speaker = Speaker::new(SpeakerParts {
+            ring: playback_tx,
+            shared: Arc::clone(&shared),
+            meter: Arc::clone(&output_meter),
+            events: events.clone(),
+            wire: format.wire_out,
+            device: format.device_out,
+            prebuffer: format.prebuffer,
+        });
+        let capture = Capture::new(capture_tx, Arc::clone(&shared));
+        let playback = Playback::new(playback_rx, Arc::clone(&shared), format.device_out);
+        let ends = Ends {
+            capture,
+            playback,
+            mic,
+            events: events_rx,
+            input_meter,
+            output_meter,
+            shared: Arc::clone(&shared),
+        };
+        let (counts, counts_at) = (Counts::default(), Duration::ZERO);
+        (Self { microphone, speaker, shared, frames, frames_room, events, counts, counts_at }, ends)
+    }
+
+    /// Appends a frame to a clip; it may be at any rate.
+    pub fn play(&mut self, clip: ClipId, frame: Frame) {
+        self.speaker.play(clip, frame);
+    }
+
+    /// Notes that a clip is whole.
+    pub fn end_clip(&mut self, clip: ClipId) {
+        self.speaker.end_clip(clip);
+    }
+
+    /// Stops the sound and forgets what was to be played; [`Event::Flushed`] answers.
+    pub fn flush(&mut self) {
+        self.speaker.flush();
+    }
+
+    /// Sends silence from here on, or the microphone again.
+    pub fn set_mute(&mut self, mute: Mute) {
+        self.microphone.set_mute(mute);
+    }
+
+    /// Notes that the capture callback has been given the last of the input.
+    pub fn input_ends(&mut self) {
+        self.microphone.input_ends();
+    }
+
+    /// Notes that the speaker's callback will not come again.
+    pub fn speaker_is_gone(&mut self) {
+        self.speaker.device_is_gone();
+    }
+
+    /// Moves sound both ways; `now` is the time since the start.
+    pub fn step(&mut self, now: Duration) {
+        self.microphone.step();
+        self.speaker.step(now);
+        self.count(now);
+    }
+
+    /// Returns whether the session is so far behind that more sound would be lost before long.
+    pub fn is_crowded(&self) -> bool {
+        self.frames.len() > self.frames_room / 2
+    }
+
+    /// Returns whether nothing is being played.
+    pub fn is_silent(&self) -> bool {
+        self.speaker.is_idle()
+    }
+
+    /// Does what it is told; [`Command::Close`] is not for the engine.
+    pub(crate) fn obey(&mut self, command: Command) {
+        match command {
+            Command::Play { clip, frame } => self.play(clip, frame),
+            Command::EndClip(clip) => self.end_clip(clip),
+            Command::Flush => self.flush(),
+            Command::Mute(mute) => self.set_mute(mute),
+            Command::Close => {}
+        }
+    }
+
+    /// Tells whoever listens.
+    pub(crate) fn tell(&self, event: Event) {
+        // Whoever listened may be gone already; then nobody wants to know.
+        let _ = self.events.send(event);
+    }
+
+    fn count(&mut self, now: Duration) {
+        let counts = Counts {
+            underruns: self.shared.underruns.load(Ordering::Relaxed),
+            capture_dropped: self.shared.capture_dropped.load(Ordering::Relaxed),
+            play_refused: self.speaker.refused(),
+        };
+        if counts != self.counts && now >= self.counts_at {
+            self.counts = counts;
+            self.counts_at = now + COUNTS_EVERY;
+            self.tell(Event::Counts(counts));
+        }
+    }
+}
+
+fn ring(rate: Rate, length: Duration) -> (rtrb::Producer<f32>, rtrb::Consumer<f32>) {
+    RingBuffer::new((rate.samples(length) as usize).max(1))
+}
+
+#[cfg(test)]
+#[path = "engine_tests.rs"]
+mod tests;

@@ -1,0 +1,153 @@
+//! What can keep sound from starting, each with a hint on what to do.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::pcm::wav::WavError;
+
+/// Which of the two devices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Direction {
+    /// The microphone.
+    Input,
+    /// The speaker.
+    Output,
+}
+
+impl std::fmt::Display for Direction {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Self::Input => "microphone",
+            Self::Output => "speaker",
+        })
+    }
+}
+
+/// Why sound cannot start. Nothing has been written when it is returned.
+#[derive(Debug, thiserror::Error)]
+pub enum AudioError {
+    /// A frame length out of range.
+    #[error("a frame of {0} ms is not between 10 and 100 ms")]
+    FrameLength(u128),
+    /// A rate out of range.
+    #[error("a sample rate of {0} Hz is not between 8,000 and 192,000 Hz")]
+    Rate(u32),
+    /// The input file cannot be opened or read.
+    #[error("cannot read {}", .path.display())]
+    OpenInput {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The input file is not what it should be.
+    #[error("cannot use {} as input", .path.display())]
+    BadInput {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: WavError,
+    },
+    /// The output file cannot be written.
+    #[error("cannot write {}", .path.display())]
+    OpenOutput {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Input and output are the same file.
+    #[error("{} cannot be both input and output", .0.display())]
+    SameFile(PathBuf),
+    /// Sound was to come from or go to the terminal itself.
+    #[error("standard {} is a terminal, not a pipe or a file", match .0 {
+        Direction::Input => "input",
+        Direction::Output => "output",
+    })]
+    Terminal(Direction),
+    /// No device has that name.
+    #[error("no {direction} is called \"{name}\" ({})", listed(.available))]
+    NoSuchDevice {
+        /// Which of the two.
+        direction: Direction,
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        available: Vec<String>,
+    },
+    /// There is no device at all.
+    #[error("there is no {0}")]
+    NoDevice(Direction),
+    /// No sound system answers.
+    #[error("no sound system answers: {0}")]
+    NoSoundSystem(String),
+    /// The system does not let the program use the device.
+    #[error("the system does not let this program use the {direction}: {reason}")]
+    Permission {
+        /// Which of the two.
+        direction: Direction,
+        /// What the system says.
+        reason: String,
+    },
+    /// Another program has the device.
+    #[error("the {direction} is in use by another program: {reason}")]
+    Busy {
+        /// Which of the two.
+        direction: Direction,
+        /// What the system says.
+        reason: String,
+    },
+    /// The device refuses for another reason.
+    #[error("the {direction} cannot be opened: {reason}")]
+    Refused {
+        /// Which of the two.
+        direction: Direction,
+        /// What the system says.
+        reason: String,
+    },
+    /// The program was built without sound cards.
+    #[error("this rtvoice was built without sound devices")]
+    NoDevicesBuilt,
+    /// The sound system hangs.
+    #[error("the sound system did not answer within {0} seconds")]
+    Hangs(u64),
+    /// The audio thread could not be started.
+    #[error("the audio thread could not be started")]
+    Thread(#[source] io::Error),
+}
+
+impl AudioError {
+    /// Returns what the user can do about it.
+    pub fn hint(&self) -> Option<&'static str> {
+        const WITHOUT: &str = "files and pipes do: --input FILE.wav and --output FILE.wav, or - or null";
+        match self {
+            Self::BadInput { .. } => {
+                Some("convert it, for example: ffmpeg -i FILE -ar 24000 -ac 1 speech.wav")
+            }
+            Self::OpenInput { .. } => Some("check the name and that you may read it"),
+            Self::OpenOutput { .. } => Some("check that the folder exists and that you may write there"),
+            Self::SameFile(_) => Some("give the output another name"),
+            Self::Terminal(Direction::Input) => Some("pipe sound into it: raw 16-bit mono of 24 kHz, or WAV"),
+            Self::Terminal(Direction::Output) => Some("pipe it into a player, or redirect it into a file"),
+            Self::NoSuchDevice { .. } => Some("a part of a name is enough; a file has to end in .wav"),
+            Self::NoDevice(_) | Self::NoDevicesBuilt => Some(WITHOUT),
+            Self::NoSoundSystem(_) => Some("start PulseAudio or PipeWire, or use files (--input FILE.wav)"),
+            Self::Permission { direction: Direction::Input, .. } => Some(
+                "grant microphone access to this terminal in the system's privacy settings, or join group audio",
+            ),
+            Self::Permission { direction: Direction::Output, .. } => {
+                Some("join the group audio and log in again")
+            }
+            Self::Busy { .. } => Some("end the other program or choose another device"),
+            Self::Refused { .. } => Some("choose another device, or files (--input FILE.wav)"),
+            Self::Hangs(_) => {
+                Some("restart it (systemctl --user restart pipewire pipewire-pulse, or pulseaudio -k)")
+            }
+            Self::FrameLength(_) | Self::Rate(_) | Self::Thread(_) => None,
+        }
+    }
+}
+
+fn listed(names: &[String]) -> String {
+    if names.is_empty() { "there is none".to_owned() } else { format!("there are: {}", names.join(", ")) }
+}

@@ -1,0 +1,91 @@
+//! Which clip the samples that the device took belong to.
+
+use std::collections::VecDeque;
+
+use crate::audio::event::Event;
+use crate::pcm::frame::{ClipId, Rate};
+
+/// How much of a clip must be new before it is reported again.
+const REPORT: std::time::Duration = std::time::Duration::from_millis(50);
+
+/// The clips on their way to the speaker, in order, by the place where the device will meet them.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    runs: VecDeque<Run>,
+}
+
+/// One clip.
+#[derive(Debug)]
+struct Run {
+    clip: ClipId,
+    /// Where it begins, in samples that the device has taken.
+    begins: u64,
+    /// How many samples of it were sent on their way, at `rate`.
+    fed: u64,
+    rate: Rate,
+    device_rate: Rate,
+    /// Whether all of it was sent on its way.
+    ended: bool,
+    /// What was told of it.
+    reported: u64,
+}
+
+/// Where a run begins, and at which rates.
+pub(crate) struct Start {
+    pub(crate) clip: ClipId,
+    pub(crate) begins: u64,
+    pub(crate) rate: Rate,
+    pub(crate) device_rate: Rate,
+}
+
+impl Ledger {
+    /// Counts `samples` of a clip as sent on their way; the first of them begins where `start` says.
+    pub(crate) fn feed(&mut self, start: &Start, samples: u64) {
+        if let Some(run) = self.runs.back_mut().filter(|run| run.clip == start.clip && !run.ended) {
+            run.fed += samples;
+            return;
+        }
+        let Start { clip, begins, rate, device_rate } = *start;
+        self.runs.push_back(Run { clip, begins, fed: samples, rate, device_rate, ended: false, reported: 0 });
+    }
+
+    /// Notes that nothing more of a clip comes.
+    pub(crate) fn end(&mut self, clip: ClipId) {
+        if let Some(run) = self.runs.iter_mut().rfind(|run| run.clip == clip) {
+            run.ended = true;
+        }
+    }
+
+    /// Reports what is new since the device has taken `taken` samples.
+    pub(crate) fn advance(&mut self, taken: u64, mut report: impl FnMut(Event)) {
+        for run in &mut self.runs {
+            let heard = run.heard(taken);
+            let whole = run.ended && heard == run.fed;
+            let due = heard - run.reported >= run.rate.samples(REPORT);
+            if whole || due || (heard == run.fed && heard > run.reported) {
+                run.reported = heard;
+                report(Event::Played { clip: run.clip, samples: heard });
+            }
+        }
+        while self.runs.front().is_some_and(|run| run.ended && run.reported == run.fed) {
+            self.runs.pop_front();
+        }
+    }
+
+    /// Forgets all clips and returns what was heard of those that were not finished.
+    pub(crate) fn close(&mut self, taken: u64) -> Vec<(ClipId, u64)> {
+        self.runs.drain(..).map(|run| (run.clip, run.heard(taken))).collect()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.runs.is_empty()
+    }
+}
+
+impl Run {
+    fn heard(&self, taken: u64) -> u64 {
+        let device = u128::from(taken.saturating_sub(self.begins));
+        let samples = device * u128::from(self.rate.0) / u128::from(self.device_rate.0);
+        u64::try_from(samples).unwrap_or(u64::MAX).min(self.fed)
+    }
+}

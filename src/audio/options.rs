@@ -1,0 +1,173 @@
+//! Where sound comes from and goes to, as the flags say it.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::audio::error::AudioError;
+use crate::pcm::frame::Rate;
+
+/// All that is needed to start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Where sound comes from.
+    pub input: Source,
+    /// Where sound goes to.
+    pub output: Sink,
+    /// How long a frame of the microphone is, 10 to 100 ms.
+    pub frame: Duration,
+    /// How much of a clip is gathered before it begins to sound, unless it ends before.
+    pub prebuffer: Duration,
+    /// The rate of the frames that go to the server.
+    pub wire_in: Rate,
+    /// The rate of the frames that come from it.
+    pub wire_out: Rate,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            input: Source::Default,
+            output: Sink::Default,
+            frame: Duration::from_millis(10),
+            prebuffer: Duration::from_millis(60),
+            wire_in: Rate::WIRE,
+            wire_out: Rate::WIRE,
+        }
+    }
+}
+
+/// Where sound comes from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Source {
+    /// The system's microphone.
+    #[default]
+    Default,
+    /// A microphone by its name or a part of it.
+    Device(String),
+    /// A WAV file, as fast as it was spoken, then silence.
+    File(PathBuf),
+    /// Standard input: raw PCM16 mono of 24 kHz, or WAV.
+    Stdin,
+    /// Silence.
+    Null,
+}
+
+/// Where sound goes to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Sink {
+    /// The system's speaker.
+    #[default]
+    Default,
+    /// A speaker by its name or a part of it.
+    Device(String),
+    /// A WAV file of 16-bit mono, 24 kHz: what was played, without the pauses in between.
+    File(PathBuf),
+    /// Standard output: raw PCM16 mono of 24 kHz, without the pauses in between.
+    Stdout,
+    /// Nowhere, as fast as a speaker would take it.
+    Null,
+}
+
+impl Source {
+    /// Reads a flag: `default`, `-`, `null`, a file (ends in .wav or exists), else the name of a device.
+    pub fn parse(text: &str) -> Self {
+        match text {
+            "default" => Self::Default,
+            "-" => Self::Stdin,
+            "null" => Self::Null,
+            _ if is_file(text) => Self::File(PathBuf::from(text)),
+            _ => Self::Device(text.to_owned()),
+        }
+    }
+}
+
+impl Sink {
+    /// Reads a flag: `default`, `-`, `null`, a file (ends in .wav or exists), else the name of a device.
+    pub fn parse(text: &str) -> Self {
+        match text {
+            "default" => Self::Default,
+            "-" => Self::Stdout,
+            "null" => Self::Null,
+            _ if is_file(text) => Self::File(PathBuf::from(text)),
+            _ => Self::Device(text.to_owned()),
+        }
+    }
+}
+
+impl Options {
+    /// Checks what can be checked without opening anything.
+    pub(crate) fn check(&self) -> Result<(), AudioError> {
+        if !(10..=100).contains(&self.frame.as_millis()) {
+            return Err(AudioError::FrameLength(self.frame.as_millis()));
+        }
+        for rate in [self.wire_in, self.wire_out] {
+            if !(8_000..=192_000).contains(&rate.0) {
+                return Err(AudioError::Rate(rate.0));
+            }
+        }
+        match (&self.input, &self.output) {
+            (Source::File(input), Sink::File(output)) if is_same(input, output) => {
+                Err(AudioError::SameFile(output.clone()))
+            }
+            (_, _) => Ok(()),
+        }
+    }
+}
+
+fn is_file(text: &str) -> bool {
+    let path = Path::new(text);
+    let extension = path.extension().and_then(OsStr::to_str);
+    extension.is_some_and(|extension| extension.eq_ignore_ascii_case("wav")) || path.is_file()
+}
+
+fn is_same(input: &Path, output: &Path) -> bool {
+    let (Ok(input), Ok(output)) = (input.canonicalize(), output.canonicalize()) else { return false };
+    input == output
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flag_is_a_word_a_file_or_a_device() {
+        let directory = tempfile::tempdir().unwrap();
+        let existing = directory.path().join("speech.raw");
+        std::fs::write(&existing, b"sound").unwrap();
+        let existing = existing.to_str().unwrap();
+        let cases = [
+            ("default", Source::Default, Sink::Default),
+            ("-", Source::Stdin, Sink::Stdout),
+            ("null", Source::Null, Sink::Null),
+            ("not/there.WAV", Source::File("not/there.WAV".into()), Sink::File("not/there.WAV".into())),
+            (existing, Source::File(existing.into()), Sink::File(existing.into())),
+            ("USB mic", Source::Device("USB mic".into()), Sink::Device("USB mic".into())),
+            ("/tmp", Source::Device("/tmp".into()), Sink::Device("/tmp".into())),
+        ];
+        for (text, source, sink) in cases {
+            assert_eq!((Source::parse(text), Sink::parse(text)), (source, sink), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_file_cannot_be_overwritten_while_it_is_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("speech.wav");
+        std::fs::write(&path, b"sound").unwrap();
+        let roundabout =
+            directory.path().join("..").join(directory.path().file_name().unwrap()).join("speech.wav");
+        let input = Source::File(path);
+        let options = Options { input, output: Sink::File(roundabout), ..Options::default() };
+        assert!(matches!(options.check(), Err(AudioError::SameFile(_))));
+    }
+
+    #[test]
+    fn lengths_and_rates_out_of_range_are_refused() {
+        let frame = |ms| Options { frame: Duration::from_millis(ms), ..Options::default() };
+        assert!(frame(9).check().is_err() && frame(101).check().is_err());
+        assert!(frame(10).check().is_ok() && frame(100).check().is_ok());
+        let slow = Options { wire_in: Rate(4_000), ..Options::default() };
+        assert!(matches!(slow.check(), Err(AudioError::Rate(4_000))));
+    }
+}

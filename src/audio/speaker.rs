@@ -1,0 +1,372 @@
+//! The engine's half towards the speaker: the deep queue, the pre-buffer, the shallow ring, the flush.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use rtrb::Producer;
+use tokio::sync::mpsc::UnboundedSender;
+
+use crate::audio::event::Event;
+use crate::audio::ledger::{Ledger, Start};
+use crate::audio::shared::Shared;
+use crate::pcm::frame::{ClipId, Frame, Rate};
+use crate::pcm::level::Meter;
+use crate::pcm::resample::{Resampler, to_float};
+
+/// How much lies in the ring: what an interruption throws away, and what a late audio thread can live on.
+const DEPTH: Duration = Duration::from_millis(80);
+/// The capacity of the ring: room for devices whose blocks are longer than [`DEPTH`].
+pub(crate) const CAPACITY: Duration = Duration::from_millis(500);
+/// How much waits to be played at most; a server that sends more than this has run wild.
+const GUARD: Duration = Duration::from_secs(600);
+/// How much is resampled at a time.
+const PIECE: Duration = Duration::from_millis(10);
+
+/// Plays clips in order and knows what was heard of them.
+pub(crate) struct Speaker {
+    ring: Producer<f32>,
+    shared: Arc<Shared>,
+    meter: Arc<Meter>,
+    events: UnboundedSender<Event>,
+    rate: Rate,
+    prebuffer: Duration,
+    queue: VecDeque<Clip>,
+    waiting: Duration,
+    refused: u64,
+    resampler: Resampler,
+    /// Samples that went into the resampler since it began anew.
+    fed: u64,
+    /// Where its first output sample lies, in samples that the device takes.
+    base: u64,
+    /// Resampled and not yet in the ring, from `ready_at`.
+    ready: Vec<f32>,
+    ready_at: usize,
+    piece: Vec<f32>,
+    ledger: Ledger,
+    activity: Activity,
+    /// The underruns that were acted upon.
+    underruns: u64,
+    last_step: Duration,
+}
+
+/// What the speaker is doing.
+#[derive(Debug, PartialEq, Eq)]
+enum Activity {
+    /// Nothing is left to play, and that was told.
+    Idle,
+    /// Clips are being played or waited for.
+    Busy,
+    /// The callback was asked to flush; these clips had not reached the ring.
+    Flushing(Vec<ClipId>),
+}
+
+/// A clip of which something waits to be played, or may still come.
+struct Clip {
+    clip: ClipId,
+    rate: Rate,
+    frames: VecDeque<Frame>,
+    /// Samples of the first frame that are already on their way.
+    used: usize,
+    /// Samples that wait.
+    waiting: u64,
+    ended: bool,
+    /// Whether it passed the pre-buffer.
+    open: bool,
+}
+
+/// What a speaker is made of.
+pub(crate) struct SpeakerParts {
+    pub(crate) ring: Producer<f32>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) meter: Arc<Meter>,
+    pub(crate) events: UnboundedSender<Event>,
+    pub(crate) wire: Rate,
+    pub(crate) device: Rate,
+    pub(crate) prebuffer: Duration,
+}
+
+impl Speaker {
+    pub(crate) fn new(parts: SpeakerParts) -> Self {
+        let SpeakerParts { ring, shared, meter, events, wire, device, prebuffer } = parts;
+        Self {
+            ring,
+            shared,
+            meter,
+            events,
+            rate: device,
+            prebuffer,
+            queue: VecDeque::new(),
+            waiting: Duration::ZERO,
+            refused: 0,
+            resampler: Resampler::new(wire, device),
+            fed: 0,
+            base: 0,
+            ready: Vec::new(),
+            ready_at: 0,
+            piece: Vec::new(),
+            ledger: Ledger::default(),
+            activity: Activity::Idle,
+            underruns: 0,
+            last_step: Duration::ZERO,
+        }
+    }
+
+    /// Appends to a clip, which begins behind those that came before it.
+    pub(crate) fn play(&mut self, clip: ClipId, frame: Frame) {
+        if frame.samples.is_empty() {
+            return;
+        }
+        if self.waiting >= GUARD {
+            self.refused += frame.samples.len() as u64;
+            return;
+        }
+        self.waiting += frame.duration();
+        if self.activity == Activity::Idle {
+            self.activity = Activity::Busy;
+        }
+        let known = self.queue.iter().position(|queued| queued.clip == clip && queued.rate == frame.rate);
+        let index = known.unwrap_or_else(|| {
+            self.queue.push_back(Clip::new(clip, frame.rate));
+            self.queue.len() - 1
+        });
+        let queued = &mut self.queue[index];
+        queued.waiting += frame.samples.len() as u64;
+        queued.frames.push_back(frame);
+    }
+
+    /// Notes that a clip is whole: it need not wait for more.
+    pub(crate) fn end_clip(&mut self, clip: ClipId) {
+        match self.queue.iter_mut().rfind(|queued| queued.clip == clip) {
+            Some(queued) => queued.ended = true,
+            // A clip without a sound ends here; whoever waits for the end of all must not wait for ever.
+            None if self.activity == Activity::Idle => self.tell(Event::Drained),
+            None => {}
+        }
+    }
+
+    /// Stops what is being played and forgets what waits.
+    pub(crate) fn flush(&mut self) {
+        let mut unheard = match std::mem::replace(&mut self.activity, Activity::Idle) {
+            Activity::Flushing(clips) => clips,
+            Activity::Idle | Activity::Busy => Vec::new(),
+        };
+        for queued in self.queue.drain(..) {
+            if queued.ended && queued.waiting == 0 {
+                self.ledger.end(queued.clip);
+            } else {
+                unheard.push(queued.clip);
+            }
+        }
+        self.waiting = Duration::ZERO;
+        self.ready.clear();
+        self.ready_at = 0;
+        self.activity = Activity::Flushing(unheard);
+        self.shared.expecting.store(false, Ordering::Release);
+        if self.is_flushed() {
+            if self.in_ring() == 0 {
+                self.finish_flush();
+            } else {
+                Shared::add(&self.shared.flush_wanted, 1);
+            }
+        }
+    }
+
+    /// Returns whether the callback has answered all it was asked.
+    fn is_flushed(&self) -> bool {
+        self.shared.flush_wanted.load(Ordering::Relaxed) == self.shared.flush_done.load(Ordering::Acquire)
+    }
+
+    /// Notes that no callback will come any more: a flush must not wait for one.
+    pub(crate) fn device_is_gone(&mut self) {
+        if matches!(self.activity, Activity::Flushing(_)) {
+            self.finish_flush();
+        }
+    }
+
+    /// Moves sound towards the device and tells what it has taken.
+    pub(crate) fn step(&mut self, now: Duration) {
+        let elapsed = now.saturating_sub(self.last_step);
+        self.last_step = now;
+        if matches!(self.activity, Activity::Flushing(_)) {
+            if !self.is_flushed() {
+                return;
+            }
+            self.finish_flush();
+        }
+        self.notice_underruns();
+        let fed = self.pump();
+        if fed == 0 && self.in_ring() == 0 {
+            self.meter.publish_silence(self.resampler.from().samples(elapsed));
+        }
+        self.report();
+    }
+
+    /// Returns how many samples were refused because too much was waiting.
+    pub(crate) fn refused(&self) -> u64 {
+        self.refused
+    }
+
+    /// Returns whether there is nothing to play and nothing to be told.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.activity == Activity::Idle
+    }
+
+    fn tell(&self, event: Event) {
+        // Whoever listened may be gone already; then nobody wants to know.
+        let _ = self.events.send(event);
+    }
+
+    fn in_ring(&self) -> usize {
+        self.ring.buffer().capacity() - self.ring.slots()
+    }
+
+    fn finish_flush(&mut self) {
+        let Activity::Flushing(unheard) = std::mem::replace(&mut self.activity, Activity::Busy) else {
+            return;
+        };
+        let taken = self.shared.taken.load(Ordering::Acquire);
+        self.ledger.advance(taken, |event| drop(self.events.send(event)));
+        let mut heard = self.ledger.close(taken);
+        for clip in unheard {
+            if heard.iter().all(|(known, _)| *known != clip) {
+                heard.push((clip, 0));
+            }
+        }
+        self.resampler = Resampler::new(self.resampler.from(), self.rate);
+        (self.fed, self.base) = (0, taken);
+        if self.queue.is_empty() {
+            self.activity = Activity::Idle;
+        }
+        self.tell(Event::Flushed(heard));
+    }
+
+    /// After a gap the clip must gather its pre-buffer again.
+    fn notice_underruns(&mut self) {
+        let underruns = self.shared.underruns.load(Ordering::Acquire);
+        if underruns != self.underruns {
+            self.underruns = underruns;
+            if let Some(head) = self.queue.front_mut() {
+                head.open = false;
+            }
+        }
+    }
+
+    /// Fills the ring as deep as it may be and returns how many samples of clips were used.
+    fn pump(&mut self) -> usize {
+        let mut used = 0;
+        loop {
+            self.push_ready();
+            if self.ready_at < self.ready.len() {
+                break;
+            }
+            self.ready.clear();
+            self.ready_at = 0;
+            match self.refill() {
+                Some(samples) => used += samples,
+                None => break,
+            }
+        }
+        let more = self.ready_at < self.ready.len() || self.queue.front().is_some_and(|head| head.open);
+        self.shared.expecting.store(more, Ordering::Release);
+        used
+    }
+
+    fn push_ready(&mut self) {
+        let largest_block = self.shared.largest_block.load(Ordering::Relaxed);
+        let depth = self.rate.samples(DEPTH).max(2 * largest_block) as usize;
+        let room = depth.saturating_sub(self.in_ring()).min(self.ring.slots());
+        let end = self.ready.len().min(self.ready_at + room);
+        let (pushed, _) = self.ring.push_partial_slice(&self.ready[self.ready_at..end]);
+        self.ready_at += pushed.len();
+    }
+
+    /// Makes the next piece ready; nothing if there is none to be played yet.
+    fn refill(&mut self) -> Option<usize> {
+        let followed = self.queue.len() > 1;
+        let head = self.queue.front_mut()?;
+        if head.waiting > 0 {
+            head.open |= head.ended || followed || head.waiting >= head.rate.samples(self.prebuffer);
+            return head.open.then(|| self.feed());
+        }
+        // What has another clip behind it will not be continued.
+        if !(head.ended || followed) {
+            return None;
+        }
+        self.ledger.end(head.clip);
+        self.queue.pop_front();
+        let (prebuffer, rate) = (self.prebuffer, self.resampler.from());
+        if !self.queue.front().is_some_and(|next| next.rate == rate && next.is_ready(prebuffer)) {
+            self.finish_sound();
+        }
+        Some(0)
+    }
+
+    /// Sends the first piece of the first clip through the resampler.
+    fn feed(&mut self) -> usize {
+        let Some(head) = self.queue.front_mut() else { return 0 };
+        if head.rate != self.resampler.from() {
+            self.resampler = Resampler::new(head.rate, self.rate);
+        }
+        let start = Start {
+            clip: head.clip,
+            begins: self.base + self.resampler.output_len(self.fed) + self.resampler.delay(),
+            rate: head.rate,
+            device_rate: self.rate,
+        };
+        self.piece.clear();
+        let samples = head.take(&mut self.piece, &self.meter);
+        self.waiting = self.waiting.saturating_sub(start.rate.duration(samples as u64));
+        self.fed += samples as u64;
+        self.ledger.feed(&start, samples as u64);
+        self.resampler.process(&self.piece, &mut self.ready);
+        samples
+    }
+
+    /// Brings the end of the sound out of the resampler.
+    fn finish_sound(&mut self) {
+        let begin = self.base + self.resampler.output_len(self.fed) + self.resampler.delay();
+        self.resampler.flush(&mut self.ready);
+        (self.fed, self.base) = (0, begin);
+    }
+
+    fn report(&mut self) {
+        let taken = self.shared.taken.load(Ordering::Acquire);
+        let events = &self.events;
+        self.ledger.advance(taken, |event| drop(events.send(event)));
+        let nothing_left = self.queue.is_empty() && self.ledger.is_empty();
+        if self.activity == Activity::Busy && nothing_left {
+            self.activity = Activity::Idle;
+            self.tell(Event::Drained);
+        }
+    }
+}
+
+impl Clip {
+    fn new(clip: ClipId, rate: Rate) -> Self {
+        Self { clip, rate, frames: VecDeque::new(), used: 0, waiting: 0, ended: false, open: false }
+    }
+
+    fn is_ready(&self, prebuffer: Duration) -> bool {
+        self.ended || self.waiting >= self.rate.samples(prebuffer)
+    }
+
+    /// Appends at most one piece to `output`, and returns how many samples.
+    fn take(&mut self, output: &mut Vec<f32>, meter: &Meter) -> usize {
+        let Some(frame) = self.frames.front() else { return 0 };
+        let rest = &frame.samples[self.used..];
+        let piece = (self.rate.samples(PIECE) as usize).max(1);
+        let samples = &rest[..rest.len().min(piece)];
+        output.extend(samples.iter().copied().map(to_float));
+        meter.publish(samples);
+        let count = samples.len();
+        self.used += count;
+        self.waiting -= count as u64;
+        if self.used == frame.samples.len() {
+            self.frames.pop_front();
+            self.used = 0;
+        }
+        count
+    }
+}

@@ -1,0 +1,264 @@
+//! The audio thread: opens the devices, turns the engine, watches. The only file here that asks the time.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use crate::audio::callback::{Capture, Playback};
+use crate::audio::device::{self, Found};
+use crate::audio::engine::{Ends, Engine, Format};
+use crate::audio::error::{AudioError, Direction};
+use crate::audio::event::{Command, Event};
+use crate::audio::fake::{InputNews, PacedInput, PacedOutput};
+use crate::audio::file::Feed;
+use crate::audio::options::{Options, Sink, Source};
+use crate::audio::shared::Shared;
+use crate::audio::sink::{Openable, Target};
+use crate::pcm::frame::Rate;
+
+/// How often a device's microphone is looked after: it adds to the delay of every word.
+const DEVICE_TICK: Duration = Duration::from_millis(5);
+/// How often anything else is looked after.
+const PACED_TICK: Duration = Duration::from_millis(10);
+/// A device that has not called back for so long is gone.
+const SILENT_DEVICE: Duration = Duration::from_secs(1);
+/// The first call may take longer: a headset wakes up.
+const WAKING_DEVICE: Duration = Duration::from_secs(5);
+/// The rate of files, pipes and nothing.
+const PACED_RATE: Rate = Rate::WIRE;
+
+/// The audio thread's state.
+pub(crate) struct Runner {
+    engine: Engine,
+    input: Input,
+    output: Output,
+    started: Instant,
+}
+
+/// Where sound comes from.
+enum Input {
+    Device(device::Open, Watch),
+    Paced(Box<PacedInput>),
+    Lost,
+}
+
+/// Where sound goes to.
+enum Output {
+    Device(device::Open, Watch),
+    Paced(Box<PacedOutput>),
+    Lost,
+}
+
+/// Sees whether a callback still comes.
+struct Watch {
+    shared: Arc<Shared>,
+    blocks: fn(&Shared) -> &AtomicU64,
+    seen: u64,
+    seen_at: Duration,
+}
+
+/// An input that was found and whose rate is known.
+enum FoundInput {
+    Device(Box<Found>),
+    Feed(Feed),
+}
+
+/// An output that was found and whose rate is known.
+enum FoundOutput {
+    Device(Box<Found>),
+    Nowhere,
+    File(Openable),
+    Stdout,
+}
+
+impl Runner {
+    /// Opens everything. Writes nothing before all of it is known to work.
+    pub(crate) fn open(options: &Options) -> Result<(Self, OtherEnds), AudioError> {
+        options.check()?;
+        let input = FoundInput::find(&options.input)?;
+        let output = FoundOutput::find(&options.output)?;
+        let (engine, ends) = Engine::new(Format {
+            wire_in: options.wire_in,
+            wire_out: options.wire_out,
+            device_in: input.rate(),
+            device_out: output.rate(),
+            frame: options.frame,
+            prebuffer: options.prebuffer,
+        });
+        let Ends { capture, playback, mic, events, input_meter, output_meter, shared } = ends;
+        let output = output.open(playback, &shared)?;
+        let input = input.open(capture, &shared)?;
+        let runner = Self { engine, input, output, started: Instant::now() };
+        Ok((runner, OtherEnds { mic, events, input_meter, output_meter }))
+    }
+
+    /// Turns until told to close, or until nobody can tell it anything any more.
+    pub(crate) fn run(mut self, commands: &Receiver<Command>) -> Result<(), String> {
+        loop {
+            match commands.recv_timeout(self.tick()) {
+                Ok(Command::Close) | Err(RecvTimeoutError::Disconnected) => return self.close(),
+                Ok(command) => self.engine.obey(command),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            while let Ok(command) = commands.try_recv() {
+                if matches!(command, Command::Close) {
+                    return self.close();
+                }
+                self.engine.obey(command);
+            }
+            self.turn(self.started.elapsed());
+        }
+    }
+
+    fn tick(&self) -> Duration {
+        match self.input {
+            Input::Device(..) => DEVICE_TICK,
+            Input::Paced(_) | Input::Lost => PACED_TICK,
+        }
+    }
+
+    fn turn(&mut self, now: Duration) {
+        self.turn_input(now);
+        self.turn_output(now);
+        self.engine.step(now);
+    }
+
+    fn turn_input(&mut self, now: Duration) {
+        match &mut self.input {
+            Input::Paced(input) if input.can_wait() && self.engine.is_crowded() => input.hold(now),
+            Input::Paced(input) => match input.advance(now) {
+                Some(InputNews::Ended) => self.engine.input_ends(),
+                Some(InputNews::Broken(reason)) => self.engine.tell(Event::Lost(reason)),
+                None => {}
+            },
+            Input::Device(device, watch) => {
+                if !watch.is_alive(now) {
+                    self.engine.tell(Event::Lost(lost(Direction::Input, device)));
+                    self.input = Input::Lost;
+                }
+            }
+            Input::Lost => {}
+        }
+    }
+
+    fn turn_output(&mut self, now: Duration) {
+        match &mut self.output {
+            Output::Paced(output) => {
+                if let Some(event) = output.advance(now) {
+                    self.engine.tell(event);
+                }
+            }
+            Output::Device(device, watch) => {
+                if !watch.is_alive(now) {
+                    self.engine.tell(Event::Lost(lost(Direction::Output, device)));
+                    self.output = Output::Lost;
+                }
+            }
+            Output::Lost => self.engine.speaker_is_gone(),
+        }
+    }
+
+    fn close(self) -> Result<(), String> {
+        match self.output {
+            Output::Paced(output) => output.close(),
+            Output::Device(..) | Output::Lost => Ok(()),
+        }
+    }
+}
+
+fn lost(direction: Direction, device: &device::Open) -> String {
+    match device.last_error() {
+        Some(reason) => format!("the {direction} is gone: {reason}"),
+        None => format!("the {direction} is gone: it has not answered for a second"),
+    }
+}
+
+impl Watch {
+    fn new(shared: &Arc<Shared>, blocks: fn(&Shared) -> &AtomicU64) -> Self {
+        Self { shared: Arc::clone(shared), blocks, seen: 0, seen_at: Duration::ZERO }
+    }
+
+    fn is_alive(&mut self, now: Duration) -> bool {
+        let blocks = (self.blocks)(&self.shared).load(Ordering::Relaxed);
+        if blocks != self.seen {
+            self.seen = blocks;
+            self.seen_at = now;
+        }
+        let patience = if blocks == 0 { WAKING_DEVICE } else { SILENT_DEVICE };
+        now.saturating_sub(self.seen_at) < patience
+    }
+}
+
+impl FoundInput {
+    fn find(source: &Source) -> Result<Self, AudioError> {
+        match source {
+            Source::Default => Found::new(Direction::Input, None).map(Box::new).map(Self::Device),
+            Source::Device(name) => Found::new(Direction::Input, Some(name)).map(Box::new).map(Self::Device),
+            Source::File(path) => Feed::open(path).map(Self::Feed),
+            Source::Stdin => Feed::stdin().map(Self::Feed),
+            Source::Null => Ok(Self::Feed(Feed::Silence(PACED_RATE))),
+        }
+    }
+
+    fn rate(&self) -> Rate {
+        match self {
+            Self::Device(found) => found.rate(),
+            Self::Feed(feed) => feed.rate(),
+        }
+    }
+
+    fn open(self, capture: Capture, shared: &Arc<Shared>) -> Result<Input, AudioError> {
+        match self {
+            Self::Device(found) => {
+                let watch = Watch::new(shared, |shared| &shared.capture_blocks);
+                Ok(Input::Device(found.capture(capture)?, watch))
+            }
+            Self::Feed(feed) => Ok(Input::Paced(Box::new(PacedInput::new(feed, capture)))),
+        }
+    }
+}
+
+impl FoundOutput {
+    fn find(sink: &Sink) -> Result<Self, AudioError> {
+        match sink {
+            Sink::Default => Found::new(Direction::Output, None).map(Box::new).map(Self::Device),
+            Sink::Device(name) => Found::new(Direction::Output, Some(name)).map(Box::new).map(Self::Device),
+            Sink::File(path) => Openable::new(path).map(Self::File),
+            Sink::Stdout => Ok(Self::Stdout),
+            Sink::Null => Ok(Self::Nowhere),
+        }
+    }
+
+    fn rate(&self) -> Rate {
+        match self {
+            Self::Device(found) => found.rate(),
+            Self::Nowhere | Self::File(_) | Self::Stdout => PACED_RATE,
+        }
+    }
+
+    fn open(self, playback: Playback, shared: &Arc<Shared>) -> Result<Output, AudioError> {
+        let target = match self {
+            Self::Device(found) => {
+                let watch = Watch::new(shared, |shared| &shared.playback_blocks);
+                return Ok(Output::Device(found.play(playback)?, watch));
+            }
+            Self::Nowhere => Target::Nowhere,
+            Self::File(openable) => openable.begin(PACED_RATE)?,
+            Self::Stdout => Target::stdout()?,
+        };
+        Ok(Output::Paced(Box::new(PacedOutput::new(target, playback, PACED_RATE))))
+    }
+}
+
+/// What whoever started the thread gets.
+pub(crate) struct OtherEnds {
+    pub(crate) mic: tokio::sync::broadcast::Receiver<crate::pcm::frame::Frame>,
+    pub(crate) events: tokio::sync::mpsc::UnboundedReceiver<Event>,
+    pub(crate) input_meter: Arc<crate::pcm::level::Meter>,
+    pub(crate) output_meter: Arc<crate::pcm::level::Meter>,
+}
+
+#[cfg(test)]
+#[path = "thread_tests.rs"]
+mod tests;

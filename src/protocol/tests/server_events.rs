@@ -1,0 +1,324 @@
+//! Arbitrary events of servers, such as the schemas of a dialect allow.
+
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use serde_json::json;
+
+use crate::protocol::dialect::Dialect;
+use crate::protocol::item::{Content, Item, ItemBody, Role};
+use crate::protocol::response::{Response, ResponseStatus, StatusDetails, TokenDetails, Usage};
+use crate::protocol::server::{
+    ErrorInfo, OutputBufferState, Place, RateLimit, Segment, ServerBody, ServerEvent, TranscriptionUsage,
+};
+use crate::protocol::settings::{SessionInfo, SessionKind, Voice};
+use crate::protocol::tests::pieces::{id, item, metadata, settings, sound, status, strange_fields, text};
+use crate::protocol::value::Unknown;
+
+/// Returns an event that the dialect can express.
+pub(super) fn server_event(dialect: Dialect) -> impl Strategy<Value = ServerEvent> {
+    let body = prop_oneof![
+        4 => session_body(dialect),
+        4 => conversation_body(dialect),
+        3 => transcription_body(),
+        3 => buffer_body(dialect),
+        4 => response_body(dialect),
+        6 => stream_body(),
+        2 => mcp_body(),
+    ];
+    (id(), body, strange_fields()).prop_map(|(event_id, body, strange)| {
+        // Such an event keeps all its fields together.
+        let keeps_all = matches!(body, ServerBody::Mcp { .. });
+        let unknown = if keeps_all { Unknown::new() } else { strange };
+        ServerEvent { event_id: Some(event_id), body, unknown }
+    })
+}
+
+/// Returns counts that a float can carry too.
+fn count() -> impl Strategy<Value = u64> {
+    0..1_u64 << 53
+}
+
+fn session_body(dialect: Dialect) -> BoxedStrategy<ServerBody> {
+    let limit = (option::of(Just("tokens".to_owned())), option::of(count()), option::of(0.0..1e6))
+        .prop_map(|(name, limit, reset_seconds)| RateLimit { name, limit, remaining: limit, reset_seconds });
+    prop_oneof![
+        error(true).prop_map(ServerBody::Error),
+        session(dialect).prop_map(|info| ServerBody::SessionCreated(Box::new(info))),
+        session(dialect).prop_map(|info| ServerBody::SessionUpdated(Box::new(info))),
+        vec(limit, 0..3).prop_map(ServerBody::RateLimits),
+    ]
+    .boxed()
+}
+
+/// Only an `error` event names the client's event; the others have no place for it.
+fn error(names_event: bool) -> BoxedStrategy<ErrorInfo> {
+    let optional = (option::of(id()), option::of(text()), option::of(text()));
+    (text(), text(), optional, strange_fields())
+        .prop_map(move |(kind, message, (code, param, event_id), unknown)| ErrorInfo {
+            kind: Some(kind),
+            message: Some(message),
+            code,
+            param,
+            event_id: event_id.filter(|_| names_event),
+            unknown,
+        })
+        .boxed()
+}
+
+fn session(dialect: Dialect) -> BoxedStrategy<SessionInfo> {
+    (id(), option::of(count()), settings(dialect), strange_fields())
+        .prop_map(move |(id, expires_at, mut settings, unknown)| {
+            let object = match settings.kind {
+                SessionKind::Realtime => "realtime.session",
+                SessionKind::Transcription => "realtime.transcription_session",
+            };
+            // Sessions as servers describe them have no voice by id in the schema.
+            if let Some(Voice::Custom(name)) =
+                settings.voice.take_if(|voice| matches!(voice, Voice::Custom(_)))
+            {
+                settings.voice = Some(Voice::Named(name));
+            }
+            let object = Some(object.to_owned());
+            SessionInfo { id: Some(id), object, expires_at, shape: Some(dialect), settings, unknown }
+        })
+        .boxed()
+}
+
+fn whole_item(dialect: Dialect) -> BoxedStrategy<Item> {
+    (item(dialect), strange_fields()).prop_map(|(item, unknown)| Item { unknown, ..item }).boxed()
+}
+
+fn conversation_body(dialect: Dialect) -> impl Strategy<Value = ServerBody> {
+    let placed = || (option::of(id()), whole_item(dialect));
+    let created =
+        placed().prop_map(|(previous_item_id, item)| ServerBody::ItemCreated { previous_item_id, item });
+    let of_both = prop_oneof![
+        option::of(id()).prop_map(|id| ServerBody::ConversationCreated { id }),
+        created,
+        whole_item(dialect).prop_map(|item| ServerBody::ItemRetrieved { item }),
+        id().prop_map(|item_id| ServerBody::ItemDeleted { item_id }),
+        (id(), any::<u32>(), count()).prop_map(|(item_id, index, end)| ServerBody::ItemTruncated {
+            item_id,
+            content_index: Some(index),
+            audio_end_ms: Some(end)
+        }),
+    ];
+    let of_ga = prop_oneof![
+        placed().prop_map(|(previous_item_id, item)| ServerBody::ItemAdded { previous_item_id, item }),
+        placed().prop_map(|(previous_item_id, item)| ServerBody::ItemDone { previous_item_id, item }),
+    ];
+    match dialect {
+        Dialect::Ga => prop_oneof![of_both, of_ga].boxed(),
+        Dialect::Beta => of_both.boxed(),
+    }
+}
+
+fn transcription_body() -> BoxedStrategy<ServerBody> {
+    let usage = prop_oneof![
+        usage().prop_map(|usage| TranscriptionUsage::Tokens(Box::new(usage))),
+        (0.0..1e4).prop_map(TranscriptionUsage::Duration),
+    ];
+    let segment = (id(), text(), text(), 0.0..1e4, 0.0..1e4).prop_map(|(id, text, speaker, start, end)| {
+        Segment { id: Some(id), text, speaker: Some(speaker), start: Some(start), end: Some(end) }
+    });
+    let kind = prop_oneof![
+        text().prop_map(Heard::Delta),
+        (text(), usage).prop_map(|(text, usage)| Heard::Completed(text, usage)),
+        error(false).prop_map(Heard::Failed),
+        segment.prop_map(Heard::Segment),
+    ];
+    (id(), any::<u32>(), kind)
+        .prop_map(|(item_id, index, kind)| {
+            let content_index = Some(index);
+            match kind {
+                Heard::Delta(delta) => ServerBody::TranscriptionDelta { item_id, content_index, delta },
+                Heard::Completed(transcript, usage) => ServerBody::TranscriptionCompleted {
+                    item_id,
+                    content_index,
+                    transcript,
+                    usage: Some(usage),
+                },
+                Heard::Failed(error) => ServerBody::TranscriptionFailed { item_id, content_index, error },
+                Heard::Segment(segment) => {
+                    ServerBody::TranscriptionSegment { item_id, content_index, segment }
+                }
+            }
+        })
+        .boxed()
+}
+
+#[derive(Clone, Debug)]
+enum Heard {
+    Delta(String),
+    Completed(String, TranscriptionUsage),
+    Failed(ErrorInfo),
+    Segment(Segment),
+}
+
+fn buffer_body(dialect: Dialect) -> impl Strategy<Value = ServerBody> {
+    let state = prop_oneof![
+        Just(OutputBufferState::Started),
+        Just(OutputBufferState::Stopped),
+        Just(OutputBufferState::Cleared)
+    ];
+    let of_both = prop_oneof![
+        (option::of(id()), id()).prop_map(|(previous_item_id, item_id)| ServerBody::AudioCommitted {
+            previous_item_id,
+            item_id: Some(item_id)
+        }),
+        Just(ServerBody::AudioCleared),
+        (count(), id()).prop_map(|(start, item_id)| ServerBody::SpeechStarted {
+            audio_start_ms: Some(start),
+            item_id: Some(item_id)
+        }),
+        (count(), id()).prop_map(|(end, item_id)| ServerBody::SpeechStopped {
+            audio_end_ms: Some(end),
+            item_id: Some(item_id)
+        }),
+        (state, id()).prop_map(|(state, id)| ServerBody::OutputBuffer { state, response_id: Some(id) }),
+    ];
+    let of_ga = prop_oneof![
+        (count(), count(), id()).prop_map(|(start, end, item_id)| ServerBody::IdleTimeout {
+            audio_start_ms: Some(start),
+            audio_end_ms: Some(end),
+            item_id: Some(item_id)
+        }),
+        (text(), count())
+            .prop_map(|(event, at)| ServerBody::Dtmf { event: Some(event), received_at: Some(at) }),
+    ];
+    match dialect {
+        Dialect::Ga => prop_oneof![of_both, of_ga].boxed(),
+        Dialect::Beta => of_both.boxed(),
+    }
+}
+
+fn usage() -> BoxedStrategy<Usage> {
+    let details = || {
+        (option::of(count()), option::of(count()), option::of(count()))
+            .prop_map(|(text, audio, image)| TokenDetails { text, audio, image })
+    };
+    let totals = (count(), count(), count(), option::of(count()));
+    (totals, details(), details(), details())
+        .prop_map(|(totals, input, cached, output)| Usage {
+            total_tokens: Some(totals.0),
+            input_tokens: Some(totals.1),
+            output_tokens: Some(totals.2),
+            input,
+            cached,
+            cached_tokens: totals.3,
+            output,
+            unknown: Unknown::new(),
+        })
+        .boxed()
+}
+
+fn response(dialect: Dialect) -> BoxedStrategy<Response> {
+    let status = prop_oneof![
+        Just(ResponseStatus::Completed),
+        Just(ResponseStatus::Cancelled),
+        Just(ResponseStatus::Incomplete),
+        Just(ResponseStatus::Failed)
+    ];
+    let reason = prop_oneof![Just("turn_detected"), Just("content_filter")].prop_map(str::to_owned);
+    let details = (option::of(reason), option::of(error(false)), strange_fields())
+        .prop_map(|(reason, error, unknown)| StatusDetails { reason, error, unknown });
+    let state = (option::of(id()), status, option::of(details), vec(whole_item(dialect), 0..3));
+    let rest = (option::of(id()), option::of(usage()), option::of(metadata()), strange_fields());
+    (state, rest)
+        .prop_map(|((id, status, details, output), (conversation_id, usage, metadata, unknown))| Response {
+            id,
+            status: Some(status),
+            details,
+            output,
+            conversation_id,
+            usage,
+            metadata,
+            unknown,
+        })
+        .boxed()
+}
+
+fn response_body(dialect: Dialect) -> BoxedStrategy<ServerBody> {
+    let part = || {
+        prop_oneof![
+            text().prop_map(Content::Text),
+            (option::of(sound()), option::of(text()))
+                .prop_map(|(audio, transcript)| Content::Audio { audio, transcript }),
+        ]
+    };
+    let place = || place().prop_map(|place| Place { item_id: None, content_index: None, ..place });
+    prop_oneof![
+        response(dialect).prop_map(|response| ServerBody::ResponseCreated(Box::new(response))),
+        response(dialect).prop_map(|response| ServerBody::ResponseDone(Box::new(response))),
+        (place(), whole_item(dialect)).prop_map(|(place, item)| ServerBody::OutputItemAdded { place, item }),
+        (place(), begun_item()).prop_map(|(place, item)| ServerBody::OutputItemDone { place, item }),
+        (self::place(), part()).prop_map(|(place, part)| ServerBody::ContentPartAdded { place, part }),
+        (self::place(), part()).prop_map(|(place, part)| ServerBody::ContentPartDone { place, part }),
+    ]
+    .boxed()
+}
+
+/// Returns an answer that has only begun.
+fn begun_item() -> impl Strategy<Value = Item> {
+    (id(), status()).prop_map(|(id, status)| Item {
+        id: Some(id),
+        status: Some(status),
+        body: ItemBody::Message { role: Role::Assistant, content: vec![] },
+        unknown: Unknown::new(),
+    })
+}
+
+fn place() -> impl Strategy<Value = Place> {
+    (id(), id(), any::<u32>(), any::<u32>()).prop_map(
+        |(response_id, item_id, output_index, content_index)| Place {
+            response_id: Some(response_id),
+            item_id: Some(item_id),
+            output_index: Some(output_index),
+            content_index: Some(content_index),
+        },
+    )
+}
+
+fn stream_body() -> BoxedStrategy<ServerBody> {
+    prop_oneof![
+        (place(), text()).prop_map(|(place, delta)| ServerBody::TextDelta { place, delta }),
+        (place(), text()).prop_map(|(place, text)| ServerBody::TextDone { place, text: Some(text) }),
+        (place(), sound()).prop_map(|(place, delta)| ServerBody::AudioDelta { place, delta }),
+        place().prop_map(|place| ServerBody::AudioDone { place }),
+        (place(), text()).prop_map(|(place, delta)| ServerBody::TranscriptDelta { place, delta }),
+        (place(), text())
+            .prop_map(|(place, text)| ServerBody::TranscriptDone { place, transcript: Some(text) }),
+        (place(), id(), text()).prop_map(|(place, id, delta)| ServerBody::ArgumentsDelta {
+            place,
+            call_id: Some(id),
+            delta
+        }),
+        (place(), id(), text(), text()).prop_map(|(place, id, name, arguments)| ServerBody::ArgumentsDone {
+            place,
+            call_id: Some(id),
+            name: Some(name),
+            arguments
+        }),
+    ]
+    .boxed()
+}
+
+fn mcp_body() -> BoxedStrategy<ServerBody> {
+    let name = prop_oneof![
+        Just("response.mcp_call.in_progress"),
+        Just("response.mcp_call.failed"),
+        Just("mcp_list_tools.completed"),
+        Just("response.mcp_call_arguments.delta"),
+        Just("response.mcp_call_arguments.done"),
+    ];
+    (name, place(), text())
+        .prop_map(|(name, place, text)| ServerBody::Mcp {
+            name: name.to_owned(),
+            place,
+            fields: [("delta".to_owned(), json!(text)), ("arguments".to_owned(), json!(text))]
+                .into_iter()
+                .collect(),
+        })
+        .boxed()
+}

@@ -1,0 +1,193 @@
+//! The answer as it comes: response, items, sound and text.
+
+use std::time::Duration;
+
+use crate::protocol::client::ClientBody;
+use crate::protocol::item::{Content, Item, ItemBody, Role};
+use crate::protocol::response::{Response, ResponseConfig, ResponseStatus};
+use crate::protocol::server::{ErrorInfo, Place};
+use crate::session::Session;
+use crate::session::errors::{Cause, describe};
+use crate::session::io::{EndReason, Failure, Notice, Output};
+use crate::session::plan::Mode;
+
+impl Session {
+    pub(super) fn ask_for_answer(&mut self, now: Duration, config: ResponseConfig) {
+        if let Some(config) = self.responses.ask(now, config) {
+            self.send(ClientBody::ResponseCreate(Box::new(config)), Cause::ResponseCreate);
+        }
+    }
+
+    /// Sends the `response.create` that had to wait, if nothing is in its way any more.
+    pub(super) fn ask_waiting(&mut self, now: Duration) {
+        if let Some(config) = self.responses.take_waiting(now) {
+            self.send(ClientBody::ResponseCreate(Box::new(config)), Cause::ResponseCreate);
+        }
+    }
+
+    pub(super) fn response_refused(&mut self, now: Duration, error: ErrorInfo) {
+        if error.code.as_deref() == Some("conversation_already_has_active_response") {
+            self.responses.busy(now);
+            self.show(Notice::Debug("another answer is in progress: this one waits".into()));
+            return;
+        }
+        self.responses.give_up();
+        self.answer_failed(now, error);
+        self.ask_waiting(now);
+    }
+
+    fn answer_failed(&mut self, now: Duration, error: ErrorInfo) {
+        let failure = Failure { message: describe(&error), code: error.code.clone() };
+        self.show_error(error);
+        match self.plan.mode {
+            Mode::Ask => self.hang_up(now, EndReason::Refused(failure)),
+            Mode::Talk | Mode::Chat | Mode::Transcribe => {}
+        }
+    }
+
+    pub(super) fn tick_answer(&mut self, now: Duration) {
+        if self.responses.deadline().is_none_or(|deadline| now < deadline.at) {
+            return;
+        }
+        self.responses.give_up();
+        let message = "the endpoint stopped answering".to_owned();
+        self.answer_failed(now, ErrorInfo { message: Some(message), ..ErrorInfo::default() });
+        self.end_clips_of_answer();
+        self.ask_waiting(now);
+    }
+
+    pub(super) fn response_created(&mut self, now: Duration, response: &Response) {
+        self.responses.created(now, response.id.as_deref());
+    }
+
+    pub(super) fn response_done(&mut self, now: Duration, response: &Response) {
+        self.responses.see(now, response.id.as_deref());
+        let cut_off = self.responses.done(response.id.as_deref());
+        self.note_usage(response.usage.as_ref());
+        if !cut_off {
+            for item in &response.output {
+                self.answer_item(item);
+            }
+        }
+        self.end_clips_of_answer();
+        match response.status {
+            Some(ResponseStatus::Failed) => self.answer_failed(now, reason_of_failure(response)),
+            Some(ResponseStatus::Incomplete) => self.show(Notice::Info(reason_of_incomplete(response))),
+            // The server was faster than its own speech_started, or left it out.
+            Some(ResponseStatus::Cancelled) if !cut_off => self.interrupt_by_server(now),
+            Some(ResponseStatus::Cancelled | ResponseStatus::Completed) => {}
+            Some(ResponseStatus::InProgress | ResponseStatus::Other(_)) | None => {}
+        }
+        match cut_off {
+            true => self.lines_abandoned(),
+            false => self.lines_made(),
+        }
+        self.ask_waiting(now);
+        let answered = !self.responses.is_active() && self.plan.mode == Mode::Ask;
+        if answered && response.status != Some(ResponseStatus::Failed) {
+            self.hang_up(now, EndReason::Answered);
+        }
+    }
+
+    pub(super) fn answer_audio(&mut self, now: Duration, place: &Place, bytes: &[u8]) {
+        self.responses.see(now, place.response_id.as_deref());
+        if self.responses.is_cut_off(place.response_id.as_deref()) {
+            return;
+        }
+        let item_id = item_of(place);
+        self.transcript.expect_assistant(&item_id);
+        let (clip, frame) = self.playback.receive(&item_id, place.content_index.unwrap_or(0), bytes);
+        if !frame.samples.is_empty() {
+            self.outputs.push(Output::Play { clip, frame });
+        }
+    }
+
+    pub(super) fn answer_audio_done(&mut self, place: &Place) {
+        let item_id = item_of(place);
+        let content_index = place.content_index.unwrap_or(0);
+        let ended =
+            self.playback.end_where(|clip| clip.item_id == item_id && clip.content_index == content_index);
+        self.outputs.extend(ended.into_iter().map(Output::PlayEnd));
+    }
+
+    /// Servers may leave out `output_audio.done`; a response that is done has no more sound.
+    fn end_clips_of_answer(&mut self) {
+        let ended = self.playback.end_where(|_| true);
+        self.outputs.extend(ended.into_iter().map(Output::PlayEnd));
+    }
+
+    pub(super) fn answer_text(&mut self, now: Duration, place: &Place, delta: &str) {
+        self.responses.see(now, place.response_id.as_deref());
+        if self.responses.is_cut_off(place.response_id.as_deref()) {
+            return;
+        }
+        self.line_grows(&item_of(place), place.content_index.unwrap_or(0), delta);
+    }
+
+    pub(super) fn answer_text_done(&mut self, place: &Place, text: String) {
+        if self.responses.is_cut_off(place.response_id.as_deref()) {
+            return;
+        }
+        self.line_is(&item_of(place), place.content_index.unwrap_or(0), text);
+    }
+
+    pub(super) fn answer_item_added(&mut self, place: &Place, item: &Item) {
+        if !self.responses.is_cut_off(place.response_id.as_deref()) {
+            self.item_seen(None, item);
+        }
+    }
+
+    pub(super) fn answer_item_done(&mut self, place: &Place, item: &Item) {
+        if !self.responses.is_cut_off(place.response_id.as_deref()) {
+            self.answer_item(item);
+        }
+    }
+
+    /// Takes the text of a finished item, for servers that send no deltas of it.
+    fn answer_item(&mut self, item: &Item) {
+        let (Some(item_id), ItemBody::Message { role: Role::Assistant, content }) = (&item.id, &item.body)
+        else {
+            return;
+        };
+        for (index, part) in (0..).zip(content) {
+            let text = match part {
+                Content::Text(text) => Some(text),
+                Content::Audio { transcript, .. } => transcript.as_ref(),
+                Content::InputText(_)
+                | Content::InputAudio { .. }
+                | Content::InputImage { .. }
+                | Content::Other(_) => None,
+            };
+            if let Some(text) = text.filter(|text| !text.is_empty()) {
+                self.line_is(item_id, index, text.clone());
+            }
+        }
+    }
+}
+
+/// Returns the item a piece belongs to; servers that name no item have one for each response.
+fn item_of(place: &Place) -> String {
+    let response = || place.response_id.as_ref().map(|id| format!("item of {id}"));
+    place.item_id.clone().or_else(response).unwrap_or_else(|| "item".to_owned())
+}
+
+fn reason_of_failure(response: &Response) -> ErrorInfo {
+    let details = response.details.clone().unwrap_or_default();
+    details.error.unwrap_or_else(|| ErrorInfo {
+        message: Some(details.reason.map_or_else(
+            || "the answer failed; the endpoint does not say why".to_owned(),
+            |reason| format!("the answer failed: {reason}"),
+        )),
+        ..ErrorInfo::default()
+    })
+}
+
+fn reason_of_incomplete(response: &Response) -> String {
+    let reason = response.details.as_ref().and_then(|details| details.reason.as_deref());
+    match reason {
+        Some("max_output_tokens") => "the answer was cut short: it reached the limit of tokens".to_owned(),
+        Some("content_filter") => "the answer was cut short by the endpoint's content filter".to_owned(),
+        Some(other) => format!("the answer was cut short: {other}"),
+        None => "the answer was cut short".to_owned(),
+    }
+}

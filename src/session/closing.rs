@@ -1,0 +1,134 @@
+//! How a call ends: by the user, by the end of its input, or by the other side.
+
+use std::time::Duration;
+
+use crate::protocol::close::CloseCause;
+use crate::session::io::{Connection, Deadline, EndReason, Failure, Notice, Output, Reason};
+use crate::session::plan::{AtInputEnd, Mode, TurnControl};
+use crate::session::{Phase, Session};
+
+/// How long the server may take to answer the goodbye.
+const GOODBYE_WITHIN: Duration = Duration::from_millis(500);
+
+/// How long after the server's silence a turn may still be found: a round trip and its own delay.
+const TURN_FOUND_WITHIN: Duration = Duration::from_millis(1_500);
+
+/// How long a caption, or the end of a turn, is waited for when nothing else happens.
+const CAPTION_WITHIN: Duration = Duration::from_secs(10);
+
+/// The goodbye is under way.
+#[derive(Debug)]
+pub(super) struct Closing {
+    until: Duration,
+    reason: EndReason,
+}
+
+impl Closing {
+    pub(super) fn deadline(&self) -> Deadline {
+        Deadline { at: self.until, reason: Reason::NoGoodbye }
+    }
+}
+
+impl Session {
+    /// Ends the call; asked for twice, it does not wait for the server.
+    pub(super) fn hang_up(&mut self, now: Duration, reason: EndReason) {
+        match &self.phase {
+            Phase::Connecting | Phase::Closing(_) => self.end(reason),
+            Phase::Opening(_) | Phase::Live => {
+                if self.playback.is_sounding() {
+                    self.outputs.push(Output::Flush);
+                }
+                self.flushing = None;
+                self.close_lines();
+                self.show(Notice::Connection(Connection::Closing));
+                self.outputs.push(Output::Close);
+                self.phase = Phase::Closing(Closing { until: now + GOODBYE_WITHIN, reason });
+            }
+            Phase::Over => {}
+        }
+    }
+
+    pub(super) fn tick_closing(&mut self, now: Duration) {
+        let Phase::Closing(closing) = &self.phase else { return };
+        if now >= closing.until {
+            let reason = closing.reason.clone();
+            self.end(reason);
+        }
+    }
+
+    pub(super) fn closed(&mut self, cause: CloseCause) {
+        if let Phase::Closing(closing) = &self.phase {
+            let reason = closing.reason.clone();
+            self.end(reason);
+            return;
+        }
+        if self.playback.is_sounding() {
+            self.outputs.push(Output::Flush);
+        }
+        self.close_lines();
+        let reason = self.judge(cause);
+        self.end(reason);
+    }
+
+    /// The error event before a close is its reason; the close code says whether it was a refusal.
+    fn judge(&self, cause: CloseCause) -> EndReason {
+        let unanswered = self.plan.mode == Mode::Ask || matches!(self.phase, Phase::Opening(_));
+        match cause {
+            CloseCause::Ours => EndReason::ServerClosed(String::new()),
+            CloseCause::Peer { code: Some(1000), reason } if !unanswered => EndReason::ServerClosed(reason),
+            CloseCause::Peer { code: Some(code @ (1008 | 3000..=4999)), reason } => EndReason::Refused(
+                self.failure(format!("the endpoint refused the session (close code {code})"), &reason),
+            ),
+            CloseCause::Peer { code: Some(code), reason } => EndReason::Lost(
+                self.failure(format!("the endpoint closed the connection (code {code})"), &reason),
+            ),
+            CloseCause::Peer { code: None, reason } => {
+                EndReason::Lost(self.failure("the endpoint closed the connection".to_owned(), &reason))
+            }
+            CloseCause::Broken(what) => {
+                EndReason::Lost(self.failure("the connection broke".to_owned(), &what))
+            }
+        }
+    }
+
+    fn failure(&self, what: String, reason: &str) -> Failure {
+        match &self.last_error {
+            Some(error) => {
+                Failure { message: format!("{what}: {}", error.message), code: error.code.clone() }
+            }
+            None if reason.is_empty() => Failure { message: what, code: None },
+            None => Failure { message: format!("{what}: {reason}"), code: None },
+        }
+    }
+
+    /// After the end of the input, the call ends when everything was answered and heard.
+    pub(super) fn see_input_end(&mut self, now: Duration) {
+        if self.is_answering() {
+            self.microphone.saw_activity(now);
+            return;
+        }
+        let over = self.input_end_deadline().is_some_and(|deadline| now >= deadline.at);
+        if over && matches!(self.phase, Phase::Live) {
+            self.hang_up(now, EndReason::InputEnded);
+        }
+    }
+
+    fn is_answering(&self) -> bool {
+        let responding = self.responses.is_active() || self.responses.is_waiting();
+        responding || self.playback.is_sounding() || self.flushing.is_some()
+    }
+
+    pub(super) fn input_end_deadline(&self) -> Option<Deadline> {
+        if self.plan.at_input_end == AtInputEnd::GoOn || self.is_answering() {
+            return None;
+        }
+        let quiet_since = self.microphone.quiet_since()?;
+        let turn_found = Duration::from_millis(self.plan.silence_ms().into()) + TURN_FOUND_WITHIN;
+        let patience = match self.plan.turn_control() {
+            _ if self.microphone.user_speaks() || self.transcript.is_outstanding() => CAPTION_WITHIN,
+            TurnControl::Server => turn_found,
+            TurnControl::Manual => Duration::ZERO,
+        };
+        Some(Deadline { at: quiet_since + patience, reason: Reason::InputDrained })
+    }
+}

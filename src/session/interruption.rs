@@ -1,0 +1,85 @@
+//! The user stops an answer: silence first, then the server is told how much was heard.
+
+use std::time::Duration;
+
+use crate::pcm::frame::ClipId;
+use crate::protocol::client::ClientBody;
+use crate::session::Session;
+use crate::session::errors::Cause;
+use crate::session::io::{Deadline, Heard, Output, Reason};
+
+/// How long the sound side may take to say what was heard. A block of the device and a tick of the
+/// engine are about 30 ms; after this the last report counts.
+const FLUSHED_WITHIN: Duration = Duration::from_millis(150);
+
+/// The sound is being stopped.
+#[derive(Debug)]
+pub(super) struct Flushing {
+    until: Duration,
+    clips: Vec<ClipId>,
+}
+
+impl Flushing {
+    pub(super) fn deadline(&self) -> Deadline {
+        Deadline { at: self.until, reason: Reason::NoFlushed }
+    }
+}
+
+impl Session {
+    /// The server heard the user: it cancels its answer by itself, `response.cancel` would only fail.
+    pub(super) fn interrupt_by_server(&mut self, now: Duration) {
+        self.stop_sound(now);
+        self.responses.cut_off();
+    }
+
+    /// The user wants silence: the server does not know it yet.
+    pub(super) fn interrupt_by_user(&mut self, now: Duration) {
+        self.stop_sound(now);
+        if self.responses.is_active() && !self.responses.is_cut_off(self.responses.active_id().as_deref()) {
+            self.responses.cut_off();
+            let response_id = self.responses.active_id();
+            self.send(ClientBody::ResponseCancel { response_id }, Cause::ResponseCancel);
+        }
+    }
+
+    /// Silence comes before anything is sent.
+    fn stop_sound(&mut self, now: Duration) {
+        let clips = self.playback.unfinished();
+        if clips.is_empty() || self.flushing.is_some() {
+            return;
+        }
+        self.outputs.push(Output::Flush);
+        self.flushing = Some(Flushing { until: now + FLUSHED_WITHIN, clips });
+    }
+
+    pub(super) fn tick_flushing(&mut self, now: Duration) {
+        if self.flushing.as_ref().is_some_and(|flushing| now >= flushing.until) {
+            self.flushed(now, &[]);
+        }
+    }
+
+    /// Tells the server what was heard of each clip, and closes the lines of the transcript.
+    pub(super) fn flushed(&mut self, now: Duration, heard: &[Heard]) {
+        let Some(flushing) = self.flushing.take() else { return };
+        for Heard { clip, samples } in heard {
+            self.playback.played(*clip, *samples);
+        }
+        for clip in flushing.clips {
+            let Some((item_id, content_index, audio_end_ms)) = self.received_before_cut(clip) else {
+                continue;
+            };
+            self.send(
+                ClientBody::ItemTruncate { item_id: item_id.clone(), content_index, audio_end_ms },
+                Cause::Truncate,
+            );
+            self.line_cut(&item_id);
+        }
+        self.ask_waiting(now);
+    }
+
+    fn received_before_cut(&mut self, clip: ClipId) -> Option<(String, u32, u64)> {
+        let item_id = self.playback.item_of(clip)?;
+        self.note_progress(&item_id);
+        self.playback.cut(clip)
+    }
+}

@@ -1,0 +1,228 @@
+//! The user's side of the sound: what is sent of the microphone, and how a turn ends.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::pcm::frame::{Frame, Rate};
+use crate::pcm::wire::Codec;
+use crate::protocol::client::ClientBody;
+use crate::protocol::response::ResponseConfig;
+use crate::session::errors::Cause;
+use crate::session::io::{Notice, Output};
+use crate::session::plan::{AtInputEnd, Mode, Plan, TurnControl};
+use crate::session::{Phase, Session};
+
+/// How much is kept while the session opens, so that the first words are not lost.
+const KEPT_BEFORE_LIVE: Duration = Duration::from_secs(10);
+
+/// Servers refuse to commit less than this.
+const LEAST_COMMIT: Duration = Duration::from_millis(100);
+
+/// The state of the microphone's side.
+#[derive(Debug)]
+pub(super) struct Microphone {
+    codec: Codec,
+    rate: Rate,
+    muted: bool,
+    speech: Speech,
+    kept: VecDeque<Frame>,
+    kept_samples: u64,
+    uncommitted: u64,
+    ended: Option<Ended>,
+}
+
+/// Whether the user is in the middle of something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Speech {
+    Silent,
+    /// The server hears speech.
+    Heard,
+    /// The user holds the turn.
+    Held,
+}
+
+/// The input is at its end.
+#[derive(Debug)]
+struct Ended {
+    quiet_since: Duration,
+}
+
+impl Microphone {
+    pub(super) fn new(plan: &Plan) -> Self {
+        Self {
+            codec: plan.settings.input_format.as_ref().map_or(Codec::Pcm16, |format| format.codec()),
+            rate: plan.input_rate(),
+            muted: false,
+            speech: first_speech(plan),
+            kept: VecDeque::new(),
+            kept_samples: 0,
+            uncommitted: 0,
+            ended: None,
+        }
+    }
+
+    pub(super) fn user_speaks(&self) -> bool {
+        self.speech != Speech::Silent
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        self.ended.is_some()
+    }
+
+    pub(super) fn saw_activity(&mut self, now: Duration) {
+        if let Some(ended) = &mut self.ended {
+            ended.quiet_since = now;
+        }
+    }
+
+    /// Returns since when nothing has happened after the end of the input.
+    pub(super) fn quiet_since(&self) -> Option<Duration> {
+        self.ended.as_ref().map(|ended| ended.quiet_since)
+    }
+
+    fn keep(&mut self, frame: &Frame) {
+        self.kept_samples += frame.samples.len() as u64;
+        self.kept.push_back(frame.clone());
+        while self.kept_samples > self.rate.samples(KEPT_BEFORE_LIVE) {
+            let Some(oldest) = self.kept.pop_front() else { return };
+            self.kept_samples -= oldest.samples.len() as u64;
+        }
+    }
+
+    fn encode(&self, frame: &Frame) -> Vec<u8> {
+        if self.muted {
+            // The server measures time by what it gets: silence is sent, not nothing.
+            return self.codec.encode(&vec![0; frame.samples.len()]);
+        }
+        self.codec.encode(&frame.samples)
+    }
+}
+
+/// A file whose turns are ended by hand is one turn as a whole.
+fn first_speech(plan: &Plan) -> Speech {
+    match (plan.turn_control(), plan.at_input_end) {
+        (TurnControl::Manual, AtInputEnd::End) => Speech::Held,
+        (TurnControl::Manual, AtInputEnd::GoOn) | (TurnControl::Server, _) => Speech::Silent,
+    }
+}
+
+impl Session {
+    pub(super) fn mic(&mut self, frame: &Frame) {
+        match (&self.phase, self.plan.turn_control(), self.microphone.speech) {
+            (Phase::Connecting | Phase::Opening(_), TurnControl::Server, _)
+            | (Phase::Connecting | Phase::Opening(_), TurnControl::Manual, Speech::Held) => {
+                self.microphone.keep(frame);
+            }
+            (Phase::Live, TurnControl::Server, _) | (Phase::Live, TurnControl::Manual, Speech::Held) => {
+                self.append(frame);
+            }
+            (_, TurnControl::Manual, Speech::Silent | Speech::Heard)
+            | (Phase::Closing(_) | Phase::Over, _, _) => {}
+        }
+    }
+
+    fn append(&mut self, frame: &Frame) {
+        let audio = self.microphone.encode(frame);
+        self.microphone.uncommitted += frame.samples.len() as u64;
+        self.send_unnamed(ClientBody::AudioAppend(audio));
+    }
+
+    pub(super) fn send_kept_audio(&mut self, now: Duration) {
+        self.microphone.kept_samples = 0;
+        for frame in std::mem::take(&mut self.microphone.kept) {
+            self.append(&frame);
+        }
+        if self.microphone.has_ended() {
+            self.end_manual_turn(now);
+        }
+    }
+
+    pub(super) fn set_muted(&mut self, muted: bool) {
+        self.microphone.muted = muted;
+        self.outputs.push(Output::SetMuted(muted));
+        self.show(Notice::Muted(muted));
+    }
+
+    pub(super) fn mic_dropped(&mut self, frames: u64) {
+        let message = format!("the connection is too slow: {frames} frames of the microphone were dropped");
+        self.show(Notice::Error { code: None, message });
+    }
+
+    pub(super) fn speech_started(&mut self, now: Duration, audio_ms: Option<u64>) {
+        self.microphone.speech = Speech::Heard;
+        self.show(Notice::SpeechStarted { audio_ms });
+        if self.plan.server_interrupts() {
+            self.interrupt_by_server(now);
+        }
+    }
+
+    pub(super) fn speech_stopped(&mut self, audio_ms: Option<u64>) {
+        if self.microphone.speech == Speech::Heard {
+            self.microphone.speech = Speech::Silent;
+        }
+        self.show(Notice::SpeechStopped { audio_ms });
+    }
+
+    pub(super) fn audio_committed(&mut self, previous_item_id: Option<String>, item_id: Option<String>) {
+        // Some servers leave out speech_stopped.
+        if self.microphone.speech == Speech::Heard {
+            self.microphone.speech = Speech::Silent;
+        }
+        if let Some(item_id) = item_id {
+            self.user_item(item_id, previous_item_id);
+        }
+    }
+
+    pub(super) fn begin_turn(&mut self, now: Duration) {
+        if self.plan.turn_control() == TurnControl::Server || self.microphone.speech == Speech::Held {
+            return;
+        }
+        self.interrupt_by_user(now);
+        self.microphone.uncommitted = 0;
+        self.microphone.speech = Speech::Held;
+    }
+
+    pub(super) fn end_turn(&mut self, now: Duration) {
+        match (self.plan.turn_control(), &self.phase) {
+            (TurnControl::Manual, Phase::Live) => self.end_manual_turn(now),
+            // The user may end a turn before the server hears that it is over.
+            (TurnControl::Server, Phase::Live) if self.microphone.speech == Speech::Heard => {
+                self.send(ClientBody::AudioCommit, Cause::Commit);
+                self.answer_turn(now);
+            }
+            (TurnControl::Manual | TurnControl::Server, _) => {}
+        }
+        self.microphone.saw_activity(now);
+    }
+
+    fn end_manual_turn(&mut self, now: Duration) {
+        if self.microphone.speech != Speech::Held {
+            return;
+        }
+        self.microphone.speech = Speech::Silent;
+        let spoken = std::mem::take(&mut self.microphone.uncommitted);
+        if spoken < self.microphone.rate.samples(LEAST_COMMIT) {
+            self.send(ClientBody::AudioClear, Cause::Clear);
+            self.show(Notice::Info("that was too short to be heard".into()));
+            return;
+        }
+        self.send(ClientBody::AudioCommit, Cause::Commit);
+        self.answer_turn(now);
+    }
+
+    /// A commit creates no answer by itself.
+    fn answer_turn(&mut self, now: Duration) {
+        match self.plan.mode {
+            Mode::Talk | Mode::Chat | Mode::Ask => self.ask_for_answer(now, ResponseConfig::default()),
+            Mode::Transcribe => self.transcript.expect_one_more(),
+        }
+    }
+
+    pub(super) fn input_ended(&mut self, now: Duration) {
+        self.microphone.ended = Some(Ended { quiet_since: now });
+        self.show(Notice::Debug("the input is at its end".into()));
+        if self.plan.turn_control() == TurnControl::Manual && matches!(self.phase, Phase::Live) {
+            self.end_manual_turn(now);
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! What a session is meant to do, decided before it starts.
+
+use crate::pcm::frame::Rate;
+use crate::protocol::dialect::Dialect;
+use crate::protocol::settings::{AudioFormat, Settings, TurnMethod};
+use crate::protocol::value::Setting;
+
+/// Silence that ends a turn where nothing else is said; servers' own default of 200 ms cuts
+/// people off who stop to think.
+pub const SILENCE_MS: u32 = 500;
+
+/// The plan of a session.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// What it is for.
+    pub mode: Mode,
+    /// What `session.update` says.
+    pub settings: Settings,
+    /// The dialect to write; `None` decides by `session.created`.
+    pub dialect: Option<Dialect>,
+    /// Texts that are said as soon as the session is configured.
+    pub opening: Vec<String>,
+    /// What happens when the input is at its end.
+    pub at_input_end: AtInputEnd,
+}
+
+/// What a session is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Speech to speech.
+    Talk,
+    /// Text to text, until the user ends it.
+    Chat,
+    /// Text to text, one answer.
+    Ask,
+    /// Speech to captions.
+    Transcribe,
+}
+
+/// What happens when the input is at its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AtInputEnd {
+    /// The session ends when everything was answered and heard.
+    End,
+    /// Nothing: text may still be typed.
+    GoOn,
+}
+
+/// Who decides that a turn is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TurnControl {
+    /// The server, by its voice activity detection.
+    Server,
+    /// The client, by committing.
+    Manual,
+}
+
+impl Plan {
+    /// Returns who decides that a turn is over.
+    pub fn turn_control(&self) -> TurnControl {
+        match self.settings.turn_detection {
+            Setting::Clear => TurnControl::Manual,
+            Setting::Keep | Setting::Set(_) => TurnControl::Server,
+        }
+    }
+
+    /// Returns whether the server stops its answer by itself when the user speaks.
+    pub fn server_interrupts(&self) -> bool {
+        match &self.settings.turn_detection {
+            Setting::Set(detection) => detection.interrupt_response.unwrap_or(true),
+            Setting::Keep => true,
+            Setting::Clear => false,
+        }
+    }
+
+    /// Returns the silence in milliseconds after which the server ends a turn, as far as is known.
+    pub fn silence_ms(&self) -> u32 {
+        match self.settings.turn_detection.get().map(|detection| &detection.method) {
+            Some(TurnMethod::ServerVad { silence_duration_ms: Some(silence), .. }) => *silence,
+            // Semantic detection waits up to 8 s with low eagerness.
+            Some(TurnMethod::SemanticVad { .. } | TurnMethod::Other(_)) => 8_000,
+            Some(TurnMethod::ServerVad { .. }) | None => SILENCE_MS,
+        }
+    }
+
+    /// Returns the rate of the microphone's frames.
+    pub fn input_rate(&self) -> Rate {
+        self.settings.input_format.as_ref().and_then(AudioFormat::rate).unwrap_or(Rate::WIRE)
+    }
+
+    /// Returns the rate of the answers' frames.
+    pub fn output_rate(&self) -> Rate {
+        self.settings.output_format.as_ref().and_then(AudioFormat::rate).unwrap_or(Rate::WIRE)
+    }
+}

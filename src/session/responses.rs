@@ -1,0 +1,169 @@
+//! The one sequencer that owns `response.create`: at most one answer at a time.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::protocol::response::ResponseConfig;
+use crate::session::io::{Deadline, Reason};
+
+/// How long an answer may stand still before it is given up.
+const ANSWER_WITHIN: Duration = Duration::from_secs(60);
+
+/// How many ended responses are remembered, for events of theirs that are still in flight.
+const REMEMBERED: usize = 16;
+
+/// The responses of a session.
+#[derive(Debug, Default)]
+pub(super) struct Responses {
+    active: Option<Active>,
+    pending: Option<ResponseConfig>,
+    ended: VecDeque<String>,
+}
+
+/// The response that is being made.
+#[derive(Debug)]
+struct Active {
+    /// Unknown until the server names it.
+    id: Option<String>,
+    /// What was asked for, where it was this side that asked.
+    asked: Option<ResponseConfig>,
+    fate: Fate,
+    last_event: Duration,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    Wanted,
+    /// The user spoke over it: what still comes of it is not for them.
+    CutOff,
+}
+
+impl Responses {
+    pub(super) fn is_active(&self) -> bool {
+        self.active.is_some()
+    }
+
+    pub(super) fn is_waiting(&self) -> bool {
+        self.pending.is_some()
+    }
+
+    pub(super) fn active_id(&self) -> Option<String> {
+        self.active.as_ref()?.id.clone()
+    }
+
+    /// Returns when the active response is given up.
+    pub(super) fn deadline(&self) -> Option<Deadline> {
+        let active = self.active.as_ref()?;
+        Some(Deadline { at: active.last_event + ANSWER_WITHIN, reason: Reason::NoAnswer })
+    }
+
+    pub(super) fn saw_activity(&mut self, now: Duration) {
+        if let Some(active) = &mut self.active {
+            active.last_event = now;
+        }
+    }
+
+    /// Asks for a response; what is returned is to be sent at once, anything else waits.
+    pub(super) fn ask(&mut self, now: Duration, config: ResponseConfig) -> Option<ResponseConfig> {
+        if self.active.is_some() {
+            self.pending = Some(config);
+            return None;
+        }
+        self.active = Some(Active::new(now, None, Some(config.clone())));
+        Some(config)
+    }
+
+    /// Returns what has waited, once nothing is active.
+    pub(super) fn take_waiting(&mut self, now: Duration) -> Option<ResponseConfig> {
+        if self.active.is_some() {
+            return None;
+        }
+        let config = self.pending.take()?;
+        self.ask(now, config)
+    }
+
+    /// Notes that events of response `id` come in: servers may leave out `response.created`.
+    pub(super) fn see(&mut self, now: Duration, id: Option<&str>) {
+        let Some(id) = id else { return };
+        if self.ended.iter().any(|ended| ended == id) {
+            return;
+        }
+        match &mut self.active {
+            Some(Active { id: Some(_), .. }) => {}
+            Some(active) => active.id = Some(id.to_owned()),
+            None => self.active = Some(Active::new(now, Some(id.to_owned()), None)),
+        }
+    }
+
+    /// A server that begins another response has given up the one before.
+    pub(super) fn created(&mut self, now: Duration, id: Option<&str>) {
+        match (&mut self.active, id) {
+            (Some(Active { id: Some(known), .. }), Some(id)) if known != id => {
+                let replaced = std::mem::take(known);
+                self.remember(replaced);
+                self.active = Some(Active::new(now, Some(id.to_owned()), None));
+            }
+            (Some(_), _) | (None, Some(_)) => self.see(now, id),
+            (None, None) => self.active = Some(Active::new(now, None, None)),
+        }
+    }
+
+    /// Ends the active response if `id` means it; returns whether it was cut off.
+    pub(super) fn done(&mut self, id: Option<&str>) -> bool {
+        if let Some(id) = id {
+            self.remember(id.to_owned());
+        }
+        let Some(active) = &self.active else { return false };
+        let same = match (&active.id, id) {
+            (Some(known), Some(id)) => known == id,
+            (None, _) | (_, None) => true,
+        };
+        let cut_off = active.fate == Fate::CutOff;
+        if same {
+            self.active = None;
+        }
+        same && cut_off
+    }
+
+    /// What was asked for could not be made because another response is in progress.
+    pub(super) fn busy(&mut self, now: Duration) {
+        let asked = self.active.take().and_then(|active| active.asked);
+        self.pending = self.pending.take().or(asked);
+        self.active = Some(Active::new(now, None, None));
+    }
+
+    /// Gives up the active response.
+    pub(super) fn give_up(&mut self) {
+        if let Some(id) = self.active.take().and_then(|active| active.id) {
+            self.remember(id);
+        }
+    }
+
+    /// The user does not want to hear more of the active response.
+    pub(super) fn cut_off(&mut self) {
+        if let Some(active) = &mut self.active {
+            active.fate = Fate::CutOff;
+        }
+    }
+
+    /// Returns whether sound and text of response `id` are not wanted any more.
+    pub(super) fn is_cut_off(&self, id: Option<&str>) -> bool {
+        let active_cut = self.active.as_ref().is_some_and(|active| {
+            active.fate == Fate::CutOff && (id.is_none() || active.id.is_none() || active.id.as_deref() == id)
+        });
+        active_cut || id.is_some_and(|id| self.ended.iter().any(|ended| ended == id))
+    }
+
+    fn remember(&mut self, id: String) {
+        if self.ended.len() == REMEMBERED {
+            self.ended.pop_front();
+        }
+        self.ended.push_back(id);
+    }
+}
+
+impl Active {
+    fn new(now: Duration, id: Option<String>, asked: Option<ResponseConfig>) -> Self {
+        Self { id, asked, fate: Fate::Wanted, last_event: now }
+    }
+}

@@ -1,0 +1,161 @@
+//! How a call ends.
+
+use super::*;
+use crate::protocol::close::CloseCause;
+
+fn file_plan() -> Plan {
+    Plan { at_input_end: AtInputEnd::End, ..plan() }
+}
+
+fn input_ended(call: &mut Call) {
+    call.put(Input::Audio(AudioEvent::InputEnded));
+}
+
+#[test]
+fn hanging_up_says_goodbye_and_waits_for_the_answer() {
+    let mut call = Call::live(plan());
+    call.user(Command::HangUp(EndReason::User));
+    assert_eq!(call.story(), ["connection Closing", "close"]);
+    call.put(Input::Closed(CloseCause::Ours));
+    assert_eq!(call.story(), ["connection Closed", "end User"]);
+}
+
+#[test]
+fn a_goodbye_that_is_not_answered_does_not_hold_the_user() {
+    let mut call = Call::live(plan());
+    call.user(Command::HangUp(EndReason::User));
+    call.pass(ms(500));
+    assert_eq!(call.ended(), Some(&EndReason::User));
+}
+
+#[test]
+fn hanging_up_twice_ends_at_once() {
+    let mut call = Call::live(plan());
+    call.user(Command::HangUp(EndReason::User));
+    call.user(Command::HangUp(EndReason::Signal(2)));
+    assert_eq!(call.ended(), Some(&EndReason::Signal(2)));
+}
+
+#[test]
+fn hanging_up_in_the_middle_of_an_answer_tells_how_much_was_heard() {
+    let mut call = Call::live(plan());
+    call.response_created("resp_1");
+    call.words("resp_1", "item_a", "one two");
+    call.sound("resp_1", "item_a", sec(2));
+    call.heard(0, sec(1));
+    call.story();
+    call.user(Command::HangUp(EndReason::User));
+    assert_eq!(call.story()[..2], ["flush", "assistant cut \"one\" heard 1000 ms"]);
+}
+
+#[test]
+fn after_a_file_the_call_ends_when_the_last_answer_was_heard() {
+    let mut call = Call::live(file_plan());
+    call.server(json!({"type": "input_audio_buffer.speech_started"}));
+    input_ended(&mut call);
+    call.pass(ms(500));
+    call.server(json!({"type": "input_audio_buffer.speech_stopped"}));
+    call.response_created("resp_1");
+    call.sound("resp_1", "item_a", sec(5));
+    call.response_done("resp_1", "completed");
+    call.pass(sec(4));
+    assert_eq!(call.ended(), None, "the answer is still being heard");
+    call.heard(0, sec(5));
+    call.pass(sec(2));
+    call.put(Input::Closed(CloseCause::Ours));
+    assert_eq!(call.ended(), Some(&EndReason::InputEnded));
+}
+
+#[test]
+fn after_a_silent_file_the_call_ends_too() {
+    let mut call = Call::live(file_plan());
+    input_ended(&mut call);
+    call.pass(ms(1_999));
+    assert!(!call.story().contains(&"close".to_owned()), "a turn may still be found");
+    call.pass(ms(1));
+    assert!(call.story().contains(&"close".to_owned()));
+}
+
+#[test]
+fn a_turn_that_the_server_never_ends_does_not_hold_the_call_for_ever() {
+    let mut call = Call::live(file_plan());
+    call.server(json!({"type": "input_audio_buffer.speech_started"}));
+    input_ended(&mut call);
+    call.pass(sec(11));
+    assert_eq!(call.ended(), Some(&EndReason::InputEnded));
+}
+
+#[test]
+fn a_file_without_turn_detection_is_one_turn() {
+    let mut call = Call::live(Plan { at_input_end: AtInputEnd::End, ..manual_plan() });
+    call.speak(sec(1));
+    input_ended(&mut call);
+    assert_eq!(call.appended().len(), 100);
+    assert_eq!(call.story(), ["send commit", "send response.create", "turn Thinking"]);
+}
+
+#[test]
+fn captions_are_waited_for_at_the_end_of_a_file() {
+    let mut call = Call::live(Plan { at_input_end: AtInputEnd::End, ..captions_plan() });
+    call.server(json!({"type": "input_audio_buffer.committed", "item_id": "item_u"}));
+    input_ended(&mut call);
+    call.pass(sec(5));
+    assert_eq!(call.ended(), None);
+    call.server(json!({"type": "conversation.item.input_audio_transcription.completed", "item_id": "item_u",
+        "transcript": "the end"}));
+    call.pass(sec(3));
+    let story = call.story();
+    assert!(story.contains(&"user \"the end\"".to_owned()), "{story:?}");
+    assert!(story.contains(&"end InputEnded".to_owned()), "{story:?}");
+}
+
+#[test]
+fn a_single_question_ends_with_its_answer() {
+    let plan = Plan { mode: Mode::Ask, opening: vec!["why?".into()], ..manual_plan() };
+    let mut call = Call::live(plan);
+    call.response_created("resp_1");
+    call.server(json!({"type": "response.output_text.delta", "response_id": "resp_1", "item_id": "item_a",
+        "delta": "Because."}));
+    call.response_done("resp_1", "completed");
+    call.pass(sec(1));
+    assert_eq!(call.ended(), Some(&EndReason::Answered));
+}
+
+#[test]
+fn a_single_question_whose_answer_fails_is_a_failure() {
+    let plan = Plan { mode: Mode::Ask, opening: vec!["why?".into()], ..manual_plan() };
+    let mut call = Call::live(plan);
+    call.response_done("resp_1", "failed");
+    call.pass(sec(1));
+    assert!(matches!(call.ended(), Some(EndReason::Refused(_))), "{:?}", call.ended());
+}
+
+#[test]
+fn how_the_server_closes_decides_how_the_call_ends() {
+    let cases = [
+        (Some(1000), "ServerClosed"),
+        (Some(1001), "Lost"),
+        (Some(1008), "Refused"),
+        (Some(1011), "Lost"),
+        (Some(3000), "Refused"),
+        (Some(4000), "Refused"),
+        (None, "Lost"),
+    ];
+    for (code, expected) in cases {
+        let mut call = Call::live(plan());
+        call.put(Input::Closed(CloseCause::Peer { code, reason: "bye".into() }));
+        let ended = format!("{:?}", call.ended().unwrap());
+        assert!(ended.starts_with(expected), "{code:?}: {ended}");
+    }
+}
+
+#[test]
+fn nothing_comes_out_after_the_end() {
+    let mut call = Call::live(plan());
+    call.put(Input::Closed(CloseCause::Broken("reset".into())));
+    call.outputs.clear();
+    call.say("hello?");
+    call.speak(sec(1));
+    call.pass(sec(100));
+    assert!(call.outputs.is_empty());
+}

@@ -1,0 +1,260 @@
+//! Promises of the session, in virtual time.
+
+mod opening;
+mod turns;
+mod interruption;
+mod responses;
+mod ending;
+mod anything;
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::pcm::frame::{ClipId, Frame, Rate};
+use crate::protocol::client::{ClientBody, ClientEvent};
+use crate::protocol::read;
+use crate::protocol::settings::{AudioFormat, Modality, SessionKind, Settings, Transcription};
+use crate::protocol::value::Setting;
+use crate::session::Session;
+use crate::session::io::{AssistantLine, AudioEvent, Command, EndReason, Heard, Input, Line, Notice, Output};
+use crate::session::plan::{AtInputEnd, Mode, Plan};
+
+fn sec(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+fn ms(milliseconds: u64) -> Duration {
+    Duration::from_millis(milliseconds)
+}
+
+/// A session, the time, and all that came out of it.
+struct Call {
+    session: Session,
+    now: Duration,
+    outputs: Vec<Output>,
+}
+
+fn plan() -> Plan {
+    Plan {
+        mode: Mode::Talk,
+        settings: Settings {
+            output: Some(Modality::Audio),
+            input_format: Some(AudioFormat::PCM24K),
+            output_format: Some(AudioFormat::PCM24K),
+            transcription: Setting::Set(Transcription {
+                model: Some("gpt-transcribe".into()),
+                ..Transcription::default()
+            }),
+            ..Settings::default()
+        },
+        dialect: None,
+        opening: Vec::new(),
+        at_input_end: AtInputEnd::GoOn,
+    }
+}
+
+fn manual_plan() -> Plan {
+    let mut plan = plan();
+    plan.settings.turn_detection = Setting::Clear;
+    plan
+}
+
+fn captions_plan() -> Plan {
+    let mut plan = plan();
+    plan.mode = Mode::Transcribe;
+    plan.settings.kind = SessionKind::Transcription;
+    plan
+}
+
+impl Call {
+    /// A call whose socket is not open yet.
+    fn dialled(plan: Plan) -> Self {
+        Self { session: Session::new(plan), now: Duration::ZERO, outputs: Vec::new() }
+    }
+
+    /// A call that is configured and forgets how it came to be.
+    fn live(plan: Plan) -> Self {
+        let mut call = Self::dialled(plan);
+        call.put(Input::Opened);
+        call.created();
+        call.server(json!({"type": "session.updated", "session": {"type": "realtime"}}));
+        call.outputs.clear();
+        call
+    }
+
+    fn created(&mut self) {
+        self.server(json!({"type": "session.created", "session": {
+            "type": "realtime", "id": "sess_1", "model": "gpt-realtime-2", "output_modalities": ["audio"],
+            "audio": {"output": {"voice": "marin"}}}}));
+    }
+
+    fn put(&mut self, input: Input) {
+        let outputs = self.session.handle(self.now, input);
+        self.outputs.extend(outputs);
+    }
+
+    /// Lets time pass, waking the session whenever it wants to be woken.
+    fn pass(&mut self, time: Duration) {
+        let until = self.now + time;
+        let mut wakes = 0;
+        while let Some(deadline) = self.session.deadline().filter(|deadline| deadline.at <= until) {
+            self.now = self.now.max(deadline.at);
+            self.put(Input::Tick);
+            wakes += 1;
+            assert!(wakes < 1_000, "woken again and again: {deadline:?}");
+        }
+        self.now = until;
+    }
+
+    fn server(&mut self, event: Value) {
+        let event = read::server_event(&event.to_string()).expect("the test writes events");
+        self.put(Input::Server(Box::new(event)));
+    }
+
+    fn speak(&mut self, time: Duration) {
+        let frames = time.as_millis() / 10;
+        for number in 0..frames {
+            let sample = i16::try_from(number % 1000 + 1).unwrap();
+            self.put(Input::Mic(Frame::new(Rate::WIRE, vec![sample; 240])));
+        }
+    }
+
+    fn user(&mut self, command: Command) {
+        self.put(Input::User(command));
+    }
+
+    fn say(&mut self, text: &str) {
+        self.user(Command::Say(text.into()));
+    }
+
+    /// The server sends `time` of sound of an item.
+    fn sound(&mut self, response: &str, item: &str, time: Duration) {
+        use base64::Engine as _;
+
+        let bytes = vec![1_u8; usize::try_from(Rate::WIRE.samples(time)).unwrap() * 2];
+        let delta = base64::engine::general_purpose::STANDARD.encode(bytes);
+        self.server(json!({"type": "response.output_audio.delta", "response_id": response, "item_id": item,
+            "output_index": 0, "content_index": 0, "delta": delta}));
+    }
+
+    fn words(&mut self, response: &str, item: &str, delta: &str) {
+        self.server(json!({"type": "response.output_audio_transcript.delta", "response_id": response,
+            "item_id": item, "output_index": 0, "content_index": 0, "delta": delta}));
+    }
+
+    fn response_created(&mut self, response: &str) {
+        self.server(
+            json!({"type": "response.created", "response": {"id": response, "status": "in_progress"}}),
+        );
+    }
+
+    fn response_done(&mut self, response: &str, status: &str) {
+        self.server(
+            json!({"type": "response.done", "response": {"id": response, "status": status, "output": []}}),
+        );
+    }
+
+    /// The device has taken `time` of a clip.
+    fn heard(&mut self, clip: u64, time: Duration) {
+        let samples = Rate::WIRE.samples(time);
+        self.put(Input::Audio(AudioEvent::Played { clip: ClipId(clip), samples }));
+    }
+
+    fn flushed(&mut self, heard: &[(u64, Duration)]) {
+        let heard = heard
+            .iter()
+            .map(|(clip, time)| Heard { clip: ClipId(*clip), samples: Rate::WIRE.samples(*time) });
+        self.put(Input::Audio(AudioEvent::Flushed(heard.collect())));
+    }
+
+    /// Takes what came out so far, one word or line each, sound and debug notes left out.
+    fn story(&mut self) -> Vec<String> {
+        let outputs = std::mem::take(&mut self.outputs);
+        outputs.iter().filter_map(told).collect()
+    }
+
+    fn sent(&self) -> Vec<&ClientBody> {
+        let events = self.outputs.iter().filter_map(|output| match output {
+            Output::Send(ClientEvent { body, .. }) => Some(body),
+            _ => None,
+        });
+        events.collect()
+    }
+
+    fn appended(&self) -> Vec<Vec<u8>> {
+        let audio = self.sent().into_iter().filter_map(|body| match body {
+            ClientBody::AudioAppend(bytes) => Some(bytes.clone()),
+            _ => None,
+        });
+        audio.collect()
+    }
+
+    fn played(&self) -> usize {
+        let frames = self.outputs.iter().filter_map(|output| match output {
+            Output::Play { frame, .. } => Some(frame.samples.len()),
+            _ => None,
+        });
+        frames.sum()
+    }
+
+    fn ended(&self) -> Option<&EndReason> {
+        self.outputs.iter().find_map(|output| match output {
+            Output::End(reason) => Some(reason),
+            _ => None,
+        })
+    }
+}
+
+/// Tells an output in one line, as the stories of the tests do.
+fn told(output: &Output) -> Option<String> {
+    match output {
+        Output::Send(event) => told_event(&event.body),
+        Output::Play { .. } | Output::SetMuted(_) | Output::Show(Notice::Debug(_) | Notice::Usage(_)) => None,
+        Output::PlayEnd(clip) => Some(format!("play-end {}", clip.0)),
+        Output::Flush => Some("flush".into()),
+        Output::Close => Some("close".into()),
+        Output::End(reason) => Some(format!("end {reason:?}")),
+        Output::Show(Notice::User(Line { text, is_final, .. })) => {
+            Some(format!("user{} {text:?}", if *is_final { "" } else { "…" }))
+        }
+        Output::Show(Notice::Assistant(line)) => Some(told_assistant(line)),
+        Output::Show(Notice::Turn(turn)) => Some(format!("turn {turn:?}")),
+        Output::Show(Notice::Connection(state)) => Some(format!("connection {state:?}")),
+        Output::Show(Notice::Error { message, .. }) => Some(format!("error {message}")),
+        Output::Show(Notice::Info(text)) => Some(format!("info {text}")),
+        Output::Show(Notice::Ready(_)) => Some("ready".into()),
+        Output::Show(Notice::SpeechStarted { .. }) => Some("speech-started".into()),
+        Output::Show(Notice::SpeechStopped { .. }) => Some("speech-stopped".into()),
+        Output::Show(Notice::Muted(muted)) => Some(format!("muted {muted}")),
+        Output::Show(Notice::End(_)) => None,
+    }
+}
+
+fn told_event(body: &ClientBody) -> Option<String> {
+    match body {
+        ClientBody::AudioAppend(_) => None,
+        ClientBody::SessionUpdate(_) => Some("send session.update".into()),
+        ClientBody::AudioCommit => Some("send commit".into()),
+        ClientBody::AudioClear => Some("send clear".into()),
+        ClientBody::ItemCreate { .. } => Some("send item".into()),
+        ClientBody::ItemTruncate { item_id, audio_end_ms, .. } => {
+            Some(format!("send truncate {item_id} {audio_end_ms}"))
+        }
+        ClientBody::ResponseCreate(_) => Some("send response.create".into()),
+        ClientBody::ResponseCancel { response_id } => {
+            Some(format!("send response.cancel {}", response_id.as_deref().unwrap_or("-")))
+        }
+        other => Some(format!("send {other:?}")),
+    }
+}
+
+fn told_assistant(line: &AssistantLine) -> String {
+    let heard = line.heard_ms.map(|heard| format!(" heard {heard} ms")).unwrap_or_default();
+    let mark = match (line.is_final, line.interrupted) {
+        (false, _) => "…",
+        (true, false) => "",
+        (true, true) => " cut",
+    };
+    format!("assistant{mark} {:?}{heard}", &line.text[..line.heard_bytes])
+}

@@ -1,0 +1,152 @@
+//! From an open socket to a configured session.
+
+use super::*;
+use crate::protocol::dialect::Dialect;
+
+#[test]
+fn the_settings_are_sent_once_the_session_is_created() {
+    let mut call = Call::dialled(plan());
+    call.put(Input::Opened);
+    assert_eq!(call.story(), ["connection Configuring"]);
+    call.created();
+    assert_eq!(call.story(), ["send session.update"]);
+    call.server(json!({"type": "session.updated", "session": {"type": "realtime"}}));
+    assert_eq!(call.story(), ["ready", "connection Live"]);
+}
+
+#[test]
+fn what_is_said_before_the_settings_are_in_force_is_sent_after_them() {
+    let mut call = Call::dialled(plan());
+    call.put(Input::Opened);
+    call.speak(ms(50));
+    call.created();
+    call.speak(ms(50));
+    assert_eq!(call.appended().len(), 0);
+    call.server(json!({"type": "session.updated", "session": {"type": "realtime"}}));
+    call.speak(ms(10));
+    assert_eq!(call.appended().len(), 11);
+    assert_eq!(call.appended()[0][..2], [1, 0], "the first frame comes first");
+}
+
+#[test]
+fn a_server_that_never_says_session_updated_is_spoken_to_after_a_second() {
+    let mut call = Call::dialled(plan());
+    call.put(Input::Opened);
+    call.created();
+    call.speak(ms(20));
+    call.pass(ms(999));
+    assert_eq!(call.appended().len(), 0);
+    call.pass(ms(1));
+    assert_eq!(call.appended().len(), 2);
+}
+
+#[test]
+fn a_server_that_never_says_session_created_gets_the_settings_all_the_same() {
+    let mut call = Call::dialled(plan());
+    call.put(Input::Opened);
+    call.server(json!({"type": "conversation.created", "conversation": {"id": "conv_1"}}));
+    call.pass(sec(3));
+    assert!(call.story().contains(&"send session.update".to_owned()));
+}
+
+#[test]
+fn a_flat_session_is_answered_in_the_beta_dialect() {
+    let mut call = Call::dialled(plan());
+    call.put(Input::Opened);
+    call.server(json!({"type": "session.created", "session": {
+        "id": "sess_1", "modalities": ["text", "audio"], "voice": "alloy", "input_audio_format": "pcm16"}}));
+    assert_eq!(call.session.dialect(), Dialect::Beta);
+}
+
+#[test]
+fn a_dialect_that_was_asked_for_is_kept() {
+    let mut call = Call::dialled(Plan { dialect: Some(Dialect::Beta), ..plan() });
+    call.put(Input::Opened);
+    call.created();
+    assert_eq!(call.session.dialect(), Dialect::Beta);
+}
+
+#[test]
+fn a_field_the_server_does_not_know_is_left_out_and_the_user_is_told() {
+    let mut plan = plan();
+    plan.settings.speed = Some(1.2);
+    let mut call = Call::dialled(plan);
+    call.put(Input::Opened);
+    call.created();
+    call.story();
+    call.server(
+        json!({"type": "error", "error": {"type": "invalid_request_error", "code": "unknown_parameter",
+        "message": "Unknown parameter: 'session.audio.output.speed'.", "param": "session.audio.output.speed",
+        "event_id": "rtv_1"}}),
+    );
+    let ClientBody::SessionUpdate(settings) = call.sent()[0] else { panic!("{:?}", call.sent()) };
+    assert_eq!(settings.speed, None);
+    assert_eq!(
+        call.story(),
+        [
+            "info the endpoint does not know session.audio.output.speed: going on without it",
+            "send session.update"
+        ]
+    );
+}
+
+#[test]
+fn settings_that_are_refused_end_the_call_instead_of_being_ignored() {
+    let mut call = Call::dialled(plan());
+    call.put(Input::Opened);
+    call.created();
+    call.server(
+        json!({"type": "error", "error": {"code": "invalid_value", "message": "Invalid value: 'bob'.",
+        "param": "session.audio.output.voice", "event_id": "rtv_1"}}),
+    );
+    call.pass(sec(1));
+    let Some(EndReason::Refused(failure)) = call.ended() else { panic!("{:?}", call.ended()) };
+    assert_eq!(failure.message, "the endpoint refused the session's settings: Invalid value: 'bob'.");
+}
+
+#[test]
+fn a_server_of_unknown_shape_that_refuses_ga_settings_is_tried_in_beta() {
+    let mut call = Call::dialled(plan());
+    call.put(Input::Opened);
+    call.pass(sec(3));
+    call.server(json!({"type": "error", "error": "bad session"}));
+    assert_eq!(call.session.dialect(), Dialect::Beta);
+    let story = call.story();
+    assert_eq!(story.iter().filter(|line| *line == "send session.update").count(), 2, "{story:?}");
+}
+
+#[test]
+fn text_typed_while_the_session_opens_is_said_when_it_is_open() {
+    let mut call = Call::dialled(plan());
+    call.put(Input::Opened);
+    call.say("hello");
+    call.created();
+    call.server(json!({"type": "session.updated", "session": {"type": "realtime"}}));
+    let story = call.story();
+    assert!(
+        story.ends_with(&[
+            "user \"hello\"".into(),
+            "send item".into(),
+            "send response.create".into(),
+            "turn Thinking".into()
+        ]),
+        "{story:?}"
+    );
+}
+
+#[test]
+fn a_key_that_is_refused_after_the_handshake_ends_the_call_with_the_servers_words() {
+    let mut call = Call::dialled(plan());
+    call.put(Input::Opened);
+    call.server(
+        json!({"type": "error", "error": {"type": "invalid_request_error", "code": "invalid_api_key",
+        "message": "Incorrect API key provided."}}),
+    );
+    call.put(Input::Closed(crate::protocol::close::CloseCause::Peer {
+        code: Some(3000),
+        reason: "invalid_request_error.invalid_api_key".into(),
+    }));
+    let Some(EndReason::Refused(failure)) = call.ended() else { panic!("{:?}", call.ended()) };
+    assert_eq!(failure.code.as_deref(), Some("invalid_api_key"));
+    assert!(failure.message.ends_with("Incorrect API key provided."), "{}", failure.message);
+}

@@ -1,0 +1,122 @@
+//! A call for the tests: greeting, a question, an answer that is interrupted, and the end.
+
+use std::time::Duration;
+
+use crate::protocol::dialect::Dialect;
+use crate::protocol::response::{TokenDetails, Usage};
+use crate::session::io::{
+    AssistantLine, Connection, EndReason, Failure, Line, Notice, Ready, Turn, UsageReport,
+};
+use crate::ui::front::Front;
+
+/// Returns the call as milliseconds and notices; some texts are hostile.
+pub(crate) fn interrupted_call() -> Vec<(u64, Notice)> {
+    vec![
+        (0, Notice::Connection(Connection::Connecting)),
+        (12, Notice::Connection(Connection::Configuring)),
+        (30, Notice::Connection(Connection::Live)),
+        (31, ready()),
+        (32, Notice::Turn(Turn::Listening)),
+        (1_000, Notice::SpeechStarted { audio_ms: Some(960) }),
+        (1_001, Notice::Turn(Turn::User)),
+        (2_400, Notice::SpeechStopped { audio_ms: Some(2_300) }),
+        (2_401, Notice::Turn(Turn::Thinking)),
+        (2_600, assistant("One, two,", Heard::Not)),
+        (2_700, Notice::Turn(Turn::Assistant)),
+        (2_800, user("Count", "")),
+        (2_900, user("Count", " to\u{1b}]0;owned\u{7} four.\nYou: fake")),
+        (2_950, assistant("One, two, three, four.", Heard::Not)),
+        (3_900, Notice::SpeechStarted { audio_ms: None }),
+        (3_950, assistant("One, two, three, four.", Heard::Cut)),
+        (3_951, Notice::Turn(Turn::User)),
+        (4_000, usage()),
+        (4_500, Notice::Muted(true)),
+        (5_000, error()),
+        (5_100, Notice::Info("the microphone\nis silent".to_owned())),
+        (5_200, Notice::Debug("unknown event x".to_owned())),
+        (6_000, Notice::Connection(Connection::Closing)),
+        (6_100, Notice::End(EndReason::User)),
+    ]
+}
+
+/// Hands a call to a front.
+pub(crate) fn show(front: &mut impl Front, call: &[(u64, Notice)]) {
+    for (at_ms, notice) in call {
+        front.notice(Duration::from_millis(*at_ms), notice).unwrap();
+    }
+}
+
+/// Returns a notice that the call has failed.
+pub(crate) fn lost() -> Notice {
+    let failure = Failure { message: "reset\u{9b}2J by peer".to_owned(), code: Some("1006".to_owned()) };
+    Notice::End(EndReason::Lost(failure))
+}
+
+/// How an answer ended.
+#[derive(Clone, Copy)]
+pub(crate) enum Heard {
+    /// It has not ended, and nothing was heard yet.
+    Not,
+    /// It was cut off in the middle.
+    Cut,
+}
+
+/// Returns a spoken answer.
+pub(crate) fn assistant(text: &str, heard: Heard) -> Notice {
+    let is_cut = matches!(heard, Heard::Cut);
+    Notice::Assistant(AssistantLine {
+        item_id: "item_a".to_owned(),
+        text: text.to_owned(),
+        is_final: is_cut,
+        heard_ms: Some(if is_cut { 1_149 } else { 0 }),
+        heard_bytes: if is_cut { text.find(" three").unwrap_or(text.len()) } else { 0 },
+        interrupted: is_cut,
+    })
+}
+
+/// Returns a written answer so far.
+pub(crate) fn written(item_id: &str, text: &str) -> AssistantLine {
+    AssistantLine {
+        item_id: item_id.to_owned(),
+        text: text.to_owned(),
+        is_final: false,
+        heard_ms: None,
+        heard_bytes: text.len(),
+        interrupted: false,
+    }
+}
+
+/// Returns a line of the user, final where there is more than its beginning.
+pub(crate) fn user(beginning: &str, rest: &str) -> Notice {
+    Notice::User(Line {
+        item_id: "item_u".to_owned(),
+        text: format!("{beginning}{rest}"),
+        is_final: !rest.is_empty(),
+        after: None,
+    })
+}
+
+fn ready() -> Notice {
+    Notice::Ready(Ready {
+        session_id: Some("sess_1".to_owned()),
+        model: Some("gpt-realtime".to_owned()),
+        voice: Some("marin".to_owned()),
+        dialect: Dialect::Ga,
+        expires_at: Some(1_800_000_000),
+    })
+}
+
+fn usage() -> Notice {
+    let last = Usage {
+        total_tokens: Some(120),
+        input_tokens: Some(100),
+        output_tokens: Some(20),
+        input: TokenDetails { text: Some(40), audio: Some(60), image: None },
+        ..Usage::default()
+    };
+    Notice::Usage(UsageReport { last: Some(last.clone()), total: last, transcribed_seconds: 0.0, unknown: 1 })
+}
+
+fn error() -> Notice {
+    Notice::Error { code: Some("rate_limit".to_owned()), message: "too \u{202e}fast\u{1b}[31m".to_owned() }
+}

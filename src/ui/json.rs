@@ -1,0 +1,359 @@
+//! One JSON object a line for programs that listen in.
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::protocol::response::{TokenDetails, Usage};
+use crate::session::io::{
+    AssistantLine, Connection, EndReason, Failure, Line, Notice, Ready, Turn, UsageReport,
+};
+use crate::ui::front::Front;
+use crate::ui::text::sanitize;
+
+/// Which notices are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Detail {
+    /// What happens in the call.
+    #[default]
+    Call,
+    /// Also what only a developer wants to see.
+    Debug,
+}
+
+/// Writes each notice as one line of JSON and flushes it.
+#[derive(Debug)]
+pub struct JsonLines<W> {
+    writer: W,
+    detail: Detail,
+}
+
+impl<W: Write> JsonLines<W> {
+    /// Returns a front that writes to `writer`.
+    pub fn new(writer: W, detail: Detail) -> Self {
+        Self { writer, detail }
+    }
+
+    /// Returns the writer.
+    pub fn into_inner(self) -> W {
+        self.writer
+    }
+}
+
+impl<W: Write> Front for JsonLines<W> {
+    fn notice(&mut self, at: Duration, notice: &Notice) -> io::Result<()> {
+        if matches!((notice, self.detail), (Notice::Debug(_), Detail::Call)) {
+            return Ok(());
+        }
+        let at_ms = u64::try_from(at.as_millis()).unwrap_or(u64::MAX);
+        let record = Record { kind: kind(notice), at_ms, body: body(notice) };
+        let mut line = serde_json::to_vec(&record)?;
+        line.push(b'\n');
+        self.writer.write_all(&line)?;
+        self.writer.flush()
+    }
+}
+
+#[derive(Serialize)]
+struct Record {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    at_ms: u64,
+    #[serde(flatten)]
+    body: Body,
+}
+
+/// What follows `type` and `at_ms`; `null` where something is not known.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Body {
+    Session {
+        id: Option<String>,
+        model: Option<String>,
+        voice: Option<String>,
+        dialect: &'static str,
+        expires_at: Option<u64>,
+    },
+    Connection {
+        state: &'static str,
+    },
+    Speech {
+        audio_ms: Option<u64>,
+    },
+    Turn {
+        turn: &'static str,
+    },
+    User {
+        item_id: String,
+        text: String,
+        r#final: bool,
+    },
+    Assistant {
+        item_id: String,
+        text: String,
+        r#final: bool,
+        heard_ms: Option<u64>,
+        interrupted: bool,
+    },
+    Usage {
+        last: Option<Box<Counts>>,
+        total: Box<Counts>,
+        unknown: u64,
+    },
+    Muted {
+        muted: bool,
+    },
+    Error {
+        code: Option<String>,
+        message: String,
+    },
+    Message {
+        message: String,
+    },
+    End {
+        reason: &'static str,
+        code: Option<String>,
+        message: Option<String>,
+        signal: Option<i32>,
+    },
+}
+
+#[derive(Serialize)]
+struct Counts {
+    total_tokens: Option<u64>,
+    input_tokens: Option<u64>,
+    output_tokens: Option<u64>,
+    cached_tokens: Option<u64>,
+    input: Kinds,
+    cached: Kinds,
+    output: Kinds,
+}
+
+#[derive(Serialize)]
+struct Kinds {
+    text: Option<u64>,
+    audio: Option<u64>,
+    image: Option<u64>,
+}
+
+fn kind(notice: &Notice) -> &'static str {
+    match notice {
+        Notice::Connection(_) => "connection",
+        Notice::Ready(_) => "session",
+        Notice::SpeechStarted { .. } => "speech_started",
+        Notice::SpeechStopped { .. } => "speech_stopped",
+        Notice::Turn(_) => "turn",
+        Notice::User(_) => "user",
+        Notice::Assistant(_) => "assistant",
+        Notice::Usage(_) => "usage",
+        Notice::Muted(_) => "muted",
+        Notice::Error { .. } => "error",
+        Notice::Info(_) => "info",
+        Notice::Debug(_) => "debug",
+        Notice::End(_) => "end",
+    }
+}
+
+fn body(notice: &Notice) -> Body {
+    match notice {
+        Notice::Connection(connection) => Body::Connection { state: connection_word(*connection) },
+        Notice::Ready(ready) => session(ready),
+        Notice::SpeechStarted { audio_ms } | Notice::SpeechStopped { audio_ms } => {
+            Body::Speech { audio_ms: *audio_ms }
+        }
+        Notice::Turn(turn) => Body::Turn { turn: turn_word(*turn) },
+        Notice::User(line) => user(line),
+        Notice::Assistant(line) => assistant(line),
+        Notice::Usage(report) => usage(report),
+        Notice::Muted(muted) => Body::Muted { muted: *muted },
+        Notice::Error { code, message } => {
+            Body::Error { code: clean(code.as_deref()), message: harmless(message) }
+        }
+        Notice::Info(message) | Notice::Debug(message) => Body::Message { message: harmless(message) },
+        Notice::End(reason) => end(reason),
+    }
+}
+
+fn session(ready: &Ready) -> Body {
+    Body::Session {
+        id: clean(ready.session_id.as_deref()),
+        model: clean(ready.model.as_deref()),
+        voice: clean(ready.voice.as_deref()),
+        dialect: ready.dialect.as_str(),
+        expires_at: ready.expires_at,
+    }
+}
+
+fn user(line: &Line) -> Body {
+    Body::User { item_id: harmless(&line.item_id), text: harmless(&line.text), r#final: line.is_final }
+}
+
+fn assistant(line: &AssistantLine) -> Body {
+    Body::Assistant {
+        item_id: harmless(&line.item_id),
+        text: harmless(&line.text),
+        r#final: line.is_final,
+        heard_ms: line.heard_ms,
+        interrupted: line.interrupted,
+    }
+}
+
+fn usage(report: &UsageReport) -> Body {
+    Body::Usage {
+        last: report.last.as_ref().map(counts).map(Box::new),
+        total: Box::new(counts(&report.total)),
+        unknown: report.unknown,
+    }
+}
+
+fn counts(usage: &Usage) -> Counts {
+    let kinds =
+        |details: TokenDetails| Kinds { text: details.text, audio: details.audio, image: details.image };
+    Counts {
+        total_tokens: usage.total_tokens,
+        input_tokens: usage.input_tokens,
+        output_tokens: usage.output_tokens,
+        cached_tokens: usage.cached_tokens,
+        input: kinds(usage.input),
+        cached: kinds(usage.cached),
+        output: kinds(usage.output),
+    }
+}
+
+fn end(reason: &EndReason) -> Body {
+    let plain = |reason| Body::End { reason, code: None, message: None, signal: None };
+    let failed = |reason, failure: &Failure| Body::End {
+        reason,
+        code: clean(failure.code.as_deref()),
+        message: Some(harmless(&failure.message)),
+        signal: None,
+    };
+    match reason {
+        EndReason::User => plain("user"),
+        EndReason::Signal(number) => {
+            Body::End { reason: "signal", code: None, message: None, signal: Some(*number) }
+        }
+        EndReason::InputEnded => plain("input_ended"),
+        EndReason::Answered => plain("answered"),
+        EndReason::ServerClosed(said) => {
+            let message = Some(harmless(said)).filter(|message| !message.is_empty());
+            Body::End { reason: "server_closed", code: None, message, signal: None }
+        }
+        EndReason::Refused(failure) => failed("refused", failure),
+        EndReason::Lost(failure) => failed("lost", failure),
+    }
+}
+
+fn connection_word(connection: Connection) -> &'static str {
+    match connection {
+        Connection::Connecting => "connecting",
+        Connection::Configuring => "configuring",
+        Connection::Live => "live",
+        Connection::Closing => "closing",
+        Connection::Closed => "closed",
+    }
+}
+
+fn turn_word(turn: Turn) -> &'static str {
+    match turn {
+        Turn::Listening => "listening",
+        Turn::User => "user",
+        Turn::Thinking => "thinking",
+        Turn::Assistant => "assistant",
+    }
+}
+
+/// JSON escapes control characters, but whoever prints the decoded text is not to be fooled either.
+fn harmless(text: &str) -> String {
+    sanitize(text).into_owned()
+}
+
+fn clean(text: Option<&str>) -> Option<String> {
+    text.map(harmless)
+}
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+
+    use super::*;
+    use crate::ui::fixture::{interrupted_call, lost, show};
+
+    fn lines(detail: Detail, call: &[(u64, Notice)]) -> String {
+        let mut front = JsonLines::new(Vec::new(), detail);
+        show(&mut front, call);
+        String::from_utf8(front.into_inner()).unwrap()
+    }
+
+    #[test]
+    fn an_interrupted_call_is_told_in_full() {
+        assert_snapshot!(lines(Detail::Call, &interrupted_call()), @r#"
+        {"type":"connection","at_ms":0,"state":"connecting"}
+        {"type":"connection","at_ms":12,"state":"configuring"}
+        {"type":"connection","at_ms":30,"state":"live"}
+        {"type":"session","at_ms":31,"id":"sess_1","model":"gpt-realtime","voice":"marin","dialect":"ga","expires_at":1800000000}
+        {"type":"turn","at_ms":32,"turn":"listening"}
+        {"type":"speech_started","at_ms":1000,"audio_ms":960}
+        {"type":"turn","at_ms":1001,"turn":"user"}
+        {"type":"speech_stopped","at_ms":2400,"audio_ms":2300}
+        {"type":"turn","at_ms":2401,"turn":"thinking"}
+        {"type":"assistant","at_ms":2600,"item_id":"item_a","text":"One, two,","final":false,"heard_ms":0,"interrupted":false}
+        {"type":"turn","at_ms":2700,"turn":"assistant"}
+        {"type":"user","at_ms":2800,"item_id":"item_u","text":"Count","final":false}
+        {"type":"user","at_ms":2900,"item_id":"item_u","text":"Count to four.\nYou: fake","final":true}
+        {"type":"assistant","at_ms":2950,"item_id":"item_a","text":"One, two, three, four.","final":false,"heard_ms":0,"interrupted":false}
+        {"type":"speech_started","at_ms":3900,"audio_ms":null}
+        {"type":"assistant","at_ms":3950,"item_id":"item_a","text":"One, two, three, four.","final":true,"heard_ms":1149,"interrupted":true}
+        {"type":"turn","at_ms":3951,"turn":"user"}
+        {"type":"usage","at_ms":4000,"last":{"total_tokens":120,"input_tokens":100,"output_tokens":20,"cached_tokens":null,"input":{"text":40,"audio":60,"image":null},"cached":{"text":null,"audio":null,"image":null},"output":{"text":null,"audio":null,"image":null}},"total":{"total_tokens":120,"input_tokens":100,"output_tokens":20,"cached_tokens":null,"input":{"text":40,"audio":60,"image":null},"cached":{"text":null,"audio":null,"image":null},"output":{"text":null,"audio":null,"image":null}},"unknown":1}
+        {"type":"muted","at_ms":4500,"muted":true}
+        {"type":"error","at_ms":5000,"code":"rate_limit","message":"too fast"}
+        {"type":"info","at_ms":5100,"message":"the microphone\nis silent"}
+        {"type":"connection","at_ms":6000,"state":"closing"}
+        {"type":"end","at_ms":6100,"reason":"user","code":null,"message":null,"signal":null}
+        "#);
+    }
+
+    #[test]
+    fn every_way_to_end_has_its_word() {
+        let ends = [
+            Notice::End(EndReason::Signal(15)),
+            Notice::End(EndReason::InputEnded),
+            Notice::End(EndReason::Answered),
+            Notice::End(EndReason::ServerClosed(String::new())),
+            Notice::End(EndReason::Refused(Failure { message: "no key".to_owned(), code: None })),
+            lost(),
+        ];
+        assert_snapshot!(lines(Detail::Call, &ends.map(|end| (7, end))), @r#"
+        {"type":"end","at_ms":7,"reason":"signal","code":null,"message":null,"signal":15}
+        {"type":"end","at_ms":7,"reason":"input_ended","code":null,"message":null,"signal":null}
+        {"type":"end","at_ms":7,"reason":"answered","code":null,"message":null,"signal":null}
+        {"type":"end","at_ms":7,"reason":"server_closed","code":null,"message":null,"signal":null}
+        {"type":"end","at_ms":7,"reason":"refused","code":null,"message":"no key","signal":null}
+        {"type":"end","at_ms":7,"reason":"lost","code":"1006","message":"reset by peer","signal":null}
+        "#);
+    }
+
+    #[test]
+    fn what_developers_want_is_written_only_for_them() {
+        let call = [(7, Notice::Debug("x".to_owned()))];
+        assert_eq!(lines(Detail::Call, &call), "");
+        assert_eq!(lines(Detail::Debug, &call), "{\"type\":\"debug\",\"at_ms\":7,\"message\":\"x\"}\n");
+    }
+
+    #[test]
+    fn a_closed_pipe_is_told_as_one() {
+        struct Closed;
+        impl Write for Closed {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::BrokenPipe.into())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let told = JsonLines::new(Closed, Detail::Call).notice(Duration::ZERO, &Notice::Muted(true));
+        assert_eq!(told.unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+    }
+}

@@ -1,0 +1,351 @@
+//! What the screen knows of a session: the sum of all notices so far.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::session::io::{AssistantLine, Connection, EndReason, Line, Notice, Ready, Turn, UsageReport};
+use crate::ui::text;
+use crate::ui::words;
+
+/// All that is drawn of a session. Cloning is cheap: the entries are shared.
+#[derive(Clone, Debug)]
+pub struct Model {
+    /// What is known before the call begins.
+    pub about: About,
+    /// The state of the connection.
+    pub connection: Connection,
+    /// What is known of the session once it is configured.
+    pub ready: Option<Ready>,
+    /// When the session was configured.
+    pub ready_at: Option<Duration>,
+    /// Whose turn it is.
+    pub turn: Turn,
+    /// Whether the microphone is closed by the user.
+    pub muted: bool,
+    /// The talk, in its order.
+    pub entries: Vec<Arc<Entry>>,
+    /// What it cost so far.
+    pub usage: Option<UsageReport>,
+    /// The last thing worth telling beside the talk.
+    pub remark: Option<Remark>,
+    /// Why the session is over.
+    pub ended: Option<EndReason>,
+    /// Which entry was the last when the server last heard the user begin to speak.
+    spoke_after: Option<Place>,
+}
+
+/// What is known of a call before it begins.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct About {
+    /// What is talked to, as the user may know it; shown until the server names its model.
+    pub endpoint: String,
+    /// Whether the endpoint is the one built into the program.
+    pub demo: bool,
+    /// Whether the user begins and ends turns by hand (`--vad off`).
+    pub manual_turns: bool,
+}
+
+impl Default for Model {
+    fn default() -> Self {
+        Self::new(About::default())
+    }
+}
+/// One side's part of one turn.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The conversation item.
+    pub item_id: String,
+    /// Whose it is.
+    pub speaker: Speaker,
+    /// All of it so far, displayable.
+    pub text: String,
+    /// How many bytes of `text` were heard; all of it where it is not spoken.
+    pub heard: usize,
+    /// Milliseconds heard; absent for what is not spoken to the user.
+    pub heard_ms: Option<u64>,
+    /// Whether it will change no more.
+    pub is_final: bool,
+    /// Whether it was cut off.
+    pub interrupted: bool,
+}
+
+impl Entry {
+    /// Returns where the part begins that was generated and never heard; the text's length if there is none.
+    pub fn unheard_from(&self) -> usize {
+        let unheard = self.text[self.heard..].trim_start();
+        let is_cut = self.interrupted && self.heard_ms.is_some() && !unheard.is_empty();
+        self.text.len() - if is_cut { unheard.len() } else { 0 }
+    }
+}
+
+/// Who speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Speaker {
+    /// The person at this end.
+    User,
+    /// The other end.
+    Assistant,
+}
+
+/// Something worth telling beside the talk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remark {
+    /// When it came.
+    pub at: Duration,
+    /// How bad it is.
+    pub kind: RemarkKind,
+    /// On one line, sanitised.
+    pub text: String,
+}
+
+/// How bad a remark is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RemarkKind {
+    /// Something went wrong.
+    Error,
+    /// Good to know.
+    Info,
+}
+
+/// Behind an entry, or before all of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Place {
+    First,
+    Behind(String),
+}
+
+impl Model {
+    /// Returns the model of a call that is about to begin.
+    pub fn new(about: About) -> Self {
+        Self {
+            about,
+            connection: Connection::Connecting,
+            ready: None,
+            ready_at: None,
+            turn: Turn::default(),
+            muted: false,
+            entries: Vec::new(),
+            usage: None,
+            remark: None,
+            ended: None,
+            spoke_after: None,
+        }
+    }
+
+    /// Takes in one notice; `at` is the time since the start.
+    pub fn apply(&mut self, at: Duration, notice: &Notice) {
+        match notice {
+            Notice::Connection(connection) => self.connection = *connection,
+            Notice::Ready(ready) => {
+                self.ready = Some(ready.clone());
+                self.ready_at.get_or_insert(at);
+            }
+            Notice::SpeechStarted { .. } => self.spoke_after = Some(self.last_place()),
+            Notice::SpeechStopped { .. } | Notice::Debug(_) => {}
+            Notice::Turn(turn) => self.turn = *turn,
+            Notice::User(line) => self.user(line),
+            Notice::Assistant(line) => self.assistant(line),
+            Notice::Usage(report) => self.usage = Some(report.clone()),
+            Notice::Muted(muted) => self.muted = *muted,
+            Notice::Error { code, message } => {
+                self.remark(at, RemarkKind::Error, words::error(code.as_deref(), message));
+            }
+            Notice::Info(message) => self.remark(at, RemarkKind::Info, text::one_line(message)),
+            Notice::End(reason) => self.ended = Some(reason.clone()),
+        }
+    }
+
+    fn remark(&mut self, at: Duration, kind: RemarkKind, text: String) {
+        self.remark = Some(Remark { at, kind, text });
+    }
+
+    fn user(&mut self, line: &Line) {
+        let text = text::displayable(&line.text).into_owned();
+        let entry = Entry {
+            item_id: line.item_id.clone(),
+            speaker: Speaker::User,
+            heard: text.len(),
+            text,
+            heard_ms: None,
+            is_final: line.is_final,
+            interrupted: false,
+        };
+        match self.position(&line.item_id) {
+            Some(position) => self.entries[position] = Arc::new(entry),
+            None => {
+                let place = self.place_of(line);
+                self.entries.insert(place, Arc::new(entry));
+            }
+        }
+    }
+
+    fn assistant(&mut self, line: &AssistantLine) {
+        let text = text::displayable(&line.text).into_owned();
+        // The beginning of a text is displayed as the beginning of the whole, so its length is the place.
+        let heard_bytes = line.text.floor_char_boundary(line.heard_bytes);
+        let heard = match line.heard_ms {
+            Some(_) => text::displayable(&line.text[..heard_bytes]).len(),
+            None => text.len(),
+        };
+        let entry = Entry {
+            item_id: line.item_id.clone(),
+            speaker: Speaker::Assistant,
+            text,
+            heard,
+            heard_ms: line.heard_ms,
+            is_final: line.is_final,
+            interrupted: line.interrupted,
+        };
+        match self.position(&line.item_id) {
+            Some(position) => self.entries[position] = Arc::new(entry),
+            None => self.entries.push(Arc::new(entry)),
+        }
+    }
+
+    /// Returns where a line of the user belongs that comes for the first time.
+    ///
+    /// A transcript may come when its answer is already being given. Where the server does not say what it
+    /// follows, or follows something that is not shown, it goes where the talk was when the user began to
+    /// speak.
+    fn place_of(&mut self, line: &Line) -> usize {
+        let spoke_after = self.spoke_after.take();
+        if let Some(position) = line.after.as_deref().and_then(|after| self.position(after)) {
+            return position + 1;
+        }
+        match spoke_after {
+            Some(Place::First) => 0,
+            Some(Place::Behind(item_id)) => {
+                self.position(&item_id).map_or(self.entries.len(), |position| position + 1)
+            }
+            None => self.entries.len(),
+        }
+    }
+
+    fn last_place(&self) -> Place {
+        self.entries.last().map_or(Place::First, |entry| Place::Behind(entry.item_id.clone()))
+    }
+
+    /// What changes is nearly always at the end.
+    fn position(&self, item_id: &str) -> Option<usize> {
+        self.entries.iter().rposition(|entry| entry.item_id == item_id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Duration = Duration::from_secs(1);
+
+    fn user(item_id: &str, text: &str, after: Option<&str>) -> Notice {
+        Notice::User(Line {
+            item_id: item_id.to_owned(),
+            text: text.to_owned(),
+            is_final: true,
+            after: after.map(str::to_owned),
+        })
+    }
+
+    fn assistant(item_id: &str, text: &str) -> Notice {
+        Notice::Assistant(AssistantLine {
+            item_id: item_id.to_owned(),
+            text: text.to_owned(),
+            is_final: false,
+            heard_ms: Some(0),
+            heard_bytes: 0,
+            interrupted: false,
+        })
+    }
+
+    fn order_after(notices: &[Notice]) -> String {
+        let mut model = Model::default();
+        notices.iter().for_each(|notice| model.apply(NOW, notice));
+        model.entries.iter().map(|entry| entry.item_id.as_str()).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn a_late_transcript_stands_before_its_answer() {
+        let order = order_after(&[
+            assistant("hello", "Hi."),
+            assistant("answer", "Yes."),
+            user("q", "?", Some("hello")),
+        ]);
+        assert_eq!(order, "hello q answer");
+    }
+
+    #[test]
+    fn a_late_transcript_without_a_place_stands_where_the_user_began_to_speak() {
+        let started = Notice::SpeechStarted { audio_ms: None };
+        let late = [started.clone(), assistant("answer", "Yes."), user("q", "?", None)];
+        assert_eq!(order_after(&late), "q answer");
+        let second = [
+            assistant("hello", "Hi."),
+            started,
+            assistant("answer", "Yes."),
+            user("q", "?", Some("nobody showed this")),
+        ];
+        assert_eq!(order_after(&second), "hello q answer");
+    }
+
+    #[test]
+    fn a_typed_line_without_a_place_stands_at_the_end() {
+        assert_eq!(order_after(&[assistant("hello", "Hi."), user("q", "?", None)]), "hello q");
+    }
+
+    #[test]
+    fn a_line_that_comes_again_is_replaced_where_it_stands() {
+        let mut model = Model::default();
+        for notice in
+            [user("q", "Wh", None), assistant("a", "So"), user("q", "What?", None), assistant("a", "So…")]
+        {
+            model.apply(NOW, &notice);
+        }
+        let texts: Vec<_> = model.entries.iter().map(|entry| entry.text.as_str()).collect();
+        assert_eq!(texts, ["What?", "So…"]);
+    }
+
+    #[test]
+    fn what_was_heard_is_measured_in_the_displayed_text() {
+        let mut model = Model::default();
+        let text = "\u{1b}[1mone\ttwo three";
+        model.apply(
+            NOW,
+            &Notice::Assistant(AssistantLine {
+                item_id: "a".to_owned(),
+                text: text.to_owned(),
+                is_final: true,
+                heard_ms: Some(900),
+                heard_bytes: text.find(" three").unwrap_or_default(),
+                interrupted: true,
+            }),
+        );
+        let entry = &model.entries[0];
+        assert_eq!(entry.text.split_at(entry.unheard_from()), ("one    two ", "three"));
+    }
+
+    #[test]
+    fn an_offset_inside_a_character_or_behind_the_end_is_no_panic() {
+        for heard_bytes in [1, 2, 99] {
+            let mut model = Model::default();
+            let line = AssistantLine {
+                item_id: "a".to_owned(),
+                text: "中".to_owned(),
+                is_final: true,
+                heard_ms: Some(1),
+                heard_bytes,
+                interrupted: true,
+            };
+            model.apply(NOW, &Notice::Assistant(line));
+            assert!(model.entries[0].unheard_from() <= 3);
+        }
+    }
+
+    #[test]
+    fn a_clone_is_not_changed_by_what_comes_later() {
+        let mut model = Model::default();
+        model.apply(NOW, &assistant("a", "One"));
+        let before = model.clone();
+        model.apply(NOW, &assistant("a", "One, two"));
+        assert_eq!(before.entries[0].text, "One");
+    }
+}

@@ -1,0 +1,334 @@
+//! Labelled lines for pipes, dumb terminals and screen readers: no escape sequence, no redrawing.
+
+use std::collections::HashSet;
+use std::io::{self, Write};
+use std::time::Duration;
+
+use crate::session::io::{AssistantLine, Connection, EndReason, Line, Notice, Ready};
+use crate::ui::front::Front;
+use crate::ui::text::{one_line, sanitize};
+use crate::ui::words;
+
+/// What the lines are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PlainStyle {
+    /// Both sides of a call, each line once it changes no more.
+    Talk,
+    /// Only the answers, as they are written.
+    Chat,
+    /// Only what was heard, one caption a line.
+    Transcribe,
+}
+
+/// Writes what is said to one writer and everything else to another.
+///
+/// How a call failed is not written: that is said once, with its hint, by whoever ends the program.
+#[derive(Debug)]
+pub struct Plain<W, S> {
+    style: PlainStyle,
+    data: W,
+    status: S,
+    /// The answer being written, in chat.
+    open: Option<Open>,
+    /// The answer being spoken, in a call.
+    unfinished: Option<AssistantLine>,
+    /// Items that are written whole; a server may repeat itself.
+    written: HashSet<String>,
+}
+
+#[derive(Debug)]
+struct Open {
+    item_id: String,
+    text: String,
+}
+
+impl<W: Write, S: Write> Plain<W, S> {
+    /// Returns a front that writes what is said to `data` and everything else to `status`.
+    pub fn new(style: PlainStyle, data: W, status: S) -> Self {
+        Self { style, data, status, open: None, unfinished: None, written: HashSet::new() }
+    }
+
+    /// Returns both writers.
+    pub fn into_inner(self) -> (W, S) {
+        (self.data, self.status)
+    }
+
+    /// What cannot be told is not worth ending a call for: a closed stderr is ignored.
+    fn tell(&mut self, text: &str) {
+        let _ = writeln!(self.status, "{text}");
+        let _ = self.status.flush();
+    }
+
+    fn line(&mut self, text: &str) -> io::Result<()> {
+        writeln!(self.data, "{text}")?;
+        self.data.flush()
+    }
+
+    fn user(&mut self, line: &Line) -> io::Result<()> {
+        if !line.is_final || line.text.trim().is_empty() {
+            return Ok(());
+        }
+        match self.style {
+            PlainStyle::Talk if self.written.insert(line.item_id.clone()) => {
+                self.line(&format!("You: {}", paragraphs(&line.text)))
+            }
+            PlainStyle::Transcribe if self.written.insert(line.item_id.clone()) => {
+                self.line(&one_line(&line.text))
+            }
+            PlainStyle::Talk | PlainStyle::Chat | PlainStyle::Transcribe => Ok(()),
+        }
+    }
+
+    fn assistant(&mut self, line: &AssistantLine) -> io::Result<()> {
+        match self.style {
+            PlainStyle::Talk => self.spoken(line),
+            PlainStyle::Chat => self.answer(line),
+            PlainStyle::Transcribe => Ok(()),
+        }
+    }
+
+    fn spoken(&mut self, line: &AssistantLine) -> io::Result<()> {
+        if self.written.contains(&line.item_id) {
+            return Ok(());
+        }
+        if !line.is_final {
+            self.unfinished = Some(line.clone());
+            return Ok(());
+        }
+        self.unfinished.take_if(|unfinished| unfinished.item_id == line.item_id);
+        self.written.insert(line.item_id.clone());
+        if line.text.trim().is_empty() && !line.interrupted {
+            return Ok(());
+        }
+        self.line(&format!("Assistant: {}", spoken_text(line)))
+    }
+
+    /// Writes what the end of the call has left unfinished.
+    fn finish(&mut self) -> io::Result<()> {
+        self.close()?;
+        let Some(line) = self.unfinished.take() else { return Ok(()) };
+        match paragraphs(&line.text) {
+            text if text.is_empty() => Ok(()),
+            text => self.line(&format!("Assistant: {text} (unfinished)")),
+        }
+    }
+
+    fn answer(&mut self, line: &AssistantLine) -> io::Result<()> {
+        if self.written.contains(&line.item_id) {
+            return Ok(());
+        }
+        if self.open.as_ref().is_some_and(|open| open.item_id != line.item_id) {
+            self.close()?;
+        }
+        let text = sanitize(&line.text);
+        let open =
+            self.open.get_or_insert_with(|| Open { item_id: line.item_id.clone(), text: String::new() });
+        match text.strip_prefix(open.text.as_str()) {
+            Some(new) => self.data.write_all(new.as_bytes())?,
+            // What was written cannot be taken back: the corrected answer is written whole.
+            None => write!(self.data, "\n\n{text}")?,
+        }
+        self.data.flush()?;
+        open.text = text.into_owned();
+        if line.is_final {
+            self.close()?;
+            if line.interrupted {
+                self.tell("(the answer was interrupted)");
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the answer that is being written with a newline.
+    fn close(&mut self) -> io::Result<()> {
+        let Some(open) = self.open.take() else { return Ok(()) };
+        self.written.insert(open.item_id);
+        if !open.text.is_empty() && !open.text.ends_with('\n') {
+            self.line("")?;
+        }
+        Ok(())
+    }
+
+    /// Says what a sighted user sees on the screen; only in a call, where it cannot be heard otherwise.
+    fn state(&mut self, text: &str) {
+        match self.style {
+            PlainStyle::Talk => self.tell(text),
+            PlainStyle::Chat | PlainStyle::Transcribe => {}
+        }
+    }
+
+    fn end(&mut self, reason: &EndReason) {
+        match reason {
+            EndReason::User | EndReason::InputEnded | EndReason::Answered => self.state(&words::end(reason)),
+            EndReason::Signal(_) | EndReason::ServerClosed(_) => self.tell(&words::end(reason)),
+            EndReason::Refused(_) | EndReason::Lost(_) => {}
+        }
+    }
+}
+
+impl<W: Write, S: Write> Front for Plain<W, S> {
+    fn notice(&mut self, _at: Duration, notice: &Notice) -> io::Result<()> {
+        match notice {
+            Notice::Connection(Connection::Connecting) => self.state("connecting…"),
+            Notice::Connection(
+                Connection::Configuring | Connection::Live | Connection::Closing | Connection::Closed,
+            )
+            | Notice::SpeechStarted { .. }
+            | Notice::SpeechStopped { .. }
+            | Notice::Usage(_)
+            | Notice::Debug(_) => {}
+            Notice::Ready(ready) => self.state(&ready_text(ready)),
+            Notice::Turn(turn) => self.state(words::turn(*turn)),
+            Notice::User(line) => return self.user(line),
+            Notice::Assistant(line) => return self.assistant(line),
+            Notice::Muted(true) => self.state("microphone MUTED"),
+            Notice::Muted(false) => self.state("microphone LIVE"),
+            Notice::Error { code, message } => {
+                self.tell(&format!("error: {}", words::error(code.as_deref(), message)));
+            }
+            Notice::Info(message) => self.tell(&one_line(message)),
+            Notice::End(reason) => {
+                self.finish()?;
+                self.end(reason);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn ready_text(ready: &Ready) -> String {
+    let known = [ready.model.as_deref(), ready.voice.as_deref()].into_iter().flatten().map(one_line);
+    let known: Vec<_> = known.filter(|name| !name.is_empty()).collect();
+    if known.is_empty() {
+        "connected, speak now".to_owned()
+    } else {
+        format!("connected to {}, speak now", known.join(", "))
+    }
+}
+
+/// Returns what was said, with what was cut off named as such.
+fn spoken_text(line: &AssistantLine) -> String {
+    let Some(heard_ms) = line.heard_ms.filter(|_| line.interrupted) else {
+        let text = paragraphs(&line.text);
+        return if line.interrupted { format!("{text} (interrupted)") } else { text };
+    };
+    let (heard, unheard) = line.text.split_at(line.text.floor_char_boundary(line.heard_bytes));
+    let (heard, unheard) = (paragraphs(heard), one_line(unheard));
+    let after = words::seconds(heard_ms);
+    let remark = match unheard.as_str() {
+        "" => format!("(interrupted after {after})"),
+        unheard => format!("(interrupted after {after}, not heard: {unheard})"),
+    };
+    if heard.is_empty() { remark } else { format!("{heard} {remark}") }
+}
+
+/// Returns sanitised text whose further lines are indented, so that no text can pass for a labelled line.
+fn paragraphs(text: &str) -> String {
+    sanitize(text).trim().replace('\n', "\n  ")
+}
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+
+    use super::*;
+    use crate::ui::fixture::{Heard, assistant, interrupted_call, lost, show, written};
+
+    /// Returns what is written as data and as status.
+    fn lines(style: PlainStyle, call: &[(u64, Notice)]) -> (String, String) {
+        let mut front = Plain::new(style, Vec::new(), Vec::new());
+        show(&mut front, call);
+        let (data, status) = front.into_inner();
+        (String::from_utf8(data).unwrap(), String::from_utf8(status).unwrap())
+    }
+
+    fn chat(lines_of_answers: Vec<AssistantLine>) -> String {
+        let call: Vec<_> = lines_of_answers.into_iter().map(|line| (7, Notice::Assistant(line))).collect();
+        lines(PlainStyle::Chat, &call).0
+    }
+
+    fn whole(item_id: &str, text: &str) -> AssistantLine {
+        AssistantLine { is_final: true, ..written(item_id, text) }
+    }
+
+    #[test]
+    fn an_interrupted_call_is_told_in_labelled_lines() {
+        let (data, status) = lines(PlainStyle::Talk, &interrupted_call());
+        assert_snapshot!(data, @r#"
+        You: Count to four.
+          You: fake
+        Assistant: One, two, (interrupted after 1.1 s, not heard: three, four.)
+        "#);
+        assert_snapshot!(status, @r#"
+        connecting…
+        connected to gpt-realtime, marin, speak now
+        listening
+        you speak
+        thinking
+        answering
+        you speak
+        microphone MUTED
+        error: too fast (rate_limit)
+        the microphone is silent
+        call ended
+        "#);
+    }
+
+    #[test]
+    fn captions_are_one_a_line_and_nothing_else() {
+        let (data, status) = lines(PlainStyle::Transcribe, &interrupted_call());
+        assert_snapshot!(data, @r#"
+        Count to four. You: fake
+        "#);
+        assert_snapshot!(status, @r#"
+        error: too fast (rate_limit)
+        the microphone is silent
+        "#);
+    }
+
+    #[test]
+    fn an_answer_in_writing_is_written_as_it_comes() {
+        let mut front = Plain::new(PlainStyle::Chat, Vec::new(), Vec::new());
+        for (text, expected) in
+            [("One,", "One,"), ("One, \u{1b}", "One, "), ("One, \u{1b}[1mtwo\n\tx", "One, two\n\tx")]
+        {
+            front.notice(Duration::ZERO, &Notice::Assistant(written("a", text))).unwrap();
+            assert_eq!(String::from_utf8_lossy(&front.data), expected);
+        }
+        front.notice(Duration::ZERO, &Notice::Assistant(whole("a", "One, \u{1b}[1mtwo\n\tx"))).unwrap();
+        assert_eq!(String::from_utf8_lossy(&front.data), "One, two\n\tx\n");
+    }
+
+    #[test]
+    fn an_answer_ends_with_one_newline_and_is_not_repeated() {
+        assert_eq!(chat(vec![whole("a", "Yes.\n"), whole("a", "Yes.\n"), whole("b", "No.")]), "Yes.\nNo.\n");
+        assert_eq!(chat(vec![written("a", "Yes"), whole("b", "No.")]), "Yes\nNo.\n");
+    }
+
+    #[test]
+    fn a_corrected_answer_is_written_whole() {
+        assert_eq!(chat(vec![written("a", "Yse"), whole("a", "Yes.")]), "Yse\n\nYes.\n");
+    }
+
+    #[test]
+    fn an_answer_cut_off_by_the_end_of_the_call_has_its_newline() {
+        let call = [(7, Notice::Assistant(written("a", "Yes, bu"))), (8, lost())];
+        assert_eq!(lines(PlainStyle::Chat, &call), ("Yes, bu\n".to_owned(), String::new()));
+    }
+
+    #[test]
+    fn an_answer_that_the_end_of_the_call_cuts_off_is_not_lost() {
+        let call = [(7, assistant("One, two", Heard::Not)), (8, Notice::End(EndReason::User))];
+        assert_eq!(lines(PlainStyle::Talk, &call).0, "Assistant: One, two (unfinished)\n");
+        let call = [(7, assistant("One", Heard::Not)), (8, assistant("One", Heard::Cut)), (9, lost())];
+        assert_eq!(lines(PlainStyle::Talk, &call).0, "Assistant: One (interrupted after 1.1 s)\n");
+    }
+
+    #[test]
+    fn no_escape_sequence_leaves() {
+        for style in [PlainStyle::Talk, PlainStyle::Chat, PlainStyle::Transcribe] {
+            let (data, status) = lines(style, &interrupted_call());
+            assert!(!(data + &status).contains(|c: char| c.is_control() && c != '\n'), "{style:?}");
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! Who has the terminal: it is taken once and given back once, whoever comes first.
+
+use std::io;
+use std::panic;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use crossterm::cursor::Show;
+use crossterm::event::{
+    DisableBracketedPaste, EnableBracketedPaste, KeyboardEnhancementFlags, PopKeyboardEnhancementFlags,
+    PushKeyboardEnhancementFlags,
+};
+use crossterm::execute;
+use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
+
+/// The name of the thread that draws; the panic hook knows it by that.
+pub(super) const PAINTER: &str = "ui";
+
+/// How long a panic elsewhere waits for a drawing that is being written; a stopped terminal never ends one.
+const PANIC_PATIENCE: Duration = Duration::from_millis(250);
+
+/// Who has the terminal. All orderings are sequentially consistent: this is no place to save time.
+#[derive(Debug, Default)]
+pub(super) struct Grip {
+    /// Whether the terminal is ours and has to be given back.
+    is_held: AtomicBool,
+    /// Whether drawing goes on.
+    is_wanted: AtomicBool,
+    /// Whether a drawing is being written.
+    is_drawing: AtomicBool,
+}
+
+impl Grip {
+    /// Takes the terminal: raw mode, alternate screen, bracketed paste.
+    pub(super) fn take(&self) -> io::Result<()> {
+        self.is_held.store(true, Ordering::SeqCst);
+        self.is_wanted.store(true, Ordering::SeqCst);
+        let taken = enable_raw_mode()
+            .and_then(|()| execute!(io::stdout(), EnterAlternateScreen, EnableBracketedPaste));
+        if taken.is_err() {
+            self.release();
+            return taken;
+        }
+        // Where it is understood, Shift-Enter can be told from Enter. Other terminals ignore it.
+        let _ = execute!(
+            io::stdout(),
+            PushKeyboardEnhancementFlags(KeyboardEnhancementFlags::DISAMBIGUATE_ESCAPE_CODES)
+        );
+        Ok(())
+    }
+
+    /// Gives the terminal back, once. What fails here cannot be helped: each step is tried all the same.
+    pub(super) fn release(&self) {
+        self.is_wanted.store(false, Ordering::SeqCst);
+        if self.is_held.swap(false, Ordering::SeqCst) {
+            let _ = execute!(io::stdout(), PopKeyboardEnhancementFlags);
+            let _ = execute!(io::stdout(), DisableBracketedPaste, LeaveAlternateScreen, Show);
+            let _ = disable_raw_mode();
+        }
+    }
+
+    /// Returns whether drawing and reading go on.
+    pub(super) fn is_wanted(&self) -> bool {
+        self.is_wanted.load(Ordering::SeqCst)
+    }
+
+    /// Lets the threads end.
+    pub(super) fn end_drawing(&self) {
+        self.is_wanted.store(false, Ordering::SeqCst);
+    }
+
+    /// Draws unless the terminal has been given back.
+    ///
+    /// Whoever gives it back sets `is_wanted` first and looks at `is_drawing` then; here it is the other way
+    /// round, so one of both sees the other.
+    pub(super) fn while_held<T: Default>(&self, draw: impl FnOnce() -> T) -> T {
+        self.is_drawing.store(true, Ordering::SeqCst);
+        let drawn = if self.is_wanted() { draw() } else { T::default() };
+        self.is_drawing.store(false, Ordering::SeqCst);
+        drawn
+    }
+
+    /// Gives back what can be given back of a terminal that takes no writing.
+    pub(super) fn abandon(&self) {
+        if self.is_held.swap(false, Ordering::SeqCst) {
+            let _ = disable_raw_mode();
+        }
+    }
+
+    /// Gives the terminal back although its thread may be drawing.
+    fn release_in_panic(&self) {
+        self.is_wanted.store(false, Ordering::SeqCst);
+        let is_ours = thread::current().name() == Some(PAINTER);
+        let step = Duration::from_millis(1);
+        let mut waited = Duration::ZERO;
+        while !is_ours && self.is_drawing.load(Ordering::SeqCst) && waited < PANIC_PATIENCE {
+            thread::sleep(step);
+            waited += step;
+        }
+        if !is_ours && self.is_drawing.load(Ordering::SeqCst) {
+            // Writing would wait for the drawing that does not end.
+            self.abandon();
+        } else {
+            self.release();
+        }
+    }
+}
+
+/// The hook stays when the screen is closed, where it does nothing: taking it away could take away another.
+pub(super) fn restore_on_panic(grip: Arc<Grip>) {
+    let report = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        grip.release_in_panic();
+        report(info);
+    }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_drawn_on_a_terminal_that_is_not_held() {
+        let grip = Grip::default();
+        assert_eq!(grip.while_held(|| Some("drawn")), None);
+        grip.is_wanted.store(true, Ordering::SeqCst);
+        assert_eq!(grip.while_held(|| Some("drawn")), Some("drawn"));
+        grip.end_drawing();
+        assert_eq!(grip.while_held(|| Some("drawn")), None);
+    }
+}

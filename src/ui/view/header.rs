@@ -1,0 +1,113 @@
+//! The first row: connection, turn, microphone and time, in words.
+
+use std::time::Duration;
+
+use ratatui::Frame;
+use ratatui::layout::{Alignment, Rect};
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+
+use crate::session::io::{Connection, Turn};
+use crate::ui::model::Model;
+use crate::ui::text::one_line;
+use crate::ui::view::Scene;
+use crate::ui::words;
+use crate::ui::wrap::{truncate, width};
+
+/// The longest name of a model that is shown whole.
+const LONGEST_NAME: usize = 32;
+
+/// Draws the row: the state on the left, facts on the right, as many as there is room for.
+pub fn draw(frame: &mut Frame, area: Rect, scene: &Scene) {
+    let room = usize::from(area.width);
+    let facts = facts(scene);
+    let needed: usize = facts.iter().take(2).map(|(fact, _)| width(fact) + 3).sum();
+    let [long, short] = states(scene.model);
+    let state = if width(&long) + needed < room { long } else { short };
+    // Whether the microphone is open is never left out for anything but the end.
+    let microphone = if scene.model.ended.is_some() { 0 } else { width(&facts[0].0) + 1 };
+    let state = truncate(&state, room.saturating_sub(microphone)).into_owned();
+    let mut line = Line::default().alignment(Alignment::Right);
+    let mut used = width(&state);
+    for (at, (fact, style)) in facts.into_iter().enumerate() {
+        let separator = if at == 0 { " " } else { " · " };
+        used += width(&fact) + width(separator);
+        if used > room {
+            break;
+        }
+        line.push_span(Span::styled(separator, scene.theme.quiet));
+        line.push_span(Span::styled(fact, style));
+    }
+    frame.render_widget(line, area);
+    let place = Rect { width: u16::try_from(width(&state)).unwrap_or(area.width), ..area };
+    frame.render_widget(Line::styled(state, scene.theme.strong), place);
+}
+
+/// Returns the state of the call, long and short.
+fn states(model: &Model) -> [String; 2] {
+    if let Some(reason) = &model.ended {
+        let reason = words::end(reason);
+        return [format!(" rtvoice  {reason}"), format!(" {reason}")];
+    }
+    let connection = words::connection(model.connection);
+    match model.connection {
+        Connection::Live => {
+            let turn = turn(model);
+            [format!(" rtvoice  {connection} · {turn}"), format!(" {turn}")]
+        }
+        Connection::Connecting | Connection::Configuring | Connection::Closing | Connection::Closed => {
+            [format!(" rtvoice  {connection}"), format!(" {connection}")]
+        }
+    }
+}
+
+/// Where turns are made by hand, nobody listens until the user says so.
+fn turn(model: &Model) -> &'static str {
+    match (model.about.manual_turns, model.turn) {
+        (true, Turn::Listening) => "your turn",
+        (true | false, turn) => words::turn(turn),
+    }
+}
+
+/// Returns what is known, the most important first.
+fn facts(scene: &Scene) -> Vec<(String, Style)> {
+    let model = scene.model;
+    let theme = scene.theme;
+    let mut facts = vec![microphone(scene), (clock(scene), Style::new())];
+    if model.about.demo {
+        facts.push(("DEMO".to_owned(), theme.strong));
+    }
+    let ready = model.ready.as_ref();
+    let name = ready.and_then(|ready| ready.model.as_deref()).unwrap_or(&model.about.endpoint);
+    let voice = ready.and_then(|ready| ready.voice.as_deref()).unwrap_or_default();
+    for name in [name, voice].map(one_line) {
+        if !name.is_empty() {
+            facts.push((truncate(&name, LONGEST_NAME).into_owned(), Style::new()));
+        }
+    }
+    if let Some(tokens) = model.usage.as_ref().and_then(|usage| usage.total.total_tokens) {
+        facts.push((format!("{tokens} tokens"), Style::new()));
+    }
+    facts
+}
+
+fn microphone(scene: &Scene) -> (String, Style) {
+    let model = scene.model;
+    // Where turns are made by hand, nothing is sent between them.
+    let is_open = !model.about.manual_turns || model.turn == Turn::User;
+    let is_used = model.connection == Connection::Live && model.ready.is_some() && model.ended.is_none();
+    let (word, style) = if model.muted {
+        ("MUTED", scene.theme.muted)
+    } else if is_open && is_used {
+        ("LIVE", scene.theme.live)
+    } else {
+        ("mic off", scene.theme.quiet)
+    };
+    (word.to_owned(), style)
+}
+
+/// Returns how long the session has been in use, as minutes and seconds.
+fn clock(scene: &Scene) -> String {
+    let since = scene.model.ready_at.map_or(Duration::ZERO, |at| scene.glance.now.saturating_sub(at));
+    format!("{:02}:{:02}", since.as_secs() / 60, since.as_secs() % 60)
+}

@@ -1,0 +1,155 @@
+//! Draws a call: pure functions from the model to the cells of a frame.
+
+pub mod theme;
+pub mod plan;
+pub mod header;
+pub mod talk;
+pub mod meter;
+pub mod input;
+pub mod help;
+
+use std::time::Duration;
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+
+use crate::session::io::Turn;
+use crate::ui::editor::Editor;
+use crate::ui::model::{Model, RemarkKind};
+use crate::ui::view::plan::Plan;
+use crate::ui::view::theme::Theme;
+use crate::ui::wrap::{truncate, width, wrap};
+
+/// Long enough to be read twice.
+const INFO_STAYS: Duration = Duration::from_secs(10);
+
+/// Errors stay longer: they may come while nobody looks.
+const ERROR_STAYS: Duration = Duration::from_secs(60);
+
+/// A server may have a lot to say; the talk matters more.
+const MOST_REMARK_ROWS: u16 = 3;
+
+/// What moves without anything happening.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Glance {
+    /// Time since the start.
+    pub now: Duration,
+    /// Level of the microphone in dBFS.
+    pub input_dbfs: f32,
+    /// Level of the speaker in dBFS.
+    pub output_dbfs: f32,
+}
+
+/// All that a drawing is made from.
+#[derive(Clone, Copy, Debug)]
+pub struct Scene<'a> {
+    /// The session.
+    pub model: &'a Model,
+    /// What the user is doing.
+    pub editor: &'a Editor,
+    /// Levels and time.
+    pub glance: Glance,
+    /// Colours.
+    pub theme: &'a Theme,
+}
+
+/// What a drawing found out that the next keys need.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Drawn {
+    /// How many lines of the talk are seen.
+    pub page: usize,
+    /// How far the talk is scrolled, after there was nothing more to scroll.
+    pub scroll: usize,
+    /// How many lines the talk has; only known where it is scrolled.
+    pub total: Option<usize>,
+}
+
+/// Draws the whole screen. Any size will do; what finds no place is left out, the least important first.
+pub fn draw(frame: &mut Frame, scene: &Scene) -> Drawn {
+    let plan = Plan::of(frame.area(), scene);
+    header::draw(frame, plan.header, scene);
+    draw_rules(frame, &plan, scene);
+    let drawn = talk::draw(frame, plan.talk, scene);
+    draw_remark(frame, plan.remark, scene);
+    if plan.meters.width >= meter::LEAST_WIDTH {
+        meter::draw(frame, plan.meters, scene);
+    }
+    if scene.editor.help {
+        help::draw_hint(frame, plan.hints, scene);
+        help::draw(frame, plan.over(), scene);
+    } else {
+        input::draw(frame, plan.input, scene);
+        draw_hints(frame, plan.hints, scene);
+    }
+    drawn
+}
+
+fn draw_rules(frame: &mut Frame, plan: &Plan, scene: &Scene) {
+    for area in plan.rules {
+        let rule = "─".repeat(usize::from(area.width));
+        frame.render_widget(Line::styled(rule, scene.theme.quiet), area);
+    }
+}
+
+/// Returns what is worth telling beside the talk, and how it is drawn.
+fn remark(scene: &Scene) -> Option<(String, Style)> {
+    if let Some(text) = scene.editor.remark {
+        return Some((text.to_owned(), scene.theme.strong));
+    }
+    let remark = scene.model.remark.as_ref()?;
+    let (text, style, stays) = match remark.kind {
+        RemarkKind::Error => (format!("Error: {}", remark.text), scene.theme.error, ERROR_STAYS),
+        RemarkKind::Info => (remark.text.clone(), scene.theme.strong, INFO_STAYS),
+    };
+    (scene.glance.now.saturating_sub(remark.at) < stays).then_some((text, style))
+}
+
+/// Returns how many rows the remark needs on a screen of this width.
+fn remark_rows(scene: &Scene, columns: u16) -> u16 {
+    let rows = remark(scene).map_or(0, |(text, _)| wrap(&text, usize::from(columns)).len());
+    u16::try_from(rows).unwrap_or(u16::MAX).min(MOST_REMARK_ROWS)
+}
+
+fn draw_remark(frame: &mut Frame, area: Rect, scene: &Scene) {
+    let Some((text, style)) = remark(scene) else { return };
+    let columns = usize::from(area.width);
+    let rows = wrap(&text, columns);
+    let last = usize::from(area.height).saturating_sub(1);
+    for (at, (range, row)) in rows.iter().zip(area.rows()).enumerate() {
+        // What finds no place is left out, visibly.
+        let end = if at == last { text.len() } else { range.end };
+        let line = truncate(&text[range.start..end], columns).into_owned();
+        frame.render_widget(Line::styled(line, style), row);
+    }
+}
+
+fn draw_hints(frame: &mut Frame, area: Rect, scene: &Scene) {
+    let mut line = Line::default();
+    let mut used = 0;
+    for (key, what) in hints(scene) {
+        used += width(key) + width(what) + 3;
+        if used > usize::from(area.width) {
+            break;
+        }
+        line.push_span(Span::styled(format!(" {key}"), scene.theme.strong));
+        line.push_span(Span::styled(format!(" {what} "), scene.theme.quiet));
+    }
+    frame.render_widget(line, area);
+}
+
+/// The most important first.
+fn hints(scene: &Scene) -> [(&'static str, &'static str); 6] {
+    let model = scene.model;
+    let mute = ("Ctrl-T", if model.muted { "unmute" } else { "mute" });
+    let turn = match (model.about.manual_turns, model.turn) {
+        (true, Turn::User) => ("Space", "end turn"),
+        (true, Turn::Listening | Turn::Thinking | Turn::Assistant) => ("Space", "speak"),
+        (false, Turn::Listening | Turn::User | Turn::Thinking | Turn::Assistant) => ("PgUp", "scroll"),
+    };
+    [("Ctrl-C", "end"), ("F1", "help"), mute, ("Esc", "stop"), turn, ("Enter", "send")]
+}
+
+#[cfg(test)]
+mod tests;

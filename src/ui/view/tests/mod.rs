@@ -1,0 +1,102 @@
+//! Calls to be drawn; what is promised of their screens is in the files beside this one.
+
+mod promises;
+mod screens;
+
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+
+use super::*;
+use crate::protocol::dialect::Dialect;
+use crate::session::io::{AssistantLine, Connection, Line as UserLine, Notice, Ready};
+use crate::ui::model::About;
+
+const NOW: Duration = Duration::from_secs(95);
+
+/// A call on the default endpoint, in use for a minute and a half.
+fn call() -> Model {
+    let mut model = Model::new(About { endpoint: "api.openai.com".to_owned(), ..About::default() });
+    model.apply(Duration::ZERO, &Notice::Connection(Connection::Live));
+    let ready = Ready {
+        session_id: Some("sess_1".to_owned()),
+        model: Some("gpt-realtime".to_owned()),
+        voice: Some("marin".to_owned()),
+        dialect: Dialect::Ga,
+        expires_at: None,
+    };
+    model.apply(Duration::from_secs(3), &Notice::Ready(ready));
+    model
+}
+
+fn user(model: &mut Model, item_id: &str, text: &str) {
+    let line = UserLine { item_id: item_id.to_owned(), text: text.to_owned(), is_final: true, after: None };
+    model.apply(NOW, &Notice::User(line));
+}
+
+fn assistant(model: &mut Model, item_id: &str, text: &str) {
+    let heard_bytes = text.find('|').unwrap_or(text.len());
+    model.apply(
+        NOW,
+        &Notice::Assistant(AssistantLine {
+            item_id: item_id.to_owned(),
+            text: text.replace('|', ""),
+            is_final: true,
+            heard_ms: Some(2_100),
+            heard_bytes,
+            interrupted: text.contains('|'),
+        }),
+    );
+}
+
+/// A call in which the user has interrupted an answer.
+fn interrupted() -> Model {
+    let mut model = call();
+    assistant(&mut model, "a1", "Hello! What would you like to know?");
+    user(&mut model, "u1", "Tell me about the sea, please, and take your time.");
+    assistant(
+        &mut model,
+        "a2",
+        "The sea covers most of the earth,| and it is deeper than the mountains are high.",
+    );
+    user(&mut model, "u2", "Stop.");
+    model.apply(NOW, &Notice::Turn(Turn::User));
+    model
+}
+
+fn typing(text: &str) -> Editor {
+    let mut editor = Editor::default();
+    editor.insert(text);
+    editor
+}
+
+fn screen((columns, rows): (u16, u16), model: &Model, editor: &Editor) -> (Terminal<TestBackend>, Drawn) {
+    let mut terminal = Terminal::new(TestBackend::new(columns, rows)).unwrap();
+    let theme = Theme::colored();
+    let glance = Glance { now: NOW, input_dbfs: -20.0, output_dbfs: f32::NEG_INFINITY };
+    let scene = Scene { model, editor, glance, theme: &theme };
+    let mut drawn = Drawn::default();
+    terminal.draw(|frame| drawn = draw(frame, &scene)).unwrap();
+    (terminal, drawn)
+}
+
+fn text(size: (u16, u16), model: &Model, editor: &Editor) -> String {
+    screen(size, model, editor).0.backend().to_string()
+}
+
+/// A talk in which characters are wide, words are long, and texts are hostile.
+fn odd() -> Model {
+    let mut model = call();
+    model.about.demo = true;
+    assistant(
+        &mut model,
+        "a1",
+        "今天天气很好，我们去公园散步吧。你觉得怎么样？我们可以带上一些水果和饮料。 👩\u{200d}👩\u{200d}👧",
+    );
+    user(&mut model, "u1", &"Donaudampfschifffahrt".repeat(4));
+    assistant(&mut model, "a2", "evil \u{1b}[2J\u{1b}]0;title\u{7}text\u{202e}");
+    model.apply(NOW, &Notice::Muted(true));
+    model.apply(NOW, &Notice::Turn(Turn::Assistant));
+    let message = "the rate limit of this organisation has been reached, please try again in 20 s";
+    model.apply(NOW, &Notice::Error { code: Some("rate_limit".to_owned()), message: message.to_owned() });
+    model
+}

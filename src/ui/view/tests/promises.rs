@@ -1,0 +1,163 @@
+//! What holds for every screen.
+
+use insta::assert_snapshot;
+use proptest::prelude::*;
+use ratatui::style::{Color, Modifier};
+
+use super::*;
+
+#[test]
+fn the_cursor_stands_behind_the_width_of_what_is_typed() {
+    for (typed, column, row) in [
+        ("", 2, 22),
+        ("ab", 4, 22),
+        ("中文", 6, 22),
+        ("👩\u{200d}👩\u{200d}👧x", 5, 22),
+        ("a\nbc", 4, 22),
+        ("e\u{301}", 3, 22),
+    ] {
+        let editor = typing(typed);
+        let (mut terminal, _) = screen((80, 24), &call(), &editor);
+        terminal.backend_mut().assert_cursor_position((column, row));
+    }
+    let mut editor = typing("中文");
+    editor.left();
+    screen((80, 24), &call(), &editor).0.backend_mut().assert_cursor_position((4, 22));
+}
+
+#[test]
+fn a_long_text_is_folded_and_the_cursor_is_seen() {
+    let editor = typing(&"0123456789".repeat(6));
+    assert_snapshot!(text((20, 12), &call(), &editor), @r#"
+    " listening      LIVE"
+    "                    "
+    "                    "
+    " Speak, or type and "
+    "    press Enter.    "
+    "                    "
+    "                    "
+    "                    "
+    "  78901234567890123 "
+    "  45678901234567890 "
+    "  123456789         "
+    " Ctrl-C end         "
+    "#);
+    screen((20, 12), &call(), &editor).0.backend_mut().assert_cursor_position((11, 10));
+}
+
+#[test]
+fn what_was_not_heard_is_struck_out_and_what_was_heard_is_not() {
+    let (terminal, _) = screen((80, 24), &interrupted(), &Editor::default());
+    let buffer = terminal.backend().buffer();
+    let struck: String = buffer
+        .content()
+        .iter()
+        .filter(|cell| cell.modifier.contains(Modifier::CROSSED_OUT))
+        .map(|cell| cell.symbol())
+        .collect();
+    assert_eq!(struck.trim(), "and it is deeper thanthe mountains are high.");
+}
+
+#[test]
+fn without_colour_nothing_is_coloured() {
+    let mut terminal = Terminal::new(TestBackend::new(80, 24)).unwrap();
+    let (model, editor, theme) = (odd(), Editor::default(), Theme::plain());
+    let glance = Glance { now: NOW, input_dbfs: -20.0, output_dbfs: -6.0 };
+    let scene = Scene { model: &model, editor: &editor, glance, theme: &theme };
+    terminal
+        .draw(|frame| {
+            draw(frame, &scene);
+        })
+        .unwrap();
+    for cell in terminal.backend().buffer().content() {
+        assert_eq!((cell.fg, cell.bg), (Color::Reset, Color::Reset), "at {:?}", cell.symbol());
+    }
+}
+
+#[test]
+fn remarks_go_by_themselves() {
+    let mut model = call();
+    model.apply(Duration::from_secs(1), &Notice::Info("old news".to_owned()));
+    assert!(!text((80, 24), &model, &Editor::default()).contains("old news"));
+    model.apply(NOW, &Notice::Info("news".to_owned()));
+    assert!(text((80, 24), &model, &Editor::default()).contains("news"));
+}
+
+#[test]
+fn a_long_talk_is_seen_from_its_end_and_scrolls_no_further_than_its_beginning() {
+    let mut model = call();
+    for number in 0..500 {
+        user(&mut model, &format!("u{number}"), &format!("line {number}."));
+    }
+    let mut editor = Editor::default();
+    let (terminal, drawn) = screen((80, 24), &model, &editor);
+    assert!(terminal.backend().to_string().contains("line 499."));
+    assert_eq!(drawn, Drawn { page: 18, scroll: 0, total: None });
+    editor.scroll = usize::MAX;
+    let (terminal, drawn) = screen((80, 24), &model, &editor);
+    assert!(terminal.backend().to_string().contains("line 0."));
+    assert_eq!(drawn, Drawn { page: 18, scroll: 1_482, total: Some(1_500) });
+}
+
+#[test]
+fn what_is_read_stays_in_its_place_while_the_talk_goes_on() {
+    let mut model = call();
+    for number in 0..50 {
+        user(&mut model, &format!("u{number}"), &format!("line {number}."));
+    }
+    let mut editor = typing("");
+    editor.scroll = 30;
+    let (before, drawn) = screen((80, 24), &model, &editor);
+    editor.settle(&drawn);
+    user(&mut model, "new", "and another one");
+    let (after, drawn) = screen((80, 24), &model, &editor);
+    assert_eq!(drawn.scroll, 33);
+    let rows = |terminal: &Terminal<TestBackend>| {
+        terminal.backend().to_string().lines().skip(2).take(17).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(rows(&before), rows(&after));
+}
+
+proptest! {
+    #[test]
+    fn no_size_is_too_small(columns in 1u16..90, rows in 1u16..40, typed in "([a-z ]|中|\n){0,80}", scroll in 0usize..40) {
+        let mut editor = typing(&typed);
+        editor.scroll = scroll;
+        for model in [Model::default(), interrupted(), odd()] {
+            for help in [false, true] {
+                editor.help = help;
+                let (mut terminal, drawn) = screen((columns, rows), &model, &editor);
+                let cursor = terminal.get_cursor_position().unwrap();
+                prop_assert!(cursor.x < columns && cursor.y < rows);
+                prop_assert!(drawn.scroll <= scroll);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_number_of_lines_below_is_not_moved_by_wide_characters() {
+    let mut model = call();
+    for text in ["中", "a中"] {
+        user(&mut model, text, &text.repeat(200));
+    }
+    let mut editor = typing("");
+    for scroll in 1..10 {
+        editor.scroll = scroll;
+        let (terminal, _) = screen((41, 10), &model, &editor);
+        let buffer = terminal.backend().buffer();
+        let reaching: Vec<_> = (0..40)
+            .filter(|x| buffer[(*x, 6)].symbol() == "中" && buffer[(x + 1, 6)].symbol() != " ")
+            .collect();
+        assert_eq!(reaching, [0; 0], "scrolled by {scroll}");
+        assert!(text((41, 10), &model, &editor).contains(&format!("↓ {scroll} more")));
+    }
+}
+
+#[test]
+fn whether_the_microphone_is_open_is_told_on_the_smallest_screens() {
+    let mut model = odd();
+    assert!(text((12, 2), &model, &Editor::default()).contains("MUTED"));
+    model.apply(NOW, &Notice::Muted(false));
+    assert!(text((12, 2), &model, &Editor::default()).contains("LIVE"));
+}

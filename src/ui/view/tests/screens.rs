@@ -1,0 +1,208 @@
+//! Screens as text.
+
+use insta::assert_snapshot;
+
+use super::*;
+use crate::protocol::response::Usage;
+use crate::session::io::{EndReason, UsageReport};
+
+#[test]
+fn a_call_on_a_usual_terminal() {
+    assert_snapshot!(text((80, 24), &interrupted(), &Editor::default()), @r#"
+    " rtvoice  connected · you speak              LIVE · 01:32 · gpt-realtime · marin"
+    "────────────────────────────────────────────────────────────────────────────────"
+    "                                                                                "
+    "                                                                                "
+    "                                                                                "
+    "                                                                                "
+    "                                                                                "
+    " ╭ Assistant ──────────────────────────╮                                        "
+    " │ Hello! What would you like to know? │                                        "
+    " ╰─────────────────────────────────────╯                                        "
+    "                         ╭ You ───────────────────────────────────────────────╮ "
+    "                         │ Tell me about the sea, please, and take your time. │ "
+    "                         ╰────────────────────────────────────────────────────╯ "
+    " ╭ Assistant ──────────────────────────────────────────────╮                    "
+    " │ The sea covers most of the earth, and it is deeper than │                    "
+    " │ the mountains are high. (not heard)                     │                    "
+    " ╰─────────────────────────────────────────────────────────╯                    "
+    "                                                                      ╭ You ──╮ "
+    "                                                                      │ Stop. │ "
+    "                                                                      ╰───────╯ "
+    "────────────────────────────────────────────────────────────────────────────────"
+    " You ━━━━━━━━━━━━━━━━────────   Assistant ────────────────────────              "
+    "> type a message                                                                "
+    " Ctrl-C end  F1 help  Ctrl-T mute  Esc stop  PgUp scroll  Enter send            "
+    "#);
+}
+
+#[test]
+fn a_call_on_a_small_terminal() {
+    assert_snapshot!(text((40, 10), &interrupted(), &Editor::default()), @r#"
+    " you speak   LIVE · 01:32 · gpt-realtime"
+    "You: Tell me about the sea, please, and "
+    "take your time.                         "
+    "Assistant: The sea covers most of the   "
+    "earth, and it is deeper than the        "
+    "mountains are high. (not heard)         "
+    "You: Stop.                              "
+    " You ━━━━━━━───   Assistant ──────────  "
+    "> type a message                        "
+    " Ctrl-C end  F1 help  Ctrl-T mute       "
+    "#);
+}
+
+#[test]
+fn a_call_on_a_tiny_terminal() {
+    assert_snapshot!(text((20, 5), &interrupted(), &Editor::default()), @r#"
+    " you speak      LIVE"
+    "mountains are high. "
+    "(not heard)         "
+    "You: Stop.          "
+    "> type a message    "
+    "#);
+}
+
+#[test]
+fn a_call_on_a_large_terminal() {
+    let mut model = interrupted();
+    let total = Usage { total_tokens: Some(1_234), ..Usage::default() };
+    model.apply(NOW, &Notice::Usage(UsageReport { last: None, total, transcribed_seconds: 0.0, unknown: 0 }));
+    let drawn = text((200, 50), &model, &Editor::default());
+    // Between the header and the talk there is only space.
+    let rows: Vec<_> =
+        drawn.lines().enumerate().filter(|(at, _)| *at < 2 || *at > 32).map(|(_, row)| row).collect();
+    assert_snapshot!(rows.join("\n"), @r#"
+    " rtvoice  connected · you speak                                                                                                                        LIVE · 01:32 · gpt-realtime · marin · 1234 tokens"
+    "────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────"
+    " ╭ Assistant ──────────────────────────╮                                                                                                                                                                "
+    " │ Hello! What would you like to know? │                                                                                                                                                                "
+    " ╰─────────────────────────────────────╯                                                                                                                                                                "
+    "                                                                                                                                                 ╭ You ───────────────────────────────────────────────╮ "
+    "                                                                                                                                                 │ Tell me about the sea, please, and take your time. │ "
+    "                                                                                                                                                 ╰────────────────────────────────────────────────────╯ "
+    " ╭ Assistant ──────────────────────────────────────────────────────────────────────╮                                                                                                                    "
+    " │ The sea covers most of the earth, and it is deeper than the mountains are high. │                                                                                                                    "
+    " │ (not heard)                                                                     │                                                                                                                    "
+    " ╰─────────────────────────────────────────────────────────────────────────────────╯                                                                                                                    "
+    "                                                                                                                                                                                              ╭ You ──╮ "
+    "                                                                                                                                                                                              │ Stop. │ "
+    "                                                                                                                                                                                              ╰───────╯ "
+    "────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────"
+    " You ━━━━━━━━━━━━━━━━────────   Assistant ────────────────────────                                                                                                                                      "
+    "> type a message                                                                                                                                                                                        "
+    " Ctrl-C end  F1 help  Ctrl-T mute  Esc stop  PgUp scroll  Enter send                                                                                                                                    "
+    "#);
+}
+
+#[test]
+fn wide_characters_long_words_and_errors_have_their_place() {
+    assert_snapshot!(text((60, 24), &odd(), &Editor::default()), @r#"
+    " rtvoice  connected · answering         MUTED · 01:32 · DEMO"
+    "────────────────────────────────────────────────────────────"
+    "                                                            "
+    "                                                            "
+    "                                                            "
+    "                                                            "
+    " ╭ Assistant ───────────────────────────────╮               "
+    " │ 今天天气很好，我们去公园散步吧。你觉得怎 │               " Hidden by multi-width symbols: [(4, " "), (6, " "), (8, " "), (10, " "), (12, " "), (14, " "), (16, " "), (18, " "), (20, " "), (22, " "), (24, " "), (26, " "), (28, " "), (30, " "), (32, " "), (34, " "), (36, " "), (38, " "), (40, " "), (42, " ")]
+    " │ 么样？我们可以带上一些水果和饮料。 👩‍👩‍👧    │               " Hidden by multi-width symbols: [(4, " "), (6, " "), (8, " "), (10, " "), (12, " "), (14, " "), (16, " "), (18, " "), (20, " "), (22, " "), (24, " "), (26, " "), (28, " "), (30, " "), (32, " "), (34, " "), (36, " "), (39, " ")]
+    " ╰──────────────────────────────────────────╯               "
+    "              ╭ You ──────────────────────────────────────╮ "
+    "              │ DonaudampfschifffahrtDonaudampfschifffahr │ "
+    "              │ tDonaudampfschifffahrtDonaudampfschifffah │ "
+    "              │ rt                                        │ "
+    "              ╰───────────────────────────────────────────╯ "
+    " ╭ Assistant ─╮                                             "
+    " │ evil text  │                                             "
+    " ╰────────────╯                                             "
+    "Error: the rate limit of this organisation has been reached,"
+    "please try again in 20 s (rate_limit)                       "
+    "────────────────────────────────────────────────────────────"
+    " You MUTED                  Assistant ────────────────────  "
+    "> type a message                                            "
+    " Ctrl-C end  F1 help  Ctrl-T unmute  Esc stop  PgUp scroll  "
+    "#);
+}
+
+#[test]
+fn the_first_screen_says_what_to_do() {
+    let mut model = Model::new(About { manual_turns: true, demo: true, ..About::default() });
+    assert_snapshot!(text((60, 8), &model, &Editor::default()), @r#"
+    " rtvoice  connecting…                 mic off · 00:00 · DEMO"
+    "                                                            "
+    "                                                            "
+    "                                                            "
+    "                                                            "
+    " You ━━━━━━━━━━━━━━──────   Assistant ────────────────────  "
+    "> type a message                                            "
+    " Ctrl-C end  F1 help  Ctrl-T mute  Esc stop  Space speak    "
+    "#);
+    model.apply(NOW, &Notice::Connection(Connection::Live));
+    model.apply(NOW, &Notice::Ready(Ready::default()));
+    assert_snapshot!(text((60, 8), &model, &Editor::default()), @r#"
+    " rtvoice  connected · your turn       mic off · 00:00 · DEMO"
+    "                                                            "
+    "   Press Space to speak, and Space again to be answered.    "
+    "                                                            "
+    "                                                            "
+    " You ━━━━━━━━━━━━━━──────   Assistant ────────────────────  "
+    "> type a message                                            "
+    " Ctrl-C end  F1 help  Ctrl-T mute  Esc stop  Space speak    "
+    "#);
+}
+
+#[test]
+fn the_help_lists_the_keys() {
+    let mut editor = typing("");
+    editor.help = true;
+    assert_snapshot!(text((80, 24), &odd(), &editor), @r#"
+    " rtvoice  connected · answering      MUTED · 01:32 · DEMO · gpt-realtime · marin"
+    "                                                                                "
+    "                                                                                "
+    "                                                                                "
+    "           ╭ Keys ──────────────────────────────────────────────────╮           "
+    "           │ Ctrl-C, Ctrl-Q  end the call; Ctrl-D on an empty line  │           "
+    "           │ Ctrl-T          mute or unmute the microphone          │           "
+    "           │ Space           mute or unmute (on an empty line)      │           "
+    "           │ Esc             stop the answer                        │           "
+    "           │ Enter           send the text                          │           "
+    "           │ Alt-Enter       make a new line; Shift-Enter or Ctrl-J │           "
+    "           │ PgUp, PgDn      scroll by a page                       │           "
+    "           │ Up, Down        scroll by a line; move in the text     │           "
+    "           │ Ctrl-Home/End   go to the beginning, to the end        │           "
+    "           │ Ctrl-A, Ctrl-E  go to the beginning, end of the line   │           "
+    "           │ Ctrl-W, Ctrl-U  delete a word, the line so far         │           "
+    "           │ Ctrl-K          delete the rest of the line            │           "
+    "           │ Ctrl-L          draw the screen again                  │           "
+    "           │ F1, ?           show this help (? on an empty line)    │           "
+    "           ╰────────────────────────────────────────────────────────╯           "
+    "                                                                                "
+    "                                                                                "
+    "                                                                                "
+    " Any key goes back                                                              "
+    "#);
+    assert_snapshot!(text((40, 10), &odd(), &editor), @r#"
+    " answering          MUTED · 01:32 · DEMO"
+    "Ctrl-C, Ctrl-Q  end the call; Ctrl-D on…"
+    "Ctrl-T          mute or unmute the micr…"
+    "Space           mute or unmute (on an e…"
+    "Esc             stop the answer         "
+    "Enter           send the text           "
+    "Alt-Enter       make a new line; Shift-…"
+    "PgUp, PgDn      scroll by a page        "
+    "Up, Down        scroll by a line; move …"
+    " Any key goes back                      "
+    "#);
+}
+
+#[test]
+fn the_end_is_told_with_its_reason() {
+    let mut model = call();
+    model.apply(NOW, &Notice::End(EndReason::ServerClosed("maintenance".to_owned())));
+    assert_snapshot!(text((60, 3), &model, &Editor::default()), @r#"
+    " the server ended the call: maintenance      mic off · 01:32"
+    "                                                            "
+    "> type a message                                            "
+    "#);
+}

@@ -1,0 +1,75 @@
+//! Colours and emphasis, by name: the terminal's own colours suit its background.
+
+use std::ffi::OsStr;
+
+use ratatui::style::{Color, Modifier, Style};
+
+/// How each kind of thing is drawn. No state is told by this alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Theme {
+    /// Frame and name of the user.
+    pub user: Style,
+    /// Frame and name of the assistant.
+    pub assistant: Style,
+    /// What is less important.
+    pub quiet: Style,
+    /// The open microphone.
+    pub live: Style,
+    /// The closed microphone.
+    pub muted: Style,
+    /// What went wrong.
+    pub error: Style,
+    /// Keys, and what should be seen first.
+    pub strong: Style,
+    /// What was generated and never heard.
+    pub unheard: Style,
+}
+
+impl Theme {
+    /// Returns the theme with colours.
+    pub fn colored() -> Self {
+        let bold = Style::new().add_modifier(Modifier::BOLD);
+        Self {
+            user: Style::new().fg(Color::Cyan),
+            assistant: Style::new().fg(Color::Green),
+            live: bold.fg(Color::Green),
+            error: bold.fg(Color::Red),
+            ..Self::plain()
+        }
+    }
+
+    /// Returns the theme without colours; bold, dim and struck-out remain.
+    pub fn plain() -> Self {
+        let bold = Style::new().add_modifier(Modifier::BOLD);
+        Self {
+            user: Style::new(),
+            assistant: Style::new(),
+            quiet: Style::new().add_modifier(Modifier::DIM),
+            live: bold,
+            muted: bold.add_modifier(Modifier::REVERSED),
+            error: bold,
+            strong: bold,
+            unheard: Style::new().add_modifier(Modifier::DIM | Modifier::CROSSED_OUT),
+        }
+    }
+
+    /// Returns the theme for a value of `NO_COLOR`: any but the empty one takes the colours away.
+    pub fn for_no_color(value: Option<&OsStr>) -> Self {
+        match value {
+            Some(value) if !value.is_empty() => Self::plain(),
+            Some(_) | None => Self::colored(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_color_means_no_colour_unless_it_is_empty() {
+        assert_eq!(Theme::for_no_color(Some(OsStr::new("1"))), Theme::plain());
+        assert_eq!(Theme::for_no_color(Some(OsStr::new(""))), Theme::colored());
+        assert_eq!(Theme::for_no_color(None), Theme::colored());
+    }
+}

@@ -1,0 +1,78 @@
+//! The words for states, the same on the screen and in plain lines.
+
+use crate::session::io::{Connection, EndReason, Failure, Turn};
+use crate::ui::text;
+
+/// Returns the state of a connection in a word or two.
+pub fn connection(connection: Connection) -> &'static str {
+    match connection {
+        Connection::Connecting => "connecting…",
+        Connection::Configuring => "configuring…",
+        Connection::Live => "connected",
+        Connection::Closing => "closing…",
+        Connection::Closed => "closed",
+    }
+}
+
+/// Returns whose turn it is.
+pub fn turn(turn: Turn) -> &'static str {
+    match turn {
+        Turn::Listening => "listening",
+        Turn::User => "you speak",
+        Turn::Thinking => "thinking",
+        Turn::Assistant => "answering",
+    }
+}
+
+/// Returns why a call ended, on one line; what a server said of it is sanitised.
+pub fn end(reason: &EndReason) -> String {
+    match reason {
+        EndReason::User => "call ended".to_owned(),
+        EndReason::Signal(number) => format!("call ended by signal {number}"),
+        EndReason::InputEnded => "the input is at its end".to_owned(),
+        EndReason::Answered => "answered".to_owned(),
+        EndReason::ServerClosed(said) => match text::one_line(said) {
+            said if said.is_empty() => "the server ended the call".to_owned(),
+            said => format!("the server ended the call: {said}"),
+        },
+        EndReason::Refused(failure) => format!("refused: {}", self::failure(failure)),
+        EndReason::Lost(failure) => format!("connection lost: {}", self::failure(failure)),
+    }
+}
+
+/// Returns what went wrong on one line, with the server's code behind it.
+pub fn error(code: Option<&str>, message: &str) -> String {
+    let message = text::one_line(message);
+    match code.map(text::one_line) {
+        Some(code) if !code.is_empty() => format!("{message} ({code})"),
+        Some(_) | None => message,
+    }
+}
+
+/// Returns milliseconds as seconds with one decimal.
+pub fn seconds(milliseconds: u64) -> String {
+    format!("{}.{} s", milliseconds / 1000, milliseconds % 1000 / 100)
+}
+
+fn failure(failure: &Failure) -> String {
+    error(failure.code.as_deref(), &failure.message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_server_says_at_the_end_is_harmless_and_on_one_line() {
+        let reason = EndReason::ServerClosed("bye\n\u{1b}[2Jnow".to_owned());
+        assert_eq!(end(&reason), "the server ended the call: bye now");
+        let lost = EndReason::Lost(Failure { message: "reset".to_owned(), code: Some("1006".to_owned()) });
+        assert_eq!(end(&lost), "connection lost: reset (1006)");
+    }
+
+    #[test]
+    fn seconds_have_one_decimal() {
+        assert_eq!(seconds(2_149), "2.1 s");
+        assert_eq!(seconds(60), "0.0 s");
+    }
+}
