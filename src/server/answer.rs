@@ -18,6 +18,9 @@ use crate::server::usage::Tokens;
 /// How much sound is in one delta.
 const DELTA: Duration = Duration::from_millis(100);
 
+/// A hundred times slower than real time is slow enough for everybody.
+const SLOWEST: f64 = 0.01;
+
 /// How fast a written answer comes, for each word, at a pace of 1.
 const WORD: Duration = Duration::from_millis(100);
 
@@ -122,10 +125,10 @@ pub(crate) struct Timing<'a> {
 
 impl Timing<'_> {
     fn at(self, offset: Duration) -> Duration {
-        if self.faults.has(Fault::Burst) || self.pace <= 0.0 || !self.pace.is_finite() {
+        if self.faults.has(Fault::Burst) || !self.pace.is_finite() {
             return self.now;
         }
-        self.now + offset.div_f64(self.pace)
+        self.now + offset.div_f64(self.pace.max(SLOWEST))
     }
 }
 

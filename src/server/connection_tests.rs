@@ -70,6 +70,17 @@ async fn the_first_frame_is_a_session_in_the_dialect_that_was_asked_for() {
     let event = next(&mut client).await;
     assert_eq!(event["session"]["input_audio_format"], "pcm16");
     assert_eq!(event["session"].get("type"), None);
+
+    let url = "ws://demo/v1/realtime?intent=transcription";
+    let mut client = connect(Options::default(), url, &[("openai-beta", "realtime=v1")]).await;
+    assert_eq!(next(&mut client).await["type"], "transcription_session.created");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dialect_can_be_spoken_whatever_the_client_asks_for() {
+    let options = || Options { dialect: Some(Dialect::Beta), ..Options::default() };
+    let mut client = connect(options(), URL, &[]).await;
+    assert_eq!(next(&mut client).await["session"]["output_audio_format"], "pcm16");
 }
 
 #[tokio::test(start_paused = true)]
@@ -198,6 +209,19 @@ async fn an_error_and_the_close_behind_it_arrive_together() {
     assert_eq!(next(&mut client).await["error"]["code"], "invalid_model");
     assert_eq!(close(&mut client).await, (4000, "invalid_request_error.invalid_model".to_owned()));
     assert_eq!(start.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_never_reads_is_let_go() {
+    let (mut near, far) = tokio::io::duplex(64 * 1024);
+    let served = tokio::spawn(attend(far, Arc::new(clips(""))));
+    let request = "GET /v1/realtime?model=x HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+        Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    near.write_all(request.as_bytes()).await.unwrap();
+    // A masked text frame that holds `{`: each is answered by an error.
+    let frame = [0x81, 0x81, 0, 0, 0, 0, b'{'];
+    while near.write_all(&frame).await.is_ok() {}
+    served.await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]

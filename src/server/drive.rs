@@ -1,5 +1,6 @@
 //! The thin loop around the machine: the WebSocket, the clock, and nothing that decides.
 
+use std::pin::pin;
 use std::time::{Duration, UNIX_EPOCH};
 
 use futures_util::stream::{SplitSink, SplitStream};
@@ -19,7 +20,7 @@ use crate::server::{Options, VoiceEngine};
 /// Real servers ping about every 20 s (PROTOCOL.md, section 2.9).
 const PING_EVERY: Duration = Duration::from_secs(20);
 
-/// How long a client may take to answer a close frame.
+/// How long a client may take to read the last words and to answer a close frame.
 const GOODBYE: Duration = Duration::from_secs(5);
 
 /// So many messages may wait for a client that does not read; then it is let go. One answer is
@@ -51,8 +52,14 @@ where
     let (sink, source) = socket.split();
     let (outgoing, queue) = mpsc::channel(LONGEST_QUEUE);
     let talk = Talk { machine, source, outgoing, engine: options.voice };
+    let mut writing = pin!(write(sink, queue));
     // Reading and writing are apart, so that a client that is slow to read can still be heard.
-    let (ending, sink) = tokio::join!(talk.run(), write(sink, queue));
+    let ending = tokio::select! {
+        ending = talk.run() => ending,
+        _ = &mut writing => return,
+    };
+    // What is queued still goes out, but not to somebody who does not read.
+    let Ok(sink) = tokio::time::timeout(GOODBYE, writing).await else { return };
     match ending {
         Ending::Gone => {}
         Ending::Goodbye(mut source) => {

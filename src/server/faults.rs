@@ -137,6 +137,9 @@ impl FromStr for Faults {
     }
 }
 
+/// Nobody waits longer than an hour.
+const LONGEST_MS: u64 = 3_600_000;
+
 fn parse_one(part: &str) -> Result<Fault, FaultError> {
     let (name, value) = part.split_once('=').unwrap_or((part, ""));
     let name = name.trim().replace('_', "-");
@@ -146,7 +149,7 @@ fn parse_one(part: &str) -> Result<Fault, FaultError> {
             .parse::<u64>()
             .map_err(|_| FaultError::Number { name: name.clone(), value: value.to_owned() }),
     };
-    let millis = |default| number(default).map(Duration::from_millis);
+    let millis = |default| number(default).map(|ms| Duration::from_millis(ms.min(LONGEST_MS)));
     Ok(match name.as_str() {
         "late" => Fault::Late(millis(1_000)?),
         "no-session-created" => Fault::NoSessionCreated,

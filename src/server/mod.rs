@@ -46,7 +46,7 @@ use crate::server::faults::Faults;
 pub struct Options {
     /// What speaks.
     pub voice: VoiceEngine,
-    /// How many times faster than real time answers are sent; above 0, real servers manage 3 to 10.
+    /// How many times faster than real time answers are sent, at least 0.01; infinity is all at once.
     pub pace: f64,
     /// The key that clients must show; without one everybody is welcome.
     pub key: Option<Secret>,

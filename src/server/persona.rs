@@ -155,9 +155,11 @@ mod tests {
 
     #[test]
     fn every_fixed_sentence_has_a_clip() {
-        let fixed = [Cue::Greeting, Cue::Idle, Cue::Nothing, Cue::Text("xyzzy".to_owned())];
+        let typed = ["xyzzy", "Who are you?", "Tell me a joke", "Can I interrupt you?"];
+        let typed = typed.map(|question| Cue::Text(question.to_owned()));
+        let fixed = [Cue::Greeting, Cue::Idle, Cue::Nothing].into_iter().chain(typed);
         let remarks = [Remark::Fine, Remark::Quiet, Remark::Clipped, Remark::Speechless, Remark::Dead];
-        for cue in fixed.into_iter().chain(remarks.map(voice)) {
+        for cue in fixed.chain(remarks.map(voice)) {
             for part in spoken(&cue) {
                 if let Part::Say(text) = part {
                     assert!(clips::phrases(&text).is_some(), "no clip for: {text}");

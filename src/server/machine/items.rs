@@ -12,7 +12,7 @@ use crate::protocol::item::{Content, Item, ItemBody, ItemStatus, Role};
 use crate::protocol::server::ServerBody;
 use crate::protocol::settings::SessionKind;
 use crate::server::conversation::Entry;
-use crate::server::effective::TurnRule;
+use crate::server::effective::{TurnRule, codec};
 use crate::server::measure::Heard;
 use crate::server::mistake::Mistake;
 use crate::server::persona::Cue;
@@ -69,7 +69,10 @@ impl Machine {
             .find(id)
             .ok_or_else(|| missing("item_retrieve_invalid_item_id", "retrieving", id))?;
         let mut item = entry.item.clone();
-        let (codec, rate) = self.effective.input();
+        let (codec, rate) = match entry.role() {
+            Some(Role::Assistant) => codec(self.effective.settings().output_format.as_ref()),
+            Some(Role::User | Role::System | Role::Other(_)) | None => self.effective.input(),
+        };
         let sound = codec.encode(&resample_clip(&entry.sound, Rate::WIRE, rate));
         if let ItemBody::Message { content, .. } = &mut item.body {
             for part in content {
