@@ -20,7 +20,7 @@ mod serve;
 
 use crate::cli::{Cli, Command};
 use crate::error::{Error, Kind};
-use crate::protocol::error_codes;
+use crate::protocol::error_codes::{self, Remedy};
 use crate::session::io::{EndReason, Failure};
 
 /// Runs a command to its end and returns the exit code of a normal end.
@@ -59,7 +59,10 @@ fn failed(kind: Kind, failure: Failure) -> Error {
     let known = failure.code.as_deref().and_then(error_codes::known);
     let error = Error::say(kind, failure.message);
     match known {
-        Some(known) => error.hint(known.hint),
-        None => error,
+        Some(known) if known.remedy == Remedy::DropField => {
+            error.hint("it may speak the other dialect: try --dialect ga or --dialect beta")
+        }
+        Some(known) if !known.hint.is_empty() => error.hint(known.hint),
+        Some(_) | None => error,
     }
 }

@@ -1,9 +1,9 @@
 //! From flags and keys to what is dialled.
 
-use crate::cli::EndpointArgs;
+use crate::cli::{DialectArg, EndpointArgs};
 use crate::config::key::{ANY_ENDPOINT, Keys, OPENAI};
 use crate::error::{Error, Kind};
-use crate::net::endpoint::{Auth, ClearKey, Endpoint, Purpose};
+use crate::net::endpoint::{Auth, BetaMarker, ClearKey, Endpoint, Purpose};
 use crate::net::mask::Mask;
 use crate::net::url::EndpointUrl;
 use crate::protocol::settings::SessionKind;
@@ -49,7 +49,7 @@ impl Target {
     /// When the URL is none, when a key is missing, or when one would go in the clear.
     pub(super) fn find(args: &EndpointArgs, kind: SessionKind) -> Result<Self, Error> {
         if args.demo {
-            return Self::demo(kind);
+            return Self::demo(args, kind);
         }
         let keys = Keys::look()?;
         let url = args.url.as_deref().unwrap_or(OPENAI_URL);
@@ -73,6 +73,7 @@ impl Target {
         };
         let name = url.host().to_owned();
         let mut endpoint = Endpoint::new(url, purpose, auth);
+        endpoint.beta = beta_marker(args.dialect);
         if args.allow_clear_key {
             endpoint.clear_key = ClearKey::Allowed;
         }
@@ -80,15 +81,20 @@ impl Target {
         Ok(Self { way: Way::Network(Box::new(endpoint)), name, captions })
     }
 
-    fn demo(kind: SessionKind) -> Result<Self, Error> {
+    fn demo(args: &EndpointArgs, kind: SessionKind) -> Result<Self, Error> {
         let url = EndpointUrl::parse("ws://127.0.0.1/v1/realtime");
         let url = url.map_err(|error| Error::new(Kind::Internal, error))?;
         let purpose = match kind {
             SessionKind::Realtime => Purpose::Conversation { model: Some("rtvoice-demo".to_owned()) },
             SessionKind::Transcription => Purpose::Transcription,
         };
-        let endpoint = Box::new(Endpoint::new(url, purpose, Auth::None));
-        Ok(Self { way: Way::Demo(endpoint), name: "demo".to_owned(), captions: "rtvoice-demo".to_owned() })
+        let mut endpoint = Endpoint::new(url, purpose, Auth::None);
+        endpoint.beta = beta_marker(args.dialect);
+        Ok(Self {
+            way: Way::Demo(Box::new(endpoint)),
+            name: "demo".to_owned(),
+            captions: "rtvoice-demo".to_owned(),
+        })
     }
 
     /// Returns what hides this target's keys in the texts of others.
@@ -113,6 +119,15 @@ fn check(endpoint: &Endpoint) -> Result<(), Error> {
         Some(hint) => error.hint(hint),
         None => error,
     })
+}
+
+/// A server that is to speak beta wants to be told in the handshake; OpenAI refuses the marker, and is
+/// dialled without it unless beta was asked for.
+fn beta_marker(dialect: DialectArg) -> BetaMarker {
+    match dialect {
+        DialectArg::Beta => BetaMarker::Sent,
+        DialectArg::Auto | DialectArg::Ga => BetaMarker::Absent,
+    }
 }
 
 fn is_openai(url: &EndpointUrl) -> bool {

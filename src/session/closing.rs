@@ -16,6 +16,9 @@ const TURN_FOUND_WITHIN: Duration = Duration::from_millis(1_500);
 /// How long a caption, or the end of a turn, is waited for when nothing else happens.
 const CAPTION_WITHIN: Duration = Duration::from_secs(10);
 
+/// How long the server's answer to a turn is waited for: a pipeline of models takes its time.
+const ANSWER_BEGUN_WITHIN: Duration = Duration::from_secs(30);
+
 /// The goodbye is under way.
 #[derive(Debug)]
 pub(super) struct Closing {
@@ -103,10 +106,6 @@ impl Session {
 
     /// After the end of the input, the call ends when everything was answered and heard.
     pub(super) fn see_input_end(&mut self, now: Duration) {
-        if self.is_answering() {
-            self.microphone.saw_activity(now);
-            return;
-        }
         let over = self.input_end_deadline().is_some_and(|deadline| now >= deadline.at);
         if over && matches!(self.phase, Phase::Live) {
             self.hang_up(now, EndReason::InputEnded);
@@ -125,6 +124,7 @@ impl Session {
         let quiet_since = self.microphone.quiet_since()?;
         let turn_found = Duration::from_millis(self.plan.silence_ms().into()) + TURN_FOUND_WITHIN;
         let patience = match self.plan.turn_control() {
+            _ if self.responses.is_expected() => ANSWER_BEGUN_WITHIN,
             _ if self.microphone.user_speaks() || self.transcript.is_outstanding() => CAPTION_WITHIN,
             TurnControl::Server => turn_found,
             TurnControl::Manual => Duration::ZERO,

@@ -150,20 +150,36 @@ impl Session {
 
     pub(super) fn speech_started(&mut self, now: Duration, audio_ms: Option<u64>) {
         self.microphone.speech = Speech::Heard;
+        self.microphone.saw_activity(now);
         self.show(Notice::SpeechStarted { audio_ms });
         if self.plan.server_interrupts() {
             self.interrupt_by_server(now);
         }
     }
 
-    pub(super) fn speech_stopped(&mut self, audio_ms: Option<u64>) {
+    pub(super) fn speech_stopped(&mut self, now: Duration, audio_ms: Option<u64>) {
         if self.microphone.speech == Speech::Heard {
             self.microphone.speech = Speech::Silent;
         }
         self.show(Notice::SpeechStopped { audio_ms });
+        self.turn_found(now);
     }
 
-    pub(super) fn audio_committed(&mut self, previous_item_id: Option<String>, item_id: Option<String>) {
+    /// The server has a whole turn, and answers it where it is asked to.
+    fn turn_found(&mut self, now: Duration) {
+        self.microphone.saw_activity(now);
+        if self.plan.mode == Mode::Talk && self.plan.server_answers() {
+            self.responses.expect();
+        }
+    }
+
+    pub(super) fn audio_committed(
+        &mut self,
+        now: Duration,
+        previous_item_id: Option<String>,
+        item_id: Option<String>,
+    ) {
+        self.microphone.saw_activity(now);
         // Some servers leave out speech_stopped.
         if self.microphone.speech == Speech::Heard {
             self.microphone.speech = Speech::Silent;

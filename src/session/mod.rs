@@ -168,9 +168,6 @@ impl Session {
     }
 
     fn server(&mut self, now: Duration, event: ServerEvent) {
-        if self.microphone.has_ended() {
-            self.microphone.saw_activity(now);
-        }
         self.responses.saw_activity(now);
         if matches!(self.phase, Phase::Closing(_)) {
             // What comes after the goodbye is for nobody.
@@ -181,9 +178,9 @@ impl Session {
             ServerBody::SessionCreated(info) => self.session_created(now, &info),
             ServerBody::SessionUpdated(info) => self.session_updated(now, &info),
             ServerBody::SpeechStarted { audio_start_ms, .. } => self.speech_started(now, audio_start_ms),
-            ServerBody::SpeechStopped { audio_end_ms, .. } => self.speech_stopped(audio_end_ms),
+            ServerBody::SpeechStopped { audio_end_ms, .. } => self.speech_stopped(now, audio_end_ms),
             ServerBody::AudioCommitted { previous_item_id, item_id } => {
-                self.audio_committed(previous_item_id, item_id);
+                self.audio_committed(now, previous_item_id, item_id);
             }
             ServerBody::ItemAdded { previous_item_id, item }
             | ServerBody::ItemCreated { previous_item_id, item }

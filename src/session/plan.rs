@@ -73,6 +73,15 @@ impl Plan {
         }
     }
 
+    /// Returns whether the server answers a turn that it found by itself.
+    pub fn server_answers(&self) -> bool {
+        match &self.settings.turn_detection {
+            Setting::Set(detection) => detection.create_response.unwrap_or(true),
+            Setting::Keep => true,
+            Setting::Clear => false,
+        }
+    }
+
     /// Returns the silence in milliseconds after which the server ends a turn, as far as is known.
     pub fn silence_ms(&self) -> u32 {
         match self.settings.turn_detection.get().map(|detection| &detection.method) {

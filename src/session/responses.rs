@@ -18,6 +18,8 @@ pub(super) struct Responses {
     active: Option<Active>,
     pending: Option<ResponseConfig>,
     ended: VecDeque<String>,
+    /// The server answers the turn it has just found; some begin seconds later.
+    expected: bool,
 }
 
 /// The response that is being made.
@@ -45,6 +47,16 @@ impl Responses {
 
     pub(super) fn is_waiting(&self) -> bool {
         self.pending.is_some()
+    }
+
+    /// The server has found a turn that it will answer by itself.
+    pub(super) fn expect(&mut self) {
+        self.expected = true;
+    }
+
+    /// Returns whether an answer of the server's own is still to begin.
+    pub(super) fn is_expected(&self) -> bool {
+        self.expected
     }
 
     pub(super) fn active_id(&self) -> Option<String> {
@@ -85,6 +97,7 @@ impl Responses {
     /// Notes that events of response `id` come in: servers may leave out `response.created`.
     pub(super) fn see(&mut self, now: Duration, id: Option<&str>) {
         let Some(id) = id else { return };
+        self.expected = false;
         if self.ended.iter().any(|ended| ended == id) {
             return;
         }
@@ -97,6 +110,7 @@ impl Responses {
 
     /// A server that begins another response has given up the one before.
     pub(super) fn created(&mut self, now: Duration, id: Option<&str>) {
+        self.expected = false;
         match (&mut self.active, id) {
             (Some(Active { id: Some(known), .. }), Some(id)) if known != id => {
                 let replaced = std::mem::take(known);

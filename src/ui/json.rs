@@ -99,6 +99,7 @@ enum Body {
     Usage {
         last: Option<Box<Counts>>,
         total: Box<Counts>,
+        transcribed_seconds: f64,
         unknown: u64,
     },
     Muted {
@@ -203,6 +204,7 @@ fn usage(report: &UsageReport) -> Body {
     Body::Usage {
         last: report.last.as_ref().map(counts).map(Box::new),
         total: Box::new(counts(&report.total)),
+        transcribed_seconds: report.transcribed_seconds,
         unknown: report.unknown,
     }
 }

@@ -67,6 +67,31 @@ fn after_a_file_the_call_ends_when_the_last_answer_was_heard() {
 }
 
 #[test]
+fn after_the_last_sound_of_a_file_long_over_the_call_ends_at_once() {
+    let mut call = Call::live(file_plan());
+    input_ended(&mut call);
+    call.response_created("resp_1");
+    call.sound("resp_1", "item_a", sec(5));
+    call.response_done("resp_1", "completed");
+    call.pass(sec(5));
+    call.story();
+    call.heard(0, sec(5));
+    assert!(call.story().contains(&"close".to_owned()));
+}
+
+#[test]
+fn an_answer_that_begins_late_is_waited_for() {
+    let mut call = Call::live(file_plan());
+    call.server(json!({"type": "input_audio_buffer.speech_started"}));
+    call.server(json!({"type": "input_audio_buffer.speech_stopped"}));
+    input_ended(&mut call);
+    call.pass(sec(20));
+    assert_eq!(call.ended(), None);
+    call.sound("resp_1", "item_a", sec(1));
+    assert_eq!(call.played(), 24_000);
+}
+
+#[test]
 fn after_a_silent_file_the_call_ends_too() {
     let mut call = Call::live(file_plan());
     input_ended(&mut call);
