@@ -58,5 +58,8 @@ pub(crate) enum Command {
     EndClip(ClipId),
     Flush,
     Mute(Mute),
+    /// End, and complete the output.
     Close,
+    /// End, and leave an output file as it was if nothing has been written to it.
+    Leave,
 }
