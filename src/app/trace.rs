@@ -129,7 +129,8 @@ mod tests {
     fn a_trace_holds_every_event_and_no_key() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("trace.jsonl");
-        let mut trace = Trace::create(&path, Before::Replaced, Mask::of([&Secret::new("sk-very-secret")])).unwrap();
+        let mut trace =
+            Trace::create(&path, Before::Replaced, Mask::of([&Secret::new("sk-very-secret")])).unwrap();
         trace.event(Duration::from_millis(5), Direction::Out, r#"{"type":"x"}"#).unwrap();
         trace
             .event(Duration::from_millis(7), Direction::In, "{\n\"type\":\"y\",\"key\":\"sk-very-secret\"}")

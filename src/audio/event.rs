@@ -54,7 +54,10 @@ pub enum Mute {
 /// What the audio thread is told.
 #[derive(Debug)]
 pub(crate) enum Command {
-    Play { clip: ClipId, frame: Frame },
+    Play {
+        clip: ClipId,
+        frame: Frame,
+    },
     EndClip(ClipId),
     Flush,
     Mute(Mute),

@@ -2,3 +2,9 @@
 
 mod support;
 mod tidy;
+mod talk;
+mod chat;
+mod transcribe;
+mod formats;
+mod refusals;
+mod faults;
