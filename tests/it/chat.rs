@@ -23,7 +23,7 @@ fn an_answer_goes_to_a_pipe_as_it_was_written() {
     let outcome = chat("keys").run().expect_code(0);
     assert_eq!(outcome.stderr, "");
     let text = outcome.text();
-    assert!(text.contains("`OPENAI_API_KEY`"), "Markdown is left to the reader: {text}");
+    assert!(text.contains("```sh\nexport RTVOICE_API_KEY="), "Markdown is left to the reader: {text}");
     assert!(text.ends_with('\n') && !text.ends_with("\n\n") && !text.contains('\u{1b}'), "{text:?}");
     assert_eq!(asked(&outcome, Dialect::Ga), ["keys"]);
 }

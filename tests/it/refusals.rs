@@ -87,7 +87,7 @@ fn sentence_and_hint(outcome: &Outcome) -> (String, String) {
     let [said, hint] = lines[..] else { panic!("not one sentence and a hint: {lines:#?}") };
     let said = said.strip_prefix("rtvoice: ").unwrap_or_else(|| panic!("not from rtvoice: {said}"));
     let hint = hint.strip_prefix("hint: ").unwrap_or_else(|| panic!("no hint: {hint}"));
-    assert!(!said.ends_with('.') && !hint.ends_with('.'), "{said} / {hint}");
+    assert!(!hint.ends_with('.'), "{hint}");
     (said.to_owned(), hint.to_owned())
 }
 
@@ -311,7 +311,8 @@ fn a_device_that_is_not_there_is_told_with_those_that_are() {
 #[test]
 fn a_machine_without_sound_is_told_what_works_there() {
     let env: &[_] = &[("PULSE_SERVER", "unix:/nonexistent"), ("ALSA_CONFIG_PATH", "/nonexistent")];
-    let case = Case { args: String::new(), env, code: 4, says: "sound", hints: "--input FILE.wav" };
+    let case =
+        Case { args: String::new(), env, code: 4, says: "there is no microphone", hints: "--input FILE.wav" };
     check(&["talk --demo --output old.wav", "transcribe --demo --trace new.jsonl"], &[case]);
 }
 
