@@ -80,9 +80,10 @@ impl Drive {
         loop {
             let deadline = self.session.deadline().map(|deadline| deadline.at);
             let takes_sound = self.link.backlog() < MOST_BACKLOG_BYTES;
+            let link_is_over = self.link.is_over();
             let input = tokio::select! {
                 Some(command) = self.commands.recv() => Some(Input::User(command)),
-                event = self.link.next() => self.from_link(event),
+                event = self.link.next(), if !link_is_over => self.from_link(event),
                 sound = next_sound(&mut self.audio, takes_sound) => self.from_sound(sound),
                 () = self.clock.wait_until(deadline) => Some(Input::Tick),
             };

@@ -104,7 +104,7 @@ impl Session {
         }
         match input {
             Input::Opened => self.opened(now),
-            Input::Closed(cause) => self.closed(cause),
+            Input::Closed(cause) => self.closed(now, cause),
             Input::Server(event) => self.server(now, *event),
             Input::Garbled(text) => self.garbled(&text),
             Input::Mic(frame) => self.mic(&frame),
@@ -133,7 +133,6 @@ impl Session {
     }
 
     fn tick(&mut self, now: Duration) {
-        self.tick_flushing(now);
         self.tick_answer(now);
         self.tick_fatal(now);
         match self.phase {
@@ -141,6 +140,7 @@ impl Session {
             Phase::Closing(_) => self.tick_closing(now),
             Phase::Connecting | Phase::Live | Phase::Over => {}
         }
+        self.tick_flushing(now);
     }
 
     fn user(&mut self, now: Duration, command: Command) {
