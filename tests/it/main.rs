@@ -2,9 +2,13 @@
 
 mod support;
 mod tidy;
+#[cfg(unix)]
 mod talk;
+#[cfg(unix)]
 mod chat;
+#[cfg(unix)]
 mod transcribe;
 mod formats;
 mod refusals;
+#[cfg(unix)]
 mod faults;
