@@ -29,6 +29,11 @@ const ERROR_PAUSE: Duration = Duration::from_millis(20);
 /// How many errors are taken without a pause.
 const FREE_ERRORS: u32 = 3;
 
+/// The sound systems of this machine, asked once: each connection has threads of its own.
+pub(crate) struct Systems {
+    hosts: Vec<(cpal::HostId, Result<cpal::Host, cpal::Error>)>,
+}
+
 /// A device that was found and can be asked for its rate; not yet open.
 pub(crate) struct Found {
     device: cpal::Device,
@@ -61,18 +66,33 @@ const SERIOUS: [(ErrorKind, &str); 6] = [
     (ErrorKind::BackendError, "the sound system reports an error"),
 ];
 
-impl Found {
+impl Systems {
+    /// Connects to nothing yet.
+    pub(crate) fn new() -> Self {
+        Self { hosts: Vec::new() }
+    }
+
+    /// Returns a connection to a system, made when it is first needed.
+    fn host(&mut self, id: cpal::HostId) -> Result<&cpal::Host, cpal::Error> {
+        let known = self.hosts.iter().position(|(known, _)| *known == id);
+        let place = known.unwrap_or_else(|| {
+            self.hosts.push((id, cpal::host_from_id(id)));
+            self.hosts.len() - 1
+        });
+        self.hosts[place].1.as_ref().map_err(Clone::clone)
+    }
+
     /// Finds the default device, or the one whose name is or contains `name`.
-    pub(crate) fn new(direction: Direction, name: Option<&str>) -> Result<Self, AudioError> {
+    pub(crate) fn find(&mut self, direction: Direction, name: Option<&str>) -> Result<Found, AudioError> {
         let mut names = Vec::new();
         let mut failure = None;
         for id in cpal::available_hosts() {
-            let found = cpal::host_from_id(id).and_then(|host| match name {
-                None => default_device(&host, direction),
-                Some(name) => named_device(&host, direction, name, &mut names),
+            let found = self.host(id).and_then(|host| match name {
+                None => default_device(host, direction),
+                Some(name) => named_device(host, direction, name, &mut names),
             });
             match found {
-                Ok(Some((device, config))) => return Ok(Self { device, config, host: id, direction }),
+                Ok(Some((device, config))) => return Ok(Found { device, config, host: id, direction }),
                 Ok(None) => {}
                 // The first host is the preferred one; its reason is the telling one.
                 Err(error) => failure = failure.or(Some(error)),
@@ -86,7 +106,9 @@ impl Found {
             (_, None) => AudioError::NoDevice(direction),
         })
     }
+}
 
+impl Found {
     /// Returns the rate at which the device will run.
     pub(crate) fn rate(&self) -> Rate {
         Rate(self.config.sample_rate())

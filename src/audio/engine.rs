@@ -142,11 +142,12 @@ impl Engine {
         self.speaker.device_is_gone();
     }
 
-    /// Moves sound both ways; `now` is the time since the start.
-    pub fn step(&mut self, now: Duration) {
-        self.microphone.step();
+    /// Moves sound both ways and returns how much came from the microphone; `now` is the time since the start.
+    pub fn step(&mut self, now: Duration) -> Duration {
+        let heard = self.microphone.step();
         self.speaker.step(now);
         self.count(now);
+        heard
     }
 
     /// Returns whether the session is so far behind that more sound would be lost before long.

@@ -79,13 +79,14 @@ impl Microphone {
         self.ends_at = Some(self.resampler.output_len(all) + self.resampler.delay());
     }
 
-    /// Sends the frames that are full.
-    pub(crate) fn step(&mut self) {
+    /// Sends the frames that are full, and returns how much sound came out of the ring.
+    pub(crate) fn step(&mut self) -> Duration {
+        let before = self.pulled;
         loop {
             let (samples, _) = self.ring.pop_partial_slice(&mut self.piece);
             let count = samples.len();
             if count == 0 {
-                return;
+                return self.resampler.from().duration(self.pulled - before);
             }
             if self.pulled == 0 {
                 self.tell(Event::InputStarted);

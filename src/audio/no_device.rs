@@ -4,18 +4,27 @@ use crate::audio::callback::{Capture, Playback};
 use crate::audio::error::{AudioError, Direction};
 use crate::pcm::frame::Rate;
 
+/// The sound systems of this machine, none of which is known.
+pub(crate) struct Systems;
+
 /// A device that was found: there is none.
 pub(crate) enum Found {}
 
 /// An open device: there is none.
 pub(crate) enum Open {}
 
-impl Found {
-    /// Refuses.
-    pub(crate) fn new(_: Direction, _: Option<&str>) -> Result<Self, AudioError> {
-        Err(AudioError::NoDevicesBuilt)
+impl Systems {
+    pub(crate) fn new() -> Self {
+        Self
     }
 
+    /// Refuses.
+    pub(crate) fn find(&mut self, _: Direction, _: Option<&str>) -> Result<Found, AudioError> {
+        Err(AudioError::NoDevicesBuilt)
+    }
+}
+
+impl Found {
     pub(crate) fn rate(&self) -> Rate {
         match *self {}
     }

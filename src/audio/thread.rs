@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use crate::audio::callback::{Capture, Playback};
-use crate::audio::device::{self, Found};
+use crate::audio::device::{self, Found, Systems};
 use crate::audio::engine::{Ends, Engine, Format};
 use crate::audio::error::{AudioError, Direction};
 use crate::audio::event::{Command, Event};
@@ -17,9 +17,17 @@ use crate::audio::shared::Shared;
 use crate::audio::sink::{Openable, Target};
 use crate::pcm::frame::Rate;
 
-/// How often a device's microphone is looked after: it adds to the delay of every word.
-const DEVICE_TICK: Duration = Duration::from_millis(5);
-/// How often anything else is looked after.
+/// How often a device's microphone is looked after once its next block is due: it delays every word by that.
+const DUE_TICK: Duration = Duration::from_millis(2);
+/// How long before the next block is due the looking begins.
+const EARLY: Duration = Duration::from_millis(1);
+/// The longest sleep: the speaker's ring holds four times as much.
+const LONGEST_TICK: Duration = Duration::from_millis(19);
+/// How often a device is looked after that gives nothing.
+const IDLE_TICK: Duration = Duration::from_millis(10);
+/// How long a microphone may give nothing before it is looked after less often.
+const PAUSE: Duration = Duration::from_millis(100);
+/// How often files, pipes and nothing are looked after.
 const PACED_TICK: Duration = Duration::from_millis(10);
 /// A device that has not called back for so long is gone.
 const SILENT_DEVICE: Duration = Duration::from_secs(1);
@@ -34,6 +42,9 @@ pub(crate) struct Runner {
     input: Input,
     output: Output,
     started: Instant,
+    tick: Duration,
+    /// When the microphone last gave something.
+    heard_at: Duration,
 }
 
 /// Where sound comes from.
@@ -76,8 +87,9 @@ impl Runner {
     /// Opens everything. Writes nothing before all of it is known to work.
     pub(crate) fn open(options: &Options) -> Result<(Self, OtherEnds), AudioError> {
         options.check()?;
-        let input = FoundInput::find(&options.input)?;
-        let output = FoundOutput::find(&options.output)?;
+        let mut systems = Systems::new();
+        let input = FoundInput::find(&options.input, &mut systems)?;
+        let output = FoundOutput::find(&options.output, &mut systems)?;
         let (engine, ends) = Engine::new(Format {
             wire_in: options.wire_in,
             wire_out: options.wire_out,
@@ -89,14 +101,15 @@ impl Runner {
         let Ends { capture, playback, mic, events, input_meter, output_meter, shared } = ends;
         let output = output.open(playback, &shared)?;
         let input = input.open(capture, &shared)?;
-        let runner = Self { engine, input, output, started: Instant::now() };
+        let (started, tick, heard_at) = (Instant::now(), PACED_TICK, Duration::ZERO);
+        let runner = Self { engine, input, output, started, tick, heard_at };
         Ok((runner, OtherEnds { mic, events, input_meter, output_meter }))
     }
 
     /// Turns until told to close, or until nobody can tell it anything any more.
     pub(crate) fn run(mut self, commands: &Receiver<Command>) -> Result<(), String> {
         loop {
-            match commands.recv_timeout(self.tick()) {
+            match commands.recv_timeout(self.tick) {
                 Ok(Command::Close) | Err(RecvTimeoutError::Disconnected) => return self.close(),
                 Ok(command) => self.engine.obey(command),
                 Err(RecvTimeoutError::Timeout) => {}
@@ -111,17 +124,17 @@ impl Runner {
         }
     }
 
-    fn tick(&self) -> Duration {
-        match self.input {
-            Input::Device(..) => DEVICE_TICK,
-            Input::Paced(_) | Input::Lost => PACED_TICK,
-        }
-    }
-
     fn turn(&mut self, now: Duration) {
         self.turn_input(now);
         self.turn_output(now);
-        self.engine.step(now);
+        let heard = self.engine.step(now);
+        if !heard.is_zero() {
+            self.heard_at = now;
+        }
+        self.tick = match self.input {
+            Input::Device(..) => next_tick(heard, now.saturating_sub(self.heard_at)),
+            Input::Paced(_) | Input::Lost => PACED_TICK,
+        };
     }
 
     fn turn_input(&mut self, now: Duration) {
@@ -167,6 +180,20 @@ impl Runner {
     }
 }
 
+/// Returns when to look again after a microphone gave `heard`, and gave something `ago`.
+///
+/// Its next block comes as long after this one as this one lasts: sleeping until then and looking closely
+/// costs half of what looking all the time does, and delays no more.
+fn next_tick(heard: Duration, ago: Duration) -> Duration {
+    if !heard.is_zero() {
+        heard.saturating_sub(EARLY).clamp(DUE_TICK, LONGEST_TICK)
+    } else if ago < PAUSE {
+        DUE_TICK
+    } else {
+        IDLE_TICK
+    }
+}
+
 fn lost(direction: Direction, device: &device::Open) -> String {
     match device.last_error() {
         Some(reason) => format!("the {direction} is gone: {reason}"),
@@ -191,10 +218,12 @@ impl Watch {
 }
 
 impl FoundInput {
-    fn find(source: &Source) -> Result<Self, AudioError> {
+    fn find(source: &Source, systems: &mut Systems) -> Result<Self, AudioError> {
         match source {
-            Source::Default => Found::new(Direction::Input, None).map(Box::new).map(Self::Device),
-            Source::Device(name) => Found::new(Direction::Input, Some(name)).map(Box::new).map(Self::Device),
+            Source::Default => systems.find(Direction::Input, None).map(Box::new).map(Self::Device),
+            Source::Device(name) => {
+                systems.find(Direction::Input, Some(name)).map(Box::new).map(Self::Device)
+            }
             Source::File(path) => Feed::open(path).map(Self::Feed),
             Source::Stdin => Feed::stdin().map(Self::Feed),
             Source::Null => Ok(Self::Feed(Feed::Silence(PACED_RATE))),
@@ -220,10 +249,10 @@ impl FoundInput {
 }
 
 impl FoundOutput {
-    fn find(sink: &Sink) -> Result<Self, AudioError> {
+    fn find(sink: &Sink, systems: &mut Systems) -> Result<Self, AudioError> {
         match sink {
-            Sink::Default => Found::new(Direction::Output, None).map(Box::new).map(Self::Device),
-            Sink::Device(name) => Found::new(Direction::Output, Some(name)).map(Box::new).map(Self::Device),
+            Sink::Default => systems.find(Direction::Output, None).map(Box::new).map(Self::Device),
+            Sink::Device(name) => systems.find(Direction::Output, Some(name)).map(Box::new).map(Self::Device),
             Sink::File(path) => Openable::new(path).map(Self::File),
             Sink::Stdout => Ok(Self::Stdout),
             Sink::Null => Ok(Self::Nowhere),

@@ -200,3 +200,12 @@ fn an_audio_thread_that_was_asleep_loses_no_answer() {
     call.runner.close().unwrap();
     assert_eq!(read(&path), ramp(48_000));
 }
+
+#[test]
+fn a_microphone_is_looked_after_when_its_next_block_is_due() {
+    // (what it gave, how long ago it gave something, when to look again), in milliseconds
+    let cases = [(20, 0, 19), (10, 0, 9), (1, 0, 2), (250, 0, 19), (0, 1, 2), (0, 99, 2), (0, 100, 10)];
+    for (heard, ago, tick) in cases {
+        assert_eq!(next_tick(ms(heard), ms(ago)), ms(tick), "{heard} ms {ago} ms ago");
+    }
+}
