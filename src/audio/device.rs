@@ -402,6 +402,10 @@ fn unknown_format(format: SampleFormat) -> cpal::Error {
 #[expect(clippy::wildcard_enum_match_arm, reason = "cpal's kinds are open-ended; what is new is a refusal")]
 fn translate(error: &cpal::Error, direction: Direction) -> AudioError {
     let reason = error.to_string().trim_end_matches('.').to_owned();
+    // ALSA's way to a sound server that has ended says so only in words.
+    if reason.contains("onnection refused") {
+        return AudioError::NoSoundSystem(reason);
+    }
     match error.kind() {
         ErrorKind::HostUnavailable => AudioError::NoSoundSystem(reason),
         ErrorKind::DeviceNotAvailable => AudioError::NoDevice(direction),
