@@ -75,7 +75,10 @@ impl Session {
         }
         let comes_back = self.can_come_back(&cause);
         match self.judge(cause) {
-            EndReason::Lost(failure) if comes_back => self.lose(now, failure),
+            EndReason::Lost(failure) if comes_back => {
+                self.show(Notice::Info(format!("{}: trying again", failure.message)));
+                self.lose(now, failure);
+            }
             reason => {
                 self.silence_and_close_lines();
                 self.end(reason);

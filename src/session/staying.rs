@@ -112,7 +112,6 @@ impl Session {
         };
         self.forget_server();
         self.show(Notice::Connection(Connection::Away));
-        self.show(Notice::Info(format!("{}: trying again", failure.message)));
         self.phase = Phase::Away(Away { step: Step::Pause(now + pause), failure });
     }
 
@@ -146,7 +145,10 @@ impl Session {
         let Phase::Away(away) = &self.phase else { return };
         let lost = away.failure.clone();
         match trouble {
-            DialFailure::Passing(_) => self.lose(now, lost),
+            DialFailure::Passing(failure) => {
+                self.show(Notice::Info(format!("{}: trying again", failure.message)));
+                self.lose(now, lost);
+            }
             DialFailure::Final(failure) => {
                 self.silence_and_close_lines();
                 self.end(EndReason::Refused(failure));
