@@ -1,6 +1,7 @@
 //! What all sessions have in common: reach the endpoint, start the sound, show, drive.
 
 use std::io::{self, IsTerminal, Write};
+use std::rc::Rc;
 
 use tokio::sync::mpsc;
 
@@ -9,6 +10,7 @@ use crate::app::connect::connect;
 use crate::app::drive::{Drive, Reader};
 use crate::app::fronts::{Face, Levels, Occasion, Prompting, Way};
 use crate::app::lines;
+use crate::app::phone::Line;
 use crate::app::signals;
 use crate::app::stderr::Quiet;
 use crate::app::target::Target;
@@ -95,7 +97,8 @@ impl Call<'_> {
         self.listen_to_lines(&quiet, commands)?;
         let drive = Drive {
             session: Session::new(self.plan),
-            link,
+            target: Rc::new(self.target),
+            line: Line::Up(Box::new(link)),
             audio,
             face,
             trace,

@@ -11,6 +11,8 @@ mod microphone;
 mod interruption;
 mod answer;
 mod closing;
+mod staying;
+mod memory;
 mod errors;
 mod playback;
 mod responses;
@@ -29,11 +31,13 @@ use crate::session::closing::Closing;
 use crate::session::errors::{Cause, Sent};
 use crate::session::interruption::Flushing;
 use crate::session::io::{AudioEvent, Command, Deadline, EndReason, Failure, Input, Notice, Output, Turn};
+use crate::session::memory::Memory;
 use crate::session::microphone::Microphone;
 use crate::session::opening::Opening;
 use crate::session::plan::Plan;
 use crate::session::playback::Playback;
 use crate::session::responses::Responses;
+use crate::session::staying::{Attempts, Away};
 use crate::session::transcript::Transcript;
 use crate::session::usage::UsageSum;
 
@@ -52,6 +56,10 @@ pub struct Session {
     usage: UsageSum,
     turn: Turn,
     last_error: Option<Failure>,
+    /// Whether the server said something after which it makes no sense to try again.
+    last_fatal: bool,
+    memory: Memory,
+    attempts: Attempts,
     outputs: Vec<Output>,
 }
 
@@ -64,6 +72,8 @@ enum Phase {
     Opening(Opening),
     /// The call itself.
     Live,
+    /// The connection is lost and is to come back.
+    Away(Away),
     /// The goodbye is under way.
     Closing(Closing),
     /// Nothing follows.
@@ -85,6 +95,9 @@ impl Session {
             usage: UsageSum::default(),
             turn: Turn::Listening,
             last_error: None,
+            last_fatal: false,
+            memory: Memory::default(),
+            attempts: Attempts::default(),
             outputs: Vec::new(),
             plan,
         }
@@ -102,7 +115,8 @@ impl Session {
         }
         match input {
             Input::Opened => self.opened(now),
-            Input::Closed(cause) => self.closed(cause),
+            Input::DialFailed(failure) => self.dial_failed(now, failure),
+            Input::Closed(cause) => self.closed(now, cause),
             Input::Server(event) => self.server(now, *event),
             Input::Garbled(text) => self.garbled(&text),
             Input::Mic(frame) => self.mic(&frame),
@@ -121,6 +135,7 @@ impl Session {
             Phase::Opening(opening) => Some(opening.deadline()),
             Phase::Closing(closing) => Some(closing.deadline()),
             Phase::Live => self.input_end_deadline(),
+            Phase::Away(away) => away.deadline(),
             Phase::Connecting => None,
             Phase::Over => return None,
         };
@@ -135,6 +150,7 @@ impl Session {
         match self.phase {
             Phase::Opening(_) => self.tick_opening(now),
             Phase::Closing(_) => self.tick_closing(now),
+            Phase::Away(_) => self.tick_away(now),
             Phase::Connecting | Phase::Live | Phase::Over => {}
         }
     }

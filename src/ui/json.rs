@@ -252,6 +252,7 @@ fn connection_word(connection: Connection) -> &'static str {
         Connection::Connecting => "connecting",
         Connection::Configuring => "configuring",
         Connection::Live => "live",
+        Connection::Away => "away",
         Connection::Closing => "closing",
         Connection::Closed => "closed",
     }
