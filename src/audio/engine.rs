@@ -68,6 +68,15 @@ pub struct Engine {
     counts_at: Duration,
 }
 
+/// What the speaker is wanted for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Demand {
+    /// Something is being played, stopped or waited for.
+    Sound,
+    /// Nothing.
+    Nothing,
+}
+
 impl Engine {
     /// Makes an engine and everything that is connected to it.
     pub fn new(format: Format) -> (Self, Ends) {
@@ -153,6 +162,11 @@ impl Engine {
     /// Returns whether the session is so far behind that more sound would be lost before long.
     pub fn is_crowded(&self) -> bool {
         self.frames.len() > self.frames_room / 2
+    }
+
+    /// Returns whether the speaker has anything to do.
+    pub(crate) fn demand(&self) -> Demand {
+        if self.speaker.is_idle() { Demand::Nothing } else { Demand::Sound }
     }
 
     /// Does what it is told; [`Command::Close`] is not for the engine.

@@ -74,16 +74,14 @@ impl Session {
             return;
         }
         let comes_back = self.can_come_back(&cause);
-        match self.judge(cause) {
-            EndReason::Lost(failure) if comes_back => {
-                self.show(Notice::Info(format!("{}: trying again", failure.message)));
-                self.lose(now, failure);
-            }
-            reason => {
-                self.silence_and_close_lines();
-                self.end(reason);
-            }
+        let reason = self.judge(cause);
+        if comes_back && let EndReason::Lost(failure) = reason {
+            let trouble = failure.message.clone();
+            self.lose(now, failure, &trouble);
+            return;
         }
+        self.silence_and_close_lines();
+        self.end(reason);
     }
 
     /// The error event before a close is its reason; the close code says whether it was a refusal.

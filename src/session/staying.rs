@@ -103,14 +103,15 @@ impl Session {
         lasting && was_live && !hopeless && is_passing(cause)
     }
 
-    /// Keeps the call while the connection is away.
-    pub(super) fn lose(&mut self, now: Duration, failure: Failure) {
+    /// Keeps the call while the connection is away; `trouble` is what went wrong last, `failure` what did first.
+    pub(super) fn lose(&mut self, now: Duration, failure: Failure, trouble: &str) {
         let Some(pause) = self.attempts.next(now) else {
             self.silence_and_close_lines();
             self.end(EndReason::Lost(failure));
             return;
         };
         self.forget_server();
+        self.show(Notice::Info(format!("{trouble}: trying again")));
         self.show(Notice::Connection(Connection::Away));
         self.phase = Phase::Away(Away { step: Step::Pause(now + pause), failure });
     }
@@ -145,10 +146,7 @@ impl Session {
         let Phase::Away(away) = &self.phase else { return };
         let lost = away.failure.clone();
         match trouble {
-            DialFailure::Passing(failure) => {
-                self.show(Notice::Info(format!("{}: trying again", failure.message)));
-                self.lose(now, lost);
-            }
+            DialFailure::Passing(failure) => self.lose(now, lost, &failure.message),
             DialFailure::Final(failure) => {
                 self.silence_and_close_lines();
                 self.end(EndReason::Refused(failure));
