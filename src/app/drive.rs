@@ -207,14 +207,17 @@ impl Drive {
     /// Completes the output; a call that ended on purpose does not wait for what is still to be heard.
     fn stop_sound(&mut self, reason: &EndReason) -> Result<(), Error> {
         let Some(audio) = self.audio.take() else { return Ok(()) };
-        let closed = audio.close().map_err(|what| Error::say(Kind::Device, what));
         match reason {
-            EndReason::Refused(_) | EndReason::Lost(_) => Ok(()),
+            EndReason::Refused(_) | EndReason::Lost(_) => {
+                // A call that never was leaves the file as it found it.
+                drop(audio);
+                Ok(())
+            }
             EndReason::User
             | EndReason::Signal(_)
             | EndReason::InputEnded
             | EndReason::Answered
-            | EndReason::ServerClosed(_) => closed,
+            | EndReason::ServerClosed(_) => audio.close().map_err(|what| Error::say(Kind::Device, what)),
         }
     }
 }

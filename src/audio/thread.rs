@@ -124,16 +124,20 @@ impl Runner {
     /// Turns until told to close, or until nobody can tell it anything any more.
     pub(crate) fn run(mut self, commands: &Receiver<Command>) -> Result<(), String> {
         loop {
-            match commands.recv_timeout(self.tick) {
-                Ok(Command::Close) | Err(RecvTimeoutError::Disconnected) => return self.close(),
-                Ok(command) => self.engine.obey(command),
-                Err(RecvTimeoutError::Timeout) => {}
-            }
-            while let Ok(command) = commands.try_recv() {
-                if matches!(command, Command::Close) {
-                    return self.close();
+            let first = match commands.recv_timeout(self.tick) {
+                Ok(command) => Some(command),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => Some(Command::Leave),
+            };
+            for command in first.into_iter().chain(commands.try_iter()) {
+                match command {
+                    Command::Close => return self.close(PacedOutput::close),
+                    Command::Leave => return self.close(PacedOutput::leave),
+                    command @ (Command::Play { .. }
+                    | Command::EndClip(_)
+                    | Command::Flush
+                    | Command::Mute(_)) => self.engine.obey(command),
                 }
-                self.engine.obey(command);
             }
             self.turn(self.started.elapsed());
         }
@@ -192,9 +196,9 @@ impl Runner {
         }
     }
 
-    fn close(self) -> Result<(), String> {
+    fn close(self, end: fn(PacedOutput) -> Result<(), String>) -> Result<(), String> {
         match self.output {
-            Output::Paced(output) => output.close(),
+            Output::Paced(output) => end(*output),
             Output::Device(..) | Output::Lost => Ok(()),
         }
     }
@@ -317,7 +321,7 @@ impl FoundOutput {
                 return Ok(Output::Device(found.play(playback)?, watch, Rest::Awake(Duration::ZERO)));
             }
             Self::Nowhere => Target::Nowhere,
-            Self::File(openable) => openable.begin(PACED_RATE)?,
+            Self::File(openable) => Target::Untouched { openable, rate: PACED_RATE },
             Self::Stdout => Target::stdout()?,
         };
         Ok(Output::Paced(Box::new(PacedOutput::new(target, playback, PACED_RATE))))

@@ -307,4 +307,6 @@ pub enum Reason {
     NoAnswer,
     /// The goodbye was not answered.
     NoGoodbye,
+    /// A fatal error was not followed by a close.
+    NoClose,
 }

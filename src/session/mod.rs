@@ -28,7 +28,7 @@ use crate::protocol::client::ClientBody;
 use crate::protocol::dialect::Dialect;
 use crate::protocol::server::{ServerBody, ServerEvent};
 use crate::session::closing::Closing;
-use crate::session::errors::{Cause, Sent};
+use crate::session::errors::{Cause, Fatal, Sent};
 use crate::session::interruption::Flushing;
 use crate::session::io::{AudioEvent, Command, Deadline, EndReason, Failure, Input, Notice, Output, Turn};
 use crate::session::memory::Memory;
@@ -60,6 +60,7 @@ pub struct Session {
     last_fatal: bool,
     memory: Memory,
     attempts: Attempts,
+    fatal: Option<Fatal>,
     outputs: Vec<Output>,
 }
 
@@ -98,6 +99,7 @@ impl Session {
             last_fatal: false,
             memory: Memory::default(),
             attempts: Attempts::default(),
+            fatal: None,
             outputs: Vec::new(),
             plan,
         }
@@ -141,12 +143,14 @@ impl Session {
         };
         let flushing = self.flushing.as_ref().map(Flushing::deadline);
         let answer = self.responses.deadline();
-        [phase, flushing, answer].into_iter().flatten().min_by_key(|deadline| deadline.at)
+        let fatal = self.fatal.as_ref().map(Fatal::deadline);
+        [phase, flushing, answer, fatal].into_iter().flatten().min_by_key(|deadline| deadline.at)
     }
 
     fn tick(&mut self, now: Duration) {
         self.tick_flushing(now);
         self.tick_answer(now);
+        self.tick_fatal(now);
         match self.phase {
             Phase::Opening(_) => self.tick_opening(now),
             Phase::Closing(_) => self.tick_closing(now),
@@ -282,6 +286,15 @@ impl Session {
 
     fn end(&mut self, reason: EndReason) {
         self.phase = Phase::Over;
+        match reason {
+            // It holds the error.
+            EndReason::Refused(_) | EndReason::Lost(_) => {}
+            EndReason::User
+            | EndReason::Signal(_)
+            | EndReason::InputEnded
+            | EndReason::Answered
+            | EndReason::ServerClosed(_) => self.tell_fatal(),
+        }
         self.show(Notice::Connection(io::Connection::Closed));
         self.show(Notice::End(reason.clone()));
         self.outputs.push(Output::End(reason));

@@ -95,7 +95,7 @@ impl Session {
     /// The whole update was dropped by the server: without the field it names, or not at all.
     pub(super) fn settings_refused(&mut self, now: Duration, error: ErrorInfo) {
         let Phase::Opening(opening) = &mut self.phase else {
-            self.show_error(error);
+            self.show_error(now, error);
             return;
         };
         opening.retries += 1;

@@ -126,6 +126,7 @@ impl Session {
         self.transcript.forget_outstanding();
         self.flushing = None;
         self.last_error = None;
+        self.fatal = None;
         self.sent = Sent::default();
         self.responses = Responses::default();
         self.microphone.connection_lost();
