@@ -35,7 +35,7 @@ pub(super) async fn run(args: Chat) -> Result<EndReason, Error> {
         (None, Way::Plain | Way::Screen) => Typing::Prompted,
     };
     let call = Call {
-        plan: plan::chat(&args, question),
+        plan: plan::limited(plan::chat(&args, question), &target, &args.limits),
         target,
         style: PlainStyle::Chat,
         way,

@@ -49,7 +49,11 @@ pub fn run(cli: Cli) -> Result<u8, Error> {
 /// A normal end is a value; a failure is the error it names.
 fn exit_code(reason: EndReason) -> Result<u8, Error> {
     match reason {
-        EndReason::User | EndReason::InputEnded | EndReason::Answered | EndReason::ServerClosed(_) => Ok(0),
+        EndReason::User
+        | EndReason::InputEnded
+        | EndReason::Answered
+        | EndReason::Limit(_)
+        | EndReason::ServerClosed(_) => Ok(0),
         EndReason::Signal(number) => Ok(128_u8.saturating_add(u8::try_from(number).unwrap_or(127))),
         EndReason::Refused(failure) => Err(failed(Kind::Server, failure)),
         EndReason::Lost(failure) => Err(failed(Kind::Network, failure)),

@@ -1,12 +1,15 @@
 //! From flags to the plan of a session.
 
+use std::time::Duration;
+
 use crate::app::target::Target;
-use crate::cli::{Chat, DialectArg, EndpointArgs, HearingArgs, Talk, Transcribe, VadArg};
+use crate::cli::{Chat, DialectArg, EndpointArgs, HearingArgs, LimitArgs, Talk, Transcribe, VadArg};
 use crate::protocol::dialect::Dialect;
 use crate::protocol::settings::{
     AudioFormat, Eagerness, Modality, SessionKind, Settings, Transcription, TurnDetection, TurnMethod, Voice,
 };
 use crate::protocol::value::{Setting, Unknown};
+use crate::session::limits::Limits;
 use crate::session::plan::{AtInputEnd, Mode, Plan, SILENCE_MS};
 
 /// Sound kept from before speech was noticed; the servers' own default, said explicitly.
@@ -65,7 +68,23 @@ fn plan(mode: Mode, settings: Settings, endpoint: &EndpointArgs, at_input_end: A
         DialectArg::Ga => Some(Dialect::Ga),
         DialectArg::Beta => Some(Dialect::Beta),
     };
-    Plan { mode, settings, dialect, opening: Vec::new(), at_input_end }
+    Plan {
+        mode,
+        settings,
+        dialect,
+        opening: Vec::new(),
+        at_input_end,
+        model: None,
+        prices: None,
+        limits: Limits::default(),
+    }
+}
+
+/// Returns `plan` with what `target` costs, and with the limits the user set.
+pub(super) fn limited(plan: Plan, target: &Target, limits: &LimitArgs) -> Plan {
+    let idle = limits.idle.map(|minutes| Duration::from_secs_f64(minutes * 60.0));
+    let limits = Limits { idle, cost_usd: limits.max_cost };
+    Plan { model: target.model(), prices: target.prices(), limits, ..plan }
 }
 
 fn settings(endpoint: &EndpointArgs, kind: SessionKind) -> Settings {

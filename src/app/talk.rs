@@ -29,7 +29,7 @@ pub(super) async fn run(args: Talk) -> Result<EndReason, Error> {
     };
     let target = Target::find(&args.endpoint, SessionKind::Realtime)?;
     let call = Call {
-        plan: plan::talk(&args, &target, at_end_of(&input)),
+        plan: plan::limited(plan::talk(&args, &target, at_end_of(&input)), &target, &args.limits),
         target,
         style: PlainStyle::Talk,
         way,

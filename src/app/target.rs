@@ -7,6 +7,7 @@ use crate::net::endpoint::{Auth, BetaMarker, ClearKey, Endpoint, Purpose};
 use crate::net::mask::Mask;
 use crate::net::url::EndpointUrl;
 use crate::protocol::settings::SessionKind;
+use crate::session::price::Prices;
 
 /// Where OpenAI listens.
 const OPENAI_URL: &str = "wss://api.openai.com/v1/realtime";
@@ -101,6 +102,23 @@ impl Target {
     pub(super) fn mask(&self) -> Mask {
         match &self.way {
             Way::Demo(endpoint) | Way::Network(endpoint) => endpoint.mask(),
+        }
+    }
+
+    /// Returns the model that is asked for, where one is.
+    pub(super) fn model(&self) -> Option<String> {
+        let (Way::Demo(endpoint) | Way::Network(endpoint)) = &self.way;
+        match &endpoint.purpose {
+            Purpose::Conversation { model } => model.clone(),
+            Purpose::Transcription => None,
+        }
+    }
+
+    /// Returns what tokens cost there: others than OpenAI bill differently, and their prices are not known.
+    pub(super) fn prices(&self) -> Option<Prices> {
+        match &self.way {
+            Way::Network(endpoint) if is_openai(&endpoint.url) => Some(Prices::openai()),
+            Way::Network(_) | Way::Demo(_) => None,
         }
     }
 

@@ -30,6 +30,7 @@ pub(super) async fn run(args: Transcribe) -> Result<EndReason, Error> {
             EndReason::User
             | EndReason::Signal(_)
             | EndReason::Answered
+            | EndReason::Limit(_)
             | EndReason::ServerClosed(_)
             | EndReason::Refused(_)
             | EndReason::Lost(_) => break,
@@ -60,7 +61,7 @@ async fn caption(
 ) -> Result<EndReason, Error> {
     let target = Target::find(&args.endpoint, SessionKind::Transcription)?;
     let call = Call {
-        plan: plan::transcribe(args, &target, at_end_of(&input)),
+        plan: plan::limited(plan::transcribe(args, &target, at_end_of(&input)), &target, &args.limits),
         target,
         style: PlainStyle::Transcribe,
         way: if args.showing.json { Way::Json } else { Way::Plain },
