@@ -68,6 +68,10 @@ fn failed(kind: Kind, failure: Failure) -> Error {
             error.hint("it may speak the other dialect: try --dialect ga or --dialect beta")
         }
         Some(known) if !known.hint.is_empty() => error.hint(known.hint),
-        Some(_) | None => error,
+        Some(_) | None => match kind {
+            Kind::Network => error.hint("start again; if it happens twice, look at the endpoint's log"),
+            Kind::Internal | Kind::Usage | Kind::Config | Kind::Device | Kind::Server => error
+                .hint("look up what it says in the endpoint's documents; --verbose and --trace tell more"),
+        },
     }
 }

@@ -89,12 +89,17 @@ impl Target {
             SessionKind::Realtime => Purpose::Conversation { model: Some("rtvoice-demo".to_owned()) },
             SessionKind::Transcription => Purpose::Transcription,
         };
+        let captions = match args.dialect {
+            // The beta protocol names all the models that caption; the demo's is not among them.
+            DialectArg::Beta => USUAL_CAPTIONS,
+            DialectArg::Auto | DialectArg::Ga => "rtvoice-demo",
+        };
         let mut endpoint = Endpoint::new(url, purpose, Auth::None);
         endpoint.beta = beta_marker(args.dialect);
         Ok(Self {
             way: Way::Demo(Box::new(endpoint)),
             name: "demo".to_owned(),
-            captions: "rtvoice-demo".to_owned(),
+            captions: captions.to_owned(),
         })
     }
 

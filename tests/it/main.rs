@@ -3,3 +3,9 @@
 mod support;
 mod staying;
 mod tidy;
+mod talk;
+mod chat;
+mod transcribe;
+mod formats;
+mod refusals;
+mod faults;
