@@ -1,4 +1,6 @@
 //! The program from outside, and the rules by which its code is kept.
 
 mod support;
+mod call;
+mod screen;
 mod tidy;
