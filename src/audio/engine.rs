@@ -155,11 +155,6 @@ impl Engine {
         self.frames.len() > self.frames_room / 2
     }
 
-    /// Returns whether nothing is being played.
-    pub fn is_silent(&self) -> bool {
-        self.speaker.is_idle()
-    }
-
     /// Does what it is told; [`Command::Close`] is not for the engine.
     pub(crate) fn obey(&mut self, command: Command) {
         match command {
