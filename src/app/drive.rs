@@ -82,8 +82,8 @@ impl Drive {
             let takes_sound = self.link.backlog() < MOST_BACKLOG_BYTES;
             let input = tokio::select! {
                 Some(command) = self.commands.recv() => Some(Input::User(command)),
-                event = self.link.next() => self.from_link(event),
-                sound = next_sound(&mut self.audio, takes_sound) => self.from_sound(sound),
+                event = self.link.next() => self.of_link(event),
+                sound = next_sound(&mut self.audio, takes_sound) => self.of_sound(sound),
                 () = self.clock.wait_until(deadline) => Some(Input::Tick),
             };
             if let Some(input) = input {
@@ -147,7 +147,7 @@ impl Drive {
         }
     }
 
-    fn from_link(&mut self, event: LinkEvent) -> Option<Input> {
+    fn of_link(&mut self, event: LinkEvent) -> Option<Input> {
         match event {
             LinkEvent::Text(text) => {
                 if let Some(trace) = &mut self.trace {
@@ -165,11 +165,11 @@ impl Drive {
         }
     }
 
-    fn from_sound(&mut self, sound: Sound) -> Option<Input> {
+    fn of_sound(&mut self, sound: Sound) -> Option<Input> {
         match sound {
             Sound::Frame(frame) => Some(Input::Mic(frame)),
             Sound::Dropped(frames) => Some(Input::Audio(AudioEvent::MicDropped { frames })),
-            Sound::Event(Some(event)) => self.from_audio(event),
+            Sound::Event(Some(event)) => self.of_audio(event),
             Sound::Event(None) => {
                 // Nothing more will come: what it said before has been handed in.
                 self.audio = None;
@@ -178,7 +178,7 @@ impl Drive {
         }
     }
 
-    fn from_audio(&mut self, event: Event) -> Option<Input> {
+    fn of_audio(&mut self, event: Event) -> Option<Input> {
         let event = match event {
             Event::Played { clip, samples } => AudioEvent::Played { clip, samples },
             Event::Drained => AudioEvent::Drained,

@@ -87,7 +87,7 @@ pub enum Command {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Output {
     /// Send an event, in the session's dialect.
-    Send(ClientEvent),
+    Send(Box<ClientEvent>),
     /// Append sound to a clip.
     Play {
         /// Which clip.
@@ -161,7 +161,7 @@ pub enum Notice {
     /// What the assistant says, so far.
     Assistant(AssistantLine),
     /// What a response or a transcription cost.
-    Usage(UsageReport),
+    Usage(Box<UsageReport>),
     /// Whether the microphone is heard.
     Muted(bool),
     /// Something went wrong and the call goes on.

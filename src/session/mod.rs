@@ -22,7 +22,7 @@ mod tests;
 
 use std::time::Duration;
 
-use crate::protocol::client::{ClientBody, ClientEvent};
+use crate::protocol::client::ClientBody;
 use crate::protocol::dialect::Dialect;
 use crate::protocol::server::{ServerBody, ServerEvent};
 use crate::session::closing::Closing;
@@ -187,13 +187,13 @@ impl Session {
             | ServerBody::ItemDone { previous_item_id, item } => self.item_seen(previous_item_id, &item),
             ServerBody::TranscriptionDelta { item_id, delta, .. } => self.user_heard(item_id, &delta),
             ServerBody::TranscriptionCompleted { item_id, transcript, usage, .. } => {
-                self.user_understood(item_id, transcript, usage);
+                self.user_understood(item_id, &transcript, usage);
             }
             ServerBody::TranscriptionFailed { item_id, error, .. } => {
-                self.user_not_understood(&item_id, error)
+                self.user_not_understood(&item_id, error);
             }
             ServerBody::TranscriptionSegment { item_id, segment, .. } => {
-                self.user_segment(&item_id, &segment)
+                self.user_segment(&item_id, &segment);
             }
             ServerBody::ResponseCreated(response) => self.response_created(now, &response),
             ServerBody::ResponseDone(response) => self.response_done(now, &response),
@@ -204,7 +204,7 @@ impl Session {
             }
             ServerBody::TextDone { place, text: Some(text) }
             | ServerBody::TranscriptDone { place, transcript: Some(text) } => {
-                self.answer_text_done(&place, text)
+                self.answer_text_done(&place, text);
             }
             ServerBody::OutputItemAdded { place, item } => self.answer_item_added(&place, &item),
             ServerBody::OutputItemDone { place, item } => self.answer_item_done(&place, &item),
@@ -236,12 +236,11 @@ impl Session {
             return;
         }
         let event_id = self.sent.note(cause);
-        self.outputs.push(Output::Send(body.with_id(event_id)));
+        self.outputs.push(Output::Send(Box::new(body.with_id(event_id))));
     }
 
     fn send_unnamed(&mut self, body: ClientBody) {
-        let event: ClientEvent = body.without_id();
-        self.outputs.push(Output::Send(event));
+        self.outputs.push(Output::Send(Box::new(body.without_id())));
     }
 
     fn show(&mut self, notice: Notice) {

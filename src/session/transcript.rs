@@ -162,7 +162,7 @@ impl Session {
     pub(super) fn user_understood(
         &mut self,
         item_id: String,
-        transcript: String,
+        transcript: &str,
         usage: Option<TranscriptionUsage>,
     ) {
         let after = self.transcript.users.remove(&item_id).and_then(|line| line.after);

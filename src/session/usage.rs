@@ -36,7 +36,7 @@ impl UsageSum {
 impl Session {
     pub(super) fn note_usage(&mut self, usage: Option<&Usage>) {
         let report = self.usage.add(usage);
-        self.show(Notice::Usage(report));
+        self.show(Notice::Usage(Box::new(report)));
     }
 
     pub(super) fn note_transcription_usage(&mut self, usage: Option<TranscriptionUsage>) {
@@ -48,7 +48,7 @@ impl Session {
             }
             Some(TranscriptionUsage::Other(_)) | None => self.usage.add(None),
         };
-        self.show(Notice::Usage(report));
+        self.show(Notice::Usage(Box::new(report)));
     }
 }
 

@@ -145,7 +145,7 @@ impl Model {
             Notice::Turn(turn) => self.turn = *turn,
             Notice::User(line) => self.user(line),
             Notice::Assistant(line) => self.assistant(line),
-            Notice::Usage(report) => self.usage = Some(report.clone()),
+            Notice::Usage(report) => self.usage = Some(report.as_ref().clone()),
             Notice::Muted(muted) => self.muted = *muted,
             Notice::Error { code, message } => {
                 self.remark(at, RemarkKind::Error, words::error(code.as_deref(), message));

@@ -47,13 +47,13 @@ enum Happening {
     Broken,
 }
 
-fn happen(call: &mut Call, happening: Happening) {
-    match happening {
+fn happen(call: &mut Call, happening: &Happening) {
+    match *happening {
         Happening::Sound(response, item) => {
-            call.sound(&format!("resp_{response}"), &format!("item_{item}"), ms(400))
+            call.sound(&format!("resp_{response}"), &format!("item_{item}"), ms(400));
         }
         Happening::Words(response, item) => {
-            call.words(&format!("resp_{response}"), &format!("item_{item}"), "wörd ")
+            call.words(&format!("resp_{response}"), &format!("item_{item}"), "wörd ");
         }
         Happening::Heard(clip, time) => call.heard(clip, ms(time)),
         Happening::Flushed(clip, time) => call.flushed(&[(clip, ms(time))]),
@@ -83,10 +83,10 @@ proptest! {
         let mut call = Call::live(Plan { at_input_end: AtInputEnd::End, ..plan });
         for happening in happenings {
             let before = call.outputs.len();
-            happen(&mut call, happening.clone());
+            happen(&mut call, &happening);
             let new = &call.outputs[before..];
             let flush = new.iter().position(|output| matches!(output, Output::Flush));
-            let cut = new.iter().position(|output| matches!(output, Output::Send(ClientEvent { body: ClientBody::ResponseCancel { .. }, .. })));
+            let cut = new.iter().position(|output| matches!(output, Output::Send(event) if matches!(event.body, ClientBody::ResponseCancel { .. })));
             if let (Some(flush), Some(cut)) = (flush, cut) {
                 prop_assert!(flush < cut, "silence comes before anything is sent: {new:?}");
             }
@@ -109,8 +109,8 @@ proptest! {
         let mut first = Call::live(plan());
         let mut second = Call::live(plan());
         for happening in happenings {
-            happen(&mut first, happening.clone());
-            happen(&mut second, happening);
+            happen(&mut first, &happening);
+            happen(&mut second, &happening);
         }
         prop_assert_eq!(first.outputs, second.outputs);
     }

@@ -1,4 +1,5 @@
 //! Promises of the session, in virtual time.
+#![expect(clippy::wildcard_enum_match_arm, reason = "a test looks for the one output it is about")]
 
 mod opening;
 mod turns;
@@ -12,7 +13,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::pcm::frame::{ClipId, Frame, Rate};
-use crate::protocol::client::{ClientBody, ClientEvent};
+use crate::protocol::client::ClientBody;
 use crate::protocol::read;
 use crate::protocol::settings::{AudioFormat, Modality, SessionKind, Settings, Transcription};
 use crate::protocol::value::Setting;
@@ -107,6 +108,7 @@ impl Call {
         self.now = until;
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "the tests read better without a reference")]
     fn server(&mut self, event: Value) {
         let event = read::server_event(&event.to_string()).expect("the test writes events");
         self.put(Input::Server(Box::new(event)));
@@ -176,7 +178,7 @@ impl Call {
 
     fn sent(&self) -> Vec<&ClientBody> {
         let events = self.outputs.iter().filter_map(|output| match output {
-            Output::Send(ClientEvent { body, .. }) => Some(body),
+            Output::Send(event) => Some(&event.body),
             _ => None,
         });
         events.collect()
