@@ -12,6 +12,7 @@ use crate::app::trace::{Direction, Trace};
 use crate::audio::Audio;
 use crate::audio::event::{Counts, Event, Mute};
 use crate::error::{Error, Kind};
+use crate::mishap;
 use crate::net::link::{Link, LinkEvent};
 use crate::net::stream::Stream;
 use crate::pcm::frame::Frame;
@@ -94,6 +95,7 @@ impl Drive {
 
     fn handle(&mut self, input: Input) -> Result<Option<EndReason>, Error> {
         let now = self.clock.now();
+        mishap::strike("main", now);
         for output in self.session.handle(now, input) {
             if let Some(reason) = self.act(now, output)? {
                 return Ok(Some(reason));

@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, watch};
 use crate::app::clock::Clock;
 use crate::cli::ShowingArgs;
 use crate::error::{Error, Kind};
+use crate::mishap;
 use crate::pcm::level::Meter;
 use crate::session::io::{Command, Connection, Notice, Turn};
 use crate::ui::front::Front;
@@ -108,7 +109,11 @@ impl Face {
                     commands,
                     input_level: level(&levels.input),
                     output_level: level(&levels.output),
-                    clock: Box::new(move || clock.now()),
+                    clock: Box::new(move || {
+                        let now = clock.now();
+                        mishap::strike("ui", now);
+                        now
+                    }),
                     theme: Theme::for_no_color(std::env::var_os("NO_COLOR").as_deref()),
                 });
                 Self::Screen { model, screen: Some(screen.map_err(no_screen)?) }
