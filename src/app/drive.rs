@@ -174,8 +174,9 @@ impl Drive {
             Sound::Event(Some(event)) => self.of_audio(event),
             Sound::Event(None) => {
                 // Nothing more will come: what it said before has been handed in.
-                self.audio = None;
-                Some(Input::Audio(AudioEvent::Lost("the sound has stopped".to_owned())))
+                let ended = self.audio.take().map_or(Ok(()), Audio::close);
+                let reason = ended.err().unwrap_or_else(|| "the sound has stopped".to_owned());
+                Some(Input::Audio(AudioEvent::Lost(reason)))
             }
         }
     }

@@ -14,6 +14,7 @@ use crate::pcm::level::Meter;
 use crate::session::io::{Command, Connection, Notice, Turn};
 use crate::ui::front::Front;
 use crate::ui::json::{Detail, JsonLines};
+use crate::ui::minutes;
 use crate::ui::model::{About, Model};
 use crate::ui::plain::{Plain, PlainStyle};
 use crate::ui::term::{Screen, ScreenError, Setup};
@@ -143,8 +144,12 @@ impl Face {
     /// When the screen broke on the way.
     pub(super) fn close(&mut self) -> Result<(), Error> {
         match self {
-            Self::Screen { screen, .. } => {
-                screen.take().map_or(Ok(()), |screen| screen.close().map_err(no_screen))
+            Self::Screen { model, screen } => {
+                let Some(screen) = screen.take() else { return Ok(()) };
+                screen.close().map_err(no_screen)?;
+                // What was said is not to vanish with the screen; a terminal that is gone takes no more.
+                let _ = minutes::write(&model.borrow(), &mut io::stdout().lock());
+                Ok(())
             }
             Self::Lines(_) => Ok(()),
         }

@@ -61,7 +61,7 @@ impl Audio {
     ///
     /// One sentence if the output could not be completed.
     pub fn close(mut self) -> Result<(), String> {
-        self.thread.close()
+        self.thread.close().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     }
 }
 
@@ -148,11 +148,11 @@ struct Thread {
 }
 
 impl Thread {
-    fn close(&mut self) -> Result<(), String> {
-        let Some(handle) = self.handle.take() else { return Ok(()) };
+    fn close(&mut self) -> std::thread::Result<Result<(), String>> {
+        let Some(handle) = self.handle.take() else { return Ok(Ok(())) };
         // If it has ended already there is nobody to tell.
         let _ = self.commands.send(Command::Close);
-        handle.join().unwrap_or_else(|_| Err("the audio thread panicked".to_owned()))
+        handle.join()
     }
 }
 

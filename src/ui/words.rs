@@ -1,5 +1,7 @@
 //! The words for states, the same on the screen and in plain lines.
 
+use std::time::Duration;
+
 use crate::session::io::{Connection, EndReason, Failure, Turn};
 use crate::ui::text;
 
@@ -47,6 +49,11 @@ pub fn error(code: Option<&str>, message: &str) -> String {
         Some(code) if !code.is_empty() => format!("{message} ({code})"),
         Some(_) | None => message,
     }
+}
+
+/// Returns a time as minutes and seconds.
+pub fn minutes(time: Duration) -> String {
+    format!("{:02}:{:02}", time.as_secs() / 60, time.as_secs() % 60)
 }
 
 /// Returns milliseconds as seconds with one decimal.

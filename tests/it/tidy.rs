@@ -20,7 +20,10 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("mishap", &[]),
     (
         "app",
-        &["pcm", "protocol", "session", "audio", "net", "ui", "server", "config", "cli", "error", "secret", "mishap"],
+        &[
+            "pcm", "protocol", "session", "audio", "net", "ui", "server", "config", "cli", "error", "secret",
+            "mishap",
+        ],
     ),
 ];
 
