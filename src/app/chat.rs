@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal, Read};
 
 use anyhow::Context;
 
-use crate::app::call::{Call, Typing};
+use crate::app::call::{Call, Position, Typing};
 use crate::app::clock::Clock;
 use crate::app::fronts::Way;
 use crate::app::plan;
@@ -40,6 +40,7 @@ pub(super) async fn run(args: Chat) -> Result<EndReason, Error> {
         style: PlainStyle::Chat,
         way,
         showing: &args.showing,
+        position: Position::First,
         typing,
         sound: None,
     };

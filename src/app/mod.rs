@@ -8,6 +8,7 @@ pub mod trace;
 mod target;
 mod plan;
 mod connect;
+mod phone;
 mod drive;
 mod fronts;
 mod lines;

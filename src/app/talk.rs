@@ -1,6 +1,6 @@
 //! `rtvoice talk`: a call.
 
-use crate::app::call::{Call, at_end_of, typing_in_a_call};
+use crate::app::call::{Call, Position, at_end_of, typing_in_a_call};
 use crate::app::clock::Clock;
 use crate::app::fronts::Way;
 use crate::app::plan;
@@ -34,6 +34,7 @@ pub(super) async fn run(args: Talk) -> Result<EndReason, Error> {
         style: PlainStyle::Talk,
         way,
         showing: &args.showing,
+        position: Position::First,
         typing: typing_in_a_call(way, &input),
         sound: Some(Options { input, output, ..Options::default() }),
     };

@@ -1,6 +1,6 @@
 //! `rtvoice transcribe`: captions from the microphone, from files, or from a pipe.
 
-use crate::app::call::{Call, Typing, at_end_of};
+use crate::app::call::{Call, Position, Typing, at_end_of};
 use crate::app::clock::Clock;
 use crate::app::fronts::Way;
 use crate::app::plan;
@@ -21,8 +21,10 @@ pub(super) async fn run(args: Transcribe) -> Result<EndReason, Error> {
     let clock = Clock::start();
     let inputs = inputs(&args)?;
     let mut reason = EndReason::InputEnded;
+    let mut position = Position::First;
     for input in inputs {
-        reason = caption(&args, input, clock).await?;
+        reason = caption(&args, input, position, clock).await?;
+        position = Position::Later;
         match reason {
             EndReason::InputEnded => {}
             EndReason::User
@@ -50,7 +52,12 @@ fn file_or_stdin(file: &std::path::Path) -> Source {
     if file.as_os_str() == "-" { Source::Stdin } else { Source::File(file.to_owned()) }
 }
 
-async fn caption(args: &Transcribe, input: Source, clock: Clock) -> Result<EndReason, Error> {
+async fn caption(
+    args: &Transcribe,
+    input: Source,
+    position: Position,
+    clock: Clock,
+) -> Result<EndReason, Error> {
     let target = Target::find(&args.endpoint, SessionKind::Transcription)?;
     let call = Call {
         plan: plan::transcribe(args, &target, at_end_of(&input)),
@@ -58,6 +65,7 @@ async fn caption(args: &Transcribe, input: Source, clock: Clock) -> Result<EndRe
         style: PlainStyle::Transcribe,
         way: if args.showing.json { Way::Json } else { Way::Plain },
         showing: &args.showing,
+        position,
         typing: Typing::Not,
         sound: Some(Options { input, output: Sink::Null, ..Options::default() }),
     };

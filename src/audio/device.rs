@@ -292,6 +292,24 @@ impl<C> Slot<C> {
 }
 
 impl Open {
+    /// Stops asking for sound: a sound server then has nothing to do for it.
+    ///
+    /// # Errors
+    ///
+    /// When the device cannot rest; it goes on then.
+    pub(crate) fn rest(&self) -> Result<(), cpal::Error> {
+        self.stream.as_ref().map_or(Ok(()), StreamTrait::pause)
+    }
+
+    /// Asks for sound again.
+    ///
+    /// # Errors
+    ///
+    /// When the device is gone.
+    pub(crate) fn wake(&self) -> Result<(), cpal::Error> {
+        self.stream.as_ref().map_or(Ok(()), StreamTrait::play)
+    }
+
     /// Returns what the device last complained of.
     pub(crate) fn last_error(&self) -> Option<&'static str> {
         let last = self.faults.last.load(Ordering::Relaxed) as usize;

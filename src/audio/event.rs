@@ -54,11 +54,17 @@ pub enum Mute {
 /// What the audio thread is told.
 #[derive(Debug)]
 pub(crate) enum Command {
-    Play { clip: ClipId, frame: Frame },
+    Play {
+        clip: ClipId,
+        frame: Frame,
+    },
     EndClip(ClipId),
     Flush,
     Mute(Mute),
+    /// End, and complete the output.
     Close,
+    /// End, and leave an output file as it was if nothing has been written to it.
+    Leave,
 }
 
 #[cfg(test)]

@@ -208,6 +208,11 @@ impl Speaker {
         self.refused
     }
 
+    /// Returns whether there is nothing to play and nothing to be told.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.activity == Activity::Idle
+    }
+
     fn tell(&self, event: Event) {
         // Whoever listened may be gone already; then nobody wants to know.
         let _ = self.events.send(event);

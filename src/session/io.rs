@@ -14,6 +14,8 @@ use crate::protocol::server::ServerEvent;
 pub enum Input {
     /// The socket is open.
     Opened,
+    /// The socket that was asked for could not be opened.
+    DialFailed(DialFailure),
     /// The socket is closed; what it said before has been handed in.
     Closed(CloseCause),
     /// The server said something.
@@ -28,6 +30,15 @@ pub enum Input {
     User(Command),
     /// The deadline has come.
     Tick,
+}
+
+/// Why a socket could not be opened again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DialFailure {
+    /// It may work later.
+    Passing(Failure),
+    /// It never will: the key, the address, the certificate.
+    Final(Failure),
 }
 
 /// News from the sound side.
@@ -86,6 +97,8 @@ pub enum Command {
 /// One thing to be done.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Output {
+    /// Open the socket again; [`Input::Opened`] or [`Input::DialFailed`] answers.
+    Open,
     /// Send an event, in the session's dialect.
     Send(Box<ClientEvent>),
     /// Append sound to a clip.
@@ -188,6 +201,8 @@ pub enum Connection {
     Configuring,
     /// In use.
     Live,
+    /// Lost, and to be made again.
+    Away,
     /// Being ended.
     Closing,
     /// Over.
@@ -286,8 +301,12 @@ pub enum Reason {
     NoFlushed,
     /// The input has ended and nothing more happens.
     InputDrained,
+    /// The pause before the connection is tried again is over.
+    Redial,
     /// An answer has stopped coming.
     NoAnswer,
     /// The goodbye was not answered.
     NoGoodbye,
+    /// A fatal error was not followed by a close.
+    NoClose,
 }

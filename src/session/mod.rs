@@ -11,6 +11,8 @@ mod microphone;
 mod interruption;
 mod answer;
 mod closing;
+mod staying;
+mod memory;
 mod errors;
 mod playback;
 mod responses;
@@ -26,14 +28,16 @@ use crate::protocol::client::ClientBody;
 use crate::protocol::dialect::Dialect;
 use crate::protocol::server::{ServerBody, ServerEvent};
 use crate::session::closing::Closing;
-use crate::session::errors::{Cause, Sent};
+use crate::session::errors::{Cause, Fatal, Sent};
 use crate::session::interruption::Flushing;
 use crate::session::io::{AudioEvent, Command, Deadline, EndReason, Failure, Input, Notice, Output, Turn};
+use crate::session::memory::Memory;
 use crate::session::microphone::Microphone;
 use crate::session::opening::Opening;
 use crate::session::plan::Plan;
 use crate::session::playback::Playback;
 use crate::session::responses::Responses;
+use crate::session::staying::{Attempts, Away};
 use crate::session::transcript::Transcript;
 use crate::session::usage::UsageSum;
 
@@ -52,6 +56,11 @@ pub struct Session {
     usage: UsageSum,
     turn: Turn,
     last_error: Option<Failure>,
+    /// Whether the server said something after which it makes no sense to try again.
+    last_fatal: bool,
+    memory: Memory,
+    attempts: Attempts,
+    fatal: Option<Fatal>,
     outputs: Vec<Output>,
 }
 
@@ -64,6 +73,8 @@ enum Phase {
     Opening(Opening),
     /// The call itself.
     Live,
+    /// The connection is lost and is to come back.
+    Away(Away),
     /// The goodbye is under way.
     Closing(Closing),
     /// Nothing follows.
@@ -85,6 +96,10 @@ impl Session {
             usage: UsageSum::default(),
             turn: Turn::Listening,
             last_error: None,
+            last_fatal: false,
+            memory: Memory::default(),
+            attempts: Attempts::default(),
+            fatal: None,
             outputs: Vec::new(),
             plan,
         }
@@ -102,7 +117,8 @@ impl Session {
         }
         match input {
             Input::Opened => self.opened(now),
-            Input::Closed(cause) => self.closed(cause),
+            Input::DialFailed(failure) => self.dial_failed(now, failure),
+            Input::Closed(cause) => self.closed(now, cause),
             Input::Server(event) => self.server(now, *event),
             Input::Garbled(text) => self.garbled(&text),
             Input::Mic(frame) => self.mic(&frame),
@@ -121,20 +137,24 @@ impl Session {
             Phase::Opening(opening) => Some(opening.deadline()),
             Phase::Closing(closing) => Some(closing.deadline()),
             Phase::Live => self.input_end_deadline(),
+            Phase::Away(away) => away.deadline(),
             Phase::Connecting => None,
             Phase::Over => return None,
         };
         let flushing = self.flushing.as_ref().map(Flushing::deadline);
         let answer = self.responses.deadline();
-        [phase, flushing, answer].into_iter().flatten().min_by_key(|deadline| deadline.at)
+        let fatal = self.fatal.as_ref().map(Fatal::deadline);
+        [phase, flushing, answer, fatal].into_iter().flatten().min_by_key(|deadline| deadline.at)
     }
 
     fn tick(&mut self, now: Duration) {
         self.tick_flushing(now);
         self.tick_answer(now);
+        self.tick_fatal(now);
         match self.phase {
             Phase::Opening(_) => self.tick_opening(now),
             Phase::Closing(_) => self.tick_closing(now),
+            Phase::Away(_) => self.tick_away(now),
             Phase::Connecting | Phase::Live | Phase::Over => {}
         }
     }
@@ -266,6 +286,15 @@ impl Session {
 
     fn end(&mut self, reason: EndReason) {
         self.phase = Phase::Over;
+        match reason {
+            // It holds the error.
+            EndReason::Refused(_) | EndReason::Lost(_) => {}
+            EndReason::User
+            | EndReason::Signal(_)
+            | EndReason::InputEnded
+            | EndReason::Answered
+            | EndReason::ServerClosed(_) => self.tell_fatal(),
+        }
         self.show(Notice::Connection(io::Connection::Closed));
         self.show(Notice::End(reason.clone()));
         self.outputs.push(Output::End(reason));

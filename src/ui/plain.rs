@@ -171,7 +171,11 @@ impl<W: Write, S: Write> Front for Plain<W, S> {
         match notice {
             Notice::Connection(Connection::Connecting) => self.state("connecting…"),
             Notice::Connection(
-                Connection::Configuring | Connection::Live | Connection::Closing | Connection::Closed,
+                Connection::Configuring
+                | Connection::Live
+                | Connection::Away
+                | Connection::Closing
+                | Connection::Closed,
             )
             | Notice::SpeechStarted { .. }
             | Notice::SpeechStopped { .. }

@@ -11,6 +11,7 @@ pub fn connection(connection: Connection) -> &'static str {
         Connection::Connecting => "connecting…",
         Connection::Configuring => "configuring…",
         Connection::Live => "connected",
+        Connection::Away => "connection lost, trying again…",
         Connection::Closing => "closing…",
         Connection::Closed => "closed",
     }

@@ -3,4 +3,5 @@
 mod support;
 mod call;
 mod screen;
+mod staying;
 mod tidy;

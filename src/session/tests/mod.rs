@@ -6,6 +6,7 @@ mod turns;
 mod interruption;
 mod responses;
 mod ending;
+mod staying;
 mod anything;
 
 use std::time::Duration;
@@ -215,6 +216,7 @@ fn told(output: &Output) -> Option<String> {
         Output::Play { .. } | Output::SetMuted(_) | Output::Show(Notice::Debug(_) | Notice::Usage(_)) => None,
         Output::PlayEnd(clip) => Some(format!("play-end {}", clip.0)),
         Output::Flush => Some("flush".into()),
+        Output::Open => Some("open".into()),
         Output::Close => Some("close".into()),
         Output::End(reason) => Some(format!("end {reason:?}")),
         Output::Show(Notice::User(Line { text, is_final, .. })) => {

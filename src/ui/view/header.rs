@@ -55,9 +55,11 @@ fn states(model: &Model) -> [String; 2] {
             let turn = turn(model);
             [format!(" rtvoice  {connection} · {turn}"), format!(" {turn}")]
         }
-        Connection::Connecting | Connection::Configuring | Connection::Closing | Connection::Closed => {
-            [format!(" rtvoice  {connection}"), format!(" {connection}")]
-        }
+        Connection::Connecting
+        | Connection::Configuring
+        | Connection::Away
+        | Connection::Closing
+        | Connection::Closed => [format!(" rtvoice  {connection}"), format!(" {connection}")],
     }
 }
 
