@@ -15,6 +15,7 @@ use crate::app::trace::{Direction, Trace};
 use crate::audio::Audio;
 use crate::audio::event::{Counts, Event, Mute};
 use crate::error::{Error, Kind};
+use crate::mishap;
 use crate::net::link::LinkEvent;
 use crate::pcm::frame::Frame;
 use crate::protocol::client::ClientEvent;
@@ -94,6 +95,7 @@ impl Drive {
 
     fn handle(&mut self, input: Input) -> Result<Option<EndReason>, Error> {
         let now = self.clock.now();
+        mishap::strike("main", now);
         for output in self.session.handle(now, input) {
             if let Some(reason) = self.act(now, output)? {
                 return Ok(Some(reason));
@@ -178,8 +180,9 @@ impl Drive {
             Sound::Event(Some(event)) => self.of_audio(event),
             Sound::Event(None) => {
                 // Nothing more will come: what it said before has been handed in.
-                self.audio = None;
-                Some(Input::Audio(AudioEvent::Lost("the sound has stopped".to_owned())))
+                let ended = self.audio.take().map_or(Ok(()), Audio::close);
+                let reason = ended.err().unwrap_or_else(|| "the sound has stopped".to_owned());
+                Some(Input::Audio(AudioEvent::Lost(reason)))
             }
         }
     }

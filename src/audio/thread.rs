@@ -15,6 +15,7 @@ use crate::audio::file::Feed;
 use crate::audio::options::{Options, Sink, Source};
 use crate::audio::shared::Shared;
 use crate::audio::sink::{Openable, Target};
+use crate::mishap;
 use crate::pcm::frame::Rate;
 
 /// How often a device's microphone is looked after once its next block is due: it delays every word by that.
@@ -139,7 +140,9 @@ impl Runner {
                     | Command::Mute(_)) => self.engine.obey(command),
                 }
             }
-            self.turn(self.started.elapsed());
+            let now = self.started.elapsed();
+            mishap::strike("audio", now);
+            self.turn(now);
         }
     }
 

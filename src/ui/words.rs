@@ -1,5 +1,7 @@
 //! The words for states, the same on the screen and in plain lines.
 
+use std::time::Duration;
+
 use crate::session::io::{Connection, EndReason, Failure, Limit, Turn, UsageReport};
 use crate::ui::text;
 
@@ -60,6 +62,11 @@ pub fn cost(usage: &UsageReport) -> Option<String> {
         (true, _) => Some(format!("over {known}")),
         (false, _) => None,
     }
+}
+
+/// Returns a time as minutes and seconds.
+pub fn minutes(time: Duration) -> String {
+    format!("{:02}:{:02}", time.as_secs() / 60, time.as_secs() % 60)
 }
 
 /// Returns milliseconds as seconds with one decimal.

@@ -1,6 +1,8 @@
 //! The program from outside, and the rules by which its code is kept.
 
 mod support;
+mod call;
+mod screen;
 mod staying;
 mod tidy;
 mod talk;

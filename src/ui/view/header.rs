@@ -112,5 +112,5 @@ fn microphone(scene: &Scene) -> (String, Style) {
 /// Returns how long the session has been in use, as minutes and seconds.
 fn clock(scene: &Scene) -> String {
     let since = scene.model.ready_at.map_or(Duration::ZERO, |at| scene.glance.now.saturating_sub(at));
-    format!("{:02}:{:02}", since.as_secs() / 60, since.as_secs() % 60)
+    words::minutes(since)
 }
