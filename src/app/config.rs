@@ -129,14 +129,14 @@ impl Report {
         let in_force = &self.settings.in_force;
         let settings: Map<String, Json> = self
             .said()
-            .map(|(setting, said)| (setting.name(), with_origin(value(setting, said), &said.origin)))
+            .map(|(setting, said)| (setting.name(), with_origin(&value(setting, said), &said.origin)))
             .collect();
         let report = json!({
             "file": { "path": self.settings.sources.path, "exists": self.file_exists() },
-            "profile": with_origin(in_force.profile.clone().into(), &in_force.chosen_by),
+            "profile": with_origin(&in_force.profile.clone().into(), &in_force.chosen_by),
             "url": self.address.as_ref().ok().map(ToString::to_string),
             "url_error": self.address.as_ref().err(),
-            "key": self.key.as_ref().map(|source| with_origin(HIDDEN.into(), source.origin())),
+            "key": self.key.as_ref().map(|source| with_origin(&HIDDEN.into(), source.origin())),
             "withheld_keys": self.withheld,
             "settings": settings,
         });
@@ -187,7 +187,7 @@ fn plain(setting: Setting, said: &Sourced) -> String {
     }
 }
 
-fn with_origin(value: Json, origin: &Origin) -> Json {
+fn with_origin(value: &Json, origin: &Origin) -> Json {
     let mut object = json!({ "value": value, "source": origin.word() });
     match origin {
         Origin::File(line) => object["line"] = (*line).into(),

@@ -77,42 +77,32 @@ impl InForce {
 
     /// Returns a text.
     pub fn text(&self, setting: Setting) -> Option<&str> {
-        match &self.get(setting)?.value {
-            Value::Text(text) => Some(text),
-            Value::Number(_) | Value::Switch(_) | Value::List(_) | Value::Table(_) | Value::Hidden(_) => None,
-        }
+        let Sourced { value: Value::Text(text), .. } = self.get(setting)? else { return None };
+        Some(text)
     }
 
     /// Returns a number.
     pub fn number(&self, setting: Setting) -> Option<u32> {
-        match &self.get(setting)?.value {
-            Value::Number(number) => Some(*number),
-            Value::Text(_) | Value::Switch(_) | Value::List(_) | Value::Table(_) | Value::Hidden(_) => None,
-        }
+        let Sourced { value: Value::Number(number), .. } = self.get(setting)? else { return None };
+        Some(*number)
     }
 
     /// Returns a switch.
     pub fn switch(&self, setting: Setting) -> Option<bool> {
-        match &self.get(setting)?.value {
-            Value::Switch(switch) => Some(*switch),
-            Value::Text(_) | Value::Number(_) | Value::List(_) | Value::Table(_) | Value::Hidden(_) => None,
-        }
+        let Sourced { value: Value::Switch(switch), .. } = self.get(setting)? else { return None };
+        Some(*switch)
     }
 
     /// Returns a list, empty if there is none.
     pub fn list(&self, setting: Setting) -> &[String] {
-        match self.get(setting).map(|sourced| &sourced.value) {
-            Some(Value::List(list)) => list,
-            _ => &[],
-        }
+        let Some(Sourced { value: Value::List(list), .. }) = self.get(setting) else { return &[] };
+        list
     }
 
     /// Returns a table, empty if there is none.
     pub fn table(&self, setting: Setting) -> &[(String, String)] {
-        match self.get(setting).map(|sourced| &sourced.value) {
-            Some(Value::Table(pairs)) => pairs,
-            _ => &[],
-        }
+        let Some(Sourced { value: Value::Table(pairs), .. }) = self.get(setting) else { return &[] };
+        pairs
     }
 
     /// Returns one of a few words.
@@ -171,9 +161,9 @@ fn choose(
 
 fn profile_of_host(host: &str, sources: &Sources) -> Option<String> {
     let profiles = sources.user.profiles.iter().chain(&sources.built_in.profiles);
-    let knows = |profile: &Profile| match profile.layer.get(&Setting::KeyHosts).map(|said| &said.value) {
-        Some(Value::List(patterns)) => patterns.iter().any(|pattern| is_host(pattern, host)),
-        _ => false,
+    let knows = |profile: &Profile| {
+        let said = profile.layer.get(&Setting::KeyHosts).map(|said| &said.value);
+        matches!(said, Some(Value::List(patterns)) if patterns.iter().any(|pattern| is_host(pattern, host)))
     };
     profiles.into_iter().find(|(_, profile)| knows(profile)).map(|(name, _)| name.clone())
 }

@@ -273,16 +273,16 @@ mod tests {
 
     #[test]
     fn choices_are_the_words_of_the_flags() {
-        let Form::Choice(words) = Setting::Auth.form() else { panic!("a choice") };
-        assert_eq!(words, ["bearer", "header", "subprotocol", "query", "bearer-and-query", "none"]);
+        assert_eq!(
+            words_of(Setting::Auth),
+            ["bearer", "header", "subprotocol", "query", "bearer-and-query", "none"]
+        );
         assert_eq!(words_of(Setting::InputFormat), ["pcm16", "g711_ulaw", "g711_alaw"]);
         assert_eq!(words_of(Setting::TranscriptionQuery), ["intent", "intent-and-model", "model"]);
     }
 
     fn words_of(setting: Setting) -> Vec<String> {
-        match setting.form() {
-            Form::Choice(words) => words,
-            other => panic!("{other:?}"),
-        }
+        let Form::Choice(words) = setting.form() else { panic!("{setting:?} is a choice") };
+        words
     }
 }

@@ -1,4 +1,5 @@
 //! The program from outside, and the rules by which its code is kept.
 
 mod support;
+mod profiles;
 mod tidy;
