@@ -5,6 +5,8 @@
 pub mod clock;
 pub mod stderr;
 pub mod trace;
+mod settings;
+mod address;
 mod target;
 mod plan;
 mod connect;
@@ -18,6 +20,7 @@ mod talk;
 mod chat;
 mod transcribe;
 mod serve;
+mod config;
 
 use crate::cli::{Cli, Command};
 use crate::error::{Error, Kind};
@@ -39,6 +42,7 @@ pub fn run(cli: Cli) -> Result<u8, Error> {
             Command::Chat(args) => chat::run(args).await.and_then(exit_code),
             Command::Transcribe(args) => transcribe::run(args).await.and_then(exit_code),
             Command::Serve(args) => serve::run(args).await,
+            Command::Config(args) => config::run(&args),
         }
     }));
     // A thread that still reads standard input must not hold the program.

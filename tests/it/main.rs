@@ -4,6 +4,7 @@ mod support;
 mod call;
 mod screen;
 mod staying;
+mod profiles;
 mod tidy;
 mod talk;
 mod chat;
