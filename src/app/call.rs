@@ -1,6 +1,7 @@
 //! What all sessions have in common: reach the endpoint, start the sound, show, drive.
 
 use std::io::{self, IsTerminal, Write};
+use std::rc::Rc;
 
 use tokio::sync::mpsc;
 
@@ -9,6 +10,7 @@ use crate::app::connect::connect;
 use crate::app::drive::{Drive, Reader};
 use crate::app::fronts::{Face, Levels, Occasion, Prompting, Way};
 use crate::app::lines;
+use crate::app::phone::Line;
 use crate::app::signals;
 use crate::app::stderr::Quiet;
 use crate::app::target::Target;
@@ -74,6 +76,13 @@ pub(super) enum Typing {
     Not,
 }
 
+/// What a face listens to and speaks to.
+struct Ears<'a> {
+    commands: mpsc::Sender<Command>,
+    clock: Clock,
+    levels: &'a Levels,
+}
+
 impl Call<'_> {
     /// Holds the session and returns why it ended.
     ///
@@ -90,7 +99,8 @@ impl Call<'_> {
             None => None,
         };
         let levels = Levels::default();
-        let mut face = self.face(&quiet, commands.clone(), clock, &levels)?;
+        let ears = Ears { commands: commands.clone(), clock, levels: &levels };
+        let mut face = self.face(&quiet, ears)?;
         show(&mut face, clock, &Notice::Connection(Connection::Connecting))?;
         let reached = tokio::select! {
             reached = self.reach(&levels) => reached,
@@ -112,7 +122,8 @@ impl Call<'_> {
         self.listen_to_lines(&quiet, commands)?;
         let drive = Drive {
             session: Session::new(self.plan),
-            link,
+            target: Rc::new(self.target),
+            line: Line::Up(Box::new(link)),
             audio,
             face,
             trace,
@@ -124,13 +135,7 @@ impl Call<'_> {
         drive.run().await
     }
 
-    fn face(
-        &self,
-        quiet: &Quiet,
-        commands: mpsc::Sender<Command>,
-        clock: Clock,
-        levels: &Levels,
-    ) -> Result<Face, Error> {
+    fn face(&self, quiet: &Quiet, ears: Ears<'_>) -> Result<Face, Error> {
         let no_more_files = |error| Error::new(Kind::Internal, anyhow::Error::new(error));
         let status: Box<dyn Write + Send> = Box::new(quiet.writer().map_err(no_more_files)?);
         // Sound has standard output for itself; what is said goes to the other stream then.
@@ -143,17 +148,9 @@ impl Call<'_> {
             demo: self.target.is_demo(),
             manual_turns: self.plan.turn_control() == TurnControl::Manual,
         };
-        let occasion = Occasion {
-            showing: self.showing,
-            way: self.way,
-            style: self.style,
-            about,
-            commands,
-            clock,
-            levels,
-            status,
-            data,
-        };
+        let Ears { commands, clock, levels } = ears;
+        let (showing, way, style) = (self.showing, self.way, self.style);
+        let occasion = Occasion { showing, way, style, about, commands, clock, levels, status, data };
         let face = Face::make(occasion)?;
         Ok(match (self.typing, face) {
             (Typing::Prompted, Face::Lines(front)) => {

@@ -5,9 +5,12 @@
 pub mod clock;
 pub mod stderr;
 pub mod trace;
+mod settings;
+mod address;
 mod target;
 mod plan;
 mod connect;
+mod phone;
 mod drive;
 mod fronts;
 mod lines;
@@ -17,6 +20,7 @@ mod talk;
 mod chat;
 mod transcribe;
 mod serve;
+mod config;
 
 use crate::cli::{Cli, Command};
 use crate::error::{Error, Kind};
@@ -38,6 +42,7 @@ pub fn run(cli: Cli) -> Result<u8, Error> {
             Command::Chat(args) => chat::run(args).await.and_then(exit_code),
             Command::Transcribe(args) => transcribe::run(args).await.and_then(exit_code),
             Command::Serve(args) => serve::run(args).await,
+            Command::Config(args) => config::run(&args),
         }
     }));
     // A thread that still reads standard input must not hold the program.
@@ -48,7 +53,11 @@ pub fn run(cli: Cli) -> Result<u8, Error> {
 /// A normal end is a value; a failure is the error it names.
 fn exit_code(reason: EndReason) -> Result<u8, Error> {
     match reason {
-        EndReason::User | EndReason::InputEnded | EndReason::Answered | EndReason::ServerClosed(_) => Ok(0),
+        EndReason::User
+        | EndReason::InputEnded
+        | EndReason::Answered
+        | EndReason::Limit(_)
+        | EndReason::ServerClosed(_) => Ok(0),
         EndReason::Signal(number) => Ok(128_u8.saturating_add(u8::try_from(number).unwrap_or(127))),
         EndReason::Refused(failure) => Err(failed(Kind::Server, failure)),
         EndReason::Lost(failure) => Err(failed(Kind::Network, failure)),

@@ -102,7 +102,7 @@ impl Trace {
         match serde_json::from_str::<&RawValue>(&text) {
             // An event stands in one line whatever white space it came with.
             Ok(event) if !event.get().contains(['\n', '\r']) => {
-                self.writer.write_all(event.get().as_bytes())?
+                self.writer.write_all(event.get().as_bytes())?;
             }
             Ok(_) | Err(_) => write!(self.writer, "{}", json!(text))?,
         }

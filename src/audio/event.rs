@@ -66,3 +66,18 @@ pub(crate) enum Command {
     /// End, and leave an output file as it was if nothing has been written to it.
     Leave,
 }
+
+#[cfg(test)]
+impl Event {
+    /// Returns what this tells of a clip that is being played.
+    pub(crate) fn played_of(&self, wanted: ClipId) -> Option<u64> {
+        let Self::Played { clip, samples } = self else { return None };
+        (*clip == wanted).then_some(*samples)
+    }
+
+    /// Returns what this tells of clips that were flushed.
+    pub(crate) fn heard_at_flush(&self) -> Option<&[(ClipId, u64)]> {
+        let Self::Flushed(heard) = self else { return None };
+        Some(heard)
+    }
+}

@@ -62,7 +62,7 @@ impl Audio {
     ///
     /// One sentence if the output could not be completed.
     pub fn close(mut self) -> Result<(), String> {
-        self.thread.end(Command::Close)
+        self.thread.end(Command::Close).unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     }
 }
 
@@ -149,11 +149,11 @@ struct Thread {
 }
 
 impl Thread {
-    fn end(&mut self, command: Command) -> Result<(), String> {
-        let Some(handle) = self.handle.take() else { return Ok(()) };
+    fn end(&mut self, command: Command) -> std::thread::Result<Result<(), String>> {
+        let Some(handle) = self.handle.take() else { return Ok(Ok(())) };
         // If it has ended already there is nobody to tell.
         let _ = self.commands.send(command);
-        handle.join().unwrap_or_else(|_| Err("the audio thread panicked".to_owned()))
+        handle.join()
     }
 }
 

@@ -133,12 +133,7 @@ fn an_output_file_holds_what_was_played_and_not_the_pauses() {
     let Call { runner, events, .. } = call;
     runner.close(PacedOutput::close).unwrap();
     assert_eq!(read(&path), [ramp(24_001), ramp(777)].concat());
-    let played = |clip| {
-        events.iter().rev().find_map(|event| match event {
-            Event::Played { clip: ClipId(told), samples } if *told == clip => Some(*samples),
-            _ => None,
-        })
-    };
+    let played = |clip| events.iter().rev().find_map(|event| event.played_of(ClipId(clip)));
     assert_eq!((played(1), played(2)), (Some(24_001), Some(777)));
     assert!(!events.iter().any(|event| matches!(event, Event::Counts(_))), "{events:?}");
 }
@@ -152,10 +147,7 @@ fn a_flush_ends_an_output_file_where_it_says() {
     call.run(ms(1_000));
     call.runner.engine.flush();
     call.run(ms(100));
-    let flushed = call.events.iter().find_map(|event| match event {
-        Event::Flushed(heard) => Some(heard.clone()),
-        _ => None,
-    });
+    let flushed = call.events.iter().find_map(Event::heard_at_flush).map(<[_]>::to_vec);
     call.runner.close(PacedOutput::close).unwrap();
     let written = read(&path);
     assert_eq!(flushed, Some(vec![(ClipId(1), written.len() as u64)]));

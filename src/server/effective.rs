@@ -46,6 +46,18 @@ pub(crate) struct TurnRule {
     pub(crate) idle: Option<u64>,
 }
 
+impl TurnRule {
+    /// How speech is looked for where nobody asked for turns.
+    pub(crate) const PLAIN: Self = Self {
+        threshold: THRESHOLD,
+        padding: 0,
+        silence: 12_000,
+        answers: false,
+        interrupts: false,
+        idle: None,
+    };
+}
+
 impl Effective {
     /// Returns the settings that a new session of `peer` has.
     pub(crate) fn new(peer: &Peer) -> Self {

@@ -46,7 +46,7 @@ impl Session {
     /// Ends the call; asked for twice, it does not wait for the server.
     pub(super) fn hang_up(&mut self, now: Duration, reason: EndReason) {
         match &self.phase {
-            Phase::Connecting | Phase::Closing(_) => self.end_here(reason),
+            Phase::Connecting | Phase::Away(_) | Phase::Closing(_) => self.end_here(reason),
             Phase::Opening(_) | Phase::Live => {
                 self.fall_silent(now);
                 self.show(Notice::Connection(Connection::Closing));
@@ -55,6 +55,14 @@ impl Session {
             }
             Phase::Over => {}
         }
+    }
+
+    /// Stops the sound; every line ends where it was heard.
+    pub(super) fn silence_and_close_lines(&mut self) {
+        if self.playback.is_sounding() {
+            self.outputs.push(Output::Flush);
+        }
+        self.close_lines();
     }
 
     pub(super) fn tick_closing(&mut self, now: Duration) {
@@ -68,11 +76,18 @@ impl Session {
     pub(super) fn closed(&mut self, now: Duration, cause: CloseCause) {
         if let Phase::Closing(closing) = &mut self.phase {
             closing.goodbye = Goodbye::Over;
-        } else {
-            let reason = self.judge(cause);
-            self.fall_silent(now);
-            self.close(now, reason, Goodbye::Over);
+            self.see_goodbye();
+            return;
         }
+        let comes_back = self.can_come_back(&cause);
+        let reason = self.judge(cause);
+        if comes_back && let EndReason::Lost(failure) = reason {
+            let trouble = failure.message.clone();
+            self.lose(now, failure, &trouble);
+            return;
+        }
+        self.fall_silent(now);
+        self.close(now, reason, Goodbye::Over);
         self.see_goodbye();
     }
 
@@ -100,7 +115,7 @@ impl Session {
 
     fn end_here(&mut self, reason: EndReason) {
         self.flushing = None;
-        self.close_lines();
+        self.silence_and_close_lines();
         self.end(reason);
     }
 
@@ -143,7 +158,7 @@ impl Session {
         }
     }
 
-    fn is_answering(&self) -> bool {
+    pub(super) fn is_answering(&self) -> bool {
         let responding = self.responses.is_active() || self.responses.is_waiting();
         responding || self.playback.is_sounding() || self.flushing.is_some()
     }

@@ -96,7 +96,12 @@ impl Session {
     fn unmatched_error(&mut self, now: Duration, error: ErrorInfo) {
         match self.phase {
             Phase::Opening(_) if !error.is_fatal() => self.settings_refused(now, error),
-            Phase::Opening(_) | Phase::Connecting | Phase::Live | Phase::Closing(_) | Phase::Over => {
+            Phase::Opening(_)
+            | Phase::Connecting
+            | Phase::Live
+            | Phase::Away(_)
+            | Phase::Closing(_)
+            | Phase::Over => {
                 self.show_error(now, error);
             }
         }
@@ -104,6 +109,7 @@ impl Session {
 
     /// Shows an error and remembers it: when a close follows, it is the reason.
     pub(super) fn show_error(&mut self, now: Duration, error: ErrorInfo) {
+        self.last_fatal |= error.is_hopeless();
         let (is_fatal, message) = (error.is_fatal(), describe(&error));
         self.last_error = Some(Failure { message: message.clone(), code: error.code.clone() });
         let notice = Notice::Error { code: error.code, message };

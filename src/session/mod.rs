@@ -11,6 +11,10 @@ mod microphone;
 mod interruption;
 mod answer;
 mod closing;
+mod staying;
+mod memory;
+pub mod limits;
+pub mod price;
 mod errors;
 mod playback;
 mod responses;
@@ -22,18 +26,21 @@ mod tests;
 
 use std::time::Duration;
 
-use crate::protocol::client::{ClientBody, ClientEvent};
+use crate::protocol::client::ClientBody;
 use crate::protocol::dialect::Dialect;
 use crate::protocol::server::{ServerBody, ServerEvent};
 use crate::session::closing::Closing;
 use crate::session::errors::{Cause, Fatal, Sent};
 use crate::session::interruption::Flushing;
 use crate::session::io::{AudioEvent, Command, Deadline, EndReason, Failure, Input, Notice, Output, Turn};
+use crate::session::limits::Limiter;
+use crate::session::memory::Memory;
 use crate::session::microphone::Microphone;
 use crate::session::opening::Opening;
 use crate::session::plan::Plan;
 use crate::session::playback::Playback;
 use crate::session::responses::Responses;
+use crate::session::staying::{Attempts, Away};
 use crate::session::transcript::Transcript;
 use crate::session::usage::UsageSum;
 
@@ -52,6 +59,13 @@ pub struct Session {
     usage: UsageSum,
     turn: Turn,
     last_error: Option<Failure>,
+    /// Whether the server said something after which it makes no sense to try again.
+    last_fatal: bool,
+    memory: Memory,
+    attempts: Attempts,
+    limiter: Limiter,
+    /// The model that answers.
+    model: Option<String>,
     fatal: Option<Fatal>,
     outputs: Vec<Output>,
 }
@@ -65,6 +79,8 @@ enum Phase {
     Opening(Opening),
     /// The call itself.
     Live,
+    /// The connection is lost and is to come back.
+    Away(Away),
     /// The goodbye is under way.
     Closing(Closing),
     /// Nothing follows.
@@ -86,6 +102,11 @@ impl Session {
             usage: UsageSum::default(),
             turn: Turn::Listening,
             last_error: None,
+            last_fatal: false,
+            memory: Memory::default(),
+            attempts: Attempts::default(),
+            limiter: Limiter::default(),
+            model: plan.model.clone(),
             fatal: None,
             outputs: Vec::new(),
             plan,
@@ -104,6 +125,7 @@ impl Session {
         }
         match input {
             Input::Opened => self.opened(now),
+            Input::DialFailed(failure) => self.dial_failed(now, failure),
             Input::Closed(cause) => self.closed(now, cause),
             Input::Server(event) => self.server(now, *event),
             Input::Garbled(text) => self.garbled(&text),
@@ -114,6 +136,7 @@ impl Session {
         }
         self.see_turn();
         self.see_input_end(now);
+        self.see_limits(now);
         std::mem::take(&mut self.outputs)
     }
 
@@ -123,13 +146,15 @@ impl Session {
             Phase::Opening(opening) => Some(opening.deadline()),
             Phase::Closing(closing) => Some(closing.deadline()),
             Phase::Live => self.input_end_deadline(),
+            Phase::Away(away) => away.deadline(),
             Phase::Connecting => None,
             Phase::Over => return None,
         };
         let flushing = self.flushing.as_ref().map(Flushing::deadline);
         let answer = self.responses.deadline();
         let fatal = self.fatal.as_ref().map(Fatal::deadline);
-        [phase, flushing, answer, fatal].into_iter().flatten().min_by_key(|deadline| deadline.at)
+        let idle = self.idle_deadline().filter(|_| !self.is_answering());
+        [phase, flushing, answer, fatal, idle].into_iter().flatten().min_by_key(|deadline| deadline.at)
     }
 
     fn tick(&mut self, now: Duration) {
@@ -138,12 +163,14 @@ impl Session {
         match self.phase {
             Phase::Opening(_) => self.tick_opening(now),
             Phase::Closing(_) => self.tick_closing(now),
+            Phase::Away(_) => self.tick_away(now),
             Phase::Connecting | Phase::Live | Phase::Over => {}
         }
         self.tick_flushing(now);
     }
 
     fn user(&mut self, now: Duration, command: Command) {
+        self.sign_of_life(now);
         match command {
             Command::Say(text) => self.say(now, text),
             Command::SetMuted(muted) => self.set_muted(muted),
@@ -191,13 +218,15 @@ impl Session {
             | ServerBody::ItemDone { previous_item_id, item } => self.item_seen(previous_item_id, &item),
             ServerBody::TranscriptionDelta { item_id, delta, .. } => self.user_heard(item_id, &delta),
             ServerBody::TranscriptionCompleted { item_id, transcript, usage, .. } => {
-                self.user_understood(item_id, transcript, usage);
+                if self.user_understood(now, item_id, &transcript) {
+                    self.note_transcription_usage(usage);
+                }
             }
             ServerBody::TranscriptionFailed { item_id, error, .. } => {
-                self.user_not_understood(&item_id, error)
+                self.user_not_understood(&item_id, error);
             }
             ServerBody::TranscriptionSegment { item_id, segment, .. } => {
-                self.user_segment(&item_id, &segment)
+                self.user_segment(&item_id, &segment);
             }
             ServerBody::ResponseCreated(response) => self.response_created(now, &response),
             ServerBody::ResponseDone(response) => self.response_done(now, &response),
@@ -208,7 +237,7 @@ impl Session {
             }
             ServerBody::TextDone { place, text: Some(text) }
             | ServerBody::TranscriptDone { place, transcript: Some(text) } => {
-                self.answer_text_done(&place, text)
+                self.answer_text_done(&place, text);
             }
             ServerBody::OutputItemAdded { place, item } => self.answer_item_added(&place, &item),
             ServerBody::OutputItemDone { place, item } => self.answer_item_done(&place, &item),
@@ -240,12 +269,11 @@ impl Session {
             return;
         }
         let event_id = self.sent.note(cause);
-        self.outputs.push(Output::Send(body.with_id(event_id)));
+        self.outputs.push(Output::Send(Box::new(body.with_id(event_id))));
     }
 
     fn send_unnamed(&mut self, body: ClientBody) {
-        let event: ClientEvent = body.without_id();
-        self.outputs.push(Output::Send(event));
+        self.outputs.push(Output::Send(Box::new(body.without_id())));
     }
 
     fn show(&mut self, notice: Notice) {
@@ -278,6 +306,7 @@ impl Session {
             | EndReason::Signal(_)
             | EndReason::InputEnded
             | EndReason::Answered
+            | EndReason::Limit(_)
             | EndReason::ServerClosed(_) => self.tell_fatal(),
         }
         self.show(Notice::Connection(io::Connection::Closed));

@@ -114,7 +114,15 @@ fn usage() -> Notice {
         input: TokenDetails { text: Some(40), audio: Some(60), image: None },
         ..Usage::default()
     };
-    Notice::Usage(UsageReport { last: Some(last.clone()), total: last, transcribed_seconds: 0.0, unknown: 1 })
+    Notice::Usage(Box::new(UsageReport {
+        last: Some(last.clone()),
+        total: last,
+        usd: None,
+        total_usd: 0.0,
+        unpriced: 1,
+        transcribed_seconds: 0.0,
+        unknown: 1,
+    }))
 }
 
 fn error() -> Notice {

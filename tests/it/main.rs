@@ -1,6 +1,10 @@
 //! The program from outside, and the rules by which its code is kept.
 
 mod support;
+mod call;
+mod screen;
+mod staying;
+mod profiles;
 mod tidy;
 #[cfg(unix)]
 mod talk;

@@ -122,8 +122,11 @@ fn types(events: &[Value]) -> Vec<&str> {
     types
 }
 
+/// What a line has to show.
+type Check = fn(&Value) -> bool;
+
 /// Checks that all these come, in this order, with anything in between.
-fn assert_in_order(lines: &[Value], expected: &[(&str, fn(&Value) -> bool)]) {
+fn assert_in_order(lines: &[Value], expected: &[(&str, Check)]) {
     let mut rest = lines.iter();
     for (kind, satisfies) in expected {
         let found = rest.any(|line| line["type"] == *kind && satisfies(line));

@@ -14,17 +14,6 @@ use crate::protocol::settings::SessionKind;
 use crate::server::check::rule::walk_fields;
 use crate::server::mistake::Mistake;
 
-/// A well-formed event.
-#[derive(Debug, PartialEq)]
-pub(crate) struct Checked {
-    /// Its `type`.
-    pub(crate) name: String,
-    /// The client's name for it.
-    pub(crate) event_id: Option<String>,
-    /// All its fields.
-    pub(crate) fields: Map<String, Value>,
-}
-
 /// An event that is dropped.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Rejected {
@@ -34,8 +23,8 @@ pub(crate) struct Rejected {
     pub(crate) mistake: Mistake,
 }
 
-/// Reads `text` as an event that a client may send in `dialect` to a session of `kind`.
-pub(crate) fn check(dialect: Dialect, kind: SessionKind, text: &str) -> Result<Checked, Rejected> {
+/// Tells whether `text` is an event that a client may send in `dialect` to a session of `kind`.
+pub(crate) fn check(dialect: Dialect, kind: SessionKind, text: &str) -> Result<(), Rejected> {
     let reject = |event_id, mistake| Err(Rejected { event_id, mistake });
     let value: Value = match serde_json::from_str(text) {
         Ok(value) => value,
@@ -48,13 +37,10 @@ pub(crate) fn check(dialect: Dialect, kind: SessionKind, text: &str) -> Result<C
         return reject(None, Mistake::new("invalid_event", "Invalid event: expected a JSON object."));
     };
     let event_id = fields.get("event_id").and_then(Value::as_str).map(str::to_owned);
-    match check_fields(dialect, kind, &fields) {
-        Ok(name) => Ok(Checked { name, event_id, fields }),
-        Err(mistake) => reject(event_id, mistake),
-    }
+    check_fields(dialect, kind, &fields).map_err(|mistake| Rejected { event_id, mistake })
 }
 
-fn check_fields(dialect: Dialect, kind: SessionKind, fields: &Map<String, Value>) -> Result<String, Mistake> {
+fn check_fields(dialect: Dialect, kind: SessionKind, fields: &Map<String, Value>) -> Result<(), Mistake> {
     let name = match fields.get("type") {
         Some(Value::String(name)) => name,
         Some(other) => return Err(Mistake::kind("type", "a string", rule::kind_of(other))),
@@ -69,8 +55,7 @@ fn check_fields(dialect: Dialect, kind: SessionKind, fields: &Map<String, Value>
     if let Some(session) = session {
         check_kind(dialect, kind, name, session)?;
     }
-    walk_fields(event.fields(kind), fields, "")?;
-    Ok(name.clone())
+    walk_fields(event.fields(kind), fields, "")
 }
 
 /// Each kind of session has its own update (PROTOCOL.md, sections 6.1 and 6.2).

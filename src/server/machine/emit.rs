@@ -2,13 +2,13 @@
 
 use serde_json::json;
 
-use super::{Action, Machine, Mouth};
 use crate::protocol::dialect::Dialect;
 use crate::protocol::item::Item;
 use crate::protocol::server::{ServerBody, ServerEvent};
 use crate::protocol::value::Unknown;
 use crate::protocol::write;
 use crate::server::faults::Fault;
+use crate::server::machine::{Action, Machine, Mouth};
 use crate::server::mistake::Mistake;
 
 impl Machine {

@@ -4,7 +4,6 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Machine;
 use crate::protocol::item::{Content, Item, ItemBody, ItemStatus, Role};
 use crate::protocol::response::ResponseConfig;
 use crate::protocol::server::ServerBody;
@@ -12,6 +11,7 @@ use crate::protocol::settings::{Modality, SessionKind};
 use crate::server::conversation::Entry;
 use crate::server::effective::TurnRule;
 use crate::server::faults::Fault;
+use crate::server::machine::Machine;
 use crate::server::measure::Heard;
 use crate::server::mistake::Mistake;
 use crate::server::persona::Cue;
@@ -23,10 +23,6 @@ const GREETING_AFTER: u64 = 24_000;
 
 /// So much is kept before speech besides its padding, because its beginning is noticed late.
 const NOTICED_LATE: u64 = 24_000;
-
-/// How speech is looked for where the client ends the turns.
-const OWN_RULE: TurnRule =
-    TurnRule { threshold: 0.5, padding: 0, silence: 12_000, answers: false, interrupts: false, idle: None };
 
 /// A turn in progress.
 #[derive(Debug)]
@@ -95,7 +91,7 @@ impl Machine {
 
     fn hear(&mut self, now: Duration, hop: Hop) {
         let rule = self.effective.turns();
-        self.trace.hear(hop, rule.as_ref().unwrap_or(&OWN_RULE));
+        self.trace.hear(hop, rule.as_ref().unwrap_or(&TurnRule::PLAIN));
         let Some(rule) = rule else { return };
         match self.turns.hear(hop, &rule) {
             Some(TurnChange::Started(onset)) => self.start_turn(now, onset, &rule),

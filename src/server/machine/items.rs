@@ -3,8 +3,6 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::Machine;
-use super::hear::ms;
 use crate::pcm::frame::Rate;
 use crate::pcm::resample::resample_clip;
 use crate::pcm::wire::{Codec, Decoder};
@@ -13,14 +11,12 @@ use crate::protocol::server::ServerBody;
 use crate::protocol::settings::SessionKind;
 use crate::server::conversation::Entry;
 use crate::server::effective::{TurnRule, codec};
+use crate::server::machine::Machine;
+use crate::server::machine::hear::ms;
 use crate::server::measure::Heard;
 use crate::server::mistake::Mistake;
 use crate::server::persona::Cue;
 use crate::server::vad::{Ear, Trace};
-
-/// How speech is looked for in sound that came as an item.
-const RULE: TurnRule =
-    TurnRule { threshold: 0.5, padding: 0, silence: 12_000, answers: false, interrupts: false, idle: None };
 
 impl Machine {
     pub(super) fn create_item(&mut self, previous: Option<&str>, mut item: Item) -> Result<(), Mistake> {
@@ -175,7 +171,7 @@ fn decoded(bytes: &[u8], (codec, rate): (Codec, Rate)) -> Vec<i16> {
 fn find_speech(sound: &[i16]) -> Option<Range<usize>> {
     let mut trace = Trace::default();
     for hop in Ear::new().listen(sound) {
-        trace.hear(hop, &RULE);
+        trace.hear(hop, &TurnRule::PLAIN);
     }
     let index = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);
     trace.take().map(|speech| index(speech.start)..index(speech.end))

@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use super::hear::ms;
-use super::shape::{assistant_item, place, rate_limits, shape};
-use super::{Action, Machine};
 use crate::protocol::item::{Content, Item, ItemStatus};
 use crate::protocol::response::{Response, ResponseConfig, ResponseStatus, StatusDetails};
 use crate::protocol::server::{Place, ServerBody};
 use crate::protocol::settings::{AudioFormat, Modality, SessionKind, TokenLimit, Voice};
 use crate::server::answer::{Answer, Belongs, Limited, Manner, Piece, Schedule, Timing};
 use crate::server::conversation::Entry;
+use crate::server::machine::hear::ms;
+use crate::server::machine::shape::{assistant_item, place, rate_limits, shape};
+use crate::server::machine::{Action, Machine};
 use crate::server::mistake::Mistake;
 use crate::server::persona::{self, Cue, Part};
 use crate::server::speech::{Order, Speech};

@@ -24,6 +24,7 @@ fn anything() -> impl Strategy<Value = Happening> {
         2 => (0..9_u8).prop_map(Happening::Error),
         1 => Just(Happening::InputEnded),
         1 => Just(Happening::Broken),
+        2 => Just(Happening::Opened),
     ]
 }
 
@@ -45,15 +46,16 @@ enum Happening {
     Error(u8),
     InputEnded,
     Broken,
+    Opened,
 }
 
-fn happen(call: &mut Call, happening: Happening) {
-    match happening {
+fn happen(call: &mut Call, happening: &Happening) {
+    match *happening {
         Happening::Sound(response, item) => {
-            call.sound(&format!("resp_{response}"), &format!("item_{item}"), ms(400))
+            call.sound(&format!("resp_{response}"), &format!("item_{item}"), ms(400));
         }
         Happening::Words(response, item) => {
-            call.words(&format!("resp_{response}"), &format!("item_{item}"), "wörd ")
+            call.words(&format!("resp_{response}"), &format!("item_{item}"), "wörd ");
         }
         Happening::Heard(clip, time) => call.heard(clip, ms(time)),
         Happening::Flushed(clip, time) => call.flushed(&[(clip, ms(time))]),
@@ -72,6 +74,18 @@ fn happen(call: &mut Call, happening: Happening) {
         Happening::Error(number) => call.server(json!({"type": "error", "error": {
             "code": "conversation_already_has_active_response", "event_id": format!("rtv_{number}")}})),
         Happening::InputEnded => call.put(Input::Audio(AudioEvent::InputEnded)),
+        // Only what was asked for is opened.
+        Happening::Opened => {
+            let asked = call.outputs.iter().rev().find_map(|output| match output {
+                Output::Open => Some(true),
+                Output::Show(Notice::Connection(crate::session::io::Connection::Configuring)) => Some(false),
+                _ => None,
+            });
+            if asked == Some(true) {
+                call.put(Input::Opened);
+                call.created();
+            }
+        }
         Happening::Broken => call.put(Input::Closed(CloseCause::Broken("reset".into()))),
     }
 }
@@ -83,10 +97,10 @@ proptest! {
         let mut call = Call::live(Plan { at_input_end: AtInputEnd::End, ..plan });
         for happening in happenings {
             let before = call.outputs.len();
-            happen(&mut call, happening.clone());
+            happen(&mut call, &happening);
             let new = &call.outputs[before..];
             let flush = new.iter().position(|output| matches!(output, Output::Flush));
-            let cut = new.iter().position(|output| matches!(output, Output::Send(ClientEvent { body: ClientBody::ResponseCancel { .. }, .. })));
+            let cut = new.iter().position(|output| matches!(output, Output::Send(event) if matches!(event.body, ClientBody::ResponseCancel { .. })));
             if let (Some(flush), Some(cut)) = (flush, cut) {
                 prop_assert!(flush < cut, "silence comes before anything is sent: {new:?}");
             }
@@ -109,8 +123,8 @@ proptest! {
         let mut first = Call::live(plan());
         let mut second = Call::live(plan());
         for happening in happenings {
-            happen(&mut first, happening.clone());
-            happen(&mut second, happening);
+            happen(&mut first, &happening);
+            happen(&mut second, &happening);
         }
         prop_assert_eq!(first.outputs, second.outputs);
     }

@@ -1,10 +1,13 @@
 //! Promises of the session, in virtual time.
+#![expect(clippy::wildcard_enum_match_arm, reason = "a test looks for the one output it is about")]
 
 mod opening;
 mod turns;
 mod interruption;
 mod responses;
 mod ending;
+mod staying;
+mod limits;
 mod anything;
 
 use std::time::Duration;
@@ -12,7 +15,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::pcm::frame::{ClipId, Frame, Rate};
-use crate::protocol::client::{ClientBody, ClientEvent};
+use crate::protocol::client::ClientBody;
 use crate::protocol::read;
 use crate::protocol::settings::{AudioFormat, Modality, SessionKind, Settings, Transcription};
 use crate::protocol::value::Setting;
@@ -51,6 +54,9 @@ fn plan() -> Plan {
         dialect: None,
         opening: Vec::new(),
         at_input_end: AtInputEnd::GoOn,
+        model: None,
+        prices: None,
+        limits: crate::session::limits::Limits::default(),
     }
 }
 
@@ -107,6 +113,7 @@ impl Call {
         self.now = until;
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "the tests read better without a reference")]
     fn server(&mut self, event: Value) {
         let event = read::server_event(&event.to_string()).expect("the test writes events");
         self.put(Input::Server(Box::new(event)));
@@ -176,7 +183,7 @@ impl Call {
 
     fn sent(&self) -> Vec<&ClientBody> {
         let events = self.outputs.iter().filter_map(|output| match output {
-            Output::Send(ClientEvent { body, .. }) => Some(body),
+            Output::Send(event) => Some(&event.body),
             _ => None,
         });
         events.collect()
@@ -213,6 +220,7 @@ fn told(output: &Output) -> Option<String> {
         Output::Play { .. } | Output::SetMuted(_) | Output::Show(Notice::Debug(_) | Notice::Usage(_)) => None,
         Output::PlayEnd(clip) => Some(format!("play-end {}", clip.0)),
         Output::Flush => Some("flush".into()),
+        Output::Open => Some("open".into()),
         Output::Close => Some("close".into()),
         Output::End(reason) => Some(format!("end {reason:?}")),
         Output::Show(Notice::User(Line { text, is_final, .. })) => {

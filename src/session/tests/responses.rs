@@ -8,11 +8,11 @@ fn error(call: &mut Call, code: &str, event_id: &str) {
 }
 
 fn last_event_id(call: &Call) -> String {
-    let ids = call.outputs.iter().filter_map(|output| match output {
+    let mut ids = call.outputs.iter().filter_map(|output| match output {
         Output::Send(event) => event.event_id.clone(),
         _ => None,
     });
-    ids.last().unwrap()
+    ids.next_back().unwrap()
 }
 
 #[test]

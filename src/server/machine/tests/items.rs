@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::desk::{Desk, SECOND, speech};
+use crate::server::machine::tests::desk::{Desk, SECOND, speech};
 
 fn message(role: &str, part: &Value) -> Value {
     json!({ "type": "message", "role": role, "content": [part] })

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::desk::{Desk, SECOND, audio};
 use crate::protocol::dialect::Dialect;
 use crate::protocol::settings::SessionKind;
+use crate::server::machine::tests::desk::{Desk, SECOND, audio};
 
 fn asked(faults: &str) -> Desk {
     let mut desk = Desk::faulty(faults);

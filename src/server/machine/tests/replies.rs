@@ -5,9 +5,9 @@ use std::time::Duration;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::desk::{Desk, LINE, SECOND, audio};
 use crate::protocol::dialect::Dialect;
 use crate::protocol::settings::SessionKind;
+use crate::server::machine::tests::desk::{Desk, LINE, SECOND, audio};
 
 fn ask(text: &str) -> Value {
     json!({ "type": "conversation.item.create", "item": { "type": "message", "role": "user",

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::desk::{Desk, LINE, SECOND, audio, samples, speech};
 use crate::protocol::dialect::Dialect;
 use crate::protocol::settings::SessionKind;
+use crate::server::machine::tests::desk::{Desk, LINE, SECOND, audio, samples, speech};
 
 const GA_TURN: [&str; 18] = [
     "input_audio_buffer.speech_started",
