@@ -122,11 +122,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         self.queued_bytes + self.writing_bytes
     }
 
-    /// Returns whether [`LinkEvent::Closed`] has been returned: there is nothing more to wait for.
-    pub fn is_over(&self) -> bool {
-        self.closed.is_some()
-    }
-
     /// Says goodbye after all that is queued. [`Link::next`] goes on returning what the other side
     /// says until it answers, then `Closed(Ours)`; how long to wait is the caller's business.
     /// The reason is cut to what fits, 123 bytes.

@@ -46,13 +46,7 @@ impl Session {
     /// Ends the call; asked for twice, it does not wait for the server.
     pub(super) fn hang_up(&mut self, now: Duration, reason: EndReason) {
         match &self.phase {
-            Phase::Connecting | Phase::Closing(_) => self.end_here(reason),
-            Phase::Away(_) => {
-                // An answer that came whole may still be heard.
-                self.fall_silent(now);
-                self.close(now, reason, Goodbye::Over);
-                self.see_goodbye();
-            }
+            Phase::Connecting | Phase::Away(_) | Phase::Closing(_) => self.end_here(reason),
             Phase::Opening(_) | Phase::Live => {
                 self.fall_silent(now);
                 self.show(Notice::Connection(Connection::Closing));
@@ -121,7 +115,7 @@ impl Session {
 
     fn end_here(&mut self, reason: EndReason) {
         self.flushing = None;
-        self.close_lines();
+        self.silence_and_close_lines();
         self.end(reason);
     }
 

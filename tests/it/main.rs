@@ -6,9 +6,13 @@ mod screen;
 mod staying;
 mod profiles;
 mod tidy;
+#[cfg(unix)]
 mod talk;
+#[cfg(unix)]
 mod chat;
+#[cfg(unix)]
 mod transcribe;
 mod formats;
 mod refusals;
+#[cfg(unix)]
 mod faults;

@@ -7,11 +7,6 @@ fn file_plan() -> Plan {
     Plan { at_input_end: AtInputEnd::End, ..plan() }
 }
 
-/// A close that no new connection would mend.
-fn protocol_error() -> CloseCause {
-    CloseCause::Peer { code: Some(1002), reason: String::new() }
-}
-
 fn input_ended(call: &mut Call) {
     call.put(Input::Audio(AudioEvent::InputEnded));
 }
@@ -58,19 +53,19 @@ fn hanging_up_in_the_middle_of_an_answer_tells_how_much_was_heard() {
 }
 
 #[test]
-fn an_answer_that_a_lost_connection_cuts_off_ends_where_it_was_heard() {
+fn an_answer_that_a_refusal_cuts_off_ends_where_it_was_heard() {
     let mut call = Call::live(plan());
     call.response_created("resp_1");
     call.words("resp_1", "item_a", "one two");
     call.sound("resp_1", "item_a", sec(2));
     call.heard(0, sec(1));
     call.story();
-    call.put(Input::Closed(protocol_error()));
+    call.put(Input::Closed(CloseCause::Peer { code: Some(4000), reason: "no more".into() }));
     assert_eq!(call.story(), ["flush"]);
     call.flushed(&[(0, ms(1_040))]);
     let story = call.story();
     assert_eq!(story[..2], ["assistant cut \"one\" heard 1040 ms", "connection Closed"]);
-    assert!(story[2].starts_with("end Lost"), "{story:?}");
+    assert!(story[2].starts_with("end Refused"), "{story:?}");
 }
 
 #[test]
@@ -79,9 +74,9 @@ fn a_sound_side_that_never_says_what_was_heard_does_not_hold_the_end() {
     call.response_created("resp_1");
     call.sound("resp_1", "item_a", sec(2));
     call.heard(0, sec(1));
-    call.put(Input::Closed(protocol_error()));
+    call.put(Input::Closed(CloseCause::Peer { code: Some(4000), reason: "no more".into() }));
     call.pass(ms(150));
-    assert!(matches!(call.ended(), Some(EndReason::Lost(_))));
+    assert!(matches!(call.ended(), Some(EndReason::Refused(_))));
 }
 
 #[test]
