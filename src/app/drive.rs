@@ -220,6 +220,7 @@ impl Drive {
             | EndReason::Signal(_)
             | EndReason::InputEnded
             | EndReason::Answered
+            | EndReason::Limit(_)
             | EndReason::ServerClosed(_) => audio.close().map_err(|what| Error::say(Kind::Device, what)),
         }
     }

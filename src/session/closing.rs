@@ -123,7 +123,7 @@ impl Session {
         }
     }
 
-    fn is_answering(&self) -> bool {
+    pub(super) fn is_answering(&self) -> bool {
         let responding = self.responses.is_active() || self.responses.is_waiting();
         responding || self.playback.is_sounding() || self.flushing.is_some()
     }

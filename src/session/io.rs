@@ -133,12 +133,23 @@ pub enum EndReason {
     InputEnded,
     /// The single question was answered.
     Answered,
+    /// It reached a limit the user had set.
+    Limit(Limit),
     /// The server ended it in good order.
     ServerClosed(String),
     /// The server refused to go on: key, model, quota, protocol.
     Refused(Failure),
     /// The connection broke.
     Lost(Failure),
+}
+
+/// A limit the user had set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    /// Nothing happened for too long.
+    Idle,
+    /// It cost as much as it may.
+    Cost,
 }
 
 /// What went wrong, for the user.
@@ -275,6 +286,12 @@ pub struct UsageReport {
     pub last: Option<Usage>,
     /// The sum of all so far.
     pub total: Usage,
+    /// What the last one cost in US dollars, where price and usage are known.
+    pub usd: Option<f64>,
+    /// What all so far cost in US dollars, as far as it is known.
+    pub total_usd: f64,
+    /// How many responses and transcriptions cost an unknown amount.
+    pub unpriced: u64,
     /// Transcriptions that are billed by time, in seconds.
     pub transcribed_seconds: f64,
     /// How many responses and transcriptions said nothing of their usage.
@@ -303,6 +320,8 @@ pub enum Reason {
     InputDrained,
     /// The pause before the connection is tried again is over.
     Redial,
+    /// Nobody has said anything for long.
+    Idle,
     /// An answer has stopped coming.
     NoAnswer,
     /// The goodbye was not answered.

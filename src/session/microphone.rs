@@ -141,6 +141,9 @@ impl Session {
     }
 
     fn append(&mut self, frame: &Frame) {
+        if self.is_out_of_money() {
+            return;
+        }
         let audio = self.microphone.encode(frame);
         self.microphone.uncommitted += frame.samples.len() as u64;
         self.send_unnamed(ClientBody::AudioAppend(audio));

@@ -13,6 +13,8 @@ mod answer;
 mod closing;
 mod staying;
 mod memory;
+pub mod limits;
+pub mod price;
 mod errors;
 mod playback;
 mod responses;
@@ -31,6 +33,7 @@ use crate::session::closing::Closing;
 use crate::session::errors::{Cause, Fatal, Sent};
 use crate::session::interruption::Flushing;
 use crate::session::io::{AudioEvent, Command, Deadline, EndReason, Failure, Input, Notice, Output, Turn};
+use crate::session::limits::Limiter;
 use crate::session::memory::Memory;
 use crate::session::microphone::Microphone;
 use crate::session::opening::Opening;
@@ -60,6 +63,9 @@ pub struct Session {
     last_fatal: bool,
     memory: Memory,
     attempts: Attempts,
+    limiter: Limiter,
+    /// The model that answers.
+    model: Option<String>,
     fatal: Option<Fatal>,
     outputs: Vec<Output>,
 }
@@ -99,6 +105,8 @@ impl Session {
             last_fatal: false,
             memory: Memory::default(),
             attempts: Attempts::default(),
+            limiter: Limiter::default(),
+            model: plan.model.clone(),
             fatal: None,
             outputs: Vec::new(),
             plan,
@@ -128,6 +136,7 @@ impl Session {
         }
         self.see_turn();
         self.see_input_end(now);
+        self.see_limits(now);
         std::mem::take(&mut self.outputs)
     }
 
@@ -144,7 +153,8 @@ impl Session {
         let flushing = self.flushing.as_ref().map(Flushing::deadline);
         let answer = self.responses.deadline();
         let fatal = self.fatal.as_ref().map(Fatal::deadline);
-        [phase, flushing, answer, fatal].into_iter().flatten().min_by_key(|deadline| deadline.at)
+        let idle = self.idle_deadline().filter(|_| !self.is_answering());
+        [phase, flushing, answer, fatal, idle].into_iter().flatten().min_by_key(|deadline| deadline.at)
     }
 
     fn tick(&mut self, now: Duration) {
@@ -160,6 +170,7 @@ impl Session {
     }
 
     fn user(&mut self, now: Duration, command: Command) {
+        self.sign_of_life(now);
         match command {
             Command::Say(text) => self.say(now, text),
             Command::SetMuted(muted) => self.set_muted(muted),
@@ -207,7 +218,9 @@ impl Session {
             | ServerBody::ItemDone { previous_item_id, item } => self.item_seen(previous_item_id, &item),
             ServerBody::TranscriptionDelta { item_id, delta, .. } => self.user_heard(item_id, &delta),
             ServerBody::TranscriptionCompleted { item_id, transcript, usage, .. } => {
-                self.user_understood(item_id, &transcript, usage);
+                if self.user_understood(now, item_id, &transcript) {
+                    self.note_transcription_usage(usage);
+                }
             }
             ServerBody::TranscriptionFailed { item_id, error, .. } => {
                 self.user_not_understood(&item_id, error);
@@ -293,6 +306,7 @@ impl Session {
             | EndReason::Signal(_)
             | EndReason::InputEnded
             | EndReason::Answered
+            | EndReason::Limit(_)
             | EndReason::ServerClosed(_) => self.tell_fatal(),
         }
         self.show(Notice::Connection(io::Connection::Closed));

@@ -136,12 +136,14 @@ impl Session {
         let Phase::Opening(opening) = std::mem::replace(&mut self.phase, Phase::Live) else { return };
         let mut ready = opening.ready;
         ready.dialect = self.dialect;
+        self.model = ready.model.clone().or_else(|| self.model.take());
         self.show(Notice::Ready(ready));
         self.show(Notice::Connection(Connection::Live));
         if self.attempts.is_return() {
             self.replay(now);
         }
         self.attempts.went_live(now);
+        self.sign_of_life(now);
         self.send_kept_audio(now);
         for text in std::mem::take(&mut self.plan.opening) {
             self.say(now, text);

@@ -7,7 +7,7 @@ use crate::pcm::frame::{ClipId, Rate};
 use crate::protocol::client::ClientBody;
 use crate::protocol::item::{Content, Item, ItemBody, Role};
 use crate::protocol::response::ResponseConfig;
-use crate::protocol::server::{ErrorInfo, Segment, TranscriptionUsage};
+use crate::protocol::server::{ErrorInfo, Segment};
 use crate::protocol::value::Setting;
 use crate::session::errors::{Cause, describe};
 use crate::session::io::{AssistantLine, Line, Notice};
@@ -167,20 +167,20 @@ impl Session {
         self.show(Notice::User(Line { item_id, text, is_final: false, after }));
     }
 
-    pub(super) fn user_understood(
-        &mut self,
-        item_id: String,
-        transcript: &str,
-        usage: Option<TranscriptionUsage>,
-    ) {
+    /// Takes the caption of a turn; returns whether it is the first of it.
+    pub(super) fn user_understood(&mut self, now: Duration, item_id: String, transcript: &str) -> bool {
         let after = self.transcript.users.remove(&item_id).and_then(|line| line.after);
-        if !self.transcript.is_finished(&item_id) {
-            self.transcript.finish(&item_id);
-            let text = transcript.trim().to_owned();
-            self.memory.tell(&item_id, Role::User, &text);
-            self.show(Notice::User(Line { item_id, text, is_final: true, after }));
-            self.note_transcription_usage(usage);
+        if self.transcript.is_finished(&item_id) {
+            return false;
         }
+        self.transcript.finish(&item_id);
+        let text = transcript.trim().to_owned();
+        self.memory.tell(&item_id, Role::User, &text);
+        if !text.is_empty() {
+            self.sign_of_life(now);
+        }
+        self.show(Notice::User(Line { item_id, text, is_final: true, after }));
+        true
     }
 
     /// The turn itself goes on; only its caption is missing.

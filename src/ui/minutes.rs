@@ -32,6 +32,7 @@ fn end(reason: &EndReason) -> Option<String> {
         | EndReason::Signal(_)
         | EndReason::InputEnded
         | EndReason::Answered
+        | EndReason::Limit(_)
         | EndReason::ServerClosed(_) => Some(words::end(reason)),
         EndReason::Refused(_) | EndReason::Lost(_) => None,
     }

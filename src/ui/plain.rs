@@ -161,7 +161,9 @@ impl<W: Write, S: Write> Plain<W, S> {
     fn end(&mut self, reason: &EndReason) {
         match reason {
             EndReason::User | EndReason::InputEnded | EndReason::Answered => self.state(&words::end(reason)),
-            EndReason::Signal(_) | EndReason::ServerClosed(_) => self.tell(&words::end(reason)),
+            EndReason::Signal(_) | EndReason::ServerClosed(_) | EndReason::Limit(_) => {
+                self.tell(&words::end(reason));
+            }
             EndReason::Refused(_) | EndReason::Lost(_) => {}
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::session::io::{Connection, EndReason, Failure, Turn};
+use crate::session::io::{Connection, EndReason, Failure, Limit, Turn, UsageReport};
 use crate::ui::text;
 
 /// Returns the state of a connection in a word or two.
@@ -34,6 +34,8 @@ pub fn end(reason: &EndReason) -> String {
         EndReason::Signal(number) => format!("call ended by signal {number}"),
         EndReason::InputEnded => "the input is at its end".to_owned(),
         EndReason::Answered => "answered".to_owned(),
+        EndReason::Limit(Limit::Idle) => "call ended: nothing was said for long (--idle)".to_owned(),
+        EndReason::Limit(Limit::Cost) => "call ended: it has cost what it may (--max-cost)".to_owned(),
         EndReason::ServerClosed(said) => match text::one_line(said) {
             said if said.is_empty() => "the server ended the call".to_owned(),
             said => format!("the server ended the call: {said}"),
@@ -49,6 +51,16 @@ pub fn error(code: Option<&str>, message: &str) -> String {
     match code.map(text::one_line) {
         Some(code) if !code.is_empty() => format!("{message} ({code})"),
         Some(_) | None => message,
+    }
+}
+
+/// Returns what a call cost so far; nothing where not even a part of it is known.
+pub fn cost(usage: &UsageReport) -> Option<String> {
+    let known = format!("${:.4}", usage.total_usd);
+    match (usage.total_usd > 0.0, usage.unpriced) {
+        (true, 0) => Some(known),
+        (true, _) => Some(format!("over {known}")),
+        (false, _) => None,
     }
 }
 

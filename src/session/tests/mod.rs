@@ -7,6 +7,7 @@ mod interruption;
 mod responses;
 mod ending;
 mod staying;
+mod limits;
 mod anything;
 
 use std::time::Duration;
@@ -53,6 +54,9 @@ fn plan() -> Plan {
         dialect: None,
         opening: Vec::new(),
         at_input_end: AtInputEnd::GoOn,
+        model: None,
+        prices: None,
+        limits: crate::session::limits::Limits::default(),
     }
 }
 

@@ -87,8 +87,9 @@ fn facts(scene: &Scene) -> Vec<(String, Style)> {
             facts.push((truncate(&name, LONGEST_NAME).into_owned(), Style::new()));
         }
     }
-    if let Some(tokens) = model.usage.as_ref().and_then(|usage| usage.total.total_tokens) {
-        facts.push((format!("{tokens} tokens"), Style::new()));
+    if let Some(usage) = &model.usage {
+        facts.extend(words::cost(usage).map(|cost| (cost, Style::new())));
+        facts.extend(usage.total.total_tokens.map(|tokens| (format!("{tokens} tokens"), Style::new())));
     }
     facts
 }
