@@ -56,6 +56,9 @@ pub struct Talk {
     #[command(flatten)]
     #[expect(missing_docs, reason = "a group, not a flag")]
     pub showing: ShowingArgs,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a group, not a flag")]
+    pub limits: LimitArgs,
 }
 
 /// `rtvoice chat`.
@@ -70,6 +73,9 @@ pub struct Chat {
     #[command(flatten)]
     #[expect(missing_docs, reason = "a group, not a flag")]
     pub showing: ShowingArgs,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a group, not a flag")]
+    pub limits: LimitArgs,
 }
 
 /// `rtvoice transcribe`.
@@ -87,6 +93,9 @@ pub struct Transcribe {
     #[command(flatten)]
     #[expect(missing_docs, reason = "a group, not a flag")]
     pub showing: ShowingArgs,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a group, not a flag")]
+    pub limits: LimitArgs,
 }
 
 /// `rtvoice serve`.
@@ -146,6 +155,25 @@ pub struct HearingArgs {
     /// Let the server find the end of a turn by loudness or by meaning, or end it by hand [default: server]
     #[arg(long, value_enum)]
     pub vad: Option<VadArg>,
+}
+
+/// When a session ends by itself.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Limits")]
+pub struct LimitArgs {
+    /// End after so many minutes in which nothing was said or typed
+    #[arg(long, value_name = "MINUTES", value_parser = positive)]
+    pub idle: Option<f64>,
+    /// End when this much was spent, in US dollars; warns at 80 %
+    #[arg(long, value_name = "USD", value_parser = positive)]
+    pub max_cost: Option<f64>,
+}
+
+fn positive(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(number) if number.is_finite() && number > 0.0 => Ok(number),
+        Ok(_) | Err(_) => Err("a number above 0 is needed".to_owned()),
+    }
 }
 
 /// How it is shown.

@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal, Read};
 
 use anyhow::Context;
 
-use crate::app::call::{Call, Typing};
+use crate::app::call::{Call, Position, Typing};
 use crate::app::clock::Clock;
 use crate::app::fronts::Way;
 use crate::app::plan;
@@ -37,11 +37,12 @@ pub(super) async fn run(args: Chat) -> Result<EndReason, Error> {
         (None, Way::Plain | Way::Screen) => Typing::Prompted,
     };
     let call = Call {
-        plan: plan::chat(&settings, question),
+        plan: plan::limited(plan::chat(&settings, question), &target, &args.limits),
         target,
         style: PlainStyle::Chat,
         way,
         showing: &args.showing,
+        position: Position::First,
         typing,
         sound: None,
     };

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use crate::app::settings::Settings;
+use crate::app::target::Target;
 use crate::audio::options::{Options, Sink, Source};
-use crate::cli::{DialectArg, VadArg};
+use crate::cli::{DialectArg, LimitArgs, VadArg};
 use crate::config::choice::Format;
 use crate::config::setting::Setting;
 use crate::error::{Error, Kind};
@@ -15,6 +16,7 @@ use crate::protocol::settings::{
     TurnMethod, Voice,
 };
 use crate::protocol::value::{Setting as Field, Unknown};
+use crate::session::limits::Limits;
 use crate::session::plan::{AtInputEnd, Mode, Plan, SILENCE_MS};
 
 /// Sound kept from before speech was noticed; the servers' own default, said explicitly.
@@ -97,7 +99,23 @@ fn plan(mode: Mode, settings: SessionSettings, call: &Settings, at_input_end: At
         Some(DialectArg::Ga) => Some(Dialect::Ga),
         Some(DialectArg::Beta) => Some(Dialect::Beta),
     };
-    Plan { mode, settings, dialect, opening: Vec::new(), at_input_end }
+    Plan {
+        mode,
+        settings,
+        dialect,
+        opening: Vec::new(),
+        at_input_end,
+        model: None,
+        prices: None,
+        limits: Limits::default(),
+    }
+}
+
+/// Returns `plan` with what `target` costs, and with the limits the user set.
+pub(super) fn limited(plan: Plan, target: &Target, limits: &LimitArgs) -> Plan {
+    let idle = limits.idle.map(|minutes| Duration::from_secs_f64(minutes * 60.0));
+    let limits = Limits { idle, cost_usd: limits.max_cost };
+    Plan { model: target.model(), prices: target.prices(), limits, ..plan }
 }
 
 fn settings(call: &Settings) -> SessionSettings {

@@ -1,6 +1,6 @@
 //! `rtvoice talk`: a call.
 
-use crate::app::call::{Call, at_end_of, typing_in_a_call};
+use crate::app::call::{Call, Position, at_end_of, typing_in_a_call};
 use crate::app::clock::Clock;
 use crate::app::fronts::Way;
 use crate::app::plan;
@@ -35,10 +35,11 @@ pub(super) async fn run(args: Talk) -> Result<EndReason, Error> {
         (way, _) => way,
     };
     let target = Target::find(&settings)?;
-    let plan = plan::talk(&settings, at_end_of(&input))?;
+    let plan = plan::limited(plan::talk(&settings, at_end_of(&input))?, &target, &args.limits);
     let typing = typing_in_a_call(way, &input);
     let sound = Some(plan::sound(&settings, &plan, input, output));
-    let call = Call { plan, target, style: PlainStyle::Talk, way, showing: &showing, typing, sound };
+    let style = PlainStyle::Talk;
+    let call = Call { plan, target, style, way, showing: &showing, position: Position::First, typing, sound };
     call.hold(clock).await
 }
 

@@ -7,10 +7,11 @@ use crate::config::choice::Marker;
 use crate::config::key::{self, KeySearch};
 use crate::config::setting::Setting;
 use crate::error::{Error, Kind};
-use crate::net::endpoint::{Auth, BetaMarker, ClearKey, Endpoint};
+use crate::net::endpoint::{Auth, BetaMarker, ClearKey, Endpoint, Purpose};
 use crate::net::mask::Mask;
 use crate::net::url::EndpointUrl;
 use crate::secret::Secret;
+use crate::session::price::Prices;
 
 /// What is talked to.
 #[derive(Debug)]
@@ -75,10 +76,32 @@ impl Target {
         }
     }
 
+    /// Returns the model that is asked for, where one is.
+    pub(super) fn model(&self) -> Option<String> {
+        let (Way::Demo(endpoint) | Way::Network(endpoint)) = &self.way;
+        match &endpoint.purpose {
+            Purpose::Conversation { model } => model.clone(),
+            Purpose::Transcription => None,
+        }
+    }
+
+    /// Returns what tokens cost there: others than OpenAI bill differently, and their prices are not known.
+    pub(super) fn prices(&self) -> Option<Prices> {
+        match &self.way {
+            Way::Network(endpoint) if is_openai(&endpoint.url) => Some(Prices::openai()),
+            Way::Network(_) | Way::Demo(_) => None,
+        }
+    }
+
     /// Returns whether it is the endpoint built into the program.
     pub(super) fn is_demo(&self) -> bool {
         matches!(self.way, Way::Demo(_))
     }
+}
+
+fn is_openai(url: &EndpointUrl) -> bool {
+    let host = url.host();
+    host == "openai.com" || host.ends_with(".openai.com")
 }
 
 /// The request is made once to see that it can be: nothing is dialled or written before.

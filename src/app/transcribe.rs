@@ -1,6 +1,6 @@
 //! `rtvoice transcribe`: captions from the microphone, from files, or from a pipe.
 
-use crate::app::call::{Call, Typing, at_end_of};
+use crate::app::call::{Call, Position, Typing, at_end_of};
 use crate::app::clock::Clock;
 use crate::app::fronts::Way;
 use crate::app::plan;
@@ -24,13 +24,16 @@ pub(super) async fn run(args: Transcribe) -> Result<EndReason, Error> {
     let settings = Settings::load(&args.endpoint, SessionKind::Transcription, flags)?;
     let inputs = inputs(&args, &settings)?;
     let mut reason = EndReason::InputEnded;
+    let mut position = Position::First;
     for input in inputs {
-        reason = caption(&args, &settings, input, clock).await?;
+        reason = caption(&args, &settings, input, position)?.hold(clock).await?;
+        position = Position::Later;
         match reason {
             EndReason::InputEnded => {}
             EndReason::User
             | EndReason::Signal(_)
             | EndReason::Answered
+            | EndReason::Limit(_)
             | EndReason::ServerClosed(_)
             | EndReason::Refused(_)
             | EndReason::Lost(_) => break,
@@ -52,22 +55,22 @@ fn file_or_stdin(file: &std::path::Path) -> Source {
     if file.as_os_str() == "-" { Source::Stdin } else { Source::File(file.to_owned()) }
 }
 
-async fn caption(
-    args: &Transcribe,
+fn caption<'a>(
+    args: &'a Transcribe,
     settings: &Settings,
     input: Source,
-    clock: Clock,
-) -> Result<EndReason, Error> {
+    position: Position,
+) -> Result<Call<'a>, Error> {
     let target = Target::find(settings)?;
-    let plan = plan::transcribe(settings, at_end_of(&input))?;
-    let call = Call {
+    let plan = plan::limited(plan::transcribe(settings, at_end_of(&input))?, &target, &args.limits);
+    Ok(Call {
         target,
         style: PlainStyle::Transcribe,
         way: if args.showing.json { Way::Json } else { Way::Plain },
         showing: &args.showing,
+        position,
         typing: Typing::Not,
         sound: Some(plan::sound(settings, &plan, input, Sink::Null)),
         plan,
-    };
-    call.hold(clock).await
+    })
 }

@@ -36,19 +36,27 @@ impl Session {
     /// Ends the call; asked for twice, it does not wait for the server.
     pub(super) fn hang_up(&mut self, now: Duration, reason: EndReason) {
         match &self.phase {
-            Phase::Connecting | Phase::Closing(_) => self.end(reason),
+            Phase::Connecting | Phase::Away(_) | Phase::Closing(_) => {
+                self.silence_and_close_lines();
+                self.end(reason);
+            }
             Phase::Opening(_) | Phase::Live => {
-                if self.playback.is_sounding() {
-                    self.outputs.push(Output::Flush);
-                }
                 self.flushing = None;
-                self.close_lines();
+                self.silence_and_close_lines();
                 self.show(Notice::Connection(Connection::Closing));
                 self.outputs.push(Output::Close);
                 self.phase = Phase::Closing(Closing { until: now + GOODBYE_WITHIN, reason });
             }
             Phase::Over => {}
         }
+    }
+
+    /// Stops the sound; every line ends where it was heard.
+    pub(super) fn silence_and_close_lines(&mut self) {
+        if self.playback.is_sounding() {
+            self.outputs.push(Output::Flush);
+        }
+        self.close_lines();
     }
 
     pub(super) fn tick_closing(&mut self, now: Duration) {
@@ -59,17 +67,20 @@ impl Session {
         }
     }
 
-    pub(super) fn closed(&mut self, cause: CloseCause) {
+    pub(super) fn closed(&mut self, now: Duration, cause: CloseCause) {
         if let Phase::Closing(closing) = &self.phase {
             let reason = closing.reason.clone();
             self.end(reason);
             return;
         }
-        if self.playback.is_sounding() {
-            self.outputs.push(Output::Flush);
-        }
-        self.close_lines();
+        let comes_back = self.can_come_back(&cause);
         let reason = self.judge(cause);
+        if comes_back && let EndReason::Lost(failure) = reason {
+            let trouble = failure.message.clone();
+            self.lose(now, failure, &trouble);
+            return;
+        }
+        self.silence_and_close_lines();
         self.end(reason);
     }
 
@@ -112,7 +123,7 @@ impl Session {
         }
     }
 
-    fn is_answering(&self) -> bool {
+    pub(super) fn is_answering(&self) -> bool {
         let responding = self.responses.is_active() || self.responses.is_waiting();
         responding || self.playback.is_sounding() || self.flushing.is_some()
     }

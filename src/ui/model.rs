@@ -30,6 +30,8 @@ pub struct Model {
     pub remark: Option<Remark>,
     /// Why the session is over.
     pub ended: Option<EndReason>,
+    /// When it ended.
+    pub ended_at: Option<Duration>,
     /// Which entry was the last when the server last heard the user begin to speak.
     spoke_after: Option<Place>,
 }
@@ -128,6 +130,7 @@ impl Model {
             usage: None,
             remark: None,
             ended: None,
+            ended_at: None,
             spoke_after: None,
         }
     }
@@ -151,8 +154,16 @@ impl Model {
                 self.remark(at, RemarkKind::Error, words::error(code.as_deref(), message));
             }
             Notice::Info(message) => self.remark(at, RemarkKind::Info, text::one_line(message)),
-            Notice::End(reason) => self.ended = Some(reason.clone()),
+            Notice::End(reason) => {
+                self.ended = Some(reason.clone());
+                self.ended_at = Some(at);
+            }
         }
+    }
+
+    /// Returns how long the session was in use; none while it is, or if it never was.
+    pub fn lasted(&self) -> Option<Duration> {
+        Some(self.ended_at?.saturating_sub(self.ready_at?))
     }
 
     fn remark(&mut self, at: Duration, kind: RemarkKind, text: String) {

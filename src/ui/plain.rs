@@ -160,7 +160,9 @@ impl<W: Write, S: Write> Plain<W, S> {
     fn end(&mut self, reason: &EndReason) {
         match reason {
             EndReason::User | EndReason::InputEnded | EndReason::Answered => self.state(&words::end(reason)),
-            EndReason::Signal(_) | EndReason::ServerClosed(_) => self.tell(&words::end(reason)),
+            EndReason::Signal(_) | EndReason::ServerClosed(_) | EndReason::Limit(_) => {
+                self.tell(&words::end(reason));
+            }
             EndReason::Refused(_) | EndReason::Lost(_) => {}
         }
     }
@@ -171,7 +173,11 @@ impl<W: Write, S: Write> Front for Plain<W, S> {
         match notice {
             Notice::Connection(Connection::Connecting) => self.state("connecting…"),
             Notice::Connection(
-                Connection::Configuring | Connection::Live | Connection::Closing | Connection::Closed,
+                Connection::Configuring
+                | Connection::Live
+                | Connection::Away
+                | Connection::Closing
+                | Connection::Closed,
             )
             | Notice::SpeechStarted { .. }
             | Notice::SpeechStopped { .. }

@@ -159,12 +159,9 @@ fn a_single_question_whose_answer_fails_is_a_failure() {
 fn how_the_server_closes_decides_how_the_call_ends() {
     let cases = [
         (Some(1000), "ServerClosed"),
-        (Some(1001), "Lost"),
         (Some(1008), "Refused"),
-        (Some(1011), "Lost"),
         (Some(3000), "Refused"),
         (Some(4000), "Refused"),
-        (None, "Lost"),
     ];
     for (code, expected) in cases {
         let mut call = Call::live(plan());
@@ -174,10 +171,35 @@ fn how_the_server_closes_decides_how_the_call_ends() {
     }
 }
 
+fn refused_key(call: &mut Call) {
+    let error = json!({"type": "invalid_request_error", "code": "invalid_api_key", "message": "wrong key"});
+    call.server(json!({"type": "error", "error": error}));
+}
+
+#[test]
+fn an_error_that_ends_the_call_is_told_once_as_the_reason() {
+    let mut call = Call::dialled(plan());
+    call.put(Input::Opened);
+    refused_key(&mut call);
+    call.put(Input::Closed(CloseCause::Peer { code: Some(3000), reason: String::new() }));
+    let told: Vec<String> = call.story().into_iter().filter(|line| line.contains("wrong key")).collect();
+    assert!(matches!(&told[..], [end] if end.starts_with("end Refused")), "{told:?}");
+}
+
+#[test]
+fn an_error_that_should_have_ended_the_call_is_told_by_itself() {
+    let mut call = Call::live(plan());
+    refused_key(&mut call);
+    call.pass(ms(999));
+    assert_eq!(call.story(), [""; 0]);
+    call.pass(ms(1));
+    assert_eq!(call.story(), ["error wrong key"]);
+}
+
 #[test]
 fn nothing_comes_out_after_the_end() {
     let mut call = Call::live(plan());
-    call.put(Input::Closed(CloseCause::Broken("reset".into())));
+    call.put(Input::Closed(CloseCause::Peer { code: Some(1000), reason: String::new() }));
     call.outputs.clear();
     call.say("hello?");
     call.speak(sec(1));
