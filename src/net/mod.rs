@@ -5,6 +5,7 @@
 
 pub mod link;
 mod steady;
+mod pulse;
 pub mod upgrade;
 pub mod excerpt;
 pub mod mask;
