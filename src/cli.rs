@@ -122,6 +122,9 @@ pub struct EndpointArgs {
     /// Speak this dialect of the protocol; auto follows the server
     #[arg(long, value_enum, default_value_t = DialectArg::Auto)]
     pub dialect: DialectArg,
+    /// Trust the authorities in this file of PEM certificates, besides the system's
+    #[arg(long, value_name = "FILE", conflicts_with = "demo")]
+    pub ca_file: Option<PathBuf>,
     /// Send the key unencrypted over ws:// to another machine
     #[arg(long)]
     pub allow_clear_key: bool,

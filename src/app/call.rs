@@ -19,6 +19,7 @@ use crate::audio::options::{Options, Sink, Source};
 use crate::audio::{self, Audio};
 use crate::cli::ShowingArgs;
 use crate::error::{Error, Kind};
+use crate::net::dial::DialOptions;
 use crate::net::link::Link;
 use crate::net::stream::Stream;
 use crate::session::Session;
@@ -33,6 +34,7 @@ const COMMANDS: usize = 32;
 /// A session to be held.
 pub(super) struct Call<'a> {
     pub(super) target: Target,
+    pub(super) dial_options: DialOptions,
     pub(super) plan: Plan,
     pub(super) style: PlainStyle,
     pub(super) way: Way,
@@ -135,7 +137,8 @@ impl Call<'_> {
 
     /// Starts the sound while the endpoint is being reached: both take their time.
     async fn reach(&self, levels: &Levels) -> Result<(Link<Stream>, Option<Audio>), Error> {
-        let (link, audio) = tokio::join!(connect(&self.target), start_sound(self.sound.clone()));
+        let (link, audio) =
+            tokio::join!(connect(&self.target, &self.dial_options), start_sound(self.sound.clone()));
         let audio = audio?;
         if let Some(audio) = &audio {
             levels.connect(&audio.input_meter, &audio.output_meter);

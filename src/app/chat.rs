@@ -6,6 +6,7 @@ use anyhow::Context;
 
 use crate::app::call::{Call, Typing};
 use crate::app::clock::Clock;
+use crate::app::connect::dial_options;
 use crate::app::fronts::Way;
 use crate::app::plan;
 use crate::app::target::Target;
@@ -37,6 +38,7 @@ pub(super) async fn run(args: Chat) -> Result<EndReason, Error> {
     let call = Call {
         plan: plan::chat(&args, question),
         target,
+        dial_options: dial_options(&args.endpoint)?,
         style: PlainStyle::Chat,
         way,
         showing: &args.showing,

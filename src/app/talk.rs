@@ -2,6 +2,7 @@
 
 use crate::app::call::{Call, at_end_of, typing_in_a_call};
 use crate::app::clock::Clock;
+use crate::app::connect::dial_options;
 use crate::app::fronts::Way;
 use crate::app::plan;
 use crate::app::target::Target;
@@ -31,6 +32,7 @@ pub(super) async fn run(args: Talk) -> Result<EndReason, Error> {
     let call = Call {
         plan: plan::talk(&args, &target, at_end_of(&input)),
         target,
+        dial_options: dial_options(&args.endpoint)?,
         style: PlainStyle::Talk,
         way,
         showing: &args.showing,

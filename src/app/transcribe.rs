@@ -2,6 +2,7 @@
 
 use crate::app::call::{Call, Typing, at_end_of};
 use crate::app::clock::Clock;
+use crate::app::connect::dial_options;
 use crate::app::fronts::Way;
 use crate::app::plan;
 use crate::app::target::Target;
@@ -55,6 +56,7 @@ async fn caption(args: &Transcribe, input: Source, clock: Clock) -> Result<EndRe
     let call = Call {
         plan: plan::transcribe(args, &target, at_end_of(&input)),
         target,
+        dial_options: dial_options(&args.endpoint)?,
         style: PlainStyle::Transcribe,
         way: if args.showing.json { Way::Json } else { Way::Plain },
         showing: &args.showing,
