@@ -198,7 +198,7 @@ impl ProxyKind {
 impl Login {
     fn parse(variable: &'static str, kind: ProxyKind, text: &str) -> Result<Self, ProxySettingError> {
         let (user, password) = text.split_once(':').unwrap_or((text, ""));
-        let decoded = |text: &str| percent_decode_str(text).decode_utf8().map(|text| Secret::new(text));
+        let decoded = |text: &str| percent_decode_str(text).decode_utf8().map(Secret::new);
         let (Ok(user), Ok(password)) = (decoded(user), decoded(password)) else {
             return Err(ProxySettingError::Login { variable });
         };
