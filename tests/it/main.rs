@@ -5,6 +5,7 @@ mod call;
 mod screen;
 mod staying;
 mod profiles;
+mod network;
 mod tidy;
 #[cfg(unix)]
 mod talk;
