@@ -2,6 +2,7 @@
 
 use crate::app::call::{Call, Position, Typing, at_end_of};
 use crate::app::clock::Clock;
+use crate::app::connect::dial_options;
 use crate::app::fronts::Way;
 use crate::app::plan;
 use crate::app::settings::{Flags, Settings};
@@ -61,7 +62,7 @@ fn caption<'a>(
     input: Source,
     position: Position,
 ) -> Result<Call<'a>, Error> {
-    let target = Target::find(settings)?;
+    let target = Target::find(settings)?.dialled_with(dial_options(&args.endpoint)?);
     let plan = plan::limited(plan::transcribe(settings, at_end_of(&input))?, &target, &args.limits);
     Ok(Call {
         target,
