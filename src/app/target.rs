@@ -165,7 +165,7 @@ fn no_key(settings: &Settings, url: &EndpointUrl, search: &KeySearch) -> Error {
             settings.sources.file_name()
         ));
     }
-    Error::say(Kind::Config, format!("there is no key for {profile}")).hint(format!(
+    Error::say(Kind::Config, format!("there is no key for the profile {profile}")).hint(format!(
         "set {places} in the environment or in .env, or key_command in [profiles.{profile}] of {}; \
          or try it without a key: rtvoice talk --demo",
         settings.sources.file_name()

@@ -41,7 +41,7 @@ pub enum Setting {
     NeedsKey,
     /// Whether the key may go to another machine unencrypted over ws://
     AllowClearKey,
-    /// More headers of the handshake, as a table of names and values
+    /// More headers of the handshake, as a table of names and values; no place for keys
     Headers,
     /// Who pays, for keys of several organisations: OpenAI-Organization
     Organization,
