@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 
-use crate::cli::{EndpointArgs, HearingArgs, ShowingArgs};
+use crate::cli::{EndpointArgs, HearingArgs, LimitArgs, ShowingArgs};
 use crate::config::in_force::{Asked, InForce};
 use crate::config::setting::Setting;
 use crate::config::sources::{EnvFile, Sources};
@@ -72,6 +72,14 @@ impl Flags {
     pub(super) fn hearing(mut self, args: &HearingArgs) -> Self {
         self.text(Setting::Input, "--input", args.input.as_deref());
         self.choice(Setting::Vad, "--vad", args.vad);
+        self
+    }
+
+    /// Adds what ends a session.
+    pub(super) fn limits(mut self, args: &LimitArgs) -> Self {
+        let text = |amount: Option<f64>| amount.map(|amount| amount.to_string());
+        self.text(Setting::Idle, "--idle", text(args.idle).as_deref());
+        self.text(Setting::MaxCost, "--max-cost", text(args.max_cost).as_deref());
         self
     }
 

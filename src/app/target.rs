@@ -14,7 +14,7 @@ use crate::secret::Secret;
 use crate::session::price::Prices;
 
 /// What is talked to.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Target {
     /// How it is reached.
     pub(super) way: Way,
@@ -25,7 +25,7 @@ pub(super) struct Target {
 }
 
 /// How an endpoint is reached.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Way {
     /// It is in this process.
     Demo(Box<Endpoint>),
