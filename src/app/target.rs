@@ -15,7 +15,7 @@ use crate::secret::Secret;
 use crate::session::price::Prices;
 
 /// What is talked to.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Target {
     /// How it is reached.
     pub(super) way: Way,
@@ -28,7 +28,7 @@ pub(super) struct Target {
 }
 
 /// How an endpoint is reached.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Way {
     /// It is in this process.
     Demo(Box<Endpoint>),
@@ -175,7 +175,7 @@ fn no_key(settings: &Settings, url: &EndpointUrl, search: &KeySearch) -> Error {
             settings.sources.file_name()
         ));
     }
-    Error::say(Kind::Config, format!("there is no key for {profile}")).hint(format!(
+    Error::say(Kind::Config, format!("there is no key for the profile {profile}")).hint(format!(
         "set {places} in the environment or in .env, or key_command in [profiles.{profile}] of {}; \
          or try it without a key: rtvoice talk --demo",
         settings.sources.file_name()

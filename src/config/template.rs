@@ -85,7 +85,7 @@ fn explain(text: &mut String, setting: Setting, usual: &Layer, indent: &str) {
     let takes = match setting.form() {
         Form::Choice(words) => format!(" ({})", words.join(", ")),
         Form::Number(range) => format!(" ({} to {})", range.start(), range.end()),
-        Form::Text | Form::Key | Form::Switch | Form::List | Form::Table => String::new(),
+        Form::Text | Form::Key | Form::Switch | Form::Amount | Form::List | Form::Table => String::new(),
     };
     // Writing into a text cannot fail.
     let _ = writeln!(text, "# {}{takes}.\n{indent}{} = {value}", setting.meaning(), setting.name());
@@ -100,6 +100,7 @@ fn example(setting: Setting) -> String {
         Form::List => "[\"…\"]".to_owned(),
         Form::Table => "{ X-Name = \"…\" }".to_owned(),
         Form::Number(range) => range.start().to_string(),
+        Form::Amount => "2.5".to_owned(),
     }
 }
 
