@@ -17,7 +17,8 @@ const AFTER_HELP: &str = "\
 Try it without a key, a network or a sound card:
   rtvoice talk --demo --input assets/hello.wav --output answer.wav
 
-Keys come from RTVOICE_API_KEY, or OPENAI_API_KEY for OpenAI only, or from .env in the current folder.
+Keys come from RTVOICE_API_KEY, or from the profile's own variable (OPENAI_API_KEY for openai), from the
+environment or .env in the current folder, or from the configuration file: rtvoice config init.
 
 Exit codes: 0 fine, 1 fault of rtvoice, 2 usage, 3 configuration or key, 4 sound device or file,
 5 network, 6 refused by the endpoint, 128 + n ended by signal n.";
@@ -33,6 +34,8 @@ pub enum Command {
     Transcribe(Transcribe),
     /// Serve the built-in endpoint on this machine
     Serve(Serve),
+    /// Show or begin the configuration file, and what is in force
+    Config(Config),
 }
 
 /// `rtvoice talk`.
@@ -47,12 +50,15 @@ pub struct Talk {
     /// Speak the answers with this voice, such as marin or cedar
     #[arg(long, value_name = "NAME")]
     pub voice: Option<String>,
-    /// Play answers on this device, or write them to a .wav file, `-` (raw PCM16 of 24 kHz on stdout) or `null`
-    #[arg(long, value_name = "DEVICE|FILE|-|null", default_value = "default")]
-    pub output: String,
+    /// Play answers on this device, or write them to a .wav file, `-` (raw PCM16 of 24 kHz on stdout) or `null` [default: the system's speaker]
+    #[arg(long, value_name = "DEVICE|FILE|-|null")]
+    pub output: Option<String>,
     #[command(flatten)]
     #[expect(missing_docs, reason = "a group, not a flag")]
     pub showing: ShowingArgs,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a group, not a flag")]
+    pub limits: LimitArgs,
 }
 
 /// `rtvoice chat`.
@@ -67,6 +73,9 @@ pub struct Chat {
     #[command(flatten)]
     #[expect(missing_docs, reason = "a group, not a flag")]
     pub showing: ShowingArgs,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a group, not a flag")]
+    pub limits: LimitArgs,
 }
 
 /// `rtvoice transcribe`.
@@ -84,6 +93,9 @@ pub struct Transcribe {
     #[command(flatten)]
     #[expect(missing_docs, reason = "a group, not a flag")]
     pub showing: ShowingArgs,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a group, not a flag")]
+    pub limits: LimitArgs,
 }
 
 /// `rtvoice serve`.
@@ -105,12 +117,15 @@ pub const DEFAULT_PORT: u16 = 8642;
 #[command(next_help_heading = "Endpoint")]
 pub struct EndpointArgs {
     /// Use the endpoint built into rtvoice: no key, no network
-    #[arg(long, conflicts_with_all = ["url", "model"])]
+    #[arg(long, conflicts_with_all = ["profile", "url", "model", "auth"])]
     pub demo: bool,
-    /// Dial this Realtime endpoint [default: wss://api.openai.com/v1/realtime]
+    /// Use this profile, built in (openai, azure, ope-ai …) or of the configuration file [env: RTVOICE_PROFILE]
+    #[arg(long, value_name = "NAME")]
+    pub profile: Option<String>,
+    /// Dial this Realtime endpoint [default: the profile's] [env: RTVOICE_URL]
     #[arg(long, value_name = "URL")]
     pub url: Option<String>,
-    /// Use this model [default: gpt-realtime-2 at OpenAI, gpt-transcribe for captions; elsewhere the server's]
+    /// Use this model [default: the profile's, gpt-realtime-2 at OpenAI] [env: RTVOICE_MODEL]
     #[arg(long, value_name = "NAME")]
     pub model: Option<String>,
     /// Tell the model how to behave
@@ -119,9 +134,12 @@ pub struct EndpointArgs {
     /// Expect speech in this language, as a code such as en or zh
     #[arg(long, value_name = "CODE")]
     pub lang: Option<String>,
-    /// Speak this dialect of the protocol; auto follows the server
-    #[arg(long, value_enum, default_value_t = DialectArg::Auto)]
-    pub dialect: DialectArg,
+    /// Speak this dialect of the protocol; auto follows the server [default: the profile's, usually auto]
+    #[arg(long, value_enum)]
+    pub dialect: Option<DialectArg>,
+    /// Show the key in this way [default: the profile's, usually bearer]
+    #[arg(long, value_enum, value_name = "WAY")]
+    pub auth: Option<AuthArg>,
     /// Trust the authorities in this file of PEM certificates, besides the system's
     #[arg(long, value_name = "FILE", conflicts_with = "demo")]
     pub ca_file: Option<PathBuf>,
@@ -134,16 +152,35 @@ pub struct EndpointArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Sound")]
 pub struct HearingArgs {
-    /// Hear this device, a .wav file, `-` (raw PCM16 mono of 24 kHz, or WAV, on stdin) or `null`
-    #[arg(long, value_name = "DEVICE|FILE|-|null", default_value = "default")]
-    pub input: String,
-    /// Let the server find the end of a turn by loudness or by meaning, or end it by hand
-    #[arg(long, value_enum, default_value_t = VadArg::Server)]
-    pub vad: VadArg,
+    /// Hear this device, a .wav file, `-` (raw PCM16 mono of 24 kHz, or WAV, on stdin) or `null` [default: the system's microphone]
+    #[arg(long, value_name = "DEVICE|FILE|-|null")]
+    pub input: Option<String>,
+    /// Let the server find the end of a turn by loudness or by meaning, or end it by hand [default: server]
+    #[arg(long, value_enum)]
+    pub vad: Option<VadArg>,
+}
+
+/// When a session ends by itself.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Limits")]
+pub struct LimitArgs {
+    /// End after so many minutes in which nothing was said or typed
+    #[arg(long, value_name = "MINUTES", value_parser = positive)]
+    pub idle: Option<f64>,
+    /// End when this much was spent, in US dollars; warns at 80 %
+    #[arg(long, value_name = "USD", value_parser = positive)]
+    pub max_cost: Option<f64>,
+}
+
+fn positive(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(number) if number.is_finite() && number > 0.0 => Ok(number),
+        Ok(_) | Err(_) => Err("a number above 0 is needed".to_owned()),
+    }
 }
 
 /// How it is shown.
-#[derive(Debug, Default, Args)]
+#[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Output")]
 pub struct ShowingArgs {
     /// Write labelled lines instead of drawing a screen
@@ -160,6 +197,53 @@ pub struct ShowingArgs {
     pub verbose: bool,
 }
 
+/// `rtvoice config`.
+#[derive(Debug, Args)]
+pub struct Config {
+    /// What to do
+    #[command(subcommand)]
+    pub command: ConfigCommand,
+}
+
+/// The commands of `rtvoice config`.
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Write a configuration file with every setting explained, if there is none
+    Init,
+    /// Print where the configuration file lies
+    Path,
+    /// Print what is in force and where each value came from; keys are never printed
+    Show(ConfigShow),
+}
+
+/// `rtvoice config show`.
+#[derive(Debug, Args)]
+pub struct ConfigShow {
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a group, not a flag")]
+    pub endpoint: EndpointArgs,
+    /// Write one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// How the key is shown to the endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum AuthArg {
+    /// `Authorization: Bearer KEY`.
+    Bearer,
+    /// A header of its own, such as `api-key: KEY`.
+    Header,
+    /// Among the subprotocols, as browsers do it.
+    Subprotocol,
+    /// In the URL, which proxies write to their logs.
+    Query,
+    /// As `Authorization: Bearer KEY` and in the URL.
+    BearerAndQuery,
+    /// Not at all.
+    None,
+}
+
 /// Who ends a turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum VadArg {
@@ -172,10 +256,9 @@ pub enum VadArg {
 }
 
 /// The dialect of the protocol.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum DialectArg {
     /// As the server shows itself.
-    #[default]
     Auto,
     /// The generally available protocol.
     Ga,

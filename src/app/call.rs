@@ -1,6 +1,7 @@
 //! What all sessions have in common: reach the endpoint, start the sound, show, drive.
 
 use std::io::{self, IsTerminal, Write};
+use std::rc::Rc;
 
 use tokio::sync::mpsc;
 
@@ -9,17 +10,17 @@ use crate::app::connect::connect;
 use crate::app::drive::{Drive, Reader};
 use crate::app::fronts::{Face, Levels, Occasion, Prompting, Way};
 use crate::app::lines;
+use crate::app::phone::Line;
 use crate::app::signals;
 use crate::app::stderr::Quiet;
 use crate::app::target::Target;
-use crate::app::trace::Trace;
+use crate::app::trace::{Before, Trace};
 use crate::audio::error::AudioError;
 use crate::audio::event::Counts;
 use crate::audio::options::{Options, Sink, Source};
 use crate::audio::{self, Audio};
 use crate::cli::ShowingArgs;
 use crate::error::{Error, Kind};
-use crate::net::dial::DialOptions;
 use crate::net::link::Link;
 use crate::net::stream::Stream;
 use crate::session::Session;
@@ -34,14 +35,35 @@ const COMMANDS: usize = 32;
 /// A session to be held.
 pub(super) struct Call<'a> {
     pub(super) target: Target,
-    pub(super) dial_options: DialOptions,
     pub(super) plan: Plan,
     pub(super) style: PlainStyle,
     pub(super) way: Way,
     pub(super) showing: &'a ShowingArgs,
+    pub(super) position: Position,
     pub(super) sound: Option<Options>,
     pub(super) typing: Typing,
 }
+
+/// Where a session stands among those of one run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Position {
+    /// Nothing has been told or traced before it.
+    First,
+    /// It continues what another one began.
+    Later,
+}
+
+impl Position {
+    fn before(self) -> Before {
+        match self {
+            Self::First => Before::Replaced,
+            Self::Later => Before::Kept,
+        }
+    }
+}
+
+/// What a user of the demo has to know to make sense of its captions.
+const DEMO_CAPTIONS: &str = "this is the demo: it knows no words and tells how long and how loud speech was";
 
 /// Whether lines of standard input take part in the session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,13 +95,13 @@ impl Call<'_> {
         let (commands, mut commands_rx) = mpsc::channel(COMMANDS);
         signals::listen(&commands)?;
         let trace = match &self.showing.trace {
-            Some(path) => Some(Trace::create(path, self.target.mask())?),
+            Some(path) => Some(Trace::create(path, self.position.before(), self.target.mask())?),
             None => None,
         };
         let levels = Levels::default();
         let ears = Ears { commands: commands.clone(), clock, levels: &levels };
         let mut face = self.face(&quiet, ears)?;
-        show_connecting(&mut face, clock)?;
+        show(&mut face, clock, &Notice::Connection(Connection::Connecting))?;
         let reached = tokio::select! {
             reached = self.reach(&levels) => reached,
             reason = hung_up(&mut commands_rx) => {
@@ -94,10 +116,14 @@ impl Call<'_> {
                 return Err(error);
             }
         };
+        if self.target.is_demo() && (self.style, self.position) == (PlainStyle::Transcribe, Position::First) {
+            show(&mut face, clock, &Notice::Info(DEMO_CAPTIONS.to_owned()))?;
+        }
         self.listen_to_lines(&quiet, commands)?;
         let drive = Drive {
             session: Session::new(self.plan),
-            link,
+            target: Rc::new(self.target),
+            line: Line::Up(Box::new(link)),
             audio,
             face,
             trace,
@@ -137,8 +163,7 @@ impl Call<'_> {
 
     /// Starts the sound while the endpoint is being reached: both take their time.
     async fn reach(&self, levels: &Levels) -> Result<(Link<Stream>, Option<Audio>), Error> {
-        let (link, audio) =
-            tokio::join!(connect(&self.target, &self.dial_options), start_sound(self.sound.clone()));
+        let (link, audio) = tokio::join!(connect(&self.target), start_sound(self.sound.clone()));
         let audio = audio?;
         if let Some(audio) = &audio {
             levels.connect(&audio.input_meter, &audio.output_meter);
@@ -178,9 +203,8 @@ pub(super) fn at_end_of(input: &Source) -> AtInputEnd {
     }
 }
 
-fn show_connecting(face: &mut Face, clock: Clock) -> Result<(), Error> {
-    let notice = Notice::Connection(Connection::Connecting);
-    match face.notice(clock.now(), &notice) {
+fn show(face: &mut Face, clock: Clock, notice: &Notice) -> Result<(), Error> {
+    match face.notice(clock.now(), notice) {
         // The drive notices that nobody reads.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         result => result.map_err(|error| Error::new(Kind::Device, error)),

@@ -4,11 +4,11 @@ use std::io::{self, IsTerminal, Read};
 
 use anyhow::Context;
 
-use crate::app::call::{Call, Typing};
+use crate::app::call::{Call, Position, Typing};
 use crate::app::clock::Clock;
-use crate::app::connect::dial_options;
 use crate::app::fronts::Way;
 use crate::app::plan;
+use crate::app::settings::{Flags, Settings};
 use crate::app::target::Target;
 use crate::cli::Chat;
 use crate::error::{Error, Kind};
@@ -26,7 +26,8 @@ const LONGEST_TEXT: usize = 256_000;
 /// When there is nothing to ask, when it cannot begin, or when the answer cannot be written.
 pub(super) async fn run(args: Chat) -> Result<EndReason, Error> {
     let clock = Clock::start();
-    let target = Target::find(&args.endpoint, SessionKind::Realtime)?;
+    let settings = Settings::load(&args.endpoint, SessionKind::Realtime, Flags::default())?;
+    let target = Target::find(&settings)?.dialled_as(&args.endpoint)?;
     let question = question(args.prompt.as_deref())?;
     // A conversation is a stream of lines on a terminal, too.
     let way = if args.showing.json { Way::Json } else { Way::Plain };
@@ -36,12 +37,12 @@ pub(super) async fn run(args: Chat) -> Result<EndReason, Error> {
         (None, Way::Plain | Way::Screen) => Typing::Prompted,
     };
     let call = Call {
-        plan: plan::chat(&args, question),
+        plan: plan::limited(plan::chat(&settings, question), &target, &args.limits),
         target,
-        dial_options: dial_options(&args.endpoint)?,
         style: PlainStyle::Chat,
         way,
         showing: &args.showing,
+        position: Position::First,
         typing,
         sound: None,
     };

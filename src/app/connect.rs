@@ -43,11 +43,23 @@ pub(super) fn dial_options(args: &EndpointArgs) -> Result<DialOptions, Error> {
 /// # Errors
 ///
 /// When it cannot be reached, with what to do about it.
-pub(super) async fn connect(target: &Target, options: &DialOptions) -> Result<Link<Stream>, Error> {
+pub(super) async fn connect(target: &Target) -> Result<Link<Stream>, Error> {
+    let options = &target.dial_options;
     match &target.way {
         Way::Demo(endpoint) => connect_inside(endpoint).await,
-        Way::Network(endpoint) => dial(endpoint, options).await.map_err(not_reached),
+        Way::Network(endpoint) => {
+            let reached = match (dial(endpoint, options).await, &target.without_marker) {
+                (Err(error), Some(endpoint)) if is_bad_request(&error) => dial(endpoint, options).await,
+                (reached, _) => reached,
+            };
+            reached.map_err(not_reached)
+        }
     }
+}
+
+/// What an endpoint answers that does not know the marker of the beta protocol (PROTOCOL.md, section 2.4).
+fn is_bad_request(error: &DialError) -> bool {
+    matches!(error, DialError::HttpRefused { refusal, .. } if refusal.status == 400)
 }
 
 async fn connect_inside(endpoint: &Endpoint) -> Result<Link<Stream>, Error> {

@@ -1,6 +1,7 @@
 //! The loop of a session: waits for one thing, hands it in, does what comes out.
 
 use std::io;
+use std::rc::Rc;
 use std::time::Duration;
 
 use tokio::sync::broadcast::error::RecvError;
@@ -8,12 +9,14 @@ use tokio::sync::mpsc;
 
 use crate::app::clock::Clock;
 use crate::app::fronts::Face;
+use crate::app::phone::{Line, LineEvent};
+use crate::app::target::Target;
 use crate::app::trace::{Direction, Trace};
 use crate::audio::Audio;
 use crate::audio::event::{Counts, Event, Mute};
 use crate::error::{Error, Kind};
-use crate::net::link::{Link, LinkEvent};
-use crate::net::stream::Stream;
+use crate::mishap;
+use crate::net::link::LinkEvent;
 use crate::pcm::frame::Frame;
 use crate::protocol::client::ClientEvent;
 use crate::protocol::{read, write};
@@ -24,13 +27,11 @@ use crate::session::io::{AudioEvent, Command, EndReason, Heard, Input, Notice, O
 /// oldest first: about a quarter of a second as base64. Late speech is worse than lost speech.
 const MOST_BACKLOG_BYTES: usize = 16 << 10;
 
-/// The close code of a normal end (RFC 6455, section 7.4.1).
-const NORMAL: u16 = 1000;
-
 /// All that a session needs of the world.
 pub(super) struct Drive {
     pub(super) session: Session,
-    pub(super) link: Link<Stream>,
+    pub(super) target: Rc<Target>,
+    pub(super) line: Line,
     pub(super) audio: Option<Audio>,
     pub(super) face: Face,
     pub(super) trace: Option<Trace>,
@@ -79,10 +80,10 @@ impl Drive {
         }
         loop {
             let deadline = self.session.deadline().map(|deadline| deadline.at);
-            let takes_sound = self.link.backlog() < MOST_BACKLOG_BYTES;
+            let takes_sound = self.line.backlog() < MOST_BACKLOG_BYTES;
             let input = tokio::select! {
                 Some(command) = self.commands.recv() => Some(Input::User(command)),
-                event = self.link.next() => self.of_link(event),
+                event = self.line.next() => self.of_line(event),
                 sound = next_sound(&mut self.audio, takes_sound) => self.of_sound(sound),
                 () = self.clock.wait_until(deadline) => Some(Input::Tick),
             };
@@ -94,6 +95,7 @@ impl Drive {
 
     fn handle(&mut self, input: Input) -> Result<Option<EndReason>, Error> {
         let now = self.clock.now();
+        mishap::strike("main", now);
         for output in self.session.handle(now, input) {
             if let Some(reason) = self.act(now, output)? {
                 return Ok(Some(reason));
@@ -114,7 +116,8 @@ impl Drive {
             // A written conversation has no sound to play or stop.
             (Output::Play { .. } | Output::PlayEnd(_) | Output::Flush | Output::SetMuted(_), None) => {}
             (Output::Show(notice), _) => self.show(now, &notice)?,
-            (Output::Close, _) => self.link.close(NORMAL, ""),
+            (Output::Open, _) => self.line = Line::dial(&self.target),
+            (Output::Close, _) => self.line.close(),
             (Output::End(reason), _) => return Ok(Some(reason)),
         }
         Ok(None)
@@ -125,7 +128,7 @@ impl Drive {
         if let Some(trace) = &mut self.trace {
             trace.event(now, Direction::Out, &text)?;
         }
-        self.link.queue(text);
+        self.line.queue(text);
         Ok(())
     }
 
@@ -147,7 +150,12 @@ impl Drive {
         }
     }
 
-    fn of_link(&mut self, event: LinkEvent) -> Option<Input> {
+    fn of_line(&mut self, event: LineEvent) -> Option<Input> {
+        let event = match event {
+            LineEvent::Opened => return Some(Input::Opened),
+            LineEvent::Failed(failure) => return Some(Input::DialFailed(failure)),
+            LineEvent::Link(event) => event,
+        };
         match event {
             LinkEvent::Text(text) => {
                 if let Some(trace) = &mut self.trace {
@@ -172,8 +180,9 @@ impl Drive {
             Sound::Event(Some(event)) => self.of_audio(event),
             Sound::Event(None) => {
                 // Nothing more will come: what it said before has been handed in.
-                self.audio = None;
-                Some(Input::Audio(AudioEvent::Lost("the sound has stopped".to_owned())))
+                let ended = self.audio.take().map_or(Ok(()), Audio::close);
+                let reason = ended.err().unwrap_or_else(|| "the sound has stopped".to_owned());
+                Some(Input::Audio(AudioEvent::Lost(reason)))
             }
         }
     }
@@ -201,14 +210,18 @@ impl Drive {
     /// Completes the output; a call that ended on purpose does not wait for what is still to be heard.
     fn stop_sound(&mut self, reason: &EndReason) -> Result<(), Error> {
         let Some(audio) = self.audio.take() else { return Ok(()) };
-        let closed = audio.close().map_err(|what| Error::say(Kind::Device, what));
         match reason {
-            EndReason::Refused(_) | EndReason::Lost(_) => Ok(()),
+            EndReason::Refused(_) | EndReason::Lost(_) => {
+                // A call that never was leaves the file as it found it.
+                drop(audio);
+                Ok(())
+            }
             EndReason::User
             | EndReason::Signal(_)
             | EndReason::InputEnded
             | EndReason::Answered
-            | EndReason::ServerClosed(_) => closed,
+            | EndReason::Limit(_)
+            | EndReason::ServerClosed(_) => audio.close().map_err(|what| Error::say(Kind::Device, what)),
         }
     }
 }

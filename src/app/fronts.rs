@@ -9,10 +9,12 @@ use tokio::sync::{mpsc, watch};
 use crate::app::clock::Clock;
 use crate::cli::ShowingArgs;
 use crate::error::{Error, Kind};
+use crate::mishap;
 use crate::pcm::level::Meter;
 use crate::session::io::{Command, Connection, Notice, Turn};
 use crate::ui::front::Front;
 use crate::ui::json::{Detail, JsonLines};
+use crate::ui::minutes;
 use crate::ui::model::{About, Model};
 use crate::ui::plain::{Plain, PlainStyle};
 use crate::ui::term::{Screen, ScreenError, Setup};
@@ -108,7 +110,11 @@ impl Face {
                     commands,
                     input_level: level(&levels.input),
                     output_level: level(&levels.output),
-                    clock: Box::new(move || clock.now()),
+                    clock: Box::new(move || {
+                        let now = clock.now();
+                        mishap::strike("ui", now);
+                        now
+                    }),
                     theme: Theme::for_no_color(std::env::var_os("NO_COLOR").as_deref()),
                 });
                 Self::Screen { model, screen: Some(screen.map_err(no_screen)?) }
@@ -138,8 +144,12 @@ impl Face {
     /// When the screen broke on the way.
     pub(super) fn close(&mut self) -> Result<(), Error> {
         match self {
-            Self::Screen { screen, .. } => {
-                screen.take().map_or(Ok(()), |screen| screen.close().map_err(no_screen))
+            Self::Screen { model, screen } => {
+                let Some(screen) = screen.take() else { return Ok(()) };
+                screen.close().map_err(no_screen)?;
+                // What was said is not to vanish with the screen; a terminal that is gone takes no more.
+                let _ = minutes::write(&model.borrow(), &mut io::stdout().lock());
+                Ok(())
             }
             Self::Lines(_) => Ok(()),
         }

@@ -5,9 +5,12 @@
 pub mod clock;
 pub mod stderr;
 pub mod trace;
+mod settings;
+mod address;
 mod target;
 mod plan;
 mod connect;
+mod phone;
 mod drive;
 mod fronts;
 mod lines;
@@ -17,6 +20,7 @@ mod talk;
 mod chat;
 mod transcribe;
 mod serve;
+mod config;
 
 use crate::cli::{Cli, Command};
 use crate::error::{Error, Kind};
@@ -38,6 +42,7 @@ pub fn run(cli: Cli) -> Result<u8, Error> {
             Command::Chat(args) => chat::run(args).await.and_then(exit_code),
             Command::Transcribe(args) => transcribe::run(args).await.and_then(exit_code),
             Command::Serve(args) => serve::run(args).await,
+            Command::Config(args) => config::run(&args),
         }
     }));
     // A thread that still reads standard input must not hold the program.
@@ -48,7 +53,11 @@ pub fn run(cli: Cli) -> Result<u8, Error> {
 /// A normal end is a value; a failure is the error it names.
 fn exit_code(reason: EndReason) -> Result<u8, Error> {
     match reason {
-        EndReason::User | EndReason::InputEnded | EndReason::Answered | EndReason::ServerClosed(_) => Ok(0),
+        EndReason::User
+        | EndReason::InputEnded
+        | EndReason::Answered
+        | EndReason::Limit(_)
+        | EndReason::ServerClosed(_) => Ok(0),
         EndReason::Signal(number) => Ok(128_u8.saturating_add(u8::try_from(number).unwrap_or(127))),
         EndReason::Refused(failure) => Err(failed(Kind::Server, failure)),
         EndReason::Lost(failure) => Err(failed(Kind::Network, failure)),
@@ -63,6 +72,10 @@ fn failed(kind: Kind, failure: Failure) -> Error {
             error.hint("it may speak the other dialect: try --dialect ga or --dialect beta")
         }
         Some(known) if !known.hint.is_empty() => error.hint(known.hint),
-        Some(_) | None => error,
+        Some(_) | None => match kind {
+            Kind::Network => error.hint("start again; if it happens twice, look at the endpoint's log"),
+            Kind::Internal | Kind::Usage | Kind::Config | Kind::Device | Kind::Server => error
+                .hint("look up what it says in the endpoint's documents; --verbose and --trace tell more"),
+        },
     }
 }

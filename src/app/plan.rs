@@ -1,12 +1,22 @@
-//! From flags to the plan of a session.
+//! From the settings in force to the plan of a session.
 
+use std::time::Duration;
+
+use crate::app::settings::Settings;
 use crate::app::target::Target;
-use crate::cli::{Chat, DialectArg, EndpointArgs, HearingArgs, Talk, Transcribe, VadArg};
+use crate::audio::options::{Options, Sink, Source};
+use crate::cli::{DialectArg, LimitArgs, VadArg};
+use crate::config::choice::Format;
+use crate::config::setting::Setting;
+use crate::error::{Error, Kind};
+use crate::pcm::frame::Rate;
 use crate::protocol::dialect::Dialect;
 use crate::protocol::settings::{
-    AudioFormat, Eagerness, Modality, SessionKind, Settings, Transcription, TurnDetection, TurnMethod, Voice,
+    AudioFormat, Eagerness, Modality, SessionKind, Settings as SessionSettings, Transcription, TurnDetection,
+    TurnMethod, Voice,
 };
-use crate::protocol::value::{Setting, Unknown};
+use crate::protocol::value::{Setting as Field, Unknown};
+use crate::session::limits::Limits;
 use crate::session::plan::{AtInputEnd, Mode, Plan, SILENCE_MS};
 
 /// Sound kept from before speech was noticed; the servers' own default, said explicitly.
@@ -25,77 +35,135 @@ enum Found {
 }
 
 /// Returns the plan of a call.
-pub(super) fn talk(args: &Talk, target: &Target, at_input_end: AtInputEnd) -> Plan {
-    let mut settings = settings(&args.endpoint, SessionKind::Realtime);
+///
+/// # Errors
+///
+/// When a rate does not go with its format.
+pub(super) fn talk(call: &Settings, at_input_end: AtInputEnd) -> Result<Plan, Error> {
+    let mut settings = settings(call);
     settings.output = Some(Modality::Audio);
-    settings.input_format = Some(AudioFormat::PCM24K);
-    settings.output_format = Some(AudioFormat::PCM24K);
-    settings.voice = args.voice.clone().map(Voice::Named);
-    settings.transcription = captions(&args.endpoint, target);
-    settings.turn_detection = turn_detection(&args.hearing, Found::Answered);
-    plan(Mode::Talk, settings, &args.endpoint, at_input_end)
+    settings.input_format = Some(format(call, Setting::InputFormat, Setting::InputRate)?);
+    settings.output_format = Some(format(call, Setting::OutputFormat, Setting::OutputRate)?);
+    settings.voice = call.in_force.text(Setting::Voice).map(|name| Voice::Named(name.to_owned()));
+    settings.transcription = captions(call);
+    settings.turn_detection = turn_detection(call, Found::Answered);
+    Ok(plan(Mode::Talk, settings, call, at_input_end))
 }
 
 /// Returns the plan of a written conversation; with `opening`, of a single question.
-pub(super) fn chat(args: &Chat, opening: Option<String>) -> Plan {
-    let mut settings = settings(&args.endpoint, SessionKind::Realtime);
+pub(super) fn chat(call: &Settings, opening: Option<String>) -> Plan {
+    let mut settings = settings(call);
     settings.output = Some(Modality::Text);
-    settings.turn_detection = Setting::Clear;
+    settings.turn_detection = Field::Clear;
     let mode = if opening.is_some() { Mode::Ask } else { Mode::Chat };
-    let mut plan = plan(mode, settings, &args.endpoint, AtInputEnd::GoOn);
+    let mut plan = plan(mode, settings, call, AtInputEnd::GoOn);
     plan.opening.extend(opening);
     plan
 }
 
 /// Returns the plan of captions.
-pub(super) fn transcribe(args: &Transcribe, target: &Target, at_input_end: AtInputEnd) -> Plan {
-    let settings = Settings {
+///
+/// # Errors
+///
+/// When a rate does not go with its format.
+pub(super) fn transcribe(call: &Settings, at_input_end: AtInputEnd) -> Result<Plan, Error> {
+    let settings = SessionSettings {
         kind: SessionKind::Transcription,
-        input_format: Some(AudioFormat::PCM24K),
-        transcription: captions(&args.endpoint, target),
-        turn_detection: turn_detection(&args.hearing, Found::Captioned),
-        ..Settings::default()
+        input_format: Some(format(call, Setting::InputFormat, Setting::InputRate)?),
+        transcription: captions(call),
+        turn_detection: turn_detection(call, Found::Captioned),
+        ..SessionSettings::default()
     };
-    plan(Mode::Transcribe, settings, &args.endpoint, at_input_end)
+    Ok(plan(Mode::Transcribe, settings, call, at_input_end))
 }
 
-fn plan(mode: Mode, settings: Settings, endpoint: &EndpointArgs, at_input_end: AtInputEnd) -> Plan {
-    let dialect = match endpoint.dialect {
-        DialectArg::Auto => None,
-        DialectArg::Ga => Some(Dialect::Ga),
-        DialectArg::Beta => Some(Dialect::Beta),
+/// Returns how sound is handled, at the rates of the plan.
+pub(super) fn sound(call: &Settings, plan: &Plan, input: Source, output: Sink) -> Options {
+    let usual = Options::default();
+    let ms = |setting, usual| {
+        call.in_force.number(setting).map_or(usual, |ms| Duration::from_millis(u64::from(ms)))
     };
-    Plan { mode, settings, dialect, opening: Vec::new(), at_input_end }
+    Options {
+        input,
+        output,
+        frame: ms(Setting::FrameMs, usual.frame),
+        prebuffer: ms(Setting::PrebufferMs, usual.prebuffer),
+        wire_in: plan.input_rate(),
+        wire_out: plan.output_rate(),
+    }
 }
 
-fn settings(endpoint: &EndpointArgs, kind: SessionKind) -> Settings {
-    Settings { kind, instructions: endpoint.instructions.clone(), ..Settings::default() }
+fn plan(mode: Mode, settings: SessionSettings, call: &Settings, at_input_end: AtInputEnd) -> Plan {
+    let dialect = match call.in_force.choice(Setting::Dialect) {
+        Some(DialectArg::Auto) | None => None,
+        Some(DialectArg::Ga) => Some(Dialect::Ga),
+        Some(DialectArg::Beta) => Some(Dialect::Beta),
+    };
+    Plan {
+        mode,
+        settings,
+        dialect,
+        opening: Vec::new(),
+        at_input_end,
+        model: None,
+        prices: None,
+        limits: Limits::default(),
+    }
 }
 
-fn captions(endpoint: &EndpointArgs, target: &Target) -> Setting<Transcription> {
-    Setting::Set(Transcription {
-        model: Some(target.captions.clone()),
-        language: endpoint.lang.clone(),
+/// Returns `plan` with what `target` costs, and with the limits the user set.
+pub(super) fn limited(plan: Plan, target: &Target, limits: &LimitArgs) -> Plan {
+    let idle = limits.idle.map(|minutes| Duration::from_secs_f64(minutes * 60.0));
+    let limits = Limits { idle, cost_usd: limits.max_cost };
+    Plan { model: target.model(), prices: target.prices(), limits, ..plan }
+}
+
+fn settings(call: &Settings) -> SessionSettings {
+    let instructions = call.in_force.text(Setting::Instructions).map(str::to_owned);
+    SessionSettings { kind: call.kind, instructions, ..SessionSettings::default() }
+}
+
+/// G.711 has one rate; another beside it is a mistake where a person wrote it.
+fn format(call: &Settings, format: Setting, rate: Setting) -> Result<AudioFormat, Error> {
+    let in_force = &call.in_force;
+    let hertz = in_force.number(rate).unwrap_or(Rate::WIRE.0);
+    let telephone = match in_force.choice(format).unwrap_or(Format::Pcm16) {
+        Format::Pcm16 => return Ok(AudioFormat::Pcm(Rate(hertz))),
+        Format::Ulaw => AudioFormat::Ulaw,
+        Format::Alaw => AudioFormat::Alaw,
+    };
+    if in_force.is_set(rate) && hertz != Rate::TELEPHONE.0 {
+        let error = format!("{} cannot be {hertz} where {} is G.711", rate.name(), format.name());
+        return Err(Error::say(Kind::Config, error).hint("G.711 has 8000 Hz: leave the rate out"));
+    }
+    Ok(telephone)
+}
+
+fn captions(call: &Settings) -> Field<Transcription> {
+    let text = |setting| call.in_force.text(setting).map(str::to_owned);
+    Field::Set(Transcription {
+        model: text(Setting::TranscriptionModel),
+        language: text(Setting::Lang),
         ..Transcription::default()
     })
 }
 
-fn turn_detection(hearing: &HearingArgs, found: Found) -> Setting<TurnDetection> {
-    let method = match hearing.vad {
-        VadArg::Off => return Setting::Clear,
+fn turn_detection(call: &Settings, found: Found) -> Field<TurnDetection> {
+    let method = match call.in_force.choice(Setting::Vad).unwrap_or(VadArg::Server) {
+        VadArg::Off => return Field::Clear,
         VadArg::Semantic => TurnMethod::SemanticVad { eagerness: Some(Eagerness::Auto) },
         VadArg::Server => TurnMethod::ServerVad {
             threshold: Some(THRESHOLD),
             prefix_padding_ms: Some(PREFIX_MS),
             silence_duration_ms: Some(SILENCE_MS),
-            idle_timeout_ms: Setting::Keep,
+            idle_timeout_ms: Field::Keep,
         },
     };
     let answers = match found {
         Found::Answered => Some(true),
         Found::Captioned => None,
     };
-    Setting::Set(TurnDetection {
+    Field::Set(TurnDetection {
         method,
         create_response: answers,
         interrupt_response: answers,

@@ -1,13 +1,14 @@
 //! `rtvoice talk`: a call.
 
-use crate::app::call::{Call, at_end_of, typing_in_a_call};
+use crate::app::call::{Call, Position, at_end_of, typing_in_a_call};
 use crate::app::clock::Clock;
-use crate::app::connect::dial_options;
 use crate::app::fronts::Way;
 use crate::app::plan;
+use crate::app::settings::{Flags, Settings};
 use crate::app::target::Target;
-use crate::audio::options::{Options, Sink, Source};
+use crate::audio::options::{Sink, Source};
 use crate::cli::Talk;
+use crate::config::setting::Setting;
 use crate::error::{Error, Kind};
 use crate::protocol::settings::SessionKind;
 use crate::session::io::EndReason;
@@ -20,25 +21,25 @@ use crate::ui::plain::PlainStyle;
 /// When it cannot begin, or when what comes of it cannot be written.
 pub(super) async fn run(args: Talk) -> Result<EndReason, Error> {
     let clock = Clock::start();
-    let input = Source::parse(&args.hearing.input);
-    let output = Sink::parse(&args.output);
-    let way = match (Way::choose(&args.showing), &output) {
+    let mut flags = Flags::default().hearing(&args.hearing);
+    flags.text(Setting::Voice, "--voice", args.voice.as_deref());
+    flags.text(Setting::Output, "--output", args.output.as_deref());
+    let settings = Settings::load(&args.endpoint, SessionKind::Realtime, flags)?;
+    let showing = settings.showing(&args.showing);
+    let input = Source::parse(settings.input());
+    let output = Sink::parse(settings.output());
+    let way = match (Way::choose(&showing), &output) {
         (Way::Json, Sink::Stdout) => return Err(two_on_one_stream()),
         // Sound takes standard output: there is no screen to draw on.
         (Way::Screen, Sink::Stdout) => Way::Plain,
         (way, _) => way,
     };
-    let target = Target::find(&args.endpoint, SessionKind::Realtime)?;
-    let call = Call {
-        plan: plan::talk(&args, &target, at_end_of(&input)),
-        target,
-        dial_options: dial_options(&args.endpoint)?,
-        style: PlainStyle::Talk,
-        way,
-        showing: &args.showing,
-        typing: typing_in_a_call(way, &input),
-        sound: Some(Options { input, output, ..Options::default() }),
-    };
+    let target = Target::find(&settings)?.dialled_as(&args.endpoint)?;
+    let plan = plan::limited(plan::talk(&settings, at_end_of(&input))?, &target, &args.limits);
+    let typing = typing_in_a_call(way, &input);
+    let sound = Some(plan::sound(&settings, &plan, input, output));
+    let style = PlainStyle::Talk;
+    let call = Call { plan, target, style, way, showing: &showing, position: Position::First, typing, sound };
     call.hold(clock).await
 }
 

@@ -1,35 +1,31 @@
-//! From flags and keys to what is dialled.
+//! From the settings in force to what is dialled.
 
-use crate::cli::{DialectArg, EndpointArgs};
-use crate::config::key::{ANY_ENDPOINT, Keys, OPENAI};
+use crate::app::address::address;
+use crate::app::connect::dial_options;
+use crate::app::settings::{Settings, host_of};
+use crate::cli::{AuthArg, DialectArg, EndpointArgs};
+use crate::config::choice::Marker;
+use crate::config::key::{self, KeySearch};
+use crate::config::setting::Setting;
 use crate::error::{Error, Kind};
+use crate::net::dial::DialOptions;
 use crate::net::endpoint::{Auth, BetaMarker, ClearKey, Endpoint, Purpose};
 use crate::net::mask::Mask;
 use crate::net::url::EndpointUrl;
-use crate::protocol::settings::SessionKind;
-
-/// Where OpenAI listens.
-const OPENAI_URL: &str = "wss://api.openai.com/v1/realtime";
-
-/// The default model at OpenAI.
-const OPENAI_MODEL: &str = "gpt-realtime-2";
-
-/// The model that captions speech at OpenAI, in voice sessions and in transcription sessions: it has
-/// turn detection, which the live models have not.
-const OPENAI_CAPTIONS: &str = "gpt-transcribe";
-
-/// The caption model that compatible servers know best.
-const USUAL_CAPTIONS: &str = "whisper-1";
+use crate::secret::Secret;
+use crate::session::price::Prices;
 
 /// What is talked to.
 #[derive(Debug)]
 pub(super) struct Target {
     /// How it is reached.
     pub(super) way: Way,
+    /// The same without the marker of the beta protocol, for an endpoint that may refuse it.
+    pub(super) without_marker: Option<Box<Endpoint>>,
     /// As the user may know it.
     pub(super) name: String,
-    /// The model that captions the user's speech.
-    pub(super) captions: String,
+    /// How it is dialled, each time.
+    pub(super) dial_options: DialOptions,
 }
 
 /// How an endpoint is reached.
@@ -46,55 +42,54 @@ impl Target {
     ///
     /// # Errors
     ///
-    /// When the URL is none, when a key is missing, or when one would go in the clear.
-    pub(super) fn find(args: &EndpointArgs, kind: SessionKind) -> Result<Self, Error> {
-        if args.demo {
-            return Self::demo(args, kind);
-        }
-        let keys = Keys::look()?;
-        let url = args.url.as_deref().unwrap_or(OPENAI_URL);
-        let url = EndpointUrl::parse(url).map_err(|error| {
-            let hint = error.hint();
-            Error::new(Kind::Usage, error).hint(hint)
-        })?;
-        let is_openai = is_openai(&url);
-        let auth = find_key(&url, &keys, is_openai)?;
-        let usual_model = is_openai.then(|| OPENAI_MODEL.to_owned());
-        let usual_captions = if is_openai { OPENAI_CAPTIONS } else { USUAL_CAPTIONS };
-        let (purpose, captions) = match kind {
-            SessionKind::Realtime => {
-                let model = args.model.clone().or(usual_model);
-                (Purpose::Conversation { model }, usual_captions.to_owned())
-            }
-            SessionKind::Transcription => {
-                let model = args.model.clone().unwrap_or_else(|| usual_captions.to_owned());
-                (Purpose::Transcription, model)
-            }
-        };
+    /// When the URL is none, when a key or a model is missing, or when a key would go in the clear.
+    pub(super) fn find(settings: &Settings) -> Result<Self, Error> {
+        let in_force = &settings.in_force;
+        let (url, purpose) = address(settings)?;
+        let auth = auth(settings, &url)?;
         let name = url.host().to_owned();
         let mut endpoint = Endpoint::new(url, purpose, auth);
-        endpoint.beta = beta_marker(args.dialect);
-        if args.allow_clear_key {
+        let marker = marker(settings);
+        endpoint.beta = match marker {
+            Marker::Never => BetaMarker::Absent,
+            Marker::Always | Marker::Try => BetaMarker::Sent,
+        };
+        endpoint.organization = in_force.text(Setting::Organization).map(str::to_owned);
+        endpoint.project = in_force.text(Setting::Project).map(str::to_owned);
+        let safety = in_force.text(Setting::SafetyIdentifier);
+        let safety = safety.map(|name| ("OpenAI-Safety-Identifier".to_owned(), name.to_owned()));
+        endpoint.headers =
+            safety.into_iter().chain(in_force.table(Setting::Headers).iter().cloned()).collect();
+        if in_force.switch(Setting::AllowClearKey).unwrap_or(false) {
             endpoint.clear_key = ClearKey::Allowed;
         }
         check(&endpoint)?;
-        Ok(Self { way: Way::Network(Box::new(endpoint)), name, captions })
+        if in_force.is_demo() {
+            let way = Way::Demo(Box::new(endpoint));
+            return Ok(Self {
+                way,
+                without_marker: None,
+                name: in_force.profile.clone(),
+                dial_options: DialOptions::default(),
+            });
+        }
+        let without_marker = (marker == Marker::Try)
+            .then(|| Box::new(Endpoint { beta: BetaMarker::Absent, ..endpoint.clone() }));
+        Ok(Self {
+            way: Way::Network(Box::new(endpoint)),
+            without_marker,
+            name,
+            dial_options: DialOptions::default(),
+        })
     }
 
-    fn demo(args: &EndpointArgs, kind: SessionKind) -> Result<Self, Error> {
-        let url = EndpointUrl::parse("ws://127.0.0.1/v1/realtime");
-        let url = url.map_err(|error| Error::new(Kind::Internal, error))?;
-        let purpose = match kind {
-            SessionKind::Realtime => Purpose::Conversation { model: Some("rtvoice-demo".to_owned()) },
-            SessionKind::Transcription => Purpose::Transcription,
-        };
-        let mut endpoint = Endpoint::new(url, purpose, Auth::None);
-        endpoint.beta = beta_marker(args.dialect);
-        Ok(Self {
-            way: Way::Demo(Box::new(endpoint)),
-            name: "demo".to_owned(),
-            captions: "rtvoice-demo".to_owned(),
-        })
+    /// Takes what the flags and the environment say on the way there.
+    ///
+    /// # Errors
+    ///
+    /// When the file of `--ca-file` is no file of certificates.
+    pub(super) fn dialled_as(self, args: &EndpointArgs) -> Result<Self, Error> {
+        Ok(Self { dial_options: dial_options(args)?, ..self })
     }
 
     /// Returns what hides this target's keys in the texts of others.
@@ -104,10 +99,32 @@ impl Target {
         }
     }
 
+    /// Returns the model that is asked for, where one is.
+    pub(super) fn model(&self) -> Option<String> {
+        let (Way::Demo(endpoint) | Way::Network(endpoint)) = &self.way;
+        match &endpoint.purpose {
+            Purpose::Conversation { model } => model.clone(),
+            Purpose::Transcription => None,
+        }
+    }
+
+    /// Returns what tokens cost there: others than OpenAI bill differently, and their prices are not known.
+    pub(super) fn prices(&self) -> Option<Prices> {
+        match &self.way {
+            Way::Network(endpoint) if is_openai(&endpoint.url) => Some(Prices::openai()),
+            Way::Network(_) | Way::Demo(_) => None,
+        }
+    }
+
     /// Returns whether it is the endpoint built into the program.
     pub(super) fn is_demo(&self) -> bool {
         matches!(self.way, Way::Demo(_))
     }
+}
+
+fn is_openai(url: &EndpointUrl) -> bool {
+    let host = url.host();
+    host == "openai.com" || host.ends_with(".openai.com")
 }
 
 /// The request is made once to see that it can be: nothing is dialled or written before.
@@ -121,51 +138,74 @@ fn check(endpoint: &Endpoint) -> Result<(), Error> {
     })
 }
 
-/// A server that is to speak beta wants to be told in the handshake; OpenAI refuses the marker, and is
-/// dialled without it unless beta was asked for.
-fn beta_marker(dialect: DialectArg) -> BetaMarker {
-    match dialect {
-        DialectArg::Beta => BetaMarker::Sent,
-        DialectArg::Auto | DialectArg::Ga => BetaMarker::Absent,
-    }
+/// A server that is to speak beta by a flag wants to be told in the handshake, unless its profile knows
+/// better; OpenAI refuses the marker, and is dialled without it unless beta was asked for.
+fn marker(settings: &Settings) -> Marker {
+    let in_force = &settings.in_force;
+    let asked = match in_force.choice(Setting::Dialect) {
+        Some(DialectArg::Beta) if in_force.is_set(Setting::Dialect) => Marker::Always,
+        Some(DialectArg::Auto | DialectArg::Ga | DialectArg::Beta) | None => Marker::Never,
+    };
+    in_force.choice(Setting::BetaMarker).unwrap_or(asked)
 }
 
-fn is_openai(url: &EndpointUrl) -> bool {
-    let host = url.host();
-    host == "openai.com" || host.ends_with(".openai.com")
-}
-
-fn find_key(url: &EndpointUrl, keys: &Keys, is_openai: bool) -> Result<Auth, Error> {
-    if url.keys_in_query().next().is_some() {
-        // Never two keys at once: gateways take the wrong one.
+fn auth(settings: &Settings, url: &EndpointUrl) -> Result<Auth, Error> {
+    let in_force = &settings.in_force;
+    let way = in_force.choice(Setting::Auth).unwrap_or(AuthArg::Bearer);
+    // Never two keys at once: gateways take the wrong one.
+    if way == AuthArg::None || url.keys_in_query().next().is_some() {
         return Ok(Auth::None);
     }
-    if !is_openai {
-        return Ok(keys.for_any().map_or(Auth::None, Auth::Bearer));
-    }
-    let missing = || {
-        Error::say(Kind::Config, "there is no key for OpenAI").hint(format!(
-            "set {OPENAI} or {ANY_ENDPOINT} in the environment or in .env, or try it without a key: rtvoice talk --demo"
-        ))
+    let search = find_key(settings, url);
+    let Some(source) = &search.source else {
+        return if needs_key(settings, url) { Err(no_key(settings, url, &search)) } else { Ok(Auth::None) };
     };
-    keys.for_openai().map(Auth::Bearer).ok_or_else(missing)
+    Ok(shown(way, in_force.text(Setting::AuthName), source.key()?))
+}
+
+/// Returns the key that the host of `url` may see, and those it may not.
+pub(super) fn find_key(settings: &Settings, url: &EndpointUrl) -> KeySearch {
+    key::search(&settings.in_force, &settings.sources, url.host(), host_of)
+}
+
+/// Where a profile names a key it wants one; servers on this machine want none.
+fn needs_key(settings: &Settings, url: &EndpointUrl) -> bool {
+    let in_force = &settings.in_force;
+    let names = |setting| in_force.get(setting).is_some();
+    let names_one =
+        !in_force.list(Setting::KeyEnv).is_empty() || names(Setting::Key) || names(Setting::KeyCommand);
+    !url.is_loopback() && in_force.switch(Setting::NeedsKey).unwrap_or(names_one)
+}
+
+fn no_key(settings: &Settings, url: &EndpointUrl, search: &KeySearch) -> Error {
+    let (profile, host) = (&settings.in_force.profile, url.host());
+    let places = key::places(&settings.in_force);
+    if let Some(withheld) = search.withheld.first() {
+        let error = format!("the key {withheld} is not for {host}");
+        return Error::say(Kind::Config, error).hint(format!(
+            "if it is, set {} in the environment to it, or name {host} in key_hosts of [profiles.{profile}] in {}",
+            key::ANY_ENDPOINT,
+            settings.sources.file_name()
+        ));
+    }
+    Error::say(Kind::Config, format!("there is no key for {profile}")).hint(format!(
+        "set {places} in the environment or in .env, or key_command in [profiles.{profile}] of {}; \
+         or try it without a key: rtvoice talk --demo",
+        settings.sources.file_name()
+    ))
+}
+
+fn shown(way: AuthArg, name: Option<&str>, key: Secret) -> Auth {
+    let named = |usual: &str| name.unwrap_or(usual).to_owned();
+    match way {
+        AuthArg::None => Auth::None,
+        AuthArg::Bearer => Auth::Bearer(key),
+        AuthArg::Header => Auth::Header { name: named("api-key"), key },
+        AuthArg::Subprotocol => Auth::Subprotocol(key),
+        AuthArg::Query => Auth::Query { name: named("token"), key },
+        AuthArg::BearerAndQuery => Auth::BearerAndQuery { name: named("token"), key },
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_openai_is_openai() {
-        let cases = [
-            ("wss://api.openai.com/v1/realtime", true),
-            ("wss://eu.api.openai.com", true),
-            ("wss://openai.com.evil.example", false),
-            ("wss://notopenai.com", false),
-            ("ws://127.0.0.1:8642", false),
-        ];
-        for (url, expected) in cases {
-            assert_eq!(is_openai(&EndpointUrl::parse(url).unwrap()), expected, "{url}");
-        }
-    }
-}
+mod tests;

@@ -1,7 +1,7 @@
 //! `--trace`: every event of both directions with its time, one JSON object a line.
 
 use std::fs::{self, File};
-use std::io::{BufWriter, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -21,37 +21,54 @@ pub enum Direction {
     In,
 }
 
+/// What becomes of the lines that a trace file has already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Before {
+    /// They go when the first event is written.
+    Replaced,
+    /// They stay: they are of this run.
+    Kept,
+}
+
 /// A trace file. It holds sound and text of both sides, and never a key.
 #[derive(Debug)]
 pub struct Trace {
     writer: BufWriter<File>,
     path: PathBuf,
     mask: Mask,
-    written: Written,
+    state: State,
 }
 
-/// Whether the file is worth keeping.
+/// What has been done to the file.
 #[derive(Debug, PartialEq, Eq)]
-enum Written {
-    /// It was there before, or has lines.
-    Kept,
+enum State {
     /// It was made for this and is empty.
-    Nothing,
+    Made,
+    /// It has lines that go before the first event is written.
+    Old,
+    /// It has lines that are worth keeping.
+    Worth,
 }
 
 impl Trace {
-    /// Creates the file; `mask` hides the keys in what servers repeat.
+    /// Opens the file and changes nothing in it before there is an event; `mask` hides the keys in what
+    /// servers repeat.
     ///
     /// # Errors
     ///
     /// When it cannot be written.
-    pub fn create(path: &Path, mask: Mask) -> Result<Self, Error> {
-        let written = if path.exists() { Written::Kept } else { Written::Nothing };
-        let file = File::create(path).with_context(|| format!("cannot write the trace {}", path.display()));
+    pub fn create(path: &Path, before: Before, mask: Mask) -> Result<Self, Error> {
+        let state = match before {
+            _ if !path.exists() => State::Made,
+            Before::Replaced => State::Old,
+            Before::Kept => State::Worth,
+        };
+        let file = File::options().append(true).create(true).open(path);
+        let file = file.with_context(|| format!("cannot write the trace {}", path.display()));
         let file = file.map_err(|error| {
             Error::new(Kind::Device, error).hint("check that the folder exists and that you may write there")
         })?;
-        Ok(Self { writer: BufWriter::new(file), path: path.to_owned(), mask, written })
+        Ok(Self { writer: BufWriter::new(file), path: path.to_owned(), mask, state })
     }
 
     /// Writes one event; a line is whole on disk before the next event is dealt with.
@@ -67,8 +84,14 @@ impl Trace {
         })
     }
 
-    fn write(&mut self, at: Duration, direction: Direction, text: &str) -> std::io::Result<()> {
-        self.written = Written::Kept;
+    fn write(&mut self, at: Duration, direction: Direction, text: &str) -> io::Result<()> {
+        if std::mem::replace(&mut self.state, State::Worth) == State::Old {
+            match self.writer.get_ref().set_len(0) {
+                // A pipe has no length to set.
+                Err(error) if error.kind() != io::ErrorKind::InvalidInput => return Err(error),
+                Ok(()) | Err(_) => {}
+            }
+        }
         let direction = match direction {
             Direction::Out => "out",
             Direction::In => "in",
@@ -90,7 +113,7 @@ impl Trace {
 
 impl Drop for Trace {
     fn drop(&mut self) {
-        if self.written == Written::Nothing {
+        if self.state == State::Made {
             // A call that never began leaves nothing behind.
             let _ = fs::remove_file(&self.path);
         }
@@ -106,7 +129,8 @@ mod tests {
     fn a_trace_holds_every_event_and_no_key() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("trace.jsonl");
-        let mut trace = Trace::create(&path, Mask::of([&Secret::new("sk-very-secret")])).unwrap();
+        let mut trace =
+            Trace::create(&path, Before::Replaced, Mask::of([&Secret::new("sk-very-secret")])).unwrap();
         trace.event(Duration::from_millis(5), Direction::Out, r#"{"type":"x"}"#).unwrap();
         trace
             .event(Duration::from_millis(7), Direction::In, "{\n\"type\":\"y\",\"key\":\"sk-very-secret\"}")
@@ -126,7 +150,25 @@ mod tests {
     fn a_call_that_never_began_leaves_no_trace() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("trace.jsonl");
-        drop(Trace::create(&path, Mask::default()).unwrap());
+        drop(Trace::create(&path, Before::Replaced, Mask::default()).unwrap());
         assert!(!path.exists());
+        fs::write(&path, "precious").unwrap();
+        drop(Trace::create(&path, Before::Replaced, Mask::default()).unwrap());
+        assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
+    }
+
+    #[test]
+    fn a_trace_replaces_that_of_another_run_and_continues_its_own() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("trace.jsonl");
+        fs::write(&path, "of another run").unwrap();
+        for before in [Before::Replaced, Before::Kept] {
+            let mut trace = Trace::create(&path, before, Mask::default()).unwrap();
+            trace.event(Duration::ZERO, Direction::Out, "{}").unwrap();
+            trace.event(Duration::ZERO, Direction::In, "{}").unwrap();
+        }
+        let text = fs::read_to_string(&path).unwrap();
+        let pair = "{\"at_ms\":0,\"dir\":\"out\",\"event\":{}}\n{\"at_ms\":0,\"dir\":\"in\",\"event\":{}}\n";
+        assert_eq!(text, pair.repeat(2));
     }
 }

@@ -1,12 +1,12 @@
 //! `rtvoice transcribe`: captions from the microphone, from files, or from a pipe.
 
-use crate::app::call::{Call, Typing, at_end_of};
+use crate::app::call::{Call, Position, Typing, at_end_of};
 use crate::app::clock::Clock;
-use crate::app::connect::dial_options;
 use crate::app::fronts::Way;
 use crate::app::plan;
+use crate::app::settings::{Flags, Settings};
 use crate::app::target::Target;
-use crate::audio::options::{Options, Sink, Source};
+use crate::audio::options::{Sink, Source};
 use crate::cli::Transcribe;
 use crate::error::{Error, Kind};
 use crate::protocol::settings::SessionKind;
@@ -20,15 +20,20 @@ use crate::ui::plain::PlainStyle;
 /// When it cannot begin, or when the captions cannot be written.
 pub(super) async fn run(args: Transcribe) -> Result<EndReason, Error> {
     let clock = Clock::start();
-    let inputs = inputs(&args)?;
+    let flags = Flags::default().hearing(&args.hearing);
+    let settings = Settings::load(&args.endpoint, SessionKind::Transcription, flags)?;
+    let inputs = inputs(&args, &settings)?;
     let mut reason = EndReason::InputEnded;
+    let mut position = Position::First;
     for input in inputs {
-        reason = caption(&args, input, clock).await?;
+        reason = caption(&args, &settings, input, position)?.hold(clock).await?;
+        position = Position::Later;
         match reason {
             EndReason::InputEnded => {}
             EndReason::User
             | EndReason::Signal(_)
             | EndReason::Answered
+            | EndReason::Limit(_)
             | EndReason::ServerClosed(_)
             | EndReason::Refused(_)
             | EndReason::Lost(_) => break,
@@ -37,13 +42,12 @@ pub(super) async fn run(args: Transcribe) -> Result<EndReason, Error> {
     Ok(reason)
 }
 
-fn inputs(args: &Transcribe) -> Result<Vec<Source>, Error> {
-    let is_default = args.hearing.input == "default";
-    match (args.files.as_slice(), is_default) {
-        ([], _) => Ok(vec![Source::parse(&args.hearing.input)]),
-        (_, false) => Err(Error::say(Kind::Usage, "both FILE and --input say what to caption")
+fn inputs(args: &Transcribe, settings: &Settings) -> Result<Vec<Source>, Error> {
+    match (args.files.as_slice(), &args.hearing.input) {
+        ([], _) => Ok(vec![Source::parse(settings.input())]),
+        (_, Some(_)) => Err(Error::say(Kind::Usage, "both FILE and --input say what to caption")
             .hint("give the files alone: rtvoice transcribe FILE.wav")),
-        (files, true) => Ok(files.iter().map(|file| file_or_stdin(file)).collect()),
+        (files, None) => Ok(files.iter().map(|file| file_or_stdin(file)).collect()),
     }
 }
 
@@ -51,17 +55,22 @@ fn file_or_stdin(file: &std::path::Path) -> Source {
     if file.as_os_str() == "-" { Source::Stdin } else { Source::File(file.to_owned()) }
 }
 
-async fn caption(args: &Transcribe, input: Source, clock: Clock) -> Result<EndReason, Error> {
-    let target = Target::find(&args.endpoint, SessionKind::Transcription)?;
-    let call = Call {
-        plan: plan::transcribe(args, &target, at_end_of(&input)),
+fn caption<'a>(
+    args: &'a Transcribe,
+    settings: &Settings,
+    input: Source,
+    position: Position,
+) -> Result<Call<'a>, Error> {
+    let target = Target::find(settings)?.dialled_as(&args.endpoint)?;
+    let plan = plan::limited(plan::transcribe(settings, at_end_of(&input))?, &target, &args.limits);
+    Ok(Call {
         target,
-        dial_options: dial_options(&args.endpoint)?,
         style: PlainStyle::Transcribe,
         way: if args.showing.json { Way::Json } else { Way::Plain },
         showing: &args.showing,
+        position,
         typing: Typing::Not,
-        sound: Some(Options { input, output: Sink::Null, ..Options::default() }),
-    };
-    call.hold(clock).await
+        sound: Some(plan::sound(settings, &plan, input, Sink::Null)),
+        plan,
+    })
 }

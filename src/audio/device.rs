@@ -17,9 +17,9 @@ use crate::audio::callback::{Capture, Playback};
 use crate::audio::error::{AudioError, Direction};
 use crate::pcm::frame::Rate;
 
-/// The blocks wished for, as parts of a second: below these the sound servers begin to burn time.
-const INPUT_BLOCKS_A_SECOND: u32 = 100;
-const OUTPUT_BLOCKS_A_SECOND: u32 = 50;
+/// The blocks wished for, as parts of a second: each costs the sound system's client several wake-ups, and
+/// below 20 ms the speaker of a PulseAudio has gaps.
+const BLOCKS_A_SECOND: u32 = 50;
 /// How many samples are converted at a time.
 const SCRATCH: usize = 16_384;
 /// How long a server may take to make a stream.
@@ -210,11 +210,7 @@ impl Found {
 
     /// Returns the block to ask for, in samples a channel.
     fn block(&self) -> u32 {
-        let blocks = match self.direction {
-            Direction::Input => INPUT_BLOCKS_A_SECOND,
-            Direction::Output => OUTPUT_BLOCKS_A_SECOND,
-        };
-        let block = self.config.sample_rate() / blocks;
+        let block = self.config.sample_rate() / BLOCKS_A_SECOND;
         // ALSA's sound server plugins make three periods of two blocks.
         let block = if self.host.name() == "ALSA" { block * 3 / 2 } else { block };
         match self.config.buffer_size() {
@@ -296,6 +292,24 @@ impl<C> Slot<C> {
 }
 
 impl Open {
+    /// Stops asking for sound: a sound server then has nothing to do for it.
+    ///
+    /// # Errors
+    ///
+    /// When the device cannot rest; it goes on then.
+    pub(crate) fn rest(&self) -> Result<(), cpal::Error> {
+        self.stream.as_ref().map_or(Ok(()), StreamTrait::pause)
+    }
+
+    /// Asks for sound again.
+    ///
+    /// # Errors
+    ///
+    /// When the device is gone.
+    pub(crate) fn wake(&self) -> Result<(), cpal::Error> {
+        self.stream.as_ref().map_or(Ok(()), StreamTrait::play)
+    }
+
     /// Returns what the device last complained of.
     pub(crate) fn last_error(&self) -> Option<&'static str> {
         let last = self.faults.last.load(Ordering::Relaxed) as usize;
@@ -406,6 +420,10 @@ fn unknown_format(format: SampleFormat) -> cpal::Error {
 #[expect(clippy::wildcard_enum_match_arm, reason = "cpal's kinds are open-ended; what is new is a refusal")]
 fn translate(error: &cpal::Error, direction: Direction) -> AudioError {
     let reason = error.to_string().trim_end_matches('.').to_owned();
+    // ALSA's way to a sound server that has ended says so only in words.
+    if reason.contains("onnection refused") {
+        return AudioError::NoSoundSystem(reason);
+    }
     match error.kind() {
         ErrorKind::HostUnavailable => AudioError::NoSoundSystem(reason),
         ErrorKind::DeviceNotAvailable => AudioError::NoDevice(direction),

@@ -68,6 +68,15 @@ pub struct Engine {
     counts_at: Duration,
 }
 
+/// What the speaker is wanted for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Demand {
+    /// Something is being played, stopped or waited for.
+    Sound,
+    /// Nothing.
+    Nothing,
+}
+
 impl Engine {
     /// Makes an engine and everything that is connected to it.
     pub fn new(format: Format) -> (Self, Ends) {
@@ -155,19 +164,19 @@ impl Engine {
         self.frames.len() > self.frames_room / 2
     }
 
-    /// Returns whether nothing is being played.
-    pub fn is_silent(&self) -> bool {
-        self.speaker.is_idle()
+    /// Returns whether the speaker has anything to do.
+    pub(crate) fn demand(&self) -> Demand {
+        if self.speaker.is_idle() { Demand::Nothing } else { Demand::Sound }
     }
 
-    /// Does what it is told; [`Command::Close`] is not for the engine.
+    /// Does what it is told; [`Command::Close`] and [`Command::Leave`] are not for the engine.
     pub(crate) fn obey(&mut self, command: Command) {
         match command {
             Command::Play { clip, frame } => self.play(clip, frame),
             Command::EndClip(clip) => self.end_clip(clip),
             Command::Flush => self.flush(),
             Command::Mute(mute) => self.set_mute(mute),
-            Command::Close => {}
+            Command::Close | Command::Leave => {}
         }
     }
 

@@ -75,17 +75,11 @@ impl Bench {
 
     /// What was last told of a clip.
     fn played(&self, clip: ClipId) -> Option<u64> {
-        self.events.iter().rev().find_map(|event| match event {
-            Event::Played { clip: told, samples } if *told == clip => Some(*samples),
-            _ => None,
-        })
+        self.events.iter().rev().find_map(|event| event.played_of(clip))
     }
 
     fn flushed(&self) -> Option<&[(ClipId, u64)]> {
-        self.events.iter().find_map(|event| match event {
-            Event::Flushed(heard) => Some(&heard[..]),
-            _ => None,
-        })
+        self.events.iter().find_map(Event::heard_at_flush)
     }
 
     fn count(&self, wanted: &Event) -> usize {

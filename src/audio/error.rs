@@ -78,8 +78,8 @@ pub enum AudioError {
     /// There is no device at all.
     #[error("there is no {0}")]
     NoDevice(Direction),
-    /// No sound system answers.
-    #[error("no sound system answers: {0}")]
+    /// No sound system answers. What its library says of that is for developers.
+    #[error("no sound system answers")]
     NoSoundSystem(String),
     /// The system does not let the program use the device.
     #[error("the system does not let this program use the {direction}: {reason}")]

@@ -54,9 +54,30 @@ pub enum Mute {
 /// What the audio thread is told.
 #[derive(Debug)]
 pub(crate) enum Command {
-    Play { clip: ClipId, frame: Frame },
+    Play {
+        clip: ClipId,
+        frame: Frame,
+    },
     EndClip(ClipId),
     Flush,
     Mute(Mute),
+    /// End, and complete the output.
     Close,
+    /// End, and leave an output file as it was if nothing has been written to it.
+    Leave,
+}
+
+#[cfg(test)]
+impl Event {
+    /// Returns what this tells of a clip that is being played.
+    pub(crate) fn played_of(&self, wanted: ClipId) -> Option<u64> {
+        let Self::Played { clip, samples } = self else { return None };
+        (*clip == wanted).then_some(*samples)
+    }
+
+    /// Returns what this tells of clips that were flushed.
+    pub(crate) fn heard_at_flush(&self) -> Option<&[(ClipId, u64)]> {
+        let Self::Flushed(heard) = self else { return None };
+        Some(heard)
+    }
 }

@@ -147,9 +147,14 @@ impl PacedOutput {
         None
     }
 
-    /// Completes what was written.
+    /// Completes what was written, a file without sound too.
     pub(crate) fn close(self) -> Result<(), String> {
         self.target.close()
+    }
+
+    /// Completes what was written; a file that nothing was written to stays as it was.
+    pub(crate) fn leave(self) -> Result<(), String> {
+        self.target.leave()
     }
 }
 

@@ -39,7 +39,8 @@ use crate::pcm::level::Meter;
 /// How long a sound system may take to open; PulseAudio's own patience is 2 s a step.
 const OPENING_SECONDS: u64 = 10;
 
-/// Sound that is running. Dropping it stops the sound and waits for the audio thread.
+/// Sound that is running. Dropping it stops the sound and waits for the audio thread; an output file is
+/// completed if something was played, and else stays as it was.
 pub struct Audio {
     /// The microphone, about a second deep: whoever is too slow loses the oldest frames and is told how many.
     pub mic: broadcast::Receiver<Frame>,
@@ -55,13 +56,13 @@ pub struct Audio {
 }
 
 impl Audio {
-    /// Stops the sound, completes the output file and waits for the audio thread.
+    /// Stops the sound, completes the output file, a silent one too, and waits for the audio thread.
     ///
     /// # Errors
     ///
     /// One sentence if the output could not be completed.
     pub fn close(mut self) -> Result<(), String> {
-        self.thread.close()
+        self.thread.end(Command::Close).unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     }
 }
 
@@ -148,17 +149,17 @@ struct Thread {
 }
 
 impl Thread {
-    fn close(&mut self) -> Result<(), String> {
-        let Some(handle) = self.handle.take() else { return Ok(()) };
+    fn end(&mut self, command: Command) -> std::thread::Result<Result<(), String>> {
+        let Some(handle) = self.handle.take() else { return Ok(Ok(())) };
         // If it has ended already there is nobody to tell.
-        let _ = self.commands.send(Command::Close);
-        handle.join().unwrap_or_else(|_| Err("the audio thread panicked".to_owned()))
+        let _ = self.commands.send(command);
+        handle.join()
     }
 }
 
 impl Drop for Thread {
     fn drop(&mut self) {
         // Whoever wants to know how it ended calls `Audio::close`.
-        let _ = self.close();
+        let _ = self.end(Command::Leave);
     }
 }

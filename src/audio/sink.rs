@@ -1,6 +1,6 @@
 //! Where a paced output leaves its samples: a WAV file, standard output, or nowhere.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, channel, sync_channel};
@@ -22,6 +22,8 @@ const PIPE_GOODBYE: Duration = Duration::from_secs(2);
 pub(crate) enum Target {
     /// They are forgotten.
     Nowhere,
+    /// They will be written to a WAV file, which is left as it is until the first of them comes.
+    Untouched { openable: Openable, rate: Rate },
     /// They are written to a WAV file.
     File { writer: Box<WavWriter<BufWriter<File>>>, path: PathBuf },
     /// They are written to standard output by a thread of its own, because that may block.
@@ -32,7 +34,11 @@ pub(crate) enum Target {
 pub(crate) struct Openable {
     file: File,
     path: PathBuf,
+    made: Made,
 }
+
+/// A file that was made to see whether it can be; it is removed when nothing comes of it.
+struct Made(Option<PathBuf>);
 
 /// The way to the thread that writes.
 pub(crate) struct Pipe {
@@ -46,26 +52,39 @@ pub(crate) struct Pipe {
 impl Openable {
     /// Makes sure that a file can be written, without changing what is in it.
     pub(crate) fn new(path: &Path) -> Result<Self, AudioError> {
-        let file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)
-            .map_err(|source| AudioError::OpenOutput { path: path.to_owned(), source })?;
-        Ok(Self { file, path: path.to_owned() })
+        let mut options = OpenOptions::new();
+        options.write(true);
+        let opened = match options.clone().create_new(true).open(path) {
+            Ok(file) => Ok((file, Made(Some(path.to_owned())))),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                options.open(path).map(|file| (file, Made(None)))
+            }
+            Err(error) => Err(error),
+        };
+        let (file, made) =
+            opened.map_err(|source| AudioError::OpenOutput { path: path.to_owned(), source })?;
+        Ok(Self { file, path: path.to_owned(), made })
     }
 
     /// Empties the file and begins to write.
-    pub(crate) fn begin(self, rate: Rate) -> Result<Target, AudioError> {
-        let Self { file, path } = self;
-        let begun = match file.set_len(0) {
+    fn begin(self, rate: Rate) -> io::Result<Target> {
+        let Self { file, path, mut made } = self;
+        match file.set_len(0) {
             // A device file (/dev/null) has no length to set.
-            Err(error) if error.kind() != io::ErrorKind::InvalidInput => Err(error),
-            Ok(()) | Err(_) => WavWriter::new(BufWriter::new(file), rate).map_err(into_io),
-        };
-        match begun {
-            Ok(writer) => Ok(Target::File { writer: Box::new(writer), path }),
-            Err(source) => Err(AudioError::OpenOutput { path, source }),
+            Err(error) if error.kind() != io::ErrorKind::InvalidInput => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
+        let writer = WavWriter::new(BufWriter::new(file), rate).map_err(into_io)?;
+        made.0 = None;
+        Ok(Target::File { writer: Box::new(writer), path })
+    }
+}
+
+impl Drop for Made {
+    fn drop(&mut self) {
+        if let Some(path) = &self.0 {
+            // Who cannot remove it can live with an empty file.
+            let _ = fs::remove_file(path);
         }
     }
 }
@@ -105,6 +124,11 @@ impl Target {
     pub(crate) fn write(&mut self, samples: &[i16]) -> Result<(), Event> {
         match self {
             Self::Nowhere => Ok(()),
+            Self::Untouched { .. } if samples.is_empty() => Ok(()),
+            Self::Untouched { .. } => {
+                self.touch().map_err(Event::Lost)?;
+                self.write(samples)
+            }
             Self::File { writer, path } => match writer.write(samples) {
                 Ok(()) => Ok(()),
                 Err(error) => {
@@ -118,10 +142,16 @@ impl Target {
         }
     }
 
-    /// Completes what was written, or says why that cannot be.
-    pub(crate) fn close(self) -> Result<(), String> {
+    /// Completes what was written, a file without sound too, or says why that cannot be.
+    pub(crate) fn close(mut self) -> Result<(), String> {
+        self.touch()?;
+        self.leave()
+    }
+
+    /// Completes what was written; a file that nothing was written to stays as it was.
+    pub(crate) fn leave(self) -> Result<(), String> {
         match self {
-            Self::Nowhere => Ok(()),
+            Self::Nowhere | Self::Untouched { .. } => Ok(()),
             Self::File { writer, path } => writer
                 .finish()
                 .map_err(|error| format!("cannot complete {}: {}", path.display(), into_io(error))),
@@ -138,6 +168,20 @@ impl Target {
                 }
             }
         }
+    }
+
+    /// Empties the file that is to be written, if that has not been done.
+    fn touch(&mut self) -> Result<(), String> {
+        match std::mem::replace(self, Self::Nowhere) {
+            Self::Untouched { openable, rate } => {
+                let path = openable.path.clone();
+                *self = openable
+                    .begin(rate)
+                    .map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+            }
+            other @ (Self::Nowhere | Self::File { .. } | Self::Pipe(_)) => *self = other,
+        }
+        Ok(())
     }
 
     fn is_waiting(&self) -> bool {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::audio::callback::{Capture, Playback};
 use crate::audio::device::{self, Found, Systems};
-use crate::audio::engine::{Ends, Engine, Format};
+use crate::audio::engine::{Demand, Ends, Engine, Format};
 use crate::audio::error::{AudioError, Direction};
 use crate::audio::event::{Command, Event};
 use crate::audio::fake::{InputNews, PacedInput, PacedOutput};
@@ -15,6 +15,7 @@ use crate::audio::file::Feed;
 use crate::audio::options::{Options, Sink, Source};
 use crate::audio::shared::Shared;
 use crate::audio::sink::{Openable, Target};
+use crate::mishap;
 use crate::pcm::frame::Rate;
 
 /// How often a device's microphone is looked after once its next block is due: it delays every word by that.
@@ -33,6 +34,10 @@ const PACED_TICK: Duration = Duration::from_millis(10);
 const SILENT_DEVICE: Duration = Duration::from_secs(1);
 /// The first call may take longer: a headset wakes up.
 const WAKING_DEVICE: Duration = Duration::from_secs(5);
+/// A speaker that has had nothing to play for so long rests: half of what an idle call costs is silence
+/// on its way to a sound server. Longer than the pauses of a conversation, because waking takes some
+/// milliseconds.
+const REST_AFTER: Duration = Duration::from_secs(15);
 /// The rate of files, pipes and nothing.
 const PACED_RATE: Rate = Rate::WIRE;
 
@@ -56,9 +61,20 @@ enum Input {
 
 /// Where sound goes to.
 enum Output {
-    Device(device::Open, Watch),
+    Device(device::Open, Watch, Rest),
     Paced(Box<PacedOutput>),
     Lost,
+}
+
+/// Whether a speaker is at work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rest {
+    /// It asks for sound, and has had none to play since then.
+    Awake(Duration),
+    /// It does not ask for sound.
+    Resting,
+    /// It cannot rest.
+    Never,
 }
 
 /// Sees whether a callback still comes.
@@ -101,7 +117,8 @@ impl Runner {
         let Ends { capture, playback, mic, events, input_meter, output_meter, shared } = ends;
         let output = output.open(playback, &shared)?;
         let input = input.open(capture, &shared)?;
-        let (started, tick, heard_at) = (Instant::now(), PACED_TICK, Duration::ZERO);
+        // An open microphone has its first block ready.
+        let (started, tick, heard_at) = (Instant::now(), Duration::ZERO, Duration::ZERO);
         let runner = Self { engine, input, output, started, tick, heard_at };
         Ok((runner, OtherEnds { mic, events, input_meter, output_meter }))
     }
@@ -109,18 +126,24 @@ impl Runner {
     /// Turns until told to close, or until nobody can tell it anything any more.
     pub(crate) fn run(mut self, commands: &Receiver<Command>) -> Result<(), String> {
         loop {
-            match commands.recv_timeout(self.tick) {
-                Ok(Command::Close) | Err(RecvTimeoutError::Disconnected) => return self.close(),
-                Ok(command) => self.engine.obey(command),
-                Err(RecvTimeoutError::Timeout) => {}
-            }
-            while let Ok(command) = commands.try_recv() {
-                if matches!(command, Command::Close) {
-                    return self.close();
+            let first = match commands.recv_timeout(self.tick) {
+                Ok(command) => Some(command),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => Some(Command::Leave),
+            };
+            for command in first.into_iter().chain(commands.try_iter()) {
+                match command {
+                    Command::Close => return self.close(PacedOutput::close),
+                    Command::Leave => return self.close(PacedOutput::leave),
+                    command @ (Command::Play { .. }
+                    | Command::EndClip(_)
+                    | Command::Flush
+                    | Command::Mute(_)) => self.engine.obey(command),
                 }
-                self.engine.obey(command);
             }
-            self.turn(self.started.elapsed());
+            let now = self.started.elapsed();
+            mishap::strike("audio", now);
+            self.turn(now);
         }
     }
 
@@ -162,7 +185,12 @@ impl Runner {
                     self.engine.tell(event);
                 }
             }
-            Output::Device(device, watch) => {
+            Output::Device(device, watch, rest) => {
+                *rest = rest.next(now, self.engine.demand(), device);
+                match rest {
+                    Rest::Resting => watch.excuse(now),
+                    Rest::Awake(_) | Rest::Never => {}
+                }
                 if !watch.is_alive(now) {
                     self.engine.tell(Event::Lost(lost(Direction::Output, device)));
                     self.output = Output::Lost;
@@ -172,9 +200,9 @@ impl Runner {
         }
     }
 
-    fn close(self) -> Result<(), String> {
+    fn close(self, end: fn(PacedOutput) -> Result<(), String>) -> Result<(), String> {
         match self.output {
-            Output::Paced(output) => output.close(),
+            Output::Paced(output) => end(*output),
             Output::Device(..) | Output::Lost => Ok(()),
         }
     }
@@ -201,9 +229,33 @@ fn lost(direction: Direction, device: &device::Open) -> String {
     }
 }
 
+impl Rest {
+    /// Puts the speaker to rest after a long silence, and wakes it when there is something to play.
+    fn next(self, now: Duration, demand: Demand, device: &device::Open) -> Self {
+        match (self, demand) {
+            (Self::Never, _) => Self::Never,
+            (Self::Awake(since), Demand::Nothing) if now.saturating_sub(since) < REST_AFTER => self,
+            // What cannot rest goes on as before.
+            (Self::Awake(_), Demand::Nothing) => device.rest().map_or(Self::Never, |()| Self::Resting),
+            (Self::Awake(_), Demand::Sound) => Self::Awake(now),
+            (Self::Resting, Demand::Nothing) => Self::Resting,
+            (Self::Resting, Demand::Sound) => {
+                // A device that does not wake gives no more blocks, and is found to be gone by that.
+                let _ = device.wake();
+                Self::Awake(now)
+            }
+        }
+    }
+}
+
 impl Watch {
     fn new(shared: &Arc<Shared>, blocks: fn(&Shared) -> &AtomicU64) -> Self {
         Self { shared: Arc::clone(shared), blocks, seen: 0, seen_at: Duration::ZERO }
+    }
+
+    /// Forgives a silence that was asked for.
+    fn excuse(&mut self, now: Duration) {
+        self.seen_at = now;
     }
 
     fn is_alive(&mut self, now: Duration) -> bool {
@@ -270,10 +322,10 @@ impl FoundOutput {
         let target = match self {
             Self::Device(found) => {
                 let watch = Watch::new(shared, |shared| &shared.playback_blocks);
-                return Ok(Output::Device(found.play(playback)?, watch));
+                return Ok(Output::Device(found.play(playback)?, watch, Rest::Awake(Duration::ZERO)));
             }
             Self::Nowhere => Target::Nowhere,
-            Self::File(openable) => openable.begin(PACED_RATE)?,
+            Self::File(openable) => Target::Untouched { openable, rate: PACED_RATE },
             Self::Stdout => Target::stdout()?,
         };
         Ok(Output::Paced(Box::new(PacedOutput::new(target, playback, PACED_RATE))))

@@ -131,14 +131,9 @@ fn an_output_file_holds_what_was_played_and_not_the_pauses() {
     call.runner.engine.end_clip(ClipId(2));
     call.run(ms(500));
     let Call { runner, events, .. } = call;
-    runner.close().unwrap();
+    runner.close(PacedOutput::close).unwrap();
     assert_eq!(read(&path), [ramp(24_001), ramp(777)].concat());
-    let played = |clip| {
-        events.iter().rev().find_map(|event| match event {
-            Event::Played { clip: ClipId(told), samples } if *told == clip => Some(*samples),
-            _ => None,
-        })
-    };
+    let played = |clip| events.iter().rev().find_map(|event| event.played_of(ClipId(clip)));
     assert_eq!((played(1), played(2)), (Some(24_001), Some(777)));
     assert!(!events.iter().any(|event| matches!(event, Event::Counts(_))), "{events:?}");
 }
@@ -152,11 +147,8 @@ fn a_flush_ends_an_output_file_where_it_says() {
     call.run(ms(1_000));
     call.runner.engine.flush();
     call.run(ms(100));
-    let flushed = call.events.iter().find_map(|event| match event {
-        Event::Flushed(heard) => Some(heard.clone()),
-        _ => None,
-    });
-    call.runner.close().unwrap();
+    let flushed = call.events.iter().find_map(Event::heard_at_flush).map(<[_]>::to_vec);
+    call.runner.close(PacedOutput::close).unwrap();
     let written = read(&path);
     assert_eq!(flushed, Some(vec![(ClipId(1), written.len() as u64)]));
     assert!((24_000 - 480..24_000 + 240).contains(&written.len()), "a second of it: {}", written.len());
@@ -173,6 +165,30 @@ fn nothing_is_written_when_the_input_cannot_be_used() {
         Options { input: Source::File(input), output: Sink::File(output.clone()), ..Options::default() };
     assert!(matches!(Runner::open(&options), Err(AudioError::OpenInput { .. })));
     assert_eq!(std::fs::read(&output).unwrap(), b"precious");
+}
+
+#[test]
+fn a_call_that_never_was_leaves_the_output_as_it_found_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let (kept, fresh) = (directory.path().join("kept.wav"), directory.path().join("fresh.wav"));
+    std::fs::write(&kept, "precious").unwrap();
+    for path in [&kept, &fresh] {
+        let mut call = Call::open(Source::Null, Sink::File(path.clone()));
+        call.run(ms(500));
+        call.runner.close(PacedOutput::leave).unwrap();
+    }
+    assert_eq!(std::fs::read(&kept).unwrap(), b"precious");
+    assert!(!fresh.exists());
+}
+
+#[test]
+fn a_silent_call_leaves_an_output_without_sound() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("answer.wav");
+    std::fs::write(&path, "an answer of another call").unwrap();
+    let call = Call::open(Source::Null, Sink::File(path.clone()));
+    call.runner.close(PacedOutput::close).unwrap();
+    assert_eq!(hound::WavReader::open(&path).unwrap().len(), 0);
 }
 
 #[test]
@@ -197,7 +213,7 @@ fn an_audio_thread_that_was_asleep_loses_no_answer() {
     }
     call.run(ms(2_500));
     assert!(call.events.contains(&Event::Drained));
-    call.runner.close().unwrap();
+    call.runner.close(PacedOutput::close).unwrap();
     assert_eq!(read(&path), ramp(48_000));
 }
 

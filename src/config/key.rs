@@ -1,122 +1,179 @@
-//! Finds the key: in the environment, else in a `.env` file of the current folder. Never in a flag.
+//! Finds the key, and decides who may see it. Never from a flag.
+//!
+//! A key of one profile is never sent to another's host, and a `.env` in a foreign folder cannot lead
+//! a key that did not come from there to a place of its choice.
 
-use std::collections::HashMap;
-use std::env;
-use std::path::Path;
+use std::fmt;
 
-use crate::error::{Error, Kind};
+use crate::config::in_force::{HostOf, InForce, is_host};
+use crate::config::key_command;
+use crate::config::setting::Setting;
+use crate::config::sources::Sources;
+use crate::config::value::{Origin, Sourced, Value};
+use crate::error::Error;
 use crate::secret::Secret;
 
 /// The variable that holds a key for whatever endpoint is dialled.
 pub const ANY_ENDPOINT: &str = "RTVOICE_API_KEY";
 
-/// The variable that holds a key for OpenAI, and is shown to nobody else.
-pub const OPENAI: &str = "OPENAI_API_KEY";
-
-/// The variables that were found, from the environment and from `.env`.
-#[derive(Debug, Default)]
-pub struct Keys {
-    found: HashMap<&'static str, Secret>,
+/// Where a key comes from. Nothing is run to know it.
+#[derive(Debug, PartialEq, Eq)]
+pub enum KeySource {
+    /// A variable of the environment or of `.env`.
+    Variable {
+        /// Which, and where.
+        origin: Origin,
+        /// What it holds.
+        key: Secret,
+    },
+    /// The configuration file.
+    File {
+        /// Which line.
+        origin: Origin,
+        /// The key.
+        key: Secret,
+    },
+    /// A command that prints it.
+    Command {
+        /// Which line.
+        origin: Origin,
+        /// For the shell.
+        command: String,
+    },
 }
 
-impl Keys {
-    /// Looks into the environment and then into `.env` in the current folder.
+/// What the search for a key found.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct KeySearch {
+    /// The key that is used.
+    pub source: Option<KeySource>,
+    /// Where there is a key that this host may not see.
+    pub withheld: Vec<String>,
+}
+
+impl KeySource {
+    /// Returns the key, which may run a command.
     ///
     /// # Errors
     ///
-    /// When there is a `.env` that cannot be read or understood.
-    pub fn look() -> Result<Self, Error> {
-        let file = read_env_file(Path::new(".env"))?;
-        Ok(Self::from_sources(|name| env::var(name).ok(), &file))
+    /// When the command fails, prints nothing, or takes too long.
+    pub fn key(&self) -> Result<Secret, Error> {
+        match self {
+            Self::Variable { key, .. } | Self::File { key, .. } => Ok(key.clone()),
+            Self::Command { command, .. } => key_command::run(command, key_command::LIMIT),
+        }
     }
 
-    fn from_sources(environment: impl Fn(&str) -> Option<String>, file: &HashMap<String, String>) -> Self {
-        let mut found = HashMap::new();
-        for name in [ANY_ENDPOINT, OPENAI] {
-            let values = [environment(name), file.get(name).cloned()];
-            // An empty variable is a common way to say that there is none.
-            let value = values.into_iter().flatten().find(|value| !value.trim().is_empty());
-            if let Some(value) = value {
-                found.insert(name, Secret::new(value.trim()));
+    /// Returns where it comes from.
+    pub fn origin(&self) -> &Origin {
+        match self {
+            Self::Variable { origin, .. } | Self::File { origin, .. } | Self::Command { origin, .. } => {
+                origin
             }
         }
-        Self { found }
-    }
-
-    /// Returns the key for an endpoint that is not OpenAI's.
-    pub fn for_any(&self) -> Option<Secret> {
-        self.found.get(ANY_ENDPOINT).cloned()
-    }
-
-    /// Returns the key for OpenAI.
-    pub fn for_openai(&self) -> Option<Secret> {
-        self.for_any().or_else(|| self.found.get(OPENAI).cloned())
-    }
-
-    /// Returns whether only OpenAI's key was found.
-    pub fn only_openai(&self) -> bool {
-        self.for_any().is_none() && self.found.contains_key(OPENAI)
     }
 }
 
-fn read_env_file(path: &Path) -> Result<HashMap<String, String>, Error> {
-    let lines = match dotenvy::from_path_iter(path) {
-        Ok(lines) => lines,
-        Err(dotenvy::Error::Io(error)) if error.kind() == std::io::ErrorKind::NotFound => {
-            return Ok(HashMap::new());
+/// Without the key.
+impl fmt::Display for KeySource {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Variable { origin, .. } => write!(formatter, "in {}", origin.name().unwrap_or_default()),
+            Self::File { .. } => formatter.write_str("in key"),
+            Self::Command { .. } => formatter.write_str("by key_command"),
         }
-        Err(dotenvy::Error::Io(error)) => {
-            let error = anyhow::Error::new(error).context("cannot read .env in this folder");
-            return Err(
-                Error::new(Kind::Config, error).hint("make it readable, or run rtvoice in another folder")
-            );
-        }
-        Err(_) => return Err(not_understood()),
-    };
-    // The library's own message repeats the line, which may be the key.
-    lines.collect::<Result<_, _>>().map_err(|_| not_understood())
+    }
 }
 
-fn not_understood() -> Error {
-    Error::say(Kind::Config, "cannot understand .env in this folder")
-        .hint("each line has to be NAME=value, with quotes around a value that has spaces")
+/// Searches a key that `host` may see: `RTVOICE_API_KEY`, then the profile's variables, then its `key`,
+/// then its `key_command`.
+pub fn search(in_force: &InForce, sources: &Sources, host: &str, host_of: HostOf) -> KeySearch {
+    let guard = Guard { in_force, host, host_of };
+    let mut search = KeySearch::default();
+    if let Some((key, origin)) = sources.variable(ANY_ENDPOINT) {
+        let may = guard.may_see_any(&origin);
+        search.offer(KeySource::Variable { origin, key: Secret::new(key) }, may);
+    }
+    for name in in_force.list(Setting::KeyEnv) {
+        let Some((key, origin)) = sources.variable(name) else { continue };
+        let may = guard.may_see_own(Setting::KeyEnv, &origin);
+        search.offer(KeySource::Variable { origin, key: Secret::new(key) }, may);
+    }
+    if let Some(Sourced { value: Value::Hidden(key), origin }) = in_force.get(Setting::Key) {
+        let source = KeySource::File { origin: origin.clone(), key: key.clone() };
+        search.offer(source, guard.may_see_own(Setting::Key, origin));
+    }
+    if let Some(Sourced { value: Value::Text(command), origin }) = in_force.get(Setting::KeyCommand) {
+        let source = KeySource::Command { origin: origin.clone(), command: command.clone() };
+        search.offer(source, guard.may_see_own(Setting::KeyCommand, origin));
+    }
+    search
+}
+
+/// Returns the places where a key for the profile may be written, as a user reads them.
+pub fn places(in_force: &InForce) -> String {
+    let own = in_force.list(Setting::KeyEnv).iter().map(String::as_str);
+    own.chain([ANY_ENDPOINT]).collect::<Vec<_>>().join(" or ")
+}
+
+impl KeySearch {
+    fn offer(&mut self, source: KeySource, may: MaySee) {
+        match (may, &self.source) {
+            (MaySee::Yes, None) => self.source = Some(source),
+            (MaySee::No, None) => self.withheld.push(source.to_string()),
+            (MaySee::Yes | MaySee::No, Some(_)) => {}
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum MaySee {
+    Yes,
+    No,
+}
+
+/// Decides whether a host may see a key.
+struct Guard<'a> {
+    in_force: &'a InForce,
+    host: &'a str,
+    host_of: HostOf,
+}
+
+impl Guard<'_> {
+    /// The key for all endpoints goes wherever the user goes, and not where a folder leads.
+    fn may_see_any(&self, key_from: &Origin) -> MaySee {
+        let led = is_env_file(&self.in_force.chosen_by) || self.is_led_by_folder();
+        if led && !is_env_file(key_from) { MaySee::No } else { MaySee::Yes }
+    }
+
+    /// A profile's own key, which `named_in` tells, goes to the profile's hosts.
+    fn may_see_own(&self, named_in: Setting, key_from: &Origin) -> MaySee {
+        if self.is_led_by_folder() && !is_env_file(key_from) {
+            return MaySee::No;
+        }
+        let listed = self.in_force.list(Setting::KeyHosts).iter().any(|known| is_host(known, self.host));
+        // A key is meant for the URL it was written beside or on top of; a URL written on top of a key
+        // takes it nowhere.
+        let depths = (self.in_force.depth(named_in), self.in_force.depth(Setting::Url));
+        let is_on_top = matches!(depths, (Some(key), Some(url)) if key <= url);
+        let own_url = self.in_force.own_url.as_ref().map(|said| &said.value);
+        let meant = is_on_top && matches!(own_url, Some(Value::Text(url)) if self.is_host_of(url));
+        if listed || meant { MaySee::Yes } else { MaySee::No }
+    }
+
+    fn is_host_of(&self, url: &str) -> bool {
+        (self.host_of)(url).is_some_and(|host| host == self.host)
+    }
+
+    fn is_led_by_folder(&self) -> bool {
+        let led = |setting| self.in_force.get(setting).is_some_and(|said| is_env_file(&said.origin));
+        led(Setting::Url) || led(Setting::Resource)
+    }
+}
+
+fn is_env_file(origin: &Origin) -> bool {
+    matches!(origin, Origin::EnvFile(_))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn file(pairs: &[(&str, &str)]) -> HashMap<String, String> {
-        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
-    }
-
-    #[test]
-    fn the_environment_comes_before_the_file() {
-        let keys =
-            Keys::from_sources(|_| Some("from-environment".into()), &file(&[(ANY_ENDPOINT, "from-file")]));
-        assert_eq!(keys.for_any(), Some(Secret::new("from-environment")));
-    }
-
-    #[test]
-    fn an_empty_variable_is_none() {
-        let keys = Keys::from_sources(|_| Some("  ".into()), &file(&[(OPENAI, "from-file")]));
-        assert_eq!(keys.for_openai(), Some(Secret::new("from-file")));
-        assert_eq!(keys.for_any(), None, "the key for OpenAI is shown to nobody else");
-        assert!(keys.only_openai());
-    }
-
-    #[test]
-    fn a_broken_file_is_told_without_repeating_it() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join(".env");
-        std::fs::write(&path, "OPENAI_API_KEY=sk-secret with spaces\n").unwrap();
-        let error = read_env_file(&path).unwrap_err();
-        assert!(!format!("{error} {error:?}").contains("sk-secret"));
-        assert_eq!(error.kind, Kind::Config);
-    }
-
-    #[test]
-    fn no_file_is_no_error() {
-        assert!(read_env_file(Path::new("/nonexistent/.env")).unwrap().is_empty());
-    }
-}
+mod tests;

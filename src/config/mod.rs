@@ -1,3 +1,15 @@
-//! Where settings come from besides the flags: the environment and `.env`.
+//! Where settings come from: flags, the environment, `.env`, the configuration file, built-in profiles.
+//!
+//! Nothing here knows the network: what a setting means for a connection is decided in `app`.
 
+pub mod setting;
+pub mod choice;
+pub mod value;
+pub mod file;
+pub mod place;
+pub mod built_in;
+pub mod sources;
+pub mod in_force;
 pub mod key;
+pub mod key_command;
+pub mod template;

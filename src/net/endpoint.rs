@@ -40,6 +40,14 @@ pub enum Auth {
         /// The key.
         key: Secret,
     },
+    /// As a bearer and in the URL, the only two at once: OpenOpen8 documents both, and the gateway it is
+    /// made from knows the header only.
+    BearerAndQuery {
+        /// The name in the query.
+        name: String,
+        /// The key.
+        key: Secret,
+    },
 }
 
 impl Auth {
@@ -57,7 +65,9 @@ impl Auth {
         match self {
             Self::None => None,
             Self::Bearer(key) | Self::Subprotocol(key) => Some(key),
-            Self::Header { key, .. } | Self::Query { key, .. } => Some(key),
+            Self::Header { key, .. } | Self::Query { key, .. } | Self::BearerAndQuery { key, .. } => {
+                Some(key)
+            }
         }
     }
 }
@@ -191,7 +201,7 @@ impl Endpoint {
             }
             Purpose::Conversation { .. } | Purpose::Transcription => {}
         }
-        if let Auth::Query { name, key } = &self.auth {
+        if let Auth::Query { name, key } | Auth::BearerAndQuery { name, key } = &self.auth {
             query.push((name, checked_key(key, str::is_ascii)?));
         }
         self.url.with_query(&query).parse().map_err(|_| EndpointError::TooLong)
@@ -222,7 +232,7 @@ impl Endpoint {
     fn put_key(&self, headers: &mut HeaderMap) -> Result<(), EndpointError> {
         match &self.auth {
             Auth::None | Auth::Query { .. } => Ok(()),
-            Auth::Bearer(key) => {
+            Auth::Bearer(key) | Auth::BearerAndQuery { key, .. } => {
                 let key = checked_key(key, is_visible)?;
                 headers.insert(AUTHORIZATION, sensitive(&format!("Bearer {key}"))?);
                 Ok(())

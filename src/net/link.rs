@@ -17,6 +17,7 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig
 use tokio_tungstenite::tungstenite::{Bytes, Message, Utf8Bytes};
 
 use crate::net::excerpt::plain_line;
+use crate::net::mask::Mask;
 use crate::net::pulse::{Beat, Pulse};
 use crate::net::steady::Steady;
 use crate::net::upgrade::{UpgradeError, upgrade};
@@ -64,6 +65,8 @@ pub struct Link<S> {
     pulse: Pulse,
     /// Whether the other side is to be asked whether it is there.
     owes_ping: bool,
+    /// Hides the keys in what the other side says: servers repeat what they are sent.
+    mask: Mask,
     /// Set at the end.
     closed: Option<CloseCause>,
 }
@@ -83,8 +86,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
     /// Makes a link of a stream by the client's side of the upgrade. Sets no time limit.
     ///
     /// # Errors
-    /// When the stream ends, or the other side refuses or is no WebSocket server. What it said is
-    /// masked by the [`Mask`](crate::net::mask::Mask) among the request's extensions, if any.
+    /// When the stream ends, or the other side refuses or is no WebSocket server. What it says, here and
+    /// later, is masked by the [`Mask`] among the request's extensions, if any.
     pub async fn over(mut stream: S, request: Request<()>) -> Result<Self, UpgradeError> {
         let early = upgrade(&mut stream, &request).await?;
         let config = WebSocketConfig::default()
@@ -103,6 +106,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             goodbye: Goodbye::No,
             pulse: Pulse::start(),
             owes_ping: false,
+            mask: request.extensions().get::<Mask>().cloned().unwrap_or_default(),
             closed: None,
         })
     }
@@ -139,7 +143,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
     /// Cancel-safe because there is nothing in the future but a borrow: what is half sent or half
     /// received stays in the socket, and an event is taken from it only to be returned at once.
     pub async fn next(&mut self) -> LinkEvent {
-        poll_fn(|context| self.poll_event(context)).await
+        let event = poll_fn(|context| self.poll_event(context)).await;
+        self.masked(event)
+    }
+
+    fn masked(&self, event: LinkEvent) -> LinkEvent {
+        let hide = |text: String| if self.mask.finds(&text) { self.mask.apply(&text) } else { text };
+        match event {
+            LinkEvent::Text(text) if self.mask.finds(&text) => LinkEvent::Text(self.mask.apply(&text).into()),
+            LinkEvent::Text(_) | LinkEvent::Drained => event,
+            LinkEvent::Garbled(what) => LinkEvent::Garbled(hide(what)),
+            LinkEvent::Closed(CloseCause::Peer { code, reason }) => {
+                LinkEvent::Closed(CloseCause::Peer { code, reason: hide(reason) })
+            }
+            LinkEvent::Closed(CloseCause::Broken(what)) => LinkEvent::Closed(CloseCause::Broken(hide(what))),
+            LinkEvent::Closed(CloseCause::Ours) => event,
+        }
     }
 
     /// Writes first, so that a talkative server cannot hold up the microphone; then reads one message,

@@ -29,6 +29,13 @@ impl Mask {
         Self { spellings }
     }
 
+    /// Returns whether a key is in the text, also one that the end of the text cuts off.
+    pub fn finds(&self, text: &str) -> bool {
+        self.spellings
+            .iter()
+            .any(|spelling| text.contains(spelling.as_str()) || cut_off(text, spelling).is_some())
+    }
+
     /// Returns the text with each key replaced, also one that the end of the text cuts off.
     pub fn apply(&self, text: &str) -> String {
         let mut shown = text.to_owned();
@@ -62,16 +69,20 @@ fn spellings(key: &str) -> Vec<String> {
 }
 
 fn hide_cut_off(text: &mut String, spelling: &str) {
-    let cut = spelling
+    if let Some(length) = cut_off(text, spelling) {
+        text.truncate(text.len() - length);
+        text.push_str(HIDDEN);
+    }
+}
+
+/// Returns how many bytes at the end of the text are the beginning of a spelling.
+fn cut_off(text: &str, spelling: &str) -> Option<usize> {
+    spelling
         .char_indices()
         .map(|(at, _)| at)
         .rev()
         .take_while(|at| *at >= CUT_OFF_MIN)
-        .find(|at| text.ends_with(&spelling[..*at]));
-    if let Some(at) = cut {
-        text.truncate(text.len() - at);
-        text.push_str(HIDDEN);
-    }
+        .find(|at| text.ends_with(&spelling[..*at]))
 }
 
 #[cfg(test)]
@@ -100,6 +111,9 @@ mod tests {
     fn a_key_that_the_end_of_the_text_cuts_off_is_hidden() {
         assert_eq!(masked("sk-0123456789", "wrong: sk-0123456"), "wrong: [key hidden]");
         assert_eq!(masked("sk-0123456789", "keys begin with sk-"), "keys begin with sk-");
+        let mask = Mask::of([&Secret::new("sk-0123456789")]);
+        assert!(mask.finds("wrong: sk-0123456") && mask.finds("0123456789 is wrong"));
+        assert!(!mask.finds("keys begin with sk-"));
     }
 
     #[test]

@@ -109,6 +109,11 @@ impl ErrorInfo {
         Duration::try_from_secs_f64(number.parse::<f64>().ok()? * seconds).ok()
     }
 
+    /// Tells whether trying again makes no sense: the key, the model, the quota.
+    pub fn is_hopeless(&self) -> bool {
+        self.known().is_some_and(|error| error.remedy == Remedy::Stop)
+    }
+
     /// Tells whether the server closes the connection at once, as far as is known.
     pub fn is_fatal(&self) -> bool {
         self.known().is_some_and(|error| error.is_fatal())

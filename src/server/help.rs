@@ -71,6 +71,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn every_topic_that_is_offered_is_found() {
+        let first = find("help").unwrap();
+        let offer = first.body.lines().last().unwrap();
+        let topics: Vec<&str> = offer.split('*').skip(1).step_by(2).collect();
+        assert!(topics.len() >= 5, "{offer}");
+        for topic in topics {
+            assert!(find(topic).is_some_and(|section| section != first), "{topic}");
+        }
+        for section in sections() {
+            assert_eq!(find(section.title), Some(section));
+        }
+    }
+
+    #[test]
     fn every_section_has_all_its_parts() {
         assert_eq!(sections().count(), CORPUS.matches("\n## ").count());
         for section in sections() {

@@ -38,7 +38,7 @@ impl Session {
 
     fn answer_failed(&mut self, now: Duration, error: ErrorInfo) {
         let failure = Failure { message: describe(&error), code: error.code.clone() };
-        self.show_error(error);
+        self.show_error(now, error);
         match self.plan.mode {
             Mode::Ask => self.hang_up(now, EndReason::Refused(failure)),
             Mode::Talk | Mode::Chat | Mode::Transcribe => {}

@@ -19,11 +19,21 @@ const CAPTION_WITHIN: Duration = Duration::from_secs(10);
 /// How long the server's answer to a turn is waited for: a pipeline of models takes its time.
 const ANSWER_BEGUN_WITHIN: Duration = Duration::from_secs(30);
 
-/// The goodbye is under way.
+/// The goodbye is under way, and what was heard of the last answer may still be told.
 #[derive(Debug)]
 pub(super) struct Closing {
     until: Duration,
     reason: EndReason,
+    goodbye: Goodbye,
+}
+
+/// How far the connection is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Goodbye {
+    /// The other side has not answered.
+    Awaited,
+    /// There is no connection any more.
+    Over,
 }
 
 impl Closing {
@@ -36,40 +46,76 @@ impl Session {
     /// Ends the call; asked for twice, it does not wait for the server.
     pub(super) fn hang_up(&mut self, now: Duration, reason: EndReason) {
         match &self.phase {
-            Phase::Connecting | Phase::Closing(_) => self.end(reason),
+            Phase::Connecting | Phase::Away(_) | Phase::Closing(_) => self.end_here(reason),
             Phase::Opening(_) | Phase::Live => {
-                if self.playback.is_sounding() {
-                    self.outputs.push(Output::Flush);
-                }
-                self.flushing = None;
-                self.close_lines();
+                self.fall_silent(now);
                 self.show(Notice::Connection(Connection::Closing));
                 self.outputs.push(Output::Close);
-                self.phase = Phase::Closing(Closing { until: now + GOODBYE_WITHIN, reason });
+                self.close(now, reason, Goodbye::Awaited);
             }
             Phase::Over => {}
         }
+    }
+
+    /// Stops the sound; every line ends where it was heard.
+    pub(super) fn silence_and_close_lines(&mut self) {
+        if self.playback.is_sounding() {
+            self.outputs.push(Output::Flush);
+        }
+        self.close_lines();
     }
 
     pub(super) fn tick_closing(&mut self, now: Duration) {
         let Phase::Closing(closing) = &self.phase else { return };
         if now >= closing.until {
             let reason = closing.reason.clone();
-            self.end(reason);
+            self.end_here(reason);
         }
     }
 
-    pub(super) fn closed(&mut self, cause: CloseCause) {
-        if let Phase::Closing(closing) = &self.phase {
-            let reason = closing.reason.clone();
-            self.end(reason);
+    pub(super) fn closed(&mut self, now: Duration, cause: CloseCause) {
+        if let Phase::Closing(closing) = &mut self.phase {
+            closing.goodbye = Goodbye::Over;
+            self.see_goodbye();
             return;
         }
-        if self.playback.is_sounding() {
-            self.outputs.push(Output::Flush);
-        }
-        self.close_lines();
+        let comes_back = self.can_come_back(&cause);
         let reason = self.judge(cause);
+        if comes_back && let EndReason::Lost(failure) = reason {
+            let trouble = failure.message.clone();
+            self.lose(now, failure, &trouble);
+            return;
+        }
+        self.fall_silent(now);
+        self.close(now, reason, Goodbye::Over);
+        self.see_goodbye();
+    }
+
+    /// Ends the call once nothing more is to be learned: neither from the server nor of what was heard.
+    pub(super) fn see_goodbye(&mut self) {
+        let Phase::Closing(closing) = &self.phase else { return };
+        if self.flushing.is_none() && closing.goodbye == Goodbye::Over {
+            let reason = closing.reason.clone();
+            self.end_here(reason);
+        }
+    }
+
+    /// Stops the sound; lines that were spoken end when the sound side says how much of them was heard.
+    fn fall_silent(&mut self, now: Duration) {
+        self.stop_sound(now);
+        match self.flushing {
+            None => self.close_lines(),
+            Some(_) => self.lines_abandoned(),
+        }
+    }
+
+    fn close(&mut self, now: Duration, reason: EndReason, goodbye: Goodbye) {
+        self.phase = Phase::Closing(Closing { until: now + GOODBYE_WITHIN, reason, goodbye });
+    }
+
+    fn end_here(&mut self, reason: EndReason) {
+        self.flushing = None;
+        self.silence_and_close_lines();
         self.end(reason);
     }
 
@@ -112,7 +158,7 @@ impl Session {
         }
     }
 
-    fn is_answering(&self) -> bool {
+    pub(super) fn is_answering(&self) -> bool {
         let responding = self.responses.is_active() || self.responses.is_waiting();
         responding || self.playback.is_sounding() || self.flushing.is_some()
     }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::protocol::server::ErrorInfo;
-use crate::session::io::{Failure, Notice};
+use crate::session::io::{Deadline, Failure, Notice, Reason};
 use crate::session::{Phase, Session};
 
 /// What an event was sent for.
@@ -56,6 +56,22 @@ fn event_id(number: u64) -> String {
     format!("rtv_{number}")
 }
 
+/// How long the close after a fatal error is waited for; it is told together with the error.
+const CLOSE_WITHIN: Duration = Duration::from_secs(1);
+
+/// A fatal error that is told as the reason of the close, or by itself if none comes.
+#[derive(Debug)]
+pub(super) struct Fatal {
+    until: Duration,
+    notice: Notice,
+}
+
+impl Fatal {
+    pub(super) fn deadline(&self) -> Deadline {
+        Deadline { at: self.until, reason: Reason::NoClose }
+    }
+}
+
 impl Session {
     pub(super) fn server_error(&mut self, now: Duration, error: ErrorInfo) {
         let cause = self.sent.take(error.event_id.as_deref());
@@ -80,17 +96,42 @@ impl Session {
     fn unmatched_error(&mut self, now: Duration, error: ErrorInfo) {
         match self.phase {
             Phase::Opening(_) if !error.is_fatal() => self.settings_refused(now, error),
-            Phase::Opening(_) | Phase::Connecting | Phase::Live | Phase::Closing(_) | Phase::Over => {
-                self.show_error(error);
+            Phase::Opening(_)
+            | Phase::Connecting
+            | Phase::Live
+            | Phase::Away(_)
+            | Phase::Closing(_)
+            | Phase::Over => {
+                self.show_error(now, error);
             }
         }
     }
 
     /// Shows an error and remembers it: when a close follows, it is the reason.
-    pub(super) fn show_error(&mut self, error: ErrorInfo) {
-        let message = describe(&error);
+    pub(super) fn show_error(&mut self, now: Duration, error: ErrorInfo) {
+        self.last_fatal |= error.is_hopeless();
+        let (is_fatal, message) = (error.is_fatal(), describe(&error));
         self.last_error = Some(Failure { message: message.clone(), code: error.code.clone() });
-        self.show(Notice::Error { code: error.code, message });
+        let notice = Notice::Error { code: error.code, message };
+        if is_fatal {
+            self.tell_fatal();
+            self.fatal = Some(Fatal { until: now + CLOSE_WITHIN, notice });
+        } else {
+            self.show(notice);
+        }
+    }
+
+    pub(super) fn tick_fatal(&mut self, now: Duration) {
+        if self.fatal.as_ref().is_some_and(|fatal| now >= fatal.until) {
+            self.tell_fatal();
+        }
+    }
+
+    /// Tells the fatal error that no close has told.
+    pub(super) fn tell_fatal(&mut self) {
+        if let Some(fatal) = self.fatal.take() {
+            self.show(fatal.notice);
+        }
     }
 }
 

@@ -14,6 +14,8 @@ use crate::protocol::server::ServerEvent;
 pub enum Input {
     /// The socket is open.
     Opened,
+    /// The socket that was asked for could not be opened.
+    DialFailed(DialFailure),
     /// The socket is closed; what it said before has been handed in.
     Closed(CloseCause),
     /// The server said something.
@@ -28,6 +30,15 @@ pub enum Input {
     User(Command),
     /// The deadline has come.
     Tick,
+}
+
+/// Why a socket could not be opened again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DialFailure {
+    /// It may work later.
+    Passing(Failure),
+    /// It never will: the key, the address, the certificate.
+    Final(Failure),
 }
 
 /// News from the sound side.
@@ -86,6 +97,8 @@ pub enum Command {
 /// One thing to be done.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Output {
+    /// Open the socket again; [`Input::Opened`] or [`Input::DialFailed`] answers.
+    Open,
     /// Send an event, in the session's dialect.
     Send(Box<ClientEvent>),
     /// Append sound to a clip.
@@ -120,12 +133,23 @@ pub enum EndReason {
     InputEnded,
     /// The single question was answered.
     Answered,
+    /// It reached a limit the user had set.
+    Limit(Limit),
     /// The server ended it in good order.
     ServerClosed(String),
     /// The server refused to go on: key, model, quota, protocol.
     Refused(Failure),
     /// The connection broke.
     Lost(Failure),
+}
+
+/// A limit the user had set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    /// Nothing happened for too long.
+    Idle,
+    /// It cost as much as it may.
+    Cost,
 }
 
 /// What went wrong, for the user.
@@ -188,6 +212,8 @@ pub enum Connection {
     Configuring,
     /// In use.
     Live,
+    /// Lost, and to be made again.
+    Away,
     /// Being ended.
     Closing,
     /// Over.
@@ -260,6 +286,12 @@ pub struct UsageReport {
     pub last: Option<Usage>,
     /// The sum of all so far.
     pub total: Usage,
+    /// What the last one cost in US dollars, where price and usage are known.
+    pub usd: Option<f64>,
+    /// What all so far cost in US dollars, as far as it is known.
+    pub total_usd: f64,
+    /// How many responses and transcriptions cost an unknown amount.
+    pub unpriced: u64,
     /// Transcriptions that are billed by time, in seconds.
     pub transcribed_seconds: f64,
     /// How many responses and transcriptions said nothing of their usage.
@@ -286,8 +318,14 @@ pub enum Reason {
     NoFlushed,
     /// The input has ended and nothing more happens.
     InputDrained,
+    /// The pause before the connection is tried again is over.
+    Redial,
+    /// Nobody has said anything for long.
+    Idle,
     /// An answer has stopped coming.
     NoAnswer,
     /// The goodbye was not answered.
     NoGoodbye,
+    /// A fatal error was not followed by a close.
+    NoClose,
 }

@@ -27,6 +27,8 @@ pub(super) struct Microphone {
     speech: Speech,
     kept: VecDeque<Frame>,
     kept_samples: u64,
+    /// Samples that were too old to be kept while the connection was away.
+    lost: u64,
     uncommitted: u64,
     ended: Option<Ended>,
 }
@@ -56,6 +58,7 @@ impl Microphone {
             speech: first_speech(plan),
             kept: VecDeque::new(),
             kept_samples: 0,
+            lost: 0,
             uncommitted: 0,
             ended: None,
         }
@@ -80,12 +83,28 @@ impl Microphone {
         self.ended.as_ref().map(|ended| ended.quiet_since)
     }
 
+    /// The server's hearing ends with the connection; a turn that is held goes on.
+    pub(super) fn connection_lost(&mut self) {
+        if self.speech == Speech::Heard {
+            self.speech = Speech::Silent;
+        }
+        self.uncommitted = 0;
+        self.lost = 0;
+    }
+
+    /// Returns how many milliseconds of the microphone were too old to be kept.
+    pub(super) fn lost_while_away(&mut self) -> u64 {
+        let lost = std::mem::take(&mut self.lost);
+        u64::try_from(self.rate.duration(lost).as_millis()).unwrap_or(u64::MAX)
+    }
+
     fn keep(&mut self, frame: &Frame) {
         self.kept_samples += frame.samples.len() as u64;
         self.kept.push_back(frame.clone());
         while self.kept_samples > self.rate.samples(KEPT_BEFORE_LIVE) {
             let Some(oldest) = self.kept.pop_front() else { return };
             self.kept_samples -= oldest.samples.len() as u64;
+            self.lost += oldest.samples.len() as u64;
         }
     }
 
@@ -109,8 +128,8 @@ fn first_speech(plan: &Plan) -> Speech {
 impl Session {
     pub(super) fn mic(&mut self, frame: &Frame) {
         match (&self.phase, self.plan.turn_control(), self.microphone.speech) {
-            (Phase::Connecting | Phase::Opening(_), TurnControl::Server, _)
-            | (Phase::Connecting | Phase::Opening(_), TurnControl::Manual, Speech::Held) => {
+            (Phase::Connecting | Phase::Opening(_) | Phase::Away(_), TurnControl::Server, _)
+            | (Phase::Connecting | Phase::Opening(_) | Phase::Away(_), TurnControl::Manual, Speech::Held) => {
                 self.microphone.keep(frame);
             }
             (Phase::Live, TurnControl::Server, _) | (Phase::Live, TurnControl::Manual, Speech::Held) => {
@@ -122,6 +141,9 @@ impl Session {
     }
 
     fn append(&mut self, frame: &Frame) {
+        if self.is_out_of_money() {
+            return;
+        }
         let audio = self.microphone.encode(frame);
         self.microphone.uncommitted += frame.samples.len() as u64;
         self.send_unnamed(ClientBody::AudioAppend(audio));

@@ -11,6 +11,10 @@ mod microphone;
 mod interruption;
 mod answer;
 mod closing;
+mod staying;
+mod memory;
+pub mod limits;
+pub mod price;
 mod errors;
 mod playback;
 mod responses;
@@ -26,14 +30,17 @@ use crate::protocol::client::ClientBody;
 use crate::protocol::dialect::Dialect;
 use crate::protocol::server::{ServerBody, ServerEvent};
 use crate::session::closing::Closing;
-use crate::session::errors::{Cause, Sent};
+use crate::session::errors::{Cause, Fatal, Sent};
 use crate::session::interruption::Flushing;
 use crate::session::io::{AudioEvent, Command, Deadline, EndReason, Failure, Input, Notice, Output, Turn};
+use crate::session::limits::Limiter;
+use crate::session::memory::Memory;
 use crate::session::microphone::Microphone;
 use crate::session::opening::Opening;
 use crate::session::plan::Plan;
 use crate::session::playback::Playback;
 use crate::session::responses::Responses;
+use crate::session::staying::{Attempts, Away};
 use crate::session::transcript::Transcript;
 use crate::session::usage::UsageSum;
 
@@ -52,6 +59,14 @@ pub struct Session {
     usage: UsageSum,
     turn: Turn,
     last_error: Option<Failure>,
+    /// Whether the server said something after which it makes no sense to try again.
+    last_fatal: bool,
+    memory: Memory,
+    attempts: Attempts,
+    limiter: Limiter,
+    /// The model that answers.
+    model: Option<String>,
+    fatal: Option<Fatal>,
     outputs: Vec<Output>,
 }
 
@@ -64,6 +79,8 @@ enum Phase {
     Opening(Opening),
     /// The call itself.
     Live,
+    /// The connection is lost and is to come back.
+    Away(Away),
     /// The goodbye is under way.
     Closing(Closing),
     /// Nothing follows.
@@ -85,6 +102,12 @@ impl Session {
             usage: UsageSum::default(),
             turn: Turn::Listening,
             last_error: None,
+            last_fatal: false,
+            memory: Memory::default(),
+            attempts: Attempts::default(),
+            limiter: Limiter::default(),
+            model: plan.model.clone(),
+            fatal: None,
             outputs: Vec::new(),
             plan,
         }
@@ -102,7 +125,8 @@ impl Session {
         }
         match input {
             Input::Opened => self.opened(now),
-            Input::Closed(cause) => self.closed(cause),
+            Input::DialFailed(failure) => self.dial_failed(now, failure),
+            Input::Closed(cause) => self.closed(now, cause),
             Input::Server(event) => self.server(now, *event),
             Input::Garbled(text) => self.garbled(&text),
             Input::Mic(frame) => self.mic(&frame),
@@ -112,6 +136,7 @@ impl Session {
         }
         self.see_turn();
         self.see_input_end(now);
+        self.see_limits(now);
         std::mem::take(&mut self.outputs)
     }
 
@@ -121,25 +146,31 @@ impl Session {
             Phase::Opening(opening) => Some(opening.deadline()),
             Phase::Closing(closing) => Some(closing.deadline()),
             Phase::Live => self.input_end_deadline(),
+            Phase::Away(away) => away.deadline(),
             Phase::Connecting => None,
             Phase::Over => return None,
         };
         let flushing = self.flushing.as_ref().map(Flushing::deadline);
         let answer = self.responses.deadline();
-        [phase, flushing, answer].into_iter().flatten().min_by_key(|deadline| deadline.at)
+        let fatal = self.fatal.as_ref().map(Fatal::deadline);
+        let idle = self.idle_deadline().filter(|_| !self.is_answering());
+        [phase, flushing, answer, fatal, idle].into_iter().flatten().min_by_key(|deadline| deadline.at)
     }
 
     fn tick(&mut self, now: Duration) {
-        self.tick_flushing(now);
         self.tick_answer(now);
+        self.tick_fatal(now);
         match self.phase {
             Phase::Opening(_) => self.tick_opening(now),
             Phase::Closing(_) => self.tick_closing(now),
+            Phase::Away(_) => self.tick_away(now),
             Phase::Connecting | Phase::Live | Phase::Over => {}
         }
+        self.tick_flushing(now);
     }
 
     fn user(&mut self, now: Duration, command: Command) {
+        self.sign_of_life(now);
         match command {
             Command::Say(text) => self.say(now, text),
             Command::SetMuted(muted) => self.set_muted(muted),
@@ -187,7 +218,9 @@ impl Session {
             | ServerBody::ItemDone { previous_item_id, item } => self.item_seen(previous_item_id, &item),
             ServerBody::TranscriptionDelta { item_id, delta, .. } => self.user_heard(item_id, &delta),
             ServerBody::TranscriptionCompleted { item_id, transcript, usage, .. } => {
-                self.user_understood(item_id, &transcript, usage);
+                if self.user_understood(now, item_id, &transcript) {
+                    self.note_transcription_usage(usage);
+                }
             }
             ServerBody::TranscriptionFailed { item_id, error, .. } => {
                 self.user_not_understood(&item_id, error);
@@ -266,6 +299,16 @@ impl Session {
 
     fn end(&mut self, reason: EndReason) {
         self.phase = Phase::Over;
+        match reason {
+            // It holds the error.
+            EndReason::Refused(_) | EndReason::Lost(_) => {}
+            EndReason::User
+            | EndReason::Signal(_)
+            | EndReason::InputEnded
+            | EndReason::Answered
+            | EndReason::Limit(_)
+            | EndReason::ServerClosed(_) => self.tell_fatal(),
+        }
         self.show(Notice::Connection(io::Connection::Closed));
         self.show(Notice::End(reason.clone()));
         self.outputs.push(Output::End(reason));

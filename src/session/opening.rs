@@ -49,6 +49,8 @@ impl Opening {
 impl Session {
     pub(super) fn opened(&mut self, now: Duration) {
         self.show(Notice::Connection(Connection::Configuring));
+        // What a server showed of itself holds for its connection only.
+        self.dialect = self.plan.dialect.unwrap_or_default();
         self.phase = Phase::Opening(Opening {
             step: Step::AwaitCreated,
             until: now + CREATED_WITHIN,
@@ -93,7 +95,7 @@ impl Session {
     /// The whole update was dropped by the server: without the field it names, or not at all.
     pub(super) fn settings_refused(&mut self, now: Duration, error: ErrorInfo) {
         let Phase::Opening(opening) = &mut self.phase else {
-            self.show_error(error);
+            self.show_error(now, error);
             return;
         };
         opening.retries += 1;
@@ -134,8 +136,14 @@ impl Session {
         let Phase::Opening(opening) = std::mem::replace(&mut self.phase, Phase::Live) else { return };
         let mut ready = opening.ready;
         ready.dialect = self.dialect;
+        self.model = ready.model.clone().or_else(|| self.model.take());
         self.show(Notice::Ready(ready));
         self.show(Notice::Connection(Connection::Live));
+        if self.attempts.is_return() {
+            self.replay(now);
+        }
+        self.attempts.went_live(now);
+        self.sign_of_life(now);
         self.send_kept_audio(now);
         for text in std::mem::take(&mut self.plan.opening) {
             self.say(now, text);

@@ -4,6 +4,8 @@ use crate::pcm::frame::Rate;
 use crate::protocol::dialect::Dialect;
 use crate::protocol::settings::{AudioFormat, Settings, TurnMethod};
 use crate::protocol::value::Setting;
+use crate::session::limits::Limits;
+use crate::session::price::Prices;
 
 /// Silence that ends a turn where nothing else is said; servers' own default of 200 ms cuts
 /// people off who stop to think.
@@ -22,6 +24,12 @@ pub struct Plan {
     pub opening: Vec<String>,
     /// What happens when the input is at its end.
     pub at_input_end: AtInputEnd,
+    /// The model that was asked for, where the server does not name its own.
+    pub model: Option<String>,
+    /// What tokens cost at this endpoint, where it is known.
+    pub prices: Option<Prices>,
+    /// When the call ends by itself.
+    pub limits: Limits,
 }
 
 /// What a session is for.

@@ -7,7 +7,7 @@ use crate::pcm::frame::{ClipId, Rate};
 use crate::protocol::client::ClientBody;
 use crate::protocol::item::{Content, Item, ItemBody, Role};
 use crate::protocol::response::ResponseConfig;
-use crate::protocol::server::{ErrorInfo, Segment, TranscriptionUsage};
+use crate::protocol::server::{ErrorInfo, Segment};
 use crate::protocol::value::Setting;
 use crate::session::errors::{Cause, describe};
 use crate::session::io::{AssistantLine, Line, Notice};
@@ -79,6 +79,12 @@ impl Transcript {
         }
     }
 
+    /// No caption comes any more: the server that was to send it is gone.
+    pub(super) fn forget_outstanding(&mut self) {
+        self.users.clear();
+        self.commits_under_way = 0;
+    }
+
     fn is_finished(&self, item_id: &str) -> bool {
         self.finished.iter().any(|finished| finished == item_id)
     }
@@ -97,7 +103,7 @@ impl Session {
         if text.trim().is_empty() {
             return;
         }
-        if matches!(self.phase, Phase::Connecting | Phase::Opening(_)) {
+        if matches!(self.phase, Phase::Connecting | Phase::Opening(_) | Phase::Away(_)) {
             self.plan.opening.push(text);
             return;
         }
@@ -110,6 +116,7 @@ impl Session {
             body: ItemBody::Message { role: Role::User, content },
             ..Item::default()
         };
+        self.memory.tell(&item_id, Role::User, &text);
         self.show(Notice::User(Line { item_id, text, is_final: true, after: None }));
         self.send(ClientBody::ItemCreate { previous_item_id: None, item }, Cause::ItemCreate);
         self.ask_for_answer(now, ResponseConfig::default());
@@ -118,6 +125,7 @@ impl Session {
     /// A spoken turn has become an item: its line has a place, its text comes later or never.
     pub(super) fn user_item(&mut self, item_id: String, after: Option<String>) {
         self.transcript.commit_answered();
+        self.memory.begin(&item_id, Role::User);
         let captions = matches!(self.plan.settings.transcription, Setting::Set(_));
         let known = self.transcript.users.contains_key(&item_id) || self.transcript.is_finished(&item_id);
         if !captions || known {
@@ -159,19 +167,20 @@ impl Session {
         self.show(Notice::User(Line { item_id, text, is_final: false, after }));
     }
 
-    pub(super) fn user_understood(
-        &mut self,
-        item_id: String,
-        transcript: &str,
-        usage: Option<TranscriptionUsage>,
-    ) {
+    /// Takes the caption of a turn; returns whether it is the first of it.
+    pub(super) fn user_understood(&mut self, now: Duration, item_id: String, transcript: &str) -> bool {
         let after = self.transcript.users.remove(&item_id).and_then(|line| line.after);
-        if !self.transcript.is_finished(&item_id) {
-            self.transcript.finish(&item_id);
-            let text = transcript.trim().to_owned();
-            self.show(Notice::User(Line { item_id, text, is_final: true, after }));
-            self.note_transcription_usage(usage);
+        if self.transcript.is_finished(&item_id) {
+            return false;
         }
+        self.transcript.finish(&item_id);
+        let text = transcript.trim().to_owned();
+        self.memory.tell(&item_id, Role::User, &text);
+        if !text.is_empty() {
+            self.sign_of_life(now);
+        }
+        self.show(Notice::User(Line { item_id, text, is_final: true, after }));
+        true
     }
 
     /// The turn itself goes on; only its caption is missing.
@@ -277,6 +286,9 @@ impl Session {
         let Some(answer) = self.transcript.assistants.get(item_id) else { return };
         let line = answer.line(item_id, telling, self.playback.rate());
         // An item without words and without sound (a function call) is no line.
+        if line.is_final {
+            self.memory.tell(item_id, Role::Assistant, &line.text[..line.heard_bytes]);
+        }
         if !line.text.is_empty() || line.heard_ms.is_some() {
             self.show(Notice::Assistant(line));
         }

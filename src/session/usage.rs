@@ -12,21 +12,29 @@ pub(super) struct UsageSum {
     total: Usage,
     transcribed_seconds: f64,
     unknown: u64,
+    total_usd: f64,
+    unpriced: u64,
 }
 
 impl UsageSum {
-    fn add(&mut self, usage: Option<&Usage>) -> UsageReport {
+    fn tokens(&mut self, usage: Option<&Usage>) {
         match usage {
             Some(usage) => add(&mut self.total, usage),
             None => self.unknown += 1,
         }
-        self.report(usage.cloned())
     }
 
-    fn report(&self, last: Option<Usage>) -> UsageReport {
+    fn report(&mut self, last: Option<Usage>, usd: Option<f64>) -> UsageReport {
+        match usd {
+            Some(usd) => self.total_usd += usd,
+            None => self.unpriced += 1,
+        }
         UsageReport {
             last,
             total: self.total.clone(),
+            usd,
+            total_usd: self.total_usd,
+            unpriced: self.unpriced,
             transcribed_seconds: self.transcribed_seconds,
             unknown: self.unknown,
         }
@@ -35,20 +43,38 @@ impl UsageSum {
 
 impl Session {
     pub(super) fn note_usage(&mut self, usage: Option<&Usage>) {
-        let report = self.usage.add(usage);
-        self.show(Notice::Usage(Box::new(report)));
+        self.usage.tokens(usage);
+        let priced = self.plan.prices.as_ref().zip(self.model.as_deref()).zip(usage);
+        let usd = priced.and_then(|((prices, model), usage)| prices.response(model, usage));
+        self.tell_usage(usage.cloned(), usd);
     }
 
     pub(super) fn note_transcription_usage(&mut self, usage: Option<TranscriptionUsage>) {
-        let report = match usage {
-            Some(TranscriptionUsage::Tokens(usage)) => self.usage.add(Some(&usage)),
-            Some(TranscriptionUsage::Duration(seconds)) => {
-                self.usage.transcribed_seconds += seconds;
-                self.usage.report(None)
+        let captions = self.plan.settings.transcription.get().and_then(|settings| settings.model.as_deref());
+        let priced = self.plan.prices.as_ref().zip(captions);
+        match usage {
+            Some(TranscriptionUsage::Tokens(usage)) => {
+                let usd = priced.and_then(|(prices, model)| prices.transcription(model, &usage));
+                self.usage.tokens(Some(&usage));
+                self.tell_usage(Some(*usage), usd);
             }
-            Some(TranscriptionUsage::Other(_)) | None => self.usage.add(None),
-        };
+            Some(TranscriptionUsage::Duration(seconds)) => {
+                let usd = priced.and_then(|(prices, model)| prices.transcribed(model, seconds));
+                self.usage.transcribed_seconds += seconds;
+                self.tell_usage(None, usd);
+            }
+            Some(TranscriptionUsage::Other(_)) | None => {
+                self.usage.tokens(None);
+                self.tell_usage(None, None);
+            }
+        }
+    }
+
+    fn tell_usage(&mut self, last: Option<Usage>, usd: Option<f64>) {
+        let report = self.usage.report(last, usd);
+        let (spent, unpriced) = (report.total_usd, report.unpriced);
         self.show(Notice::Usage(Box::new(report)));
+        self.see_cost(spent, unpriced);
     }
 }
 

@@ -117,6 +117,9 @@ fn usage() -> Notice {
     Notice::Usage(Box::new(UsageReport {
         last: Some(last.clone()),
         total: last,
+        usd: None,
+        total_usd: 0.0,
+        unpriced: 1,
         transcribed_seconds: 0.0,
         unknown: 1,
     }))

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::protocol::response::{TokenDetails, Usage};
 use crate::session::io::{
-    AssistantLine, Connection, EndReason, Failure, Line, Notice, Ready, Turn, UsageReport,
+    AssistantLine, Connection, EndReason, Failure, Limit, Line, Notice, Ready, Turn, UsageReport,
 };
 use crate::ui::front::Front;
 use crate::ui::text::sanitize;
@@ -99,6 +99,9 @@ enum Body {
     Usage {
         last: Option<Box<Counts>>,
         total: Box<Counts>,
+        usd: Option<f64>,
+        total_usd: f64,
+        unpriced: u64,
         transcribed_seconds: f64,
         unknown: u64,
     },
@@ -204,6 +207,9 @@ fn usage(report: &UsageReport) -> Body {
     Body::Usage {
         last: report.last.as_ref().map(counts).map(Box::new),
         total: Box::new(counts(&report.total)),
+        usd: report.usd,
+        total_usd: report.total_usd,
+        unpriced: report.unpriced,
         transcribed_seconds: report.transcribed_seconds,
         unknown: report.unknown,
     }
@@ -238,6 +244,8 @@ fn end(reason: &EndReason) -> Body {
         }
         EndReason::InputEnded => plain("input_ended"),
         EndReason::Answered => plain("answered"),
+        EndReason::Limit(Limit::Idle) => plain("idle"),
+        EndReason::Limit(Limit::Cost) => plain("max_cost"),
         EndReason::ServerClosed(said) => {
             let message = Some(harmless(said)).filter(|message| !message.is_empty());
             Body::End { reason: "server_closed", code: None, message, signal: None }
@@ -252,6 +260,7 @@ fn connection_word(connection: Connection) -> &'static str {
         Connection::Connecting => "connecting",
         Connection::Configuring => "configuring",
         Connection::Live => "live",
+        Connection::Away => "away",
         Connection::Closing => "closing",
         Connection::Closed => "closed",
     }
@@ -308,7 +317,7 @@ mod tests {
         {"type":"speech_started","at_ms":3900,"audio_ms":null}
         {"type":"assistant","at_ms":3950,"item_id":"item_a","text":"One, two, three, four.","final":true,"heard_ms":1149,"interrupted":true}
         {"type":"turn","at_ms":3951,"turn":"user"}
-        {"type":"usage","at_ms":4000,"last":{"total_tokens":120,"input_tokens":100,"output_tokens":20,"cached_tokens":null,"input":{"text":40,"audio":60,"image":null},"cached":{"text":null,"audio":null,"image":null},"output":{"text":null,"audio":null,"image":null}},"total":{"total_tokens":120,"input_tokens":100,"output_tokens":20,"cached_tokens":null,"input":{"text":40,"audio":60,"image":null},"cached":{"text":null,"audio":null,"image":null},"output":{"text":null,"audio":null,"image":null}},"unknown":1}
+        {"type":"usage","at_ms":4000,"last":{"total_tokens":120,"input_tokens":100,"output_tokens":20,"cached_tokens":null,"input":{"text":40,"audio":60,"image":null},"cached":{"text":null,"audio":null,"image":null},"output":{"text":null,"audio":null,"image":null}},"total":{"total_tokens":120,"input_tokens":100,"output_tokens":20,"cached_tokens":null,"input":{"text":40,"audio":60,"image":null},"cached":{"text":null,"audio":null,"image":null},"output":{"text":null,"audio":null,"image":null}},"usd":null,"total_usd":0.0,"unpriced":1,"transcribed_seconds":0.0,"unknown":1}
         {"type":"muted","at_ms":4500,"muted":true}
         {"type":"error","at_ms":5000,"code":"rate_limit","message":"too fast"}
         {"type":"info","at_ms":5100,"message":"the microphone\nis silent"}

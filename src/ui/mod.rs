@@ -10,6 +10,7 @@ pub mod front;
 pub mod plain;
 pub mod json;
 pub mod model;
+pub mod minutes;
 pub mod editor;
 pub mod keys;
 pub mod view;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::session::io::{AssistantLine, Connection, EndReason, Line, Notice, Ready, Turn, UsageReport};
 use crate::ui::text;
 use crate::ui::words;
+use crate::ui::wrap::word_start;
 
 /// All that is drawn of a session. Cloning is cheap: the entries are shared.
 #[derive(Clone, Debug)]
@@ -30,6 +31,8 @@ pub struct Model {
     pub remark: Option<Remark>,
     /// Why the session is over.
     pub ended: Option<EndReason>,
+    /// When it ended.
+    pub ended_at: Option<Duration>,
     /// Which entry was the last when the server last heard the user begin to speak.
     spoke_after: Option<Place>,
 }
@@ -128,6 +131,7 @@ impl Model {
             usage: None,
             remark: None,
             ended: None,
+            ended_at: None,
             spoke_after: None,
         }
     }
@@ -151,8 +155,16 @@ impl Model {
                 self.remark(at, RemarkKind::Error, words::error(code.as_deref(), message));
             }
             Notice::Info(message) => self.remark(at, RemarkKind::Info, text::one_line(message)),
-            Notice::End(reason) => self.ended = Some(reason.clone()),
+            Notice::End(reason) => {
+                self.ended = Some(reason.clone());
+                self.ended_at = Some(at);
+            }
         }
+    }
+
+    /// Returns how long the session was in use; none while it is, or if it never was.
+    pub fn lasted(&self) -> Option<Duration> {
+        Some(self.ended_at?.saturating_sub(self.ready_at?))
     }
 
     fn remark(&mut self, at: Duration, kind: RemarkKind, text: String) {
@@ -182,7 +194,7 @@ impl Model {
     fn assistant(&mut self, line: &AssistantLine) {
         let text = text::displayable(&line.text).into_owned();
         // The beginning of a text is displayed as the beginning of the whole, so its length is the place.
-        let heard_bytes = line.text.floor_char_boundary(line.heard_bytes);
+        let heard_bytes = word_start(&line.text, line.heard_bytes);
         let heard = match line.heard_ms {
             Some(_) => text::displayable(&line.text[..heard_bytes]).len(),
             None => text.len(),

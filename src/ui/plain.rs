@@ -8,6 +8,7 @@ use crate::session::io::{AssistantLine, Connection, EndReason, Line, Notice, Rea
 use crate::ui::front::Front;
 use crate::ui::text::{one_line, sanitize};
 use crate::ui::words;
+use crate::ui::wrap::word_start;
 
 /// What the lines are for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -160,7 +161,9 @@ impl<W: Write, S: Write> Plain<W, S> {
     fn end(&mut self, reason: &EndReason) {
         match reason {
             EndReason::User | EndReason::InputEnded | EndReason::Answered => self.state(&words::end(reason)),
-            EndReason::Signal(_) | EndReason::ServerClosed(_) => self.tell(&words::end(reason)),
+            EndReason::Signal(_) | EndReason::ServerClosed(_) | EndReason::Limit(_) => {
+                self.tell(&words::end(reason));
+            }
             EndReason::Refused(_) | EndReason::Lost(_) => {}
         }
     }
@@ -171,7 +174,11 @@ impl<W: Write, S: Write> Front for Plain<W, S> {
         match notice {
             Notice::Connection(Connection::Connecting) => self.state("connecting…"),
             Notice::Connection(
-                Connection::Configuring | Connection::Live | Connection::Closing | Connection::Closed,
+                Connection::Configuring
+                | Connection::Live
+                | Connection::Away
+                | Connection::Closing
+                | Connection::Closed,
             )
             | Notice::SpeechStarted { .. }
             | Notice::SpeechStopped { .. }
@@ -212,7 +219,7 @@ fn spoken_text(line: &AssistantLine) -> String {
         let text = paragraphs(&line.text);
         return if line.interrupted { format!("{text} (interrupted)") } else { text };
     };
-    let (heard, unheard) = line.text.split_at(line.text.floor_char_boundary(line.heard_bytes));
+    let (heard, unheard) = line.text.split_at(word_start(&line.text, line.heard_bytes));
     let (heard, unheard) = (paragraphs(heard), one_line(unheard));
     let after = words::seconds(heard_ms);
     let remark = match unheard.as_str() {

@@ -1,6 +1,8 @@
 //! The words for states, the same on the screen and in plain lines.
 
-use crate::session::io::{Connection, EndReason, Failure, Turn};
+use std::time::Duration;
+
+use crate::session::io::{Connection, EndReason, Failure, Limit, Turn, UsageReport};
 use crate::ui::text;
 
 /// Returns the state of a connection in a word or two.
@@ -9,6 +11,7 @@ pub fn connection(connection: Connection) -> &'static str {
         Connection::Connecting => "connecting…",
         Connection::Configuring => "configuring…",
         Connection::Live => "connected",
+        Connection::Away => "connection lost, trying again…",
         Connection::Closing => "closing…",
         Connection::Closed => "closed",
     }
@@ -31,6 +34,8 @@ pub fn end(reason: &EndReason) -> String {
         EndReason::Signal(number) => format!("call ended by signal {number}"),
         EndReason::InputEnded => "the input is at its end".to_owned(),
         EndReason::Answered => "answered".to_owned(),
+        EndReason::Limit(Limit::Idle) => "call ended: nothing was said for long (--idle)".to_owned(),
+        EndReason::Limit(Limit::Cost) => "call ended: it has cost what it may (--max-cost)".to_owned(),
         EndReason::ServerClosed(said) => match text::one_line(said) {
             said if said.is_empty() => "the server ended the call".to_owned(),
             said => format!("the server ended the call: {said}"),
@@ -47,6 +52,21 @@ pub fn error(code: Option<&str>, message: &str) -> String {
         Some(code) if !code.is_empty() => format!("{message} ({code})"),
         Some(_) | None => message,
     }
+}
+
+/// Returns what a call cost so far; nothing where not even a part of it is known.
+pub fn cost(usage: &UsageReport) -> Option<String> {
+    let known = format!("${:.4}", usage.total_usd);
+    match (usage.total_usd > 0.0, usage.unpriced) {
+        (true, 0) => Some(known),
+        (true, _) => Some(format!("over {known}")),
+        (false, _) => None,
+    }
+}
+
+/// Returns a time as minutes and seconds.
+pub fn minutes(time: Duration) -> String {
+    format!("{:02}:{:02}", time.as_secs() / 60, time.as_secs() % 60)
 }
 
 /// Returns milliseconds as seconds with one decimal.

@@ -1,5 +1,19 @@
 //! The program from outside, and the rules by which its code is kept.
 
 mod support;
+mod call;
+mod screen;
+mod staying;
+mod profiles;
 mod network;
 mod tidy;
+#[cfg(unix)]
+mod talk;
+#[cfg(unix)]
+mod chat;
+#[cfg(unix)]
+mod transcribe;
+mod formats;
+mod refusals;
+#[cfg(unix)]
+mod faults;

@@ -9,7 +9,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("pcm", &[]),
     ("protocol", &["pcm"]),
     ("session", &["protocol", "pcm"]),
-    ("audio", &["pcm"]),
+    ("audio", &["pcm", "mishap"]),
     ("net", &["protocol", "secret"]),
     ("ui", &["session::io", "pcm", "protocol::response"]),
     ("server", &["protocol", "pcm", "secret"]),
@@ -17,9 +17,13 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("cli", &["config", "error", "secret"]),
     ("error", &["config", "cli", "secret"]),
     ("secret", &["config", "cli", "error"]),
+    ("mishap", &[]),
     (
         "app",
-        &["pcm", "protocol", "session", "audio", "net", "ui", "server", "config", "cli", "error", "secret"],
+        &[
+            "pcm", "protocol", "session", "audio", "net", "ui", "server", "config", "cli", "error", "secret",
+            "mishap",
+        ],
     ),
 ];
 

@@ -10,6 +10,9 @@ use tokio_tungstenite::accept_async;
 use super::*;
 use crate::net::endpoint::{Auth, Endpoint, Purpose};
 use crate::net::url::EndpointUrl;
+use crate::secret::Secret;
+
+const KEY: &str = "sk-0123456789";
 
 type Server = WebSocketStream<DuplexStream>;
 
@@ -18,7 +21,8 @@ async fn pair(pipe_bytes: usize) -> (Link<DuplexStream>, Server) {
     let (near, far) = duplex(pipe_bytes);
     let url = EndpointUrl::parse("ws://localhost").unwrap();
     let purpose = Purpose::Conversation { model: None };
-    let request = Endpoint::new(url, purpose, Auth::None).request().unwrap();
+    let auth = Auth::Bearer(Secret::new(KEY));
+    let request = Endpoint::new(url, purpose, auth).request().unwrap();
     let (link, server) = tokio::join!(Link::over(near, request), accept_async(far));
     (link.unwrap(), server.unwrap())
 }
@@ -402,4 +406,17 @@ async fn a_goodbye_is_not_followed_by_questions() {
     assert_eq!(link.next().await, LinkEvent::Closed(CloseCause::Ours));
     assert!(matches!(server.next().now_or_never(), Some(Some(Ok(Message::Close(_))))));
     assert!(!matches!(server.next().now_or_never(), Some(Some(Ok(_)))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_the_other_side_repeats_is_hidden() {
+    let (mut link, mut server) = pair(4096).await;
+    server.send(Message::text(format!("{KEY} is wrong"))).await.unwrap();
+    server.send(Message::binary(KEY)).await.unwrap();
+    let frame = CloseFrame { code: 3000.into(), reason: format!("wrong: {KEY}").into() };
+    server.send(Message::Close(Some(frame))).await.unwrap();
+    let events = all_events(&mut link).await;
+    assert_eq!(events[0], text("[key hidden] is wrong"));
+    assert_eq!(events.last(), Some(&peer(3000, "wrong: [key hidden]")));
+    assert!(!format!("{events:?}").contains(&KEY[3..]), "{events:?}");
 }

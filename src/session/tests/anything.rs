@@ -24,6 +24,7 @@ fn anything() -> impl Strategy<Value = Happening> {
         2 => (0..9_u8).prop_map(Happening::Error),
         1 => Just(Happening::InputEnded),
         1 => Just(Happening::Broken),
+        2 => Just(Happening::Opened),
     ]
 }
 
@@ -45,6 +46,7 @@ enum Happening {
     Error(u8),
     InputEnded,
     Broken,
+    Opened,
 }
 
 fn happen(call: &mut Call, happening: &Happening) {
@@ -72,6 +74,18 @@ fn happen(call: &mut Call, happening: &Happening) {
         Happening::Error(number) => call.server(json!({"type": "error", "error": {
             "code": "conversation_already_has_active_response", "event_id": format!("rtv_{number}")}})),
         Happening::InputEnded => call.put(Input::Audio(AudioEvent::InputEnded)),
+        // Only what was asked for is opened.
+        Happening::Opened => {
+            let asked = call.outputs.iter().rev().find_map(|output| match output {
+                Output::Open => Some(true),
+                Output::Show(Notice::Connection(crate::session::io::Connection::Configuring)) => Some(false),
+                _ => None,
+            });
+            if asked == Some(true) {
+                call.put(Input::Opened);
+                call.created();
+            }
+        }
         Happening::Broken => call.put(Input::Closed(CloseCause::Broken("reset".into()))),
     }
 }

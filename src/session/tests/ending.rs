@@ -45,7 +45,38 @@ fn hanging_up_in_the_middle_of_an_answer_tells_how_much_was_heard() {
     call.heard(0, sec(1));
     call.story();
     call.user(Command::HangUp(EndReason::User));
-    assert_eq!(call.story()[..2], ["flush", "assistant cut \"one\" heard 1000 ms"]);
+    assert_eq!(call.story(), ["flush", "connection Closing", "close"]);
+    call.put(Input::Closed(CloseCause::Ours));
+    assert_eq!(call.ended(), None, "what was heard is not known yet");
+    call.flushed(&[(0, ms(1_040))]);
+    assert_eq!(call.story(), ["assistant cut \"one\" heard 1040 ms", "connection Closed", "end User"]);
+}
+
+#[test]
+fn an_answer_that_a_refusal_cuts_off_ends_where_it_was_heard() {
+    let mut call = Call::live(plan());
+    call.response_created("resp_1");
+    call.words("resp_1", "item_a", "one two");
+    call.sound("resp_1", "item_a", sec(2));
+    call.heard(0, sec(1));
+    call.story();
+    call.put(Input::Closed(CloseCause::Peer { code: Some(4000), reason: "no more".into() }));
+    assert_eq!(call.story(), ["flush"]);
+    call.flushed(&[(0, ms(1_040))]);
+    let story = call.story();
+    assert_eq!(story[..2], ["assistant cut \"one\" heard 1040 ms", "connection Closed"]);
+    assert!(story[2].starts_with("end Refused"), "{story:?}");
+}
+
+#[test]
+fn a_sound_side_that_never_says_what_was_heard_does_not_hold_the_end() {
+    let mut call = Call::live(plan());
+    call.response_created("resp_1");
+    call.sound("resp_1", "item_a", sec(2));
+    call.heard(0, sec(1));
+    call.put(Input::Closed(CloseCause::Peer { code: Some(4000), reason: "no more".into() }));
+    call.pass(ms(150));
+    assert!(matches!(call.ended(), Some(EndReason::Refused(_))));
 }
 
 #[test]
@@ -159,12 +190,9 @@ fn a_single_question_whose_answer_fails_is_a_failure() {
 fn how_the_server_closes_decides_how_the_call_ends() {
     let cases = [
         (Some(1000), "ServerClosed"),
-        (Some(1001), "Lost"),
         (Some(1008), "Refused"),
-        (Some(1011), "Lost"),
         (Some(3000), "Refused"),
         (Some(4000), "Refused"),
-        (None, "Lost"),
     ];
     for (code, expected) in cases {
         let mut call = Call::live(plan());
@@ -174,10 +202,35 @@ fn how_the_server_closes_decides_how_the_call_ends() {
     }
 }
 
+fn refused_key(call: &mut Call) {
+    let error = json!({"type": "invalid_request_error", "code": "invalid_api_key", "message": "wrong key"});
+    call.server(json!({"type": "error", "error": error}));
+}
+
+#[test]
+fn an_error_that_ends_the_call_is_told_once_as_the_reason() {
+    let mut call = Call::dialled(plan());
+    call.put(Input::Opened);
+    refused_key(&mut call);
+    call.put(Input::Closed(CloseCause::Peer { code: Some(3000), reason: String::new() }));
+    let told: Vec<String> = call.story().into_iter().filter(|line| line.contains("wrong key")).collect();
+    assert!(matches!(&told[..], [end] if end.starts_with("end Refused")), "{told:?}");
+}
+
+#[test]
+fn an_error_that_should_have_ended_the_call_is_told_by_itself() {
+    let mut call = Call::live(plan());
+    refused_key(&mut call);
+    call.pass(ms(999));
+    assert_eq!(call.story(), [""; 0]);
+    call.pass(ms(1));
+    assert_eq!(call.story(), ["error wrong key"]);
+}
+
 #[test]
 fn nothing_comes_out_after_the_end() {
     let mut call = Call::live(plan());
-    call.put(Input::Closed(CloseCause::Broken("reset".into())));
+    call.put(Input::Closed(CloseCause::Peer { code: Some(1000), reason: String::new() }));
     call.outputs.clear();
     call.say("hello?");
     call.speak(sec(1));

@@ -6,6 +6,8 @@ mod turns;
 mod interruption;
 mod responses;
 mod ending;
+mod staying;
+mod limits;
 mod anything;
 
 use std::time::Duration;
@@ -52,6 +54,9 @@ fn plan() -> Plan {
         dialect: None,
         opening: Vec::new(),
         at_input_end: AtInputEnd::GoOn,
+        model: None,
+        prices: None,
+        limits: crate::session::limits::Limits::default(),
     }
 }
 
@@ -215,6 +220,7 @@ fn told(output: &Output) -> Option<String> {
         Output::Play { .. } | Output::SetMuted(_) | Output::Show(Notice::Debug(_) | Notice::Usage(_)) => None,
         Output::PlayEnd(clip) => Some(format!("play-end {}", clip.0)),
         Output::Flush => Some("flush".into()),
+        Output::Open => Some("open".into()),
         Output::Close => Some("close".into()),
         Output::End(reason) => Some(format!("end {reason:?}")),
         Output::Show(Notice::User(Line { text, is_final, .. })) => {

@@ -55,9 +55,11 @@ fn states(model: &Model) -> [String; 2] {
             let turn = turn(model);
             [format!(" rtvoice  {connection} · {turn}"), format!(" {turn}")]
         }
-        Connection::Connecting | Connection::Configuring | Connection::Closing | Connection::Closed => {
-            [format!(" rtvoice  {connection}"), format!(" {connection}")]
-        }
+        Connection::Connecting
+        | Connection::Configuring
+        | Connection::Away
+        | Connection::Closing
+        | Connection::Closed => [format!(" rtvoice  {connection}"), format!(" {connection}")],
     }
 }
 
@@ -85,8 +87,9 @@ fn facts(scene: &Scene) -> Vec<(String, Style)> {
             facts.push((truncate(&name, LONGEST_NAME).into_owned(), Style::new()));
         }
     }
-    if let Some(tokens) = model.usage.as_ref().and_then(|usage| usage.total.total_tokens) {
-        facts.push((format!("{tokens} tokens"), Style::new()));
+    if let Some(usage) = &model.usage {
+        facts.extend(words::cost(usage).map(|cost| (cost, Style::new())));
+        facts.extend(usage.total.total_tokens.map(|tokens| (format!("{tokens} tokens"), Style::new())));
     }
     facts
 }
@@ -109,5 +112,5 @@ fn microphone(scene: &Scene) -> (String, Style) {
 /// Returns how long the session has been in use, as minutes and seconds.
 fn clock(scene: &Scene) -> String {
     let since = scene.model.ready_at.map_or(Duration::ZERO, |at| scene.glance.now.saturating_sub(at));
-    format!("{:02}:{:02}", since.as_secs() / 60, since.as_secs() % 60)
+    words::minutes(since)
 }

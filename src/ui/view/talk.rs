@@ -209,6 +209,7 @@ fn draw_welcome(frame: &mut Frame, area: Rect, scene: &Scene) {
             Connection::Connecting
             | Connection::Configuring
             | Connection::Live
+            | Connection::Away
             | Connection::Closing
             | Connection::Closed,
             _,

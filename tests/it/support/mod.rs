@@ -8,3 +8,6 @@ pub(crate) mod pty;
 pub(crate) mod sound;
 pub(crate) mod signal;
 pub(crate) mod schema;
+pub(crate) mod speech;
+pub(crate) mod server;
+pub(crate) mod stranger;

@@ -113,8 +113,23 @@ fn rms(samples: &[f32]) -> f32 {
     (samples.iter().map(|sample| sample * sample).sum::<f32>() * ratio(1, samples.len().max(1))).sqrt()
 }
 
+/// Keeps every so-many-th sample. What is too high to be kept is taken away before: folded down, it would
+/// make a voice most like itself one period of its pitch away.
 fn thinned(samples: &[f32], factor: usize) -> Vec<f32> {
-    samples.chunks_exact(factor).map(|chunk| chunk.iter().sum()).collect()
+    let smooth = smoothed(&smoothed(samples, 2 * factor), 2 * factor);
+    smooth.into_iter().step_by(factor).collect()
+}
+
+/// Returns the sum of each so many samples in a row.
+fn smoothed(samples: &[f32], width: usize) -> Vec<f32> {
+    let entering = samples.iter().copied();
+    let leaving = std::iter::repeat_n(0.0, width).chain(entering.clone());
+    let sums = entering.zip(leaving).scan(0.0, |sum, (enters, leaves)| {
+        *sum += f64::from(enters) - f64::from(leaves);
+        Some(*sum)
+    });
+    #[expect(clippy::cast_possible_truncation, reason = "the sum of a few samples")]
+    sums.map(|sum| sum as f32).collect()
 }
 
 /// Returns the offset of the best likeness, and how alike.

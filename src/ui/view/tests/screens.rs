@@ -69,7 +69,15 @@ fn a_call_on_a_large_terminal() {
     let total = Usage { total_tokens: Some(1_234), ..Usage::default() };
     model.apply(
         NOW,
-        &Notice::Usage(Box::new(UsageReport { last: None, total, transcribed_seconds: 0.0, unknown: 0 })),
+        &Notice::Usage(Box::new(UsageReport {
+            last: None,
+            total,
+            usd: None,
+            total_usd: 0.0,
+            unpriced: 1,
+            transcribed_seconds: 0.0,
+            unknown: 0,
+        })),
     );
     let drawn = text((200, 50), &model, &Editor::default());
     // Between the header and the talk there is only space.

@@ -1,0 +1,114 @@
+//! From a profile's URL template to the URL that is dialled.
+
+use crate::app::settings::Settings;
+use crate::config::choice::TranscriptionQuery;
+use crate::config::setting::Setting;
+use crate::config::value::Origin;
+use crate::error::{Error, Kind};
+use crate::net::endpoint::Purpose;
+use crate::net::url::{EndpointUrl, encode_query};
+use crate::protocol::settings::SessionKind;
+
+/// Returns the URL, and what the session is for as far as the URL says it.
+///
+/// # Errors
+///
+/// When there is no URL, when it cannot be read, or when something it needs is not set.
+pub(super) fn address(settings: &Settings) -> Result<(EndpointUrl, Purpose), Error> {
+    let typed =
+        settings.in_force.get(Setting::Url).is_some_and(|said| matches!(said.origin, Origin::Flag(_)));
+    let url = EndpointUrl::parse(&filled(settings)?).map_err(|error| {
+        let hint = error.hint();
+        Error::new(if typed { Kind::Usage } else { Kind::Config }, error).hint(hint)
+    })?;
+    let model = model(settings).map(str::to_owned);
+    let purpose = match settings.kind {
+        SessionKind::Realtime => {
+            check_model(settings, &url, model.as_deref())?;
+            return Ok((url, Purpose::Conversation { model }));
+        }
+        SessionKind::Transcription => settings.in_force.choice(Setting::TranscriptionQuery),
+    };
+    match (purpose.unwrap_or(TranscriptionQuery::Intent), model) {
+        (TranscriptionQuery::Model, model) => Ok((url, Purpose::Conversation { model })),
+        (TranscriptionQuery::IntentAndModel, Some(model)) if url.query_value("model").is_none() => {
+            let with_model = EndpointUrl::parse(&url.with_query(&[("model", &model)]));
+            let with_model = with_model.map_err(|error| Error::new(Kind::Config, error))?;
+            Ok((with_model, Purpose::Transcription))
+        }
+        (TranscriptionQuery::Intent | TranscriptionQuery::IntentAndModel, _) => {
+            Ok((url, Purpose::Transcription))
+        }
+    }
+}
+
+/// Returns the model that the session is for.
+pub(super) fn model(settings: &Settings) -> Option<&str> {
+    settings.in_force.text(match settings.kind {
+        SessionKind::Realtime => Setting::Model,
+        SessionKind::Transcription => Setting::TranscriptionModel,
+    })
+}
+
+fn check_model(settings: &Settings, url: &EndpointUrl, model: Option<&str>) -> Result<(), Error> {
+    let in_url = ["model", "deployment", "call_id"].iter().any(|name| url.query_value(name).is_some());
+    let needed = settings.in_force.switch(Setting::NeedsModel).unwrap_or(false);
+    if model.is_some() || in_url || !needed {
+        return Ok(());
+    }
+    Err(missing(settings, "model", "--model"))
+}
+
+/// The URL with what stands in braces filled in.
+fn filled(settings: &Settings) -> Result<String, Error> {
+    let in_force = &settings.in_force;
+    let Some(template) = in_force.text(Setting::Url) else {
+        return Err(missing(settings, "URL", "--url"));
+    };
+    let mut url = String::new();
+    let mut rest = template;
+    while let Some((before, after)) = rest.split_once('{') {
+        let Some((name, after)) = after.split_once('}') else { break };
+        url.push_str(before);
+        url.push_str(&match name {
+            "resource" => resource(settings)?,
+            "api_version" => {
+                let version = in_force.text(Setting::ApiVersion);
+                encode_query(version.ok_or_else(|| missing(settings, "api_version", "api_version"))?)
+            }
+            "model" => encode_query(model(settings).ok_or_else(|| missing(settings, "model", "--model"))?),
+            other => {
+                let error = format!("the URL of the profile {} has an unknown {{{other}}}", in_force.profile);
+                return Err(Error::say(Kind::Config, error)
+                    .hint("known in a URL are {resource}, {api_version} and {model}"));
+            }
+        });
+        rest = after;
+    }
+    url.push_str(rest);
+    Ok(url)
+}
+
+/// It becomes a part of the host, which a slash or a dot would lead elsewhere.
+fn resource(settings: &Settings) -> Result<String, Error> {
+    let resource = settings.in_force.text(Setting::Resource);
+    let resource = resource.ok_or_else(|| missing(settings, "resource", "RTVOICE_RESOURCE"))?;
+    if resource.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-') {
+        return Ok(resource.to_owned());
+    }
+    Err(Error::say(Kind::Config, format!("{resource:?} is no name of a resource"))
+        .hint("it is the first part of the host, of letters, digits and hyphens; another host goes by --url"))
+}
+
+fn missing(settings: &Settings, what: &str, how: &str) -> Error {
+    let (profile, file) = (&settings.in_force.profile, settings.sources.file_name());
+    let setting = what.to_ascii_lowercase();
+    let error = Error::say(Kind::Config, format!("the profile {profile} has no {what}"));
+    error.hint(match what {
+        "resource" => format!(
+            "set {how}, or {setting} in [profiles.{profile}] of {file}, or give the whole address by --url"
+        ),
+        "api_version" => format!("set {setting} in [profiles.{profile}] of {file}"),
+        _ => format!("give it by {how}, or set {setting} in [profiles.{profile}] of {file}"),
+    })
+}

@@ -1,0 +1,210 @@
+//! `rtvoice config`: the file, and what is in force.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use anyhow::Context;
+use serde_json::{Map, Value as Json, json};
+
+use crate::app::address::address;
+use crate::app::settings::{Flags, Settings};
+use crate::app::target::find_key;
+use crate::cli::{Config, ConfigCommand, ConfigShow};
+use crate::config::key::KeySource;
+use crate::config::setting::Setting;
+use crate::config::value::{Origin, Sourced, Value};
+use crate::config::{place, template};
+use crate::error::{Error, Kind};
+use crate::net::url::EndpointUrl;
+use crate::protocol::settings::SessionKind;
+use crate::ui::text;
+
+/// What stands for a value that is not shown.
+const HIDDEN: &str = "(hidden)";
+
+/// The longest value in a line of text, in characters; JSON has all of it.
+const VALUE_CHARS: usize = 70;
+
+/// Runs `rtvoice config`; returns the exit code.
+///
+/// # Errors
+///
+/// When a file cannot be read, understood or written.
+pub(super) fn run(args: &Config) -> Result<u8, Error> {
+    let said = match &args.command {
+        ConfigCommand::Path => format!("{}\n", path()?.display()),
+        ConfigCommand::Init => init()?,
+        ConfigCommand::Show(show) => shown(show)?,
+    };
+    match io::stdout().write_all(said.as_bytes()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            let error = anyhow::Error::new(error).context("cannot write to standard output");
+            Err(Error::new(Kind::Device, error))
+        }
+        Ok(()) | Err(_) => Ok(0),
+    }
+}
+
+fn path() -> Result<PathBuf, Error> {
+    place::config_file().ok_or_else(|| {
+        Error::say(Kind::Config, "there is no place for a configuration file")
+            .hint("set HOME, or XDG_CONFIG_HOME to an absolute path")
+    })
+}
+
+fn init() -> Result<String, Error> {
+    let path = path()?;
+    let name = path.display();
+    let cannot = |error: anyhow::Error| Error::new(Kind::Config, error);
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)
+            .with_context(|| format!("cannot make {}", folder.display()))
+            .map_err(cannot)?;
+    }
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = match options.open(&path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            return Err(Error::say(Kind::Config, format!("{name} is there already"))
+                .hint("edit it, or move it away first"));
+        }
+        opened => opened.with_context(|| format!("cannot write {name}")).map_err(cannot)?,
+    };
+    let written = file.write_all(template::text().as_bytes());
+    written.with_context(|| format!("cannot write {name}")).map_err(cannot)?;
+    Ok(format!("{name}\n"))
+}
+
+/// All that is shown, before it is text or JSON.
+struct Report {
+    settings: Settings,
+    address: Result<EndpointUrl, String>,
+    key: Option<KeySource>,
+    withheld: Vec<String>,
+}
+
+fn shown(args: &ConfigShow) -> Result<String, Error> {
+    let settings = Settings::load(&args.endpoint, SessionKind::Realtime, Flags::default())?;
+    let address = address(&settings).map(|(url, _)| url);
+    let search = address.as_ref().map(|url| find_key(&settings, url)).unwrap_or_default();
+    let address = address.map_err(|error| format!("{:#}", error.source));
+    let report = Report { settings, address, key: search.source, withheld: search.withheld };
+    Ok(if args.json { report.json() } else { report.text() })
+}
+
+impl Report {
+    fn file_exists(&self) -> bool {
+        self.settings.sources.path.as_ref().is_some_and(|path| path.exists())
+    }
+
+    fn text(&self) -> String {
+        let in_force = &self.settings.in_force;
+        let absent = if self.file_exists() { "" } else { " (not there: rtvoice config init)" };
+        let mut lines = vec![
+            line("file", &format!("{}{absent}", self.settings.sources.file_name()), ""),
+            line("profile", &in_force.profile, &in_force.chosen_by.to_string()),
+            match &self.address {
+                Ok(url) => line("dialled", &url.to_string(), ""),
+                Err(error) => line("dialled", &format!("nothing: {error}"), ""),
+            },
+            match &self.key {
+                Some(source) => line("key", &format!("{source} {HIDDEN}"), &source.origin().to_string()),
+                None => line("key", "none", ""),
+            },
+        ];
+        lines.extend(
+            self.withheld.iter().map(|key| line("", &format!("not for this host: the key {key}"), "")),
+        );
+        lines.push(String::new());
+        for (setting, said) in self.said() {
+            lines.push(line(&setting.name(), &plain(setting, said), &said.origin.to_string()));
+        }
+        lines.join("\n") + "\n"
+    }
+
+    fn json(&self) -> String {
+        let in_force = &self.settings.in_force;
+        let settings: Map<String, Json> = self
+            .said()
+            .map(|(setting, said)| (setting.name(), with_origin(&value(setting, said), &said.origin)))
+            .collect();
+        let report = json!({
+            "file": { "path": self.settings.sources.path, "exists": self.file_exists() },
+            "profile": with_origin(&in_force.profile.clone().into(), &in_force.chosen_by),
+            "url": self.address.as_ref().ok().map(ToString::to_string),
+            "url_error": self.address.as_ref().err(),
+            "key": self.key.as_ref().map(|source| with_origin(&HIDDEN.into(), source.origin())),
+            "withheld_keys": self.withheld,
+            "settings": settings,
+        });
+        format!("{report:#}\n")
+    }
+
+    fn said(&self) -> impl Iterator<Item = (Setting, &Sourced)> {
+        let all = Setting::all().iter();
+        all.filter_map(|setting| Some((*setting, self.settings.in_force.get(*setting)?)))
+    }
+}
+
+/// What may hold a key is shown by its name only.
+fn value(setting: Setting, said: &Sourced) -> Json {
+    match (setting, &said.value) {
+        (Setting::KeyCommand, _) | (_, Value::Hidden(_)) => HIDDEN.into(),
+        (Setting::Url, Value::Text(url)) => without_keys(url).into(),
+        (_, Value::Table(pairs)) => {
+            pairs.iter().map(|(name, _)| (name.clone(), HIDDEN.into())).collect::<Map<_, _>>().into()
+        }
+        (_, Value::Text(text)) => text.clone().into(),
+        (_, Value::Number(number)) => (*number).into(),
+        (_, Value::Switch(switch)) => (*switch).into(),
+        (_, Value::List(list)) => list.clone().into(),
+    }
+}
+
+/// A template is no URL yet; where it cannot be read its query is not shown.
+fn without_keys(url: &str) -> String {
+    let holds_key = match EndpointUrl::parse(&url.replace(['{', '}'], "")) {
+        Ok(read) => read.keys_in_query().next().is_some(),
+        Err(_) => true,
+    };
+    match url.split_once('?') {
+        Some((before, _)) if holds_key => format!("{before}?{HIDDEN}"),
+        Some(_) | None => url.to_owned(),
+    }
+}
+
+fn plain(setting: Setting, said: &Sourced) -> String {
+    match value(setting, said) {
+        Json::String(text) => text,
+        Json::Array(texts) => texts.iter().filter_map(Json::as_str).collect::<Vec<_>>().join(", "),
+        Json::Object(pairs) => {
+            pairs.iter().map(|(name, _)| format!("{name} {HIDDEN}")).collect::<Vec<_>>().join(", ")
+        }
+        other @ (Json::Number(_) | Json::Bool(_) | Json::Null) => other.to_string(),
+    }
+}
+
+fn with_origin(value: &Json, origin: &Origin) -> Json {
+    let mut object = json!({ "value": value, "source": origin.word() });
+    match origin {
+        Origin::File(line) => object["line"] = (*line).into(),
+        Origin::Flag(_) | Origin::Environment(_) | Origin::EnvFile(_) | Origin::BuiltIn => {
+            object["name"] = origin.name().into();
+        }
+    }
+    object
+}
+
+/// Files and variables are foreign: a control character of theirs does not reach the terminal.
+fn line(name: &str, value: &str, origin: &str) -> String {
+    let value = text::one_line(value);
+    let value = match value.char_indices().nth(VALUE_CHARS) {
+        Some((end, _)) if !origin.is_empty() => format!("{}…", &value[..end]),
+        Some(_) | None => value,
+    };
+    let line = format!("{name:<20} {value:<40} {}", text::one_line(origin));
+    line.trim_end().to_owned()
+}

@@ -1,0 +1,101 @@
+//! From flags to the settings in force.
+
+use clap::ValueEnum;
+
+use crate::cli::{EndpointArgs, HearingArgs, ShowingArgs};
+use crate::config::in_force::{Asked, InForce};
+use crate::config::setting::Setting;
+use crate::config::sources::Sources;
+use crate::config::value::{Layer, Origin, Sourced, Value};
+use crate::error::Error;
+use crate::net::url::EndpointUrl;
+use crate::protocol::settings::SessionKind;
+
+/// What is in force, and what it was made of.
+pub(super) struct Settings {
+    pub(super) in_force: InForce,
+    pub(super) sources: Sources,
+    pub(super) kind: SessionKind,
+}
+
+/// What the command line says.
+#[derive(Debug, Default)]
+pub(super) struct Flags {
+    layer: Layer,
+}
+
+impl Settings {
+    /// Decides what is in force for a session of this kind; `more` is what only some commands can be told.
+    ///
+    /// # Errors
+    ///
+    /// When a file or a variable cannot be understood, or when the profile is not known.
+    pub(super) fn load(endpoint: &EndpointArgs, kind: SessionKind, more: Flags) -> Result<Self, Error> {
+        let sources = Sources::look()?;
+        let mut flags = more;
+        // What `--model` names is what the session is for.
+        let model = match kind {
+            SessionKind::Realtime => Setting::Model,
+            SessionKind::Transcription => Setting::TranscriptionModel,
+        };
+        flags.text(Setting::Url, "--url", endpoint.url.as_deref());
+        flags.text(model, "--model", endpoint.model.as_deref());
+        flags.text(Setting::Instructions, "--instructions", endpoint.instructions.as_deref());
+        flags.text(Setting::Lang, "--lang", endpoint.lang.as_deref());
+        flags.choice(Setting::Dialect, "--dialect", endpoint.dialect);
+        flags.choice(Setting::Auth, "--auth", endpoint.auth);
+        flags.switch(Setting::AllowClearKey, "--allow-clear-key", endpoint.allow_clear_key.then_some(true));
+        let asked = Asked { profile: endpoint.profile.clone(), demo: endpoint.demo, flags: flags.layer };
+        Ok(Self { in_force: InForce::decide(asked, &sources, host_of)?, sources, kind })
+    }
+
+    /// Returns where sound comes from, as for `--input`.
+    pub(super) fn input(&self) -> &str {
+        self.in_force.text(Setting::Input).unwrap_or("default")
+    }
+
+    /// Returns where sound goes to, as for `--output`.
+    pub(super) fn output(&self) -> &str {
+        self.in_force.text(Setting::Output).unwrap_or("default")
+    }
+
+    /// Returns how things are shown, where the file may ask for lines.
+    pub(super) fn showing(&self, args: &ShowingArgs) -> ShowingArgs {
+        let plain = self.in_force.switch(Setting::Plain).unwrap_or(false);
+        ShowingArgs { plain: args.plain || plain && !args.json, ..args.clone() }
+    }
+}
+
+impl Flags {
+    /// Adds what is said about sound.
+    pub(super) fn hearing(mut self, args: &HearingArgs) -> Self {
+        self.text(Setting::Input, "--input", args.input.as_deref());
+        self.choice(Setting::Vad, "--vad", args.vad);
+        self
+    }
+
+    /// Adds a text, where there is one.
+    pub(super) fn text(&mut self, setting: Setting, flag: &'static str, text: Option<&str>) {
+        self.put(setting, flag, text.map(|text| Value::Text(text.to_owned())));
+    }
+
+    fn choice<T: ValueEnum>(&mut self, setting: Setting, flag: &'static str, choice: Option<T>) {
+        let word = choice.and_then(|choice| Some(choice.to_possible_value()?.get_name().to_owned()));
+        self.put(setting, flag, word.map(Value::Text));
+    }
+
+    fn switch(&mut self, setting: Setting, flag: &'static str, switch: Option<bool>) {
+        self.put(setting, flag, switch.map(Value::Switch));
+    }
+
+    fn put(&mut self, setting: Setting, flag: &'static str, value: Option<Value>) {
+        if let Some(value) = value {
+            self.layer.insert(setting, Sourced { value, origin: Origin::Flag(flag) });
+        }
+    }
+}
+
+/// Returns the host of a URL, as dialling understands it.
+pub(super) fn host_of(url: &str) -> Option<String> {
+    EndpointUrl::parse(url).ok().map(|url| url.host().to_owned())
+}

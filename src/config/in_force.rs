@@ -1,0 +1,228 @@
+//! What is in force: for each setting the strongest place that says something about it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use clap::ValueEnum;
+
+use crate::config::built_in::{DEMO, FALLBACK};
+use crate::config::file::Profile;
+use crate::config::setting::{Form, Scope, Setting};
+use crate::config::sources::Sources;
+use crate::config::value::{Layer, Origin, Sourced, Value};
+use crate::error::{Error, Kind};
+
+/// The variable that chooses a profile.
+pub const PROFILE_VARIABLE: &str = "RTVOICE_PROFILE";
+
+/// Returns the host of a URL, if it is one.
+pub type HostOf = fn(&str) -> Option<String>;
+
+/// What the command line asks for.
+#[derive(Debug, Default)]
+pub struct Asked {
+    /// A profile by name.
+    pub profile: Option<String>,
+    /// The endpoint inside the program.
+    pub demo: bool,
+    /// Settings by flag.
+    pub flags: Layer,
+}
+
+/// The settings of a call.
+#[derive(Debug)]
+pub struct InForce {
+    /// The profile's name.
+    pub profile: String,
+    /// Who chose it.
+    pub chosen_by: Origin,
+    /// The URL of the profile itself, whatever flags and variables say.
+    pub own_url: Option<Sourced>,
+    values: Layer,
+    depths: BTreeMap<Setting, usize>,
+}
+
+impl InForce {
+    /// Decides what is in force.
+    ///
+    /// # Errors
+    ///
+    /// When a profile is not known, or a variable says what its setting cannot be.
+    pub fn decide(asked: Asked, sources: &Sources, host_of: HostOf) -> Result<Self, Error> {
+        let mut loud = asked.flags;
+        for (setting, said) in variables(sources)? {
+            // What chooses an endpoint says nothing to the one inside the program.
+            if !(asked.demo && setting.scope() == Scope::Endpoint) {
+                loud.entry(setting).or_insert(said);
+            }
+        }
+        let (profile, chosen_by) = match asked.demo {
+            true => (DEMO.to_owned(), Origin::Flag("--demo")),
+            false => choose(asked.profile, loud.get(&Setting::Url), sources, host_of),
+        };
+        let (mut values, depths) = of_profile(&profile, sources)?;
+        let own_url = values.get(&Setting::Url).cloned();
+        values.extend(loud);
+        Ok(Self { profile, chosen_by, own_url, values, depths })
+    }
+
+    /// Returns whether it is the endpoint inside the program.
+    pub fn is_demo(&self) -> bool {
+        self.profile == DEMO
+    }
+
+    /// Returns what a setting is set to, and by whom.
+    pub fn get(&self, setting: Setting) -> Option<&Sourced> {
+        self.values.get(&setting)
+    }
+
+    /// Returns a text.
+    pub fn text(&self, setting: Setting) -> Option<&str> {
+        let Sourced { value: Value::Text(text), .. } = self.get(setting)? else { return None };
+        Some(text)
+    }
+
+    /// Returns a number.
+    pub fn number(&self, setting: Setting) -> Option<u32> {
+        let Sourced { value: Value::Number(number), .. } = self.get(setting)? else { return None };
+        Some(*number)
+    }
+
+    /// Returns a switch.
+    pub fn switch(&self, setting: Setting) -> Option<bool> {
+        let Sourced { value: Value::Switch(switch), .. } = self.get(setting)? else { return None };
+        Some(*switch)
+    }
+
+    /// Returns a list, empty if there is none.
+    pub fn list(&self, setting: Setting) -> &[String] {
+        let Some(Sourced { value: Value::List(list), .. }) = self.get(setting) else { return &[] };
+        list
+    }
+
+    /// Returns a table, empty if there is none.
+    pub fn table(&self, setting: Setting) -> &[(String, String)] {
+        let Some(Sourced { value: Value::Table(pairs), .. }) = self.get(setting) else { return &[] };
+        pairs
+    }
+
+    /// Returns one of a few words.
+    pub fn choice<T: ValueEnum>(&self, setting: Setting) -> Option<T> {
+        T::from_str(self.text(setting)?, false).ok()
+    }
+
+    /// Returns how far from the profile itself a file says a setting: 0 is the user's own words on it, what
+    /// it is like comes after. None where no profile says it.
+    pub(crate) fn depth(&self, setting: Setting) -> Option<usize> {
+        self.depths.get(&setting).copied()
+    }
+
+    /// Returns whether a person outside the program's defaults has a say in a setting.
+    pub fn is_set(&self, setting: Setting) -> bool {
+        self.get(setting).is_some_and(|sourced| sourced.origin != Origin::BuiltIn)
+    }
+}
+
+fn variables(sources: &Sources) -> Result<Layer, Error> {
+    let mut layer = Layer::new();
+    for setting in Setting::all() {
+        let Some(name) = setting.variable() else { continue };
+        let Some((text, origin)) = sources.variable(&name) else { continue };
+        if let Form::Choice(words) = setting.form()
+            && !words.iter().any(|word| word == text)
+        {
+            let error = Error::say(Kind::Config, format!("{name} cannot be {text:?}"));
+            return Err(error.hint(format!("it is one of {}", words.join(", "))));
+        }
+        layer.insert(*setting, Sourced { value: Value::Text(text.to_owned()), origin });
+    }
+    Ok(layer)
+}
+
+/// A URL that is said louder than any profile chooses the profile that knows its host.
+fn choose(
+    flag: Option<String>,
+    url: Option<&Sourced>,
+    sources: &Sources,
+    host_of: HostOf,
+) -> (String, Origin) {
+    let in_flag = flag.map(|name| (name, Origin::Flag("--profile")));
+    let in_variable = || sources.variable(PROFILE_VARIABLE).map(|(name, origin)| (name.to_owned(), origin));
+    let in_files = || sources.user.profile.clone().or_else(|| sources.built_in.profile.clone());
+    let chosen = in_flag.or_else(in_variable).or_else(in_files);
+    let (name, origin) = chosen.unwrap_or_else(|| (FALLBACK.to_owned(), Origin::BuiltIn));
+    match url {
+        Some(Sourced { value: Value::Text(url), origin: by }) if by.rank() < origin.rank() => {
+            let known = host_of(url).and_then(|host| profile_of_host(&host, sources));
+            (known.unwrap_or_else(|| FALLBACK.to_owned()), by.clone())
+        }
+        Some(_) | None => (name, origin),
+    }
+}
+
+fn profile_of_host(host: &str, sources: &Sources) -> Option<String> {
+    let profiles = sources.user.profiles.iter().chain(&sources.built_in.profiles);
+    let knows = |profile: &Profile| {
+        let said = profile.layer.get(&Setting::KeyHosts).map(|said| &said.value);
+        matches!(said, Some(Value::List(patterns)) if patterns.iter().any(|pattern| is_host(pattern, host)))
+    };
+    profiles.into_iter().find(|(_, profile)| knows(profile)).map(|(name, _)| name.clone())
+}
+
+/// Returns whether a host is the one named, or below it where the name begins with `*.`.
+pub(crate) fn is_host(pattern: &str, host: &str) -> bool {
+    match pattern.strip_prefix('*') {
+        Some(end) => end.starts_with('.') && host.len() > end.len() && host.ends_with(end),
+        None => host == pattern,
+    }
+}
+
+/// Returns what files and the program say about a profile.
+fn of_profile(name: &str, sources: &Sources) -> Result<(Layer, BTreeMap<Setting, usize>), Error> {
+    let mut values = Layer::new();
+    let mut depths = BTreeMap::new();
+    let mut depth = 0;
+    let mut seen = BTreeSet::new();
+    let mut next = Some(name.to_owned());
+    while let Some(name) = next.take() {
+        let users = sources.user.profiles.get(&name);
+        let ours = sources.built_in.profiles.get(&name);
+        if users.or(ours).is_none() {
+            return Err(unknown(&name, sources));
+        }
+        if !seen.insert(name.clone()) {
+            let error = Error::say(Kind::Config, format!("the profile {name:?} is like itself"));
+            return Err(error.hint("take a `like` out of the circle"));
+        }
+        for profile in [users, ours].into_iter().flatten() {
+            for (setting, said) in &profile.layer {
+                values.entry(*setting).or_insert_with(|| said.clone());
+                depths.entry(*setting).or_insert(depth);
+            }
+            depth += 1;
+        }
+        let likes = [users, ours].into_iter().flatten().filter_map(|profile| profile.like.clone());
+        next = likes.into_iter().next();
+    }
+    for (setting, said) in &sources.user.defaults {
+        let ours = values.get(setting).is_none_or(|sourced| sourced.origin == Origin::BuiltIn);
+        if ours {
+            values.insert(*setting, said.clone());
+        }
+    }
+    for (setting, said) in &sources.built_in.defaults {
+        values.entry(*setting).or_insert_with(|| said.clone());
+    }
+    Ok((values, depths))
+}
+
+fn unknown(name: &str, sources: &Sources) -> Error {
+    let error = Error::say(Kind::Config, format!("there is no profile {name:?}"));
+    error.hint(format!(
+        "there are {}; more can be written as [profiles.NAME] into {}",
+        sources.names().join(", "),
+        sources.file_name()
+    ))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,288 @@
+//! The names of all settings, what each takes and what it means. The only list: files, variables,
+//! `config show` and the file of `config init` are made from it.
+
+use std::ops::RangeInclusive;
+
+use clap::ValueEnum;
+use clap::builder::PossibleValue;
+
+use crate::cli::{AuthArg, DialectArg, VadArg};
+use crate::config::choice::{Format, Marker, TranscriptionQuery};
+
+/// A setting of a profile. The comments are what users read, in the order in which they read it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub enum Setting {
+    /// Where the endpoint is; {resource}, {api_version} and {model} stand for the settings of these names
+    Url,
+    /// The name of the Azure resource in the URL
+    Resource,
+    /// The dated version in the URL of Azure's preview
+    ApiVersion,
+    /// The model of a conversation; at Azure the name of the deployment
+    Model,
+    /// The model that captions speech, in a conversation and in `rtvoice transcribe`
+    TranscriptionModel,
+    /// Whether a model has to be named before anything is dialled
+    NeedsModel,
+    /// How the key is shown: one way only, unless bearer-and-query is asked for
+    Auth,
+    /// The name of the header (usually api-key) or in the query (usually token) that holds the key
+    AuthName,
+    /// The variables that may hold this profile's key, the first that is set wins; RTVOICE_API_KEY goes before all
+    KeyEnv,
+    /// The key itself; the file must then be readable by nobody else (chmod 600)
+    Key,
+    /// A command that prints the key; it is run by sh -c, in at most 30 s, when the key is needed
+    KeyCommand,
+    /// The hosts that may see the key when --url or RTVOICE_URL names another; *.example.com stands for all below
+    KeyHosts,
+    /// Whether nothing is dialled without a key; by default, where the profile names one; never on this machine
+    NeedsKey,
+    /// Whether the key may go to another machine unencrypted over ws://
+    AllowClearKey,
+    /// More headers of the handshake, as a table of names and values
+    Headers,
+    /// Who pays, for keys of several organisations: OpenAI-Organization
+    Organization,
+    /// Which project pays: OpenAI-Project
+    Project,
+    /// A stable name of the end user, hashed by you, for OpenAI-Safety-Identifier
+    SafetyIdentifier,
+    /// Whether OpenAI-Beta: realtime=v1 is sent; try does, and does without when that is answered by 400
+    BetaMarker,
+    /// Which form of the protocol is written; auto follows what the endpoint says first
+    Dialect,
+    /// What the URL says for `rtvoice transcribe`: intent=transcription, the model, or both
+    TranscriptionQuery,
+    /// The format of your speech on the wire
+    InputFormat,
+    /// The rate of your speech on the wire in Hz; 8000 for G.711
+    InputRate,
+    /// The format of the answers on the wire
+    OutputFormat,
+    /// The rate of the answers on the wire in Hz; 8000 for G.711
+    OutputRate,
+    /// How long each piece of your speech is that is sent, in ms
+    FrameMs,
+    /// How much of an answer is gathered before it begins to sound, in ms
+    PrebufferMs,
+    /// The voice that answers
+    Voice,
+    /// What the model is told first
+    Instructions,
+    /// The language that is spoken, as a code such as en or zh
+    Lang,
+    /// Who finds the end of a turn
+    Vad,
+    /// The microphone, as for --input
+    Input,
+    /// The speaker, as for --output
+    Output,
+    /// Whether lines are written in place of a screen
+    Plain,
+}
+
+/// What belongs to an endpoint, and what to the person who talks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Stands in a profile only.
+    Endpoint,
+    /// May stand in `[defaults]`, too.
+    Person,
+}
+
+/// What a setting takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// One text.
+    Text,
+    /// A number in a range.
+    Number(RangeInclusive<u32>),
+    /// Yes or no.
+    Switch,
+    /// Texts.
+    List,
+    /// Names with texts.
+    Table,
+    /// A key.
+    Key,
+    /// One of these words.
+    Choice(Vec<String>),
+}
+
+impl Setting {
+    /// Returns all settings in the order in which they are shown.
+    pub fn all() -> &'static [Self] {
+        Self::value_variants()
+    }
+
+    /// Returns the setting of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::all().iter().copied().find(|setting| setting.name() == name)
+    }
+
+    /// Returns its name in a file.
+    pub fn name(self) -> String {
+        self.described().get_name().to_owned()
+    }
+
+    /// Returns one sentence on what it means.
+    pub fn meaning(self) -> String {
+        self.described().get_help().map(ToString::to_string).unwrap_or_default()
+    }
+
+    fn described(self) -> PossibleValue {
+        self.to_possible_value().expect("no setting is skipped")
+    }
+
+    /// Returns the variable that sets it, where there is one. What names files is in no variable,
+    /// because a foreign folder's `.env` must not choose what is overwritten.
+    pub fn variable(self) -> Option<String> {
+        match self {
+            Self::Url
+            | Self::Resource
+            | Self::Model
+            | Self::TranscriptionModel
+            | Self::Dialect
+            | Self::Voice
+            | Self::Instructions
+            | Self::Lang => Some(format!("RTVOICE_{}", self.name().to_uppercase())),
+            Self::ApiVersion
+            | Self::NeedsModel
+            | Self::Auth
+            | Self::AuthName
+            | Self::KeyEnv
+            | Self::Key
+            | Self::KeyCommand
+            | Self::KeyHosts
+            | Self::NeedsKey
+            | Self::AllowClearKey
+            | Self::Headers
+            | Self::Organization
+            | Self::Project
+            | Self::SafetyIdentifier
+            | Self::BetaMarker
+            | Self::TranscriptionQuery
+            | Self::InputFormat
+            | Self::InputRate
+            | Self::OutputFormat
+            | Self::OutputRate
+            | Self::FrameMs
+            | Self::PrebufferMs
+            | Self::Vad
+            | Self::Input
+            | Self::Output
+            | Self::Plain => None,
+        }
+    }
+
+    /// Returns what it belongs to.
+    pub fn scope(self) -> Scope {
+        match self {
+            Self::FrameMs
+            | Self::PrebufferMs
+            | Self::Voice
+            | Self::Instructions
+            | Self::Lang
+            | Self::Vad
+            | Self::Input
+            | Self::Output
+            | Self::Plain => Scope::Person,
+            Self::Url
+            | Self::Resource
+            | Self::ApiVersion
+            | Self::Model
+            | Self::TranscriptionModel
+            | Self::NeedsModel
+            | Self::Auth
+            | Self::AuthName
+            | Self::KeyEnv
+            | Self::Key
+            | Self::KeyCommand
+            | Self::KeyHosts
+            | Self::NeedsKey
+            | Self::AllowClearKey
+            | Self::Headers
+            | Self::Organization
+            | Self::Project
+            | Self::SafetyIdentifier
+            | Self::BetaMarker
+            | Self::Dialect
+            | Self::TranscriptionQuery
+            | Self::InputFormat
+            | Self::InputRate
+            | Self::OutputFormat
+            | Self::OutputRate => Scope::Endpoint,
+        }
+    }
+
+    /// Returns what it takes.
+    pub fn form(self) -> Form {
+        match self {
+            Self::Url
+            | Self::Resource
+            | Self::ApiVersion
+            | Self::Model
+            | Self::TranscriptionModel
+            | Self::AuthName
+            | Self::KeyCommand
+            | Self::Organization
+            | Self::Project
+            | Self::SafetyIdentifier
+            | Self::Voice
+            | Self::Instructions
+            | Self::Lang
+            | Self::Input
+            | Self::Output => Form::Text,
+            Self::NeedsModel | Self::NeedsKey | Self::AllowClearKey | Self::Plain => Form::Switch,
+            Self::KeyEnv | Self::KeyHosts => Form::List,
+            Self::Headers => Form::Table,
+            Self::Key => Form::Key,
+            Self::Auth => Form::Choice(words::<AuthArg>()),
+            Self::BetaMarker => Form::Choice(words::<Marker>()),
+            Self::Dialect => Form::Choice(words::<DialectArg>()),
+            Self::TranscriptionQuery => Form::Choice(words::<TranscriptionQuery>()),
+            Self::InputFormat | Self::OutputFormat => Form::Choice(words::<Format>()),
+            Self::Vad => Form::Choice(words::<VadArg>()),
+            Self::InputRate | Self::OutputRate => Form::Number(8_000..=48_000),
+            Self::FrameMs => Form::Number(10..=100),
+            Self::PrebufferMs => Form::Number(0..=2_000),
+        }
+    }
+}
+
+fn words<T: ValueEnum>() -> Vec<String> {
+    let described = T::value_variants().iter().filter_map(ValueEnum::to_possible_value);
+    described.map(|value| value.get_name().to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_setting_is_found_by_its_name_and_explained() {
+        for setting in Setting::all() {
+            assert_eq!(Setting::named(&setting.name()), Some(*setting));
+            assert!(setting.meaning().len() > 10, "{setting:?}");
+        }
+        assert_eq!(Setting::KeyEnv.name(), "key_env");
+        assert_eq!(Setting::TranscriptionModel.variable().as_deref(), Some("RTVOICE_TRANSCRIPTION_MODEL"));
+    }
+
+    #[test]
+    fn choices_are_the_words_of_the_flags() {
+        assert_eq!(
+            words_of(Setting::Auth),
+            ["bearer", "header", "subprotocol", "query", "bearer-and-query", "none"]
+        );
+        assert_eq!(words_of(Setting::InputFormat), ["pcm16", "g711_ulaw", "g711_alaw"]);
+        assert_eq!(words_of(Setting::TranscriptionQuery), ["intent", "intent-and-model", "model"]);
+    }
+
+    fn words_of(setting: Setting) -> Vec<String> {
+        let Form::Choice(words) = setting.form() else { panic!("{setting:?} is a choice") };
+        words
+    }
+}

@@ -1,0 +1,125 @@
+//! The file that `rtvoice config init` writes: every setting, explained, and none of them in force.
+
+use std::fmt::Write;
+
+use crate::config::setting::{Form, Scope, Setting};
+
+const HEAD: &str = "\
+# rtvoice: endpoints, keys and defaults. What is in force, and why: rtvoice config show
+#
+# A flag goes before the environment, that before .env in the current folder, that before this file,
+# and this file before what is built in. Everything below is a comment: take away the # where you want
+# another value.
+
+# The profile that is used where --profile and RTVOICE_PROFILE ask for none. Built in are
+# openai, azure, azure-preview, ope-ai, openopen8, new-api, local, localai, hf, speaches, qwen and xai.
+# profile = \"openai\"
+
+# For all profiles.
+[defaults]
+";
+
+const PROFILES: &str = "
+# A profile is an endpoint. One of a built-in name changes that profile; another name makes a new one.
+# `like` names the profile whose settings count where this one has none.
+#
+# [profiles.work]
+# like = \"azure\"
+# resource = \"contoso\"                    # https://contoso.openai.azure.com
+# model = \"my-deployment\"
+#
+# [profiles.entra]
+# like = \"azure\"
+# resource = \"contoso\"
+# model = \"my-deployment\"
+# auth = \"bearer\"
+# key_env = [\"AZURE_OPENAI_AD_TOKEN\"]
+# key_command = \"az account get-access-token --scope https://ai.azure.com/.default --query accessToken -o tsv\"
+#
+# [profiles.gateway]
+# like = \"new-api\"
+# url = \"wss://gateway.example.com/v1/realtime\"
+# model = \"gpt-realtime-2\"
+# key_env = [\"GATEWAY_KEY\"]
+#
+# [profiles.ope-ai]
+# auth = \"subprotocol\"
+#
+# All that a profile may say, besides what stands in [defaults]:
+#
+";
+
+/// Returns the text of the file.
+pub fn text() -> String {
+    let mut text = HEAD.to_owned();
+    for setting in with(Scope::Person) {
+        explain(&mut text, *setting, "# ");
+    }
+    text.push_str(PROFILES);
+    for setting in with(Scope::Endpoint) {
+        explain(&mut text, *setting, "#   ");
+    }
+    text
+}
+
+fn with(scope: Scope) -> impl Iterator<Item = &'static Setting> {
+    Setting::all().iter().filter(move |setting| setting.scope() == scope)
+}
+
+fn explain(text: &mut String, setting: Setting, indent: &str) {
+    let example = match setting.form() {
+        Form::Text | Form::Key => "\"…\"".to_owned(),
+        Form::Switch => "true".to_owned(),
+        Form::List => "[\"…\"]".to_owned(),
+        Form::Table => "{ X-Name = \"…\" }".to_owned(),
+        Form::Number(range) => format!("{}", range.start()),
+        Form::Choice(words) => format!("\"{}\"", words.first().map_or("", String::as_str)),
+    };
+    let takes = match setting.form() {
+        Form::Choice(words) => format!(": {}", words.join(", ")),
+        Form::Number(range) => format!(": {} to {}", range.start(), range.end()),
+        Form::Text | Form::Key | Form::Switch | Form::List | Form::Table => String::new(),
+    };
+    // Writing into a text cannot fail.
+    let _ = writeln!(text, "# {}{takes}.\n{indent}{} = {example}", setting.meaning(), setting.name());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::file::{Author, ConfigFile};
+
+    #[test]
+    fn the_file_says_nothing_until_it_is_changed() {
+        let file = ConfigFile::parse(&text(), Author::User).unwrap();
+        assert!(file.profile.is_none() && file.defaults.is_empty() && file.profiles.is_empty());
+    }
+
+    #[test]
+    fn every_setting_can_be_uncommented_where_it_stands() {
+        let text = text();
+        let (defaults, profiles) = text.split_once("# All that a profile may say").unwrap();
+        let uncommented = |line: &str| line.strip_prefix("# ").map(str::trim).unwrap_or_default().to_owned();
+        for setting in Setting::all() {
+            let (part, table) = match setting.scope() {
+                Scope::Person => (defaults, "[defaults]"),
+                Scope::Endpoint => (profiles, "[profiles.a]"),
+            };
+            let start = format!("{} = ", setting.name());
+            let mut lines = part.lines().map(uncommented).filter(|line| line.starts_with(&start));
+            let line = lines.next_back().unwrap_or_else(|| panic!("{start}"));
+            let read = ConfigFile::parse(&format!("{table}\n{line}\n"), Author::User);
+            assert!(read.is_ok(), "{line}: {read:?}");
+        }
+    }
+
+    #[test]
+    fn the_examples_are_profiles() {
+        let text = text();
+        let examples = text.split("[profiles.work]").nth(1).unwrap().split("# All that").next().unwrap();
+        let lines = examples.lines().map(|line| line.strip_prefix("# ").unwrap_or_default());
+        let toml = format!("[profiles.work]\n{}\n", lines.collect::<Vec<_>>().join("\n"));
+        let file = ConfigFile::parse(&toml, Author::User).unwrap();
+        assert_eq!(file.profiles.len(), 4);
+    }
+}

@@ -1,0 +1,102 @@
+//! A forgotten call ends by itself, and so does one that costs too much.
+
+use super::*;
+use crate::session::io::Limit;
+use crate::session::limits::Limits;
+use crate::session::price::Prices;
+
+fn idle_plan() -> Plan {
+    Plan { limits: Limits { idle: Some(sec(600)), cost_usd: None }, ..plan() }
+}
+
+fn costly_plan() -> Plan {
+    let limits = Limits { idle: None, cost_usd: Some(0.1) };
+    Plan { limits, prices: Some(Prices::openai()), ..plan() }
+}
+
+/// A response of gpt-realtime-2 that cost `dollars`: a million tokens of written answer are $24.
+fn costs(call: &mut Call, number: u32, dollars: f64) {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "tokens are whole")]
+    let tokens = (dollars / 24e-6).round() as u64;
+    call.server(
+        json!({"type": "response.done", "response": {"id": format!("resp_{number}"), "status": "completed",
+        "usage": {"input_tokens": 0, "output_tokens": tokens, "input_token_details": {"text_tokens": 0,
+        "audio_tokens": 0}, "output_token_details": {"text_tokens": tokens, "audio_tokens": 0}}}}),
+    );
+}
+
+#[test]
+fn a_forgotten_call_ends_and_noise_does_not_keep_it() {
+    let mut call = Call::live(idle_plan());
+    for minute in 0..9 {
+        call.pass(sec(60));
+        call.server(json!({"type": "input_audio_buffer.speech_started"}));
+        call.server(json!({"type": "input_audio_buffer.speech_stopped"}));
+        call.speak(ms(10));
+        assert_eq!(call.ended(), None, "minute {minute}");
+    }
+    call.pass(sec(62));
+    assert_eq!(call.ended(), Some(&EndReason::Limit(Limit::Idle)));
+}
+
+#[test]
+fn words_text_and_keys_keep_a_call() {
+    let mut call = Call::live(idle_plan());
+    call.pass(sec(599));
+    call.server(json!({"type": "conversation.item.input_audio_transcription.completed", "item_id": "item_u",
+        "transcript": "I am here"}));
+    call.pass(sec(599));
+    call.user(Command::SetMuted(true));
+    call.pass(sec(599));
+    assert_eq!(call.ended(), None);
+    call.pass(sec(2));
+    assert_eq!(call.ended(), Some(&EndReason::Limit(Limit::Idle)));
+}
+
+#[test]
+fn a_long_answer_is_not_idleness() {
+    let mut call = Call::live(idle_plan());
+    call.response_created("resp_1");
+    call.sound("resp_1", "item_a", sec(2));
+    call.response_done("resp_1", "completed");
+    for second in 0..1_200 {
+        call.heard(0, ms(second));
+        call.pass(sec(1));
+    }
+    assert_eq!(call.ended(), None);
+}
+
+#[test]
+fn the_user_is_warned_at_four_fifths_and_the_call_ends_at_the_whole() {
+    let mut call = Call::live(costly_plan());
+    costs(&mut call, 1, 0.07);
+    assert!(call.story().is_empty());
+    costs(&mut call, 2, 0.015);
+    assert_eq!(call.story(), ["info this call has cost $0.0850 of the $0.1 it may"]);
+    costs(&mut call, 3, 0.02);
+    call.pass(sec(1));
+    assert_eq!(call.ended(), Some(&EndReason::Limit(Limit::Cost)));
+}
+
+#[test]
+fn the_last_answer_that_was_paid_for_is_heard() {
+    let mut call = Call::live(costly_plan());
+    call.response_created("resp_1");
+    call.sound("resp_1", "item_a", sec(2));
+    costs(&mut call, 1, 0.2);
+    call.outputs.clear();
+    call.speak(sec(1));
+    assert!(call.appended().is_empty(), "nothing is asked that could not be paid");
+    assert_eq!(call.ended(), None);
+    call.heard(0, sec(2));
+    call.pass(sec(1));
+    assert_eq!(call.ended(), Some(&EndReason::Limit(Limit::Cost)));
+}
+
+#[test]
+fn a_cost_that_is_not_known_is_told_once() {
+    let mut call = Call::live(Plan { prices: None, ..costly_plan() });
+    costs(&mut call, 1, 5.0);
+    costs(&mut call, 2, 5.0);
+    assert_eq!(call.story(), ["info what this call costs is not known: --max-cost cannot be kept"]);
+}

@@ -1,0 +1,277 @@
+//! A lost connection comes back, with the conversation, and without anything of the dead one.
+
+use super::*;
+use crate::protocol::close::CloseCause;
+use crate::session::io::{DialFailure, Failure};
+
+fn broken(call: &mut Call) {
+    call.put(Input::Closed(CloseCause::Broken("reset".into())));
+}
+
+/// The outside opens the socket again and the server begins a new session.
+fn back(call: &mut Call) {
+    call.put(Input::Opened);
+    call.created();
+    call.server(json!({"type": "session.updated", "session": {"type": "realtime"}}));
+}
+
+fn opens(call: &Call) -> usize {
+    call.outputs.iter().filter(|output| matches!(output, Output::Open)).count()
+}
+
+fn failed(message: &str) -> Failure {
+    Failure { message: message.into(), code: None }
+}
+
+/// One turn that was spoken, answered and heard to its end.
+fn turn(call: &mut Call) {
+    call.server(json!({"type": "input_audio_buffer.committed", "item_id": "item_u"}));
+    call.server(json!({"type": "conversation.item.input_audio_transcription.completed", "item_id": "item_u",
+        "transcript": "What is a ring?"}));
+    call.response_created("resp_1");
+    call.words("resp_1", "item_a", "A ring is round.");
+    call.sound("resp_1", "item_a", sec(1));
+    call.response_done("resp_1", "completed");
+    call.heard(0, sec(1));
+    call.outputs.clear();
+}
+
+#[test]
+fn a_lost_connection_is_tried_again_after_a_short_pause() {
+    let mut call = Call::live(plan());
+    broken(&mut call);
+    assert_eq!(call.story(), ["info the connection broke: reset: trying again", "connection Away"]);
+    call.pass(ms(374));
+    assert_eq!(opens(&call), 0);
+    call.pass(ms(251));
+    assert_eq!(opens(&call), 1);
+    call.pass(sec(60));
+    assert_eq!(opens(&call), 1, "one attempt at a time");
+}
+
+#[test]
+fn the_conversation_is_told_again_in_its_order() {
+    let mut call = Call::live(plan());
+    turn(&mut call);
+    call.say("And a square?");
+    call.server(json!({"type": "response.done", "response": {"id": "resp_2", "status": "completed", "output": [
+        {"id": "item_b", "type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "Not."}]}]}}));
+    broken(&mut call);
+    call.pass(sec(1));
+    call.outputs.clear();
+    back(&mut call);
+    let said: Vec<String> = call
+        .sent()
+        .iter()
+        .filter_map(|body| match body {
+            ClientBody::ItemCreate { item, .. } => Some(format!("{:?}", item.body)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(said.len(), 4);
+    for (said, expected) in said.iter().zip(["What is a ring?", "A ring is round.", "And a square?", "Not."])
+    {
+        assert!(said.contains(expected), "{said} is not {expected}");
+    }
+    assert!(call.story().contains(&"info connected again, 4 turns kept".to_owned()));
+}
+
+#[test]
+fn only_what_was_heard_of_an_answer_is_told_again() {
+    let mut call = Call::live(plan());
+    call.say("Count.");
+    call.response_created("resp_1");
+    call.words("resp_1", "item_a", "one two three four");
+    call.sound("resp_1", "item_a", sec(2));
+    call.heard(0, sec(1));
+    broken(&mut call);
+    call.pass(sec(1));
+    call.outputs.clear();
+    back(&mut call);
+    let told = format!("{:?}", call.sent());
+    assert!(told.contains("one two") && !told.contains("three"), "{told}");
+    assert!(!call.story().contains(&"send response.create".to_owned()), "half an answer is not doubled");
+}
+
+#[test]
+fn a_question_without_an_answer_is_asked_again() {
+    let mut call = Call::live(plan());
+    call.say("Are you there?");
+    broken(&mut call);
+    call.pass(sec(1));
+    back(&mut call);
+    let story = call.story();
+    assert_eq!(story.iter().filter(|line| *line == "send response.create").count(), 2, "{story:?}");
+}
+
+#[test]
+fn the_microphone_goes_on_while_the_connection_is_away() {
+    let mut call = Call::live(plan());
+    broken(&mut call);
+    call.speak(sec(1));
+    call.pass(sec(1));
+    call.speak(sec(1));
+    assert_eq!(call.appended().len(), 0);
+    back(&mut call);
+    assert_eq!(call.appended().len(), 200);
+    assert!(!call.story().iter().any(|line| line.starts_with("error")));
+}
+
+#[test]
+fn what_was_too_old_to_keep_is_named_as_lost() {
+    let mut call = Call::live(plan());
+    broken(&mut call);
+    call.speak(sec(13));
+    call.pass(sec(1));
+    back(&mut call);
+    assert_eq!(call.appended().len(), 1_000);
+    let lost = "error 3.0 s of the microphone were lost while the connection was away".to_owned();
+    assert!(call.story().contains(&lost));
+}
+
+#[test]
+fn text_typed_while_the_connection_is_away_is_said_when_it_is_back() {
+    let mut call = Call::live(plan());
+    broken(&mut call);
+    call.say("still here");
+    call.pass(sec(1));
+    back(&mut call);
+    let story = call.story();
+    assert_eq!(story.iter().filter(|line| *line == "send item").count(), 1, "{story:?}");
+    assert_eq!(story.iter().filter(|line| *line == "send response.create").count(), 1, "{story:?}");
+}
+
+#[test]
+fn an_answer_that_came_whole_is_heard_to_its_end() {
+    let mut call = Call::live(plan());
+    call.response_created("resp_1");
+    call.words("resp_1", "item_a", "Hello.");
+    call.sound("resp_1", "item_a", sec(2));
+    call.response_done("resp_1", "completed");
+    call.heard(0, sec(1));
+    call.outputs.clear();
+    broken(&mut call);
+    call.heard(0, sec(2));
+    let story = call.story();
+    assert!(!story.contains(&"flush".to_owned()), "{story:?}");
+    assert!(story.contains(&"assistant \"Hello.\" heard 2000 ms".to_owned()), "{story:?}");
+}
+
+#[test]
+fn a_half_answer_is_silenced_and_late_news_of_it_means_nothing() {
+    let mut call = Call::live(plan());
+    call.response_created("resp_1");
+    call.sound("resp_1", "item_a", sec(2));
+    call.outputs.clear();
+    broken(&mut call);
+    assert_eq!(call.story()[0], "flush");
+    call.pass(sec(1));
+    back(&mut call);
+    call.outputs.clear();
+    call.flushed(&[(0, ms(500))]);
+    call.heard(0, ms(500));
+    assert!(call.story().is_empty());
+    call.sound("resp_2", "item_b", sec(1));
+    assert!(!call.outputs.iter().any(|output| matches!(output, Output::Play { clip: ClipId(0), .. })));
+}
+
+#[test]
+fn the_pauses_grow_and_the_call_is_given_up_after_six_attempts() {
+    let mut call = Call::live(plan());
+    broken(&mut call);
+    let mut waited = Vec::new();
+    while call.ended().is_none() {
+        let before = call.now;
+        while opens(&call) == waited.len() {
+            call.pass(ms(10));
+        }
+        waited.push(call.now - before);
+        call.put(Input::DialFailed(DialFailure::Passing(failed("nobody listens"))));
+    }
+    assert_eq!(waited.len(), 6);
+    for (pause, expected) in waited.iter().zip([500, 1_000, 2_000, 4_000, 8_000, 8_000]) {
+        let (least, most) = (ms(expected * 3 / 4), ms(expected * 5 / 4 + 20));
+        assert!((least..=most).contains(pause), "{pause:?} for {expected} ms");
+    }
+    let Some(EndReason::Lost(failure)) = call.ended() else { panic!("{:?}", call.ended()) };
+    assert_eq!(failure.message, "the connection broke: reset", "the first cause is what counts");
+}
+
+#[test]
+fn a_key_that_is_refused_on_the_way_back_ends_the_call() {
+    let mut call = Call::live(plan());
+    broken(&mut call);
+    call.pass(sec(1));
+    call.put(Input::DialFailed(DialFailure::Final(failed("401"))));
+    assert_eq!(call.ended(), Some(&EndReason::Refused(failed("401"))));
+}
+
+#[test]
+fn what_will_not_pass_is_not_tried_again() {
+    let closed = |code| CloseCause::Peer { code: Some(code), reason: String::new() };
+    for code in [1000, 1002, 1003, 1007, 1008, 1010, 1015, 3000, 4000] {
+        let mut call = Call::live(plan());
+        call.put(Input::Closed(closed(code)));
+        assert!(call.ended().is_some(), "{code}");
+    }
+    for code in [1001, 1005, 1006, 1011, 1012, 1013] {
+        let mut call = Call::live(plan());
+        call.put(Input::Closed(closed(code)));
+        assert!(call.ended().is_none(), "{code}");
+    }
+}
+
+#[test]
+fn an_empty_account_is_not_tried_again_whatever_the_close_says() {
+    let mut call = Call::live(plan());
+    call.server(json!({"type": "error", "error": {"code": "insufficient_quota", "message": "No credit."}}));
+    broken(&mut call);
+    let Some(EndReason::Lost(failure)) = call.ended() else { panic!("{:?}", call.ended()) };
+    assert!(failure.message.contains("No credit."));
+}
+
+#[test]
+fn a_connection_that_never_was_is_not_tried_again() {
+    let mut call = Call::dialled(plan());
+    call.put(Input::Opened);
+    broken(&mut call);
+    assert!(matches!(call.ended(), Some(EndReason::Lost(_))), "{:?}", call.ended());
+}
+
+#[test]
+fn the_user_can_hang_up_while_the_connection_is_away() {
+    let mut call = Call::live(plan());
+    broken(&mut call);
+    call.user(Command::HangUp(EndReason::User));
+    assert_eq!(call.ended(), Some(&EndReason::User));
+}
+
+#[test]
+fn a_connection_that_held_begins_with_short_pauses_again() {
+    let mut call = Call::live(plan());
+    for _ in 0..20 {
+        broken(&mut call);
+        call.pass(sec(1));
+        back(&mut call);
+        call.pass(sec(61));
+    }
+    assert_eq!(call.ended(), None);
+    assert_eq!(opens(&call), 20);
+}
+
+#[test]
+fn the_dialect_is_found_anew_with_every_connection() {
+    use crate::protocol::dialect::Dialect;
+
+    let mut call = Call::dialled(plan());
+    call.put(Input::Opened);
+    call.server(
+        json!({"type": "session.created", "session": {"modalities": ["text", "audio"], "voice": "alloy"}}),
+    );
+    call.pass(sec(1));
+    assert_eq!(call.session.dialect(), Dialect::Beta);
+    broken(&mut call);
+    call.pass(sec(1));
+    back(&mut call);
+    assert_eq!(call.session.dialect(), Dialect::Ga);
+}

@@ -1,0 +1,162 @@
+//! The screen of a call in a terminal: whole at every size, and gone without a trace at every end.
+
+use std::time::Duration;
+
+use rustix::process::Signal;
+use vt100::Screen;
+
+use crate::support::program::Program;
+use crate::support::pty::{Size, Terminal};
+
+/// Longest wait for one thing, on a loaded machine too.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// A call that lost its endpoint is given up after half a minute.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+const SMALL: Size = Size { columns: 40, rows: 10 };
+const USUAL: Size = Size { columns: 80, rows: 24 };
+const LARGE: Size = Size { columns: 200, rows: 50 };
+
+const F1: &str = "\x1bOP";
+const ESCAPE: &str = "\x1b";
+const CONTROL_C: &str = "\x03";
+const CONTROL_T: &str = "\x14";
+
+fn silent_call() -> Program {
+    Program::rtvoice("talk --demo --input null --output null")
+}
+
+fn start(program: Program, size: Size) -> Terminal {
+    let terminal = Terminal::start(program, size);
+    terminal.wait_until(LIMIT, |screen| is_whole(screen, size));
+    terminal
+}
+
+fn rows(screen: &Screen) -> Vec<String> {
+    screen.rows(0, screen.size().1.get()).collect()
+}
+
+/// Returns whether everything that matters stands where it belongs on a screen of this size.
+fn is_whole(screen: &Screen, size: Size) -> bool {
+    let rows = rows(screen);
+    let (Some(first), Some(last)) = (rows.first(), rows.last()) else { return false };
+    let has_turn =
+        ["listening", "you speak", "thinking", "answering"].iter().any(|turn| first.contains(turn));
+    let is_prompt = |row: &String| row.starts_with("> ");
+    rows.len() == usize::from(size.rows)
+        && has_turn
+        && first.contains("LIVE")
+        && rows.iter().filter(|row| is_prompt(row)).count() == 1
+        && last.starts_with(" Ctrl-C end  F1 help")
+        && !screen.hide_cursor()
+        && rows.get(usize::from(screen.cursor_position().0)).is_some_and(is_prompt)
+}
+
+#[test]
+fn the_screen_is_whole_at_every_size_and_when_it_is_resized() {
+    for size in [SMALL, USUAL, LARGE] {
+        let terminal = start(silent_call(), size);
+        terminal.wait_for_text(LIMIT, "Hello, this is");
+        for other in [LARGE, SMALL, Size { columns: 61, rows: 15 }, USUAL] {
+            terminal.resize(other);
+            let is_redrawn =
+                |screen: &Screen| is_whole(screen, other) && screen.contents().contains("Hello, this is");
+            terminal.wait_until(LIMIT, is_redrawn);
+        }
+        terminal.send(CONTROL_C);
+        terminal.wait(LIMIT).expect_code(0).expect_restored();
+    }
+}
+
+#[test]
+fn what_is_typed_is_sent_and_answered_and_escape_cuts_the_answer_off() {
+    let terminal = start(silent_call(), USUAL);
+    terminal.send("Where do keys come from?\r");
+    let asked = |screen: &Screen| rows(screen).iter().any(|row| row.contains("│ Where do keys come from? │"));
+    terminal.wait_until(LIMIT, asked);
+    terminal.wait_until(LIMIT, |screen| {
+        let rows = rows(screen);
+        rows.iter().any(|row| row.starts_with(" ╭ Assistant ")) && rows[0].contains("answering")
+    });
+    terminal.send(ESCAPE);
+    terminal.wait_for_text(LIMIT, "(not heard)");
+    terminal.wait_until(LIMIT, |screen| rows(screen)[0].contains("listening"));
+    terminal.send(CONTROL_C);
+    let left = terminal.wait(LIMIT).expect_code(0).expect_restored();
+    assert!(left.text.contains("You: Where do keys come from?"), "{}", left.text);
+    assert!(left.text.contains("not heard: "), "{}", left.text);
+}
+
+#[test]
+fn the_microphone_is_muted_in_words_and_the_keys_are_explained() {
+    let terminal = start(silent_call(), USUAL);
+    let says = |screen: &Screen, word: &str| rows(screen)[0].contains(word);
+    terminal.send(CONTROL_T);
+    terminal.wait_until(LIMIT, |screen| says(screen, "MUTED") && !says(screen, "LIVE"));
+    terminal.send(CONTROL_T);
+    terminal.wait_until(LIMIT, |screen| says(screen, "LIVE") && !says(screen, "MUTED"));
+    terminal.send(F1);
+    terminal.wait_until(LIMIT, |screen| {
+        ["Ctrl-C", "Ctrl-T", "Esc", "Enter", "Any key goes back"]
+            .iter()
+            .all(|key| screen.contents().contains(key))
+    });
+    terminal.send("x");
+    terminal.wait_until(LIMIT, |screen| is_whole(screen, USUAL));
+    terminal.send(CONTROL_C);
+    terminal.wait(LIMIT).expect_code(0).expect_restored();
+}
+
+#[test]
+fn signals_end_the_call_and_give_the_terminal_back() {
+    for (signal, code) in [(Signal::TERM, 143), (Signal::INT, 130), (Signal::HUP, 129)] {
+        let terminal = start(silent_call(), USUAL);
+        terminal.signal(signal);
+        terminal.wait(LIMIT).expect_code(code).expect_restored();
+    }
+}
+
+#[test]
+fn a_panic_gives_the_terminal_back_and_is_told_on_it() {
+    for (thread, code) in [("main", 1), ("ui", 1), ("audio", 1)] {
+        let program = silent_call().env("RTVOICE_TEST_PANIC", thread).env("RUST_BACKTRACE", "0");
+        let left = start(program, USUAL).wait(LIMIT).expect_code(code).expect_restored();
+        assert!(left.text.contains(&format!("thread '{thread}'")), "{}", left.text);
+        assert!(left.text.contains("asked to by"), "{}", left.text);
+    }
+}
+
+#[test]
+fn an_endpoint_that_is_killed_gives_the_terminal_back_and_is_told_on_it() {
+    let server = Program::rtvoice("serve --port 0").start();
+    let line = server.wait_for_line(LIMIT, |line| line.starts_with("listening on "));
+    let url = line.trim_start_matches("listening on ");
+    let call = || Program::rtvoice("talk --input null --output null --model demo --url").arg(url);
+    let terminals = [Terminal::start(call(), USUAL), Terminal::start(call(), USUAL)];
+    for terminal in &terminals {
+        terminal.wait_for_text(LIMIT, "LIVE");
+        terminal.wait_for_text(LIMIT, "Hello, this is");
+    }
+    server.signal(Signal::KILL);
+    for terminal in &terminals {
+        terminal.wait_for_text(LIMIT, "trying again");
+    }
+    let [patient, impatient] = terminals;
+    impatient.send(CONTROL_C);
+    impatient.wait(LIMIT).expect_code(0).expect_restored();
+    let left = patient.wait(PATIENCE).expect_code(5).expect_restored();
+    let said = left.text.lines().filter(|line| line.starts_with("rtvoice: ")).count();
+    assert_eq!(said, 1, "{}", left.text);
+    assert!(left.text.contains("Assistant: "), "{}", left.text);
+}
+
+#[test]
+fn a_call_of_a_file_ends_by_itself_and_what_was_said_stays_on_the_terminal() {
+    let hello = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/hello.wav");
+    let program = Program::rtvoice("talk --demo --output null --input").arg(hello);
+    let left = start(program, USUAL).wait(LIMIT).expect_code(0).expect_restored();
+    for said in ["You: [speech ", "Assistant: I heard you speak for ", "the input is at its end ("] {
+        assert!(left.text.contains(said), "{said} is not in:\n{}", left.text);
+    }
+}

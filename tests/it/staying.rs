@@ -1,0 +1,42 @@
+//! A call outlives the endpoint it was held with.
+
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use crate::support::program::{Program, Running};
+
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// Serves on `port` and returns the endpoint with the port it has.
+fn serve(port: &str) -> (Running, String) {
+    let endpoint = Program::rtvoice("serve --port").arg(port).start();
+    let line = endpoint.wait_for_line(LIMIT, |line| line.contains("ws://"));
+    let port =
+        line.split(':').next_back().and_then(|rest| rest.split('/').next()).expect("an address has a port");
+    let port = port.to_owned();
+    (endpoint, port)
+}
+
+#[test]
+fn a_call_goes_on_when_its_endpoint_comes_back() {
+    let (endpoint, port) = serve("0");
+    let url = format!("ws://127.0.0.1:{port}");
+    let call =
+        Program::rtvoice("talk --input null --output null --json --trace trace.jsonl --model any --url")
+            .arg(url);
+    let call = call.start();
+    let told = |value: &serde_json::Value| value["final"] == true;
+    call.wait_for_json(LIMIT, "assistant", told);
+    endpoint.signal(Signal::KILL);
+    call.wait_for_json(LIMIT, "connection", |value| value["state"] == "away");
+    let (_endpoint, _) = serve(&port);
+    call.wait_for_json(LIMIT, "info", |value| value["message"] == "connected again, 1 turn kept");
+    call.signal(Signal::INT);
+    let outcome = call.wait(LIMIT).expect_code(130);
+    let trace =
+        std::fs::read_to_string(outcome.home.path().join("trace.jsonl")).expect("the trace was asked for");
+    let replayed = trace.lines().find(|line| line.contains("conversation.item.create"));
+    let replayed = replayed.expect("the conversation is told again");
+    assert!(replayed.contains("this is the rtvoice demo"), "{replayed}");
+}
