@@ -1,8 +1,9 @@
 //! From the settings in force to what is dialled.
 
 use crate::app::address::address;
+use crate::app::connect::dial_options;
 use crate::app::settings::{Settings, host_of};
-use crate::cli::{AuthArg, DialectArg};
+use crate::cli::{AuthArg, DialectArg, EndpointArgs};
 use crate::config::choice::Marker;
 use crate::config::key::{self, KeySearch};
 use crate::config::setting::Setting;
@@ -23,7 +24,7 @@ pub(super) struct Target {
     pub(super) without_marker: Option<Box<Endpoint>>,
     /// As the user may know it.
     pub(super) name: String,
-    /// Through which proxies, and whom to trust.
+    /// How it is dialled, each time.
     pub(super) dial_options: DialOptions,
 }
 
@@ -65,18 +66,30 @@ impl Target {
         check(&endpoint)?;
         if in_force.is_demo() {
             let way = Way::Demo(Box::new(endpoint));
-            let name = in_force.profile.clone();
-            return Ok(Self { way, without_marker: None, name, dial_options: DialOptions::default() });
+            return Ok(Self {
+                way,
+                without_marker: None,
+                name: in_force.profile.clone(),
+                dial_options: DialOptions::default(),
+            });
         }
         let without_marker = (marker == Marker::Try)
             .then(|| Box::new(Endpoint { beta: BetaMarker::Absent, ..endpoint.clone() }));
-        let way = Way::Network(Box::new(endpoint));
-        Ok(Self { way, without_marker, name, dial_options: DialOptions::default() })
+        Ok(Self {
+            way: Way::Network(Box::new(endpoint)),
+            without_marker,
+            name,
+            dial_options: DialOptions::default(),
+        })
     }
 
-    /// Returns the same, to be dialled in this way.
-    pub(super) fn dialled_with(self, dial_options: DialOptions) -> Self {
-        Self { dial_options, ..self }
+    /// Takes what the flags and the environment say on the way there.
+    ///
+    /// # Errors
+    ///
+    /// When the file of `--ca-file` is no file of certificates.
+    pub(super) fn dialled_as(self, args: &EndpointArgs) -> Result<Self, Error> {
+        Ok(Self { dial_options: dial_options(args)?, ..self })
     }
 
     /// Returns what hides this target's keys in the texts of others.

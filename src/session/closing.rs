@@ -101,7 +101,7 @@ impl Session {
     }
 
     /// Stops the sound; lines that were spoken end when the sound side says how much of them was heard.
-    fn fall_silent(&mut self, now: Duration) {
+    pub(super) fn fall_silent(&mut self, now: Duration) {
         self.stop_sound(now);
         match self.flushing {
             None => self.close_lines(),

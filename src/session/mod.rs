@@ -265,7 +265,7 @@ impl Session {
 
     /// Sends an event under an id of its own, so that an error can be matched to it.
     fn send(&mut self, body: ClientBody, cause: Cause) {
-        if matches!(self.phase, Phase::Closing(_) | Phase::Over) {
+        if matches!(self.phase, Phase::Away(_) | Phase::Closing(_) | Phase::Over) {
             return;
         }
         let event_id = self.sent.note(cause);

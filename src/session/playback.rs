@@ -56,12 +56,6 @@ impl Playback {
         }
     }
 
-    /// Begins anew after a lost connection; clips keep counting, so that late news of old ones is
-    /// not taken for news of new ones.
-    pub(super) fn after(lost: &Self, plan: &Plan) -> Self {
-        Self { next: lost.next, ..Self::new(plan) }
-    }
-
     pub(super) fn rate(&self) -> Rate {
         self.rate
     }

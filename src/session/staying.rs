@@ -11,7 +11,6 @@ use crate::protocol::response::ResponseConfig;
 use crate::session::errors::{Cause, Sent};
 use crate::session::io::{Connection, Deadline, DialFailure, EndReason, Failure, Notice, Output, Reason};
 use crate::session::plan::Mode;
-use crate::session::playback::Playback;
 use crate::session::responses::Responses;
 use crate::session::{Phase, Session};
 
@@ -110,21 +109,20 @@ impl Session {
             self.end(EndReason::Lost(failure));
             return;
         };
-        self.forget_server();
+        self.forget_server(now);
         self.show(Notice::Info(format!("{trouble}: trying again")));
         self.show(Notice::Connection(Connection::Away));
         self.phase = Phase::Away(Away { step: Step::Pause(now + pause), failure });
     }
 
-    /// Forgets all that has a name only in the dead session. What was heard of an answer stays said.
-    fn forget_server(&mut self) {
-        // An answer that came whole may be heard to its end; of one that did not, nothing more comes.
+    /// Forgets all that has a name only in the dead session.
+    fn forget_server(&mut self, now: Duration) {
+        // An answer that came whole may be heard to its end; of one that did not, nothing more comes, and
+        // its line ends when the sound side says how much of it was heard.
         if self.responses.is_active() {
-            self.silence_and_close_lines();
-            self.playback = Playback::after(&self.playback, &self.plan);
+            self.fall_silent(now);
         }
         self.transcript.forget_outstanding();
-        self.flushing = None;
         self.last_error = None;
         self.fatal = None;
         self.sent = Sent::default();
