@@ -140,6 +140,9 @@ pub struct EndpointArgs {
     /// Show the key in this way [default: the profile's, usually bearer]
     #[arg(long, value_enum, value_name = "WAY")]
     pub auth: Option<AuthArg>,
+    /// Trust the authorities in this file of PEM certificates, besides the system's
+    #[arg(long, value_name = "FILE", conflicts_with = "demo")]
+    pub ca_file: Option<PathBuf>,
     /// Send the key unencrypted over ws:// to another machine
     #[arg(long)]
     pub allow_clear_key: bool,

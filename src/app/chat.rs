@@ -6,6 +6,7 @@ use anyhow::Context;
 
 use crate::app::call::{Call, Position, Typing};
 use crate::app::clock::Clock;
+use crate::app::connect::dial_options;
 use crate::app::fronts::Way;
 use crate::app::plan;
 use crate::app::settings::{Flags, Settings};
@@ -28,7 +29,7 @@ pub(super) async fn run(args: Chat) -> Result<EndReason, Error> {
     let clock = Clock::start();
     let flags = Flags::default().limits(&args.limits);
     let settings = Settings::load(&args.endpoint, SessionKind::Realtime, flags)?;
-    let target = Target::find(&settings)?;
+    let target = Target::find(&settings)?.dialled_with(dial_options(&args.endpoint, &settings)?);
     let question = question(args.prompt.as_deref())?;
     // A conversation is a stream of lines on a terminal, too.
     let way = if args.showing.json { Way::Json } else { Way::Plain };

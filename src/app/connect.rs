@@ -1,18 +1,44 @@
 //! Reaches a target: over the network, or through a pipe to the endpoint in this process.
 
+use std::env;
 use std::sync::Arc;
 
+use crate::app::settings::Settings;
 use crate::app::target::{Target, Way};
+use crate::cli::EndpointArgs;
 use crate::error::{Error, Kind};
 use crate::net::dial::{DialOptions, dial};
 use crate::net::dial_error::{DialError, DialErrorKind};
 use crate::net::endpoint::Endpoint;
 use crate::net::link::Link;
+use crate::net::proxy::ProxySettings;
 use crate::net::stream::Stream;
+use crate::net::tls::read_ca_file;
 use crate::server;
 
 /// How much waits between this side and the embedded endpoint, as in the send buffer of a socket.
 const PIPE_BYTES: usize = 64 << 10;
+
+/// Returns how to dial: whom to trust besides the system's authorities, and the proxies that the
+/// environment names.
+///
+/// # Errors
+///
+/// When the file of `--ca-file` is no file of certificates.
+pub(super) fn dial_options(args: &EndpointArgs, settings: &Settings) -> Result<DialOptions, Error> {
+    let ca_file = args.ca_file.clone().or_else(|| settings.ca_file());
+    let extra_roots = ca_file.as_deref().map(read_ca_file).transpose().map_err(|error| {
+        let hint = error.hint();
+        Error::new(Kind::Config, error).hint(hint)
+    })?;
+    // What is no text is told as no address where it is needed.
+    let variable = |name: &str| env::var_os(name).map(|value| value.to_string_lossy().into_owned());
+    Ok(DialOptions {
+        extra_roots: extra_roots.unwrap_or_default(),
+        proxies: ProxySettings::read(variable),
+        ..DialOptions::default()
+    })
+}
 
 /// Reaches `target`.
 ///
@@ -23,9 +49,9 @@ pub(super) async fn connect(target: &Target) -> Result<Link<Stream>, Error> {
     match &target.way {
         Way::Demo(endpoint) => connect_inside(endpoint).await,
         Way::Network(endpoint) => {
-            let options = DialOptions::default();
-            let reached = match (dial(endpoint, &options).await, &target.without_marker) {
-                (Err(error), Some(endpoint)) if is_bad_request(&error) => dial(endpoint, &options).await,
+            let options = &target.dial_options;
+            let reached = match (dial(endpoint, options).await, &target.without_marker) {
+                (Err(error), Some(endpoint)) if is_bad_request(&error) => dial(endpoint, options).await,
                 (reached, _) => reached,
             };
             reached.map_err(not_reached)

@@ -2,6 +2,7 @@
 
 use crate::app::call::{Call, Position, at_end_of, typing_in_a_call};
 use crate::app::clock::Clock;
+use crate::app::connect::dial_options;
 use crate::app::fronts::Way;
 use crate::app::plan;
 use crate::app::settings::{Flags, Settings};
@@ -34,7 +35,7 @@ pub(super) async fn run(args: Talk) -> Result<EndReason, Error> {
         (Way::Screen, Sink::Stdout) => Way::Plain,
         (way, _) => way,
     };
-    let target = Target::find(&settings)?;
+    let target = Target::find(&settings)?.dialled_with(dial_options(&args.endpoint, &settings)?);
     let plan = plan::limited(plan::talk(&settings, at_end_of(&input))?, &target, &settings);
     let typing = typing_in_a_call(way, &input);
     let sound = Some(plan::sound(&settings, &plan, input, output));

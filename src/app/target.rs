@@ -7,6 +7,7 @@ use crate::config::choice::Marker;
 use crate::config::key::{self, KeySearch};
 use crate::config::setting::Setting;
 use crate::error::{Error, Kind};
+use crate::net::dial::DialOptions;
 use crate::net::endpoint::{Auth, BetaMarker, ClearKey, Endpoint, Purpose};
 use crate::net::mask::Mask;
 use crate::net::url::EndpointUrl;
@@ -22,6 +23,8 @@ pub(super) struct Target {
     pub(super) without_marker: Option<Box<Endpoint>>,
     /// As the user may know it.
     pub(super) name: String,
+    /// Through which proxies, and whom to trust.
+    pub(super) dial_options: DialOptions,
 }
 
 /// How an endpoint is reached.
@@ -62,11 +65,18 @@ impl Target {
         check(&endpoint)?;
         if in_force.is_demo() {
             let way = Way::Demo(Box::new(endpoint));
-            return Ok(Self { way, without_marker: None, name: in_force.profile.clone() });
+            let name = in_force.profile.clone();
+            return Ok(Self { way, without_marker: None, name, dial_options: DialOptions::default() });
         }
         let without_marker = (marker == Marker::Try)
             .then(|| Box::new(Endpoint { beta: BetaMarker::Absent, ..endpoint.clone() }));
-        Ok(Self { way: Way::Network(Box::new(endpoint)), without_marker, name })
+        let way = Way::Network(Box::new(endpoint));
+        Ok(Self { way, without_marker, name, dial_options: DialOptions::default() })
+    }
+
+    /// Returns the same, to be dialled in this way.
+    pub(super) fn dialled_with(self, dial_options: DialOptions) -> Self {
+        Self { dial_options, ..self }
     }
 
     /// Returns what hides this target's keys in the texts of others.

@@ -2,6 +2,7 @@
 
 use crate::app::call::{Call, Position, Typing, at_end_of};
 use crate::app::clock::Clock;
+use crate::app::connect::dial_options;
 use crate::app::fronts::Way;
 use crate::app::plan;
 use crate::app::settings::{Flags, Settings};
@@ -24,7 +25,7 @@ pub(super) async fn run(args: Transcribe) -> Result<EndReason, Error> {
     let settings = Settings::load(&args.endpoint, SessionKind::Transcription, flags)?;
     let inputs = inputs(&args, &settings)?;
     // Once for all files: a key may come from a command that asks for a password.
-    let target = Target::find(&settings)?;
+    let target = Target::find(&settings)?.dialled_with(dial_options(&args.endpoint, &settings)?);
     let mut reason = EndReason::InputEnded;
     let mut position = Position::First;
     for input in inputs {

@@ -117,7 +117,8 @@ impl Runner {
         let Ends { capture, playback, mic, events, input_meter, output_meter, shared } = ends;
         let output = output.open(playback, &shared)?;
         let input = input.open(capture, &shared)?;
-        let (started, tick, heard_at) = (Instant::now(), PACED_TICK, Duration::ZERO);
+        // An open microphone has its first block ready.
+        let (started, tick, heard_at) = (Instant::now(), Duration::ZERO, Duration::ZERO);
         let runner = Self { engine, input, output, started, tick, heard_at };
         Ok((runner, OtherEnds { mic, events, input_meter, output_meter }))
     }

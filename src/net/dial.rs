@@ -1,4 +1,6 @@
-//! Dials an endpoint: name, TCP, TLS, upgrade, each with a time limit. No other file dials out.
+//! Dials an endpoint: name, TCP, proxy, TLS, upgrade, each with a time limit. No other file dials out.
+
+mod proxied;
 
 use std::future::Future;
 use std::io;
@@ -8,17 +10,20 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpSocket, TcpStream, lookup_host};
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 
 use crate::net::dial_error::{DialError, Step};
 use crate::net::endpoint::Endpoint;
 use crate::net::link::Link;
-use crate::net::stream::Stream;
+use crate::net::proxy::ProxySettings;
+use crate::net::stream::{Carrier, Stream};
 use crate::net::tls::{TlsTrouble, client_config};
 use crate::net::url::Scheme;
 
@@ -37,6 +42,8 @@ pub struct DialOptions {
     pub limits: Limits,
     /// Authorities to trust besides the system's, from `--ca-file`.
     pub extra_roots: Vec<CertificateDer<'static>>,
+    /// Which proxy leads where.
+    pub proxies: ProxySettings,
 }
 
 /// How long each step of dialling may take.
@@ -46,6 +53,8 @@ pub struct Limits {
     pub lookup: Duration,
     /// Connecting, all addresses together.
     pub connect: Duration,
+    /// The proxy's part: agreeing with it, and waiting until it has dialled on.
+    pub proxy: Duration,
     /// The TLS handshake.
     pub tls: Duration,
     /// The WebSocket handshake. Longer, because gateways dial on before they answer.
@@ -55,7 +64,8 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         let usual = Duration::from_secs(10);
-        Self { lookup: usual, connect: usual, tls: usual, upgrade: Duration::from_secs(20) }
+        let dials_on = Duration::from_secs(20);
+        Self { lookup: usual, connect: usual, proxy: dials_on, tls: usual, upgrade: dials_on }
     }
 }
 
@@ -65,16 +75,22 @@ impl Default for Limits {
 /// When a step fails or takes longer than its limit; see [`DialError`].
 pub async fn dial(endpoint: &Endpoint, options: &DialOptions) -> Result<Link<Stream>, DialError> {
     let request = endpoint.request()?;
-    let route = Route::of(endpoint);
+    let proxy = options.proxies.choose(&endpoint.url)?;
+    if proxy.is_some() {
+        endpoint.check_clear_key_by_proxy()?;
+    }
+    let route = Route::to(endpoint.url.host(), endpoint.url.port());
     let tls = match endpoint.url.scheme() {
         Scheme::Ws => None,
         Scheme::Wss => Some(route.start_tls_config(options.extra_roots.clone())?),
     };
-    let addresses = route.look_up(options.limits.lookup).await?;
-    let tcp = route.connect(&addresses, options.limits.connect).await?;
+    let carrier = match &proxy {
+        None => Carrier::Tcp(route.reach(options.limits).await?),
+        Some(proxy) => proxied::lead(proxy, &route, options).await?,
+    };
     let stream = match tls {
-        None => Stream::Plain(tcp),
-        Some(tls) => Stream::Tls(route.agree_on_tls(tcp, tls, options.limits.tls).await?),
+        None => Stream::Plain(carrier),
+        Some(tls) => Stream::Tls(route.agree_on_tls(carrier, tls, options.limits.tls).await?),
     };
     let upgraded = within(options.limits.upgrade, Link::over(stream, request)).await;
     upgraded.map_err(|limit| route.timeout(Step::Upgrade, limit))?.map_err(|error| {
@@ -98,8 +114,7 @@ struct Tls {
 }
 
 impl<'a> Route<'a> {
-    fn of(endpoint: &'a Endpoint) -> Self {
-        let (host, port) = (endpoint.url.host(), endpoint.url.port());
+    fn to(host: &'a str, port: u16) -> Self {
         let address = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
         Self { host, port, address }
     }
@@ -108,6 +123,11 @@ impl<'a> Route<'a> {
         let name = ServerName::try_from(self.host.to_owned())
             .map_err(|error| self.tls_error(TlsTrouble::Other(error.to_string())))?;
         Ok(Tls { name, config: spawn_blocking(move || client_config(&extra_roots)) })
+    }
+
+    async fn reach(&self, limits: Limits) -> Result<TcpStream, DialError> {
+        let addresses = self.look_up(limits.lookup).await?;
+        self.connect(&addresses, limits.connect).await
     }
 
     async fn look_up(&self, limit: Duration) -> Result<Vec<SocketAddr>, DialError> {
@@ -138,17 +158,17 @@ impl<'a> Route<'a> {
         })
     }
 
-    async fn agree_on_tls(
+    async fn agree_on_tls<S: AsyncRead + AsyncWrite + Unpin>(
         &self,
-        tcp: TcpStream,
+        stream: S,
         tls: Tls,
         limit: Duration,
-    ) -> Result<Box<tokio_rustls::client::TlsStream<TcpStream>>, DialError> {
+    ) -> Result<Box<TlsStream<S>>, DialError> {
         let agreeing = async {
             let config = tls.config.await.map_err(io::Error::other);
             match config {
                 Ok(Ok(config)) => {
-                    let connected = TlsConnector::from(Arc::new(config)).connect(tls.name, tcp).await;
+                    let connected = TlsConnector::from(Arc::new(config)).connect(tls.name, stream).await;
                     connected.map(Box::new).map_err(|error| self.failed_tls(error))
                 }
                 Ok(Err(trouble)) => Err(self.tls_error(trouble)),

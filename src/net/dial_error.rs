@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use crate::net::answer::Refusal;
 use crate::net::endpoint_error::EndpointError;
+use crate::net::proxy_error::{ProxyError, ProxySettingError};
 use crate::net::tls::TlsTrouble;
-use crate::net::upgrade::{Refusal, UpgradeError};
+use crate::net::upgrade::UpgradeError;
 
 /// A step of dialling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +55,12 @@ pub enum DialError {
     /// The request cannot be made, or must not be sent.
     #[error(transparent)]
     Request(#[from] EndpointError),
+    /// A variable that names a proxy cannot be used.
+    #[error(transparent)]
+    ProxySetting(#[from] ProxySettingError),
+    /// The proxy leads nowhere.
+    #[error(transparent)]
+    Proxy(#[from] ProxyError),
     /// The host is not known.
     #[error("the host {host} is not known")]
     UnknownHost {
@@ -141,7 +149,9 @@ impl DialError {
     /// Returns whose fault it is.
     pub fn kind(&self) -> DialErrorKind {
         match self {
-            Self::Request(_) => DialErrorKind::Settings,
+            Self::Request(_) | Self::ProxySetting(_) => DialErrorKind::Settings,
+            Self::Proxy(error) if error.is_of_settings() => DialErrorKind::Settings,
+            Self::Proxy(_) => DialErrorKind::Network,
             Self::UnknownHost { .. }
             | Self::Refused { .. }
             | Self::Unreachable { .. }
@@ -162,7 +172,9 @@ impl DialError {
         match self {
             Self::NotWebSocket { body, .. } => body,
             Self::HttpRefused { refusal, .. } => &refusal.body,
+            Self::Proxy(error) => error.body(),
             Self::Request(_)
+            | Self::ProxySetting(_)
             | Self::UnknownHost { .. }
             | Self::Refused { .. }
             | Self::Unreachable { .. }
@@ -178,6 +190,8 @@ impl DialError {
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Request(error) => return error.hint(),
+            Self::ProxySetting(error) => return Some(error.hint()),
+            Self::Proxy(error) => return error.hint(),
             Self::Tls { trouble, .. } => return trouble.hint(),
             Self::HttpRefused { refusal, .. } => return refusal_hint(refusal),
             Self::UnknownHost { .. } => "check the name for typing errors, and that this machine is online",

@@ -14,7 +14,7 @@ use crate::net::url::{EndpointUrl, Scheme};
 use crate::secret::Secret;
 
 /// What the program calls itself to servers; some firewalls refuse a client without a name.
-const PROGRAM: &str = concat!("rtvoice/", env!("CARGO_PKG_VERSION"));
+pub(crate) const PROGRAM: &str = concat!("rtvoice/", env!("CARGO_PKG_VERSION"));
 
 /// How the key is shown to the server: one way only, because gateways that are shown two take
 /// the wrong one (PROTOCOL.md, sections 2.1 and 2.5).
@@ -173,13 +173,20 @@ impl Endpoint {
     }
 
     fn check_clear_key(&self) -> Result<(), EndpointError> {
+        if self.url.is_loopback() { Ok(()) } else { self.check_clear_key_by_proxy() }
+    }
+
+    /// Checks once more when a proxy leads there: what it takes for this machine is another one.
+    ///
+    /// # Errors
+    /// When the key would go in the clear.
+    pub(crate) fn check_clear_key_by_proxy(&self) -> Result<(), EndpointError> {
         let has_key = self.auth != Auth::None || self.url.keys_in_query().next().is_some();
-        let in_the_clear = self.url.scheme() == Scheme::Ws && !self.url.is_loopback();
-        match self.clear_key {
-            ClearKey::Refused if has_key && in_the_clear => {
+        match (self.clear_key, self.url.scheme()) {
+            (ClearKey::Refused, Scheme::Ws) if has_key => {
                 Err(EndpointError::KeyInClear { host: self.url.host().to_owned() })
             }
-            ClearKey::Refused | ClearKey::Allowed => Ok(()),
+            (ClearKey::Refused | ClearKey::Allowed, Scheme::Ws | Scheme::Wss) => Ok(()),
         }
     }
 

@@ -14,10 +14,11 @@ use tokio_tungstenite::tungstenite::error::{CapacityError, Error as SocketError,
 use tokio_tungstenite::tungstenite::http::Request;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
-use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
+use tokio_tungstenite::tungstenite::{Bytes, Message, Utf8Bytes};
 
 use crate::net::excerpt::plain_line;
 use crate::net::mask::Mask;
+use crate::net::pulse::{Beat, Pulse};
 use crate::net::steady::Steady;
 use crate::net::upgrade::{UpgradeError, upgrade};
 use crate::protocol::close::CloseCause;
@@ -63,6 +64,9 @@ pub struct Link<S> {
     goodbye: Goodbye,
     /// Hides the keys in what the other side says: servers repeat what they are sent.
     mask: Mask,
+    pulse: Pulse,
+    /// Whether the other side is to be asked whether it is there.
+    owes_ping: bool,
     /// Set at the end.
     closed: Option<CloseCause>,
 }
@@ -101,6 +105,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             owes_drained: false,
             goodbye: Goodbye::No,
             mask: request.extensions().get::<Mask>().cloned().unwrap_or_default(),
+            pulse: Pulse::start(),
+            owes_ping: false,
             closed: None,
         })
     }
@@ -165,7 +171,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         if written && std::mem::take(&mut self.owes_drained) {
             return Poll::Ready(LinkEvent::Drained);
         }
-        match self.poll_read(context) {
+        let read = self.poll_read(context);
+        if self.socket.get_mut().take_heard() {
+            self.pulse.heard();
+        }
+        match read {
             Poll::Pending => self.poll_failure(context),
             ready @ Poll::Ready(_) => ready,
         }
@@ -174,7 +184,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
     /// Ends the link when it can neither be written nor read any more.
     fn poll_failure(&mut self, context: &mut Context<'_>) -> Poll<LinkEvent> {
         let Some(failure) = self.socket.get_ref().failure() else {
-            return Poll::Pending;
+            return self.poll_pulse(context);
         };
         if !has_budget_remaining() {
             // Reading paused for the other tasks' sake, and there may be more.
@@ -185,6 +195,24 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         Poll::Ready(self.end(cause))
     }
 
+    /// Ends the link when the other side has been silent for too long, after it was asked.
+    fn poll_pulse(&mut self, context: &mut Context<'_>) -> Poll<LinkEvent> {
+        match self.pulse.poll(context) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Beat::Ping) => {
+                // After a goodbye the caller knows how long to wait.
+                self.owes_ping = matches!(self.goodbye, Goodbye::No);
+                // It leaves with the next poll, which also waits for the next tick.
+                context.waker().wake_by_ref();
+                Poll::Pending
+            }
+            Poll::Ready(Beat::Dead) => {
+                let cause = broken_or_ours(&self.goodbye, NO_ANSWER.to_owned());
+                Poll::Ready(self.end(cause))
+            }
+        }
+    }
+
     /// Ready when the queue, and the goodbye if asked for, are with the stream. Never fails: a stream
     /// that cannot be written is found by [`Steady::failure`], after it has been read.
     fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<()> {
@@ -192,7 +220,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             if Pin::new(&mut self.socket).poll_ready(context).is_pending() {
                 return Poll::Pending;
             }
-            let message = if let Some(text) = self.queue.pop_front() {
+            let message = if std::mem::take(&mut self.owes_ping) {
+                Message::Ping(Bytes::new())
+            } else if let Some(text) = self.queue.pop_front() {
                 self.queued_bytes -= text.len();
                 self.writing_bytes = text.len();
                 Message::Text(text)
@@ -270,6 +300,8 @@ impl<S> fmt::Debug for Link<S> {
 }
 
 const NO_GOODBYE: &str = "the server ended the connection without a goodbye";
+
+const NO_ANSWER: &str = "no answer for 30 s";
 
 fn close_cause(goodbye: &Goodbye, frame: Option<CloseFrame>) -> CloseCause {
     match (goodbye, frame) {

@@ -5,7 +5,9 @@
 
 pub mod link;
 mod steady;
+mod pulse;
 pub mod upgrade;
+pub mod answer;
 pub mod excerpt;
 pub mod mask;
 pub mod url;
@@ -13,5 +15,8 @@ pub mod endpoint;
 pub mod endpoint_error;
 pub mod dial;
 pub mod dial_error;
+pub mod proxy;
+pub mod proxy_error;
+mod tunnel;
 pub mod tls;
 pub mod stream;

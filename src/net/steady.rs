@@ -14,17 +14,24 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 pub(crate) struct Steady<S> {
     stream: S,
     failure: Option<io::Error>,
+    /// Whether bytes came since it was last asked.
+    heard: bool,
 }
 
 impl<S> Steady<S> {
     /// Wraps a stream.
     pub(crate) fn new(stream: S) -> Self {
-        Self { stream, failure: None }
+        Self { stream, failure: None, heard: false }
     }
 
     /// Returns why nothing can be written any more.
     pub(crate) fn failure(&self) -> Option<&io::Error> {
         self.failure.as_ref()
+    }
+
+    /// Returns whether bytes came since the last call, be they a message, a pong or a part of either.
+    pub(crate) fn take_heard(&mut self) -> bool {
+        std::mem::take(&mut self.heard)
     }
 
     /// Keeps a failure and says that all went well.
@@ -45,7 +52,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for Steady<S> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        let before = buffer.filled().len();
+        let outcome = Pin::new(&mut self.stream).poll_read(context, buffer);
+        self.heard |= buffer.filled().len() > before;
+        outcome
     }
 }
 

@@ -59,7 +59,9 @@ impl TlsTrouble {
             }
             Self::WrongName => "use the name that the certificate is for",
             Self::NotTls => "use ws:// if it is a server on this machine, or check the port",
-            Self::NoRoots => "install the package ca-certificates, or give a certificate with --ca-file",
+            Self::NoRoots => {
+                "install the package ca-certificates, check SSL_CERT_FILE and SSL_CERT_DIR, or use --ca-file"
+            }
             Self::BadRoot => "give --ca-file a file of authority certificates in PEM form",
             Self::Revoked | Self::Other(_) => return None,
         };
@@ -126,7 +128,7 @@ pub(crate) fn client_config(extra: &[CertificateDer<'static>]) -> Result<ClientC
 /// Reads the certificates of a PEM file, for `--ca-file`.
 ///
 /// # Errors
-/// When the file cannot be read or holds no certificate.
+/// When the file cannot be read, or holds no certificate or one that cannot be used.
 pub fn read_ca_file(path: &Path) -> Result<Vec<CertificateDer<'static>>, CaFileError> {
     let path_of = || path.to_owned();
     let found = CertificateDer::pem_file_iter(path)
@@ -134,6 +136,11 @@ pub fn read_ca_file(path: &Path) -> Result<Vec<CertificateDer<'static>>, CaFileE
         .map_err(|source| CaFileError::Unreadable { path: path_of(), source })?;
     if found.is_empty() {
         return Err(CaFileError::Empty { path: path_of() });
+    }
+    let mut roots = RootCertStore::empty();
+    for (certificate, number) in found.iter().zip(1..) {
+        let added = roots.add(certificate.clone());
+        added.map_err(|source| CaFileError::Unusable { path: path_of(), number, source })?;
     }
     Ok(found)
 }
@@ -155,6 +162,34 @@ pub enum CaFileError {
         /// Which file.
         path: PathBuf,
     },
+    /// One of them is broken.
+    #[error("certificate {number} of {} cannot be used", path.display())]
+    Unusable {
+        /// Which file.
+        path: PathBuf,
+        /// Which of the certificates, from 1.
+        number: usize,
+        /// Why.
+        source: rustls::Error,
+    },
+}
+
+impl CaFileError {
+    /// Returns one sentence on what to do.
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Unreadable { source: pem::Error::Io(_), .. } => {
+                "check the path, and that you may read the file"
+            }
+            Self::Unreadable { .. } | Self::Unusable { .. } => {
+                "get the file again from who runs the server; it must be a certificate in PEM form"
+            }
+            Self::Empty { .. } => {
+                "it must be in PEM form; convert another one: openssl x509 -inform der -in FILE -out ca.pem"
+            }
+        }
+        .to_owned()
+    }
 }
 
 #[cfg(test)]
@@ -183,6 +218,9 @@ mod tests {
         assert!(error.to_string().starts_with("there is no certificate in "), "{error}");
         let error = ca_file("-----BEGIN CERTIFICATE-----\n????\n-----END CERTIFICATE-----\n").unwrap_err();
         assert!(error.to_string().starts_with("cannot read the certificates of "), "{error}");
+        let error = ca_file("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n").unwrap_err();
+        assert!(error.to_string().starts_with("certificate 1 of "), "{error}");
+        assert!(error.hint().contains("PEM"));
         let error = read_ca_file(Path::new("/nowhere/ca.pem")).unwrap_err();
         assert_eq!(error.to_string(), "cannot read the certificates of /nowhere/ca.pem");
     }

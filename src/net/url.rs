@@ -247,7 +247,8 @@ pub fn encode_query(text: &str) -> String {
     utf8_percent_encode(text, QUERY).to_string()
 }
 
-fn host_and_port(authority: &str) -> Result<(String, Option<u16>), UrlError> {
+/// Takes `HOST[:PORT]` apart; the host in small letters, an IPv6 address without its brackets.
+pub(crate) fn host_and_port(authority: &str) -> Result<(String, Option<u16>), UrlError> {
     let no_host = || UrlError::Host { host: authority.to_owned() };
     let (host, port) = match authority.strip_prefix('[') {
         Some(rest) => {

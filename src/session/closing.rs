@@ -19,11 +19,21 @@ const CAPTION_WITHIN: Duration = Duration::from_secs(10);
 /// How long the server's answer to a turn is waited for: a pipeline of models takes its time.
 const ANSWER_BEGUN_WITHIN: Duration = Duration::from_secs(30);
 
-/// The goodbye is under way.
+/// The goodbye is under way, and what was heard of the last answer may still be told.
 #[derive(Debug)]
 pub(super) struct Closing {
     until: Duration,
     reason: EndReason,
+    goodbye: Goodbye,
+}
+
+/// How far the connection is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Goodbye {
+    /// The other side has not answered.
+    Awaited,
+    /// There is no connection any more.
+    Over,
 }
 
 impl Closing {
@@ -36,16 +46,12 @@ impl Session {
     /// Ends the call; asked for twice, it does not wait for the server.
     pub(super) fn hang_up(&mut self, now: Duration, reason: EndReason) {
         match &self.phase {
-            Phase::Connecting | Phase::Away(_) | Phase::Closing(_) => {
-                self.silence_and_close_lines();
-                self.end(reason);
-            }
+            Phase::Connecting | Phase::Away(_) | Phase::Closing(_) => self.end_here(reason),
             Phase::Opening(_) | Phase::Live => {
-                self.flushing = None;
-                self.silence_and_close_lines();
+                self.fall_silent(now);
                 self.show(Notice::Connection(Connection::Closing));
                 self.outputs.push(Output::Close);
-                self.phase = Phase::Closing(Closing { until: now + GOODBYE_WITHIN, reason });
+                self.close(now, reason, Goodbye::Awaited);
             }
             Phase::Over => {}
         }
@@ -63,14 +69,14 @@ impl Session {
         let Phase::Closing(closing) = &self.phase else { return };
         if now >= closing.until {
             let reason = closing.reason.clone();
-            self.end(reason);
+            self.end_here(reason);
         }
     }
 
     pub(super) fn closed(&mut self, now: Duration, cause: CloseCause) {
-        if let Phase::Closing(closing) = &self.phase {
-            let reason = closing.reason.clone();
-            self.end(reason);
+        if let Phase::Closing(closing) = &mut self.phase {
+            closing.goodbye = Goodbye::Over;
+            self.see_goodbye();
             return;
         }
         let comes_back = self.can_come_back(&cause);
@@ -80,6 +86,35 @@ impl Session {
             self.lose(now, failure, &trouble);
             return;
         }
+        self.fall_silent(now);
+        self.close(now, reason, Goodbye::Over);
+        self.see_goodbye();
+    }
+
+    /// Ends the call once nothing more is to be learned: neither from the server nor of what was heard.
+    pub(super) fn see_goodbye(&mut self) {
+        let Phase::Closing(closing) = &self.phase else { return };
+        if self.flushing.is_none() && closing.goodbye == Goodbye::Over {
+            let reason = closing.reason.clone();
+            self.end_here(reason);
+        }
+    }
+
+    /// Stops the sound; lines that were spoken end when the sound side says how much of them was heard.
+    fn fall_silent(&mut self, now: Duration) {
+        self.stop_sound(now);
+        match self.flushing {
+            None => self.close_lines(),
+            Some(_) => self.lines_abandoned(),
+        }
+    }
+
+    fn close(&mut self, now: Duration, reason: EndReason, goodbye: Goodbye) {
+        self.phase = Phase::Closing(Closing { until: now + GOODBYE_WITHIN, reason, goodbye });
+    }
+
+    fn end_here(&mut self, reason: EndReason) {
+        self.flushing = None;
         self.silence_and_close_lines();
         self.end(reason);
     }

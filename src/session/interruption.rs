@@ -43,7 +43,7 @@ impl Session {
     }
 
     /// Silence comes before anything is sent.
-    fn stop_sound(&mut self, now: Duration) {
+    pub(super) fn stop_sound(&mut self, now: Duration) {
         let clips = self.playback.unfinished();
         if clips.is_empty() || self.flushing.is_some() {
             return;
@@ -75,6 +75,7 @@ impl Session {
             self.line_cut(&item_id);
         }
         self.ask_waiting(now);
+        self.see_goodbye();
     }
 
     fn received_before_cut(&mut self, clip: ClipId) -> Option<(String, u32, u64)> {

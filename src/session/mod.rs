@@ -158,7 +158,6 @@ impl Session {
     }
 
     fn tick(&mut self, now: Duration) {
-        self.tick_flushing(now);
         self.tick_answer(now);
         self.tick_fatal(now);
         match self.phase {
@@ -167,6 +166,7 @@ impl Session {
             Phase::Away(_) => self.tick_away(now),
             Phase::Connecting | Phase::Live | Phase::Over => {}
         }
+        self.tick_flushing(now);
     }
 
     fn user(&mut self, now: Duration, command: Command) {

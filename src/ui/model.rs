@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::session::io::{AssistantLine, Connection, EndReason, Line, Notice, Ready, Turn, UsageReport};
 use crate::ui::text;
 use crate::ui::words;
+use crate::ui::wrap::word_start;
 
 /// All that is drawn of a session. Cloning is cheap: the entries are shared.
 #[derive(Clone, Debug)]
@@ -193,7 +194,7 @@ impl Model {
     fn assistant(&mut self, line: &AssistantLine) {
         let text = text::displayable(&line.text).into_owned();
         // The beginning of a text is displayed as the beginning of the whole, so its length is the place.
-        let heard_bytes = line.text.floor_char_boundary(line.heard_bytes);
+        let heard_bytes = word_start(&line.text, line.heard_bytes);
         let heard = match line.heard_ms {
             Some(_) => text::displayable(&line.text[..heard_bytes]).len(),
             None => text.len(),

@@ -8,6 +8,7 @@ use crate::session::io::{AssistantLine, Connection, EndReason, Line, Notice, Rea
 use crate::ui::front::Front;
 use crate::ui::text::{one_line, sanitize};
 use crate::ui::words;
+use crate::ui::wrap::word_start;
 
 /// What the lines are for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -218,7 +219,7 @@ fn spoken_text(line: &AssistantLine) -> String {
         let text = paragraphs(&line.text);
         return if line.interrupted { format!("{text} (interrupted)") } else { text };
     };
-    let (heard, unheard) = line.text.split_at(line.text.floor_char_boundary(line.heard_bytes));
+    let (heard, unheard) = line.text.split_at(word_start(&line.text, line.heard_bytes));
     let (heard, unheard) = (paragraphs(heard), one_line(unheard));
     let after = words::seconds(heard_ms);
     let remark = match unheard.as_str() {

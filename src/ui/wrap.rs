@@ -37,6 +37,12 @@ pub fn truncate(text: &str, columns: usize) -> Cow<'_, str> {
     Cow::Owned(format!("{}…", &text[..end]))
 }
 
+/// Returns where the word begins in which a byte stands; that byte's place if it is between words.
+pub fn word_start(text: &str, at: usize) -> usize {
+    let bounds = text.split_word_bound_indices().map(|(start, _)| start).chain([text.len()]);
+    bounds.take_while(|bound| *bound <= at).last().unwrap_or_default()
+}
+
 /// Returns the byte ranges of the lines of a text, broken between words, in no more than so many columns.
 ///
 /// Chinese and Japanese break between characters; a word that is too long is broken where the line ends.
@@ -235,6 +241,16 @@ mod tests {
         let text = "ab  cd中\n";
         let rows: Vec<_> = fold(text, 4).into_iter().map(|range| &text[range]).collect();
         assert_eq!(rows, ["ab  ", "cd中", ""]);
+    }
+
+    #[test]
+    fn a_word_is_not_cut_in_half() {
+        let text = "Hello, 中文 isn't";
+        for (at, expected) in
+            [(0, 0), (3, 0), (5, 5), (6, 6), (7, 7), (8, 7), (10, 10), (15, 14), (19, 19), (99, 19)]
+        {
+            assert_eq!(word_start(text, at), expected, "{at}");
+        }
     }
 
     proptest! {

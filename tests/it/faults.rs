@@ -34,8 +34,8 @@ const SURVIVED: [&str; 10] = [
 /// Ends in the middle of an answer, and what is said about them.
 const ENDS: [(&str, &str); 4] = [
     ("close=1011", "rtvoice: the endpoint closed the connection (code 1011)"),
-    ("drop", "rtvoice: the connection broke: the server ended the connection without a goodbye"),
-    ("half-message", "rtvoice: the connection broke: the server ended the connection without a goodbye"),
+    ("drop", "rtvoice: the connection broke: "),
+    ("half-message", "rtvoice: the connection broke: "),
     (
         "expire=5000",
         "rtvoice: the endpoint closed the connection (code 1001): Your session hit the maximum duration",

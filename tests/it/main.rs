@@ -5,10 +5,15 @@ mod call;
 mod screen;
 mod staying;
 mod profiles;
+mod network;
 mod tidy;
+#[cfg(unix)]
 mod talk;
+#[cfg(unix)]
 mod chat;
+#[cfg(unix)]
 mod transcribe;
 mod formats;
 mod refusals;
+#[cfg(unix)]
 mod faults;

@@ -11,6 +11,9 @@ use crate::support::pty::{Size, Terminal};
 /// Longest wait for one thing, on a loaded machine too.
 const LIMIT: Duration = Duration::from_secs(30);
 
+/// A call that lost its endpoint is given up after half a minute.
+const PATIENCE: Duration = Duration::from_secs(90);
+
 const SMALL: Size = Size { columns: 40, rows: 10 };
 const USUAL: Size = Size { columns: 80, rows: 24 };
 const LARGE: Size = Size { columns: 200, rows: 50 };
@@ -129,12 +132,20 @@ fn an_endpoint_that_is_killed_gives_the_terminal_back_and_is_told_on_it() {
     let server = Program::rtvoice("serve --port 0").start();
     let line = server.wait_for_line(LIMIT, |line| line.starts_with("listening on "));
     let url = line.trim_start_matches("listening on ");
-    let program = Program::rtvoice("talk --input null --output null --model demo --url").arg(url);
-    let terminal = Terminal::start(program, USUAL);
-    terminal.wait_for_text(LIMIT, "LIVE");
-    terminal.wait_for_text(LIMIT, "Hello, this is");
+    let call = || Program::rtvoice("talk --input null --output null --model demo --url").arg(url);
+    let terminals = [Terminal::start(call(), USUAL), Terminal::start(call(), USUAL)];
+    for terminal in &terminals {
+        terminal.wait_for_text(LIMIT, "LIVE");
+        terminal.wait_for_text(LIMIT, "Hello, this is");
+    }
     server.signal(Signal::KILL);
-    let left = terminal.wait(LIMIT).expect_code(5).expect_restored();
+    for terminal in &terminals {
+        terminal.wait_for_text(LIMIT, "trying again");
+    }
+    let [patient, impatient] = terminals;
+    impatient.send(CONTROL_C);
+    impatient.wait(LIMIT).expect_code(0).expect_restored();
+    let left = patient.wait(PATIENCE).expect_code(5).expect_restored();
     let said = left.text.lines().filter(|line| line.starts_with("rtvoice: ")).count();
     assert_eq!(said, 1, "{}", left.text);
     assert!(left.text.contains("Assistant: "), "{}", left.text);

@@ -13,6 +13,7 @@ use crate::support::program::{Outcome, Program, json_lines};
 use crate::support::schema::Schema;
 use crate::support::signal::Sound;
 use crate::support::speech;
+use crate::transcribe::CAPTIONS;
 
 /// Longest wait for something in a call, on a loaded machine.
 const LIMIT: Duration = Duration::from_secs(50);
@@ -47,6 +48,8 @@ impl Calls {
     fn hold() -> Self {
         let hello = speech::hello();
         thread::scope(|scope| {
+            // Captions take their time, too: they are made meanwhile.
+            scope.spawn(|| LazyLock::force(&CAPTIONS));
             let file = scope.spawn(|| {
                 let args = "talk --demo --output answer.wav --json --trace trace.jsonl --input";
                 Program::rtvoice(args).arg(speech::hello_path()).run()

@@ -2,27 +2,33 @@
 
 use std::sync::LazyLock;
 use std::thread;
+use std::time::Duration;
 
 use rtvoice::protocol::dialect::Dialect;
+use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::support::program::{Outcome, Program, json_lines};
 use crate::support::schema::Schema;
 use crate::support::speech;
 
+/// Longest wait for a caption, on a loaded machine.
+const LIMIT: Duration = Duration::from_secs(50);
 /// What the demo makes of the recording.
 const HELLO: &str = "[speech 2.5 s, -20 dBFS]";
 /// What is told to who might expect words.
 const DEMO: &str = "this is the demo: it knows no words and tells how long and how loud speech was";
 
-static CAPTIONS: LazyLock<Captions> = LazyLock::new(Captions::make);
+pub(crate) static CAPTIONS: LazyLock<Captions> = LazyLock::new(Captions::make);
 
 /// What came of the recordings.
-struct Captions {
+pub(crate) struct Captions {
     /// Of two files.
     files: Outcome,
-    /// Of a pipe, turns found by meaning.
+    /// Of a pipe.
     pipe: Outcome,
+    /// Of a microphone that ends by Ctrl-C after its first turn, which is found by meaning.
+    semantic: Outcome,
     /// Of one file in JSON, in a language.
     json: Outcome,
     /// Of a file that is one turn, in the beta dialect.
@@ -35,13 +41,21 @@ impl Captions {
             |args: &str| Program::rtvoice(&format!("transcribe --demo --trace trace.jsonl {args}"));
         thread::scope(|scope| {
             let files = scope.spawn(|| {
-                let program = transcribe("short.wav").arg(speech::hello_path());
-                speech::write_plain(&program.file("short.wav"), &speech::short());
+                let program = transcribe("short.wav again.wav");
+                for name in ["short.wav", "again.wav"] {
+                    speech::write_plain(&program.file(name), &speech::short());
+                }
                 program.run()
             });
             let pipe = scope.spawn(|| {
                 let wav = std::fs::read(speech::hello_path()).expect("the recording is there");
-                transcribe("--vad semantic -").stdin(wav).run()
+                transcribe("-").stdin(wav).run()
+            });
+            let semantic = scope.spawn(|| {
+                let run = transcribe("--vad semantic").arg(speech::hello_path()).start();
+                run.wait_for_line(LIMIT, |line| line == HELLO);
+                run.signal(Signal::INT);
+                run.wait(LIMIT)
             });
             let json = scope.spawn(|| transcribe("--json --lang de").arg(speech::hello_path()).run());
             let beta = scope.spawn(|| transcribe("--vad off --dialect beta").arg(speech::hello_path()).run());
@@ -49,6 +63,7 @@ impl Captions {
             Self {
                 files: files.join().expect(done),
                 pipe: pipe.join().expect(done),
+                semantic: semantic.join().expect(done),
                 json: json.join().expect(done),
                 beta: beta.join().expect(done),
             }
@@ -65,7 +80,8 @@ fn sent(outcome: &Outcome, dialect: Dialect) -> Vec<Value> {
 fn each_file_has_its_captions_and_the_demo_says_once_that_it_is_one() {
     let text = CAPTIONS.files.text();
     let captions: Vec<&str> = text.lines().collect();
-    assert!(matches!(captions[..], [short, HELLO] if short.starts_with("[speech 0.")), "{captions:?}");
+    assert!(matches!(captions[..], [first, second] if first == second), "{captions:?}");
+    assert!(captions[0].starts_with("[speech 0."), "{captions:?}");
     assert_eq!(CAPTIONS.files.stderr.lines().collect::<Vec<_>>(), [DEMO]);
 }
 
@@ -85,6 +101,13 @@ fn a_pipe_is_captioned() {
     assert_eq!(CAPTIONS.pipe.text(), format!("{HELLO}\n"));
     let sent = sent(&CAPTIONS.pipe, Dialect::Ga);
     assert_eq!(sent[0]["session"]["type"], "transcription");
+    assert_eq!(sent[0]["session"]["audio"]["input"]["turn_detection"]["type"], "server_vad");
+}
+
+#[test]
+fn captions_end_by_a_signal() {
+    assert_eq!(CAPTIONS.semantic.code, Some(130), "{}", CAPTIONS.semantic.stderr);
+    let sent = Schema::of(Dialect::Ga).check_trace(&CAPTIONS.semantic.home.path().join("trace.jsonl"));
     assert_eq!(sent[0]["session"]["audio"]["input"]["turn_detection"]["type"], "semantic_vad");
 }
 

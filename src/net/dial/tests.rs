@@ -1,5 +1,7 @@
 //! Dialling over real sockets on this machine, at ports the system chose.
 
+mod limits;
+
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -175,20 +177,6 @@ async fn a_server_that_hangs_up_is_told() {
 }
 
 #[tokio::test]
-async fn a_silent_server_is_given_up_with_the_step_it_is_silent_in() {
-    let (listener, port) = listener().await;
-    let short = Duration::from_millis(50);
-    let limits = Limits { tls: short, upgrade: short, ..Limits::default() };
-    let options = DialOptions { limits, ..DialOptions::default() };
-    for (scheme, step) in [("ws", Step::Upgrade), ("wss", Step::Tls)] {
-        let error = failure(dial(&endpoint(&format!("{scheme}://127.0.0.1:{port}")), &options).await);
-        let expected = format!("127.0.0.1:{port} did not answer in time: {step} took more than 0.05 s");
-        assert_eq!(error.to_string(), expected);
-    }
-    drop(listener);
-}
-
-#[tokio::test]
 async fn an_address_that_is_dead_does_not_keep_the_next_one_from_being_tried() {
     let (listener, port) = listener().await;
     let (dead, dead_port) = self::listener().await;
@@ -201,6 +189,27 @@ async fn an_address_that_is_dead_does_not_keep_the_next_one_from_being_tried() {
     let error = connect_first(&[address(dead_port), address(port)]).await.unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
     assert_eq!(connect_first(&[]).await.unwrap_err().kind(), io::ErrorKind::AddrNotAvailable);
+}
+
+#[tokio::test]
+async fn an_ipv6_address_is_dialled_and_named_in_brackets() {
+    let Ok(listener) = TcpListener::bind("[::1]:0").await else {
+        // This machine has no IPv6 at all.
+        return;
+    };
+    let port = listener.local_addr().unwrap().port();
+    let serving = async {
+        let (stream, _) = listener.accept().await.unwrap();
+        let mut server = accept_async(stream).await.unwrap();
+        futures_util::SinkExt::send(&mut server, Message::text("hello")).await.unwrap();
+        server
+    };
+    let talking = async { dialled(format!("ws://[::1]:{port}")).await.unwrap().next().await };
+    let (hello, server) = tokio::join!(talking, serving);
+    assert_eq!(hello, LinkEvent::Text("hello".into()));
+    drop((server, listener));
+    let error = failure(dialled(format!("ws://[::1]:{port}")).await);
+    assert_eq!(error.to_string(), format!("nobody listens at [::1]:{port}"));
 }
 
 /// A private authority, and a server's certificate signed by it.

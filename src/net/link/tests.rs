@@ -321,3 +321,102 @@ async fn a_key_that_the_other_side_repeats_is_hidden() {
     assert_eq!(events.last(), Some(&peer(3000, "wrong: [key hidden]")));
     assert!(!format!("{events:?}").contains(&KEY[3..]), "{events:?}");
 }
+
+/// Lets the link wait alone for so many seconds; nothing may come of it.
+async fn quiet_for(link: &mut Link<DuplexStream>, seconds: u64) {
+    let waited = timeout(Duration::from_secs(seconds), link.next()).await;
+    assert!(waited.is_err(), "{waited:?}");
+}
+
+fn pings_in(server: &mut Server) -> usize {
+    let mut pings = 0;
+    while let Some(Some(message)) = server.next().now_or_never() {
+        assert!(matches!(message, Ok(Message::Ping(_))), "{message:?}");
+        pings += 1;
+    }
+    pings
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_server_is_asked_after_15_s_and_given_up_after_30_s() {
+    let (mut link, mut server) = pair(4096).await;
+    quiet_for(&mut link, 14).await;
+    assert_eq!(pings_in(&mut server), 0);
+    quiet_for(&mut link, 2).await;
+    let asked = server.next().now_or_never();
+    // The answer would go out with the next reading, which does not come.
+    assert!(matches!(asked, Some(Some(Ok(Message::Ping(_))))), "{asked:?}");
+    let begun = tokio::time::Instant::now();
+    assert_eq!(link.next().await, broken("no answer for 30 s"));
+    assert_eq!(begun.elapsed().as_secs(), 30 - 16);
+    assert_eq!(link.next().await, broken("no answer for 30 s"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_answers_pings_is_kept_for_hours() {
+    let (mut link, mut server) = pair(4096).await;
+    let mut pings = 0;
+    let answering = async {
+        while let Some(Ok(message)) = server.next().await {
+            assert!(matches!(message, Message::Ping(_)), "{message:?}");
+            pings += 1;
+            server.flush().await.unwrap();
+        }
+    };
+    let two_hours = timeout(Duration::from_secs(7200), async { tokio::join!(link.next(), answering) });
+    assert!(two_hours.await.is_err());
+    // One each 15 s.
+    assert!((479..=481).contains(&pings), "{pings}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_answers_no_ping_but_talks_is_alive() {
+    let (mut link, mut server) = pair(4096).await;
+    let mut heard = 0;
+    for _ in 0..60 {
+        // Part of a message is a sign of life as well.
+        for part in [&b"\x81\x02h"[..], b"i"] {
+            quiet_for(&mut link, 24).await;
+            server.get_mut().write_all(part).await.unwrap();
+        }
+        assert_eq!(link.next().await, text("hi"));
+        heard += 1;
+        let _ = server.get_mut().read_buf(&mut Vec::with_capacity(4096)).await;
+    }
+    assert_eq!(heard, 60);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_busy_connection_is_never_asked() {
+    let (mut link, mut server) = pair(4096).await;
+    for _ in 0..100 {
+        quiet_for(&mut link, 9).await;
+        server.send(Message::text("delta")).await.unwrap();
+        assert_eq!(link.next().await, text("delta"));
+    }
+    assert_eq!(pings_in(&mut server), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_machine_that_slept_asks_before_it_judges() {
+    for seconds_before in [4, 14, 24, 29] {
+        let (mut link, mut server) = pair(4096).await;
+        quiet_for(&mut link, seconds_before).await;
+        pings_in(&mut server);
+        tokio::time::advance(Duration::from_secs(3600)).await;
+        quiet_for(&mut link, 14).await;
+        assert_eq!(pings_in(&mut server), 1);
+        // Reading it answered it.
+        quiet_for(&mut link, 24).await;
+        assert_eq!(link.next().await, broken("no answer for 30 s"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_goodbye_is_not_followed_by_questions() {
+    let (mut link, mut server) = pair(4096).await;
+    link.close(1000, "");
+    assert_eq!(link.next().await, LinkEvent::Closed(CloseCause::Ours));
+    assert!(matches!(server.next().now_or_never(), Some(Some(Ok(Message::Close(_))))));
+    assert!(!matches!(server.next().now_or_never(), Some(Some(Ok(_)))));
+}

@@ -1,6 +1,8 @@
 //! The upgrade against a server that answers what the test wrote.
 
-use tokio::io::duplex;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, duplex};
 
 use super::*;
 use crate::net::endpoint::{Auth, Endpoint, Purpose};

@@ -45,7 +45,38 @@ fn hanging_up_in_the_middle_of_an_answer_tells_how_much_was_heard() {
     call.heard(0, sec(1));
     call.story();
     call.user(Command::HangUp(EndReason::User));
-    assert_eq!(call.story()[..2], ["flush", "assistant cut \"one\" heard 1000 ms"]);
+    assert_eq!(call.story(), ["flush", "connection Closing", "close"]);
+    call.put(Input::Closed(CloseCause::Ours));
+    assert_eq!(call.ended(), None, "what was heard is not known yet");
+    call.flushed(&[(0, ms(1_040))]);
+    assert_eq!(call.story(), ["assistant cut \"one\" heard 1040 ms", "connection Closed", "end User"]);
+}
+
+#[test]
+fn an_answer_that_a_refusal_cuts_off_ends_where_it_was_heard() {
+    let mut call = Call::live(plan());
+    call.response_created("resp_1");
+    call.words("resp_1", "item_a", "one two");
+    call.sound("resp_1", "item_a", sec(2));
+    call.heard(0, sec(1));
+    call.story();
+    call.put(Input::Closed(CloseCause::Peer { code: Some(4000), reason: "no more".into() }));
+    assert_eq!(call.story(), ["flush"]);
+    call.flushed(&[(0, ms(1_040))]);
+    let story = call.story();
+    assert_eq!(story[..2], ["assistant cut \"one\" heard 1040 ms", "connection Closed"]);
+    assert!(story[2].starts_with("end Refused"), "{story:?}");
+}
+
+#[test]
+fn a_sound_side_that_never_says_what_was_heard_does_not_hold_the_end() {
+    let mut call = Call::live(plan());
+    call.response_created("resp_1");
+    call.sound("resp_1", "item_a", sec(2));
+    call.heard(0, sec(1));
+    call.put(Input::Closed(CloseCause::Peer { code: Some(4000), reason: "no more".into() }));
+    call.pass(ms(150));
+    assert!(matches!(call.ended(), Some(EndReason::Refused(_))));
 }
 
 #[test]

@@ -1,0 +1,78 @@
+//! Dials by a proxy: reaches it, then lets it lead on.
+
+use std::net::SocketAddr;
+
+use crate::net::dial::{DialOptions, Route, within};
+use crate::net::dial_error::DialError;
+use crate::net::proxy::{Proxy, ProxyKind};
+use crate::net::proxy_error::{ProxyError, ProxyTrouble};
+use crate::net::stream::Carrier;
+use crate::net::tunnel;
+
+/// Returns a stream to `target` as the proxy leads there.
+///
+/// # Errors
+/// When the proxy cannot be reached, does not lead on, or takes too long.
+pub(super) async fn lead(
+    proxy: &Proxy,
+    target: &Route<'_>,
+    options: &DialOptions,
+) -> Result<Carrier, DialError> {
+    match proxy.kind {
+        ProxyKind::Http | ProxyKind::Https | ProxyKind::Socks5h => {
+            Ok(lead_to(proxy, target, None, options).await.map_err(|trouble| of(proxy, trouble))?)
+        }
+        ProxyKind::Socks5 => {
+            let addresses = target.look_up(options.limits.lookup).await?;
+            lead_to_first(proxy, target, &addresses, options).await
+        }
+    }
+}
+
+/// Leads to the first address that the proxy has a way to: one without IPv6 is common.
+async fn lead_to_first(
+    proxy: &Proxy,
+    target: &Route<'_>,
+    addresses: &[SocketAddr],
+    options: &DialOptions,
+) -> Result<Carrier, DialError> {
+    let mut waiting = addresses.iter();
+    loop {
+        match lead_to(proxy, target, waiting.next().copied(), options).await {
+            Err(ProxyTrouble::Socks { reason, .. }) if reason.is_of_the_address() && waiting.len() > 0 => {}
+            led => return Ok(led.map_err(|trouble| of(proxy, trouble))?),
+        }
+    }
+}
+
+async fn lead_to(
+    proxy: &Proxy,
+    target: &Route<'_>,
+    address: Option<SocketAddr>,
+    options: &DialOptions,
+) -> Result<Carrier, ProxyTrouble> {
+    let mut carrier =
+        reach(proxy, options).await.map_err(|error| ProxyTrouble::NotReached(Box::new(error)))?;
+    let target = tunnel::Target { host: target.host, port: target.port, address, shown: &target.address };
+    let led = within(options.limits.proxy, tunnel::open(&mut carrier, proxy, &target)).await;
+    led.map_err(|limit| ProxyTrouble::Late { target: target.shown.to_owned(), limit })??;
+    Ok(carrier)
+}
+
+async fn reach(proxy: &Proxy, options: &DialOptions) -> Result<Carrier, DialError> {
+    let route = Route::to(&proxy.host, proxy.port);
+    match proxy.kind {
+        ProxyKind::Http | ProxyKind::Socks5 | ProxyKind::Socks5h => {
+            Ok(Carrier::Tcp(route.reach(options.limits).await?))
+        }
+        ProxyKind::Https => {
+            let tls = route.start_tls_config(options.extra_roots.clone())?;
+            let tcp = route.reach(options.limits).await?;
+            Ok(Carrier::Tls(route.agree_on_tls(tcp, tls, options.limits.tls).await?))
+        }
+    }
+}
+
+fn of(proxy: &Proxy, trouble: ProxyTrouble) -> ProxyError {
+    ProxyError { address: proxy.address(), variable: proxy.variable, trouble }
+}
