@@ -28,7 +28,7 @@ pub(super) async fn run(args: Chat) -> Result<EndReason, Error> {
     let clock = Clock::start();
     let flags = Flags::default().limits(&args.limits);
     let settings = Settings::load(&args.endpoint, SessionKind::Realtime, flags)?;
-    let target = Target::find(&settings)?.dialled_as(&args.endpoint)?;
+    let target = Target::find(&settings)?.dialled_as(&args.endpoint, &settings)?;
     let question = question(args.prompt.as_deref())?;
     // A conversation is a stream of lines on a terminal, too.
     let way = if args.showing.json { Way::Json } else { Way::Plain };

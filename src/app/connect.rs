@@ -3,6 +3,7 @@
 use std::env;
 use std::sync::Arc;
 
+use crate::app::settings::Settings;
 use crate::app::target::{Target, Way};
 use crate::cli::EndpointArgs;
 use crate::error::{Error, Kind};
@@ -24,8 +25,9 @@ const PIPE_BYTES: usize = 64 << 10;
 /// # Errors
 ///
 /// When the file of `--ca-file` is no file of certificates.
-pub(super) fn dial_options(args: &EndpointArgs) -> Result<DialOptions, Error> {
-    let extra_roots = args.ca_file.as_deref().map(read_ca_file).transpose().map_err(|error| {
+pub(super) fn dial_options(args: &EndpointArgs, settings: &Settings) -> Result<DialOptions, Error> {
+    let ca_file = args.ca_file.clone().or_else(|| settings.ca_file());
+    let extra_roots = ca_file.as_deref().map(read_ca_file).transpose().map_err(|error| {
         let hint = error.hint();
         Error::new(Kind::Config, error).hint(hint)
     })?;

@@ -1,5 +1,7 @@
 //! From flags to the settings in force.
 
+use std::path::PathBuf;
+
 use clap::ValueEnum;
 
 use crate::cli::{EndpointArgs, HearingArgs, LimitArgs, ShowingArgs};
@@ -58,6 +60,13 @@ impl Settings {
     /// Returns where sound goes to, as for `--output`.
     pub(super) fn output(&self) -> &str {
         self.in_force.text(Setting::Output).unwrap_or("default")
+    }
+
+    /// Returns the file of more authorities that the configuration names, from its own folder on.
+    pub(super) fn ca_file(&self) -> Option<PathBuf> {
+        let named = self.in_force.text(Setting::CaFile)?;
+        let folder = self.sources.path.as_ref().and_then(|path| path.parent());
+        Some(folder.map_or_else(|| PathBuf::from(named), |folder| folder.join(named)))
     }
 
     /// Returns how things are shown, where the file may ask for lines.

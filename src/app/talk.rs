@@ -34,7 +34,7 @@ pub(super) async fn run(args: Talk) -> Result<EndReason, Error> {
         (Way::Screen, Sink::Stdout) => Way::Plain,
         (way, _) => way,
     };
-    let target = Target::find(&settings)?.dialled_as(&args.endpoint)?;
+    let target = Target::find(&settings)?.dialled_as(&args.endpoint, &settings)?;
     let plan = plan::limited(plan::talk(&settings, at_end_of(&input))?, &target, &settings);
     let typing = typing_in_a_call(way, &input);
     let sound = Some(plan::sound(&settings, &plan, input, output));

@@ -88,8 +88,8 @@ impl Target {
     /// # Errors
     ///
     /// When the file of `--ca-file` is no file of certificates.
-    pub(super) fn dialled_as(self, args: &EndpointArgs) -> Result<Self, Error> {
-        Ok(Self { dial_options: dial_options(args)?, ..self })
+    pub(super) fn dialled_as(self, args: &EndpointArgs, settings: &Settings) -> Result<Self, Error> {
+        Ok(Self { dial_options: dial_options(args, settings)?, ..self })
     }
 
     /// Returns what hides this target's keys in the texts of others.

@@ -24,7 +24,7 @@ pub(super) async fn run(args: Transcribe) -> Result<EndReason, Error> {
     let settings = Settings::load(&args.endpoint, SessionKind::Transcription, flags)?;
     let inputs = inputs(&args, &settings)?;
     // Once for all files: a key may come from a command that asks for a password.
-    let target = Target::find(&settings)?.dialled_as(&args.endpoint)?;
+    let target = Target::find(&settings)?.dialled_as(&args.endpoint, &settings)?;
     let mut reason = EndReason::InputEnded;
     let mut position = Position::First;
     for input in inputs {

@@ -41,6 +41,8 @@ pub enum Setting {
     NeedsKey,
     /// Whether the key may go to another machine unencrypted over ws://
     AllowClearKey,
+    /// A file of PEM certificates to trust besides the system's, as for --ca-file; seen from this file's folder
+    CaFile,
     /// More headers of the handshake, as a table of names and values; no place for keys
     Headers,
     /// Who pays, for keys of several organisations: OpenAI-Organization
@@ -164,6 +166,7 @@ impl Setting {
             | Self::KeyHosts
             | Self::NeedsKey
             | Self::AllowClearKey
+            | Self::CaFile
             | Self::Headers
             | Self::Organization
             | Self::Project
@@ -213,6 +216,7 @@ impl Setting {
             | Self::KeyHosts
             | Self::NeedsKey
             | Self::AllowClearKey
+            | Self::CaFile
             | Self::Headers
             | Self::Organization
             | Self::Project
@@ -236,6 +240,7 @@ impl Setting {
             | Self::Model
             | Self::TranscriptionModel
             | Self::AuthName
+            | Self::CaFile
             | Self::KeyCommand
             | Self::Organization
             | Self::Project

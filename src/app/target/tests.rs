@@ -337,3 +337,14 @@ fn formats_and_rates_reach_the_session_and_the_sound() {
         "{error}"
     );
 }
+
+#[test]
+fn more_authorities_lie_beside_the_file_that_names_them() {
+    let file = "[profiles.a]\nca_file = \"ours.pem\"\n[profiles.b]\nca_file = \"/etc/ours.pem\"\n";
+    for (profile, expected) in
+        [("a", Some("/home/u/.config/rtvoice/ours.pem")), ("b", Some("/etc/ours.pem")), ("openai", None)]
+    {
+        let found = settings(&Case { profile: Some(profile), file, ..CASE }).unwrap().ca_file();
+        assert_eq!(found, expected.map(Into::into), "{profile}");
+    }
+}
