@@ -10,7 +10,7 @@
 //! - [`net`]: the WebSocket and how it is reached. Uses `protocol`, `secret`.
 //! - [`ui`]: screen, plain lines, JSON lines. Uses `session::io`, `pcm`, and `protocol` for usage counts.
 //! - [`server`]: the embedded endpoint. Uses `protocol`, `pcm`, never `session`.
-//! - [`config`], [`cli`], [`error`], [`secret`]: from flags and environment to settings; kinds, hints and exit codes.
+//! - [`config`], [`cli`], [`error`], [`secret`]: from flags, environment and file to settings; kinds, hints and exit codes.
 //! - [`mishap`]: panics that tests ask for. Uses nothing.
 //! - [`app`]: where the halves meet. Uses all.
 

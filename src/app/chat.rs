@@ -26,8 +26,9 @@ const LONGEST_TEXT: usize = 256_000;
 /// When there is nothing to ask, when it cannot begin, or when the answer cannot be written.
 pub(super) async fn run(args: Chat) -> Result<EndReason, Error> {
     let clock = Clock::start();
-    let settings = Settings::load(&args.endpoint, SessionKind::Realtime, Flags::default())?;
-    let target = Target::find(&settings)?.dialled_as(&args.endpoint)?;
+    let flags = Flags::default().limits(&args.limits);
+    let settings = Settings::load(&args.endpoint, SessionKind::Realtime, flags)?;
+    let target = Target::find(&settings)?.dialled_with(dial_options(&args.endpoint)?);
     let question = question(args.prompt.as_deref())?;
     // A conversation is a stream of lines on a terminal, too.
     let way = if args.showing.json { Way::Json } else { Way::Plain };
@@ -37,7 +38,7 @@ pub(super) async fn run(args: Chat) -> Result<EndReason, Error> {
         (None, Way::Plain | Way::Screen) => Typing::Prompted,
     };
     let call = Call {
-        plan: plan::limited(plan::chat(&settings, question), &target, &args.limits),
+        plan: plan::limited(plan::chat(&settings, question), &target, &settings),
         target,
         style: PlainStyle::Chat,
         way,

@@ -54,7 +54,7 @@ fn path() -> Result<PathBuf, Error> {
 }
 
 fn init() -> Result<String, Error> {
-    let path = path()?;
+    let (path, text) = (path()?, template::text()?);
     let name = path.display();
     let cannot = |error: anyhow::Error| Error::new(Kind::Config, error);
     if let Some(folder) = path.parent() {
@@ -73,7 +73,7 @@ fn init() -> Result<String, Error> {
         }
         opened => opened.with_context(|| format!("cannot write {name}")).map_err(cannot)?,
     };
-    let written = file.write_all(template::text().as_bytes());
+    let written = file.write_all(text.as_bytes());
     written.with_context(|| format!("cannot write {name}")).map_err(cannot)?;
     Ok(format!("{name}\n"))
 }

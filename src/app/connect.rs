@@ -44,10 +44,10 @@ pub(super) fn dial_options(args: &EndpointArgs) -> Result<DialOptions, Error> {
 ///
 /// When it cannot be reached, with what to do about it.
 pub(super) async fn connect(target: &Target) -> Result<Link<Stream>, Error> {
-    let options = &target.dial_options;
     match &target.way {
         Way::Demo(endpoint) => connect_inside(endpoint).await,
         Way::Network(endpoint) => {
+            let options = &target.dial_options;
             let reached = match (dial(endpoint, options).await, &target.without_marker) {
                 (Err(error), Some(endpoint)) if is_bad_request(&error) => dial(endpoint, options).await,
                 (reached, _) => reached,

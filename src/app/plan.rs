@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::app::settings::Settings;
 use crate::app::target::Target;
 use crate::audio::options::{Options, Sink, Source};
-use crate::cli::{DialectArg, LimitArgs, VadArg};
+use crate::cli::{DialectArg, VadArg};
 use crate::config::choice::Format;
 use crate::config::setting::Setting;
 use crate::error::{Error, Kind};
@@ -112,9 +112,9 @@ fn plan(mode: Mode, settings: SessionSettings, call: &Settings, at_input_end: At
 }
 
 /// Returns `plan` with what `target` costs, and with the limits the user set.
-pub(super) fn limited(plan: Plan, target: &Target, limits: &LimitArgs) -> Plan {
-    let idle = limits.idle.map(|minutes| Duration::from_secs_f64(minutes * 60.0));
-    let limits = Limits { idle, cost_usd: limits.max_cost };
+pub(super) fn limited(plan: Plan, target: &Target, call: &Settings) -> Plan {
+    let idle = call.in_force.amount(Setting::Idle).map(|minutes| Duration::from_secs_f64(minutes * 60.0));
+    let limits = Limits { idle, cost_usd: call.in_force.amount(Setting::MaxCost) };
     Plan { model: target.model(), prices: target.prices(), limits, ..plan }
 }
 

@@ -2,10 +2,10 @@
 
 use clap::ValueEnum;
 
-use crate::cli::{EndpointArgs, HearingArgs, ShowingArgs};
+use crate::cli::{EndpointArgs, HearingArgs, LimitArgs, ShowingArgs};
 use crate::config::in_force::{Asked, InForce};
 use crate::config::setting::Setting;
-use crate::config::sources::Sources;
+use crate::config::sources::{EnvFile, Sources};
 use crate::config::value::{Layer, Origin, Sourced, Value};
 use crate::error::Error;
 use crate::net::url::EndpointUrl;
@@ -31,7 +31,8 @@ impl Settings {
     ///
     /// When a file or a variable cannot be understood, or when the profile is not known.
     pub(super) fn load(endpoint: &EndpointArgs, kind: SessionKind, more: Flags) -> Result<Self, Error> {
-        let sources = Sources::look()?;
+        let env_file = if endpoint.demo { EnvFile::Ignored } else { EnvFile::Read };
+        let sources = Sources::look(env_file)?;
         let mut flags = more;
         // What `--model` names is what the session is for.
         let model = match kind {
@@ -71,6 +72,14 @@ impl Flags {
     pub(super) fn hearing(mut self, args: &HearingArgs) -> Self {
         self.text(Setting::Input, "--input", args.input.as_deref());
         self.choice(Setting::Vad, "--vad", args.vad);
+        self
+    }
+
+    /// Adds what ends a session.
+    pub(super) fn limits(mut self, args: &LimitArgs) -> Self {
+        let text = |amount: Option<f64>| amount.map(|amount| amount.to_string());
+        self.text(Setting::Idle, "--idle", text(args.idle).as_deref());
+        self.text(Setting::MaxCost, "--max-cost", text(args.max_cost).as_deref());
         self
     }
 

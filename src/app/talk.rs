@@ -21,7 +21,7 @@ use crate::ui::plain::PlainStyle;
 /// When it cannot begin, or when what comes of it cannot be written.
 pub(super) async fn run(args: Talk) -> Result<EndReason, Error> {
     let clock = Clock::start();
-    let mut flags = Flags::default().hearing(&args.hearing);
+    let mut flags = Flags::default().hearing(&args.hearing).limits(&args.limits);
     flags.text(Setting::Voice, "--voice", args.voice.as_deref());
     flags.text(Setting::Output, "--output", args.output.as_deref());
     let settings = Settings::load(&args.endpoint, SessionKind::Realtime, flags)?;
@@ -34,8 +34,8 @@ pub(super) async fn run(args: Talk) -> Result<EndReason, Error> {
         (Way::Screen, Sink::Stdout) => Way::Plain,
         (way, _) => way,
     };
-    let target = Target::find(&settings)?.dialled_as(&args.endpoint)?;
-    let plan = plan::limited(plan::talk(&settings, at_end_of(&input))?, &target, &args.limits);
+    let target = Target::find(&settings)?.dialled_with(dial_options(&args.endpoint)?);
+    let plan = plan::limited(plan::talk(&settings, at_end_of(&input))?, &target, &settings);
     let typing = typing_in_a_call(way, &input);
     let sound = Some(plan::sound(&settings, &plan, input, output));
     let style = PlainStyle::Talk;

@@ -16,7 +16,7 @@ use crate::secret::Secret;
 use crate::session::price::Prices;
 
 /// What is talked to.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Target {
     /// How it is reached.
     pub(super) way: Way,
@@ -24,12 +24,12 @@ pub(super) struct Target {
     pub(super) without_marker: Option<Box<Endpoint>>,
     /// As the user may know it.
     pub(super) name: String,
-    /// How it is dialled, each time.
+    /// Through which proxies, and whom to trust.
     pub(super) dial_options: DialOptions,
 }
 
 /// How an endpoint is reached.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Way {
     /// It is in this process.
     Demo(Box<Endpoint>),
@@ -66,30 +66,18 @@ impl Target {
         check(&endpoint)?;
         if in_force.is_demo() {
             let way = Way::Demo(Box::new(endpoint));
-            return Ok(Self {
-                way,
-                without_marker: None,
-                name: in_force.profile.clone(),
-                dial_options: DialOptions::default(),
-            });
+            let name = in_force.profile.clone();
+            return Ok(Self { way, without_marker: None, name, dial_options: DialOptions::default() });
         }
         let without_marker = (marker == Marker::Try)
             .then(|| Box::new(Endpoint { beta: BetaMarker::Absent, ..endpoint.clone() }));
-        Ok(Self {
-            way: Way::Network(Box::new(endpoint)),
-            without_marker,
-            name,
-            dial_options: DialOptions::default(),
-        })
+        let way = Way::Network(Box::new(endpoint));
+        Ok(Self { way, without_marker, name, dial_options: DialOptions::default() })
     }
 
-    /// Takes what the flags and the environment say on the way there.
-    ///
-    /// # Errors
-    ///
-    /// When the file of `--ca-file` is no file of certificates.
-    pub(super) fn dialled_as(self, args: &EndpointArgs) -> Result<Self, Error> {
-        Ok(Self { dial_options: dial_options(args)?, ..self })
+    /// Returns the same, to be dialled in this way.
+    pub(super) fn dialled_with(self, dial_options: DialOptions) -> Self {
+        Self { dial_options, ..self }
     }
 
     /// Returns what hides this target's keys in the texts of others.
@@ -188,7 +176,7 @@ fn no_key(settings: &Settings, url: &EndpointUrl, search: &KeySearch) -> Error {
             settings.sources.file_name()
         ));
     }
-    Error::say(Kind::Config, format!("there is no key for {profile}")).hint(format!(
+    Error::say(Kind::Config, format!("there is no key for the profile {profile}")).hint(format!(
         "set {places} in the environment or in .env, or key_command in [profiles.{profile}] of {}; \
          or try it without a key: rtvoice talk --demo",
         settings.sources.file_name()

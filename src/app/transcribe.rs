@@ -20,13 +20,17 @@ use crate::ui::plain::PlainStyle;
 /// When it cannot begin, or when the captions cannot be written.
 pub(super) async fn run(args: Transcribe) -> Result<EndReason, Error> {
     let clock = Clock::start();
-    let flags = Flags::default().hearing(&args.hearing);
+    let flags = Flags::default().hearing(&args.hearing).limits(&args.limits);
     let settings = Settings::load(&args.endpoint, SessionKind::Transcription, flags)?;
     let inputs = inputs(&args, &settings)?;
+    // Once for all files: a key may come from a command that asks for a password.
+    let target = Target::find(&settings)?.dialled_with(dial_options(&args.endpoint)?);
     let mut reason = EndReason::InputEnded;
     let mut position = Position::First;
     for input in inputs {
-        reason = caption(&args, &settings, input, position)?.hold(clock).await?;
+        let mut call = caption(&args, &settings, &target, input)?;
+        call.position = position;
+        reason = call.hold(clock).await?;
         position = Position::Later;
         match reason {
             EndReason::InputEnded => {}
@@ -58,17 +62,16 @@ fn file_or_stdin(file: &std::path::Path) -> Source {
 fn caption<'a>(
     args: &'a Transcribe,
     settings: &Settings,
+    target: &Target,
     input: Source,
-    position: Position,
 ) -> Result<Call<'a>, Error> {
-    let target = Target::find(settings)?.dialled_as(&args.endpoint)?;
-    let plan = plan::limited(plan::transcribe(settings, at_end_of(&input))?, &target, &args.limits);
+    let plan = plan::limited(plan::transcribe(settings, at_end_of(&input))?, target, settings);
     Ok(Call {
-        target,
+        target: target.clone(),
         style: PlainStyle::Transcribe,
         way: if args.showing.json { Way::Json } else { Way::Plain },
         showing: &args.showing,
-        position,
+        position: Position::First,
         typing: Typing::Not,
         sound: Some(plan::sound(settings, &plan, input, Sink::Null)),
         plan,

@@ -192,6 +192,10 @@ impl Reader<'_> {
                 let number = number.filter(|number| range.contains(number));
                 Value::Number(number.ok_or_else(|| self.expected(&name, &wanted, value))?)
             }
+            Form::Amount => {
+                let amount = amount(value.get_ref());
+                Value::Text(amount.ok_or_else(|| self.expected(&name, "a number above 0", value))?)
+            }
             Form::List => Value::List(self.list_of(&name, value)?),
             Form::Table => Value::Table(self.pairs_of(&name, value)?),
         };
@@ -252,6 +256,13 @@ impl Reader<'_> {
     }
 }
 
+fn amount(value: &DeValue<'_>) -> Option<String> {
+    let whole = value.as_integer().filter(|number| number.radix() == 10).map(|number| number.as_str());
+    let text = whole.or_else(|| value.as_float().map(|number| number.as_str()))?;
+    let amount: f64 = text.parse().ok()?;
+    (amount.is_finite() && amount > 0.0).then(|| amount.to_string())
+}
+
 fn is_name(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|letter| letter.is_ascii_alphanumeric() || "-_.".contains(letter))
 }
@@ -281,6 +292,8 @@ mod tests {
             ("[defaults]\nurl = \"wss://h\"\n", 2, "url belongs to an endpoint, not to all of them"),
             ("[profiles.\"a b\"]\n", 1, "\"a b\" is no name for a profile"),
             ("[profiles]\na = 1\n", 2, "a has to be a table"),
+            ("[defaults]\nidle = 0\n", 2, "idle has to be a number above 0"),
+            ("[defaults]\nmax_cost = nan\n", 2, "max_cost has to be a number above 0"),
         ] {
             let (found_line, found, _) = wrong(text);
             assert_eq!((found_line, found.as_str()), (Some(line), what), "{text}");

@@ -87,6 +87,11 @@ impl InForce {
         Some(*number)
     }
 
+    /// Returns an amount.
+    pub fn amount(&self, setting: Setting) -> Option<f64> {
+        self.text(setting)?.parse().ok()
+    }
+
     /// Returns a switch.
     pub fn switch(&self, setting: Setting) -> Option<bool> {
         let Sourced { value: Value::Switch(switch), .. } = self.get(setting)? else { return None };

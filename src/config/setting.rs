@@ -41,7 +41,7 @@ pub enum Setting {
     NeedsKey,
     /// Whether the key may go to another machine unencrypted over ws://
     AllowClearKey,
-    /// More headers of the handshake, as a table of names and values
+    /// More headers of the handshake, as a table of names and values; no place for keys
     Headers,
     /// Who pays, for keys of several organisations: OpenAI-Organization
     Organization,
@@ -81,6 +81,10 @@ pub enum Setting {
     Output,
     /// Whether lines are written in place of a screen
     Plain,
+    /// After how many minutes in which nothing was said or typed a session ends
+    Idle,
+    /// At how many US dollars a session ends
+    MaxCost,
 }
 
 /// What belongs to an endpoint, and what to the person who talks.
@@ -97,6 +101,8 @@ pub enum Scope {
 pub enum Form {
     /// One text.
     Text,
+    /// A number above 0, whole or not; it is kept as a text.
+    Amount,
     /// A number in a range.
     Number(RangeInclusive<u32>),
     /// Yes or no.
@@ -173,7 +179,9 @@ impl Setting {
             | Self::Vad
             | Self::Input
             | Self::Output
-            | Self::Plain => None,
+            | Self::Plain
+            | Self::Idle
+            | Self::MaxCost => None,
         }
     }
 
@@ -188,7 +196,9 @@ impl Setting {
             | Self::Vad
             | Self::Input
             | Self::Output
-            | Self::Plain => Scope::Person,
+            | Self::Plain
+            | Self::Idle
+            | Self::MaxCost => Scope::Person,
             Self::Url
             | Self::Resource
             | Self::ApiVersion
@@ -236,6 +246,7 @@ impl Setting {
             | Self::Input
             | Self::Output => Form::Text,
             Self::NeedsModel | Self::NeedsKey | Self::AllowClearKey | Self::Plain => Form::Switch,
+            Self::Idle | Self::MaxCost => Form::Amount,
             Self::KeyEnv | Self::KeyHosts => Form::List,
             Self::Headers => Form::Table,
             Self::Key => Form::Key,

@@ -12,6 +12,15 @@ use crate::config::setting::Setting;
 use crate::config::value::Origin;
 use crate::error::{Error, Kind};
 
+/// Whether `.env` in the current folder has a say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EnvFile {
+    /// It has.
+    Read,
+    /// It is not looked at: the demo needs no key, and works in any folder.
+    Ignored,
+}
+
 /// Everything that was found before flags count.
 pub struct Sources {
     /// The variables of the environment.
@@ -32,7 +41,7 @@ impl Sources {
     /// # Errors
     ///
     /// When a file cannot be read or understood, or shows a key to others.
-    pub fn look() -> Result<Self, Error> {
+    pub fn look(env_file: EnvFile) -> Result<Self, Error> {
         let path = place::config_file();
         let user = match &path {
             Some(path) => read_config(path)?,
@@ -43,7 +52,10 @@ impl Sources {
             variables.filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
         Ok(Self {
             environment: environment.collect(),
-            env_file: read_env_file(Path::new(".env"))?,
+            env_file: match env_file {
+                EnvFile::Read => read_env_file(Path::new(".env"))?,
+                EnvFile::Ignored => HashMap::new(),
+            },
             user,
             built_in: built_in::profiles()?,
             path,

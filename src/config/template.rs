@@ -2,14 +2,17 @@
 
 use std::fmt::Write;
 
+use crate::config::built_in;
 use crate::config::setting::{Form, Scope, Setting};
+use crate::config::value::{Layer, Value};
+use crate::error::Error;
 
 const HEAD: &str = "\
 # rtvoice: endpoints, keys and defaults. What is in force, and why: rtvoice config show
 #
 # A flag goes before the environment, that before .env in the current folder, that before this file,
-# and this file before what is built in. Everything below is a comment: take away the # where you want
-# another value.
+# and this file before what is built in. Everything below is a comment and shows what is in force without
+# it, or an example: take away the # where you want another value.
 
 # The profile that is used where --profile and RTVOICE_PROFILE ask for none. Built in are
 # openai, azure, azure-preview, ope-ai, openopen8, new-api, local, localai, hf, speaches, qwen and xai.
@@ -50,38 +53,55 @@ const PROFILES: &str = "
 ";
 
 /// Returns the text of the file.
-pub fn text() -> String {
+///
+/// # Errors
+///
+/// Never in a program that was tested.
+pub fn text() -> Result<String, Error> {
+    let usual = built_in::profiles()?.defaults;
     let mut text = HEAD.to_owned();
     for setting in with(Scope::Person) {
-        explain(&mut text, *setting, "# ");
+        explain(&mut text, *setting, &usual, "# ");
     }
     text.push_str(PROFILES);
     for setting in with(Scope::Endpoint) {
-        explain(&mut text, *setting, "#   ");
+        explain(&mut text, *setting, &usual, "#   ");
     }
-    text
+    Ok(text)
 }
 
 fn with(scope: Scope) -> impl Iterator<Item = &'static Setting> {
     Setting::all().iter().filter(move |setting| setting.scope() == scope)
 }
 
-fn explain(text: &mut String, setting: Setting, indent: &str) {
-    let example = match setting.form() {
+fn explain(text: &mut String, setting: Setting, usual: &Layer, indent: &str) {
+    let usual = usual.get(&setting).map(|said| &said.value);
+    let value = match usual {
+        Some(Value::Text(text)) => format!("{text:?}"),
+        Some(Value::Number(number)) => number.to_string(),
+        Some(Value::Switch(switch)) => switch.to_string(),
+        Some(Value::List(_) | Value::Table(_) | Value::Hidden(_)) | None => example(setting),
+    };
+    let takes = match setting.form() {
+        Form::Choice(words) => format!(" ({})", words.join(", ")),
+        Form::Number(range) => format!(" ({} to {})", range.start(), range.end()),
+        Form::Text | Form::Key | Form::Switch | Form::Amount | Form::List | Form::Table => String::new(),
+    };
+    // Writing into a text cannot fail.
+    let _ = writeln!(text, "# {}{takes}.\n{indent}{} = {value}", setting.meaning(), setting.name());
+}
+
+/// Something of the right form, where nothing is in force by itself.
+fn example(setting: Setting) -> String {
+    match setting.form() {
         Form::Text | Form::Key => "\"…\"".to_owned(),
+        Form::Choice(words) => format!("\"{}\"", words.first().map_or("", String::as_str)),
         Form::Switch => "true".to_owned(),
         Form::List => "[\"…\"]".to_owned(),
         Form::Table => "{ X-Name = \"…\" }".to_owned(),
-        Form::Number(range) => format!("{}", range.start()),
-        Form::Choice(words) => format!("\"{}\"", words.first().map_or("", String::as_str)),
-    };
-    let takes = match setting.form() {
-        Form::Choice(words) => format!(": {}", words.join(", ")),
-        Form::Number(range) => format!(": {} to {}", range.start(), range.end()),
-        Form::Text | Form::Key | Form::Switch | Form::List | Form::Table => String::new(),
-    };
-    // Writing into a text cannot fail.
-    let _ = writeln!(text, "# {}{takes}.\n{indent}{} = {example}", setting.meaning(), setting.name());
+        Form::Number(range) => range.start().to_string(),
+        Form::Amount => "2.5".to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -91,13 +111,13 @@ mod tests {
 
     #[test]
     fn the_file_says_nothing_until_it_is_changed() {
-        let file = ConfigFile::parse(&text(), Author::User).unwrap();
+        let file = ConfigFile::parse(&text().unwrap(), Author::User).unwrap();
         assert!(file.profile.is_none() && file.defaults.is_empty() && file.profiles.is_empty());
     }
 
     #[test]
     fn every_setting_can_be_uncommented_where_it_stands() {
-        let text = text();
+        let text = text().unwrap();
         let (defaults, profiles) = text.split_once("# All that a profile may say").unwrap();
         let uncommented = |line: &str| line.strip_prefix("# ").map(str::trim).unwrap_or_default().to_owned();
         for setting in Setting::all() {
@@ -115,7 +135,7 @@ mod tests {
 
     #[test]
     fn the_examples_are_profiles() {
-        let text = text();
+        let text = text().unwrap();
         let examples = text.split("[profiles.work]").nth(1).unwrap().split("# All that").next().unwrap();
         let lines = examples.lines().map(|line| line.strip_prefix("# ").unwrap_or_default());
         let toml = format!("[profiles.work]\n{}\n", lines.collect::<Vec<_>>().join("\n"));

@@ -62,11 +62,11 @@ pub struct Link<S> {
     /// Whether [`LinkEvent::Drained`] is owed once all is written.
     owes_drained: bool,
     goodbye: Goodbye,
+    /// Hides the keys in what the other side says: servers repeat what they are sent.
+    mask: Mask,
     pulse: Pulse,
     /// Whether the other side is to be asked whether it is there.
     owes_ping: bool,
-    /// Hides the keys in what the other side says: servers repeat what they are sent.
-    mask: Mask,
     /// Set at the end.
     closed: Option<CloseCause>,
 }
@@ -104,9 +104,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             writing_bytes: 0,
             owes_drained: false,
             goodbye: Goodbye::No,
+            mask: request.extensions().get::<Mask>().cloned().unwrap_or_default(),
             pulse: Pulse::start(),
             owes_ping: false,
-            mask: request.extensions().get::<Mask>().cloned().unwrap_or_default(),
             closed: None,
         })
     }

@@ -154,6 +154,8 @@ impl Session {
         for frame in std::mem::take(&mut self.microphone.kept) {
             self.append(&frame);
         }
+        // What was kept is heard only from here on: a turn may still be found in it.
+        self.microphone.saw_activity(now);
         if self.microphone.has_ended() {
             self.end_manual_turn(now);
         }

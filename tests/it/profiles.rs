@@ -269,3 +269,33 @@ fn a_call_in_g711_is_held() {
         &trace[..2000.min(trace.len())]
     );
 }
+
+/// Each command of the README's table of endpoints finds an address and, where it gives a key, uses it.
+#[test]
+fn the_commands_of_the_readme_reach_their_endpoints() {
+    let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).expect("it is there");
+    let table = readme.split("\n## Endpoints\n").nth(1).and_then(|text| text.split("\n###").next());
+    let commands = table.expect("the section is there").lines().filter(|line| line.contains("rtvoice "));
+    let commands: Vec<&str> = commands.filter_map(|line| line.rsplit('`').nth(1)).collect();
+    assert!(commands.len() > 15, "{commands:?}");
+    for command in commands {
+        let (variables, flags) = command.split_once("rtvoice ").expect("it runs the program");
+        let flags = flags.split_whitespace().skip(1).filter(|word| !word.ends_with(".wav"));
+        let mut program = flags.fold(Program::rtvoice("config show --json"), |program, flag| {
+            program.arg(flag.replace("HOST:PORT", "127.0.0.1:9000"))
+        });
+        // What the shell would put in is a key.
+        let variables = variables.split("$(").next().unwrap_or_default().split_whitespace();
+        let mut gives_key = false;
+        for (name, value) in variables.filter_map(|variable| variable.split_once('=')) {
+            gives_key |= name.ends_with("_KEY");
+            program = program.env(name, if value.is_empty() || value == "…" { "sk-x" } else { value });
+        }
+        if command.contains("RTVOICE_RESOURCE=contoso") {
+            program = program.env("RTVOICE_RESOURCE", "contoso");
+        }
+        let shown = shown(program);
+        assert!(shown["url"].is_string(), "{command}: {shown}");
+        assert_eq!(shown["key"].is_object(), gives_key, "{command}: {shown}");
+    }
+}

@@ -238,7 +238,13 @@ fn what_is_missing_is_named_with_what_to_do() {
     let gateway = &[(Setting::Url, "wss://g.example")];
     let azure = "[profiles.azure]\nresource = \"c\"\n";
     for (profile, file, flags, message, hint) in [
-        ("openai", "", &[][..], "there is no key for openai", "set OPENAI_API_KEY or RTVOICE_API_KEY"),
+        (
+            "openai",
+            "",
+            &[][..],
+            "there is no key for the profile openai",
+            "set OPENAI_API_KEY or RTVOICE_API_KEY",
+        ),
         (
             "azure",
             "",
@@ -248,7 +254,13 @@ fn what_is_missing_is_named_with_what_to_do() {
         ),
         ("azure", azure, &[], "the profile azure has no model", "give it by --model"),
         ("local", "", &[], "the profile local has no URL", "give it by --url"),
-        ("new-api", "", gateway, "there is no key for new-api", "set RTVOICE_API_KEY in the environment"),
+        (
+            "new-api",
+            "",
+            gateway,
+            "there is no key for the profile new-api",
+            "set RTVOICE_API_KEY in the environment",
+        ),
         ("localai", "", &[], "the profile localai has no model", "give it by --model"),
         (
             "azure",

@@ -69,6 +69,15 @@ fn the_users_defaults_come_after_the_users_profiles_and_before_the_program() {
 }
 
 #[test]
+fn limits_are_amounts() {
+    let sources = sources("[defaults]\nidle = 15\nmax_cost = 0.5\n", &[], &[]);
+    let in_force = decide(Asked::default(), &sources);
+    assert_eq!(in_force.amount(Setting::Idle), Some(15.0));
+    assert_eq!(in_force.amount(Setting::MaxCost), Some(0.5));
+    assert_eq!(in_force.amount(Setting::Voice), None);
+}
+
+#[test]
 fn a_profile_is_made_from_others() {
     let file = "[profiles.work]\nlike = \"azure-preview\"\nresource = \"contoso\"\n[profiles.azure]\norganization = \"o\"\n";
     let asked = Asked { profile: Some("work".to_owned()), ..Asked::default() };

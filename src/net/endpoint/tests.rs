@@ -19,6 +19,10 @@ fn key() -> Secret {
     Secret::new(KEY)
 }
 
+fn both() -> Auth {
+    Auth::BearerAndQuery { name: "token".to_owned(), key: key() }
+}
+
 /// What goes over the wire, without the random part, the program's name and what every upgrade has.
 async fn wire(endpoint: &Endpoint) -> String {
     let (near, mut far) = duplex(1 << 16);
@@ -145,7 +149,9 @@ fn a_model_is_added_only_where_none_is_named() {
 
 #[test]
 fn a_key_does_not_go_to_another_machine_in_the_clear() {
-    for auth in [Auth::Bearer(key()), Auth::api_key(key()), Auth::Subprotocol(key()), Auth::token(key())] {
+    for auth in
+        [Auth::Bearer(key()), Auth::api_key(key()), Auth::Subprotocol(key()), Auth::token(key()), both()]
+    {
         let mut remote = endpoint("ws://10.0.0.7:8080", conversation("m"), auth.clone());
         let refused = EndpointError::KeyInClear { host: "10.0.0.7".to_owned() };
         assert_eq!(remote.request().unwrap_err(), refused);
@@ -196,7 +202,9 @@ fn a_key_or_header_that_cannot_be_sent_is_named() {
 
 #[test]
 fn no_key_is_in_debug_output() {
-    for auth in [Auth::Bearer(key()), Auth::api_key(key()), Auth::Subprotocol(key()), Auth::token(key())] {
+    for auth in
+        [Auth::Bearer(key()), Auth::api_key(key()), Auth::Subprotocol(key()), Auth::token(key()), both()]
+    {
         let mut endpoint = endpoint("wss://h?api_key=sk-proj-7Qw9", conversation("m"), auth);
         endpoint.headers.push(("X-More".to_owned(), KEY.to_owned()));
         let headers = format!("{:?}", endpoint.request().unwrap().headers());

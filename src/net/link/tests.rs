@@ -309,6 +309,19 @@ async fn what_is_queued_is_not_in_debug_output() {
     assert!(!format!("{link:?}").contains("private"));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_key_that_the_other_side_repeats_is_hidden() {
+    let (mut link, mut server) = pair(4096).await;
+    server.send(Message::text(format!("{KEY} is wrong"))).await.unwrap();
+    server.send(Message::binary(KEY)).await.unwrap();
+    let frame = CloseFrame { code: 3000.into(), reason: format!("wrong: {KEY}").into() };
+    server.send(Message::Close(Some(frame))).await.unwrap();
+    let events = all_events(&mut link).await;
+    assert_eq!(events[0], text("[key hidden] is wrong"));
+    assert_eq!(events.last(), Some(&peer(3000, "wrong: [key hidden]")));
+    assert!(!format!("{events:?}").contains(&KEY[3..]), "{events:?}");
+}
+
 /// Lets the link wait alone for so many seconds; nothing may come of it.
 async fn quiet_for(link: &mut Link<DuplexStream>, seconds: u64) {
     let waited = timeout(Duration::from_secs(seconds), link.next()).await;
@@ -406,17 +419,4 @@ async fn a_goodbye_is_not_followed_by_questions() {
     assert_eq!(link.next().await, LinkEvent::Closed(CloseCause::Ours));
     assert!(matches!(server.next().now_or_never(), Some(Some(Ok(Message::Close(_))))));
     assert!(!matches!(server.next().now_or_never(), Some(Some(Ok(_)))));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_key_that_the_other_side_repeats_is_hidden() {
-    let (mut link, mut server) = pair(4096).await;
-    server.send(Message::text(format!("{KEY} is wrong"))).await.unwrap();
-    server.send(Message::binary(KEY)).await.unwrap();
-    let frame = CloseFrame { code: 3000.into(), reason: format!("wrong: {KEY}").into() };
-    server.send(Message::Close(Some(frame))).await.unwrap();
-    let events = all_events(&mut link).await;
-    assert_eq!(events[0], text("[key hidden] is wrong"));
-    assert_eq!(events.last(), Some(&peer(3000, "wrong: [key hidden]")));
-    assert!(!format!("{events:?}").contains(&KEY[3..]), "{events:?}");
 }

@@ -133,6 +133,19 @@ fn after_a_silent_file_the_call_ends_too() {
 }
 
 #[test]
+fn a_file_that_ends_before_the_session_is_configured_is_heard_all_the_same() {
+    let mut call = Call::dialled(file_plan());
+    call.put(Input::Opened);
+    call.speak(ms(50));
+    input_ended(&mut call);
+    call.pass(ms(2_900));
+    call.created();
+    call.server(json!({"type": "session.updated", "session": {"type": "realtime"}}));
+    call.pass(ms(1_999));
+    assert!(!call.story().contains(&"close".to_owned()), "a turn may still be found");
+}
+
+#[test]
 fn a_turn_that_the_server_never_ends_does_not_hold_the_call_for_ever() {
     let mut call = Call::live(file_plan());
     call.server(json!({"type": "input_audio_buffer.speech_started"}));
