@@ -6,6 +6,7 @@ use anyhow::Context;
 
 use crate::app::call::{Call, Position, Typing};
 use crate::app::clock::Clock;
+use crate::app::connect::dial_options;
 use crate::app::fronts::Way;
 use crate::app::plan;
 use crate::app::settings::{Flags, Settings};

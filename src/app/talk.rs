@@ -2,6 +2,7 @@
 
 use crate::app::call::{Call, Position, at_end_of, typing_in_a_call};
 use crate::app::clock::Clock;
+use crate::app::connect::dial_options;
 use crate::app::fronts::Way;
 use crate::app::plan;
 use crate::app::settings::{Flags, Settings};

@@ -1,9 +1,8 @@
 //! From the settings in force to what is dialled.
 
 use crate::app::address::address;
-use crate::app::connect::dial_options;
 use crate::app::settings::{Settings, host_of};
-use crate::cli::{AuthArg, DialectArg, EndpointArgs};
+use crate::cli::{AuthArg, DialectArg};
 use crate::config::choice::Marker;
 use crate::config::key::{self, KeySearch};
 use crate::config::setting::Setting;

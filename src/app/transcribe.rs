@@ -2,6 +2,7 @@
 
 use crate::app::call::{Call, Position, Typing, at_end_of};
 use crate::app::clock::Clock;
+use crate::app::connect::dial_options;
 use crate::app::fronts::Way;
 use crate::app::plan;
 use crate::app::settings::{Flags, Settings};
