@@ -24,7 +24,7 @@ use crate::error::{Error, Kind};
 use crate::net::link::Link;
 use crate::net::stream::Stream;
 use crate::session::Session;
-use crate::session::io::{Command, Connection, EndReason, Notice};
+use crate::session::io::{Command, Connection, EndReason, Failure, Notice};
 use crate::session::plan::{AtInputEnd, Plan, TurnControl};
 use crate::ui::model::About;
 use crate::ui::plain::PlainStyle;
@@ -105,6 +105,7 @@ impl Call<'_> {
         let reached = tokio::select! {
             reached = self.reach(&levels) => reached,
             reason = hung_up(&mut commands_rx) => {
+                show(&mut face, clock, &Notice::End(reason.clone()))?;
                 face.close()?;
                 return Ok(reason);
             }
@@ -112,6 +113,7 @@ impl Call<'_> {
         let (link, audio) = match reached {
             Ok(reached) => reached,
             Err(error) => {
+                show(&mut face, clock, &Notice::End(never_began(&error)))?;
                 face.close()?;
                 return Err(error);
             }
@@ -208,6 +210,17 @@ fn show(face: &mut Face, clock: Clock, notice: &Notice) -> Result<(), Error> {
         // The drive notices that nobody reads.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         result => result.map_err(|error| Error::new(Kind::Device, error)),
+    }
+}
+
+/// Returns how a call ended that did not come about, for who reads only the lines of JSON.
+fn never_began(error: &Error) -> EndReason {
+    let failure = Failure { message: format!("{:#}", error.source), code: None };
+    match error.kind {
+        Kind::Network => EndReason::Lost(failure),
+        Kind::Internal | Kind::Usage | Kind::Config | Kind::Device | Kind::Server => {
+            EndReason::Refused(failure)
+        }
     }
 }
 
