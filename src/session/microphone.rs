@@ -168,8 +168,17 @@ impl Session {
     }
 
     pub(super) fn mic_dropped(&mut self, frames: u64) {
-        let message = format!("the connection is too slow: {frames} frames of the microphone were dropped");
-        self.show(Notice::Error { code: None, message });
+        match self.phase {
+            Phase::Live => {
+                let message =
+                    format!("the connection is too slow: {frames} frames of the microphone were dropped");
+                self.show(Notice::Error { code: None, message });
+            }
+            // Nobody was told to speak yet; the microphone was only open before the connection was.
+            Phase::Connecting | Phase::Opening(_) | Phase::Away(_) | Phase::Closing(_) | Phase::Over => {
+                self.show(Notice::Debug(format!("{frames} frames came before there was a connection")));
+            }
+        }
     }
 
     pub(super) fn speech_started(&mut self, now: Duration, audio_ms: Option<u64>) {

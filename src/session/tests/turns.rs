@@ -190,6 +190,16 @@ fn an_odd_byte_of_sound_belongs_to_the_next_delta() {
 }
 
 #[test]
+fn sound_is_only_missed_once_there_is_somebody_to_send_it_to() {
+    let mut call = Call::dialled(plan());
+    call.put(Input::Audio(AudioEvent::MicDropped { frames: 100 }));
+    assert!(call.story().is_empty());
+    let mut call = Call::live(plan());
+    call.put(Input::Audio(AudioEvent::MicDropped { frames: 3 }));
+    assert_eq!(call.story(), ["error the connection is too slow: 3 frames of the microphone were dropped"]);
+}
+
+#[test]
 fn unknown_events_are_no_errors() {
     let mut call = Call::live(plan());
     call.server(json!({"type": "localai.something", "x": 1}));
