@@ -297,8 +297,9 @@ impl Open {
     /// # Errors
     ///
     /// When the device cannot rest; it goes on then.
-    pub(crate) fn rest(&self) -> Result<(), cpal::Error> {
-        self.stream.as_ref().map_or(Ok(()), StreamTrait::pause)
+    pub(crate) fn rest(&self) -> Result<(), AudioError> {
+        let paused = self.stream.as_ref().map_or(Ok(()), StreamTrait::pause);
+        paused.map_err(|error| translate(&error, Direction::Output))
     }
 
     /// Asks for sound again.
@@ -306,8 +307,9 @@ impl Open {
     /// # Errors
     ///
     /// When the device is gone.
-    pub(crate) fn wake(&self) -> Result<(), cpal::Error> {
-        self.stream.as_ref().map_or(Ok(()), StreamTrait::play)
+    pub(crate) fn wake(&self) -> Result<(), AudioError> {
+        let woken = self.stream.as_ref().map_or(Ok(()), StreamTrait::play);
+        woken.map_err(|error| translate(&error, Direction::Output))
     }
 
     /// Returns what the device last complained of.

@@ -39,6 +39,14 @@ impl Found {
 }
 
 impl Open {
+    pub(crate) fn rest(&self) -> Result<(), AudioError> {
+        match *self {}
+    }
+
+    pub(crate) fn wake(&self) -> Result<(), AudioError> {
+        match *self {}
+    }
+
     pub(crate) fn last_error(&self) -> Option<&'static str> {
         match *self {}
     }
