@@ -156,10 +156,14 @@ impl Target {
                 .finish()
                 .map_err(|error| format!("cannot complete {}: {}", path.display(), into_io(error))),
             Self::Pipe(Pipe { blocks, waiting, end }) => {
-                if let Some(block) = waiting {
-                    let _ = blocks.try_send(block);
-                }
-                drop(blocks);
+                // A reader that has fallen behind gets the last block too, but nobody waits for ever for it.
+                let hand_over = move || {
+                    if let Some(block) = waiting {
+                        let _ = blocks.send(block);
+                    }
+                };
+                let handing = thread::Builder::new().name("pipe end".to_owned()).spawn(hand_over);
+                handing.map_err(|error| format!("cannot complete standard output: {error}"))?;
                 match end.recv_timeout(PIPE_GOODBYE) {
                     Ok(Err(error)) if error.kind() != io::ErrorKind::BrokenPipe => {
                         Err(format!("cannot write standard output: {error}"))
