@@ -59,7 +59,7 @@ pub(super) async fn connect(target: &Target) -> Result<Link<Stream>, Error> {
     }
 }
 
-/// What an endpoint answers that does not know the marker of the beta protocol (PROTOCOL.md, section 2.4).
+/// What an endpoint answers that does not know the marker of the beta protocol.
 fn is_bad_request(error: &DialError) -> bool {
     matches!(error, DialError::HttpRefused { refusal, .. } if refusal.status == 400)
 }

@@ -17,7 +17,7 @@ use crate::secret::Secret;
 pub(crate) const PROGRAM: &str = concat!("rtvoice/", env!("CARGO_PKG_VERSION"));
 
 /// How the key is shown to the server: one way only, because gateways that are shown two take
-/// the wrong one (PROTOCOL.md, sections 2.1 and 2.5).
+/// the wrong one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Auth {
     /// No key.
@@ -84,7 +84,7 @@ pub enum Purpose {
     Transcription,
 }
 
-/// Whether the marker of the beta protocol is sent (PROTOCOL.md, sections 2.3 and 2.4).
+/// Whether the marker of the beta protocol is sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum BetaMarker {
     /// Not sent: OpenAI refuses it.

@@ -8,7 +8,7 @@ use thiserror::Error;
 use tokio_tungstenite::tungstenite::http::Uri;
 use tokio_tungstenite::tungstenite::http::uri::InvalidUri;
 
-/// Where every documented endpoint but Azure's and Qwen's listens (PROTOCOL.md, section 1).
+/// Where every documented endpoint but Azure's and Qwen's listens.
 const DEFAULT_PATH: &str = "/v1/realtime";
 
 /// What stands in a query as it is. The slash and the colon are legal there (RFC 3986, section 3.4)

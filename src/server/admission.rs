@@ -33,7 +33,7 @@ pub(crate) struct Peer {
     pub(crate) kind: SessionKind,
     /// The model of the URL; never absent in a conversation that is not refused.
     pub(crate) model: Option<String>,
-    /// Why it is told to go, after the upgrade as OpenAI does it (PROTOCOL.md, section 2.2).
+    /// Why it is told to go, after the upgrade as OpenAI does it.
     pub(crate) refusal: Option<Refusal>,
 }
 
@@ -181,7 +181,7 @@ impl Wishes {
             (Some(model), _) if options.faults.has(Fault::RefuseModel) => {
                 Mistake::new("invalid_model", format!("Model \"{model}\" is not supported in realtime mode."))
             }
-            // Compatible beta servers demand a model in the URL of a transcription (PROTOCOL.md, 2.7).
+            // Compatible beta servers demand a model in the URL of a transcription.
             (Some(_), true) if dialect == Dialect::Ga => Mistake::new(
                 "invalid_model",
                 "You must not provide a model parameter for transcription sessions.",

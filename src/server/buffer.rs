@@ -10,7 +10,7 @@ use crate::server::mistake::Mistake;
 /// More than this waits for no commit: ten minutes, 29 MB.
 const MOST_SAMPLES: usize = 24_000 * 600;
 
-/// Less than this is no turn (PROTOCOL.md, section 5.5).
+/// Less than this is no turn.
 const LEAST_SAMPLES: usize = 2_400;
 
 /// The input audio buffer, at 24 kHz whatever the client sends.

@@ -17,7 +17,7 @@ use crate::server::machine::{Action, Input, Machine, Setup};
 use crate::server::speech::{self, Order, Speech};
 use crate::server::{Options, VoiceEngine};
 
-/// Real servers ping about every 20 s (PROTOCOL.md, section 2.9).
+/// Real servers ping about every 20 s.
 const PING_EVERY: Duration = Duration::from_secs(20);
 
 /// How long a client may take to read the last words and to answer a close frame.

@@ -13,7 +13,7 @@ use crate::protocol::value::{Setting, Unknown};
 use crate::server::admission::Peer;
 use crate::server::mistake::Mistake;
 
-/// What real servers start with (PROTOCOL.md, section 4.1); the documents say 500.
+/// What real servers start with; the documents say 500.
 const SILENCE_MS: u32 = 200;
 const PADDING_MS: u32 = 300;
 const THRESHOLD: f64 = 0.5;
@@ -151,7 +151,7 @@ impl Effective {
     }
 
     /// The live models have no turn detection, and the default one must be switched off with
-    /// `null` (PROTOCOL.md, section 6.3).
+    /// `null`.
     fn check_live_transcription(&self) -> Result<(), Mistake> {
         let live = |model: &str| matches!(model, "gpt-live-transcribe" | "gpt-realtime-whisper");
         let is_live = self.transcription().and_then(|it| it.model.as_deref()).is_some_and(live);

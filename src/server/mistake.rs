@@ -1,4 +1,4 @@
-//! What a client did wrong, in the words of the documented error codes (PROTOCOL.md, section 8).
+//! What a client did wrong, in the words of the documented error codes.
 
 use crate::protocol::server::ErrorInfo;
 

@@ -1,4 +1,4 @@
-//! What an answer would cost, by the documented rates (PROTOCOL.md, section 7).
+//! What an answer would cost, by the documented rates.
 
 use crate::protocol::response::{TokenDetails, Usage};
 use crate::protocol::server::TranscriptionUsage;

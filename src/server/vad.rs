@@ -1,7 +1,7 @@
 //! Where there is speech in the client's sound, and where a turn begins and ends.
 //!
 //! Time is counted in samples of written sound at 24 kHz, never by a clock: a client may send
-//! faster or slower than real time (PROTOCOL.md, section 5.2).
+//! faster or slower than real time.
 
 use std::collections::VecDeque;
 use std::fmt;

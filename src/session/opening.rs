@@ -1,4 +1,4 @@
-//! From an open socket to a configured session (PROTOCOL: `session.created`, `session.update`).
+//! From an open socket to a configured session.
 
 use std::time::Duration;
 

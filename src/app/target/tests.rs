@@ -1,5 +1,4 @@
-//! The handshake of each built-in profile, byte for byte as the endpoints' documents have it
-//! (PROTOCOL.md, sections 1 and 2).
+//! The handshake of each built-in profile, byte for byte as the endpoints' documents have it.
 
 use tokio::io::{AsyncReadExt, duplex};
 

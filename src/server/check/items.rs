@@ -7,10 +7,10 @@ use crate::server::check::rule::Rule::{
 use crate::server::check::rule::{Field, Rule, may, must};
 use crate::server::check::shapes::{BETA_FORMAT, BETA_VOICE, FORMAT, VOICE};
 
-/// What one append or one item may hold (PROTOCOL.md, section 3.1).
+/// What one append or one item may hold.
 pub(crate) const MOST_AUDIO: usize = 15 * 1024 * 1024;
 
-/// What one text part may hold (PROTOCOL.md, section 4.1).
+/// What one text part may hold.
 const MOST_TEXT: usize = 256_000;
 
 const ID: Rule = Short(32);
@@ -27,7 +27,7 @@ const SYSTEM_PART: Rule = Tagged("type", &[("input_text", INPUT_TEXT)]);
 const USER_PART: Rule =
     Tagged("type", &[("input_text", INPUT_TEXT), ("input_audio", INPUT_AUDIO), ("input_image", INPUT_IMAGE)]);
 const BETA_USER_PART: Rule = Tagged("type", &[("input_text", INPUT_TEXT), ("input_audio", INPUT_AUDIO)]);
-// The text is demanded of spoken parts too: assistant audio cannot be created (PROTOCOL.md, 5.9).
+// The text is demanded of spoken parts too: assistant audio cannot be created.
 const SAID: Rule = Object(&[
     must("type", Anything),
     must("text", Short(MOST_TEXT)),

@@ -58,7 +58,7 @@ fn check_fields(dialect: Dialect, kind: SessionKind, fields: &Map<String, Value>
     walk_fields(event.fields(kind), fields, "")
 }
 
-/// Each kind of session has its own update (PROTOCOL.md, sections 6.1 and 6.2).
+/// Each kind of session has its own update.
 fn check_kind(
     dialect: Dialect,
     kind: SessionKind,

@@ -59,7 +59,7 @@ const TRUNCATE: &[Field] = &[
 const CANCEL: &[Field] = &[EVENT_ID, TYPE, may("response_id", Text)];
 const PREVIOUS: Field = may("previous_item_id", Nullable(&Text));
 
-// In the order in which the real server lists them (PROTOCOL.md, section 2.3).
+// In the order in which the real server lists them.
 const GA: &[Event] = &[
     Event {
         name: "session.update",
@@ -148,7 +148,7 @@ const BETA_TURNS: Rule = Nullable(&Tagged(
         ("semantic_vad", Object(&[TYPE, EAGERNESS, CREATE, INTERRUPT])),
     ],
 ));
-// Nothing is answered here, so that nothing can be said about answers (PROTOCOL.md, section 6.2).
+// Nothing is answered here, so that nothing can be said about answers.
 const BETA_TRANSCRIPTION_TURNS: Rule = Nullable(&Tagged(
     "type",
     &[

@@ -224,7 +224,7 @@ impl Machine {
         }
     }
 
-    /// Nobody has spoken for the idle timeout (PROTOCOL.md, section 5.10).
+    /// Nobody has spoken for the idle timeout.
     fn time_out(&mut self, now: Duration, written: u64) {
         let start = self.initiative.idle_from.take().unwrap_or(written);
         let item_id = self.ids.next("item");

@@ -89,7 +89,7 @@ impl Machine {
         Ok(())
     }
 
-    /// Cuts an answer to what was heard of it (PROTOCOL.md, section 5.4).
+    /// Cuts an answer to what was heard of it.
     pub(super) fn truncate_item(
         &mut self,
         item_id: String,

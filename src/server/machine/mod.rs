@@ -33,7 +33,7 @@ use crate::server::speech::{Order, Speech};
 use crate::server::usage::Tokens;
 use crate::server::vad::{Ear, Trace, Turns};
 
-/// Real sessions end after an hour (PROTOCOL.md, section 2.9).
+/// Real sessions end after an hour.
 const LONGEST_SESSION: Duration = Duration::from_secs(3_600);
 
 /// What happens to the machine.
@@ -264,7 +264,7 @@ impl Machine {
         }
     }
 
-    /// The real server takes these two names of the translation protocol (PROTOCOL.md, section 3.1).
+    /// The real server takes these two names of the translation protocol.
     fn obey_undocumented(
         &mut self,
         now: Duration,

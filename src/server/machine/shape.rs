@@ -9,10 +9,10 @@ use crate::protocol::settings::{AudioFormat, Modality, TokenLimit, Voice};
 use crate::protocol::value::Unknown;
 use crate::server::answer::{Answer, Manner};
 
-/// The default tier in captures of the real server (PROTOCOL.md, section 7.3).
+/// The default tier in captures of the real server.
 const TOKENS_A_MINUTE: u64 = 40_000;
 
-/// Returns the fields of a response that differ between the dialects (PROTOCOL.md, section 3.4).
+/// Returns the fields of a response that differ between the dialects.
 pub(super) fn shape(manner: &Manner, dialect: Dialect, temperature: Option<f64>) -> Unknown {
     let voice = match &manner.voice {
         Voice::Named(name) => json!(name),
@@ -79,7 +79,7 @@ pub(super) fn assistant_item(id: &str, status: ItemStatus, content: Vec<Content>
     }
 }
 
-/// They come behind the response, for tokens only (PROTOCOL.md, section 3.2).
+/// They come behind the response, for tokens only.
 pub(super) fn rate_limits(used: u64) -> ServerBody {
     let remaining = TOKENS_A_MINUTE.saturating_sub(used);
     ServerBody::RateLimits(vec![RateLimit {
