@@ -9,7 +9,7 @@
 //! - [`audio`]: devices, the realtime callbacks, the engine. Uses `pcm`, `mishap`.
 //! - [`net`]: the WebSocket and how it is reached. Uses `protocol`, `secret`.
 //! - [`ui`]: screen, plain lines, JSON lines. Uses `session::io`, `pcm`, and `protocol` for usage counts.
-//! - [`server`]: the embedded endpoint. Uses `protocol`, `pcm`, never `session`.
+//! - [`server`]: the embedded endpoint. Uses `protocol`, `pcm`, `secret`, never `session`.
 //! - [`config`], [`cli`], [`error`], [`secret`]: from flags, environment and file to settings; kinds, hints and exit codes.
 //! - [`mishap`]: panics that tests ask for. Uses nothing.
 //! - [`app`]: where the halves meet. Uses all.

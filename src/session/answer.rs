@@ -78,9 +78,10 @@ impl Session {
             Some(ResponseStatus::Cancelled | ResponseStatus::Completed) => {}
             Some(ResponseStatus::InProgress | ResponseStatus::Other(_)) | None => {}
         }
-        match cut_off {
-            true => self.lines_abandoned(),
-            false => self.lines_made(),
+        if cut_off {
+            self.lines_abandoned();
+        } else {
+            self.lines_made();
         }
         self.ask_waiting(now);
         let answered = !self.responses.is_active() && self.plan.mode == Mode::Ask;

@@ -7,7 +7,7 @@
 /// What stands for half a character.
 const REPLACEMENT: &str = "\\ufffd";
 
-/// Length of `\uXXXX`.
+/// Length of an escape: `\u` and four digits.
 const ESCAPE: usize = 6;
 
 /// Returns `text` with each half of a character replaced, if there is one.
