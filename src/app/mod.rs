@@ -21,6 +21,7 @@ mod chat;
 mod transcribe;
 mod serve;
 mod config;
+mod doctor;
 
 use crate::cli::{Cli, Command};
 use crate::error::{Error, Kind};
@@ -43,6 +44,7 @@ pub fn run(cli: Cli) -> Result<u8, Error> {
             Command::Transcribe(args) => transcribe::run(args).await.and_then(exit_code),
             Command::Serve(args) => serve::run(args).await,
             Command::Config(args) => config::run(&args),
+            Command::Doctor(args) => doctor::run(args).await,
         }
     }));
     // A thread that still reads standard input must not hold the program.
