@@ -128,10 +128,13 @@ pub(super) fn key(settings: &Settings, url: &EndpointUrl) -> Result<(Finding, Ta
     let withheld: String = withheld.collect();
     let finding = match (&search.source, shown(endpoint)) {
         (Some(source), Some(way)) => {
-            let said = format!("found {source} ({}), shown {way}{withheld}", source.origin());
+            let said = format!("found: {}, shown {way}{withheld}", place_of(source));
             Finding::ok(check, said).detail("source", source.origin().to_string())
         }
-        (Some(source), None) => Finding::ok(check, format!("found {source}, and not shown{withheld}")),
+        (Some(source), None) => {
+            let said = format!("found: {}, and not shown{withheld}", place_of(source));
+            Finding::ok(check, said).detail("source", source.origin().to_string())
+        }
         (None, _) if url.keys_in_query().next().is_some() => {
             Finding::ok(check, "it stands in the URL").detail("source", "url")
         }
@@ -141,6 +144,14 @@ pub(super) fn key(settings: &Settings, url: &EndpointUrl) -> Result<(Finding, Ta
         finding.detail("found", search.source.is_some()).detail("withheld", search.withheld.clone());
     let by_command = matches!(search.source, Some(KeySource::Command { .. }));
     Ok((finding.detail("by_command", by_command), target))
+}
+
+/// Never the key itself.
+fn place_of(source: &KeySource) -> String {
+    match source {
+        KeySource::Variable { origin, .. } => origin.to_string(),
+        KeySource::File { origin, .. } | KeySource::Command { origin, .. } => format!("{origin}, {source}"),
+    }
 }
 
 fn without_key(settings: &Settings, withheld: &str) -> Finding {

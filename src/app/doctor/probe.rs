@@ -492,3 +492,6 @@ impl Probe {
 
 /// What the ids of events begin with.
 const EVENT_ID: &str = "rtv_doctor_";
+
+#[cfg(test)]
+mod tests;

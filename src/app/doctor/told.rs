@@ -131,3 +131,6 @@ fn of_part(check: Check, seen: &Seen, part: Part, fine: &str, stakes: &Stakes) -
 fn ms(duration: std::time::Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

@@ -343,3 +343,6 @@ fn with_facts(finding: Finding, certificate: &Certificate) -> Finding {
 fn ms(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

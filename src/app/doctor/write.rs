@@ -64,15 +64,27 @@ fn edited(text: &str, profile: &str, lines: &[(String, &'static str)]) -> Result
             .hint("write it as [profiles.NAME]")
     };
     let mut document: DocumentMut = text.parse().map_err(|_| odd())?;
+    // Comments at the end of a file belong to what stands before them: a new table comes after them.
+    let end = document.trailing().as_str().unwrap_or_default().to_owned();
+    let is_new = document.get("profiles").and_then(|profiles| profiles.get(profile)).is_none();
     let mut implicit = Table::new();
     // `[profiles]` alone says nothing.
     implicit.set_implicit(true);
     let profiles = document.entry("profiles").or_insert(Item::Table(implicit));
     let profiles: &mut dyn TableLike = profiles.as_table_like_mut().ok_or_else(odd)?;
-    let table = profiles.entry(profile).or_insert(Item::Table(Table::new()));
-    let table = table.as_table_like_mut().ok_or_else(odd)?;
+    let item = profiles.entry(profile).or_insert(Item::Table(Table::new()));
+    let moves = is_new && item.is_table();
+    if let (true, Some(table)) = (moves, item.as_table_mut()) {
+        let gap = if text.is_empty() || end.ends_with("\n\n") { "" } else { "\n" };
+        table.decor_mut().set_prefix(format!("{end}{gap}"));
+        table.set_position(Some(isize::MAX));
+    }
+    let table = item.as_table_like_mut().ok_or_else(odd)?;
     for (name, word) in lines {
         set(table, name, word);
+    }
+    if moves {
+        document.set_trailing("");
     }
     let text = document.to_string();
     match ConfigFile::parse(&text, Author::User) {
@@ -147,9 +159,18 @@ mod tests {
     #[test]
     fn a_profile_that_is_not_there_is_begun_and_other_forms_are_kept() {
         assert_eq!(ga("", "openai"), "[profiles.openai]\ndialect = \"ga\"\n");
-        assert_eq!(ga("# nothing\n", "a.b"), "# nothing\n[profiles.\"a.b\"]\ndialect = \"ga\"\n");
+        assert_eq!(ga("# nothing\n", "a.b"), "# nothing\n\n[profiles.\"a.b\"]\ndialect = \"ga\"\n");
         let inline = ga("profiles = { a = { model = \"m\" } }\n", "a");
-        assert_eq!(inline, "profiles = { a = { model = \"m\", dialect = \"ga\" } }\n");
+        assert_eq!(inline, "profiles = { a = { model = \"m\" , dialect = \"ga\" } }\n");
+    }
+
+    #[test]
+    fn in_the_file_that_the_program_begins_a_profile_comes_last() {
+        let before = crate::config::template::text().unwrap();
+        let new = "\n[profiles.openai]\ndialect = \"ga\"\n";
+        assert_eq!(ga(&before, "openai"), format!("{before}{new}"));
+        let reversed = "[profiles.a]\nmodel = \"m\"\n\n[defaults]\nlang = \"en\"\n# vad = \"off\"\n";
+        assert_eq!(ga(reversed, "openai"), format!("{reversed}{new}"));
     }
 
     #[test]
