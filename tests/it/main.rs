@@ -17,3 +17,4 @@ mod formats;
 mod refusals;
 #[cfg(unix)]
 mod faults;
+mod doctor;

@@ -194,7 +194,14 @@ impl Finding {
     /// Makes a failure of an error, with its hint.
     pub(super) fn failed(check: Check, error: &Error) -> Self {
         let failure = Self::new(check, Level::Failure(error.kind), format!("{:#}", error.source));
-        Self { hint: error.hint.clone(), ..failure }
+        let usual = || match error.kind {
+            Kind::Config | Kind::Usage => "rtvoice config show tells what is in force, and who said it",
+            Kind::Network => "check the address, and that this machine is online",
+            Kind::Server => "look up what it says in the endpoint's documents",
+            Kind::Device => "choose another device",
+            Kind::Internal => "this is a fault of rtvoice: tell its authors",
+        };
+        Self { hint: Some(error.hint.clone().unwrap_or_else(|| usual().to_owned())), ..failure }
     }
 
     /// Adds what to do.

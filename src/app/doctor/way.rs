@@ -135,7 +135,13 @@ impl Went {
     /// A certificate that is not trusted is worth knowing: it tells whose it is.
     fn with_certificate(&self, finding: Finding) -> Finding {
         let Some(certificate) = &self.certificate else { return finding };
-        let said = format!("{} ({})", finding.said, described(certificate));
+        let said = format!(
+            "{} ({}, up to {}, {})",
+            finding.said,
+            described(certificate),
+            certificate.top,
+            validity(certificate)
+        );
         with_facts(Finding { said, ..finding }, certificate)
     }
 
@@ -237,7 +243,15 @@ impl Went {
         let Some(certificate) = &self.certificate else {
             return Finding::ok(check, format!("{version} is agreed")).detail("version", version);
         };
-        let said = format!("{version}, {}", described(certificate));
+        let root = certificate.root.as_ref().map(|root| {
+            let by = match root.trusted_by {
+                TrustedBy::System => "the system",
+                TrustedBy::CaFile => "--ca-file",
+            };
+            format!(", root {} (trusted by {by})", root.name)
+        });
+        let root = root.unwrap_or_default();
+        let said = format!("{version}, {}{root}, {}", described(certificate), validity(certificate));
         let days = days_left(certificate);
         let finding = if days < SOON_DAYS {
             Finding::new(check, Level::Warning, said).hint("the server needs a new certificate soon")
@@ -308,23 +322,14 @@ fn with_body(finding: Finding, body: &[String]) -> Finding {
 }
 
 fn described(certificate: &Certificate) -> String {
-    let names = certificate.names.join(", ");
-    let root = match &certificate.root {
-        Some(root) => {
-            let by = match root.trusted_by {
-                TrustedBy::System => "the system",
-                TrustedBy::CaFile => "--ca-file",
-            };
-            format!("root {} (trusted by {by})", root.name)
-        }
-        None => format!("up to {}, which this machine does not know", certificate.top),
-    };
-    let days = days_left(certificate);
-    let until = match days {
-        ..0 => format!("expired {} days ago", -days),
-        0.. => format!("valid for {days} more days"),
-    };
-    format!("certificate for {names}, signed by {}, {root}, {until}", certificate.issuer)
+    format!("certificate for {}, signed by {}", certificate.names.join(", "), certificate.issuer)
+}
+
+fn validity(certificate: &Certificate) -> String {
+    match days_left(certificate) {
+        days @ ..0 => format!("expired {} days ago", -days),
+        days @ 0.. => format!("valid for {days} more days"),
+    }
 }
 
 fn days_left(certificate: &Certificate) -> i64 {

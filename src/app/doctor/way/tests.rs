@@ -127,7 +127,12 @@ fn a_certificate_that_is_not_trusted_is_described() {
     let steps = vec![Passed::Begun(None), Passed::Shown(Box::new(stranger))];
     let error = DialError::Tls { host: "voice.test".to_owned(), trouble: TlsTrouble::UnknownAuthority };
     let told = told(&went(steps), "wss://voice.test", Some(error));
-    assert!(told[3].1.contains("up to Top, which this machine does not know"), "{told:?}");
+    assert!(
+        told[3]
+            .1
+            .contains("(certificate for voice.test, signed by Middle, up to Top, valid for 90 more days)"),
+        "{told:?}"
+    );
 }
 
 #[test]
