@@ -49,9 +49,7 @@ impl ShortSessions {
                     held.len() - 1
                 });
                 let (kept, speech) = (kept.clone(), speech.take().unwrap_or_default());
-                let told =
-                    move |change: &mut dyn FnMut(&mut Held)| kept.with(|held| change(&mut held[session]));
-                thread::spawn(move || hold(stream, limit, &speech, &told));
+                thread::spawn(move || hold(stream, limit, &speech, &Place { held: kept, session }));
             }
         });
         Self { url, held }
@@ -67,7 +65,19 @@ fn unix_now() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is right")
 }
 
-fn hold(stream: TcpStream, limit: Duration, speech: &[i16], told: &dyn Fn(&mut dyn FnMut(&mut Held))) {
+/// Where it is noted what becomes of a session.
+struct Place {
+    held: Watched<Vec<Held>>,
+    session: usize,
+}
+
+impl Place {
+    fn note(&self, change: impl FnOnce(&mut Held)) {
+        self.held.with(|held| change(&mut held[self.session]));
+    }
+}
+
+fn hold(stream: TcpStream, limit: Duration, speech: &[i16], place: &Place) {
     let Ok(mut socket) = accept(stream) else { return };
     // Whole seconds are told; no session is shorter than its limit.
     let expires_at = (unix_now() + limit).as_secs() + 1;
@@ -82,7 +92,7 @@ fn hold(stream: TcpStream, limit: Duration, speech: &[i16], told: &dyn Fn(&mut d
     );
     while let Ok(message) = socket.read() {
         if unix_now().as_secs() >= expires_at {
-            told(&mut |held| held.expired = true);
+            place.note(|held| held.expired = true);
             let reason = "Your session hit the maximum duration.".into();
             let _ = socket.close(Some(CloseFrame { code: 1001.into(), reason }));
             continue;
@@ -99,9 +109,9 @@ fn hold(stream: TcpStream, limit: Duration, speech: &[i16], told: &dyn Fn(&mut d
             Some("input_audio_buffer.append") => {
                 let bytes = STANDARD.decode(event["audio"].as_str().unwrap_or_default()).expect("base64");
                 let pairs = bytes.as_chunks().0.iter();
-                told(&mut |held| held.samples.extend(pairs.clone().map(|pair| i16::from_le_bytes(*pair))));
+                place.note(|held| held.samples.extend(pairs.clone().map(|pair| i16::from_le_bytes(*pair))));
             }
-            Some("conversation.item.create") => told(&mut |held| held.items.push(event["item"].clone())),
+            Some("conversation.item.create") => place.note(|held| held.items.push(event["item"].clone())),
             _ => {}
         }
     }
