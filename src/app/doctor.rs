@@ -33,6 +33,7 @@ use crate::net::stream::Stream;
 use crate::net::url::EndpointUrl;
 use crate::pcm::frame::Rate;
 use crate::pcm::resample::resample_clip;
+use crate::protocol::dialect::Dialect;
 use crate::protocol::settings::{AudioFormat, SessionKind};
 use crate::server;
 use crate::session::plan::{AtInputEnd, Plan};
@@ -130,8 +131,8 @@ impl Examination {
         let seen = self.probe(link, ready.plan, &target).await?;
         self.note("dialect", seen.dialect.map(|dialect| dialect.as_str()));
         for finding in told::findings(&seen, &about) {
-            let finding = self.with_writing(finding, settings, &target, &seen);
-            self.report.add(finding);
+            let writes = finding.check == Check::Dialect && self.args.write_dialect;
+            self.report.add(if writes { written(finding, seen.dialect, settings, &target) } else { finding });
         }
         Ok(())
     }
@@ -151,26 +152,6 @@ impl Examination {
 
     fn asked(&self) -> Asked {
         if self.args.ask { Asked::Yes } else { Asked::No }
-    }
-
-    /// Writes the dialect that was found into the configuration file, if that is asked for.
-    fn with_writing(&self, finding: Finding, settings: &Settings, target: &Target, seen: &Seen) -> Finding {
-        if finding.check != Check::Dialect || !self.args.write_dialect {
-            return finding;
-        }
-        let Some(found) = seen.dialect else {
-            let said = format!("{}; nothing is written", finding.said);
-            return Finding { said, ..finding };
-        };
-        match write::dialect(settings, target, found) {
-            Ok(path) => {
-                let profile = &settings.in_force.profile;
-                let said =
-                    format!("{}; written for the profile {profile} into {}", found.as_str(), path.display());
-                Finding { level: Level::Ok, hint: None, said, ..finding }.detail("written", true)
-            }
-            Err(error) => Finding { details: finding.details, ..Finding::failed(Check::Dialect, &error) },
-        }
     }
 
     async fn sound(&mut self, chosen: &Chosen) -> Result<(), Error> {
@@ -208,4 +189,21 @@ fn speech(format: Option<&AudioFormat>) -> Vec<u8> {
     let samples = server::clips::say(SPEECH);
     let rate = format.rate().unwrap_or(Rate::WIRE);
     format.codec().encode(&resample_clip(&samples, Rate::WIRE, rate))
+}
+
+/// Writes the dialect that was found into the configuration file, and says so.
+fn written(finding: Finding, found: Option<Dialect>, settings: &Settings, target: &Target) -> Finding {
+    let Some(found) = found else {
+        let said = format!("{}; nothing is written", finding.said);
+        return Finding { said, ..finding };
+    };
+    match write::dialect(settings, target, found) {
+        Ok(path) => {
+            let profile = &settings.in_force.profile;
+            let said =
+                format!("{}; written for the profile {profile} into {}", found.as_str(), path.display());
+            Finding { level: Level::Ok, hint: None, said, ..finding }.detail("written", true)
+        }
+        Err(error) => Finding { details: finding.details, ..Finding::failed(Check::Dialect, &error) },
+    }
 }

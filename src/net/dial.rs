@@ -211,7 +211,6 @@ impl<'a> Route<'a> {
     }
 }
 
-#[expect(clippy::wildcard_enum_match_arm, reason = "no other version is agreed to")]
 fn version(agreed: Option<ProtocolVersion>) -> &'static str {
     match agreed {
         Some(ProtocolVersion::TLSv1_3) => "TLS 1.3",

@@ -165,6 +165,11 @@ impl Level {
         }
     }
 
+    /// Returns whether something is to be done about it.
+    pub(super) fn is_bad(self) -> bool {
+        self.rank() > Self::Note.rank()
+    }
+
     fn rank(self) -> u8 {
         match self {
             Self::Ok | Self::NotChecked => 0,

@@ -94,36 +94,39 @@ fn ended(check: Check, seen: &Seen) -> Finding {
         .hint("try again; if it happens twice, look at the endpoint's log")
 }
 
-/// How bad it is when a part is refused, or does not come.
-struct Stakes {
+/// What there is to say of a part, whatever became of it.
+struct Row<'a> {
+    check: Check,
+    part: Part,
+    /// What is said when it came.
+    fine: &'a str,
     refused: Level,
     silent: Level,
-    /// What a user loses.
+    /// What a user loses without it, or can do; empty where the error itself tells it.
     loss: &'static str,
 }
 
-/// Returns what a part came to; `fine` is said when it came.
-fn of_part(check: Check, seen: &Seen, part: Part, fine: &str, stakes: &Stakes) -> Finding {
+/// Returns what a part came to.
+fn of_part(seen: &Seen, row: &Row<'_>) -> Finding {
+    let check = row.check;
     let with_loss = |level, said: String| {
         let finding = Finding::new(check, level, said);
-        if stakes.loss.is_empty() { finding } else { finding.hint(stakes.loss) }
+        if row.loss.is_empty() { finding } else { finding.hint(row.loss) }
     };
-    match seen.reply(part) {
-        Reply::Came(after) => Finding::ok(check, fine).detail("after_ms", ms(*after)),
-        Reply::Refused(_) | Reply::Lost if seen.is_over_early() => ended(check, seen),
+    match seen.reply(row.part) {
+        Reply::Came(after) => Finding::ok(check, row.fine).detail("after_ms", ms(*after)),
         Reply::Lost => ended(check, seen),
+        Reply::Refused(_) if seen.is_over_early() => ended(check, seen),
         Reply::Refused(error) => {
-            let finding = with_loss(stakes.refused, format!("it is refused: {}", describe(error)));
-            if stakes.loss.is_empty() {
+            let finding = with_loss(row.refused, format!("it is refused: {}", describe(error)));
+            if row.loss.is_empty() {
                 with_error(finding, error)
             } else {
                 finding.detail("error", error_json(error))
             }
         }
         Reply::Missing => with_loss(Level::Warning, "the answer came without it".to_owned()),
-        Reply::Silent(limit) => {
-            with_loss(stakes.silent, format!("nothing came within {} s", limit.as_secs()))
-        }
+        Reply::Silent(limit) => with_loss(row.silent, format!("nothing came within {} s", limit.as_secs())),
         Reply::NotAsked | Reply::Waiting => Finding::skipped(check, ENDED),
     }
 }

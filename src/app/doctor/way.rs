@@ -19,6 +19,7 @@ use crate::net::proxy_error::ProxyTrouble;
 use crate::net::stream::Stream;
 use crate::net::url::Scheme;
 use crate::net::witness::{Passed, Witness};
+use crate::session::io::Door;
 
 /// Before so many days a certificate that ends is worth a warning.
 const SOON_DAYS: i64 = 14;
@@ -53,7 +54,7 @@ pub(super) async fn go(target: &mut Target, clock: Clock) -> Arrived {
     let began = clock.now();
     let mut went = Went::default();
     let reached = {
-        let mut dialling = Box::pin(connect(&*target));
+        let mut dialling = Box::pin(connect(target, Door::Usual));
         loop {
             tokio::select! {
                 biased;

@@ -98,7 +98,7 @@ fn beta_session(kind: &str) -> Value {
     json!({ "type": kind, "session": session })
 }
 
-fn error(code: &str, param: Value, event: &Value) -> Value {
+fn error(code: &str, param: Option<&str>, event: &Value) -> Value {
     let error = json!({
         "type": "invalid_request_error", "code": code, "message": format!("wrong: {code}"), "param": param,
         "event_id": event["event_id"],
@@ -117,7 +117,7 @@ fn answers_free(event: &Value) -> Vec<Does> {
             });
             say(cut)
         }
-        "conversation.item.truncate" => say(error("item_truncate_invalid_item_id", "item_id".into(), event)),
+        "conversation.item.truncate" => say(error("item_truncate_invalid_item_id", Some("item_id"), event)),
         _ => Vec::new(),
     }
 }
@@ -199,7 +199,7 @@ fn answers_are_asked_for_only_where_they_are_wanted_and_all_parts_are_seen() {
 fn a_beta_endpoint_is_spoken_to_in_beta() {
     let answer = |event: &Value| match event["type"].as_str().unwrap() {
         "session.update" if event["session"]["modalities"].is_array() => say(beta_session("session.updated")),
-        "session.update" => say(error("unknown_parameter", "session.type".into(), event)),
+        "session.update" => say(error("unknown_parameter", Some("session.type"), event)),
         _ => answers_free(event),
     };
     let run = run(free(), say(beta_session("session.created")), answer);
@@ -215,7 +215,7 @@ fn a_dialect_that_is_not_shown_is_found_by_what_is_taken() {
     for refuses in [true, false] {
         let answer = |event: &Value| match event["type"].as_str().unwrap() {
             "session.update" if event["session"]["modalities"].is_array() => say(bare_updated.clone()),
-            "session.update" if refuses => say(error("invalid_value", "session.type".into(), event)),
+            "session.update" if refuses => say(error("invalid_value", Some("session.type"), event)),
             "session.update" => Vec::new(),
             _ => answers_free(event),
         };
@@ -223,7 +223,7 @@ fn a_dialect_that_is_not_shown_is_found_by_what_is_taken() {
         assert_eq!(run.seen.dialect, Some(Dialect::Beta), "{refuses}");
         assert!(came(&run, Part::Updated));
     }
-    let ga = run(free(), say(bare.clone()), |event| match event["type"].as_str().unwrap() {
+    let ga = run(free(), say(bare), |event| match event["type"].as_str().unwrap() {
         "session.update" => say(bare_updated.clone()),
         _ => answers_free(event),
     });
@@ -291,8 +291,8 @@ fn a_session_that_begins_without_session_created_or_late_is_probed_all_the_same(
 
 #[test]
 fn an_endpoint_that_refuses_at_once_is_not_asked_further() {
-    let refusal = error("invalid_api_key", Value::Null, &Value::Null);
-    for ending in [vec![Does::Say(refusal.clone()), Does::Close], vec![Does::Say(refusal.clone())]] {
+    let refusal = error("invalid_api_key", None, &Value::Null);
+    for ending in [vec![Does::Say(refusal.clone()), Does::Close], vec![Does::Say(refusal)]] {
         let run = run(paid(), ending, answers_all);
         assert!(run.seen.is_over_early() && run.sent.is_empty());
         assert!(matches!(run.seen.reply(Part::Created), Reply::Refused(_)));
@@ -317,7 +317,7 @@ fn a_connection_that_ends_in_the_middle_says_where() {
 fn settings_that_are_not_known_are_left_out_and_told() {
     let answer = |event: &Value| match event["type"].as_str().unwrap() {
         "session.update" if !event["session"]["audio"]["input"]["transcription"].is_null() => {
-            say(error("unknown_parameter", "session.audio.input.transcription".into(), event))
+            say(error("unknown_parameter", Some("session.audio.input.transcription"), event))
         }
         _ => answers_free(event),
     };
@@ -326,7 +326,7 @@ fn settings_that_are_not_known_are_left_out_and_told() {
     assert!(came(&dropping, Part::Updated));
     let refusing =
         run(free(), say(ga_session("session.created")), |event| match event["type"].as_str().unwrap() {
-            "session.update" => say(error("invalid_value", "session.voice".into(), event)),
+            "session.update" => say(error("invalid_value", Some("session.voice"), event)),
             _ => answers_free(event),
         });
     assert!(matches!(refusing.seen.reply(Part::Updated), Reply::Refused(_)));
@@ -336,7 +336,7 @@ fn settings_that_are_not_known_are_left_out_and_told() {
 #[test]
 fn an_event_that_is_not_known_is_not_taken_for_an_item_that_is_not_there() {
     let answer = |event: &Value| match event["type"].as_str().unwrap() {
-        "conversation.item.truncate" => say(error("unknown_or_invalid_event", "type".into(), event)),
+        "conversation.item.truncate" => say(error("unknown_or_invalid_event", Some("type"), event)),
         _ => answers_free(event),
     };
     let run = run(free(), say(ga_session("session.created")), answer);
@@ -352,7 +352,7 @@ fn an_error_of_something_older_does_not_spoil_what_is_asked_now() {
             say(ga_session("session.updated"))
         }
         "input_audio_buffer.clear" => {
-            let mut answers = say(error("invalid_value", Value::Null, &update));
+            let mut answers = say(error("invalid_value", None, &update));
             answers.extend(answers_free(event));
             answers
         }
@@ -408,7 +408,7 @@ fn an_answer_without_sound_or_a_call_is_told_as_such() {
 #[test]
 fn an_account_without_money_ends_the_probe() {
     let answer = |event: &Value| match event["type"].as_str().unwrap() {
-        "response.create" => say(error("insufficient_quota", Value::Null, event)),
+        "response.create" => say(error("insufficient_quota", None, event)),
         _ => answers_all(event),
     };
     let run = run(paid(), say(ga_session("session.created")), answer);
@@ -425,8 +425,8 @@ proptest::proptest! {
             let one = match next.next() {
                 Some(0) => ga_session("session.created"),
                 Some(1) => beta_session("session.updated"),
-                Some(2) => error("unknown_parameter", "session.voice".into(), &Value::Null),
-                Some(3) => error("invalid_value", Value::Null, event),
+                Some(2) => error("unknown_parameter", Some("session.voice"), &Value::Null),
+                Some(3) => error("invalid_value", None, event),
                 Some(4) => json!({ "type": "response.done", "response": {} }),
                 Some(5) => json!({ "type": "response.output_audio.delta", "item_id": "i", "delta": "AAAA" }),
                 Some(6) => json!({ "type": "x.unknown" }),

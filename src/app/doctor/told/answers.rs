@@ -2,7 +2,7 @@
 
 use crate::app::doctor::probe::{Part, Reply, Seen};
 use crate::app::doctor::report::{Check, Finding, Level};
-use crate::app::doctor::told::{About, Asked, ENDED, Stakes, ms, of_part};
+use crate::app::doctor::told::{About, Asked, ENDED, Row, ms, of_part};
 use crate::error::Kind;
 
 /// A pause after which people begin to speak again: later than this, an answer feels slow.
@@ -25,34 +25,45 @@ pub(super) fn all(seen: &Seen, about: &About) -> Vec<Finding> {
 }
 
 /// Without answers there is nothing to talk to.
-const ANSWERS: Stakes =
-    Stakes { refused: Level::Failure(Kind::Server), silent: Level::Failure(Kind::Network), loss: "" };
+const REFUSED: Level = Level::Failure(Kind::Server);
+const SILENT: Level = Level::Failure(Kind::Network);
+
+/// What to do when an answer does not come, or comes without what was asked for.
+const NO_ANSWER: &str = "try again; --trace FILE.jsonl shows what came, and the endpoint's log may say why";
 
 fn text(seen: &Seen) -> Finding {
-    let said = format!("a written answer begins {}", after(seen, Part::Text));
-    of_part(Check::Text, seen, Part::Text, &said, &ANSWERS)
+    let fine = format!("a written answer begins {}", after(seen, Part::Text));
+    answer(seen, Check::Text, Part::Text, &fine)
 }
 
 fn audio(seen: &Seen) -> Finding {
-    let said = format!("a spoken answer came: {} bytes", seen.sound_bytes);
-    let finding = of_part(Check::Audio, seen, Part::Audio, &said, &ANSWERS);
-    finding.detail("bytes", seen.sound_bytes)
+    let fine = format!("a spoken answer came: {} bytes", seen.sound_bytes);
+    answer(seen, Check::Audio, Part::Audio, &fine).detail("bytes", seen.sound_bytes)
+}
+
+fn answer(seen: &Seen, check: Check, part: Part, fine: &str) -> Finding {
+    let finding = of_part(seen, &Row { check, part, fine, refused: REFUSED, silent: SILENT, loss: "" });
+    match finding.hint {
+        None if finding.level.is_bad() => finding.hint(NO_ANSWER),
+        Some(_) | None => finding,
+    }
 }
 
 fn transcript(seen: &Seen) -> Finding {
-    let stakes = Stakes {
+    let row = Row {
+        check: Check::Transcript,
+        part: Part::Transcript,
+        fine: "the spoken answer came with its transcript",
         refused: Level::Note,
         silent: Level::Note,
         loss: "calls work; spoken answers have no text on the screen",
     };
-    let said = "the spoken answer came with its transcript";
-    let finding = of_part(Check::Transcript, seen, Part::Transcript, said, &stakes);
     match seen.reply(Part::Audio) {
         // Told by that check already.
         Reply::Refused(_) | Reply::Lost | Reply::Silent(_) | Reply::NotAsked | Reply::Waiting => {
             Finding::skipped(Check::Transcript, "there was no spoken answer")
         }
-        Reply::Came(_) | Reply::Missing => finding,
+        Reply::Came(_) | Reply::Missing => of_part(seen, &row),
     }
 }
 
@@ -73,12 +84,15 @@ fn first_audio(seen: &Seen) -> Finding {
 }
 
 fn tools(seen: &Seen) -> Finding {
-    let stakes = Stakes {
+    let row = Row {
+        check: Check::Tools,
+        part: Part::Tools,
+        fine: "the model calls a function",
         refused: Level::Note,
         silent: Level::Note,
         loss: "it matters only where functions are used",
     };
-    let finding = of_part(Check::Tools, seen, Part::Tools, "the model calls a function", &stakes);
+    let finding = of_part(seen, &row);
     match seen.reply(Part::Tools) {
         Reply::Missing => Finding {
             level: Level::Note,
@@ -95,19 +109,20 @@ fn tools(seen: &Seen) -> Finding {
 }
 
 fn captions(seen: &Seen) -> Finding {
-    let stakes = Stakes {
+    let came = |part| matches!(seen.reply(part), Reply::Came(_));
+    let row = Row {
+        check: Check::Captions,
+        part: Part::Captions,
+        fine: if came(Part::CaptionDeltas) {
+            "speech is captioned while it is understood"
+        } else {
+            "speech is captioned in one piece, at the end of a turn"
+        },
         refused: Level::Warning,
         silent: Level::Warning,
         loss: "name a transcription model of this endpoint in transcription_model; calls work without captions",
     };
-    let came = |part| matches!(seen.reply(part), Reply::Came(_));
-    let said = if came(Part::CaptionDeltas) {
-        "speech is captioned while it is understood"
-    } else {
-        "speech is captioned in one piece, at the end of a turn"
-    };
-    let finding = of_part(Check::Captions, seen, Part::Captions, said, &stakes);
-    finding.detail("deltas", came(Part::CaptionDeltas))
+    of_part(seen, &row).detail("deltas", came(Part::CaptionDeltas))
 }
 
 fn after(seen: &Seen, part: Part) -> String {

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::app::doctor::probe::{Part, Reply, Seen};
 use crate::app::doctor::report::{Check, Finding, Level};
-use crate::app::doctor::told::{About, ENDED, Stakes, describe, ended, error_json, ms, of_part, with_error};
+use crate::app::doctor::told::{About, ENDED, Row, describe, ended, ms, of_part, with_error};
 use crate::error::Kind;
 use crate::pcm::frame::Rate;
 use crate::protocol::dialect::Dialect;
@@ -202,8 +202,15 @@ pub(super) fn settings(seen: &Seen) -> Finding {
         | Reply::Silent(_)
         | Reply::Lost => String::new(),
     };
-    let stakes = Stakes { refused: Level::Failure(Kind::Server), silent: Level::Note, loss: "" };
-    let finding = of_part(check, seen, Part::Updated, &fine, &stakes);
+    let row = Row {
+        check,
+        part: Part::Updated,
+        fine: &fine,
+        refused: Level::Failure(Kind::Server),
+        silent: Level::Note,
+        loss: "",
+    };
+    let finding = of_part(seen, &row);
     let finding = match seen.reply(Part::Updated) {
         Reply::Silent(limit) => {
             let said = format!(
@@ -233,40 +240,39 @@ pub(super) fn settings(seen: &Seen) -> Finding {
 
 /// Returns whether leftovers of sound can be thrown away.
 pub(super) fn clear(seen: &Seen) -> Finding {
-    let stakes = Stakes {
+    let row = Row {
+        check: Check::Clear,
+        part: Part::Clear,
+        fine: "input_audio_buffer.clear is answered",
         refused: Level::Note,
         silent: Level::Note,
         loss: "it matters only with --vad off: sound of before may stay in the next turn",
     };
-    of_part(Check::Clear, seen, Part::Clear, "input_audio_buffer.clear is answered", &stakes)
+    of_part(seen, &row)
 }
 
-/// Returns whether the endpoint can be told how much of an answer was heard.
+/// Returns whether the endpoint can be told how much of an answer was heard; best of an answer that there was.
 pub(super) fn truncate(seen: &Seen) -> Finding {
-    let check = Check::Truncate;
-    let stakes = Stakes {
-        refused: Level::Note,
-        silent: Level::Note,
-        loss: "calls work; after an interruption the model may believe that you heard all of its answer",
-    };
-    match seen.reply(Part::Cut) {
+    let (part, fine) = match seen.reply(Part::Cut) {
         Reply::NotAsked => {
-            let fine = "conversation.item.truncate is known: it misses the item that is not there";
-            of_part(check, seen, Part::Truncate, fine, &stakes)
-        }
-        Reply::Refused(error) if !seen.is_over_early() => {
-            let said = format!("an answer cannot be cut to what was heard: {}", describe(error));
-            Finding::new(check, Level::Note, said).hint(stakes.loss).detail("error", error_json(error))
+            (Part::Truncate, "conversation.item.truncate is known: it misses the item that is not there")
         }
         Reply::Waiting
         | Reply::Came(_)
         | Reply::Refused(_)
         | Reply::Missing
         | Reply::Silent(_)
-        | Reply::Lost => {
-            of_part(check, seen, Part::Cut, "an answer can be cut to what was heard of it", &stakes)
-        }
-    }
+        | Reply::Lost => (Part::Cut, "an answer can be cut to what was heard of it"),
+    };
+    let row = Row {
+        check: Check::Truncate,
+        part,
+        fine,
+        refused: Level::Note,
+        silent: Level::Note,
+        loss: "calls work; after an interruption the model may believe that you heard all of its answer",
+    };
+    of_part(seen, &row)
 }
 
 /// Returns which sound goes over the wire, as the endpoint tells it.

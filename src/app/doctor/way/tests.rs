@@ -141,7 +141,7 @@ fn a_proxy_has_its_own_certificate_and_a_second_try_is_told() {
         ProxySettings::read(|name| (name == "https_proxy").then(|| "https://proxy.test:8443".to_owned()));
     let proxy = settings.choose(&EndpointUrl::parse("wss://voice.test").unwrap()).unwrap();
     let mut steps = all_of_it(90);
-    steps[0] = Passed::Begun(proxy.clone());
+    steps[0] = Passed::Begun(proxy);
     steps.push(Passed::LedOn);
     let by_proxy = went(steps);
     assert!(by_proxy.certificate.is_none(), "it was the proxy's");
