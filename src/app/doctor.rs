@@ -121,6 +121,7 @@ impl Examination {
                 return Ok(());
             }
         };
+        let trace = self.trace(&target)?;
         let arrived = way::go(&mut target, self.clock).await;
         self.report.add_all(arrived.findings);
         let Some(link) = arrived.link else {
@@ -128,7 +129,7 @@ impl Examination {
             return Ok(());
         };
         let about = About { dialect: ready.plan.dialect, model: target.model(), paid: self.asked() };
-        let seen = self.probe(link, ready.plan, &target).await?;
+        let seen = self.probe(link, ready.plan, trace).await?;
         self.note("dialect", seen.dialect.map(|dialect| dialect.as_str()));
         for finding in told::findings(&seen, &about) {
             let writes = finding.check == Check::Dialect && self.args.write_dialect;
@@ -137,11 +138,13 @@ impl Examination {
         Ok(())
     }
 
-    async fn probe(&self, link: Link<Stream>, plan: Plan, target: &Target) -> Result<Seen, Error> {
-        let trace = match &self.args.trace {
-            Some(path) => Some(Trace::create(path, Before::Replaced, target.mask())?),
-            None => None,
-        };
+    /// Begins the trace before anything is dialled: one that cannot be written is told at once.
+    fn trace(&self, target: &Target) -> Result<Option<Trace>, Error> {
+        let path = self.args.trace.as_ref();
+        path.map(|path| Trace::create(path, Before::Replaced, target.mask())).transpose()
+    }
+
+    async fn probe(&self, link: Link<Stream>, plan: Plan, trace: Option<Trace>) -> Result<Seen, Error> {
         let paid = match self.asked() {
             Asked::No => Paid::Not,
             Asked::Yes => Paid::Asked { speech: speech(plan.settings.input_format.as_ref()) },

@@ -98,8 +98,10 @@ impl Report {
         assert!(self.said(name).contains(says), "{:?} does not say {says:?}", self.said(name));
         let at = CHECKS.iter().position(|check| *check == name).unwrap();
         for later in self.checks().iter().skip(at + 1) {
-            let is_file = later["check"] == "file_modes";
-            assert!(is_file || later["level"] == "not_checked", "{later}");
+            // Files are looked at whatever the settings are, and formats are told before they are settled.
+            let stands = later["check"] == "file_modes"
+                || (name, later["check"].as_str()) == ("session_updated", Some("audio_format"));
+            assert!(stands || later["level"] == "not_checked", "{later}");
         }
     }
 }
@@ -283,6 +285,17 @@ fn the_demo_answers_all_that_is_asked_in_both_dialects() {
     let free = Report::of(doctor("--demo --trace trace.jsonl"), 0);
     assert!(free.said("text").contains("--ask"));
     assert_eq!((free.level("tcp"), &free.0["worst"]), ("not_checked", &json!("ok")));
+}
+
+#[test]
+fn a_trace_that_cannot_be_written_is_told_before_anything_is_dialled() {
+    let outcome = doctor("--demo --trace nowhere/trace.jsonl").run().expect_code(4);
+    assert!(
+        outcome.stderr.starts_with("rtvoice: cannot write the trace nowhere/trace.jsonl"),
+        "{}",
+        outcome.stderr
+    );
+    assert_eq!(outcome.text(), "");
 }
 
 #[test]
