@@ -11,6 +11,7 @@ use crate::app::drive::{Drive, Reader};
 use crate::app::fronts::{Face, Levels, Occasion, Prompting, Way};
 use crate::app::lines;
 use crate::app::phone::Line;
+use crate::app::prices;
 use crate::app::signals;
 use crate::app::stderr::Quiet;
 use crate::app::target::Target;
@@ -120,6 +121,10 @@ impl Call<'_> {
         };
         if self.target.is_demo() && (self.style, self.position) == (PlainStyle::Transcribe, Position::First) {
             show(&mut face, clock, &Notice::Info(DEMO_CAPTIONS.to_owned()))?;
+        }
+        if self.position == Position::First {
+            let prices = prices::described(self.plan.prices.as_ref());
+            show(&mut face, clock, &Notice::Debug(format!("prices: {prices}")))?;
         }
         self.listen_to_lines(&quiet, commands)?;
         let drive = Drive {

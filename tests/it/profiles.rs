@@ -1,6 +1,7 @@
 //! Profiles, the configuration file and keys, from outside: what is dialled, and what is never shown.
 
 mod fake;
+mod prices;
 
 use std::fs;
 use std::path::PathBuf;
