@@ -142,6 +142,20 @@ fn a_file_with_a_key_that_others_can_read_is_refused() {
 }
 
 #[test]
+fn a_header_that_a_server_repeats_is_not_shown() {
+    let body = "{\"error\":{\"message\":\"org-hush and Gate hush-0001 are unknown here\"}}";
+    let fake = Fake::answering([Answer::Status(403, body)]);
+    let file = format!(
+        "[profiles.work]\nurl = \"{}\"\norganization = \"org-hush\"\nheaders = {{ X-Gate = \"Gate hush-0001\" }}\n",
+        fake.url()
+    );
+    let outcome = with_file("chat --profile work hello", &file).run().expect_code(6);
+    assert!(fake.head(LIMIT).contains("x-gate: Gate hush-0001\r\n"));
+    let shown = "[header hidden] and [header hidden] are unknown here";
+    assert!(outcome.stderr.contains(shown) && !outcome.stderr.contains("hush"), "{}", outcome.stderr);
+}
+
+#[test]
 fn an_unknown_field_is_named_with_its_file_and_line_and_the_known_ones() {
     for args in ["talk --demo --input null --output null", "chat hello", "transcribe --demo", "config show"] {
         let outcome = with_file(args, "# mine\n[profiles.openai]\nmodle = \"x\"\n").run().expect_code(3);
