@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use crate::app::clock::Clock;
 use crate::app::connect::connect;
 use crate::app::drive::{Drive, Reader};
-use crate::app::fronts::{Face, Levels, Occasion, Prompting, Way};
+use crate::app::fronts::{Captioned, Face, Levels, Occasion, Prompting, Way};
 use crate::app::lines;
 use crate::app::phone::Line;
 use crate::app::prices;
@@ -41,6 +41,7 @@ pub(super) struct Call<'a> {
     pub(super) way: Way,
     pub(super) showing: &'a ShowingArgs,
     pub(super) position: Position,
+    pub(super) file: Option<Captioned>,
     pub(super) sound: Option<Options>,
     pub(super) typing: Typing,
 }
@@ -156,8 +157,8 @@ impl Call<'_> {
             manual_turns: self.plan.turn_control() == TurnControl::Manual,
         };
         let Ears { commands, clock, levels } = ears;
-        let (showing, way, style) = (self.showing, self.way, self.style);
-        let occasion = Occasion { showing, way, style, about, commands, clock, levels, status, data };
+        let (showing, way, style, file) = (self.showing, self.way, self.style, self.file.clone());
+        let occasion = Occasion { showing, way, style, file, about, commands, clock, levels, status, data };
         let face = Face::make(occasion)?;
         Ok(match (self.typing, face) {
             (Typing::Prompted, Face::Lines(front)) => {

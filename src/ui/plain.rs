@@ -35,6 +35,8 @@ pub struct Plain<W, S> {
     unfinished: Option<AssistantLine>,
     /// Items that are written whole; a server may repeat itself.
     written: HashSet<String>,
+    /// What stands above all lines, until it is written.
+    heading: Option<String>,
 }
 
 #[derive(Debug)]
@@ -46,7 +48,12 @@ struct Open {
 impl<W: Write, S: Write> Plain<W, S> {
     /// Returns a front that writes what is said to `data` and everything else to `status`.
     pub fn new(style: PlainStyle, data: W, status: S) -> Self {
-        Self { style, data, status, open: None, unfinished: None, written: HashSet::new() }
+        Self { style, data, status, open: None, unfinished: None, written: HashSet::new(), heading: None }
+    }
+
+    /// Writes a line above all others, once the session is there.
+    pub fn headed(self, heading: Option<String>) -> Self {
+        Self { heading, ..self }
     }
 
     /// Returns both writers.
@@ -184,7 +191,12 @@ impl<W: Write, S: Write> Front for Plain<W, S> {
             | Notice::SpeechStopped { .. }
             | Notice::Usage(_)
             | Notice::Debug(_) => {}
-            Notice::Ready(ready) => self.state(&ready_text(ready)),
+            Notice::Ready(ready) => {
+                self.state(&ready_text(ready));
+                if let Some(heading) = self.heading.take() {
+                    self.line(&heading)?;
+                }
+            }
             Notice::Turn(turn) => self.state(words::turn(*turn)),
             Notice::User(line) => return self.user(line),
             Notice::Assistant(line) => return self.assistant(line),
@@ -291,6 +303,18 @@ mod tests {
         error: too fast (rate_limit)
         the microphone is silent
         "#);
+    }
+
+    #[test]
+    fn a_heading_stands_above_the_captions_once() {
+        let heading = Some("==> a.wav <==".to_owned());
+        let mut front = Plain::new(PlainStyle::Transcribe, Vec::new(), Vec::new()).headed(heading);
+        show(&mut front, &[(1, Notice::Connection(Connection::Connecting))]);
+        assert!(front.data.is_empty(), "there may be no session");
+        show(&mut front, &interrupted_call());
+        show(&mut front, &[(9, Notice::Ready(Ready::default()))]);
+        let (data, _) = front.into_inner();
+        assert_eq!(String::from_utf8(data).unwrap(), "==> a.wav <==\nCount to four. You: fake\n");
     }
 
     #[test]
