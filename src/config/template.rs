@@ -16,7 +16,8 @@ const HEAD: &str = "\
 # it, or an example: take away the # where you want another value.
 
 # The profile that is used where --profile and RTVOICE_PROFILE ask for none. Built in are
-# openai, azure, azure-preview, ope-ai, openopen8, new-api, local, localai, hf, speaches, qwen and xai.
+# openai, azure, azure-preview, ope-ai, openopen8, new-api, local, localai, hf, speaches, qwen, xai
+# and serve.
 # profile = \"openai\"
 
 # For all profiles.

@@ -260,6 +260,20 @@ fn init_writes_a_file_that_can_be_read_and_never_overwrites_one() {
     assert_eq!(path.run().expect_code(0).text().trim(), expected);
 }
 
+#[test]
+fn what_serve_prints_can_be_typed() {
+    let serving = Program::rtvoice("serve --port 0").start();
+    let hello = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/hello.wav");
+    for (command, more) in [("talk", " --json --output null --input"), ("chat", " hello"), ("transcribe", "")]
+    {
+        let line = serving.wait_for_line(LIMIT, |line| line.starts_with(&format!("  rtvoice {command} ")));
+        let program = Program::rtvoice(&format!("{}{more}", line.trim_start_matches("  rtvoice ")));
+        let program = if command == "chat" { program } else { program.arg(hello) };
+        let outcome = program.run().expect_code(0);
+        assert!(!outcome.text().is_empty(), "{line}: {}", outcome.stderr);
+    }
+}
+
 /// Talks over telephone formats to the endpoint of the program itself.
 #[test]
 fn a_call_in_g711_is_held() {
