@@ -36,6 +36,15 @@ pub enum Command {
     Serve(Serve),
     /// Show or begin the configuration file, and what is in force
     Config(Config),
+    /// Print what makes a shell complete the flags of rtvoice
+    Completions(Completions),
+}
+
+/// `rtvoice completions`.
+#[derive(Debug, Args)]
+pub struct Completions {
+    /// For this shell
+    pub shell: clap_complete::Shell,
 }
 
 /// `rtvoice talk`.

@@ -40,13 +40,7 @@ pub(super) fn run(args: &Config) -> Result<u8, Error> {
         ConfigCommand::Init => init()?,
         ConfigCommand::Show(show) => shown(show)?,
     };
-    match io::stdout().write_all(said.as_bytes()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            let error = anyhow::Error::new(error).context("cannot write to standard output");
-            Err(Error::new(Kind::Device, error))
-        }
-        Ok(()) | Err(_) => Ok(0),
-    }
+    super::print(said.as_bytes())
 }
 
 fn path() -> Result<PathBuf, Error> {

@@ -15,5 +15,6 @@ mod chat;
 mod transcribe;
 mod formats;
 mod refusals;
+mod shell;
 #[cfg(unix)]
 mod faults;
