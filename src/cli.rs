@@ -38,6 +38,16 @@ pub enum Command {
     Config(Config),
     /// Print what makes a shell complete the flags of rtvoice
     Completions(Completions),
+    /// Print a page for man, of rtvoice or of one of its commands
+    Man(Man),
+}
+
+/// `rtvoice man`.
+#[derive(Debug, Args)]
+pub struct Man {
+    /// Of this command [default: of rtvoice itself]
+    #[arg(value_name = "COMMAND")]
+    pub command: Option<String>,
 }
 
 /// `rtvoice completions`.

@@ -23,6 +23,7 @@ mod transcribe;
 mod serve;
 mod config;
 mod completions;
+mod man;
 
 use std::io::{self, Write};
 
@@ -48,6 +49,7 @@ pub fn run(cli: Cli) -> Result<u8, Error> {
             Command::Serve(args) => serve::run(args).await,
             Command::Config(args) => config::run(&args),
             Command::Completions(args) => completions::run(&args),
+            Command::Man(args) => man::run(&args),
         }
     }));
     // A thread that still reads standard input must not hold the program.

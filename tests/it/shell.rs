@@ -25,3 +25,25 @@ fn bash_completes_a_flag() {
     let outcome = Program::shell(&format!("exec bash -c '{script}'")).run().expect_code(0);
     assert_eq!(outcome.text(), "--max-cost\n", "{}", outcome.stderr);
 }
+
+#[test]
+fn there_is_a_page_of_the_program_and_of_each_command() {
+    let page = |args: &str| Program::rtvoice(&format!("man {args}")).run().expect_code(0).text();
+    assert!(page("").contains(".TH rtvoice 1") && page("").contains("rtvoice\\-transcribe(1)"));
+    assert!(page("talk").contains(".TH rtvoice-talk 1") && page("talk").contains("\\-\\-max\\-cost"));
+    let unknown = Program::rtvoice("man walk").run().expect_code(2);
+    let said = "rtvoice: there is no command \"walk\"\nhint: there are talk, chat,";
+    assert!(unknown.stderr.starts_with(said), "{}", unknown.stderr);
+}
+
+/// What `install.sh` asks the program for, the program has.
+#[test]
+fn what_is_installed_beside_the_program_can_be_printed() {
+    let script = include_str!("../../install.sh");
+    let files = script.lines().filter(|line| line.starts_with("share/"));
+    let words: Vec<&str> = files.filter_map(|line| line.split_once(' ')).map(|(_, words)| words).collect();
+    assert!(words.len() > 5, "{words:?}");
+    for words in words {
+        assert!(!Program::rtvoice(words).run().expect_code(0).text().is_empty(), "{words}");
+    }
+}
