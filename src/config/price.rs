@@ -64,6 +64,20 @@ impl Price {
         self.described().get_help().map(ToString::to_string).unwrap_or_default()
     }
 
+    /// Returns what it may be, as an example: the price of a large model, or of captions.
+    pub fn example(self) -> f64 {
+        match self {
+            Self::TextIn => 4.0,
+            Self::TextCached | Self::AudioCached => 0.4,
+            Self::TextOut => 24.0,
+            Self::AudioIn => 32.0,
+            Self::AudioOut => 64.0,
+            Self::ImageIn => 5.0,
+            Self::ImageCached => 0.5,
+            Self::PerMinute => 0.006,
+        }
+    }
+
     fn described(self) -> PossibleValue {
         self.to_possible_value().expect("no price is skipped")
     }

@@ -86,7 +86,7 @@ pub fn text() -> Result<String, Error> {
     text.push_str(PRICES);
     for price in Price::all() {
         // Writing into a text cannot fail.
-        let _ = writeln!(text, "# # {}.\n# {} = 4", price.meaning(), price.name());
+        let _ = writeln!(text, "# # {}.\n# {} = {}", price.meaning(), price.name(), price.example());
     }
     text.push_str(FREE);
     Ok(text)
