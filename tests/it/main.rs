@@ -17,5 +17,6 @@ mod chat;
 mod transcribe;
 mod formats;
 mod refusals;
+mod shell;
 #[cfg(unix)]
 mod faults;
