@@ -5,11 +5,13 @@
 
 mod asking;
 mod seen;
+mod step;
 
 use std::time::Duration;
 
 use crate::app::doctor::probe::asking::Asking;
 pub(super) use crate::app::doctor::probe::seen::{Part, Reply, Seen};
+use crate::app::doctor::probe::step::Step;
 use crate::protocol::client::{ClientBody, ClientEvent};
 use crate::protocol::close::CloseCause;
 use crate::protocol::dialect::Dialect;
@@ -22,9 +24,6 @@ const NO_ITEM: &str = "item_that_is_not_there";
 
 /// How often the settings are sent again without a field that the endpoint does not know.
 const MOST_RETRIES: usize = 4;
-
-/// How long a close is waited for after an error that ends the connection.
-const CLOSE_WITHIN: Duration = Duration::from_secs(1);
 
 /// What a probe is to do.
 #[derive(Debug)]
@@ -64,23 +63,6 @@ pub(super) enum Input {
     Tick,
 }
 
-/// What is being waited for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Step {
-    Created,
-    Updated,
-    Clear,
-    Truncate,
-    Text,
-    Audio,
-    Cut,
-    Tools,
-    Captions,
-    /// The close that follows a fatal error.
-    Close,
-    Over,
-}
-
 /// A probe of one connection.
 #[derive(Debug)]
 pub(super) struct Probe {
@@ -101,50 +83,6 @@ pub(super) struct Probe {
     stale_response: Option<String>,
     seen: Seen,
     outputs: Vec<ClientEvent>,
-}
-
-impl Step {
-    /// Returns what is asked for, the part without which the step is not done last.
-    fn parts(self) -> &'static [Part] {
-        match self {
-            Self::Created => &[Part::Created],
-            Self::Updated => &[Part::Updated],
-            Self::Clear => &[Part::Clear],
-            Self::Truncate => &[Part::Truncate],
-            Self::Text => &[Part::Text],
-            Self::Audio => &[Part::Audio, Part::Transcript],
-            Self::Cut => &[Part::Cut],
-            Self::Tools => &[Part::Tools],
-            Self::Captions => &[Part::CaptionDeltas, Part::Captions],
-            Self::Close | Self::Over => &[],
-        }
-    }
-
-    fn is_answer(self) -> bool {
-        match self {
-            Self::Text | Self::Audio | Self::Tools => true,
-            Self::Created
-            | Self::Updated
-            | Self::Clear
-            | Self::Truncate
-            | Self::Cut
-            | Self::Captions
-            | Self::Close
-            | Self::Over => false,
-        }
-    }
-
-    /// Returns how long it may take. A call waits 3 s for the first two; an answer may have to be thought over.
-    fn limit(self) -> Duration {
-        Duration::from_secs(match self {
-            Self::Created => 6,
-            Self::Updated | Self::Cut => 3,
-            Self::Clear | Self::Truncate => 2,
-            Self::Text | Self::Audio | Self::Tools => 20,
-            Self::Captions => 15,
-            Self::Close | Self::Over => return CLOSE_WITHIN,
-        })
-    }
 }
 
 impl Probe {

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::app::doctor::probe::step::CLOSE_WITHIN;
 use crate::protocol::settings::{Modality, SessionKind, Transcription, Voice};
 use crate::protocol::value::Setting;
 use crate::protocol::{read, write};
