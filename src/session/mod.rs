@@ -16,6 +16,7 @@ mod memory;
 pub mod limits;
 pub mod price;
 mod errors;
+mod repeats;
 mod playback;
 mod responses;
 mod transcript;
@@ -39,6 +40,7 @@ use crate::session::microphone::Microphone;
 use crate::session::opening::Opening;
 use crate::session::plan::Plan;
 use crate::session::playback::Playback;
+use crate::session::repeats::Repeats;
 use crate::session::responses::Responses;
 use crate::session::staying::{Attempts, Away};
 use crate::session::transcript::Transcript;
@@ -51,6 +53,7 @@ pub struct Session {
     dialect: Dialect,
     phase: Phase,
     sent: Sent,
+    repeats: Repeats,
     microphone: Microphone,
     responses: Responses,
     playback: Playback,
@@ -97,6 +100,7 @@ impl Session {
             responses: Responses::default(),
             phase: Phase::Connecting,
             sent: Sent::default(),
+            repeats: Repeats::default(),
             flushing: None,
             transcript: Transcript::default(),
             usage: UsageSum::default(),
@@ -202,6 +206,10 @@ impl Session {
         self.responses.saw_activity(now);
         if matches!(self.phase, Phase::Closing(_)) {
             // What comes after the goodbye is for nobody.
+            return;
+        }
+        if self.repeats.is_repeat(&event) {
+            self.show(Notice::Debug("the endpoint sent an event twice".into()));
             return;
         }
         match event.body {

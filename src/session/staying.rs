@@ -11,6 +11,7 @@ use crate::protocol::response::ResponseConfig;
 use crate::session::errors::{Cause, Sent};
 use crate::session::io::{Connection, Deadline, DialFailure, EndReason, Failure, Notice, Output, Reason};
 use crate::session::plan::Mode;
+use crate::session::repeats::Repeats;
 use crate::session::responses::Responses;
 use crate::session::{Phase, Session};
 
@@ -138,6 +139,7 @@ impl Session {
         self.last_error = None;
         self.fatal = None;
         self.sent = Sent::default();
+        self.repeats = Repeats::default();
         self.responses = Responses::default();
         self.microphone.connection_lost();
     }

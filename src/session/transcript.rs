@@ -37,9 +37,36 @@ struct UserLine {
 /// What the assistant says, while it is being made or heard.
 #[derive(Debug, Default)]
 struct Answer {
-    parts: BTreeMap<u32, String>,
+    parts: BTreeMap<u32, Part>,
     progress: Progress,
     made: Made,
+}
+
+/// The text of one part of an answer.
+#[derive(Debug, Default)]
+struct Part {
+    text: String,
+    /// How much of it has come in deltas, in bytes; the whole text may come before them.
+    in_deltas: usize,
+}
+
+impl Part {
+    fn grow(&mut self, delta: &str) {
+        if self.text[self.in_deltas..].starts_with(delta) {
+            self.in_deltas += delta.len();
+        } else {
+            self.text.push_str(delta);
+            self.in_deltas = self.text.len();
+        }
+    }
+
+    fn replace(&mut self, text: String) {
+        if !text.starts_with(&self.text[..self.in_deltas]) {
+            // It is spelled otherwise than its deltas.
+            self.in_deltas = text.len();
+        }
+        self.text = text;
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -201,15 +228,20 @@ impl Session {
     pub(super) fn line_grows(&mut self, item_id: &str, part: u32, delta: &str) {
         self.transcript.expect_assistant(item_id);
         let Some(answer) = self.transcript.assistants.get_mut(item_id) else { return };
-        answer.parts.entry(part).or_default().push_str(delta);
-        self.tell(item_id, Telling::SoFar);
+        let part = answer.parts.entry(part).or_default();
+        let before = part.text.len();
+        part.grow(delta);
+        if part.text.len() > before {
+            self.tell(item_id, Telling::SoFar);
+        }
     }
 
     pub(super) fn line_is(&mut self, item_id: &str, part: u32, text: String) {
         self.transcript.expect_assistant(item_id);
         let Some(answer) = self.transcript.assistants.get_mut(item_id) else { return };
-        if answer.parts.get(&part) != Some(&text) {
-            answer.parts.insert(part, text);
+        let part = answer.parts.entry(part).or_default();
+        if part.text != text {
+            part.replace(text);
             self.tell(item_id, Telling::SoFar);
         }
     }
@@ -229,12 +261,14 @@ impl Session {
         }
     }
 
-    /// The response is done: its lines are whole once their sound was heard.
+    /// The response is done: its lines are whole once their sound was heard. It will be, unless the user
+    /// stops it, and so a server that comes to know the call meanwhile is told the whole of it.
     pub(super) fn lines_made(&mut self) {
         for item_id in self.unfinished_lines() {
             self.note_progress(&item_id);
             if let Some(answer) = self.transcript.assistants.get_mut(&item_id) {
                 answer.made = Made::Wholly;
+                self.memory.tell(&item_id, Role::Assistant, &answer.text());
             }
             self.finish_if_over(&item_id);
         }
@@ -296,8 +330,12 @@ impl Session {
 }
 
 impl Answer {
+    fn text(&self) -> String {
+        self.parts.values().map(|part| part.text.as_str()).collect()
+    }
+
     fn line(&self, item_id: &str, telling: Telling, rate: Rate) -> AssistantLine {
-        let text: String = self.parts.values().map(String::as_str).collect();
+        let text = self.text();
         let spoken = self.progress.received > 0;
         let heard_ms = u64::try_from(rate.duration(self.progress.played).as_millis()).unwrap_or(u64::MAX);
         let heard_bytes = match (telling, spoken) {

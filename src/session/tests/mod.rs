@@ -7,6 +7,7 @@ mod interruption;
 mod responses;
 mod ending;
 mod staying;
+mod disorder;
 mod limits;
 mod anything;
 
@@ -23,11 +24,11 @@ use crate::session::Session;
 use crate::session::io::{AssistantLine, AudioEvent, Command, EndReason, Heard, Input, Line, Notice, Output};
 use crate::session::plan::{AtInputEnd, Mode, Plan};
 
-fn sec(seconds: u64) -> Duration {
+const fn sec(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-fn ms(milliseconds: u64) -> Duration {
+const fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
 }
 
