@@ -7,6 +7,7 @@ mod interruption;
 mod responses;
 mod ending;
 mod staying;
+mod faults;
 mod disorder;
 mod limits;
 mod anything;
