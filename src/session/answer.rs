@@ -132,6 +132,12 @@ impl Session {
         self.line_grows(&item_of(place), place.content_index.unwrap_or(0), delta);
     }
 
+    /// Takes words of what is spoken: they may come before any of its sound.
+    pub(super) fn answer_words(&mut self, now: Duration, place: &Place, delta: &str) {
+        self.answer_text(now, place, delta);
+        self.transcript.note_spoken(&item_of(place));
+    }
+
     pub(super) fn answer_text_done(&mut self, place: &Place, text: String) {
         if self.responses.is_cut_off(place.response_id.as_deref()) {
             return;

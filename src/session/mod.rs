@@ -240,9 +240,8 @@ impl Session {
             ServerBody::ResponseDone(response) => self.response_done(now, &response),
             ServerBody::AudioDelta { place, delta } => self.answer_audio(now, &place, &delta),
             ServerBody::AudioDone { place } => self.answer_audio_done(&place),
-            ServerBody::TextDelta { place, delta } | ServerBody::TranscriptDelta { place, delta } => {
-                self.answer_text(now, &place, &delta);
-            }
+            ServerBody::TextDelta { place, delta } => self.answer_text(now, &place, &delta),
+            ServerBody::TranscriptDelta { place, delta } => self.answer_words(now, &place, &delta),
             ServerBody::TextDone { place, text: Some(text) }
             | ServerBody::TranscriptDone { place, transcript: Some(text) } => {
                 self.answer_text_done(&place, text);

@@ -40,6 +40,16 @@ struct Answer {
     parts: BTreeMap<u32, Part>,
     progress: Progress,
     made: Made,
+    manner: Manner,
+}
+
+/// Whether an answer is read or heard.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Manner {
+    /// As far as is known.
+    #[default]
+    Written,
+    Spoken,
 }
 
 /// The text of one part of an answer.
@@ -103,6 +113,13 @@ impl Transcript {
     pub(super) fn expect_assistant(&mut self, item_id: &str) {
         if !self.is_finished(item_id) && !self.assistants.contains_key(item_id) {
             self.assistants.insert(item_id.to_owned(), Answer::default());
+        }
+    }
+
+    /// The words of a line are those of sound, even where none has come.
+    pub(super) fn note_spoken(&mut self, item_id: &str) {
+        if let Some(answer) = self.assistants.get_mut(item_id) {
+            answer.manner = Manner::Spoken;
         }
     }
 
@@ -336,7 +353,9 @@ impl Answer {
 
     fn line(&self, item_id: &str, telling: Telling, rate: Rate) -> AssistantLine {
         let text = self.text();
-        let spoken = self.progress.received > 0;
+        let has_sound = self.progress.received > 0;
+        // Before any sound has come nobody can tell how it will be; when none comes any more, it was not heard.
+        let spoken = has_sound || (telling == Telling::Cut && self.manner == Manner::Spoken);
         let heard_ms = u64::try_from(rate.duration(self.progress.played).as_millis()).unwrap_or(u64::MAX);
         let heard_bytes = match (telling, spoken) {
             (Telling::Cut, true) => heard_bytes(&text, self.progress),
@@ -355,6 +374,9 @@ impl Answer {
 
 /// Returns how many bytes of `text` were heard, by the share of its sound, at the end of a word.
 fn heard_bytes(text: &str, progress: Progress) -> usize {
+    if progress.received == 0 {
+        return 0;
+    }
     if progress.played >= progress.received {
         return text.len();
     }

@@ -17,3 +17,5 @@ mod formats;
 mod refusals;
 #[cfg(unix)]
 mod faults;
+#[cfg(unix)]
+mod losses;

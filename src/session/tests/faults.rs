@@ -30,7 +30,7 @@ enum Asked {
     BySpeech,
 }
 
-const STAGES: [Stage; 18] = [
+const STAGES: [Stage; 19] = [
     Stage {
         name: "nothing was said",
         reach: |_| (),
@@ -122,6 +122,18 @@ const STAGES: [Stage; 18] = [
         kept: &["user: Count."],
         asked: Asked::Once,
         line: None,
+    },
+    Stage {
+        name: "words arrive and no sound",
+        reach: |call| {
+            call.say("Count.");
+            call.response_created("resp_1");
+            call.words("resp_1", "item_a", "one two");
+        },
+        heard: Duration::ZERO,
+        kept: &["user: Count."],
+        asked: Asked::Once,
+        line: Some("assistant cut \"\" heard 0 ms"),
     },
     Stage {
         name: "sound arrives and none was heard",

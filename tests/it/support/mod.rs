@@ -11,3 +11,5 @@ pub(crate) mod schema;
 pub(crate) mod speech;
 pub(crate) mod server;
 pub(crate) mod stranger;
+#[cfg(unix)]
+pub(crate) mod between;
