@@ -10,13 +10,15 @@ use serde_json::Value;
 use crate::support::between::{Between, Fate, Fault, Frame};
 use crate::support::program::{Outcome, Program};
 use crate::support::pty::{Size, Terminal};
+use crate::support::secrecy::{
+    arguments_hold_no_key, folder_holds_no_key, holds_no_key, left_no_key, with_key,
+};
 use crate::support::server::Server;
+use crate::support::signal::Sound;
 use crate::support::speech;
 
 /// Longest run of one call, on a loaded machine.
 const LIMIT: Duration = Duration::from_secs(100);
-/// A key that must be seen nowhere.
-const KEY: &str = "sk-test-0123456789abcdefghij";
 
 /// What came of a call.
 struct Held {
@@ -38,35 +40,14 @@ fn talk(endpoint: &Server, fates: Vec<Fate>) -> Held {
     let door = Between::new(&endpoint.url, fates);
     let args =
         "talk --input short.wav --output answer.wav --json --verbose --trace trace.jsonl --model any --url";
-    let program = Program::rtvoice(args).arg(&door.url).env("RTVOICE_API_KEY", KEY);
+    let program = with_key(Program::rtvoice(args).arg(&door.url));
     speech::write_plain(&program.file("short.wav"), &speech::short());
     let call = program.start();
-    let arguments = arguments(call.process());
+    arguments_hold_no_key(&call);
     let outcome = call.wait(LIMIT);
-    no_key_is_in(&format!("{arguments}{}{}", outcome.text(), outcome.stderr), outcome.home.path());
+    left_no_key(&outcome);
     let sessions = sessions(outcome.home.path());
     Held { outcome, sessions, connections: door.connections() }
-}
-
-/// Returns the arguments of a process as everybody can see them, where the system shows them in a file.
-fn arguments(process: u32) -> String {
-    let arguments = std::fs::read(format!("/proc/{process}/cmdline")).unwrap_or_default();
-    String::from_utf8_lossy(&arguments).into_owned()
-}
-
-fn no_key_is_in(said: &str, folder: &Path) {
-    assert!(!said.contains(&KEY[8..]), "{said}");
-    let mut folders = vec![folder.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(&folder).expect("the folder is kept").map_while(Result::ok) {
-            if entry.path().is_dir() {
-                folders.push(entry.path());
-            } else {
-                let bytes = std::fs::read(entry.path()).expect("it is readable");
-                assert!(!bytes.windows(KEY.len() - 8).any(|part| part == &KEY.as_bytes()[8..]), "{entry:?}");
-            }
-        }
-    }
 }
 
 /// Reads a trace, session by session.
@@ -326,7 +307,7 @@ fn what_makes_no_sense_changes_nothing() {
             assert_eq!(answers.len(), 1, "{name}: {:#?}", held.lines("assistant"));
             let text = answers[0]["text"].as_str().unwrap_or_default();
             assert_eq!(text.matches("I heard you speak for").count(), 1, "{name}: {text}");
-            let written = crate::support::signal::Sound::read(&held.outcome.home.path().join("answer.wav"));
+            let written = Sound::read(&held.outcome.home.path().join("answer.wav"));
             let heard = answers[0]["heard_ms"].as_u64().unwrap_or_default();
             let written = u64::try_from(written.ms()).expect("a length is small");
             assert!(heard.abs_diff(written) <= 30, "{name}: heard {heard} ms of {written} ms");
@@ -358,14 +339,15 @@ fn typed_text_survives_a_cut_at_each_stage_of_its_answer() {
 fn typed(door: &Between, event: &str, asked: usize) {
     let program = Program::rtvoice("chat --json --trace trace.jsonl --model any --url").arg(&door.url);
     let size = Size { columns: 200, rows: 60 };
-    let terminal = Terminal::start(program.env("RTVOICE_API_KEY", KEY), size);
+    let terminal = Terminal::start(with_key(program), size);
     terminal.wait_for_text(LIMIT, "\"state\":\"live\"");
     terminal.send("hello\r");
     terminal.wait_for_text(LIMIT, "connected again, ");
     terminal.wait_for_text(LIMIT, "\"final\":true,\"heard_ms\":null");
     terminal.send("\u{4}");
     let left = terminal.wait(LIMIT).expect_code(0);
-    no_key_is_in(&String::from_utf8_lossy(&left.bytes), left.home.path());
+    holds_no_key("the screen", &left.bytes);
+    folder_holds_no_key(left.home.path());
     let sessions = sessions(left.home.path());
     let sent = |kind: &str| {
         let events = sessions[1].iter().filter(|traced| traced.sent && traced.event["type"] == kind);
@@ -374,4 +356,16 @@ fn typed(door: &Between, event: &str, asked: usize) {
     assert_eq!(sent("conversation.item.create")[0], "hello", "{event}");
     assert_eq!(sent("conversation.item.create").len(), 2 - asked, "{event}");
     assert_eq!(sent("response.create").len(), asked, "{event}");
+}
+
+#[test]
+fn a_question_whose_answer_never_comes_ends_by_itself() {
+    let endpoint = Server::with_fault("");
+    let door = Between::new(&endpoint.url, [Fate::At("response.created", Fault::Freeze)]);
+    let program = Program::rtvoice("chat hello --trace trace.jsonl --model any --url").arg(&door.url);
+    let outcome = with_key(program).run().expect_code(5);
+    left_no_key(&outcome);
+    let expected = "rtvoice: the connection broke: no answer for 30 s\nhint: ";
+    assert!(outcome.stderr.starts_with(expected), "{}", outcome.stderr);
+    assert_eq!(outcome.text(), "");
 }
