@@ -7,10 +7,15 @@ use std::time::Duration;
 
 use crate::protocol::client::ClientBody;
 use crate::protocol::close::CloseCause;
+use crate::protocol::dialect::Dialect;
+use crate::protocol::item::Item;
 use crate::protocol::response::ResponseConfig;
-use crate::session::errors::{Cause, Sent};
-use crate::session::io::{Connection, Deadline, DialFailure, EndReason, Failure, Notice, Output, Reason};
-use crate::session::plan::Mode;
+use crate::protocol::server::ErrorInfo;
+use crate::session::errors::{Cause, Sent, describe};
+use crate::session::io::{
+    Connection, Deadline, DialFailure, Door, EndReason, Failure, Notice, Output, Reason,
+};
+use crate::session::plan::{Mode, TurnControl};
 use crate::session::repeats::Repeats;
 use crate::session::responses::Responses;
 use crate::session::{Phase, Session};
@@ -25,10 +30,13 @@ const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 
 /// The longest that a server may ask to be left alone. Nobody holds a call that is away for longer.
-const LONGEST_ASKED: Duration = Duration::from_secs(60);
+pub(super) const LONGEST_ASKED: Duration = Duration::from_secs(60);
 
 /// A connection that held for so long was a good one: what is lost after it begins anew.
 const GOOD_CONNECTION: Duration = Duration::from_secs(60);
+
+/// A line that carried nothing for so long, at least, is closed for that. Proxies wait 60 s and more.
+const IDLE_LINE: Duration = Duration::from_secs(20);
 
 /// The connection is lost and is to come back.
 #[derive(Debug)]
@@ -36,6 +44,16 @@ pub(super) struct Away {
     step: Step,
     /// Why it was lost; told if it does not come back.
     failure: Failure,
+}
+
+/// Whether the user is told that the connection is lost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Told {
+    /// They are.
+    #[default]
+    Aloud,
+    /// It was closed because nobody spoke, and is to be there again when somebody does.
+    Quietly,
 }
 
 #[derive(Debug, PartialEq)]
@@ -53,6 +71,7 @@ pub(super) struct Attempts {
     live_since: Option<Duration>,
     /// How long the server wants to be left alone.
     asked: Duration,
+    told: Told,
 }
 
 impl Away {
@@ -79,6 +98,10 @@ impl Attempts {
         self.asked = asked.unwrap_or_default().min(LONGEST_ASKED);
     }
 
+    fn held_for(&self, now: Duration) -> Duration {
+        self.live_since.map_or(Duration::ZERO, |since| now.saturating_sub(since))
+    }
+
     /// Counts one more; returns the pause before it, or nothing if it was tried often enough.
     fn next(&mut self, now: Duration) -> Option<Duration> {
         let held = self.live_since.take().is_some_and(|since| now.saturating_sub(since) >= GOOD_CONNECTION);
@@ -103,45 +126,77 @@ fn jitter(now: Duration) -> f64 {
 
 impl Session {
     /// Returns whether a call that ended so is to be taken up again.
-    pub(super) fn can_come_back(&self, cause: &CloseCause) -> bool {
+    pub(super) fn can_come_back(&self, now: Duration, cause: &CloseCause) -> bool {
         let lasting = match self.plan.mode {
             Mode::Talk | Mode::Chat | Mode::Transcribe => true,
             Mode::Ask => false,
         };
         let was_live = self.attempts.live_since.is_some() || self.attempts.is_return();
         let hopeless = self.last_fatal;
-        lasting && was_live && !hopeless && is_passing(cause)
+        lasting && was_live && !hopeless && (is_passing(cause) || is_normal(cause) && self.is_idle_line(now))
+    }
+
+    /// Returns whether the line carries nothing, as between the turns of who speaks by hand: gateways
+    /// close such a line after a while.
+    fn is_idle_line(&self, now: Duration) -> bool {
+        let silent =
+            !self.microphone.user_speaks() && !self.is_answering() && !self.microphone.is_unsettled();
+        let by_hand = self.plan.turn_control() == TurnControl::Manual;
+        by_hand && silent && self.last_error.is_none() && self.attempts.held_for(now) >= IDLE_LINE
     }
 
     /// Keeps the call while the connection is away; `trouble` is what went wrong last, `failure` what did first.
     pub(super) fn lose(&mut self, now: Duration, failure: Failure, trouble: &str) {
         let asked = self.attempts.asked;
+        let told = if self.is_idle_line(now) { Told::Quietly } else { Told::Aloud };
         let Some(pause) = self.attempts.next(now) else {
             self.silence_and_close_lines();
             self.end(EndReason::Lost(failure));
             return;
         };
         self.forget_server(now);
+        self.drop_next();
         let when = if asked.is_zero() { String::new() } else { format!(" in {:.0} s", pause.as_secs_f64()) };
-        self.show(Notice::Info(format!("{trouble}: trying again{when}")));
+        match told {
+            Told::Aloud => self.show(Notice::Info(format!("{trouble}: trying again{when}"))),
+            Told::Quietly => self.show(Notice::Debug(format!("{trouble}: it was idle, trying again{when}"))),
+        }
         self.show(Notice::Connection(Connection::Away));
+        self.attempts.told = told;
         self.phase = Phase::Away(Away { step: Step::Pause(now + pause), failure });
     }
 
     /// Forgets all that has a name only in the dead session.
-    fn forget_server(&mut self, now: Duration) {
+    pub(super) fn forget_server(&mut self, now: Duration) {
         // An answer that came whole may be heard to its end; of one that did not, nothing more comes, and
         // its line ends when the sound side says how much of it was heard.
         if self.responses.is_active() {
             self.fall_silent(now);
         }
-        self.transcript.forget_outstanding();
+        self.captions_abandoned();
         self.last_error = None;
         self.fatal = None;
         self.sent = Sent::default();
         self.repeats = Repeats::default();
         self.responses = Responses::default();
-        self.microphone.connection_lost();
+        self.microphone.server_gone(self.plan.turn_control());
+    }
+
+    /// The endpoint will not have the beta protocol: the same call is tried once in the GA dialect.
+    pub(super) fn leave_beta(&mut self, now: Duration, error: &ErrorInfo) {
+        let failure = Failure { message: describe(error), code: error.code.clone() };
+        if matches!(self.phase, Phase::Live) {
+            // What was said must be told again.
+            self.attempts.made += 1;
+        }
+        self.forget_server(now);
+        self.drop_next();
+        self.door = Door::WithoutMarker;
+        self.plan.dialect = Some(Dialect::Ga);
+        self.show(Notice::Info("the endpoint no longer speaks the beta dialect: trying GA".to_owned()));
+        self.show(Notice::Connection(Connection::Connecting));
+        self.phase = Phase::Away(Away { step: Step::Dial, failure });
+        self.outputs.push(Output::Open(self.door));
     }
 
     pub(super) fn tick_away(&mut self, now: Duration) {
@@ -151,7 +206,7 @@ impl Session {
         {
             away.step = Step::Dial;
             self.show(Notice::Connection(Connection::Connecting));
-            self.outputs.push(Output::Open);
+            self.outputs.push(Output::Open(self.door));
         }
     }
 
@@ -172,14 +227,14 @@ impl Session {
 
     /// Tells the new server what was said so far. What is still to be answered is asked again.
     pub(super) fn replay(&mut self, now: Duration) {
-        let items = self.memory.items();
         let lost_ms = self.microphone.lost_while_away();
-        let kept = match items.len() {
-            0 => "connected again".to_owned(),
-            1 => "connected again, 1 turn kept".to_owned(),
-            count => format!("connected again, {count} turns kept"),
-        };
-        self.show(Notice::Info(kept));
+        let items = self.untold_items();
+        self.memory.hand_over();
+        let told = format!("connected again{}", self.turns_kept());
+        match self.attempts.told {
+            Told::Aloud => self.show(Notice::Info(told)),
+            Told::Quietly => self.show(Notice::Debug(told)),
+        }
         if lost_ms > 0 {
             let seconds = Duration::from_millis(lost_ms).as_secs_f64();
             let message = format!("{seconds:.1} s of the microphone were lost while the connection was away");
@@ -188,6 +243,28 @@ impl Session {
         for item in items {
             self.send(ClientBody::ItemCreate { previous_item_id: None, item }, Cause::ItemCreate);
         }
+        self.ask_again(now);
+    }
+
+    /// Returns what the server that follows is to be told of the conversation; captions are none.
+    pub(super) fn untold_items(&mut self) -> Vec<Item> {
+        match self.plan.mode {
+            Mode::Talk | Mode::Chat | Mode::Ask => self.memory.take_untold(),
+            Mode::Transcribe => Vec::new(),
+        }
+    }
+
+    /// Says how much of the conversation the server in use was told.
+    pub(super) fn turns_kept(&self) -> String {
+        match self.memory.count() {
+            0 => String::new(),
+            1 => ", 1 turn kept".to_owned(),
+            count => format!(", {count} turns kept"),
+        }
+    }
+
+    /// Asks for the answer that the server before owed.
+    pub(super) fn ask_again(&mut self, now: Duration) {
         let answers = match self.plan.mode {
             Mode::Talk | Mode::Chat | Mode::Ask => true,
             Mode::Transcribe => false,
@@ -196,6 +273,10 @@ impl Session {
             self.ask_for_answer(now, ResponseConfig::default());
         }
     }
+}
+
+fn is_normal(cause: &CloseCause) -> bool {
+    matches!(cause, CloseCause::Peer { code: Some(1000), .. })
 }
 
 /// Returns whether a connection that ended so may come back: what the official clients retry.

@@ -30,7 +30,7 @@ enum Asked {
     BySpeech,
 }
 
-const STAGES: [Stage; 19] = [
+const STAGES: [Stage; 20] = [
     Stage {
         name: "nothing was said",
         reach: |_| (),
@@ -185,6 +185,17 @@ const STAGES: [Stage; 19] = [
         kept: &["user: Count.", "assistant: one two three four"],
         asked: Asked::Never,
         line: Some("assistant \"one two three four\" heard 2000 ms"),
+    },
+    Stage {
+        name: "the user has stopped an answer before any of it was heard",
+        reach: |call| {
+            arriving(call);
+            call.user(Command::Interrupt);
+        },
+        heard: Duration::ZERO,
+        kept: &["user: Count."],
+        asked: Asked::Never,
+        line: Some("assistant cut \"\" heard 0 ms"),
     },
     Stage {
         name: "the user has stopped an answer that falls silent",
@@ -347,6 +358,9 @@ fn through(stage: &Stage, loss: &Loss) -> (Call, Vec<Output>) {
     }
     let before = call.outputs.clone();
     come_back(&mut call);
+    // What is left of a whole answer plays on, and its server is told when it was heard; of one that was
+    // stopped nothing sounds.
+    call.heard(0, sec(2));
     (call, before)
 }
 
@@ -400,8 +414,6 @@ fn a_second_loss_doubles_nothing() {
 fn an_answer_ends_where_it_was_heard_and_nothing_of_it_sounds_later() {
     each_stage_and_loss(|stage, loss| {
         let (mut call, mut outputs) = through(stage, loss);
-        // What is left of a whole answer plays while the connection is away; of one that was stopped nothing does.
-        call.heard(0, sec(2));
         call.response_created("resp_9");
         call.words("resp_9", "item_9", "Five.");
         call.sound("resp_9", "item_9", sec(1));
@@ -453,6 +465,7 @@ fn a_connection_that_is_lost_on_the_way_back_is_tried_again() {
             lose(&mut call, loss);
             call.outputs.clear();
             come_back(&mut call);
+            call.heard(0, sec(2));
             assert_eq!(told_items(&call), stage.kept, "{}", stage.name);
         }
     });

@@ -14,3 +14,4 @@ pub(crate) mod stranger;
 pub(crate) mod secrecy;
 #[cfg(unix)]
 pub(crate) mod between;
+pub(crate) mod short;
