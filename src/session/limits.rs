@@ -52,7 +52,7 @@ impl Session {
         let Some(most) = self.plan.limits.cost_usd else { return };
         if unpriced > 0 && self.limiter.money == Money::Enough {
             self.limiter.money = Money::Uncounted;
-            self.show(Notice::Info("what this call costs is not known: --max-cost cannot be kept".into()));
+            self.show(Notice::Info("what this call costs is not known: --max-cost cannot be kept; the configuration file may set prices".into()));
         }
         if spent_usd >= most {
             self.limiter.money = Money::Spent;
