@@ -85,15 +85,18 @@ fn pass(mut near: TcpStream, endpoint: &str, fate: Option<&Fate>) -> std::io::Re
     }
     let mut far = TcpStream::connect(endpoint)?;
     let (mut near_in, mut far_out) = (near.try_clone()?, far.try_clone()?);
-    thread::spawn(move || {
+    let listening = thread::spawn(move || {
         let ended = std::io::copy(&mut near_in, &mut far_out);
-        far_out.shutdown(Shutdown::Both).and(ended.map(drop))
+        far_out.shutdown(Shutdown::Both).unwrap_or_default();
+        // What the program says after its endpoint has gone is read, too: a socket that is closed before
+        // takes with it what it was to deliver.
+        ended.or_else(|_| std::io::copy(&mut near_in, &mut std::io::sink()))
     });
     near.write_all(&read_head(&mut far)?)?;
     let ended = frames(&mut near, &mut far, fate);
-    near.shutdown(Shutdown::Both)?;
+    near.shutdown(Shutdown::Write)?;
     far.shutdown(Shutdown::Both)?;
-    ended
+    listening.join().expect("reading does not panic").and(ended)
 }
 
 fn read_head(stream: &mut TcpStream) -> std::io::Result<Vec<u8>> {
