@@ -8,6 +8,7 @@ mod steady;
 mod pulse;
 pub mod upgrade;
 pub mod answer;
+mod http_date;
 pub mod excerpt;
 pub mod mask;
 pub mod url;

@@ -104,7 +104,9 @@ impl Session {
     /// An error without a cause: while the session opens, only the settings can be meant.
     fn unmatched_error(&mut self, now: Duration, error: ErrorInfo) {
         match self.phase {
-            Phase::Opening(_) if !error.is_fatal() => self.settings_refused(now, error),
+            Phase::Opening(_) if !error.is_fatal() && !error.is_of_server() => {
+                self.settings_refused(now, error);
+            }
             Phase::Opening(_)
             | Phase::Connecting
             | Phase::Live

@@ -18,6 +18,7 @@ mod handover;
 pub mod limits;
 pub mod price;
 mod errors;
+mod repeats;
 mod playback;
 mod responses;
 mod transcript;
@@ -44,6 +45,7 @@ use crate::session::microphone::Microphone;
 use crate::session::opening::Opening;
 use crate::session::plan::Plan;
 use crate::session::playback::Playback;
+use crate::session::repeats::Repeats;
 use crate::session::responses::Responses;
 use crate::session::staying::{Attempts, Away};
 use crate::session::transcript::Transcript;
@@ -56,6 +58,7 @@ pub struct Session {
     dialect: Dialect,
     phase: Phase,
     sent: Sent,
+    repeats: Repeats,
     microphone: Microphone,
     responses: Responses,
     playback: Playback,
@@ -104,6 +107,7 @@ impl Session {
             responses: Responses::default(),
             phase: Phase::Connecting,
             sent: Sent::default(),
+            repeats: Repeats::default(),
             flushing: None,
             transcript: Transcript::default(),
             usage: UsageSum::default(),
@@ -219,6 +223,10 @@ impl Session {
             // What comes after the goodbye is for nobody.
             return;
         }
+        if self.repeats.is_repeat(&event) {
+            self.show(Notice::Debug("the endpoint sent an event twice".into()));
+            return;
+        }
         match event.body {
             ServerBody::Error(error) => self.server_error(now, error),
             ServerBody::SessionCreated(info) => self.session_created(now, &info),
@@ -247,9 +255,8 @@ impl Session {
             ServerBody::ResponseDone(response) => self.response_done(now, &response),
             ServerBody::AudioDelta { place, delta } => self.answer_audio(now, &place, &delta),
             ServerBody::AudioDone { place } => self.answer_audio_done(&place),
-            ServerBody::TextDelta { place, delta } | ServerBody::TranscriptDelta { place, delta } => {
-                self.answer_text(now, &place, &delta);
-            }
+            ServerBody::TextDelta { place, delta } => self.answer_text(now, &place, &delta),
+            ServerBody::TranscriptDelta { place, delta } => self.answer_words(now, &place, &delta),
             ServerBody::TextDone { place, text: Some(text) }
             | ServerBody::TranscriptDone { place, transcript: Some(text) } => {
                 self.answer_text_done(&place, text);

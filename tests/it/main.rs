@@ -21,3 +21,5 @@ mod shell;
 #[cfg(unix)]
 mod faults;
 mod doctor;
+#[cfg(unix)]
+mod losses;
