@@ -107,6 +107,9 @@ pub struct Serve {
     /// Misbehave in this way, for tests; may be given several times
     #[arg(long, value_name = "NAME", hide = true)]
     pub fault: Vec<String>,
+    /// Play this script of another endpoint to its end, for tests
+    #[arg(long, value_name = "FILE", hide = true, conflicts_with = "fault")]
+    pub script: Option<PathBuf>,
 }
 
 /// The port of `rtvoice serve`, and of nothing registered with IANA.
