@@ -267,4 +267,6 @@ pub enum DialectArg {
     Ga,
     /// The protocol of `OpenAI-Beta: realtime=v1`.
     Beta,
+    /// The generally available protocol with a session as xAI has it.
+    Mixed,
 }
