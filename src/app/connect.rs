@@ -49,19 +49,25 @@ pub(super) async fn connect(target: &Target) -> Result<Link<Stream>, Error> {
     let options = &target.dial_options;
     match &target.way {
         Way::Demo(endpoint) => connect_inside(endpoint).await,
-        Way::Network(endpoint) => {
-            let reached = match (dial(endpoint, options).await, &target.without_marker) {
-                (Err(error), Some(endpoint)) if is_bad_request(&error) => dial(endpoint, options).await,
-                (reached, _) => reached,
-            };
-            reached.map_err(not_reached)
-        }
+        Way::Network(endpoint) => match (dial(endpoint, options).await, &target.without_marker) {
+            (Err(first), Some(endpoint)) if is_bad_request(&first) => {
+                dial(endpoint, options).await.map_err(|second| refused_twice(&first, second))
+            }
+            (reached, _) => reached.map_err(not_reached),
+        },
     }
 }
 
 /// What an endpoint answers that does not know the marker of the beta protocol.
 fn is_bad_request(error: &DialError) -> bool {
     matches!(error, DialError::HttpRefused { refusal, .. } if refusal.status == 400)
+}
+
+/// Tells of the first attempt, too: it is what the documents of the endpoint know.
+fn refused_twice(first: &DialError, second: DialError) -> Error {
+    let error = not_reached(second);
+    let told = format!("with the marker of the beta protocol: {first}; without it");
+    Error { source: error.source.context(told), ..error }
 }
 
 async fn connect_inside(endpoint: &Endpoint) -> Result<Link<Stream>, Error> {
