@@ -6,6 +6,7 @@ mod screen;
 mod staying;
 mod profiles;
 mod network;
+mod endpoints;
 mod tidy;
 #[cfg(unix)]
 mod talk;
