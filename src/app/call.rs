@@ -1,7 +1,6 @@
 //! What all sessions have in common: reach the endpoint, start the sound, show, drive.
 
 use std::io::{self, IsTerminal, Write};
-use std::rc::Rc;
 
 use tokio::sync::mpsc;
 
@@ -10,7 +9,7 @@ use crate::app::connect::connect;
 use crate::app::drive::{Drive, Reader};
 use crate::app::fronts::{Face, Levels, Occasion, Prompting, Way};
 use crate::app::lines;
-use crate::app::phone::Line;
+use crate::app::phone::Phone;
 use crate::app::signals;
 use crate::app::stderr::Quiet;
 use crate::app::target::Target;
@@ -24,7 +23,7 @@ use crate::error::{Error, Kind};
 use crate::net::link::Link;
 use crate::net::stream::Stream;
 use crate::session::Session;
-use crate::session::io::{Command, Connection, EndReason, Failure, Notice};
+use crate::session::io::{Command, Connection, Door, EndReason, Failure, Notice};
 use crate::session::plan::{AtInputEnd, Plan, TurnControl};
 use crate::ui::model::About;
 use crate::ui::plain::PlainStyle;
@@ -123,9 +122,8 @@ impl Call<'_> {
         }
         self.listen_to_lines(&quiet, commands)?;
         let drive = Drive {
-            session: Session::new(self.plan),
-            target: Rc::new(self.target),
-            line: Line::Up(Box::new(link)),
+            session: Session::new(Plan { unix_start: clock.unix_start(), ..self.plan }),
+            phone: Phone::new(self.target, link),
             audio,
             face,
             trace,
@@ -165,7 +163,7 @@ impl Call<'_> {
 
     /// Starts the sound while the endpoint is being reached: both take their time.
     async fn reach(&self, levels: &Levels) -> Result<(Link<Stream>, Option<Audio>), Error> {
-        let (link, audio) = tokio::join!(connect(&self.target), start_sound(self.sound.clone()));
+        let (link, audio) = tokio::join!(connect(&self.target, Door::Usual), start_sound(self.sound.clone()));
         let audio = audio?;
         if let Some(audio) = &audio {
             levels.connect(&audio.input_meter, &audio.output_meter);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::app::settings::Settings;
 use crate::app::target::{Target, Way};
 use crate::cli::EndpointArgs;
+use crate::config::choice::Marker;
 use crate::error::{Error, Kind};
 use crate::net::dial::{DialOptions, dial};
 use crate::net::dial_error::{DialError, DialErrorKind};
@@ -15,6 +16,7 @@ use crate::net::proxy::ProxySettings;
 use crate::net::stream::Stream;
 use crate::net::tls::read_ca_file;
 use crate::server;
+use crate::session::io::Door;
 
 /// How much waits between this side and the embedded endpoint, as in the send buffer of a socket.
 const PIPE_BYTES: usize = 64 << 10;
@@ -45,17 +47,25 @@ pub(super) fn dial_options(args: &EndpointArgs, settings: &Settings) -> Result<D
 /// # Errors
 ///
 /// When it cannot be reached, with what to do about it.
-pub(super) async fn connect(target: &Target) -> Result<Link<Stream>, Error> {
+pub(super) async fn connect(target: &Target, door: Door) -> Result<Link<Stream>, Error> {
     let options = &target.dial_options;
-    match &target.way {
-        Way::Demo(endpoint) => connect_inside(endpoint).await,
-        Way::Network(endpoint) => match (dial(endpoint, options).await, &target.without_marker) {
-            (Err(first), Some(endpoint)) if is_bad_request(&first) => {
-                dial(endpoint, options).await.map_err(|second| refused_twice(&first, second))
+    let endpoint = match &target.way {
+        Way::Demo(endpoint) => return connect_inside(endpoint).await,
+        Way::Network(endpoint) => endpoint,
+    };
+    let bare = target.without_marker();
+    let reached = match (door, target.marker, &bare) {
+        (Door::WithoutMarker, _, Some(bare)) => dial(bare, options).await,
+        (Door::Usual, Marker::Try, Some(bare)) => match dial(endpoint, options).await {
+            Err(first) if is_bad_request(&first) => {
+                let again = dial(bare, options).await;
+                return again.map_err(|second| refused_twice(&first, second));
             }
-            (reached, _) => reached.map_err(not_reached),
+            reached => reached,
         },
-    }
+        (Door::Usual | Door::WithoutMarker, _, _) => dial(endpoint, options).await,
+    };
+    reached.map_err(not_reached)
 }
 
 /// What an endpoint answers that does not know the marker of the beta protocol.

@@ -20,8 +20,8 @@ use crate::session::price::Prices;
 pub(super) struct Target {
     /// How it is reached.
     pub(super) way: Way,
-    /// The same without the marker of the beta protocol, for an endpoint that may refuse it.
-    pub(super) without_marker: Option<Box<Endpoint>>,
+    /// Whether it is told that the beta protocol is meant.
+    pub(super) marker: Marker,
     /// As the user may know it.
     pub(super) name: String,
     /// How it is dialled, each time.
@@ -68,19 +68,12 @@ impl Target {
             let way = Way::Demo(Box::new(endpoint));
             return Ok(Self {
                 way,
-                without_marker: None,
+                marker,
                 name: in_force.profile.clone(),
                 dial_options: DialOptions::default(),
             });
         }
-        let without_marker = (marker == Marker::Try)
-            .then(|| Box::new(Endpoint { beta: BetaMarker::Absent, ..endpoint.clone() }));
-        Ok(Self {
-            way: Way::Network(Box::new(endpoint)),
-            without_marker,
-            name,
-            dial_options: DialOptions::default(),
-        })
+        Ok(Self { way: Way::Network(Box::new(endpoint)), marker, name, dial_options: DialOptions::default() })
     }
 
     /// Takes what the flags and the environment say on the way there.
@@ -90,6 +83,16 @@ impl Target {
     /// When the file of `--ca-file` is no file of certificates.
     pub(super) fn dialled_as(self, args: &EndpointArgs, settings: &Settings) -> Result<Self, Error> {
         Ok(Self { dial_options: dial_options(args, settings)?, ..self })
+    }
+
+    /// Returns the same endpoint without the marker of the beta protocol, where anything is dialled.
+    pub(super) fn without_marker(&self) -> Option<Endpoint> {
+        match &self.way {
+            Way::Demo(_) => None,
+            Way::Network(endpoint) => {
+                Some(Endpoint { beta: BetaMarker::Absent, ..Endpoint::clone(endpoint) })
+            }
+        }
     }
 
     /// Returns what hides this target's keys in the texts of others.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::protocol::close::CloseCause;
+use crate::session::handover::Moment;
 use crate::session::io::{Connection, Deadline, EndReason, Failure, Notice, Output, Reason};
 use crate::session::plan::{AtInputEnd, Mode, TurnControl};
 use crate::session::{Phase, Session};
@@ -82,6 +83,11 @@ impl Session {
         let comes_back = self.can_come_back(&cause);
         let reason = self.judge(cause);
         if comes_back && let EndReason::Lost(failure) = reason {
+            if self.handover.is_primed() {
+                self.forget_server(now);
+                self.hand_over(now, Moment::Lost);
+                return;
+            }
             let trouble = failure.message.clone();
             self.lose(now, failure, &trouble);
             return;

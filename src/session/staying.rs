@@ -7,9 +7,14 @@ use std::time::Duration;
 
 use crate::protocol::client::ClientBody;
 use crate::protocol::close::CloseCause;
+use crate::protocol::dialect::Dialect;
+use crate::protocol::item::Item;
 use crate::protocol::response::ResponseConfig;
-use crate::session::errors::{Cause, Sent};
-use crate::session::io::{Connection, Deadline, DialFailure, EndReason, Failure, Notice, Output, Reason};
+use crate::protocol::server::ErrorInfo;
+use crate::session::errors::{Cause, Sent, describe};
+use crate::session::io::{
+    Connection, Deadline, DialFailure, Door, EndReason, Failure, Notice, Output, Reason,
+};
 use crate::session::plan::Mode;
 use crate::session::responses::Responses;
 use crate::session::{Phase, Session};
@@ -110,24 +115,42 @@ impl Session {
             return;
         };
         self.forget_server(now);
+        self.drop_next();
         self.show(Notice::Info(format!("{trouble}: trying again")));
         self.show(Notice::Connection(Connection::Away));
         self.phase = Phase::Away(Away { step: Step::Pause(now + pause), failure });
     }
 
     /// Forgets all that has a name only in the dead session.
-    fn forget_server(&mut self, now: Duration) {
+    pub(super) fn forget_server(&mut self, now: Duration) {
         // An answer that came whole may be heard to its end; of one that did not, nothing more comes, and
         // its line ends when the sound side says how much of it was heard.
         if self.responses.is_active() {
             self.fall_silent(now);
         }
-        self.transcript.forget_outstanding();
+        self.captions_abandoned();
         self.last_error = None;
         self.fatal = None;
         self.sent = Sent::default();
         self.responses = Responses::default();
-        self.microphone.connection_lost();
+        self.microphone.server_gone(self.plan.turn_control());
+    }
+
+    /// The endpoint will not have the beta protocol: the same call is tried once in the GA dialect.
+    pub(super) fn leave_beta(&mut self, now: Duration, error: &ErrorInfo) {
+        let failure = Failure { message: describe(error), code: error.code.clone() };
+        if matches!(self.phase, Phase::Live) {
+            // What was said must be told again.
+            self.attempts.made += 1;
+        }
+        self.forget_server(now);
+        self.drop_next();
+        self.door = Door::WithoutMarker;
+        self.plan.dialect = Some(Dialect::Ga);
+        self.show(Notice::Info("the endpoint no longer speaks the beta dialect: trying GA".to_owned()));
+        self.show(Notice::Connection(Connection::Connecting));
+        self.phase = Phase::Away(Away { step: Step::Dial, failure });
+        self.outputs.push(Output::Open(self.door));
     }
 
     pub(super) fn tick_away(&mut self, now: Duration) {
@@ -137,7 +160,7 @@ impl Session {
         {
             away.step = Step::Dial;
             self.show(Notice::Connection(Connection::Connecting));
-            self.outputs.push(Output::Open);
+            self.outputs.push(Output::Open(self.door));
         }
     }
 
@@ -155,14 +178,10 @@ impl Session {
 
     /// Tells the new server what was said so far. What is still to be answered is asked again.
     pub(super) fn replay(&mut self, now: Duration) {
-        let items = self.memory.items();
         let lost_ms = self.microphone.lost_while_away();
-        let kept = match items.len() {
-            0 => "connected again".to_owned(),
-            1 => "connected again, 1 turn kept".to_owned(),
-            count => format!("connected again, {count} turns kept"),
-        };
-        self.show(Notice::Info(kept));
+        let items = self.untold_items();
+        self.memory.hand_over();
+        self.show(Notice::Info(format!("connected again{}", self.turns_kept())));
         if lost_ms > 0 {
             let seconds = Duration::from_millis(lost_ms).as_secs_f64();
             let message = format!("{seconds:.1} s of the microphone were lost while the connection was away");
@@ -171,6 +190,28 @@ impl Session {
         for item in items {
             self.send(ClientBody::ItemCreate { previous_item_id: None, item }, Cause::ItemCreate);
         }
+        self.ask_again(now);
+    }
+
+    /// Returns what the server that follows is to be told of the conversation; captions are none.
+    pub(super) fn untold_items(&mut self) -> Vec<Item> {
+        match self.plan.mode {
+            Mode::Talk | Mode::Chat | Mode::Ask => self.memory.take_untold(),
+            Mode::Transcribe => Vec::new(),
+        }
+    }
+
+    /// Says how much of the conversation the server in use was told.
+    pub(super) fn turns_kept(&self) -> String {
+        match self.memory.count() {
+            0 => String::new(),
+            1 => ", 1 turn kept".to_owned(),
+            count => format!(", {count} turns kept"),
+        }
+    }
+
+    /// Asks for the answer that the server before owed.
+    pub(super) fn ask_again(&mut self, now: Duration) {
         let answers = match self.plan.mode {
             Mode::Talk | Mode::Chat | Mode::Ask => true,
             Mode::Transcribe => false,
