@@ -73,8 +73,9 @@ const TABLE: &[Row] = &[
     row("openai-beta/chat", "chat --dialect beta", OPENAI, Text),
     row("openai-beta/subprotocol", "chat --dialect beta --auth subprotocol", OPENAI, Text),
     row("azure/talk", "talk --profile azure --model voice", AZURE, Voice(24_000)),
-    row("azure/chat-entra", "chat --profile azure --auth bearer --model voice", ENTRA, Text),
-    row("azure/transcribe", "transcribe --profile azure --model my-whisper", AZURE, Captions(24_000)),
+    row("azure/chat", "chat --profile azure --model voice", AZURE, Text),
+    row("azure/talk-entra", "talk --profile azure --auth bearer --model voice", ENTRA, Voice(24_000)),
+    row("azure/transcribe", "transcribe --profile azure --model voice", AZURE, Captions(24_000)),
     row(
         "azure/wrong-key",
         "chat --profile azure --model voice",
@@ -92,6 +93,12 @@ const TABLE: &[Row] = &[
         "chat --profile azure --model gpt-realtime-whisper",
         AZURE,
         Refused(6, &["400 Bad Request: The realtime operation does not work with the specified model"]),
+    ),
+    row(
+        "azure/talk-elsewhere",
+        "talk --url wss://contoso.cognitiveservices.azure.com/openai/v1/realtime --model voice",
+        ("contoso.cognitiveservices.azure.com:443", &["AZURE_OPENAI_API_KEY"]),
+        Voice(24_000),
     ),
     row("azure-preview/talk", "talk --profile azure-preview --model voice", AZURE, Voice(24_000)),
     row("azure-preview/chat", "chat --profile azure-preview --model voice", AZURE, Text),
@@ -113,14 +120,21 @@ const TABLE: &[Row] = &[
     ),
     row("openopen8/talk", "talk --profile openopen8 --model gpt-realtime-2", OPENOPEN8, Voice(24_000)),
     row(
-        "openopen8/chat-clear",
-        "chat --url ws://openopen8.ai/v1/realtime --allow-clear-key",
+        "openopen8/talk-clear",
+        "talk --url ws://openopen8.ai/v1/realtime --allow-clear-key",
         ("openopen8.ai:80", OPENOPEN8.1),
-        Text,
+        Voice(24_000),
     ),
+    row("openopen8/chat", "chat --profile openopen8", OPENOPEN8, Text),
     row("openopen8/transcribe", "transcribe --profile openopen8", OPENOPEN8, Captions(24_000)),
     row(
         "new-api/talk",
+        "talk --profile new-api --url wss://gateway.example.com/v1/realtime --model gpt-realtime-2",
+        NEW_API,
+        Voice(24_000),
+    ),
+    row(
+        "new-api/talk-voice",
         "talk --profile new-api --url wss://gateway.example.com/v1/realtime --model gpt-realtime-2 --voice cedar",
         NEW_API,
         Voice(24_000),
@@ -159,7 +173,10 @@ const TABLE: &[Row] = &[
         "new-api/too-old",
         "chat --profile new-api --url wss://gateway.example.com/v1/realtime --model gpt-realtime-2",
         NEW_API,
-        Refused(6, &["(close code 4000): The Realtime Beta API is no longer supported"]),
+        Refused(
+            6,
+            &["(close code 4000): The Realtime Beta API is no longer supported", "a gateway on the way"],
+        ),
     ),
     row("localai/talk", "talk --profile localai --model gpt-realtime", LOCALAI, Voice(24_000)),
     row("localai/chat", "chat --profile localai --model gpt-realtime", LOCALAI, Text),
@@ -184,7 +201,8 @@ const TABLE: &[Row] = &[
         QWEN,
         Refused(6, &["the endpoint refused the session's settings: Invalid modalities"]),
     ),
-    row("xai/talk", "talk --profile xai --voice Ara", XAI, Voice(24_000)),
+    row("xai/talk", "talk --profile xai", XAI, Voice(24_000)),
+    row("xai/talk-voice", "talk --profile xai --voice Ara", XAI, Voice(24_000)),
     row("xai/chat", "chat --profile xai", XAI, Text),
     row(
         "xai/wrong-key",
@@ -244,6 +262,36 @@ fn what_an_endpoint_does_not_have_is_told_before_it_is_dialled() {
         assert!(said.starts_with("rtvoice: ") && said.contains(says), "{command}: {said}");
         assert!(hint.contains(hints), "{command}: {hint}");
     }
+}
+
+/// Each command of the README is one of the table, with the reader's own names in it.
+#[test]
+fn the_readme_has_the_commands_of_the_table() {
+    let readme =
+        include_str!("../../README.md").split("\n## Endpoints\n").nth(1).expect("it has the section");
+    let rows = readme.lines().skip_while(|line| !line.starts_with("|---")).skip(1);
+    let rows = rows.take_while(|line| line.starts_with('|'));
+    let mut found = 0;
+    for line in
+        rows.filter(|line| !line.starts_with("| any other ") && !line.starts_with("| the built-in one"))
+    {
+        let command = line.rsplit('`').nth(1).and_then(|command| command.split_once("rtvoice "));
+        let command = command.unwrap_or_else(|| panic!("there is no command: {line}")).1;
+        let of_test = [
+            ("DEPLOYMENT", "voice"),
+            (" talk.wav", ""),
+            ("NAME.", "contoso."),
+            ("--profile speaches --model MODEL", "--profile speaches --model gpt-4o-mini"),
+        ];
+        let command =
+            of_test.iter().fold(command.to_owned(), |command, (name, own)| command.replace(name, own));
+        assert!(
+            TABLE.iter().any(|row| row.command == command),
+            "{command:?} of the README is not in the table"
+        );
+        found += 1;
+    }
+    assert!(found > 15, "{found}");
 }
 
 /// Checks all rows, and tells of each that fails.

@@ -12,6 +12,7 @@ pub(super) static AUTHORITY: LazyLock<Authority> = LazyLock::new(|| {
     Authority::of(&[
         "api.openai.com",
         "contoso.openai.azure.com",
+        "contoso.cognitiveservices.azure.com",
         "api-platform.ope.ai",
         "openopen8.ai",
         "gateway.example.com",
