@@ -15,7 +15,7 @@ use crate::session::errors::{Cause, Sent, describe};
 use crate::session::io::{
     Connection, Deadline, DialFailure, Door, EndReason, Failure, Notice, Output, Reason,
 };
-use crate::session::plan::Mode;
+use crate::session::plan::{Mode, TurnControl};
 use crate::session::responses::Responses;
 use crate::session::{Phase, Session};
 
@@ -31,12 +31,25 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 /// A connection that held for so long was a good one: what is lost after it begins anew.
 const GOOD_CONNECTION: Duration = Duration::from_secs(60);
 
+/// A line that carried nothing for so long, at least, is closed for that. Proxies wait 60 s and more.
+const IDLE_LINE: Duration = Duration::from_secs(20);
+
 /// The connection is lost and is to come back.
 #[derive(Debug)]
 pub(super) struct Away {
     step: Step,
     /// Why it was lost; told if it does not come back.
     failure: Failure,
+}
+
+/// Whether the user is told that the connection is lost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Told {
+    /// They are.
+    #[default]
+    Aloud,
+    /// It was closed because nobody spoke, and is to be there again when somebody does.
+    Quietly,
 }
 
 #[derive(Debug, PartialEq)]
@@ -52,6 +65,7 @@ enum Step {
 pub(super) struct Attempts {
     made: u32,
     live_since: Option<Duration>,
+    told: Told,
 }
 
 impl Away {
@@ -71,6 +85,10 @@ impl Attempts {
 
     pub(super) fn went_live(&mut self, now: Duration) {
         self.live_since = Some(now);
+    }
+
+    fn held_for(&self, now: Duration) -> Duration {
+        self.live_since.map_or(Duration::ZERO, |since| now.saturating_sub(since))
     }
 
     /// Counts one more; returns the pause before it, or nothing if it was tried often enough.
@@ -97,18 +115,28 @@ fn jitter(now: Duration) -> f64 {
 
 impl Session {
     /// Returns whether a call that ended so is to be taken up again.
-    pub(super) fn can_come_back(&self, cause: &CloseCause) -> bool {
+    pub(super) fn can_come_back(&self, now: Duration, cause: &CloseCause) -> bool {
         let lasting = match self.plan.mode {
             Mode::Talk | Mode::Chat | Mode::Transcribe => true,
             Mode::Ask => false,
         };
         let was_live = self.attempts.live_since.is_some() || self.attempts.is_return();
         let hopeless = self.last_fatal;
-        lasting && was_live && !hopeless && is_passing(cause)
+        lasting && was_live && !hopeless && (is_passing(cause) || is_normal(cause) && self.is_idle_line(now))
+    }
+
+    /// Returns whether the line carries nothing, as between the turns of who speaks by hand: gateways
+    /// close such a line after a while.
+    fn is_idle_line(&self, now: Duration) -> bool {
+        let silent =
+            !self.microphone.user_speaks() && !self.is_answering() && !self.microphone.is_unsettled();
+        let by_hand = self.plan.turn_control() == TurnControl::Manual;
+        by_hand && silent && self.last_error.is_none() && self.attempts.held_for(now) >= IDLE_LINE
     }
 
     /// Keeps the call while the connection is away; `trouble` is what went wrong last, `failure` what did first.
     pub(super) fn lose(&mut self, now: Duration, failure: Failure, trouble: &str) {
+        let told = if self.is_idle_line(now) { Told::Quietly } else { Told::Aloud };
         let Some(pause) = self.attempts.next(now) else {
             self.silence_and_close_lines();
             self.end(EndReason::Lost(failure));
@@ -116,8 +144,12 @@ impl Session {
         };
         self.forget_server(now);
         self.drop_next();
-        self.show(Notice::Info(format!("{trouble}: trying again")));
+        match told {
+            Told::Aloud => self.show(Notice::Info(format!("{trouble}: trying again"))),
+            Told::Quietly => self.show(Notice::Debug(format!("{trouble}: it was idle, trying again"))),
+        }
         self.show(Notice::Connection(Connection::Away));
+        self.attempts.told = told;
         self.phase = Phase::Away(Away { step: Step::Pause(now + pause), failure });
     }
 
@@ -181,7 +213,11 @@ impl Session {
         let lost_ms = self.microphone.lost_while_away();
         let items = self.untold_items();
         self.memory.hand_over();
-        self.show(Notice::Info(format!("connected again{}", self.turns_kept())));
+        let told = format!("connected again{}", self.turns_kept());
+        match self.attempts.told {
+            Told::Aloud => self.show(Notice::Info(told)),
+            Told::Quietly => self.show(Notice::Debug(told)),
+        }
         if lost_ms > 0 {
             let seconds = Duration::from_millis(lost_ms).as_secs_f64();
             let message = format!("{seconds:.1} s of the microphone were lost while the connection was away");
@@ -220,6 +256,10 @@ impl Session {
             self.ask_for_answer(now, ResponseConfig::default());
         }
     }
+}
+
+fn is_normal(cause: &CloseCause) -> bool {
+    matches!(cause, CloseCause::Peer { code: Some(1000), .. })
 }
 
 /// Returns whether a connection that ended so may come back: what the official clients retry.

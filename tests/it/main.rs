@@ -4,6 +4,8 @@ mod support;
 mod call;
 mod screen;
 mod staying;
+#[cfg(target_os = "linux")]
+mod handover;
 mod profiles;
 mod network;
 mod endpoints;

@@ -155,3 +155,41 @@ fn captions_hear_again_what_they_had_not_written() {
     let story = call.story();
     assert!(!story.contains(&"send item".to_owned()), "a session of captions knows no items: {story:?}");
 }
+
+#[test]
+fn a_gateway_that_closes_an_idle_line_is_come_back_to_quietly() {
+    for cause in [
+        CloseCause::Peer { code: Some(1000), reason: "idle".into() },
+        CloseCause::Peer { code: None, reason: String::new() },
+        CloseCause::Broken("reset".into()),
+    ] {
+        let mut call = Call::live(manual_plan());
+        call.say("Hello");
+        call.response_created("r");
+        call.response_done("r", "completed");
+        call.pass(sec(60));
+        call.outputs.clear();
+        call.put(Input::Closed(cause.clone()));
+        assert_eq!(call.story(), ["connection Away"], "{cause:?}");
+        call.pass(sec(1));
+        call.put(Input::Opened);
+        call.created();
+        call.server(json!({"type": "session.updated", "session": {"type": "realtime"}}));
+        assert!(!call.story().iter().any(|line| line.starts_with("info")));
+    }
+}
+
+#[test]
+fn a_good_bye_in_the_middle_of_something_is_the_end() {
+    let goodbye = || CloseCause::Peer { code: Some(1000), reason: "bye".into() };
+    let mut holding = Call::live(manual_plan());
+    holding.pass(sec(60));
+    holding.user(Command::BeginTurn);
+    holding.put(Input::Closed(goodbye()));
+    let mut listening = Call::live(plan());
+    listening.pass(sec(60));
+    listening.put(Input::Closed(goodbye()));
+    for call in [holding, listening] {
+        assert_eq!(call.ended(), Some(&EndReason::ServerClosed("bye".into())));
+    }
+}
