@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use crate::support::program::Program;
-use Comes::{Captions, Refused, Text, Voice};
+use Comes::{Captions, Refused, Text, TextAfter, Voice};
 use row::{Comes, KEY, Row};
 
 /// How many rows are checked at a time: each is two programs, which must not be late.
@@ -39,6 +39,9 @@ const HF: Host = ("127.0.0.1:8765", &[]);
 const SPEACHES: Host = ("127.0.0.1:8000", &[]);
 const QWEN: Host = ("dashscope.aliyuncs.com:443", &["DASHSCOPE_API_KEY"]);
 const XAI: Host = ("api.x.ai:443", &["XAI_API_KEY"]);
+
+/// What is said of it.
+const VLLM: &str = "speaks the transcription protocol of vLLM, which is another protocol than Realtime";
 
 const TABLE: &[Row] = &[
     row("openai/talk", "talk", OPENAI, Voice(24_000)),
@@ -70,7 +73,7 @@ const TABLE: &[Row] = &[
         OPENAI,
         Refused(6, &["You exceeded your current quota", "check plan and billing"]),
     ),
-    row("openai-beta/chat", "chat --dialect beta", OPENAI, Text),
+    row("openai-beta/chat", "chat --dialect beta", OPENAI, TextAfter("trying GA")),
     row("openai-beta/subprotocol", "chat --dialect beta --auth subprotocol", OPENAI, Text),
     row("azure/talk", "talk --profile azure --model voice", AZURE, Voice(24_000)),
     row("azure/chat", "chat --profile azure --model voice", AZURE, Text),
@@ -111,7 +114,7 @@ const TABLE: &[Row] = &[
         OPE_AI,
         Captions(24_000),
     ),
-    row("ope-ai/chat-without-marker", "chat --profile ope-ai", OPE_AI, Text),
+    row("ope-ai/chat-without-marker", "chat --profile ope-ai", OPE_AI, TextAfter("asked again without")),
     row(
         "ope-ai/refused-twice",
         "chat --profile ope-ai",
@@ -178,11 +181,29 @@ const TABLE: &[Row] = &[
             &["(close code 4000): The Realtime Beta API is no longer supported", "a gateway on the way"],
         ),
     ),
+    row(
+        "new-api/upstream",
+        "chat --profile new-api --url wss://gateway.example.com/v1/realtime --model gpt-realtime-2",
+        NEW_API,
+        Refused(5, &["the connection broke: dial upstream failed: bad handshake"]),
+    ),
     row("localai/talk", "talk --profile localai --model gpt-realtime", LOCALAI, Voice(24_000)),
     row("localai/chat", "chat --profile localai --model gpt-realtime", LOCALAI, Text),
     row("localai/transcribe", "transcribe --profile localai", LOCALAI, Captions(24_000)),
+    row(
+        "localai/no-model",
+        "chat --profile localai --model nothing",
+        LOCALAI,
+        Refused(6, &["Failed to load model: could not load model nothing", "look at its log"]),
+    ),
     row("hf/talk", "talk --profile hf", HF, Voice(24_000)),
     row("hf/chat", "chat --profile hf", HF, Text),
+    row(
+        "hf/busy",
+        "talk --profile hf",
+        HF,
+        Refused(6, &["Maximum number of concurrent sessions", "try again later"]),
+    ),
     row("speaches/talk", "talk --profile speaches --model gpt-4o-mini", SPEACHES, Voice(24_000)),
     row("speaches/chat", "chat --profile speaches --model gpt-4o-mini", SPEACHES, Text),
     row("speaches/transcribe", "transcribe --profile speaches", SPEACHES, Captions(24_000)),
@@ -210,6 +231,8 @@ const TABLE: &[Row] = &[
         XAI,
         Refused(6, &["401 Unauthorized: Incorrect API key provided", "check the key"]),
     ),
+    row("vllm/talk", "talk --url ws://127.0.0.1:8000/v1/realtime --model m", SPEACHES, Refused(6, &[VLLM])),
+    row("vllm/transcribe", "transcribe --url ws://127.0.0.1:8000/v1/realtime", SPEACHES, Refused(6, &[VLLM])),
 ];
 
 #[test]

@@ -49,6 +49,8 @@ pub(super) enum Comes {
     Voice(usize),
     /// A written answer.
     Text,
+    /// A written answer, after the user was told this.
+    TextAfter(&'static str),
     /// A caption of what was sent at this rate.
     Captions(usize),
     /// An exit code, and what is said on standard error.
@@ -95,6 +97,16 @@ impl Row {
             Comes::Text => {
                 assert_eq!(outcome.code, Some(0), "{story}");
                 assert_eq!(finals(&outcome, "assistant"), [WRITTEN], "{story}");
+            }
+            Comes::TextAfter(words) => {
+                assert_eq!(outcome.code, Some(0), "{story}");
+                assert_eq!(finals(&outcome, "assistant"), [WRITTEN], "{story}");
+                let lines = outcome.json_lines();
+                let mut told = lines.iter().filter(|line| line["type"] == "info");
+                assert!(
+                    told.any(|line| line["message"].as_str().is_some_and(|text| text.contains(words))),
+                    "{story}"
+                );
             }
             Comes::Captions(rate) => {
                 assert_eq!(outcome.code, Some(0), "{story}");
