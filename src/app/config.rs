@@ -205,6 +205,6 @@ fn line(name: &str, value: &str, origin: &str) -> String {
         Some((end, _)) if !origin.is_empty() => format!("{}…", &value[..end]),
         Some(_) | None => value,
     };
-    let line = format!("{name:<20} {value:<40} {}", text::one_line(origin));
+    let line = format!("{name:<22} {value:<40} {}", text::one_line(origin));
     line.trim_end().to_owned()
 }

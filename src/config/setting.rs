@@ -53,13 +53,13 @@ pub enum Setting {
     SafetyIdentifier,
     /// Whether OpenAI-Beta: realtime=v1 is sent; try does, and does without when that is answered by 400
     BetaMarker,
-    /// Which form of the protocol is written; auto follows what the endpoint says first
+    /// Which form of the protocol is written; auto follows what the endpoint says first, mixed is xAI's
     Dialect,
     /// What the URL says for `rtvoice transcribe`: intent=transcription, the model, or both
     TranscriptionQuery,
     /// The session of `rtvoice transcribe`: one of its own kind, one as for a conversation, or none at all
     TranscriptionSession,
-    /// The format of your speech on the wire
+    /// The format of your speech on the wire; pcm is pcm16 by the name that Qwen has for it
     InputFormat,
     /// The rate of your speech on the wire in Hz; 8000 for G.711
     InputRate,
