@@ -40,6 +40,8 @@ const SPEACHES: Host = ("127.0.0.1:8000", &[]);
 const QWEN: Host = ("dashscope.aliyuncs.com:443", &["DASHSCOPE_API_KEY"]);
 const XAI: Host = ("api.x.ai:443", &["XAI_API_KEY"]);
 
+const BETA_IS_OVER: &str = "(close code 4000): The Realtime Beta API is no longer supported";
+
 const TABLE: &[Row] = &[
     row("openai/talk", "talk", OPENAI, Voice(24_000)),
     row("openai/chat", "chat --profile openai", OPENAI, Text),
@@ -70,8 +72,13 @@ const TABLE: &[Row] = &[
         OPENAI,
         Refused(6, &["You exceeded your current quota", "check plan and billing"]),
     ),
-    row("openai-beta/chat", "chat --dialect beta", OPENAI, Text),
-    row("openai-beta/subprotocol", "chat --dialect beta --auth subprotocol", OPENAI, Text),
+    row("openai-beta/header", "chat --dialect beta", OPENAI, Refused(6, &[BETA_IS_OVER, "--dialect ga"])),
+    row(
+        "openai-beta/subprotocol",
+        "talk --dialect beta --auth subprotocol",
+        OPENAI,
+        Refused(6, &[BETA_IS_OVER, "--dialect ga"]),
+    ),
     row("azure/talk", "talk --profile azure --model voice", AZURE, Voice(24_000)),
     row("azure/chat", "chat --profile azure --model voice", AZURE, Text),
     row("azure/talk-entra", "talk --profile azure --auth bearer --model voice", ENTRA, Voice(24_000)),
@@ -111,6 +118,7 @@ const TABLE: &[Row] = &[
         OPE_AI,
         Captions(24_000),
     ),
+    row("ope-ai/chat-beta-is-over", "chat --profile ope-ai", OPE_AI, Text),
     row("ope-ai/chat-without-marker", "chat --profile ope-ai", OPE_AI, Text),
     row(
         "ope-ai/refused-twice",
@@ -173,10 +181,7 @@ const TABLE: &[Row] = &[
         "new-api/too-old",
         "chat --profile new-api --url wss://gateway.example.com/v1/realtime --model gpt-realtime-2",
         NEW_API,
-        Refused(
-            6,
-            &["(close code 4000): The Realtime Beta API is no longer supported", "a gateway on the way"],
-        ),
+        Refused(6, &[BETA_IS_OVER, "a gateway on the way"]),
     ),
     row("localai/talk", "talk --profile localai --model gpt-realtime", LOCALAI, Voice(24_000)),
     row("localai/chat", "chat --profile localai --model gpt-realtime", LOCALAI, Text),
