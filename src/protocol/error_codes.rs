@@ -144,7 +144,7 @@ const TABLE: &[KnownError] = &[
         "beta_api_shape_disabled",
         4000,
         Remedy::SwitchToGa,
-        "it was asked without the marker of the beta protocol, too: a gateway on the way adds it, and is too old",
+        "use --dialect ga; where beta was not asked for, a gateway on the way adds its marker, and is too old",
     ),
     fatal(
         "session_expired",

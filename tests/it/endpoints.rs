@@ -42,6 +42,7 @@ const XAI: Host = ("api.x.ai:443", &["XAI_API_KEY"]);
 
 /// What is said of it.
 const VLLM: &str = "speaks the transcription protocol of vLLM, which is another protocol than Realtime";
+const BETA_IS_OVER: &str = "(close code 4000): The Realtime Beta API is no longer supported";
 
 const TABLE: &[Row] = &[
     row("openai/talk", "talk", OPENAI, Voice(24_000)),
@@ -73,8 +74,13 @@ const TABLE: &[Row] = &[
         OPENAI,
         Refused(6, &["You exceeded your current quota", "check plan and billing"]),
     ),
-    row("openai-beta/chat", "chat --dialect beta", OPENAI, TextAfter("trying GA")),
-    row("openai-beta/subprotocol", "chat --dialect beta --auth subprotocol", OPENAI, Text),
+    row("openai-beta/header", "chat --dialect beta", OPENAI, Refused(6, &[BETA_IS_OVER, "--dialect ga"])),
+    row(
+        "openai-beta/subprotocol",
+        "talk --dialect beta --auth subprotocol",
+        OPENAI,
+        Refused(6, &[BETA_IS_OVER, "--dialect ga"]),
+    ),
     row("azure/talk", "talk --profile azure --model voice", AZURE, Voice(24_000)),
     row("azure/chat", "chat --profile azure --model voice", AZURE, Text),
     row("azure/talk-entra", "talk --profile azure --auth bearer --model voice", ENTRA, Voice(24_000)),
@@ -114,6 +120,7 @@ const TABLE: &[Row] = &[
         OPE_AI,
         Captions(24_000),
     ),
+    row("ope-ai/chat-beta-is-over", "chat --profile ope-ai", OPE_AI, TextAfter("trying GA")),
     row("ope-ai/chat-without-marker", "chat --profile ope-ai", OPE_AI, TextAfter("asked again without")),
     row(
         "ope-ai/refused-twice",
@@ -176,10 +183,7 @@ const TABLE: &[Row] = &[
         "new-api/too-old",
         "chat --profile new-api --url wss://gateway.example.com/v1/realtime --model gpt-realtime-2",
         NEW_API,
-        Refused(
-            6,
-            &["(close code 4000): The Realtime Beta API is no longer supported", "a gateway on the way"],
-        ),
+        Refused(6, &[BETA_IS_OVER, "a gateway on the way"]),
     ),
     row(
         "new-api/upstream",

@@ -18,5 +18,6 @@ mod chat;
 mod transcribe;
 mod formats;
 mod refusals;
+mod shell;
 #[cfg(unix)]
 mod faults;

@@ -213,7 +213,7 @@ fn a_refused_key_is_told_in_whichever_way_it_was_refused() {
 }
 
 #[test]
-fn a_refused_model_is_told_and_a_refused_dialect_given_up() {
+fn a_refused_model_or_dialect_is_told() {
     let (model, beta) = (Server::with_fault("refuse-model"), Server::with_fault("refuse-beta"));
     let case = |server: &Server, args, says, hints| Case {
         args: format!("--url {} {args}", server.url),
@@ -227,11 +227,14 @@ fn a_refused_model_is_told_and_a_refused_dialect_given_up() {
         &[
             case(&model, "--model other", "(close code 4000): Model \"other\" is not supported", "--model"),
             case(&model, "", "(close code 4000): You must provide a model", "--model"),
+            case(
+                &beta,
+                "--model any --dialect beta",
+                "The Realtime Beta API is no longer supported",
+                "--dialect ga",
+            ),
         ],
     );
-    let args = format!("chat hello --url {} --model any --dialect beta", beta.url);
-    let outcome = Program::rtvoice(&args).run().expect_code(0);
-    assert!(outcome.stderr.contains("no longer speaks the beta dialect: trying GA"), "{}", outcome.stderr);
 }
 
 #[test]
