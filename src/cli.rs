@@ -128,6 +128,9 @@ pub struct Serve {
     /// Misbehave in this way, for tests; may be given several times
     #[arg(long, value_name = "NAME", hide = true)]
     pub fault: Vec<String>,
+    /// Play this script of another endpoint to its end, for tests
+    #[arg(long, value_name = "FILE", hide = true, conflicts_with = "fault")]
+    pub script: Option<PathBuf>,
 }
 
 /// The port of `rtvoice serve`, and of nothing registered with IANA.
@@ -285,6 +288,8 @@ pub enum DialectArg {
     Ga,
     /// The protocol of `OpenAI-Beta: realtime=v1`.
     Beta,
+    /// The generally available protocol with a session as xAI has it.
+    Mixed,
 }
 
 /// `rtvoice doctor`.

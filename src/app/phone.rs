@@ -119,7 +119,8 @@ pub(super) enum LineEvent {
 impl Line {
     fn dial(target: &Rc<Target>, door: Door) -> Self {
         let target = Rc::clone(target);
-        Self::Dialling(Box::pin(async move { connect(&target, door).await }))
+        // What there is to know was told when the call began.
+        Self::Dialling(Box::pin(async move { connect(&target, door).await.map(|reached| reached.link) }))
     }
 
     fn backlog(&self) -> usize {

@@ -150,7 +150,7 @@ const TABLE: &[KnownError] = &[
         "beta_api_shape_disabled",
         4000,
         Remedy::SwitchToGa,
-        "use --dialect ga: this endpoint has given up the beta protocol",
+        "use --dialect ga; where beta was not asked for, a gateway on the way adds its marker, and is too old",
     ),
     fatal(
         "session_expired",

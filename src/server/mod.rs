@@ -9,6 +9,7 @@
 //! which is pure and knows no clock; only `drive` and `speech` touch the outside.
 
 pub mod faults;
+pub mod script;
 mod ids;
 mod mistake;
 mod admission;

@@ -172,6 +172,8 @@ impl Session {
     fn next_server(&mut self, now: Duration, event: &ServerEvent) {
         if let ServerBody::SessionCreated(info) = &event.body {
             self.next_further(now, |opening, _| opening.created(now, info));
+        } else if let ServerBody::ConversationCreated { .. } = &event.body {
+            self.next_further(now, |opening, _| opening.conversation_created(now));
         } else if let ServerBody::SessionUpdated(info) = &event.body {
             self.next_further(now, |opening, _| opening.updated(info));
         } else if let ServerBody::Error(error) = &event.body {

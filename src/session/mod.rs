@@ -227,8 +227,14 @@ impl Session {
             self.show(Notice::Debug("the endpoint sent an event twice".into()));
             return;
         }
+        if let Some(foreign) = event.foreign() {
+            let message = format!("the endpoint speaks {foreign}, which is another protocol than Realtime");
+            self.hang_up(now, EndReason::Refused(Failure { message, code: None }));
+            return;
+        }
         match event.body {
             ServerBody::Error(error) => self.server_error(now, error),
+            ServerBody::ConversationCreated { .. } => self.conversation_created(now),
             ServerBody::SessionCreated(info) => self.session_created(now, &info),
             ServerBody::SessionUpdated(info) => self.session_updated(now, &info),
             ServerBody::SpeechStarted { audio_start_ms, .. } => self.speech_started(now, audio_start_ms),
@@ -268,7 +274,6 @@ impl Session {
             }
             ServerBody::TextDone { text: None, .. }
             | ServerBody::TranscriptDone { transcript: None, .. }
-            | ServerBody::ConversationCreated { .. }
             | ServerBody::ItemRetrieved { .. }
             | ServerBody::ItemDeleted { .. }
             | ServerBody::ItemTruncated { .. }

@@ -8,6 +8,7 @@ mod staying;
 mod handover;
 mod profiles;
 mod network;
+mod endpoints;
 mod tidy;
 #[cfg(unix)]
 mod talk;

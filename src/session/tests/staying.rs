@@ -257,7 +257,7 @@ fn an_empty_account_is_not_tried_again_whatever_the_close_says() {
     let mut call = Call::live(plan());
     call.server(json!({"type": "error", "error": {"code": "insufficient_quota", "message": "No credit."}}));
     broken(&mut call);
-    let Some(EndReason::Lost(failure)) = call.ended() else { panic!("{:?}", call.ended()) };
+    let Some(EndReason::Refused(failure)) = call.ended() else { panic!("{:?}", call.ended()) };
     assert!(failure.message.contains("No credit."));
 }
 
