@@ -70,7 +70,9 @@ pub(super) async fn go(target: &mut Target, clock: Clock) -> Arrived {
         Way::Network(endpoint) => went.findings(endpoint, reached.as_ref().err(), took),
     };
     let Ok(Reached { link, told }) = reached else { return Arrived { findings, link: None } };
-    if let (Some(told), Some(handshake)) = (told, findings.pop()) {
+    if let Some(told) = told
+        && let Some(handshake) = findings.pop()
+    {
         findings.push(handshake.hint(told));
     }
     Arrived { findings, link: Some(link) }
