@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
 
-use crate::cli::{AuthArg, DialectArg, VadArg};
+use crate::cli::{AuthArg, DialectArg, MuteArg, VadArg};
 use crate::config::choice::{Format, Marker, TranscriptionQuery};
 
 /// A setting of a profile. The comments are what users read, in the order in which they read it.
@@ -83,6 +83,8 @@ pub enum Setting {
     Input,
     /// The speaker, as for --output
     Output,
+    /// What muting does to the microphone: send silence, or close it too, so that its light goes out
+    Mute,
     /// Whether lines are written in place of a screen
     Plain,
     /// After how many minutes in which nothing was said or typed a session ends
@@ -185,6 +187,7 @@ impl Setting {
             | Self::Vad
             | Self::Input
             | Self::Output
+            | Self::Mute
             | Self::Plain
             | Self::Idle
             | Self::MaxCost => None,
@@ -202,6 +205,7 @@ impl Setting {
             | Self::Vad
             | Self::Input
             | Self::Output
+            | Self::Mute
             | Self::Plain
             | Self::Idle
             | Self::MaxCost => Scope::Person,
@@ -265,6 +269,7 @@ impl Setting {
             Self::TranscriptionQuery => Form::Choice(words::<TranscriptionQuery>()),
             Self::InputFormat | Self::OutputFormat => Form::Choice(words::<Format>()),
             Self::Vad => Form::Choice(words::<VadArg>()),
+            Self::Mute => Form::Choice(words::<MuteArg>()),
             Self::InputRate | Self::OutputRate => Form::Number(8_000..=48_000),
             Self::FrameMs => Form::Number(10..=100),
             Self::PrebufferMs => Form::Number(0..=2_000),
