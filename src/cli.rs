@@ -32,6 +32,8 @@ pub enum Command {
     Chat(Chat),
     /// Caption what is said, from the microphone or from WAV files
     Transcribe(Transcribe),
+    /// List microphones and speakers, or show how loud a microphone is
+    Devices(Devices),
     /// Serve the built-in endpoint on this machine
     Serve(Serve),
     /// Show or begin the configuration file, and what is in force
@@ -119,6 +121,20 @@ pub struct Transcribe {
     pub limits: LimitArgs,
 }
 
+/// `rtvoice devices`.
+#[derive(Debug, Args)]
+pub struct Devices {
+    /// Show how loud a microphone is, until Ctrl-C
+    #[arg(long)]
+    pub meter: bool,
+    /// Show this microphone, by its id, its name or a part of them [default: the system's]
+    #[arg(long, value_name = "DEVICE", requires = "meter")]
+    pub input: Option<String>,
+    /// Write one JSON object a line
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// `rtvoice serve`.
 #[derive(Debug, Args)]
 pub struct Serve {
@@ -182,6 +198,9 @@ pub struct HearingArgs {
     /// Let the server find the end of a turn by loudness or by meaning, or end it by hand [default: server]
     #[arg(long, value_enum)]
     pub vad: Option<VadArg>,
+    /// Muting sends silence (soft), or also closes the microphone, so that its light goes out (hard) [default: soft]
+    #[arg(long, value_enum, value_name = "WAY")]
+    pub mute: Option<MuteArg>,
 }
 
 /// When a session ends by itself.
@@ -277,6 +296,15 @@ pub enum VadArg {
     Semantic,
     /// The user, by hand; a file is one turn.
     Off,
+}
+
+/// What muting does to the microphone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum MuteArg {
+    /// Silence is sent in its place.
+    Soft,
+    /// It is closed, too.
+    Hard,
 }
 
 /// The dialect of the protocol.

@@ -11,6 +11,7 @@ use crate::app::fronts::{Captioned, Face, Levels, Occasion, Prompting, Way};
 use crate::app::lines;
 use crate::app::phone::Phone;
 use crate::app::prices;
+use crate::app::remember::Remember;
 use crate::app::signals;
 use crate::app::stderr::Quiet;
 use crate::app::target::Target;
@@ -41,6 +42,7 @@ pub(super) struct Call<'a> {
     pub(super) file: Option<Captioned>,
     pub(super) sound: Option<Options>,
     pub(super) typing: Typing,
+    pub(super) remember: Remember,
 }
 
 /// Where a session stands among those of one run.
@@ -138,6 +140,7 @@ impl Call<'_> {
             clock,
             counts: Counts::default(),
             reader: Reader::default(),
+            remember: self.remember,
         };
         drive.run().await
     }
@@ -207,7 +210,7 @@ pub(super) fn typing_in_a_call(way: Way, input: &Source) -> Typing {
 pub(super) fn at_end_of(input: &Source) -> AtInputEnd {
     match input {
         Source::File(_) | Source::Stdin => AtInputEnd::End,
-        Source::Default | Source::Device(_) | Source::Null => AtInputEnd::GoOn,
+        Source::Device(_) | Source::Null => AtInputEnd::GoOn,
     }
 }
 
@@ -240,7 +243,9 @@ async fn hung_up(commands: &mut mpsc::Receiver<Command>) -> EndReason {
                 | Command::SetMuted(_)
                 | Command::Interrupt
                 | Command::BeginTurn
-                | Command::EndTurn,
+                | Command::EndTurn
+                | Command::ListDevices
+                | Command::UseDevice(..),
             ) => {}
             None => std::future::pending().await,
         }
@@ -255,7 +260,7 @@ async fn start_sound(options: Option<Options>) -> Result<Option<Audio>, Error> {
     started.map(Some).map_err(no_sound)
 }
 
-fn no_sound(error: AudioError) -> Error {
+pub(super) fn no_sound(error: AudioError) -> Error {
     let hint = error.hint();
     let error = Error::new(Kind::Device, error);
     match hint {

@@ -5,8 +5,9 @@ use std::time::Duration;
 use crate::app::prices;
 use crate::app::settings::Settings;
 use crate::app::target::Target;
+use crate::audio::event::MuteWay;
 use crate::audio::options::{Options, Sink, Source};
-use crate::cli::{DialectArg, VadArg};
+use crate::cli::{DialectArg, MuteArg, VadArg};
 use crate::config::choice::{Format, TranscriptionSession};
 use crate::config::setting::Setting;
 use crate::error::{Error, Kind};
@@ -107,6 +108,10 @@ pub(super) fn sound(call: &Settings, plan: &Plan, input: Source, output: Sink) -
         prebuffer: ms(Setting::PrebufferMs, usual.prebuffer),
         wire_in: plan.input_rate(),
         wire_out: plan.output_rate(),
+        mute: match call.in_force.choice(Setting::Mute) {
+            Some(MuteArg::Hard) => MuteWay::Hard,
+            Some(MuteArg::Soft) | None => MuteWay::Soft,
+        },
     }
 }
 

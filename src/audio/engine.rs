@@ -151,6 +151,22 @@ impl Engine {
         self.speaker.device_is_gone();
     }
 
+    /// Takes another microphone, of this rate, and returns what belongs into its callback. What the former one
+    /// still had is lost.
+    pub(crate) fn connect_microphone(&mut self, device: Rate) -> Capture {
+        let (capture, ring) = ring(device, microphone::CAPACITY);
+        self.microphone.connect(ring, device);
+        Capture::new(capture, Arc::clone(&self.shared))
+    }
+
+    /// Takes another speaker, of this rate, and returns what belongs into its callback. What the former one had
+    /// not taken of its ring, less than a tenth of a second, counts as heard.
+    pub(crate) fn connect_speaker(&mut self, device: Rate) -> Playback {
+        let (ring, playback) = ring(device, speaker::CAPACITY);
+        self.speaker.connect(ring, device);
+        Playback::new(playback, Arc::clone(&self.shared), device)
+    }
+
     /// Moves sound both ways and returns how much came from the microphone; `now` is the time since the start.
     pub fn step(&mut self, now: Duration) -> Duration {
         let heard = self.microphone.step();
@@ -169,14 +185,14 @@ impl Engine {
         if self.speaker.is_idle() { Demand::Nothing } else { Demand::Sound }
     }
 
-    /// Does what it is told; [`Command::Close`] and [`Command::Leave`] are not for the engine.
+    /// Does what it is told; devices and the end are not for the engine.
     pub(crate) fn obey(&mut self, command: Command) {
         match command {
             Command::Play { clip, frame } => self.play(clip, frame),
             Command::EndClip(clip) => self.end_clip(clip),
             Command::Flush => self.flush(),
             Command::Mute(mute) => self.set_mute(mute),
-            Command::Close | Command::Leave => {}
+            Command::Use(..) | Command::List | Command::Close | Command::Leave => {}
         }
     }
 

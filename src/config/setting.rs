@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
 
-use crate::cli::{AuthArg, DialectArg, VadArg};
+use crate::cli::{AuthArg, DialectArg, MuteArg, VadArg};
 use crate::config::choice::{Format, Marker, TranscriptionQuery, TranscriptionSession};
 
 /// A setting of a profile. The comments are what users read, in the order in which they read it.
@@ -85,6 +85,8 @@ pub enum Setting {
     Input,
     /// The speaker, as for --output
     Output,
+    /// What muting does to the microphone: send silence, or close it too, so that its light goes out
+    Mute,
     /// Whether lines are written in place of a screen
     Plain,
     /// After how many minutes in which nothing was said or typed a session ends
@@ -188,6 +190,7 @@ impl Setting {
             | Self::Vad
             | Self::Input
             | Self::Output
+            | Self::Mute
             | Self::Plain
             | Self::Idle
             | Self::MaxCost => None,
@@ -205,6 +208,7 @@ impl Setting {
             | Self::Vad
             | Self::Input
             | Self::Output
+            | Self::Mute
             | Self::Plain
             | Self::Idle
             | Self::MaxCost => Scope::Person,
@@ -270,6 +274,7 @@ impl Setting {
             Self::TranscriptionSession => Form::Choice(words::<TranscriptionSession>()),
             Self::InputFormat | Self::OutputFormat => Form::Choice(words::<Format>()),
             Self::Vad => Form::Choice(words::<VadArg>()),
+            Self::Mute => Form::Choice(words::<MuteArg>()),
             Self::InputRate | Self::OutputRate => Form::Number(8_000..=48_000),
             Self::FrameMs => Form::Number(10..=100),
             Self::PrebufferMs => Form::Number(0..=2_000),

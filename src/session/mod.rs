@@ -12,6 +12,7 @@ mod interruption;
 mod answer;
 mod closing;
 mod staying;
+mod devices;
 mod memory;
 mod recent;
 mod handover;
@@ -33,6 +34,7 @@ use crate::protocol::client::ClientBody;
 use crate::protocol::dialect::Dialect;
 use crate::protocol::server::{ServerBody, ServerEvent};
 use crate::session::closing::Closing;
+use crate::session::devices::Invitation;
 use crate::session::errors::{Cause, Fatal, Sent};
 use crate::session::handover::Handover;
 use crate::session::interruption::Flushing;
@@ -77,6 +79,7 @@ pub struct Session {
     /// The model that answers.
     model: Option<String>,
     fatal: Option<Fatal>,
+    invitation: Invitation,
     outputs: Vec<Output>,
 }
 
@@ -121,6 +124,7 @@ impl Session {
             limiter: Limiter::default(),
             model: plan.model.clone(),
             fatal: None,
+            invitation: Invitation::default(),
             outputs: Vec::new(),
             plan,
         }
@@ -149,6 +153,7 @@ impl Session {
             Input::Tick => self.tick(now),
         }
         self.see_turn();
+        self.see_microphone();
         self.see_input_end(now);
         self.see_limits(now);
         self.see_handover(now);
@@ -196,6 +201,8 @@ impl Session {
             Command::Interrupt => self.interrupt_by_user(now),
             Command::BeginTurn => self.begin_turn(now),
             Command::EndTurn => self.end_turn(now),
+            Command::ListDevices => self.outputs.push(Output::ListDevices),
+            Command::UseDevice(side, id) => self.outputs.push(Output::UseDevice(side, id)),
             Command::HangUp(reason) => self.hang_up(now, reason),
         }
     }
@@ -205,9 +212,12 @@ impl Session {
             AudioEvent::Played { clip, samples } => self.played(clip, samples),
             AudioEvent::Drained => self.show(Notice::Debug("everything was played".into())),
             AudioEvent::Flushed(heard) => self.flushed(now, &heard),
-            AudioEvent::InputStarted => self.show(Notice::Debug("the microphone delivers sound".into())),
+            AudioEvent::InputStarted => self.input_started(),
             AudioEvent::InputEnded => self.input_ended(now),
             AudioEvent::Lost(what) => self.show(Notice::Error { code: None, message: what }),
+            AudioEvent::Device(side, state) => self.show(Notice::Device(side, state)),
+            AudioEvent::Devices(entries) => self.show(Notice::Devices(entries)),
+            AudioEvent::Unheard => self.give_up_unheard(now),
             AudioEvent::MicDropped { frames } => self.mic_dropped(frames),
         }
     }

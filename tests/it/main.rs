@@ -2,6 +2,7 @@
 
 mod support;
 mod call;
+mod devices;
 mod screen;
 mod staying;
 #[cfg(target_os = "linux")]

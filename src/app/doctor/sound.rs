@@ -7,8 +7,9 @@ use tokio::sync::broadcast::error::RecvError;
 use crate::app::clock::Clock;
 use crate::app::doctor::report::{Check, Finding, Level};
 use crate::app::settings::Settings;
+use crate::audio::choice::Wanted;
 use crate::audio::error::AudioError;
-use crate::audio::event::Event;
+use crate::audio::event::{DeviceState, Event};
 use crate::audio::options::{Options, Sink, Source};
 use crate::audio::{self, Audio};
 use crate::error::Kind;
@@ -36,7 +37,7 @@ pub(super) struct Chosen {
 impl Chosen {
     /// Returns what a call would use by these settings.
     pub(super) fn of(settings: &Settings) -> Self {
-        Self { input: Source::parse(settings.input()), output: Sink::parse(settings.output()) }
+        Self { input: settings.input(), output: settings.output() }
     }
 
     /// Returns what a call would use where no settings can be read.
@@ -52,8 +53,8 @@ impl Chosen {
 pub(super) async fn microphone(chosen: &Chosen, clock: Clock) -> Finding {
     let check = Check::Microphone;
     let name = match &chosen.input {
-        Source::Default => "the system's microphone".to_owned(),
-        Source::Device(name) => format!("the microphone {name:?}"),
+        Source::Device(Wanted::Default) => "the system's microphone".to_owned(),
+        Source::Device(Wanted::Named(name) | Wanted::Preferred(name)) => format!("the microphone {name:?}"),
         Source::File(path) => return Finding::skipped(check, &format!("the input is {}", path.display())),
         Source::Stdin => return Finding::skipped(check, "the input is standard input"),
         Source::Null => return Finding::skipped(check, "the input is null"),
@@ -84,17 +85,39 @@ async fn listen(audio: &mut Audio, clock: Clock) -> Heard {
                 Err(RecvError::Closed) => break,
             },
             event = audio.events.recv() => match event {
-                Some(Event::Lost(what)) => {
-                    heard.lost = Some(what);
-                    break;
+                Some(event) => {
+                    heard.lost = lost(event);
+                    if heard.lost.is_some() {
+                        break;
+                    }
                 }
-                Some(_) => {}
                 None => break,
             },
             () = clock.wait_until(Some(until)) => break,
         }
     }
     heard
+}
+
+/// Returns what was lost; a call would wait for it, but here that is what is to be found out.
+fn lost(event: Event) -> Option<String> {
+    match event {
+        Event::Lost(what) => Some(what),
+        Event::Device(direction, DeviceState::Lost(reason)) => {
+            Some(format!("the {direction} is gone: {reason}"))
+        }
+        Event::Device(..)
+        | Event::Played { .. }
+        | Event::Drained
+        | Event::Flushed(_)
+        | Event::InputStarted
+        | Event::InputEnded
+        | Event::OutputClosed
+        | Event::Chosen(..)
+        | Event::Devices(..)
+        | Event::Unheard
+        | Event::Counts(_) => None,
+    }
 }
 
 fn heard(name: &str, heard: &Heard) -> Finding {
@@ -128,8 +151,8 @@ fn heard(name: &str, heard: &Heard) -> Finding {
 pub(super) async fn speaker(chosen: &Chosen, clock: Clock) -> Finding {
     let check = Check::Speaker;
     let name = match &chosen.output {
-        Sink::Default => "the system's speaker".to_owned(),
-        Sink::Device(name) => format!("the speaker {name:?}"),
+        Sink::Device(Wanted::Default) => "the system's speaker".to_owned(),
+        Sink::Device(Wanted::Named(name) | Wanted::Preferred(name)) => format!("the speaker {name:?}"),
         Sink::File(path) => return Finding::skipped(check, &format!("the output is {}", path.display())),
         Sink::Stdout => return Finding::skipped(check, "the output is standard output"),
         Sink::Null => return Finding::skipped(check, "the output is null"),
@@ -153,8 +176,11 @@ async fn play(audio: &mut Audio, clock: Clock) -> Result<(), Untaken> {
         tokio::select! {
             event = audio.events.recv() => match event {
                 Some(Event::Drained) => return Ok(()),
-                Some(Event::Lost(what)) => return Err(Some(what)),
-                Some(_) => {}
+                Some(event) => {
+                    if let Some(what) = lost(event) {
+                        return Err(Some(what));
+                    }
+                }
                 None => return Err(None),
             },
             () = clock.wait_until(Some(until)) => return Err(None),

@@ -34,6 +34,7 @@ fn settings(case: &Case<'_>) -> Result<Settings, Error> {
         user: ConfigFile::parse(case.file, Author::User).unwrap(),
         built_in: built_in::profiles().unwrap(),
         path: Some("/home/u/.config/rtvoice/config.toml".into()),
+        remembered: Default::default(),
     };
     let flags = case.flags.iter().map(|(setting, text)| {
         (*setting, Sourced { value: Value::Text((*text).to_owned()), origin: Origin::Flag("--flag") })

@@ -20,6 +20,7 @@ fn sources(file: &str, environment: &[(&str, &str)], env_file: &[(&str, &str)]) 
         user: ConfigFile::parse(file, Author::User).unwrap(),
         built_in: built_in::profiles().unwrap(),
         path: None,
+        remembered: Default::default(),
     }
 }
 

@@ -13,6 +13,7 @@ mod handover;
 mod again;
 mod limits;
 mod anything;
+mod devices;
 
 use std::time::Duration;
 
@@ -247,6 +248,11 @@ fn told(output: &Output) -> Option<String> {
         Output::Show(Notice::Ready(_)) => Some("ready".into()),
         Output::Show(Notice::SpeechStarted { .. }) => Some("speech-started".into()),
         Output::Show(Notice::SpeechStopped { .. }) => Some("speech-stopped".into()),
+        Output::ListDevices => Some("list-devices".into()),
+        Output::UseDevice(side, id) => Some(format!("use {side:?} {id:?}")),
+        Output::Show(Notice::SpeakNow) => Some("speak-now".into()),
+        Output::Show(Notice::Device(side, state)) => Some(format!("{side:?} {state:?}")),
+        Output::Show(Notice::Devices(entries)) => Some(format!("{} devices", entries.len())),
         Output::Show(Notice::Muted(muted)) => Some(format!("muted {muted}")),
         Output::Show(Notice::End(_)) => None,
     }
