@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use divan::Bencher;
+use rtvoice::audio::echo::Processing;
 use rtvoice::audio::engine::{Ends, Engine, Format};
 use rtvoice::pcm::frame::{ClipId, Frame, Rate};
 use rtvoice::pcm::resample::Resampler;
@@ -30,6 +31,7 @@ impl Call {
             device_out: Rate(48_000),
             frame: Duration::from_millis(10),
             prebuffer: Duration::from_millis(60),
+            processing,
         });
         Self { engine, ends, now: Duration::ZERO, heard: vec![0.1; 480], spoken: vec![0.0; 960] }
     }

@@ -9,6 +9,7 @@ use std::cell::Cell;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use rtvoice::audio::echo::Processing;
 use rtvoice::audio::engine::{Engine, Format};
 use rtvoice::pcm::frame::{ClipId, Frame, Rate};
 use rtvoice::pcm::level::Meter;
@@ -76,6 +77,7 @@ fn the_callbacks_touch_no_heap_while_sound_starts_starves_and_is_flushed() {
         device_out: Rate(44_100),
         frame: Duration::from_millis(10),
         prebuffer: Duration::from_millis(60),
+        processing: Processing::NONE,
     });
     let input = vec![0.25; 2_048 * 2];
     let mut output = vec![0.0; 2_048 * 2];
@@ -110,6 +112,7 @@ fn a_full_ring_touches_no_heap() {
         device_out: Rate(48_000),
         frame: Duration::from_millis(10),
         prebuffer: Duration::ZERO,
+        processing: Processing::NONE,
     };
     let (_engine, mut ends) = Engine::new(format);
     let input = vec![0.25; 480];

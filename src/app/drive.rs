@@ -13,7 +13,8 @@ use crate::app::phone::{Line, LineEvent};
 use crate::app::target::Target;
 use crate::app::trace::{Direction, Trace};
 use crate::audio::Audio;
-use crate::audio::event::{Counts, Event, Mute};
+use crate::audio::echo::{EchoMode as Against, EchoState};
+use crate::audio::event::{Counts, Duck, Event, Mute};
 use crate::error::{Error, Kind};
 use crate::mishap;
 use crate::net::link::LinkEvent;
@@ -21,7 +22,7 @@ use crate::pcm::frame::Frame;
 use crate::protocol::client::ClientEvent;
 use crate::protocol::{read, write};
 use crate::session::Session;
-use crate::session::io::{AudioEvent, Command, EndReason, Heard, Input, Notice, Output};
+use crate::session::io::{AudioEvent, Command, Echo, EchoMode, EndReason, Heard, Input, Notice, Output};
 
 /// How much may wait for the socket before microphone frames are left where they are, to be dropped
 /// oldest first: about a quarter of a second as base64. Late speech is worse than lost speech.
@@ -110,11 +111,21 @@ impl Drive {
             (Output::Play { clip, frame }, Some(audio)) => audio.control.play(clip, frame),
             (Output::PlayEnd(clip), Some(audio)) => audio.control.end_clip(clip),
             (Output::Flush, Some(audio)) => audio.control.flush(),
+            (Output::Duck, Some(audio)) => audio.control.set_duck(Duck::Down),
+            (Output::Unduck, Some(audio)) => audio.control.set_duck(Duck::Up),
             (Output::SetMuted(muted), Some(audio)) => {
                 audio.control.set_mute(if muted { Mute::Muted } else { Mute::Live });
             }
             // A written conversation has no sound to play or stop.
-            (Output::Play { .. } | Output::PlayEnd(_) | Output::Flush | Output::SetMuted(_), None) => {}
+            (
+                Output::Play { .. }
+                | Output::PlayEnd(_)
+                | Output::Flush
+                | Output::Duck
+                | Output::Unduck
+                | Output::SetMuted(_),
+                None,
+            ) => {}
             (Output::Show(notice), _) => self.show(now, &notice)?,
             (Output::Open, _) => self.line = Line::dial(&self.target),
             (Output::Close, _) => self.line.close(),
@@ -199,6 +210,10 @@ impl Drive {
             Event::InputEnded => AudioEvent::InputEnded,
             Event::OutputClosed => return Some(Input::User(Command::HangUp(EndReason::User))),
             Event::Lost(what) => AudioEvent::Lost(what),
+            Event::VoiceStarted => AudioEvent::VoiceStarted,
+            Event::VoiceConfirmed => AudioEvent::VoiceConfirmed,
+            Event::VoiceStopped => AudioEvent::VoiceStopped,
+            Event::Echo(state) => AudioEvent::Echo(echo(state)),
             Event::Counts(counts) => {
                 self.counts = counts;
                 return None;
@@ -244,6 +259,17 @@ async fn next_sound(audio: &mut Option<Audio>, takes_frames: bool) -> Sound {
             Err(RecvError::Closed) => Sound::Event(audio.events.recv().await),
         },
     }
+}
+
+fn echo(state: EchoState) -> Echo {
+    let mode = match state.mode {
+        Against::Off => EchoMode::Off,
+        Against::Cancel => EchoMode::Cancel,
+        Against::Duck => EchoMode::Duck,
+        Against::HalfDuplex => EchoMode::HalfDuplex,
+    };
+    let delay_ms = state.delay.and_then(|delay| u64::try_from(delay.as_millis()).ok());
+    Echo { mode, delay_ms, loss_db: state.loss_db, enhancement_db: state.enhancement_db }
 }
 
 /// Returns what went wrong with the sound without ending anything.

@@ -15,6 +15,10 @@ use crate::pcm::frame::Rate;
 const FADE_MS: u32 = 5;
 /// How long sound takes to come back after an underrun.
 const RISE_MS: u32 = 2;
+/// How soft sound is while somebody speaks over it: 16 dB, so that it can be heard that it goes on.
+const DUCKED: f32 = 0.16;
+/// How long it takes to become so soft, or loud again.
+const DUCK_MS: u32 = 20;
 /// In how many milliseconds what was cut off in the middle falls to a third.
 const DECAY_MS: f32 = 0.5;
 /// Below this a decaying sample is silence; denormal numbers would cost time.
@@ -57,6 +61,11 @@ pub struct Playback {
     ring: Consumer<f32>,
     shared: Arc<Shared>,
     state: State,
+    /// Where what was given is told, all of it and as it was given.
+    reference: Option<Producer<f32>>,
+    /// How loud sound is, 1 or [`DUCKED`] or on the way between them.
+    gain: f32,
+    gain_step: f32,
     /// Number of the last flush that was answered.
     flushed: u64,
     /// The last sample given, which decays if nothing follows it.
@@ -87,12 +96,20 @@ impl Playback {
             ring,
             shared,
             state: State::Playing,
+            reference: None,
+            gain: 1.0,
+            gain_step: (1.0 - DUCKED) / samples(DUCK_MS) as f32,
             flushed: 0,
             last: 0.0,
             fade_samples: samples(FADE_MS),
             rise_samples: samples(RISE_MS),
             decay: (-1_000.0 / (DECAY_MS * rate.0.max(1) as f32)).exp(),
         }
+    }
+
+    /// Makes it tell `reference` what it gives.
+    pub fn told_to(self, reference: Option<Producer<f32>>) -> Self {
+        Self { reference, ..self }
     }
 
     /// Fills a block of interleaved samples and returns how many of its frames came from the ring.
@@ -106,6 +123,7 @@ impl Playback {
         }
         let taken = self.play(output, channels, frames);
         self.decay(&mut output[taken * channels..], channels);
+        self.tell(output, channels);
         Shared::add(&self.shared.taken, taken as u64);
         self.judge(frames - taken, wanted);
         self.shared.largest_block.fetch_max(frames as u64, Ordering::Relaxed);
@@ -124,8 +142,10 @@ impl Playback {
         if count > 0 && self.state == State::Starving {
             self.state = State::Rising(self.rise_samples);
         }
+        let goal = if self.shared.ducked.load(Ordering::Acquire) { DUCKED } else { 1.0 };
         for (frame, sample) in output.chunks_exact_mut(channels).zip(chunk) {
-            self.last = sample * self.state.next_gain(self.fade_samples, self.rise_samples);
+            self.gain += (goal - self.gain).clamp(-self.gain_step, self.gain_step);
+            self.last = sample * self.gain * self.state.next_gain(self.fade_samples, self.rise_samples);
             frame.fill(self.last);
         }
         count
@@ -136,6 +156,15 @@ impl Playback {
         for frame in output.chunks_exact_mut(channels) {
             self.last = if self.last.abs() < INAUDIBLE { 0.0 } else { self.last * self.decay };
             frame.fill(self.last);
+        }
+    }
+
+    /// Tells what was given; where there is no room for it, nobody listens.
+    fn tell(&mut self, output: &[f32], channels: usize) {
+        let Some(reference) = &mut self.reference else { return };
+        let room = (output.len() / channels).min(reference.slots());
+        if let Ok(chunk) = reference.write_chunk_uninit(room) {
+            chunk.fill_from_iter(output.chunks_exact(channels).map(|frame| frame[0]));
         }
     }
 

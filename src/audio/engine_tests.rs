@@ -33,6 +33,7 @@ impl Bench {
             device_out: Rate(device_out),
             frame: ms(10),
             prebuffer: ms(60),
+            processing: Processing::NONE,
         })
     }
 

@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::audio::echo::Processing;
 use crate::audio::error::AudioError;
 use crate::pcm::frame::Rate;
 
@@ -22,6 +23,8 @@ pub struct Options {
     pub wire_in: Rate,
     /// The rate of the frames that come from it.
     pub wire_out: Rate,
+    /// What the microphone's sound goes through.
+    pub processing: Processing,
 }
 
 impl Default for Options {
@@ -33,6 +36,7 @@ impl Default for Options {
             prebuffer: Duration::from_millis(60),
             wire_in: Rate::WIRE,
             wire_out: Rate::WIRE,
+            processing: Processing::NONE,
         }
     }
 }

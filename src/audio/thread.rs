@@ -106,6 +106,10 @@ impl Runner {
         let mut systems = Systems::new();
         let input = FoundInput::find(&options.input, &mut systems)?;
         let output = FoundOutput::find(&options.output, &mut systems)?;
+        let processing = match (&input, &output) {
+            (FoundInput::Device(_), FoundOutput::Device(_)) => options.processing,
+            (FoundInput::Device(_) | FoundInput::Feed(_), _) => options.processing.without_a_room(),
+        };
         let (engine, ends) = Engine::new(Format {
             wire_in: options.wire_in,
             wire_out: options.wire_out,
@@ -113,6 +117,7 @@ impl Runner {
             device_out: output.rate(),
             frame: options.frame,
             prebuffer: options.prebuffer,
+            processing,
         });
         let Ends { capture, playback, mic, events, input_meter, output_meter, shared } = ends;
         let output = output.open(playback, &shared)?;
@@ -138,6 +143,7 @@ impl Runner {
                     command @ (Command::Play { .. }
                     | Command::EndClip(_)
                     | Command::Flush
+                    | Command::Duck(_)
                     | Command::Mute(_)) => self.engine.obey(command),
                 }
             }

@@ -68,6 +68,10 @@ impl Microphone {
         self.speech != Speech::Silent
     }
 
+    pub(super) fn is_muted(&self) -> bool {
+        self.muted
+    }
+
     pub(super) fn has_ended(&self) -> bool {
         self.ended.is_some()
     }

@@ -9,6 +9,7 @@ pub mod plan;
 mod opening;
 mod microphone;
 mod interruption;
+mod two_stage;
 mod answer;
 mod closing;
 mod staying;
@@ -42,6 +43,7 @@ use crate::session::playback::Playback;
 use crate::session::responses::Responses;
 use crate::session::staying::{Attempts, Away};
 use crate::session::transcript::Transcript;
+use crate::session::two_stage::Ducked;
 use crate::session::usage::UsageSum;
 
 /// One call over one connection.
@@ -55,6 +57,7 @@ pub struct Session {
     responses: Responses,
     playback: Playback,
     flushing: Option<Flushing>,
+    ducked: Option<Ducked>,
     transcript: Transcript,
     usage: UsageSum,
     turn: Turn,
@@ -98,6 +101,7 @@ impl Session {
             phase: Phase::Connecting,
             sent: Sent::default(),
             flushing: None,
+            ducked: None,
             transcript: Transcript::default(),
             usage: UsageSum::default(),
             turn: Turn::Listening,
@@ -151,10 +155,14 @@ impl Session {
             Phase::Over => return None,
         };
         let flushing = self.flushing.as_ref().map(Flushing::deadline);
+        let ducked = self.ducked.as_ref().map(Ducked::deadline);
         let answer = self.responses.deadline();
         let fatal = self.fatal.as_ref().map(Fatal::deadline);
         let idle = self.idle_deadline().filter(|_| !self.is_answering());
-        [phase, flushing, answer, fatal, idle].into_iter().flatten().min_by_key(|deadline| deadline.at)
+        [phase, flushing, ducked, answer, fatal, idle]
+            .into_iter()
+            .flatten()
+            .min_by_key(|deadline| deadline.at)
     }
 
     fn tick(&mut self, now: Duration) {
@@ -167,6 +175,7 @@ impl Session {
             Phase::Connecting | Phase::Live | Phase::Over => {}
         }
         self.tick_flushing(now);
+        self.tick_ducked(now);
     }
 
     fn user(&mut self, now: Duration, command: Command) {
@@ -190,6 +199,10 @@ impl Session {
             AudioEvent::InputEnded => self.input_ended(now),
             AudioEvent::Lost(what) => self.show(Notice::Error { code: None, message: what }),
             AudioEvent::MicDropped { frames } => self.mic_dropped(frames),
+            AudioEvent::VoiceStarted => self.voice_started(now),
+            AudioEvent::VoiceConfirmed => self.voice_confirmed(now),
+            AudioEvent::VoiceStopped => self.voice_stopped(),
+            AudioEvent::Echo(echo) => self.show(Notice::Echo(echo)),
         }
     }
 

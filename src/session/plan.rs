@@ -30,6 +30,20 @@ pub struct Plan {
     pub prices: Option<Prices>,
     /// When the call ends by itself.
     pub limits: Limits,
+    /// Whose ear decides that the user speaks over an answer.
+    pub interrupt: Interrupt,
+}
+
+/// Whose ear decides that the user speaks over an answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Interrupt {
+    /// The server's; this machine's only makes the answer softer.
+    #[default]
+    Server,
+    /// This machine's alone.
+    Local,
+    /// Nobody's: an answer is heard to its end, or stopped by key.
+    Off,
 }
 
 /// What a session is for.

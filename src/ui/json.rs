@@ -7,7 +7,8 @@ use serde::Serialize;
 
 use crate::protocol::response::{TokenDetails, Usage};
 use crate::session::io::{
-    AssistantLine, Connection, EndReason, Failure, Limit, Line, Notice, Ready, Turn, UsageReport,
+    AssistantLine, Connection, Echo, EchoMode, EndReason, Failure, Limit, Line, Notice, Ready, Turn,
+    UsageReport,
 };
 use crate::ui::front::Front;
 use crate::ui::text::sanitize;
@@ -108,6 +109,12 @@ enum Body {
     Muted {
         muted: bool,
     },
+    Echo {
+        mode: &'static str,
+        delay_ms: Option<u64>,
+        loss_db: Option<f32>,
+        enhancement_db: Option<f32>,
+    },
     Error {
         code: Option<String>,
         message: String,
@@ -152,6 +159,7 @@ fn kind(notice: &Notice) -> &'static str {
         Notice::Assistant(_) => "assistant",
         Notice::Usage(_) => "usage",
         Notice::Muted(_) => "muted",
+        Notice::Echo(_) => "echo",
         Notice::Error { .. } => "error",
         Notice::Info(_) => "info",
         Notice::Debug(_) => "debug",
@@ -171,11 +179,29 @@ fn body(notice: &Notice) -> Body {
         Notice::Assistant(line) => assistant(line),
         Notice::Usage(report) => usage(report),
         Notice::Muted(muted) => Body::Muted { muted: *muted },
+        Notice::Echo(echo) => echo_body(echo),
         Notice::Error { code, message } => {
             Body::Error { code: clean(code.as_deref()), message: harmless(message) }
         }
         Notice::Info(message) | Notice::Debug(message) => Body::Message { message: harmless(message) },
         Notice::End(reason) => end(reason),
+    }
+}
+
+fn echo_body(echo: &Echo) -> Body {
+    let mode = match echo.mode {
+        EchoMode::Off => "off",
+        EchoMode::Cancel => "aec",
+        EchoMode::Duck => "duck",
+        EchoMode::HalfDuplex => "half",
+    };
+    // A tenth of a decibel is more than can be measured.
+    let tenths = |decibels: Option<f32>| decibels.map(|decibels| (decibels * 10.0).round() / 10.0);
+    Body::Echo {
+        mode,
+        delay_ms: echo.delay_ms,
+        loss_db: tenths(echo.loss_db),
+        enhancement_db: tenths(echo.enhancement_db),
     }
 }
 

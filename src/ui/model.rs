@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::session::io::{AssistantLine, Connection, EndReason, Line, Notice, Ready, Turn, UsageReport};
+use crate::session::io::{
+    AssistantLine, Connection, Echo, EndReason, Line, Notice, Ready, Turn, UsageReport,
+};
 use crate::ui::text;
 use crate::ui::words;
 use crate::ui::wrap::word_start;
@@ -23,6 +25,8 @@ pub struct Model {
     pub turn: Turn,
     /// Whether the microphone is closed by the user.
     pub muted: bool,
+    /// What is known of the echo.
+    pub echo: Option<Echo>,
     /// The talk, in its order.
     pub entries: Vec<Arc<Entry>>,
     /// What it cost so far.
@@ -127,6 +131,7 @@ impl Model {
             ready_at: None,
             turn: Turn::default(),
             muted: false,
+            echo: None,
             entries: Vec::new(),
             usage: None,
             remark: None,
@@ -151,6 +156,7 @@ impl Model {
             Notice::Assistant(line) => self.assistant(line),
             Notice::Usage(report) => self.usage = Some(report.as_ref().clone()),
             Notice::Muted(muted) => self.muted = *muted,
+            Notice::Echo(echo) => self.echo = Some(*echo),
             Notice::Error { code, message } => {
                 self.remark(at, RemarkKind::Error, words::error(code.as_deref(), message));
             }

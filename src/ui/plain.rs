@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::io::{self, Write};
 use std::time::Duration;
 
-use crate::session::io::{AssistantLine, Connection, EndReason, Line, Notice, Ready};
+use crate::session::io::{AssistantLine, Connection, EchoMode, EndReason, Line, Notice, Ready};
 use crate::ui::front::Front;
 use crate::ui::text::{one_line, sanitize};
 use crate::ui::words;
@@ -33,6 +33,8 @@ pub struct Plain<W, S> {
     open: Option<Open>,
     /// The answer being spoken, in a call.
     unfinished: Option<AssistantLine>,
+    /// What is done against the echo, as it was told.
+    echo: EchoMode,
     /// Items that are written whole; a server may repeat itself.
     written: HashSet<String>,
 }
@@ -46,7 +48,15 @@ struct Open {
 impl<W: Write, S: Write> Plain<W, S> {
     /// Returns a front that writes what is said to `data` and everything else to `status`.
     pub fn new(style: PlainStyle, data: W, status: S) -> Self {
-        Self { style, data, status, open: None, unfinished: None, written: HashSet::new() }
+        Self {
+            style,
+            data,
+            status,
+            open: None,
+            unfinished: None,
+            echo: EchoMode::Off,
+            written: HashSet::new(),
+        }
     }
 
     /// Returns both writers.
@@ -158,6 +168,12 @@ impl<W: Write, S: Write> Plain<W, S> {
         }
     }
 
+    fn echo(&mut self, mode: EchoMode) {
+        if std::mem::replace(&mut self.echo, mode) != mode {
+            self.state(words::echo_in_full(mode));
+        }
+    }
+
     fn end(&mut self, reason: &EndReason) {
         match reason {
             EndReason::User | EndReason::InputEnded | EndReason::Answered => self.state(&words::end(reason)),
@@ -188,6 +204,7 @@ impl<W: Write, S: Write> Front for Plain<W, S> {
             Notice::Turn(turn) => self.state(words::turn(*turn)),
             Notice::User(line) => return self.user(line),
             Notice::Assistant(line) => return self.assistant(line),
+            Notice::Echo(echo) => self.echo(echo.mode),
             Notice::Muted(true) => self.state("microphone MUTED"),
             Notice::Muted(false) => self.state("microphone LIVE"),
             Notice::Error { code, message } => {

@@ -4,6 +4,7 @@
 mod opening;
 mod turns;
 mod interruption;
+mod two_stage;
 mod responses;
 mod ending;
 mod staying;
@@ -57,6 +58,7 @@ fn plan() -> Plan {
         model: None,
         prices: None,
         limits: crate::session::limits::Limits::default(),
+        interrupt: crate::session::plan::Interrupt::default(),
     }
 }
 
@@ -220,6 +222,8 @@ fn told(output: &Output) -> Option<String> {
         Output::Play { .. } | Output::SetMuted(_) | Output::Show(Notice::Debug(_) | Notice::Usage(_)) => None,
         Output::PlayEnd(clip) => Some(format!("play-end {}", clip.0)),
         Output::Flush => Some("flush".into()),
+        Output::Duck => Some("duck".into()),
+        Output::Unduck => Some("unduck".into()),
         Output::Open => Some("open".into()),
         Output::Close => Some("close".into()),
         Output::End(reason) => Some(format!("end {reason:?}")),
@@ -234,6 +238,7 @@ fn told(output: &Output) -> Option<String> {
         Output::Show(Notice::Ready(_)) => Some("ready".into()),
         Output::Show(Notice::SpeechStarted { .. }) => Some("speech-started".into()),
         Output::Show(Notice::SpeechStopped { .. }) => Some("speech-stopped".into()),
+        Output::Show(Notice::Echo(echo)) => Some(format!("echo {:?}", echo.mode)),
         Output::Show(Notice::Muted(muted)) => Some(format!("muted {muted}")),
         Output::Show(Notice::End(_)) => None,
     }
