@@ -297,6 +297,41 @@ mod tests {
     }
 
     #[test]
+    fn a_duck_is_a_ramp_and_leaves_nothing_out() {
+        let (mut ring, mut playback, shared) = playback(10_000);
+        ring.push_entire_slice(&[0.5; 9_000]).unwrap();
+        let mut output = [0.0; 3_000];
+        shared.ducked.store(true, Ordering::Release);
+        playback.on_output(&mut output, 1);
+        let soft = output.iter().position(|sample| (sample - 0.5 * DUCKED).abs() < 1e-4).unwrap();
+        assert!((900..=1_000).contains(&soft), "20 ms at 48 kHz: {soft}");
+        assert!(
+            output.windows(2).all(|pair| pair[1] <= pair[0] && pair[0] - pair[1] < 0.001),
+            "it does not click"
+        );
+        shared.ducked.store(false, Ordering::Release);
+        playback.on_output(&mut output, 1);
+        assert_eq!((output[2_999], load(&shared.taken)), (0.5, 6_000));
+    }
+
+    #[test]
+    fn what_is_given_is_told_as_it_is_given() {
+        let (mut ring, playback, shared) = playback(1_000);
+        let (reference, mut told) = RingBuffer::new(5_000);
+        let mut playback = playback.told_to(Some(reference));
+        ring.push_entire_slice(&[0.5; 1_000]).unwrap();
+        let mut given = Vec::new();
+        for block in [200, 300, 7, 1_000] {
+            let mut output = vec![0.0; block * 2];
+            playback.on_output(&mut output, 2);
+            given.extend(output.iter().step_by(2).copied());
+            shared.ducked.store(true, Ordering::Release);
+        }
+        let told: Vec<f32> = std::iter::from_fn(|| told.pop().ok()).collect();
+        assert!(told == given, "softer, dying away and silent as well");
+    }
+
+    #[test]
     fn a_flush_of_nothing_is_answered_at_once() {
         let (_ring, mut playback, shared) = playback(10);
         shared.flush_wanted.store(3, Ordering::Release);

@@ -2,6 +2,7 @@
 
 mod support;
 mod call;
+mod echo;
 mod screen;
 mod staying;
 mod profiles;

@@ -218,10 +218,9 @@ impl Guard {
             }
             // Nobody is asked to speak over it.
             EchoMode::HalfDuplex => {
-                if half {
-                    self.switch.close(block)
-                } else {
-                    self.switch.open(block)
+                match half {
+                    true => self.switch.close(block),
+                    false => self.switch.open(block),
                 }
                 Trust::Masked
             }
@@ -246,10 +245,9 @@ impl Guard {
             enhancement_db: measurement.echo.map(|echo| echo.enhancement_db),
         };
         // What a second could not tell is not forgotten.
-        if state.mode != self.state.mode || measurement.is_conclusive() {
-            if state.differs(&self.state) {
-                (self.state, self.news) = (state, true);
-            }
+        let telling = state.mode != self.state.mode || measurement.is_conclusive();
+        if telling && state.differs(&self.state) {
+            (self.state, self.news) = (state, true);
         }
     }
 }
