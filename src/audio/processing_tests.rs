@@ -46,17 +46,14 @@ fn dbfs(samples: &[f32]) -> f32 {
     10.0 * (samples.iter().map(|sample| sample * sample).sum::<f32>() / samples.len() as f32 + 1e-12).log10()
 }
 
-/// Lets `microphone` be heard while `far` is played. The speaker takes blocks of 20 ms, the microphone gives
-/// such of 10 ms.
+/// Lets `microphone` be heard while `far` is played. The speaker takes blocks of 20 ms, and is told of them when
+/// the microphone has given as much: devices are not in step.
 fn listen(processing: &Processing, far: &[f32], microphone: &[f32]) -> Heard {
     let mut listener = Listener::new(processing);
     let mut heard =
         Heard { samples: vec![], started: vec![], confirmed: vec![], stopped: vec![], states: vec![] };
     let far = far.as_chunks::<BLOCK>().0;
     for (number, block) in microphone.as_chunks::<BLOCK>().0.iter().enumerate() {
-        if number % 2 == 0 {
-            far[number..].iter().take(2).for_each(|block| listener.render(block));
-        }
         let mut block = *block;
         let at = (number + 1) * 10;
         match listener.capture(&mut block) {
@@ -67,6 +64,9 @@ fn listen(processing: &Processing, far: &[f32], microphone: &[f32]) -> Heard {
         }
         heard.states.extend(listener.news().map(|state| (at, state)));
         heard.samples.extend(block);
+        if number % 2 == 1 {
+            far[number - 1..=number].iter().for_each(|block| listener.render(block));
+        }
     }
     heard
 }

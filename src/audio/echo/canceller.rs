@@ -99,35 +99,29 @@ impl Canceller {
 
     /// Takes what the speaker was given; wakes when it `sounds`.
     pub(super) fn render(&mut self, block: &Block, sounds: bool) {
-        if let State::Asleep(ahead) = self.state {
-            if !sounds {
-                self.state = State::Asleep(ahead + 1);
-                return;
+        match self.state {
+            State::Asleep(ahead) if sounds => {
+                self.catch_up(ahead);
+                self.state = State::Waking(WAKING);
+                self.feed(block);
             }
-            if !self.catch_up(ahead) {
-                return;
-            }
+            State::Asleep(ahead) => self.state = State::Asleep(ahead + 1),
+            State::Waking(_) | State::Awake => self.feed(block),
         }
-        self.feed(block);
     }
 
-    /// Brings both sides to where they would be without the sleep: the echo is as late as it was then.
-    ///
-    /// Returns whether the block at hand is to be rendered.
-    fn catch_up(&mut self, ahead: i32) -> bool {
-        match ahead {
-            // A speaker that rested begins anew.
-            _ if ahead.abs() > APART => self.state = State::Waking(WAKING),
-            0.. => {
-                self.state = State::Waking(WAKING);
-                (0..ahead).for_each(|_| self.feed(&[0.0; BLOCK]));
-            }
-            _ => {
-                self.state = State::Asleep(ahead + 1);
-                return false;
-            }
+    /// Brings both sides to where they would be without the sleep, so that the echo is as late as it was.
+    fn catch_up(&mut self, ahead: i32) {
+        // A speaker that rested begins anew.
+        if ahead.abs() <= APART {
+            (0..ahead).for_each(|_| self.feed(&[0.0; BLOCK]));
+            (ahead..0).for_each(|_| self.clean(&[0.0; BLOCK]));
         }
-        true
+    }
+
+    fn clean(&mut self, block: &Block) {
+        // It refuses wrong lengths only.
+        let _ = self.processor.process_capture_f32(&[block], &mut [&mut self.scratch]);
     }
 
     fn feed(&mut self, block: &Block) {
@@ -144,7 +138,7 @@ impl Canceller {
                 self.scratch = [0.0; BLOCK];
             }
             State::Waking(_) | State::Awake => {
-                let _ = self.processor.process_capture_f32(&[block], &mut [&mut self.scratch]);
+                self.clean(block);
             }
         }
         let goal = match (self.state, wish, self.need) {
