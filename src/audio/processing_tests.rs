@@ -86,7 +86,9 @@ fn quiet(samples: usize) -> Vec<f32> {
 
 /// Holds a call in a room: the user speaks over the assistant in the last two seconds.
 fn check_room(room: &Room, seed: u32) {
-    let far = assistant(CALL_SECONDS);
+    // A call begins with silence.
+    let mut far = vec![0.0; 24_000];
+    far.extend(assistant(CALL_SECONDS - 1));
     let echo = room.echo(&far, seed);
     let spoken = (CALL_SECONDS - 2) * 1_000;
     let mut microphone = echo.clone();

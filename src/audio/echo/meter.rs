@@ -9,6 +9,8 @@ use crate::audio::echo::{BLOCK_TIME, decibels};
 const WINDOW: usize = 200;
 /// How late an echo may be, in blocks.
 const LAGS: usize = 50;
+/// How many blocks the speaker may be ahead of the microphone.
+const APART: usize = 10;
 /// How often is measured, in blocks in which the speaker sounds.
 const EVERY: usize = 100;
 /// What is softer counts as silence, in dB below full scale.
@@ -82,7 +84,7 @@ impl Meter {
     /// Takes the power of a block that the speaker was given.
     pub(super) fn render(&mut self, power: f32) {
         self.rendered.push_back(power);
-        if self.rendered.len() > LAGS {
+        if self.rendered.len() > APART {
             self.rendered.pop_front();
         }
     }

@@ -201,7 +201,7 @@ impl Guard {
             canceller.capture(block, if transparent { Wish::Plain } else { Wish::Clean }, sounds);
         }
         let clean = power(block);
-        if sounds && let Some(measurement) = self.meter.as_mut().and_then(|meter| meter.capture(raw, clean)) {
+        if let Some(measurement) = self.meter.as_mut().and_then(|meter| meter.capture(raw, clean)) {
             self.judge(&measurement);
         }
         self.quiet = self.quiet.saturating_add(BLOCK_TIME);
