@@ -344,6 +344,7 @@ mod tests {
         {"type":"assistant","at_ms":3950,"item_id":"item_a","text":"One, two, three, four.","final":true,"heard_ms":1149,"interrupted":true}
         {"type":"turn","at_ms":3951,"turn":"user"}
         {"type":"usage","at_ms":4000,"last":{"total_tokens":120,"input_tokens":100,"output_tokens":20,"cached_tokens":null,"input":{"text":40,"audio":60,"image":null},"cached":{"text":null,"audio":null,"image":null},"output":{"text":null,"audio":null,"image":null}},"total":{"total_tokens":120,"input_tokens":100,"output_tokens":20,"cached_tokens":null,"input":{"text":40,"audio":60,"image":null},"cached":{"text":null,"audio":null,"image":null},"output":{"text":null,"audio":null,"image":null}},"usd":null,"total_usd":0.0,"unpriced":1,"transcribed_seconds":0.0,"unknown":1}
+        {"type":"echo","at_ms":4400,"mode":"aec","delay_ms":60,"loss_db":12.3,"enhancement_db":43.0}
         {"type":"muted","at_ms":4500,"muted":true}
         {"type":"error","at_ms":5000,"code":"rate_limit","message":"too fast"}
         {"type":"info","at_ms":5100,"message":"the microphone\nis silent"}

@@ -291,6 +291,7 @@ mod tests {
         thinking
         answering
         you speak
+        the echo of the speaker is cancelled
         microphone MUTED
         error: too fast (rate_limit)
         the microphone is silent
