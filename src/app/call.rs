@@ -1,16 +1,16 @@
 //! What all sessions have in common: reach the endpoint, start the sound, show, drive.
 
 use std::io::{self, IsTerminal, Write};
-use std::rc::Rc;
 
 use tokio::sync::mpsc;
 
 use crate::app::clock::Clock;
 use crate::app::connect::connect;
 use crate::app::drive::{Drive, Reader};
-use crate::app::fronts::{Face, Levels, Occasion, Prompting, Way};
+use crate::app::fronts::{Captioned, Face, Levels, Occasion, Prompting, Way};
 use crate::app::lines;
-use crate::app::phone::Line;
+use crate::app::phone::Phone;
+use crate::app::prices;
 use crate::app::signals;
 use crate::app::stderr::Quiet;
 use crate::app::target::Target;
@@ -24,7 +24,7 @@ use crate::error::{Error, Kind};
 use crate::net::link::Link;
 use crate::net::stream::Stream;
 use crate::session::Session;
-use crate::session::io::{Command, Connection, EndReason, Failure, Notice};
+use crate::session::io::{Command, Connection, Door, EndReason, Failure, Notice};
 use crate::session::plan::{AtInputEnd, Plan, TurnControl};
 use crate::ui::model::About;
 use crate::ui::plain::PlainStyle;
@@ -40,6 +40,7 @@ pub(super) struct Call<'a> {
     pub(super) way: Way,
     pub(super) showing: &'a ShowingArgs,
     pub(super) position: Position,
+    pub(super) file: Option<Captioned>,
     pub(super) sound: Option<Options>,
     pub(super) typing: Typing,
 }
@@ -121,11 +122,14 @@ impl Call<'_> {
         if self.target.is_demo() && (self.style, self.position) == (PlainStyle::Transcribe, Position::First) {
             show(&mut face, clock, &Notice::Info(DEMO_CAPTIONS.to_owned()))?;
         }
+        if self.position == Position::First {
+            let prices = prices::described(self.plan.prices.as_ref());
+            show(&mut face, clock, &Notice::Debug(format!("prices: {prices}")))?;
+        }
         self.listen_to_lines(&quiet, commands)?;
         let drive = Drive {
-            session: Session::new(self.plan),
-            target: Rc::new(self.target),
-            line: Line::Up(Box::new(link)),
+            session: Session::new(Plan { unix_start: clock.unix_start(), ..self.plan }),
+            phone: Phone::new(self.target, link),
             audio,
             face,
             trace,
@@ -151,8 +155,8 @@ impl Call<'_> {
             manual_turns: self.plan.turn_control() == TurnControl::Manual,
         };
         let Ears { commands, clock, levels } = ears;
-        let (showing, way, style) = (self.showing, self.way, self.style);
-        let occasion = Occasion { showing, way, style, about, commands, clock, levels, status, data };
+        let (showing, way, style, file) = (self.showing, self.way, self.style, self.file.clone());
+        let occasion = Occasion { showing, way, style, file, about, commands, clock, levels, status, data };
         let face = Face::make(occasion)?;
         Ok(match (self.typing, face) {
             (Typing::Prompted, Face::Lines(front)) => {
@@ -165,7 +169,7 @@ impl Call<'_> {
 
     /// Starts the sound while the endpoint is being reached: both take their time.
     async fn reach(&self, levels: &Levels) -> Result<(Link<Stream>, Option<Audio>), Error> {
-        let (link, audio) = tokio::join!(connect(&self.target), start_sound(self.sound.clone()));
+        let (link, audio) = tokio::join!(connect(&self.target, Door::Usual), start_sound(self.sound.clone()));
         let audio = audio?;
         if let Some(audio) = &audio {
             levels.connect(&audio.input_meter, &audio.output_meter);

@@ -1,6 +1,6 @@
 //! The only place that asks for the time.
 
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use tokio::time::Instant;
 
@@ -19,6 +19,11 @@ impl Clock {
     /// Returns the time since the start.
     pub fn now(&self) -> Duration {
         self.start.elapsed()
+    }
+
+    /// Returns the time of day of the start, since 1970.
+    pub fn unix_start(&self) -> Duration {
+        UNIX_EPOCH.elapsed().unwrap_or_default().saturating_sub(self.now())
     }
 
     /// Waits until `at`, or for ever.

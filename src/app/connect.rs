@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::app::settings::Settings;
 use crate::app::target::{Target, Way};
 use crate::cli::EndpointArgs;
+use crate::config::choice::Marker;
 use crate::error::{Error, Kind};
 use crate::net::dial::{DialOptions, dial};
 use crate::net::dial_error::{DialError, DialErrorKind};
@@ -15,6 +16,7 @@ use crate::net::proxy::ProxySettings;
 use crate::net::stream::Stream;
 use crate::net::tls::read_ca_file;
 use crate::server;
+use crate::session::io::Door;
 
 /// How much waits between this side and the embedded endpoint, as in the send buffer of a socket.
 const PIPE_BYTES: usize = 64 << 10;
@@ -45,18 +47,22 @@ pub(super) fn dial_options(args: &EndpointArgs, settings: &Settings) -> Result<D
 /// # Errors
 ///
 /// When it cannot be reached, with what to do about it.
-pub(super) async fn connect(target: &Target) -> Result<Link<Stream>, Error> {
+pub(super) async fn connect(target: &Target, door: Door) -> Result<Link<Stream>, Error> {
     let options = &target.dial_options;
-    match &target.way {
-        Way::Demo(endpoint) => connect_inside(endpoint).await,
-        Way::Network(endpoint) => {
-            let reached = match (dial(endpoint, options).await, &target.without_marker) {
-                (Err(error), Some(endpoint)) if is_bad_request(&error) => dial(endpoint, options).await,
-                (reached, _) => reached,
-            };
-            reached.map_err(not_reached)
-        }
-    }
+    let endpoint = match &target.way {
+        Way::Demo(endpoint) => return connect_inside(endpoint).await,
+        Way::Network(endpoint) => endpoint,
+    };
+    let bare = target.without_marker();
+    let reached = match (door, target.marker, &bare) {
+        (Door::WithoutMarker, _, Some(bare)) => dial(bare, options).await,
+        (Door::Usual, Marker::Try, Some(bare)) => match dial(endpoint, options).await {
+            Err(error) if is_bad_request(&error) => dial(bare, options).await,
+            reached => reached,
+        },
+        (Door::Usual | Door::WithoutMarker, _, _) => dial(endpoint, options).await,
+    };
+    reached.map_err(not_reached)
 }
 
 /// What an endpoint answers that does not know the marker of the beta protocol.

@@ -1,7 +1,6 @@
 //! The loop of a session: waits for one thing, hands it in, does what comes out.
 
 use std::io;
-use std::rc::Rc;
 use std::time::Duration;
 
 use tokio::sync::broadcast::error::RecvError;
@@ -9,8 +8,7 @@ use tokio::sync::mpsc;
 
 use crate::app::clock::Clock;
 use crate::app::fronts::Face;
-use crate::app::phone::{Line, LineEvent};
-use crate::app::target::Target;
+use crate::app::phone::{LineEvent, Phone, PhoneEvent};
 use crate::app::trace::{Direction, Trace};
 use crate::audio::Audio;
 use crate::audio::echo::{EchoMode as Against, EchoState};
@@ -20,9 +18,13 @@ use crate::mishap;
 use crate::net::link::LinkEvent;
 use crate::pcm::frame::Frame;
 use crate::protocol::client::ClientEvent;
+use crate::protocol::close::CloseCause;
+use crate::protocol::server::ServerEvent;
 use crate::protocol::{read, write};
 use crate::session::Session;
-use crate::session::io::{AudioEvent, Command, Echo, EchoMode, EndReason, Heard, Input, Notice, Output};
+use crate::session::io::{
+    AudioEvent, Command, Echo, EchoMode, EndReason, Heard, Input, NextEvent, Notice, Output,
+};
 
 /// How much may wait for the socket before microphone frames are left where they are, to be dropped
 /// oldest first: about a quarter of a second as base64. Late speech is worse than lost speech.
@@ -31,8 +33,7 @@ const MOST_BACKLOG_BYTES: usize = 16 << 10;
 /// All that a session needs of the world.
 pub(super) struct Drive {
     pub(super) session: Session,
-    pub(super) target: Rc<Target>,
-    pub(super) line: Line,
+    pub(super) phone: Phone,
     pub(super) audio: Option<Audio>,
     pub(super) face: Face,
     pub(super) trace: Option<Trace>,
@@ -81,10 +82,10 @@ impl Drive {
         }
         loop {
             let deadline = self.session.deadline().map(|deadline| deadline.at);
-            let takes_sound = self.line.backlog() < MOST_BACKLOG_BYTES;
+            let takes_sound = self.phone.backlog() < MOST_BACKLOG_BYTES;
             let input = tokio::select! {
                 Some(command) = self.commands.recv() => Some(Input::User(command)),
-                event = self.line.next() => self.of_line(event),
+                event = self.phone.next() => self.of_phone(event),
                 sound = next_sound(&mut self.audio, takes_sound) => self.of_sound(sound),
                 () = self.clock.wait_until(deadline) => Some(Input::Tick),
             };
@@ -127,8 +128,16 @@ impl Drive {
                 None,
             ) => {}
             (Output::Show(notice), _) => self.show(now, &notice)?,
-            (Output::Open, _) => self.line = Line::dial(&self.target),
-            (Output::Close, _) => self.line.close(),
+            (Output::Open(door), _) => self.phone.dial(door),
+            (Output::OpenNext(door), _) => self.phone.dial_next(door),
+            (Output::SendNext { event, dialect }, _) => {
+                let text = write::client_event(&event, dialect);
+                self.note(now, Direction::NextOut, &text)?;
+                self.phone.queue_next(text);
+            }
+            (Output::Switch, _) => self.phone.switch(),
+            (Output::DropNext, _) => self.phone.drop_next(),
+            (Output::Close, _) => self.phone.close(),
             (Output::End(reason), _) => return Ok(Some(reason)),
         }
         Ok(None)
@@ -136,11 +145,13 @@ impl Drive {
 
     fn send(&mut self, now: Duration, event: &ClientEvent) -> Result<(), Error> {
         let text = write::client_event(event, self.session.dialect());
-        if let Some(trace) = &mut self.trace {
-            trace.event(now, Direction::Out, &text)?;
-        }
-        self.line.queue(text);
+        self.note(now, Direction::Out, &text)?;
+        self.phone.queue(text);
         Ok(())
+    }
+
+    fn note(&mut self, now: Duration, direction: Direction, text: &str) -> Result<(), Error> {
+        self.trace.as_mut().map_or(Ok(()), |trace| trace.event(now, direction, text))
     }
 
     fn show(&mut self, now: Duration, notice: &Notice) -> Result<(), Error> {
@@ -161,26 +172,43 @@ impl Drive {
         }
     }
 
-    fn of_line(&mut self, event: LineEvent) -> Option<Input> {
-        let event = match event {
-            LineEvent::Opened => return Some(Input::Opened),
-            LineEvent::Failed(failure) => return Some(Input::DialFailed(failure)),
-            LineEvent::Link(event) => event,
-        };
+    fn of_phone(&mut self, event: PhoneEvent) -> Option<Input> {
+        match event {
+            PhoneEvent::Current(LineEvent::Opened) => Some(Input::Opened),
+            PhoneEvent::Current(LineEvent::Failed(failure)) => Some(Input::DialFailed(failure)),
+            PhoneEvent::Current(LineEvent::Link(event)) => {
+                Some(match self.of_link(event, Direction::In)? {
+                    Said::Event(event) => Input::Server(event),
+                    Said::Garbled(what) => Input::Garbled(what),
+                    Said::Closed(cause) => Input::Closed(cause),
+                })
+            }
+            PhoneEvent::Next(LineEvent::Opened) => Some(Input::Next(NextEvent::Opened)),
+            PhoneEvent::Next(LineEvent::Failed(failure)) => Some(Input::Next(NextEvent::Failed(failure))),
+            PhoneEvent::Next(LineEvent::Link(event)) => match self.of_link(event, Direction::NextIn)? {
+                Said::Event(event) => Some(Input::Next(NextEvent::Server(event))),
+                // Of a connection that is not in use yet, what makes no sense says nothing.
+                Said::Garbled(_) => None,
+                Said::Closed(cause) => Some(Input::Next(NextEvent::Closed(cause))),
+            },
+        }
+    }
+
+    fn of_link(&mut self, event: LinkEvent, direction: Direction) -> Option<Said> {
         match event {
             LinkEvent::Text(text) => {
                 if let Some(trace) = &mut self.trace {
                     // A full disk is told when the next event is sent.
-                    let _ = trace.event(self.clock.now(), Direction::In, &text);
+                    let _ = trace.event(self.clock.now(), direction, &text);
                 }
                 Some(match read::server_event(&text) {
-                    Ok(event) => Input::Server(Box::new(event)),
-                    Err(_) => Input::Garbled(text.to_string()),
+                    Ok(event) => Said::Event(Box::new(event)),
+                    Err(_) => Said::Garbled(text.to_string()),
                 })
             }
             LinkEvent::Drained => None,
-            LinkEvent::Garbled(what) => Some(Input::Garbled(what)),
-            LinkEvent::Closed(cause) => Some(Input::Closed(cause)),
+            LinkEvent::Garbled(what) => Some(Said::Garbled(what)),
+            LinkEvent::Closed(cause) => Some(Said::Closed(cause)),
         }
     }
 
@@ -239,6 +267,13 @@ impl Drive {
             | EndReason::ServerClosed(_) => audio.close().map_err(|what| Error::say(Kind::Device, what)),
         }
     }
+}
+
+/// What the other side of a line says.
+enum Said {
+    Event(Box<ServerEvent>),
+    Garbled(String),
+    Closed(CloseCause),
 }
 
 /// What the sound side has to say.

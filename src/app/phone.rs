@@ -1,20 +1,102 @@
-//! The line of a call: connected, being dialled again, or down.
+//! The lines of a call: the one in use, the one that is to follow, and the one that is being left.
 
 use std::future::pending;
 use std::pin::Pin;
+use std::rc::Rc;
 
 use crate::app::connect::connect;
 use crate::app::target::Target;
 use crate::error::{Error, Kind};
 use crate::net::link::{Link, LinkEvent};
 use crate::net::stream::Stream;
-use crate::session::io::{DialFailure, Failure};
+use crate::session::io::{DialFailure, Door, Failure};
 
 /// The close code of a normal end (RFC 6455, section 7.4.1).
 const NORMAL: u16 = 1000;
 
-/// A call's line.
-pub(super) enum Line {
+/// All lines of a call. Only for the change from one session to the next there is more than one.
+pub(super) struct Phone {
+    target: Rc<Target>,
+    current: Line,
+    next: Line,
+    /// Says goodbye; what it hears is for nobody.
+    left: Line,
+}
+
+/// What happens on which line.
+pub(super) enum PhoneEvent {
+    /// On the one in use.
+    Current(LineEvent),
+    /// On the one that is to follow.
+    Next(LineEvent),
+}
+
+impl Phone {
+    /// Makes a phone that is connected.
+    pub(super) fn new(target: Target, link: Link<Stream>) -> Self {
+        let current = Line::Up(Box::new(link));
+        Self { target: Rc::new(target), current, next: Line::Down, left: Line::Down }
+    }
+
+    /// Begins to dial in place of the line that was in use.
+    pub(super) fn dial(&mut self, door: Door) {
+        self.current = Line::dial(&self.target, door);
+    }
+
+    /// Begins to dial the line that is to follow.
+    pub(super) fn dial_next(&mut self, door: Door) {
+        self.next = Line::dial(&self.target, door);
+    }
+
+    /// Puts the line that is to follow in the place of the one in use, which is left.
+    pub(super) fn switch(&mut self) {
+        let next = std::mem::replace(&mut self.next, Line::Down);
+        self.left = std::mem::replace(&mut self.current, next);
+        self.left.close();
+    }
+
+    /// Leaves the line that was to follow.
+    pub(super) fn drop_next(&mut self) {
+        self.left = std::mem::replace(&mut self.next, Line::Down);
+        self.left.close();
+    }
+
+    /// Returns how many bytes wait to be sent; a line that is not up takes any.
+    pub(super) fn backlog(&self) -> usize {
+        self.current.backlog()
+    }
+
+    /// Queues an event on the line in use.
+    pub(super) fn queue(&mut self, text: String) {
+        self.current.queue(text);
+    }
+
+    /// Queues an event on the line that is to follow.
+    pub(super) fn queue_next(&mut self, text: String) {
+        self.next.queue(text);
+    }
+
+    /// Says goodbye.
+    pub(super) fn close(&mut self) {
+        self.next = Line::Down;
+        self.current.close();
+    }
+
+    /// Waits for what happens next. Cancel-safe because the lines stay in `self`.
+    pub(super) async fn next(&mut self) -> PhoneEvent {
+        loop {
+            tokio::select! {
+                event = self.current.next() => return PhoneEvent::Current(event),
+                event = self.next.next() => return PhoneEvent::Next(event),
+                // A line that hears nothing any more ends by itself, and at once when another is left.
+                _ = self.left.next() => {}
+            }
+        }
+    }
+}
+
+/// One line: connected, being dialled, or down.
+enum Line {
     /// Connected.
     Up(Box<Link<Stream>>),
     /// Being dialled. Kept while other things are waited for: dialling is not begun again.
@@ -23,7 +105,7 @@ pub(super) enum Line {
     Down,
 }
 
-/// What happens on the line.
+/// What happens on a line.
 pub(super) enum LineEvent {
     /// It is up.
     Opened,
@@ -34,14 +116,12 @@ pub(super) enum LineEvent {
 }
 
 impl Line {
-    /// Begins to dial.
-    pub(super) fn dial(target: &std::rc::Rc<Target>) -> Self {
-        let target = std::rc::Rc::clone(target);
-        Self::Dialling(Box::pin(async move { connect(&target).await }))
+    fn dial(target: &Rc<Target>, door: Door) -> Self {
+        let target = Rc::clone(target);
+        Self::Dialling(Box::pin(async move { connect(&target, door).await }))
     }
 
-    /// Returns how many bytes wait to be sent; a line that is not up takes any.
-    pub(super) fn backlog(&self) -> usize {
+    fn backlog(&self) -> usize {
         match self {
             Self::Up(link) => link.backlog(),
             // The session keeps what is said meanwhile, within its own bound.
@@ -49,8 +129,7 @@ impl Line {
         }
     }
 
-    /// Queues an event.
-    pub(super) fn queue(&mut self, text: String) {
+    fn queue(&mut self, text: String) {
         match self {
             Self::Up(link) => link.queue(text),
             // The session sends nothing while the line is down.
@@ -58,16 +137,14 @@ impl Line {
         }
     }
 
-    /// Says goodbye.
-    pub(super) fn close(&mut self) {
+    fn close(&mut self) {
         match self {
             Self::Up(link) => link.close(NORMAL, ""),
             Self::Dialling(_) | Self::Down => *self = Self::Down,
         }
     }
 
-    /// Waits for what happens next. Cancel-safe because the link and the dialling stay in `self`.
-    pub(super) async fn next(&mut self) -> LineEvent {
+    async fn next(&mut self) -> LineEvent {
         let dialled = match self {
             Self::Up(link) => {
                 let event = link.next().await;

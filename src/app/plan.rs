@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::app::prices;
 use crate::app::settings::Settings;
 use crate::app::target::Target;
 use crate::audio::echo::{EchoControl, EchoMode, Processing, Step};
@@ -142,14 +143,20 @@ fn plan(mode: Mode, settings: SessionSettings, call: &Settings, at_input_end: At
         prices: None,
         limits: Limits::default(),
         interrupt: interrupt(call),
+        session_limit: minutes(call, Setting::SessionMinutes),
+        unix_start: Duration::ZERO,
     }
 }
 
 /// Returns `plan` with what `target` costs, and with the limits the user set.
 pub(super) fn limited(plan: Plan, target: &Target, call: &Settings) -> Plan {
-    let idle = call.in_force.amount(Setting::Idle).map(|minutes| Duration::from_secs_f64(minutes * 60.0));
-    let limits = Limits { idle, cost_usd: call.in_force.amount(Setting::MaxCost) };
-    Plan { model: target.model(), prices: target.prices(), limits, ..plan }
+    let limits =
+        Limits { idle: minutes(call, Setting::Idle), cost_usd: call.in_force.amount(Setting::MaxCost) };
+    Plan { model: target.model(), prices: prices::at(target, &call.in_force), limits, ..plan }
+}
+
+fn minutes(call: &Settings, setting: Setting) -> Option<Duration> {
+    call.in_force.amount(setting).and_then(|minutes| Duration::try_from_secs_f64(minutes * 60.0).ok())
 }
 
 fn settings(call: &Settings) -> SessionSettings {

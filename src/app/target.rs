@@ -13,15 +13,14 @@ use crate::net::endpoint::{Auth, BetaMarker, ClearKey, Endpoint, Purpose};
 use crate::net::mask::Mask;
 use crate::net::url::EndpointUrl;
 use crate::secret::Secret;
-use crate::session::price::Prices;
 
 /// What is talked to.
 #[derive(Clone, Debug)]
 pub(super) struct Target {
     /// How it is reached.
     pub(super) way: Way,
-    /// The same without the marker of the beta protocol, for an endpoint that may refuse it.
-    pub(super) without_marker: Option<Box<Endpoint>>,
+    /// Whether it is told that the beta protocol is meant.
+    pub(super) marker: Marker,
     /// As the user may know it.
     pub(super) name: String,
     /// How it is dialled, each time.
@@ -68,19 +67,12 @@ impl Target {
             let way = Way::Demo(Box::new(endpoint));
             return Ok(Self {
                 way,
-                without_marker: None,
+                marker,
                 name: in_force.profile.clone(),
                 dial_options: DialOptions::default(),
             });
         }
-        let without_marker = (marker == Marker::Try)
-            .then(|| Box::new(Endpoint { beta: BetaMarker::Absent, ..endpoint.clone() }));
-        Ok(Self {
-            way: Way::Network(Box::new(endpoint)),
-            without_marker,
-            name,
-            dial_options: DialOptions::default(),
-        })
+        Ok(Self { way: Way::Network(Box::new(endpoint)), marker, name, dial_options: DialOptions::default() })
     }
 
     /// Takes what the flags and the environment say on the way there.
@@ -90,6 +82,16 @@ impl Target {
     /// When the file of `--ca-file` is no file of certificates.
     pub(super) fn dialled_as(self, args: &EndpointArgs, settings: &Settings) -> Result<Self, Error> {
         Ok(Self { dial_options: dial_options(args, settings)?, ..self })
+    }
+
+    /// Returns the same endpoint without the marker of the beta protocol, where anything is dialled.
+    pub(super) fn without_marker(&self) -> Option<Endpoint> {
+        match &self.way {
+            Way::Demo(_) => None,
+            Way::Network(endpoint) => {
+                Some(Endpoint { beta: BetaMarker::Absent, ..Endpoint::clone(endpoint) })
+            }
+        }
     }
 
     /// Returns what hides this target's keys in the texts of others.
@@ -108,23 +110,10 @@ impl Target {
         }
     }
 
-    /// Returns what tokens cost there: others than OpenAI bill differently, and their prices are not known.
-    pub(super) fn prices(&self) -> Option<Prices> {
-        match &self.way {
-            Way::Network(endpoint) if is_openai(&endpoint.url) => Some(Prices::openai()),
-            Way::Network(_) | Way::Demo(_) => None,
-        }
-    }
-
     /// Returns whether it is the endpoint built into the program.
     pub(super) fn is_demo(&self) -> bool {
         matches!(self.way, Way::Demo(_))
     }
-}
-
-fn is_openai(url: &EndpointUrl) -> bool {
-    let host = url.host();
-    host == "openai.com" || host.ends_with(".openai.com")
 }
 
 /// The request is made once to see that it can be: nothing is dialled or written before.

@@ -19,6 +19,10 @@ pub enum Direction {
     Out,
     /// From the endpoint.
     In,
+    /// To the endpoint, on the connection that is to follow the one in use.
+    NextOut,
+    /// From the endpoint, on the connection that is to follow the one in use.
+    NextIn,
 }
 
 /// What becomes of the lines that a trace file has already.
@@ -93,11 +97,13 @@ impl Trace {
             }
         }
         let direction = match direction {
-            Direction::Out => "out",
-            Direction::In => "in",
+            Direction::Out => r#""out""#,
+            Direction::In => r#""in""#,
+            Direction::NextOut => r#""out","next":true"#,
+            Direction::NextIn => r#""in","next":true"#,
         };
         let at_ms = u64::try_from(at.as_millis()).unwrap_or(u64::MAX);
-        write!(self.writer, r#"{{"at_ms":{at_ms},"dir":"{direction}","event":"#)?;
+        write!(self.writer, r#"{{"at_ms":{at_ms},"dir":{direction},"event":"#)?;
         let text = self.mask.apply(text);
         match serde_json::from_str::<&RawValue>(&text) {
             // An event stands in one line whatever white space it came with.

@@ -9,6 +9,7 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use crate::config::price::PriceList;
 use crate::config::setting::{Form, Scope, Setting};
 use crate::config::value::{Layer, Origin, Sourced, Value};
 use crate::secret::Secret;
@@ -18,6 +19,9 @@ const TOP: [&str; 3] = ["profile", "defaults", "profiles"];
 
 /// The name under which a profile names the one it is made from.
 const LIKE: &str = "like";
+
+/// The name under which a profile says what its models cost.
+const PRICES: &str = "prices";
 
 /// Who wrote the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +50,8 @@ pub struct Profile {
     pub like: Option<String>,
     /// Its own settings.
     pub layer: Layer,
+    /// What its models cost.
+    pub prices: PriceList,
 }
 
 /// What is wrong in a file, and where.
@@ -129,9 +135,11 @@ impl Reader<'_> {
                     profile.layer.insert(setting, self.sourced(setting, value)?);
                 }
                 None if name == LIKE => profile.like = Some(self.text_of(LIKE, value)?),
+                None if name == PRICES => profile.prices = self.prices(self.table_of(PRICES, value)?)?,
                 None => {
                     let names = Setting::all().iter().map(|setting| setting.name());
-                    let known: Vec<String> = [LIKE.to_owned()].into_iter().chain(names).collect();
+                    let names = [LIKE.to_owned()].into_iter().chain(names);
+                    let known: Vec<String> = names.chain([PRICES.to_owned()]).collect();
                     return Err(self.unknown(name, &key.span(), &known));
                 }
             }
@@ -257,15 +265,22 @@ impl Reader<'_> {
 }
 
 fn amount(value: &DeValue<'_>) -> Option<String> {
+    number(value).filter(|amount| *amount > 0.0).map(|amount| amount.to_string())
+}
+
+/// A finite number, whole or not.
+fn number(value: &DeValue<'_>) -> Option<f64> {
     let whole = value.as_integer().filter(|number| number.radix() == 10).map(|number| number.as_str());
     let text = whole.or_else(|| value.as_float().map(|number| number.as_str()))?;
-    let amount: f64 = text.parse().ok()?;
-    (amount.is_finite() && amount > 0.0).then(|| amount.to_string())
+    // TOML writes a long number as 1_000.
+    text.replace('_', "").parse().ok().filter(|number: &f64| number.is_finite())
 }
 
 fn is_name(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|letter| letter.is_ascii_alphanumeric() || "-_.".contains(letter))
 }
+
+mod prices;
 
 #[cfg(test)]
 mod tests {

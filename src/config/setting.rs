@@ -65,6 +65,8 @@ pub enum Setting {
     OutputFormat,
     /// The rate of the answers on the wire in Hz; 8000 for G.711
     OutputRate,
+    /// How many minutes a session may last, where the endpoint does not say when it ends; before that the call goes on in another
+    SessionMinutes,
     /// How long each piece of your speech is that is sent, in ms
     FrameMs,
     /// How much of an answer is gathered before it begins to sound, in ms
@@ -185,6 +187,7 @@ impl Setting {
             | Self::InputRate
             | Self::OutputFormat
             | Self::OutputRate
+            | Self::SessionMinutes
             | Self::FrameMs
             | Self::PrebufferMs
             | Self::Vad
@@ -243,7 +246,8 @@ impl Setting {
             | Self::InputFormat
             | Self::InputRate
             | Self::OutputFormat
-            | Self::OutputRate => Scope::Endpoint,
+            | Self::OutputRate
+            | Self::SessionMinutes => Scope::Endpoint,
         }
     }
 
@@ -272,7 +276,7 @@ impl Setting {
             | Self::NoiseSuppression
             | Self::GainControl
             | Self::Plain => Form::Switch,
-            Self::Idle | Self::MaxCost => Form::Amount,
+            Self::Idle | Self::MaxCost | Self::SessionMinutes => Form::Amount,
             Self::KeyEnv | Self::KeyHosts => Form::List,
             Self::Headers => Form::Table,
             Self::Key => Form::Key,

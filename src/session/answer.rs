@@ -58,10 +58,20 @@ impl Session {
 
     pub(super) fn response_created(&mut self, now: Duration, response: &Response) {
         self.responses.created(now, response.id.as_deref());
+        self.microphone.settle();
+    }
+
+    /// Servers may leave out `response.created`: any event of a response begins it.
+    fn see_response(&mut self, now: Duration, id: Option<&str>) {
+        let was_active = self.responses.is_active();
+        self.responses.see(now, id);
+        if !was_active && self.responses.is_active() {
+            self.microphone.settle();
+        }
     }
 
     pub(super) fn response_done(&mut self, now: Duration, response: &Response) {
-        self.responses.see(now, response.id.as_deref());
+        self.see_response(now, response.id.as_deref());
         let cut_off = self.responses.done(response.id.as_deref());
         self.note_usage(response.usage.as_ref());
         if !cut_off {
@@ -91,12 +101,12 @@ impl Session {
     }
 
     pub(super) fn answer_audio(&mut self, now: Duration, place: &Place, bytes: &[u8]) {
-        self.responses.see(now, place.response_id.as_deref());
+        self.see_response(now, place.response_id.as_deref());
         if self.responses.is_cut_off(place.response_id.as_deref()) {
             return;
         }
         let item_id = item_of(place);
-        self.transcript.expect_assistant(&item_id);
+        self.expect_answer(&item_id);
         let (clip, frame) = self.playback.receive(&item_id, place.content_index.unwrap_or(0), bytes);
         if !frame.samples.is_empty() {
             self.outputs.push(Output::Play { clip, frame });
@@ -118,7 +128,7 @@ impl Session {
     }
 
     pub(super) fn answer_text(&mut self, now: Duration, place: &Place, delta: &str) {
-        self.responses.see(now, place.response_id.as_deref());
+        self.see_response(now, place.response_id.as_deref());
         if self.responses.is_cut_off(place.response_id.as_deref()) {
             return;
         }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::protocol::close::CloseCause;
+use crate::session::handover::Moment;
 use crate::session::io::{Connection, Deadline, EndReason, Failure, Notice, Output, Reason};
 use crate::session::plan::{AtInputEnd, Mode, TurnControl};
 use crate::session::{Phase, Session};
@@ -79,9 +80,14 @@ impl Session {
             self.see_goodbye();
             return;
         }
-        let comes_back = self.can_come_back(&cause);
+        let comes_back = self.can_come_back(now, &cause);
         let reason = self.judge(cause);
-        if comes_back && let EndReason::Lost(failure) = reason {
+        if comes_back && let Some(failure) = why_lost(&reason) {
+            if self.handover.is_primed() {
+                self.forget_server(now);
+                self.hand_over(now, Moment::Lost);
+                return;
+            }
             let trouble = failure.message.clone();
             self.lose(now, failure, &trouble);
             return;
@@ -176,5 +182,21 @@ impl Session {
             TurnControl::Manual => Duration::ZERO,
         };
         Some(Deadline { at: quiet_since + patience, reason: Reason::InputDrained })
+    }
+}
+
+/// Returns why a connection is gone that may come back.
+fn why_lost(reason: &EndReason) -> Option<Failure> {
+    match reason {
+        EndReason::Lost(failure) => Some(failure.clone()),
+        EndReason::ServerClosed(_) => {
+            Some(Failure { message: "the endpoint closed the connection".to_owned(), code: None })
+        }
+        EndReason::User
+        | EndReason::Signal(_)
+        | EndReason::InputEnded
+        | EndReason::Answered
+        | EndReason::Limit(_)
+        | EndReason::Refused(_) => None,
     }
 }

@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use crate::protocol::dialect::Dialect;
 use crate::protocol::server::ErrorInfo;
-use crate::session::io::{Deadline, Failure, Notice, Reason};
+use crate::session::io::{Deadline, Door, Failure, Notice, Reason};
 use crate::session::{Phase, Session};
 
 /// What an event was sent for.
@@ -56,6 +57,9 @@ fn event_id(number: u64) -> String {
     format!("rtv_{number}")
 }
 
+/// The code of an endpoint that has given up the beta protocol, in the handshake or in the settings.
+const BETA_IS_OVER: &str = "beta_api_shape_disabled";
+
 /// How long the close after a fatal error is waited for; it is told together with the error.
 const CLOSE_WITHIN: Duration = Duration::from_secs(1);
 
@@ -80,6 +84,11 @@ impl Session {
         }
         if error.is_benign() {
             self.show(Notice::Debug(format!("quiet error: {}", describe(&error))));
+            return;
+        }
+        let fixed = self.plan.dialect == Some(Dialect::Beta);
+        if error.code.as_deref() == Some(BETA_IS_OVER) && self.door == Door::Usual && !fixed {
+            self.leave_beta(now, &error);
             return;
         }
         match cause {

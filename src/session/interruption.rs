@@ -70,10 +70,12 @@ impl Session {
             let Some((item_id, content_index, audio_end_ms)) = self.received_before_cut(clip) else {
                 continue;
             };
-            self.send(
-                ClientBody::ItemTruncate { item_id: item_id.clone(), content_index, audio_end_ms },
-                Cause::Truncate,
-            );
+            // An answer of a server before this one is told when its line ends.
+            if self.memory.is_known(&item_id) {
+                let item_id = item_id.clone();
+                let truncate = ClientBody::ItemTruncate { item_id, content_index, audio_end_ms };
+                self.send(truncate, Cause::Truncate);
+            }
             self.line_cut(&item_id);
         }
         self.ask_waiting(now);

@@ -22,6 +22,8 @@ pub enum Input {
     Server(Box<ServerEvent>),
     /// The server sent text that is no event.
     Garbled(String),
+    /// Something happened on the connection that is to follow the one in use.
+    Next(NextEvent),
     /// The microphone heard something.
     Mic(Frame),
     /// The sound side has news.
@@ -32,7 +34,30 @@ pub enum Input {
     Tick,
 }
 
-/// Why a socket could not be opened again.
+/// How a connection is to be asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Door {
+    /// As the endpoint's documents say.
+    #[default]
+    Usual,
+    /// Without the marker of the beta protocol, which the endpoint has refused.
+    WithoutMarker,
+}
+
+/// What happens on a connection that was asked for by [`Output::OpenNext`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum NextEvent {
+    /// It is open.
+    Opened,
+    /// It could not be opened.
+    Failed(DialFailure),
+    /// It is closed.
+    Closed(CloseCause),
+    /// The server said something on it.
+    Server(Box<ServerEvent>),
+}
+
+/// Why a socket could not be opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DialFailure {
     /// It may work later.
@@ -131,10 +156,25 @@ pub enum Command {
 /// One thing to be done.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Output {
-    /// Open the socket again; [`Input::Opened`] or [`Input::DialFailed`] answers.
-    Open,
+    /// Open the socket again, in place of the one in use, if there is one; [`Input::Opened`] or
+    /// [`Input::DialFailed`] answers.
+    Open(Door),
     /// Send an event, in the session's dialect.
     Send(Box<ClientEvent>),
+    /// Open a second connection, beside the one in use; [`Input::Next`] tells what becomes of it.
+    OpenNext(Door),
+    /// Send an event on the second connection.
+    SendNext {
+        /// What to send.
+        event: Box<ClientEvent>,
+        /// How to write it: its server may be another than that of the connection in use.
+        dialect: Dialect,
+    },
+    /// The second connection takes the place of the one in use, which is said goodbye to. What is sent
+    /// after this goes to the new one; what the old one still says is for nobody.
+    Switch,
+    /// Give up the second connection.
+    DropNext,
     /// Append sound to a clip.
     Play {
         /// Which clip.
@@ -362,6 +402,8 @@ pub enum Reason {
     InputDrained,
     /// The pause before the connection is tried again is over.
     Redial,
+    /// The session's time limit comes near.
+    SessionLimit,
     /// Nobody has said anything for long.
     Idle,
     /// An answer has stopped coming.

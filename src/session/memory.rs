@@ -1,10 +1,14 @@
-//! What was said so far, for a server that knows nothing of it after a lost connection.
+//! What was said so far, for servers that know nothing of it: after a lost connection, and before the
+//! connection in use gives way to the next.
 
 use crate::protocol::item::{Content, Item, ItemBody, Role};
 
-/// How many items are replayed. More of the assistant's text pushes a model that speaks towards
+/// How many items are told again. More of the assistant's text pushes a model that speaks towards
 /// writing, and costs again with every answer.
 const REPLAYED: usize = 40;
+
+/// How many items are remembered: some have no words, and some get theirs late.
+const REMEMBERED: usize = 4 * REPLAYED;
 
 /// The conversation, in its order.
 #[derive(Debug, Default)]
@@ -19,30 +23,83 @@ struct Entry {
     role: Role,
     /// Empty until it is known, and where it never was.
     text: String,
+    /// Whether the server in use has it.
+    here: Known,
+    /// Whether the server that is to follow has it.
+    next: Known,
+}
+
+/// Whether a server has an item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Known {
+    Yes,
+    No,
 }
 
 impl Memory {
-    /// Notes that an item has its place here; its text may come later.
+    /// Notes that the server in use has an item, and where; its text may come later.
     pub(super) fn begin(&mut self, item_id: &str, role: Role) {
         if !self.entries.iter().any(|entry| entry.item_id == item_id) {
-            self.entries.push(Entry { item_id: item_id.to_owned(), role, text: String::new() });
+            let (here, next) = (Known::Yes, Known::No);
+            self.entries.push(Entry { item_id: item_id.to_owned(), role, text: String::new(), here, next });
+            if self.entries.len() > REMEMBERED {
+                self.entries.remove(0);
+            }
         }
     }
 
-    /// Notes what was said in an item: of the assistant, only what was heard.
-    pub(super) fn tell(&mut self, item_id: &str, role: Role, text: &str) {
+    /// Notes what was said in an item: of the assistant, only what was heard. Returns the item where the
+    /// server in use has not been told it, because it was said to another.
+    pub(super) fn tell(&mut self, item_id: &str, role: Role, text: &str) -> Option<Item> {
         self.begin(item_id, role);
-        if let Some(entry) = self.entries.iter_mut().find(|entry| entry.item_id == item_id) {
-            text.trim().clone_into(&mut entry.text);
+        let entry = self.entries.iter_mut().find(|entry| entry.item_id == item_id)?;
+        text.trim().clone_into(&mut entry.text);
+        if entry.here == Known::Yes || entry.text.is_empty() {
+            return None;
+        }
+        entry.here = Known::Yes;
+        Some(entry.item())
+    }
+
+    /// Returns whether the server in use has the item.
+    pub(super) fn is_known(&self, item_id: &str) -> bool {
+        self.entries.iter().any(|entry| entry.item_id == item_id && entry.here == Known::Yes)
+    }
+
+    /// Returns what the next server has not been told of the last items. Sound cannot be told again, and
+    /// the assistant's cannot at all: their text is.
+    pub(super) fn take_untold(&mut self) -> Vec<Item> {
+        let known: Vec<usize> =
+            (0..self.entries.len()).filter(|index| !self.entries[*index].text.is_empty()).collect();
+        let mut items = Vec::new();
+        for index in &known[known.len().saturating_sub(REPLAYED)..] {
+            let entry = &mut self.entries[*index];
+            if entry.next == Known::No {
+                entry.next = Known::Yes;
+                items.push(entry.item());
+            }
+        }
+        items
+    }
+
+    /// The next server takes the place of the one in use: what it was not told is not known there.
+    pub(super) fn hand_over(&mut self) {
+        for entry in &mut self.entries {
+            entry.here = std::mem::replace(&mut entry.next, Known::No);
         }
     }
 
-    /// Returns the last items as a new server is to be told them. Sound cannot be told again, and the
-    /// assistant's cannot at all: their text is.
-    pub(super) fn items(&self) -> Vec<Item> {
-        let known: Vec<&Entry> = self.entries.iter().filter(|entry| !entry.text.is_empty()).collect();
-        let last = known.iter().skip(known.len().saturating_sub(REPLAYED));
-        last.map(|entry| entry.item()).collect()
+    /// The next server is gone, and with it what it was told.
+    pub(super) fn forget_next(&mut self) {
+        for entry in &mut self.entries {
+            entry.next = Known::No;
+        }
+    }
+
+    /// Returns how many turns the server in use has been told of.
+    pub(super) fn count(&self) -> usize {
+        let known = |entry: &&Entry| entry.here == Known::Yes && !entry.text.is_empty();
+        self.entries.iter().filter(known).count()
     }
 
     /// Returns whether the user was the last to say something that is known.
@@ -69,14 +126,22 @@ impl Entry {
 mod tests {
     use super::*;
 
+    fn texts(items: &[Item]) -> Vec<String> {
+        let text = |item: &Item| {
+            let ItemBody::Message { content, .. } = &item.body else { panic!("{item:?}") };
+            let (Content::InputText(text) | Content::Text(text)) = &content[0] else { panic!("{item:?}") };
+            text.clone()
+        };
+        items.iter().map(text).collect()
+    }
+
     #[test]
     fn a_caption_that_comes_late_stands_where_it_was_said() {
         let mut memory = Memory::default();
         memory.begin("u1", Role::User);
-        memory.tell("a1", Role::Assistant, "Hi.");
-        memory.tell("u1", Role::User, "Hello");
-        let texts: Vec<_> = memory.entries.iter().map(|entry| entry.text.as_str()).collect();
-        assert_eq!(texts, ["Hello", "Hi."]);
+        assert_eq!(memory.tell("a1", Role::Assistant, "Hi."), None);
+        assert_eq!(memory.tell("u1", Role::User, "Hello"), None);
+        assert_eq!(texts(&memory.take_untold()), ["Hello", "Hi."]);
         assert!(!memory.waits_for_answer());
     }
 
@@ -87,9 +152,32 @@ mod tests {
             memory.tell(&format!("u{number}"), Role::User, &format!("turn {number}"));
             memory.begin(&format!("a{number}"), Role::Assistant);
         }
-        let items = memory.items();
-        assert_eq!(items.len(), REPLAYED);
-        let ItemBody::Message { content, .. } = &items[0].body else { panic!("{items:?}") };
-        assert_eq!(content, &[Content::InputText("turn 60".into())]);
+        let told = texts(&memory.take_untold());
+        assert_eq!((told.len(), told[0].as_str()), (REPLAYED, "turn 60"));
+    }
+
+    #[test]
+    fn the_next_server_is_told_each_item_once() {
+        let mut memory = Memory::default();
+        memory.tell("u1", Role::User, "one");
+        assert_eq!(texts(&memory.take_untold()), ["one"]);
+        memory.tell("a1", Role::Assistant, "two");
+        assert_eq!(texts(&memory.take_untold()), ["two"]);
+        memory.forget_next();
+        assert_eq!(texts(&memory.take_untold()), ["one", "two"]);
+    }
+
+    #[test]
+    fn what_becomes_known_after_the_handover_is_told_then() {
+        let mut memory = Memory::default();
+        memory.tell("u1", Role::User, "one");
+        memory.begin("a1", Role::Assistant);
+        memory.take_untold();
+        memory.hand_over();
+        assert!(memory.is_known("u1") && !memory.is_known("a1"));
+        let item = memory.tell("a1", Role::Assistant, "half of it").expect("it is not known yet");
+        assert_eq!(texts(&[item]), ["half of it"]);
+        assert_eq!(memory.tell("a1", Role::Assistant, "half of it"), None, "it is told once");
+        assert_eq!(memory.count(), 2);
     }
 }

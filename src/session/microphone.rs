@@ -10,6 +10,7 @@ use crate::protocol::response::ResponseConfig;
 use crate::session::errors::Cause;
 use crate::session::io::{Notice, Output};
 use crate::session::plan::{AtInputEnd, Mode, Plan, TurnControl};
+use crate::session::recent::{Found, Recent};
 use crate::session::{Phase, Session};
 
 /// How much is kept while the session opens, so that the first words are not lost.
@@ -25,6 +26,10 @@ pub(super) struct Microphone {
     rate: Rate,
     muted: bool,
     speech: Speech,
+    /// What was sent and another server would have to hear again.
+    recent: Recent,
+    /// What is to be sent before all else: speech that the server before took with it.
+    again: VecDeque<Frame>,
     kept: VecDeque<Frame>,
     kept_samples: u64,
     /// Samples that were too old to be kept while the connection was away.
@@ -41,6 +46,8 @@ enum Speech {
     Heard,
     /// The user holds the turn.
     Held,
+    /// The user ended the turn while there was nobody to tell.
+    Waiting,
 }
 
 /// The input is at its end.
@@ -56,6 +63,14 @@ impl Microphone {
             rate: plan.input_rate(),
             muted: false,
             speech: first_speech(plan),
+            recent: Recent::new(
+                plan.input_rate(),
+                match plan.turn_control() {
+                    TurnControl::Server => Found::Late,
+                    TurnControl::Manual => Found::AtOnce,
+                },
+            ),
+            again: VecDeque::new(),
             kept: VecDeque::new(),
             kept_samples: 0,
             lost: 0,
@@ -65,7 +80,20 @@ impl Microphone {
     }
 
     pub(super) fn user_speaks(&self) -> bool {
-        self.speech != Speech::Silent
+        match self.speech {
+            Speech::Heard | Speech::Held => true,
+            Speech::Silent | Speech::Waiting => false,
+        }
+    }
+
+    /// Returns whether a turn is over that the server has neither captioned nor answered.
+    pub(super) fn is_unsettled(&self) -> bool {
+        self.recent.has_unsettled()
+    }
+
+    /// The server knows what was said last, or answers it.
+    pub(super) fn settle(&mut self) {
+        self.recent.settle();
     }
 
     pub(super) fn is_muted(&self) -> bool {
@@ -87,11 +115,17 @@ impl Microphone {
         self.ended.as_ref().map(|ended| ended.quiet_since)
     }
 
-    /// The server's hearing ends with the connection; a turn that is held goes on.
-    pub(super) fn connection_lost(&mut self) {
-        if self.speech == Speech::Heard {
-            self.speech = Speech::Silent;
+    /// The server's hearing ends with the connection; a turn that is held goes on. What is not settled is
+    /// to be heard by the server that follows.
+    pub(super) fn server_gone(&mut self, control: TurnControl) {
+        match (control, self.speech) {
+            (TurnControl::Server, _) => self.speech = Speech::Silent,
+            (TurnControl::Manual, Speech::Silent) if self.recent.has_unsettled() => {
+                self.speech = Speech::Waiting;
+            }
+            (TurnControl::Manual, _) => {}
         }
+        self.again.append(&mut self.recent.take());
         self.uncommitted = 0;
         self.lost = 0;
     }
@@ -112,12 +146,9 @@ impl Microphone {
         }
     }
 
-    fn encode(&self, frame: &Frame) -> Vec<u8> {
-        if self.muted {
-            // The server measures time by what it gets: silence is sent, not nothing.
-            return self.codec.encode(&vec![0; frame.samples.len()]);
-        }
-        self.codec.encode(&frame.samples)
+    /// The server measures time by what it gets: muted, silence is kept and sent, not nothing.
+    fn heard(&self, frame: &Frame) -> Frame {
+        if self.muted { Frame::new(frame.rate, vec![0; frame.samples.len()]) } else { frame.clone() }
     }
 }
 
@@ -130,37 +161,45 @@ fn first_speech(plan: &Plan) -> Speech {
 }
 
 impl Session {
-    pub(super) fn mic(&mut self, frame: &Frame) {
+    pub(super) fn mic(&mut self, now: Duration, frame: &Frame) {
+        self.handover.hear(now, frame);
         match (&self.phase, self.plan.turn_control(), self.microphone.speech) {
             (Phase::Connecting | Phase::Opening(_) | Phase::Away(_), TurnControl::Server, _)
             | (Phase::Connecting | Phase::Opening(_) | Phase::Away(_), TurnControl::Manual, Speech::Held) => {
-                self.microphone.keep(frame);
+                let frame = self.microphone.heard(frame);
+                self.microphone.keep(&frame);
             }
             (Phase::Live, TurnControl::Server, _) | (Phase::Live, TurnControl::Manual, Speech::Held) => {
+                let frame = self.microphone.heard(frame);
                 self.append(frame);
             }
-            (_, TurnControl::Manual, Speech::Silent | Speech::Heard)
+            (_, TurnControl::Manual, Speech::Silent | Speech::Heard | Speech::Waiting)
             | (Phase::Closing(_) | Phase::Over, _, _) => {}
         }
     }
 
-    fn append(&mut self, frame: &Frame) {
+    fn append(&mut self, frame: Frame) {
         if self.is_out_of_money() {
             return;
         }
-        let audio = self.microphone.encode(frame);
+        let audio = self.microphone.codec.encode(&frame.samples);
         self.microphone.uncommitted += frame.samples.len() as u64;
+        self.microphone.recent.sent(frame);
         self.send_unnamed(ClientBody::AudioAppend(audio));
     }
 
     pub(super) fn send_kept_audio(&mut self, now: Duration) {
         self.microphone.kept_samples = 0;
-        for frame in std::mem::take(&mut self.microphone.kept) {
-            self.append(&frame);
+        if self.plan.turn_control() == TurnControl::Manual && self.microphone.speech != Speech::Silent {
+            self.microphone.recent.begin();
+        }
+        let again = std::mem::take(&mut self.microphone.again);
+        for frame in again.into_iter().chain(std::mem::take(&mut self.microphone.kept)) {
+            self.append(frame);
         }
         // What was kept is heard only from here on: a turn may still be found in it.
         self.microphone.saw_activity(now);
-        if self.microphone.has_ended() {
+        if self.microphone.has_ended() || self.microphone.speech == Speech::Waiting {
             self.end_manual_turn(now);
         }
     }
@@ -187,6 +226,7 @@ impl Session {
 
     pub(super) fn speech_started(&mut self, now: Duration, audio_ms: Option<u64>) {
         self.microphone.speech = Speech::Heard;
+        self.microphone.recent.begin();
         self.microphone.saw_activity(now);
         self.show(Notice::SpeechStarted { audio_ms });
         if self.plan.server_interrupts() {
@@ -195,11 +235,16 @@ impl Session {
     }
 
     pub(super) fn speech_stopped(&mut self, now: Duration, audio_ms: Option<u64>) {
-        if self.microphone.speech == Speech::Heard {
-            self.microphone.speech = Speech::Silent;
-        }
+        self.speech_is_over();
         self.show(Notice::SpeechStopped { audio_ms });
         self.turn_found(now);
+    }
+
+    fn speech_is_over(&mut self) {
+        if self.microphone.speech == Speech::Heard {
+            self.microphone.speech = Speech::Silent;
+            self.microphone.recent.end();
+        }
     }
 
     /// The server has a whole turn, and answers it where it is asked to.
@@ -218,9 +263,7 @@ impl Session {
     ) {
         self.microphone.saw_activity(now);
         // Some servers leave out speech_stopped.
-        if self.microphone.speech == Speech::Heard {
-            self.microphone.speech = Speech::Silent;
-        }
+        self.speech_is_over();
         if let Some(item_id) = item_id {
             self.user_item(item_id, previous_item_id);
         }
@@ -231,13 +274,21 @@ impl Session {
             return;
         }
         self.interrupt_by_user(now);
-        self.microphone.uncommitted = 0;
+        if self.microphone.speech == Speech::Silent {
+            self.microphone.uncommitted = 0;
+        }
+        self.microphone.recent.begin();
         self.microphone.speech = Speech::Held;
     }
 
     pub(super) fn end_turn(&mut self, now: Duration) {
         match (self.plan.turn_control(), &self.phase) {
             (TurnControl::Manual, Phase::Live) => self.end_manual_turn(now),
+            (TurnControl::Manual, Phase::Connecting | Phase::Opening(_) | Phase::Away(_)) => {
+                if self.microphone.speech == Speech::Held {
+                    self.microphone.speech = Speech::Waiting;
+                }
+            }
             // The user may end a turn before the server hears that it is over.
             (TurnControl::Server, Phase::Live) if self.microphone.speech == Speech::Heard => {
                 self.send(ClientBody::AudioCommit, Cause::Commit);
@@ -249,12 +300,14 @@ impl Session {
     }
 
     fn end_manual_turn(&mut self, now: Duration) {
-        if self.microphone.speech != Speech::Held {
+        if !matches!(self.microphone.speech, Speech::Held | Speech::Waiting) {
             return;
         }
         self.microphone.speech = Speech::Silent;
+        self.microphone.recent.end();
         let spoken = std::mem::take(&mut self.microphone.uncommitted);
         if spoken < self.microphone.rate.samples(LEAST_COMMIT) {
+            self.microphone.recent.discard();
             self.send(ClientBody::AudioClear, Cause::Clear);
             self.show(Notice::Info("that was too short to be heard".into()));
             return;

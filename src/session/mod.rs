@@ -14,6 +14,8 @@ mod answer;
 mod closing;
 mod staying;
 mod memory;
+mod recent;
+mod handover;
 pub mod limits;
 pub mod price;
 mod errors;
@@ -32,8 +34,11 @@ use crate::protocol::dialect::Dialect;
 use crate::protocol::server::{ServerBody, ServerEvent};
 use crate::session::closing::Closing;
 use crate::session::errors::{Cause, Fatal, Sent};
+use crate::session::handover::Handover;
 use crate::session::interruption::Flushing;
-use crate::session::io::{AudioEvent, Command, Deadline, EndReason, Failure, Input, Notice, Output, Turn};
+use crate::session::io::{
+    AudioEvent, Command, Deadline, Door, EndReason, Failure, Input, Notice, Output, Turn,
+};
 use crate::session::limits::Limiter;
 use crate::session::memory::Memory;
 use crate::session::microphone::Microphone;
@@ -46,7 +51,7 @@ use crate::session::transcript::Transcript;
 use crate::session::two_stage::Ducked;
 use crate::session::usage::UsageSum;
 
-/// One call over one connection.
+/// One call, over one connection after the other.
 #[derive(Debug)]
 pub struct Session {
     plan: Plan,
@@ -66,6 +71,8 @@ pub struct Session {
     last_fatal: bool,
     memory: Memory,
     attempts: Attempts,
+    handover: Handover,
+    door: Door,
     limiter: Limiter,
     /// The model that answers.
     model: Option<String>,
@@ -109,6 +116,8 @@ impl Session {
             last_fatal: false,
             memory: Memory::default(),
             attempts: Attempts::default(),
+            handover: Handover::default(),
+            door: Door::default(),
             limiter: Limiter::default(),
             model: plan.model.clone(),
             fatal: None,
@@ -133,7 +142,8 @@ impl Session {
             Input::Closed(cause) => self.closed(now, cause),
             Input::Server(event) => self.server(now, *event),
             Input::Garbled(text) => self.garbled(&text),
-            Input::Mic(frame) => self.mic(&frame),
+            Input::Next(event) => self.next(now, event),
+            Input::Mic(frame) => self.mic(now, &frame),
             Input::Audio(event) => self.audio(now, event),
             Input::User(command) => self.user(now, command),
             Input::Tick => self.tick(now),
@@ -141,6 +151,7 @@ impl Session {
         self.see_turn();
         self.see_input_end(now);
         self.see_limits(now);
+        self.see_handover(now);
         std::mem::take(&mut self.outputs)
     }
 
@@ -159,7 +170,8 @@ impl Session {
         let answer = self.responses.deadline();
         let fatal = self.fatal.as_ref().map(Fatal::deadline);
         let idle = self.idle_deadline().filter(|_| !self.is_answering());
-        [phase, flushing, ducked, answer, fatal, idle]
+        let handover = self.handover.deadline().filter(|_| matches!(self.phase, Phase::Live));
+        [phase, flushing, ducked, answer, fatal, idle, handover]
             .into_iter()
             .flatten()
             .min_by_key(|deadline| deadline.at)

@@ -1,13 +1,14 @@
-//! From an open socket to a configured session.
+//! From an open socket to a configured session: the same for the first connection and for each that follows.
 
 use std::time::Duration;
 
 use crate::protocol::client::ClientBody;
 use crate::protocol::dialect::Dialect;
 use crate::protocol::server::ErrorInfo;
-use crate::protocol::settings::SessionInfo;
+use crate::protocol::settings::{SessionInfo, Settings};
 use crate::session::errors::{Cause, describe};
 use crate::session::io::{Connection, Deadline, EndReason, Failure, Notice, Ready, Reason};
+use crate::session::plan::Plan;
 use crate::session::{Phase, Session};
 
 /// How long `session.created` may take before the settings are sent without it: some gateways wait
@@ -20,13 +21,16 @@ const UPDATED_WITHIN: Duration = Duration::from_secs(1);
 /// How often the settings are sent again without a field the server does not know.
 const MOST_RETRIES: u32 = 4;
 
-/// What is known while the session opens.
+/// What is known while a connection opens.
 #[derive(Debug)]
 pub(super) struct Opening {
     step: Step,
     until: Duration,
     ready: Ready,
     created: Option<Dialect>,
+    /// The dialect that the plan demands; otherwise the server's is found.
+    fixed: Option<Dialect>,
+    dialect: Dialect,
     retries: u32,
 }
 
@@ -36,7 +40,39 @@ enum Step {
     AwaitUpdated,
 }
 
+/// What is to be done next.
+#[derive(Debug, PartialEq)]
+pub(super) enum Next {
+    /// Nothing.
+    Wait,
+    /// Send the settings, after telling this if there is something to tell.
+    SendSettings(Option<String>),
+    /// The session is configured.
+    GoLive(Ready),
+    /// The server will not have the settings.
+    Refused(Failure),
+}
+
 impl Opening {
+    /// Begins with an open socket.
+    pub(super) fn begin(now: Duration, plan: &Plan) -> Self {
+        Self {
+            step: Step::AwaitCreated,
+            until: now + CREATED_WITHIN,
+            ready: Ready::default(),
+            created: None,
+            fixed: plan.dialect,
+            // What a server showed of itself holds for its connection only.
+            dialect: plan.dialect.unwrap_or_default(),
+            retries: 0,
+        }
+    }
+
+    /// Returns the dialect that is written here.
+    pub(super) fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
     pub(super) fn deadline(&self) -> Deadline {
         let reason = match self.step {
             Step::AwaitCreated => Reason::NoCreated,
@@ -44,99 +80,121 @@ impl Opening {
         };
         Deadline { at: self.until, reason }
     }
+
+    pub(super) fn created(&mut self, now: Duration, info: &SessionInfo) -> Next {
+        self.ready.learn(info);
+        if self.step != Step::AwaitCreated {
+            return Next::Wait;
+        }
+        self.created = info.shape;
+        if let (None, Some(shape)) = (self.fixed, info.shape) {
+            self.dialect = shape;
+        }
+        self.send_settings(now, None)
+    }
+
+    pub(super) fn updated(&mut self, info: &SessionInfo) -> Next {
+        self.ready.learn(info);
+        match self.step {
+            Step::AwaitCreated => Next::Wait,
+            Step::AwaitUpdated => self.go_live(),
+        }
+    }
+
+    pub(super) fn tick(&mut self, now: Duration) -> Next {
+        match self.step {
+            _ if now < self.until => Next::Wait,
+            Step::AwaitCreated => self.send_settings(now, None),
+            Step::AwaitUpdated => self.go_live(),
+        }
+    }
+
+    /// The whole update was dropped by the server: it is sent without the field it names, or not at all.
+    pub(super) fn refused(&mut self, now: Duration, error: &ErrorInfo, settings: &mut Settings) -> Next {
+        self.retries += 1;
+        let retries_left = self.retries <= MOST_RETRIES;
+        let unknown_shape = self.created.is_none() && self.fixed.is_none();
+        if retries_left && let Some(field) = drop_unknown_field(error, settings) {
+            let told = format!("the endpoint does not know {field}: going on without it");
+            self.send_settings(now, Some(told))
+        } else if retries_left && unknown_shape && self.dialect == Dialect::Ga {
+            self.dialect = Dialect::Beta;
+            let told = "the endpoint refused the GA settings: trying the beta dialect".to_owned();
+            self.send_settings(now, Some(told))
+        } else {
+            let message = format!("the endpoint refused the session's settings: {}", describe(error));
+            Next::Refused(Failure { message, code: error.code.clone() })
+        }
+    }
+
+    fn send_settings(&mut self, now: Duration, told: Option<String>) -> Next {
+        self.step = Step::AwaitUpdated;
+        self.until = now + UPDATED_WITHIN;
+        Next::SendSettings(told)
+    }
+
+    fn go_live(&mut self) -> Next {
+        Next::GoLive(Ready { dialect: self.dialect, ..std::mem::take(&mut self.ready) })
+    }
+}
+
+fn drop_unknown_field(error: &ErrorInfo, settings: &mut Settings) -> Option<String> {
+    if error.code.as_deref() != Some("unknown_parameter") {
+        return None;
+    }
+    let field = error.param.as_deref()?;
+    settings.drop_param(field).then(|| field.to_owned())
 }
 
 impl Session {
     pub(super) fn opened(&mut self, now: Duration) {
         self.show(Notice::Connection(Connection::Configuring));
-        // What a server showed of itself holds for its connection only.
-        self.dialect = self.plan.dialect.unwrap_or_default();
-        self.phase = Phase::Opening(Opening {
-            step: Step::AwaitCreated,
-            until: now + CREATED_WITHIN,
-            ready: Ready::default(),
-            created: None,
-            retries: 0,
-        });
+        let opening = Opening::begin(now, &self.plan);
+        self.dialect = opening.dialect();
+        self.phase = Phase::Opening(opening);
     }
 
     pub(super) fn session_created(&mut self, now: Duration, info: &SessionInfo) {
-        let Phase::Opening(opening) = &mut self.phase else { return };
-        opening.ready.learn(info);
-        if opening.step != Step::AwaitCreated {
-            return;
-        }
-        opening.created = info.shape;
-        if let (None, Some(shape)) = (self.plan.dialect, info.shape) {
-            self.dialect = shape;
-        }
-        self.send_settings(now);
+        self.open_further(now, |opening, _| opening.created(now, info));
     }
 
     pub(super) fn session_updated(&mut self, now: Duration, info: &SessionInfo) {
-        let Phase::Opening(opening) = &mut self.phase else { return };
-        opening.ready.learn(info);
-        if opening.step == Step::AwaitUpdated {
-            self.go_live(now);
-        }
+        self.open_further(now, |opening, _| opening.updated(info));
     }
 
     pub(super) fn tick_opening(&mut self, now: Duration) {
-        let Phase::Opening(opening) = &self.phase else { return };
-        if now < opening.until {
-            return;
-        }
-        match opening.step {
-            Step::AwaitCreated => self.send_settings(now),
-            Step::AwaitUpdated => self.go_live(now),
-        }
+        self.open_further(now, |opening, _| opening.tick(now));
     }
 
-    /// The whole update was dropped by the server: without the field it names, or not at all.
     pub(super) fn settings_refused(&mut self, now: Duration, error: ErrorInfo) {
-        let Phase::Opening(opening) = &mut self.phase else {
+        if !matches!(self.phase, Phase::Opening(_)) {
             self.show_error(now, error);
             return;
-        };
-        opening.retries += 1;
-        let retries_left = opening.retries <= MOST_RETRIES;
-        let unknown_shape = opening.created.is_none() && self.plan.dialect.is_none();
-        if retries_left && let Some(field) = self.drop_unknown_field(&error) {
-            self.show(Notice::Info(format!("the endpoint does not know {field}: going on without it")));
-            self.send_settings(now);
-        } else if retries_left && unknown_shape && self.dialect == Dialect::Ga {
-            self.show(Notice::Info("the endpoint refused the GA settings: trying the beta dialect".into()));
-            self.dialect = Dialect::Beta;
-            self.send_settings(now);
-        } else {
-            let message = format!("the endpoint refused the session's settings: {}", describe(&error));
-            let failure = Failure { message, code: error.code };
-            self.hang_up(now, EndReason::Refused(failure));
+        }
+        self.open_further(now, |opening, settings| opening.refused(now, &error, settings));
+    }
+
+    fn open_further(&mut self, now: Duration, step: impl FnOnce(&mut Opening, &mut Settings) -> Next) {
+        let Phase::Opening(opening) = &mut self.phase else { return };
+        match step(opening, &mut self.plan.settings) {
+            Next::Wait => {}
+            Next::SendSettings(told) => {
+                self.dialect = opening.dialect();
+                if let Some(told) = told {
+                    self.show(Notice::Info(told));
+                }
+                let settings = Box::new(self.plan.settings.clone());
+                self.send(ClientBody::SessionUpdate(settings), Cause::SessionUpdate);
+            }
+            Next::GoLive(ready) => self.go_live(now, ready),
+            Next::Refused(failure) => self.hang_up(now, EndReason::Refused(failure)),
         }
     }
 
-    fn drop_unknown_field(&mut self, error: &ErrorInfo) -> Option<String> {
-        if error.code.as_deref() != Some("unknown_parameter") {
-            return None;
-        }
-        let field = error.param.as_deref()?;
-        self.plan.settings.drop_param(field).then(|| field.to_owned())
-    }
-
-    fn send_settings(&mut self, now: Duration) {
-        if let Phase::Opening(opening) = &mut self.phase {
-            opening.step = Step::AwaitUpdated;
-            opening.until = now + UPDATED_WITHIN;
-        }
-        let settings = Box::new(self.plan.settings.clone());
-        self.send(ClientBody::SessionUpdate(settings), Cause::SessionUpdate);
-    }
-
-    fn go_live(&mut self, now: Duration) {
-        let Phase::Opening(opening) = std::mem::replace(&mut self.phase, Phase::Live) else { return };
-        let mut ready = opening.ready;
-        ready.dialect = self.dialect;
+    fn go_live(&mut self, now: Duration, ready: Ready) {
+        self.phase = Phase::Live;
         self.model = ready.model.clone().or_else(|| self.model.take());
+        self.plan_handover(now, ready.expires_at);
         self.show(Notice::Ready(ready));
         self.show(Notice::Connection(Connection::Live));
         if self.attempts.is_return() {

@@ -1,5 +1,7 @@
 //! What a session is meant to do, decided before it starts.
 
+use std::time::Duration;
+
 use crate::pcm::frame::Rate;
 use crate::protocol::dialect::Dialect;
 use crate::protocol::settings::{AudioFormat, Settings, TurnMethod};
@@ -30,6 +32,10 @@ pub struct Plan {
     pub prices: Option<Prices>,
     /// When the call ends by itself.
     pub limits: Limits,
+    /// How long a session may last at this endpoint, where its documents say so and it does not.
+    pub session_limit: Option<Duration>,
+    /// Since 1970, when the session's time was 0: servers say by the clock when they end a session.
+    pub unix_start: Duration,
     /// Whose ear decides that the user speaks over an answer.
     pub interrupt: Interrupt,
 }

@@ -7,10 +7,15 @@ use std::time::Duration;
 
 use crate::protocol::client::ClientBody;
 use crate::protocol::close::CloseCause;
+use crate::protocol::dialect::Dialect;
+use crate::protocol::item::Item;
 use crate::protocol::response::ResponseConfig;
-use crate::session::errors::{Cause, Sent};
-use crate::session::io::{Connection, Deadline, DialFailure, EndReason, Failure, Notice, Output, Reason};
-use crate::session::plan::Mode;
+use crate::protocol::server::ErrorInfo;
+use crate::session::errors::{Cause, Sent, describe};
+use crate::session::io::{
+    Connection, Deadline, DialFailure, Door, EndReason, Failure, Notice, Output, Reason,
+};
+use crate::session::plan::{Mode, TurnControl};
 use crate::session::responses::Responses;
 use crate::session::{Phase, Session};
 
@@ -26,12 +31,25 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 /// A connection that held for so long was a good one: what is lost after it begins anew.
 const GOOD_CONNECTION: Duration = Duration::from_secs(60);
 
+/// A line that carried nothing for so long, at least, is closed for that. Proxies wait 60 s and more.
+const IDLE_LINE: Duration = Duration::from_secs(20);
+
 /// The connection is lost and is to come back.
 #[derive(Debug)]
 pub(super) struct Away {
     step: Step,
     /// Why it was lost; told if it does not come back.
     failure: Failure,
+}
+
+/// Whether the user is told that the connection is lost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Told {
+    /// They are.
+    #[default]
+    Aloud,
+    /// It was closed because nobody spoke, and is to be there again when somebody does.
+    Quietly,
 }
 
 #[derive(Debug, PartialEq)]
@@ -47,6 +65,7 @@ enum Step {
 pub(super) struct Attempts {
     made: u32,
     live_since: Option<Duration>,
+    told: Told,
 }
 
 impl Away {
@@ -92,42 +111,74 @@ fn jitter(now: Duration) -> f64 {
 
 impl Session {
     /// Returns whether a call that ended so is to be taken up again.
-    pub(super) fn can_come_back(&self, cause: &CloseCause) -> bool {
+    pub(super) fn can_come_back(&self, now: Duration, cause: &CloseCause) -> bool {
         let lasting = match self.plan.mode {
             Mode::Talk | Mode::Chat | Mode::Transcribe => true,
             Mode::Ask => false,
         };
         let was_live = self.attempts.live_since.is_some() || self.attempts.is_return();
         let hopeless = self.last_fatal;
-        lasting && was_live && !hopeless && is_passing(cause)
+        lasting && was_live && !hopeless && (is_passing(cause) || is_normal(cause) && self.is_idle_line(now))
+    }
+
+    /// Returns whether the line carries nothing, as between the turns of who speaks by hand: gateways
+    /// close such a line after a while.
+    fn is_idle_line(&self, now: Duration) -> bool {
+        let silent =
+            !self.microphone.user_speaks() && !self.is_answering() && !self.microphone.is_unsettled();
+        let by_hand = self.plan.turn_control() == TurnControl::Manual;
+        by_hand && silent && self.last_error.is_none() && self.lifeless_for(now) >= IDLE_LINE
     }
 
     /// Keeps the call while the connection is away; `trouble` is what went wrong last, `failure` what did first.
     pub(super) fn lose(&mut self, now: Duration, failure: Failure, trouble: &str) {
+        let told = if self.is_idle_line(now) { Told::Quietly } else { Told::Aloud };
         let Some(pause) = self.attempts.next(now) else {
             self.silence_and_close_lines();
             self.end(EndReason::Lost(failure));
             return;
         };
         self.forget_server(now);
-        self.show(Notice::Info(format!("{trouble}: trying again")));
+        self.drop_next();
+        match told {
+            Told::Aloud => self.show(Notice::Info(format!("{trouble}: trying again"))),
+            Told::Quietly => self.show(Notice::Debug(format!("{trouble}: it was idle, trying again"))),
+        }
         self.show(Notice::Connection(Connection::Away));
+        self.attempts.told = told;
         self.phase = Phase::Away(Away { step: Step::Pause(now + pause), failure });
     }
 
     /// Forgets all that has a name only in the dead session.
-    fn forget_server(&mut self, now: Duration) {
+    pub(super) fn forget_server(&mut self, now: Duration) {
         // An answer that came whole may be heard to its end; of one that did not, nothing more comes, and
         // its line ends when the sound side says how much of it was heard.
         if self.responses.is_active() {
             self.fall_silent(now);
         }
-        self.transcript.forget_outstanding();
+        self.captions_abandoned();
         self.last_error = None;
         self.fatal = None;
         self.sent = Sent::default();
         self.responses = Responses::default();
-        self.microphone.connection_lost();
+        self.microphone.server_gone(self.plan.turn_control());
+    }
+
+    /// The endpoint will not have the beta protocol: the same call is tried once in the GA dialect.
+    pub(super) fn leave_beta(&mut self, now: Duration, error: &ErrorInfo) {
+        let failure = Failure { message: describe(error), code: error.code.clone() };
+        if matches!(self.phase, Phase::Live) {
+            // What was said must be told again.
+            self.attempts.made += 1;
+        }
+        self.forget_server(now);
+        self.drop_next();
+        self.door = Door::WithoutMarker;
+        self.plan.dialect = Some(Dialect::Ga);
+        self.show(Notice::Info("the endpoint no longer speaks the beta dialect: trying GA".to_owned()));
+        self.show(Notice::Connection(Connection::Connecting));
+        self.phase = Phase::Away(Away { step: Step::Dial, failure });
+        self.outputs.push(Output::Open(self.door));
     }
 
     pub(super) fn tick_away(&mut self, now: Duration) {
@@ -137,7 +188,7 @@ impl Session {
         {
             away.step = Step::Dial;
             self.show(Notice::Connection(Connection::Connecting));
-            self.outputs.push(Output::Open);
+            self.outputs.push(Output::Open(self.door));
         }
     }
 
@@ -155,14 +206,14 @@ impl Session {
 
     /// Tells the new server what was said so far. What is still to be answered is asked again.
     pub(super) fn replay(&mut self, now: Duration) {
-        let items = self.memory.items();
         let lost_ms = self.microphone.lost_while_away();
-        let kept = match items.len() {
-            0 => "connected again".to_owned(),
-            1 => "connected again, 1 turn kept".to_owned(),
-            count => format!("connected again, {count} turns kept"),
-        };
-        self.show(Notice::Info(kept));
+        let items = self.untold_items();
+        self.memory.hand_over();
+        let told = format!("connected again{}", self.turns_kept());
+        match self.attempts.told {
+            Told::Aloud => self.show(Notice::Info(told)),
+            Told::Quietly => self.show(Notice::Debug(told)),
+        }
         if lost_ms > 0 {
             let seconds = Duration::from_millis(lost_ms).as_secs_f64();
             let message = format!("{seconds:.1} s of the microphone were lost while the connection was away");
@@ -171,6 +222,28 @@ impl Session {
         for item in items {
             self.send(ClientBody::ItemCreate { previous_item_id: None, item }, Cause::ItemCreate);
         }
+        self.ask_again(now);
+    }
+
+    /// Returns what the server that follows is to be told of the conversation; captions are none.
+    pub(super) fn untold_items(&mut self) -> Vec<Item> {
+        match self.plan.mode {
+            Mode::Talk | Mode::Chat | Mode::Ask => self.memory.take_untold(),
+            Mode::Transcribe => Vec::new(),
+        }
+    }
+
+    /// Says how much of the conversation the server in use was told.
+    pub(super) fn turns_kept(&self) -> String {
+        match self.memory.count() {
+            0 => String::new(),
+            1 => ", 1 turn kept".to_owned(),
+            count => format!(", {count} turns kept"),
+        }
+    }
+
+    /// Asks for the answer that the server before owed.
+    pub(super) fn ask_again(&mut self, now: Duration) {
         let answers = match self.plan.mode {
             Mode::Talk | Mode::Chat | Mode::Ask => true,
             Mode::Transcribe => false,
@@ -179,6 +252,10 @@ impl Session {
             self.ask_for_answer(now, ResponseConfig::default());
         }
     }
+}
+
+fn is_normal(cause: &CloseCause) -> bool {
+    matches!(cause, CloseCause::Peer { code: Some(1000), .. })
 }
 
 /// Returns whether a connection that ended so may come back: what the official clients retry.

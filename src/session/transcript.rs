@@ -11,6 +11,7 @@ use crate::protocol::server::{ErrorInfo, Segment};
 use crate::protocol::value::Setting;
 use crate::session::errors::{Cause, describe};
 use crate::session::io::{AssistantLine, Line, Notice};
+use crate::session::plan::Mode;
 use crate::session::playback::Progress;
 use crate::session::{Phase, Session};
 
@@ -79,12 +80,6 @@ impl Transcript {
         }
     }
 
-    /// No caption comes any more: the server that was to send it is gone.
-    pub(super) fn forget_outstanding(&mut self) {
-        self.users.clear();
-        self.commits_under_way = 0;
-    }
-
     fn is_finished(&self, item_id: &str) -> bool {
         self.finished.iter().any(|finished| finished == item_id)
     }
@@ -116,7 +111,8 @@ impl Session {
             body: ItemBody::Message { role: Role::User, content },
             ..Item::default()
         };
-        self.memory.tell(&item_id, Role::User, &text);
+        // It is sent in the next line.
+        let _ = self.memory.tell(&item_id, Role::User, &text);
         self.show(Notice::User(Line { item_id, text, is_final: true, after: None }));
         self.send(ClientBody::ItemCreate { previous_item_id: None, item }, Cause::ItemCreate);
         self.ask_for_answer(now, ResponseConfig::default());
@@ -175,7 +171,8 @@ impl Session {
         }
         self.transcript.finish(&item_id);
         let text = transcript.trim().to_owned();
-        self.memory.tell(&item_id, Role::User, &text);
+        self.microphone.settle();
+        self.remember(&item_id, Role::User, &text);
         if !text.is_empty() {
             self.sign_of_life(now);
         }
@@ -187,6 +184,9 @@ impl Session {
     pub(super) fn user_not_understood(&mut self, item_id: &str, error: ErrorInfo) {
         let after = self.transcript.users.remove(item_id).and_then(|line| line.after);
         self.transcript.finish(item_id);
+        if self.plan.mode == Mode::Transcribe {
+            self.microphone.settle();
+        }
         let line = Line { item_id: item_id.to_owned(), text: String::new(), is_final: true, after };
         self.show(Notice::User(line));
         let message = format!("no caption of what was said: {}", describe(&error));
@@ -198,15 +198,21 @@ impl Session {
         self.show(Notice::Debug(format!("{item_id}: speaker {speaker}: {}", segment.text)));
     }
 
-    pub(super) fn line_grows(&mut self, item_id: &str, part: u32, delta: &str) {
+    /// An answer of the server in use has begun.
+    pub(super) fn expect_answer(&mut self, item_id: &str) {
         self.transcript.expect_assistant(item_id);
+        self.memory.begin(item_id, Role::Assistant);
+    }
+
+    pub(super) fn line_grows(&mut self, item_id: &str, part: u32, delta: &str) {
+        self.expect_answer(item_id);
         let Some(answer) = self.transcript.assistants.get_mut(item_id) else { return };
         answer.parts.entry(part).or_default().push_str(delta);
         self.tell(item_id, Telling::SoFar);
     }
 
     pub(super) fn line_is(&mut self, item_id: &str, part: u32, text: String) {
-        self.transcript.expect_assistant(item_id);
+        self.expect_answer(item_id);
         let Some(answer) = self.transcript.assistants.get_mut(item_id) else { return };
         if answer.parts.get(&part) != Some(&text) {
             answer.parts.insert(part, text);
@@ -282,12 +288,33 @@ impl Session {
         self.transcript.finish(item_id);
     }
 
+    /// Keeps what was said; what the server in use cannot know of it, it is told.
+    fn remember(&mut self, item_id: &str, role: Role, text: &str) {
+        if let Some(item) = self.memory.tell(item_id, role, text)
+            && self.plan.mode != Mode::Transcribe
+        {
+            self.send(ClientBody::ItemCreate { previous_item_id: None, item }, Cause::ItemCreate);
+        }
+    }
+
+    /// No caption comes any more, because the server that was to send it is gone. What was said and not
+    /// settled is heard anew by the next, and captioned there.
+    pub(super) fn captions_abandoned(&mut self) {
+        self.transcript.commits_under_way = 0;
+        let mut lines: Vec<_> = self.transcript.users.drain().collect();
+        lines.sort_by(|(one, _), (other, _)| one.cmp(other));
+        for (item_id, UserLine { after, .. }) in lines {
+            self.transcript.finish(&item_id);
+            self.show(Notice::User(Line { item_id, text: String::new(), is_final: true, after }));
+        }
+    }
+
     fn tell(&mut self, item_id: &str, telling: Telling) {
         let Some(answer) = self.transcript.assistants.get(item_id) else { return };
         let line = answer.line(item_id, telling, self.playback.rate());
         // An item without words and without sound (a function call) is no line.
         if line.is_final {
-            self.memory.tell(item_id, Role::Assistant, &line.text[..line.heard_bytes]);
+            self.remember(item_id, Role::Assistant, &line.text[..line.heard_bytes]);
         }
         if !line.text.is_empty() || line.heard_ms.is_some() {
             self.show(Notice::Assistant(line));

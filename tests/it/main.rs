@@ -5,6 +5,8 @@ mod call;
 mod echo;
 mod screen;
 mod staying;
+#[cfg(target_os = "linux")]
+mod handover;
 mod profiles;
 mod network;
 mod tidy;
@@ -16,5 +18,7 @@ mod chat;
 mod transcribe;
 mod formats;
 mod refusals;
+mod shell;
 #[cfg(unix)]
 mod faults;
+mod doctor;

@@ -77,7 +77,7 @@ fn happen(call: &mut Call, happening: &Happening) {
         // Only what was asked for is opened.
         Happening::Opened => {
             let asked = call.outputs.iter().rev().find_map(|output| match output {
-                Output::Open => Some(true),
+                Output::Open(_) => Some(true),
                 Output::Show(Notice::Connection(crate::session::io::Connection::Configuring)) => Some(false),
                 _ => None,
             });

@@ -8,6 +8,8 @@ mod two_stage;
 mod responses;
 mod ending;
 mod staying;
+mod handover;
+mod again;
 mod limits;
 mod anything;
 
@@ -23,6 +25,9 @@ use crate::protocol::value::Setting;
 use crate::session::Session;
 use crate::session::io::{AssistantLine, AudioEvent, Command, EndReason, Heard, Input, Line, Notice, Output};
 use crate::session::plan::{AtInputEnd, Mode, Plan};
+
+/// The time of day at which the calls of these tests begin.
+const UNIX_START: Duration = Duration::from_secs(1_800_000_000);
 
 fn sec(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -59,6 +64,8 @@ fn plan() -> Plan {
         prices: None,
         limits: crate::session::limits::Limits::default(),
         interrupt: crate::session::plan::Interrupt::default(),
+        session_limit: None,
+        unix_start: UNIX_START,
     }
 }
 
@@ -224,7 +231,11 @@ fn told(output: &Output) -> Option<String> {
         Output::Flush => Some("flush".into()),
         Output::Duck => Some("duck".into()),
         Output::Unduck => Some("unduck".into()),
-        Output::Open => Some("open".into()),
+        Output::Open(_) => Some("open".into()),
+        Output::OpenNext(_) => Some("open next".into()),
+        Output::SendNext { event, .. } => told_event(&event.body).map(|told| format!("next: {told}")),
+        Output::Switch => Some("switch".into()),
+        Output::DropNext => Some("drop next".into()),
         Output::Close => Some("close".into()),
         Output::End(reason) => Some(format!("end {reason:?}")),
         Output::Show(Notice::User(Line { text, is_final, .. })) => {

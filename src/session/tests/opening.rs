@@ -1,7 +1,9 @@
 //! From an open socket to a configured session.
 
 use super::*;
+use crate::protocol::close::CloseCause;
 use crate::protocol::dialect::Dialect;
+use crate::session::io::Door;
 
 #[test]
 fn the_settings_are_sent_once_the_session_is_created() {
@@ -149,4 +151,61 @@ fn a_key_that_is_refused_after_the_handshake_ends_the_call_with_the_servers_word
     let Some(EndReason::Refused(failure)) = call.ended() else { panic!("{:?}", call.ended()) };
     assert_eq!(failure.code.as_deref(), Some("invalid_api_key"));
     assert!(failure.message.ends_with("Incorrect API key provided."), "{}", failure.message);
+}
+
+/// An endpoint that has given up the beta protocol says so and closes.
+fn beta_is_over(call: &mut Call) {
+    call.server(json!({"type": "error", "error": {"type": "invalid_request_error",
+        "code": "beta_api_shape_disabled", "message": "The Realtime Beta API is no longer supported."}}));
+}
+
+#[test]
+fn an_endpoint_that_has_given_up_beta_is_tried_once_without_it() {
+    let mut call = Call::dialled(plan());
+    call.put(Input::Opened);
+    call.outputs.clear();
+    beta_is_over(&mut call);
+    assert!(call.outputs.contains(&Output::Open(Door::WithoutMarker)), "{:?}", call.outputs);
+    call.put(Input::Opened);
+    call.created();
+    call.server(json!({"type": "session.updated", "session": {"type": "realtime"}}));
+    assert_eq!(call.session.dialect(), Dialect::Ga);
+    assert!(call.story().contains(&"connection Live".to_owned()));
+}
+
+#[test]
+fn who_demands_beta_is_told_that_there_is_none() {
+    let mut call = Call::dialled(Plan { dialect: Some(Dialect::Beta), ..plan() });
+    call.put(Input::Opened);
+    beta_is_over(&mut call);
+    let close = CloseCause::Peer { code: Some(4000), reason: "beta_api_shape_disabled".into() };
+    call.put(Input::Closed(close));
+    assert!(matches!(call.ended(), Some(EndReason::Refused(_))), "{:?}", call.ended());
+}
+
+#[test]
+fn a_gateway_that_adds_the_beta_marker_itself_is_not_tried_for_ever() {
+    let mut call = Call::dialled(plan());
+    call.put(Input::Opened);
+    beta_is_over(&mut call);
+    call.put(Input::Opened);
+    beta_is_over(&mut call);
+    let close = CloseCause::Peer { code: Some(4000), reason: "beta_api_shape_disabled".into() };
+    call.put(Input::Closed(close));
+    let Some(EndReason::Refused(failure)) = call.ended() else { panic!("{:?}", call.ended()) };
+    assert!(failure.message.contains("no longer supported"), "{failure:?}");
+}
+
+#[test]
+fn what_was_said_is_told_again_where_beta_ends_in_the_middle() {
+    let mut call = Call::live(plan());
+    call.say("Are you there?");
+    beta_is_over(&mut call);
+    call.outputs.clear();
+    call.put(Input::Opened);
+    call.created();
+    call.server(json!({"type": "session.updated", "session": {"type": "realtime"}}));
+    let story = call.story();
+    assert!(story.contains(&"send item".to_owned()), "{story:?}");
+    assert!(story.contains(&"send response.create".to_owned()), "{story:?}");
 }

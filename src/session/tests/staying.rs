@@ -16,7 +16,7 @@ fn back(call: &mut Call) {
 }
 
 fn opens(call: &Call) -> usize {
-    call.outputs.iter().filter(|output| matches!(output, Output::Open)).count()
+    call.outputs.iter().filter(|output| matches!(output, Output::Open(_))).count()
 }
 
 fn failed(message: &str) -> Failure {

@@ -11,3 +11,4 @@ pub(crate) mod schema;
 pub(crate) mod speech;
 pub(crate) mod server;
 pub(crate) mod stranger;
+pub(crate) mod short;

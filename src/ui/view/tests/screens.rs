@@ -84,7 +84,7 @@ fn a_call_on_a_large_terminal() {
     let rows: Vec<_> =
         drawn.lines().enumerate().filter(|(at, _)| *at < 2 || *at > 32).map(|(_, row)| row).collect();
     assert_snapshot!(rows.join("\n"), @r#"
-    " rtvoice  connected · you speak                                                                                                                        LIVE · 01:32 · gpt-realtime · marin · 1234 tokens"
+    " rtvoice  connected · you speak                                                                                                         LIVE · 01:32 · gpt-realtime · marin · cost unknown · 1234 tokens"
     "────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────"
     " ╭ Assistant ──────────────────────────╮                                                                                                                                                                "
     " │ Hello! What would you like to know? │                                                                                                                                                                "

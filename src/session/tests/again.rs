@@ -1,0 +1,195 @@
+//! What was being said when a connection broke is heard by the next one.
+
+use super::*;
+use crate::protocol::close::CloseCause;
+
+/// The connection breaks and comes back.
+fn lose_and_return(call: &mut Call) {
+    call.put(Input::Closed(CloseCause::Broken("reset".into())));
+    call.pass(sec(1));
+    call.outputs.clear();
+    call.put(Input::Opened);
+    call.created();
+    call.server(json!({"type": "session.updated", "session": {"type": "realtime"}}));
+}
+
+fn speech_started(call: &mut Call) {
+    call.server(json!({"type": "input_audio_buffer.speech_started", "audio_start_ms": 0, "item_id": "u"}));
+}
+
+fn speech_stopped(call: &mut Call) {
+    call.server(json!({"type": "input_audio_buffer.speech_stopped", "audio_end_ms": 9, "item_id": "u"}));
+    call.server(json!({"type": "input_audio_buffer.committed", "item_id": "u"}));
+}
+
+/// Returns whether a turn was ended and an answer to it asked for, once.
+fn commits_and_asks(story: &[String]) -> bool {
+    let sent: Vec<_> = story.iter().filter(|line| line.starts_with("send")).collect();
+    sent.ends_with(&[&"send commit".to_owned(), &"send response.create".to_owned()])
+        && sent.iter().filter(|line| **line == "send response.create").count() == 1
+}
+
+fn understood(call: &mut Call) {
+    call.server(json!({"type": "conversation.item.input_audio_transcription.completed", "item_id": "u",
+        "transcript": "What is a ring?"}));
+}
+
+#[test]
+fn a_turn_that_is_being_spoken_is_heard_from_its_beginning() {
+    let mut call = Call::live(plan());
+    call.speak(sec(10));
+    speech_started(&mut call);
+    call.speak(sec(3));
+    lose_and_return(&mut call);
+    assert_eq!(call.appended().len(), 400, "the turn, and the second before it was noticed");
+    assert_eq!(call.appended()[399][..2], [44, 1], "frame 300 of the turn is the last");
+}
+
+#[test]
+fn a_turn_that_was_neither_captioned_nor_answered_is_heard_again() {
+    let mut call = Call::live(plan());
+    speech_started(&mut call);
+    call.speak(sec(2));
+    speech_stopped(&mut call);
+    lose_and_return(&mut call);
+    assert_eq!(call.appended().len(), 200);
+    assert!(!call.story().contains(&"send response.create".to_owned()), "the server finds the turn itself");
+}
+
+#[test]
+fn a_turn_that_was_captioned_is_told_and_not_heard_again() {
+    let mut call = Call::live(plan());
+    speech_started(&mut call);
+    call.speak(sec(2));
+    speech_stopped(&mut call);
+    understood(&mut call);
+    lose_and_return(&mut call);
+    assert_eq!(call.appended().len(), 100, "the last second, in which somebody may have begun to speak");
+    let story = call.story();
+    assert_eq!(story.iter().filter(|line| *line == "send item").count(), 1, "{story:?}");
+    assert_eq!(story.iter().filter(|line| *line == "send response.create").count(), 1, "{story:?}");
+}
+
+#[test]
+fn a_turn_that_is_being_answered_is_not_heard_again() {
+    let mut call = Call::live(plan());
+    speech_started(&mut call);
+    call.speak(sec(2));
+    speech_stopped(&mut call);
+    call.response_created("r");
+    lose_and_return(&mut call);
+    assert_eq!(call.appended().len(), 100);
+}
+
+#[test]
+fn the_line_of_a_turn_that_will_be_captioned_anew_is_closed() {
+    let mut call = Call::live(plan());
+    speech_started(&mut call);
+    call.speak(sec(2));
+    speech_stopped(&mut call);
+    call.outputs.clear();
+    call.put(Input::Closed(CloseCause::Broken("reset".into())));
+    assert!(call.story().contains(&"user \"\"".to_owned()));
+}
+
+#[test]
+fn a_held_turn_goes_on_over_the_break_and_is_one() {
+    let mut call = Call::live(manual_plan());
+    call.user(Command::BeginTurn);
+    call.speak(sec(2));
+    call.put(Input::Closed(CloseCause::Broken("reset".into())));
+    call.speak(sec(1));
+    call.pass(sec(1));
+    call.outputs.clear();
+    call.put(Input::Opened);
+    call.created();
+    call.server(json!({"type": "session.updated", "session": {"type": "realtime"}}));
+    assert_eq!(call.appended().len(), 300);
+    call.user(Command::EndTurn);
+    assert!(commits_and_asks(&call.story()));
+}
+
+#[test]
+fn a_turn_ended_by_hand_while_nobody_was_there_is_committed_on_the_return() {
+    let mut call = Call::live(manual_plan());
+    call.user(Command::BeginTurn);
+    call.speak(sec(2));
+    call.put(Input::Closed(CloseCause::Broken("reset".into())));
+    call.user(Command::EndTurn);
+    call.speak(sec(1));
+    call.pass(sec(1));
+    call.outputs.clear();
+    call.put(Input::Opened);
+    call.created();
+    call.server(json!({"type": "session.updated", "session": {"type": "realtime"}}));
+    assert_eq!(call.appended().len(), 200);
+    assert!(commits_and_asks(&call.story()));
+    call.outputs.clear();
+    call.speak(sec(1));
+    assert_eq!(call.appended().len(), 0, "the turn is over");
+}
+
+#[test]
+fn a_committed_turn_without_an_answer_is_committed_again() {
+    let mut call = Call::live(manual_plan());
+    call.user(Command::BeginTurn);
+    call.speak(sec(2));
+    call.user(Command::EndTurn);
+    lose_and_return(&mut call);
+    assert_eq!(call.appended().len(), 200);
+    let story = call.story();
+    assert_eq!(story.iter().filter(|line| *line == "send response.create").count(), 1, "{story:?}");
+}
+
+#[test]
+fn captions_hear_again_what_they_had_not_written() {
+    let mut call = Call::live(captions_plan());
+    speech_started(&mut call);
+    call.speak(sec(2));
+    speech_stopped(&mut call);
+    lose_and_return(&mut call);
+    assert_eq!(call.appended().len(), 200);
+    understood(&mut call);
+    call.outputs.clear();
+    lose_and_return(&mut call);
+    let story = call.story();
+    assert!(!story.contains(&"send item".to_owned()), "a session of captions knows no items: {story:?}");
+}
+
+#[test]
+fn a_gateway_that_closes_an_idle_line_is_come_back_to_quietly() {
+    for cause in [
+        CloseCause::Peer { code: Some(1000), reason: "idle".into() },
+        CloseCause::Peer { code: None, reason: String::new() },
+        CloseCause::Broken("reset".into()),
+    ] {
+        let mut call = Call::live(manual_plan());
+        call.say("Hello");
+        call.response_created("r");
+        call.response_done("r", "completed");
+        call.pass(sec(60));
+        call.outputs.clear();
+        call.put(Input::Closed(cause.clone()));
+        assert_eq!(call.story(), ["connection Away"], "{cause:?}");
+        call.pass(sec(1));
+        call.put(Input::Opened);
+        call.created();
+        call.server(json!({"type": "session.updated", "session": {"type": "realtime"}}));
+        assert!(!call.story().iter().any(|line| line.starts_with("info")));
+    }
+}
+
+#[test]
+fn a_good_bye_in_the_middle_of_something_is_the_end() {
+    let goodbye = || CloseCause::Peer { code: Some(1000), reason: "bye".into() };
+    let mut holding = Call::live(manual_plan());
+    holding.pass(sec(60));
+    holding.user(Command::BeginTurn);
+    holding.put(Input::Closed(goodbye()));
+    let mut listening = Call::live(plan());
+    listening.pass(sec(60));
+    listening.put(Input::Closed(goodbye()));
+    for call in [holding, listening] {
+        assert_eq!(call.ended(), Some(&EndReason::ServerClosed("bye".into())));
+    }
+}

@@ -1,0 +1,321 @@
+//! Before a session's time is over, the call moves to another one, and nothing of it is heard.
+
+use super::*;
+use crate::protocol::close::CloseCause;
+use crate::session::io::{DialFailure, Door, Failure, NextEvent};
+
+/// How long before the limit the next session of a long one is begun.
+const LEAD: Duration = Duration::from_secs(120);
+
+/// A call whose session may last for `limit`, as the server says.
+fn limited(plan: Plan, limit: Duration) -> Call {
+    let mut call = Call::dialled(plan);
+    call.put(Input::Opened);
+    call.server(created(call.now, limit));
+    call.server(json!({"type": "session.updated", "session": {"type": "realtime"}}));
+    call.outputs.clear();
+    call
+}
+
+fn created(now: Duration, limit: Duration) -> Value {
+    json!({"type": "session.created", "session": {"type": "realtime", "id": format!("sess_{}", now.as_secs()),
+        "expires_at": (UNIX_START + now + limit).as_secs()}})
+}
+
+impl Call {
+    #[expect(clippy::needless_pass_by_value, reason = "the tests read better without a reference")]
+    fn next(&mut self, event: Value) {
+        let event = read::server_event(&event.to_string()).expect("the test writes events");
+        self.put(Input::Next(NextEvent::Server(Box::new(event))));
+    }
+
+    /// The outside opens the second connection and its server configures it.
+    fn next_opens(&mut self, limit: Duration) {
+        self.put(Input::Next(NextEvent::Opened));
+        self.next(created(self.now, limit));
+        self.next(json!({"type": "session.updated", "session": {"type": "realtime"}}));
+    }
+
+    /// Lets the microphone hear quiet for `time`.
+    fn hush(&mut self, time: Duration) {
+        for _ in 0..time.as_millis() / 10 {
+            self.pass(ms(10));
+            self.put(Input::Mic(Frame::new(Rate::WIRE, vec![3; 240])));
+        }
+    }
+
+    fn switches(&self) -> usize {
+        self.outputs.iter().filter(|output| **output == Output::Switch).count()
+    }
+
+    /// Takes what was told to the second connection, item by item.
+    fn told_next(&mut self) -> Vec<String> {
+        let told = self.outputs.iter().filter_map(|output| match output {
+            Output::SendNext { event, .. } => Some(&event.body),
+            _ => None,
+        });
+        let told = told.filter_map(|body| match body {
+            ClientBody::ItemCreate { item, .. } => Some(format!("{:?}", item.body)),
+            _ => None,
+        });
+        told.collect()
+    }
+}
+
+fn question_and_answer(call: &mut Call, number: u64) {
+    let (user, answer, response) = (format!("u{number}"), format!("a{number}"), format!("r{number}"));
+    call.server(json!({"type": "input_audio_buffer.speech_started", "audio_start_ms": 0, "item_id": user}));
+    call.server(json!({"type": "input_audio_buffer.speech_stopped", "audio_end_ms": 9, "item_id": user}));
+    call.server(json!({"type": "input_audio_buffer.committed", "item_id": user}));
+    call.server(json!({"type": "conversation.item.input_audio_transcription.completed", "item_id": user,
+        "transcript": format!("question {number}")}));
+    call.response_created(&response);
+    call.words(&response, &answer, &format!("answer {number}"));
+    call.sound(&response, &answer, sec(1));
+    call.response_done(&response, "completed");
+    call.heard(number, sec(1));
+}
+
+#[test]
+fn the_next_session_is_begun_before_the_limit_and_taken_in_the_first_pause() {
+    let mut call = limited(plan(), sec(3_600));
+    question_and_answer(&mut call, 0);
+    call.outputs.clear();
+    call.pass(sec(3_600) - LEAD - ms(1));
+    assert!(call.story().is_empty(), "there is no need yet");
+    call.pass(ms(1));
+    assert_eq!(call.story(), ["open next"]);
+    call.next_opens(sec(3_600));
+    assert_eq!(call.story(), ["next: send session.update", "next: send item", "next: send item"]);
+    call.pass(ms(399));
+    assert_eq!(call.switches(), 0, "somebody may have begun to speak");
+    call.pass(ms(1));
+    let told = "info the session was renewed before its time limit, 2 turns kept";
+    assert_eq!(call.story(), ["switch", told, "ready"]);
+    assert_eq!(
+        call.session.deadline().map(|deadline| deadline.at),
+        Some(call.now - ms(400) + sec(3_600) - LEAD)
+    );
+}
+
+#[test]
+fn a_session_whose_server_says_no_limit_has_the_documented_one() {
+    let mut plan = plan();
+    plan.session_limit = Some(sec(1_800));
+    let mut call = Call::live(plan);
+    call.pass(sec(1_800) - LEAD);
+    assert_eq!(call.story(), ["open next"]);
+}
+
+#[test]
+fn a_limit_in_the_past_is_a_wrong_clock_and_none() {
+    let mut call = Call::dialled(plan());
+    call.now = sec(100);
+    call.put(Input::Opened);
+    call.server(created(sec(0), sec(50)));
+    call.server(json!({"type": "session.updated", "session": {"type": "realtime"}}));
+    assert_eq!(call.session.deadline(), None);
+}
+
+#[test]
+fn an_answer_is_heard_to_its_end_first() {
+    let mut call = limited(plan(), sec(60));
+    call.pass(sec(45));
+    call.response_created("r0");
+    call.words("r0", "a0", "a long answer");
+    call.sound("r0", "a0", sec(4));
+    call.next_opens(sec(60));
+    call.hush(sec(2));
+    assert_eq!(call.switches(), 0, "it is being made");
+    call.response_done("r0", "completed");
+    call.hush(sec(1));
+    assert_eq!(call.switches(), 0, "it is being heard");
+    call.heard(0, sec(4));
+    assert_eq!(call.switches(), 1);
+    assert!(call.told_next()[0].contains("a long answer"));
+}
+
+#[test]
+fn near_the_limit_an_answer_that_came_whole_plays_on_while_the_call_moves() {
+    let mut call = limited(plan(), sec(60));
+    call.pass(sec(45));
+    call.next_opens(sec(60));
+    call.response_created("r0");
+    call.words("r0", "a0", "one two three four");
+    call.sound("r0", "a0", sec(20));
+    call.response_done("r0", "completed");
+    call.outputs.clear();
+    call.pass(sec(9));
+    assert_eq!(call.switches(), 0);
+    call.pass(sec(1));
+    assert_eq!(call.switches(), 1);
+    assert!(!call.story().contains(&"flush".to_owned()));
+    // The user stops it: the new server is told what was heard, because it does not know the item.
+    call.server(json!({"type": "input_audio_buffer.speech_started", "audio_start_ms": 0, "item_id": "u9"}));
+    call.outputs.clear();
+    call.flushed(&[(0, sec(10))]);
+    let story = call.story();
+    assert!(story.contains(&"send item".to_owned()), "{story:?}");
+    assert!(!story.iter().any(|line| line.starts_with("send truncate")), "{story:?}");
+}
+
+#[test]
+fn speech_that_is_still_going_on_at_the_limit_is_said_again_from_its_beginning() {
+    let mut call = limited(plan(), sec(60));
+    call.pass(sec(45));
+    call.next_opens(sec(60));
+    call.speak(ms(500));
+    call.server(json!({"type": "input_audio_buffer.speech_started", "audio_start_ms": 0, "item_id": "u0"}));
+    call.speak(sec(12));
+    call.pass(sec(12));
+    assert_eq!(call.switches(), 0);
+    call.outputs.clear();
+    call.pass(ms(1_200));
+    assert_eq!(call.switches(), 1);
+    let switched = call.outputs.iter().position(|output| *output == Output::Switch).unwrap();
+    assert_eq!(call.appended().len(), 1_250);
+    assert!(
+        !call.outputs[..switched].iter().any(|output| matches!(output, Output::Send(_))),
+        "all of it goes to the new session"
+    );
+}
+
+#[test]
+fn what_is_loud_may_be_speech_that_the_server_has_not_noticed_yet() {
+    let mut call = limited(plan(), sec(60));
+    call.pass(sec(45));
+    call.next_opens(sec(60));
+    for _ in 0..100 {
+        call.pass(ms(10));
+        call.put(Input::Mic(Frame::new(Rate::WIRE, vec![9_000; 240])));
+    }
+    assert_eq!(call.switches(), 0);
+    call.hush(ms(400));
+    assert_eq!(call.switches(), 1);
+}
+
+#[test]
+fn a_session_that_is_closed_early_is_followed_at_once_by_the_one_that_is_ready() {
+    let mut call = limited(plan(), sec(60));
+    call.pass(sec(45));
+    call.next_opens(sec(60));
+    call.say("Are you there?");
+    call.outputs.clear();
+    call.put(Input::Closed(CloseCause::Peer { code: Some(1001), reason: "going away".into() }));
+    let story = call.story();
+    let told = "info the connection ended: the call goes on in a new session, 1 turn kept".to_owned();
+    assert_eq!(story[..3], ["next: send item".to_owned(), "switch".to_owned(), told]);
+    assert!(story.contains(&"send response.create".to_owned()), "{story:?}");
+}
+
+#[test]
+fn a_next_session_that_cannot_be_had_is_tried_again_as_long_as_there_is_time() {
+    let mut call = limited(plan(), sec(60));
+    call.pass(sec(45));
+    let failure = || Failure { message: "nobody listens".into(), code: None };
+    call.put(Input::Next(NextEvent::Failed(DialFailure::Passing(failure()))));
+    assert_eq!(call.story(), ["open next", "drop next"]);
+    call.pass(sec(5));
+    assert_eq!(call.story(), ["open next"]);
+    call.put(Input::Next(NextEvent::Opened));
+    call.put(Input::Next(NextEvent::Closed(CloseCause::Broken("reset".into()))));
+    call.pass(sec(60));
+    assert_eq!(call.story(), ["drop next", "open next"]);
+    call.put(Input::Next(NextEvent::Failed(DialFailure::Final(failure()))));
+    let told = "info the session cannot be renewed before its time limit: nobody listens";
+    assert_eq!(call.story(), [told, "drop next"]);
+    call.pass(sec(60));
+    assert!(call.story().is_empty());
+}
+
+#[test]
+fn a_next_session_whose_server_drops_a_field_is_configured_without_it() {
+    let mut plan = plan();
+    plan.settings.instructions = Some("Be brief.".into());
+    let mut call = limited(plan, sec(60));
+    call.pass(sec(45));
+    call.put(Input::Next(NextEvent::Opened));
+    call.next(created(call.now, sec(60)));
+    call.next(
+        json!({"type": "error", "error": {"code": "unknown_parameter", "param": "session.instructions",
+        "message": "Unknown parameter: 'session.instructions'.", "event_id": "rtv_1"}}),
+    );
+    let updates = call.story().iter().filter(|line| *line == "next: send session.update").count();
+    assert_eq!(updates, 2);
+}
+
+#[test]
+fn a_lost_connection_takes_the_half_made_next_one_with_it() {
+    let mut call = limited(plan(), sec(60));
+    call.pass(sec(45));
+    call.put(Input::Next(NextEvent::Opened));
+    call.outputs.clear();
+    call.put(Input::Closed(CloseCause::Broken("reset".into())));
+    let story = call.story();
+    assert!(story.contains(&"drop next".to_owned()), "{story:?}");
+    call.next(created(call.now, sec(60)));
+    assert!(call.story().is_empty(), "it is none of ours any more");
+}
+
+/// The two connections as the outside keeps them, and the sound that each server got.
+#[derive(Default)]
+struct Servers {
+    heard: Vec<Vec<u8>>,
+    left: usize,
+    spoken: u64,
+}
+
+impl Servers {
+    fn take(&mut self, outputs: Vec<Output>) -> Vec<Output> {
+        for output in &outputs {
+            match output {
+                Output::OpenNext(_) => self.heard.push(Vec::new()),
+                Output::Switch => self.left += 1,
+                Output::Send(event) => {
+                    if let ClientBody::AudioAppend(bytes) = &event.body {
+                        self.heard[self.left].extend(bytes);
+                    }
+                }
+                Output::Play { .. } => self.spoken += 1,
+                _ => {}
+            }
+        }
+        outputs
+    }
+}
+
+#[test]
+fn a_call_of_two_hours_loses_and_doubles_no_sample() {
+    const FRAME: usize = 96;
+    const SESSION: Duration = Duration::from_secs(15 * 60);
+
+    let mut call = limited(plan(), SESSION);
+    let mut servers = Servers { heard: vec![Vec::new()], ..Servers::default() };
+    // It counts, so quietly that nobody seems to speak.
+    let mut count = 0_u64..;
+    let mut turns = 0;
+    for step in 0..(7_200_000 / 40) {
+        call.pass(ms(40));
+        let samples =
+            std::iter::from_fn(|| count.next().map(|count| i16::try_from(count & 127).unwrap())).take(FRAME);
+        call.put(Input::Mic(Frame::new(Rate::WIRE, samples.collect::<Vec<_>>())));
+        if step % 500 == 250 {
+            question_and_answer(&mut call, turns);
+            turns += 1;
+        }
+        let outputs = servers.take(std::mem::take(&mut call.outputs));
+        if outputs.contains(&Output::OpenNext(Door::Usual)) {
+            call.next_opens(SESSION);
+        }
+        assert!(
+            !outputs.iter().any(|output| matches!(output, Output::Flush | Output::End(_) | Output::Open(_)))
+        );
+    }
+    assert_eq!(servers.left, 9, "two hours in sessions of a quarter, each left two minutes early");
+    assert_eq!((turns, servers.spoken), (360, 360), "every answer was played");
+    let heard: Vec<i16> =
+        servers.heard.concat().as_chunks().0.iter().map(|pair| i16::from_le_bytes(*pair)).collect();
+    assert_eq!(heard.len(), 7_200_000 / 40 * FRAME);
+    let broken = heard.windows(2).filter(|pair| pair[1] != (pair[0] + 1) & 127).count();
+    assert_eq!(broken, 0);
+}

@@ -1,0 +1,87 @@
+//! A call that lasts longer than the sessions of its endpoint.
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::support::program::Program;
+use crate::support::short::{Held, ShortSessions};
+use crate::support::sound::SoundServer;
+
+/// How long a session lasts, in seconds; `RTVOICE_TEST_SESSION_SECONDS` makes it as long as a real one.
+const SESSION: u64 = 6;
+/// How often the call has to move.
+const MOVES: usize = 5;
+/// What is louder was played; silence of a virtual speaker is exact.
+const AUDIBLE_DBFS: f32 = -60.0;
+/// The longest silence that counts as none, in milliseconds.
+const GAP_MS: usize = 20;
+
+fn session() -> Duration {
+    let chosen = std::env::var("RTVOICE_TEST_SESSION_SECONDS").ok().and_then(|text| text.parse().ok());
+    Duration::from_secs(chosen.unwrap_or(SESSION))
+}
+
+fn wav(path: &Path, samples: impl Iterator<Item = i16>) {
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: 24_000,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut writer = hound::WavWriter::create(path, spec).expect("the file can be made");
+    for sample in samples {
+        writer.write_sample(sample).expect("the disk has room");
+    }
+    writer.finalize().expect("the disk has room");
+}
+
+fn tone(seconds: u64) -> Vec<i16> {
+    let sample =
+        |index: u64| ((index as f64 * 440.0 * std::f64::consts::TAU / 24_000.0).sin() * 8_000.0) as i16;
+    (0..seconds * 24_000).map(sample).collect()
+}
+
+/// Counts in samples: what is lost or doubled breaks the row.
+fn counting(seconds: u64) -> impl Iterator<Item = i16> {
+    (0..seconds * 24_000).map(|index| (index as u16).cast_signed())
+}
+
+#[test]
+fn nobody_hears_a_session_end() {
+    let limit = session();
+    let seconds = limit.as_secs() * MOVES as u64 + 1;
+    let server = ShortSessions::start(limit, tone(seconds));
+    let sound = SoundServer::start();
+    let program =
+        Program::rtvoice("talk --json --model short --input counting.wav --trace trace.jsonl --url")
+            .arg(&server.url)
+            .envs(sound.env());
+    wav(&program.file("counting.wav"), counting(seconds));
+    let recording = sound.record();
+    let running = program.start();
+    let outcome = running.wait(limit * 8 + Duration::from_secs(30)).expect_code(0);
+    let heard = recording.stop();
+
+    let sessions = server.held();
+    assert!(sessions.len() > MOVES, "{} sessions", sessions.len());
+    assert_eq!(sessions.iter().filter(|held| held.expired).count(), 0, "each was left before its limit");
+    let told: Vec<usize> = sessions.iter().map(|held| held.items.len()).collect();
+    assert!(told.is_sorted() && told.last() == Some(&1), "the tone is told once it was heard: {told:?}");
+    check_counting(&sessions, seconds);
+
+    let audible = heard.loud_ms(AUDIBLE_DBFS).expect("the tone was played");
+    let gaps = heard.between(audible.clone()).gaps_ms(AUDIBLE_DBFS, GAP_MS);
+    assert!(gaps.is_empty(), "silences in the tone: {gaps:?}");
+    let expected = usize::try_from(seconds).unwrap() * 1_000;
+    assert!(audible.len().abs_diff(expected) < 100, "{} ms of {expected} ms", audible.len());
+    let renewed = outcome.json_lines().into_iter().filter(|line| line["type"] == "session").count();
+    assert_eq!(renewed, sessions.len(), "each session is told");
+}
+
+fn check_counting(sessions: &[Held], seconds: u64) {
+    let all: Vec<i16> = sessions.iter().flat_map(|held| held.samples.iter().copied()).collect();
+    let expected: Vec<i16> = counting(seconds).collect();
+    assert!(all.len() >= expected.len(), "{} samples of {}", all.len(), expected.len());
+    let broken = all.iter().zip(&expected).position(|(heard, said)| heard != said);
+    assert_eq!(broken, None, "the first sample that is not the one that was said");
+}
