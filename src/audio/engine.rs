@@ -9,8 +9,10 @@ use tokio::sync::broadcast;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
 use crate::audio::callback::{Capture, Playback};
-use crate::audio::event::{Command, Counts, Event, Mute};
+use crate::audio::echo::Processing;
+use crate::audio::event::{Command, Counts, Duck, Event, Mute};
 use crate::audio::microphone::{self, Microphone, MicrophoneParts};
+use crate::audio::processing::{Processor, ProcessorParts};
 use crate::audio::shared::Shared;
 use crate::audio::speaker::{self, Speaker, SpeakerParts};
 use crate::pcm::frame::{ClipId, Frame, Rate};
@@ -36,6 +38,8 @@ pub struct Format {
     pub frame: Duration,
     /// How much of a clip is gathered before it begins to sound, unless it ends before.
     pub prebuffer: Duration,
+    /// What the microphone's sound goes through.
+    pub processing: Processing,
 }
 
 /// The other ends of an engine.
@@ -88,6 +92,15 @@ impl Engine {
         let (playback_tx, playback_rx) = ring(format.device_out, speaker::CAPACITY);
         let input_meter = Arc::new(Meter::new(format.wire_in));
         let output_meter = Arc::new(Meter::new(format.wire_out));
+        let (reference_tx, reference_rx) = ring(format.device_out, speaker::CAPACITY);
+        let processor = Processor::new(ProcessorParts {
+            processing: format.processing,
+            reference: reference_rx,
+            device_out: format.device_out,
+            wire: format.wire_in,
+            events: events.clone(),
+        });
+        let reference = processor.is_some().then_some(reference_tx);
         let microphone = Microphone::new(MicrophoneParts {
             ring: capture_rx,
             meter: Arc::clone(&input_meter),
@@ -96,6 +109,7 @@ impl Engine {
             device: format.device_in,
             wire: format.wire_in,
             frame: format.frame,
+            processor,
         });
         let speaker = Speaker::new(SpeakerParts {
             ring: playback_tx,
@@ -107,7 +121,7 @@ impl Engine {
             prebuffer: format.prebuffer,
         });
         let capture = Capture::new(capture_tx, Arc::clone(&shared));
-        let playback = Playback::new(playback_rx, Arc::clone(&shared), format.device_out);
+        let playback = Playback::new(playback_rx, Arc::clone(&shared), format.device_out).told_to(reference);
         let ends = Ends {
             capture,
             playback,
@@ -136,6 +150,11 @@ impl Engine {
         self.speaker.flush();
     }
 
+    /// Makes the speaker soft, or as loud as it was, within milliseconds of its next block.
+    pub fn set_duck(&mut self, duck: Duck) {
+        self.shared.ducked.store(duck == Duck::Down, Ordering::Release);
+    }
+
     /// Sends silence from here on, or the microphone again.
     pub fn set_mute(&mut self, mute: Mute) {
         self.microphone.set_mute(mute);
@@ -162,9 +181,11 @@ impl Engine {
     /// Takes another speaker, of this rate, and returns what belongs into its callback. What the former one had
     /// not taken of its ring, less than a tenth of a second, counts as heard.
     pub(crate) fn connect_speaker(&mut self, device: Rate) -> Playback {
-        let (ring, playback) = ring(device, speaker::CAPACITY);
-        self.speaker.connect(ring, device);
-        Playback::new(playback, Arc::clone(&self.shared), device)
+        let (samples, playback) = ring(device, speaker::CAPACITY);
+        self.speaker.connect(samples, device);
+        let (reference, told) = ring(device, speaker::CAPACITY);
+        let is_heard = self.microphone.connect_reference(told, device);
+        Playback::new(playback, Arc::clone(&self.shared), device).told_to(is_heard.then_some(reference))
     }
 
     /// Moves sound both ways and returns how much came from the microphone; `now` is the time since the start.
@@ -191,6 +212,7 @@ impl Engine {
             Command::Play { clip, frame } => self.play(clip, frame),
             Command::EndClip(clip) => self.end_clip(clip),
             Command::Flush => self.flush(),
+            Command::Duck(duck) => self.set_duck(duck),
             Command::Mute(mute) => self.set_mute(mute),
             Command::Use(..) | Command::List | Command::Close | Command::Leave => {}
         }

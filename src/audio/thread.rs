@@ -91,6 +91,10 @@ impl Runner {
         let input = WaitingInput::begin(&options.input, of_input)?;
         let output = WaitingOutput::begin(&options.output, of_output)?;
         let (input, output) = (input.wait()?, output.wait()?);
+        let processing = match (&input, &output) {
+            (FoundInput::Device(..), FoundOutput::Device(..)) => options.processing,
+            (FoundInput::Device(..) | FoundInput::Feed(_), _) => options.processing.without_a_room(),
+        };
         let (engine, ends) = Engine::new(Format {
             wire_in: options.wire_in,
             wire_out: options.wire_out,
@@ -98,6 +102,7 @@ impl Runner {
             device_out: output.rate(),
             frame: options.frame,
             prebuffer: options.prebuffer,
+            processing,
         });
         let Ends { capture, playback, mic, events, input_meter, output_meter, shared: _ } = ends;
         let output = output.connect(playback, &engine)?;
@@ -129,9 +134,10 @@ impl Runner {
                     Command::Use(direction, wanted) => self.use_device(now, direction, wanted),
                     Command::List => self.picker.ask(),
                     Command::Mute(mute) => self.mute(now, mute),
-                    command @ (Command::Play { .. } | Command::EndClip(_) | Command::Flush) => {
-                        self.engine.obey(command);
-                    }
+                    command @ (Command::Play { .. }
+                    | Command::EndClip(_)
+                    | Command::Flush
+                    | Command::Duck(_)) => self.engine.obey(command),
                 }
             }
             let now = self.started.elapsed();
