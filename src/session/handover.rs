@@ -297,6 +297,7 @@ impl Session {
         let Step::Primed(primed) = std::mem::take(&mut self.handover.step) else { return };
         let Primed { ready, sent, dialect, .. } = *primed;
         self.outputs.push(Output::Switch);
+        self.stopwatch.new_server();
         (self.sent, self.dialect) = (sent, dialect);
         self.memory.hand_over();
         self.model = ready.model.clone().or_else(|| self.model.take());

@@ -11,6 +11,7 @@ mod microphone;
 mod interruption;
 mod answer;
 mod closing;
+mod delay;
 mod staying;
 mod memory;
 mod recent;
@@ -32,6 +33,7 @@ use crate::protocol::client::ClientBody;
 use crate::protocol::dialect::Dialect;
 use crate::protocol::server::{ServerBody, ServerEvent};
 use crate::session::closing::Closing;
+use crate::session::delay::Stopwatch;
 use crate::session::errors::{Cause, Fatal, Sent};
 use crate::session::handover::Handover;
 use crate::session::interruption::Flushing;
@@ -62,6 +64,7 @@ pub struct Session {
     flushing: Option<Flushing>,
     transcript: Transcript,
     usage: UsageSum,
+    stopwatch: Stopwatch,
     turn: Turn,
     last_error: Option<Failure>,
     /// Whether the server said something after which it makes no sense to try again.
@@ -107,6 +110,7 @@ impl Session {
             flushing: None,
             transcript: Transcript::default(),
             usage: UsageSum::default(),
+            stopwatch: Stopwatch::new(&plan),
             turn: Turn::Listening,
             last_error: None,
             last_fatal: false,
@@ -198,7 +202,7 @@ impl Session {
 
     fn audio(&mut self, now: Duration, event: AudioEvent) {
         match event {
-            AudioEvent::Played { clip, samples } => self.played(clip, samples),
+            AudioEvent::Played { clip, samples } => self.played(now, clip, samples),
             AudioEvent::Drained => self.show(Notice::Debug("everything was played".into())),
             AudioEvent::Flushed(heard) => self.flushed(now, &heard),
             AudioEvent::InputStarted => self.show(Notice::Debug("the microphone delivers sound".into())),
@@ -252,7 +256,7 @@ impl Session {
             }
             ServerBody::TextDone { place, text: Some(text) }
             | ServerBody::TranscriptDone { place, transcript: Some(text) } => {
-                self.answer_text_done(&place, text);
+                self.answer_text_done(now, &place, text);
             }
             ServerBody::OutputItemAdded { place, item } => self.answer_item_added(&place, &item),
             ServerBody::OutputItemDone { place, item } => self.answer_item_done(&place, &item),

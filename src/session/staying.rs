@@ -161,6 +161,7 @@ impl Session {
         self.fatal = None;
         self.sent = Sent::default();
         self.responses = Responses::default();
+        self.stopwatch.new_server();
         self.microphone.server_gone(self.plan.turn_control());
     }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::session::io::delay::DelayReport;
 use crate::session::io::{AssistantLine, Connection, EndReason, Line, Notice, Ready, Turn, UsageReport};
 use crate::ui::text;
 use crate::ui::words;
@@ -27,6 +28,8 @@ pub struct Model {
     pub entries: Vec<Arc<Entry>>,
     /// What it cost so far.
     pub usage: Option<UsageReport>,
+    /// How long the answers took.
+    pub delay: Option<DelayReport>,
     /// The last thing worth telling beside the talk.
     pub remark: Option<Remark>,
     /// Why the session is over.
@@ -129,6 +132,7 @@ impl Model {
             muted: false,
             entries: Vec::new(),
             usage: None,
+            delay: None,
             remark: None,
             ended: None,
             ended_at: None,
@@ -150,6 +154,7 @@ impl Model {
             Notice::User(line) => self.user(line),
             Notice::Assistant(line) => self.assistant(line),
             Notice::Usage(report) => self.usage = Some(report.as_ref().clone()),
+            Notice::Delay(report) => self.delay = Some(**report),
             Notice::Muted(muted) => self.muted = *muted,
             Notice::Error { code, message } => {
                 self.remark(at, RemarkKind::Error, words::error(code.as_deref(), message));

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};
 use std::time::Duration;
 
+use crate::session::io::delay::Delays;
 use crate::session::io::{AssistantLine, Connection, EndReason, Line, Notice, Ready};
 use crate::ui::front::Front;
 use crate::ui::text::{one_line, sanitize};
@@ -33,6 +34,8 @@ pub struct Plain<W, S> {
     open: Option<Open>,
     /// The answer being spoken, in a call.
     unfinished: Option<AssistantLine>,
+    /// How long the answers took so far.
+    delays: Option<Delays>,
     /// What waits for its caption, in a call.
     captions: Captions,
     /// Items that are written whole; a server may repeat itself.
@@ -93,6 +96,7 @@ impl<W: Write, S: Write> Plain<W, S> {
             status,
             open: None,
             unfinished: None,
+            delays: None,
             captions: Captions::default(),
             written: HashSet::new(),
             heading: None,
@@ -255,6 +259,7 @@ impl<W: Write, S: Write> Front for Plain<W, S> {
             Notice::Turn(turn) => self.state(words::turn(*turn)),
             Notice::User(line) => return self.user(line),
             Notice::Assistant(line) => return self.assistant(line),
+            Notice::Delay(report) => self.delays = Some(report.all),
             Notice::Muted(true) => self.state("microphone MUTED"),
             Notice::Muted(false) => self.state("microphone LIVE"),
             Notice::Error { code, message } => {
@@ -263,6 +268,9 @@ impl<W: Write, S: Write> Front for Plain<W, S> {
             Notice::Info(message) => self.tell(&one_line(message)),
             Notice::End(reason) => {
                 self.finish()?;
+                if let Some(delays) = self.delays {
+                    self.state(&words::delays(&delays));
+                }
                 self.end(reason);
             }
         }
@@ -344,6 +352,7 @@ mod tests {
         microphone MUTED
         error: too fast (rate_limit)
         the microphone is silent
+        2 answers: p50 640 ms, p95 721 ms; of it here p50 32 ms, p95 38 ms
         call ended
         "#);
     }

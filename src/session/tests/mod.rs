@@ -10,6 +10,7 @@ mod staying;
 mod handover;
 mod again;
 mod limits;
+mod delay;
 mod anything;
 
 use std::time::Duration;
@@ -224,7 +225,9 @@ impl Call {
 fn told(output: &Output) -> Option<String> {
     match output {
         Output::Send(event) => told_event(&event.body),
-        Output::Play { .. } | Output::SetMuted(_) | Output::Show(Notice::Debug(_) | Notice::Usage(_)) => None,
+        Output::Play { .. }
+        | Output::SetMuted(_)
+        | Output::Show(Notice::Debug(_) | Notice::Usage(_) | Notice::Delay(_)) => None,
         Output::PlayEnd(clip) => Some(format!("play-end {}", clip.0)),
         Output::Flush => Some("flush".into()),
         Output::Open(_) => Some("open".into()),
