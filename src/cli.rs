@@ -36,6 +36,8 @@ pub enum Command {
     Serve(Serve),
     /// Show or begin the configuration file, and what is in force
     Config(Config),
+    /// Measure how long sound and answers take, on this machine and at an endpoint
+    Bench(Bench),
     /// Print what makes a shell complete the flags of rtvoice
     Completions(Completions),
     /// Print a page for man, of rtvoice or of one of its commands
@@ -115,6 +117,29 @@ pub struct Transcribe {
     #[command(flatten)]
     #[expect(missing_docs, reason = "a group, not a flag")]
     pub limits: LimitArgs,
+}
+
+/// `rtvoice bench`.
+#[derive(Debug, Args)]
+pub struct Bench {
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a group, not a flag")]
+    pub endpoint: EndpointArgs,
+    /// Measure this microphone, or none with `null` [default: the system's microphone]
+    #[arg(long, value_name = "DEVICE|null")]
+    pub input: Option<String>,
+    /// Measure this speaker, which chirps eight times, or none with `null` [default: the system's speaker]
+    #[arg(long, value_name = "DEVICE|null")]
+    pub output: Option<String>,
+    /// Ask the endpoint so many short questions, which a paid one bills [default: 5 with --demo, else 0]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=100))]
+    pub turns: Option<u32>,
+    /// Write one JSON object
+    #[arg(long)]
+    pub json: bool,
+    /// Draw what was measured in this file, as a picture
+    #[arg(long, value_name = "FILE")]
+    pub svg: Option<PathBuf>,
 }
 
 /// `rtvoice serve`.

@@ -8,8 +8,8 @@ use crate::app::target::{Target, Way};
 use crate::cli::EndpointArgs;
 use crate::config::choice::Marker;
 use crate::error::{Error, Kind};
-use crate::net::dial::{DialOptions, dial};
-use crate::net::dial_error::{DialError, DialErrorKind};
+use crate::net::dial::{DialOptions, dial_watched};
+use crate::net::dial_error::{DialError, DialErrorKind, Step};
 use crate::net::endpoint::Endpoint;
 use crate::net::link::Link;
 use crate::net::proxy::ProxySettings;
@@ -48,6 +48,19 @@ pub(super) fn dial_options(args: &EndpointArgs, settings: &Settings) -> Result<D
 ///
 /// When it cannot be reached, with what to do about it.
 pub(super) async fn connect(target: &Target, door: Door) -> Result<Link<Stream>, Error> {
+    connect_watched(target, door, &mut |_| {}).await
+}
+
+/// Reaches `target`, and tells `passed` of each step of dialling that is done.
+///
+/// # Errors
+///
+/// When it cannot be reached, with what to do about it.
+pub(super) async fn connect_watched(
+    target: &Target,
+    door: Door,
+    passed: &mut dyn FnMut(Step),
+) -> Result<Link<Stream>, Error> {
     let options = &target.dial_options;
     let endpoint = match &target.way {
         Way::Demo(endpoint) => return connect_inside(endpoint).await,
@@ -55,12 +68,12 @@ pub(super) async fn connect(target: &Target, door: Door) -> Result<Link<Stream>,
     };
     let bare = target.without_marker();
     let reached = match (door, target.marker, &bare) {
-        (Door::WithoutMarker, _, Some(bare)) => dial(bare, options).await,
-        (Door::Usual, Marker::Try, Some(bare)) => match dial(endpoint, options).await {
-            Err(error) if is_bad_request(&error) => dial(bare, options).await,
+        (Door::WithoutMarker, _, Some(bare)) => dial_watched(bare, options, passed).await,
+        (Door::Usual, Marker::Try, Some(bare)) => match dial_watched(endpoint, options, passed).await {
+            Err(error) if is_bad_request(&error) => dial_watched(bare, options, passed).await,
             reached => reached,
         },
-        (Door::Usual | Door::WithoutMarker, _, _) => dial(endpoint, options).await,
+        (Door::Usual | Door::WithoutMarker, _, _) => dial_watched(endpoint, options, passed).await,
     };
     reached.map_err(not_reached)
 }

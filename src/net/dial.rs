@@ -74,6 +74,20 @@ impl Default for Limits {
 /// # Errors
 /// When a step fails or takes longer than its limit; see [`DialError`].
 pub async fn dial(endpoint: &Endpoint, options: &DialOptions) -> Result<Link<Stream>, DialError> {
+    dial_watched(endpoint, options, &mut |_| {}).await
+}
+
+/// Dials as [`dial`] does, and tells `passed` of each step that is done. What a proxy does is part of
+/// [`Step::Connect`]; there is no [`Step::Lookup`] where the proxy looks up the name, and no [`Step::Tls`]
+/// without encryption.
+///
+/// # Errors
+/// As [`dial`].
+pub async fn dial_watched(
+    endpoint: &Endpoint,
+    options: &DialOptions,
+    passed: &mut dyn FnMut(Step),
+) -> Result<Link<Stream>, DialError> {
     let request = endpoint.request()?;
     let proxy = options.proxies.choose(&endpoint.url)?;
     if proxy.is_some() {
@@ -85,18 +99,29 @@ pub async fn dial(endpoint: &Endpoint, options: &DialOptions) -> Result<Link<Str
         Scheme::Wss => Some(route.start_tls_config(options.extra_roots.clone())?),
     };
     let carrier = match &proxy {
-        None => Carrier::Tcp(route.reach(options.limits).await?),
+        None => {
+            let addresses = route.look_up(options.limits.lookup).await?;
+            passed(Step::Lookup);
+            Carrier::Tcp(route.connect(&addresses, options.limits.connect).await?)
+        }
         Some(proxy) => proxied::lead(proxy, &route, options).await?,
     };
+    passed(Step::Connect);
     let stream = match tls {
         None => Stream::Plain(carrier),
-        Some(tls) => Stream::Tls(route.agree_on_tls(carrier, tls, options.limits.tls).await?),
+        Some(tls) => {
+            let agreed = route.agree_on_tls(carrier, tls, options.limits.tls).await?;
+            passed(Step::Tls);
+            Stream::Tls(agreed)
+        }
     };
     let upgraded = within(options.limits.upgrade, Link::over(stream, request)).await;
-    upgraded.map_err(|limit| route.timeout(Step::Upgrade, limit))?.map_err(|error| {
+    let link = upgraded.map_err(|limit| route.timeout(Step::Upgrade, limit))?.map_err(|error| {
         let names = [route.host.to_owned(), route.address.clone(), endpoint.url.to_string()];
         DialError::of_upgrade(error, names)
-    })
+    })?;
+    passed(Step::Upgrade);
+    Ok(link)
 }
 
 /// Where a connection goes, for the system and for messages.

@@ -20,3 +20,4 @@ mod refusals;
 mod shell;
 #[cfg(unix)]
 mod faults;
+mod delay;
