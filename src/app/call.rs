@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal, Write};
 use tokio::sync::mpsc;
 
 use crate::app::clock::Clock;
-use crate::app::connect::connect;
+use crate::app::connect::{Reached, connect};
 use crate::app::drive::{Drive, Reader};
 use crate::app::fronts::{Captioned, Face, Levels, Occasion, Prompting, Way};
 use crate::app::lines;
@@ -21,8 +21,6 @@ use crate::audio::options::{Options, Sink, Source};
 use crate::audio::{self, Audio};
 use crate::cli::ShowingArgs;
 use crate::error::{Error, Kind};
-use crate::net::link::Link;
-use crate::net::stream::Stream;
 use crate::session::Session;
 use crate::session::io::{Command, Connection, Door, EndReason, Failure, Notice};
 use crate::session::plan::{AtInputEnd, Plan, TurnControl};
@@ -111,7 +109,7 @@ impl Call<'_> {
                 return Ok(reason);
             }
         };
-        let (link, audio) = match reached {
+        let (Reached { link, told }, audio) = match reached {
             Ok(reached) => reached,
             Err(error) => {
                 show(&mut face, clock, &Notice::End(never_began(&error)))?;
@@ -119,6 +117,9 @@ impl Call<'_> {
                 return Err(error);
             }
         };
+        if let Some(told) = told {
+            show(&mut face, clock, &Notice::Info(told.to_owned()))?;
+        }
         if self.target.is_demo() && (self.style, self.position) == (PlainStyle::Transcribe, Position::First) {
             show(&mut face, clock, &Notice::Info(DEMO_CAPTIONS.to_owned()))?;
         }
@@ -168,13 +169,14 @@ impl Call<'_> {
     }
 
     /// Starts the sound while the endpoint is being reached: both take their time.
-    async fn reach(&self, levels: &Levels) -> Result<(Link<Stream>, Option<Audio>), Error> {
-        let (link, audio) = tokio::join!(connect(&self.target, Door::Usual), start_sound(self.sound.clone()));
+    async fn reach(&self, levels: &Levels) -> Result<(Reached, Option<Audio>), Error> {
+        let (reached, audio) =
+            tokio::join!(connect(&self.target, Door::Usual), start_sound(self.sound.clone()));
         let audio = audio?;
         if let Some(audio) = &audio {
             levels.connect(&audio.input_meter, &audio.output_meter);
         }
-        Ok((link?, audio))
+        Ok((reached?, audio))
     }
 
     fn listen_to_lines(&self, quiet: &Quiet, commands: mpsc::Sender<Command>) -> Result<(), Error> {

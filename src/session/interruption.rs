@@ -30,6 +30,9 @@ impl Session {
     pub(super) fn interrupt_by_server(&mut self, now: Duration) {
         self.stop_sound(now);
         self.stopwatch.abandon();
+        if self.responses.active_id().is_some() || self.playback.is_sounding() {
+            self.memory.owe_nothing();
+        }
         self.responses.cut_off();
     }
 
@@ -37,6 +40,9 @@ impl Session {
     pub(super) fn interrupt_by_user(&mut self, now: Duration) {
         self.stop_sound(now);
         self.stopwatch.abandon();
+        if self.responses.is_active() || self.playback.is_sounding() {
+            self.memory.owe_nothing();
+        }
         if self.responses.is_active() && !self.responses.is_cut_off(self.responses.active_id().as_deref()) {
             self.responses.cut_off();
             let response_id = self.responses.active_id();

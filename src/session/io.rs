@@ -64,7 +64,12 @@ pub enum NextEvent {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DialFailure {
     /// It may work later.
-    Passing(Failure),
+    Passing {
+        /// What went wrong.
+        failure: Failure,
+        /// How long the server wants to be left alone, where it says so.
+        retry_after: Option<Duration>,
+    },
     /// It never will: the key, the address, the certificate.
     Final(Failure),
 }

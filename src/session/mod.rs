@@ -19,6 +19,7 @@ mod handover;
 pub mod limits;
 pub mod price;
 mod errors;
+mod repeats;
 mod playback;
 mod responses;
 mod transcript;
@@ -46,6 +47,7 @@ use crate::session::microphone::Microphone;
 use crate::session::opening::Opening;
 use crate::session::plan::Plan;
 use crate::session::playback::Playback;
+use crate::session::repeats::Repeats;
 use crate::session::responses::Responses;
 use crate::session::staying::{Attempts, Away};
 use crate::session::transcript::Transcript;
@@ -58,6 +60,7 @@ pub struct Session {
     dialect: Dialect,
     phase: Phase,
     sent: Sent,
+    repeats: Repeats,
     microphone: Microphone,
     responses: Responses,
     playback: Playback,
@@ -107,6 +110,7 @@ impl Session {
             responses: Responses::default(),
             phase: Phase::Connecting,
             sent: Sent::default(),
+            repeats: Repeats::default(),
             flushing: None,
             transcript: Transcript::default(),
             usage: UsageSum::default(),
@@ -223,8 +227,18 @@ impl Session {
             // What comes after the goodbye is for nobody.
             return;
         }
+        if self.repeats.is_repeat(&event) {
+            self.show(Notice::Debug("the endpoint sent an event twice".into()));
+            return;
+        }
+        if let Some(foreign) = event.foreign() {
+            let message = format!("the endpoint speaks {foreign}, which is another protocol than Realtime");
+            self.hang_up(now, EndReason::Refused(Failure { message, code: None }));
+            return;
+        }
         match event.body {
             ServerBody::Error(error) => self.server_error(now, error),
+            ServerBody::ConversationCreated { .. } => self.conversation_created(now),
             ServerBody::SessionCreated(info) => self.session_created(now, &info),
             ServerBody::SessionUpdated(info) => self.session_updated(now, &info),
             ServerBody::SpeechStarted { audio_start_ms, .. } => self.speech_started(now, audio_start_ms),
@@ -251,9 +265,8 @@ impl Session {
             ServerBody::ResponseDone(response) => self.response_done(now, &response),
             ServerBody::AudioDelta { place, delta } => self.answer_audio(now, &place, &delta),
             ServerBody::AudioDone { place } => self.answer_audio_done(&place),
-            ServerBody::TextDelta { place, delta } | ServerBody::TranscriptDelta { place, delta } => {
-                self.answer_text(now, &place, &delta);
-            }
+            ServerBody::TextDelta { place, delta } => self.answer_text(now, &place, &delta),
+            ServerBody::TranscriptDelta { place, delta } => self.answer_words(now, &place, &delta),
             ServerBody::TextDone { place, text: Some(text) }
             | ServerBody::TranscriptDone { place, transcript: Some(text) } => {
                 self.answer_text_done(now, &place, text);
@@ -265,7 +278,6 @@ impl Session {
             }
             ServerBody::TextDone { text: None, .. }
             | ServerBody::TranscriptDone { transcript: None, .. }
-            | ServerBody::ConversationCreated { .. }
             | ServerBody::ItemRetrieved { .. }
             | ServerBody::ItemDeleted { .. }
             | ServerBody::ItemTruncated { .. }

@@ -8,6 +8,7 @@ mod staying;
 mod handover;
 mod profiles;
 mod network;
+mod endpoints;
 mod tidy;
 #[cfg(unix)]
 mod talk;
@@ -21,3 +22,6 @@ mod shell;
 #[cfg(unix)]
 mod faults;
 mod delay;
+mod doctor;
+#[cfg(unix)]
+mod losses;

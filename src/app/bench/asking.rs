@@ -62,7 +62,7 @@ pub(super) async fn ask(
     plan.limits = Limits { idle: Some(PATIENCE), cost_usd: None };
     plan.unix_start = clock.unix_start();
     let audio = start_sound(Some(questions.sound)).await?;
-    let link = connect(&target, Door::Usual).await?;
+    let link = connect(&target, Door::Usual).await?.link;
     let (commands, commands_rx) = mpsc::channel(COMMANDS);
     let asked = Rc::new(RefCell::new(Asked::default()));
     let count = questions.count;

@@ -5,13 +5,13 @@ use std::time::Duration;
 use crate::app::bench::asking::{Questions, ask};
 use crate::app::bench::findings::{Findings, Measured, What};
 use crate::app::clock::Clock;
-use crate::app::connect::connect_watched;
+use crate::app::connect::connect;
 use crate::app::target::Target;
 use crate::audio::options::{Options, Sink, Source};
 use crate::error::{Error, Kind};
-use crate::net::dial_error::Step;
 use crate::net::link::{Link, LinkEvent};
 use crate::net::stream::Stream;
+use crate::net::witness::{Passed, Witness};
 use crate::protocol::client::ClientBody;
 use crate::protocol::server::ServerBody;
 use crate::protocol::{read, write};
@@ -88,18 +88,7 @@ pub(super) async fn measure(
 
 /// Opens a session and leaves it; returns what each step took.
 async fn open(target: &Target, plan: &Plan, clock: Clock) -> Result<Vec<(What, Duration)>, Error> {
-    let mut steps = Vec::new();
-    let mut last = clock.now();
-    let mut link = connect_watched(target, Door::Usual, &mut |step| {
-        let now = clock.now();
-        steps.push((of_step(step), now.saturating_sub(last)));
-        last = now;
-    })
-    .await?;
-    if steps.is_empty() {
-        // To the endpoint in this process there is nothing but the upgrade.
-        steps.push((What::Upgrade, clock.now().saturating_sub(last)));
-    }
+    let (mut link, mut steps) = dial(target.clone(), clock).await?;
     let begin = clock.now();
     let created = wait_for(&mut link, clock, |body| {
         let ServerBody::SessionCreated(info) = body else { return None };
@@ -117,13 +106,52 @@ async fn open(target: &Target, plan: &Plan, clock: Clock) -> Result<Vec<(What, D
     Ok(steps)
 }
 
-fn of_step(step: Step) -> What {
-    match step {
-        Step::Lookup => What::Lookup,
-        Step::Connect => What::Connect,
-        Step::Tls => What::Tls,
-        Step::Upgrade => What::Upgrade,
+/// Dials, and returns what each step took.
+async fn dial(target: Target, clock: Clock) -> Result<(Link<Stream>, Vec<(What, Duration)>), Error> {
+    let mut target = target;
+    let (witness, mut told) = Witness::new();
+    target.dial_options.witness = witness;
+    let begin = clock.now();
+    let mut marks = Vec::new();
+    let mut dialling = std::pin::pin!(connect(&target, Door::Usual));
+    let reached = loop {
+        tokio::select! {
+            biased;
+            Some(passed) = told.recv() => marks.push((passed, clock.now())),
+            reached = &mut dialling => break reached?,
+        }
+    };
+    let end = clock.now();
+    // Steps that were done in the same moment as the last.
+    while let Ok(passed) = told.try_recv() {
+        marks.push((passed, end));
     }
+    Ok((reached.link, steps_of(begin, &marks, end)))
+}
+
+/// Returns what each step took. What a proxy does, its own encryption included, is part of connecting.
+fn steps_of(begin: Duration, marks: &[(Passed, Duration)], end: Duration) -> Vec<(What, Duration)> {
+    let mut last = begin;
+    let mut steps: Vec<(What, Duration)> = Vec::new();
+    for (passed, at) in marks {
+        let took = at.saturating_sub(last);
+        match passed {
+            // It begins again where the first way was refused.
+            Passed::Begun(_) => steps.clear(),
+            Passed::LookedUp { .. } => steps.push((What::Lookup, took)),
+            Passed::Connected(_) => steps.push((What::Connect, took)),
+            Passed::LedOn => {
+                let proxy = steps.extract_if(.., |(what, _)| *what != What::Lookup);
+                let before: Duration = proxy.map(|(_, took)| took).sum();
+                steps.push((What::Connect, before + took));
+            }
+            Passed::Agreed(_) => steps.push((What::Tls, took)),
+            Passed::Shown(_) => continue,
+        }
+        last = *at;
+    }
+    steps.push((What::Upgrade, end.saturating_sub(last)));
+    steps
 }
 
 /// Waits for the event of which `wanted` makes something.
@@ -171,5 +199,53 @@ async fn leave(link: &mut Link<Stream>, clock: Clock) {
             event = link.next() => if matches!(event, LinkEvent::Closed(_)) { return },
             () = clock.wait_until(Some(until)) => return,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ms(milliseconds: u64) -> Duration {
+        Duration::from_millis(milliseconds)
+    }
+
+    fn looked_up() -> Passed {
+        Passed::LookedUp { host: "a.example".to_owned(), addresses: Vec::new() }
+    }
+
+    fn connected() -> Passed {
+        Passed::Connected(([127, 0, 0, 1], 443).into())
+    }
+
+    #[test]
+    fn steps_follow_one_another() {
+        let marks = [
+            (Passed::Begun(None), ms(100)),
+            (looked_up(), ms(103)),
+            (connected(), ms(110)),
+            (Passed::Agreed("TLSv1.3"), ms(130)),
+        ];
+        let expected =
+            [(What::Lookup, ms(3)), (What::Connect, ms(7)), (What::Tls, ms(20)), (What::Upgrade, ms(70))];
+        assert_eq!(steps_of(ms(100), &marks, ms(200)), expected);
+        assert_eq!(steps_of(ms(100), &[], ms(101)), [(What::Upgrade, ms(1))], "inside this process");
+    }
+
+    #[test]
+    fn a_proxy_is_part_of_connecting_and_a_refused_way_is_forgotten() {
+        let marks = [
+            (Passed::Begun(None), ms(0)),
+            (connected(), ms(400)),
+            (Passed::Begun(None), ms(500)),
+            (looked_up(), ms(501)),
+            (connected(), ms(505)),
+            (Passed::Agreed("TLSv1.3"), ms(515)),
+            (Passed::LedOn, ms(535)),
+            (Passed::Agreed("TLSv1.3"), ms(565)),
+        ];
+        let expected =
+            [(What::Lookup, ms(1)), (What::Connect, ms(34)), (What::Tls, ms(30)), (What::Upgrade, ms(35))];
+        assert_eq!(steps_of(ms(0), &marks, ms(600)), expected);
     }
 }

@@ -79,7 +79,7 @@ pub(super) async fn measure(
         let here = delays.iter().filter_map(|delay| delay.here()).collect();
         findings.note(What::SocketToSpeaker, Measured::of(here, "the endpoint said nothing"));
     }
-    let link = connect(&nearby.target()?, Door::Usual).await?;
+    let link = connect(&nearby.target()?, Door::Usual).await?.link;
     let Some(audio) = start_sound(Some(options.clone())).await? else { return Ok(()) };
     let mut path = Path::new((audio, link, clock), options);
     path.measure().await.map_err(|why| Error::say(Kind::Device, why))?;

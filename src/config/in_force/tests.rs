@@ -151,7 +151,10 @@ fn the_demo_listens_to_no_variable_about_endpoints() {
 fn a_variable_that_says_nonsense_is_told() {
     let sources = sources("", &[("RTVOICE_DIALECT", "klingon")], &[]);
     let error = InForce::decide(Asked::default(), &sources, host_of).unwrap_err();
-    assert_eq!(error.to_string(), "RTVOICE_DIALECT cannot be \"klingon\"\nhint: it is one of auto, ga, beta");
+    assert_eq!(
+        error.to_string(),
+        "RTVOICE_DIALECT cannot be \"klingon\"\nhint: it is one of auto, ga, beta, mixed"
+    );
 }
 
 #[test]

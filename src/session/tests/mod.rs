@@ -7,6 +7,8 @@ mod interruption;
 mod responses;
 mod ending;
 mod staying;
+mod faults;
+mod disorder;
 mod handover;
 mod again;
 mod limits;
@@ -29,11 +31,11 @@ use crate::session::plan::{AtInputEnd, Mode, Plan};
 /// The time of day at which the calls of these tests begin.
 const UNIX_START: Duration = Duration::from_secs(1_800_000_000);
 
-fn sec(seconds: u64) -> Duration {
+const fn sec(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-fn ms(milliseconds: u64) -> Duration {
+const fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
 }
 
