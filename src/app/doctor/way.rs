@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::app::clock::Clock;
-use crate::app::connect::connect;
+use crate::app::connect::{Reached, connect};
 use crate::app::doctor::report::{Check, Finding, Level};
 use crate::app::target::{Target, Way};
 use crate::error::Error;
@@ -65,11 +65,15 @@ pub(super) async fn go(target: &mut Target, clock: Clock) -> Arrived {
     };
     let took = clock.now().saturating_sub(began);
     went.pass_all(&mut steps, took);
-    let findings = match &target.way {
+    let mut findings = match &target.way {
         Way::Demo(_) => inside(took, reached.as_ref().err()),
         Way::Network(endpoint) => went.findings(endpoint, reached.as_ref().err(), took),
     };
-    Arrived { findings, link: reached.ok() }
+    let Ok(Reached { link, told }) = reached else { return Arrived { findings, link: None } };
+    if let (Some(told), Some(handshake)) = (told, findings.pop()) {
+        findings.push(handshake.hint(told));
+    }
+    Arrived { findings, link: Some(link) }
 }
 
 fn inside(took: Duration, error: Option<&Error>) -> Vec<Finding> {

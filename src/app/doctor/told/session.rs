@@ -302,7 +302,7 @@ pub(super) fn audio_format(seen: &Seen) -> Finding {
 
 fn format_words(format: Option<&AudioFormat>) -> String {
     match format {
-        Some(AudioFormat::Pcm(rate)) => format!("PCM16 of {} Hz", rate.0),
+        Some(AudioFormat::Pcm(rate) | AudioFormat::BarePcm(rate)) => format!("PCM16 of {} Hz", rate.0),
         Some(AudioFormat::Ulaw) => "G.711 µ-law".to_owned(),
         Some(AudioFormat::Alaw) => "G.711 A-law".to_owned(),
         Some(AudioFormat::Other(name)) => name.clone(),
@@ -314,6 +314,7 @@ fn format_json(format: Option<&AudioFormat>) -> Value {
     let Some(format) = format else { return Value::Null };
     let name = match format {
         AudioFormat::Pcm(_) => "pcm16",
+        AudioFormat::BarePcm(_) => "pcm",
         AudioFormat::Ulaw => "g711_ulaw",
         AudioFormat::Alaw => "g711_alaw",
         AudioFormat::Other(name) => name.as_str(),

@@ -96,7 +96,7 @@ fn each_failure_is_told_at_its_step_and_nothing_after_it_is_checked() {
     let io = || io::Error::from(io::ErrorKind::ConnectionRefused);
     let proxy =
         |trouble| DialError::Proxy(ProxyError { address: address(), variable: "https_proxy", trouble });
-    let refusal = Refusal { status: 401, body: Vec::new(), retry_after: None, location: None };
+    let refusal = Refusal { status: 401, body: Vec::new(), retry_after: None, location: None, code: None };
     let tls = || DialError::Tls { host: "voice.test".to_owned(), trouble: TlsTrouble::WrongName };
     for (error, at) in [
         (DialError::UnknownHost { host: "voice.test".to_owned(), source: io() }, 0),
