@@ -232,7 +232,8 @@ async fn hung_up(commands: &mut mpsc::Receiver<Command>) -> EndReason {
                 | Command::SetMuted(_)
                 | Command::Interrupt
                 | Command::BeginTurn
-                | Command::EndTurn,
+                | Command::EndTurn
+                | Command::SwitchTurn,
             ) => {}
             None => std::future::pending().await,
         }

@@ -18,8 +18,6 @@ type text and press Enter to send it, or one of these:
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Typed {
     Do(Command),
-    /// Begin the turn, or end it if it was begun.
-    Turn,
     Help,
     Nothing,
     Unknown(String),
@@ -31,15 +29,10 @@ enum Typed {
 /// program. `tell` writes what the user should know.
 pub(super) fn listen(commands: mpsc::Sender<Command>, mut tell: impl FnMut(&str) + Send + 'static) {
     let reading = move || {
-        let mut turn_is_open = false;
         for line in io::stdin().lock().lines() {
             let Ok(line) = line else { break };
             let command = match understand(&line) {
                 Typed::Do(command) => command,
-                Typed::Turn => {
-                    turn_is_open = !turn_is_open;
-                    if turn_is_open { Command::BeginTurn } else { Command::EndTurn }
-                }
                 Typed::Nothing => continue,
                 Typed::Help => {
                     tell(HELP);
@@ -68,7 +61,7 @@ fn understand(line: &str) -> Typed {
         "/mute" => Typed::Do(Command::SetMuted(true)),
         "/unmute" => Typed::Do(Command::SetMuted(false)),
         "/stop" => Typed::Do(Command::Interrupt),
-        "/turn" => Typed::Turn,
+        "/turn" => Typed::Do(Command::SwitchTurn),
         "/end" | "/quit" => Typed::Do(Command::HangUp(EndReason::User)),
         "/help" => Typed::Help,
         // Paths and dates are text; a command is one word.
@@ -92,7 +85,7 @@ mod tests {
             ("/usr/bin", say("/usr/bin")),
             ("/nonsense", Typed::Unknown("/nonsense".into())),
             ("   ", Typed::Nothing),
-            ("/turn", Typed::Turn),
+            ("/turn", Typed::Do(Command::SwitchTurn)),
         ];
         for (line, expected) in cases {
             assert_eq!(understand(line), expected, "{line}");

@@ -9,6 +9,7 @@ mod settings;
 mod address;
 mod target;
 mod plan;
+mod turns;
 mod connect;
 mod phone;
 mod drive;

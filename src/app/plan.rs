@@ -4,41 +4,26 @@ use std::time::Duration;
 
 use crate::app::settings::Settings;
 use crate::app::target::Target;
+use crate::app::turns::{self, Found};
 use crate::audio::options::{Options, Sink, Source};
-use crate::cli::{DialectArg, VadArg};
+use crate::cli::DialectArg;
 use crate::config::choice::Format;
 use crate::config::setting::Setting;
 use crate::error::{Error, Kind};
 use crate::pcm::frame::Rate;
 use crate::protocol::dialect::Dialect;
 use crate::protocol::settings::{
-    AudioFormat, Eagerness, Modality, SessionKind, Settings as SessionSettings, Transcription, TurnDetection,
-    TurnMethod, Voice,
+    AudioFormat, Modality, SessionKind, Settings as SessionSettings, Transcription, Voice,
 };
-use crate::protocol::value::{Setting as Field, Unknown};
+use crate::protocol::value::Setting as Field;
 use crate::session::limits::Limits;
-use crate::session::plan::{AtInputEnd, Mode, Plan, SILENCE_MS};
-
-/// Sound kept from before speech was noticed; the servers' own default, said explicitly.
-const PREFIX_MS: u32 = 300;
-
-/// How loud speech has to be; the servers' own default, said explicitly.
-const THRESHOLD: f64 = 0.5;
-
-/// What happens with a turn that the server found.
-#[derive(Clone, Copy)]
-enum Found {
-    /// It is answered, and speech stops an answer.
-    Answered,
-    /// It is captioned; transcription sessions know no answers.
-    Captioned,
-}
+use crate::session::plan::{AtInputEnd, Mode, Plan};
 
 /// Returns the plan of a call.
 ///
 /// # Errors
 ///
-/// When a rate does not go with its format.
+/// When a rate does not go with its format, or a flag with the way in which turns are found.
 pub(super) fn talk(call: &Settings, at_input_end: AtInputEnd) -> Result<Plan, Error> {
     let mut settings = settings(call);
     settings.output = Some(Modality::Audio);
@@ -46,7 +31,7 @@ pub(super) fn talk(call: &Settings, at_input_end: AtInputEnd) -> Result<Plan, Er
     settings.output_format = Some(format(call, Setting::OutputFormat, Setting::OutputRate)?);
     settings.voice = call.in_force.text(Setting::Voice).map(|name| Voice::Named(name.to_owned()));
     settings.transcription = captions(call);
-    settings.turn_detection = turn_detection(call, Found::Answered);
+    settings.turn_detection = turns::detection(call, Found::Answered)?;
     Ok(plan(Mode::Talk, settings, call, at_input_end))
 }
 
@@ -65,13 +50,13 @@ pub(super) fn chat(call: &Settings, opening: Option<String>) -> Plan {
 ///
 /// # Errors
 ///
-/// When a rate does not go with its format.
+/// When a rate does not go with its format, or a flag with the way in which turns are found.
 pub(super) fn transcribe(call: &Settings, at_input_end: AtInputEnd) -> Result<Plan, Error> {
     let settings = SessionSettings {
         kind: SessionKind::Transcription,
         input_format: Some(format(call, Setting::InputFormat, Setting::InputRate)?),
         transcription: captions(call),
-        turn_detection: turn_detection(call, Found::Captioned),
+        turn_detection: turns::detection(call, Found::Captioned)?,
         ..SessionSettings::default()
     };
     Ok(plan(Mode::Transcribe, settings, call, at_input_end))
@@ -102,6 +87,7 @@ fn plan(mode: Mode, settings: SessionSettings, call: &Settings, at_input_end: At
     Plan {
         mode,
         settings,
+        local_turns: None,
         dialect,
         opening: Vec::new(),
         at_input_end,
@@ -151,28 +137,5 @@ fn captions(call: &Settings) -> Field<Transcription> {
         model: text(Setting::TranscriptionModel),
         language: text(Setting::Lang),
         ..Transcription::default()
-    })
-}
-
-fn turn_detection(call: &Settings, found: Found) -> Field<TurnDetection> {
-    let method = match call.in_force.choice(Setting::Vad).unwrap_or(VadArg::Server) {
-        VadArg::Off => return Field::Clear,
-        VadArg::Semantic => TurnMethod::SemanticVad { eagerness: Some(Eagerness::Auto) },
-        VadArg::Server => TurnMethod::ServerVad {
-            threshold: Some(THRESHOLD),
-            prefix_padding_ms: Some(PREFIX_MS),
-            silence_duration_ms: Some(SILENCE_MS),
-            idle_timeout_ms: Field::Keep,
-        },
-    };
-    let answers = match found {
-        Found::Answered => Some(true),
-        Found::Captioned => None,
-    };
-    Field::Set(TurnDetection {
-        method,
-        create_response: answers,
-        interrupt_response: answers,
-        unknown: Unknown::new(),
     })
 }

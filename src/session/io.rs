@@ -91,6 +91,12 @@ pub enum AudioEvent {
         /// How many frames.
         frames: u64,
     },
+    /// Somebody seems to speak.
+    VoiceStarted,
+    /// Whoever seemed to speak does speak.
+    VoiceConfirmed,
+    /// Whoever spoke, or seemed to, is silent.
+    VoiceStopped,
 }
 
 /// How much of a clip was heard.
@@ -115,6 +121,8 @@ pub enum Command {
     BeginTurn,
     /// End the turn that was begun by hand, and have it answered.
     EndTurn,
+    /// Begin a turn by hand, or end the one that was begun.
+    SwitchTurn,
     /// End the call.
     HangUp(EndReason),
 }
@@ -364,6 +372,8 @@ pub enum Reason {
     SessionLimit,
     /// Nobody has said anything for long.
     Idle,
+    /// Somebody has spoken for long without a pause.
+    LongTurn,
     /// An answer has stopped coming.
     NoAnswer,
     /// The goodbye was not answered.

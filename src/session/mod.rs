@@ -8,6 +8,7 @@ pub mod io;
 pub mod plan;
 mod opening;
 mod microphone;
+mod local_vad;
 mod interruption;
 mod answer;
 mod closing;
@@ -39,6 +40,7 @@ use crate::session::io::{
     AudioEvent, Command, Deadline, Door, EndReason, Failure, Input, Notice, Output, Turn,
 };
 use crate::session::limits::Limiter;
+use crate::session::local_vad::LocalVad;
 use crate::session::memory::Memory;
 use crate::session::microphone::Microphone;
 use crate::session::opening::Opening;
@@ -57,6 +59,8 @@ pub struct Session {
     phase: Phase,
     sent: Sent,
     microphone: Microphone,
+    /// What the sound side hears, where it finds the turns.
+    local: Option<LocalVad>,
     responses: Responses,
     playback: Playback,
     flushing: Option<Flushing>,
@@ -100,6 +104,7 @@ impl Session {
         Self {
             dialect: plan.dialect.unwrap_or_default(),
             microphone: Microphone::new(&plan),
+            local: plan.local_turns.as_ref().map(|turns| LocalVad::new(plan.input_rate(), turns)),
             playback: Playback::new(&plan),
             responses: Responses::default(),
             phase: Phase::Connecting,
@@ -166,7 +171,8 @@ impl Session {
         let fatal = self.fatal.as_ref().map(Fatal::deadline);
         let idle = self.idle_deadline().filter(|_| !self.is_answering());
         let handover = self.handover.deadline().filter(|_| matches!(self.phase, Phase::Live));
-        [phase, flushing, answer, fatal, idle, handover]
+        let part = self.part_deadline();
+        [phase, flushing, answer, fatal, idle, handover, part]
             .into_iter()
             .flatten()
             .min_by_key(|deadline| deadline.at)
@@ -182,16 +188,18 @@ impl Session {
             Phase::Connecting | Phase::Live | Phase::Over => {}
         }
         self.tick_flushing(now);
+        self.tick_part(now);
     }
 
     fn user(&mut self, now: Duration, command: Command) {
         self.sign_of_life(now);
         match command {
             Command::Say(text) => self.say(now, text),
-            Command::SetMuted(muted) => self.set_muted(muted),
+            Command::SetMuted(muted) => self.set_muted(now, muted),
             Command::Interrupt => self.interrupt_by_user(now),
             Command::BeginTurn => self.begin_turn(now),
             Command::EndTurn => self.end_turn(now),
+            Command::SwitchTurn => self.switch_turn(now),
             Command::HangUp(reason) => self.hang_up(now, reason),
         }
     }
@@ -205,6 +213,9 @@ impl Session {
             AudioEvent::InputEnded => self.input_ended(now),
             AudioEvent::Lost(what) => self.show(Notice::Error { code: None, message: what }),
             AudioEvent::MicDropped { frames } => self.mic_dropped(frames),
+            AudioEvent::VoiceStarted => self.voice_started(),
+            AudioEvent::VoiceConfirmed => self.voice_confirmed(now),
+            AudioEvent::VoiceStopped => self.voice_stopped(now),
         }
     }
 
@@ -243,6 +254,7 @@ impl Session {
             ServerBody::TranscriptionSegment { item_id, segment, .. } => {
                 self.user_segment(&item_id, &segment);
             }
+            ServerBody::IdleTimeout { .. } => self.idle_timeout(),
             ServerBody::ResponseCreated(response) => self.response_created(now, &response),
             ServerBody::ResponseDone(response) => self.response_done(now, &response),
             ServerBody::AudioDelta { place, delta } => self.answer_audio(now, &place, &delta),
@@ -266,7 +278,6 @@ impl Session {
             | ServerBody::ItemDeleted { .. }
             | ServerBody::ItemTruncated { .. }
             | ServerBody::AudioCleared
-            | ServerBody::IdleTimeout { .. }
             | ServerBody::Dtmf { .. }
             | ServerBody::OutputBuffer { .. }
             | ServerBody::ContentPartAdded { .. }

@@ -3,6 +3,8 @@
 
 mod opening;
 mod turns;
+mod by_hand;
+mod local_vad;
 mod interruption;
 mod responses;
 mod ending;
@@ -56,6 +58,7 @@ fn plan() -> Plan {
             }),
             ..Settings::default()
         },
+        local_turns: None,
         dialect: None,
         opening: Vec::new(),
         at_input_end: AtInputEnd::GoOn,
