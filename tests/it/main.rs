@@ -3,6 +3,8 @@
 mod support;
 mod call;
 mod screen;
+#[cfg(unix)]
+mod push_to_talk;
 mod staying;
 #[cfg(target_os = "linux")]
 mod handover;
