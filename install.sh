@@ -9,7 +9,8 @@ Build rtvoice from this checkout and install it
 Usage: ./install.sh [--prefix DIR] [--test | --uninstall]
 
 Options:
-  --prefix DIR   install to DIR/bin [default: ~/.local]
+  --prefix DIR   install to DIR/bin, pages for man and completions of bash and
+                 fish to DIR/share [default: ~/.local]
   --test         run the whole test suite; nothing is installed but what it needs
   --uninstall    remove what was installed; toolchain and packages stay
   -h, --help     print this help
@@ -250,11 +251,30 @@ install_program() {
 		chmod 755 "$folder/.rtvoice.new" && mv -f "$folder/.rtvoice.new" "$folder/rtvoice"; } ||
 		fail "$folder cannot be written to: choose another folder by --prefix DIR"
 	say "Installed $folder/rtvoice"
+	extras | while read -r file words; do
+		# shellcheck disable=SC2086 # One word an argument.
+		{ mkdir -p "$(dirname -- "$prefix/$file")" && "$folder/rtvoice" $words >"$prefix/$file"; } ||
+			say "Without $prefix/$file, which cannot be written"
+	done
 	case :$PATH: in
 	*:"$folder":*) ;;
 	*) say "$folder is not on PATH: call the program by its full path, or add the folder to PATH in your shell's start file" ;;
 	esac
 	has espeak-ng || say "Optional: with espeak-ng installed the built-in endpoint can say any sentence"
+}
+
+# What is installed besides the program, and the words after its name that print it.
+extras() {
+	cat <<'TEXT'
+share/bash-completion/completions/rtvoice completions bash
+share/fish/vendor_completions.d/rtvoice.fish completions fish
+share/man/man1/rtvoice.1 man
+share/man/man1/rtvoice-talk.1 man talk
+share/man/man1/rtvoice-chat.1 man chat
+share/man/man1/rtvoice-transcribe.1 man transcribe
+share/man/man1/rtvoice-serve.1 man serve
+share/man/man1/rtvoice-config.1 man config
+TEXT
 }
 
 run_tests() {
@@ -266,6 +286,9 @@ run_tests() {
 uninstall_program() {
 	[ -e "$prefix/bin/rtvoice" ] || fail "there is no $prefix/bin/rtvoice: say where it is by --prefix DIR"
 	rm -f "$prefix/bin/rtvoice" || fail "$prefix/bin/rtvoice cannot be removed"
+	extras | while read -r file words; do
+		rm -f "$prefix/$file" || say "$prefix/$file cannot be removed"
+	done
 	say "Removed $prefix/bin/rtvoice"
 }
 

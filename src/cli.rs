@@ -38,6 +38,25 @@ pub enum Command {
     Serve(Serve),
     /// Show or begin the configuration file, and what is in force
     Config(Config),
+    /// Print what makes a shell complete the flags of rtvoice
+    Completions(Completions),
+    /// Print a page for man, of rtvoice or of one of its commands
+    Man(Man),
+}
+
+/// `rtvoice man`.
+#[derive(Debug, Args)]
+pub struct Man {
+    /// Of this command [default: of rtvoice itself]
+    #[arg(value_name = "COMMAND")]
+    pub command: Option<String>,
+}
+
+/// `rtvoice completions`.
+#[derive(Debug, Args)]
+pub struct Completions {
+    /// For this shell
+    pub shell: clap_complete::Shell,
 }
 
 /// `rtvoice talk`.

@@ -7,9 +7,10 @@ use tokio::sync::mpsc;
 use crate::app::clock::Clock;
 use crate::app::connect::connect;
 use crate::app::drive::{Drive, Reader};
-use crate::app::fronts::{Face, Levels, Occasion, Prompting, Way};
+use crate::app::fronts::{Captioned, Face, Levels, Occasion, Prompting, Way};
 use crate::app::lines::{self, Enter};
 use crate::app::phone::Phone;
+use crate::app::prices;
 use crate::app::signals;
 use crate::app::stderr::Quiet;
 use crate::app::target::Target;
@@ -39,6 +40,7 @@ pub(super) struct Call<'a> {
     pub(super) way: Way,
     pub(super) showing: &'a ShowingArgs,
     pub(super) position: Position,
+    pub(super) file: Option<Captioned>,
     pub(super) sound: Option<Options>,
     pub(super) typing: Typing,
 }
@@ -120,6 +122,10 @@ impl Call<'_> {
         if self.target.is_demo() && (self.style, self.position) == (PlainStyle::Transcribe, Position::First) {
             show(&mut face, clock, &Notice::Info(DEMO_CAPTIONS.to_owned()))?;
         }
+        if self.position == Position::First {
+            let prices = prices::described(self.plan.prices.as_ref());
+            show(&mut face, clock, &Notice::Debug(format!("prices: {prices}")))?;
+        }
         self.listen_to_lines(&quiet, commands)?;
         let drive = Drive {
             session: Session::new(Plan { unix_start: clock.unix_start(), ..self.plan }),
@@ -149,8 +155,8 @@ impl Call<'_> {
             manual_turns: self.makes_turns_by_hand(),
         };
         let Ears { commands, clock, levels } = ears;
-        let (showing, way, style) = (self.showing, self.way, self.style);
-        let occasion = Occasion { showing, way, style, about, commands, clock, levels, status, data };
+        let (showing, way, style, file) = (self.showing, self.way, self.style, self.file.clone());
+        let occasion = Occasion { showing, way, style, file, about, commands, clock, levels, status, data };
         let face = Face::make(occasion)?;
         Ok(match (self.typing, face) {
             (Typing::Prompted, Face::Lines(front)) => {

@@ -44,6 +44,7 @@ pub(super) async fn run(args: Chat) -> Result<EndReason, Error> {
         way,
         showing: &args.showing,
         position: Position::First,
+        file: None,
         typing,
         sound: None,
     };

@@ -8,16 +8,19 @@ use anyhow::Context;
 use serde_json::{Map, Value as Json, json};
 
 use crate::app::address::address;
+use crate::app::prices;
 use crate::app::settings::{Flags, Settings};
 use crate::app::target::find_key;
 use crate::cli::{Config, ConfigCommand, ConfigShow};
 use crate::config::key::KeySource;
+use crate::config::price::Priced;
 use crate::config::setting::Setting;
 use crate::config::value::{Origin, Sourced, Value};
 use crate::config::{place, template};
 use crate::error::{Error, Kind};
 use crate::net::url::EndpointUrl;
 use crate::protocol::settings::SessionKind;
+use crate::session::price::Prices;
 use crate::ui::text;
 
 /// What stands for a value that is not shown.
@@ -37,13 +40,7 @@ pub(super) fn run(args: &Config) -> Result<u8, Error> {
         ConfigCommand::Init => init()?,
         ConfigCommand::Show(show) => shown(show)?,
     };
-    match io::stdout().write_all(said.as_bytes()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            let error = anyhow::Error::new(error).context("cannot write to standard output");
-            Err(Error::new(Kind::Device, error))
-        }
-        Ok(()) | Err(_) => Ok(0),
-    }
+    super::print(said.as_bytes())
 }
 
 fn path() -> Result<PathBuf, Error> {
@@ -122,6 +119,8 @@ impl Report {
         for (setting, said) in self.said() {
             lines.push(line(&setting.name(), &plain(setting, said), &said.origin.to_string()));
         }
+        lines.push(String::new());
+        lines.extend(self.price_lines());
         lines.join("\n") + "\n"
     }
 
@@ -139,8 +138,49 @@ impl Report {
             "key": self.key.as_ref().map(|source| with_origin(&HIDDEN.into(), source.origin())),
             "withheld_keys": self.withheld,
             "settings": settings,
+            "prices": self.prices_json(),
         });
         format!("{report:#}\n")
+    }
+
+    fn prices(&self) -> Option<Prices> {
+        self.address.as_ref().ok().and_then(|url| prices::of(url, &self.settings.in_force))
+    }
+
+    fn price_lines(&self) -> Vec<String> {
+        let prices = self.prices();
+        let described = prices::described(prices.as_ref());
+        let mut lines = vec![match &prices {
+            Some(prices) if prices.as_of().is_some() => {
+                line("prices", &format!("{described}, in US dollars"), &Origin::BuiltIn.to_string())
+            }
+            Some(_) => line("prices", &format!("{described}, in US dollars"), ""),
+            None => line("prices", &format!("{described}: the profile has none"), ""),
+        }];
+        for (model, priced) in &self.settings.in_force.prices {
+            let is_free = *priced == Priced::free(priced.origin.clone());
+            let name = format!("prices.{model:?}");
+            lines.push(line(&name, if is_free { "0" } else { "" }, &priced.origin.to_string()));
+            let each = priced.usd.iter().filter(|_| !is_free);
+            lines.extend(each.map(|(price, usd)| line(&format!("  {}", price.name()), &usd.to_string(), "")));
+        }
+        lines
+    }
+
+    fn prices_json(&self) -> Json {
+        let prices = self.prices();
+        let models: Map<String, Json> = self
+            .settings
+            .in_force
+            .prices
+            .iter()
+            .map(|(model, priced)| {
+                let usd: Map<String, Json> =
+                    priced.usd.iter().map(|(price, usd)| (price.name(), (*usd).into())).collect();
+                (model.clone(), with_origin(&usd.into(), &priced.origin))
+            })
+            .collect();
+        json!({ "list_of": prices.as_ref().and_then(Prices::as_of), "models": models })
     }
 
     fn said(&self) -> impl Iterator<Item = (Setting, &Sourced)> {

@@ -18,6 +18,7 @@ use crate::ui::minutes;
 use crate::ui::model::{About, Model};
 use crate::ui::plain::{Plain, PlainStyle};
 use crate::ui::term::{Screen, ScreenError, Setup};
+use crate::ui::text::one_line;
 use crate::ui::view::theme::Theme;
 
 /// The level that is shown before there is any sound.
@@ -76,11 +77,43 @@ pub(super) enum Face {
     Lines(Box<dyn Front>),
 }
 
+/// A file that is captioned.
+#[derive(Clone, Debug)]
+pub(super) struct Captioned {
+    /// As the user named it.
+    pub(super) name: String,
+    pub(super) place: Place,
+}
+
+/// Where a file stands among those of one run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// There is no other.
+    Alone,
+    /// Others follow.
+    First,
+    /// Others went before.
+    Later,
+}
+
+impl Captioned {
+    /// Returns what stands above its captions, as `head` and `tail` have it; nothing where it is alone.
+    fn heading(&self) -> Option<String> {
+        let name = one_line(&self.name);
+        match self.place {
+            Place::Alone => None,
+            Place::First => Some(format!("==> {name} <==")),
+            Place::Later => Some(format!("\n==> {name} <==")),
+        }
+    }
+}
+
 /// What a face is made for.
 pub(super) struct Occasion<'a> {
     pub(super) showing: &'a ShowingArgs,
     pub(super) way: Way,
     pub(super) style: PlainStyle,
+    pub(super) file: Option<Captioned>,
     pub(super) about: About,
     pub(super) commands: mpsc::Sender<Command>,
     pub(super) clock: Clock,
@@ -98,11 +131,18 @@ impl Face {
     ///
     /// When the terminal cannot be used.
     pub(super) fn make(occasion: Occasion<'_>) -> Result<Self, Error> {
-        let Occasion { showing, way, style, about, commands, clock, levels, status, data } = occasion;
+        let Occasion { showing, way, style, file, about, commands, clock, levels, status, data } = occasion;
         let detail = if showing.verbose { Detail::Debug } else { Detail::Call };
         Ok(match way {
-            Way::Json => Self::Lines(Box::new(JsonLines::new(data, detail))),
-            Way::Plain => Self::Lines(Box::new(Talkative { plain: Plain::new(style, data, status), detail })),
+            Way::Json => {
+                let name = file.as_ref().map(|file| file.name.as_str());
+                Self::Lines(Box::new(JsonLines::new(data, detail).of_file(name)))
+            }
+            Way::Plain => {
+                let heading = file.as_ref().and_then(Captioned::heading);
+                let plain = Plain::new(style, data, status).headed(heading);
+                Self::Lines(Box::new(Talkative { plain, detail }))
+            }
             Way::Screen => {
                 let (model, watched) = watch::channel(Model::new(about));
                 let screen = Screen::start(Setup {

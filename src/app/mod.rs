@@ -10,6 +10,7 @@ mod address;
 mod target;
 mod plan;
 mod turns;
+mod prices;
 mod connect;
 mod phone;
 mod drive;
@@ -22,6 +23,10 @@ mod chat;
 mod transcribe;
 mod serve;
 mod config;
+mod completions;
+mod man;
+
+use std::io::{self, Write};
 
 use crate::cli::{Cli, Command};
 use crate::error::{Error, Kind};
@@ -44,11 +49,24 @@ pub fn run(cli: Cli) -> Result<u8, Error> {
             Command::Transcribe(args) => transcribe::run(args).await.and_then(exit_code),
             Command::Serve(args) => serve::run(args).await,
             Command::Config(args) => config::run(&args),
+            Command::Completions(args) => completions::run(&args),
+            Command::Man(args) => man::run(&args),
         }
     }));
     // A thread that still reads standard input must not hold the program.
     runtime.shutdown_background();
     code
+}
+
+/// Writes what a command was asked for; returns the exit code. Who reads no further has had enough.
+fn print(text: &[u8]) -> Result<u8, Error> {
+    match io::stdout().write_all(text) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            let error = anyhow::Error::new(error).context("cannot write to standard output");
+            Err(Error::new(Kind::Device, error))
+        }
+        Ok(()) | Err(_) => Ok(0),
+    }
 }
 
 /// A normal end is a value; a failure is the error it names.

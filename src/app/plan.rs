@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::app::prices;
 use crate::app::settings::Settings;
 use crate::app::target::Target;
 use crate::app::turns::{self, Found};
@@ -103,7 +104,7 @@ fn plan(mode: Mode, settings: SessionSettings, call: &Settings, at_input_end: At
 pub(super) fn limited(plan: Plan, target: &Target, call: &Settings) -> Plan {
     let limits =
         Limits { idle: minutes(call, Setting::Idle), cost_usd: call.in_force.amount(Setting::MaxCost) };
-    Plan { model: target.model(), prices: target.prices(), limits, ..plan }
+    Plan { model: target.model(), prices: prices::at(target, &call.in_force), limits, ..plan }
 }
 
 fn minutes(call: &Settings, setting: Setting) -> Option<Duration> {

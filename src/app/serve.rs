@@ -1,5 +1,6 @@
 //! `rtvoice serve`: the embedded endpoint for other programs on this machine.
 
+use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
@@ -8,7 +9,8 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
 use crate::app::signals;
-use crate::cli::Serve;
+use crate::cli::{DEFAULT_PORT, Serve};
+use crate::config::built_in::SERVE;
 use crate::error::{Error, Kind};
 use crate::server::faults::Faults;
 use crate::server::{self, Options};
@@ -28,7 +30,8 @@ pub(super) async fn run(args: Serve) -> Result<u8, Error> {
         Error::new(Kind::Network, error).hint("another program may have the port: choose one with --port")
     })?;
     let address = listener.local_addr().map_err(|error| Error::new(Kind::Internal, error))?;
-    println!("listening on ws://{address}/v1/realtime");
+    // Who starts it may want no more than that it runs.
+    let _ = io::stdout().write_all(greeting(address).as_bytes());
     let (commands, mut commands_rx) = mpsc::channel(1);
     signals::listen(&commands)?;
     let options = Arc::new(Options { faults, ..Options::default() });
@@ -39,4 +42,21 @@ pub(super) async fn run(args: Serve) -> Result<u8, Error> {
             Some(_) | None => Ok(0),
         },
     }
+}
+
+/// Where it listens, and what to type to talk to it.
+fn greeting(address: SocketAddr) -> String {
+    let url = format!("ws://{address}/v1/realtime");
+    let flags = match address.port() {
+        DEFAULT_PORT => format!("--profile {SERVE}"),
+        _ => format!("--profile {SERVE} --url {url}"),
+    };
+    format!(
+        "listening on {url}\n\
+         in another terminal:\n  \
+         rtvoice talk {flags}\n  \
+         rtvoice chat {flags}\n  \
+         rtvoice transcribe {flags}\n\
+         other clients name any model, and any key or none; Ctrl-C ends it\n"
+    )
 }

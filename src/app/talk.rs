@@ -40,7 +40,8 @@ pub(super) async fn run(args: Talk) -> Result<EndReason, Error> {
     let typing = typing_in_a_call(way, &input);
     let sound = Some(plan::sound(&settings, &plan, input, output));
     let style = PlainStyle::Talk;
-    let call = Call { plan, target, style, way, showing: &showing, position: Position::First, typing, sound };
+    let (showing, position, file) = (&showing, Position::First, None);
+    let call = Call { plan, target, style, way, showing, position, file, typing, sound };
     call.hold(clock).await
 }
 

@@ -13,7 +13,6 @@ use crate::net::endpoint::{Auth, BetaMarker, ClearKey, Endpoint, Purpose};
 use crate::net::mask::Mask;
 use crate::net::url::EndpointUrl;
 use crate::secret::Secret;
-use crate::session::price::Prices;
 
 /// What is talked to.
 #[derive(Clone, Debug)]
@@ -111,23 +110,10 @@ impl Target {
         }
     }
 
-    /// Returns what tokens cost there: others than OpenAI bill differently, and their prices are not known.
-    pub(super) fn prices(&self) -> Option<Prices> {
-        match &self.way {
-            Way::Network(endpoint) if is_openai(&endpoint.url) => Some(Prices::openai()),
-            Way::Network(_) | Way::Demo(_) => None,
-        }
-    }
-
     /// Returns whether it is the endpoint built into the program.
     pub(super) fn is_demo(&self) -> bool {
         matches!(self.way, Way::Demo(_))
     }
-}
-
-fn is_openai(url: &EndpointUrl) -> bool {
-    let host = url.host();
-    host == "openai.com" || host.ends_with(".openai.com")
 }
 
 /// The request is made once to see that it can be: nothing is dialled or written before.

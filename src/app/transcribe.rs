@@ -1,8 +1,10 @@
 //! `rtvoice transcribe`: captions from the microphone, from files, or from a pipe.
 
+use std::path::Path;
+
 use crate::app::call::{Call, Position, Typing, at_end_of};
 use crate::app::clock::Clock;
-use crate::app::fronts::Way;
+use crate::app::fronts::{Captioned, Place, Way};
 use crate::app::plan;
 use crate::app::settings::{Flags, Settings};
 use crate::app::target::Target;
@@ -27,9 +29,9 @@ pub(super) async fn run(args: Transcribe) -> Result<EndReason, Error> {
     let target = Target::find(&settings)?.dialled_as(&args.endpoint, &settings)?;
     let mut reason = EndReason::InputEnded;
     let mut position = Position::First;
-    for input in inputs {
+    for (input, file) in inputs {
         let mut call = caption(&args, &settings, &target, input)?;
-        call.position = position;
+        (call.position, call.file) = (position, file);
         reason = call.hold(clock).await?;
         position = Position::Later;
         match reason {
@@ -46,16 +48,26 @@ pub(super) async fn run(args: Transcribe) -> Result<EndReason, Error> {
     Ok(reason)
 }
 
-fn inputs(args: &Transcribe, settings: &Settings) -> Result<Vec<Source>, Error> {
+/// Returns what is heard, and each file with the name under which its captions stand.
+fn inputs(args: &Transcribe, settings: &Settings) -> Result<Vec<(Source, Option<Captioned>)>, Error> {
     match (args.files.as_slice(), &args.hearing.input) {
-        ([], _) => Ok(vec![Source::parse(settings.input())]),
+        ([], _) => Ok(vec![(Source::parse(settings.input()), None)]),
         (_, Some(_)) => Err(Error::say(Kind::Usage, "both FILE and --input say what to caption")
             .hint("give the files alone: rtvoice transcribe FILE.wav")),
-        (files, None) => Ok(files.iter().map(|file| file_or_stdin(file)).collect()),
+        ([file], None) => Ok(vec![named(file, Place::Alone)]),
+        (files, None) => {
+            let places = std::iter::once(Place::First).chain(std::iter::repeat(Place::Later));
+            Ok(files.iter().zip(places).map(|(file, place)| named(file, place)).collect())
+        }
     }
 }
 
-fn file_or_stdin(file: &std::path::Path) -> Source {
+fn named(file: &Path, place: Place) -> (Source, Option<Captioned>) {
+    let captioned = Captioned { name: file.display().to_string(), place };
+    (file_or_stdin(file), Some(captioned))
+}
+
+fn file_or_stdin(file: &Path) -> Source {
     if file.as_os_str() == "-" { Source::Stdin } else { Source::File(file.to_owned()) }
 }
 
@@ -72,6 +84,7 @@ fn caption<'a>(
         way: if args.showing.json { Way::Json } else { Way::Plain },
         showing: &args.showing,
         position: Position::First,
+        file: None,
         typing: Typing::Not,
         sound: Some(plan::sound(settings, &plan, input, Sink::Null)),
         plan,

@@ -6,6 +6,9 @@ use crate::error::{Error, Kind};
 /// The profile of the endpoint inside the program.
 pub const DEMO: &str = "demo";
 
+/// The profile of what `rtvoice serve` serves.
+pub const SERVE: &str = "serve";
+
 /// The profile of a URL that no other profile knows.
 pub const FALLBACK: &str = "local";
 
@@ -25,14 +28,24 @@ pub fn profiles() -> Result<ConfigFile, Error> {
 mod tests {
     use super::*;
     use crate::config::setting::Setting;
+    use crate::config::value::Value;
 
     #[test]
     fn the_built_in_profiles_can_be_read() {
         let file = profiles().unwrap();
-        for name in [DEMO, FALLBACK, "openai", "azure", "azure-preview", "ope-ai", "openopen8", "new-api"] {
+        for name in
+            [DEMO, SERVE, FALLBACK, "openai", "azure", "azure-preview", "ope-ai", "openopen8", "new-api"]
+        {
             assert!(file.profiles.contains_key(name), "{name}");
         }
         assert!(file.defaults.contains_key(&Setting::Auth));
+    }
+
+    #[test]
+    fn what_is_served_is_dialled_at_its_usual_port() {
+        let port = crate::cli::DEFAULT_PORT;
+        let url = &profiles().unwrap().profiles[SERVE].layer[&Setting::Url].value;
+        assert_eq!(*url, Value::Text(format!("ws://127.0.0.1:{port}/v1/realtime")));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use crate::config::price::PriceList;
 use crate::config::setting::{Form, Scope, Setting};
 use crate::config::value::{Layer, Origin, Sourced, Value};
 use crate::secret::Secret;
@@ -18,6 +19,9 @@ const TOP: [&str; 3] = ["profile", "defaults", "profiles"];
 
 /// The name under which a profile names the one it is made from.
 const LIKE: &str = "like";
+
+/// The name under which a profile says what its models cost.
+const PRICES: &str = "prices";
 
 /// Who wrote the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +50,8 @@ pub struct Profile {
     pub like: Option<String>,
     /// Its own settings.
     pub layer: Layer,
+    /// What its models cost.
+    pub prices: PriceList,
 }
 
 /// What is wrong in a file, and where.
@@ -129,9 +135,11 @@ impl Reader<'_> {
                     profile.layer.insert(setting, self.sourced(setting, value)?);
                 }
                 None if name == LIKE => profile.like = Some(self.text_of(LIKE, value)?),
+                None if name == PRICES => profile.prices = self.prices(self.table_of(PRICES, value)?)?,
                 None => {
                     let names = Setting::all().iter().map(|setting| setting.name());
-                    let known: Vec<String> = [LIKE.to_owned()].into_iter().chain(names).collect();
+                    let names = [LIKE.to_owned()].into_iter().chain(names);
+                    let known: Vec<String> = names.chain([PRICES.to_owned()]).collect();
                     return Err(self.unknown(name, &key.span(), &known));
                 }
             }
@@ -194,11 +202,11 @@ impl Reader<'_> {
                 Value::Number(number.ok_or_else(expected)?)
             }
             Form::Amount => {
-                let amount = amount(value.get_ref()).filter(|amount| *amount > 0.0);
+                let amount = number(value.get_ref()).filter(|amount| *amount > 0.0);
                 Value::Text(amount.ok_or_else(expected)?.to_string())
             }
             Form::Share => {
-                let share = amount(value.get_ref()).filter(|share| (0.0..=1.0).contains(share));
+                let share = number(value.get_ref()).filter(|share| (0.0..=1.0).contains(share));
                 Value::Text(share.ok_or_else(expected)?.to_string())
             }
             Form::List => Value::List(self.list_of(&name, value)?),
@@ -261,16 +269,19 @@ impl Reader<'_> {
     }
 }
 
-/// Returns a number that is not infinite.
-fn amount(value: &DeValue<'_>) -> Option<f64> {
+/// A finite number, whole or not.
+fn number(value: &DeValue<'_>) -> Option<f64> {
     let whole = value.as_integer().filter(|number| number.radix() == 10).map(|number| number.as_str());
     let text = whole.or_else(|| value.as_float().map(|number| number.as_str()))?;
-    text.parse().ok().filter(|amount: &f64| amount.is_finite())
+    // TOML writes a long number as 1_000.
+    text.replace('_', "").parse().ok().filter(|number: &f64| number.is_finite())
 }
 
 fn is_name(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|letter| letter.is_ascii_alphanumeric() || "-_.".contains(letter))
 }
+
+mod prices;
 
 #[cfg(test)]
 mod tests {

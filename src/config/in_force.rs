@@ -6,6 +6,7 @@ use clap::ValueEnum;
 
 use crate::config::built_in::{DEMO, FALLBACK};
 use crate::config::file::Profile;
+use crate::config::price::PriceList;
 use crate::config::setting::{Form, Scope, Setting};
 use crate::config::sources::Sources;
 use crate::config::value::{Layer, Origin, Sourced, Value};
@@ -37,8 +38,18 @@ pub struct InForce {
     pub chosen_by: Origin,
     /// The URL of the profile itself, whatever flags and variables say.
     pub own_url: Option<Sourced>,
+    /// What models cost there, as far as a file says it.
+    pub prices: PriceList,
     values: Layer,
     depths: BTreeMap<Setting, usize>,
+}
+
+/// What files and the program say about a profile.
+struct Said {
+    values: Layer,
+    /// How far from the profile itself a setting was said.
+    depths: BTreeMap<Setting, usize>,
+    prices: PriceList,
 }
 
 impl InForce {
@@ -59,10 +70,10 @@ impl InForce {
             true => (DEMO.to_owned(), Origin::Flag("--demo")),
             false => choose(asked.profile, loud.get(&Setting::Url), sources, host_of),
         };
-        let (mut values, depths) = of_profile(&profile, sources)?;
+        let Said { mut values, depths, prices } = of_profile(&profile, sources)?;
         let own_url = values.get(&Setting::Url).cloned();
         values.extend(loud);
-        Ok(Self { profile, chosen_by, own_url, values, depths })
+        Ok(Self { profile, chosen_by, own_url, prices, values, depths })
     }
 
     /// Returns whether it is the endpoint inside the program.
@@ -182,9 +193,8 @@ pub(crate) fn is_host(pattern: &str, host: &str) -> bool {
 }
 
 /// Returns what files and the program say about a profile.
-fn of_profile(name: &str, sources: &Sources) -> Result<(Layer, BTreeMap<Setting, usize>), Error> {
-    let mut values = Layer::new();
-    let mut depths = BTreeMap::new();
+fn of_profile(name: &str, sources: &Sources) -> Result<Said, Error> {
+    let (mut values, mut depths, mut prices) = (Layer::new(), BTreeMap::new(), PriceList::new());
     let mut depth = 0;
     let mut seen = BTreeSet::new();
     let mut next = Some(name.to_owned());
@@ -203,6 +213,9 @@ fn of_profile(name: &str, sources: &Sources) -> Result<(Layer, BTreeMap<Setting,
                 values.entry(*setting).or_insert_with(|| said.clone());
                 depths.entry(*setting).or_insert(depth);
             }
+            for (model, priced) in &profile.prices {
+                prices.entry(model.clone()).or_insert_with(|| priced.clone());
+            }
             depth += 1;
         }
         let likes = [users, ours].into_iter().flatten().filter_map(|profile| profile.like.clone());
@@ -217,7 +230,7 @@ fn of_profile(name: &str, sources: &Sources) -> Result<(Layer, BTreeMap<Setting,
     for (setting, said) in &sources.built_in.defaults {
         values.entry(*setting).or_insert_with(|| said.clone());
     }
-    Ok((values, depths))
+    Ok(Said { values, depths, prices })
 }
 
 fn unknown(name: &str, sources: &Sources) -> Error {

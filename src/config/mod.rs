@@ -5,6 +5,7 @@
 pub mod setting;
 pub mod choice;
 pub mod value;
+pub mod price;
 pub mod file;
 pub mod place;
 pub mod built_in;

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use crate::config::built_in;
+use crate::config::price::Price;
 use crate::config::setting::{Form, Scope, Setting};
 use crate::config::value::{Layer, Value};
 use crate::error::Error;
@@ -15,7 +16,8 @@ const HEAD: &str = "\
 # it, or an example: take away the # where you want another value.
 
 # The profile that is used where --profile and RTVOICE_PROFILE ask for none. Built in are
-# openai, azure, azure-preview, ope-ai, openopen8, new-api, local, localai, hf, speaches, qwen and xai.
+# openai, azure, azure-preview, ope-ai, openopen8, new-api, local, localai, hf, speaches, qwen, xai
+# and serve.
 # profile = \"openai\"
 
 # For all profiles.
@@ -52,6 +54,20 @@ const PROFILES: &str = "
 #
 ";
 
+const PRICES: &str = "
+# What a model costs, in US dollars. What is not said here costs what OpenAI's list says that is built in,
+# at OpenAI; elsewhere it is unknown, and said to be. So is a kind of tokens that is used and has no price.
+#
+# [profiles.gateway.prices.\"gpt-realtime-2\"]
+";
+
+const FREE: &str = "
+# In place of the table, 0 for a model that costs nothing. \"*\" is every model that is not named.
+#
+# [profiles.local.prices]
+# \"*\" = 0
+";
+
 /// Returns the text of the file.
 ///
 /// # Errors
@@ -67,6 +83,12 @@ pub fn text() -> Result<String, Error> {
     for setting in with(Scope::Endpoint) {
         explain(&mut text, *setting, &usual, "#   ");
     }
+    text.push_str(PRICES);
+    for price in Price::all() {
+        // Writing into a text cannot fail.
+        let _ = writeln!(text, "# # {}.\n# {} = {}", price.meaning(), price.name(), price.example());
+    }
+    text.push_str(FREE);
     Ok(text)
 }
 
@@ -133,6 +155,17 @@ mod tests {
             let read = ConfigFile::parse(&format!("{table}\n{line}\n"), Author::User);
             assert!(read.is_ok(), "{line}: {read:?}");
         }
+    }
+
+    #[test]
+    fn prices_can_be_uncommented_where_they_stand() {
+        let text = text().unwrap();
+        let start = text.find("# [profiles.gateway.prices").unwrap();
+        let lines = text[start..].lines().filter_map(|line| line.strip_prefix("# "));
+        let lines: Vec<_> = lines.filter(|line| !line.starts_with("In place of")).collect();
+        let file = ConfigFile::parse(&lines.join("\n"), Author::User).unwrap();
+        assert_eq!(file.profiles["gateway"].prices["gpt-realtime-2"].usd.len(), Price::all().len());
+        assert_eq!(file.profiles["local"].prices["*"].usd.len(), Price::all().len());
     }
 
     #[test]

@@ -10,7 +10,7 @@ use tokio_tungstenite::tungstenite::http::{Request, Uri};
 
 use crate::net::endpoint_error::EndpointError;
 use crate::net::mask::Mask;
-use crate::net::url::{EndpointUrl, Scheme};
+use crate::net::url::{EndpointUrl, Scheme, encode_query};
 use crate::secret::Secret;
 
 /// What the program calls itself to servers; some firewalls refuse a client without a name.
@@ -166,10 +166,15 @@ impl Endpoint {
         Ok(request)
     }
 
-    /// Returns what hides this endpoint's keys in the texts of others.
+    /// Returns what hides this endpoint's keys and the values of its headers in the texts of others. What
+    /// the URL says too, such as the model, is no secret.
     pub fn mask(&self) -> Mask {
         let in_query: Vec<Secret> = self.url.keys_in_query().map(Secret::new).collect();
-        Mask::of(self.auth.key().into_iter().chain(&in_query))
+        let url = self.uri().map(|uri| uri.to_string()).unwrap_or_default();
+        let more = self.headers.iter().map(|(_, value)| value);
+        let values = self.organization.iter().chain(&self.project).chain(more).map(String::as_str);
+        let secret = values.filter(|value| !url.contains(&encode_query(value)));
+        Mask::of(self.auth.key().into_iter().chain(&in_query)).and_headers(secret)
     }
 
     fn check_clear_key(&self) -> Result<(), EndpointError> {

@@ -1,4 +1,5 @@
-//! Takes a key out of text that somebody else wrote, because servers echo what they are sent.
+//! Takes keys and the values of headers out of text that somebody else wrote, because servers echo what
+//! they are sent.
 
 use std::fmt;
 
@@ -8,6 +9,16 @@ use crate::secret::Secret;
 /// What stands where a key was.
 const HIDDEN: &str = "[key hidden]";
 
+/// What stands where the value of a header was.
+const HEADER_HIDDEN: &str = "[header hidden]";
+
+/// A shorter value of a header tells nothing, and may stand in any text.
+const TELLING_MIN: usize = 8;
+
+/// What consists of small letters alone, as the words of the protocol do, tells something from here on:
+/// events are masked before they are read, and have to be events then.
+const TELLING_WORD_MIN: usize = 24;
+
 /// A beginning of a key this long at the end of a text counts as the key, cut off.
 /// The public part of a key (`sk-proj-`) is shorter.
 const CUT_OFF_MIN: usize = 9;
@@ -15,35 +26,51 @@ const CUT_OFF_MIN: usize = 9;
 /// The texts that must not be shown; `Debug` shows none of them.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Mask {
-    /// All spellings of all keys, the longest first.
-    spellings: Vec<String>,
+    /// All spellings of all keys and headers, the longest first, and what stands in their place.
+    spellings: Vec<(String, &'static str)>,
 }
 
 impl Mask {
     /// Returns a mask of these secrets in the spellings a server may echo them in.
     pub fn of<'a>(secrets: impl IntoIterator<Item = &'a Secret>) -> Self {
-        let mut spellings: Vec<String> =
-            secrets.into_iter().flat_map(|secret| spellings(secret.reveal().trim())).collect();
-        spellings.sort_by(|left, right| right.len().cmp(&left.len()).then_with(|| left.cmp(right)));
-        spellings.dedup();
-        Self { spellings }
+        let keys = secrets.into_iter().flat_map(|secret| spellings(secret.reveal().trim()));
+        Self::default().with(keys, HIDDEN)
     }
 
-    /// Returns whether a key is in the text, also one that the end of the text cuts off.
+    /// Adds the values of headers, each whole and word by word. What is too short or too common to be
+    /// told from other text is left out.
+    pub fn and_headers<'a>(self, values: impl IntoIterator<Item = &'a str>) -> Self {
+        let parts = values.into_iter().flat_map(|value| [value.trim()].into_iter().chain(value.split(' ')));
+        self.with(parts.filter(|part| is_telling(part)).flat_map(spellings), HEADER_HIDDEN)
+    }
+
+    fn with(mut self, spellings: impl Iterator<Item = String>, shown: &'static str) -> Self {
+        self.spellings.extend(spellings.map(|spelling| (spelling, shown)));
+        self.spellings
+            .sort_by(|(left, _), (right, _)| right.len().cmp(&left.len()).then_with(|| left.cmp(right)));
+        // A key that is a header's value too stays a key: the sort keeps their order.
+        self.spellings.dedup_by(|(later, _), (earlier, _)| later == earlier);
+        self
+    }
+
+    /// Returns whether a key or a header is in the text, also one that the end of the text cuts off.
     pub fn finds(&self, text: &str) -> bool {
         self.spellings
             .iter()
-            .any(|spelling| text.contains(spelling.as_str()) || cut_off(text, spelling).is_some())
+            .any(|(spelling, _)| text.contains(spelling.as_str()) || cut_off(text, spelling).is_some())
     }
 
-    /// Returns the text with each key replaced, also one that the end of the text cuts off.
+    /// Returns the text with each key and header replaced, also one that the end of the text cuts off.
     pub fn apply(&self, text: &str) -> String {
         let mut shown = text.to_owned();
-        for spelling in &self.spellings {
+        for (spelling, hidden) in &self.spellings {
             if shown.contains(spelling.as_str()) {
-                shown = shown.replace(spelling.as_str(), HIDDEN);
+                shown = shown.replace(spelling.as_str(), hidden);
             }
-            hide_cut_off(&mut shown, spelling);
+            if let Some(length) = cut_off(&shown, spelling) {
+                shown.truncate(shown.len() - length);
+                shown.push_str(hidden);
+            }
         }
         shown
     }
@@ -55,24 +82,26 @@ impl fmt::Debug for Mask {
     }
 }
 
-/// As it is, as part of a URL, as in JSON with escaped slashes, and without the prefix that some
-/// gateways take off.
+/// As it is, as part of a URL, as in JSON with and without escaped slashes, and without the prefix that
+/// some gateways take off.
 fn spellings(key: &str) -> Vec<String> {
     if key.is_empty() {
         return Vec::new();
     }
-    let mut all = vec![key.to_owned(), encode_query(key), key.replace('/', "\\/")];
+    let mut all = vec![key.to_owned(), encode_query(key), key.replace('/', "\\/"), in_json(key)];
     if let Some(bare) = key.strip_prefix("sk-").filter(|bare| bare.len() >= CUT_OFF_MIN) {
         all.push(bare.to_owned());
     }
     all
 }
 
-fn hide_cut_off(text: &mut String, spelling: &str) {
-    if let Some(length) = cut_off(text, spelling) {
-        text.truncate(text.len() - length);
-        text.push_str(HIDDEN);
-    }
+fn in_json(key: &str) -> String {
+    key.replace('\\', "\\\\").replace('"', "\\\"")
+}
+
+fn is_telling(value: &str) -> bool {
+    let is_word = value.bytes().all(|byte| byte.is_ascii_lowercase() || b"_./".contains(&byte));
+    value.len() >= if is_word { TELLING_WORD_MIN } else { TELLING_MIN }
 }
 
 /// Returns how many bytes at the end of the text are the beginning of a spelling.
@@ -114,6 +143,37 @@ mod tests {
         let mask = Mask::of([&Secret::new("sk-0123456789")]);
         assert!(mask.finds("wrong: sk-0123456") && mask.finds("0123456789 is wrong"));
         assert!(!mask.finds("keys begin with sk-"));
+    }
+
+    #[test]
+    fn a_header_is_hidden_whole_and_word_by_word() {
+        let mask = Mask::default().and_headers(["Token 7Qw9-0123 \"x\"", "gateway-secret", "org-1234"]);
+        for (text, shown) in [
+            ("you sent Token 7Qw9-0123 \"x\"!", "you sent [header hidden]!"),
+            (r#"{"sent":"Token 7Qw9-0123 \"x\""}"#, r#"{"sent":"[header hidden]"}"#),
+            ("no such token: 7Qw9-0123", "no such token: [header hidden]"),
+            ("not for org-1234", "not for [header hidden]"),
+            ("not for gateway-s", "not for [header hidden]"),
+            ("the Token", "the Token"),
+        ] {
+            assert_eq!(mask.apply(text), shown);
+            assert_eq!(mask.finds(text), text != shown);
+        }
+    }
+
+    #[test]
+    fn a_header_of_common_words_leaves_events_alone() {
+        let mask =
+            Mask::default().and_headers(["1", "en-US", "transcription", "application/json", "", "audio/pcm"]);
+        let event = r#"{"type":"conversation.item.input_audio_transcription.delta","content_index":1}"#;
+        assert!(!mask.finds(event));
+        assert_eq!(mask, Mask::default());
+    }
+
+    #[test]
+    fn a_key_among_the_headers_stays_a_key() {
+        let mask = Mask::of([&Secret::new("sk-0123456789")]).and_headers(["sk-0123456789"]);
+        assert_eq!(mask.apply("wrong: sk-0123456789"), "wrong: [key hidden]");
     }
 
     #[test]

@@ -46,6 +46,8 @@ pub enum Fault {
     TranscriptLate,
     /// The session ends so long after its start, as if its maximum duration were reached.
     Expire(Duration),
+    /// Sessions are so short, and say so.
+    Limit(Duration),
 }
 
 /// All the ways in which an endpoint misbehaves; none by default.
@@ -74,7 +76,7 @@ pub enum FaultError {
 }
 
 /// What [`Faults::parse`] understands; a number can be left out.
-pub const NAMES: [&str; 19] = [
+pub const NAMES: [&str; 20] = [
     "late=MS",
     "no-session-created",
     "no-session-updated",
@@ -94,6 +96,7 @@ pub const NAMES: [&str; 19] = [
     "odd-bytes",
     "transcript-late",
     "expire=MS",
+    "limit=MS",
 ];
 
 impl Faults {
@@ -175,6 +178,7 @@ fn parse_one(part: &str) -> Result<Fault, FaultError> {
         "odd-bytes" => Fault::OddBytes,
         "transcript-late" => Fault::TranscriptLate,
         "expire" => Fault::Expire(millis(1_000)?),
+        "limit" => Fault::Limit(millis(60_000)?),
         _ => return Err(FaultError::Unknown { name }),
     })
 }

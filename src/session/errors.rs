@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use crate::protocol::dialect::Dialect;
 use crate::protocol::server::ErrorInfo;
 use crate::session::io::{Deadline, Door, Failure, Notice, Reason};
 use crate::session::{Phase, Session};
@@ -85,7 +86,8 @@ impl Session {
             self.show(Notice::Debug(format!("quiet error: {}", describe(&error))));
             return;
         }
-        if error.code.as_deref() == Some(BETA_IS_OVER) && self.door == Door::Usual {
+        let fixed = self.plan.dialect == Some(Dialect::Beta);
+        if error.code.as_deref() == Some(BETA_IS_OVER) && self.door == Door::Usual && !fixed {
             self.leave_beta(now, &error);
             return;
         }

@@ -60,6 +60,11 @@ impl Session {
         self.show(Notice::Debug("the endpoint breaks the silence".into()));
     }
 
+    /// Returns for how long nobody has said, typed or pressed anything, and nothing was answered.
+    pub(super) fn lifeless_for(&self, now: Duration) -> Duration {
+        now.saturating_sub(self.limiter.last_sign_of_life)
+    }
+
     /// Returns whether nothing more may be sent that costs.
     pub(super) fn is_out_of_money(&self) -> bool {
         self.limiter.money == Money::Spent
@@ -70,7 +75,7 @@ impl Session {
         let Some(most) = self.plan.limits.cost_usd else { return };
         if unpriced > 0 && self.limiter.money == Money::Enough {
             self.limiter.money = Money::Uncounted;
-            self.show(Notice::Info("what this call costs is not known: --max-cost cannot be kept".into()));
+            self.show(Notice::Info("what this call costs is not known: --max-cost cannot be kept; the configuration file may set prices".into()));
         }
         if spent_usd >= most {
             self.limiter.money = Money::Spent;

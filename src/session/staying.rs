@@ -87,10 +87,6 @@ impl Attempts {
         self.live_since = Some(now);
     }
 
-    fn held_for(&self, now: Duration) -> Duration {
-        self.live_since.map_or(Duration::ZERO, |since| now.saturating_sub(since))
-    }
-
     /// Counts one more; returns the pause before it, or nothing if it was tried often enough.
     fn next(&mut self, now: Duration) -> Option<Duration> {
         let held = self.live_since.take().is_some_and(|since| now.saturating_sub(since) >= GOOD_CONNECTION);
@@ -131,7 +127,7 @@ impl Session {
         let silent =
             !self.microphone.user_speaks() && !self.is_answering() && !self.microphone.is_unsettled();
         let only_turns = self.plan.turn_control() != TurnControl::Server;
-        only_turns && silent && self.last_error.is_none() && self.attempts.held_for(now) >= IDLE_LINE
+        only_turns && silent && self.last_error.is_none() && self.lifeless_for(now) >= IDLE_LINE
     }
 
     /// Keeps the call while the connection is away; `trouble` is what went wrong last, `failure` what did first.

@@ -44,28 +44,30 @@ impl UsageSum {
 impl Session {
     pub(super) fn note_usage(&mut self, usage: Option<&Usage>) {
         self.usage.tokens(usage);
-        let priced = self.plan.prices.as_ref().zip(self.model.as_deref()).zip(usage);
-        let usd = priced.and_then(|((prices, model), usage)| prices.response(model, usage));
+        let prices = self.plan.prices.as_ref();
+        let usd = prices.and_then(|prices| prices.tokens(self.model.as_deref(), usage));
         self.tell_usage(usage.cloned(), usd);
     }
 
     pub(super) fn note_transcription_usage(&mut self, usage: Option<TranscriptionUsage>) {
         let captions = self.plan.settings.transcription.get().and_then(|settings| settings.model.as_deref());
-        let priced = self.plan.prices.as_ref().zip(captions);
+        let prices = self.plan.prices.as_ref();
+        let by_tokens = |usage| prices.and_then(|prices| prices.tokens(captions, usage));
         match usage {
             Some(TranscriptionUsage::Tokens(usage)) => {
-                let usd = priced.and_then(|(prices, model)| prices.transcription(model, &usage));
+                let usd = by_tokens(Some(&usage));
                 self.usage.tokens(Some(&usage));
                 self.tell_usage(Some(*usage), usd);
             }
             Some(TranscriptionUsage::Duration(seconds)) => {
-                let usd = priced.and_then(|(prices, model)| prices.transcribed(model, seconds));
+                let usd = prices.and_then(|prices| prices.time(captions, seconds));
                 self.usage.transcribed_seconds += seconds;
                 self.tell_usage(None, usd);
             }
             Some(TranscriptionUsage::Other(_)) | None => {
+                let usd = by_tokens(None);
                 self.usage.tokens(None);
-                self.tell_usage(None, None);
+                self.tell_usage(None, usd);
             }
         }
     }

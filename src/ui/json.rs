@@ -27,12 +27,18 @@ pub enum Detail {
 pub struct JsonLines<W> {
     writer: W,
     detail: Detail,
+    file: Option<String>,
 }
 
 impl<W: Write> JsonLines<W> {
     /// Returns a front that writes to `writer`.
     pub fn new(writer: W, detail: Detail) -> Self {
-        Self { writer, detail }
+        Self { writer, detail, file: None }
+    }
+
+    /// Names the file that is heard in every line.
+    pub fn of_file(self, file: Option<&str>) -> Self {
+        Self { file: clean(file), ..self }
     }
 
     /// Returns the writer.
@@ -47,7 +53,7 @@ impl<W: Write> Front for JsonLines<W> {
             return Ok(());
         }
         let at_ms = u64::try_from(at.as_millis()).unwrap_or(u64::MAX);
-        let record = Record { kind: kind(notice), at_ms, body: body(notice) };
+        let record = Record { kind: kind(notice), at_ms, file: self.file.as_deref(), body: body(notice) };
         let mut line = serde_json::to_vec(&record)?;
         line.push(b'\n');
         self.writer.write_all(&line)?;
@@ -56,10 +62,12 @@ impl<W: Write> Front for JsonLines<W> {
 }
 
 #[derive(Serialize)]
-struct Record {
+struct Record<'a> {
     #[serde(rename = "type")]
     kind: &'static str,
     at_ms: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<&'a str>,
     #[serde(flatten)]
     body: Body,
 }
@@ -295,6 +303,14 @@ mod tests {
         let mut front = JsonLines::new(Vec::new(), detail);
         show(&mut front, call);
         String::from_utf8(front.into_inner()).unwrap()
+    }
+
+    #[test]
+    fn the_file_that_is_heard_is_named_in_every_line() {
+        let mut front = JsonLines::new(Vec::new(), Detail::Call).of_file(Some("a\u{1b}[1m.wav"));
+        show(&mut front, &[(7, Notice::Muted(true))]);
+        let line = String::from_utf8(front.into_inner()).unwrap();
+        assert_eq!(line, "{\"type\":\"muted\",\"at_ms\":7,\"file\":\"a.wav\",\"muted\":true}\n");
     }
 
     #[test]

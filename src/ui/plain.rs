@@ -1,6 +1,6 @@
 //! Labelled lines for pipes, dumb terminals and screen readers: no escape sequence, no redrawing.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};
 use std::time::Duration;
 
@@ -33,8 +33,49 @@ pub struct Plain<W, S> {
     open: Option<Open>,
     /// The answer being spoken, in a call.
     unfinished: Option<AssistantLine>,
+    /// What waits for its caption, in a call.
+    captions: Captions,
     /// Items that are written whole; a server may repeat itself.
     written: HashSet<String>,
+    /// What stands above all lines, until it is written.
+    heading: Option<String>,
+}
+
+/// What was said and has no caption yet. A caption may come when the answer to it is written already, and
+/// what is written stays where it is.
+#[derive(Debug, Default)]
+struct Captions {
+    /// Items of the user, in the order in which they were spoken.
+    awaited: Vec<String>,
+    /// What was awaited when an answer began.
+    before: HashMap<String, Vec<String>>,
+    /// Items of the user that a written answer came after.
+    late: HashSet<String>,
+}
+
+impl Captions {
+    fn spoken(&mut self, item_id: &str) {
+        if !self.awaited.iter().any(|awaited| awaited == item_id) {
+            self.awaited.push(item_id.to_owned());
+        }
+    }
+
+    fn answer_begins(&mut self, item_id: &str) {
+        if !self.before.contains_key(item_id) {
+            self.before.insert(item_id.to_owned(), self.awaited.clone());
+        }
+    }
+
+    fn answer_written(&mut self, item_id: &str) {
+        let before = self.before.remove(item_id).unwrap_or_default();
+        self.late.extend(before.into_iter().filter(|item_id| self.awaited.contains(item_id)));
+    }
+
+    /// Takes an item out, and returns who said it and when, as seen from its place among the lines.
+    fn speaker(&mut self, item_id: &str) -> &'static str {
+        self.awaited.retain(|awaited| awaited != item_id);
+        if self.late.remove(item_id) { "You (earlier)" } else { "You" }
+    }
 }
 
 #[derive(Debug)]
@@ -46,7 +87,21 @@ struct Open {
 impl<W: Write, S: Write> Plain<W, S> {
     /// Returns a front that writes what is said to `data` and everything else to `status`.
     pub fn new(style: PlainStyle, data: W, status: S) -> Self {
-        Self { style, data, status, open: None, unfinished: None, written: HashSet::new() }
+        Self {
+            style,
+            data,
+            status,
+            open: None,
+            unfinished: None,
+            captions: Captions::default(),
+            written: HashSet::new(),
+            heading: None,
+        }
+    }
+
+    /// Writes a line above all others, once the session is there.
+    pub fn headed(self, heading: Option<String>) -> Self {
+        Self { heading, ..self }
     }
 
     /// Returns both writers.
@@ -66,12 +121,17 @@ impl<W: Write, S: Write> Plain<W, S> {
     }
 
     fn user(&mut self, line: &Line) -> io::Result<()> {
-        if !line.is_final || line.text.trim().is_empty() {
+        if !line.is_final {
+            self.captions.spoken(&line.item_id);
+            return Ok(());
+        }
+        let speaker = self.captions.speaker(&line.item_id);
+        if line.text.trim().is_empty() {
             return Ok(());
         }
         match self.style {
             PlainStyle::Talk if self.written.insert(line.item_id.clone()) => {
-                self.line(&format!("You: {}", paragraphs(&line.text)))
+                self.line(&format!("{speaker}: {}", paragraphs(&line.text)))
             }
             PlainStyle::Transcribe if self.written.insert(line.item_id.clone()) => {
                 self.line(&one_line(&line.text))
@@ -92,6 +152,7 @@ impl<W: Write, S: Write> Plain<W, S> {
         if self.written.contains(&line.item_id) {
             return Ok(());
         }
+        self.captions.answer_begins(&line.item_id);
         if !line.is_final {
             self.unfinished = Some(line.clone());
             return Ok(());
@@ -101,6 +162,7 @@ impl<W: Write, S: Write> Plain<W, S> {
         if line.text.trim().is_empty() && !line.interrupted {
             return Ok(());
         }
+        self.captions.answer_written(&line.item_id);
         self.line(&format!("Assistant: {}", spoken_text(line)))
     }
 
@@ -184,7 +246,12 @@ impl<W: Write, S: Write> Front for Plain<W, S> {
             | Notice::SpeechStopped { .. }
             | Notice::Usage(_)
             | Notice::Debug(_) => {}
-            Notice::Ready(ready) => self.state(&ready_text(ready)),
+            Notice::Ready(ready) => {
+                self.state(&ready_text(ready));
+                if let Some(heading) = self.heading.take() {
+                    self.line(&heading)?;
+                }
+            }
             Notice::Turn(turn) => self.state(words::turn(*turn)),
             Notice::User(line) => return self.user(line),
             Notice::Assistant(line) => return self.assistant(line),
@@ -282,6 +349,35 @@ mod tests {
     }
 
     #[test]
+    fn a_caption_that_comes_after_its_answer_is_told_to_belong_before_it() {
+        let line = |item_id: &str, text: &str, is_final| {
+            let after = Some("item_a".to_owned());
+            Notice::User(Line { item_id: item_id.to_owned(), text: text.to_owned(), is_final, after })
+        };
+        let answer = |item_id: &str, text| Notice::Assistant(whole(item_id, text));
+        let call = [
+            (1, Notice::Assistant(written("a", "Hello"))),
+            (2, line("u1", "", false)),
+            (3, answer("a", "Hello.")),
+            (4, Notice::Assistant(written("b", "It"))),
+            (5, line("u2", "", false)),
+            (6, answer("b", "It is.")),
+            (7, line("u1", "Is it?", true)),
+            (8, line("u2", "And now?", true)),
+            (9, line("u3", "", false)),
+            (10, answer("c", "Still.")),
+            (11, line("u3", " ", true)),
+        ];
+        assert_snapshot!(lines(PlainStyle::Talk, &call).0, @r#"
+        Assistant: Hello.
+        Assistant: It is.
+        You (earlier): Is it?
+        You: And now?
+        Assistant: Still.
+        "#);
+    }
+
+    #[test]
     fn captions_are_one_a_line_and_nothing_else() {
         let (data, status) = lines(PlainStyle::Transcribe, &interrupted_call());
         assert_snapshot!(data, @r#"
@@ -291,6 +387,18 @@ mod tests {
         error: too fast (rate_limit)
         the microphone is silent
         "#);
+    }
+
+    #[test]
+    fn a_heading_stands_above_the_captions_once() {
+        let heading = Some("==> a.wav <==".to_owned());
+        let mut front = Plain::new(PlainStyle::Transcribe, Vec::new(), Vec::new()).headed(heading);
+        show(&mut front, &[(1, Notice::Connection(Connection::Connecting))]);
+        assert!(front.data.is_empty(), "there may be no session");
+        show(&mut front, &interrupted_call());
+        show(&mut front, &[(9, Notice::Ready(Ready::default()))]);
+        let (data, _) = front.into_inner();
+        assert_eq!(String::from_utf8(data).unwrap(), "==> a.wav <==\nCount to four. You: fake\n");
     }
 
     #[test]

@@ -54,13 +54,14 @@ pub fn error(code: Option<&str>, message: &str) -> String {
     }
 }
 
-/// Returns what a call cost so far; nothing where not even a part of it is known.
+/// Returns what a call cost so far, as far as it is known; nothing where it has cost nothing.
 pub fn cost(usage: &UsageReport) -> Option<String> {
     let known = format!("${:.4}", usage.total_usd);
     match (usage.total_usd > 0.0, usage.unpriced) {
         (true, 0) => Some(known),
         (true, _) => Some(format!("over {known}")),
-        (false, _) => None,
+        (false, 0) => None,
+        (false, _) => Some("cost unknown".to_owned()),
     }
 }
 

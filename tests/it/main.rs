@@ -19,5 +19,6 @@ mod chat;
 mod transcribe;
 mod formats;
 mod refusals;
+mod shell;
 #[cfg(unix)]
 mod faults;

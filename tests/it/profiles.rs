@@ -1,6 +1,7 @@
 //! Profiles, the configuration file and keys, from outside: what is dialled, and what is never shown.
 
 mod fake;
+mod prices;
 
 use std::fs;
 use std::path::PathBuf;
@@ -141,6 +142,20 @@ fn a_file_with_a_key_that_others_can_read_is_refused() {
 }
 
 #[test]
+fn a_header_that_a_server_repeats_is_not_shown() {
+    let body = "{\"error\":{\"message\":\"org-hush and Gate hush-0001 are unknown here\"}}";
+    let fake = Fake::answering([Answer::Status(403, body)]);
+    let file = format!(
+        "[profiles.work]\nurl = \"{}\"\norganization = \"org-hush\"\nheaders = {{ X-Gate = \"Gate hush-0001\" }}\n",
+        fake.url()
+    );
+    let outcome = with_file("chat --profile work hello", &file).run().expect_code(6);
+    assert!(fake.head(LIMIT).contains("x-gate: Gate hush-0001\r\n"));
+    let shown = "[header hidden] and [header hidden] are unknown here";
+    assert!(outcome.stderr.contains(shown) && !outcome.stderr.contains("hush"), "{}", outcome.stderr);
+}
+
+#[test]
 fn an_unknown_field_is_named_with_its_file_and_line_and_the_known_ones() {
     for args in ["talk --demo --input null --output null", "chat hello", "transcribe --demo", "config show"] {
         let outcome = with_file(args, "# mine\n[profiles.openai]\nmodle = \"x\"\n").run().expect_code(3);
@@ -243,6 +258,20 @@ fn init_writes_a_file_that_can_be_read_and_never_overwrites_one() {
     let path = Program::rtvoice("config path");
     let expected = config(&path).display().to_string();
     assert_eq!(path.run().expect_code(0).text().trim(), expected);
+}
+
+#[test]
+fn what_serve_prints_can_be_typed() {
+    let serving = Program::rtvoice("serve --port 0").start();
+    let hello = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/hello.wav");
+    for (command, more) in [("talk", " --json --output null --input"), ("chat", " hello"), ("transcribe", "")]
+    {
+        let line = serving.wait_for_line(LIMIT, |line| line.starts_with(&format!("  rtvoice {command} ")));
+        let program = Program::rtvoice(&format!("{}{more}", line.trim_start_matches("  rtvoice ")));
+        let program = if command == "chat" { program } else { program.arg(hello) };
+        let outcome = program.run().expect_code(0);
+        assert!(!outcome.text().is_empty(), "{line}: {}", outcome.stderr);
+    }
 }
 
 /// Talks over telephone formats to the endpoint of the program itself.

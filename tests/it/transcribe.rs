@@ -79,9 +79,11 @@ fn sent(outcome: &Outcome, dialect: Dialect) -> Vec<Value> {
 #[test]
 fn each_file_has_its_captions_and_the_demo_says_once_that_it_is_one() {
     let text = CAPTIONS.files.text();
-    let captions: Vec<&str> = text.lines().collect();
-    assert!(matches!(captions[..], [first, second] if first == second), "{captions:?}");
-    assert!(captions[0].starts_with("[speech 0."), "{captions:?}");
+    let lines: Vec<&str> = text.lines().collect();
+    let ["==> short.wav <==", first, "", "==> again.wav <==", second] = lines[..] else {
+        panic!("{lines:?}")
+    };
+    assert!(first.starts_with("[speech 0.") && first == second, "{lines:?}");
     assert_eq!(CAPTIONS.files.stderr.lines().collect::<Vec<_>>(), [DEMO]);
 }
 
@@ -120,6 +122,8 @@ fn captions_are_told_in_lines_of_json() {
     assert_eq!(of("info").map(|line| line["message"].clone()), Some(DEMO.into()));
     let user = of("user").expect("there is a caption");
     assert_eq!((&user["text"], &user["final"]), (&HELLO.into(), &true.into()));
+    let file = speech::hello_path().display().to_string();
+    assert!(lines.iter().all(|line| line["file"] == file.as_str()), "{}", CAPTIONS.json.text());
     assert!(of("speech_started").is_some() && of("speech_stopped").is_some() && of("session").is_some());
     assert_eq!(of("end").map(|line| line["reason"].clone()), Some("input_ended".into()));
     assert_eq!(of("assistant"), None);

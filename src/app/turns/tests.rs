@@ -25,7 +25,11 @@ fn settings(file: &str, line: &str) -> Settings {
             (SessionKind::Realtime, Flags::default().turns(&args.turns).answers(&args.answers))
         }
         Command::Transcribe(args) => (SessionKind::Transcription, Flags::default().turns(&args.turns)),
-        Command::Chat(_) | Command::Serve(_) | Command::Config(_) => panic!("{line} has no turns"),
+        Command::Chat(_)
+        | Command::Serve(_)
+        | Command::Config(_)
+        | Command::Completions(_)
+        | Command::Man(_) => panic!("{line} has no turns"),
     };
     let sources = Sources {
         environment: [].into(),

@@ -3,6 +3,7 @@
 use super::*;
 use crate::config::built_in;
 use crate::config::file::{Author, ConfigFile};
+use crate::config::price::Priced;
 
 fn host_of(url: &str) -> Option<String> {
     let host = url.split_once("://")?.1.split(['/', ':']).next()?;
@@ -167,4 +168,20 @@ fn a_star_stands_for_whole_names_below_a_host() {
     ] {
         assert_eq!(is_host(pattern, host), expected, "{pattern} {host}");
     }
+}
+
+#[test]
+fn each_model_has_the_price_of_the_nearest_profile_that_says_one() {
+    let file = "[profiles.a]\nlike = \"b\"\n[profiles.a.prices.both]\ntext_in = 1\n\
+                [profiles.b.prices]\nboth = 0\nonly = 0\n";
+    let prices = |profile: &str| {
+        let asked = Asked { profile: Some(profile.to_owned()), ..Asked::default() };
+        let in_force = decide(asked, &sources(file, &[], &[]));
+        let of = |(model, priced): (&String, &Priced)| (model.clone(), priced.origin.clone());
+        in_force.prices.iter().map(of).collect::<Vec<_>>()
+    };
+    let at = |model: &str, line| (model.to_owned(), Origin::File(line));
+    assert_eq!(prices("a"), [at("both", 3), at("only", 7)]);
+    assert_eq!(prices("b"), [at("both", 6), at("only", 7)]);
+    assert_eq!(prices("openai"), []);
 }

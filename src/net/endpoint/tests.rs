@@ -217,3 +217,17 @@ fn no_key_is_in_debug_output() {
         );
     }
 }
+
+#[test]
+fn headers_are_hidden_in_what_a_server_repeats_as_keys_are() {
+    let mut endpoint = endpoint("wss://h/v1/realtime", conversation("gpt-realtime-2"), Auth::Bearer(key()));
+    endpoint.organization = Some("org-0001".to_owned());
+    endpoint.project = Some("proj_0002".to_owned());
+    let headers = [("X-Gate", "Token gate-0003"), ("X-Model", "gpt-realtime-2"), ("X-Version", "1")];
+    endpoint.headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+    let said =
+        "1: sk-proj-7Qw9, org-0001, proj_0002, Token gate-0003 and gate-0003 may not use gpt-realtime-2";
+    let shown = "1: [key hidden], [header hidden], [header hidden], [header hidden] and [header hidden] \
+                 may not use gpt-realtime-2";
+    assert_eq!(endpoint.mask().apply(said), shown);
+}

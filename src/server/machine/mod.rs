@@ -100,6 +100,8 @@ pub(crate) struct Machine {
     created_due: Option<Duration>,
     /// When the session has lasted too long.
     end_due: Duration,
+    /// How long it is said to last.
+    limit: Duration,
     buffer: Buffer,
     ear: Ear,
     turns: Turns,
@@ -134,13 +136,17 @@ impl Machine {
         let effective = Effective::new(&setup.peer);
         let expire =
             setup.faults.find(|fault| if let Fault::Expire(after) = fault { Some(*after) } else { None });
+        let limit =
+            setup.faults.find(|fault| if let Fault::Limit(limit) = fault { Some(*limit) } else { None });
+        let limit = limit.unwrap_or(LONGEST_SESSION);
         Self {
             actions: Vec::new(),
             mouth: Mouth::Open,
             session_id: ids.next("sess"),
             conversation_id: ids.next("conv"),
             created_due: None,
-            end_due: expire.unwrap_or(LONGEST_SESSION),
+            end_due: expire.unwrap_or(limit),
+            limit,
             buffer: Buffer::new(effective.input()),
             ear: Ear::new(),
             turns: Turns::default(),
@@ -209,7 +215,7 @@ impl Machine {
     }
 
     fn expires_at(&self) -> u64 {
-        self.setup.unix_time + LONGEST_SESSION.as_secs()
+        self.setup.unix_time + self.limit.as_secs()
     }
 
     /// Does what the time has come for.

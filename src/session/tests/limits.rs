@@ -112,5 +112,10 @@ fn a_cost_that_is_not_known_is_told_once() {
     let mut call = Call::live(Plan { prices: None, ..costly_plan() });
     costs(&mut call, 1, 5.0);
     costs(&mut call, 2, 5.0);
-    assert_eq!(call.story(), ["info what this call costs is not known: --max-cost cannot be kept"]);
+    assert_eq!(
+        call.story(),
+        [
+            "info what this call costs is not known: --max-cost cannot be kept; the configuration file may set prices"
+        ]
+    );
 }

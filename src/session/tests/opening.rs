@@ -161,9 +161,7 @@ fn beta_is_over(call: &mut Call) {
 
 #[test]
 fn an_endpoint_that_has_given_up_beta_is_tried_once_without_it() {
-    let mut plan = plan();
-    plan.dialect = Some(Dialect::Beta);
-    let mut call = Call::dialled(plan);
+    let mut call = Call::dialled(plan());
     call.put(Input::Opened);
     call.outputs.clear();
     beta_is_over(&mut call);
@@ -173,6 +171,16 @@ fn an_endpoint_that_has_given_up_beta_is_tried_once_without_it() {
     call.server(json!({"type": "session.updated", "session": {"type": "realtime"}}));
     assert_eq!(call.session.dialect(), Dialect::Ga);
     assert!(call.story().contains(&"connection Live".to_owned()));
+}
+
+#[test]
+fn who_demands_beta_is_told_that_there_is_none() {
+    let mut call = Call::dialled(Plan { dialect: Some(Dialect::Beta), ..plan() });
+    call.put(Input::Opened);
+    beta_is_over(&mut call);
+    let close = CloseCause::Peer { code: Some(4000), reason: "beta_api_shape_disabled".into() };
+    call.put(Input::Closed(close));
+    assert!(matches!(call.ended(), Some(EndReason::Refused(_))), "{:?}", call.ended());
 }
 
 #[test]

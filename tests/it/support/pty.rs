@@ -2,11 +2,13 @@
 
 use std::io::{Read, Write};
 use std::num::NonZeroU16;
-use std::sync::mpsc;
+use std::os::fd::{AsFd, OwnedFd};
+use std::process::ExitStatus;
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use portable_pty::{CommandBuilder, ExitStatus, MasterPty, PtySize, SlavePty, native_pty_system};
+use pty_process::blocking::{Command, Pty, open};
 use rustix::process::Signal;
 use tempfile::TempDir;
 use vt100::{Callbacks, Parser, Screen};
@@ -30,9 +32,9 @@ pub(crate) struct Size {
 
 /// A program in a terminal; dropping it ends it.
 pub(crate) struct Terminal {
-    master: Box<dyn MasterPty + Send>,
+    master: Arc<Pty>,
     /// Held, so that the terminal's modes can be read after the program's end.
-    slave: Option<Box<dyn SlavePty + Send>>,
+    slave: Option<OwnedFd>,
     keys: mpsc::Sender<Vec<u8>>,
     display: Watched<Display>,
     status: Watched<Option<ExitStatus>>,
@@ -124,7 +126,7 @@ impl Answers {
 #[derive(Debug)]
 pub(crate) struct Left {
     /// Its exit code; none if a signal ended it.
-    pub(crate) code: Option<u32>,
+    pub(crate) code: Option<i32>,
     /// What is on the screen.
     pub(crate) text: String,
     /// Everything it wrote, escape sequences included.
@@ -143,27 +145,25 @@ impl Terminal {
 
     /// Starts a program in a new terminal with a keyboard of this kind.
     pub(crate) fn start_with(keyboard: Keyboard, program: Program, size: Size) -> Self {
-        let pair = native_pty_system().openpty(pty_size(size)).expect("the system gives a pseudo-terminal");
-        let mut command = CommandBuilder::new(&program.path);
-        command.args(&program.args);
-        command.env_clear();
+        let (master, slave) = open().expect("the system gives a pseudo-terminal");
+        let master = Arc::new(master);
+        master.resize(pty_size(size)).expect("the terminal takes its size");
         let program = program.env("TERM", "xterm-256color");
-        program.env.iter().for_each(|(name, value)| command.env(name, value));
-        command.cwd(program.home.path());
-        let modes_before = modes(pair.master.as_ref());
-        let mut child = pair.slave.spawn_command(command).expect("the program starts");
-        let process = child.process_id().expect("a child that was not waited for has a process id");
-        let keys = write_in_background(pair.master.take_writer().expect("the writer is taken once"));
-        let reader = pair.master.try_clone_reader().expect("the terminal can be read");
-        let display = read_in_background(reader, keys.clone(), (size, keyboard));
+        let variables = program.env.iter().map(|(name, value)| (name, value));
+        let command = Command::new(&program.path).args(&program.args).env_clear().envs(variables);
+        let modes_before = modes(&master);
+        let held = slave.as_fd().try_clone_to_owned().expect("the terminal can be held");
+        let mut child = command.current_dir(program.home.path()).spawn(slave).expect("the program starts");
+        let process = child.id();
+        let keys = write_in_background(Arc::clone(&master));
+        let display = read_in_background(Arc::clone(&master), keys.clone(), (size, keyboard));
         let status = Watched::new(None);
         let ended = status.clone();
         thread::spawn(move || {
             let status = child.wait().expect("a child can be waited for");
             ended.with(|ended| *ended = Some(status));
         });
-        let slave = Some(pair.slave);
-        Self { master: pair.master, slave, keys, display, status, process, modes_before, home: program.home }
+        Self { master, slave: Some(held), keys, display, status, process, modes_before, home: program.home }
     }
 
     /// Returns the text on the screen, one line a row, blanks at the ends left out.
@@ -245,10 +245,10 @@ impl Terminal {
 
     /// Waits for the program's end, and looks at how it left the terminal.
     pub(crate) fn wait(mut self, limit: Duration) -> Left {
-        let Some(status) = self.status.wait_for(limit, |status| status.clone()) else {
+        let Some(status) = self.status.wait_for(limit, |status| *status) else {
             panic!("the program does not end within {limit:?}; the screen:\n{}", self.text());
         };
-        let modes_after = modes(self.master.as_ref());
+        let modes_after = modes(&self.master);
         self.slave = None;
         self.display
             .wait_for(DRAIN, |display| display.ended.then_some(()))
@@ -260,7 +260,7 @@ impl Terminal {
         }
         let home = tempfile::tempdir().expect("the temporary folder takes files");
         let home = std::mem::replace(&mut self.home, home);
-        let code = status.signal().is_none().then(|| status.exit_code());
+        let code = status.code();
         let bytes = self.display.with(|display| std::mem::take(&mut display.bytes));
         Left { code, text: self.text(), bytes, home, not_restored }
     }
@@ -280,7 +280,7 @@ impl Left {
     }
 
     /// Checks the exit code.
-    pub(crate) fn expect_code(self, code: u32) -> Self {
+    pub(crate) fn expect_code(self, code: i32) -> Self {
         assert_eq!(self.code, Some(code), "exit code; the screen:\n{}", self.text);
         self
     }
@@ -303,8 +303,8 @@ fn not_restored(screen: &Screen) -> Vec<String> {
 }
 
 /// Returns all line modes of the terminal as text that can be compared.
-fn modes(master: &dyn MasterPty) -> String {
-    format!("{:?}", master.get_termios().expect("a pseudo-terminal has modes"))
+fn modes(master: &Pty) -> String {
+    format!("{:?}", rustix::termios::tcgetattr(master).expect("a pseudo-terminal has modes"))
 }
 
 fn cells(size: Size) -> (NonZeroU16, NonZeroU16) {
@@ -312,21 +312,22 @@ fn cells(size: Size) -> (NonZeroU16, NonZeroU16) {
     (not_zero(size.rows), not_zero(size.columns))
 }
 
-fn pty_size(size: Size) -> PtySize {
-    PtySize { rows: size.rows, cols: size.columns, pixel_width: 0, pixel_height: 0 }
+fn pty_size(size: Size) -> pty_process::Size {
+    pty_process::Size::new(size.rows, size.columns)
 }
 
 /// Keys wait here, not in the test, where a program does not read.
-fn write_in_background(mut writer: Box<dyn Write + Send>) -> mpsc::Sender<Vec<u8>> {
+fn write_in_background(terminal: Arc<Pty>) -> mpsc::Sender<Vec<u8>> {
     let (keys, typed) = mpsc::channel::<Vec<u8>>();
     thread::spawn(move || {
+        let mut writer = &*terminal;
         typed.iter().all(|bytes| writer.write_all(&bytes).and_then(|()| writer.flush()).is_ok())
     });
     keys
 }
 
 fn read_in_background(
-    mut reader: Box<dyn Read + Send>,
+    terminal: Arc<Pty>,
     keys: mpsc::Sender<Vec<u8>>,
     (size, keyboard): (Size, Keyboard),
 ) -> Watched<Display> {
@@ -336,7 +337,7 @@ fn read_in_background(
     let display = Watched::new(Display { parser, bytes: Vec::new(), drawings: 0, ended: false });
     let filled = display.clone();
     thread::spawn(move || {
-        let mut block = [0; 8192];
+        let (mut reader, mut block) = (&*terminal, [0; 8192]);
         // A terminal whose program has gone ends with an error on Linux, with nothing elsewhere.
         while let Some(length) = reader.read(&mut block).ok().filter(|length| *length > 0) {
             let answers = filled.with(|display| display.draw(&block[..length]));

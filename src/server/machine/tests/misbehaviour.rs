@@ -125,6 +125,15 @@ fn the_transcript_can_come_after_the_answer() {
 }
 
 #[test]
+fn a_session_can_be_short_and_say_so() {
+    let mut desk = Desk::open(Dialect::Ga, SessionKind::Realtime, "limit=2000");
+    let created = desk.read().swap_remove(0);
+    assert_eq!(created["session"]["expires_at"], 1_800_000_002_u64);
+    desk.wait(3 * SECOND);
+    assert_eq!(desk.closed.map(|(code, _)| code), Some(1001));
+}
+
+#[test]
 fn a_session_can_expire_early() {
     let mut desk = Desk::faulty("expire=2000");
     desk.wait(3 * SECOND);

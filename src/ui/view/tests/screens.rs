@@ -85,7 +85,7 @@ fn a_call_on_a_large_terminal() {
     let rows: Vec<_> =
         drawn.lines().enumerate().filter(|(at, _)| *at < 2 || *at > 32).map(|(_, row)| row).collect();
     assert_snapshot!(rows.join("\n"), @r#"
-    " rtvoice  connected · you speak                                                                                                                        LIVE · 01:32 · gpt-realtime · marin · 1234 tokens"
+    " rtvoice  connected · you speak                                                                                                         LIVE · 01:32 · gpt-realtime · marin · cost unknown · 1234 tokens"
     "────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────"
     " ╭ Assistant ──────────────────────────╮                                                                                                                                                                "
     " │ Hello! What would you like to know? │                                                                                                                                                                "
@@ -167,7 +167,7 @@ fn the_first_screen_says_what_to_do() {
     assert_snapshot!(text((60, 8), &model, &editor), @r#"
     " rtvoice  connected · your turn       mic off · 00:00 · DEMO"
     "                                                            "
-    "  Hold Space while you speak, and let it go to be answered. "
+    " Hold Space while you speak, and let it go to be answered.  "
     "                                                            "
     "                                                            "
     " You ━━━━━━━━━━━━━━──────   Assistant ────────────────────  "
