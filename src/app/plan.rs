@@ -53,11 +53,13 @@ pub(super) fn chat(call: &Settings, opening: Option<String>) -> Plan {
 ///
 /// When a rate does not go with its format, or a flag with the way in which turns are found.
 pub(super) fn transcribe(call: &Settings, at_input_end: AtInputEnd) -> Result<Plan, Error> {
+    let turn_detection = turns::detection(call, Found::Captioned)?;
+    turns::must_be_found(call, &turn_detection, at_input_end)?;
     let settings = SessionSettings {
         kind: SessionKind::Transcription,
         input_format: Some(format(call, Setting::InputFormat, Setting::InputRate)?),
         transcription: captions(call),
-        turn_detection: turns::detection(call, Found::Captioned)?,
+        turn_detection,
         ..SessionSettings::default()
     };
     Ok(plan(Mode::Transcribe, settings, call, at_input_end))
@@ -132,7 +134,8 @@ fn format(call: &Settings, format: Setting, rate: Setting) -> Result<AudioFormat
     Ok(telephone)
 }
 
-fn captions(call: &Settings) -> Field<Transcription> {
+/// Returns how speech is captioned.
+pub(super) fn captions(call: &Settings) -> Field<Transcription> {
     let text = |setting| call.in_force.text(setting).map(str::to_owned);
     Field::Set(Transcription {
         model: text(Setting::TranscriptionModel),

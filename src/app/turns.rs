@@ -1,5 +1,6 @@
 //! From the settings in force to who ends a turn, and how it is found.
 
+use crate::app::plan;
 use crate::app::settings::Settings;
 use crate::cli::{EagernessArg, PresetArg, VadArg};
 use crate::config::setting::Setting;
@@ -7,7 +8,7 @@ use crate::config::value::Origin;
 use crate::error::{Error, Kind};
 use crate::protocol::settings::{Eagerness, TurnDetection, TurnMethod};
 use crate::protocol::value::{Setting as Field, Unknown};
-use crate::session::plan::SILENCE_MS;
+use crate::session::plan::{AtInputEnd, SILENCE_MS};
 
 /// Sound kept from before speech was noticed: servers notice it up to 200 ms late.
 const PREFIX_MS: u32 = 300;
@@ -85,6 +86,35 @@ pub(super) fn detection(call: &Settings, found: Found) -> Result<Field<TurnDetec
         interrupt_response: answers(Setting::InterruptResponse),
         unknown: Unknown::new(),
     }))
+}
+
+/// Captions come of turns: somebody has to find them.
+///
+/// # Errors
+///
+/// When nobody would.
+pub(super) fn must_be_found(
+    call: &Settings,
+    detection: &Field<TurnDetection>,
+    at_input_end: AtInputEnd,
+) -> Result<(), Error> {
+    let captions = plan::captions(call);
+    let model = captions.get().filter(|captions| captions.finds_no_turns());
+    match (detection, at_input_end, model.and_then(|captions| captions.model.as_deref())) {
+        (Field::Clear, AtInputEnd::GoOn, _) => {
+            let error = Error::say(Kind::Usage, "with --vad off nobody would end a turn of this microphone");
+            Err(error.hint("caption a file, which is one turn then, or leave out --vad"))
+        }
+        (Field::Set(_) | Field::Keep, AtInputEnd::GoOn, Some(model)) => {
+            let error = Error::say(Kind::Usage, format!("{model} finds no turns in what a microphone hears"));
+            Err(error.hint("use another model, such as --model gpt-transcribe"))
+        }
+        (Field::Set(_) | Field::Keep, AtInputEnd::End, Some(model)) => {
+            let error = Error::say(Kind::Usage, format!("{model} finds no turns"));
+            Err(error.hint("use --vad off, with which a file is one turn, or another model"))
+        }
+        (Field::Set(_) | Field::Keep, _, None) | (Field::Clear, AtInputEnd::End, _) => Ok(()),
+    }
 }
 
 /// Returns whether a setting goes before the preset: unless the preset was said louder, as by a flag where

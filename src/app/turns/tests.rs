@@ -16,7 +16,6 @@ use crate::protocol::dialect::Dialect;
 use crate::protocol::settings::SessionKind;
 use crate::protocol::tests::check_client;
 use crate::protocol::write;
-use crate::session::plan::AtInputEnd;
 
 fn settings(file: &str, line: &str) -> Settings {
     let words = ["rtvoice"].into_iter().chain(line.split_whitespace());
@@ -47,7 +46,7 @@ fn sent(file: &str, line: &str, dialect: Dialect) -> Value {
     let settings = settings(file, line);
     let plan = match settings.kind {
         SessionKind::Realtime => plan::talk(&settings, AtInputEnd::GoOn),
-        SessionKind::Transcription => plan::transcribe(&settings, AtInputEnd::GoOn),
+        SessionKind::Transcription => plan::transcribe(&settings, AtInputEnd::End),
     };
     let update = ClientBody::SessionUpdate(Box::new(plan.unwrap().settings)).with_id("event_1".to_owned());
     let update = serde_json::from_str(&write::client_event(&update, dialect)).unwrap();
@@ -159,6 +158,29 @@ fn a_flag_that_does_nothing_is_a_mistake() {
         let error = detection(&settings("", line), Found::Answered).unwrap_err();
         assert_eq!((error.kind, error.source.to_string().as_str()), (Kind::Usage, what));
         assert!(error.hint.as_deref().is_some_and(|said| said.contains(hint)), "{:?}", error.hint);
+    }
+}
+
+#[test]
+fn captions_whose_turns_nobody_would_find_are_refused_before_anything_is_dialled() {
+    let live = "[profiles.openai]\ntranscription_model = \"gpt-live-transcribe\"\n";
+    for (file, line, at_input_end, says) in [
+        ("", "transcribe", AtInputEnd::GoOn, None),
+        ("", "transcribe --vad off", AtInputEnd::End, None),
+        (live, "transcribe --vad off", AtInputEnd::End, None),
+        ("", "transcribe --vad off", AtInputEnd::GoOn, Some("with --vad off nobody would end a turn")),
+        (live, "transcribe", AtInputEnd::GoOn, Some("gpt-live-transcribe finds no turns in what")),
+        (live, "transcribe --vad semantic", AtInputEnd::End, Some("gpt-live-transcribe finds no turns")),
+    ] {
+        let refused = plan::transcribe(&settings(file, line), at_input_end).err();
+        let said = refused.as_ref().map(|error| (error.kind, error.source.to_string()));
+        match says {
+            None => assert_eq!(said, None, "{line}"),
+            Some(says) => assert!(
+                said.as_ref().is_some_and(|(kind, what)| *kind == Kind::Usage && what.starts_with(says)),
+                "{line}: {said:?}"
+            ),
+        }
     }
 }
 

@@ -181,7 +181,6 @@ impl<'a> Painter<'a> {
         Ok(())
     }
 
-    #[expect(clippy::wildcard_enum_match_arm, reason = "the mouse is not asked for")]
     fn take(&mut self, event: Event) {
         match event {
             Event::Key(key) => {
@@ -192,7 +191,8 @@ impl<'a> Painter<'a> {
             // Whoever looks elsewhere may let go of the key there.
             Event::FocusLost => self.waiting.extend(self.editor.talk_key.let_go()),
             Event::FocusGained | Event::Resize(..) => {}
-            _ => return,
+            // The mouse is not asked for.
+            Event::Mouse(_) => return,
         }
         self.pace.touch();
     }
