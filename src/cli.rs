@@ -38,6 +38,8 @@ pub enum Command {
     Serve(Serve),
     /// Show or begin the configuration file, and what is in force
     Config(Config),
+    /// Find out why it does not work: one line a check, with what to do
+    Doctor(Doctor),
     /// Print what makes a shell complete the flags of rtvoice
     Completions(Completions),
     /// Print a page for man, of rtvoice or of one of its commands
@@ -365,4 +367,33 @@ pub enum DialectArg {
     Ga,
     /// The protocol of `OpenAI-Beta: realtime=v1`.
     Beta,
+}
+
+/// `rtvoice doctor`.
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// Ask the endpoint for short answers too, written, spoken and with a function, and for captions: it costs a little
+    #[arg(long)]
+    pub ask: bool,
+    /// Write the dialect that is found into the configuration file, for this profile
+    #[arg(long, conflicts_with = "demo")]
+    pub write_dialect: bool,
+    /// Look at this microphone [default: the system's]
+    #[arg(long, value_name = "DEVICE")]
+    pub input: Option<String>,
+    /// Look at this speaker [default: the system's]
+    #[arg(long, value_name = "DEVICE")]
+    pub output: Option<String>,
+    /// Leave the microphone and the speaker alone
+    #[arg(long, conflicts_with_all = ["input", "output"])]
+    pub no_sound: bool,
+    /// Write one JSON object at the end
+    #[arg(long)]
+    pub json: bool,
+    /// Write every event of both directions to this file, sound included, keys never
+    #[arg(long, value_name = "FILE")]
+    pub trace: Option<PathBuf>,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a group, not a flag")]
+    pub endpoint: EndpointArgs,
 }

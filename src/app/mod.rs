@@ -23,6 +23,7 @@ mod chat;
 mod transcribe;
 mod serve;
 mod config;
+mod doctor;
 mod completions;
 mod man;
 
@@ -49,6 +50,7 @@ pub fn run(cli: Cli) -> Result<u8, Error> {
             Command::Transcribe(args) => transcribe::run(args).await.and_then(exit_code),
             Command::Serve(args) => serve::run(args).await,
             Command::Config(args) => config::run(&args),
+            Command::Doctor(args) => doctor::run(args).await,
             Command::Completions(args) => completions::run(&args),
             Command::Man(args) => man::run(&args),
         }

@@ -18,5 +18,7 @@ pub mod dial_error;
 pub mod proxy;
 pub mod proxy_error;
 mod tunnel;
+pub mod certificate;
+pub mod witness;
 pub mod tls;
 pub mod stream;

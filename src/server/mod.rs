@@ -22,7 +22,7 @@ mod usage;
 mod conversation;
 mod help;
 mod persona;
-mod clips;
+pub(crate) mod clips;
 mod speech;
 mod answer;
 mod machine;

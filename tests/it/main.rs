@@ -22,3 +22,4 @@ mod refusals;
 mod shell;
 #[cfg(unix)]
 mod faults;
+mod doctor;

@@ -1,6 +1,7 @@
 //! Dialling over real sockets on this machine, at ports the system chose.
 
 mod limits;
+mod steps;
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -253,12 +254,16 @@ impl Authority {
         Arc::new(config)
     }
 
-    /// Serves one TLS connection on which it says hello, and dials it by a name.
     async fn dialled_as(
         &self,
         name: &str,
         extra_roots: Vec<CertificateDer<'static>>,
     ) -> Result<LinkEvent, DialError> {
+        self.dialled_by(name, &DialOptions { extra_roots, ..DialOptions::default() }).await
+    }
+
+    /// Serves one TLS connection on which it says hello, and dials it by a name.
+    async fn dialled_by(&self, name: &str, options: &DialOptions) -> Result<LinkEvent, DialError> {
         let (listener, port) = listener().await;
         let acceptor = TlsAcceptor::from(self.config.clone());
         let serving = async {
@@ -269,8 +274,7 @@ impl Authority {
             while server.next().await.is_some_and(|message| message.is_ok()) {}
         };
         let talking = async {
-            let options = DialOptions { extra_roots, ..DialOptions::default() };
-            let mut link = dial(&endpoint(&format!("wss://{name}:{port}")), &options).await?;
+            let mut link = dial(&endpoint(&format!("wss://{name}:{port}")), options).await?;
             Ok(link.next().await)
         };
         tokio::join!(talking, serving).0
