@@ -19,16 +19,13 @@ use crate::protocol::write;
 
 fn settings(file: &str, line: &str) -> Settings {
     let words = ["rtvoice"].into_iter().chain(line.split_whitespace());
-    let (kind, flags) = match Cli::try_parse_from(words).unwrap().command {
-        Command::Talk(args) => {
-            (SessionKind::Realtime, Flags::default().turns(&args.turns).answers(&args.answers))
-        }
-        Command::Transcribe(args) => (SessionKind::Transcription, Flags::default().turns(&args.turns)),
-        Command::Chat(_)
-        | Command::Serve(_)
-        | Command::Config(_)
-        | Command::Completions(_)
-        | Command::Man(_) => panic!("{line} has no turns"),
+    let command = Cli::try_parse_from(words).unwrap().command;
+    let (kind, flags) = if let Command::Talk(args) = &command {
+        (SessionKind::Realtime, Flags::default().turns(&args.turns).answers(&args.answers))
+    } else if let Command::Transcribe(args) = &command {
+        (SessionKind::Transcription, Flags::default().turns(&args.turns))
+    } else {
+        panic!("{line} has no turns")
     };
     let sources = Sources {
         environment: [].into(),
