@@ -70,18 +70,18 @@ pub struct Talk {
     #[command(flatten)]
     #[expect(missing_docs, reason = "a group, not a flag")]
     pub hearing: HearingArgs,
-    #[command(flatten)]
-    #[expect(missing_docs, reason = "a group, not a flag")]
-    pub turns: TurnArgs,
-    #[command(flatten)]
-    #[expect(missing_docs, reason = "a group, not a flag")]
-    pub answers: AnswerArgs,
     /// Speak the answers with this voice, such as marin or cedar
     #[arg(long, value_name = "NAME")]
     pub voice: Option<String>,
     /// Play answers on this device, or write them to a .wav file, `-` (raw PCM16 of 24 kHz on stdout) or `null` [default: the system's speaker]
     #[arg(long, value_name = "DEVICE|FILE|-|null")]
     pub output: Option<String>,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a group, not a flag")]
+    pub turns: TurnArgs,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a group, not a flag")]
+    pub answers: AnswerArgs,
     #[command(flatten)]
     #[expect(missing_docs, reason = "a group, not a flag")]
     pub showing: ShowingArgs,
