@@ -1,0 +1,94 @@
+//! Each notice as its line.
+
+use insta::assert_snapshot;
+
+use super::*;
+use crate::ui::fixture::{interrupted_call, lost, show};
+
+fn lines(detail: Detail, call: &[(u64, Notice)]) -> String {
+    let mut front = JsonLines::new(Vec::new(), detail);
+    show(&mut front, call);
+    String::from_utf8(front.into_inner()).unwrap()
+}
+
+#[test]
+fn the_file_that_is_heard_is_named_in_every_line() {
+    let mut front = JsonLines::new(Vec::new(), Detail::Call).of_file(Some("a\u{1b}[1m.wav"));
+    show(&mut front, &[(7, Notice::Muted(true))]);
+    let line = String::from_utf8(front.into_inner()).unwrap();
+    assert_eq!(line, "{\"type\":\"muted\",\"at_ms\":7,\"file\":\"a.wav\",\"muted\":true}\n");
+}
+
+#[test]
+fn an_interrupted_call_is_told_in_full() {
+    assert_snapshot!(lines(Detail::Call, &interrupted_call()), @r#"
+    {"type":"connection","at_ms":0,"state":"connecting"}
+    {"type":"connection","at_ms":12,"state":"configuring"}
+    {"type":"connection","at_ms":30,"state":"live"}
+    {"type":"session","at_ms":31,"id":"sess_1","model":"gpt-realtime","voice":"marin","dialect":"ga","expires_at":1800000000}
+    {"type":"speak_now","at_ms":32}
+    {"type":"turn","at_ms":32,"turn":"listening"}
+    {"type":"speech_started","at_ms":1000,"audio_ms":960}
+    {"type":"turn","at_ms":1001,"turn":"user"}
+    {"type":"speech_stopped","at_ms":2400,"audio_ms":2300}
+    {"type":"turn","at_ms":2401,"turn":"thinking"}
+    {"type":"assistant","at_ms":2600,"item_id":"item_a","text":"One, two,","final":false,"heard_ms":0,"interrupted":false}
+    {"type":"turn","at_ms":2700,"turn":"assistant"}
+    {"type":"delay","at_ms":2750,"from":"turn_end","answered_ms":640.0,"here_ms":32.0,"speech_stopped_ms":210.0,"committed_ms":210.3,"asked_ms":null,"created_ms":230.0,"first_byte_ms":588.0,"first_audio_ms":608.0,"first_sample_ms":640.0}
+    {"type":"user","at_ms":2800,"item_id":"item_u","text":"Count","final":false}
+    {"type":"user","at_ms":2900,"item_id":"item_u","text":"Count to four.\nYou: fake","final":true}
+    {"type":"assistant","at_ms":2950,"item_id":"item_a","text":"One, two, three, four.","final":false,"heard_ms":0,"interrupted":false}
+    {"type":"speech_started","at_ms":3900,"audio_ms":null}
+    {"type":"assistant","at_ms":3950,"item_id":"item_a","text":"One, two, three, four.","final":true,"heard_ms":1149,"interrupted":true}
+    {"type":"turn","at_ms":3951,"turn":"user"}
+    {"type":"usage","at_ms":4000,"last":{"total_tokens":120,"input_tokens":100,"output_tokens":20,"cached_tokens":null,"input":{"text":40,"audio":60,"image":null},"cached":{"text":null,"audio":null,"image":null},"output":{"text":null,"audio":null,"image":null}},"total":{"total_tokens":120,"input_tokens":100,"output_tokens":20,"cached_tokens":null,"input":{"text":40,"audio":60,"image":null},"cached":{"text":null,"audio":null,"image":null},"output":{"text":null,"audio":null,"image":null}},"usd":null,"total_usd":0.0,"unpriced":1,"transcribed_seconds":0.0,"unknown":1}
+    {"type":"echo","at_ms":4400,"mode":"aec","delay_ms":60,"loss_db":12.3,"enhancement_db":43.0}
+    {"type":"muted","at_ms":4500,"muted":true}
+    {"type":"error","at_ms":5000,"code":"rate_limit","message":"too fast"}
+    {"type":"info","at_ms":5100,"message":"the microphone\nis silent"}
+    {"type":"connection","at_ms":6000,"state":"closing"}
+    {"type":"end","at_ms":6100,"reason":"user","code":null,"message":null,"signal":null,"delay":{"answers":2,"answered_p50_ms":640.0,"answered_p95_ms":720.5,"here_p50_ms":32.0,"here_p95_ms":37.5}}
+    "#);
+}
+
+#[test]
+fn every_way_to_end_has_its_word() {
+    let ends = [
+        Notice::End(EndReason::Signal(15)),
+        Notice::End(EndReason::InputEnded),
+        Notice::End(EndReason::Answered),
+        Notice::End(EndReason::ServerClosed(String::new())),
+        Notice::End(EndReason::Refused(Failure { message: "no key".to_owned(), code: None })),
+        lost(),
+    ];
+    assert_snapshot!(lines(Detail::Call, &ends.map(|end| (7, end))), @r#"
+    {"type":"end","at_ms":7,"reason":"signal","code":null,"message":null,"signal":15,"delay":null}
+    {"type":"end","at_ms":7,"reason":"input_ended","code":null,"message":null,"signal":null,"delay":null}
+    {"type":"end","at_ms":7,"reason":"answered","code":null,"message":null,"signal":null,"delay":null}
+    {"type":"end","at_ms":7,"reason":"server_closed","code":null,"message":null,"signal":null,"delay":null}
+    {"type":"end","at_ms":7,"reason":"refused","code":null,"message":"no key","signal":null,"delay":null}
+    {"type":"end","at_ms":7,"reason":"lost","code":"1006","message":"reset by peer","signal":null,"delay":null}
+    "#);
+}
+
+#[test]
+fn what_developers_want_is_written_only_for_them() {
+    let call = [(7, Notice::Debug("x".to_owned()))];
+    assert_eq!(lines(Detail::Call, &call), "");
+    assert_eq!(lines(Detail::Debug, &call), "{\"type\":\"debug\",\"at_ms\":7,\"message\":\"x\"}\n");
+}
+
+#[test]
+fn a_closed_pipe_is_told_as_one() {
+    struct Closed;
+    impl Write for Closed {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let told = JsonLines::new(Closed, Detail::Call).notice(Duration::ZERO, &Notice::Muted(true));
+    assert_eq!(told.unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+}
