@@ -207,3 +207,7 @@ fn ring(rate: Rate, length: Duration) -> (rtrb::Producer<f32>, rtrb::Consumer<f3
 #[cfg(test)]
 #[path = "engine_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "delivery_tests.rs"]
+mod delivery_tests;

@@ -24,6 +24,8 @@ struct Run {
     fed: u64,
     rate: Rate,
     device_rate: Rate,
+    /// By how many samples it is longer on its way than in itself.
+    stretched: i64,
     /// Whether all of it was sent on its way.
     ended: bool,
     /// What was told of it.
@@ -46,7 +48,24 @@ impl Ledger {
             return;
         }
         let Start { clip, begins, rate, device_rate } = *start;
-        self.runs.push_back(Run { clip, begins, fed: samples, rate, device_rate, ended: false, reported: 0 });
+        let (stretched, ended, reported) = (0, false, 0);
+        self.runs.push_back(Run {
+            clip,
+            begins,
+            fed: samples,
+            rate,
+            device_rate,
+            stretched,
+            ended,
+            reported,
+        });
+    }
+
+    /// Notes that what was fed last was made longer by so many samples.
+    pub(crate) fn stretch(&mut self, more: i64) {
+        if let Some(run) = self.runs.back_mut() {
+            run.stretched += more;
+        }
     }
 
     /// Notes that nothing more of a clip comes.
@@ -86,6 +105,7 @@ impl Run {
     fn heard(&self, taken: u64) -> u64 {
         let device = u128::from(taken.saturating_sub(self.begins));
         let samples = device * u128::from(self.rate.0) / u128::from(self.device_rate.0);
-        u64::try_from(samples).unwrap_or(u64::MAX).min(self.fed)
+        // What was stretched last may still be on its way: a sample or two too early or late.
+        u64::try_from(samples).unwrap_or(u64::MAX).saturating_add_signed(-self.stretched).min(self.fed)
     }
 }

@@ -11,6 +11,8 @@ pub mod engine;
 mod microphone;
 mod speaker;
 mod ledger;
+mod jitter;
+mod drift;
 #[cfg(feature = "device")]
 mod device;
 #[cfg(not(feature = "device"))]
