@@ -21,7 +21,9 @@ use crate::protocol::close::CloseCause;
 use crate::protocol::server::ServerEvent;
 use crate::protocol::{read, write};
 use crate::session::Session;
-use crate::session::io::{AudioEvent, Command, EndReason, Heard, Input, NextEvent, Notice, Output};
+use crate::session::io::{
+    AudioEvent, Command, Connection, EndReason, Heard, Input, NextEvent, Notice, Output,
+};
 
 /// How much may wait for the socket before microphone frames are left where they are, to be dropped
 /// oldest first: about a quarter of a second as base64. Late speech is worse than lost speech.
@@ -114,7 +116,12 @@ impl Drive {
             }
             // A written conversation has no sound to play or stop.
             (Output::Play { .. } | Output::PlayEnd(_) | Output::Flush | Output::SetMuted(_), None) => {}
-            (Output::Show(notice), _) => self.show(now, &notice)?,
+            (Output::Show(notice), audio) => {
+                if let (Notice::Connection(Connection::Live), Some(audio)) = (&notice, audio) {
+                    audio.control.begin_recording();
+                }
+                self.show(now, &notice)?;
+            }
             (Output::Open(door), _) => self.phone.dial(door),
             (Output::OpenNext(door), _) => self.phone.dial_next(door),
             (Output::SendNext { event, dialect }, _) => {
@@ -225,6 +232,7 @@ impl Drive {
             Event::InputEnded => AudioEvent::InputEnded,
             Event::OutputClosed => return Some(Input::User(Command::HangUp(EndReason::User))),
             Event::Lost(what) => AudioEvent::Lost(what),
+            Event::RecordingEnded(what) => AudioEvent::RecordingEnded(what),
             Event::Counts(counts) => {
                 self.counts = counts;
                 return None;

@@ -56,6 +56,8 @@ fn finite(sample: f32) -> f32 {
 pub struct Playback {
     ring: Consumer<f32>,
     shared: Arc<Shared>,
+    /// Where what was given is told, all of it and as it was given.
+    tap: Option<Producer<f32>>,
     state: State,
     /// Number of the last flush that was answered.
     flushed: u64,
@@ -86,6 +88,7 @@ impl Playback {
         Self {
             ring,
             shared,
+            tap: None,
             state: State::Playing,
             flushed: 0,
             last: 0.0,
@@ -93,6 +96,11 @@ impl Playback {
             rise_samples: samples(RISE_MS),
             decay: (-1_000.0 / (DECAY_MS * rate.0.max(1) as f32)).exp(),
         }
+    }
+
+    /// Makes it tell `tap` what it gives.
+    pub fn tapped(self, tap: Producer<f32>) -> Self {
+        Self { tap: Some(tap), ..self }
     }
 
     /// Fills a block of interleaved samples and returns how many of its frames came from the ring.
@@ -106,6 +114,7 @@ impl Playback {
         }
         let taken = self.play(output, channels, frames);
         self.decay(&mut output[taken * channels..], channels);
+        self.tell(output, channels);
         Shared::add(&self.shared.taken, taken as u64);
         self.judge(frames - taken, wanted);
         self.shared.largest_block.fetch_max(frames as u64, Ordering::Relaxed);
@@ -136,6 +145,15 @@ impl Playback {
         for frame in output.chunks_exact_mut(channels) {
             self.last = if self.last.abs() < INAUDIBLE { 0.0 } else { self.last * self.decay };
             frame.fill(self.last);
+        }
+    }
+
+    /// Tells what was given; where there is no room for it, nobody listens.
+    fn tell(&mut self, output: &[f32], channels: usize) {
+        let Some(tap) = &mut self.tap else { return };
+        let room = (output.len() / channels).min(tap.slots());
+        if let Ok(chunk) = tap.write_chunk_uninit(room) {
+            chunk.fill_from_iter(output.chunks_exact(channels).map(|frame| frame[0]));
         }
     }
 
@@ -265,6 +283,23 @@ mod tests {
             assert!(heard.windows(2).all(|pair| pair[0] - pair[1] < 0.01), "it does not click");
             assert_eq!((heard[heard.len() - 1], ring.slots()), (0.0, 4_000));
         }
+    }
+
+    #[test]
+    fn what_is_given_is_told_as_it_is_given() {
+        let (mut ring, playback, _shared) = playback(1_000);
+        let (tap, mut told) = RingBuffer::new(5_000);
+        let mut playback = playback.tapped(tap);
+        ring.push_entire_slice(&[0.5; 1_000]).unwrap();
+        let mut given = [0.0; 3_000];
+        for block in given.chunks_mut(700) {
+            playback.on_output(block, 2);
+        }
+        assert!(
+            given.iter().step_by(2).all(|sample| told.pop() == Ok(*sample)),
+            "dying away and silent as well"
+        );
+        assert!(told.is_empty());
     }
 
     #[test]

@@ -169,14 +169,14 @@ impl Engine {
         if self.speaker.is_idle() { Demand::Nothing } else { Demand::Sound }
     }
 
-    /// Does what it is told; [`Command::Close`] and [`Command::Leave`] are not for the engine.
+    /// Does what it is told; recording and ending are not for the engine.
     pub(crate) fn obey(&mut self, command: Command) {
         match command {
             Command::Play { clip, frame } => self.play(clip, frame),
             Command::EndClip(clip) => self.end_clip(clip),
             Command::Flush => self.flush(),
             Command::Mute(mute) => self.set_mute(mute),
-            Command::Close | Command::Leave => {}
+            Command::Record | Command::Close | Command::Leave => {}
         }
     }
 

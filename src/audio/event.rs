@@ -26,6 +26,8 @@ pub enum Event {
     OutputClosed,
     /// The microphone or the speaker is gone, or a file broke; one sentence.
     Lost(String),
+    /// The recording ended before the call; one sentence.
+    RecordingEnded(String),
     /// Something was counted that should not happen.
     Counts(Counts),
 }
@@ -61,7 +63,9 @@ pub(crate) enum Command {
     EndClip(ClipId),
     Flush,
     Mute(Mute),
-    /// End, and complete the output.
+    /// Begin the recording.
+    Record,
+    /// End, and complete output and recording.
     Close,
     /// End, and leave an output file as it was if nothing has been written to it.
     Leave,

@@ -13,6 +13,7 @@ use crate::audio::event::{Command, Event};
 use crate::audio::fake::{InputNews, PacedInput, PacedOutput};
 use crate::audio::file::Feed;
 use crate::audio::options::{Options, Sink, Source};
+use crate::audio::record::Recorder;
 use crate::audio::shared::Shared;
 use crate::audio::sink::{Openable, Target};
 use crate::mishap;
@@ -46,6 +47,7 @@ pub(crate) struct Runner {
     engine: Engine,
     input: Input,
     output: Output,
+    recorder: Option<Recorder>,
     started: Instant,
     tick: Duration,
     /// When the microphone last gave something.
@@ -106,20 +108,27 @@ impl Runner {
         let mut systems = Systems::new();
         let input = FoundInput::find(&options.input, &mut systems)?;
         let output = FoundOutput::find(&options.output, &mut systems)?;
+        let device_out = output.rate();
         let (engine, ends) = Engine::new(Format {
             wire_in: options.wire_in,
             wire_out: options.wire_out,
             device_in: input.rate(),
-            device_out: output.rate(),
+            device_out,
             frame: options.frame,
             prebuffer: options.prebuffer,
         });
         let Ends { capture, playback, mic, events, input_meter, output_meter, shared } = ends;
+        let mut recorder =
+            options.record.as_ref().map(|path| Recorder::new(path, mic.resubscribe())).transpose()?;
+        let playback = match &mut recorder {
+            Some(recorder) => playback.tapped(recorder.tap(device_out)),
+            None => playback,
+        };
         let output = output.open(playback, &shared)?;
         let input = input.open(capture, &shared)?;
         // An open microphone has its first block ready.
         let (started, tick, heard_at) = (Instant::now(), Duration::ZERO, Duration::ZERO);
-        let runner = Self { engine, input, output, started, tick, heard_at };
+        let runner = Self { engine, input, output, recorder, started, tick, heard_at };
         Ok((runner, OtherEnds { mic, events, input_meter, output_meter }))
     }
 
@@ -135,6 +144,7 @@ impl Runner {
                 match command {
                     Command::Close => return self.close(PacedOutput::close),
                     Command::Leave => return self.close(PacedOutput::leave),
+                    Command::Record => self.record(self.started.elapsed(), Recorder::begin),
                     command @ (Command::Play { .. }
                     | Command::EndClip(_)
                     | Command::Flush
@@ -154,6 +164,7 @@ impl Runner {
         if !heard.is_zero() {
             self.heard_at = now;
         }
+        self.record(now, Recorder::step);
         self.tick = match self.input {
             Input::Device(..) => next_tick(heard, now.saturating_sub(self.heard_at)),
             Input::Paced(_) | Input::Lost => PACED_TICK,
@@ -200,11 +211,22 @@ impl Runner {
         }
     }
 
+    /// Lets the recorder do something; what keeps it from that ends the recording and not the call.
+    fn record(&mut self, now: Duration, act: fn(&mut Recorder, Duration) -> Result<(), String>) {
+        if let Some(Err(reason)) = self.recorder.as_mut().map(|recorder| act(recorder, now)) {
+            self.recorder = None;
+            self.engine.tell(Event::RecordingEnded(reason));
+        }
+    }
+
     fn close(self, end: fn(PacedOutput) -> Result<(), String>) -> Result<(), String> {
-        match self.output {
+        let now = self.started.elapsed();
+        let recorded = self.recorder.map_or(Ok(()), |recorder| recorder.finish(now));
+        let written = match self.output {
             Output::Paced(output) => end(*output),
             Output::Device(..) | Output::Lost => Ok(()),
-        }
+        };
+        written.and(recorded)
     }
 }
 

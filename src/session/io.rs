@@ -86,6 +86,8 @@ pub enum AudioEvent {
     InputEnded,
     /// The microphone or the speaker is gone.
     Lost(String),
+    /// The recording ended before the call; why.
+    RecordingEnded(String),
     /// Microphone frames were thrown away because the connection could not take them.
     MicDropped {
         /// How many frames.

@@ -203,7 +203,9 @@ impl Session {
             AudioEvent::Flushed(heard) => self.flushed(now, &heard),
             AudioEvent::InputStarted => self.show(Notice::Debug("the microphone delivers sound".into())),
             AudioEvent::InputEnded => self.input_ended(now),
-            AudioEvent::Lost(what) => self.show(Notice::Error { code: None, message: what }),
+            AudioEvent::Lost(what) | AudioEvent::RecordingEnded(what) => {
+                self.show(Notice::Error { code: None, message: what })
+            }
             AudioEvent::MicDropped { frames } => self.mic_dropped(frames),
         }
     }
