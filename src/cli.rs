@@ -32,10 +32,14 @@ pub enum Command {
     Chat(Chat),
     /// Caption what is said, from the microphone or from WAV files
     Transcribe(Transcribe),
+    /// List microphones and speakers, or show how loud a microphone is
+    Devices(Devices),
     /// Serve the built-in endpoint on this machine
     Serve(Serve),
     /// Show or begin the configuration file, and what is in force
     Config(Config),
+    /// Find out why it does not work: one line a check, with what to do
+    Doctor(Doctor),
     /// Print what makes a shell complete the flags of rtvoice
     Completions(Completions),
     /// Print a page for man, of rtvoice or of one of its commands
@@ -120,6 +124,20 @@ pub struct Transcribe {
     pub limits: LimitArgs,
 }
 
+/// `rtvoice devices`.
+#[derive(Debug, Args)]
+pub struct Devices {
+    /// Show how loud a microphone is, until Ctrl-C
+    #[arg(long)]
+    pub meter: bool,
+    /// Show this microphone, by its id, its name or a part of them [default: the system's]
+    #[arg(long, value_name = "DEVICE", requires = "meter")]
+    pub input: Option<String>,
+    /// Write one JSON object a line
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// `rtvoice serve`.
 #[derive(Debug, Args)]
 pub struct Serve {
@@ -129,6 +147,9 @@ pub struct Serve {
     /// Misbehave in this way, for tests; may be given several times
     #[arg(long, value_name = "NAME", hide = true)]
     pub fault: Vec<String>,
+    /// Play this script of another endpoint to its end, for tests
+    #[arg(long, value_name = "FILE", hide = true, conflicts_with = "fault")]
+    pub script: Option<PathBuf>,
 }
 
 /// The port of `rtvoice serve`, and of nothing registered with IANA.
@@ -180,6 +201,9 @@ pub struct HearingArgs {
     /// Let the server find the end of a turn by loudness or by meaning, or end it by hand [default: server]
     #[arg(long, value_enum)]
     pub vad: Option<VadArg>,
+    /// Muting sends silence (soft), or also closes the microphone, so that its light goes out (hard) [default: soft]
+    #[arg(long, value_enum, value_name = "WAY")]
+    pub mute: Option<MuteArg>,
 }
 
 /// When a session ends by itself.
@@ -277,6 +301,15 @@ pub enum VadArg {
     Off,
 }
 
+/// What muting does to the microphone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum MuteArg {
+    /// Silence is sent in its place.
+    Soft,
+    /// It is closed, too.
+    Hard,
+}
+
 /// The dialect of the protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum DialectArg {
@@ -286,4 +319,35 @@ pub enum DialectArg {
     Ga,
     /// The protocol of `OpenAI-Beta: realtime=v1`.
     Beta,
+    /// The generally available protocol with a session as xAI has it.
+    Mixed,
+}
+
+/// `rtvoice doctor`.
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// Ask the endpoint for short answers too, written, spoken and with a function, and for captions: it costs a little
+    #[arg(long)]
+    pub ask: bool,
+    /// Write the dialect that is found into the configuration file, for this profile
+    #[arg(long, conflicts_with = "demo")]
+    pub write_dialect: bool,
+    /// Look at this microphone [default: the system's]
+    #[arg(long, value_name = "DEVICE")]
+    pub input: Option<String>,
+    /// Look at this speaker [default: the system's]
+    #[arg(long, value_name = "DEVICE")]
+    pub output: Option<String>,
+    /// Leave the microphone and the speaker alone
+    #[arg(long, conflicts_with_all = ["input", "output"])]
+    pub no_sound: bool,
+    /// Write one JSON object at the end
+    #[arg(long)]
+    pub json: bool,
+    /// Write every event of both directions to this file, sound included, keys never
+    #[arg(long, value_name = "FILE")]
+    pub trace: Option<PathBuf>,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a group, not a flag")]
+    pub endpoint: EndpointArgs,
 }

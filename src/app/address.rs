@@ -13,7 +13,8 @@ use crate::protocol::settings::SessionKind;
 ///
 /// # Errors
 ///
-/// When there is no URL, when it cannot be read, or when something it needs is not set.
+/// When there is no URL, when it cannot be read, when it leads to another protocol, or when something it
+/// needs is not set.
 pub(super) fn address(settings: &Settings) -> Result<(EndpointUrl, Purpose), Error> {
     let typed =
         settings.in_force.get(Setting::Url).is_some_and(|said| matches!(said.origin, Origin::Flag(_)));
@@ -21,6 +22,7 @@ pub(super) fn address(settings: &Settings) -> Result<(EndpointUrl, Purpose), Err
         let hint = error.hint();
         Error::new(if typed { Kind::Usage } else { Kind::Config }, error).hint(hint)
     })?;
+    check_protocol(&url)?;
     let model = model(settings).map(str::to_owned);
     let purpose = match settings.kind {
         SessionKind::Realtime => {
@@ -40,6 +42,22 @@ pub(super) fn address(settings: &Settings) -> Result<(EndpointUrl, Purpose), Err
             Ok((url, Purpose::Transcription))
         }
     }
+}
+
+/// OpenAI and Azure have other protocols beside Realtime, at addresses of their own.
+fn check_protocol(url: &EndpointUrl) -> Result<(), Error> {
+    let path = url.path().trim_end_matches('/');
+    let name = if path.ends_with("/v1/live") || path.contains("/v1/live/") {
+        "GPT-Live"
+    } else if path.ends_with("/v1/realtime/translations") {
+        "Realtime translation"
+    } else {
+        return Ok(());
+    };
+    let error = format!("{url} speaks {name}, which is another protocol than Realtime");
+    let path = path.split("/v1/").next().unwrap_or_default();
+    Err(Error::say(Kind::Server, error)
+        .hint(format!("dial {path}/v1/realtime with a realtime model, such as gpt-realtime-2")))
 }
 
 /// Returns the model that the session is for.

@@ -5,12 +5,13 @@ use std::io::{self, IsTerminal, Write};
 use tokio::sync::mpsc;
 
 use crate::app::clock::Clock;
-use crate::app::connect::connect;
+use crate::app::connect::{Reached, connect};
 use crate::app::drive::{Drive, Reader};
 use crate::app::fronts::{Captioned, Face, Levels, Occasion, Prompting, Way};
 use crate::app::lines;
 use crate::app::phone::Phone;
 use crate::app::prices;
+use crate::app::remember::Remember;
 use crate::app::signals;
 use crate::app::stderr::Quiet;
 use crate::app::target::Target;
@@ -21,8 +22,6 @@ use crate::audio::options::{Options, Sink, Source};
 use crate::audio::{self, Audio};
 use crate::cli::ShowingArgs;
 use crate::error::{Error, Kind};
-use crate::net::link::Link;
-use crate::net::stream::Stream;
 use crate::session::Session;
 use crate::session::io::{Command, Connection, Door, EndReason, Failure, Notice};
 use crate::session::plan::{AtInputEnd, Plan, TurnControl};
@@ -43,6 +42,7 @@ pub(super) struct Call<'a> {
     pub(super) file: Option<Captioned>,
     pub(super) sound: Option<Options>,
     pub(super) typing: Typing,
+    pub(super) remember: Remember,
 }
 
 /// Where a session stands among those of one run.
@@ -111,7 +111,7 @@ impl Call<'_> {
                 return Ok(reason);
             }
         };
-        let (link, audio) = match reached {
+        let (Reached { link, told }, audio) = match reached {
             Ok(reached) => reached,
             Err(error) => {
                 show(&mut face, clock, &Notice::End(never_began(&error)))?;
@@ -119,6 +119,9 @@ impl Call<'_> {
                 return Err(error);
             }
         };
+        if let Some(told) = told {
+            show(&mut face, clock, &Notice::Info(told.to_owned()))?;
+        }
         if self.target.is_demo() && (self.style, self.position) == (PlainStyle::Transcribe, Position::First) {
             show(&mut face, clock, &Notice::Info(DEMO_CAPTIONS.to_owned()))?;
         }
@@ -137,6 +140,7 @@ impl Call<'_> {
             clock,
             counts: Counts::default(),
             reader: Reader::default(),
+            remember: self.remember,
         };
         drive.run().await
     }
@@ -168,13 +172,14 @@ impl Call<'_> {
     }
 
     /// Starts the sound while the endpoint is being reached: both take their time.
-    async fn reach(&self, levels: &Levels) -> Result<(Link<Stream>, Option<Audio>), Error> {
-        let (link, audio) = tokio::join!(connect(&self.target, Door::Usual), start_sound(self.sound.clone()));
+    async fn reach(&self, levels: &Levels) -> Result<(Reached, Option<Audio>), Error> {
+        let (reached, audio) =
+            tokio::join!(connect(&self.target, Door::Usual), start_sound(self.sound.clone()));
         let audio = audio?;
         if let Some(audio) = &audio {
             levels.connect(&audio.input_meter, &audio.output_meter);
         }
-        Ok((link?, audio))
+        Ok((reached?, audio))
     }
 
     fn listen_to_lines(&self, quiet: &Quiet, commands: mpsc::Sender<Command>) -> Result<(), Error> {
@@ -205,7 +210,7 @@ pub(super) fn typing_in_a_call(way: Way, input: &Source) -> Typing {
 pub(super) fn at_end_of(input: &Source) -> AtInputEnd {
     match input {
         Source::File(_) | Source::Stdin => AtInputEnd::End,
-        Source::Default | Source::Device(_) | Source::Null => AtInputEnd::GoOn,
+        Source::Device(_) | Source::Null => AtInputEnd::GoOn,
     }
 }
 
@@ -238,7 +243,9 @@ async fn hung_up(commands: &mut mpsc::Receiver<Command>) -> EndReason {
                 | Command::SetMuted(_)
                 | Command::Interrupt
                 | Command::BeginTurn
-                | Command::EndTurn,
+                | Command::EndTurn
+                | Command::ListDevices
+                | Command::UseDevice(..),
             ) => {}
             None => std::future::pending().await,
         }
@@ -253,7 +260,7 @@ async fn start_sound(options: Option<Options>) -> Result<Option<Audio>, Error> {
     started.map(Some).map_err(no_sound)
 }
 
-fn no_sound(error: AudioError) -> Error {
+pub(super) fn no_sound(error: AudioError) -> Error {
     let hint = error.hint();
     let error = Error::new(Kind::Device, error);
     match hint {

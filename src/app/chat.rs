@@ -47,6 +47,7 @@ pub(super) async fn run(args: Chat) -> Result<EndReason, Error> {
         file: None,
         typing,
         sound: None,
+        remember: settings.remember(),
     };
     call.hold(clock).await
 }

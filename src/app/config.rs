@@ -231,7 +231,11 @@ fn with_origin(value: &Json, origin: &Origin) -> Json {
     let mut object = json!({ "value": value, "source": origin.word() });
     match origin {
         Origin::File(line) => object["line"] = (*line).into(),
-        Origin::Flag(_) | Origin::Environment(_) | Origin::EnvFile(_) | Origin::BuiltIn => {
+        Origin::Flag(_)
+        | Origin::Environment(_)
+        | Origin::EnvFile(_)
+        | Origin::Remembered
+        | Origin::BuiltIn => {
             object["name"] = origin.name().into();
         }
     }

@@ -42,32 +42,57 @@ pub(super) fn dial_options(args: &EndpointArgs, settings: &Settings) -> Result<D
     })
 }
 
+/// An endpoint that was reached.
+pub(super) struct Reached {
+    /// The connection.
+    pub(super) link: Link<Stream>,
+    /// What the user has to know of how it was reached.
+    pub(super) told: Option<&'static str>,
+}
+
+/// What the user is told when the marker had to be left out.
+const WITHOUT_MARKER: &str = "the endpoint refused the marker of the beta protocol (400) and was asked again \
+                              without; beta_marker = \"never\" in the configuration leaves it out at once";
+
 /// Reaches `target`.
 ///
 /// # Errors
 ///
 /// When it cannot be reached, with what to do about it.
-pub(super) async fn connect(target: &Target, door: Door) -> Result<Link<Stream>, Error> {
+pub(super) async fn connect(target: &Target, door: Door) -> Result<Reached, Error> {
     let options = &target.dial_options;
     let endpoint = match &target.way {
-        Way::Demo(endpoint) => return connect_inside(endpoint).await,
+        Way::Demo(endpoint) => {
+            return connect_inside(endpoint).await.map(|link| Reached { link, told: None });
+        }
         Way::Network(endpoint) => endpoint,
     };
     let bare = target.without_marker();
     let reached = match (door, target.marker, &bare) {
         (Door::WithoutMarker, _, Some(bare)) => dial(bare, options).await,
         (Door::Usual, Marker::Try, Some(bare)) => match dial(endpoint, options).await {
-            Err(error) if is_bad_request(&error) => dial(bare, options).await,
+            Err(first) if is_bad_request(&first) => {
+                let again = dial(bare, options).await;
+                let again = again.map(|link| Reached { link, told: Some(WITHOUT_MARKER) });
+                return again.map_err(|second| refused_twice(&first, second));
+            }
             reached => reached,
         },
         (Door::Usual | Door::WithoutMarker, _, _) => dial(endpoint, options).await,
     };
-    reached.map_err(not_reached)
+    reached.map(|link| Reached { link, told: None }).map_err(not_reached)
 }
 
 /// What an endpoint answers that does not know the marker of the beta protocol.
 fn is_bad_request(error: &DialError) -> bool {
     matches!(error, DialError::HttpRefused { refusal, .. } if refusal.status == 400)
+}
+
+/// Tells of the first attempt, too: it is what the documents of the endpoint know.
+fn refused_twice(first: &DialError, second: DialError) -> Error {
+    let error = not_reached(second);
+    let told = format!("with the marker of the beta protocol: {first}; without it");
+    Error { source: error.source.context(told), ..error }
 }
 
 async fn connect_inside(endpoint: &Endpoint) -> Result<Link<Stream>, Error> {

@@ -7,8 +7,10 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
 
 use crate::app::clock::Clock;
+use crate::app::device_news;
 use crate::app::fronts::Face;
 use crate::app::phone::{LineEvent, Phone, PhoneEvent};
+use crate::app::remember::Remember;
 use crate::app::trace::{Direction, Trace};
 use crate::audio::Audio;
 use crate::audio::event::{Counts, Event, Mute};
@@ -40,6 +42,7 @@ pub(super) struct Drive {
     pub(super) clock: Clock,
     pub(super) counts: Counts,
     pub(super) reader: Reader,
+    pub(super) remember: Remember,
 }
 
 /// Whether anybody reads what is shown.
@@ -114,8 +117,11 @@ impl Drive {
             (Output::SetMuted(muted), Some(audio)) => {
                 audio.control.set_mute(if muted { Mute::Muted } else { Mute::Live });
             }
+            (Output::ListDevices, Some(audio)) => audio.control.list_devices(),
+            (Output::UseDevice(side, id), Some(audio)) => device_news::choose(audio, side, id),
             // A written conversation has no sound to play or stop.
-            (Output::Play { .. } | Output::PlayEnd(_) | Output::Flush | Output::SetMuted(_), None) => {}
+            (Output::Play { .. } | Output::PlayEnd(_) | Output::Flush | Output::SetMuted(_), None)
+            | (Output::ListDevices | Output::UseDevice(..), None) => {}
             (Output::Show(notice), audio) => {
                 if let (Notice::Connection(Connection::Live), Some(audio)) = (&notice, audio) {
                     audio.control.begin_recording();
@@ -233,6 +239,15 @@ impl Drive {
             Event::OutputClosed => return Some(Input::User(Command::HangUp(EndReason::User))),
             Event::Lost(what) => AudioEvent::Lost(what),
             Event::RecordingEnded(what) => AudioEvent::RecordingEnded(what),
+            Event::Device(direction, state) => device_news::state(direction, state),
+            Event::Devices(listed, in_use) => device_news::entries(listed, &in_use),
+            Event::Unheard => AudioEvent::Unheard,
+            Event::Chosen(direction, id) => {
+                return self
+                    .remember
+                    .choice(direction, id.as_deref())
+                    .map(|trouble| Input::Audio(AudioEvent::Lost(trouble)));
+            }
             Event::Counts(counts) => {
                 self.counts = counts;
                 return None;

@@ -5,13 +5,14 @@ use std::thread;
 
 use tokio::sync::mpsc;
 
-use crate::session::io::{Command, EndReason};
+use crate::session::io::{Command, EndReason, Side};
 
 /// What can be typed besides text.
 pub(super) const HELP: &str = "\
 type text and press Enter to send it, or one of these:
   /mute      close the microphone        /unmute    open it
   /stop      stop the answer             /turn      begin or end a turn (--vad off)
+  /devices   list the devices            /input NAME, /output NAME   use one of them
   /end       end the call                /help      this list";
 
 /// One line, understood.
@@ -71,10 +72,19 @@ fn understand(line: &str) -> Typed {
         "/turn" => Typed::Turn,
         "/end" | "/quit" => Typed::Do(Command::HangUp(EndReason::User)),
         "/help" => Typed::Help,
+        "/devices" => Typed::Do(Command::ListDevices),
+        _ if line.starts_with("/input ") => Typed::Do(device(Side::Microphone, &line["/input ".len()..])),
+        _ if line.starts_with("/output ") => Typed::Do(device(Side::Speaker, &line["/output ".len()..])),
         // Paths and dates are text; a command is one word.
         _ if line.starts_with('/') && !line[1..].contains(['/', ' ']) => Typed::Unknown(line.to_owned()),
         _ => Typed::Do(Command::Say(line.to_owned())),
     }
+}
+
+/// The system's own choice has a name that no device has.
+fn device(side: Side, name: &str) -> Command {
+    let name = name.trim();
+    Command::UseDevice(side, (name != "default").then(|| name.to_owned()))
 }
 
 #[cfg(test)]
@@ -93,6 +103,10 @@ mod tests {
             ("/nonsense", Typed::Unknown("/nonsense".into())),
             ("   ", Typed::Nothing),
             ("/turn", Typed::Turn),
+            ("/devices", Typed::Do(Command::ListDevices)),
+            ("/input USB mic", Typed::Do(Command::UseDevice(Side::Microphone, Some("USB mic".into())))),
+            ("/output default", Typed::Do(Command::UseDevice(Side::Speaker, None))),
+            ("/input", Typed::Unknown("/input".into())),
         ];
         for (line, expected) in cases {
             assert_eq!(understand(line), expected, "{line}");

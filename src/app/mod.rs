@@ -12,6 +12,9 @@ mod plan;
 mod prices;
 mod connect;
 mod phone;
+mod device_news;
+mod devices;
+mod remember;
 mod drive;
 mod fronts;
 mod lines;
@@ -22,6 +25,7 @@ mod chat;
 mod transcribe;
 mod serve;
 mod config;
+mod doctor;
 mod completions;
 mod man;
 
@@ -47,7 +51,9 @@ pub fn run(cli: Cli) -> Result<u8, Error> {
             Command::Chat(args) => chat::run(args).await.and_then(exit_code),
             Command::Transcribe(args) => transcribe::run(args).await.and_then(exit_code),
             Command::Serve(args) => serve::run(args).await,
+            Command::Devices(args) => devices::run(&args).await,
             Command::Config(args) => config::run(&args),
+            Command::Doctor(args) => doctor::run(args).await,
             Command::Completions(args) => completions::run(&args),
             Command::Man(args) => man::run(&args),
         }

@@ -6,7 +6,8 @@ use std::rc::Rc;
 
 use crate::app::connect::connect;
 use crate::app::target::Target;
-use crate::error::{Error, Kind};
+use crate::error::Error;
+use crate::net::dial_error::DialError;
 use crate::net::link::{Link, LinkEvent};
 use crate::net::stream::Stream;
 use crate::session::io::{DialFailure, Door, Failure};
@@ -118,7 +119,8 @@ pub(super) enum LineEvent {
 impl Line {
     fn dial(target: &Rc<Target>, door: Door) -> Self {
         let target = Rc::clone(target);
-        Self::Dialling(Box::pin(async move { connect(&target, door).await }))
+        // What there is to know was told when the call began.
+        Self::Dialling(Box::pin(async move { connect(&target, door).await.map(|reached| reached.link) }))
     }
 
     fn backlog(&self) -> usize {
@@ -169,13 +171,16 @@ impl Line {
     }
 }
 
-/// A server that refuses at the door, or a name that is wrong, will do so again.
+/// A server that refuses at the door, or a name that is wrong, will do so again; one that is busy will not.
 fn failure(error: &Error) -> DialFailure {
-    let failure = Failure { message: format!("{:#}", error.source), code: None };
-    match error.kind {
-        Kind::Network => DialFailure::Passing(failure),
-        Kind::Server | Kind::Internal | Kind::Usage | Kind::Config | Kind::Device => {
-            DialFailure::Final(failure)
-        }
+    let dialled = error.source.downcast_ref::<DialError>();
+    let refusal = dialled.and_then(DialError::refusal);
+    let code = refusal.and_then(|refusal| refusal.code.clone());
+    let failure = Failure { message: format!("{:#}", error.source), code };
+    if dialled.is_some_and(DialError::is_passing) {
+        let retry_after = refusal.and_then(|refusal| refusal.retry_after);
+        DialFailure::Passing { failure, retry_after }
+    } else {
+        DialFailure::Final(failure)
     }
 }

@@ -5,9 +5,10 @@ use std::time::Duration;
 use crate::app::prices;
 use crate::app::settings::Settings;
 use crate::app::target::Target;
+use crate::audio::event::MuteWay;
 use crate::audio::options::{Options, Sink, Source};
-use crate::cli::{DialectArg, VadArg};
-use crate::config::choice::Format;
+use crate::cli::{DialectArg, MuteArg, VadArg};
+use crate::config::choice::{Format, TranscriptionSession};
 use crate::config::setting::Setting;
 use crate::error::{Error, Kind};
 use crate::pcm::frame::Rate;
@@ -66,16 +67,32 @@ pub(super) fn chat(call: &Settings, opening: Option<String>) -> Plan {
 ///
 /// # Errors
 ///
-/// When a rate does not go with its format.
+/// When a rate does not go with its format, and when the endpoint has no session for captions only.
 pub(super) fn transcribe(call: &Settings, at_input_end: AtInputEnd) -> Result<Plan, Error> {
     let settings = SessionSettings {
-        kind: SessionKind::Transcription,
+        kind: captioning_kind(call)?,
         input_format: Some(format(call, Setting::InputFormat, Setting::InputRate)?),
         transcription: captions(call),
         turn_detection: turn_detection(call, Found::Captioned),
         ..SessionSettings::default()
     };
     Ok(plan(Mode::Transcribe, settings, call, at_input_end))
+}
+
+fn captioning_kind(call: &Settings) -> Result<SessionKind, Error> {
+    let session = call.in_force.choice(Setting::TranscriptionSession);
+    match session.unwrap_or(TranscriptionSession::Own) {
+        TranscriptionSession::Own => Ok(SessionKind::Transcription),
+        TranscriptionSession::Plain => Ok(SessionKind::Realtime),
+        TranscriptionSession::None => {
+            let (profile, file) = (&call.in_force.profile, call.sources.file_name());
+            let error = format!("the endpoint of the profile {profile} has no session for captions only");
+            Err(Error::say(Kind::Config, error).hint(format!(
+                "rtvoice talk shows captions, too; where it has one by now, set transcription_session in \
+                 [profiles.{profile}] of {file}"
+            )))
+        }
+    }
 }
 
 /// Returns how sound is handled, at the rates of the plan.
@@ -92,6 +109,10 @@ pub(super) fn sound(call: &Settings, plan: &Plan, input: Source, output: Sink) -
         prebuffer: ms(Setting::PrebufferMs, usual.prebuffer),
         wire_in: plan.input_rate(),
         wire_out: plan.output_rate(),
+        mute: match call.in_force.choice(Setting::Mute) {
+            Some(MuteArg::Hard) => MuteWay::Hard,
+            Some(MuteArg::Soft) | None => MuteWay::Soft,
+        },
     }
 }
 
@@ -100,6 +121,7 @@ fn plan(mode: Mode, settings: SessionSettings, call: &Settings, at_input_end: At
         Some(DialectArg::Auto) | None => None,
         Some(DialectArg::Ga) => Some(Dialect::Ga),
         Some(DialectArg::Beta) => Some(Dialect::Beta),
+        Some(DialectArg::Mixed) => Some(Dialect::Mixed),
     };
     Plan {
         mode,
@@ -137,6 +159,7 @@ fn format(call: &Settings, format: Setting, rate: Setting) -> Result<AudioFormat
     let hertz = in_force.number(rate).unwrap_or(Rate::WIRE.0);
     let telephone = match in_force.choice(format).unwrap_or(Format::Pcm16) {
         Format::Pcm16 => return Ok(AudioFormat::Pcm(Rate(hertz))),
+        Format::Pcm => return Ok(AudioFormat::BarePcm(Rate(hertz))),
         Format::Ulaw => AudioFormat::Ulaw,
         Format::Alaw => AudioFormat::Alaw,
     };

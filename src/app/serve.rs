@@ -1,7 +1,9 @@
 //! `rtvoice serve`: the embedded endpoint for other programs on this machine.
 
+use std::fs;
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -13,6 +15,7 @@ use crate::cli::{DEFAULT_PORT, Serve};
 use crate::config::built_in::SERVE;
 use crate::error::{Error, Kind};
 use crate::server::faults::Faults;
+use crate::server::script::{self, Script};
 use crate::server::{self, Options};
 use crate::session::io::{Command, EndReason};
 
@@ -20,10 +23,11 @@ use crate::session::io::{Command, EndReason};
 ///
 /// # Errors
 ///
-/// When the port is taken or a fault is unknown.
+/// When the port is taken, when a fault is unknown, and when a script is none or not followed.
 pub(super) async fn run(args: Serve) -> Result<u8, Error> {
     let faults = Faults::parse(&args.fault.join(","));
     let faults = faults.map_err(|error| Error::new(Kind::Usage, anyhow::anyhow!("{error}")))?;
+    let script = args.script.as_deref().map(read_script).transpose()?;
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, args.port));
     let listener = TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"));
     let listener = listener.map_err(|error| {
@@ -36,12 +40,30 @@ pub(super) async fn run(args: Serve) -> Result<u8, Error> {
     signals::listen(&commands)?;
     let options = Arc::new(Options { faults, ..Options::default() });
     tokio::select! {
-        () = server::serve(listener, options) => Ok(0),
+        played = serve(listener, options, script) => played,
         command = commands_rx.recv() => match command {
             Some(Command::HangUp(EndReason::Signal(number))) => super::exit_code(EndReason::Signal(number)),
             Some(_) | None => Ok(0),
         },
     }
+}
+
+async fn serve(listener: TcpListener, options: Arc<Options>, script: Option<Script>) -> Result<u8, Error> {
+    match script {
+        None => server::serve(listener, options).await,
+        Some(script) => script::play(listener, &script).await.map_err(|mismatch| {
+            Error::new(Kind::Internal, mismatch).hint("the script says what a client has to do")
+        })?,
+    }
+    Ok(0)
+}
+
+fn read_script(path: &Path) -> Result<Script, Error> {
+    let name = path.display();
+    let text = fs::read_to_string(path).with_context(|| format!("cannot read the script {name}"));
+    let text = text.map_err(|error| Error::new(Kind::Usage, error))?;
+    let script = Script::parse(&text).with_context(|| format!("cannot play {name}"));
+    script.map_err(|error| Error::new(Kind::Usage, error))
 }
 
 /// Where it listens, and what to type to talk to it.

@@ -4,8 +4,12 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 
+use crate::app::remember::Remember;
+use crate::audio::choice::Wanted;
+use crate::audio::options::{Sink, Source};
 use crate::cli::{EndpointArgs, HearingArgs, LimitArgs, ShowingArgs};
 use crate::config::in_force::{Asked, InForce};
+use crate::config::place;
 use crate::config::setting::Setting;
 use crate::config::sources::{EnvFile, Sources};
 use crate::config::value::{Layer, Origin, Sourced, Value};
@@ -52,14 +56,33 @@ impl Settings {
         Ok(Self { in_force: InForce::decide(asked, &sources, host_of)?, sources, kind })
     }
 
-    /// Returns where sound comes from, as for `--input`.
-    pub(super) fn input(&self) -> &str {
-        self.in_force.text(Setting::Input).unwrap_or("default")
+    /// Returns where sound comes from.
+    pub(super) fn input(&self) -> Source {
+        match self.remembered(Setting::Input) {
+            Some(id) => Source::Device(Wanted::Preferred(id)),
+            None => Source::parse(self.in_force.text(Setting::Input).unwrap_or("default")),
+        }
     }
 
-    /// Returns where sound goes to, as for `--output`.
-    pub(super) fn output(&self) -> &str {
-        self.in_force.text(Setting::Output).unwrap_or("default")
+    /// Returns where sound goes to.
+    pub(super) fn output(&self) -> Sink {
+        match self.remembered(Setting::Output) {
+            Some(id) => Sink::Device(Wanted::Preferred(id)),
+            None => Sink::parse(self.in_force.text(Setting::Output).unwrap_or("default")),
+        }
+    }
+
+    /// Returns the device that was chosen in an earlier call. It may have been unplugged since, which is no
+    /// reason to refuse a call.
+    fn remembered(&self, setting: Setting) -> Option<String> {
+        let said = self.in_force.get(setting)?;
+        let text = self.in_force.text(setting).filter(|text| *text != "default")?;
+        (said.origin == Origin::Remembered).then(|| text.to_owned())
+    }
+
+    /// Returns where a choice of devices is remembered.
+    pub(super) fn remember(&self) -> Remember {
+        Remember { path: place::devices_file(), profile: self.in_force.profile.clone() }
     }
 
     /// Returns the file of more authorities that the configuration names, from its own folder on.
@@ -81,6 +104,7 @@ impl Flags {
     pub(super) fn hearing(mut self, args: &HearingArgs) -> Self {
         self.text(Setting::Input, "--input", args.input.as_deref());
         self.choice(Setting::Vad, "--vad", args.vad);
+        self.choice(Setting::Mute, "--mute", args.mute);
         self
     }
 

@@ -6,7 +6,7 @@ use crate::app::fronts::Way;
 use crate::app::plan;
 use crate::app::settings::{Flags, Settings};
 use crate::app::target::Target;
-use crate::audio::options::{Options, Sink, Source};
+use crate::audio::options::{Options, Sink};
 use crate::cli::Talk;
 use crate::config::setting::Setting;
 use crate::error::{Error, Kind};
@@ -26,8 +26,7 @@ pub(super) async fn run(args: Talk) -> Result<EndReason, Error> {
     flags.text(Setting::Output, "--output", args.output.as_deref());
     let settings = Settings::load(&args.endpoint, SessionKind::Realtime, flags)?;
     let showing = settings.showing(&args.showing);
-    let input = Source::parse(settings.input());
-    let output = Sink::parse(settings.output());
+    let (input, output) = (settings.input(), settings.output());
     let way = match (Way::choose(&showing), &output) {
         (Way::Json, Sink::Stdout) => return Err(two_on_one_stream()),
         // Sound takes standard output: there is no screen to draw on.
@@ -40,8 +39,8 @@ pub(super) async fn run(args: Talk) -> Result<EndReason, Error> {
     let sound = plan::sound(&settings, &plan, input, output);
     let sound = Some(Options { record: args.record, ..sound });
     let style = PlainStyle::Talk;
-    let (showing, position, file) = (&showing, Position::First, None);
-    let call = Call { plan, target, style, way, showing, position, file, typing, sound };
+    let (showing, position, file, remember) = (&showing, Position::First, None, settings.remember());
+    let call = Call { plan, target, style, way, showing, position, file, typing, sound, remember };
     call.hold(clock).await
 }
 

@@ -133,7 +133,9 @@ fn marker(settings: &Settings) -> Marker {
     let in_force = &settings.in_force;
     let asked = match in_force.choice(Setting::Dialect) {
         Some(DialectArg::Beta) if in_force.is_set(Setting::Dialect) => Marker::Always,
-        Some(DialectArg::Auto | DialectArg::Ga | DialectArg::Beta) | None => Marker::Never,
+        Some(DialectArg::Auto | DialectArg::Ga | DialectArg::Beta | DialectArg::Mixed) | None => {
+            Marker::Never
+        }
     };
     in_force.choice(Setting::BetaMarker).unwrap_or(asked)
 }

@@ -51,7 +51,7 @@ pub(super) async fn run(args: Transcribe) -> Result<EndReason, Error> {
 /// Returns what is heard, and each file with the name under which its captions stand.
 fn inputs(args: &Transcribe, settings: &Settings) -> Result<Vec<(Source, Option<Captioned>)>, Error> {
     match (args.files.as_slice(), &args.hearing.input) {
-        ([], _) => Ok(vec![(Source::parse(settings.input()), None)]),
+        ([], _) => Ok(vec![(settings.input(), None)]),
         (_, Some(_)) => Err(Error::say(Kind::Usage, "both FILE and --input say what to caption")
             .hint("give the files alone: rtvoice transcribe FILE.wav")),
         ([file], None) => Ok(vec![named(file, Place::Alone)]),
@@ -88,5 +88,6 @@ fn caption<'a>(
         typing: Typing::Not,
         sound: Some(plan::sound(settings, &plan, input, Sink::Null)),
         plan,
+        remember: settings.remember(),
     })
 }

@@ -85,12 +85,14 @@ impl Playback {
     /// Makes the side that empties `ring`, for a device of `rate`.
     pub fn new(ring: Consumer<f32>, shared: Arc<Shared>, rate: Rate) -> Self {
         let samples = |ms: u32| (rate.0 * ms / 1_000).max(1) as usize;
+        // What was asked of another device before is none of its business.
+        let flushed = shared.flush_wanted.load(Ordering::Acquire);
         Self {
             ring,
             shared,
             tap: None,
             state: State::Playing,
-            flushed: 0,
+            flushed,
             last: 0.0,
             fade_samples: samples(FADE_MS),
             rise_samples: samples(RISE_MS),

@@ -1,27 +1,29 @@
-//! Sound cards, by way of cpal: the only file that names it.
+//! Sound cards, by way of cpal: only this file and its folder name it.
 //!
 //! PulseAudio (and PipeWire's face of it) before ALSA; the device's own rate; small fixed blocks.
 
+mod convert;
+mod list;
+mod shape;
+
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::SyncSender;
 use std::thread;
 use std::time::Duration;
 
 use cpal::traits::{DeviceTrait, HostTrait, StreamTrait};
-use cpal::{
-    BufferSize, ErrorKind, FromSample, SampleFormat, SizedSample, StreamConfig, SupportedStreamConfig,
-};
-use rtrb::{Consumer, RingBuffer};
+use cpal::{ErrorKind, FromSample, SampleFormat, SizedSample, StreamConfig, SupportedStreamConfig};
 
 use crate::audio::callback::{Capture, Playback};
+use crate::audio::choice::{self, Wanted};
+pub(crate) use crate::audio::device::list::{Lookout, list};
+use crate::audio::device::list::{devices, is_of_use};
+use crate::audio::device::shape::System;
 use crate::audio::error::{AudioError, Direction};
+use crate::audio::open::{Connection, Facts, Kept, Open, Order, Request, Signals, Slot, slot};
+use crate::audio::recovery::Complaint;
 use crate::pcm::frame::Rate;
 
-/// The blocks wished for, as parts of a second: each costs the sound system's client several wake-ups, and
-/// below 20 ms the speaker of a PulseAudio has gaps.
-const BLOCKS_A_SECOND: u32 = 50;
-/// How many samples are converted at a time.
-const SCRATCH: usize = 16_384;
 /// How long a server may take to make a stream.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// A lost ALSA device reports errors a million times a second, on a thread of its own that spins.
@@ -34,41 +36,86 @@ pub(crate) struct Systems {
     hosts: Vec<(cpal::HostId, Result<cpal::Host, cpal::Error>)>,
 }
 
-/// A device that was found and can be asked for its rate; not yet open.
-pub(crate) struct Found {
+/// A device that was found; not yet open.
+struct Found {
     device: cpal::Device,
-    config: SupportedStreamConfig,
+    own: SupportedStreamConfig,
     host: cpal::HostId,
     direction: Direction,
 }
 
-/// An open device. Dropping it closes it on a thread of its own, for that can hang.
-pub(crate) struct Open {
-    stream: Option<cpal::Stream>,
-    faults: Arc<Faults>,
-}
-
-/// What the error callback leaves behind.
-#[derive(Debug, Default)]
-struct Faults {
-    count: AtomicU32,
-    /// One more than the place of the last one in [`SERIOUS`], or 0.
-    last: AtomicU32,
-}
-
 /// Errors that may be the reason for which a device falls silent, and what they mean.
 const SERIOUS: [(ErrorKind, &str); 6] = [
+    (ErrorKind::BackendError, "the sound system reports an error"),
     (ErrorKind::DeviceNotAvailable, "it was disconnected"),
     (ErrorKind::StreamInvalidated, "the sound system closed the connection"),
     (ErrorKind::HostUnavailable, "the sound system has ended"),
     (ErrorKind::PermissionDenied, "the system does not allow it any more"),
     (ErrorKind::DeviceBusy, "another program took it"),
-    (ErrorKind::BackendError, "the sound system reports an error"),
 ];
+
+/// Returns what a complaint means.
+pub(crate) fn meaning(number: u32) -> Option<&'static str> {
+    SERIOUS.get(number as usize).map(|(_, meaning)| *meaning)
+}
+
+/// Returns how much a complaint matters: a sound system reports errors after which all goes on.
+pub(crate) fn weight(number: Option<u32>) -> Complaint {
+    match number {
+        None | Some(0) => Complaint::None,
+        Some(_) => Complaint::Final,
+    }
+}
+
+/// One direction of sound, as a device's callback has it.
+pub(crate) trait Half: Send + Sized + 'static {
+    /// Which.
+    const DIRECTION: Direction;
+
+    /// Makes a stream that calls back the half in `slot`.
+    fn build(place: Place<'_>, slot: Slot<Self>) -> Result<cpal::Stream, cpal::Error>;
+}
+
+/// What a stream is made of.
+pub(crate) struct Place<'a> {
+    device: &'a cpal::Device,
+    config: StreamConfig,
+    format: SampleFormat,
+    signals: &'a Arc<Signals>,
+}
+
+/// Opens a device, tells of it, and keeps it until it is to be closed. This thread may hang for as long as
+/// the sound system does.
+pub(crate) fn keep<H: Half>(
+    request: &Request,
+    told: &SyncSender<Result<Open<H>, AudioError>>,
+    connection: &Connection<Systems>,
+) {
+    let mut systems = connection.take(Systems::new);
+    let found = systems.find(H::DIRECTION, request);
+    connection.pass_on(systems);
+    match found.and_then(Found::open::<H>) {
+        // Whoever asked may have given up waiting; then it is closed again.
+        Err(error) => drop(told.send(Err(error))),
+        Ok((stream, open, kept)) => {
+            if told.send(Ok(open)).is_err() {
+                return;
+            }
+            for order in kept.orders() {
+                // A device that does not rest goes on; one that does not wake calls back no more, and is
+                // found to be gone by that.
+                let _ = match order {
+                    Order::Rest => stream.pause(),
+                    Order::Wake => stream.play(),
+                };
+            }
+        }
+    }
+}
 
 impl Systems {
     /// Connects to nothing yet.
-    pub(crate) fn new() -> Self {
+    fn new() -> Self {
         Self { hosts: Vec::new() }
     }
 
@@ -82,17 +129,43 @@ impl Systems {
         self.hosts[place].1.as_ref().map_err(Clone::clone)
     }
 
-    /// Finds the default device, or the one whose name is or contains `name`.
-    pub(crate) fn find(&mut self, direction: Direction, name: Option<&str>) -> Result<Found, AudioError> {
+    /// Finds the device that is asked for.
+    fn find(&mut self, direction: Direction, request: &Request) -> Result<Found, AudioError> {
+        match (&request.wanted, request.wanted.name()) {
+            (Wanted::Preferred(_), name @ Some(_)) => match self.search(direction, name, request) {
+                Err(AudioError::NoSuchDevice { .. }) => self.search(direction, None, request),
+                found => found,
+            },
+            (Wanted::Default | Wanted::Named(_) | Wanted::Preferred(_), name) => {
+                self.search(direction, name, request)
+            }
+        }
+    }
+
+    /// Finds the default device, or the one that `name` means.
+    fn search(
+        &mut self,
+        direction: Direction,
+        name: Option<&str>,
+        request: &Request,
+    ) -> Result<Found, AudioError> {
         let mut names = Vec::new();
         let mut failure = None;
+        let known: Vec<String> = cpal::ALL_HOSTS.iter().map(ToString::to_string).collect();
         for id in cpal::available_hosts() {
+            let host = id.to_string();
+            let is_another = name.is_some_and(|name| choice::is_of_another(name, &host, &known));
+            if is_another || request.host.as_ref().is_some_and(|wanted| *wanted != host) {
+                continue;
+            }
             let found = self.host(id).and_then(|host| match name {
-                None => default_device(host, direction),
+                None => {
+                    default_device(host, direction).map(|device| with_config(device, direction)).transpose()
+                }
                 Some(name) => named_device(host, direction, name, &mut names),
             });
             match found {
-                Ok(Some((device, config))) => return Ok(Found { device, config, host: id, direction }),
+                Ok(Some((device, own))) => return Ok(Found { device, own, host: id, direction }),
                 Ok(None) => {}
                 // The first host is the preferred one; its reason is the telling one.
                 Err(error) => failure = failure.or(Some(error)),
@@ -109,300 +182,191 @@ impl Systems {
 }
 
 impl Found {
-    /// Returns the rate at which the device will run.
-    pub(crate) fn rate(&self) -> Rate {
-        Rate(self.config.sample_rate())
-    }
-
-    /// Opens the device as a microphone.
-    pub(crate) fn capture(self, capture: Capture) -> Result<Open, AudioError> {
-        self.open(capture, |found, config, format, slot, faults| match format {
-            SampleFormat::I8 => found.build_input::<i8>(config, slot, faults),
-            SampleFormat::I16 => found.build_input::<i16>(config, slot, faults),
-            SampleFormat::I24 => found.build_input::<cpal::I24>(config, slot, faults),
-            SampleFormat::I32 => found.build_input::<i32>(config, slot, faults),
-            SampleFormat::I64 => found.build_input::<i64>(config, slot, faults),
-            SampleFormat::U8 => found.build_input::<u8>(config, slot, faults),
-            SampleFormat::U16 => found.build_input::<u16>(config, slot, faults),
-            SampleFormat::U24 => found.build_input::<cpal::U24>(config, slot, faults),
-            SampleFormat::U32 => found.build_input::<u32>(config, slot, faults),
-            SampleFormat::U64 => found.build_input::<u64>(config, slot, faults),
-            SampleFormat::F32 => found.build_input::<f32>(config, slot, faults),
-            SampleFormat::F64 => found.build_input::<f64>(config, slot, faults),
-            other @ (SampleFormat::DsdU8 | SampleFormat::DsdU16 | SampleFormat::DsdU32 | _) => {
-                Err(unknown_format(other))
+    /// Opens the device: as it runs by itself, else in any way it can.
+    fn open<H: Half>(self) -> Result<(cpal::Stream, Open<H>, Kept), AudioError> {
+        let system = System::of(self.host);
+        match self.try_all(shape::native(&self.own, system)) {
+            Err(error) if is_about_the_format(&error) => {
+                let ranges = ranges(&self.device, self.direction);
+                self.try_all(shape::others(&self.own, &ranges, system))
             }
-        })
+            tried => tried,
+        }
+        .map_err(|error| translate(&error, self.direction))
     }
 
-    /// Opens the device as a speaker.
-    pub(crate) fn play(self, playback: Playback) -> Result<Open, AudioError> {
-        self.open(playback, |found, config, format, slot, faults| match format {
-            SampleFormat::I8 => found.build_output::<i8>(config, slot, faults),
-            SampleFormat::I16 => found.build_output::<i16>(config, slot, faults),
-            SampleFormat::I24 => found.build_output::<cpal::I24>(config, slot, faults),
-            SampleFormat::I32 => found.build_output::<i32>(config, slot, faults),
-            SampleFormat::I64 => found.build_output::<i64>(config, slot, faults),
-            SampleFormat::U8 => found.build_output::<u8>(config, slot, faults),
-            SampleFormat::U16 => found.build_output::<u16>(config, slot, faults),
-            SampleFormat::U24 => found.build_output::<cpal::U24>(config, slot, faults),
-            SampleFormat::U32 => found.build_output::<u32>(config, slot, faults),
-            SampleFormat::U64 => found.build_output::<u64>(config, slot, faults),
-            SampleFormat::F32 => found.build_output::<f32>(config, slot, faults),
-            SampleFormat::F64 => found.build_output::<f64>(config, slot, faults),
-            other @ (SampleFormat::DsdU8 | SampleFormat::DsdU16 | SampleFormat::DsdU32 | _) => {
-                Err(unknown_format(other))
-            }
-        })
-    }
-
-    /// Tries one configuration after the other, and gives the callback its half once one works.
-    fn open<C: Send>(
-        self,
-        half: C,
-        build: impl Fn(
-            &Self,
-            StreamConfig,
-            SampleFormat,
-            Slot<C>,
-            Arc<Faults>,
-        ) -> Result<cpal::Stream, cpal::Error>,
-    ) -> Result<Open, AudioError> {
-        let mut failure = cpal::Error::new(ErrorKind::UnsupportedConfig);
-        for (config, format) in self.attempts() {
-            let faults = Arc::new(Faults::default());
-            let (mut giver, taker) = RingBuffer::new(1);
-            let slot = Slot { taker, half: None };
-            match build(&self, config, format, slot, Arc::clone(&faults)) {
+    fn try_all<H: Half>(
+        &self,
+        shapes: Vec<(StreamConfig, SampleFormat)>,
+    ) -> Result<(cpal::Stream, Open<H>, Kept), cpal::Error> {
+        let mut failure = cpal::Error::with_message(
+            ErrorKind::UnsupportedConfig,
+            format!("it only offers samples of the format {}", self.own.sample_format()),
+        );
+        for (config, format) in shapes {
+            let signals = Arc::new(Signals::default());
+            let (giver, slot) = slot();
+            let place = Place { device: &self.device, config, format, signals: &signals };
+            match H::build(place, slot) {
                 Ok(stream) => {
-                    // The ring has room for the one half there is.
-                    let _ = giver.push(half);
-                    stream.play().map_err(|error| translate(&error, self.direction))?;
-                    return Ok(Open { stream: Some(stream), faults });
+                    stream.play()?;
+                    let (open, kept) = Open::new(self.facts(config.sample_rate), giver, signals);
+                    return Ok((stream, open, kept));
                 }
                 Err(error) if is_about_the_format(&error) => failure = error,
-                Err(error) => return Err(translate(&error, self.direction)),
+                Err(error) => return Err(error),
             }
         }
-        Err(translate(&failure, self.direction))
+        Err(failure)
     }
 
-    /// Lists the configurations to try, best first.
-    fn attempts(&self) -> Vec<(StreamConfig, SampleFormat)> {
-        let native = self.config.config();
-        let channels = native.channels;
-        let mut shapes = vec![(channels, SampleFormat::F32), (channels, self.config.sample_format())];
-        if self.is_pulse() {
-            // The server mixes, and a quarter of the bytes goes through the socket.
-            shapes.insert(0, (1, SampleFormat::F32));
-        }
-        shapes.dedup();
-        let sizes = [BufferSize::Fixed(self.block()), BufferSize::Default];
-        sizes
-            .into_iter()
-            .flat_map(|buffer_size| {
-                shapes.iter().map(move |(channels, format)| {
-                    (StreamConfig { channels: *channels, buffer_size, ..native }, *format)
-                })
-            })
-            .collect()
-    }
-
-    /// Returns the block to ask for, in samples a channel.
-    fn block(&self) -> u32 {
-        let block = self.config.sample_rate() / BLOCKS_A_SECOND;
-        // ALSA's sound server plugins make three periods of two blocks.
-        let block = if self.host.name() == "ALSA" { block * 3 / 2 } else { block };
-        match self.config.buffer_size() {
-            cpal::SupportedBufferSize::Range { min, max } => block.clamp(*min, (*max).max(*min)),
-            cpal::SupportedBufferSize::Unknown => block,
+    fn facts(&self, rate: u32) -> Facts {
+        Facts {
+            id: self.device.id().map(|id| id.to_string()).unwrap_or_default(),
+            name: self.device.description().map(|known| known.name().to_owned()).unwrap_or_default(),
+            host: self.host.to_string(),
+            rate: Rate(rate),
         }
     }
+}
 
-    fn is_pulse(&self) -> bool {
-        self.host.name() == "PulseAudio"
+impl Half for Capture {
+    const DIRECTION: Direction = Direction::Input;
+
+    fn build(place: Place<'_>, slot: Slot<Self>) -> Result<cpal::Stream, cpal::Error> {
+        match place.format {
+            SampleFormat::I8 => place.input::<i8>(slot),
+            SampleFormat::I16 => place.input::<i16>(slot),
+            SampleFormat::I24 => place.input::<cpal::I24>(slot),
+            SampleFormat::I32 => place.input::<i32>(slot),
+            SampleFormat::I64 => place.input::<i64>(slot),
+            SampleFormat::U8 => place.input::<u8>(slot),
+            SampleFormat::U16 => place.input::<u16>(slot),
+            SampleFormat::U24 => place.input::<cpal::U24>(slot),
+            SampleFormat::U32 => place.input::<u32>(slot),
+            SampleFormat::U64 => place.input::<u64>(slot),
+            SampleFormat::F32 => place.input::<f32>(slot),
+            SampleFormat::F64 => place.input::<f64>(slot),
+            other @ (SampleFormat::DsdU8 | SampleFormat::DsdU16 | SampleFormat::DsdU32 | _) => {
+                Err(unknown_format(other))
+            }
+        }
     }
+}
 
-    fn build_input<T>(
-        &self,
-        config: StreamConfig,
-        mut slot: Slot<Capture>,
-        faults: Arc<Faults>,
-    ) -> Result<cpal::Stream, cpal::Error>
+impl Half for Playback {
+    const DIRECTION: Direction = Direction::Output;
+
+    fn build(place: Place<'_>, slot: Slot<Self>) -> Result<cpal::Stream, cpal::Error> {
+        match place.format {
+            SampleFormat::I8 => place.output::<i8>(slot),
+            SampleFormat::I16 => place.output::<i16>(slot),
+            SampleFormat::I24 => place.output::<cpal::I24>(slot),
+            SampleFormat::I32 => place.output::<i32>(slot),
+            SampleFormat::I64 => place.output::<i64>(slot),
+            SampleFormat::U8 => place.output::<u8>(slot),
+            SampleFormat::U16 => place.output::<u16>(slot),
+            SampleFormat::U24 => place.output::<cpal::U24>(slot),
+            SampleFormat::U32 => place.output::<u32>(slot),
+            SampleFormat::U64 => place.output::<u64>(slot),
+            SampleFormat::F32 => place.output::<f32>(slot),
+            SampleFormat::F64 => place.output::<f64>(slot),
+            other @ (SampleFormat::DsdU8 | SampleFormat::DsdU16 | SampleFormat::DsdU32 | _) => {
+                Err(unknown_format(other))
+            }
+        }
+    }
+}
+
+impl Place<'_> {
+    fn input<T>(&self, slot: Slot<Capture>) -> Result<cpal::Stream, cpal::Error>
     where
         T: SizedSample + Send + 'static,
         f32: FromSample<T>,
     {
-        let channels = usize::from(config.channels.max(1));
-        let mut scratch = vec![0.0_f32; SCRATCH.max(channels) / channels * channels];
-        let data = move |input: &[T], _: &cpal::InputCallbackInfo| {
-            let Some(capture) = slot.get() else { return };
-            for piece in input.chunks(scratch.len()) {
-                for (float, sample) in scratch.iter_mut().zip(piece) {
-                    *float = f32::from_sample_(*sample);
-                }
-                capture.on_input(&scratch[..piece.len()], channels);
-            }
-        };
-        self.device.build_input_stream(config, data, move |error| faults.note(&error), Some(PATIENCE))
+        let taking = convert::taking::<T>(self.config.channels, slot, Arc::clone(self.signals));
+        self.device.build_input_stream(self.config, taking, noting(self.signals), Some(PATIENCE))
     }
 
-    fn build_output<T>(
-        &self,
-        config: StreamConfig,
-        mut slot: Slot<Playback>,
-        faults: Arc<Faults>,
-    ) -> Result<cpal::Stream, cpal::Error>
+    fn output<T>(&self, slot: Slot<Playback>) -> Result<cpal::Stream, cpal::Error>
     where
         T: SizedSample + FromSample<f32> + Send + 'static,
     {
-        let channels = usize::from(config.channels.max(1));
-        let mut scratch = vec![0.0_f32; SCRATCH.max(channels) / channels * channels];
-        let data = move |output: &mut [T], _: &cpal::OutputCallbackInfo| {
-            // Before the half is there, the silence that the block was filled with stays.
-            let Some(playback) = slot.get() else { return };
-            for piece in output.chunks_mut(scratch.len()) {
-                let floats = &mut scratch[..piece.len()];
-                playback.on_output(floats, channels);
-                for (sample, float) in piece.iter_mut().zip(floats) {
-                    *sample = T::from_sample_(float.clamp(-1.0, LARGEST));
-                }
-            }
-        };
-        self.device.build_output_stream(config, data, move |error| faults.note(&error), Some(PATIENCE))
+        let giving = convert::giving::<T>(self.config.channels, slot, Arc::clone(self.signals));
+        self.device.build_output_stream(self.config, giving, noting(self.signals), Some(PATIENCE))
     }
 }
 
-/// The largest sample that no format turns round into its smallest.
-const LARGEST: f32 = 1.0 - f32::EPSILON;
-
-/// Where a callback finds its half once the stream was made: a failed attempt must not take it along.
-struct Slot<C> {
-    taker: Consumer<C>,
-    half: Option<C>,
-}
-
-impl<C> Slot<C> {
-    fn get(&mut self) -> Option<&mut C> {
-        if self.half.is_none() {
-            self.half = self.taker.pop().ok();
-        }
-        self.half.as_mut()
-    }
-}
-
-impl Open {
-    /// Stops asking for sound: a sound server then has nothing to do for it.
-    ///
-    /// # Errors
-    ///
-    /// When the device cannot rest; it goes on then.
-    pub(crate) fn rest(&self) -> Result<(), AudioError> {
-        let paused = self.stream.as_ref().map_or(Ok(()), StreamTrait::pause);
-        paused.map_err(|error| translate(&error, Direction::Output))
-    }
-
-    /// Asks for sound again.
-    ///
-    /// # Errors
-    ///
-    /// When the device is gone.
-    pub(crate) fn wake(&self) -> Result<(), AudioError> {
-        let woken = self.stream.as_ref().map_or(Ok(()), StreamTrait::play);
-        woken.map_err(|error| translate(&error, Direction::Output))
-    }
-
-    /// Returns what the device last complained of.
-    pub(crate) fn last_error(&self) -> Option<&'static str> {
-        let last = self.faults.last.load(Ordering::Relaxed) as usize;
-        SERIOUS.get(last.checked_sub(1)?).map(|(_, meaning)| *meaning)
-    }
-}
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        let stream = self.stream.take();
-        // Detached: a hanging sound system would hang whoever waits. If no thread can be had, it is dropped here.
-        let _ = thread::Builder::new().name("close".to_owned()).spawn(move || drop(stream));
-    }
-}
-
-impl Faults {
-    /// Keeps what an error callback is told; it may be called very often, and by a thread that spins.
-    fn note(&self, error: &cpal::Error) {
-        if let Some(place) =
-            (1..).zip(SERIOUS).find_map(|(place, (kind, _))| (kind == error.kind()).then_some(place))
+/// Keeps what an error callback is told; it may be called very often, and by a thread that spins.
+fn noting(signals: &Arc<Signals>) -> impl FnMut(cpal::Error) + Send + 'static {
+    let signals = Arc::clone(signals);
+    let mut count = 0;
+    move |error| {
+        if let Some(number) =
+            (0..).zip(SERIOUS).find_map(|(at, (kind, _))| (kind == error.kind()).then_some(at))
         {
-            self.last.store(place, Ordering::Relaxed);
+            signals.complain(number);
         }
-        if self.count.fetch_add(1, Ordering::Relaxed) >= FREE_ERRORS {
-            self.count.store(FREE_ERRORS, Ordering::Relaxed);
+        if count >= FREE_ERRORS {
             thread::sleep(ERROR_PAUSE);
         }
+        count = (count + 1).min(FREE_ERRORS);
     }
 }
 
-type Choice = Option<(cpal::Device, SupportedStreamConfig)>;
-
-fn default_device(host: &cpal::Host, direction: Direction) -> Result<Choice, cpal::Error> {
-    let device = match direction {
+fn default_device(host: &cpal::Host, direction: Direction) -> Option<cpal::Device> {
+    match direction {
         Direction::Input => host.default_input_device(),
         Direction::Output => host.default_output_device(),
-    };
-    device.map(|device| with_config(device, direction)).transpose()
+    }
+}
+
+fn own_config(device: &cpal::Device, direction: Direction) -> Result<SupportedStreamConfig, cpal::Error> {
+    match direction {
+        Direction::Input => device.default_input_config(),
+        Direction::Output => device.default_output_config(),
+    }
+}
+
+/// Returns all that a device says it can; nothing if it does not say.
+fn ranges(device: &cpal::Device, direction: Direction) -> Vec<cpal::SupportedStreamConfigRange> {
+    match direction {
+        Direction::Input => device.supported_input_configs().map(Iterator::collect).unwrap_or_default(),
+        Direction::Output => device.supported_output_configs().map(Iterator::collect).unwrap_or_default(),
+    }
 }
 
 fn with_config(
     device: cpal::Device,
     direction: Direction,
 ) -> Result<(cpal::Device, SupportedStreamConfig), cpal::Error> {
-    let config = match direction {
-        Direction::Input => device.default_input_config(),
-        Direction::Output => device.default_output_config(),
-    }?;
-    Ok((device, config))
+    let own = own_config(&device, direction)?;
+    Ok((device, own))
 }
 
-/// Finds a device by its name or its id: exact, then whatever the case, then a part of it.
+/// Finds a device by its name or its id; what there is instead is added to `names`, once.
 fn named_device(
     host: &cpal::Host,
     direction: Direction,
     name: &str,
     names: &mut Vec<String>,
-) -> Result<Choice, cpal::Error> {
-    let mut devices: Vec<(String, String, cpal::Device)> = Vec::new();
-    for device in host.devices()? {
-        let (Ok(description), Ok(id)) = (device.description(), device.id()) else { continue };
-        let fits = match direction {
-            Direction::Input => description.direction() != cpal::DeviceDirection::Output,
-            Direction::Output => description.direction() != cpal::DeviceDirection::Input,
-        };
-        if fits {
-            devices.push((description.name().to_owned(), id.id().to_owned(), device));
-        }
+) -> Result<Option<(cpal::Device, SupportedStreamConfig)>, cpal::Error> {
+    let (listed, mut devices) = devices(host)?;
+    if let Some(place) = choice::find(&listed, direction, name) {
+        return with_config(devices.swap_remove(place), direction).map(Some);
     }
-    let wanted = name.to_lowercase();
-    let ways: [&dyn Fn(&str) -> bool; 3] =
-        [&|known| known == name, &|known| known.to_lowercase() == wanted, &|known| {
-            known.to_lowercase().contains(&wanted)
-        }];
-    let place =
-        ways.iter().find_map(|fits| devices.iter().position(|(shown, id, _)| fits(shown) || fits(id)));
-    if let Some(place) = place {
-        return with_config(devices.swap_remove(place).2, direction).map(Some);
+    // ALSA does not always list what it calls `default`.
+    let unlisted = default_device(host, direction)
+        .filter(|device| device.id().is_ok_and(|id| id.id() == name || id.to_string() == name));
+    if let Some(device) = unlisted {
+        return with_config(device, direction).map(Some);
     }
     if names.is_empty() {
-        names.extend(devices.into_iter().filter(|(_, id, _)| is_of_use(id)).map(|(shown, _, _)| shown));
+        let others = listed.into_iter().filter(|known| known.direction == direction);
+        names.extend(others.filter(|known| is_of_use(known.bare_id())).map(|known| known.name));
         names.dedup();
     }
     Ok(None)
-}
-
-/// ALSA lists plugins (lavrate, upmix, jack, …) that nobody talks into.
-fn is_of_use(id: &str) -> bool {
-    !["lavrate", "samplerate", "speexrate", "jack", "oss", "speex", "upmix", "vdownmix", "usbstream", "null"]
-        .iter()
-        .any(|plugin| id == *plugin || id.starts_with(&format!("{plugin}:")))
 }
 
 fn is_about_the_format(error: &cpal::Error) -> bool {

@@ -11,6 +11,7 @@ use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use crate::audio::callback::{Capture, Playback};
 use crate::audio::event::{Command, Counts, Event, Mute};
 use crate::audio::microphone::{self, Microphone, MicrophoneParts};
+use crate::audio::record::Recorder;
 use crate::audio::shared::Shared;
 use crate::audio::speaker::{self, Speaker, SpeakerParts};
 use crate::pcm::frame::{ClipId, Frame, Rate};
@@ -66,6 +67,9 @@ pub struct Engine {
     events: UnboundedSender<Event>,
     counts: Counts,
     counts_at: Duration,
+    recorder: Option<Recorder>,
+    /// The rate of the speaker.
+    speaker_rate: Rate,
 }
 
 /// What the speaker is wanted for.
@@ -117,8 +121,19 @@ impl Engine {
             output_meter,
             shared: Arc::clone(&shared),
         };
-        let (counts, counts_at) = (Counts::default(), Duration::ZERO);
-        (Self { microphone, speaker, shared, frames, frames_room, events, counts, counts_at }, ends)
+        let engine = Self {
+            microphone,
+            speaker,
+            shared,
+            frames,
+            frames_room,
+            events,
+            counts: Counts::default(),
+            counts_at: Duration::ZERO,
+            recorder: None,
+            speaker_rate: format.device_out,
+        };
+        (engine, ends)
     }
 
     /// Appends a frame to a clip; it may be at any rate.
@@ -151,10 +166,62 @@ impl Engine {
         self.speaker.device_is_gone();
     }
 
+    /// Takes another microphone, of this rate, and returns what belongs into its callback. What the former one
+    /// still had is lost.
+    pub(crate) fn connect_microphone(&mut self, device: Rate) -> Capture {
+        let (capture, ring) = ring(device, microphone::CAPACITY);
+        self.microphone.connect(ring, device);
+        Capture::new(capture, Arc::clone(&self.shared))
+    }
+
+    /// Takes another speaker, of this rate, and returns what belongs into its callback. What the former one had
+    /// not taken of its ring, less than a tenth of a second, counts as heard.
+    pub(crate) fn connect_speaker(&mut self, device: Rate) -> Playback {
+        let (ring, playback) = ring(device, speaker::CAPACITY);
+        self.speaker.connect(ring, device);
+        self.speaker_rate = device;
+        self.tapped(Playback::new(playback, Arc::clone(&self.shared), device))
+    }
+
+    /// Has all that comes recorded once that is asked for; returns what belongs into the speaker's callback.
+    pub(crate) fn set_recorder(&mut self, recorder: Recorder, playback: Playback) -> Playback {
+        self.recorder = Some(recorder);
+        self.tapped(playback)
+    }
+
+    fn tapped(&mut self, playback: Playback) -> Playback {
+        match &mut self.recorder {
+            Some(recorder) => playback.tapped(recorder.tap(self.speaker_rate)),
+            None => playback,
+        }
+    }
+
+    /// Completes the recording, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// Says why that cannot be.
+    pub(crate) fn finish_recording(&mut self, now: Duration) -> Result<(), String> {
+        self.recorder.take().map_or(Ok(()), |recorder| recorder.finish(now))
+    }
+
+    fn begin_recording(&mut self) {
+        self.record(Recorder::begin);
+    }
+
+    /// Lets the recorder do something; what keeps it from that ends the recording and not the call.
+    fn record(&mut self, act: impl FnOnce(&mut Recorder) -> Result<(), String>) {
+        if let Some(Err(reason)) = self.recorder.as_mut().map(act) {
+            self.recorder = None;
+            self.tell(Event::RecordingEnded(reason));
+        }
+    }
+
     /// Moves sound both ways and returns how much came from the microphone; `now` is the time since the start.
     pub fn step(&mut self, now: Duration) -> Duration {
         let heard = self.microphone.step();
         self.speaker.step(now);
+        self.record(|recorder| recorder.step(now));
         self.count(now);
         heard
     }
@@ -169,14 +236,15 @@ impl Engine {
         if self.speaker.is_idle() { Demand::Nothing } else { Demand::Sound }
     }
 
-    /// Does what it is told; recording and ending are not for the engine.
+    /// Does what it is told; devices and the end are not for the engine.
     pub(crate) fn obey(&mut self, command: Command) {
         match command {
             Command::Play { clip, frame } => self.play(clip, frame),
             Command::EndClip(clip) => self.end_clip(clip),
             Command::Flush => self.flush(),
             Command::Mute(mute) => self.set_mute(mute),
-            Command::Record | Command::Close | Command::Leave => {}
+            Command::Record => self.begin_recording(),
+            Command::Use(..) | Command::List | Command::Close | Command::Leave => {}
         }
     }
 

@@ -75,9 +75,12 @@ pub enum AudioError {
         /// What there is.
         available: Vec<String>,
     },
-    /// There is no device at all.
+    /// There is no such device at all.
     #[error("there is no {0}")]
     NoDevice(Direction),
+    /// There is no device of either kind.
+    #[error("there is neither a microphone nor a speaker")]
+    NoDevices,
     /// No sound system answers. What its library says of that is for developers.
     #[error("no sound system answers")]
     NoSoundSystem(String),
@@ -130,7 +133,7 @@ impl AudioError {
             Self::Terminal(Direction::Input) => Some("pipe sound into it: raw 16-bit mono of 24 kHz, or WAV"),
             Self::Terminal(Direction::Output) => Some("pipe it into a player, or redirect it into a file"),
             Self::NoSuchDevice { .. } => Some("a part of a name is enough; a file has to end in .wav"),
-            Self::NoDevice(_) | Self::NoDevicesBuilt => Some(WITHOUT),
+            Self::NoDevice(_) | Self::NoDevices | Self::NoDevicesBuilt => Some(WITHOUT),
             Self::NoSoundSystem(_) => Some("start PulseAudio or PipeWire, or use files (--input FILE.wav)"),
             Self::Permission { direction: Direction::Input, .. } => Some(
                 "grant microphone access to this terminal in the system's privacy settings, or join group audio",

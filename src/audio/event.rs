@@ -1,5 +1,7 @@
 //! What the audio thread is told and what it tells.
 
+use crate::audio::choice::{Listed, Wanted};
+use crate::audio::error::Direction;
 use crate::pcm::frame::{ClipId, Frame};
 
 /// News from the audio thread.
@@ -24,12 +26,42 @@ pub enum Event {
     InputEnded,
     /// Whoever read standard output has gone; a normal end.
     OutputClosed,
-    /// The microphone or the speaker is gone, or a file broke; one sentence.
+    /// A file or a pipe broke; one sentence.
     Lost(String),
     /// The recording ended before the call; one sentence.
     RecordingEnded(String),
+    /// Something has become of a device.
+    Device(Direction, DeviceState),
+    /// The device that was asked for is in use: by its id, or the system's own choice.
+    Chosen(Direction, Option<String>),
+    /// The devices that can be chosen, as far as the sound system tells, and those in use.
+    Devices(Vec<Listed>, Vec<(Direction, String)>),
+    /// The speaker has been away for so long that what waits for it should be given up.
+    Unheard,
     /// Something was counted that should not happen.
     Counts(Counts),
+}
+
+/// What has become of a device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DeviceState {
+    /// It is in use from the start; its name.
+    Open(String),
+    /// It is in use from the start because the preferred one is not there; its name.
+    Instead(String),
+    /// It is gone, and is looked for; why, as a part of a sentence. Silence is sent in place of a microphone,
+    /// and what is to be played waits for a speaker.
+    Lost(String),
+    /// It is in use again; its name.
+    Back(String),
+    /// Another one is in use, because it was chosen or is the system's choice now; its name.
+    Changed(String),
+    /// It is closed as long as it is muted.
+    Closed,
+    /// The microphone gives only zeros; the likely cause.
+    Silent(String),
+    /// The one that was chosen cannot be used, and the former goes on; why.
+    Refused(String),
 }
 
 /// What went wrong without ending anything, since the start.
@@ -53,6 +85,16 @@ pub enum Mute {
     Muted,
 }
 
+/// What becomes of the microphone while it is muted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MuteWay {
+    /// It stays open, and is back without delay.
+    #[default]
+    Soft,
+    /// It is closed, so that the system's own light goes out; opening takes some hundredths of a second.
+    Hard,
+}
+
 /// What the audio thread is told.
 #[derive(Debug)]
 pub(crate) enum Command {
@@ -65,6 +107,10 @@ pub(crate) enum Command {
     Mute(Mute),
     /// Begin the recording.
     Record,
+    /// Use another device.
+    Use(Direction, Wanted),
+    /// Tell which devices there are.
+    List,
     /// End, and complete output and recording.
     Close,
     /// End, and leave an output file as it was if nothing has been written to it.

@@ -91,6 +91,20 @@ impl Ledger {
         }
     }
 
+    /// Goes on with a device of another rate. All that was sent on its way, up to `sent`, counts as taken;
+    /// returns where the device begins.
+    pub(crate) fn change_device(&mut self, device: Rate, sent: u64, report: impl FnMut(Event)) -> u64 {
+        self.advance(sent, report);
+        let Some(run) = self.runs.back_mut() else { return sent };
+        let stretched = run.fed.saturating_add_signed(run.stretched);
+        let fed = (u128::from(stretched) * u128::from(device.0)).div_ceil(u128::from(run.rate.0));
+        let fed = u64::try_from(fed).unwrap_or(u64::MAX);
+        let begins = sent.max(fed);
+        run.begins = begins - fed;
+        run.device_rate = device;
+        begins
+    }
+
     /// Forgets all clips and returns what was heard of those that were not finished.
     pub(crate) fn close(&mut self, taken: u64) -> Vec<(ClipId, u64)> {
         self.runs.drain(..).map(|run| (run.clip, run.heard(taken))).collect()

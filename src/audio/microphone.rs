@@ -73,6 +73,12 @@ impl Microphone {
         self.mute = mute;
     }
 
+    /// Goes on with another device.
+    pub(crate) fn connect(&mut self, ring: Consumer<f32>, device: Rate) {
+        self.ring = ring;
+        self.resampler = Resampler::new(device, self.rate);
+    }
+
     /// Notes that what lies in the ring is the last of the input.
     pub(crate) fn input_ends(&mut self) {
         let all = self.pulled + self.ring.slots() as u64;
@@ -87,9 +93,6 @@ impl Microphone {
             let count = samples.len();
             if count == 0 {
                 return self.resampler.from().duration(self.pulled - before);
-            }
-            if self.pulled == 0 {
-                self.tell(Event::InputStarted);
             }
             self.pulled += count as u64;
             self.resampler.process(&self.piece[..count], &mut self.wire);

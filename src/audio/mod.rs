@@ -5,6 +5,7 @@
 pub mod options;
 pub mod error;
 pub mod event;
+pub mod choice;
 pub mod shared;
 pub mod callback;
 pub mod engine;
@@ -18,6 +19,15 @@ mod device;
 #[cfg(not(feature = "device"))]
 #[path = "no_device.rs"]
 mod device;
+#[cfg_attr(not(feature = "device"), allow(dead_code, reason = "only real devices use all of it"))]
+mod open;
+mod recovery;
+mod jack;
+mod lookout;
+mod silence;
+mod picker;
+mod input;
+mod output;
 mod fake;
 mod file;
 mod sink;
@@ -33,7 +43,8 @@ use std::time::Duration;
 use tokio::sync::broadcast;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use crate::audio::error::AudioError;
+use crate::audio::choice::{Detail, Listed, Wanted};
+use crate::audio::error::{AudioError, Direction};
 use crate::audio::event::{Command, Event, Mute};
 use crate::audio::options::Options;
 use crate::audio::thread::{OtherEnds, Runner};
@@ -105,10 +116,30 @@ impl Control {
         self.send(Command::Mute(mute));
     }
 
+    /// Takes another device for one direction, where that goes to a device; [`Event::Device`] answers. The one
+    /// in use goes on until the other is open, and beyond if that cannot be opened.
+    pub fn use_device(&self, direction: Direction, wanted: Wanted) {
+        self.send(Command::Use(direction, wanted));
+    }
+
+    /// Asks which devices there are; [`Event::Devices`] answers, unless the sound system hangs.
+    pub fn list_devices(&self) {
+        self.send(Command::List);
+    }
+
     fn send(&self, command: Command) {
         // The thread ends before its controls only on purpose.
         let _ = self.commands.send(command);
     }
+}
+
+/// Lists the devices of all sound systems, and how each of them runs. It takes as long as these take.
+///
+/// # Errors
+///
+/// When no sound system answers.
+pub fn devices() -> Result<Vec<Listed>, AudioError> {
+    device::list(Detail::All)
 }
 
 /// Opens the devices, files and pipes of `options` and starts the audio thread.

@@ -1,53 +1,70 @@
 //! Stands in for sound cards where the program was built without them (feature `device`).
 
+use std::sync::mpsc::SyncSender;
+
 use crate::audio::callback::{Capture, Playback};
+use crate::audio::choice::{Detail, Listed, Sight};
 use crate::audio::error::{AudioError, Direction};
-use crate::pcm::frame::Rate;
+use crate::audio::open::{Connection, Open, Request};
+use crate::audio::recovery::Complaint;
+
+/// One direction of sound.
+pub(crate) trait Half: Send + Sized + 'static {
+    /// Which.
+    const DIRECTION: Direction;
+}
+
+impl Half for Capture {
+    const DIRECTION: Direction = Direction::Input;
+}
+
+impl Half for Playback {
+    const DIRECTION: Direction = Direction::Output;
+}
 
 /// The sound systems of this machine, none of which is known.
 pub(crate) struct Systems;
 
-/// A device that was found: there is none.
-pub(crate) enum Found {}
+/// Refuses.
+pub(crate) fn keep<H: Half>(
+    _: &Request,
+    told: &SyncSender<Result<Open<H>, AudioError>>,
+    connection: &Connection<Systems>,
+) {
+    connection.pass_on(connection.take(|| Systems));
+    // Whoever asked may have given up waiting.
+    let _ = told.send(Err(AudioError::NoDevicesBuilt));
+}
 
-/// An open device: there is none.
-pub(crate) enum Open {}
+/// There are no complaints.
+pub(crate) fn meaning(_: u32) -> Option<&'static str> {
+    None
+}
 
-impl Systems {
+/// There are no complaints.
+pub(crate) fn weight(_: Option<u32>) -> Complaint {
+    Complaint::None
+}
+
+/// Looks, and sees nothing.
+pub(crate) struct Lookout;
+
+impl Lookout {
     pub(crate) fn new() -> Self {
         Self
     }
 
-    /// Refuses.
-    pub(crate) fn find(&mut self, _: Direction, _: Option<&str>) -> Result<Found, AudioError> {
-        Err(AudioError::NoDevicesBuilt)
+    /// Nothing can be seen.
+    pub(crate) fn see(&mut self, _: Direction, _: &Request) -> Sight {
+        Sight::Unknown
     }
 }
 
-impl Found {
-    pub(crate) fn rate(&self) -> Rate {
-        match *self {}
-    }
-
-    pub(crate) fn capture(self, _: Capture) -> Result<Open, AudioError> {
-        match self {}
-    }
-
-    pub(crate) fn play(self, _: Playback) -> Result<Open, AudioError> {
-        match self {}
-    }
-}
-
-impl Open {
-    pub(crate) fn rest(&self) -> Result<(), AudioError> {
-        match *self {}
-    }
-
-    pub(crate) fn wake(&self) -> Result<(), AudioError> {
-        match *self {}
-    }
-
-    pub(crate) fn last_error(&self) -> Option<&'static str> {
-        match *self {}
-    }
+/// Refuses.
+///
+/// # Errors
+///
+/// Always.
+pub(crate) fn list(_: Detail) -> Result<Vec<Listed>, AudioError> {
+    Err(AudioError::NoDevicesBuilt)
 }

@@ -4,7 +4,9 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::audio::choice::Wanted;
 use crate::audio::error::AudioError;
+use crate::audio::event::MuteWay;
 use crate::pcm::frame::Rate;
 
 /// All that is needed to start.
@@ -24,30 +26,30 @@ pub struct Options {
     pub wire_in: Rate,
     /// The rate of the frames that come from it.
     pub wire_out: Rate,
+    /// What becomes of a muted microphone.
+    pub mute: MuteWay,
 }
 
 impl Default for Options {
     fn default() -> Self {
         Self {
-            input: Source::Default,
-            output: Sink::Default,
+            input: Source::default(),
+            output: Sink::default(),
             record: None,
             frame: Duration::from_millis(10),
             prebuffer: Duration::from_millis(60),
             wire_in: Rate::WIRE,
             wire_out: Rate::WIRE,
+            mute: MuteWay::Soft,
         }
     }
 }
 
 /// Where sound comes from.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// The system's microphone.
-    #[default]
-    Default,
-    /// A microphone by its name or a part of it.
-    Device(String),
+    /// A microphone.
+    Device(Wanted),
     /// A WAV file, as fast as it was spoken, then silence.
     File(PathBuf),
     /// Standard input: raw PCM16 mono of 24 kHz, or WAV.
@@ -57,13 +59,10 @@ pub enum Source {
 }
 
 /// Where sound goes to.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Sink {
-    /// The system's speaker.
-    #[default]
-    Default,
-    /// A speaker by its name or a part of it.
-    Device(String),
+    /// A speaker.
+    Device(Wanted),
     /// A WAV file of 16-bit mono, 24 kHz: what was played, without the pauses in between.
     File(PathBuf),
     /// Standard output: raw PCM16 mono of 24 kHz, without the pauses in between.
@@ -72,16 +71,28 @@ pub enum Sink {
     Null,
 }
 
+impl Default for Source {
+    fn default() -> Self {
+        Self::Device(Wanted::Default)
+    }
+}
+
 impl Source {
     /// Reads a flag: `default`, `-`, `null`, a file (ends in .wav or exists), else the name of a device.
     pub fn parse(text: &str) -> Self {
         match text {
-            "default" => Self::Default,
+            "default" => Self::Device(Wanted::Default),
             "-" => Self::Stdin,
             "null" => Self::Null,
             _ if is_file(text) => Self::File(PathBuf::from(text)),
-            _ => Self::Device(text.to_owned()),
+            _ => Self::Device(Wanted::Named(text.to_owned())),
         }
+    }
+}
+
+impl Default for Sink {
+    fn default() -> Self {
+        Self::Device(Wanted::Default)
     }
 }
 
@@ -89,11 +100,11 @@ impl Sink {
     /// Reads a flag: `default`, `-`, `null`, a file (ends in .wav or exists), else the name of a device.
     pub fn parse(text: &str) -> Self {
         match text {
-            "default" => Self::Default,
+            "default" => Self::Device(Wanted::Default),
             "-" => Self::Stdout,
             "null" => Self::Null,
             _ if is_file(text) => Self::File(PathBuf::from(text)),
-            _ => Self::Device(text.to_owned()),
+            _ => Self::Device(Wanted::Named(text.to_owned())),
         }
     }
 }
@@ -156,14 +167,15 @@ mod tests {
         let existing = directory.path().join("speech.raw");
         std::fs::write(&existing, b"sound").unwrap();
         let existing = existing.to_str().unwrap();
+        let named = |name: &str| Wanted::Named(name.to_owned());
         let cases = [
-            ("default", Source::Default, Sink::Default),
+            ("default", Source::Device(Wanted::Default), Sink::Device(Wanted::Default)),
             ("-", Source::Stdin, Sink::Stdout),
             ("null", Source::Null, Sink::Null),
             ("not/there.WAV", Source::File("not/there.WAV".into()), Sink::File("not/there.WAV".into())),
             (existing, Source::File(existing.into()), Sink::File(existing.into())),
-            ("USB mic", Source::Device("USB mic".into()), Sink::Device("USB mic".into())),
-            ("/tmp", Source::Device("/tmp".into()), Sink::Device("/tmp".into())),
+            ("USB mic", Source::Device(named("USB mic")), Sink::Device(named("USB mic"))),
+            ("/tmp", Source::Device(named("/tmp")), Sink::Device(named("/tmp"))),
         ];
         for (text, source, sink) in cases {
             assert_eq!((Source::parse(text), Sink::parse(text)), (source, sink), "{text}");

@@ -48,8 +48,8 @@ pub(crate) struct Recorder {
 enum State {
     /// The file was found to be writable and is as it was.
     Ready(Openable),
-    /// It runs since then.
-    Running(Duration, Writer),
+    /// It runs, since the first step.
+    Running(Option<Duration>, Writer),
     /// It has ended.
     Over,
 }
@@ -88,15 +88,19 @@ impl Recorder {
         tap
     }
 
-    /// Begins the file, unless that was done.
-    pub(crate) fn begin(&mut self, now: Duration) -> Result<(), String> {
+    /// Begins the file, unless that was done; its time begins with the next step.
+    ///
+    /// # Errors
+    ///
+    /// Says why it cannot begin.
+    pub(crate) fn begin(&mut self) -> Result<(), String> {
         match std::mem::replace(&mut self.state, State::Over) {
             State::Ready(openable) => {
                 // What was before is not part of it.
                 while matches!(self.mic.try_recv(), Ok(_) | Err(TryRecvError::Lagged(_))) {}
                 while !self.speaker.pop_partial_slice(&mut self.piece).0.is_empty() {}
                 let writer = Writer::start(openable).map_err(|error| self.ended(&error))?;
-                self.state = State::Running(now, writer);
+                self.state = State::Running(None, writer);
             }
             state @ (State::Running(..) | State::Over) => self.state = state,
         }
@@ -109,8 +113,8 @@ impl Recorder {
     ///
     /// Says once why the recording has ended.
     pub(crate) fn step(&mut self, now: Duration) -> Result<(), String> {
-        let State::Running(began, _) = &self.state else { return Ok(()) };
-        let here = now.saturating_sub(*began);
+        let State::Running(began, _) = &mut self.state else { return Ok(()) };
+        let here = now.saturating_sub(*began.get_or_insert(now));
         self.listen(here);
         let told = RATE.samples(here.saturating_sub(PATIENCE)) as usize;
         self.sent.reach(told);

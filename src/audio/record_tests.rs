@@ -89,7 +89,7 @@ fn both_sides_are_where_they_were_in_time_although_their_clocks_differ() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("call.wav");
     let mut call = Call::at(&path);
-    call.recorder.begin(call.now).unwrap();
+    call.recorder.begin().unwrap();
     // Five times what cheap devices differ by.
     call.run(ms(89_900), (0.9995, 1.0005), clicks);
     call.recorder.finish(call.now).unwrap();
@@ -111,7 +111,7 @@ fn a_device_that_rests_leaves_silence_and_what_follows_is_in_its_place() {
     // What was before is not part of it.
     call.run(ms(500), (1.0, 1.0), |_| 0.5);
     let begun = call.now;
-    call.recorder.begin(begun).unwrap();
+    call.recorder.begin().unwrap();
     call.rest(ms(2_500));
     call.run(ms(3_000), (1.0, 1.0), clicks);
     call.rest(ms(20_000));
@@ -151,7 +151,7 @@ fn it_begins_once() {
     let path = directory.path().join("call.wav");
     let mut call = Call::at(&path);
     for _ in 0..3 {
-        call.recorder.begin(call.now).unwrap();
+        call.recorder.begin().unwrap();
         call.run(ms(1_000), (1.0, 1.0), clicks);
     }
     call.recorder.finish(call.now).unwrap();
@@ -162,7 +162,7 @@ fn it_begins_once() {
 #[test]
 fn a_full_disk_ends_it_with_a_sentence() {
     let mut recorder = Call::at(Path::new("/dev/full")).recorder;
-    recorder.begin(Duration::ZERO).unwrap();
+    recorder.begin().unwrap();
     let told = (1..100_000).find_map(|n| {
         thread::yield_now();
         recorder.step(ms(n * 100)).err()

@@ -121,6 +121,29 @@ impl Speaker {
         }
     }
 
+    /// Goes on with another device. What was on its way to the former one counts as heard: where in the ring
+    /// that stopped is known to nobody.
+    pub(crate) fn connect(&mut self, ring: Producer<f32>, device: Rate) {
+        let sent = match self.fed {
+            0 => self.base,
+            fed => self.base + self.resampler.output_len(fed) + self.resampler.delay(),
+        };
+        let sent = sent.max(self.shared.taken.load(Ordering::Acquire));
+        let events = &self.events;
+        self.base = self.ledger.change_device(device, sent, |event| drop(events.send(event)));
+        self.fed = 0;
+        self.shared.taken.store(self.base, Ordering::Release);
+        self.shared.largest_block.store(0, Ordering::Relaxed);
+        // Nobody is left to answer what was asked of the former one.
+        let asked = self.shared.flush_wanted.load(Ordering::Relaxed);
+        self.shared.flush_done.store(asked, Ordering::Release);
+        self.ready.clear();
+        self.ready_at = 0;
+        self.resampler = Resampler::new(self.resampler.from(), device);
+        self.drift.restart();
+        (self.ring, self.rate) = (ring, device);
+    }
+
     /// Appends to a clip, which begins behind those that came before it.
     pub(crate) fn play(&mut self, clip: ClipId, frame: Frame) {
         if frame.samples.is_empty() {

@@ -1,20 +1,24 @@
 //! The audio thread: opens the devices, turns the engine, watches. The only file here that asks the time.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use crate::audio::callback::{Capture, Playback};
-use crate::audio::device::{self, Found, Systems};
-use crate::audio::engine::{Demand, Ends, Engine, Format};
+use crate::audio::choice::Wanted;
+use crate::audio::device::Systems;
+use crate::audio::engine::{Ends, Engine, Format};
 use crate::audio::error::{AudioError, Direction};
-use crate::audio::event::{Command, Event};
+use crate::audio::event::{Command, DeviceState, Event, Mute};
 use crate::audio::fake::{InputNews, PacedInput, PacedOutput};
 use crate::audio::file::Feed;
+use crate::audio::input::DeviceInput;
+use crate::audio::lookout::Lookouts;
+use crate::audio::open::{Attempt, Connection, Facts, Open, Request};
 use crate::audio::options::{Options, Sink, Source};
+use crate::audio::output::DeviceOutput;
+use crate::audio::picker::Picker;
 use crate::audio::record::Recorder;
-use crate::audio::shared::Shared;
 use crate::audio::sink::{Openable, Target};
 use crate::mishap;
 use crate::pcm::frame::Rate;
@@ -31,71 +35,45 @@ const IDLE_TICK: Duration = Duration::from_millis(10);
 const PAUSE: Duration = Duration::from_millis(100);
 /// How often files, pipes and nothing are looked after.
 const PACED_TICK: Duration = Duration::from_millis(10);
-/// A device that has not called back for so long is gone.
-const SILENT_DEVICE: Duration = Duration::from_secs(1);
-/// The first call may take longer: a headset wakes up.
-const WAKING_DEVICE: Duration = Duration::from_secs(5);
-/// A speaker that has had nothing to play for so long rests: half of what an idle call costs is silence
-/// on its way to a sound server. Longer than the pauses of a conversation, because waking takes some
-/// milliseconds.
-const REST_AFTER: Duration = Duration::from_secs(15);
+/// How long a sound system may take to open a device.
+const OPENING: Duration = Duration::from_secs(8);
 /// The rate of files, pipes and nothing.
-const PACED_RATE: Rate = Rate::WIRE;
+pub(crate) const PACED_RATE: Rate = Rate::WIRE;
 
 /// The audio thread's state.
 pub(crate) struct Runner {
     engine: Engine,
     input: Input,
     output: Output,
-    recorder: Option<Recorder>,
     started: Instant,
     tick: Duration,
-    /// When the microphone last gave something.
-    heard_at: Duration,
+    /// When the microphone last gave something, if it ever did.
+    heard_at: Option<Duration>,
+    lookouts: Option<Lookouts>,
+    picker: Picker,
 }
 
 /// Where sound comes from.
 enum Input {
-    Device(device::Open, Watch),
+    Device(Box<DeviceInput>),
     Paced(Box<PacedInput>),
-    Lost,
 }
 
 /// Where sound goes to.
 enum Output {
-    Device(device::Open, Watch, Rest),
+    Device(Box<DeviceOutput>),
     Paced(Box<PacedOutput>),
-    Lost,
 }
 
-/// Whether a speaker is at work.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Rest {
-    /// It asks for sound, and has had none to play since then.
-    Awake(Duration),
-    /// It does not ask for sound.
-    Resting,
-    /// It cannot rest.
-    Never,
-}
-
-/// Sees whether a callback still comes.
-struct Watch {
-    shared: Arc<Shared>,
-    blocks: fn(&Shared) -> &AtomicU64,
-    seen: u64,
-    seen_at: Duration,
-}
-
-/// An input that was found and whose rate is known.
+/// An input whose rate is known.
 enum FoundInput {
-    Device(Box<Found>),
+    Device(Request, Open<Capture>),
     Feed(Feed),
 }
 
-/// An output that was found and whose rate is known.
+/// An output whose rate is known.
 enum FoundOutput {
-    Device(Box<Found>),
+    Device(Request, Open<Playback>),
     Nowhere,
     File(Openable),
     Stdout,
@@ -105,30 +83,38 @@ impl Runner {
     /// Opens everything. Writes nothing before all of it is known to work.
     pub(crate) fn open(options: &Options) -> Result<(Self, OtherEnds), AudioError> {
         options.check()?;
-        let mut systems = Systems::new();
-        let input = FoundInput::find(&options.input, &mut systems)?;
-        let output = FoundOutput::find(&options.output, &mut systems)?;
-        let device_out = output.rate();
-        let (engine, ends) = Engine::new(Format {
+        // Both devices at once, because each takes its time.
+        let (give, take) = channel();
+        let (mut of_input, mut of_output) = (Connection::Own, Connection::Own);
+        if let (Source::Device(_), Sink::Device(_)) = (&options.input, &options.output) {
+            (of_input, of_output) = (Connection::Shared(give), Connection::Others(take));
+        }
+        let input = WaitingInput::begin(&options.input, of_input)?;
+        let output = WaitingOutput::begin(&options.output, of_output)?;
+        let (input, output) = (input.wait()?, output.wait()?);
+        let (mut engine, ends) = Engine::new(Format {
             wire_in: options.wire_in,
             wire_out: options.wire_out,
             device_in: input.rate(),
-            device_out,
+            device_out: output.rate(),
             frame: options.frame,
             prebuffer: options.prebuffer,
         });
-        let Ends { capture, playback, mic, events, input_meter, output_meter, shared } = ends;
-        let mut recorder =
-            options.record.as_ref().map(|path| Recorder::new(path, mic.resubscribe())).transpose()?;
-        let playback = match &mut recorder {
-            Some(recorder) => playback.tapped(recorder.tap(device_out)),
+        let Ends { capture, playback, mic, events, input_meter, output_meter, shared: _ } = ends;
+        let playback = match &options.record {
+            Some(path) => engine.set_recorder(Recorder::new(path, mic.resubscribe())?, playback),
             None => playback,
         };
-        let output = output.open(playback, &shared)?;
-        let input = input.open(capture, &shared)?;
+        let output = output.connect(playback, &engine)?;
+        let input = input.connect(capture, options, &engine);
+        let lookouts = match (&input, &output) {
+            (Input::Paced(_), Output::Paced(_)) => None,
+            (Input::Device(_), _) | (_, Output::Device(_)) => Some(Lookouts::start()?),
+        };
         // An open microphone has its first block ready.
-        let (started, tick, heard_at) = (Instant::now(), Duration::ZERO, Duration::ZERO);
-        let runner = Self { engine, input, output, recorder, started, tick, heard_at };
+        let (started, tick, heard_at) = (Instant::now(), Duration::ZERO, None);
+        let picker = Picker::default();
+        let runner = Self { engine, input, output, started, tick, heard_at, lookouts, picker };
         Ok((runner, OtherEnds { mic, events, input_meter, output_meter }))
     }
 
@@ -140,15 +126,18 @@ impl Runner {
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => Some(Command::Leave),
             };
+            let now = self.started.elapsed();
             for command in first.into_iter().chain(commands.try_iter()) {
                 match command {
                     Command::Close => return self.close(PacedOutput::close),
                     Command::Leave => return self.close(PacedOutput::leave),
-                    Command::Record => self.record(self.started.elapsed(), Recorder::begin),
+                    Command::Use(direction, wanted) => self.use_device(now, direction, wanted),
+                    Command::List => self.picker.ask(),
+                    Command::Mute(mute) => self.mute(now, mute),
                     command @ (Command::Play { .. }
                     | Command::EndClip(_)
                     | Command::Flush
-                    | Command::Mute(_)) => self.engine.obey(command),
+                    | Command::Record) => self.engine.obey(command),
                 }
             }
             let now = self.started.elapsed();
@@ -160,14 +149,19 @@ impl Runner {
     fn turn(&mut self, now: Duration) {
         self.turn_input(now);
         self.turn_output(now);
+        self.look(now);
         let heard = self.engine.step(now);
         if !heard.is_zero() {
-            self.heard_at = now;
+            if self.heard_at.is_none() && self.input_is_real() {
+                self.engine.tell(Event::InputStarted);
+            }
+            self.heard_at = Some(now);
         }
-        self.record(now, Recorder::step);
-        self.tick = match self.input {
-            Input::Device(..) => next_tick(heard, now.saturating_sub(self.heard_at)),
-            Input::Paced(_) | Input::Lost => PACED_TICK,
+        self.tick = match &self.input {
+            Input::Device(input) if input.is_open() => {
+                next_tick(heard, now.saturating_sub(self.heard_at.unwrap_or_default()))
+            }
+            Input::Device(_) | Input::Paced(_) => PACED_TICK,
         };
     }
 
@@ -179,13 +173,7 @@ impl Runner {
                 Some(InputNews::Broken(reason)) => self.engine.tell(Event::Lost(reason)),
                 None => {}
             },
-            Input::Device(device, watch) => {
-                if !watch.is_alive(now) {
-                    self.engine.tell(Event::Lost(lost(Direction::Input, device)));
-                    self.input = Input::Lost;
-                }
-            }
-            Input::Lost => {}
+            Input::Device(input) => input.turn(now, &mut self.engine),
         }
     }
 
@@ -196,35 +184,83 @@ impl Runner {
                     self.engine.tell(event);
                 }
             }
-            Output::Device(device, watch, rest) => {
-                *rest = rest.next(now, self.engine.demand(), device);
-                match rest {
-                    Rest::Resting => watch.excuse(now),
-                    Rest::Awake(_) | Rest::Never => {}
-                }
-                if !watch.is_alive(now) {
-                    self.engine.tell(Event::Lost(lost(Direction::Output, device)));
-                    self.output = Output::Lost;
+            Output::Device(output) => output.turn(now, &mut self.engine),
+        }
+    }
+
+    /// Looks whether another device would be opened now, and which there are.
+    fn look(&mut self, now: Duration) {
+        if let Some(lookouts) = &mut self.lookouts {
+            while let Some((direction, seen)) = lookouts.answer(now) {
+                match (direction, &mut self.input, &mut self.output) {
+                    (Direction::Input, Input::Device(input), _) => input.see(now, &seen, &mut self.engine),
+                    (Direction::Output, _, Output::Device(output)) => output.see(now, &seen, &self.engine),
+                    (Direction::Input, Input::Paced(_), _) | (Direction::Output, _, Output::Paced(_)) => {}
                 }
             }
-            Output::Lost => self.engine.speaker_is_gone(),
+            if let Input::Device(input) = &self.input
+                && let Some(request) = input.running()
+            {
+                lookouts.ask(now, Direction::Input, request);
+            }
+            if let Output::Device(output) = &self.output
+                && let Some(request) = output.running()
+            {
+                lookouts.ask(now, Direction::Output, request);
+            }
+        }
+        if let Some(listed) = self.picker.answer() {
+            let in_use = [(Direction::Input, self.input_facts()), (Direction::Output, self.output_facts())];
+            let in_use = in_use.into_iter().filter_map(|(way, facts)| Some((way, facts?.id.clone())));
+            self.engine.tell(Event::Devices(listed, in_use.collect()));
         }
     }
 
-    /// Lets the recorder do something; what keeps it from that ends the recording and not the call.
-    fn record(&mut self, now: Duration, act: fn(&mut Recorder, Duration) -> Result<(), String>) {
-        if let Some(Err(reason)) = self.recorder.as_mut().map(|recorder| act(recorder, now)) {
-            self.recorder = None;
-            self.engine.tell(Event::RecordingEnded(reason));
+    fn input_facts(&self) -> Option<&Facts> {
+        match &self.input {
+            Input::Device(input) => input.facts(),
+            Input::Paced(_) => None,
         }
     }
 
-    fn close(self, end: fn(PacedOutput) -> Result<(), String>) -> Result<(), String> {
+    fn output_facts(&self) -> Option<&Facts> {
+        match &self.output {
+            Output::Device(output) => output.facts(),
+            Output::Paced(_) => None,
+        }
+    }
+
+    /// Returns whether what is heard comes from where it should.
+    fn input_is_real(&self) -> bool {
+        match &self.input {
+            Input::Device(input) => input.is_open(),
+            Input::Paced(_) => true,
+        }
+    }
+
+    fn use_device(&mut self, now: Duration, direction: Direction, wanted: Wanted) {
+        match (direction, &mut self.input, &mut self.output) {
+            (Direction::Input, Input::Device(input), _) => input.choose(now, wanted, &self.engine),
+            (Direction::Output, _, Output::Device(output)) => output.choose(now, wanted),
+            (Direction::Input, Input::Paced(_), _) => self.engine.tell(not_a_device(Direction::Input)),
+            (Direction::Output, _, Output::Paced(_)) => self.engine.tell(not_a_device(Direction::Output)),
+        }
+    }
+
+    fn mute(&mut self, now: Duration, mute: Mute) {
+        self.engine.set_mute(mute);
+        match &mut self.input {
+            Input::Device(input) => input.mute(now, mute, &mut self.engine),
+            Input::Paced(_) => {}
+        }
+    }
+
+    fn close(mut self, end: fn(PacedOutput) -> Result<(), String>) -> Result<(), String> {
         let now = self.started.elapsed();
-        let recorded = self.recorder.map_or(Ok(()), |recorder| recorder.finish(now));
+        let recorded = self.engine.finish_recording(now);
         let written = match self.output {
             Output::Paced(output) => end(*output),
-            Output::Device(..) | Output::Lost => Ok(()),
+            Output::Device(_) => Ok(()),
         };
         written.and(recorded)
     }
@@ -244,107 +280,101 @@ fn next_tick(heard: Duration, ago: Duration) -> Duration {
     }
 }
 
-fn lost(direction: Direction, device: &device::Open) -> String {
-    match device.last_error() {
-        Some(reason) => format!("the {direction} is gone: {reason}"),
-        None => format!("the {direction} is gone: it has not answered for a second"),
-    }
+fn not_a_device(direction: Direction) -> Event {
+    let reason = format!("the {direction} of this call is a file, a pipe or nothing");
+    Event::Device(direction, DeviceState::Refused(reason))
 }
 
-impl Rest {
-    /// Puts the speaker to rest after a long silence, and wakes it when there is something to play.
-    fn next(self, now: Duration, demand: Demand, device: &device::Open) -> Self {
-        match (self, demand) {
-            (Self::Never, _) => Self::Never,
-            (Self::Awake(since), Demand::Nothing) if now.saturating_sub(since) < REST_AFTER => self,
-            // What cannot rest goes on as before.
-            (Self::Awake(_), Demand::Nothing) => device.rest().map_or(Self::Never, |()| Self::Resting),
-            (Self::Awake(_), Demand::Sound) => Self::Awake(now),
-            (Self::Resting, Demand::Nothing) => Self::Resting,
-            (Self::Resting, Demand::Sound) => {
-                // A device that does not wake gives no more blocks, and is found to be gone by that.
-                let _ = device.wake();
-                Self::Awake(now)
-            }
-        }
-    }
+/// An input that is being opened.
+enum WaitingInput {
+    Device(Attempt<Capture>),
+    Feed(Feed),
 }
 
-impl Watch {
-    fn new(shared: &Arc<Shared>, blocks: fn(&Shared) -> &AtomicU64) -> Self {
-        Self { shared: Arc::clone(shared), blocks, seen: 0, seen_at: Duration::ZERO }
-    }
-
-    /// Forgives a silence that was asked for.
-    fn excuse(&mut self, now: Duration) {
-        self.seen_at = now;
-    }
-
-    fn is_alive(&mut self, now: Duration) -> bool {
-        let blocks = (self.blocks)(&self.shared).load(Ordering::Relaxed);
-        if blocks != self.seen {
-            self.seen = blocks;
-            self.seen_at = now;
-        }
-        let patience = if blocks == 0 { WAKING_DEVICE } else { SILENT_DEVICE };
-        now.saturating_sub(self.seen_at) < patience
-    }
-}
-
-impl FoundInput {
-    fn find(source: &Source, systems: &mut Systems) -> Result<Self, AudioError> {
+impl WaitingInput {
+    fn begin(source: &Source, connection: Connection<Systems>) -> Result<Self, AudioError> {
         match source {
-            Source::Default => systems.find(Direction::Input, None).map(Box::new).map(Self::Device),
-            Source::Device(name) => {
-                systems.find(Direction::Input, Some(name)).map(Box::new).map(Self::Device)
-            }
+            Source::Device(wanted) => Attempt::begin_over(request(wanted), connection).map(Self::Device),
             Source::File(path) => Feed::open(path).map(Self::Feed),
             Source::Stdin => Feed::stdin().map(Self::Feed),
             Source::Null => Ok(Self::Feed(Feed::Silence(PACED_RATE))),
         }
     }
 
+    fn wait(self) -> Result<FoundInput, AudioError> {
+        match self {
+            Self::Device(attempt) => {
+                let request = attempt.request.clone();
+                attempt.wait(OPENING).map(|open| FoundInput::Device(request, open))
+            }
+            Self::Feed(feed) => Ok(FoundInput::Feed(feed)),
+        }
+    }
+}
+
+/// An output that is being opened.
+enum WaitingOutput {
+    Device(Attempt<Playback>),
+    Other(FoundOutput),
+}
+
+impl WaitingOutput {
+    fn begin(sink: &Sink, connection: Connection<Systems>) -> Result<Self, AudioError> {
+        match sink {
+            Sink::Device(wanted) => Attempt::begin_over(request(wanted), connection).map(Self::Device),
+            Sink::File(path) => Openable::new(path).map(FoundOutput::File).map(Self::Other),
+            Sink::Stdout => Ok(Self::Other(FoundOutput::Stdout)),
+            Sink::Null => Ok(Self::Other(FoundOutput::Nowhere)),
+        }
+    }
+
+    fn wait(self) -> Result<FoundOutput, AudioError> {
+        match self {
+            Self::Device(attempt) => {
+                let request = attempt.request.clone();
+                attempt.wait(OPENING).map(|open| FoundOutput::Device(request, open))
+            }
+            Self::Other(found) => Ok(found),
+        }
+    }
+}
+
+fn request(wanted: &Wanted) -> Request {
+    Request { wanted: wanted.clone(), host: None }
+}
+
+impl FoundInput {
     fn rate(&self) -> Rate {
         match self {
-            Self::Device(found) => found.rate(),
+            Self::Device(_, open) => open.facts.rate,
             Self::Feed(feed) => feed.rate(),
         }
     }
 
-    fn open(self, capture: Capture, shared: &Arc<Shared>) -> Result<Input, AudioError> {
+    fn connect(self, capture: Capture, options: &Options, engine: &Engine) -> Input {
         match self {
-            Self::Device(found) => {
-                let watch = Watch::new(shared, |shared| &shared.capture_blocks);
-                Ok(Input::Device(found.capture(capture)?, watch))
+            Self::Device(request, mut open) => {
+                open.connect(capture);
+                Input::Device(Box::new(DeviceInput::new(request, open, options.mute, engine)))
             }
-            Self::Feed(feed) => Ok(Input::Paced(Box::new(PacedInput::new(feed, capture)))),
+            Self::Feed(feed) => Input::Paced(Box::new(PacedInput::new(feed, capture))),
         }
     }
 }
 
 impl FoundOutput {
-    fn find(sink: &Sink, systems: &mut Systems) -> Result<Self, AudioError> {
-        match sink {
-            Sink::Default => systems.find(Direction::Output, None).map(Box::new).map(Self::Device),
-            Sink::Device(name) => systems.find(Direction::Output, Some(name)).map(Box::new).map(Self::Device),
-            Sink::File(path) => Openable::new(path).map(Self::File),
-            Sink::Stdout => Ok(Self::Stdout),
-            Sink::Null => Ok(Self::Nowhere),
-        }
-    }
-
     fn rate(&self) -> Rate {
         match self {
-            Self::Device(found) => found.rate(),
+            Self::Device(_, open) => open.facts.rate,
             Self::Nowhere | Self::File(_) | Self::Stdout => PACED_RATE,
         }
     }
 
-    fn open(self, playback: Playback, shared: &Arc<Shared>) -> Result<Output, AudioError> {
+    fn connect(self, playback: Playback, engine: &Engine) -> Result<Output, AudioError> {
         let target = match self {
-            Self::Device(found) => {
-                let watch = Watch::new(shared, |shared| &shared.playback_blocks);
-                return Ok(Output::Device(found.play(playback)?, watch, Rest::Awake(Duration::ZERO)));
+            Self::Device(request, mut open) => {
+                open.connect(playback);
+                return Ok(Output::Device(Box::new(DeviceOutput::new(request, open, engine))));
             }
             Self::Nowhere => Target::Nowhere,
             Self::File(openable) => Target::Untouched { openable, rate: PACED_RATE },

@@ -9,6 +9,9 @@ pub enum Format {
     /// 16-bit little-endian mono.
     #[value(name = "pcm16")]
     Pcm16,
+    /// The same by the name that Qwen has for it.
+    #[value(name = "pcm")]
+    Pcm,
     /// G.711 µ-law of 8 kHz.
     #[value(name = "g711_ulaw")]
     Ulaw,
@@ -37,4 +40,15 @@ pub enum TranscriptionQuery {
     IntentAndModel,
     /// `model=…`, as in a conversation.
     Model,
+}
+
+/// What session an endpoint has for captions only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TranscriptionSession {
+    /// One of its own kind: `"type": "transcription"`, in beta `transcription_session.update`.
+    Own,
+    /// One as for a conversation, in which the URL or the model keeps the endpoint from answering.
+    Plain,
+    /// None.
+    None,
 }

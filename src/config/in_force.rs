@@ -7,6 +7,7 @@ use clap::ValueEnum;
 use crate::config::built_in::{DEMO, FALLBACK};
 use crate::config::file::Profile;
 use crate::config::price::PriceList;
+use crate::config::remembered::Which;
 use crate::config::setting::{Form, Scope, Setting};
 use crate::config::sources::Sources;
 use crate::config::value::{Layer, Origin, Sourced, Value};
@@ -72,6 +73,12 @@ impl InForce {
         };
         let Said { mut values, depths, prices } = of_profile(&profile, sources)?;
         let own_url = values.get(&Setting::Url).cloned();
+        for which in [Which::Input, Which::Output] {
+            if let Some(device) = sources.remembered.get(&profile, which) {
+                let value = Value::Text(device.to_owned());
+                values.insert(which.setting(), Sourced { value, origin: Origin::Remembered });
+            }
+        }
         values.extend(loud);
         Ok(Self { profile, chosen_by, own_url, prices, values, depths })
     }

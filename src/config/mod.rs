@@ -8,6 +8,7 @@ pub mod value;
 pub mod price;
 pub mod file;
 pub mod place;
+pub mod remembered;
 pub mod built_in;
 pub mod sources;
 pub mod in_force;

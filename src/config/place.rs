@@ -1,4 +1,4 @@
-//! Where the configuration file lies.
+//! Where the files of configuration and state lie.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -7,14 +7,24 @@ use std::path::{Path, PathBuf};
 /// `$XDG_CONFIG_HOME/rtvoice/config.toml`, else `~/.config/rtvoice/config.toml`. None without a home.
 pub fn config_file() -> Option<PathBuf> {
     let folder = |name: &str| env::var_os(name).map(PathBuf::from);
-    below(folder("XDG_CONFIG_HOME").as_deref(), folder("HOME").as_deref())
+    let name = Path::new("rtvoice/config.toml");
+    below(folder("XDG_CONFIG_HOME").as_deref(), folder("HOME").as_deref(), ".config")
+        .map(|path| path.join(name))
+}
+
+/// Returns the path of the file of remembered devices, whether or not it is there:
+/// `$XDG_STATE_HOME/rtvoice/devices.json`, else `~/.local/state/rtvoice/devices.json`. None without a home.
+pub fn devices_file() -> Option<PathBuf> {
+    let folder = |name: &str| env::var_os(name).map(PathBuf::from);
+    let name = Path::new("rtvoice/devices.json");
+    let place = below(folder("XDG_STATE_HOME").as_deref(), folder("HOME").as_deref(), ".local/state");
+    place.map(|path| path.join(name))
 }
 
 /// A relative path in the variable counts for nothing (XDG Base Directory Specification, section 3).
-fn below(config_home: Option<&Path>, home: Option<&Path>) -> Option<PathBuf> {
+fn below(variable: Option<&Path>, home: Option<&Path>, usual: &str) -> Option<PathBuf> {
     let absolute = |path: Option<&Path>| path.filter(|path| path.is_absolute()).map(Path::to_owned);
-    let folder = absolute(config_home).or_else(|| Some(absolute(home)?.join(".config")))?;
-    Some(folder.join("rtvoice").join("config.toml"))
+    absolute(variable).or_else(|| Some(absolute(home)?.join(usual)))
 }
 
 #[cfg(test)]
@@ -22,12 +32,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_file_lies_where_the_freedesktop_rule_says() {
-        let find = |config_home: Option<&str>, home: Option<&str>| {
-            below(config_home.map(Path::new), home.map(Path::new)).map(|path| path.display().to_string())
+    fn the_files_lie_where_the_freedesktop_rule_says() {
+        let find = |variable: Option<&str>, home: Option<&str>| {
+            let found = below(variable.map(Path::new), home.map(Path::new), ".config");
+            found.map(|path| path.display().to_string())
         };
-        let in_home = Some("/home/u/.config/rtvoice/config.toml".to_owned());
-        assert_eq!(find(Some("/etc/u"), Some("/home/u")), Some("/etc/u/rtvoice/config.toml".to_owned()));
+        let in_home = Some("/home/u/.config".to_owned());
+        assert_eq!(find(Some("/etc/u"), Some("/home/u")), Some("/etc/u".to_owned()));
         assert_eq!(find(None, Some("/home/u")), in_home);
         assert_eq!(find(Some("relative"), Some("/home/u")), in_home);
         assert_eq!(find(Some(""), None), None);

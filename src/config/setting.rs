@@ -6,8 +6,8 @@ use std::ops::RangeInclusive;
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
 
-use crate::cli::{AuthArg, DialectArg, VadArg};
-use crate::config::choice::{Format, Marker, TranscriptionQuery};
+use crate::cli::{AuthArg, DialectArg, MuteArg, VadArg};
+use crate::config::choice::{Format, Marker, TranscriptionQuery, TranscriptionSession};
 
 /// A setting of a profile. The comments are what users read, in the order in which they read it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
@@ -53,11 +53,13 @@ pub enum Setting {
     SafetyIdentifier,
     /// Whether OpenAI-Beta: realtime=v1 is sent; try does, and does without when that is answered by 400
     BetaMarker,
-    /// Which form of the protocol is written; auto follows what the endpoint says first
+    /// Which form of the protocol is written; auto follows what the endpoint says first, mixed is xAI's
     Dialect,
     /// What the URL says for `rtvoice transcribe`: intent=transcription, the model, or both
     TranscriptionQuery,
-    /// The format of your speech on the wire
+    /// The session of `rtvoice transcribe`: one of its own kind, one as for a conversation, or none at all
+    TranscriptionSession,
+    /// The format of your speech on the wire; pcm is pcm16 by the name that Qwen has for it
     InputFormat,
     /// The rate of your speech on the wire in Hz; 8000 for G.711
     InputRate,
@@ -83,6 +85,8 @@ pub enum Setting {
     Input,
     /// The speaker, as for --output
     Output,
+    /// What muting does to the microphone: send silence, or close it too, so that its light goes out
+    Mute,
     /// Whether lines are written in place of a screen
     Plain,
     /// After how many minutes in which nothing was said or typed a session ends
@@ -175,6 +179,7 @@ impl Setting {
             | Self::SafetyIdentifier
             | Self::BetaMarker
             | Self::TranscriptionQuery
+            | Self::TranscriptionSession
             | Self::InputFormat
             | Self::InputRate
             | Self::OutputFormat
@@ -185,6 +190,7 @@ impl Setting {
             | Self::Vad
             | Self::Input
             | Self::Output
+            | Self::Mute
             | Self::Plain
             | Self::Idle
             | Self::MaxCost => None,
@@ -202,6 +208,7 @@ impl Setting {
             | Self::Vad
             | Self::Input
             | Self::Output
+            | Self::Mute
             | Self::Plain
             | Self::Idle
             | Self::MaxCost => Scope::Person,
@@ -227,6 +234,7 @@ impl Setting {
             | Self::BetaMarker
             | Self::Dialect
             | Self::TranscriptionQuery
+            | Self::TranscriptionSession
             | Self::InputFormat
             | Self::InputRate
             | Self::OutputFormat
@@ -263,8 +271,10 @@ impl Setting {
             Self::BetaMarker => Form::Choice(words::<Marker>()),
             Self::Dialect => Form::Choice(words::<DialectArg>()),
             Self::TranscriptionQuery => Form::Choice(words::<TranscriptionQuery>()),
+            Self::TranscriptionSession => Form::Choice(words::<TranscriptionSession>()),
             Self::InputFormat | Self::OutputFormat => Form::Choice(words::<Format>()),
             Self::Vad => Form::Choice(words::<VadArg>()),
+            Self::Mute => Form::Choice(words::<MuteArg>()),
             Self::InputRate | Self::OutputRate => Form::Number(8_000..=48_000),
             Self::FrameMs => Form::Number(10..=100),
             Self::PrebufferMs => Form::Number(0..=2_000),
@@ -297,7 +307,7 @@ mod tests {
             words_of(Setting::Auth),
             ["bearer", "header", "subprotocol", "query", "bearer-and-query", "none"]
         );
-        assert_eq!(words_of(Setting::InputFormat), ["pcm16", "g711_ulaw", "g711_alaw"]);
+        assert_eq!(words_of(Setting::InputFormat), ["pcm16", "pcm", "g711_ulaw", "g711_alaw"]);
         assert_eq!(words_of(Setting::TranscriptionQuery), ["intent", "intent-and-model", "model"]);
     }
 

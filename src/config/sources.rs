@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::config::built_in;
 use crate::config::file::{Author, ConfigFile, Wrong};
 use crate::config::place;
+use crate::config::remembered::Remembered;
 use crate::config::setting::Setting;
 use crate::config::value::Origin;
 use crate::error::{Error, Kind};
@@ -33,6 +34,8 @@ pub struct Sources {
     pub built_in: ConfigFile,
     /// Where the user's file lies, or would.
     pub path: Option<PathBuf>,
+    /// The devices that were chosen in calls.
+    pub remembered: Remembered,
 }
 
 impl Sources {
@@ -59,6 +62,10 @@ impl Sources {
             user,
             built_in: built_in::profiles()?,
             path,
+            remembered: match place::devices_file() {
+                Some(path) => Remembered::read(&path)?,
+                None => Remembered::default(),
+            },
         })
     }
 
@@ -196,6 +203,7 @@ mod tests {
             user: ConfigFile::default(),
             built_in: built_in::profiles().unwrap(),
             path: None,
+            remembered: Remembered::default(),
         };
         assert_eq!(sources.variable("A"), Some(("here", Origin::Environment("A".to_owned()))));
         assert_eq!(sources.variable("B"), Some(("file", Origin::EnvFile("B".to_owned()))));

@@ -32,6 +32,8 @@ pub enum Origin {
     Environment(String),
     /// A variable in `.env` in the current folder.
     EnvFile(String),
+    /// A choice made during a call.
+    Remembered,
     /// A line of the configuration file, counted from 1.
     File(usize),
     /// A built-in profile or default.
@@ -45,17 +47,19 @@ impl Origin {
             Self::Flag(_) => 0,
             Self::Environment(_) => 1,
             Self::EnvFile(_) => 2,
-            Self::File(_) => 3,
-            Self::BuiltIn => 4,
+            Self::Remembered => 3,
+            Self::File(_) => 4,
+            Self::BuiltIn => 5,
         }
     }
 
-    /// Returns one word for programs: `flag`, `environment`, `.env`, `file` or `built-in`.
+    /// Returns one word for programs: `flag`, `environment`, `.env`, `remembered`, `file` or `built-in`.
     pub fn word(&self) -> &'static str {
         match self {
             Self::Flag(_) => "flag",
             Self::Environment(_) => "environment",
             Self::EnvFile(_) => ".env",
+            Self::Remembered => "remembered",
             Self::File(_) => "file",
             Self::BuiltIn => "built-in",
         }
@@ -66,7 +70,7 @@ impl Origin {
         match self {
             Self::Flag(name) => Some(name),
             Self::Environment(name) | Self::EnvFile(name) => Some(name),
-            Self::File(_) | Self::BuiltIn => None,
+            Self::Remembered | Self::File(_) | Self::BuiltIn => None,
         }
     }
 }
@@ -77,6 +81,7 @@ impl fmt::Display for Origin {
             Self::Flag(name) => write!(formatter, "flag {name}"),
             Self::Environment(name) => write!(formatter, "environment {name}"),
             Self::EnvFile(name) => write!(formatter, ".env {name}"),
+            Self::Remembered => formatter.write_str("chosen in a call"),
             Self::File(line) => write!(formatter, "file, line {line}"),
             Self::BuiltIn => formatter.write_str("built in"),
         }

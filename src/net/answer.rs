@@ -8,12 +8,14 @@ use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::handshake::client::Response;
 use tokio_tungstenite::tungstenite::handshake::machine::TryParse;
 use tokio_tungstenite::tungstenite::http::header::{
-    CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, LOCATION, RETRY_AFTER, TRANSFER_ENCODING,
+    CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderMap, LOCATION, RETRY_AFTER, TRANSFER_ENCODING,
 };
 use tokio_tungstenite::tungstenite::http::{HeaderName, StatusCode};
 
 use crate::net::excerpt::{self, plain_line};
+use crate::net::http_date;
 use crate::net::mask::Mask;
+use crate::protocol::error_codes::{self, Remedy};
 
 /// The longest answer head taken, in bytes; servers limit theirs to 8–16 KiB.
 const HEAD_MAX_BYTES: usize = 64 << 10;
@@ -34,10 +36,22 @@ pub struct Refusal {
     pub status: u16,
     /// At most three lines of what the body says to a person.
     pub body: Vec<String>,
-    /// When to try again, where the server says it in seconds.
+    /// What the body calls the error, in JSON.
+    pub code: Option<String>,
+    /// How long the server wants to be left alone, where it says so.
     pub retry_after: Option<Duration>,
     /// Where the server sends the client instead; not followed, because the key would go along.
     pub location: Option<String>,
+}
+
+impl Refusal {
+    /// Returns whether it may pass by itself: the server is busy, starts, or is behind one that does. That
+    /// an account is empty is told with the same status, and does not pass.
+    pub fn is_passing(&self) -> bool {
+        let known = self.code.as_deref().and_then(error_codes::known);
+        let hopeless = known.is_some_and(|known| known.remedy == Remedy::Stop);
+        matches!(self.status, 408 | 425 | 429 | 500 | 502..=504 | 520..=530) && !hopeless
+    }
 }
 
 /// The status with its usual words, then the first line of the body.
@@ -182,11 +196,17 @@ fn refusal(response: &Response, body: &[u8], mask: &Mask) -> Refusal {
         status: response.status().as_u16(),
         // Once more, because taking entities and tags out may have put a key together.
         body: lines.iter().map(|line| mask.apply(line)).collect(),
-        retry_after: header_text(headers, RETRY_AFTER)
-            .and_then(|text| text.parse().ok())
-            .map(Duration::from_secs),
+        code: excerpt::code(&body).map(|code| plain_line(&mask.apply(&code), 60)),
+        retry_after: retry_after(headers),
         location: header_text(headers, LOCATION).map(|text| plain_line(&mask.apply(text), 200)),
     }
+}
+
+/// A date is that of the server's own clock, which is told, too: this machine's may be wrong.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = header_text(headers, RETRY_AFTER)?;
+    let until = || http_date::seconds(text)?.checked_sub(http_date::seconds(header_text(headers, DATE)?)?);
+    text.parse().ok().or_else(until).map(Duration::from_secs)
 }
 
 fn header_text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {

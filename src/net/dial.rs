@@ -16,8 +16,8 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
-use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+use tokio_rustls::rustls::{ClientConfig, ProtocolVersion};
 
 use crate::net::dial_error::{DialError, Step};
 use crate::net::endpoint::Endpoint;
@@ -26,6 +26,7 @@ use crate::net::proxy::ProxySettings;
 use crate::net::stream::{Carrier, Stream};
 use crate::net::tls::{TlsTrouble, client_config};
 use crate::net::url::Scheme;
+use crate::net::witness::{Passed, Witness};
 
 /// As long an address has before the next one is tried beside it (RFC 8305, section 8): a broken
 /// IPv6 then costs a quarter of a second.
@@ -44,6 +45,8 @@ pub struct DialOptions {
     pub extra_roots: Vec<CertificateDer<'static>>,
     /// Which proxy leads where.
     pub proxies: ProxySettings,
+    /// Who is told of each step.
+    pub witness: Witness,
 }
 
 /// How long each step of dialling may take.
@@ -79,18 +82,19 @@ pub async fn dial(endpoint: &Endpoint, options: &DialOptions) -> Result<Link<Str
     if proxy.is_some() {
         endpoint.check_clear_key_by_proxy()?;
     }
+    options.witness.tell(|| Passed::Begun(proxy.clone()));
     let route = Route::to(endpoint.url.host(), endpoint.url.port());
     let tls = match endpoint.url.scheme() {
         Scheme::Ws => None,
-        Scheme::Wss => Some(route.start_tls_config(options.extra_roots.clone())?),
+        Scheme::Wss => Some(route.start_tls_config(options)?),
     };
     let carrier = match &proxy {
-        None => Carrier::Tcp(route.reach(options.limits).await?),
+        None => Carrier::Tcp(route.reach(options).await?),
         Some(proxy) => proxied::lead(proxy, &route, options).await?,
     };
     let stream = match tls {
         None => Stream::Plain(carrier),
-        Some(tls) => Stream::Tls(route.agree_on_tls(carrier, tls, options.limits.tls).await?),
+        Some(tls) => Stream::Tls(route.agree_on_tls(carrier, tls, options).await?),
     };
     let upgraded = within(options.limits.upgrade, Link::over(stream, request)).await;
     upgraded.map_err(|limit| route.timeout(Step::Upgrade, limit))?.map_err(|error| {
@@ -119,23 +123,28 @@ impl<'a> Route<'a> {
         Self { host, port, address }
     }
 
-    fn start_tls_config(&self, extra_roots: Vec<CertificateDer<'static>>) -> Result<Tls, DialError> {
+    fn start_tls_config(&self, options: &DialOptions) -> Result<Tls, DialError> {
         let name = ServerName::try_from(self.host.to_owned())
             .map_err(|error| self.tls_error(TlsTrouble::Other(error.to_string())))?;
-        Ok(Tls { name, config: spawn_blocking(move || client_config(&extra_roots)) })
+        let (extra_roots, witness) = (options.extra_roots.clone(), options.witness.clone());
+        Ok(Tls { name, config: spawn_blocking(move || client_config(&extra_roots, witness)) })
     }
 
-    async fn reach(&self, limits: Limits) -> Result<TcpStream, DialError> {
-        let addresses = self.look_up(limits.lookup).await?;
-        self.connect(&addresses, limits.connect).await
+    async fn reach(&self, options: &DialOptions) -> Result<TcpStream, DialError> {
+        let addresses = self.look_up(options).await?;
+        let stream = self.connect(&addresses, options.limits.connect).await?;
+        if let Ok(address) = stream.peer_addr() {
+            options.witness.tell(|| Passed::Connected(address));
+        }
+        Ok(stream)
     }
 
-    async fn look_up(&self, limit: Duration) -> Result<Vec<SocketAddr>, DialError> {
+    async fn look_up(&self, options: &DialOptions) -> Result<Vec<SocketAddr>, DialError> {
         if let Ok(address) = self.host.parse::<IpAddr>() {
             return Ok(vec![SocketAddr::new(address, self.port)]);
         }
         let unknown = |source| DialError::UnknownHost { host: self.host.to_owned(), source };
-        let found: Vec<SocketAddr> = within(limit, lookup_host((self.host, self.port)))
+        let found: Vec<SocketAddr> = within(options.limits.lookup, lookup_host((self.host, self.port)))
             .await
             .map_err(|limit| self.timeout(Step::Lookup, limit))?
             .map_err(unknown)?
@@ -143,6 +152,8 @@ impl<'a> Route<'a> {
         if found.is_empty() {
             return Err(unknown(io::Error::new(io::ErrorKind::NotFound, "it has no address")));
         }
+        let step = || Passed::LookedUp { host: self.host.to_owned(), addresses: found.clone() };
+        options.witness.tell(step);
         Ok(found)
     }
 
@@ -162,7 +173,7 @@ impl<'a> Route<'a> {
         &self,
         stream: S,
         tls: Tls,
-        limit: Duration,
+        options: &DialOptions,
     ) -> Result<Box<TlsStream<S>>, DialError> {
         let agreeing = async {
             let config = tls.config.await.map_err(io::Error::other);
@@ -175,7 +186,10 @@ impl<'a> Route<'a> {
                 Err(error) => Err(self.failed_tls(error)),
             }
         };
-        within(limit, agreeing).await.map_err(|limit| self.timeout(Step::Tls, limit))?
+        let agreed = within(options.limits.tls, agreeing).await;
+        let stream = agreed.map_err(|limit| self.timeout(Step::Tls, limit))??;
+        options.witness.tell(|| Passed::Agreed(version(stream.get_ref().1.protocol_version())));
+        Ok(stream)
     }
 
     fn failed_tls(&self, error: io::Error) -> DialError {
@@ -194,6 +208,14 @@ impl<'a> Route<'a> {
 
     fn timeout(&self, step: Step, limit: Duration) -> DialError {
         DialError::Timeout { address: self.address.clone(), step, limit }
+    }
+}
+
+fn version(agreed: Option<ProtocolVersion>) -> &'static str {
+    match agreed {
+        Some(ProtocolVersion::TLSv1_3) => "TLS 1.3",
+        Some(ProtocolVersion::TLSv1_2) => "TLS 1.2",
+        _ => "TLS",
     }
 }
 

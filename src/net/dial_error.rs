@@ -167,6 +167,20 @@ impl DialError {
         }
     }
 
+    /// Returns whether the same may work later.
+    pub fn is_passing(&self) -> bool {
+        match self.kind() {
+            DialErrorKind::Network => true,
+            DialErrorKind::Server => self.refusal().is_some_and(Refusal::is_passing),
+            DialErrorKind::Settings | DialErrorKind::Key => false,
+        }
+    }
+
+    /// Returns what the server said, where it refused with an HTTP status.
+    pub fn refusal(&self) -> Option<&Refusal> {
+        if let Self::HttpRefused { refusal, .. } = self { Some(refusal) } else { None }
+    }
+
     /// Returns more of what the server said, at most three lines; the first is in the message.
     pub fn body(&self) -> &[String] {
         match self {
@@ -240,6 +254,9 @@ impl DialError {
 }
 
 fn refusal_hint(refusal: &Refusal) -> Option<String> {
+    if refusal.is_passing() {
+        return Some(try_again(refusal.retry_after));
+    }
     let hint = match (refusal.status, &refusal.location) {
         (300..400, Some(location)) => {
             return Some(format!("it points to {location}; use that URL if you trust it"));
@@ -248,16 +265,16 @@ fn refusal_hint(refusal: &Refusal) -> Option<String> {
         (403, _) => "check that the key may use this model, and that the endpoint serves your region",
         (404, _) => "check the path and the model; the path is usually /v1/realtime",
         (400 | 405 | 426, _) => "check the URL and the model",
-        (402, _) => "the account needs credit",
-        (408 | 425 | 429 | 500.., _) => return Some(try_again(refusal.retry_after)),
+        (402 | 429, _) => "the account needs credit",
         _ => return None,
     };
     Some(hint.to_owned())
 }
 
 fn try_again(after: Option<Duration>) -> String {
-    match after {
-        Some(after) => format!("try again in {} s", after.as_secs()),
-        None => "try again in a while".to_owned(),
+    match after.map(|after| after.as_secs()) {
+        Some(seconds @ 1..120) => format!("try again in {seconds} s"),
+        Some(seconds @ 120..) => format!("try again in {} minutes", seconds.div_ceil(60)),
+        Some(0) | None => "try again in a while".to_owned(),
     }
 }

@@ -24,6 +24,13 @@ pub fn of_html(body: &str) -> Vec<String> {
     first_lines(&html_text(body))
 }
 
+/// Returns what a body of JSON calls its error.
+pub fn code(body: &[u8]) -> Option<String> {
+    let value: Value = serde_json::from_slice(body).ok()?;
+    let error = value.get("error").unwrap_or(&value);
+    text_of(error, "code").or_else(|| text_of(error, "type")).map(str::to_owned)
+}
+
 /// Returns a text as one line without control characters and invisible marks, at most `max_chars`
 /// long.
 pub fn plain_line(text: &str, max_chars: usize) -> String {

@@ -151,8 +151,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         let hide = |text: String| if self.mask.finds(&text) { self.mask.apply(&text) } else { text };
         match event {
             LinkEvent::Text(text) if self.mask.finds(&text) => LinkEvent::Text(self.mask.apply(&text).into()),
-            LinkEvent::Text(_) | LinkEvent::Drained => event,
-            LinkEvent::Garbled(what) => LinkEvent::Garbled(hide(what)),
+            LinkEvent::Text(_) | LinkEvent::Drained | LinkEvent::Garbled(_) => event,
             LinkEvent::Closed(CloseCause::Peer { code, reason }) => {
                 LinkEvent::Closed(CloseCause::Peer { code, reason: hide(reason) })
             }
@@ -251,7 +250,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             };
             return Poll::Ready(match message {
                 Some(Ok(Message::Text(text))) => LinkEvent::Text(text),
-                Some(Ok(Message::Binary(bytes))) => LinkEvent::Garbled(binary_note(&bytes)),
+                Some(Ok(Message::Binary(bytes))) => LinkEvent::Garbled(binary_note(&bytes, &self.mask)),
                 // The socket answers a ping by itself, with the next reading or writing.
                 Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => continue,
                 Some(Ok(Message::Close(frame))) => {
@@ -361,9 +360,10 @@ fn io_sentence(error: &std::io::Error) -> String {
     }
 }
 
-fn binary_note(bytes: &[u8]) -> String {
+/// A key is taken out before the text is cut short: a part of one is not known for what it is.
+fn binary_note(bytes: &[u8], mask: &Mask) -> String {
     let begins = match std::str::from_utf8(bytes) {
-        Ok(text) => format!(", beginning {}", plain_line(text, 60)),
+        Ok(text) => format!(", beginning {}", plain_line(&mask.apply(text), 60)),
         Err(_) => String::new(),
     };
     format!("a binary frame of {} bytes{begins}", bytes.len())

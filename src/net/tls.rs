@@ -5,11 +5,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use thiserror::Error;
-use tokio_rustls::rustls::client::Resumption;
+use tokio_rustls::rustls::client::{Resumption, WebPkiServerVerifier};
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
 use tokio_rustls::rustls::{self, CertificateError, ClientConfig, RootCertStore};
+
+use crate::net::certificate::Telling;
+use crate::net::witness::Witness;
 
 /// What went wrong with TLS.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -98,12 +101,15 @@ impl TlsTrouble {
     }
 }
 
-/// Returns the configuration that trusts the system's roots and these. Reads files: not for the
-/// thread that carries the call.
+/// Returns the configuration that trusts the system's roots and these; `witness` is told which certificate
+/// is shown. Reads files: not for the thread that carries the call.
 ///
 /// # Errors
 /// When there are no roots, or one of the extra ones is none.
-pub(crate) fn client_config(extra: &[CertificateDer<'static>]) -> Result<ClientConfig, TlsTrouble> {
+pub(crate) fn client_config(
+    extra: &[CertificateDer<'static>],
+    witness: Witness,
+) -> Result<ClientConfig, TlsTrouble> {
     let mut roots = RootCertStore::empty();
     for certificate in extra {
         roots.add(certificate.clone()).map_err(|_| TlsTrouble::BadRoot)?;
@@ -113,11 +119,19 @@ pub(crate) fn client_config(extra: &[CertificateDer<'static>]) -> Result<ClientC
     if roots.is_empty() {
         return Err(TlsTrouble::NoRoots);
     }
-    let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+    let (roots, provider) = (Arc::new(roots), Arc::new(ring::default_provider()));
+    let mut config = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .map_err(|error| TlsTrouble::Other(error.to_string()))?
-        .with_root_certificates(roots)
+        .with_root_certificates(Arc::clone(&roots))
         .with_no_client_auth();
+    if witness.is_there() {
+        let judge = WebPkiServerVerifier::builder_with_provider(Arc::clone(&roots), provider).build();
+        let judge = judge.map_err(|error| TlsTrouble::Other(error.to_string()))?;
+        let telling = Telling { judge, roots, from_ca_file: extra.len(), witness };
+        // The judge is the one that was there; it is only listened to.
+        config.dangerous().set_certificate_verifier(Arc::new(telling));
+    }
     // Without it some servers choose HTTP/2, which has no upgrade.
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     // A configuration serves one connection, so there is nothing to resume.

@@ -94,6 +94,11 @@ impl EndpointUrl {
         self.port.unwrap_or(self.scheme.default_port())
     }
 
+    /// Returns the path, with its first slash.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
     /// Returns the host as a URL writes it, with the port where it is not the scheme's own.
     pub fn authority(&self) -> String {
         let host = match self.host.parse::<Ipv6Addr>() {

@@ -1,4 +1,4 @@
-//! The two dialects, and how to tell them apart by what a server shows.
+//! The dialects, and how to tell them apart by what a server shows.
 
 use std::str::FromStr;
 
@@ -12,6 +12,8 @@ pub enum Dialect {
     Ga,
     /// The protocol of `OpenAI-Beta: realtime=v1`: flat session, `response.audio.delta`.
     Beta,
+    /// xAI's: as GA, but in the session only the formats are nested, the rest is flat as in beta.
+    Mixed,
 }
 
 impl Dialect {
@@ -20,11 +22,13 @@ impl Dialect {
         match self {
             Self::Ga => "ga",
             Self::Beta => "beta",
+            Self::Mixed => "mixed",
         }
     }
 
     /// Tells the dialect by the shape of a `session` object as a server sent it, where it shows
-    /// one. A mixed shape (nested formats, flat voice) counts as GA.
+    /// one. A mixed shape (nested formats, flat voice) counts as GA, which shows a flat voice for older
+    /// clients at some servers.
     pub fn of_session(session: &Unknown) -> Option<Self> {
         let has = |names: &[&str]| names.iter().any(|name| session.contains_key(*name));
         if has(&["type", "audio", "output_modalities"]) {
@@ -44,6 +48,7 @@ impl FromStr for Dialect {
         match word {
             "ga" => Ok(Self::Ga),
             "beta" => Ok(Self::Beta),
+            "mixed" => Ok(Self::Mixed),
             _ => Err(UnknownDialect(word.to_owned())),
         }
     }
@@ -86,7 +91,7 @@ mod tests {
 
     #[test]
     fn a_dialect_is_parsed_from_its_own_word() {
-        for dialect in [Dialect::Ga, Dialect::Beta] {
+        for dialect in [Dialect::Ga, Dialect::Beta, Dialect::Mixed] {
             assert_eq!(dialect.as_str().parse(), Ok(dialect));
         }
         assert_eq!("GA".parse::<Dialect>(), Err(UnknownDialect("GA".to_owned())));

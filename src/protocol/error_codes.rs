@@ -109,6 +109,12 @@ impl ErrorInfo {
         Duration::try_from_secs_f64(number.parse::<f64>().ok()? * seconds).ok()
     }
 
+    /// Tells whether the server speaks of itself, as being broken or busy, and not of what it was sent.
+    pub fn is_of_server(&self) -> bool {
+        let names = ["server_error", "internal_error", "rate_limit_exceeded", "rate_limit_error"];
+        [&self.code, &self.kind].into_iter().flatten().any(|text| names.contains(&text.as_str()))
+    }
+
     /// Tells whether trying again makes no sense: the key, the model, the quota.
     pub fn is_hopeless(&self) -> bool {
         self.known().is_some_and(|error| error.remedy == Remedy::Stop)
@@ -144,7 +150,7 @@ const TABLE: &[KnownError] = &[
         "beta_api_shape_disabled",
         4000,
         Remedy::SwitchToGa,
-        "use --dialect ga: this endpoint has given up the beta protocol",
+        "use --dialect ga; where beta was not asked for, a gateway on the way adds its marker, and is too old",
     ),
     fatal(
         "session_expired",
@@ -252,6 +258,14 @@ mod tests {
             assert!(!ends || !row.hint.is_empty(), "{}", row.code);
             assert!(!row.hint.ends_with('.'), "{}", row.code);
         }
+    }
+
+    #[test]
+    fn a_server_that_speaks_of_itself_is_told_from_one_that_refuses() {
+        assert!(error(Some("server_error"), None, "").is_of_server());
+        assert!(ErrorInfo { kind: Some("rate_limit_error".into()), ..ErrorInfo::default() }.is_of_server());
+        assert!(!error(Some("invalid_value"), Some("voice"), "no such voice").is_of_server());
+        assert!(!error(None, None, "bad session").is_of_server());
     }
 
     #[test]

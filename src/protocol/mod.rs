@@ -12,6 +12,7 @@ pub mod settings;
 pub mod value;
 pub mod dialect;
 pub mod close;
+pub mod foreign;
 pub mod error_codes;
 mod params;
 mod sound;

@@ -96,6 +96,8 @@ pub enum Modality {
 pub enum AudioFormat {
     /// 16-bit little-endian mono PCM; GA names the rate, beta implies 24 kHz.
     Pcm(Rate),
+    /// The same under Qwen's name, `pcm`, which says nothing of the rate.
+    BarePcm(Rate),
     /// G.711 µ-law at 8 kHz.
     Ulaw,
     /// G.711 A-law at 8 kHz.
@@ -111,7 +113,7 @@ impl AudioFormat {
     /// Returns how samples become bytes; a format that is not known is taken for PCM16.
     pub fn codec(&self) -> Codec {
         match self {
-            Self::Pcm(_) | Self::Other(_) => Codec::Pcm16,
+            Self::Pcm(_) | Self::BarePcm(_) | Self::Other(_) => Codec::Pcm16,
             Self::Ulaw => Codec::Ulaw,
             Self::Alaw => Codec::Alaw,
         }
@@ -120,7 +122,7 @@ impl AudioFormat {
     /// Returns samples a second, where the format is known.
     pub fn rate(&self) -> Option<Rate> {
         match self {
-            Self::Pcm(rate) => Some(*rate),
+            Self::Pcm(rate) | Self::BarePcm(rate) => Some(*rate),
             Self::Ulaw | Self::Alaw => Some(Rate::TELEPHONE),
             Self::Other(_) => None,
         }

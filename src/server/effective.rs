@@ -88,9 +88,9 @@ impl Effective {
     /// Returns the session as it is shown to the client.
     pub(crate) fn info(&self, id: &str, expires_at: u64) -> SessionInfo {
         let nulls: &[&str] = match (self.settings.kind, self.dialect) {
-            (SessionKind::Realtime, Dialect::Ga) => &["prompt"],
+            (SessionKind::Realtime, Dialect::Ga | Dialect::Mixed) => &["prompt"],
             (SessionKind::Realtime, Dialect::Beta) => &["prompt", "client_secret"],
-            (SessionKind::Transcription, Dialect::Ga | Dialect::Beta) => &[],
+            (SessionKind::Transcription, Dialect::Ga | Dialect::Beta | Dialect::Mixed) => &[],
         };
         SessionInfo {
             id: Some(id.to_owned()),
@@ -143,7 +143,7 @@ impl Effective {
         if spoken == Spoken::Yes && update.voice.is_some() && update.voice != self.settings.voice {
             let message = "Cannot update a conversation's voice if assistant audio is present.";
             return Err(Mistake::new("cannot_update_voice", message).at(match self.dialect {
-                Dialect::Ga => "session.audio.output.voice",
+                Dialect::Ga | Dialect::Mixed => "session.audio.output.voice",
                 Dialect::Beta => "session.voice",
             }));
         }
@@ -237,7 +237,7 @@ pub(crate) fn codec(format: Option<&AudioFormat>) -> (Codec, Rate) {
     match format {
         Some(AudioFormat::Ulaw) => (Codec::Ulaw, Rate::TELEPHONE),
         Some(AudioFormat::Alaw) => (Codec::Alaw, Rate::TELEPHONE),
-        Some(AudioFormat::Pcm(rate)) => (Codec::Pcm16, *rate),
+        Some(AudioFormat::Pcm(rate) | AudioFormat::BarePcm(rate)) => (Codec::Pcm16, *rate),
         Some(AudioFormat::Other(_)) | None => (Codec::Pcm16, Rate::WIRE),
     }
 }

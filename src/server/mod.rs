@@ -9,6 +9,7 @@
 //! which is pure and knows no clock; only `drive` and `speech` touch the outside.
 
 pub mod faults;
+pub mod script;
 mod ids;
 mod mistake;
 mod admission;
@@ -22,7 +23,7 @@ mod usage;
 mod conversation;
 mod help;
 mod persona;
-mod clips;
+pub(crate) mod clips;
 mod speech;
 mod answer;
 mod machine;

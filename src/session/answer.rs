@@ -10,6 +10,7 @@ use crate::session::Session;
 use crate::session::errors::{Cause, describe};
 use crate::session::io::{EndReason, Failure, Notice, Output};
 use crate::session::plan::Mode;
+use crate::session::responses::Done;
 
 impl Session {
     pub(super) fn ask_for_answer(&mut self, now: Duration, config: ResponseConfig) {
@@ -72,7 +73,13 @@ impl Session {
 
     pub(super) fn response_done(&mut self, now: Duration, response: &Response) {
         self.see_response(now, response.id.as_deref());
-        let cut_off = self.responses.done(response.id.as_deref());
+        let cut_off = match self.responses.done(response.id.as_deref()) {
+            Done::Answer => false,
+            Done::CutOff => true,
+            // It has ended before, and what sounds now is another's.
+            Done::Late => return self.note_usage(response.usage.as_ref()),
+            Done::Twice => return,
+        };
         self.note_usage(response.usage.as_ref());
         if !cut_off {
             for item in &response.output {
@@ -133,6 +140,12 @@ impl Session {
             return;
         }
         self.line_grows(&item_of(place), place.content_index.unwrap_or(0), delta);
+    }
+
+    /// Takes words of what is spoken: they may come before any of its sound.
+    pub(super) fn answer_words(&mut self, now: Duration, place: &Place, delta: &str) {
+        self.answer_text(now, place, delta);
+        self.transcript.note_spoken(&item_of(place));
     }
 
     pub(super) fn answer_text_done(&mut self, place: &Place, text: String) {

@@ -127,6 +127,22 @@ impl Session {
 
     /// The error event before a close is its reason; the close code says whether it was a refusal.
     fn judge(&self, cause: CloseCause) -> EndReason {
+        let reason = self.judge_close(cause);
+        match &reason {
+            // However it closes then, it has refused.
+            EndReason::Lost(failure) if self.last_fatal => EndReason::Refused(failure.clone()),
+            EndReason::Lost(_)
+            | EndReason::Refused(_)
+            | EndReason::User
+            | EndReason::Signal(_)
+            | EndReason::InputEnded
+            | EndReason::Answered
+            | EndReason::Limit(_)
+            | EndReason::ServerClosed(_) => reason,
+        }
+    }
+
+    fn judge_close(&self, cause: CloseCause) -> EndReason {
         let unanswered = self.plan.mode == Mode::Ask || matches!(self.phase, Phase::Opening(_));
         match cause {
             CloseCause::Ours => EndReason::ServerClosed(String::new()),

@@ -101,10 +101,13 @@ impl Session {
         }
     }
 
-    /// An error without a cause: while the session opens, only the settings can be meant.
+    /// An error without a cause: while the session opens and the settings are sent, only they can be meant.
     fn unmatched_error(&mut self, now: Duration, error: ErrorInfo) {
-        match self.phase {
-            Phase::Opening(_) if !error.is_fatal() => self.settings_refused(now, error),
+        let of_settings = !error.is_fatal() && !error.is_hopeless() && !error.is_of_server();
+        match &self.phase {
+            Phase::Opening(opening) if of_settings && opening.has_asked() => {
+                self.settings_refused(now, error);
+            }
             Phase::Opening(_)
             | Phase::Connecting
             | Phase::Live

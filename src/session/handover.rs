@@ -15,6 +15,8 @@ use crate::session::errors::{Cause, Sent, describe};
 use crate::session::io::{Deadline, DialFailure, NextEvent, Notice, Output, Ready, Reason};
 use crate::session::opening::{Next, Opening};
 use crate::session::plan::{Mode, Plan};
+use crate::session::repeats::Repeats;
+use crate::session::staying::LONGEST_ASKED;
 use crate::session::{Phase, Session};
 
 /// How long before the limit the next connection is begun, at most: the conversation may go on for a
@@ -156,7 +158,10 @@ impl Session {
                 let opening = Box::new(Opening::begin(now, &self.plan));
                 self.handover.step = Step::Open(opening, Sent::default());
             }
-            NextEvent::Failed(DialFailure::Passing(failure)) => self.next_failed(now, &failure.message),
+            NextEvent::Failed(DialFailure::Passing { failure, retry_after }) => {
+                self.next_failed(now, &failure.message);
+                self.leave_next_alone(now, retry_after);
+            }
             NextEvent::Failed(DialFailure::Final(failure)) => self.next_refused(&failure.message),
             NextEvent::Closed(_) => self.next_failed(now, "it was closed"),
             NextEvent::Server(event) => self.next_server(now, &event),
@@ -167,6 +172,8 @@ impl Session {
     fn next_server(&mut self, now: Duration, event: &ServerEvent) {
         if let ServerBody::SessionCreated(info) = &event.body {
             self.next_further(now, |opening, _| opening.created(now, info));
+        } else if let ServerBody::ConversationCreated { .. } = &event.body {
+            self.next_further(now, |opening, _| opening.conversation_created(now));
         } else if let ServerBody::SessionUpdated(info) = &event.body {
             self.next_further(now, |opening, _| opening.updated(info));
         } else if let ServerBody::Error(error) = &event.body {
@@ -180,6 +187,7 @@ impl Session {
             return;
         }
         match self.handover.step {
+            Step::Open(..) if error.is_of_server() => self.next_failed(now, &describe(error)),
             Step::Open(..) => {
                 self.next_further(now, |opening, plan| opening.refused(now, error, &mut plan.settings));
             }
@@ -226,6 +234,13 @@ impl Session {
         let again = now + TRY_AGAIN;
         if self.handover.limit.is_some_and(|limit| again < limit.force) {
             self.handover.step = Step::Wait(again);
+        }
+    }
+
+    /// The endpoint wants to be left alone for so long.
+    fn leave_next_alone(&mut self, now: Duration, asked: Option<Duration>) {
+        if let (Step::Wait(at), Some(asked)) = (&mut self.handover.step, asked) {
+            *at = (*at).max(now + asked.min(LONGEST_ASKED));
         }
     }
 
@@ -298,6 +313,7 @@ impl Session {
         let Primed { ready, sent, dialect, .. } = *primed;
         self.outputs.push(Output::Switch);
         (self.sent, self.dialect) = (sent, dialect);
+        self.repeats = Repeats::default();
         self.memory.hand_over();
         self.model = ready.model.clone().or_else(|| self.model.take());
         self.plan_handover(now, ready.expires_at);

@@ -29,12 +29,18 @@ impl Session {
     /// The server heard the user: it cancels its answer by itself, `response.cancel` would only fail.
     pub(super) fn interrupt_by_server(&mut self, now: Duration) {
         self.stop_sound(now);
+        if self.responses.active_id().is_some() || self.playback.is_sounding() {
+            self.memory.owe_nothing();
+        }
         self.responses.cut_off();
     }
 
     /// The user wants silence: the server does not know it yet.
     pub(super) fn interrupt_by_user(&mut self, now: Duration) {
         self.stop_sound(now);
+        if self.responses.is_active() || self.playback.is_sounding() {
+            self.memory.owe_nothing();
+        }
         if self.responses.is_active() && !self.responses.is_cut_off(self.responses.active_id().as_deref()) {
             self.responses.cut_off();
             let response_id = self.responses.active_id();

@@ -61,7 +61,12 @@ pub enum NextEvent {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DialFailure {
     /// It may work later.
-    Passing(Failure),
+    Passing {
+        /// What went wrong.
+        failure: Failure,
+        /// How long the server wants to be left alone, where it says so.
+        retry_after: Option<Duration>,
+    },
     /// It never will: the key, the address, the certificate.
     Final(Failure),
 }
@@ -84,15 +89,66 @@ pub enum AudioEvent {
     InputStarted,
     /// The input file or pipe is at its end; only silence follows.
     InputEnded,
-    /// The microphone or the speaker is gone.
+    /// A file or a pipe is of no use any more, or all sound has stopped.
     Lost(String),
     /// The recording ended before the call; why.
     RecordingEnded(String),
+    /// Something has become of a device.
+    Device(Side, DeviceState),
+    /// The devices that can be chosen.
+    Devices(Vec<DeviceEntry>),
+    /// The speaker has been away for so long that what waits for it should be given up.
+    Unheard,
     /// Microphone frames were thrown away because the connection could not take them.
     MicDropped {
         /// How many frames.
         frames: u64,
     },
+}
+
+/// Which of the two devices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// Where sound comes from.
+    Microphone,
+    /// Where sound goes to.
+    Speaker,
+}
+
+/// What has become of a device. Names and reasons come from the system and are not sanitised.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DeviceState {
+    /// It is in use; its name.
+    Open(String),
+    /// It is in use because the one that was chosen in an earlier call is not there; its name.
+    Instead(String),
+    /// It is gone, and is looked for; why, as a part of a sentence.
+    Lost(String),
+    /// It is in use again; its name.
+    Back(String),
+    /// Another one is in use; its name.
+    Changed(String),
+    /// It is closed as long as it is muted.
+    Closed,
+    /// It gives only zeros; the likely cause.
+    Silent(String),
+    /// The one that was chosen cannot be used, and the former goes on; why.
+    Refused(String),
+}
+
+/// A device that can be chosen. Names come from the system and are not sanitised.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceEntry {
+    /// Which of the two it can be.
+    pub side: Side,
+    /// What the system calls it; the same every time.
+    pub id: String,
+    /// What people call it.
+    pub name: String,
+    /// Whether it is the system's own choice.
+    pub is_default: bool,
+    /// Whether it is in use in this call.
+    pub in_use: bool,
 }
 
 /// How much of a clip was heard.
@@ -117,6 +173,10 @@ pub enum Command {
     BeginTurn,
     /// End the turn that was begun by hand, and have it answered.
     EndTurn,
+    /// Tell which devices there are.
+    ListDevices,
+    /// Use another device, by its id or its name; without one, the system's own choice.
+    UseDevice(Side, Option<String>),
     /// End the call.
     HangUp(EndReason),
 }
@@ -156,6 +216,10 @@ pub enum Output {
     Flush,
     /// Close or open the microphone on the sound side too, so that its meter shows it.
     SetMuted(bool),
+    /// Ask the sound side which devices there are.
+    ListDevices,
+    /// Use another device, by its id or its name; without one, the system's own choice.
+    UseDevice(Side, Option<String>),
     /// Tell the user.
     Show(Notice),
     /// Say goodbye to the server.
@@ -208,8 +272,10 @@ pub struct Failure {
 pub enum Notice {
     /// The state of the connection changed.
     Connection(Connection),
-    /// The session is configured and the microphone is being heard.
+    /// The session is configured.
     Ready(Ready),
+    /// The session is configured, and real samples of the microphone are on their way to it.
+    SpeakNow,
     /// The server hears the user speak.
     SpeechStarted {
         /// In written audio, where the server says it.
@@ -230,6 +296,10 @@ pub enum Notice {
     Usage(Box<UsageReport>),
     /// Whether the microphone is heard.
     Muted(bool),
+    /// Something has become of a device.
+    Device(Side, DeviceState),
+    /// The devices that can be chosen, because that was asked.
+    Devices(Vec<DeviceEntry>),
     /// Something went wrong and the call goes on.
     Error {
         /// The server's code.

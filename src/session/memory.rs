@@ -23,10 +23,21 @@ struct Entry {
     role: Role,
     /// Empty until it is known, and where it never was.
     text: String,
+    /// Whether an answer to it may still be owed.
+    answer: Owed,
     /// Whether the server in use has it.
     here: Known,
     /// Whether the server that is to follow has it.
     next: Known,
+}
+
+/// Whether what was said is to be answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Owed {
+    /// As far as is known.
+    Yes,
+    /// The answer came whole, or is not wanted.
+    No,
 }
 
 /// Whether a server has an item.
@@ -40,8 +51,9 @@ impl Memory {
     /// Notes that the server in use has an item, and where; its text may come later.
     pub(super) fn begin(&mut self, item_id: &str, role: Role) {
         if !self.entries.iter().any(|entry| entry.item_id == item_id) {
-            let (here, next) = (Known::Yes, Known::No);
-            self.entries.push(Entry { item_id: item_id.to_owned(), role, text: String::new(), here, next });
+            let (answer, here, next) = (Owed::Yes, Known::Yes, Known::No);
+            let (item_id, text) = (item_id.to_owned(), String::new());
+            self.entries.push(Entry { item_id, role, text, answer, here, next });
             if self.entries.len() > REMEMBERED {
                 self.entries.remove(0);
             }
@@ -102,10 +114,25 @@ impl Memory {
         self.entries.iter().filter(known).count()
     }
 
-    /// Returns whether the user was the last to say something that is known.
+    /// An answer came whole and has only to be heard: what was said before it is answered.
+    pub(super) fn answered_by(&mut self, item_id: &str) {
+        let answer = self.entries.iter().position(|entry| entry.item_id == item_id);
+        for entry in &mut self.entries[..answer.unwrap_or(0)] {
+            entry.answer = Owed::No;
+        }
+    }
+
+    /// The user does not want the answer to what was said so far.
+    pub(super) fn owe_nothing(&mut self) {
+        for entry in &mut self.entries {
+            entry.answer = Owed::No;
+        }
+    }
+
+    /// Returns whether the user was the last to say something that is known, and it was not answered.
     pub(super) fn waits_for_answer(&self) -> bool {
         let last = self.entries.iter().rfind(|entry| !entry.text.is_empty());
-        last.is_some_and(|entry| entry.role == Role::User)
+        last.is_some_and(|entry| entry.role == Role::User && entry.answer == Owed::Yes)
     }
 }
 
@@ -154,6 +181,21 @@ mod tests {
         }
         let told = texts(&memory.take_untold());
         assert_eq!((told.len(), told[0].as_str()), (REPLAYED, "turn 60"));
+    }
+
+    #[test]
+    fn a_question_waits_until_it_is_answered_or_taken_back() {
+        let mut memory = Memory::default();
+        memory.tell("u1", Role::User, "one");
+        memory.begin("a1", Role::Assistant);
+        assert!(memory.waits_for_answer());
+        memory.answered_by("a1");
+        assert!(!memory.waits_for_answer(), "the answer is being heard");
+        memory.tell("u2", Role::User, "two");
+        memory.answered_by("a1");
+        assert!(memory.waits_for_answer());
+        memory.owe_nothing();
+        assert!(!memory.waits_for_answer());
     }
 
     #[test]

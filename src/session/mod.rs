@@ -12,12 +12,14 @@ mod interruption;
 mod answer;
 mod closing;
 mod staying;
+mod devices;
 mod memory;
 mod recent;
 mod handover;
 pub mod limits;
 pub mod price;
 mod errors;
+mod repeats;
 mod playback;
 mod responses;
 mod transcript;
@@ -32,6 +34,7 @@ use crate::protocol::client::ClientBody;
 use crate::protocol::dialect::Dialect;
 use crate::protocol::server::{ServerBody, ServerEvent};
 use crate::session::closing::Closing;
+use crate::session::devices::Invitation;
 use crate::session::errors::{Cause, Fatal, Sent};
 use crate::session::handover::Handover;
 use crate::session::interruption::Flushing;
@@ -44,6 +47,7 @@ use crate::session::microphone::Microphone;
 use crate::session::opening::Opening;
 use crate::session::plan::Plan;
 use crate::session::playback::Playback;
+use crate::session::repeats::Repeats;
 use crate::session::responses::Responses;
 use crate::session::staying::{Attempts, Away};
 use crate::session::transcript::Transcript;
@@ -56,6 +60,7 @@ pub struct Session {
     dialect: Dialect,
     phase: Phase,
     sent: Sent,
+    repeats: Repeats,
     microphone: Microphone,
     responses: Responses,
     playback: Playback,
@@ -74,6 +79,7 @@ pub struct Session {
     /// The model that answers.
     model: Option<String>,
     fatal: Option<Fatal>,
+    invitation: Invitation,
     outputs: Vec<Output>,
 }
 
@@ -104,6 +110,7 @@ impl Session {
             responses: Responses::default(),
             phase: Phase::Connecting,
             sent: Sent::default(),
+            repeats: Repeats::default(),
             flushing: None,
             transcript: Transcript::default(),
             usage: UsageSum::default(),
@@ -117,6 +124,7 @@ impl Session {
             limiter: Limiter::default(),
             model: plan.model.clone(),
             fatal: None,
+            invitation: Invitation::default(),
             outputs: Vec::new(),
             plan,
         }
@@ -145,6 +153,7 @@ impl Session {
             Input::Tick => self.tick(now),
         }
         self.see_turn();
+        self.see_microphone();
         self.see_input_end(now);
         self.see_limits(now);
         self.see_handover(now);
@@ -192,6 +201,8 @@ impl Session {
             Command::Interrupt => self.interrupt_by_user(now),
             Command::BeginTurn => self.begin_turn(now),
             Command::EndTurn => self.end_turn(now),
+            Command::ListDevices => self.outputs.push(Output::ListDevices),
+            Command::UseDevice(side, id) => self.outputs.push(Output::UseDevice(side, id)),
             Command::HangUp(reason) => self.hang_up(now, reason),
         }
     }
@@ -201,11 +212,14 @@ impl Session {
             AudioEvent::Played { clip, samples } => self.played(clip, samples),
             AudioEvent::Drained => self.show(Notice::Debug("everything was played".into())),
             AudioEvent::Flushed(heard) => self.flushed(now, &heard),
-            AudioEvent::InputStarted => self.show(Notice::Debug("the microphone delivers sound".into())),
+            AudioEvent::InputStarted => self.input_started(),
             AudioEvent::InputEnded => self.input_ended(now),
             AudioEvent::Lost(what) | AudioEvent::RecordingEnded(what) => {
                 self.show(Notice::Error { code: None, message: what })
             }
+            AudioEvent::Device(side, state) => self.show(Notice::Device(side, state)),
+            AudioEvent::Devices(entries) => self.show(Notice::Devices(entries)),
+            AudioEvent::Unheard => self.give_up_unheard(now),
             AudioEvent::MicDropped { frames } => self.mic_dropped(frames),
         }
     }
@@ -221,8 +235,18 @@ impl Session {
             // What comes after the goodbye is for nobody.
             return;
         }
+        if self.repeats.is_repeat(&event) {
+            self.show(Notice::Debug("the endpoint sent an event twice".into()));
+            return;
+        }
+        if let Some(foreign) = event.foreign() {
+            let message = format!("the endpoint speaks {foreign}, which is another protocol than Realtime");
+            self.hang_up(now, EndReason::Refused(Failure { message, code: None }));
+            return;
+        }
         match event.body {
             ServerBody::Error(error) => self.server_error(now, error),
+            ServerBody::ConversationCreated { .. } => self.conversation_created(now),
             ServerBody::SessionCreated(info) => self.session_created(now, &info),
             ServerBody::SessionUpdated(info) => self.session_updated(now, &info),
             ServerBody::SpeechStarted { audio_start_ms, .. } => self.speech_started(now, audio_start_ms),
@@ -249,9 +273,8 @@ impl Session {
             ServerBody::ResponseDone(response) => self.response_done(now, &response),
             ServerBody::AudioDelta { place, delta } => self.answer_audio(now, &place, &delta),
             ServerBody::AudioDone { place } => self.answer_audio_done(&place),
-            ServerBody::TextDelta { place, delta } | ServerBody::TranscriptDelta { place, delta } => {
-                self.answer_text(now, &place, &delta);
-            }
+            ServerBody::TextDelta { place, delta } => self.answer_text(now, &place, &delta),
+            ServerBody::TranscriptDelta { place, delta } => self.answer_words(now, &place, &delta),
             ServerBody::TextDone { place, text: Some(text) }
             | ServerBody::TranscriptDone { place, transcript: Some(text) } => {
                 self.answer_text_done(&place, text);
@@ -263,7 +286,6 @@ impl Session {
             }
             ServerBody::TextDone { text: None, .. }
             | ServerBody::TranscriptDone { transcript: None, .. }
-            | ServerBody::ConversationCreated { .. }
             | ServerBody::ItemRetrieved { .. }
             | ServerBody::ItemDeleted { .. }
             | ServerBody::ItemTruncated { .. }

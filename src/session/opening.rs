@@ -73,6 +73,11 @@ impl Opening {
         self.dialect
     }
 
+    /// Returns whether the settings are sent.
+    pub(super) fn has_asked(&self) -> bool {
+        self.step == Step::AwaitUpdated
+    }
+
     pub(super) fn deadline(&self) -> Deadline {
         let reason = match self.step {
             Step::AwaitCreated => Reason::NoCreated,
@@ -91,6 +96,15 @@ impl Opening {
             self.dialect = shape;
         }
         self.send_settings(now, None)
+    }
+
+    /// Some servers begin with it, and never say `session.created`; where the dialect is known there is
+    /// nothing to wait for.
+    pub(super) fn conversation_created(&mut self, now: Duration) -> Next {
+        match (&self.step, self.fixed) {
+            (Step::AwaitCreated, Some(_)) => self.send_settings(now, None),
+            (Step::AwaitCreated | Step::AwaitUpdated, _) => Next::Wait,
+        }
     }
 
     pub(super) fn updated(&mut self, info: &SessionInfo) -> Next {
@@ -156,6 +170,10 @@ impl Session {
 
     pub(super) fn session_created(&mut self, now: Duration, info: &SessionInfo) {
         self.open_further(now, |opening, _| opening.created(now, info));
+    }
+
+    pub(super) fn conversation_created(&mut self, now: Duration) {
+        self.open_further(now, |opening, _| opening.conversation_created(now));
     }
 
     pub(super) fn session_updated(&mut self, now: Duration, info: &SessionInfo) {

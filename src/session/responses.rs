@@ -17,7 +17,7 @@ const REMEMBERED: usize = 16;
 pub(super) struct Responses {
     active: Option<Active>,
     pending: Option<ResponseConfig>,
-    ended: VecDeque<String>,
+    ended: VecDeque<Ended>,
     /// The server answers the turn it has just found; some begin seconds later.
     expected: bool,
 }
@@ -31,6 +31,27 @@ struct Active {
     asked: Option<ResponseConfig>,
     fate: Fate,
     last_event: Duration,
+}
+
+/// A response of which nothing is wanted any more.
+#[derive(Debug)]
+struct Ended {
+    id: String,
+    /// Whether its `response.done` has come.
+    told: bool,
+}
+
+/// What a `response.done` ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Done {
+    /// The active response.
+    Answer,
+    /// The active response, which nobody wants to hear.
+    CutOff,
+    /// A response that was given up or replaced before.
+    Late,
+    /// Nothing: it was told before.
+    Twice,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,49 +115,47 @@ impl Responses {
         self.ask(now, config)
     }
 
-    /// Notes that events of response `id` come in: servers may leave out `response.created`.
+    /// Notes that events of response `id` come in: servers may leave out `response.created`. A server that
+    /// begins another response has given up the one before.
     pub(super) fn see(&mut self, now: Duration, id: Option<&str>) {
         let Some(id) = id else { return };
         self.expected = false;
-        if self.ended.iter().any(|ended| ended == id) {
+        if self.has_ended(id) {
             return;
         }
         match &mut self.active {
-            Some(Active { id: Some(_), .. }) => {}
+            Some(Active { id: Some(known), .. }) if known == id => {}
+            Some(Active { id: Some(known), .. }) => {
+                let replaced = std::mem::take(known);
+                self.remember(replaced, false);
+                self.active = Some(Active::new(now, Some(id.to_owned()), None));
+            }
             Some(active) => active.id = Some(id.to_owned()),
             None => self.active = Some(Active::new(now, Some(id.to_owned()), None)),
         }
     }
 
-    /// A server that begins another response has given up the one before.
+    /// Notes that a response has begun, whether it has a name or not.
     pub(super) fn created(&mut self, now: Duration, id: Option<&str>) {
         self.expected = false;
-        match (&mut self.active, id) {
-            (Some(Active { id: Some(known), .. }), Some(id)) if known != id => {
-                let replaced = std::mem::take(known);
-                self.remember(replaced);
-                self.active = Some(Active::new(now, Some(id.to_owned()), None));
-            }
-            (Some(_), _) | (None, Some(_)) => self.see(now, id),
-            (None, None) => self.active = Some(Active::new(now, None, None)),
+        self.see(now, id);
+        if self.active.is_none() && id.is_none() {
+            self.active = Some(Active::new(now, None, None));
         }
     }
 
-    /// Ends the active response if `id` means it; returns whether it was cut off.
-    pub(super) fn done(&mut self, id: Option<&str>) -> bool {
+    /// Ends the active response, if it is the one that `id` means.
+    pub(super) fn done(&mut self, id: Option<&str>) -> Done {
+        if let Some(ended) = self.ended.iter_mut().find(|ended| Some(ended.id.as_str()) == id) {
+            return if std::mem::replace(&mut ended.told, true) { Done::Twice } else { Done::Late };
+        }
         if let Some(id) = id {
-            self.remember(id.to_owned());
+            self.remember(id.to_owned(), true);
         }
-        let Some(active) = &self.active else { return false };
-        let same = match (&active.id, id) {
-            (Some(known), Some(id)) => known == id,
-            (None, _) | (_, None) => true,
-        };
-        let cut_off = active.fate == Fate::CutOff;
-        if same {
-            self.active = None;
+        match self.active.take().map(|active| active.fate) {
+            Some(Fate::CutOff) => Done::CutOff,
+            Some(Fate::Wanted) | None => Done::Answer,
         }
-        same && cut_off
     }
 
     /// What was asked for could not be made because another response is in progress.
@@ -149,7 +168,7 @@ impl Responses {
     /// Gives up the active response.
     pub(super) fn give_up(&mut self) {
         if let Some(id) = self.active.take().and_then(|active| active.id) {
-            self.remember(id);
+            self.remember(id, false);
         }
     }
 
@@ -165,14 +184,18 @@ impl Responses {
         let active_cut = self.active.as_ref().is_some_and(|active| {
             active.fate == Fate::CutOff && (id.is_none() || active.id.is_none() || active.id.as_deref() == id)
         });
-        active_cut || id.is_some_and(|id| self.ended.iter().any(|ended| ended == id))
+        active_cut || id.is_some_and(|id| self.has_ended(id))
     }
 
-    fn remember(&mut self, id: String) {
+    fn has_ended(&self, id: &str) -> bool {
+        self.ended.iter().any(|ended| ended.id == id)
+    }
+
+    fn remember(&mut self, id: String, told: bool) {
         if self.ended.len() == REMEMBERED {
             self.ended.pop_front();
         }
-        self.ended.push_back(id);
+        self.ended.push_back(Ended { id, told });
     }
 }
 

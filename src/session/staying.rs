@@ -16,6 +16,7 @@ use crate::session::io::{
     Connection, Deadline, DialFailure, Door, EndReason, Failure, Notice, Output, Reason,
 };
 use crate::session::plan::{Mode, TurnControl};
+use crate::session::repeats::Repeats;
 use crate::session::responses::Responses;
 use crate::session::{Phase, Session};
 
@@ -27,6 +28,9 @@ const FIRST_PAUSE: Duration = Duration::from_millis(500);
 
 /// The longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(8);
+
+/// The longest that a server may ask to be left alone. Nobody holds a call that is away for longer.
+pub(super) const LONGEST_ASKED: Duration = Duration::from_secs(60);
 
 /// A connection that held for so long was a good one: what is lost after it begins anew.
 const GOOD_CONNECTION: Duration = Duration::from_secs(60);
@@ -65,6 +69,8 @@ enum Step {
 pub(super) struct Attempts {
     made: u32,
     live_since: Option<Duration>,
+    /// How long the server wants to be left alone.
+    asked: Duration,
     told: Told,
 }
 
@@ -87,6 +93,11 @@ impl Attempts {
         self.live_since = Some(now);
     }
 
+    /// The server wants to be left alone for so long; the next pause begins after it.
+    fn leave_alone(&mut self, asked: Option<Duration>) {
+        self.asked = asked.unwrap_or_default().min(LONGEST_ASKED);
+    }
+
     /// Counts one more; returns the pause before it, or nothing if it was tried often enough.
     fn next(&mut self, now: Duration) -> Option<Duration> {
         let held = self.live_since.take().is_some_and(|since| now.saturating_sub(since) >= GOOD_CONNECTION);
@@ -98,7 +109,7 @@ impl Attempts {
         }
         let pause = FIRST_PAUSE.saturating_mul(1 << self.made).min(LONGEST_PAUSE);
         self.made += 1;
-        Some(pause.mul_f64(jitter(now)))
+        Some(std::mem::take(&mut self.asked) + pause.mul_f64(jitter(now)))
     }
 }
 
@@ -132,6 +143,7 @@ impl Session {
 
     /// Keeps the call while the connection is away; `trouble` is what went wrong last, `failure` what did first.
     pub(super) fn lose(&mut self, now: Duration, failure: Failure, trouble: &str) {
+        let asked = self.attempts.asked;
         let told = if self.is_idle_line(now) { Told::Quietly } else { Told::Aloud };
         let Some(pause) = self.attempts.next(now) else {
             self.silence_and_close_lines();
@@ -140,9 +152,10 @@ impl Session {
         };
         self.forget_server(now);
         self.drop_next();
+        let when = if asked.is_zero() { String::new() } else { format!(" in {:.0} s", pause.as_secs_f64()) };
         match told {
-            Told::Aloud => self.show(Notice::Info(format!("{trouble}: trying again"))),
-            Told::Quietly => self.show(Notice::Debug(format!("{trouble}: it was idle, trying again"))),
+            Told::Aloud => self.show(Notice::Info(format!("{trouble}: trying again{when}"))),
+            Told::Quietly => self.show(Notice::Debug(format!("{trouble}: it was idle, trying again{when}"))),
         }
         self.show(Notice::Connection(Connection::Away));
         self.attempts.told = told;
@@ -160,6 +173,7 @@ impl Session {
         self.last_error = None;
         self.fatal = None;
         self.sent = Sent::default();
+        self.repeats = Repeats::default();
         self.responses = Responses::default();
         self.microphone.server_gone(self.plan.turn_control());
     }
@@ -196,7 +210,10 @@ impl Session {
         let Phase::Away(away) = &self.phase else { return };
         let lost = away.failure.clone();
         match trouble {
-            DialFailure::Passing(failure) => self.lose(now, lost, &failure.message),
+            DialFailure::Passing { failure, retry_after } => {
+                self.attempts.leave_alone(retry_after);
+                self.lose(now, lost, &failure.message);
+            }
             DialFailure::Final(failure) => {
                 self.silence_and_close_lines();
                 self.end(EndReason::Refused(failure));

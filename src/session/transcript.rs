@@ -38,9 +38,46 @@ struct UserLine {
 /// What the assistant says, while it is being made or heard.
 #[derive(Debug, Default)]
 struct Answer {
-    parts: BTreeMap<u32, String>,
+    parts: BTreeMap<u32, Part>,
     progress: Progress,
     made: Made,
+    manner: Manner,
+}
+
+/// Whether an answer is read or heard.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Manner {
+    /// As far as is known.
+    #[default]
+    Written,
+    Spoken,
+}
+
+/// The text of one part of an answer.
+#[derive(Debug, Default)]
+struct Part {
+    text: String,
+    /// How much of it has come in deltas, in bytes; the whole text may come before them.
+    in_deltas: usize,
+}
+
+impl Part {
+    fn grow(&mut self, delta: &str) {
+        if self.text[self.in_deltas..].starts_with(delta) {
+            self.in_deltas += delta.len();
+        } else {
+            self.text.push_str(delta);
+            self.in_deltas = self.text.len();
+        }
+    }
+
+    fn replace(&mut self, text: String) {
+        if !text.starts_with(&self.text[..self.in_deltas]) {
+            // It is spelled otherwise than its deltas.
+            self.in_deltas = text.len();
+        }
+        self.text = text;
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -77,6 +114,13 @@ impl Transcript {
     pub(super) fn expect_assistant(&mut self, item_id: &str) {
         if !self.is_finished(item_id) && !self.assistants.contains_key(item_id) {
             self.assistants.insert(item_id.to_owned(), Answer::default());
+        }
+    }
+
+    /// The words of a line are those of sound, even where none has come.
+    pub(super) fn note_spoken(&mut self, item_id: &str) {
+        if let Some(answer) = self.assistants.get_mut(item_id) {
+            answer.manner = Manner::Spoken;
         }
     }
 
@@ -207,15 +251,20 @@ impl Session {
     pub(super) fn line_grows(&mut self, item_id: &str, part: u32, delta: &str) {
         self.expect_answer(item_id);
         let Some(answer) = self.transcript.assistants.get_mut(item_id) else { return };
-        answer.parts.entry(part).or_default().push_str(delta);
-        self.tell(item_id, Telling::SoFar);
+        let part = answer.parts.entry(part).or_default();
+        let before = part.text.len();
+        part.grow(delta);
+        if part.text.len() > before {
+            self.tell(item_id, Telling::SoFar);
+        }
     }
 
     pub(super) fn line_is(&mut self, item_id: &str, part: u32, text: String) {
         self.expect_answer(item_id);
         let Some(answer) = self.transcript.assistants.get_mut(item_id) else { return };
-        if answer.parts.get(&part) != Some(&text) {
-            answer.parts.insert(part, text);
+        let part = answer.parts.entry(part).or_default();
+        if part.text != text {
+            part.replace(text);
             self.tell(item_id, Telling::SoFar);
         }
     }
@@ -241,6 +290,7 @@ impl Session {
             self.note_progress(&item_id);
             if let Some(answer) = self.transcript.assistants.get_mut(&item_id) {
                 answer.made = Made::Wholly;
+                self.memory.answered_by(&item_id);
             }
             self.finish_if_over(&item_id);
         }
@@ -323,9 +373,15 @@ impl Session {
 }
 
 impl Answer {
+    fn text(&self) -> String {
+        self.parts.values().map(|part| part.text.as_str()).collect()
+    }
+
     fn line(&self, item_id: &str, telling: Telling, rate: Rate) -> AssistantLine {
-        let text: String = self.parts.values().map(String::as_str).collect();
-        let spoken = self.progress.received > 0;
+        let text = self.text();
+        let has_sound = self.progress.received > 0;
+        // Before any sound has come nobody can tell how it will be; when none comes any more, it was not heard.
+        let spoken = has_sound || (telling == Telling::Cut && self.manner == Manner::Spoken);
         let heard_ms = u64::try_from(rate.duration(self.progress.played).as_millis()).unwrap_or(u64::MAX);
         let heard_bytes = match (telling, spoken) {
             (Telling::Cut, true) => heard_bytes(&text, self.progress),
@@ -344,6 +400,9 @@ impl Answer {
 
 /// Returns how many bytes of `text` were heard, by the share of its sound, at the end of a word.
 fn heard_bytes(text: &str, progress: Progress) -> usize {
+    if progress.received == 0 {
+        return 0;
+    }
     if progress.played >= progress.received {
         return text.len();
     }

@@ -17,6 +17,8 @@ pub struct Editor {
     cursor: usize,
     /// Whether the list of keys is shown.
     pub help: bool,
+    /// Which row of the list of devices is chosen, while that is shown.
+    pub picker: Option<usize>,
     /// How many lines of the talk are below what is seen.
     pub scroll: usize,
     /// How many lines of the talk are seen, by the last drawing.

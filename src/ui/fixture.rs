@@ -16,6 +16,7 @@ pub(crate) fn interrupted_call() -> Vec<(u64, Notice)> {
         (12, Notice::Connection(Connection::Configuring)),
         (30, Notice::Connection(Connection::Live)),
         (31, ready()),
+        (32, Notice::SpeakNow),
         (32, Notice::Turn(Turn::Listening)),
         (1_000, Notice::SpeechStarted { audio_ms: Some(960) }),
         (1_001, Notice::Turn(Turn::User)),

@@ -7,8 +7,9 @@ use serde::Serialize;
 
 use crate::protocol::response::{TokenDetails, Usage};
 use crate::session::io::{
-    AssistantLine, Connection, EndReason, Failure, Limit, Line, Notice, Ready, Turn, UsageReport,
+    AssistantLine, Connection, DeviceEntry, EndReason, Failure, Limit, Line, Notice, Ready, Turn, UsageReport,
 };
+use crate::ui::device;
 use crate::ui::front::Front;
 use crate::ui::text::sanitize;
 
@@ -116,6 +117,16 @@ enum Body {
     Muted {
         muted: bool,
     },
+    Nothing {},
+    Device {
+        device: &'static str,
+        state: &'static str,
+        name: Option<String>,
+        message: String,
+    },
+    Devices {
+        devices: Vec<Choice>,
+    },
     Error {
         code: Option<String>,
         message: String,
@@ -129,6 +140,15 @@ enum Body {
         message: Option<String>,
         signal: Option<i32>,
     },
+}
+
+#[derive(Serialize)]
+struct Choice {
+    device: &'static str,
+    id: String,
+    name: String,
+    default: bool,
+    in_use: bool,
 }
 
 #[derive(Serialize)]
@@ -159,6 +179,9 @@ fn kind(notice: &Notice) -> &'static str {
         Notice::User(_) => "user",
         Notice::Assistant(_) => "assistant",
         Notice::Usage(_) => "usage",
+        Notice::SpeakNow => "speak_now",
+        Notice::Device(..) => "device",
+        Notice::Devices(_) => "devices",
         Notice::Muted(_) => "muted",
         Notice::Error { .. } => "error",
         Notice::Info(_) => "info",
@@ -178,12 +201,30 @@ fn body(notice: &Notice) -> Body {
         Notice::User(line) => user(line),
         Notice::Assistant(line) => assistant(line),
         Notice::Usage(report) => usage(report),
+        Notice::SpeakNow => Body::Nothing {},
+        Notice::Device(side, state) => Body::Device {
+            device: device::side(*side),
+            state: device::word(state),
+            name: clean(device::name(state)),
+            message: device::state(*side, state).1,
+        },
+        Notice::Devices(entries) => Body::Devices { devices: entries.iter().map(choice).collect() },
         Notice::Muted(muted) => Body::Muted { muted: *muted },
         Notice::Error { code, message } => {
             Body::Error { code: clean(code.as_deref()), message: harmless(message) }
         }
         Notice::Info(message) | Notice::Debug(message) => Body::Message { message: harmless(message) },
         Notice::End(reason) => end(reason),
+    }
+}
+
+fn choice(entry: &DeviceEntry) -> Choice {
+    Choice {
+        device: device::side(entry.side),
+        id: harmless(&entry.id),
+        name: harmless(&entry.name),
+        default: entry.is_default,
+        in_use: entry.in_use,
     }
 }
 
@@ -320,6 +361,7 @@ mod tests {
         {"type":"connection","at_ms":12,"state":"configuring"}
         {"type":"connection","at_ms":30,"state":"live"}
         {"type":"session","at_ms":31,"id":"sess_1","model":"gpt-realtime","voice":"marin","dialect":"ga","expires_at":1800000000}
+        {"type":"speak_now","at_ms":32}
         {"type":"turn","at_ms":32,"turn":"listening"}
         {"type":"speech_started","at_ms":1000,"audio_ms":960}
         {"type":"turn","at_ms":1001,"turn":"user"}

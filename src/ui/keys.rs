@@ -3,6 +3,7 @@
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 use crate::session::io::{Command, EndReason, Turn};
+use crate::ui::device;
 use crate::ui::editor::Editor;
 use crate::ui::model::Model;
 
@@ -18,6 +19,9 @@ pub fn command(key: &KeyEvent, model: &Model, editor: &mut Editor) -> Option<Com
     let control = key.modifiers.contains(KeyModifiers::CONTROL);
     if is_end(key, editor) {
         return Some(Command::HangUp(EndReason::User));
+    }
+    if let Some(at) = editor.picker {
+        return pick(key, at, model, editor);
     }
     if editor.help {
         // Any key leaves the help and does nothing else, so that nothing is done by a guess.
@@ -72,6 +76,7 @@ fn with_control(key: &KeyEvent, model: &Model, editor: &mut Editor) -> Option<Co
 fn with_control_letter(key: &KeyEvent, model: &Model, editor: &mut Editor) -> Option<Command> {
     match letter(key) {
         Some('t') => return Some(Command::SetMuted(!model.muted)),
+        Some('o') => return Some(show_devices(editor)),
         Some('l') => editor.repaint = true,
         Some('u') => editor.delete_to_line_start(),
         Some('k') => editor.delete_to_line_end(),
@@ -97,6 +102,7 @@ fn plain(key: &KeyEvent, model: &Model, editor: &mut Editor) -> Option<Command> 
         KeyCode::Enter => return say(editor),
         KeyCode::Esc => return Some(Command::Interrupt),
         KeyCode::F(1) => editor.help = true,
+        KeyCode::F(2) => return Some(show_devices(editor)),
         KeyCode::PageUp => editor.scroll = editor.scroll.saturating_add(editor.page.max(2) - 1),
         KeyCode::PageDown => editor.scroll = editor.scroll.saturating_sub(editor.page.max(2) - 1),
         KeyCode::Backspace if makes_line => editor.delete_word(),
@@ -108,6 +114,35 @@ fn plain(key: &KeyEvent, model: &Model, editor: &mut Editor) -> Option<Command> 
         code => move_cursor(code, editor),
     }
     None
+}
+
+fn show_devices(editor: &mut Editor) -> Command {
+    editor.picker = Some(0);
+    // What was listed before may be plugged in no more.
+    Command::ListDevices
+}
+
+/// Moves in the list of devices, takes one, or goes back.
+#[expect(clippy::wildcard_enum_match_arm, reason = "crossterm knows more keys than mean something here")]
+fn pick(key: &KeyEvent, at: usize, model: &Model, editor: &mut Editor) -> Option<Command> {
+    let rows = model.devices.as_deref().map(device::rows).unwrap_or_default();
+    let last = rows.len().saturating_sub(1);
+    let at = at.min(last);
+    editor.picker = match key.code {
+        KeyCode::Up => Some(at.saturating_sub(1)),
+        KeyCode::Down => Some((at + 1).min(last)),
+        KeyCode::Home | KeyCode::PageUp => Some(0),
+        KeyCode::End | KeyCode::PageDown => Some(last),
+        KeyCode::Esc | KeyCode::F(2) | KeyCode::Enter => None,
+        _ => Some(at),
+    };
+    match key.code {
+        KeyCode::Enter => {
+            let row = rows.into_iter().nth(at)?;
+            Some(Command::UseDevice(row.side, row.id))
+        }
+        _ => None,
+    }
 }
 
 fn say(editor: &mut Editor) -> Option<Command> {
@@ -154,6 +189,7 @@ fn move_cursor(code: KeyCode, editor: &mut Editor) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::session::io::{DeviceEntry, Notice, Side};
     use crate::ui::model::About;
 
     const NONE: KeyModifiers = KeyModifiers::NONE;
@@ -249,6 +285,39 @@ mod tests {
         let mut editor = Editor::default();
         assert_eq!(press(KeyCode::Char('@'), CONTROL | KeyModifiers::ALT, &mut editor), None);
         assert_eq!(editor.text(), "@");
+    }
+
+    #[test]
+    fn a_device_is_chosen_from_a_list_and_what_is_typed_stays() {
+        let mut model = Model::default();
+        let entry = |side, name: &str| DeviceEntry {
+            side,
+            id: name.to_owned(),
+            name: name.to_owned(),
+            is_default: false,
+            in_use: false,
+        };
+        let entries = vec![entry(Side::Microphone, "usb"), entry(Side::Speaker, "headset")];
+        model.apply(std::time::Duration::ZERO, &Notice::Devices(entries));
+        let press = |code, editor: &mut Editor| command(&KeyEvent::new(code, NONE), &model, editor);
+        for (keys, expected) in [
+            (vec![KeyCode::Enter], Some(Command::UseDevice(Side::Microphone, None))),
+            (
+                vec![KeyCode::Char('x'), KeyCode::Down, KeyCode::Enter],
+                Some(Command::UseDevice(Side::Microphone, Some("usb".to_owned()))),
+            ),
+            (
+                vec![KeyCode::Down; 9].into_iter().chain([KeyCode::Enter]).collect(),
+                Some(Command::UseDevice(Side::Speaker, Some("headset".to_owned()))),
+            ),
+            (vec![KeyCode::Down, KeyCode::Up, KeyCode::Esc], None),
+        ] {
+            let mut editor = typed("half a");
+            assert_eq!(press(KeyCode::F(2), &mut editor), Some(Command::ListDevices));
+            let said: Vec<_> = keys.iter().filter_map(|code| press(*code, &mut editor)).collect();
+            assert_eq!(said, Vec::from_iter(expected));
+            assert_eq!((editor.picker, editor.text()), (None, "half a"));
+        }
     }
 
     #[test]

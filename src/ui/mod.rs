@@ -6,6 +6,7 @@
 pub mod text;
 pub mod wrap;
 pub mod words;
+pub mod device;
 pub mod front;
 pub mod plain;
 pub mod json;

@@ -3,7 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::session::io::{AssistantLine, Connection, EndReason, Line, Notice, Ready, Turn, UsageReport};
+use crate::session::io::{
+    AssistantLine, Connection, DeviceEntry, DeviceState, EndReason, Line, Notice, Ready, Side, Turn,
+    UsageReport,
+};
+use crate::ui::device::{self, Weight};
 use crate::ui::text;
 use crate::ui::words;
 use crate::ui::wrap::word_start;
@@ -23,6 +27,14 @@ pub struct Model {
     pub turn: Turn,
     /// Whether the microphone is closed by the user.
     pub muted: bool,
+    /// Whether real samples of the microphone reach the session.
+    pub can_speak: bool,
+    /// What keeps the microphone from being heard, besides the user.
+    pub microphone: Absence,
+    /// What keeps the speaker from playing.
+    pub speaker: Absence,
+    /// The devices that can be chosen, once they were asked for.
+    pub devices: Option<Arc<[DeviceEntry]>>,
     /// The talk, in its order.
     pub entries: Vec<Arc<Entry>>,
     /// What it cost so far.
@@ -53,6 +65,18 @@ impl Default for Model {
         Self::new(About::default())
     }
 }
+
+/// Why a device is not at work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Absence {
+    /// It is at work.
+    None,
+    /// It is gone.
+    Lost,
+    /// It is closed as long as it is muted.
+    Closed,
+}
+
 /// One side's part of one turn.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
@@ -127,6 +151,10 @@ impl Model {
             ready_at: None,
             turn: Turn::default(),
             muted: false,
+            can_speak: false,
+            microphone: Absence::None,
+            speaker: Absence::None,
+            devices: None,
             entries: Vec::new(),
             usage: None,
             remark: None,
@@ -151,6 +179,9 @@ impl Model {
             Notice::Assistant(line) => self.assistant(line),
             Notice::Usage(report) => self.usage = Some(report.as_ref().clone()),
             Notice::Muted(muted) => self.muted = *muted,
+            Notice::SpeakNow => self.can_speak = true,
+            Notice::Device(side, state) => self.device(at, *side, state),
+            Notice::Devices(entries) => self.devices = Some(entries.as_slice().into()),
             Notice::Error { code, message } => {
                 self.remark(at, RemarkKind::Error, words::error(code.as_deref(), message));
             }
@@ -165,6 +196,27 @@ impl Model {
     /// Returns how long the session was in use; none while it is, or if it never was.
     pub fn lasted(&self) -> Option<Duration> {
         Some(self.ended_at?.saturating_sub(self.ready_at?))
+    }
+
+    fn device(&mut self, at: Duration, side: Side, state: &DeviceState) {
+        let absence = match side {
+            Side::Microphone => &mut self.microphone,
+            Side::Speaker => &mut self.speaker,
+        };
+        match state {
+            DeviceState::Open(_)
+            | DeviceState::Instead(_)
+            | DeviceState::Back(_)
+            | DeviceState::Changed(_) => *absence = Absence::None,
+            DeviceState::Lost(_) => *absence = Absence::Lost,
+            DeviceState::Closed => *absence = Absence::Closed,
+            DeviceState::Silent(_) | DeviceState::Refused(_) => {}
+        }
+        match device::state(side, state) {
+            (Weight::Bad, text) => self.remark(at, RemarkKind::Error, text),
+            (Weight::News, text) => self.remark(at, RemarkKind::Info, text),
+            (Weight::Usual, _) => {}
+        }
     }
 
     fn remark(&mut self, at: Duration, kind: RemarkKind, text: String) {

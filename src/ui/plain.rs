@@ -4,7 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};
 use std::time::Duration;
 
-use crate::session::io::{AssistantLine, Connection, EndReason, Line, Notice, Ready};
+use crate::session::io::{AssistantLine, Connection, DeviceEntry, EndReason, Line, Notice, Ready};
+use crate::ui::device::{self, Weight};
 use crate::ui::front::Front;
 use crate::ui::text::{one_line, sanitize};
 use crate::ui::words;
@@ -220,6 +221,18 @@ impl<W: Write, S: Write> Plain<W, S> {
         }
     }
 
+    fn devices(&mut self, entries: &[DeviceEntry]) {
+        if entries.is_empty() {
+            self.tell("there is no device to choose");
+        }
+        for entry in entries {
+            let marks = [(entry.in_use, "in use"), (entry.is_default, "the system's own choice")];
+            let marks: Vec<_> = marks.iter().filter(|(is, _)| *is).map(|(_, mark)| *mark).collect();
+            let marks = if marks.is_empty() { String::new() } else { format!(" ({})", marks.join(", ")) };
+            self.tell(&format!("{}: {}{marks}", device::side(entry.side), one_line(&entry.name)));
+        }
+    }
+
     fn end(&mut self, reason: &EndReason) {
         match reason {
             EndReason::User | EndReason::InputEnded | EndReason::Answered => self.state(&words::end(reason)),
@@ -255,6 +268,13 @@ impl<W: Write, S: Write> Front for Plain<W, S> {
             Notice::Turn(turn) => self.state(words::turn(*turn)),
             Notice::User(line) => return self.user(line),
             Notice::Assistant(line) => return self.assistant(line),
+            Notice::SpeakNow => self.state("speak now"),
+            Notice::Device(side, state) => match device::state(*side, state) {
+                (Weight::Bad, text) => self.tell(&format!("error: {text}")),
+                (Weight::News, text) => self.tell(&text),
+                (Weight::Usual, _) => {}
+            },
+            Notice::Devices(entries) => self.devices(entries),
             Notice::Muted(true) => self.state("microphone MUTED"),
             Notice::Muted(false) => self.state("microphone LIVE"),
             Notice::Error { code, message } => {
@@ -273,11 +293,7 @@ impl<W: Write, S: Write> Front for Plain<W, S> {
 fn ready_text(ready: &Ready) -> String {
     let known = [ready.model.as_deref(), ready.voice.as_deref()].into_iter().flatten().map(one_line);
     let known: Vec<_> = known.filter(|name| !name.is_empty()).collect();
-    if known.is_empty() {
-        "connected, speak now".to_owned()
-    } else {
-        format!("connected to {}, speak now", known.join(", "))
-    }
+    if known.is_empty() { "connected".to_owned() } else { format!("connected to {}", known.join(", ")) }
 }
 
 /// Returns what was said, with what was cut off named as such.
@@ -335,7 +351,8 @@ mod tests {
         "#);
         assert_snapshot!(status, @r#"
         connecting…
-        connected to gpt-realtime, marin, speak now
+        connected to gpt-realtime, marin
+        speak now
         listening
         you speak
         thinking

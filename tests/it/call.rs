@@ -87,16 +87,13 @@ fn hang_up(call: Running) -> Outcome {
 #[test]
 fn a_spoken_turn_is_heard_and_answered_without_gaps() {
     // A busy machine may not wake the sound server in time, which is no fault of the program.
-    let answers: Vec<String> = (0..CALLS)
-        .map(|_| answer_to_a_spoken_turn())
-        .map_while(|pairs| pairs.iter().find_map(|(sent, recorded)| differs(sent, recorded)))
-        .collect();
+    let answers: Vec<String> = (0..CALLS).map_while(|_| answer_to_a_spoken_turn()).collect();
     assert!(answers.len() < CALLS, "{}", answers.join("; "));
 }
 
-/// Holds a call of one turn; returns what was sent and what was recorded of it: the answer by the sound server,
-/// the answer by the program itself, and what was said.
-fn answer_to_a_spoken_turn() -> [(Sound, Sound); 3] {
+/// Holds a call of one turn; says how the answer is not what the server sent, as the sound server or as the
+/// program itself recorded it, or what was said not what was recorded.
+fn answer_to_a_spoken_turn() -> Option<String> {
     let server = SoundServer::start();
     let program =
         Program::rtvoice("talk --demo --json --trace trace.jsonl --record call.wav").envs(server.env());
@@ -122,7 +119,10 @@ fn answer_to_a_spoken_turn() -> [(Sound, Sound); 3] {
     assert!(number(&answer["heard_ms"]).abs_diff(sent.ms()) <= 1, "{answer}, but {} ms were sent", sent.ms());
     let trace = outcome.home.path().join("trace.jsonl");
     let own = |channel| Sound::read_channel(&outcome.home.path().join("call.wav"), channel).at_rate(RATE);
-    [(sent.clone(), recorded), (sent, own(1)), (said_sound(&trace), own(0))]
+    // The first frame was heard a little before the call, and with it the recording, began.
+    let said = said_sound(&trace);
+    let on_the_left = || strays(&said.between(100..said.ms()), &own(0), 100);
+    differs(&sent, &recorded).or_else(|| differs(&sent, &own(1))).or_else(on_the_left)
 }
 
 /// Says how the recording of an answer is not the answer.

@@ -8,6 +8,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::support::program::{Outcome, Program, Running};
+use crate::support::secrecy::{arguments_hold_no_key, left_no_key, with_key};
 use crate::support::server::Server;
 use crate::support::signal::Sound;
 use crate::support::speech;
@@ -74,11 +75,14 @@ impl Calls {
 fn call(fault: &str, meanwhile: impl Fn(&Running)) -> Outcome {
     let server = Server::with_fault(fault);
     let args = format!("talk --url {} --model any --input short.wav --output answer.wav --json", server.url);
-    let program = Program::rtvoice(&args);
+    let program = with_key(Program::rtvoice(&args).arg("--trace").arg("trace.jsonl"));
     speech::write_plain(&program.file("short.wav"), &speech::short());
     let call = program.start();
+    arguments_hold_no_key(&call);
     meanwhile(&call);
-    call.wait(LIMIT)
+    let outcome = call.wait(LIMIT);
+    left_no_key(&outcome);
+    outcome
 }
 
 /// Ends a call whose connection is away.

@@ -2,12 +2,14 @@
 
 mod support;
 mod call;
+mod devices;
 mod screen;
 mod staying;
 #[cfg(target_os = "linux")]
 mod handover;
 mod profiles;
 mod network;
+mod endpoints;
 mod tidy;
 #[cfg(unix)]
 mod talk;
@@ -22,3 +24,6 @@ mod refusals;
 mod shell;
 #[cfg(unix)]
 mod faults;
+mod doctor;
+#[cfg(unix)]
+mod losses;

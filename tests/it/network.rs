@@ -1,7 +1,7 @@
 //! The program behind proxies and private authorities, over real sockets on this machine.
 #![expect(clippy::unwrap_used, reason = "what the tests' own world cannot do fails the test")]
 
-mod world;
+pub(crate) mod world;
 
 use world::{Asked, Authority};
 

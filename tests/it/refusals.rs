@@ -7,14 +7,12 @@ use std::thread;
 use serde_json::json;
 
 use crate::support::program::{Outcome, Program};
+use crate::support::secrecy::KEY;
 use crate::support::server::Server;
 #[cfg(target_os = "linux")]
 use crate::support::sound::SoundServer;
 use crate::support::speech;
 use crate::support::stranger::Stranger;
-
-/// A key that must be seen nowhere.
-const KEY: &str = "sk-test-0123456789abcdefghij";
 
 /// Ways to begin a session: files that are to be made, and files that are there.
 const COMMANDS: [&str; 4] = [
@@ -177,6 +175,47 @@ fn what_is_no_endpoint_is_told_apart() {
             case(format!("wss://{}", website.address), 5, "localhost", ""),
         ],
     );
+}
+
+#[test]
+fn a_door_that_is_closed_is_told_with_what_opens_it() {
+    let body = "Content-Type: application/json\r\n\r\n{\"error\":{\"code\":\"insufficient_quota\",\"message\":\"No credit.\"}}";
+    let date = "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\nRetry-After: Sun, 06 Nov 1994 08:54:00 GMT\r\n\r\n";
+    let doors = [
+        ("403 Forbidden", "\r\n", "check that the key may use this model"),
+        ("404 Not Found", "\r\n", "check the path and the model"),
+        ("429 Too Many Requests", "Retry-After: 20\r\n\r\n", "try again in 20 s"),
+        ("429 Too Many Requests", date, "try again in 5 minutes"),
+        ("429 Too Many Requests: No credit. (insufficient_quota)", body, "the account needs credit"),
+        ("500 Internal Server Error", "\r\n", "try again in a while"),
+        ("502 Bad Gateway", "\r\n", "try again in a while"),
+        ("504 Gateway Timeout", "Retry-After: soon\r\n\r\n", "try again in a while"),
+    ];
+    let doors = doors.map(|(says, rest, hints)| {
+        let status = says.split(':').next().unwrap_or_default();
+        (Stranger::answering(&format!("HTTP/1.1 {status}\r\n{rest}")), says, hints)
+    });
+    let cases = doors.each_ref().map(|(stranger, says, hints)| Case {
+        args: format!("--url ws://{}/v1/realtime", stranger.address),
+        env: WITH_KEY,
+        code: 6,
+        says,
+        hints,
+    });
+    check(&COMMANDS[1..3], &cases);
+}
+
+#[test]
+fn a_server_that_never_answers_is_not_waited_for() {
+    let mute = Stranger::holding();
+    let case = Case {
+        args: format!("--url ws://{}/v1/realtime", mute.address),
+        env: WITH_KEY,
+        code: 5,
+        says: "did not answer in time: the WebSocket handshake took more than 20 s",
+        hints: "the server is there but does not answer",
+    };
+    check(&COMMANDS[1..3], &[case]);
 }
 
 /// Returns a port that was free a moment ago.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use crate::support::program::{Program, Running};
+use crate::support::secrecy::{arguments_hold_no_key, left_no_key, with_key};
 
 const LIMIT: Duration = Duration::from_secs(30);
 
@@ -25,7 +26,8 @@ fn a_call_goes_on_when_its_endpoint_comes_back() {
     let call =
         Program::rtvoice("talk --input null --output null --json --trace trace.jsonl --model any --url")
             .arg(url);
-    let call = call.start();
+    let call = with_key(call).start();
+    arguments_hold_no_key(&call);
     let told = |value: &serde_json::Value| value["final"] == true;
     call.wait_for_json(LIMIT, "assistant", told);
     endpoint.signal(Signal::KILL);
@@ -34,6 +36,7 @@ fn a_call_goes_on_when_its_endpoint_comes_back() {
     call.wait_for_json(LIMIT, "info", |value| value["message"] == "connected again, 1 turn kept");
     call.signal(Signal::INT);
     let outcome = call.wait(LIMIT).expect_code(130);
+    left_no_key(&outcome);
     let trace =
         std::fs::read_to_string(outcome.home.path().join("trace.jsonl")).expect("the trace was asked for");
     let replayed = trace.lines().find(|line| line.contains("conversation.item.create"));

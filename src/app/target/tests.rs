@@ -34,6 +34,7 @@ fn settings(case: &Case<'_>) -> Result<Settings, Error> {
         user: ConfigFile::parse(case.file, Author::User).unwrap(),
         built_in: built_in::profiles().unwrap(),
         path: Some("/home/u/.config/rtvoice/config.toml".into()),
+        remembered: Default::default(),
     };
     let flags = case.flags.iter().map(|(setting, text)| {
         (*setting, Sourced { value: Value::Text((*text).to_owned()), origin: Origin::Flag("--flag") })
@@ -210,7 +211,7 @@ async fn servers_of_ones_own() {
 #[tokio::test]
 async fn others() {
     let qwen = Case { profile: Some("qwen"), key: ("DASHSCOPE_API_KEY", "k"), ..CASE };
-    check(qwen, "GET /api-ws/v1/realtime?model=qwen3-omni-flash-realtime HTTP/1.1\nHost: dashscope.aliyuncs.com\nAuthorization: Bearer k").await;
+    check(qwen, "GET /api-ws/v1/realtime?model=qwen3.5-omni-flash-realtime HTTP/1.1\nHost: dashscope.aliyuncs.com\nAuthorization: Bearer k").await;
     let xai = Case { profile: Some("xai"), key: ("XAI_API_KEY", "k"), ..CASE };
     check(xai, "GET /v1/realtime?model=grok-voice-latest HTTP/1.1\nHost: api.x.ai\nAuthorization: Bearer k")
         .await;
@@ -316,7 +317,12 @@ fn formats_and_rates_reach_the_session_and_the_sound() {
     for (profile, formats, rates, ms) in [
         ("phone", (AudioFormat::Ulaw, AudioFormat::Alaw), (8_000, 8_000), (20, 60)),
         ("wide", (AudioFormat::Pcm(Rate(16_000)), AudioFormat::Pcm(Rate(48_000))), (16_000, 48_000), (10, 0)),
-        ("qwen", (AudioFormat::Pcm(Rate(16_000)), AudioFormat::PCM24K), (16_000, 24_000), (10, 60)),
+        (
+            "qwen",
+            (AudioFormat::BarePcm(Rate(16_000)), AudioFormat::BarePcm(Rate::WIRE)),
+            (16_000, 24_000),
+            (10, 60),
+        ),
         ("openai", (AudioFormat::PCM24K, AudioFormat::PCM24K), (24_000, 24_000), (10, 60)),
     ] {
         let settings = settings(&Case { profile: Some(profile), file, ..CASE }).unwrap();

@@ -20,6 +20,7 @@ fn sources(file: &str, environment: &[(&str, &str)], env_file: &[(&str, &str)]) 
         user: ConfigFile::parse(file, Author::User).unwrap(),
         built_in: built_in::profiles().unwrap(),
         path: None,
+        remembered: Default::default(),
     }
 }
 
@@ -151,7 +152,10 @@ fn the_demo_listens_to_no_variable_about_endpoints() {
 fn a_variable_that_says_nonsense_is_told() {
     let sources = sources("", &[("RTVOICE_DIALECT", "klingon")], &[]);
     let error = InForce::decide(Asked::default(), &sources, host_of).unwrap_err();
-    assert_eq!(error.to_string(), "RTVOICE_DIALECT cannot be \"klingon\"\nhint: it is one of auto, ga, beta");
+    assert_eq!(
+        error.to_string(),
+        "RTVOICE_DIALECT cannot be \"klingon\"\nhint: it is one of auto, ga, beta, mixed"
+    );
 }
 
 #[test]

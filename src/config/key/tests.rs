@@ -35,6 +35,7 @@ fn find(case: &Case) -> KeySearch {
         user: ConfigFile::parse(case.file, Author::User).unwrap(),
         built_in: built_in::profiles().unwrap(),
         path: None,
+        remembered: Default::default(),
     };
     let url = case.url.map(|url| {
         let said = Sourced { value: Value::Text(url.to_owned()), origin: Origin::Flag("--url") };

@@ -8,6 +8,7 @@ use crate::net::proxy::{Proxy, ProxyKind};
 use crate::net::proxy_error::{ProxyError, ProxyTrouble};
 use crate::net::stream::Carrier;
 use crate::net::tunnel;
+use crate::net::witness::Passed;
 
 /// Returns a stream to `target` as the proxy leads there.
 ///
@@ -23,7 +24,7 @@ pub(super) async fn lead(
             Ok(lead_to(proxy, target, None, options).await.map_err(|trouble| of(proxy, trouble))?)
         }
         ProxyKind::Socks5 => {
-            let addresses = target.look_up(options.limits.lookup).await?;
+            let addresses = target.look_up(options).await?;
             lead_to_first(proxy, target, &addresses, options).await
         }
     }
@@ -56,6 +57,7 @@ async fn lead_to(
     let target = tunnel::Target { host: target.host, port: target.port, address, shown: &target.address };
     let led = within(options.limits.proxy, tunnel::open(&mut carrier, proxy, &target)).await;
     led.map_err(|limit| ProxyTrouble::Late { target: target.shown.to_owned(), limit })??;
+    options.witness.tell(|| Passed::LedOn);
     Ok(carrier)
 }
 
@@ -63,12 +65,12 @@ async fn reach(proxy: &Proxy, options: &DialOptions) -> Result<Carrier, DialErro
     let route = Route::to(&proxy.host, proxy.port);
     match proxy.kind {
         ProxyKind::Http | ProxyKind::Socks5 | ProxyKind::Socks5h => {
-            Ok(Carrier::Tcp(route.reach(options.limits).await?))
+            Ok(Carrier::Tcp(route.reach(options).await?))
         }
         ProxyKind::Https => {
-            let tls = route.start_tls_config(options.extra_roots.clone())?;
-            let tcp = route.reach(options.limits).await?;
-            Ok(Carrier::Tls(route.agree_on_tls(tcp, tls, options.limits.tls).await?))
+            let tls = route.start_tls_config(options)?;
+            let tcp = route.reach(options).await?;
+            Ok(Carrier::Tls(route.agree_on_tls(tcp, tls, options).await?))
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Dialling over real sockets on this machine, at ports the system chose.
 
 mod limits;
+mod steps;
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -170,6 +171,38 @@ async fn a_refusal_is_told_with_a_hint() {
 }
 
 #[tokio::test]
+async fn what_may_work_later_is_told_from_what_never_will() {
+    let busy = r#"{"error":{"code":"rate_limit_exceeded","message":"slow down"}}"#;
+    let empty = r#"{"error":{"code":"insufficient_quota","message":"no credit"}}"#;
+    for (status, body, passing) in [
+        (429, "", true),
+        (429, busy, true),
+        (429, empty, false),
+        (500, "", true),
+        (501, "", false),
+        (502, "", true),
+        (503, "", true),
+        (504, "", true),
+        (522, "", true),
+        (301, "", false),
+        (400, "", false),
+        (401, "", false),
+        (402, "", false),
+        (403, "", false),
+        (404, "", false),
+    ] {
+        let length = body.len();
+        let answer =
+            format!("HTTP/1.1 {status} X\r\nRetry-After: 300\r\nContent-Length: {length}\r\n\r\n{body}");
+        let (error, _) = failure_after(&answer).await;
+        assert_eq!(error.is_passing(), passing, "{error}");
+        let says_when = error.hint().is_some_and(|hint| hint == "try again in 5 minutes");
+        assert_eq!(says_when, passing, "{error}");
+    }
+    assert!(failure_after("").await.0.is_passing());
+}
+
+#[tokio::test]
 async fn a_server_that_hangs_up_is_told() {
     let (error, port) = failure_after("").await;
     let expected = format!("127.0.0.1:{port} ended the connection: the WebSocket handshake was not finished");
@@ -253,12 +286,16 @@ impl Authority {
         Arc::new(config)
     }
 
-    /// Serves one TLS connection on which it says hello, and dials it by a name.
     async fn dialled_as(
         &self,
         name: &str,
         extra_roots: Vec<CertificateDer<'static>>,
     ) -> Result<LinkEvent, DialError> {
+        self.dialled_by(name, &DialOptions { extra_roots, ..DialOptions::default() }).await
+    }
+
+    /// Serves one TLS connection on which it says hello, and dials it by a name.
+    async fn dialled_by(&self, name: &str, options: &DialOptions) -> Result<LinkEvent, DialError> {
         let (listener, port) = listener().await;
         let acceptor = TlsAcceptor::from(self.config.clone());
         let serving = async {
@@ -269,8 +306,7 @@ impl Authority {
             while server.next().await.is_some_and(|message| message.is_ok()) {}
         };
         let talking = async {
-            let options = DialOptions { extra_roots, ..DialOptions::default() };
-            let mut link = dial(&endpoint(&format!("wss://{name}:{port}")), &options).await?;
+            let mut link = dial(&endpoint(&format!("wss://{name}:{port}")), options).await?;
             Ok(link.next().await)
         };
         tokio::join!(talking, serving).0

@@ -124,6 +124,24 @@ async fn a_refusal_is_told_with_its_status_and_its_words() {
     .await;
     assert_eq!(refusal.to_string(), "429 Too Many Requests: Rate limit reached. (rate_limit_exceeded)");
     assert_eq!(refusal.retry_after, Some(Duration::from_secs(17)));
+    assert_eq!(refusal.code.as_deref(), Some("rate_limit_exceeded"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_to_try_again_is_told_in_seconds_or_by_the_servers_own_clock() {
+    let date = "Date: Sun, 06 Nov 1994 08:49:37 GMT";
+    for (headers, seconds) in [
+        ("Retry-After: 17".to_owned(), Some(17)),
+        (format!("{date}\r\nRetry-After: Sun, 06 Nov 1994 08:51:00 GMT"), Some(83)),
+        (format!("{date}\r\nRetry-After: Sun, 06 Nov 1994 08:49:00 GMT"), None),
+        ("Retry-After: Sun, 06 Nov 1994 08:51:00 GMT".to_owned(), None),
+        (format!("{date}\r\nRetry-After: soon"), None),
+        (format!("{date}\r\nRetry-After: -1"), None),
+        (date.to_owned(), None),
+    ] {
+        let refusal = refused(&format!("HTTP/1.1 503 X\r\n{headers}\r\nContent-Length: 0\r\n\r\n")).await;
+        assert_eq!(refusal.retry_after, seconds.map(Duration::from_secs), "{headers}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

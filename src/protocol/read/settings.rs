@@ -129,6 +129,7 @@ fn named_format(name: String, rate: Option<Rate>) -> AudioFormat {
     match name.as_str() {
         // `pcm24` is Qwen's word for 16-bit samples at 24 kHz.
         "audio/pcm" | "pcm16" | "pcm24" => AudioFormat::Pcm(rate.unwrap_or(Rate::WIRE)),
+        "pcm" => AudioFormat::BarePcm(rate.unwrap_or(Rate::WIRE)),
         "audio/pcmu" | "g711_ulaw" => AudioFormat::Ulaw,
         "audio/pcma" | "g711_alaw" => AudioFormat::Alaw,
         _ => AudioFormat::Other(name),

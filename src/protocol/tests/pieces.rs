@@ -80,7 +80,7 @@ pub(super) fn token_limit() -> impl Strategy<Value = TokenLimit> {
 pub(super) fn voice(dialect: Dialect) -> impl Strategy<Value = Voice> {
     (id(), any::<bool>()).prop_map(move |(id, own)| match dialect {
         Dialect::Ga if own => Voice::Custom(id),
-        Dialect::Ga | Dialect::Beta => Voice::Named(id),
+        Dialect::Ga | Dialect::Beta | Dialect::Mixed => Voice::Named(id),
     })
 }
 
@@ -90,7 +90,7 @@ pub(super) fn tools(dialect: Dialect) -> impl Strategy<Value = Vec<Tool>> {
         .prop_map(|(name, description, parameters)| Tool::Function { name, description, parameters });
     let mcp = id().prop_map(|label| Tool::Other(json!({"type": "mcp", "server_label": label})));
     let tool = match dialect {
-        Dialect::Ga => prop_oneof![function, mcp].boxed(),
+        Dialect::Ga | Dialect::Mixed => prop_oneof![function, mcp].boxed(),
         Dialect::Beta => function.boxed(),
     };
     vec(tool, 0..3)
@@ -105,7 +105,7 @@ pub(super) fn tool_choice(dialect: Dialect) -> impl Strategy<Value = ToolChoice>
     ];
     let mcp = id().prop_map(|label| ToolChoice::Other(json!({"type": "mcp", "server_label": label})));
     match dialect {
-        Dialect::Ga => prop_oneof![word, mcp].boxed(),
+        Dialect::Ga | Dialect::Mixed => prop_oneof![word, mcp].boxed(),
         Dialect::Beta => word.boxed(),
     }
 }
@@ -126,7 +126,7 @@ fn transcription(dialect: Dialect) -> impl Strategy<Value = Transcription> {
     (common, newer).prop_map(move |((model, language, prompt), (languages, keywords, delay))| {
         let common = Transcription { model, language, prompt, ..Transcription::default() };
         match dialect {
-            Dialect::Ga => Transcription { languages, keywords, delay, ..common },
+            Dialect::Ga | Dialect::Mixed => Transcription { languages, keywords, delay, ..common },
             Dialect::Beta => common,
         }
     })
@@ -135,7 +135,7 @@ fn transcription(dialect: Dialect) -> impl Strategy<Value = Transcription> {
 fn turn_method(dialect: Dialect) -> impl Strategy<Value = TurnMethod> {
     let eagerness = prop_oneof![Just(Eagerness::Low), Just(Eagerness::Medium), Just(Eagerness::Auto)];
     let idle = setting(5_000..=30_000_u32).prop_map(move |idle| match dialect {
-        Dialect::Ga => idle,
+        Dialect::Ga | Dialect::Mixed => idle,
         Dialect::Beta => Setting::Keep,
     });
     let server = (option::of(0.0..=1.0), option::of(any::<u32>()), option::of(any::<u32>()), idle).prop_map(
@@ -250,7 +250,9 @@ fn model_settings(dialect: Dialect) -> BoxedStrategy<Settings> {
                 ..Settings::default()
             };
             match dialect {
-                Dialect::Ga => Settings { parallel_tool_calls, reasoning_effort, truncation, ..common },
+                Dialect::Ga | Dialect::Mixed => {
+                    Settings { parallel_tool_calls, reasoning_effort, truncation, ..common }
+                }
                 Dialect::Beta => common,
             }
         })

@@ -193,10 +193,12 @@ fn settings_of_unexpected_types_stay_where_they_were() {
 
 #[test]
 fn formats_of_other_servers_are_kept_by_name() {
-    let info = session(json!({"input_audio_format": "pcm", "output_audio_format": "pcm24"}));
+    let info = session(json!({"input_audio_format": "opus", "output_audio_format": "pcm24"}));
     assert_eq!(info.shape, Some(Dialect::Beta));
-    assert_eq!(info.settings.input_format, Some(AudioFormat::Other("pcm".to_owned())));
+    assert_eq!(info.settings.input_format, Some(AudioFormat::Other("opus".to_owned())));
     assert_eq!(info.settings.output_format, Some(AudioFormat::PCM24K));
+    let info = session(json!({"input_audio_format": "pcm"}));
+    assert_eq!(info.settings.input_format, Some(AudioFormat::BarePcm(Rate::WIRE)));
 }
 
 #[test]

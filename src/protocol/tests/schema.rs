@@ -25,7 +25,7 @@ fn validator(schema: &str) -> Validator {
 /// Checks what a client wrote against the strict schema of the dialect.
 pub(super) fn check_client(event: &Value, dialect: Dialect) {
     match dialect {
-        Dialect::Ga => check(event, &GA_CLIENT_SCHEMA),
+        Dialect::Ga | Dialect::Mixed => check(event, &GA_CLIENT_SCHEMA),
         Dialect::Beta => check(event, &BETA_CLIENT_SCHEMA),
     }
 }
@@ -33,7 +33,7 @@ pub(super) fn check_client(event: &Value, dialect: Dialect) {
 /// Checks what a server wrote against the schema of the dialect.
 pub(super) fn check_server(event: &Value, dialect: Dialect) {
     match dialect {
-        Dialect::Ga => check(event, &GA_SERVER_SCHEMA),
+        Dialect::Ga | Dialect::Mixed => check(event, &GA_SERVER_SCHEMA),
         Dialect::Beta => check(event, &BETA_SERVER_SCHEMA),
     }
 }

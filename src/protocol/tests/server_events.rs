@@ -109,7 +109,7 @@ fn conversation_body(dialect: Dialect) -> impl Strategy<Value = ServerBody> {
         placed().prop_map(|(previous_item_id, item)| ServerBody::ItemDone { previous_item_id, item }),
     ];
     match dialect {
-        Dialect::Ga => prop_oneof![of_both, of_ga].boxed(),
+        Dialect::Ga | Dialect::Mixed => prop_oneof![of_both, of_ga].boxed(),
         Dialect::Beta => of_both.boxed(),
     }
 }
@@ -188,7 +188,7 @@ fn buffer_body(dialect: Dialect) -> impl Strategy<Value = ServerBody> {
             .prop_map(|(event, at)| ServerBody::Dtmf { event: Some(event), received_at: Some(at) }),
     ];
     match dialect {
-        Dialect::Ga => prop_oneof![of_both, of_ga].boxed(),
+        Dialect::Ga | Dialect::Mixed => prop_oneof![of_both, of_ga].boxed(),
         Dialect::Beta => of_both.boxed(),
     }
 }

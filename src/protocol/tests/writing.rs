@@ -50,6 +50,34 @@ fn a_ga_session_always_names_its_type_and_a_beta_session_never_does() {
 }
 
 #[test]
+fn a_mixed_session_is_flat_but_for_its_formats() {
+    let settings = Settings {
+        model: Some("m".to_owned()),
+        instructions: Some("i".to_owned()),
+        output: Some(Modality::Audio),
+        input_format: Some(AudioFormat::Pcm(Rate(16_000))),
+        output_format: Some(AudioFormat::Alaw),
+        transcription: Setting::Set(Transcription::default()),
+        turn_detection: Setting::Clear,
+        voice: Some(Voice::Custom("mine".to_owned())),
+        tool_choice: Some(ToolChoice::Function("f".to_owned())),
+        ..Settings::default()
+    };
+    let body = ClientBody::SessionUpdate(Box::new(settings));
+    let session = json!({
+        "instructions": "i", "modalities": ["text", "audio"], "voice": "mine", "turn_detection": null,
+        "tool_choice": "f",
+        "audio": {
+            "input": {"format": {"type": "audio/pcm", "rate": 16_000}},
+            "output": {"format": {"type": "audio/pcma"}}
+        }
+    });
+    assert_eq!(client(body, Dialect::Mixed), json!({"type": "session.update", "session": session}));
+    let body = ClientBody::ResponseCreate(Box::default());
+    assert_eq!(client(body, Dialect::Mixed), json!({"type": "response.create"}));
+}
+
+#[test]
 fn a_transcription_session_has_settings_of_its_input_only() {
     let settings = Settings {
         kind: SessionKind::Transcription,

@@ -19,7 +19,8 @@ use crate::protocol::server::ServerEvent;
 /// In beta these are left out: `parallel_tool_calls`, `reasoning`, `truncation`, idle timeouts,
 /// the strength of noise reduction, languages, keywords and delay of a transcription, image
 /// details, and tools that are no functions. In GA the temperature is left out. A transcription
-/// session has settings of its input only.
+/// session has settings of its input only. A mixed session has instructions, modalities, voice, turn
+/// detection and functions, and of the sound its formats: no more is documented.
 pub fn client_event(event: &ClientEvent, dialect: Dialect) -> String {
     client::event(event, Form { dialect, side: Side::Client })
 }
@@ -51,13 +52,18 @@ impl Form {
     /// Returns the word of this dialect.
     fn word(self, ga: &'static str, beta: &'static str) -> &'static str {
         match self.dialect {
-            Dialect::Ga => ga,
+            Dialect::Ga | Dialect::Mixed => ga,
             Dialect::Beta => beta,
         }
     }
 
     fn is_beta(self) -> bool {
         self.dialect == Dialect::Beta
+    }
+
+    /// Returns the same with the names of the beta dialect, for what a mixed session has of it.
+    fn as_beta(self) -> Self {
+        Self { dialect: Dialect::Beta, ..self }
     }
 
     fn is_client(self) -> bool {

@@ -1,7 +1,8 @@
-//! Writes session settings in the shape of either dialect.
+//! Writes session settings in the shape of each dialect.
 
 use serde_json::{Value, json};
 
+use crate::protocol::dialect::Dialect;
 use crate::protocol::settings::{
     AudioFormat, Modality, NoiseReduction, SessionInfo, SessionKind, Settings, TokenLimit, Tool, ToolChoice,
     Transcription, TurnDetection, TurnMethod, Voice,
@@ -26,11 +27,33 @@ pub(super) fn session_info(info: &SessionInfo, form: Form) -> Unknown {
 
 /// Returns settings as the `session` of an update.
 pub(super) fn settings(settings: &Settings, form: Form) -> Unknown {
-    match (form.is_beta(), settings.kind) {
-        (false, kind) => nested(settings, kind, form),
-        (true, SessionKind::Realtime) => flat(settings, form),
-        (true, SessionKind::Transcription) => flat_input(settings, form),
+    match (form.dialect, settings.kind) {
+        (Dialect::Ga, kind) => nested(settings, kind, form),
+        (Dialect::Beta, SessionKind::Realtime) => flat(settings, form),
+        (Dialect::Beta, SessionKind::Transcription) => flat_input(settings, form),
+        (Dialect::Mixed, SessionKind::Realtime | SessionKind::Transcription) => mixed(settings, form),
     }
+}
+
+/// Flat as in beta, but for the formats. The endpoint captions by itself, with a model of its own.
+fn mixed(settings: &Settings, form: Form) -> Unknown {
+    let (mut input, mut output, mut audio) = (Unknown::new(), Unknown::new(), Unknown::new());
+    put_format(&mut input, "format", settings.input_format.as_ref(), form);
+    put_format(&mut output, "format", settings.output_format.as_ref(), form);
+    audio.put_object("input", input);
+    audio.put_object("output", output);
+    let mut session = Unknown::new();
+    let flat = form.as_beta();
+    session.put_some("instructions", settings.instructions.as_ref());
+    put_modality(&mut session, settings.output, flat);
+    put_voice(&mut session, settings.voice.as_ref(), flat);
+    session.put_setting("turn_detection", &settings.turn_detection, |turns| {
+        turn_detection(turns, settings.kind, flat)
+    });
+    put_tools(&mut session, settings.tools.as_deref(), flat);
+    put_tool_choice(&mut session, settings.tool_choice.as_ref(), flat);
+    session.put_object("audio", audio);
+    session
 }
 
 fn nested(settings: &Settings, kind: SessionKind, form: Form) -> Unknown {
@@ -136,6 +159,7 @@ pub(super) fn put_format(fields: &mut Unknown, key: &str, format: Option<&AudioF
     let Some(format) = format else { return };
     let name = match format {
         AudioFormat::Pcm(_) => form.word("audio/pcm", "pcm16"),
+        AudioFormat::BarePcm(_) => form.word("audio/pcm", "pcm"),
         AudioFormat::Ulaw => form.word("audio/pcmu", "g711_ulaw"),
         AudioFormat::Alaw => form.word("audio/pcma", "g711_alaw"),
         AudioFormat::Other(name) => name,
@@ -146,7 +170,7 @@ pub(super) fn put_format(fields: &mut Unknown, key: &str, format: Option<&AudioF
     }
     let mut object = Unknown::new();
     object.put("type", name);
-    if let AudioFormat::Pcm(rate) = format {
+    if let AudioFormat::Pcm(rate) | AudioFormat::BarePcm(rate) = format {
         object.put("rate", rate.0);
     }
     fields.put(key, object);

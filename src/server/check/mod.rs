@@ -70,7 +70,7 @@ fn check_kind(
         SessionKind::Transcription => "transcription",
     };
     let given = match dialect {
-        Dialect::Ga => match session.get("type").and_then(Value::as_str) {
+        Dialect::Ga | Dialect::Mixed => match session.get("type").and_then(Value::as_str) {
             Some("realtime") => SessionKind::Realtime,
             Some("transcription") => SessionKind::Transcription,
             // A missing or unknown type is told by the tables.

@@ -33,7 +33,7 @@ impl Event {
 /// Returns what a client may send in `dialect`.
 pub(crate) fn events(dialect: Dialect) -> &'static [Event] {
     match dialect {
-        Dialect::Ga => GA,
+        Dialect::Ga | Dialect::Mixed => GA,
         Dialect::Beta => BETA,
     }
 }

@@ -23,7 +23,7 @@ pub(super) fn shape(manner: &Manner, dialect: Dialect, temperature: Option<f64>)
         TokenLimit::Tokens(tokens) => json!(tokens),
     };
     let fields = match dialect {
-        Dialect::Ga => json!({
+        Dialect::Ga | Dialect::Mixed => json!({
             "output_modalities": [match manner.modality { Modality::Audio => "audio", Modality::Text => "text" }],
             "max_output_tokens": limit,
             "audio": { "output": { "format": format(&manner.format, dialect), "voice": voice } },
@@ -49,13 +49,15 @@ pub(super) fn shape(manner: &Manner, dialect: Dialect, temperature: Option<f64>)
 
 fn format(format: &AudioFormat, dialect: Dialect) -> Value {
     match (dialect, format) {
-        (Dialect::Ga, AudioFormat::Pcm(rate)) => json!({ "type": "audio/pcm", "rate": rate.0 }),
-        (Dialect::Ga, AudioFormat::Ulaw) => json!({ "type": "audio/pcmu" }),
-        (Dialect::Ga, AudioFormat::Alaw) => json!({ "type": "audio/pcma" }),
-        (Dialect::Beta, AudioFormat::Pcm(_)) => json!("pcm16"),
+        (Dialect::Ga | Dialect::Mixed, AudioFormat::Pcm(rate) | AudioFormat::BarePcm(rate)) => {
+            json!({ "type": "audio/pcm", "rate": rate.0 })
+        }
+        (Dialect::Ga | Dialect::Mixed, AudioFormat::Ulaw) => json!({ "type": "audio/pcmu" }),
+        (Dialect::Ga | Dialect::Mixed, AudioFormat::Alaw) => json!({ "type": "audio/pcma" }),
+        (Dialect::Beta, AudioFormat::Pcm(_) | AudioFormat::BarePcm(_)) => json!("pcm16"),
         (Dialect::Beta, AudioFormat::Ulaw) => json!("g711_ulaw"),
         (Dialect::Beta, AudioFormat::Alaw) => json!("g711_alaw"),
-        (Dialect::Ga | Dialect::Beta, AudioFormat::Other(name)) => json!(name),
+        (Dialect::Ga | Dialect::Beta | Dialect::Mixed, AudioFormat::Other(name)) => json!(name),
     }
 }
 

@@ -209,11 +209,49 @@ fn a_session_that_is_closed_early_is_followed_at_once_by_the_one_that_is_ready()
 }
 
 #[test]
+fn an_answer_that_plays_while_the_call_moves_is_not_asked_for_again() {
+    let mut call = limited(plan(), sec(60));
+    call.pass(sec(45));
+    call.next_opens(sec(60));
+    call.say("Count.");
+    call.response_created("r");
+    call.words("r", "a", "one two");
+    call.sound("r", "a", sec(2));
+    call.response_done("r", "completed");
+    call.heard(0, sec(1));
+    call.outputs.clear();
+    call.put(Input::Closed(CloseCause::Peer { code: Some(1001), reason: "going away".into() }));
+    call.heard(0, sec(2));
+    let story = call.story();
+    assert!(!story.contains(&"send response.create".to_owned()), "{story:?}");
+    assert_eq!(story.iter().filter(|line| *line == "send item").count(), 1, "the answer is told: {story:?}");
+}
+
+#[test]
+fn a_busy_endpoint_is_left_alone_before_the_next_session() {
+    let mut call = limited(plan(), sec(600));
+    call.pass(sec(480));
+    let failure = Failure { message: "503".into(), code: None };
+    let busy = DialFailure::Passing { failure, retry_after: Some(sec(20)) };
+    call.put(Input::Next(NextEvent::Failed(busy)));
+    assert_eq!(call.story(), ["open next", "drop next"]);
+    call.pass(ms(19_999));
+    assert!(call.story().is_empty());
+    call.pass(ms(1));
+    assert_eq!(call.story(), ["open next"]);
+    call.put(Input::Next(NextEvent::Opened));
+    call.next(created(call.now, sec(600)));
+    call.next(json!({"type": "error", "error": {"code": "server_error", "message": "Overloaded."}}));
+    call.pass(sec(5));
+    assert_eq!(call.story(), ["next: send session.update", "drop next", "open next"]);
+}
+
+#[test]
 fn a_next_session_that_cannot_be_had_is_tried_again_as_long_as_there_is_time() {
     let mut call = limited(plan(), sec(60));
     call.pass(sec(45));
     let failure = || Failure { message: "nobody listens".into(), code: None };
-    call.put(Input::Next(NextEvent::Failed(DialFailure::Passing(failure()))));
+    call.put(Input::Next(NextEvent::Failed(DialFailure::Passing { failure: failure(), retry_after: None })));
     assert_eq!(call.story(), ["open next", "drop next"]);
     call.pass(sec(5));
     assert_eq!(call.story(), ["open next"]);

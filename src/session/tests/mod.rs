@@ -7,10 +7,13 @@ mod interruption;
 mod responses;
 mod ending;
 mod staying;
+mod faults;
+mod disorder;
 mod handover;
 mod again;
 mod limits;
 mod anything;
+mod devices;
 
 use std::time::Duration;
 
@@ -28,11 +31,11 @@ use crate::session::plan::{AtInputEnd, Mode, Plan};
 /// The time of day at which the calls of these tests begin.
 const UNIX_START: Duration = Duration::from_secs(1_800_000_000);
 
-fn sec(seconds: u64) -> Duration {
+const fn sec(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-fn ms(milliseconds: u64) -> Duration {
+const fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
 }
 
@@ -245,6 +248,11 @@ fn told(output: &Output) -> Option<String> {
         Output::Show(Notice::Ready(_)) => Some("ready".into()),
         Output::Show(Notice::SpeechStarted { .. }) => Some("speech-started".into()),
         Output::Show(Notice::SpeechStopped { .. }) => Some("speech-stopped".into()),
+        Output::ListDevices => Some("list-devices".into()),
+        Output::UseDevice(side, id) => Some(format!("use {side:?} {id:?}")),
+        Output::Show(Notice::SpeakNow) => Some("speak-now".into()),
+        Output::Show(Notice::Device(side, state)) => Some(format!("{side:?} {state:?}")),
+        Output::Show(Notice::Devices(entries)) => Some(format!("{} devices", entries.len())),
         Output::Show(Notice::Muted(muted)) => Some(format!("muted {muted}")),
         Output::Show(Notice::End(_)) => None,
     }

@@ -52,6 +52,45 @@ fn a_server_that_never_says_session_created_gets_the_settings_all_the_same() {
 }
 
 #[test]
+fn a_server_that_begins_with_the_conversation_gets_the_settings_at_once_where_its_dialect_is_known() {
+    let mut call = Call::dialled(Plan { dialect: Some(Dialect::Mixed), ..plan() });
+    call.put(Input::Opened);
+    let created = json!({"type": "conversation.created", "conversation": {"id": "conv_1"}});
+    call.server(created.clone());
+    assert_eq!(call.story(), ["connection Configuring", "send session.update"]);
+    call.server(created);
+    assert_eq!(call.story(), [""; 0], "they are sent once");
+}
+
+#[test]
+fn an_error_before_the_settings_were_sent_is_not_about_them() {
+    let closed = |code| CloseCause::Peer { code: Some(code), reason: String::new() };
+    for (code, close, refused) in [("do_request_failed", 1011, false), ("model_load_error", 1000, true)] {
+        let mut call = Call::dialled(plan());
+        call.put(Input::Opened);
+        call.server(json!({"type": "error", "error": {"code": code, "message": "It did not work."}}));
+        assert!(!call.story().contains(&"send session.update".to_owned()), "{code}");
+        call.put(Input::Closed(closed(close)));
+        let (EndReason::Lost(failure) | EndReason::Refused(failure)) = call.ended().expect("it is over")
+        else {
+            panic!("{code}: {:?}", call.ended());
+        };
+        assert!(failure.message.ends_with("It did not work."), "{failure:?}");
+        assert_eq!(matches!(call.ended(), Some(EndReason::Refused(_))), refused, "{code}");
+    }
+}
+
+#[test]
+fn another_protocol_is_told_by_its_name() {
+    let mut call = Call::dialled(plan());
+    call.put(Input::Opened);
+    call.server(json!({"type": "session.created", "id": "sess-1", "created": 1_764_000_000}));
+    call.put(Input::Closed(CloseCause::Ours));
+    let Some(EndReason::Refused(failure)) = call.ended() else { panic!("{:?}", call.ended()) };
+    assert!(failure.message.contains("vLLM"), "{failure:?}");
+}
+
+#[test]
 fn a_flat_session_is_answered_in_the_beta_dialect() {
     let mut call = Call::dialled(plan());
     call.put(Input::Opened);

@@ -23,6 +23,10 @@ fn failed(message: &str) -> Failure {
     Failure { message: message.into(), code: None }
 }
 
+fn passing(message: &str, retry_after: Option<Duration>) -> DialFailure {
+    DialFailure::Passing { failure: failed(message), retry_after }
+}
+
 /// One turn that was spoken, answered and heard to its end.
 fn turn(call: &mut Call) {
     call.server(json!({"type": "input_audio_buffer.committed", "item_id": "item_u"}));
@@ -186,7 +190,7 @@ fn the_pauses_grow_and_the_call_is_given_up_after_six_attempts() {
             call.pass(ms(10));
         }
         waited.push(call.now - before);
-        call.put(Input::DialFailed(DialFailure::Passing(failed("nobody listens"))));
+        call.put(Input::DialFailed(passing("nobody listens", None)));
     }
     assert_eq!(waited.len(), 6);
     for (pause, expected) in waited.iter().zip([500, 1_000, 2_000, 4_000, 8_000, 8_000]) {
@@ -195,6 +199,33 @@ fn the_pauses_grow_and_the_call_is_given_up_after_six_attempts() {
     }
     let Some(EndReason::Lost(failure)) = call.ended() else { panic!("{:?}", call.ended()) };
     assert_eq!(failure.message, "the connection broke: reset", "the first cause is what counts");
+}
+
+#[test]
+fn a_busy_server_is_left_alone_for_as_long_as_it_asks() {
+    for (asks, least, most) in [
+        (None, ms(750), ms(1_250)),
+        (Some(sec(7)), sec(7), ms(8_250)),
+        (Some(sec(9_000)), sec(60), ms(61_250)),
+    ] {
+        let mut call = Call::live(plan());
+        broken(&mut call);
+        call.pass(sec(1));
+        call.outputs.clear();
+        call.put(Input::DialFailed(passing("503", asks)));
+        let when = match asks {
+            None => String::new(),
+            Some(_) => format!(" in {} s", least.as_secs() + 1),
+        };
+        assert_eq!(call.story()[0], format!("info 503: trying again{when}"));
+        call.pass(least - ms(1));
+        assert_eq!(opens(&call), 0, "{asks:?}");
+        call.pass(most - least + ms(1));
+        assert_eq!(opens(&call), 1, "{asks:?}");
+        call.put(Input::DialFailed(passing("nobody listens", None)));
+        call.pass(ms(2_500));
+        assert_eq!(opens(&call), 2, "it asks once");
+    }
 }
 
 #[test]
@@ -226,7 +257,7 @@ fn an_empty_account_is_not_tried_again_whatever_the_close_says() {
     let mut call = Call::live(plan());
     call.server(json!({"type": "error", "error": {"code": "insufficient_quota", "message": "No credit."}}));
     broken(&mut call);
-    let Some(EndReason::Lost(failure)) = call.ended() else { panic!("{:?}", call.ended()) };
+    let Some(EndReason::Refused(failure)) = call.ended() else { panic!("{:?}", call.ended()) };
     assert!(failure.message.contains("No credit."));
 }
 

@@ -8,7 +8,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use crate::session::io::{Connection, Turn};
-use crate::ui::model::Model;
+use crate::ui::model::{Absence, Model};
 use crate::ui::text::one_line;
 use crate::ui::view::Scene;
 use crate::ui::words;
@@ -76,6 +76,9 @@ fn facts(scene: &Scene) -> Vec<(String, Style)> {
     let model = scene.model;
     let theme = scene.theme;
     let mut facts = vec![microphone(scene), (clock(scene), Style::new())];
+    if model.speaker == Absence::Lost {
+        facts.push(("NO SPEAKER".to_owned(), theme.error));
+    }
     if model.about.demo {
         facts.push(("DEMO".to_owned(), theme.strong));
     }
@@ -98,9 +101,14 @@ fn microphone(scene: &Scene) -> (String, Style) {
     let model = scene.model;
     // Where turns are made by hand, nothing is sent between them.
     let is_open = !model.about.manual_turns || model.turn == Turn::User;
-    let is_used = model.connection == Connection::Live && model.ready.is_some() && model.ended.is_none();
-    let (word, style) = if model.muted {
-        ("MUTED", scene.theme.muted)
+    let is_used = model.connection == Connection::Live && model.can_speak && model.ended.is_none();
+    let (word, style) = if model.microphone == Absence::Lost {
+        ("NO MIC", scene.theme.error)
+    } else if model.muted {
+        match model.microphone {
+            Absence::Closed => ("MUTED, CLOSED", scene.theme.muted),
+            Absence::None | Absence::Lost => ("MUTED", scene.theme.muted),
+        }
     } else if is_open && is_used {
         ("LIVE", scene.theme.live)
     } else {

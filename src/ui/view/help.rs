@@ -53,7 +53,7 @@ fn row(key: (&'static str, &'static str), room: usize, scene: &Scene) -> Line<'s
     ])
 }
 
-fn keys(scene: &Scene) -> [(&'static str, &'static str); 14] {
+fn keys(scene: &Scene) -> [(&'static str, &'static str); 15] {
     let space = if scene.model.about.manual_turns {
         "begin your turn, and end it (on an empty line)"
     } else {
@@ -68,6 +68,7 @@ fn keys(scene: &Scene) -> [(&'static str, &'static str); 14] {
         ("Alt-Enter", "make a new line; Shift-Enter or Ctrl-J"),
         ("PgUp, PgDn", "scroll by a page"),
         ("Up, Down", "scroll by a line; move in the text"),
+        ("F2, Ctrl-O", "choose the microphone or the speaker"),
         ("Ctrl-Home/End", "go to the beginning, to the end"),
         ("Ctrl-A, Ctrl-E", "go to the beginning, end of the line"),
         ("Ctrl-W, Ctrl-U", "delete a word, the line so far"),

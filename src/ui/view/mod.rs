@@ -7,6 +7,7 @@ pub mod talk;
 pub mod meter;
 pub mod input;
 pub mod help;
+pub mod devices;
 
 use std::time::Duration;
 
@@ -76,7 +77,10 @@ pub fn draw(frame: &mut Frame, scene: &Scene) -> Drawn {
     if plan.meters.width >= meter::LEAST_WIDTH {
         meter::draw(frame, plan.meters, scene);
     }
-    if scene.editor.help {
+    if let Some(at) = scene.editor.picker {
+        devices::draw_hint(frame, plan.hints, scene);
+        devices::draw(frame, plan.over(), scene, at);
+    } else if scene.editor.help {
         help::draw_hint(frame, plan.hints, scene);
         help::draw(frame, plan.over(), scene);
     } else {

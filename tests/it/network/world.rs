@@ -31,12 +31,17 @@ pub(crate) struct Authority {
 
 impl Authority {
     pub(crate) fn new() -> Self {
+        Self::of(&["voice.test", "proxy.test", "localhost"])
+    }
+
+    /// Makes one whose server is each of these hosts.
+    pub(crate) fn of(hosts: &[&str]) -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().unwrap();
         let pem = params.self_signed(&key).unwrap().pem();
         let issuer = Issuer::new(params, key);
-        let names = ["voice.test", "proxy.test", "localhost"].map(str::to_owned);
+        let names: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();
         let key = KeyPair::generate().unwrap();
         let certificate = CertificateParams::new(names).unwrap().signed_by(&key, &issuer).unwrap();
         let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
@@ -56,7 +61,7 @@ impl Authority {
         std::fs::write(path, &self.pem).unwrap();
     }
 
-    fn acceptor(&self) -> TlsAcceptor {
+    pub(crate) fn acceptor(&self) -> TlsAcceptor {
         TlsAcceptor::from(Arc::clone(&self.config))
     }
 }
@@ -195,12 +200,12 @@ async fn counted(stream: &mut TcpStream) -> Vec<u8> {
     bytes
 }
 
-async fn to_this_machine(port: u16) -> std::io::Result<TcpStream> {
+pub(crate) async fn to_this_machine(port: u16) -> std::io::Result<TcpStream> {
     TcpStream::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await
 }
 
 /// Attends to each connection of a port that the system chose, for as long as the tests run.
-fn listen<F, T>(attend: F) -> u16
+pub(crate) fn listen<F, T>(attend: F) -> u16
 where
     F: Fn(TcpStream) -> T + Send + 'static,
     T: Future<Output = ()> + 'static,

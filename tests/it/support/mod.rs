@@ -11,4 +11,7 @@ pub(crate) mod schema;
 pub(crate) mod speech;
 pub(crate) mod server;
 pub(crate) mod stranger;
+pub(crate) mod secrecy;
+#[cfg(unix)]
+pub(crate) mod between;
 pub(crate) mod short;

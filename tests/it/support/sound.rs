@@ -122,6 +122,12 @@ impl SoundServer {
         }
     }
 
+    /// Sends a signal to the server: one that is stopped hangs, as a broken one does.
+    pub(crate) fn signal(&self, signal: Signal) {
+        let server = self.server.as_ref().expect("it was started");
+        send_signal(server.id(), signal);
+    }
+
     /// Gives an order to the server, and returns its answer.
     pub(crate) fn control(&self, order: &[&str]) -> String {
         let output = finished(self.tool("pactl", "pulseaudio-utils").args(order), "pactl");
@@ -132,6 +138,13 @@ impl SoundServer {
     pub(crate) fn speech(&self, text: &str) -> Sound {
         let path = self.speak_to_file(text);
         Sound::read(&path)
+    }
+
+    /// Adds a speaker of this name.
+    pub(crate) fn add_speaker(&self, name: &str) {
+        let description = format!("sink_properties=device.description={name}");
+        let sink = format!("sink_name={name}");
+        self.control(&["load-module", "module-null-sink", &sink, "norewinds=yes", &description]);
     }
 
     /// Speaks into the microphone; returns when all is spoken.

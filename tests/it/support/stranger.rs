@@ -26,13 +26,20 @@ pub(crate) struct Stranger {
 
 impl Stranger {
     /// Answers every HTTP request with these bytes, then ends the connection.
-    pub(crate) fn answering(answer: &'static str) -> Self {
+    pub(crate) fn answering(answer: &str) -> Self {
+        let answer = answer.to_owned();
         Self::serving(move |mut stream, _| {
             let mut request = vec![0; REQUEST_BYTES];
             // Who does not ask gets the answer all the same.
             let _ = stream.read(&mut request);
             let _ = stream.write_all(answer.as_bytes());
         })
+    }
+
+    /// Takes connections and says nothing.
+    pub(crate) fn holding() -> Self {
+        let held = Watched::new(Vec::new());
+        Self::serving(move |stream, _| held.with(|held| held.push(stream)))
     }
 
     /// Speaks TLS with a certificate that nobody has vouched for.

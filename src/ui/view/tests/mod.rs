@@ -8,7 +8,9 @@ use ratatui::backend::TestBackend;
 
 use super::*;
 use crate::protocol::dialect::Dialect;
-use crate::session::io::{AssistantLine, Connection, Line as UserLine, Notice, Ready};
+use crate::session::io::{
+    AssistantLine, Connection, DeviceEntry, DeviceState, Line as UserLine, Notice, Ready, Side,
+};
 use crate::ui::model::About;
 
 const NOW: Duration = Duration::from_secs(95);
@@ -25,6 +27,7 @@ fn call() -> Model {
         expires_at: None,
     };
     model.apply(Duration::from_secs(3), &Notice::Ready(ready));
+    model.apply(Duration::from_secs(3), &Notice::SpeakNow);
     model
 }
 

@@ -171,7 +171,6 @@ fn the_help_lists_the_keys() {
     " rtvoice  connected · answering      MUTED · 01:32 · DEMO · gpt-realtime · marin"
     "                                                                                "
     "                                                                                "
-    "                                                                                "
     "           ╭ Keys ──────────────────────────────────────────────────╮           "
     "           │ Ctrl-C, Ctrl-Q  end the call; Ctrl-D on an empty line  │           "
     "           │ Ctrl-T          mute or unmute the microphone          │           "
@@ -181,6 +180,7 @@ fn the_help_lists_the_keys() {
     "           │ Alt-Enter       make a new line; Shift-Enter or Ctrl-J │           "
     "           │ PgUp, PgDn      scroll by a page                       │           "
     "           │ Up, Down        scroll by a line; move in the text     │           "
+    "           │ F2, Ctrl-O      choose the microphone or the speaker   │           "
     "           │ Ctrl-Home/End   go to the beginning, to the end        │           "
     "           │ Ctrl-A, Ctrl-E  go to the beginning, end of the line   │           "
     "           │ Ctrl-W, Ctrl-U  delete a word, the line so far         │           "
@@ -216,4 +216,75 @@ fn the_end_is_told_with_its_reason() {
     "                                                            "
     "> type a message                                            "
     "#);
+}
+
+/// A call whose microphone is gone, with a list of devices.
+fn with_devices() -> Model {
+    let mut model = odd();
+    let entry = |side, name: &str, in_use| DeviceEntry {
+        side,
+        id: format!("pulseaudio:{name}"),
+        name: name.to_owned(),
+        is_default: in_use,
+        in_use,
+    };
+    let entries = vec![
+        entry(Side::Microphone, "USB Headset\u{1b}[2J", true),
+        entry(Side::Microphone, "Built-in Audio", false),
+        entry(Side::Speaker, "Built-in Audio", true),
+    ];
+    model.apply(NOW, &Notice::Devices(entries));
+    let lost = DeviceState::Lost("the sound system closed the connection".to_owned());
+    model.apply(NOW, &Notice::Device(Side::Microphone, lost));
+    model
+}
+
+#[test]
+fn devices_are_chosen_from_a_list_over_the_talk() {
+    let mut editor = typing("");
+    editor.picker = Some(2);
+    assert_snapshot!(text((64, 16), &with_devices(), &editor), @r#"
+    " rtvoice  connected · answering            NO MIC · 01:32 · DEMO"
+    "╭ Devices ─────────────────────────────────────────────────────╮"
+    "│ microphones                                                  │"
+    "│   the system's own choice (USB Headset)                      │"
+    "│   USB Headset  (in use)                                      │"
+    "│ > Built-in Audio                                             │"
+    "│ speakers                                                     │"
+    "│   the system's own choice (Built-in Audio)                   │"
+    "│   Built-in Audio  (in use)                                   │"
+    "│                                                              │"
+    "│                                                              │"
+    "│                                                              │"
+    "│                                                              │"
+    "│                                                              │"
+    "╰──────────────────────────────────────────────────────────────╯"
+    " Up, Down move   Enter takes   Esc goes back                    "
+    "#);
+    assert_snapshot!(text((30, 6), &with_devices(), &editor), @r#"
+    " answering      NO MIC · 01:32"
+    "╭ Devices ───────────────────╮"
+    "│   the system's own choice… │"
+    "│   USB Headset  (in use)    │"
+    "│ > Built-in Audio           │"
+    "╰────────────────────────────╯"
+    "#);
+}
+
+#[test]
+fn a_microphone_that_is_gone_is_told_where_its_state_stands() {
+    let rows = text((80, 24), &with_devices(), &typing(""));
+    assert!(rows.lines().next().is_some_and(|row| row.contains("NO MIC") && !row.contains("LIVE")), "{rows}");
+    assert!(rows.contains("Error: the microphone is gone, the sound system closed the connection"), "{rows}");
+    let mut model = with_devices();
+    model.apply(NOW, &Notice::Device(Side::Microphone, DeviceState::Back("USB".to_owned())));
+    model.apply(NOW, &Notice::Device(Side::Speaker, DeviceState::Lost("it was disconnected".to_owned())));
+    let first = text((80, 24), &model, &typing(""));
+    assert!(
+        first.lines().next().is_some_and(|row| row.contains("MUTED") && row.contains("NO SPEAKER")),
+        "{first}"
+    );
+    model.apply(NOW, &Notice::Device(Side::Microphone, DeviceState::Closed));
+    let first = text((80, 24), &model, &typing(""));
+    assert!(first.lines().next().is_some_and(|row| row.contains("MUTED, CLOSED")), "{first}");
 }

@@ -1,0 +1,212 @@
+//! `rtvoice doctor`: why it does not work, one line a check.
+
+mod report;
+mod local;
+mod way;
+mod probe;
+mod talk;
+mod told;
+mod sound;
+mod write;
+
+use std::io::{self, Stdout};
+
+use serde_json::{Map, Value};
+
+use crate::app::clock::Clock;
+use crate::app::connect::dial_options;
+use crate::app::doctor::probe::{Paid, Probe, Seen};
+use crate::app::doctor::report::{Check, Finding, Form, Level, Report};
+use crate::app::doctor::sound::Chosen;
+use crate::app::doctor::told::{About, Asked};
+use crate::app::plan;
+use crate::app::settings::{Flags, Settings};
+use crate::app::stderr::Quiet;
+use crate::app::target::Target;
+use crate::app::trace::{Before, Trace};
+use crate::cli::Doctor;
+use crate::config::setting::Setting;
+use crate::error::{Error, Kind};
+use crate::net::dial::DialOptions;
+use crate::net::link::Link;
+use crate::net::stream::Stream;
+use crate::net::url::EndpointUrl;
+use crate::pcm::frame::Rate;
+use crate::pcm::resample::resample_clip;
+use crate::protocol::dialect::Dialect;
+use crate::protocol::settings::{AudioFormat, SessionKind};
+use crate::server;
+use crate::session::plan::{AtInputEnd, Plan};
+
+/// What the endpoint is given to caption.
+const SPEECH: &str = "This is how it sounded.";
+
+/// Finds out why it does not work; returns the exit code by the worst that was found.
+///
+/// # Errors
+///
+/// When what was found cannot be written.
+pub(super) async fn run(args: Doctor) -> Result<u8, Error> {
+    let form = if args.json { Form::Json } else { Form::Lines };
+    let report = Report::new(io::stdout(), form);
+    let mut examination = Examination { args, clock: Clock::start(), report, head: Map::new() };
+    let mut flags = Flags::default();
+    flags.text(Setting::Input, "--input", examination.args.input.as_deref());
+    flags.text(Setting::Output, "--output", examination.args.output.as_deref());
+    let loaded = Settings::load(&examination.args.endpoint, SessionKind::Realtime, flags);
+    let chosen = match &loaded {
+        Ok(settings) => {
+            examination.endpoint(settings).await?;
+            Chosen::of(settings)
+        }
+        Err(error) => {
+            examination.without_settings(error);
+            Chosen::asked(examination.args.input.as_deref(), examination.args.output.as_deref())
+        }
+    };
+    examination.sound(&chosen).await?;
+    examination.report.end(examination.head)
+}
+
+/// One run of `rtvoice doctor`.
+struct Examination {
+    args: Doctor,
+    clock: Clock,
+    report: Report<Stdout>,
+    /// What JSON begins with.
+    head: Map<String, Value>,
+}
+
+/// What is needed to dial, as the settings have it.
+struct Ready {
+    url: EndpointUrl,
+    plan: Plan,
+    dial_options: DialOptions,
+}
+
+impl Examination {
+    fn without_settings(&mut self, error: &Error) {
+        self.note("profile", Value::Null);
+        self.note("url", Value::Null);
+        self.note("dialect", Value::Null);
+        self.report.add(Finding::failed(Check::Configuration, error));
+        self.report.add(local::file_modes(None));
+        self.report.skip(Check::Key.to(Check::Captions), "the configuration has to be mended first");
+    }
+
+    /// Goes from the configuration to the last answer, as far as one rests on the other.
+    async fn endpoint(&mut self, settings: &Settings) -> Result<(), Error> {
+        self.note("profile", settings.in_force.profile.clone());
+        self.note("dialect", Value::Null);
+        let ready = ready(settings, &self.args);
+        self.note("url", ready.as_ref().ok().map(|ready| ready.url.to_string()));
+        self.report.add(match &ready {
+            Ok(ready) => local::configuration(settings, &ready.url),
+            Err(error) => Finding::failed(Check::Configuration, error),
+        });
+        self.report.add(local::file_modes(Some(settings)));
+        let Ok(ready) = ready else {
+            self.report.skip(Check::Key.to(Check::Captions), "the configuration has to be mended first");
+            return Ok(());
+        };
+        let mut target = match local::key(settings, &ready.url) {
+            Ok((finding, target)) => {
+                self.report.hide(target.mask());
+                self.report.add(finding);
+                Target { dial_options: ready.dial_options, ..target }
+            }
+            Err(finding) => {
+                self.report.add(finding);
+                self.report.skip(Check::Dns.to(Check::Captions), "the key has to be there first");
+                return Ok(());
+            }
+        };
+        let trace = self.trace(&target)?;
+        let arrived = way::go(&mut target, self.clock).await;
+        self.report.add_all(arrived.findings);
+        let Some(link) = arrived.link else {
+            self.report.skip(Check::Session.to(Check::Captions), "there is no connection");
+            return Ok(());
+        };
+        let about = About { dialect: ready.plan.dialect, model: target.model(), paid: self.asked() };
+        let seen = self.probe(link, ready.plan, trace).await?;
+        self.note("dialect", seen.dialect.map(|dialect| dialect.as_str()));
+        for finding in told::findings(&seen, &about) {
+            let writes = finding.check == Check::Dialect && self.args.write_dialect;
+            self.report.add(if writes { written(finding, seen.dialect, settings, &target) } else { finding });
+        }
+        Ok(())
+    }
+
+    /// Begins the trace before anything is dialled: one that cannot be written is told at once.
+    fn trace(&self, target: &Target) -> Result<Option<Trace>, Error> {
+        let path = self.args.trace.as_ref();
+        path.map(|path| Trace::create(path, Before::Replaced, target.mask())).transpose()
+    }
+
+    async fn probe(&self, link: Link<Stream>, plan: Plan, trace: Option<Trace>) -> Result<Seen, Error> {
+        let paid = match self.asked() {
+            Asked::No => Paid::Not,
+            Asked::Yes => Paid::Asked { speech: speech(plan.settings.input_format.as_ref()) },
+        };
+        let probe = Probe::new(probe::Plan { settings: plan.settings, dialect: plan.dialect, paid });
+        talk::probe(link, probe, self.clock, trace).await
+    }
+
+    fn asked(&self) -> Asked {
+        if self.args.ask { Asked::Yes } else { Asked::No }
+    }
+
+    async fn sound(&mut self, chosen: &Chosen) -> Result<(), Error> {
+        if self.args.no_sound {
+            self.report.skip(Check::Microphone.to(Check::Speaker), "--no-sound");
+            return Ok(());
+        }
+        // Sound libraries write to standard error, and so must not find it where the user does.
+        let quiet = Quiet::start().map_err(|error| Error::new(Kind::Internal, error))?;
+        let microphone = sound::microphone(chosen, self.clock).await;
+        self.report.add(microphone);
+        let speaker = sound::speaker(chosen, self.clock).await;
+        self.report.add(speaker);
+        drop(quiet);
+        Ok(())
+    }
+
+    fn note(&mut self, name: &str, value: impl Into<Value>) {
+        self.head.insert(name.to_owned(), value.into());
+    }
+}
+
+/// Reads all that dialling needs, but for the key.
+fn ready(settings: &Settings, args: &Doctor) -> Result<Ready, Error> {
+    Ok(Ready {
+        url: local::url(settings)?,
+        plan: plan::talk(settings, AtInputEnd::GoOn)?,
+        dial_options: dial_options(&args.endpoint, settings)?,
+    })
+}
+
+/// Returns a few words in the format of the wire.
+fn speech(format: Option<&AudioFormat>) -> Vec<u8> {
+    let format = format.unwrap_or(&AudioFormat::PCM24K);
+    let samples = server::clips::say(SPEECH);
+    let rate = format.rate().unwrap_or(Rate::WIRE);
+    format.codec().encode(&resample_clip(&samples, Rate::WIRE, rate))
+}
+
+/// Writes the dialect that was found into the configuration file, and says so.
+fn written(finding: Finding, found: Option<Dialect>, settings: &Settings, target: &Target) -> Finding {
+    let Some(found) = found else {
+        let said = format!("{}; nothing is written", finding.said);
+        return Finding { said, ..finding };
+    };
+    match write::dialect(settings, target, found) {
+        Ok(path) => {
+            let profile = &settings.in_force.profile;
+            let said =
+                format!("{}; written for the profile {profile} into {}", found.as_str(), path.display());
+            Finding { level: Level::Ok, hint: None, said, ..finding }.detail("written", true)
+        }
+        Err(error) => Finding { details: finding.details, ..Finding::failed(Check::Dialect, &error) },
+    }
+}

@@ -1,0 +1,78 @@
+//! What a report looks like, and what must never be in it.
+
+use super::*;
+use crate::secret::Secret;
+
+fn written(form: Form, findings: Vec<Finding>) -> (String, u8) {
+    let mut out = Vec::new();
+    let mut report = Report::new(&mut out, form);
+    report.hide(Mask::of([&Secret::new("sk-0123456789abcdef")]));
+    report.add_all(findings);
+    let code = report.end(Map::new()).unwrap();
+    (String::from_utf8(out).unwrap(), code)
+}
+
+#[test]
+fn a_line_has_the_level_the_check_the_sentence_and_what_to_do() {
+    let findings = vec![
+        Finding::ok(Check::Dns, "localhost is 127.0.0.1"),
+        Finding::new(Check::Tcp, Level::Failure(Kind::Network), "nobody listens").hint("start it"),
+        Finding::skipped(Check::Tls, "tcp failed"),
+    ];
+    let (text, code) = written(Form::Lines, findings);
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(
+        lines,
+        [
+            "ok       dns              localhost is 127.0.0.1",
+            "FAILURE  tcp              nobody listens; hint: start it",
+            "-        tls              not checked: tcp failed",
+            "",
+            "1 failure; exit code 5",
+        ]
+    );
+    assert_eq!(code, 5);
+}
+
+#[test]
+fn the_first_failure_decides_the_exit_code_and_less_is_none() {
+    let failure = |check, kind| Finding::new(check, Level::Failure(kind), "x");
+    let later = failure(Check::Speaker, Kind::Device);
+    assert_eq!(written(Form::Lines, vec![failure(Check::Key, Kind::Config), later]).1, 3);
+    let warning = Finding::new(Check::Clear, Level::Warning, "x");
+    let (text, code) = written(Form::Lines, vec![warning, Finding::new(Check::Text, Level::Note, "x")]);
+    assert!(text.ends_with("\n1 warning, 1 note; exit code 0\n") && code == 0, "{text}");
+    assert!(written(Form::Lines, Vec::new()).0.contains("nothing is wrong"));
+}
+
+#[test]
+fn what_a_server_says_is_cleaned_and_masked_in_both_forms() {
+    let said = "bad key sk-0123456789abcdef\n\u{1b}[31mred\u{202e} sk-0123\u{1b}[1m456789abcdef";
+    let finding = Finding::new(Check::Session, Level::Warning, said).hint(said);
+    let finding = finding.detail("nested", json!({ "list": [said], "count": 1 }));
+    for form in [Form::Lines, Form::Json] {
+        let (text, _) = written(form, vec![finding.clone()]);
+        assert!(!text.contains("456789") && !text.contains('\u{1b}') && !text.contains('\u{202e}'), "{text}");
+        assert!(text.contains("bad key [key hidden] red"), "{text}");
+    }
+}
+
+#[test]
+fn json_has_every_field_of_every_finding() {
+    let finding = Finding::ok(Check::Tcp, "fine").detail("ms", 7);
+    let (text, _) = written(Form::Json, vec![finding]);
+    let report: Value = serde_json::from_str(&text).unwrap();
+    let check =
+        json!({ "check": "tcp", "level": "ok", "message": "fine", "hint": null, "details": { "ms": 7 } });
+    assert_eq!(report, json!({ "checks": [check], "worst": "ok", "exit_code": 0 }));
+}
+
+#[test]
+fn every_check_has_a_name_of_its_own_and_a_place() {
+    let names: std::collections::BTreeSet<&str> = Check::ALL.iter().map(|check| check.name()).collect();
+    assert_eq!(names.len(), Check::ALL.len());
+    assert!(Check::ALL.is_sorted());
+    assert_eq!(Check::Configuration.to(Check::Speaker).count(), Check::ALL.len());
+    let way: Vec<&str> = Check::Dns.to(Check::Tls).map(Check::name).collect();
+    assert_eq!(way, ["dns", "tcp", "proxy", "tls"]);
+}

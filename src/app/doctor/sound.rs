@@ -1,0 +1,264 @@
+//! Whether the microphone gives sound and the speaker takes it.
+
+use std::time::Duration;
+
+use tokio::sync::broadcast::error::RecvError;
+
+use crate::app::clock::Clock;
+use crate::app::doctor::report::{Check, Finding, Level};
+use crate::app::settings::Settings;
+use crate::audio::choice::Wanted;
+use crate::audio::error::AudioError;
+use crate::audio::event::{DeviceState, Event};
+use crate::audio::options::{Options, Sink, Source};
+use crate::audio::{self, Audio};
+use crate::error::Kind;
+use crate::pcm::frame::{ClipId, Frame, Rate};
+use crate::pcm::level::{peak_dbfs, rms_dbfs};
+
+/// How long the microphone is heard.
+const HEARD: Duration = Duration::from_secs(1);
+
+/// How long it may take until the first sound comes: a headset wakes up.
+const WAKING: Duration = Duration::from_secs(5);
+
+/// How much silence the speaker is given, in samples at 24 kHz: a fifth of a second.
+const GIVEN: usize = 4_800;
+
+/// Peaks above this are cut off.
+const TOO_LOUD_DBFS: f32 = -0.2;
+
+/// Which sound is looked at.
+pub(super) struct Chosen {
+    input: Source,
+    output: Sink,
+}
+
+impl Chosen {
+    /// Returns what a call would use by these settings.
+    pub(super) fn of(settings: &Settings) -> Self {
+        Self { input: settings.input(), output: settings.output() }
+    }
+
+    /// Returns what a call would use where no settings can be read.
+    pub(super) fn asked(input: Option<&str>, output: Option<&str>) -> Self {
+        Self {
+            input: input.map(Source::parse).unwrap_or_default(),
+            output: output.map(Sink::parse).unwrap_or_default(),
+        }
+    }
+}
+
+/// Listens to the microphone for a second.
+pub(super) async fn microphone(chosen: &Chosen, clock: Clock) -> Finding {
+    let check = Check::Microphone;
+    let name = match &chosen.input {
+        Source::Device(Wanted::Default) => "the system's microphone".to_owned(),
+        Source::Device(Wanted::Named(name) | Wanted::Preferred(name)) => format!("the microphone {name:?}"),
+        Source::File(path) => return Finding::skipped(check, &format!("the input is {}", path.display())),
+        Source::Stdin => return Finding::skipped(check, "the input is standard input"),
+        Source::Null => return Finding::skipped(check, "the input is null"),
+    };
+    let options = Options { input: chosen.input.clone(), output: Sink::Null, ..Options::default() };
+    match start(options).await {
+        Err(error) => cannot(check, error),
+        Ok(mut audio) => heard(&name, &listen(&mut audio, clock).await),
+    }
+}
+
+/// What came of a microphone.
+#[derive(Debug, Default)]
+struct Heard {
+    samples: Vec<i16>,
+    lost: Option<String>,
+}
+
+async fn listen(audio: &mut Audio, clock: Clock) -> Heard {
+    let mut heard = Heard::default();
+    let enough = usize::try_from(Rate::WIRE.samples(HEARD)).unwrap_or(usize::MAX);
+    let until = clock.now() + WAKING + HEARD;
+    while heard.samples.len() < enough {
+        tokio::select! {
+            frame = audio.mic.recv() => match frame {
+                Ok(frame) => heard.samples.extend_from_slice(&frame.samples),
+                Err(RecvError::Lagged(_)) => {}
+                Err(RecvError::Closed) => break,
+            },
+            event = audio.events.recv() => match event {
+                Some(event) => {
+                    heard.lost = lost(event);
+                    if heard.lost.is_some() {
+                        break;
+                    }
+                }
+                None => break,
+            },
+            () = clock.wait_until(Some(until)) => break,
+        }
+    }
+    heard
+}
+
+/// Returns what was lost; a call would wait for it, but here that is what is to be found out.
+fn lost(event: Event) -> Option<String> {
+    match event {
+        Event::Lost(what) => Some(what),
+        Event::Device(direction, DeviceState::Lost(reason)) => {
+            Some(format!("the {direction} is gone: {reason}"))
+        }
+        Event::Device(..)
+        | Event::Played { .. }
+        | Event::Drained
+        | Event::Flushed(_)
+        | Event::InputStarted
+        | Event::InputEnded
+        | Event::OutputClosed
+        | Event::RecordingEnded(_)
+        | Event::Chosen(..)
+        | Event::Devices(..)
+        | Event::Unheard
+        | Event::Counts(_) => None,
+    }
+}
+
+fn heard(name: &str, heard: &Heard) -> Finding {
+    let check = Check::Microphone;
+    let samples = &heard.samples;
+    let failure = |said: String| Finding::new(check, Level::Failure(Kind::Device), said);
+    if let Some(what) = &heard.lost {
+        return failure(what.clone())
+            .hint("choose another device by --input NAME, or start the sound server again");
+    }
+    if samples.is_empty() {
+        return failure(format!("{name} opens and gives nothing"))
+            .hint("choose another device by --input NAME, or start the sound server again");
+    }
+    let (level, peak) = (rms_dbfs(samples), peak_dbfs(samples));
+    let finding = if samples.iter().all(|sample| *sample == 0) {
+        let said = format!("{name} gives nothing but zeros");
+        Finding::new(check, Level::Warning, said).hint(
+            "open it in the system's sound settings if it is muted there, and grant this terminal access to the microphone",
+        )
+    } else if peak >= TOO_LOUD_DBFS {
+        let said = format!("{name} is too loud: its peaks are cut off ({level:.0} dBFS)");
+        Finding::new(check, Level::Warning, said).hint("turn it down in the system's sound settings")
+    } else {
+        Finding::ok(check, format!("{name} gives sound, at {level:.0} dBFS in a second of listening"))
+    };
+    finding.detail("level_dbfs", f64::from(level)).detail("peak_dbfs", f64::from(peak))
+}
+
+/// Gives the speaker a moment of silence and sees whether it takes it.
+pub(super) async fn speaker(chosen: &Chosen, clock: Clock) -> Finding {
+    let check = Check::Speaker;
+    let name = match &chosen.output {
+        Sink::Device(Wanted::Default) => "the system's speaker".to_owned(),
+        Sink::Device(Wanted::Named(name) | Wanted::Preferred(name)) => format!("the speaker {name:?}"),
+        Sink::File(path) => return Finding::skipped(check, &format!("the output is {}", path.display())),
+        Sink::Stdout => return Finding::skipped(check, "the output is standard output"),
+        Sink::Null => return Finding::skipped(check, "the output is null"),
+    };
+    let options = Options { input: Source::Null, output: chosen.output.clone(), ..Options::default() };
+    match start(options).await {
+        Err(error) => cannot(check, error),
+        Ok(mut audio) => taken(&name, play(&mut audio, clock).await),
+    }
+}
+
+/// Why a speaker did not take what it was given; the inner one where it said so.
+type Untaken = Option<String>;
+
+async fn play(audio: &mut Audio, clock: Clock) -> Result<(), Untaken> {
+    let clip = ClipId(1);
+    audio.control.play(clip, Frame::silence(Rate::WIRE, GIVEN));
+    audio.control.end_clip(clip);
+    let until = clock.now() + WAKING;
+    loop {
+        tokio::select! {
+            event = audio.events.recv() => match event {
+                Some(Event::Drained) => return Ok(()),
+                Some(event) => {
+                    if let Some(what) = lost(event) {
+                        return Err(Some(what));
+                    }
+                }
+                None => return Err(None),
+            },
+            () = clock.wait_until(Some(until)) => return Err(None),
+        }
+    }
+}
+
+fn taken(name: &str, taken: Result<(), Untaken>) -> Finding {
+    let check = Check::Speaker;
+    match taken {
+        Ok(()) => Finding::ok(check, format!("{name} takes sound")),
+        Err(what) => {
+            let said = what.unwrap_or_else(|| format!("{name} opens and takes no sound"));
+            Finding::new(check, Level::Failure(Kind::Device), said)
+                .hint("choose another device by --output NAME, or start the sound server again")
+        }
+    }
+}
+
+/// Opening a device blocks for tens of milliseconds.
+async fn start(options: Options) -> Result<Audio, AudioError> {
+    let started = tokio::task::spawn_blocking(|| audio::start(options)).await;
+    started.unwrap_or_else(|error| Err(AudioError::Thread(std::io::Error::other(error))))
+}
+
+fn cannot(check: Check, error: AudioError) -> Finding {
+    let hint = error.hint();
+    let failure =
+        Finding::new(check, Level::Failure(Kind::Device), format!("{:#}", anyhow::Error::new(error)));
+    match hint {
+        Some(hint) => failure.hint(hint),
+        None => failure,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(samples: Vec<i16>) -> Finding {
+        heard("the microphone", &Heard { samples, lost: None })
+    }
+
+    #[test]
+    fn what_a_microphone_gives_is_judged() {
+        assert_eq!(of(Vec::new()).level, Level::Failure(Kind::Device));
+        let zeros = of(vec![0; 24_000]);
+        assert_eq!(zeros.level, Level::Warning);
+        assert!(zeros.said.contains("nothing but zeros") && zeros.hint.unwrap().contains("muted"));
+        assert_eq!(of(vec![i16::MAX; 24_000]).level, Level::Warning);
+        let quiet = of(vec![3_277, -3_277]);
+        assert_eq!(quiet.said, "the microphone gives sound, at -20 dBFS in a second of listening");
+        assert_eq!(quiet.level, Level::Ok);
+        let lost = heard("m", &Heard { samples: vec![1], lost: Some("the microphone is gone".to_owned()) });
+        assert_eq!(
+            (lost.level, lost.said.as_str()),
+            (Level::Failure(Kind::Device), "the microphone is gone")
+        );
+    }
+
+    #[tokio::test]
+    async fn what_is_no_device_is_not_opened() {
+        let clock = Clock::start();
+        for word in ["null", "-", "talk.wav"] {
+            let chosen = Chosen::asked(Some(word), Some(word));
+            assert_eq!(microphone(&chosen, clock).await.level, Level::NotChecked, "{word}");
+            assert_eq!(speaker(&chosen, clock).await.level, Level::NotChecked, "{word}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_source_is_heard_for_a_second_and_a_sink_takes_what_it_is_given() {
+        let options = Options { input: Source::Null, output: Sink::Null, ..Options::default() };
+        let mut audio = start(options).await.unwrap();
+        let clock = Clock::start();
+        assert_eq!(play(&mut audio, clock).await, Ok(()));
+        let heard = listen(&mut audio, clock).await;
+        assert!(heard.samples.len() >= 24_000 && heard.lost.is_none());
+    }
+}

@@ -1,0 +1,258 @@
+//! One direction's device through the whole of a call: lost and found again, followed, chosen, closed.
+
+use std::time::Duration;
+
+use crate::audio::choice::{Sight, Wanted};
+use crate::audio::device::{self, Half};
+use crate::audio::error::AudioError;
+use crate::audio::open::{Attempt, Facts, Open, Order, Request};
+use crate::audio::recovery::{self, Recovery, Signs, Work};
+
+/// How many attempts may be under way: those at a sound system that hangs do not come back.
+const MOST_ATTEMPTS: usize = 3;
+/// Zeros alone for so long are no quiet room.
+const DEAD_SILENCE: Duration = Duration::from_secs(1);
+
+/// A device, or the place of one.
+pub(crate) struct Jack<H> {
+    request: Request,
+    /// What to go back to if the device that was chosen cannot be used.
+    former: Option<Request>,
+    begin: fn(Request) -> Result<Attempt<H>, AudioError>,
+    attempts: Vec<Attempt<H>>,
+    open: Option<Open<H>>,
+    recovery: Recovery,
+    why: Why,
+    silence: Silence,
+}
+
+/// Why a device is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Why {
+    /// It was lost.
+    Returning,
+    /// The system would now open another one.
+    Following,
+    /// The user wants another one.
+    Chosen,
+    /// It was closed for a time.
+    Reopening,
+}
+
+/// Whether it was told that the device gives only zeros.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Silence {
+    Untold,
+    Told,
+}
+
+/// What has happened to a device.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum News {
+    /// It is gone; why.
+    Lost(String),
+    /// It is open, and waits for its half.
+    Opened { facts: Facts, why: Why },
+    /// The one that was chosen cannot be used; what was there before goes on.
+    Refused(String),
+    /// It gives nothing but zeros.
+    Silent,
+}
+
+impl<H: Half> Jack<H> {
+    /// Begins with a device that was just opened.
+    pub(crate) fn new(request: Request, open: Open<H>, now: Duration) -> Self {
+        Self::with(request, open, now, Attempt::begin)
+    }
+}
+
+impl<H> Jack<H> {
+    fn with(
+        request: Request,
+        open: Open<H>,
+        now: Duration,
+        begin: fn(Request) -> Result<Attempt<H>, AudioError>,
+    ) -> Self {
+        let request = Request { host: Some(open.facts.host.clone()), ..request };
+        Self {
+            request,
+            former: None,
+            begin,
+            attempts: Vec::new(),
+            open: Some(open),
+            recovery: Recovery::running(now),
+            why: Why::Returning,
+            silence: Silence::Untold,
+        }
+    }
+
+    /// Returns what is known of the device while it is open.
+    pub(crate) fn facts(&self) -> Option<&Facts> {
+        self.open.as_ref().map(|open| &open.facts)
+    }
+
+    /// Returns what is asked for.
+    pub(crate) fn request(&self) -> &Request {
+        &self.request
+    }
+
+    /// Returns how many blocks the device has given or taken.
+    pub(crate) fn blocks(&self) -> u64 {
+        self.open.as_ref().map_or(0, Open::blocks)
+    }
+
+    /// Gives the device that was opened its half.
+    pub(crate) fn connect(&mut self, half: H) {
+        if let Some(open) = &mut self.open {
+            open.connect(half);
+        }
+    }
+
+    /// Tells the device to rest or to wake.
+    pub(crate) fn order(&self, order: Order) {
+        if let Some(open) = &self.open {
+            open.order(order);
+        }
+    }
+
+    /// Looks after the device; to be called often.
+    pub(crate) fn turn(&mut self, now: Duration, work: Work) -> Option<News> {
+        if let Some(news) = self.take_results(now) {
+            return Some(news);
+        }
+        let complaint = self.open.as_ref().and_then(Open::complaint);
+        let signs = Signs { blocks: self.blocks(), complaint: device::weight(complaint), work };
+        match self.recovery.look(now, signs) {
+            recovery::Order::Nothing => self.hear(),
+            recovery::Order::GiveUp => {
+                let reason = complaint.and_then(device::meaning);
+                Some(self.give_up(reason.unwrap_or("it has not answered for a second")))
+            }
+            recovery::Order::Open => {
+                self.begin(now);
+                None
+            }
+        }
+    }
+
+    /// Takes note of what would be opened now.
+    pub(crate) fn see(&mut self, now: Duration, seen: &(Request, Sight)) -> Option<News> {
+        let open = self.open.as_ref()?;
+        if seen.0 != self.request || !self.attempts.is_empty() {
+            return None;
+        }
+        match &seen.1 {
+            Sight::Unknown => None,
+            Sight::Is(id) if *id == open.facts.id => None,
+            Sight::Is(_) => {
+                self.why = Why::Following;
+                self.begin(now);
+                None
+            }
+            Sight::Missing => {
+                self.recovery.lose(now);
+                Some(self.give_up("it was disconnected"))
+            }
+        }
+    }
+
+    /// Takes another device, and keeps this one until that is open.
+    pub(crate) fn choose(&mut self, now: Duration, wanted: Wanted) {
+        let request = Request { wanted, host: None };
+        let former = std::mem::replace(&mut self.request, request);
+        self.former.get_or_insert(former);
+        self.attempts.clear();
+        self.why = Why::Chosen;
+        if self.open.is_some() {
+            self.begin(now);
+        } else if !self.recovery.is_closed() {
+            self.recovery.reopen(now);
+        }
+    }
+
+    /// Returns whether it is closed on purpose.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.recovery.is_closed()
+    }
+
+    /// Closes the device, so that the system's own light goes out.
+    pub(crate) fn close(&mut self) {
+        self.attempts.clear();
+        self.open = None;
+        self.recovery.close();
+    }
+
+    /// Opens it again, where it was closed.
+    pub(crate) fn reopen(&mut self, now: Duration) {
+        if self.recovery.is_closed() {
+            self.why = Why::Reopening;
+            self.recovery.reopen(now);
+        }
+    }
+
+    fn begin(&mut self, now: Duration) {
+        if self.attempts.len() >= MOST_ATTEMPTS {
+            return;
+        }
+        match (self.begin)(self.request.clone()) {
+            Ok(attempt) => self.attempts.push(attempt),
+            // Without a thread now there may be one later.
+            Err(_) => self.recovery.failed(now),
+        }
+    }
+
+    fn take_results(&mut self, now: Duration) -> Option<News> {
+        let mut place = 0;
+        while let Some(attempt) = self.attempts.get(place) {
+            match attempt.poll() {
+                None => place += 1,
+                Some(result) => {
+                    self.attempts.remove(place);
+                    match result {
+                        Ok(open) => return Some(self.take(now, open)),
+                        Err(error) => {
+                            self.recovery.failed(now);
+                            if let Some(former) = self.former.take() {
+                                self.request = former;
+                                self.why = Why::Returning;
+                                return Some(News::Refused(error.to_string()));
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        None
+    }
+
+    fn take(&mut self, now: Duration, open: Open<H>) -> News {
+        let facts = open.facts.clone();
+        self.request.host = Some(facts.host.clone());
+        self.former = None;
+        self.attempts.clear();
+        self.silence = Silence::Untold;
+        self.recovery.opened(now);
+        self.open = Some(open);
+        News::Opened { facts, why: std::mem::replace(&mut self.why, Why::Returning) }
+    }
+
+    fn give_up(&mut self, reason: &str) -> News {
+        self.open = None;
+        self.why = Why::Returning;
+        News::Lost(reason.to_owned())
+    }
+
+    /// Hears whether there is anything to hear.
+    fn hear(&mut self) -> Option<News> {
+        let open = self.open.as_ref()?;
+        if self.silence == Silence::Told || open.zeros() < DEAD_SILENCE {
+            return None;
+        }
+        self.silence = Silence::Told;
+        Some(News::Silent)
+    }
+}
+
+#[cfg(test)]
+#[path = "jack_tests.rs"]
+mod tests;

@@ -1,0 +1,76 @@
+//! Protocols that use the address or the names of Realtime and are others.
+
+use std::fmt;
+
+use crate::protocol::server::{ServerBody, ServerEvent};
+use crate::protocol::settings::SessionInfo;
+
+/// Another protocol than Realtime.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Foreign {
+    /// vLLM at `/v1/realtime`: transcription only, by events of its own.
+    Vllm,
+    /// OpenAI's GPT-Live: no turns, no items, no responses.
+    GptLive,
+}
+
+impl fmt::Display for Foreign {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Vllm => "the transcription protocol of vLLM",
+            Self::GptLive => "GPT-Live",
+        })
+    }
+}
+
+impl ServerEvent {
+    /// Returns the other protocol that an event can only be of, where it is.
+    pub fn foreign(&self) -> Option<Foreign> {
+        if let ServerBody::Unknown { name, .. } = &self.body {
+            return match name.as_str() {
+                "transcription.delta" | "transcription.done" => Some(Foreign::Vllm),
+                "session.started" | "session.usage.updated" | "session.delegation.created" => {
+                    Some(Foreign::GptLive)
+                }
+                _ => None,
+            };
+        }
+        // Where others have the session, it has an id and a time beside the type.
+        let beside = |name| self.unknown.contains_key(name);
+        let bare = matches!(&self.body, ServerBody::SessionCreated(info) if **info == SessionInfo::default());
+        (bare && beside("id") && beside("created") && !beside("session")).then_some(Foreign::Vllm)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::read;
+
+    fn check(text: &str, expected: Option<Foreign>) {
+        assert_eq!(read::server_event(text).unwrap().foreign(), expected, "{text}");
+    }
+
+    #[test]
+    fn other_protocols_are_known_by_what_only_they_say() {
+        check(r#"{"type":"session.created","id":"sess-1","created":1764000000}"#, Some(Foreign::Vllm));
+        check(r#"{"type":"transcription.delta","delta":"Hel"}"#, Some(Foreign::Vllm));
+        check(r#"{"type":"transcription.done","text":"Hello.","usage":{}}"#, Some(Foreign::Vllm));
+        check(r#"{"type":"session.started","session":{"id":"sess_1"}}"#, Some(Foreign::GptLive));
+        check(r#"{"type":"session.usage.updated","seconds":3}"#, Some(Foreign::GptLive));
+    }
+
+    #[test]
+    fn a_poor_server_of_this_protocol_is_no_stranger() {
+        for text in [
+            r#"{"type":"session.created"}"#,
+            r#"{"type":"session.created","event_id":"e1","session":{}}"#,
+            r#"{"type":"session.created","id":"e1","created":1,"session":{"id":"sess_1"}}"#,
+            r#"{"type":"conversation.created","conversation":{"id":"conv_1"}}"#,
+            r#"{"type":"session.finished"}"#,
+            r#"{"type":"conversation.item.input_audio_transcription.delta","item_id":"i","delta":"Hel"}"#,
+        ] {
+            check(text, None);
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! The list of devices, laid over the talk.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span, Text};
+use ratatui::widgets::{Block, BorderType, Clear, Padding};
+
+use crate::session::io::Side;
+use crate::ui::device::{self, Row};
+use crate::ui::view::Scene;
+use crate::ui::wrap::truncate;
+
+/// The frame around the list.
+const FRAME: u16 = 2;
+
+/// Draws the list around the chosen row, in a frame where there is room.
+pub fn draw(frame: &mut Frame, area: Rect, scene: &Scene, at: usize) {
+    frame.render_widget(Clear, area);
+    let mut inside = area;
+    if area.height > 2 * FRAME && area.width > 3 * FRAME {
+        let block = Block::bordered()
+            .border_type(BorderType::Rounded)
+            .border_style(scene.theme.quiet)
+            .title(" Devices ")
+            .padding(Padding::horizontal(1));
+        inside = block.inner(area);
+        frame.render_widget(block, area);
+    }
+    let room = usize::from(inside.width);
+    let Some(entries) = &scene.model.devices else {
+        frame.render_widget(Line::styled("looking for devices…", scene.theme.quiet), inside);
+        return;
+    };
+    let rows = device::rows(entries);
+    if rows.is_empty() {
+        frame.render_widget(Line::styled("there is no device to choose", scene.theme.quiet), inside);
+        return;
+    }
+    let (lines, chosen) = lines(&rows, at, room, scene);
+    let height = usize::from(inside.height);
+    let first = (chosen + 1).saturating_sub(height);
+    let seen: Vec<_> = lines.into_iter().skip(first).take(height).collect();
+    frame.render_widget(Text::from(seen), inside);
+}
+
+/// Says what the keys do.
+pub fn draw_hint(frame: &mut Frame, area: Rect, scene: &Scene) {
+    let hint = " Up, Down move   Enter takes   Esc goes back";
+    frame.render_widget(
+        Line::styled(truncate(hint, usize::from(area.width)).into_owned(), scene.theme.strong),
+        area,
+    );
+}
+
+/// Returns the lines, and which of them is chosen.
+fn lines(rows: &[Row], at: usize, room: usize, scene: &Scene) -> (Vec<Line<'static>>, usize) {
+    let mut lines = Vec::new();
+    let mut chosen = 0;
+    let mut side: Option<Side> = None;
+    for (place, row) in rows.iter().enumerate() {
+        if side != Some(row.side) {
+            side = Some(row.side);
+            lines.push(Line::styled(format!("{}s", device::side(row.side)), scene.theme.quiet));
+        }
+        // The arrow is seen without colour, and so is the word behind what is in use.
+        let (mark, style) = if place == at { ("> ", scene.theme.strong) } else { ("  ", Style::new()) };
+        let used = if row.in_use { "  (in use)" } else { "" };
+        let label = truncate(&row.label, room.saturating_sub(mark.len() + used.len())).into_owned();
+        if place == at {
+            chosen = lines.len();
+        }
+        lines.push(Line::from(vec![
+            Span::styled(mark, style),
+            Span::styled(label, style),
+            Span::styled(used, scene.theme.quiet),
+        ]));
+    }
+    (lines, chosen)
+}
