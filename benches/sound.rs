@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use divan::Bencher;
+use rtvoice::audio::echo::{EchoControl, EchoMode, Processing, Step};
 use rtvoice::audio::engine::{Ends, Engine, Format};
 use rtvoice::pcm::frame::{ClipId, Frame, Rate};
 use rtvoice::pcm::resample::Resampler;
@@ -23,6 +24,10 @@ struct Call {
 
 impl Call {
     fn new() -> Self {
+        Self::with(Processing::NONE)
+    }
+
+    fn with(processing: Processing) -> Self {
         let (engine, ends) = Engine::new(Format {
             wire_in: Rate::WIRE,
             wire_out: Rate::WIRE,
@@ -30,6 +35,7 @@ impl Call {
             device_out: Rate(48_000),
             frame: Duration::from_millis(10),
             prebuffer: Duration::from_millis(60),
+            processing,
         });
         Self { engine, ends, now: Duration::ZERO, heard: vec![0.1; 480], spoken: vec![0.0; 960] }
     }
@@ -63,6 +69,35 @@ fn listen_and_speak_10_ms(bencher: Bencher) {
         call.engine.play(ClipId(1), frame.clone());
         call.ten_milliseconds();
     });
+}
+
+/// The same with what keeps an answer from hearing itself: the canceller and a listener for voices, or either.
+#[divan::bench(args = ["auto", "aec", "voice", "aec and noise suppression"])]
+fn cancel_echo_10_ms(bencher: Bencher, what: &str) {
+    let aec = Processing { echo: EchoControl::Fixed(EchoMode::Cancel), ..Processing::NONE };
+    let processing = match what {
+        "auto" => Processing { echo: EchoControl::Auto, voice: Step::On, ..Processing::NONE },
+        "aec" => aec,
+        "voice" => Processing { voice: Step::On, ..Processing::NONE },
+        _ => Processing { noise_suppression: Step::On, ..aec },
+    };
+    let mut call = Call::with(processing);
+    let noise = |n: u32| (n.wrapping_mul(2_654_435_761) >> 18) as i16;
+    let frame = Frame::new(Rate::WIRE, (0..240).map(noise).collect::<Vec<_>>());
+    for _ in 0..20 {
+        call.engine.play(ClipId(1), frame.clone());
+    }
+    bencher.bench_local(|| {
+        call.engine.play(ClipId(1), frame.clone());
+        call.ten_milliseconds();
+    });
+}
+
+/// The canceller while nothing is played.
+#[divan::bench]
+fn listen_with_a_sleeping_canceller_10_ms(bencher: Bencher) {
+    let mut call = Call::with(Processing { echo: EchoControl::Auto, voice: Step::On, ..Processing::NONE });
+    bencher.bench_local(|| call.ten_milliseconds());
 }
 
 /// From the first delta of an answer to its first sample in the callback, with everything between.

@@ -79,6 +79,12 @@ pub struct Talk {
     /// Record both sides in this .wav file: left what you said, right what was played
     #[arg(long, value_name = "FILE")]
     pub record: Option<PathBuf>,
+    /// Keep the assistant from hearing itself: auto begins with the canceller and takes what is needed [default: auto]
+    #[arg(long, value_enum, help_heading = "Sound")]
+    pub echo: Option<EchoArg>,
+    /// Let speech over an answer stop it: by the server's ear, by this machine's alone, or never [default: server]
+    #[arg(long, value_enum, help_heading = "Sound")]
+    pub interrupt: Option<InterruptArg>,
     #[command(flatten)]
     #[expect(missing_docs, reason = "a group, not a flag")]
     pub showing: ShowingArgs,
@@ -204,6 +210,12 @@ pub struct HearingArgs {
     /// Muting sends silence (soft), or also closes the microphone, so that its light goes out (hard) [default: soft]
     #[arg(long, value_enum, value_name = "WAY")]
     pub mute: Option<MuteArg>,
+    /// Take steady noise out of your speech; adds 6 ms
+    #[arg(long)]
+    pub noise_suppression: bool,
+    /// Make a microphone louder that is very soft
+    #[arg(long)]
+    pub gain_control: bool,
 }
 
 /// When a session ends by itself.
@@ -308,6 +320,32 @@ pub enum MuteArg {
     Soft,
     /// It is closed, too.
     Hard,
+}
+
+/// What keeps the assistant from hearing itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum EchoArg {
+    /// The canceller, and what is stronger where that is not enough; nothing between files.
+    Auto,
+    /// The echo canceller alone.
+    Aec,
+    /// The microphone is turned down while an answer sounds, until you are louder than its echo.
+    Duck,
+    /// The microphone sends silence while an answer sounds.
+    Half,
+    /// Nothing, as with a headset.
+    Off,
+}
+
+/// Whose ear stops an answer that is spoken over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum InterruptArg {
+    /// The server's; this machine's makes the answer softer at once.
+    Server,
+    /// This machine's alone.
+    Local,
+    /// Nobody's.
+    Off,
 }
 
 /// The dialect of the protocol.

@@ -9,7 +9,9 @@ use std::cell::Cell;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use rtvoice::audio::echo::{EchoControl, Processing, Step};
 use rtvoice::audio::engine::{Engine, Format};
+use rtvoice::audio::event::Duck;
 use rtvoice::pcm::frame::{ClipId, Frame, Rate};
 use rtvoice::pcm::level::Meter;
 use rtvoice::pcm::resample::Resampler;
@@ -68,7 +70,7 @@ fn the_count_counts() {
 }
 
 #[test]
-fn the_callbacks_touch_no_heap_while_sound_starts_starves_and_is_flushed() {
+fn the_callbacks_touch_no_heap_while_sound_starts_starves_is_ducked_and_flushed() {
     let (mut engine, mut ends) = Engine::new(Format {
         wire_in: Rate::WIRE,
         wire_out: Rate::WIRE,
@@ -76,6 +78,8 @@ fn the_callbacks_touch_no_heap_while_sound_starts_starves_and_is_flushed() {
         device_out: Rate(44_100),
         frame: Duration::from_millis(10),
         prebuffer: Duration::from_millis(60),
+        // The canceller itself works on the audio thread, which may touch the heap; it is told by the callback.
+        processing: Processing { echo: EchoControl::Auto, voice: Step::On, ..Processing::NONE },
     });
     let input = vec![0.25; 2_048 * 2];
     let mut output = vec![0.0; 2_048 * 2];
@@ -87,6 +91,7 @@ fn the_callbacks_touch_no_heap_while_sound_starts_starves_and_is_flushed() {
         if round % 333 == 0 {
             engine.flush();
         }
+        engine.set_duck(if round % 20 < 10 { Duck::Down } else { Duck::Up });
         engine.step(Duration::from_millis(round as u64 * 5));
         calls += heap_calls(|| {
             ends.capture.on_input(&input[..block * 2], 2);
@@ -110,6 +115,7 @@ fn a_full_ring_touches_no_heap() {
         device_out: Rate(48_000),
         frame: Duration::from_millis(10),
         prebuffer: Duration::ZERO,
+        processing: Processing::NONE,
     };
     let (_engine, mut ends) = Engine::new(format);
     let input = vec![0.25; 480];

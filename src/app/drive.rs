@@ -13,7 +13,8 @@ use crate::app::phone::{LineEvent, Phone, PhoneEvent};
 use crate::app::remember::Remember;
 use crate::app::trace::{Direction, Trace};
 use crate::audio::Audio;
-use crate::audio::event::{Counts, Event, Mute};
+use crate::audio::echo::{EchoMode as Against, EchoState};
+use crate::audio::event::{Counts, Duck, Event, Mute};
 use crate::error::{Error, Kind};
 use crate::mishap;
 use crate::net::link::LinkEvent;
@@ -24,7 +25,7 @@ use crate::protocol::server::ServerEvent;
 use crate::protocol::{read, write};
 use crate::session::Session;
 use crate::session::io::{
-    AudioEvent, Command, Connection, EndReason, Heard, Input, NextEvent, Notice, Output,
+    AudioEvent, Command, Connection, Echo, EchoMode, EndReason, Heard, Input, NextEvent, Notice, Output,
 };
 
 /// How much may wait for the socket before microphone frames are left where they are, to be dropped
@@ -114,14 +115,25 @@ impl Drive {
             (Output::Play { clip, frame }, Some(audio)) => audio.control.play(clip, frame),
             (Output::PlayEnd(clip), Some(audio)) => audio.control.end_clip(clip),
             (Output::Flush, Some(audio)) => audio.control.flush(),
+            (Output::Duck, Some(audio)) => audio.control.set_duck(Duck::Down),
+            (Output::Unduck, Some(audio)) => audio.control.set_duck(Duck::Up),
             (Output::SetMuted(muted), Some(audio)) => {
                 audio.control.set_mute(if muted { Mute::Muted } else { Mute::Live });
             }
             (Output::ListDevices, Some(audio)) => audio.control.list_devices(),
             (Output::UseDevice(side, id), Some(audio)) => device_news::choose(audio, side, id),
             // A written conversation has no sound to play or stop.
-            (Output::Play { .. } | Output::PlayEnd(_) | Output::Flush | Output::SetMuted(_), None)
-            | (Output::ListDevices | Output::UseDevice(..), None) => {}
+            (
+                Output::Play { .. }
+                | Output::PlayEnd(_)
+                | Output::Flush
+                | Output::Duck
+                | Output::Unduck
+                | Output::SetMuted(_)
+                | Output::ListDevices
+                | Output::UseDevice(..),
+                None,
+            ) => {}
             (Output::Show(notice), audio) => {
                 if let (Notice::Connection(Connection::Live), Some(audio)) = (&notice, audio) {
                     audio.control.begin_recording();
@@ -248,6 +260,10 @@ impl Drive {
                     .choice(direction, id.as_deref())
                     .map(|trouble| Input::Audio(AudioEvent::Lost(trouble)));
             }
+            Event::VoiceStarted => AudioEvent::VoiceStarted,
+            Event::VoiceConfirmed => AudioEvent::VoiceConfirmed,
+            Event::VoiceStopped => AudioEvent::VoiceStopped,
+            Event::Echo(state) => AudioEvent::Echo(echo(state)),
             Event::Counts(counts) => {
                 self.counts = counts;
                 return None;
@@ -300,6 +316,17 @@ async fn next_sound(audio: &mut Option<Audio>, takes_frames: bool) -> Sound {
             Err(RecvError::Closed) => Sound::Event(audio.events.recv().await),
         },
     }
+}
+
+fn echo(state: EchoState) -> Echo {
+    let mode = match state.mode {
+        Against::Off => EchoMode::Off,
+        Against::Cancel => EchoMode::Cancel,
+        Against::Duck => EchoMode::Duck,
+        Against::HalfDuplex => EchoMode::HalfDuplex,
+    };
+    let delay_ms = state.delay.and_then(|delay| u64::try_from(delay.as_millis()).ok());
+    Echo { mode, delay_ms, loss_db: state.loss_db, enhancement_db: state.enhancement_db }
 }
 
 /// Returns what went wrong with the sound without ending anything.

@@ -5,9 +5,10 @@ use std::time::Duration;
 use crate::app::prices;
 use crate::app::settings::Settings;
 use crate::app::target::Target;
+use crate::audio::echo::{EchoControl, EchoMode, Processing, Step};
 use crate::audio::event::MuteWay;
 use crate::audio::options::{Options, Sink, Source};
-use crate::cli::{DialectArg, MuteArg, VadArg};
+use crate::cli::{DialectArg, EchoArg, InterruptArg, MuteArg, VadArg};
 use crate::config::choice::{Format, TranscriptionSession};
 use crate::config::setting::Setting;
 use crate::error::{Error, Kind};
@@ -19,7 +20,7 @@ use crate::protocol::settings::{
 };
 use crate::protocol::value::{Setting as Field, Unknown};
 use crate::session::limits::Limits;
-use crate::session::plan::{AtInputEnd, Mode, Plan, SILENCE_MS};
+use crate::session::plan::{AtInputEnd, Interrupt, Mode, Plan, SILENCE_MS, TurnControl};
 
 /// Sound kept from before speech was noticed; the servers' own default, said explicitly.
 const PREFIX_MS: u32 = 300;
@@ -113,6 +114,38 @@ pub(super) fn sound(call: &Settings, plan: &Plan, input: Source, output: Sink) -
             Some(MuteArg::Hard) => MuteWay::Hard,
             Some(MuteArg::Soft) | None => MuteWay::Soft,
         },
+        processing: processing(call, plan),
+    }
+}
+
+/// Returns what the microphone's sound goes through.
+fn processing(call: &Settings, plan: &Plan) -> Processing {
+    let switched = |setting| match call.in_force.switch(setting) {
+        Some(true) => Step::On,
+        Some(false) | None => Step::Off,
+    };
+    let talks = plan.mode == Mode::Talk;
+    let by_voice = talks && plan.turn_control() == TurnControl::Server && plan.interrupt != Interrupt::Off;
+    let echo = match call.in_force.choice(Setting::Echo).or(Some(EchoArg::Auto)).filter(|_| talks) {
+        Some(EchoArg::Auto) => EchoControl::Auto,
+        Some(EchoArg::Aec) => EchoControl::Fixed(EchoMode::Cancel),
+        Some(EchoArg::Duck) => EchoControl::Fixed(EchoMode::Duck),
+        Some(EchoArg::Half) => EchoControl::Fixed(EchoMode::HalfDuplex),
+        Some(EchoArg::Off) | None => EchoControl::Fixed(EchoMode::Off),
+    };
+    Processing {
+        echo,
+        noise_suppression: switched(Setting::NoiseSuppression),
+        gain_control: switched(Setting::GainControl),
+        voice: if by_voice { Step::On } else { Step::Off },
+    }
+}
+
+fn interrupt(call: &Settings) -> Interrupt {
+    match call.in_force.choice(Setting::Interrupt) {
+        Some(InterruptArg::Server) | None => Interrupt::Server,
+        Some(InterruptArg::Local) => Interrupt::Local,
+        Some(InterruptArg::Off) => Interrupt::Off,
     }
 }
 
@@ -132,6 +165,7 @@ fn plan(mode: Mode, settings: SessionSettings, call: &Settings, at_input_end: At
         model: None,
         prices: None,
         limits: Limits::default(),
+        interrupt: interrupt(call),
         session_limit: minutes(call, Setting::SessionMinutes),
         unix_start: Duration::ZERO,
     }
@@ -190,14 +224,14 @@ fn turn_detection(call: &Settings, found: Found) -> Field<TurnDetection> {
             idle_timeout_ms: Field::Keep,
         },
     };
-    let answers = match found {
-        Found::Answered => Some(true),
-        Found::Captioned => None,
+    let (answers, interrupts) = match found {
+        Found::Answered => (Some(true), Some(interrupt(call) == Interrupt::Server)),
+        Found::Captioned => (None, None),
     };
     Field::Set(TurnDetection {
         method,
         create_response: answers,
-        interrupt_response: answers,
+        interrupt_response: interrupts,
         unknown: Unknown::new(),
     })
 }

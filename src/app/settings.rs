@@ -105,6 +105,8 @@ impl Flags {
         self.text(Setting::Input, "--input", args.input.as_deref());
         self.choice(Setting::Vad, "--vad", args.vad);
         self.choice(Setting::Mute, "--mute", args.mute);
+        self.switch(Setting::NoiseSuppression, "--noise-suppression", args.noise_suppression.then_some(true));
+        self.switch(Setting::GainControl, "--gain-control", args.gain_control.then_some(true));
         self
     }
 
@@ -121,7 +123,8 @@ impl Flags {
         self.put(setting, flag, text.map(|text| Value::Text(text.to_owned())));
     }
 
-    fn choice<T: ValueEnum>(&mut self, setting: Setting, flag: &'static str, choice: Option<T>) {
+    /// Adds one of a few words, where there is one.
+    pub(super) fn choice<T: ValueEnum>(&mut self, setting: Setting, flag: &'static str, choice: Option<T>) {
         let word = choice.and_then(|choice| Some(choice.to_possible_value()?.get_name().to_owned()));
         self.put(setting, flag, word.map(Value::Text));
     }

@@ -23,6 +23,8 @@ pub(super) async fn run(args: Talk) -> Result<EndReason, Error> {
     let clock = Clock::start();
     let mut flags = Flags::default().hearing(&args.hearing).limits(&args.limits);
     flags.text(Setting::Voice, "--voice", args.voice.as_deref());
+    flags.choice(Setting::Echo, "--echo", args.echo);
+    flags.choice(Setting::Interrupt, "--interrupt", args.interrupt);
     flags.text(Setting::Output, "--output", args.output.as_deref());
     let settings = Settings::load(&args.endpoint, SessionKind::Realtime, flags)?;
     let showing = settings.showing(&args.showing);

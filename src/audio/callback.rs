@@ -15,6 +15,10 @@ use crate::pcm::frame::Rate;
 const FADE_MS: u32 = 5;
 /// How long sound takes to come back after an underrun.
 const RISE_MS: u32 = 2;
+/// How soft sound is while somebody speaks over it: 16 dB, so that it can be heard that it goes on.
+const DUCKED: f32 = 0.16;
+/// How long it takes to become so soft, or loud again.
+const DUCK_MS: u32 = 20;
 /// In how many milliseconds what was cut off in the middle falls to a third.
 const DECAY_MS: f32 = 0.5;
 /// Below this a decaying sample is silence; denormal numbers would cost time.
@@ -56,9 +60,14 @@ fn finite(sample: f32) -> f32 {
 pub struct Playback {
     ring: Consumer<f32>,
     shared: Arc<Shared>,
-    /// Where what was given is told, all of it and as it was given.
-    tap: Option<Producer<f32>>,
     state: State,
+    /// Where what was given is told, all of it and as it was given.
+    reference: Option<Producer<f32>>,
+    /// The same for a recording.
+    tap: Option<Producer<f32>>,
+    /// How loud sound is, 1 or [`DUCKED`] or on the way between them.
+    gain: f32,
+    gain_step: f32,
     /// Number of the last flush that was answered.
     flushed: u64,
     /// The last sample given, which decays if nothing follows it.
@@ -93,6 +102,9 @@ impl Playback {
             tap: None,
             state: State::Playing,
             flushed,
+            reference: None,
+            gain: 1.0,
+            gain_step: (1.0 - DUCKED) / samples(DUCK_MS) as f32,
             last: 0.0,
             fade_samples: samples(FADE_MS),
             rise_samples: samples(RISE_MS),
@@ -100,7 +112,12 @@ impl Playback {
         }
     }
 
-    /// Makes it tell `tap` what it gives.
+    /// Makes it tell `reference` what it gives.
+    pub fn told_to(self, reference: Option<Producer<f32>>) -> Self {
+        Self { reference, ..self }
+    }
+
+    /// Makes it tell `tap` what it gives, too.
     pub fn tapped(self, tap: Producer<f32>) -> Self {
         Self { tap: Some(tap), ..self }
     }
@@ -135,8 +152,10 @@ impl Playback {
         if count > 0 && self.state == State::Starving {
             self.state = State::Rising(self.rise_samples);
         }
+        let goal = if self.shared.ducked.load(Ordering::Acquire) { DUCKED } else { 1.0 };
         for (frame, sample) in output.chunks_exact_mut(channels).zip(chunk) {
-            self.last = sample * self.state.next_gain(self.fade_samples, self.rise_samples);
+            self.gain += (goal - self.gain).clamp(-self.gain_step, self.gain_step);
+            self.last = sample * self.gain * self.state.next_gain(self.fade_samples, self.rise_samples);
             frame.fill(self.last);
         }
         count
@@ -152,10 +171,11 @@ impl Playback {
 
     /// Tells what was given; where there is no room for it, nobody listens.
     fn tell(&mut self, output: &[f32], channels: usize) {
-        let Some(tap) = &mut self.tap else { return };
-        let room = (output.len() / channels).min(tap.slots());
-        if let Ok(chunk) = tap.write_chunk_uninit(room) {
-            chunk.fill_from_iter(output.chunks_exact(channels).map(|frame| frame[0]));
+        for listener in [&mut self.reference, &mut self.tap].into_iter().flatten() {
+            let room = (output.len() / channels).min(listener.slots());
+            if let Ok(chunk) = listener.write_chunk_uninit(room) {
+                chunk.fill_from_iter(output.chunks_exact(channels).map(|frame| frame[0]));
+            }
         }
     }
 
@@ -288,20 +308,40 @@ mod tests {
     }
 
     #[test]
-    fn what_is_given_is_told_as_it_is_given() {
-        let (mut ring, playback, _shared) = playback(1_000);
-        let (tap, mut told) = RingBuffer::new(5_000);
-        let mut playback = playback.tapped(tap);
-        ring.push_entire_slice(&[0.5; 1_000]).unwrap();
-        let mut given = [0.0; 3_000];
-        for block in given.chunks_mut(700) {
-            playback.on_output(block, 2);
-        }
+    fn a_duck_is_a_ramp_and_leaves_nothing_out() {
+        let (mut ring, mut playback, shared) = playback(10_000);
+        ring.push_entire_slice(&[0.5; 9_000]).unwrap();
+        let mut output = [0.0; 3_000];
+        shared.ducked.store(true, Ordering::Release);
+        playback.on_output(&mut output, 1);
+        let soft = output.iter().position(|sample| (sample - 0.5 * DUCKED).abs() < 1e-4).unwrap();
+        assert!((900..=1_000).contains(&soft), "20 ms at 48 kHz: {soft}");
         assert!(
-            given.iter().step_by(2).all(|sample| told.pop() == Ok(*sample)),
-            "dying away and silent as well"
+            output.windows(2).all(|pair| pair[1] <= pair[0] && pair[0] - pair[1] < 0.001),
+            "it does not click"
         );
-        assert!(told.is_empty());
+        shared.ducked.store(false, Ordering::Release);
+        playback.on_output(&mut output, 1);
+        assert_eq!((output[2_999], load(&shared.taken)), (0.5, 6_000));
+    }
+
+    #[test]
+    fn what_is_given_is_told_as_it_is_given() {
+        let (mut ring, playback, shared) = playback(1_000);
+        let (reference, mut told) = RingBuffer::new(5_000);
+        let (tap, mut tapped) = RingBuffer::new(5_000);
+        let mut playback = playback.told_to(Some(reference)).tapped(tap);
+        ring.push_entire_slice(&[0.5; 1_000]).unwrap();
+        let mut given = Vec::new();
+        for block in [200, 300, 7, 1_000] {
+            let mut output = vec![0.0; block * 2];
+            playback.on_output(&mut output, 2);
+            given.extend(output.iter().step_by(2).copied());
+            shared.ducked.store(true, Ordering::Release);
+        }
+        let told: Vec<f32> = std::iter::from_fn(|| told.pop().ok()).collect();
+        assert!(told == given, "softer, dying away and silent as well");
+        assert!(given.iter().all(|sample| tapped.pop() == Ok(*sample)), "to both that listen");
     }
 
     #[test]

@@ -49,6 +49,7 @@ impl Listener {
             device_out: rate,
             frame: ms(10),
             prebuffer: ms(60),
+            processing: Processing::NONE,
         });
         let block = Duration::from_nanos(u64::try_from(20_000_000 - fast_millionths * 20).unwrap());
         let samples = rate.samples(ms(20)) as usize;

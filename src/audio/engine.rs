@@ -9,8 +9,10 @@ use tokio::sync::broadcast;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
 use crate::audio::callback::{Capture, Playback};
-use crate::audio::event::{Command, Counts, Event, Mute};
+use crate::audio::echo::Processing;
+use crate::audio::event::{Command, Counts, Duck, Event, Mute};
 use crate::audio::microphone::{self, Microphone, MicrophoneParts};
+use crate::audio::processing::{Processor, ProcessorParts};
 use crate::audio::record::Recorder;
 use crate::audio::shared::Shared;
 use crate::audio::speaker::{self, Speaker, SpeakerParts};
@@ -37,6 +39,8 @@ pub struct Format {
     pub frame: Duration,
     /// How much of a clip is gathered before it begins to sound, unless it ends before.
     pub prebuffer: Duration,
+    /// What the microphone's sound goes through.
+    pub processing: Processing,
 }
 
 /// The other ends of an engine.
@@ -92,6 +96,15 @@ impl Engine {
         let (playback_tx, playback_rx) = ring(format.device_out, speaker::CAPACITY);
         let input_meter = Arc::new(Meter::new(format.wire_in));
         let output_meter = Arc::new(Meter::new(format.wire_out));
+        let (reference_tx, reference_rx) = ring(format.device_out, speaker::CAPACITY);
+        let processor = Processor::new(ProcessorParts {
+            processing: format.processing,
+            reference: reference_rx,
+            device_out: format.device_out,
+            wire: format.wire_in,
+            events: events.clone(),
+        });
+        let reference = processor.is_some().then_some(reference_tx);
         let microphone = Microphone::new(MicrophoneParts {
             ring: capture_rx,
             meter: Arc::clone(&input_meter),
@@ -100,6 +113,7 @@ impl Engine {
             device: format.device_in,
             wire: format.wire_in,
             frame: format.frame,
+            processor,
         });
         let speaker = Speaker::new(SpeakerParts {
             ring: playback_tx,
@@ -111,7 +125,7 @@ impl Engine {
             prebuffer: format.prebuffer,
         });
         let capture = Capture::new(capture_tx, Arc::clone(&shared));
-        let playback = Playback::new(playback_rx, Arc::clone(&shared), format.device_out);
+        let playback = Playback::new(playback_rx, Arc::clone(&shared), format.device_out).told_to(reference);
         let ends = Ends {
             capture,
             playback,
@@ -151,6 +165,11 @@ impl Engine {
         self.speaker.flush();
     }
 
+    /// Makes the speaker soft, or as loud as it was, within milliseconds of its next block.
+    pub fn set_duck(&mut self, duck: Duck) {
+        self.shared.ducked.store(duck == Duck::Down, Ordering::Release);
+    }
+
     /// Sends silence from here on, or the microphone again.
     pub fn set_mute(&mut self, mute: Mute) {
         self.microphone.set_mute(mute);
@@ -177,10 +196,13 @@ impl Engine {
     /// Takes another speaker, of this rate, and returns what belongs into its callback. What the former one had
     /// not taken of its ring, less than a tenth of a second, counts as heard.
     pub(crate) fn connect_speaker(&mut self, device: Rate) -> Playback {
-        let (ring, playback) = ring(device, speaker::CAPACITY);
-        self.speaker.connect(ring, device);
+        let (samples, playback) = ring(device, speaker::CAPACITY);
+        self.speaker.connect(samples, device);
         self.speaker_rate = device;
-        self.tapped(Playback::new(playback, Arc::clone(&self.shared), device))
+        let (reference, told) = ring(device, speaker::CAPACITY);
+        let is_heard = self.microphone.connect_reference(told, device);
+        let playback = Playback::new(playback, Arc::clone(&self.shared), device);
+        self.tapped(playback.told_to(is_heard.then_some(reference)))
     }
 
     /// Has all that comes recorded once that is asked for; returns what belongs into the speaker's callback.
@@ -242,6 +264,7 @@ impl Engine {
             Command::Play { clip, frame } => self.play(clip, frame),
             Command::EndClip(clip) => self.end_clip(clip),
             Command::Flush => self.flush(),
+            Command::Duck(duck) => self.set_duck(duck),
             Command::Mute(mute) => self.set_mute(mute),
             Command::Record => self.begin_recording(),
             Command::Use(..) | Command::List | Command::Close | Command::Leave => {}

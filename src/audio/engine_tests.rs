@@ -1,5 +1,8 @@
 //! Promises of the engine, in virtual time: the tests are the device and call back with blocks of any size.
 
+#[path = "engine_echo_tests.rs"]
+mod echo;
+
 use super::*;
 use crate::pcm::resample::to_int;
 
@@ -36,6 +39,7 @@ impl Bench {
             device_out: Rate(device_out),
             frame: ms(10),
             prebuffer: ms(60),
+            processing: Processing::NONE,
         })
     }
 

@@ -1,11 +1,12 @@
 //! What the audio thread is told and what it tells.
 
 use crate::audio::choice::{Listed, Wanted};
+use crate::audio::echo::EchoState;
 use crate::audio::error::Direction;
 use crate::pcm::frame::{ClipId, Frame};
 
 /// News from the audio thread.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Event {
     /// So many samples of a clip have been taken by the device, at the clip's rate.
     ///
@@ -40,6 +41,14 @@ pub enum Event {
     Unheard,
     /// Something was counted that should not happen.
     Counts(Counts),
+    /// Somebody seems to speak while the speaker sounds: a guess, about 100 ms after they began.
+    VoiceStarted,
+    /// Whoever seemed to speak does speak, about 250 ms after they began.
+    VoiceConfirmed,
+    /// Whoever seemed to speak has been silent for half a second, or the speaker is.
+    VoiceStopped,
+    /// What is known of the echo, at the start and when it changes, once a second at most.
+    Echo(EchoState),
 }
 
 /// What has become of a device.
@@ -95,6 +104,16 @@ pub enum MuteWay {
     Hard,
 }
 
+/// How loud the speaker is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Duck {
+    /// As loud as it is.
+    #[default]
+    Up,
+    /// So soft that whoever speaks hears themselves.
+    Down,
+}
+
 /// What the audio thread is told.
 #[derive(Debug)]
 pub(crate) enum Command {
@@ -104,6 +123,7 @@ pub(crate) enum Command {
     },
     EndClip(ClipId),
     Flush,
+    Duck(Duck),
     Mute(Mute),
     /// Begin the recording.
     Record,

@@ -8,6 +8,7 @@ use tokio::sync::broadcast;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::audio::event::{Event, Mute};
+use crate::audio::processing::Processor;
 use crate::pcm::frame::{Frame, Rate};
 use crate::pcm::level::Meter;
 use crate::pcm::resample::{Resampler, to_int};
@@ -20,7 +21,9 @@ const PIECE: usize = 1_024;
 /// Cuts what the microphone hears into frames.
 pub(crate) struct Microphone {
     ring: Consumer<f32>,
+    /// To the rate of the processor, or of the wire where there is none.
     resampler: Resampler,
+    processor: Option<Processor>,
     rate: Rate,
     frame_samples: usize,
     meter: Arc<Meter>,
@@ -28,6 +31,8 @@ pub(crate) struct Microphone {
     events: UnboundedSender<Event>,
     mute: Mute,
     piece: Vec<f32>,
+    /// At the processor's rate, between two steps of one piece.
+    plain: Vec<f32>,
     /// At the wire's rate, less than a frame between steps.
     wire: Vec<f32>,
     /// Samples out of the ring.
@@ -47,14 +52,16 @@ pub(crate) struct MicrophoneParts {
     pub(crate) device: Rate,
     pub(crate) wire: Rate,
     pub(crate) frame: Duration,
+    pub(crate) processor: Option<Processor>,
 }
 
 impl Microphone {
     pub(crate) fn new(parts: MicrophoneParts) -> Self {
-        let MicrophoneParts { ring, meter, frames, events, device, wire, frame } = parts;
+        let MicrophoneParts { ring, meter, frames, events, device, wire, frame, processor } = parts;
         Self {
             ring,
-            resampler: Resampler::new(device, wire),
+            resampler: Resampler::new(device, if processor.is_some() { Processor::RATE } else { wire }),
+            processor,
             rate: wire,
             frame_samples: (wire.samples(frame) as usize).max(1),
             meter,
@@ -62,6 +69,7 @@ impl Microphone {
             events,
             mute: Mute::Live,
             piece: vec![0.0; PIECE],
+            plain: Vec::new(),
             wire: Vec::new(),
             pulled: 0,
             sent: 0,
@@ -76,13 +84,27 @@ impl Microphone {
     /// Goes on with another device.
     pub(crate) fn connect(&mut self, ring: Consumer<f32>, device: Rate) {
         self.ring = ring;
-        self.resampler = Resampler::new(device, self.rate);
+        let to = if self.processor.is_some() { Processor::RATE } else { self.rate };
+        self.resampler = Resampler::new(device, to);
+        if let Some(processor) = &mut self.processor {
+            processor.restart();
+        }
+    }
+
+    /// Goes on beside another speaker, of this rate, that tells what it is given.
+    pub(crate) fn connect_reference(&mut self, reference: Consumer<f32>, device_out: Rate) -> bool {
+        self.processor.as_mut().is_some_and(|processor| {
+            processor.connect(reference, device_out);
+            true
+        })
     }
 
     /// Notes that what lies in the ring is the last of the input.
     pub(crate) fn input_ends(&mut self) {
         let all = self.pulled + self.ring.slots() as u64;
-        self.ends_at = Some(self.resampler.output_len(all) + self.resampler.delay());
+        let resampled = self.resampler.output_len(all) + self.resampler.delay();
+        self.ends_at =
+            Some(self.processor.as_ref().map_or(resampled, |processor| processor.output_len(resampled)));
     }
 
     /// Sends the frames that are full, and returns how much sound came out of the ring.
@@ -95,7 +117,14 @@ impl Microphone {
                 return self.resampler.from().duration(self.pulled - before);
             }
             self.pulled += count as u64;
-            self.resampler.process(&self.piece[..count], &mut self.wire);
+            match &mut self.processor {
+                None => self.resampler.process(&self.piece[..count], &mut self.wire),
+                Some(processor) => {
+                    self.plain.clear();
+                    self.resampler.process(&self.piece[..count], &mut self.plain);
+                    processor.process(&self.plain, &mut self.wire);
+                }
+            }
             self.cut();
         }
     }

@@ -9,6 +9,9 @@ pub mod choice;
 pub mod shared;
 pub mod callback;
 pub mod engine;
+pub mod echo;
+mod voice;
+mod processing;
 mod microphone;
 mod speaker;
 mod ledger;
@@ -45,7 +48,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::audio::choice::{Detail, Listed, Wanted};
 use crate::audio::error::{AudioError, Direction};
-use crate::audio::event::{Command, Event, Mute};
+use crate::audio::event::{Command, Duck, Event, Mute};
 use crate::audio::options::Options;
 use crate::audio::thread::{OtherEnds, Runner};
 use crate::pcm::frame::{ClipId, Frame};
@@ -109,6 +112,12 @@ impl Control {
     /// Begins the recording, where one was asked for; once it runs this does nothing.
     pub fn begin_recording(&self) {
         self.send(Command::Record);
+    }
+
+    /// Makes the speaker soft within milliseconds, or as loud as it was; nothing of the sound is left out. A
+    /// flush makes it loud again.
+    pub fn set_duck(&self, duck: Duck) {
+        self.send(Command::Duck(duck));
     }
 
     /// Sends silence in place of the microphone, or the microphone again.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::audio::choice::Wanted;
+use crate::audio::echo::Processing;
 use crate::audio::error::AudioError;
 use crate::audio::event::MuteWay;
 use crate::pcm::frame::Rate;
@@ -28,6 +29,8 @@ pub struct Options {
     pub wire_out: Rate,
     /// What becomes of a muted microphone.
     pub mute: MuteWay,
+    /// What the microphone's sound goes through.
+    pub processing: Processing,
 }
 
 impl Default for Options {
@@ -41,6 +44,7 @@ impl Default for Options {
             wire_in: Rate::WIRE,
             wire_out: Rate::WIRE,
             mute: MuteWay::Soft,
+            processing: Processing::NONE,
         }
     }
 }

@@ -17,6 +17,8 @@ pub struct Shared {
     pub taken: AtomicU64,
     /// The largest block that the speaker has asked for, in samples a channel.
     pub largest_block: AtomicU64,
+    /// Whether the speaker is to be soft: set by the engine while somebody speaks over it.
+    pub ducked: AtomicBool,
     /// Whether an empty ring is a fault: set by the engine while a clip is being played.
     pub expecting: AtomicBool,
     /// How often the ring ran dry while it should not.

@@ -288,6 +288,7 @@ impl Speaker {
         if self.queue.is_empty() {
             self.activity = Activity::Idle;
         }
+        self.shared.ducked.store(false, Ordering::Release);
         self.tell(Event::Flushed(heard));
     }
 

@@ -92,6 +92,10 @@ impl Runner {
         let input = WaitingInput::begin(&options.input, of_input)?;
         let output = WaitingOutput::begin(&options.output, of_output)?;
         let (input, output) = (input.wait()?, output.wait()?);
+        let processing = match (&input, &output) {
+            (FoundInput::Device(..), FoundOutput::Device(..)) => options.processing,
+            (FoundInput::Device(..) | FoundInput::Feed(_), _) => options.processing.without_a_room(),
+        };
         let (mut engine, ends) = Engine::new(Format {
             wire_in: options.wire_in,
             wire_out: options.wire_out,
@@ -99,6 +103,7 @@ impl Runner {
             device_out: output.rate(),
             frame: options.frame,
             prebuffer: options.prebuffer,
+            processing,
         });
         let Ends { capture, playback, mic, events, input_meter, output_meter, shared: _ } = ends;
         let playback = match &options.record {
@@ -137,6 +142,7 @@ impl Runner {
                     command @ (Command::Play { .. }
                     | Command::EndClip(_)
                     | Command::Flush
+                    | Command::Duck(_)
                     | Command::Record) => self.engine.obey(command),
                 }
             }

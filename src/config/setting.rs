@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
 
-use crate::cli::{AuthArg, DialectArg, MuteArg, VadArg};
+use crate::cli::{AuthArg, DialectArg, EchoArg, InterruptArg, MuteArg, VadArg};
 use crate::config::choice::{Format, Marker, TranscriptionQuery, TranscriptionSession};
 
 /// A setting of a profile. The comments are what users read, in the order in which they read it.
@@ -81,6 +81,14 @@ pub enum Setting {
     Lang,
     /// Who finds the end of a turn
     Vad,
+    /// Whose ear stops an answer that is spoken over: the endpoint's, this machine's alone, nobody's
+    Interrupt,
+    /// What keeps the assistant from hearing itself on loudspeakers
+    Echo,
+    /// Whether steady noise is taken out of your speech (about 12 dB; adds 6 ms)
+    NoiseSuppression,
+    /// Whether a microphone that is very soft is made louder
+    GainControl,
     /// The microphone, as for --input
     Input,
     /// The speaker, as for --output
@@ -188,6 +196,10 @@ impl Setting {
             | Self::FrameMs
             | Self::PrebufferMs
             | Self::Vad
+            | Self::Interrupt
+            | Self::Echo
+            | Self::NoiseSuppression
+            | Self::GainControl
             | Self::Input
             | Self::Output
             | Self::Mute
@@ -206,6 +218,10 @@ impl Setting {
             | Self::Instructions
             | Self::Lang
             | Self::Vad
+            | Self::Interrupt
+            | Self::Echo
+            | Self::NoiseSuppression
+            | Self::GainControl
             | Self::Input
             | Self::Output
             | Self::Mute
@@ -262,7 +278,12 @@ impl Setting {
             | Self::Lang
             | Self::Input
             | Self::Output => Form::Text,
-            Self::NeedsModel | Self::NeedsKey | Self::AllowClearKey | Self::Plain => Form::Switch,
+            Self::NeedsModel
+            | Self::NeedsKey
+            | Self::AllowClearKey
+            | Self::NoiseSuppression
+            | Self::GainControl
+            | Self::Plain => Form::Switch,
             Self::Idle | Self::MaxCost | Self::SessionMinutes => Form::Amount,
             Self::KeyEnv | Self::KeyHosts => Form::List,
             Self::Headers => Form::Table,
@@ -275,6 +296,8 @@ impl Setting {
             Self::InputFormat | Self::OutputFormat => Form::Choice(words::<Format>()),
             Self::Vad => Form::Choice(words::<VadArg>()),
             Self::Mute => Form::Choice(words::<MuteArg>()),
+            Self::Interrupt => Form::Choice(words::<InterruptArg>()),
+            Self::Echo => Form::Choice(words::<EchoArg>()),
             Self::InputRate | Self::OutputRate => Form::Number(8_000..=48_000),
             Self::FrameMs => Form::Number(10..=100),
             Self::PrebufferMs => Form::Number(0..=2_000),

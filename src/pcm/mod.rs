@@ -5,4 +5,5 @@ pub mod g711;
 pub mod level;
 pub mod resample;
 pub mod wav;
+pub mod voice;
 pub mod wire;

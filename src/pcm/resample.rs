@@ -154,6 +154,11 @@ pub fn to_float(sample: i16) -> f32 {
     f32::from(sample) / 32_768.0
 }
 
+/// Returns samples of 16 bits as those of ±1.
+pub fn to_floats(samples: &[i16]) -> Vec<f32> {
+    samples.iter().copied().map(to_float).collect()
+}
+
 /// Returns a sample of ±1 as one of 16 bits, rounded and held at full scale; what is no number becomes 0.
 pub fn to_int(sample: f32) -> i16 {
     // A cast of a float saturates, and turns NaN into 0.

@@ -4,20 +4,10 @@
 //! faster or slower than real time.
 
 use std::collections::VecDeque;
-use std::fmt;
 use std::ops::Range;
 
-use earshot::Detector;
-
-use crate::pcm::frame::Rate;
-use crate::pcm::resample::{Resampler, to_float};
+use crate::pcm::voice::Hop;
 use crate::server::effective::TurnRule;
-
-/// What the detector wants: 16 ms at 16 kHz.
-const DETECTOR_RATE: Rate = Rate(16_000);
-const DETECTOR_BLOCK: usize = 256;
-/// One block in samples at 24 kHz.
-const HOP: u64 = 384;
 
 /// A turn opens when so many of the last hops were voiced: 64 ms of 128 ms.
 const OPENING_HOPS: usize = 4;
@@ -25,64 +15,6 @@ const OPENING_WINDOW: usize = 8;
 
 /// Within a turn the score may be so much lower; words end softly.
 const HYSTERESIS: f32 = 0.1;
-
-/// The detector's verdict on 16 ms of sound.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Hop {
-    /// Where it ends, in samples since the beginning.
-    pub(crate) end: u64,
-    /// 0 to 1.
-    pub(crate) score: f32,
-}
-
-impl Hop {
-    fn start(self) -> u64 {
-        self.end.saturating_sub(HOP)
-    }
-}
-
-/// Gives a score to each 16 ms of a stream.
-pub(crate) struct Ear {
-    detector: Box<Detector>,
-    resampler: Resampler,
-    waiting: Vec<f32>,
-    heard: u64,
-}
-
-impl fmt::Debug for Ear {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Ear").field("heard", &self.heard).finish_non_exhaustive()
-    }
-}
-
-impl Ear {
-    /// Makes an ear that stands at the beginning of a stream.
-    pub(crate) fn new() -> Self {
-        Self {
-            detector: Detector::default_boxed(),
-            resampler: Resampler::new(Rate::WIRE, DETECTOR_RATE),
-            waiting: Vec::new(),
-            heard: 0,
-        }
-    }
-
-    /// Takes the next samples at 24 kHz and returns the hops that are complete with them.
-    pub(crate) fn listen(&mut self, samples: &[i16]) -> Vec<Hop> {
-        let floats: Vec<f32> = samples.iter().copied().map(to_float).collect();
-        self.resampler.process(&floats, &mut self.waiting);
-        let whole = self.waiting.len() / DETECTOR_BLOCK * DETECTOR_BLOCK;
-        let blocks: Vec<f32> = self.waiting.drain(..whole).collect();
-        blocks.chunks_exact(DETECTOR_BLOCK).map(|block| self.judge(block)).collect()
-    }
-
-    fn judge(&mut self, block: &[f32]) -> Hop {
-        let score = self.detector.predict_f32(block);
-        self.heard += block.len() as u64;
-        // The resampler is late by its delay, so that what it gives was said before.
-        let end = self.heard.saturating_sub(self.resampler.delay()) * 3 / 2;
-        Hop { end, score }
-    }
-}
 
 /// Maps the session's threshold to the detector's: 0.5 is 0.6, where it was measured to find all
 /// speech and no noise; the ends stay within what can be reached.
@@ -125,7 +57,7 @@ impl Turns {
                 if hop.score >= threshold - HYSTERESIS {
                     speech.end = hop.end;
                 }
-                if hop.end < speech.end + rule.silence.max(HOP) {
+                if hop.end < speech.end + rule.silence.max(Hop::SAMPLES) {
                     return None;
                 }
                 let speech = speech.clone();
@@ -181,6 +113,8 @@ impl Trace {
 mod tests {
     use super::*;
 
+    const HOP: u64 = Hop::SAMPLES;
+
     const RULE: TurnRule = TurnRule {
         threshold: 0.5,
         padding: 0,
@@ -218,14 +152,5 @@ mod tests {
     fn the_default_threshold_is_the_measured_one() {
         assert!((score_threshold(0.5) - 0.6).abs() < 1e-6);
         assert!(score_threshold(1.0) < 1.0 && score_threshold(0.0) > 0.2);
-    }
-
-    #[test]
-    fn silence_is_not_speech() {
-        let mut ear = Ear::new();
-        let hops = ear.listen(&vec![0; 24_000]);
-        assert!(hops.len() >= 60, "{}", hops.len());
-        assert!(hops.iter().all(|hop| hop.score < 0.5));
-        assert!(hops.iter().all(|hop| hop.end <= 24_000));
     }
 }

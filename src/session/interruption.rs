@@ -55,6 +55,8 @@ impl Session {
             return;
         }
         self.outputs.push(Output::Flush);
+        // What comes after a flush is loud again.
+        self.ducked = None;
         self.flushing = Some(Flushing { until: now + FLUSHED_WITHIN, clips });
     }
 

@@ -104,6 +104,40 @@ pub enum AudioEvent {
         /// How many frames.
         frames: u64,
     },
+    /// Somebody seems to speak while an answer sounds.
+    VoiceStarted,
+    /// Somebody does, as far as this machine can tell.
+    VoiceConfirmed,
+    /// They have stopped.
+    VoiceStopped,
+    /// What is known of the echo.
+    Echo(Echo),
+}
+
+/// What is known of the echo of the speaker in the microphone.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Echo {
+    /// What is done against it.
+    pub mode: EchoMode,
+    /// How late it is in milliseconds, where there is one.
+    pub delay_ms: Option<u64>,
+    /// How much softer it is than what was played, in dB, where there is one.
+    pub loss_db: Option<f32>,
+    /// How much of it is taken away, in dB, where there is one.
+    pub enhancement_db: Option<f32>,
+}
+
+/// What is done against the echo.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EchoMode {
+    /// Nothing.
+    Off,
+    /// It is computed and taken away.
+    Cancel,
+    /// The microphone is turned down while the speaker sounds, until somebody is louder than the echo.
+    Duck,
+    /// The microphone sends silence while the speaker sounds.
+    HalfDuplex,
 }
 
 /// Which of the two devices.
@@ -214,6 +248,10 @@ pub enum Output {
     PlayEnd(ClipId),
     /// Stop the sound at once, with a short fade, and tell what was heard.
     Flush,
+    /// Make the sound softer at once, and let it go on.
+    Duck,
+    /// Make the sound as loud as it was. A flush does so by itself.
+    Unduck,
     /// Close or open the microphone on the sound side too, so that its meter shows it.
     SetMuted(bool),
     /// Ask the sound side which devices there are.
@@ -300,6 +338,8 @@ pub enum Notice {
     Device(Side, DeviceState),
     /// The devices that can be chosen, because that was asked.
     Devices(Vec<DeviceEntry>),
+    /// What is known of the echo.
+    Echo(Echo),
     /// Something went wrong and the call goes on.
     Error {
         /// The server's code.
@@ -428,6 +468,8 @@ pub enum Reason {
     NoUpdated,
     /// The sound side did not say what was heard.
     NoFlushed,
+    /// Somebody seemed to speak, and nobody confirmed it.
+    NotConfirmed,
     /// The input has ended and nothing more happens.
     InputDrained,
     /// The pause before the connection is tried again is over.

@@ -96,6 +96,10 @@ impl Microphone {
         self.recent.settle();
     }
 
+    pub(super) fn is_muted(&self) -> bool {
+        self.muted
+    }
+
     pub(super) fn has_ended(&self) -> bool {
         self.ended.is_some()
     }

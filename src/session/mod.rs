@@ -9,6 +9,7 @@ pub mod plan;
 mod opening;
 mod microphone;
 mod interruption;
+mod two_stage;
 mod answer;
 mod closing;
 mod staying;
@@ -51,6 +52,7 @@ use crate::session::repeats::Repeats;
 use crate::session::responses::Responses;
 use crate::session::staying::{Attempts, Away};
 use crate::session::transcript::Transcript;
+use crate::session::two_stage::Ducked;
 use crate::session::usage::UsageSum;
 
 /// One call, over one connection after the other.
@@ -65,6 +67,7 @@ pub struct Session {
     responses: Responses,
     playback: Playback,
     flushing: Option<Flushing>,
+    ducked: Option<Ducked>,
     transcript: Transcript,
     usage: UsageSum,
     turn: Turn,
@@ -112,6 +115,7 @@ impl Session {
             sent: Sent::default(),
             repeats: Repeats::default(),
             flushing: None,
+            ducked: None,
             transcript: Transcript::default(),
             usage: UsageSum::default(),
             turn: Turn::Listening,
@@ -171,11 +175,12 @@ impl Session {
             Phase::Over => return None,
         };
         let flushing = self.flushing.as_ref().map(Flushing::deadline);
+        let ducked = self.ducked.as_ref().map(Ducked::deadline);
         let answer = self.responses.deadline();
         let fatal = self.fatal.as_ref().map(Fatal::deadline);
         let idle = self.idle_deadline().filter(|_| !self.is_answering());
         let handover = self.handover.deadline().filter(|_| matches!(self.phase, Phase::Live));
-        [phase, flushing, answer, fatal, idle, handover]
+        [phase, flushing, ducked, answer, fatal, idle, handover]
             .into_iter()
             .flatten()
             .min_by_key(|deadline| deadline.at)
@@ -191,6 +196,7 @@ impl Session {
             Phase::Connecting | Phase::Live | Phase::Over => {}
         }
         self.tick_flushing(now);
+        self.tick_ducked(now);
     }
 
     fn user(&mut self, now: Duration, command: Command) {
@@ -215,12 +221,16 @@ impl Session {
             AudioEvent::InputStarted => self.input_started(),
             AudioEvent::InputEnded => self.input_ended(now),
             AudioEvent::Lost(what) | AudioEvent::RecordingEnded(what) => {
-                self.show(Notice::Error { code: None, message: what })
+                self.show(Notice::Error { code: None, message: what });
             }
             AudioEvent::Device(side, state) => self.show(Notice::Device(side, state)),
             AudioEvent::Devices(entries) => self.show(Notice::Devices(entries)),
             AudioEvent::Unheard => self.give_up_unheard(now),
             AudioEvent::MicDropped { frames } => self.mic_dropped(frames),
+            AudioEvent::VoiceStarted => self.voice_started(now),
+            AudioEvent::VoiceConfirmed => self.voice_confirmed(now),
+            AudioEvent::VoiceStopped => self.voice_stopped(),
+            AudioEvent::Echo(echo) => self.show(Notice::Echo(echo)),
         }
     }
 

@@ -36,6 +36,20 @@ pub struct Plan {
     pub session_limit: Option<Duration>,
     /// Since 1970, when the session's time was 0: servers say by the clock when they end a session.
     pub unix_start: Duration,
+    /// Whose ear decides that the user speaks over an answer.
+    pub interrupt: Interrupt,
+}
+
+/// Whose ear decides that the user speaks over an answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Interrupt {
+    /// The server's; this machine's only makes the answer softer.
+    #[default]
+    Server,
+    /// This machine's alone.
+    Local,
+    /// Nobody's: an answer is heard to its end, or stopped by key.
+    Off,
 }
 
 /// What a session is for.

@@ -5,9 +5,13 @@ use std::time::Duration;
 use crate::protocol::dialect::Dialect;
 use crate::protocol::response::{TokenDetails, Usage};
 use crate::session::io::{
-    AssistantLine, Connection, EndReason, Failure, Line, Notice, Ready, Turn, UsageReport,
+    AssistantLine, Connection, Echo, EchoMode, EndReason, Failure, Line, Notice, Ready, Turn, UsageReport,
 };
 use crate::ui::front::Front;
+
+/// An echo that is taken away.
+pub(crate) const ECHO: Echo =
+    Echo { mode: EchoMode::Cancel, delay_ms: Some(60), loss_db: Some(12.25), enhancement_db: Some(43.0) };
 
 /// Returns the call as milliseconds and notices; some texts are hostile.
 pub(crate) fn interrupted_call() -> Vec<(u64, Notice)> {
@@ -31,6 +35,7 @@ pub(crate) fn interrupted_call() -> Vec<(u64, Notice)> {
         (3_950, assistant("One, two, three, four.", Heard::Cut)),
         (3_951, Notice::Turn(Turn::User)),
         (4_000, usage()),
+        (4_400, Notice::Echo(ECHO)),
         (4_500, Notice::Muted(true)),
         (5_000, error()),
         (5_100, Notice::Info("the microphone\nis silent".to_owned())),

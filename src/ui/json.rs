@@ -7,7 +7,8 @@ use serde::Serialize;
 
 use crate::protocol::response::{TokenDetails, Usage};
 use crate::session::io::{
-    AssistantLine, Connection, DeviceEntry, EndReason, Failure, Limit, Line, Notice, Ready, Turn, UsageReport,
+    AssistantLine, Connection, DeviceEntry, Echo, EchoMode, EndReason, Failure, Limit, Line, Notice, Ready,
+    Turn, UsageReport,
 };
 use crate::ui::device;
 use crate::ui::front::Front;
@@ -127,6 +128,12 @@ enum Body {
     Devices {
         devices: Vec<Choice>,
     },
+    Echo {
+        mode: &'static str,
+        delay_ms: Option<u64>,
+        loss_db: Option<f32>,
+        enhancement_db: Option<f32>,
+    },
     Error {
         code: Option<String>,
         message: String,
@@ -183,6 +190,7 @@ fn kind(notice: &Notice) -> &'static str {
         Notice::Device(..) => "device",
         Notice::Devices(_) => "devices",
         Notice::Muted(_) => "muted",
+        Notice::Echo(_) => "echo",
         Notice::Error { .. } => "error",
         Notice::Info(_) => "info",
         Notice::Debug(_) => "debug",
@@ -210,6 +218,7 @@ fn body(notice: &Notice) -> Body {
         },
         Notice::Devices(entries) => Body::Devices { devices: entries.iter().map(choice).collect() },
         Notice::Muted(muted) => Body::Muted { muted: *muted },
+        Notice::Echo(echo) => echo_body(echo),
         Notice::Error { code, message } => {
             Body::Error { code: clean(code.as_deref()), message: harmless(message) }
         }
@@ -225,6 +234,23 @@ fn choice(entry: &DeviceEntry) -> Choice {
         name: harmless(&entry.name),
         default: entry.is_default,
         in_use: entry.in_use,
+    }
+}
+
+fn echo_body(echo: &Echo) -> Body {
+    let mode = match echo.mode {
+        EchoMode::Off => "off",
+        EchoMode::Cancel => "aec",
+        EchoMode::Duck => "duck",
+        EchoMode::HalfDuplex => "half",
+    };
+    // A tenth of a decibel is more than can be measured.
+    let tenths = |decibels: Option<f32>| decibels.map(|decibels| (decibels * 10.0).round() / 10.0);
+    Body::Echo {
+        mode,
+        delay_ms: echo.delay_ms,
+        loss_db: tenths(echo.loss_db),
+        enhancement_db: tenths(echo.enhancement_db),
     }
 }
 
@@ -376,6 +402,7 @@ mod tests {
         {"type":"assistant","at_ms":3950,"item_id":"item_a","text":"One, two, three, four.","final":true,"heard_ms":1149,"interrupted":true}
         {"type":"turn","at_ms":3951,"turn":"user"}
         {"type":"usage","at_ms":4000,"last":{"total_tokens":120,"input_tokens":100,"output_tokens":20,"cached_tokens":null,"input":{"text":40,"audio":60,"image":null},"cached":{"text":null,"audio":null,"image":null},"output":{"text":null,"audio":null,"image":null}},"total":{"total_tokens":120,"input_tokens":100,"output_tokens":20,"cached_tokens":null,"input":{"text":40,"audio":60,"image":null},"cached":{"text":null,"audio":null,"image":null},"output":{"text":null,"audio":null,"image":null}},"usd":null,"total_usd":0.0,"unpriced":1,"transcribed_seconds":0.0,"unknown":1}
+        {"type":"echo","at_ms":4400,"mode":"aec","delay_ms":60,"loss_db":12.3,"enhancement_db":43.0}
         {"type":"muted","at_ms":4500,"muted":true}
         {"type":"error","at_ms":5000,"code":"rate_limit","message":"too fast"}
         {"type":"info","at_ms":5100,"message":"the microphone\nis silent"}

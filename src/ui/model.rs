@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::session::io::{
-    AssistantLine, Connection, DeviceEntry, DeviceState, EndReason, Line, Notice, Ready, Side, Turn,
+    AssistantLine, Connection, DeviceEntry, DeviceState, Echo, EndReason, Line, Notice, Ready, Side, Turn,
     UsageReport,
 };
 use crate::ui::device::{self, Weight};
@@ -35,6 +35,8 @@ pub struct Model {
     pub speaker: Absence,
     /// The devices that can be chosen, once they were asked for.
     pub devices: Option<Arc<[DeviceEntry]>>,
+    /// What is known of the echo.
+    pub echo: Option<Echo>,
     /// The talk, in its order.
     pub entries: Vec<Arc<Entry>>,
     /// What it cost so far.
@@ -155,6 +157,7 @@ impl Model {
             microphone: Absence::None,
             speaker: Absence::None,
             devices: None,
+            echo: None,
             entries: Vec::new(),
             usage: None,
             remark: None,
@@ -182,6 +185,7 @@ impl Model {
             Notice::SpeakNow => self.can_speak = true,
             Notice::Device(side, state) => self.device(at, *side, state),
             Notice::Devices(entries) => self.devices = Some(entries.as_slice().into()),
+            Notice::Echo(echo) => self.echo = Some(*echo),
             Notice::Error { code, message } => {
                 self.remark(at, RemarkKind::Error, words::error(code.as_deref(), message));
             }

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};
 use std::time::Duration;
 
-use crate::session::io::{AssistantLine, Connection, DeviceEntry, EndReason, Line, Notice, Ready};
+use crate::session::io::{AssistantLine, Connection, DeviceEntry, EchoMode, EndReason, Line, Notice, Ready};
 use crate::ui::device::{self, Weight};
 use crate::ui::front::Front;
 use crate::ui::text::{one_line, sanitize};
@@ -34,6 +34,8 @@ pub struct Plain<W, S> {
     open: Option<Open>,
     /// The answer being spoken, in a call.
     unfinished: Option<AssistantLine>,
+    /// What is done against the echo, as it was told.
+    echo: EchoMode,
     /// What waits for its caption, in a call.
     captions: Captions,
     /// Items that are written whole; a server may repeat itself.
@@ -94,6 +96,7 @@ impl<W: Write, S: Write> Plain<W, S> {
             status,
             open: None,
             unfinished: None,
+            echo: EchoMode::Off,
             captions: Captions::default(),
             written: HashSet::new(),
             heading: None,
@@ -233,6 +236,12 @@ impl<W: Write, S: Write> Plain<W, S> {
         }
     }
 
+    fn echo(&mut self, mode: EchoMode) {
+        if std::mem::replace(&mut self.echo, mode) != mode {
+            self.state(words::echo_in_full(mode));
+        }
+    }
+
     fn end(&mut self, reason: &EndReason) {
         match reason {
             EndReason::User | EndReason::InputEnded | EndReason::Answered => self.state(&words::end(reason)),
@@ -275,6 +284,7 @@ impl<W: Write, S: Write> Front for Plain<W, S> {
                 (Weight::Usual, _) => {}
             },
             Notice::Devices(entries) => self.devices(entries),
+            Notice::Echo(echo) => self.echo(echo.mode),
             Notice::Muted(true) => self.state("microphone MUTED"),
             Notice::Muted(false) => self.state("microphone LIVE"),
             Notice::Error { code, message } => {
@@ -358,6 +368,7 @@ mod tests {
         thinking
         answering
         you speak
+        the echo of the speaker is cancelled
         microphone MUTED
         error: too fast (rate_limit)
         the microphone is silent

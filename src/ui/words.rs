@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::session::io::{Connection, EndReason, Failure, Limit, Turn, UsageReport};
+use crate::session::io::{Connection, Echo, EchoMode, EndReason, Failure, Limit, Turn, UsageReport};
 use crate::ui::text;
 
 /// Returns the state of a connection in a word or two.
@@ -24,6 +24,27 @@ pub fn turn(turn: Turn) -> &'static str {
         Turn::User => "you speak",
         Turn::Thinking => "thinking",
         Turn::Assistant => "answering",
+    }
+}
+
+/// Returns what is done against the echo, as the flag says it, and how well it works where that is known.
+pub fn echo(echo: &Echo) -> String {
+    match (echo.mode, echo.enhancement_db) {
+        (EchoMode::Cancel, Some(decibels)) => format!("echo aec {decibels:.0} dB"),
+        (EchoMode::Cancel, None) => "echo aec".to_owned(),
+        (EchoMode::Duck, _) => "echo duck".to_owned(),
+        (EchoMode::HalfDuplex, _) => "echo half".to_owned(),
+        (EchoMode::Off, _) => "echo off".to_owned(),
+    }
+}
+
+/// Returns what is done against the echo in a sentence.
+pub fn echo_in_full(mode: EchoMode) -> &'static str {
+    match mode {
+        EchoMode::Off => "nothing is done against echo",
+        EchoMode::Cancel => "the echo of the speaker is cancelled",
+        EchoMode::Duck => "the microphone is turned down while an answer sounds: speak up to interrupt",
+        EchoMode::HalfDuplex => "the microphone is off while an answer sounds: interrupt by key",
     }
 }
 

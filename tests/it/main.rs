@@ -3,6 +3,7 @@
 mod support;
 mod call;
 mod devices;
+mod echo;
 mod screen;
 mod staying;
 #[cfg(target_os = "linux")]

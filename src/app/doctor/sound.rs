@@ -117,6 +117,10 @@ fn lost(event: Event) -> Option<String> {
         | Event::Chosen(..)
         | Event::Devices(..)
         | Event::Unheard
+        | Event::VoiceStarted
+        | Event::VoiceConfirmed
+        | Event::VoiceStopped
+        | Event::Echo(_)
         | Event::Counts(_) => None,
     }
 }

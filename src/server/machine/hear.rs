@@ -4,6 +4,8 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::pcm::resample::to_floats;
+use crate::pcm::voice::Hop;
 use crate::protocol::item::{Content, Item, ItemBody, ItemStatus, Role};
 use crate::protocol::response::ResponseConfig;
 use crate::protocol::server::ServerBody;
@@ -16,7 +18,7 @@ use crate::server::measure::Heard;
 use crate::server::mistake::Mistake;
 use crate::server::persona::Cue;
 use crate::server::usage::of_transcription;
-use crate::server::vad::{Hop, TurnChange};
+use crate::server::vad::TurnChange;
 
 /// So much silence, and the demo greets.
 const GREETING_AFTER: u64 = 24_000;
@@ -76,7 +78,7 @@ pub(super) fn ms(samples: u64) -> u64 {
 impl Machine {
     pub(super) fn append(&mut self, now: Duration, bytes: &[u8]) -> Result<(), Mistake> {
         let samples = self.buffer.append(bytes)?;
-        for hop in self.ear.listen(&samples) {
+        for hop in self.ear.listen(&to_floats(&samples)) {
             self.hear(now, hop);
         }
         if let Some(rule) = self.effective.turns() {

@@ -4,7 +4,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::pcm::frame::Rate;
-use crate::pcm::resample::resample_clip;
+use crate::pcm::resample::{resample_clip, to_floats};
+use crate::pcm::voice::Ear;
 use crate::pcm::wire::{Codec, Decoder};
 use crate::protocol::item::{Content, Item, ItemBody, ItemStatus, Role};
 use crate::protocol::server::ServerBody;
@@ -16,7 +17,7 @@ use crate::server::machine::hear::ms;
 use crate::server::measure::Heard;
 use crate::server::mistake::Mistake;
 use crate::server::persona::Cue;
-use crate::server::vad::{Ear, Trace};
+use crate::server::vad::Trace;
 
 impl Machine {
     pub(super) fn create_item(&mut self, previous: Option<&str>, mut item: Item) -> Result<(), Mistake> {
@@ -170,7 +171,7 @@ fn decoded(bytes: &[u8], (codec, rate): (Codec, Rate)) -> Vec<i16> {
 
 fn find_speech(sound: &[i16]) -> Option<Range<usize>> {
     let mut trace = Trace::default();
-    for hop in Ear::new().listen(sound) {
+    for hop in Ear::default().listen(&to_floats(sound)) {
         trace.hear(hop, &TurnRule::PLAIN);
     }
     let index = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);

@@ -15,6 +15,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
+use crate::pcm::voice::Ear;
 use crate::protocol::client::{ClientBody, ClientEvent};
 use crate::protocol::dialect::Dialect;
 use crate::protocol::read;
@@ -31,7 +32,7 @@ use crate::server::ids::Ids;
 use crate::server::mistake::Mistake;
 use crate::server::speech::{Order, Speech};
 use crate::server::usage::Tokens;
-use crate::server::vad::{Ear, Trace, Turns};
+use crate::server::vad::{Trace, Turns};
 
 /// Real sessions end after an hour.
 const LONGEST_SESSION: Duration = Duration::from_secs(3_600);
@@ -148,7 +149,7 @@ impl Machine {
             end_due: expire.unwrap_or(limit),
             limit,
             buffer: Buffer::new(effective.input()),
-            ear: Ear::new(),
+            ear: Ear::default(),
             turns: Turns::default(),
             trace: Trace::default(),
             turn: None,

@@ -4,6 +4,7 @@
 mod opening;
 mod turns;
 mod interruption;
+mod two_stage;
 mod responses;
 mod ending;
 mod staying;
@@ -65,6 +66,7 @@ fn plan() -> Plan {
         model: None,
         prices: None,
         limits: crate::session::limits::Limits::default(),
+        interrupt: crate::session::plan::Interrupt::default(),
         session_limit: None,
         unix_start: UNIX_START,
     }
@@ -230,6 +232,8 @@ fn told(output: &Output) -> Option<String> {
         Output::Play { .. } | Output::SetMuted(_) | Output::Show(Notice::Debug(_) | Notice::Usage(_)) => None,
         Output::PlayEnd(clip) => Some(format!("play-end {}", clip.0)),
         Output::Flush => Some("flush".into()),
+        Output::Duck => Some("duck".into()),
+        Output::Unduck => Some("unduck".into()),
         Output::Open(_) => Some("open".into()),
         Output::OpenNext(_) => Some("open next".into()),
         Output::SendNext { event, .. } => told_event(&event.body).map(|told| format!("next: {told}")),
@@ -253,6 +257,7 @@ fn told(output: &Output) -> Option<String> {
         Output::Show(Notice::SpeakNow) => Some("speak-now".into()),
         Output::Show(Notice::Device(side, state)) => Some(format!("{side:?} {state:?}")),
         Output::Show(Notice::Devices(entries)) => Some(format!("{} devices", entries.len())),
+        Output::Show(Notice::Echo(echo)) => Some(format!("echo {:?}", echo.mode)),
         Output::Show(Notice::Muted(muted)) => Some(format!("muted {muted}")),
         Output::Show(Notice::End(_)) => None,
     }

@@ -82,6 +82,8 @@ fn facts(scene: &Scene) -> Vec<(String, Style)> {
     if model.about.demo {
         facts.push(("DEMO".to_owned(), theme.strong));
     }
+    // Where there is no sound nothing is said of it.
+    facts.extend(model.echo.as_ref().map(|echo| (words::echo(echo), Style::new())));
     let ready = model.ready.as_ref();
     let name = ready.and_then(|ready| ready.model.as_deref()).unwrap_or(&model.about.endpoint);
     let voice = ready.and_then(|ready| ready.voice.as_deref()).unwrap_or_default();

@@ -157,6 +157,20 @@ impl SoundServer {
         self.play_to(FEED, wav);
     }
 
+    /// Lets the microphone hear the speaker, `late_ms` late and softer by `loss_db`, as on loudspeakers.
+    pub(crate) fn echo(&self, late_ms: u32, loss_db: u32) {
+        let [source, sink] = [format!("source={SPEAKER}.monitor"), format!("sink={FEED}")];
+        let late = format!("latency_msec={late_ms}");
+        let module =
+            self.control(&["load-module", "module-loopback", &source, &sink, &late, "adjust_time=0"]);
+        let owner = format!("Owner Module: {}", module.trim());
+        // The loopback's stream is there once the module is.
+        let inputs = self.control(&["list", "sink-inputs"]);
+        let of_loopback = inputs.split("Sink Input #").find(|input| input.contains(&owner));
+        let number = of_loopback.and_then(|input| input.lines().next()).expect("a loopback has a stream");
+        self.control(&["set-sink-input-volume", number, &format!("-{loss_db}dB")]);
+    }
+
     /// Records what the speaker plays.
     pub(crate) fn record(&self) -> Recording {
         self.record_from(&format!("{SPEAKER}.monitor"))

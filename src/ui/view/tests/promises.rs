@@ -5,6 +5,8 @@ use proptest::prelude::*;
 use ratatui::style::{Color, Modifier};
 
 use super::*;
+use crate::session::io::{Echo, EchoMode};
+use crate::ui::fixture::ECHO;
 
 #[test]
 fn the_cursor_stands_behind_the_width_of_what_is_typed() {
@@ -160,4 +162,20 @@ fn whether_the_microphone_is_open_is_told_on_the_smallest_screens() {
     assert!(text((12, 2), &model, &Editor::default()).contains("MUTED"));
     model.apply(NOW, &Notice::Muted(false));
     assert!(text((12, 2), &model, &Editor::default()).contains("LIVE"));
+}
+
+#[test]
+fn the_first_row_says_what_is_done_against_the_echo_and_how_well() {
+    let mut model = Model::default();
+    let row = |model: &Model| text((80, 1), model, &Editor::default());
+    assert!(!row(&model).contains("echo"), "nothing is said before it is known");
+    for (mode, said) in [
+        (EchoMode::Cancel, "echo aec 43 dB"),
+        (EchoMode::Duck, "echo duck"),
+        (EchoMode::HalfDuplex, "echo half"),
+        (EchoMode::Off, "echo off"),
+    ] {
+        model.apply(NOW, &Notice::Echo(Echo { mode, ..ECHO }));
+        assert!(row(&model).contains(said), "{}", row(&model));
+    }
 }

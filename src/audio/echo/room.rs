@@ -1,0 +1,96 @@
+//! Rooms for tests: the speaker's sound comes back late, softer, smeared, and by another clock.
+
+use crate::pcm::frame::Rate;
+use crate::pcm::g711::decode_ulaw;
+use crate::pcm::resample::{resample_clip, to_float};
+use crate::pcm::wav::read_clip;
+
+/// The way from a speaker to a microphone.
+pub(crate) struct Room {
+    /// How late the echo is, in milliseconds.
+    pub(crate) delay_ms: usize,
+    /// How loud it is, in dB of what is played.
+    pub(crate) gain_db: f32,
+    /// By how many millionths the microphone's clock is slower than the speaker's.
+    pub(crate) drift_ppm: f64,
+}
+
+/// How far apart the reflections of a room are on average, in samples.
+const APART: usize = 70;
+/// How many there are: a fifth of a second.
+const REFLECTIONS: usize = 70;
+
+/// Numbers between -1 and 1 that are the same each time.
+pub(crate) struct Dice(u32);
+
+impl Dice {
+    pub(crate) fn new(seed: u32) -> Self {
+        Self(seed)
+    }
+
+    pub(crate) fn throw(&mut self) -> f32 {
+        self.0 = self.0.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (self.0 >> 8) as f32 / 8_388_608.0 - 1.0
+    }
+}
+
+impl Room {
+    /// Returns what the microphone hears of `far`, with the noise of a quiet room.
+    pub(crate) fn echo(&self, far: &[f32], seed: u32) -> Vec<f32> {
+        let mut dice = Dice::new(seed);
+        let late = self.delay_ms * 24;
+        // The direct sound, and reflections that die away by 60 dB in a quarter of a second.
+        let mut taps = vec![(late, 1.0)];
+        for number in 1..REFLECTIONS {
+            let at = number * APART + (dice.throw().abs() * APART as f32) as usize;
+            taps.push((late + at, 0.35 * dice.throw() * 10.0_f32.powf(-3.0 * at as f32 / 6_000.0)));
+        }
+        let gain =
+            10.0_f32.powf(self.gain_db / 20.0) / taps.iter().map(|(_, tap)| tap * tap).sum::<f32>().sqrt();
+        let (mut low, mut high) = (0.0, 0.0);
+        let heard = |at: usize| {
+            let place = at as f64 * (1.0 - self.drift_ppm * 1e-6);
+            let (whole, part) = (place as usize, place.fract() as f32);
+            let sample =
+                |late: usize| whole.checked_sub(late).and_then(|at| far.get(at)).copied().unwrap_or(0.0);
+            let reflected = |(late, tap): &(usize, f32)| {
+                tap * (sample(*late) * (1.0 - part) + sample(late.saturating_sub(1)) * part)
+            };
+            taps.iter().map(reflected).sum::<f32>() * gain
+        };
+        (0..far.len())
+            .map(|at| {
+                // A small speaker has no bass and no brilliance.
+                let sample = heard(at);
+                low += (sample - low) * 0.8;
+                high += (low - high) * 0.04;
+                low - high + dice.throw() * 3e-4
+            })
+            .collect()
+    }
+}
+
+/// Returns `seconds` of an assistant's speech: the recordings of the demo, about 20 dB below full scale.
+pub(crate) fn assistant(seconds: usize) -> Vec<f32> {
+    let coded = include_bytes!("../../../assets/demo/voice.ul");
+    let length = (seconds * 8_000).min(coded.len());
+    let samples: Vec<i16> = coded[..length].iter().map(|code| decode_ulaw(*code)).collect();
+    let floats = resample_clip(&samples, Rate::TELEPHONE, Rate::WIRE).into_iter().map(to_float);
+    at_level(floats.cycle().take(seconds * 24_000).collect(), -20.0)
+}
+
+/// Returns a sentence of the user, about 26 dB below full scale, from its first voiced sample on.
+pub(crate) fn user() -> Vec<f32> {
+    let (_, samples) = read_clip(&include_bytes!("../../../assets/hello.wav")[..]).expect("it is a WAV file");
+    let begin = samples.iter().position(|sample| sample.abs() > 0.01).unwrap_or_default();
+    at_level(samples[begin..].to_vec(), -26.0)
+}
+
+fn at_level(mut samples: Vec<f32>, dbfs: f32) -> Vec<f32> {
+    // Speech is loud in a part of its blocks only: pauses do not count.
+    let loud: Vec<f32> = samples.iter().copied().filter(|sample| sample.abs() > 0.005).collect();
+    let level = (loud.iter().map(|sample| sample * sample).sum::<f32>() / loud.len() as f32).sqrt();
+    let gain = 10.0_f32.powf(dbfs / 20.0) / level;
+    samples.iter_mut().for_each(|sample| *sample *= gain);
+    samples
+}

@@ -1,0 +1,261 @@
+//! Promises of the echo control, in simulated rooms.
+
+use super::*;
+use crate::audio::echo::room::{Dice, Room, assistant, user};
+
+const ROOM: Room = Room { delay_ms: 60, gain_db: -12.0, drift_ppm: 0.0 };
+const LOUD_ROOM: Room = Room { delay_ms: 120, gain_db: -6.0, drift_ppm: 0.0 };
+
+const AUTO: Processing = Processing { echo: EchoControl::Auto, voice: Step::On, ..Processing::NONE };
+
+/// How long a call in a room is; longer ones were held by hand.
+const CALL_SECONDS: usize = 12;
+/// How soon somebody who speaks over an answer is to be noticed, in milliseconds after their first sample.
+const NOTICED_WITHIN_MS: usize = 150;
+/// How soon that is sure.
+const CONFIRMED_WITHIN_MS: usize = 400;
+
+/// What became of a recording.
+struct Heard {
+    samples: Vec<f32>,
+    /// When somebody was heard to begin, in milliseconds, and when that was sure and over.
+    started: Vec<usize>,
+    confirmed: Vec<usize>,
+    stopped: Vec<usize>,
+    states: Vec<(usize, EchoState)>,
+}
+
+impl Heard {
+    /// Returns the loudness in dB below full scale.
+    fn dbfs(&self, ms: std::ops::Range<usize>) -> f32 {
+        dbfs(&self.samples[ms.start * 24..ms.end * 24])
+    }
+
+    fn state(&self) -> EchoState {
+        self.states.last().expect("it was told").1
+    }
+
+    fn modes(&self) -> Vec<EchoMode> {
+        let mut modes: Vec<EchoMode> = self.states.iter().map(|(_, state)| state.mode).collect();
+        modes.dedup();
+        modes
+    }
+}
+
+fn dbfs(samples: &[f32]) -> f32 {
+    10.0 * (samples.iter().map(|sample| sample * sample).sum::<f32>() / samples.len() as f32 + 1e-12).log10()
+}
+
+/// Lets `microphone` be heard while `far` is played. The speaker takes blocks of 20 ms, and is told of them when
+/// the microphone has given as much: devices are not in step.
+fn listen(processing: &Processing, far: &[f32], microphone: &[f32]) -> Heard {
+    let mut listener = Listener::new(processing);
+    let mut heard =
+        Heard { samples: vec![], started: vec![], confirmed: vec![], stopped: vec![], states: vec![] };
+    let far = far.as_chunks::<BLOCK>().0;
+    for (number, block) in microphone.as_chunks::<BLOCK>().0.iter().enumerate() {
+        let mut block = *block;
+        let at = (number + 1) * 10;
+        match listener.capture(&mut block) {
+            Some(Change::Started) => heard.started.push(at),
+            Some(Change::Confirmed) => heard.confirmed.push(at),
+            Some(Change::Stopped) => heard.stopped.push(at),
+            None => {}
+        }
+        heard.states.extend(listener.news().map(|state| (at, state)));
+        heard.samples.extend(block);
+        if number % 2 == 1 {
+            far[number - 1..=number].iter().for_each(|block| listener.render(block));
+        }
+    }
+    heard
+}
+
+/// Puts `near` into `microphone` from `at` milliseconds on.
+fn speak(microphone: &mut [f32], near: &[f32], at: usize) {
+    for (sample, near) in microphone[at * 24..].iter_mut().zip(near) {
+        *sample += near;
+    }
+}
+
+/// The noise of a quiet room, 75 dB below full scale.
+fn quiet(samples: usize) -> Vec<f32> {
+    let mut dice = Dice::new(7);
+    (0..samples).map(|_| dice.throw() * 3e-4).collect()
+}
+
+/// Holds a call in a room: the user speaks over the assistant in the last two seconds.
+fn check_room(room: &Room, seed: u32) {
+    // A call begins with silence.
+    let mut far = vec![0.0; 24_000];
+    far.extend(assistant(CALL_SECONDS - 1));
+    let echo = room.echo(&far, seed);
+    let spoken = (CALL_SECONDS - 2) * 1_000;
+    let mut microphone = echo.clone();
+    speak(&mut microphone, &user()[..24_000], spoken);
+    let heard = listen(&AUTO, &far, &microphone);
+
+    for (told, within) in [(&heard.started, NOTICED_WITHIN_MS), (&heard.confirmed, CONFIRMED_WITHIN_MS)] {
+        assert!(matches!(told[..], [at] if (spoken + 30..=spoken + within).contains(&at)), "{told:?}");
+    }
+    assert_eq!(heard.stopped.len(), 1);
+    assert_eq!(heard.modes(), [EchoMode::Cancel]);
+    let (before, left) = (dbfs(&echo[4_000 * 24..spoken * 24]), heard.dbfs(4_000..spoken));
+    assert!(before - left > 30.0, "{left} dBFS are left of {before} dBFS");
+    let state = heard.state();
+    let delay_ms = state.delay.expect("there is an echo").as_millis();
+    assert!(delay_ms.abs_diff(room.delay_ms as u128) <= 20, "{state:?}");
+    assert!((state.loss_db.unwrap_or_default() + room.gain_db).abs() < 3.0, "{state:?}");
+    assert!(state.enhancement_db.unwrap_or_default() > 30.0, "{state:?}");
+}
+
+#[test]
+fn an_assistant_on_loudspeakers_hears_the_user_and_not_itself() {
+    check_room(&ROOM, 1);
+}
+
+#[test]
+fn nor_does_it_in_a_loud_and_large_room() {
+    check_room(&LOUD_ROOM, 2);
+}
+
+#[test]
+fn nor_where_the_clocks_of_microphone_and_speaker_differ() {
+    check_room(&Room { drift_ppm: 80.0, ..ROOM }, 3);
+}
+
+#[test]
+fn a_headset_costs_nothing_but_the_delay() {
+    let far = assistant(CALL_SECONDS);
+    let mut microphone = quiet(far.len());
+    // First without a word, so that it can be found that there is no echo.
+    speak(&mut microphone, &user(), 8_000);
+    let heard = listen(&AUTO, &far, &microphone);
+    let delay = usize::try_from(Listener::new(&AUTO).guard.delay()).unwrap();
+    let from = 8_000 * 24;
+    assert!(
+        heard.samples[from + delay..] == microphone[from..microphone.len() - delay],
+        "not one sample differs"
+    );
+    assert_eq!((heard.state().delay, heard.modes()), (None, vec![EchoMode::Cancel]));
+    assert_eq!(heard.started.len(), 1, "it can be spoken over, too");
+}
+
+#[test]
+fn while_the_speaker_is_silent_nothing_is_touched_and_nothing_is_an_interruption() {
+    let mut microphone = quiet(24_000 * 6);
+    speak(&mut microphone, &user(), 1_000);
+    let heard = listen(&AUTO, &vec![0.0; microphone.len()], &microphone);
+    let delay = usize::try_from(Listener::new(&AUTO).guard.delay()).unwrap();
+    assert!(heard.samples[delay..] == microphone[..microphone.len() - delay]);
+    assert_eq!(heard.started, [0; 0]);
+}
+
+#[test]
+fn the_canceller_still_knows_the_room_after_a_pause() {
+    let mut far = assistant(8);
+    far.extend(vec![0.0; 24_000 * 3]);
+    far.extend(assistant(2));
+    let echo = LOUD_ROOM.echo(&far, 4);
+    let heard = listen(&AUTO, &far, &echo);
+    let (before, left) = (dbfs(&echo[11_100 * 24..12_500 * 24]), heard.dbfs(11_100..12_500));
+    assert!(before - left > 20.0, "{left} dBFS are left of {before} dBFS right after the pause");
+    assert_eq!(heard.started, [0; 0]);
+}
+
+/// An echo that no canceller follows: each fifth of a second it is as late as it likes, and distorted.
+fn wild_echo(far: &[f32], gain: f32) -> Vec<f32> {
+    let mut dice = Dice::new(11);
+    let mut late = 0;
+    let echo = far.iter().enumerate().map(|(at, _)| {
+        if at % 4_800 == 0 {
+            late = 1_200 + (dice.throw().abs() * 2_400.0) as usize;
+        }
+        let sample = at.checked_sub(late).map_or(0.0, |at| far[at]);
+        (sample * 8.0).tanh().powi(3) * gain
+    });
+    echo.collect()
+}
+
+#[test]
+fn where_the_canceller_is_not_enough_the_microphone_is_turned_down() {
+    let far = assistant(20);
+    let mut microphone = wild_echo(&far, 0.1);
+    microphone.iter_mut().zip(quiet(far.len())).for_each(|(sample, noise)| *sample += noise);
+    let echo = microphone.clone();
+    let mut loud = user();
+    loud.iter_mut().for_each(|sample| *sample *= 4.0);
+    speak(&mut microphone, &loud, 18_000);
+    let heard = listen(&AUTO, &far, &microphone);
+    assert_eq!(heard.modes(), [EchoMode::Cancel, EchoMode::Duck]);
+    let turned = heard.states.iter().find(|(_, state)| state.mode == EchoMode::Duck).expect("it is ducked").0;
+    assert!(turned < 12_000, "after {turned} ms");
+    let left = heard.dbfs(13_000..17_000);
+    assert!(dbfs(&echo[13_000 * 24..17_000 * 24]) - left > 25.0, "{left} dBFS are left");
+    let noticed: Vec<_> = heard.started.iter().filter(|at| **at > turned).collect();
+    assert_eq!(noticed.len(), 1, "{:?}", heard.started);
+    assert!((18_030..18_400).contains(noticed[0]), "{noticed:?}");
+    assert!(heard.dbfs(18_400..19_000) > -30.0, "who speaks is heard: {}", heard.dbfs(18_400..19_000));
+}
+
+#[test]
+fn where_that_is_not_enough_either_it_is_closed() {
+    let far = assistant(24);
+    let heard = listen(&AUTO, &far, &wild_echo(&far, 0.9));
+    assert_eq!(heard.modes(), [EchoMode::Cancel, EchoMode::Duck, EchoMode::HalfDuplex]);
+    assert_eq!(heard.dbfs(22_000..24_000), -120.0);
+}
+
+#[test]
+fn half_duplex_is_silence_while_the_assistant_speaks_and_open_again_behind_it() {
+    let mut far = assistant(4);
+    far.extend(vec![0.0; 24_000 * 3]);
+    let mut microphone = ROOM.echo(&far, 5);
+    speak(&mut microphone, &user(), 1_000);
+    speak(&mut microphone, &user(), 4_600);
+    let half =
+        Processing { echo: EchoControl::Fixed(EchoMode::HalfDuplex), voice: Step::On, ..Processing::NONE };
+    let heard = listen(&half, &far, &microphone);
+    assert_eq!(heard.dbfs(100..4_000), -120.0, "not a sample");
+    assert!(heard.samples[4_600 * 24..] == microphone[4_600 * 24..], "all of it, and no later");
+    assert_eq!(heard.started, [0; 0]);
+}
+
+#[test]
+fn ducking_without_a_canceller_delays_nothing_and_hears_who_is_louder_than_the_echo() {
+    let far = assistant(CALL_SECONDS);
+    let mut microphone = ROOM.echo(&far, 6);
+    let louder: Vec<f32> = user().iter().map(|sample| sample * 2.0).collect();
+    speak(&mut microphone, &louder, 9_000);
+    let duck = Processing { echo: EchoControl::Fixed(EchoMode::Duck), voice: Step::On, ..Processing::NONE };
+    let heard = listen(&duck, &far, &microphone);
+    assert_eq!(heard.started.len(), 1, "{:?}", heard.started);
+    assert!((9_030..9_400).contains(&heard.started[0]), "{:?}", heard.started);
+    let spoken = 9_500 * 24..10_000 * 24;
+    assert!(heard.samples[spoken.clone()] == microphone[spoken]);
+    assert!(heard.dbfs(5_000..8_500) < -55.0, "{} dBFS of echo", heard.dbfs(5_000..8_500));
+}
+
+#[test]
+fn noise_is_taken_out_and_a_soft_microphone_is_made_louder() {
+    let mut noise = quiet(24_000 * 8);
+    noise.iter_mut().for_each(|sample| *sample *= 30.0);
+    let silence = vec![0.0; noise.len()];
+    let less = Processing { noise_suppression: Step::On, ..Processing::NONE };
+    let taken = dbfs(&noise) - listen(&less, &silence, &noise).dbfs(4_000..8_000);
+    assert!((6.0..20.0).contains(&taken), "{taken} dB of noise were taken out");
+    let mut soft = quiet(24_000 * 16);
+    (0..4).for_each(|turn| speak(&mut soft, &user(), turn * 4_000));
+    soft.iter_mut().for_each(|sample| *sample *= 0.05);
+    let more = Processing { gain_control: Step::On, ..Processing::NONE };
+    let gained =
+        listen(&more, &vec![0.0; soft.len()], &soft).dbfs(12_000..16_000) - dbfs(&soft[12_000 * 24..]);
+    assert!(gained > 10.0, "{gained} dB louder");
+}
+
+#[test]
+fn between_files_nothing_is_done_unless_it_was_asked_for() {
+    assert_eq!(AUTO.without_a_room().echo, EchoControl::Fixed(EchoMode::Off));
+    let asked = Processing { echo: EchoControl::Fixed(EchoMode::Cancel), ..Processing::NONE };
+    assert_eq!(asked.without_a_room(), asked);
+}

@@ -1,0 +1,110 @@
+//! Speaking over an answer: softer at the first guess, silent when somebody is sure, and back after a cough.
+
+use super::*;
+use crate::session::plan::Interrupt;
+
+/// An answer of two seconds in the middle of being heard.
+fn answering(interrupt: Interrupt) -> Call {
+    let mut plan = plan();
+    plan.interrupt = interrupt;
+    let mut call = Call::live(plan);
+    call.response_created("resp_1");
+    call.words("resp_1", "item_a", "one two three four");
+    call.sound("resp_1", "item_a", sec(2));
+    call.heard(0, ms(900));
+    call.outputs.clear();
+    call
+}
+
+fn voice(call: &mut Call, event: AudioEvent) {
+    call.put(Input::Audio(event));
+}
+
+fn server_hears(call: &mut Call) {
+    call.server(
+        json!({"type": "input_audio_buffer.speech_started", "audio_start_ms": 5000, "item_id": "item_u"}),
+    );
+}
+
+#[test]
+fn at_a_guess_the_answer_is_softer_and_when_the_server_is_sure_it_stops() {
+    let mut call = answering(Interrupt::Server);
+    voice(&mut call, AudioEvent::VoiceStarted);
+    assert_eq!(call.story(), ["duck"]);
+    voice(&mut call, AudioEvent::VoiceConfirmed);
+    assert_eq!(call.story(), [""; 0], "this machine's ear is not asked");
+    server_hears(&mut call);
+    assert_eq!(call.story(), ["speech-started", "flush", "turn User"]);
+    call.flushed(&[(0, ms(1000))]);
+    assert_eq!(call.story(), ["send truncate item_a 1000", "assistant cut \"one two\" heard 1000 ms"]);
+    voice(&mut call, AudioEvent::VoiceStopped);
+    assert_eq!(call.story(), [""; 0], "what is silent is not made louder");
+}
+
+#[test]
+fn after_a_cough_the_answer_is_loud_again_and_goes_on() {
+    let mut call = answering(Interrupt::Server);
+    voice(&mut call, AudioEvent::VoiceStarted);
+    call.pass(ms(600));
+    voice(&mut call, AudioEvent::VoiceStopped);
+    assert_eq!(call.story(), ["duck", "unduck"]);
+    call.pass(sec(5));
+    assert_eq!(call.story(), [""; 0]);
+    voice(&mut call, AudioEvent::VoiceStarted);
+    assert_eq!(call.story(), ["duck"], "the next one is noticed again");
+}
+
+#[test]
+fn who_is_not_confirmed_is_talked_over_after_a_while() {
+    let mut call = answering(Interrupt::Server);
+    voice(&mut call, AudioEvent::VoiceStarted);
+    call.pass(ms(1_499));
+    assert_eq!(call.story(), ["duck"]);
+    call.pass(ms(1));
+    assert_eq!(call.story(), ["unduck"]);
+    voice(&mut call, AudioEvent::VoiceStopped);
+    assert_eq!(call.story(), [""; 0], "it is told once");
+}
+
+#[test]
+fn this_machine_alone_can_stop_an_answer_and_tells_the_server() {
+    let mut call = answering(Interrupt::Local);
+    voice(&mut call, AudioEvent::VoiceStarted);
+    voice(&mut call, AudioEvent::VoiceConfirmed);
+    assert_eq!(call.story(), ["duck", "flush", "send response.cancel resp_1"]);
+    call.flushed(&[(0, ms(1000))]);
+    assert!(call.story().contains(&"send truncate item_a 1000".to_owned()));
+}
+
+#[test]
+fn where_voices_do_not_interrupt_nothing_happens() {
+    let mut call = answering(Interrupt::Off);
+    voice(&mut call, AudioEvent::VoiceStarted);
+    voice(&mut call, AudioEvent::VoiceConfirmed);
+    voice(&mut call, AudioEvent::VoiceStopped);
+    assert_eq!(call.story(), [""; 0]);
+}
+
+#[test]
+fn there_must_be_an_answer_and_an_open_microphone() {
+    let mut call = Call::live(plan());
+    voice(&mut call, AudioEvent::VoiceStarted);
+    assert_eq!(call.story(), [""; 0], "nothing sounds");
+    let mut call = answering(Interrupt::Local);
+    call.user(Command::SetMuted(true));
+    call.outputs.clear();
+    voice(&mut call, AudioEvent::VoiceStarted);
+    voice(&mut call, AudioEvent::VoiceConfirmed);
+    assert_eq!(call.story(), [""; 0], "who is muted talks to somebody else");
+}
+
+#[test]
+fn what_a_key_stops_is_loud_the_next_time() {
+    let mut call = answering(Interrupt::Server);
+    voice(&mut call, AudioEvent::VoiceStarted);
+    call.user(Command::Interrupt);
+    assert_eq!(call.story(), ["duck", "flush", "send response.cancel resp_1"]);
+    voice(&mut call, AudioEvent::VoiceStopped);
+    call.pass(ms(100));
+    assert!(!call.story().contains(&"unduck".to_owned()), "a flush makes it loud by itself");
+}
