@@ -38,6 +38,8 @@ pub enum Command {
     Serve(Serve),
     /// Show or begin the configuration file, and what is in force
     Config(Config),
+    /// Measure how long sound and answers take, on this machine and at an endpoint
+    Bench(Bench),
     /// Find out why it does not work: one line a check, with what to do
     Doctor(Doctor),
     /// Print what makes a shell complete the flags of rtvoice
@@ -142,6 +144,29 @@ pub struct Devices {
     /// Write one JSON object a line
     #[arg(long)]
     pub json: bool,
+}
+
+/// `rtvoice bench`.
+#[derive(Debug, Args)]
+pub struct Bench {
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a group, not a flag")]
+    pub endpoint: EndpointArgs,
+    /// Measure this microphone, or none with `null` [default: the system's microphone]
+    #[arg(long, value_name = "DEVICE|null")]
+    pub input: Option<String>,
+    /// Measure this speaker, which chirps eight times, or none with `null` [default: the system's speaker]
+    #[arg(long, value_name = "DEVICE|null")]
+    pub output: Option<String>,
+    /// Ask the endpoint so many short questions, which a paid one bills [default: 5 with --demo, else 0]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=100))]
+    pub turns: Option<u32>,
+    /// Write one JSON object
+    #[arg(long)]
+    pub json: bool,
+    /// Draw what was measured in this file, as a picture
+    #[arg(long, value_name = "FILE")]
+    pub svg: Option<PathBuf>,
 }
 
 /// `rtvoice serve`.

@@ -252,7 +252,7 @@ async fn hung_up(commands: &mut mpsc::Receiver<Command>) -> EndReason {
     }
 }
 
-async fn start_sound(options: Option<Options>) -> Result<Option<Audio>, Error> {
+pub(super) async fn start_sound(options: Option<Options>) -> Result<Option<Audio>, Error> {
     let Some(options) = options else { return Ok(None) };
     // Opening a device blocks for tens of milliseconds.
     let started = tokio::task::spawn_blocking(|| audio::start(options)).await;

@@ -20,6 +20,7 @@ use crate::ui::plain::{Plain, PlainStyle};
 use crate::ui::term::{Screen, ScreenError, Setup};
 use crate::ui::text::one_line;
 use crate::ui::view::theme::Theme;
+use crate::ui::words;
 
 /// The level that is shown before there is any sound.
 const SILENCE_DBFS: f32 = -120.0;
@@ -207,6 +208,10 @@ impl<F: Front> Front for Talkative<F> {
         match (notice, self.detail) {
             (Notice::Debug(text), Detail::Debug) => {
                 self.plain.notice(at, &Notice::Info(format!("debug: {text}")))
+            }
+            (Notice::Delay(report), Detail::Debug) => {
+                self.plain.notice(at, &Notice::Info(words::delay(&report.last)))?;
+                self.plain.notice(at, notice)
             }
             (notice, _) => self.plain.notice(at, notice),
         }

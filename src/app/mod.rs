@@ -25,6 +25,7 @@ mod chat;
 mod transcribe;
 mod serve;
 mod config;
+mod bench;
 mod doctor;
 mod completions;
 mod man;
@@ -53,6 +54,7 @@ pub fn run(cli: Cli) -> Result<u8, Error> {
             Command::Serve(args) => serve::run(args).await,
             Command::Devices(args) => devices::run(&args).await,
             Command::Config(args) => config::run(&args),
+            Command::Bench(args) => bench::run(&args).await,
             Command::Doctor(args) => doctor::run(args).await,
             Command::Completions(args) => completions::run(&args),
             Command::Man(args) => man::run(&args),

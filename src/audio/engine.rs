@@ -258,6 +258,11 @@ impl Engine {
         if self.speaker.is_idle() { Demand::Nothing } else { Demand::Sound }
     }
 
+    /// Returns whether what the speaker's device does next is to be told at once.
+    pub(crate) fn awaits_speaker(&self) -> bool {
+        self.speaker.awaits_device()
+    }
+
     /// Does what it is told; devices and the end are not for the engine.
     pub(crate) fn obey(&mut self, command: Command) {
         match command {

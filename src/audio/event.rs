@@ -10,7 +10,7 @@ use crate::pcm::frame::{ClipId, Frame};
 pub enum Event {
     /// So many samples of a clip have been taken by the device, at the clip's rate.
     ///
-    /// Told about every 50 ms, and at the end of a clip with exactly what was received of it.
+    /// Told when the first is taken, then about every 50 ms, and at the end of a clip with exactly what was received of it.
     Played {
         /// Which clip.
         clip: ClipId,

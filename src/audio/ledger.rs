@@ -81,7 +81,9 @@ impl Ledger {
             let heard = run.heard(taken);
             let whole = run.ended && heard == run.fed;
             let due = heard - run.reported >= run.rate.samples(REPORT);
-            if whole || due || (heard == run.fed && heard > run.reported) {
+            // The first sample is told at once: the delay of an answer ends with it.
+            let first = run.reported == 0 && heard > 0;
+            if whole || due || first || (heard == run.fed && heard > run.reported) {
                 run.reported = heard;
                 report(Event::Played { clip: run.clip, samples: heard });
             }
@@ -110,6 +112,11 @@ impl Ledger {
         self.runs.drain(..).map(|run| (run.clip, run.heard(taken))).collect()
     }
 
+    /// Returns whether the device has yet to take the first sample of a clip that is on its way.
+    pub(crate) fn awaits_first(&self) -> bool {
+        self.runs.iter().any(|run| run.fed > 0 && run.reported == 0)
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.runs.is_empty()
     }
@@ -121,5 +128,26 @@ impl Run {
         let samples = device * u128::from(self.rate.0) / u128::from(self.device_rate.0);
         // What was stretched last may still be on its way: a sample or two too early or late.
         u64::try_from(samples).unwrap_or(u64::MAX).saturating_add_signed(-self.stretched).min(self.fed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_sample_is_told_at_once_and_waited_for_until_then() {
+        let mut ledger = Ledger::default();
+        let mut told = Vec::new();
+        assert!(!ledger.awaits_first());
+        let start = Start { clip: ClipId(7), begins: 100, rate: Rate(24_000), device_rate: Rate(48_000) };
+        ledger.feed(&start, 24_000);
+        for taken in [0, 100, 102, 104, 2_402, 2_498, 2_502] {
+            ledger
+                .advance(taken, |event| told.extend(event.played_of(ClipId(7)).map(|heard| (taken, heard))));
+            assert_eq!(ledger.awaits_first(), taken <= 100);
+        }
+        // Then every 50 ms.
+        assert_eq!(told, [(102, 1), (2_502, 1_201)]);
     }
 }

@@ -257,6 +257,11 @@ impl Speaker {
         self.activity == Activity::Idle
     }
 
+    /// Returns whether what the device does next is waited for: that it is silent, or takes a first sample.
+    pub(crate) fn awaits_device(&self) -> bool {
+        matches!(self.activity, Activity::Flushing(_)) || self.ledger.awaits_first()
+    }
+
     fn tell(&self, event: Event) {
         // Whoever listened may be gone already; then nobody wants to know.
         let _ = self.events.send(event);

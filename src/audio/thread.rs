@@ -24,6 +24,7 @@ use crate::mishap;
 use crate::pcm::frame::Rate;
 
 /// How often a device's microphone is looked after once its next block is due: it delays every word by that.
+/// So is a speaker that is to take a first sample or to fall silent.
 const DUE_TICK: Duration = Duration::from_millis(2);
 /// How long before the next block is due the looking begins.
 const EARLY: Duration = Duration::from_millis(1);
@@ -169,6 +170,9 @@ impl Runner {
             }
             Input::Device(_) | Input::Paced(_) => PACED_TICK,
         };
+        if matches!(self.output, Output::Device(..)) && self.engine.awaits_speaker() {
+            self.tick = self.tick.min(DUE_TICK);
+        }
     }
 
     fn turn_input(&mut self, now: Duration) {

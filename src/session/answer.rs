@@ -15,6 +15,7 @@ use crate::session::responses::Done;
 impl Session {
     pub(super) fn ask_for_answer(&mut self, now: Duration, config: ResponseConfig) {
         if let Some(config) = self.responses.ask(now, config) {
+            self.stopwatch.asked(now);
             self.send(ClientBody::ResponseCreate(Box::new(config)), Cause::ResponseCreate);
         }
     }
@@ -22,6 +23,7 @@ impl Session {
     /// Sends the `response.create` that had to wait, if nothing is in its way any more.
     pub(super) fn ask_waiting(&mut self, now: Duration) {
         if let Some(config) = self.responses.take_waiting(now) {
+            self.stopwatch.asked(now);
             self.send(ClientBody::ResponseCreate(Box::new(config)), Cause::ResponseCreate);
         }
     }
@@ -29,10 +31,12 @@ impl Session {
     pub(super) fn response_refused(&mut self, now: Duration, error: ErrorInfo) {
         if error.code.as_deref() == Some("conversation_already_has_active_response") {
             self.responses.busy(now);
+            self.stopwatch.not_asked();
             self.show(Notice::Debug("another answer is in progress: this one waits".into()));
             return;
         }
         self.responses.give_up();
+        self.stopwatch.abandon();
         self.answer_failed(now, error);
         self.ask_waiting(now);
     }
@@ -51,6 +55,7 @@ impl Session {
             return;
         }
         self.responses.give_up();
+        self.stopwatch.abandon_unanswered();
         let message = "the endpoint stopped answering".to_owned();
         self.answer_failed(now, ErrorInfo { message: Some(message), ..ErrorInfo::default() });
         self.end_clips_of_answer();
@@ -59,6 +64,7 @@ impl Session {
 
     pub(super) fn response_created(&mut self, now: Duration, response: &Response) {
         self.responses.created(now, response.id.as_deref());
+        self.stopwatch.created(now, response.id.as_deref());
         self.microphone.settle();
     }
 
@@ -85,6 +91,7 @@ impl Session {
             for item in &response.output {
                 self.answer_item(item);
             }
+            self.time_done(response.id.as_deref(), response.status.as_ref());
         }
         self.end_clips_of_answer();
         match response.status {
@@ -116,6 +123,7 @@ impl Session {
         self.expect_answer(&item_id);
         let (clip, frame) = self.playback.receive(&item_id, place.content_index.unwrap_or(0), bytes);
         if !frame.samples.is_empty() {
+            self.time_sound(now, place.response_id.as_deref(), clip);
             self.outputs.push(Output::Play { clip, frame });
         }
     }
@@ -139,6 +147,7 @@ impl Session {
         if self.responses.is_cut_off(place.response_id.as_deref()) {
             return;
         }
+        self.time_text(now, place.response_id.as_deref());
         self.line_grows(&item_of(place), place.content_index.unwrap_or(0), delta);
     }
 
@@ -148,10 +157,11 @@ impl Session {
         self.transcript.note_spoken(&item_of(place));
     }
 
-    pub(super) fn answer_text_done(&mut self, place: &Place, text: String) {
+    pub(super) fn answer_text_done(&mut self, now: Duration, place: &Place, text: String) {
         if self.responses.is_cut_off(place.response_id.as_deref()) {
             return;
         }
+        self.time_text(now, place.response_id.as_deref());
         self.line_is(&item_of(place), place.content_index.unwrap_or(0), text);
     }
 

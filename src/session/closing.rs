@@ -109,6 +109,7 @@ impl Session {
     /// Stops the sound; lines that were spoken end when the sound side says how much of them was heard.
     pub(super) fn fall_silent(&mut self, now: Duration) {
         self.stop_sound(now);
+        self.stopwatch.abandon();
         match self.flushing {
             None => self.close_lines(),
             Some(_) => self.lines_abandoned(),

@@ -312,6 +312,7 @@ impl Session {
         let Step::Primed(primed) = std::mem::take(&mut self.handover.step) else { return };
         let Primed { ready, sent, dialect, .. } = *primed;
         self.outputs.push(Output::Switch);
+        self.stopwatch.new_server();
         (self.sent, self.dialect) = (sent, dialect);
         self.repeats = Repeats::default();
         self.memory.hand_over();

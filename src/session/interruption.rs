@@ -29,6 +29,7 @@ impl Session {
     /// The server heard the user: it cancels its answer by itself, `response.cancel` would only fail.
     pub(super) fn interrupt_by_server(&mut self, now: Duration) {
         self.stop_sound(now);
+        self.stopwatch.abandon();
         if self.responses.active_id().is_some() || self.playback.is_sounding() {
             self.memory.owe_nothing();
         }
@@ -38,6 +39,7 @@ impl Session {
     /// The user wants silence: the server does not know it yet.
     pub(super) fn interrupt_by_user(&mut self, now: Duration) {
         self.stop_sound(now);
+        self.stopwatch.abandon();
         if self.responses.is_active() || self.playback.is_sounding() {
             self.memory.owe_nothing();
         }

@@ -1,5 +1,7 @@
 //! What goes into a session and what comes out of it.
 
+pub mod delay;
+
 use std::time::Duration;
 
 use crate::pcm::frame::{ClipId, Frame};
@@ -8,6 +10,7 @@ use crate::protocol::close::CloseCause;
 use crate::protocol::dialect::Dialect;
 use crate::protocol::response::Usage;
 use crate::protocol::server::ServerEvent;
+use crate::session::io::delay::DelayReport;
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq)]
@@ -332,6 +335,8 @@ pub enum Notice {
     Assistant(AssistantLine),
     /// What a response or a transcription cost.
     Usage(Box<UsageReport>),
+    /// An answer has begun for the user: how long that took.
+    Delay(Box<DelayReport>),
     /// Whether the microphone is heard.
     Muted(bool),
     /// Something has become of a device.

@@ -8,6 +8,7 @@ use crate::pcm::wire::Codec;
 use crate::protocol::client::ClientBody;
 use crate::protocol::response::ResponseConfig;
 use crate::session::errors::Cause;
+use crate::session::io::delay::Origin;
 use crate::session::io::{Notice, Output};
 use crate::session::plan::{AtInputEnd, Mode, Plan, TurnControl};
 use crate::session::recent::{Found, Recent};
@@ -171,18 +172,19 @@ impl Session {
             }
             (Phase::Live, TurnControl::Server, _) | (Phase::Live, TurnControl::Manual, Speech::Held) => {
                 let frame = self.microphone.heard(frame);
-                self.append(frame);
+                self.append(now, frame);
             }
             (_, TurnControl::Manual, Speech::Silent | Speech::Heard | Speech::Waiting)
             | (Phase::Closing(_) | Phase::Over, _, _) => {}
         }
     }
 
-    fn append(&mut self, frame: Frame) {
+    fn append(&mut self, now: Duration, frame: Frame) {
         if self.is_out_of_money() {
             return;
         }
         let audio = self.microphone.codec.encode(&frame.samples);
+        self.stopwatch.wrote(now, frame.samples.len());
         self.microphone.uncommitted += frame.samples.len() as u64;
         self.microphone.recent.sent(frame);
         self.send_unnamed(ClientBody::AudioAppend(audio));
@@ -195,7 +197,7 @@ impl Session {
         }
         let again = std::mem::take(&mut self.microphone.again);
         for frame in again.into_iter().chain(std::mem::take(&mut self.microphone.kept)) {
-            self.append(frame);
+            self.append(now, frame);
         }
         // What was kept is heard only from here on: a turn may still be found in it.
         self.microphone.saw_activity(now);
@@ -228,6 +230,8 @@ impl Session {
         self.microphone.speech = Speech::Heard;
         self.microphone.recent.begin();
         self.microphone.saw_activity(now);
+        // The turn before was not over.
+        self.stopwatch.abandon_unanswered();
         self.show(Notice::SpeechStarted { audio_ms });
         if self.plan.server_interrupts() {
             self.interrupt_by_server(now);
@@ -237,6 +241,9 @@ impl Session {
     pub(super) fn speech_stopped(&mut self, now: Duration, audio_ms: Option<u64>) {
         self.speech_is_over();
         self.show(Notice::SpeechStopped { audio_ms });
+        if self.is_answered_by_server() {
+            self.stopwatch.turn_found(now, audio_ms, self.responses.older());
+        }
         self.turn_found(now);
     }
 
@@ -250,9 +257,13 @@ impl Session {
     /// The server has a whole turn, and answers it where it is asked to.
     fn turn_found(&mut self, now: Duration) {
         self.microphone.saw_activity(now);
-        if self.plan.mode == Mode::Talk && self.plan.server_answers() {
+        if self.is_answered_by_server() {
             self.responses.expect();
         }
+    }
+
+    fn is_answered_by_server(&self) -> bool {
+        self.plan.mode == Mode::Talk && self.plan.server_answers()
     }
 
     pub(super) fn audio_committed(
@@ -263,6 +274,10 @@ impl Session {
     ) {
         self.microphone.saw_activity(now);
         // Some servers leave out speech_stopped.
+        if self.microphone.speech == Speech::Heard && self.is_answered_by_server() {
+            self.stopwatch.turn_found_by_commit(now, self.responses.older());
+        }
+        self.stopwatch.committed(now);
         self.speech_is_over();
         if let Some(item_id) = item_id {
             self.user_item(item_id, previous_item_id);
@@ -319,7 +334,10 @@ impl Session {
     /// A commit creates no answer by itself.
     fn answer_turn(&mut self, now: Duration) {
         match self.plan.mode {
-            Mode::Talk | Mode::Chat | Mode::Ask => self.ask_for_answer(now, ResponseConfig::default()),
+            Mode::Talk | Mode::Chat | Mode::Ask => {
+                self.stopwatch.turn_ended(now, Origin::Commit);
+                self.ask_for_answer(now, ResponseConfig::default());
+            }
             Mode::Transcribe => self.transcript.expect_one_more(),
         }
     }

@@ -12,6 +12,7 @@ mod interruption;
 mod two_stage;
 mod answer;
 mod closing;
+mod delay;
 mod staying;
 mod devices;
 mod memory;
@@ -35,6 +36,7 @@ use crate::protocol::client::ClientBody;
 use crate::protocol::dialect::Dialect;
 use crate::protocol::server::{ServerBody, ServerEvent};
 use crate::session::closing::Closing;
+use crate::session::delay::Stopwatch;
 use crate::session::devices::Invitation;
 use crate::session::errors::{Cause, Fatal, Sent};
 use crate::session::handover::Handover;
@@ -70,6 +72,7 @@ pub struct Session {
     ducked: Option<Ducked>,
     transcript: Transcript,
     usage: UsageSum,
+    stopwatch: Stopwatch,
     turn: Turn,
     last_error: Option<Failure>,
     /// Whether the server said something after which it makes no sense to try again.
@@ -118,6 +121,7 @@ impl Session {
             ducked: None,
             transcript: Transcript::default(),
             usage: UsageSum::default(),
+            stopwatch: Stopwatch::new(&plan),
             turn: Turn::Listening,
             last_error: None,
             last_fatal: false,
@@ -215,7 +219,7 @@ impl Session {
 
     fn audio(&mut self, now: Duration, event: AudioEvent) {
         match event {
-            AudioEvent::Played { clip, samples } => self.played(clip, samples),
+            AudioEvent::Played { clip, samples } => self.played(now, clip, samples),
             AudioEvent::Drained => self.show(Notice::Debug("everything was played".into())),
             AudioEvent::Flushed(heard) => self.flushed(now, &heard),
             AudioEvent::InputStarted => self.input_started(),
@@ -287,7 +291,7 @@ impl Session {
             ServerBody::TranscriptDelta { place, delta } => self.answer_words(now, &place, &delta),
             ServerBody::TextDone { place, text: Some(text) }
             | ServerBody::TranscriptDone { place, transcript: Some(text) } => {
-                self.answer_text_done(&place, text);
+                self.answer_text_done(now, &place, text);
             }
             ServerBody::OutputItemAdded { place, item } => self.answer_item_added(&place, &item),
             ServerBody::OutputItemDone { place, item } => self.answer_item_done(&place, &item),

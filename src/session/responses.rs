@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::protocol::response::ResponseConfig;
+use crate::session::delay::Older;
 use crate::session::io::{Deadline, Reason};
 
 /// How long an answer may stand still before it is given up.
@@ -82,6 +83,15 @@ impl Responses {
 
     pub(super) fn active_id(&self) -> Option<String> {
         self.active.as_ref()?.id.clone()
+    }
+
+    /// Returns what another response must not be taken for.
+    pub(super) fn older(&self) -> Older {
+        match &self.active {
+            None => Older::None,
+            Some(Active { id: Some(id), .. }) => Older::Named(id.clone()),
+            Some(Active { id: None, .. }) => Older::Unnamed,
+        }
     }
 
     /// Returns when the active response is given up.

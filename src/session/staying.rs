@@ -175,6 +175,7 @@ impl Session {
         self.sent = Sent::default();
         self.repeats = Repeats::default();
         self.responses = Responses::default();
+        self.stopwatch.new_server();
         self.microphone.server_gone(self.plan.turn_control());
     }
 

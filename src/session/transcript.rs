@@ -10,6 +10,7 @@ use crate::protocol::response::ResponseConfig;
 use crate::protocol::server::{ErrorInfo, Segment};
 use crate::protocol::value::Setting;
 use crate::session::errors::{Cause, describe};
+use crate::session::io::delay::Origin;
 use crate::session::io::{AssistantLine, Line, Notice};
 use crate::session::plan::Mode;
 use crate::session::playback::Progress;
@@ -159,6 +160,7 @@ impl Session {
         let _ = self.memory.tell(&item_id, Role::User, &text);
         self.show(Notice::User(Line { item_id, text, is_final: true, after: None }));
         self.send(ClientBody::ItemCreate { previous_item_id: None, item }, Cause::ItemCreate);
+        self.stopwatch.turn_ended(now, Origin::Typed);
         self.ask_for_answer(now, ResponseConfig::default());
     }
 
@@ -269,7 +271,8 @@ impl Session {
         }
     }
 
-    pub(super) fn played(&mut self, clip: ClipId, samples: u64) {
+    pub(super) fn played(&mut self, now: Duration, clip: ClipId, samples: u64) {
+        self.time_played(now, clip, samples);
         if let Some(item_id) = self.playback.played(clip, samples) {
             self.note_progress(&item_id);
             self.finish_if_over(&item_id);

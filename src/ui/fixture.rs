@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::protocol::dialect::Dialect;
 use crate::protocol::response::{TokenDetails, Usage};
+use crate::session::io::delay::{Delay, DelayReport, Delays, Origin, Spread};
 use crate::session::io::{
     AssistantLine, Connection, Echo, EchoMode, EndReason, Failure, Line, Notice, Ready, Turn, UsageReport,
 };
@@ -28,6 +29,7 @@ pub(crate) fn interrupted_call() -> Vec<(u64, Notice)> {
         (2_401, Notice::Turn(Turn::Thinking)),
         (2_600, assistant("One, two,", Heard::Not)),
         (2_700, Notice::Turn(Turn::Assistant)),
+        (2_750, Notice::Delay(Box::new(delay_report()))),
         (2_800, user("Count", "")),
         (2_900, user("Count", " to\u{1b}]0;owned\u{7} four.\nYou: fake")),
         (2_950, assistant("One, two, three, four.", Heard::Not)),
@@ -100,6 +102,24 @@ pub(crate) fn user(beginning: &str, rest: &str) -> Notice {
         is_final: !rest.is_empty(),
         after: None,
     })
+}
+
+/// Returns how long the second answer of a call took.
+pub(crate) fn delay_report() -> DelayReport {
+    let us = Duration::from_micros;
+    let last = Delay {
+        from: Origin::TurnEnd,
+        speech_stopped: Some(us(210_040)),
+        committed: Some(us(210_300)),
+        asked: None,
+        created: Some(us(230_000)),
+        first_byte: us(588_000),
+        first_audio: Some(us(608_000)),
+        first_sample: Some(us(640_000)),
+    };
+    let here = Spread { p50: us(32_000), p95: us(37_500) };
+    let answered = Spread { p50: us(640_000), p95: us(720_520) };
+    DelayReport { last, all: Delays { answers: 2, answered, here: Some(here) } }
 }
 
 fn ready() -> Notice {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::protocol::response::{TokenDetails, Usage};
+use crate::session::io::delay::{Delay, Delays, Origin};
 use crate::session::io::{
     AssistantLine, Connection, DeviceEntry, Echo, EchoMode, EndReason, Failure, Limit, Line, Notice, Ready,
     Turn, UsageReport,
@@ -30,12 +31,14 @@ pub struct JsonLines<W> {
     writer: W,
     detail: Detail,
     file: Option<String>,
+    /// How long the answers took so far.
+    delays: Option<Delays>,
 }
 
 impl<W: Write> JsonLines<W> {
     /// Returns a front that writes to `writer`.
     pub fn new(writer: W, detail: Detail) -> Self {
-        Self { writer, detail, file: None }
+        Self { writer, detail, file: None, delays: None }
     }
 
     /// Names the file that is heard in every line.
@@ -54,8 +57,12 @@ impl<W: Write> Front for JsonLines<W> {
         if matches!((notice, self.detail), (Notice::Debug(_), Detail::Call)) {
             return Ok(());
         }
+        if let Notice::Delay(report) = notice {
+            self.delays = Some(report.all);
+        }
         let at_ms = u64::try_from(at.as_millis()).unwrap_or(u64::MAX);
-        let record = Record { kind: kind(notice), at_ms, file: self.file.as_deref(), body: body(notice) };
+        let body = body(notice, self.delays.as_ref());
+        let record = Record { kind: kind(notice), at_ms, file: self.file.as_deref(), body };
         let mut line = serde_json::to_vec(&record)?;
         line.push(b'\n');
         self.writer.write_all(&line)?;
@@ -115,6 +122,18 @@ enum Body {
         transcribed_seconds: f64,
         unknown: u64,
     },
+    Delay {
+        from: &'static str,
+        answered_ms: f64,
+        here_ms: Option<f64>,
+        speech_stopped_ms: Option<f64>,
+        committed_ms: Option<f64>,
+        asked_ms: Option<f64>,
+        created_ms: Option<f64>,
+        first_byte_ms: f64,
+        first_audio_ms: Option<f64>,
+        first_sample_ms: Option<f64>,
+    },
     Muted {
         muted: bool,
     },
@@ -146,7 +165,18 @@ enum Body {
         code: Option<String>,
         message: Option<String>,
         signal: Option<i32>,
+        delay: Option<Summary>,
     },
+}
+
+/// How long the answers of a call took.
+#[derive(Serialize)]
+struct Summary {
+    answers: usize,
+    answered_p50_ms: f64,
+    answered_p95_ms: f64,
+    here_p50_ms: Option<f64>,
+    here_p95_ms: Option<f64>,
 }
 
 #[derive(Serialize)]
@@ -189,6 +219,7 @@ fn kind(notice: &Notice) -> &'static str {
         Notice::SpeakNow => "speak_now",
         Notice::Device(..) => "device",
         Notice::Devices(_) => "devices",
+        Notice::Delay(_) => "delay",
         Notice::Muted(_) => "muted",
         Notice::Echo(_) => "echo",
         Notice::Error { .. } => "error",
@@ -198,7 +229,8 @@ fn kind(notice: &Notice) -> &'static str {
     }
 }
 
-fn body(notice: &Notice) -> Body {
+/// `delays` are those of the call so far, for its end.
+fn body(notice: &Notice, delays: Option<&Delays>) -> Body {
     match notice {
         Notice::Connection(connection) => Body::Connection { state: connection_word(*connection) },
         Notice::Ready(ready) => session(ready),
@@ -217,13 +249,14 @@ fn body(notice: &Notice) -> Body {
             message: device::state(*side, state).1,
         },
         Notice::Devices(entries) => Body::Devices { devices: entries.iter().map(choice).collect() },
+        Notice::Delay(report) => delay(&report.last),
         Notice::Muted(muted) => Body::Muted { muted: *muted },
         Notice::Echo(echo) => echo_body(echo),
         Notice::Error { code, message } => {
             Body::Error { code: clean(code.as_deref()), message: harmless(message) }
         }
         Notice::Info(message) | Notice::Debug(message) => Body::Message { message: harmless(message) },
-        Notice::End(reason) => end(reason),
+        Notice::End(reason) => end(reason, delays),
     }
 }
 
@@ -290,6 +323,41 @@ fn usage(report: &UsageReport) -> Body {
     }
 }
 
+fn delay(delay: &Delay) -> Body {
+    Body::Delay {
+        from: match delay.from {
+            Origin::TurnEnd => "turn_end",
+            Origin::SpeechStopped => "speech_stopped",
+            Origin::Commit => "commit",
+            Origin::Typed => "typed",
+        },
+        answered_ms: ms(delay.answered()),
+        here_ms: delay.here().map(ms),
+        speech_stopped_ms: delay.speech_stopped.map(ms),
+        committed_ms: delay.committed.map(ms),
+        asked_ms: delay.asked.map(ms),
+        created_ms: delay.created.map(ms),
+        first_byte_ms: ms(delay.first_byte),
+        first_audio_ms: delay.first_audio.map(ms),
+        first_sample_ms: delay.first_sample.map(ms),
+    }
+}
+
+fn summary(delays: &Delays) -> Summary {
+    Summary {
+        answers: delays.answers,
+        answered_p50_ms: ms(delays.answered.p50),
+        answered_p95_ms: ms(delays.answered.p95),
+        here_p50_ms: delays.here.map(|here| ms(here.p50)),
+        here_p95_ms: delays.here.map(|here| ms(here.p95)),
+    }
+}
+
+/// Returns milliseconds with one decimal.
+fn ms(time: Duration) -> f64 {
+    (time.as_secs_f64() * 10_000.0).round() / 10.0
+}
+
 fn counts(usage: &Usage) -> Counts {
     let kinds =
         |details: TokenDetails| Kinds { text: details.text, audio: details.audio, image: details.image };
@@ -304,18 +372,20 @@ fn counts(usage: &Usage) -> Counts {
     }
 }
 
-fn end(reason: &EndReason) -> Body {
-    let plain = |reason| Body::End { reason, code: None, message: None, signal: None };
+fn end(reason: &EndReason, delays: Option<&Delays>) -> Body {
+    let delay = || delays.map(summary);
+    let plain = |reason| Body::End { reason, code: None, message: None, signal: None, delay: delay() };
     let failed = |reason, failure: &Failure| Body::End {
         reason,
         code: clean(failure.code.as_deref()),
         message: Some(harmless(&failure.message)),
         signal: None,
+        delay: delay(),
     };
     match reason {
         EndReason::User => plain("user"),
         EndReason::Signal(number) => {
-            Body::End { reason: "signal", code: None, message: None, signal: Some(*number) }
+            Body::End { reason: "signal", code: None, message: None, signal: Some(*number), delay: delay() }
         }
         EndReason::InputEnded => plain("input_ended"),
         EndReason::Answered => plain("answered"),
@@ -323,7 +393,7 @@ fn end(reason: &EndReason) -> Body {
         EndReason::Limit(Limit::Cost) => plain("max_cost"),
         EndReason::ServerClosed(said) => {
             let message = Some(harmless(said)).filter(|message| !message.is_empty());
-            Body::End { reason: "server_closed", code: None, message, signal: None }
+            Body::End { reason: "server_closed", code: None, message, signal: None, delay: delay() }
         }
         EndReason::Refused(failure) => failed("refused", failure),
         EndReason::Lost(failure) => failed("lost", failure),
@@ -395,6 +465,7 @@ mod tests {
         {"type":"turn","at_ms":2401,"turn":"thinking"}
         {"type":"assistant","at_ms":2600,"item_id":"item_a","text":"One, two,","final":false,"heard_ms":0,"interrupted":false}
         {"type":"turn","at_ms":2700,"turn":"assistant"}
+        {"type":"delay","at_ms":2750,"from":"turn_end","answered_ms":640.0,"here_ms":32.0,"speech_stopped_ms":210.0,"committed_ms":210.3,"asked_ms":null,"created_ms":230.0,"first_byte_ms":588.0,"first_audio_ms":608.0,"first_sample_ms":640.0}
         {"type":"user","at_ms":2800,"item_id":"item_u","text":"Count","final":false}
         {"type":"user","at_ms":2900,"item_id":"item_u","text":"Count to four.\nYou: fake","final":true}
         {"type":"assistant","at_ms":2950,"item_id":"item_a","text":"One, two, three, four.","final":false,"heard_ms":0,"interrupted":false}
@@ -407,7 +478,7 @@ mod tests {
         {"type":"error","at_ms":5000,"code":"rate_limit","message":"too fast"}
         {"type":"info","at_ms":5100,"message":"the microphone\nis silent"}
         {"type":"connection","at_ms":6000,"state":"closing"}
-        {"type":"end","at_ms":6100,"reason":"user","code":null,"message":null,"signal":null}
+        {"type":"end","at_ms":6100,"reason":"user","code":null,"message":null,"signal":null,"delay":{"answers":2,"answered_p50_ms":640.0,"answered_p95_ms":720.5,"here_p50_ms":32.0,"here_p95_ms":37.5}}
         "#);
     }
 
@@ -422,12 +493,12 @@ mod tests {
             lost(),
         ];
         assert_snapshot!(lines(Detail::Call, &ends.map(|end| (7, end))), @r#"
-        {"type":"end","at_ms":7,"reason":"signal","code":null,"message":null,"signal":15}
-        {"type":"end","at_ms":7,"reason":"input_ended","code":null,"message":null,"signal":null}
-        {"type":"end","at_ms":7,"reason":"answered","code":null,"message":null,"signal":null}
-        {"type":"end","at_ms":7,"reason":"server_closed","code":null,"message":null,"signal":null}
-        {"type":"end","at_ms":7,"reason":"refused","code":null,"message":"no key","signal":null}
-        {"type":"end","at_ms":7,"reason":"lost","code":"1006","message":"reset by peer","signal":null}
+        {"type":"end","at_ms":7,"reason":"signal","code":null,"message":null,"signal":15,"delay":null}
+        {"type":"end","at_ms":7,"reason":"input_ended","code":null,"message":null,"signal":null,"delay":null}
+        {"type":"end","at_ms":7,"reason":"answered","code":null,"message":null,"signal":null,"delay":null}
+        {"type":"end","at_ms":7,"reason":"server_closed","code":null,"message":null,"signal":null,"delay":null}
+        {"type":"end","at_ms":7,"reason":"refused","code":null,"message":"no key","signal":null,"delay":null}
+        {"type":"end","at_ms":7,"reason":"lost","code":"1006","message":"reset by peer","signal":null,"delay":null}
         "#);
     }
 

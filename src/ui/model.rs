@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::session::io::delay::DelayReport;
 use crate::session::io::{
     AssistantLine, Connection, DeviceEntry, DeviceState, Echo, EndReason, Line, Notice, Ready, Side, Turn,
     UsageReport,
@@ -41,6 +42,8 @@ pub struct Model {
     pub entries: Vec<Arc<Entry>>,
     /// What it cost so far.
     pub usage: Option<UsageReport>,
+    /// How long the answers took.
+    pub delay: Option<DelayReport>,
     /// The last thing worth telling beside the talk.
     pub remark: Option<Remark>,
     /// Why the session is over.
@@ -160,6 +163,7 @@ impl Model {
             echo: None,
             entries: Vec::new(),
             usage: None,
+            delay: None,
             remark: None,
             ended: None,
             ended_at: None,
@@ -181,6 +185,7 @@ impl Model {
             Notice::User(line) => self.user(line),
             Notice::Assistant(line) => self.assistant(line),
             Notice::Usage(report) => self.usage = Some(report.as_ref().clone()),
+            Notice::Delay(report) => self.delay = Some(**report),
             Notice::Muted(muted) => self.muted = *muted,
             Notice::SpeakNow => self.can_speak = true,
             Notice::Device(side, state) => self.device(at, *side, state),

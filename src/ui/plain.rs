@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};
 use std::time::Duration;
 
+use crate::session::io::delay::Delays;
 use crate::session::io::{AssistantLine, Connection, DeviceEntry, EchoMode, EndReason, Line, Notice, Ready};
 use crate::ui::device::{self, Weight};
 use crate::ui::front::Front;
@@ -36,6 +37,8 @@ pub struct Plain<W, S> {
     unfinished: Option<AssistantLine>,
     /// What is done against the echo, as it was told.
     echo: EchoMode,
+    /// How long the answers took so far.
+    delays: Option<Delays>,
     /// What waits for its caption, in a call.
     captions: Captions,
     /// Items that are written whole; a server may repeat itself.
@@ -97,6 +100,7 @@ impl<W: Write, S: Write> Plain<W, S> {
             open: None,
             unfinished: None,
             echo: EchoMode::Off,
+            delays: None,
             captions: Captions::default(),
             written: HashSet::new(),
             heading: None,
@@ -285,6 +289,7 @@ impl<W: Write, S: Write> Front for Plain<W, S> {
             },
             Notice::Devices(entries) => self.devices(entries),
             Notice::Echo(echo) => self.echo(echo.mode),
+            Notice::Delay(report) => self.delays = Some(report.all),
             Notice::Muted(true) => self.state("microphone MUTED"),
             Notice::Muted(false) => self.state("microphone LIVE"),
             Notice::Error { code, message } => {
@@ -293,6 +298,9 @@ impl<W: Write, S: Write> Front for Plain<W, S> {
             Notice::Info(message) => self.tell(&one_line(message)),
             Notice::End(reason) => {
                 self.finish()?;
+                if let Some(delays) = self.delays {
+                    self.state(&words::delays(&delays));
+                }
                 self.end(reason);
             }
         }
@@ -372,6 +380,7 @@ mod tests {
         microphone MUTED
         error: too fast (rate_limit)
         the microphone is silent
+        2 answers: p50 640 ms, p95 721 ms; of it here p50 32 ms, p95 38 ms
         call ended
         "#);
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::session::io::delay::{Delay, Delays, Spread};
 use crate::session::io::{Connection, Echo, EchoMode, EndReason, Failure, Limit, Turn, UsageReport};
 use crate::ui::text;
 
@@ -86,6 +87,32 @@ pub fn cost(usage: &UsageReport) -> Option<String> {
     }
 }
 
+/// Returns how long an answer took, and how much of that this machine did.
+pub fn delay(delay: &Delay) -> String {
+    let answered = short(delay.answered());
+    match delay.here() {
+        Some(here) => format!("answered in {answered}, {} of it here", short(here)),
+        None => format!("answered in {answered}"),
+    }
+}
+
+/// Returns how long the answers of a call took.
+pub fn delays(delays: &Delays) -> String {
+    let spread = |spread: &Spread| format!("p50 {}, p95 {}", short(spread.p50), short(spread.p95));
+    let answers = if delays.answers == 1 { "answer" } else { "answers" };
+    let told = format!("{} {answers}: {}", delays.answers, spread(&delays.answered));
+    match &delays.here {
+        Some(here) => format!("{told}; of it here {}", spread(here)),
+        None => told,
+    }
+}
+
+/// Returns a time as milliseconds, or as seconds where it is long.
+fn short(time: Duration) -> String {
+    let ms = u64::try_from((time + Duration::from_micros(500)).as_millis()).unwrap_or(u64::MAX);
+    if ms < 10_000 { format!("{ms} ms") } else { seconds(ms) }
+}
+
 /// Returns a time as minutes and seconds.
 pub fn minutes(time: Duration) -> String {
     format!("{:02}:{:02}", time.as_secs() / 60, time.as_secs() % 60)
@@ -110,6 +137,19 @@ mod tests {
         assert_eq!(end(&reason), "the server ended the call: bye now");
         let lost = EndReason::Lost(Failure { message: "reset".to_owned(), code: Some("1006".to_owned()) });
         assert_eq!(end(&lost), "connection lost: reset (1006)");
+    }
+
+    #[test]
+    fn delays_are_told_in_words() {
+        let report = crate::ui::fixture::delay_report();
+        assert_eq!(delay(&report.last), "answered in 640 ms, 32 ms of it here");
+        let written = Delay { first_audio: None, first_sample: None, ..report.last };
+        assert_eq!(delay(&written), "answered in 588 ms");
+        let slow = Delay { first_sample: Some(Duration::from_millis(12_340)), ..report.last };
+        assert_eq!(delay(&slow), "answered in 12.3 s, 11.7 s of it here");
+        assert_eq!(delays(&report.all), "2 answers: p50 640 ms, p95 721 ms; of it here p50 32 ms, p95 38 ms");
+        let one = Delays { answers: 1, here: None, ..report.all };
+        assert_eq!(delays(&one), "1 answer: p50 640 ms, p95 721 ms");
     }
 
     #[test]

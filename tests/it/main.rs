@@ -25,6 +25,7 @@ mod refusals;
 mod shell;
 #[cfg(unix)]
 mod faults;
+mod delay;
 mod doctor;
 #[cfg(unix)]
 mod losses;

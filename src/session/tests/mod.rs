@@ -13,6 +13,7 @@ mod disorder;
 mod handover;
 mod again;
 mod limits;
+mod delay;
 mod anything;
 mod devices;
 
@@ -229,7 +230,9 @@ impl Call {
 fn told(output: &Output) -> Option<String> {
     match output {
         Output::Send(event) => told_event(&event.body),
-        Output::Play { .. } | Output::SetMuted(_) | Output::Show(Notice::Debug(_) | Notice::Usage(_)) => None,
+        Output::Play { .. }
+        | Output::SetMuted(_)
+        | Output::Show(Notice::Debug(_) | Notice::Usage(_) | Notice::Delay(_)) => None,
         Output::PlayEnd(clip) => Some(format!("play-end {}", clip.0)),
         Output::Flush => Some("flush".into()),
         Output::Duck => Some("duck".into()),

@@ -21,6 +21,7 @@ use crate::ui::editor::Editor;
 use crate::ui::model::{Model, RemarkKind};
 use crate::ui::view::plan::Plan;
 use crate::ui::view::theme::Theme;
+use crate::ui::words;
 use crate::ui::wrap::{truncate, width, wrap};
 
 /// Long enough to be read twice.
@@ -94,6 +95,18 @@ fn draw_rules(frame: &mut Frame, plan: &Plan, scene: &Scene) {
     for area in plan.rules {
         let rule = "─".repeat(usize::from(area.width));
         frame.render_widget(Line::styled(rule, scene.theme.quiet), area);
+    }
+    draw_delay(frame, plan.rules[1], scene);
+}
+
+/// Says in the rule below the talk how long the last answer took.
+fn draw_delay(frame: &mut Frame, rule: Rect, scene: &Scene) {
+    let Some(report) = &scene.model.delay else { return };
+    let told = format!(" {} ", words::delay(&report.last));
+    let wide = u16::try_from(width(&told)).unwrap_or(u16::MAX);
+    if rule.height > 0 && wide + 2 <= rule.width {
+        let place = Rect { x: rule.right() - wide - 2, width: wide, ..rule };
+        frame.render_widget(Line::styled(told, scene.theme.quiet), place);
     }
 }
 

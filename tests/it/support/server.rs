@@ -16,9 +16,18 @@ pub(crate) struct Server {
 }
 
 impl Server {
+    /// Starts an endpoint.
+    pub(crate) fn start() -> Self {
+        Self::of(Program::rtvoice("serve --port 0"))
+    }
+
     /// Starts an endpoint that misbehaves in the given way.
     pub(crate) fn with_fault(fault: &str) -> Self {
-        let program = Program::rtvoice("serve --port 0 --fault").arg(fault).start();
+        Self::of(Program::rtvoice("serve --port 0 --fault").arg(fault))
+    }
+
+    fn of(program: Program) -> Self {
+        let program = program.start();
         let line = program.wait_for_line(START, |line| line.starts_with("listening on "));
         let url = line.trim_start_matches("listening on ").to_owned();
         Self { url, _program: program }

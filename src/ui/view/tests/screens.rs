@@ -37,6 +37,19 @@ fn a_call_on_a_usual_terminal() {
 }
 
 #[test]
+fn how_long_an_answer_took_stands_in_the_rule_where_there_is_room() {
+    let mut model = call();
+    model.apply(NOW, &Notice::Delay(Box::new(crate::ui::fixture::delay_report())));
+    let told = "answered in 640 ms, 32 ms of it here";
+    let row = |size| {
+        text(size, &model, &Editor::default()).lines().find(|row| row.contains(told)).map(str::to_owned)
+    };
+    assert_snapshot!(row((60, 14)).unwrap(), @r#""──────────────────── answered in 640 ms, 32 ms of it here ──""#);
+    assert_snapshot!(row((40, 14)).unwrap(), @r#"" answered in 640 ms, 32 ms of it here ──""#);
+    assert_eq!((row((39, 14)), row((80, 13))), (None, None));
+}
+
+#[test]
 fn a_call_on_a_small_terminal() {
     assert_snapshot!(text((40, 10), &interrupted(), &Editor::default()), @r#"
     " you speak   LIVE · 01:32 · gpt-realtime"
