@@ -122,9 +122,9 @@ mod tests {
     fn a_device_with_a_clock_of_its_own_stays_where_the_time_says() {
         // Uncorrected it would be 360 ms away in the end.
         for speed in [0.9998, 1.0002] {
-            let (mut track, mut given, mut at) = (Track::new(RATE), 0, 0);
+            let (mut track, mut given, mut at) = (Track::new(RATE), 0, 0_u64);
             let mut clicks = Vec::new();
-            for now in (20..1_800_000).step_by(20) {
+            for now in (20..1_800_000_u32).step_by(20) {
                 while given + 40 <= (f64::from(now) / 1_000.0 * 2_000.0 * speed) as u64 {
                     let is_click = |n: u64| (n as f64 / 2_000.0 / speed) % 60.0 >= 59.99;
                     let block: Vec<f32> =
@@ -132,8 +132,9 @@ mod tests {
                     track.take(RATE, &block);
                     given += 40;
                 }
-                track.lay(Duration::from_millis(now as u64));
-                for sample in track.drain(track.len()).collect::<Vec<i16>>() {
+                track.lay(Duration::from_millis(u64::from(now)));
+                let length = track.len();
+                for sample in track.drain(length).collect::<Vec<i16>>() {
                     if sample > 8_000 && clicks.last().is_none_or(|last| at - last > 2_000) {
                         clicks.push(at);
                     }
