@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::config::setting::{Form, Setting};
+
 /// Talk to a realtime voice model from the terminal
 #[derive(Debug, Parser)]
 #[command(name = "rtvoice", version, arg_required_else_help = true, after_help = AFTER_HELP)]
@@ -89,6 +91,12 @@ pub struct Talk {
     pub interrupt: Option<InterruptArg>,
     #[command(flatten)]
     #[expect(missing_docs, reason = "a group, not a flag")]
+    pub turns: TurnArgs,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a group, not a flag")]
+    pub answers: AnswerArgs,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a group, not a flag")]
     pub showing: ShowingArgs,
     #[command(flatten)]
     #[expect(missing_docs, reason = "a group, not a flag")]
@@ -124,6 +132,9 @@ pub struct Transcribe {
     #[command(flatten)]
     #[expect(missing_docs, reason = "a group, not a flag")]
     pub hearing: HearingArgs,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a group, not a flag")]
+    pub turns: TurnArgs,
     #[command(flatten)]
     #[expect(missing_docs, reason = "a group, not a flag")]
     pub showing: ShowingArgs,
@@ -222,14 +233,20 @@ pub struct EndpointArgs {
     pub allow_clear_key: bool,
 }
 
-/// What is heard, and how a turn ends.
+/// What is heard.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Sound")]
 pub struct HearingArgs {
     /// Hear this device, a .wav file, `-` (raw PCM16 mono of 24 kHz, or WAV, on stdin) or `null` [default: the system's microphone]
     #[arg(long, value_name = "DEVICE|FILE|-|null")]
     pub input: Option<String>,
-    /// Let the server find the end of a turn by loudness or by meaning, or end it by hand [default: server]
+}
+
+/// How a turn ends.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Turns")]
+pub struct TurnArgs {
+    /// Let the server find the end of a turn by silence or by meaning, or end it by hand [default: server]
     #[arg(long, value_enum)]
     pub vad: Option<VadArg>,
     /// Muting sends silence (soft), or also closes the microphone, so that its light goes out (hard) [default: soft]
@@ -241,6 +258,47 @@ pub struct HearingArgs {
     /// Make a microphone louder that is very soft
     #[arg(long)]
     pub gain_control: bool,
+    /// Find turns as it is best with so much noise; the flags below go before it [default: office]
+    #[arg(long, value_enum, value_name = "NOISE")]
+    pub vad_preset: Option<PresetArg>,
+    /// Find speech that is so loud, 0 to 1 (server)
+    #[arg(long, value_name = "SHARE", value_parser = |text: &str| share(text, Setting::VadThreshold))]
+    pub vad_threshold: Option<f64>,
+    /// Count so much sound before your speech to it (server)
+    #[arg(long, value_name = "MS", value_parser = |text: &str| number(text, Setting::PrefixPaddingMs))]
+    pub prefix_padding_ms: Option<u32>,
+    /// End your turn after so long a silence (server)
+    #[arg(long, value_name = "MS", value_parser = |text: &str| number(text, Setting::SilenceDurationMs))]
+    pub silence_duration_ms: Option<u32>,
+    /// Take a sentence for finished so soon (semantic)
+    #[arg(long, value_enum, value_name = "HOW")]
+    pub eagerness: Option<EagernessArg>,
+}
+
+/// What follows a turn.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Turns")]
+pub struct AnswerArgs {
+    /// Let the server speak by itself after so long a silence (server)
+    #[arg(long, value_name = "MS", value_parser = |text: &str| number(text, Setting::IdleTimeoutMs))]
+    pub idle_timeout_ms: Option<u32>,
+    /// Let the server answer by itself; with false rtvoice asks for each answer [default: true]
+    #[arg(long, value_name = "BOOL")]
+    pub create_response: Option<bool>,
+    /// Stop an answer when you speak over it [default: true]
+    #[arg(long, value_name = "BOOL")]
+    pub interrupt_response: Option<bool>,
+}
+
+fn number(text: &str, setting: Setting) -> Result<u32, String> {
+    let form = setting.form();
+    let fits = |number: &u32| matches!(&form, Form::Number(range) if range.contains(number));
+    text.parse().ok().filter(fits).ok_or_else(|| format!("{} is needed", form.wanted()))
+}
+
+fn share(text: &str, setting: Setting) -> Result<f64, String> {
+    let share = text.parse().ok().filter(|share| (0.0..=1.0).contains(share));
+    share.ok_or_else(|| format!("{} is needed", setting.form().wanted()))
 }
 
 /// When a session ends by itself.
@@ -371,6 +429,30 @@ pub enum InterruptArg {
     Local,
     /// Nobody's.
     Off,
+}
+
+/// How much noise there is where somebody speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PresetArg {
+    /// Nothing else is heard.
+    Quiet,
+    /// Others speak further away.
+    Office,
+    /// Speech is only a little louder than the rest.
+    Noisy,
+}
+
+/// How soon a sentence counts as finished.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum EagernessArg {
+    /// After 8 s of silence at the latest.
+    Low,
+    /// After 4 s at the latest.
+    Medium,
+    /// After 2 s at the latest.
+    High,
+    /// As the server likes it.
+    Auto,
 }
 
 /// The dialect of the protocol.

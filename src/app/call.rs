@@ -8,7 +8,7 @@ use crate::app::clock::Clock;
 use crate::app::connect::{Reached, connect};
 use crate::app::drive::{Drive, Reader};
 use crate::app::fronts::{Captioned, Face, Levels, Occasion, Prompting, Way};
-use crate::app::lines;
+use crate::app::lines::{self, Enter};
 use crate::app::phone::Phone;
 use crate::app::prices;
 use crate::app::remember::Remember;
@@ -24,7 +24,7 @@ use crate::cli::ShowingArgs;
 use crate::error::{Error, Kind};
 use crate::session::Session;
 use crate::session::io::{Command, Connection, Door, EndReason, Failure, Notice};
-use crate::session::plan::{AtInputEnd, Plan, TurnControl};
+use crate::session::plan::{AtInputEnd, Mode, Plan, TurnControl};
 use crate::ui::model::About;
 use crate::ui::plain::PlainStyle;
 
@@ -156,7 +156,7 @@ impl Call<'_> {
         let about = About {
             endpoint: self.target.name.clone(),
             demo: self.target.is_demo(),
-            manual_turns: self.plan.turn_control() == TurnControl::Manual,
+            manual_turns: self.makes_turns_by_hand(),
         };
         let Ears { commands, clock, levels } = ears;
         let (showing, way, style, file) = (self.showing, self.way, self.style, self.file.clone());
@@ -182,12 +182,17 @@ impl Call<'_> {
         Ok((reached?, audio))
     }
 
+    fn makes_turns_by_hand(&self) -> bool {
+        self.plan.mode == Mode::Talk && self.plan.turn_control() == TurnControl::Manual
+    }
+
     fn listen_to_lines(&self, quiet: &Quiet, commands: mpsc::Sender<Command>) -> Result<(), Error> {
         match self.typing {
             Typing::Not => {}
             Typing::Lines | Typing::Prompted => {
                 let mut terminal = quiet.writer().map_err(|error| Error::new(Kind::Internal, error))?;
-                lines::listen(commands, move |text| {
+                let enter = if self.makes_turns_by_hand() { Enter::Turn } else { Enter::Nothing };
+                lines::listen(commands, enter, move |text| {
                     // Who cannot be told can still type.
                     let _ = writeln!(terminal, "{text}");
                 });
@@ -245,7 +250,8 @@ async fn hung_up(commands: &mut mpsc::Receiver<Command>) -> EndReason {
                 | Command::BeginTurn
                 | Command::EndTurn
                 | Command::ListDevices
-                | Command::UseDevice(..),
+                | Command::UseDevice(..)
+                | Command::SwitchTurn,
             ) => {}
             None => std::future::pending().await,
         }

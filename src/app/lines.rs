@@ -11,7 +11,7 @@ use crate::session::io::{Command, EndReason, Side};
 pub(super) const HELP: &str = "\
 type text and press Enter to send it, or one of these:
   /mute      close the microphone        /unmute    open it
-  /stop      stop the answer             /turn      begin or end a turn (--vad off)
+  /stop      stop the answer             /turn      begin or end a turn, as Enter alone does (--vad off)
   /devices   list the devices            /input NAME, /output NAME   use one of them
   /end       end the call                /help      this list";
 
@@ -19,28 +19,41 @@ type text and press Enter to send it, or one of these:
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Typed {
     Do(Command),
-    /// Begin the turn, or end it if it was begun.
-    Turn,
     Help,
     Nothing,
     Unknown(String),
 }
 
+/// What a line without text means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Enter {
+    /// Nothing.
+    Nothing,
+    /// The user's turn begins, or ends.
+    Turn,
+}
+
+/// Said at the beginning where Enter makes turns.
+const ENTER_MAKES_TURNS: &str = "press Enter to speak, and Enter again to be answered; /help has more";
+
 /// Reads standard input line by line until its end, which ends the call.
 ///
 /// A thread of its own because standard input cannot be waited for otherwise; it ends with the
 /// program. `tell` writes what the user should know.
-pub(super) fn listen(commands: mpsc::Sender<Command>, mut tell: impl FnMut(&str) + Send + 'static) {
+pub(super) fn listen(
+    commands: mpsc::Sender<Command>,
+    enter: Enter,
+    mut tell: impl FnMut(&str) + Send + 'static,
+) {
+    match enter {
+        Enter::Nothing => {}
+        Enter::Turn => tell(ENTER_MAKES_TURNS),
+    }
     let reading = move || {
-        let mut turn_is_open = false;
         for line in io::stdin().lock().lines() {
             let Ok(line) = line else { break };
-            let command = match understand(&line) {
+            let command = match understand(&line, enter) {
                 Typed::Do(command) => command,
-                Typed::Turn => {
-                    turn_is_open = !turn_is_open;
-                    if turn_is_open { Command::BeginTurn } else { Command::EndTurn }
-                }
                 Typed::Nothing => continue,
                 Typed::Help => {
                     tell(HELP);
@@ -62,14 +75,17 @@ pub(super) fn listen(commands: mpsc::Sender<Command>, mut tell: impl FnMut(&str)
     let _ = thread::Builder::new().name("lines".to_owned()).spawn(reading);
 }
 
-fn understand(line: &str) -> Typed {
+fn understand(line: &str, enter: Enter) -> Typed {
     let line = line.trim();
     match line {
-        "" => Typed::Nothing,
+        "" => match enter {
+            Enter::Nothing => Typed::Nothing,
+            Enter::Turn => Typed::Do(Command::SwitchTurn),
+        },
         "/mute" => Typed::Do(Command::SetMuted(true)),
         "/unmute" => Typed::Do(Command::SetMuted(false)),
         "/stop" => Typed::Do(Command::Interrupt),
-        "/turn" => Typed::Turn,
+        "/turn" => Typed::Do(Command::SwitchTurn),
         "/end" | "/quit" => Typed::Do(Command::HangUp(EndReason::User)),
         "/help" => Typed::Help,
         "/devices" => Typed::Do(Command::ListDevices),
@@ -102,14 +118,20 @@ mod tests {
             ("/usr/bin", say("/usr/bin")),
             ("/nonsense", Typed::Unknown("/nonsense".into())),
             ("   ", Typed::Nothing),
-            ("/turn", Typed::Turn),
+            ("/turn", Typed::Do(Command::SwitchTurn)),
             ("/devices", Typed::Do(Command::ListDevices)),
             ("/input USB mic", Typed::Do(Command::UseDevice(Side::Microphone, Some("USB mic".into())))),
             ("/output default", Typed::Do(Command::UseDevice(Side::Speaker, None))),
             ("/input", Typed::Unknown("/input".into())),
         ];
         for (line, expected) in cases {
-            assert_eq!(understand(line), expected, "{line}");
+            assert_eq!(understand(line, Enter::Nothing), expected, "{line}");
         }
+    }
+
+    #[test]
+    fn enter_alone_makes_turns_where_they_are_made_by_hand() {
+        assert_eq!(understand("", Enter::Turn), Typed::Do(Command::SwitchTurn));
+        assert_eq!(understand("hello", Enter::Turn), Typed::Do(Command::Say("hello".into())));
     }
 }

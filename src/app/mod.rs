@@ -9,6 +9,7 @@ mod settings;
 mod address;
 mod target;
 mod plan;
+mod turns;
 mod prices;
 mod connect;
 mod phone;

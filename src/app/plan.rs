@@ -5,43 +5,28 @@ use std::time::Duration;
 use crate::app::prices;
 use crate::app::settings::Settings;
 use crate::app::target::Target;
+use crate::app::turns::{self, Found};
 use crate::audio::echo::{EchoControl, EchoMode, Processing, Step};
 use crate::audio::event::MuteWay;
 use crate::audio::options::{Options, Sink, Source};
-use crate::cli::{DialectArg, EchoArg, InterruptArg, MuteArg, VadArg};
+use crate::cli::{DialectArg, EchoArg, InterruptArg, MuteArg};
 use crate::config::choice::{Format, TranscriptionSession};
 use crate::config::setting::Setting;
 use crate::error::{Error, Kind};
 use crate::pcm::frame::Rate;
 use crate::protocol::dialect::Dialect;
 use crate::protocol::settings::{
-    AudioFormat, Eagerness, Modality, SessionKind, Settings as SessionSettings, Transcription, TurnDetection,
-    TurnMethod, Voice,
+    AudioFormat, Modality, SessionKind, Settings as SessionSettings, Transcription, Voice,
 };
-use crate::protocol::value::{Setting as Field, Unknown};
+use crate::protocol::value::Setting as Field;
 use crate::session::limits::Limits;
-use crate::session::plan::{AtInputEnd, Interrupt, Mode, Plan, SILENCE_MS, TurnControl};
-
-/// Sound kept from before speech was noticed; the servers' own default, said explicitly.
-const PREFIX_MS: u32 = 300;
-
-/// How loud speech has to be; the servers' own default, said explicitly.
-const THRESHOLD: f64 = 0.5;
-
-/// What happens with a turn that the server found.
-#[derive(Clone, Copy)]
-enum Found {
-    /// It is answered, and speech stops an answer.
-    Answered,
-    /// It is captioned; transcription sessions know no answers.
-    Captioned,
-}
+use crate::session::plan::{AtInputEnd, Interrupt, Mode, Plan, TurnControl};
 
 /// Returns the plan of a call.
 ///
 /// # Errors
 ///
-/// When a rate does not go with its format.
+/// When a rate does not go with its format, or a flag with the way in which turns are found.
 pub(super) fn talk(call: &Settings, at_input_end: AtInputEnd) -> Result<Plan, Error> {
     let mut settings = settings(call);
     settings.output = Some(Modality::Audio);
@@ -49,7 +34,7 @@ pub(super) fn talk(call: &Settings, at_input_end: AtInputEnd) -> Result<Plan, Er
     settings.output_format = Some(format(call, Setting::OutputFormat, Setting::OutputRate)?);
     settings.voice = call.in_force.text(Setting::Voice).map(|name| Voice::Named(name.to_owned()));
     settings.transcription = captions(call);
-    settings.turn_detection = turn_detection(call, Found::Answered);
+    settings.turn_detection = turns::detection(call, Found::Answered)?;
     Ok(plan(Mode::Talk, settings, call, at_input_end))
 }
 
@@ -68,13 +53,16 @@ pub(super) fn chat(call: &Settings, opening: Option<String>) -> Plan {
 ///
 /// # Errors
 ///
-/// When a rate does not go with its format, and when the endpoint has no session for captions only.
+/// When a rate does not go with its format, or a flag with the way in which turns are found, and when the
+/// endpoint has no session for captions only.
 pub(super) fn transcribe(call: &Settings, at_input_end: AtInputEnd) -> Result<Plan, Error> {
+    let turn_detection = turns::detection(call, Found::Captioned)?;
+    turns::must_be_found(call, &turn_detection, at_input_end)?;
     let settings = SessionSettings {
         kind: captioning_kind(call)?,
         input_format: Some(format(call, Setting::InputFormat, Setting::InputRate)?),
         transcription: captions(call),
-        turn_detection: turn_detection(call, Found::Captioned),
+        turn_detection,
         ..SessionSettings::default()
     };
     Ok(plan(Mode::Transcribe, settings, call, at_input_end))
@@ -141,7 +129,8 @@ fn processing(call: &Settings, plan: &Plan) -> Processing {
     }
 }
 
-fn interrupt(call: &Settings) -> Interrupt {
+/// Returns whose ear stops an answer.
+pub(super) fn interrupt(call: &Settings) -> Interrupt {
     match call.in_force.choice(Setting::Interrupt) {
         Some(InterruptArg::Server) | None => Interrupt::Server,
         Some(InterruptArg::Local) => Interrupt::Local,
@@ -159,6 +148,7 @@ fn plan(mode: Mode, settings: SessionSettings, call: &Settings, at_input_end: At
     Plan {
         mode,
         settings,
+        local_turns: None,
         dialect,
         opening: Vec::new(),
         at_input_end,
@@ -204,34 +194,12 @@ fn format(call: &Settings, format: Setting, rate: Setting) -> Result<AudioFormat
     Ok(telephone)
 }
 
-fn captions(call: &Settings) -> Field<Transcription> {
+/// Returns how speech is captioned.
+pub(super) fn captions(call: &Settings) -> Field<Transcription> {
     let text = |setting| call.in_force.text(setting).map(str::to_owned);
     Field::Set(Transcription {
         model: text(Setting::TranscriptionModel),
         language: text(Setting::Lang),
         ..Transcription::default()
-    })
-}
-
-fn turn_detection(call: &Settings, found: Found) -> Field<TurnDetection> {
-    let method = match call.in_force.choice(Setting::Vad).unwrap_or(VadArg::Server) {
-        VadArg::Off => return Field::Clear,
-        VadArg::Semantic => TurnMethod::SemanticVad { eagerness: Some(Eagerness::Auto) },
-        VadArg::Server => TurnMethod::ServerVad {
-            threshold: Some(THRESHOLD),
-            prefix_padding_ms: Some(PREFIX_MS),
-            silence_duration_ms: Some(SILENCE_MS),
-            idle_timeout_ms: Field::Keep,
-        },
-    };
-    let (answers, interrupts) = match found {
-        Found::Answered => (Some(true), Some(interrupt(call) == Interrupt::Server)),
-        Found::Captioned => (None, None),
-    };
-    Field::Set(TurnDetection {
-        method,
-        create_response: answers,
-        interrupt_response: interrupts,
-        unknown: Unknown::new(),
     })
 }

@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use crate::app::remember::Remember;
 use crate::audio::choice::Wanted;
 use crate::audio::options::{Sink, Source};
-use crate::cli::{EndpointArgs, HearingArgs, LimitArgs, ShowingArgs};
+use crate::cli::{AnswerArgs, EndpointArgs, HearingArgs, LimitArgs, ShowingArgs, TurnArgs};
 use crate::config::in_force::{Asked, InForce};
 use crate::config::place;
 use crate::config::setting::Setting;
@@ -27,7 +27,7 @@ pub(super) struct Settings {
 /// What the command line says.
 #[derive(Debug, Default)]
 pub(super) struct Flags {
-    layer: Layer,
+    pub(super) layer: Layer,
 }
 
 impl Settings {
@@ -100,13 +100,32 @@ impl Settings {
 }
 
 impl Flags {
-    /// Adds what is said about sound.
+    /// Adds what is heard.
     pub(super) fn hearing(mut self, args: &HearingArgs) -> Self {
         self.text(Setting::Input, "--input", args.input.as_deref());
+        self
+    }
+
+    /// Adds how a turn ends.
+    pub(super) fn turns(mut self, args: &TurnArgs) -> Self {
         self.choice(Setting::Vad, "--vad", args.vad);
         self.choice(Setting::Mute, "--mute", args.mute);
         self.switch(Setting::NoiseSuppression, "--noise-suppression", args.noise_suppression.then_some(true));
         self.switch(Setting::GainControl, "--gain-control", args.gain_control.then_some(true));
+        self.choice(Setting::VadPreset, "--vad-preset", args.vad_preset);
+        let threshold = args.vad_threshold.map(|share| share.to_string());
+        self.text(Setting::VadThreshold, "--vad-threshold", threshold.as_deref());
+        self.number(Setting::PrefixPaddingMs, "--prefix-padding-ms", args.prefix_padding_ms);
+        self.number(Setting::SilenceDurationMs, "--silence-duration-ms", args.silence_duration_ms);
+        self.choice(Setting::Eagerness, "--eagerness", args.eagerness);
+        self
+    }
+
+    /// Adds what follows a turn.
+    pub(super) fn answers(mut self, args: &AnswerArgs) -> Self {
+        self.number(Setting::IdleTimeoutMs, "--idle-timeout-ms", args.idle_timeout_ms);
+        self.switch(Setting::CreateResponse, "--create-response", args.create_response);
+        self.switch(Setting::InterruptResponse, "--interrupt-response", args.interrupt_response);
         self
     }
 
@@ -127,6 +146,10 @@ impl Flags {
     pub(super) fn choice<T: ValueEnum>(&mut self, setting: Setting, flag: &'static str, choice: Option<T>) {
         let word = choice.and_then(|choice| Some(choice.to_possible_value()?.get_name().to_owned()));
         self.put(setting, flag, word.map(Value::Text));
+    }
+
+    fn number(&mut self, setting: Setting, flag: &'static str, number: Option<u32>) {
+        self.put(setting, flag, number.map(Value::Number));
     }
 
     fn switch(&mut self, setting: Setting, flag: &'static str, switch: Option<bool>) {

@@ -21,7 +21,8 @@ use crate::ui::plain::PlainStyle;
 /// When it cannot begin, or when what comes of it cannot be written.
 pub(super) async fn run(args: Talk) -> Result<EndReason, Error> {
     let clock = Clock::start();
-    let mut flags = Flags::default().hearing(&args.hearing).limits(&args.limits);
+    let mut flags = Flags::default().hearing(&args.hearing).turns(&args.turns).answers(&args.answers);
+    flags = flags.limits(&args.limits);
     flags.text(Setting::Voice, "--voice", args.voice.as_deref());
     flags.choice(Setting::Echo, "--echo", args.echo);
     flags.choice(Setting::Interrupt, "--interrupt", args.interrupt);

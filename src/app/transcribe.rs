@@ -22,7 +22,7 @@ use crate::ui::plain::PlainStyle;
 /// When it cannot begin, or when the captions cannot be written.
 pub(super) async fn run(args: Transcribe) -> Result<EndReason, Error> {
     let clock = Clock::start();
-    let flags = Flags::default().hearing(&args.hearing).limits(&args.limits);
+    let flags = Flags::default().hearing(&args.hearing).turns(&args.turns).limits(&args.limits);
     let settings = Settings::load(&args.endpoint, SessionKind::Transcription, flags)?;
     let inputs = inputs(&args, &settings)?;
     // Once for all files: a key may come from a command that asks for a password.

@@ -172,7 +172,9 @@ impl Reader<'_> {
     fn sourced(&self, setting: Setting, value: &Spanned<DeValue<'_>>) -> Result<Sourced, Wrong> {
         let origin = self.origin(&value.span());
         let name = setting.name();
-        let value = match setting.form() {
+        let form = setting.form();
+        let expected = || self.expected(&name, &form.wanted(), value);
+        let value = match &form {
             Form::Text => Value::Text(self.text_of(&name, value)?),
             Form::Key => Value::Hidden(Secret::new(self.text_of(&name, value)?)),
             Form::Choice(words) => {
@@ -189,20 +191,23 @@ impl Reader<'_> {
             }
             Form::Switch => {
                 let switch = value.get_ref().as_bool();
-                Value::Switch(switch.ok_or_else(|| self.expected(&name, "true or false", value))?)
+                Value::Switch(switch.ok_or_else(expected)?)
             }
             Form::Number(range) => {
-                let wanted = format!("a number from {} to {}", range.start(), range.end());
                 let number = value
                     .get_ref()
                     .as_integer()
                     .and_then(|number| u32::from_str_radix(number.as_str(), number.radix()).ok());
                 let number = number.filter(|number| range.contains(number));
-                Value::Number(number.ok_or_else(|| self.expected(&name, &wanted, value))?)
+                Value::Number(number.ok_or_else(expected)?)
             }
             Form::Amount => {
-                let amount = amount(value.get_ref());
-                Value::Text(amount.ok_or_else(|| self.expected(&name, "a number above 0", value))?)
+                let amount = number(value.get_ref()).filter(|amount| *amount > 0.0);
+                Value::Text(amount.ok_or_else(expected)?.to_string())
+            }
+            Form::Share => {
+                let share = number(value.get_ref()).filter(|share| (0.0..=1.0).contains(share));
+                Value::Text(share.ok_or_else(expected)?.to_string())
             }
             Form::List => Value::List(self.list_of(&name, value)?),
             Form::Table => Value::Table(self.pairs_of(&name, value)?),
@@ -264,10 +269,6 @@ impl Reader<'_> {
     }
 }
 
-fn amount(value: &DeValue<'_>) -> Option<String> {
-    number(value).filter(|amount| *amount > 0.0).map(|amount| amount.to_string())
-}
-
 /// A finite number, whole or not.
 fn number(value: &DeValue<'_>) -> Option<f64> {
     let whole = value.as_integer().filter(|number| number.radix() == 10).map(|number| number.as_str());
@@ -309,6 +310,13 @@ mod tests {
             ("[profiles]\na = 1\n", 2, "a has to be a table"),
             ("[defaults]\nidle = 0\n", 2, "idle has to be a number above 0"),
             ("[defaults]\nmax_cost = nan\n", 2, "max_cost has to be a number above 0"),
+            ("[defaults]\nvad_threshold = 1.1\n", 2, "vad_threshold has to be a number from 0 to 1"),
+            (
+                "[defaults]\nidle_timeout_ms = 4999\n",
+                2,
+                "idle_timeout_ms has to be a number from 5000 to 30000",
+            ),
+            ("[defaults]\neagerness = \"keen\"\n", 2, "eagerness cannot be \"keen\""),
         ] {
             let (found_line, found, _) = wrong(text);
             assert_eq!((found_line, found.as_str()), (Some(line), what), "{text}");

@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
 
-use crate::cli::{AuthArg, DialectArg, EchoArg, InterruptArg, MuteArg, VadArg};
+use crate::cli::{AuthArg, DialectArg, EagernessArg, EchoArg, InterruptArg, MuteArg, PresetArg, VadArg};
 use crate::config::choice::{Format, Marker, TranscriptionQuery, TranscriptionSession};
 
 /// A setting of a profile. The comments are what users read, in the order in which they read it.
@@ -89,6 +89,22 @@ pub enum Setting {
     NoiseSuppression,
     /// Whether a microphone that is very soft is made louder
     GainControl,
+    /// How much noise there is: what the settings of turns are where they say nothing themselves
+    VadPreset,
+    /// How loud speech has to be to be found; with server only
+    VadThreshold,
+    /// How much sound from before your speech belongs to it, in ms; with server only
+    PrefixPaddingMs,
+    /// How long you have to be silent to have ended your turn, in ms; with server only
+    SilenceDurationMs,
+    /// After how long a silence the endpoint speaks by itself, in ms, which costs like any answer; with server only
+    IdleTimeoutMs,
+    /// How soon a sentence counts as finished; with semantic only
+    Eagerness,
+    /// Whether the endpoint answers a turn that it has found by itself; otherwise rtvoice asks for the answer, one after the other
+    CreateResponse,
+    /// Whether you stop an answer by speaking over it
+    InterruptResponse,
     /// The microphone, as for --input
     Input,
     /// The speaker, as for --output
@@ -119,7 +135,9 @@ pub enum Form {
     Text,
     /// A number above 0, whole or not; it is kept as a text.
     Amount,
-    /// A number in a range.
+    /// A number from 0 to 1; it is kept as a text.
+    Share,
+    /// A whole number in a range.
     Number(RangeInclusive<u32>),
     /// Yes or no.
     Switch,
@@ -200,6 +218,14 @@ impl Setting {
             | Self::Echo
             | Self::NoiseSuppression
             | Self::GainControl
+            | Self::VadPreset
+            | Self::VadThreshold
+            | Self::PrefixPaddingMs
+            | Self::SilenceDurationMs
+            | Self::IdleTimeoutMs
+            | Self::Eagerness
+            | Self::CreateResponse
+            | Self::InterruptResponse
             | Self::Input
             | Self::Output
             | Self::Mute
@@ -222,6 +248,14 @@ impl Setting {
             | Self::Echo
             | Self::NoiseSuppression
             | Self::GainControl
+            | Self::VadPreset
+            | Self::VadThreshold
+            | Self::PrefixPaddingMs
+            | Self::SilenceDurationMs
+            | Self::IdleTimeoutMs
+            | Self::Eagerness
+            | Self::CreateResponse
+            | Self::InterruptResponse
             | Self::Input
             | Self::Output
             | Self::Mute
@@ -283,6 +317,8 @@ impl Setting {
             | Self::AllowClearKey
             | Self::NoiseSuppression
             | Self::GainControl
+            | Self::CreateResponse
+            | Self::InterruptResponse
             | Self::Plain => Form::Switch,
             Self::Idle | Self::MaxCost | Self::SessionMinutes => Form::Amount,
             Self::KeyEnv | Self::KeyHosts => Form::List,
@@ -298,9 +334,31 @@ impl Setting {
             Self::Mute => Form::Choice(words::<MuteArg>()),
             Self::Interrupt => Form::Choice(words::<InterruptArg>()),
             Self::Echo => Form::Choice(words::<EchoArg>()),
+            Self::VadPreset => Form::Choice(words::<PresetArg>()),
+            Self::VadThreshold => Form::Share,
+            Self::PrefixPaddingMs => Form::Number(0..=5_000),
+            Self::SilenceDurationMs => Form::Number(100..=10_000),
+            Self::IdleTimeoutMs => Form::Number(5_000..=30_000),
+            Self::Eagerness => Form::Choice(words::<EagernessArg>()),
             Self::InputRate | Self::OutputRate => Form::Number(8_000..=48_000),
             Self::FrameMs => Form::Number(10..=100),
             Self::PrebufferMs => Form::Number(0..=2_000),
+        }
+    }
+}
+
+impl Form {
+    /// Returns what is wanted where something else was said.
+    pub fn wanted(&self) -> String {
+        match self {
+            Self::Text | Self::Key => "a text in quotes".to_owned(),
+            Self::Amount => "a number above 0".to_owned(),
+            Self::Share => "a number from 0 to 1".to_owned(),
+            Self::Number(range) => format!("a number from {} to {}", range.start(), range.end()),
+            Self::Switch => "true or false".to_owned(),
+            Self::List => "a list of texts, as in [\"A\", \"B\"]".to_owned(),
+            Self::Table => "a table".to_owned(),
+            Self::Choice(words) => format!("one of {}", words.join(", ")),
         }
     }
 }

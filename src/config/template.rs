@@ -107,6 +107,7 @@ fn explain(text: &mut String, setting: Setting, usual: &Layer, indent: &str) {
     let takes = match setting.form() {
         Form::Choice(words) => format!(" ({})", words.join(", ")),
         Form::Number(range) => format!(" ({} to {})", range.start(), range.end()),
+        Form::Share => " (0 to 1)".to_owned(),
         Form::Text | Form::Key | Form::Switch | Form::Amount | Form::List | Form::Table => String::new(),
     };
     // Writing into a text cannot fail.
@@ -123,6 +124,7 @@ fn example(setting: Setting) -> String {
         Form::Table => "{ X-Name = \"…\" }".to_owned(),
         Form::Number(range) => range.start().to_string(),
         Form::Amount => "2.5".to_owned(),
+        Form::Share => "0.5".to_owned(),
     }
 }
 

@@ -19,4 +19,4 @@ mod sound;
 pub mod read;
 pub mod write;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -167,6 +167,13 @@ pub struct Transcription {
     pub unknown: Unknown,
 }
 
+impl Transcription {
+    /// Returns whether the model captions while somebody speaks, and is known to take no turn detection.
+    pub fn finds_no_turns(&self) -> bool {
+        matches!(self.model.as_deref(), Some("gpt-live-transcribe" | "gpt-realtime-whisper"))
+    }
+}
+
 /// How the server finds the end of a turn.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TurnDetection {

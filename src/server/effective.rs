@@ -153,8 +153,7 @@ impl Effective {
     /// The live models have no turn detection, and the default one must be switched off with
     /// `null`.
     fn check_live_transcription(&self) -> Result<(), Mistake> {
-        let live = |model: &str| matches!(model, "gpt-live-transcribe" | "gpt-realtime-whisper");
-        let is_live = self.transcription().and_then(|it| it.model.as_deref()).is_some_and(live);
+        let is_live = self.transcription().is_some_and(Transcription::finds_no_turns);
         if self.settings.kind == SessionKind::Transcription && is_live && self.turns().is_some() {
             let message = "Turn detection is not supported for this transcription model.";
             return Err(Mistake::value("session.audio.input.turn_detection", message));

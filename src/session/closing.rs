@@ -195,7 +195,7 @@ impl Session {
         let patience = match self.plan.turn_control() {
             _ if self.responses.is_expected() => ANSWER_BEGUN_WITHIN,
             _ if self.microphone.user_speaks() || self.transcript.is_outstanding() => CAPTION_WITHIN,
-            TurnControl::Server => turn_found,
+            TurnControl::Server | TurnControl::Local => turn_found,
             TurnControl::Manual => Duration::ZERO,
         };
         Some(Deadline { at: quiet_since + patience, reason: Reason::InputDrained })

@@ -214,6 +214,8 @@ pub enum Command {
     ListDevices,
     /// Use another device, by its id or its name; without one, the system's own choice.
     UseDevice(Side, Option<String>),
+    /// Begin a turn by hand, or end the one that was begun.
+    SwitchTurn,
     /// End the call.
     HangUp(EndReason),
 }
@@ -483,6 +485,8 @@ pub enum Reason {
     SessionLimit,
     /// Nobody has said anything for long.
     Idle,
+    /// Somebody has spoken for long without a pause.
+    LongTurn,
     /// An answer has stopped coming.
     NoAnswer,
     /// The goodbye was not answered.

@@ -21,7 +21,18 @@ pub struct Limits {
 #[derive(Debug, Default)]
 pub(super) struct Limiter {
     last_sign_of_life: Duration,
+    answers: Answers,
     money: Money,
+}
+
+/// Why the server speaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Answers {
+    /// The user wanted it.
+    #[default]
+    Wanted,
+    /// It broke the silence by itself, which is no sign of life of the user.
+    Unasked,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,6 +51,13 @@ impl Session {
     /// The user said, typed or pressed something, or an answer is under way.
     pub(super) fn sign_of_life(&mut self, now: Duration) {
         self.limiter.last_sign_of_life = now;
+        self.limiter.answers = Answers::Wanted;
+    }
+
+    /// The server takes the turn because nobody has.
+    pub(super) fn idle_timeout(&mut self) {
+        self.limiter.answers = Answers::Unasked;
+        self.show(Notice::Debug("the endpoint breaks the silence".into()));
     }
 
     /// Returns for how long nobody has said, typed or pressed anything, and nothing was answered.
@@ -78,7 +96,9 @@ impl Session {
             return;
         }
         if self.is_answering() {
-            self.sign_of_life(now);
+            if self.limiter.answers == Answers::Wanted {
+                self.sign_of_life(now);
+            }
         } else if self.is_out_of_money() {
             self.hang_up(now, EndReason::Limit(Limit::Cost));
         } else if self.idle_deadline().is_some_and(|deadline| now >= deadline.at) {

@@ -68,7 +68,7 @@ impl Microphone {
                 plan.input_rate(),
                 match plan.turn_control() {
                     TurnControl::Server => Found::Late,
-                    TurnControl::Manual => Found::AtOnce,
+                    TurnControl::Manual | TurnControl::Local => Found::AtOnce,
                 },
             ),
             again: VecDeque::new(),
@@ -87,6 +87,10 @@ impl Microphone {
         }
     }
 
+    pub(super) fn is_muted(&self) -> bool {
+        self.muted
+    }
+
     /// Returns whether a turn is over that the server has neither captioned nor answered.
     pub(super) fn is_unsettled(&self) -> bool {
         self.recent.has_unsettled()
@@ -95,10 +99,6 @@ impl Microphone {
     /// The server knows what was said last, or answers it.
     pub(super) fn settle(&mut self) {
         self.recent.settle();
-    }
-
-    pub(super) fn is_muted(&self) -> bool {
-        self.muted
     }
 
     pub(super) fn has_ended(&self) -> bool {
@@ -121,10 +121,10 @@ impl Microphone {
     pub(super) fn server_gone(&mut self, control: TurnControl) {
         match (control, self.speech) {
             (TurnControl::Server, _) => self.speech = Speech::Silent,
-            (TurnControl::Manual, Speech::Silent) if self.recent.has_unsettled() => {
+            (TurnControl::Manual | TurnControl::Local, Speech::Silent) if self.recent.has_unsettled() => {
                 self.speech = Speech::Waiting;
             }
-            (TurnControl::Manual, _) => {}
+            (TurnControl::Manual | TurnControl::Local, _) => {}
         }
         self.again.append(&mut self.recent.take());
         self.uncommitted = 0;
@@ -137,9 +137,9 @@ impl Microphone {
         u64::try_from(self.rate.duration(lost).as_millis()).unwrap_or(u64::MAX)
     }
 
-    fn keep(&mut self, frame: &Frame) {
+    fn keep(&mut self, frame: Frame) {
         self.kept_samples += frame.samples.len() as u64;
-        self.kept.push_back(frame.clone());
+        self.kept.push_back(frame);
         while self.kept_samples > self.rate.samples(KEPT_BEFORE_LIVE) {
             let Some(oldest) = self.kept.pop_front() else { return };
             self.kept_samples -= oldest.samples.len() as u64;
@@ -153,29 +153,36 @@ impl Microphone {
     }
 }
 
-/// A file whose turns are ended by hand is one turn as a whole.
 fn first_speech(plan: &Plan) -> Speech {
-    match (plan.turn_control(), plan.at_input_end) {
-        (TurnControl::Manual, AtInputEnd::End) => Speech::Held,
-        (TurnControl::Manual, AtInputEnd::GoOn) | (TurnControl::Server, _) => Speech::Silent,
-    }
+    if is_one_turn(plan) { Speech::Held } else { Speech::Silent }
+}
+
+/// A file whose turns are ended by hand is one turn as a whole.
+fn is_one_turn(plan: &Plan) -> bool {
+    plan.turn_control() == TurnControl::Manual && plan.at_input_end == AtInputEnd::End
 }
 
 impl Session {
     pub(super) fn mic(&mut self, now: Duration, frame: &Frame) {
         self.handover.hear(now, frame);
-        match (&self.phase, self.plan.turn_control(), self.microphone.speech) {
-            (Phase::Connecting | Phase::Opening(_) | Phase::Away(_), TurnControl::Server, _)
-            | (Phase::Connecting | Phase::Opening(_) | Phase::Away(_), TurnControl::Manual, Speech::Held) => {
-                let frame = self.microphone.heard(frame);
-                self.microphone.keep(&frame);
+        let frame = self.microphone.heard(frame);
+        match (self.plan.turn_control(), self.microphone.speech) {
+            (TurnControl::Server, _) | (TurnControl::Manual | TurnControl::Local, Speech::Held) => {
+                self.send_or_keep(now, frame);
             }
-            (Phase::Live, TurnControl::Server, _) | (Phase::Live, TurnControl::Manual, Speech::Held) => {
-                let frame = self.microphone.heard(frame);
-                self.append(now, frame);
+            (TurnControl::Local, Speech::Silent | Speech::Heard | Speech::Waiting) => {
+                self.keep_before_turn(frame);
             }
-            (_, TurnControl::Manual, Speech::Silent | Speech::Heard | Speech::Waiting)
-            | (Phase::Closing(_) | Phase::Over, _, _) => {}
+            (TurnControl::Manual, Speech::Silent | Speech::Heard | Speech::Waiting) => {}
+        }
+    }
+
+    /// Sends what is for the server, or keeps it until there is one.
+    pub(super) fn send_or_keep(&mut self, now: Duration, frame: Frame) {
+        match self.phase {
+            Phase::Connecting | Phase::Opening(_) | Phase::Away(_) => self.microphone.keep(frame),
+            Phase::Live => self.append(now, frame),
+            Phase::Closing(_) | Phase::Over => {}
         }
     }
 
@@ -192,7 +199,7 @@ impl Session {
 
     pub(super) fn send_kept_audio(&mut self, now: Duration) {
         self.microphone.kept_samples = 0;
-        if self.plan.turn_control() == TurnControl::Manual && self.microphone.speech != Speech::Silent {
+        if self.plan.turn_control() != TurnControl::Server && self.microphone.speech != Speech::Silent {
             self.microphone.recent.begin();
         }
         let again = std::mem::take(&mut self.microphone.again);
@@ -201,12 +208,19 @@ impl Session {
         }
         // What was kept is heard only from here on: a turn may still be found in it.
         self.microphone.saw_activity(now);
-        if self.microphone.has_ended() || self.microphone.speech == Speech::Waiting {
-            self.end_manual_turn(now);
+        let is_over = self.microphone.has_ended() && is_one_turn(&self.plan);
+        if is_over || self.microphone.speech == Speech::Waiting {
+            self.commit_turn(now);
         }
     }
 
-    pub(super) fn set_muted(&mut self, muted: bool) {
+    /// A turn that is being made here ends with the mute: silence is billed like speech.
+    pub(super) fn set_muted(&mut self, now: Duration, muted: bool) {
+        let makes_turns = self.plan.turn_control() != TurnControl::Server && !is_one_turn(&self.plan);
+        if muted && makes_turns {
+            self.close_turn(now);
+            self.voice_muted();
+        }
         self.microphone.muted = muted;
         self.outputs.push(Output::SetMuted(muted));
         self.show(Notice::Muted(muted));
@@ -282,12 +296,50 @@ impl Session {
         if let Some(item_id) = item_id {
             self.user_item(item_id, previous_item_id);
         }
+        let asks = self.plan.turn_control() == TurnControl::Server && !self.plan.server_answers();
+        if asks && self.plan.mode == Mode::Talk {
+            self.ask_for_answer(now, ResponseConfig::default());
+        }
     }
 
+    /// The user begins a turn by hand.
     pub(super) fn begin_turn(&mut self, now: Duration) {
-        if self.plan.turn_control() == TurnControl::Server || self.microphone.speech == Speech::Held {
+        if self.plan.turn_control() != TurnControl::Manual || self.microphone.speech == Speech::Held {
             return;
         }
+        if self.microphone.muted {
+            self.show(Notice::Info("the microphone is muted: unmute it to speak".into()));
+            return;
+        }
+        self.open_turn(now);
+    }
+
+    /// The user ends a turn by hand: theirs, or the one that the server hears.
+    pub(super) fn end_turn(&mut self, now: Duration) {
+        match (self.plan.turn_control(), &self.phase) {
+            (TurnControl::Manual, _) => self.close_turn(now),
+            // The user may end a turn before the server hears that it is over.
+            (TurnControl::Server, Phase::Live) if self.microphone.speech == Speech::Heard => {
+                self.send(ClientBody::AudioCommit, Cause::Commit);
+                // Otherwise it is asked for when the server has the turn, as after each.
+                if self.plan.server_answers() || self.plan.mode == Mode::Transcribe {
+                    self.answer_turn(now);
+                }
+            }
+            (TurnControl::Server | TurnControl::Local, _) => {}
+        }
+        self.microphone.saw_activity(now);
+    }
+
+    pub(super) fn switch_turn(&mut self, now: Duration) {
+        match self.microphone.speech {
+            Speech::Held => self.end_turn(now),
+            Speech::Silent | Speech::Heard | Speech::Waiting => self.begin_turn(now),
+        }
+    }
+
+    /// A turn begins that is to be committed here.
+    pub(super) fn open_turn(&mut self, now: Duration) {
         self.interrupt_by_user(now);
         if self.microphone.speech == Speech::Silent {
             self.microphone.uncommitted = 0;
@@ -296,25 +348,21 @@ impl Session {
         self.microphone.speech = Speech::Held;
     }
 
-    pub(super) fn end_turn(&mut self, now: Duration) {
-        match (self.plan.turn_control(), &self.phase) {
-            (TurnControl::Manual, Phase::Live) => self.end_manual_turn(now),
-            (TurnControl::Manual, Phase::Connecting | Phase::Opening(_) | Phase::Away(_)) => {
+    /// The turn that is held is over: it is committed now, or when there is somebody to tell.
+    pub(super) fn close_turn(&mut self, now: Duration) {
+        match self.phase {
+            Phase::Live => self.commit_turn(now),
+            Phase::Connecting | Phase::Opening(_) | Phase::Away(_) => {
                 if self.microphone.speech == Speech::Held {
                     self.microphone.speech = Speech::Waiting;
                 }
             }
-            // The user may end a turn before the server hears that it is over.
-            (TurnControl::Server, Phase::Live) if self.microphone.speech == Speech::Heard => {
-                self.send(ClientBody::AudioCommit, Cause::Commit);
-                self.answer_turn(now);
-            }
-            (TurnControl::Manual | TurnControl::Server, _) => {}
+            Phase::Closing(_) | Phase::Over => {}
         }
         self.microphone.saw_activity(now);
     }
 
-    fn end_manual_turn(&mut self, now: Duration) {
+    fn commit_turn(&mut self, now: Duration) {
         if !matches!(self.microphone.speech, Speech::Held | Speech::Waiting) {
             return;
         }
@@ -346,7 +394,7 @@ impl Session {
         self.microphone.ended = Some(Ended { quiet_since: now });
         self.show(Notice::Debug("the input is at its end".into()));
         if self.plan.turn_control() == TurnControl::Manual && matches!(self.phase, Phase::Live) {
-            self.end_manual_turn(now);
+            self.commit_turn(now);
         }
     }
 }

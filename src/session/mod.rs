@@ -8,6 +8,7 @@ pub mod io;
 pub mod plan;
 mod opening;
 mod microphone;
+mod local_vad;
 mod interruption;
 mod two_stage;
 mod answer;
@@ -45,6 +46,7 @@ use crate::session::io::{
     AudioEvent, Command, Deadline, Door, EndReason, Failure, Input, Notice, Output, Turn,
 };
 use crate::session::limits::Limiter;
+use crate::session::local_vad::LocalVad;
 use crate::session::memory::Memory;
 use crate::session::microphone::Microphone;
 use crate::session::opening::Opening;
@@ -66,6 +68,8 @@ pub struct Session {
     sent: Sent,
     repeats: Repeats,
     microphone: Microphone,
+    /// What the sound side hears, where it finds the turns.
+    local: Option<LocalVad>,
     responses: Responses,
     playback: Playback,
     flushing: Option<Flushing>,
@@ -112,6 +116,7 @@ impl Session {
         Self {
             dialect: plan.dialect.unwrap_or_default(),
             microphone: Microphone::new(&plan),
+            local: plan.local_turns.as_ref().map(|turns| LocalVad::new(plan.input_rate(), turns)),
             playback: Playback::new(&plan),
             responses: Responses::default(),
             phase: Phase::Connecting,
@@ -184,7 +189,8 @@ impl Session {
         let fatal = self.fatal.as_ref().map(Fatal::deadline);
         let idle = self.idle_deadline().filter(|_| !self.is_answering());
         let handover = self.handover.deadline().filter(|_| matches!(self.phase, Phase::Live));
-        [phase, flushing, ducked, answer, fatal, idle, handover]
+        let part = self.part_deadline();
+        [phase, flushing, ducked, answer, fatal, idle, handover, part]
             .into_iter()
             .flatten()
             .min_by_key(|deadline| deadline.at)
@@ -201,18 +207,20 @@ impl Session {
         }
         self.tick_flushing(now);
         self.tick_ducked(now);
+        self.tick_part(now);
     }
 
     fn user(&mut self, now: Duration, command: Command) {
         self.sign_of_life(now);
         match command {
             Command::Say(text) => self.say(now, text),
-            Command::SetMuted(muted) => self.set_muted(muted),
+            Command::SetMuted(muted) => self.set_muted(now, muted),
             Command::Interrupt => self.interrupt_by_user(now),
             Command::BeginTurn => self.begin_turn(now),
             Command::EndTurn => self.end_turn(now),
             Command::ListDevices => self.outputs.push(Output::ListDevices),
             Command::UseDevice(side, id) => self.outputs.push(Output::UseDevice(side, id)),
+            Command::SwitchTurn => self.switch_turn(now),
             Command::HangUp(reason) => self.hang_up(now, reason),
         }
     }
@@ -231,9 +239,18 @@ impl Session {
             AudioEvent::Devices(entries) => self.show(Notice::Devices(entries)),
             AudioEvent::Unheard => self.give_up_unheard(now),
             AudioEvent::MicDropped { frames } => self.mic_dropped(frames),
-            AudioEvent::VoiceStarted => self.voice_started(now),
-            AudioEvent::VoiceConfirmed => self.voice_confirmed(now),
-            AudioEvent::VoiceStopped => self.voice_stopped(),
+            AudioEvent::VoiceStarted => {
+                self.voice_started(now);
+                self.local_voice_started();
+            }
+            AudioEvent::VoiceConfirmed => {
+                self.voice_confirmed(now);
+                self.local_voice_confirmed(now);
+            }
+            AudioEvent::VoiceStopped => {
+                self.voice_stopped();
+                self.local_voice_stopped(now);
+            }
             AudioEvent::Echo(echo) => self.show(Notice::Echo(echo)),
         }
     }
@@ -283,6 +300,7 @@ impl Session {
             ServerBody::TranscriptionSegment { item_id, segment, .. } => {
                 self.user_segment(&item_id, &segment);
             }
+            ServerBody::IdleTimeout { .. } => self.idle_timeout(),
             ServerBody::ResponseCreated(response) => self.response_created(now, &response),
             ServerBody::ResponseDone(response) => self.response_done(now, &response),
             ServerBody::AudioDelta { place, delta } => self.answer_audio(now, &place, &delta),
@@ -304,7 +322,6 @@ impl Session {
             | ServerBody::ItemDeleted { .. }
             | ServerBody::ItemTruncated { .. }
             | ServerBody::AudioCleared
-            | ServerBody::IdleTimeout { .. }
             | ServerBody::Dtmf { .. }
             | ServerBody::OutputBuffer { .. }
             | ServerBody::ContentPartAdded { .. }

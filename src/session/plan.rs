@@ -20,6 +20,8 @@ pub struct Plan {
     pub mode: Mode,
     /// What `session.update` says.
     pub settings: Settings,
+    /// How turns are made of what the sound side hears, where the server finds none.
+    pub local_turns: Option<LocalTurns>,
     /// The dialect to write; `None` decides by `session.created`.
     pub dialect: Option<Dialect>,
     /// Texts that are said as soon as the session is configured.
@@ -52,6 +54,15 @@ pub enum Interrupt {
     Off,
 }
 
+/// How turns are made of what the sound side hears.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LocalTurns {
+    /// How much sound from before somebody spoke belongs to their turn.
+    pub prefix: Duration,
+    /// After how long a turn without a pause is committed in parts: captions are not to wait for its end.
+    pub longest: Option<Duration>,
+}
+
 /// What a session is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
@@ -79,16 +90,19 @@ pub enum AtInputEnd {
 pub enum TurnControl {
     /// The server, by its voice activity detection.
     Server,
-    /// The client, by committing.
+    /// The user, by hand; the client commits.
     Manual,
+    /// The sound side, which hears a voice; the client commits.
+    Local,
 }
 
 impl Plan {
     /// Returns who decides that a turn is over.
     pub fn turn_control(&self) -> TurnControl {
-        match self.settings.turn_detection {
-            Setting::Clear => TurnControl::Manual,
-            Setting::Keep | Setting::Set(_) => TurnControl::Server,
+        match (&self.settings.turn_detection, self.local_turns) {
+            (Setting::Clear, None) => TurnControl::Manual,
+            (Setting::Clear, Some(_)) => TurnControl::Local,
+            (Setting::Keep | Setting::Set(_), _) => TurnControl::Server,
         }
     }
 

@@ -132,13 +132,13 @@ impl Session {
         lasting && was_live && !hopeless && (is_passing(cause) || is_normal(cause) && self.is_idle_line(now))
     }
 
-    /// Returns whether the line carries nothing, as between the turns of who speaks by hand: gateways
+    /// Returns whether the line carries nothing, as between turns that are made here: gateways
     /// close such a line after a while.
     fn is_idle_line(&self, now: Duration) -> bool {
         let silent =
             !self.microphone.user_speaks() && !self.is_answering() && !self.microphone.is_unsettled();
-        let by_hand = self.plan.turn_control() == TurnControl::Manual;
-        by_hand && silent && self.last_error.is_none() && self.lifeless_for(now) >= IDLE_LINE
+        let only_turns = self.plan.turn_control() != TurnControl::Server;
+        only_turns && silent && self.last_error.is_none() && self.lifeless_for(now) >= IDLE_LINE
     }
 
     /// Keeps the call while the connection is away; `trouble` is what went wrong last, `failure` what did first.

@@ -2,6 +2,7 @@
 
 use unicode_segmentation::{GraphemeCursor, UnicodeSegmentation};
 
+use crate::ui::talk_key::TalkKey;
 use crate::ui::text;
 use crate::ui::view::Drawn;
 
@@ -29,6 +30,8 @@ pub struct Editor {
     pub repaint: bool,
     /// Something about the typing that the user should know, until the next key.
     pub remark: Option<&'static str>,
+    /// The key that makes turns by hand.
+    pub talk_key: TalkKey,
 }
 
 impl Editor {

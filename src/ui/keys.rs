@@ -1,20 +1,30 @@
 //! From keys to what is meant: pure, without a terminal.
 
-use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use std::time::Duration;
 
-use crate::session::io::{Command, EndReason, Turn};
+use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyEventState, KeyModifiers};
+
+use crate::session::io::{Command, EndReason};
 use crate::ui::device;
 use crate::ui::editor::Editor;
 use crate::ui::model::Model;
+use crate::ui::talk_key::Releases;
+
+/// Said when a hold ends because nothing more is known of its key.
+const KEY_LOST: &str = "your turn has ended: nothing was heard of the key any more";
 
 /// Takes one key: what is meant for the session is returned, what is meant for the screen is done.
 ///
-/// Letters always type. On an empty line, Space mutes, or begins and ends a turn where turns are made by
-/// hand, `?` shows the help, and the arrows scroll.
-pub fn command(key: &KeyEvent, model: &Model, editor: &mut Editor) -> Option<Command> {
-    if key.kind == KeyEventKind::Release {
+/// Letters always type. On an empty line, Space mutes, or makes turns where they are made by hand, `?` shows
+/// the help, and the arrows scroll.
+pub fn command(now: Duration, key: &KeyEvent, model: &Model, editor: &mut Editor) -> Option<Command> {
+    if model.about.manual_turns && is_of_a_hold(key, editor) {
+        return hold(now, key, editor);
+    }
+    if key.kind == KeyEventKind::Release || matches!(key.code, KeyCode::Modifier(_)) {
         return None;
     }
+    editor.talk_key.other(now);
     editor.remark = None;
     let control = key.modifiers.contains(KeyModifiers::CONTROL);
     if is_end(key, editor) {
@@ -32,17 +42,40 @@ pub fn command(key: &KeyEvent, model: &Model, editor: &mut Editor) -> Option<Com
     if control && !key.modifiers.contains(KeyModifiers::ALT) {
         return with_control(key, model, editor);
     }
-    plain(key, model, editor)
+    match (key.code, key.modifiers.is_empty() && editor.is_empty(), model.about.manual_turns) {
+        (KeyCode::Char(' '), true, true) => editor.talk_key.press(now),
+        (KeyCode::Char(' '), true, false) => Some(Command::SetMuted(!model.muted)),
+        (_, _, _) => plain(key, editor),
+    }
 }
 
-/// Returns what Space does on an empty line.
-pub fn space(model: &Model) -> Command {
-    match (model.about.manual_turns, model.turn) {
-        (true, Turn::User) => Command::EndTurn,
-        (true, Turn::Listening | Turn::Thinking | Turn::Assistant) => Command::BeginTurn,
-        (false, Turn::Listening | Turn::User | Turn::Thinking | Turn::Assistant) => {
-            Command::SetMuted(!model.muted)
+/// Takes note of the time; returns what follows from it.
+pub fn tick(now: Duration, editor: &mut Editor) -> Option<Command> {
+    let command = editor.talk_key.tick(now);
+    if command.is_some() {
+        editor.remark = Some(KEY_LOST);
+    }
+    command
+}
+
+/// Returns whether a key is told to be let go or still held, which presses do not tell.
+fn is_of_a_hold(key: &KeyEvent, editor: &Editor) -> bool {
+    let is_space = key.code == KeyCode::Char(' ');
+    match key.kind {
+        KeyEventKind::Release => true,
+        KeyEventKind::Repeat => is_space && (editor.is_empty() || editor.talk_key.is_held()),
+        KeyEventKind::Press => is_space && editor.talk_key.is_held(),
+    }
+}
+
+fn hold(now: Duration, key: &KeyEvent, editor: &mut Editor) -> Option<Command> {
+    match (key.code, key.kind) {
+        (KeyCode::Char(' '), KeyEventKind::Release) => editor.talk_key.release(),
+        (_, KeyEventKind::Release) => {
+            editor.talk_key.learn(Releases::Told);
+            None
         }
+        (_, KeyEventKind::Press | KeyEventKind::Repeat) => editor.talk_key.repeat(now),
     }
 }
 
@@ -75,7 +108,13 @@ fn with_control(key: &KeyEvent, model: &Model, editor: &mut Editor) -> Option<Co
 
 fn with_control_letter(key: &KeyEvent, model: &Model, editor: &mut Editor) -> Option<Command> {
     match letter(key) {
-        Some('t') => return Some(Command::SetMuted(!model.muted)),
+        // A key that is held too long is no second wish.
+        Some('t') if key.kind == KeyEventKind::Repeat => {}
+        Some('t') => {
+            // The session ends the turn with the mute.
+            editor.talk_key.let_go();
+            return Some(Command::SetMuted(!model.muted));
+        }
         Some('o') => return Some(show_devices(editor)),
         Some('l') => editor.repaint = true,
         Some('u') => editor.delete_to_line_start(),
@@ -95,7 +134,7 @@ fn with_control_letter(key: &KeyEvent, model: &Model, editor: &mut Editor) -> Op
 }
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "crossterm knows more keys than mean something here")]
-fn plain(key: &KeyEvent, model: &Model, editor: &mut Editor) -> Option<Command> {
+fn plain(key: &KeyEvent, editor: &mut Editor) -> Option<Command> {
     let makes_line = key.modifiers.intersects(KeyModifiers::SHIFT | KeyModifiers::ALT);
     match key.code {
         KeyCode::Enter if makes_line => editor.insert("\n"),
@@ -109,7 +148,7 @@ fn plain(key: &KeyEvent, model: &Model, editor: &mut Editor) -> Option<Command> 
         KeyCode::Backspace => editor.delete_left(),
         KeyCode::Delete => editor.delete_right(),
         KeyCode::Tab => {}
-        KeyCode::Char(character) => return character_key(character, model, editor),
+        KeyCode::Char(character) => type_in(cased(character, key.state), editor),
         code if editor.is_empty() => scroll(code, editor),
         code => move_cursor(code, editor),
     }
@@ -152,13 +191,22 @@ fn say(editor: &mut Editor) -> Option<Command> {
     Some(Command::Say(said))
 }
 
-fn character_key(character: char, model: &Model, editor: &mut Editor) -> Option<Command> {
+fn type_in(character: char, editor: &mut Editor) {
     match (character, editor.is_empty()) {
-        (' ', true) => return Some(space(model)),
         ('?', true) => editor.help = true,
         (character, _) => editor.insert(character.encode_utf8(&mut [0; 4])),
     }
-    None
+}
+
+/// Terminals that report keys and not text tell the letter of the key, and of the lock beside it.
+fn cased(character: char, state: KeyEventState) -> char {
+    let is_locked = state.contains(KeyEventState::CAPS_LOCK);
+    let mut other = character.to_uppercase();
+    match (is_locked, character.is_lowercase(), other.next(), other.next()) {
+        (true, true, Some(upper), None) => upper,
+        (true, false, ..) => character.to_lowercase().next().unwrap_or(character),
+        (true | false, ..) => character,
+    }
 }
 
 /// A mouse wheel comes as arrows on the alternate screen.
@@ -202,7 +250,7 @@ mod tests {
     }
 
     fn press(code: KeyCode, modifiers: KeyModifiers, editor: &mut Editor) -> Option<Command> {
-        command(&KeyEvent::new(code, modifiers), &Model::default(), editor)
+        command(Duration::ZERO, &KeyEvent::new(code, modifiers), &Model::default(), editor)
     }
 
     #[test]
@@ -246,17 +294,88 @@ mod tests {
         }
     }
 
+    const SPACE: KeyCode = KeyCode::Char(' ');
+
+    /// What comes of keys where turns are made by hand, half a second apart.
+    fn by_hand(keys: &[(KeyCode, KeyEventKind)], editor: &mut Editor) -> Vec<Option<Command>> {
+        let model = Model::new(About { manual_turns: true, ..About::default() });
+        let events = keys.iter().zip(0_u64..).map(|((code, kind), number)| {
+            let now = Duration::from_millis(500 * number);
+            command(now, &KeyEvent::new_with_kind(*code, NONE, *kind), &model, editor)
+        });
+        events.collect()
+    }
+
     #[test]
     fn space_makes_turns_where_they_are_made_by_hand() {
-        for (turn, expected) in [
-            (Turn::Listening, Command::BeginTurn),
-            (Turn::Assistant, Command::BeginTurn),
-            (Turn::User, Command::EndTurn),
+        use KeyEventKind::{Press, Release, Repeat};
+
+        let (begin, end) = (Some(Command::BeginTurn), Some(Command::EndTurn));
+        let switch = || Some(Command::SwitchTurn);
+        let mut editor = Editor::default();
+        assert_eq!(by_hand(&[(SPACE, Press), (SPACE, Press)], &mut editor), [switch(), switch()]);
+        editor.talk_key.learn(Releases::Told);
+        let held = [(SPACE, Press), (SPACE, Repeat), (SPACE, Release)];
+        assert_eq!(by_hand(&held, &mut editor), [begin, None, end]);
+        assert!(editor.is_empty());
+    }
+
+    #[test]
+    fn what_is_typed_during_a_hold_is_typed_and_the_hold_goes_on() {
+        use KeyEventKind::{Press, Release, Repeat};
+
+        let mut editor = Editor::default();
+        editor.talk_key.learn(Releases::Told);
+        let a = KeyCode::Char('a');
+        let shift = KeyCode::Modifier(crossterm::event::ModifierKeyCode::LeftShift);
+        let keys =
+            [(SPACE, Press), (shift, Press), (a, Press), (a, Release), (SPACE, Repeat), (SPACE, Release)];
+        let commands = by_hand(&keys, &mut editor);
+        assert_eq!((&commands[0], &commands[5]), (&Some(Command::BeginTurn), &Some(Command::EndTurn)));
+        assert_eq!(editor.text(), "a", "a held Space types nothing");
+        assert_eq!(by_hand(&[(SPACE, Press)], &mut editor), [None]);
+        assert_eq!(editor.text(), "a ", "behind text, Space is a space");
+    }
+
+    #[test]
+    fn the_mute_and_the_end_are_told_during_a_hold() {
+        let model = Model::new(About { manual_turns: true, ..About::default() });
+        let mut editor = Editor::default();
+        editor.talk_key.learn(Releases::Told);
+        editor.talk_key.press(Duration::ZERO);
+        let mute = KeyEvent::new(KeyCode::Char('t'), CONTROL);
+        assert_eq!(command(Duration::ZERO, &mute, &model, &mut editor), Some(Command::SetMuted(true)));
+        assert!(!editor.talk_key.is_held());
+        let late = KeyEvent::new_with_kind(SPACE, NONE, KeyEventKind::Repeat);
+        assert_eq!(command(Duration::ZERO, &late, &model, &mut editor), None);
+        let held_mute = KeyEvent::new_with_kind(KeyCode::Char('t'), CONTROL, KeyEventKind::Repeat);
+        assert_eq!(command(Duration::ZERO, &held_mute, &model, &mut editor), None);
+    }
+
+    #[test]
+    fn a_key_that_is_lost_ends_the_turn_and_it_is_said() {
+        let mut editor = Editor::default();
+        editor.talk_key.learn(Releases::Told);
+        editor.talk_key.press(Duration::ZERO);
+        assert_eq!(tick(Duration::from_secs(59), &mut editor), None);
+        assert_eq!(tick(Duration::from_secs(61), &mut editor), Some(Command::EndTurn));
+        assert_eq!(editor.remark, Some(KEY_LOST));
+    }
+
+    #[test]
+    fn letters_have_the_case_of_the_lock() {
+        for (character, state, expected) in [
+            ('a', KeyEventState::NONE, "a"),
+            ('a', KeyEventState::CAPS_LOCK, "A"),
+            ('A', KeyEventState::CAPS_LOCK, "a"),
+            ('1', KeyEventState::CAPS_LOCK, "1"),
+            ('ß', KeyEventState::CAPS_LOCK, "ß"),
         ] {
-            let mut model = Model::new(About { manual_turns: true, ..About::default() });
-            model.turn = turn;
-            let key = KeyEvent::new(KeyCode::Char(' '), NONE);
-            assert_eq!(command(&key, &model, &mut Editor::default()), Some(expected));
+            let mut editor = Editor::default();
+            let key =
+                KeyEvent::new_with_kind_and_state(KeyCode::Char(character), NONE, KeyEventKind::Press, state);
+            command(Duration::ZERO, &key, &Model::default(), &mut editor);
+            assert_eq!(editor.text(), expected);
         }
     }
 
@@ -299,7 +418,8 @@ mod tests {
         };
         let entries = vec![entry(Side::Microphone, "usb"), entry(Side::Speaker, "headset")];
         model.apply(std::time::Duration::ZERO, &Notice::Devices(entries));
-        let press = |code, editor: &mut Editor| command(&KeyEvent::new(code, NONE), &model, editor);
+        let press =
+            |code, editor: &mut Editor| command(Duration::ZERO, &KeyEvent::new(code, NONE), &model, editor);
         for (keys, expected) in [
             (vec![KeyCode::Enter], Some(Command::UseDevice(Side::Microphone, None))),
             (
@@ -324,7 +444,7 @@ mod tests {
     fn a_released_key_does_nothing() {
         let key = KeyEvent::new_with_kind(KeyCode::Char('x'), NONE, KeyEventKind::Release);
         let mut editor = Editor::default();
-        assert_eq!(command(&key, &Model::default(), &mut editor), None);
+        assert_eq!(command(Duration::ZERO, &key, &Model::default(), &mut editor), None);
         assert!(editor.is_empty());
     }
 

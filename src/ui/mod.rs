@@ -13,6 +13,7 @@ pub mod json;
 pub mod model;
 pub mod minutes;
 pub mod editor;
+pub mod talk_key;
 pub mod keys;
 pub mod view;
 pub mod pace;

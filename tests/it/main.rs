@@ -5,6 +5,8 @@ mod call;
 mod devices;
 mod echo;
 mod screen;
+#[cfg(unix)]
+mod push_to_talk;
 mod staying;
 #[cfg(target_os = "linux")]
 mod handover;

@@ -10,3 +10,5 @@ mod pieces;
 mod client_events;
 mod server_events;
 mod round_trip;
+
+pub(crate) use schema::check_client;

@@ -23,7 +23,7 @@ fn validator(schema: &str) -> Validator {
 }
 
 /// Checks what a client wrote against the strict schema of the dialect.
-pub(super) fn check_client(event: &Value, dialect: Dialect) {
+pub(crate) fn check_client(event: &Value, dialect: Dialect) {
     match dialect {
         Dialect::Ga | Dialect::Mixed => check(event, &GA_CLIENT_SCHEMA),
         Dialect::Beta => check(event, &BETA_CLIENT_SCHEMA),

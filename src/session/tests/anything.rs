@@ -20,6 +20,8 @@ fn anything() -> impl Strategy<Value = Happening> {
         2 => Just(Happening::Interrupt),
         2 => Just(Happening::BeginTurn),
         2 => Just(Happening::EndTurn),
+        2 => (0..3_u8).prop_map(Happening::Voice),
+        1 => any::<bool>().prop_map(Happening::Mute),
         3 => (0..2_000_u64).prop_map(Happening::Pass),
         2 => (0..9_u8).prop_map(Happening::Error),
         1 => Just(Happening::InputEnded),
@@ -42,6 +44,8 @@ enum Happening {
     Interrupt,
     BeginTurn,
     EndTurn,
+    Voice(u8),
+    Mute(bool),
     Pass(u64),
     Error(u8),
     InputEnded,
@@ -70,6 +74,12 @@ fn happen(call: &mut Call, happening: &Happening) {
         Happening::Interrupt => call.user(Command::Interrupt),
         Happening::BeginTurn => call.user(Command::BeginTurn),
         Happening::EndTurn => call.user(Command::EndTurn),
+        Happening::Voice(number) => {
+            let events = [AudioEvent::VoiceStarted, AudioEvent::VoiceConfirmed, AudioEvent::VoiceStopped];
+            call.put(Input::Audio(events[usize::from(number)].clone()));
+            call.speak(ms(60));
+        }
+        Happening::Mute(muted) => call.user(Command::SetMuted(muted)),
         Happening::Pass(time) => call.pass(ms(time)),
         Happening::Error(number) => call.server(json!({"type": "error", "error": {
             "code": "conversation_already_has_active_response", "event_id": format!("rtv_{number}")}})),
@@ -92,8 +102,8 @@ fn happen(call: &mut Call, happening: &Happening) {
 
 proptest! {
     #[test]
-    fn a_call_keeps_its_promises(happenings in proptest::collection::vec(anything(), 1..80), by_hand in any::<bool>()) {
-        let plan = if by_hand { manual_plan() } else { plan() };
+    fn a_call_keeps_its_promises(happenings in proptest::collection::vec(anything(), 1..80), control in 0..3_usize) {
+        let plan = [plan, manual_plan, super::local_vad::local_plan][control]();
         let mut call = Call::live(Plan { at_input_end: AtInputEnd::End, ..plan });
         for happening in happenings {
             let before = call.outputs.len();
@@ -103,6 +113,20 @@ proptest! {
             let cut = new.iter().position(|output| matches!(output, Output::Send(event) if matches!(event.body, ClientBody::ResponseCancel { .. })));
             if let (Some(flush), Some(cut)) = (flush, cut) {
                 prop_assert!(flush < cut, "silence comes before anything is sent: {new:?}");
+            }
+        }
+        let mut uncommitted = 0;
+        for body in call.sent() {
+            match body {
+                ClientBody::AudioAppend(bytes) => uncommitted += bytes.len(),
+                ClientBody::AudioClear => uncommitted = 0,
+                ClientBody::AudioCommit => {
+                    prop_assert!(control == 0 || uncommitted >= 4_800, "no commit of less than 100 ms");
+                    uncommitted = 0;
+                }
+                // Another server has heard nothing.
+                ClientBody::SessionUpdate(_) => uncommitted = 0,
+                _ => {}
             }
         }
         let ends = call.outputs.iter().filter(|output| matches!(output, Output::End(_))).count();

@@ -54,6 +54,20 @@ fn words_text_and_keys_keep_a_call() {
 }
 
 #[test]
+fn a_server_that_breaks_the_silence_does_not_keep_a_call() {
+    let mut call = Call::live(idle_plan());
+    for number in 0..30 {
+        call.pass(sec(20));
+        call.server(json!({"type": "input_audio_buffer.timeout_triggered", "audio_start_ms": 0,
+            "audio_end_ms": 20_000, "item_id": "item_u"}));
+        call.response_created(&format!("resp_{number}"));
+        call.response_done(&format!("resp_{number}"), "completed");
+    }
+    call.pass(sec(1));
+    assert_eq!(call.ended(), Some(&EndReason::Limit(Limit::Idle)));
+}
+
+#[test]
 fn a_long_answer_is_not_idleness() {
     let mut call = Call::live(idle_plan());
     call.response_created("resp_1");

@@ -3,6 +3,8 @@
 
 mod opening;
 mod turns;
+mod by_hand;
+mod local_vad;
 mod interruption;
 mod two_stage;
 mod responses;
@@ -61,6 +63,7 @@ fn plan() -> Plan {
             }),
             ..Settings::default()
         },
+        local_turns: None,
         dialect: None,
         opening: Vec::new(),
         at_input_end: AtInputEnd::GoOn,

@@ -1,6 +1,6 @@
 //! Who has the terminal: it is taken once and given back once, whoever comes first.
 
-use std::io;
+use std::io::{self, Write};
 use std::panic;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use crossterm::cursor::Show;
 use crossterm::event::{
-    DisableBracketedPaste, EnableBracketedPaste, KeyboardEnhancementFlags, PopKeyboardEnhancementFlags,
-    PushKeyboardEnhancementFlags,
+    DisableBracketedPaste, DisableFocusChange, EnableBracketedPaste, EnableFocusChange,
+    KeyboardEnhancementFlags, PopKeyboardEnhancementFlags, PushKeyboardEnhancementFlags,
 };
 use crossterm::execute;
 use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
@@ -20,6 +20,38 @@ pub(super) const PAINTER: &str = "ui";
 
 /// How long a panic elsewhere waits for a drawing that is being written; a stopped terminal never ends one.
 const PANIC_PATIENCE: Duration = Duration::from_millis(250);
+
+/// What the terminal is to tell of keys, where it can.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Keys {
+    /// Shift-Enter is told from Enter; text comes as text.
+    Typed,
+    /// Each key, and when it is let go. Text comes as keys: what is typed by AltGr is lost.
+    Held,
+}
+
+impl Keys {
+    fn flags(self) -> KeyboardEnhancementFlags {
+        let typed = KeyboardEnhancementFlags::DISAMBIGUATE_ESCAPE_CODES;
+        match self {
+            Self::Typed => typed,
+            Self::Held => {
+                typed
+                    | KeyboardEnhancementFlags::REPORT_EVENT_TYPES
+                    | KeyboardEnhancementFlags::REPORT_ALL_KEYS_AS_ESCAPE_CODES
+                    // Without it, the text of Shift and a key is not known.
+                    | KeyboardEnhancementFlags::REPORT_ALTERNATE_KEYS
+            }
+        }
+    }
+
+    /// Asks a terminal that knows such requests for other keys than before.
+    pub(super) fn ask(self) -> io::Result<()> {
+        let mut terminal = io::stdout().lock();
+        write!(terminal, "\x1b[={};1u", self.flags().bits())?;
+        terminal.flush()
+    }
+}
 
 /// Who has the terminal. All orderings are sequentially consistent: this is no place to save time.
 #[derive(Debug, Default)]
@@ -33,8 +65,9 @@ pub(super) struct Grip {
 }
 
 impl Grip {
-    /// Takes the terminal: raw mode, alternate screen, bracketed paste.
-    pub(super) fn take(&self) -> io::Result<()> {
+    /// Takes the terminal: raw mode, alternate screen, bracketed paste, and whether it is looked at where
+    /// keys are held.
+    pub(super) fn take(&self, keys: Keys) -> io::Result<()> {
         self.is_held.store(true, Ordering::SeqCst);
         self.is_wanted.store(true, Ordering::SeqCst);
         let taken = enable_raw_mode()
@@ -43,11 +76,14 @@ impl Grip {
             self.release();
             return taken;
         }
-        // Where it is understood, Shift-Enter can be told from Enter. Other terminals ignore it.
-        let _ = execute!(
-            io::stdout(),
-            PushKeyboardEnhancementFlags(KeyboardEnhancementFlags::DISAMBIGUATE_ESCAPE_CODES)
-        );
+        // Terminals that do not understand these ignore them.
+        let _ = execute!(io::stdout(), PushKeyboardEnhancementFlags(keys.flags()));
+        match keys {
+            Keys::Typed => {}
+            Keys::Held => {
+                let _ = execute!(io::stdout(), EnableFocusChange);
+            }
+        }
         Ok(())
     }
 
@@ -56,7 +92,8 @@ impl Grip {
         self.is_wanted.store(false, Ordering::SeqCst);
         if self.is_held.swap(false, Ordering::SeqCst) {
             let _ = execute!(io::stdout(), PopKeyboardEnhancementFlags);
-            let _ = execute!(io::stdout(), DisableBracketedPaste, LeaveAlternateScreen, Show);
+            let _ = execute!(io::stdout(), DisableFocusChange, DisableBracketedPaste);
+            let _ = execute!(io::stdout(), LeaveAlternateScreen, Show);
             let _ = disable_raw_mode();
         }
     }

@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::session::io::Command;
 use crate::ui::model::Model;
-use crate::ui::term::grip::{Grip, restore_on_panic};
+use crate::ui::term::grip::{Grip, Keys, restore_on_panic};
 use crate::ui::view::theme::Theme;
 
 /// How long the threads may take to end: much longer than a drawing, much shorter than a user's patience.
@@ -81,13 +81,14 @@ impl Screen {
         }
         let grip = Arc::new(Grip::default());
         restore_on_panic(Arc::clone(&grip));
-        grip.take().map_err(ScreenError::Terminal)?;
+        let keys = if setup.model.borrow().about.manual_turns { Keys::Held } else { Keys::Typed };
+        grip.take(keys).map_err(ScreenError::Terminal)?;
         // If a thread is missing, dropping the screen gives the terminal back.
         let mut screen = Self { grip: Arc::clone(&grip), painter: None, reader: None };
-        let (reader, events) = reader::start(Arc::clone(&grip)).map_err(ScreenError::Thread)?;
+        let (reader, events) = reader::start(Arc::clone(&grip), keys).map_err(ScreenError::Thread)?;
         screen.reader = Some(reader);
         let painter = thread::Builder::new().name(grip::PAINTER.to_owned());
-        let painter = painter.spawn(move || painter::run(setup, &events, &grip));
+        let painter = painter.spawn(move || painter::run(setup, &events, (&grip, keys)));
         screen.painter = Some(painter.map_err(ScreenError::Thread)?);
         Ok(screen)
     }

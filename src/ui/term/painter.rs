@@ -16,14 +16,30 @@ use crate::ui::editor::Editor;
 use crate::ui::keys;
 use crate::ui::model::Model;
 use crate::ui::pace::Pace;
+use crate::ui::talk_key::Releases;
 use crate::ui::term::Setup;
-use crate::ui::term::grip::Grip;
+use crate::ui::term::grip::{Grip, Keys};
+use crate::ui::term::reader::News;
 use crate::ui::view::{self, Drawn, Glance, Scene};
 
+/// How long the first drawing waits for what the terminal says of its keys: what it is asked must not come
+/// into the middle of a drawing.
+const ANSWER_WITHIN: Duration = Duration::from_millis(100);
+
 /// The whole life of the thread.
-pub(super) fn run(setup: Setup, events: &Receiver<io::Result<Event>>, grip: &Grip) -> io::Result<()> {
+pub(super) fn run(
+    setup: Setup,
+    news: &Receiver<io::Result<News>>,
+    (grip, keys): (&Grip, Keys),
+) -> io::Result<()> {
     let _last = HangUp(setup.commands.clone());
-    let ended = Painter::new(setup, grip).and_then(|mut painter| painter.run(events));
+    let ended = Painter::new(setup, grip).and_then(|mut painter| {
+        match keys {
+            Keys::Typed => {}
+            Keys::Held => painter.read(news, ANSWER_WITHIN)?,
+        }
+        painter.run(news)
+    });
     grip.release();
     ended
 }
@@ -45,6 +61,8 @@ struct Painter<'a> {
     model: Model,
     editor: Editor,
     pace: Pace,
+    /// What was last asked for of keys, where the terminal knows such requests.
+    keys: Option<Keys>,
     /// Commands that the session could not take yet.
     waiting: VecDeque<Command>,
     is_orphaned: bool,
@@ -61,37 +79,42 @@ impl<'a> Painter<'a> {
             model,
             editor: Editor::default(),
             pace: Pace::default(),
+            keys: None,
             waiting: VecDeque::new(),
             is_orphaned: false,
         })
     }
 
-    fn run(&mut self, events: &Receiver<io::Result<Event>>) -> io::Result<()> {
+    fn run(&mut self, news: &Receiver<io::Result<News>>) -> io::Result<()> {
         while self.grip.is_wanted() && !self.is_orphaned {
             self.look();
             let glance = self.glance();
             if self.pace.is_due(&glance) {
                 self.draw(glance)?;
             }
-            self.read(events, self.pace.patience(glance.now))?;
+            self.read(news, self.pace.patience(glance.now))?;
+            self.watch_key()?;
             self.send();
         }
         Ok(())
     }
 
     /// Waits for keys, and takes all that are there.
-    fn read(&mut self, events: &Receiver<io::Result<Event>>, patience: Duration) -> io::Result<()> {
-        let mut next = events.recv_timeout(patience);
+    fn read(&mut self, news: &Receiver<io::Result<News>>, patience: Duration) -> io::Result<()> {
+        let mut next = news.recv_timeout(patience);
         loop {
             match next {
-                Ok(event) => self.take(event?),
+                Ok(news) => match news? {
+                    News::Releases(releases) => self.learn(releases),
+                    News::Event(event) => self.take(event),
+                },
                 Err(RecvTimeoutError::Timeout) => return Ok(()),
                 Err(RecvTimeoutError::Disconnected) => {
                     self.is_orphaned = true;
                     return Ok(());
                 }
             }
-            next = events.recv_timeout(Duration::ZERO);
+            next = news.recv_timeout(Duration::ZERO);
         }
     }
 
@@ -134,13 +157,42 @@ impl<'a> Painter<'a> {
         Ok(())
     }
 
-    #[expect(clippy::wildcard_enum_match_arm, reason = "mouse and focus are not asked for")]
+    fn learn(&mut self, releases: Releases) {
+        self.editor.talk_key.learn(releases);
+        self.keys = match releases {
+            Releases::Told => Some(Keys::Held),
+            Releases::Untold => None,
+        };
+        self.pace.touch();
+    }
+
+    /// Ends a hold that is lost, and lets text come as text again while some is typed.
+    fn watch_key(&mut self) -> io::Result<()> {
+        if let Some(command) = keys::tick((self.setup.clock)(), &mut self.editor) {
+            self.waiting.push_back(command);
+            self.pace.touch();
+        }
+        let makes_turns = self.editor.is_empty() || self.editor.talk_key.is_held();
+        let wanted = if makes_turns { Keys::Held } else { Keys::Typed };
+        if self.keys.is_some_and(|keys| keys != wanted) {
+            self.keys = Some(wanted);
+            self.grip.while_held(|| Some(wanted.ask())).transpose()?;
+        }
+        Ok(())
+    }
+
     fn take(&mut self, event: Event) {
         match event {
-            Event::Key(key) => self.waiting.extend(keys::command(&key, &self.model, &mut self.editor)),
+            Event::Key(key) => {
+                let now = (self.setup.clock)();
+                self.waiting.extend(keys::command(now, &key, &self.model, &mut self.editor));
+            }
             Event::Paste(text) => self.editor.insert(&text),
-            Event::Resize(..) => {}
-            _ => return,
+            // Whoever looks elsewhere may let go of the key there.
+            Event::FocusLost => self.waiting.extend(self.editor.talk_key.let_go()),
+            Event::FocusGained | Event::Resize(..) => {}
+            // The mouse is not asked for.
+            Event::Mouse(_) => return,
         }
         self.pace.touch();
     }

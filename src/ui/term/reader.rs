@@ -1,7 +1,8 @@
 //! The thread that reads keys.
 //!
 //! It is apart from drawing because crossterm's reading can wait longer than it is told: for the rest of an
-//! escape sequence that never comes (Alt-`[`), and for ever where the terminal has hung up.
+//! escape sequence that never comes (Alt-`[`), and for ever where the terminal has hung up. And a terminal
+//! that is asked what it can do may never answer.
 
 use std::io;
 use std::sync::Arc;
@@ -10,8 +11,10 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use crossterm::event::{self, Event};
+use crossterm::terminal::supports_keyboard_enhancement;
 
-use crate::ui::term::grip::Grip;
+use crate::ui::talk_key::Releases;
+use crate::ui::term::grip::{Grip, Keys};
 
 /// How often it is seen that nobody wants keys any more.
 const PATIENCE: Duration = Duration::from_millis(50);
@@ -19,14 +22,41 @@ const PATIENCE: Duration = Duration::from_millis(50);
 /// Enough for what is typed during one drawing. When it is full, the terminal keeps what is typed.
 const MOST_WAITING: usize = 64;
 
+/// What the thread reads.
+pub(super) enum News {
+    /// Whether the terminal tells when a key is let go; the first news where that was asked.
+    Releases(Releases),
+    /// A key, or whatever else crossterm reads.
+    Event(Event),
+}
+
 /// Starts to read; the first error is the last thing that comes.
-pub(super) fn start(grip: Arc<Grip>) -> io::Result<(JoinHandle<()>, Receiver<io::Result<Event>>)> {
+pub(super) fn start(grip: Arc<Grip>, keys: Keys) -> io::Result<(JoinHandle<()>, Receiver<io::Result<News>>)> {
     let (tx, rx) = sync_channel(MOST_WAITING);
-    let reader = thread::Builder::new().name("keys".to_owned()).spawn(move || read(&grip, &tx))?;
+    let reader = thread::Builder::new().name("keys".to_owned()).spawn(move || {
+        match keys {
+            Keys::Typed => {}
+            Keys::Held => {
+                // Keys that come meanwhile are read afterwards.
+                if tx.send(Ok(News::Releases(releases()))).is_err() {
+                    return;
+                }
+            }
+        }
+        read(&grip, &tx);
+    })?;
     Ok((reader, rx))
 }
 
-fn read(grip: &Grip, tx: &SyncSender<io::Result<Event>>) {
+/// Asks the terminal; one that does not answer is believed to tell nothing after 2 s.
+fn releases() -> Releases {
+    match supports_keyboard_enhancement() {
+        Ok(true) => Releases::Told,
+        Ok(false) | Err(_) => Releases::Untold,
+    }
+}
+
+fn read(grip: &Grip, tx: &SyncSender<io::Result<News>>) {
     while grip.is_wanted() {
         let event = match event::poll(PATIENCE) {
             Ok(false) => continue,
@@ -34,7 +64,7 @@ fn read(grip: &Grip, tx: &SyncSender<io::Result<Event>>) {
             Err(error) => Err(error),
         };
         let is_last = event.is_err();
-        if tx.send(event).is_err() || is_last {
+        if tx.send(event.map(News::Event)).is_err() || is_last {
             return;
         }
     }

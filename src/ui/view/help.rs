@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span, Text};
 use ratatui::widgets::{Block, BorderType, Clear, Padding};
 
+use crate::ui::talk_key::Releases;
 use crate::ui::view::Scene;
 use crate::ui::wrap::{truncate, width};
 
@@ -54,10 +55,10 @@ fn row(key: (&'static str, &'static str), room: usize, scene: &Scene) -> Line<'s
 }
 
 fn keys(scene: &Scene) -> [(&'static str, &'static str); 15] {
-    let space = if scene.model.about.manual_turns {
-        "begin your turn, and end it (on an empty line)"
-    } else {
-        "mute or unmute (on an empty line)"
+    let space = match (scene.model.about.manual_turns, scene.editor.talk_key.releases()) {
+        (false, _) => "mute or unmute (on an empty line)",
+        (true, Releases::Told) => "speak while you hold it (on an empty line)",
+        (true, Releases::Untold) => "begin your turn, and end it (on an empty line)",
     };
     [
         ("Ctrl-C, Ctrl-Q", "end the call; Ctrl-D on an empty line"),

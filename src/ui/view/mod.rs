@@ -19,6 +19,7 @@ use ratatui::text::{Line, Span};
 use crate::session::io::Turn;
 use crate::ui::editor::Editor;
 use crate::ui::model::{Model, RemarkKind};
+use crate::ui::talk_key::Releases;
 use crate::ui::view::plan::Plan;
 use crate::ui::view::theme::Theme;
 use crate::ui::words;
@@ -160,12 +161,18 @@ fn draw_hints(frame: &mut Frame, area: Rect, scene: &Scene) {
 fn hints(scene: &Scene) -> [(&'static str, &'static str); 6] {
     let model = scene.model;
     let mute = ("Ctrl-T", if model.muted { "unmute" } else { "mute" });
-    let turn = match (model.about.manual_turns, model.turn) {
-        (true, Turn::User) => ("Space", "end turn"),
-        (true, Turn::Listening | Turn::Thinking | Turn::Assistant) => ("Space", "speak"),
-        (false, Turn::Listening | Turn::User | Turn::Thinking | Turn::Assistant) => ("PgUp", "scroll"),
+    let [first, second] = [("Ctrl-C", "end"), ("F1", "help")];
+    let [stop, send] = [("Esc", "stop"), ("Enter", "send")];
+    if !model.about.manual_turns {
+        return [first, second, mute, stop, ("PgUp", "scroll"), send];
+    }
+    let turn = match (scene.editor.talk_key.releases(), model.turn) {
+        (Releases::Told, Turn::User) => "let go to end",
+        (Releases::Told, Turn::Listening | Turn::Thinking | Turn::Assistant) => "hold to talk",
+        (Releases::Untold, Turn::User) => "end turn",
+        (Releases::Untold, Turn::Listening | Turn::Thinking | Turn::Assistant) => "speak",
     };
-    [("Ctrl-C", "end"), ("F1", "help"), mute, ("Esc", "stop"), turn, ("Enter", "send")]
+    [first, second, ("Space", turn), mute, stop, send]
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use ratatui::widgets::Clear;
 
 use crate::session::io::Connection;
 use crate::ui::model::{Entry, Speaker};
+use crate::ui::talk_key::Releases;
 use crate::ui::view::theme::Theme;
 use crate::ui::view::{Drawn, Scene};
 use crate::ui::wrap::{width, wrap};
@@ -198,9 +199,10 @@ impl Said {
 fn draw_welcome(frame: &mut Frame, area: Rect, scene: &Scene) {
     let model = scene.model;
     let text = match (model.connection, model.ready.is_some() && model.ended.is_none()) {
-        (Connection::Live, true) if model.about.manual_turns => {
-            "Press Space to speak, and Space again to be answered."
-        }
+        (Connection::Live, true) if model.about.manual_turns => match scene.editor.talk_key.releases() {
+            Releases::Told => "Hold Space while you speak, and let it go to be answered.",
+            Releases::Untold => "Press Space to speak, and Space again to be answered.",
+        },
         (Connection::Live, true) if model.about.demo => {
             "This is the demo built into rtvoice. Speak, or type and press Enter."
         }

@@ -51,10 +51,26 @@ struct Display {
     ended: bool,
 }
 
-/// What a terminal answers when a program asks it, as xterm does.
+/// What a terminal can tell of its keys.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Keyboard {
+    /// Text and old sequences, as xterm; it does not know that more can be asked for.
+    #[default]
+    Old,
+    /// Each key and when it is let go, as kitty, where that is asked for.
+    Kitty,
+    /// As the old one, in a terminal that does not even say what it is.
+    Silent,
+}
+
+/// What a terminal answers when a program asks it.
 #[derive(Debug, Default)]
 struct Answers {
     waiting: Vec<u8>,
+    keyboard: Keyboard,
+    /// What was asked of the keyboard and not taken back, the last on top.
+    flags: Vec<u16>,
+    reports_focus: bool,
 }
 
 impl Callbacks for Answers {
@@ -68,6 +84,23 @@ impl Callbacks for Answers {
     ) {
         let parameter = params.first().and_then(|parameter| parameter.first()).copied().unwrap_or_default();
         match (first, parameter, last) {
+            (Some(b'>'), flags, 'u') => self.flags.push(flags),
+            (Some(b'<'), _, 'u') => {
+                self.flags.pop();
+            }
+            (Some(b'='), flags, 'u') => {
+                self.flags.pop();
+                self.flags.push(flags);
+            }
+            (Some(b'?'), _, 'u') => match self.keyboard {
+                Keyboard::Old | Keyboard::Silent => {}
+                Keyboard::Kitty => {
+                    let flags = self.flags.last().copied().unwrap_or_default();
+                    self.waiting.extend_from_slice(format!("\x1b[?{flags}u").as_bytes());
+                }
+            },
+            (Some(b'?'), 1004, 'h' | 'l') => self.reports_focus = last == 'h',
+            (None, 0, 'c') if self.keyboard == Keyboard::Silent => {}
             (None, 0, 'c') => self.waiting.extend_from_slice(b"\x1b[?62;22c"),
             (None, 5, 'n') => self.waiting.extend_from_slice(b"\x1b[0n"),
             (None, 6, 'n') => {
@@ -76,6 +109,16 @@ impl Callbacks for Answers {
             }
             _ => {}
         }
+    }
+}
+
+impl Answers {
+    fn not_restored(&self) -> Vec<String> {
+        let states = [
+            (!self.flags.is_empty(), format!("the keyboard is asked for {:?}", self.flags)),
+            (self.reports_focus, "the focus is reported".to_owned()),
+        ];
+        states.into_iter().filter(|(wrong, _)| *wrong).map(|(_, what)| what).collect()
     }
 }
 
@@ -97,6 +140,11 @@ pub(crate) struct Left {
 impl Terminal {
     /// Starts a program in a new terminal of the given size.
     pub(crate) fn start(program: Program, size: Size) -> Self {
+        Self::start_with(Keyboard::Old, program, size)
+    }
+
+    /// Starts a program in a new terminal with a keyboard of this kind.
+    pub(crate) fn start_with(keyboard: Keyboard, program: Program, size: Size) -> Self {
         let (master, slave) = open().expect("the system gives a pseudo-terminal");
         let master = Arc::new(master);
         master.resize(pty_size(size)).expect("the terminal takes its size");
@@ -108,7 +156,7 @@ impl Terminal {
         let mut child = command.current_dir(program.home.path()).spawn(slave).expect("the program starts");
         let process = child.id();
         let keys = write_in_background(Arc::clone(&master));
-        let display = read_in_background(Arc::clone(&master), keys.clone(), size);
+        let display = read_in_background(Arc::clone(&master), keys.clone(), (size, keyboard));
         let status = Watched::new(None);
         let ended = status.clone();
         thread::spawn(move || {
@@ -144,6 +192,14 @@ impl Terminal {
             if fits { Some(true) } else { display.ended.then_some(false) }
         });
         assert_eq!(found, Some(true), "the screen does not come to this within {limit:?}:\n{}", self.text());
+    }
+
+    /// Waits until the program has asked for this of the keyboard, in the bits of the kitty protocol.
+    pub(crate) fn wait_for_keys(&self, limit: Duration, flags: u16) {
+        let asked = self.display.wait_for(limit, |display| {
+            (display.parser.callbacks().flags.last() == Some(&flags)).then_some(())
+        });
+        assert_eq!(asked, Some(()), "the keyboard is not asked for {flags} within {limit:?}");
     }
 
     /// Waits until a text stands on the screen.
@@ -198,6 +254,7 @@ impl Terminal {
             .wait_for(DRAIN, |display| display.ended.then_some(()))
             .expect("a terminal ends with its program");
         let mut not_restored = self.with_screen(not_restored);
+        not_restored.extend(self.display.with(|display| display.parser.callbacks().not_restored()));
         if modes_after != self.modes_before {
             not_restored.push(format!("the line modes: before {}, after {modes_after}", self.modes_before));
         }
@@ -269,9 +326,14 @@ fn write_in_background(terminal: Arc<Pty>) -> mpsc::Sender<Vec<u8>> {
     keys
 }
 
-fn read_in_background(terminal: Arc<Pty>, keys: mpsc::Sender<Vec<u8>>, size: Size) -> Watched<Display> {
+fn read_in_background(
+    terminal: Arc<Pty>,
+    keys: mpsc::Sender<Vec<u8>>,
+    (size, keyboard): (Size, Keyboard),
+) -> Watched<Display> {
     let (rows, columns) = cells(size);
-    let parser = Parser::new_with_callbacks(rows, columns, 0, Answers::default());
+    let answers = Answers { keyboard, ..Answers::default() };
+    let parser = Parser::new_with_callbacks(rows, columns, 0, answers);
     let display = Watched::new(Display { parser, bytes: Vec::new(), drawings: 0, ended: false });
     let filled = display.clone();
     thread::spawn(move || {
@@ -324,10 +386,10 @@ mod tests {
 
     #[test]
     fn a_terminal_left_in_disorder_is_noticed() {
-        let script = "stty raw -echo; printf '\\033[?1049h\\033[?25l\\033[?2004h\\033[31mhi'; exit 0";
+        let script = "stty raw -echo; printf '\\033[?1049h\\033[?25l\\033[?2004h\\033[?1004h\\033[>1u\\033[31mhi'; exit 0";
         let left = Terminal::start(Program::shell(script), SMALL).wait(LIMIT).expect_code(0);
         let wrong = left.not_restored.join("; ");
-        for part in ["alternate", "cursor", "bracketed", "colours", "line modes"] {
+        for part in ["alternate", "cursor", "bracketed", "colours", "line modes", "keyboard", "focus"] {
             assert!(wrong.contains(part), "{part} is not in: {wrong}");
         }
         assert!(left.bytes.starts_with(b"\x1b[?1049h"));

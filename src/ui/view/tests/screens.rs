@@ -4,7 +4,8 @@ use insta::assert_snapshot;
 
 use super::*;
 use crate::protocol::response::Usage;
-use crate::session::io::{EndReason, UsageReport};
+use crate::session::io::{EndReason, Turn, UsageReport};
+use crate::ui::talk_key::Releases;
 
 #[test]
 fn a_call_on_a_usual_terminal() {
@@ -160,7 +161,7 @@ fn the_first_screen_says_what_to_do() {
     "                                                            "
     " You ━━━━━━━━━━━━━━──────   Assistant ────────────────────  "
     "> type a message                                            "
-    " Ctrl-C end  F1 help  Ctrl-T mute  Esc stop  Space speak    "
+    " Ctrl-C end  F1 help  Space speak  Ctrl-T mute  Esc stop    "
     "#);
     model.apply(NOW, &Notice::Connection(Connection::Live));
     model.apply(NOW, &Notice::Ready(Ready::default()));
@@ -172,8 +173,25 @@ fn the_first_screen_says_what_to_do() {
     "                                                            "
     " You ━━━━━━━━━━━━━━──────   Assistant ────────────────────  "
     "> type a message                                            "
-    " Ctrl-C end  F1 help  Ctrl-T mute  Esc stop  Space speak    "
+    " Ctrl-C end  F1 help  Space speak  Ctrl-T mute  Esc stop    "
     "#);
+    let mut editor = Editor::default();
+    editor.talk_key.learn(Releases::Told);
+    assert_snapshot!(text((60, 8), &model, &editor), @r#"
+    " rtvoice  connected · your turn       mic off · 00:00 · DEMO"
+    "                                                            "
+    " Hold Space while you speak, and let it go to be answered.  "
+    "                                                            "
+    "                                                            "
+    " You ━━━━━━━━━━━━━━──────   Assistant ────────────────────  "
+    "> type a message                                            "
+    " Ctrl-C end  F1 help  Space hold to talk  Ctrl-T mute       "
+    "#);
+    model.apply(NOW, &Notice::SpeakNow);
+    model.turn = Turn::User;
+    let held = text((60, 8), &model, &editor);
+    assert!(held.contains("connected · you speak") && held.contains("LIVE"), "{held}");
+    assert!(held.contains("Space let go to end"), "{held}");
 }
 
 #[test]

@@ -1,0 +1,153 @@
+//! `--vad local`: the sound side hears when somebody speaks, and turns are begun and committed on this side.
+//!
+//! What is committed is billed whole, so that the server gets nothing of what lies between turns. Each
+//! begins with some sound from before it was noticed, which is kept here until then. Nothing is sent on a
+//! guess: there is never anything to be taken back.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::pcm::frame::{Frame, Rate};
+use crate::session::io::{Deadline, Reason};
+use crate::session::plan::{LocalTurns, TurnControl};
+use crate::session::{Phase, Session};
+
+/// How late speech is noticed at first.
+const NOTICED_AFTER: Duration = Duration::from_millis(100);
+
+/// How long a guess may take to become sure; what is older than this is no part of the turn.
+const SURE_WITHIN: Duration = Duration::from_secs(1);
+
+/// What the sound side hears, and what may belong to the turn that is about to begin.
+#[derive(Debug)]
+pub(super) struct LocalVad {
+    before: VecDeque<Frame>,
+    samples: u64,
+    /// How much is kept while nobody speaks.
+    usual: u64,
+    /// How much is kept while somebody seems to speak.
+    most: u64,
+    voice: Voice,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Voice {
+    Silent,
+    /// Somebody seems to speak.
+    Guessed,
+    /// Somebody speaks; the turn, or the part of it that is to be committed next, began then.
+    Sure(Duration),
+}
+
+impl LocalVad {
+    pub(super) fn new(rate: Rate, turns: &LocalTurns) -> Self {
+        let usual = turns.prefix + NOTICED_AFTER;
+        Self {
+            before: VecDeque::new(),
+            samples: 0,
+            usual: rate.samples(usual),
+            most: rate.samples(usual + SURE_WITHIN),
+            voice: Voice::Silent,
+        }
+    }
+
+    fn keep(&mut self, frame: Frame) {
+        self.samples += frame.samples.len() as u64;
+        self.before.push_back(frame);
+        self.trim();
+    }
+
+    fn hear(&mut self, voice: Voice) {
+        self.voice = voice;
+        self.trim();
+    }
+
+    fn trim(&mut self) {
+        let most = match self.voice {
+            Voice::Silent => self.usual,
+            Voice::Guessed | Voice::Sure(_) => self.most,
+        };
+        while self.samples > most {
+            let Some(oldest) = self.before.pop_front() else { return };
+            self.samples -= oldest.samples.len() as u64;
+        }
+    }
+
+    fn take(&mut self) -> VecDeque<Frame> {
+        self.samples = 0;
+        std::mem::take(&mut self.before)
+    }
+}
+
+impl Session {
+    /// Returns what the sound side hears, where it decides: a server that takes no `turn_detection` does.
+    fn local(&mut self) -> Option<&mut LocalVad> {
+        let decides = self.plan.turn_control() == TurnControl::Local;
+        self.local.as_mut().filter(|_| decides)
+    }
+
+    /// Keeps what the microphone hears between turns.
+    pub(super) fn keep_before_turn(&mut self, frame: Frame) {
+        if let Some(local) = self.local() {
+            local.keep(frame);
+        }
+    }
+
+    /// Somebody seems to speak.
+    pub(super) fn local_voice_started(&mut self) {
+        if let Some(local) = self.local()
+            && local.voice == Voice::Silent
+        {
+            local.hear(Voice::Guessed);
+        }
+    }
+
+    /// Somebody does speak: their turn begins some time ago.
+    pub(super) fn local_voice_confirmed(&mut self, now: Duration) {
+        let muted = self.microphone.is_muted();
+        let Some(local) = self.local().filter(|_| !muted) else { return };
+        local.hear(Voice::Sure(now));
+        let before = local.take();
+        self.sign_of_life(now);
+        self.open_turn(now);
+        for frame in before {
+            self.send_or_keep(now, frame);
+        }
+    }
+
+    /// Nobody speaks any more: the turn is over.
+    pub(super) fn local_voice_stopped(&mut self, now: Duration) {
+        let Some(local) = self.local() else { return };
+        local.hear(Voice::Silent);
+        self.close_turn(now);
+    }
+
+    /// The microphone is closed: nobody is heard until they speak anew.
+    pub(super) fn voice_muted(&mut self) {
+        if let Some(local) = self.local() {
+            local.hear(Voice::Silent);
+            local.take();
+        }
+    }
+
+    /// Returns when a turn without a pause has lasted long enough for its part to be committed.
+    pub(super) fn part_deadline(&self) -> Option<Deadline> {
+        let longest = self.plan.local_turns.as_ref()?.longest?;
+        let Voice::Sure(since) = self.local.as_ref()?.voice else { return None };
+        let spoken = matches!(self.phase, Phase::Live) && self.microphone.user_speaks();
+        spoken.then_some(Deadline { at: since + longest, reason: Reason::LongTurn })
+    }
+
+    /// Commits what was said so far of a long turn, and goes on with it.
+    pub(super) fn tick_part(&mut self, now: Duration) {
+        let is_due = self.part_deadline().is_some_and(|deadline| now >= deadline.at);
+        if !is_due {
+            return;
+        }
+        self.close_turn(now);
+        self.open_turn(now);
+        if let Some(local) = self.local() {
+            local.hear(Voice::Sure(now));
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! `--vad local`: turns made of what the sound side hears.
+
+use super::*;
+use crate::protocol::close::CloseCause;
+use crate::session::plan::LocalTurns;
+
+pub(super) fn local_plan() -> Plan {
+    Plan { local_turns: Some(LocalTurns { prefix: ms(300), longest: None }), ..manual_plan() }
+}
+
+fn live_captions_plan() -> Plan {
+    let mut plan = captions_plan();
+    plan.settings.turn_detection = Setting::Clear;
+    plan.local_turns = Some(LocalTurns { prefix: ms(300), longest: Some(sec(20)) });
+    plan
+}
+
+fn voice(call: &mut Call, event: AudioEvent) {
+    call.put(Input::Audio(event));
+}
+
+/// Somebody speaks for `time` from when it is sure; what they said before is 250 ms.
+fn utter(call: &mut Call, time: Duration) {
+    call.speak(ms(100));
+    voice(call, AudioEvent::VoiceStarted);
+    call.speak(ms(150));
+    voice(call, AudioEvent::VoiceConfirmed);
+    call.speak(time);
+    voice(call, AudioEvent::VoiceStopped);
+}
+
+#[test]
+fn a_turn_has_its_beginning_and_what_lies_between_turns_is_not_sent() {
+    let mut call = Call::live(local_plan());
+    call.speak(sec(5));
+    assert!(call.appended().is_empty(), "silence between turns would be billed");
+    utter(&mut call, sec(1));
+    call.speak(sec(5));
+    // 300 ms from before, 250 ms until it was sure, a second from there on.
+    assert_eq!(call.appended().len(), 30 + 10 + 15 + 100);
+    assert_eq!(call.story(), ["turn User", "send commit", "send response.create", "turn Thinking"]);
+}
+
+#[test]
+fn the_sound_of_a_turn_is_without_a_gap() {
+    let mut call = Call::live(local_plan());
+    let mut number = 0;
+    let mut say = |call: &mut Call, frames: i16| {
+        for _ in 0..frames {
+            number += 1;
+            call.put(Input::Mic(Frame::new(Rate::WIRE, vec![number; 240])));
+        }
+    };
+    say(&mut call, 100);
+    voice(&mut call, AudioEvent::VoiceStarted);
+    say(&mut call, 15);
+    voice(&mut call, AudioEvent::VoiceConfirmed);
+    say(&mut call, 50);
+    voice(&mut call, AudioEvent::VoiceStopped);
+    say(&mut call, 50);
+    let numbers: Vec<i16> =
+        call.appended().iter().map(|bytes| i16::from_le_bytes([bytes[0], bytes[1]])).collect();
+    assert_eq!(numbers, (61..=165).collect::<Vec<i16>>());
+}
+
+#[test]
+fn a_cough_is_no_turn_and_costs_nothing() {
+    let mut call = Call::live(local_plan());
+    call.speak(sec(1));
+    voice(&mut call, AudioEvent::VoiceStarted);
+    call.speak(ms(600));
+    voice(&mut call, AudioEvent::VoiceStopped);
+    assert!(call.appended().is_empty() && call.story().is_empty());
+    utter(&mut call, ms(500));
+    assert_eq!(call.appended().len(), 30 + 10 + 15 + 50, "the cough is no part of what follows");
+}
+
+#[test]
+fn speech_over_an_answer_silences_it_first() {
+    let mut call = Call::live(local_plan());
+    call.response_created("resp_1");
+    call.sound("resp_1", "item_a", sec(5));
+    call.story();
+    voice(&mut call, AudioEvent::VoiceStarted);
+    assert!(call.story().is_empty(), "a guess stops nothing");
+    voice(&mut call, AudioEvent::VoiceConfirmed);
+    assert_eq!(call.story(), ["flush", "send response.cancel resp_1", "turn User"]);
+    call.speak(sec(1));
+    voice(&mut call, AudioEvent::VoiceStopped);
+    call.flushed(&[(0, ms(700))]);
+    assert!(!call.story().contains(&"send response.create".to_owned()), "one answer at a time");
+    call.response_done("resp_1", "cancelled");
+    assert!(call.story().contains(&"send response.create".to_owned()));
+}
+
+#[test]
+fn what_was_said_before_the_connection_was_there_is_a_turn() {
+    let mut call = Call::dialled(local_plan());
+    call.speak(sec(2));
+    utter(&mut call, sec(1));
+    call.put(Input::Opened);
+    call.created();
+    call.outputs.clear();
+    call.server(json!({"type": "session.updated", "session": {"type": "realtime"}}));
+    assert_eq!(call.appended().len(), 155);
+    let story = call.story();
+    assert!(story.ends_with(&["send commit", "send response.create", "turn Thinking"].map(String::from)));
+}
+
+#[test]
+fn a_turn_goes_on_over_a_lost_connection() {
+    let mut call = Call::live(local_plan());
+    call.speak(sec(1));
+    voice(&mut call, AudioEvent::VoiceStarted);
+    voice(&mut call, AudioEvent::VoiceConfirmed);
+    call.speak(sec(1));
+    call.put(Input::Closed(CloseCause::Broken("reset".into())));
+    call.speak(sec(1));
+    call.pass(sec(1));
+    call.outputs.clear();
+    call.put(Input::Opened);
+    call.created();
+    call.server(json!({"type": "session.updated", "session": {"type": "realtime"}}));
+    voice(&mut call, AudioEvent::VoiceStopped);
+    assert_eq!(call.appended().len(), 40 + 100 + 100);
+    let commits = call.story().iter().filter(|line| *line == "send commit").count();
+    assert_eq!(commits, 1);
+}
+
+#[test]
+fn the_mute_ends_a_turn_and_nobody_is_heard_behind_it() {
+    let mut call = Call::live(local_plan());
+    voice(&mut call, AudioEvent::VoiceConfirmed);
+    call.speak(sec(1));
+    call.user(Command::SetMuted(true));
+    assert_eq!(
+        call.story(),
+        ["turn User", "send commit", "send response.create", "muted true", "turn Thinking"]
+    );
+    let sent = call.appended().len();
+    voice(&mut call, AudioEvent::VoiceStarted);
+    voice(&mut call, AudioEvent::VoiceConfirmed);
+    call.speak(sec(1));
+    assert_eq!(call.appended().len(), sent);
+}
+
+#[test]
+fn keys_make_no_turns_where_voices_do() {
+    let mut call = Call::live(local_plan());
+    for command in [Command::BeginTurn, Command::EndTurn, Command::SwitchTurn] {
+        call.user(command);
+    }
+    assert!(call.story().is_empty());
+}
+
+#[test]
+fn long_speech_is_captioned_in_parts_that_touch() {
+    let mut call = Call::live(live_captions_plan());
+    voice(&mut call, AudioEvent::VoiceConfirmed);
+    for _ in 0..45 {
+        call.speak(sec(1));
+        call.pass(sec(1));
+    }
+    voice(&mut call, AudioEvent::VoiceStopped);
+    let mut parts = vec![0];
+    for body in call.sent() {
+        match body {
+            ClientBody::AudioAppend(_) => *parts.last_mut().unwrap() += 1,
+            ClientBody::AudioCommit => parts.push(0),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(parts, [2_000, 2_000, 500, 0]);
+    call.pass(sec(120));
+    assert!(!call.story().iter().any(|line| line == "send clear"), "silence has no parts");
+}
+
+#[test]
+fn a_file_ends_when_its_last_turn_is_captioned() {
+    let mut call = Call::live(Plan { at_input_end: AtInputEnd::End, ..live_captions_plan() });
+    call.speak(sec(1));
+    voice(&mut call, AudioEvent::VoiceConfirmed);
+    call.speak(sec(1));
+    call.put(Input::Audio(AudioEvent::InputEnded));
+    call.speak(ms(500));
+    call.pass(ms(500));
+    voice(&mut call, AudioEvent::VoiceStopped);
+    call.pass(sec(3));
+    assert_eq!(call.ended(), None, "the caption is still to come");
+    call.server(json!({"type": "input_audio_buffer.committed", "item_id": "item_u"}));
+    call.server(json!({"type": "conversation.item.input_audio_transcription.completed", "item_id": "item_u",
+        "transcript": "hello"}));
+    call.pass(sec(3));
+    assert_eq!(call.ended(), Some(&EndReason::InputEnded));
+}
