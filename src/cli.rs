@@ -80,6 +80,9 @@ pub struct Talk {
     /// Play answers on this device, or write them to a .wav file, `-` (raw PCM16 of 24 kHz on stdout) or `null` [default: the system's speaker]
     #[arg(long, value_name = "DEVICE|FILE|-|null")]
     pub output: Option<String>,
+    /// Record both sides in this .wav file: left what you said, right what was played
+    #[arg(long, value_name = "FILE")]
+    pub record: Option<PathBuf>,
     /// Keep the assistant from hearing itself: auto begins with the canceller and takes what is needed [default: auto]
     #[arg(long, value_enum, help_heading = "Sound")]
     pub echo: Option<EchoArg>,

@@ -81,6 +81,9 @@ fn the_callbacks_touch_no_heap_while_sound_starts_starves_is_ducked_and_flushed(
         // The canceller itself works on the audio thread, which may touch the heap; it is told by the callback.
         processing: Processing { echo: EchoControl::Auto, voice: Step::On, ..Processing::NONE },
     });
+    // A recording listens, and so slowly that it finds no room at times.
+    let (tap, mut tapped) = rtrb::RingBuffer::new(10_000);
+    ends.playback = ends.playback.tapped(tap);
     let input = vec![0.25; 2_048 * 2];
     let mut output = vec![0.0; 2_048 * 2];
     let mut calls = 0;
@@ -98,6 +101,9 @@ fn the_callbacks_touch_no_heap_while_sound_starts_starves_is_ducked_and_flushed(
             ends.playback.on_output(&mut output[..block * 2], 2);
         });
         while ends.mic.try_recv().is_ok() {}
+        if round % 50 == 0 {
+            while tapped.pop().is_ok() {}
+        }
     }
     let shared = &ends.shared;
     assert!(shared.taken.load(Ordering::Relaxed) > 100_000, "sound was played");

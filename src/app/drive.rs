@@ -25,7 +25,7 @@ use crate::protocol::server::ServerEvent;
 use crate::protocol::{read, write};
 use crate::session::Session;
 use crate::session::io::{
-    AudioEvent, Command, Echo, EchoMode, EndReason, Heard, Input, NextEvent, Notice, Output,
+    AudioEvent, Command, Connection, Echo, EchoMode, EndReason, Heard, Input, NextEvent, Notice, Output,
 };
 
 /// How much may wait for the socket before microphone frames are left where they are, to be dropped
@@ -134,7 +134,12 @@ impl Drive {
                 | Output::UseDevice(..),
                 None,
             ) => {}
-            (Output::Show(notice), _) => self.show(now, &notice)?,
+            (Output::Show(notice), audio) => {
+                if let (Notice::Connection(Connection::Live), Some(audio)) = (&notice, audio) {
+                    audio.control.begin_recording();
+                }
+                self.show(now, &notice)?;
+            }
             (Output::Open(door), _) => self.phone.dial(door),
             (Output::OpenNext(door), _) => self.phone.dial_next(door),
             (Output::SendNext { event, dialect }, _) => {
@@ -245,6 +250,7 @@ impl Drive {
             Event::InputEnded => AudioEvent::InputEnded,
             Event::OutputClosed => return Some(Input::User(Command::HangUp(EndReason::User))),
             Event::Lost(what) => AudioEvent::Lost(what),
+            Event::RecordingEnded(what) => AudioEvent::RecordingEnded(what),
             Event::Device(direction, state) => device_news::state(direction, state),
             Event::Devices(listed, in_use) => device_news::entries(listed, &in_use),
             Event::Unheard => AudioEvent::Unheard,

@@ -93,6 +93,7 @@ pub(super) fn sound(call: &Settings, plan: &Plan, input: Source, output: Sink) -
     Options {
         input,
         output,
+        record: None,
         frame: ms(Setting::FrameMs, usual.frame),
         prebuffer: ms(Setting::PrebufferMs, usual.prebuffer),
         wire_in: plan.input_rate(),

@@ -6,7 +6,7 @@ use crate::app::fronts::Way;
 use crate::app::plan;
 use crate::app::settings::{Flags, Settings};
 use crate::app::target::Target;
-use crate::audio::options::Sink;
+use crate::audio::options::{Options, Sink};
 use crate::cli::Talk;
 use crate::config::setting::Setting;
 use crate::error::{Error, Kind};
@@ -39,7 +39,8 @@ pub(super) async fn run(args: Talk) -> Result<EndReason, Error> {
     let target = Target::find(&settings)?.dialled_as(&args.endpoint, &settings)?;
     let plan = plan::limited(plan::talk(&settings, at_end_of(&input))?, &target, &settings);
     let typing = typing_in_a_call(way, &input);
-    let sound = Some(plan::sound(&settings, &plan, input, output));
+    let sound = plan::sound(&settings, &plan, input, output);
+    let sound = Some(Options { record: args.record, ..sound });
     let style = PlainStyle::Talk;
     let (showing, position, file, remember) = (&showing, Position::First, None, settings.remember());
     let call = Call { plan, target, style, way, showing, position, file, typing, sound, remember };

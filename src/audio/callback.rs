@@ -63,6 +63,8 @@ pub struct Playback {
     state: State,
     /// Where what was given is told, all of it and as it was given.
     reference: Option<Producer<f32>>,
+    /// The same for a recording.
+    tap: Option<Producer<f32>>,
     /// How loud sound is, 1 or [`DUCKED`] or on the way between them.
     gain: f32,
     gain_step: f32,
@@ -97,6 +99,7 @@ impl Playback {
         Self {
             ring,
             shared,
+            tap: None,
             state: State::Playing,
             flushed,
             reference: None,
@@ -112,6 +115,11 @@ impl Playback {
     /// Makes it tell `reference` what it gives.
     pub fn told_to(self, reference: Option<Producer<f32>>) -> Self {
         Self { reference, ..self }
+    }
+
+    /// Makes it tell `tap` what it gives, too.
+    pub fn tapped(self, tap: Producer<f32>) -> Self {
+        Self { tap: Some(tap), ..self }
     }
 
     /// Fills a block of interleaved samples and returns how many of its frames came from the ring.
@@ -163,10 +171,11 @@ impl Playback {
 
     /// Tells what was given; where there is no room for it, nobody listens.
     fn tell(&mut self, output: &[f32], channels: usize) {
-        let Some(reference) = &mut self.reference else { return };
-        let room = (output.len() / channels).min(reference.slots());
-        if let Ok(chunk) = reference.write_chunk_uninit(room) {
-            chunk.fill_from_iter(output.chunks_exact(channels).map(|frame| frame[0]));
+        for listener in [&mut self.reference, &mut self.tap].into_iter().flatten() {
+            let room = (output.len() / channels).min(listener.slots());
+            if let Ok(chunk) = listener.write_chunk_uninit(room) {
+                chunk.fill_from_iter(output.chunks_exact(channels).map(|frame| frame[0]));
+            }
         }
     }
 
@@ -320,7 +329,8 @@ mod tests {
     fn what_is_given_is_told_as_it_is_given() {
         let (mut ring, playback, shared) = playback(1_000);
         let (reference, mut told) = RingBuffer::new(5_000);
-        let mut playback = playback.told_to(Some(reference));
+        let (tap, mut tapped) = RingBuffer::new(5_000);
+        let mut playback = playback.told_to(Some(reference)).tapped(tap);
         ring.push_entire_slice(&[0.5; 1_000]).unwrap();
         let mut given = Vec::new();
         for block in [200, 300, 7, 1_000] {
@@ -331,6 +341,7 @@ mod tests {
         }
         let told: Vec<f32> = std::iter::from_fn(|| told.pop().ok()).collect();
         assert!(told == given, "softer, dying away and silent as well");
+        assert!(given.iter().all(|sample| tapped.pop() == Ok(*sample)), "to both that listen");
     }
 
     #[test]

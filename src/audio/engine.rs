@@ -13,6 +13,7 @@ use crate::audio::echo::Processing;
 use crate::audio::event::{Command, Counts, Duck, Event, Mute};
 use crate::audio::microphone::{self, Microphone, MicrophoneParts};
 use crate::audio::processing::{Processor, ProcessorParts};
+use crate::audio::record::Recorder;
 use crate::audio::shared::Shared;
 use crate::audio::speaker::{self, Speaker, SpeakerParts};
 use crate::pcm::frame::{ClipId, Frame, Rate};
@@ -70,6 +71,9 @@ pub struct Engine {
     events: UnboundedSender<Event>,
     counts: Counts,
     counts_at: Duration,
+    recorder: Option<Recorder>,
+    /// The rate of the speaker.
+    speaker_rate: Rate,
 }
 
 /// What the speaker is wanted for.
@@ -131,8 +135,19 @@ impl Engine {
             output_meter,
             shared: Arc::clone(&shared),
         };
-        let (counts, counts_at) = (Counts::default(), Duration::ZERO);
-        (Self { microphone, speaker, shared, frames, frames_room, events, counts, counts_at }, ends)
+        let engine = Self {
+            microphone,
+            speaker,
+            shared,
+            frames,
+            frames_room,
+            events,
+            counts: Counts::default(),
+            counts_at: Duration::ZERO,
+            recorder: None,
+            speaker_rate: format.device_out,
+        };
+        (engine, ends)
     }
 
     /// Appends a frame to a clip; it may be at any rate.
@@ -183,15 +198,52 @@ impl Engine {
     pub(crate) fn connect_speaker(&mut self, device: Rate) -> Playback {
         let (samples, playback) = ring(device, speaker::CAPACITY);
         self.speaker.connect(samples, device);
+        self.speaker_rate = device;
         let (reference, told) = ring(device, speaker::CAPACITY);
         let is_heard = self.microphone.connect_reference(told, device);
-        Playback::new(playback, Arc::clone(&self.shared), device).told_to(is_heard.then_some(reference))
+        let playback = Playback::new(playback, Arc::clone(&self.shared), device);
+        self.tapped(playback.told_to(is_heard.then_some(reference)))
+    }
+
+    /// Has all that comes recorded once that is asked for; returns what belongs into the speaker's callback.
+    pub(crate) fn set_recorder(&mut self, recorder: Recorder, playback: Playback) -> Playback {
+        self.recorder = Some(recorder);
+        self.tapped(playback)
+    }
+
+    fn tapped(&mut self, playback: Playback) -> Playback {
+        match &mut self.recorder {
+            Some(recorder) => playback.tapped(recorder.tap(self.speaker_rate)),
+            None => playback,
+        }
+    }
+
+    /// Completes the recording, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// Says why that cannot be.
+    pub(crate) fn finish_recording(&mut self, now: Duration) -> Result<(), String> {
+        self.recorder.take().map_or(Ok(()), |recorder| recorder.finish(now))
+    }
+
+    fn begin_recording(&mut self) {
+        self.record(Recorder::begin);
+    }
+
+    /// Lets the recorder do something; what keeps it from that ends the recording and not the call.
+    fn record(&mut self, act: impl FnOnce(&mut Recorder) -> Result<(), String>) {
+        if let Some(Err(reason)) = self.recorder.as_mut().map(act) {
+            self.recorder = None;
+            self.tell(Event::RecordingEnded(reason));
+        }
     }
 
     /// Moves sound both ways and returns how much came from the microphone; `now` is the time since the start.
     pub fn step(&mut self, now: Duration) -> Duration {
         let heard = self.microphone.step();
         self.speaker.step(now);
+        self.record(|recorder| recorder.step(now));
         self.count(now);
         heard
     }
@@ -219,6 +271,7 @@ impl Engine {
             Command::Flush => self.flush(),
             Command::Duck(duck) => self.set_duck(duck),
             Command::Mute(mute) => self.set_mute(mute),
+            Command::Record => self.begin_recording(),
             Command::Use(..) | Command::List | Command::Close | Command::Leave => {}
         }
     }
@@ -250,3 +303,7 @@ fn ring(rate: Rate, length: Duration) -> (rtrb::Producer<f32>, rtrb::Consumer<f3
 #[cfg(test)]
 #[path = "engine_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "delivery_tests.rs"]
+mod delivery_tests;

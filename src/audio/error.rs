@@ -56,8 +56,8 @@ pub enum AudioError {
         /// Why.
         source: io::Error,
     },
-    /// Input and output are the same file.
-    #[error("{} cannot be both input and output", .0.display())]
+    /// Two of input, output and recording are the same file.
+    #[error("{} is named twice, of input, output and recording", .0.display())]
     SameFile(PathBuf),
     /// Sound was to come from or go to the terminal itself.
     #[error("standard {} is a terminal, not a pipe or a file", match .0 {
@@ -129,7 +129,7 @@ impl AudioError {
             }
             Self::OpenInput { .. } => Some("check the name and that you may read it"),
             Self::OpenOutput { .. } => Some("check that the folder exists and that you may write there"),
-            Self::SameFile(_) => Some("give the output another name"),
+            Self::SameFile(_) => Some("give each a file of its own"),
             Self::Terminal(Direction::Input) => Some("pipe sound into it: raw 16-bit mono of 24 kHz, or WAV"),
             Self::Terminal(Direction::Output) => Some("pipe it into a player, or redirect it into a file"),
             Self::NoSuchDevice { .. } => Some("a part of a name is enough; a file has to end in .wav"),

@@ -29,6 +29,8 @@ pub enum Event {
     OutputClosed,
     /// A file or a pipe broke; one sentence.
     Lost(String),
+    /// The recording ended before the call; one sentence.
+    RecordingEnded(String),
     /// Something has become of a device.
     Device(Direction, DeviceState),
     /// The device that was asked for is in use: by its id, or the system's own choice.
@@ -123,11 +125,13 @@ pub(crate) enum Command {
     Flush,
     Duck(Duck),
     Mute(Mute),
+    /// Begin the recording.
+    Record,
     /// Use another device.
     Use(Direction, Wanted),
     /// Tell which devices there are.
     List,
-    /// End, and complete the output.
+    /// End, and complete output and recording.
     Close,
     /// End, and leave an output file as it was if nothing has been written to it.
     Leave,

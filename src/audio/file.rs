@@ -193,7 +193,11 @@ fn read_pipe(mut source: impl Read, pieces: &SyncSender<Piece>) {
     if let Err(error) = result {
         let reason = match error {
             WavError::Empty => "standard input holds no sound".to_owned(),
-            error @ (WavError::NotWav | WavError::Unsupported(_) | WavError::Broken(_) | WavError::Io(_)) => {
+            error @ (WavError::NotWav
+            | WavError::Unsupported(_)
+            | WavError::Broken(_)
+            | WavError::Full
+            | WavError::Io(_)) => {
                 format!("standard input: {}", with_cause(&error))
             }
         };

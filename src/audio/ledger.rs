@@ -24,6 +24,8 @@ struct Run {
     fed: u64,
     rate: Rate,
     device_rate: Rate,
+    /// By how many samples it is longer on its way than in itself.
+    stretched: i64,
     /// Whether all of it was sent on its way.
     ended: bool,
     /// What was told of it.
@@ -46,7 +48,24 @@ impl Ledger {
             return;
         }
         let Start { clip, begins, rate, device_rate } = *start;
-        self.runs.push_back(Run { clip, begins, fed: samples, rate, device_rate, ended: false, reported: 0 });
+        let (stretched, ended, reported) = (0, false, 0);
+        self.runs.push_back(Run {
+            clip,
+            begins,
+            fed: samples,
+            rate,
+            device_rate,
+            stretched,
+            ended,
+            reported,
+        });
+    }
+
+    /// Notes that what was fed last was made longer by so many samples.
+    pub(crate) fn stretch(&mut self, more: i64) {
+        if let Some(run) = self.runs.back_mut() {
+            run.stretched += more;
+        }
     }
 
     /// Notes that nothing more of a clip comes.
@@ -79,7 +98,8 @@ impl Ledger {
     pub(crate) fn change_device(&mut self, device: Rate, sent: u64, report: impl FnMut(Event)) -> u64 {
         self.advance(sent, report);
         let Some(run) = self.runs.back_mut() else { return sent };
-        let fed = (u128::from(run.fed) * u128::from(device.0)).div_ceil(u128::from(run.rate.0));
+        let stretched = run.fed.saturating_add_signed(run.stretched);
+        let fed = (u128::from(stretched) * u128::from(device.0)).div_ceil(u128::from(run.rate.0));
         let fed = u64::try_from(fed).unwrap_or(u64::MAX);
         let begins = sent.max(fed);
         run.begins = begins - fed;
@@ -106,7 +126,8 @@ impl Run {
     fn heard(&self, taken: u64) -> u64 {
         let device = u128::from(taken.saturating_sub(self.begins));
         let samples = device * u128::from(self.rate.0) / u128::from(self.device_rate.0);
-        u64::try_from(samples).unwrap_or(u64::MAX).min(self.fed)
+        // What was stretched last may still be on its way: a sample or two too early or late.
+        u64::try_from(samples).unwrap_or(u64::MAX).saturating_add_signed(-self.stretched).min(self.fed)
     }
 }
 

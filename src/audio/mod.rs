@@ -15,6 +15,8 @@ mod processing;
 mod microphone;
 mod speaker;
 mod ledger;
+mod jitter;
+mod drift;
 #[cfg(feature = "device")]
 mod device;
 #[cfg(not(feature = "device"))]
@@ -32,6 +34,8 @@ mod output;
 mod fake;
 mod file;
 mod sink;
+mod track;
+mod record;
 mod thread;
 
 use std::sync::Arc;
@@ -70,11 +74,11 @@ pub struct Audio {
 }
 
 impl Audio {
-    /// Stops the sound, completes the output file, a silent one too, and waits for the audio thread.
+    /// Stops the sound, completes output file and recording, silent ones too, and waits for the audio thread.
     ///
     /// # Errors
     ///
-    /// One sentence if the output could not be completed.
+    /// One sentence if one of them could not be completed.
     pub fn close(mut self) -> Result<(), String> {
         self.thread.end(Command::Close).unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     }
@@ -103,6 +107,11 @@ impl Control {
     /// Stops the sound with a short fade and forgets what waits; [`Event::Flushed`] answers.
     pub fn flush(&self) {
         self.send(Command::Flush);
+    }
+
+    /// Begins the recording, where one was asked for; once it runs this does nothing.
+    pub fn begin_recording(&self) {
+        self.send(Command::Record);
     }
 
     /// Makes the speaker soft within milliseconds, or as loud as it was; nothing of the sound is left out. A

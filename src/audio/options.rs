@@ -17,6 +17,8 @@ pub struct Options {
     pub input: Source,
     /// Where sound goes to.
     pub output: Sink,
+    /// The WAV file to record both sides in.
+    pub record: Option<PathBuf>,
     /// How long a frame of the microphone is, 10 to 100 ms.
     pub frame: Duration,
     /// How much of a clip is gathered before it begins to sound, unless it ends before.
@@ -36,6 +38,7 @@ impl Default for Options {
         Self {
             input: Source::default(),
             output: Sink::default(),
+            record: None,
             frame: Duration::from_millis(10),
             prebuffer: Duration::from_millis(60),
             wire_in: Rate::WIRE,
@@ -121,12 +124,18 @@ impl Options {
                 return Err(AudioError::Rate(rate.0));
             }
         }
-        match (&self.input, &self.output) {
-            (Source::File(input), Sink::File(output)) if is_same(input, output) => {
-                Err(AudioError::SameFile(output.clone()))
+        let input = if let Source::File(path) = &self.input { Some(path) } else { None };
+        let output = if let Sink::File(path) = &self.output { Some(path) } else { None };
+        for (read, written) in
+            [(input, output), (input, self.record.as_ref()), (output, self.record.as_ref())]
+        {
+            if let (Some(read), Some(written)) = (read, written)
+                && is_same(read, written)
+            {
+                return Err(AudioError::SameFile(written.clone()));
             }
-            (_, _) => Ok(()),
         }
+        Ok(())
     }
 }
 
@@ -136,9 +145,20 @@ fn is_file(text: &str) -> bool {
     extension.is_some_and(|extension| extension.eq_ignore_ascii_case("wav")) || path.is_file()
 }
 
-fn is_same(input: &Path, output: &Path) -> bool {
-    let (Ok(input), Ok(output)) = (input.canonicalize(), output.canonicalize()) else { return false };
-    input == output
+/// Two files that are not there yet can be the same one, too.
+fn is_same(one: &Path, other: &Path) -> bool {
+    let place = |path: &Path| {
+        path.canonicalize().or_else(|_| {
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+            Ok::<_, std::io::Error>(
+                folder.unwrap_or(Path::new(".")).canonicalize()?.join(path.file_name().unwrap_or_default()),
+            )
+        })
+    };
+    match (place(one), place(other)) {
+        (Ok(one), Ok(other)) => one == other,
+        (_, _) => false,
+    }
 }
 
 #[cfg(test)]

@@ -67,16 +67,16 @@ impl Openable {
     }
 
     /// Empties the file and begins to write.
-    fn begin(self, rate: Rate) -> io::Result<Target> {
-        let Self { file, path, mut made } = self;
+    pub(crate) fn begin<W>(self, write: impl FnOnce(File) -> Result<W, WavError>) -> Result<W, WavError> {
+        let Self { file, mut made, .. } = self;
         match file.set_len(0) {
             // A device file (/dev/null) has no length to set.
-            Err(error) if error.kind() != io::ErrorKind::InvalidInput => return Err(error),
+            Err(error) if error.kind() != io::ErrorKind::InvalidInput => return Err(error.into()),
             Ok(()) | Err(_) => {}
         }
-        let writer = WavWriter::new(BufWriter::new(file), rate).map_err(into_io)?;
+        let writer = write(file)?;
         made.0 = None;
-        Ok(Target::File { writer: Box::new(writer), path })
+        Ok(writer)
     }
 }
 
@@ -179,9 +179,10 @@ impl Target {
         match std::mem::replace(self, Self::Nowhere) {
             Self::Untouched { openable, rate } => {
                 let path = openable.path.clone();
-                *self = openable
-                    .begin(rate)
-                    .map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+                let writer = openable
+                    .begin(|file| WavWriter::new(BufWriter::new(file), rate))
+                    .map_err(|error| format!("cannot write {}: {}", path.display(), into_io(error)))?;
+                *self = Self::File { writer: Box::new(writer), path };
             }
             other @ (Self::Nowhere | Self::File { .. } | Self::Pipe(_)) => *self = other,
         }
@@ -217,9 +218,11 @@ impl Target {
 fn into_io(error: WavError) -> io::Error {
     match error {
         WavError::Io(error) => error,
-        error @ (WavError::NotWav | WavError::Empty | WavError::Unsupported(_) | WavError::Broken(_)) => {
-            io::Error::other(error)
-        }
+        error @ (WavError::NotWav
+        | WavError::Empty
+        | WavError::Unsupported(_)
+        | WavError::Broken(_)
+        | WavError::Full) => io::Error::other(error),
     }
 }
 

@@ -1,4 +1,4 @@
-//! The engine's half towards the speaker: the deep queue, the pre-buffer, the shallow ring, the flush.
+//! The engine's half towards the speaker: the deep queue, what is gathered, the shallow ring, the flush.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -8,7 +8,9 @@ use std::time::Duration;
 use rtrb::Producer;
 use tokio::sync::mpsc::UnboundedSender;
 
+use crate::audio::drift::Drift;
 use crate::audio::event::Event;
+use crate::audio::jitter::Jitter;
 use crate::audio::ledger::{Ledger, Start};
 use crate::audio::shared::Shared;
 use crate::pcm::frame::{ClipId, Frame, Rate};
@@ -31,7 +33,8 @@ pub(crate) struct Speaker {
     meter: Arc<Meter>,
     events: UnboundedSender<Event>,
     rate: Rate,
-    prebuffer: Duration,
+    jitter: Jitter,
+    drift: Drift,
     queue: VecDeque<Clip>,
     waiting: Duration,
     refused: u64,
@@ -71,8 +74,12 @@ struct Clip {
     used: usize,
     /// Samples that wait.
     waiting: u64,
+    /// Those of them that came since the last step.
+    fresh: u64,
     ended: bool,
-    /// Whether it passed the pre-buffer.
+    /// How much of it is gathered before it sounds, or sounds again.
+    gathers: Duration,
+    /// Whether so much was gathered.
     open: bool,
 }
 
@@ -96,7 +103,8 @@ impl Speaker {
             meter,
             events,
             rate: device,
-            prebuffer,
+            jitter: Jitter::new(prebuffer),
+            drift: Drift::default(),
             queue: VecDeque::new(),
             waiting: Duration::ZERO,
             refused: 0,
@@ -132,6 +140,7 @@ impl Speaker {
         self.ready.clear();
         self.ready_at = 0;
         self.resampler = Resampler::new(self.resampler.from(), device);
+        self.drift.restart();
         (self.ring, self.rate) = (ring, device);
     }
 
@@ -144,22 +153,29 @@ impl Speaker {
             self.refused += frame.samples.len() as u64;
             return;
         }
-        self.waiting += frame.duration();
+        let sound = frame.duration();
+        if let Some(head) = self.queue.front().filter(|head| head.clip == clip && head.open) {
+            let between = head.rate.duration(head.waiting) + self.on_its_way();
+            self.drift.note(between, sound);
+        }
+        self.waiting += sound;
         if self.activity == Activity::Idle {
             self.activity = Activity::Busy;
         }
         let known = self.queue.iter().position(|queued| queued.clip == clip && queued.rate == frame.rate);
         let index = known.unwrap_or_else(|| {
-            self.queue.push_back(Clip::new(clip, frame.rate));
+            self.queue.push_back(Clip::new(clip, frame.rate, self.jitter.target()));
             self.queue.len() - 1
         });
         let queued = &mut self.queue[index];
         queued.waiting += frame.samples.len() as u64;
+        queued.fresh += frame.samples.len() as u64;
         queued.frames.push_back(frame);
     }
 
     /// Notes that a clip is whole: it need not wait for more.
     pub(crate) fn end_clip(&mut self, clip: ClipId) {
+        self.jitter.ended(clip);
         match self.queue.iter_mut().rfind(|queued| queued.clip == clip) {
             Some(queued) => queued.ended = true,
             // A clip without a sound ends here; whoever waits for the end of all must not wait for ever.
@@ -175,6 +191,7 @@ impl Speaker {
             Activity::Idle | Activity::Busy => Vec::new(),
         };
         for queued in self.queue.drain(..) {
+            self.jitter.ended(queued.clip);
             if queued.ended && queued.waiting == 0 {
                 self.ledger.end(queued.clip);
             } else {
@@ -210,14 +227,19 @@ impl Speaker {
     /// Moves sound towards the device and tells what it has taken.
     pub(crate) fn step(&mut self, now: Duration) {
         let elapsed = now.saturating_sub(self.last_step);
-        self.last_step = now;
         if matches!(self.activity, Activity::Flushing(_)) {
             if !self.is_flushed() {
+                self.last_step = now;
                 return;
             }
             self.finish_flush();
         }
         self.notice_underruns();
+        self.last_step = now;
+        for queued in self.queue.iter_mut().filter(|queued| queued.fresh > 0) {
+            self.jitter.arrived(now, queued.clip, queued.rate.duration(queued.fresh));
+            queued.fresh = 0;
+        }
         let fed = self.pump();
         if fed == 0 && self.in_ring() == 0 {
             self.meter.publish_silence(self.resampler.from().samples(elapsed));
@@ -249,6 +271,11 @@ impl Speaker {
         self.ring.buffer().capacity() - self.ring.slots()
     }
 
+    /// Returns how long the sound lasts that has left its clip and that the device has not taken.
+    fn on_its_way(&self) -> Duration {
+        self.rate.duration((self.ready.len() - self.ready_at + self.in_ring()) as u64)
+    }
+
     fn finish_flush(&mut self) {
         let Activity::Flushing(unheard) = std::mem::replace(&mut self.activity, Activity::Busy) else {
             return;
@@ -270,14 +297,22 @@ impl Speaker {
         self.tell(Event::Flushed(heard));
     }
 
-    /// After a gap the clip must gather its pre-buffer again.
+    /// After a gap the clip must gather as much again as it did at its beginning.
     fn notice_underruns(&mut self) {
         let underruns = self.shared.underruns.load(Ordering::Acquire);
-        if underruns != self.underruns {
-            self.underruns = underruns;
-            if let Some(head) = self.queue.front_mut() {
-                head.open = false;
-            }
+        if underruns == self.underruns {
+            return;
+        }
+        self.underruns = underruns;
+        self.drift.restart();
+        let Some(head) = self.queue.front_mut() else { return };
+        head.open = false;
+        // What it gathers is decided as the gap begins: what this one teaches is for the next, or else the
+        // gap would be longer than what was missing.
+        head.gathers = self.jitter.target();
+        if head.waiting == head.fresh && !head.ended {
+            // It began since the last step.
+            self.jitter.ran_dry(self.last_step, head.clip);
         }
     }
 
@@ -315,7 +350,7 @@ impl Speaker {
         let followed = self.queue.len() > 1;
         let head = self.queue.front_mut()?;
         if head.waiting > 0 {
-            head.open |= head.ended || followed || head.waiting >= head.rate.samples(self.prebuffer);
+            head.open |= followed || head.is_ready();
             return head.open.then(|| self.feed());
         }
         // What has another clip behind it will not be continued.
@@ -324,8 +359,9 @@ impl Speaker {
         }
         self.ledger.end(head.clip);
         self.queue.pop_front();
-        let (prebuffer, rate) = (self.prebuffer, self.resampler.from());
-        if !self.queue.front().is_some_and(|next| next.rate == rate && next.is_ready(prebuffer)) {
+        self.drift.restart();
+        let rate = self.resampler.from();
+        if !self.queue.front().is_some_and(|next| next.rate == rate && next.is_ready()) {
             self.finish_sound();
         }
         Some(0)
@@ -346,8 +382,10 @@ impl Speaker {
         self.piece.clear();
         let samples = head.take(&mut self.piece, &self.meter);
         self.waiting = self.waiting.saturating_sub(start.rate.duration(samples as u64));
-        self.fed += samples as u64;
+        let more = self.drift.fit(&mut self.piece, start.rate.duration(1));
+        self.fed += self.piece.len() as u64;
         self.ledger.feed(&start, samples as u64);
+        self.ledger.stretch(more);
         self.resampler.process(&self.piece, &mut self.ready);
         samples
     }
@@ -372,12 +410,13 @@ impl Speaker {
 }
 
 impl Clip {
-    fn new(clip: ClipId, rate: Rate) -> Self {
-        Self { clip, rate, frames: VecDeque::new(), used: 0, waiting: 0, ended: false, open: false }
+    fn new(clip: ClipId, rate: Rate, gathers: Duration) -> Self {
+        let (frames, ended, open) = (VecDeque::new(), false, false);
+        Self { clip, rate, frames, used: 0, waiting: 0, fresh: 0, ended, gathers, open }
     }
 
-    fn is_ready(&self, prebuffer: Duration) -> bool {
-        self.ended || self.waiting >= self.rate.samples(prebuffer)
+    fn is_ready(&self) -> bool {
+        self.ended || self.waiting >= self.rate.samples(self.gathers)
     }
 
     /// Appends at most one piece to `output`, and returns how many samples.

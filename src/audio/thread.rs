@@ -18,6 +18,7 @@ use crate::audio::open::{Attempt, Connection, Facts, Open, Request};
 use crate::audio::options::{Options, Sink, Source};
 use crate::audio::output::DeviceOutput;
 use crate::audio::picker::Picker;
+use crate::audio::record::Recorder;
 use crate::audio::sink::{Openable, Target};
 use crate::mishap;
 use crate::pcm::frame::Rate;
@@ -96,7 +97,7 @@ impl Runner {
             (FoundInput::Device(..), FoundOutput::Device(..)) => options.processing,
             (FoundInput::Device(..) | FoundInput::Feed(_), _) => options.processing.without_a_room(),
         };
-        let (engine, ends) = Engine::new(Format {
+        let (mut engine, ends) = Engine::new(Format {
             wire_in: options.wire_in,
             wire_out: options.wire_out,
             device_in: input.rate(),
@@ -106,6 +107,10 @@ impl Runner {
             processing,
         });
         let Ends { capture, playback, mic, events, input_meter, output_meter, shared: _ } = ends;
+        let playback = match &options.record {
+            Some(path) => engine.set_recorder(Recorder::new(path, mic.resubscribe())?, playback),
+            None => playback,
+        };
         let output = output.connect(playback, &engine)?;
         let input = input.connect(capture, options, &engine);
         let lookouts = match (&input, &output) {
@@ -138,7 +143,8 @@ impl Runner {
                     command @ (Command::Play { .. }
                     | Command::EndClip(_)
                     | Command::Flush
-                    | Command::Duck(_)) => self.engine.obey(command),
+                    | Command::Duck(_)
+                    | Command::Record) => self.engine.obey(command),
                 }
             }
             let now = self.started.elapsed();
@@ -259,11 +265,14 @@ impl Runner {
         }
     }
 
-    fn close(self, end: fn(PacedOutput) -> Result<(), String>) -> Result<(), String> {
-        match self.output {
+    fn close(mut self, end: fn(PacedOutput) -> Result<(), String>) -> Result<(), String> {
+        let now = self.started.elapsed();
+        let recorded = self.engine.finish_recording(now);
+        let written = match self.output {
             Output::Paced(output) => end(*output),
             Output::Device(_) => Ok(()),
-        }
+        };
+        written.and(recorded)
     }
 }
 

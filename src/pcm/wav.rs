@@ -1,4 +1,4 @@
-//! WAV files: reading any of them as mono over a plain `Read`, writing 16-bit mono.
+//! WAV files: reading any of them as mono over a plain `Read`, writing 16 bits, mono or stereo.
 
 use std::io::{self, Read, Seek, Write};
 
@@ -21,6 +21,9 @@ pub enum WavError {
     /// Its header says more than there is, or contradicts itself.
     #[error("the WAV file is broken: {0}")]
     Broken(&'static str),
+    /// It is as long as its header can say.
+    #[error("a WAV file cannot be longer than 4 GB")]
+    Full,
     /// It could not be read or written.
     #[error("the WAV file could not be read or written")]
     Io(#[from] io::Error),
@@ -287,38 +290,60 @@ fn finite(sample: f32) -> f32 {
     if sample.is_finite() { sample } else { 0.0 }
 }
 
-/// Writes 16-bit mono; the header is right about once a second, whatever happens in between.
+/// The most that a header can count, with room for the header itself.
+const MOST_BYTES: u64 = u32::MAX as u64 - 1_024;
+
+/// Writes 16 bits; the header is right about once a second, whatever happens in between.
 pub struct WavWriter<W: Write + Seek> {
     writer: hound::WavWriter<W>,
-    rate: Rate,
+    /// Samples of all channels a second.
+    a_second: u64,
     unsaved: u64,
+    /// How many samples can still be counted.
+    room: u64,
 }
 
 impl<W: Write + Seek> WavWriter<W> {
-    /// Begins a file.
+    /// Begins a file of one channel.
     ///
     /// # Errors
     ///
     /// Fails if the header cannot be written.
     pub fn new(target: W, rate: Rate) -> Result<Self, WavError> {
+        Self::with_channels(target, rate, 1)
+    }
+
+    /// Begins a file of two channels, whose samples are written in turn.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the header cannot be written.
+    pub fn stereo(target: W, rate: Rate) -> Result<Self, WavError> {
+        Self::with_channels(target, rate, 2)
+    }
+
+    fn with_channels(target: W, rate: Rate, channels: u16) -> Result<Self, WavError> {
         let sample_format = hound::SampleFormat::Int;
-        let spec = hound::WavSpec { channels: 1, sample_rate: rate.0, bits_per_sample: 16, sample_format };
+        let spec = hound::WavSpec { channels, sample_rate: rate.0, bits_per_sample: 16, sample_format };
         let mut writer = hound::WavWriter::new(target, spec).map_err(from_hound)?;
         writer.flush().map_err(from_hound)?;
-        Ok(Self { writer, rate, unsaved: 0 })
+        let a_second = u64::from(rate.0) * u64::from(channels);
+        Ok(Self { writer, a_second, unsaved: 0, room: MOST_BYTES / 2 })
     }
 
     /// Appends samples.
     ///
     /// # Errors
     ///
-    /// Fails if they cannot be written.
+    /// Fails if they cannot be written, and with [`WavError::Full`] if there is no room for all of them: then
+    /// none is written.
     pub fn write(&mut self, samples: &[i16]) -> Result<(), WavError> {
+        self.room = self.room.checked_sub(samples.len() as u64).ok_or(WavError::Full)?;
         for sample in samples {
             self.writer.write_sample(*sample).map_err(from_hound)?;
         }
         self.unsaved += samples.len() as u64;
-        if self.unsaved >= u64::from(self.rate.0) {
+        if self.unsaved >= self.a_second {
             self.writer.flush().map_err(from_hound)?;
             self.unsaved = 0;
         }

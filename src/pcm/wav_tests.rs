@@ -171,3 +171,16 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_file_that_no_header_can_count_is_not_written() {
+    let mut file = std::io::Cursor::new(Vec::new());
+    let mut writer = WavWriter::stereo(&mut file, Rate(24_000)).unwrap();
+    writer.room = 1_000;
+    writer.write(&[7; 600]).unwrap();
+    assert!(matches!(writer.write(&[7; 600]), Err(WavError::Full)));
+    writer.finish().unwrap();
+    let reader = hound::WavReader::new(&file.get_ref()[..]).unwrap();
+    assert_eq!((reader.len(), reader.spec().channels, reader.duration()), (600, 2, 300));
+    assert!(MOST_BYTES + 100 < u64::from(u32::MAX), "with its header");
+}

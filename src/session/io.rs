@@ -94,6 +94,8 @@ pub enum AudioEvent {
     InputEnded,
     /// A file or a pipe is of no use any more, or all sound has stopped.
     Lost(String),
+    /// The recording ended before the call; why.
+    RecordingEnded(String),
     /// Something has become of a device.
     Device(Side, DeviceState),
     /// The devices that can be chosen.

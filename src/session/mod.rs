@@ -232,7 +232,9 @@ impl Session {
             AudioEvent::Flushed(heard) => self.flushed(now, &heard),
             AudioEvent::InputStarted => self.input_started(),
             AudioEvent::InputEnded => self.input_ended(now),
-            AudioEvent::Lost(what) => self.show(Notice::Error { code: None, message: what }),
+            AudioEvent::Lost(what) | AudioEvent::RecordingEnded(what) => {
+                self.show(Notice::Error { code: None, message: what });
+            }
             AudioEvent::Device(side, state) => self.show(Notice::Device(side, state)),
             AudioEvent::Devices(entries) => self.show(Notice::Devices(entries)),
             AudioEvent::Unheard => self.give_up_unheard(now),

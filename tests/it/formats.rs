@@ -98,7 +98,11 @@ fn a_file_is_not_overwritten_by_the_answer_to_it() {
     let path = program.file("a.wav");
     speech::write_plain(&path, &speech::short());
     let outcome = program.run().expect_code(4);
-    assert!(outcome.stderr.contains("a.wav cannot be both input and output\nhint: "), "{}", outcome.stderr);
+    assert!(
+        outcome.stderr.contains("a.wav is named twice, of input, output and recording\nhint: "),
+        "{}",
+        outcome.stderr
+    );
     assert_eq!(Sound::read(Path::new(&path)), speech::short());
 }
 

@@ -17,6 +17,8 @@ mod tidy;
 #[cfg(unix)]
 mod talk;
 #[cfg(unix)]
+mod record;
+#[cfg(unix)]
 mod chat;
 #[cfg(unix)]
 mod transcribe;

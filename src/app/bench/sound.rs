@@ -225,6 +225,7 @@ impl Path {
                     | Event::VoiceConfirmed
                     | Event::VoiceStopped
                     | Event::Echo(_)
+                    | Event::RecordingEnded(_)
                     | Event::Counts(_),
                 ) => {}
                 None => return Err("the sound has stopped".to_owned()),

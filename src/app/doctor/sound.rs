@@ -113,6 +113,7 @@ fn lost(event: Event) -> Option<String> {
         | Event::InputStarted
         | Event::InputEnded
         | Event::OutputClosed
+        | Event::RecordingEnded(_)
         | Event::Chosen(..)
         | Event::Devices(..)
         | Event::Unheard

@@ -68,7 +68,7 @@ pub(crate) struct Outcome {
 impl Program {
     /// Takes the program under test with arguments split at blanks; see [`Program::arg`] for others.
     pub(crate) fn rtvoice(args: &str) -> Self {
-        args.split_whitespace().fold(Self::at(Path::new(env!("CARGO_BIN_EXE_rtvoice"))), Self::arg)
+        Self::at(Path::new(env!("CARGO_BIN_EXE_rtvoice"))).arg_words(args)
     }
 
     /// Takes a shell script.
@@ -89,6 +89,11 @@ impl Program {
     pub(crate) fn arg(mut self, arg: impl Into<OsString>) -> Self {
         self.args.push(arg.into());
         self
+    }
+
+    /// Adds arguments that are split at blanks.
+    pub(crate) fn arg_words(self, args: &str) -> Self {
+        args.split_whitespace().fold(self, Self::arg)
     }
 
     /// Sets one variable.

@@ -33,11 +33,20 @@ impl Sound {
 
     /// Reads a WAV file of any rate in 16 bits; of more channels the first is taken.
     pub(crate) fn read(path: &std::path::Path) -> Self {
+        Self::read_channel(path, 0)
+    }
+
+    /// Reads one channel of a WAV file of any rate in 16 bits.
+    pub(crate) fn read_channel(path: &std::path::Path, channel: usize) -> Self {
         let reader = hound::WavReader::open(path)
             .unwrap_or_else(|error| panic!("{} is no WAV: {error}", path.display()));
         let (channels, rate) = (usize::from(reader.spec().channels), reader.spec().sample_rate);
-        let samples: Vec<i16> =
-            reader.into_samples().step_by(channels).map(|sample| sample.expect("the WAV is whole")).collect();
+        let samples: Vec<i16> = reader
+            .into_samples()
+            .skip(channel)
+            .step_by(channels)
+            .map(|sample| sample.expect("the WAV is whole"))
+            .collect();
         Self::new(&samples, usize::try_from(rate).expect("a rate is small"))
     }
 
