@@ -17,6 +17,10 @@ const LIMIT: Duration = Duration::from_secs(30);
 /// then when the machine is busy, which no room does.
 const TAKEN_AWAY_DB: f64 = 10.0;
 
+/// How many calls may be held for one that the machine does not disturb: a gap in what is played is no
+/// echo of it, and a canceller is thrown off by it.
+const CALLS: usize = 3;
+
 /// A call with the demo in a room with loudspeakers.
 fn call(server: &SoundServer, flags: &str) -> Running {
     let program = Program::rtvoice("talk --demo --json --trace trace.jsonl").envs(server.env());
@@ -34,6 +38,11 @@ fn final_answer(call: &Running) -> Value {
 
 fn of_type<'a>(lines: &'a [Value], kind: &str) -> Vec<&'a Value> {
     lines.iter().filter(|line| line["type"] == kind).collect()
+}
+
+fn was_disturbed(lines: &[Value]) -> bool {
+    let told = of_type(lines, "info").into_iter().filter_map(|line| line["message"].as_str());
+    told.into_iter().any(|message| message.contains("gaps in what was played"))
 }
 
 /// Returns what was sent of the microphone until the first answer was heard.
@@ -58,10 +67,15 @@ fn sent_during_the_greeting(outcome: &Outcome) -> Sound {
 fn on_loudspeakers_the_assistant_is_not_interrupted_by_itself() {
     let server = SoundServer::start();
     server.echo(60, 12);
-    let call = call(&server, "");
-    let greeting = final_answer(&call);
-    let outcome = hang_up(call);
-    let lines = outcome.json_lines();
+    let held = std::iter::repeat_with(|| {
+        let call = call(&server, "");
+        let greeting = final_answer(&call);
+        (greeting, hang_up(call).json_lines())
+    });
+    let (greeting, lines) = held
+        .take(CALLS)
+        .find(|(_, lines)| !was_disturbed(lines))
+        .expect("the machine lets one call of three be heard without gaps");
     assert_eq!(greeting["interrupted"], false, "{lines:#?}");
     assert_eq!(of_type(&lines, "speech_started"), [&Value::Null; 0]);
     let told = of_type(&lines, "echo");
