@@ -51,6 +51,34 @@ pub enum Event {
     Echo(EchoState),
 }
 
+impl Event {
+    /// Returns what was lost, as a sentence, where something was.
+    pub fn lost(&self) -> Option<String> {
+        match self {
+            Self::Lost(what) => Some(what.clone()),
+            Self::Device(direction, DeviceState::Lost(reason)) => {
+                Some(format!("the {direction} is gone: {reason}"))
+            }
+            Self::Device(..)
+            | Self::Played { .. }
+            | Self::Drained
+            | Self::Flushed(_)
+            | Self::InputStarted
+            | Self::InputEnded
+            | Self::OutputClosed
+            | Self::RecordingEnded(_)
+            | Self::Chosen(..)
+            | Self::Devices(..)
+            | Self::Unheard
+            | Self::VoiceStarted
+            | Self::VoiceConfirmed
+            | Self::VoiceStopped
+            | Self::Echo(_)
+            | Self::Counts(_) => None,
+        }
+    }
+}
+
 /// What has become of a device.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DeviceState {

@@ -94,16 +94,10 @@ impl DeviceInput {
             News::Opened { facts: Facts { id, name, rate, .. }, why } => {
                 self.jack.connect(engine.connect_microphone(rate));
                 self.stand_in = None;
-                match why {
-                    Why::Returning => engine.tell(told(DeviceState::Back(name))),
-                    Why::Reopening => engine.tell(told(DeviceState::Open(name))),
-                    Why::Following => engine.tell(told(DeviceState::Changed(name))),
-                    Why::Chosen => {
-                        let chosen = self.jack.request().wanted.name().map(|_| id);
-                        engine.tell(Event::Chosen(Direction::Input, chosen));
-                        engine.tell(told(DeviceState::Changed(name)));
-                    }
+                if why == Why::Chosen {
+                    engine.tell(Event::Chosen(Direction::Input, self.jack.chosen(id)));
                 }
+                engine.tell(told(why.opens(name)));
             }
             News::Refused(reason) => engine.tell(told(DeviceState::Refused(reason))),
             News::Silent => {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::audio::choice::{Sight, Wanted};
 use crate::audio::device::{self, Half};
 use crate::audio::error::AudioError;
+use crate::audio::event::DeviceState;
 use crate::audio::open::{Attempt, Facts, Open, Order, Request};
 use crate::audio::recovery::{self, Recovery, Signs, Work};
 
@@ -37,6 +38,17 @@ pub(crate) enum Why {
     Chosen,
     /// It was closed for a time.
     Reopening,
+}
+
+impl Why {
+    /// Returns what has become of a device of this name that is open for this reason.
+    pub(crate) fn opens(self, name: String) -> DeviceState {
+        match self {
+            Self::Returning => DeviceState::Back(name),
+            Self::Reopening => DeviceState::Open(name),
+            Self::Following | Self::Chosen => DeviceState::Changed(name),
+        }
+    }
 }
 
 /// Whether it was told that the device gives only zeros.
@@ -89,6 +101,11 @@ impl<H> Jack<H> {
     /// Returns what is known of the device while it is open.
     pub(crate) fn facts(&self) -> Option<&Facts> {
         self.open.as_ref().map(|open| &open.facts)
+    }
+
+    /// Returns what is remembered of the choice of a device: its id, or nothing for the system's own.
+    pub(crate) fn chosen(&self, id: String) -> Option<String> {
+        self.request.wanted.name().map(|_| id)
     }
 
     /// Returns what is asked for.

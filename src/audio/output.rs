@@ -95,17 +95,10 @@ impl DeviceOutput {
 
     fn tell_opened(&self, facts: Facts, why: Why, engine: &Engine) {
         let Facts { id, name, .. } = facts;
-        match why {
-            Why::Returning => engine.tell(told(DeviceState::Back(name))),
-            // A speaker is never closed for a time.
-            Why::Reopening => engine.tell(told(DeviceState::Open(name))),
-            Why::Following => engine.tell(told(DeviceState::Changed(name))),
-            Why::Chosen => {
-                let chosen = self.jack.request().wanted.name().map(|_| id);
-                engine.tell(Event::Chosen(Direction::Output, chosen));
-                engine.tell(told(DeviceState::Changed(name)));
-            }
+        if why == Why::Chosen {
+            engine.tell(Event::Chosen(Direction::Output, self.jack.chosen(id)));
         }
+        engine.tell(told(why.opens(name)));
     }
 
     /// Puts the speaker to rest after a long silence, and wakes it when there is something to play.

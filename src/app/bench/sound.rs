@@ -13,7 +13,7 @@ use crate::app::clock::Clock;
 use crate::app::connect::connect;
 use crate::audio::Audio;
 use crate::audio::choice::Wanted;
-use crate::audio::event::{DeviceState, Event};
+use crate::audio::event::Event;
 use crate::audio::options::{Options, Sink, Source};
 use crate::error::{Error, Kind};
 use crate::net::link::{Link, LinkEvent};
@@ -210,24 +210,7 @@ impl Path {
             },
             event = self.audio.events.recv() => match event {
                 Some(Event::Flushed(_)) => self.flushed = Some(self.clock.now()),
-                Some(Event::Lost(why) | Event::Device(_, DeviceState::Lost(why))) => return Err(why),
-                Some(
-                    Event::Played { .. }
-                    | Event::Drained
-                    | Event::InputStarted
-                    | Event::InputEnded
-                    | Event::OutputClosed
-                    | Event::Device(..)
-                    | Event::Chosen(..)
-                    | Event::Devices(..)
-                    | Event::Unheard
-                    | Event::VoiceStarted
-                    | Event::VoiceConfirmed
-                    | Event::VoiceStopped
-                    | Event::Echo(_)
-                    | Event::RecordingEnded(_)
-                    | Event::Counts(_),
-                ) => {}
+                Some(event) => event.lost().map_or(Ok(()), Err)?,
                 None => return Err("the sound has stopped".to_owned()),
             },
             () = self.clock.wait_until(Some(until)) => {}

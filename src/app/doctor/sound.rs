@@ -9,7 +9,7 @@ use crate::app::doctor::report::{Check, Finding, Level};
 use crate::app::settings::Settings;
 use crate::audio::choice::Wanted;
 use crate::audio::error::AudioError;
-use crate::audio::event::{DeviceState, Event};
+use crate::audio::event::Event;
 use crate::audio::options::{Options, Sink, Source};
 use crate::audio::{self, Audio};
 use crate::error::Kind;
@@ -86,7 +86,7 @@ async fn listen(audio: &mut Audio, clock: Clock) -> Heard {
             },
             event = audio.events.recv() => match event {
                 Some(event) => {
-                    heard.lost = lost(event);
+                    heard.lost = event.lost();
                     if heard.lost.is_some() {
                         break;
                     }
@@ -97,32 +97,6 @@ async fn listen(audio: &mut Audio, clock: Clock) -> Heard {
         }
     }
     heard
-}
-
-/// Returns what was lost; a call would wait for it, but here that is what is to be found out.
-fn lost(event: Event) -> Option<String> {
-    match event {
-        Event::Lost(what) => Some(what),
-        Event::Device(direction, DeviceState::Lost(reason)) => {
-            Some(format!("the {direction} is gone: {reason}"))
-        }
-        Event::Device(..)
-        | Event::Played { .. }
-        | Event::Drained
-        | Event::Flushed(_)
-        | Event::InputStarted
-        | Event::InputEnded
-        | Event::OutputClosed
-        | Event::RecordingEnded(_)
-        | Event::Chosen(..)
-        | Event::Devices(..)
-        | Event::Unheard
-        | Event::VoiceStarted
-        | Event::VoiceConfirmed
-        | Event::VoiceStopped
-        | Event::Echo(_)
-        | Event::Counts(_) => None,
-    }
 }
 
 fn heard(name: &str, heard: &Heard) -> Finding {
@@ -182,7 +156,7 @@ async fn play(audio: &mut Audio, clock: Clock) -> Result<(), Untaken> {
             event = audio.events.recv() => match event {
                 Some(Event::Drained) => return Ok(()),
                 Some(event) => {
-                    if let Some(what) = lost(event) {
+                    if let Some(what) = event.lost() {
                         return Err(Some(what));
                     }
                 }

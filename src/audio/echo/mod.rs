@@ -3,7 +3,6 @@
 //! Works on blocks of 10 ms at 24 kHz and knows nothing of devices, rings or clocks.
 
 mod canceller;
-pub mod chirp;
 mod meter;
 mod mode;
 #[cfg(test)]

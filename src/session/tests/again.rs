@@ -8,9 +8,7 @@ fn lose_and_return(call: &mut Call) {
     call.put(Input::Closed(CloseCause::Broken("reset".into())));
     call.pass(sec(1));
     call.outputs.clear();
-    call.put(Input::Opened);
-    call.created();
-    call.server(json!({"type": "session.updated", "session": {"type": "realtime"}}));
+    call.configured();
 }
 
 fn speech_started(call: &mut Call) {
@@ -101,9 +99,7 @@ fn a_held_turn_goes_on_over_the_break_and_is_one() {
     call.speak(sec(1));
     call.pass(sec(1));
     call.outputs.clear();
-    call.put(Input::Opened);
-    call.created();
-    call.server(json!({"type": "session.updated", "session": {"type": "realtime"}}));
+    call.configured();
     assert_eq!(call.appended().len(), 300);
     call.user(Command::EndTurn);
     assert!(commits_and_asks(&call.story()));
@@ -119,9 +115,7 @@ fn a_turn_ended_by_hand_while_nobody_was_there_is_committed_on_the_return() {
     call.speak(sec(1));
     call.pass(sec(1));
     call.outputs.clear();
-    call.put(Input::Opened);
-    call.created();
-    call.server(json!({"type": "session.updated", "session": {"type": "realtime"}}));
+    call.configured();
     assert_eq!(call.appended().len(), 200);
     assert!(commits_and_asks(&call.story()));
     call.outputs.clear();
@@ -172,9 +166,7 @@ fn a_gateway_that_closes_an_idle_line_is_come_back_to_quietly() {
         call.put(Input::Closed(cause.clone()));
         assert_eq!(call.story(), ["connection Away"], "{cause:?}");
         call.pass(sec(1));
-        call.put(Input::Opened);
-        call.created();
-        call.server(json!({"type": "session.updated", "session": {"type": "realtime"}}));
+        call.configured();
         assert!(!call.story().iter().any(|line| line.starts_with("info")));
     }
 }

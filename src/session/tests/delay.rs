@@ -120,9 +120,7 @@ fn sound_counts_anew_on_a_new_connection() {
     speak_slowly(&mut call, ms(2_000));
     call.put(Input::Closed(crate::protocol::close::CloseCause::Broken("reset".into())));
     call.pass(sec(1));
-    call.put(Input::Opened);
-    call.created();
-    call.server(json!({"type": "session.updated", "session": {"type": "realtime"}}));
+    call.configured();
     call.outputs.clear();
     started(&mut call);
     speak_slowly(&mut call, ms(1_200));

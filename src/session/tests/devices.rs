@@ -15,9 +15,7 @@ fn the_user_is_told_to_speak_once_samples_come_and_the_session_is_configured() {
     let mut call = Call::dialled(plan());
     call.put(Input::Audio(AudioEvent::InputStarted));
     assert!(call.story().is_empty(), "nobody would hear it");
-    call.put(Input::Opened);
-    call.created();
-    call.server(json!({"type": "session.updated", "session": {"type": "realtime"}}));
+    call.configured();
     assert_eq!(call.story().iter().filter(|line| *line == "speak-now").count(), 1);
 }
 

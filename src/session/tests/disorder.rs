@@ -253,9 +253,7 @@ fn a_server_that_numbers_its_events_anew_is_heard_after_a_loss() {
     let mut call = hear(&events);
     call.put(Input::Closed(crate::protocol::close::CloseCause::Broken("reset".into())));
     call.pass(sec(1));
-    call.put(Input::Opened);
-    call.created();
-    call.server(json!({"type": "session.updated", "session": {"type": "realtime"}}));
+    call.configured();
     call.outputs.clear();
     for event in named(answer("resp_1", "item_9")) {
         call.server(event);

@@ -342,9 +342,7 @@ fn lose(call: &mut Call, loss: &Loss) {
 fn come_back(call: &mut Call) {
     call.pass(sec(2));
     assert_eq!(call.story().iter().filter(|line| *line == "open").count(), 1);
-    call.put(Input::Opened);
-    call.created();
-    call.server(json!({"type": "session.updated", "session": {"type": "realtime"}}));
+    call.configured();
 }
 
 /// Brings a call to a stage, and through the loss of its connection; returns all that came out of it.

@@ -118,9 +118,7 @@ fn a_turn_goes_on_over_a_lost_connection() {
     call.speak(sec(1));
     call.pass(sec(1));
     call.outputs.clear();
-    call.put(Input::Opened);
-    call.created();
-    call.server(json!({"type": "session.updated", "session": {"type": "realtime"}}));
+    call.configured();
     voice(&mut call, AudioEvent::VoiceStopped);
     assert_eq!(call.appended().len(), 40 + 100 + 100);
     let commits = call.story().iter().filter(|line| *line == "send commit").count();

@@ -98,11 +98,16 @@ impl Call {
     /// A call that is configured and forgets how it came to be.
     fn live(plan: Plan) -> Self {
         let mut call = Self::dialled(plan);
-        call.put(Input::Opened);
-        call.created();
-        call.server(json!({"type": "session.updated", "session": {"type": "realtime"}}));
+        call.configured();
         call.outputs.clear();
         call
+    }
+
+    /// The socket opens, and the server takes the settings.
+    fn configured(&mut self) {
+        self.put(Input::Opened);
+        self.created();
+        self.server(json!({"type": "session.updated", "session": {"type": "realtime"}}));
     }
 
     fn created(&mut self) {

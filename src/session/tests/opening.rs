@@ -205,9 +205,7 @@ fn an_endpoint_that_has_given_up_beta_is_tried_once_without_it() {
     call.outputs.clear();
     beta_is_over(&mut call);
     assert!(call.outputs.contains(&Output::Open(Door::WithoutMarker)), "{:?}", call.outputs);
-    call.put(Input::Opened);
-    call.created();
-    call.server(json!({"type": "session.updated", "session": {"type": "realtime"}}));
+    call.configured();
     assert_eq!(call.session.dialect(), Dialect::Ga);
     assert!(call.story().contains(&"connection Live".to_owned()));
 }
@@ -241,9 +239,7 @@ fn what_was_said_is_told_again_where_beta_ends_in_the_middle() {
     call.say("Are you there?");
     beta_is_over(&mut call);
     call.outputs.clear();
-    call.put(Input::Opened);
-    call.created();
-    call.server(json!({"type": "session.updated", "session": {"type": "realtime"}}));
+    call.configured();
     let story = call.story();
     assert!(story.contains(&"send item".to_owned()), "{story:?}");
     assert!(story.contains(&"send response.create".to_owned()), "{story:?}");

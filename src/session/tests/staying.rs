@@ -10,9 +10,7 @@ fn broken(call: &mut Call) {
 
 /// The outside opens the socket again and the server begins a new session.
 fn back(call: &mut Call) {
-    call.put(Input::Opened);
-    call.created();
-    call.server(json!({"type": "session.updated", "session": {"type": "realtime"}}));
+    call.configured();
 }
 
 fn opens(call: &Call) -> usize {
