@@ -280,7 +280,7 @@ TEXT
 run_tests() {
 	say "Running the tests"
 	# They wait for sound in real time more than they compute.
-	export RUST_TEST_THREADS="${RUST_TEST_THREADS:-4}"
+	export RUST_TEST_THREADS="${RUST_TEST_THREADS:-6}"
 	"$cargo" test --locked --target-dir "$target" || fail "the tests do not pass: the first failure is above"
 	say "All tests passed"
 }
