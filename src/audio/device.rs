@@ -367,7 +367,7 @@ impl Place<'_> {
     where
         T: SizedSample + FromSample<f32> + Send + 'static,
     {
-        let giving = convert::giving::<T>(self.config.channels, slot);
+        let giving = convert::giving::<T>((self.config.channels, Rate(self.config.sample_rate)), slot);
         self.device.build_output_stream(self.config, giving, noting(self.signals), Some(PATIENCE))
     }
 }

@@ -118,6 +118,11 @@ impl<H> Jack<H> {
         self.open.as_ref().map_or(0, Open::blocks)
     }
 
+    /// Returns how many blocks the device had to wait for.
+    pub(crate) fn late(&self) -> u64 {
+        self.open.as_ref().map_or(0, Open::late)
+    }
+
     /// Gives the device that was opened its half.
     pub(crate) fn connect(&mut self, half: H) {
         if let Some(open) = &mut self.open {

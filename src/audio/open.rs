@@ -18,6 +18,9 @@ use crate::audio::event::DeviceState;
 use crate::audio::pace::Pace;
 use crate::pcm::frame::Rate;
 
+/// A device that asks for nothing for so long is at rest.
+const RESTING: Duration = Duration::from_millis(500);
+
 /// What is to be opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Request {
@@ -82,6 +85,8 @@ pub(crate) struct Signals {
     blocks: AtomicU64,
     /// Samples a channel since the last one that was not zero.
     zeros: AtomicU64,
+    /// Blocks that the device had to wait for.
+    late: AtomicU64,
     closed: AtomicBool,
     /// One more than the number of the last complaint, or 0.
     complaint: AtomicU32,
@@ -164,6 +169,14 @@ impl<H> Slot<H> {
         self.half.as_mut()
     }
 
+    /// Counts a block that comes so long after the one before, which lasted for `block`.
+    pub(crate) fn count_gap(&self, since_last: Duration, block: Duration) {
+        // The device has one block in hand while another is made. What is later still was at rest.
+        if since_last > block * 2 && since_last < RESTING && self.signals.is_served_by(self.stream) {
+            self.signals.late.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
     /// Leaves the half to the stream that follows, where one is to go on; `before` prepares it for that.
     pub(crate) fn leave(&mut self, before: impl FnOnce(&mut H)) {
         if self.signals.wanted.load(Ordering::Acquire) <= self.stream {
@@ -198,6 +211,11 @@ impl<H> Open<H> {
     /// Returns how many blocks it has given or taken.
     pub(crate) fn blocks(&self) -> u64 {
         self.hand.signals.blocks.load(Ordering::Relaxed)
+    }
+
+    /// Returns how many blocks it had to wait for.
+    pub(crate) fn late(&self) -> u64 {
+        self.hand.signals.late.load(Ordering::Relaxed)
     }
 
     /// Returns for how long it has given nothing but zeros.

@@ -10,6 +10,7 @@ use crate::audio::error::Direction;
 use crate::audio::event::{DeviceState, Event};
 use crate::audio::jack::{Jack, News, Why};
 use crate::audio::open::{Facts, Open, Order, Request};
+use crate::audio::pace::Steadier;
 use crate::audio::recovery::Work;
 
 /// A speaker that has had nothing to play for so long rests: half of what an idle call costs is silence
@@ -24,6 +25,7 @@ const ANSWER_WAITS: Duration = Duration::from_secs(5);
 pub(crate) struct DeviceOutput {
     jack: Jack<Playback>,
     rest: Rest,
+    steadier: Steadier,
     /// Since when something has waited for a speaker that is away.
     waiting: Option<Duration>,
 }
@@ -42,7 +44,7 @@ impl DeviceOutput {
     pub(crate) fn new(request: Request, open: Open<Playback>, engine: &Engine) -> Self {
         engine.tell(told(open.facts.at_start(&request.wanted)));
         let jack = Jack::new(request, open, Duration::ZERO);
-        Self { jack, rest: Rest::Awake(Duration::ZERO), waiting: None }
+        Self { jack, rest: Rest::Awake(Duration::ZERO), steadier: Steadier::default(), waiting: None }
     }
 
     /// Returns what is known of it while it is open.
@@ -60,6 +62,11 @@ impl DeviceOutput {
         if self.jack.facts().is_some() {
             self.rest = self.rest(now, engine.demand());
             self.waiting = None;
+            if let Rest::Awake(_) = self.rest
+                && let Some(pace) = self.steadier.look(now, self.jack.late(), engine.scene().speaker)
+            {
+                self.jack.order(Order::Pace(pace));
+            }
         } else {
             engine.speaker_is_gone();
             self.wait(now, engine);
@@ -72,6 +79,7 @@ impl DeviceOutput {
             Some(News::Opened { facts, why }) => {
                 self.jack.connect(engine.connect_speaker(facts.rate));
                 self.rest = Rest::Awake(now);
+                self.steadier = Steadier::default();
                 self.tell_opened(facts, why, engine);
             }
             Some(News::Lost(reason)) => engine.tell(told(DeviceState::Lost(reason))),

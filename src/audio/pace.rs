@@ -1,5 +1,9 @@
-//! How often a microphone gives blocks: often while anything is to be heard, seldom in a long silence. Pure.
+//! How often devices ask for or give blocks. Pure.
+//!
+//! A microphone gives them often while anything is to be heard, seldom in a long silence; a speaker takes them
+//! often unless this machine is too busy for that.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 /// How long a block is while anything is to be heard: every word waits for one.
@@ -16,11 +20,19 @@ const INAUDIBLE: f32 = -70.0;
 /// How fast steady sound becomes noise, in dB a second.
 const RISE: f32 = 1.0;
 
-/// How often a microphone gives blocks.
+/// A speaker that waited for so many blocks within [`BUSY_WITHIN`] gets longer ones: each such wait is a gap.
+const MOST_LATE: usize = 2;
+const BUSY_WITHIN: Duration = Duration::from_secs(60);
+/// How long a block is then.
+const STEADY: Duration = Duration::from_millis(20);
+
+/// How often a device gives or takes blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pace {
     /// Often.
     Brisk,
+    /// Less often: a machine that is busy has the time for that.
+    Steady,
     /// Seldom.
     Calm,
 }
@@ -30,6 +42,7 @@ impl Pace {
     pub(crate) fn block(self) -> Duration {
         match self {
             Self::Brisk => BRISK,
+            Self::Steady => STEADY,
             Self::Calm => CALM,
         }
     }
@@ -82,6 +95,37 @@ impl Pacer {
         let quiet = now.saturating_sub(self.sound_at) >= CALM_AFTER;
         let pace = if quiet { Pace::Calm } else { Pace::Brisk };
         (std::mem::replace(&mut self.pace, pace) != pace).then_some(pace)
+    }
+}
+
+/// Decides on the pace of a speaker.
+#[derive(Debug, Default)]
+pub(crate) struct Steadier {
+    /// How many late blocks were counted.
+    counted: u64,
+    /// When those of late were late.
+    late: VecDeque<Duration>,
+    pace: Option<Pace>,
+}
+
+impl Steadier {
+    /// Takes note of how many blocks were late until `now`, and returns the pace where it is to change, which
+    /// is only while the speaker has nothing to play.
+    pub(crate) fn look(&mut self, now: Duration, late: u64, speaker: Speaker) -> Option<Pace> {
+        for _ in self.counted..late {
+            self.late.push_back(now);
+        }
+        self.counted = late;
+        while self.late.len() > MOST_LATE {
+            self.late.pop_front();
+        }
+        let is_busy = self.late.len() == MOST_LATE
+            && self.late.front().is_some_and(|first| now.saturating_sub(*first) <= BUSY_WITHIN);
+        if !is_busy || self.pace.is_some() || speaker == Speaker::Sounds {
+            return None;
+        }
+        self.pace = Some(Pace::Steady);
+        self.pace
     }
 }
 
@@ -142,5 +186,16 @@ mod tests {
             let level = if second % 3 == 2 { -60.0 } else { -25.0 };
             assert_eq!(look(&mut pacer, (second, second + 1), silent(level)), [], "{second}");
         }
+    }
+
+    #[test]
+    fn a_speaker_that_is_late_twice_is_steady_from_its_next_pause_on() {
+        let second = Duration::from_secs;
+        let mut steadier = Steadier::default();
+        assert_eq!(steadier.look(second(1), 1, Speaker::Silent), None, "once is chance");
+        assert_eq!(steadier.look(second(90), 2, Speaker::Silent), None, "and again after long is, too");
+        assert_eq!(steadier.look(second(91), 3, Speaker::Sounds), None, "not while it sounds");
+        assert_eq!(steadier.look(second(92), 3, Speaker::Silent), Some(Pace::Steady));
+        assert_eq!(steadier.look(second(93), 9, Speaker::Silent), None, "it is told once");
     }
 }

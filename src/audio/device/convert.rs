@@ -6,6 +6,7 @@ use cpal::{FromSample, SizedSample};
 
 use crate::audio::callback::{Capture, Playback};
 use crate::audio::open::Slot;
+use crate::pcm::frame::Rate;
 
 /// How many samples are converted at a time.
 const SCRATCH: usize = 16_384;
@@ -35,14 +36,18 @@ where
 
 /// Gives what a speaker takes.
 pub(super) fn giving<T>(
-    channels: u16,
+    (channels, rate): (u16, Rate),
     mut slot: Slot<Playback>,
 ) -> impl FnMut(&mut [T], &cpal::OutputCallbackInfo) + Send + 'static
 where
     T: SizedSample + FromSample<f32> + Send + 'static,
 {
     let (channels, mut scratch) = scratch(channels);
-    move |output, _| {
+    let mut last = None;
+    move |output, info| {
+        let now = info.timestamp().callback;
+        let since_last = last.replace(now).and_then(|last| now.checked_duration_since(last));
+        slot.count_gap(since_last.unwrap_or_default(), rate.duration((output.len() / channels) as u64));
         // Before the half is there, the silence that the block was filled with stays.
         let Some(playback) = slot.count((output.len() / channels) as u64, true) else { return };
         for piece in output.chunks_mut(scratch.len()) {
@@ -50,6 +55,8 @@ where
             playback.on_output(floats, channels);
             from_floats(floats, piece);
         }
+        // It has nothing to play then.
+        slot.leave(|_| {});
     }
 }
 

@@ -13,8 +13,11 @@ const RATES: std::ops::RangeInclusive<u32> = 8_000..=192_000;
 const USUAL_RATE: u32 = 48_000;
 /// The blocks wished for from a microphone, as parts of a second: every word waits for one.
 const INPUT_BLOCKS: u32 = 100;
-/// The blocks wished for to a speaker: below 20 ms that of a PulseAudio has gaps.
-const OUTPUT_BLOCKS: u32 = 50;
+/// The blocks wished for to a speaker; one that turns out to be late is given longer ones where that can be
+/// done while it runs.
+const OUTPUT_BLOCKS: u32 = 100;
+/// The blocks wished for to a speaker elsewhere.
+const STEADY_OUTPUT_BLOCKS: u32 = 50;
 /// What samples can be, best first. DSD is no sound that could be mixed.
 pub(super) const FORMATS: [SampleFormat; 12] = [
     SampleFormat::F32,
@@ -109,9 +112,10 @@ pub(super) fn others(
 
 /// Returns the block to ask for, in samples a channel.
 fn fixed((rate, range): (u32, &SupportedBufferSize), system: System, direction: Direction) -> BufferSize {
-    let block = match direction {
-        Direction::Input => rate / INPUT_BLOCKS,
-        Direction::Output => rate / OUTPUT_BLOCKS,
+    let block = match (direction, system) {
+        (Direction::Input, _) => rate / INPUT_BLOCKS,
+        (Direction::Output, System::PulseAudio) => rate / OUTPUT_BLOCKS,
+        (Direction::Output, System::Alsa | System::Other) => rate / STEADY_OUTPUT_BLOCKS,
     };
     let block = match system {
         System::Alsa => block * 3 / 2,
@@ -147,11 +151,11 @@ mod tests {
     #[test]
     fn a_device_is_asked_to_run_as_it_does_by_itself() {
         for (system, own, expected) in [
-            (System::PulseAudio, own(1, 48_000, SampleFormat::F32), vec!["48000 Hz x1 f32 960"]),
+            (System::PulseAudio, own(1, 48_000, SampleFormat::F32), vec!["48000 Hz x1 f32 480"]),
             (
                 System::PulseAudio,
                 own(2, 44_100, SampleFormat::I16),
-                vec!["44100 Hz x1 f32 882", "44100 Hz x2 f32 882", "44100 Hz x2 i16 882"],
+                vec!["44100 Hz x1 f32 441", "44100 Hz x2 f32 441", "44100 Hz x2 i16 441"],
             ),
             (
                 System::Alsa,
