@@ -10,7 +10,7 @@ pub mod shared;
 pub mod callback;
 pub mod engine;
 pub mod echo;
-mod voice;
+pub mod voice;
 mod processing;
 mod microphone;
 mod speaker;
