@@ -5,6 +5,7 @@ use std::time::Duration;
 use divan::Bencher;
 use rtvoice::audio::echo::{EchoControl, EchoMode, Processing, Step};
 use rtvoice::audio::engine::{Ends, Engine, Format};
+use rtvoice::audio::voice::Listening;
 use rtvoice::pcm::frame::{ClipId, Frame, Rate};
 use rtvoice::pcm::resample::Resampler;
 use rtvoice::pcm::wire::{Codec, Decoder};
@@ -76,9 +77,9 @@ fn listen_and_speak_10_ms(bencher: Bencher) {
 fn cancel_echo_10_ms(bencher: Bencher, what: &str) {
     let aec = Processing { echo: EchoControl::Fixed(EchoMode::Cancel), ..Processing::NONE };
     let processing = match what {
-        "auto" => Processing { echo: EchoControl::Auto, voice: Step::On, ..Processing::NONE },
+        "auto" => Processing { echo: EchoControl::Auto, voice: Listening::Interruptions, ..Processing::NONE },
         "aec" => aec,
-        "voice" => Processing { voice: Step::On, ..Processing::NONE },
+        "voice" => Processing { voice: Listening::Interruptions, ..Processing::NONE },
         _ => Processing { noise_suppression: Step::On, ..aec },
     };
     let mut call = Call::with(processing);
@@ -96,7 +97,11 @@ fn cancel_echo_10_ms(bencher: Bencher, what: &str) {
 /// The canceller while nothing is played.
 #[divan::bench]
 fn listen_with_a_sleeping_canceller_10_ms(bencher: Bencher) {
-    let mut call = Call::with(Processing { echo: EchoControl::Auto, voice: Step::On, ..Processing::NONE });
+    let mut call = Call::with(Processing {
+        echo: EchoControl::Auto,
+        voice: Listening::Interruptions,
+        ..Processing::NONE
+    });
     bencher.bench_local(|| call.ten_milliseconds());
 }
 

@@ -246,7 +246,7 @@ pub struct HearingArgs {
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Turns")]
 pub struct TurnArgs {
-    /// Let the server find the end of a turn by silence or by meaning, or end it by hand [default: server]
+    /// Let the server find the end of a turn by silence or by meaning, let this machine find it, or end it by hand [default: server]
     #[arg(long, value_enum)]
     pub vad: Option<VadArg>,
     /// Muting sends silence (soft), or also closes the microphone, so that its light goes out (hard) [default: soft]
@@ -261,13 +261,13 @@ pub struct TurnArgs {
     /// Find turns as it is best with so much noise; the flags below go before it [default: office]
     #[arg(long, value_enum, value_name = "NOISE")]
     pub vad_preset: Option<PresetArg>,
-    /// Find speech that is so loud, 0 to 1 (server)
+    /// Find speech that is so clear, 0 to 1 (server, local)
     #[arg(long, value_name = "SHARE", value_parser = |text: &str| share(text, Setting::VadThreshold))]
     pub vad_threshold: Option<f64>,
-    /// Count so much sound before your speech to it (server)
+    /// Count so much sound before your speech to it (server, local)
     #[arg(long, value_name = "MS", value_parser = |text: &str| number(text, Setting::PrefixPaddingMs))]
     pub prefix_padding_ms: Option<u32>,
-    /// End your turn after so long a silence (server)
+    /// End your turn after so long a silence (server, local)
     #[arg(long, value_name = "MS", value_parser = |text: &str| number(text, Setting::SilenceDurationMs))]
     pub silence_duration_ms: Option<u32>,
     /// Take a sentence for finished so soon (semantic)
@@ -392,6 +392,8 @@ pub enum VadArg {
     Server,
     /// The server, by meaning.
     Semantic,
+    /// This machine, by silence; nothing is sent but your turns.
+    Local,
     /// The user, by hand; a file is one turn.
     Off,
 }

@@ -9,9 +9,10 @@ use std::cell::Cell;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use rtvoice::audio::echo::{EchoControl, Processing, Step};
+use rtvoice::audio::echo::{EchoControl, Processing};
 use rtvoice::audio::engine::{Engine, Format};
 use rtvoice::audio::event::Duck;
+use rtvoice::audio::voice::Listening;
 use rtvoice::pcm::frame::{ClipId, Frame, Rate};
 use rtvoice::pcm::level::Meter;
 use rtvoice::pcm::resample::Resampler;
@@ -79,7 +80,11 @@ fn the_callbacks_touch_no_heap_while_sound_starts_starves_is_ducked_and_flushed(
         frame: Duration::from_millis(10),
         prebuffer: Duration::from_millis(60),
         // The canceller itself works on the audio thread, which may touch the heap; it is told by the callback.
-        processing: Processing { echo: EchoControl::Auto, voice: Step::On, ..Processing::NONE },
+        processing: Processing {
+            echo: EchoControl::Auto,
+            voice: Listening::Interruptions,
+            ..Processing::NONE
+        },
     });
     // A recording listens, and so slowly that it finds no room at times.
     let (tap, mut tapped) = rtrb::RingBuffer::new(10_000);

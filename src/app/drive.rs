@@ -262,7 +262,7 @@ impl Drive {
             }
             Event::VoiceStarted => AudioEvent::VoiceStarted,
             Event::VoiceConfirmed => AudioEvent::VoiceConfirmed,
-            Event::VoiceStopped => AudioEvent::VoiceStopped,
+            Event::VoiceStopped { silent } => AudioEvent::VoiceStopped { silent },
             Event::Echo(state) => AudioEvent::Echo(echo(state)),
             Event::Counts(counts) => {
                 self.counts = counts;
@@ -308,13 +308,15 @@ enum Sound {
 async fn next_sound(audio: &mut Option<Audio>, takes_frames: bool) -> Sound {
     let Some(audio) = audio else { return std::future::pending().await };
     tokio::select! {
-        event = audio.events.recv() => Sound::Event(event),
+        // What was heard comes before what is told of it: a turn ends with its last frame.
+        biased;
         frame = audio.mic.recv(), if takes_frames => match frame {
             Ok(frame) => Sound::Frame(frame),
             Err(RecvError::Lagged(frames)) => Sound::Dropped(frames),
             // The audio thread has ended; its last event says why.
             Err(RecvError::Closed) => Sound::Event(audio.events.recv().await),
         },
+        event = audio.events.recv() => Sound::Event(event),
     }
 }
 

@@ -5,10 +5,11 @@ use std::time::Duration;
 use crate::app::prices;
 use crate::app::settings::Settings;
 use crate::app::target::Target;
-use crate::app::turns::{self, Found};
+use crate::app::turns::{self, Finding, Found};
 use crate::audio::echo::{EchoControl, EchoMode, Processing, Step};
 use crate::audio::event::MuteWay;
 use crate::audio::options::{Options, Sink, Source};
+use crate::audio::voice::{Listening, TurnRule};
 use crate::cli::{DialectArg, EchoArg, InterruptArg, MuteArg};
 use crate::config::choice::{Format, TranscriptionSession};
 use crate::config::setting::Setting;
@@ -20,7 +21,7 @@ use crate::protocol::settings::{
 };
 use crate::protocol::value::Setting as Field;
 use crate::session::limits::Limits;
-use crate::session::plan::{AtInputEnd, Interrupt, Mode, Plan, TurnControl};
+use crate::session::plan::{AtInputEnd, Interrupt, LocalTurns, Mode, Plan, TurnControl};
 
 /// Returns the plan of a call.
 ///
@@ -34,8 +35,9 @@ pub(super) fn talk(call: &Settings, at_input_end: AtInputEnd) -> Result<Plan, Er
     settings.output_format = Some(format(call, Setting::OutputFormat, Setting::OutputRate)?);
     settings.voice = call.in_force.text(Setting::Voice).map(|name| Voice::Named(name.to_owned()));
     settings.transcription = captions(call);
-    settings.turn_detection = turns::detection(call, Found::Answered)?;
-    Ok(plan(Mode::Talk, settings, call, at_input_end))
+    let Finding { server, local } = turns::finding(call, Found::Answered)?;
+    settings.turn_detection = server;
+    Ok(Plan { local_turns: local, ..plan(Mode::Talk, settings, call, at_input_end) })
 }
 
 /// Returns the plan of a written conversation; with `opening`, of a single question.
@@ -56,16 +58,16 @@ pub(super) fn chat(call: &Settings, opening: Option<String>) -> Plan {
 /// When a rate does not go with its format, or a flag with the way in which turns are found, and when the
 /// endpoint has no session for captions only.
 pub(super) fn transcribe(call: &Settings, at_input_end: AtInputEnd) -> Result<Plan, Error> {
-    let turn_detection = turns::detection(call, Found::Captioned)?;
-    turns::must_be_found(call, &turn_detection, at_input_end)?;
+    let finding = turns::finding(call, Found::Captioned)?;
+    turns::must_be_found(&finding, at_input_end)?;
     let settings = SessionSettings {
         kind: captioning_kind(call)?,
         input_format: Some(format(call, Setting::InputFormat, Setting::InputRate)?),
         transcription: captions(call),
-        turn_detection,
+        turn_detection: finding.server,
         ..SessionSettings::default()
     };
-    Ok(plan(Mode::Transcribe, settings, call, at_input_end))
+    Ok(Plan { local_turns: finding.local, ..plan(Mode::Transcribe, settings, call, at_input_end) })
 }
 
 fn captioning_kind(call: &Settings) -> Result<SessionKind, Error> {
@@ -113,7 +115,6 @@ fn processing(call: &Settings, plan: &Plan) -> Processing {
         Some(false) | None => Step::Off,
     };
     let talks = plan.mode == Mode::Talk;
-    let by_voice = talks && plan.turn_control() == TurnControl::Server && plan.interrupt != Interrupt::Off;
     let echo = match call.in_force.choice(Setting::Echo).or(Some(EchoArg::Auto)).filter(|_| talks) {
         Some(EchoArg::Auto) => EchoControl::Auto,
         Some(EchoArg::Aec) => EchoControl::Fixed(EchoMode::Cancel),
@@ -125,7 +126,19 @@ fn processing(call: &Settings, plan: &Plan) -> Processing {
         echo,
         noise_suppression: switched(Setting::NoiseSuppression),
         gain_control: switched(Setting::GainControl),
-        voice: if by_voice { Step::On } else { Step::Off },
+        voice: listening(plan),
+    }
+}
+
+/// Returns what somebody's voice is listened for.
+fn listening(plan: &Plan) -> Listening {
+    let interrupts = plan.mode == Mode::Talk && plan.interrupt != Interrupt::Off;
+    match (plan.turn_control(), &plan.local_turns) {
+        (TurnControl::Local, Some(LocalTurns { threshold, silence, .. })) => {
+            Listening::Turns(TurnRule { threshold: *threshold, silence: *silence })
+        }
+        (TurnControl::Server, _) if interrupts => Listening::Interruptions,
+        (TurnControl::Server | TurnControl::Manual | TurnControl::Local, _) => Listening::Off,
     }
 }
 

@@ -1,5 +1,7 @@
 //! From the settings in force to who ends a turn, and how it is found.
 
+use std::time::Duration;
+
 use crate::app::plan;
 use crate::app::settings::Settings;
 use crate::cli::{EagernessArg, PresetArg, VadArg};
@@ -8,18 +10,40 @@ use crate::config::value::Origin;
 use crate::error::{Error, Kind};
 use crate::protocol::settings::{Eagerness, TurnDetection, TurnMethod};
 use crate::protocol::value::{Setting as Field, Unknown};
-use crate::session::plan::{AtInputEnd, Interrupt, SILENCE_MS};
+use crate::session::plan::{AtInputEnd, Interrupt, LocalTurns, SILENCE_MS};
 
 /// Sound kept from before speech was noticed: servers notice it up to 200 ms late.
 const PREFIX_MS: u32 = 300;
 
-/// What happens with a turn that the server found.
+/// After how long a turn without a pause is captioned in parts.
+const LONGEST_CAPTION: Duration = Duration::from_secs(20);
+
+/// What happens with a turn that was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Found {
     /// It is answered, and speech stops an answer.
     Answered,
     /// It is captioned; transcription sessions know no answers.
     Captioned,
+}
+
+/// Who finds turns, and how.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Finding {
+    /// How the server does, or that it does not.
+    pub(super) server: Field<TurnDetection>,
+    /// How this machine does, where it is to.
+    pub(super) local: Option<LocalTurns>,
+}
+
+impl Finding {
+    fn by_server(detection: TurnDetection) -> Self {
+        Self { server: Field::Set(detection), local: None }
+    }
+
+    fn here(local: Option<LocalTurns>) -> Self {
+        Self { server: Field::Clear, local }
+    }
 }
 
 /// What is best with so much noise.
@@ -44,34 +68,33 @@ impl Preset {
     }
 }
 
-/// Returns how the server finds turns; nothing where somebody else does.
+/// Returns who finds turns, and how.
 ///
 /// # Errors
 ///
-/// When a flag says something about another way than the one that is in force.
-pub(super) fn detection(call: &Settings, found: Found) -> Result<Field<TurnDetection>, Error> {
-    let way = call.in_force.choice(Setting::Vad).unwrap_or(VadArg::Server);
+/// When a flag says something about another way than the one that is in force, and when it asks a captioning
+/// model to find turns that finds none.
+pub(super) fn finding(call: &Settings, found: Found) -> Result<Finding, Error> {
+    let way = way(call, found)?;
     no_idle_flags(call, way)?;
     let preset = Preset::of(call.in_force.choice(Setting::VadPreset).unwrap_or(PresetArg::Office));
     let method = match way {
-        VadArg::Off => return Ok(Field::Clear),
+        VadArg::Off => return Ok(Finding::here(None)),
+        VadArg::Local => return Ok(Finding::here(Some(local(call, &preset, found)))),
         VadArg::Semantic => {
             let eagerness =
                 chosen(call, Setting::Eagerness).then(|| call.in_force.choice(Setting::Eagerness));
             TurnMethod::SemanticVad { eagerness: Some(wire(eagerness.flatten().unwrap_or(preset.eagerness))) }
         }
         VadArg::Server => {
-            let number = |setting| call.in_force.number(setting).filter(|_| chosen(call, setting));
-            let threshold =
-                call.in_force.amount(Setting::VadThreshold).filter(|_| chosen(call, Setting::VadThreshold));
             let idle = match found {
-                Found::Answered => number(Setting::IdleTimeoutMs),
+                Found::Answered => chosen_number(call, Setting::IdleTimeoutMs),
                 Found::Captioned => None,
             };
             TurnMethod::ServerVad {
-                threshold: Some(threshold.unwrap_or(preset.threshold)),
-                prefix_padding_ms: Some(number(Setting::PrefixPaddingMs).unwrap_or(PREFIX_MS)),
-                silence_duration_ms: Some(number(Setting::SilenceDurationMs).unwrap_or(preset.silence_ms)),
+                threshold: Some(threshold(call, &preset)),
+                prefix_padding_ms: Some(prefix_ms(call)),
+                silence_duration_ms: Some(silence_ms(call, &preset)),
                 idle_timeout_ms: idle.map_or(Field::Keep, Field::Set),
             }
         }
@@ -80,7 +103,7 @@ pub(super) fn detection(call: &Settings, found: Found) -> Result<Field<TurnDetec
         Found::Answered => Some(call.in_force.switch(setting).unwrap_or(true)),
         Found::Captioned => None,
     };
-    Ok(Field::Set(TurnDetection {
+    Ok(Finding::by_server(TurnDetection {
         method,
         create_response: answers(Setting::CreateResponse),
         // Where the server's ear has no say it must not stop an answer either.
@@ -90,32 +113,74 @@ pub(super) fn detection(call: &Settings, found: Found) -> Result<Field<TurnDetec
     }))
 }
 
+/// Captioning models that find no turns have them found here, unless it is said otherwise.
+fn way(call: &Settings, found: Found) -> Result<VadArg, Error> {
+    let way = call.in_force.choice(Setting::Vad).unwrap_or(VadArg::Server);
+    let captions = plan::captions(call);
+    let model = captions.get().filter(|captions| captions.finds_no_turns());
+    let model = model.and_then(|captions| captions.model.as_deref());
+    let (Found::Captioned, VadArg::Server | VadArg::Semantic, Some(model)) = (found, way, model) else {
+        return Ok(way);
+    };
+    match call.in_force.get(Setting::Vad).map(|sourced| &sourced.origin) {
+        Some(Origin::Flag(_)) => {
+            let error = Error::say(Kind::Usage, format!("{model} finds no turns"));
+            Err(error.hint("leave out --vad, and this machine finds them, or use another model"))
+        }
+        // A file or a variable speaks of all sessions.
+        Some(
+            Origin::Environment(_)
+            | Origin::EnvFile(_)
+            | Origin::Remembered
+            | Origin::File(_)
+            | Origin::BuiltIn,
+        )
+        | None => Ok(VadArg::Local),
+    }
+}
+
+fn local(call: &Settings, preset: &Preset, found: Found) -> LocalTurns {
+    let ms = |ms: u32| Duration::from_millis(ms.into());
+    LocalTurns {
+        threshold: threshold(call, preset),
+        silence: ms(silence_ms(call, preset)),
+        prefix: ms(prefix_ms(call)),
+        longest: match found {
+            Found::Answered => None,
+            Found::Captioned => Some(LONGEST_CAPTION),
+        },
+    }
+}
+
+fn threshold(call: &Settings, preset: &Preset) -> f64 {
+    let said = call.in_force.amount(Setting::VadThreshold).filter(|_| chosen(call, Setting::VadThreshold));
+    said.unwrap_or(preset.threshold)
+}
+
+fn silence_ms(call: &Settings, preset: &Preset) -> u32 {
+    chosen_number(call, Setting::SilenceDurationMs).unwrap_or(preset.silence_ms)
+}
+
+fn prefix_ms(call: &Settings) -> u32 {
+    chosen_number(call, Setting::PrefixPaddingMs).unwrap_or(PREFIX_MS)
+}
+
+fn chosen_number(call: &Settings, setting: Setting) -> Option<u32> {
+    call.in_force.number(setting).filter(|_| chosen(call, setting))
+}
+
 /// Captions come of turns: somebody has to find them.
 ///
 /// # Errors
 ///
 /// When nobody would.
-pub(super) fn must_be_found(
-    call: &Settings,
-    detection: &Field<TurnDetection>,
-    at_input_end: AtInputEnd,
-) -> Result<(), Error> {
-    let captions = plan::captions(call);
-    let model = captions.get().filter(|captions| captions.finds_no_turns());
-    match (detection, at_input_end, model.and_then(|captions| captions.model.as_deref())) {
-        (Field::Clear, AtInputEnd::GoOn, _) => {
+pub(super) fn must_be_found(finding: &Finding, at_input_end: AtInputEnd) -> Result<(), Error> {
+    match (finding, at_input_end) {
+        (Finding { server: Field::Clear, local: None }, AtInputEnd::GoOn) => {
             let error = Error::say(Kind::Usage, "with --vad off nobody would end a turn of this microphone");
-            Err(error.hint("caption a file, which is one turn then, or leave out --vad"))
+            Err(error.hint("caption a file, which is one turn then, or use --vad local"))
         }
-        (Field::Set(_) | Field::Keep, AtInputEnd::GoOn, Some(model)) => {
-            let error = Error::say(Kind::Usage, format!("{model} finds no turns in what a microphone hears"));
-            Err(error.hint("use another model, such as --model gpt-transcribe"))
-        }
-        (Field::Set(_) | Field::Keep, AtInputEnd::End, Some(model)) => {
-            let error = Error::say(Kind::Usage, format!("{model} finds no turns"));
-            Err(error.hint("use --vad off, with which a file is one turn, or another model"))
-        }
-        (Field::Set(_) | Field::Keep, _, None) | (Field::Clear, AtInputEnd::End, _) => Ok(()),
+        (Finding { .. }, AtInputEnd::GoOn | AtInputEnd::End) => Ok(()),
     }
 }
 
@@ -132,28 +197,35 @@ fn chosen(call: &Settings, setting: Setting) -> bool {
 
 /// A file may say something about each way; a flag that does nothing is a mistake.
 fn no_idle_flags(call: &Settings, way: VadArg) -> Result<(), Error> {
-    const SERVER: [Setting; 4] =
-        [Setting::VadThreshold, Setting::PrefixPaddingMs, Setting::SilenceDurationMs, Setting::IdleTimeoutMs];
-    const EITHER: [Setting; 3] = [Setting::VadPreset, Setting::CreateResponse, Setting::InterruptResponse];
-    let (idle, in_force): (Vec<Setting>, _) = match way {
-        VadArg::Server => (vec![Setting::Eagerness], "server"),
-        VadArg::Semantic => (SERVER.to_vec(), "semantic"),
-        VadArg::Off => (SERVER.into_iter().chain(EITHER).chain([Setting::Eagerness]).collect(), "off"),
-    };
-    for setting in idle {
-        if let Some(Origin::Flag(flag)) = call.in_force.get(setting).map(|sourced| &sourced.origin) {
-            let wanted = if setting == Setting::Eagerness {
-                "semantic"
-            } else if SERVER.contains(&setting) {
-                "server"
-            } else {
-                "server or --vad semantic"
-            };
-            let error = Error::say(Kind::Usage, format!("{flag} does nothing with --vad {in_force}"));
-            return Err(error.hint(format!("leave it out, or use --vad {wanted}")));
+    use VadArg::{Local, Semantic, Server};
+    const ALL: [(Setting, &[VadArg]); 8] = [
+        (Setting::VadPreset, &[Server, Semantic, Local]),
+        (Setting::VadThreshold, &[Server, Local]),
+        (Setting::PrefixPaddingMs, &[Server, Local]),
+        (Setting::SilenceDurationMs, &[Server, Local]),
+        (Setting::IdleTimeoutMs, &[Server]),
+        (Setting::Eagerness, &[Semantic]),
+        (Setting::CreateResponse, &[Server, Semantic]),
+        (Setting::InterruptResponse, &[Server, Semantic]),
+    ];
+    for (setting, ways) in ALL.iter().filter(|(_, ways)| !ways.contains(&way)) {
+        if let Some(Origin::Flag(flag)) = call.in_force.get(*setting).map(|sourced| &sourced.origin) {
+            let wanted: Vec<String> = ways.iter().map(|way| format!("--vad {}", word(*way))).collect();
+            let error = format!("{flag} does nothing with --vad {}", word(way));
+            let hint = format!("leave it out, or use {}", wanted.join(" or "));
+            return Err(Error::say(Kind::Usage, error).hint(hint));
         }
     }
     Ok(())
+}
+
+fn word(way: VadArg) -> &'static str {
+    match way {
+        VadArg::Server => "server",
+        VadArg::Semantic => "semantic",
+        VadArg::Local => "local",
+        VadArg::Off => "off",
+    }
 }
 
 fn wire(eagerness: EagernessArg) -> Eagerness {

@@ -2,11 +2,13 @@
 
 use super::*;
 use crate::audio::echo::room::{assistant, user};
-use crate::audio::echo::{EchoControl, EchoMode, Step};
+use crate::audio::echo::{EchoControl, EchoMode};
 use crate::audio::event::Duck;
+use crate::audio::voice::Listening;
 use crate::pcm::resample::resample_floats;
 
-const AUTO: Processing = Processing { echo: EchoControl::Auto, voice: Step::On, ..Processing::NONE };
+const AUTO: Processing =
+    Processing { echo: EchoControl::Auto, voice: Listening::Interruptions, ..Processing::NONE };
 
 fn bench(processing: Processing, wire_in: Rate) -> Bench {
     Bench::with(Format { processing, wire_in, ..Bench::new(48_000).format })
@@ -52,7 +54,7 @@ fn what_the_speaker_plays_is_not_sent_and_the_user_is() {
             .events
             .iter()
             .filter(|event| {
-                matches!(event, Event::VoiceStarted | Event::VoiceConfirmed | Event::VoiceStopped)
+                matches!(event, Event::VoiceStarted | Event::VoiceConfirmed | Event::VoiceStopped { .. })
             })
             .collect();
         assert_eq!(voices, [&Event::VoiceStarted, &Event::VoiceConfirmed]);

@@ -3,6 +3,9 @@
 #[path = "engine_echo_tests.rs"]
 mod echo;
 
+#[path = "engine_turns_tests.rs"]
+mod turns;
+
 use super::*;
 use crate::pcm::resample::to_int;
 

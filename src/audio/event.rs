@@ -1,5 +1,7 @@
 //! What the audio thread is told and what it tells.
 
+use std::time::Duration;
+
 use crate::audio::choice::{Listed, Wanted};
 use crate::audio::echo::EchoState;
 use crate::audio::error::Direction;
@@ -41,12 +43,17 @@ pub enum Event {
     Unheard,
     /// Something was counted that should not happen.
     Counts(Counts),
-    /// Somebody seems to speak while the speaker sounds: a guess, about 100 ms after they began.
+    /// Somebody seems to speak: a guess, about 100 ms after they began. Where turns are not found here, it is told
+    /// only of those who speak while the speaker sounds.
     VoiceStarted,
-    /// Whoever seemed to speak does speak, about 250 ms after they began.
+    /// Whoever seemed to speak does speak, about 200 ms after they began, 250 ms where the speaker sounds.
     VoiceConfirmed,
-    /// Whoever seemed to speak has been silent for half a second, or the speaker is.
-    VoiceStopped,
+    /// Whoever seemed to speak is not heard any more: they have been silent for as long as it takes to end a turn,
+    /// or the microphone is muted or gone, or it does not matter any more because the speaker is silent.
+    VoiceStopped {
+        /// For so long they have been silent.
+        silent: Duration,
+    },
     /// What is known of the echo, at the start and when it changes, once a second at most.
     Echo(EchoState),
 }
@@ -72,7 +79,7 @@ impl Event {
             | Self::Unheard
             | Self::VoiceStarted
             | Self::VoiceConfirmed
-            | Self::VoiceStopped
+            | Self::VoiceStopped { .. }
             | Self::Echo(_)
             | Self::Counts(_) => None,
         }

@@ -79,6 +79,9 @@ impl Microphone {
 
     pub(crate) fn set_mute(&mut self, mute: Mute) {
         self.mute = mute;
+        if let Some(processor) = &mut self.processor {
+            processor.set_mute(mute);
+        }
     }
 
     /// Returns how loud it is, in dB of full scale.

@@ -11,7 +11,7 @@ mod splice;
 pub mod callback;
 pub mod engine;
 pub mod echo;
-mod voice;
+pub mod voice;
 mod processing;
 mod microphone;
 mod speaker;

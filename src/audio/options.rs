@@ -11,7 +11,7 @@ use crate::audio::event::MuteWay;
 use crate::pcm::frame::Rate;
 
 /// All that is needed to start.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Options {
     /// Where sound comes from.
     pub input: Source,

@@ -6,8 +6,8 @@ use tokio::sync::mpsc::UnboundedSender;
 use crate::audio::echo::{
     BLOCK, Block, EchoControl, EchoMode, EchoState, Guard, Processing, RATE, Step, Talker,
 };
-use crate::audio::event::Event;
-use crate::audio::voice::{Change, Voice};
+use crate::audio::event::{Event, Mute};
+use crate::audio::voice::{Beside, Change, Listening, TurnRule, Voice};
 use crate::pcm::frame::Rate;
 use crate::pcm::resample::Resampler;
 
@@ -20,7 +20,7 @@ impl Processing {
         echo: EchoControl::Fixed(EchoMode::Off),
         noise_suppression: Step::Off,
         gain_control: Step::Off,
-        voice: Step::Off,
+        voice: Listening::Off,
     };
 
     /// Returns what is to be done where no speaker can be heard by a microphone: files, pipes.
@@ -83,13 +83,22 @@ impl Processor {
     /// Begins anew with another speaker, of this rate: what is known of the echo was of the former one.
     pub(crate) fn connect(&mut self, reference: Consumer<f32>, device_out: Rate) {
         self.reference = Reference::new(reference, device_out);
-        self.restart();
+        self.listener.guard = Guard::new(&self.processing);
     }
 
-    /// Begins anew with another microphone.
+    /// Begins anew with another microphone: whoever spoke into the former one is not heard any more.
     pub(crate) fn restart(&mut self) {
-        self.listener = Listener::new(&self.processing);
+        let change = self.listener.end();
+        if let Some(change) = change {
+            tell(&self.events, change.into());
+        }
+        self.listener = Listener { mute: self.listener.mute, ..Listener::new(&self.processing) };
         self.waiting.clear();
+    }
+
+    /// Listens to nobody who is not sent.
+    pub(crate) fn set_mute(&mut self, mute: Mute) {
+        self.listener.mute = mute;
     }
 
     /// Returns how many samples come out once `input` samples and enough silence went in: those of the input,
@@ -109,16 +118,20 @@ impl Processor {
         debug_assert!(rest.len() < BLOCK);
         for block in blocks {
             let change = self.listener.capture(block);
-            let news = self.listener.news().map(Event::Echo);
-            for event in change.map(Event::from).into_iter().chain(news) {
-                // Whoever listened may be gone already; then nobody wants to know.
-                let _ = self.events.send(event);
+            let news = self.listener.news();
+            for event in change.map(Event::from).into_iter().chain(news.map(Event::Echo)) {
+                tell(&self.events, event);
             }
             self.done.extend_from_slice(block);
         }
         self.waiting.drain(..whole);
         self.back.process(&self.done, output);
     }
+}
+
+fn tell(events: &UnboundedSender<Event>, event: Event) {
+    // Whoever listened may be gone already; then nobody wants to know.
+    let _ = events.send(event);
 }
 
 impl Reference {
@@ -148,7 +161,7 @@ impl From<Change> for Event {
         match change {
             Change::Started => Self::VoiceStarted,
             Change::Confirmed => Self::VoiceConfirmed,
-            Change::Stopped => Self::VoiceStopped,
+            Change::Stopped { silent } => Self::VoiceStopped { silent },
         }
     }
 }
@@ -157,7 +170,8 @@ impl From<Change> for Event {
 struct Listener {
     guard: Guard,
     voice: Option<Voice>,
-    told: Step,
+    listening: Listening,
+    mute: Mute,
 }
 
 impl Listener {
@@ -167,8 +181,17 @@ impl Listener {
             EchoControl::Auto | EchoControl::Fixed(EchoMode::Duck) => true,
             EchoControl::Fixed(EchoMode::Off | EchoMode::Cancel | EchoMode::HalfDuplex) => false,
         };
-        let voice = (ducks || processing.voice == Step::On).then(Voice::default);
-        Self { guard: Guard::new(processing), voice, told: processing.voice }
+        let rule = match processing.voice {
+            Listening::Turns(rule) => Some(rule),
+            Listening::Interruptions => Some(TurnRule::default()),
+            Listening::Off => ducks.then(TurnRule::default),
+        };
+        Self {
+            guard: Guard::new(processing),
+            voice: rule.map(Voice::new),
+            listening: processing.voice,
+            mute: Mute::Live,
+        }
     }
 
     fn render(&mut self, block: &Block) {
@@ -178,9 +201,22 @@ impl Listener {
     fn capture(&mut self, block: &mut Block) -> Option<Change> {
         let talker = self.voice.as_ref().map_or(Talker::Silent, Voice::talker);
         let trust = self.guard.capture(block, talker);
-        let voice = self.voice.as_mut()?;
-        let change = if self.guard.is_sounding() { voice.listen(block, trust) } else { voice.end() };
-        change.filter(|_| self.told == Step::On)
+        let beside = self.guard.beside();
+        match (self.mute, self.listening, beside) {
+            (Mute::Live, Listening::Turns(_), Beside::Silence | Beside::Speaker)
+            | (Mute::Live, Listening::Interruptions | Listening::Off, Beside::Speaker) => {
+                let change = self.voice.as_mut()?.listen(block, trust, beside);
+                change.filter(|_| self.listening != Listening::Off)
+            }
+            (Mute::Live, Listening::Interruptions | Listening::Off, Beside::Silence) | (Mute::Muted, ..) => {
+                self.end()
+            }
+        }
+    }
+
+    /// Whoever speaks is not listened to any more.
+    fn end(&mut self) -> Option<Change> {
+        self.voice.as_mut()?.end().filter(|_| self.listening != Listening::Off)
     }
 
     fn news(&mut self) -> Option<EchoState> {
@@ -191,3 +227,7 @@ impl Listener {
 #[cfg(test)]
 #[path = "processing_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "listening_tests.rs"]
+mod listening_tests;

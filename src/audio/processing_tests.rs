@@ -3,10 +3,11 @@
 use super::*;
 use crate::audio::echo::room::{Dice, Room, assistant, user};
 
-const ROOM: Room = Room { delay_ms: 60, gain_db: -12.0, drift_ppm: 0.0 };
+pub(super) const ROOM: Room = Room { delay_ms: 60, gain_db: -12.0, drift_ppm: 0.0 };
 const LOUD_ROOM: Room = Room { delay_ms: 120, gain_db: -6.0, drift_ppm: 0.0 };
 
-const AUTO: Processing = Processing { echo: EchoControl::Auto, voice: Step::On, ..Processing::NONE };
+const AUTO: Processing =
+    Processing { echo: EchoControl::Auto, voice: Listening::Interruptions, ..Processing::NONE };
 
 /// How long a call in a room is; longer ones were held by hand.
 const CALL_SECONDS: usize = 12;
@@ -16,12 +17,12 @@ const NOTICED_WITHIN_MS: usize = 150;
 const CONFIRMED_WITHIN_MS: usize = 400;
 
 /// What became of a recording.
-struct Heard {
+pub(super) struct Heard {
     samples: Vec<f32>,
     /// When somebody was heard to begin, in milliseconds, and when that was sure and over.
-    started: Vec<usize>,
-    confirmed: Vec<usize>,
-    stopped: Vec<usize>,
+    pub(super) started: Vec<usize>,
+    pub(super) confirmed: Vec<usize>,
+    pub(super) stopped: Vec<usize>,
     states: Vec<(usize, EchoState)>,
 }
 
@@ -48,7 +49,7 @@ fn dbfs(samples: &[f32]) -> f32 {
 
 /// Lets `microphone` be heard while `far` is played. The speaker takes blocks of 20 ms, and is told of them when
 /// the microphone has given as much: devices are not in step.
-fn listen(processing: &Processing, far: &[f32], microphone: &[f32]) -> Heard {
+pub(super) fn listen(processing: &Processing, far: &[f32], microphone: &[f32]) -> Heard {
     let mut listener = Listener::new(processing);
     let mut heard =
         Heard { samples: vec![], started: vec![], confirmed: vec![], stopped: vec![], states: vec![] };
@@ -59,7 +60,7 @@ fn listen(processing: &Processing, far: &[f32], microphone: &[f32]) -> Heard {
         match listener.capture(&mut block) {
             Some(Change::Started) => heard.started.push(at),
             Some(Change::Confirmed) => heard.confirmed.push(at),
-            Some(Change::Stopped) => heard.stopped.push(at),
+            Some(Change::Stopped { .. }) => heard.stopped.push(at),
             None => {}
         }
         heard.states.extend(listener.news().map(|state| (at, state)));
@@ -72,14 +73,14 @@ fn listen(processing: &Processing, far: &[f32], microphone: &[f32]) -> Heard {
 }
 
 /// Puts `near` into `microphone` from `at` milliseconds on.
-fn speak(microphone: &mut [f32], near: &[f32], at: usize) {
+pub(super) fn speak(microphone: &mut [f32], near: &[f32], at: usize) {
     for (sample, near) in microphone[at * 24..].iter_mut().zip(near) {
         *sample += near;
     }
 }
 
 /// The noise of a quiet room, 75 dB below full scale.
-fn quiet(samples: usize) -> Vec<f32> {
+pub(super) fn quiet(samples: usize) -> Vec<f32> {
     let mut dice = Dice::new(7);
     (0..samples).map(|_| dice.throw() * 3e-4).collect()
 }
@@ -213,8 +214,11 @@ fn half_duplex_is_silence_while_the_assistant_speaks_and_open_again_behind_it() 
     let mut microphone = ROOM.echo(&far, 5);
     speak(&mut microphone, &user(), 1_000);
     speak(&mut microphone, &user(), 4_600);
-    let half =
-        Processing { echo: EchoControl::Fixed(EchoMode::HalfDuplex), voice: Step::On, ..Processing::NONE };
+    let half = Processing {
+        echo: EchoControl::Fixed(EchoMode::HalfDuplex),
+        voice: Listening::Interruptions,
+        ..Processing::NONE
+    };
     let heard = listen(&half, &far, &microphone);
     assert_eq!(heard.dbfs(100..4_000), -120.0, "not a sample");
     assert!(heard.samples[4_600 * 24..] == microphone[4_600 * 24..], "all of it, and no later");
@@ -227,7 +231,11 @@ fn ducking_without_a_canceller_delays_nothing_and_hears_who_is_louder_than_the_e
     let mut microphone = ROOM.echo(&far, 6);
     let louder: Vec<f32> = user().iter().map(|sample| sample * 2.0).collect();
     speak(&mut microphone, &louder, 9_000);
-    let duck = Processing { echo: EchoControl::Fixed(EchoMode::Duck), voice: Step::On, ..Processing::NONE };
+    let duck = Processing {
+        echo: EchoControl::Fixed(EchoMode::Duck),
+        voice: Listening::Interruptions,
+        ..Processing::NONE
+    };
     let heard = listen(&duck, &far, &microphone);
     assert_eq!(heard.started.len(), 1, "{:?}", heard.started);
     assert!((9_030..9_400).contains(&heard.started[0]), "{:?}", heard.started);

@@ -79,7 +79,7 @@ pub enum Setting {
     Instructions,
     /// The language that is spoken, as a code such as en or zh
     Lang,
-    /// Who finds the end of a turn
+    /// Who finds the end of a turn; local for captioning models that find none
     Vad,
     /// Whose ear stops an answer that is spoken over: the endpoint's, this machine's alone, nobody's
     Interrupt,
@@ -91,11 +91,11 @@ pub enum Setting {
     GainControl,
     /// How much noise there is: what the settings of turns are where they say nothing themselves
     VadPreset,
-    /// How loud speech has to be to be found; with server only
+    /// How clear speech has to be to be found; with server and local only
     VadThreshold,
-    /// How much sound from before your speech belongs to it, in ms; with server only
+    /// How much sound from before your speech belongs to it, in ms; with server and local only
     PrefixPaddingMs,
-    /// How long you have to be silent to have ended your turn, in ms; with server only
+    /// How long you have to be silent to have ended your turn, in ms; with server and local only
     SilenceDurationMs,
     /// After how long a silence the endpoint speaks by itself, in ms, which costs like any answer; with server only
     IdleTimeoutMs,

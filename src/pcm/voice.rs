@@ -1,6 +1,7 @@
 //! How much each 16 ms of a stream sounds like a voice.
 
 use std::fmt;
+use std::time::Duration;
 
 use earshot::Detector;
 
@@ -23,11 +24,19 @@ pub struct Hop {
 impl Hop {
     /// How long one is, in samples at 24 kHz.
     pub const SAMPLES: u64 = 384;
+    /// How long one is.
+    pub const TIME: Duration = Duration::from_millis(16);
 
     /// Returns where it begins, in samples since the beginning.
     pub fn start(self) -> u64 {
         self.end.saturating_sub(Self::SAMPLES)
     }
+}
+
+/// Returns the score from which on a hop is speech, at the `threshold` that is set for turns: 0.5 is 0.6, where
+/// it was measured to find all speech and no noise; the ends stay within what can be reached.
+pub fn score_threshold(threshold: f64) -> f32 {
+    (0.25 + 0.7 * threshold.clamp(0.0, 1.0)) as f32
 }
 
 /// Gives a score to each 16 ms of a stream of 24 kHz.
@@ -77,6 +86,12 @@ impl Ear {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_usual_threshold_is_the_measured_one_and_none_is_out_of_reach() {
+        assert!((score_threshold(0.5) - 0.6).abs() < 1e-6);
+        assert!(score_threshold(1.0) < 1.0 && score_threshold(0.0) > 0.2);
+    }
 
     #[test]
     fn what_is_clipped_is_no_fault() {

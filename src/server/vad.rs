@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 
-use crate::pcm::voice::Hop;
+use crate::pcm::voice::{Hop, score_threshold};
 use crate::server::effective::TurnRule;
 
 /// A turn opens when so many of the last hops were voiced: 64 ms of 128 ms.
@@ -15,12 +15,6 @@ const OPENING_WINDOW: usize = 8;
 
 /// Within a turn the score may be so much lower; words end softly.
 const HYSTERESIS: f32 = 0.1;
-
-/// Maps the session's threshold to the detector's: 0.5 is 0.6, where it was measured to find all
-/// speech and no noise; the ends stay within what can be reached.
-pub(crate) fn score_threshold(threshold: f64) -> f32 {
-    (0.25 + 0.7 * threshold.clamp(0.0, 1.0)) as f32
-}
 
 /// What happens to a turn.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -146,11 +140,5 @@ mod tests {
         let ended = hear(&mut turns, &[0.0; 40], 35);
         assert_eq!(ended, [TurnChange::Stopped(0..35 * HOP)]);
         assert_eq!(turns.speech(), None);
-    }
-
-    #[test]
-    fn the_default_threshold_is_the_measured_one() {
-        assert!((score_threshold(0.5) - 0.6).abs() < 1e-6);
-        assert!(score_threshold(1.0) < 1.0 && score_threshold(0.0) > 0.2);
     }
 }

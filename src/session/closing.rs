@@ -191,7 +191,7 @@ impl Session {
             return None;
         }
         let quiet_since = self.microphone.quiet_since()?;
-        let turn_found = Duration::from_millis(self.plan.silence_ms().into()) + TURN_FOUND_WITHIN;
+        let turn_found = self.plan.silence() + TURN_FOUND_WITHIN;
         let patience = match self.plan.turn_control() {
             _ if self.responses.is_expected() => ANSWER_BEGUN_WITHIN,
             _ if self.microphone.user_speaks() || self.transcript.is_outstanding() => CAPTION_WITHIN,

@@ -172,6 +172,18 @@ impl Stopwatch {
         self.turn = Some(Turn { committed, ..Turn::begin(from, now, (Asker::Us, Older::Unnamed)) });
     }
 
+    /// This side heard the end of the turn that it has just committed: nobody spoke since `end`.
+    pub(super) fn turn_heard(&mut self, now: Duration, end: Duration) {
+        if let Some(turn) = self.turn.as_mut().filter(|turn| turn.committed == Some(now)) {
+            (turn.from, turn.begin, turn.speech_stopped) = (Origin::TurnEnd, end, Some(now));
+        }
+    }
+
+    /// Returns the length of what was written on the connection in use, in milliseconds.
+    pub(super) fn written_ms(&self) -> u64 {
+        u64::try_from(self.sent.rate.duration(self.sent.samples).as_millis()).unwrap_or(u64::MAX)
+    }
+
     /// `response.create` was written.
     pub(super) fn asked(&mut self, now: Duration) {
         let awaits = |turn: &&mut Turn| matches!((turn.asker, &turn.answer), (Asker::Us, Answer::Awaited(_)));

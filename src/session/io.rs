@@ -107,12 +107,15 @@ pub enum AudioEvent {
         /// How many frames.
         frames: u64,
     },
-    /// Somebody seems to speak while an answer sounds.
+    /// Somebody seems to speak: while an answer sounds, and at any time where turns are found on this side.
     VoiceStarted,
     /// Somebody does, as far as this machine can tell.
     VoiceConfirmed,
-    /// They have stopped.
-    VoiceStopped,
+    /// They have stopped, or are not heard any more.
+    VoiceStopped {
+        /// For so long they have been silent.
+        silent: Duration,
+    },
     /// What is known of the echo.
     Echo(Echo),
 }

@@ -8,8 +8,8 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::pcm::frame::{Frame, Rate};
-use crate::session::io::{Deadline, Reason};
-use crate::session::plan::{LocalTurns, TurnControl};
+use crate::session::io::{Deadline, Notice, Reason};
+use crate::session::plan::{Interrupt, LocalTurns, TurnControl};
 use crate::session::{Phase, Session};
 
 /// How late speech is noticed at first.
@@ -35,8 +35,10 @@ enum Voice {
     Silent,
     /// Somebody seems to speak.
     Guessed,
-    /// Somebody speaks; the turn, or the part of it that is to be committed next, began then.
+    /// Somebody speaks; their turn began then.
     Sure(Duration),
+    /// Somebody still speaks; what they said until then is committed.
+    GoesOn(Duration),
 }
 
 impl LocalVad {
@@ -65,7 +67,7 @@ impl LocalVad {
     fn trim(&mut self) {
         let most = match self.voice {
             Voice::Silent => self.usual,
-            Voice::Guessed | Voice::Sure(_) => self.most,
+            Voice::Guessed | Voice::Sure(_) | Voice::GoesOn(_) => self.most,
         };
         while self.samples > most {
             let Some(oldest) = self.before.pop_front() else { return };
@@ -109,31 +111,66 @@ impl Session {
         local.hear(Voice::Sure(now));
         let before = local.take();
         self.sign_of_life(now);
-        self.open_turn(now);
+        match self.plan.interrupt {
+            Interrupt::Server | Interrupt::Local => self.open_turn(now),
+            Interrupt::Off => self.hold_turn(),
+        }
+        let audio_ms = self.written_ms();
+        self.show(Notice::SpeechStarted { audio_ms });
         for frame in before {
             self.send_or_keep(now, frame);
         }
     }
 
-    /// Nobody speaks any more: the turn is over.
-    pub(super) fn local_voice_stopped(&mut self, now: Duration) {
-        let Some(local) = self.local() else { return };
-        local.hear(Voice::Silent);
-        self.close_turn(now);
+    /// Nobody has spoken for as long as `silent`: the turn is over.
+    pub(super) fn local_voice_stopped(&mut self, now: Duration, silent: Duration) {
+        self.close_local_turn(now, silent);
+        self.stopwatch.turn_heard(now, now.saturating_sub(silent));
+        if let Some(local) = self.local() {
+            local.hear(Voice::Silent);
+        }
     }
 
-    /// The microphone is closed: nobody is heard until they speak anew.
-    pub(super) fn voice_muted(&mut self) {
+    /// The microphone is closed: the turn is over, and nobody is heard until they speak anew.
+    pub(super) fn local_voice_muted(&mut self, now: Duration) {
+        self.close_local_turn(now, Duration::ZERO);
         if let Some(local) = self.local() {
             local.hear(Voice::Silent);
             local.take();
         }
     }
 
+    /// Nothing more will be said. What is only guessed may still become sure.
+    pub(super) fn local_input_ended(&mut self, now: Duration) {
+        self.close_local_turn(now, Duration::ZERO);
+    }
+
+    fn close_local_turn(&mut self, now: Duration, silent: Duration) {
+        let Some(local) = self.local() else { return };
+        let is_said_already = match local.voice {
+            Voice::Silent | Voice::Guessed => return,
+            Voice::Sure(_) => false,
+            Voice::GoesOn(since) => now.saturating_sub(since) <= silent,
+        };
+        local.hear(Voice::Silent);
+        let audio_ms = self.written_ms();
+        self.show(Notice::SpeechStopped { audio_ms });
+        if is_said_already {
+            self.drop_turn(now);
+        } else {
+            self.close_turn(now);
+        }
+    }
+
+    /// Returns where the server is in what it hears, as it counts itself; nothing while it hears nothing.
+    fn written_ms(&self) -> Option<u64> {
+        matches!(self.phase, Phase::Live).then(|| self.stopwatch.written_ms())
+    }
+
     /// Returns when a turn without a pause has lasted long enough for its part to be committed.
     pub(super) fn part_deadline(&self) -> Option<Deadline> {
         let longest = self.plan.local_turns.as_ref()?.longest?;
-        let Voice::Sure(since) = self.local.as_ref()?.voice else { return None };
+        let (Voice::Sure(since) | Voice::GoesOn(since)) = self.local.as_ref()?.voice else { return None };
         let spoken = matches!(self.phase, Phase::Live) && self.microphone.user_speaks();
         spoken.then_some(Deadline { at: since + longest, reason: Reason::LongTurn })
     }
@@ -145,9 +182,9 @@ impl Session {
             return;
         }
         self.close_turn(now);
-        self.open_turn(now);
+        self.hold_turn();
         if let Some(local) = self.local() {
-            local.hear(Voice::Sure(now));
+            local.hear(Voice::GoesOn(now));
         }
     }
 }

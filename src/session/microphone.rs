@@ -216,10 +216,10 @@ impl Session {
 
     /// A turn that is being made here ends with the mute: silence is billed like speech.
     pub(super) fn set_muted(&mut self, now: Duration, muted: bool) {
-        let makes_turns = self.plan.turn_control() != TurnControl::Server && !is_one_turn(&self.plan);
-        if muted && makes_turns {
-            self.close_turn(now);
-            self.voice_muted();
+        match self.plan.turn_control() {
+            TurnControl::Manual if muted && !is_one_turn(&self.plan) => self.close_turn(now),
+            TurnControl::Local if muted => self.local_voice_muted(now),
+            TurnControl::Manual | TurnControl::Local | TurnControl::Server => {}
         }
         self.microphone.muted = muted;
         self.outputs.push(Output::SetMuted(muted));
@@ -341,6 +341,11 @@ impl Session {
     /// A turn begins that is to be committed here.
     pub(super) fn open_turn(&mut self, now: Duration) {
         self.interrupt_by_user(now);
+        self.hold_turn();
+    }
+
+    /// A turn begins that is to be committed here, and lets an answer be heard to its end.
+    pub(super) fn hold_turn(&mut self) {
         if self.microphone.speech == Speech::Silent {
             self.microphone.uncommitted = 0;
         }
@@ -360,6 +365,18 @@ impl Session {
             Phase::Closing(_) | Phase::Over => {}
         }
         self.microphone.saw_activity(now);
+    }
+
+    /// Nothing was said in the turn that is held.
+    pub(super) fn drop_turn(&mut self, now: Duration) {
+        if !matches!(self.phase, Phase::Live) {
+            self.close_turn(now);
+            return;
+        }
+        self.microphone.speech = Speech::Silent;
+        self.microphone.recent.end();
+        self.microphone.uncommitted = 0;
+        self.send(ClientBody::AudioClear, Cause::Clear);
     }
 
     fn commit_turn(&mut self, now: Duration) {
@@ -393,8 +410,10 @@ impl Session {
     pub(super) fn input_ended(&mut self, now: Duration) {
         self.microphone.ended = Some(Ended { quiet_since: now });
         self.show(Notice::Debug("the input is at its end".into()));
-        if self.plan.turn_control() == TurnControl::Manual && matches!(self.phase, Phase::Live) {
-            self.commit_turn(now);
+        match (self.plan.turn_control(), &self.phase) {
+            (TurnControl::Manual, Phase::Live) => self.commit_turn(now),
+            (TurnControl::Local, _) => self.local_input_ended(now),
+            (TurnControl::Manual | TurnControl::Server, _) => {}
         }
     }
 }

@@ -247,9 +247,9 @@ impl Session {
                 self.voice_confirmed(now);
                 self.local_voice_confirmed(now);
             }
-            AudioEvent::VoiceStopped => {
+            AudioEvent::VoiceStopped { silent } => {
                 self.voice_stopped();
-                self.local_voice_stopped(now);
+                self.local_voice_stopped(now, silent);
             }
             AudioEvent::Echo(echo) => self.show(Notice::Echo(echo)),
         }

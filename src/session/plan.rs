@@ -45,7 +45,7 @@ pub struct Plan {
 /// Whose ear decides that the user speaks over an answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Interrupt {
-    /// The server's; this machine's only makes the answer softer.
+    /// The server's; this machine's only makes the answer softer. Where the server finds no turns, this machine's.
     #[default]
     Server,
     /// This machine's alone.
@@ -55,8 +55,12 @@ pub enum Interrupt {
 }
 
 /// How turns are made of what the sound side hears.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LocalTurns {
+    /// 0 to 1; the higher, the clearer speech has to be.
+    pub threshold: f64,
+    /// The silence that ends a turn.
+    pub silence: Duration,
     /// How much sound from before somebody spoke belongs to their turn.
     pub prefix: Duration,
     /// After how long a turn without a pause is committed in parts: captions are not to wait for its end.
@@ -99,7 +103,7 @@ pub enum TurnControl {
 impl Plan {
     /// Returns who decides that a turn is over.
     pub fn turn_control(&self) -> TurnControl {
-        match (&self.settings.turn_detection, self.local_turns) {
+        match (&self.settings.turn_detection, &self.local_turns) {
             (Setting::Clear, None) => TurnControl::Manual,
             (Setting::Clear, Some(_)) => TurnControl::Local,
             (Setting::Keep | Setting::Set(_), _) => TurnControl::Server,
@@ -124,13 +128,15 @@ impl Plan {
         }
     }
 
-    /// Returns the silence in milliseconds after which the server ends a turn, as far as is known.
-    pub fn silence_ms(&self) -> u32 {
-        match self.settings.turn_detection.get().map(|detection| &detection.method) {
-            Some(TurnMethod::ServerVad { silence_duration_ms: Some(silence), .. }) => *silence,
+    /// Returns the silence that ends a turn where it is not ended by hand, as far as is known.
+    pub fn silence(&self) -> Duration {
+        let ms = |ms: u32| Duration::from_millis(ms.into());
+        match (self.settings.turn_detection.get().map(|detection| &detection.method), &self.local_turns) {
+            (Some(TurnMethod::ServerVad { silence_duration_ms: Some(silence), .. }), _) => ms(*silence),
             // Semantic detection waits up to 8 s with low eagerness.
-            Some(TurnMethod::SemanticVad { .. } | TurnMethod::Other(_)) => 8_000,
-            Some(TurnMethod::ServerVad { .. }) | None => SILENCE_MS,
+            (Some(TurnMethod::SemanticVad { .. } | TurnMethod::Other(_)), _) => ms(8_000),
+            (None, Some(turns)) => turns.silence,
+            (Some(TurnMethod::ServerVad { .. }), _) | (None, None) => ms(SILENCE_MS),
         }
     }
 

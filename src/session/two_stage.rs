@@ -60,7 +60,7 @@ impl Session {
     /// Returns whether there is an answer to be heard that a voice may stop.
     fn may_be_interrupted(&self) -> bool {
         let by_voice =
-            self.plan.interrupt != Interrupt::Off && self.plan.turn_control() == TurnControl::Server;
+            self.plan.interrupt != Interrupt::Off && self.plan.turn_control() != TurnControl::Manual;
         let live = matches!(self.phase, Phase::Live);
         live && by_voice && !self.microphone.is_muted() && self.playback.is_sounding()
     }

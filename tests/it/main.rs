@@ -28,6 +28,8 @@ mod shell;
 #[cfg(unix)]
 mod faults;
 mod delay;
+#[cfg(unix)]
+mod local_turns;
 mod doctor;
 #[cfg(unix)]
 mod losses;

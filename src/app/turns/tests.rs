@@ -152,11 +152,66 @@ fn a_flag_that_does_nothing_is_a_mistake() {
             "--create-response does nothing with --vad off",
             "--vad server or",
         ),
+        (
+            "talk --vad local --create-response false",
+            "--create-response does nothing with --vad local",
+            "--vad server or --vad semantic",
+        ),
+        ("talk --vad local --eagerness low", "--eagerness does nothing with --vad local", "--vad semantic"),
+        ("talk --vad off --vad-threshold 0.3", "--vad-threshold does nothing with --vad off", "--vad local"),
     ] {
-        let error = detection(&settings("", line), Found::Answered).unwrap_err();
+        let error = finding(&settings("", line), Found::Answered).unwrap_err();
         assert_eq!((error.kind, error.source.to_string().as_str()), (Kind::Usage, what));
         assert!(error.hint.as_deref().is_some_and(|said| said.contains(hint)), "{:?}", error.hint);
     }
+}
+
+fn found_here(file: &str, line: &str) -> Option<LocalTurns> {
+    let settings = settings(file, line);
+    let plan = match settings.kind {
+        SessionKind::Realtime => plan::talk(&settings, AtInputEnd::GoOn),
+        SessionKind::Transcription => plan::transcribe(&settings, AtInputEnd::GoOn),
+    };
+    plan.unwrap().local_turns
+}
+
+#[test]
+fn turns_that_are_found_here_are_found_as_it_is_asked_for_and_the_server_finds_none() {
+    let found = |threshold, silence, prefix| {
+        let ms = Duration::from_millis;
+        Some(LocalTurns { threshold, silence: ms(silence), prefix: ms(prefix), longest: None })
+    };
+    for (line, expected) in [
+        ("talk", None),
+        ("talk --vad off", None),
+        ("talk --vad local", found(0.5, 500, 300)),
+        ("talk --vad local --vad-preset quiet", found(0.4, 400, 300)),
+        ("talk --vad local --vad-preset noisy", found(0.75, 800, 300)),
+        ("talk --vad local --vad-preset noisy --silence-duration-ms 1200", found(0.75, 1_200, 300)),
+        ("talk --vad local --vad-threshold 0.9 --prefix-padding-ms 0", found(0.9, 500, 0)),
+    ] {
+        assert_eq!(found_here("", line), expected, "{line}");
+    }
+    assert_eq!(
+        found_here("[defaults]\nvad = \"local\"\nsilence_duration_ms = 300\n", "talk"),
+        found(0.5, 300, 300)
+    );
+    assert_eq!(detection_sent("", "talk --vad local"), Value::Null);
+}
+
+#[test]
+fn a_captioning_model_that_finds_no_turns_has_them_found_here_and_in_parts() {
+    let longest = Some(Duration::from_secs(20));
+    for model in ["gpt-live-transcribe", "gpt-realtime-whisper"] {
+        for more in ["", "[defaults]\nvad = \"semantic\"\n"] {
+            let file = format!("{more}[profiles.openai]\ntranscription_model = \"{model}\"\n");
+            let found = found_here(&file, "transcribe").expect("they are found here");
+            assert_eq!((found.longest, found.silence), (longest, Duration::from_millis(500)), "{file}");
+            assert_eq!(detection_sent(&file, "transcribe"), Value::Null);
+        }
+    }
+    assert_eq!(found_here("", "transcribe"), None);
+    assert_eq!(found_here("", "transcribe --vad local").and_then(|found| found.longest), longest);
 }
 
 #[test]
@@ -167,8 +222,17 @@ fn captions_whose_turns_nobody_would_find_are_refused_before_anything_is_dialled
         ("", "transcribe --vad off", AtInputEnd::End, None),
         (live, "transcribe --vad off", AtInputEnd::End, None),
         ("", "transcribe --vad off", AtInputEnd::GoOn, Some("with --vad off nobody would end a turn")),
-        (live, "transcribe", AtInputEnd::GoOn, Some("gpt-live-transcribe finds no turns in what")),
+        ("", "transcribe --vad local", AtInputEnd::GoOn, None),
+        (live, "transcribe", AtInputEnd::GoOn, None),
+        (live, "transcribe --vad-preset quiet", AtInputEnd::End, None),
         (live, "transcribe --vad semantic", AtInputEnd::End, Some("gpt-live-transcribe finds no turns")),
+        (live, "transcribe --vad server", AtInputEnd::GoOn, Some("gpt-live-transcribe finds no turns")),
+        (
+            live,
+            "transcribe --eagerness low",
+            AtInputEnd::End,
+            Some("--eagerness does nothing with --vad local"),
+        ),
     ] {
         let refused = plan::transcribe(&settings(file, line), at_input_end).err();
         let said = refused.as_ref().map(|error| (error.kind, error.source.to_string()));

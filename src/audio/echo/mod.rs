@@ -15,6 +15,7 @@ use crate::audio::echo::canceller::{Canceller, Wish};
 use crate::audio::echo::meter::{Measurement, Meter};
 use crate::audio::echo::mode::Auto;
 use crate::audio::echo::switch::Switch;
+use crate::audio::voice::{Beside, Listening};
 use crate::pcm::frame::Rate;
 
 /// Samples in a block: 10 ms at 24 kHz.
@@ -71,7 +72,7 @@ pub enum Step {
 }
 
 /// How the microphone's sound is worked on.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Processing {
     /// What is done against the echo.
     pub echo: EchoControl,
@@ -79,8 +80,8 @@ pub struct Processing {
     pub noise_suppression: Step,
     /// Whether a soft microphone is made louder.
     pub gain_control: Step,
-    /// Whether it is told when somebody speaks while the speaker sounds.
-    pub voice: Step,
+    /// What somebody's voice is listened for.
+    pub voice: Listening,
 }
 
 /// What is known of the echo.
@@ -165,8 +166,22 @@ impl Guard {
     }
 
     /// Returns whether the speaker sounds, or its echo may still do.
-    pub(crate) fn is_sounding(&self) -> bool {
+    fn is_sounding(&self) -> bool {
         self.quiet < TAIL
+    }
+
+    /// Returns beside what somebody is listened to: in half duplex the echo is over once the microphone is open.
+    pub(crate) fn beside(&self) -> Beside {
+        let sounds = match self.mode {
+            EchoMode::Off | EchoMode::Cancel | EchoMode::Duck => self.is_sounding(),
+            EchoMode::HalfDuplex => self.is_closed(),
+        };
+        if sounds { Beside::Speaker } else { Beside::Silence }
+    }
+
+    /// Returns whether half duplex lets nothing through.
+    fn is_closed(&self) -> bool {
+        self.quiet < HALF_TAIL
     }
 
     /// Returns what is known of the echo, where that is new.
@@ -204,7 +219,6 @@ impl Guard {
             self.judge(&measurement);
         }
         self.quiet = self.quiet.saturating_add(BLOCK_TIME);
-        let half = self.quiet < HALF_TAIL;
         match self.mode {
             EchoMode::Off | EchoMode::Cancel => {
                 self.switch.open(block);
@@ -216,12 +230,13 @@ impl Guard {
                 Trust::Heard
             }
             // Nobody is asked to speak over it.
-            EchoMode::HalfDuplex => {
-                match half {
-                    true => self.switch.close(block),
-                    false => self.switch.open(block),
-                }
+            EchoMode::HalfDuplex if self.is_closed() => {
+                self.switch.close(block);
                 Trust::Masked
+            }
+            EchoMode::HalfDuplex => {
+                self.switch.open(block);
+                Trust::Heard
             }
         }
     }

@@ -11,7 +11,7 @@ use std::time::Duration;
 pub struct Delay {
     /// What all is counted from.
     pub from: Origin,
-    /// `input_audio_buffer.speech_stopped` came.
+    /// `input_audio_buffer.speech_stopped` came, or this side heard that the turn is over.
     pub speech_stopped: Option<Duration>,
     /// The turn was committed: by this side, when that was written; by the server, when it said so.
     pub committed: Option<Duration>,
@@ -32,7 +32,8 @@ pub struct Delay {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
     /// This side wrote the sound in which the turn ends, as the endpoint says by `audio_end_ms`. Whether the
-    /// pause that ends a turn is before that is the endpoint's custom; at OpenAI it is.
+    /// pause that ends a turn is before that is the endpoint's custom; at OpenAI it is. Where turns are found on
+    /// this side, somebody was last heard then: the pause is behind it.
     TurnEnd,
     /// The endpoint said that the turn is over, and did not say where in the sound.
     SpeechStopped,

@@ -75,7 +75,7 @@ fn happen(call: &mut Call, happening: &Happening) {
         Happening::BeginTurn => call.user(Command::BeginTurn),
         Happening::EndTurn => call.user(Command::EndTurn),
         Happening::Voice(number) => {
-            let events = [AudioEvent::VoiceStarted, AudioEvent::VoiceConfirmed, AudioEvent::VoiceStopped];
+            let events = [AudioEvent::VoiceStarted, AudioEvent::VoiceConfirmed, SILENT];
             call.put(Input::Audio(events[usize::from(number)].clone()));
             call.speak(ms(60));
         }

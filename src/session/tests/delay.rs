@@ -1,5 +1,6 @@
 //! How long answers took: every step, and no record where one would be wrong.
 
+use super::local_vad::local_plan;
 use super::*;
 use crate::session::io::delay::{Delay, DelayReport, Origin};
 
@@ -59,6 +60,28 @@ fn spoken_answer(call: &mut Call, response: &str, clip: u64) {
     call.sound(response, response, ms(200));
     call.pass(ms(40));
     call.heard(clip, ms(20));
+}
+
+#[test]
+fn a_turn_found_here_is_timed_from_when_somebody_was_last_heard() {
+    let mut call = Call::live(local_plan());
+    call.put(Input::Audio(AudioEvent::VoiceConfirmed));
+    speak_slowly(&mut call, ms(1_200));
+    call.put(Input::Audio(SILENT));
+    call.pass(ms(5));
+    committed(&mut call);
+    spoken_answer(&mut call, "r1", 0);
+    let expected = Delay {
+        from: Origin::TurnEnd,
+        speech_stopped: Some(ms(500)),
+        committed: Some(ms(500)),
+        asked: Some(ms(500)),
+        created: Some(ms(550)),
+        first_byte: ms(790),
+        first_audio: Some(ms(800)),
+        first_sample: Some(ms(840)),
+    };
+    assert_eq!(only(&call), expected);
 }
 
 #[test]

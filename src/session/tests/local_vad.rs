@@ -2,16 +2,18 @@
 
 use super::*;
 use crate::protocol::close::CloseCause;
-use crate::session::plan::LocalTurns;
+use crate::session::plan::{Interrupt, LocalTurns};
+
+const HERE: LocalTurns = LocalTurns { threshold: 0.5, silence: ms(500), prefix: ms(300), longest: None };
 
 pub(super) fn local_plan() -> Plan {
-    Plan { local_turns: Some(LocalTurns { prefix: ms(300), longest: None }), ..manual_plan() }
+    Plan { local_turns: Some(HERE), ..manual_plan() }
 }
 
 fn live_captions_plan() -> Plan {
     let mut plan = captions_plan();
     plan.settings.turn_detection = Setting::Clear;
-    plan.local_turns = Some(LocalTurns { prefix: ms(300), longest: Some(sec(20)) });
+    plan.local_turns = Some(LocalTurns { longest: Some(sec(20)), ..HERE });
     plan
 }
 
@@ -26,7 +28,7 @@ fn utter(call: &mut Call, time: Duration) {
     call.speak(ms(150));
     voice(call, AudioEvent::VoiceConfirmed);
     call.speak(time);
-    voice(call, AudioEvent::VoiceStopped);
+    voice(call, SILENT);
 }
 
 #[test]
@@ -38,7 +40,8 @@ fn a_turn_has_its_beginning_and_what_lies_between_turns_is_not_sent() {
     call.speak(sec(5));
     // 300 ms from before, 250 ms until it was sure, a second from there on.
     assert_eq!(call.appended().len(), 30 + 10 + 15 + 100);
-    assert_eq!(call.story(), ["turn User", "send commit", "send response.create", "turn Thinking"]);
+    let turn = ["speech-started", "turn User", "speech-stopped", "send commit", "send response.create"];
+    assert_eq!(call.story(), [&turn[..], &["turn Thinking"]].concat());
 }
 
 #[test]
@@ -56,7 +59,7 @@ fn the_sound_of_a_turn_is_without_a_gap() {
     say(&mut call, 15);
     voice(&mut call, AudioEvent::VoiceConfirmed);
     say(&mut call, 50);
-    voice(&mut call, AudioEvent::VoiceStopped);
+    voice(&mut call, SILENT);
     say(&mut call, 50);
     let numbers: Vec<i16> =
         call.appended().iter().map(|bytes| i16::from_le_bytes([bytes[0], bytes[1]])).collect();
@@ -69,7 +72,7 @@ fn a_cough_is_no_turn_and_costs_nothing() {
     call.speak(sec(1));
     voice(&mut call, AudioEvent::VoiceStarted);
     call.speak(ms(600));
-    voice(&mut call, AudioEvent::VoiceStopped);
+    voice(&mut call, SILENT);
     assert!(call.appended().is_empty() && call.story().is_empty());
     utter(&mut call, ms(500));
     assert_eq!(call.appended().len(), 30 + 10 + 15 + 50, "the cough is no part of what follows");
@@ -82,15 +85,56 @@ fn speech_over_an_answer_silences_it_first() {
     call.sound("resp_1", "item_a", sec(5));
     call.story();
     voice(&mut call, AudioEvent::VoiceStarted);
-    assert!(call.story().is_empty(), "a guess stops nothing");
+    assert_eq!(call.story(), ["duck"], "a guess stops nothing");
     voice(&mut call, AudioEvent::VoiceConfirmed);
-    assert_eq!(call.story(), ["flush", "send response.cancel resp_1", "turn User"]);
+    assert_eq!(call.story(), ["flush", "send response.cancel resp_1", "speech-started", "turn User"]);
     call.speak(sec(1));
-    voice(&mut call, AudioEvent::VoiceStopped);
+    voice(&mut call, SILENT);
     call.flushed(&[(0, ms(700))]);
     assert!(!call.story().contains(&"send response.create".to_owned()), "one answer at a time");
     call.response_done("resp_1", "cancelled");
     assert!(call.story().contains(&"send response.create".to_owned()));
+}
+
+#[test]
+fn after_a_cough_the_answer_is_loud_again_and_no_turn_has_begun() {
+    let mut call = Call::live(local_plan());
+    call.response_created("resp_1");
+    call.sound("resp_1", "item_a", sec(5));
+    call.story();
+    voice(&mut call, AudioEvent::VoiceStarted);
+    call.speak(ms(500));
+    voice(&mut call, SILENT);
+    assert_eq!(call.story(), ["duck", "unduck"]);
+}
+
+#[test]
+fn where_nobody_may_interrupt_a_turn_is_answered_after_the_answer() {
+    let mut call = Call::live(Plan { interrupt: Interrupt::Off, ..local_plan() });
+    call.response_created("resp_1");
+    call.sound("resp_1", "item_a", sec(5));
+    call.story();
+    utter(&mut call, sec(1));
+    assert_eq!(
+        call.story(),
+        ["speech-started", "turn User", "speech-stopped", "send commit", "turn Assistant"]
+    );
+    call.response_done("resp_1", "completed");
+    assert!(call.story().contains(&"send response.create".to_owned()));
+}
+
+#[test]
+fn it_is_told_where_in_the_sound_that_was_sent_somebody_spoke() {
+    let mut call = Call::live(local_plan());
+    call.speak(sec(3));
+    utter(&mut call, sec(1));
+    call.speak(sec(3));
+    utter(&mut call, sec(1));
+    let told = call.outputs.iter().filter_map(|output| match output {
+        Output::Show(Notice::SpeechStarted { audio_ms } | Notice::SpeechStopped { audio_ms }) => *audio_ms,
+        _ => None,
+    });
+    assert_eq!(told.collect::<Vec<_>>(), [0, 1_550, 1_550, 3_100], "what lies between is not sent");
 }
 
 #[test]
@@ -119,7 +163,7 @@ fn a_turn_goes_on_over_a_lost_connection() {
     call.pass(sec(1));
     call.outputs.clear();
     call.configured();
-    voice(&mut call, AudioEvent::VoiceStopped);
+    voice(&mut call, SILENT);
     assert_eq!(call.appended().len(), 40 + 100 + 100);
     let commits = call.story().iter().filter(|line| *line == "send commit").count();
     assert_eq!(commits, 1);
@@ -133,7 +177,15 @@ fn the_mute_ends_a_turn_and_nobody_is_heard_behind_it() {
     call.user(Command::SetMuted(true));
     assert_eq!(
         call.story(),
-        ["turn User", "send commit", "send response.create", "muted true", "turn Thinking"]
+        [
+            "speech-started",
+            "turn User",
+            "speech-stopped",
+            "send commit",
+            "send response.create",
+            "muted true",
+            "turn Thinking"
+        ]
     );
     let sent = call.appended().len();
     voice(&mut call, AudioEvent::VoiceStarted);
@@ -159,7 +211,7 @@ fn long_speech_is_captioned_in_parts_that_touch() {
         call.speak(sec(1));
         call.pass(sec(1));
     }
-    voice(&mut call, AudioEvent::VoiceStopped);
+    voice(&mut call, SILENT);
     let mut parts = vec![0];
     for body in call.sent() {
         match body {
@@ -174,6 +226,49 @@ fn long_speech_is_captioned_in_parts_that_touch() {
 }
 
 #[test]
+fn a_part_in_which_nothing_is_said_is_not_committed() {
+    let mut call = Call::live(live_captions_plan());
+    voice(&mut call, AudioEvent::VoiceConfirmed);
+    call.speak(sec(20));
+    call.pass(ms(20_300));
+    assert_eq!(call.story(), ["speech-started", "turn User", "send commit"]);
+    call.speak(ms(300));
+    voice(&mut call, SILENT);
+    assert_eq!(call.story(), ["speech-stopped", "send clear", "turn Listening"]);
+}
+
+#[test]
+fn a_turn_that_is_open_at_the_end_of_the_input_ends_there_and_once() {
+    let mut call = Call::live(live_captions_plan());
+    voice(&mut call, AudioEvent::VoiceConfirmed);
+    call.speak(sec(1));
+    call.story();
+    voice(&mut call, AudioEvent::InputEnded);
+    assert_eq!(call.story(), ["speech-stopped", "send commit", "turn Listening"]);
+    call.speak(ms(500));
+    voice(&mut call, SILENT);
+    assert!(call.appended().is_empty() && call.story().is_empty());
+}
+
+#[test]
+fn a_word_that_is_sure_only_after_the_end_of_the_input_is_a_turn() {
+    let mut call = Call::live(live_captions_plan());
+    call.speak(ms(100));
+    voice(&mut call, AudioEvent::VoiceStarted);
+    call.speak(ms(100));
+    voice(&mut call, AudioEvent::InputEnded);
+    call.speak(ms(50));
+    voice(&mut call, AudioEvent::VoiceConfirmed);
+    call.speak(ms(500));
+    voice(&mut call, SILENT);
+    assert_eq!(call.appended().len(), 10 + 10 + 5 + 50);
+    assert_eq!(
+        call.story(),
+        ["speech-started", "turn User", "speech-stopped", "send commit", "turn Listening"]
+    );
+}
+
+#[test]
 fn a_file_ends_when_its_last_turn_is_captioned() {
     let mut call = Call::live(Plan { at_input_end: AtInputEnd::End, ..live_captions_plan() });
     call.speak(sec(1));
@@ -182,7 +277,7 @@ fn a_file_ends_when_its_last_turn_is_captioned() {
     call.put(Input::Audio(AudioEvent::InputEnded));
     call.speak(ms(500));
     call.pass(ms(500));
-    voice(&mut call, AudioEvent::VoiceStopped);
+    voice(&mut call, SILENT);
     call.pass(sec(3));
     assert_eq!(call.ended(), None, "the caption is still to come");
     call.server(json!({"type": "input_audio_buffer.committed", "item_id": "item_u"}));

@@ -35,6 +35,9 @@ use crate::session::plan::{AtInputEnd, Mode, Plan};
 /// The time of day at which the calls of these tests begin.
 const UNIX_START: Duration = Duration::from_secs(1_800_000_000);
 
+/// Nobody has spoken for half a second.
+const SILENT: AudioEvent = AudioEvent::VoiceStopped { silent: ms(500) };
+
 const fn sec(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }

@@ -37,7 +37,7 @@ fn at_a_guess_the_answer_is_softer_and_when_the_server_is_sure_it_stops() {
     assert_eq!(call.story(), ["speech-started", "flush", "turn User"]);
     call.flushed(&[(0, ms(1000))]);
     assert_eq!(call.story(), ["send truncate item_a 1000", "assistant cut \"one two\" heard 1000 ms"]);
-    voice(&mut call, AudioEvent::VoiceStopped);
+    voice(&mut call, SILENT);
     assert_eq!(call.story(), [""; 0], "what is silent is not made louder");
 }
 
@@ -46,7 +46,7 @@ fn after_a_cough_the_answer_is_loud_again_and_goes_on() {
     let mut call = answering(Interrupt::Server);
     voice(&mut call, AudioEvent::VoiceStarted);
     call.pass(ms(600));
-    voice(&mut call, AudioEvent::VoiceStopped);
+    voice(&mut call, SILENT);
     assert_eq!(call.story(), ["duck", "unduck"]);
     call.pass(sec(5));
     assert_eq!(call.story(), [""; 0]);
@@ -62,7 +62,7 @@ fn who_is_not_confirmed_is_talked_over_after_a_while() {
     assert_eq!(call.story(), ["duck"]);
     call.pass(ms(1));
     assert_eq!(call.story(), ["unduck"]);
-    voice(&mut call, AudioEvent::VoiceStopped);
+    voice(&mut call, SILENT);
     assert_eq!(call.story(), [""; 0], "it is told once");
 }
 
@@ -81,7 +81,7 @@ fn where_voices_do_not_interrupt_nothing_happens() {
     let mut call = answering(Interrupt::Off);
     voice(&mut call, AudioEvent::VoiceStarted);
     voice(&mut call, AudioEvent::VoiceConfirmed);
-    voice(&mut call, AudioEvent::VoiceStopped);
+    voice(&mut call, SILENT);
     assert_eq!(call.story(), [""; 0]);
 }
 
@@ -104,7 +104,7 @@ fn what_a_key_stops_is_loud_the_next_time() {
     voice(&mut call, AudioEvent::VoiceStarted);
     call.user(Command::Interrupt);
     assert_eq!(call.story(), ["duck", "flush", "send response.cancel resp_1"]);
-    voice(&mut call, AudioEvent::VoiceStopped);
+    voice(&mut call, SILENT);
     call.pass(ms(100));
     assert!(!call.story().contains(&"unduck".to_owned()), "a flush makes it loud by itself");
 }
