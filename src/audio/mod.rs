@@ -14,6 +14,7 @@ mod voice;
 mod processing;
 mod microphone;
 mod speaker;
+mod clip;
 mod ledger;
 mod jitter;
 mod drift;
