@@ -16,6 +16,7 @@ const STEP: Duration = Duration::from_millis(10);
 /// What is kept beyond what would have been enough in that time.
 const MARGIN: Duration = Duration::from_millis(20);
 /// What may come late of a live answer before anything is known: each piece by 80 ms too early or too late.
+/// For more than that no pause is prolonged: what comes later still has stood still.
 const UNKNOWN: Duration = Duration::from_millis(160);
 /// A pause is not prolonged for less.
 const WORTHWHILE: Duration = Duration::from_millis(10);
@@ -98,8 +99,8 @@ impl Jitter {
     /// Returns the same for one that begins with a pause: what is missing can be gathered before that ends.
     pub(crate) fn target_of_pause(&self) -> Duration {
         match self.pace {
-            Pace::Live => self.target.min(self.start),
-            Pace::Ahead => self.target,
+            Pace::Live if self.target <= self.start + UNKNOWN => self.start,
+            Pace::Live | Pace::Ahead => self.target,
         }
     }
 
@@ -108,11 +109,11 @@ impl Jitter {
         let Some(run) = self.run.as_ref().filter(|run| run.clip == clip && self.is_live(run, now)) else {
             return Duration::ZERO;
         };
-        let wanted = self.late.max(self.late_before).max(self.target.saturating_sub(run.piece)).min(MOST);
+        let wanted = self.late.max(self.late_before).max(self.target.saturating_sub(run.piece));
         // How much later each piece is played than the earliest of them allowed.
         let behind =
             (now.saturating_sub(run.began) + MOST + in_hand).saturating_sub(run.sound + run.earliest);
-        let lacking = wanted.saturating_sub(behind);
+        let lacking = wanted.min(UNKNOWN + MARGIN).saturating_sub(behind);
         if lacking < WORTHWHILE { Duration::ZERO } else { lacking }
     }
 
@@ -304,6 +305,16 @@ mod tests {
         assert_eq!(jitter.lacks(ms(130), CLIP, ms(100)), ms(130));
         assert_eq!(jitter.lacks(ms(230), CLIP, ms(100)), ms(30), "100 ms went by in silence");
         assert_eq!(jitter.lacks(ms(255), CLIP, ms(100)), ms(0), "5 ms are not worth it");
+    }
+
+    #[test]
+    fn a_pause_is_not_prolonged_for_what_stood_still() {
+        let mut jitter = Jitter::new(ms(60));
+        (0..10).for_each(|n| jitter.arrived(ms(100) * n, CLIP, ms(100)));
+        jitter.ran_dry(ms(1_000), CLIP);
+        jitter.arrived(ms(1_300), CLIP, ms(100));
+        assert_eq!(jitter.target(), ms(400), "the next begins with more");
+        assert_eq!(jitter.lacks(ms(1_350), CLIP, ms(50)), UNKNOWN + MARGIN);
     }
 
     #[test]
