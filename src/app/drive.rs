@@ -333,7 +333,7 @@ fn echo(state: EchoState) -> Echo {
 fn trouble(counts: Counts) -> Option<String> {
     let Counts { gaps, capture_dropped, play_refused } = counts;
     let told = [
-        (gaps, "gaps in what was played"),
+        (gaps, if gaps == 1 { "gap in what was played" } else { "gaps in what was played" }),
         (capture_dropped, "samples of the microphone lost on this machine"),
         (play_refused, "samples not played because ten minutes were waiting"),
     ];
