@@ -8,7 +8,7 @@ use crate::app::clock::Clock;
 use crate::app::connect::{Reached, connect};
 use crate::app::drive::{Drive, Reader};
 use crate::app::fronts::{Captioned, Face, Levels, Occasion, Prompting, Way};
-use crate::app::lines::{self, Enter};
+use crate::app::lines::{self, Into};
 use crate::app::phone::Phone;
 use crate::app::prices;
 use crate::app::remember::Remember;
@@ -191,8 +191,12 @@ impl Call<'_> {
             Typing::Not => {}
             Typing::Lines | Typing::Prompted => {
                 let mut terminal = quiet.writer().map_err(|error| Error::new(Kind::Internal, error))?;
-                let enter = if self.makes_turns_by_hand() { Enter::Turn } else { Enter::Nothing };
-                lines::listen(commands, enter, move |text| {
+                let into = match (&self.sound, self.makes_turns_by_hand()) {
+                    (None, _) => Into::Chat,
+                    (Some(_), false) => Into::Call,
+                    (Some(_), true) => Into::CallByHand,
+                };
+                lines::listen(commands, into, move |text| {
                     // Who cannot be told can still type.
                     let _ = writeln!(terminal, "{text}");
                 });

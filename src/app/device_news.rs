@@ -25,6 +25,7 @@ pub(super) fn state(direction: Direction, state: Sound) -> AudioEvent {
         Sound::Changed(name) => DeviceState::Changed(name),
         Sound::Closed => DeviceState::Closed,
         Sound::Silent(cause) => DeviceState::Silent(cause),
+        Sound::Sounds => DeviceState::Sounds,
         Sound::Refused(reason) => DeviceState::Refused(reason),
     };
     AudioEvent::Device(side(direction), state)

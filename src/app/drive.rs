@@ -333,9 +333,9 @@ fn echo(state: EchoState) -> Echo {
 
 /// Returns what went wrong with the sound without ending anything.
 fn trouble(counts: Counts) -> Option<String> {
-    let Counts { underruns, capture_dropped, play_refused } = counts;
+    let Counts { gaps, capture_dropped, play_refused } = counts;
     let told = [
-        (underruns, "gaps in what was played"),
+        (gaps, if gaps == 1 { "gap in what was played" } else { "gaps in what was played" }),
         (capture_dropped, "samples of the microphone lost on this machine"),
         (play_refused, "samples not played because ten minutes were waiting"),
     ];

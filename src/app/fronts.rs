@@ -141,7 +141,7 @@ impl Face {
             }
             Way::Plain => {
                 let heading = file.as_ref().and_then(Captioned::heading);
-                let plain = Plain::new(style, data, status).headed(heading);
+                let plain = Plain::new(style, data, status).headed(heading).about(&about);
                 Self::Lines(Box::new(Talkative { plain, detail }))
             }
             Way::Screen => {

@@ -22,16 +22,25 @@ enum Typed {
     Help,
     Nothing,
     Unknown(String),
+    /// A command that is about sound, where there is none.
+    Soundless(String),
 }
 
-/// What a line without text means.
+/// What lines are typed into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Enter {
-    /// Nothing.
-    Nothing,
-    /// The user's turn begins, or ends.
-    Turn,
+pub(super) enum Into {
+    /// A conversation in writing.
+    Chat,
+    /// A call; Enter alone means nothing.
+    Call,
+    /// A call whose turns Enter alone begins and ends.
+    CallByHand,
 }
+
+const HELP_OF_CHAT: &str = "\
+type text and press Enter to send it, or one of these:
+  /stop      stop the answer             /end       end the conversation
+  /help      this list";
 
 /// Said at the beginning where Enter makes turns.
 const ENTER_MAKES_TURNS: &str = "press Enter to speak, and Enter again to be answered; /help has more";
@@ -42,21 +51,28 @@ const ENTER_MAKES_TURNS: &str = "press Enter to speak, and Enter again to be ans
 /// program. `tell` writes what the user should know.
 pub(super) fn listen(
     commands: mpsc::Sender<Command>,
-    enter: Enter,
+    into: Into,
     mut tell: impl FnMut(&str) + Send + 'static,
 ) {
-    match enter {
-        Enter::Nothing => {}
-        Enter::Turn => tell(ENTER_MAKES_TURNS),
+    match into {
+        Into::Chat | Into::Call => {}
+        Into::CallByHand => tell(ENTER_MAKES_TURNS),
     }
     let reading = move || {
         for line in io::stdin().lock().lines() {
             let Ok(line) = line else { break };
-            let command = match understand(&line, enter) {
+            let command = match understand(&line, into) {
                 Typed::Do(command) => command,
                 Typed::Nothing => continue,
                 Typed::Help => {
-                    tell(HELP);
+                    tell(match into {
+                        Into::Chat => HELP_OF_CHAT,
+                        Into::Call | Into::CallByHand => HELP,
+                    });
+                    continue;
+                }
+                Typed::Soundless(word) => {
+                    tell(&format!("{word} is for calls: a chat has no sound"));
                     continue;
                 }
                 Typed::Unknown(word) => {
@@ -75,13 +91,18 @@ pub(super) fn listen(
     let _ = thread::Builder::new().name("lines".to_owned()).spawn(reading);
 }
 
-fn understand(line: &str, enter: Enter) -> Typed {
+fn understand(line: &str, into: Into) -> Typed {
     let line = line.trim();
+    let word = line.split(' ').next().unwrap_or_default();
     match line {
-        "" => match enter {
-            Enter::Nothing => Typed::Nothing,
-            Enter::Turn => Typed::Do(Command::SwitchTurn),
+        "" => match into {
+            Into::Chat | Into::Call => Typed::Nothing,
+            Into::CallByHand => Typed::Do(Command::SwitchTurn),
         },
+        "/mute" | "/unmute" | "/turn" | "/devices" if into == Into::Chat => Typed::Soundless(word.to_owned()),
+        _ if into == Into::Chat && (line.starts_with("/input ") || line.starts_with("/output ")) => {
+            Typed::Soundless(word.to_owned())
+        }
         "/mute" => Typed::Do(Command::SetMuted(true)),
         "/unmute" => Typed::Do(Command::SetMuted(false)),
         "/stop" => Typed::Do(Command::Interrupt),
@@ -125,13 +146,24 @@ mod tests {
             ("/input", Typed::Unknown("/input".into())),
         ];
         for (line, expected) in cases {
-            assert_eq!(understand(line, Enter::Nothing), expected, "{line}");
+            assert_eq!(understand(line, Into::Call), expected, "{line}");
         }
     }
 
     #[test]
+    fn a_chat_has_no_sound_to_command() {
+        for line in ["/turn", "/mute", "/unmute", "/devices", "/input USB mic", "/output default"] {
+            let word = line.split(' ').next().unwrap().to_owned();
+            assert_eq!(understand(line, Into::Chat), Typed::Soundless(word));
+        }
+        assert_eq!(understand("/stop", Into::Chat), Typed::Do(Command::Interrupt));
+        assert_eq!(understand("/turn left", Into::Chat), Typed::Do(Command::Say("/turn left".into())));
+        assert_eq!(understand("", Into::Chat), Typed::Nothing);
+    }
+
+    #[test]
     fn enter_alone_makes_turns_where_they_are_made_by_hand() {
-        assert_eq!(understand("", Enter::Turn), Typed::Do(Command::SwitchTurn));
-        assert_eq!(understand("hello", Enter::Turn), Typed::Do(Command::Say("hello".into())));
+        assert_eq!(understand("", Into::CallByHand), Typed::Do(Command::SwitchTurn));
+        assert_eq!(understand("hello", Into::CallByHand), Typed::Do(Command::Say("hello".into())));
     }
 }

@@ -38,6 +38,10 @@ struct Listener {
     /// How many answers were played to their end, and how much of the last.
     drained: usize,
     played: u64,
+    /// How many gaps were told.
+    gaps: u64,
+    /// What was told to be heard when the sound was stopped.
+    heard: Option<Vec<(ClipId, u64)>>,
 }
 
 impl Listener {
@@ -54,7 +58,8 @@ impl Listener {
         let block = Duration::from_nanos(u64::try_from(20_000_000 - fast_millionths * 20).unwrap());
         let samples = rate.samples(ms(20)) as usize;
         let (now, next_block) = (Duration::ZERO, Duration::ZERO);
-        Self { engine, ends, rate, block, samples, now, next_block, given: Vec::new(), drained: 0, played: 0 }
+        let (given, drained, played, gaps, heard) = (Vec::new(), 0, 0, 0, None);
+        Self { engine, ends, rate, block, samples, now, next_block, given, drained, played, gaps, heard }
     }
 
     /// Lets time pass until `end`; the engine looks every 19 ms, as it does at most in a call.
@@ -72,6 +77,10 @@ impl Listener {
             while let Ok(event) = self.ends.events.try_recv() {
                 self.drained += usize::from(event == Event::Drained);
                 self.played = event.played_of(ClipId(1)).unwrap_or(self.played);
+                self.heard = event.heard_at_flush().map(<[_]>::to_vec).or_else(|| self.heard.take());
+                if let Event::Counts(counts) = event {
+                    self.gaps = counts.gaps;
+                }
             }
         }
     }
@@ -101,25 +110,52 @@ fn counting(seconds: usize, rate: Rate) -> Vec<i16> {
     (0..seconds * rate.0 as usize).map(|n| (n % 20_000 + 5_000) as i16).collect()
 }
 
-/// Checks that all of an answer is there in order, and returns the gaps in it, in milliseconds.
+/// Checks that all of an answer is there in order, but for how long its pauses last, and returns the gaps
+/// in it, in milliseconds.
 fn gaps(given: &[f32], answer: &[i16], rate: Rate) -> Vec<u64> {
+    let sounds: Vec<i16> = answer.iter().copied().filter(|sample| *sample != 0).collect();
+    let pauses = answer.iter().scan(0, |sounds, sample| {
+        *sounds += usize::from(*sample != 0);
+        Some((*sample == 0).then_some(*sounds))
+    });
+    let pauses: Vec<usize> = std::iter::once(0).chain(pauses.flatten()).collect();
+    let rise = rate.0 as usize * 2 / 1_000;
     let mut gaps = Vec::new();
     let (mut silent, mut next) = (0, 0);
     for sample in given {
-        let played = to_int(*sample);
+        let in_pause = silent == 0 && *sample == SILENCE && pauses.binary_search(&next).is_ok();
+        if next == sounds.len() || in_pause {
+            continue;
+        }
         // What dies away into a gap and rises out of it is another value than the one that is next.
-        if next < answer.len() && (*sample != SILENCE && silent == 0 && played == answer[next]) {
+        let played = to_int(*sample);
+        if silent == 0 && played == sounds[next] {
             next += 1;
-        } else if next > 0 && next < answer.len() {
-            silent += 1;
-            if played == answer[(next + rate.0 as usize * 2 / 1_000).min(answer.len() - 1)] {
-                gaps.push(silent * 1_000 / u64::from(rate.0));
-                (silent, next) = (0, next + rate.0 as usize * 2 / 1_000 + 1);
-            }
+            continue;
+        }
+        silent += 1;
+        if played == sounds[(next + rise).min(sounds.len() - 1)] {
+            gaps.push(silent * 1_000 / u64::from(rate.0));
+            (silent, next) = (0, next + rise + 1);
         }
     }
-    assert_eq!(next, answer.len(), "head, tail and all between");
+    assert_eq!(next, sounds.len(), "head, tail and all between");
     gaps
+}
+
+/// Speech as far as it matters here: phrases of one or two seconds with pauses between them, the first
+/// after a silence of so many milliseconds.
+fn speech(seconds: usize, silence_ms: u64, dice: &mut Dice) -> Vec<i16> {
+    let length = seconds * RATE.0 as usize;
+    let silence = |samples: u64| std::iter::repeat_n(0, samples as usize);
+    let mut answer: Vec<i16> = silence(RATE.samples(ms(silence_ms))).collect();
+    while answer.len() < length {
+        let phrase = RATE.samples(ms(1_000 + dice.below(1_000))) as usize;
+        answer.extend((0..phrase).map(|n| (n % 20_000 + 5_000) as i16));
+        answer.extend(silence(RATE.samples(ms(150 + dice.below(250)))));
+    }
+    answer.truncate(length);
+    answer
 }
 
 #[test]
@@ -168,6 +204,84 @@ fn a_live_answer_without_any_lead_teaches_how_much_is_to_be_gathered() {
     }
 }
 
+/// Returns when the first sound was given, in milliseconds.
+fn onset_ms(given: &[f32]) -> u64 {
+    let first = given.iter().position(|sample| *sample != SILENCE).unwrap();
+    first as u64 * 1_000 / u64::from(RATE.0)
+}
+
+#[test]
+fn a_live_answer_that_begins_with_a_pause_gathers_in_it_what_it_has_no_lead_of() {
+    let mut first_with_gaps = 0;
+    for seed in 1..=20 {
+        let (mut listener, mut dice) = (Listener::new(RATE, 0), Dice(seed * 7_919));
+        for number in 1..=3 {
+            let answer = speech(10, 100 + dice.below(150), &mut dice);
+            let live: Vec<Duration> = (0..100).map(|n: u64| ms(n * 100 + dice.below(161))).collect();
+            let given = listener.hear(number, &answer, live.into_iter());
+            match (number, gaps(&given, &answer, RATE).len()) {
+                (_, 0) => {}
+                (1, _) => first_with_gaps += 1,
+                (_, gaps) => panic!("seed {seed}: {gaps} gaps in answer {number}"),
+            }
+        }
+    }
+    // Where the second piece comes as early as the first was late, it looks like a burst.
+    assert!(first_with_gaps <= 2, "{first_with_gaps} of 20");
+}
+
+#[test]
+fn an_answer_that_comes_faster_than_live_has_the_pauses_it_was_given() {
+    for (times_as_fast, silence) in
+        [2, 5, 20].into_iter().flat_map(|fast| [10, 50, 80, 100, 250].map(|silence| (fast, silence)))
+    {
+        let mut listener = Listener::new(RATE, 0);
+        let answer = speech(5, silence, &mut Dice(silence));
+        for number in 1..=2 {
+            let given = listener.hear(number, &answer, (0..50).map(|n: u64| ms(n * 100 / times_as_fast)));
+            let begin = RATE.samples(ms(onset_ms(&given) - silence)) as usize;
+            let played: Vec<i16> = given[begin..begin + answer.len()].iter().copied().map(to_int).collect();
+            assert!(played == answer, "{times_as_fast} times as fast, a silence of {silence} ms");
+            assert!(begin <= 480, "it began with the first block");
+        }
+    }
+}
+
+#[test]
+fn what_was_heard_is_known_to_the_sample_while_a_pause_is_prolonged() {
+    let mut listener = Listener::new(RATE, 0);
+    // Speech follows a silence of 150 ms; the second piece is not there in time.
+    let answer = speech(2, 150, &mut Dice(1));
+    let deltas: Vec<&[i16]> = answer.chunks(800).collect();
+    listener.engine.play(ClipId(1), Frame::new(RATE, deltas[0]));
+    listener.run_until(ms(140));
+    listener.engine.play(ClipId(1), Frame::new(RATE, deltas[1]));
+    listener.run_until(ms(180));
+    assert!(listener.played < 900, "the rest of the silence is kept back: {}", listener.played);
+    let taken = listener.ends.shared.taken.load(Ordering::Relaxed);
+    listener.engine.flush();
+    listener.engine.step(listener.now);
+    listener.run_until(ms(200));
+    assert_eq!(listener.heard, Some(vec![(ClipId(1), taken)]));
+    assert_eq!(listener.ends.shared.underruns.load(Ordering::Relaxed), 0);
+    assert!(listener.given.iter().all(|sample| *sample == SILENCE), "nothing of the speech was heard");
+}
+
+#[test]
+fn a_stall_in_a_pause_is_no_gap_and_one_in_a_word_is_one() {
+    for (silence, gaps) in [(700, 0), (0, 1)] {
+        let mut listener = Listener::new(RATE, 0);
+        let word = counting(1, RATE);
+        let pause = std::iter::repeat_n(0, RATE.samples(ms(silence)) as usize);
+        let answer: Vec<i16> = word.iter().copied().chain(pause).chain(word.iter().copied()).collect();
+        // What should come 1.2 s after the beginning, comes 300 ms later, and so does all that follows.
+        let live = (0..40).map(|n: u64| ms((n * 100).saturating_sub(100) + if n < 12 { 0 } else { 300 }));
+        let given = listener.hear(1, &answer, live);
+        assert_eq!(self::gaps(&given, &answer, RATE).len(), gaps, "a pause of {silence} ms");
+        assert_eq!(listener.gaps, gaps as u64, "told");
+    }
+}
+
 #[test]
 fn a_stall_is_one_gap_that_is_no_longer() {
     // What was held up comes at once, or all that follows is as late.
@@ -183,6 +297,7 @@ fn a_stall_is_one_gap_that_is_no_longer() {
         let given = listener.hear(1, &answer, live.map(|at| at.saturating_sub(DELTA)));
         let gaps = gaps(&given, &answer, RATE);
         assert!(matches!(gaps[..], [gap] if (100..=300).contains(&gap)), "{gaps:?}");
+        assert_eq!(listener.gaps, 1, "told, and the end of the answer is none");
     }
 }
 

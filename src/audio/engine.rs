@@ -299,7 +299,7 @@ impl Engine {
 
     fn count(&mut self, now: Duration) {
         let counts = Counts {
-            underruns: self.shared.underruns.load(Ordering::Relaxed),
+            gaps: self.speaker.gaps(),
             capture_dropped: self.shared.capture_dropped.load(Ordering::Relaxed),
             play_refused: self.speaker.refused(),
         };

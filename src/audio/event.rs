@@ -104,6 +104,8 @@ pub enum DeviceState {
     Closed,
     /// The microphone gives only zeros; the likely cause.
     Silent(String),
+    /// It gives sound after that.
+    Sounds,
     /// The one that was chosen cannot be used, and the former goes on; why.
     Refused(String),
 }
@@ -111,8 +113,8 @@ pub enum DeviceState {
 /// What went wrong without ending anything, since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// How often the speaker had nothing to play in the middle of a clip.
-    pub underruns: u64,
+    /// How often the speaker had nothing to play in the middle of a clip, and then more of it came.
+    pub gaps: u64,
     /// Microphone samples that were thrown away because the audio thread came too late.
     pub capture_dropped: u64,
     /// Samples that were not played because ten minutes were waiting.

@@ -107,6 +107,7 @@ impl DeviceInput {
                 engine.tell(told(why.opens(name)));
             }
             News::Refused(reason) => engine.tell(told(DeviceState::Refused(reason))),
+            News::Sounds => engine.tell(told(DeviceState::Sounds)),
             News::Silent => {
                 let id = self.jack.facts().map_or("", |facts| facts.id.as_str());
                 engine.tell(told(DeviceState::Silent(silence::cause(System::this(), id).to_owned())));

@@ -51,11 +51,13 @@ impl Why {
     }
 }
 
-/// Whether it was told that the device gives only zeros.
+/// What was told of a device that gives only zeros.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Silence {
     Untold,
     Told,
+    /// It gave something else after that: a virtual device is silent whenever nobody plays to it.
+    Over,
 }
 
 /// What has happened to a device.
@@ -69,6 +71,8 @@ pub(crate) enum News {
     Refused(String),
     /// It gives nothing but zeros.
     Silent,
+    /// It gives sound after that.
+    Sounds,
 }
 
 impl<H: Half> Jack<H> {
@@ -267,11 +271,13 @@ impl<H> Jack<H> {
     /// Hears whether there is anything to hear.
     fn hear(&mut self) -> Option<News> {
         let open = self.open.as_ref()?;
-        if self.silence == Silence::Told || open.zeros() < DEAD_SILENCE {
-            return None;
-        }
-        self.silence = Silence::Told;
-        Some(News::Silent)
+        let (next, news) = match (self.silence, open.zeros() < DEAD_SILENCE) {
+            (Silence::Untold, false) => (Silence::Told, News::Silent),
+            (Silence::Told, true) => (Silence::Over, News::Sounds),
+            (Silence::Untold, true) | (Silence::Told, false) | (Silence::Over, _) => return None,
+        };
+        self.silence = next;
+        Some(news)
     }
 }
 

@@ -87,6 +87,7 @@ impl Bench {
             News::Opened { facts, why } => format!("opened {}: {why:?}", facts.id),
             News::Refused(reason) => format!("refused: {reason}"),
             News::Silent => "silent".to_owned(),
+            News::Sounds => "sounds".to_owned(),
         });
         told.collect()
     }
@@ -203,6 +204,11 @@ fn zeros_for_a_second_are_told_once_for_each_opening() {
         bench.pass(10);
     }
     assert_eq!(bench.told(), ["silent"]);
+    for n in 0..600 {
+        bench.signals.count(480, n == 0 || n == 300);
+        bench.pass(10);
+    }
+    assert_eq!(bench.told(), ["sounds"], "and what it is silent again is a matter of course");
     let mut bench = Bench::new(named("first"));
     bench.runs = false;
     for n in 0..300 {

@@ -15,6 +15,7 @@ pub mod voice;
 mod processing;
 mod microphone;
 mod speaker;
+mod clip;
 mod ledger;
 mod jitter;
 mod drift;

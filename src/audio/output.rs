@@ -85,7 +85,7 @@ impl DeviceOutput {
             Some(News::Lost(reason)) => engine.tell(told(DeviceState::Lost(reason))),
             Some(News::Refused(reason)) => engine.tell(told(DeviceState::Refused(reason))),
             // A speaker is not heard.
-            Some(News::Silent) | None => {}
+            Some(News::Silent | News::Sounds) | None => {}
         }
     }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use rtrb::Producer;
 use tokio::sync::mpsc::UnboundedSender;
 
+use crate::audio::clip::{Clip, Gate};
 use crate::audio::drift::Drift;
 use crate::audio::event::Event;
 use crate::audio::jitter::Jitter;
@@ -15,7 +16,7 @@ use crate::audio::ledger::{Ledger, Start};
 use crate::audio::shared::Shared;
 use crate::pcm::frame::{ClipId, Frame, Rate};
 use crate::pcm::level::Meter;
-use crate::pcm::resample::{Resampler, to_float};
+use crate::pcm::resample::Resampler;
 
 /// How much lies in the ring: what an interruption throws away, and what a late audio thread can live on.
 const DEPTH: Duration = Duration::from_millis(80);
@@ -23,9 +24,6 @@ const DEPTH: Duration = Duration::from_millis(80);
 pub(crate) const CAPACITY: Duration = Duration::from_millis(500);
 /// How much waits to be played at most; a server that sends more than this has run wild.
 const GUARD: Duration = Duration::from_secs(600);
-/// How much is resampled at a time.
-const PIECE: Duration = Duration::from_millis(10);
-
 /// Plays clips in order and knows what was heard of them.
 pub(crate) struct Speaker {
     ring: Producer<f32>,
@@ -51,6 +49,10 @@ pub(crate) struct Speaker {
     activity: Activity,
     /// The underruns that were acted upon.
     underruns: u64,
+    /// Those of them of which it is not known whether sound was missing or had ended.
+    doubtful: u64,
+    /// The others: an answer went on after them.
+    gaps: u64,
     last_step: Duration,
 }
 
@@ -63,24 +65,6 @@ enum Activity {
     Busy,
     /// The callback was asked to flush; these clips had not reached the ring.
     Flushing(Vec<ClipId>),
-}
-
-/// A clip of which something waits to be played, or may still come.
-struct Clip {
-    clip: ClipId,
-    rate: Rate,
-    frames: VecDeque<Frame>,
-    /// Samples of the first frame that are already on their way.
-    used: usize,
-    /// Samples that wait.
-    waiting: u64,
-    /// Those of them that came since the last step.
-    fresh: u64,
-    ended: bool,
-    /// How much of it is gathered before it sounds, or sounds again.
-    gathers: Duration,
-    /// Whether so much was gathered.
-    open: bool,
 }
 
 /// What a speaker is made of.
@@ -117,6 +101,8 @@ impl Speaker {
             ledger: Ledger::default(),
             activity: Activity::Idle,
             underruns: 0,
+            doubtful: 0,
+            gaps: 0,
             last_step: Duration::ZERO,
         }
     }
@@ -154,7 +140,7 @@ impl Speaker {
             return;
         }
         let sound = frame.duration();
-        if let Some(head) = self.queue.front().filter(|head| head.clip == clip && head.open) {
+        if let Some(head) = self.queue.front().filter(|head| head.clip == clip && head.gate == Gate::Open) {
             let between = head.rate.duration(head.waiting) + self.on_its_way();
             self.drift.note(between, sound);
         }
@@ -164,7 +150,7 @@ impl Speaker {
         }
         let known = self.queue.iter().position(|queued| queued.clip == clip && queued.rate == frame.rate);
         let index = known.unwrap_or_else(|| {
-            self.queue.push_back(Clip::new(clip, frame.rate, self.jitter.target()));
+            self.queue.push_back(Clip::new(clip, &frame, &self.jitter));
             self.queue.len() - 1
         });
         let queued = &mut self.queue[index];
@@ -198,7 +184,7 @@ impl Speaker {
                 unheard.push(queued.clip);
             }
         }
-        self.waiting = Duration::ZERO;
+        (self.waiting, self.doubtful) = (Duration::ZERO, 0);
         self.ready.clear();
         self.ready_at = 0;
         self.activity = Activity::Flushing(unheard);
@@ -240,11 +226,16 @@ impl Speaker {
             self.jitter.arrived(now, queued.clip, queued.rate.duration(queued.fresh));
             queued.fresh = 0;
         }
-        let fed = self.pump();
+        let fed = self.pump(now);
         if fed == 0 && self.in_ring() == 0 {
             self.meter.publish_silence(self.resampler.from().samples(elapsed));
         }
         self.report();
+    }
+
+    /// Returns how often an answer had nothing to play and then went on.
+    pub(crate) fn gaps(&self) -> u64 {
+        self.gaps
     }
 
     /// Returns how many samples were refused because too much was waiting.
@@ -300,13 +291,15 @@ impl Speaker {
     /// After a gap the clip must gather as much again as it did at its beginning.
     fn notice_underruns(&mut self) {
         let underruns = self.shared.underruns.load(Ordering::Acquire);
-        if underruns == self.underruns {
+        let new = underruns - std::mem::replace(&mut self.underruns, underruns);
+        self.doubtful += new;
+        self.judge_underruns();
+        if new == 0 {
             return;
         }
-        self.underruns = underruns;
         self.drift.restart();
         let Some(head) = self.queue.front_mut() else { return };
-        head.open = false;
+        head.gate = Gate::Gathering;
         // What it gathers is decided as the gap begins: what this one teaches is for the next, or else the
         // gap would be longer than what was missing.
         head.gathers = self.jitter.target();
@@ -316,8 +309,18 @@ impl Speaker {
         }
     }
 
+    /// What nothing follows was the end of an answer, which nobody hears as a gap.
+    fn judge_underruns(&mut self) {
+        let (head, followed) = (self.queue.front(), self.queue.len() > 1);
+        if head.is_some_and(|head| head.waiting > 0) {
+            self.gaps += std::mem::take(&mut self.doubtful);
+        } else if followed || head.is_none_or(|head| head.ended) {
+            self.doubtful = 0;
+        }
+    }
+
     /// Fills the ring as deep as it may be and returns how many samples of clips were used.
-    fn pump(&mut self) -> usize {
+    fn pump(&mut self, now: Duration) -> usize {
         let mut used = 0;
         loop {
             self.push_ready();
@@ -326,12 +329,12 @@ impl Speaker {
             }
             self.ready.clear();
             self.ready_at = 0;
-            match self.refill() {
+            match self.refill(now) {
                 Some(samples) => used += samples,
                 None => break,
             }
         }
-        let more = self.ready_at < self.ready.len() || self.queue.front().is_some_and(|head| head.open);
+        let more = self.ready_at < self.ready.len() || self.queue.front().is_some_and(Clip::is_missed);
         self.shared.expecting.store(more, Ordering::Release);
         used
     }
@@ -346,12 +349,18 @@ impl Speaker {
     }
 
     /// Makes the next piece ready; nothing if there is none to be played yet.
-    fn refill(&mut self) -> Option<usize> {
-        let followed = self.queue.len() > 1;
+    fn refill(&mut self, now: Duration) -> Option<usize> {
+        let (followed, on_its_way) = (self.queue.len() > 1, self.on_its_way());
         let head = self.queue.front_mut()?;
         if head.waiting > 0 {
-            head.open |= followed || head.is_ready();
-            return head.open.then(|| self.feed());
+            let in_hand = head.rate.duration(head.waiting) + on_its_way;
+            let goes_on = !head.ended && !followed;
+            let before = head.gate;
+            head.decide(goes_on.then(|| self.jitter.lacks(now, head.clip, in_hand)));
+            if before != Gate::Pausing && head.gate == Gate::Pausing {
+                self.drift.restart();
+            }
+            return (head.gate == Gate::Open).then(|| self.feed());
         }
         // What has another clip behind it will not be continued.
         if !(head.ended || followed) {
@@ -406,34 +415,5 @@ impl Speaker {
             self.activity = Activity::Idle;
             self.tell(Event::Drained);
         }
-    }
-}
-
-impl Clip {
-    fn new(clip: ClipId, rate: Rate, gathers: Duration) -> Self {
-        let (frames, ended, open) = (VecDeque::new(), false, false);
-        Self { clip, rate, frames, used: 0, waiting: 0, fresh: 0, ended, gathers, open }
-    }
-
-    fn is_ready(&self) -> bool {
-        self.ended || self.waiting >= self.rate.samples(self.gathers)
-    }
-
-    /// Appends at most one piece to `output`, and returns how many samples.
-    fn take(&mut self, output: &mut Vec<f32>, meter: &Meter) -> usize {
-        let Some(frame) = self.frames.front() else { return 0 };
-        let rest = &frame.samples[self.used..];
-        let piece = (self.rate.samples(PIECE) as usize).max(1);
-        let samples = &rest[..rest.len().min(piece)];
-        output.extend(samples.iter().copied().map(to_float));
-        meter.publish(samples);
-        let count = samples.len();
-        self.used += count;
-        self.waiting -= count as u64;
-        if self.used == frame.samples.len() {
-            self.frames.pop_front();
-            self.used = 0;
-        }
-        count
     }
 }

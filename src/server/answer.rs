@@ -10,16 +10,14 @@ use crate::pcm::frame::Rate;
 use crate::pcm::resample::resample_clip;
 use crate::pcm::wire::Codec;
 use crate::protocol::settings::{AudioFormat, Modality, TokenLimit, Voice};
+use crate::server::delivery::Timing;
 use crate::server::effective::codec;
-use crate::server::faults::{Fault, Faults};
+use crate::server::faults::Fault;
 use crate::server::persona::Part;
 use crate::server::usage::Tokens;
 
 /// How much sound is in one delta.
 const DELTA: Duration = Duration::from_millis(100);
-
-/// A hundred times slower than real time is slow enough for everybody.
-const SLOWEST: f64 = 0.01;
 
 /// How fast a written answer comes, for each word, at a pace of 1.
 const WORD: Duration = Duration::from_millis(100);
@@ -112,26 +110,6 @@ pub(crate) enum Limited {
     No,
 }
 
-/// When pieces are sent.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Timing<'a> {
-    /// When the answer begins.
-    pub(crate) now: Duration,
-    /// How many times faster than real time.
-    pub(crate) pace: f64,
-    /// In which ways it misbehaves.
-    pub(crate) faults: &'a Faults,
-}
-
-impl Timing<'_> {
-    fn at(self, offset: Duration) -> Duration {
-        if self.faults.has(Fault::Burst) || !self.pace.is_finite() {
-            return self.now;
-        }
-        self.now + offset.div_f64(self.pace.max(SLOWEST))
-    }
-}
-
 impl Schedule {
     /// Plans a spoken answer.
     pub(crate) fn spoken(text: &str, sound: Vec<i16>, manner: &Manner, timing: Timing<'_>) -> Self {
@@ -170,12 +148,9 @@ impl Schedule {
     }
 
     fn planned(pieces: Vec<(Duration, Piece)>, limited: Limited, timing: Timing<'_>) -> Self {
-        let mut pieces: VecDeque<_> =
-            pieces.into_iter().map(|(offset, piece)| (timing.at(offset), piece)).collect();
-        misbehave(&mut pieces, timing.faults);
         Self {
             begun: timing.now,
-            pieces,
+            pieces: timing.planned(pieces),
             bytes: Vec::new(),
             byte_rate: 1,
             sound: Vec::new(),
@@ -211,20 +186,6 @@ impl Schedule {
     pub(crate) fn sent_samples(&self) -> u64 {
         let samples = self.sent as u64 * u64::from(Rate::WIRE.0) / self.byte_rate;
         samples.min(self.sound.len() as u64)
-    }
-}
-
-/// Puts what was asked for into the middle.
-fn misbehave(pieces: &mut VecDeque<(Duration, Piece)>, faults: &Faults) {
-    let middle = pieces.len().div_ceil(2);
-    let stall = faults.find(|fault| if let Fault::Stall(pause) = fault { Some(*pause) } else { None });
-    if let Some(pause) = stall {
-        pieces.iter_mut().skip(middle).for_each(|(due, _)| *due += pause);
-    }
-    let breaks = [Fault::Drop, Fault::HalfMessage, Fault::Silence].iter().any(|fault| faults.has(*fault))
-        || faults.find(|fault| matches!(fault, Fault::Close(_)).then_some(())).is_some();
-    if breaks && let Some(due) = pieces.get(middle.saturating_sub(1)).map(|(due, _)| *due) {
-        pieces.insert(middle, (due, Piece::Break));
     }
 }
 
@@ -267,6 +228,7 @@ fn limit_sound(mut sound: Vec<i16>, text: &str, limit: TokenLimit) -> (Vec<i16>,
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::server::faults::Faults;
 
     const SECOND: Duration = Duration::from_secs(1);
 
@@ -283,7 +245,7 @@ mod tests {
 
     fn plan(faults: &str, manner: &Manner) -> Schedule {
         let faults = Faults::parse(faults).unwrap();
-        let timing = Timing { now: SECOND, pace: 5.0, faults: &faults };
+        let timing = Timing { now: SECOND, pace: 5.0, faults: &faults, seed: 1 };
         Schedule::spoken("one two  three four", vec![1; 48_000], manner, timing)
     }
 
@@ -337,7 +299,7 @@ mod tests {
     fn the_token_limit_cuts_sound_and_text() {
         let schedule = plan("", &manner(AudioFormat::PCM24K, TokenLimit::Tokens(20)));
         assert_eq!((schedule.sound.len(), schedule.limited), (24_000, Limited::Yes));
-        let timing = Timing { now: SECOND, pace: 5.0, faults: &Faults::default() };
+        let timing = Timing { now: SECOND, pace: 5.0, faults: &Faults::default(), seed: 1 };
         let schedule =
             Schedule::written("12345678", &manner(AudioFormat::PCM24K, TokenLimit::Tokens(1)), timing);
         assert_eq!(schedule.pieces[0].1, Piece::Text("1234".to_owned()));

@@ -40,6 +40,11 @@ pub enum Fault {
     Stall(Duration),
     /// The whole answer comes at once.
     Burst,
+    /// The answer comes at the pace of real time, so far ahead of it.
+    Lead(Duration),
+    /// The answer comes at the pace of real time, each piece of sound up to so much too early or too late. What
+    /// [`Fault::Lead`] has it ahead by comes together.
+    Jitter(Duration),
     /// Audio deltas split a sample between them.
     OddBytes,
     /// The transcript of the user's speech comes after the answer to it.
@@ -76,7 +81,7 @@ pub enum FaultError {
 }
 
 /// What [`Faults::parse`] understands; a number can be left out.
-pub const NAMES: [&str; 20] = [
+pub const NAMES: [&str; 22] = [
     "late=MS",
     "no-session-created",
     "no-session-updated",
@@ -93,6 +98,8 @@ pub const NAMES: [&str; 20] = [
     "refuse-beta",
     "stall=MS",
     "burst",
+    "lead=MS",
+    "jitter=MS",
     "odd-bytes",
     "transcript-late",
     "expire=MS",
@@ -175,6 +182,8 @@ fn parse_one(part: &str) -> Result<Fault, FaultError> {
         "refuse-beta" => Fault::RefuseBeta,
         "stall" => Fault::Stall(millis(1_000)?),
         "burst" => Fault::Burst,
+        "lead" => Fault::Lead(millis(100)?),
+        "jitter" => Fault::Jitter(millis(80)?),
         "odd-bytes" => Fault::OddBytes,
         "transcript-late" => Fault::TranscriptLate,
         "expire" => Fault::Expire(millis(1_000)?),

@@ -26,6 +26,7 @@ mod persona;
 pub(crate) mod clips;
 mod speech;
 mod answer;
+mod delivery;
 mod machine;
 mod drive;
 #[cfg(test)]

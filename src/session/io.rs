@@ -172,6 +172,8 @@ pub enum DeviceState {
     Closed,
     /// It gives only zeros; the likely cause.
     Silent(String),
+    /// It gives sound after that.
+    Sounds,
     /// The one that was chosen cannot be used, and the former goes on; why.
     Refused(String),
 }

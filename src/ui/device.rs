@@ -23,6 +23,8 @@ pub enum Weight {
     Bad,
     /// Good to know.
     News,
+    /// Good to know as long as it is so.
+    Lasting,
     /// What is seen elsewhere, or was expected.
     Usual,
 }
@@ -59,8 +61,9 @@ pub fn state(which: Side, state: &DeviceState) -> (Weight, String) {
         DeviceState::Changed(name) => (Weight::News, format!("the {device} is now {}", clean(name))),
         DeviceState::Closed => (Weight::Usual, format!("the {device} is closed")),
         DeviceState::Silent(cause) => {
-            (Weight::Bad, format!("the {device} gives only zeros: {}", clean(cause)))
+            (Weight::Lasting, format!("the {device} gives only zeros: {}", clean(cause)))
         }
+        DeviceState::Sounds => (Weight::News, format!("the {device} gives sound")),
         DeviceState::Refused(reason) => {
             (Weight::Bad, format!("the {device} was not changed: {}", clean(reason)))
         }
@@ -77,6 +80,7 @@ pub fn word(state: &DeviceState) -> &'static str {
         DeviceState::Changed(_) => "changed",
         DeviceState::Closed => "closed",
         DeviceState::Silent(_) => "silent",
+        DeviceState::Sounds => "sounds",
         DeviceState::Refused(_) => "refused",
     }
 }
@@ -88,7 +92,11 @@ pub fn name(state: &DeviceState) -> Option<&str> {
         | DeviceState::Instead(name)
         | DeviceState::Back(name)
         | DeviceState::Changed(name) => Some(name),
-        DeviceState::Lost(_) | DeviceState::Closed | DeviceState::Silent(_) | DeviceState::Refused(_) => None,
+        DeviceState::Lost(_)
+        | DeviceState::Closed
+        | DeviceState::Silent(_)
+        | DeviceState::Sounds
+        | DeviceState::Refused(_) => None,
     }
 }
 
@@ -130,6 +138,7 @@ mod tests {
             ),
             (DeviceState::Refused(name), "the microphone was not changed: evil name"),
             (DeviceState::Silent("it is muted".to_owned()), "the microphone gives only zeros: it is muted"),
+            (DeviceState::Sounds, "the microphone gives sound"),
         ] {
             assert_eq!(state(Side::Microphone, &told).1, expected);
         }

@@ -137,6 +137,8 @@ pub enum RemarkKind {
     Error,
     /// Good to know.
     Info,
+    /// What holds a device back, as long as it does.
+    Lasting,
 }
 
 /// Behind an entry, or before all of them.
@@ -219,11 +221,17 @@ impl Model {
             | DeviceState::Changed(_) => *absence = Absence::None,
             DeviceState::Lost(_) => *absence = Absence::Lost,
             DeviceState::Closed => *absence = Absence::Closed,
-            DeviceState::Silent(_) | DeviceState::Refused(_) => {}
+            DeviceState::Silent(_) | DeviceState::Sounds | DeviceState::Refused(_) => {}
+        }
+        match (side, state) {
+            // A speaker, or a device that was not taken, changes nothing about the microphone.
+            (Side::Speaker, _) | (Side::Microphone, DeviceState::Refused(_)) => {}
+            (Side::Microphone, _) => drop(self.remark.take_if(|remark| remark.kind == RemarkKind::Lasting)),
         }
         match device::state(side, state) {
             (Weight::Bad, text) => self.remark(at, RemarkKind::Error, text),
             (Weight::News, text) => self.remark(at, RemarkKind::Info, text),
+            (Weight::Lasting, text) => self.remark(at, RemarkKind::Lasting, text),
             (Weight::Usual, _) => {}
         }
     }
@@ -411,6 +419,27 @@ mod tests {
             model.apply(NOW, &Notice::Assistant(line));
             assert!(model.entries[0].unheard_from() <= 3);
         }
+    }
+
+    #[test]
+    fn that_a_microphone_is_silent_is_told_until_it_sounds_or_is_another() {
+        let silent = Notice::Device(Side::Microphone, DeviceState::Silent("it is muted".to_owned()));
+        let told = |then: Option<Notice>| {
+            let mut model = Model::default();
+            model.apply(NOW, &silent);
+            then.iter().for_each(|notice| model.apply(NOW, notice));
+            model.remark.map(|remark| (remark.kind, remark.text))
+        };
+        let device = |side, state| told(Some(Notice::Device(side, state)));
+        let silence = told(None);
+        let said = silence.as_ref().map(|(kind, text)| (*kind, text.as_str()));
+        assert_eq!(said, Some((RemarkKind::Lasting, "the microphone gives only zeros: it is muted")));
+        assert_eq!(device(Side::Microphone, DeviceState::Closed), None);
+        let usb = || DeviceState::Open("USB".to_owned());
+        assert_eq!(device(Side::Microphone, usb()), None);
+        assert_eq!(device(Side::Speaker, usb()), silence);
+        let sounds = device(Side::Microphone, DeviceState::Sounds);
+        assert_eq!(sounds, Some((RemarkKind::Info, "the microphone gives sound".to_owned())));
     }
 
     #[test]

@@ -28,6 +28,14 @@ pub fn turn(turn: Turn) -> &'static str {
     }
 }
 
+/// Returns the same where the user begins turns by hand: nobody listens before.
+pub fn turn_by_hand(turn: Turn) -> &'static str {
+    match turn {
+        Turn::Listening => "your turn",
+        Turn::User | Turn::Thinking | Turn::Assistant => self::turn(turn),
+    }
+}
+
 /// Returns what is done against the echo, as the flag says it, and how well it works where that is known.
 pub fn echo(echo: &Echo) -> String {
     match (echo.mode, echo.enhancement_db) {

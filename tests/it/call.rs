@@ -39,7 +39,7 @@ fn traced(trace: &Path, direction: &str) -> Vec<Value> {
 }
 
 /// Returns what the server sent for an answer to be heard, at the recording's rate.
-fn sent_sound(trace: &Path, item_id: &str) -> Sound {
+pub(crate) fn sent_sound(trace: &Path, item_id: &str) -> Sound {
     let events = traced(trace, "in").into_iter();
     let deltas =
         events.filter(|event| event["type"] == "response.output_audio.delta" && event["item_id"] == item_id);

@@ -318,6 +318,7 @@ fn devices_are_listed_and_a_microphone_is_measured() {
     let meter = Program::rtvoice("devices --meter --json --input microphone").envs(server.env()).start();
     wait_for_device(&meter, "microphone", "silent");
     server.say("how loud is this");
+    wait_for_device(&meter, "microphone", "sounds");
     meter.wait_for_json(LIMIT, "level", |line| line["dbfs"].as_f64() > Some(-40.0));
     meter.signal(Signal::INT);
     meter.wait(LIMIT).expect_code(130);

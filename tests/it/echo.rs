@@ -42,7 +42,7 @@ fn of_type<'a>(lines: &'a [Value], kind: &str) -> Vec<&'a Value> {
 
 fn was_disturbed(lines: &[Value]) -> bool {
     let told = of_type(lines, "info").into_iter().filter_map(|line| line["message"].as_str());
-    told.into_iter().any(|message| message.contains("gaps in what was played"))
+    told.into_iter().any(|message| message.contains(" in what was played"))
 }
 
 /// Returns what was sent of the microphone until the first answer was heard.

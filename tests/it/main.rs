@@ -33,3 +33,4 @@ mod local_turns;
 mod doctor;
 #[cfg(unix)]
 mod losses;
+mod delivery;

@@ -6,8 +6,9 @@ use crate::protocol::item::{Content, Item, ItemStatus};
 use crate::protocol::response::{Response, ResponseConfig, ResponseStatus, StatusDetails};
 use crate::protocol::server::{Place, ServerBody};
 use crate::protocol::settings::{AudioFormat, Modality, SessionKind, TokenLimit, Voice};
-use crate::server::answer::{Answer, Belongs, Limited, Manner, Piece, Schedule, Timing};
+use crate::server::answer::{Answer, Belongs, Limited, Manner, Piece, Schedule};
 use crate::server::conversation::Entry;
+use crate::server::delivery::Timing;
 use crate::server::machine::hear::ms;
 use crate::server::machine::shape::{assistant_item, place, rate_limits, shape};
 use crate::server::machine::{Action, Machine};
@@ -156,7 +157,7 @@ impl Machine {
     /// Begins to send an answer of which everything is there.
     fn begin(&mut self, now: Duration, index: usize, sounds: Vec<Vec<i16>>) {
         let answer = &self.answers[index];
-        let timing = Timing { now, pace: self.setup.pace, faults: &self.setup.faults };
+        let timing = Timing { now, pace: self.setup.pace, faults: &self.setup.faults, seed: answer.job };
         let text = answer.parts.iter().map(Part::text).collect::<Vec<_>>().join(" ");
         let schedule = match answer.manner.modality {
             Modality::Audio => Schedule::spoken(&text, joined(&answer.parts, sounds), &answer.manner, timing),

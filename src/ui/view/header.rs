@@ -63,12 +63,8 @@ fn states(model: &Model) -> [String; 2] {
     }
 }
 
-/// Where turns are made by hand, nobody listens until the user says so.
 fn turn(model: &Model) -> &'static str {
-    match (model.about.manual_turns, model.turn) {
-        (true, Turn::Listening) => "your turn",
-        (true | false, turn) => words::turn(turn),
-    }
+    if model.about.manual_turns { words::turn_by_hand(model.turn) } else { words::turn(model.turn) }
 }
 
 /// Returns what is known, the most important first.

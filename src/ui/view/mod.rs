@@ -120,6 +120,7 @@ fn remark(scene: &Scene) -> Option<(String, Style)> {
     let (text, style, stays) = match remark.kind {
         RemarkKind::Error => (format!("Error: {}", remark.text), scene.theme.error, ERROR_STAYS),
         RemarkKind::Info => (remark.text.clone(), scene.theme.strong, INFO_STAYS),
+        RemarkKind::Lasting => (remark.text.clone(), scene.theme.strong, Duration::MAX),
     };
     (scene.glance.now.saturating_sub(remark.at) < stays).then_some((text, style))
 }

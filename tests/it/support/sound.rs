@@ -176,6 +176,11 @@ impl SoundServer {
         self.record_from(&format!("{SPEAKER}.monitor"))
     }
 
+    /// Records what another speaker plays.
+    pub(crate) fn record_speaker(&self, name: &str) -> Recording {
+        self.record_from(&format!("{name}.monitor"))
+    }
+
     fn play_to(&self, sink: &str, wav: &Path) {
         let mut player = self.tool("paplay", "pulseaudio-utils");
         // Enough in hand for a player that a loaded machine does not wake in time.

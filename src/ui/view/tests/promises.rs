@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use ratatui::style::{Color, Modifier};
 
 use super::*;
-use crate::session::io::{Echo, EchoMode};
+use crate::session::io::{DeviceState, Echo, EchoMode, Side};
 use crate::ui::fixture::ECHO;
 
 #[test]
@@ -83,6 +83,18 @@ fn remarks_go_by_themselves() {
     assert!(!text((80, 24), &model, &Editor::default()).contains("old news"));
     model.apply(NOW, &Notice::Info("news".to_owned()));
     assert!(text((80, 24), &model, &Editor::default()).contains("news"));
+}
+
+#[test]
+fn that_a_microphone_is_silent_is_no_error_and_is_seen_until_it_sounds() {
+    let mut model = call();
+    let silent = DeviceState::Silent("it is muted".to_owned());
+    model.apply(Duration::from_secs(1), &Notice::Device(Side::Microphone, silent));
+    let drawn = text((80, 24), &model, &Editor::default());
+    assert!(drawn.contains("the microphone gives only zeros") && !drawn.contains("Error"), "{drawn}");
+    model.apply(Duration::from_secs(2), &Notice::Device(Side::Microphone, DeviceState::Sounds));
+    let drawn = text((80, 24), &model, &Editor::default());
+    assert!(!drawn.contains("zeros"), "{drawn}");
 }
 
 #[test]
