@@ -210,7 +210,7 @@ impl Found {
             match H::build(place, slot) {
                 Ok(stream) => {
                     stream.play()?;
-                    let (open, kept) = Open::new(self.facts(config.sample_rate), giver, signals);
+                    let (open, kept) = Open::new(self.facts(config, format), giver, signals);
                     return Ok((stream, open, kept));
                 }
                 Err(error) if is_about_the_format(&error) => failure = error,
@@ -220,12 +220,14 @@ impl Found {
         Err(failure)
     }
 
-    fn facts(&self, rate: u32) -> Facts {
+    fn facts(&self, config: StreamConfig, format: SampleFormat) -> Facts {
         Facts {
             id: self.device.id().map(|id| id.to_string()).unwrap_or_default(),
             name: self.device.description().map(|known| known.name().to_owned()).unwrap_or_default(),
             host: self.host.to_string(),
-            rate: Rate(rate),
+            rate: Rate(config.sample_rate),
+            channels: config.channels,
+            format: format.to_string(),
         }
     }
 }
