@@ -29,5 +29,7 @@ mod shell;
 mod faults;
 mod delay;
 mod doctor;
+#[cfg(target_os = "linux")]
+mod sounding;
 #[cfg(unix)]
 mod losses;
