@@ -3,14 +3,14 @@
 use std::path::Path;
 use std::thread;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::program::Program;
 use crate::support::sound::{RATE, SoundServer};
 
 /// How often a room may be measured until the machine does not disturb it: a sound server that is not woken in
 /// time leaves sound out.
-const MEASUREMENTS: usize = 5;
+const MEASUREMENTS: usize = 8;
 /// How far off a level may be, and what a sound server may add to a delay or take from it.
 const OFF_BY_DB: f64 = 1.0;
 const OFF_BY_MS: f64 = 15.0;
@@ -25,16 +25,22 @@ fn check(server: &SoundServer) -> Value {
     checks.iter().find(|check| check["check"] == "echo").expect("all checks are there").clone()
 }
 
+/// Returns the first of some findings that is one of these levels; one of which some was missing is none.
+fn first(levels: &[&str], measure: impl FnMut() -> Value) -> Value {
+    let mut all = Vec::new();
+    let found = std::iter::repeat_with(measure).take(MEASUREMENTS).find(|check| {
+        let said = check["message"].as_str().unwrap_or_default();
+        all.push(said.to_owned());
+        levels.iter().any(|level| check["level"] == *level) && !said.contains("some of the sound was missing")
+    });
+    found.unwrap_or_else(|| panic!("{levels:?}: {all:#?}"))
+}
+
 /// Returns the delay of the echo in a room, in milliseconds; all else is checked.
 fn measure(late_ms: u32, loss_db: u32) -> f64 {
     let server = SoundServer::start();
     server.echo(late_ms, loss_db);
-    let mut all = Vec::new();
-    let found = std::iter::repeat_with(|| check(&server)).take(MEASUREMENTS).find(|check| {
-        all.push(check["message"].clone());
-        check["level"] == "ok"
-    });
-    let found = found.unwrap_or_else(|| panic!("{late_ms} ms, {loss_db} dB: {all:#?}"));
+    let found = first(&["ok"], || check(&server));
     let detail = |name: &str| found["details"][name].as_f64().unwrap_or_else(|| panic!("{name}: {found}"));
     assert!((detail("leak_db") + f64::from(loss_db)).abs() <= OFF_BY_DB, "{found}");
     assert!(detail("enhancement_db") > 15.0, "{found}");
@@ -65,7 +71,7 @@ fn write_noise(path: &Path) {
     };
     let mut writer = hound::WavWriter::create(path, spec).expect("/tmp takes files");
     let mut state = 1_u32;
-    for _ in 0..RATE * 15 {
+    for _ in 0..RATE * 12 {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         let sample = i16::try_from(state >> 27).expect("five bits") - 16;
         writer.write_sample(sample).expect("/tmp takes files");
@@ -79,15 +85,18 @@ fn a_microphone_that_hears_no_speaker_is_told_and_is_no_fault() {
     let folder = tempfile::tempdir().expect("/tmp takes files");
     let noise = folder.path().join("noise.wav");
     write_noise(&noise);
-    thread::scope(|scope| {
-        scope.spawn(|| server.play(&noise));
-        let found = check(&server);
-        assert_eq!(found["level"], "ok", "{found}");
-        let said = found["message"].as_str().expect("a sentence");
-        assert!(said.starts_with("the microphone does not hear the speaker (less than -"), "{said}");
-        assert_eq!(found["details"]["mode"], "off");
-    });
-    let zeros = check(&server);
+    let in_noise = || {
+        thread::scope(|scope| {
+            scope.spawn(|| server.play(&noise));
+            check(&server)
+        })
+    };
+    let found = first(&["ok", "note", "warning", "failure"], in_noise);
+    assert_eq!(found["level"], "ok", "{found}");
+    let said = found["message"].as_str().expect("a sentence");
+    assert!(said.starts_with("the microphone does not hear the speaker (less than -"), "{said}");
+    assert_eq!(found["details"]["mode"], "off");
+    let zeros = first(&["not_checked", "ok"], || check(&server));
     assert_eq!(zeros["level"], "not_checked", "{zeros}");
     assert!(zeros["message"].as_str().is_some_and(|said| said.contains("nothing but zeros")), "{zeros}");
 }
@@ -97,17 +106,17 @@ fn who_speaks_meanwhile_gets_no_number() {
     let server = SoundServer::start();
     server.echo(60, 12);
     let text = "one two three four five six seven eight nine ten ".repeat(5);
-    thread::scope(|scope| {
-        let speaking = scope.spawn(|| server.say(&text));
-        let found = check(&server);
-        assert!(!speaking.is_finished(), "it was spoken all the time");
-        assert_eq!(
-            (&found["level"], found["details"]["delay_ms"].as_f64()),
-            (&"note".into(), None),
-            "{found}"
-        );
-        let said = found["message"].as_str().expect("a sentence");
-        assert!(said.starts_with("not measured: "), "{said}");
-        assert!(found["hint"].is_string());
-    });
+    let spoken_over = || {
+        thread::scope(|scope| {
+            let speaking = scope.spawn(|| server.say(&text));
+            let found = check(&server);
+            assert!(!speaking.is_finished(), "it was spoken all the time");
+            found
+        })
+    };
+    let found = first(&["ok", "note", "warning", "failure"], spoken_over);
+    assert_eq!((&found["level"], &found["details"]), (&json!("note"), &json!({})), "{found}");
+    let said = found["message"].as_str().expect("a sentence");
+    assert!(said.starts_with("not measured: something else was heard beside it"), "{said}");
+    assert!(found["hint"].is_string());
 }

@@ -170,7 +170,7 @@ fn told(outcome: Outcome) -> Finding {
                 .hint("turn the speaker or the microphone down in the system's sound settings")
         }
         Outcome::Unclear(Cause::Disturbed) => {
-            note("something else was heard beside it: noise, or somebody who speaks")
+            note("something else was heard beside it: noise, somebody who speaks, or gaps on the way")
                 .hint("run it again, and be silent while it plays")
         }
     }
