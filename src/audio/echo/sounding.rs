@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use crate::audio::echo::{
-    BLOCK, Block, EchoControl, EchoMode, Guard, Processing, RATE, SURE, Talker, decibels,
+    BLOCK, Block, EchoControl, EchoMode, Guard, Processing, RATE, SURE, Talker, decibels, power,
 };
 use crate::pcm::chirp::{chirp, response};
 use crate::pcm::frame::Frame;
@@ -40,6 +40,10 @@ const DISTURBED: f32 = 2.0;
 /// How much disturbance there may be beside the words, as a part of their echo: a canceller that works takes as
 /// much away.
 const DISTURBED_WORDS: f32 = 0.1;
+/// How much louder than the steady noise of the room it is then, as power.
+const UNSTEADY: f32 = 2.0;
+/// What is softest for so long before anything is played is that noise: who speaks makes pauses.
+const MOMENT: Duration = Duration::from_millis(50);
 /// What is softer than this, in dB below full scale, disturbs nobody.
 const HARMLESS_DBFS: f32 = -50.0;
 /// How often the canceller hears it: after that many seconds a call has settled.
@@ -132,7 +136,7 @@ impl Sounding {
             let is_faint = most < FAINT_DB;
             return if is_faint { Outcome::Unheard(most) } else { Outcome::Unclear(Cause::Disturbed) };
         }
-        if self.is_disturbed(&heard[given + late..]) {
+        if self.is_disturbed(&heard[given + late..], steady(&heard[..given])) {
             return Outcome::Unclear(Cause::Disturbed);
         }
         let call = self.call(&heard, given, late);
@@ -144,15 +148,17 @@ impl Sounding {
         })
     }
 
-    /// Returns whether the words did not come back as they did before; `echo` begins with that of the first sample.
-    fn is_disturbed(&self, echo: &[f32]) -> bool {
+    /// Returns whether the words did not come back as they did before; `echo` begins with that of the first sample, and
+    /// the power of the room's noise is `steady`.
+    fn is_disturbed(&self, echo: &[f32], steady: f32) -> bool {
         let [first, again] = self.words.clone();
         let first = &echo[first];
         let wide = again.start - DRIFT..again.end + DRIFT;
         let again = nearest(first, &echo[wide]);
         let count = first.len().max(1) as f32;
-        let apart = apart(first, again) / count;
-        decibels(apart) > HARMLESS_DBFS && apart > alike(first, again) / count * DISTURBED_WORDS
+        let (apart, alike) = (apart(first, again) / count, alike(first, again) / count);
+        let is_noise = apart < alike && apart < steady * UNSTEADY;
+        decibels(apart) > HARMLESS_DBFS && apart > alike * DISTURBED_WORDS && !is_noise
     }
 
     /// Holds a call in which the same is played again and again.
@@ -276,6 +282,11 @@ impl Call {
 
 fn length(time: Duration) -> usize {
     usize::try_from(RATE.samples(time)).unwrap_or(usize::MAX)
+}
+
+/// Returns the power of what is heard all the time.
+fn steady(heard: &[f32]) -> f32 {
+    heard.chunks_exact(length(MOMENT)).map(power).min_by(f32::total_cmp).unwrap_or_default()
 }
 
 /// Returns the part of `wide` that is likest to `narrow`.

@@ -81,8 +81,8 @@ fn what_was_disturbed_is_no_measurement() {
     let loud = judge(&noise(0.1, 4));
     assert_eq!(loud, Outcome::Unclear(Cause::Disturbed), "too loud to hear an echo");
     let room = Room { delay_ms: 60, gain_db: -12.0, drift_ppm: 0.0 }.echo(&far(), 5);
-    // Over a chirp, and over the words.
-    for at in [GIVEN, GIVEN + length(NEXT), GIVEN + sounding().words[0].start] {
+    // From the beginning on, over a chirp, and over the words.
+    for at in [0, GIVEN, GIVEN + length(NEXT), GIVEN + sounding().words[0].start] {
         let mut heard = room.clone();
         heard[at..].iter_mut().zip(user()).for_each(|(heard, user)| *heard += user);
         assert_eq!(judge(&heard), Outcome::Unclear(Cause::Disturbed), "somebody speaks from {at} on");
@@ -100,7 +100,7 @@ fn a_microphone_that_gives_zeros_or_is_too_loud_is_named() {
 #[test]
 fn noise_is_told_or_does_not_matter() {
     let room = Room { delay_ms: 60, gain_db: -12.0, drift_ppm: 0.0 };
-    for (seed, gain) in (10..).zip([1e-3, 3e-3, 1e-2, 3e-2, 1e-1]) {
+    for (seed, gain) in (10..).zip([3e-3, 1e-2, 1e-1]) {
         let mut heard = room.echo(&far(), 7);
         heard.iter_mut().zip(noise(gain, seed)).for_each(|(heard, noise)| *heard += noise);
         match judge(&heard) {
