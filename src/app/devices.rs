@@ -115,8 +115,12 @@ fn as_text(listed: &[Listed]) -> String {
 }
 
 fn runs(native: Option<&Native>) -> String {
-    let Some(Native { rate, channels, format, rates: _ }) = native else { return String::new() };
-    let plural = if *channels == 1 { "" } else { "s" };
+    native.map_or_else(String::new, |native| runs_at(native.rate, native.channels, &native.format))
+}
+
+/// Returns how a device runs, as it follows its name.
+pub(super) fn runs_at(rate: u32, channels: u16, format: &str) -> String {
+    let plural = if channels == 1 { "" } else { "s" };
     format!(", {rate} Hz, {channels} channel{plural}, {format}")
 }
 

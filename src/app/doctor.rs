@@ -7,6 +7,7 @@ mod probe;
 mod talk;
 mod told;
 mod sound;
+mod echo;
 mod write;
 
 use std::io::{self, Stdout};
@@ -24,7 +25,7 @@ use crate::app::settings::{Flags, Settings};
 use crate::app::stderr::Quiet;
 use crate::app::target::Target;
 use crate::app::trace::{Before, Trace};
-use crate::cli::Doctor;
+use crate::cli::doctor::Doctor;
 use crate::config::setting::Setting;
 use crate::error::{Error, Kind};
 use crate::net::dial::DialOptions;
@@ -159,17 +160,37 @@ impl Examination {
 
     async fn sound(&mut self, chosen: &Chosen) -> Result<(), Error> {
         if self.args.no_sound {
-            self.report.skip(Check::Microphone.to(Check::Speaker), "--no-sound");
+            self.report.skip(Check::Microphone.to(Check::Echo), "--no-sound");
             return Ok(());
         }
         // Sound libraries write to standard error, and so must not find it where the user does.
         let quiet = Quiet::start().map_err(|error| Error::new(Kind::Internal, error))?;
         let microphone = sound::microphone(chosen, self.clock).await;
+        let mut levels = vec![microphone.level];
         self.report.add(microphone);
         let speaker = sound::speaker(chosen, self.clock).await;
+        levels.push(speaker.level);
         self.report.add(speaker);
+        self.echo(chosen, &levels).await;
         drop(quiet);
         Ok(())
+    }
+
+    /// Measures the way from the speaker to the microphone, where there are both and it may be heard.
+    async fn echo(&mut self, chosen: &Chosen, levels: &[Level]) {
+        let why = if self.args.no_chirp {
+            "--no-chirp"
+        } else if levels.contains(&Level::NotChecked) {
+            "it takes a microphone and a speaker"
+        } else if levels.iter().any(|level| matches!(level, Level::Failure(_))) {
+            "the microphone and the speaker have to work first"
+        } else {
+            self.report.announce(Check::Echo, echo::ANNOUNCED);
+            let echo = echo::measure(chosen, self.clock).await;
+            self.report.add(echo);
+            return;
+        };
+        self.report.add(Finding::skipped(Check::Echo, why));
     }
 
     fn note(&mut self, name: &str, value: impl Into<Value>) {

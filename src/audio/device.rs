@@ -268,7 +268,7 @@ impl Found {
         };
         let Opened { config, format, signals, stream, giver, next } =
             opened.map_err(|error| translate(&error, direction))?;
-        let (open, kept) = Open::new(self.facts(config.sample_rate), giver, Arc::clone(&signals));
+        let (open, kept) = Open::new(self.facts(config, format), giver, Arc::clone(&signals));
         let next = Some(next);
         Ok((Running { found: self, config, format, signals, stream, number: 0, next }, open, kept))
     }
@@ -295,12 +295,14 @@ impl Found {
         Err(failure)
     }
 
-    fn facts(&self, rate: u32) -> Facts {
+    fn facts(&self, config: StreamConfig, format: SampleFormat) -> Facts {
         Facts {
             id: self.device.id().map(|id| id.to_string()).unwrap_or_default(),
             name: self.device.description().map(|known| known.name().to_owned()).unwrap_or_default(),
             host: self.host.to_string(),
-            rate: Rate(rate),
+            rate: Rate(config.sample_rate),
+            channels: config.channels,
+            format: format.to_string(),
         }
     }
 }

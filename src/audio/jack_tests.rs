@@ -39,6 +39,8 @@ fn device(id: &str) -> (Open<u8>, Kept, Arc<Signals>) {
         name: format!("name of {id}"),
         host: "host".to_owned(),
         rate: Rate(48_000),
+        channels: 1,
+        format: "f32".to_owned(),
     };
     let (open, kept) = Open::new(facts, giver, Arc::clone(&signals));
     (open, kept, signals)

@@ -25,11 +25,11 @@ mod device;
 #[path = "no_device.rs"]
 mod device;
 #[cfg_attr(not(feature = "device"), allow(dead_code, reason = "only real devices use all of it"))]
-mod open;
+pub(crate) mod open;
 mod recovery;
 mod jack;
 mod lookout;
-mod silence;
+pub(crate) mod silence;
 mod picker;
 mod pace;
 mod input;
@@ -53,7 +53,7 @@ use crate::audio::choice::{Detail, Listed, Wanted};
 use crate::audio::error::{AudioError, Direction};
 use crate::audio::event::{Command, Duck, Event, Mute};
 use crate::audio::options::Options;
-use crate::audio::thread::{OtherEnds, Runner};
+use crate::audio::thread::{Opened, OtherEnds, Runner};
 use crate::pcm::frame::{ClipId, Frame};
 use crate::pcm::level::Meter;
 
@@ -73,6 +73,8 @@ pub struct Audio {
     pub input_meter: Arc<Meter>,
     /// How loud the speaker is.
     pub output_meter: Arc<Meter>,
+    /// The microphone and the speaker that were opened, where they are devices.
+    pub(crate) opened: Opened,
     thread: Thread,
 }
 
@@ -180,10 +182,10 @@ pub fn start(options: Options) -> Result<Audio, AudioError> {
         })
         .map_err(AudioError::Thread)?;
     let ends = wait_until_open(&opened_rx)?;
-    let OtherEnds { mic, events, input_meter, output_meter } = ends;
+    let OtherEnds { mic, events, input_meter, output_meter, opened } = ends;
     let control = Control { commands: commands.clone() };
     let thread = Thread { commands, handle: Some(handle) };
-    Ok(Audio { mic, events, control, input_meter, output_meter, thread })
+    Ok(Audio { mic, events, control, input_meter, output_meter, opened, thread })
 }
 
 fn wait_until_open(opened: &Receiver<Result<OtherEnds, AudioError>>) -> Result<OtherEnds, AudioError> {

@@ -36,6 +36,9 @@ pub(crate) struct Facts {
     pub(crate) name: String,
     pub(crate) host: String,
     pub(crate) rate: Rate,
+    pub(crate) channels: u16,
+    /// The format of a sample, such as `f32`.
+    pub(crate) format: String,
 }
 
 impl Facts {

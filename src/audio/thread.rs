@@ -133,7 +133,8 @@ impl Runner {
             lookouts,
             picker: Picker::default(),
         };
-        Ok((runner, OtherEnds { mic, events, input_meter, output_meter }))
+        let opened = Opened { input: runner.input_facts().cloned(), output: runner.output_facts().cloned() };
+        Ok((runner, OtherEnds { mic, events, input_meter, output_meter, opened }))
     }
 
     /// Turns until told to close, or until nobody can tell it anything any more.
@@ -419,6 +420,14 @@ pub(crate) struct OtherEnds {
     pub(crate) events: tokio::sync::mpsc::UnboundedReceiver<Event>,
     pub(crate) input_meter: Arc<crate::pcm::level::Meter>,
     pub(crate) output_meter: Arc<crate::pcm::level::Meter>,
+    pub(crate) opened: Opened,
+}
+
+/// The devices that sound begins with; nothing in place of files, pipes and silence.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Opened {
+    pub(crate) input: Option<Facts>,
+    pub(crate) output: Option<Facts>,
 }
 
 #[cfg(test)]

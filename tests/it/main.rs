@@ -31,6 +31,8 @@ mod delay;
 #[cfg(unix)]
 mod local_turns;
 mod doctor;
+#[cfg(target_os = "linux")]
+mod sounding;
 #[cfg(unix)]
 mod losses;
 mod delivery;

@@ -5,7 +5,6 @@ mod table;
 mod picture;
 mod nearby;
 mod sound;
-mod chirp;
 mod endpoint;
 mod asking;
 

@@ -5,7 +5,6 @@ use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
 
 use crate::app::bench::asking::{Questions, ask};
-use crate::app::bench::chirp::{chirp, find};
 use crate::app::bench::findings::{Findings, Measured, What};
 use crate::app::bench::nearby::Nearby;
 use crate::app::call::start_sound;
@@ -18,6 +17,7 @@ use crate::audio::options::{Options, Sink, Source};
 use crate::error::{Error, Kind};
 use crate::net::link::{Link, LinkEvent};
 use crate::net::stream::Stream;
+use crate::pcm::chirp::{chirp, find};
 use crate::pcm::frame::{ClipId, Frame, Rate};
 use crate::protocol::client::ClientBody;
 use crate::protocol::dialect::Dialect;
@@ -31,6 +31,8 @@ const WARM_UP: Duration = Duration::from_millis(700);
 const LISTENING: Duration = Duration::from_secs(2);
 /// How often each thing is done that is done more than once.
 const TIMES: u16 = 8;
+/// How long a chirp is.
+const CHIRP: Duration = Duration::from_millis(40);
 /// How long a chirp may be on its way; sound over the air to a headset takes a third of a second.
 const LONGEST_LOOP: Duration = Duration::from_millis(450);
 /// How long the speaker may take to be silent.
@@ -154,7 +156,7 @@ impl Path {
             let odd = Duration::from_millis(u64::from(7 * number));
             if self.has_microphone() && self.has_speaker() {
                 self.chirps.push(self.clock.now());
-                self.play(number, chirp(self.options.wire_out));
+                self.play(number, chirp(self.options.wire_out, CHIRP));
                 self.audio.control.end_clip(ClipId(u64::from(number)));
                 self.listen(LONGEST_LOOP + odd).await?;
             }
@@ -250,7 +252,7 @@ impl Path {
         let last = self.frames.iter().position(|(_, at)| sent(at, begin + LONGEST_LOOP))?;
         let from = first.checked_sub(1).map_or(0, |before| self.frames[before].0);
         let place =
-            from + find(&chirp(self.options.wire_in).samples, &self.heard[from..self.frames[last].0])?;
+            from + find(&chirp(self.options.wire_in, CHIRP).samples, &self.heard[from..self.frames[last].0])?;
         let (_, at) = self.frames.iter().find(|(end, _)| *end > place)?;
         Some((*at)?.saturating_sub(begin))
     }

@@ -34,6 +34,7 @@ pub(super) enum Check {
     Captions,
     Microphone,
     Speaker,
+    Echo,
 }
 
 /// How good or bad something is, the best first.
@@ -84,7 +85,7 @@ pub(super) struct Report<W> {
 }
 
 impl Check {
-    const ALL: [Self; 22] = [
+    const ALL: [Self; 23] = [
         Self::Configuration,
         Self::FileModes,
         Self::Key,
@@ -107,6 +108,7 @@ impl Check {
         Self::Captions,
         Self::Microphone,
         Self::Speaker,
+        Self::Echo,
     ];
 
     /// Returns the name by which programs know it.
@@ -134,6 +136,7 @@ impl Check {
             Self::Captions => "captions",
             Self::Microphone => "microphone",
             Self::Speaker => "speaker",
+            Self::Echo => "echo",
         }
     }
 
@@ -233,6 +236,13 @@ impl<W: Write> Report<W> {
     /// Hides these keys in all that is found from here on.
     pub(super) fn hide(&mut self, mask: Mask) {
         self.mask = mask;
+    }
+
+    /// Says what is about to be done, to who reads lines.
+    pub(super) fn announce(&mut self, check: Check, what: &str) {
+        if self.form == Form::Lines {
+            self.write(&format!("{:<8} {:<16} {what}\n", "...", check.name()));
+        }
     }
 
     /// Takes a finding, and writes it where lines are written.

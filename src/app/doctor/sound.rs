@@ -5,12 +5,15 @@ use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
 
 use crate::app::clock::Clock;
+use crate::app::devices::runs_at;
 use crate::app::doctor::report::{Check, Finding, Level};
 use crate::app::settings::Settings;
 use crate::audio::choice::Wanted;
 use crate::audio::error::AudioError;
-use crate::audio::event::Event;
+use crate::audio::event::{DeviceState, Event};
+use crate::audio::open::Facts;
 use crate::audio::options::{Options, Sink, Source};
+use crate::audio::silence::{System, cause};
 use crate::audio::{self, Audio};
 use crate::error::Kind;
 use crate::pcm::frame::{ClipId, Frame, Rate};
@@ -20,7 +23,7 @@ use crate::pcm::level::{peak_dbfs, rms_dbfs};
 const HEARD: Duration = Duration::from_secs(1);
 
 /// How long it may take until the first sound comes: a headset wakes up.
-const WAKING: Duration = Duration::from_secs(5);
+pub(super) const WAKING: Duration = Duration::from_secs(5);
 
 /// How much silence the speaker is given, in samples at 24 kHz: a fifth of a second.
 const GIVEN: usize = 4_800;
@@ -30,8 +33,8 @@ const TOO_LOUD_DBFS: f32 = -0.2;
 
 /// Which sound is looked at.
 pub(super) struct Chosen {
-    input: Source,
-    output: Sink,
+    pub(super) input: Source,
+    pub(super) output: Sink,
 }
 
 impl Chosen {
@@ -52,9 +55,8 @@ impl Chosen {
 /// Listens to the microphone for a second.
 pub(super) async fn microphone(chosen: &Chosen, clock: Clock) -> Finding {
     let check = Check::Microphone;
-    let name = match &chosen.input {
-        Source::Device(Wanted::Default) => "the system's microphone".to_owned(),
-        Source::Device(Wanted::Named(name) | Wanted::Preferred(name)) => format!("the microphone {name:?}"),
+    let wanted = match &chosen.input {
+        Source::Device(wanted) => wanted,
         Source::File(path) => return Finding::skipped(check, &format!("the input is {}", path.display())),
         Source::Stdin => return Finding::skipped(check, "the input is standard input"),
         Source::Null => return Finding::skipped(check, "the input is null"),
@@ -62,8 +64,36 @@ pub(super) async fn microphone(chosen: &Chosen, clock: Clock) -> Finding {
     let options = Options { input: chosen.input.clone(), output: Sink::Null, ..Options::default() };
     match start(options).await {
         Err(error) => cannot(check, error),
-        Ok(mut audio) => heard(&name, &listen(&mut audio, clock).await),
+        Ok(mut audio) => {
+            let facts = audio.opened.input.take();
+            let name = named(facts.as_ref(), wanted);
+            let id = facts.as_ref().map_or("", |facts| facts.id.as_str());
+            with_facts(heard((&name, id), &listen(&mut audio, clock).await), facts.as_ref())
+        }
     }
+}
+
+/// Returns the device that was opened, as people know it, and how it runs.
+fn named(facts: Option<&Facts>, wanted: &Wanted) -> String {
+    let Some(facts) = facts else { return "the device".to_owned() };
+    let Facts { name, host, rate, channels, format, id: _ } = facts;
+    let instead = match (wanted, facts.at_start(wanted)) {
+        (Wanted::Preferred(missing), DeviceState::Instead(_)) => format!(", for {missing:?} is not there,"),
+        (Wanted::Default | Wanted::Named(_) | Wanted::Preferred(_), _) => String::new(),
+    };
+    format!("{name} ({host}{}){instead}", runs_at(rate.0, *channels, format))
+}
+
+/// Tells programs which device was opened.
+fn with_facts(finding: Finding, facts: Option<&Facts>) -> Finding {
+    let Some(facts) = facts else { return finding };
+    finding
+        .detail("device", facts.name.clone())
+        .detail("id", facts.id.clone())
+        .detail("host", facts.host.clone())
+        .detail("rate", facts.rate.0)
+        .detail("channels", facts.channels)
+        .detail("format", facts.format.clone())
 }
 
 /// What came of a microphone.
@@ -99,7 +129,7 @@ async fn listen(audio: &mut Audio, clock: Clock) -> Heard {
     heard
 }
 
-fn heard(name: &str, heard: &Heard) -> Finding {
+fn heard((name, id): (&str, &str), heard: &Heard) -> Finding {
     let check = Check::Microphone;
     let samples = &heard.samples;
     let failure = |said: String| Finding::new(check, Level::Failure(Kind::Device), said);
@@ -114,9 +144,7 @@ fn heard(name: &str, heard: &Heard) -> Finding {
     let (level, peak) = (rms_dbfs(samples), peak_dbfs(samples));
     let finding = if samples.iter().all(|sample| *sample == 0) {
         let said = format!("{name} gives nothing but zeros");
-        Finding::new(check, Level::Warning, said).hint(
-            "open it in the system's sound settings if it is muted there, and grant this terminal access to the microphone",
-        )
+        Finding::new(check, Level::Warning, said).hint(cause(System::this(), id))
     } else if peak >= TOO_LOUD_DBFS {
         let said = format!("{name} is too loud: its peaks are cut off ({level:.0} dBFS)");
         Finding::new(check, Level::Warning, said).hint("turn it down in the system's sound settings")
@@ -129,9 +157,8 @@ fn heard(name: &str, heard: &Heard) -> Finding {
 /// Gives the speaker a moment of silence and sees whether it takes it.
 pub(super) async fn speaker(chosen: &Chosen, clock: Clock) -> Finding {
     let check = Check::Speaker;
-    let name = match &chosen.output {
-        Sink::Device(Wanted::Default) => "the system's speaker".to_owned(),
-        Sink::Device(Wanted::Named(name) | Wanted::Preferred(name)) => format!("the speaker {name:?}"),
+    let wanted = match &chosen.output {
+        Sink::Device(wanted) => wanted,
         Sink::File(path) => return Finding::skipped(check, &format!("the output is {}", path.display())),
         Sink::Stdout => return Finding::skipped(check, "the output is standard output"),
         Sink::Null => return Finding::skipped(check, "the output is null"),
@@ -139,7 +166,11 @@ pub(super) async fn speaker(chosen: &Chosen, clock: Clock) -> Finding {
     let options = Options { input: Source::Null, output: chosen.output.clone(), ..Options::default() };
     match start(options).await {
         Err(error) => cannot(check, error),
-        Ok(mut audio) => taken(&name, play(&mut audio, clock).await),
+        Ok(mut audio) => {
+            let facts = audio.opened.output.take();
+            let name = named(facts.as_ref(), wanted);
+            with_facts(taken(&name, play(&mut audio, clock).await), facts.as_ref())
+        }
     }
 }
 
@@ -180,12 +211,12 @@ fn taken(name: &str, taken: Result<(), Untaken>) -> Finding {
 }
 
 /// Opening a device blocks for tens of milliseconds.
-async fn start(options: Options) -> Result<Audio, AudioError> {
+pub(super) async fn start(options: Options) -> Result<Audio, AudioError> {
     let started = tokio::task::spawn_blocking(|| audio::start(options)).await;
     started.unwrap_or_else(|error| Err(AudioError::Thread(std::io::Error::other(error))))
 }
 
-fn cannot(check: Check, error: AudioError) -> Finding {
+pub(super) fn cannot(check: Check, error: AudioError) -> Finding {
     let hint = error.hint();
     let failure =
         Finding::new(check, Level::Failure(Kind::Device), format!("{:#}", anyhow::Error::new(error)));
@@ -200,7 +231,7 @@ mod tests {
     use super::*;
 
     fn of(samples: Vec<i16>) -> Finding {
-        heard("the microphone", &Heard { samples, lost: None })
+        heard(("the microphone", "pulseaudio:mic"), &Heard { samples, lost: None })
     }
 
     #[test]
@@ -208,15 +239,39 @@ mod tests {
         assert_eq!(of(Vec::new()).level, Level::Failure(Kind::Device));
         let zeros = of(vec![0; 24_000]);
         assert_eq!(zeros.level, Level::Warning);
-        assert!(zeros.said.contains("nothing but zeros") && zeros.hint.unwrap().contains("muted"));
+        assert!(zeros.said.contains("nothing but zeros") && zeros.hint.unwrap().contains("probably"));
         assert_eq!(of(vec![i16::MAX; 24_000]).level, Level::Warning);
         let quiet = of(vec![3_277, -3_277]);
         assert_eq!(quiet.said, "the microphone gives sound, at -20 dBFS in a second of listening");
         assert_eq!(quiet.level, Level::Ok);
-        let lost = heard("m", &Heard { samples: vec![1], lost: Some("the microphone is gone".to_owned()) });
+        let lost =
+            heard(("m", ""), &Heard { samples: vec![1], lost: Some("the microphone is gone".to_owned()) });
         assert_eq!(
             (lost.level, lost.said.as_str()),
             (Level::Failure(Kind::Device), "the microphone is gone")
+        );
+    }
+
+    #[test]
+    fn the_device_that_was_opened_is_named() {
+        let facts = Facts {
+            id: "pulseaudio:usb".to_owned(),
+            name: "USB mic".to_owned(),
+            host: "pulseaudio".to_owned(),
+            rate: Rate(44_100),
+            channels: 2,
+            format: "i16".to_owned(),
+        };
+        let preferred = |name: &str| Wanted::Preferred(name.to_owned());
+        let own = "USB mic (pulseaudio, 44100 Hz, 2 channels, i16)";
+        assert_eq!(named(Some(&facts), &Wanted::Default), own);
+        assert_eq!(named(Some(&facts), &preferred("usb")), own);
+        assert_eq!(named(Some(&facts), &preferred("pci")), format!("{own}, for \"pci\" is not there,"));
+        let finding = with_facts(taken(own, Ok(())), Some(&facts));
+        assert_eq!(finding.said, format!("{own} takes sound"));
+        assert_eq!(
+            (&finding.details["host"], &finding.details["rate"]),
+            (&"pulseaudio".into(), &44_100.into())
         );
     }
 

@@ -175,7 +175,8 @@ impl Went {
             | Check::Tools
             | Check::Captions
             | Check::Microphone
-            | Check::Speaker => upgraded(took, self.begun),
+            | Check::Speaker
+            | Check::Echo => upgraded(took, self.begun),
         }
     }
 

@@ -7,6 +7,7 @@ mod meter;
 mod mode;
 #[cfg(test)]
 pub(crate) mod room;
+pub mod sounding;
 mod switch;
 
 use std::time::Duration;
@@ -137,6 +138,8 @@ pub(crate) struct Guard {
     quiet: Duration,
     /// Measurements without an echo, one after the other.
     unheard: u32,
+    /// The power of the last block before and behind the canceller.
+    passed: (f32, f32),
     state: EchoState,
     news: bool,
 }
@@ -155,6 +158,7 @@ impl Guard {
             switch: Switch::default(),
             quiet: TAIL,
             unheard: 0,
+            passed: (0.0, 0.0),
             state: EchoState { mode, delay: None, loss_db: None, enhancement_db: None },
             news: true,
         }
@@ -215,6 +219,7 @@ impl Guard {
             canceller.capture(block, if transparent { Wish::Plain } else { Wish::Clean }, sounds);
         }
         let clean = power(block);
+        self.passed = (raw, clean);
         if let Some(measurement) = self.meter.as_mut().and_then(|meter| meter.capture(raw, clean)) {
             self.judge(&measurement);
         }

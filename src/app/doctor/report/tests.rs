@@ -68,11 +68,21 @@ fn json_has_every_field_of_every_finding() {
 }
 
 #[test]
+fn what_is_about_to_be_done_is_told_to_people_only() {
+    for (form, expected) in [(Form::Lines, "...      echo             please be silent\n"), (Form::Json, "")]
+    {
+        let mut out = Vec::new();
+        Report::new(&mut out, form).announce(Check::Echo, "please be silent");
+        assert_eq!(String::from_utf8(out).unwrap(), expected);
+    }
+}
+
+#[test]
 fn every_check_has_a_name_of_its_own_and_a_place() {
     let names: std::collections::BTreeSet<&str> = Check::ALL.iter().map(|check| check.name()).collect();
     assert_eq!(names.len(), Check::ALL.len());
     assert!(Check::ALL.is_sorted());
-    assert_eq!(Check::Configuration.to(Check::Speaker).count(), Check::ALL.len());
+    assert_eq!(Check::Configuration.to(Check::Echo).count(), Check::ALL.len());
     let way: Vec<&str> = Check::Dns.to(Check::Tls).map(Check::name).collect();
     assert_eq!(way, ["dns", "tcp", "proxy", "tls"]);
 }
