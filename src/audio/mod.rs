@@ -31,6 +31,7 @@ mod jack;
 mod lookout;
 pub(crate) mod silence;
 mod picker;
+#[cfg_attr(not(feature = "device"), allow(dead_code, reason = "only real devices use all of it"))]
 mod pace;
 mod input;
 mod output;
