@@ -48,6 +48,8 @@ pub enum Fault {
     Expire(Duration),
     /// Sessions are so short, and say so.
     Limit(Duration),
+    /// Ids are counted, from 1 again on each connection.
+    CountedIds,
 }
 
 /// All the ways in which an endpoint misbehaves; none by default.
@@ -76,7 +78,7 @@ pub enum FaultError {
 }
 
 /// What [`Faults::parse`] understands; a number can be left out.
-pub const NAMES: [&str; 20] = [
+pub const NAMES: [&str; 21] = [
     "late=MS",
     "no-session-created",
     "no-session-updated",
@@ -97,6 +99,7 @@ pub const NAMES: [&str; 20] = [
     "transcript-late",
     "expire=MS",
     "limit=MS",
+    "counted-ids",
 ];
 
 impl Faults {
@@ -179,6 +182,7 @@ fn parse_one(part: &str) -> Result<Fault, FaultError> {
         "transcript-late" => Fault::TranscriptLate,
         "expire" => Fault::Expire(millis(1_000)?),
         "limit" => Fault::Limit(millis(60_000)?),
+        "counted-ids" => Fault::CountedIds,
         _ => return Err(FaultError::Unknown { name }),
     })
 }
