@@ -117,7 +117,7 @@ impl Held {
 
 /// Holds one call for each row, all at once.
 fn each<T: Sync>(rows: &[T], fates: impl Fn(&T) -> Vec<Fate> + Sync, check: impl Fn(&T, &Held)) {
-    let endpoint = Server::with_fault("");
+    let endpoint = Server::with_fault("counted-ids");
     let held: Vec<Held> = thread::scope(|scope| {
         let calls: Vec<_> = rows.iter().map(|row| scope.spawn(|| talk(&endpoint, fates(row)))).collect();
         calls.into_iter().map(|call| call.join().expect("a call does not panic")).collect()

@@ -31,3 +31,4 @@ mod delay;
 mod doctor;
 #[cfg(unix)]
 mod losses;
+mod names;
