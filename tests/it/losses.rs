@@ -310,7 +310,7 @@ fn what_makes_no_sense_changes_nothing() {
             let written = Sound::read(&held.outcome.home.path().join("answer.wav"));
             let heard = answers[0]["heard_ms"].as_u64().unwrap_or_default();
             let written = u64::try_from(written.ms()).expect("a length is small");
-            assert!(heard.abs_diff(written) <= 30, "{name}: heard {heard} ms of {written} ms");
+            assert!(heard.abs_diff(written) <= 1, "{name}: heard {heard} ms of {written} ms");
             assert_eq!(held.lines("error"), [Value::Null; 0], "{name}");
             assert!(!held.outcome.text().contains('\u{1b}'), "{name}");
         },

@@ -32,3 +32,5 @@ mod doctor;
 #[cfg(unix)]
 mod losses;
 mod names;
+#[cfg(target_os = "linux")]
+mod heard;
