@@ -12,7 +12,10 @@ use std::thread;
 use std::time::Duration;
 
 use cpal::traits::{DeviceTrait, HostTrait, StreamTrait};
-use cpal::{ErrorKind, FromSample, SampleFormat, SizedSample, StreamConfig, SupportedStreamConfig};
+use cpal::{
+    BufferSize, ErrorKind, FromSample, SampleFormat, SizedSample, StreamConfig, SupportedStreamConfig,
+};
+use rtrb::{Consumer, Producer, RingBuffer};
 
 use crate::audio::callback::{Capture, Playback};
 use crate::audio::choice::{self, Wanted};
@@ -20,7 +23,8 @@ pub(crate) use crate::audio::device::list::{Lookout, list};
 use crate::audio::device::list::{devices, is_of_use};
 use crate::audio::device::shape::System;
 use crate::audio::error::{AudioError, Direction};
-use crate::audio::open::{Connection, Facts, Kept, Open, Order, Request, Signals, Slot, slot};
+use crate::audio::open::{Connection, Facts, Kept, Open, Order, Request, Signals, Slot};
+use crate::audio::pace::Pace;
 use crate::audio::recovery::Complaint;
 use crate::pcm::frame::Rate;
 
@@ -28,6 +32,9 @@ use crate::pcm::frame::Rate;
 const PATIENCE: Duration = Duration::from_secs(3);
 /// A lost ALSA device reports errors a million times a second, on a thread of its own that spins.
 const ERROR_PAUSE: Duration = Duration::from_millis(20);
+/// How long a stream may take to hand over to another, and how often that is looked at.
+const HANDING_OVER: Duration = Duration::from_millis(500);
+const HANDING_OVER_TICK: Duration = Duration::from_millis(5);
 /// How many errors are taken without a pause.
 const FREE_ERRORS: u32 = 3;
 
@@ -42,6 +49,16 @@ struct Found {
     own: SupportedStreamConfig,
     host: cpal::HostId,
     direction: Direction,
+}
+
+/// A first stream of a device.
+struct Opened<H> {
+    config: StreamConfig,
+    format: SampleFormat,
+    signals: Arc<Signals>,
+    stream: cpal::Stream,
+    giver: Producer<H>,
+    next: Consumer<H>,
 }
 
 /// Errors that may be the reason for which a device falls silent, and what they mean.
@@ -97,19 +114,72 @@ pub(crate) fn keep<H: Half>(
     match found.and_then(Found::open::<H>) {
         // Whoever asked may have given up waiting; then it is closed again.
         Err(error) => drop(told.send(Err(error))),
-        Ok((stream, open, kept)) => {
+        Ok((mut running, open, kept)) => {
             if told.send(Ok(open)).is_err() {
                 return;
             }
-            for order in kept.orders() {
-                // A device that does not rest goes on; one that does not wake calls back no more, and is
-                // found to be gone by that.
-                let _ = match order {
-                    Order::Rest => stream.pause(),
-                    Order::Wake => stream.play(),
-                };
-            }
+            kept.orders().for_each(|order| running.obey(order));
         }
+    }
+}
+
+/// A device that runs.
+struct Running<H> {
+    found: Found,
+    config: StreamConfig,
+    format: SampleFormat,
+    signals: Arc<Signals>,
+    stream: cpal::Stream,
+    /// How many streams it had before this one.
+    number: u32,
+    /// Brings the half to a stream that follows; nothing where none can.
+    next: Option<Consumer<H>>,
+}
+
+impl<H: Half> Running<H> {
+    fn obey(&mut self, order: Order) {
+        // A device that does not rest goes on; one that does not wake calls back no more, and is found to be
+        // gone by that; one that does not change its pace keeps the one it has.
+        let _ = match order {
+            Order::Rest => self.stream.pause(),
+            Order::Wake => self.stream.play(),
+            Order::Pace(pace) => self.set_pace(pace),
+        };
+    }
+
+    /// Opens another stream with other blocks beside the one that runs, and closes that one when it has
+    /// handed over. Only a sound server gives two streams the same sound, and needs this: others cost little.
+    fn set_pace(&mut self, pace: Pace) -> Result<(), cpal::Error> {
+        let (System::PulseAudio, BufferSize::Fixed(_)) = (self.found.system(), self.config.buffer_size)
+        else {
+            return Ok(());
+        };
+        let Some(taker) = self.next.take() else { return Ok(()) };
+        let rate = Rate(self.config.sample_rate);
+        let block = u32::try_from(rate.samples(pace.block())).unwrap_or(u32::MAX);
+        let config = StreamConfig { buffer_size: BufferSize::Fixed(block), ..self.config };
+        let number = self.number + 1;
+        let (slot, next) = Slot::new(taker, number, &self.signals);
+        let place = Place { device: &self.found.device, config, format: self.format, signals: &self.signals };
+        let stream = H::build(place, slot)?;
+        stream.play()?;
+        if self.wait(|signals| signals.is_running(number)) {
+            self.signals.want(number);
+            // Where the one that runs has stopped by now, the device is lost, which others notice.
+            self.wait(|signals| signals.is_served_by(number));
+            (self.stream, self.number, self.next) = (stream, number, Some(next));
+        }
+        Ok(())
+    }
+
+    fn wait(&self, done: impl Fn(&Signals) -> bool) -> bool {
+        (0..HANDING_OVER.as_millis() / HANDING_OVER_TICK.as_millis()).any(|_| {
+            let is_done = done(&self.signals);
+            if !is_done {
+                thread::sleep(HANDING_OVER_TICK);
+            }
+            is_done
+        })
     }
 }
 
@@ -182,36 +252,41 @@ impl Systems {
 }
 
 impl Found {
-    /// Opens the device: as it runs by itself, else in any way it can.
-    fn open<H: Half>(self) -> Result<(cpal::Stream, Open<H>, Kept), AudioError> {
-        let system = System::of(self.host);
-        match self.try_all(shape::native(&self.own, system)) {
-            Err(error) if is_about_the_format(&error) => {
-                let ranges = ranges(&self.device, self.direction);
-                self.try_all(shape::others(&self.own, &ranges, system))
-            }
-            tried => tried,
-        }
-        .map_err(|error| translate(&error, self.direction))
+    fn system(&self) -> System {
+        System::of(self.host)
     }
 
-    fn try_all<H: Half>(
-        &self,
-        shapes: Vec<(StreamConfig, SampleFormat)>,
-    ) -> Result<(cpal::Stream, Open<H>, Kept), cpal::Error> {
+    /// Opens the device: as it runs by itself, else in any way it can.
+    fn open<H: Half>(self) -> Result<(Running<H>, Open<H>, Kept), AudioError> {
+        let (system, direction) = (self.system(), self.direction);
+        let opened = match self.try_all(shape::native(&self.own, system, direction)) {
+            Err(error) if is_about_the_format(&error) => {
+                let ranges = ranges(&self.device, direction);
+                self.try_all(shape::others(&self.own, &ranges, (system, direction)))
+            }
+            tried => tried,
+        };
+        let Opened { config, format, signals, stream, giver, next } =
+            opened.map_err(|error| translate(&error, direction))?;
+        let (open, kept) = Open::new(self.facts(config.sample_rate), giver, Arc::clone(&signals));
+        let next = Some(next);
+        Ok((Running { found: self, config, format, signals, stream, number: 0, next }, open, kept))
+    }
+
+    fn try_all<H: Half>(&self, shapes: Vec<(StreamConfig, SampleFormat)>) -> Result<Opened<H>, cpal::Error> {
         let mut failure = cpal::Error::with_message(
             ErrorKind::UnsupportedConfig,
             format!("it only offers samples of the format {}", self.own.sample_format()),
         );
         for (config, format) in shapes {
             let signals = Arc::new(Signals::default());
-            let (giver, slot) = slot();
+            let (giver, taker) = RingBuffer::new(1);
+            let (slot, next) = Slot::new(taker, 0, &signals);
             let place = Place { device: &self.device, config, format, signals: &signals };
             match H::build(place, slot) {
                 Ok(stream) => {
                     stream.play()?;
-                    let (open, kept) = Open::new(self.facts(config.sample_rate), giver, signals);
-                    return Ok((stream, open, kept));
+                    return Ok(Opened { config, format, signals, stream, giver, next });
                 }
                 Err(error) if is_about_the_format(&error) => failure = error,
                 Err(error) => return Err(error),
@@ -284,7 +359,7 @@ impl Place<'_> {
         T: SizedSample + Send + 'static,
         f32: FromSample<T>,
     {
-        let taking = convert::taking::<T>(self.config.channels, slot, Arc::clone(self.signals));
+        let taking = convert::taking::<T>(self.config.channels, slot);
         self.device.build_input_stream(self.config, taking, noting(self.signals), Some(PATIENCE))
     }
 
@@ -292,7 +367,7 @@ impl Place<'_> {
     where
         T: SizedSample + FromSample<f32> + Send + 'static,
     {
-        let giving = convert::giving::<T>(self.config.channels, slot, Arc::clone(self.signals));
+        let giving = convert::giving::<T>(self.config.channels, slot);
         self.device.build_output_stream(self.config, giving, noting(self.signals), Some(PATIENCE))
     }
 }

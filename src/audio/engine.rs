@@ -12,6 +12,7 @@ use crate::audio::callback::{Capture, Playback};
 use crate::audio::echo::Processing;
 use crate::audio::event::{Command, Counts, Duck, Event, Mute};
 use crate::audio::microphone::{self, Microphone, MicrophoneParts};
+use crate::audio::pace::{self, Scene};
 use crate::audio::processing::{Processor, ProcessorParts};
 use crate::audio::record::Recorder;
 use crate::audio::shared::Shared;
@@ -256,6 +257,20 @@ impl Engine {
     /// Returns whether the speaker has anything to do.
     pub(crate) fn demand(&self) -> Demand {
         if self.speaker.is_idle() { Demand::Nothing } else { Demand::Sound }
+    }
+
+    /// Returns how many blocks the microphone has given.
+    pub(crate) fn captured_blocks(&self) -> u64 {
+        self.shared.capture_blocks.load(Ordering::Relaxed)
+    }
+
+    /// Returns what can be heard now.
+    pub(crate) fn scene(&self) -> Scene {
+        let speaker = match self.demand() {
+            Demand::Sound => pace::Speaker::Sounds,
+            Demand::Nothing => pace::Speaker::Silent,
+        };
+        Scene { level: self.microphone.level(), speaker }
     }
 
     /// Returns whether what the speaker's device does next is to be told at once.

@@ -11,7 +11,8 @@ use crate::audio::event::{DeviceState, Event, Mute, MuteWay};
 use crate::audio::fake::PacedInput;
 use crate::audio::file::Feed;
 use crate::audio::jack::{Jack, News, Why};
-use crate::audio::open::{Facts, Open, Request};
+use crate::audio::open::{Facts, Open, Order, Request};
+use crate::audio::pace::Pacer;
 use crate::audio::recovery::Work;
 use crate::audio::silence::{self, System};
 use crate::audio::thread::PACED_RATE;
@@ -21,13 +22,15 @@ pub(crate) struct DeviceInput {
     jack: Jack<Capture>,
     stand_in: Option<PacedInput>,
     way: MuteWay,
+    pacer: Pacer,
 }
 
 impl DeviceInput {
     /// Begins with a microphone that was just opened.
     pub(crate) fn new(request: Request, open: Open<Capture>, way: MuteWay, engine: &Engine) -> Self {
         engine.tell(told(open.facts.at_start(&request.wanted)));
-        Self { jack: Jack::new(request, open, Duration::ZERO), stand_in: None, way }
+        let jack = Jack::new(request, open, Duration::ZERO);
+        Self { jack, stand_in: None, way, pacer: Pacer::new(Duration::ZERO) }
     }
 
     /// Returns whether the microphone itself is heard.
@@ -49,6 +52,9 @@ impl DeviceInput {
     pub(crate) fn turn(&mut self, now: Duration, engine: &mut Engine) {
         if let Some(news) = self.jack.turn(now, Work::Asked) {
             self.take(now, news, engine);
+        }
+        if let Some(pace) = self.pacer.look(now, engine.scene()) {
+            self.jack.order(Order::Pace(pace));
         }
         if let Some(stand_in) = &mut self.stand_in {
             // Silence has no end and does not break.
@@ -94,6 +100,7 @@ impl DeviceInput {
             News::Opened { facts: Facts { id, name, rate, .. }, why } => {
                 self.jack.connect(engine.connect_microphone(rate));
                 self.stand_in = None;
+                self.pacer = Pacer::new(now);
                 if why == Why::Chosen {
                     engine.tell(Event::Chosen(Direction::Input, self.jack.chosen(id)));
                 }

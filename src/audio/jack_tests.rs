@@ -6,7 +6,7 @@ use std::sync::mpsc::SyncSender;
 
 use super::*;
 use crate::audio::error::Direction;
-use crate::audio::open::{Kept, Signals, slot};
+use crate::audio::open::{Kept, Signals};
 use crate::pcm::frame::Rate;
 
 type Told = SyncSender<Result<Open<u8>, AudioError>>;
@@ -33,7 +33,7 @@ fn named(name: &str) -> Request {
 /// An open device: what the jack gets, what its thread keeps, and what its callback shares.
 fn device(id: &str) -> (Open<u8>, Kept, Arc<Signals>) {
     let signals = Arc::new(Signals::default());
-    let (giver, _slot) = slot();
+    let (giver, _) = rtrb::RingBuffer::new(1);
     let facts = Facts {
         id: id.to_owned(),
         name: format!("name of {id}"),

@@ -81,6 +81,11 @@ impl Microphone {
         self.mute = mute;
     }
 
+    /// Returns how loud it is, in dB of full scale.
+    pub(crate) fn level(&self) -> f32 {
+        self.meter.dbfs()
+    }
+
     /// Goes on with another device.
     pub(crate) fn connect(&mut self, ring: Consumer<f32>, device: Rate) {
         self.ring = ring;

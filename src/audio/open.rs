@@ -15,6 +15,7 @@ use crate::audio::choice::{self, Wanted};
 use crate::audio::device::{self, Half, Systems};
 use crate::audio::error::{AudioError, Direction};
 use crate::audio::event::DeviceState;
+use crate::audio::pace::Pace;
 use crate::pcm::frame::Rate;
 
 /// What is to be opened.
@@ -71,6 +72,8 @@ pub(crate) enum Order {
     Rest,
     /// Ask for sound again.
     Wake,
+    /// Give blocks of this length, where the sound system lets one choose.
+    Pace(Pace),
 }
 
 /// What the callbacks of one device leave behind.
@@ -82,10 +85,16 @@ pub(crate) struct Signals {
     closed: AtomicBool,
     /// One more than the number of the last complaint, or 0.
     complaint: AtomicU32,
+    /// The number of the newest stream that runs.
+    running: AtomicU32,
+    /// The number of the stream that is to serve the half.
+    wanted: AtomicU32,
+    /// The number of the one that does.
+    serving: AtomicU32,
 }
 
 impl Signals {
-    /// Counts a block of so many samples a channel; called by the device's callback alone.
+    /// Counts a block of so many samples a channel; called by one callback of the device alone.
     pub(crate) fn count(&self, samples: u64, sounds: bool) {
         let zeros = if sounds { 0 } else { self.zeros.load(Ordering::Relaxed) + samples };
         self.zeros.store(zeros, Ordering::Relaxed);
@@ -97,32 +106,75 @@ impl Signals {
         self.closed.load(Ordering::Acquire)
     }
 
+    /// Returns whether the stream of this number has begun to call back.
+    pub(crate) fn is_running(&self, stream: u32) -> bool {
+        self.running.load(Ordering::Acquire) == stream
+    }
+
+    /// Has the stream of this number serve the half from here on.
+    pub(crate) fn want(&self, stream: u32) {
+        self.wanted.store(stream, Ordering::Release);
+    }
+
+    /// Returns whether the stream of this number serves the half.
+    pub(crate) fn is_served_by(&self, stream: u32) -> bool {
+        self.serving.load(Ordering::Acquire) == stream
+    }
+
     /// Keeps the number of a complaint.
     pub(crate) fn complain(&self, number: u32) {
         self.complaint.store(number + 1, Ordering::Relaxed);
     }
 }
 
-/// Where a callback finds its half once the engine has made one for the device's rate.
+/// Where a callback finds its half once the engine has made one for the device's rate, and where it leaves
+/// it when another stream of the same device is to go on with it.
 pub(crate) struct Slot<H> {
     taker: Consumer<H>,
     half: Option<H>,
+    successor: Producer<H>,
+    stream: u32,
+    signals: Arc<Signals>,
 }
 
 impl<H> Slot<H> {
-    /// Returns the half, if it has come.
-    pub(crate) fn get(&mut self) -> Option<&mut H> {
+    /// Makes the place of the half that `taker` brings, for the callback of a device's stream of this number;
+    /// what is returned beside it brings the half to the stream that follows.
+    pub(crate) fn new(taker: Consumer<H>, stream: u32, signals: &Arc<Signals>) -> (Self, Consumer<H>) {
+        let (successor, next) = RingBuffer::new(1);
+        (Self { taker, half: None, successor, stream, signals: Arc::clone(signals) }, next)
+    }
+
+    /// Returns the half, if it has come and anybody still wants it, and counts a block of so many samples a
+    /// channel.
+    pub(crate) fn count(&mut self, samples: u64, sounds: bool) -> Option<&mut H> {
+        if self.signals.is_closed() {
+            return None;
+        }
+        self.signals.running.fetch_max(self.stream, Ordering::Release);
         if self.half.is_none() {
             self.half = self.taker.pop().ok();
+            if self.half.is_some() {
+                self.signals.serving.store(self.stream, Ordering::Release);
+            }
+        }
+        if self.signals.is_served_by(self.stream) {
+            self.signals.count(samples, sounds);
         }
         self.half.as_mut()
     }
-}
 
-/// The place of a half that is still to come.
-pub(crate) fn slot<H>() -> (Producer<H>, Slot<H>) {
-    let (giver, taker) = RingBuffer::new(1);
-    (giver, Slot { taker, half: None })
+    /// Leaves the half to the stream that follows, where one is to go on; `before` prepares it for that.
+    pub(crate) fn leave(&mut self, before: impl FnOnce(&mut H)) {
+        if self.signals.wanted.load(Ordering::Acquire) <= self.stream {
+            return;
+        }
+        if let Some(mut half) = self.half.take() {
+            before(&mut half);
+            // There is room for the one half that there is.
+            let _ = self.successor.push(half);
+        }
+    }
 }
 
 impl<H> Open<H> {
@@ -262,5 +314,42 @@ impl<H> Attempt<H> {
     ) -> (Self, std::sync::mpsc::SyncSender<Result<Open<H>, AudioError>>) {
         let (told, result) = sync_channel(1);
         (Self { request, result }, told)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_half_goes_from_stream_to_stream_and_is_served_by_one() {
+        let signals = Arc::new(Signals::default());
+        let (mut giver, taker) = RingBuffer::new(1);
+        let (mut first, taker) = Slot::new(taker, 0, &signals);
+        let (mut second, _next) = Slot::<u32>::new(taker, 1, &signals);
+        assert_eq!(first.count(10, true), None, "its half has not come");
+        giver.push(7).unwrap();
+        assert_eq!((first.count(10, true), second.count(10, true)), (Some(&mut 7), None));
+        assert!(signals.is_running(1) && signals.is_served_by(0));
+        first.leave(|half| *half += 1);
+        assert_eq!(first.count(10, true), Some(&mut 7), "nobody wants it to leave");
+        signals.want(1);
+        first.leave(|half| *half += 1);
+        assert_eq!(first.count(10, true), None);
+        assert_eq!(second.count(10, true), Some(&mut 8));
+        assert!(signals.is_served_by(1));
+        second.leave(|half| *half += 1);
+        assert_eq!(second.count(10, true), Some(&mut 8), "it is the last one");
+        assert_eq!(signals.blocks.load(Ordering::Relaxed), 6, "those of the stream in waiting do not count");
+    }
+
+    #[test]
+    fn nobody_is_served_once_the_device_is_closed() {
+        let signals = Arc::new(Signals::default());
+        let (mut giver, taker) = RingBuffer::new(1);
+        let (mut slot, _next) = Slot::new(taker, 0, &signals);
+        giver.push(7).unwrap();
+        signals.closed.store(true, Ordering::Release);
+        assert_eq!(slot.count(10, true), None);
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::audio::callback::{Capture, Playback};
 use crate::audio::choice::Wanted;
 use crate::audio::device::Systems;
-use crate::audio::engine::{Ends, Engine, Format};
+use crate::audio::engine::{Demand, Ends, Engine, Format};
 use crate::audio::error::{AudioError, Direction};
 use crate::audio::event::{Command, DeviceState, Event, Mute};
 use crate::audio::fake::{InputNews, PacedInput, PacedOutput};
@@ -28,7 +28,7 @@ use crate::pcm::frame::Rate;
 const DUE_TICK: Duration = Duration::from_millis(2);
 /// How long before the next block is due the looking begins.
 const EARLY: Duration = Duration::from_millis(1);
-/// The longest sleep: the speaker's ring holds four times as much.
+/// The longest sleep while the speaker has something to play: its ring holds four times as much.
 const LONGEST_TICK: Duration = Duration::from_millis(19);
 /// How often a device is looked after that gives nothing.
 const IDLE_TICK: Duration = Duration::from_millis(10);
@@ -50,6 +50,9 @@ pub(crate) struct Runner {
     tick: Duration,
     /// When the microphone last gave something, if it ever did.
     heard_at: Option<Duration>,
+    /// How many blocks the microphone gave until then, and how long the last ones were.
+    blocks: u64,
+    block: Duration,
     lookouts: Option<Lookouts>,
     picker: Picker,
 }
@@ -118,9 +121,18 @@ impl Runner {
             (Input::Device(_), _) | (_, Output::Device(_)) => Some(Lookouts::start()?),
         };
         // An open microphone has its first block ready.
-        let (started, tick, heard_at) = (Instant::now(), Duration::ZERO, None);
-        let picker = Picker::default();
-        let runner = Self { engine, input, output, started, tick, heard_at, lookouts, picker };
+        let runner = Self {
+            engine,
+            input,
+            output,
+            started: Instant::now(),
+            tick: Duration::ZERO,
+            heard_at: None,
+            blocks: 0,
+            block: Duration::ZERO,
+            lookouts,
+            picker: Picker::default(),
+        };
         Ok((runner, OtherEnds { mic, events, input_meter, output_meter }))
     }
 
@@ -163,13 +175,19 @@ impl Runner {
                 self.engine.tell(Event::InputStarted);
             }
             self.heard_at = Some(now);
+            let before = std::mem::replace(&mut self.blocks, self.engine.captured_blocks());
+            let blocks = u32::try_from(self.blocks.saturating_sub(before)).unwrap_or(u32::MAX);
+            self.block = heard / blocks.max(1);
         }
         self.tick = match &self.input {
             Input::Device(input) if input.is_open() => {
-                next_tick(heard, now.saturating_sub(self.heard_at.unwrap_or_default()))
+                next_tick(self.block, now.saturating_sub(self.heard_at.unwrap_or_default()))
             }
             Input::Device(_) | Input::Paced(_) => PACED_TICK,
         };
+        if self.engine.demand() == Demand::Sound {
+            self.tick = self.tick.min(LONGEST_TICK);
+        }
         if matches!(self.output, Output::Device(..)) && self.engine.awaits_speaker() {
             self.tick = self.tick.min(DUE_TICK);
         }
@@ -276,14 +294,15 @@ impl Runner {
     }
 }
 
-/// Returns when to look again after a microphone gave `heard`, and gave something `ago`.
+/// Returns when to look again after a microphone that gives blocks of this length gave something `ago`.
 ///
-/// Its next block comes as long after this one as this one lasts: sleeping until then and looking closely
+/// Its next block comes as long after the last one as that one lasted: sleeping until then and looking closely
 /// costs half of what looking all the time does, and delays no more.
-fn next_tick(heard: Duration, ago: Duration) -> Duration {
-    if !heard.is_zero() {
-        heard.saturating_sub(EARLY).clamp(DUE_TICK, LONGEST_TICK)
-    } else if ago < PAUSE {
+fn next_tick(block: Duration, ago: Duration) -> Duration {
+    let due = block.saturating_sub(EARLY);
+    if ago < due {
+        (due - ago).clamp(DUE_TICK, PAUSE)
+    } else if ago < block.max(PAUSE) {
         DUE_TICK
     } else {
         IDLE_TICK

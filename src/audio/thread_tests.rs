@@ -219,9 +219,20 @@ fn an_audio_thread_that_was_asleep_loses_no_answer() {
 
 #[test]
 fn a_microphone_is_looked_after_when_its_next_block_is_due() {
-    // (what it gave, how long ago it gave something, when to look again), in milliseconds
-    let cases = [(20, 0, 19), (10, 0, 9), (1, 0, 2), (250, 0, 19), (0, 1, 2), (0, 99, 2), (0, 100, 10)];
-    for (heard, ago, tick) in cases {
-        assert_eq!(next_tick(ms(heard), ms(ago)), ms(tick), "{heard} ms {ago} ms ago");
+    // (how long its blocks are, how long ago it gave one, when to look again), in milliseconds
+    let cases = [
+        (10, 0, 9),
+        (10, 5, 4),
+        (10, 9, 2),
+        (40, 0, 39),
+        (40, 19, 20),
+        (40, 39, 2),
+        (1, 0, 2),
+        (2_000, 0, 100),
+        (10, 99, 2),
+        (10, 100, 10),
+    ];
+    for (block, ago, tick) in cases {
+        assert_eq!(next_tick(ms(block), ms(ago)), ms(tick), "{block} ms, {ago} ms ago");
     }
 }

@@ -9,7 +9,8 @@ use serde_json::Value;
 use crate::support::program::{Program, Running, json_lines};
 use crate::support::pty::{Size, Terminal};
 use crate::support::signal::Sound;
-use crate::support::sound::SoundServer;
+use crate::support::sound::{RATE, SoundServer};
+use crate::support::speech;
 
 /// Longest wait for one thing, on a loaded machine too.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -18,6 +19,11 @@ const F2: &str = "\x1bOQ";
 const DOWN: &str = "\x1b[B";
 const CONTROL_C: &str = "\x03";
 const CONTROL_T: &str = "\x14";
+/// Below what counts as sound, and still some steps of 16 bits.
+const SOFT: f32 = 9.0 / 32_768.0;
+const TONE_HZ: f32 = 400.0;
+/// A sample of the wire lasts so long.
+const NO_JUMP_MS: f32 = 1.0 / 24.0;
 
 fn call(server: &SoundServer) -> Running {
     let call = Program::rtvoice("talk --demo --json --trace trace.jsonl").envs(server.env()).start();
@@ -111,6 +117,71 @@ fn a_sound_server_that_hangs_is_noticed_and_taken_back() {
     call.signal(Signal::INT);
     call.wait(LIMIT).expect_code(130);
     server.signal(Signal::CONT);
+}
+
+/// Returns the numbers of the streams from microphones.
+fn streams(server: &SoundServer) -> Vec<u32> {
+    let listed = server.control(&["list", "short", "source-outputs"]);
+    listed.lines().filter_map(|line| line.split_once('\t')?.0.parse().ok()).collect()
+}
+
+fn newest(streams: &[u32]) -> u32 {
+    streams.iter().copied().max().expect("there is one from the microphone")
+}
+
+/// A tone that is softer than the noise of a room until `loud_at`, in seconds, and loud for a while then.
+fn tone(loud_at: usize) -> Sound {
+    let samples = (0..(loud_at + 2) * RATE).map(|n| {
+        let amplitude = if n < loud_at * RATE { SOFT } else { 0.3 };
+        let turns = (n % RATE) as f32 / RATE as f32 * TONE_HZ;
+        amplitude * (turns * std::f32::consts::TAU).sin()
+    });
+    Sound { samples: samples.collect(), rate: RATE }
+}
+
+/// Returns by how many milliseconds, less than half a period, the tone in a recording jumps at most.
+fn jump_ms(heard: &Sound) -> f32 {
+    let window = heard.rate / 20;
+    let begin = heard.samples.iter().position(|sample| *sample != 0.0).expect("the tone is heard");
+    // A window holds whole periods, so that each has the phase of the one before.
+    let phases = heard.samples[begin..].chunks_exact(window).map_while(|samples| {
+        let (mut real, mut imaginary) = (0.0, 0.0);
+        for (n, sample) in samples.iter().enumerate() {
+            let angle = n as f32 / heard.rate as f32 * TONE_HZ * std::f32::consts::TAU;
+            real += sample * angle.cos();
+            imaginary += sample * angle.sin();
+        }
+        (2.0 * real.hypot(imaginary) / window as f32 > SOFT / 2.0).then(|| imaginary.atan2(real))
+    });
+    let phases: Vec<f32> = phases.collect();
+    let turns = phases.windows(2).map(|pair| (pair[1] - pair[0]) / std::f32::consts::TAU);
+    turns.map(|turn| (turn - turn.round()).abs() * 1_000.0 / TONE_HZ).fold(0.0, f32::max)
+}
+
+#[test]
+fn a_long_silence_is_heard_in_long_blocks_without_a_jump_where_they_begin_and_end() {
+    let server = SoundServer::start();
+    // A loaded machine may not play the tone in one piece.
+    let jumps = (0..3).map(|_| {
+        let call = Program::rtvoice("talk --demo --vad off --echo off --json --record call.wav");
+        let call = call.envs(server.env());
+        let wav = call.file("tone.wav");
+        // A greeting comes before the silence.
+        speech::write_plain(&wav, &tone(24));
+        let call = call.start();
+        call.wait_for_json(LIMIT, "speak_now", |_| true);
+        let first = streams(&server);
+        server.play(&wav);
+        let last = streams(&server);
+        call.signal(Signal::INT);
+        let outcome = call.wait(LIMIT).expect_code(130);
+        // One stream more for the silence, and one more for what ended it.
+        assert_eq!(newest(&last), newest(&first) + 2, "{first:?}, {last:?}");
+        assert_eq!(last.len(), first.len(), "each closed the one before");
+        jump_ms(&Sound::read(&outcome.home.path().join("call.wav")))
+    });
+    let jumps: Vec<f32> = jumps.take_while(|jump| *jump > NO_JUMP_MS).collect();
+    assert!(jumps.len() < 3, "{jumps:?} ms");
 }
 
 #[test]

@@ -2,12 +2,10 @@
 //!
 //! Realtime: arithmetic and atomics, nothing that could wait.
 
-use std::sync::Arc;
-
 use cpal::{FromSample, SizedSample};
 
 use crate::audio::callback::{Capture, Playback};
-use crate::audio::open::{Signals, Slot};
+use crate::audio::open::Slot;
 
 /// How many samples are converted at a time.
 const SCRATCH: usize = 16_384;
@@ -18,7 +16,6 @@ const LARGEST: f32 = 1.0 - f32::EPSILON;
 pub(super) fn taking<T>(
     channels: u16,
     mut slot: Slot<Capture>,
-    signals: Arc<Signals>,
 ) -> impl FnMut(&[T], &cpal::InputCallbackInfo) + Send + 'static
 where
     T: SizedSample + Send + 'static,
@@ -26,16 +23,13 @@ where
 {
     let (channels, mut scratch) = scratch(channels);
     move |input, _| {
-        if signals.is_closed() {
-            return;
-        }
         let sounds = input.iter().any(|sample| *sample != T::EQUILIBRIUM);
-        signals.count((input.len() / channels) as u64, sounds);
-        let Some(capture) = slot.get() else { return };
+        let Some(capture) = slot.count((input.len() / channels) as u64, sounds) else { return };
         for piece in input.chunks(scratch.len()) {
             to_floats(piece, &mut scratch);
             capture.on_input(&scratch[..piece.len()], channels);
         }
+        slot.leave(Capture::expect_another_stream);
     }
 }
 
@@ -43,19 +37,14 @@ where
 pub(super) fn giving<T>(
     channels: u16,
     mut slot: Slot<Playback>,
-    signals: Arc<Signals>,
 ) -> impl FnMut(&mut [T], &cpal::OutputCallbackInfo) + Send + 'static
 where
     T: SizedSample + FromSample<f32> + Send + 'static,
 {
     let (channels, mut scratch) = scratch(channels);
     move |output, _| {
-        if signals.is_closed() {
-            return;
-        }
-        signals.count((output.len() / channels) as u64, true);
         // Before the half is there, the silence that the block was filled with stays.
-        let Some(playback) = slot.get() else { return };
+        let Some(playback) = slot.count((output.len() / channels) as u64, true) else { return };
         for piece in output.chunks_mut(scratch.len()) {
             let floats = &mut scratch[..piece.len()];
             playback.on_output(floats, channels);

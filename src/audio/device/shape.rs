@@ -5,13 +5,16 @@ use cpal::{
     SupportedStreamConfigRange,
 };
 
+use crate::audio::error::Direction;
+
 /// The rates that are of use.
 const RATES: std::ops::RangeInclusive<u32> = 8_000..=192_000;
 /// The rate that is best where the device's own is of no use.
 const USUAL_RATE: u32 = 48_000;
-/// The blocks wished for, as parts of a second: each costs the sound system's client several wake-ups, and
-/// below 20 ms the speaker of a PulseAudio has gaps.
-const BLOCKS_A_SECOND: u32 = 50;
+/// The blocks wished for from a microphone, as parts of a second: every word waits for one.
+const INPUT_BLOCKS: u32 = 100;
+/// The blocks wished for to a speaker: below 20 ms that of a PulseAudio has gaps.
+const OUTPUT_BLOCKS: u32 = 50;
 /// What samples can be, best first. DSD is no sound that could be mixed.
 pub(super) const FORMATS: [SampleFormat; 12] = [
     SampleFormat::F32,
@@ -50,7 +53,11 @@ impl System {
 }
 
 /// Returns what to try first, all at the rate at which the device runs by itself. Nothing where that is of no use.
-pub(super) fn native(own: &SupportedStreamConfig, system: System) -> Vec<(StreamConfig, SampleFormat)> {
+pub(super) fn native(
+    own: &SupportedStreamConfig,
+    system: System,
+    direction: Direction,
+) -> Vec<(StreamConfig, SampleFormat)> {
     if !RATES.contains(&own.sample_rate()) {
         return Vec::new();
     }
@@ -63,7 +70,7 @@ pub(super) fn native(own: &SupportedStreamConfig, system: System) -> Vec<(Stream
     shapes.retain(|(_, format)| FORMATS.contains(format));
     shapes.dedup();
     let buffer = own.buffer_size();
-    let sizes = [fixed(own.sample_rate(), buffer, system), BufferSize::Default];
+    let sizes = [fixed((own.sample_rate(), buffer), system, direction), BufferSize::Default];
     let config = |channels, buffer_size| StreamConfig { channels, buffer_size, ..own.config() };
     sizes
         .iter()
@@ -76,7 +83,7 @@ pub(super) fn native(own: &SupportedStreamConfig, system: System) -> Vec<(Stream
 pub(super) fn others(
     own: &SupportedStreamConfig,
     ranges: &[SupportedStreamConfigRange],
-    system: System,
+    (system, direction): (System, Direction),
 ) -> Vec<(StreamConfig, SampleFormat)> {
     let mut found: Vec<(u32, u32, usize, StreamConfig, SampleFormat)> = Vec::new();
     for range in ranges {
@@ -86,7 +93,7 @@ pub(super) fn others(
         let (Some(place), true) = (place, low <= high) else { continue };
         let target = if RATES.contains(&own.sample_rate()) { own.sample_rate() } else { USUAL_RATE };
         let sample_rate = target.clamp(low, high);
-        let buffer_size = fixed(sample_rate, range.buffer_size(), system);
+        let buffer_size = fixed((sample_rate, range.buffer_size()), system, direction);
         let config = StreamConfig { channels: range.channels(), sample_rate, buffer_size };
         let off = sample_rate.abs_diff(target);
         let channels = u32::from(range.channels().abs_diff(own.channels()));
@@ -101,8 +108,11 @@ pub(super) fn others(
 }
 
 /// Returns the block to ask for, in samples a channel.
-fn fixed(rate: u32, range: &SupportedBufferSize, system: System) -> BufferSize {
-    let block = rate / BLOCKS_A_SECOND;
+fn fixed((rate, range): (u32, &SupportedBufferSize), system: System, direction: Direction) -> BufferSize {
+    let block = match direction {
+        Direction::Input => rate / INPUT_BLOCKS,
+        Direction::Output => rate / OUTPUT_BLOCKS,
+    };
     let block = match system {
         System::Alsa => block * 3 / 2,
         System::PulseAudio | System::Other => block,
@@ -157,9 +167,21 @@ mod tests {
             (System::Other, own(2, 384_000, SampleFormat::I32), vec![]),
             (System::Other, own(2, 4_000, SampleFormat::I16), vec![]),
         ] {
-            let shapes = told(&native(&own, system));
+            let shapes = told(&native(&own, system, Direction::Output));
             assert_eq!(shapes[..shapes.len() / 2], expected, "{own:?}");
             assert!(shapes[shapes.len() / 2..].iter().all(|shape| shape.ends_with("default")), "{shapes:?}");
+        }
+    }
+
+    #[test]
+    fn a_microphone_is_asked_for_blocks_of_ten_milliseconds() {
+        for (rate, system, expected) in [
+            (48_000, System::PulseAudio, "48000 Hz x1 f32 480"),
+            (48_000, System::Alsa, "48000 Hz x1 f32 720"),
+            (16_000, System::Other, "16000 Hz x1 f32 160"),
+        ] {
+            let shapes = told(&native(&own(1, rate, SampleFormat::F32), system, Direction::Input));
+            assert_eq!(shapes[0], expected);
         }
     }
 
@@ -167,7 +189,10 @@ mod tests {
     fn a_block_stays_within_what_the_device_takes() {
         for (range, expected) in [((64, 512), 512), ((2_048, 4_096), 2_048), ((1, 99_999), 960)] {
             let range = SupportedBufferSize::Range { min: range.0, max: range.1 };
-            assert_eq!(fixed(48_000, &range, System::Other), BufferSize::Fixed(expected));
+            assert_eq!(
+                fixed((48_000, &range), System::Other, Direction::Output),
+                BufferSize::Fixed(expected)
+            );
         }
     }
 
@@ -211,7 +236,7 @@ mod tests {
             (own(2, 4_000, SampleFormat::I16), vec![range(2, (1_000, 4_000), SampleFormat::I16)], None),
         ];
         for (own, ranges, expected) in cases {
-            let shapes = told(&others(&own, &ranges, System::Other));
+            let shapes = told(&others(&own, &ranges, (System::Other, Direction::Output)));
             assert_eq!(shapes.first().map(String::as_str), expected, "{own:?}");
         }
     }

@@ -1,0 +1,146 @@
+//! How often a microphone gives blocks: often while anything is to be heard, seldom in a long silence. Pure.
+
+use std::time::Duration;
+
+/// How long a block is while anything is to be heard: every word waits for one.
+const BRISK: Duration = Duration::from_millis(10);
+/// How long a block is in a long silence: each costs a sound server and its client several wake-ups.
+const CALM: Duration = Duration::from_millis(40);
+/// After so long a silence blocks become long. Longer than the pauses of a conversation, because what is
+/// said first after it waits for a long one.
+const CALM_AFTER: Duration = Duration::from_secs(15);
+/// By so many dB sound is above the noise of a room.
+const ABOVE_NOISE: f32 = 10.0;
+/// Below this it is noise of the device, in dB of full scale.
+const INAUDIBLE: f32 = -70.0;
+/// How fast steady sound becomes noise, in dB a second.
+const RISE: f32 = 1.0;
+
+/// How often a microphone gives blocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pace {
+    /// Often.
+    Brisk,
+    /// Seldom.
+    Calm,
+}
+
+impl Pace {
+    /// Returns how long a block is.
+    pub(crate) fn block(self) -> Duration {
+        match self {
+            Self::Brisk => BRISK,
+            Self::Calm => CALM,
+        }
+    }
+}
+
+/// What can be heard at a time.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Scene {
+    /// The microphone's level, in dB of full scale.
+    pub(crate) level: f32,
+    /// Whether the speaker sounds.
+    pub(crate) speaker: Speaker,
+}
+
+/// Whether the speaker sounds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Speaker {
+    /// It does, or is about to.
+    Sounds,
+    /// It has nothing to play.
+    Silent,
+}
+
+/// Decides on the pace.
+#[derive(Debug)]
+pub(crate) struct Pacer {
+    pace: Pace,
+    /// When anything was last to be heard.
+    sound_at: Duration,
+    looked_at: Duration,
+    /// How loud the room is by itself, in dB of full scale; nothing before the first look.
+    noise: Option<f32>,
+}
+
+impl Pacer {
+    /// Begins with a microphone that was opened at `now`, at the brisk pace.
+    pub(crate) fn new(now: Duration) -> Self {
+        Self { pace: Pace::Brisk, sound_at: now, looked_at: now, noise: None }
+    }
+
+    /// Looks at what can be heard at `now`, and returns the pace where it changes.
+    pub(crate) fn look(&mut self, now: Duration, scene: Scene) -> Option<Pace> {
+        let passed = now.saturating_sub(self.looked_at).as_secs_f32();
+        self.looked_at = now;
+        let noise = self.noise.map_or(scene.level, |noise| scene.level.min(noise + RISE * passed));
+        self.noise = Some(noise);
+        if scene.speaker == Speaker::Sounds || scene.level > INAUDIBLE.max(noise + ABOVE_NOISE) {
+            self.sound_at = now;
+        }
+        let quiet = now.saturating_sub(self.sound_at) >= CALM_AFTER;
+        let pace = if quiet { Pace::Calm } else { Pace::Brisk };
+        (std::mem::replace(&mut self.pace, pace) != pace).then_some(pace)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Looks every 10 ms for so many seconds, and returns when the pace changed, in milliseconds.
+    fn look(pacer: &mut Pacer, (from, to): (u64, u64), scene: Scene) -> Vec<(u64, Pace)> {
+        (from * 100..to * 100)
+            .filter_map(|tick| Some((tick * 10, pacer.look(Duration::from_millis(tick * 10), scene)?)))
+            .collect()
+    }
+
+    fn silent(level: f32) -> Scene {
+        Scene { level, speaker: Speaker::Silent }
+    }
+
+    #[test]
+    fn a_long_silence_is_calm_and_a_sound_ends_it_at_once() {
+        for noise in [-96.0, -60.0, -30.0] {
+            let mut pacer = Pacer::new(Duration::ZERO);
+            assert_eq!(look(&mut pacer, (0, 20), silent(noise)), [(15_000, Pace::Calm)], "{noise}");
+            assert_eq!(look(&mut pacer, (20, 21), silent(noise + 30.0)), [(20_000, Pace::Brisk)], "{noise}");
+            assert_eq!(look(&mut pacer, (21, 50), silent(noise)), [(35_990, Pace::Calm)], "{noise}");
+        }
+    }
+
+    #[test]
+    fn the_speaker_counts_as_sound() {
+        let mut pacer = Pacer::new(Duration::ZERO);
+        let answering = Scene { level: -96.0, speaker: Speaker::Sounds };
+        assert_eq!(look(&mut pacer, (0, 60), answering), []);
+        assert_eq!(look(&mut pacer, (60, 80), silent(-96.0)), [(74_990, Pace::Calm)]);
+        assert_eq!(look(&mut pacer, (80, 81), answering), [(80_000, Pace::Brisk)]);
+    }
+
+    #[test]
+    fn a_fan_that_starts_is_noise_after_a_while() {
+        let mut pacer = Pacer::new(Duration::ZERO);
+        look(&mut pacer, (0, 20), silent(-80.0));
+        let changes = look(&mut pacer, (20, 120), silent(-45.0));
+        assert_eq!(changes[0], (20_000, Pace::Brisk));
+        assert!(matches!(changes[1..], [(at, Pace::Calm)] if (55_000..65_000).contains(&at)), "{changes:?}");
+    }
+
+    #[test]
+    fn the_last_bits_of_a_converter_are_no_sound() {
+        let mut pacer = Pacer::new(Duration::ZERO);
+        look(&mut pacer, (0, 20), silent(-96.0));
+        assert_eq!(look(&mut pacer, (20, 21), silent(-71.0)), []);
+    }
+
+    #[test]
+    fn speech_is_no_noise_however_long_it_lasts() {
+        let mut pacer = Pacer::new(Duration::ZERO);
+        for second in 0..120 {
+            let level = if second % 3 == 2 { -60.0 } else { -25.0 };
+            assert_eq!(look(&mut pacer, (second, second + 1), silent(level)), [], "{second}");
+        }
+    }
+}
