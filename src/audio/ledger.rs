@@ -93,6 +93,17 @@ impl Ledger {
         }
     }
 
+    /// Reports all that is new since the device has taken `taken` samples, due or not.
+    pub(crate) fn settle(&mut self, taken: u64, mut report: impl FnMut(Event)) {
+        for run in &mut self.runs {
+            let heard = run.heard(taken);
+            if heard > run.reported {
+                run.reported = heard;
+                report(Event::Played { clip: run.clip, samples: heard });
+            }
+        }
+    }
+
     /// Goes on with a device of another rate. All that was sent on its way, up to `sent`, counts as taken;
     /// returns where the device begins.
     pub(crate) fn change_device(&mut self, device: Rate, sent: u64, report: impl FnMut(Event)) -> u64 {
@@ -107,7 +118,8 @@ impl Ledger {
         begins
     }
 
-    /// Forgets all clips and returns what was heard of those that were not finished.
+    /// Forgets all clips and returns what was heard of those that were not finished: all that the device took,
+    /// the fade with it, because it plays what it has.
     pub(crate) fn close(&mut self, taken: u64) -> Vec<(ClipId, u64)> {
         self.runs.drain(..).map(|run| (run.clip, run.heard(taken))).collect()
     }

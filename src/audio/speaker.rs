@@ -193,6 +193,9 @@ impl Speaker {
             if self.in_ring() == 0 {
                 self.finish_flush();
             } else {
+                // A device that does not answer in time was heard so far, but for the fade.
+                let taken = self.shared.taken.load(Ordering::Acquire);
+                self.ledger.settle(taken, |event| drop(self.events.send(event)));
                 Shared::add(&self.shared.flush_wanted, 1);
             }
         }

@@ -53,6 +53,8 @@ pub enum Fault {
     Expire(Duration),
     /// Sessions are so short, and say so.
     Limit(Duration),
+    /// Ids are counted, from 1 again on each connection.
+    CountedIds,
 }
 
 /// All the ways in which an endpoint misbehaves; none by default.
@@ -81,7 +83,7 @@ pub enum FaultError {
 }
 
 /// What [`Faults::parse`] understands; a number can be left out.
-pub const NAMES: [&str; 22] = [
+pub const NAMES: [&str; 23] = [
     "late=MS",
     "no-session-created",
     "no-session-updated",
@@ -104,6 +106,7 @@ pub const NAMES: [&str; 22] = [
     "transcript-late",
     "expire=MS",
     "limit=MS",
+    "counted-ids",
 ];
 
 impl Faults {
@@ -188,6 +191,7 @@ fn parse_one(part: &str) -> Result<Fault, FaultError> {
         "transcript-late" => Fault::TranscriptLate,
         "expire" => Fault::Expire(millis(1_000)?),
         "limit" => Fault::Limit(millis(60_000)?),
+        "counted-ids" => Fault::CountedIds,
         _ => return Err(FaultError::Unknown { name }),
     })
 }

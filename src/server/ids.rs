@@ -1,5 +1,6 @@
 //! Names for events, items and responses that look like those of real servers.
 
+use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -11,13 +12,28 @@ const LETTERS: usize = 21;
 #[derive(Clone, Debug)]
 pub(crate) struct Ids {
     state: u64,
+    manner: Manner,
+}
+
+/// What stands behind the prefix.
+#[derive(Clone, Debug)]
+enum Manner {
+    /// Letters that do not come again.
+    Letters,
+    /// How many there were with the prefix.
+    Count(HashMap<String, u64>),
 }
 
 impl Ids {
     /// Starts from `seed`.
     pub(crate) fn new(seed: u64) -> Self {
         // The generator stands still at zero.
-        Self { state: seed.max(1) }
+        Self { state: seed.max(1), manner: Manner::Letters }
+    }
+
+    /// Counts from 1, as small servers do.
+    pub(crate) fn counted() -> Self {
+        Self { manner: Manner::Count(HashMap::new()), ..Self::new(1) }
     }
 
     /// Starts from a seed of the operating system.
@@ -27,7 +43,14 @@ impl Ids {
 
     /// Returns a new id with `prefix`, such as `item` for `item_…`.
     pub(crate) fn next(&mut self, prefix: &str) -> String {
-        format!("{prefix}_{}", self.letters(LETTERS))
+        match &mut self.manner {
+            Manner::Letters => format!("{prefix}_{}", self.letters(LETTERS)),
+            Manner::Count(counts) => {
+                let count = counts.entry(prefix.to_owned()).or_default();
+                *count += 1;
+                format!("{prefix}_{count}")
+            }
+        }
     }
 
     /// Returns the padding that real servers put into each delta as `obfuscation`.
@@ -63,6 +86,13 @@ mod tests {
         let made: HashSet<String> = (0..1_000).map(|_| ids.next("event")).collect();
         assert_eq!(made.len(), 1_000);
         assert!(made.iter().all(|id| id.len() <= 32 && id.starts_with("event_")));
+    }
+
+    #[test]
+    fn counted_ids_begin_with_one_for_each_prefix() {
+        let mut ids = Ids::counted();
+        let made = ["item", "resp", "item"].map(|prefix| ids.next(prefix));
+        assert_eq!(made, ["item_1", "resp_1", "item_2"]);
     }
 
     #[test]

@@ -107,6 +107,7 @@ impl Session {
         } else {
             self.lines_made();
         }
+        self.names.nameless_over();
         self.ask_waiting(now);
         let answered = !self.responses.is_active() && self.plan.mode == Mode::Ask;
         if answered && response.status != Some(ResponseStatus::Failed) {
@@ -119,7 +120,7 @@ impl Session {
         if self.responses.is_cut_off(place.response_id.as_deref()) {
             return;
         }
-        let item_id = item_of(place);
+        let item_id = self.names.item_of(place);
         self.expect_answer(&item_id);
         let (clip, frame) = self.playback.receive(&item_id, place.content_index.unwrap_or(0), bytes);
         if !frame.samples.is_empty() {
@@ -129,7 +130,7 @@ impl Session {
     }
 
     pub(super) fn answer_audio_done(&mut self, place: &Place) {
-        let item_id = item_of(place);
+        let item_id = self.names.item_of(place);
         let content_index = place.content_index.unwrap_or(0);
         let ended =
             self.playback.end_where(|clip| clip.item_id == item_id && clip.content_index == content_index);
@@ -148,13 +149,15 @@ impl Session {
             return;
         }
         self.time_text(now, place.response_id.as_deref());
-        self.line_grows(&item_of(place), place.content_index.unwrap_or(0), delta);
+        let item_id = self.names.item_of(place);
+        self.line_grows(&item_id, place.content_index.unwrap_or(0), delta);
     }
 
     /// Takes words of what is spoken: they may come before any of its sound.
     pub(super) fn answer_words(&mut self, now: Duration, place: &Place, delta: &str) {
         self.answer_text(now, place, delta);
-        self.transcript.note_spoken(&item_of(place));
+        let item_id = self.names.item_of(place);
+        self.transcript.note_spoken(&item_id);
     }
 
     pub(super) fn answer_text_done(&mut self, now: Duration, place: &Place, text: String) {
@@ -162,7 +165,8 @@ impl Session {
             return;
         }
         self.time_text(now, place.response_id.as_deref());
-        self.line_is(&item_of(place), place.content_index.unwrap_or(0), text);
+        let item_id = self.names.item_of(place);
+        self.line_is(&item_id, place.content_index.unwrap_or(0), text);
     }
 
     pub(super) fn answer_item_added(&mut self, place: &Place, item: &Item) {
@@ -197,12 +201,6 @@ impl Session {
             }
         }
     }
-}
-
-/// Returns the item a piece belongs to; servers that name no item have one for each response.
-fn item_of(place: &Place) -> String {
-    let response = || place.response_id.as_ref().map(|id| format!("item of {id}"));
-    place.item_id.clone().or_else(response).unwrap_or_else(|| "item".to_owned())
 }
 
 fn reason_of_failure(response: &Response) -> ErrorInfo {

@@ -315,6 +315,7 @@ impl Session {
         self.stopwatch.new_server();
         (self.sent, self.dialect) = (sent, dialect);
         self.repeats = Repeats::default();
+        self.names.new_server();
         self.memory.hand_over();
         self.model = ready.model.clone().or_else(|| self.model.take());
         self.plan_handover(now, ready.expires_at);

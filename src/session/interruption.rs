@@ -79,7 +79,7 @@ impl Session {
                 continue;
             };
             // An answer of a server before this one is told when its line ends.
-            if self.memory.is_known(&item_id) {
+            if self.names.is_here(&item_id) {
                 let item_id = item_id.clone();
                 let truncate = ClientBody::ItemTruncate { item_id, content_index, audio_end_ms };
                 self.send(truncate, Cause::Truncate);

@@ -416,7 +416,7 @@ pub enum Turn {
 /// A line of the user, whole so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
-    /// The conversation item.
+    /// The conversation item: the server's name for it, unless an earlier server of the call used that too.
     pub item_id: String,
     /// All of it so far.
     pub text: String,
@@ -429,7 +429,7 @@ pub struct Line {
 /// A line of the assistant, whole so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AssistantLine {
-    /// The conversation item.
+    /// The conversation item: the server's name for it, unless an earlier server of the call used that too.
     pub item_id: String,
     /// All that was generated so far; it runs ahead of the sound.
     pub text: String,

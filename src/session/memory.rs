@@ -73,11 +73,6 @@ impl Memory {
         Some(entry.item())
     }
 
-    /// Returns whether the server in use has the item.
-    pub(super) fn is_known(&self, item_id: &str) -> bool {
-        self.entries.iter().any(|entry| entry.item_id == item_id && entry.here == Known::Yes)
-    }
-
     /// Returns what the next server has not been told of the last items. Sound cannot be told again, and
     /// the assistant's cannot at all: their text is.
     pub(super) fn take_untold(&mut self) -> Vec<Item> {
@@ -216,7 +211,7 @@ mod tests {
         memory.begin("a1", Role::Assistant);
         memory.take_untold();
         memory.hand_over();
-        assert!(memory.is_known("u1") && !memory.is_known("a1"));
+        assert_eq!(memory.tell("u1", Role::User, "one"), None, "it is known there");
         let item = memory.tell("a1", Role::Assistant, "half of it").expect("it is not known yet");
         assert_eq!(texts(&[item]), ["half of it"]);
         assert_eq!(memory.tell("a1", Role::Assistant, "half of it"), None, "it is told once");

@@ -23,6 +23,7 @@ pub mod limits;
 pub mod price;
 mod errors;
 mod repeats;
+mod names;
 mod playback;
 mod responses;
 mod transcript;
@@ -49,6 +50,7 @@ use crate::session::limits::Limiter;
 use crate::session::local_vad::LocalVad;
 use crate::session::memory::Memory;
 use crate::session::microphone::Microphone;
+use crate::session::names::Names;
 use crate::session::opening::Opening;
 use crate::session::plan::Plan;
 use crate::session::playback::Playback;
@@ -67,6 +69,7 @@ pub struct Session {
     phase: Phase,
     sent: Sent,
     repeats: Repeats,
+    names: Names,
     microphone: Microphone,
     /// What the sound side hears, where it finds the turns.
     local: Option<LocalVad>,
@@ -122,6 +125,7 @@ impl Session {
             phase: Phase::Connecting,
             sent: Sent::default(),
             repeats: Repeats::default(),
+            names: Names::default(),
             flushing: None,
             ducked: None,
             transcript: Transcript::default(),
@@ -260,7 +264,7 @@ impl Session {
         self.show(Notice::Debug(format!("the endpoint sent something that is no event: {start}")));
     }
 
-    fn server(&mut self, now: Duration, event: ServerEvent) {
+    fn server(&mut self, now: Duration, mut event: ServerEvent) {
         self.responses.saw_activity(now);
         if matches!(self.phase, Phase::Closing(_)) {
             // What comes after the goodbye is for nobody.
@@ -275,6 +279,7 @@ impl Session {
             self.hang_up(now, EndReason::Refused(Failure { message, code: None }));
             return;
         }
+        self.names.rename(&mut event.body);
         match event.body {
             ServerBody::Error(error) => self.server_error(now, error),
             ServerBody::ConversationCreated { .. } => self.conversation_created(now),
@@ -334,10 +339,11 @@ impl Session {
     }
 
     /// Sends an event under an id of its own, so that an error can be matched to it.
-    fn send(&mut self, body: ClientBody, cause: Cause) {
+    fn send(&mut self, mut body: ClientBody, cause: Cause) {
         if matches!(self.phase, Phase::Away(_) | Phase::Closing(_) | Phase::Over) {
             return;
         }
+        self.names.name_back(&mut body);
         let event_id = self.sent.note(cause);
         self.outputs.push(Output::Send(Box::new(body.with_id(event_id))));
     }

@@ -164,6 +164,7 @@ impl Session {
     pub(super) fn opened(&mut self, now: Duration) {
         self.show(Notice::Connection(Connection::Configuring));
         let opening = Opening::begin(now, &self.plan);
+        self.names.new_server();
         self.dialect = opening.dialect();
         self.phase = Phase::Opening(opening);
     }

@@ -149,7 +149,7 @@ impl Session {
         }
         self.interrupt_by_user(now);
         self.transcript.typed += 1;
-        let item_id = format!("rtv_text_{}", self.transcript.typed);
+        let item_id = self.names.own_item(&format!("rtv_text_{}", self.transcript.typed));
         let content = vec![Content::InputText(text.clone())];
         let item = Item {
             id: Some(item_id.clone()),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::support::program::Program;
-use crate::support::short::{Held, ShortSessions};
+use crate::support::short::{Held, ShortSessions, Turn};
 use crate::support::sound::SoundServer;
 
 /// How long a session lasts, in seconds; `RTVOICE_TEST_SESSION_SECONDS` makes it as long as a real one.
@@ -55,7 +55,8 @@ fn counting(seconds: u64) -> impl Iterator<Item = i16> {
 fn nobody_hears_a_session_end() {
     let limit = session();
     let seconds = limit.as_secs() * MOVES as u64 + 1;
-    let server = ShortSessions::start(limit, tone(seconds));
+    let turn = Turn { words: "a long tone".to_owned(), speech: tone(seconds), ..Turn::default() };
+    let server = ShortSessions::start(limit, vec![turn]);
     let sound = SoundServer::start();
     let program =
         Program::rtvoice("talk --json --model short --input counting.wav --trace trace.jsonl --url")

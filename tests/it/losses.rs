@@ -117,7 +117,7 @@ impl Held {
 
 /// Holds one call for each row, all at once.
 fn each<T: Sync>(rows: &[T], fates: impl Fn(&T) -> Vec<Fate> + Sync, check: impl Fn(&T, &Held)) {
-    let endpoint = Server::with_fault("");
+    let endpoint = Server::with_fault("counted-ids");
     let held: Vec<Held> = thread::scope(|scope| {
         let calls: Vec<_> = rows.iter().map(|row| scope.spawn(|| talk(&endpoint, fates(row)))).collect();
         calls.into_iter().map(|call| call.join().expect("a call does not panic")).collect()
@@ -310,7 +310,7 @@ fn what_makes_no_sense_changes_nothing() {
             let written = Sound::read(&held.outcome.home.path().join("answer.wav"));
             let heard = answers[0]["heard_ms"].as_u64().unwrap_or_default();
             let written = u64::try_from(written.ms()).expect("a length is small");
-            assert!(heard.abs_diff(written) <= 30, "{name}: heard {heard} ms of {written} ms");
+            assert!(heard.abs_diff(written) <= 1, "{name}: heard {heard} ms of {written} ms");
             assert_eq!(held.lines("error"), [Value::Null; 0], "{name}");
             assert!(!held.outcome.text().contains('\u{1b}'), "{name}");
         },

@@ -36,3 +36,6 @@ mod sounding;
 #[cfg(unix)]
 mod losses;
 mod delivery;
+mod names;
+#[cfg(target_os = "linux")]
+mod heard;

@@ -18,7 +18,7 @@ use crate::transcribe::CAPTIONS;
 /// Longest wait for something in a call, on a loaded machine.
 const LIMIT: Duration = Duration::from_secs(50);
 /// How far what is said about played sound may be from what was written, in milliseconds.
-const TOLERANCE_MS: u64 = 30;
+const TOLERANCE_MS: u64 = 1;
 /// Speech is louder than this, in dB of full scale.
 const SPEECH_DBFS: f32 = -35.0;
 /// The longest pause between two sentences of the demo, in milliseconds.

@@ -133,7 +133,7 @@ enum Mouth {
 impl Machine {
     /// Makes the machine of one connection.
     pub(crate) fn new(setup: Setup) -> Self {
-        let mut ids = Ids::new(setup.seed);
+        let mut ids = if setup.faults.has(Fault::CountedIds) { Ids::counted() } else { Ids::new(setup.seed) };
         let effective = Effective::new(&setup.peer);
         let expire =
             setup.faults.find(|fault| if let Fault::Expire(after) = fault { Some(*after) } else { None });

@@ -17,6 +17,7 @@ mod again;
 mod limits;
 mod delay;
 mod anything;
+mod names;
 mod devices;
 
 use std::time::Duration;

@@ -14,4 +14,5 @@ pub(crate) mod stranger;
 pub(crate) mod secrecy;
 #[cfg(unix)]
 pub(crate) mod between;
+pub(crate) mod interrupting;
 pub(crate) mod short;

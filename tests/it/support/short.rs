@@ -1,4 +1,4 @@
-//! A server whose sessions are short: it says when they end, and ends them.
+//! A server whose sessions are short: it says when they end, and ends them. Each begins its names anew.
 
 use std::net::{TcpListener, TcpStream};
 use std::thread;
@@ -14,6 +14,17 @@ use super::watched::Watched;
 
 /// How much sound is in each delta, in bytes: 100 ms.
 const DELTA_BYTES: usize = 4_800;
+
+/// What a session does once it hears something.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Turn {
+    /// What it understands.
+    pub(crate) caption: Option<String>,
+    /// The words of its answer.
+    pub(crate) words: String,
+    /// The sound of its answer, said in one go, at 24 kHz; nothing is answered where there is none.
+    pub(crate) speech: Vec<i16>,
+}
 
 /// What became of one session.
 #[derive(Clone, Debug, Default)]
@@ -35,21 +46,21 @@ pub(crate) struct ShortSessions {
 }
 
 impl ShortSessions {
-    /// Ends every session after `limit`; the first says `speech` in one go, at 24 kHz.
-    pub(crate) fn start(limit: Duration, speech: Vec<i16>) -> Self {
+    /// Ends every session after `limit`; each takes its turn, those behind the last take none.
+    pub(crate) fn start(limit: Duration, turns: Vec<Turn>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
         let url = format!("ws://{}", listener.local_addr().expect("it is bound"));
         let held = Watched::new(Vec::new());
         let kept = held.clone();
         thread::spawn(move || {
-            let mut speech = Some(speech);
+            let mut turns = turns.into_iter();
             for stream in listener.incoming().map_while(Result::ok) {
                 let session = kept.with(|held: &mut Vec<Held>| {
                     held.push(Held::default());
                     held.len() - 1
                 });
-                let (kept, speech) = (kept.clone(), speech.take().unwrap_or_default());
-                thread::spawn(move || hold(stream, limit, &speech, &Place { held: kept, session }));
+                let (kept, turn) = (kept.clone(), turns.next().unwrap_or_default());
+                thread::spawn(move || hold(stream, limit, turn, &Place { held: kept, session }));
             }
         });
         Self { url, held }
@@ -77,8 +88,9 @@ impl Place {
     }
 }
 
-fn hold(stream: TcpStream, limit: Duration, speech: &[i16], place: &Place) {
+fn hold(stream: TcpStream, limit: Duration, turn: Turn, place: &Place) {
     let Ok(mut socket) = accept(stream) else { return };
+    let mut turn = Some(turn);
     // Whole seconds are told; no session is shorter than its limit.
     let expires_at = (unix_now() + limit).as_secs() + 1;
     let send = |socket: &mut WebSocket<TcpStream>, event: &Value| {
@@ -102,11 +114,11 @@ fn hold(stream: TcpStream, limit: Duration, speech: &[i16], place: &Place) {
         match event["type"].as_str() {
             Some("session.update") => {
                 send(&mut socket, &json!({"type": "session.updated", "session": {"type": "realtime"}}));
-                for event in answer(speech) {
-                    send(&mut socket, &event);
-                }
             }
             Some("input_audio_buffer.append") => {
+                for event in turn.take().iter().flat_map(events) {
+                    send(&mut socket, &event);
+                }
                 let bytes = STANDARD.decode(event["audio"].as_str().unwrap_or_default()).expect("base64");
                 let pairs = bytes.as_chunks().0.iter();
                 place.note(|held| held.samples.extend(pairs.clone().map(|pair| i16::from_le_bytes(*pair))));
@@ -117,19 +129,32 @@ fn hold(stream: TcpStream, limit: Duration, speech: &[i16], place: &Place) {
     }
 }
 
-/// Returns the events of an answer that says `speech`; none where there is nothing to say.
-fn answer(speech: &[i16]) -> Vec<Value> {
-    if speech.is_empty() {
-        return Vec::new();
+/// Returns the events of a turn.
+fn events(turn: &Turn) -> Vec<Value> {
+    let mut events = Vec::new();
+    if let Some(caption) = &turn.caption {
+        events.push(json!({"type": "input_audio_buffer.committed", "item_id": "item_1"}));
+        events.push(json!({"type": "conversation.item.input_audio_transcription.completed",
+            "item_id": "item_1", "transcript": caption}));
     }
+    if !turn.speech.is_empty() {
+        events.extend(answer(turn));
+    }
+    events.push(json!({"type": "rate_limits.updated", "rate_limits": []}));
+    let named = (1..).zip(&mut events);
+    named.for_each(|(number, event)| event["event_id"] = format!("event_{number}").into());
+    events
+}
+
+fn answer(turn: &Turn) -> Vec<Value> {
     let place = |kind: &str| {
-        json!({"type": kind, "response_id": "resp_1", "item_id": "item_1",
+        json!({"type": kind, "response_id": "resp_1", "item_id": "item_2",
         "output_index": 0, "content_index": 0})
     };
-    let bytes: Vec<u8> = speech.iter().flat_map(|sample| sample.to_le_bytes()).collect();
+    let bytes: Vec<u8> = turn.speech.iter().flat_map(|sample| sample.to_le_bytes()).collect();
     let mut events = vec![json!({"type": "response.created", "response": {"id": "resp_1"}})];
     let mut words = place("response.output_audio_transcript.delta");
-    words["delta"] = "a long tone".into();
+    words["delta"] = turn.words.as_str().into();
     events.push(words);
     events.extend(bytes.chunks(DELTA_BYTES).map(|piece| {
         let mut delta = place("response.output_audio.delta");
