@@ -158,10 +158,12 @@ fn jump_ms(heard: &Sound) -> f32 {
         }
         (2.0 * real.hypot(imaginary) / window as f32 > SOFT / 2.0).then(|| imaginary.atan2(real))
     });
-    let phases: Vec<f32> = phases.take(TONE_WINDOWS).collect();
+    let mut phases: Vec<f32> = phases.take(TONE_WINDOWS).collect();
     if phases.len() < TONE_WINDOWS {
         return f32::INFINITY;
     }
+    // In this one it grows loud, and the end of it hides the rest.
+    phases.remove(SOFT_SECONDS * 20 - 1);
     let turns = phases.windows(2).map(|pair| (pair[1] - pair[0]) / std::f32::consts::TAU);
     turns.map(|turn| (turn - turn.round()).abs() * 1_000.0 / TONE_HZ).fold(0.0, f32::max)
 }
