@@ -259,6 +259,11 @@ impl Engine {
         if self.speaker.is_idle() { Demand::Nothing } else { Demand::Sound }
     }
 
+    /// Takes note of gaps that came about behind the callbacks.
+    pub(crate) fn note_gaps(&mut self, gaps: u64) {
+        self.speaker.note_gaps(gaps);
+    }
+
     /// Returns how many blocks the microphone has given.
     pub(crate) fn captured_blocks(&self) -> u64 {
         self.shared.capture_blocks.load(Ordering::Relaxed)

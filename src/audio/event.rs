@@ -113,7 +113,8 @@ pub enum DeviceState {
 /// What went wrong without ending anything, since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// How often the speaker had nothing to play in the middle of a clip, and then more of it came.
+    /// How often the speaker had nothing to play in the middle of a clip, and then more of it came, or had to
+    /// wait for this machine.
     pub gaps: u64,
     /// Microphone samples that were thrown away because the audio thread came too late.
     pub capture_dropped: u64,

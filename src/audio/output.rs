@@ -10,7 +10,7 @@ use crate::audio::error::Direction;
 use crate::audio::event::{DeviceState, Event};
 use crate::audio::jack::{Jack, News, Why};
 use crate::audio::open::{Facts, Open, Order, Request};
-use crate::audio::pace::Steadier;
+use crate::audio::pace::{Speaker, Steadier};
 use crate::audio::recovery::Work;
 
 /// A speaker that has had nothing to play for so long rests: half of what an idle call costs is silence
@@ -26,6 +26,8 @@ pub(crate) struct DeviceOutput {
     jack: Jack<Playback>,
     rest: Rest,
     steadier: Steadier,
+    /// How many blocks came too late.
+    late: u64,
     /// Since when something has waited for a speaker that is away.
     waiting: Option<Duration>,
 }
@@ -44,7 +46,13 @@ impl DeviceOutput {
     pub(crate) fn new(request: Request, open: Open<Playback>, engine: &Engine) -> Self {
         engine.tell(told(open.facts.at_start(&request.wanted)));
         let jack = Jack::new(request, open, Duration::ZERO);
-        Self { jack, rest: Rest::Awake(Duration::ZERO), steadier: Steadier::default(), waiting: None }
+        Self {
+            jack,
+            rest: Rest::Awake(Duration::ZERO),
+            steadier: Steadier::default(),
+            late: 0,
+            waiting: None,
+        }
     }
 
     /// Returns what is known of it while it is open.
@@ -62,10 +70,8 @@ impl DeviceOutput {
         if self.jack.facts().is_some() {
             self.rest = self.rest(now, engine.demand());
             self.waiting = None;
-            if let Rest::Awake(_) = self.rest
-                && let Some(pace) = self.steadier.look(now, self.jack.late(), engine.scene().speaker)
-            {
-                self.jack.order(Order::Pace(pace));
+            if let Rest::Awake(_) = self.rest {
+                self.steady(now, engine);
             }
         } else {
             engine.speaker_is_gone();
@@ -79,7 +85,7 @@ impl DeviceOutput {
             Some(News::Opened { facts, why }) => {
                 self.jack.connect(engine.connect_speaker(facts.rate));
                 self.rest = Rest::Awake(now);
-                self.steadier = Steadier::default();
+                (self.steadier, self.late) = (Steadier::default(), 0);
                 self.tell_opened(facts, why, engine);
             }
             Some(News::Lost(reason)) => engine.tell(told(DeviceState::Lost(reason))),
@@ -123,6 +129,18 @@ impl DeviceOutput {
                 self.jack.order(Order::Wake);
                 Rest::Awake(now)
             }
+        }
+    }
+
+    /// Takes note of what came too late for the device: a gap in what it plays.
+    fn steady(&mut self, now: Duration, engine: &mut Engine) {
+        let (late, speaker) = (self.jack.late(), engine.scene().speaker);
+        let more = late.saturating_sub(std::mem::replace(&mut self.late, late));
+        if speaker == Speaker::Sounds {
+            engine.note_gaps(more);
+        }
+        if let Some(pace) = self.steadier.look(now, more, speaker) {
+            self.jack.order(Order::Pace(pace));
         }
     }
 

@@ -101,21 +101,18 @@ impl Pacer {
 /// Decides on the pace of a speaker.
 #[derive(Debug, Default)]
 pub(crate) struct Steadier {
-    /// How many late blocks were counted.
-    counted: u64,
-    /// When those of late were late.
+    /// When the last late blocks were.
     late: VecDeque<Duration>,
     pace: Option<Pace>,
 }
 
 impl Steadier {
-    /// Takes note of how many blocks were late until `now`, and returns the pace where it is to change, which
+    /// Takes note of how many more blocks were late until `now`, and returns the pace where it is to change, which
     /// is only while the speaker has nothing to play.
     pub(crate) fn look(&mut self, now: Duration, late: u64, speaker: Speaker) -> Option<Pace> {
-        for _ in self.counted..late {
+        for _ in 0..late {
             self.late.push_back(now);
         }
-        self.counted = late;
         while self.late.len() > MOST_LATE {
             self.late.pop_front();
         }
@@ -193,9 +190,9 @@ mod tests {
         let second = Duration::from_secs;
         let mut steadier = Steadier::default();
         assert_eq!(steadier.look(second(1), 1, Speaker::Silent), None, "once is chance");
-        assert_eq!(steadier.look(second(90), 2, Speaker::Silent), None, "and again after long is, too");
-        assert_eq!(steadier.look(second(91), 3, Speaker::Sounds), None, "not while it sounds");
-        assert_eq!(steadier.look(second(92), 3, Speaker::Silent), Some(Pace::Steady));
-        assert_eq!(steadier.look(second(93), 9, Speaker::Silent), None, "it is told once");
+        assert_eq!(steadier.look(second(90), 1, Speaker::Silent), None, "and again after long is, too");
+        assert_eq!(steadier.look(second(91), 1, Speaker::Sounds), None, "not while it sounds");
+        assert_eq!(steadier.look(second(92), 0, Speaker::Silent), Some(Pace::Steady));
+        assert_eq!(steadier.look(second(93), 6, Speaker::Silent), None, "it is told once");
     }
 }

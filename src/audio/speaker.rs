@@ -236,9 +236,14 @@ impl Speaker {
         self.report();
     }
 
-    /// Returns how often an answer had nothing to play and then went on.
+    /// Returns how often an answer was broken off and then went on.
     pub(crate) fn gaps(&self) -> u64 {
         self.gaps
+    }
+
+    /// Takes note of gaps that came about behind the callback.
+    pub(crate) fn note_gaps(&mut self, gaps: u64) {
+        self.gaps += gaps;
     }
 
     /// Returns how many samples were refused because too much was waiting.
