@@ -155,9 +155,8 @@ impl<H: Half> Running<H> {
             return Ok(());
         };
         let Some(taker) = self.next.take() else { return Ok(()) };
-        let rate = Rate(self.config.sample_rate);
-        let block = u32::try_from(rate.samples(pace.block())).unwrap_or(u32::MAX);
-        let config = StreamConfig { buffer_size: BufferSize::Fixed(block), ..self.config };
+        let buffer_size = BufferSize::Fixed(shape::block(self.config.sample_rate, pace));
+        let config = StreamConfig { buffer_size, ..self.config };
         let number = self.number + 1;
         let (slot, next) = Slot::new(taker, number, &self.signals);
         let place = Place { device: &self.found.device, config, format: self.format, signals: &self.signals };

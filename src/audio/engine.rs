@@ -12,7 +12,7 @@ use crate::audio::callback::{Capture, Playback};
 use crate::audio::echo::Processing;
 use crate::audio::event::{Command, Counts, Duck, Event, Mute};
 use crate::audio::microphone::{self, Microphone, MicrophoneParts};
-use crate::audio::pace::{self, Scene};
+use crate::audio::pace::Scene;
 use crate::audio::processing::{Processor, ProcessorParts};
 use crate::audio::record::Recorder;
 use crate::audio::shared::Shared;
@@ -271,11 +271,7 @@ impl Engine {
 
     /// Returns what can be heard now.
     pub(crate) fn scene(&self) -> Scene {
-        let speaker = match self.demand() {
-            Demand::Sound => pace::Speaker::Sounds,
-            Demand::Nothing => pace::Speaker::Silent,
-        };
-        Scene { level: self.microphone.level(), speaker }
+        Scene { level: self.microphone.level(), speaker: self.demand() }
     }
 
     /// Returns whether what the speaker's device does next is to be told at once.

@@ -10,7 +10,7 @@ use crate::audio::error::Direction;
 use crate::audio::event::{DeviceState, Event};
 use crate::audio::jack::{Jack, News, Why};
 use crate::audio::open::{Facts, Open, Order, Request};
-use crate::audio::pace::{Speaker, Steadier};
+use crate::audio::pace::Steadier;
 use crate::audio::recovery::Work;
 
 /// A speaker that has had nothing to play for so long rests: half of what an idle call costs is silence
@@ -134,12 +134,12 @@ impl DeviceOutput {
 
     /// Takes note of what came too late for the device: a gap in what it plays.
     fn steady(&mut self, now: Duration, engine: &mut Engine) {
-        let (late, speaker) = (self.jack.late(), engine.scene().speaker);
+        let (late, demand) = (self.jack.late(), engine.demand());
         let more = late.saturating_sub(std::mem::replace(&mut self.late, late));
-        if speaker == Speaker::Sounds {
+        if demand == Demand::Sound {
             engine.note_gaps(more);
         }
-        if let Some(pace) = self.steadier.look(now, more, speaker) {
+        if let Some(pace) = self.steadier.look(now, more, demand) {
             self.jack.order(Order::Pace(pace));
         }
     }

@@ -6,6 +6,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use crate::audio::engine::Demand;
+
 /// How long a block is while anything is to be heard: every word waits for one.
 const BRISK: Duration = Duration::from_millis(10);
 /// How long a block is in a long silence: each costs a sound server and its client several wake-ups.
@@ -53,20 +55,11 @@ impl Pace {
 pub(crate) struct Scene {
     /// The microphone's level, in dB of full scale.
     pub(crate) level: f32,
-    /// Whether the speaker sounds.
-    pub(crate) speaker: Speaker,
+    /// What the speaker is wanted for.
+    pub(crate) speaker: Demand,
 }
 
-/// Whether the speaker sounds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Speaker {
-    /// It does, or is about to.
-    Sounds,
-    /// It has nothing to play.
-    Silent,
-}
-
-/// Decides on the pace.
+/// Decides on the pace of a microphone.
 #[derive(Debug)]
 pub(crate) struct Pacer {
     pace: Pace,
@@ -89,7 +82,7 @@ impl Pacer {
         self.looked_at = now;
         let noise = self.noise.map_or(scene.level, |noise| scene.level.min(noise + RISE * passed));
         self.noise = Some(noise);
-        if scene.speaker == Speaker::Sounds || scene.level > INAUDIBLE.max(noise + ABOVE_NOISE) {
+        if scene.speaker == Demand::Sound || scene.level > INAUDIBLE.max(noise + ABOVE_NOISE) {
             self.sound_at = now;
         }
         let quiet = now.saturating_sub(self.sound_at) >= CALM_AFTER;
@@ -109,7 +102,7 @@ pub(crate) struct Steadier {
 impl Steadier {
     /// Takes note of how many more blocks were late until `now`, and returns the pace where it is to change, which
     /// is only while the speaker has nothing to play.
-    pub(crate) fn look(&mut self, now: Duration, late: u64, speaker: Speaker) -> Option<Pace> {
+    pub(crate) fn look(&mut self, now: Duration, late: u64, speaker: Demand) -> Option<Pace> {
         for _ in 0..late {
             self.late.push_back(now);
         }
@@ -118,7 +111,7 @@ impl Steadier {
         }
         let is_busy = self.late.len() == MOST_LATE
             && self.late.front().is_some_and(|first| now.saturating_sub(*first) <= BUSY_WITHIN);
-        if !is_busy || self.pace.is_some() || speaker == Speaker::Sounds {
+        if !is_busy || self.pace.is_some() || speaker == Demand::Sound {
             return None;
         }
         self.pace = Some(Pace::Steady);
@@ -138,7 +131,7 @@ mod tests {
     }
 
     fn silent(level: f32) -> Scene {
-        Scene { level, speaker: Speaker::Silent }
+        Scene { level, speaker: Demand::Nothing }
     }
 
     #[test]
@@ -154,7 +147,7 @@ mod tests {
     #[test]
     fn the_speaker_counts_as_sound() {
         let mut pacer = Pacer::new(Duration::ZERO);
-        let answering = Scene { level: -96.0, speaker: Speaker::Sounds };
+        let answering = Scene { level: -96.0, speaker: Demand::Sound };
         assert_eq!(look(&mut pacer, (0, 60), answering), []);
         assert_eq!(look(&mut pacer, (60, 80), silent(-96.0)), [(74_990, Pace::Calm)]);
         assert_eq!(look(&mut pacer, (80, 81), answering), [(80_000, Pace::Brisk)]);
@@ -189,10 +182,10 @@ mod tests {
     fn a_speaker_that_is_late_twice_is_steady_from_its_next_pause_on() {
         let second = Duration::from_secs;
         let mut steadier = Steadier::default();
-        assert_eq!(steadier.look(second(1), 1, Speaker::Silent), None, "once is chance");
-        assert_eq!(steadier.look(second(90), 1, Speaker::Silent), None, "and again after long is, too");
-        assert_eq!(steadier.look(second(91), 1, Speaker::Sounds), None, "not while it sounds");
-        assert_eq!(steadier.look(second(92), 0, Speaker::Silent), Some(Pace::Steady));
-        assert_eq!(steadier.look(second(93), 6, Speaker::Silent), None, "it is told once");
+        assert_eq!(steadier.look(second(1), 1, Demand::Nothing), None, "once is chance");
+        assert_eq!(steadier.look(second(90), 1, Demand::Nothing), None, "and again after long is, too");
+        assert_eq!(steadier.look(second(91), 1, Demand::Sound), None, "not while it sounds");
+        assert_eq!(steadier.look(second(92), 0, Demand::Nothing), Some(Pace::Steady));
+        assert_eq!(steadier.look(second(93), 6, Demand::Nothing), None, "it is told once");
     }
 }

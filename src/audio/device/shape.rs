@@ -6,18 +6,13 @@ use cpal::{
 };
 
 use crate::audio::error::Direction;
+use crate::audio::pace::Pace;
+use crate::pcm::frame::Rate;
 
 /// The rates that are of use.
 const RATES: std::ops::RangeInclusive<u32> = 8_000..=192_000;
 /// The rate that is best where the device's own is of no use.
 const USUAL_RATE: u32 = 48_000;
-/// The blocks wished for from a microphone, as parts of a second: every word waits for one.
-const INPUT_BLOCKS: u32 = 100;
-/// The blocks wished for to a speaker; one that turns out to be late is given longer ones where that can be
-/// done while it runs.
-const OUTPUT_BLOCKS: u32 = 100;
-/// The blocks wished for to a speaker elsewhere.
-const STEADY_OUTPUT_BLOCKS: u32 = 50;
 /// What samples can be, best first. DSD is no sound that could be mixed.
 pub(super) const FORMATS: [SampleFormat; 12] = [
     SampleFormat::F32,
@@ -110,13 +105,23 @@ pub(super) fn others(
     fixed.chain(usual).collect()
 }
 
+/// Returns how long the blocks are that are wished for at first. A speaker that turns out to be late is given
+/// longer ones where that can be done while it runs; elsewhere it has them from the start.
+fn pace(system: System, direction: Direction) -> Pace {
+    match (direction, system) {
+        (Direction::Input, _) | (Direction::Output, System::PulseAudio) => Pace::Brisk,
+        (Direction::Output, System::Alsa | System::Other) => Pace::Steady,
+    }
+}
+
+/// Returns how many samples a channel a block has at a pace.
+pub(super) fn block(rate: u32, pace: Pace) -> u32 {
+    u32::try_from(Rate(rate).samples(pace.block())).unwrap_or(u32::MAX)
+}
+
 /// Returns the block to ask for, in samples a channel.
 fn fixed((rate, range): (u32, &SupportedBufferSize), system: System, direction: Direction) -> BufferSize {
-    let block = match (direction, system) {
-        (Direction::Input, _) => rate / INPUT_BLOCKS,
-        (Direction::Output, System::PulseAudio) => rate / OUTPUT_BLOCKS,
-        (Direction::Output, System::Alsa | System::Other) => rate / STEADY_OUTPUT_BLOCKS,
-    };
+    let block = block(rate, pace(system, direction));
     let block = match system {
         System::Alsa => block * 3 / 2,
         System::PulseAudio | System::Other => block,
