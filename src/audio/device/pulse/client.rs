@@ -247,3 +247,7 @@ fn broken(error: &std::io::Error) -> PulseError {
         PulseError::Closed
     }
 }
+
+#[cfg(test)]
+#[path = "client_tests.rs"]
+pub(super) mod tests;

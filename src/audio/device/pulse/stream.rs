@@ -314,3 +314,7 @@ fn silence(mut bell: &UnixStream) {
     let mut rings = [0; 64];
     while bell.read(&mut rings).is_ok_and(|count| count == rings.len()) {}
 }
+
+#[cfg(test)]
+#[path = "stream_tests.rs"]
+mod tests;
