@@ -31,11 +31,7 @@ impl Half for Playback {
 
 /// Opens a device, tells of it, and keeps it until it is to be closed. This thread may hang for as long as
 /// the sound system does.
-pub(crate) fn keep<H: Half>(
-    request: &Request,
-    told: &SyncSender<Result<Open<H>, AudioError>>,
-    waker: Waker,
-) {
+pub(crate) fn keep<H: Half>(request: &Request, told: &SyncSender<Result<Open<H>, AudioError>>, waker: Waker) {
     match find(H::DIRECTION, request) {
         // Whoever asked may have given up waiting.
         Err(error) => drop(told.send(Err(error))),

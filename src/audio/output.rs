@@ -43,11 +43,7 @@ enum Rest {
 
 impl DeviceOutput {
     /// Begins with a speaker that was just opened.
-    pub(crate) fn new(
-        request: Request,
-        open: Open<Playback>,
-        (engine, waker): (&Engine, Waker),
-    ) -> Self {
+    pub(crate) fn new(request: Request, open: Open<Playback>, (engine, waker): (&Engine, Waker)) -> Self {
         engine.tell(told(open.facts.at_start(&request.wanted)));
         let jack = Jack::new(request, open, waker);
         Self {

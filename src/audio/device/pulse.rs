@@ -88,9 +88,10 @@ pub(super) fn list() -> Result<Vec<Listed>, AudioError> {
         let defaults = [Direction::Input, Direction::Output]
             .map(|direction| default_device(&mut client, direction).ok().flatten());
         let is_default = |device: &Device| {
-            defaults.iter().flatten().any(|default| {
-                default.direction == device.direction && default.name == device.name
-            })
+            defaults
+                .iter()
+                .flatten()
+                .any(|default| default.direction == device.direction && default.name == device.name)
         };
         Ok(devices
             .iter()
@@ -142,8 +143,7 @@ impl Found {
         let signals = Arc::new(Signals::default());
         let (giver, taker) = RingBuffer::new(1);
         let slot = Slot::new(taker, &signals);
-        let parts =
-            Parts { client, index: device.index, rate, slot, signals: Arc::clone(&signals), waker };
+        let parts = Parts { client, index: device.index, rate, slot, signals: Arc::clone(&signals), waker };
         let opened = bell().map_err(PulseError::Connect).and_then(|ends| Ok((Stream::begin(parts)?, ends)));
         match opened {
             // Whoever asked may have given up waiting.
@@ -168,11 +168,11 @@ fn bell() -> std::io::Result<(Bell, UnixStream)> {
 }
 
 impl Device {
-    fn of_source(info: SourceInfo) -> Self {
+    fn of_source(info: &SourceInfo) -> Self {
         Self::new(Direction::Input, info.index, (&info.name, info.description.as_deref()), info.sample_spec)
     }
 
-    fn of_sink(info: SinkInfo) -> Self {
+    fn of_sink(info: &SinkInfo) -> Self {
         Self::new(Direction::Output, info.index, (&info.name, info.description.as_deref()), info.sample_spec)
     }
 
@@ -228,11 +228,15 @@ fn default_device(client: &mut Client, direction: Direction) -> Result<Option<De
     let asked = match direction {
         Direction::Input => {
             let name = Some(protocol::DEFAULT_SOURCE.to_owned());
-            client.ask(&Command::GetSourceInfo(GetSourceInfo { index: None, name })).map(Device::of_source)
+            client
+                .ask(&Command::GetSourceInfo(GetSourceInfo { index: None, name }))
+                .map(|info: SourceInfo| Device::of_source(&info))
         }
         Direction::Output => {
             let name = Some(protocol::DEFAULT_SINK.to_owned());
-            client.ask(&Command::GetSinkInfo(GetSinkInfo { index: None, name })).map(Device::of_sink)
+            client
+                .ask(&Command::GetSinkInfo(GetSinkInfo { index: None, name }))
+                .map(|info: SinkInfo| Device::of_sink(&info))
         }
     };
     match asked {
@@ -246,7 +250,7 @@ fn default_device(client: &mut Client, direction: Direction) -> Result<Option<De
 fn devices(client: &mut Client) -> Result<Vec<Device>, PulseError> {
     let sinks: Vec<SinkInfo> = client.ask(&Command::GetSinkInfoList)?;
     let sources: Vec<SourceInfo> = client.ask(&Command::GetSourceInfoList)?;
-    Ok(sinks.into_iter().map(Device::of_sink).chain(sources.into_iter().map(Device::of_source)).collect())
+    Ok(sinks.iter().map(Device::of_sink).chain(sources.iter().map(Device::of_source)).collect())
 }
 
 fn format_name(format: SampleFormat) -> &'static str {

@@ -176,10 +176,9 @@ mod tests {
 
     #[test]
     fn a_microphone_is_asked_for_blocks_of_ten_milliseconds() {
-        for (rate, system, expected) in [
-            (48_000, System::Alsa, "48000 Hz x1 f32 720"),
-            (16_000, System::Other, "16000 Hz x1 f32 160"),
-        ] {
+        for (rate, system, expected) in
+            [(48_000, System::Alsa, "48000 Hz x1 f32 720"), (16_000, System::Other, "16000 Hz x1 f32 160")]
+        {
             let shapes = told(&native(&own(1, rate, SampleFormat::F32), system, Direction::Input));
             assert_eq!(shapes[0], expected);
         }

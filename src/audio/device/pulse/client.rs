@@ -9,7 +9,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-use pulseaudio::protocol::{self, AuthParams, AuthReply, Command, CommandReply, Prop, ProtocolError, Props};
+use pulseaudio::protocol::{self, AuthParams, AuthReply, Command, CommandReply, Prop, Props, ProtocolError};
 
 /// How long a server may take for an answer, or to take what it asked for.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -67,6 +67,10 @@ pub(super) enum Filled {
 
 /// One frame.
 #[derive(Debug, PartialEq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one at a time, on the stack: a box would be a heap call a block"
+)]
 pub(super) enum Message<'a> {
     /// Samples of a stream, as bytes.
     Sound(u32, &'a [u8]),
@@ -230,7 +234,10 @@ fn read_reply<R: CommandReply>(body: &[u8], version: u16) -> Result<R, PulseErro
     let length = u32::try_from(body.len()).unwrap_or(u32::MAX);
     let flags = protocol::DescriptorFlags::empty();
     let mut head = [0; protocol::DESCRIPTOR_SIZE];
-    protocol::encode_descriptor(&mut head, &protocol::Descriptor { length, channel: CONTROL, offset: 0, flags });
+    protocol::encode_descriptor(
+        &mut head,
+        &protocol::Descriptor { length, channel: CONTROL, offset: 0, flags },
+    );
     let mut whole = head.chain(body);
     let (_, reply) = protocol::read_reply_message(&mut whole, version).map_err(|error| garbled(&error))?;
     Ok(reply)
