@@ -68,12 +68,16 @@ pub(crate) fn list(detail: Detail) -> Result<Vec<Listed>, AudioError> {
 }
 
 /// Looks at the devices again and again. It may hang.
-#[derive(Default)]
 pub(crate) struct Lookout {
     served: pulse::Lookout,
 }
 
 impl Lookout {
+    /// Connects to nothing yet.
+    pub(crate) fn new() -> Self {
+        Self { served: pulse::Lookout::new() }
+    }
+
     /// Looks which device a request means now.
     pub(crate) fn see(&mut self, direction: Direction, request: &Request) -> Sight {
         let system = System::all().into_iter().find(|system| Some(system.name()) == request.host);

@@ -34,7 +34,7 @@ impl Lookouts {
         let (questions, asked) = channel::<(Direction, Request)>();
         let (answer, answers) = channel();
         let look = move || {
-            let mut lookout = device::Lookout::default();
+            let mut lookout = device::Lookout::new();
             for (direction, request) in asked {
                 let sight = lookout.see(direction, &request);
                 if answer.send((direction, (request, sight))).is_err() {

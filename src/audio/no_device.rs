@@ -28,10 +28,13 @@ pub(crate) fn keep<H: Half>(_: &Request, told: &SyncSender<Result<Open<H>, Audio
 }
 
 /// Looks, and sees nothing.
-#[derive(Default)]
 pub(crate) struct Lookout;
 
 impl Lookout {
+    pub(crate) fn new() -> Self {
+        Self
+    }
+
     /// Nothing can be seen.
     pub(crate) fn see(&mut self, _: Direction, _: &Request) -> Sight {
         Sight::Unknown

@@ -43,10 +43,13 @@ impl Found {
 }
 
 /// Sees nothing.
-#[derive(Default)]
 pub(super) struct Lookout;
 
 impl Lookout {
+    pub(super) fn new() -> Self {
+        Self
+    }
+
     /// Nothing can be seen.
     pub(super) fn see(&mut self, _: Direction, _: &Wanted) -> Sight {
         Sight::Unknown

@@ -102,12 +102,15 @@ pub(super) fn list() -> Result<Vec<Listed>, AudioError> {
 }
 
 /// Looks at the devices again and again, over one connection.
-#[derive(Default)]
 pub(super) struct Lookout {
     client: Option<Client>,
 }
 
 impl Lookout {
+    pub(super) fn new() -> Self {
+        Self { client: None }
+    }
+
     /// Looks which device is meant now.
     pub(super) fn see(&mut self, direction: Direction, wanted: &Wanted) -> Sight {
         self.ask(direction, wanted).unwrap_or_else(|_| {
