@@ -64,7 +64,6 @@ pub(crate) struct Open<H> {
 
 /// Who says that a device gave something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(not(feature = "device"), allow(dead_code, reason = "only real devices use all of it"))]
 pub(crate) enum Drive {
     /// Its thread, which may wake whoever waits for that.
     Wakes,
