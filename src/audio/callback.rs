@@ -9,7 +9,6 @@ use std::sync::atomic::Ordering;
 use rtrb::{Consumer, Producer};
 
 use crate::audio::shared::Shared;
-use crate::audio::splice::Tail;
 use crate::pcm::frame::Rate;
 
 /// How long sound takes to vanish on a flush: too short to be heard as a sound, too long to click.
@@ -29,52 +28,26 @@ const INAUDIBLE: f32 = 1e-6;
 pub struct Capture {
     ring: Producer<f32>,
     shared: Arc<Shared>,
-    tail: Tail,
-    stream: Stream,
-}
-
-/// Whether the next block goes on where the last one ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stream {
-    /// It does.
-    Same,
-    /// It is of another stream from the same microphone, and may begin earlier.
-    Another,
 }
 
 impl Capture {
     /// Makes the side that fills `ring`.
     pub fn new(ring: Producer<f32>, shared: Arc<Shared>) -> Self {
-        Self { ring, shared, tail: Tail::default(), stream: Stream::Same }
+        Self { ring, shared }
     }
 
     /// Takes a block of interleaved samples and averages its channels; what finds no room is counted.
     pub fn on_input(&mut self, input: &[f32], channels: usize) {
         let channels = channels.max(1);
         let scale = 1.0 / channels as f32;
-        let mono = |frame: &[f32]| finite(frame.iter().sum::<f32>() * scale);
-        let known = match std::mem::replace(&mut self.stream, Stream::Same) {
-            Stream::Same => 0,
-            Stream::Another => self.tail.known_of(input.len() / channels, |place| {
-                mono(input.get(place * channels..(place + 1) * channels).unwrap_or_default())
-            }),
-        };
-        let input = input.get(known * channels..).unwrap_or_default();
         let frames = input.len() / channels;
         let room = frames.min(self.ring.slots());
-        let mono = input.chunks_exact(channels).map(mono);
-        self.tail.remember(mono.clone());
+        let mono = input.chunks_exact(channels).map(|frame| finite(frame.iter().sum::<f32>() * scale));
         if let Ok(chunk) = self.ring.write_chunk_uninit(room) {
             chunk.fill_from_iter(mono);
         }
         Shared::add(&self.shared.capture_blocks, 1);
         Shared::add(&self.shared.capture_dropped, (frames - room) as u64);
-    }
-
-    /// Notes that the next block is of another stream from the same microphone: what it has in common with
-    /// the last one is not taken twice.
-    pub fn expect_another_stream(&mut self) {
-        self.stream = Stream::Another;
     }
 }
 
@@ -279,21 +252,6 @@ mod tests {
         let heard: Vec<f32> = std::iter::from_fn(|| consumer.pop().ok()).collect();
         assert_eq!(heard, [0.25, 0.0, 1.0]);
         assert_eq!((load(&shared.capture_dropped), load(&shared.capture_blocks)), (2, 1));
-    }
-
-    #[test]
-    fn a_stream_that_follows_another_gives_nothing_twice() {
-        let shared = Arc::new(Shared::default());
-        let (producer, mut consumer) = RingBuffer::new(9_600);
-        let mut capture = Capture::new(producer, shared);
-        let sample = |n: u16| f32::from(n) / 4_096.0;
-        let stereo = |from: u16, to: u16| (from..to).flat_map(|n| [sample(n); 2]).collect::<Vec<_>>();
-        capture.on_input(&stereo(0, 480), 2);
-        capture.expect_another_stream();
-        capture.on_input(&stereo(300, 2_220), 2);
-        capture.on_input(&stereo(2_220, 2_700), 2);
-        let heard: Vec<f32> = std::iter::from_fn(|| consumer.pop().ok()).collect();
-        assert_eq!(heard, (0..2_700).map(sample).collect::<Vec<_>>());
     }
 
     #[test]

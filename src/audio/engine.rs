@@ -288,7 +288,7 @@ impl Engine {
             Command::Duck(duck) => self.set_duck(duck),
             Command::Mute(mute) => self.set_mute(mute),
             Command::Record => self.begin_recording(),
-            Command::Use(..) | Command::List | Command::Close | Command::Leave => {}
+            Command::Use(..) | Command::List | Command::Turn | Command::Close | Command::Leave => {}
         }
     }
 

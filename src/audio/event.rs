@@ -169,6 +169,8 @@ pub(crate) enum Command {
     Use(Direction, Wanted),
     /// Tell which devices there are.
     List,
+    /// Look at what a device gave.
+    Turn,
     /// End, and complete output and recording.
     Close,
     /// End, and leave an output file as it was if nothing has been written to it.

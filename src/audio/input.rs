@@ -11,7 +11,7 @@ use crate::audio::event::{DeviceState, Event, Mute, MuteWay};
 use crate::audio::fake::PacedInput;
 use crate::audio::file::Feed;
 use crate::audio::jack::{Jack, News, Why};
-use crate::audio::open::{Facts, Open, Order, Request};
+use crate::audio::open::{Drive, Facts, Open, Order, Request, Waker};
 use crate::audio::pace::Pacer;
 use crate::audio::recovery::Work;
 use crate::audio::silence::{self, System};
@@ -27,15 +27,25 @@ pub(crate) struct DeviceInput {
 
 impl DeviceInput {
     /// Begins with a microphone that was just opened.
-    pub(crate) fn new(request: Request, open: Open<Capture>, way: MuteWay, engine: &Engine) -> Self {
+    pub(crate) fn new(
+        request: Request,
+        open: Open<Capture>,
+        way: MuteWay,
+        (engine, waker): (&Engine, Waker),
+    ) -> Self {
         engine.tell(told(open.facts.at_start(&request.wanted)));
-        let jack = Jack::new(request, open, Duration::ZERO);
+        let jack = Jack::new(request, open, waker);
         Self { jack, stand_in: None, way, pacer: Pacer::new(Duration::ZERO) }
     }
 
     /// Returns whether the microphone itself is heard.
     pub(crate) fn is_open(&self) -> bool {
         self.stand_in.is_none()
+    }
+
+    /// Returns who says that the microphone gave something, while it is heard.
+    pub(crate) fn drive(&self) -> Option<Drive> {
+        if self.is_open() { self.jack.drive() } else { None }
     }
 
     /// Returns what is known of it while it is open.

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use crate::audio::choice::{Sight, Wanted};
-use crate::audio::device::{self, Half};
+use crate::audio::device::Half;
 use crate::audio::error::AudioError;
 use crate::audio::event::DeviceState;
-use crate::audio::open::{Attempt, Facts, Open, Order, Request};
-use crate::audio::recovery::{self, Recovery, Signs, Work};
+use crate::audio::open::{Attempt, Drive, Facts, Open, Order, Request, Waker};
+use crate::audio::recovery::{self, Complaint, Recovery, Signs, Work};
+use crate::audio::trouble::Trouble;
 
 /// How many attempts may be under way: those at a sound system that hangs do not come back.
 const MOST_ATTEMPTS: usize = 3;
@@ -19,13 +20,16 @@ pub(crate) struct Jack<H> {
     request: Request,
     /// What to go back to if the device that was chosen cannot be used.
     former: Option<Request>,
-    begin: fn(Request) -> Result<Attempt<H>, AudioError>,
+    begin: Begin<H>,
     attempts: Vec<Attempt<H>>,
     open: Option<Open<H>>,
     recovery: Recovery,
     why: Why,
     silence: Silence,
 }
+
+/// Begins to open what is asked for.
+type Begin<H> = Box<dyn Fn(Request) -> Result<Attempt<H>, AudioError>>;
 
 /// Why a device is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,19 +80,14 @@ pub(crate) enum News {
 }
 
 impl<H: Half> Jack<H> {
-    /// Begins with a device that was just opened.
-    pub(crate) fn new(request: Request, open: Open<H>, now: Duration) -> Self {
-        Self::with(request, open, now, Attempt::begin)
+    /// Begins with a device that was just opened, at the beginning of time.
+    pub(crate) fn new(request: Request, open: Open<H>, waker: Waker) -> Self {
+        Self::with(request, open, Duration::ZERO, Box::new(move |request| Attempt::begin(request, &waker)))
     }
 }
 
 impl<H> Jack<H> {
-    fn with(
-        request: Request,
-        open: Open<H>,
-        now: Duration,
-        begin: fn(Request) -> Result<Attempt<H>, AudioError>,
-    ) -> Self {
+    fn with(request: Request, open: Open<H>, now: Duration, begin: Begin<H>) -> Self {
         let request = Request { host: Some(open.facts.host.clone()), ..request };
         Self {
             request,
@@ -115,6 +114,11 @@ impl<H> Jack<H> {
     /// Returns what is asked for.
     pub(crate) fn request(&self) -> &Request {
         &self.request
+    }
+
+    /// Returns who says that the device gave something.
+    pub(crate) fn drive(&self) -> Option<Drive> {
+        self.open.as_ref().map(|open| open.drive)
     }
 
     /// Returns how many blocks the device has given or taken.
@@ -146,12 +150,16 @@ impl<H> Jack<H> {
         if let Some(news) = self.take_results(now) {
             return Some(news);
         }
-        let complaint = self.open.as_ref().and_then(Open::complaint);
-        let signs = Signs { blocks: self.blocks(), complaint: device::weight(complaint), work };
+        let trouble = self.open.as_ref().and_then(Open::trouble);
+        let complaint = match trouble {
+            Some(trouble) if trouble.is_final() => Complaint::Final,
+            Some(_) | None => Complaint::None,
+        };
+        let signs = Signs { blocks: self.blocks(), complaint, work };
         match self.recovery.look(now, signs) {
             recovery::Order::Nothing => self.hear(),
             recovery::Order::GiveUp => {
-                let reason = complaint.and_then(device::meaning);
+                let reason = trouble.map(Trouble::meaning);
                 Some(self.give_up(reason.unwrap_or("it has not answered for a second")))
             }
             recovery::Order::Open => {

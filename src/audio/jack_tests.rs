@@ -6,7 +6,7 @@ use std::sync::mpsc::SyncSender;
 
 use super::*;
 use crate::audio::error::Direction;
-use crate::audio::open::{Kept, Signals};
+use crate::audio::open::{Bell, Kept, Signals};
 use crate::pcm::frame::Rate;
 
 type Told = SyncSender<Result<Open<u8>, AudioError>>;
@@ -42,7 +42,7 @@ fn device(id: &str) -> (Open<u8>, Kept, Arc<Signals>) {
         channels: 1,
         format: "f32".to_owned(),
     };
-    let (open, kept) = Open::new(facts, giver, Arc::clone(&signals));
+    let (open, kept) = Open::new(facts, giver, Arc::clone(&signals), (Drive::Called, Bell::none()));
     (open, kept, signals)
 }
 
@@ -59,7 +59,7 @@ struct Bench {
 impl Bench {
     fn new(request: Request) -> Self {
         let (open, kept, signals) = device("first");
-        let jack = Jack::with(request, open, Duration::ZERO, begin);
+        let jack = Jack::with(request, open, Duration::ZERO, Box::new(begin));
         drop(begun());
         Self { jack, now: Duration::ZERO, signals, runs: true, news: Vec::new(), _kept: vec![kept] }
     }

@@ -7,7 +7,6 @@ pub mod error;
 pub mod event;
 pub mod choice;
 pub mod shared;
-mod splice;
 pub mod callback;
 pub mod engine;
 pub mod echo;
@@ -24,9 +23,10 @@ mod device;
 #[cfg(not(feature = "device"))]
 #[path = "no_device.rs"]
 mod device;
-#[cfg_attr(not(feature = "device"), allow(dead_code, reason = "only real devices use all of it"))]
+#[allow(dead_code, reason = "only devices use all of it, and of those only a sound server's")]
 pub(crate) mod open;
 mod recovery;
+mod trouble;
 mod jack;
 mod lookout;
 pub(crate) mod silence;
@@ -53,6 +53,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use crate::audio::choice::{Detail, Listed, Wanted};
 use crate::audio::error::{AudioError, Direction};
 use crate::audio::event::{Command, Duck, Event, Mute};
+use crate::audio::open::Waker;
 use crate::audio::options::Options;
 use crate::audio::thread::{Opened, OtherEnds, Runner};
 use crate::pcm::frame::{ClipId, Frame};
@@ -165,11 +166,12 @@ pub fn devices() -> Result<Vec<Listed>, AudioError> {
 pub fn start(options: Options) -> Result<Audio, AudioError> {
     let (commands, commands_rx) = channel();
     let (opened, opened_rx) = sync_channel(1);
+    let waker = Waker::new(commands.clone());
     let handle = std::thread::Builder::new()
         .name("audio".to_owned())
         .spawn(move || {
             // Devices are opened where they are used and closed; some systems insist on it.
-            match Runner::open(&options) {
+            match Runner::open(&options, &waker) {
                 Err(error) => {
                     // Whoever asked may have given up waiting.
                     let _ = opened.send(Err(error));

@@ -5,8 +5,7 @@ use std::sync::mpsc::SyncSender;
 use crate::audio::callback::{Capture, Playback};
 use crate::audio::choice::{Detail, Listed, Sight};
 use crate::audio::error::{AudioError, Direction};
-use crate::audio::open::{Connection, Open, Request};
-use crate::audio::recovery::Complaint;
+use crate::audio::open::{Open, Request, Waker};
 
 /// One direction of sound.
 pub(crate) trait Half: Send + Sized + 'static {
@@ -22,28 +21,10 @@ impl Half for Playback {
     const DIRECTION: Direction = Direction::Output;
 }
 
-/// The sound systems of this machine, none of which is known.
-pub(crate) struct Systems;
-
 /// Refuses.
-pub(crate) fn keep<H: Half>(
-    _: &Request,
-    told: &SyncSender<Result<Open<H>, AudioError>>,
-    connection: &Connection<Systems>,
-) {
-    connection.pass_on(connection.take(|| Systems));
+pub(crate) fn keep<H: Half>(_: &Request, told: &SyncSender<Result<Open<H>, AudioError>>, _: Waker) {
     // Whoever asked may have given up waiting.
     let _ = told.send(Err(AudioError::NoDevicesBuilt));
-}
-
-/// There are no complaints.
-pub(crate) fn meaning(_: u32) -> Option<&'static str> {
-    None
-}
-
-/// There are no complaints.
-pub(crate) fn weight(_: Option<u32>) -> Complaint {
-    Complaint::None
 }
 
 /// Looks, and sees nothing.

@@ -9,13 +9,14 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel,
 use std::thread;
 use std::time::Duration;
 
-use rtrb::{Consumer, Producer, RingBuffer};
+use rtrb::{Consumer, Producer};
 
 use crate::audio::choice::{self, Wanted};
-use crate::audio::device::{self, Half, Systems};
+use crate::audio::device::{self, Half};
 use crate::audio::error::{AudioError, Direction};
-use crate::audio::event::DeviceState;
+use crate::audio::event::{Command, DeviceState};
 use crate::audio::pace::Pace;
+use crate::audio::trouble::Trouble;
 use crate::pcm::frame::Rate;
 
 /// A device that asks for nothing for so long is at rest.
@@ -56,9 +57,26 @@ impl Facts {
 /// An open device. Dropping it makes its callback deaf at once, and closes it on its own thread.
 pub(crate) struct Open<H> {
     pub(crate) facts: Facts,
+    pub(crate) drive: Drive,
     giver: Producer<H>,
     hand: Hand,
 }
+
+/// Who says that a device gave something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Drive {
+    /// Its thread, which may wake whoever waits for that.
+    Wakes,
+    /// Nobody: a callback must not, so that it is looked after all the time.
+    Called,
+}
+
+/// Wakes the audio thread. Never to be used by a realtime callback.
+#[derive(Clone, Debug)]
+pub(crate) struct Waker(Sender<Command>);
+
+/// Wakes the thread of a device, where that waits for more than orders.
+pub(crate) struct Bell(Option<Box<dyn Fn() + Send>>);
 
 /// What the device's own thread has of it.
 pub(crate) struct Kept {
@@ -68,6 +86,7 @@ pub(crate) struct Kept {
 /// The way to the device's own thread.
 struct Hand {
     orders: Sender<Order>,
+    bell: Bell,
     signals: Arc<Signals>,
 }
 
@@ -91,14 +110,8 @@ pub(crate) struct Signals {
     /// Blocks that the device had to wait for.
     late: AtomicU64,
     closed: AtomicBool,
-    /// One more than the number of the last complaint, or 0.
-    complaint: AtomicU32,
-    /// The number of the newest stream that runs.
-    running: AtomicU32,
-    /// The number of the stream that is to serve the half.
-    wanted: AtomicU32,
-    /// The number of the one that does.
-    serving: AtomicU32,
+    /// The number of the last [`Trouble`], or 0.
+    trouble: AtomicU32,
 }
 
 impl Signals {
@@ -114,43 +127,59 @@ impl Signals {
         self.closed.load(Ordering::Acquire)
     }
 
-    /// Returns whether the stream of this number has begun to call back.
-    pub(crate) fn is_running(&self, stream: u32) -> bool {
-        self.running.load(Ordering::Acquire) == stream
+    /// Counts a block that the device had to wait for.
+    pub(crate) fn count_late(&self) {
+        self.late.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Has the stream of this number serve the half from here on.
-    pub(crate) fn want(&self, stream: u32) {
-        self.wanted.store(stream, Ordering::Release);
-    }
-
-    /// Returns whether the stream of this number serves the half.
-    pub(crate) fn is_served_by(&self, stream: u32) -> bool {
-        self.serving.load(Ordering::Acquire) == stream
-    }
-
-    /// Keeps the number of a complaint.
-    pub(crate) fn complain(&self, number: u32) {
-        self.complaint.store(number + 1, Ordering::Relaxed);
+    /// Keeps what is wrong.
+    pub(crate) fn complain(&self, trouble: Trouble) {
+        self.trouble.store(trouble.number(), Ordering::Relaxed);
     }
 }
 
-/// Where a callback finds its half once the engine has made one for the device's rate, and where it leaves
-/// it when another stream of the same device is to go on with it.
+impl Waker {
+    /// Wakes through the commands of the audio thread.
+    pub(crate) fn new(commands: Sender<Command>) -> Self {
+        Self(commands)
+    }
+
+    /// Wakes it.
+    pub(crate) fn wake(&self) {
+        // One that has ended needs no waking.
+        let _ = self.0.send(Command::Turn);
+    }
+}
+
+impl Bell {
+    /// Makes one that is rung so.
+    pub(crate) fn new(ring: impl Fn() + Send + 'static) -> Self {
+        Self(Some(Box::new(ring)))
+    }
+
+    /// Makes one for a thread that waits for nothing but orders.
+    pub(crate) fn none() -> Self {
+        Self(None)
+    }
+
+    fn ring(&self) {
+        if let Some(ring) = &self.0 {
+            ring();
+        }
+    }
+}
+
+/// Where a callback finds its half once the engine has made one for the device's rate.
 pub(crate) struct Slot<H> {
     taker: Consumer<H>,
     half: Option<H>,
-    successor: Producer<H>,
-    stream: u32,
     signals: Arc<Signals>,
 }
 
 impl<H> Slot<H> {
-    /// Makes the place of the half that `taker` brings, for the callback of a device's stream of this number;
-    /// what is returned beside it brings the half to the stream that follows.
-    pub(crate) fn new(taker: Consumer<H>, stream: u32, signals: &Arc<Signals>) -> (Self, Consumer<H>) {
-        let (successor, next) = RingBuffer::new(1);
-        (Self { taker, half: None, successor, stream, signals: Arc::clone(signals) }, next)
+    /// Makes the place of the half that `taker` brings.
+    pub(crate) fn new(taker: Consumer<H>, signals: &Arc<Signals>) -> Self {
+        Self { taker, half: None, signals: Arc::clone(signals) }
     }
 
     /// Returns the half, if it has come and anybody still wants it, and counts a block of so many samples a
@@ -159,15 +188,9 @@ impl<H> Slot<H> {
         if self.signals.is_closed() {
             return None;
         }
-        self.signals.running.fetch_max(self.stream, Ordering::Release);
+        self.signals.count(samples, sounds);
         if self.half.is_none() {
             self.half = self.taker.pop().ok();
-            if self.half.is_some() {
-                self.signals.serving.store(self.stream, Ordering::Release);
-            }
-        }
-        if self.signals.is_served_by(self.stream) {
-            self.signals.count(samples, sounds);
         }
         self.half.as_mut()
     }
@@ -175,29 +198,22 @@ impl<H> Slot<H> {
     /// Counts a block that comes so long after the one before, which lasted for `block`.
     pub(crate) fn count_gap(&self, since_last: Duration, block: Duration) {
         // The device has one block in hand while another is made. What is later still was at rest.
-        if since_last > block * 2 && since_last < RESTING && self.signals.is_served_by(self.stream) {
-            self.signals.late.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    /// Leaves the half to the stream that follows, where one is to go on; `before` prepares it for that.
-    pub(crate) fn leave(&mut self, before: impl FnOnce(&mut H)) {
-        if self.signals.wanted.load(Ordering::Acquire) <= self.stream {
-            return;
-        }
-        if let Some(mut half) = self.half.take() {
-            before(&mut half);
-            // There is room for the one half that there is.
-            let _ = self.successor.push(half);
+        if since_last > block * 2 && since_last < RESTING {
+            self.signals.count_late();
         }
     }
 }
 
 impl<H> Open<H> {
     /// Makes both sides of an open device; `giver` leads to its callback.
-    pub(crate) fn new(facts: Facts, giver: Producer<H>, signals: Arc<Signals>) -> (Self, Kept) {
+    pub(crate) fn new(
+        facts: Facts,
+        giver: Producer<H>,
+        signals: Arc<Signals>,
+        (drive, bell): (Drive, Bell),
+    ) -> (Self, Kept) {
         let (orders, kept) = channel();
-        (Self { facts, giver, hand: Hand { orders, signals } }, Kept { orders: kept })
+        (Self { facts, drive, giver, hand: Hand { orders, bell, signals } }, Kept { orders: kept })
     }
 
     /// Gives the callback its half; until then it takes nothing and gives silence.
@@ -209,6 +225,7 @@ impl<H> Open<H> {
     /// Tells the device's thread; one that has ended shows by its callback.
     pub(crate) fn order(&self, order: Order) {
         let _ = self.hand.orders.send(order);
+        self.hand.bell.ring();
     }
 
     /// Returns how many blocks it has given or taken.
@@ -226,9 +243,9 @@ impl<H> Open<H> {
         self.facts.rate.duration(self.hand.signals.zeros.load(Ordering::Relaxed))
     }
 
-    /// Returns the number of its last complaint.
-    pub(crate) fn complaint(&self) -> Option<u32> {
-        self.hand.signals.complaint.load(Ordering::Relaxed).checked_sub(1)
+    /// Returns what was last wrong with it.
+    pub(crate) fn trouble(&self) -> Option<Trouble> {
+        Trouble::from_number(self.hand.signals.trouble.load(Ordering::Relaxed))
     }
 }
 
@@ -236,6 +253,7 @@ impl Drop for Hand {
     fn drop(&mut self) {
         // A device that hangs may call back hours later, when another has its place.
         self.signals.closed.store(true, Ordering::Release);
+        self.bell.ring();
     }
 }
 
@@ -243,6 +261,11 @@ impl Kept {
     /// Waits for orders until the device is to be closed.
     pub(crate) fn orders(&self) -> impl Iterator<Item = Order> + '_ {
         self.orders.iter()
+    }
+
+    /// Returns an order that came, for a thread that waits for other things too.
+    pub(crate) fn next_order(&self) -> Option<Order> {
+        self.orders.try_recv().ok()
     }
 }
 
@@ -252,51 +275,17 @@ pub(crate) struct Attempt<H> {
     result: Receiver<Result<Open<H>, AudioError>>,
 }
 
-/// Over which connection to the sound systems a device is looked for. Two devices on one of them cost less
-/// while nothing happens than two that have one each.
-pub(crate) enum Connection<S> {
-    /// One of its own.
-    Own,
-    /// One of its own, that another device gets as soon as this one is found.
-    Shared(Sender<S>),
-    /// The one that another device was found over.
-    Others(Receiver<S>),
-}
-
-impl<S> Connection<S> {
-    /// Returns the connection; `make` makes one.
-    pub(crate) fn take(&self, make: impl FnOnce() -> S) -> S {
-        match self {
-            Self::Own | Self::Shared(_) => make(),
-            Self::Others(others) => others.recv().unwrap_or_else(|_| make()),
-        }
-    }
-
-    /// Gives the connection to who waits for it.
-    pub(crate) fn pass_on(&self, connection: S) {
-        match self {
-            Self::Own | Self::Others(_) => {}
-            // The other one may have been given up.
-            Self::Shared(other) => drop(other.send(connection)),
-        }
-    }
-}
-
 impl<H: Half> Attempt<H> {
     /// Begins to open a device, on a thread that then keeps it.
-    pub(crate) fn begin(request: Request) -> Result<Self, AudioError> {
-        Self::begin_over(request, Connection::Own)
-    }
-
-    /// Begins to open a device over a connection that is used for another one too.
-    pub(crate) fn begin_over(request: Request, connection: Connection<Systems>) -> Result<Self, AudioError> {
+    pub(crate) fn begin(request: Request, waker: &Waker) -> Result<Self, AudioError> {
         let (told, result) = sync_channel(1);
         let asked = request.clone();
         let name = match H::DIRECTION {
             Direction::Input => "microphone",
             Direction::Output => "speaker",
         };
-        let keep = move || device::keep::<H>(&asked, &told, &connection);
+        let waker = waker.clone();
+        let keep = move || device::keep::<H>(&asked, &told, waker);
         thread::Builder::new().name(name.to_owned()).spawn(keep).map_err(AudioError::Thread)?;
         Ok(Self { request, result })
     }
@@ -340,35 +329,26 @@ impl<H> Attempt<H> {
 
 #[cfg(test)]
 mod tests {
+    use rtrb::RingBuffer;
+
     use super::*;
 
     #[test]
-    fn a_half_goes_from_stream_to_stream_and_is_served_by_one() {
+    fn a_half_is_served_once_it_has_come_and_blocks_count_before() {
         let signals = Arc::new(Signals::default());
         let (mut giver, taker) = RingBuffer::new(1);
-        let (mut first, taker) = Slot::new(taker, 0, &signals);
-        let (mut second, _next) = Slot::<u32>::new(taker, 1, &signals);
-        assert_eq!(first.count(10, true), None, "its half has not come");
+        let mut slot = Slot::new(taker, &signals);
+        assert_eq!(slot.count(10, true), None, "its half has not come");
         giver.push(7).unwrap();
-        assert_eq!((first.count(10, true), second.count(10, true)), (Some(&mut 7), None));
-        assert!(signals.is_running(1) && signals.is_served_by(0));
-        first.leave(|half| *half += 1);
-        assert_eq!(first.count(10, true), Some(&mut 7), "nobody wants it to leave");
-        signals.want(1);
-        first.leave(|half| *half += 1);
-        assert_eq!(first.count(10, true), None);
-        assert_eq!(second.count(10, true), Some(&mut 8));
-        assert!(signals.is_served_by(1));
-        second.leave(|half| *half += 1);
-        assert_eq!(second.count(10, true), Some(&mut 8), "it is the last one");
-        assert_eq!(signals.blocks.load(Ordering::Relaxed), 6, "those of the stream in waiting do not count");
+        assert_eq!(slot.count(10, true), Some(&mut 7));
+        assert_eq!(signals.blocks.load(Ordering::Relaxed), 2, "the device lives");
     }
 
     #[test]
     fn nobody_is_served_once_the_device_is_closed() {
         let signals = Arc::new(Signals::default());
         let (mut giver, taker) = RingBuffer::new(1);
-        let (mut slot, _next) = Slot::new(taker, 0, &signals);
+        let mut slot = Slot::new(taker, &signals);
         giver.push(7).unwrap();
         signals.closed.store(true, Ordering::Release);
         assert_eq!(slot.count(10, true), None);

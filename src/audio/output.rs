@@ -9,7 +9,7 @@ use crate::audio::engine::{Demand, Engine};
 use crate::audio::error::Direction;
 use crate::audio::event::{DeviceState, Event};
 use crate::audio::jack::{Jack, News, Why};
-use crate::audio::open::{Facts, Open, Order, Request};
+use crate::audio::open::{Facts, Open, Order, Request, Waker};
 use crate::audio::pace::Steadier;
 use crate::audio::recovery::Work;
 
@@ -43,9 +43,9 @@ enum Rest {
 
 impl DeviceOutput {
     /// Begins with a speaker that was just opened.
-    pub(crate) fn new(request: Request, open: Open<Playback>, engine: &Engine) -> Self {
+    pub(crate) fn new(request: Request, open: Open<Playback>, (engine, waker): (&Engine, Waker)) -> Self {
         engine.tell(told(open.facts.at_start(&request.wanted)));
-        let jack = Jack::new(request, open, Duration::ZERO);
+        let jack = Jack::new(request, open, waker);
         Self {
             jack,
             rest: Rest::Awake(Duration::ZERO),

@@ -96,7 +96,15 @@ impl Pacer {
 pub(crate) struct Steadier {
     /// When the last late blocks were.
     late: VecDeque<Duration>,
-    pace: Option<Pace>,
+    told: Told,
+}
+
+/// Whether a speaker was given longer blocks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Told {
+    #[default]
+    No,
+    Yes,
 }
 
 impl Steadier {
@@ -111,11 +119,11 @@ impl Steadier {
         }
         let is_busy = self.late.len() == MOST_LATE
             && self.late.front().is_some_and(|first| now.saturating_sub(*first) <= BUSY_WITHIN);
-        if !is_busy || self.pace.is_some() || speaker == Demand::Sound {
+        if !is_busy || self.told == Told::Yes || speaker == Demand::Sound {
             return None;
         }
-        self.pace = Some(Pace::Steady);
-        self.pace
+        self.told = Told::Yes;
+        Some(Pace::Steady)
     }
 }
 

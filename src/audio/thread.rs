@@ -1,12 +1,11 @@
 //! The audio thread: opens the devices, turns the engine, watches. The only file here that asks the time.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use crate::audio::callback::{Capture, Playback};
 use crate::audio::choice::Wanted;
-use crate::audio::device::Systems;
 use crate::audio::engine::{Demand, Ends, Engine, Format};
 use crate::audio::error::{AudioError, Direction};
 use crate::audio::event::{Command, DeviceState, Event, Mute};
@@ -14,7 +13,7 @@ use crate::audio::fake::{InputNews, PacedInput, PacedOutput};
 use crate::audio::file::Feed;
 use crate::audio::input::DeviceInput;
 use crate::audio::lookout::Lookouts;
-use crate::audio::open::{Attempt, Connection, Facts, Open, Request};
+use crate::audio::open::{Attempt, Drive, Facts, Open, Request, Waker};
 use crate::audio::options::{Options, Sink, Source};
 use crate::audio::output::DeviceOutput;
 use crate::audio::picker::Picker;
@@ -34,6 +33,8 @@ const LONGEST_TICK: Duration = Duration::from_millis(19);
 const IDLE_TICK: Duration = Duration::from_millis(10);
 /// How long a microphone may give nothing before it is looked after less often.
 const PAUSE: Duration = Duration::from_millis(100);
+/// How often a device is looked after that wakes the audio thread whenever it gives something.
+const WOKEN_TICK: Duration = Duration::from_millis(100);
 /// How often files, pipes and nothing are looked after.
 const PACED_TICK: Duration = Duration::from_millis(10);
 /// How long a sound system may take to open a device.
@@ -85,16 +86,11 @@ enum FoundOutput {
 
 impl Runner {
     /// Opens everything. Writes nothing before all of it is known to work.
-    pub(crate) fn open(options: &Options) -> Result<(Self, OtherEnds), AudioError> {
+    pub(crate) fn open(options: &Options, waker: &Waker) -> Result<(Self, OtherEnds), AudioError> {
         options.check()?;
         // Both devices at once, because each takes its time.
-        let (give, take) = channel();
-        let (mut of_input, mut of_output) = (Connection::Own, Connection::Own);
-        if let (Source::Device(_), Sink::Device(_)) = (&options.input, &options.output) {
-            (of_input, of_output) = (Connection::Shared(give), Connection::Others(take));
-        }
-        let input = WaitingInput::begin(&options.input, of_input)?;
-        let output = WaitingOutput::begin(&options.output, of_output)?;
+        let input = WaitingInput::begin(&options.input, waker)?;
+        let output = WaitingOutput::begin(&options.output, waker)?;
         let (input, output) = (input.wait()?, output.wait()?);
         let processing = match (&input, &output) {
             (FoundInput::Device(..), FoundOutput::Device(..)) => options.processing,
@@ -114,8 +110,8 @@ impl Runner {
             Some(path) => engine.set_recorder(Recorder::new(path, mic.resubscribe())?, playback),
             None => playback,
         };
-        let output = output.connect(playback, &engine)?;
-        let input = input.connect(capture, options, &engine);
+        let output = output.connect(playback, (&engine, waker.clone()))?;
+        let input = input.connect(capture, options, (&engine, waker.clone()));
         let lookouts = match (&input, &output) {
             (Input::Paced(_), Output::Paced(_)) => None,
             (Input::Device(_), _) | (_, Output::Device(_)) => Some(Lookouts::start()?),
@@ -153,6 +149,7 @@ impl Runner {
                     Command::Use(direction, wanted) => self.use_device(now, direction, wanted),
                     Command::List => self.picker.ask(),
                     Command::Mute(mute) => self.mute(now, mute),
+                    Command::Turn => {}
                     command @ (Command::Play { .. }
                     | Command::EndClip(_)
                     | Command::Flush
@@ -180,11 +177,16 @@ impl Runner {
             let blocks = u32::try_from(self.blocks.saturating_sub(before)).unwrap_or(u32::MAX);
             self.block = heard / blocks.max(1);
         }
-        self.tick = match &self.input {
-            Input::Device(input) if input.is_open() => {
+        let drive = match &self.input {
+            Input::Device(input) => input.drive(),
+            Input::Paced(_) => None,
+        };
+        self.tick = match drive {
+            Some(Drive::Wakes) => WOKEN_TICK,
+            Some(Drive::Called) => {
                 next_tick(self.block, now.saturating_sub(self.heard_at.unwrap_or_default()))
             }
-            Input::Device(_) | Input::Paced(_) => PACED_TICK,
+            None => PACED_TICK,
         };
         if self.engine.demand() == Demand::Sound {
             self.tick = self.tick.min(LONGEST_TICK);
@@ -322,9 +324,9 @@ enum WaitingInput {
 }
 
 impl WaitingInput {
-    fn begin(source: &Source, connection: Connection<Systems>) -> Result<Self, AudioError> {
+    fn begin(source: &Source, waker: &Waker) -> Result<Self, AudioError> {
         match source {
-            Source::Device(wanted) => Attempt::begin_over(request(wanted), connection).map(Self::Device),
+            Source::Device(wanted) => Attempt::begin(request(wanted), waker).map(Self::Device),
             Source::File(path) => Feed::open(path).map(Self::Feed),
             Source::Stdin => Feed::stdin().map(Self::Feed),
             Source::Null => Ok(Self::Feed(Feed::Silence(PACED_RATE))),
@@ -349,9 +351,9 @@ enum WaitingOutput {
 }
 
 impl WaitingOutput {
-    fn begin(sink: &Sink, connection: Connection<Systems>) -> Result<Self, AudioError> {
+    fn begin(sink: &Sink, waker: &Waker) -> Result<Self, AudioError> {
         match sink {
-            Sink::Device(wanted) => Attempt::begin_over(request(wanted), connection).map(Self::Device),
+            Sink::Device(wanted) => Attempt::begin(request(wanted), waker).map(Self::Device),
             Sink::File(path) => Openable::new(path).map(FoundOutput::File).map(Self::Other),
             Sink::Stdout => Ok(Self::Other(FoundOutput::Stdout)),
             Sink::Null => Ok(Self::Other(FoundOutput::Nowhere)),
@@ -381,11 +383,11 @@ impl FoundInput {
         }
     }
 
-    fn connect(self, capture: Capture, options: &Options, engine: &Engine) -> Input {
+    fn connect(self, capture: Capture, options: &Options, thread: (&Engine, Waker)) -> Input {
         match self {
             Self::Device(request, mut open) => {
                 open.connect(capture);
-                Input::Device(Box::new(DeviceInput::new(request, open, options.mute, engine)))
+                Input::Device(Box::new(DeviceInput::new(request, open, options.mute, thread)))
             }
             Self::Feed(feed) => Input::Paced(Box::new(PacedInput::new(feed, capture))),
         }
@@ -400,11 +402,11 @@ impl FoundOutput {
         }
     }
 
-    fn connect(self, playback: Playback, engine: &Engine) -> Result<Output, AudioError> {
+    fn connect(self, playback: Playback, thread: (&Engine, Waker)) -> Result<Output, AudioError> {
         let target = match self {
             Self::Device(request, mut open) => {
                 open.connect(playback);
-                return Ok(Output::Device(Box::new(DeviceOutput::new(request, open, engine))));
+                return Ok(Output::Device(Box::new(DeviceOutput::new(request, open, thread))));
             }
             Self::Nowhere => Target::Nowhere,
             Self::File(openable) => Target::Untouched { openable, rate: PACED_RATE },

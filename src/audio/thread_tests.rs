@@ -25,7 +25,7 @@ struct Call {
 impl Call {
     fn open(input: Source, output: Sink) -> Self {
         let options = Options { input, output, ..Options::default() };
-        let (runner, ends) = Runner::open(&options).unwrap();
+        let (runner, ends) = Runner::open(&options, &waker()).unwrap();
         Self { runner, ends, now: Duration::ZERO, frames: Vec::new(), events: Vec::new() }
     }
 
@@ -58,6 +58,11 @@ impl Call {
     fn heard(&self) -> Vec<i16> {
         self.frames.iter().flat_map(|frame| frame.samples.to_vec()).collect()
     }
+}
+
+/// Nothing here is a device that would wake anybody.
+fn waker() -> Waker {
+    Waker::new(std::sync::mpsc::channel().0)
 }
 
 fn write(path: &Path, samples: &[i16]) {
@@ -163,7 +168,7 @@ fn nothing_is_written_when_the_input_cannot_be_used() {
     let input = directory.path().join("missing.wav");
     let options =
         Options { input: Source::File(input), output: Sink::File(output.clone()), ..Options::default() };
-    assert!(matches!(Runner::open(&options), Err(AudioError::OpenInput { .. })));
+    assert!(matches!(Runner::open(&options, &waker()), Err(AudioError::OpenInput { .. })));
     assert_eq!(std::fs::read(&output).unwrap(), b"precious");
 }
 
@@ -196,7 +201,7 @@ fn a_place_that_cannot_be_written_is_told_before_anything_begins() {
     let directory = tempfile::tempdir().unwrap();
     for path in [directory.path().join("no/such/folder.wav"), directory.path().to_owned()] {
         let options = Options { input: Source::Null, output: Sink::File(path), ..Options::default() };
-        assert!(matches!(Runner::open(&options), Err(AudioError::OpenOutput { .. })));
+        assert!(matches!(Runner::open(&options, &waker()), Err(AudioError::OpenOutput { .. })));
     }
 }
 

@@ -30,7 +30,6 @@ where
             to_floats(piece, &mut scratch);
             capture.on_input(&scratch[..piece.len()], channels);
         }
-        slot.leave(Capture::expect_another_stream);
     }
 }
 
@@ -55,8 +54,6 @@ where
             playback.on_output(floats, channels);
             from_floats(floats, piece);
         }
-        // It has nothing to play then.
-        slot.leave(|_| {});
     }
 }
 

@@ -32,8 +32,6 @@ pub(super) const FORMATS: [SampleFormat; 12] = [
 /// What has its own wishes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum System {
-    /// Mixes and resamples by itself.
-    PulseAudio,
     /// Its sound server plugins make three periods of two blocks.
     Alsa,
     /// Any other.
@@ -43,7 +41,6 @@ pub(super) enum System {
 impl System {
     pub(super) fn of(host: cpal::HostId) -> Self {
         match host.name() {
-            "PulseAudio" => Self::PulseAudio,
             "ALSA" => Self::Alsa,
             _ => Self::Other,
         }
@@ -59,12 +56,7 @@ pub(super) fn native(
     if !RATES.contains(&own.sample_rate()) {
         return Vec::new();
     }
-    let mut shapes = Vec::new();
-    if system == System::PulseAudio {
-        // The server mixes, and a quarter of the bytes goes through the socket.
-        shapes.push((1, SampleFormat::F32));
-    }
-    shapes.extend([(own.channels(), SampleFormat::F32), (own.channels(), own.sample_format())]);
+    let mut shapes = vec![(own.channels(), SampleFormat::F32), (own.channels(), own.sample_format())];
     shapes.retain(|(_, format)| FORMATS.contains(format));
     shapes.dedup();
     let buffer = own.buffer_size();
@@ -105,26 +97,26 @@ pub(super) fn others(
     fixed.chain(usual).collect()
 }
 
-/// Returns how long the blocks are that are wished for at first. A speaker that turns out to be late is given
-/// longer ones where that can be done while it runs; elsewhere it has them from the start.
-fn pace(system: System, direction: Direction) -> Pace {
-    match (direction, system) {
-        (Direction::Input, _) | (Direction::Output, System::PulseAudio) => Pace::Brisk,
-        (Direction::Output, System::Alsa | System::Other) => Pace::Steady,
+/// Returns how long the blocks are that are wished for: what a microphone gives is waited for, and a speaker that
+/// turned out to be late could not be given longer ones while it runs.
+fn pace(direction: Direction) -> Pace {
+    match direction {
+        Direction::Input => Pace::Brisk,
+        Direction::Output => Pace::Steady,
     }
 }
 
 /// Returns how many samples a channel a block has at a pace.
-pub(super) fn block(rate: u32, pace: Pace) -> u32 {
+fn block(rate: u32, pace: Pace) -> u32 {
     u32::try_from(Rate(rate).samples(pace.block())).unwrap_or(u32::MAX)
 }
 
 /// Returns the block to ask for, in samples a channel.
 fn fixed((rate, range): (u32, &SupportedBufferSize), system: System, direction: Direction) -> BufferSize {
-    let block = block(rate, pace(system, direction));
+    let block = block(rate, pace(direction));
     let block = match system {
         System::Alsa => block * 3 / 2,
-        System::PulseAudio | System::Other => block,
+        System::Other => block,
     };
     BufferSize::Fixed(match range {
         SupportedBufferSize::Range { min, max } => block.clamp(*min, (*max).max(*min)),
@@ -156,11 +148,11 @@ mod tests {
     #[test]
     fn a_device_is_asked_to_run_as_it_does_by_itself() {
         for (system, own, expected) in [
-            (System::PulseAudio, own(1, 48_000, SampleFormat::F32), vec!["48000 Hz x1 f32 480"]),
+            (System::Other, own(1, 48_000, SampleFormat::F32), vec!["48000 Hz x1 f32 960"]),
             (
-                System::PulseAudio,
+                System::Other,
                 own(2, 44_100, SampleFormat::I16),
-                vec!["44100 Hz x1 f32 441", "44100 Hz x2 f32 441", "44100 Hz x2 i16 441"],
+                vec!["44100 Hz x2 f32 882", "44100 Hz x2 i16 882"],
             ),
             (
                 System::Alsa,
@@ -184,11 +176,9 @@ mod tests {
 
     #[test]
     fn a_microphone_is_asked_for_blocks_of_ten_milliseconds() {
-        for (rate, system, expected) in [
-            (48_000, System::PulseAudio, "48000 Hz x1 f32 480"),
-            (48_000, System::Alsa, "48000 Hz x1 f32 720"),
-            (16_000, System::Other, "16000 Hz x1 f32 160"),
-        ] {
+        for (rate, system, expected) in
+            [(48_000, System::Alsa, "48000 Hz x1 f32 720"), (16_000, System::Other, "16000 Hz x1 f32 160")]
+        {
             let shapes = told(&native(&own(1, rate, SampleFormat::F32), system, Direction::Input));
             assert_eq!(shapes[0], expected);
         }

@@ -1,81 +1,49 @@
-//! The devices of this machine: listed, and looked for again and again.
+//! The sound cards of this machine: listed, and looked for again and again.
 
 use cpal::traits::{DeviceTrait, HostTrait};
 
 use crate::audio::choice::{self, Detail, Listed, Native, Sight, Wanted};
-use crate::audio::device::shape::System;
-use crate::audio::device::{Systems, default_device, own_config, ranges};
+use crate::audio::device::cards::shape::System;
+use crate::audio::device::cards::{Host, default_device, own_config, ranges};
 use crate::audio::error::{AudioError, Direction};
-use crate::audio::open::Request;
 
-/// Looks at the devices again and again, over one connection. It may hang.
-pub(crate) struct Lookout {
-    systems: Systems,
+/// Looks which device is meant now.
+pub(in crate::audio::device) fn see(host: Host, direction: Direction, wanted: &Wanted) -> Sight {
+    if System::of(host) == System::Alsa {
+        // Its only default is called so, whatever it leads to, and its list takes long.
+        return Sight::Unknown;
+    }
+    ask(host, direction, wanted).unwrap_or(Sight::Unknown)
 }
 
-impl Lookout {
-    pub(crate) fn new() -> Self {
-        Self { systems: Systems::new() }
-    }
-
-    /// Looks which device a request means now.
-    pub(crate) fn see(&mut self, direction: Direction, request: &Request) -> Sight {
-        let host = cpal::available_hosts().into_iter().find(|host| {
-            // ALSA's only default is called so, whatever it leads to, and its list takes long.
-            Some(host.to_string()) == request.host && System::of(*host) != System::Alsa
-        });
-        let Some(host) = host else { return Sight::Unknown };
-        self.ask(host, direction, &request.wanted).unwrap_or_else(|| {
-            // A connection that was lost once is lost for good.
-            self.systems = Systems::new();
-            Sight::Unknown
-        })
-    }
-
-    fn ask(&mut self, host: cpal::HostId, direction: Direction, wanted: &Wanted) -> Option<Sight> {
-        let host = self.systems.host(host).ok()?;
-        let named = match wanted.name() {
-            None => None,
-            Some(name) => {
-                let (listed, _) = devices(host).ok()?;
-                choice::find(&listed, direction, name).map(|place| listed[place].id.clone())
-            }
-        };
-        match (named, wanted) {
-            (Some(id), _) => Some(Sight::Is(id)),
-            (None, Wanted::Named(_)) => Some(Sight::Missing),
-            (None, Wanted::Default | Wanted::Preferred(_)) => {
-                let id = default_device(host, direction)?.id().ok()?;
-                Some(Sight::Is(id.to_string()))
-            }
+fn ask(host: Host, direction: Direction, wanted: &Wanted) -> Option<Sight> {
+    let host = cpal::host_from_id(host).ok()?;
+    let named = match wanted.name() {
+        None => None,
+        Some(name) => {
+            let (listed, _) = devices(&host).ok()?;
+            choice::find(&listed, direction, name).map(|place| listed[place].id.clone())
+        }
+    };
+    match (named, wanted) {
+        (Some(id), _) => Some(Sight::Is(id)),
+        (None, Wanted::Named(_)) => Some(Sight::Missing),
+        (None, Wanted::Default | Wanted::Preferred(_)) => {
+            let id = default_device(&host, direction)?.id().ok()?;
+            Some(Sight::Is(id.to_string()))
         }
     }
 }
 
-/// Lists the devices of this machine.
+/// Lists the devices of a sound system.
 ///
 /// # Errors
 ///
-/// When no sound system answers.
-pub(crate) fn list(detail: Detail) -> Result<Vec<Listed>, AudioError> {
-    let mut systems = Systems::new();
-    let mut all = Vec::new();
-    let mut failure = None;
-    for id in cpal::available_hosts() {
-        let listed = systems.host(id).and_then(|host| listed_of(host, detail));
-        match listed {
-            Ok(listed) => all.extend(listed),
-            Err(error) => failure = failure.or(Some(error)),
-        }
-        if detail == Detail::Names && !all.is_empty() {
-            break;
-        }
-    }
-    match (failure, all.is_empty()) {
-        (Some(error), true) => Err(AudioError::NoSoundSystem(error.to_string())),
-        (None, true) => Err(AudioError::NoDevices),
-        (Some(_) | None, false) => Ok(all),
-    }
+/// When it does not answer.
+pub(in crate::audio::device) fn list(host: Host, detail: Detail) -> Result<Vec<Listed>, AudioError> {
+    cpal::host_from_id(host)
+        .and_then(|host| listed_of(&host, detail))
+        .map_err(|error| AudioError::NoSoundSystem(error.to_string()))
 }
 
 fn listed_of(host: &cpal::Host, detail: Detail) -> Result<Vec<Listed>, cpal::Error> {
@@ -90,7 +58,6 @@ fn listed_of(host: &cpal::Host, detail: Detail) -> Result<Vec<Listed>, cpal::Err
         }
     }
     listed.retain(|listed| is_of_use(listed.bare_id()));
-    listed.sort_by_key(Listed::is_monitor);
     Ok(listed)
 }
 
