@@ -5,6 +5,8 @@ pub(crate) mod program;
 #[cfg(unix)]
 pub(crate) mod pty;
 #[cfg(target_os = "linux")]
+pub(crate) mod seats;
+#[cfg(target_os = "linux")]
 pub(crate) mod sound;
 pub(crate) mod signal;
 pub(crate) mod schema;

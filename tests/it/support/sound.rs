@@ -14,6 +14,7 @@ use rustix::process::Signal;
 use tempfile::TempDir;
 
 use super::program::send_signal;
+use super::seats::Seat;
 use super::signal::Sound;
 use super::watched::Watched;
 
@@ -34,6 +35,8 @@ const START: Duration = Duration::from_secs(20);
 pub(crate) struct SoundServer {
     folder: TempDir,
     server: Option<Child>,
+    /// Nothing for the second server of a test.
+    _seat: Option<Seat>,
 }
 
 /// What is played on a device, from the moment of asking; dropping it ends it.
@@ -50,15 +53,19 @@ struct Taken {
 }
 
 impl SoundServer {
-    /// Starts one, and returns when it answers.
+    /// Starts one as soon as few enough others play, and returns when it answers.
     pub(crate) fn start() -> Self {
+        Self::start_on(Some(Seat::take()))
+    }
+
+    fn start_on(seat: Option<Seat>) -> Self {
         // Short, because the path of a socket has at most 107 bytes.
         let folder =
             tempfile::Builder::new().prefix("rtvoice-sound-").tempdir_in("/tmp").expect("/tmp takes files");
         for name in ["home", "run", "tmp"] {
             std::fs::create_dir(folder.path().join(name)).expect("/tmp takes files");
         }
-        let mut server = Self { folder, server: None };
+        let mut server = Self { folder, server: None, _seat: seat };
         server.write("cookie", &[0; 256]);
         server.write("alsa.conf", ALSA.as_bytes());
         server.write(
@@ -397,7 +404,7 @@ mod tests {
 
     #[test]
     fn two_servers_do_not_know_each_other() {
-        let (left, right) = (SoundServer::start(), SoundServer::start());
+        let (left, right) = (SoundServer::start(), SoundServer::start_on(None));
         let recording = right.record_from(MICROPHONE);
         left.say("hello");
         recording.wait_until(LIMIT, |heard| heard.ms() > 300);
