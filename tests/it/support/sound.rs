@@ -13,8 +13,9 @@ use std::time::Duration;
 use rustix::process::Signal;
 use tempfile::TempDir;
 
+use super::priority;
 use super::program::send_signal;
-use super::seats::Seat;
+use super::seats::{Length, Seat};
 use super::signal::Sound;
 use super::watched::Watched;
 
@@ -28,7 +29,7 @@ pub(crate) const MICROPHONE: &str = "test_microphone";
 /// What is played here is heard by the microphone.
 const FEED: &str = "test_feed";
 /// A server starts in a tenth of a second; a loaded machine takes longer.
-const START: Duration = Duration::from_secs(20);
+const START: Duration = Duration::from_secs(60);
 
 /// A sound server; dropping it ends it.
 #[derive(Debug)]
@@ -46,6 +47,10 @@ pub(crate) struct Recording {
     taken: Watched<Taken>,
 }
 
+/// A voice that speaks into the microphone; dropping it ends it.
+#[derive(Debug)]
+pub(crate) struct Speaking(Child);
+
 #[derive(Debug, Default)]
 struct Taken {
     bytes: Vec<u8>,
@@ -55,7 +60,12 @@ struct Taken {
 impl SoundServer {
     /// Starts one as soon as few enough others play, and returns when it answers.
     pub(crate) fn start() -> Self {
-        Self::start_on(Some(Seat::take()))
+        Self::start_on(Some(Seat::take(Length::Usual)))
+    }
+
+    /// Starts one for a test that plays for long, before those that play for less.
+    pub(crate) fn start_for_long() -> Self {
+        Self::start_on(Some(Seat::take(Length::Long)))
     }
 
     fn start_on(seat: Option<Seat>) -> Self {
@@ -79,6 +89,7 @@ impl SoundServer {
 
     /// Returns the variables by which a program finds this server and nothing else.
     pub(crate) fn env(&self) -> Vec<(&'static str, OsString)> {
+        priority::raise(priority::SOUND);
         vec![
             ("XDG_RUNTIME_DIR", self.path("run").into()),
             ("PULSE_SERVER", self.address().into()),
@@ -159,6 +170,12 @@ impl SoundServer {
         self.play(&self.speak_to_file(text));
     }
 
+    /// Begins to speak into the microphone.
+    pub(crate) fn begin_to_say(&self, text: &str) -> Speaking {
+        let mut player = self.player(FEED, &self.speak_to_file(text));
+        Speaking(player.spawn().expect("paplay starts"))
+    }
+
     /// Plays a WAV file into the microphone; returns at its end.
     pub(crate) fn play(&self, wav: &Path) {
         self.play_to(FEED, wav);
@@ -189,9 +206,14 @@ impl SoundServer {
     }
 
     fn play_to(&self, sink: &str, wav: &Path) {
+        finished(&mut self.player(sink, wav), "paplay");
+    }
+
+    fn player(&self, sink: &str, wav: &Path) -> Command {
         let mut player = self.tool("paplay", "pulseaudio-utils");
         // Enough in hand for a player that a loaded machine does not wake in time.
-        finished(player.args(["--latency-msec=250", "--device", sink]).arg(wav), "paplay");
+        player.args(["--latency-msec=250", "--device", sink]).arg(wav).stdin(Stdio::null());
+        player
     }
 
     fn record_from(&self, source: &str) -> Recording {
@@ -303,16 +325,35 @@ impl Recording {
         self.taken
             .wait_for(START, |taken| taken.ended.then_some(()))
             .expect("parec ends when it is asked to");
+        // To compare it is to compute.
+        priority::set(priority::COMPUTING);
         self.so_far()
+    }
+}
+
+impl Speaking {
+    /// Returns whether it has not come to its end.
+    pub(crate) fn goes_on(&mut self) -> bool {
+        self.0.try_wait().expect("a child can be waited for").is_none()
+    }
+}
+
+impl Drop for Speaking {
+    fn drop(&mut self) {
+        end(&mut self.0);
     }
 }
 
 impl Drop for Recording {
     fn drop(&mut self) {
-        // It may have ended by itself; there is nothing to do about it in either case.
-        self.recorder.kill().unwrap_or_default();
-        self.recorder.wait().map(|_| ()).unwrap_or_default();
+        end(&mut self.recorder);
     }
+}
+
+fn end(child: &mut Child) {
+    // It may have ended by itself; there is nothing to do about it in either case.
+    child.kill().unwrap_or_default();
+    child.wait().map(|_| ()).unwrap_or_default();
 }
 
 fn sound_of(bytes: &[u8]) -> Sound {
@@ -358,7 +399,7 @@ fn take_in_background(mut stdout: impl Read + Send + 'static) -> Watched<Taken> 
 mod tests {
     use super::*;
 
-    const LIMIT: Duration = Duration::from_secs(20);
+    const LIMIT: Duration = Duration::from_secs(60);
 
     #[test]
     fn what_is_said_is_heard_by_the_microphone_and_not_by_the_speaker() {
