@@ -1,7 +1,7 @@
 //! Devices that come, go, hang, and are chosen, with a sound server of the test's own.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use serde_json::Value;
@@ -11,9 +11,10 @@ use crate::support::pty::{Size, Terminal};
 use crate::support::signal::Sound;
 use crate::support::sound::{RATE, SoundServer};
 use crate::support::speech;
+use crate::support::tries::until_undisturbed;
 
 /// Longest wait for one thing, on a loaded machine too.
-const LIMIT: Duration = Duration::from_secs(30);
+const LIMIT: Duration = Duration::from_secs(120);
 const USUAL: Size = Size { columns: 100, rows: 24 };
 const F2: &str = "\x1bOQ";
 const DOWN: &str = "\x1b[B";
@@ -28,6 +29,8 @@ const TONE_WINDOWS: usize = (SOFT_SECONDS + 2) * 20 - 1;
 const SOFT_SECONDS: usize = 24;
 /// A sample of the wire lasts so long.
 const NO_JUMP_MS: f32 = 1.0 / 24.0;
+/// How many calls may be held for one that neither the machine nor the sound server disturbs.
+const CALLS: usize = 3;
 
 fn call(server: &SoundServer) -> Running {
     let call = Program::rtvoice("talk --demo --json --trace trace.jsonl").envs(server.env()).start();
@@ -170,9 +173,9 @@ fn jump_ms(heard: &Sound) -> f32 {
 
 #[test]
 fn a_long_silence_is_heard_in_long_blocks_without_a_jump_where_they_begin_and_end() {
-    let server = SoundServer::start();
+    let server = SoundServer::start_for_long();
     // A loaded machine may not play the tone in one piece.
-    let jumps = (0..3).map(|_| {
+    until_undisturbed(CALLS, || {
         let call = Program::rtvoice("talk --demo --vad off --echo off --json --record call.wav");
         let call = call.envs(server.env());
         let wav = call.file("tone.wav");
@@ -187,10 +190,9 @@ fn a_long_silence_is_heard_in_long_blocks_without_a_jump_where_they_begin_and_en
         // One stream more for the silence, and one more for what ended it.
         assert_eq!(newest(&last), newest(&first) + 2, "{first:?}, {last:?}");
         assert_eq!(last.len(), first.len(), "each closed the one before");
-        jump_ms(&Sound::read(&outcome.home.path().join("call.wav")))
+        let jump = jump_ms(&Sound::read(&outcome.home.path().join("call.wav")));
+        (jump > NO_JUMP_MS).then(|| format!("a jump of {jump} ms"))
     });
-    let jumps: Vec<f32> = jumps.take_while(|jump| *jump > NO_JUMP_MS).collect();
-    assert!(jumps.len() < 3, "{jumps:?} ms");
 }
 
 #[test]
@@ -295,7 +297,8 @@ fn a_hard_mute_closes_the_microphone_and_opens_it_again() {
 
 /// Asks a sound server again and again; each question takes its time.
 fn eventually(is_so: impl Fn() -> bool) -> bool {
-    (0..500).any(|_| is_so())
+    let end = Instant::now() + LIMIT;
+    std::iter::repeat_with(is_so).take_while(|_| Instant::now() < end).any(|is_so| is_so)
 }
 
 #[test]
