@@ -40,31 +40,24 @@ const DELIVERIES: [(&str, usize); 3] = [("burst", 0), ("lead=160,jitter=80", 0),
 
 #[test]
 fn however_an_answer_is_delivered_it_is_heard_whole() {
-    // A busy machine may not wake the sound server in time, which is no fault of the program.
     let sound = SoundServer::start_for_long();
-    (0..DELIVERIES.len()).for_each(|number| sound.add_speaker(&speaker(number)));
-    until_undisturbed(TIMES, || hear_all(&sound));
-}
-
-/// Holds a call for each delivery, all at once because calls take their time; says what was wrong.
-fn hear_all(sound: &SoundServer) -> Option<String> {
-    let wrong: Vec<String> = thread::scope(|scope| {
-        let calls = [0, 1, 2].map(|number| {
+    // All at once, because calls take their time.
+    thread::scope(|scope| {
+        for (number, (fault, held_up)) in DELIVERIES.into_iter().enumerate() {
+            let sound = &sound;
             scope.spawn(move || {
-                let (fault, held_up) = DELIVERIES[number];
-                hear(sound, &speaker(number), fault, held_up).map(|wrong| format!("{fault}: {wrong}"))
-            })
-        });
-        calls.into_iter().filter_map(|call| call.join().expect("a call does not panic")).collect()
+                let speaker = format!("delivery_{number}");
+                sound.add_speaker(&speaker);
+                // A busy machine may not wake the sound server in time, which is no fault of the program.
+                until_undisturbed(TIMES, || {
+                    hear(sound, &speaker, fault, held_up).map(|wrong| format!("{fault}: {wrong}"))
+                });
+            });
+        }
     });
-    (!wrong.is_empty()).then(|| wrong.join("; "))
 }
 
-/// Returns the name of the speaker that one of them is heard on.
-fn speaker(number: usize) -> String {
-    format!("delivery_{number}")
-}
-
+/// Holds a call; says how what was heard of the answer is not what was sent.
 fn hear(sound: &SoundServer, speaker: &str, fault: &str, held_up: usize) -> Option<String> {
     let server = Server::with_fault(fault);
     let args = format!(

@@ -93,7 +93,7 @@ fn hold(sound: &SoundServer) -> Option<String> {
     let renewed = lines.iter().filter(|line| line["type"] == "session").count();
     assert_eq!(renewed, sessions.len(), "each session is told");
     let silent: usize = gaps.iter().map(Range::len).sum();
-    let expected = usize::try_from(seconds).unwrap() * 1_000;
+    let expected = usize::try_from(seconds).expect("it is short") * 1_000;
     let is_whole = silent * 100 < audible.len() && audible.len().abs_diff(expected) < 100;
     (!is_whole || gaps.iter().any(|gap| at_a_move(&gap)))
         .then(|| format!("silences {gaps:?} in {} ms of {expected} ms, moves {moves:?}", audible.len()))
