@@ -339,8 +339,9 @@ fn a_program_sees_no_variable_of_the_person_who_tests() {
 #[cfg(unix)]
 #[test]
 fn a_running_program_is_talked_to_line_by_line_and_signalled() {
-    // It reads on at the end: a signal is heeded between two commands, one that comes just before a wait is not.
-    let script = "trap 'echo bye; exit 5' INT; \
+    // Who starts the tests may ignore INT, which no shell takes back. It reads on at the end: a signal is heeded
+    // between two commands, one that comes just before a wait is not.
+    let script = "trap 'echo bye; exit 5' TERM; \
                   while :; do read line && echo \"{\\\"type\\\":\\\"$line\\\"}\"; done";
     let program = Program::shell(script);
     let file = program.file("note.txt");
@@ -349,7 +350,7 @@ fn a_running_program_is_talked_to_line_by_line_and_signalled() {
     running.write(b"user\n");
     assert_eq!(running.wait_for_json(LIMIT, "user", |_| true)["type"], "user");
     std::fs::write(&file, "kept").expect("the folder is there");
-    running.signal(rustix::process::Signal::INT);
+    running.signal(rustix::process::Signal::TERM);
     running.close_stdin();
     let outcome = running.wait(LIMIT).expect_code(5);
     assert!(outcome.text().ends_with("bye\n"));
