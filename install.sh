@@ -303,7 +303,8 @@ try_again() {
 	# shellcheck disable=SC2086 # One word a test.
 	"$cargo" test --locked --target-dir "$target" --test it -- --exact --test-threads 1 $failed ||
 		fail "the tests do not pass: what failed beside others failed alone, too"
-	say "$count tests failed beside others and passed alone, a sign that this machine was busy:"
+	[ "$count" -eq 1 ] || several=s
+	say "$count test${several-} failed beside others and passed alone, a sign that this machine was busy:"
 	say "$failed"
 }
 

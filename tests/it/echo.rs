@@ -79,16 +79,16 @@ fn hear_the_greeting(server: &SoundServer) -> Option<String> {
     if was_disturbed(&lines) {
         return Some("there were gaps in what was played".to_owned());
     }
-    assert_eq!(greeting["interrupted"], false, "{lines:#?}");
-    assert_eq!(of_type(&lines, "speech_started"), [&Value::Null; 0]);
     let told = of_type(&lines, "echo");
     assert!(told.iter().all(|line| line["mode"] == "aec"), "{told:?}");
     let best = told.iter().filter_map(|line| line["enhancement_db"].as_f64()).fold(0.0, f64::max);
     assert!(
         told.iter().any(|line| line["delay_ms"].as_u64().is_some_and(|delay| (50..400).contains(&delay)))
     );
-    // The way from the speaker to the microphone slips as well, and nobody tells.
-    (best <= TAKEN_AWAY_DB).then(|| format!("{told:?}"))
+    // The way from the speaker to the microphone slips as well, which no room does and nobody tells: what comes
+    // of it is no echo. A canceller that does not work fails each time.
+    let is_alone = greeting["interrupted"] == false && of_type(&lines, "speech_started").is_empty();
+    (!is_alone || best <= TAKEN_AWAY_DB).then(|| format!("{greeting}, {told:?}"))
 }
 
 #[test]
