@@ -248,6 +248,7 @@ impl Drive {
             }
             Event::InputStarted => AudioEvent::InputStarted,
             Event::InputEnded => AudioEvent::InputEnded,
+            Event::NoInput(what) => AudioEvent::NoInput(what),
             Event::OutputClosed => return Some(Input::User(Command::HangUp(EndReason::User))),
             Event::Lost(what) => AudioEvent::Lost(what),
             Event::RecordingEnded(what) => AudioEvent::RecordingEnded(what),
@@ -276,7 +277,7 @@ impl Drive {
     fn stop_sound(&mut self, reason: &EndReason) -> Result<(), Error> {
         let Some(audio) = self.audio.take() else { return Ok(()) };
         match reason {
-            EndReason::Refused(_) | EndReason::Lost(_) => {
+            EndReason::NoInput(_) | EndReason::Refused(_) | EndReason::Lost(_) => {
                 // A call that never was leaves the file as it found it.
                 drop(audio);
                 Ok(())

@@ -41,6 +41,7 @@ pub(super) async fn run(args: Transcribe) -> Result<EndReason, Error> {
             | EndReason::Answered
             | EndReason::Limit(_)
             | EndReason::ServerClosed(_)
+            | EndReason::NoInput(_)
             | EndReason::Refused(_)
             | EndReason::Lost(_) => break,
         }

@@ -27,6 +27,8 @@ pub enum Event {
     InputStarted,
     /// The input file or pipe is at its end and all of it is in frames; only silence follows.
     InputEnded,
+    /// The input file or pipe gave no sample and never will; one sentence.
+    NoInput(String),
     /// Whoever read standard output has gone; a normal end.
     OutputClosed,
     /// A file or a pipe broke; one sentence.
@@ -62,7 +64,7 @@ impl Event {
     /// Returns what was lost, as a sentence, where something was.
     pub fn lost(&self) -> Option<String> {
         match self {
-            Self::Lost(what) => Some(what.clone()),
+            Self::Lost(what) | Self::NoInput(what) => Some(what.clone()),
             Self::Device(direction, DeviceState::Lost(reason)) => {
                 Some(format!("the {direction} is gone: {reason}"))
             }

@@ -63,6 +63,8 @@ pub(crate) enum InputNews {
     Ended,
     /// It broke; one sentence.
     Broken(String),
+    /// It never gave a sample and never will; one sentence.
+    Nothing(String),
 }
 
 impl PacedInput {
@@ -92,6 +94,7 @@ impl PacedInput {
             }
             Supply::Ended => Some(InputNews::Ended),
             Supply::Broken(reason) => Some(InputNews::Broken(reason)),
+            Supply::Nothing(reason) => Some(InputNews::Nothing(reason)),
         }
     }
 

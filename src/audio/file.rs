@@ -52,6 +52,8 @@ pub(crate) enum Supply {
     Ended,
     /// It broke; from here on it gives silence.
     Broken(String),
+    /// It has given nothing and never will; one sentence.
+    Nothing(String),
 }
 
 impl Feed {
@@ -113,7 +115,7 @@ impl Feed {
             Self::File(stash) => stash.read(wanted, block, read_file),
             Self::Pipe(stash) => stash.read(wanted, block, receive_piece),
         };
-        if matches!(supply, Supply::Ended | Supply::Broken(_)) {
+        if matches!(supply, Supply::Ended | Supply::Broken(_) | Supply::Nothing(_)) {
             *self = Self::Silence(self.rate());
         }
         supply
@@ -137,9 +139,12 @@ impl<S> Stash<S> {
                 match refill(&mut self.source, &mut samples) {
                     Supply::More => (self.samples, self.at) = (samples, 0),
                     Supply::Late if first => return Supply::NotYet,
-                    other @ (Supply::Late | Supply::NotYet | Supply::Ended | Supply::Broken(_)) => {
-                        return other;
-                    }
+                    Supply::Broken(reason) if first => return Supply::Nothing(reason),
+                    other @ (Supply::Late
+                    | Supply::NotYet
+                    | Supply::Ended
+                    | Supply::Broken(_)
+                    | Supply::Nothing(_)) => return other,
                 }
             }
             let rest = &self.samples[self.at..];
@@ -208,10 +213,14 @@ fn read_pipe(mut source: impl Read, pieces: &SyncSender<Piece>) {
 fn read_wav(source: impl Read, pieces: &SyncSender<Piece>) -> Result<(), WavError> {
     let mut reader = WavReader::new(source)?;
     let mut resampler = Resampler::new(reader.rate(), PIPE_RATE);
-    let mut input = Vec::new();
+    let (mut input, mut all) = (Vec::new(), 0);
     loop {
         input.clear();
         let read = reader.read(&mut input)?;
+        all += read;
+        if all == 0 {
+            return Err(WavError::Empty);
+        }
         let mut piece = Vec::new();
         if read == 0 {
             resampler.flush(&mut piece);
@@ -228,15 +237,17 @@ fn read_wav(source: impl Read, pieces: &SyncSender<Piece>) -> Result<(), WavErro
 
 fn read_raw(mut source: impl Read, pieces: &SyncSender<Piece>) -> Result<(), WavError> {
     let mut decoder = Decoder::new(Codec::Pcm16);
-    let mut bytes = vec![0; PIPE_BYTES];
+    let (mut bytes, mut given) = (vec![0; PIPE_BYTES], 0);
     loop {
         let read = match source.read(&mut bytes) {
-            Ok(0) => return Ok(()),
+            // Less than a sample is none.
+            Ok(0) => return if given == 0 { Err(WavError::Empty) } else { Ok(()) },
             Ok(read) => read,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => return Err(error.into()),
         };
         let piece: Vec<f32> = decoder.push(&bytes[..read]).into_iter().map(to_float).collect();
+        given += piece.len();
         if !piece.is_empty() && pieces.send(Ok(piece)).is_err() {
             return Ok(());
         }
@@ -263,7 +274,7 @@ mod tests {
             match feed.read(77, &mut samples) {
                 Supply::More => {}
                 Supply::Late | Supply::NotYet => thread::yield_now(),
-                end @ (Supply::Ended | Supply::Broken(_)) => return (samples, end),
+                end @ (Supply::Ended | Supply::Broken(_) | Supply::Nothing(_)) => return (samples, end),
             }
         }
     }
@@ -341,10 +352,12 @@ mod tests {
 
     #[test]
     fn a_pipe_without_sound_says_so() {
-        for (bytes, words) in [(&b""[..], "no sound"), (b"RIFF\0\0\0\0junk", "not a WAV")] {
+        for (bytes, words) in
+            [(&b""[..], "holds no sound"), (b"x", "holds no sound"), (b"RIFF\0\0\0\0junk", "not a WAV")]
+        {
             let (samples, end) = read_all(&mut Feed::pipe(Cursor::new(bytes)).unwrap());
             assert!(samples.is_empty());
-            assert!(matches!(&end, Supply::Broken(reason) if reason.contains(words)), "{end:?}");
+            assert!(matches!(&end, Supply::Nothing(reason) if reason.contains(words)), "{end:?}");
         }
     }
 }

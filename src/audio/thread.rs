@@ -202,6 +202,7 @@ impl Runner {
             Input::Paced(input) => match input.advance(now) {
                 Some(InputNews::Ended) => self.engine.input_ends(),
                 Some(InputNews::Broken(reason)) => self.engine.tell(Event::Lost(reason)),
+                Some(InputNews::Nothing(reason)) => self.engine.tell(Event::NoInput(reason)),
                 None => {}
             },
             Input::Device(input) => input.turn(now, &mut self.engine),

@@ -139,7 +139,8 @@ impl Session {
             | EndReason::InputEnded
             | EndReason::Answered
             | EndReason::Limit(_)
-            | EndReason::ServerClosed(_) => reason,
+            | EndReason::ServerClosed(_)
+            | EndReason::NoInput(_) => reason,
         }
     }
 
@@ -214,6 +215,7 @@ fn why_lost(reason: &EndReason) -> Option<Failure> {
         | EndReason::InputEnded
         | EndReason::Answered
         | EndReason::Limit(_)
+        | EndReason::NoInput(_)
         | EndReason::Refused(_) => None,
     }
 }

@@ -150,7 +150,7 @@ pub enum Output {
     End(EndReason),
 }
 
-/// Why a session ended. Only the last two are failures.
+/// Why a session ended. Only the last three are failures.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EndReason {
     /// The user ended it.
@@ -165,6 +165,8 @@ pub enum EndReason {
     Limit(Limit),
     /// The server ended it in good order.
     ServerClosed(String),
+    /// There is nothing to hear: the input cannot be used; one sentence.
+    NoInput(String),
     /// The server refused to go on: key, model, quota, protocol.
     Refused(Failure),
     /// The connection broke.

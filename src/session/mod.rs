@@ -236,6 +236,7 @@ impl Session {
             AudioEvent::Flushed(heard) => self.flushed(now, &heard),
             AudioEvent::InputStarted => self.input_started(),
             AudioEvent::InputEnded => self.input_ended(now),
+            AudioEvent::NoInput(what) => self.hang_up(now, EndReason::NoInput(what)),
             AudioEvent::Lost(what) | AudioEvent::RecordingEnded(what) => {
                 self.show(Notice::Error { code: None, message: what });
             }
@@ -377,7 +378,7 @@ impl Session {
         self.phase = Phase::Over;
         match reason {
             // It holds the error.
-            EndReason::Refused(_) | EndReason::Lost(_) => {}
+            EndReason::NoInput(_) | EndReason::Refused(_) | EndReason::Lost(_) => {}
             EndReason::User
             | EndReason::Signal(_)
             | EndReason::InputEnded

@@ -5,12 +5,16 @@
 //! that nothing behind it can take a thing of one server for a thing of another. A name that was not used
 //! before stays as the server gave it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use crate::protocol::client::ClientBody;
 use crate::protocol::item::Item;
 use crate::protocol::response::Response;
 use crate::protocol::server::{Place, ServerBody};
+
+/// How many names of one kind are kept: what was named so long ago is spoken of no more, and a call may last
+/// for days.
+const MOST: usize = 10_000;
 
 /// What the servers of a call have named.
 #[derive(Debug, Default)]
@@ -26,8 +30,10 @@ pub(super) struct Names {
 struct Kind {
     /// By what the server in use calls them.
     here: HashMap<String, String>,
-    /// All of the call.
+    /// All of the call that are kept.
     taken: HashSet<String>,
+    /// The same in their order, the oldest first, each behind what its server called the thing.
+    order: VecDeque<(String, String)>,
 }
 
 impl Kind {
@@ -53,7 +59,20 @@ impl Kind {
         let mut names = std::iter::once(id.to_owned()).chain(again);
         let name = names.find(|name| !self.taken.contains(name)).expect("there are more names than things");
         self.taken.insert(name.clone());
+        self.order.push_back((id.to_owned(), name.clone()));
+        if self.order.len() > MOST {
+            self.forget_oldest();
+        }
         name
+    }
+
+    fn forget_oldest(&mut self) {
+        let Some((id, name)) = self.order.pop_front() else { return };
+        self.taken.remove(&name);
+        // The same id may be that of another thing, on another server.
+        if self.here.get(&id) == Some(&name) {
+            self.here.remove(&id);
+        }
     }
 
     /// Returns what the server in use calls a thing; nothing where it is another server's.
@@ -266,6 +285,24 @@ mod tests {
         assert_eq!(named(&mut names, "a#2"), "a#2#2");
         assert_eq!(named_back(&names, "a#2"), "a");
         assert_eq!(named_back(&names, "a#2#2"), "a#2");
+    }
+
+    #[test]
+    fn the_oldest_names_are_forgotten_and_those_in_use_are_not() {
+        let mut names = Names::default();
+        named(&mut names, "item_0");
+        names.new_server();
+        assert_eq!(named(&mut names, "item_0"), "item_0#2");
+        for number in 1..MOST {
+            named(&mut names, &format!("item_{number}"));
+        }
+        let Kind { here, taken, order } = &names.items;
+        assert_eq!((here.len(), taken.len(), order.len()), (MOST, MOST, MOST));
+        assert!(!taken.contains("item_0"), "it is the oldest");
+        assert_eq!(named_back(&names, "item_0#2"), "item_0", "its server is in use");
+        named(&mut names, "one more");
+        assert!(!names.is_here("item_0#2") && names.is_here("item_1") && names.is_here("one more"));
+        assert_eq!(names.items.here.len(), MOST);
     }
 
     #[test]

@@ -395,6 +395,7 @@ fn end(reason: &EndReason, delays: Option<&Delays>) -> Body {
             let message = Some(harmless(said)).filter(|message| !message.is_empty());
             Body::End { reason: "server_closed", code: None, message, signal: None, delay: delay() }
         }
+        EndReason::NoInput(what) => failed("no_input", &Failure { message: what.clone(), code: None }),
         EndReason::Refused(failure) => failed("refused", failure),
         EndReason::Lost(failure) => failed("lost", failure),
     }

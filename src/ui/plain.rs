@@ -277,7 +277,7 @@ impl<W: Write, S: Write> Plain<W, S> {
             EndReason::Signal(_) | EndReason::ServerClosed(_) | EndReason::Limit(_) => {
                 self.tell(&words::end(reason));
             }
-            EndReason::Refused(_) | EndReason::Lost(_) => {}
+            EndReason::NoInput(_) | EndReason::Refused(_) | EndReason::Lost(_) => {}
         }
     }
 }

@@ -70,6 +70,7 @@ pub fn end(reason: &EndReason) -> String {
             said if said.is_empty() => "the server ended the call".to_owned(),
             said => format!("the server ended the call: {said}"),
         },
+        EndReason::NoInput(what) => text::one_line(what),
         EndReason::Refused(failure) => format!("refused: {}", self::failure(failure)),
         EndReason::Lost(failure) => format!("connection lost: {}", self::failure(failure)),
     }

@@ -12,9 +12,10 @@ use serde_json::Value;
 use crate::support::program::{Outcome, Program, Running, json_lines};
 use crate::support::signal::Sound;
 use crate::support::sound::{RATE, SoundServer};
+use crate::support::tries::until_undisturbed;
 
 /// Longest wait for one thing, on a loaded machine too.
-const LIMIT: Duration = Duration::from_secs(30);
+const LIMIT: Duration = Duration::from_secs(120);
 /// What is louder was played; silence of a virtual speaker is exact.
 const AUDIBLE_DBFS: f32 = -60.0;
 /// How far the sound server's record of an answer may be from the answer itself, 1 being the same.
@@ -25,8 +26,8 @@ const PIECE_MS: usize = 400;
 const QUIET_DBFS: f32 = -45.0;
 /// How exactly the server is told what was heard, in milliseconds.
 const EXACT_MS: usize = 30;
-/// How many calls may be held for one that the machine does not disturb.
-const CALLS: usize = 3;
+/// How many calls may be held for one that neither the machine nor the sound server disturbs.
+const CALLS: usize = 5;
 /// How soon speech silences the speaker once the server has heard it, in milliseconds; what the sound
 /// server and the recorder hold is in it.
 const SILENT_WITHIN_MS: usize = 250;
@@ -87,14 +88,13 @@ fn hang_up(call: Running) -> Outcome {
 #[test]
 fn a_spoken_turn_is_heard_and_answered_without_gaps() {
     // A busy machine may not wake the sound server in time, which is no fault of the program.
-    let answers: Vec<String> = (0..CALLS).map_while(|_| answer_to_a_spoken_turn()).collect();
-    assert!(answers.len() < CALLS, "{}", answers.join("; "));
+    let server = SoundServer::start();
+    until_undisturbed(CALLS, || answer_to_a_spoken_turn(&server));
 }
 
 /// Holds a call of one turn; says how the answer is not what the server sent, as the sound server or as the
 /// program itself recorded it, or what was said not what was recorded.
-fn answer_to_a_spoken_turn() -> Option<String> {
-    let server = SoundServer::start();
+fn answer_to_a_spoken_turn(server: &SoundServer) -> Option<String> {
     let program =
         Program::rtvoice("talk --demo --json --trace trace.jsonl --record call.wav").envs(server.env());
     let recording = server.record();
@@ -161,6 +161,11 @@ fn strays(sent: &Sound, recorded: &Sound, begin: usize) -> Option<String> {
 #[test]
 fn speaking_over_the_answer_silences_it_and_names_what_was_really_played() {
     let server = SoundServer::start();
+    until_undisturbed(CALLS, || speech_over_an_answer(&server));
+}
+
+/// Holds a call that is spoken over; says how what was played is not what was told, or that it went on.
+fn speech_over_an_answer(server: &SoundServer) -> Option<String> {
     let program =
         Program::rtvoice("talk --demo --json --trace trace.jsonl --input microphone --output SPEAKER")
             .envs(server.env());
@@ -191,12 +196,19 @@ fn speaking_over_the_answer_silences_it_and_names_what_was_really_played() {
     assert!(told < sent.ms(), "{told} of {} ms is no interruption", sent.ms());
 
     let begin = audible(&recorded).start.saturating_sub(audible(&sent).start);
-    assert_eq!(strays(&sent.between(0..told.saturating_sub(EXACT_MS)), &recorded, begin), None);
+    let strays = strays(&sent.between(0..told.saturating_sub(EXACT_MS)), &recorded, begin);
+    if strays.is_some() {
+        return strays;
+    }
     let played = audible(&recorded.between(begin..recorded.ms())).end;
     let expected = audible(&sent.between(0..told)).end;
-    assert!(played.abs_diff(expected) <= EXACT_MS, "{told} ms are told, {expected} audible, {played} played");
     let silent_after = (begin + played).saturating_sub(noticed_ms);
-    assert!(silent_after <= SILENT_WITHIN_MS, "silent {silent_after} ms after speech was noticed");
+    let is_right = played.abs_diff(expected) <= EXACT_MS && silent_after <= SILENT_WITHIN_MS;
+    (!is_right).then(|| {
+        format!(
+            "{told} ms are told, {expected} audible, {played} played, silent {silent_after} ms after speech"
+        )
+    })
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::mpsc::channel;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use serde_json::Value;
@@ -13,9 +13,10 @@ use crate::support::pty::{Size, Terminal};
 use crate::support::signal::Sound;
 use crate::support::sound::{RATE, SoundServer};
 use crate::support::speech;
+use crate::support::tries::until_undisturbed;
 
 /// Longest wait for one thing, on a loaded machine too.
-const LIMIT: Duration = Duration::from_secs(30);
+const LIMIT: Duration = Duration::from_secs(120);
 const USUAL: Size = Size { columns: 100, rows: 24 };
 const F2: &str = "\x1bOQ";
 const DOWN: &str = "\x1b[B";
@@ -32,6 +33,8 @@ const SOFT_SECONDS: usize = 24;
 const LOOK_EVERY: Duration = Duration::from_millis(300);
 /// A sample of the wire lasts so long.
 const NO_JUMP_MS: f32 = 1.0 / 24.0;
+/// How many calls may be held for one that neither the machine nor the sound server disturbs.
+const CALLS: usize = 3;
 
 fn call(server: &SoundServer) -> Running {
     let call = Program::rtvoice("talk --demo --json --trace trace.jsonl").envs(server.env()).start();
@@ -189,9 +192,9 @@ fn jump_ms(heard: &Sound) -> f32 {
 
 #[test]
 fn a_long_silence_is_heard_in_long_blocks_without_a_jump_where_they_begin_and_end() {
-    let server = SoundServer::start();
+    let server = SoundServer::start_for_long();
     // A loaded machine may not play the tone in one piece.
-    let jumps = (0..3).map(|_| {
+    until_undisturbed(CALLS, || {
         let call = Program::rtvoice("talk --demo --vad off --echo off --json --record call.wav");
         let call = call.envs(server.env());
         let wav = call.file("tone.wav");
@@ -199,13 +202,13 @@ fn a_long_silence_is_heard_in_long_blocks_without_a_jump_where_they_begin_and_en
         let call = call.start();
         call.wait_for_json(LIMIT, "speak_now", |_| true);
         let blocks = blocks_while_playing(&server, &wav);
-        assert_eq!(blocks, [10, 40, 10], "often, seldom in the long silence, and often again");
         call.signal(Signal::INT);
         let outcome = call.wait(LIMIT).expect_code(130);
-        jump_ms(&Sound::read(&outcome.home.path().join("call.wav")))
+        let jump = jump_ms(&Sound::read(&outcome.home.path().join("call.wav")));
+        // Often, seldom in the long silence, and often again.
+        let is_disturbed = jump > NO_JUMP_MS || blocks != [10, 40, 10];
+        is_disturbed.then(|| format!("blocks of {blocks:?} ms, a jump of {jump} ms"))
     });
-    let jumps: Vec<f32> = jumps.take_while(|jump| *jump > NO_JUMP_MS).collect();
-    assert!(jumps.len() < 3, "{jumps:?} ms");
 }
 
 #[test]
@@ -310,7 +313,8 @@ fn a_hard_mute_closes_the_microphone_and_opens_it_again() {
 
 /// Asks a sound server again and again; each question takes its time.
 fn eventually(is_so: impl Fn() -> bool) -> bool {
-    (0..500).any(|_| is_so())
+    let end = Instant::now() + LIMIT;
+    std::iter::repeat_with(is_so).take_while(|_| Instant::now() < end).any(|is_so| is_so)
 }
 
 #[test]

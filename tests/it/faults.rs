@@ -14,7 +14,7 @@ use crate::support::signal::Sound;
 use crate::support::speech;
 
 /// Longest wait for something in a call, on a loaded machine.
-const LIMIT: Duration = Duration::from_secs(50);
+const LIMIT: Duration = Duration::from_secs(120);
 /// How far what is said about played sound may be from what was written, in milliseconds.
 const TOLERANCE_MS: u64 = 30;
 

@@ -84,6 +84,25 @@ fn what_cannot_be_decoded_says_so() {
 }
 
 #[test]
+fn a_pipe_without_sound_ends_the_call_and_is_told_in_one_sentence() {
+    for (bytes, says) in [
+        (&b""[..], "standard input holds no sound"),
+        (&wav(1, 16, &[]), "standard input holds no sound"),
+        (b"RIFF\0\0\0\0junk", "standard input: this is not a WAV file"),
+    ] {
+        for args in ["talk --demo --output answer.wav --input - --json", "transcribe --demo - --json"] {
+            let outcome = Program::rtvoice(args).stdin(bytes).run().expect_code(4);
+            let expected =
+                format!("rtvoice: {says}\nhint: pipe sound into it: raw 16-bit mono of 24 kHz, or WAV\n");
+            assert_eq!(outcome.stderr, expected, "{args}");
+            let end = outcome.json_lines().pop().expect("the end is told");
+            assert_eq!((&end["reason"], &end["message"]), (&"no_input".into(), &says.into()), "{args}");
+            assert!(!outcome.home.path().join("answer.wav").exists(), "{args}: a file was left");
+        }
+    }
+}
+
+#[test]
 fn a_file_that_is_not_there_is_named() {
     for args in ["talk --demo --output null --input missing.wav", "transcribe --demo missing.wav"] {
         let outcome = Program::rtvoice(args).run().expect_code(4);

@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::support::program::Program;
 use crate::support::short::{Held, ShortSessions, Turn};
 use crate::support::sound::SoundServer;
+use crate::support::tries::until_undisturbed;
 
 /// How long a session lasts, in seconds; `RTVOICE_TEST_SESSION_SECONDS` makes it as long as a real one.
 const SESSION: u64 = 6;
@@ -19,7 +20,9 @@ const AUDIBLE_DBFS: f32 = -60.0;
 /// The longest silence that counts as none, in milliseconds.
 const GAP_MS: usize = 20;
 /// How near a move a silence is one of it, in milliseconds. A busy machine makes some of its own elsewhere.
-const NEAR_MS: usize = 500;
+const NEAR_MS: usize = 300;
+/// How many calls may be held for one that neither the machine nor the sound server disturbs.
+const CALLS: usize = 3;
 
 fn session() -> Duration {
     let chosen = std::env::var("RTVOICE_TEST_SESSION_SECONDS").ok().and_then(|text| text.parse().ok());
@@ -53,11 +56,16 @@ fn counting(seconds: u64) -> impl Iterator<Item = i16> {
 
 #[test]
 fn nobody_hears_a_session_end() {
+    let sound = SoundServer::start_for_long();
+    until_undisturbed(CALLS, || hold(&sound));
+}
+
+/// Holds the call; says how the tone that was heard is not the one that was sent.
+fn hold(sound: &SoundServer) -> Option<String> {
     let limit = session();
     let seconds = limit.as_secs() * MOVES as u64 + 1;
     let turn = Turn { words: "a long tone".to_owned(), speech: tone(seconds), ..Turn::default() };
     let server = ShortSessions::start(limit, vec![turn]);
-    let sound = SoundServer::start();
     let program =
         Program::rtvoice("talk --json --model short --input counting.wav --trace trace.jsonl --url")
             .arg(&server.url)
@@ -82,13 +90,13 @@ fn nobody_hears_a_session_end() {
     assert!(moves.len() >= MOVES, "{moves:?}");
     let at_a_move =
         |gap: &&Range<usize>| moves.iter().any(|at| gap.start < at + NEAR_MS && *at < gap.end + NEAR_MS);
-    assert_eq!(gaps.iter().find(at_a_move), None, "a silence at one of the moves {moves:?}");
-    let silent: usize = gaps.iter().map(Range::len).sum();
-    assert!(silent * 100 < audible.len(), "silences in the tone: {gaps:?}");
-    let expected = usize::try_from(seconds).unwrap() * 1_000;
-    assert!(audible.len().abs_diff(expected) < 100, "{} ms of {expected} ms", audible.len());
-    let renewed = lines.into_iter().filter(|line| line["type"] == "session").count();
+    let renewed = lines.iter().filter(|line| line["type"] == "session").count();
     assert_eq!(renewed, sessions.len(), "each session is told");
+    let silent: usize = gaps.iter().map(Range::len).sum();
+    let expected = usize::try_from(seconds).expect("it is short") * 1_000;
+    let is_whole = silent * 100 < audible.len() && audible.len().abs_diff(expected) < 100;
+    (!is_whole || gaps.iter().any(|gap| at_a_move(&gap)))
+        .then(|| format!("silences {gaps:?} in {} ms of {expected} ms, moves {moves:?}", audible.len()))
 }
 
 /// Returns when the call moved, in milliseconds of the tone.

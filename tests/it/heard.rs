@@ -8,8 +8,9 @@ use crate::support::interrupting::{self, Interrupting, Told};
 use crate::support::program::Program;
 use crate::support::signal::Sound;
 use crate::support::sound::{RATE, SoundServer};
+use crate::support::tries::until_undisturbed;
 
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(120);
 /// How long after its beginning each answer is stopped, in milliseconds: anywhere in a block of the device.
 const STOPS: [u64; 10] = [265, 392, 523, 611, 750, 874, 996, 1_137, 1_278, 1_409];
 /// How long the answers would be, in milliseconds.
@@ -29,6 +30,8 @@ const GOAL_MS: f32 = 5.0;
 const USUAL_MS: f32 = 1.0;
 /// How many of the answers must be free of the gaps that a busy machine makes.
 const ENOUGH: usize = 6;
+/// How many calls may be held until so many are.
+const CALLS: usize = 3;
 
 /// Noise that no resampler changes; each seed makes another.
 fn noise(seed: u64) -> Vec<i16> {
@@ -63,10 +66,15 @@ fn sounded_ms(recording: &Sound, answer: &[i16], told: &Told) -> Option<f32> {
 
 #[test]
 fn what_is_told_of_a_stopped_answer_is_what_the_recording_shows() {
+    let sound = SoundServer::start_for_long();
+    until_undisturbed(CALLS, || hold(&sound));
+}
+
+/// Holds a call in which each answer is stopped; says so where gaps hide too much.
+fn hold(sound: &SoundServer) -> Option<String> {
     let answers: Vec<Vec<i16>> = (1..).map(noise).take(STOPS.len()).collect();
     let stops = STOPS.map(Duration::from_millis);
     let server = Interrupting::start(answers.iter().cloned().zip(stops).collect());
-    let sound = SoundServer::start();
     let recording = sound.record();
     let call = Program::rtvoice("talk --json --model any --url").arg(&server.url).envs(sound.env()).start();
     let told = server.wait_for(STOPS.len(), LIMIT);
@@ -87,7 +95,10 @@ fn what_is_told_of_a_stopped_answer_is_what_the_recording_shows() {
     let mut away: Vec<f32> = told.iter().filter_map(away).collect();
     away.sort_by(|left, right| left.abs().total_cmp(&right.abs()));
     println!("milliseconds away from the recording: {away:.2?}");
-    assert!(away.len() >= ENOUGH, "only {} of {} are without a gap: {told:?}", away.len(), told.len());
+    if away.len() < ENOUGH {
+        return Some(format!("only {} of {} are without a gap: {told:?}", away.len(), told.len()));
+    }
     assert!(away[away.len() / 2].abs() < USUAL_MS, "{away:?}");
     assert!(away.iter().all(|away| away.abs() < GOAL_MS), "{away:?}");
+    None
 }

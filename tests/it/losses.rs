@@ -18,7 +18,7 @@ use crate::support::signal::Sound;
 use crate::support::speech;
 
 /// Longest run of one call, on a loaded machine.
-const LIMIT: Duration = Duration::from_secs(100);
+const LIMIT: Duration = Duration::from_secs(180);
 
 /// What came of a call.
 struct Held {

@@ -10,7 +10,7 @@ use crate::support::between::{Between, Fate, Fault};
 use crate::support::program::{Outcome, Program};
 use crate::support::short::{ShortSessions, Turn};
 
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(120);
 /// How many sessions the call has.
 const SESSIONS: usize = 3;
 

@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::support::program::Program;
 use fake::{Answer, Fake};
 
-const LIMIT: Duration = Duration::from_secs(30);
+const LIMIT: Duration = Duration::from_secs(120);
 
 /// The program with a configuration file that only its owner can read.
 fn with_file(args: &str, text: &str) -> Program {

@@ -7,7 +7,7 @@ use rustix::process::Signal;
 use crate::support::program::{Program, Running};
 use crate::support::secrecy::{arguments_hold_no_key, left_no_key, with_key};
 
-const LIMIT: Duration = Duration::from_secs(30);
+const LIMIT: Duration = Duration::from_secs(120);
 
 /// Serves on `port` and returns the endpoint with the port it has.
 fn serve(port: &str) -> (Running, String) {

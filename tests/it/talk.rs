@@ -16,7 +16,7 @@ use crate::support::speech;
 use crate::transcribe::CAPTIONS;
 
 /// Longest wait for something in a call, on a loaded machine.
-const LIMIT: Duration = Duration::from_secs(50);
+const LIMIT: Duration = Duration::from_secs(120);
 /// How far what is said about played sound may be from what was written, in milliseconds.
 const TOLERANCE_MS: u64 = 1;
 /// Speech is louder than this, in dB of full scale.
@@ -285,5 +285,6 @@ fn a_reader_of_the_sound_that_goes_away_ends_the_call_well() {
     assert_eq!(CALLS.unread.stdout.len(), 4_800);
     assert!(CALLS.unread.stderr.ends_with("code 0\n"), "{}", CALLS.unread.stderr);
     assert!(!CALLS.unread.stderr.contains("rtvoice:"), "{}", CALLS.unread.stderr);
-    assert!(CALLS.unread.elapsed < Duration::from_secs(12), "{:?}", CALLS.unread.elapsed);
+    let mut answers = CALLS.unread.stderr.lines().filter(|line| line.starts_with("Assistant: "));
+    assert!(answers.any(|line| line.contains("(interrupted after 0.")), "{}", CALLS.unread.stderr);
 }

@@ -96,6 +96,7 @@ pub(super) async fn ask(
         | EndReason::Answered
         | EndReason::Limit(Limit::Cost)
         | EndReason::ServerClosed(_)
+        | EndReason::NoInput(_)
         | EndReason::Refused(_)
         | EndReason::Lost(_)) => exit_code(reason).map(|_| delays),
     }

@@ -22,6 +22,8 @@ pub enum AudioEvent {
     InputStarted,
     /// The input file or pipe is at its end; only silence follows.
     InputEnded,
+    /// The input file or pipe never gave a sample and never will; one sentence.
+    NoInput(String),
     /// A file or a pipe is of no use any more, or all sound has stopped.
     Lost(String),
     /// The recording ended before the call; why.

@@ -29,6 +29,16 @@ fn a_goodbye_that_is_not_answered_does_not_hold_the_user() {
 }
 
 #[test]
+fn a_call_that_has_nothing_to_hear_ends_at_once() {
+    let mut call = Call::live(file_plan());
+    let nothing = || "standard input holds no sound".to_owned();
+    call.put(Input::Audio(AudioEvent::NoInput(nothing())));
+    assert_eq!(call.story(), ["connection Closing", "close"]);
+    call.put(Input::Closed(CloseCause::Ours));
+    assert_eq!(call.ended(), Some(&EndReason::NoInput(nothing())));
+}
+
+#[test]
 fn hanging_up_twice_ends_at_once() {
     let mut call = Call::live(plan());
     call.user(Command::HangUp(EndReason::User));

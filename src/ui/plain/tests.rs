@@ -80,9 +80,7 @@ fn a_caption_that_comes_after_its_answer_is_told_to_belong_before_it() {
 #[test]
 fn captions_are_one_a_line_and_nothing_else() {
     let (data, status) = lines(PlainStyle::Transcribe, &interrupted_call());
-    assert_snapshot!(data, @r#"
-    Count to four. You: fake
-    "#);
+    assert_snapshot!(data, @"Count to four. You: fake");
     assert_snapshot!(status, @r#"
     error: too fast (rate_limit)
     the microphone is silent

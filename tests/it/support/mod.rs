@@ -1,9 +1,13 @@
 //! What the end-to-end tests share: running the program, a terminal, a sound server, judging what came out.
 
 pub(crate) mod watched;
+pub(crate) mod tries;
+pub(crate) mod priority;
 pub(crate) mod program;
 #[cfg(unix)]
 pub(crate) mod pty;
+#[cfg(target_os = "linux")]
+pub(crate) mod seats;
 #[cfg(target_os = "linux")]
 pub(crate) mod sound;
 pub(crate) mod signal;

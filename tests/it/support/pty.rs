@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::num::NonZeroU16;
 use std::os::fd::{AsFd, OwnedFd};
+use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::sync::{Arc, mpsc};
 use std::thread;
@@ -13,11 +14,12 @@ use rustix::process::Signal;
 use tempfile::TempDir;
 use vt100::{Callbacks, Parser, Screen};
 
+use super::priority;
 use super::program::{Program, send_signal};
 use super::watched::Watched;
 
 /// What is still in the terminal after the program's end is read in no time, even on a loaded machine.
-const DRAIN: Duration = Duration::from_secs(10);
+const DRAIN: Duration = Duration::from_secs(60);
 /// How long a screen must stay as it is to count as settled: several drawings at 30 a second.
 const SETTLED: Duration = Duration::from_millis(300);
 
@@ -145,6 +147,7 @@ impl Terminal {
 
     /// Starts a program in a new terminal with a keyboard of this kind.
     pub(crate) fn start_with(keyboard: Keyboard, program: Program, size: Size) -> Self {
+        priority::raise(priority::PROGRAM);
         let (master, slave) = open().expect("the system gives a pseudo-terminal");
         let master = Arc::new(master);
         master.resize(pty_size(size)).expect("the terminal takes its size");
@@ -164,6 +167,11 @@ impl Terminal {
             ended.with(|ended| *ended = Some(status));
         });
         Self { master, slave: Some(held), keys, display, status, process, modes_before, home: program.home }
+    }
+
+    /// Returns the path of a file in the folder the program runs in.
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.home.path().join(name)
     }
 
     /// Returns the text on the screen, one line a row, blanks at the ends left out.
@@ -364,7 +372,7 @@ impl Display {
 mod tests {
     use super::*;
 
-    const LIMIT: Duration = Duration::from_secs(10);
+    const LIMIT: Duration = Duration::from_secs(60);
     const SMALL: Size = Size { columns: 40, rows: 10 };
 
     #[test]

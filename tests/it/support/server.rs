@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::program::{Program, Running};
 
 /// How long the endpoint may take to listen, on a loaded machine.
-const START: Duration = Duration::from_secs(20);
+const START: Duration = Duration::from_secs(60);
 
 /// `rtvoice serve` on a port of its own; dropping it ends it.
 #[derive(Debug)]

@@ -13,7 +13,9 @@ use std::time::Duration;
 use rustix::process::Signal;
 use tempfile::TempDir;
 
+use super::priority;
 use super::program::send_signal;
+use super::seats::{Length, Seat};
 use super::signal::Sound;
 use super::watched::Watched;
 
@@ -27,13 +29,15 @@ pub(crate) const MICROPHONE: &str = "test_microphone";
 /// What is played here is heard by the microphone.
 const FEED: &str = "test_feed";
 /// A server starts in a tenth of a second; a loaded machine takes longer.
-const START: Duration = Duration::from_secs(20);
+const START: Duration = Duration::from_secs(60);
 
 /// A sound server; dropping it ends it.
 #[derive(Debug)]
 pub(crate) struct SoundServer {
     folder: TempDir,
     server: Option<Child>,
+    /// Nothing for the second server of a test.
+    _seat: Option<Seat>,
 }
 
 /// What is played on a device, from the moment of asking; dropping it ends it.
@@ -43,6 +47,10 @@ pub(crate) struct Recording {
     taken: Watched<Taken>,
 }
 
+/// A voice that speaks into the microphone; dropping it ends it.
+#[derive(Debug)]
+pub(crate) struct Speaking(Child);
+
 #[derive(Debug, Default)]
 struct Taken {
     bytes: Vec<u8>,
@@ -50,15 +58,24 @@ struct Taken {
 }
 
 impl SoundServer {
-    /// Starts one, and returns when it answers.
+    /// Starts one as soon as few enough others play, and returns when it answers.
     pub(crate) fn start() -> Self {
+        Self::start_on(Some(Seat::take(Length::Usual)))
+    }
+
+    /// Starts one for a test that plays for long, before those that play for less.
+    pub(crate) fn start_for_long() -> Self {
+        Self::start_on(Some(Seat::take(Length::Long)))
+    }
+
+    fn start_on(seat: Option<Seat>) -> Self {
         // Short, because the path of a socket has at most 107 bytes.
         let folder =
             tempfile::Builder::new().prefix("rtvoice-sound-").tempdir_in("/tmp").expect("/tmp takes files");
         for name in ["home", "run", "tmp"] {
             std::fs::create_dir(folder.path().join(name)).expect("/tmp takes files");
         }
-        let mut server = Self { folder, server: None };
+        let mut server = Self { folder, server: None, _seat: seat };
         server.write("cookie", &[0; 256]);
         server.write("alsa.conf", ALSA.as_bytes());
         server.write(
@@ -72,6 +89,7 @@ impl SoundServer {
 
     /// Returns the variables by which a program finds this server and nothing else.
     pub(crate) fn env(&self) -> Vec<(&'static str, OsString)> {
+        priority::raise(priority::SOUND);
         vec![
             ("XDG_RUNTIME_DIR", self.path("run").into()),
             ("PULSE_SERVER", self.address().into()),
@@ -152,6 +170,12 @@ impl SoundServer {
         self.play(&self.speak_to_file(text));
     }
 
+    /// Begins to speak into the microphone.
+    pub(crate) fn begin_to_say(&self, text: &str) -> Speaking {
+        let mut player = self.player(FEED, &self.speak_to_file(text));
+        Speaking(player.spawn().expect("paplay starts"))
+    }
+
     /// Plays a WAV file into the microphone; returns at its end.
     pub(crate) fn play(&self, wav: &Path) {
         self.play_to(FEED, wav);
@@ -182,9 +206,14 @@ impl SoundServer {
     }
 
     fn play_to(&self, sink: &str, wav: &Path) {
+        finished(&mut self.player(sink, wav), "paplay");
+    }
+
+    fn player(&self, sink: &str, wav: &Path) -> Command {
         let mut player = self.tool("paplay", "pulseaudio-utils");
         // Enough in hand for a player that a loaded machine does not wake in time.
-        finished(player.args(["--latency-msec=250", "--device", sink]).arg(wav), "paplay");
+        player.args(["--latency-msec=250", "--device", sink]).arg(wav).stdin(Stdio::null());
+        player
     }
 
     fn record_from(&self, source: &str) -> Recording {
@@ -296,16 +325,35 @@ impl Recording {
         self.taken
             .wait_for(START, |taken| taken.ended.then_some(()))
             .expect("parec ends when it is asked to");
+        // To compare it is to compute.
+        priority::set(priority::COMPUTING);
         self.so_far()
+    }
+}
+
+impl Speaking {
+    /// Returns whether it has not come to its end.
+    pub(crate) fn goes_on(&mut self) -> bool {
+        self.0.try_wait().expect("a child can be waited for").is_none()
+    }
+}
+
+impl Drop for Speaking {
+    fn drop(&mut self) {
+        end(&mut self.0);
     }
 }
 
 impl Drop for Recording {
     fn drop(&mut self) {
-        // It may have ended by itself; there is nothing to do about it in either case.
-        self.recorder.kill().unwrap_or_default();
-        self.recorder.wait().map(|_| ()).unwrap_or_default();
+        end(&mut self.recorder);
     }
+}
+
+fn end(child: &mut Child) {
+    // It may have ended by itself; there is nothing to do about it in either case.
+    child.kill().unwrap_or_default();
+    child.wait().map(|_| ()).unwrap_or_default();
 }
 
 fn sound_of(bytes: &[u8]) -> Sound {
@@ -351,7 +399,7 @@ fn take_in_background(mut stdout: impl Read + Send + 'static) -> Watched<Taken> 
 mod tests {
     use super::*;
 
-    const LIMIT: Duration = Duration::from_secs(20);
+    const LIMIT: Duration = Duration::from_secs(60);
 
     #[test]
     fn what_is_said_is_heard_by_the_microphone_and_not_by_the_speaker() {
@@ -397,7 +445,7 @@ mod tests {
 
     #[test]
     fn two_servers_do_not_know_each_other() {
-        let (left, right) = (SoundServer::start(), SoundServer::start());
+        let (left, right) = (SoundServer::start(), SoundServer::start_on(None));
         let recording = right.record_from(MICROPHONE);
         left.say("hello");
         recording.wait_until(LIMIT, |heard| heard.ms() > 300);
