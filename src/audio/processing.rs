@@ -7,7 +7,7 @@ use crate::audio::echo::{
     BLOCK, Block, EchoControl, EchoMode, EchoState, Guard, Processing, RATE, Step, Talker,
 };
 use crate::audio::event::{Event, Mute};
-use crate::audio::voice::{Beside, Change, Listening, TurnRule, Voice};
+use crate::audio::voice::{Around, Beside, Change, Listening, TurnRule, Voice};
 use crate::pcm::frame::Rate;
 use crate::pcm::resample::Resampler;
 
@@ -205,7 +205,7 @@ impl Listener {
         match (self.mute, self.listening, beside) {
             (Mute::Live, Listening::Turns(_), Beside::Silence | Beside::Speaker)
             | (Mute::Live, Listening::Interruptions | Listening::Off, Beside::Speaker) => {
-                let change = self.voice.as_mut()?.listen(block, trust, beside);
+                let change = self.voice.as_mut()?.listen(block, Around { trust, beside }, self.guard.rest());
                 change.filter(|_| self.listening != Listening::Off)
             }
             (Mute::Live, Listening::Interruptions | Listening::Off, Beside::Silence) | (Mute::Muted, ..) => {
@@ -231,3 +231,7 @@ mod tests;
 #[cfg(test)]
 #[path = "listening_tests.rs"]
 mod listening_tests;
+
+#[cfg(test)]
+#[path = "hearing_tests.rs"]
+mod hearing_tests;

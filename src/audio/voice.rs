@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use crate::audio::echo::forecast::{FORECAST_RATE, Rest};
 use crate::audio::echo::{Block, Talker, Trust};
 use crate::pcm::voice::{Ear, Hop, score_threshold};
 
@@ -20,6 +21,9 @@ const SURE: usize = 11;
 /// voiced, of clicks, knocks and bursts of noise none, and nothing is stopped by a mistake.
 const SURE_IN_SILENCE: usize = 8;
 const SURE_WINDOW: usize = 16;
+/// So many of them the canceller has let through as a voice: a forecast of the echo that is wrong, because
+/// something was moved, may make an answer softer, but not stop it.
+const SURE_WHOLE: usize = 3;
 
 /// What somebody's voice is listened for.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -57,10 +61,23 @@ pub(crate) enum Beside {
     Speaker,
 }
 
+/// What is around a block of sound.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Around {
+    pub(crate) trust: Trust,
+    pub(crate) beside: Beside,
+}
+
 /// Listens to what goes to the endpoint.
 #[derive(Debug)]
 pub(crate) struct Voice {
     ear: Ear,
+    /// For what is heard besides a foretold echo, what its last hop was, and whether the next stands out.
+    fine_ear: Ear,
+    finely: Sound,
+    stood_out: bool,
+    /// Beside what the last hop was heard.
+    beside: Beside,
     /// From this score on a hop is voiced.
     threshold: f32,
     /// So many hops without voice end it.
@@ -74,6 +91,8 @@ pub(crate) struct Voice {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Sound {
     Voiced,
+    /// Voiced, but heard besides the echo only: the canceller has torn it.
+    Torn,
     Unvoiced,
 }
 
@@ -115,6 +134,10 @@ impl Voice {
         let hops = rule.silence.as_millis() as f64 / Hop::TIME.as_millis() as f64;
         Self {
             ear: Ear::default(),
+            fine_ear: Ear::for_rate(FORECAST_RATE),
+            finely: Sound::Unvoiced,
+            stood_out: false,
+            beside: Beside::Silence,
             threshold: score_threshold(rule.threshold),
             closing: (hops.round() as u32).max(1),
             recent: VecDeque::with_capacity(SURE_WINDOW + 1),
@@ -125,18 +148,36 @@ impl Voice {
     pub(crate) fn talker(&self) -> Talker {
         match self.state {
             State::Silent => Talker::Silent,
-            State::Speaking(_) => Talker::Speaks,
+            State::Speaking(Speech { certainty: Certainty::Guess, .. }) => Talker::Seems,
+            State::Speaking(Speech { certainty: Certainty::Sure, .. }) => Talker::Speaks,
         }
     }
 
-    /// Takes the next block; what is masked by the echo is nobody's voice.
-    pub(crate) fn listen(&mut self, block: &Block, trust: Trust, beside: Beside) -> Option<Change> {
+    /// Takes the next block, and what it holds besides the echo where that is foretold; what is masked by the
+    /// echo is nobody's voice.
+    pub(crate) fn listen(&mut self, block: &Block, around: Around, rest: Option<&Rest>) -> Option<Change> {
+        if let Some(rest) = rest {
+            self.listen_finely(rest);
+        }
         // A block is shorter than a hop, so that one at most is complete.
         let hop = self.ear.listen(block).pop()?;
-        self.hear(hop.score, trust, beside)
+        let finely = std::mem::replace(&mut self.finely, Sound::Unvoiced);
+        self.hear(hop.score, around, finely)
     }
 
-    fn hear(&mut self, score: f32, trust: Trust, beside: Beside) -> Option<Change> {
+    /// Both ears have their hops equally often, so that each has one of the other's beside it.
+    fn listen_finely(&mut self, rest: &Rest) {
+        self.stood_out |= rest.stands_out;
+        let Some(hop) = self.fine_ear.listen(&rest.piece).pop() else { return };
+        // What does not stand out sounds like a voice, too: the assistant's.
+        if std::mem::take(&mut self.stood_out) && hop.score >= VOICED {
+            self.finely = Sound::Torn;
+        }
+    }
+
+    fn hear(&mut self, score: f32, around: Around, finely: Sound) -> Option<Change> {
+        let Around { trust, beside } = around;
+        self.come_beside(beside);
         let (threshold, sure) = match beside {
             Beside::Silence => (self.threshold, SURE_IN_SILENCE),
             Beside::Speaker => (self.threshold.max(VOICED), SURE),
@@ -146,9 +187,13 @@ impl Voice {
             State::Speaking(_) => threshold - HYSTERESIS,
         };
         let voiced = score >= threshold && trust == Trust::Heard;
-        self.recent.push_front(if voiced { Sound::Voiced } else { Sound::Unvoiced });
+        let sound = if voiced { Sound::Voiced } else { finely };
+        self.recent.push_front(sound);
         self.recent.truncate(SURE_WINDOW);
-        let (lately, longer) = (self.voiced(GUESS_WINDOW), self.voiced(SURE_WINDOW));
+        let heard = |sound| sound != Sound::Unvoiced;
+        let lately = self.count(GUESS_WINDOW, heard);
+        let is_word = self.count(SURE_WINDOW, heard) >= sure
+            && self.count(SURE_WINDOW, |sound| sound == Sound::Voiced) >= SURE_WHOLE;
         match &mut self.state {
             State::Silent if lately < GUESS => None,
             State::Silent => {
@@ -156,11 +201,11 @@ impl Voice {
                 Some(Change::Started)
             }
             State::Speaking(speech) => {
-                speech.silent = if voiced { 0 } else { speech.silent + 1 };
+                speech.silent = if heard(sound) { 0 } else { speech.silent + 1 };
                 if speech.silent >= self.closing {
                     return self.end();
                 }
-                if speech.certainty == Certainty::Sure || longer < sure {
+                if speech.certainty == Certainty::Sure || !is_word {
                     return None;
                 }
                 speech.certainty = Certainty::Sure;
@@ -169,9 +214,17 @@ impl Voice {
         }
     }
 
-    /// Returns how many of the last hops were voiced.
-    fn voiced(&self, window: usize) -> usize {
-        self.recent.iter().take(window).filter(|sound| **sound == Sound::Voiced).count()
+    /// The last word of whoever has fallen silent is no word over the answer that it brings.
+    fn come_beside(&mut self, beside: Beside) {
+        let before = std::mem::replace(&mut self.beside, beside);
+        if (before, beside, self.state) == (Beside::Silence, Beside::Speaker, State::Silent) {
+            self.recent.clear();
+        }
+    }
+
+    /// Returns how many of the last hops were such.
+    fn count(&self, window: usize, such: impl Fn(Sound) -> bool) -> usize {
+        self.recent.iter().take(window).filter(|sound| such(**sound)).count()
     }
 
     /// Whoever speaks is not listened to any more.
@@ -197,11 +250,21 @@ mod tests {
     }
 
     fn hear(voice: &mut Voice, scores: &[f32], trust: Trust) -> Vec<Change> {
-        scores.iter().filter_map(|score| voice.hear(*score, trust, Beside::Speaker)).collect()
+        scores
+            .iter()
+            .filter_map(|score| {
+                voice.hear(*score, Around { trust, beside: Beside::Speaker }, Sound::Unvoiced)
+            })
+            .collect()
     }
 
     fn hear_in_silence(voice: &mut Voice, scores: &[f32]) -> Vec<Change> {
-        scores.iter().filter_map(|score| voice.hear(*score, Trust::Heard, Beside::Silence)).collect()
+        scores
+            .iter()
+            .filter_map(|score| {
+                voice.hear(*score, Around { trust: Trust::Heard, beside: Beside::Silence }, Sound::Unvoiced)
+            })
+            .collect()
     }
 
     #[test]
@@ -209,8 +272,9 @@ mod tests {
         let mut voice = voice();
         assert_eq!(hear(&mut voice, &[0.9, 0.9, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.9], Trust::Heard), []);
         assert_eq!(hear(&mut voice, &[0.59, 0.7, 0.0, 0.6], Trust::Heard), [Change::Started]);
-        assert_eq!(voice.talker(), Talker::Speaks);
+        assert_eq!(voice.talker(), Talker::Seems);
         assert_eq!(hear(&mut voice, &[0.5; 9], Trust::Heard), [Change::Confirmed]);
+        assert_eq!(voice.talker(), Talker::Speaks);
         assert_eq!(hear(&mut voice, &[0.9; 100], Trust::Heard), [], "it is told once");
     }
 
@@ -255,6 +319,28 @@ mod tests {
         assert_eq!(hear_in_silence(&mut with(0.75), &[0.77; 20]), [], "noisy");
         assert_eq!(hear(&mut with(0.75), &[0.77; 20], Trust::Heard), []);
         assert_eq!(hear_in_silence(&mut with(0.75), &[0.78; 20]), both);
+    }
+
+    fn hear_torn(voice: &mut Voice, hops: usize) -> Vec<Change> {
+        let hop = |_| voice.hear(0.2, Around { trust: Trust::Heard, beside: Beside::Speaker }, Sound::Torn);
+        (0..hops).filter_map(hop).collect()
+    }
+
+    #[test]
+    fn a_voice_that_the_canceller_has_torn_is_a_guess_and_sure_once_some_of_it_is_whole() {
+        let mut voice = voice();
+        assert_eq!(hear_torn(&mut voice, GUESS), [Change::Started]);
+        assert_eq!(voice.talker(), Talker::Seems);
+        assert_eq!(hear_torn(&mut voice, 100), [], "a wrong forecast stops no answer");
+        assert_eq!(hear(&mut voice, &[0.9; SURE_WHOLE], Trust::Heard), [Change::Confirmed]);
+    }
+
+    #[test]
+    fn the_users_own_last_word_is_none_over_the_answer() {
+        let mut voice = voice();
+        assert_eq!(hear_in_silence(&mut voice, &[0.9, 0.9]), []);
+        assert_eq!(hear(&mut voice, &[0.9], Trust::Heard), []);
+        assert_eq!(hear(&mut voice, &[0.9, 0.9], Trust::Heard), [Change::Started]);
     }
 
     #[test]

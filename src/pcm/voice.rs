@@ -39,7 +39,7 @@ pub fn score_threshold(threshold: f64) -> f32 {
     (0.25 + 0.7 * threshold.clamp(0.0, 1.0)) as f32
 }
 
-/// Gives a score to each 16 ms of a stream of 24 kHz.
+/// Gives a score to each 16 ms of a stream, of 24 kHz as a rule.
 pub struct Ear {
     detector: Box<Detector>,
     resampler: Resampler,
@@ -55,17 +55,22 @@ impl fmt::Debug for Ear {
 
 impl Default for Ear {
     fn default() -> Self {
-        Self {
-            detector: Detector::default_boxed(),
-            resampler: Resampler::new(Rate::WIRE, DETECTOR_RATE),
-            waiting: Vec::new(),
-            heard: 0,
-        }
+        Self::for_rate(Rate::WIRE)
     }
 }
 
 impl Ear {
-    /// Takes the next samples of ±1 at 24 kHz and returns the hops that are complete with them.
+    /// Makes one for a stream of this rate.
+    pub fn for_rate(rate: Rate) -> Self {
+        Self {
+            detector: Detector::default_boxed(),
+            resampler: Resampler::new(rate, DETECTOR_RATE),
+            waiting: Vec::new(),
+            heard: 0,
+        }
+    }
+
+    /// Takes the next samples of ±1 and returns the hops that are complete with them.
     pub fn listen(&mut self, samples: &[f32]) -> Vec<Hop> {
         self.resampler.process(samples, &mut self.waiting);
         let whole = self.waiting.len() / DETECTOR_BLOCK * DETECTOR_BLOCK;
@@ -78,7 +83,8 @@ impl Ear {
         let score = self.detector.predict_f32(block);
         self.heard += block.len() as u64;
         // The resampler is late by its delay, so that what it gives was said before.
-        let end = self.heard.saturating_sub(self.resampler.delay()) * 3 / 2;
+        let end = self.heard.saturating_sub(self.resampler.delay()) * u64::from(self.resampler.from().0)
+            / u64::from(DETECTOR_RATE.0);
         Hop { end, score }
     }
 }

@@ -3,6 +3,8 @@
 //! Works on blocks of 10 ms at 24 kHz and knows nothing of devices, rings or clocks.
 
 mod canceller;
+mod filter;
+pub(crate) mod forecast;
 mod meter;
 mod mode;
 #[cfg(test)]
@@ -13,6 +15,7 @@ mod switch;
 use std::time::Duration;
 
 use crate::audio::echo::canceller::{Canceller, Wish};
+use crate::audio::echo::forecast::{Forecast, Rest};
 use crate::audio::echo::meter::{Measurement, Meter};
 use crate::audio::echo::mode::Auto;
 use crate::audio::echo::switch::Switch;
@@ -122,6 +125,8 @@ pub(crate) enum Trust {
 pub(crate) enum Talker {
     /// Nobody speaks.
     Silent,
+    /// Somebody seems to.
+    Seems,
     /// Somebody speaks over the speaker.
     Speaks,
 }
@@ -131,6 +136,9 @@ pub(crate) struct Guard {
     mode: EchoMode,
     auto: Option<Auto>,
     canceller: Option<Canceller>,
+    /// Beside a canceller of echo, and what it left of the last block while the speaker sounds.
+    forecast: Option<Forecast>,
+    rest: Option<Rest>,
     /// Nothing where nothing is done against the echo.
     meter: Option<Meter>,
     switch: Switch,
@@ -154,6 +162,8 @@ impl Guard {
             mode,
             auto,
             canceller: Canceller::for_mode(mode, processing),
+            forecast: (mode == EchoMode::Cancel).then(Forecast::new),
+            rest: None,
             meter: (mode != EchoMode::Off).then(Meter::default),
             switch: Switch::default(),
             quiet: TAIL,
@@ -183,6 +193,11 @@ impl Guard {
         if sounds { Beside::Speaker } else { Beside::Silence }
     }
 
+    /// Returns what the last block holds besides the echo, where that is foretold.
+    pub(crate) fn rest(&self) -> Option<&Rest> {
+        self.rest.as_ref()
+    }
+
     /// Returns whether half duplex lets nothing through.
     fn is_closed(&self) -> bool {
         self.quiet < HALF_TAIL
@@ -203,6 +218,9 @@ impl Guard {
             meter.render(power);
         }
         self.switch.render(power);
+        if let Some(forecast) = &mut self.forecast {
+            forecast.render(block);
+        }
         let sounds = self.is_sounding();
         if let Some(canceller) = &mut self.canceller {
             canceller.render(block, sounds);
@@ -213,9 +231,17 @@ impl Guard {
     pub(crate) fn capture(&mut self, block: &mut Block, talker: Talker) -> Trust {
         let raw = power(block);
         let sounds = self.is_sounding();
+        // Where there is no echo, suppressing it could only harm.
+        let transparent = self.mode == EchoMode::Cancel && self.auto.is_some() && self.unheard >= SURE;
+        let foretells = sounds && self.mode == EchoMode::Cancel && !transparent;
+        self.rest = self.forecast.as_mut().and_then(|forecast| {
+            if foretells {
+                return forecast.capture(block, talker);
+            }
+            forecast.rest();
+            None
+        });
         if let Some(canceller) = &mut self.canceller {
-            // Where there is no echo, suppressing it could only harm.
-            let transparent = self.mode == EchoMode::Cancel && self.auto.is_some() && self.unheard >= SURE;
             canceller.capture(block, if transparent { Wish::Plain } else { Wish::Clean }, sounds);
         }
         let clean = power(block);

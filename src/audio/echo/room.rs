@@ -6,6 +6,7 @@ use crate::pcm::resample::{resample_clip, to_float};
 use crate::pcm::wav::read_clip;
 
 /// The way from a speaker to a microphone.
+#[derive(Clone, Copy)]
 pub(crate) struct Room {
     /// How late the echo is, in milliseconds.
     pub(crate) delay_ms: usize,
@@ -34,9 +35,28 @@ impl Dice {
     }
 }
 
+/// The way of the sound through a room, block after block.
+pub(crate) struct Way {
+    room: Room,
+    dice: Dice,
+    taps: Vec<(usize, f32)>,
+    gain: f32,
+    /// What was played, behind as much silence as the latest reflection is late.
+    far: Vec<f32>,
+    silence: usize,
+    heard: usize,
+    low: f32,
+    high: f32,
+}
+
 impl Room {
     /// Returns what the microphone hears of `far`, with the noise of a quiet room.
     pub(crate) fn echo(&self, far: &[f32], seed: u32) -> Vec<f32> {
+        self.way(seed).hear(far)
+    }
+
+    /// Returns the way through it, on which nothing sounds yet.
+    pub(crate) fn way(&self, seed: u32) -> Way {
         let mut dice = Dice::new(seed);
         let late = self.delay_ms * 24;
         // The direct sound, and reflections that die away by 60 dB in a quarter of a second.
@@ -47,26 +67,33 @@ impl Room {
         }
         let gain =
             10.0_f32.powf(self.gain_db / 20.0) / taps.iter().map(|(_, tap)| tap * tap).sum::<f32>().sqrt();
-        let (mut low, mut high) = (0.0, 0.0);
-        let heard = |at: usize| {
-            let place = at as f64 * (1.0 - self.drift_ppm * 1e-6);
-            let (whole, part) = (place as usize, place.fract() as f32);
-            let sample =
-                |late: usize| whole.checked_sub(late).and_then(|at| far.get(at)).copied().unwrap_or(0.0);
-            let reflected = |(late, tap): &(usize, f32)| {
-                tap * (sample(*late) * (1.0 - part) + sample(late.saturating_sub(1)) * part)
-            };
-            taps.iter().map(reflected).sum::<f32>() * gain
+        let silence = late + REFLECTIONS * APART;
+        let far = vec![0.0; silence];
+        Way { room: *self, dice, taps, gain, far, silence, heard: 0, low: 0.0, high: 0.0 }
+    }
+}
+
+impl Way {
+    /// Returns what the microphone hears while `played` is played.
+    pub(crate) fn hear(&mut self, played: &[f32]) -> Vec<f32> {
+        self.far.extend_from_slice(played);
+        (0..played.len()).map(|_| self.sample()).collect()
+    }
+
+    fn sample(&mut self) -> f32 {
+        let place = self.heard as f64 * (1.0 - self.room.drift_ppm * 1e-6);
+        let (now, part) = (self.silence + place as usize, place.fract() as f32);
+        let reflected = |(late, tap): &(usize, f32)| {
+            let at = now - late;
+            let next = self.far.get(at + 1).copied().unwrap_or(0.0);
+            tap * (self.far[at] * (1.0 - part) + next * part)
         };
-        (0..far.len())
-            .map(|at| {
-                // A small speaker has no bass and no brilliance.
-                let sample = heard(at);
-                low += (sample - low) * 0.8;
-                high += (low - high) * 0.04;
-                low - high + dice.throw() * 3e-4
-            })
-            .collect()
+        let sample = self.taps.iter().map(reflected).sum::<f32>() * self.gain;
+        self.heard += 1;
+        // A small speaker has no bass and no brilliance.
+        self.low += (sample - self.low) * 0.8;
+        self.high += (self.low - self.high) * 0.04;
+        self.low - self.high + self.dice.throw() * 3e-4
     }
 }
 

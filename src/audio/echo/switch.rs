@@ -74,7 +74,7 @@ impl Switch {
             block,
             match talker {
                 Talker::Silent => DUCKED,
-                Talker::Speaks => 1.0,
+                Talker::Seems | Talker::Speaks => 1.0,
             },
         );
         let echo = self.loudest_played() * self.coupling;
