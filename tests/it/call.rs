@@ -24,6 +24,9 @@ const ALIKE: f32 = 0.97;
 const PIECE_MS: usize = 400;
 /// Below this a piece is a pause, and found anywhere.
 const QUIET_DBFS: f32 = -45.0;
+/// How long an answer may be soft before it is stopped: somebody seems to speak that much earlier than the server
+/// is sure of it.
+const SOFT_MS: usize = 400;
 /// How exactly the server is told what was heard, in milliseconds.
 const EXACT_MS: usize = 30;
 /// How many calls may be held for one that neither the machine nor the sound server disturbs.
@@ -196,7 +199,7 @@ fn speech_over_an_answer(server: &SoundServer) -> Option<String> {
     assert!(told < sent.ms(), "{told} of {} ms is no interruption", sent.ms());
 
     let begin = audible(&recorded).start.saturating_sub(audible(&sent).start);
-    let strays = strays(&sent.between(0..told.saturating_sub(EXACT_MS)), &recorded, begin);
+    let strays = strays(&sent.between(0..told.saturating_sub(SOFT_MS)), &recorded, begin);
     if strays.is_some() {
         return strays;
     }
