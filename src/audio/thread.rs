@@ -90,8 +90,10 @@ impl Runner {
         options.check()?;
         // Both devices at once, because each takes its time.
         let input = WaitingInput::begin(&options.input, waker)?;
-        let output = WaitingOutput::begin(&options.output, waker)?;
-        let (input, output) = (input.wait()?, output.wait()?);
+        let output = WaitingOutput::begin(&options.output, waker);
+        // Whoever is told that one failed finds the other at rest: sound libraries print what they think.
+        let (input, output) = (input.wait(), output.and_then(WaitingOutput::wait));
+        let (input, output) = (input?, output?);
         let processing = match (&input, &output) {
             (FoundInput::Device(..), FoundOutput::Device(..)) => options.processing,
             (FoundInput::Device(..) | FoundInput::Feed(_), _) => options.processing.without_a_room(),
