@@ -115,6 +115,7 @@ impl Screen {
             Some(Some(Err(_))) => Err(ScreenError::Panicked),
         };
         self.grip.release();
+        reader::wake();
         // What becomes of the keys says nothing about the screen.
         let _ = self.reader.take().map(join_in_time);
         ended

@@ -8,7 +8,6 @@ use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
 
 use crossterm::event::{self, Event};
 use crossterm::terminal::supports_keyboard_enhancement;
@@ -16,8 +15,9 @@ use crossterm::terminal::supports_keyboard_enhancement;
 use crate::ui::talk_key::Releases;
 use crate::ui::term::grip::{Grip, Keys};
 
-/// How often it is seen that nobody wants keys any more.
-const PATIENCE: Duration = Duration::from_millis(50);
+/// How often it is seen that nobody wants keys any more, where the thread cannot be woken.
+#[cfg(not(unix))]
+const PATIENCE: std::time::Duration = std::time::Duration::from_millis(50);
 
 /// Enough for what is typed during one drawing. When it is full, the terminal keeps what is typed.
 const MOST_WAITING: usize = 64;
@@ -58,14 +58,34 @@ fn releases() -> Releases {
 
 fn read(grip: &Grip, tx: &SyncSender<io::Result<News>>) {
     while grip.is_wanted() {
-        let event = match event::poll(PATIENCE) {
-            Ok(false) => continue,
-            Ok(true) => event::read(),
-            Err(error) => Err(error),
-        };
+        let Some(event) = next() else { continue };
         let is_last = event.is_err();
         if tx.send(event.map(News::Event)).is_err() || is_last {
             return;
         }
     }
+}
+
+/// Waits for what comes next.
+// With a limit, crossterm would be busy for the last millisecond of each.
+#[cfg(unix)]
+fn next() -> Option<io::Result<Event>> {
+    Some(event::read())
+}
+
+/// Waits for what comes next; nothing where that takes long.
+#[cfg(not(unix))]
+fn next() -> Option<io::Result<Event>> {
+    match event::poll(PATIENCE) {
+        Ok(false) => None,
+        Ok(true) => Some(event::read()),
+        Err(error) => Some(Err(error)),
+    }
+}
+
+/// Has the thread see whether keys are still wanted: it takes this for a change of the terminal's size.
+pub(super) fn wake() {
+    // One that cannot be woken is left alone.
+    #[cfg(unix)]
+    let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::WINCH);
 }
