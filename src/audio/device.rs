@@ -15,6 +15,11 @@ use crate::audio::choice::{self, Detail, Listed, Sight, Wanted};
 use crate::audio::error::{AudioError, Direction};
 use crate::audio::open::{Open, Request, Waker};
 
+/// The rates that are of use.
+const RATES: std::ops::RangeInclusive<u32> = 8_000..=192_000;
+/// The rate that is best where a device's own is of no use.
+const USUAL_RATE: u32 = 48_000;
+
 /// One direction of sound, as a device calls it.
 pub(crate) trait Half: cards::Callback + pulse::Flow {
     /// Which.

@@ -19,20 +19,16 @@ use pulseaudio::protocol::{
 use rtrb::RingBuffer;
 
 use crate::audio::choice::{self, Listed, Native, Sight, Wanted};
-use crate::audio::device::Half;
 use crate::audio::device::pulse::client::{Client, PulseError};
 pub(crate) use crate::audio::device::pulse::stream::Flow;
 use crate::audio::device::pulse::stream::{Parts, Stream};
+use crate::audio::device::{Half, RATES, USUAL_RATE};
 use crate::audio::error::{AudioError, Direction};
 use crate::audio::open::{Bell, Drive, Facts, Open, Signals, Slot, Waker};
 use crate::pcm::frame::Rate;
 
 /// What this sound system is called in ids.
 pub(super) const HOST: &str = "pulseaudio";
-/// The rates that are of use.
-const RATES: std::ops::RangeInclusive<u32> = 8_000..=192_000;
-/// The rate that is asked for where the device's own is of no use: the server resamples.
-const USUAL_RATE: u32 = 48_000;
 
 /// A device that was found, and the connection over which it was.
 pub(super) struct Found {
@@ -194,7 +190,7 @@ impl Device {
         format!("{HOST}:{}", self.name)
     }
 
-    /// Returns the rate at which it is used.
+    /// Returns the rate at which it is used; the server resamples where that is not its own.
     fn rate(&self) -> Rate {
         Rate(if RATES.contains(&self.spec.sample_rate) { self.spec.sample_rate } else { USUAL_RATE })
     }

@@ -5,14 +5,11 @@ use cpal::{
     SupportedStreamConfigRange,
 };
 
+use crate::audio::device::{RATES, USUAL_RATE};
 use crate::audio::error::Direction;
 use crate::audio::pace::Pace;
 use crate::pcm::frame::Rate;
 
-/// The rates that are of use.
-const RATES: std::ops::RangeInclusive<u32> = 8_000..=192_000;
-/// The rate that is best where the device's own is of no use.
-const USUAL_RATE: u32 = 48_000;
 /// What samples can be, best first. DSD is no sound that could be mixed.
 pub(super) const FORMATS: [SampleFormat; 12] = [
     SampleFormat::F32,
