@@ -154,3 +154,19 @@ fn usage() -> Notice {
 fn error() -> Notice {
     Notice::Error { code: Some("rate_limit".to_owned()), message: "too \u{202e}fast\u{1b}[31m".to_owned() }
 }
+
+/// Scripts whose characters join, and those whose clusters are long.
+pub(crate) const LIGATURES: [&str; 12] = [
+    "لا إله إلا الله، والسلام",
+    "ﷺ ﻻ لآ لأ",
+    "क्षत्रिय नमस्ते स्त्री",
+    "ภาษาไทย กำ",
+    "ខ្មែរ မြန်မာ",
+    "한국어 한국",
+    "👩\u{200d}👩\u{200d}👧\u{200d}👦 🏳\u{fe0f}\u{200d}🌈",
+    "🇹🇼🇯🇵 🇩",
+    "1\u{fe0f}\u{20e3} #\u{fe0f}\u{20e3}",
+    "☎ ☎\u{fe0e} ☎\u{fe0f} ❤",
+    "ｶﾞﾊﾟ ﾞ",
+    "e\u{301}\u{302} Ꙩ\u{488} ⵜⵜ ᠠᠮ",
+];

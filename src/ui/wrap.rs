@@ -1,10 +1,10 @@
-//! Width and lines of displayable text, measured as the terminal measures it: by grapheme cluster.
+//! Width and lines of displayable text, measured as it is drawn: cluster by cluster, by ratatui's own measure.
 
 use std::borrow::Cow;
 use std::ops::Range;
 
-use unicode_segmentation::UnicodeSegmentation;
-use unicode_width::UnicodeWidthStr;
+use ratatui::buffer::CellWidth;
+use unicode_segmentation::{GraphemeCursor, UnicodeSegmentation};
 
 /// What must not begin a line.
 const CLOSING: &str = "、。，．！？：；）」』】》〉〕〗”’…)]},.!?:;%％ー々";
@@ -41,6 +41,15 @@ pub fn truncate(text: &str, columns: usize) -> Cow<'_, str> {
 pub fn word_start(text: &str, at: usize) -> usize {
     let bounds = text.split_word_bound_indices().map(|(start, _)| start).chain([text.len()]);
     bounds.take_while(|bound| *bound <= at).last().unwrap_or_default()
+}
+
+/// Returns where the cluster begins in which a byte stands.
+pub fn cluster_start(text: &str, at: usize) -> usize {
+    let mut cursor = GraphemeCursor::new(at, text.len(), true);
+    match cursor.is_boundary(text, 0) {
+        Ok(false) => cursor.prev_boundary(text, 0).ok().flatten().unwrap_or_default(),
+        Ok(true) | Err(_) => at,
+    }
 }
 
 /// Returns the byte ranges of the lines of a text, broken between words, in no more than so many columns.
@@ -171,9 +180,9 @@ fn is_space_char(character: char) -> bool {
     character.is_whitespace() && !matches!(character, '\u{a0}' | '\u{2007}' | '\u{202f}')
 }
 
-/// As ratatui counts: control characters are not drawn.
+/// The only measure: a buffer leaves out clusters with control characters, and gives any other as many cells.
 fn cluster_width(cluster: &str) -> usize {
-    if cluster.starts_with(char::is_control) { 0 } else { cluster.width() }
+    if cluster.contains(char::is_control) { 0 } else { usize::from(cluster.cell_width()) }
 }
 
 #[cfg(test)]
@@ -181,6 +190,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::ui::fixture::LIGATURES;
 
     fn lines(text: &str, columns: usize) -> Vec<&str> {
         wrap(text, columns).into_iter().map(|range| &text[range]).collect()
@@ -196,8 +206,35 @@ mod tests {
             ("❤\u{fe0f}", 2),
             ("e\u{301}", 1),
             ("🇹🇼", 2),
+            ("لا", 2),
+            ("سلام عليكم", 10),
+            ("क्षि", 3),
+            ("한", 2),
+            ("1\u{fe0f}\u{20e3}", 2),
+            ("☎\u{fe0f}", 2),
+            ("ｶﾞ", 2),
         ] {
             assert_eq!(width(text), columns, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_text_is_as_wide_as_ratatui_draws_it() {
+        use ratatui::buffer::Buffer;
+        use ratatui::layout::Rect;
+        use ratatui::style::Style;
+        for text in LIGATURES {
+            let mut buffer = Buffer::empty(Rect::new(0, 0, 200, 1));
+            let (end, _) = buffer.set_stringn(0, 0, text, 200, Style::new());
+            assert_eq!(width(text), usize::from(end), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_cluster_is_not_cut_in_half() {
+        let text = "a👩\u{200d}👧e\u{301}";
+        for (at, start) in [(0, 0), (1, 1), (5, 1), (8, 1), (12, 12), (13, 12), (15, 15)] {
+            assert_eq!(cluster_start(text, at), start, "{at}");
         }
     }
 
@@ -255,7 +292,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_line_is_wider_than_asked_for(text in "([a-z ]|中|。|「|👩\u{200d}👧|e\u{301}|\n|\\PC){0,60}", columns in 0usize..20) {
+        fn no_line_is_wider_than_asked_for(text in "([a-z ]|中|。|「|👩\u{200d}👧|e\u{301}|لا|क्षि|ｶﾞ|\n|\\PC){0,60}", columns in 0usize..20) {
             let text = crate::ui::text::displayable(&text).into_owned();
             let mut end = 0;
             for range in wrap(&text, columns) {

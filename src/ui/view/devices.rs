@@ -3,12 +3,13 @@
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
-use ratatui::text::{Line, Span, Text};
+use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, BorderType, Clear, Padding};
 
 use crate::session::io::Side;
 use crate::ui::device::{self, Row};
 use crate::ui::view::Scene;
+use crate::ui::view::row::{self, Align};
 use crate::ui::wrap::truncate;
 
 /// The frame around the list.
@@ -29,28 +30,31 @@ pub fn draw(frame: &mut Frame, area: Rect, scene: &Scene, at: usize) {
     }
     let room = usize::from(inside.width);
     let Some(entries) = &scene.model.devices else {
-        frame.render_widget(Line::styled("looking for devices…", scene.theme.quiet), inside);
+        row::draw(frame, inside, &Line::styled("looking for devices…", scene.theme.quiet), Align::Left);
         return;
     };
     let rows = device::rows(entries);
     if rows.is_empty() {
-        frame.render_widget(Line::styled("there is no device to choose", scene.theme.quiet), inside);
+        row::draw(
+            frame,
+            inside,
+            &Line::styled("there is no device to choose", scene.theme.quiet),
+            Align::Left,
+        );
         return;
     }
     let (lines, chosen) = lines(&rows, at, room, scene);
     let height = usize::from(inside.height);
     let first = (chosen + 1).saturating_sub(height);
     let seen: Vec<_> = lines.into_iter().skip(first).take(height).collect();
-    frame.render_widget(Text::from(seen), inside);
+    row::draw_all(frame, inside, &seen, Align::Left);
 }
 
 /// Says what the keys do.
 pub fn draw_hint(frame: &mut Frame, area: Rect, scene: &Scene) {
     let hint = " Up, Down move   Enter takes   Esc goes back";
-    frame.render_widget(
-        Line::styled(truncate(hint, usize::from(area.width)).into_owned(), scene.theme.strong),
-        area,
-    );
+    let hint = truncate(hint, usize::from(area.width));
+    row::draw(frame, area, &Line::styled(hint, scene.theme.strong), Align::Left);
 }
 
 /// Returns the lines, and which of them is chosen.

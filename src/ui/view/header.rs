@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ratatui::Frame;
-use ratatui::layout::{Alignment, Rect};
+use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
@@ -11,6 +11,7 @@ use crate::session::io::{Connection, Turn};
 use crate::ui::model::{Absence, Model};
 use crate::ui::text::one_line;
 use crate::ui::view::Scene;
+use crate::ui::view::row::{self, Align};
 use crate::ui::words;
 use crate::ui::wrap::{truncate, width};
 
@@ -27,7 +28,7 @@ pub fn draw(frame: &mut Frame, area: Rect, scene: &Scene) {
     // Whether the microphone is open is never left out for anything but the end.
     let microphone = if scene.model.ended.is_some() { 0 } else { width(&facts[0].0) + 1 };
     let state = truncate(&state, room.saturating_sub(microphone)).into_owned();
-    let mut line = Line::default().alignment(Alignment::Right);
+    let mut line = Line::default();
     let mut used = width(&state);
     for (at, (fact, style)) in facts.into_iter().enumerate() {
         let separator = if at == 0 { " " } else { " · " };
@@ -38,9 +39,9 @@ pub fn draw(frame: &mut Frame, area: Rect, scene: &Scene) {
         line.push_span(Span::styled(separator, scene.theme.quiet));
         line.push_span(Span::styled(fact, style));
     }
-    frame.render_widget(line, area);
+    row::draw(frame, area, &line, Align::Right);
     let place = Rect { width: u16::try_from(width(&state)).unwrap_or(area.width), ..area };
-    frame.render_widget(Line::styled(state, scene.theme.strong), place);
+    row::draw(frame, place, &Line::styled(state, scene.theme.strong), Align::Left);
 }
 
 /// Returns the state of the call, long and short.

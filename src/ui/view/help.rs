@@ -2,11 +2,12 @@
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
-use ratatui::text::{Line, Span, Text};
+use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, BorderType, Clear, Padding};
 
 use crate::ui::talk_key::Releases;
 use crate::ui::view::Scene;
+use crate::ui::view::row::{self, Align};
 use crate::ui::wrap::{truncate, width};
 
 /// The widest key and the space behind it.
@@ -37,16 +38,16 @@ pub fn draw(frame: &mut Frame, area: Rect, scene: &Scene) {
         inside = block.inner(popup);
         frame.render_widget(block, popup);
     }
-    let lines: Vec<_> = keys.iter().map(|key| row(*key, usize::from(inside.width), scene)).collect();
-    frame.render_widget(Text::from(lines), inside);
+    let lines: Vec<_> = keys.iter().map(|key| key_line(*key, usize::from(inside.width), scene)).collect();
+    row::draw_all(frame, inside, &lines, Align::Left);
 }
 
 /// Says how to leave.
 pub fn draw_hint(frame: &mut Frame, area: Rect, scene: &Scene) {
-    frame.render_widget(Line::styled(" Any key goes back", scene.theme.strong), area);
+    row::draw(frame, area, &Line::styled(" Any key goes back", scene.theme.strong), Align::Left);
 }
 
-fn row(key: (&'static str, &'static str), room: usize, scene: &Scene) -> Line<'static> {
+fn key_line(key: (&'static str, &'static str), room: usize, scene: &Scene) -> Line<'static> {
     let (key, what) = key;
     Line::from(vec![
         Span::styled(format!("{key:KEY_WIDTH$}"), scene.theme.strong),

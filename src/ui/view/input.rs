@@ -5,6 +5,7 @@ use ratatui::layout::{Position, Rect};
 use ratatui::text::{Line, Span};
 
 use crate::ui::view::Scene;
+use crate::ui::view::row::{self, Align};
 use crate::ui::wrap::{fold, width};
 
 /// What stands before the text.
@@ -39,7 +40,8 @@ pub fn draw(frame: &mut Frame, area: Rect, scene: &Scene) {
         if text.is_empty() {
             line.push_span(Span::styled(INVITATION, scene.theme.quiet));
         }
-        frame.render_widget(line, Rect { y: area.y + below(at - first), height: 1, ..area });
+        let place = Rect { y: area.y + below(at - first), height: 1, ..area };
+        row::draw(frame, place, &line, Align::Left);
     }
     let column = below(PROMPT.len() + width(&text[rows[row].start..cursor]));
     let x = area.x.saturating_add(column).min(area.right() - 1);

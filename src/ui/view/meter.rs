@@ -6,6 +6,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use crate::ui::view::Scene;
+use crate::ui::view::row::{self, Align};
 
 /// How many levels a meter tells apart: 2.5 dB each.
 pub const STEPS: usize = 24;
@@ -41,7 +42,7 @@ pub fn draw(frame: &mut Frame, area: Rect, scene: &Scene) {
     }
     spans.push(Span::raw("   Assistant "));
     spans.extend(bar(scene.glance.output_dbfs, width, (theme.assistant, theme.quiet)));
-    frame.render_widget(Line::from(spans), area);
+    row::draw(frame, area, &Line::from(spans), Align::Left);
 }
 
 /// Heavy and light lines, so that the level is seen without colour.

@@ -1,6 +1,7 @@
 //! Draws a call: pure functions from the model to the cells of a frame.
 
 pub mod theme;
+mod row;
 pub mod plan;
 pub mod header;
 pub mod talk;
@@ -21,6 +22,7 @@ use crate::ui::editor::Editor;
 use crate::ui::model::{Model, RemarkKind};
 use crate::ui::talk_key::Releases;
 use crate::ui::view::plan::Plan;
+use crate::ui::view::row::Align;
 use crate::ui::view::theme::Theme;
 use crate::ui::words;
 use crate::ui::wrap::{truncate, width, wrap};
@@ -95,7 +97,7 @@ pub fn draw(frame: &mut Frame, scene: &Scene) -> Drawn {
 fn draw_rules(frame: &mut Frame, plan: &Plan, scene: &Scene) {
     for area in plan.rules {
         let rule = "─".repeat(usize::from(area.width));
-        frame.render_widget(Line::styled(rule, scene.theme.quiet), area);
+        row::draw(frame, area, &Line::styled(rule, scene.theme.quiet), Align::Left);
     }
     draw_delay(frame, plan.rules[1], scene);
 }
@@ -107,7 +109,7 @@ fn draw_delay(frame: &mut Frame, rule: Rect, scene: &Scene) {
     let wide = u16::try_from(width(&told)).unwrap_or(u16::MAX);
     if rule.height > 0 && wide + 2 <= rule.width {
         let place = Rect { x: rule.right() - wide - 2, width: wide, ..rule };
-        frame.render_widget(Line::styled(told, scene.theme.quiet), place);
+        row::draw(frame, place, &Line::styled(told, scene.theme.quiet), Align::Left);
     }
 }
 
@@ -136,11 +138,11 @@ fn draw_remark(frame: &mut Frame, area: Rect, scene: &Scene) {
     let columns = usize::from(area.width);
     let rows = wrap(&text, columns);
     let last = usize::from(area.height).saturating_sub(1);
-    for (at, (range, row)) in rows.iter().zip(area.rows()).enumerate() {
+    for (at, (range, place)) in rows.iter().zip(area.rows()).enumerate() {
         // What finds no place is left out, visibly.
         let end = if at == last { text.len() } else { range.end };
         let line = truncate(&text[range.start..end], columns).into_owned();
-        frame.render_widget(Line::styled(line, style), row);
+        row::draw(frame, place, &Line::styled(line, style), Align::Left);
     }
 }
 
@@ -155,7 +157,7 @@ fn draw_hints(frame: &mut Frame, area: Rect, scene: &Scene) {
         line.push_span(Span::styled(format!(" {key}"), scene.theme.strong));
         line.push_span(Span::styled(format!(" {what} "), scene.theme.quiet));
     }
-    frame.render_widget(line, area);
+    row::draw(frame, area, &line, Align::Left);
 }
 
 /// The most important first.

@@ -1,17 +1,18 @@
 //! What is said: bubbles of both sides, or labelled lines where there is little room.
 
 use ratatui::Frame;
-use ratatui::layout::{Alignment, Rect, Size};
+use ratatui::layout::{Rect, Size};
 use ratatui::style::Style;
-use ratatui::text::{Line, Span, Text};
+use ratatui::text::{Line, Span};
 use ratatui::widgets::Clear;
 
 use crate::session::io::Connection;
 use crate::ui::model::{Entry, Speaker};
 use crate::ui::talk_key::Releases;
+use crate::ui::view::row::{self, Align, line_width};
 use crate::ui::view::theme::Theme;
 use crate::ui::view::{Drawn, Scene};
-use crate::ui::wrap::{width, wrap};
+use crate::ui::wrap::{cluster_start, width, wrap};
 
 /// On any smaller screen, frames would take more than they give.
 const LEAST_FOR_BUBBLES: Size = Size::new(56, 16);
@@ -44,7 +45,8 @@ pub fn draw(frame: &mut Frame, area: Rect, scene: &Scene) -> Drawn {
     let shape = if is_roomy { Shape::Bubbles } else { Shape::Lines };
     let (rows, drawn) = seen_rows(area, shape, scene);
     let top = area.bottom() - u16::try_from(rows.len()).unwrap_or(area.height);
-    frame.render_widget(Text::from(rows), Rect { y: top, height: area.bottom() - top, ..area });
+    let seen = Rect { y: top, height: area.bottom() - top, ..area };
+    row::draw_all(frame, seen, &rows, Align::Left);
     if drawn.scroll > 0 {
         draw_more(frame, area, (drawn.scroll, scene.theme));
     }
@@ -64,7 +66,7 @@ fn draw_more(frame: &mut Frame, area: Rect, (below, theme): (usize, &Theme)) {
         }
     }
     frame.render_widget(Clear, place);
-    frame.render_widget(Line::styled(more, theme.muted), place);
+    row::draw(frame, place, &Line::styled(more, theme.muted), Align::Left);
 }
 
 /// Lays the talk out from its end, no further than is seen; all of it where it is scrolled, so that what is
@@ -130,10 +132,6 @@ fn name(speaker: Speaker, theme: &Theme) -> (&'static str, Style) {
     }
 }
 
-fn line_width(line: &Line) -> usize {
-    line.spans.iter().map(|span| width(&span.content)).sum()
-}
-
 /// Where the name of the speaker stands.
 #[derive(Clone, Copy)]
 enum Label {
@@ -157,7 +155,7 @@ impl Said {
             Label::Inside => said.push(&format!("{name}: "), style.patch(theme.strong)),
             Label::Outside => {}
         }
-        let (heard, unheard) = entry.text.split_at(entry.unheard_from());
+        let (heard, unheard) = entry.text.split_at(cluster_start(&entry.text, entry.unheard_from()));
         said.push(heard, Style::new());
         said.push(unheard, theme.unheard);
         // Not every terminal can strike out.
@@ -217,9 +215,11 @@ fn draw_welcome(frame: &mut Frame, area: Rect, scene: &Scene) {
             _,
         ) => return,
     };
-    let lines: Vec<_> =
-        wrap(text, usize::from(area.width)).into_iter().map(|range| Line::raw(&text[range])).collect();
+    let lines: Vec<_> = wrap(text, usize::from(area.width))
+        .into_iter()
+        .map(|range| Line::styled(&text[range], scene.theme.quiet))
+        .collect();
     let height = u16::try_from(lines.len()).unwrap_or(u16::MAX).min(area.height);
     let middle = Rect { y: area.y + (area.height - height) / 2, height, ..area };
-    frame.render_widget(Text::from(lines).style(scene.theme.quiet).alignment(Alignment::Center), middle);
+    row::draw_all(frame, middle, &lines, Align::Center);
 }

@@ -6,7 +6,7 @@ use ratatui::style::{Color, Modifier};
 
 use super::*;
 use crate::session::io::{DeviceState, Echo, EchoMode, Side};
-use crate::ui::fixture::ECHO;
+use crate::ui::fixture::{ECHO, LIGATURES};
 
 #[test]
 fn the_cursor_stands_behind_the_width_of_what_is_typed() {
@@ -189,5 +189,75 @@ fn the_first_row_says_what_is_done_against_the_echo_and_how_well() {
     ] {
         model.apply(NOW, &Notice::Echo(Echo { mode, ..ECHO }));
         assert!(row(&model).contains(said), "{}", row(&model));
+    }
+}
+
+/// Checks that every frame on the screen is closed: its right side stands in one column.
+fn assert_frames_are_closed(terminal: &Terminal<TestBackend>, of: &str) {
+    let buffer = terminal.backend().buffer();
+    let symbol = |x, y| buffer[(x, y)].symbol();
+    let (columns, rows) = (buffer.area.width, buffer.area.height);
+    let mut frames = 0;
+    for (left, top) in (0..rows).flat_map(|y| (0..columns).map(move |x| (x, y))) {
+        if symbol(left, top) != "╭" {
+            continue;
+        }
+        let right = (left..columns).find(|x| symbol(*x, top) == "╮").expect("a frame has a right corner");
+        let bottom = (top..rows).find(|y| symbol(left, *y) == "╰").expect("a frame has a lower corner");
+        assert_eq!(symbol(right, bottom), "╯", "{of}:\n{}", terminal.backend());
+        for y in top + 1..bottom {
+            let sides = (symbol(left, y), symbol(right, y));
+            assert_eq!(sides, ("│", "│"), "{of}:\n{}", terminal.backend());
+        }
+        frames += 1;
+    }
+    assert!(frames > 0, "no frame is drawn");
+}
+
+#[test]
+fn ligatures_and_long_clusters_do_not_break_the_frame() {
+    for ligature in LIGATURES {
+        for text in [ligature.to_owned(), ligature.repeat(9), format!("a {ligature}b|{ligature}")] {
+            let mut model = call();
+            assistant(&mut model, "a1", &text);
+            user(&mut model, "u1", &text.replace('|', ""));
+            model.apply(NOW, &Notice::Error { code: None, message: text.clone() });
+            assert_frames_are_closed(&screen((80, 24), &model, &Editor::default()).0, &text);
+        }
+    }
+}
+
+#[test]
+fn a_model_and_a_device_may_have_any_name() {
+    for ligature in LIGATURES {
+        let mut model = call();
+        let ready = model.ready.clone().map(|ready| Ready { model: Some(ligature.to_owned()), ..ready });
+        model.apply(NOW, &Notice::Ready(ready.unwrap()));
+        let entry = |in_use| DeviceEntry {
+            side: Side::Microphone,
+            id: ligature.to_owned(),
+            name: ligature.to_owned(),
+            is_default: false,
+            in_use,
+        };
+        model.apply(NOW, &Notice::Devices(vec![entry(true), entry(false)]));
+        let mut editor = Editor::default();
+        editor.picker = Some(0);
+        let (terminal, _) = screen((100, 24), &model, &editor);
+        assert_frames_are_closed(&terminal, ligature);
+        let drawn = terminal.backend().to_string();
+        assert!(drawn.contains("  (in use)") && drawn.contains(" · marin"), "{drawn}");
+    }
+}
+
+#[test]
+fn the_cursor_stands_behind_ligatures_too() {
+    for ligature in LIGATURES {
+        let typed = format!("{}x", &ligature[..ligature.find(' ').unwrap_or(ligature.len())]);
+        let (mut terminal, _) = screen((80, 24), &call(), &typing(&typed));
+        let row: Vec<String> =
+            (0..80).map(|x| terminal.backend().buffer()[(x, 22)].symbol().to_owned()).collect();
+        let last = row.iter().rposition(|symbol| symbol == "x").unwrap();
+        terminal.backend_mut().assert_cursor_position((u16::try_from(last).unwrap() + 1, 22));
     }
 }

@@ -1,0 +1,49 @@
+//! Draws a line cell by cell, with the widths that it was laid out with.
+//!
+//! Widgets of ratatui measure a span as one text, in which some characters join (lam and alef of Arabic are one
+//! column together), and draw it cluster by cluster, where they do not. What stands behind such a span would
+//! be drawn into it.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::Line;
+
+use crate::ui::wrap::width;
+
+/// Where a line stands in its area.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Align {
+    Left,
+    Center,
+    Right,
+}
+
+/// Draws a line in the first row of an area; what finds no place at its end is left out.
+pub(super) fn draw(frame: &mut Frame, area: Rect, line: &Line, align: Align) {
+    let area = area.intersection(frame.area());
+    if area.is_empty() {
+        return;
+    }
+    let rest = usize::from(area.width).saturating_sub(line_width(line));
+    let indent = match align {
+        Align::Left => 0,
+        Align::Center => rest / 2,
+        Align::Right => rest,
+    };
+    let indent = u16::try_from(indent).unwrap_or(area.width);
+    let buffer = frame.buffer_mut();
+    buffer.set_style(Rect { height: 1, ..area }, line.style);
+    buffer.set_line(area.x + indent, area.y, line, area.width - indent);
+}
+
+/// Draws lines in the rows of an area.
+pub(super) fn draw_all(frame: &mut Frame, area: Rect, lines: &[Line], align: Align) {
+    for (line, row) in lines.iter().zip(area.rows()) {
+        draw(frame, row, line, align);
+    }
+}
+
+/// Returns the columns that a line takes.
+pub(super) fn line_width(line: &Line) -> usize {
+    line.spans.iter().map(|span| width(&span.content)).sum()
+}
