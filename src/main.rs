@@ -1,9 +1,10 @@
 //! The `rtvoice` program: flags in, exit code out.
 
+use std::io::{self, Write};
 use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{Parser, error::ErrorKind};
 
 use rtvoice::app::{self, stderr};
 use rtvoice::cli::Cli;
@@ -12,7 +13,10 @@ use rtvoice::ui::text;
 
 fn main() -> ExitCode {
     stderr::install_panic_hook();
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
     // The panic has been told by the hook; what is left is the exit code.
     match panic::catch_unwind(AssertUnwindSafe(|| app::run(cli))) {
         Err(_) => ExitCode::from(Kind::Internal.exit_code()),
@@ -23,4 +27,21 @@ fn main() -> ExitCode {
             ExitCode::from(error.kind.exit_code())
         }
     }
+}
+
+/// Prints help or the version as it is, or what is wrong with the command line: it repeats arguments, which may
+/// come from anywhere.
+fn usage(error: &clap::Error) -> ExitCode {
+    match error.kind() {
+        ErrorKind::DisplayHelp
+        | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+        | ErrorKind::DisplayVersion => {
+            // Who does not read the help needs none.
+            let _ = error.print();
+        }
+        _ => {
+            let _ = writeln!(io::stderr(), "{}", text::sanitize(error.render().to_string().trim_end()));
+        }
+    }
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Kind::Usage.exit_code()))
 }
