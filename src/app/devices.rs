@@ -20,6 +20,7 @@ use crate::cli::Devices;
 use crate::error::{Error, Kind};
 use crate::session::io::{AudioEvent, Command};
 use crate::ui::device;
+use crate::ui::json_text::escaped;
 use crate::ui::text::one_line;
 
 /// How long the list may take: some devices have to be opened to know how they run.
@@ -94,7 +95,7 @@ fn as_json(listed: &Listed) -> String {
         "min_rate": rates.map(|rates| rates.0),
         "max_rate": rates.map(|rates| rates.1),
     });
-    format!("{object}\n")
+    format!("{}\n", escaped(&object.to_string()))
 }
 
 fn as_text(listed: &[Listed]) -> String {
@@ -218,7 +219,7 @@ impl Shown {
                     "type": "device", "at_ms": at_ms, "device": device::side(side),
                     "state": device::word(&state), "name": name, "message": said
                 });
-                format!("{object}\n")
+                format!("{}\n", escaped(&object.to_string()))
             }
         }
     }

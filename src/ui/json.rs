@@ -13,6 +13,7 @@ use crate::session::io::{
 };
 use crate::ui::device;
 use crate::ui::front::Front;
+use crate::ui::json_text;
 use crate::ui::text::sanitize;
 
 /// Which notices are written.
@@ -63,9 +64,7 @@ impl<W: Write> Front for JsonLines<W> {
         let at_ms = u64::try_from(at.as_millis()).unwrap_or(u64::MAX);
         let body = body(notice, self.delays.as_ref());
         let record = Record { kind: kind(notice), at_ms, file: self.file.as_deref(), body };
-        let mut line = serde_json::to_vec(&record)?;
-        line.push(b'\n');
-        self.writer.write_all(&line)?;
+        self.writer.write_all(json_text::line(&record)?.as_bytes())?;
         self.writer.flush()
     }
 }

@@ -10,6 +10,7 @@ pub mod device;
 pub mod front;
 pub mod plain;
 pub mod json;
+pub mod json_text;
 pub mod model;
 pub mod minutes;
 pub mod editor;

@@ -146,7 +146,7 @@ fn is_joiner(character: char) -> bool {
 
 /// Bidi controls, and characters that are there but cannot be seen (Unicode's default ignorables, but not
 /// the variation selectors that emoji and Han characters need).
-fn is_hidden(character: char) -> bool {
+pub(crate) fn is_hidden(character: char) -> bool {
     matches!(character,
         '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180e}'
         | '\u{200b}' | '\u{200e}' | '\u{200f}'

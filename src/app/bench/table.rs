@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use crate::app::bench::findings::{Figures, Findings, Measured, What};
-use crate::ui::text;
+use crate::ui::{json_text, text};
 
 /// Returns a table of two parts, in milliseconds.
 pub(super) fn text(findings: &Findings) -> String {
@@ -52,7 +52,7 @@ pub(super) fn json(findings: &Findings) -> String {
         "machine_ms": part(false),
         "endpoint_ms": part(true),
     });
-    format!("{found:#}\n")
+    json_text::pretty(&found)
 }
 
 fn value(measured: &Measured) -> Value {
