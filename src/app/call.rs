@@ -96,7 +96,7 @@ impl Call<'_> {
         let (commands, mut commands_rx) = mpsc::channel(COMMANDS);
         signals::listen(&commands)?;
         let trace = match &self.showing.trace {
-            Some(path) => Some(Trace::create(path, self.position.before(), self.target.mask())?),
+            Some(path) => Some(Trace::create(path, self.position.before(), self.target.redactor())?),
             None => None,
         };
         let levels = Levels::default();

@@ -18,10 +18,12 @@ use crate::config::setting::Setting;
 use crate::config::value::{Origin, Sourced, Value};
 use crate::config::{place, template};
 use crate::error::{Error, Kind};
-use crate::net::url::EndpointUrl;
+use crate::net::redact::Redactor;
+use crate::net::url::{self, EndpointUrl};
 use crate::protocol::settings::SessionKind;
+use crate::secret::Secret;
 use crate::session::price::Prices;
-use crate::ui::text;
+use crate::ui::{json_text, text};
 
 /// What stands for a value that is not shown.
 const HIDDEN: &str = "(hidden)";
@@ -89,7 +91,10 @@ fn shown(args: &ConfigShow) -> Result<String, Error> {
     let search = address.as_ref().map(|url| find_key(&settings, url)).unwrap_or_default();
     let address = address.map_err(|error| format!("{:#}", error.source));
     let report = Report { settings, address, key: search.source, withheld: search.withheld };
-    Ok(if args.json { report.json() } else { report.text() })
+    let url_secrets: Vec<Secret> =
+        report.address.iter().flat_map(EndpointUrl::secrets).map(Secret::new).collect();
+    let redactor = Redactor::of(&url_secrets).and(report.settings.redactor());
+    Ok(if args.json { report.json(&redactor) } else { redactor.redact(&report.text()).into_owned() })
 }
 
 impl Report {
@@ -124,14 +129,15 @@ impl Report {
         lines.join("\n") + "\n"
     }
 
-    fn json(&self) -> String {
+    fn json(&self, redactor: &Redactor) -> String {
         let in_force = &self.settings.in_force;
         let settings: Map<String, Json> = self
             .said()
             .map(|(setting, said)| (setting.name(), with_origin(&value(setting, said), &said.origin)))
             .collect();
+        let path = self.settings.sources.path.as_ref().map(|path| path.to_string_lossy());
         let report = json!({
-            "file": { "path": self.settings.sources.path, "exists": self.file_exists() },
+            "file": { "path": path, "exists": self.file_exists() },
             "profile": with_origin(&in_force.profile.clone().into(), &in_force.chosen_by),
             "url": self.address.as_ref().ok().map(ToString::to_string),
             "url_error": self.address.as_ref().err(),
@@ -140,7 +146,7 @@ impl Report {
             "settings": settings,
             "prices": self.prices_json(),
         });
-        format!("{report:#}\n")
+        json_text::pretty(&redactor.redact_value("", report))
     }
 
     fn prices(&self) -> Option<Prices> {
@@ -207,12 +213,17 @@ fn value(setting: Setting, said: &Sourced) -> Json {
 /// A template is no URL yet; where it cannot be read its query is not shown.
 fn without_keys(url: &str) -> String {
     let holds_key = match EndpointUrl::parse(&url.replace(['{', '}'], "")) {
-        Ok(read) => read.keys_in_query().next().is_some(),
+        Ok(read) => read.secrets().next().is_some(),
         Err(_) => true,
     };
-    match url.split_once('?') {
-        Some((before, _)) if holds_key => format!("{before}?{HIDDEN}"),
-        Some(_) | None => url.to_owned(),
+    let (before, query) = url.split_once('?').map_or((url, None), |(before, query)| (before, Some(query)));
+    let path_at = before.find("://").and_then(|at| Some(at + 3 + before[at + 3..].find('/')?));
+    let (place, path) = before.split_at(path_at.unwrap_or(before.len()));
+    let shown = format!("{place}{}", url::without_keys(path));
+    match query {
+        Some(_) if holds_key => format!("{shown}?{HIDDEN}"),
+        Some(query) => format!("{shown}?{query}"),
+        None => shown,
     }
 }
 

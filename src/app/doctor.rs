@@ -97,6 +97,7 @@ impl Examination {
 
     /// Goes from the configuration to the last answer, as far as one rests on the other.
     async fn endpoint(&mut self, settings: &Settings) -> Result<(), Error> {
+        self.report.hide(settings.redactor());
         self.note("profile", settings.in_force.profile.clone());
         self.note("dialect", Value::Null);
         let ready = ready(settings, &self.args);
@@ -112,7 +113,7 @@ impl Examination {
         };
         let mut target = match local::key(settings, &ready.url) {
             Ok((finding, target)) => {
-                self.report.hide(target.mask());
+                self.report.hide(target.redactor().and(settings.redactor()));
                 self.report.add(finding);
                 Target { dial_options: ready.dial_options, ..target }
             }
@@ -142,7 +143,7 @@ impl Examination {
     /// Begins the trace before anything is dialled: one that cannot be written is told at once.
     fn trace(&self, target: &Target) -> Result<Option<Trace>, Error> {
         let path = self.args.trace.as_ref();
-        path.map(|path| Trace::create(path, Before::Replaced, target.mask())).transpose()
+        path.map(|path| Trace::create(path, Before::Replaced, target.redactor())).transpose()
     }
 
     async fn probe(&self, link: Link<Stream>, plan: Plan, trace: Option<Trace>) -> Result<Seen, Error> {

@@ -9,11 +9,13 @@ use crate::audio::choice::Wanted;
 use crate::audio::options::{Sink, Source};
 use crate::cli::{AnswerArgs, EndpointArgs, HearingArgs, LimitArgs, ShowingArgs, TurnArgs};
 use crate::config::in_force::{Asked, InForce};
+use crate::config::key;
 use crate::config::place;
 use crate::config::setting::Setting;
 use crate::config::sources::{EnvFile, Sources};
 use crate::config::value::{Layer, Origin, Sourced, Value};
 use crate::error::Error;
+use crate::net::redact::Redactor;
 use crate::net::url::EndpointUrl;
 use crate::protocol::settings::SessionKind;
 
@@ -54,6 +56,11 @@ impl Settings {
         flags.switch(Setting::AllowClearKey, "--allow-clear-key", endpoint.allow_clear_key.then_some(true));
         let asked = Asked { profile: endpoint.profile.clone(), demo: endpoint.demo, flags: flags.layer };
         Ok(Self { in_force: InForce::decide(asked, &sources, host_of)?, sources, kind })
+    }
+
+    /// Returns what hides all keys that the settings know.
+    pub(super) fn redactor(&self) -> Redactor {
+        Redactor::of(&key::known(&self.sources))
     }
 
     /// Returns where sound comes from.

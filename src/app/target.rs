@@ -10,7 +10,7 @@ use crate::config::setting::Setting;
 use crate::error::{Error, Kind};
 use crate::net::dial::DialOptions;
 use crate::net::endpoint::{Auth, BetaMarker, ClearKey, Endpoint, Purpose};
-use crate::net::mask::Mask;
+use crate::net::redact::Redactor;
 use crate::net::url::EndpointUrl;
 use crate::secret::Secret;
 
@@ -95,9 +95,9 @@ impl Target {
     }
 
     /// Returns what hides this target's keys in the texts of others.
-    pub(super) fn mask(&self) -> Mask {
+    pub(super) fn redactor(&self) -> Redactor {
         match &self.way {
-            Way::Demo(endpoint) | Way::Network(endpoint) => endpoint.mask(),
+            Way::Demo(endpoint) | Way::Network(endpoint) => endpoint.redactor(),
         }
     }
 

@@ -10,7 +10,8 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use crate::error::{Error, Kind};
-use crate::net::mask::Mask;
+use crate::net::redact::Redactor;
+use crate::ui::json_text::escaped;
 
 /// Which way an event went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +40,7 @@ pub enum Before {
 pub struct Trace {
     writer: BufWriter<File>,
     path: PathBuf,
-    mask: Mask,
+    redactor: Redactor,
     state: State,
 }
 
@@ -55,13 +56,13 @@ enum State {
 }
 
 impl Trace {
-    /// Opens the file and changes nothing in it before there is an event; `mask` hides the keys in what
+    /// Opens the file and changes nothing in it before there is an event; `redactor` hides the keys in what
     /// servers repeat.
     ///
     /// # Errors
     ///
     /// When it cannot be written.
-    pub fn create(path: &Path, before: Before, mask: Mask) -> Result<Self, Error> {
+    pub fn create(path: &Path, before: Before, redactor: Redactor) -> Result<Self, Error> {
         let state = match before {
             _ if !path.exists() => State::Made,
             Before::Replaced => State::Old,
@@ -72,7 +73,7 @@ impl Trace {
         let file = file.map_err(|error| {
             Error::new(Kind::Device, error).hint("check that the folder exists and that you may write there")
         })?;
-        Ok(Self { writer: BufWriter::new(file), path: path.to_owned(), mask, state })
+        Ok(Self { writer: BufWriter::new(file), path: path.to_owned(), redactor, state })
     }
 
     /// Writes one event; a line is whole on disk before the next event is dealt with.
@@ -104,13 +105,13 @@ impl Trace {
         };
         let at_ms = u64::try_from(at.as_millis()).unwrap_or(u64::MAX);
         write!(self.writer, r#"{{"at_ms":{at_ms},"dir":{direction},"event":"#)?;
-        let text = self.mask.apply(text);
+        let text = self.redactor.redact_json(text);
         match serde_json::from_str::<&RawValue>(&text) {
             // An event stands in one line whatever white space it came with.
             Ok(event) if !event.get().contains(['\n', '\r']) => {
-                self.writer.write_all(event.get().as_bytes())?;
+                self.writer.write_all(escaped(event.get()).as_bytes())?;
             }
-            Ok(_) | Err(_) => write!(self.writer, "{}", json!(text))?,
+            Ok(_) | Err(_) => write!(self.writer, "{}", escaped(&json!(text).to_string()))?,
         }
         self.writer.write_all(b"}\n")?;
         self.writer.flush()
@@ -136,7 +137,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("trace.jsonl");
         let mut trace =
-            Trace::create(&path, Before::Replaced, Mask::of([&Secret::new("sk-very-secret")])).unwrap();
+            Trace::create(&path, Before::Replaced, Redactor::of([&Secret::new("sk-very-secret")])).unwrap();
         trace.event(Duration::from_millis(5), Direction::Out, r#"{"type":"x"}"#).unwrap();
         trace
             .event(Duration::from_millis(7), Direction::In, "{\n\"type\":\"y\",\"key\":\"sk-very-secret\"}")
@@ -153,13 +154,48 @@ mod tests {
     }
 
     #[test]
+    fn a_trace_holds_no_key_in_escaped_form_either() {
+        let key = "sk-very+secret/0123";
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("trace.jsonl");
+        let mut trace = Trace::create(&path, Before::Replaced, Redactor::of([&Secret::new(key)])).unwrap();
+        for echoed in [
+            r"sk-very\u002Bsecret\/0123",
+            r"\u0073k-very+secret/0123",
+            "sk-very%2Bsecret%2F0123",
+            "sk-very&#43;secret&sol;0123",
+        ] {
+            let event = format!(r#"{{"type":"error","message":"wrong: {echoed}!"}}"#);
+            trace.event(Duration::ZERO, Direction::In, &event).unwrap();
+            trace.event(Duration::ZERO, Direction::In, &format!("no json: {echoed}")).unwrap();
+        }
+        drop(trace);
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(!text.contains("secret"), "{text}");
+        assert_eq!(text.matches("[key hidden]").count(), 8, "{text}");
+    }
+
+    #[test]
+    fn control_characters_are_escaped_in_a_trace() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("trace.jsonl");
+        let mut trace = Trace::create(&path, Before::Replaced, Redactor::default()).unwrap();
+        trace.event(Duration::ZERO, Direction::In, "{\"t\":\"\u{9b}31m\u{7f}\u{202e}\"}").unwrap();
+        trace.event(Duration::ZERO, Direction::In, "no json: \u{1b}[31m\u{9b}\u{2066}").unwrap();
+        drop(trace);
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.contains(r#"{"t":"\u009b31m\u007f\u202e"}"#), "{text}");
+        assert!(text.contains(r#""no json: \u001b[31m\u009b\u2066""#), "{text}");
+    }
+
+    #[test]
     fn a_call_that_never_began_leaves_no_trace() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("trace.jsonl");
-        drop(Trace::create(&path, Before::Replaced, Mask::default()).unwrap());
+        drop(Trace::create(&path, Before::Replaced, Redactor::default()).unwrap());
         assert!(!path.exists());
         fs::write(&path, "precious").unwrap();
-        drop(Trace::create(&path, Before::Replaced, Mask::default()).unwrap());
+        drop(Trace::create(&path, Before::Replaced, Redactor::default()).unwrap());
         assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
     }
 
@@ -169,7 +205,7 @@ mod tests {
         let path = directory.path().join("trace.jsonl");
         fs::write(&path, "of another run").unwrap();
         for before in [Before::Replaced, Before::Kept] {
-            let mut trace = Trace::create(&path, before, Mask::default()).unwrap();
+            let mut trace = Trace::create(&path, before, Redactor::default()).unwrap();
             trace.event(Duration::ZERO, Direction::Out, "{}").unwrap();
             trace.event(Duration::ZERO, Direction::In, "{}").unwrap();
         }

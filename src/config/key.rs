@@ -110,6 +110,24 @@ pub fn search(in_force: &InForce, sources: &Sources, host: &str, host_of: HostOf
     search
 }
 
+/// Returns all keys of all profiles, to keep them out of what is shown; no command is run for one.
+pub fn known(sources: &Sources) -> Vec<Secret> {
+    let profiles = sources.user.profiles.values().chain(sources.built_in.profiles.values());
+    let layers: Vec<_> = profiles.map(|profile| &profile.layer).chain([&sources.user.defaults]).collect();
+    let values = |setting| layers.iter().filter_map(move |layer| layer.get(&setting)).map(|said| &said.value);
+    let names = values(Setting::KeyEnv).filter_map(|value| match value {
+        Value::List(names) => Some(names),
+        Value::Text(_) | Value::Hidden(_) | Value::Table(_) | Value::Number(_) | Value::Switch(_) => None,
+    });
+    let names = names.flatten().map(String::as_str).chain([ANY_ENDPOINT]);
+    let in_variables = names.filter_map(|name| sources.variable(name)).map(|(key, _)| Secret::new(key));
+    let in_file = values(Setting::Key).filter_map(|value| match value {
+        Value::Hidden(key) => Some(key.clone()),
+        Value::Text(_) | Value::List(_) | Value::Table(_) | Value::Number(_) | Value::Switch(_) => None,
+    });
+    in_variables.chain(in_file).collect()
+}
+
 /// Returns the places where a key for the profile may be written, as a user reads them.
 pub fn places(in_force: &InForce) -> String {
     let own = in_force.list(Setting::KeyEnv).iter().map(String::as_str);

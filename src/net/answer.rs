@@ -14,7 +14,7 @@ use tokio_tungstenite::tungstenite::http::{HeaderName, StatusCode};
 
 use crate::net::excerpt::{self, plain_line};
 use crate::net::http_date;
-use crate::net::mask::Mask;
+use crate::net::redact::Redactor;
 use crate::protocol::error_codes::{self, Remedy};
 
 /// The longest answer head taken, in bytes; servers limit theirs to 8–16 KiB.
@@ -100,13 +100,13 @@ impl Answer {
     ///
     /// # Errors
     /// When the stream ends before, or says something that is not HTTP.
-    pub(crate) async fn read<S>(stream: &mut S, mask: &Mask) -> Result<Self, AnswerError>
+    pub(crate) async fn read<S>(stream: &mut S, redactor: &Redactor) -> Result<Self, AnswerError>
     where
         S: AsyncRead + Unpin,
     {
         let mut received = Vec::new();
         loop {
-            if let Some((length, response)) = parsed(&mut received, mask)? {
+            if let Some((length, response)) = parsed(&mut received, redactor)? {
                 received.drain(..length);
                 let status = response.status();
                 if status == StatusCode::SWITCHING_PROTOCOLS || !status.is_informational() {
@@ -116,12 +116,12 @@ impl Answer {
                 continue;
             }
             if received.len() > HEAD_MAX_BYTES {
-                return Err(not_http(&received, mask));
+                return Err(not_http(&received, redactor));
             }
             let count = stream.read_buf(&mut received).await;
             if count.map_err(|source| AnswerError::Broken { source })? == 0 {
                 let ended = received.is_empty() || received.starts_with(b"HTTP/");
-                return Err(if ended { AnswerError::HungUp } else { not_http(&received, mask) });
+                return Err(if ended { AnswerError::HungUp } else { not_http(&received, redactor) });
             }
         }
     }
@@ -142,27 +142,31 @@ impl Answer {
     }
 
     /// Reads the body too, for what it says to a person.
-    pub(crate) async fn refusal<S: AsyncRead + Unpin>(mut self, stream: &mut S, mask: &Mask) -> Refusal {
+    pub(crate) async fn refusal<S: AsyncRead + Unpin>(
+        mut self,
+        stream: &mut S,
+        redactor: &Redactor,
+    ) -> Refusal {
         read_body(stream, &self.response, &mut self.rest).await;
-        refusal(&self.response, &self.rest, mask)
+        refusal(&self.response, &self.rest, redactor)
     }
 }
 
-fn parsed(received: &mut [u8], mask: &Mask) -> Result<Option<(usize, Response)>, AnswerError> {
+fn parsed(received: &mut [u8], redactor: &Redactor) -> Result<Option<(usize, Response)>, AnswerError> {
     if received.starts_with(b"HTTP/1.0 ") {
         // Small servers answer so, and the library takes nothing below 1.1.
         received[7] = b'1';
     }
-    Response::try_parse(received).map_err(|_| not_http(received, mask))
+    Response::try_parse(received).map_err(|_| not_http(received, redactor))
 }
 
-fn not_http(received: &[u8], mask: &Mask) -> AnswerError {
+fn not_http(received: &[u8], redactor: &Redactor) -> AnswerError {
     // The record types "alert" and "handshake", version 3 (RFC 8446, section 5.1).
     if received.starts_with(&[21, 3]) || received.starts_with(&[22, 3]) {
         return AnswerError::SpeaksTls;
     }
     let start = match std::str::from_utf8(&received[..received.len().min(512)]) {
-        Ok(text) => plain_line(&mask.apply(text), START_MAX_CHARS),
+        Ok(text) => plain_line(&redactor.redact(text), START_MAX_CHARS),
         Err(_) => String::new(),
     };
     AnswerError::NotHttp { start }
@@ -186,19 +190,19 @@ async fn read_body<S: AsyncRead + Unpin>(stream: &mut S, response: &Response, bo
     body.truncate(wanted);
 }
 
-fn refusal(response: &Response, body: &[u8], mask: &Mask) -> Refusal {
+fn refusal(response: &Response, body: &[u8], redactor: &Redactor) -> Refusal {
     let headers = response.headers();
     let body = if is_chunked(response) { unchunked(body) } else { body.to_vec() };
     let is_html = header_text(headers, CONTENT_TYPE).is_some_and(|kind| kind.contains("html"));
-    let text = mask.apply(&String::from_utf8_lossy(&body));
+    let text = redactor.redact(&String::from_utf8_lossy(&body)).into_owned();
     let lines = if is_html { excerpt::of_html(&text) } else { excerpt::of_text(&text) };
     Refusal {
         status: response.status().as_u16(),
         // Once more, because taking entities and tags out may have put a key together.
-        body: lines.iter().map(|line| mask.apply(line)).collect(),
-        code: excerpt::code(&body).map(|code| plain_line(&mask.apply(&code), 60)),
+        body: lines.iter().map(|line| redactor.redact(line).into_owned()).collect(),
+        code: excerpt::code(&body).map(|code| plain_line(&redactor.redact(&code), 60)),
         retry_after: retry_after(headers),
-        location: header_text(headers, LOCATION).map(|text| plain_line(&mask.apply(text), 200)),
+        location: header_text(headers, LOCATION).map(|text| plain_line(&redactor.redact(text), 200)),
     }
 }
 

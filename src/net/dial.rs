@@ -98,7 +98,8 @@ pub async fn dial(endpoint: &Endpoint, options: &DialOptions) -> Result<Link<Str
     };
     let upgraded = within(options.limits.upgrade, Link::over(stream, request)).await;
     upgraded.map_err(|limit| route.timeout(Step::Upgrade, limit))?.map_err(|error| {
-        let names = [route.host.to_owned(), route.address.clone(), endpoint.url.to_string()];
+        let url = endpoint.redactor().redact(&endpoint.url.to_string()).into_owned();
+        let names = [route.host.to_owned(), route.address.clone(), url];
         DialError::of_upgrade(error, names)
     })
 }

@@ -9,7 +9,7 @@ use tokio_tungstenite::tungstenite::http::header::{
 use tokio_tungstenite::tungstenite::http::{Request, Uri};
 
 use crate::net::endpoint_error::EndpointError;
-use crate::net::mask::Mask;
+use crate::net::redact::Redactor;
 use crate::net::url::{EndpointUrl, Scheme, encode_query};
 use crate::secret::Secret;
 
@@ -141,7 +141,7 @@ impl Endpoint {
         }
     }
 
-    /// Returns the upgrade request, with a [`Mask`] of its keys among its extensions.
+    /// Returns the upgrade request, with a [`Redactor`] of its keys among its extensions.
     ///
     /// Headers with a key are marked sensitive; the URL of a request cannot be, so do not print one.
     ///
@@ -162,19 +162,19 @@ impl Endpoint {
         let mut request = Request::new(());
         *request.uri_mut() = self.uri()?;
         *request.headers_mut() = headers;
-        request.extensions_mut().insert(self.mask());
+        request.extensions_mut().insert(self.redactor());
         Ok(request)
     }
 
-    /// Returns what hides this endpoint's keys and the values of its headers in the texts of others. What
-    /// the URL says too, such as the model, is no secret.
-    pub fn mask(&self) -> Mask {
-        let in_query: Vec<Secret> = self.url.keys_in_query().map(Secret::new).collect();
+    /// Returns what hides this endpoint's keys and the values of its headers in the texts of others. A header
+    /// value that the URL holds too, such as the model, is no secret.
+    pub fn redactor(&self) -> Redactor {
+        let in_url: Vec<Secret> = self.url.secrets().map(Secret::new).collect();
         let url = self.uri().map(|uri| uri.to_string()).unwrap_or_default();
         let more = self.headers.iter().map(|(_, value)| value);
         let values = self.organization.iter().chain(&self.project).chain(more).map(String::as_str);
         let secret = values.filter(|value| !url.contains(&encode_query(value)));
-        Mask::of(self.auth.key().into_iter().chain(&in_query)).and_headers(secret)
+        Redactor::of(self.auth.key().into_iter().chain(&in_url)).and_headers(secret)
     }
 
     fn check_clear_key(&self) -> Result<(), EndpointError> {

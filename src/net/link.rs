@@ -1,5 +1,6 @@
 //! A WebSocket over any byte stream: text in, text out, and why it ended.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::poll_fn;
@@ -17,8 +18,8 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig
 use tokio_tungstenite::tungstenite::{Bytes, Message, Utf8Bytes};
 
 use crate::net::excerpt::plain_line;
-use crate::net::mask::Mask;
 use crate::net::pulse::{Beat, Pulse};
+use crate::net::redact::{EventRedactor, Redactor};
 use crate::net::steady::Steady;
 use crate::net::upgrade::{UpgradeError, upgrade};
 use crate::protocol::close::CloseCause;
@@ -66,7 +67,7 @@ pub struct Link<S> {
     /// Whether the other side is to be asked whether it is there.
     owes_ping: bool,
     /// Hides the keys in what the other side says: servers repeat what they are sent.
-    mask: Mask,
+    redactor: EventRedactor,
     /// Set at the end.
     closed: Option<CloseCause>,
 }
@@ -87,9 +88,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
     ///
     /// # Errors
     /// When the stream ends, or the other side refuses or is no WebSocket server. What it says, here and
-    /// later, is masked by the [`Mask`] among the request's extensions, if any.
+    /// later, is redacted by the [`Redactor`] among the request's extensions, if any.
     pub async fn over(mut stream: S, request: Request<()>) -> Result<Self, UpgradeError> {
         let early = upgrade(&mut stream, &request).await?;
+        let redactor = request.extensions().get::<Redactor>().cloned().unwrap_or_default();
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER_BYTES)
             .write_buffer_size(0)
@@ -106,7 +108,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             goodbye: Goodbye::No,
             pulse: Pulse::start(),
             owes_ping: false,
-            mask: request.extensions().get::<Mask>().cloned().unwrap_or_default(),
+            redactor: EventRedactor::new(redactor),
             closed: None,
         })
     }
@@ -144,14 +146,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
     /// received stays in the socket, and an event is taken from it only to be returned at once.
     pub async fn next(&mut self) -> LinkEvent {
         let event = poll_fn(|context| self.poll_event(context)).await;
-        self.masked(event)
+        self.redacted(event)
     }
 
-    fn masked(&self, event: LinkEvent) -> LinkEvent {
-        let hide = |text: String| if self.mask.finds(&text) { self.mask.apply(&text) } else { text };
+    fn redacted(&mut self, event: LinkEvent) -> LinkEvent {
+        let hide = |text: String| self.redactor.redactor().redact(&text).into_owned();
         match event {
-            LinkEvent::Text(text) if self.mask.finds(&text) => LinkEvent::Text(self.mask.apply(&text).into()),
-            LinkEvent::Text(_) | LinkEvent::Drained | LinkEvent::Garbled(_) => event,
+            LinkEvent::Text(text) => LinkEvent::Text(match self.redactor.redact(&text) {
+                Cow::Borrowed(_) => text,
+                Cow::Owned(redacted) => redacted.into(),
+            }),
+            LinkEvent::Drained | LinkEvent::Garbled(_) => event,
             LinkEvent::Closed(CloseCause::Peer { code, reason }) => {
                 LinkEvent::Closed(CloseCause::Peer { code, reason: hide(reason) })
             }
@@ -250,7 +255,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             };
             return Poll::Ready(match message {
                 Some(Ok(Message::Text(text))) => LinkEvent::Text(text),
-                Some(Ok(Message::Binary(bytes))) => LinkEvent::Garbled(binary_note(&bytes, &self.mask)),
+                Some(Ok(Message::Binary(bytes))) => {
+                    LinkEvent::Garbled(binary_note(&bytes, self.redactor.redactor()))
+                }
                 // The socket answers a ping by itself, with the next reading or writing.
                 Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => continue,
                 Some(Ok(Message::Close(frame))) => {
@@ -361,9 +368,9 @@ fn io_sentence(error: &std::io::Error) -> String {
 }
 
 /// A key is taken out before the text is cut short: a part of one is not known for what it is.
-fn binary_note(bytes: &[u8], mask: &Mask) -> String {
+fn binary_note(bytes: &[u8], redactor: &Redactor) -> String {
     let begins = match std::str::from_utf8(bytes) {
-        Ok(text) => format!(", beginning {}", plain_line(&mask.apply(text), 60)),
+        Ok(text) => format!(", beginning {}", plain_line(&redactor.redact(text), 60)),
         Err(_) => String::new(),
     };
     format!("a binary frame of {} bytes{begins}", bytes.len())

@@ -10,7 +10,7 @@ pub mod upgrade;
 pub mod answer;
 mod http_date;
 pub mod excerpt;
-pub mod mask;
+pub mod redact;
 pub mod url;
 pub mod endpoint;
 pub mod endpoint_error;

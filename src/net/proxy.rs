@@ -6,9 +6,9 @@ use std::fmt;
 
 use percent_encoding::percent_decode_str;
 
-use crate::net::mask::Mask;
 use crate::net::proxy::no_proxy::NoProxy;
 use crate::net::proxy_error::ProxySettingError;
+use crate::net::redact::Redactor;
 use crate::net::url::{EndpointUrl, Scheme, host_and_port};
 use crate::secret::Secret;
 
@@ -156,10 +156,10 @@ impl Proxy {
     }
 
     /// Returns what hides the login in what a proxy says.
-    pub(crate) fn mask(&self) -> Mask {
-        let Some(login) = &self.login else { return Mask::default() };
+    pub(crate) fn redactor(&self) -> Redactor {
+        let Some(login) = &self.login else { return Redactor::default() };
         let basic = Secret::new(login.basic());
-        Mask::of([&login.user, &login.password, &basic])
+        Redactor::of([&login.user, &login.password, &basic])
     }
 }
 

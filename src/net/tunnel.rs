@@ -12,9 +12,9 @@ use tokio_tungstenite::tungstenite::http::header::PROXY_AUTHENTICATE;
 use crate::net::answer::{Answer, AnswerError};
 use crate::net::endpoint::PROGRAM;
 use crate::net::excerpt::plain_line;
-use crate::net::mask::Mask;
 use crate::net::proxy::{Proxy, ProxyKind};
 use crate::net::proxy_error::{ProxyTrouble, SocksReason};
+use crate::net::redact::Redactor;
 
 /// How much of what a proxy wants is shown, in characters.
 const WANTED_MAX_CHARS: usize = 60;
@@ -53,13 +53,13 @@ where
     let broken = |source| ProxyTrouble::Broken(Some(source));
     stream.write_all(request(proxy, target).as_bytes()).await.map_err(broken)?;
     stream.flush().await.map_err(broken)?;
-    let mask = proxy.mask();
-    let answer = Answer::read(stream, &mask).await.map_err(not_http)?;
+    let redactor = proxy.redactor();
+    let answer = Answer::read(stream, &redactor).await.map_err(not_http)?;
     if answer.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
-        return Err(login_trouble(&answer, proxy, &mask));
+        return Err(login_trouble(&answer, proxy, &redactor));
     }
     if !answer.status().is_success() {
-        let refusal = Box::new(answer.refusal(stream, &mask).await);
+        let refusal = Box::new(answer.refusal(stream, &redactor).await);
         return Err(ProxyTrouble::Refused { target: target.shown.to_owned(), refusal });
     }
     // Neither TLS nor HTTP lets the server begin: what comes now would be taken for its answer.
@@ -93,7 +93,7 @@ fn not_http(error: AnswerError) -> ProxyTrouble {
 }
 
 /// A proxy offers its ways to log in one a header or one after the other (RFC 9110, section 11.7.1).
-fn login_trouble(answer: &Answer, proxy: &Proxy, mask: &Mask) -> ProxyTrouble {
+fn login_trouble(answer: &Answer, proxy: &Proxy, redactor: &Redactor) -> ProxyTrouble {
     let offers: Vec<&str> =
         answer.headers().get_all(PROXY_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok()).collect();
     let takes_basic = offers
@@ -105,7 +105,7 @@ fn login_trouble(answer: &Answer, proxy: &Proxy, mask: &Mask) -> ProxyTrouble {
         // Behind the name of a way come its parameters, which say nothing to a person.
         let names = offers.iter().filter_map(|offer| offer.split_whitespace().next());
         let names = names.collect::<Vec<_>>().join(", ");
-        return ProxyTrouble::OtherLogin(plain_line(&mask.apply(&names), WANTED_MAX_CHARS));
+        return ProxyTrouble::OtherLogin(plain_line(&redactor.redact(&names), WANTED_MAX_CHARS));
     }
     match proxy.login {
         Some(_) => ProxyTrouble::LoginRefused,

@@ -15,7 +15,7 @@ use tokio_tungstenite::tungstenite::http::header::{
 use tokio_tungstenite::tungstenite::http::{HeaderName, Request, StatusCode};
 
 use crate::net::answer::{Answer, AnswerError, Refusal};
-use crate::net::mask::Mask;
+use crate::net::redact::Redactor;
 
 /// Header names whose documented spelling is not small letters throughout. Servers must not care
 /// (RFC 9110, section 5.1), some do.
@@ -89,13 +89,13 @@ where
     let broken = |source| UpgradeError::Broken { source };
     stream.write_all(&written(request)).await.map_err(broken)?;
     stream.flush().await.map_err(broken)?;
-    let mask = request.extensions().get::<Mask>().cloned().unwrap_or_default();
-    let answer = Answer::read(stream, &mask).await?;
+    let redactor = request.extensions().get::<Redactor>().cloned().unwrap_or_default();
+    let answer = Answer::read(stream, &redactor).await?;
     if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
         check(request.headers(), answer.headers())?;
         return Ok(answer.into_rest());
     }
-    Err(UpgradeError::Refused(Box::new(answer.refusal(stream, &mask).await)))
+    Err(UpgradeError::Refused(Box::new(answer.refusal(stream, &redactor).await)))
 }
 
 fn written(request: &Request<()>) -> Vec<u8> {

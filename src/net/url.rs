@@ -19,6 +19,18 @@ const QUERY: &AsciiSet =
 /// Query names under which servers take a key.
 const KEY_NAMES: [&str; 7] = ["token", "api-key", "api_key", "apikey", "key", "access_token", "session"];
 
+/// What stands where a part of a path is a key.
+const HIDDEN: &str = "[key hidden]";
+
+/// How keys of common issuers begin, JSON Web Tokens among them.
+const KEY_PREFIXES: [&str; 10] = ["sk-", "sk_", "pk-", "pk_", "xai-", "gsk_", "hf_", "ghp_", "AIza", "eyJ"];
+
+/// The least length of a key that is known by its prefix.
+const PREFIXED_KEY_MIN: usize = 12;
+
+/// From this length on, letters and digits in one run are a key and not a name.
+const RANDOM_RUN_MIN: usize = 20;
+
 /// Whether the connection is encrypted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scheme {
@@ -134,29 +146,36 @@ impl EndpointUrl {
             .map(|(_, value)| value)
     }
 
-    /// Returns the URL with more names and values in its query.
+    /// Returns what the URL shows that looks like a key, in its path or in its query, decoded.
+    pub fn secrets(&self) -> impl Iterator<Item = String> + '_ {
+        let in_path = self.path.split('/').map(decoded);
+        let in_query = self.query_pairs().map(|(_, value)| value);
+        in_path.chain(in_query).filter(|text| looks_like_key(text)).chain(self.keys_in_query())
+    }
+
+    /// Returns the URL with more names and values in its query, to be dialled.
     pub fn with_query(&self, more: &[(&str, &str)]) -> String {
         let mut parts: Vec<String> = self.query.iter().cloned().collect();
         parts.extend(
             more.iter().map(|(name, value)| format!("{}={}", encode_query(name), encode_query(value))),
         );
         let mark = if parts.is_empty() { "" } else { "?" };
-        format!("{self}{mark}{}", parts.join("&"))
+        let (scheme, authority) = (self.scheme.as_str(), self.authority());
+        format!("{scheme}://{authority}{}{mark}{}", self.path, parts.join("&"))
     }
 
     fn query_pairs(&self) -> impl Iterator<Item = (String, String)> + '_ {
-        let decode = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
         self.query.as_deref().unwrap_or_default().split('&').map(move |pair| {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            (decode(name), decode(value))
+            (decoded(name), decoded(value))
         })
     }
 }
 
-/// Without the query, which may hold a key.
+/// For people: without the query, which may hold a key, and without keys in the path.
 impl fmt::Display for EndpointUrl {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}://{}{}", self.scheme.as_str(), self.authority(), self.path)
+        write!(formatter, "{}://{}{}", self.scheme.as_str(), self.authority(), without_keys(&self.path))
     }
 }
 
@@ -252,6 +271,29 @@ pub fn encode_query(text: &str) -> String {
     utf8_percent_encode(text, QUERY).to_string()
 }
 
+/// Returns a path without the parts that look like keys.
+pub(crate) fn without_keys(path: &str) -> String {
+    let parts = path.split('/').map(|part| if looks_like_key(&decoded(part)) { HIDDEN } else { part });
+    parts.collect::<Vec<_>>().join("/")
+}
+
+/// Returns whether a part of a URL is a key rather than a name: it begins like one, or is as long and as
+/// mixed as no name is.
+fn looks_like_key(text: &str) -> bool {
+    let has_prefix = KEY_PREFIXES.iter().any(|prefix| text.starts_with(prefix));
+    let is_random = |run: &str| {
+        run.len() >= RANDOM_RUN_MIN
+            && run.bytes().any(|byte| byte.is_ascii_digit())
+            && run.bytes().any(|byte| byte.is_ascii_alphabetic())
+    };
+    has_prefix && text.len() >= PREFIXED_KEY_MIN
+        || text.split(|character: char| !character.is_ascii_alphanumeric()).any(is_random)
+}
+
+fn decoded(text: &str) -> String {
+    percent_decode_str(text).decode_utf8_lossy().into_owned()
+}
+
 /// Takes `HOST[:PORT]` apart; the host in small letters, an IPv6 address without its brackets.
 pub(crate) fn host_and_port(authority: &str) -> Result<(String, Option<u16>), UrlError> {
     let no_host = || UrlError::Host { host: authority.to_owned() };
@@ -293,10 +335,10 @@ fn port_number(text: &str) -> Result<u16, UrlError> {
     }
 }
 
-/// Without query and user name.
+/// Without query, user name and keys.
 fn without_secrets(text: &str) -> String {
     let path = text.split(['?', '#']).next().unwrap_or_default();
-    path.rsplit('@').next().unwrap_or_default().to_owned()
+    without_keys(path.rsplit('@').next().unwrap_or_default())
 }
 
 #[cfg(test)]

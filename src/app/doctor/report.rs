@@ -6,8 +6,8 @@ use std::io::{self, Write};
 use serde_json::{Map, Value, json};
 
 use crate::error::{Error, Kind};
-use crate::net::mask::Mask;
-use crate::ui::text;
+use crate::net::redact::Redactor;
+use crate::ui::{json_text, text};
 
 /// What is checked, in the order in which it is told: what comes later mostly rests on what came before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -79,7 +79,7 @@ pub(super) struct Report<W> {
     out: W,
     form: Form,
     findings: Vec<Finding>,
-    mask: Mask,
+    redactor: Redactor,
     /// Who reads it has gone, or it cannot be written: told at the end.
     failed: Option<io::Error>,
 }
@@ -230,12 +230,12 @@ impl Finding {
 impl<W: Write> Report<W> {
     /// Begins a report.
     pub(super) fn new(out: W, form: Form) -> Self {
-        Self { out, form, findings: Vec::new(), mask: Mask::default(), failed: None }
+        Self { out, form, findings: Vec::new(), redactor: Redactor::default(), failed: None }
     }
 
     /// Hides these keys in all that is found from here on.
-    pub(super) fn hide(&mut self, mask: Mask) {
-        self.mask = mask;
+    pub(super) fn hide(&mut self, redactor: Redactor) {
+        self.redactor = redactor;
     }
 
     /// Says what is about to be done, to who reads lines.
@@ -309,9 +309,9 @@ impl<W: Write> Report<W> {
         }
     }
 
-    /// Masked before and after: taking characters out may put a key together.
+    /// Redacted before and after: taking characters out may put a key together.
     fn clean(&self, foreign: &str) -> String {
-        self.mask.apply(&text::one_line(&self.mask.apply(foreign)))
+        self.redactor.redact(&text::one_line(&self.redactor.redact(foreign))).into_owned()
     }
 
     fn clean_value(&self, value: Value) -> Value {
@@ -349,7 +349,7 @@ impl<W: Write> Report<W> {
         report.insert("checks".to_owned(), checks.into());
         report.insert("worst".to_owned(), self.worst().word().into());
         report.insert("exit_code".to_owned(), code.into());
-        format!("{:#}\n", Value::Object(report))
+        json_text::pretty(&Value::Object(report))
     }
 }
 

@@ -208,7 +208,7 @@ fn no_key_is_in_debug_output() {
         let mut endpoint = endpoint("wss://h?api_key=sk-proj-7Qw9", conversation("m"), auth);
         endpoint.headers.push(("X-More".to_owned(), KEY.to_owned()));
         let headers = format!("{:?}", endpoint.request().unwrap().headers());
-        let shown = format!("{endpoint:?} {:?}", endpoint.mask());
+        let shown = format!("{endpoint:?} {:?}", endpoint.redactor());
         assert!(!shown.contains("7Qw9"), "{shown}");
         assert_eq!(
             headers.matches("7Qw9").count(),
@@ -229,5 +229,5 @@ fn headers_are_hidden_in_what_a_server_repeats_as_keys_are() {
         "1: sk-proj-7Qw9, org-0001, proj_0002, Token gate-0003 and gate-0003 may not use gpt-realtime-2";
     let shown = "1: [key hidden], [header hidden], [header hidden], [header hidden] and [header hidden] \
                  may not use gpt-realtime-2";
-    assert_eq!(endpoint.mask().apply(said), shown);
+    assert_eq!(endpoint.redactor().redact(said), shown);
 }

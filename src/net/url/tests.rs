@@ -7,6 +7,33 @@ fn parsed(text: &str) -> EndpointUrl {
 }
 
 #[test]
+fn a_key_in_the_path_is_dialled_and_not_shown() {
+    for (path, shown) in [
+        ("/gate/sk-0123456789/v1/realtime", "/gate/[key hidden]/v1/realtime"),
+        ("/gate/%73k-0123456789/v1/realtime", "/gate/[key hidden]/v1/realtime"),
+        ("/v1/0123456789abcdef0123456789abcdef/openai", "/v1/[key hidden]/openai"),
+        (
+            "/openai/deployments/my-gpt-realtime-2025-08-28/realtime",
+            "/openai/deployments/my-gpt-realtime-2025-08-28/realtime",
+        ),
+        (
+            "/v1/550e8400-e29b-41d4-a716-446655440000/realtime",
+            "/v1/550e8400-e29b-41d4-a716-446655440000/realtime",
+        ),
+    ] {
+        let url = EndpointUrl::parse(&format!("wss://h{path}?sig=sk-abcdefghijkl&token=x")).unwrap();
+        assert_eq!(url.to_string(), format!("wss://h{shown}"));
+        assert!(url.with_query(&[]).contains(path));
+        let secrets: Vec<String> = url.secrets().collect();
+        assert!(
+            secrets.contains(&"sk-abcdefghijkl".to_owned()) && secrets.contains(&"x".to_owned()),
+            "{secrets:?}"
+        );
+        assert_eq!(secrets.len(), if shown == path { 2 } else { 3 });
+    }
+}
+
+#[test]
 fn a_url_is_taken_as_people_type_it() {
     for (typed, meant, port) in [
         ("wss://api.openai.com", "wss://api.openai.com/v1/realtime", 443),

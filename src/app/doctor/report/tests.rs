@@ -6,7 +6,7 @@ use crate::secret::Secret;
 fn written(form: Form, findings: Vec<Finding>) -> (String, u8) {
     let mut out = Vec::new();
     let mut report = Report::new(&mut out, form);
-    report.hide(Mask::of([&Secret::new("sk-0123456789abcdef")]));
+    report.hide(Redactor::of([&Secret::new("sk-0123456789abcdef")]));
     report.add_all(findings);
     let code = report.end(Map::new()).unwrap();
     (String::from_utf8(out).unwrap(), code)
@@ -46,7 +46,7 @@ fn the_first_failure_decides_the_exit_code_and_less_is_none() {
 }
 
 #[test]
-fn what_a_server_says_is_cleaned_and_masked_in_both_forms() {
+fn what_a_server_says_is_cleaned_and_redacted_in_both_forms() {
     let said = "bad key sk-0123456789abcdef\n\u{1b}[31mred\u{202e} sk-0123\u{1b}[1m456789abcdef";
     let finding = Finding::new(Check::Session, Level::Warning, said).hint(said);
     let finding = finding.detail("nested", json!({ "list": [said], "count": 1 }));
