@@ -7,6 +7,7 @@ use anyhow::Context;
 use crate::app::call::{Call, Position, Typing};
 use crate::app::clock::Clock;
 use crate::app::fronts::Way;
+use crate::app::named_files::NamedFiles;
 use crate::app::plan;
 use crate::app::settings::{Flags, Settings};
 use crate::app::target::Target;
@@ -28,6 +29,8 @@ pub(super) async fn run(args: Chat) -> Result<EndReason, Error> {
     let clock = Clock::start();
     let flags = Flags::default().limits(&args.limits);
     let settings = Settings::load(&args.endpoint, SessionKind::Realtime, flags)?;
+    let files = NamedFiles::of(&settings, &args.endpoint);
+    files.written("--trace", args.showing.trace.as_deref()).check()?;
     let target = Target::find(&settings)?.dialled_as(&args.endpoint, &settings)?;
     let question = question(args.prompt.as_deref())?;
     // A conversation is a stream of lines on a terminal, too.

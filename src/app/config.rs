@@ -1,8 +1,7 @@
 //! `rtvoice config`: the file, and what is in force.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
-use std::path::PathBuf;
+use std::io::{self, IsTerminal};
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use serde_json::{Map, Value as Json, json};
@@ -18,6 +17,7 @@ use crate::config::setting::Setting;
 use crate::config::value::{Origin, Sourced, Value};
 use crate::config::{place, template};
 use crate::error::{Error, Kind};
+use crate::files;
 use crate::net::redact::Redactor;
 use crate::net::url::{self, EndpointUrl};
 use crate::protocol::settings::SessionKind;
@@ -38,11 +38,19 @@ const VALUE_CHARS: usize = 70;
 /// When a file cannot be read, understood or written.
 pub(super) fn run(args: &Config) -> Result<u8, Error> {
     let said = match &args.command {
-        ConfigCommand::Path => format!("{}\n", path()?.display()),
+        ConfigCommand::Path => return print_path(&path()?),
         ConfigCommand::Init => init()?,
         ConfigCommand::Show(show) => shown(show)?,
     };
     super::print(said.as_bytes())
+}
+
+/// A program gets the path as it is, a terminal what can be shown of it.
+fn print_path(path: &Path) -> Result<u8, Error> {
+    if io::stdout().is_terminal() {
+        return super::print(format!("{}\n", text::one_line(&path.to_string_lossy())).as_bytes());
+    }
+    super::print(&[path.as_os_str().as_encoded_bytes(), b"\n"].concat())
 }
 
 fn path() -> Result<PathBuf, Error> {
@@ -56,25 +64,14 @@ fn init() -> Result<String, Error> {
     let (path, text) = (path()?, template::text()?);
     let name = path.display();
     let cannot = |error: anyhow::Error| Error::new(Kind::Config, error);
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)
-            .with_context(|| format!("cannot make {}", folder.display()))
-            .map_err(cannot)?;
-    }
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = match options.open(&path) {
+    match files::create_private(&path, &text) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
             return Err(Error::say(Kind::Config, format!("{name} is there already"))
                 .hint("edit it, or move it away first"));
         }
-        opened => opened.with_context(|| format!("cannot write {name}")).map_err(cannot)?,
-    };
-    let written = file.write_all(text.as_bytes());
-    written.with_context(|| format!("cannot write {name}")).map_err(cannot)?;
-    Ok(format!("{name}\n"))
+        written => written.with_context(|| format!("cannot write {name}")).map_err(cannot)?,
+    }
+    Ok(format!("{}\n", text::one_line(&name.to_string())))
 }
 
 /// All that is shown, before it is text or JSON.

@@ -20,6 +20,7 @@ use crate::app::doctor::probe::{Paid, Probe, Seen};
 use crate::app::doctor::report::{Check, Finding, Form, Level, Report};
 use crate::app::doctor::sound::Chosen;
 use crate::app::doctor::told::{About, Asked};
+use crate::app::named_files::NamedFiles;
 use crate::app::plan;
 use crate::app::settings::{Flags, Settings};
 use crate::app::stderr::Quiet;
@@ -57,6 +58,9 @@ pub(super) async fn run(args: Doctor) -> Result<u8, Error> {
     let loaded = Settings::load(&examination.args.endpoint, SessionKind::Realtime, flags);
     let chosen = match &loaded {
         Ok(settings) => {
+            let args = &examination.args;
+            let files = NamedFiles::of(settings, &args.endpoint);
+            files.written("--trace", args.trace.as_deref()).check()?;
             examination.endpoint(settings).await?;
             Chosen::of(settings)
         }

@@ -6,6 +6,7 @@ pub mod clock;
 pub mod stderr;
 pub mod trace;
 mod settings;
+mod named_files;
 mod address;
 mod target;
 mod plan;

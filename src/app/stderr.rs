@@ -10,12 +10,22 @@ use std::panic;
 #[cfg(unix)]
 use std::sync::OnceLock;
 
-/// Restores standard error before a panic is told, then tells it as usual.
+use crate::ui::text::sanitize;
+
+/// Restores standard error before a panic is reported, and then reports it as usual: what others wrote may be
+/// in its message, such as a text that was cut at a wrong place, and is cleaned.
 pub fn install_panic_hook() {
-    let tell = panic::take_hook();
+    let report = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
         restore();
-        tell(info);
+        match info.payload_as_str().map(|message| (message, sanitize(message))) {
+            Some((message, clean)) if clean != message => {
+                let place = info.location().map_or(String::new(), |location| format!(" at {location}"));
+                // Nobody is left to be told that this failed.
+                let _ = writeln!(io::stderr(), "the program panicked{place}:\n{clean}");
+            }
+            Some(_) | None => report(info),
+        }
     }));
 }
 

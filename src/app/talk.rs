@@ -3,6 +3,7 @@
 use crate::app::call::{Call, Position, at_end_of, typing_in_a_call};
 use crate::app::clock::Clock;
 use crate::app::fronts::Way;
+use crate::app::named_files::NamedFiles;
 use crate::app::plan;
 use crate::app::settings::{Flags, Settings};
 use crate::app::target::Target;
@@ -36,6 +37,9 @@ pub(super) async fn run(args: Talk) -> Result<EndReason, Error> {
         (Way::Screen, Sink::Stdout) => Way::Plain,
         (way, _) => way,
     };
+    let files = NamedFiles::of(&settings, &args.endpoint).input("--input", &input).output(&output);
+    let files = files.written("--record", args.record.as_deref());
+    files.written("--trace", args.showing.trace.as_deref()).check()?;
     let target = Target::find(&settings)?.dialled_as(&args.endpoint, &settings)?;
     let plan = plan::limited(plan::talk(&settings, at_end_of(&input))?, &target, &settings);
     let typing = typing_in_a_call(way, &input);

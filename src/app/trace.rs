@@ -1,15 +1,14 @@
 //! `--trace`: every event of both directions with its time, one JSON object a line.
 
-use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::Context;
 use serde_json::json;
 use serde_json::value::RawValue;
 
 use crate::error::{Error, Kind};
+use crate::files::{self, Access, OutputFile, WriteMode};
 use crate::net::redact::Redactor;
 use crate::ui::json_text::escaped;
 
@@ -38,21 +37,12 @@ pub enum Before {
 /// A trace file. It holds sound and text of both sides, and never a key.
 #[derive(Debug)]
 pub struct Trace {
-    writer: BufWriter<File>,
+    writer: BufWriter<OutputFile>,
     path: PathBuf,
     redactor: Redactor,
-    state: State,
-}
-
-/// What has been done to the file.
-#[derive(Debug, PartialEq, Eq)]
-enum State {
-    /// It was made for this and is empty.
-    Made,
-    /// It has lines that go before the first event is written.
-    Old,
-    /// It has lines that are worth keeping.
-    Worth,
+    /// What becomes of the file's lines when the first event is written.
+    before: Before,
+    is_begun: bool,
 }
 
 impl Trace {
@@ -63,17 +53,15 @@ impl Trace {
     ///
     /// When it cannot be written.
     pub fn create(path: &Path, before: Before, redactor: Redactor) -> Result<Self, Error> {
-        let state = match before {
-            _ if !path.exists() => State::Made,
-            Before::Replaced => State::Old,
-            Before::Kept => State::Worth,
-        };
-        let file = File::options().append(true).create(true).open(path);
-        let file = file.with_context(|| format!("cannot write the trace {}", path.display()));
-        let file = file.map_err(|error| {
-            Error::new(Kind::Device, error).hint("check that the folder exists and that you may write there")
+        let file = OutputFile::open(path, Access::Private, WriteMode::Append).map_err(|error| {
+            let hint = files::hint(&error);
+            let error =
+                anyhow::Error::new(error).context(format!("cannot write the trace {}", path.display()));
+            Error::new(Kind::Device, error)
+                .hint(hint.unwrap_or("check that the folder exists and that you may write there"))
         })?;
-        Ok(Self { writer: BufWriter::new(file), path: path.to_owned(), redactor, state })
+        let writer = BufWriter::new(file);
+        Ok(Self { writer, path: path.to_owned(), redactor, before, is_begun: false })
     }
 
     /// Writes one event; a line is whole on disk before the next event is dealt with.
@@ -90,11 +78,11 @@ impl Trace {
     }
 
     fn write(&mut self, at: Duration, direction: Direction, text: &str) -> io::Result<()> {
-        if std::mem::replace(&mut self.state, State::Worth) == State::Old {
-            match self.writer.get_ref().set_len(0) {
-                // A pipe has no length to set.
-                Err(error) if error.kind() != io::ErrorKind::InvalidInput => return Err(error),
-                Ok(()) | Err(_) => {}
+        if !std::mem::replace(&mut self.is_begun, true) {
+            self.writer.get_mut().keep();
+            match self.before {
+                Before::Replaced => self.writer.get_ref().clear()?,
+                Before::Kept => {}
             }
         }
         let direction = match direction {
@@ -118,17 +106,10 @@ impl Trace {
     }
 }
 
-impl Drop for Trace {
-    fn drop(&mut self) {
-        if self.state == State::Made {
-            // A call that never began leaves nothing behind.
-            let _ = fs::remove_file(&self.path);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::secret::Secret;
 

@@ -5,6 +5,7 @@ use std::path::Path;
 use crate::app::call::{Call, Position, Typing, at_end_of};
 use crate::app::clock::Clock;
 use crate::app::fronts::{Captioned, Place, Way};
+use crate::app::named_files::NamedFiles;
 use crate::app::plan;
 use crate::app::settings::{Flags, Settings};
 use crate::app::target::Target;
@@ -25,6 +26,10 @@ pub(super) async fn run(args: Transcribe) -> Result<EndReason, Error> {
     let flags = Flags::default().hearing(&args.hearing).turns(&args.turns).limits(&args.limits);
     let settings = Settings::load(&args.endpoint, SessionKind::Transcription, flags)?;
     let inputs = inputs(&args, &settings)?;
+    let files = NamedFiles::of(&settings, &args.endpoint);
+    let heard = if args.files.is_empty() { "--input" } else { "FILE" };
+    let files = inputs.iter().fold(files, |files, (input, _)| files.input(heard, input));
+    files.written("--trace", args.showing.trace.as_deref()).check()?;
     // Once for all files: a key may come from a command that asks for a password.
     let target = Target::find(&settings)?.dialled_as(&args.endpoint, &settings)?;
     let mut reason = EndReason::InputEnded;

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::files;
 use crate::pcm::wav::WavError;
 
 /// Which of the two devices.
@@ -56,9 +57,6 @@ pub enum AudioError {
         /// Why.
         source: io::Error,
     },
-    /// Two of input, output and recording are the same file.
-    #[error("{} is named twice, of input, output and recording", .0.display())]
-    SameFile(PathBuf),
     /// Sound was to come from or go to the terminal itself.
     #[error("standard {} is a terminal, not a pipe or a file", match .0 {
         Direction::Input => "input",
@@ -127,9 +125,12 @@ impl AudioError {
             Self::BadInput { .. } => {
                 Some("convert it, for example: ffmpeg -i FILE -ar 24000 -ac 1 speech.wav")
             }
-            Self::OpenInput { .. } => Some("check the name and that you may read it"),
-            Self::OpenOutput { .. } => Some("check that the folder exists and that you may write there"),
-            Self::SameFile(_) => Some("give each a file of its own"),
+            Self::OpenInput { source, .. } => {
+                files::hint(source).or(Some("check the name and that you may read it"))
+            }
+            Self::OpenOutput { source, .. } => {
+                files::hint(source).or(Some("check that the folder exists and that you may write there"))
+            }
             Self::Terminal(Direction::Input) => Some("pipe sound into it: raw 16-bit mono of 24 kHz, or WAV"),
             Self::Terminal(Direction::Output) => Some("pipe it into a player, or redirect it into a file"),
             Self::NoSuchDevice { .. } => Some("a part of a name is enough; a file has to end in .wav"),

@@ -7,6 +7,7 @@ use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::thread;
 
 use crate::audio::error::{AudioError, Direction};
+use crate::files;
 use crate::pcm::frame::Rate;
 use crate::pcm::resample::{Resampler, to_float};
 use crate::pcm::wav::{WavError, WavReader};
@@ -61,7 +62,10 @@ impl Feed {
     pub(crate) fn open(path: &Path) -> Result<Self, AudioError> {
         let open_input = |source| AudioError::OpenInput { path: path.to_owned(), source };
         let bad_input = |source| AudioError::BadInput { path: path.to_owned(), source };
-        let file = File::open(path).map_err(open_input)?;
+        let file = files::open_input(path).map_err(open_input)?;
+        if files::is_pipe(&file).map_err(open_input)? {
+            return Self::pipe(file);
+        }
         // Opening a folder succeeds on Unix; reading it is what fails.
         if file.metadata().is_ok_and(|metadata| metadata.is_dir()) {
             return Err(open_input(io::ErrorKind::IsADirectory.into()));

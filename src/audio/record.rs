@@ -14,6 +14,7 @@ use tokio::sync::broadcast::error::TryRecvError;
 use crate::audio::error::AudioError;
 use crate::audio::sink::Openable;
 use crate::audio::track::Track;
+use crate::files::Access;
 use crate::pcm::frame::{Frame, Rate};
 use crate::pcm::wav::WavError;
 
@@ -70,7 +71,7 @@ impl Recorder {
     pub(crate) fn new(path: &Path, mic: broadcast::Receiver<Frame>) -> Result<Self, AudioError> {
         let (_, speaker) = RingBuffer::new(1);
         Ok(Self {
-            state: State::Ready(Openable::new(path)?),
+            state: State::Ready(Openable::new(path, Access::Private)?),
             mic,
             speaker,
             speaker_rate: RATE,

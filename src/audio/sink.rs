@@ -1,6 +1,6 @@
 //! Where a paced output leaves its samples: a WAV file, standard output, or nowhere.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, channel, sync_channel};
@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::audio::error::{AudioError, Direction};
 use crate::audio::event::Event;
+use crate::files::{Access, OutputFile};
 use crate::pcm::frame::Rate;
 use crate::pcm::wav::{WavError, WavWriter};
 use crate::pcm::wire::Codec;
@@ -32,13 +33,9 @@ pub(crate) enum Target {
 
 /// A file that can be written and has not been touched.
 pub(crate) struct Openable {
-    file: File,
+    file: OutputFile,
     path: PathBuf,
-    made: Made,
 }
-
-/// A file that was made to see whether it can be; it is removed when nothing comes of it.
-struct Made(Option<PathBuf>);
 
 /// The way to the thread that writes.
 pub(crate) struct Pipe {
@@ -51,41 +48,15 @@ pub(crate) struct Pipe {
 
 impl Openable {
     /// Makes sure that a file can be written, without changing what is in it.
-    pub(crate) fn new(path: &Path) -> Result<Self, AudioError> {
-        let mut options = OpenOptions::new();
-        options.write(true);
-        let opened = match options.clone().create_new(true).open(path) {
-            Ok(file) => Ok((file, Made(Some(path.to_owned())))),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                options.open(path).map(|file| (file, Made(None)))
-            }
-            Err(error) => Err(error),
-        };
-        let (file, made) =
-            opened.map_err(|source| AudioError::OpenOutput { path: path.to_owned(), source })?;
-        Ok(Self { file, path: path.to_owned(), made })
+    pub(crate) fn new(path: &Path, access: Access) -> Result<Self, AudioError> {
+        let file = OutputFile::open_seekable(path, access);
+        let file = file.map_err(|source| AudioError::OpenOutput { path: path.to_owned(), source })?;
+        Ok(Self { file, path: path.to_owned() })
     }
 
     /// Empties the file and begins to write.
     pub(crate) fn begin<W>(self, write: impl FnOnce(File) -> Result<W, WavError>) -> Result<W, WavError> {
-        let Self { file, mut made, .. } = self;
-        match file.set_len(0) {
-            // A device file (/dev/null) has no length to set.
-            Err(error) if error.kind() != io::ErrorKind::InvalidInput => return Err(error.into()),
-            Ok(()) | Err(_) => {}
-        }
-        let writer = write(file)?;
-        made.0 = None;
-        Ok(writer)
-    }
-}
-
-impl Drop for Made {
-    fn drop(&mut self) {
-        if let Some(path) = &self.0 {
-            // Who cannot remove it can live with an empty file.
-            let _ = fs::remove_file(path);
-        }
+        self.file.begin(write)
     }
 }
 

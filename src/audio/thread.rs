@@ -19,6 +19,7 @@ use crate::audio::output::DeviceOutput;
 use crate::audio::picker::Picker;
 use crate::audio::record::Recorder;
 use crate::audio::sink::{Openable, Target};
+use crate::files::Access;
 use crate::mishap;
 use crate::pcm::frame::Rate;
 
@@ -357,7 +358,7 @@ impl WaitingOutput {
     fn begin(sink: &Sink, waker: &Waker) -> Result<Self, AudioError> {
         match sink {
             Sink::Device(wanted) => Attempt::begin(request(wanted), waker).map(Self::Device),
-            Sink::File(path) => Openable::new(path).map(FoundOutput::File).map(Self::Other),
+            Sink::File(path) => Openable::new(path, Access::Shared).map(FoundOutput::File).map(Self::Other),
             Sink::Stdout => Ok(Self::Other(FoundOutput::Stdout)),
             Sink::Null => Ok(Self::Other(FoundOutput::Nowhere)),
         }

@@ -2,14 +2,14 @@
 //! configuration.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use crate::config::setting::Setting;
 use crate::error::{Error, Kind};
+use crate::files::{self, Permissions};
 
 /// All that is remembered.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,7 +53,7 @@ impl Remembered {
     ///
     /// When it cannot be read or understood.
     pub fn read(path: &Path) -> Result<Self, Error> {
-        let text = match fs::read_to_string(path) {
+        let text = match files::read_to_string(path) {
             Ok(text) => text,
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
                 return Ok(Self::default());
@@ -93,19 +93,14 @@ impl Remembered {
     ///
     /// When that cannot be.
     pub fn write(&self, path: &Path) -> io::Result<()> {
-        if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder)?;
-        }
-        let mut beside = path.as_os_str().to_owned();
-        beside.push(".new");
-        let beside = PathBuf::from(beside);
-        fs::write(&beside, serde_json::to_string_pretty(self)? + "\n")?;
-        fs::rename(&beside, path)
+        files::replace(path, &(serde_json::to_string_pretty(self)? + "\n"), Permissions::Private)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

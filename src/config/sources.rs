@@ -12,6 +12,7 @@ use crate::config::remembered::Remembered;
 use crate::config::setting::Setting;
 use crate::config::value::Origin;
 use crate::error::{Error, Kind};
+use crate::files;
 
 /// Whether `.env` in the current folder has a say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,7 +104,7 @@ impl Sources {
 
 fn read_config(path: &Path) -> Result<ConfigFile, Error> {
     let name = path.display();
-    let text = match fs::read_to_string(path) {
+    let text = match files::read_to_string(path) {
         Ok(text) => text,
         Err(error) if is_absent(&error) => return Ok(ConfigFile::default()),
         Err(error) => {

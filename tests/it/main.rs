@@ -19,6 +19,9 @@ mod talk;
 #[cfg(unix)]
 mod record;
 #[cfg(unix)]
+mod private_files;
+mod foreign_text;
+#[cfg(unix)]
 mod chat;
 #[cfg(unix)]
 mod transcribe;

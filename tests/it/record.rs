@@ -108,15 +108,9 @@ fn a_full_disk_is_told_once_and_ends_only_the_recording() {
 
 #[test]
 fn a_place_that_cannot_be_recorded_to_is_told_before_anything_begins() {
-    for (args, says) in [
-        ("--output null --record no/such/call.wav", "cannot write no/such/call.wav"),
-        ("--record same.wav --output ./same.wav", "same.wav is named twice"),
-    ] {
-        let outcome = talk(args).run().expect_code(4);
-        assert!(outcome.stderr.contains(says), "{args}: {}", outcome.stderr);
-        assert!(outcome.stderr.contains("hint: "), "{args}: {}", outcome.stderr);
-        assert!(!outcome.home.path().join("same.wav").exists());
-    }
+    let outcome = talk("--output null --record no/such/call.wav").run().expect_code(4);
+    assert!(outcome.stderr.contains("cannot write no/such/call.wav"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("hint: "), "{}", outcome.stderr);
 }
 
 #[test]

@@ -8,10 +8,12 @@ mod sound;
 mod endpoint;
 mod asking;
 
-use anyhow::Context;
+use std::io::{self, Write};
+use std::path::Path;
 
 use crate::app::bench::findings::Findings;
 use crate::app::clock::Clock;
+use crate::app::named_files::NamedFiles;
 use crate::app::plan;
 use crate::app::print;
 use crate::app::settings::{Flags, Settings};
@@ -22,6 +24,7 @@ use crate::audio::options::{Options, Sink, Source};
 use crate::cli::Bench;
 use crate::config::setting::Setting;
 use crate::error::{Error, Kind};
+use crate::files::{self, Access, OutputFile, WriteMode};
 use crate::protocol::settings::SessionKind;
 use crate::session::plan::AtInputEnd;
 
@@ -44,6 +47,9 @@ pub(super) async fn run(args: &Bench) -> Result<u8, Error> {
     let settings = Settings::load(&args.endpoint, SessionKind::Realtime, flags)?;
     let (input, output) = (settings.input(), settings.output());
     check_devices(&input, &output)?;
+    NamedFiles::of(&settings, &args.endpoint).written("--svg", args.svg.as_deref()).check()?;
+    // One that cannot be written is told before anything is measured.
+    let picture = args.svg.as_deref().map(open_picture).transpose()?;
     let target = Target::find(&settings).and_then(|target| target.dialled_as(&args.endpoint, &settings));
     let named = is_named(args);
     let target = match target {
@@ -63,6 +69,10 @@ pub(super) async fn run(args: &Bench) -> Result<u8, Error> {
         Err(error) => Some(error),
     };
     findings.failed = failed.as_ref().map(|error| format!("{:#}", error.source));
+    if let Some((path, file)) = picture {
+        let written = file.begin(|mut file| file.write_all(picture::draw(&findings).as_bytes()));
+        written.map_err(|error| cannot_write(path, error))?;
+    }
     tell(args, &findings)?;
     match failed {
         Some(error) if named => Err(error),
@@ -91,12 +101,18 @@ fn check_devices(input: &Source, output: &Sink) -> Result<(), Error> {
     }
 }
 
+fn open_picture(path: &Path) -> Result<(&Path, OutputFile), Error> {
+    let file = OutputFile::open(path, Access::Shared, WriteMode::Overwrite);
+    file.map(|file| (path, file)).map_err(|error| cannot_write(path, error))
+}
+
+fn cannot_write(path: &Path, error: io::Error) -> Error {
+    let hint = files::hint(&error).unwrap_or("check that the folder exists and that you may write there");
+    let error = anyhow::Error::new(error).context(format!("cannot write {}", path.display()));
+    Error::new(Kind::Device, error).hint(hint)
+}
+
 fn tell(args: &Bench, findings: &Findings) -> Result<(), Error> {
-    if let Some(path) = &args.svg {
-        let written = std::fs::write(path, picture::draw(findings));
-        let written = written.with_context(|| format!("cannot write {}", path.display()));
-        written.map_err(|error| Error::new(Kind::Device, error))?;
-    }
     let told = if args.json { table::json(findings) } else { table::text(findings) };
     print(told.as_bytes()).map(|_| ())
 }

@@ -1,8 +1,7 @@
 //! Writes the dialect that was found into the user's configuration file, and leaves the rest of it as it is.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::PathBuf;
 
 use anyhow::Context;
 use toml_edit::{DocumentMut, Item, Table, TableLike, value};
@@ -13,6 +12,7 @@ use crate::config::built_in::FALLBACK;
 use crate::config::file::{Author, ConfigFile};
 use crate::config::setting::Setting;
 use crate::error::{Error, Kind};
+use crate::files::{self, Permissions};
 use crate::net::endpoint::BetaMarker;
 use crate::protocol::dialect::Dialect;
 
@@ -33,12 +33,13 @@ pub(super) fn dialect(settings: &Settings, target: &Target, found: Dialect) -> R
         Error::say(Kind::Config, "there is no place for a configuration file")
             .hint("set HOME, or XDG_CONFIG_HOME to an absolute path")
     })?;
-    let before = match fs::read_to_string(&path) {
+    let before = match files::read_to_string(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
         read => read.with_context(|| format!("cannot read {}", path.display())).map_err(cannot)?,
     };
     let after = edited(&before, profile, &lines(settings, target, found))?;
-    replace(&path, &after).with_context(|| format!("cannot write {}", path.display())).map_err(cannot)?;
+    let written = files::replace(&path, &after, Permissions::Kept);
+    written.with_context(|| format!("cannot write {}", path.display())).map_err(cannot)?;
     Ok(path)
 }
 
@@ -103,36 +104,6 @@ fn set(table: &mut dyn TableLike, name: &str, word: &str) {
     table.insert(name, new);
 }
 
-/// Replaces a file as a whole, with its mode; a link to it stays a link.
-fn replace(path: &Path, text: &str) -> io::Result<()> {
-    let path = match path.canonicalize() {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => path.to_owned(),
-        real => real?,
-    };
-    let folder = path.parent().ok_or(io::ErrorKind::NotFound)?;
-    fs::create_dir_all(folder)?;
-    let draft = folder.join(format!(".config.toml.{}", std::process::id()));
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let written = options.open(&draft).and_then(|mut file| {
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        match fs::metadata(&path) {
-            Ok(metadata) => fs::set_permissions(&draft, metadata.permissions())?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error),
-        }
-        fs::rename(&draft, &path)
-    });
-    if written.is_err() {
-        // What is half written is for nobody.
-        let _ = fs::remove_file(&draft);
-    }
-    written
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -179,26 +150,5 @@ mod tests {
             let error = edited(text, "a", &[("dialect".to_owned(), "ga")]).unwrap_err();
             assert!(!error.to_string().contains("secret"), "{error}");
         }
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn a_file_keeps_its_mode_and_a_link_its_end() {
-        use std::os::unix::fs::{PermissionsExt, symlink};
-
-        let folder = tempfile::tempdir().unwrap();
-        let (real, link) = (folder.path().join("real.toml"), folder.path().join("link.toml"));
-        fs::write(&real, "old").unwrap();
-        fs::set_permissions(&real, fs::Permissions::from_mode(0o640)).unwrap();
-        symlink(&real, &link).unwrap();
-        replace(&link, "new").unwrap();
-        assert_eq!(fs::read_to_string(&real).unwrap(), "new");
-        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
-        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-        assert_eq!(mode(&real), 0o640);
-        let new = folder.path().join("below/config.toml");
-        replace(&new, "first").unwrap();
-        assert_eq!(mode(&new), 0o600);
-        assert_eq!(fs::read_dir(new.parent().unwrap()).unwrap().count(), 1);
     }
 }
