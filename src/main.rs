@@ -32,16 +32,17 @@ fn main() -> ExitCode {
 /// Prints help or the version as it is, or what is wrong with the command line: it repeats arguments, which may
 /// come from anywhere.
 fn usage(error: &clap::Error) -> ExitCode {
-    match error.kind() {
+    let is_help = matches!(
+        error.kind(),
         ErrorKind::DisplayHelp
-        | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
-        | ErrorKind::DisplayVersion => {
-            // Who does not read the help needs none.
-            let _ = error.print();
-        }
-        _ => {
-            let _ = writeln!(io::stderr(), "{}", text::sanitize(error.render().to_string().trim_end()));
-        }
-    }
+            | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand
+            | ErrorKind::DisplayVersion
+    );
+    // A closed stream takes neither; the exit code says the rest.
+    let _ = if is_help {
+        error.print()
+    } else {
+        writeln!(io::stderr(), "{}", text::sanitize(error.render().to_string().trim_end()))
+    };
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Kind::Usage.exit_code()))
 }

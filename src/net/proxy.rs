@@ -159,7 +159,8 @@ impl Proxy {
     pub(crate) fn redactor(&self) -> Redactor {
         let Some(login) = &self.login else { return Redactor::default() };
         let basic = Secret::new(login.basic());
-        Redactor::of([&login.user, &login.password, &basic])
+        let pair = Secret::new(format!("{}:{}", login.user.reveal(), login.password.reveal()));
+        Redactor::of([&pair, &login.user, &login.password, &basic])
     }
 }
 

@@ -212,7 +212,6 @@ mod tests {
             ("한", 2),
             ("1\u{fe0f}\u{20e3}", 2),
             ("☎\u{fe0f}", 2),
-            ("ｶﾞ", 2),
         ] {
             assert_eq!(width(text), columns, "{text}");
         }

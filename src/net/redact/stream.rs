@@ -27,15 +27,8 @@ struct Stream {
     tail: String,
 }
 
-/// What the deltas of one text have in common.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct StreamId {
-    kind: Option<String>,
-    item: Option<String>,
-    response: Option<String>,
-    output: Option<u64>,
-    content: Option<u64>,
-}
+/// What the deltas of one text have in common, as it is written in each of them.
+type StreamId = [Option<String>; 5];
 
 /// As much of an event as says which text its delta belongs to.
 #[derive(Deserialize)]
@@ -43,15 +36,15 @@ struct DeltaEvent<'a> {
     #[serde(borrow, default)]
     delta: Option<&'a RawValue>,
     #[serde(rename = "type", borrow, default)]
-    kind: Option<Cow<'a, str>>,
+    kind: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    item_id: Option<Cow<'a, str>>,
+    item_id: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    response_id: Option<Cow<'a, str>>,
-    #[serde(default)]
-    output_index: Option<u64>,
-    #[serde(default)]
-    content_index: Option<u64>,
+    response_id: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    output_index: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    content_index: Option<&'a RawValue>,
 }
 
 impl EventRedactor {
@@ -81,13 +74,8 @@ impl EventRedactor {
         let read: DeltaEvent = serde_json::from_str(event).ok()?;
         let raw = read.delta?;
         let delta: String = serde_json::from_str(raw.get()).ok()?;
-        let id = StreamId {
-            kind: read.kind.map(Cow::into_owned),
-            item: read.item_id.map(Cow::into_owned),
-            response: read.response_id.map(Cow::into_owned),
-            output: read.output_index,
-            content: read.content_index,
-        };
+        let id = [read.kind, read.response_id, read.item_id, read.output_index, read.content_index];
+        let id = id.map(|part| part.map(|part| part.get().to_owned()));
         let before = self.take_tail(&id);
         let joined = format!("{before}{delta}");
         let secrets = self.redactor.secrets_in(&joined);

@@ -89,7 +89,7 @@ async fn a_refusal_of_connect_is_told_without_what_it_repeats() {
     };
     let forbidden = with_body("403 Forbidden", &format!("no way, me:{PASSWORD}"));
     let said = http(&forbidden).await;
-    assert_eq!(said, "refused the way to voice.test:443: 403 Forbidden: no way, [key hidden]:[key hidden]");
+    assert_eq!(said, "refused the way to voice.test:443: 403 Forbidden: no way, [key hidden]");
     let said = http(&with_body("502 Bad Gateway", "<html><h1>unknown host</h1>")).await;
     assert_eq!(said, "refused the way to voice.test:443: 502 Bad Gateway: unknown host");
     assert_eq!(http(&with_body("200 OK", "<html>")).await, "answered CONNECT with a page");
