@@ -22,9 +22,9 @@ pub enum Permissions {
     Kept,
 }
 
-/// How long somebody has to begin writing to a named pipe that is to be read.
+/// How long somebody has to begin writing to a named pipe that is to be read. A sound system has longer to start.
 #[cfg(unix)]
-const WRITER_WAIT_SECONDS: u8 = 10;
+const WRITER_WAIT_SECONDS: u8 = 5;
 
 /// Opens a file to be read.
 ///

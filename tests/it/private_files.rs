@@ -82,7 +82,7 @@ fn a_pipe_without_its_other_end_is_an_error_and_no_hang() {
             "talk --demo --input pipe.wav --output null",
             "cannot read pipe.wav: it is a pipe that nobody wrote to",
         ),
-        ("transcribe --demo pipe.wav", "cannot read pipe.wav: it is a pipe that nobody wrote to within 10 s"),
+        ("transcribe --demo pipe.wav", "cannot read pipe.wav: it is a pipe that nobody wrote to within 5 s"),
     ] {
         let program = program(args);
         make_pipe(&program.file("pipe.wav"));
