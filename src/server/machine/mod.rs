@@ -235,11 +235,12 @@ impl Machine {
 
     fn read(&mut self, now: Duration, text: &str) {
         let peer = &self.setup.peer;
-        if let Err(rejected) = check(peer.dialect, peer.kind, text) {
-            return self.refuse(rejected.event_id, rejected.mistake);
-        }
-        // What is well-formed is an object with a type.
-        let Ok(event) = read::client_event(text) else { return };
+        let text = match check(peer.dialect, peer.kind, text) {
+            Ok(text) => text,
+            Err(rejected) => return self.refuse(rejected.event_id, rejected.mistake),
+        };
+        // The check lets nothing but an object with a type pass.
+        let Ok(event) = read::client_event(&text) else { return };
         let ClientEvent { event_id, body } = event;
         if let Err(mistake) = self.obey(now, body) {
             self.refuse(event_id, mistake);
