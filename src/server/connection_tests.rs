@@ -234,6 +234,19 @@ async fn connections_at_once_are_bounded() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_message_that_is_too_large_is_told_so_before_the_end() {
+    let mut client = connect(clips(""), URL, &[]).await;
+    next(&mut client).await;
+    let text = "x".repeat((32 << 20) + 1);
+    let sending = client.send(Message::text(text)).await;
+    let message = client.next().await;
+    assert!(
+        matches!(&message, Some(Ok(Message::Close(Some(frame)))) if u16::from(frame.code) == 1009),
+        "{sending:?}, {message:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_key_can_be_refused_before_the_upgrade() {
     let faults = Faults::default().with(Fault::Refuse401);
     let request = URL.into_client_request().unwrap();
@@ -314,10 +327,40 @@ async fn a_client_that_never_reads_is_let_go() {
     let request = "GET /v1/realtime?model=x HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
     near.write_all(request.as_bytes()).await.unwrap();
-    // A masked text frame that holds `{`: each is answered by an error.
-    let frame = [0x81, 0x81, 0, 0, 0, 0, b'{'];
-    while near.write_all(&frame).await.is_ok() {}
+    let item = format!(
+        r#"{{"type":"conversation.item.create","item":{{"id":"long","type":"message","role":"user",
+            "content":[{{"type":"input_text","text":"{}"}}]}}}}"#,
+        "x".repeat(200_000)
+    );
+    near.write_all(&text_frame(&item)).await.unwrap();
+    let retrieve = text_frame(r#"{"type":"conversation.item.retrieve","item_id":"long"}"#);
+    let mut sent = 0;
+    while near.write_all(&retrieve).await.is_ok() {
+        sent += 1;
+    }
     served.await.unwrap();
+    // It is let go for 48 MiB; some more requests may wait in the pipe.
+    assert!((230..2_000).contains(&sent), "{sent}");
+}
+
+/// A text frame of a client, masked with zeros.
+fn text_frame(text: &str) -> Vec<u8> {
+    let length = text.len() as u64;
+    let mut frame = vec![0x81];
+    match u16::try_from(length) {
+        Ok(short @ ..126) => frame.push(0x80 | short.to_le_bytes()[0]),
+        Ok(short) => {
+            frame.push(0x80 | 126);
+            frame.extend(short.to_be_bytes());
+        }
+        Err(_) => {
+            frame.push(0x80 | 127);
+            frame.extend(length.to_be_bytes());
+        }
+    }
+    frame.extend([0; 4]);
+    frame.extend(text.as_bytes());
+    frame
 }
 
 #[tokio::test(start_paused = true)]

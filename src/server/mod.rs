@@ -26,9 +26,12 @@ mod help;
 mod persona;
 pub(crate) mod clips;
 mod speech;
+mod arguments;
+mod tools;
 mod answer;
 mod delivery;
 mod machine;
+mod socket;
 mod drive;
 #[cfg(test)]
 mod connection_tests;

@@ -6,6 +6,7 @@
 
 mod rule;
 mod nulls;
+mod size;
 mod shapes;
 mod items;
 
@@ -15,8 +16,10 @@ use serde_json::{Map, Value};
 
 use crate::protocol::dialect::Dialect;
 use crate::protocol::settings::SessionKind;
+pub(crate) use crate::server::check::items::MOST_AUDIO;
 use crate::server::check::nulls::{Removed, remove_nulls};
 use crate::server::check::rule::walk_fields;
+use crate::server::check::size::{check_length, check_values};
 use crate::server::mistake::Mistake;
 
 /// An event that is dropped.
@@ -32,6 +35,9 @@ pub(crate) struct Rejected {
 /// without the nulls that mean nothing.
 pub(crate) fn check(dialect: Dialect, kind: SessionKind, text: &str) -> Result<Cow<'_, str>, Rejected> {
     let reject = |event_id, mistake| Err(Rejected { event_id, mistake });
+    if let Err(mistake) = check_values(text) {
+        return reject(None, mistake);
+    }
     let value: Value = match serde_json::from_str(text) {
         Ok(value) => value,
         Err(error) => {
@@ -43,7 +49,7 @@ pub(crate) fn check(dialect: Dialect, kind: SessionKind, text: &str) -> Result<C
         return reject(None, Mistake::new("invalid_event", "Invalid event: expected a JSON object."));
     };
     let event_id = fields.get("event_id").and_then(Value::as_str).map(str::to_owned);
-    match check_fields(dialect, kind, &mut fields) {
+    match check_fields(dialect, kind, &mut fields, text.len()) {
         Ok(Removed::Nothing) => Ok(Cow::Borrowed(text)),
         Ok(Removed::Some) => Ok(Cow::Owned(Value::Object(fields).to_string())),
         Err(mistake) => reject(event_id, mistake),
@@ -54,6 +60,7 @@ fn check_fields(
     dialect: Dialect,
     kind: SessionKind,
     fields: &mut Map<String, Value>,
+    bytes: usize,
 ) -> Result<Removed, Mistake> {
     let name = match fields.get("type") {
         Some(Value::String(name)) => name,
@@ -66,6 +73,7 @@ fn check_fields(
         return Err(Mistake::word("type", name, &names));
     };
     let name = event.name;
+    check_length(name, bytes)?;
     let removed = remove_nulls(event.fields(kind), fields);
     let session = fields.get("session").and_then(Value::as_object);
     if let Some(session) = session {
