@@ -261,3 +261,42 @@ impl Conversation {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(id: usize, text: &str) -> Entry {
+        let content = vec![Content::InputText(text.to_owned())];
+        let body = ItemBody::Message { role: Role::User, content };
+        Entry::written(Item { id: Some(format!("item_{id}")), body, ..Item::default() })
+    }
+
+    #[test]
+    fn the_items_of_a_conversation_are_bounded() {
+        let mut conversation = Conversation::default();
+        for id in 0..MAX_ITEMS {
+            conversation.insert(None, entry(id, "")).unwrap();
+        }
+        let full = conversation.insert(None, entry(MAX_ITEMS, "")).unwrap_err();
+        assert!(
+            full.message.starts_with("The conversation is full: it holds at most 4000 items"),
+            "{full:?}"
+        );
+        conversation.push(entry(MAX_ITEMS, "of the endpoint"));
+        assert_eq!(conversation.entries.len(), MAX_ITEMS);
+        assert!(conversation.find("item_0").is_none(), "it took the place of the oldest item");
+        assert_eq!(conversation.last_id(), Some(format!("item_{MAX_ITEMS}")));
+    }
+
+    #[test]
+    fn the_sound_of_a_conversation_is_bounded() {
+        let mut conversation = Conversation::default();
+        for id in 0..2 {
+            let sound: Arc<[i16]> = vec![1; MAX_SAMPLES + id].into();
+            conversation.push(Entry { sound, ..entry(id, "") });
+        }
+        let kept: Vec<usize> = conversation.entries.iter().map(|entry| entry.sound.len()).collect();
+        assert_eq!(kept, [0, MAX_SAMPLES], "the beginning of the last one, which is too long by itself");
+    }
+}

@@ -21,6 +21,9 @@ const MAX_MESSAGE_BYTES: usize = 32 << 20;
 /// minutes of sound, 38 MB; an answer of five minutes that is sent at once is 19 MB.
 const MAX_UNREAD_BYTES: usize = 48 << 20;
 
+/// After so much the stream is flushed between messages.
+const WRITE_STEP_BYTES: usize = 64 << 10;
+
 /// What a queued message costs besides its text, so that many small ones are bounded too.
 const MESSAGE_OVERHEAD_BYTES: usize = 64;
 
@@ -151,6 +154,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     /// Ready when everything is with the stream, pongs included.
     fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<Result<(), SocketError>> {
         while !self.queue.is_empty() {
+            // Without this a client that reads all the time, but never catches up, would seem to read nothing.
+            if self.writing_bytes >= WRITE_STEP_BYTES {
+                match self.poll_flush(context) {
+                    Poll::Ready(Ok(())) => {}
+                    blocked @ (Poll::Ready(Err(_)) | Poll::Pending) => return blocked,
+                }
+            }
             match Pin::new(&mut self.inner).poll_ready(context) {
                 Poll::Ready(Ok(())) => {}
                 blocked @ (Poll::Ready(Err(_)) | Poll::Pending) => return blocked,
@@ -160,6 +170,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
                 Pin::new(&mut self.inner).start_send(message)?;
             }
         }
+        self.poll_flush(context)
+    }
+
+    /// Ready when the stream has all that the library was given.
+    fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<Result<(), SocketError>> {
         let flushed = Pin::new(&mut self.inner).poll_flush(context);
         if flushed.is_ready() {
             self.unread_bytes -= self.writing_bytes;
@@ -259,6 +274,8 @@ mod tests {
     async fn what_was_read_makes_room() {
         let (mut socket, mut client) = pair(4096).await;
         let text = "x".repeat(1 << 20);
+        // One message always waits, so that the queue is never empty.
+        socket.queue(text.clone()).unwrap();
         for _ in 0..100 {
             socket.queue(text.clone()).unwrap();
             tokio::select! {

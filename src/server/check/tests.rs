@@ -1,5 +1,7 @@
 //! Which events are taken and which words the others get.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
 use super::*;
@@ -297,4 +299,12 @@ fn null_for_a_required_or_unknown_field_is_refused() {
         json!({ "type": "conversation.item.create", "item": call }),
         ("invalid_value", Some("item.call_id")),
     );
+}
+
+#[test]
+fn an_append_of_15_mib_is_taken_and_one_byte_more_is_refused_by_an_error() {
+    let append = |bytes: usize| json!({ "type": "input_audio_buffer.append", "audio": STANDARD.encode(vec![0; bytes]) });
+    accept(GA, append(MOST_AUDIO));
+    accept(BETA, append(MOST_AUDIO));
+    refuse(GA, append(MOST_AUDIO + 1), ("string_above_max_length", Some("audio")));
 }

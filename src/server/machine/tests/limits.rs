@@ -1,38 +1,12 @@
 //! What one connection may make the endpoint keep, and what it is told beyond that.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use crate::server::check::MOST_AUDIO;
 use crate::server::machine::tests::desk::{Desk, SECOND};
 
 fn item(text: &str) -> Value {
     json!({ "type": "conversation.item.create", "event_id": "mine", "item": { "type": "message",
         "role": "user", "content": [{ "type": "input_text", "text": text }] } })
-}
-
-#[test]
-fn the_items_of_a_conversation_are_bounded() {
-    let mut desk = Desk::ga();
-    desk.read();
-    for _ in 0..4_000 {
-        desk.send(item(""));
-    }
-    let first = desk.all("conversation.item.done").swap_remove(0)["item"]["id"].take();
-    desk.send(item(""));
-    let (code, param, message, event_id) = desk.error();
-    assert_eq!((code, param, event_id), (json!("invalid_value"), json!("item"), json!("mine")));
-    assert!(message.starts_with("The conversation is full: it holds at most 4000 items"), "{message}");
-    desk.send(json!({ "type": "response.create", "response": { "output_modalities": ["text"] } }));
-    desk.wait(60 * SECOND);
-    desk.only("response.done");
-    desk.send(json!({ "type": "conversation.item.retrieve", "item_id": first }));
-    assert_eq!(
-        desk.error().0,
-        "item_retrieve_invalid_item_id",
-        "the answer took the place of the oldest item"
-    );
 }
 
 #[test]
@@ -78,21 +52,6 @@ fn responses_outside_of_the_conversation_are_bounded() {
     assert_eq!(desk.all("response.done").len(), 4);
     desk.send(create);
     desk.only("response.created");
-}
-
-#[test]
-fn an_append_of_15_mib_is_taken_and_one_byte_more_is_refused_by_an_error() {
-    let mut desk = Desk::ga();
-    desk.send(json!({ "type": "session.update", "session": { "type": "realtime",
-        "audio": { "input": { "turn_detection": null } } } }));
-    desk.read();
-    let append = |bytes: usize| json!({ "type": "input_audio_buffer.append", "event_id": "mine", "audio": STANDARD.encode(vec![0; bytes]) });
-    desk.send(append(MOST_AUDIO + 1));
-    let (code, param, _, event_id) = desk.error();
-    assert_eq!((code, param, event_id), (json!("string_above_max_length"), json!("audio"), json!("mine")));
-    desk.send(append(MOST_AUDIO));
-    desk.send(json!({ "type": "input_audio_buffer.commit" }));
-    desk.only("input_audio_buffer.committed");
 }
 
 #[test]
