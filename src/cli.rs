@@ -189,6 +189,12 @@ pub struct Serve {
     /// Listen on this port of 127.0.0.1; 0 takes a free one
     #[arg(long, default_value_t = DEFAULT_PORT)]
     pub port: u16,
+    /// Accept web pages of this origin, for example http://localhost:3000; repeatable
+    #[arg(long, value_name = "URL", conflicts_with = "script")]
+    pub allow_origin: Vec<String>,
+    /// Accept this host name besides localhost, for example that of a proxy; repeatable
+    #[arg(long, value_name = "HOST[:PORT]", conflicts_with = "script")]
+    pub allow_host: Vec<String>,
     /// Misbehave in this way, for tests; may be given several times
     #[arg(long, value_name = "NAME", hide = true)]
     pub fault: Vec<String>,

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use anyhow::Context;
@@ -15,6 +16,7 @@ use crate::cli::{DEFAULT_PORT, Serve};
 use crate::config::built_in::SERVE;
 use crate::error::{Error, Kind};
 use crate::server::faults::Faults;
+use crate::server::origin::OriginError;
 use crate::server::script::{self, Script};
 use crate::server::{self, Options};
 use crate::session::io::{Command, EndReason};
@@ -23,10 +25,12 @@ use crate::session::io::{Command, EndReason};
 ///
 /// # Errors
 ///
-/// When the port is taken, when a fault is unknown, and when a script is none or not followed.
+/// When the port is taken, when a fault, host or origin is invalid, and when a script is none or not followed.
 pub(super) async fn run(args: Serve) -> Result<u8, Error> {
     let faults = Faults::parse(&args.fault.join(","));
     let faults = faults.map_err(|error| Error::new(Kind::Usage, anyhow::anyhow!("{error}")))?;
+    let allow_origins = parse_each("--allow-origin", &args.allow_origin)?;
+    let allow_hosts = parse_each("--allow-host", &args.allow_host)?;
     let script = args.script.as_deref().map(read_script).transpose()?;
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, args.port));
     let listener = TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"));
@@ -38,7 +42,7 @@ pub(super) async fn run(args: Serve) -> Result<u8, Error> {
     let _ = io::stdout().write_all(greeting(address).as_bytes());
     let (commands, mut commands_rx) = mpsc::channel(1);
     signals::listen(&commands)?;
-    let options = Arc::new(Options { faults, ..Options::default() });
+    let options = Arc::new(Options { faults, allow_hosts, allow_origins, ..Options::default() });
     tokio::select! {
         played = serve(listener, options, script) => played,
         command = commands_rx.recv() => match command {
@@ -56,6 +60,19 @@ async fn serve(listener: TcpListener, options: Arc<Options>, script: Option<Scri
         })?,
     }
     Ok(0)
+}
+
+/// Reads the values of a repeatable flag.
+fn parse_each<T>(flag: &str, values: &[String]) -> Result<Vec<T>, Error>
+where
+    T: FromStr<Err = OriginError>,
+{
+    let parse = |value: &String| {
+        value.parse().map_err(|error: OriginError| {
+            Error::new(Kind::Usage, anyhow::anyhow!("invalid value {value:?} for {flag}: {error}"))
+        })
+    };
+    values.iter().map(parse).collect()
 }
 
 fn read_script(path: &Path) -> Result<Script, Error> {

@@ -34,6 +34,13 @@ const FRAME_MAX_BYTES: usize = 16 << 20;
 /// The largest message taken, in bytes, all its frames together.
 const MESSAGE_MAX_BYTES: usize = 64 << 20;
 
+/// How many bytes of pongs may wait for a server that does not read. The library queues one for each ping, without
+/// bound; a server that sends thousands of pings and reads none of the answers is broken or malicious.
+const UNREAD_PONGS_MAX_BYTES: usize = 64 << 10;
+
+/// The header of a pong with its mask.
+const PONG_HEADER_BYTES: usize = 6;
+
 /// The longest reason that fits in a close frame (RFC 6455, section 5.5), in bytes.
 const REASON_MAX_BYTES: usize = 123;
 
@@ -60,6 +67,8 @@ pub struct Link<S> {
     queued_bytes: usize,
     /// The bytes that the socket was given and the stream may not have taken yet.
     writing_bytes: usize,
+    /// The pongs that the library queued since everything was written.
+    pong_bytes: usize,
     /// Whether [`LinkEvent::Drained`] is owed once all is written.
     owes_drained: bool,
     goodbye: Goodbye,
@@ -104,6 +113,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             queue: VecDeque::new(),
             queued_bytes: 0,
             writing_bytes: 0,
+            pong_bytes: 0,
             owes_drained: false,
             goodbye: Goodbye::No,
             pulse: Pulse::start(),
@@ -244,6 +254,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             return Poll::Pending;
         }
         self.writing_bytes = 0;
+        self.pong_bytes = 0;
         Poll::Ready(())
     }
 
@@ -258,8 +269,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
                 Some(Ok(Message::Binary(bytes))) => {
                     LinkEvent::Garbled(binary_note(&bytes, self.redactor.redactor()))
                 }
-                // The socket answers a ping by itself, with the next reading or writing.
-                Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => continue,
+                // The library queues a pong, and writes it with the next reading or writing.
+                Some(Ok(Message::Ping(payload))) => {
+                    self.pong_bytes += payload.len() + PONG_HEADER_BYTES;
+                    if self.pong_bytes > UNREAD_PONGS_MAX_BYTES && self.poll_write(context).is_pending() {
+                        let cause = broken_or_ours(&self.goodbye, PING_FLOOD.to_owned());
+                        return Poll::Ready(self.end(cause));
+                    }
+                    continue;
+                }
+                Some(Ok(Message::Pong(_) | Message::Frame(_))) => continue,
                 Some(Ok(Message::Close(frame))) => {
                     let cause = close_cause(&self.goodbye, frame);
                     self.answer_goodbye(context, None);
@@ -306,6 +325,8 @@ impl<S> fmt::Debug for Link<S> {
 }
 
 const NO_GOODBYE: &str = "the server ended the connection without a goodbye";
+
+const PING_FLOOD: &str = "the server sent pings without reading the answers";
 
 const NO_ANSWER: &str = "no answer for 30 s";
 

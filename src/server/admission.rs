@@ -11,6 +11,7 @@ use crate::secret::Secret;
 use crate::server::Options;
 use crate::server::faults::Fault;
 use crate::server::mistake::Mistake;
+use crate::server::origin::AllowList;
 
 /// The only path of the endpoint.
 const PATH: &str = "/v1/realtime";
@@ -64,8 +65,14 @@ impl Refusal {
     }
 }
 
-/// Decides what `request` gets.
-pub(crate) fn admit(request: &Request, options: &Options) -> Admission {
+/// Returns an HTTP answer with an error of the protocol.
+pub(crate) fn plain_error(status: StatusCode, code: Option<&str>, message: &str) -> Admission {
+    let error = json!({ "message": message, "type": "invalid_request_error", "param": null, "code": code });
+    Admission::Plain(status, json!({ "error": error }))
+}
+
+/// Decides what `request` gets; without a list any host and origin is allowed.
+pub(crate) fn admit(request: &Request, options: &Options, allowed: Option<&AllowList>) -> Admission {
     let path = request.uri().path();
     if path == "/health" {
         return Admission::Plain(StatusCode::OK, json!({ "status": "ok" }));
@@ -73,6 +80,12 @@ pub(crate) fn admit(request: &Request, options: &Options) -> Admission {
     if path != PATH {
         let message = format!("Invalid URL (GET {path})");
         return plain_error(StatusCode::NOT_FOUND, None, &message);
+    }
+    if let Some(list) = allowed
+        && let Err(refusal) = list.check(request.uri(), request.headers())
+    {
+        let message = format!("{} {ALLOW_HINT}", refusal.message);
+        return plain_error(refusal.status, Some(refusal.code), &message);
     }
     let Ok(mut response) = create_response(request) else {
         let message = "This is a WebSocket endpoint: connect with ws://.";
@@ -88,13 +101,10 @@ pub(crate) fn admit(request: &Request, options: &Options) -> Admission {
     Admission::Upgrade(response, wishes.into_peer(options))
 }
 
+const ALLOW_HINT: &str = "rtvoice serve --allow-host and --allow-origin add to what is allowed.";
+
 const WRONG_KEY: &str =
     "Incorrect API key provided. You can find your API key where the endpoint was started.";
-
-fn plain_error(status: StatusCode, code: Option<&str>, message: &str) -> Admission {
-    let error = json!({ "message": message, "type": "invalid_request_error", "param": null, "code": code });
-    Admission::Plain(status, json!({ "error": error }))
-}
 
 /// What the client asked for.
 #[derive(Default)]

@@ -14,10 +14,17 @@ use crate::server::delivery::Timing;
 use crate::server::effective::codec;
 use crate::server::faults::Fault;
 use crate::server::persona::Part;
+use crate::server::tools::Call;
 use crate::server::usage::Tokens;
 
 /// How much sound is in one delta.
 const DELTA: Duration = Duration::from_millis(100);
+
+/// Deltas of the arguments of a function call, at most.
+const ARGUMENT_DELTAS: usize = 20;
+
+/// Characters in a delta of arguments, at least.
+const ARGUMENT_DELTA_CHARS: usize = 8;
 
 /// How fast a written answer comes, for each word, at a pace of 1.
 const WORD: Duration = Duration::from_millis(100);
@@ -40,10 +47,21 @@ pub(crate) struct Answer {
     pub(crate) job: u64,
     /// What the conversation held when it was asked for.
     pub(crate) input: Tokens,
+    /// The function call it consists of, in place of something said.
+    pub(crate) call: Option<OutgoingCall>,
     /// Nothing until it is made.
     pub(crate) schedule: Option<Schedule>,
     /// Where the client cut it while it was on its way, in samples at 24 kHz.
     pub(crate) cut: Option<u64>,
+}
+
+/// A function call on its way.
+#[derive(Clone, Debug)]
+pub(crate) struct OutgoingCall {
+    /// `call_…`, which the output has to name.
+    pub(crate) call_id: String,
+    /// The function and its arguments.
+    pub(crate) call: Call,
 }
 
 /// How an answer is given.
@@ -144,6 +162,16 @@ impl Schedule {
         let (text, limited) = limit_text(text, manner.limit);
         let pieces = words(&text).into_iter().zip(0_u32..);
         let pieces = pieces.map(|(word, index)| (WORD * index, Piece::Text(word))).collect();
+        Self::planned(pieces, limited, timing)
+    }
+
+    /// Plans the arguments of a function call.
+    pub(crate) fn arguments(text: &str, limit: TokenLimit, timing: Timing<'_>) -> Self {
+        let (text, limited) = limit_text(text, limit);
+        let letters: Vec<char> = text.chars().collect();
+        let length = letters.len().div_ceil(ARGUMENT_DELTAS).max(ARGUMENT_DELTA_CHARS);
+        let pieces = letters.chunks(length).zip(0_u32..);
+        let pieces = pieces.map(|(part, index)| (WORD * index, Piece::Text(part.iter().collect()))).collect();
         Self::planned(pieces, limited, timing)
     }
 

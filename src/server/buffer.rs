@@ -5,16 +5,19 @@ use std::ops::Range;
 use crate::pcm::frame::Rate;
 use crate::pcm::resample::{Resampler, to_float, to_int};
 use crate::pcm::wire::{Codec, Decoder};
+use crate::server::check::MOST_AUDIO;
 use crate::server::mistake::Mistake;
 
-/// More than this waits for no commit: ten minutes, 29 MB.
-const MOST_SAMPLES: usize = 24_000 * 600;
+/// How much sound may wait for a commit: the largest append, 15 MiB, in the format that needs the most memory
+/// for it. That is 33 minutes of G.711, 94 MB here.
+const MAX_SAMPLES: u64 = (MOST_AUDIO as u64) * (Rate::WIRE.0 as u64) / (Rate::TELEPHONE.0 as u64);
 
 /// Less than this is no turn.
 const LEAST_SAMPLES: usize = 2_400;
 
 /// The input audio buffer, at 24 kHz whatever the client sends.
 pub(crate) struct Buffer {
+    codec: Codec,
     decoder: Decoder,
     resampler: Resampler,
     samples: Vec<i16>,
@@ -31,11 +34,12 @@ impl Buffer {
     /// Makes an empty buffer for sound in this form.
     pub(crate) fn new((codec, rate): (Codec, Rate)) -> Self {
         let resampler = Resampler::new(rate, Rate::WIRE);
-        Self { decoder: Decoder::new(codec), resampler, samples: Vec::new(), start: 0 }
+        Self { codec, decoder: Decoder::new(codec), resampler, samples: Vec::new(), start: 0 }
     }
 
     /// Takes sound in another form from here on; what is there stays.
     pub(crate) fn set_form(&mut self, (codec, rate): (Codec, Rate)) {
+        self.codec = codec;
         self.decoder = Decoder::new(codec);
         self.resampler = Resampler::new(rate, Rate::WIRE);
     }
@@ -45,16 +49,22 @@ impl Buffer {
         self.start..self.start + self.samples.len() as u64
     }
 
-    /// Takes bytes of the wire and returns the samples they make.
-    ///
-    /// # Errors
-    /// Nothing is taken where the buffer would hold more than ten minutes.
-    pub(crate) fn append(&mut self, bytes: &[u8]) -> Result<Vec<i16>, Mistake> {
-        // One byte is three samples where it is G.711 and half of one where it is not.
-        if self.samples.len() + bytes.len() > MOST_SAMPLES {
-            let message = "The input audio buffer is full: commit or clear it before it holds ten minutes.";
-            return Err(Mistake::value("audio", message));
+    /// Checks that there is room for so many bytes of the wire.
+    pub(crate) fn check_room(&self, bytes: usize) -> Result<(), Mistake> {
+        let width = if self.codec == Codec::Pcm16 { 2 } else { 1 };
+        let new = bytes as u64 / width * u64::from(Rate::WIRE.0) / u64::from(self.resampler.from().0);
+        if self.samples.len() as u64 + new <= MAX_SAMPLES {
+            return Ok(());
         }
+        let message = format!(
+            "The input audio buffer is full: commit or clear it before it holds {} minutes.",
+            MAX_SAMPLES / u64::from(Rate::WIRE.0) / 60
+        );
+        Err(Mistake::value("audio", message))
+    }
+
+    /// Takes bytes of the wire, for which there is room, and returns the samples they make.
+    pub(crate) fn append(&mut self, bytes: &[u8]) -> Vec<i16> {
         let decoded = self.decoder.push(bytes);
         let new = if self.resampler.from() == self.resampler.to() {
             decoded
@@ -65,7 +75,7 @@ impl Buffer {
             output.into_iter().map(to_int).collect()
         };
         self.samples.extend_from_slice(&new);
-        Ok(new)
+        new
     }
 
     /// Refuses what is too short to be committed.
@@ -106,8 +116,8 @@ mod tests {
     fn sound_keeps_its_place_in_the_stream() {
         let mut buffer = Buffer::new((Codec::Pcm16, Rate::WIRE));
         let bytes: Vec<u8> = (0..100_i16).flat_map(i16::to_le_bytes).collect();
-        assert_eq!(buffer.append(&bytes[..51]).unwrap().len(), 25);
-        assert_eq!(buffer.append(&bytes[51..]).unwrap().len(), 75);
+        assert_eq!(buffer.append(&bytes[..51]).len(), 25);
+        assert_eq!(buffer.append(&bytes[51..]).len(), 75);
         buffer.forget_before(40);
         assert_eq!(buffer.range(), 40..100);
         assert_eq!(buffer.copy(38..44), [40, 41, 42, 43]);
@@ -120,7 +130,7 @@ mod tests {
     fn telephone_sound_lasts_as_long_as_it_did() {
         let mut buffer = Buffer::new((Codec::Ulaw, Rate::TELEPHONE));
         for _ in 0..100 {
-            buffer.append(&[0xff; 80]).unwrap();
+            buffer.append(&[0xff; 80]);
         }
         let length = buffer.range().end;
         assert!((23_000..=24_000).contains(&length), "{length}");
@@ -129,10 +139,23 @@ mod tests {
     #[test]
     fn too_short_a_commit_is_told_its_length() {
         let mut buffer = Buffer::new((Codec::Pcm16, Rate::WIRE));
-        buffer.append(&[0; 1_000]).unwrap();
+        buffer.append(&[0; 1_000]);
         let mistake = buffer.check_commit().unwrap_err();
         assert!(mistake.message.ends_with("buffer only has 20.83ms of audio."), "{}", mistake.message);
-        buffer.append(&[0; 4_800]).unwrap();
+        buffer.append(&[0; 4_800]);
         assert_eq!(buffer.check_commit(), Ok(()));
+    }
+
+    #[test]
+    fn an_append_of_15_mib_fits_in_every_format() {
+        for form in
+            [(Codec::Pcm16, Rate::WIRE), (Codec::Ulaw, Rate::TELEPHONE), (Codec::Alaw, Rate::TELEPHONE)]
+        {
+            let mut buffer = Buffer::new(form);
+            assert_eq!(buffer.check_room(MOST_AUDIO), Ok(()));
+            buffer.append(&[0; 9_600]);
+            let full = buffer.check_room(6 * MOST_AUDIO).unwrap_err();
+            assert!(full.message.ends_with("before it holds 32 minutes."), "{}", full.message);
+        }
     }
 }

@@ -131,10 +131,119 @@ async fn plain_http_gets_plain_answers() {
         ("GET /v1/realtime HTTP/1.1\r\n\r\n", "426"),
         ("POST /v1/realtime HTTP/1.1\r\n\r\n", "400"),
         ("\x16\x03\x01 this is TLS", "400"),
+        // A request that never ends.
+        ("GET /v1/realtime HTTP/1.1\r\n", "408"),
     ] {
         let answer = http(Options::default(), request).await;
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{request}: {answer}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_head_that_is_too_large_gets_431() {
+    let request = format!("GET /v1/realtime HTTP/1.1\r\nCookie: {}", "x".repeat(16 * 1024));
+    let answer = http(Options::default(), &request).await;
+    assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
+}
+
+/// What a listener answers to an upgrade with these headers.
+async fn upgrade(address: std::net::SocketAddr, path: &str, headers: &str) -> String {
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    let request = format!(
+        "GET {path} HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{headers}\r\n"
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    while !answer.windows(4).any(|four| four == b"\r\n\r\n") {
+        assert_ne!(stream.read_buf(&mut answer).await.unwrap(), 0);
+    }
+    let mut rest = String::new();
+    if !answer.starts_with(b"HTTP/1.1 101") {
+        stream.read_to_string(&mut rest).await.unwrap();
+    }
+    String::from_utf8(answer).unwrap() + &rest
+}
+
+const PATH: &str = "/v1/realtime?model=x";
+
+#[tokio::test]
+async fn a_web_page_of_another_site_cannot_open_a_socket() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let options = Options {
+        allow_origins: vec!["http://localhost:3000".parse().unwrap()],
+        allow_hosts: vec!["devbox".parse().unwrap()],
+        ..clips("")
+    };
+    let server = tokio::spawn(serve(listener, Arc::new(options)));
+    let own = format!("Host: {address}\r\n");
+    let localhost = format!("Host: localhost:{}\r\n", address.port());
+    for (headers, expected) in [
+        (own.clone(), "101"),
+        (localhost.clone(), "101"),
+        (format!("{own}Origin: http://localhost:3000\r\n"), "101"),
+        (format!("{own}Origin: http://{address}\r\n"), "101"),
+        ("Host: devbox\r\n".to_owned(), "101"),
+        // A forwarded port has another number.
+        ("Host: localhost:1\r\nOrigin: http://localhost:1\r\n".to_owned(), "101"),
+        (format!("{own}Origin: https://evil.example\r\n"), "403"),
+        (format!("{own}Origin: null\r\n"), "403"),
+        (format!("{localhost}Origin: http://localhost\r\n"), "403"),
+        // After DNS rebinding a page names its own host in both headers.
+        (format!("Host: evil.example:{0}\r\nOrigin: http://evil.example:{0}\r\n", address.port()), "421"),
+        ("Host: localhost.evil.example\r\n".to_owned(), "421"),
+        (String::new(), "400"),
+    ] {
+        let answer = upgrade(address, PATH, &headers).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {expected} ")), "{headers}{answer}");
+        let code = match expected {
+            "403" => "origin_not_allowed",
+            "421" => "unknown_host",
+            "400" => "invalid_host",
+            _ => "",
+        };
+        assert!(answer.contains(code), "{answer}");
+    }
+    let health = upgrade(address, "/health", "Host: 10.0.0.1\r\n").await;
+    assert!(health.starts_with("HTTP/1.1 200 "), "probes use addresses of their own: {health}");
+    server.abort();
+}
+
+#[tokio::test]
+async fn connections_at_once_are_bounded() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = tokio::spawn(serve(listener, Arc::new(clips(""))));
+    let host = format!("Host: {address}\r\n");
+    let mut open = Vec::new();
+    for _ in 0..MAX_CONNECTIONS {
+        open.push(tokio::net::TcpStream::connect(address).await.unwrap());
+    }
+    let answer = upgrade(address, PATH, &host).await;
+    assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("too_many_connections"), "{answer}");
+    assert!(answer.contains("\r\nRetry-After: "), "{answer}");
+    drop(open);
+    let mut answer = upgrade(address, PATH, &host).await;
+    // The endpoint may notice later that the others are gone.
+    while answer.starts_with("HTTP/1.1 503 ") {
+        answer = upgrade(address, PATH, &host).await;
+    }
+    assert!(answer.starts_with("HTTP/1.1 101 "), "{answer}");
+    server.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_is_too_large_is_told_so_before_the_end() {
+    let mut client = connect(clips(""), URL, &[]).await;
+    next(&mut client).await;
+    let text = "x".repeat((32 << 20) + 1);
+    let sending = client.send(Message::text(text)).await;
+    let message = client.next().await;
+    assert!(
+        matches!(&message, Some(Ok(Message::Close(Some(frame)))) if u16::from(frame.code) == 1009),
+        "{sending:?}, {message:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -218,10 +327,40 @@ async fn a_client_that_never_reads_is_let_go() {
     let request = "GET /v1/realtime?model=x HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
     near.write_all(request.as_bytes()).await.unwrap();
-    // A masked text frame that holds `{`: each is answered by an error.
-    let frame = [0x81, 0x81, 0, 0, 0, 0, b'{'];
-    while near.write_all(&frame).await.is_ok() {}
+    let item = format!(
+        r#"{{"type":"conversation.item.create","item":{{"id":"long","type":"message","role":"user",
+            "content":[{{"type":"input_text","text":"{}"}}]}}}}"#,
+        "x".repeat(200_000)
+    );
+    near.write_all(&text_frame(&item)).await.unwrap();
+    let retrieve = text_frame(r#"{"type":"conversation.item.retrieve","item_id":"long"}"#);
+    let mut sent = 0;
+    while near.write_all(&retrieve).await.is_ok() {
+        sent += 1;
+    }
     served.await.unwrap();
+    // It is let go for 48 MiB; some more requests may wait in the pipe.
+    assert!((230..2_000).contains(&sent), "{sent}");
+}
+
+/// A text frame of a client, masked with zeros.
+fn text_frame(text: &str) -> Vec<u8> {
+    let length = text.len() as u64;
+    let mut frame = vec![0x81];
+    match u16::try_from(length) {
+        Ok(short @ ..126) => frame.push(0x80 | short.to_le_bytes()[0]),
+        Ok(short) => {
+            frame.push(0x80 | 126);
+            frame.extend(short.to_be_bytes());
+        }
+        Err(_) => {
+            frame.push(0x80 | 127);
+            frame.extend(length.to_be_bytes());
+        }
+    }
+    frame.extend([0; 4]);
+    frame.extend(text.as_bytes());
+    frame
 }
 
 #[tokio::test(start_paused = true)]

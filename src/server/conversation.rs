@@ -2,13 +2,23 @@
 
 use std::sync::Arc;
 
+use serde_json::json;
+
 use crate::protocol::item::{Content, Item, ItemBody, Role};
+use crate::protocol::value::Unknown;
 use crate::server::measure::Heard;
 use crate::server::mistake::Mistake;
 use crate::server::usage::{Tokens, heard_tokens, spoken_tokens, text_tokens};
 
 /// The sound of older items is forgotten when all of it is longer: ten minutes, 29 MB.
-const MOST_SAMPLES: usize = 24_000 * 600;
+const MAX_SAMPLES: usize = 24_000 * 600;
+
+/// Items at once. An hour of short turns makes about two thousand.
+const MAX_ITEMS: usize = 4_000;
+
+/// Text, images and other data of all items that clients create. A model's context is less than 1 MiB of text;
+/// this leaves room for some images.
+const MAX_TEXT_BYTES: usize = 32 << 20;
 
 /// One item.
 #[derive(Clone, Debug)]
@@ -21,12 +31,15 @@ pub(crate) struct Entry {
     pub(crate) heard: Option<Heard>,
     /// How many of the samples were heard or sent, where that is not all of them.
     pub(crate) samples: u64,
+    /// What the client's text and data in it take; sound is counted apart.
+    pub(crate) bytes: usize,
 }
 
 impl Entry {
     /// Makes an entry of something written.
     pub(crate) fn written(item: Item) -> Self {
-        Self { item, sound: Arc::default(), heard: None, samples: 0 }
+        let bytes = text_bytes(&item);
+        Self { item, sound: Arc::default(), heard: None, samples: 0, bytes }
     }
 
     /// Returns the item's id; every item of the conversation has one.
@@ -97,6 +110,29 @@ impl Entry {
     }
 }
 
+/// Returns the bytes of all texts and data in an item, without sound.
+pub(crate) fn text_bytes(item: &Item) -> usize {
+    let object = |fields: &Unknown| if fields.is_empty() { 0 } else { json!(fields).to_string().len() };
+    let part = |part: &Content| match part {
+        Content::InputText(text) | Content::Text(text) => text.len(),
+        Content::InputAudio { transcript, .. } | Content::Audio { transcript, .. } => {
+            transcript.as_ref().map_or(0, String::len)
+        }
+        Content::InputImage { image_url, .. } => image_url.len(),
+        Content::Other(fields) => object(fields),
+    };
+    let body = match &item.body {
+        ItemBody::Message { content, .. } => content.iter().map(part).sum(),
+        ItemBody::FunctionCall { call_id, name, arguments } => {
+            let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+            text(call_id) + text(name) + arguments.len()
+        }
+        ItemBody::FunctionCallOutput { call_id, output } => call_id.len() + output.len(),
+        ItemBody::Other(kind) => kind.len(),
+    };
+    body + object(&item.unknown)
+}
+
 /// All items, in order.
 #[derive(Debug, Default)]
 pub(crate) struct Conversation {
@@ -119,9 +155,9 @@ impl Conversation {
         self.entries.iter_mut().find(|entry| entry.id() == id)
     }
 
-    /// Returns the last item that is no instruction.
-    pub(crate) fn last_said(&self) -> Option<&Entry> {
-        self.entries.iter().rev().find(|entry| entry.role() != Some(&Role::System))
+    /// Returns the items that are no instructions, the last one first.
+    pub(crate) fn said(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().rev().filter(|entry| entry.role() != Some(&Role::System))
     }
 
     /// Returns the id of the item before the one with this id.
@@ -130,13 +166,13 @@ impl Conversation {
         Some(self.entries[index].id().to_owned())
     }
 
-    /// Returns whether there is a function call with this id.
-    pub(crate) fn holds_call(&self, wanted: &str) -> bool {
-        let is_it = |entry: &Entry| match &entry.item.body {
+    /// Returns the item of the function call with this id.
+    pub(crate) fn find_call(&self, wanted: &str) -> Option<&Entry> {
+        let is_it = |entry: &&Entry| match &entry.item.body {
             ItemBody::FunctionCall { call_id, .. } => call_id.as_deref() == Some(wanted),
             ItemBody::Message { .. } | ItemBody::FunctionCallOutput { .. } | ItemBody::Other(_) => false,
         };
-        self.entries.iter().any(is_it)
+        self.entries.iter().find(is_it)
     }
 
     /// Returns the id of the last item.
@@ -157,20 +193,25 @@ impl Conversation {
         })
     }
 
-    /// Adds an item at the end and returns the id of the one before.
+    /// Adds an item of the endpoint's own at the end and returns the id of the one before. In a full
+    /// conversation it takes the place of the oldest item, as `truncation: "auto"` does it.
     pub(crate) fn push(&mut self, entry: Entry) -> Option<String> {
         let previous = self.last_id();
+        if self.entries.len() >= MAX_ITEMS {
+            self.entries.remove(0);
+        }
         self.entries.push(entry);
         self.forget_old_sound();
         previous
     }
 
-    /// Adds an item behind `previous` (`root` is the beginning) and returns the id of the one before.
+    /// Adds an item of the client's behind `previous` (`root` is the beginning) and returns the id of the one before.
     pub(crate) fn insert(&mut self, previous: Option<&str>, entry: Entry) -> Result<Option<String>, Mistake> {
         if self.find(entry.id()).is_some() {
             let message = format!("Item with id '{}' already exists.", entry.id());
             return Err(Mistake::value("item.id", message));
         }
+        self.check_room(&entry)?;
         let index = match previous {
             None => self.entries.len(),
             Some("root") => 0,
@@ -185,6 +226,19 @@ impl Conversation {
         Ok(index.checked_sub(1).map(|before| self.entries[before].id().to_owned()))
     }
 
+    fn check_room(&self, new: &Entry) -> Result<(), Mistake> {
+        let bytes: usize = self.entries.iter().map(|entry| entry.bytes).sum();
+        if self.entries.len() < MAX_ITEMS && bytes + new.bytes <= MAX_TEXT_BYTES {
+            return Ok(());
+        }
+        let message = format!(
+            "The conversation is full: it holds at most {MAX_ITEMS} items with {} MiB of text. Delete items, \
+             or start a new session.",
+            MAX_TEXT_BYTES >> 20
+        );
+        Err(Mistake::value("item", message))
+    }
+
     /// Removes an item; tells whether it was there.
     pub(crate) fn remove(&mut self, id: &str) -> bool {
         let index = self.index(id);
@@ -196,12 +250,53 @@ impl Conversation {
     }
 
     fn forget_old_sound(&mut self) {
-        let mut room = MOST_SAMPLES;
+        let mut room = MAX_SAMPLES;
         for entry in self.entries.iter_mut().rev() {
-            match room.checked_sub(entry.sound.len()) {
-                Some(left) => room = left,
-                None => entry.sound = Arc::default(),
+            if entry.sound.len() > room {
+                // Of a single item that is too long its beginning is kept.
+                let kept = if room == MAX_SAMPLES { room } else { 0 };
+                entry.sound = entry.sound[..kept].into();
             }
+            room -= entry.sound.len();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(id: usize, text: &str) -> Entry {
+        let content = vec![Content::InputText(text.to_owned())];
+        let body = ItemBody::Message { role: Role::User, content };
+        Entry::written(Item { id: Some(format!("item_{id}")), body, ..Item::default() })
+    }
+
+    #[test]
+    fn the_items_of_a_conversation_are_bounded() {
+        let mut conversation = Conversation::default();
+        for id in 0..MAX_ITEMS {
+            conversation.insert(None, entry(id, "")).unwrap();
+        }
+        let full = conversation.insert(None, entry(MAX_ITEMS, "")).unwrap_err();
+        assert!(
+            full.message.starts_with("The conversation is full: it holds at most 4000 items"),
+            "{full:?}"
+        );
+        conversation.push(entry(MAX_ITEMS, "of the endpoint"));
+        assert_eq!(conversation.entries.len(), MAX_ITEMS);
+        assert!(conversation.find("item_0").is_none(), "it took the place of the oldest item");
+        assert_eq!(conversation.last_id(), Some(format!("item_{MAX_ITEMS}")));
+    }
+
+    #[test]
+    fn the_sound_of_a_conversation_is_bounded() {
+        let mut conversation = Conversation::default();
+        for id in 0..2 {
+            let sound: Arc<[i16]> = vec![1; MAX_SAMPLES + id].into();
+            conversation.push(Entry { sound, ..entry(id, "") });
+        }
+        let kept: Vec<usize> = conversation.entries.iter().map(|entry| entry.sound.len()).collect();
+        assert_eq!(kept, [0, MAX_SAMPLES], "the beginning of the last one, which is too long by itself");
     }
 }

@@ -1,78 +1,68 @@
 //! The thin loop around the machine: the WebSocket, the clock, and nothing that decides.
 
-use std::pin::pin;
+use std::collections::HashMap;
 use std::time::{Duration, UNIX_EPOCH};
 
-use futures_util::stream::{SplitSink, SplitStream};
-use futures_util::{SinkExt, StreamExt};
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
-use tokio::sync::mpsc;
-use tokio::time::Instant;
-use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message, Role, WebSocketConfig};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::{Instant, timeout};
 
+use crate::server::Options;
 use crate::server::handshake::Upgrade;
 use crate::server::ids::Ids;
 use crate::server::machine::{Action, Input, Machine, Setup};
-use crate::server::speech::{self, Order, Speech};
-use crate::server::{Options, VoiceEngine};
+use crate::server::socket::{Received, Socket};
+use crate::server::speech::{self, Speech};
 
 /// Real servers ping about every 20 s.
-const PING_EVERY: Duration = Duration::from_secs(20);
+const PING_INTERVAL: Duration = Duration::from_secs(20);
 
-/// How long a client may take to read the last words and to answer a close frame.
-const GOODBYE: Duration = Duration::from_secs(5);
-
-/// So many messages may wait for a client that does not read; then it is let go. One answer is
-/// a few hundred.
-const LONGEST_QUEUE: usize = 20_000;
-
-/// An append may hold 15 MiB, which is 20 MiB of base64.
-const LARGEST_MESSAGE: usize = 24 * 1024 * 1024;
-
-type Sink<S> = SplitSink<WebSocketStream<S>, Message>;
-type Source<S> = SplitStream<WebSocketStream<S>>;
+/// How long a client may take to read the last messages and to answer a close frame.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Serves an open WebSocket until either side ends it.
 pub(crate) async fn run<S>(stream: S, upgrade: Upgrade, options: &Options)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let config = WebSocketConfig::default()
-        .max_message_size(Some(LARGEST_MESSAGE))
-        .max_frame_size(Some(LARGEST_MESSAGE));
-    let socket = WebSocketStream::from_partially_read(stream, upgrade.tail, Role::Server, Some(config)).await;
-    let machine = Machine::new(Setup {
+    let mut socket = Socket::new(stream, upgrade.tail).await;
+    let mut machine = Machine::new(Setup {
         peer: upgrade.peer,
         faults: options.faults.clone(),
         pace: options.pace,
         unix_time: UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs()),
         seed: Ids::random_seed(),
     });
-    let (sink, source) = socket.split();
-    let (outgoing, queue) = mpsc::channel(LONGEST_QUEUE);
-    let talk = Talk { machine, source, outgoing, engine: options.voice };
-    let mut writing = pin!(write(sink, queue));
-    // Reading and writing are apart, so that a client that is slow to read can still be heard.
-    let ending = tokio::select! {
-        ending = talk.run() => ending,
-        _ = &mut writing => return,
-    };
-    // What is queued still goes out, but not to somebody who does not read.
-    let Ok(sink) = tokio::time::timeout(GOODBYE, writing).await else { return };
+    let ending = converse(&mut machine, &mut socket, options).await;
     match ending {
-        Ending::Gone => {}
-        Ending::Goodbye(mut source) => {
-            let goodbye = async { while let Some(Ok(_)) = source.next().await {} };
-            let _ = tokio::time::timeout(GOODBYE, goodbye).await;
+        Ending::Gone => {
+            let _ = timeout(CLOSE_TIMEOUT, socket.flush()).await;
         }
-        Ending::Broken(source, text) => {
-            if let Ok(mut socket) = sink.reunite(source) {
-                let _ = socket.get_mut().write_all(&half_frame(&text)).await;
-                let _ = socket.get_mut().flush().await;
+        Ending::Close(code, reason) => {
+            socket.queue_close(code, &reason);
+            // Nothing is read before all is written: what a client sends that does not read would pile up again.
+            if timeout(CLOSE_TIMEOUT, socket.flush()).await.is_ok() {
+                let _ = timeout(CLOSE_TIMEOUT, linger(socket)).await;
+            }
+        }
+        Ending::Broken(text) => {
+            if timeout(CLOSE_TIMEOUT, socket.flush()).await.is_ok() {
+                let mut stream = socket.into_stream();
+                let _ = stream.write_all(&half_frame(&text)).await;
+                let _ = stream.flush().await;
             }
         }
     }
+}
+
+/// Waits for the client's close frame, then for the end of the stream: a socket that is closed with unread bytes
+/// is reset, and the client may lose the close frame.
+async fn linger<S: AsyncRead + AsyncWrite + Unpin>(mut socket: Socket<S>) {
+    socket.read_to_end().await;
+    let mut stream = socket.into_stream();
+    let _ = stream.shutdown().await;
+    let mut unread = vec![0; 16 << 10];
+    while let Ok(1..) = stream.read(&mut unread).await {}
 }
 
 /// Returns the header of a text frame and half of what it announces (RFC 6455, section 5.2).
@@ -84,86 +74,67 @@ fn half_frame(text: &str) -> Vec<u8> {
     frame
 }
 
-/// How a talk ended.
-enum Ending<S> {
-    /// There is nobody to talk to, or nothing more to say.
+/// How a connection ends.
+enum Ending {
+    /// The client is gone, or the machine dropped it.
     Gone,
-    /// A close frame is sent and the client's is awaited.
-    Goodbye(Source<S>),
+    /// A close frame is to be sent, and the client's to be awaited.
+    Close(u16, String),
     /// The connection is to break behind half of this message.
-    Broken(Source<S>, String),
+    Broken(String),
 }
 
-/// A machine with its ends to the world.
-struct Talk<S> {
-    machine: Machine,
-    source: Source<S>,
-    outgoing: mpsc::Sender<Message>,
-    engine: VoiceEngine,
-}
-
-impl<S: AsyncRead + AsyncWrite + Unpin> Talk<S> {
-    async fn run(mut self) -> Ending<S> {
-        let mut ping = tokio::time::interval(PING_EVERY);
-        let start = ping.tick().await;
-        // Unbounded because no more is in it than answers are asked for.
-        let (made, mut speeches) = mpsc::unbounded_channel();
-        let mut input = Input::Opened;
-        loop {
-            for action in self.machine.handle(start.elapsed(), input) {
-                let sent = match action {
-                    Action::Send(text) => self.outgoing.try_send(Message::text(text)),
-                    Action::Say(order) => {
-                        say(self.engine, order, made.clone());
-                        Ok(())
-                    }
-                    Action::Close { code, reason } => {
-                        let frame = CloseFrame { code: code.into(), reason: reason.into() };
-                        let _ = self.outgoing.try_send(Message::Close(Some(frame)));
-                        return Ending::Goodbye(self.source);
-                    }
-                    Action::Drop => return Ending::Gone,
-                    Action::SendHalf(text) => return Ending::Broken(self.source, text),
-                };
-                if sent.is_err() {
-                    return Ending::Gone;
-                }
-            }
-            let deadline = self.machine.deadline().map(|due| start + due);
-            // Cancel-safe because `wait` loses nothing when dropped, nor do a channel and an interval.
-            input = tokio::select! {
-                incoming = wait(&mut self.source, deadline) => match incoming {
-                    Some(input) => input,
-                    // The answer to the client's close frame is written when the queue is flushed.
-                    None => return Ending::Gone,
-                },
-                Some(speech) = speeches.recv() => Input::Spoken(speech),
-                _ = ping.tick() => match self.outgoing.try_send(Message::Ping("ping".into())) {
-                    // A tick before its time changes nothing.
-                    Ok(()) => Input::Tick,
-                    Err(_) => return Ending::Gone,
-                },
-            };
-        }
-    }
-}
-
-/// Waits for what the client says or for the deadline; nothing when the client has gone.
-async fn wait<S>(source: &mut Source<S>, deadline: Option<Instant>) -> Option<Input>
+/// Runs the machine until the connection ends. Speech in the making ends with it.
+async fn converse<S>(machine: &mut Machine, socket: &mut Socket<S>, options: &Options) -> Ending
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
+    let mut ping = tokio::time::interval(PING_INTERVAL);
+    let start = ping.tick().await;
+    let mut speeches = Speeches::default();
+    let mut input = Input::Opened;
     loop {
-        // Cancel-safe because the stream's `next` and the sleep lose nothing when dropped.
-        tokio::select! {
-            message = source.next() => match message {
-                Some(Ok(Message::Text(text))) => return Some(Input::Text(text.as_str().to_owned())),
-                Some(Ok(Message::Binary(_))) => return Some(Input::Binary),
-                Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
-                Some(Ok(Message::Close(_)) | Err(_)) | None => return None,
-            },
-            () = sleep_until(deadline) => return Some(Input::Tick),
+        for action in machine.handle(start.elapsed(), input) {
+            let queued = match action {
+                Action::Send(text) => socket.queue(text),
+                Action::Say(order) => {
+                    let (job, engine) = (order.job, options.voice);
+                    let handle = speeches.tasks.spawn(async move { speech::make(engine, &order).await });
+                    speeches.handles.insert(job, handle);
+                    Ok(())
+                }
+                Action::CancelSpeech(job) => {
+                    speeches.cancel(job);
+                    Ok(())
+                }
+                Action::Close { code, reason } => return Ending::Close(code, reason),
+                Action::Drop => return Ending::Gone,
+                Action::SendHalf(text) => return Ending::Broken(text),
+            };
+            if queued.is_err() {
+                // The rest of the queue would not be read in time, but a client that wakes up learns why.
+                socket.clear_queue();
+                return Ending::Close(1008, "too many unread messages".to_owned());
+            }
         }
+        let deadline = machine.deadline().map(|due| start + due);
+        // Cancel-safe because a dropped branch loses nothing: see `Socket::next`; join sets and intervals are.
+        input = tokio::select! {
+            received = socket.next() => match received {
+                Received::Text(text) => Input::Text(text.as_str().to_owned()),
+                Received::Binary => Input::Binary,
+                Received::Violation(code, reason) => {
+                    socket.clear_queue();
+                    return Ending::Close(code, reason.to_owned());
+                }
+                // The answer to the client's close frame is written when the queue is flushed.
+                Received::Closed => return Ending::Gone,
+            },
+            Some(speech) = speeches.next() => Input::Spoken(speech),
+            () = sleep_until(deadline) => Input::Tick,
+            // A full queue is noticed with the next message.
+            _ = ping.tick() => { let _ = socket.queue_ping(); Input::Tick },
+        };
     }
 }
 
@@ -174,24 +145,28 @@ async fn sleep_until(deadline: Option<Instant>) {
     }
 }
 
-/// Has speech made on a thread that may block.
-fn say(engine: VoiceEngine, order: Order, made: mpsc::UnboundedSender<Speech>) {
-    tokio::task::spawn_blocking(move || {
-        // Nobody waits for it any more where this fails.
-        let _ = made.send(speech::make(engine, &order));
-    });
+/// Speech that is being made; dropping it ends the programs that make it.
+#[derive(Default)]
+struct Speeches {
+    tasks: JoinSet<Speech>,
+    handles: HashMap<u64, AbortHandle>,
 }
 
-/// Writes what is queued, everything that waits in one flush, and gives the sink back at the end.
-async fn write<S>(mut sink: Sink<S>, mut queue: mpsc::Receiver<Message>) -> Sink<S>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    while let Some(message) = queue.recv().await {
-        if sink.feed(message).await.is_err() || (queue.is_empty() && sink.flush().await.is_err()) {
-            return sink;
+impl Speeches {
+    fn cancel(&mut self, job: u64) {
+        if let Some(handle) = self.handles.remove(&job) {
+            handle.abort();
         }
     }
-    let _ = sink.flush().await;
-    sink
+
+    /// Returns the next speech that is done; `None` while none is being made.
+    async fn next(&mut self) -> Option<Speech> {
+        loop {
+            // A task that was cancelled has nothing to return.
+            if let Ok(speech) = self.tasks.join_next().await? {
+                self.handles.remove(&speech.job);
+                return Some(speech);
+            }
+        }
+    }
 }

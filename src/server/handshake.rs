@@ -4,18 +4,23 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::handshake::machine::TryParse;
 use tokio_tungstenite::tungstenite::handshake::server::{Request, write_response};
 use tokio_tungstenite::tungstenite::http::StatusCode;
 
 use crate::server::Options;
-use crate::server::admission::{Admission, Peer, admit};
+use crate::server::admission::{Admission, Peer, admit, plain_error};
+use crate::server::origin::AllowList;
 
-/// Longer requests are not from clients of this protocol.
-const LONGEST_REQUEST: usize = 16 * 1024;
+/// The largest request head. Clients of this protocol send less than 2 KiB; proxies add little.
+const MAX_HEAD_BYTES: usize = 16 * 1024;
 
-/// Who has not asked for anything by then never will.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a client may take to send its whole request.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a client may take to read the answer, which is less than 1 KiB.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A connection that has become a WebSocket.
 pub(crate) struct Upgrade {
@@ -26,43 +31,77 @@ pub(crate) struct Upgrade {
 }
 
 /// Reads the request and answers it; `None` when there is no WebSocket to serve.
-pub(crate) async fn receive<S>(stream: &mut S, options: &Options) -> Option<Upgrade>
+pub(crate) async fn receive<S>(
+    stream: &mut S,
+    options: &Options,
+    allowed: Option<&AllowList>,
+) -> Option<Upgrade>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let head = tokio::time::timeout(PATIENCE, read_head(stream)).await.ok()??;
-    let (answer, upgrade) = match head {
-        Head::Request(request, tail) => match admit(&request, options) {
-            Admission::Upgrade(response, peer) => {
-                let mut answer = Vec::new();
-                write_response(&mut answer, &response).ok()?;
-                (answer, Some(Upgrade { peer, tail }))
+    let head = match timeout(REQUEST_TIMEOUT, read_head(stream)).await {
+        Ok(head) => head?,
+        Err(_) => Head::Refused(StatusCode::REQUEST_TIMEOUT, "The request did not arrive in time."),
+    };
+    let (admission, tail) = match head {
+        Head::Request(request, tail) => (admit(&request, options, allowed), tail),
+        Head::Refused(status, message) => (plain_error(status, None, message), Vec::new()),
+    };
+    timeout(ANSWER_TIMEOUT, answer(stream, admission, tail)).await.ok()?
+}
+
+/// Writes the answer; an upgrade leaves the stream open.
+async fn answer<S>(stream: &mut S, admission: Admission, tail: Vec<u8>) -> Option<Upgrade>
+where
+    S: AsyncWrite + Unpin,
+{
+    match admission {
+        Admission::Upgrade(response, peer) => {
+            let mut bytes = Vec::new();
+            write_response(&mut bytes, &response).ok()?;
+            stream.write_all(&bytes).await.ok()?;
+            stream.flush().await.ok()?;
+            Some(Upgrade { peer, tail })
+        }
+        Admission::Plain(status, body) => {
+            stream.write_all(&plain(status, &body)).await.ok()?;
+            stream.flush().await.ok()?;
+            let _ = stream.shutdown().await;
+            None
+        }
+    }
+}
+
+/// Tells a client, without reading its request, that too many are connected.
+pub(crate) async fn refuse_as_full<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S) {
+    let message = "Too many connections; try again later.";
+    let full = plain_error(StatusCode::SERVICE_UNAVAILABLE, Some("too_many_connections"), message);
+    let refusing = async {
+        answer(&mut stream, full, Vec::new()).await;
+        // Closing a socket with unread bytes resets it, and the client may lose the answer.
+        let mut request = [0; 1024];
+        let mut read = 0;
+        while read < MAX_HEAD_BYTES {
+            match stream.read(&mut request).await {
+                Ok(count @ 1..) => read += count,
+                Ok(0) | Err(_) => break,
             }
-            Admission::Plain(status, body) => (plain(status, &body), None),
-        },
-        Head::Malformed => {
-            let error =
-                serde_json::json!({ "message": "Malformed HTTP request.", "type": "invalid_request_error" });
-            (plain(StatusCode::BAD_REQUEST, &serde_json::json!({ "error": error })), None)
         }
     };
-    stream.write_all(&answer).await.ok()?;
-    stream.flush().await.ok()?;
-    if upgrade.is_none() {
-        let _ = stream.shutdown().await;
-    }
-    upgrade
+    let _ = timeout(ANSWER_TIMEOUT, refusing).await;
 }
 
 enum Head {
+    /// A request, and what came behind it.
     Request(Box<Request>, Vec<u8>),
-    Malformed,
+    /// None that could be read: the status and the message of the answer.
+    Refused(StatusCode, &'static str),
 }
 
 /// Reads up to the end of the request; `None` when the client has gone.
 async fn read_head<S: AsyncRead + Unpin>(stream: &mut S) -> Option<Head> {
     let mut bytes = Vec::new();
-    while bytes.len() < LONGEST_REQUEST {
+    while bytes.len() < MAX_HEAD_BYTES {
         if stream.read_buf(&mut bytes).await.ok()? == 0 {
             return None;
         }
@@ -71,10 +110,13 @@ async fn read_head<S: AsyncRead + Unpin>(stream: &mut S) -> Option<Head> {
                 return Some(Head::Request(Box::new(request), bytes.split_off(length)));
             }
             Ok(None) => {}
-            Err(_) => return Some(Head::Malformed),
+            Err(_) => return Some(Head::Refused(StatusCode::BAD_REQUEST, "Malformed HTTP request.")),
         }
     }
-    Some(Head::Malformed)
+    Some(Head::Refused(
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+        "The request head is larger than 16 KiB.",
+    ))
 }
 
 fn plain(status: StatusCode, body: &serde_json::Value) -> Vec<u8> {
@@ -86,6 +128,12 @@ fn plain(status: StatusCode, body: &serde_json::Value) -> Vec<u8> {
         ("Connection", "close".to_owned()),
     ] {
         let _ = write!(text, "{name}: {value}\r\n");
+    }
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        text.push_str("Retry-After: 5\r\n");
+    }
+    if status == StatusCode::UPGRADE_REQUIRED {
+        text.push_str("Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n");
     }
     text.push_str("\r\n");
     text.push_str(&body);

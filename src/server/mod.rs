@@ -12,6 +12,7 @@ pub mod faults;
 pub mod script;
 mod ids;
 mod mistake;
+pub mod origin;
 mod admission;
 mod handshake;
 mod check;
@@ -25,9 +26,12 @@ mod help;
 mod persona;
 pub(crate) mod clips;
 mod speech;
+mod arguments;
+mod tools;
 mod answer;
 mod delivery;
 mod machine;
+mod socket;
 mod drive;
 #[cfg(test)]
 mod connection_tests;
@@ -42,10 +46,15 @@ use tokio::task::JoinSet;
 use crate::protocol::dialect::Dialect;
 use crate::secret::Secret;
 use crate::server::faults::Faults;
+use crate::server::origin::{AllowList, Host, Origin};
 
 /// How the endpoint behaves.
 #[derive(Clone, Debug)]
 pub struct Options {
+    /// Host names a listener answers to besides those of its address.
+    pub allow_hosts: Vec<Host>,
+    /// Web origins whose pages may connect to a listener besides its own.
+    pub allow_origins: Vec<Origin>,
     /// What speaks.
     pub voice: VoiceEngine,
     /// How many times faster than real time answers are sent, at least 0.01; infinity is all at once.
@@ -61,7 +70,15 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { voice: VoiceEngine::Auto, pace: 5.0, key: None, dialect: None, faults: Faults::default() }
+        Self {
+            allow_hosts: Vec::new(),
+            allow_origins: Vec::new(),
+            voice: VoiceEngine::Auto,
+            pace: 5.0,
+            key: None,
+            dialect: None,
+            faults: Faults::default(),
+        }
     }
 }
 
@@ -80,28 +97,54 @@ pub enum VoiceEngine {
 /// How long the endpoint waits after a failed `accept`, such as when file descriptors ran out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves every connection of `listener` until it is dropped, and all connections with it.
+/// Connections at once, handshakes included. One can take about 200 MB if its client wants it to, most take
+/// less than 1 MB; more than this many at once is a client that leaks them.
+const MAX_CONNECTIONS: usize = 128;
+
+/// Connections above [`MAX_CONNECTIONS`] that are answered with 503 at once; others are closed without a word.
+const MAX_REFUSALS: usize = 32;
+
+/// Serves the connections of `listener` until it is dropped, and all connections with it. What reaches it
+/// must name one of its addresses, and a web page must be of an allowed origin (see [`origin`]).
 pub async fn serve(listener: TcpListener, options: Arc<Options>) {
+    // A bound listener has an address.
+    let Ok(address) = listener.local_addr() else { return };
+    let allowed = Arc::new(AllowList::new(address, &options.allow_hosts, &options.allow_origins));
     let mut connections = JoinSet::new();
+    let mut refusals = JoinSet::new();
     loop {
         tokio::select! {
             // Cancel-safe because `accept` is: a connection is either returned or still waiting.
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
+                Ok((stream, _)) if connections.len() < MAX_CONNECTIONS => {
                     // Deltas are small and many; waiting to fill a packet would only delay them.
                     let _ = stream.set_nodelay(true);
-                    connections.spawn(attend(stream, Arc::clone(&options)));
+                    let (options, allowed) = (Arc::clone(&options), Arc::clone(&allowed));
+                    connections.spawn(async move { attend_from(stream, &options, Some(&allowed)).await });
                 }
+                Ok((stream, _)) if refusals.len() < MAX_REFUSALS => {
+                    refusals.spawn(handshake::refuse_as_full(stream));
+                }
+                Ok(_) => {}
                 Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
             },
             Some(_) = connections.join_next() => {}
+            Some(_) = refusals.join_next() => {}
         }
     }
 }
 
-/// Serves one connection, from the HTTP request to the end of the stream.
-pub async fn attend<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, options: Arc<Options>) {
-    if let Some(upgrade) = handshake::receive(&mut stream, &options).await {
-        drive::run(stream, upgrade, &options).await;
+/// Serves one connection, from the HTTP request to the end of the stream. Any `Host` and `Origin` is accepted:
+/// the caller knows where the stream comes from.
+pub async fn attend<S: AsyncRead + AsyncWrite + Unpin>(stream: S, options: Arc<Options>) {
+    attend_from(stream, &options, None).await;
+}
+
+async fn attend_from<S>(mut stream: S, options: &Options, allowed: Option<&AllowList>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    if let Some(upgrade) = handshake::receive(&mut stream, options, allowed).await {
+        drive::run(stream, upgrade, options).await;
     }
 }

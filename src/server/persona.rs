@@ -21,9 +21,26 @@ pub(crate) enum Cue {
     Text(String),
     /// Nobody has spoken for the session's idle timeout.
     Idle,
+    /// Functions returned.
+    Outputs(Vec<Output>),
     /// An answer was asked for although there is nothing to answer.
     Nothing,
 }
+
+/// What a function returned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Output {
+    /// The name of the function; unknown when the call was forgotten.
+    pub(crate) function: Option<String>,
+    /// What it returned.
+    pub(crate) text: String,
+}
+
+/// How much of all outputs is read aloud, in characters: about half a minute.
+const MAX_SPOKEN_OUTPUT: usize = 400;
+
+/// How much of all outputs is written, in characters.
+const MAX_WRITTEN_OUTPUT: usize = 4_000;
 
 /// A piece of a spoken answer.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,6 +66,9 @@ impl Part {
     }
 }
 
+/// How much of what the user said is played back: five minutes.
+const MAX_PLAYBACK_SAMPLES: usize = 24_000 * 300;
+
 const GREETING: &str = "Hello, this is the rtvoice demo. Say something and I will play it back.";
 const PLAYBACK: &str = "This is how it sounded:";
 const QUIET: &str = "That is very quiet. Move closer to the microphone, or turn it up.";
@@ -65,8 +85,7 @@ pub(crate) fn spoken(cue: &Cue) -> Vec<Part> {
     match cue {
         Cue::Greeting => vec![say(GREETING)],
         Cue::Voice { heard, sound } => {
-            let play =
-                Part::Play { label: format!("[your voice, {} s]", heard.seconds()), sound: sound.clone() };
+            let play = playback(heard, sound);
             match remark(heard) {
                 Finding::Speech(None) => vec![Part::Say(measured(heard)), say(PLAYBACK), play],
                 Finding::Speech(Some(advice)) => {
@@ -78,6 +97,7 @@ pub(crate) fn spoken(cue: &Cue) -> Vec<Part> {
         Cue::Text(question) => {
             vec![say(help::find(question).map_or(UNKNOWN, |section| section.spoken))]
         }
+        Cue::Outputs(outputs) => vec![Part::Say(returned(outputs, MAX_SPOKEN_OUTPUT))],
         Cue::Idle => vec![say(IDLE)],
         Cue::Nothing => vec![say(NOTHING)],
     }
@@ -97,8 +117,30 @@ pub(crate) fn written(cue: &Cue) -> String {
         Cue::Text(question) => {
             help::find(question).map_or_else(help::unknown, |section| section.body.to_owned())
         }
+        Cue::Outputs(outputs) => returned(outputs, MAX_WRITTEN_OUTPUT),
         Cue::Idle => IDLE.to_owned(),
         Cue::Nothing => NOTHING.to_owned(),
+    }
+}
+
+fn playback(heard: &Heard, sound: &Arc<[i16]>) -> Part {
+    let label = format!("[your voice, {} s]", heard.seconds());
+    if sound.len() <= MAX_PLAYBACK_SAMPLES {
+        return Part::Play { label, sound: sound.clone() };
+    }
+    Part::Play { label: format!("{label}, its beginning"), sound: sound[..MAX_PLAYBACK_SAMPLES].into() }
+}
+
+/// Returns what the functions returned, in at most `most` characters.
+fn returned(outputs: &[Output], most: usize) -> String {
+    let sentence = |output: &Output| match &output.function {
+        Some(function) => format!("The function {function} returned: {}", output.text),
+        None => format!("The function returned: {}", output.text),
+    };
+    let whole = outputs.iter().map(sentence).collect::<Vec<_>>().join("\n");
+    match whole.char_indices().nth(most) {
+        Some((end, _)) => format!("{}…", &whole[..end]),
+        None => whole,
     }
 }
 
@@ -151,6 +193,29 @@ mod tests {
         let cue = Cue::Text("How do I test my microphone?".to_owned());
         assert!(written(&cue).contains("| around -20 dBFS | good |"));
         assert!(transcript(&cue).len() < 140);
+    }
+
+    #[test]
+    fn outputs_of_functions_are_told_up_to_a_length() {
+        let output = |function: Option<&str>, text: &str| Output {
+            function: function.map(str::to_owned),
+            text: text.to_owned(),
+        };
+        let both = Cue::Outputs(vec![output(Some("get_weather"), "sunny"), output(None, "4")]);
+        let expected = "The function get_weather returned: sunny\nThe function returned: 4";
+        assert_eq!((transcript(&both).as_str(), written(&both).as_str()), (expected, expected));
+        let long = Cue::Outputs(vec![output(Some("f"), &"ä".repeat(10_000))]);
+        assert_eq!(transcript(&long).chars().count(), MAX_SPOKEN_OUTPUT + 1);
+        assert_eq!(written(&long).chars().count(), MAX_WRITTEN_OUTPUT + 1);
+    }
+
+    #[test]
+    fn a_long_turn_is_played_back_in_part() {
+        let sound: Arc<[i16]> = vec![1; MAX_PLAYBACK_SAMPLES + 1].into();
+        let heard = Heard { speech: 24_000 * 301, dbfs: -23.4, remark: Remark::Fine };
+        let parts = spoken(&Cue::Voice { heard, sound });
+        assert!(matches!(parts.last(), Some(Part::Play { sound, label })
+            if sound.len() == MAX_PLAYBACK_SAMPLES && label.ends_with("its beginning")));
     }
 
     #[test]

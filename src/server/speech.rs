@@ -1,7 +1,14 @@
 //! The demo's voice: the `espeak-ng` program where it is installed, else recorded clips.
 
-use std::io::{self, Write};
-use std::process::{Command, Stdio};
+use std::io;
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::io::AsyncWriteExt;
+use tokio::process::Command;
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 
 use crate::pcm::frame::Rate;
 use crate::pcm::resample::{resample_floats, to_int};
@@ -30,36 +37,62 @@ pub(crate) struct Speech {
     pub(crate) sounds: Vec<Vec<i16>>,
 }
 
-/// Makes what is ordered; blocks for some milliseconds a line.
-pub(crate) fn make(engine: VoiceEngine, order: &Order) -> Speech {
-    let sounds = order.lines.iter().map(|line| match engine {
-        VoiceEngine::Auto | VoiceEngine::EspeakNg => espeak(line, order).unwrap_or_else(|| clips::say(line)),
-        VoiceEngine::Clips => clips::say(line),
-    });
-    Speech { job: order.job, sounds: sounds.collect() }
+/// Speech made at once in the whole process: more programs than this only slow each other down. Orders beyond
+/// it wait for their turn.
+static SLOTS: Semaphore = Semaphore::const_new(MAX_SPEECHES);
+const MAX_SPEECHES: usize = 4;
+
+/// How long one line may take. `espeak-ng` needs some milliseconds; one that hangs is replaced by clips.
+const LINE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Makes the speech of an order. Dropping the future ends the program that makes it.
+pub(crate) async fn make(engine: VoiceEngine, order: &Order) -> Speech {
+    let mut sounds = Vec::new();
+    for line in &order.lines {
+        sounds.push(speak(engine, line, order).await);
+    }
+    Speech { job: order.job, sounds }
 }
 
-fn espeak(line: &str, order: &Order) -> Option<Vec<i16>> {
-    let wav = run_espeak(line, order).ok()?;
+async fn speak(engine: VoiceEngine, line: &str, order: &Order) -> Vec<i16> {
+    // The semaphore is never closed.
+    let _slot = SLOTS.acquire().await;
+    let wav = match engine {
+        VoiceEngine::Auto | VoiceEngine::EspeakNg => {
+            timeout(LINE_TIMEOUT, run_espeak(line, order)).await.ok().and_then(Result::ok)
+        }
+        VoiceEngine::Clips => None,
+    };
+    let line = line.to_owned();
+    let samples =
+        spawn_blocking(move || wav.and_then(|wav| decoded(&wav)).unwrap_or_else(|| clips::say(&line)));
+    // Only a runtime that shuts down drops the work.
+    samples.await.unwrap_or_default()
+}
+
+fn decoded(wav: &[u8]) -> Option<Vec<i16>> {
     // The header's length is bogus; the reader goes to the end.
-    let (rate, samples) = read_clip(wav.as_slice()).ok()?;
+    let (rate, samples) = read_clip(wav).ok()?;
     let samples: Vec<i16> = resample_floats(&samples, rate, Rate::WIRE).into_iter().map(to_int).collect();
     Some(trimmed(samples))
 }
 
-fn run_espeak(line: &str, order: &Order) -> io::Result<Vec<u8>> {
+async fn run_espeak(line: &str, order: &Order) -> io::Result<Vec<u8>> {
     let words_a_minute = (165.0 * order.speed).round().clamp(80.0, 400.0);
-    let mut child = Command::new("espeak-ng")
-        .args(["-v", espeak_voice(&order.voice), "-s", &words_a_minute.to_string(), "--stdout", "--stdin"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()?;
+    let mut espeak = Command::new("espeak-ng");
+    espeak.args(["-v", espeak_voice(&order.voice), "-s", &words_a_minute.to_string(), "--stdout", "--stdin"]);
+    run(espeak, spelled(line).as_bytes()).await
+}
+
+/// Returns what a program writes when it gets `input`. Dropping the future kills the program.
+async fn run(mut program: Command, input: &[u8]) -> io::Result<Vec<u8>> {
+    let program = program.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = program.kill_on_drop(true).spawn()?;
     if let Some(mut stdin) = child.stdin.take() {
-        stdin.write_all(spelled(line).as_bytes())?;
+        stdin.write_all(input).await?;
     }
-    let output = child.wait_with_output()?;
-    if output.status.success() { Ok(output.stdout) } else { Err(io::Error::other("espeak-ng failed")) }
+    let output = child.wait_with_output().await?;
+    if output.status.success() { Ok(output.stdout) } else { Err(io::Error::other(output.status.to_string())) }
 }
 
 /// The program's name is no word that a voice could read.
@@ -104,15 +137,60 @@ mod tests {
         Order { job: 7, lines: vec![line.to_owned()], voice: "marin".to_owned(), speed: 1.0 }
     }
 
-    #[test]
-    fn whatever_engine_there_is_something_is_said() {
+    #[tokio::test]
+    async fn whatever_engine_there_is_something_is_said() {
         for engine in [VoiceEngine::Auto, VoiceEngine::EspeakNg, VoiceEngine::Clips] {
-            let speech = make(engine, &order("This is how it sounded."));
+            let speech = make(engine, &order("This is how it sounded.")).await;
             assert_eq!(speech.job, 7);
             let samples = &speech.sounds[0];
             assert!((12_000..60_000).contains(&samples.len()), "{engine:?}: {}", samples.len());
             assert!(rms_dbfs(samples) > -35.0, "{engine:?}");
         }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn a_program_that_speaks_ends_with_the_connection_it_speaks_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("pid");
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "echo $$ > \"$1.new\"; mv \"$1.new\" \"$1\"; exec sleep 60", "sh"]).arg(&file);
+        let pid = tokio::select! {
+            output = run(shell, b"") => panic!("it ended by itself: {output:?}"),
+            pid = async {
+                loop {
+                    match std::fs::read_to_string(&file) {
+                        Ok(pid) => break pid,
+                        Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
+                    }
+                }
+            } => pid,
+        };
+        let runs = || {
+            let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
+            // Dead and not yet waited for is state Z.
+            !stat.is_empty() && !stat.contains(") Z ")
+        };
+        let ended = async {
+            while runs() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        timeout(Duration::from_secs(30), ended).await.expect("the program runs on");
+    }
+
+    #[tokio::test]
+    async fn only_so_many_programs_speak_at_once() {
+        let all = SLOTS.acquire_many(u32::try_from(MAX_SPEECHES).unwrap()).await.unwrap();
+        let order = order("This is how it sounded.");
+        let making = make(VoiceEngine::Clips, &order);
+        tokio::pin!(making);
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+            assert!(futures_util::poll!(&mut making).is_pending());
+        }
+        drop(all);
+        assert_eq!(making.await.sounds.len(), 1);
     }
 
     #[test]

@@ -422,3 +422,53 @@ async fn a_key_that_the_other_side_repeats_is_hidden() {
     assert_eq!(events.last(), Some(&peer(3000, "wrong: [key hidden]")));
     assert!(!format!("{events:?}").contains("01234"), "{events:?}");
 }
+
+/// Sends pings until the other side ends the connection or `most` were sent; never reads.
+async fn flood_with_pings(server: &mut Server, most: usize) -> usize {
+    let mut sent = 0;
+    while sent < most && server.feed(Message::Ping("".into())).await.is_ok() {
+        sent += 1;
+    }
+    let _ = server.flush().await;
+    sent
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_ping_flood_without_reading_ends_the_connection() {
+    let (mut link, mut server) = pair(4096).await;
+    let (event, sent) = tokio::join!(
+        async {
+            let event = link.next().await;
+            let waiting = link.pong_bytes;
+            drop(link);
+            assert!(waiting <= UNREAD_PONGS_MAX_BYTES + 200, "{waiting}");
+            event
+        },
+        flood_with_pings(&mut server, usize::MAX)
+    );
+    assert_eq!(event, broken(PING_FLOOD));
+    assert!(sent > UNREAD_PONGS_MAX_BYTES / PONG_HEADER_BYTES, "{sent}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_reads_may_ping_as_often_as_it_likes() {
+    let (mut link, server) = pair(4096).await;
+    let (mut sink, mut source) = server.split();
+    let payload = "x".repeat(100);
+    let sending = async {
+        for _ in 0..3 * UNREAD_PONGS_MAX_BYTES / payload.len() {
+            sink.send(Message::Ping(payload.clone().into())).await.unwrap();
+        }
+        sink.send(Message::text("done")).await.unwrap();
+    };
+    let reading = async {
+        while let Some(Ok(message)) = source.next().await {
+            assert!(message.is_pong(), "{message:?}");
+        }
+    };
+    let events = tokio::select! {
+        (event, ()) = async { tokio::join!(link.next(), sending) } => event,
+        () = reading => panic!("the link ended the connection"),
+    };
+    assert_eq!(events, text("done"));
+}

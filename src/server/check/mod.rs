@@ -1,17 +1,25 @@
 //! Strict reading of what a client sends: the raw JSON is held against the dialect's own tables.
 //!
 //! Real servers drop a whole event for one wrong field, and clients depend on finding that out
-//! here: nothing is forgiven that the specification does not allow.
+//! here: nothing is forgiven that the specification does not allow. The one exception is null for an
+//! optional field, which counts as absent (see `nulls`).
 
 mod rule;
+mod nulls;
+mod size;
 mod shapes;
 mod items;
+
+use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
 use crate::protocol::dialect::Dialect;
 use crate::protocol::settings::SessionKind;
+pub(crate) use crate::server::check::items::MOST_AUDIO;
+use crate::server::check::nulls::{Removed, remove_nulls};
 use crate::server::check::rule::walk_fields;
+use crate::server::check::size::{check_length, check_values};
 use crate::server::mistake::Mistake;
 
 /// An event that is dropped.
@@ -23,9 +31,13 @@ pub(crate) struct Rejected {
     pub(crate) mistake: Mistake,
 }
 
-/// Tells whether `text` is an event that a client may send in `dialect` to a session of `kind`.
-pub(crate) fn check(dialect: Dialect, kind: SessionKind, text: &str) -> Result<(), Rejected> {
+/// Checks that `text` is an event that a client may send in `dialect` to a session of `kind`, and returns it
+/// without the nulls that mean nothing.
+pub(crate) fn check(dialect: Dialect, kind: SessionKind, text: &str) -> Result<Cow<'_, str>, Rejected> {
     let reject = |event_id, mistake| Err(Rejected { event_id, mistake });
+    if let Err(mistake) = check_values(text) {
+        return reject(None, mistake);
+    }
     let value: Value = match serde_json::from_str(text) {
         Ok(value) => value,
         Err(error) => {
@@ -33,14 +45,23 @@ pub(crate) fn check(dialect: Dialect, kind: SessionKind, text: &str) -> Result<(
             return reject(None, Mistake::new("invalid_json", message));
         }
     };
-    let Value::Object(fields) = value else {
+    let Value::Object(mut fields) = value else {
         return reject(None, Mistake::new("invalid_event", "Invalid event: expected a JSON object."));
     };
     let event_id = fields.get("event_id").and_then(Value::as_str).map(str::to_owned);
-    check_fields(dialect, kind, &fields).map_err(|mistake| Rejected { event_id, mistake })
+    match check_fields(dialect, kind, &mut fields, text.len()) {
+        Ok(Removed::Nothing) => Ok(Cow::Borrowed(text)),
+        Ok(Removed::Some) => Ok(Cow::Owned(Value::Object(fields).to_string())),
+        Err(mistake) => reject(event_id, mistake),
+    }
 }
 
-fn check_fields(dialect: Dialect, kind: SessionKind, fields: &Map<String, Value>) -> Result<(), Mistake> {
+fn check_fields(
+    dialect: Dialect,
+    kind: SessionKind,
+    fields: &mut Map<String, Value>,
+    bytes: usize,
+) -> Result<Removed, Mistake> {
     let name = match fields.get("type") {
         Some(Value::String(name)) => name,
         Some(other) => return Err(Mistake::kind("type", "a string", rule::kind_of(other))),
@@ -51,11 +72,15 @@ fn check_fields(dialect: Dialect, kind: SessionKind, fields: &Map<String, Value>
         let names: Vec<&str> = events.iter().map(|event| event.name).collect();
         return Err(Mistake::word("type", name, &names));
     };
+    let name = event.name;
+    check_length(name, bytes)?;
+    let removed = remove_nulls(event.fields(kind), fields);
     let session = fields.get("session").and_then(Value::as_object);
     if let Some(session) = session {
         check_kind(dialect, kind, name, session)?;
     }
-    walk_fields(event.fields(kind), fields, "")
+    walk_fields(event.fields(kind), fields, "")?;
+    Ok(removed)
 }
 
 /// Each kind of session has its own update.

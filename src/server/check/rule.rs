@@ -44,9 +44,18 @@ pub(crate) enum Rule {
 /// A field of an object.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Field {
-    name: &'static str,
+    /// Its key in the object.
+    pub(super) name: &'static str,
     need: Need,
-    rule: Rule,
+    /// What its value must be.
+    pub(super) rule: Rule,
+}
+
+impl Field {
+    /// Returns whether a null means the same as leaving the field out.
+    pub(super) fn null_is_absent(&self) -> bool {
+        self.need == Need::Optional && !matches!(self.rule, Rule::Nullable(_))
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,5 +1,7 @@
 //! Which events are taken and which words the others get.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
 use super::*;
@@ -12,6 +14,13 @@ const CAPTIONS: (Dialect, SessionKind) = (Dialect::Ga, SessionKind::Transcriptio
 fn accept((dialect, kind): (Dialect, SessionKind), event: Value) {
     let text = event.to_string();
     assert_eq!(check(dialect, kind, &text).map_err(|rejected| rejected.mistake).err(), None, "{text}");
+}
+
+/// Returns the event as it is read after the check.
+#[expect(clippy::needless_pass_by_value, reason = "so that literals need no ampersand")]
+fn checked((dialect, kind): (Dialect, SessionKind), event: Value) -> Value {
+    let text = event.to_string();
+    serde_json::from_str(&check(dialect, kind, &text).unwrap()).unwrap()
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "so that literals need no ampersand")]
@@ -178,4 +187,124 @@ fn the_mistake_keeps_the_event_id_of_the_client() {
     let text = json!({ "type": "boom", "event_id": "mine" }).to_string();
     let rejected = check(Dialect::Ga, SessionKind::Realtime, &text).unwrap_err();
     assert_eq!(rejected.event_id.as_deref(), Some("mine"));
+}
+
+#[test]
+fn null_for_an_optional_field_means_absent() {
+    let text = json!({ "type": "input_text", "text": "hi" });
+    let cases = [
+        (GA, json!({ "type": "response.create" }), json!({ "response": null, "event_id": null })),
+        (
+            GA,
+            json!({ "type": "response.create", "response": { "metadata": {} } }),
+            json!({ "response": { "instructions": null, "output_modalities": null, "audio": null, "tools": null,
+                "tool_choice": null, "parallel_tool_calls": null, "reasoning": null, "max_output_tokens": null,
+                "conversation": null, "input": null } }),
+        ),
+        (
+            BETA,
+            json!({ "type": "response.create", "response": {} }),
+            json!({ "response": { "instructions": null, "modalities": null, "voice": null, "temperature": null,
+                "output_audio_format": null, "tools": null, "tool_choice": null, "max_output_tokens": null } }),
+        ),
+        (
+            GA,
+            json!({ "type": "conversation.item.create",
+                "item": { "type": "message", "role": "user", "content": [text] } }),
+            json!({ "event_id": null, "item": { "id": null, "object": null, "status": null } }),
+        ),
+        (
+            GA,
+            update(json!({ "type": "realtime", "audio": { "input": {}, "output": {} } })),
+            json!({ "session": { "model": null, "instructions": null, "output_modalities": null,
+                "max_output_tokens": null, "tools": null, "tool_choice": null, "reasoning": null,
+                "truncation": null, "parallel_tool_calls": null,
+                "audio": { "input": { "format": null }, "output": { "format": null, "voice": null,
+                    "speed": null } } } }),
+        ),
+        (GA, json!({ "type": "response.cancel" }), json!({ "response_id": null })),
+        (CAPTIONS, update(json!({ "type": "transcription" })), json!({ "session": { "audio": null } })),
+    ];
+    for (to, plain, nulls) in cases {
+        let mut event = plain.clone();
+        merge(&mut event, &nulls);
+        assert_ne!(event, plain);
+        assert_eq!(checked(to, event), plain);
+    }
+}
+
+fn merge(into: &mut Value, from: &Value) {
+    match (into, from) {
+        (Value::Object(into), Value::Object(from)) => {
+            for (name, value) in from {
+                merge(into.entry(name.as_str()).or_insert(Value::Null), value);
+            }
+        }
+        (into, from) => *into = from.clone(),
+    }
+}
+
+#[test]
+fn null_that_has_a_meaning_of_its_own_is_kept() {
+    for (to, event) in [
+        (
+            GA,
+            update(json!({ "type": "realtime", "tracing": null, "prompt": null, "include": null,
+                "audio": { "input": { "turn_detection": null, "transcription": null, "noise_reduction": null } } })),
+        ),
+        (
+            GA,
+            update(json!({ "type": "realtime", "audio": { "input": { "turn_detection":
+                { "type": "server_vad", "idle_timeout_ms": null } } } })),
+        ),
+        (
+            BETA,
+            update(json!({ "turn_detection": null, "input_audio_transcription": null,
+                "input_audio_noise_reduction": null })),
+        ),
+    ] {
+        assert_eq!(checked(to, event.clone()), event);
+    }
+}
+
+#[test]
+fn null_for_a_field_of_a_sibling_variant_means_absent() {
+    let part = json!({ "type": "input_text", "text": "hi" });
+    let mut wide = part.clone();
+    merge(&mut wide, &json!({ "audio": null, "transcript": null, "image_url": null, "detail": null }));
+    let item = |part: Value, more: Value| {
+        let mut item = json!({ "type": "message", "role": "user", "content": [part] });
+        merge(&mut item, &more);
+        json!({ "type": "conversation.item.create", "item": item })
+    };
+    let nulls = json!({ "call_id": null, "name": null, "arguments": null, "output": null });
+    assert_eq!(checked(GA, item(wide, nulls)), item(part, json!({})));
+}
+
+#[test]
+fn null_for_a_required_or_unknown_field_is_refused() {
+    refuse(
+        GA,
+        json!({ "type": "input_audio_buffer.append", "audio": null }),
+        ("invalid_value", Some("audio")),
+    );
+    refuse(
+        GA,
+        update(json!({ "type": "realtime", "bogus": null })),
+        ("unknown_parameter", Some("session.bogus")),
+    );
+    let call = json!({ "type": "function_call_output", "call_id": null, "output": "" });
+    refuse(
+        GA,
+        json!({ "type": "conversation.item.create", "item": call }),
+        ("invalid_value", Some("item.call_id")),
+    );
+}
+
+#[test]
+fn an_append_of_15_mib_is_taken_and_one_byte_more_is_refused_by_an_error() {
+    let append = |bytes: usize| json!({ "type": "input_audio_buffer.append", "audio": STANDARD.encode(vec![0; bytes]) });
+    accept(GA, append(MOST_AUDIO));
+    accept(BETA, append(MOST_AUDIO));
+    refuse(GA, append(MOST_AUDIO + 1), ("string_above_max_length", Some("audio")));
 }

@@ -23,6 +23,10 @@ use crate::server::vad::TurnChange;
 /// So much silence, and the demo greets.
 const GREETING_AFTER: u64 = 24_000;
 
+/// A long append is heard in steps of this size, as the intermediate forms of sound take several times as much
+/// memory as its bytes.
+const APPEND_STEP_BYTES: usize = 64 << 10;
+
 /// So much is kept before speech besides its padding, because its beginning is noticed late.
 const NOTICED_LATE: u64 = 24_000;
 
@@ -77,7 +81,15 @@ pub(super) fn ms(samples: u64) -> u64 {
 
 impl Machine {
     pub(super) fn append(&mut self, now: Duration, bytes: &[u8]) -> Result<(), Mistake> {
-        let samples = self.buffer.append(bytes)?;
+        self.buffer.check_room(bytes.len())?;
+        for part in bytes.chunks(APPEND_STEP_BYTES) {
+            self.append_part(now, part);
+        }
+        Ok(())
+    }
+
+    fn append_part(&mut self, now: Duration, bytes: &[u8]) {
+        let samples = self.buffer.append(bytes);
         for hop in self.ear.listen(&to_floats(&samples)) {
             self.hear(now, hop);
         }
@@ -88,7 +100,6 @@ impl Machine {
             }
             self.take_initiative(now, &rule);
         }
-        Ok(())
     }
 
     fn hear(&mut self, now: Duration, hop: Hop) {
@@ -124,8 +135,11 @@ impl Machine {
     fn answer_turn(&mut self, now: Duration) {
         let answers = self.effective.turns().is_some_and(|rule| rule.answers);
         if answers && self.setup.peer.kind == SessionKind::Realtime && !self.is_answering() {
-            let cue = self.cue();
-            self.answer(now, ResponseConfig::default(), &cue);
+            let (config, cue) = (ResponseConfig::default(), self.cue());
+            match self.demanded_call(&config, &cue) {
+                Ok(call) => self.answer(now, config, &cue, call),
+                Err(mistake) => self.refuse(None, mistake),
+            }
         } else {
             self.tell_late_captions();
         }
@@ -165,7 +179,8 @@ impl Machine {
         let transcript = heard.transcript();
         let item = user_item(item_id.clone());
         let samples = sound.len() as u64;
-        let entry = Entry { item: item.clone(), sound: Arc::from(sound), heard: Some(heard), samples };
+        let entry =
+            Entry { sound: Arc::from(sound), heard: Some(heard), samples, ..Entry::written(item.clone()) };
         let previous = self.conversation.push(entry);
         self.emit(ServerBody::AudioCommitted {
             previous_item_id: previous.clone(),
@@ -217,7 +232,7 @@ impl Machine {
             && written >= self.initiative.configured_at + GREETING_AFTER
         {
             self.initiative.greeted = Greeted::Done;
-            self.answer(now, ResponseConfig::default(), &Cue::Greeting);
+            self.answer(now, ResponseConfig::default(), &Cue::Greeting, None);
             return;
         }
         let due = self.initiative.idle_from.zip(rule.idle).map(|(from, idle)| from + idle);
@@ -236,7 +251,7 @@ impl Machine {
             item_id: Some(item_id.clone()),
         });
         self.commit_sound(item_id, start..written, None);
-        self.answer(now, ResponseConfig::default(), &Cue::Idle);
+        self.answer(now, ResponseConfig::default(), &Cue::Idle, None);
     }
 }
 

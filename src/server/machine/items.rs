@@ -16,7 +16,7 @@ use crate::server::machine::Machine;
 use crate::server::machine::hear::ms;
 use crate::server::measure::Heard;
 use crate::server::mistake::Mistake;
-use crate::server::persona::Cue;
+use crate::server::persona::{Cue, Output};
 use crate::server::vad::Trace;
 
 impl Machine {
@@ -25,7 +25,7 @@ impl Machine {
             return Err(Mistake::value("type", "A transcription session takes no items, only audio."));
         }
         if let ItemBody::FunctionCallOutput { call_id, .. } = &item.body
-            && !self.conversation.holds_call(call_id)
+            && self.conversation.find_call(call_id).is_none()
         {
             let message = format!("Tool call ID '{call_id}' not found in conversation.");
             return Err(Mistake::value("item.call_id", message));
@@ -57,7 +57,7 @@ impl Machine {
         }
         let heard = Heard::measure(&sound, find_speech(&sound));
         let samples = sound.len() as u64;
-        Entry { item, sound: Arc::from(sound), heard: Some(heard), samples }
+        Entry { sound: Arc::from(sound), heard: Some(heard), samples, ..Entry::written(item) }
     }
 
     pub(super) fn retrieve_item(&mut self, id: &str) -> Result<(), Mistake> {
@@ -106,7 +106,8 @@ impl Machine {
             let sent = answer.schedule.as_ref()?.sent_samples();
             Some((&mut answer.cut, sent))
         });
-        let spoken = entry.is_spoken_answer() || (running.is_some() && entry.parts().is_empty());
+        let begun = running.is_some() && entry.role() == Some(&Role::Assistant) && entry.parts().is_empty();
+        let spoken = entry.is_spoken_answer() || begun;
         if !spoken || content_index > 0 {
             let message = "Only model output audio messages can be truncated.";
             return Err(Mistake::value(if spoken { "content_index" } else { "item_id" }, message));
@@ -135,7 +136,21 @@ impl Machine {
         if self.conversation.is_empty() {
             return Cue::Greeting;
         }
-        self.conversation.last_said().map_or(Cue::Nothing, cue_of_entry)
+        let outputs: Vec<Output> = self.conversation.said().map_while(|entry| self.output(entry)).collect();
+        if !outputs.is_empty() {
+            return Cue::Outputs(outputs.into_iter().rev().collect());
+        }
+        self.conversation.said().next().map_or(Cue::Nothing, cue_of_entry)
+    }
+
+    /// Returns what a function returned, where the item says so.
+    fn output(&self, entry: &Entry) -> Option<Output> {
+        let ItemBody::FunctionCallOutput { call_id, output } = &entry.item.body else { return None };
+        let function = self.conversation.find_call(call_id).and_then(|entry| match &entry.item.body {
+            ItemBody::FunctionCall { name, .. } => name.clone(),
+            ItemBody::Message { .. } | ItemBody::FunctionCallOutput { .. } | ItemBody::Other(_) => None,
+        });
+        Some(Output { function, text: output.clone() })
     }
 
     /// Returns what in the items of a `response.create` is to be answered.
@@ -147,9 +162,13 @@ impl Machine {
             let entry = self.conversation.find(id).ok_or_else(|| {
                 Mistake::value("response.input", format!("Item with id '{id}' does not exist."))
             })?;
-            return Ok(cue_of_entry(entry));
+            return Ok(self.cue_of_item(entry));
         }
-        Ok(cue_of_entry(&self.entry(item.clone())))
+        Ok(self.cue_of_item(&self.entry(item.clone())))
+    }
+
+    fn cue_of_item(&self, entry: &Entry) -> Cue {
+        self.output(entry).map_or_else(|| cue_of_entry(entry), |output| Cue::Outputs(vec![output]))
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod hear;
 mod reply;
+mod call;
 mod items;
 mod shape;
 mod emit;
@@ -31,6 +32,7 @@ use crate::server::faults::{Fault, Faults};
 use crate::server::ids::Ids;
 use crate::server::mistake::Mistake;
 use crate::server::speech::{Order, Speech};
+use crate::server::tools::check_declared;
 use crate::server::usage::Tokens;
 use crate::server::vad::{Trace, Turns};
 
@@ -59,6 +61,8 @@ pub(crate) enum Action {
     Send(String),
     /// Make speech, and come back with it.
     Say(Order),
+    /// The speech of this job is not needed any more.
+    CancelSpeech(u64),
     /// Send a close frame, then wait for the client's.
     Close {
         /// The close code.
@@ -235,11 +239,12 @@ impl Machine {
 
     fn read(&mut self, now: Duration, text: &str) {
         let peer = &self.setup.peer;
-        if let Err(rejected) = check(peer.dialect, peer.kind, text) {
-            return self.refuse(rejected.event_id, rejected.mistake);
-        }
-        // What is well-formed is an object with a type.
-        let Ok(event) = read::client_event(text) else { return };
+        let text = match check(peer.dialect, peer.kind, text) {
+            Ok(text) => text,
+            Err(rejected) => return self.refuse(rejected.event_id, rejected.mistake),
+        };
+        // The check lets nothing but an object with a type pass.
+        let Ok(event) = read::client_event(&text) else { return };
         let ClientEvent { event_id, body } = event;
         if let Err(mistake) = self.obey(now, body) {
             self.refuse(event_id, mistake);
@@ -292,6 +297,10 @@ impl Machine {
     fn update(&mut self, settings: &Settings) -> Result<(), Mistake> {
         let spoken = if self.conversation.holds_speech() { Spoken::Yes } else { Spoken::No };
         let effective = self.effective.updated(settings, spoken)?;
+        let tools = effective.settings().tools.as_deref().unwrap_or_default();
+        if let Some(choice) = &settings.tool_choice {
+            check_declared(choice, tools, "session.tool_choice")?;
+        }
         if effective.input() != self.effective.input() {
             self.buffer.set_form(effective.input());
         }

@@ -4,17 +4,19 @@ use std::time::Duration;
 
 use crate::protocol::item::{Content, Item, ItemStatus};
 use crate::protocol::response::{Response, ResponseConfig, ResponseStatus, StatusDetails};
-use crate::protocol::server::{Place, ServerBody};
+use crate::protocol::server::ServerBody;
 use crate::protocol::settings::{AudioFormat, Modality, SessionKind, TokenLimit, Voice};
-use crate::server::answer::{Answer, Belongs, Limited, Manner, Piece, Schedule};
+use crate::server::answer::{Answer, Belongs, Limited, Manner, OutgoingCall, Piece, Schedule};
 use crate::server::conversation::Entry;
 use crate::server::delivery::Timing;
+use crate::server::machine::call::arguments_delta;
 use crate::server::machine::hear::ms;
-use crate::server::machine::shape::{assistant_item, place, rate_limits, shape};
+use crate::server::machine::shape::{assistant_item, item_place, place, rate_limits, shape};
 use crate::server::machine::{Action, Machine};
 use crate::server::mistake::Mistake;
 use crate::server::persona::{self, Cue, Part};
 use crate::server::speech::{Order, Speech};
+use crate::server::tools::Call;
 use crate::server::usage::{Tokens, of_response, spoken_tokens, text_tokens};
 
 /// Silence before the user's own voice, so that it stands apart: 250 ms at 24 kHz.
@@ -22,6 +24,10 @@ const BEFORE_PLAYBACK: usize = 6_000;
 
 /// Silence behind each sentence: 100 ms.
 const BEHIND_SENTENCE: usize = 2_400;
+
+/// Responses of one connection at once, those outside of the conversation included. Each may hold five minutes
+/// of sound, 30 MB.
+const MAX_RESPONSES: usize = 4;
 
 /// How an answer ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,11 +51,19 @@ impl Machine {
             );
             return Err(Mistake::new("conversation_already_has_active_response", message));
         }
+        if beside && self.answers.len() >= MAX_RESPONSES {
+            let message = format!(
+                "Rate limit reached for responses outside of the conversation: at most {MAX_RESPONSES} responses \
+                 are made at once. Wait until one is finished."
+            );
+            return Err(Mistake::new("rate_limit_exceeded", message));
+        }
         let cue = match &config.input {
             Some(items) => self.cue_of(items)?,
             None => self.cue(),
         };
-        self.answer(now, config, &cue);
+        let call = self.demanded_call(&config, &cue)?;
+        self.answer(now, config, &cue, call);
         Ok(())
     }
 
@@ -83,16 +97,18 @@ impl Machine {
         self.answers.iter().find(|answer| answer.manner.place == Belongs::Conversation)
     }
 
-    /// Begins to answer `cue`.
-    pub(super) fn answer(&mut self, now: Duration, config: ResponseConfig, cue: &Cue) {
+    /// Begins to answer `cue`, by a function call if there is one to make.
+    pub(super) fn answer(&mut self, now: Duration, config: ResponseConfig, cue: &Cue, call: Option<Call>) {
         let manner = self.manner(config);
         self.jobs += 1;
         let mut input = self.conversation.tokens();
         input.text += self.effective.settings().instructions.as_deref().map_or(0, text_tokens);
         let parts = match manner.modality {
+            Modality::Audio | Modality::Text if call.is_some() => Vec::new(),
             Modality::Audio => persona::spoken(cue),
             Modality::Text => vec![Part::Say(persona::written(cue))],
         };
+        let call = call.map(|call| OutgoingCall { call_id: self.ids.next("call"), call });
         let answer = Answer {
             id: self.ids.next("resp"),
             item_id: self.ids.next("item"),
@@ -100,19 +116,23 @@ impl Machine {
             parts,
             job: self.jobs,
             input,
+            call,
             schedule: None,
             cut: None,
         };
         let response = self.response(&answer, ResponseStatus::InProgress);
         self.emit(ServerBody::ResponseCreated(Box::new(response)));
-        match answer.manner.modality {
-            Modality::Audio => self.actions.push(Action::Say(self.order(&answer))),
-            Modality::Text => {}
+        let is_call = answer.call.is_some();
+        let spoken = answer.manner.modality == Modality::Audio && !is_call;
+        if spoken {
+            self.actions.push(Action::Say(self.order(&answer)));
         }
-        let written = answer.manner.modality == Modality::Text;
         self.answers.push(answer);
-        if written {
-            self.begin(now, self.answers.len() - 1, Vec::new());
+        let index = self.answers.len() - 1;
+        if is_call {
+            self.begin_call(now, index);
+        } else if !spoken {
+            self.begin(now, index, Vec::new());
         }
     }
 
@@ -164,20 +184,25 @@ impl Machine {
             Modality::Text => Schedule::written(&text, &answer.manner, timing),
         };
         let item = assistant_item(&answer.item_id, ItemStatus::InProgress, Vec::new());
-        let item_place =
-            Place { response_id: Some(answer.id.clone()), output_index: Some(0), ..Place::default() };
         let part = match answer.manner.modality {
             Modality::Audio => Content::Audio { audio: None, transcript: Some(String::new()) },
             Modality::Text => Content::Text(String::new()),
         };
-        let (place, belongs) = (place(answer), answer.manner.place);
+        let place = place(answer);
         self.answers[index].schedule = Some(schedule);
-        self.emit(ServerBody::OutputItemAdded { place: item_place, item: item.clone() });
+        self.emit_output_added(index, item);
+        self.emit(ServerBody::ContentPartAdded { place, part });
+    }
+
+    /// Tells that the item of an answer has begun, and puts it into the conversation.
+    pub(super) fn emit_output_added(&mut self, index: usize, item: Item) {
+        let answer = &self.answers[index];
+        let (place, belongs) = (item_place(answer), answer.manner.place);
+        self.emit(ServerBody::OutputItemAdded { place, item: item.clone() });
         if belongs == Belongs::Conversation {
             let previous_item_id = self.conversation.push(Entry::written(item.clone()));
             self.emit(ServerBody::ItemAdded { previous_item_id, item });
         }
-        self.emit(ServerBody::ContentPartAdded { place, part });
     }
 
     /// Sends what is due of all answers.
@@ -201,6 +226,9 @@ impl Machine {
             let Some(piece) = schedule.next(now) else { return };
             let body = match piece {
                 Piece::Text(delta) => match answer.manner.modality {
+                    Modality::Audio | Modality::Text if answer.call.is_some() => {
+                        arguments_delta(answer, delta)
+                    }
                     Modality::Audio => ServerBody::TranscriptDelta { place: place(answer), delta },
                     Modality::Text => ServerBody::TextDelta { place: place(answer), delta },
                 },
@@ -220,6 +248,9 @@ impl Machine {
     /// Ends an answer; what was sent of it stays in the conversation.
     fn finish(&mut self, now: Duration, index: usize, ending: Ending) {
         let answer = self.answers.remove(index);
+        if answer.schedule.is_none() {
+            self.actions.push(Action::CancelSpeech(answer.job));
+        }
         let (status, item_status) = match (ending, answer.schedule.as_ref().map(|schedule| schedule.limited))
         {
             (Ending::Cancelled(_), _) => (ResponseStatus::Cancelled, ItemStatus::Incomplete),
@@ -236,7 +267,10 @@ impl Machine {
             .map(|reason| StatusDetails { reason: Some(reason.to_owned()), ..StatusDetails::default() });
         let mut output = Tokens::default();
         if let Some(schedule) = &answer.schedule {
-            let item = self.finish_item(&answer, schedule, item_status);
+            let item = match &answer.call {
+                Some(call) => self.finish_call(&answer, call, schedule, item_status),
+                None => self.finish_item(&answer, schedule, item_status),
+            };
             output = output_tokens(&answer, schedule);
             response.output = vec![item];
             self.note_playback(now, schedule);
@@ -263,15 +297,19 @@ impl Machine {
                 Content::Text(schedule.text.clone())
             }
         };
-        self.emit(ServerBody::ContentPartDone { place: place.clone(), part: part.clone() });
+        self.emit(ServerBody::ContentPartDone { place, part: part.clone() });
         let item = assistant_item(&answer.item_id, status, vec![part]);
+        self.emit_output_done(answer, schedule, &item);
+        item
+    }
+
+    /// Tells that the item of an answer is whole, and keeps it.
+    pub(super) fn emit_output_done(&mut self, answer: &Answer, schedule: &Schedule, item: &Item) {
         if answer.manner.place == Belongs::Conversation {
-            let previous = self.keep(answer, schedule, &item);
+            let previous = self.keep(answer, schedule, item);
             self.emit_item_done(previous, item.clone());
         }
-        let item_place = Place { item_id: None, content_index: None, ..place };
-        self.emit(ServerBody::OutputItemDone { place: item_place, item: item.clone() });
-        item
+        self.emit(ServerBody::OutputItemDone { place: item_place(answer), item: item.clone() });
     }
 
     /// Keeps what was sent, unless the client has deleted the item; returns what it follows.
@@ -335,6 +373,7 @@ fn joined(parts: &[Part], sounds: Vec<Vec<i16>>) -> Vec<i16> {
 
 fn output_tokens(answer: &Answer, schedule: &Schedule) -> Tokens {
     let audio = match answer.manner.modality {
+        Modality::Audio | Modality::Text if answer.call.is_some() => 0,
         Modality::Audio => spoken_tokens(schedule.sent_samples()),
         Modality::Text => 0,
     };

@@ -71,6 +71,11 @@ pub(super) fn place(answer: &Answer) -> Place {
     }
 }
 
+/// Returns where the only item of an answer stands.
+pub(super) fn item_place(answer: &Answer) -> Place {
+    Place { response_id: Some(answer.id.clone()), output_index: Some(0), ..Place::default() }
+}
+
 /// Returns the item of an answer.
 pub(super) fn assistant_item(id: &str, status: ItemStatus, content: Vec<Content>) -> Item {
     Item {

@@ -5,3 +5,5 @@ mod turns;
 mod replies;
 mod items;
 mod misbehaviour;
+mod tools;
+mod limits;

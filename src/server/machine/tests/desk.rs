@@ -28,6 +28,16 @@ pub(crate) struct Desk {
     pub(crate) closed: Option<(u16, String)>,
     /// Whether the connection was broken, and what stood in the half message.
     pub(crate) broken: Option<Option<String>>,
+    /// The jobs whose speech is not needed any more.
+    pub(crate) cancelled_speech: Vec<u64>,
+    speech: SpeechMaker,
+}
+
+/// Whether speech that is ordered is made.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum SpeechMaker {
+    Prompt,
+    Stuck,
 }
 
 impl Desk {
@@ -46,7 +56,15 @@ impl Desk {
             unix_time: 1_800_000_000,
             seed: 1,
         });
-        let mut desk = Self { machine, now: Duration::ZERO, inbox: Vec::new(), closed: None, broken: None };
+        let mut desk = Self {
+            machine,
+            now: Duration::ZERO,
+            inbox: Vec::new(),
+            closed: None,
+            broken: None,
+            cancelled_speech: Vec::new(),
+            speech: SpeechMaker::Prompt,
+        };
         desk.handle(Input::Opened);
         desk
     }
@@ -64,16 +82,23 @@ impl Desk {
             for action in self.machine.handle(self.now, input) {
                 match action {
                     Action::Send(text) => self.inbox.push((self.now, serde_json::from_str(&text).unwrap())),
+                    Action::Say(_) if self.speech == SpeechMaker::Stuck => {}
                     Action::Say(order) => {
                         let sounds = order.lines.iter().map(|_| vec![1_000; LINE]).collect();
                         waiting.push(Input::Spoken(Speech { job: order.job, sounds }));
                     }
+                    Action::CancelSpeech(job) => self.cancelled_speech.push(job),
                     Action::Close { code, reason } => self.closed = Some((code, reason)),
                     Action::Drop => self.broken = Some(None),
                     Action::SendHalf(text) => self.broken = Some(Some(text)),
                 }
             }
         }
+    }
+
+    /// Makes no speech from here on.
+    pub(crate) fn hold_speech(&mut self) {
+        self.speech = SpeechMaker::Stuck;
     }
 
     /// Sends an event.

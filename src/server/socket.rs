@@ -1,0 +1,298 @@
+//! The server side of a WebSocket in one task, with a bound on what waits for a client that does not read.
+
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use futures_util::{Sink, Stream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+use tokio_tungstenite::tungstenite::error::Error as SocketError;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message, Role, WebSocketConfig};
+
+/// The largest message taken. An append of 15 MiB is 20 MiB of base64; what is larger but still fits is refused
+/// by an error event, and anything beyond by closing the connection with 1009.
+const MAX_MESSAGE_BYTES: usize = 32 << 20;
+
+/// How much may wait for a client that does not read. The largest single message is a retrieved item with ten
+/// minutes of sound, 38 MB; an answer of five minutes that is sent at once is 19 MB.
+const MAX_UNREAD_BYTES: usize = 48 << 20;
+
+/// After so much the stream is flushed between messages.
+const WRITE_STEP_BYTES: usize = 64 << 10;
+
+/// What a queued message costs besides its text, so that many small ones are bounded too.
+const MESSAGE_OVERHEAD_BYTES: usize = 64;
+
+/// How much of the answers to a client's pings may wait. They cannot be dropped one by one, and a client that
+/// sends thousands of pings without reading is no client of this protocol.
+const MAX_UNREAD_PONG_BYTES: usize = 64 << 10;
+
+/// The header of a pong.
+const PONG_HEADER_BYTES: usize = 2;
+
+/// What comes from a client.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Received {
+    /// A text message.
+    Text(Utf8Bytes),
+    /// A binary message, which the protocol does not have.
+    Binary,
+    /// The client broke the rules of the transport: close the connection with this code and reason.
+    Violation(u16, &'static str),
+    /// The end of the connection.
+    Closed,
+}
+
+/// A WebSocket whose outgoing messages are queued and written while it is read.
+pub(crate) struct Socket<S> {
+    inner: WebSocketStream<S>,
+    queue: VecDeque<Message>,
+    /// The text in `queue` and in the message that is being written.
+    unread_bytes: usize,
+    /// The part of `unread_bytes` that `inner` has taken and the stream may not have taken yet.
+    writing_bytes: usize,
+    /// Pongs since the last time that everything was written.
+    pong_bytes: usize,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
+    /// Wraps a stream after the upgrade; `tail` is what came behind the request.
+    pub(crate) async fn new(stream: S, tail: Vec<u8>) -> Self {
+        let config = WebSocketConfig::default()
+            .max_message_size(Some(MAX_MESSAGE_BYTES))
+            .max_frame_size(Some(MAX_MESSAGE_BYTES));
+        let inner = WebSocketStream::from_partially_read(stream, tail, Role::Server, Some(config)).await;
+        Self { inner, queue: VecDeque::new(), unread_bytes: 0, writing_bytes: 0, pong_bytes: 0 }
+    }
+
+    /// Queues a text message. Returns `Err` and queues nothing when too much waits already.
+    pub(crate) fn queue(&mut self, text: String) -> Result<(), Full> {
+        self.push(Message::text(text))
+    }
+
+    /// Queues a ping.
+    pub(crate) fn queue_ping(&mut self) -> Result<(), Full> {
+        self.push(Message::Ping("ping".into()))
+    }
+
+    fn push(&mut self, message: Message) -> Result<(), Full> {
+        let bytes = cost(&message);
+        if self.unread_bytes + bytes > MAX_UNREAD_BYTES {
+            return Err(Full);
+        }
+        self.unread_bytes += bytes;
+        self.queue.push_back(message);
+        Ok(())
+    }
+
+    /// Queues a close frame behind what waits already.
+    pub(crate) fn queue_close(&mut self, code: u16, reason: &str) {
+        let frame = CloseFrame { code: CloseCode::from(code), reason: reason.into() };
+        self.queue.push_back(Message::Close(Some(frame)));
+    }
+
+    /// Forgets what is queued and not begun, for a client that would not read it in time.
+    pub(crate) fn clear_queue(&mut self) {
+        self.queue.clear();
+        self.unread_bytes = self.writing_bytes;
+    }
+
+    /// Writes what is queued and returns what comes next.
+    ///
+    /// Cancel-safe because the future holds nothing but a borrow.
+    pub(crate) async fn next(&mut self) -> Received {
+        poll_fn(|context| self.poll_received(context)).await
+    }
+
+    /// Writes all that is queued. Ready early when the stream fails.
+    pub(crate) async fn flush(&mut self) {
+        // What the client says meanwhile is of no use any more, and its pings need no answer.
+        let _ = poll_fn(|context| self.poll_write(context)).await;
+    }
+
+    /// Reads to the end of the connection, and pays no attention to what comes.
+    pub(crate) async fn read_to_end(&mut self) {
+        while let Received::Text(_) | Received::Binary = self.next().await {}
+    }
+
+    /// Returns the stream.
+    pub(crate) fn into_stream(self) -> S {
+        self.inner.into_inner()
+    }
+
+    fn poll_received(&mut self, context: &mut Context<'_>) -> Poll<Received> {
+        if let Poll::Ready(Err(_)) = self.poll_write(context) {
+            return Poll::Ready(Received::Closed);
+        }
+        loop {
+            let message = match Pin::new(&mut self.inner).poll_next(context) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(message) => message,
+            };
+            return Poll::Ready(match message {
+                Some(Ok(Message::Text(text))) => Received::Text(text),
+                Some(Ok(Message::Binary(_))) => Received::Binary,
+                // The library queues a pong, and writes it with the next reading or writing.
+                Some(Ok(Message::Ping(payload))) => {
+                    self.pong_bytes += payload.len() + PONG_HEADER_BYTES;
+                    if self.pong_bytes > MAX_UNREAD_PONG_BYTES && self.poll_write(context).is_pending() {
+                        return Poll::Ready(Received::Violation(1008, "too many pings without reading"));
+                    }
+                    continue;
+                }
+                Some(Ok(Message::Pong(_) | Message::Frame(_))) => continue,
+                Some(Err(SocketError::Capacity(_))) => Received::Violation(1009, "message too big"),
+                Some(Ok(Message::Close(_)) | Err(_)) | None => Received::Closed,
+            });
+        }
+    }
+
+    /// Ready when everything is with the stream, pongs included.
+    fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<Result<(), SocketError>> {
+        while !self.queue.is_empty() {
+            // Without this a client that reads all the time, but never catches up, would seem to read nothing.
+            if self.writing_bytes >= WRITE_STEP_BYTES {
+                match self.poll_flush(context) {
+                    Poll::Ready(Ok(())) => {}
+                    blocked @ (Poll::Ready(Err(_)) | Poll::Pending) => return blocked,
+                }
+            }
+            match Pin::new(&mut self.inner).poll_ready(context) {
+                Poll::Ready(Ok(())) => {}
+                blocked @ (Poll::Ready(Err(_)) | Poll::Pending) => return blocked,
+            }
+            if let Some(message) = self.queue.pop_front() {
+                self.writing_bytes += cost(&message);
+                Pin::new(&mut self.inner).start_send(message)?;
+            }
+        }
+        self.poll_flush(context)
+    }
+
+    /// Ready when the stream has all that the library was given.
+    fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<Result<(), SocketError>> {
+        let flushed = Pin::new(&mut self.inner).poll_flush(context);
+        if flushed.is_ready() {
+            self.unread_bytes -= self.writing_bytes;
+            self.writing_bytes = 0;
+            self.pong_bytes = 0;
+        }
+        flushed
+    }
+}
+
+/// Too much waits for a client that does not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Full;
+
+/// What a message counts of [`MAX_UNREAD_BYTES`]. A close frame is free: it is the last one.
+fn cost(message: &Message) -> usize {
+    if message.is_close() { 0 } else { message.len() + MESSAGE_OVERHEAD_BYTES }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::{FutureExt, SinkExt, StreamExt};
+    use tokio::io::{AsyncWriteExt, DuplexStream, duplex};
+
+    use super::*;
+
+    type Client = WebSocketStream<DuplexStream>;
+
+    async fn pair(pipe_bytes: usize) -> (Socket<DuplexStream>, Client) {
+        let (near, far) = duplex(pipe_bytes);
+        let client = WebSocketStream::from_raw_socket(near, Role::Client, None).await;
+        (Socket::new(far, Vec::new()).await, client)
+    }
+
+    /// An empty masked ping.
+    const PING: [u8; 6] = [0x89, 0x80, 0, 0, 0, 0];
+
+    #[tokio::test]
+    async fn a_ping_flood_that_nobody_reads_the_answers_to_is_ended() {
+        let (near, far) = duplex(4096);
+        let mut socket = Socket::new(far, Vec::new()).await;
+        let (_unread, mut writing) = tokio::io::split(near);
+        let flood = async {
+            let mut pings = 0_usize;
+            while writing.write_all(&PING).await.is_ok() {
+                pings += 1;
+            }
+            pings
+        };
+        let received = tokio::select! {
+            received = socket.next() => received,
+            pings = flood => panic!("the flood of {pings} pings ended first"),
+        };
+        assert_eq!(received, Received::Violation(1008, "too many pings without reading"));
+        assert!(socket.pong_bytes <= MAX_UNREAD_PONG_BYTES + 200, "{}", socket.pong_bytes);
+    }
+
+    #[tokio::test]
+    async fn a_client_that_reads_may_ping_as_often_as_it_likes() {
+        let (mut socket, client) = pair(4096).await;
+        let (mut sink, mut source) = client.split();
+        let payload = "x".repeat(100);
+        let sending = async {
+            for _ in 0..3 * MAX_UNREAD_PONG_BYTES / payload.len() {
+                sink.send(Message::Ping(payload.clone().into())).await.unwrap();
+            }
+            sink.send(Message::text("done")).await.unwrap();
+        };
+        let reading = async {
+            while let Some(Ok(message)) = source.next().await {
+                assert!(message.is_pong(), "{message:?}");
+            }
+        };
+        let received = tokio::select! {
+            (received, ()) = async { tokio::join!(socket.next(), sending) } => received,
+            () = reading => panic!("the socket ended the connection"),
+        };
+        assert_eq!(received, Received::Text("done".into()));
+    }
+
+    #[tokio::test]
+    async fn what_waits_for_a_client_that_does_not_read_is_bounded() {
+        let (mut socket, _client) = pair(64).await;
+        let text = "x".repeat(1 << 20);
+        let mut queued = 0;
+        while socket.queue(text.clone()).is_ok() {
+            queued += 1;
+            assert_eq!(socket.next().now_or_never(), None);
+        }
+        assert_eq!(queued, 47, "48 MiB, less what the messages cost besides their text");
+        let mut small = Socket::new(duplex(64).0, Vec::new()).await;
+        let count = std::iter::from_fn(|| small.queue(String::new()).ok()).count();
+        assert_eq!(count, MAX_UNREAD_BYTES / MESSAGE_OVERHEAD_BYTES);
+    }
+
+    #[tokio::test]
+    async fn what_was_read_makes_room() {
+        let (mut socket, mut client) = pair(4096).await;
+        let text = "x".repeat(1 << 20);
+        // One message always waits, so that the queue is never empty.
+        socket.queue(text.clone()).unwrap();
+        for _ in 0..100 {
+            socket.queue(text.clone()).unwrap();
+            tokio::select! {
+                received = socket.next() => panic!("{received:?}"),
+                message = client.next() => assert_eq!(message.unwrap().unwrap().len(), text.len()),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_message_that_is_too_large_is_refused_with_1009() {
+        let (mut socket, mut client) = pair(1 << 20).await;
+        let text = "x".repeat(MAX_MESSAGE_BYTES + 1);
+        let received = tokio::select! {
+            received = socket.next() => received,
+            sent = client.send(Message::text(text)) => panic!("{sent:?}"),
+        };
+        assert_eq!(received, Received::Violation(1009, "message too big"));
+    }
+}
