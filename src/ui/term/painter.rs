@@ -147,7 +147,7 @@ impl<'a> Painter<'a> {
 
     fn draw_frame(&mut self, glance: &Glance) -> io::Result<()> {
         if std::mem::take(&mut self.editor.repaint) {
-            self.terminal.clear()?;
+            self.repaint()?;
         }
         let scene =
             Scene { model: &self.model, editor: &self.editor, glance: *glance, theme: &self.setup.theme };
@@ -155,6 +155,15 @@ impl<'a> Painter<'a> {
         self.terminal.draw(|frame| drawn = view::draw(frame, &scene))?;
         self.editor.settle(&drawn);
         Ok(())
+    }
+
+    /// Clears the screen, so that the next frame writes every cell.
+    ///
+    /// `Terminal::clear` does the same but asks the terminal for the cursor position. The reader thread would
+    /// take the answer, so that the question times out and ends the call.
+    fn repaint(&mut self) -> io::Result<()> {
+        let size = self.terminal.size()?;
+        self.terminal.resize(size.into())
     }
 
     fn learn(&mut self, releases: Releases) {
