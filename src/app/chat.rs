@@ -9,6 +9,7 @@ use crate::app::clock::Clock;
 use crate::app::fronts::Way;
 use crate::app::plan;
 use crate::app::settings::{Flags, Settings};
+use crate::app::signals::Signals;
 use crate::app::target::Target;
 use crate::cli::Chat;
 use crate::error::{Error, Kind};
@@ -24,7 +25,7 @@ const LONGEST_TEXT: usize = 256_000;
 /// # Errors
 ///
 /// When there is nothing to ask, when it cannot begin, or when the answer cannot be written.
-pub(super) async fn run(args: Chat) -> Result<EndReason, Error> {
+pub(super) async fn run(args: Chat, signals: &Signals) -> Result<EndReason, Error> {
     let clock = Clock::start();
     let flags = Flags::default().limits(&args.limits);
     let settings = Settings::load(&args.endpoint, SessionKind::Realtime, flags)?;
@@ -49,7 +50,7 @@ pub(super) async fn run(args: Chat) -> Result<EndReason, Error> {
         sound: None,
         remember: settings.remember(),
     };
-    call.hold(clock).await
+    call.hold(clock, signals).await
 }
 
 /// Returns the single question: the prompt with what is piped in. None is asked when both are absent

@@ -10,8 +10,6 @@ mod sound;
 mod echo;
 mod write;
 
-use std::io::{self, Stdout};
-
 use serde_json::{Map, Value};
 
 use crate::app::clock::Clock;
@@ -23,6 +21,7 @@ use crate::app::doctor::told::{About, Asked};
 use crate::app::plan;
 use crate::app::settings::{Flags, Settings};
 use crate::app::stderr::Quiet;
+use crate::app::stdio::{Stdout, stdout};
 use crate::app::target::Target;
 use crate::app::trace::{Before, Trace};
 use crate::cli::doctor::Doctor;
@@ -49,7 +48,7 @@ const SPEECH: &str = "This is how it sounded.";
 /// When what was found cannot be written.
 pub(super) async fn run(args: Doctor) -> Result<u8, Error> {
     let form = if args.json { Form::Json } else { Form::Lines };
-    let report = Report::new(io::stdout(), form);
+    let report = Report::new(stdout(), form);
     let mut examination = Examination { args, clock: Clock::start(), report, head: Map::new() };
     let mut flags = Flags::default();
     flags.text(Setting::Input, "--input", examination.args.input.as_deref());

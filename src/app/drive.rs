@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
 
+use crate::app::cannot_write_stdout;
 use crate::app::clock::Clock;
 use crate::app::device_news;
 use crate::app::fronts::Face;
@@ -44,6 +45,8 @@ pub(super) struct Drive {
     pub(super) counts: Counts,
     pub(super) reader: Reader,
     pub(super) remember: Remember,
+    /// Why an event of the endpoint could not be traced, still to be acted on.
+    pub(super) trace_failure: Option<Error>,
 }
 
 /// Whether anybody reads what is shown.
@@ -68,33 +71,55 @@ impl Drive {
         let mut input = Input::Opened;
         loop {
             if let Some(reason) = self.handle(input)? {
-                self.face.close()?;
-                self.stop_sound(&reason)?;
-                return Ok(reason);
+                // Files are completed first: a terminal may take its time, or nothing any more.
+                let written = self.stop_sound(&reason);
+                let shown = self.face.close(&reason).await;
+                let traced = self.trace_failure.map_or(Ok(()), Err);
+                return written.and(traced).and(shown).map(|()| reason);
             }
-            input = self.wait().await;
+            input = self.wait().await?;
         }
     }
 
-    /// Waits for one thing. Nothing is lost by dropping the others: the link keeps its state in
-    /// itself, and receivers and sleeps are cancel-safe.
-    async fn wait(&mut self) -> Input {
-        if self.reader == Reader::Gone {
-            self.reader = Reader::Missed;
-            return Input::User(Command::HangUp(EndReason::User));
-        }
+    /// Waits for one thing. Nothing is lost by dropping the others: the link and the console keep their
+    /// state in themselves, and receivers and sleeps are cancel-safe.
+    async fn wait(&mut self) -> Result<Input, Error> {
         loop {
+            if let Some(error) = self.trace_failure.take() {
+                return Err(error);
+            }
+            if self.reader == Reader::Gone {
+                self.reader = Reader::Missed;
+                return Ok(Input::User(Command::HangUp(EndReason::User)));
+            }
             let deadline = self.session.deadline().map(|deadline| deadline.at);
             let takes_sound = self.phone.backlog() < MOST_BACKLOG_BYTES;
+            // While nobody reads, only commands and the clock go on: the endpoint and the sound wait.
+            let is_full = self.reader == Reader::There && self.face.is_full();
             let input = tokio::select! {
                 Some(command) = self.commands.recv() => Some(Input::User(command)),
-                event = self.phone.next() => self.of_phone(event),
-                sound = next_sound(&mut self.audio, takes_sound) => self.of_sound(sound),
+                event = self.phone.next(), if !is_full => self.of_phone(event),
+                sound = next_sound(&mut self.audio, takes_sound), if !is_full => self.of_sound(sound),
                 () = self.clock.wait_until(deadline) => Some(Input::Tick),
+                broken = broken_or_free(&mut self.face, is_full), if self.reader == Reader::There => {
+                    broken.map_or(Ok(()), |error| self.note_broken(error))?;
+                    None
+                }
             };
             if let Some(input) = input {
-                return input;
+                return Ok(input);
             }
+        }
+    }
+
+    /// Takes note that lines cannot be written: a closed pipe ends the call in order.
+    fn note_broken(&mut self, error: io::Error) -> Result<(), Error> {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => {
+                self.reader = Reader::Gone;
+                Ok(())
+            }
+            _ => Err(cannot_write_stdout(error)),
         }
     }
 
@@ -175,13 +200,7 @@ impl Drive {
         if self.reader != Reader::There {
             return Ok(());
         }
-        match self.face.notice(now, notice) {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
-                self.reader = Reader::Gone;
-                Ok(())
-            }
-            result => result.map_err(cannot_show),
-        }
+        self.face.notice(now, notice).or_else(|error| self.note_broken(error))
     }
 
     fn of_phone(&mut self, event: PhoneEvent) -> Option<Input> {
@@ -209,10 +228,8 @@ impl Drive {
     fn of_link(&mut self, event: LinkEvent, direction: Direction) -> Option<Said> {
         match event {
             LinkEvent::Text(text) => {
-                if let Some(trace) = &mut self.trace {
-                    // A full disk is told when the next event is sent.
-                    let _ = trace.event(self.clock.now(), direction, &text);
-                }
+                let traced = self.note(self.clock.now(), direction, &text);
+                self.trace_failure = self.trace_failure.take().or(traced.err());
                 Some(match read::server_event(&text) {
                     Ok(event) => Said::Event(Box::new(event)),
                     Err(_) => Said::Garbled(text.to_string()),
@@ -345,6 +362,11 @@ fn trouble(counts: Counts) -> Option<String> {
     (!told.is_empty()).then(|| told.join(", "))
 }
 
-fn cannot_show(error: io::Error) -> Error {
-    Error::new(Kind::Device, anyhow::Error::new(error).context("cannot write to standard output"))
+/// Waits until lines cannot be written any more, and returns why; or, where they are full, until there is room.
+async fn broken_or_free(face: &mut Face, is_full: bool) -> Option<io::Error> {
+    if is_full {
+        face.room().await;
+        return None;
+    }
+    Some(face.failure().await)
 }

@@ -1,7 +1,7 @@
 //! `rtvoice serve`: the embedded endpoint for other programs on this machine.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
@@ -10,7 +10,8 @@ use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
-use crate::app::signals;
+use crate::app::signals::Signals;
+use crate::app::stdio::stdout;
 use crate::cli::{DEFAULT_PORT, Serve};
 use crate::config::built_in::SERVE;
 use crate::error::{Error, Kind};
@@ -24,7 +25,7 @@ use crate::session::io::{Command, EndReason};
 /// # Errors
 ///
 /// When the port is taken, when a fault is unknown, and when a script is none or not followed.
-pub(super) async fn run(args: Serve) -> Result<u8, Error> {
+pub(super) async fn run(args: Serve, signals: &Signals) -> Result<u8, Error> {
     let faults = Faults::parse(&args.fault.join(","));
     let faults = faults.map_err(|error| Error::new(Kind::Usage, anyhow::anyhow!("{error}")))?;
     let script = args.script.as_deref().map(read_script).transpose()?;
@@ -34,10 +35,11 @@ pub(super) async fn run(args: Serve) -> Result<u8, Error> {
         Error::new(Kind::Network, error).hint("another program may have the port: choose one with --port")
     })?;
     let address = listener.local_addr().map_err(|error| Error::new(Kind::Internal, error))?;
-    // Who starts it may want no more than that it runs.
-    let _ = io::stdout().write_all(greeting(address).as_bytes());
+    // It serves all the same if nobody can read this.
+    let mut stdout = stdout();
+    let _ = stdout.write_all(greeting(address).as_bytes()).and_then(|()| stdout.flush());
     let (commands, mut commands_rx) = mpsc::channel(1);
-    signals::listen(&commands)?;
+    signals.listen(&commands);
     let options = Arc::new(Options { faults, ..Options::default() });
     tokio::select! {
         played = serve(listener, options, script) => played,

@@ -5,6 +5,7 @@ use crate::app::clock::Clock;
 use crate::app::fronts::Way;
 use crate::app::plan;
 use crate::app::settings::{Flags, Settings};
+use crate::app::signals::Signals;
 use crate::app::target::Target;
 use crate::audio::options::{Options, Sink};
 use crate::cli::Talk;
@@ -19,7 +20,7 @@ use crate::ui::plain::PlainStyle;
 /// # Errors
 ///
 /// When it cannot begin, or when what comes of it cannot be written.
-pub(super) async fn run(args: Talk) -> Result<EndReason, Error> {
+pub(super) async fn run(args: Talk, signals: &Signals) -> Result<EndReason, Error> {
     let clock = Clock::start();
     let mut flags = Flags::default().hearing(&args.hearing).turns(&args.turns).answers(&args.answers);
     flags = flags.limits(&args.limits);
@@ -44,7 +45,7 @@ pub(super) async fn run(args: Talk) -> Result<EndReason, Error> {
     let style = PlainStyle::Talk;
     let (showing, position, file, remember) = (&showing, Position::First, None, settings.remember());
     let call = Call { plan, target, style, way, showing, position, file, typing, sound, remember };
-    call.hold(clock).await
+    call.hold(clock, signals).await
 }
 
 fn two_on_one_stream() -> Error {

@@ -7,6 +7,7 @@ use crate::app::clock::Clock;
 use crate::app::fronts::{Captioned, Place, Way};
 use crate::app::plan;
 use crate::app::settings::{Flags, Settings};
+use crate::app::signals::Signals;
 use crate::app::target::Target;
 use crate::audio::options::{Sink, Source};
 use crate::cli::Transcribe;
@@ -20,7 +21,7 @@ use crate::ui::plain::PlainStyle;
 /// # Errors
 ///
 /// When it cannot begin, or when the captions cannot be written.
-pub(super) async fn run(args: Transcribe) -> Result<EndReason, Error> {
+pub(super) async fn run(args: Transcribe, signals: &Signals) -> Result<EndReason, Error> {
     let clock = Clock::start();
     let flags = Flags::default().hearing(&args.hearing).turns(&args.turns).limits(&args.limits);
     let settings = Settings::load(&args.endpoint, SessionKind::Transcription, flags)?;
@@ -32,7 +33,7 @@ pub(super) async fn run(args: Transcribe) -> Result<EndReason, Error> {
     for (input, file) in inputs {
         let mut call = caption(&args, &settings, &target, input)?;
         (call.position, call.file) = (position, file);
-        reason = call.hold(clock).await?;
+        reason = call.hold(clock, signals).await?;
         position = Position::Later;
         match reason {
             EndReason::InputEnded => {}

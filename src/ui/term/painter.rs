@@ -32,7 +32,7 @@ pub(super) fn run(
     news: &Receiver<io::Result<News>>,
     (grip, keys): (&Grip, Keys),
 ) -> io::Result<()> {
-    let _last = HangUp(setup.commands.clone());
+    let mut last = HangUp { commands: setup.commands.clone(), reason: EndReason::User };
     let ended = Painter::new(setup, grip).and_then(|mut painter| {
         match keys {
             Keys::Typed => {}
@@ -40,17 +40,38 @@ pub(super) fn run(
         }
         painter.run(news)
     });
+    if ended.as_ref().is_err_and(is_hangup) {
+        last.reason = EndReason::Signal(SIGHUP);
+    }
     grip.release();
     ended
 }
 
+/// The number of the signal that a terminal sends when it hangs up.
+const SIGHUP: i32 = 1;
+
+/// Returns whether an error says that the terminal has hung up. The write may fail before the signal arrives,
+/// or in its place where the program is not in the foreground.
+#[cfg(unix)]
+fn is_hangup(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error())
+}
+
+#[cfg(not(unix))]
+fn is_hangup(_: &io::Error) -> bool {
+    false
+}
+
 /// Ends the call when the thread ends, by a panic too: a call cannot be led without a screen.
-struct HangUp(mpsc::Sender<Command>);
+struct HangUp {
+    commands: mpsc::Sender<Command>,
+    reason: EndReason,
+}
 
 impl Drop for HangUp {
     fn drop(&mut self) {
         // Full or closed: then the call is about to end anyway.
-        let _ = self.0.try_send(Command::HangUp(EndReason::User));
+        let _ = self.commands.try_send(Command::HangUp(self.reason.clone()));
     }
 }
 
