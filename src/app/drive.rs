@@ -28,6 +28,7 @@ use crate::session::Session;
 use crate::session::io::{
     AudioEvent, Command, Connection, Echo, EchoMode, EndReason, Heard, Input, NextEvent, Notice, Output,
 };
+use crate::ui::words;
 
 /// How much may wait for the socket before microphone frames are left where they are, to be dropped
 /// oldest first: about a quarter of a second as base64. Late speech is worse than lost speech.
@@ -282,6 +283,10 @@ impl Drive {
             Event::VoiceConfirmed => AudioEvent::VoiceConfirmed,
             Event::VoiceStopped { silent } => AudioEvent::VoiceStopped { silent },
             Event::Echo(state) => AudioEvent::Echo(echo(state)),
+            Event::PlaybackDropped(sound) => AudioEvent::Lost(format!(
+                "{} of audio dropped: ten minutes are waiting to be played",
+                words::seconds(u64::try_from(sound.as_millis()).unwrap_or(u64::MAX))
+            )),
             Event::Counts(counts) => {
                 self.counts = counts;
                 return None;
@@ -352,14 +357,18 @@ fn echo(state: EchoState) -> Echo {
 /// Returns what went wrong with the sound without ending anything.
 fn trouble(counts: Counts) -> Option<String> {
     let Counts { gaps, capture_dropped, play_refused } = counts;
-    let told = [
+    let counted = [
         (gaps, if gaps == 1 { "gap in what was played" } else { "gaps in what was played" }),
         (capture_dropped, "samples of the microphone lost on this machine"),
-        (play_refused, "samples not played because ten minutes were waiting"),
     ];
-    let told: Vec<String> =
-        told.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
-    (!told.is_empty()).then(|| told.join(", "))
+    let counted =
+        counted.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
+    let dropped = (!play_refused.is_zero()).then(|| {
+        let millis = u64::try_from(play_refused.as_millis()).unwrap_or(u64::MAX);
+        format!("{} of audio not played: the play queue was full", words::seconds(millis))
+    });
+    let parts: Vec<String> = counted.chain(dropped).collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
 }
 
 /// Waits until lines cannot be written any more, and returns why; or, where they are full, until there is room.

@@ -262,6 +262,16 @@ impl Engine {
         self.frames.len() > self.frames_room / 2
     }
 
+    /// Returns whether more sound to be played would be dropped.
+    pub(crate) fn is_play_queue_full(&self) -> bool {
+        self.speaker.is_full()
+    }
+
+    /// Moves sound towards the speaker only.
+    pub(crate) fn step_speaker(&mut self, now: Duration) {
+        self.speaker.step(now);
+    }
+
     /// Returns whether the speaker has anything to do.
     pub(crate) fn demand(&self) -> Demand {
         if self.speaker.is_idle() { Demand::Nothing } else { Demand::Sound }

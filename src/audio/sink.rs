@@ -110,6 +110,14 @@ impl Target {
         Ok(Self::Pipe(Pipe { blocks, waiting: None, end }))
     }
 
+    /// Returns whether sound goes to a file.
+    pub(crate) fn is_file(&self) -> bool {
+        match self {
+            Self::Untouched { .. } | Self::File { .. } => true,
+            Self::Nowhere | Self::Pipe(_) | Self::Failed(_) => false,
+        }
+    }
+
     /// Returns whether another block will find room.
     pub(crate) fn is_ready(&mut self) -> Result<bool, Event> {
         let Self::Pipe(pipe) = self else { return Ok(true) };
