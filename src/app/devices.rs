@@ -11,7 +11,7 @@ use crate::app::clock::Clock;
 use crate::app::device_news;
 use crate::app::signals::Signals;
 use crate::app::stderr::Quiet;
-use crate::app::stdio::stdout;
+use crate::app::stdio::{localized, stdout};
 use crate::audio::choice::{Listed, Native, Wanted};
 use crate::audio::error::{AudioError, Direction};
 use crate::audio::event::Event;
@@ -182,7 +182,7 @@ impl Shown {
     fn level(self, clock: Clock, audio: &Audio, glances: u32) -> String {
         let (dbfs, peak) = (audio.input_meter.dbfs(), audio.input_meter.peak_dbfs());
         match self {
-            Self::Bar => format!("\r{} {dbfs:6.1} dBFS, peak {peak:6.1} dBFS ", bar(dbfs)),
+            Self::Bar => format!("\r{} {dbfs:6.1} dBFS, peak {peak:6.1} dBFS ", localized(&bar(dbfs))),
             Self::Lines if glances.is_multiple_of(LINE_EVERY) => {
                 format!("{dbfs:.1} dBFS, peak {peak:.1} dBFS\n")
             }

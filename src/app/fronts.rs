@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, watch};
 use crate::app::cannot_write_stdout;
 use crate::app::clock::Clock;
 use crate::app::console::{Console, ConsoleWriter};
+use crate::app::stdio::{Localized, charset};
 use crate::cli::ShowingArgs;
 use crate::error::{Error, Kind};
 use crate::mishap;
@@ -182,7 +183,10 @@ impl Face {
                         mishap::strike("ui", now);
                         now
                     }),
-                    theme: Theme::for_no_color(std::env::var_os("NO_COLOR").as_deref()),
+                    theme: Theme {
+                        charset: charset(),
+                        ..Theme::for_no_color(std::env::var_os("NO_COLOR").as_deref())
+                    },
                 });
                 Self::Screen { model, screen: Some(screen.map_err(no_screen)?) }
             }
@@ -265,7 +269,7 @@ impl Face {
                     Err(error) => return Err(no_screen(error)),
                 }
                 // What was said is not to vanish with the screen; a terminal that is gone takes no more.
-                let _ = minutes::write(&model.borrow(), &mut io::stdout().lock());
+                let _ = minutes::write(&model.borrow(), &mut io::stdout());
                 Ok(())
             }
             Self::Lines { console, .. } if is_signalled => {
@@ -290,7 +294,7 @@ pub(super) fn start_console(
     data: impl Write + Send + 'static,
     status: impl Write + Send + 'static,
 ) -> Result<Console, Error> {
-    Console::start(data, status).map_err(|error| Error::new(Kind::Internal, error))
+    Console::start(data, Localized::new(status, charset())).map_err(|error| Error::new(Kind::Internal, error))
 }
 
 /// Plain lines that tell what only a developer wants to know where that was asked for.

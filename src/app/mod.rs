@@ -33,13 +33,14 @@ mod doctor;
 mod completions;
 mod man;
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::mpsc::channel;
 use std::thread;
 
 use crate::app::signals::Signals;
-use crate::app::stdio::stdout;
+use crate::app::stdio::{localized, stdout};
 use crate::cli::{Cli, Command};
 use crate::error::{Error, Kind};
 use crate::protocol::error_codes::{self, Remedy};
@@ -76,12 +77,12 @@ pub fn run(cli: Cli) -> u8 {
     if let Err(error) = started {
         return report(&Error::new(Kind::Internal, error));
     }
-    match ends.recv() {
+    let end = ends.recv();
+    // A thread of the screen may be stuck in restoring the rest.
+    term::restore_line_mode();
+    match end {
         Ok(End::Finished(code)) => code,
-        Ok(End::Forced(number)) => {
-            term::restore_line_mode();
-            signal_code(number)
-        }
+        Ok(End::Forced(number)) => signal_code(number),
         // Both senders are gone only if the thread of signals panicked, too.
         Err(_) => Kind::Internal.exit_code(),
     }
@@ -94,7 +95,8 @@ fn execute(cli: Cli, signals: &Signals) -> u8 {
 /// Writes an error to standard error, if that can be written, and returns its exit code.
 fn report(error: &Error) -> u8 {
     // Servers and files have a say in it: what they say is text and nothing else.
-    let _ = writeln!(io::stderr(), "rtvoice: {}", text::sanitize(&error.to_string()));
+    let said = format!("rtvoice: {}\n", text::sanitize(&error.to_string()));
+    let _ = io::stderr().write_all(localized(&said).as_bytes());
     error.kind.exit_code()
 }
 
@@ -105,11 +107,20 @@ pub fn answer_without_command(answer: &clap::Error) -> u8 {
         let _ = answer.print();
         Ok(())
     } else {
-        stdout().check().and_then(|()| answer.print()).and_then(|()| stdout().flush())
+        stdout().check().and_then(|()| print_answer(answer)).and_then(|()| stdout().flush())
     };
     match printed_code(printed) {
         Ok(_) => u8::try_from(answer.exit_code()).unwrap_or_else(|_| Kind::Usage.exit_code()),
         Err(error) => report(&error),
+    }
+}
+
+/// Prints a help text in the characters of the locale; in its colours where it needs no change.
+fn print_answer(answer: &clap::Error) -> io::Result<()> {
+    let text = answer.render().to_string();
+    match localized(&text) {
+        Cow::Borrowed(_) => answer.print(),
+        Cow::Owned(text) => stdout().write_all(text.as_bytes()),
     }
 }
 

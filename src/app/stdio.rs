@@ -1,7 +1,11 @@
-//! Standard output as commands write to it: a closed one is an error, not a place where answers vanish.
+//! The standard streams as commands use them: a closed standard output is an error and not a place where
+//! answers vanish, and standard input is known to be piped or not.
 
+use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::ui::charset::Charset;
 
 /// Whether standard output was closed when the program started (`>&-`).
 ///
@@ -55,6 +59,74 @@ impl Write for Stdout {
     fn flush(&mut self) -> io::Result<()> {
         self.check()?;
         self.stdout.flush()
+    }
+}
+
+/// Returns whether standard input is a pipe, a socket or a file: data that the command line has connected.
+///
+/// A terminal has a person behind it, and `/dev/null` has nothing.
+#[cfg(unix)]
+pub(super) fn stdin_is_piped() -> bool {
+    use std::fs::File;
+    use std::os::fd::AsFd;
+    use std::os::unix::fs::FileTypeExt;
+
+    let metadata = io::stdin().as_fd().try_clone_to_owned().and_then(|stdin| File::from(stdin).metadata());
+    metadata.is_ok_and(|metadata| {
+        let kind = metadata.file_type();
+        kind.is_fifo() || kind.is_socket() || kind.is_file()
+    })
+}
+
+/// Returns whether standard input is anything but a terminal.
+#[cfg(not(unix))]
+pub(super) fn stdin_is_piped() -> bool {
+    !io::stdin().is_terminal()
+}
+
+/// Returns the characters that the locale has for lines and bars.
+pub(super) fn charset() -> Charset {
+    if cfg!(windows) {
+        // Its terminals are told characters, not bytes of a locale.
+        return Charset::Unicode;
+    }
+    let values = ["LC_ALL", "LC_CTYPE", "LANG"].map(|name| std::env::var(name).ok());
+    Charset::of_locale(values.each_ref().map(Option::as_deref))
+}
+
+/// Returns a line of ours in the characters of the locale.
+pub(super) fn localized(text: &str) -> Cow<'_, str> {
+    charset().line(text)
+}
+
+/// Writes lines of ours in the characters of the locale.
+#[derive(Debug)]
+pub(super) struct Localized<W> {
+    writer: W,
+    charset: Charset,
+}
+
+impl<W> Localized<W> {
+    /// Returns a writer that takes whole lines of UTF-8.
+    pub(super) fn new(writer: W, charset: Charset) -> Self {
+        Self { writer, charset }
+    }
+}
+
+impl<W: Write> Write for Localized<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.write_all(bytes).map(|()| bytes.len())
+    }
+
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match std::str::from_utf8(bytes) {
+            Ok(text) => self.writer.write_all(self.charset.line(text).as_bytes()),
+            Err(_) => self.writer.write_all(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.writer.flush()
     }
 }
 
