@@ -4,12 +4,12 @@
 //! A thread of its own receives them, because any other thread may be blocked in a write that nobody reads.
 
 use std::io;
+use std::pin::Pin;
 use std::thread;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
-use tokio::time::Instant;
 
 use crate::session::io::{Command, EndReason};
 
@@ -98,7 +98,7 @@ async fn supervise(
     mut sessions: mpsc::UnboundedReceiver<mpsc::Sender<Command>>,
 ) -> i32 {
     let mut session: Option<mpsc::Sender<Command>> = None;
-    let mut first: Option<(i32, Instant)> = None;
+    let mut first: Option<(i32, Grace)> = None;
     loop {
         let number = tokio::select! {
             // A session that has begun before a signal gets it.
@@ -108,27 +108,32 @@ async fn supervise(
                 continue;
             }
             Some(number) = signals.recv() => number,
-            number = expired(first) => return number,
+            number = expired(&mut first) => return number,
         };
         let hang_up = Command::HangUp(EndReason::Signal(number));
         match session.as_ref().map(|session| session.try_send(hang_up)) {
             Some(Ok(()) | Err(TrySendError::Full(_))) => {
-                first.get_or_insert_with(|| (number, Instant::now() + GRACE));
+                first.get_or_insert_with(|| (number, Box::pin(tokio::time::sleep(GRACE))));
             }
             Some(Err(TrySendError::Closed(_))) | None => return number,
         }
     }
 }
 
-/// Waits for the end of the grace period, if one has begun.
-async fn expired(first: Option<(i32, Instant)>) -> i32 {
-    let Some((number, deadline)) = first else { return std::future::pending().await };
-    tokio::time::sleep_until(deadline).await;
-    number
+/// Ends with the grace period.
+type Grace = Pin<Box<tokio::time::Sleep>>;
+
+/// Waits for the end of the grace period, if one has begun; cancel-safe because it is borrowed.
+async fn expired(first: &mut Option<(i32, Grace)>) -> i32 {
+    let Some((number, grace)) = first else { return std::future::pending().await };
+    grace.await;
+    *number
 }
 
 #[cfg(test)]
 mod tests {
+    use tokio::time::timeout;
+
     use super::*;
 
     const TERM: i32 = 15;
@@ -145,9 +150,7 @@ mod tests {
     async fn a_signal_without_a_session_ends_the_process_at_once() {
         let (signals, _sessions, supervise) = supervised();
         signals.send(TERM).await.unwrap();
-        let start = Instant::now();
-        assert_eq!(supervise.await, TERM);
-        assert_eq!(start.elapsed(), Duration::ZERO);
+        assert_eq!(timeout(Duration::ZERO, supervise).await, Ok(TERM));
     }
 
     #[tokio::test(start_paused = true)]
@@ -159,9 +162,8 @@ mod tests {
         for number in [TERM, INT, INT] {
             signals.send(number).await.unwrap();
         }
-        let start = Instant::now();
-        assert_eq!(supervise.await, TERM, "the first signal decides on the exit code");
-        assert!(start.elapsed() < Duration::from_secs(1));
+        let ended = timeout(Duration::from_secs(1), supervise).await;
+        assert_eq!(ended, Ok(TERM), "the first signal decides on the exit code");
         assert_eq!(commands.try_recv(), Ok(Command::HangUp(EndReason::Signal(TERM))));
     }
 
@@ -172,8 +174,6 @@ mod tests {
         sessions.send(session).unwrap();
         drop(commands);
         signals.send(INT).await.unwrap();
-        let start = Instant::now();
-        assert_eq!(supervise.await, INT);
-        assert_eq!(start.elapsed(), Duration::ZERO);
+        assert_eq!(timeout(Duration::ZERO, supervise).await, Ok(INT));
     }
 }

@@ -142,7 +142,9 @@ impl Options {
 fn is_file(text: &str) -> bool {
     let path = Path::new(text);
     let extension = path.extension().and_then(OsStr::to_str);
-    extension.is_some_and(|extension| extension.eq_ignore_ascii_case("wav")) || path.is_file()
+    // A named pipe and a device file, such as /dev/stdin, are opened as files, too.
+    let exists = path.metadata().is_ok_and(|metadata| !metadata.is_dir());
+    extension.is_some_and(|extension| extension.eq_ignore_ascii_case("wav")) || exists
 }
 
 /// Two files that are not there yet can be the same one, too.
@@ -179,6 +181,7 @@ mod tests {
             ("not/there.WAV", Source::File("not/there.WAV".into()), Sink::File("not/there.WAV".into())),
             (existing, Source::File(existing.into()), Sink::File(existing.into())),
             ("USB mic", Source::Device(named("USB mic")), Sink::Device(named("USB mic"))),
+            ("/dev/null", Source::File("/dev/null".into()), Sink::File("/dev/null".into())),
             ("/tmp", Source::Device(named("/tmp")), Sink::Device(named("/tmp"))),
         ];
         for (text, source, sink) in cases {
