@@ -15,7 +15,7 @@ use crate::app::prices;
 use crate::app::remember::Remember;
 use crate::app::signals::Signals;
 use crate::app::stderr::Quiet;
-use crate::app::stdio::stdout;
+use crate::app::stdio::{stdin_is_piped, stdout};
 use crate::app::target::Target;
 use crate::app::trace::{Before, Trace};
 use crate::audio::error::AudioError;
@@ -75,6 +75,8 @@ pub(super) enum Typing {
     Lines,
     /// They do, and each is asked for.
     Prompted,
+    /// They are piped in: each waits for the answer to the one before it, and the last answer ends the call.
+    Piped,
     /// The screen reads the keys, or standard input is something else.
     Not,
 }
@@ -132,9 +134,10 @@ impl Call<'_> {
             let prices = prices::described(self.plan.prices.as_ref());
             show(&mut face, clock, &Notice::Debug(format!("prices: {prices}")))?;
         }
-        self.listen_to_lines(&face, commands);
+        let piped = self.listen_to_lines(&face, commands);
         let drive = Drive {
             session: Session::new(Plan { unix_start: clock.unix_start(), ..self.plan }),
+            piped,
             phone: Phone::new(self.target, link),
             audio,
             face,
@@ -161,7 +164,7 @@ impl Call<'_> {
         };
         let prompting = match self.typing {
             Typing::Prompted => Prompting::Asked,
-            Typing::Lines | Typing::Not => Prompting::Not,
+            Typing::Lines | Typing::Piped | Typing::Not => Prompting::Not,
         };
         let about = About {
             endpoint: self.target.name.clone(),
@@ -189,27 +192,42 @@ impl Call<'_> {
         self.plan.mode == Mode::Talk && self.plan.turn_control() == TurnControl::Manual
     }
 
-    fn listen_to_lines(&self, face: &Face, commands: mpsc::Sender<Command>) {
-        let (Typing::Lines | Typing::Prompted, Some(mut terminal)) = (self.typing, face.status()) else {
-            return;
+    /// Reads lines of standard input, if they take part; returns those that are piped in.
+    fn listen_to_lines(
+        &self,
+        face: &Face,
+        commands: mpsc::Sender<Command>,
+    ) -> Option<mpsc::Receiver<Command>> {
+        let mut terminal = face.status()?;
+        let (commands, at_end, piped) = match self.typing {
+            Typing::Not => return None,
+            Typing::Lines | Typing::Prompted => (commands, Command::HangUp(EndReason::User), None),
+            Typing::Piped => {
+                // One line waits here, the others in the pipe.
+                let (lines, piped) = mpsc::channel(1);
+                (lines, Command::LinesEnded, Some(piped))
+            }
         };
         let into = match (&self.sound, self.makes_turns_by_hand()) {
             (None, _) => Into::Chat,
             (Some(_), false) => Into::Call,
             (Some(_), true) => Into::CallByHand,
         };
-        lines::listen(commands, into, move |text| {
+        lines::listen(commands, (into, at_end), move |text| {
             // Help that cannot be shown does not end the input.
             let _ = writeln!(terminal, "{text}").and_then(|()| terminal.flush());
         });
+        piped
     }
 }
 
-/// Returns how typed lines take part in a call that is shown in `way` and hears `input`.
-pub(super) fn typing_in_a_call(way: Way, input: &Source) -> Typing {
+/// Returns how typed lines take part in a call that is shown in `way` and hears `input`. Lines are piped into
+/// one that was asked to be `plain`, and never taken from a script that only runs the program.
+pub(super) fn typing_in_a_call(way: Way, input: &Source, plain: bool) -> Typing {
     match (way, input) {
         (Way::Plain | Way::Json, Source::Stdin) | (Way::Screen, _) => Typing::Not,
         (Way::Plain | Way::Json, _) if io::stdin().is_terminal() => Typing::Lines,
+        (Way::Plain, _) if plain && stdin_is_piped() => Typing::Piped,
         (Way::Plain | Way::Json, _) => Typing::Not,
     }
 }
@@ -254,7 +272,8 @@ async fn hung_up(commands: &mut mpsc::Receiver<Command>) -> EndReason {
                 | Command::EndTurn
                 | Command::ListDevices
                 | Command::UseDevice(..)
-                | Command::SwitchTurn,
+                | Command::SwitchTurn
+                | Command::LinesEnded,
             ) => {}
             None => std::future::pending().await,
         }

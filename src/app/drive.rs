@@ -42,6 +42,8 @@ pub(super) struct Drive {
     pub(super) face: Face,
     pub(super) trace: Option<Trace>,
     pub(super) commands: mpsc::Receiver<Command>,
+    /// Lines that are piped in, each taken when the one before it is answered.
+    pub(super) piped: Option<mpsc::Receiver<Command>>,
     pub(super) clock: Clock,
     pub(super) counts: Counts,
     pub(super) reader: Reader,
@@ -99,6 +101,9 @@ impl Drive {
             let is_full = self.reader == Reader::There && self.face.is_full();
             let input = tokio::select! {
                 Some(command) = self.commands.recv() => Some(Input::User(command)),
+                Some(command) = next_line(&mut self.piped), if self.session.takes_line() => {
+                    Some(Input::User(command))
+                }
                 event = self.phone.next(), if !is_full => self.of_phone(event),
                 sound = next_sound(&mut self.audio, takes_sound), if !is_full => self.of_sound(sound),
                 () = self.clock.wait_until(deadline) => Some(Input::Tick),
@@ -115,13 +120,11 @@ impl Drive {
 
     /// Takes note that lines cannot be written: a closed pipe ends the call in order.
     fn note_broken(&mut self, error: io::Error) -> Result<(), Error> {
-        match error.kind() {
-            io::ErrorKind::BrokenPipe => {
-                self.reader = Reader::Gone;
-                Ok(())
-            }
-            _ => Err(cannot_write_stdout(error)),
+        if error.kind() != io::ErrorKind::BrokenPipe {
+            return Err(cannot_write_stdout(error));
         }
+        self.reader = Reader::Gone;
+        Ok(())
     }
 
     fn handle(&mut self, input: Input) -> Result<Option<EndReason>, Error> {
@@ -326,6 +329,13 @@ enum Sound {
     Event(Option<Event>),
     Frame(Frame),
     Dropped(u64),
+}
+
+async fn next_line(piped: &mut Option<mpsc::Receiver<Command>>) -> Option<Command> {
+    match piped {
+        Some(piped) => piped.recv().await,
+        None => std::future::pending().await,
+    }
 }
 
 async fn next_sound(audio: &mut Option<Audio>, takes_frames: bool) -> Sound {

@@ -39,7 +39,7 @@ pub(super) async fn run(args: Talk, signals: &Signals) -> Result<EndReason, Erro
     };
     let target = Target::find(&settings)?.dialled_as(&args.endpoint, &settings)?;
     let plan = plan::limited(plan::talk(&settings, at_end_of(&input))?, &target, &settings);
-    let typing = typing_in_a_call(way, &input);
+    let typing = typing_in_a_call(way, &input, args.showing.plain);
     let sound = plan::sound(&settings, &plan, input, output);
     let sound = Some(Options { record: args.record, ..sound });
     let style = PlainStyle::Talk;

@@ -8,6 +8,7 @@ use crate::app::fronts::{Captioned, Place, Way};
 use crate::app::plan;
 use crate::app::settings::{Flags, Settings};
 use crate::app::signals::Signals;
+use crate::app::stdio::stdin_is_piped;
 use crate::app::target::Target;
 use crate::audio::options::{Sink, Source};
 use crate::cli::Transcribe;
@@ -53,6 +54,8 @@ pub(super) async fn run(args: Transcribe, signals: &Signals) -> Result<EndReason
 /// Returns what is heard, and each file with the name under which its captions stand.
 fn inputs(args: &Transcribe, settings: &Settings) -> Result<Vec<(Source, Option<Captioned>)>, Error> {
     match (args.files.as_slice(), &args.hearing.input) {
+        // What is piped in was connected on the command line, which goes before the configuration.
+        ([], None) if stdin_is_piped() => Ok(vec![(Source::Stdin, None)]),
         ([], _) => Ok(vec![(settings.input(), None)]),
         (_, Some(_)) => Err(Error::say(Kind::Usage, "both FILE and --input say what to caption")
             .hint("give the files alone: rtvoice transcribe FILE.wav")),

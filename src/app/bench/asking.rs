@@ -77,6 +77,7 @@ pub(super) async fn ask(
         face: Face::Lines { front: Box::new(asker), console },
         trace: None,
         commands: commands_rx,
+        piped: None,
         clock,
         counts: Counts::default(),
         reader: Reader::default(),
