@@ -6,6 +6,9 @@ mod echo;
 #[path = "engine_turns_tests.rs"]
 mod turns;
 
+#[path = "engine_overflow_tests.rs"]
+mod overflow;
+
 use super::*;
 use crate::pcm::resample::to_int;
 
@@ -374,34 +377,6 @@ fn a_clip_may_have_a_rate_of_its_own() {
     bench.run(ms(1_200));
     assert_eq!((bench.played(CLIP), bench.played(OTHER)), (Some(4_000), Some(12_000)));
     assert!((48_000..49_500).contains(&bench.heard.len()), "{}", bench.heard.len());
-}
-
-#[test]
-fn ten_minutes_are_the_most_that_waits() {
-    let mut bench = Bench::new(24_000);
-    let minute = vec![0; 24_000 * 60];
-    for _ in 0..11 {
-        bench.play(CLIP, &minute);
-    }
-    bench.step();
-    let refused = Counts { play_refused: ms(60_000), ..Counts::default() };
-    assert_eq!(bench.count(&Event::Counts(refused)), 1);
-}
-
-#[test]
-fn sound_that_is_dropped_is_told_when_it_happens_once_with_its_length() {
-    let mut bench = Bench::new(24_000);
-    let minute = vec![0; 24_000 * 60];
-    for _ in 0..12 {
-        bench.play(CLIP, &minute);
-    }
-    bench.run(ms(3_000));
-    assert_eq!(bench.count(&Event::PlaybackDropped(ms(120_000))), 1, "{:?}", bench.events);
-    // There is room again.
-    bench.play(CLIP, &minute[..24_000]);
-    bench.run(ms(3_000));
-    let told = bench.events.iter().filter(|event| matches!(event, Event::PlaybackDropped(_)));
-    assert_eq!(told.count(), 1);
 }
 
 #[test]

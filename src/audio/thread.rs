@@ -159,7 +159,7 @@ impl Runner {
                         self.engine.play(clip, frame);
                     }
                     command @ (Command::EndClip(_) | Command::Flush | Command::Duck(_) | Command::Record) => {
-                        self.engine.obey(command)
+                        self.engine.obey(command);
                     }
                 }
             }
