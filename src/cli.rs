@@ -109,7 +109,7 @@ pub struct Talk {
 /// `rtvoice chat`.
 #[derive(Debug, Args)]
 pub struct Chat {
-    /// Ask this; text on standard input is added to it
+    /// Question to ask; text on standard input is added to it, and `-` stands for that text alone
     #[arg(value_name = "PROMPT")]
     pub prompt: Option<String>,
     #[command(flatten)]
@@ -126,7 +126,7 @@ pub struct Chat {
 /// `rtvoice transcribe`.
 #[derive(Debug, Args)]
 pub struct Transcribe {
-    /// Caption these WAV files, one after the other, instead of the input
+    /// WAV files to caption, one after the other, `-` for standard input [default: standard input if piped, else the microphone]
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
     #[command(flatten)]

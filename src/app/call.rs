@@ -4,16 +4,18 @@ use std::io::{self, IsTerminal, Write};
 
 use tokio::sync::mpsc;
 
+use crate::app::cannot_write_stdout;
 use crate::app::clock::Clock;
 use crate::app::connect::{Reached, connect};
 use crate::app::drive::{Drive, Reader};
-use crate::app::fronts::{Captioned, Face, Levels, Occasion, Prompting, Way};
+use crate::app::fronts::{Captioned, Face, Levels, Lines, Occasion, Prompting, Way};
 use crate::app::lines::{self, Into};
 use crate::app::phone::Phone;
 use crate::app::prices;
 use crate::app::remember::Remember;
-use crate::app::signals;
+use crate::app::signals::Signals;
 use crate::app::stderr::Quiet;
+use crate::app::stdio::{stdin_is_piped, stdout};
 use crate::app::target::Target;
 use crate::app::trace::{Before, Trace};
 use crate::audio::error::AudioError;
@@ -73,6 +75,8 @@ pub(super) enum Typing {
     Lines,
     /// They do, and each is asked for.
     Prompted,
+    /// They are piped in: each waits for the answer to the one before it, and the last answer ends the call.
+    Piped,
     /// The screen reads the keys, or standard input is something else.
     Not,
 }
@@ -90,11 +94,11 @@ impl Call<'_> {
     /// # Errors
     ///
     /// When it cannot begin, or when what comes of it cannot be written.
-    pub(super) async fn hold(self, clock: Clock) -> Result<EndReason, Error> {
+    pub(super) async fn hold(self, clock: Clock, signals: &Signals) -> Result<EndReason, Error> {
         // Sound libraries write to standard error, and so must not find it where the user does.
         let quiet = Quiet::start().map_err(|error| Error::new(Kind::Internal, error))?;
         let (commands, mut commands_rx) = mpsc::channel(COMMANDS);
-        signals::listen(&commands)?;
+        signals.listen(&commands);
         let trace = match &self.showing.trace {
             Some(path) => Some(Trace::create(path, self.position.before(), self.target.redactor())?),
             None => None,
@@ -107,15 +111,16 @@ impl Call<'_> {
             reached = self.reach(&levels) => reached,
             reason = hung_up(&mut commands_rx) => {
                 show(&mut face, clock, &Notice::End(reason.clone()))?;
-                face.close()?;
+                face.close(&reason).await?;
                 return Ok(reason);
             }
         };
         let (Reached { link, told }, audio) = match reached {
             Ok(reached) => reached,
             Err(error) => {
-                show(&mut face, clock, &Notice::End(never_began(&error)))?;
-                face.close()?;
+                let reason = never_began(&error);
+                show(&mut face, clock, &Notice::End(reason.clone()))?;
+                face.close(&reason).await?;
                 return Err(error);
             }
         };
@@ -129,9 +134,10 @@ impl Call<'_> {
             let prices = prices::described(self.plan.prices.as_ref());
             show(&mut face, clock, &Notice::Debug(format!("prices: {prices}")))?;
         }
-        self.listen_to_lines(&quiet, commands)?;
+        let piped = self.listen_to_lines(&face, commands);
         let drive = Drive {
             session: Session::new(Plan { unix_start: clock.unix_start(), ..self.plan }),
+            piped,
             phone: Phone::new(self.target, link),
             audio,
             face,
@@ -141,17 +147,24 @@ impl Call<'_> {
             counts: Counts::default(),
             reader: Reader::default(),
             remember: self.remember,
+            trace_failure: None,
         };
         drive.run().await
     }
 
     fn face(&self, quiet: &Quiet, ears: Ears<'_>) -> Result<Face, Error> {
+        // Whether sound or lines go there: nobody would get them.
+        stdout().check().map_err(cannot_write_stdout)?;
         let no_more_files = |error| Error::new(Kind::Internal, anyhow::Error::new(error));
         let status: Box<dyn Write + Send> = Box::new(quiet.writer().map_err(no_more_files)?);
         // Sound has standard output for itself; what is said goes to the other stream then.
         let data: Box<dyn Write + Send> = match self.sound.as_ref().map(|sound| &sound.output) {
             Some(Sink::Stdout) => Box::new(quiet.writer().map_err(no_more_files)?),
-            Some(_) | None => Box::new(io::stdout()),
+            Some(_) | None => Box::new(stdout()),
+        };
+        let prompting = match self.typing {
+            Typing::Prompted => Prompting::Asked,
+            Typing::Lines | Typing::Piped | Typing::Not => Prompting::Not,
         };
         let about = About {
             endpoint: self.target.name.clone(),
@@ -160,15 +173,8 @@ impl Call<'_> {
         };
         let Ears { commands, clock, levels } = ears;
         let (showing, way, style, file) = (self.showing, self.way, self.style, self.file.clone());
-        let occasion = Occasion { showing, way, style, file, about, commands, clock, levels, status, data };
-        let face = Face::make(occasion)?;
-        Ok(match (self.typing, face) {
-            (Typing::Prompted, Face::Lines(front)) => {
-                let terminal = quiet.writer().map_err(no_more_files)?;
-                Face::Lines(Box::new(Prompting::new(front, terminal)))
-            }
-            (Typing::Prompted | Typing::Lines | Typing::Not, face) => face,
-        })
+        let lines = Lines { data, status, prompting };
+        Face::make(Occasion { showing, way, style, file, about, commands, clock, levels, lines })
     }
 
     /// Starts the sound while the endpoint is being reached: both take their time.
@@ -186,31 +192,42 @@ impl Call<'_> {
         self.plan.mode == Mode::Talk && self.plan.turn_control() == TurnControl::Manual
     }
 
-    fn listen_to_lines(&self, quiet: &Quiet, commands: mpsc::Sender<Command>) -> Result<(), Error> {
-        match self.typing {
-            Typing::Not => {}
-            Typing::Lines | Typing::Prompted => {
-                let mut terminal = quiet.writer().map_err(|error| Error::new(Kind::Internal, error))?;
-                let into = match (&self.sound, self.makes_turns_by_hand()) {
-                    (None, _) => Into::Chat,
-                    (Some(_), false) => Into::Call,
-                    (Some(_), true) => Into::CallByHand,
-                };
-                lines::listen(commands, into, move |text| {
-                    // Who cannot be told can still type.
-                    let _ = writeln!(terminal, "{text}");
-                });
+    /// Reads lines of standard input, if they take part; returns those that are piped in.
+    fn listen_to_lines(
+        &self,
+        face: &Face,
+        commands: mpsc::Sender<Command>,
+    ) -> Option<mpsc::Receiver<Command>> {
+        let mut terminal = face.status()?;
+        let (commands, at_end, piped) = match self.typing {
+            Typing::Not => return None,
+            Typing::Lines | Typing::Prompted => (commands, Command::HangUp(EndReason::User), None),
+            Typing::Piped => {
+                // One line waits here, the others in the pipe.
+                let (lines, piped) = mpsc::channel(1);
+                (lines, Command::LinesEnded, Some(piped))
             }
-        }
-        Ok(())
+        };
+        let into = match (&self.sound, self.makes_turns_by_hand()) {
+            (None, _) => Into::Chat,
+            (Some(_), false) => Into::Call,
+            (Some(_), true) => Into::CallByHand,
+        };
+        lines::listen(commands, (into, at_end), move |text| {
+            // Help that cannot be shown does not end the input.
+            let _ = writeln!(terminal, "{text}").and_then(|()| terminal.flush());
+        });
+        piped
     }
 }
 
-/// Returns how typed lines take part in a call that is shown in `way` and hears `input`.
-pub(super) fn typing_in_a_call(way: Way, input: &Source) -> Typing {
+/// Returns how typed lines take part in a call that is shown in `way` and hears `input`. Lines are piped into
+/// one that was asked to be `plain`, and never taken from a script that only runs the program.
+pub(super) fn typing_in_a_call(way: Way, input: &Source, plain: bool) -> Typing {
     match (way, input) {
         (Way::Plain | Way::Json, Source::Stdin) | (Way::Screen, _) => Typing::Not,
         (Way::Plain | Way::Json, _) if io::stdin().is_terminal() => Typing::Lines,
+        (Way::Plain, _) if plain && stdin_is_piped() => Typing::Piped,
         (Way::Plain | Way::Json, _) => Typing::Not,
     }
 }
@@ -227,7 +244,7 @@ fn show(face: &mut Face, clock: Clock, notice: &Notice) -> Result<(), Error> {
     match face.notice(clock.now(), notice) {
         // The drive notices that nobody reads.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        result => result.map_err(|error| Error::new(Kind::Device, error)),
+        result => result.map_err(cannot_write_stdout),
     }
 }
 
@@ -255,7 +272,8 @@ async fn hung_up(commands: &mut mpsc::Receiver<Command>) -> EndReason {
                 | Command::EndTurn
                 | Command::ListDevices
                 | Command::UseDevice(..)
-                | Command::SwitchTurn,
+                | Command::SwitchTurn
+                | Command::LinesEnded,
             ) => {}
             None => std::future::pending().await,
         }

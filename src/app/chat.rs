@@ -1,6 +1,6 @@
 //! `rtvoice chat`: one answer, or a conversation line by line.
 
-use std::io::{self, IsTerminal, Read};
+use std::io::{self, BufRead, IsTerminal, Read};
 
 use anyhow::Context;
 
@@ -8,8 +8,11 @@ use crate::app::call::{Call, Position, Typing};
 use crate::app::clock::Clock;
 use crate::app::fronts::Way;
 use crate::app::named_files::NamedFiles;
+use crate::app::lines::without_bom;
 use crate::app::plan;
 use crate::app::settings::{Flags, Settings};
+use crate::app::signals::Signals;
+use crate::app::stdio::stdin_is_piped;
 use crate::app::target::Target;
 use crate::cli::Chat;
 use crate::error::{Error, Kind};
@@ -25,20 +28,25 @@ const LONGEST_TEXT: usize = 256_000;
 /// # Errors
 ///
 /// When there is nothing to ask, when it cannot begin, or when the answer cannot be written.
-pub(super) async fn run(args: Chat) -> Result<EndReason, Error> {
+pub(super) async fn run(args: Chat, signals: &Signals) -> Result<EndReason, Error> {
     let clock = Clock::start();
     let flags = Flags::default().limits(&args.limits);
     let settings = Settings::load(&args.endpoint, SessionKind::Realtime, flags)?;
     let files = NamedFiles::of(&settings, &args.endpoint);
     files.written("--trace", args.showing.trace.as_deref()).check()?;
     let target = Target::find(&settings)?.dialled_as(&args.endpoint, &settings)?;
-    let question = question(args.prompt.as_deref())?;
     // A conversation is a stream of lines on a terminal, too.
     let way = if args.showing.json { Way::Json } else { Way::Plain };
-    let typing = match (&question, way) {
-        (Some(_), _) => Typing::Not,
-        (None, Way::Json) => Typing::Lines,
-        (None, Way::Plain | Way::Screen) => Typing::Prompted,
+    let (question, typing) = if args.prompt.is_none() && args.showing.plain && lines_are_piped()? {
+        (None, Typing::Piped)
+    } else {
+        let question = question(args.prompt.as_deref())?;
+        let typing = match (&question, way) {
+            (Some(_), _) => Typing::Not,
+            (None, Way::Json) => Typing::Lines,
+            (None, Way::Plain | Way::Screen) => Typing::Prompted,
+        };
+        (question, typing)
     };
     let call = Call {
         plan: plan::limited(plan::chat(&settings, question), &target, &settings),
@@ -52,14 +60,26 @@ pub(super) async fn run(args: Chat) -> Result<EndReason, Error> {
         sound: None,
         remember: settings.remember(),
     };
-    call.hold(clock).await
+    call.hold(clock, signals).await
 }
 
-/// Returns the single question: the prompt with what is piped in. None is asked when both are absent
-/// and a person sits at the terminal.
+/// Returns whether lines are piped in, and there is one.
+fn lines_are_piped() -> Result<bool, Error> {
+    if !stdin_is_piped() {
+        return Ok(false);
+    }
+    let mut stdin = io::stdin().lock();
+    let first = stdin.fill_buf().context("cannot read standard input");
+    first.map(|first| !first.is_empty()).map_err(|error| Error::new(Kind::Usage, error))
+}
+
+/// Returns the single question: the prompt with what is piped in; `-` stands for standard input. None is asked
+/// when both are absent and a person sits at the terminal.
 fn question(prompt: Option<&str>) -> Result<Option<String>, Error> {
     let stdin = io::stdin();
-    let piped = if stdin.is_terminal() { None } else { Some(read_all(stdin.lock())?) };
+    let is_stdin = prompt == Some("-");
+    let piped = if stdin.is_terminal() && !is_stdin { None } else { Some(read_all(stdin.lock())?) };
+    let prompt = prompt.filter(|_| !is_stdin);
     let parts =
         [prompt, piped.as_deref()].into_iter().flatten().map(str::trim).filter(|part| !part.is_empty());
     let question = parts.collect::<Vec<_>>().join("\n\n");
@@ -82,5 +102,5 @@ fn read_all(mut from: impl Read) -> Result<String, Error> {
     let mut text = String::new();
     let read = from.read_to_string(&mut text).context("cannot read standard input as text");
     read.map_err(|error| Error::new(Kind::Usage, error).hint("pipe text in UTF-8"))?;
-    Ok(text)
+    Ok(without_bom(&text).to_owned())
 }

@@ -9,6 +9,7 @@ use serde_json::{Map, Value as Json, json};
 use crate::app::address::address;
 use crate::app::prices;
 use crate::app::settings::{Flags, Settings};
+use crate::app::stdio::localized;
 use crate::app::target::find_key;
 use crate::cli::{Config, ConfigCommand, ConfigShow};
 use crate::config::key::KeySource;
@@ -254,7 +255,7 @@ fn with_origin(value: &Json, origin: &Origin) -> Json {
 fn line(name: &str, value: &str, origin: &str) -> String {
     let value = text::one_line(value);
     let value = match value.char_indices().nth(VALUE_CHARS) {
-        Some((end, _)) if !origin.is_empty() => format!("{}…", &value[..end]),
+        Some((end, _)) if !origin.is_empty() => format!("{}{}", &value[..end], localized("…")),
         Some(_) | None => value,
     };
     let line = format!("{name:<20} {value:<40} {}", text::one_line(origin));

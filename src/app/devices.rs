@@ -1,6 +1,6 @@
 //! `rtvoice devices`: what there is, and how loud a microphone is.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::time::Duration;
 
 use serde_json::json;
@@ -9,8 +9,9 @@ use tokio::sync::mpsc;
 use crate::app::call::no_sound;
 use crate::app::clock::Clock;
 use crate::app::device_news;
-use crate::app::signals;
+use crate::app::signals::Signals;
 use crate::app::stderr::Quiet;
+use crate::app::stdio::{localized, stdout};
 use crate::audio::choice::{Listed, Native, Wanted};
 use crate::audio::error::{AudioError, Direction};
 use crate::audio::event::Event;
@@ -38,11 +39,11 @@ const BAR_FLOOR_DBFS: f32 = -60.0;
 /// # Errors
 ///
 /// When no sound system answers, or the microphone cannot be heard.
-pub(super) async fn run(args: &Devices) -> Result<u8, Error> {
+pub(super) async fn run(args: &Devices, signals: &Signals) -> Result<u8, Error> {
     // Sound libraries write to standard error.
     let _quiet = Quiet::start().map_err(|error| Error::new(Kind::Internal, error))?;
     if args.meter {
-        return meter(args).await;
+        return meter(args, signals).await;
     }
     let listing = tokio::time::timeout(PATIENCE, tokio::task::spawn_blocking(audio::devices)).await;
     let listed = match listing {
@@ -57,14 +58,11 @@ pub(super) async fn run(args: &Devices) -> Result<u8, Error> {
 
 /// Writes to standard output; tells whether anybody reads it.
 fn say(text: &str) -> Result<Reader, Error> {
-    let mut stdout = io::stdout().lock();
+    let mut stdout = stdout();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
         Ok(()) => Ok(Reader::There),
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Reader::Gone),
-        Err(error) => {
-            let error = anyhow::Error::new(error).context("cannot write to standard output");
-            Err(Error::new(Kind::Device, error))
-        }
+        Err(error) => Err(super::cannot_write_stdout(error)),
     }
 }
 
@@ -126,14 +124,14 @@ pub(super) fn runs_at(rate: u32, channels: u16, format: &str) -> String {
 }
 
 /// Shows how loud a microphone is, until a signal ends it.
-async fn meter(args: &Devices) -> Result<u8, Error> {
+async fn meter(args: &Devices, signals: &Signals) -> Result<u8, Error> {
     let clock = Clock::start();
     let wanted = args.input.clone().map_or(Wanted::Default, Wanted::Named);
     let options = Options { input: Source::Device(wanted), output: Sink::Null, ..Options::default() };
     let started = tokio::task::spawn_blocking(|| audio::start(options)).await;
     let mut audio = started.map_err(|error| Error::new(Kind::Internal, error))?.map_err(no_sound)?;
     let (commands, mut commands_rx) = mpsc::channel(1);
-    signals::listen(&commands)?;
+    signals.listen(&commands);
     let shown = Shown::choose(args);
     let mut next = GLANCE;
     let mut glances = 0;
@@ -177,7 +175,7 @@ impl Shown {
     fn choose(args: &Devices) -> Self {
         match args.json {
             true => Self::Json,
-            false if io::stdout().is_terminal() => Self::Bar,
+            false if stdout().is_terminal() => Self::Bar,
             false => Self::Lines,
         }
     }
@@ -185,7 +183,7 @@ impl Shown {
     fn level(self, clock: Clock, audio: &Audio, glances: u32) -> String {
         let (dbfs, peak) = (audio.input_meter.dbfs(), audio.input_meter.peak_dbfs());
         match self {
-            Self::Bar => format!("\r{} {dbfs:6.1} dBFS, peak {peak:6.1} dBFS ", bar(dbfs)),
+            Self::Bar => format!("\r{} {dbfs:6.1} dBFS, peak {peak:6.1} dBFS ", localized(&bar(dbfs))),
             Self::Lines if glances.is_multiple_of(LINE_EVERY) => {
                 format!("{dbfs:.1} dBFS, peak {peak:.1} dBFS\n")
             }

@@ -10,8 +10,6 @@ mod sound;
 mod echo;
 mod write;
 
-use std::io::{self, Stdout};
-
 use serde_json::{Map, Value};
 
 use crate::app::clock::Clock;
@@ -24,6 +22,7 @@ use crate::app::named_files::NamedFiles;
 use crate::app::plan;
 use crate::app::settings::{Flags, Settings};
 use crate::app::stderr::Quiet;
+use crate::app::stdio::{Localized, Stdout, charset, stdout};
 use crate::app::target::Target;
 use crate::app::trace::{Before, Trace};
 use crate::cli::doctor::Doctor;
@@ -39,6 +38,7 @@ use crate::protocol::dialect::Dialect;
 use crate::protocol::settings::{AudioFormat, SessionKind};
 use crate::server;
 use crate::session::plan::{AtInputEnd, Plan};
+use crate::ui::charset::Charset;
 
 /// What the endpoint is given to caption.
 const SPEECH: &str = "This is how it sounded.";
@@ -49,8 +49,9 @@ const SPEECH: &str = "This is how it sounded.";
 ///
 /// When what was found cannot be written.
 pub(super) async fn run(args: Doctor) -> Result<u8, Error> {
-    let form = if args.json { Form::Json } else { Form::Lines };
-    let report = Report::new(io::stdout(), form);
+    // A program that reads JSON reads UTF-8.
+    let (form, charset) = if args.json { (Form::Json, Charset::Unicode) } else { (Form::Lines, charset()) };
+    let report = Report::new(Localized::new(stdout(), charset), form);
     let mut examination = Examination { args, clock: Clock::start(), report, head: Map::new() };
     let mut flags = Flags::default();
     flags.text(Setting::Input, "--input", examination.args.input.as_deref());
@@ -77,7 +78,7 @@ pub(super) async fn run(args: Doctor) -> Result<u8, Error> {
 struct Examination {
     args: Doctor,
     clock: Clock,
-    report: Report<Stdout>,
+    report: Report<Localized<Stdout>>,
     /// What JSON begins with.
     head: Map<String, Value>,
 }

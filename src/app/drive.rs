@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
 
+use crate::app::cannot_write_stdout;
 use crate::app::clock::Clock;
 use crate::app::device_news;
 use crate::app::fronts::Face;
@@ -27,6 +28,7 @@ use crate::session::Session;
 use crate::session::io::{
     AudioEvent, Command, Connection, Echo, EchoMode, EndReason, Heard, Input, NextEvent, Notice, Output,
 };
+use crate::ui::words;
 
 /// How much may wait for the socket before microphone frames are left where they are, to be dropped
 /// oldest first: about a quarter of a second as base64. Late speech is worse than lost speech.
@@ -40,10 +42,14 @@ pub(super) struct Drive {
     pub(super) face: Face,
     pub(super) trace: Option<Trace>,
     pub(super) commands: mpsc::Receiver<Command>,
+    /// Lines that are piped in, each taken when the one before it is answered.
+    pub(super) piped: Option<mpsc::Receiver<Command>>,
     pub(super) clock: Clock,
     pub(super) counts: Counts,
     pub(super) reader: Reader,
     pub(super) remember: Remember,
+    /// Why an event of the endpoint could not be traced, still to be acted on.
+    pub(super) trace_failure: Option<Error>,
 }
 
 /// Whether anybody reads what is shown.
@@ -68,34 +74,57 @@ impl Drive {
         let mut input = Input::Opened;
         loop {
             if let Some(reason) = self.handle(input)? {
-                self.face.close()?;
-                self.stop_sound(&reason)?;
-                return Ok(reason);
+                // Files are completed first: a terminal may take its time, or nothing any more.
+                let written = self.stop_sound(&reason);
+                let shown = self.face.close(&reason).await;
+                let traced = self.trace_failure.map_or(Ok(()), Err);
+                return written.and(traced).and(shown).map(|()| reason);
             }
-            input = self.wait().await;
+            input = self.wait().await?;
         }
     }
 
-    /// Waits for one thing. Nothing is lost by dropping the others: the link keeps its state in
-    /// itself, and receivers and sleeps are cancel-safe.
-    async fn wait(&mut self) -> Input {
-        if self.reader == Reader::Gone {
-            self.reader = Reader::Missed;
-            return Input::User(Command::HangUp(EndReason::User));
-        }
+    /// Waits for one thing. Nothing is lost by dropping the others: the link and the console keep their
+    /// state in themselves, and receivers and sleeps are cancel-safe.
+    async fn wait(&mut self) -> Result<Input, Error> {
         loop {
+            if let Some(error) = self.trace_failure.take() {
+                return Err(error);
+            }
+            if self.reader == Reader::Gone {
+                self.reader = Reader::Missed;
+                return Ok(Input::User(Command::HangUp(EndReason::User)));
+            }
             let deadline = self.session.deadline().map(|deadline| deadline.at);
             let takes_sound = self.phone.backlog() < MOST_BACKLOG_BYTES;
+            // While nobody reads, only commands and the clock go on: the endpoint and the sound wait.
+            let is_full = self.reader == Reader::There && self.face.is_full();
             let input = tokio::select! {
                 Some(command) = self.commands.recv() => Some(Input::User(command)),
-                event = self.phone.next() => self.of_phone(event),
-                sound = next_sound(&mut self.audio, takes_sound) => self.of_sound(sound),
+                Some(command) = next_line(&mut self.piped), if self.session.takes_line() => {
+                    Some(Input::User(command))
+                }
+                event = self.phone.next(), if !is_full => self.of_phone(event),
+                sound = next_sound(&mut self.audio, takes_sound), if !is_full => self.of_sound(sound),
                 () = self.clock.wait_until(deadline) => Some(Input::Tick),
+                broken = broken_or_free(&mut self.face, is_full), if self.reader == Reader::There => {
+                    broken.map_or(Ok(()), |error| self.note_broken(error))?;
+                    None
+                }
             };
             if let Some(input) = input {
-                return input;
+                return Ok(input);
             }
         }
+    }
+
+    /// Takes note that lines cannot be written: a closed pipe ends the call in order.
+    fn note_broken(&mut self, error: io::Error) -> Result<(), Error> {
+        if error.kind() != io::ErrorKind::BrokenPipe {
+            return Err(cannot_write_stdout(error));
+        }
+        self.reader = Reader::Gone;
+        Ok(())
     }
 
     fn handle(&mut self, input: Input) -> Result<Option<EndReason>, Error> {
@@ -175,13 +204,7 @@ impl Drive {
         if self.reader != Reader::There {
             return Ok(());
         }
-        match self.face.notice(now, notice) {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
-                self.reader = Reader::Gone;
-                Ok(())
-            }
-            result => result.map_err(cannot_show),
-        }
+        self.face.notice(now, notice).or_else(|error| self.note_broken(error))
     }
 
     fn of_phone(&mut self, event: PhoneEvent) -> Option<Input> {
@@ -209,10 +232,8 @@ impl Drive {
     fn of_link(&mut self, event: LinkEvent, direction: Direction) -> Option<Said> {
         match event {
             LinkEvent::Text(text) => {
-                if let Some(trace) = &mut self.trace {
-                    // A full disk is told when the next event is sent.
-                    let _ = trace.event(self.clock.now(), direction, &text);
-                }
+                let traced = self.note(self.clock.now(), direction, &text);
+                self.trace_failure = self.trace_failure.take().or(traced.err());
                 Some(match read::server_event(&text) {
                     Ok(event) => Said::Event(Box::new(event)),
                     Err(_) => Said::Garbled(text.to_string()),
@@ -265,6 +286,10 @@ impl Drive {
             Event::VoiceConfirmed => AudioEvent::VoiceConfirmed,
             Event::VoiceStopped { silent } => AudioEvent::VoiceStopped { silent },
             Event::Echo(state) => AudioEvent::Echo(echo(state)),
+            Event::PlaybackDropped(sound) => AudioEvent::Lost(format!(
+                "{} of audio dropped: ten minutes are waiting to be played",
+                words::seconds(u64::try_from(sound.as_millis()).unwrap_or(u64::MAX))
+            )),
             Event::Counts(counts) => {
                 self.counts = counts;
                 return None;
@@ -306,6 +331,13 @@ enum Sound {
     Dropped(u64),
 }
 
+async fn next_line(piped: &mut Option<mpsc::Receiver<Command>>) -> Option<Command> {
+    match piped {
+        Some(piped) => piped.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
 async fn next_sound(audio: &mut Option<Audio>, takes_frames: bool) -> Sound {
     let Some(audio) = audio else { return std::future::pending().await };
     tokio::select! {
@@ -335,16 +367,25 @@ fn echo(state: EchoState) -> Echo {
 /// Returns what went wrong with the sound without ending anything.
 fn trouble(counts: Counts) -> Option<String> {
     let Counts { gaps, capture_dropped, play_refused } = counts;
-    let told = [
+    let counted = [
         (gaps, if gaps == 1 { "gap in what was played" } else { "gaps in what was played" }),
         (capture_dropped, "samples of the microphone lost on this machine"),
-        (play_refused, "samples not played because ten minutes were waiting"),
     ];
-    let told: Vec<String> =
-        told.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
-    (!told.is_empty()).then(|| told.join(", "))
+    let counted =
+        counted.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
+    let dropped = (!play_refused.is_zero()).then(|| {
+        let millis = u64::try_from(play_refused.as_millis()).unwrap_or(u64::MAX);
+        format!("{} of audio not played: the play queue was full", words::seconds(millis))
+    });
+    let parts: Vec<String> = counted.chain(dropped).collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
 }
 
-fn cannot_show(error: io::Error) -> Error {
-    Error::new(Kind::Device, anyhow::Error::new(error).context("cannot write to standard output"))
+/// Waits until lines cannot be written any more, and returns why; or, where they are full, until there is room.
+async fn broken_or_free(face: &mut Face, is_full: bool) -> Option<io::Error> {
+    if is_full {
+        face.room().await;
+        return None;
+    }
+    Some(face.failure().await)
 }

@@ -6,21 +6,27 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
+use crate::app::cannot_write_stdout;
 use crate::app::clock::Clock;
+use crate::app::console::{Console, ConsoleWriter};
+use crate::app::stdio::{Localized, charset};
 use crate::cli::ShowingArgs;
 use crate::error::{Error, Kind};
 use crate::mishap;
 use crate::pcm::level::Meter;
-use crate::session::io::{Command, Connection, Notice, Turn};
+use crate::session::io::{Command, Connection, EndReason, Notice, Turn};
 use crate::ui::front::Front;
 use crate::ui::json::{Detail, JsonLines};
 use crate::ui::minutes;
 use crate::ui::model::{About, Model};
 use crate::ui::plain::{Plain, PlainStyle};
-use crate::ui::term::{Screen, ScreenError, Setup};
+use crate::ui::term::{Patience, Screen, ScreenError, Setup};
 use crate::ui::text::one_line;
 use crate::ui::view::theme::Theme;
 use crate::ui::words;
+
+/// How long lines that wait to be written delay the end by a signal.
+const SIGNALLED_DRAIN: Duration = Duration::from_millis(200);
 
 /// The level that is shown before there is any sound.
 const SILENCE_DBFS: f32 = -120.0;
@@ -74,8 +80,8 @@ fn level(meter: &Arc<OnceLock<Arc<Meter>>>) -> Box<dyn Fn() -> f32 + Send> {
 pub(super) enum Face {
     /// The screen and the model it draws.
     Screen { model: watch::Sender<Model>, screen: Option<Screen> },
-    /// Lines of some kind.
-    Lines(Box<dyn Front>),
+    /// Lines of some kind, and the thread that writes them.
+    Lines { front: Box<dyn Front>, console: Console },
 }
 
 /// A file that is captioned.
@@ -119,10 +125,27 @@ pub(super) struct Occasion<'a> {
     pub(super) commands: mpsc::Sender<Command>,
     pub(super) clock: Clock,
     pub(super) levels: &'a Levels,
-    /// Where lines that are not data go.
-    pub(super) status: Box<dyn Write + Send>,
-    /// Where lines that are data go.
+    /// Where lines go, if they are not drawn on a screen.
+    pub(super) lines: Lines,
+}
+
+/// Where lines go.
+pub(super) struct Lines {
+    /// Lines that are data: standard output, unless sound takes that.
     pub(super) data: Box<dyn Write + Send>,
+    /// All others: standard error.
+    pub(super) status: Box<dyn Write + Send>,
+    /// Whether the next line is asked for.
+    pub(super) prompting: Prompting,
+}
+
+/// Whether a conversation asks for the next line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Prompting {
+    /// On the terminal, when it is the user's turn.
+    Asked,
+    /// Never.
+    Not,
 }
 
 impl Face {
@@ -132,17 +155,21 @@ impl Face {
     ///
     /// When the terminal cannot be used.
     pub(super) fn make(occasion: Occasion<'_>) -> Result<Self, Error> {
-        let Occasion { showing, way, style, file, about, commands, clock, levels, status, data } = occasion;
+        let Occasion { showing, way, style, file, about, commands, clock, levels, lines } = occasion;
+        let Lines { data, status, prompting } = lines;
         let detail = if showing.verbose { Detail::Debug } else { Detail::Call };
         Ok(match way {
             Way::Json => {
+                let console = start_console(data, status)?;
                 let name = file.as_ref().map(|file| file.name.as_str());
-                Self::Lines(Box::new(JsonLines::new(data, detail).of_file(name)))
+                let front = Box::new(JsonLines::new(console.data(), detail).of_file(name));
+                Self::lines(front, console, prompting)
             }
             Way::Plain => {
+                let console = start_console(data, status)?;
                 let heading = file.as_ref().and_then(Captioned::heading);
-                let plain = Plain::new(style, data, status).headed(heading).about(&about);
-                Self::Lines(Box::new(Talkative { plain, detail }))
+                let plain = Plain::new(style, console.data(), console.status()).headed(heading).about(&about);
+                Self::lines(Box::new(Talkative { plain, detail }), console, prompting)
             }
             Way::Screen => {
                 let (model, watched) = watch::channel(Model::new(about));
@@ -156,45 +183,118 @@ impl Face {
                         mishap::strike("ui", now);
                         now
                     }),
-                    theme: Theme::for_no_color(std::env::var_os("NO_COLOR").as_deref()),
+                    theme: Theme {
+                        charset: charset(),
+                        ..Theme::for_no_color(std::env::var_os("NO_COLOR").as_deref())
+                    },
                 });
                 Self::Screen { model, screen: Some(screen.map_err(no_screen)?) }
             }
         })
     }
 
+    fn lines(front: Box<dyn Front>, console: Console, prompting: Prompting) -> Self {
+        let front = match prompting {
+            Prompting::Asked => Box::new(Prompted { front, terminal: console.status() }),
+            Prompting::Not => front,
+        };
+        Self::Lines { front, console }
+    }
+
+    /// Returns a writer for lines that are not data; nothing where a screen is drawn.
+    pub(super) fn status(&self) -> Option<ConsoleWriter> {
+        match self {
+            Self::Screen { .. } => None,
+            Self::Lines { console, .. } => Some(console.status()),
+        }
+    }
+
     /// Shows one notice.
     ///
     /// # Errors
     ///
-    /// [`io::ErrorKind::BrokenPipe`] when nobody reads any more; what else the writer says.
+    /// [`io::ErrorKind::BrokenPipe`] when nobody reads any more; what else the writer says of this notice or an
+    /// earlier one.
     pub(super) fn notice(&mut self, at: Duration, notice: &Notice) -> io::Result<()> {
         match self {
             Self::Screen { model, .. } => {
                 model.send_modify(|model| model.apply(at, notice));
                 Ok(())
             }
-            Self::Lines(front) => front.notice(at, notice),
+            Self::Lines { front, .. } => front.notice(at, notice),
         }
     }
 
-    /// Gives the terminal back.
+    /// Returns whether so much waits to be written that nothing new should be taken.
+    pub(super) fn is_full(&self) -> bool {
+        match self {
+            // It shows the latest model and keeps no others.
+            Self::Screen { .. } => false,
+            Self::Lines { console, .. } => console.is_full(),
+        }
+    }
+
+    /// Waits until something new can be taken. Cancel-safe as [`Console::room`] is.
+    pub(super) async fn room(&mut self) {
+        match self {
+            Self::Screen { .. } => {}
+            Self::Lines { console, .. } => console.room().await,
+        }
+    }
+
+    /// Waits until lines cannot be written any more, and returns why. Cancel-safe as [`Console::failure`] is.
+    pub(super) async fn failure(&mut self) -> io::Error {
+        match self {
+            Self::Screen { .. } => std::future::pending().await,
+            Self::Lines { console, .. } => console.failure().await,
+        }
+    }
+
+    /// Restores the terminal, or waits until all lines are written: as long as that takes, unless a signal ends
+    /// the call.
     ///
     /// # Errors
     ///
-    /// When the screen broke on the way.
-    pub(super) fn close(&mut self) -> Result<(), Error> {
+    /// When the screen broke on the way, or when lines cannot be written.
+    pub(super) async fn close(&mut self, reason: &EndReason) -> Result<(), Error> {
+        let is_signalled = matches!(reason, EndReason::Signal(_));
         match self {
             Self::Screen { model, screen } => {
                 let Some(screen) = screen.take() else { return Ok(()) };
-                screen.close().map_err(no_screen)?;
+                let patience = if is_signalled { Patience::Signalled } else { Patience::Usual };
+                match screen.close(patience) {
+                    Ok(()) => {}
+                    // A terminal that takes nothing any more is often why the signal came.
+                    Err(ScreenError::Stuck | ScreenError::Terminal(_)) if is_signalled => return Ok(()),
+                    Err(error) => return Err(no_screen(error)),
+                }
                 // What was said is not to vanish with the screen; a terminal that is gone takes no more.
-                let _ = minutes::write(&model.borrow(), &mut io::stdout().lock());
+                let _ = minutes::write(&model.borrow(), &mut io::stdout());
                 Ok(())
             }
-            Self::Lines(_) => Ok(()),
+            Self::Lines { console, .. } if is_signalled => {
+                // Nobody who sends a signal waits for a reader that may never read.
+                let _ = tokio::time::timeout(SIGNALLED_DRAIN, console.drain()).await;
+                Ok(())
+            }
+            Self::Lines { console, .. } => match console.drain().await {
+                Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(cannot_write_stdout(error)),
+                Ok(()) | Err(_) => Ok(()),
+            },
         }
     }
+}
+
+/// Starts the thread that writes lines.
+///
+/// # Errors
+///
+/// When the system gives no thread.
+pub(super) fn start_console(
+    data: impl Write + Send + 'static,
+    status: impl Write + Send + 'static,
+) -> Result<Console, Error> {
+    Console::start(data, Localized::new(status, charset())).map_err(|error| Error::new(Kind::Internal, error))
 }
 
 /// Plain lines that tell what only a developer wants to know where that was asked for.
@@ -219,19 +319,12 @@ impl<F: Front> Front for Talkative<F> {
 }
 
 /// Asks for the next line of a conversation when it is the user's turn.
-pub(super) struct Prompting<W> {
+struct Prompted<W> {
     front: Box<dyn Front>,
     terminal: W,
 }
 
-impl<W> Prompting<W> {
-    /// Makes `front` ask on `terminal`.
-    pub(super) fn new(front: Box<dyn Front>, terminal: W) -> Self {
-        Self { front, terminal }
-    }
-}
-
-impl<W: Write> Front for Prompting<W> {
+impl<W: Write> Front for Prompted<W> {
     fn notice(&mut self, at: Duration, notice: &Notice) -> io::Result<()> {
         self.front.notice(at, notice)?;
         if matches!(notice, Notice::Connection(Connection::Live) | Notice::Turn(Turn::Listening)) {
@@ -244,8 +337,9 @@ impl<W: Write> Front for Prompting<W> {
 
 fn no_screen(error: ScreenError) -> Error {
     let kind = match error {
-        ScreenError::NoTerminal | ScreenError::Terminal(_) => Kind::Usage,
-        ScreenError::Thread(_) | ScreenError::Stuck | ScreenError::Panicked => Kind::Internal,
+        ScreenError::NoTerminal => Kind::Usage,
+        ScreenError::Terminal(_) | ScreenError::Stuck => Kind::Device,
+        ScreenError::Thread(_) | ScreenError::Panicked => Kind::Internal,
     };
     Error::new(kind, error).hint("use --plain or --json")
 }

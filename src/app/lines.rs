@@ -45,13 +45,16 @@ type text and press Enter to send it, or one of these:
 /// Said at the beginning where Enter makes turns.
 const ENTER_MAKES_TURNS: &str = "press Enter to speak, and Enter again to be answered; /help has more";
 
-/// Reads standard input line by line until its end, which ends the call.
+/// Said when standard input cannot be read.
+const NO_TEXT: &str = "standard input is not text, nothing more of it is read; pipe text in UTF-8";
+
+/// Reads standard input line by line until its end, which is `at_end`.
 ///
 /// A thread of its own because standard input cannot be waited for otherwise; it ends with the
 /// program. `tell` writes what the user should know.
 pub(super) fn listen(
     commands: mpsc::Sender<Command>,
-    into: Into,
+    (into, at_end): (Into, Command),
     mut tell: impl FnMut(&str) + Send + 'static,
 ) {
     match into {
@@ -59,9 +62,14 @@ pub(super) fn listen(
         Into::CallByHand => tell(ENTER_MAKES_TURNS),
     }
     let reading = move || {
+        let mut is_first = true;
         for line in io::stdin().lock().lines() {
-            let Ok(line) = line else { break };
-            let command = match understand(&line, into) {
+            let Ok(line) = line else {
+                tell(NO_TEXT);
+                break;
+            };
+            let line = if std::mem::take(&mut is_first) { without_bom(&line) } else { &line };
+            let command = match understand(line, into) {
                 Typed::Do(command) => command,
                 Typed::Nothing => continue,
                 Typed::Help => {
@@ -85,10 +93,15 @@ pub(super) fn listen(
             }
         }
         // Nobody listens when the call has ended before.
-        let _ = commands.blocking_send(Command::HangUp(EndReason::User));
+        let _ = commands.blocking_send(at_end);
     };
     // Without the thread there are no typed lines; signals still end the call.
     let _ = thread::Builder::new().name("lines".to_owned()).spawn(reading);
+}
+
+/// Returns text without the byte order mark that some programs, those of Windows above all, begin it with.
+pub(super) fn without_bom(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
 }
 
 fn understand(line: &str, into: Into) -> Typed {
@@ -159,6 +172,12 @@ mod tests {
         assert_eq!(understand("/stop", Into::Chat), Typed::Do(Command::Interrupt));
         assert_eq!(understand("/turn left", Into::Chat), Typed::Do(Command::Say("/turn left".into())));
         assert_eq!(understand("", Into::Chat), Typed::Nothing);
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_text() {
+        assert_eq!(without_bom("\u{feff}hello"), "hello");
+        assert_eq!(without_bom("hello\u{feff}"), "hello\u{feff}");
     }
 
     #[test]

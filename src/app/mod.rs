@@ -4,6 +4,8 @@
 
 pub mod clock;
 pub mod stderr;
+pub mod stdio;
+mod console;
 pub mod trace;
 mod settings;
 mod named_files;
@@ -32,29 +34,108 @@ mod doctor;
 mod completions;
 mod man;
 
+use std::borrow::Cow;
 use std::io::{self, Write};
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::mpsc::channel;
+use std::thread;
 
+use crate::app::signals::Signals;
+use crate::app::stdio::{localized, stdout};
 use crate::cli::{Cli, Command};
 use crate::error::{Error, Kind};
 use crate::protocol::error_codes::{self, Remedy};
 use crate::session::io::{EndReason, Failure};
+use crate::ui::{term, text};
 
-/// Runs a command to its end and returns the exit code of a normal end.
+/// The stack of the thread that runs a command: as much as the first thread of a process has.
+const STACK_BYTES: usize = 8 << 20;
+
+/// How a command ended.
+enum End {
+    /// By itself or by a panic, with this exit code.
+    Finished(u8),
+    /// By a signal, although a thread of it may still be blocked.
+    Forced(i32),
+}
+
+/// Runs a command to its end and returns the exit code; what failed is on standard error then.
 ///
-/// # Errors
-///
-/// What failed, with its kind, its causes and a hint.
-pub fn run(cli: Cli) -> Result<u8, Error> {
+/// The command has a thread of its own: it may be blocked in a write that nobody reads, and a signal ends the
+/// process all the same.
+pub fn run(cli: Cli) -> u8 {
+    let (finished, ends) = channel();
+    let forced = finished.clone();
+    let started = signals::start(move |number| drop(forced.send(End::Forced(number)))).and_then(|signals| {
+        thread::Builder::new().name("main".to_owned()).stack_size(STACK_BYTES).spawn(move || {
+            // The hook has reported the panic; what is left is the exit code.
+            let code = panic::catch_unwind(AssertUnwindSafe(|| execute(cli, &signals)));
+            let code = code.unwrap_or_else(|_| Kind::Internal.exit_code());
+            // The process ends when nobody receives this any more.
+            let _ = finished.send(End::Finished(code));
+        })
+    });
+    if let Err(error) = started {
+        return report(&Error::new(Kind::Internal, error));
+    }
+    let end = ends.recv();
+    // A thread of the screen may be stuck in restoring the rest.
+    term::restore_line_mode();
+    match end {
+        Ok(End::Finished(code)) => code,
+        Ok(End::Forced(number)) => signal_code(number),
+        // Both senders are gone only if the thread of signals panicked, too.
+        Err(_) => Kind::Internal.exit_code(),
+    }
+}
+
+fn execute(cli: Cli, signals: &Signals) -> u8 {
+    run_command(cli, signals).unwrap_or_else(|error| report(&error))
+}
+
+/// Writes an error to standard error, if that can be written, and returns its exit code.
+fn report(error: &Error) -> u8 {
+    // Servers and files have a say in it: what they say is text and nothing else.
+    let said = format!("rtvoice: {}\n", text::sanitize(&error.to_string()));
+    let _ = io::stderr().write_all(localized(&said).as_bytes());
+    error.kind.exit_code()
+}
+
+/// Prints what clap answers in place of a command, a help text or a usage error, and returns the exit code.
+pub fn answer_without_command(answer: &clap::Error) -> u8 {
+    let printed = if answer.use_stderr() {
+        // It repeats arguments, which may come from anywhere. A closed standard error does not change the exit code.
+        let _ = writeln!(io::stderr(), "{}", text::sanitize(answer.render().to_string().trim_end()));
+        Ok(())
+    } else {
+        stdout().check().and_then(|()| print_answer(answer)).and_then(|()| stdout().flush())
+    };
+    match printed_code(printed) {
+        Ok(_) => u8::try_from(answer.exit_code()).unwrap_or_else(|_| Kind::Usage.exit_code()),
+        Err(error) => report(&error),
+    }
+}
+
+/// Prints a help text in the characters of the locale; in its colours where it needs no change.
+fn print_answer(answer: &clap::Error) -> io::Result<()> {
+    let text = answer.render().to_string();
+    match localized(&text) {
+        Cow::Borrowed(_) => answer.print(),
+        Cow::Owned(text) => stdout().write_all(text.as_bytes()),
+    }
+}
+
+fn run_command(cli: Cli, signals: &Signals) -> Result<u8, Error> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Error::new(Kind::Internal, error))?;
     let local = tokio::task::LocalSet::new();
     let code = runtime.block_on(local.run_until(async {
         match cli.command {
-            Command::Talk(args) => talk::run(args).await.and_then(exit_code),
-            Command::Chat(args) => chat::run(args).await.and_then(exit_code),
-            Command::Transcribe(args) => transcribe::run(args).await.and_then(exit_code),
-            Command::Serve(args) => serve::run(args).await,
-            Command::Devices(args) => devices::run(&args).await,
+            Command::Talk(args) => talk::run(args, signals).await.and_then(exit_code),
+            Command::Chat(args) => chat::run(args, signals).await.and_then(exit_code),
+            Command::Transcribe(args) => transcribe::run(args, signals).await.and_then(exit_code),
+            Command::Serve(args) => serve::run(args, signals).await,
+            Command::Devices(args) => devices::run(&args, signals).await,
             Command::Config(args) => config::run(&args),
             Command::Bench(args) => bench::run(&args).await,
             Command::Doctor(args) => doctor::run(args).await,
@@ -67,15 +148,26 @@ pub fn run(cli: Cli) -> Result<u8, Error> {
     code
 }
 
-/// Writes what a command was asked for; returns the exit code. Who reads no further has had enough.
+/// Writes the result of a command to standard output; returns the exit code.
 fn print(text: &[u8]) -> Result<u8, Error> {
-    match io::stdout().write_all(text) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            let error = anyhow::Error::new(error).context("cannot write to standard output");
-            Err(Error::new(Kind::Device, error))
-        }
+    let mut stdout = stdout();
+    printed_code(stdout.write_all(text).and_then(|()| stdout.flush()))
+}
+
+/// Returns the exit code of a command whose result was written; a reader that has read enough is a normal end.
+fn printed_code(printed: io::Result<()>) -> Result<u8, Error> {
+    match printed {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(cannot_write_stdout(error)),
         Ok(()) | Err(_) => Ok(0),
     }
+}
+
+fn cannot_write_stdout(error: io::Error) -> Error {
+    Error::new(Kind::Device, anyhow::Error::new(error).context("cannot write to standard output"))
+}
+
+fn signal_code(number: i32) -> u8 {
+    128_u8.saturating_add(u8::try_from(number).unwrap_or(127))
 }
 
 /// A normal end is a value; a failure is the error it names.
@@ -86,7 +178,7 @@ fn exit_code(reason: EndReason) -> Result<u8, Error> {
         | EndReason::Answered
         | EndReason::Limit(_)
         | EndReason::ServerClosed(_) => Ok(0),
-        EndReason::Signal(number) => Ok(128_u8.saturating_add(u8::try_from(number).unwrap_or(127))),
+        EndReason::Signal(number) => Ok(signal_code(number)),
         EndReason::NoInput(what) => {
             Err(Error::say(Kind::Device, what).hint("pipe sound into it: raw 16-bit mono of 24 kHz, or WAV"))
         }

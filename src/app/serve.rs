@@ -1,7 +1,7 @@
 //! `rtvoice serve`: the embedded endpoint for other programs on this machine.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::str::FromStr;
@@ -11,7 +11,8 @@ use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
-use crate::app::signals;
+use crate::app::signals::Signals;
+use crate::app::stdio::stdout;
 use crate::cli::{DEFAULT_PORT, Serve};
 use crate::config::built_in::SERVE;
 use crate::error::{Error, Kind};
@@ -26,7 +27,7 @@ use crate::session::io::{Command, EndReason};
 /// # Errors
 ///
 /// When the port is taken, when a fault, host or origin is invalid, and when a script is none or not followed.
-pub(super) async fn run(args: Serve) -> Result<u8, Error> {
+pub(super) async fn run(args: Serve, signals: &Signals) -> Result<u8, Error> {
     let faults = Faults::parse(&args.fault.join(","));
     let faults = faults.map_err(|error| Error::new(Kind::Usage, anyhow::anyhow!("{error}")))?;
     let allow_origins = parse_each("--allow-origin", &args.allow_origin)?;
@@ -38,10 +39,11 @@ pub(super) async fn run(args: Serve) -> Result<u8, Error> {
         Error::new(Kind::Network, error).hint("another program may have the port: choose one with --port")
     })?;
     let address = listener.local_addr().map_err(|error| Error::new(Kind::Internal, error))?;
-    // Who starts it may want no more than that it runs.
-    let _ = io::stdout().write_all(greeting(address).as_bytes());
+    // It serves all the same if nobody can read this.
+    let mut stdout = stdout();
+    let _ = stdout.write_all(greeting(address).as_bytes()).and_then(|()| stdout.flush());
     let (commands, mut commands_rx) = mpsc::channel(1);
-    signals::listen(&commands)?;
+    signals.listen(&commands);
     let options = Arc::new(Options { faults, allow_hosts, allow_origins, ..Options::default() });
     tokio::select! {
         played = serve(listener, options, script) => played,

@@ -6,6 +6,7 @@ use crate::app::fronts::Way;
 use crate::app::named_files::NamedFiles;
 use crate::app::plan;
 use crate::app::settings::{Flags, Settings};
+use crate::app::signals::Signals;
 use crate::app::target::Target;
 use crate::audio::options::{Options, Sink};
 use crate::cli::Talk;
@@ -20,7 +21,7 @@ use crate::ui::plain::PlainStyle;
 /// # Errors
 ///
 /// When it cannot begin, or when what comes of it cannot be written.
-pub(super) async fn run(args: Talk) -> Result<EndReason, Error> {
+pub(super) async fn run(args: Talk, signals: &Signals) -> Result<EndReason, Error> {
     let clock = Clock::start();
     let mut flags = Flags::default().hearing(&args.hearing).turns(&args.turns).answers(&args.answers);
     flags = flags.limits(&args.limits);
@@ -42,13 +43,13 @@ pub(super) async fn run(args: Talk) -> Result<EndReason, Error> {
     files.written("--trace", args.showing.trace.as_deref()).check()?;
     let target = Target::find(&settings)?.dialled_as(&args.endpoint, &settings)?;
     let plan = plan::limited(plan::talk(&settings, at_end_of(&input))?, &target, &settings);
-    let typing = typing_in_a_call(way, &input);
+    let typing = typing_in_a_call(way, &input, args.showing.plain);
     let sound = plan::sound(&settings, &plan, input, output);
     let sound = Some(Options { record: args.record, ..sound });
     let style = PlainStyle::Talk;
     let (showing, position, file, remember) = (&showing, Position::First, None, settings.remember());
     let call = Call { plan, target, style, way, showing, position, file, typing, sound, remember };
-    call.hold(clock).await
+    call.hold(clock, signals).await
 }
 
 fn two_on_one_stream() -> Error {

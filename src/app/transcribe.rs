@@ -8,6 +8,8 @@ use crate::app::fronts::{Captioned, Place, Way};
 use crate::app::named_files::NamedFiles;
 use crate::app::plan;
 use crate::app::settings::{Flags, Settings};
+use crate::app::signals::Signals;
+use crate::app::stdio::stdin_is_piped;
 use crate::app::target::Target;
 use crate::audio::options::{Sink, Source};
 use crate::cli::Transcribe;
@@ -21,7 +23,7 @@ use crate::ui::plain::PlainStyle;
 /// # Errors
 ///
 /// When it cannot begin, or when the captions cannot be written.
-pub(super) async fn run(args: Transcribe) -> Result<EndReason, Error> {
+pub(super) async fn run(args: Transcribe, signals: &Signals) -> Result<EndReason, Error> {
     let clock = Clock::start();
     let flags = Flags::default().hearing(&args.hearing).turns(&args.turns).limits(&args.limits);
     let settings = Settings::load(&args.endpoint, SessionKind::Transcription, flags)?;
@@ -37,7 +39,7 @@ pub(super) async fn run(args: Transcribe) -> Result<EndReason, Error> {
     for (input, file) in inputs {
         let mut call = caption(&args, &settings, &target, input)?;
         (call.position, call.file) = (position, file);
-        reason = call.hold(clock).await?;
+        reason = call.hold(clock, signals).await?;
         position = Position::Later;
         match reason {
             EndReason::InputEnded => {}
@@ -57,6 +59,8 @@ pub(super) async fn run(args: Transcribe) -> Result<EndReason, Error> {
 /// Returns what is heard, and each file with the name under which its captions stand.
 fn inputs(args: &Transcribe, settings: &Settings) -> Result<Vec<(Source, Option<Captioned>)>, Error> {
     match (args.files.as_slice(), &args.hearing.input) {
+        // What is piped in was connected on the command line, which goes before the configuration.
+        ([], None) if stdin_is_piped() => Ok(vec![(Source::Stdin, None)]),
         ([], _) => Ok(vec![(settings.input(), None)]),
         (_, Some(_)) => Err(Error::say(Kind::Usage, "both FILE and --input say what to caption")
             .hint("give the files alone: rtvoice transcribe FILE.wav")),

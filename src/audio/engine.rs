@@ -73,6 +73,8 @@ pub struct Engine {
     counts: Counts,
     counts_at: Duration,
     recorder: Option<Recorder>,
+    /// Why the recording has ended before the call.
+    recording_failure: Option<String>,
     /// The rate of the speaker.
     speaker_rate: Rate,
 }
@@ -146,6 +148,7 @@ impl Engine {
             counts: Counts::default(),
             counts_at: Duration::ZERO,
             recorder: None,
+            recording_failure: None,
             speaker_rate: format.device_out,
         };
         (engine, ends)
@@ -223,9 +226,13 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// Says why that cannot be.
+    /// Says why it is not complete, also where that was told when it happened.
     pub(crate) fn finish_recording(&mut self, now: Duration) -> Result<(), String> {
-        self.recorder.take().map_or(Ok(()), |recorder| recorder.finish(now))
+        match (self.recorder.take(), self.recording_failure.take()) {
+            (Some(recorder), _) => recorder.finish(now),
+            (None, Some(reason)) => Err(reason),
+            (None, None) => Ok(()),
+        }
     }
 
     fn begin_recording(&mut self) {
@@ -236,6 +243,7 @@ impl Engine {
     fn record(&mut self, act: impl FnOnce(&mut Recorder) -> Result<(), String>) {
         if let Some(Err(reason)) = self.recorder.as_mut().map(act) {
             self.recorder = None;
+            self.recording_failure = Some(reason.clone());
             self.tell(Event::RecordingEnded(reason));
         }
     }
@@ -252,6 +260,16 @@ impl Engine {
     /// Returns whether the session is so far behind that more sound would be lost before long.
     pub fn is_crowded(&self) -> bool {
         self.frames.len() > self.frames_room / 2
+    }
+
+    /// Returns whether more sound to be played would be dropped.
+    pub(crate) fn is_play_queue_full(&self) -> bool {
+        self.speaker.is_full()
+    }
+
+    /// Moves sound towards the speaker only.
+    pub(crate) fn step_speaker(&mut self, now: Duration) {
+        self.speaker.step(now);
     }
 
     /// Returns whether the speaker has anything to do.

@@ -6,6 +6,9 @@ mod echo;
 #[path = "engine_turns_tests.rs"]
 mod turns;
 
+#[path = "engine_overflow_tests.rs"]
+mod overflow;
+
 use super::*;
 use crate::pcm::resample::to_int;
 
@@ -374,18 +377,6 @@ fn a_clip_may_have_a_rate_of_its_own() {
     bench.run(ms(1_200));
     assert_eq!((bench.played(CLIP), bench.played(OTHER)), (Some(4_000), Some(12_000)));
     assert!((48_000..49_500).contains(&bench.heard.len()), "{}", bench.heard.len());
-}
-
-#[test]
-fn ten_minutes_are_the_most_that_waits() {
-    let mut bench = Bench::new(24_000);
-    let minute = vec![0; 24_000 * 60];
-    for _ in 0..11 {
-        bench.play(CLIP, &minute);
-    }
-    bench.step();
-    let refused = Counts { play_refused: 24_000 * 60, ..Counts::default() };
-    assert_eq!(bench.count(&Event::Counts(refused)), 1);
 }
 
 #[test]

@@ -43,6 +43,8 @@ pub enum Event {
     Devices(Vec<Listed>, Vec<(Direction, String)>),
     /// The speaker has been away for so long that what waits for it should be given up.
     Unheard,
+    /// The play queue was full, and sound of this length was dropped; told once per episode.
+    PlaybackDropped(Duration),
     /// Something was counted that should not happen.
     Counts(Counts),
     /// Somebody seems to speak: a guess, about 100 ms after they began. Where turns are not found here, it is told
@@ -83,6 +85,7 @@ impl Event {
             | Self::VoiceConfirmed
             | Self::VoiceStopped { .. }
             | Self::Echo(_)
+            | Self::PlaybackDropped(_)
             | Self::Counts(_) => None,
         }
     }
@@ -120,8 +123,8 @@ pub struct Counts {
     pub gaps: u64,
     /// Microphone samples that were thrown away because the audio thread came too late.
     pub capture_dropped: u64,
-    /// Samples that were not played because ten minutes were waiting.
-    pub play_refused: u64,
+    /// How much was dropped because ten minutes were waiting to be played.
+    pub play_refused: Duration,
 }
 
 /// Whether the microphone is heard.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::audio::callback::{Capture, Playback};
+use crate::audio::engine::Engine;
 use crate::audio::event::Event;
 use crate::audio::file::{Feed, Supply};
 use crate::audio::sink::Target;
@@ -150,6 +151,25 @@ impl PacedOutput {
         None
     }
 
+    /// Makes room in a play queue that is full by writing ahead of time, so that nothing of it is lost.
+    ///
+    /// Only a file takes sound faster than it is heard: a pipe has a reader with a pace of its own.
+    pub(crate) fn make_room(&mut self, now: Duration, engine: &mut Engine) {
+        if !self.target.is_file() {
+            return;
+        }
+        while engine.is_play_queue_full() {
+            let taken = self.playback.on_output(&mut self.block, 1);
+            self.samples.clear();
+            self.samples.extend(self.block[..taken].iter().copied().map(to_int));
+            if let Err(event) = self.target.write(&self.samples) {
+                engine.tell(event);
+                return;
+            }
+            engine.step_speaker(now);
+        }
+    }
+
     /// Completes what was written, a file without sound too.
     pub(crate) fn close(self) -> Result<(), String> {
         self.target.close()
@@ -164,6 +184,11 @@ impl PacedOutput {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::audio::echo::Processing;
+    use crate::audio::engine::{Demand, Format};
+    use crate::audio::sink::Openable;
+    use crate::pcm::frame::{ClipId, Frame};
+    use crate::pcm::wav::WavReader;
 
     const MS: fn(u64) -> Duration = Duration::from_millis;
 
@@ -177,6 +202,49 @@ mod tests {
             given += due;
         }
         assert_eq!(given, 441_000);
+    }
+
+    #[test]
+    fn nothing_is_lost_with_an_output_file_however_far_ahead_a_server_sends() {
+        const RATE: Rate = Rate(8_000);
+        const MINUTES: u64 = 12;
+        let (mut engine, ends) = Engine::new(Format {
+            wire_in: RATE,
+            wire_out: RATE,
+            device_in: RATE,
+            device_out: RATE,
+            frame: MS(10),
+            prebuffer: MS(60),
+            processing: Processing::NONE,
+        });
+        let mut events = ends.events;
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("answer.wav");
+        let target = Target::Untouched { openable: Openable::new(&path).unwrap(), rate: RATE };
+        let mut output = PacedOutput::new(target, ends.playback, RATE);
+        // Each second of the answer has a level of its own.
+        let level = |second: u64| 1_000 + second as i16;
+        for second in 0..MINUTES * 60 {
+            output.make_room(MS(0), &mut engine);
+            engine.play(ClipId(1), Frame::new(RATE, vec![level(second); 8_000]));
+        }
+        engine.end_clip(ClipId(1));
+        let mut now = Duration::ZERO;
+        while engine.demand() == Demand::Sound {
+            engine.step(now);
+            assert_eq!(output.advance(now), None);
+            now += MS(10);
+        }
+        output.close().unwrap();
+        let told = std::iter::from_fn(|| events.try_recv().ok());
+        assert!(!told.into_iter().any(|event| matches!(event, Event::PlaybackDropped(_))));
+        let mut samples = Vec::new();
+        let mut written = WavReader::new(std::fs::File::open(&path).unwrap()).unwrap();
+        while written.read(&mut samples).unwrap() > 0 {}
+        assert_eq!(samples.len() as u64, MINUTES * 60 * 8_000);
+        for (second, samples) in (0..).zip(samples.chunks(8_000)) {
+            assert_eq!(to_int(samples[4_000]), level(second), "second {second}");
+        }
     }
 
     #[test]

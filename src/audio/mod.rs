@@ -17,6 +17,7 @@ mod speaker;
 mod clip;
 mod ledger;
 mod jitter;
+mod overflow;
 mod drift;
 #[cfg(feature = "device")]
 mod device;

@@ -131,18 +131,9 @@ impl Options {
 fn is_file(text: &str) -> bool {
     let path = Path::new(text);
     let extension = path.extension().and_then(OsStr::to_str);
-    extension.is_some_and(|extension| extension.eq_ignore_ascii_case("wav"))
-        || std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file() || is_named_pipe(&metadata))
-}
-
-#[cfg(unix)]
-fn is_named_pipe(metadata: &std::fs::Metadata) -> bool {
-    std::os::unix::fs::FileTypeExt::is_fifo(&metadata.file_type())
-}
-
-#[cfg(not(unix))]
-fn is_named_pipe(_: &std::fs::Metadata) -> bool {
-    false
+    // A named pipe and a device file, such as /dev/stdin, are opened as files, too.
+    let exists = path.metadata().is_ok_and(|metadata| !metadata.is_dir());
+    extension.is_some_and(|extension| extension.eq_ignore_ascii_case("wav")) || exists
 }
 
 #[cfg(test)]
@@ -163,6 +154,7 @@ mod tests {
             ("not/there.WAV", Source::File("not/there.WAV".into()), Sink::File("not/there.WAV".into())),
             (existing, Source::File(existing.into()), Sink::File(existing.into())),
             ("USB mic", Source::Device(named("USB mic")), Sink::Device(named("USB mic"))),
+            ("/dev/null", Source::File("/dev/null".into()), Sink::File("/dev/null".into())),
             ("/tmp", Source::Device(named("/tmp")), Sink::Device(named("/tmp"))),
         ];
         for (text, source, sink) in cases {

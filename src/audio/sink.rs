@@ -3,9 +3,8 @@
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, channel, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, channel, sync_channel};
 use std::thread;
-use std::time::Duration;
 
 use crate::audio::error::{AudioError, Direction};
 use crate::audio::event::Event;
@@ -16,8 +15,6 @@ use crate::pcm::wire::Codec;
 
 /// How many blocks of 10 ms wait for a pipe before the sound stands still.
 const PIPE_BLOCKS: usize = 20;
-/// How long the end waits for whoever reads the pipe.
-const PIPE_GOODBYE: Duration = Duration::from_secs(2);
 
 /// A place for samples.
 pub(crate) enum Target {
@@ -29,6 +26,8 @@ pub(crate) enum Target {
     File { writer: Box<WavWriter<BufWriter<File>>>, path: PathBuf },
     /// They are written to standard output by a thread of its own, because that may block.
     Pipe(Pipe),
+    /// They are lost since writing failed, for this reason.
+    Failed(String),
 }
 
 /// A file that can be written and has not been touched.
@@ -82,6 +81,14 @@ impl Target {
         Ok(Self::Pipe(Pipe { blocks, waiting: None, end }))
     }
 
+    /// Returns whether sound goes to a file.
+    pub(crate) fn is_file(&self) -> bool {
+        match self {
+            Self::Untouched { .. } | Self::File { .. } => true,
+            Self::Nowhere | Self::Pipe(_) | Self::Failed(_) => false,
+        }
+    }
+
     /// Returns whether another block will find room.
     pub(crate) fn is_ready(&mut self) -> Result<bool, Event> {
         let Self::Pipe(pipe) = self else { return Ok(true) };
@@ -94,18 +101,17 @@ impl Target {
     /// Takes a block.
     pub(crate) fn write(&mut self, samples: &[i16]) -> Result<(), Event> {
         match self {
-            Self::Nowhere => Ok(()),
+            Self::Nowhere | Self::Failed(_) => Ok(()),
             Self::Untouched { .. } if samples.is_empty() => Ok(()),
             Self::Untouched { .. } => {
-                self.touch().map_err(Event::Lost)?;
+                self.touch().map_err(|reason| self.fail(reason))?;
                 self.write(samples)
             }
             Self::File { writer, path } => match writer.write(samples) {
                 Ok(()) => Ok(()),
                 Err(error) => {
                     let reason = format!("cannot write {}: {}", path.display(), into_io(error));
-                    *self = Self::Nowhere;
-                    Err(Event::Lost(reason))
+                    Err(self.fail(reason))
                 }
             },
             Self::Pipe(_) if samples.is_empty() => Ok(()),
@@ -113,33 +119,43 @@ impl Target {
         }
     }
 
-    /// Completes what was written, a file without sound too, or says why that cannot be.
+    /// Completes what was written, a file without sound too.
+    ///
+    /// # Errors
+    ///
+    /// Says why it is not complete, also where that was told when it happened.
     pub(crate) fn close(mut self) -> Result<(), String> {
         self.touch()?;
         self.leave()
+    }
+
+    /// Drops all further samples, and remembers why for the end.
+    fn fail(&mut self, reason: String) -> Event {
+        *self = Self::Failed(reason.clone());
+        Event::Lost(reason)
     }
 
     /// Completes what was written; a file that nothing was written to stays as it was.
     pub(crate) fn leave(self) -> Result<(), String> {
         match self {
             Self::Nowhere | Self::Untouched { .. } => Ok(()),
+            Self::Failed(reason) => Err(reason),
             Self::File { writer, path } => writer
                 .finish()
                 .map_err(|error| format!("cannot complete {}: {}", path.display(), into_io(error))),
             Self::Pipe(Pipe { blocks, waiting, end }) => {
-                // A reader that has fallen behind gets the last block too, but nobody waits for ever for it.
-                let hand_over = move || {
-                    if let Some(block) = waiting {
-                        let _ = blocks.send(block);
-                    }
-                };
-                let handing = thread::Builder::new().name("pipe end".to_owned()).spawn(hand_over);
-                handing.map_err(|error| format!("cannot complete standard output: {error}"))?;
-                match end.recv_timeout(PIPE_GOODBYE) {
+                // A reader that has fallen behind gets all of it, however slow it is. A signal ends the
+                // program although this waits.
+                if let Some(block) = waiting {
+                    // If the thread has ended, its result says why.
+                    let _ = blocks.send(block);
+                }
+                drop(blocks);
+                match end.recv() {
                     Ok(Err(error)) if error.kind() != io::ErrorKind::BrokenPipe => {
                         Err(format!("cannot write standard output: {error}"))
                     }
-                    Ok(_) | Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => Ok(()),
+                    Ok(_) | Err(_) => Ok(()),
                 }
             }
         }
@@ -155,7 +171,7 @@ impl Target {
                     .map_err(|error| format!("cannot write {}: {}", path.display(), into_io(error)))?;
                 *self = Self::File { writer: Box::new(writer), path };
             }
-            other @ (Self::Nowhere | Self::File { .. } | Self::Pipe(_)) => *self = other,
+            other @ (Self::Nowhere | Self::File { .. } | Self::Pipe(_) | Self::Failed(_)) => *self = other,
         }
         Ok(())
     }
@@ -172,16 +188,15 @@ impl Target {
                 pipe.waiting = Some(block);
                 Ok(())
             }
-            Err(TrySendError::Disconnected(_)) => {
-                let event = match pipe.end.recv() {
-                    Ok(Err(error)) if error.kind() != io::ErrorKind::BrokenPipe => {
-                        Event::Lost(format!("cannot write standard output: {error}"))
-                    }
-                    Ok(_) | Err(_) => Event::OutputClosed,
-                };
-                *self = Self::Nowhere;
-                Err(event)
-            }
+            Err(TrySendError::Disconnected(_)) => Err(match pipe.end.recv() {
+                Ok(Err(error)) if error.kind() != io::ErrorKind::BrokenPipe => {
+                    self.fail(format!("cannot write standard output: {error}"))
+                }
+                Ok(_) | Err(_) => {
+                    *self = Self::Nowhere;
+                    Event::OutputClosed
+                }
+            }),
         }
     }
 }
@@ -256,6 +271,18 @@ mod tests {
         let mut target = Target::pipe(Leaves(1_000, io::ErrorKind::StorageFull)).unwrap();
         let event = write_until_it_ends(&mut target);
         assert!(matches!(&event, Event::Lost(reason) if reason.contains("standard output")), "{event:?}");
+        assert_eq!(target.write(&[7; 100]), Ok(()), "it is told once");
+        assert_eq!(target.close().map_err(Event::Lost), Err(event), "the end is an error");
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_full_disk_under_an_output_file_is_an_error_at_the_end() {
+        let openable = Openable::new(Path::new("/dev/full")).unwrap();
+        let mut target = Target::Untouched { openable, rate: Rate::WIRE };
+        let event = write_until_it_ends(&mut target);
+        assert!(matches!(&event, Event::Lost(reason) if reason.contains("/dev/full")), "{event:?}");
+        assert_eq!(target.close().map_err(Event::Lost), Err(event));
     }
 
     #[test]

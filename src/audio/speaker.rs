@@ -13,6 +13,7 @@ use crate::audio::drift::Drift;
 use crate::audio::event::Event;
 use crate::audio::jitter::Jitter;
 use crate::audio::ledger::{Ledger, Start};
+use crate::audio::overflow::Overflow;
 use crate::audio::shared::Shared;
 use crate::pcm::frame::{ClipId, Frame, Rate};
 use crate::pcm::level::Meter;
@@ -22,8 +23,9 @@ use crate::pcm::resample::Resampler;
 const DEPTH: Duration = Duration::from_millis(80);
 /// The capacity of the ring: room for devices whose blocks are longer than [`DEPTH`].
 pub(crate) const CAPACITY: Duration = Duration::from_millis(500);
-/// How much waits to be played at most; a server that sends more than this has run wild.
+/// How much waits to be played at most, so that no server fills the memory.
 const GUARD: Duration = Duration::from_secs(600);
+
 /// Plays clips in order and knows what was heard of them.
 pub(crate) struct Speaker {
     ring: Producer<f32>,
@@ -35,7 +37,9 @@ pub(crate) struct Speaker {
     drift: Drift,
     queue: VecDeque<Clip>,
     waiting: Duration,
-    refused: u64,
+    /// How much was dropped because the queue was full, since the start.
+    refused: Duration,
+    overflow: Overflow,
     resampler: Resampler,
     /// Samples that went into the resampler since it began anew.
     fed: u64,
@@ -91,7 +95,8 @@ impl Speaker {
             drift: Drift::default(),
             queue: VecDeque::new(),
             waiting: Duration::ZERO,
-            refused: 0,
+            refused: Duration::ZERO,
+            overflow: Overflow::default(),
             resampler: Resampler::new(wire, device),
             fed: 0,
             base: 0,
@@ -135,11 +140,12 @@ impl Speaker {
         if frame.samples.is_empty() {
             return;
         }
-        if self.waiting >= GUARD {
-            self.refused += frame.samples.len() as u64;
+        let sound = frame.duration();
+        if self.is_full() {
+            self.refused += sound;
+            self.overflow.add(sound);
             return;
         }
-        let sound = frame.duration();
         if let Some(head) = self.queue.front().filter(|head| head.clip == clip && head.gate == Gate::Open) {
             let between = head.rate.duration(head.waiting) + self.on_its_way();
             self.drift.note(between, sound);
@@ -157,6 +163,11 @@ impl Speaker {
         queued.waiting += frame.samples.len() as u64;
         queued.fresh += frame.samples.len() as u64;
         queued.frames.push_back(frame);
+    }
+
+    /// Returns whether the queue takes no more.
+    pub(crate) fn is_full(&self) -> bool {
+        self.waiting >= GUARD
     }
 
     /// Notes that a clip is whole: it need not wait for more.
@@ -223,6 +234,9 @@ impl Speaker {
             }
             self.finish_flush();
         }
+        if let Some(dropped) = self.overflow.step(now) {
+            self.tell(Event::PlaybackDropped(dropped));
+        }
         self.notice_underruns();
         self.last_step = now;
         for queued in self.queue.iter_mut().filter(|queued| queued.fresh > 0) {
@@ -246,8 +260,8 @@ impl Speaker {
         self.gaps += gaps;
     }
 
-    /// Returns how many samples were refused because too much was waiting.
-    pub(crate) fn refused(&self) -> u64 {
+    /// Returns how much was dropped because too much was waiting.
+    pub(crate) fn refused(&self) -> Duration {
         self.refused
     }
 

@@ -153,11 +153,15 @@ impl Runner {
                     Command::List => self.picker.ask(),
                     Command::Mute(mute) => self.mute(now, mute),
                     Command::Turn => {}
-                    command @ (Command::Play { .. }
-                    | Command::EndClip(_)
-                    | Command::Flush
-                    | Command::Duck(_)
-                    | Command::Record) => self.engine.obey(command),
+                    Command::Play { clip, frame } => {
+                        if let Output::Paced(output) = &mut self.output {
+                            output.make_room(now, &mut self.engine);
+                        }
+                        self.engine.play(clip, frame);
+                    }
+                    command @ (Command::EndClip(_) | Command::Flush | Command::Duck(_) | Command::Record) => {
+                        self.engine.obey(command);
+                    }
                 }
             }
             let now = self.started.elapsed();

@@ -95,6 +95,8 @@ pub enum Command {
     UseDevice(Side, Option<String>),
     /// Begin a turn by hand, or end the one that was begun.
     SwitchTurn,
+    /// All lines that were piped in are asked and answered: end, unless the input has an end of its own.
+    LinesEnded,
     /// End the call.
     HangUp(EndReason),
 }

@@ -13,6 +13,7 @@ mod interruption;
 mod two_stage;
 mod answer;
 mod closing;
+mod piped;
 mod delay;
 mod staying;
 mod devices;
@@ -225,6 +226,7 @@ impl Session {
             Command::ListDevices => self.outputs.push(Output::ListDevices),
             Command::UseDevice(side, id) => self.outputs.push(Output::UseDevice(side, id)),
             Command::SwitchTurn => self.switch_turn(now),
+            Command::LinesEnded => self.lines_ended(now),
             Command::HangUp(reason) => self.hang_up(now, reason),
         }
     }

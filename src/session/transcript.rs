@@ -107,6 +107,11 @@ impl Transcript {
         self.commits_under_way += 1;
     }
 
+    /// Returns whether anything was typed in this call.
+    pub(super) fn has_typed(&self) -> bool {
+        self.typed > 0
+    }
+
     /// The commit was answered, with an item or with a refusal.
     pub(super) fn commit_answered(&mut self) {
         self.commits_under_way = self.commits_under_way.saturating_sub(1);

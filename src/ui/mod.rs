@@ -3,6 +3,7 @@
 //! Everything but [`term`] works on data. Texts come from servers and are not trusted: each way out
 //! passes through [`text`].
 
+pub mod charset;
 pub mod text;
 pub mod wrap;
 pub mod words;

@@ -28,6 +28,8 @@ mod transcribe;
 mod formats;
 mod refusals;
 mod shell;
+#[cfg(unix)]
+mod streams;
 #[cfg(target_os = "linux")]
 mod install;
 #[cfg(unix)]

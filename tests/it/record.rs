@@ -94,8 +94,8 @@ fn record_until_a_crash() -> Option<String> {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_full_disk_is_told_once_and_ends_only_the_recording() {
-    let outcome = talk("--output answer.wav --record /dev/full").run().expect_code(0);
+fn a_full_disk_ends_only_the_recording_and_is_an_error_at_the_end() {
+    let outcome = talk("--output answer.wav --record /dev/full").run().expect_code(4);
     let lines = outcome.json_lines();
     let errors: Vec<&Value> = lines.iter().filter(|line| line["type"] == "error").collect();
     let [error] = errors[..] else { panic!("{errors:?}") };
@@ -103,6 +103,7 @@ fn a_full_disk_is_told_once_and_ends_only_the_recording() {
         error["message"],
         "the recording has ended: cannot write /dev/full: No space left on device (os error 28)"
     );
+    assert!(outcome.stderr.starts_with("rtvoice: the recording has ended: "), "{}", outcome.stderr);
     assert!(Sound::read(&outcome.home.path().join("answer.wav")).loud_ms(SPEECH_DBFS).is_some());
 }
 

@@ -21,7 +21,10 @@ const LARGE: Size = Size { columns: 200, rows: 50 };
 const F1: &str = "\x1bOP";
 const ESCAPE: &str = "\x1b";
 const CONTROL_C: &str = "\x03";
+const CONTROL_L: &str = "\x0c";
 const CONTROL_T: &str = "\x14";
+/// Asks the terminal where the cursor is.
+const CURSOR_QUERY: &[u8] = b"\x1b[6n";
 
 fn silent_call() -> Program {
     Program::rtvoice("talk --demo --input null --output null")
@@ -67,6 +70,27 @@ fn the_screen_is_whole_at_every_size_and_when_it_is_resized() {
         terminal.send(CONTROL_C);
         terminal.wait(LIMIT).expect_code(0).expect_restored();
     }
+}
+
+#[test]
+fn ctrl_l_repaints_the_screen_without_a_cursor_query() {
+    let terminal = start(silent_call(), USUAL);
+    terminal.wait_for_text(LIMIT, "Hello, this is");
+    for number in 1..=3 {
+        terminal.disturb("\x1b[2J");
+        terminal.send(CONTROL_L);
+        terminal.wait_until(LIMIT, |screen| is_whole(screen, USUAL));
+        terminal.wait_for_text(LIMIT, "Hello, this is");
+        terminal.resize(if number % 2 == 0 { USUAL } else { LARGE });
+        terminal.send("#");
+        terminal.wait_until(LIMIT, |screen| screen.contents().matches('#').count() == number);
+        terminal.resize(USUAL);
+        terminal.wait_until(LIMIT, |screen| is_whole(screen, USUAL));
+    }
+    terminal.send(CONTROL_C);
+    let left = terminal.wait(LIMIT).expect_code(0).expect_restored();
+    let asks = left.bytes.windows(CURSOR_QUERY.len()).any(|bytes| bytes == CURSOR_QUERY);
+    assert!(!asks, "nothing asks for the cursor position while keys are read");
 }
 
 #[test]

@@ -12,7 +12,7 @@ use crate::app::clock::Clock;
 use crate::app::connect::connect;
 use crate::app::drive::{Drive, Reader};
 use crate::app::exit_code;
-use crate::app::fronts::Face;
+use crate::app::fronts::{Face, start_console};
 use crate::app::phone::Phone;
 use crate::app::remember::Remember;
 use crate::app::target::Target;
@@ -68,18 +68,22 @@ pub(super) async fn ask(
     let asked = Rc::new(RefCell::new(Asked::default()));
     let count = questions.count;
     let asker = Asker { count, commands, asked: Rc::clone(&asked), clock, step: Step::Answered };
+    // The asker writes nothing.
+    let console = start_console(io::sink(), io::sink())?;
     let drive = Drive {
         session: Session::new(plan),
         phone: Phone::new(target, link),
         audio,
-        face: Face::Lines(Box::new(asker)),
+        face: Face::Lines { front: Box::new(asker), console },
         trace: None,
         commands: commands_rx,
+        piped: None,
         clock,
         counts: Counts::default(),
         reader: Reader::default(),
         // Nobody chooses a device here.
         remember: Remember { path: None, profile: String::new() },
+        trace_failure: None,
     };
     let reason = drive.run().await?;
     let Asked { delays, trouble } = asked.take();

@@ -1,6 +1,7 @@
 //! Promises of the session, in virtual time.
 #![expect(clippy::wildcard_enum_match_arm, reason = "a test looks for the one output it is about")]
 
+mod piped;
 mod opening;
 mod turns;
 mod by_hand;

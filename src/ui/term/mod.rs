@@ -16,8 +16,30 @@ use crate::ui::model::Model;
 use crate::ui::term::grip::{Grip, Keys, restore_on_panic};
 use crate::ui::view::theme::Theme;
 
-/// How long the threads may take to end: much longer than a drawing, much shorter than a user's patience.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How long the threads of the screen may take to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Patience {
+    /// Much longer than drawing takes, much shorter than a user waits.
+    Usual,
+    /// As long as a signal leaves: its end takes a second in all.
+    Signalled,
+}
+
+impl Patience {
+    fn time(self) -> Duration {
+        match self {
+            Self::Usual => Duration::from_secs(1),
+            Self::Signalled => Duration::from_millis(150),
+        }
+    }
+}
+
+/// Restores the line mode of the terminal if a screen has changed it. Writes nothing, so that it never waits
+/// for a terminal that is not read.
+pub fn restore_line_mode() {
+    // There is nobody to report this to.
+    let _ = crossterm::terminal::disable_raw_mode();
+}
 
 /// What can go wrong with the screen.
 #[derive(Debug, thiserror::Error)]
@@ -99,13 +121,13 @@ impl Screen {
     /// # Errors
     ///
     /// What went wrong with the terminal while it was drawn on.
-    pub fn close(mut self) -> Result<(), ScreenError> {
-        self.stop()
+    pub fn close(mut self, patience: Patience) -> Result<(), ScreenError> {
+        self.stop(patience)
     }
 
-    fn stop(&mut self) -> Result<(), ScreenError> {
+    fn stop(&mut self, patience: Patience) -> Result<(), ScreenError> {
         self.grip.end_drawing();
-        let ended = match self.painter.take().map(join_in_time) {
+        let ended = match self.painter.take().map(|painter| join_in_time(painter, patience)) {
             None => Ok(()),
             Some(None) => {
                 self.grip.abandon();
@@ -117,7 +139,7 @@ impl Screen {
         self.grip.release();
         reader::wake();
         // What becomes of the keys says nothing about the screen.
-        let _ = self.reader.take().map(join_in_time);
+        let _ = self.reader.take().map(|reader| join_in_time(reader, patience));
         ended
     }
 }
@@ -125,16 +147,16 @@ impl Screen {
 impl Drop for Screen {
     fn drop(&mut self) {
         // Whoever wants to know what went wrong calls `close`.
-        let _ = self.stop();
+        let _ = self.stop(Patience::Usual);
     }
 }
 
 /// Joins a thread; nothing if it does not end in time.
-fn join_in_time<T>(handle: JoinHandle<T>) -> Option<thread::Result<T>> {
+fn join_in_time<T>(handle: JoinHandle<T>, patience: Patience) -> Option<thread::Result<T>> {
     let step = Duration::from_millis(2);
     let mut waited = Duration::ZERO;
     while !handle.is_finished() {
-        if waited >= PATIENCE {
+        if waited >= patience.time() {
             return None;
         }
         thread::sleep(step);

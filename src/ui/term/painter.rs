@@ -32,7 +32,7 @@ pub(super) fn run(
     news: &Receiver<io::Result<News>>,
     (grip, keys): (&Grip, Keys),
 ) -> io::Result<()> {
-    let _last = HangUp(setup.commands.clone());
+    let mut last = HangUp { commands: setup.commands.clone(), reason: EndReason::User };
     let ended = Painter::new(setup, grip).and_then(|mut painter| {
         match keys {
             Keys::Typed => {}
@@ -40,17 +40,38 @@ pub(super) fn run(
         }
         painter.run(news)
     });
+    if ended.as_ref().is_err_and(is_hangup) {
+        last.reason = EndReason::Signal(SIGHUP);
+    }
     grip.release();
     ended
 }
 
+/// The number of the signal that a terminal sends when it hangs up.
+const SIGHUP: i32 = 1;
+
+/// Returns whether an error says that the terminal has hung up. The write may fail before the signal arrives,
+/// or in its place where the program is not in the foreground.
+#[cfg(unix)]
+fn is_hangup(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error())
+}
+
+#[cfg(not(unix))]
+fn is_hangup(_: &io::Error) -> bool {
+    false
+}
+
 /// Ends the call when the thread ends, by a panic too: a call cannot be led without a screen.
-struct HangUp(mpsc::Sender<Command>);
+struct HangUp {
+    commands: mpsc::Sender<Command>,
+    reason: EndReason,
+}
 
 impl Drop for HangUp {
     fn drop(&mut self) {
         // Full or closed: then the call is about to end anyway.
-        let _ = self.0.try_send(Command::HangUp(EndReason::User));
+        let _ = self.commands.try_send(Command::HangUp(self.reason.clone()));
     }
 }
 
@@ -147,7 +168,7 @@ impl<'a> Painter<'a> {
 
     fn draw_frame(&mut self, glance: &Glance) -> io::Result<()> {
         if std::mem::take(&mut self.editor.repaint) {
-            self.terminal.clear()?;
+            self.repaint()?;
         }
         let scene =
             Scene { model: &self.model, editor: &self.editor, glance: *glance, theme: &self.setup.theme };
@@ -155,6 +176,15 @@ impl<'a> Painter<'a> {
         self.terminal.draw(|frame| drawn = view::draw(frame, &scene))?;
         self.editor.settle(&drawn);
         Ok(())
+    }
+
+    /// Clears the screen, so that the next frame writes every cell.
+    ///
+    /// `Terminal::clear` does the same but asks the terminal for the cursor position. The reader thread would
+    /// take the answer, so that the question times out and ends the call.
+    fn repaint(&mut self) -> io::Result<()> {
+        let size = self.terminal.size()?;
+        self.terminal.resize(size.into())
     }
 
     fn learn(&mut self, releases: Releases) {

@@ -91,6 +91,7 @@ pub fn draw(frame: &mut Frame, scene: &Scene) -> Drawn {
         input::draw(frame, plan.input, scene);
         draw_hints(frame, plan.hints, scene);
     }
+    scene.theme.charset.apply(frame.buffer_mut());
     drawn
 }
 

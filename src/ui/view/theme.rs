@@ -4,6 +4,8 @@ use std::ffi::OsStr;
 
 use ratatui::style::{Color, Modifier, Style};
 
+use crate::ui::charset::Charset;
+
 /// How each kind of thing is drawn. No state is told by this alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Theme {
@@ -23,6 +25,8 @@ pub struct Theme {
     pub strong: Style,
     /// What was generated and never heard.
     pub unheard: Style,
+    /// The characters of lines and bars.
+    pub charset: Charset,
 }
 
 impl Theme {
@@ -50,6 +54,7 @@ impl Theme {
             error: bold,
             strong: bold,
             unheard: Style::new().add_modifier(Modifier::DIM | Modifier::CROSSED_OUT),
+            charset: Charset::Unicode,
         }
     }
 

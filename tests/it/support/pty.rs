@@ -235,6 +235,11 @@ impl Terminal {
         self.keys.send(keys.as_bytes().to_vec()).expect("the terminal takes keys while the test holds it");
     }
 
+    /// Writes over the screen, as another program on the same terminal does.
+    pub(crate) fn disturb(&self, text: &str) {
+        self.display.with(|display| display.parser.process(text.as_bytes()));
+    }
+
     /// Changes the size, as dragging a window's corner does.
     pub(crate) fn resize(&self, size: Size) {
         let (rows, columns) = cells(size);

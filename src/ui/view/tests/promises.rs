@@ -6,6 +6,7 @@ use ratatui::style::{Color, Modifier};
 
 use super::*;
 use crate::session::io::{DeviceState, Echo, EchoMode, Side};
+use crate::ui::charset::Charset;
 use crate::ui::fixture::{ECHO, LIGATURES};
 
 #[test]
@@ -259,5 +260,29 @@ fn the_cursor_stands_behind_ligatures_too() {
             (0..80).map(|x| terminal.backend().buffer()[(x, 22)].symbol().to_owned()).collect();
         let last = row.iter().rposition(|symbol| symbol == "x").unwrap();
         terminal.backend_mut().assert_cursor_position((u16::try_from(last).unwrap() + 1, 22));
+    }
+}
+
+#[test]
+fn a_locale_without_utf_8_is_drawn_in_ascii() {
+    let (mut help, mut picker) = (Editor::default(), Editor::default());
+    help.help = true;
+    picker.picker = Some(0);
+    for editor in [typing("hello"), help, picker] {
+        let mut terminal = Terminal::new(TestBackend::new(80, 24)).unwrap();
+        let theme = Theme { charset: Charset::Ascii, ..Theme::colored() };
+        let glance = Glance { now: NOW, input_dbfs: -20.0, output_dbfs: f32::NEG_INFINITY };
+        let model = interrupted();
+        let scene = Scene { model: &model, editor: &editor, glance, theme: &theme };
+        terminal
+            .draw(|frame| {
+                draw(frame, &scene);
+            })
+            .unwrap();
+        let drawn = terminal.backend().to_string();
+        // What shows the cells in a failing test is not part of the screen.
+        let ours: String = drawn.lines().map(|line| line.trim_matches('"').to_owned() + "\n").collect();
+        assert!(ours.is_ascii(), "{ours}");
+        assert!(ours.contains('+') || ours.contains("---"), "{ours}");
     }
 }

@@ -1,0 +1,66 @@
+//! Lines that are piped in: one is asked after the other, and the last answer ends the call.
+
+use super::*;
+
+fn answered(call: &mut Call, response: &str) {
+    call.response_created(response);
+    call.response_done(response, "completed");
+}
+
+#[test]
+fn a_piped_line_waits_for_the_answer_to_the_one_before_it() {
+    let mut call = Call::live(plan());
+    for (clip, response, item) in [(0, "resp_1", "item_1"), (1, "resp_2", "item_2")] {
+        assert!(call.session.takes_line());
+        call.say("hello");
+        assert!(!call.session.takes_line(), "it is not answered");
+        call.response_created(response);
+        call.words(response, item, "Hello");
+        call.sound(response, item, sec(1));
+        call.response_done(response, "completed");
+        assert!(!call.session.takes_line(), "the answer is still to be heard");
+        call.pass(sec(1));
+        call.heard(clip, sec(1));
+    }
+}
+
+#[test]
+fn the_end_of_piped_lines_ends_the_call_after_the_last_answer() {
+    let mut call = Call::live(plan());
+    call.say("hello");
+    answered(&mut call, "resp_1");
+    assert!(call.session.takes_line());
+    call.user(Command::LinesEnded);
+    call.pass(sec(1));
+    assert_eq!(call.ended(), Some(&EndReason::InputEnded));
+}
+
+#[test]
+fn standard_input_without_a_line_ends_nothing() {
+    let mut call = Call::live(plan());
+    call.user(Command::LinesEnded);
+    call.pass(sec(60));
+    assert_eq!(call.ended(), None);
+}
+
+#[test]
+fn a_line_is_answered_although_the_file_has_ended() {
+    let mut call = Call::live(Plan { at_input_end: crate::session::plan::AtInputEnd::End, ..plan() });
+    call.put(Input::Audio(AudioEvent::InputEnded));
+    assert!(call.session.takes_line());
+    call.say("hello");
+    call.pass(sec(5));
+    assert_eq!(call.ended(), None, "it is not answered");
+    answered(&mut call, "resp_1");
+    call.user(Command::LinesEnded);
+    call.pass(sec(60));
+    assert_eq!(call.ended(), Some(&EndReason::InputEnded));
+}
+
+#[test]
+fn a_standard_input_that_stays_open_keeps_no_file_call_open() {
+    let mut call = Call::live(Plan { at_input_end: crate::session::plan::AtInputEnd::End, ..plan() });
+    call.put(Input::Audio(AudioEvent::InputEnded));
+    call.pass(sec(60));
+    assert_eq!(call.ended(), Some(&EndReason::InputEnded));
+}
