@@ -2,6 +2,7 @@
 
 pub mod frame;
 pub mod chirp;
+pub mod downmix;
 pub mod g711;
 pub mod level;
 pub mod resample;
