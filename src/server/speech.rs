@@ -3,9 +3,9 @@
 use std::io::{self, Write};
 use std::process::{Command, Stdio};
 
+use crate::pcm::audio_file::read_clip;
 use crate::pcm::frame::Rate;
 use crate::pcm::resample::{resample_floats, to_int};
-use crate::pcm::wav::read_clip;
 use crate::server::{VoiceEngine, clips};
 
 /// What is to be said.
