@@ -270,6 +270,7 @@ impl Drive {
             Event::InputStarted => AudioEvent::InputStarted,
             Event::InputEnded => AudioEvent::InputEnded,
             Event::NoInput(what) => AudioEvent::NoInput(what),
+            Event::InputWarning(what) => AudioEvent::InputWarning(what),
             Event::OutputClosed => return Some(Input::User(Command::HangUp(EndReason::User))),
             Event::Lost(what) => AudioEvent::Lost(what),
             Event::RecordingEnded(what) => AudioEvent::RecordingEnded(what),

@@ -42,6 +42,7 @@ use std::thread;
 
 use crate::app::signals::Signals;
 use crate::app::stdio::{localized, stdout};
+use crate::audio::error::PIPE_HINT;
 use crate::cli::{Cli, Command};
 use crate::error::{Error, Kind};
 use crate::protocol::error_codes::{self, Remedy};
@@ -179,9 +180,7 @@ fn exit_code(reason: EndReason) -> Result<u8, Error> {
         | EndReason::Limit(_)
         | EndReason::ServerClosed(_) => Ok(0),
         EndReason::Signal(number) => Ok(signal_code(number)),
-        EndReason::NoInput(what) => {
-            Err(Error::say(Kind::Device, what).hint("pipe sound into it: raw 16-bit mono of 24 kHz, or WAV"))
-        }
+        EndReason::NoInput(what) => Err(Error::say(Kind::Device, what).hint(PIPE_HINT)),
         EndReason::Refused(failure) => Err(failed(Kind::Server, failure)),
         EndReason::Lost(failure) => Err(failed(Kind::Network, failure)),
     }

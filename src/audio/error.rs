@@ -4,7 +4,10 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::files;
-use crate::pcm::wav::WavError;
+use crate::pcm::audio_file::AudioFileError;
+
+/// What standard input takes.
+pub const PIPE_HINT: &str = "pipe raw PCM (16-bit, mono, 24 kHz), WAV or AU into it";
 
 /// Which of the two devices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -47,7 +50,7 @@ pub enum AudioError {
         /// Which file.
         path: PathBuf,
         /// Why.
-        source: WavError,
+        source: AudioFileError,
     },
     /// The output file cannot be written.
     #[error("cannot write {}", .path.display())]
@@ -122,16 +125,17 @@ impl AudioError {
     pub fn hint(&self) -> Option<&'static str> {
         const WITHOUT: &str = "files and pipes do: --input FILE.wav and --output FILE.wav, or - or null";
         match self {
-            Self::BadInput { .. } => {
-                Some("convert it, for example: ffmpeg -i FILE -ar 24000 -ac 1 speech.wav")
+            Self::BadInput { source: AudioFileError::NotSound(_) | AudioFileError::Empty, .. } => {
+                Some("give a file with speech in it: WAV or AU")
             }
+            Self::BadInput { .. } => Some("convert it: ffmpeg -i FILE -f wav - | rtvoice transcribe -"),
             Self::OpenInput { source, .. } => {
                 files::hint(source).or(Some("check the name and that you may read it"))
             }
             Self::OpenOutput { source, .. } => {
                 files::hint(source).or(Some("check that the folder exists and that you may write there"))
             }
-            Self::Terminal(Direction::Input) => Some("pipe sound into it: raw 16-bit mono of 24 kHz, or WAV"),
+            Self::Terminal(Direction::Input) => Some(PIPE_HINT),
             Self::Terminal(Direction::Output) => Some("pipe it into a player, or redirect it into a file"),
             Self::NoSuchDevice { .. } => Some("a part of a name is enough; a file has to end in .wav"),
             Self::NoDevice(_) | Self::NoDevices | Self::NoDevicesBuilt => Some(WITHOUT),

@@ -29,6 +29,8 @@ pub enum Event {
     InputEnded,
     /// The input file or pipe gave no sample and never will; one sentence.
     NoInput(String),
+    /// The header of the input file or pipe is wrong, and its sound is used all the same; one sentence.
+    InputWarning(String),
     /// Whoever read standard output has gone; a normal end.
     OutputClosed,
     /// A file or a pipe broke; one sentence.
@@ -76,6 +78,7 @@ impl Event {
             | Self::Flushed(_)
             | Self::InputStarted
             | Self::InputEnded
+            | Self::InputWarning(_)
             | Self::OutputClosed
             | Self::RecordingEnded(_)
             | Self::Chosen(..)

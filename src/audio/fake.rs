@@ -60,6 +60,8 @@ pub(crate) struct PacedInput {
 /// What an input has come to.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum InputNews {
+    /// Its header is wrong and can be read all the same; one sentence.
+    Warning(String),
     /// The last real sample was given.
     Ended,
     /// It broke; one sentence.
@@ -93,6 +95,7 @@ impl PacedInput {
                 self.pace.hold(now);
                 None
             }
+            Supply::Warning(flaws) => Some(InputNews::Warning(flaws)),
             Supply::Ended => Some(InputNews::Ended),
             Supply::Broken(reason) => Some(InputNews::Broken(reason)),
             Supply::Nothing(reason) => Some(InputNews::Nothing(reason)),

@@ -54,9 +54,9 @@ impl Default for Options {
 pub enum Source {
     /// A microphone.
     Device(Wanted),
-    /// A WAV file, as fast as it was spoken, then silence.
+    /// A WAV or AU file, as fast as it was spoken, then silence.
     File(PathBuf),
-    /// Standard input: raw PCM16 mono of 24 kHz, or WAV.
+    /// Standard input: WAV, AU, or raw PCM16 mono of 24 kHz.
     Stdin,
     /// Silence.
     Null,

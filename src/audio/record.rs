@@ -184,11 +184,7 @@ impl Recorder {
         let path = self.path.display();
         match error {
             WavError::Io(error) => format!("the recording has ended: cannot write {path}: {error}"),
-            error @ (WavError::Full
-            | WavError::NotWav
-            | WavError::Empty
-            | WavError::Unsupported(_)
-            | WavError::Broken(_)) => format!("the recording {path} has ended: {error}"),
+            error @ WavError::Full => format!("the recording {path} has ended: {error}"),
         }
     }
 }

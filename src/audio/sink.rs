@@ -204,11 +204,7 @@ impl Target {
 fn into_io(error: WavError) -> io::Error {
     match error {
         WavError::Io(error) => error,
-        error @ (WavError::NotWav
-        | WavError::Empty
-        | WavError::Unsupported(_)
-        | WavError::Broken(_)
-        | WavError::Full) => io::Error::other(error),
+        error @ WavError::Full => io::Error::other(error),
     }
 }
 

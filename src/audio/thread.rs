@@ -57,6 +57,8 @@ pub(crate) struct Runner {
     block: Duration,
     lookouts: Option<Lookouts>,
     picker: Picker,
+    /// Why an input file or pipe could not be read to its end; one sentence.
+    input_failure: Option<String>,
 }
 
 /// Where sound comes from.
@@ -131,6 +133,7 @@ impl Runner {
             block: Duration::ZERO,
             lookouts,
             picker: Picker::default(),
+            input_failure: None,
         };
         let opened = Opened { input: runner.input_facts().cloned(), output: runner.output_facts().cloned() };
         Ok((runner, OtherEnds { mic, events, input_meter, output_meter, opened }))
@@ -208,7 +211,11 @@ impl Runner {
             Input::Paced(input) if input.can_wait() && self.engine.is_crowded() => input.hold(now),
             Input::Paced(input) => match input.advance(now) {
                 Some(InputNews::Ended) => self.engine.input_ends(),
-                Some(InputNews::Broken(reason)) => self.engine.tell(Event::Lost(reason)),
+                Some(InputNews::Warning(flaws)) => self.engine.tell(Event::InputWarning(flaws)),
+                Some(InputNews::Broken(reason)) => {
+                    self.input_failure = Some(reason);
+                    self.engine.input_ends();
+                }
                 Some(InputNews::Nothing(reason)) => self.engine.tell(Event::NoInput(reason)),
                 None => {}
             },
@@ -301,7 +308,7 @@ impl Runner {
             Output::Paced(output) => end(*output),
             Output::Device(_) => Ok(()),
         };
-        written.and(recorded)
+        written.and(recorded).and(self.input_failure.map_or(Ok(()), Err))
     }
 }
 

@@ -5,9 +5,10 @@ use std::path::Path;
 use tokio::sync::broadcast::error::TryRecvError;
 
 use super::*;
+use crate::pcm::audio_file::read_clip;
 use crate::pcm::frame::{ClipId, Frame};
 use crate::pcm::resample::to_int;
-use crate::pcm::wav::{WavWriter, read_clip};
+use crate::pcm::wav::WavWriter;
 
 fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
@@ -95,6 +96,42 @@ fn a_file_is_heard_as_fast_as_it_was_spoken_and_then_silence() {
     assert_eq!(heard[..12_100], ramp(12_100));
     assert_eq!(heard[12_100..], [0; 24_000 - 12_100]);
     assert_eq!(call.events, [Event::InputStarted, Event::InputEnded]);
+}
+
+#[test]
+fn a_truncated_file_ends_with_a_warning() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("speech.wav");
+    write(&path, &ramp(12_100));
+    let whole = std::fs::read(&path).unwrap();
+    std::fs::write(&path, &whole[..whole.len() - 2_400]).unwrap();
+    let mut call = Call::open(Source::File(path), Sink::Null);
+    call.run(ms(1_000));
+    assert_eq!(call.heard()[..10_900], ramp(10_900));
+    let warnings = call.events.iter().filter(|event| matches!(event, Event::InputWarning(_))).count();
+    assert_eq!((warnings, call.events.last()), (1, Some(&Event::InputEnded)));
+    assert_eq!(call.runner.close(PacedOutput::close), Ok(()));
+}
+
+#[test]
+fn an_input_that_fails_ends_and_the_failure_is_the_result() {
+    struct Failing(u8);
+    impl std::io::Read for Failing {
+        fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+            self.0 = self.0.checked_sub(1).ok_or_else(|| std::io::Error::other("disk on fire"))?;
+            buffer.fill(self.0);
+            Ok(buffer.len())
+        }
+    }
+    let mut call = Call::open(Source::Null, Sink::Null);
+    let feed = Feed::pipe(Failing(3), "standard input".to_owned()).unwrap();
+    let capture = call.runner.engine.connect_microphone(feed.rate());
+    call.runner.input = Input::Paced(Box::new(PacedInput::new(feed, capture)));
+    while !call.events.contains(&Event::InputEnded) {
+        call.run(ms(10));
+    }
+    let failure = "standard input: the file cannot be read: disk on fire";
+    assert_eq!(call.runner.close(PacedOutput::close), Err(failure.to_owned()));
 }
 
 #[test]

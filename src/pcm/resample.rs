@@ -27,7 +27,8 @@ struct Transform {
 impl Resampler {
     /// Makes a resampler. Rates from 8 to 192 kHz are meant; zero counts as one.
     ///
-    /// A ratio with large terms (44,101 to 24,000) needs blocks of up to a second.
+    /// A ratio with large terms (44,101 to 24,000) is rounded, by less than 0.1%, so that no pair of rates needs
+    /// blocks longer than about 100 ms.
     pub fn new(from: Rate, to: Rate) -> Self {
         let (from, to) = (Rate(from.0.max(1)), Rate(to.0.max(1)));
         let transform = (from != to).then(|| Transform::new(from, to));
@@ -89,10 +90,10 @@ impl Resampler {
 
 impl Transform {
     fn new(from: Rate, to: Rate) -> Self {
-        let block = block_size(from, to);
-        let (rate_in, rate_out) = (from.0 as usize, to.0 as usize);
+        let (parts_in, parts_out) = ratio(from, to);
+        let block = block_size(from, to, parts_in);
         let window = WindowFunction::Blackman2;
-        let fft = Fft::new_custom(rate_in, rate_out, block, 1, 1, window, FixedSync::Both)
+        let fft = Fft::new_custom(parts_in, parts_out, block, 1, 1, window, FixedSync::Both)
             .expect("both rates and the block are above zero");
         let output = vec![0.0; fft.output_frames_max()];
         Self { fft, block, input: Vec::with_capacity(block), output }
@@ -134,15 +135,38 @@ impl Transform {
 ///
 /// At 24 kHz and above a third of 10 ms costs 1.7 ms and cuts at 9.7 kHz; lower rates need more time for
 /// as sharp a filter.
-fn block_size(from: Rate, to: Rate) -> usize {
+fn block_size(from: Rate, to: Rate, smallest: usize) -> usize {
     let parts = match from.min(to).0 {
         24_000.. => 3,
         16_000.. => 2,
         _ => 1,
     };
-    let smallest = (from.0 / greatest_common_divisor(from.0, to.0)) as usize;
     let wanted = from.0 as usize / 100 / parts;
     wanted.div_ceil(smallest).max(1) * smallest
+}
+
+/// Returns two numbers that have the ratio of the rates, the first of them at most a tenth of its rate: exact if
+/// such numbers exist, else the best approximation, found in the Stern-Brocot tree. To a rate of a few hertz the
+/// first is as large as it must be.
+fn ratio(from: Rate, to: Rate) -> (usize, usize) {
+    let divisor = greatest_common_divisor(from.0, to.0);
+    let exact = (u64::from(from.0 / divisor), u64::from(to.0 / divisor));
+    let most = u64::from((from.0 / 10).max(from.0.div_ceil(to.0)));
+    let (mut low, mut high) = ((0, 1), (1, 0));
+    let mut best = exact;
+    if exact.0 > most {
+        loop {
+            let middle = (low.0 + high.0, low.1 + high.1);
+            if middle.0 > most {
+                break;
+            }
+            let is_below = middle.0 * exact.1 < middle.1 * exact.0;
+            *(if is_below { &mut low } else { &mut high }) = middle;
+        }
+        let error = |(a, b): (u64, u64)| (a as f64 / b as f64 * exact.1 as f64 / exact.0 as f64 - 1.0).abs();
+        best = if low.0 > 0 && error(low) < error(high) { low } else { high };
+    }
+    (best.0 as usize, best.1 as usize)
 }
 
 fn greatest_common_divisor(a: u32, b: u32) -> u32 {
@@ -316,6 +340,38 @@ mod tests {
             let held = resampler.output_len(resampler.block() as u64);
             assert!(output.len() as u64 + held >= u64::from(to), "{from} to {to}: {}", output.len());
         }
+    }
+
+    #[test]
+    fn no_pair_of_rates_needs_long_blocks_or_much_memory() {
+        let odd = [1, 7, 99, 997, 7_999, 11_127, 22_254, 24_001, 44_101, 96_001, 191_999, 767_999, 768_000];
+        for (odd, wire) in odd.into_iter().flat_map(|odd| [(odd, 8_000), (odd, 24_000), (odd, 48_000)]) {
+            for (from, to) in [(odd, wire), (wire, odd)] {
+                let (parts_in, parts_out) = ratio(Rate(from), Rate(to));
+                let error = parts_in as f64 / parts_out as f64 * f64::from(to) / f64::from(from) - 1.0;
+                assert!(error.abs() < 0.001, "{from} to {to}: {parts_in} to {parts_out} is off by {error}");
+                let resampler = Resampler::new(Rate(from), Rate(to));
+                let seconds = resampler.block() as f64 / f64::from(from);
+                assert!(to < 100 || resampler.block() == 1 || seconds < 0.11, "{from} to {to}: {seconds} s");
+                assert!(resampler.output_len(resampler.block() as u64) <= 768_000);
+            }
+        }
+    }
+
+    #[test]
+    fn usual_ratios_are_exact() {
+        for (from, to) in RATES {
+            let (parts_in, parts_out) = ratio(Rate(from), Rate(to));
+            assert_eq!(parts_in * to as usize, parts_out * from as usize, "{from} to {to}");
+        }
+    }
+
+    #[test]
+    fn a_rounded_ratio_keeps_pitch_and_length() {
+        let output = resample_floats(&sine(1_000.0, 44_101, 1.0), Rate(44_101), Rate(24_000));
+        assert_eq!(output.len(), 24_000);
+        let ratio = purity(&output[2_400..7_200], 1_000.0, 24_000);
+        assert!(ratio > 50.0, "{ratio:.1} dB");
     }
 
     #[test]

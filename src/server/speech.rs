@@ -10,9 +10,9 @@ use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
+use crate::pcm::audio_file::read_clip;
 use crate::pcm::frame::Rate;
 use crate::pcm::resample::{resample_floats, to_int};
-use crate::pcm::wav::read_clip;
 use crate::server::{VoiceEngine, clips};
 
 /// What is to be said.

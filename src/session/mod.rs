@@ -239,6 +239,7 @@ impl Session {
             AudioEvent::InputStarted => self.input_started(),
             AudioEvent::InputEnded => self.input_ended(now),
             AudioEvent::NoInput(what) => self.hang_up(now, EndReason::NoInput(what)),
+            AudioEvent::InputWarning(what) => self.show(Notice::Info(what)),
             AudioEvent::Lost(what) | AudioEvent::RecordingEnded(what) => {
                 self.show(Notice::Error { code: None, message: what });
             }

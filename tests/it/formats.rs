@@ -55,17 +55,19 @@ fn heard_as(
 
 #[test]
 fn what_cannot_be_decoded_says_so() {
-    let cases: [(&str, Vec<u8>, &str); 8] = [
-        ("text.wav", b"words about sound, and no sound at all".to_vec(), "this is not a WAV file"),
-        ("empty.wav", Vec::new(), "this is not a WAV file"),
-        ("header.wav", wav(1, 16, &[]), "the WAV file is empty"),
-        ("cut.wav", wav(1, 16, &[0; 100])[..60].to_vec(), "it ends in the middle of the sound"),
-        ("mp3.wav", wav(0x55, 0, &[0; 100]), "holds MPEG audio, which cannot be decoded"),
-        ("adpcm.wav", wav(2, 4, &[0; 100]), "holds Microsoft ADPCM, which cannot be decoded"),
-        ("odd.wav", wav(0x1234, 16, &[0; 100]), "holds an unknown encoding (format tag 0x1234)"),
-        ("wide.wav", wav(1, 64, &[0; 100]), "holds PCM of 64 bits, which cannot be decoded"),
+    const CONVERT: &str = "hint: convert it: ffmpeg -i FILE -f wav - | rtvoice transcribe -";
+    const OTHER: &str = "hint: give a file with speech in it: WAV or AU";
+    let cases: [(&str, Vec<u8>, &str, &str); 8] = [
+        ("text.wav", b"words about sound, and no sound at all".to_vec(), "this is text, not sound", OTHER),
+        ("empty.wav", Vec::new(), "the file holds no sound", OTHER),
+        ("header.wav", wav(1, 16, &[]), "the file holds no sound", OTHER),
+        ("song.wav", b"fLaC\0\0\0\x22".to_vec(), "this is FLAC, which cannot be decoded", CONVERT),
+        ("mp3.wav", wav(0x55, 0, &[0; 100]), "holds MPEG audio, which cannot be decoded", CONVERT),
+        ("adpcm.wav", wav(2, 4, &[0; 100]), "holds Microsoft ADPCM, which cannot be decoded", CONVERT),
+        ("odd.wav", wav(0x1234, 16, &[0; 100]), "holds an unknown encoding (format tag 0x1234)", CONVERT),
+        ("wide.wav", wav(1, 64, &[0; 100]), "holds PCM of 64 bits, which cannot be decoded", CONVERT),
     ];
-    for (name, bytes, says) in cases {
+    for (name, bytes, says, hint) in cases {
         let talk =
             Program::rtvoice("talk --demo --output answer.wav --trace trace.jsonl --json --input").arg(name);
         let transcribe = Program::rtvoice("transcribe --demo --trace trace.jsonl").arg(name);
@@ -75,7 +77,7 @@ fn what_cannot_be_decoded_says_so() {
             let lines: Vec<&str> = outcome.stderr.lines().collect();
             let expected = format!("rtvoice: cannot use {name} as input: ");
             assert!(lines[0].starts_with(&expected) && lines[0].contains(says), "{name}: {lines:?}");
-            assert!(lines.len() == 2 && lines[1].starts_with("hint: convert it"), "{name}: {lines:?}");
+            assert!(lines.len() == 2 && lines[1] == hint, "{name}: {lines:?}");
             for unwritten in ["answer.wav", "trace.jsonl"] {
                 assert!(!outcome.home.path().join(unwritten).exists(), "{name}: {unwritten} was left");
             }
@@ -84,22 +86,62 @@ fn what_cannot_be_decoded_says_so() {
 }
 
 #[test]
-fn a_pipe_without_sound_ends_the_call_and_is_told_in_one_sentence() {
-    for (bytes, says) in [
-        (&b""[..], "standard input holds no sound"),
-        (&wav(1, 16, &[]), "standard input holds no sound"),
-        (b"RIFF\0\0\0\0junk", "standard input: this is not a WAV file"),
-    ] {
+fn a_pipe_without_sound_ends_the_call_with_one_sentence() {
+    let convert = "convert it: ffmpeg -i FILE -f wav - | rtvoice transcribe -";
+    let cases: [(&[u8], String); 5] = [
+        (b"", "standard input holds no sound".into()),
+        (&wav(1, 16, &[]), "standard input holds no sound".into()),
+        (b"{\"error\": 404}", "standard input: this is JSON text, not sound".into()),
+        (b"OggS\0\x02", format!("standard input: this is Ogg, which cannot be decoded; {convert}")),
+        (b"ID3\x04\0\0", format!("standard input: this is MP3, which cannot be decoded; {convert}")),
+    ];
+    for (bytes, says) in cases {
         for args in ["talk --demo --output answer.wav --input - --json", "transcribe --demo - --json"] {
             let outcome = Program::rtvoice(args).stdin(bytes).run().expect_code(4);
-            let expected =
-                format!("rtvoice: {says}\nhint: pipe sound into it: raw 16-bit mono of 24 kHz, or WAV\n");
-            assert_eq!(outcome.stderr, expected, "{args}");
+            let hint = "hint: pipe raw PCM (16-bit, mono, 24 kHz), WAV or AU into it";
+            assert_eq!(outcome.stderr, format!("rtvoice: {says}\n{hint}\n"), "{args}");
             let end = outcome.json_lines().pop().expect("the end is told");
             assert_eq!((&end["reason"], &end["message"]), (&"no_input".into(), &says.into()), "{args}");
             assert!(!outcome.home.path().join("answer.wav").exists(), "{args}: a file was left");
         }
     }
+}
+
+#[test]
+fn a_truncated_file_or_pipe_ends_with_what_it_has_and_one_warning() {
+    let mut cut = std::fs::read(speech::hello_path()).expect("the recording is there");
+    cut.truncate(cut.len() * 3 / 4);
+    let (cut, captions) = (&cut, ["transcribe --demo cut.wav", "transcribe --demo -"]);
+    let talks = ["talk --demo --output null --input cut.wav", "talk --demo --output null --input -"];
+    thread::scope(|scope| {
+        let runs = captions.into_iter().chain(talks).map(|args| {
+            let run = scope.spawn(move || {
+                let program = Program::rtvoice(args);
+                std::fs::write(program.file("cut.wav"), cut).expect("the temporary folder takes files");
+                program.stdin(&cut[..]).run().expect_code(0)
+            });
+            (args, run)
+        });
+        for (args, run) in runs.collect::<Vec<_>>() {
+            let outcome = run.join().expect("a run does not panic");
+            let name = if args.ends_with('-') { "standard input" } else { "cut.wav" };
+            let warning = format!("warning: {name}: shorter than its header says: ");
+            assert_eq!(outcome.stderr.matches(&warning).count(), 1, "{args}: {}", outcome.stderr);
+            assert!(outcome.text().contains("[speech "), "{args}: {}", outcome.text());
+        }
+    });
+}
+
+#[test]
+fn a_big_endian_au_file_on_a_pipe_is_captioned() {
+    let hello = speech::hello().at_rate(16_000);
+    let fields = [24, u32::MAX, 3, 16_000, 1].map(u32::to_be_bytes);
+    let big_endian =
+        speech::raw(&hello).as_chunks::<2>().0.iter().flat_map(|[low, high]| [*high, *low]).collect();
+    let au = [b".snd".to_vec(), fields.concat(), big_endian].concat();
+    let outcome = Program::rtvoice("transcribe --demo -").stdin(au).run().expect_code(0);
+    let text = outcome.text();
+    assert!(text.starts_with("[speech 2.5 s, -2") || text.starts_with("[speech 2.6 s, -2"), "{text}");
 }
 
 #[test]

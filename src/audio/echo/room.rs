@@ -1,9 +1,9 @@
 //! Rooms for tests: the speaker's sound comes back late, softer, smeared, and by another clock.
 
+use crate::pcm::audio_file::read_clip;
 use crate::pcm::frame::Rate;
 use crate::pcm::g711::decode_ulaw;
 use crate::pcm::resample::{resample_clip, to_float};
-use crate::pcm::wav::read_clip;
 
 /// The way from a speaker to a microphone.
 #[derive(Clone, Copy)]

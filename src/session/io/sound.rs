@@ -24,6 +24,8 @@ pub enum AudioEvent {
     InputEnded,
     /// The input file or pipe never gave a sample and never will; one sentence.
     NoInput(String),
+    /// The header of the input file or pipe is wrong, and its sound is used all the same; one sentence.
+    InputWarning(String),
     /// A file or a pipe is of no use any more, or all sound has stopped.
     Lost(String),
     /// The recording ended before the call; why.

@@ -71,8 +71,15 @@ pub(crate) fn rust_files(folder: &str) -> Vec<Source> {
     paths.map(|path| Source::new(&path, &read(&path))).collect()
 }
 
+/// What fuzzing leaves behind, which is not committed.
+const FUZZING_LEFTOVERS: [&str; 4] =
+    ["tests/fuzz/artifacts", "tests/fuzz/corpus", "tests/fuzz/coverage", "tests/fuzz/target"];
+
 /// Returns the paths of all files below a folder of the package, in order.
 pub(crate) fn files_below(folder: &str) -> Vec<String> {
+    if FUZZING_LEFTOVERS.contains(&folder) {
+        return Vec::new();
+    }
     let Ok(entries) = fs::read_dir(root().join(folder)) else { return Vec::new() };
     let mut paths = Vec::new();
     for entry in entries {

@@ -380,7 +380,7 @@ fn a_long_silence_is_answered_where_the_session_asks_for_it() {
 #[test]
 fn the_recording_of_the_readme_is_one_turn() {
     let file = include_bytes!("../../../../assets/hello.wav");
-    let (rate, samples) = crate::pcm::wav::read_clip(file.as_slice()).unwrap();
+    let (rate, samples) = crate::pcm::audio_file::read_clip(file.as_slice()).unwrap();
     assert_eq!(rate, crate::pcm::frame::Rate::WIRE);
     let samples: Vec<i16> = samples.into_iter().map(crate::pcm::resample::to_int).collect();
     let mut desk = Desk::ga();
