@@ -177,7 +177,10 @@ const TABLE: &[Row] = &[
         "new-api/no-channel",
         "chat --profile new-api --url wss://gateway.example.com/v1/realtime --model gpt-realtime-2",
         NEW_API,
-        Refused(6, &["503 Service Unavailable: No available channel for model gpt-realtime-2"]),
+        Refused(
+            6,
+            &["503 Service Unavailable: No available channel for model gpt-realtime-2", "a realtime channel"],
+        ),
     ),
     row(
         "new-api/too-old",
