@@ -276,8 +276,7 @@ impl Session {
             return;
         }
         if let Some(foreign) = event.foreign() {
-            let message = format!("the endpoint speaks {foreign}, which is another protocol than Realtime");
-            self.hang_up(now, EndReason::Refused(Failure { message, code: None }));
+            self.hang_up(now, EndReason::Refused(Failure { message: foreign.refusal(), code: None }));
             return;
         }
         self.names.rename(&mut event.body);
