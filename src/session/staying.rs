@@ -128,7 +128,7 @@ impl Session {
             Mode::Ask => false,
         };
         let was_live = self.attempts.live_since.is_some() || self.attempts.is_return();
-        let hopeless = self.last_fatal;
+        let hopeless = self.is_refused(now, cause);
         lasting && was_live && !hopeless && (is_passing(cause) || is_normal(cause) && self.is_idle_line(now))
     }
 
@@ -171,7 +171,7 @@ impl Session {
         }
         self.captions_abandoned();
         self.last_error = None;
-        self.fatal = None;
+        self.pending_error = None;
         self.sent = Sent::default();
         self.repeats = Repeats::default();
         self.responses = Responses::default();

@@ -102,6 +102,11 @@ impl Transcript {
         !self.users.is_empty() || self.commits_under_way > 0
     }
 
+    /// Returns whether any line of the assistant is not finished.
+    pub(super) fn has_answer_under_way(&self) -> bool {
+        !self.assistants.is_empty()
+    }
+
     /// A commit by hand is under way; its item has no name yet.
     pub(super) fn expect_one_more(&mut self) {
         self.commits_under_way += 1;
@@ -167,6 +172,7 @@ impl Session {
     /// A spoken turn has become an item: its line has a place, its text comes later or never.
     pub(super) fn user_item(&mut self, item_id: String, after: Option<String>) {
         self.transcript.commit_answered();
+        self.outcome.turn(&item_id);
         self.memory.begin(&item_id, Role::User);
         let captions = matches!(self.plan.settings.transcription, Setting::Set(_));
         let known = self.transcript.users.contains_key(&item_id) || self.transcript.is_finished(&item_id);
@@ -216,6 +222,7 @@ impl Session {
             return false;
         }
         self.transcript.finish(&item_id);
+        self.outcome.captioned(&item_id);
         let text = transcript.trim().to_owned();
         self.microphone.settle();
         self.remember(&item_id, Role::User, &text);
@@ -247,6 +254,7 @@ impl Session {
     /// An answer of the server in use has begun.
     pub(super) fn expect_answer(&mut self, item_id: &str) {
         self.transcript.expect_assistant(item_id);
+        self.outcome.answered(item_id);
         self.memory.begin(item_id, Role::Assistant);
     }
 
@@ -273,6 +281,9 @@ impl Session {
 
     pub(super) fn played(&mut self, now: Duration, clip: ClipId, samples: u64) {
         self.time_played(now, clip, samples);
+        if self.playback.advances(clip, samples) {
+            self.outcome.progress(now);
+        }
         if let Some(item_id) = self.playback.played(clip, samples) {
             self.note_progress(&item_id);
             self.finish_if_over(&item_id);

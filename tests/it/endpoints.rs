@@ -74,6 +74,15 @@ const TABLE: &[Row] = &[
         OPENAI,
         Refused(6, &["You exceeded your current quota", "check plan and billing"]),
     ),
+    row("openai/error-stays-open", "chat", OPENAI, Refused(6, &["rtvoice: The server had an error."])),
+    row("openai/chat-spoken", "chat", OPENAI, Text),
+    row("openai/captions-never", "transcribe", OPENAI, Refused(6, &["rtvoice: no caption arrived for"])),
+    row(
+        "openai/refused-then-1011",
+        "chat",
+        OPENAI,
+        Refused(6, &["Model gpt-realtime-2 is not supported in this region", "--model"]),
+    ),
     row("openai-beta/header", "chat --dialect beta", OPENAI, Refused(6, &[BETA_IS_OVER, "--dialect ga"])),
     row(
         "openai-beta/subprotocol",

@@ -9,6 +9,8 @@ mod interruption;
 mod two_stage;
 mod responses;
 mod ending;
+mod outcome;
+mod errors;
 mod staying;
 mod faults;
 mod disorder;
