@@ -28,7 +28,7 @@ impl Session {
         }
     }
 
-    pub(super) fn response_refused(&mut self, now: Duration, error: ErrorInfo) {
+    pub(super) fn response_refused(&mut self, now: Duration, error: &ErrorInfo) {
         if error.is_answer_in_progress() {
             self.responses.busy(now);
             self.stopwatch.not_asked();
@@ -46,10 +46,10 @@ impl Session {
     }
 
     /// Reports once why there is no answer: a single question ends with the reason.
-    fn answer_failed(&mut self, now: Duration, error: ErrorInfo) {
+    fn answer_failed(&mut self, now: Duration, error: &ErrorInfo) {
         match self.plan.mode {
             Mode::Ask => {
-                let failure = Failure { message: describe(&error), code: error.code.clone() };
+                let failure = Failure { message: describe(error), code: error.code.clone() };
                 self.hang_up(now, EndReason::Refused(failure));
             }
             Mode::Talk | Mode::Chat | Mode::Transcribe => self.show_error_immediately(now, error),
@@ -66,10 +66,10 @@ impl Session {
         match (doubt, self.plan.mode) {
             // It was shown when it came.
             (Some(_), Mode::Talk | Mode::Chat | Mode::Transcribe) => {}
-            (Some(error), Mode::Ask) => self.answer_failed(now, error),
+            (Some(error), Mode::Ask) => self.answer_failed(now, &error),
             (None, _) => {
                 let message = "the endpoint stopped answering".to_owned();
-                self.answer_failed(now, ErrorInfo { message: Some(message), ..ErrorInfo::default() });
+                self.answer_failed(now, &ErrorInfo { message: Some(message), ..ErrorInfo::default() });
             }
         }
         self.end_clips_of_answer();
@@ -114,7 +114,7 @@ impl Session {
         match response.status {
             Some(ResponseStatus::Failed) => {
                 let reason = reason_of_failure(response, doubt);
-                self.answer_failed(now, reason);
+                self.answer_failed(now, &reason);
             }
             Some(ResponseStatus::Incomplete) => self.show(Notice::Info(reason_of_incomplete(response))),
             // The server was faster than its own speech_started, or left it out.

@@ -14,6 +14,9 @@ const GOODBYE_WITHIN: Duration = Duration::from_millis(500);
 /// How long after the server's silence a turn may still be found: a round trip and its own delay.
 const TURN_FOUND_WITHIN: Duration = Duration::from_millis(1_500);
 
+/// How long to wait for the first turn: a server that is busy or far away hears it late.
+const FIRST_TURN_WITHIN: Duration = Duration::from_secs(5);
+
 /// How long a caption, or the end of a turn, is waited for when nothing else happens.
 const CAPTION_WITHIN: Duration = Duration::from_secs(10);
 
@@ -213,6 +216,7 @@ impl Session {
         let patience = match self.plan.turn_control() {
             _ if self.responses.is_expected() => ANSWER_BEGUN_WITHIN,
             _ if self.microphone.user_speaks() || self.transcript.is_outstanding() => CAPTION_WITHIN,
+            TurnControl::Server if self.outcome.turns() == 0 => turn_found.max(FIRST_TURN_WITHIN),
             TurnControl::Server | TurnControl::Local => turn_found,
             TurnControl::Manual => Duration::ZERO,
         };

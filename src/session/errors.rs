@@ -145,19 +145,19 @@ impl LastError {
 }
 
 impl Session {
-    pub(super) fn server_error(&mut self, now: Duration, error: ErrorInfo) {
+    pub(super) fn server_error(&mut self, now: Duration, error: &ErrorInfo) {
         let matched = self.sent.take(error.event_id.as_deref());
-        let cause = matched.or_else(|| self.only_request_in_flight(&error));
+        let cause = matched.or_else(|| self.only_request_in_flight(error));
         if cause == Some(Cause::Commit) {
             self.transcript.commit_answered();
         }
-        if error.is_benign() || self.is_about_running_answer(&error, cause.as_ref()) {
-            self.show(Notice::Debug(format!("quiet error: {}", describe(&error))));
+        if error.is_benign() || self.is_about_running_answer(error, cause.as_ref()) {
+            self.show(Notice::Debug(format!("quiet error: {}", describe(error))));
             return;
         }
         let fixed = self.plan.dialect == Some(Dialect::Beta);
         if error.code.as_deref() == Some(BETA_IS_OVER) && self.door == Door::Usual && !fixed {
-            self.leave_beta(now, &error);
+            self.leave_beta(now, error);
             return;
         }
         match cause {
@@ -193,7 +193,7 @@ impl Session {
     }
 
     /// An error without a cause: while the session opens and the settings are sent, only they can be meant.
-    fn unmatched_error(&mut self, now: Duration, error: ErrorInfo) {
+    fn unmatched_error(&mut self, now: Duration, error: &ErrorInfo) {
         let of_settings = !error.is_fatal() && !error.is_hopeless() && !error.is_of_server();
         match &self.phase {
             Phase::Opening(opening) if of_settings && opening.has_asked() => {
@@ -214,7 +214,7 @@ impl Session {
     }
 
     /// Handles an error that may be about the response in progress: it is given up unless it continues.
-    fn doubt_answer(&mut self, now: Duration, error: ErrorInfo) {
+    fn doubt_answer(&mut self, now: Duration, error: &ErrorInfo) {
         let patience = match self.plan.mode {
             Mode::Talk | Mode::Chat | Mode::Transcribe if self.responses.has_begun() => DOUBTED_WHEN_BEGUN,
             Mode::Talk | Mode::Chat | Mode::Transcribe | Mode::Ask => DOUBTED_FOR,
@@ -222,7 +222,7 @@ impl Session {
         self.responses.doubt(now + patience, error.clone());
         match self.plan.mode {
             // Shown as the reason of the end if the response does not continue.
-            Mode::Ask => self.remember_error(now, &error),
+            Mode::Ask => self.remember_error(now, error),
             Mode::Talk | Mode::Chat | Mode::Transcribe => self.show_error(now, error),
         }
     }
@@ -239,16 +239,16 @@ impl Session {
     }
 
     /// Shows an error after a short wait for a close, which would include it.
-    pub(super) fn show_error(&mut self, now: Duration, error: ErrorInfo) {
+    pub(super) fn show_error(&mut self, now: Duration, error: &ErrorInfo) {
         self.flush_pending_error();
-        self.remember_error(now, &error);
+        self.remember_error(now, error);
         let is_fatal = error.is_fatal();
         let until = now + if is_fatal { CLOSE_AFTER_FATAL } else { CLOSE_AFTER_ERROR };
-        self.pending_error = Some(PendingError { until, failure: failure_of(&error), is_fatal });
+        self.pending_error = Some(PendingError { until, failure: failure_of(error), is_fatal });
     }
 
     /// Shows an error that no close is expected after.
-    pub(super) fn show_error_immediately(&mut self, now: Duration, error: ErrorInfo) {
+    pub(super) fn show_error_immediately(&mut self, now: Duration, error: &ErrorInfo) {
         self.show_error(now, error);
         self.flush_pending_error();
     }

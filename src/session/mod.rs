@@ -287,7 +287,7 @@ impl Session {
         }
         self.note_outcome(now, &event.body);
         match event.body {
-            ServerBody::Error(error) => self.server_error(now, error),
+            ServerBody::Error(error) => self.server_error(now, &error),
             ServerBody::ConversationCreated { .. } => self.conversation_created(now),
             ServerBody::SessionCreated(info) => self.session_created(now, &info),
             ServerBody::SessionUpdated(info) => self.session_updated(now, &info),

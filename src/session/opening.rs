@@ -210,12 +210,12 @@ impl Session {
         self.open_further(now, |opening, _| opening.tick(now));
     }
 
-    pub(super) fn settings_refused(&mut self, now: Duration, error: ErrorInfo) {
+    pub(super) fn settings_refused(&mut self, now: Duration, error: &ErrorInfo) {
         if !matches!(self.phase, Phase::Opening(_)) {
             self.show_error(now, error);
             return;
         }
-        self.open_further(now, |opening, settings| opening.refused(now, &error, settings));
+        self.open_further(now, |opening, settings| opening.refused(now, error, settings));
     }
 
     fn open_further(&mut self, now: Duration, step: impl FnOnce(&mut Opening, &mut Settings) -> Next) {

@@ -22,6 +22,8 @@ pub(super) struct Outcome {
     commits: usize,
     /// Whether the server heard any speech.
     heard_speech: bool,
+    /// Whether an earlier connection found any turn.
+    had_turns: bool,
     captions: usize,
     /// Items of answers that began before any turn was found, such as a greeting.
     unprompted: HashSet<String>,
@@ -58,12 +60,19 @@ impl Outcome {
         self.captions += 1;
     }
 
+    /// The connection is gone: turns without a caption are sent again, and are other turns then.
+    pub(super) fn connection_lost(&mut self) {
+        self.had_turns |= self.turns() > 0;
+        self.turns.clear();
+        (self.commits, self.captions, self.heard_speech) = (0, 0, false);
+    }
+
     /// Notes words or sound of an answer.
     pub(super) fn answered(&mut self, item_id: &str) {
         if !self.is_tracked || self.is_answered {
             return;
         }
-        if self.turns() == 0 {
+        if self.turns() == 0 && !self.had_turns {
             self.unprompted.insert(item_id.to_owned());
         } else if !self.unprompted.contains(item_id) {
             self.is_answered = true;
@@ -92,7 +101,8 @@ impl Outcome {
         self.last_progress = now;
     }
 
-    fn turns(&self) -> usize {
+    /// Returns how many turns were found.
+    pub(super) fn turns(&self) -> usize {
         self.turns.len().max(self.commits).max(usize::from(self.heard_speech))
     }
 
@@ -102,7 +112,7 @@ impl Outcome {
             return None;
         }
         let turns = self.turns();
-        if turns == 0 {
+        if turns == 0 && !self.had_turns {
             return Some(Unanswered::NoTurn(plan.turn_control()));
         }
         match plan.mode {

@@ -365,6 +365,7 @@ impl Session {
     /// settled is heard anew by the next, and captioned there.
     pub(super) fn captions_abandoned(&mut self) {
         self.transcript.commits_under_way = 0;
+        self.outcome.connection_lost();
         let mut lines: Vec<_> = self.transcript.users.drain().collect();
         lines.sort_by(|(one, _), (other, _)| one.cmp(other));
         for (item_id, UserLine { after, .. }) in lines {

@@ -90,6 +90,23 @@ fn captions_that_all_arrive_are_a_success_whatever_else_is_left_out() {
 }
 
 #[test]
+fn a_turn_that_is_heard_again_after_a_lost_connection_counts_once() {
+    let mut call = captions();
+    turn(&mut call, "a");
+    caption(&mut call, "a");
+    call.speak(ms(200));
+    turn(&mut call, "b");
+    call.put(Input::Closed(CloseCause::Broken("reset".into())));
+    call.pass(sec(1));
+    call.configured();
+    turn(&mut call, "c");
+    caption(&mut call, "c");
+    input_ended(&mut call);
+    call.pass(sec(15));
+    assert_eq!(call.ended(), Some(&EndReason::InputEnded));
+}
+
+#[test]
 fn an_input_without_a_turn_ends_with_a_sentence() {
     let local =
         crate::session::plan::LocalTurns { threshold: 0.5, silence: ms(500), prefix: ms(300), longest: None };
@@ -250,7 +267,8 @@ fn an_endpoint_that_speaks_although_text_was_asked_for_is_not_interrupted() {
 
 #[test]
 fn a_question_without_text_in_its_answer_is_no_success() {
-    let answers: [(&str, fn(&mut Call)); 3] = [
+    type Case = (&'static str, fn(&mut Call));
+    let answers: [Case; 3] = [
         ("the answer holds no text", |call| call.response_done("resp_1", "completed")),
         ("the endpoint answered with sound and without text", |call| {
             call.sound("resp_1", "item_a", sec(1));
@@ -271,6 +289,7 @@ fn a_question_without_text_in_its_answer_is_no_success() {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the tests read better without references")]
 fn done(call: &mut Call, status: &str, reason: Value, output: Value) {
     call.server(json!({"type": "response.done", "response": {"id": "resp_1", "status": status,
         "status_details": {"type": status, "reason": reason}, "output": output}}));
