@@ -312,6 +312,7 @@ impl Drive {
             | EndReason::Signal(_)
             | EndReason::InputEnded
             | EndReason::Answered
+            | EndReason::Unanswered(_)
             | EndReason::Limit(_)
             | EndReason::ServerClosed(_) => audio.close().map_err(|what| Error::say(Kind::Device, what)),
         }

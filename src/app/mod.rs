@@ -46,6 +46,7 @@ use crate::audio::error::PIPE_HINT;
 use crate::cli::{Cli, Command};
 use crate::error::{Error, Kind};
 use crate::protocol::error_codes::{self, Remedy};
+use crate::protocol::refusal::{self, Subject};
 use crate::session::io::{EndReason, Failure};
 use crate::ui::{term, text};
 
@@ -181,23 +182,31 @@ fn exit_code(reason: EndReason) -> Result<u8, Error> {
         | EndReason::ServerClosed(_) => Ok(0),
         EndReason::Signal(number) => Ok(signal_code(number)),
         EndReason::NoInput(what) => Err(Error::say(Kind::Device, what).hint(PIPE_HINT)),
+        EndReason::Unanswered(what) => Err(Error::say(Kind::Server, what).hint(what.hint())),
         EndReason::Refused(failure) => Err(failed(Kind::Server, failure)),
         EndReason::Lost(failure) => Err(failed(Kind::Network, failure)),
     }
 }
 
 fn failed(kind: Kind, failure: Failure) -> Error {
+    let hint = failure_hint(kind, &failure);
+    Error::say(kind, failure.message).hint(hint)
+}
+
+/// Returns what to do: what is known of the server's code, or the flag for the setting that was refused.
+fn failure_hint(kind: Kind, failure: &Failure) -> &'static str {
     let known = failure.code.as_deref().and_then(error_codes::known);
-    let error = Error::say(kind, failure.message);
-    match known {
-        Some(known) if known.remedy == Remedy::DropField => {
-            error.hint("it may speak the other dialect: try --dialect ga or --dialect beta")
+    let refused = refusal::refused_in(&failure.message).and_then(Subject::hint);
+    match (known, refused, kind) {
+        (Some(known), _, _) if known.remedy == Remedy::DropField => {
+            "it may speak the other dialect: try --dialect ga or --dialect beta"
         }
-        Some(known) if !known.hint.is_empty() => error.hint(known.hint),
-        Some(_) | None => match kind {
-            Kind::Network => error.hint("start again; if it happens twice, look at the endpoint's log"),
-            Kind::Internal | Kind::Usage | Kind::Config | Kind::Device | Kind::Server => error
-                .hint("look up what it says in the endpoint's documents; --verbose and --trace tell more"),
-        },
+        (Some(known), _, _) if known.remedy == Remedy::Stop => known.hint,
+        (_, Some(hint), Kind::Server) => hint,
+        (Some(known), _, _) if !known.hint.is_empty() => known.hint,
+        (_, _, Kind::Network) => "start again; if it happens twice, look at the endpoint's log",
+        (_, _, Kind::Internal | Kind::Usage | Kind::Config | Kind::Device | Kind::Server) => {
+            "look up what it says in the endpoint's documents; --verbose and --trace tell more"
+        }
     }
 }

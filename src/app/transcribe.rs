@@ -1,5 +1,6 @@
 //! `rtvoice transcribe`: captions from the microphone, from files, or from a pipe.
 
+use std::io::{self, Write};
 use std::path::Path;
 
 use crate::app::call::{Call, Position, Typing, at_end_of};
@@ -17,6 +18,7 @@ use crate::error::{Error, Kind};
 use crate::protocol::settings::SessionKind;
 use crate::session::io::EndReason;
 use crate::ui::plain::PlainStyle;
+use crate::ui::text::one_line;
 
 /// Captions the input, or each of the files.
 ///
@@ -34,26 +36,38 @@ pub(super) async fn run(args: Transcribe, signals: &Signals) -> Result<EndReason
     files.written("--trace", args.showing.trace.as_deref()).check()?;
     // Once for all files: a key may come from a command that asks for a password.
     let target = Target::find(&settings)?.dialled_as(&args.endpoint, &settings)?;
-    let mut reason = EndReason::InputEnded;
+    let count = inputs.len();
+    let mut failed = 0;
     let mut position = Position::First;
     for (input, file) in inputs {
+        let name = file.as_ref().map(|file| file.name.clone()).unwrap_or_default();
         let mut call = caption(&args, &settings, &target, input)?;
         (call.position, call.file) = (position, file);
-        reason = call.hold(clock, signals).await?;
+        let reason = call.hold(clock, signals).await?;
         position = Position::Later;
         match reason {
             EndReason::InputEnded => {}
-            EndReason::User
+            EndReason::Unanswered(what) if count > 1 => {
+                failed += 1;
+                // The other files are captioned all the same.
+                let _ = writeln!(io::stderr(), "rtvoice: {}: {what}", one_line(&name));
+            }
+            EndReason::Unanswered(_)
+            | EndReason::User
             | EndReason::Signal(_)
             | EndReason::Answered
             | EndReason::Limit(_)
             | EndReason::ServerClosed(_)
             | EndReason::NoInput(_)
             | EndReason::Refused(_)
-            | EndReason::Lost(_) => break,
+            | EndReason::Lost(_) => return Ok(reason),
         }
     }
-    Ok(reason)
+    if failed == 0 {
+        return Ok(EndReason::InputEnded);
+    }
+    Err(Error::say(Kind::Server, format!("{failed} of {count} files have no captions, or not all of them"))
+        .hint("the lines above say why"))
 }
 
 /// Returns what is heard, and each file with the name under which its captions stand.

@@ -39,7 +39,7 @@ impl Half for Playback {
 pub(crate) fn keep<H: Half>(request: &Request, told: &SyncSender<Result<Open<H>, AudioError>>, waker: Waker) {
     match find(H::DIRECTION, request) {
         // Whoever asked may have given up waiting.
-        Err(error) => drop(told.send(Err(error))),
+        Err(error) => drop(told.send(Err(error.caused_by_pulse_server(pulse::unanswered_server)))),
         Ok(Found::Served(found)) => found.keep(told, waker),
         Ok(Found::Card(found)) => found.keep(told),
     }
@@ -51,6 +51,10 @@ pub(crate) fn keep<H: Half>(request: &Request, told: &SyncSender<Result<Open<H>,
 ///
 /// When no sound system answers.
 pub(crate) fn list(detail: Detail) -> Result<Vec<Listed>, AudioError> {
+    list_all(detail).map_err(|error| error.caused_by_pulse_server(pulse::unanswered_server))
+}
+
+fn list_all(detail: Detail) -> Result<Vec<Listed>, AudioError> {
     let mut all = Vec::new();
     let mut failure = None;
     for system in System::all() {

@@ -85,6 +85,14 @@ pub enum AudioError {
     /// No sound system answers. What its library says of that is for developers.
     #[error("no sound system answers")]
     NoSoundSystem(String),
+    /// Devices are missing, and the sound server that `PULSE_SERVER` names does not answer.
+    #[error("{missing}: no sound server answers at PULSE_SERVER={server}")]
+    PulseServer {
+        /// What is missing.
+        missing: Box<AudioError>,
+        /// The value of the variable.
+        server: String,
+    },
     /// The system does not let the program use the device.
     #[error("the system does not let this program use the {direction}: {reason}")]
     Permission {
@@ -121,6 +129,32 @@ pub enum AudioError {
 }
 
 impl AudioError {
+    /// Names an unanswered `PULSE_SERVER` as the cause of missing devices. `unanswered` returns its value.
+    #[cfg_attr(not(feature = "device"), allow(dead_code, reason = "only real devices can be missing"))]
+    pub(crate) fn caused_by_pulse_server(self, unanswered: impl FnOnce() -> Option<String>) -> Self {
+        match self {
+            Self::NoSuchDevice { .. } | Self::NoDevice(_) | Self::NoDevices | Self::NoSoundSystem(_) => {
+                match unanswered() {
+                    Some(server) => Self::PulseServer { missing: Box::new(self), server },
+                    None => self,
+                }
+            }
+            Self::FrameLength(_)
+            | Self::Rate(_)
+            | Self::OpenInput { .. }
+            | Self::BadInput { .. }
+            | Self::OpenOutput { .. }
+            | Self::Terminal(_)
+            | Self::PulseServer { .. }
+            | Self::Permission { .. }
+            | Self::Busy { .. }
+            | Self::Refused { .. }
+            | Self::NoDevicesBuilt
+            | Self::Hangs(_)
+            | Self::Thread(_) => self,
+        }
+    }
+
     /// Returns what the user can do about it.
     pub fn hint(&self) -> Option<&'static str> {
         const WITHOUT: &str = "files and pipes do: --input FILE.wav and --output FILE.wav, or - or null";
@@ -140,6 +174,9 @@ impl AudioError {
             Self::NoSuchDevice { .. } => Some("a part of a name is enough; a file has to end in .wav"),
             Self::NoDevice(_) | Self::NoDevices | Self::NoDevicesBuilt => Some(WITHOUT),
             Self::NoSoundSystem(_) => Some("start PulseAudio or PipeWire, or use files (--input FILE.wav)"),
+            Self::PulseServer { .. } => Some(
+                "correct or unset PULSE_SERVER, or start that server; files work without: --input FILE.wav --output FILE.wav",
+            ),
             Self::Permission { direction: Direction::Input, .. } => Some(
                 "grant microphone access to this terminal in the system's privacy settings, or join group audio",
             ),
@@ -158,4 +195,42 @@ impl AudioError {
 
 fn listed(names: &[String]) -> String {
     if names.is_empty() { "there is none".to_owned() } else { format!("there are: {}", names.join(", ")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn unanswered() -> Option<String> {
+        Some("unix:/nowhere".to_owned())
+    }
+
+    #[test]
+    fn a_pulse_server_that_nobody_answers_is_named_as_the_cause_of_missing_devices() {
+        let named = |name: &str| AudioError::NoSuchDevice {
+            direction: Direction::Output,
+            name: name.to_owned(),
+            available: Vec::new(),
+        };
+        for (error, message) in [
+            (AudioError::NoDevice(Direction::Input), "there is no microphone"),
+            (AudioError::NoDevices, "there is neither a microphone nor a speaker"),
+            (AudioError::NoSoundSystem("refused".to_owned()), "no sound system answers"),
+            (named("USB"), "no speaker is called \"USB\" (there is none)"),
+        ] {
+            let caused = error.caused_by_pulse_server(unanswered);
+            let server = "no sound server answers at PULSE_SERVER=unix:/nowhere";
+            assert_eq!(caused.to_string(), format!("{message}: {server}"));
+            assert!(caused.hint().unwrap().contains("unset PULSE_SERVER"));
+        }
+    }
+
+    #[test]
+    fn no_other_trouble_is_blamed_on_a_sound_server() {
+        let busy = AudioError::Busy { direction: Direction::Input, reason: "in use".to_owned() };
+        let message = busy.to_string();
+        assert_eq!(busy.caused_by_pulse_server(unanswered).to_string(), message);
+        let missing = AudioError::NoDevice(Direction::Input).caused_by_pulse_server(|| None);
+        assert_eq!(missing.to_string(), "there is no microphone");
+    }
 }

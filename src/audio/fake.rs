@@ -191,7 +191,8 @@ mod tests {
     use crate::audio::engine::{Demand, Format};
     use crate::audio::sink::Openable;
     use crate::pcm::frame::{ClipId, Frame};
-    use crate::pcm::wav::WavReader;
+    use crate::files::Access;
+    use crate::pcm::audio_file::AudioReader;
 
     const MS: fn(u64) -> Duration = Duration::from_millis;
 
@@ -223,7 +224,7 @@ mod tests {
         let mut events = ends.events;
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("answer.wav");
-        let target = Target::Untouched { openable: Openable::new(&path).unwrap(), rate: RATE };
+        let target = Target::Untouched { openable: Openable::new(&path, Access::Shared).unwrap(), rate: RATE };
         let mut output = PacedOutput::new(target, ends.playback, RATE);
         // Each second of the answer has a level of its own.
         let level = |second: u64| 1_000 + second as i16;
@@ -242,7 +243,7 @@ mod tests {
         let told = std::iter::from_fn(|| events.try_recv().ok());
         assert!(!told.into_iter().any(|event| matches!(event, Event::PlaybackDropped(_))));
         let mut samples = Vec::new();
-        let mut written = WavReader::new(std::fs::File::open(&path).unwrap()).unwrap();
+        let mut written = AudioReader::new(std::fs::File::open(&path).unwrap()).unwrap();
         while written.read(&mut samples).unwrap() > 0 {}
         assert_eq!(samples.len() as u64, MINUTES * 60 * 8_000);
         for (second, samples) in (0..).zip(samples.chunks(8_000)) {

@@ -274,7 +274,7 @@ mod tests {
     #[test]
     #[cfg(target_os = "linux")]
     fn a_full_disk_under_an_output_file_is_an_error_at_the_end() {
-        let openable = Openable::new(Path::new("/dev/full")).unwrap();
+        let openable = Openable::new(Path::new("/dev/full"), Access::Shared).unwrap();
         let mut target = Target::Untouched { openable, rate: Rate::WIRE };
         let event = write_until_it_ends(&mut target);
         assert!(matches!(&event, Event::Lost(reason) if reason.contains("/dev/full")), "{event:?}");

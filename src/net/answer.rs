@@ -26,6 +26,9 @@ const BODY_MAX_BYTES: usize = 16 << 10;
 /// As long is waited for a refusal's body: its status is known already.
 const BODY_LIMIT: Duration = Duration::from_secs(2);
 
+/// The longest `Retry-After` that is believed.
+const RETRY_AFTER_MAX: Duration = Duration::from_hours(24);
+
 /// How much of an answer that is not HTTP is shown, in characters.
 const START_MAX_CHARS: usize = 60;
 
@@ -45,6 +48,16 @@ pub struct Refusal {
 }
 
 impl Refusal {
+    /// Returns whether a gateway has no upstream channel for the model, as new-api says it.
+    pub fn lacks_channel(&self) -> bool {
+        let says_so = |line: &String| {
+            let line = line.to_lowercase();
+            line.contains("available channel") || line.contains("无可用渠道")
+        };
+        let unknown_model = self.code.as_deref() == Some("model_not_found") && self.status == 503;
+        unknown_model || self.body.iter().any(says_so)
+    }
+
     /// Returns whether it may pass by itself: the server is busy, starts, or is behind one that does. That
     /// an account is empty is told with the same status, and does not pass.
     pub fn is_passing(&self) -> bool {
@@ -206,11 +219,13 @@ fn refusal(response: &Response, body: &[u8], redactor: &Redactor) -> Refusal {
     }
 }
 
-/// A date is that of the server's own clock, which is told, too: this machine's may be wrong.
+/// A date is that of the server's own clock, which is told, too: this machine's may be wrong. A time that
+/// nobody can mean is left out.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = header_text(headers, RETRY_AFTER)?;
     let until = || http_date::seconds(text)?.checked_sub(http_date::seconds(header_text(headers, DATE)?)?);
-    text.parse().ok().or_else(until).map(Duration::from_secs)
+    let wait = text.parse().ok().or_else(until).map(Duration::from_secs)?;
+    (wait <= RETRY_AFTER_MAX).then_some(wait)
 }
 
 fn header_text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {

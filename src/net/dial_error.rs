@@ -253,7 +253,14 @@ impl DialError {
     }
 }
 
+/// What to do about a gateway that cannot serve the model.
+const NO_CHANNEL: &str = "ask the gateway's administrator for a realtime channel for this model, \
+                          or name another one with --model";
+
 fn refusal_hint(refusal: &Refusal) -> Option<String> {
+    if refusal.lacks_channel() {
+        return Some(NO_CHANNEL.to_owned());
+    }
     if refusal.is_passing() {
         return Some(try_again(refusal.retry_after));
     }

@@ -53,21 +53,55 @@ fn first_lines(text: &str) -> Vec<String> {
     lines
 }
 
-/// The shapes of OpenAI and new-api (`error.message`), Azure (`error.code` that says more than the
-/// status), FastAPI (`detail`), and of gateways that have `message` or a bare `error`.
+/// The fields that carry a message, the most telling one first: OpenAI, new-api and Azure have
+/// `error.message`, FastAPI `detail`, others `message`, a bare `error` or `title`.
+const MESSAGE_FIELDS: [&str; 8] =
+    ["message", "detail", "msg", "error_description", "error", "errors", "reason", "title"];
+
+/// How deep a message is looked for.
+const MESSAGE_DEPTH: u32 = 4;
+
 fn json_message(body: &str) -> Option<String> {
     let value: Value = serde_json::from_str(body).ok()?;
     let error = value.get("error").unwrap_or(&value);
-    let message = [error.as_str(), text_of(error, "message"), text_of(&value, "message")]
-        .into_iter()
-        .chain([text_of(&value, "detail"), text_of(&value, "title")])
-        .flatten()
-        .find(|text| !text.trim().is_empty())?;
-    let message = plain_line(message, LINE_MAX_CHARS);
+    let message = plain_line(&message_in(&value, MESSAGE_DEPTH)?, LINE_MAX_CHARS);
     Some(match text_of(error, "code").or_else(|| text_of(error, "type")) {
         Some(code) if !message.contains(code) => format!("{message} ({})", plain_line(code, 60)),
         Some(_) | None => message,
     })
+}
+
+/// Returns the message of an error, whatever shape it has; those of a list, such as FastAPI's of each field
+/// that is wrong, are joined.
+fn message_in(value: &Value, depth: u32) -> Option<String> {
+    let depth = depth.checked_sub(1)?;
+    match value {
+        Value::String(text) => Some(text.clone()).filter(|text| !text.trim().is_empty()),
+        Value::Array(list) => {
+            let messages: Vec<String> =
+                list.iter().filter_map(|value| message_in(value, depth)).take(LINES_MAX).collect();
+            Some(messages.join("; ")).filter(|text| !text.is_empty())
+        }
+        Value::Object(fields) => {
+            let found = MESSAGE_FIELDS.iter().filter_map(|name| fields.get(*name));
+            let message = found.into_iter().find_map(|value| message_in(value, depth))?;
+            Some(match field_path(value) {
+                Some(path) => format!("{path}: {message}"),
+                None => message,
+            })
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => None,
+    }
+}
+
+/// Returns which field an entry of FastAPI's `detail` is about: its `loc`, such as `["query", "model"]`.
+fn field_path(entry: &Value) -> Option<String> {
+    let parts = entry.get("loc")?.as_array()?.iter().filter_map(|part| match part {
+        Value::String(name) => Some(name.clone()),
+        Value::Number(index) => Some(index.to_string()),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    });
+    Some(parts.collect::<Vec<_>>().join(".")).filter(|path| !path.is_empty())
 }
 
 fn text_of<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
@@ -139,6 +173,32 @@ mod tests {
             (r#"{"detail":"Not Found"}"#, "Not Found"),
             (r#"{"error":"no such model"}"#, "no such model"),
             (r#"{"message":"slow\ndown","code":429}"#, "slow down"),
+        ] {
+            assert_eq!(of_text(body), [line], "{body}");
+        }
+    }
+
+    #[test]
+    fn a_detail_body_is_shown_whatever_its_shape() {
+        for (body, line) in [
+            (r#"{"detail":"Not Found"}"#, "Not Found"),
+            (
+                r#"{"detail":[{"type":"missing","loc":["query","model"],"msg":"Field required","input":null}]}"#,
+                "query.model: Field required",
+            ),
+            (
+                r#"{"detail":[{"loc":["body",0],"msg":"too long"},{"loc":[],"msg":"no voice"},"and more"]}"#,
+                "body.0: too long; no voice; and more",
+            ),
+            (r#"{"detail":{"error":"model_missing","message":"It has no model"}}"#, "It has no model"),
+            (
+                r#"{"detail":{"message":"The model is not there","code":"no_model"}}"#,
+                "The model is not there",
+            ),
+            (r#"{"detail":{"error":{"message":"No credit"}}}"#, "No credit"),
+            (r#"{"error":{"detail":"inside"}}"#, "inside"),
+            (r#"{"errors":[{"message":"one"},{"message":"two"}]}"#, "one; two"),
+            (r#"{"error":true,"reason":"closed"}"#, "closed"),
         ] {
             assert_eq!(of_text(body), [line], "{body}");
         }

@@ -327,17 +327,27 @@ impl<S> fmt::Debug for Link<S> {
 const NO_GOODBYE: &str = "the server ended the connection without a goodbye";
 
 const PING_FLOOD: &str = "the server sent pings without reading the answers";
+const ILLEGAL_CLOSE_CODE: &str = "the server closed it with an illegal close code";
 
 const NO_ANSWER: &str = "no answer for 30 s";
 
 fn close_cause(goodbye: &Goodbye, frame: Option<CloseFrame>) -> CloseCause {
     match (goodbye, frame) {
         (Goodbye::Said, _) => CloseCause::Ours,
+        (Goodbye::No | Goodbye::Asked(_), Some(frame)) if is_illegal(&frame) => {
+            CloseCause::Broken(ILLEGAL_CLOSE_CODE.to_owned())
+        }
         (Goodbye::No | Goodbye::Asked(_), Some(frame)) => {
             CloseCause::Peer { code: Some(frame.code.into()), reason: frame.reason.as_str().to_owned() }
         }
         (Goodbye::No | Goodbye::Asked(_), None) => CloseCause::Peer { code: None, reason: String::new() },
     }
+}
+
+/// Returns whether a close frame had a code that must not be on the wire. tungstenite does not pass such a
+/// code on, but this frame in its place; a peer sends that itself only in reply to an illegal code of ours.
+fn is_illegal(frame: &CloseFrame) -> bool {
+    frame.code == CloseCode::Protocol && frame.reason.as_str() == "Protocol violation"
 }
 
 /// Once this side wants to go, it does not matter how it ends.

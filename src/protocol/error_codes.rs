@@ -82,6 +82,9 @@ impl ErrorInfo {
         match (&self.code, &self.message) {
             (Some(code), _) => known(code),
             (None, Some(message)) if message.starts_with("Missing bearer") => known("invalid_api_key"),
+            (None, Some(message)) if message.starts_with("Conversation already has an active response") => {
+                known("conversation_already_has_active_response")
+            }
             (None, _) => None,
         }
     }
@@ -113,6 +116,11 @@ impl ErrorInfo {
     pub fn is_of_server(&self) -> bool {
         let names = ["server_error", "internal_error", "rate_limit_exceeded", "rate_limit_error"];
         [&self.code, &self.kind].into_iter().flatten().any(|text| names.contains(&text.as_str()))
+    }
+
+    /// Tells whether the answer that was asked for has to wait for the one in progress.
+    pub fn is_answer_in_progress(&self) -> bool {
+        self.known().is_some_and(|error| error.remedy == Remedy::Queue)
     }
 
     /// Tells whether trying again makes no sense: the key, the model, the quota.

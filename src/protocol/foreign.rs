@@ -14,6 +14,13 @@ pub enum Foreign {
     GptLive,
 }
 
+impl Foreign {
+    /// Returns the sentence that refuses the endpoint.
+    pub fn refusal(self) -> String {
+        format!("the endpoint speaks {self}, which is another protocol than Realtime")
+    }
+}
+
 impl fmt::Display for Foreign {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {

@@ -1,5 +1,7 @@
 //! Conversation items and their content parts.
 
+use serde_json::Value;
+
 use crate::protocol::value::{Unknown, open_enum};
 
 /// An item of the conversation.
@@ -105,4 +107,14 @@ pub enum Content {
     },
     /// A kind of another server, with its `type` and fields.
     Other(Unknown),
+}
+
+impl Content {
+    /// Returns the words with which the model refused to answer: a part of type `refusal`.
+    pub fn refusal(&self) -> Option<&str> {
+        let Self::Other(fields) = self else { return None };
+        let is_refusal = fields.get("type").and_then(Value::as_str) == Some("refusal");
+        let words = ["refusal", "text"].iter().find_map(|name| fields.get(*name)?.as_str());
+        is_refusal.then(|| words.unwrap_or_default())
+    }
 }

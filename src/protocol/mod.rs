@@ -14,6 +14,7 @@ pub mod dialect;
 pub mod close;
 pub mod foreign;
 pub mod error_codes;
+pub mod refusal;
 mod params;
 mod sound;
 pub mod read;

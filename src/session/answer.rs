@@ -28,8 +28,8 @@ impl Session {
         }
     }
 
-    pub(super) fn response_refused(&mut self, now: Duration, error: ErrorInfo) {
-        if error.code.as_deref() == Some("conversation_already_has_active_response") {
+    pub(super) fn response_refused(&mut self, now: Duration, error: &ErrorInfo) {
+        if error.is_answer_in_progress() {
             self.responses.busy(now);
             self.stopwatch.not_asked();
             self.show(Notice::Debug("another answer is in progress: this one waits".into()));
@@ -37,16 +37,22 @@ impl Session {
         }
         self.responses.give_up();
         self.stopwatch.abandon();
-        self.answer_failed(now, error);
+        match self.plan.mode {
+            Mode::Ask => self.answer_failed(now, error),
+            // A close may follow.
+            Mode::Talk | Mode::Chat | Mode::Transcribe => self.show_error(now, error),
+        }
         self.ask_waiting(now);
     }
 
-    fn answer_failed(&mut self, now: Duration, error: ErrorInfo) {
-        let failure = Failure { message: describe(&error), code: error.code.clone() };
-        self.show_error(now, error);
+    /// Reports once why there is no answer: a single question ends with the reason.
+    fn answer_failed(&mut self, now: Duration, error: &ErrorInfo) {
         match self.plan.mode {
-            Mode::Ask => self.hang_up(now, EndReason::Refused(failure)),
-            Mode::Talk | Mode::Chat | Mode::Transcribe => {}
+            Mode::Ask => {
+                let failure = Failure { message: describe(error), code: error.code.clone() };
+                self.hang_up(now, EndReason::Refused(failure));
+            }
+            Mode::Talk | Mode::Chat | Mode::Transcribe => self.show_error_immediately(now, error),
         }
     }
 
@@ -54,11 +60,20 @@ impl Session {
         if self.responses.deadline().is_none_or(|deadline| now < deadline.at) {
             return;
         }
+        let doubt = self.responses.take_doubt();
         self.responses.give_up();
         self.stopwatch.abandon_unanswered();
-        let message = "the endpoint stopped answering".to_owned();
-        self.answer_failed(now, ErrorInfo { message: Some(message), ..ErrorInfo::default() });
+        match (doubt, self.plan.mode) {
+            // It was shown when it came.
+            (Some(_), Mode::Talk | Mode::Chat | Mode::Transcribe) => {}
+            (Some(error), Mode::Ask) => self.answer_failed(now, &error),
+            (None, _) => {
+                let message = "the endpoint stopped answering".to_owned();
+                self.answer_failed(now, &ErrorInfo { message: Some(message), ..ErrorInfo::default() });
+            }
+        }
         self.end_clips_of_answer();
+        self.lines_abandoned();
         self.ask_waiting(now);
     }
 
@@ -78,6 +93,7 @@ impl Session {
     }
 
     pub(super) fn response_done(&mut self, now: Duration, response: &Response) {
+        let doubt = self.responses.take_doubt();
         self.see_response(now, response.id.as_deref());
         let cut_off = match self.responses.done(response.id.as_deref()) {
             Done::Answer => false,
@@ -86,6 +102,7 @@ impl Session {
             Done::Late => return self.note_usage(response.usage.as_ref()),
             Done::Twice => return,
         };
+        self.sent.acknowledge(&Cause::ResponseCancel);
         self.note_usage(response.usage.as_ref());
         if !cut_off {
             for item in &response.output {
@@ -95,10 +112,16 @@ impl Session {
         }
         self.end_clips_of_answer();
         match response.status {
-            Some(ResponseStatus::Failed) => self.answer_failed(now, reason_of_failure(response)),
+            Some(ResponseStatus::Failed) => {
+                let reason = reason_of_failure(response, doubt);
+                self.answer_failed(now, &reason);
+            }
             Some(ResponseStatus::Incomplete) => self.show(Notice::Info(reason_of_incomplete(response))),
             // The server was faster than its own speech_started, or left it out.
-            Some(ResponseStatus::Cancelled) if !cut_off => self.interrupt_by_server(now),
+            Some(ResponseStatus::Cancelled) if !cut_off => {
+                self.report_cancelled(response);
+                self.interrupt_by_server(now);
+            }
             Some(ResponseStatus::Cancelled | ResponseStatus::Completed) => {}
             Some(ResponseStatus::InProgress | ResponseStatus::Other(_)) | None => {}
         }
@@ -111,13 +134,36 @@ impl Session {
         self.ask_waiting(now);
         let answered = !self.responses.is_active() && self.plan.mode == Mode::Ask;
         if answered && response.status != Some(ResponseStatus::Failed) {
-            self.hang_up(now, EndReason::Answered);
+            let reason = self.outcome_of_question(response.status.as_ref());
+            self.hang_up(now, reason);
+        }
+    }
+
+    /// Reports a cancellation by the server, unless it is a barge-in, which the user knows of.
+    fn report_cancelled(&mut self, response: &Response) {
+        let reason = response.details.as_ref().and_then(|details| details.reason.as_deref());
+        let is_shown = self.transcript.has_answer_under_way() || self.playback.is_sounding();
+        let is_interruption = match (self.plan.mode, reason) {
+            (Mode::Talk, Some(reason)) => reason == "turn_detected",
+            (Mode::Talk, None) => is_shown || self.microphone.user_speaks(),
+            (Mode::Chat | Mode::Ask | Mode::Transcribe, _) => false,
+        };
+        match reason {
+            _ if is_interruption => {}
+            Some(reason) => self.show(Notice::Info(format!("the endpoint cancelled the answer: {reason}"))),
+            // The end of a single question says it.
+            None if self.plan.mode == Mode::Ask => {}
+            None => self.show(Notice::Info("the endpoint cancelled the answer".into())),
         }
     }
 
     pub(super) fn answer_audio(&mut self, now: Duration, place: &Place, bytes: &[u8]) {
         self.see_response(now, place.response_id.as_deref());
         if self.responses.is_cut_off(place.response_id.as_deref()) {
+            return;
+        }
+        if !self.plan.plays_answers() {
+            self.outcome.sounded();
             return;
         }
         let item_id = self.names.item_of(place);
@@ -156,8 +202,10 @@ impl Session {
     /// Takes words of what is spoken: they may come before any of its sound.
     pub(super) fn answer_words(&mut self, now: Duration, place: &Place, delta: &str) {
         self.answer_text(now, place, delta);
-        let item_id = self.names.item_of(place);
-        self.transcript.note_spoken(&item_id);
+        if self.plan.plays_answers() {
+            let item_id = self.names.item_of(place);
+            self.transcript.note_spoken(&item_id);
+        }
     }
 
     pub(super) fn answer_text_done(&mut self, now: Duration, place: &Place, text: String) {
@@ -188,6 +236,7 @@ impl Session {
             return;
         };
         for (index, part) in (0..).zip(content) {
+            self.answer_refused(item_id, index, part);
             let text = match part {
                 Content::Text(text) => Some(text),
                 Content::Audio { transcript, .. } => transcript.as_ref(),
@@ -201,11 +250,31 @@ impl Session {
             }
         }
     }
+
+    /// Shows a refusal of the model as its answer, and reports it once.
+    pub(super) fn answer_refused(&mut self, item_id: &str, index: u32, part: &Content) {
+        let Some(words) = part.refusal() else { return };
+        if !words.is_empty() {
+            self.line_is(item_id, index, words.to_owned());
+        }
+        if self.outcome.refused(item_id) {
+            self.show(Notice::Info("the model refused to answer".into()));
+        }
+    }
+
+    /// Takes a finished part of an answer.
+    pub(super) fn answer_part_done(&mut self, place: &Place, part: &Content) {
+        if !self.responses.is_cut_off(place.response_id.as_deref()) {
+            let item_id = self.names.item_of(place);
+            self.answer_refused(&item_id, place.content_index.unwrap_or(0), part);
+        }
+    }
 }
 
-fn reason_of_failure(response: &Response) -> ErrorInfo {
+/// Returns why an answer failed; `doubt` is an error that came before and may have been about it.
+fn reason_of_failure(response: &Response, doubt: Option<ErrorInfo>) -> ErrorInfo {
     let details = response.details.clone().unwrap_or_default();
-    details.error.unwrap_or_else(|| ErrorInfo {
+    details.error.or(doubt).unwrap_or_else(|| ErrorInfo {
         message: Some(details.reason.map_or_else(
             || "the answer failed; the endpoint does not say why".to_owned(),
             |reason| format!("the answer failed: {reason}"),

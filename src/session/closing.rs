@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::protocol::close::CloseCause;
 use crate::session::handover::Moment;
-use crate::session::io::{Connection, Deadline, EndReason, Failure, Notice, Output, Reason};
+use crate::session::io::{Connection, Deadline, EndReason, Failure, Notice, Output, Reason, Unanswered};
 use crate::session::plan::{AtInputEnd, Mode, TurnControl};
 use crate::session::{Phase, Session};
 
@@ -13,6 +13,9 @@ const GOODBYE_WITHIN: Duration = Duration::from_millis(500);
 
 /// How long after the server's silence a turn may still be found: a round trip and its own delay.
 const TURN_FOUND_WITHIN: Duration = Duration::from_millis(1_500);
+
+/// How long to wait for the first turn: a server that is busy or far away hears it late.
+const FIRST_TURN_WITHIN: Duration = Duration::from_secs(5);
 
 /// How long a caption, or the end of a turn, is waited for when nothing else happens.
 const CAPTION_WITHIN: Duration = Duration::from_secs(10);
@@ -81,7 +84,7 @@ impl Session {
             return;
         }
         let comes_back = self.can_come_back(now, &cause);
-        let reason = self.judge(cause);
+        let reason = self.judge(now, cause);
         if comes_back && let Some(failure) = why_lost(&reason) {
             if self.handover.is_primed() {
                 self.forget_server(now);
@@ -127,11 +130,17 @@ impl Session {
     }
 
     /// The error event before a close is its reason; the close code says whether it was a refusal.
-    fn judge(&self, cause: CloseCause) -> EndReason {
-        let reason = self.judge_close(cause);
+    fn judge(&self, now: Duration, cause: CloseCause) -> EndReason {
+        if let Phase::Opening(opening) = &self.phase
+            && let Some(refusal) = opening.refusal()
+        {
+            return EndReason::Refused(refusal.clone());
+        }
+        let is_refused = self.is_refused(now, &cause);
+        let reason = self.judge_close(now, cause);
         match &reason {
             // However it closes then, it has refused.
-            EndReason::Lost(failure) if self.last_fatal => EndReason::Refused(failure.clone()),
+            EndReason::Lost(failure) if is_refused => EndReason::Refused(failure.clone()),
             EndReason::Lost(_)
             | EndReason::Refused(_)
             | EndReason::User
@@ -140,32 +149,35 @@ impl Session {
             | EndReason::Answered
             | EndReason::Limit(_)
             | EndReason::ServerClosed(_)
+            | EndReason::Unanswered(_)
             | EndReason::NoInput(_) => reason,
         }
     }
 
-    fn judge_close(&self, cause: CloseCause) -> EndReason {
+    fn judge_close(&self, now: Duration, cause: CloseCause) -> EndReason {
         let unanswered = self.plan.mode == Mode::Ask || matches!(self.phase, Phase::Opening(_));
         match cause {
             CloseCause::Ours => EndReason::ServerClosed(String::new()),
-            CloseCause::Peer { code: Some(1000), reason } if !unanswered => EndReason::ServerClosed(reason),
+            CloseCause::Peer { code: Some(1000), reason } if !unanswered => self.outcome_of_close(reason),
             CloseCause::Peer { code: Some(code @ (1008 | 3000..=4999)), reason } => EndReason::Refused(
-                self.failure(format!("the endpoint refused the session (close code {code})"), &reason),
+                self.failure(now, format!("the endpoint refused the session (close code {code})"), &reason),
             ),
-            CloseCause::Peer { code: Some(code), reason } => EndReason::Lost(
-                self.failure(format!("the endpoint closed the connection (code {code})"), &reason),
-            ),
+            CloseCause::Peer { code: Some(code), reason } => EndReason::Lost(self.failure(
+                now,
+                format!("the endpoint closed the connection (code {code})"),
+                &reason,
+            )),
             CloseCause::Peer { code: None, reason } => {
-                EndReason::Lost(self.failure("the endpoint closed the connection".to_owned(), &reason))
+                EndReason::Lost(self.failure(now, "the endpoint closed the connection".to_owned(), &reason))
             }
             CloseCause::Broken(what) => {
-                EndReason::Lost(self.failure("the connection broke".to_owned(), &what))
+                EndReason::Lost(self.failure(now, "the connection broke".to_owned(), &what))
             }
         }
     }
 
-    fn failure(&self, what: String, reason: &str) -> Failure {
-        match &self.last_error {
+    fn failure(&self, now: Duration, what: String, reason: &str) -> Failure {
+        match self.error_before_close(now) {
             Some(error) => {
                 Failure { message: format!("{what}: {}", error.message), code: error.code.clone() }
             }
@@ -176,10 +188,15 @@ impl Session {
 
     /// After the end of the input, the call ends when everything was answered and heard.
     pub(super) fn see_input_end(&mut self, now: Duration) {
-        let over = self.input_end_deadline().is_some_and(|deadline| now >= deadline.at);
-        if over && matches!(self.phase, Phase::Live) {
-            self.hang_up(now, EndReason::InputEnded);
+        let is_over = |deadline: Option<Deadline>| deadline.is_some_and(|deadline| now >= deadline.at);
+        if !is_over(self.input_end_deadline()) || !matches!(self.phase, Phase::Live) {
+            return;
         }
+        let reason = match self.stalled_at() {
+            Some(_) => EndReason::Unanswered(Unanswered::Unfinished),
+            None => self.outcome_of_input(),
+        };
+        self.hang_up(now, reason);
     }
 
     pub(super) fn is_answering(&self) -> bool {
@@ -188,6 +205,9 @@ impl Session {
     }
 
     pub(super) fn input_end_deadline(&self) -> Option<Deadline> {
+        if let Some(at) = self.stalled_at() {
+            return Some(Deadline { at, reason: Reason::InputDrained });
+        }
         if self.plan.at_input_end == AtInputEnd::GoOn || self.is_answering() {
             return None;
         }
@@ -196,6 +216,7 @@ impl Session {
         let patience = match self.plan.turn_control() {
             _ if self.responses.is_expected() => ANSWER_BEGUN_WITHIN,
             _ if self.microphone.user_speaks() || self.transcript.is_outstanding() => CAPTION_WITHIN,
+            TurnControl::Server if self.outcome.turns() == 0 => turn_found.max(FIRST_TURN_WITHIN),
             TurnControl::Server | TurnControl::Local => turn_found,
             TurnControl::Manual => Duration::ZERO,
         };
@@ -216,6 +237,7 @@ fn why_lost(reason: &EndReason) -> Option<Failure> {
         | EndReason::Answered
         | EndReason::Limit(_)
         | EndReason::NoInput(_)
+        | EndReason::Unanswered(_)
         | EndReason::Refused(_) => None,
     }
 }

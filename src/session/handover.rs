@@ -206,7 +206,7 @@ impl Session {
                 let event = Box::new(settings.with_id(sent.note(Cause::SessionUpdate)));
                 self.outputs.push(Output::SendNext { event, dialect: opening.dialect() });
             }
-            Next::GoLive(ready) => {
+            Next::GoLive(ready, _) => {
                 let (sent, dialect) = (std::mem::take(sent), opening.dialect());
                 let primed = Primed { ready, sent, dialect, loud: now, wake: None };
                 self.handover.step = Step::Primed(Box::new(primed));

@@ -2,6 +2,7 @@
 
 pub mod delay;
 mod sound;
+mod unanswered;
 
 use std::time::Duration;
 
@@ -13,6 +14,8 @@ use crate::protocol::response::Usage;
 use crate::protocol::server::ServerEvent;
 use crate::session::io::delay::DelayReport;
 pub use crate::session::io::sound::{AudioEvent, DeviceEntry, DeviceState, Echo, EchoMode, Heard, Side};
+
+pub use crate::session::io::unanswered::Unanswered;
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq)]
@@ -152,7 +155,7 @@ pub enum Output {
     End(EndReason),
 }
 
-/// Why a session ended. Only the last three are failures.
+/// Why a session ended. Only the last four are failures.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EndReason {
     /// The user ended it.
@@ -169,6 +172,8 @@ pub enum EndReason {
     ServerClosed(String),
     /// There is nothing to hear: the input cannot be used; one sentence.
     NoInput(String),
+    /// The endpoint did not do what the input was sent for.
+    Unanswered(Unanswered),
     /// The server refused to go on: key, model, quota, protocol.
     Refused(Failure),
     /// The connection broke.

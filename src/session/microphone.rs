@@ -292,6 +292,7 @@ impl Session {
             self.stopwatch.turn_found_by_commit(now, self.responses.older());
         }
         self.stopwatch.committed(now);
+        self.sent.acknowledge(&Cause::Commit);
         self.speech_is_over();
         if let Some(item_id) = item_id {
             self.user_item(item_id, previous_item_id);
@@ -392,6 +393,7 @@ impl Session {
             self.show(Notice::Info("that was too short to be heard".into()));
             return;
         }
+        self.outcome.committed();
         self.send(ClientBody::AudioCommit, Cause::Commit);
         self.answer_turn(now);
     }

@@ -8,6 +8,7 @@ pub mod io;
 pub mod plan;
 mod opening;
 mod microphone;
+mod outcome;
 mod local_vad;
 mod interruption;
 mod two_stage;
@@ -41,7 +42,7 @@ use crate::protocol::server::{ServerBody, ServerEvent};
 use crate::session::closing::Closing;
 use crate::session::delay::Stopwatch;
 use crate::session::devices::Invitation;
-use crate::session::errors::{Cause, Fatal, Sent};
+use crate::session::errors::{Cause, LastError, PendingError, Sent};
 use crate::session::handover::Handover;
 use crate::session::interruption::Flushing;
 use crate::session::io::{
@@ -53,6 +54,7 @@ use crate::session::memory::Memory;
 use crate::session::microphone::Microphone;
 use crate::session::names::Names;
 use crate::session::opening::Opening;
+use crate::session::outcome::Outcome;
 use crate::session::plan::Plan;
 use crate::session::playback::Playback;
 use crate::session::repeats::Repeats;
@@ -82,17 +84,16 @@ pub struct Session {
     usage: UsageSum,
     stopwatch: Stopwatch,
     turn: Turn,
-    last_error: Option<Failure>,
-    /// Whether the server said something after which it makes no sense to try again.
-    last_fatal: bool,
+    last_error: Option<LastError>,
     memory: Memory,
     attempts: Attempts,
     handover: Handover,
     door: Door,
     limiter: Limiter,
+    outcome: Outcome,
     /// The model that answers.
     model: Option<String>,
-    fatal: Option<Fatal>,
+    pending_error: Option<PendingError>,
     invitation: Invitation,
     outputs: Vec<Output>,
 }
@@ -134,14 +135,14 @@ impl Session {
             stopwatch: Stopwatch::new(&plan),
             turn: Turn::Listening,
             last_error: None,
-            last_fatal: false,
             memory: Memory::default(),
             attempts: Attempts::default(),
             handover: Handover::default(),
             door: Door::default(),
             limiter: Limiter::default(),
+            outcome: Outcome::new(&plan),
             model: plan.model.clone(),
-            fatal: None,
+            pending_error: None,
             invitation: Invitation::default(),
             outputs: Vec::new(),
             plan,
@@ -158,6 +159,7 @@ impl Session {
         if matches!(self.phase, Phase::Over) {
             return Vec::new();
         }
+        self.sent.set_time(now);
         match input {
             Input::Opened => self.opened(now),
             Input::DialFailed(failure) => self.dial_failed(now, failure),
@@ -191,11 +193,11 @@ impl Session {
         let flushing = self.flushing.as_ref().map(Flushing::deadline);
         let ducked = self.ducked.as_ref().map(Ducked::deadline);
         let answer = self.responses.deadline();
-        let fatal = self.fatal.as_ref().map(Fatal::deadline);
+        let error = self.pending_error.as_ref().map(PendingError::deadline);
         let idle = self.idle_deadline().filter(|_| !self.is_answering());
         let handover = self.handover.deadline().filter(|_| matches!(self.phase, Phase::Live));
         let part = self.part_deadline();
-        [phase, flushing, ducked, answer, fatal, idle, handover, part]
+        [phase, flushing, ducked, answer, error, idle, handover, part]
             .into_iter()
             .flatten()
             .min_by_key(|deadline| deadline.at)
@@ -203,7 +205,7 @@ impl Session {
 
     fn tick(&mut self, now: Duration) {
         self.tick_answer(now);
-        self.tick_fatal(now);
+        self.tick_pending_error(now);
         match self.phase {
             Phase::Opening(_) => self.tick_opening(now),
             Phase::Closing(_) => self.tick_closing(now),
@@ -279,13 +281,16 @@ impl Session {
             return;
         }
         if let Some(foreign) = event.foreign() {
-            let message = format!("the endpoint speaks {foreign}, which is another protocol than Realtime");
-            self.hang_up(now, EndReason::Refused(Failure { message, code: None }));
+            self.hang_up(now, EndReason::Refused(Failure { message: foreign.refusal(), code: None }));
             return;
         }
         self.names.rename(&mut event.body);
+        if !matches!(event.body, ServerBody::Error(_) | ServerBody::SessionUpdated(_)) {
+            self.flush_nonfatal_error();
+        }
+        self.note_outcome(now, &event.body);
         match event.body {
-            ServerBody::Error(error) => self.server_error(now, error),
+            ServerBody::Error(error) => self.server_error(now, &error),
             ServerBody::ConversationCreated { .. } => self.conversation_created(now),
             ServerBody::SessionCreated(info) => self.session_created(now, &info),
             ServerBody::SessionUpdated(info) => self.session_updated(now, &info),
@@ -322,6 +327,9 @@ impl Session {
             }
             ServerBody::OutputItemAdded { place, item } => self.answer_item_added(&place, &item),
             ServerBody::OutputItemDone { place, item } => self.answer_item_done(&place, &item),
+            ServerBody::ContentPartDone { place, part } => self.answer_part_done(&place, &part),
+            ServerBody::ItemTruncated { .. } => self.sent.acknowledge(&Cause::Truncate),
+            ServerBody::AudioCleared => self.sent.acknowledge(&Cause::Clear),
             ServerBody::Unknown { name, .. } => {
                 self.show(Notice::Debug(format!("the endpoint sent an unknown event: {name}")));
             }
@@ -329,12 +337,9 @@ impl Session {
             | ServerBody::TranscriptDone { transcript: None, .. }
             | ServerBody::ItemRetrieved { .. }
             | ServerBody::ItemDeleted { .. }
-            | ServerBody::ItemTruncated { .. }
-            | ServerBody::AudioCleared
             | ServerBody::Dtmf { .. }
             | ServerBody::OutputBuffer { .. }
             | ServerBody::ContentPartAdded { .. }
-            | ServerBody::ContentPartDone { .. }
             | ServerBody::ArgumentsDelta { .. }
             | ServerBody::ArgumentsDone { .. }
             | ServerBody::Mcp { .. }
@@ -357,6 +362,9 @@ impl Session {
     }
 
     fn show(&mut self, notice: Notice) {
+        if let Notice::Assistant(line) = &notice {
+            self.outcome.shown(&line.text);
+        }
         self.outputs.push(Output::Show(notice));
     }
 
@@ -379,16 +387,7 @@ impl Session {
 
     fn end(&mut self, reason: EndReason) {
         self.phase = Phase::Over;
-        match reason {
-            // It holds the error.
-            EndReason::NoInput(_) | EndReason::Refused(_) | EndReason::Lost(_) => {}
-            EndReason::User
-            | EndReason::Signal(_)
-            | EndReason::InputEnded
-            | EndReason::Answered
-            | EndReason::Limit(_)
-            | EndReason::ServerClosed(_) => self.tell_fatal(),
-        }
+        self.flush_error_missing_from(&reason);
         self.show(Notice::Connection(io::Connection::Closed));
         self.show(Notice::End(reason.clone()));
         self.outputs.push(Output::End(reason));

@@ -32,6 +32,8 @@ pub(super) struct Opening {
     fixed: Option<Dialect>,
     dialect: Dialect,
     retries: u32,
+    /// Errors about the settings: a refusal, unless `session.updated` follows.
+    refusals: Vec<Failure>,
 }
 
 #[derive(Debug, PartialEq)]
@@ -47,8 +49,8 @@ pub(super) enum Next {
     Wait,
     /// Send the settings, after telling this if there is something to tell.
     SendSettings(Option<String>),
-    /// The session is configured.
-    GoLive(Ready),
+    /// The session is configured, in spite of these errors.
+    GoLive(Ready, Vec<Failure>),
     /// The server will not have the settings.
     Refused(Failure),
 }
@@ -65,6 +67,7 @@ impl Opening {
             // What a server showed of itself holds for its connection only.
             dialect: plan.dialect.unwrap_or_default(),
             retries: 0,
+            refusals: Vec::new(),
         }
     }
 
@@ -119,8 +122,16 @@ impl Opening {
         match self.step {
             _ if now < self.until => Next::Wait,
             Step::AwaitCreated => self.send_settings(now, None),
-            Step::AwaitUpdated => self.go_live(),
+            Step::AwaitUpdated => match self.refusals.first() {
+                Some(refusal) => Next::Refused(refusal.clone()),
+                None => self.go_live(),
+            },
         }
+    }
+
+    /// Returns the error with which the server refused the settings, unless `session.updated` follows.
+    pub(super) fn refusal(&self) -> Option<&Failure> {
+        self.refusals.first()
     }
 
     /// The whole update was dropped by the server: it is sent without the field it names, or not at all.
@@ -136,8 +147,9 @@ impl Opening {
             let told = "the endpoint refused the GA settings: trying the beta dialect".to_owned();
             self.send_settings(now, Some(told))
         } else {
-            let message = format!("the endpoint refused the session's settings: {}", describe(error));
-            Next::Refused(Failure { message, code: error.code.clone() })
+            self.until = now + UPDATED_WITHIN;
+            self.refusals.push(refusal_of(error));
+            Next::Wait
         }
     }
 
@@ -148,8 +160,20 @@ impl Opening {
     }
 
     fn go_live(&mut self) -> Next {
-        Next::GoLive(Ready { dialect: self.dialect, ..std::mem::take(&mut self.ready) })
+        let ready = Ready { dialect: self.dialect, ..std::mem::take(&mut self.ready) };
+        Next::GoLive(ready, std::mem::take(&mut self.refusals))
     }
+}
+
+/// Names the field, too, which says what to change.
+fn refusal_of(error: &ErrorInfo) -> Failure {
+    let said = describe(error);
+    let field = match error.param.as_deref() {
+        Some(param) if !param.is_empty() && !said.contains(param) => format!(" ({param})"),
+        Some(_) | None => String::new(),
+    };
+    let message = format!("the endpoint refused the session's settings: {said}{field}");
+    Failure { message, code: error.code.clone() }
 }
 
 fn drop_unknown_field(error: &ErrorInfo, settings: &mut Settings) -> Option<String> {
@@ -178,6 +202,7 @@ impl Session {
     }
 
     pub(super) fn session_updated(&mut self, now: Duration, info: &SessionInfo) {
+        self.downgrade_pending_error();
         self.open_further(now, |opening, _| opening.updated(info));
     }
 
@@ -185,12 +210,12 @@ impl Session {
         self.open_further(now, |opening, _| opening.tick(now));
     }
 
-    pub(super) fn settings_refused(&mut self, now: Duration, error: ErrorInfo) {
+    pub(super) fn settings_refused(&mut self, now: Duration, error: &ErrorInfo) {
         if !matches!(self.phase, Phase::Opening(_)) {
             self.show_error(now, error);
             return;
         }
-        self.open_further(now, |opening, settings| opening.refused(now, &error, settings));
+        self.open_further(now, |opening, settings| opening.refused(now, error, settings));
     }
 
     fn open_further(&mut self, now: Duration, step: impl FnOnce(&mut Opening, &mut Settings) -> Next) {
@@ -205,7 +230,12 @@ impl Session {
                 let settings = Box::new(self.plan.settings.clone());
                 self.send(ClientBody::SessionUpdate(settings), Cause::SessionUpdate);
             }
-            Next::GoLive(ready) => self.go_live(now, ready),
+            Next::GoLive(ready, complaints) => {
+                for Failure { message, .. } in complaints {
+                    self.warn(&message);
+                }
+                self.go_live(now, ready);
+            }
             Next::Refused(failure) => self.hang_up(now, EndReason::Refused(failure)),
         }
     }

@@ -101,6 +101,14 @@ pub enum TurnControl {
 }
 
 impl Plan {
+    /// Returns whether answers are played. Elsewhere their sound, which nobody asked for, is ignored.
+    pub fn plays_answers(&self) -> bool {
+        match self.mode {
+            Mode::Talk => true,
+            Mode::Chat | Mode::Ask | Mode::Transcribe => false,
+        }
+    }
+
     /// Returns who decides that a turn is over.
     pub fn turn_control(&self) -> TurnControl {
         match (&self.settings.turn_detection, &self.local_turns) {

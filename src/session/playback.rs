@@ -109,6 +109,11 @@ impl Playback {
         .collect()
     }
 
+    /// Returns whether more of a clip was played than was known.
+    pub(super) fn advances(&self, id: ClipId, samples: u64) -> bool {
+        self.clips.get(&id).is_some_and(|clip| clip.played < samples.min(clip.received))
+    }
+
     /// Notes what was played; returns the item it belongs to.
     pub(super) fn played(&mut self, id: ClipId, samples: u64) -> Option<String> {
         let clip = self.clips.get_mut(&id)?;

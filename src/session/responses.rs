@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::protocol::response::ResponseConfig;
+use crate::protocol::server::ErrorInfo;
 use crate::session::delay::Older;
 use crate::session::io::{Deadline, Reason};
 
@@ -32,6 +33,10 @@ struct Active {
     asked: Option<ResponseConfig>,
     fate: Fate,
     last_event: Duration,
+    /// Whether any event of it has come.
+    begun: bool,
+    /// An error that may be about it, and when it is given up for that.
+    doubt: Option<(Duration, ErrorInfo)>,
 }
 
 /// A response of which nothing is wanted any more.
@@ -94,10 +99,34 @@ impl Responses {
         }
     }
 
+    /// Returns whether an answer was asked for and no event of it has come.
+    pub(super) fn awaits_begin(&self) -> bool {
+        self.active.as_ref().is_some_and(|active| active.asked.is_some() && !active.begun)
+    }
+
+    /// Returns whether any event of the active response has come.
+    pub(super) fn has_begun(&self) -> bool {
+        self.active.as_ref().is_some_and(|active| active.begun)
+    }
+
+    /// An error may be about the active response: it is given up at `until` if it does not go on.
+    pub(super) fn doubt(&mut self, until: Duration, error: ErrorInfo) {
+        if let Some(active) = &mut self.active {
+            active.doubt.get_or_insert((until, error));
+        }
+    }
+
+    /// Takes the error that may be about the active response.
+    pub(super) fn take_doubt(&mut self) -> Option<ErrorInfo> {
+        self.active.as_mut()?.doubt.take().map(|(_, error)| error)
+    }
+
     /// Returns when the active response is given up.
     pub(super) fn deadline(&self) -> Option<Deadline> {
         let active = self.active.as_ref()?;
-        Some(Deadline { at: active.last_event + ANSWER_WITHIN, reason: Reason::NoAnswer })
+        let silent = active.last_event + ANSWER_WITHIN;
+        let at = active.doubt.as_ref().map_or(silent, |(until, _)| silent.min(*until));
+        Some(Deadline { at, reason: Reason::NoAnswer })
     }
 
     pub(super) fn saw_activity(&mut self, now: Duration) {
@@ -128,7 +157,10 @@ impl Responses {
     /// Notes that events of response `id` come in: servers may leave out `response.created`. A server that
     /// begins another response has given up the one before.
     pub(super) fn see(&mut self, now: Duration, id: Option<&str>) {
-        let Some(id) = id else { return };
+        let Some(id) = id else {
+            self.note_begun();
+            return;
+        };
         self.expected = false;
         if self.has_ended(id) {
             return;
@@ -142,6 +174,15 @@ impl Responses {
             }
             Some(active) => active.id = Some(id.to_owned()),
             None => self.active = Some(Active::new(now, Some(id.to_owned()), None)),
+        }
+        self.note_begun();
+    }
+
+    /// The active response goes on.
+    fn note_begun(&mut self) {
+        if let Some(active) = &mut self.active {
+            active.begun = true;
+            active.doubt = None;
         }
     }
 
@@ -211,6 +252,7 @@ impl Responses {
 
 impl Active {
     fn new(now: Duration, id: Option<String>, asked: Option<ResponseConfig>) -> Self {
-        Self { id, asked, fate: Fate::Wanted, last_event: now }
+        let begun = asked.is_none();
+        Self { id, asked, fate: Fate::Wanted, last_event: now, begun, doubt: None }
     }
 }

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use crate::protocol::client::ClientBody;
-use crate::protocol::close::CloseCause;
+use crate::protocol::close::{CloseCause, is_valid_close_code};
 use crate::protocol::dialect::Dialect;
 use crate::protocol::item::Item;
 use crate::protocol::response::ResponseConfig;
@@ -128,7 +128,7 @@ impl Session {
             Mode::Ask => false,
         };
         let was_live = self.attempts.live_since.is_some() || self.attempts.is_return();
-        let hopeless = self.last_fatal;
+        let hopeless = self.is_refused(now, cause);
         lasting && was_live && !hopeless && (is_passing(cause) || is_normal(cause) && self.is_idle_line(now))
     }
 
@@ -171,7 +171,7 @@ impl Session {
         }
         self.captions_abandoned();
         self.last_error = None;
-        self.fatal = None;
+        self.pending_error = None;
         self.sent = Sent::default();
         self.repeats = Repeats::default();
         self.responses = Responses::default();
@@ -279,8 +279,8 @@ fn is_normal(cause: &CloseCause) -> bool {
 /// Returns whether a connection that ended so may come back: what the official clients retry.
 fn is_passing(cause: &CloseCause) -> bool {
     match cause {
-        CloseCause::Broken(_)
-        | CloseCause::Peer { code: None | Some(1001 | 1005 | 1006 | 1011..=1013), .. } => true,
-        CloseCause::Peer { code: Some(_), .. } | CloseCause::Ours => false,
+        CloseCause::Broken(_) | CloseCause::Peer { code: None | Some(1001 | 1011..=1014), .. } => true,
+        CloseCause::Peer { code: Some(code), .. } => !is_valid_close_code(*code),
+        CloseCause::Ours => false,
     }
 }

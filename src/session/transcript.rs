@@ -102,6 +102,11 @@ impl Transcript {
         !self.users.is_empty() || self.commits_under_way > 0
     }
 
+    /// Returns whether any line of the assistant is not finished.
+    pub(super) fn has_answer_under_way(&self) -> bool {
+        !self.assistants.is_empty()
+    }
+
     /// A commit by hand is under way; its item has no name yet.
     pub(super) fn expect_one_more(&mut self) {
         self.commits_under_way += 1;
@@ -172,6 +177,7 @@ impl Session {
     /// A spoken turn has become an item: its line has a place, its text comes later or never.
     pub(super) fn user_item(&mut self, item_id: String, after: Option<String>) {
         self.transcript.commit_answered();
+        self.outcome.turn(&item_id);
         self.memory.begin(&item_id, Role::User);
         let captions = matches!(self.plan.settings.transcription, Setting::Set(_));
         let known = self.transcript.users.contains_key(&item_id) || self.transcript.is_finished(&item_id);
@@ -221,6 +227,7 @@ impl Session {
             return false;
         }
         self.transcript.finish(&item_id);
+        self.outcome.captioned(&item_id);
         let text = transcript.trim().to_owned();
         self.microphone.settle();
         self.remember(&item_id, Role::User, &text);
@@ -252,6 +259,7 @@ impl Session {
     /// An answer of the server in use has begun.
     pub(super) fn expect_answer(&mut self, item_id: &str) {
         self.transcript.expect_assistant(item_id);
+        self.outcome.answered(item_id);
         self.memory.begin(item_id, Role::Assistant);
     }
 
@@ -278,6 +286,9 @@ impl Session {
 
     pub(super) fn played(&mut self, now: Duration, clip: ClipId, samples: u64) {
         self.time_played(now, clip, samples);
+        if self.playback.advances(clip, samples) {
+            self.outcome.progress(now);
+        }
         if let Some(item_id) = self.playback.played(clip, samples) {
             self.note_progress(&item_id);
             self.finish_if_over(&item_id);
@@ -359,6 +370,7 @@ impl Session {
     /// settled is heard anew by the next, and captioned there.
     pub(super) fn captions_abandoned(&mut self) {
         self.transcript.commits_under_way = 0;
+        self.outcome.connection_lost();
         let mut lines: Vec<_> = self.transcript.users.drain().collect();
         lines.sort_by(|(one, _), (other, _)| one.cmp(other));
         for (item_id, UserLine { after, .. }) in lines {

@@ -395,6 +395,9 @@ fn end(reason: &EndReason, delays: Option<&Delays>) -> Body {
             Body::End { reason: "server_closed", code: None, message, signal: None, delay: delay() }
         }
         EndReason::NoInput(what) => failed("no_input", &Failure { message: what.clone(), code: None }),
+        EndReason::Unanswered(what) => {
+            failed("unanswered", &Failure { message: what.to_string(), code: None })
+        }
         EndReason::Refused(failure) => failed("refused", failure),
         EndReason::Lost(failure) => failed("lost", failure),
     }

@@ -37,7 +37,7 @@ fn end(reason: &EndReason) -> Option<String> {
         | EndReason::Answered
         | EndReason::Limit(_)
         | EndReason::ServerClosed(_) => Some(words::end(reason)),
-        EndReason::NoInput(_) | EndReason::Refused(_) | EndReason::Lost(_) => None,
+        EndReason::NoInput(_) | EndReason::Unanswered(_) | EndReason::Refused(_) | EndReason::Lost(_) => None,
     }
 }
 

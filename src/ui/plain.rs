@@ -18,6 +18,9 @@ use crate::ui::wrap::word_start;
 /// Said in place of an invitation to speak.
 const NOT_YOUR_TURN: &str = "the microphone is ready: nothing of it is sent before you begin your turn";
 
+/// How many notices wait for the end of an answer's line; a server that has more to say is not waited for.
+const MOST_HELD: usize = 64;
+
 /// What the lines are for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PlainStyle {
@@ -53,6 +56,8 @@ pub struct Plain<W, S> {
     heading: Option<String>,
     /// Whether turns are made by hand, and whose it is then.
     by_hand: Option<Turn>,
+    /// Notices that came in the middle of an answer's line.
+    held: Vec<String>,
 }
 
 /// What was said and has no caption yet. A caption may come when the answer to it is written already, and
@@ -113,6 +118,7 @@ impl<W: Write, S: Write> Plain<W, S> {
             written: HashSet::new(),
             heading: None,
             by_hand: None,
+            held: Vec::new(),
         }
     }
 
@@ -131,10 +137,24 @@ impl<W: Write, S: Write> Plain<W, S> {
         (self.data, self.status)
     }
 
-    /// What cannot be told is not worth ending a call for: a closed stderr is ignored.
+    /// Writes a notice on a line of its own. Both writers may be one terminal: in the middle of an answer's
+    /// line a notice waits for its end.
     fn tell(&mut self, text: &str) {
+        if self.is_within_line() && self.held.len() < MOST_HELD {
+            self.held.push(text.to_owned());
+            return;
+        }
+        self.write_status(text);
+    }
+
+    /// What cannot be told is not worth ending a call for: a closed stderr is ignored.
+    fn write_status(&mut self, text: &str) {
         let _ = writeln!(self.status, "{text}");
         let _ = self.status.flush();
+    }
+
+    fn is_within_line(&self) -> bool {
+        self.open.as_ref().is_some_and(|open| !open.text.is_empty() && !open.text.ends_with('\n'))
     }
 
     fn line(&mut self, text: &str) -> io::Result<()> {
@@ -228,10 +248,11 @@ impl<W: Write, S: Write> Plain<W, S> {
     fn close(&mut self) -> io::Result<()> {
         let Some(open) = self.open.take() else { return Ok(()) };
         self.written.insert(open.item_id);
-        if !open.text.is_empty() && !open.text.ends_with('\n') {
-            self.line("")?;
+        let ended = if !open.text.is_empty() && !open.text.ends_with('\n') { self.line("") } else { Ok(()) };
+        for notice in std::mem::take(&mut self.held) {
+            self.write_status(&notice);
         }
-        Ok(())
+        ended
     }
 
     /// Says what a sighted user sees on the screen; only in a call, where it cannot be heard otherwise.
@@ -277,7 +298,8 @@ impl<W: Write, S: Write> Plain<W, S> {
             EndReason::Signal(_) | EndReason::ServerClosed(_) | EndReason::Limit(_) => {
                 self.tell(&words::end(reason));
             }
-            EndReason::NoInput(_) | EndReason::Refused(_) | EndReason::Lost(_) => {}
+            EndReason::NoInput(_) | EndReason::Unanswered(_) | EndReason::Refused(_) | EndReason::Lost(_) => {
+            }
         }
     }
 }

@@ -71,6 +71,7 @@ pub fn end(reason: &EndReason) -> String {
             said => format!("the server ended the call: {said}"),
         },
         EndReason::NoInput(what) => text::one_line(what),
+        EndReason::Unanswered(what) => what.to_string(),
         EndReason::Refused(failure) => format!("refused: {}", self::failure(failure)),
         EndReason::Lost(failure) => format!("connection lost: {}", self::failure(failure)),
     }

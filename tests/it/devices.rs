@@ -354,4 +354,5 @@ fn where_no_sound_system_answers_the_list_says_so() {
     let said: Vec<&str> = outcome.stderr.lines().collect();
     assert_eq!(said.len(), 2, "{said:?}");
     assert!(said[0].starts_with("rtvoice: ") && said[1].starts_with("hint: "), "{said:?}");
+    assert!(said[0].contains("no sound server answers at PULSE_SERVER=unix:"), "{said:?}");
 }

@@ -351,8 +351,8 @@ fn sound_that_is_not_there_is_a_finding_and_no_crash() {
     let silent = [("PULSE_SERVER", "unix:/nonexistent".into()), ("ALSA_CONFIG_PATH", "/nonexistent".into())];
     let outcome = program.envs(silent).run().expect_code(4);
     let expected = [
-        ("failure", "there is no microphone"),
-        ("failure", "there is no speaker"),
+        ("failure", "there is no microphone: no sound server answers at PULSE_SERVER=unix:/nonexistent"),
+        ("failure", "there is no speaker: no sound server answers at PULSE_SERVER=unix:/nonexistent"),
         ("not_checked", "not checked: the microphone and the speaker have to work first"),
     ];
     assert!(levels(&outcome).iter().map(|(level, said)| (level.as_str(), said.as_str())).eq(expected));

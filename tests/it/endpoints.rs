@@ -74,6 +74,15 @@ const TABLE: &[Row] = &[
         OPENAI,
         Refused(6, &["You exceeded your current quota", "check plan and billing"]),
     ),
+    row("openai/error-stays-open", "chat", OPENAI, Refused(6, &["rtvoice: The server had an error."])),
+    row("openai/chat-spoken", "chat", OPENAI, Text),
+    row("openai/captions-never", "transcribe", OPENAI, Refused(6, &["rtvoice: no caption arrived for"])),
+    row(
+        "openai/refused-then-1011",
+        "chat",
+        OPENAI,
+        Refused(6, &["Model gpt-realtime-2 is not supported in this region", "--model"]),
+    ),
     row("openai-beta/header", "chat --dialect beta", OPENAI, Refused(6, &[BETA_IS_OVER, "--dialect ga"])),
     row(
         "openai-beta/subprotocol",
@@ -177,7 +186,10 @@ const TABLE: &[Row] = &[
         "new-api/no-channel",
         "chat --profile new-api --url wss://gateway.example.com/v1/realtime --model gpt-realtime-2",
         NEW_API,
-        Refused(6, &["503 Service Unavailable: No available channel for model gpt-realtime-2"]),
+        Refused(
+            6,
+            &["503 Service Unavailable: No available channel for model gpt-realtime-2", "a realtime channel"],
+        ),
     ),
     row(
         "new-api/too-old",

@@ -101,6 +101,7 @@ pub(super) async fn ask(
         | EndReason::Limit(Limit::Cost)
         | EndReason::ServerClosed(_)
         | EndReason::NoInput(_)
+        | EndReason::Unanswered(_)
         | EndReason::Refused(_)
         | EndReason::Lost(_)) => exit_code(reason).map(|_| delays),
     }

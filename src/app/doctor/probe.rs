@@ -15,6 +15,7 @@ use crate::app::doctor::probe::step::Step;
 use crate::protocol::client::{ClientBody, ClientEvent};
 use crate::protocol::close::CloseCause;
 use crate::protocol::dialect::Dialect;
+use crate::protocol::foreign::Foreign;
 use crate::protocol::response::{Response, ResponseStatus};
 use crate::protocol::server::{ErrorInfo, Place, ServerBody, ServerEvent};
 use crate::protocol::settings::{SessionInfo, Settings};
@@ -133,7 +134,10 @@ impl Probe {
             Input::Opened => self.enter(now, Step::Created),
             Input::Server(event) => {
                 self.seen.events += 1;
-                self.server(now, event.body);
+                match event.foreign() {
+                    Some(foreign) => self.refuse_foreign(foreign),
+                    None => self.server(now, event.body),
+                }
             }
             Input::Garbled => self.seen.garbled += 1,
             Input::Closed(cause) => {
@@ -145,6 +149,13 @@ impl Probe {
             Input::Tick => {}
         }
         std::mem::take(&mut self.outputs)
+    }
+
+    /// Ends the probe: nothing of another protocol can be checked.
+    fn refuse_foreign(&mut self, foreign: Foreign) {
+        self.settle(&Reply::Lost);
+        self.seen.foreign = Some(foreign);
+        self.step = Step::Over;
     }
 
     fn server(&mut self, now: Duration, body: ServerBody) {

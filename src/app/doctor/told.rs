@@ -77,6 +77,10 @@ fn with_error(finding: Finding, error: &ErrorInfo) -> Finding {
 
 /// Returns the failure that the connection ended in the middle of a check.
 fn ended(check: Check, seen: &Seen) -> Finding {
+    if let Some(foreign) = seen.foreign {
+        return Finding::new(check, Level::Failure(Kind::Server), foreign.refusal())
+            .hint("dial a Realtime endpoint: another path or port of this server, or another server");
+    }
     if let Some(error) = &seen.error {
         let said = format!("the endpoint refused: {}", describe(error));
         return with_error(Finding::new(check, Level::Failure(Kind::Server), said), error);

@@ -25,6 +25,11 @@ pub(super) fn is_there() -> bool {
     false
 }
 
+/// Returns that no sound server is named.
+pub(super) fn unanswered_server() -> Option<String> {
+    None
+}
+
 /// Finds nothing.
 pub(super) fn find(_: Direction, _: Option<&str>, _: &mut Vec<String>) -> Result<Option<Found>, AudioError> {
     Ok(None)

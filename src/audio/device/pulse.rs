@@ -52,6 +52,12 @@ pub(super) fn is_there() -> bool {
     client::is_there()
 }
 
+/// Returns the value of `PULSE_SERVER`, if it is set and no sound server answers.
+pub(super) fn unanswered_server() -> Option<String> {
+    let server = std::env::var_os("PULSE_SERVER")?.to_string_lossy().trim().to_owned();
+    (!server.is_empty() && Client::connect().is_err()).then_some(server)
+}
+
 /// Finds the default device, or the one that `name` means; what there is instead is added to `names`, once.
 pub(super) fn find(
     direction: Direction,

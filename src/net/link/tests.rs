@@ -241,6 +241,15 @@ async fn a_stream_that_breaks_says_how() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_illegal_close_code_on_the_wire_is_a_broken_connection() {
+    for code in [0_u16, 1, 999, 1004, 1005, 1006, 1014, 1015, 1016, 2999, 5000, u16::MAX] {
+        let frame = [&b"\x88\x05"[..], &code.to_be_bytes(), b"why"].concat();
+        assert_eq!(events_after(&frame).await, [broken(ILLEGAL_CLOSE_CODE)], "{code}");
+    }
+    assert_eq!(events_after(b"\x88\x05\x03\xeawhy").await, [peer(1002, "why")]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_server_that_sends_too_much_is_told() {
     let (mut link, mut server) = pair(4096).await;
     let header = [&b"\x81\x7f"[..], &(20_u64 << 20).to_be_bytes()].concat();

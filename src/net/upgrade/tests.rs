@@ -138,9 +138,45 @@ async fn when_to_try_again_is_told_in_seconds_or_by_the_servers_own_clock() {
         (format!("{date}\r\nRetry-After: soon"), None),
         (format!("{date}\r\nRetry-After: -1"), None),
         (date.to_owned(), None),
+        ("Retry-After: 86400".to_owned(), Some(86_400)),
     ] {
         let refusal = refused(&format!("HTTP/1.1 503 X\r\n{headers}\r\nContent-Length: 0\r\n\r\n")).await;
         assert_eq!(refusal.retry_after, seconds.map(Duration::from_secs), "{headers}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_after_that_nobody_can_mean_is_left_out() {
+    let date = "Date: Sun, 06 Nov 1994 08:49:37 GMT";
+    for headers in [
+        "Retry-After: 86401".to_owned(),
+        "Retry-After: 18446744073709551615".to_owned(),
+        "Retry-After: 18446744073709551616".to_owned(),
+        "Retry-After: 1e300".to_owned(),
+        "Retry-After: NaN".to_owned(),
+        format!("{date}\r\nRetry-After: Fri, 31 Dec 9999 23:59:59 GMT"),
+        format!("{date}\r\nRetry-After: Tue, 08 Nov 1994 08:49:37 GMT"),
+    ] {
+        let refusal = refused(&format!("HTTP/1.1 503 X\r\n{headers}\r\nContent-Length: 0\r\n\r\n")).await;
+        assert_eq!(refusal.retry_after, None, "{headers}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gateway_without_a_channel_for_the_model_is_known() {
+    let known = |status: u16, code: &str, message: &str| {
+        let body = format!(r#"{{"error":{{"code":"{code}","message":"{message}","type":"new_api_error"}}}}"#);
+        let length = body.len();
+        format!("HTTP/1.1 {status} X\r\nContent-Length: {length}\r\n\r\n{body}")
+    };
+    for (answer, expected) in [
+        (known(503, "model_not_found", "anything"), true),
+        (known(503, "", "No available channel for model m under group default"), true),
+        (known(503, "", "当前分组 default 下对于模型 m 无可用渠道"), true),
+        (known(503, "", "the server is busy"), false),
+        (known(404, "model_not_found", "there is no such model"), false),
+    ] {
+        assert_eq!(refused(&answer).await.lacks_channel(), expected, "{answer}");
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::protocol::close::CloseCause;
+use crate::session::io::Unanswered;
 
 fn file_plan() -> Plan {
     Plan { at_input_end: AtInputEnd::End, ..plan() }
@@ -161,7 +162,7 @@ fn a_turn_that_the_server_never_ends_does_not_hold_the_call_for_ever() {
     call.server(json!({"type": "input_audio_buffer.speech_started"}));
     input_ended(&mut call);
     call.pass(sec(11));
-    assert_eq!(call.ended(), Some(&EndReason::InputEnded));
+    assert_eq!(call.ended(), Some(&EndReason::Unanswered(Unanswered::NoAnswer)));
 }
 
 #[test]

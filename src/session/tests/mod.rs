@@ -10,6 +10,8 @@ mod interruption;
 mod two_stage;
 mod responses;
 mod ending;
+mod outcome;
+mod errors;
 mod staying;
 mod faults;
 mod disorder;

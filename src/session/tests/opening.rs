@@ -140,9 +140,12 @@ fn settings_that_are_refused_end_the_call_instead_of_being_ignored() {
         json!({"type": "error", "error": {"code": "invalid_value", "message": "Invalid value: 'bob'.",
         "param": "session.audio.output.voice", "event_id": "rtv_1"}}),
     );
-    call.pass(sec(1));
+    call.pass(sec(2));
     let Some(EndReason::Refused(failure)) = call.ended() else { panic!("{:?}", call.ended()) };
-    assert_eq!(failure.message, "the endpoint refused the session's settings: Invalid value: 'bob'.");
+    assert_eq!(
+        failure.message,
+        "the endpoint refused the session's settings: Invalid value: 'bob'. (session.audio.output.voice)"
+    );
 }
 
 #[test]

@@ -84,6 +84,7 @@ fn benign_errors_are_kept_quiet() {
 fn other_errors_are_shown_and_the_call_goes_on() {
     let mut call = Call::live(plan());
     error(&mut call, "server_error", "rtv_99");
+    call.pass(ms(200));
     assert_eq!(call.story(), ["error server_error!"]);
     call.say("still there?");
     assert!(call.story().contains(&"send response.create".to_owned()));

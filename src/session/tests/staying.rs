@@ -238,15 +238,28 @@ fn a_key_that_is_refused_on_the_way_back_ends_the_call() {
 #[test]
 fn what_will_not_pass_is_not_tried_again() {
     let closed = |code| CloseCause::Peer { code: Some(code), reason: String::new() };
-    for code in [1000, 1002, 1003, 1007, 1008, 1010, 1015, 3000, 4000] {
+    for code in [1000, 1002, 1003, 1007, 1008, 1010, 3000, 4000] {
         let mut call = Call::live(plan());
         call.put(Input::Closed(closed(code)));
         assert!(call.ended().is_some(), "{code}");
     }
-    for code in [1001, 1005, 1006, 1011, 1012, 1013] {
+    for code in [1001, 1011, 1012, 1013, 1014] {
         let mut call = Call::live(plan());
         call.put(Input::Closed(closed(code)));
         assert!(call.ended().is_none(), "{code}");
+    }
+}
+
+#[test]
+fn an_illegal_close_code_is_a_lost_connection_that_comes_back() {
+    for code in [0, 1, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, u16::MAX] {
+        let mut call = Call::live(plan());
+        call.put(Input::Closed(CloseCause::Peer { code: Some(code), reason: String::new() }));
+        assert_eq!(call.ended(), None, "{code}");
+        call.pass(sec(1));
+        assert_eq!(opens(&call), 1, "{code}");
+        back(&mut call);
+        assert!(call.story().contains(&"connection Live".to_owned()), "{code}");
     }
 }
 

@@ -22,6 +22,51 @@ fn whole(item_id: &str, text: &str) -> AssistantLine {
     AssistantLine { is_final: true, ..written(item_id, text) }
 }
 
+/// Two writers that are one terminal.
+#[derive(Clone, Debug, Default)]
+struct Terminal(std::rc::Rc<std::cell::RefCell<Vec<u8>>>);
+
+impl Write for Terminal {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.borrow_mut().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_notice_never_sticks_to_the_end_of_an_answers_line() {
+    let terminal = Terminal::default();
+    let mut front = Plain::new(PlainStyle::Chat, terminal.clone(), terminal.clone());
+    let error = || Notice::Error { code: None, message: "slow down".to_owned() };
+    let call = [
+        (1, error()),
+        (2, Notice::Assistant(written("a", "One, "))),
+        (3, error()),
+        (4, Notice::Info("on the way".to_owned())),
+        (5, Notice::Assistant(written("a", "One, two."))),
+        (6, Notice::Assistant(whole("a", "One, two."))),
+        (7, Notice::Assistant(written("b", "Three"))),
+        (8, error()),
+        (9, lost()),
+    ];
+    show(&mut front, &call);
+    let text = String::from_utf8(terminal.0.take()).unwrap();
+    assert_eq!(text, "error: slow down\nOne, two.\nerror: slow down\non the way\nThree\nerror: slow down\n");
+}
+
+#[test]
+fn a_flood_of_notices_is_not_held_back_for_ever() {
+    let mut front = Plain::new(PlainStyle::Chat, Vec::new(), Vec::new());
+    show(&mut front, &[(1, Notice::Assistant(written("a", "One, ")))]);
+    for _ in 0..1_000 {
+        front.notice(Duration::ZERO, &Notice::Info("more".to_owned())).unwrap();
+    }
+    assert_eq!(front.held.len(), MOST_HELD);
+}
+
 #[test]
 fn an_interrupted_call_is_told_in_labelled_lines() {
     let (data, status) = lines(PlainStyle::Talk, &interrupted_call());

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::protocol::close::CloseCause;
 use crate::protocol::dialect::Dialect;
+use crate::protocol::foreign::Foreign;
 use crate::protocol::server::ErrorInfo;
 use crate::protocol::settings::SessionInfo;
 
@@ -75,6 +76,8 @@ pub(in crate::app::doctor) struct Seen {
     pub(in crate::app::doctor) sound_bytes: usize,
     /// An error that belongs to nothing that was asked for, or after which nothing comes.
     pub(in crate::app::doctor) error: Option<ErrorInfo>,
+    /// The other protocol that the endpoint speaks.
+    pub(in crate::app::doctor) foreign: Option<Foreign>,
     /// How the connection ended, if the endpoint or the network ended it.
     pub(in crate::app::doctor) closed: Option<CloseCause>,
 }
@@ -88,6 +91,7 @@ impl Seen {
     /// Returns whether the connection ended, or was to, before the probe was at its end.
     pub(in crate::app::doctor) fn is_over_early(&self) -> bool {
         self.closed.is_some()
+            || self.foreign.is_some()
             || self.error.as_ref().is_some_and(|error| error.is_fatal() || error.is_hopeless())
     }
 

@@ -107,6 +107,31 @@ fn a_refusal_is_a_failure_with_what_to_do_and_nothing_after_it_is_checked() {
 }
 
 #[test]
+fn another_protocol_is_named_as_a_call_names_it() {
+    let vllm = json!({ "type": "session.created", "id": "sess-1", "created": 1_764_000_000 });
+    let live = json!({ "type": "session.started", "session": { "id": "sess_1" } });
+    for (events, check, name) in [
+        (vec![vllm], Check::Session, "the transcription protocol of vLLM"),
+        (vec![live], Check::Session, "GPT-Live"),
+        (
+            vec![created(), json!({ "type": "transcription.delta", "delta": "Hel" })],
+            Check::Settings,
+            "the transcription protocol of vLLM",
+        ),
+    ] {
+        let seen = seen(Paid::Not, &events, None);
+        let found = finding(&seen, &ABOUT, check);
+        assert_eq!(found.level, Level::Failure(Kind::Server), "{found:?}");
+        assert_eq!(
+            found.said,
+            format!("the endpoint speaks {name}, which is another protocol than Realtime")
+        );
+        assert!(found.hint.is_some());
+        assert_eq!(finding(&seen, &ABOUT, Check::Clear).level, Level::NotChecked);
+    }
+}
+
+#[test]
 fn silence_and_a_lost_connection_are_failures_of_the_network() {
     let silent = seen(Paid::Not, &[], None);
     let session = finding(&silent, &ABOUT, Check::Session);
