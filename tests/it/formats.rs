@@ -101,7 +101,11 @@ fn a_pipe_without_sound_ends_the_call_with_one_sentence() {
             let hint = "hint: pipe raw PCM (16-bit, mono, 24 kHz), WAV or AU into it";
             assert_eq!(outcome.stderr, format!("rtvoice: {says}\n{hint}\n"), "{args}");
             let end = outcome.json_lines().pop().expect("the end is told");
-            assert_eq!((&end["reason"], &end["message"]), (&"no_input".into(), &says.into()), "{args}");
+            assert_eq!(
+                (&end["reason"], &end["message"]),
+                (&"no_input".into(), &says.as_str().into()),
+                "{args}"
+            );
             assert!(!outcome.home.path().join("answer.wav").exists(), "{args}: a file was left");
         }
     }

@@ -150,17 +150,13 @@ impl SampleFormat {
     }
 
     fn float(&self, bytes: &[u8]) -> f32 {
-        let sample = match (bytes, self.order) {
-            (&[a, b, c, d], ByteOrder::Little) => f32::from_le_bytes([a, b, c, d]),
-            (&[a, b, c, d], ByteOrder::Big) => f32::from_be_bytes([a, b, c, d]),
-            (&[a, b, c, d, e, f, g, h], ByteOrder::Little) => {
-                f64::from_le_bytes([a, b, c, d, e, f, g, h]) as f32
-            }
-            (&[a, b, c, d, e, f, g, h], ByteOrder::Big) => {
-                f64::from_be_bytes([a, b, c, d, e, f, g, h]) as f32
-            }
-            (_, _) => 0.0,
+        let sample = match (bytes.len(), self.order) {
+            (4, ByteOrder::Little) => bytes.try_into().map(f32::from_le_bytes),
+            (4, ByteOrder::Big) => bytes.try_into().map(f32::from_be_bytes),
+            (_, ByteOrder::Little) => bytes.try_into().map(|bytes| f64::from_le_bytes(bytes) as f32),
+            (_, ByteOrder::Big) => bytes.try_into().map(|bytes| f64::from_be_bytes(bytes) as f32),
         };
+        let sample = sample.unwrap_or(0.0);
         // One sample that is no number would silence a resampler for good.
         if sample.is_nan() { 0.0 } else { sample.clamp(-1.0, 1.0) }
     }
