@@ -39,6 +39,7 @@ pub(super) async fn run(args: Chat) -> Result<EndReason, Error> {
     };
     let call = Call {
         plan: plan::limited(plan::chat(&settings, question), &target, &settings),
+        notes: settings.notes(&target.name),
         target,
         style: PlainStyle::Chat,
         way,

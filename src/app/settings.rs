@@ -40,13 +40,10 @@ impl Settings {
         let env_file = if endpoint.demo { EnvFile::Ignored } else { EnvFile::Read };
         let sources = Sources::look(env_file)?;
         let mut flags = more;
-        // What `--model` names is what the session is for.
-        let model = match kind {
-            SessionKind::Realtime => Setting::Model,
-            SessionKind::Transcription => Setting::TranscriptionModel,
-        };
         flags.text(Setting::Url, "--url", endpoint.url.as_deref());
-        flags.text(model, "--model", endpoint.model.as_deref());
+        flags.text(Setting::Model, "--model", endpoint.model.as_deref());
+        let transcription_model = endpoint.transcription_model.as_deref();
+        flags.text(Setting::TranscriptionModel, "--transcription-model", transcription_model);
         flags.text(Setting::Instructions, "--instructions", endpoint.instructions.as_deref());
         flags.text(Setting::Lang, "--lang", endpoint.lang.as_deref());
         flags.choice(Setting::Dialect, "--dialect", endpoint.dialect);
@@ -54,6 +51,16 @@ impl Settings {
         flags.switch(Setting::AllowClearKey, "--allow-clear-key", endpoint.allow_clear_key.then_some(true));
         let asked = Asked { profile: endpoint.profile.clone(), demo: endpoint.demo, flags: flags.layer };
         Ok(Self { in_force: InForce::decide(asked, &sources, host_of)?, sources, kind })
+    }
+
+    /// Returns what the user is told before anything is dialled or opened: what could not be read, and that
+    /// `.env` chose the endpoint, which a cloned folder may do unnoticed.
+    pub(super) fn notes(&self, endpoint: &str) -> Vec<String> {
+        let mut notes = self.sources.warnings.clone();
+        if self.in_force.is_endpoint_from_env_file() {
+            notes.push(format!("endpoint {endpoint}, chosen by .env in this folder"));
+        }
+        notes
     }
 
     /// Returns where sound comes from.

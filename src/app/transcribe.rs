@@ -29,9 +29,10 @@ pub(super) async fn run(args: Transcribe) -> Result<EndReason, Error> {
     let target = Target::find(&settings)?.dialled_as(&args.endpoint, &settings)?;
     let mut reason = EndReason::InputEnded;
     let mut position = Position::First;
+    let mut notes = settings.notes(&target.name);
     for (input, file) in inputs {
         let mut call = caption(&args, &settings, &target, input)?;
-        (call.position, call.file) = (position, file);
+        (call.position, call.file, call.notes) = (position, file, std::mem::take(&mut notes));
         reason = call.hold(clock).await?;
         position = Position::Later;
         match reason {
@@ -90,5 +91,6 @@ fn caption<'a>(
         sound: Some(plan::sound(settings, &plan, input, Sink::Null)),
         plan,
         remember: settings.remember(),
+        notes: Vec::new(),
     })
 }
