@@ -64,12 +64,14 @@ impl InForce {
     pub fn decide(asked: Asked, sources: &Sources, host_of: HostOf) -> Result<Self, Error> {
         let mut loud = asked.flags;
         for setting in Setting::all() {
-            // Variables that choose an endpoint do not concern the one inside the program.
-            let is_hidden = asked.demo && setting.scope() == Scope::Endpoint;
-            if is_hidden || loud.contains_key(setting) {
+            if loud.contains_key(setting) {
                 continue;
             }
-            loud.extend(in_variable(*setting, sources)?.map(|said| (*setting, said)));
+            // A variable that cannot be understood is reported for the demo, too.
+            let said = in_variable(*setting, sources)?;
+            if !(asked.demo && setting.scope() == Scope::Endpoint) {
+                loud.extend(said.map(|said| (*setting, said)));
+            }
         }
         let (profile, chosen_by) = match asked.demo {
             true => (DEMO.to_owned(), Origin::Flag("--demo")),
