@@ -219,13 +219,16 @@ pub struct EndpointArgs {
     /// Dial this Realtime endpoint [default: the profile's] [env: RTVOICE_URL]
     #[arg(long, value_name = "URL")]
     pub url: Option<String>,
-    /// Use this model [default: the profile's, gpt-realtime-2 at OpenAI] [env: RTVOICE_MODEL]
+    /// Use this model; for transcribe also the one in the URL of a gateway [default: the profile's, gpt-realtime-2 at OpenAI] [env: RTVOICE_MODEL]
     #[arg(long, value_name = "NAME")]
     pub model: Option<String>,
+    /// Model that captions speech [default: the profile's, for transcribe --model] [env: RTVOICE_TRANSCRIPTION_MODEL]
+    #[arg(long, value_name = "NAME")]
+    pub transcription_model: Option<String>,
     /// Tell the model how to behave
     #[arg(long, value_name = "TEXT")]
     pub instructions: Option<String>,
-    /// Expect speech in this language, as a code such as en or zh
+    /// Language of your speech, such as en or zh-TW; auto lets the endpoint detect it [env: RTVOICE_LANG]
     #[arg(long, value_name = "CODE")]
     pub lang: Option<String>,
     /// Speak this dialect of the protocol; auto follows the server [default: the profile's, usually auto]

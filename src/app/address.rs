@@ -16,32 +16,50 @@ use crate::protocol::settings::SessionKind;
 /// When there is no URL, when it cannot be read, when it leads to another protocol, or when something it
 /// needs is not set.
 pub(super) fn address(settings: &Settings) -> Result<(EndpointUrl, Purpose), Error> {
-    let typed =
-        settings.in_force.get(Setting::Url).is_some_and(|said| matches!(said.origin, Origin::Flag(_)));
-    let url = EndpointUrl::parse(&filled(settings)?).map_err(|error| {
-        let hint = error.hint();
-        Error::new(if typed { Kind::Usage } else { Kind::Config }, error).hint(hint)
-    })?;
+    let url = parse(settings, &filled(settings)?)?;
     check_protocol(&url)?;
-    let model = model(settings).map(str::to_owned);
-    let purpose = match settings.kind {
-        SessionKind::Realtime => {
-            check_model(settings, &url, model.as_deref())?;
-            return Ok((url, Purpose::Conversation { model }));
-        }
-        SessionKind::Transcription => settings.in_force.choice(Setting::TranscriptionQuery),
-    };
-    match (purpose.unwrap_or(TranscriptionQuery::Intent), model) {
+    let model = url_model(settings).map(str::to_owned);
+    if settings.kind == SessionKind::Realtime {
+        check_model(settings, &url, model.as_deref())?;
+        return Ok((url, Purpose::Conversation { model }));
+    }
+    match (query(settings), model) {
         (TranscriptionQuery::Model, model) => Ok((url, Purpose::Conversation { model })),
-        (TranscriptionQuery::IntentAndModel, Some(model)) if url.query_value("model").is_none() => {
+        (
+            TranscriptionQuery::IntentAndModel | TranscriptionQuery::IntentAndTranscriptionModel,
+            Some(model),
+        ) if url.query_value("model").is_none() => {
             let with_model = EndpointUrl::parse(&url.with_query(&[("model", &model)]));
             let with_model = with_model.map_err(|error| Error::new(Kind::Config, error))?;
             Ok((with_model, Purpose::Transcription))
         }
-        (TranscriptionQuery::Intent | TranscriptionQuery::IntentAndModel, _) => {
-            Ok((url, Purpose::Transcription))
-        }
+        (
+            TranscriptionQuery::Intent
+            | TranscriptionQuery::IntentAndModel
+            | TranscriptionQuery::IntentAndTranscriptionModel,
+            _,
+        ) => Ok((url, Purpose::Transcription)),
     }
+}
+
+/// Reads the URL, and names the variable that holds one that cannot be read.
+fn parse(settings: &Settings, text: &str) -> Result<EndpointUrl, Error> {
+    let origin = settings.in_force.get(Setting::Url).map(|said| &said.origin);
+    let is_base = settings.in_force.is_base_url();
+    let parsed = if is_base { EndpointUrl::parse_base(text) } else { EndpointUrl::parse(text) };
+    parsed.map_err(|error| {
+        let hint = error.hint();
+        let (kind, error) = match origin {
+            Some(Origin::Flag(_)) => (Kind::Usage, anyhow::Error::new(error)),
+            Some(Origin::Environment(name) | Origin::EnvFile(name)) => {
+                (Kind::Config, anyhow::Error::new(error).context(format!("cannot dial the value of {name}")))
+            }
+            Some(Origin::Remembered | Origin::File(_) | Origin::BuiltIn) | None => {
+                (Kind::Config, anyhow::Error::new(error))
+            }
+        };
+        Error::new(kind, error).hint(hint)
+    })
 }
 
 /// OpenAI and Azure have other protocols beside Realtime, at addresses of their own.
@@ -60,12 +78,38 @@ fn check_protocol(url: &EndpointUrl) -> Result<(), Error> {
         .hint(format!("dial {path}/v1/realtime with a realtime model, such as gpt-realtime-2")))
 }
 
-/// Returns the model that the session is for.
-pub(super) fn model(settings: &Settings) -> Option<&str> {
-    settings.in_force.text(match settings.kind {
-        SessionKind::Realtime => Setting::Model,
-        SessionKind::Transcription => Setting::TranscriptionModel,
-    })
+/// Returns the model that the URL names, if the endpoint takes one there.
+fn url_model(settings: &Settings) -> Option<&str> {
+    let model = settings.in_force.text(Setting::Model);
+    match (settings.kind, query(settings)) {
+        (SessionKind::Realtime, _) => model,
+        (SessionKind::Transcription, TranscriptionQuery::IntentAndModel) => {
+            model.or_else(|| transcription_model(settings))
+        }
+        (
+            SessionKind::Transcription,
+            TranscriptionQuery::Intent
+            | TranscriptionQuery::IntentAndTranscriptionModel
+            | TranscriptionQuery::Model,
+        ) => transcription_model(settings),
+    }
+}
+
+/// Returns the model that captions speech, which the session names. In `rtvoice transcribe`, `--model` alone
+/// names it, too, unless the endpoint takes another model in the URL and this one is set elsewhere.
+pub(super) fn transcription_model(settings: &Settings) -> Option<&str> {
+    let in_force = &settings.in_force;
+    let is_typed = |setting| in_force.get(setting).is_some_and(|said| matches!(said.origin, Origin::Flag(_)));
+    let is_alone = settings.kind == SessionKind::Transcription
+        && is_typed(Setting::Model)
+        && !is_typed(Setting::TranscriptionModel);
+    let has_own_place =
+        query(settings) == TranscriptionQuery::IntentAndModel && in_force.is_set(Setting::TranscriptionModel);
+    in_force.text(if is_alone && !has_own_place { Setting::Model } else { Setting::TranscriptionModel })
+}
+
+fn query(settings: &Settings) -> TranscriptionQuery {
+    settings.in_force.choice(Setting::TranscriptionQuery).unwrap_or(TranscriptionQuery::Intent)
 }
 
 fn check_model(settings: &Settings, url: &EndpointUrl, model: Option<&str>) -> Result<(), Error> {
@@ -94,7 +138,9 @@ fn filled(settings: &Settings) -> Result<String, Error> {
                 let version = in_force.text(Setting::ApiVersion);
                 encode_query(version.ok_or_else(|| missing(settings, "api_version", "api_version"))?)
             }
-            "model" => encode_query(model(settings).ok_or_else(|| missing(settings, "model", "--model"))?),
+            "model" => {
+                encode_query(url_model(settings).ok_or_else(|| missing(settings, "model", "--model"))?)
+            }
             other => {
                 let error = format!("the URL of the profile {} has an unknown {{{other}}}", in_force.profile);
                 return Err(Error::say(Kind::Config, error)

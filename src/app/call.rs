@@ -45,6 +45,8 @@ pub(super) struct Call<'a> {
     pub(super) sound: Option<Options>,
     pub(super) typing: Typing,
     pub(super) remember: Remember,
+    /// What the user is told before anything is dialled or opened.
+    pub(super) notes: Vec<String>,
 }
 
 /// Where a session stands among those of one run.
@@ -107,6 +109,9 @@ impl Call<'_> {
         let ears = Ears { commands: commands.clone(), clock, levels: &levels };
         let mut face = self.face(&quiet, ears)?;
         show(&mut face, clock, &Notice::Connection(Connection::Connecting))?;
+        for note in &self.notes {
+            show(&mut face, clock, &Notice::Info(note.clone()))?;
+        }
         let reached = tokio::select! {
             reached = self.reach(&levels) => reached,
             reason = hung_up(&mut commands_rx) => {

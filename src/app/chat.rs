@@ -50,6 +50,7 @@ pub(super) async fn run(args: Chat, signals: &Signals) -> Result<EndReason, Erro
     };
     let call = Call {
         plan: plan::limited(plan::chat(&settings, question), &target, &settings),
+        notes: settings.notes(&target.name),
         target,
         style: PlainStyle::Chat,
         way,

@@ -81,6 +81,8 @@ struct Report {
     address: Result<EndpointUrl, String>,
     key: Option<KeySource>,
     withheld: Vec<String>,
+    /// What could not be read.
+    warnings: Vec<String>,
 }
 
 fn shown(args: &ConfigShow) -> Result<String, Error> {
@@ -88,7 +90,9 @@ fn shown(args: &ConfigShow) -> Result<String, Error> {
     let address = address(&settings).map(|(url, _)| url);
     let search = address.as_ref().map(|url| find_key(&settings, url)).unwrap_or_default();
     let address = address.map_err(|error| format!("{:#}", error.source));
-    let report = Report { settings, address, key: search.source, withheld: search.withheld };
+    let unreadable = search.unreadable.into_iter().map(|bad| bad.message);
+    let warnings = settings.sources.warnings.iter().cloned().chain(unreadable).collect();
+    let report = Report { settings, address, key: search.source, withheld: search.withheld, warnings };
     let url_secrets: Vec<Secret> =
         report.address.iter().flat_map(EndpointUrl::secrets).map(Secret::new).collect();
     let redactor = Redactor::of(&url_secrets).and(report.settings.redactor());
@@ -118,6 +122,7 @@ impl Report {
         lines.extend(
             self.withheld.iter().map(|key| line("", &format!("not for this host: the key {key}"), "")),
         );
+        lines.extend(self.warnings.iter().map(|warning| line("warning", warning, "")));
         lines.push(String::new());
         for (setting, said) in self.said() {
             lines.push(line(&setting.name(), &plain(setting, said), &said.origin.to_string()));
@@ -141,6 +146,7 @@ impl Report {
             "url_error": self.address.as_ref().err(),
             "key": self.key.as_ref().map(|source| with_origin(&HIDDEN.into(), source.origin())),
             "withheld_keys": self.withheld,
+            "warnings": self.warnings,
             "settings": settings,
             "prices": self.prices_json(),
         });

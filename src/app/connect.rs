@@ -33,13 +33,17 @@ pub(super) fn dial_options(args: &EndpointArgs, settings: &Settings) -> Result<D
         let hint = error.hint();
         Error::new(Kind::Config, error).hint(hint)
     })?;
-    // What is no text is told as no address where it is needed.
-    let variable = |name: &str| env::var_os(name).map(|value| value.to_string_lossy().into_owned());
     Ok(DialOptions {
         extra_roots: extra_roots.unwrap_or_default(),
-        proxies: ProxySettings::read(variable),
+        proxies: proxies(),
         ..DialOptions::default()
     })
+}
+
+/// Returns the proxies that the environment names. A value that is not text is reported as an unusable address
+/// when it is needed.
+pub(super) fn proxies() -> ProxySettings {
+    ProxySettings::read(|name| env::var_os(name).map(|value| value.to_string_lossy().into_owned()))
 }
 
 /// An endpoint that was reached.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::app::address::transcription_model;
 use crate::app::prices;
 use crate::app::settings::Settings;
 use crate::app::target::Target;
@@ -16,6 +17,7 @@ use crate::config::setting::Setting;
 use crate::error::{Error, Kind};
 use crate::pcm::frame::Rate;
 use crate::protocol::dialect::Dialect;
+use crate::protocol::language::wire_code;
 use crate::protocol::settings::{
     AudioFormat, Modality, SessionKind, Settings as SessionSettings, Transcription, Voice,
 };
@@ -209,10 +211,9 @@ fn format(call: &Settings, format: Setting, rate: Setting) -> Result<AudioFormat
 
 /// Returns how speech is captioned.
 pub(super) fn captions(call: &Settings) -> Field<Transcription> {
-    let text = |setting| call.in_force.text(setting).map(str::to_owned);
     Field::Set(Transcription {
-        model: text(Setting::TranscriptionModel),
-        language: text(Setting::Lang),
+        model: transcription_model(call).map(str::to_owned),
+        language: call.in_force.text(Setting::Lang).and_then(wire_code),
         ..Transcription::default()
     })
 }

@@ -27,14 +27,12 @@ impl Remember {
             Direction::Output => Which::Output,
         };
         // Read again: another call may have written meanwhile.
-        let mut remembered = match Remembered::read(path) {
-            Ok(remembered) => remembered,
-            Err(error) => return Some(format!("the device is not remembered: {:#}", error.source)),
-        };
+        let (mut remembered, warning) = Remembered::read_or_set_aside(path);
         remembered.set(&self.profile, which, id.unwrap_or(DEFAULT));
         let written = remembered.write(path);
-        written
+        let failed = written
             .err()
-            .map(|error| format!("the device is not remembered: cannot write {}: {error}", path.display()))
+            .map(|error| format!("the device is not remembered: cannot write {}: {error}", path.display()));
+        failed.or(warning)
     }
 }

@@ -42,13 +42,10 @@ impl Settings {
         let env_file = if endpoint.demo { EnvFile::Ignored } else { EnvFile::Read };
         let sources = Sources::look(env_file)?;
         let mut flags = more;
-        // What `--model` names is what the session is for.
-        let model = match kind {
-            SessionKind::Realtime => Setting::Model,
-            SessionKind::Transcription => Setting::TranscriptionModel,
-        };
         flags.text(Setting::Url, "--url", endpoint.url.as_deref());
-        flags.text(model, "--model", endpoint.model.as_deref());
+        flags.text(Setting::Model, "--model", endpoint.model.as_deref());
+        let transcription_model = endpoint.transcription_model.as_deref();
+        flags.text(Setting::TranscriptionModel, "--transcription-model", transcription_model);
         flags.text(Setting::Instructions, "--instructions", endpoint.instructions.as_deref());
         flags.text(Setting::Lang, "--lang", endpoint.lang.as_deref());
         flags.choice(Setting::Dialect, "--dialect", endpoint.dialect);
@@ -61,6 +58,16 @@ impl Settings {
     /// Returns what hides all keys that the settings know.
     pub(super) fn redactor(&self) -> Redactor {
         Redactor::of(&key::known(&self.sources))
+    }
+
+    /// Returns what the user is told before anything is dialled or opened: what could not be read, and that
+    /// `.env` chose the endpoint, which a cloned folder may do unnoticed.
+    pub(super) fn notes(&self, endpoint: &str) -> Vec<String> {
+        let mut notes = self.sources.warnings.clone();
+        if self.in_force.is_endpoint_from_env_file() {
+            notes.push(format!("endpoint {endpoint}, chosen by .env in this folder"));
+        }
+        notes
     }
 
     /// Returns where sound comes from.

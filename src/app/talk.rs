@@ -48,7 +48,8 @@ pub(super) async fn run(args: Talk, signals: &Signals) -> Result<EndReason, Erro
     let sound = Some(Options { record: args.record, ..sound });
     let style = PlainStyle::Talk;
     let (showing, position, file, remember) = (&showing, Position::First, None, settings.remember());
-    let call = Call { plan, target, style, way, showing, position, file, typing, sound, remember };
+    let notes = settings.notes(&target.name);
+    let call = Call { plan, target, style, way, showing, position, file, typing, sound, remember, notes };
     call.hold(clock, signals).await
 }
 

@@ -1,11 +1,12 @@
 //! From the settings in force to what is dialled.
 
 use crate::app::address::address;
-use crate::app::connect::dial_options;
+use crate::app::connect::{dial_options, proxies};
 use crate::app::settings::{Settings, host_of};
 use crate::cli::{AuthArg, DialectArg, EndpointArgs};
 use crate::config::choice::Marker;
-use crate::config::key::{self, KeySearch};
+use crate::config::dotenv::Skipped;
+use crate::config::key::{self, KeySearch, Unreadable};
 use crate::config::setting::Setting;
 use crate::error::{Error, Kind};
 use crate::net::dial::DialOptions;
@@ -118,7 +119,10 @@ impl Target {
 
 /// The request is made once to see that it can be: nothing is dialled or written before.
 fn check(endpoint: &Endpoint) -> Result<(), Error> {
-    let Err(error) = endpoint.request() else { return Ok(()) };
+    // A proxy setting that cannot be read is reported when dialling.
+    let proxy = proxies().choose(&endpoint.url).ok().flatten();
+    let through_proxy = proxy.map_or(Ok(()), |proxy| endpoint.check_clear_key_through(&proxy));
+    let Err(error) = through_proxy.and_then(|()| endpoint.request().map(|_| ())) else { return Ok(()) };
     let hint = error.hint();
     let error = Error::new(Kind::Config, error);
     Err(match hint {
@@ -149,6 +153,10 @@ fn auth(settings: &Settings, url: &EndpointUrl) -> Result<Auth, Error> {
     }
     let search = find_key(settings, url);
     let Some(source) = &search.source else {
+        // Somebody wrote a key for this endpoint, so that going without it would surprise.
+        if let Some(Unreadable { message, hint }) = search.unreadable.first() {
+            return Err(Error::say(Kind::Config, message).hint(hint));
+        }
         return if needs_key(settings, url) { Err(no_key(settings, url, &search)) } else { Ok(Auth::None) };
     };
     Ok(shown(way, in_force.text(Setting::AuthName), source.key()?))
@@ -173,17 +181,41 @@ fn no_key(settings: &Settings, url: &EndpointUrl, search: &KeySearch) -> Error {
     let places = key::places(&settings.in_force);
     if let Some(withheld) = search.withheld.first() {
         let error = format!("the key {withheld} is not for {host}");
-        return Error::say(Kind::Config, error).hint(format!(
-            "if it is, set {} in the environment to it, or name {host} in key_hosts of [profiles.{profile}] in {}",
-            key::ANY_ENDPOINT,
-            settings.sources.file_name()
-        ));
+        return Error::say(Kind::Config, error).hint(withheld_hint(settings, host));
     }
-    Error::say(Kind::Config, format!("there is no key for the profile {profile}")).hint(format!(
+    let skipped = match settings.sources.env_file.skipped() {
+        Some(Skipped::Folder) => "; .env in this folder is a folder".to_owned(),
+        Some(Skipped::Unreadable(warning)) => format!("; {warning}"),
+        None => String::new(),
+    };
+    Error::say(Kind::Config, format!("there is no key for the profile {profile}{skipped}")).hint(format!(
         "set {places} in the environment or in .env, or key_command in [profiles.{profile}] of {}; \
          or try it without a key: rtvoice talk --demo",
         settings.sources.file_name()
     ))
+}
+
+/// Returns what to do about a key that the host may not see, which depends on who chose the host.
+fn withheld_hint(settings: &Settings, host: &str) -> String {
+    let (in_force, any) = (&settings.in_force, key::ANY_ENDPOINT);
+    if in_force.is_endpoint_from_env_file() {
+        return format!(
+            ".env in this folder chooses {host}: choose it by --url or --profile, or put its key into .env"
+        );
+    }
+    match in_force.base_url.as_ref().and_then(|base_url| base_url.origin.name()) {
+        Some(variable) if in_force.is_base_url() => {
+            format!("{variable} chooses {host}: set {any} to a key for it, or unset {variable}")
+        }
+        Some(variable) => {
+            format!("it is for the host in {variable}: set {any} to a key for {host}, or unset {variable}")
+        }
+        None => format!(
+            "if it is, set {any} in the environment to it, or name {host} in key_hosts of [profiles.{}] in {}",
+            in_force.profile,
+            settings.sources.file_name()
+        ),
+    }
 }
 
 fn shown(way: AuthArg, name: Option<&str>, key: Secret) -> Auth {

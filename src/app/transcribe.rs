@@ -39,10 +39,11 @@ pub(super) async fn run(args: Transcribe, signals: &Signals) -> Result<EndReason
     let count = inputs.len();
     let mut failed = 0;
     let mut position = Position::First;
+    let mut notes = settings.notes(&target.name);
     for (input, file) in inputs {
         let name = file.as_ref().map(|file| file.name.clone()).unwrap_or_default();
         let mut call = caption(&args, &settings, &target, input)?;
-        (call.position, call.file) = (position, file);
+        (call.position, call.file, call.notes) = (position, file, std::mem::take(&mut notes));
         let reason = call.hold(clock, signals).await?;
         position = Position::Later;
         match reason {
@@ -113,5 +114,6 @@ fn caption<'a>(
         sound: Some(plan::sound(settings, &plan, input, Sink::Null)),
         plan,
         remember: settings.remember(),
+        notes: Vec::new(),
     })
 }

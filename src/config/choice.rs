@@ -31,14 +31,16 @@ pub enum Marker {
     Try,
 }
 
-/// What the URL says when captions are all that is wanted.
+/// Query of the URL of a captions-only session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum TranscriptionQuery {
-    /// `intent=transcription`, and the model in the session only.
+    /// `intent=transcription`; the transcription model is in the session only.
     Intent,
-    /// `model=…&intent=transcription`.
+    /// `model=…&intent=transcription` with the model by which a gateway routes, else the transcription model.
     IntentAndModel,
-    /// `model=…`, as in a conversation.
+    /// `model=…&intent=transcription` with the transcription model.
+    IntentAndTranscriptionModel,
+    /// `model=…` with the transcription model, as in a conversation.
     Model,
 }
 

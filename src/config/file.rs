@@ -175,6 +175,10 @@ impl Reader<'_> {
         let form = setting.form();
         let expected = || self.expected(&name, &form.wanted(), value);
         let value = match &form {
+            // An empty language is as good as auto.
+            Form::Text if setting == Setting::Lang && value.get_ref().as_str() == Some("") => {
+                Value::Text(String::new())
+            }
             Form::Text => Value::Text(self.text_of(&name, value)?),
             Form::Key => Value::Hidden(Secret::new(self.text_of(&name, value)?)),
             Form::Choice(words) => {
@@ -354,6 +358,12 @@ mod tests {
             profile.layer[&Setting::Headers].value,
             Value::Table(vec![("B".to_owned(), "2".to_owned())])
         );
+    }
+
+    #[test]
+    fn a_language_may_be_empty() {
+        let file = ConfigFile::parse("[defaults]\nlang = \"\"\n", Author::User).unwrap();
+        assert_eq!(file.defaults[&Setting::Lang].value, Value::Text(String::new()));
     }
 
     #[test]

@@ -39,6 +39,8 @@ pub struct InForce {
     pub chosen_by: Origin,
     /// The URL of the profile itself, whatever flags and variables say.
     pub own_url: Option<Sourced>,
+    /// The base URL in a variable that the profile names in `url_env`.
+    pub base_url: Option<Sourced>,
     /// What models cost there, as far as a file says it.
     pub prices: PriceList,
     values: Layer,
@@ -61,18 +63,24 @@ impl InForce {
     /// When a profile is not known, or a variable says what its setting cannot be.
     pub fn decide(asked: Asked, sources: &Sources, host_of: HostOf) -> Result<Self, Error> {
         let mut loud = asked.flags;
-        for (setting, said) in variables(sources)? {
-            // What chooses an endpoint says nothing to the one inside the program.
+        for setting in Setting::all() {
+            if loud.contains_key(setting) {
+                continue;
+            }
+            // A variable that cannot be understood is reported for the demo, too.
+            let said = in_variable(*setting, sources)?;
             if !(asked.demo && setting.scope() == Scope::Endpoint) {
-                loud.entry(setting).or_insert(said);
+                loud.extend(said.map(|said| (*setting, said)));
             }
         }
         let (profile, chosen_by) = match asked.demo {
             true => (DEMO.to_owned(), Origin::Flag("--demo")),
-            false => choose(asked.profile, loud.get(&Setting::Url), sources, host_of),
+            false => choose(asked.profile, loud.get(&Setting::Url), sources, host_of)?,
         };
         let Said { mut values, depths, prices } = of_profile(&profile, sources)?;
         let own_url = values.get(&Setting::Url).cloned();
+        let base_url = base_url(&values, &depths, sources)?;
+        values.extend(base_url.clone().map(|base_url| (Setting::Url, base_url)));
         for which in [Which::Input, Which::Output] {
             if let Some(device) = sources.remembered.get(&profile, which) {
                 let value = Value::Text(device.to_owned());
@@ -80,7 +88,7 @@ impl InForce {
             }
         }
         values.extend(loud);
-        Ok(Self { profile, chosen_by, own_url, prices, values, depths })
+        Ok(Self { profile, chosen_by, own_url, base_url, prices, values, depths })
     }
 
     /// Returns whether it is the endpoint inside the program.
@@ -139,26 +147,78 @@ impl InForce {
         self.depths.get(&setting).copied()
     }
 
+    /// Returns whether the URL is a base URL from a variable of `url_env`.
+    pub fn is_base_url(&self) -> bool {
+        self.base_url.is_some() && self.get(Setting::Url) == self.base_url.as_ref()
+    }
+
+    /// Returns whether `.env` decides which host is dialled: by the URL, by a part of its host, or by the profile.
+    pub fn is_endpoint_from_env_file(&self) -> bool {
+        let is_from_env_file =
+            |setting| self.get(setting).is_some_and(|said| matches!(said.origin, Origin::EnvFile(_)));
+        let url = self.text(Setting::Url).unwrap_or_default();
+        let authority = url.split_once("://").map_or(url, |(_, rest)| rest).split(['/', '?', '#']).next();
+        let in_host = [
+            ("{resource}", Setting::Resource),
+            ("{model}", Setting::Model),
+            ("{api_version}", Setting::ApiVersion),
+        ];
+        matches!(self.chosen_by, Origin::EnvFile(_))
+            || is_from_env_file(Setting::Url)
+            || in_host.iter().any(|(placeholder, setting)| {
+                authority.is_some_and(|authority| authority.contains(placeholder))
+                    && is_from_env_file(*setting)
+            })
+    }
+
     /// Returns whether a person outside the program's defaults has a say in a setting.
     pub fn is_set(&self, setting: Setting) -> bool {
         self.get(setting).is_some_and(|sourced| sourced.origin != Origin::BuiltIn)
     }
 }
 
-fn variables(sources: &Sources) -> Result<Layer, Error> {
-    let mut layer = Layer::new();
-    for setting in Setting::all() {
-        let Some(name) = setting.variable() else { continue };
-        let Some((text, origin)) = sources.variable(&name) else { continue };
-        if let Form::Choice(words) = setting.form()
-            && !words.iter().any(|word| word == text)
-        {
-            let error = Error::say(Kind::Config, format!("{name} cannot be {text:?}"));
-            return Err(error.hint(format!("it is one of {}", words.join(", "))));
-        }
-        layer.insert(*setting, Sourced { value: Value::Text(text.to_owned()), origin });
+/// Returns what the variable of a setting says.
+fn in_variable(setting: Setting, sources: &Sources) -> Result<Option<Sourced>, Error> {
+    let Some(name) = setting.variable() else { return Ok(None) };
+    let Some((text, origin)) = sources.variable(&name)? else { return Ok(None) };
+    if setting != Setting::Instructions && is_quoted(text) {
+        let error = Error::say(Kind::Config, format!("the value of {name} has quotes around it"));
+        return Err(error.hint("remove the quotes: they are not part of the value"));
     }
-    Ok(layer)
+    if let Form::Choice(words) = setting.form()
+        && !words.iter().any(|word| word == text)
+    {
+        let error = Error::say(Kind::Config, format!("{name} cannot be {text:?}"));
+        return Err(error.hint(format!("it is one of {}", words.join(", "))));
+    }
+    Ok(Some(Sourced { value: Value::Text(text.to_owned()), origin }))
+}
+
+/// Docker's `--env-file` and `set` on Windows keep the quotes that shells remove.
+fn is_quoted(text: &str) -> bool {
+    text.len() > 1 && ['"', '\''].iter().any(|quote| text.starts_with(*quote) && text.ends_with(*quote))
+}
+
+/// Returns the base URL that a variable of `url_env` holds. A URL that the user wrote on top of `url_env` counts
+/// instead.
+fn base_url(
+    values: &Layer,
+    depths: &BTreeMap<Setting, usize>,
+    sources: &Sources,
+) -> Result<Option<Sourced>, Error> {
+    let Some(Sourced { value: Value::List(names), .. }) = values.get(&Setting::UrlEnv) else {
+        return Ok(None);
+    };
+    let depth = |setting| depths.get(&setting).copied().unwrap_or(usize::MAX);
+    if depth(Setting::Url) < depth(Setting::UrlEnv) {
+        return Ok(None);
+    }
+    for name in names {
+        if let Some((url, origin)) = sources.variable(name)? {
+            return Ok(Some(Sourced { value: Value::Text(url.to_owned()), origin }));
+        }
+    }
+    Ok(None)
 }
 
 /// A URL that is said louder than any profile chooses the profile that knows its host.
@@ -167,19 +227,20 @@ fn choose(
     url: Option<&Sourced>,
     sources: &Sources,
     host_of: HostOf,
-) -> (String, Origin) {
-    let in_flag = flag.map(|name| (name, Origin::Flag("--profile")));
-    let in_variable = || sources.variable(PROFILE_VARIABLE).map(|(name, origin)| (name.to_owned(), origin));
+) -> Result<(String, Origin), Error> {
+    let chosen = match flag {
+        Some(name) => Some((name, Origin::Flag("--profile"))),
+        None => sources.variable(PROFILE_VARIABLE)?.map(|(name, origin)| (name.to_owned(), origin)),
+    };
     let in_files = || sources.user.profile.clone().or_else(|| sources.built_in.profile.clone());
-    let chosen = in_flag.or_else(in_variable).or_else(in_files);
-    let (name, origin) = chosen.unwrap_or_else(|| (FALLBACK.to_owned(), Origin::BuiltIn));
-    match url {
+    let (name, origin) = chosen.or_else(in_files).unwrap_or_else(|| (FALLBACK.to_owned(), Origin::BuiltIn));
+    Ok(match url {
         Some(Sourced { value: Value::Text(url), origin: by }) if by.rank() < origin.rank() => {
             let known = host_of(url).and_then(|host| profile_of_host(&host, sources));
             (known.unwrap_or_else(|| FALLBACK.to_owned()), by.clone())
         }
         Some(_) | None => (name, origin),
-    }
+    })
 }
 
 fn profile_of_host(host: &str, sources: &Sources) -> Option<String> {

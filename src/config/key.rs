@@ -5,12 +5,13 @@
 
 use std::fmt;
 
+use crate::config::dotenv::BadLine;
 use crate::config::in_force::{HostOf, InForce, is_host};
 use crate::config::key_command;
 use crate::config::setting::Setting;
-use crate::config::sources::Sources;
+use crate::config::sources::{Sources, bad_line};
 use crate::config::value::{Origin, Sourced, Value};
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::secret::Secret;
 
 /// The variable that holds a key for whatever endpoint is dialled.
@@ -49,6 +50,17 @@ pub struct KeySearch {
     pub source: Option<KeySource>,
     /// Where there is a key that this host may not see.
     pub withheld: Vec<String>,
+    /// Lines of `.env` that should hold a key and cannot be understood, each in one sentence.
+    pub unreadable: Vec<Unreadable>,
+}
+
+/// A variable of `.env` that cannot be understood.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreadable {
+    /// What is wrong, with the number of the line.
+    pub message: String,
+    /// What to do.
+    pub hint: String,
 }
 
 impl KeySource {
@@ -56,12 +68,21 @@ impl KeySource {
     ///
     /// # Errors
     ///
-    /// When the command fails, prints nothing, or takes too long.
+    /// When the command fails, prints nothing, or takes too long, and when the key is still in quotes.
     pub fn key(&self) -> Result<Secret, Error> {
-        match self {
-            Self::Variable { key, .. } | Self::File { key, .. } => Ok(key.clone()),
-            Self::Command { command, .. } => key_command::run(command, key_command::LIMIT),
+        let key = match self {
+            Self::Variable { key, .. } | Self::File { key, .. } => key.clone(),
+            Self::Command { command, .. } => key_command::run(command, key_command::LIMIT)?,
+        };
+        // Docker's --env-file and set on Windows keep the quotes that shells remove.
+        let quotes = ['"', '\''];
+        if key.reveal().starts_with(quotes) || key.reveal().ends_with(quotes) {
+            let error = format!("the key {self} has quotes around it");
+            return Err(
+                Error::say(Kind::Config, error).hint("remove the quotes: they are not part of the key")
+            );
         }
+        Ok(key)
     }
 
     /// Returns where it comes from.
@@ -90,14 +111,14 @@ impl fmt::Display for KeySource {
 pub fn search(in_force: &InForce, sources: &Sources, host: &str, host_of: HostOf) -> KeySearch {
     let guard = Guard { in_force, host, host_of };
     let mut search = KeySearch::default();
-    if let Some((key, origin)) = sources.variable(ANY_ENDPOINT) {
+    if let Some((key, origin)) = search.variable(sources, ANY_ENDPOINT) {
         let may = guard.may_see_any(&origin);
-        search.offer(KeySource::Variable { origin, key: Secret::new(key) }, may);
+        search.offer(KeySource::Variable { origin, key }, may);
     }
     for name in in_force.list(Setting::KeyEnv) {
-        let Some((key, origin)) = sources.variable(name) else { continue };
+        let Some((key, origin)) = search.variable(sources, name) else { continue };
         let may = guard.may_see_own(Setting::KeyEnv, &origin);
-        search.offer(KeySource::Variable { origin, key: Secret::new(key) }, may);
+        search.offer(KeySource::Variable { origin, key }, may);
     }
     if let Some(Sourced { value: Value::Hidden(key), origin }) = in_force.get(Setting::Key) {
         let source = KeySource::File { origin: origin.clone(), key: key.clone() };
@@ -120,7 +141,7 @@ pub fn known(sources: &Sources) -> Vec<Secret> {
         Value::Text(_) | Value::Hidden(_) | Value::Table(_) | Value::Number(_) | Value::Switch(_) => None,
     });
     let names = names.flatten().map(String::as_str).chain([ANY_ENDPOINT]);
-    let in_variables = names.filter_map(|name| sources.variable(name)).map(|(key, _)| Secret::new(key));
+    let in_variables = names.filter_map(|name| sources.variable(name).ok().flatten()).map(|(key, _)| Secret::new(key));
     let in_file = values(Setting::Key).filter_map(|value| match value {
         Value::Hidden(key) => Some(key.clone()),
         Value::Text(_) | Value::List(_) | Value::Table(_) | Value::Number(_) | Value::Switch(_) => None,
@@ -135,6 +156,26 @@ pub fn places(in_force: &InForce) -> String {
 }
 
 impl KeySearch {
+    /// Returns a variable. A bad line is noted and no failure yet: another place may hold the key.
+    fn variable(&mut self, sources: &Sources, name: &str) -> Option<(Secret, Origin)> {
+        let found = match sources.variable(name) {
+            // The rest of a line that was meant as a comment, or two keys.
+            Ok(Some((key, Origin::EnvFile(_)))) if key.contains(char::is_whitespace) => {
+                let line = sources.env_file.line(name);
+                Err(bad_line(name, BadLine { line, reason: "a key has no blanks in it" }))
+            }
+            found => found,
+        };
+        match found {
+            Ok(found) => found.map(|(key, origin)| (Secret::new(key), origin)),
+            Err(Error { hint, source, .. }) => {
+                let unreadable = Unreadable { message: source.to_string(), hint: hint.unwrap_or_default() };
+                self.unreadable.push(unreadable);
+                None
+            }
+        }
+    }
+
     fn offer(&mut self, source: KeySource, may: MaySee) {
         match (may, &self.source) {
             (MaySee::Yes, None) => self.source = Some(source),
@@ -160,8 +201,10 @@ struct Guard<'a> {
 impl Guard<'_> {
     /// The key for all endpoints goes wherever the user goes, and not where a folder leads.
     fn may_see_any(&self, key_from: &Origin) -> MaySee {
-        let led = is_env_file(&self.in_force.chosen_by) || self.is_led_by_folder();
-        if led && !is_env_file(key_from) { MaySee::No } else { MaySee::Yes }
+        match self.in_force.is_endpoint_from_env_file() && !is_env_file(key_from) {
+            true => MaySee::No,
+            false => MaySee::Yes,
+        }
     }
 
     /// A profile's own key, which `named_in` tells, goes to the profile's hosts.
@@ -169,7 +212,10 @@ impl Guard<'_> {
         if self.is_led_by_folder() && !is_env_file(key_from) {
             return MaySee::No;
         }
-        let listed = self.in_force.list(Setting::KeyHosts).iter().any(|known| is_host(known, self.host));
+        if let Some(gateway) = self.gateway_of(named_in, key_from) {
+            return if gateway == self.host { MaySee::Yes } else { MaySee::No };
+        }
+        let listed = self.is_listed(self.host);
         // A key is meant for the URL it was written beside or on top of; a URL written on top of a key
         // takes it nowhere.
         let depths = (self.in_force.depth(named_in), self.in_force.depth(Setting::Url));
@@ -177,6 +223,25 @@ impl Guard<'_> {
         let own_url = self.in_force.own_url.as_ref().map(|said| &said.value);
         let meant = is_on_top && matches!(own_url, Some(Value::Text(url)) if self.is_host_of(url));
         if listed || meant { MaySee::Yes } else { MaySee::No }
+    }
+
+    /// Returns the host that a variable of `url_env` names, unless it is one of the profile's. The key variables
+    /// of the same profile hold that gateway's key then, as OpenAI's libraries read both.
+    fn gateway_of(&self, named_in: Setting, key_from: &Origin) -> Option<String> {
+        let base = self.in_force.base_url.as_ref().filter(|_| named_in == Setting::KeyEnv)?;
+        let Value::Text(url) = &base.value else { return None };
+        // A folder's base URL says nothing about a key of the environment.
+        if is_env_file(&base.origin) && !is_env_file(key_from) {
+            return None;
+        }
+        let is_same_profile = self.in_force.depth(Setting::KeyEnv) == self.in_force.depth(Setting::UrlEnv);
+        // A base URL that cannot be read names no host, and its key goes nowhere.
+        let host = (self.host_of)(url).unwrap_or_default();
+        (is_same_profile && !self.is_listed(&host)).then_some(host)
+    }
+
+    fn is_listed(&self, host: &str) -> bool {
+        self.in_force.list(Setting::KeyHosts).iter().any(|known| is_host(known, host))
     }
 
     fn is_host_of(&self, url: &str) -> bool {

@@ -1,27 +1,30 @@
 //! Runs the command that prints a key.
 
-use std::io::{self, Read};
-use std::process::{Command, Stdio};
-use std::sync::mpsc;
+mod output;
+#[cfg(unix)]
+mod group;
+
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::Duration;
 
+use crate::config::key_command::output::CapturedOutput;
 use crate::error::{Error, Kind};
 use crate::secret::Secret;
 
 /// How long the command may take; it may ask for a password or a touch.
 pub const LIMIT: Duration = Duration::from_secs(30);
 
-/// How often it is asked whether the command has ended.
+/// Interval at which the command is polled.
 const TICK: Duration = Duration::from_millis(10);
 
-/// As much of a complaint is shown, in characters.
+/// Longest part of standard error in a message, in characters.
 const COMPLAINT_CHARS: usize = 400;
 
-/// As much is read of each stream, in bytes: no key is longer.
-const MOST_BYTES: u64 = 64 << 10;
-
 /// Runs `command` by `sh -c` and returns what it prints, without blanks around it.
+///
+/// The output counts up to the end of the shell: a program that it leaves in the background, such as an agent,
+/// keeps the pipe open and is not waited for.
 ///
 /// # Errors
 ///
@@ -30,31 +33,26 @@ const MOST_BYTES: u64 = 64 << 10;
 pub fn run(command: &str, limit: Duration) -> Result<Secret, Error> {
     let mut shell = Command::new("sh");
     shell.arg("-c").arg(command).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(&mut shell, 0);
     let mut child = shell.spawn().map_err(|error| {
         Error::new(Kind::Config, anyhow::Error::new(error).context("cannot start sh for key_command"))
     })?;
-    let printed = read(child.stdout.take());
-    let complained = read(child.stderr.take());
-    let mut waited = Duration::ZERO;
-    let status = loop {
-        let ended = child.try_wait().map_err(|error| Error::new(Kind::Internal, error))?;
-        if let Some(status) = ended {
-            break status;
-        }
-        if waited >= limit {
-            // It may have ended just then, which is no failure.
-            let _ = child.kill();
-            let _ = child.wait();
-            let error = format!("key_command did not end within {} s", limit.as_secs());
-            return Err(Error::say(Kind::Config, error).hint("run it by hand to see what it waits for"));
-        }
-        thread::sleep(TICK);
-        waited += TICK;
+    let internal = |error| Error::new(Kind::Internal, anyhow::Error::new(error));
+    let mut printed = CapturedOutput::of(child.stdout.take()).map_err(internal)?;
+    let mut complained = CapturedOutput::of(child.stderr.take()).map_err(internal)?;
+    let ended = wait(&mut child, limit, || {
+        printed.read_available();
+        complained.read_available();
+    });
+    let Some(status) = ended.map_err(internal)? else {
+        let error = format!("key_command did not end within {} s", limit.as_secs());
+        return Err(Error::say(Kind::Config, error).hint("run it by hand to see what it waits for"));
     };
     if !status.success() {
-        return Err(failed(&status.to_string(), &take(&complained)));
+        return Err(failed(&status.to_string(), &complained.text()));
     }
-    let printed = take(&printed);
+    let printed = printed.text();
     let key = printed.trim();
     if key.is_empty() {
         return Err(Error::say(Kind::Config, "key_command printed nothing")
@@ -67,6 +65,39 @@ pub fn run(command: &str, limit: Duration) -> Result<Secret, Error> {
     Ok(Secret::new(key))
 }
 
+/// Waits for the end of the child and calls `read` meanwhile, once more after the end. After `limit` the child
+/// and all that it has started are killed, and there is no status.
+fn wait(
+    child: &mut Child,
+    limit: Duration,
+    mut read: impl FnMut(),
+) -> Result<Option<ExitStatus>, std::io::Error> {
+    #[cfg(unix)]
+    let _terminal = group::lend_terminal(child);
+    let mut waited = Duration::ZERO;
+    loop {
+        let ended = child.try_wait()?;
+        read();
+        if ended.is_some() {
+            return Ok(ended);
+        }
+        if waited >= limit {
+            kill(child);
+            return Ok(None);
+        }
+        thread::sleep(TICK);
+        waited += TICK;
+    }
+}
+
+/// The child may have ended just then, which is no failure.
+fn kill(child: &mut Child) {
+    #[cfg(unix)]
+    group::kill(child);
+    let _ = child.kill();
+    let _ = child.wait();
+}
+
 fn failed(status: &str, complaint: &str) -> Error {
     let shown: String = complaint.trim().chars().take(COMPLAINT_CHARS).collect();
     let message = match shown.is_empty() {
@@ -74,29 +105,6 @@ fn failed(status: &str, complaint: &str) -> Error {
         false => format!("key_command failed ({status}): {shown}"),
     };
     Error::say(Kind::Config, message).hint("run it by hand with sh -c until it prints the key")
-}
-
-/// Reads in the background: a grandchild may keep the pipe open for longer than anybody waits.
-fn read(stream: Option<impl Read + Send + 'static>) -> mpsc::Receiver<io::Result<Vec<u8>>> {
-    let (sender, receiver) = mpsc::channel();
-    thread::spawn(move || {
-        let mut bytes = Vec::new();
-        let read = match stream {
-            Some(stream) => stream.take(MOST_BYTES).read_to_end(&mut bytes),
-            None => Ok(0),
-        };
-        // Nobody waits for it after the limit.
-        let _ = sender.send(read.map(|_| bytes));
-    });
-    receiver
-}
-
-/// What a stream said by a second after the end of the command.
-fn take(stream: &mpsc::Receiver<io::Result<Vec<u8>>>) -> String {
-    match stream.recv_timeout(Duration::from_secs(1)) {
-        Ok(Ok(bytes)) => String::from_utf8_lossy(&bytes).into_owned(),
-        Ok(Err(_)) | Err(_) => String::new(),
-    }
 }
 
 #[cfg(all(test, unix))]
@@ -128,5 +136,53 @@ mod tests {
     fn a_command_that_hangs_is_ended() {
         let error = run("exec tail -f /dev/null", Duration::from_millis(30)).unwrap_err();
         assert!(error.to_string().starts_with("key_command did not end within"), "{error}");
+    }
+
+    #[test]
+    fn a_background_child_that_holds_the_pipe_open_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let pid = folder.path().join("pid");
+        let command = format!("tail -f /dev/null & echo $! > {}; echo sk-1", pid.display());
+        // The limit is never reached: the shell ends at once.
+        assert_eq!(run(&command, Duration::from_secs(3_600)).unwrap().reveal(), "sk-1");
+        let child = pid_in(&pid);
+        assert!(is_alive(child), "an agent goes on after the command");
+        let _ = rustix::process::kill_process(child, rustix::process::Signal::KILL);
+    }
+
+    #[test]
+    fn the_timeout_of_key_command_ends_the_whole_process_group() {
+        let folder = tempfile::tempdir().unwrap();
+        let pid = folder.path().join("pid");
+        let command = format!("(trap '' TERM; tail -f /dev/null) & echo $! > {}; wait", pid.display());
+        let error = run(&command, Duration::from_secs(1)).unwrap_err();
+        assert!(error.to_string().starts_with("key_command did not end within 1 s"), "{error}");
+        let child = pid_in(&pid);
+        // Whoever adopted it takes its status in its own time.
+        while is_alive(child) {
+            thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn much_output_neither_blocks_the_command_nor_is_kept() {
+        let error = run("yes | head -c 1000000; exit 3", LIMIT).unwrap_err();
+        assert!(error.to_string().starts_with("key_command failed (exit status: 3)"), "{error}");
+        let error = run("yes", Duration::from_millis(100)).unwrap_err();
+        assert!(error.to_string().starts_with("key_command did not end"), "{error}");
+    }
+
+    fn pid_in(path: &std::path::Path) -> rustix::process::Pid {
+        let text = std::fs::read_to_string(path).expect("the command wrote it");
+        let pid = text.trim().parse().ok().and_then(rustix::process::Pid::from_raw);
+        pid.expect("it is a process")
+    }
+
+    /// A zombie that nobody has waited for yet is not alive.
+    fn is_alive(pid: rustix::process::Pid) -> bool {
+        let mut ps = Command::new("ps");
+        let state = ps.args(["-o", "stat=", "-p"]).arg(pid.as_raw_nonzero().to_string()).output();
+        let state = state.expect("ps is installed").stdout;
+        !state.is_empty() && !state.starts_with(b"Z")
     }
 }

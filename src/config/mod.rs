@@ -8,6 +8,8 @@ pub mod value;
 pub mod price;
 pub mod file;
 pub mod place;
+pub mod regular_file;
+pub mod dotenv;
 pub mod remembered;
 pub mod built_in;
 pub mod sources;

@@ -1,14 +1,15 @@
 //! The devices that were chosen during a call, by profile: a file of the program's own, apart from the user's
 //! configuration.
 
+use std::fs;
 use std::collections::BTreeMap;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::config::regular_file::{self, ReadError};
 use crate::config::setting::Setting;
-use crate::error::{Error, Kind};
 use crate::files::{self, Permissions};
 
 /// All that is remembered.
@@ -47,26 +48,27 @@ impl Which {
 }
 
 impl Remembered {
-    /// Reads the file at `path`; one that is not there remembers nothing.
-    ///
-    /// # Errors
-    ///
-    /// When it cannot be read or understood.
-    pub fn read(path: &Path) -> Result<Self, Error> {
-        let text = match files::read_to_string(path) {
-            Ok(text) => text,
-            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-                return Ok(Self::default());
-            }
-            Err(error) => {
-                let error = anyhow::Error::new(error).context(format!("cannot read {}", path.display()));
-                return Err(Error::new(Kind::Config, error).hint("make it readable, or remove it"));
+    /// Reads the file at `path`; one that does not exist remembers nothing. A damaged one is renamed, so that it
+    /// can be examined and does not stand in the way: no call fails because of it. Returns the warning, too.
+    pub fn read_or_set_aside(path: &Path) -> (Self, Option<String>) {
+        let name = path.display();
+        let bytes = match regular_file::read(path) {
+            Ok((bytes, _)) => bytes,
+            Err(ReadError::Absent) => return (Self::default(), None),
+            Err(
+                error @ (ReadError::TooLarge | ReadError::Folder | ReadError::NotAFile(_) | ReadError::Io(_)),
+            ) => {
+                let warning = format!("remembered devices are ignored: cannot read {name}: {error}");
+                return (Self::default(), Some(warning));
             }
         };
-        serde_json::from_str(&text).map_err(|error| {
-            let error = anyhow::Error::new(error).context(format!("cannot understand {}", path.display()));
-            Error::new(Kind::Config, error).hint("remove it: it only holds the devices you chose in a call")
-        })
+        match serde_json::from_slice(&bytes) {
+            Ok(remembered) => (remembered, None),
+            Err(error) => {
+                let warning = format!("remembered devices are ignored: {name} is damaged ({error})");
+                (Self::default(), Some(format!("{warning}; {}", set_aside(path))))
+            }
+        }
     }
 
     /// Returns what was chosen for a profile.
@@ -97,24 +99,41 @@ impl Remembered {
     }
 }
 
+/// Renames a damaged file and returns what became of it.
+fn set_aside(path: &Path) -> String {
+    let mut aside = path.as_os_str().to_owned();
+    aside.push(".damaged");
+    let aside = PathBuf::from(aside);
+    match fs::rename(path, &aside) {
+        Ok(()) => format!("it was renamed to {}", aside.display()),
+        Err(error) => format!("it cannot be renamed: {error}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;
 
     use super::*;
 
+    fn read(path: &Path) -> Remembered {
+        let (remembered, warning) = Remembered::read_or_set_aside(path);
+        assert_eq!(warning, None);
+        remembered
+    }
+
     #[test]
     fn what_is_written_is_read_and_profiles_are_kept_apart() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("state/rtvoice/devices.json");
-        assert_eq!(Remembered::read(&path).unwrap(), Remembered::default());
+        assert_eq!(read(&path), Remembered::default());
         let mut remembered = Remembered::default();
         remembered.set("work", Which::Input, "pulseaudio:usb \"quoted\"");
         remembered.set("openai", Which::Output, "default");
         remembered.write(&path).unwrap();
         remembered.set("work", Which::Input, "pulseaudio:other");
         remembered.write(&path).unwrap();
-        let read = Remembered::read(&path).unwrap();
+        let read = read(&path);
         assert_eq!(read, remembered);
         assert_eq!(read.get("work", Which::Input), Some("pulseaudio:other"));
         assert_eq!(
@@ -126,12 +145,31 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_file_is_told_by_its_name() {
+    fn a_damaged_state_file_is_set_aside_with_a_warning() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("devices.json");
-        fs::write(&path, "{ \"work\": 3 }").unwrap();
-        let error = Remembered::read(&path).unwrap_err();
-        assert_eq!(error.kind, Kind::Config);
-        assert!(error.to_string().contains("devices.json"), "{error}");
+        let aside = directory.path().join("devices.json.damaged");
+        for damaged in [&b"{ \"work\": 3 }"[..], b"", b"{", b"\xff\xfe", b"[]", b"{}{}"] {
+            fs::write(&path, damaged).unwrap();
+            let (remembered, warning) = Remembered::read_or_set_aside(&path);
+            assert_eq!(remembered, Remembered::default());
+            let warning = warning.unwrap();
+            assert!(warning.contains("devices.json is damaged"), "{warning}");
+            assert!(warning.ends_with(&format!("it was renamed to {}", aside.display())), "{warning}");
+            assert_eq!(fs::read(&aside).unwrap(), damaged);
+            // What is chosen next is remembered again.
+            let mut remembered = read(&path);
+            remembered.set("work", Which::Input, "mic");
+            remembered.write(&path).unwrap();
+            assert_eq!(read(&path), remembered);
+        }
+    }
+
+    #[test]
+    fn a_state_file_that_cannot_be_read_is_a_warning() {
+        let directory = tempfile::tempdir().unwrap();
+        let (remembered, warning) = Remembered::read_or_set_aside(directory.path());
+        assert_eq!(remembered, Remembered::default());
+        assert!(warning.unwrap().ends_with("it is a folder"));
     }
 }

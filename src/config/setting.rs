@@ -15,11 +15,13 @@ use crate::config::choice::{Format, Marker, TranscriptionQuery, TranscriptionSes
 pub enum Setting {
     /// Where the endpoint is; {resource}, {api_version} and {model} stand for the settings of these names
     Url,
+    /// Environment variables that may hold this profile's base URL, as OpenAI's libraries read it; the first one set wins
+    UrlEnv,
     /// The name of the Azure resource in the URL
     Resource,
     /// The dated version in the URL of Azure's preview
     ApiVersion,
-    /// The model of a conversation; at Azure the name of the deployment
+    /// The model of a conversation; at Azure the name of the deployment; also in the URL of captions through a gateway
     Model,
     /// The model that captions speech, in a conversation and in `rtvoice transcribe`
     TranscriptionModel,
@@ -55,7 +57,7 @@ pub enum Setting {
     BetaMarker,
     /// Which form of the protocol is written; auto follows what the endpoint says first, mixed is xAI's
     Dialect,
-    /// What the URL says for `rtvoice transcribe`: intent=transcription, the model, or both
+    /// Query of the URL for `rtvoice transcribe`: intent=transcription, alone or with a model; `model` is the transcription model without intent
     TranscriptionQuery,
     /// The session of `rtvoice transcribe`: one of its own kind, one as for a conversation, or none at all
     TranscriptionSession,
@@ -77,7 +79,7 @@ pub enum Setting {
     Voice,
     /// What the model is told first
     Instructions,
-    /// The language that is spoken, as a code such as en or zh
+    /// The language that is spoken, such as en or zh-TW; auto lets the endpoint detect it
     Lang,
     /// Who finds the end of a turn; local for captioning models that find none
     Vad,
@@ -188,7 +190,8 @@ impl Setting {
             | Self::Voice
             | Self::Instructions
             | Self::Lang => Some(format!("RTVOICE_{}", self.name().to_uppercase())),
-            Self::ApiVersion
+            Self::UrlEnv
+            | Self::ApiVersion
             | Self::NeedsModel
             | Self::Auth
             | Self::AuthName
@@ -263,6 +266,7 @@ impl Setting {
             | Self::Idle
             | Self::MaxCost => Scope::Person,
             Self::Url
+            | Self::UrlEnv
             | Self::Resource
             | Self::ApiVersion
             | Self::Model
@@ -321,7 +325,7 @@ impl Setting {
             | Self::InterruptResponse
             | Self::Plain => Form::Switch,
             Self::Idle | Self::MaxCost | Self::SessionMinutes => Form::Amount,
-            Self::KeyEnv | Self::KeyHosts => Form::List,
+            Self::UrlEnv | Self::KeyEnv | Self::KeyHosts => Form::List,
             Self::Headers => Form::Table,
             Self::Key => Form::Key,
             Self::Auth => Form::Choice(words::<AuthArg>()),
@@ -389,7 +393,10 @@ mod tests {
             ["bearer", "header", "subprotocol", "query", "bearer-and-query", "none"]
         );
         assert_eq!(words_of(Setting::InputFormat), ["pcm16", "pcm", "g711_ulaw", "g711_alaw"]);
-        assert_eq!(words_of(Setting::TranscriptionQuery), ["intent", "intent-and-model", "model"]);
+        assert_eq!(
+            words_of(Setting::TranscriptionQuery),
+            ["intent", "intent-and-model", "intent-and-transcription-model", "model"]
+        );
     }
 
     fn words_of(setting: Setting) -> Vec<String> {

@@ -1,18 +1,19 @@
 //! Gathers what can be said outside the command line: the environment, `.env`, the configuration file.
 
 use std::collections::HashMap;
+#[cfg(unix)]
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::config::built_in;
+use crate::config::dotenv::{BadLine, Dotenv, Skipped};
 use crate::config::file::{Author, ConfigFile, Wrong};
 use crate::config::place;
+use crate::config::regular_file::{self, ReadError};
 use crate::config::remembered::Remembered;
 use crate::config::setting::Setting;
 use crate::config::value::Origin;
 use crate::error::{Error, Kind};
-use crate::files;
 
 /// Whether `.env` in the current folder has a say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +29,7 @@ pub struct Sources {
     /// The variables of the environment.
     pub environment: HashMap<String, String>,
     /// The variables of `.env`.
-    pub env_file: HashMap<String, String>,
+    pub env_file: Dotenv,
     /// The user's file; empty if there is none.
     pub user: ConfigFile,
     /// The built-in profiles.
@@ -37,6 +38,8 @@ pub struct Sources {
     pub path: Option<PathBuf>,
     /// The devices that were chosen in calls.
     pub remembered: Remembered,
+    /// What could not be read and is done without, each in one sentence.
+    pub warnings: Vec<String>,
 }
 
 impl Sources {
@@ -54,33 +57,43 @@ impl Sources {
         let variables = std::env::vars_os();
         let environment =
             variables.filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        let env_file = match env_file {
+            EnvFile::Read => Dotenv::read(Path::new(".env"))?,
+            EnvFile::Ignored => Dotenv::default(),
+        };
+        let (remembered, damaged) = match place::devices_file() {
+            Some(path) => Remembered::read_or_set_aside(&path),
+            None => (Remembered::default(), None),
+        };
+        let skipped = match env_file.skipped() {
+            Some(Skipped::Unreadable(warning)) => Some(warning.clone()),
+            Some(Skipped::Folder) | None => None,
+        };
         Ok(Self {
             environment: environment.collect(),
-            env_file: match env_file {
-                EnvFile::Read => read_env_file(Path::new(".env"))?,
-                EnvFile::Ignored => HashMap::new(),
-            },
+            env_file,
             user,
             built_in: built_in::profiles()?,
             path,
-            remembered: match place::devices_file() {
-                Some(path) => Remembered::read(&path)?,
-                None => Remembered::default(),
-            },
+            remembered,
+            warnings: skipped.into_iter().chain(damaged).collect(),
         })
     }
 
     /// Returns a variable of the environment, else of `.env`. An empty one is a common way to say that
     /// there is none.
-    pub fn variable(&self, name: &str) -> Option<(&str, Origin)> {
-        let origins = [
-            (&self.environment, Origin::Environment as fn(String) -> Origin),
-            (&self.env_file, Origin::EnvFile),
-        ];
-        origins.into_iter().find_map(|(variables, origin)| {
-            let value = variables.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())?;
-            Some((value, origin(name.to_owned())))
-        })
+    ///
+    /// # Errors
+    ///
+    /// When it is not in the environment and its line in `.env` cannot be understood.
+    pub fn variable(&self, name: &str) -> Result<Option<(&str, Origin)>, Error> {
+        let found = |value: &'_ str| !value.trim().is_empty();
+        if let Some(value) = self.environment.get(name).filter(|value| found(value)) {
+            return Ok(Some((value.trim(), Origin::Environment(name.to_owned()))));
+        }
+        let value = self.env_file.get(name).map_err(|bad| bad_line(name, bad))?;
+        let value = value.filter(|value| found(value));
+        Ok(value.map(|value| (value.trim(), Origin::EnvFile(name.to_owned()))))
     }
 
     /// Returns the names of all profiles that can be asked for, in order.
@@ -103,22 +116,23 @@ impl Sources {
 }
 
 fn read_config(path: &Path) -> Result<ConfigFile, Error> {
-    let name = path.display();
-    let text = match files::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) if is_absent(&error) => return Ok(ConfigFile::default()),
-        Err(error) => {
-            let error = anyhow::Error::new(error).context(format!("cannot read {name}"));
-            return Err(Error::new(Kind::Config, error).hint("make it readable, and write it in UTF-8"));
+    let cannot_read = |error: anyhow::Error| {
+        let error = error.context(format!("cannot read {}", path.display()));
+        Error::new(Kind::Config, error).hint("make it a readable file in UTF-8")
+    };
+    let text = match regular_file::read(path) {
+        Ok((bytes, _)) => String::from_utf8(bytes).map_err(|error| cannot_read(error.utf8_error().into()))?,
+        Err(ReadError::Absent) => return Ok(ConfigFile::default()),
+        Err(
+            error @ (ReadError::Folder | ReadError::NotAFile(_) | ReadError::TooLarge | ReadError::Io(_)),
+        ) => {
+            return Err(cannot_read(error.into()));
         }
     };
-    let file = ConfigFile::parse(&text, Author::User).map_err(|wrong| misread(path, wrong))?;
+    let text = text.strip_prefix('\u{FEFF}').unwrap_or(&text);
+    let file = ConfigFile::parse(text, Author::User).map_err(|wrong| misread(path, wrong))?;
     check_mode(path, &file)?;
     Ok(file)
-}
-
-fn is_absent(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 fn misread(path: &Path, wrong: Wrong) -> Error {
@@ -165,27 +179,11 @@ fn check_mode(_: &Path, _: &ConfigFile) -> Result<(), Error> {
     Ok(())
 }
 
-fn read_env_file(path: &Path) -> Result<HashMap<String, String>, Error> {
-    let lines = match dotenvy::from_path_iter(path) {
-        Ok(lines) => lines,
-        Err(dotenvy::Error::Io(error)) if error.kind() == io::ErrorKind::NotFound => {
-            return Ok(HashMap::new());
-        }
-        Err(dotenvy::Error::Io(error)) => {
-            let error = anyhow::Error::new(error).context("cannot read .env in this folder");
-            return Err(
-                Error::new(Kind::Config, error).hint("make it readable, or run rtvoice in another folder")
-            );
-        }
-        Err(_) => return Err(not_understood()),
-    };
-    // The library's own message repeats the line, which may be the key.
-    lines.collect::<Result<_, _>>().map_err(|_| not_understood())
-}
-
-fn not_understood() -> Error {
-    Error::say(Kind::Config, "cannot understand .env in this folder")
-        .hint("each line has to be NAME=value, with quotes around a value that has spaces")
+/// Names the line and the variable; the line itself may hold a key.
+pub(super) fn bad_line(name: &str, bad: BadLine) -> Error {
+    let BadLine { line, reason } = bad;
+    Error::say(Kind::Config, format!("line {line} of .env in this folder does not set {name}: {reason}"))
+        .hint(format!("write it as {name}=value, or {name}=\"value\""))
 }
 
 #[cfg(test)]
@@ -200,30 +198,48 @@ mod tests {
     fn the_environment_comes_before_the_file_and_an_empty_variable_is_none() {
         let sources = Sources {
             environment: variables(&[("A", " here "), ("B", "  ")]),
-            env_file: variables(&[("A", "file"), ("B", "file"), ("C", "")]),
+            env_file: Dotenv::parse(b"A=file\nB=file\nC=\nD: x\n"),
             user: ConfigFile::default(),
             built_in: built_in::profiles().unwrap(),
             path: None,
             remembered: Remembered::default(),
+            warnings: Vec::new(),
         };
-        assert_eq!(sources.variable("A"), Some(("here", Origin::Environment("A".to_owned()))));
-        assert_eq!(sources.variable("B"), Some(("file", Origin::EnvFile("B".to_owned()))));
-        assert_eq!(sources.variable("C"), None);
+        let variable = |name| sources.variable(name).unwrap();
+        assert_eq!(variable("A"), Some(("here", Origin::Environment("A".to_owned()))));
+        assert_eq!(variable("B"), Some(("file", Origin::EnvFile("B".to_owned()))));
+        assert_eq!((variable("C"), variable("E")), (None, None));
+        let error = sources.variable("D").unwrap_err();
+        assert_eq!(error.kind, Kind::Config);
+        assert_eq!(
+            error.to_string(),
+            "line 4 of .env in this folder does not set D: it is not of the form NAME=value\n\
+             hint: write it as D=value, or D=\"value\""
+        );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_configuration_that_is_no_file_is_named_and_does_not_block() {
+        let directory = tempfile::tempdir().unwrap();
+        let fifo = crate::config::dotenv::tests::make_fifo(directory.path());
+        for (path, reason) in [(fifo.as_path(), "it is a FIFO"), (directory.path(), "it is a folder")] {
+            let error = read_config(path).unwrap_err();
+            assert_eq!(error.kind, Kind::Config);
+            assert!(error.to_string().contains(reason), "{error}");
+        }
     }
 
     #[test]
-    fn a_broken_env_file_is_told_without_repeating_it() {
+    fn a_byte_order_mark_before_the_configuration_is_dropped() {
         let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join(".env");
-        std::fs::write(&path, "OPENAI_API_KEY=sk-secret with spaces\n").unwrap();
-        let error = read_env_file(&path).unwrap_err();
-        assert!(!format!("{error} {error:?}").contains("sk-secret"));
-        assert_eq!(error.kind, Kind::Config);
+        let path = directory.path().join("config.toml");
+        std::fs::write(&path, "\u{FEFF}profile = \"xai\"\n").unwrap();
+        assert_eq!(read_config(&path).unwrap().profile.unwrap().0, "xai");
     }
 
     #[test]
     fn no_file_is_no_error() {
-        assert!(read_env_file(Path::new("/nonexistent/.env")).unwrap().is_empty());
         assert!(read_config(Path::new("/nonexistent/config.toml")).unwrap().profiles.is_empty());
     }
 

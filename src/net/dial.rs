@@ -77,11 +77,11 @@ impl Default for Limits {
 /// # Errors
 /// When a step fails or takes longer than its limit; see [`DialError`].
 pub async fn dial(endpoint: &Endpoint, options: &DialOptions) -> Result<Link<Stream>, DialError> {
-    let request = endpoint.request()?;
     let proxy = options.proxies.choose(&endpoint.url)?;
-    if proxy.is_some() {
-        endpoint.check_clear_key_by_proxy()?;
+    if let Some(proxy) = &proxy {
+        endpoint.check_clear_key_through(proxy)?;
     }
+    let request = endpoint.request()?;
     options.witness.tell(|| Passed::Begun(proxy.clone()));
     let route = Route::to(endpoint.url.host(), endpoint.url.port());
     let tls = match endpoint.url.scheme() {

@@ -9,6 +9,7 @@ use tokio_tungstenite::tungstenite::http::header::{
 use tokio_tungstenite::tungstenite::http::{Request, Uri};
 
 use crate::net::endpoint_error::EndpointError;
+use crate::net::proxy::Proxy;
 use crate::net::redact::Redactor;
 use crate::net::url::{EndpointUrl, Scheme, encode_query};
 use crate::secret::Secret;
@@ -178,19 +179,25 @@ impl Endpoint {
     }
 
     fn check_clear_key(&self) -> Result<(), EndpointError> {
-        if self.url.is_loopback() { Ok(()) } else { self.check_clear_key_by_proxy() }
+        if self.url.is_loopback() { Ok(()) } else { self.check_cleartext(None) }
     }
 
-    /// Checks once more when a proxy leads there: what it takes for this machine is another one.
+    /// Checks that the key does not pass a proxy unencrypted. The proxy may be on another machine even if the
+    /// endpoint is on this one.
     ///
     /// # Errors
     /// When the key would go in the clear.
-    pub(crate) fn check_clear_key_by_proxy(&self) -> Result<(), EndpointError> {
+    pub(crate) fn check_clear_key_through(&self, proxy: &Proxy) -> Result<(), EndpointError> {
+        self.check_cleartext(Some(proxy))
+    }
+
+    fn check_cleartext(&self, proxy: Option<&Proxy>) -> Result<(), EndpointError> {
         let has_key = self.auth != Auth::None || self.url.keys_in_query().next().is_some();
         match (self.clear_key, self.url.scheme()) {
-            (ClearKey::Refused, Scheme::Ws) if has_key => {
-                Err(EndpointError::KeyInClear { host: self.url.host().to_owned() })
-            }
+            (ClearKey::Refused, Scheme::Ws) if has_key => Err(EndpointError::KeyInClear {
+                host: self.url.host().to_owned(),
+                proxy: proxy.map(ToString::to_string),
+            }),
             (ClearKey::Refused | ClearKey::Allowed, Scheme::Ws | Scheme::Wss) => Ok(()),
         }
     }

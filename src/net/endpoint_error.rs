@@ -6,10 +6,12 @@ use thiserror::Error;
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum EndpointError {
     /// The key would go to another machine unencrypted.
-    #[error("the key would go to {host} in the clear")]
+    #[error("the key would go to {host} in the clear{}", by_proxy(.proxy.as_deref()))]
     KeyInClear {
         /// The host.
         host: String,
+        /// The proxy on the way, which would see the key, too.
+        proxy: Option<String>,
     },
     /// There is a key, of no characters.
     #[error("the key is empty")]
@@ -46,11 +48,18 @@ pub enum EndpointError {
     TooLong,
 }
 
+fn by_proxy(proxy: Option<&str>) -> String {
+    proxy.map(|proxy| format!(" through the proxy {proxy}")).unwrap_or_default()
+}
+
 impl EndpointError {
     /// Returns one sentence on what to do, where there is something to do.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::KeyInClear { .. } => {
+            Self::KeyInClear { proxy: Some(_), .. } => {
+                "use wss://, or go without a key or without the proxy; only to this machine is a key sent unencrypted"
+            }
+            Self::KeyInClear { proxy: None, .. } => {
                 "use wss://, or go without a key; only to this machine is a key sent unencrypted"
             }
             Self::KeyEmpty => "set RTVOICE_API_KEY to the key",

@@ -8,8 +8,17 @@ use thiserror::Error;
 use tokio_tungstenite::tungstenite::http::Uri;
 use tokio_tungstenite::tungstenite::http::uri::InvalidUri;
 
-/// Where every documented endpoint but Azure's and Qwen's listens.
+/// The path of every documented endpoint but those in [`OTHER_PATHS`].
 const DEFAULT_PATH: &str = "/v1/realtime";
+
+/// Ends of hosts whose endpoints have another path: Azure's three, and Alibaba's Model Studio.
+const OTHER_PATHS: [(&str, &str); 5] = [
+    (".openai.azure.com", "/openai/v1/realtime"),
+    (".cognitiveservices.azure.com", "/openai/v1/realtime"),
+    (".services.ai.azure.com", "/openai/v1/realtime"),
+    ("dashscope.aliyuncs.com", "/api-ws/v1/realtime"),
+    ("dashscope-intl.aliyuncs.com", "/api-ws/v1/realtime"),
+];
 
 /// What stands in a query as it is. The slash and the colon are legal there (RFC 3986, section 3.4)
 /// and are documented unescaped: `?model=opeai/AudioLLM/Voice2`.
@@ -52,12 +61,32 @@ pub struct EndpointUrl {
 }
 
 impl EndpointUrl {
-    /// Reads a URL as a person types it; one without a path gets `/v1/realtime`.
+    /// Reads a URL as a person types it. A written path is kept, except that a base URL, which ends in `/v1`, is
+    /// completed; without a path the URL gets the one that its host documents.
     ///
     /// # Errors
     /// When it has no scheme, a scheme that is no WebSocket's, a user name, no usable host or port,
     /// or characters that a URL cannot have. No error repeats the query, which may hold a key.
     pub fn parse(text: &str) -> Result<Self, UrlError> {
+        Self::read(text, |path| match path.trim_end_matches('/') {
+            base if base.ends_with("/v1") => format!("{base}/realtime"),
+            _ => path.to_owned(),
+        })
+    }
+
+    /// Reads a base URL such as `OPENAI_BASE_URL` holds: OpenAI's libraries put `/realtime` behind its path.
+    ///
+    /// # Errors
+    /// As for [`EndpointUrl::parse`].
+    pub fn parse_base(text: &str) -> Result<Self, UrlError> {
+        Self::read(text, |path| match path.trim_end_matches('/') {
+            base if base.is_empty() || base.ends_with("/realtime") => base.to_owned(),
+            base => format!("{base}/realtime"),
+        })
+    }
+
+    /// Reads a URL; `complete` makes the path to dial from one that is written.
+    fn read(text: &str, complete: impl Fn(&str) -> String) -> Result<Self, UrlError> {
         let text = text.trim();
         if text.is_empty() {
             return Err(UrlError::Empty);
@@ -78,15 +107,13 @@ impl EndpointUrl {
         let uri: Uri = format!("ws://{}", utf8_percent_encode(rest, CONTROLS))
             .parse()
             .map_err(|source| UrlError::Malformed { source })?;
-        let path = match uri.path() {
-            "" | "/" => DEFAULT_PATH,
-            path => path,
-        };
+        let has_path = rest[authority.len()..].starts_with('/');
+        let path = if has_path { complete(uri.path()) } else { String::new() };
         Ok(Self {
+            path: if path.is_empty() { default_path(&host).to_owned() } else { path },
             scheme,
             host,
             port,
-            path: path.to_owned(),
             query: uri.query().filter(|query| !query.is_empty()).map(str::to_owned),
         })
     }
@@ -292,6 +319,11 @@ fn looks_like_key(text: &str) -> bool {
 
 fn decoded(text: &str) -> String {
     percent_decode_str(text).decode_utf8_lossy().into_owned()
+}
+
+fn default_path(host: &str) -> &'static str {
+    let other = OTHER_PATHS.iter().find(|(end, _)| host.ends_with(end));
+    other.map_or(DEFAULT_PATH, |(_, path)| path)
 }
 
 /// Takes `HOST[:PORT]` apart; the host in small letters, an IPv6 address without its brackets.

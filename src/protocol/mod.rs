@@ -9,6 +9,7 @@ pub mod server;
 pub mod item;
 pub mod response;
 pub mod settings;
+pub mod language;
 pub mod value;
 pub mod dialect;
 pub mod close;

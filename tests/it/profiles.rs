@@ -1,5 +1,6 @@
 //! Profiles, the configuration file and keys, from outside: what is dialled, and what is never shown.
 
+mod dotenv;
 mod fake;
 mod prices;
 

@@ -365,8 +365,13 @@ fn a_file_of_variables_is_read_and_a_broken_one_is_not_repeated() {
     program.run().expect_code(5);
     assert!(stranger.headers().contains(&format!("authorization: Bearer {KEY}")), "{:?}", stranger.headers());
 
-    let case =
-        Case { args: String::new(), env: &[], code: 3, says: "cannot understand .env", hints: "NAME=value" };
+    let case = Case {
+        args: String::new(),
+        env: &[],
+        code: 3,
+        says: "line 1 of .env in this folder",
+        hints: "=value",
+    };
     let program = Program::rtvoice(&url(&stranger));
     std::fs::write(program.file(".env"), format!("RTVOICE_API_KEY={KEY} and more\n"))
         .expect("it can be written");

@@ -27,6 +27,7 @@ use crate::error::{Error, Kind};
 use crate::files::{self, Access, OutputFile, WriteMode};
 use crate::protocol::settings::SessionKind;
 use crate::session::plan::AtInputEnd;
+use crate::ui::text;
 
 /// How many questions the built-in endpoint is asked: they cost nothing.
 const FREE_TURNS: u32 = 5;
@@ -40,7 +41,7 @@ const FREE_TURNS: u32 = 5;
 pub(super) async fn run(args: &Bench) -> Result<u8, Error> {
     let clock = Clock::start();
     // Sound libraries write to standard error.
-    let _quiet = Quiet::start().map_err(|error| Error::new(Kind::Internal, error))?;
+    let quiet = Quiet::start().map_err(|error| Error::new(Kind::Internal, error))?;
     let mut flags = Flags::default();
     flags.text(Setting::Input, "--input", args.input.as_deref());
     flags.text(Setting::Output, "--output", args.output.as_deref());
@@ -57,6 +58,13 @@ pub(super) async fn run(args: &Bench) -> Result<u8, Error> {
         target => target,
     };
     let plan = plan::talk(&settings, AtInputEnd::GoOn)?;
+    if let Ok(target) = &target {
+        let mut status = quiet.writer().map_err(|error| Error::new(Kind::Internal, error))?;
+        for note in settings.notes(&target.name) {
+            // Notes are no reason to measure nothing.
+            let _ = writeln!(status, "{}", text::one_line(&note));
+        }
+    }
     // A canceller would take away what is played to be heard.
     let options = Options { processing: Processing::NONE, ..plan::sound(&settings, &plan, input, output) };
     let mut findings = Findings::of(target.as_ref().ok().map(|target| target.name.clone()));

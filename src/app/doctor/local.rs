@@ -1,7 +1,5 @@
 //! What can be seen without the network: the configuration, the modes of files, the key.
 
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::app::address::address;
@@ -10,6 +8,7 @@ use crate::app::settings::Settings;
 use crate::app::target::{Target, Way, find_key};
 use crate::config::key::KeySource;
 use crate::config::place;
+use crate::config::regular_file::{self, ReadError};
 use crate::config::setting::Setting;
 use crate::config::value::{Origin, Value};
 use crate::error::{Error, Kind};
@@ -36,7 +35,17 @@ pub(super) fn configuration(settings: &Settings, url: &EndpointUrl) -> Finding {
             format!("dials {url}{}", url_by.unwrap_or_default())
         }
     );
-    Finding::ok(Check::Configuration, said)
+    let mut said = vec![said];
+    if in_force.is_endpoint_from_env_file() {
+        said.push(format!("endpoint {}, chosen by .env in this folder", url.host()));
+    }
+    let warnings = &settings.sources.warnings;
+    said.extend(warnings.iter().cloned());
+    let mut finding = Finding::ok(Check::Configuration, said.join("; "));
+    if !warnings.is_empty() {
+        finding.level = Level::Warning;
+    }
+    finding
         .detail("profile", profile.clone())
         .detail("profile_source", in_force.chosen_by.to_string())
         .detail("url", url.to_string())
@@ -63,7 +72,7 @@ pub(super) fn file_modes(settings: Option<&Settings>) -> Finding {
     let mut finding = Finding::ok(check, "");
     match seen {
         None => said.push("there is no place for a configuration file".to_owned()),
-        Some((path, Err(error))) if is_absent(&error) => {
+        Some((path, Err(ReadError::Absent))) => {
             said.push(format!("no {} to look at", path.display()));
         }
         Some((path, Err(error))) => {
@@ -94,18 +103,13 @@ pub(super) fn file_modes(settings: Option<&Settings>) -> Finding {
     Finding { said: said.join(", "), ..finding }
 }
 
-/// Opens it, because a mode that looks right may still be another user's.
-fn mode(path: &Path) -> io::Result<u32> {
-    let file = fs::File::open(path)?;
-    let metadata = file.metadata()?;
+/// Reads it, because a mode that looks right may still be another user's, and a FIFO must not block.
+fn mode(path: &Path) -> Result<u32, ReadError> {
+    let (_, metadata) = regular_file::read(path)?;
     #[cfg(unix)]
     return Ok(std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o777);
     #[cfg(not(unix))]
     return Ok(if metadata.permissions().readonly() { 0o400 } else { 0o600 });
-}
-
-fn is_absent(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 fn key_is_in_env_file(settings: &Settings) -> bool {

@@ -4,12 +4,16 @@ use tokio::io::{AsyncReadExt, duplex};
 
 use super::*;
 use crate::config::built_in;
+use crate::config::dotenv::Dotenv;
 use crate::config::file::{Author, ConfigFile};
 use crate::config::in_force::{Asked, InForce};
 use crate::config::sources::Sources;
 use crate::config::value::{Layer, Origin, Sourced, Value};
 use crate::net::link::Link;
 use crate::protocol::settings::SessionKind::{self, Realtime, Transcription};
+
+mod base_url;
+mod captions;
 
 const PROGRAM: &str = concat!("User-Agent: rtvoice/", env!("CARGO_PKG_VERSION"), "\r\n");
 
@@ -19,22 +23,32 @@ struct Case<'a> {
     profile: Option<&'a str>,
     kind: SessionKind,
     file: &'a str,
+    dotenv: &'a str,
     key: (&'a str, &'a str),
+    environment: &'a [(&'a str, &'a str)],
     flags: &'a [(Setting, &'a str)],
 }
 
-const CASE: Case<'static> =
-    Case { profile: None, kind: Realtime, file: "", key: ("NOTHING", ""), flags: &[] };
+const CASE: Case<'static> = Case {
+    profile: None,
+    kind: Realtime,
+    file: "",
+    dotenv: "",
+    key: ("NOTHING", ""),
+    environment: &[],
+    flags: &[],
+};
 
 fn settings(case: &Case<'_>) -> Result<Settings, Error> {
-    let (name, key) = case.key;
+    let environment = [case.key].into_iter().chain(case.environment.iter().copied());
     let sources = Sources {
-        environment: [(name.to_owned(), key.to_owned())].into(),
-        env_file: [].into(),
+        environment: environment.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+        env_file: Dotenv::parse(case.dotenv.as_bytes()),
         user: ConfigFile::parse(case.file, Author::User).unwrap(),
         built_in: built_in::profiles().unwrap(),
         path: Some("/home/u/.config/rtvoice/config.toml".into()),
         remembered: Default::default(),
+        warnings: Vec::new(),
     };
     let flags = case.flags.iter().map(|(setting, text)| {
         (*setting, Sourced { value: Value::Text((*text).to_owned()), origin: Origin::Flag("--flag") })
@@ -182,8 +196,10 @@ async fn gateways() {
         &format!("{get}\n{offered}"),
     )
     .await;
-    let captions = "GET /v1/realtime?model=whisper-1&intent=transcription HTTP/1.1";
+    let captions = "GET /v1/realtime?model=gpt-realtime-2&intent=transcription HTTP/1.1";
     check(Case { kind: Transcription, ..new_api }, &format!("{captions}\n{authorized}")).await;
+    let captions = "GET /v1/realtime?model=whisper-1&intent=transcription HTTP/1.1";
+    check(Case { kind: Transcription, flags: &[url], ..new_api }, &format!("{captions}\n{authorized}")).await;
 }
 
 #[tokio::test]

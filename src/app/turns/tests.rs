@@ -29,10 +29,11 @@ fn settings(file: &str, line: &str) -> Settings {
     };
     let sources = Sources {
         environment: [].into(),
-        env_file: [].into(),
+        env_file: Default::default(),
         user: ConfigFile::parse(file, Author::User).unwrap(),
         built_in: built_in::profiles().unwrap(),
         remembered: Default::default(),
+        warnings: Vec::new(),
         path: None,
     };
     let asked = Asked { profile: None, demo: false, flags: flags.layer };

@@ -11,16 +11,18 @@ fn host_of(url: &str) -> Option<String> {
 }
 
 fn sources(file: &str, environment: &[(&str, &str)], env_file: &[(&str, &str)]) -> Sources {
-    let map = |pairs: &[(&str, &str)]| {
-        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    let pairs = |pairs: &[(&str, &str)]| {
+        let owned = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        owned.collect::<Vec<(String, String)>>()
     };
     Sources {
-        environment: map(environment),
-        env_file: map(env_file),
+        environment: pairs(environment).into_iter().collect(),
+        env_file: pairs(env_file).into_iter().collect(),
         user: ConfigFile::parse(file, Author::User).unwrap(),
         built_in: built_in::profiles().unwrap(),
         path: None,
         remembered: Default::default(),
+        warnings: Vec::new(),
     }
 }
 

@@ -26,16 +26,18 @@ const NONE: Case =
     Case { file: "", environment: &[], env_file: &[], profile: None, url: None, host: "", found: None };
 
 fn find(case: &Case) -> KeySearch {
-    let map = |pairs: &[(&str, &str)]| {
-        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    let pairs = |pairs: &[(&str, &str)]| {
+        let owned = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        owned.collect::<Vec<(String, String)>>()
     };
     let sources = Sources {
-        environment: map(case.environment),
-        env_file: map(case.env_file),
+        environment: pairs(case.environment).into_iter().collect(),
+        env_file: pairs(case.env_file).into_iter().collect(),
         user: ConfigFile::parse(case.file, Author::User).unwrap(),
         built_in: built_in::profiles().unwrap(),
         path: None,
         remembered: Default::default(),
+        warnings: Vec::new(),
     };
     let url = case.url.map(|url| {
         let said = Sourced { value: Value::Text(url.to_owned()), origin: Origin::Flag("--url") };

@@ -153,7 +153,7 @@ fn a_key_does_not_go_to_another_machine_in_the_clear() {
         [Auth::Bearer(key()), Auth::api_key(key()), Auth::Subprotocol(key()), Auth::token(key()), both()]
     {
         let mut remote = endpoint("ws://10.0.0.7:8080", conversation("m"), auth.clone());
-        let refused = EndpointError::KeyInClear { host: "10.0.0.7".to_owned() };
+        let refused = EndpointError::KeyInClear { host: "10.0.0.7".to_owned(), proxy: None };
         assert_eq!(remote.request().unwrap_err(), refused);
         remote.clear_key = ClearKey::Allowed;
         assert!(remote.request().is_ok());

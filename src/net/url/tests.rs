@@ -37,7 +37,6 @@ fn a_key_in_the_path_is_dialled_and_not_shown() {
 fn a_url_is_taken_as_people_type_it() {
     for (typed, meant, port) in [
         ("wss://api.openai.com", "wss://api.openai.com/v1/realtime", 443),
-        ("https://api.openai.com/", "wss://api.openai.com/v1/realtime", 443),
         ("http://localhost:8080", "ws://localhost:8080/v1/realtime", 8080),
         ("WSS://API.OpenAI.com:443/v1/Realtime", "wss://api.openai.com/v1/Realtime", 443),
         (" ws://127.0.0.1:80/x/ ", "ws://127.0.0.1/x/", 80),
@@ -49,6 +48,71 @@ fn a_url_is_taken_as_people_type_it() {
         let url = parsed(typed);
         assert_eq!((url.to_string().as_str(), url.port()), (meant, port), "{typed}");
     }
+}
+
+#[test]
+fn a_written_path_is_dialled_as_it_is() {
+    for (typed, path) in [
+        ("wss://host/", "/"),
+        ("wss://host/?model=m", "/"),
+        ("wss://host//", "//"),
+        ("ws://host/realtime", "/realtime"),
+        ("ws://host/v1/realtime/", "/v1/realtime/"),
+        ("ws://host/v1/chat", "/v1/chat"),
+        ("ws://host/v12", "/v12"),
+        ("ws://host/V1", "/V1"),
+        ("ws://host/dev1", "/dev1"),
+        ("wss://r.openai.azure.com/openai/realtime?api-version=x", "/openai/realtime"),
+        ("wss://r.openai.azure.com/", "/"),
+    ] {
+        assert_eq!(parsed(typed).path(), path, "{typed}");
+    }
+}
+
+#[test]
+fn no_path_at_all_gets_the_default_of_the_host() {
+    for (typed, path) in [
+        ("wss://host", "/v1/realtime"),
+        ("wss://host?model=m", "/v1/realtime"),
+        ("wss://host#top", "/v1/realtime"),
+        ("ws://[::1]:8080", "/v1/realtime"),
+        ("https://NAME.openai.azure.com", "/openai/v1/realtime"),
+        ("wss://name.cognitiveservices.azure.com:443", "/openai/v1/realtime"),
+        ("https://name.services.ai.azure.com?model=m", "/openai/v1/realtime"),
+        ("wss://openai.azure.com.evil.example", "/v1/realtime"),
+        ("wss://dashscope-intl.aliyuncs.com", "/api-ws/v1/realtime"),
+    ] {
+        assert_eq!(parsed(typed).path(), path, "{typed}");
+    }
+}
+
+#[test]
+fn a_base_url_that_ends_in_v1_is_completed() {
+    for (typed, dialled) in [
+        ("https://api.openai.com/v1", "wss://api.openai.com/v1/realtime"),
+        ("https://gate.example/v1/", "wss://gate.example/v1/realtime"),
+        ("http://127.0.0.1:3000/v1?model=m", "ws://127.0.0.1:3000/v1/realtime"),
+        ("https://name.openai.azure.com/openai/v1", "wss://name.openai.azure.com/openai/v1/realtime"),
+        ("https://name.openai.azure.com/openai/v1/", "wss://name.openai.azure.com/openai/v1/realtime"),
+        ("https://dashscope.aliyuncs.com/api-ws/v1", "wss://dashscope.aliyuncs.com/api-ws/v1/realtime"),
+    ] {
+        assert_eq!(parsed(typed).to_string(), dialled, "{typed}");
+    }
+}
+
+#[test]
+fn a_base_url_of_openais_libraries_is_completed_whatever_its_path_is() {
+    for (base, dialled) in [
+        ("https://gate.example", "wss://gate.example/v1/realtime"),
+        ("https://gate.example/", "wss://gate.example/v1/realtime"),
+        ("https://gate.example/v1", "wss://gate.example/v1/realtime"),
+        ("https://gate.example/openai/", "wss://gate.example/openai/realtime"),
+        ("wss://gate.example/v1/realtime", "wss://gate.example/v1/realtime"),
+        ("https://name.openai.azure.com/", "wss://name.openai.azure.com/openai/v1/realtime"),
+    ] {
+        assert_eq!(EndpointUrl::parse_base(base).unwrap().to_string(), dialled, "{base}");
+    }
+    assert!(EndpointUrl::parse_base("gate.example/v1").is_err());
 }
 
 #[test]
