@@ -250,7 +250,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             };
             return Poll::Ready(match message {
                 Some(Ok(Message::Text(text))) => LinkEvent::Text(text),
-                Some(Ok(Message::Binary(bytes))) => LinkEvent::Garbled(binary_note(&bytes, &self.mask)),
+                Some(Ok(Message::Binary(bytes))) => match json_text(bytes) {
+                    Ok(text) => LinkEvent::Text(text),
+                    Err(bytes) => LinkEvent::Garbled(binary_note(&bytes, &self.mask)),
+                },
                 // The socket answers a ping by itself, with the next reading or writing.
                 Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => continue,
                 Some(Ok(Message::Close(frame))) => {
@@ -357,6 +360,15 @@ fn io_sentence(error: &std::io::Error) -> String {
         ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted => "the connection was reset".to_owned(),
         ErrorKind::TimedOut => "the network stopped answering".to_owned(),
         _ => format!("the connection broke: {error}"),
+    }
+}
+
+/// Returns the event in a binary frame: some servers and gateways send their JSON that way.
+fn json_text(bytes: Bytes) -> Result<Utf8Bytes, Bytes> {
+    let is_object = bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
+    match Utf8Bytes::try_from(bytes.clone()) {
+        Ok(text) if is_object => Ok(text),
+        Ok(_) | Err(_) => Err(bytes),
     }
 }
 
