@@ -59,6 +59,10 @@ pub enum Setting {
     TranscriptionQuery,
     /// The session of `rtvoice transcribe`: one of its own kind, one as for a conversation, or none at all
     TranscriptionSession,
+    /// Session settings that the endpoint rejects and that are not sent, such as turn_detection.prefix_padding_ms
+    OmitSettings,
+    /// More such settings for `rtvoice chat`
+    OmitInChat,
     /// The format of your speech on the wire; pcm is pcm16 by the name that Qwen has for it
     InputFormat,
     /// The rate of your speech on the wire in Hz; 8000 for G.711
@@ -206,6 +210,8 @@ impl Setting {
             | Self::BetaMarker
             | Self::TranscriptionQuery
             | Self::TranscriptionSession
+            | Self::OmitSettings
+            | Self::OmitInChat
             | Self::InputFormat
             | Self::InputRate
             | Self::OutputFormat
@@ -285,6 +291,8 @@ impl Setting {
             | Self::Dialect
             | Self::TranscriptionQuery
             | Self::TranscriptionSession
+            | Self::OmitSettings
+            | Self::OmitInChat
             | Self::InputFormat
             | Self::InputRate
             | Self::OutputFormat
@@ -321,7 +329,7 @@ impl Setting {
             | Self::InterruptResponse
             | Self::Plain => Form::Switch,
             Self::Idle | Self::MaxCost | Self::SessionMinutes => Form::Amount,
-            Self::KeyEnv | Self::KeyHosts => Form::List,
+            Self::KeyEnv | Self::KeyHosts | Self::OmitSettings | Self::OmitInChat => Form::List,
             Self::Headers => Form::Table,
             Self::Key => Form::Key,
             Self::Auth => Form::Choice(words::<AuthArg>()),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::protocol::client::ClientBody;
-use crate::protocol::item::{Content, Item, ItemBody, Role};
+use crate::protocol::item::{Item, ItemBody, Role};
 use crate::protocol::response::{Response, ResponseConfig, ResponseStatus};
 use crate::protocol::server::{ErrorInfo, Place};
 use crate::session::Session;
@@ -11,6 +11,7 @@ use crate::session::errors::{Cause, describe};
 use crate::session::io::{EndReason, Failure, Notice, Output};
 use crate::session::plan::Mode;
 use crate::session::responses::Done;
+use crate::session::transcript::{PartKind, PartOf, Words};
 
 impl Session {
     pub(super) fn ask_for_answer(&mut self, now: Duration, config: ResponseConfig) {
@@ -55,6 +56,7 @@ impl Session {
             return;
         }
         self.responses.give_up();
+        self.placement.abandon_response();
         self.stopwatch.abandon_unanswered();
         let message = "the endpoint stopped answering".to_owned();
         self.answer_failed(now, ErrorInfo { message: Some(message), ..ErrorInfo::default() });
@@ -107,7 +109,6 @@ impl Session {
         } else {
             self.lines_made();
         }
-        self.names.nameless_over();
         self.ask_waiting(now);
         let answered = !self.responses.is_active() && self.plan.mode == Mode::Ask;
         if answered && response.status != Some(ResponseStatus::Failed) {
@@ -120,9 +121,9 @@ impl Session {
         if self.responses.is_cut_off(place.response_id.as_deref()) {
             return;
         }
-        let item_id = self.names.item_of(place);
-        self.expect_answer(&item_id);
-        let (clip, frame) = self.playback.receive(&item_id, place.content_index.unwrap_or(0), bytes);
+        let Some(item_id) = &place.item_id else { return };
+        self.expect_answer(item_id);
+        let (clip, frame) = self.playback.receive(item_id, place.content_index.unwrap_or(0), bytes);
         if !frame.samples.is_empty() {
             self.time_sound(now, place.response_id.as_deref(), clip);
             self.outputs.push(Output::Play { clip, frame });
@@ -130,10 +131,10 @@ impl Session {
     }
 
     pub(super) fn answer_audio_done(&mut self, place: &Place) {
-        let item_id = self.names.item_of(place);
+        let Some(item_id) = &place.item_id else { return };
         let content_index = place.content_index.unwrap_or(0);
         let ended =
-            self.playback.end_where(|clip| clip.item_id == item_id && clip.content_index == content_index);
+            self.playback.end_where(|clip| clip.item_id == *item_id && clip.content_index == content_index);
         self.outputs.extend(ended.into_iter().map(Output::PlayEnd));
     }
 
@@ -143,30 +144,29 @@ impl Session {
         self.outputs.extend(ended.into_iter().map(Output::PlayEnd));
     }
 
-    pub(super) fn answer_text(&mut self, now: Duration, place: &Place, delta: &str) {
+    pub(super) fn answer_text(&mut self, now: Duration, place: &Place, delta: Words<'_>) {
         self.see_response(now, place.response_id.as_deref());
-        if self.responses.is_cut_off(place.response_id.as_deref()) {
-            return;
-        }
+        let Some(part) = self.wanted_part(place, delta.kind) else { return };
         self.time_text(now, place.response_id.as_deref());
-        let item_id = self.names.item_of(place);
-        self.line_grows(&item_id, place.content_index.unwrap_or(0), delta);
+        self.line_grows(part, delta.text);
+        if delta.kind == PartKind::Transcript {
+            // The words of sound may come before any of it.
+            self.transcript.note_spoken(part.item_id);
+        }
     }
 
-    /// Takes words of what is spoken: they may come before any of its sound.
-    pub(super) fn answer_words(&mut self, now: Duration, place: &Place, delta: &str) {
-        self.answer_text(now, place, delta);
-        let item_id = self.names.item_of(place);
-        self.transcript.note_spoken(&item_id);
+    pub(super) fn answer_text_done(&mut self, now: Duration, place: &Place, whole: Words<'_>) {
+        self.see_response(now, place.response_id.as_deref());
+        let Some(part) = self.wanted_part(place, whole.kind) else { return };
+        self.time_text(now, place.response_id.as_deref());
+        self.part_is(part, whole.text);
     }
 
-    pub(super) fn answer_text_done(&mut self, now: Duration, place: &Place, text: String) {
-        if self.responses.is_cut_off(place.response_id.as_deref()) {
-            return;
-        }
-        self.time_text(now, place.response_id.as_deref());
-        let item_id = self.names.item_of(place);
-        self.line_is(&item_id, place.content_index.unwrap_or(0), text);
+    /// Returns the part that an event is about, unless its response was cut off.
+    fn wanted_part<'a>(&self, place: &'a Place, kind: PartKind) -> Option<PartOf<'a>> {
+        let item_id = place.item_id.as_deref()?;
+        let is_wanted = !self.responses.is_cut_off(place.response_id.as_deref());
+        is_wanted.then_some(PartOf { item_id, content_index: place.content_index.unwrap_or(0), kind })
     }
 
     pub(super) fn answer_item_added(&mut self, place: &Place, item: &Item) {
@@ -181,24 +181,10 @@ impl Session {
         }
     }
 
-    /// Takes the text of a finished item, for servers that send no deltas of it.
     fn answer_item(&mut self, item: &Item) {
-        let (Some(item_id), ItemBody::Message { role: Role::Assistant, content }) = (&item.id, &item.body)
-        else {
-            return;
-        };
-        for (index, part) in (0..).zip(content) {
-            let text = match part {
-                Content::Text(text) => Some(text),
-                Content::Audio { transcript, .. } => transcript.as_ref(),
-                Content::InputText(_)
-                | Content::InputAudio { .. }
-                | Content::InputImage { .. }
-                | Content::Other(_) => None,
-            };
-            if let Some(text) = text.filter(|text| !text.is_empty()) {
-                self.line_is(item_id, index, text.clone());
-            }
+        if let (Some(item_id), ItemBody::Message { role: Role::Assistant, content }) = (&item.id, &item.body)
+        {
+            self.item_is(item_id, content);
         }
     }
 }

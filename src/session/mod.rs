@@ -23,10 +23,13 @@ pub mod limits;
 pub mod price;
 mod errors;
 mod repeats;
-mod names;
+mod ids;
+mod placement;
 mod playback;
 mod responses;
 mod transcript;
+mod captions;
+mod text;
 mod usage;
 
 #[cfg(test)]
@@ -50,14 +53,14 @@ use crate::session::limits::Limiter;
 use crate::session::local_vad::LocalVad;
 use crate::session::memory::Memory;
 use crate::session::microphone::Microphone;
-use crate::session::names::Names;
 use crate::session::opening::Opening;
+use crate::session::placement::Placement;
 use crate::session::plan::Plan;
 use crate::session::playback::Playback;
 use crate::session::repeats::Repeats;
 use crate::session::responses::Responses;
 use crate::session::staying::{Attempts, Away};
-use crate::session::transcript::Transcript;
+use crate::session::transcript::{Transcript, Words};
 use crate::session::two_stage::Ducked;
 use crate::session::usage::UsageSum;
 
@@ -69,7 +72,7 @@ pub struct Session {
     phase: Phase,
     sent: Sent,
     repeats: Repeats,
-    names: Names,
+    placement: Placement,
     microphone: Microphone,
     /// What the sound side hears, where it finds the turns.
     local: Option<LocalVad>,
@@ -82,6 +85,8 @@ pub struct Session {
     stopwatch: Stopwatch,
     turn: Turn,
     last_error: Option<Failure>,
+    /// How many audio deltas could not be decoded.
+    undecodable: u64,
     /// Whether the server said something after which it makes no sense to try again.
     last_fatal: bool,
     memory: Memory,
@@ -125,7 +130,7 @@ impl Session {
             phase: Phase::Connecting,
             sent: Sent::default(),
             repeats: Repeats::default(),
-            names: Names::default(),
+            placement: Placement::default(),
             flushing: None,
             ducked: None,
             transcript: Transcript::default(),
@@ -133,6 +138,7 @@ impl Session {
             stopwatch: Stopwatch::new(&plan),
             turn: Turn::Listening,
             last_error: None,
+            undecodable: 0,
             last_fatal: false,
             memory: Memory::default(),
             attempts: Attempts::default(),
@@ -194,7 +200,8 @@ impl Session {
         let idle = self.idle_deadline().filter(|_| !self.is_answering());
         let handover = self.handover.deadline().filter(|_| matches!(self.phase, Phase::Live));
         let part = self.part_deadline();
-        [phase, flushing, ducked, answer, fatal, idle, handover, part]
+        let caption = self.transcript.captions.deadline();
+        [phase, flushing, ducked, answer, fatal, idle, handover, part, caption]
             .into_iter()
             .flatten()
             .min_by_key(|deadline| deadline.at)
@@ -212,6 +219,7 @@ impl Session {
         self.tick_flushing(now);
         self.tick_ducked(now);
         self.tick_part(now);
+        self.tick_captions(now);
     }
 
     fn user(&mut self, now: Duration, command: Command) {
@@ -265,7 +273,7 @@ impl Session {
         self.show(Notice::Debug(format!("the endpoint sent something that is no event: {start}")));
     }
 
-    fn server(&mut self, now: Duration, mut event: ServerEvent) {
+    fn server(&mut self, now: Duration, event: ServerEvent) {
         self.responses.saw_activity(now);
         if matches!(self.phase, Phase::Closing(_)) {
             // What comes after the goodbye is for nobody.
@@ -280,8 +288,8 @@ impl Session {
             self.hang_up(now, EndReason::Refused(Failure { message, code: None }));
             return;
         }
-        self.names.rename(&mut event.body);
-        match event.body {
+        self.count_undecodable(&event);
+        match self.placement.resolve(event.body, self.responses.is_due()) {
             ServerBody::Error(error) => self.server_error(now, error),
             ServerBody::ConversationCreated { .. } => self.conversation_created(now),
             ServerBody::SessionCreated(info) => self.session_created(now, &info),
@@ -294,14 +302,14 @@ impl Session {
             ServerBody::ItemAdded { previous_item_id, item }
             | ServerBody::ItemCreated { previous_item_id, item }
             | ServerBody::ItemDone { previous_item_id, item } => self.item_seen(previous_item_id, &item),
-            ServerBody::TranscriptionDelta { item_id, delta, .. } => self.user_heard(item_id, &delta),
+            ServerBody::TranscriptionDelta { item_id, delta, .. } => self.user_heard(&item_id, &delta),
             ServerBody::TranscriptionCompleted { item_id, transcript, usage, .. } => {
-                if self.user_understood(now, item_id, &transcript) {
+                if self.user_understood(now, &item_id, &transcript) {
                     self.note_transcription_usage(usage);
                 }
             }
             ServerBody::TranscriptionFailed { item_id, error, .. } => {
-                self.user_not_understood(&item_id, error);
+                self.user_not_understood(now, &item_id, error);
             }
             ServerBody::TranscriptionSegment { item_id, segment, .. } => {
                 self.user_segment(&item_id, &segment);
@@ -311,11 +319,15 @@ impl Session {
             ServerBody::ResponseDone(response) => self.response_done(now, &response),
             ServerBody::AudioDelta { place, delta } => self.answer_audio(now, &place, &delta),
             ServerBody::AudioDone { place } => self.answer_audio_done(&place),
-            ServerBody::TextDelta { place, delta } => self.answer_text(now, &place, &delta),
-            ServerBody::TranscriptDelta { place, delta } => self.answer_words(now, &place, &delta),
-            ServerBody::TextDone { place, text: Some(text) }
-            | ServerBody::TranscriptDone { place, transcript: Some(text) } => {
-                self.answer_text_done(now, &place, text);
+            ServerBody::TextDelta { place, delta } => self.answer_text(now, &place, Words::written(&delta)),
+            ServerBody::TranscriptDelta { place, delta } => {
+                self.answer_text(now, &place, Words::spoken(&delta));
+            }
+            ServerBody::TextDone { place, text: Some(text) } => {
+                self.answer_text_done(now, &place, Words::written(&text));
+            }
+            ServerBody::TranscriptDone { place, transcript: Some(text) } => {
+                self.answer_text_done(now, &place, Words::spoken(&text));
             }
             ServerBody::OutputItemAdded { place, item } => self.answer_item_added(&place, &item),
             ServerBody::OutputItemDone { place, item } => self.answer_item_done(&place, &item),
@@ -339,12 +351,32 @@ impl Session {
         }
     }
 
+    /// Counts sound that cannot be decoded; what the reader did not understand is left in the event.
+    fn count_undecodable(&mut self, event: &ServerEvent) {
+        let left = event.unknown.get("delta").filter(|delta| !delta.is_null());
+        if let (ServerBody::AudioDelta { .. }, Some(_)) = (&event.body, left) {
+            self.undecodable += 1;
+        }
+    }
+
+    /// Reports all sound that could not be decoded, once, at the end.
+    fn report_undecodable(&mut self) {
+        let message = match std::mem::take(&mut self.undecodable) {
+            0 => return,
+            1 => "1 audio delta could not be decoded: its sound is missing (not base64)".to_owned(),
+            count => {
+                format!("{count} audio deltas could not be decoded: their sound is missing (not base64)")
+            }
+        };
+        self.show(Notice::Error { code: None, message });
+    }
+
     /// Sends an event under an id of its own, so that an error can be matched to it.
     fn send(&mut self, mut body: ClientBody, cause: Cause) {
         if matches!(self.phase, Phase::Away(_) | Phase::Closing(_) | Phase::Over) {
             return;
         }
-        self.names.name_back(&mut body);
+        self.placement.to_server_ids(&mut body);
         let event_id = self.sent.note(cause);
         self.outputs.push(Output::Send(Box::new(body.with_id(event_id))));
     }
@@ -386,6 +418,8 @@ impl Session {
             | EndReason::Limit(_)
             | EndReason::ServerClosed(_) => self.tell_fatal(),
         }
+        self.release_captions();
+        self.report_undecodable();
         self.show(Notice::Connection(io::Connection::Closed));
         self.show(Notice::End(reason.clone()));
         self.outputs.push(Output::End(reason));

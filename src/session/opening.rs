@@ -32,6 +32,8 @@ pub(super) struct Opening {
     fixed: Option<Dialect>,
     dialect: Dialect,
     retries: u32,
+    /// Errors that may be warnings: `session.updated` decides.
+    errors: Vec<ErrorInfo>,
 }
 
 #[derive(Debug, PartialEq)]
@@ -47,8 +49,8 @@ pub(super) enum Next {
     Wait,
     /// Send the settings, after telling this if there is something to tell.
     SendSettings(Option<String>),
-    /// The session is configured.
-    GoLive(Ready),
+    /// The session is configured, apart from what these errors say.
+    GoLive(Ready, Vec<ErrorInfo>),
     /// The server will not have the settings.
     Refused(Failure),
 }
@@ -65,6 +67,7 @@ impl Opening {
             // What a server showed of itself holds for its connection only.
             dialect: plan.dialect.unwrap_or_default(),
             retries: 0,
+            errors: Vec::new(),
         }
     }
 
@@ -119,11 +122,15 @@ impl Opening {
         match self.step {
             _ if now < self.until => Next::Wait,
             Step::AwaitCreated => self.send_settings(now, None),
-            Step::AwaitUpdated => self.go_live(),
+            Step::AwaitUpdated => match self.errors.first() {
+                Some(error) => Next::Refused(refusal(error)),
+                None => self.go_live(),
+            },
         }
     }
 
-    /// The whole update was dropped by the server: it is sent without the field it names, or not at all.
+    /// The update is sent again without the field that the error names. Other errors refuse the session,
+    /// unless `session.updated` follows: some servers apply the rest and send an error per field.
     pub(super) fn refused(&mut self, now: Duration, error: &ErrorInfo, settings: &mut Settings) -> Next {
         self.retries += 1;
         let retries_left = self.retries <= MOST_RETRIES;
@@ -136,8 +143,9 @@ impl Opening {
             let told = "the endpoint refused the GA settings: trying the beta dialect".to_owned();
             self.send_settings(now, Some(told))
         } else {
-            let message = format!("the endpoint refused the session's settings: {}", describe(error));
-            Next::Refused(Failure { message, code: error.code.clone() })
+            self.errors.push(error.clone());
+            self.until = now + UPDATED_WITHIN;
+            Next::Wait
         }
     }
 
@@ -148,8 +156,14 @@ impl Opening {
     }
 
     fn go_live(&mut self) -> Next {
-        Next::GoLive(Ready { dialect: self.dialect, ..std::mem::take(&mut self.ready) })
+        let ready = Ready { dialect: self.dialect, ..std::mem::take(&mut self.ready) };
+        Next::GoLive(ready, std::mem::take(&mut self.errors))
     }
+}
+
+fn refusal(error: &ErrorInfo) -> Failure {
+    let message = format!("the endpoint refused the session's settings: {}", describe(error));
+    Failure { message, code: error.code.clone() }
 }
 
 fn drop_unknown_field(error: &ErrorInfo, settings: &mut Settings) -> Option<String> {
@@ -164,7 +178,7 @@ impl Session {
     pub(super) fn opened(&mut self, now: Duration) {
         self.show(Notice::Connection(Connection::Configuring));
         let opening = Opening::begin(now, &self.plan);
-        self.names.new_server();
+        self.placement.new_server();
         self.dialect = opening.dialect();
         self.phase = Phase::Opening(opening);
     }
@@ -191,6 +205,13 @@ impl Session {
             return;
         }
         self.open_further(now, |opening, settings| opening.refused(now, &error, settings));
+        if let Phase::Opening(Opening { errors, .. }) = &self.phase
+            && let Some(error) = errors.first()
+        {
+            // The reason if the connection closes now.
+            self.last_error = Some(refusal(error));
+            self.last_fatal = true;
+        }
     }
 
     fn open_further(&mut self, now: Duration, step: impl FnOnce(&mut Opening, &mut Settings) -> Next) {
@@ -202,11 +223,28 @@ impl Session {
                 if let Some(told) = told {
                     self.show(Notice::Info(told));
                 }
-                let settings = Box::new(self.plan.settings.clone());
+                if !self.plan.omitted.is_empty() {
+                    let omitted = self.plan.omitted.join(", ");
+                    self.show(Notice::Debug(format!("settings not sent to this endpoint: {omitted}")));
+                }
+                let settings = Box::new(self.plan.settings_to_send());
                 self.send(ClientBody::SessionUpdate(settings), Cause::SessionUpdate);
             }
-            Next::GoLive(ready) => self.go_live(now, ready),
+            Next::GoLive(ready, warnings) => {
+                self.settings_warned(&warnings);
+                self.go_live(now, ready);
+            }
             Next::Refused(failure) => self.hang_up(now, EndReason::Refused(failure)),
+        }
+    }
+
+    fn settings_warned(&mut self, warnings: &[ErrorInfo]) {
+        if warnings.is_empty() {
+            return;
+        }
+        (self.last_error, self.last_fatal) = (None, false);
+        for warning in warnings {
+            self.show(Notice::Info(format!("the endpoint did not apply a setting: {}", describe(warning))));
         }
     }
 

@@ -18,6 +18,7 @@ mod limits;
 mod delay;
 mod anything;
 mod names;
+mod placement;
 mod devices;
 
 use std::time::Duration;
@@ -67,6 +68,7 @@ fn plan() -> Plan {
             }),
             ..Settings::default()
         },
+        omitted: Vec::new(),
         local_turns: None,
         dialect: None,
         opening: Vec::new(),
