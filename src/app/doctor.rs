@@ -156,7 +156,8 @@ impl Examination {
             Asked::No => Paid::Not,
             Asked::Yes => Paid::Asked { speech: speech(plan.settings.input_format.as_ref()) },
         };
-        let probe = Probe::new(probe::Plan { settings: plan.settings, dialect: plan.dialect, paid });
+        let probe =
+            Probe::new(probe::Plan { settings: plan.settings_to_send(), dialect: plan.dialect, paid });
         talk::probe(link, probe, self.clock, trace).await
     }
 

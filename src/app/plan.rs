@@ -160,9 +160,15 @@ fn plan(mode: Mode, settings: SessionSettings, call: &Settings, at_input_end: At
         Some(DialectArg::Beta) => Some(Dialect::Beta),
         Some(DialectArg::Mixed) => Some(Dialect::Mixed),
     };
+    let mut omitted = call.in_force.list(Setting::OmitSettings).to_vec();
+    match mode {
+        Mode::Chat | Mode::Ask => omitted.extend_from_slice(call.in_force.list(Setting::OmitInChat)),
+        Mode::Talk | Mode::Transcribe => {}
+    }
     Plan {
         mode,
         settings,
+        omitted,
         local_turns: None,
         dialect,
         opening: Vec::new(),

@@ -190,9 +190,9 @@ mod tests {
     use crate::audio::echo::Processing;
     use crate::audio::engine::{Demand, Format};
     use crate::audio::sink::Openable;
-    use crate::pcm::frame::{ClipId, Frame};
     use crate::files::Access;
     use crate::pcm::audio_file::AudioReader;
+    use crate::pcm::frame::{ClipId, Frame};
 
     const MS: fn(u64) -> Duration = Duration::from_millis;
 
@@ -224,7 +224,8 @@ mod tests {
         let mut events = ends.events;
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("answer.wav");
-        let target = Target::Untouched { openable: Openable::new(&path, Access::Shared).unwrap(), rate: RATE };
+        let target =
+            Target::Untouched { openable: Openable::new(&path, Access::Shared).unwrap(), rate: RATE };
         let mut output = PacedOutput::new(target, ends.playback, RATE);
         // Each second of the answer has a level of its own.
         let level = |second: u64| 1_000 + second as i16;

@@ -141,7 +141,8 @@ pub fn known(sources: &Sources) -> Vec<Secret> {
         Value::Text(_) | Value::Hidden(_) | Value::Table(_) | Value::Number(_) | Value::Switch(_) => None,
     });
     let names = names.flatten().map(String::as_str).chain([ANY_ENDPOINT]);
-    let in_variables = names.filter_map(|name| sources.variable(name).ok().flatten()).map(|(key, _)| Secret::new(key));
+    let in_variables =
+        names.filter_map(|name| sources.variable(name).ok().flatten()).map(|(key, _)| Secret::new(key));
     let in_file = values(Setting::Key).filter_map(|value| match value {
         Value::Hidden(key) => Some(key.clone()),
         Value::Text(_) | Value::List(_) | Value::Table(_) | Value::Number(_) | Value::Switch(_) => None,

@@ -1,8 +1,8 @@
 //! The devices that were chosen during a call, by profile: a file of the program's own, apart from the user's
 //! configuration.
 
-use std::fs;
 use std::collections::BTreeMap;
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 

@@ -61,6 +61,10 @@ pub enum Setting {
     TranscriptionQuery,
     /// The session of `rtvoice transcribe`: one of its own kind, one as for a conversation, or none at all
     TranscriptionSession,
+    /// Session settings that the endpoint rejects and that are not sent, such as turn_detection.prefix_padding_ms
+    OmitSettings,
+    /// More such settings for `rtvoice chat`
+    OmitInChat,
     /// The format of your speech on the wire; pcm is pcm16 by the name that Qwen has for it
     InputFormat,
     /// The rate of your speech on the wire in Hz; 8000 for G.711
@@ -209,6 +213,8 @@ impl Setting {
             | Self::BetaMarker
             | Self::TranscriptionQuery
             | Self::TranscriptionSession
+            | Self::OmitSettings
+            | Self::OmitInChat
             | Self::InputFormat
             | Self::InputRate
             | Self::OutputFormat
@@ -289,6 +295,8 @@ impl Setting {
             | Self::Dialect
             | Self::TranscriptionQuery
             | Self::TranscriptionSession
+            | Self::OmitSettings
+            | Self::OmitInChat
             | Self::InputFormat
             | Self::InputRate
             | Self::OutputFormat
@@ -325,7 +333,9 @@ impl Setting {
             | Self::InterruptResponse
             | Self::Plain => Form::Switch,
             Self::Idle | Self::MaxCost | Self::SessionMinutes => Form::Amount,
-            Self::UrlEnv | Self::KeyEnv | Self::KeyHosts => Form::List,
+            Self::UrlEnv | Self::KeyEnv | Self::KeyHosts | Self::OmitSettings | Self::OmitInChat => {
+                Form::List
+            }
             Self::Headers => Form::Table,
             Self::Key => Form::Key,
             Self::Auth => Form::Choice(words::<AuthArg>()),

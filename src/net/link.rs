@@ -266,9 +266,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             };
             return Poll::Ready(match message {
                 Some(Ok(Message::Text(text))) => LinkEvent::Text(text),
-                Some(Ok(Message::Binary(bytes))) => {
-                    LinkEvent::Garbled(binary_note(&bytes, self.redactor.redactor()))
-                }
+                Some(Ok(Message::Binary(bytes))) => match json_text(bytes) {
+                    Ok(text) => LinkEvent::Text(text),
+                    Err(bytes) => LinkEvent::Garbled(binary_note(&bytes, self.redactor.redactor())),
+                },
                 // The library queues a pong, and writes it with the next reading or writing.
                 Some(Ok(Message::Ping(payload))) => {
                     self.pong_bytes += payload.len() + PONG_HEADER_BYTES;
@@ -395,6 +396,15 @@ fn io_sentence(error: &std::io::Error) -> String {
         ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted => "the connection was reset".to_owned(),
         ErrorKind::TimedOut => "the network stopped answering".to_owned(),
         _ => format!("the connection broke: {error}"),
+    }
+}
+
+/// Returns the event in a binary frame: some servers and gateways send their JSON that way.
+fn json_text(bytes: Bytes) -> Result<Utf8Bytes, Bytes> {
+    let is_object = bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
+    match Utf8Bytes::try_from(bytes.clone()) {
+        Ok(text) if is_object => Ok(text),
+        Ok(_) | Err(_) => Err(bytes),
     }
 }
 

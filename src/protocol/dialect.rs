@@ -30,7 +30,8 @@ impl Dialect {
     /// one. A mixed shape (nested formats, flat voice) counts as GA, which shows a flat voice for older
     /// clients at some servers.
     pub fn of_session(session: &Unknown) -> Option<Self> {
-        let has = |names: &[&str]| names.iter().any(|name| session.contains_key(*name));
+        let is_given = |name: &&str| session.get(*name).is_some_and(|value| !value.is_null());
+        let has = |names: &[&str]| names.iter().any(is_given);
         if has(&["type", "audio", "output_modalities"]) {
             Some(Self::Ga)
         } else if has(&["modalities", "input_audio_format", "voice"]) {

@@ -11,6 +11,7 @@ use crate::session::errors::{Cause, describe};
 use crate::session::io::{EndReason, Failure, Notice, Output};
 use crate::session::plan::Mode;
 use crate::session::responses::Done;
+use crate::session::transcript::{PartKind, PartOf, Words};
 
 impl Session {
     pub(super) fn ask_for_answer(&mut self, now: Duration, config: ResponseConfig) {
@@ -62,6 +63,7 @@ impl Session {
         }
         let doubt = self.responses.take_doubt();
         self.responses.give_up();
+        self.placement.abandon_response();
         self.stopwatch.abandon_unanswered();
         match (doubt, self.plan.mode) {
             // It was shown when it came.
@@ -130,7 +132,6 @@ impl Session {
         } else {
             self.lines_made();
         }
-        self.names.nameless_over();
         self.ask_waiting(now);
         let answered = !self.responses.is_active() && self.plan.mode == Mode::Ask;
         if answered && response.status != Some(ResponseStatus::Failed) {
@@ -166,9 +167,9 @@ impl Session {
             self.outcome.sounded();
             return;
         }
-        let item_id = self.names.item_of(place);
-        self.expect_answer(&item_id);
-        let (clip, frame) = self.playback.receive(&item_id, place.content_index.unwrap_or(0), bytes);
+        let Some(item_id) = &place.item_id else { return };
+        self.expect_answer(item_id);
+        let (clip, frame) = self.playback.receive(item_id, place.content_index.unwrap_or(0), bytes);
         if !frame.samples.is_empty() {
             self.time_sound(now, place.response_id.as_deref(), clip);
             self.outputs.push(Output::Play { clip, frame });
@@ -176,10 +177,10 @@ impl Session {
     }
 
     pub(super) fn answer_audio_done(&mut self, place: &Place) {
-        let item_id = self.names.item_of(place);
+        let Some(item_id) = &place.item_id else { return };
         let content_index = place.content_index.unwrap_or(0);
         let ended =
-            self.playback.end_where(|clip| clip.item_id == item_id && clip.content_index == content_index);
+            self.playback.end_where(|clip| clip.item_id == *item_id && clip.content_index == content_index);
         self.outputs.extend(ended.into_iter().map(Output::PlayEnd));
     }
 
@@ -189,32 +190,29 @@ impl Session {
         self.outputs.extend(ended.into_iter().map(Output::PlayEnd));
     }
 
-    pub(super) fn answer_text(&mut self, now: Duration, place: &Place, delta: &str) {
+    pub(super) fn answer_text(&mut self, now: Duration, place: &Place, delta: Words<'_>) {
         self.see_response(now, place.response_id.as_deref());
-        if self.responses.is_cut_off(place.response_id.as_deref()) {
-            return;
-        }
+        let Some(part) = self.wanted_part(place, delta.kind) else { return };
         self.time_text(now, place.response_id.as_deref());
-        let item_id = self.names.item_of(place);
-        self.line_grows(&item_id, place.content_index.unwrap_or(0), delta);
-    }
-
-    /// Takes words of what is spoken: they may come before any of its sound.
-    pub(super) fn answer_words(&mut self, now: Duration, place: &Place, delta: &str) {
-        self.answer_text(now, place, delta);
-        if self.plan.plays_answers() {
-            let item_id = self.names.item_of(place);
-            self.transcript.note_spoken(&item_id);
+        self.line_grows(part, delta.text);
+        if delta.kind == PartKind::Transcript && self.plan.plays_answers() {
+            // The words of sound may come before any of it.
+            self.transcript.note_spoken(part.item_id);
         }
     }
 
-    pub(super) fn answer_text_done(&mut self, now: Duration, place: &Place, text: String) {
-        if self.responses.is_cut_off(place.response_id.as_deref()) {
-            return;
-        }
+    pub(super) fn answer_text_done(&mut self, now: Duration, place: &Place, whole: Words<'_>) {
+        self.see_response(now, place.response_id.as_deref());
+        let Some(part) = self.wanted_part(place, whole.kind) else { return };
         self.time_text(now, place.response_id.as_deref());
-        let item_id = self.names.item_of(place);
-        self.line_is(&item_id, place.content_index.unwrap_or(0), text);
+        self.part_is(part, whole.text);
+    }
+
+    /// Returns the part that an event is about, unless its response was cut off.
+    fn wanted_part<'a>(&self, place: &'a Place, kind: PartKind) -> Option<PartOf<'a>> {
+        let item_id = place.item_id.as_deref()?;
+        let is_wanted = !self.responses.is_cut_off(place.response_id.as_deref());
+        is_wanted.then_some(PartOf { item_id, content_index: place.content_index.unwrap_or(0), kind })
     }
 
     pub(super) fn answer_item_added(&mut self, place: &Place, item: &Item) {
@@ -229,25 +227,13 @@ impl Session {
         }
     }
 
-    /// Takes the text of a finished item, for servers that send no deltas of it.
     fn answer_item(&mut self, item: &Item) {
-        let (Some(item_id), ItemBody::Message { role: Role::Assistant, content }) = (&item.id, &item.body)
-        else {
-            return;
-        };
-        for (index, part) in (0..).zip(content) {
-            self.answer_refused(item_id, index, part);
-            let text = match part {
-                Content::Text(text) => Some(text),
-                Content::Audio { transcript, .. } => transcript.as_ref(),
-                Content::InputText(_)
-                | Content::InputAudio { .. }
-                | Content::InputImage { .. }
-                | Content::Other(_) => None,
-            };
-            if let Some(text) = text.filter(|text| !text.is_empty()) {
-                self.line_is(item_id, index, text.clone());
+        if let (Some(item_id), ItemBody::Message { role: Role::Assistant, content }) = (&item.id, &item.body)
+        {
+            for (index, part) in (0..).zip(content) {
+                self.answer_refused(item_id, index, part);
             }
+            self.item_is(item_id, content);
         }
     }
 
@@ -255,7 +241,7 @@ impl Session {
     pub(super) fn answer_refused(&mut self, item_id: &str, index: u32, part: &Content) {
         let Some(words) = part.refusal() else { return };
         if !words.is_empty() {
-            self.line_is(item_id, index, words.to_owned());
+            self.part_is(PartOf { item_id, content_index: index, kind: PartKind::Text }, words);
         }
         if self.outcome.refused(item_id) {
             self.show(Notice::Info("the model refused to answer".into()));
@@ -264,9 +250,10 @@ impl Session {
 
     /// Takes a finished part of an answer.
     pub(super) fn answer_part_done(&mut self, place: &Place, part: &Content) {
-        if !self.responses.is_cut_off(place.response_id.as_deref()) {
-            let item_id = self.names.item_of(place);
-            self.answer_refused(&item_id, place.content_index.unwrap_or(0), part);
+        if let Some(item_id) = &place.item_id
+            && !self.responses.is_cut_off(place.response_id.as_deref())
+        {
+            self.answer_refused(item_id, place.content_index.unwrap_or(0), part);
         }
     }
 }

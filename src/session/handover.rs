@@ -202,10 +202,11 @@ impl Session {
         match step(opening, &mut self.plan) {
             Next::Wait => {}
             Next::SendSettings(_) => {
-                let settings = ClientBody::SessionUpdate(Box::new(self.plan.settings.clone()));
+                let settings = ClientBody::SessionUpdate(Box::new(self.plan.settings_to_send()));
                 let event = Box::new(settings.with_id(sent.note(Cause::SessionUpdate)));
                 self.outputs.push(Output::SendNext { event, dialect: opening.dialect() });
             }
+            // The first session of the call has shown the same warnings.
             Next::GoLive(ready, _) => {
                 let (sent, dialect) = (std::mem::take(sent), opening.dialect());
                 let primed = Primed { ready, sent, dialect, loud: now, wake: None };
@@ -315,7 +316,7 @@ impl Session {
         self.stopwatch.new_server();
         (self.sent, self.dialect) = (sent, dialect);
         self.repeats = Repeats::default();
-        self.names.new_server();
+        self.placement.new_server();
         self.memory.hand_over();
         self.model = ready.model.clone().or_else(|| self.model.take());
         self.plan_handover(now, ready.expires_at);

@@ -79,7 +79,7 @@ impl Session {
                 continue;
             };
             // An answer of a server before this one is told when its line ends.
-            if self.names.is_here(&item_id) {
+            if self.placement.is_on_server(&item_id) {
                 let item_id = item_id.clone();
                 let truncate = ClientBody::ItemTruncate { item_id, content_index, audio_end_ms };
                 self.send(truncate, Cause::Truncate);

@@ -14,6 +14,7 @@ use crate::protocol::response::Usage;
 use crate::protocol::server::ServerEvent;
 use crate::session::io::delay::DelayReport;
 pub use crate::session::io::sound::{AudioEvent, DeviceEntry, DeviceState, Echo, EchoMode, Heard, Side};
+pub use crate::session::text::same_text;
 
 pub use crate::session::io::unanswered::Unanswered;
 
@@ -373,6 +374,8 @@ pub enum Reason {
     SessionLimit,
     /// Nobody has said anything for long.
     Idle,
+    /// A caption has waited for those of earlier turns.
+    CaptionHeld,
     /// Somebody has spoken for long without a pause.
     LongTurn,
     /// An answer has stopped coming.

@@ -241,6 +241,9 @@ impl Session {
     }
 
     pub(super) fn speech_started(&mut self, now: Duration, audio_ms: Option<u64>) {
+        if self.ignores_server_vad("speech_started") {
+            return;
+        }
         self.microphone.speech = Speech::Heard;
         self.microphone.recent.begin();
         self.microphone.saw_activity(now);
@@ -253,12 +256,24 @@ impl Session {
     }
 
     pub(super) fn speech_stopped(&mut self, now: Duration, audio_ms: Option<u64>) {
+        if self.ignores_server_vad("speech_stopped") {
+            return;
+        }
         self.speech_is_over();
         self.show(Notice::SpeechStopped { audio_ms });
         if self.is_answered_by_server() {
             self.stopwatch.turn_found(now, audio_ms, self.responses.older());
         }
         self.turn_found(now);
+    }
+
+    /// Some servers detect turns although that is turned off; their events must not end a turn of this side.
+    fn ignores_server_vad(&mut self, event: &str) -> bool {
+        let is_ignored = self.plan.turn_control() != TurnControl::Server;
+        if is_ignored {
+            self.show(Notice::Debug(format!("ignored {event}: turns are detected on this side")));
+        }
+        is_ignored
     }
 
     fn speech_is_over(&mut self) {
@@ -295,7 +310,7 @@ impl Session {
         self.sent.acknowledge(&Cause::Commit);
         self.speech_is_over();
         if let Some(item_id) = item_id {
-            self.user_item(item_id, previous_item_id);
+            self.user_item(&item_id, previous_item_id);
         }
         let asks = self.plan.turn_control() == TurnControl::Server && !self.plan.server_answers();
         if asks && self.plan.mode == Mode::Talk {

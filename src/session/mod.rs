@@ -25,10 +25,13 @@ pub mod limits;
 pub mod price;
 mod errors;
 mod repeats;
-mod names;
+mod ids;
+mod placement;
 mod playback;
 mod responses;
 mod transcript;
+mod captions;
+mod text;
 mod usage;
 
 #[cfg(test)]
@@ -52,15 +55,15 @@ use crate::session::limits::Limiter;
 use crate::session::local_vad::LocalVad;
 use crate::session::memory::Memory;
 use crate::session::microphone::Microphone;
-use crate::session::names::Names;
 use crate::session::opening::Opening;
 use crate::session::outcome::Outcome;
+use crate::session::placement::Placement;
 use crate::session::plan::Plan;
 use crate::session::playback::Playback;
 use crate::session::repeats::Repeats;
 use crate::session::responses::Responses;
 use crate::session::staying::{Attempts, Away};
-use crate::session::transcript::Transcript;
+use crate::session::transcript::{Transcript, Words};
 use crate::session::two_stage::Ducked;
 use crate::session::usage::UsageSum;
 
@@ -72,7 +75,7 @@ pub struct Session {
     phase: Phase,
     sent: Sent,
     repeats: Repeats,
-    names: Names,
+    placement: Placement,
     microphone: Microphone,
     /// What the sound side hears, where it finds the turns.
     local: Option<LocalVad>,
@@ -85,6 +88,8 @@ pub struct Session {
     stopwatch: Stopwatch,
     turn: Turn,
     last_error: Option<LastError>,
+    /// How many audio deltas could not be decoded.
+    undecodable: u64,
     memory: Memory,
     attempts: Attempts,
     handover: Handover,
@@ -127,7 +132,7 @@ impl Session {
             phase: Phase::Connecting,
             sent: Sent::default(),
             repeats: Repeats::default(),
-            names: Names::default(),
+            placement: Placement::default(),
             flushing: None,
             ducked: None,
             transcript: Transcript::default(),
@@ -135,6 +140,7 @@ impl Session {
             stopwatch: Stopwatch::new(&plan),
             turn: Turn::Listening,
             last_error: None,
+            undecodable: 0,
             memory: Memory::default(),
             attempts: Attempts::default(),
             handover: Handover::default(),
@@ -197,7 +203,8 @@ impl Session {
         let idle = self.idle_deadline().filter(|_| !self.is_answering());
         let handover = self.handover.deadline().filter(|_| matches!(self.phase, Phase::Live));
         let part = self.part_deadline();
-        [phase, flushing, ducked, answer, error, idle, handover, part]
+        let caption = self.transcript.captions.deadline();
+        [phase, flushing, ducked, answer, error, idle, handover, part, caption]
             .into_iter()
             .flatten()
             .min_by_key(|deadline| deadline.at)
@@ -215,6 +222,7 @@ impl Session {
         self.tick_flushing(now);
         self.tick_ducked(now);
         self.tick_part(now);
+        self.tick_captions(now);
     }
 
     fn user(&mut self, now: Duration, command: Command) {
@@ -270,7 +278,7 @@ impl Session {
         self.show(Notice::Debug(format!("the endpoint sent something that is no event: {start}")));
     }
 
-    fn server(&mut self, now: Duration, mut event: ServerEvent) {
+    fn server(&mut self, now: Duration, event: ServerEvent) {
         self.responses.saw_activity(now);
         if matches!(self.phase, Phase::Closing(_)) {
             // What comes after the goodbye is for nobody.
@@ -284,12 +292,13 @@ impl Session {
             self.hang_up(now, EndReason::Refused(Failure { message: foreign.refusal(), code: None }));
             return;
         }
-        self.names.rename(&mut event.body);
-        if !matches!(event.body, ServerBody::Error(_) | ServerBody::SessionUpdated(_)) {
+        self.count_undecodable(&event);
+        let body = self.placement.resolve(event.body, self.responses.is_due());
+        if !matches!(body, ServerBody::Error(_) | ServerBody::SessionUpdated(_)) {
             self.flush_nonfatal_error();
         }
-        self.note_outcome(now, &event.body);
-        match event.body {
+        self.note_outcome(now, &body);
+        match body {
             ServerBody::Error(error) => self.server_error(now, &error),
             ServerBody::ConversationCreated { .. } => self.conversation_created(now),
             ServerBody::SessionCreated(info) => self.session_created(now, &info),
@@ -302,14 +311,14 @@ impl Session {
             ServerBody::ItemAdded { previous_item_id, item }
             | ServerBody::ItemCreated { previous_item_id, item }
             | ServerBody::ItemDone { previous_item_id, item } => self.item_seen(previous_item_id, &item),
-            ServerBody::TranscriptionDelta { item_id, delta, .. } => self.user_heard(item_id, &delta),
+            ServerBody::TranscriptionDelta { item_id, delta, .. } => self.user_heard(&item_id, &delta),
             ServerBody::TranscriptionCompleted { item_id, transcript, usage, .. } => {
-                if self.user_understood(now, item_id, &transcript) {
+                if self.user_understood(now, &item_id, &transcript) {
                     self.note_transcription_usage(usage);
                 }
             }
             ServerBody::TranscriptionFailed { item_id, error, .. } => {
-                self.user_not_understood(&item_id, error);
+                self.user_not_understood(now, &item_id, error);
             }
             ServerBody::TranscriptionSegment { item_id, segment, .. } => {
                 self.user_segment(&item_id, &segment);
@@ -319,11 +328,15 @@ impl Session {
             ServerBody::ResponseDone(response) => self.response_done(now, &response),
             ServerBody::AudioDelta { place, delta } => self.answer_audio(now, &place, &delta),
             ServerBody::AudioDone { place } => self.answer_audio_done(&place),
-            ServerBody::TextDelta { place, delta } => self.answer_text(now, &place, &delta),
-            ServerBody::TranscriptDelta { place, delta } => self.answer_words(now, &place, &delta),
-            ServerBody::TextDone { place, text: Some(text) }
-            | ServerBody::TranscriptDone { place, transcript: Some(text) } => {
-                self.answer_text_done(now, &place, text);
+            ServerBody::TextDelta { place, delta } => self.answer_text(now, &place, Words::written(&delta)),
+            ServerBody::TranscriptDelta { place, delta } => {
+                self.answer_text(now, &place, Words::spoken(&delta));
+            }
+            ServerBody::TextDone { place, text: Some(text) } => {
+                self.answer_text_done(now, &place, Words::written(&text));
+            }
+            ServerBody::TranscriptDone { place, transcript: Some(text) } => {
+                self.answer_text_done(now, &place, Words::spoken(&text));
             }
             ServerBody::OutputItemAdded { place, item } => self.answer_item_added(&place, &item),
             ServerBody::OutputItemDone { place, item } => self.answer_item_done(&place, &item),
@@ -347,12 +360,32 @@ impl Session {
         }
     }
 
+    /// Counts sound that cannot be decoded; what the reader did not understand is left in the event.
+    fn count_undecodable(&mut self, event: &ServerEvent) {
+        let left = event.unknown.get("delta").filter(|delta| !delta.is_null());
+        if let (ServerBody::AudioDelta { .. }, Some(_)) = (&event.body, left) {
+            self.undecodable += 1;
+        }
+    }
+
+    /// Reports all sound that could not be decoded, once, at the end.
+    fn report_undecodable(&mut self) {
+        let message = match std::mem::take(&mut self.undecodable) {
+            0 => return,
+            1 => "1 audio delta could not be decoded: its sound is missing (not base64)".to_owned(),
+            count => {
+                format!("{count} audio deltas could not be decoded: their sound is missing (not base64)")
+            }
+        };
+        self.show(Notice::Error { code: None, message });
+    }
+
     /// Sends an event under an id of its own, so that an error can be matched to it.
     fn send(&mut self, mut body: ClientBody, cause: Cause) {
         if matches!(self.phase, Phase::Away(_) | Phase::Closing(_) | Phase::Over) {
             return;
         }
-        self.names.name_back(&mut body);
+        self.placement.to_server_ids(&mut body);
         let event_id = self.sent.note(cause);
         self.outputs.push(Output::Send(Box::new(body.with_id(event_id))));
     }
@@ -388,6 +421,8 @@ impl Session {
     fn end(&mut self, reason: EndReason) {
         self.phase = Phase::Over;
         self.flush_error_missing_from(&reason);
+        self.release_captions();
+        self.report_undecodable();
         self.show(Notice::Connection(io::Connection::Closed));
         self.show(Notice::End(reason.clone()));
         self.outputs.push(Output::End(reason));

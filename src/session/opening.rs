@@ -134,7 +134,8 @@ impl Opening {
         self.refusals.first()
     }
 
-    /// The whole update was dropped by the server: it is sent without the field it names, or not at all.
+    /// The update is sent again without the field that the error names. Other errors refuse the session,
+    /// unless `session.updated` follows: some servers apply the rest and send an error per field.
     pub(super) fn refused(&mut self, now: Duration, error: &ErrorInfo, settings: &mut Settings) -> Next {
         self.retries += 1;
         let retries_left = self.retries <= MOST_RETRIES;
@@ -188,7 +189,7 @@ impl Session {
     pub(super) fn opened(&mut self, now: Duration) {
         self.show(Notice::Connection(Connection::Configuring));
         let opening = Opening::begin(now, &self.plan);
-        self.names.new_server();
+        self.placement.new_server();
         self.dialect = opening.dialect();
         self.phase = Phase::Opening(opening);
     }
@@ -227,7 +228,11 @@ impl Session {
                 if let Some(told) = told {
                     self.show(Notice::Info(told));
                 }
-                let settings = Box::new(self.plan.settings.clone());
+                if !self.plan.omitted.is_empty() {
+                    let omitted = self.plan.omitted.join(", ");
+                    self.show(Notice::Debug(format!("settings not sent to this endpoint: {omitted}")));
+                }
+                let settings = Box::new(self.plan.settings_to_send());
                 self.send(ClientBody::SessionUpdate(settings), Cause::SessionUpdate);
             }
             Next::GoLive(ready, complaints) => {

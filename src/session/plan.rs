@@ -20,6 +20,8 @@ pub struct Plan {
     pub mode: Mode,
     /// What `session.update` says.
     pub settings: Settings,
+    /// Settings that the endpoint cannot take, as paths (`turn_detection.prefix_padding_ms`): not sent.
+    pub omitted: Vec<String>,
     /// How turns are made of what the sound side hears, where the server finds none.
     pub local_turns: Option<LocalTurns>,
     /// The dialect to write; `None` decides by `session.created`.
@@ -107,6 +109,15 @@ impl Plan {
             Mode::Talk => true,
             Mode::Chat | Mode::Ask | Mode::Transcribe => false,
         }
+    }
+
+    /// Returns the settings as they are sent: without those that the endpoint cannot take.
+    pub fn settings_to_send(&self) -> Settings {
+        let mut settings = self.settings.clone();
+        for path in &self.omitted {
+            settings.drop_param(path);
+        }
+        settings
     }
 
     /// Returns who decides that a turn is over.

@@ -86,6 +86,11 @@ impl Responses {
         self.expected
     }
 
+    /// Returns whether an answer was asked for, or is expected, of which nothing has come yet.
+    pub(super) fn is_due(&self) -> bool {
+        self.expected || self.active.as_ref().is_some_and(|active| active.id.is_none())
+    }
+
     pub(super) fn active_id(&self) -> Option<String> {
         self.active.as_ref()?.id.clone()
     }

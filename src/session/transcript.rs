@@ -1,19 +1,19 @@
-//! The lines of both sides: made from any event that names an item, each told once it changes.
+//! The assistant's lines and typed text: made from any event of an item, each shown whenever it changes.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use crate::pcm::frame::{ClipId, Rate};
 use crate::protocol::client::ClientBody;
 use crate::protocol::item::{Content, Item, ItemBody, Role};
 use crate::protocol::response::ResponseConfig;
-use crate::protocol::server::{ErrorInfo, Segment};
-use crate::protocol::value::Setting;
-use crate::session::errors::{Cause, describe};
+use crate::session::captions::Captions;
+use crate::session::errors::Cause;
 use crate::session::io::delay::Origin;
 use crate::session::io::{AssistantLine, Line, Notice};
 use crate::session::plan::Mode;
 use crate::session::playback::Progress;
+use crate::session::text::{PartText, begins_with, joined};
 use crate::session::{Phase, Session};
 
 /// How many finished lines are remembered, for events of theirs that come late or twice.
@@ -22,24 +22,18 @@ const REMEMBERED: usize = 64;
 /// The lines that may still change.
 #[derive(Debug, Default)]
 pub(super) struct Transcript {
-    users: HashMap<String, UserLine>,
-    assistants: BTreeMap<String, Answer>,
+    pub(super) captions: Captions,
+    /// In the order in which they began.
+    assistants: Vec<(String, Answer)>,
     finished: VecDeque<String>,
     typed: u64,
     commits_under_way: u32,
 }
 
-/// What the user said, while it is being understood.
-#[derive(Debug, Default)]
-struct UserLine {
-    text: String,
-    after: Option<String>,
-}
-
 /// What the assistant says, while it is being made or heard.
 #[derive(Debug, Default)]
 struct Answer {
-    parts: BTreeMap<u32, Part>,
+    parts: BTreeMap<(u32, PartKind), PartText>,
     progress: Progress,
     made: Made,
     manner: Manner,
@@ -54,31 +48,36 @@ enum Manner {
     Spoken,
 }
 
-/// The text of one part of an answer.
-#[derive(Debug, Default)]
-struct Part {
-    text: String,
-    /// How much of it has come in deltas, in bytes; the whole text may come before them.
-    in_deltas: usize,
+/// What a text is of. Some servers send an answer as text and as the transcript of its sound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum PartKind {
+    Text,
+    Transcript,
 }
 
-impl Part {
-    fn grow(&mut self, delta: &str) {
-        if self.text[self.in_deltas..].starts_with(delta) {
-            self.in_deltas += delta.len();
-        } else {
-            self.text.push_str(delta);
-            self.in_deltas = self.text.len();
-        }
+/// Text of an answer, as it comes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Words<'a> {
+    pub(super) kind: PartKind,
+    pub(super) text: &'a str,
+}
+
+impl<'a> Words<'a> {
+    pub(super) fn written(text: &'a str) -> Self {
+        Self { kind: PartKind::Text, text }
     }
 
-    fn replace(&mut self, text: String) {
-        if !text.starts_with(&self.text[..self.in_deltas]) {
-            // It is spelled otherwise than its deltas.
-            self.in_deltas = text.len();
-        }
-        self.text = text;
+    pub(super) fn spoken(text: &'a str) -> Self {
+        Self { kind: PartKind::Transcript, text }
     }
+}
+
+/// Where a text belongs: a part of an item.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PartOf<'a> {
+    pub(super) item_id: &'a str,
+    pub(super) content_index: u32,
+    pub(super) kind: PartKind,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -99,7 +98,7 @@ enum Telling {
 impl Transcript {
     /// Returns whether something the user said is still to be understood.
     pub(super) fn is_outstanding(&self) -> bool {
-        !self.users.is_empty() || self.commits_under_way > 0
+        self.captions.is_outstanding() || self.commits_under_way > 0
     }
 
     /// Returns whether any line of the assistant is not finished.
@@ -122,24 +121,33 @@ impl Transcript {
         self.commits_under_way = self.commits_under_way.saturating_sub(1);
     }
 
+    /// No commit is answered any more.
+    pub(super) fn no_commit_expected(&mut self) {
+        self.commits_under_way = 0;
+    }
+
+    fn assistant(&mut self, item_id: &str) -> Option<&mut Answer> {
+        self.assistants.iter_mut().rfind(|(known, _)| known == item_id).map(|(_, answer)| answer)
+    }
+
     pub(super) fn expect_assistant(&mut self, item_id: &str) {
-        if !self.is_finished(item_id) && !self.assistants.contains_key(item_id) {
-            self.assistants.insert(item_id.to_owned(), Answer::default());
+        if !self.is_finished(item_id) && self.assistant(item_id).is_none() {
+            self.assistants.push((item_id.to_owned(), Answer::default()));
         }
     }
 
     /// The words of a line are those of sound, even where none has come.
     pub(super) fn note_spoken(&mut self, item_id: &str) {
-        if let Some(answer) = self.assistants.get_mut(item_id) {
+        if let Some(answer) = self.assistant(item_id) {
             answer.manner = Manner::Spoken;
         }
     }
 
-    fn is_finished(&self, item_id: &str) -> bool {
+    pub(super) fn is_finished(&self, item_id: &str) -> bool {
         self.finished.iter().any(|finished| finished == item_id)
     }
 
-    fn finish(&mut self, item_id: &str) {
+    pub(super) fn finish(&mut self, item_id: &str) {
         if self.finished.len() == REMEMBERED {
             self.finished.pop_front();
         }
@@ -159,7 +167,7 @@ impl Session {
         }
         self.interrupt_by_user(now);
         self.transcript.typed += 1;
-        let item_id = self.names.own_item(&format!("rtv_text_{}", self.transcript.typed));
+        let item_id = self.placement.own_item(&format!("rtv_text_{}", self.transcript.typed));
         let content = vec![Content::InputText(text.clone())];
         let item = Item {
             id: Some(item_id.clone()),
@@ -174,88 +182,6 @@ impl Session {
         self.ask_for_answer(now, ResponseConfig::default());
     }
 
-    /// A spoken turn has become an item: its line has a place, its text comes later or never.
-    pub(super) fn user_item(&mut self, item_id: String, after: Option<String>) {
-        self.transcript.commit_answered();
-        self.outcome.turn(&item_id);
-        self.memory.begin(&item_id, Role::User);
-        let captions = matches!(self.plan.settings.transcription, Setting::Set(_));
-        let known = self.transcript.users.contains_key(&item_id) || self.transcript.is_finished(&item_id);
-        if !captions || known {
-            return;
-        }
-        let line = UserLine { text: String::new(), after: after.clone() };
-        self.transcript.users.insert(item_id.clone(), line);
-        self.show(Notice::User(Line { item_id, text: String::new(), is_final: false, after }));
-    }
-
-    pub(super) fn item_seen(&mut self, previous_item_id: Option<String>, item: &Item) {
-        let (Some(item_id), ItemBody::Message { role, content }) = (&item.id, &item.body) else { return };
-        match role {
-            Role::User => {
-                let spoken = content.iter().find_map(|part| match part {
-                    Content::InputAudio { transcript, .. } => Some(transcript),
-                    Content::InputText(_)
-                    | Content::InputImage { .. }
-                    | Content::Text(_)
-                    | Content::Audio { .. }
-                    | Content::Other(_) => None,
-                });
-                if spoken.is_some() && !self.transcript.users.contains_key(item_id) {
-                    self.user_item(item_id.clone(), previous_item_id);
-                }
-            }
-            Role::Assistant => self.transcript.expect_assistant(item_id),
-            Role::System | Role::Other(_) => {}
-        }
-    }
-
-    pub(super) fn user_heard(&mut self, item_id: String, delta: &str) {
-        if self.transcript.is_finished(&item_id) {
-            return;
-        }
-        let line = self.transcript.users.entry(item_id.clone()).or_default();
-        line.text.push_str(delta);
-        let (text, after) = (line.text.clone(), line.after.clone());
-        self.show(Notice::User(Line { item_id, text, is_final: false, after }));
-    }
-
-    /// Takes the caption of a turn; returns whether it is the first of it.
-    pub(super) fn user_understood(&mut self, now: Duration, item_id: String, transcript: &str) -> bool {
-        let after = self.transcript.users.remove(&item_id).and_then(|line| line.after);
-        if self.transcript.is_finished(&item_id) {
-            return false;
-        }
-        self.transcript.finish(&item_id);
-        self.outcome.captioned(&item_id);
-        let text = transcript.trim().to_owned();
-        self.microphone.settle();
-        self.remember(&item_id, Role::User, &text);
-        if !text.is_empty() {
-            self.sign_of_life(now);
-        }
-        self.show(Notice::User(Line { item_id, text, is_final: true, after }));
-        true
-    }
-
-    /// The turn itself goes on; only its caption is missing.
-    pub(super) fn user_not_understood(&mut self, item_id: &str, error: ErrorInfo) {
-        let after = self.transcript.users.remove(item_id).and_then(|line| line.after);
-        self.transcript.finish(item_id);
-        if self.plan.mode == Mode::Transcribe {
-            self.microphone.settle();
-        }
-        let line = Line { item_id: item_id.to_owned(), text: String::new(), is_final: true, after };
-        self.show(Notice::User(line));
-        let message = format!("no caption of what was said: {}", describe(&error));
-        self.show(Notice::Error { code: error.code, message });
-    }
-
-    pub(super) fn user_segment(&mut self, item_id: &str, segment: &Segment) {
-        let speaker = segment.speaker.as_deref().unwrap_or("?");
-        self.show(Notice::Debug(format!("{item_id}: speaker {speaker}: {}", segment.text)));
-    }
-
     /// An answer of the server in use has begun.
     pub(super) fn expect_answer(&mut self, item_id: &str) {
         self.transcript.expect_assistant(item_id);
@@ -263,23 +189,29 @@ impl Session {
         self.memory.begin(item_id, Role::Assistant);
     }
 
-    pub(super) fn line_grows(&mut self, item_id: &str, part: u32, delta: &str) {
-        self.expect_answer(item_id);
-        let Some(answer) = self.transcript.assistants.get_mut(item_id) else { return };
-        let part = answer.parts.entry(part).or_default();
-        let before = part.text.len();
-        part.grow(delta);
-        if part.text.len() > before {
-            self.tell(item_id, Telling::SoFar);
+    pub(super) fn line_grows(&mut self, part: PartOf<'_>, delta: &str) {
+        self.change_line(part, |text| text.push(delta));
+    }
+
+    /// Takes the whole text of a part, or its next sentence.
+    pub(super) fn part_is(&mut self, part: PartOf<'_>, text: &str) {
+        self.change_line(part, |known| known.finish(text));
+    }
+
+    fn change_line(&mut self, part: PartOf<'_>, change: impl FnOnce(&mut PartText) -> bool) {
+        self.expect_answer(part.item_id);
+        let Some(answer) = self.transcript.assistant(part.item_id) else { return };
+        let text = answer.parts.entry((part.content_index, part.kind)).or_default();
+        if change(text) {
+            self.tell(part.item_id, Telling::SoFar);
         }
     }
 
-    pub(super) fn line_is(&mut self, item_id: &str, part: u32, text: String) {
+    /// Takes the texts of a finished item, for servers that send no deltas of it.
+    pub(super) fn item_is(&mut self, item_id: &str, content: &[Content]) {
         self.expect_answer(item_id);
-        let Some(answer) = self.transcript.assistants.get_mut(item_id) else { return };
-        let part = answer.parts.entry(part).or_default();
-        if part.text != text {
-            part.replace(text);
+        let Some(answer) = self.transcript.assistant(item_id) else { return };
+        if answer.replace(PartKind::Text, content) | answer.replace(PartKind::Transcript, content) {
             self.tell(item_id, Telling::SoFar);
         }
     }
@@ -298,7 +230,7 @@ impl Session {
     /// Remembers how far the sound of an item has come.
     pub(super) fn note_progress(&mut self, item_id: &str) {
         let progress = self.playback.progress(item_id);
-        if let Some(answer) = self.transcript.assistants.get_mut(item_id) {
+        if let Some(answer) = self.transcript.assistant(item_id) {
             answer.progress = progress;
         }
     }
@@ -307,7 +239,7 @@ impl Session {
     pub(super) fn lines_made(&mut self) {
         for item_id in self.unfinished_lines() {
             self.note_progress(&item_id);
-            if let Some(answer) = self.transcript.assistants.get_mut(&item_id) {
+            if let Some(answer) = self.transcript.assistant(&item_id) {
                 answer.made = Made::Wholly;
                 self.memory.answered_by(&item_id);
             }
@@ -318,6 +250,7 @@ impl Session {
     /// The response was cut off: what was only written of it ends here. What was spoken ends when
     /// the sound side says how much was heard.
     pub(super) fn lines_abandoned(&mut self) {
+        self.release_captions();
         for item_id in self.unfinished_lines() {
             self.note_progress(&item_id);
             let silent = self.playback.progress(&item_id).unfinished == 0;
@@ -329,6 +262,7 @@ impl Session {
 
     /// The session is over: every line ends where it was heard.
     pub(super) fn close_lines(&mut self) {
+        self.release_captions();
         for item_id in self.unfinished_lines() {
             self.note_progress(&item_id);
             self.line_cut(&item_id);
@@ -336,11 +270,11 @@ impl Session {
     }
 
     fn unfinished_lines(&self) -> Vec<String> {
-        self.transcript.assistants.keys().cloned().collect()
+        self.transcript.assistants.iter().map(|(item_id, _)| item_id.clone()).collect()
     }
 
     fn finish_if_over(&mut self, item_id: &str) {
-        let Some(answer) = self.transcript.assistants.get(item_id) else { return };
+        let Some(answer) = self.transcript.assistant(item_id) else { return };
         if answer.made == Made::Wholly && answer.progress.unfinished == 0 {
             self.end_line(item_id, Telling::Whole);
         }
@@ -353,12 +287,12 @@ impl Session {
     fn end_line(&mut self, item_id: &str, telling: Telling) {
         self.tell(item_id, telling);
         self.playback.forget(item_id);
-        self.transcript.assistants.remove(item_id);
+        self.transcript.assistants.retain(|(known, _)| known != item_id);
         self.transcript.finish(item_id);
     }
 
     /// Keeps what was said; what the server in use cannot know of it, it is told.
-    fn remember(&mut self, item_id: &str, role: Role, text: &str) {
+    pub(super) fn remember(&mut self, item_id: &str, role: Role, text: &str) {
         if let Some(item) = self.memory.tell(item_id, role, text)
             && self.plan.mode != Mode::Transcribe
         {
@@ -366,21 +300,8 @@ impl Session {
         }
     }
 
-    /// No caption comes any more, because the server that was to send it is gone. What was said and not
-    /// settled is heard anew by the next, and captioned there.
-    pub(super) fn captions_abandoned(&mut self) {
-        self.transcript.commits_under_way = 0;
-        self.outcome.connection_lost();
-        let mut lines: Vec<_> = self.transcript.users.drain().collect();
-        lines.sort_by(|(one, _), (other, _)| one.cmp(other));
-        for (item_id, UserLine { after, .. }) in lines {
-            self.transcript.finish(&item_id);
-            self.show(Notice::User(Line { item_id, text: String::new(), is_final: true, after }));
-        }
-    }
-
     fn tell(&mut self, item_id: &str, telling: Telling) {
-        let Some(answer) = self.transcript.assistants.get(item_id) else { return };
+        let Some(answer) = self.transcript.assistant(item_id) else { return };
         let line = answer.line(item_id, telling, self.playback.rate());
         // An item without words and without sound (a function call) is no line.
         if line.is_final {
@@ -393,8 +314,45 @@ impl Session {
 }
 
 impl Answer {
+    /// Returns the texts of all parts as one. A text that is sent twice, as text and as transcript, counts
+    /// once, the longer one while both grow.
     fn text(&self) -> String {
-        self.parts.values().map(|part| part.text.as_str()).collect()
+        let mut texts: Vec<(PartKind, String)> = Vec::new();
+        for ((_, kind), part) in &self.parts {
+            let text = part.text();
+            match texts.iter_mut().find(|(other, known)| {
+                other != kind && (begins_with(known, &text) || begins_with(&text, known))
+            }) {
+                Some((_, known)) if begins_with(known, &text) => {}
+                Some(known) => *known = (*kind, text),
+                None => texts.push((*kind, text)),
+            }
+        }
+        let whole = texts.iter().fold(String::new(), |whole, (_, text)| joined(whole, text));
+        whole.trim().to_owned()
+    }
+
+    /// Takes the texts of one kind out of the content of the finished item; returns whether one has changed.
+    fn replace(&mut self, kind: PartKind, content: &[Content]) -> bool {
+        let texts: Vec<&str> = content.iter().filter_map(|part| text_of(part, kind)).collect();
+        let whole = texts.iter().fold(String::new(), |whole, text| joined(whole, text));
+        let mine = |(_, other): &(u32, PartKind)| *other == kind;
+        let mut known: Vec<(u32, PartKind)> = self.parts.keys().copied().filter(mine).collect();
+        let known_whole =
+            known.iter().fold(String::new(), |whole, key| joined(whole, &self.parts[key].text()));
+        if known.len() != texts.len() && begins_with(&known_whole, &whole) {
+            return false;
+        }
+        let mut changed = false;
+        // The finished item need not count its parts as the deltas did.
+        for (index, text) in (0..).zip(texts) {
+            let key = if known.is_empty() { (index, kind) } else { known.remove(0) };
+            changed |= self.parts.entry(key).or_default().replace(text);
+        }
+        for key in known {
+            changed |= self.parts.remove(&key).is_some();
+        }
+        changed
     }
 
     fn line(&self, item_id: &str, telling: Telling, rate: Rate) -> AssistantLine {
@@ -416,6 +374,24 @@ impl Answer {
             text,
         }
     }
+}
+
+/// Returns the text of a content part, if it is of that kind and says something.
+fn text_of(part: &Content, kind: PartKind) -> Option<&str> {
+    let text = match (part, kind) {
+        (Content::Text(text), PartKind::Text) => Some(text.as_str()),
+        (Content::Audio { transcript, .. }, PartKind::Transcript) => transcript.as_deref(),
+        (
+            Content::Text(_)
+            | Content::Audio { .. }
+            | Content::InputText(_)
+            | Content::InputAudio { .. }
+            | Content::InputImage { .. }
+            | Content::Other(_),
+            PartKind::Text | PartKind::Transcript,
+        ) => None,
+    };
+    text.filter(|text| !text.trim().is_empty())
 }
 
 /// Returns how many bytes of `text` were heard, by the share of its sound, at the end of a word.

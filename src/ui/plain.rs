@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::session::io::delay::Delays;
 use crate::session::io::{
-    AssistantLine, Connection, DeviceEntry, EchoMode, EndReason, Line, Notice, Ready, Turn,
+    AssistantLine, Connection, DeviceEntry, EchoMode, EndReason, Line, Notice, Ready, Turn, same_text,
 };
 use crate::ui::device::{self, Weight};
 use crate::ui::front::Front;
@@ -230,6 +230,8 @@ impl<W: Write, S: Write> Plain<W, S> {
             self.open.get_or_insert_with(|| Open { item_id: line.item_id.clone(), text: String::new() });
         match text.strip_prefix(open.text.as_str()) {
             Some(new) => self.data.write_all(new.as_bytes())?,
+            // Written already, apart from white space or damaged characters.
+            None if same_text(&text, &open.text) => {}
             // What was written cannot be taken back: the corrected answer is written whole.
             None => write!(self.data, "\n\n{text}")?,
         }

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use crate::support::program::Program;
-use Comes::{Captions, Refused, Text, TextAfter, Voice};
+use Comes::{Captions, Lines, Refused, Text, TextAfter, Voice};
 use row::{Comes, KEY, Row};
 
 /// How many rows are checked at a time: each is two programs, which must not be late.
@@ -221,6 +221,12 @@ const TABLE: &[Row] = &[
         Refused(6, &["Maximum number of concurrent sessions", "try again later"]),
     ),
     row("speaches/talk", "talk --profile speaches --model gpt-4o-mini", SPEACHES, Voice(24_000)),
+    row(
+        "speaches/talk-by-url",
+        "talk --url ws://127.0.0.1:8000/v1/realtime --model gpt-4o-mini",
+        SPEACHES,
+        Voice(24_000),
+    ),
     row("speaches/chat", "chat --profile speaches --model gpt-4o-mini", SPEACHES, Text),
     row("speaches/transcribe", "transcribe --profile speaches", SPEACHES, Captions(24_000)),
     row("qwen/talk", "talk --profile qwen", QWEN, Voice(16_000)),
@@ -248,6 +254,36 @@ const TABLE: &[Row] = &[
         Refused(6, &["401 Unauthorized: Incorrect API key provided", "check the key"]),
     ),
     row("vllm/talk", "talk --url ws://127.0.0.1:8000/v1/realtime --model m", SPEACHES, Refused(6, &[VLLM])),
+    row(
+        "tolerated/captions_out_of_order",
+        "transcribe --url ws://127.0.0.1:8000/v1/realtime",
+        SPEACHES,
+        Lines("user", &["First.", "Second.", "Third."]),
+    ),
+    row(
+        "tolerated/captions_without_item_id",
+        "transcribe --url ws://127.0.0.1:8000/v1/realtime",
+        SPEACHES,
+        Lines("user", &["Sentence 1.", "Sentence 2.", "Sentence 3."]),
+    ),
+    row(
+        "tolerated/chat_done_text_trimmed",
+        "chat --url ws://127.0.0.1:8000/v1/realtime --model m",
+        SPEACHES,
+        Lines("assistant", &["Hello there."]),
+    ),
+    row(
+        "tolerated/talk_deltas_without_ids",
+        "talk --url ws://127.0.0.1:8000/v1/realtime --model m",
+        SPEACHES,
+        Lines("assistant", &["Hello there."]),
+    ),
+    row(
+        "tolerated/talk_done_per_sentence",
+        "talk --url ws://127.0.0.1:8000/v1/realtime --model m",
+        SPEACHES,
+        Lines("assistant", &["First sentence. Second sentence. Third sentence."]),
+    ),
     row("vllm/transcribe", "transcribe --url ws://127.0.0.1:8000/v1/realtime", SPEACHES, Refused(6, &[VLLM])),
 ];
 

@@ -205,12 +205,21 @@ async fn a_ping_is_answered() {
 async fn a_binary_frame_is_noted_and_the_link_goes_on() {
     let (mut link, mut server) = pair(4096).await;
     server.send(Message::binary(vec![0xff; 300])).await.unwrap();
-    server.send(Message::binary(&b"{\"type\":\x1b"[..])).await.unwrap();
+    server.send(Message::binary(&b"RIFF\x1b"[..])).await.unwrap();
     server.send(Message::text("text")).await.unwrap();
     assert_eq!(link.next().await, LinkEvent::Garbled("a binary frame of 300 bytes".to_owned()));
-    let note = r#"a binary frame of 9 bytes, beginning {"type":"#;
+    let note = "a binary frame of 5 bytes, beginning RIFF";
     assert_eq!(link.next().await, LinkEvent::Garbled(note.to_owned()));
     assert_eq!(link.next().await, text("text"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn json_in_a_binary_frame_is_read_as_text() {
+    let (mut link, mut server) = pair(4096).await;
+    for json in [r#"{"type":"error"}"#, " \n{\"type\":\"é\"}"] {
+        server.send(Message::binary(json.as_bytes().to_vec())).await.unwrap();
+        assert_eq!(link.next().await, text(json));
+    }
 }
 
 /// Writes raw bytes as the server, then hangs up.

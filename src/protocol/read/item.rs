@@ -31,7 +31,7 @@ fn body(fields: &mut Unknown) -> ItemBody {
     match kind.as_str() {
         "message" => message(fields),
         // A message without its type is seen on small servers.
-        "" if fields.contains_key("role") => message(fields),
+        "" if fields.get("role").is_some_and(|role| !role.is_null()) => message(fields),
         "function_call" => ItemBody::FunctionCall {
             call_id: fields.take_text("call_id"),
             name: fields.take_text("name"),

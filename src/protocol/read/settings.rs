@@ -215,6 +215,7 @@ pub(super) fn take_tools(fields: &mut Unknown) -> Option<Vec<Tool>> {
 /// A function with fields that have no place in [`Tool::Function`] is kept as it came.
 fn read_tool(tool: Unknown) -> Tool {
     let mut fields = tool.clone();
+    fields.retain(|_, value| !value.is_null());
     fields.drop_word("type", "function");
     let name = fields.take_text("name");
     let description = fields.take_text("description");
@@ -239,15 +240,12 @@ pub(super) fn take_tool_choice(fields: &mut Unknown) -> Option<ToolChoice> {
     })
 }
 
-fn named_choice(mut choice: Unknown) -> ToolChoice {
-    let is_function = choice.len() == 2 && choice.get("type").is_some_and(|kind| kind == "function");
-    match choice.get_mut("name").map(Value::take) {
-        Some(Value::String(name)) if is_function => ToolChoice::Function(name),
-        Some(name) => {
-            choice.insert("name".to_owned(), name);
-            ToolChoice::Other(Value::Object(choice))
-        }
-        None => ToolChoice::Other(Value::Object(choice)),
+fn named_choice(choice: Unknown) -> ToolChoice {
+    let mut given = choice.iter().filter(|(_, value)| !value.is_null());
+    let is_function = given.clone().count() == 2 && choice.get("type").is_some_and(|kind| kind == "function");
+    match given.find(|(key, _)| *key == "name") {
+        Some((_, Value::String(name))) if is_function => ToolChoice::Function(name.clone()),
+        Some(_) | None => ToolChoice::Other(Value::Object(choice)),
     }
 }
 

@@ -10,5 +10,6 @@ mod pieces;
 mod client_events;
 mod server_events;
 mod round_trip;
+mod null;
 
 pub(crate) use schema::check_client;

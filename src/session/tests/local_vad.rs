@@ -286,3 +286,31 @@ fn a_file_ends_when_its_last_turn_is_captioned() {
     call.pass(sec(3));
     assert_eq!(call.ended(), Some(&EndReason::InputEnded));
 }
+
+#[test]
+fn server_vad_events_do_not_end_a_turn_of_this_side() {
+    let detected = |call: &mut Call| {
+        call.server(json!({"type": "input_audio_buffer.speech_started", "item_id": "item_1"}));
+        call.server(json!({"type": "input_audio_buffer.speech_stopped", "item_id": "item_1"}));
+    };
+    let mut local = Call::live(local_plan());
+    local.speak(sec(1));
+    voice(&mut local, AudioEvent::VoiceStarted);
+    local.speak(ms(150));
+    voice(&mut local, AudioEvent::VoiceConfirmed);
+    local.speak(ms(500));
+    detected(&mut local);
+    local.speak(ms(500));
+    voice(&mut local, SILENT);
+    let turn = ["speech-started", "turn User", "speech-stopped", "send commit", "send response.create"];
+    assert_eq!(local.story(), [&turn[..], &["turn Thinking"]].concat());
+    let mut by_hand = Call::live(manual_plan());
+    by_hand.user(Command::BeginTurn);
+    by_hand.speak(ms(500));
+    detected(&mut by_hand);
+    by_hand.speak(ms(500));
+    by_hand.user(Command::EndTurn);
+    assert_eq!(by_hand.story(), ["turn User", "send commit", "send response.create", "turn Thinking"]);
+    detected(&mut by_hand);
+    assert_eq!(by_hand.story(), Vec::<String>::new(), "no turn begins either");
+}

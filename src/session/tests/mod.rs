@@ -21,6 +21,7 @@ mod limits;
 mod delay;
 mod anything;
 mod names;
+mod placement;
 mod devices;
 
 use std::time::Duration;
@@ -70,6 +71,7 @@ fn plan() -> Plan {
             }),
             ..Settings::default()
         },
+        omitted: Vec::new(),
         local_turns: None,
         dialect: None,
         opening: Vec::new(),

@@ -183,8 +183,7 @@ const WAYS: [Way; 6] = [
     ("lost before the caption", |held| {
         held.spoken();
         held.lost();
-        held.spoken();
-        held.captioned();
+        held.turn();
     }),
     ("lost in an answer", |held| {
         held.turn();

@@ -148,6 +148,62 @@ fn settings_that_are_refused_end_the_call_instead_of_being_ignored() {
     );
 }
 
+fn rejects(call: &mut Call, field: &str) {
+    call.server(
+        json!({"type": "error", "error": {"type": "invalid_request_error", "code": null, "param": null,
+        "message": format!("Specifying `session.{field}` is not supported."), "event_id": null}}),
+    );
+}
+
+#[test]
+fn errors_before_session_updated_are_warnings() {
+    let mut call = Call::dialled(plan());
+    call.put(Input::Opened);
+    call.created();
+    for field in ["input_audio_format", "output_audio_format", "turn_detection.prefix_padding_ms"] {
+        rejects(&mut call, field);
+    }
+    call.outputs.clear();
+    call.server(json!({"type": "session.updated", "session": {"type": "realtime"}}));
+    let story = call.story();
+    let warnings =
+        story.iter().filter(|line| line.starts_with("info the endpoint did not apply a setting: "));
+    assert_eq!(warnings.count(), 3, "{story:?}");
+    assert!(story.contains(&"connection Live".to_owned()) && call.ended().is_none(), "{story:?}");
+    // They are no reason for what goes wrong later.
+    call.put(Input::Closed(CloseCause::Broken("reset".into())));
+    assert!(call.story().contains(&"connection Away".to_owned()));
+}
+
+#[test]
+fn an_error_that_no_session_updated_follows_refuses_the_settings() {
+    let close = CloseCause::Peer { code: Some(1011), reason: String::new() };
+    for closed in [None, Some(close)] {
+        let mut call = Call::dialled(plan());
+        call.put(Input::Opened);
+        call.created();
+        rejects(&mut call, "voice");
+        closed.into_iter().for_each(|cause| call.put(Input::Closed(cause)));
+        call.pass(sec(2));
+        let Some(EndReason::Refused(failure)) = call.ended() else { panic!("{:?}", call.ended()) };
+        assert!(failure.message.ends_with("Specifying `session.voice` is not supported."), "{failure:?}");
+    }
+}
+
+#[test]
+fn settings_that_the_endpoint_cannot_take_are_not_sent() {
+    let mut plan = plan();
+    plan.settings.turn_detection = Setting::Clear;
+    plan.omitted = vec!["input_audio_format".into(), "audio.output.format".into(), "turn_detection".into()];
+    let mut call = Call::dialled(plan);
+    call.put(Input::Opened);
+    call.created();
+    let ClientBody::SessionUpdate(settings) = call.sent()[0] else { panic!("{:?}", call.sent()) };
+    assert_eq!((&settings.input_format, &settings.output_format), (&None, &None));
+    assert_eq!(settings.turn_detection, Setting::Keep);
+    assert!(matches!(settings.transcription, Setting::Set(_)));
+}
+
 #[test]
 fn a_server_of_unknown_shape_that_refuses_ga_settings_is_tried_in_beta() {
     let mut call = Call::dialled(plan());

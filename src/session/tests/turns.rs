@@ -41,7 +41,7 @@ fn a_turn_is_told_from_first_word_to_last_sound() {
             "turn Listening",
             "user… \"\"",
             "turn Thinking",
-            "assistant… \"Hello \"",
+            "assistant… \"Hello\"",
             "turn Assistant",
             "assistant… \"Hello there.\"",
             "user \"Good morning\"",
@@ -60,7 +60,7 @@ fn an_answer_is_not_final_before_it_was_heard() {
     call.heard(0, ms(499));
     assert!(!call.story().iter().any(|line| line.starts_with("assistant \"")));
     call.heard(0, ms(500));
-    assert_eq!(call.story()[0], "assistant \"Hello \" heard 500 ms");
+    assert_eq!(call.story()[0], "assistant \"Hello\" heard 500 ms");
 }
 
 #[test]

@@ -53,6 +53,8 @@ pub(super) enum Comes {
     TextAfter(&'static str),
     /// A caption of what was sent at this rate.
     Captions(usize),
+    /// These lines of a type, each final.
+    Lines(&'static str, &'static [&'static str]),
     /// An exit code, and what is said on standard error.
     Refused(i32, &'static [&'static str]),
 }
@@ -112,6 +114,10 @@ impl Row {
                 assert_eq!(outcome.code, Some(0), "{story}");
                 assert_eq!(finals(&outcome, "user"), [ASKED], "{story}");
                 check_sent(&trace, rate, &story);
+            }
+            Comes::Lines(kind, lines) => {
+                assert_eq!(outcome.code, Some(0), "{story}");
+                assert_eq!(finals(&outcome, kind), lines, "{story}");
             }
             Comes::Refused(code, says) => {
                 assert_eq!(outcome.code, Some(code), "{story}");
