@@ -123,15 +123,15 @@ impl Opening {
             _ if now < self.until => Next::Wait,
             Step::AwaitCreated => self.send_settings(now, None),
             Step::AwaitUpdated => match self.refusals.first() {
-                Some(refusal) => Next::Refused(refusal.clone()),
+                Some(complaint) => Next::Refused(refusal_of(complaint)),
                 None => self.go_live(),
             },
         }
     }
 
     /// Returns the error with which the server refused the settings, unless `session.updated` follows.
-    pub(super) fn refusal(&self) -> Option<&Failure> {
-        self.refusals.first()
+    pub(super) fn refusal(&self) -> Option<Failure> {
+        self.refusals.first().map(refusal_of)
     }
 
     /// The update is sent again without the field that the error names. Other errors refuse the session,
@@ -149,7 +149,7 @@ impl Opening {
             self.send_settings(now, Some(told))
         } else {
             self.until = now + UPDATED_WITHIN;
-            self.refusals.push(refusal_of(error));
+            self.refusals.push(complaint(error));
             Next::Wait
         }
     }
@@ -166,15 +166,19 @@ impl Opening {
     }
 }
 
-/// Names the field, too, which says what to change.
-fn refusal_of(error: &ErrorInfo) -> Failure {
+/// Returns what an error says, and the field it names, which tells what to change.
+fn complaint(error: &ErrorInfo) -> Failure {
     let said = describe(error);
     let field = match error.param.as_deref() {
         Some(param) if !param.is_empty() && !said.contains(param) => format!(" ({param})"),
         Some(_) | None => String::new(),
     };
-    let message = format!("the endpoint refused the session's settings: {said}{field}");
-    Failure { message, code: error.code.clone() }
+    Failure { message: format!("{said}{field}"), code: error.code.clone() }
+}
+
+fn refusal_of(complaint: &Failure) -> Failure {
+    let message = format!("the endpoint refused the session's settings: {}", complaint.message);
+    Failure { message, code: complaint.code.clone() }
 }
 
 fn drop_unknown_field(error: &ErrorInfo, settings: &mut Settings) -> Option<String> {
@@ -237,7 +241,7 @@ impl Session {
             }
             Next::GoLive(ready, complaints) => {
                 for Failure { message, .. } in complaints {
-                    self.warn(&message);
+                    self.warn(&format!("the endpoint did not apply a setting: {message}"));
                 }
                 self.go_live(now, ready);
             }

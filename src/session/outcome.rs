@@ -47,6 +47,11 @@ impl Outcome {
         self.commits += 1;
     }
 
+    /// Notes a typed question: the input is not without a turn.
+    pub(super) fn typed(&mut self) {
+        self.had_turns = true;
+    }
+
     /// Notes a user item that was spoken.
     pub(super) fn turn(&mut self, item_id: &str) {
         if self.is_tracked {

@@ -166,6 +166,7 @@ impl Session {
             return;
         }
         self.interrupt_by_user(now);
+        self.outcome.typed();
         self.transcript.typed += 1;
         let item_id = self.placement.own_item(&format!("rtv_text_{}", self.transcript.typed));
         let content = vec![Content::InputText(text.clone())];

@@ -110,7 +110,7 @@ impl Fields for Unknown {
     }
 
     fn drop_word(&mut self, key: &str, word: &str) {
-        if self.get(key).and_then(Value::as_str) == Some(word) {
+        if self.get(key).is_some_and(|value| value.is_null() || value == word) {
             self.remove(key);
         }
     }

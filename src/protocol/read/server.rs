@@ -1,5 +1,7 @@
 //! Reads the events of servers, under their GA and beta names.
 
+use serde_json::Value;
+
 use crate::protocol::dialect::Dialect;
 use crate::protocol::item::Item;
 use crate::protocol::read::fields::Fields;
@@ -23,6 +25,9 @@ pub(super) fn event(parsed: Parsed) -> ServerEvent {
 /// Looks for the name family by family.
 fn body(name: String, sound: Option<Vec<u8>>, fields: &mut Unknown) -> ServerBody {
     if name == "response.output_audio.delta" || name == "response.audio.delta" {
+        if fields.get("delta").is_some_and(Value::is_null) {
+            fields.remove("delta");
+        }
         return ServerBody::AudioDelta { place: place(fields), delta: sound.unwrap_or_default() };
     }
     session(&name, fields)

@@ -137,7 +137,7 @@ fn an_answer_that_begins_late_is_waited_for() {
 fn after_a_silent_file_the_call_ends_too() {
     let mut call = Call::live(file_plan());
     input_ended(&mut call);
-    call.pass(ms(1_999));
+    call.pass(ms(4_999));
     assert!(!call.story().contains(&"close".to_owned()), "a turn may still be found");
     call.pass(ms(1));
     assert!(call.story().contains(&"close".to_owned()));
@@ -152,7 +152,7 @@ fn a_file_that_ends_before_the_session_is_configured_is_heard_all_the_same() {
     call.pass(ms(2_900));
     call.created();
     call.server(json!({"type": "session.updated", "session": {"type": "realtime"}}));
-    call.pass(ms(1_999));
+    call.pass(ms(4_999));
     assert!(!call.story().contains(&"close".to_owned()), "a turn may still be found");
 }
 

@@ -167,7 +167,7 @@ fn errors_before_session_updated_are_warnings() {
     call.server(json!({"type": "session.updated", "session": {"type": "realtime"}}));
     let story = call.story();
     let warnings =
-        story.iter().filter(|line| line.starts_with("info the endpoint did not apply a setting: "));
+        story.iter().filter(|line| line.starts_with("info warning: the endpoint did not apply a setting: "));
     assert_eq!(warnings.count(), 3, "{story:?}");
     assert!(story.contains(&"connection Live".to_owned()) && call.ended().is_none(), "{story:?}");
     // They are no reason for what goes wrong later.
