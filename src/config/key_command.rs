@@ -142,7 +142,8 @@ mod tests {
     fn a_background_child_that_holds_the_pipe_open_is_not_waited_for() {
         let folder = tempfile::tempdir().unwrap();
         let pid = folder.path().join("pid");
-        let command = format!("tail -f /dev/null & echo $! > {}; echo sk-1", pid.display());
+        // `tail -f` would end with the reader of its output.
+        let command = format!("sleep 3600 & echo $! > {}; echo sk-1", pid.display());
         // The limit is never reached: the shell ends at once.
         assert_eq!(run(&command, Duration::from_secs(3_600)).unwrap().reveal(), "sk-1");
         let child = pid_in(&pid);

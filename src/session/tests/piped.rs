@@ -51,7 +51,9 @@ fn a_line_is_answered_although_the_file_has_ended() {
     call.say("hello");
     call.pass(sec(5));
     assert_eq!(call.ended(), None, "it is not answered");
-    answered(&mut call, "resp_1");
+    call.response_created("resp_1");
+    call.words("resp_1", "item_1", "Hello");
+    call.response_done("resp_1", "completed");
     call.user(Command::LinesEnded);
     call.pass(sec(60));
     assert_eq!(call.ended(), Some(&EndReason::InputEnded));
