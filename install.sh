@@ -285,7 +285,7 @@ most_failed=5
 run_tests() {
 	say "Running the tests"
 	# They wait in real time more than they compute; those that play sound take turns by themselves.
-	export RUST_TEST_THREADS="${RUST_TEST_THREADS:-24}"
+	export RUST_TEST_THREADS="${RUST_TEST_THREADS:-12}"
 	passed=$scratch/passed
 	{ "$cargo" test --locked --no-fail-fast --target-dir "$target" && : >"$passed"; } 2>&1 | tee "$scratch/tests"
 	[ -e "$passed" ] || try_again

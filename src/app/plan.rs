@@ -72,7 +72,12 @@ pub(super) fn transcribe(call: &Settings, at_input_end: AtInputEnd) -> Result<Pl
     Ok(Plan { local_turns: finding.local, ..plan(Mode::Transcribe, settings, call, at_input_end) })
 }
 
-fn captioning_kind(call: &Settings) -> Result<SessionKind, Error> {
+/// Returns the kind of session in which captions are requested.
+///
+/// # Errors
+///
+/// When the endpoint has no session for captions only.
+pub(super) fn captioning_kind(call: &Settings) -> Result<SessionKind, Error> {
     let session = call.in_force.choice(Setting::TranscriptionSession);
     match session.unwrap_or(TranscriptionSession::Own) {
         TranscriptionSession::Own => Ok(SessionKind::Transcription),

@@ -34,6 +34,7 @@ pub(super) async fn run(args: Transcribe, signals: &Signals) -> Result<EndReason
     let heard = if args.files.is_empty() { "--input" } else { "FILE" };
     let files = inputs.iter().fold(files, |files, (input, _)| files.input(heard, input));
     files.written("--trace", args.showing.trace.as_deref()).check()?;
+    plan::captioning_kind(&settings)?;
     // Once for all files: a key may come from a command that asks for a password.
     let target = Target::find(&settings)?.dialled_as(&args.endpoint, &settings)?;
     let count = inputs.len();

@@ -24,7 +24,7 @@ pub(crate) enum Feed {
     /// Silence at a rate.
     Silence(Rate),
     /// A file.
-    File(Stash<AudioReader<File>>),
+    File(Box<Stash<AudioReader<File>>>),
     /// Standard input or a named pipe, read by a thread of its own.
     Pipe(Stash<Receiver<Piece>>),
 }
@@ -88,7 +88,7 @@ impl Feed {
             reader.set_alignment(alignment.map_err(bad_input)?);
         }
         let rate = reader.rate();
-        Ok(Self::File(Stash { source: reader, name, rate, samples: Vec::new(), at: 0 }))
+        Ok(Self::File(Box::new(Stash { source: reader, name, rate, samples: Vec::new(), at: 0 })))
     }
 
     /// Begins to read standard input on a thread of its own, which ends with the process at the latest.

@@ -10,7 +10,7 @@ use super::*;
 const OTHER_USER: u32 = 65_534;
 
 fn mode(path: &Path) -> u32 {
-    fs::metadata(path).unwrap().permissions().mode() & 0o777
+    fs::metadata(path).expect("the temporary folder takes files").permissions().mode() & 0o777
 }
 
 fn private(path: &Path) -> io::Result<OutputFile> {
@@ -23,7 +23,8 @@ fn shared(path: &Path) -> io::Result<OutputFile> {
 
 fn pipe(folder: &Path) -> PathBuf {
     let path = folder.join("pipe");
-    let made = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
+    let made =
+        std::process::Command::new("mkfifo").arg(&path).status().expect("the temporary folder takes files");
     assert!(made.success());
     path
 }
@@ -76,13 +77,13 @@ fn a_link_of_this_user_is_followed_also_to_a_file_that_is_not_there() {
 /// Makes everything that another user could lay in the way; only the administrator can test that.
 fn laid_by_another_user(folder: &Path) -> Option<[PathBuf; 4]> {
     let path = |name: &str| folder.join(name);
-    fs::write(path("target"), "precious").unwrap();
-    fs::create_dir(path("sub")).unwrap();
+    fs::write(path("target"), "precious").expect("the temporary folder takes files");
+    fs::create_dir(path("sub")).expect("the temporary folder takes files");
     for (target, link) in [("target", "link"), ("missing", "dangling"), ("sub", "folder")] {
-        symlink(target, path(link)).unwrap();
+        symlink(target, path(link)).expect("the temporary folder takes files");
         std::os::unix::fs::lchown(path(link), Some(OTHER_USER), None).ok()?;
     }
-    symlink("link", path("indirect")).unwrap();
+    symlink("link", path("indirect")).expect("the temporary folder takes files");
     Some([path("link"), path("dangling"), path("folder/file"), path("indirect")])
 }
 

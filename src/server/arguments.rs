@@ -149,7 +149,7 @@ impl<'a> Maker<'a> {
             "array" => self.array(&layers, depth),
             "integer" => number(&layers, Whole::Yes, index),
             "number" => number(&layers, Whole::No, index),
-            "boolean" => Ok(json!(index % 2 == 0)),
+            "boolean" => Ok(json!(index.is_multiple_of(2))),
             "null" => Ok(Value::Null),
             _ => string(&layers, index).map(Value::String),
         }

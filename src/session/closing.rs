@@ -134,7 +134,7 @@ impl Session {
         if let Phase::Opening(opening) = &self.phase
             && let Some(refusal) = opening.refusal()
         {
-            return EndReason::Refused(refusal.clone());
+            return EndReason::Refused(refusal);
         }
         let is_refused = self.is_refused(now, &cause);
         let reason = self.judge_close(now, cause);

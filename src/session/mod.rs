@@ -385,7 +385,7 @@ impl Session {
         if matches!(self.phase, Phase::Away(_) | Phase::Closing(_) | Phase::Over) {
             return;
         }
-        self.placement.to_server_ids(&mut body);
+        self.placement.translate_to_server_ids(&mut body);
         let event_id = self.sent.note(cause);
         self.outputs.push(Output::Send(Box::new(body.with_id(event_id))));
     }

@@ -69,6 +69,7 @@ impl Placement {
 
     /// Gives an event its place; `answer_is_due` tells whether an answer was asked for of which nothing has
     /// come yet.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "`resolve_in_place` names the others")]
     pub(super) fn resolve(&mut self, body: ServerBody, answer_is_due: bool) -> ServerBody {
         match body {
             ServerBody::ItemAdded { previous_item_id, item }
@@ -280,7 +281,7 @@ impl Placement {
     }
 
     /// Translates the ids of an event that is sent to those of the server in use.
-    pub(super) fn to_server_ids(&mut self, body: &mut ClientBody) {
+    pub(super) fn translate_to_server_ids(&mut self, body: &mut ClientBody) {
         match body {
             ClientBody::ItemCreate { previous_item_id, item } => {
                 translate(&self.items, previous_item_id.as_mut());

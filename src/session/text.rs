@@ -177,7 +177,7 @@ fn match_prefix(text: &str, prefix: &str) -> Option<usize> {
 fn letters(text: &str, lenient: bool) -> impl Iterator<Item = (usize, char)> {
     let counts = move |letter: char| {
         let fragile = letter == char::REPLACEMENT_CHARACTER || letter.len_utf16() == 2;
-        !letter.is_whitespace() && !(lenient && fragile)
+        !(letter.is_whitespace() || lenient && fragile)
     };
     text.char_indices()
         .filter(move |(_, letter)| counts(*letter))

@@ -210,7 +210,7 @@ fn who_is_patient_hears_both_sentences_as_one() {
 #[test]
 fn silence_is_neither_sent_nor_committed() {
     let outcome = &CALLS.silence;
-    assert_eq!(outcome.code, Some(0), "{}", outcome.stderr);
+    assert_eq!(outcome.code, Some(6), "{}", outcome.stderr);
     assert_eq!(types(&sent(outcome, Dialect::Ga)), ["session.update"]);
     assert_eq!(finals(&outcome.json_lines(), "user"), 0);
 }

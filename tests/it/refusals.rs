@@ -352,7 +352,7 @@ fn a_machine_without_sound_is_told_what_works_there() {
     let env: &[_] = &[("PULSE_SERVER", "unix:/nonexistent"), ("ALSA_CONFIG_PATH", "/nonexistent")];
     let case =
         Case { args: String::new(), env, code: 4, says: "there is no microphone", hints: "--input FILE.wav" };
-    check(&["talk --demo --output old.wav", "transcribe --demo --trace new.jsonl"], &[case]);
+    check(&["talk --demo --output old.wav", "talk --demo --trace new.jsonl"], &[case]);
 }
 
 #[test]

@@ -43,6 +43,7 @@ impl Machine {
     }
 
     /// Tells the end of a function call, and returns its item.
+    #[expect(clippy::too_many_arguments, reason = "the schedule is taken out of the answer before it ends")]
     pub(super) fn finish_call(
         &mut self,
         answer: &Answer,

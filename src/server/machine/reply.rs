@@ -98,6 +98,7 @@ impl Machine {
     }
 
     /// Begins to answer `cue`, by a function call if there is one to make.
+    #[expect(clippy::too_many_arguments, reason = "a call takes the place of what the cue brings")]
     pub(super) fn answer(&mut self, now: Duration, config: ResponseConfig, cue: &Cue, call: Option<Call>) {
         let manner = self.manner(config);
         self.jobs += 1;

@@ -128,10 +128,9 @@ impl Turns {
         };
         match step {
             Step::Started => None,
-            Step::Stopped => candidates()
-                .filter(|(_, turn)| turn.is_started && !turn.is_stopped)
-                .map(|(index, _)| index)
-                .last(),
+            Step::Stopped => {
+                candidates().rfind(|(_, turn)| turn.is_started && !turn.is_stopped).map(|(index, _)| index)
+            }
             Step::Committed => after_last(|turn| turn.is_committed),
             Step::ItemAdded => after_last(|turn| turn.has_item),
             Step::ItemDone => after_last(|turn| turn.is_item_done),

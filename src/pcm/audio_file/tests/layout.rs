@@ -108,7 +108,8 @@ fn a_voice_in_one_of_six_channels_keeps_its_level() {
 
 #[test]
 fn channels_that_cancel_each_other_keep_their_level() {
-    let layouts: [(u16, fn(i16) -> Vec<i16>); 3] = [
+    type Layout = (u16, fn(i16) -> Vec<i16>);
+    let layouts: [Layout; 3] = [
         (2, |sample| vec![sample, -sample]),
         (2, |sample| vec![-sample / 2, sample]),
         (4, |sample| vec![0, sample, 0, -sample]),
