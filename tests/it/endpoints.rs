@@ -2,7 +2,7 @@
 //!
 //! The scripts in `endpoints/scripts` hold the handshake byte for byte, each event that a client must send,
 //! and what the endpoint says; `rtvoice serve --script` plays them. The program runs with the commands of
-//! the README and dials the true hosts, by a proxy that leads them all to this machine.
+//! docs/endpoints.md and dials the true hosts, by a proxy that leads them all to this machine.
 
 mod gate;
 mod row;
@@ -339,12 +339,12 @@ fn what_an_endpoint_does_not_have_is_told_before_it_is_dialled() {
     }
 }
 
-/// Each command of the README is one of the table, with the reader's own names in it.
+/// Each documented command is one of the table, with the reader's own names in it.
 #[test]
-fn the_readme_has_the_commands_of_the_table() {
-    let readme =
-        include_str!("../../README.md").split("\n## Endpoints\n").nth(1).expect("it has the section");
-    let rows = readme.lines().skip_while(|line| !line.starts_with("|---")).skip(1);
+fn the_documented_commands_are_those_of_the_table() {
+    let page =
+        include_str!("../../docs/endpoints.md").split("\n## Profiles\n").nth(1).expect("it has the section");
+    let rows = page.lines().skip_while(|line| !line.starts_with("|---")).skip(1);
     let rows = rows.take_while(|line| line.starts_with('|'));
     let mut found = 0;
     for line in
@@ -360,10 +360,7 @@ fn the_readme_has_the_commands_of_the_table() {
         ];
         let command =
             of_test.iter().fold(command.to_owned(), |command, (name, own)| command.replace(name, own));
-        assert!(
-            TABLE.iter().any(|row| row.command == command),
-            "{command:?} of the README is not in the table"
-        );
+        assert!(TABLE.iter().any(|row| row.command == command), "{command:?} is not in the table");
         found += 1;
     }
     assert!(found > 15, "{found}");

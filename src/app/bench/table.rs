@@ -21,7 +21,7 @@ pub(super) fn text(findings: &Findings) -> String {
         lines.extend(failed.map(|why| format!("  not measured: {}", text::one_line(why))));
         lines.push(String::new());
     }
-    lines.push("Milliseconds. README.md says from where to where each is counted.".to_owned());
+    lines.push("Milliseconds. docs/audio.md describes what each step measures.".to_owned());
     lines.join("\n") + "\n"
 }
 
@@ -101,7 +101,7 @@ mod tests {
           question to first byte             310.0  1250.0  1250.0  1250.0     3
           not measured: it went away
 
-        Milliseconds. README.md says from where to where each is counted.
+        Milliseconds. docs/audio.md describes what each step measures.
         "#);
     }
 
