@@ -21,7 +21,7 @@ pub enum ReadError {
     /// It is something else than a file.
     #[error("it is {0}")]
     NotAFile(&'static str),
-    /// It is longer than [`MAX_BYTES`].
+    /// It is longer than `MAX_BYTES`.
     #[error("it is larger than {} KiB", MAX_BYTES >> 10)]
     TooLarge,
     /// The system refuses.
