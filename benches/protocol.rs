@@ -2,11 +2,12 @@
 
 use divan::Bencher;
 use divan::counter::{BytesCount, ItemsCount};
-use rtvoice::protocol::client::ClientBody;
+use rtvoice::protocol::decode;
 use rtvoice::protocol::dialect::Dialect;
-use rtvoice::protocol::server::{Place, ServerBody, ServerEvent};
+use rtvoice::protocol::encode;
+use rtvoice::protocol::events::client::ClientBody;
+use rtvoice::protocol::events::server::{Place, ServerBody, ServerEvent};
 use rtvoice::protocol::value::Unknown;
-use rtvoice::protocol::{read, write};
 
 /// Bytes of one millisecond of 24 kHz PCM16.
 const BYTES_PER_MS: usize = 48;
@@ -36,39 +37,39 @@ fn place() -> Place {
 #[divan::bench(args = [Dialect::Ga, Dialect::Beta])]
 fn read_audio_delta_of_100_ms(bencher: Bencher<'_, '_>, dialect: Dialect) {
     let delta = ServerBody::AudioDelta { place: place(), delta: sound(100) };
-    let text = write::server_event(&event(delta), dialect);
+    let text = encode::server_event(&event(delta), dialect);
     bencher
         .counter(ItemsCount::new(1_usize))
         .counter(BytesCount::new(text.len()))
-        .bench(|| read::server_event(divan::black_box(&text)));
+        .bench(|| decode::server_event(divan::black_box(&text)));
 }
 
 #[divan::bench]
 fn read_transcript_delta(bencher: Bencher<'_, '_>) {
     let delta = ServerBody::TranscriptDelta { place: place(), delta: " Loud".to_owned() };
-    let text = write::server_event(&event(delta), Dialect::Ga);
+    let text = encode::server_event(&event(delta), Dialect::Ga);
     bencher
         .counter(ItemsCount::new(1_usize))
         .counter(BytesCount::new(text.len()))
-        .bench(|| read::server_event(divan::black_box(&text)));
+        .bench(|| decode::server_event(divan::black_box(&text)));
 }
 
 #[divan::bench]
 fn write_append_of_20_ms(bencher: Bencher<'_, '_>) {
     let append = ClientBody::AudioAppend(sound(20)).without_id();
-    let length = write::client_event(&append, Dialect::Ga).len();
+    let length = encode::client_event(&append, Dialect::Ga).len();
     bencher
         .counter(ItemsCount::new(1_usize))
         .counter(BytesCount::new(length))
-        .bench(|| write::client_event(divan::black_box(&append), Dialect::Ga));
+        .bench(|| encode::client_event(divan::black_box(&append), Dialect::Ga));
 }
 
 #[divan::bench]
 fn write_audio_delta_of_100_ms(bencher: Bencher<'_, '_>) {
     let delta = event(ServerBody::AudioDelta { place: place(), delta: sound(100) });
-    let length = write::server_event(&delta, Dialect::Ga).len();
+    let length = encode::server_event(&delta, Dialect::Ga).len();
     bencher
         .counter(ItemsCount::new(1_usize))
         .counter(BytesCount::new(length))
-        .bench(|| write::server_event(divan::black_box(&delta), Dialect::Ga));
+        .bench(|| encode::server_event(divan::black_box(&delta), Dialect::Ga));
 }

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use divan::Bencher;
+use rtvoice::audio::capture::speech_detector::Listening;
 use rtvoice::audio::echo::{EchoControl, EchoMode, Processing, Step};
 use rtvoice::audio::engine::{Ends, Engine, Format};
-use rtvoice::audio::voice::Listening;
-use rtvoice::pcm::frame::{ClipId, Frame, Rate};
-use rtvoice::pcm::resample::Resampler;
-use rtvoice::pcm::wire::{Codec, Decoder};
+use rtvoice::dsp::codec::{Codec, Decoder};
+use rtvoice::dsp::frame::{ClipId, Frame, Rate};
+use rtvoice::dsp::resample::Resampler;
 
 fn main() {
     divan::main();

@@ -4,13 +4,14 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use rtvoice::app::{self, stderr};
+use rtvoice::call::streams::stderr;
 use rtvoice::cli::Cli;
+use rtvoice::commands::{self};
 
 fn main() -> ExitCode {
     stderr::install_panic_hook();
     match Cli::try_parse() {
-        Ok(cli) => ExitCode::from(app::run(cli)),
-        Err(answer) => ExitCode::from(app::answer_without_command(&answer)),
+        Ok(cli) => ExitCode::from(commands::run(cli)),
+        Err(answer) => ExitCode::from(commands::answer_without_command(&answer)),
     }
 }

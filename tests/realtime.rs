@@ -9,13 +9,13 @@ use std::cell::Cell;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use rtvoice::audio::api::Duck;
+use rtvoice::audio::capture::speech_detector::Listening;
 use rtvoice::audio::echo::{EchoControl, Processing};
 use rtvoice::audio::engine::{Engine, Format};
-use rtvoice::audio::event::Duck;
-use rtvoice::audio::voice::Listening;
-use rtvoice::pcm::frame::{ClipId, Frame, Rate};
-use rtvoice::pcm::level::Meter;
-use rtvoice::pcm::resample::Resampler;
+use rtvoice::dsp::frame::{ClipId, Frame, Rate};
+use rtvoice::dsp::level::Meter;
+use rtvoice::dsp::resample::Resampler;
 
 /// The system's allocator, with a count of the calls of each thread.
 struct Counting;

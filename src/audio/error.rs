@@ -3,8 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::dsp::audio_file::AudioFileError;
 use crate::files;
-use crate::pcm::audio_file::AudioFileError;
 
 /// What standard input takes.
 pub const PIPE_HINT: &str = "pipe raw PCM (16-bit, mono, 24 kHz), WAV or AU into it";

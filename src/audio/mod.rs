@@ -4,44 +4,16 @@
 
 pub mod options;
 pub mod error;
-pub mod event;
-pub mod choice;
-pub mod shared;
-pub mod callback;
 pub mod engine;
 pub mod echo;
-pub mod voice;
-mod processing;
-mod microphone;
-mod speaker;
-mod clip;
-mod ledger;
-mod jitter;
-mod overflow;
-mod drift;
-#[cfg(feature = "device")]
-mod device;
-#[cfg(not(feature = "device"))]
-#[path = "no_device.rs"]
-mod device;
-#[allow(dead_code, reason = "only devices use all of it, and of those only a sound server's")]
-pub(crate) mod open;
-mod recovery;
-mod trouble;
-mod jack;
-mod lookout;
-pub(crate) mod silence;
-mod picker;
-#[cfg_attr(not(feature = "device"), allow(dead_code, reason = "only real devices use all of it"))]
-mod pace;
-mod input;
-mod output;
-mod fake;
-mod file;
-mod sink;
-mod track;
-mod record;
 mod thread;
+pub mod realtime;
+pub mod api;
+pub mod playback;
+pub mod capture;
+pub mod recording;
+pub mod backend;
+pub mod device;
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel, sync_channel};
@@ -51,14 +23,14 @@ use std::time::Duration;
 use tokio::sync::broadcast;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use crate::audio::choice::{Detail, Listed, Wanted};
+use crate::audio::api::{Command, Duck, Event, Mute};
+use crate::audio::device::open::Waker;
+use crate::audio::device::select::{Detail, Listed, Wanted};
 use crate::audio::error::{AudioError, Direction};
-use crate::audio::event::{Command, Duck, Event, Mute};
-use crate::audio::open::Waker;
 use crate::audio::options::Options;
 use crate::audio::thread::{Opened, OtherEnds, Runner};
-use crate::pcm::frame::{ClipId, Frame};
-use crate::pcm::level::Meter;
+use crate::dsp::frame::{ClipId, Frame};
+use crate::dsp::level::Meter;
 
 /// How long a sound system may take to open; PulseAudio's own patience is 2 s a step.
 const OPENING_SECONDS: u64 = 10;
@@ -156,7 +128,7 @@ impl Control {
 ///
 /// When no sound system answers.
 pub fn devices() -> Result<Vec<Listed>, AudioError> {
-    device::list(Detail::All)
+    backend::system::list(Detail::All)
 }
 
 /// Opens the devices, files and pipes of `options` and starts the audio thread.

@@ -4,11 +4,11 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::audio::choice::Wanted;
+use crate::audio::api::MuteWay;
+use crate::audio::device::select::Wanted;
 use crate::audio::echo::Processing;
 use crate::audio::error::AudioError;
-use crate::audio::event::MuteWay;
-use crate::pcm::frame::Rate;
+use crate::dsp::frame::Rate;
 
 /// All that is needed to start.
 #[derive(Clone, Debug, PartialEq)]

@@ -27,7 +27,7 @@ pub fn profiles() -> Result<ConfigFile, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::setting::Setting;
+    use crate::config::settings::Setting;
     use crate::config::value::Value;
 
     #[test]

@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use crate::config::built_in;
 use crate::config::dotenv::{BadLine, Dotenv, Skipped};
 use crate::config::file::{Author, ConfigFile, Wrong};
-use crate::config::place;
+use crate::config::paths;
 use crate::config::regular_file::{self, ReadError};
-use crate::config::remembered::Remembered;
-use crate::config::setting::Setting;
+use crate::config::settings::Setting;
+use crate::config::state::Remembered;
 use crate::config::value::Origin;
 use crate::error::{Error, Kind};
 
@@ -49,7 +49,7 @@ impl Sources {
     ///
     /// When a file cannot be read or understood, or shows a key to others.
     pub fn look(env_file: EnvFile) -> Result<Self, Error> {
-        let path = place::config_file();
+        let path = paths::config_file();
         let user = match &path {
             Some(path) => read_config(path)?,
             None => ConfigFile::default(),
@@ -61,7 +61,7 @@ impl Sources {
             EnvFile::Read => Dotenv::read(Path::new(".env"))?,
             EnvFile::Ignored => Dotenv::default(),
         };
-        let (remembered, damaged) = match place::devices_file() {
+        let (remembered, damaged) = match paths::devices_file() {
             Some(path) => Remembered::read_or_set_aside(&path),
             None => (Remembered::default(), None),
         };

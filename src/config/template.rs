@@ -3,8 +3,8 @@
 use std::fmt::Write;
 
 use crate::config::built_in;
-use crate::config::price::Price;
-use crate::config::setting::{Form, Scope, Setting};
+use crate::config::pricing::Price;
+use crate::config::settings::{Form, Scope, Setting};
 use crate::config::value::{Layer, Value};
 use crate::error::Error;
 

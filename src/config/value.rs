@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::config::setting::Setting;
+use crate::config::settings::Setting;
 use crate::secret::Secret;
 
 /// What a setting is set to.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::protocol::server::ErrorInfo;
+use crate::protocol::events::server::ErrorInfo;
 
 /// How much an error matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

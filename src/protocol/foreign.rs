@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::protocol::server::{ServerBody, ServerEvent};
+use crate::protocol::events::server::{ServerBody, ServerEvent};
 use crate::protocol::settings::SessionInfo;
 
 /// Another protocol than Realtime.
@@ -52,10 +52,10 @@ impl ServerEvent {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::read;
+    use crate::protocol::decode;
 
     fn check(text: &str, expected: Option<Foreign>) {
-        assert_eq!(read::server_event(text).unwrap().foreign(), expected, "{text}");
+        assert_eq!(decode::server_event(text).unwrap().foreign(), expected, "{text}");
     }
 
     #[test]

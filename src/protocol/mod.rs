@@ -4,10 +4,6 @@
 //! depends on the [`dialect::Dialect`]. Nothing here knows a clock or a socket. What is unknown
 //! (events, fields, values) is kept by name and is never an error.
 
-pub mod client;
-pub mod server;
-pub mod item;
-pub mod response;
 pub mod settings;
 pub mod language;
 pub mod value;
@@ -17,8 +13,8 @@ pub mod foreign;
 pub mod error_codes;
 pub mod refusal;
 mod params;
-mod sound;
-pub mod read;
-pub mod write;
+pub mod decode;
+pub mod encode;
+pub mod events;
 #[cfg(test)]
 pub(crate) mod tests;

@@ -100,10 +100,11 @@ fn drop_turn_part(turns: &mut TurnDetection, part: &str) -> bool {
 mod tests {
     use serde_json::{Value, json};
 
-    use crate::protocol::client::ClientBody;
+    use crate::protocol::decode;
     use crate::protocol::dialect::Dialect;
+    use crate::protocol::encode;
+    use crate::protocol::events::client::ClientBody;
     use crate::protocol::settings::Settings;
-    use crate::protocol::{read, write};
 
     /// Returns every path of a session down to what is no object.
     fn paths(session: &Value, prefix: &str) -> Vec<String> {
@@ -117,7 +118,8 @@ mod tests {
 
     fn settings(session: &Value) -> Settings {
         let event = json!({"type": "session.update", "session": session});
-        let ClientBody::SessionUpdate(settings) = read::client_event(&event.to_string()).unwrap().body else {
+        let ClientBody::SessionUpdate(settings) = decode::client_event(&event.to_string()).unwrap().body
+        else {
             panic!("{session}")
         };
         *settings
@@ -134,7 +136,7 @@ mod tests {
             assert!(settings.drop_param(&path), "{path}");
             assert!(!settings.drop_param(&path), "{path} twice");
             let text =
-                write::client_event(&ClientBody::SessionUpdate(Box::new(settings)).without_id(), dialect);
+                encode::client_event(&ClientBody::SessionUpdate(Box::new(settings)).without_id(), dialect);
             let event: Value = serde_json::from_str(&text).unwrap();
             let pointer = format!("/{}", path.replace('.', "/"));
             assert_eq!(event.pointer(&pointer), None, "{path}");

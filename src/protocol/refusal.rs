@@ -1,7 +1,7 @@
 //! What a server's refusal is about: the setting that has to be changed, and the flag that changes it.
 
 use crate::protocol::error_codes::Remedy;
-use crate::protocol::server::ErrorInfo;
+use crate::protocol::events::server::ErrorInfo;
 
 /// A setting that a server can refuse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,8 +5,8 @@
 
 use serde_json::Value;
 
-use crate::pcm::frame::Rate;
-use crate::pcm::wire::Codec;
+use crate::dsp::codec::Codec;
+use crate::dsp::frame::Rate;
 use crate::protocol::dialect::Dialect;
 use crate::protocol::value::{Setting, Unknown, open_enum};
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::protocol::close::CloseCause;
 use crate::protocol::dialect::Dialect;
+use crate::protocol::events::server::ErrorInfo;
 use crate::protocol::refusal;
-use crate::protocol::server::ErrorInfo;
 use crate::session::io::{Deadline, Door, EndReason, Failure, Notice, Reason};
 use crate::session::plan::{Mode, TurnControl};
 use crate::session::{Phase, Session};

@@ -6,66 +6,46 @@
 
 pub mod io;
 pub mod plan;
-mod opening;
-mod microphone;
 mod outcome;
-mod local_vad;
-mod interruption;
-mod two_stage;
-mod answer;
-mod closing;
-mod piped;
-mod delay;
-mod staying;
-mod devices;
-mod memory;
-mod recent;
-mod handover;
-pub mod limits;
-pub mod price;
 mod errors;
-mod repeats;
-mod ids;
-mod placement;
-mod playback;
-mod responses;
-mod transcript;
-mod captions;
-mod text;
-mod usage;
+pub mod connection;
+pub mod turn;
+pub mod response;
+pub mod conversation;
+pub mod metering;
 
 #[cfg(test)]
 mod tests;
 
 use std::time::Duration;
 
-use crate::protocol::client::ClientBody;
 use crate::protocol::dialect::Dialect;
-use crate::protocol::server::{ServerBody, ServerEvent};
-use crate::session::closing::Closing;
-use crate::session::delay::Stopwatch;
-use crate::session::devices::Invitation;
+use crate::protocol::events::client::ClientBody;
+use crate::protocol::events::server::{ServerBody, ServerEvent};
+use crate::session::connection::closing::Closing;
+use crate::session::connection::deduplication::Repeats;
+use crate::session::connection::opening::Opening;
+use crate::session::connection::placement::Placement;
+use crate::session::connection::reconnect::{Attempts, Away};
+use crate::session::connection::rollover::Handover;
+use crate::session::conversation::history::Memory;
+use crate::session::conversation::transcript::{Transcript, Words};
 use crate::session::errors::{Cause, LastError, PendingError, Sent};
-use crate::session::handover::Handover;
-use crate::session::interruption::Flushing;
 use crate::session::io::{
     AudioEvent, Command, Deadline, Door, EndReason, Failure, Input, Notice, Output, Turn,
 };
-use crate::session::limits::Limiter;
-use crate::session::local_vad::LocalVad;
-use crate::session::memory::Memory;
-use crate::session::microphone::Microphone;
-use crate::session::opening::Opening;
+use crate::session::metering::latency::Stopwatch;
+use crate::session::metering::limits::Limiter;
+use crate::session::metering::usage::UsageSum;
 use crate::session::outcome::Outcome;
-use crate::session::placement::Placement;
 use crate::session::plan::Plan;
-use crate::session::playback::Playback;
-use crate::session::repeats::Repeats;
-use crate::session::responses::Responses;
-use crate::session::staying::{Attempts, Away};
-use crate::session::transcript::{Transcript, Words};
-use crate::session::two_stage::Ducked;
-use crate::session::usage::UsageSum;
+use crate::session::response::playback::Playback;
+use crate::session::response::sequencer::Responses;
+use crate::session::turn::ducking::Ducked;
+use crate::session::turn::interruption::Flushing;
+use crate::session::turn::local_vad::LocalVad;
+use crate::session::turn::microphone::Microphone;
+use crate::session::turn::ready_prompt::Invitation;
 
 /// One call, over one connection after the other.
 #[derive(Debug)]

@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use crate::protocol::response::ResponseStatus;
-use crate::protocol::server::ServerBody;
+use crate::protocol::events::response::ResponseStatus;
+use crate::protocol::events::server::ServerBody;
 use crate::session::Session;
 use crate::session::io::{EndReason, Unanswered};
 use crate::session::plan::{AtInputEnd, Mode, Plan, TurnControl};

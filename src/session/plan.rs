@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use crate::pcm::frame::Rate;
+use crate::dsp::frame::Rate;
 use crate::protocol::dialect::Dialect;
 use crate::protocol::settings::{AudioFormat, Settings, TurnMethod};
 use crate::protocol::value::Setting;
-use crate::session::limits::Limits;
-use crate::session::price::Prices;
+use crate::session::metering::limits::Limits;
+use crate::session::metering::price::Prices;
 
 /// Silence that ends a turn where nothing else is said; servers' own default of 200 ms cuts
 /// people off who stop to think.

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use crate::protocol::dialect::Dialect;
-use crate::protocol::response::{TokenDetails, Usage};
+use crate::protocol::events::response::{TokenDetails, Usage};
 use crate::session::io::delay::{Delay, DelayReport, Delays, Origin, Spread};
 use crate::session::io::{
     AssistantLine, Connection, Echo, EchoMode, EndReason, Failure, Line, Notice, Ready, Turn, UsageReport,
 };
-use crate::ui::front::Front;
+use crate::ui::output::presenter::Front;
 
 /// An echo that is taken away.
 pub(crate) const ECHO: Echo =

@@ -8,10 +8,10 @@ use crate::session::io::{
     AssistantLine, Connection, DeviceEntry, DeviceState, Echo, EndReason, Line, Notice, Ready, Side, Turn,
     UsageReport,
 };
-use crate::ui::device::{self, Weight};
-use crate::ui::text;
-use crate::ui::words;
-use crate::ui::wrap::word_start;
+use crate::ui::text::devices::{self, Weight};
+use crate::ui::text::sanitize;
+use crate::ui::text::wording;
+use crate::ui::text::wrap::word_start;
 
 /// All that is drawn of a session. Cloning is cheap: the entries are shared.
 #[derive(Clone, Debug)]
@@ -194,9 +194,9 @@ impl Model {
             Notice::Devices(entries) => self.devices = Some(entries.as_slice().into()),
             Notice::Echo(echo) => self.echo = Some(*echo),
             Notice::Error { code, message } => {
-                self.remark(at, RemarkKind::Error, words::error(code.as_deref(), message));
+                self.remark(at, RemarkKind::Error, wording::error(code.as_deref(), message));
             }
-            Notice::Info(message) => self.remark(at, RemarkKind::Info, text::one_line(message)),
+            Notice::Info(message) => self.remark(at, RemarkKind::Info, sanitize::one_line(message)),
             Notice::End(reason) => {
                 self.ended = Some(reason.clone());
                 self.ended_at = Some(at);
@@ -228,7 +228,7 @@ impl Model {
             (Side::Speaker, _) | (Side::Microphone, DeviceState::Refused(_)) => {}
             (Side::Microphone, _) => drop(self.remark.take_if(|remark| remark.kind == RemarkKind::Lasting)),
         }
-        match device::state(side, state) {
+        match devices::state(side, state) {
             (Weight::Bad, text) => self.remark(at, RemarkKind::Error, text),
             (Weight::News, text) => self.remark(at, RemarkKind::Info, text),
             (Weight::Lasting, text) => self.remark(at, RemarkKind::Lasting, text),
@@ -241,7 +241,7 @@ impl Model {
     }
 
     fn user(&mut self, line: &Line) {
-        let text = text::displayable(&line.text).into_owned();
+        let text = sanitize::displayable(&line.text).into_owned();
         let entry = Entry {
             item_id: line.item_id.clone(),
             speaker: Speaker::User,
@@ -261,11 +261,11 @@ impl Model {
     }
 
     fn assistant(&mut self, line: &AssistantLine) {
-        let text = text::displayable(&line.text).into_owned();
+        let text = sanitize::displayable(&line.text).into_owned();
         // The beginning of a text is displayed as the beginning of the whole, so its length is the place.
         let heard_bytes = word_start(&line.text, line.heard_bytes);
         let heard = match line.heard_ms {
-            Some(_) => text::displayable(&line.text[..heard_bytes]).len(),
+            Some(_) => sanitize::displayable(&line.text[..heard_bytes]).len(),
             None => text.len(),
         };
         let entry = Entry {

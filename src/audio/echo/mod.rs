@@ -3,24 +3,24 @@
 //! Works on blocks of 10 ms at 24 kHz and knows nothing of devices, rings or clocks.
 
 mod canceller;
-mod filter;
-pub(crate) mod forecast;
 mod meter;
-mod mode;
 #[cfg(test)]
 pub(crate) mod room;
-pub mod sounding;
-mod switch;
+mod kalman_filter;
+pub(crate) mod estimator;
+mod mic_gate;
+pub mod path_test;
+mod auto_mode;
 
 use std::time::Duration;
 
+use crate::audio::capture::speech_detector::{Beside, Listening};
+use crate::audio::echo::auto_mode::Auto;
 use crate::audio::echo::canceller::{Canceller, Wish};
-use crate::audio::echo::forecast::{Forecast, Rest};
+use crate::audio::echo::estimator::{Forecast, Rest};
 use crate::audio::echo::meter::{Measurement, Meter};
-use crate::audio::echo::mode::Auto;
-use crate::audio::echo::switch::Switch;
-use crate::audio::voice::{Beside, Listening};
-use crate::pcm::frame::Rate;
+use crate::audio::echo::mic_gate::Switch;
+use crate::dsp::frame::Rate;
 
 /// Samples in a block: 10 ms at 24 kHz.
 pub(crate) const BLOCK: usize = 240;

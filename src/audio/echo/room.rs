@@ -1,9 +1,9 @@
 //! Rooms for tests: the speaker's sound comes back late, softer, smeared, and by another clock.
 
-use crate::pcm::audio_file::read_clip;
-use crate::pcm::frame::Rate;
-use crate::pcm::g711::decode_ulaw;
-use crate::pcm::resample::{resample_clip, to_float};
+use crate::dsp::audio_file::read_clip;
+use crate::dsp::frame::Rate;
+use crate::dsp::g711::decode_ulaw;
+use crate::dsp::resample::{resample_clip, to_float};
 
 /// The way from a speaker to a microphone.
 #[derive(Clone, Copy)]
@@ -99,7 +99,7 @@ impl Way {
 
 /// Returns `seconds` of an assistant's speech: the recordings of the demo, about 20 dB below full scale.
 pub(crate) fn assistant(seconds: usize) -> Vec<f32> {
-    let coded = include_bytes!("../../../assets/demo/voice.ul");
+    let coded = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/demo/voice.ul"));
     let length = (seconds * 8_000).min(coded.len());
     let samples: Vec<i16> = coded[..length].iter().map(|code| decode_ulaw(*code)).collect();
     let floats = resample_clip(&samples, Rate::TELEPHONE, Rate::WIRE).into_iter().map(to_float);
@@ -108,7 +108,9 @@ pub(crate) fn assistant(seconds: usize) -> Vec<f32> {
 
 /// Returns a sentence of the user, about 26 dB below full scale, from its first voiced sample on.
 pub(crate) fn user() -> Vec<f32> {
-    let (_, samples) = read_clip(&include_bytes!("../../../assets/hello.wav")[..]).expect("it is a WAV file");
+    let (_, samples) =
+        read_clip(&include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/hello.wav"))[..])
+            .expect("it is a WAV file");
     let begin = samples.iter().position(|sample| sample.abs() > 0.01).unwrap_or_default();
     at_level(samples[begin..].to_vec(), -26.0)
 }

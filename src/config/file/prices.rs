@@ -6,7 +6,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::config::file::{PRICES, Reader, Wrong, number};
-use crate::config::price::{Price, PriceList, Priced};
+use crate::config::pricing::{Price, PriceList, Priced};
 
 impl Reader<'_> {
     pub(super) fn prices(&self, table: &DeTable<'_>) -> Result<PriceList, Wrong> {
@@ -60,7 +60,7 @@ fn known() -> String {
 #[cfg(test)]
 mod tests {
     use crate::config::file::{Author, ConfigFile};
-    use crate::config::price::Price;
+    use crate::config::pricing::Price;
     use crate::config::value::Origin;
 
     #[test]

@@ -2,13 +2,13 @@
 
 use std::net::SocketAddr;
 
+use crate::net::dial::error::DialError;
+use crate::net::dial::observer::Passed;
+use crate::net::dial::stream::Carrier;
+use crate::net::dial::tunnel;
 use crate::net::dial::{DialOptions, Route, within};
-use crate::net::dial_error::DialError;
+use crate::net::proxy::error::{ProxyError, ProxyTrouble};
 use crate::net::proxy::{Proxy, ProxyKind};
-use crate::net::proxy_error::{ProxyError, ProxyTrouble};
-use crate::net::stream::Carrier;
-use crate::net::tunnel;
-use crate::net::witness::Passed;
 
 /// Returns a stream to `target` as the proxy leads there.
 ///

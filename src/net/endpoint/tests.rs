@@ -3,7 +3,7 @@
 use tokio::io::{AsyncReadExt, duplex};
 
 use super::*;
-use crate::net::link::Link;
+use crate::net::ws::connection::Link;
 
 const KEY: &str = "sk-proj-7Qw9";
 

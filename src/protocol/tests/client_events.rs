@@ -4,10 +4,10 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 
-use crate::protocol::client::{ClientBody, ClientEvent};
 use crate::protocol::dialect::Dialect;
-use crate::protocol::item::{Item, ItemBody};
-use crate::protocol::response::ResponseConfig;
+use crate::protocol::events::client::{ClientBody, ClientEvent};
+use crate::protocol::events::item::{Item, ItemBody};
+use crate::protocol::events::response::ResponseConfig;
 use crate::protocol::tests::pieces::{
     format, id, item, metadata, modality, settings, sound, text, token_limit, tool_choice, tools, voice,
 };

@@ -2,37 +2,45 @@
 
 use serde_json::Value;
 
-use crate::pcm::frame::Rate;
-use crate::protocol::client::{ClientBody, ClientEvent};
+use crate::dsp::frame::Rate;
+use crate::protocol::decode;
 use crate::protocol::dialect::Dialect;
-use crate::protocol::item::{Content, ItemBody, ItemStatus, Role};
-use crate::protocol::response::{ResponseStatus, TokenDetails};
-use crate::protocol::server::{ServerBody, ServerEvent, TranscriptionUsage};
+use crate::protocol::encode;
+use crate::protocol::events::client::{ClientBody, ClientEvent};
+use crate::protocol::events::item::{Content, ItemBody, ItemStatus, Role};
+use crate::protocol::events::response::{ResponseStatus, TokenDetails};
+use crate::protocol::events::server::{ServerBody, ServerEvent, TranscriptionUsage};
 use crate::protocol::settings::{
     AudioFormat, Eagerness, Modality, NoiseReductionKind, ReasoningEffort, SessionKind, Settings, TokenLimit,
     Tool, ToolChoice, TurnMethod, Voice,
 };
 use crate::protocol::value::Setting;
-use crate::protocol::{read, write};
 
-pub(super) const GA_CLIENT: &str = include_str!("../../../tests/fixtures/protocol/ga.client.jsonl");
-pub(super) const BETA_CLIENT: &str = include_str!("../../../tests/fixtures/protocol/beta.client.jsonl");
-pub(super) const GA_SERVER: &str = include_str!("../../../tests/fixtures/protocol/ga.server.jsonl");
-pub(super) const BETA_SERVER: &str = include_str!("../../../tests/fixtures/protocol/beta.server.jsonl");
-const GA_CAPTURED: &str = include_str!("../../../tests/fixtures/protocol/captured.ga.jsonl");
-const BETA_CAPTURED: &str = include_str!("../../../tests/fixtures/protocol/captured.beta.jsonl");
-const EXAMPLES: &str = include_str!("../../../tests/fixtures/protocol/examples.jsonl");
+pub(super) const GA_CLIENT: &str =
+    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/protocol/ga.client.jsonl"));
+pub(super) const BETA_CLIENT: &str =
+    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/protocol/beta.client.jsonl"));
+pub(super) const GA_SERVER: &str =
+    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/protocol/ga.server.jsonl"));
+pub(super) const BETA_SERVER: &str =
+    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/protocol/beta.server.jsonl"));
+const GA_CAPTURED: &str =
+    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/protocol/captured.ga.jsonl"));
+const BETA_CAPTURED: &str =
+    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/protocol/captured.beta.jsonl"));
+const EXAMPLES: &str =
+    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/protocol/examples.jsonl"));
 
 pub(super) fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap()
 }
 
 fn client_events(fixture: &str) -> Vec<ClientEvent> {
-    fixture.lines().map(|line| read::client_event(line).unwrap()).collect()
+    fixture.lines().map(|line| decode::client_event(line).unwrap()).collect()
 }
 
 fn server_events(fixture: &str) -> Vec<ServerEvent> {
-    fixture.lines().map(|line| read::server_event(line).unwrap()).collect()
+    fixture.lines().map(|line| decode::server_event(line).unwrap()).collect()
 }
 
 /// Finds the one event with this id.
@@ -52,10 +60,10 @@ fn settings_of(fixture: &str, event_id: &str) -> Settings {
 fn every_client_event_of_the_specification_is_known_and_comes_out_as_it_went_in() {
     for (fixture, dialect) in [(GA_CLIENT, Dialect::Ga), (BETA_CLIENT, Dialect::Beta)] {
         for line in fixture.lines() {
-            let (event, rest) = read::client_event_and_rest(line).unwrap();
+            let (event, rest) = decode::client_event_and_rest(line).unwrap();
             assert!(!matches!(event.body, ClientBody::Unknown { .. }), "{line}");
             assert!(rest.is_empty(), "{rest:?} of {line}");
-            assert_eq!(json(&write::client_event(&event, dialect)), json(line), "{event:?}");
+            assert_eq!(json(&encode::client_event(&event, dialect)), json(line), "{event:?}");
         }
     }
 }
@@ -64,9 +72,9 @@ fn every_client_event_of_the_specification_is_known_and_comes_out_as_it_went_in(
 fn every_server_event_of_the_specification_is_known_and_comes_out_as_it_went_in() {
     for (fixture, dialect) in [(GA_SERVER, Dialect::Ga), (BETA_SERVER, Dialect::Beta)] {
         for line in fixture.lines() {
-            let event = read::server_event(line).unwrap();
+            let event = decode::server_event(line).unwrap();
             assert!(!matches!(event.body, ServerBody::Unknown { .. }), "{line}");
-            assert_eq!(json(&write::server_event(&event, dialect)), json(line), "{event:?}");
+            assert_eq!(json(&encode::server_event(&event, dialect)), json(line), "{event:?}");
         }
     }
 }
@@ -75,9 +83,9 @@ fn every_server_event_of_the_specification_is_known_and_comes_out_as_it_went_in(
 fn captured_frames_are_understood_and_nothing_of_them_is_lost() {
     for (fixture, dialect) in [(GA_CAPTURED, Dialect::Ga), (BETA_CAPTURED, Dialect::Beta)] {
         for line in fixture.lines() {
-            let event = read::server_event(line).unwrap();
+            let event = decode::server_event(line).unwrap();
             assert!(!matches!(event.body, ServerBody::Unknown { .. }), "{line}");
-            let again = read::server_event(&write::server_event(&event, dialect)).unwrap();
+            let again = decode::server_event(&encode::server_event(&event, dialect)).unwrap();
             assert_eq!(again, event, "{line}");
         }
     }
@@ -86,16 +94,22 @@ fn captured_frames_are_understood_and_nothing_of_them_is_lost() {
 #[test]
 fn the_examples_of_the_reference_are_each_known_to_one_side() {
     for line in EXAMPLES.lines() {
-        let server = read::server_event(line).unwrap();
-        let client = read::client_event(line).unwrap();
+        let server = decode::server_event(line).unwrap();
+        let client = decode::client_event(line).unwrap();
         let by_server = !matches!(server.body, ServerBody::Unknown { .. });
         let by_client = !matches!(client.body, ClientBody::Unknown { .. });
         assert!(by_server != by_client, "{line}");
         for dialect in [Dialect::Ga, Dialect::Beta] {
-            let text = write::server_event(&server, dialect);
-            assert_eq!(json(&write::server_event(&read::server_event(&text).unwrap(), dialect)), json(&text));
-            let text = write::client_event(&client, dialect);
-            assert_eq!(json(&write::client_event(&read::client_event(&text).unwrap(), dialect)), json(&text));
+            let text = encode::server_event(&server, dialect);
+            assert_eq!(
+                json(&encode::server_event(&decode::server_event(&text).unwrap(), dialect)),
+                json(&text)
+            );
+            let text = encode::client_event(&client, dialect);
+            assert_eq!(
+                json(&encode::client_event(&decode::client_event(&text).unwrap(), dialect)),
+                json(&text)
+            );
         }
     }
 }
@@ -106,7 +120,7 @@ fn only_what_has_no_place_in_an_event_is_left_over() {
     for line in
         [GA_SERVER, BETA_SERVER, GA_CAPTURED, BETA_CAPTURED].iter().flat_map(|fixture| fixture.lines())
     {
-        let event = read::server_event(line).unwrap();
+        let event = decode::server_event(line).unwrap();
         let left: Vec<_> = event.unknown.keys().filter(|key| !known.contains(&key.as_str())).collect();
         assert!(left.is_empty(), "{left:?} of {line}");
     }

@@ -3,11 +3,12 @@
 use proptest::prelude::*;
 use serde_json::Value;
 
+use crate::protocol::decode;
 use crate::protocol::dialect::Dialect;
-use crate::protocol::server::ServerBody;
+use crate::protocol::encode;
+use crate::protocol::events::server::ServerBody;
 use crate::protocol::tests::fixtures::{BETA_SERVER, GA_SERVER, json};
 use crate::protocol::tests::server_events::server_event;
-use crate::protocol::{read, write};
 
 /// Settings that a session shows as null when they are off: here null and absence differ.
 const OFF_AS_NULL: [&str; 8] = [
@@ -63,12 +64,12 @@ fn without_nulls(value: Value) -> Value {
 
 /// Returns all that is read of an event; nulls that are left in what was not understood do not count.
 fn understood(event: &Value, dialect: Dialect) -> (Value, Option<Dialect>) {
-    let event = read::server_event(&event.to_string()).unwrap();
+    let event = decode::server_event(&event.to_string()).unwrap();
     let shape = match &event.body {
         ServerBody::SessionCreated(info) | ServerBody::SessionUpdated(info) => info.shape,
         _ => None,
     };
-    (without_nulls(json(&write::server_event(&event, dialect))), shape)
+    (without_nulls(json(&encode::server_event(&event, dialect))), shape)
 }
 
 fn check(event: &Value, dialect: Dialect) {
@@ -97,6 +98,6 @@ proptest! {
         (event, dialect) in prop_oneof![Just(Dialect::Ga), Just(Dialect::Beta)]
             .prop_flat_map(|dialect| (server_event(dialect), Just(dialect))),
     ) {
-        check(&json(&write::server_event(&event, dialect)), dialect);
+        check(&json(&encode::server_event(&event, dialect)), dialect);
     }
 }

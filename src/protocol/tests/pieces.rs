@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
 use crate::protocol::dialect::Dialect;
-use crate::protocol::item::{Content, Item, ItemBody, ItemStatus, Role};
+use crate::protocol::events::item::{Content, Item, ItemBody, ItemStatus, Role};
 use crate::protocol::settings::{
     AudioFormat, Eagerness, Modality, NoiseReduction, NoiseReductionKind, ReasoningEffort, SessionKind,
     Settings, TokenLimit, Tool, ToolChoice, Transcription, TurnDetection, TurnMethod, Voice,

@@ -3,18 +3,18 @@
 
 use serde_json::{Value, json};
 
-use crate::pcm::frame::Rate;
-use crate::protocol::client::ClientBody;
+use crate::dsp::frame::Rate;
+use crate::protocol::decode::{self, ReadError};
 use crate::protocol::dialect::Dialect;
-use crate::protocol::item::{Content, ItemBody};
-use crate::protocol::read::{self, ReadError};
-use crate::protocol::server::{ErrorInfo, Place, ServerBody, ServerEvent, TranscriptionUsage};
+use crate::protocol::encode;
+use crate::protocol::events::client::ClientBody;
+use crate::protocol::events::item::{Content, ItemBody};
+use crate::protocol::events::server::{ErrorInfo, Place, ServerBody, ServerEvent, TranscriptionUsage};
 use crate::protocol::settings::{AudioFormat, SessionInfo, SessionKind, ToolChoice, TurnMethod, Voice};
 use crate::protocol::value::Setting;
-use crate::protocol::write;
 
 fn server(event: Value) -> ServerEvent {
-    read::server_event(&event.to_string()).unwrap()
+    decode::server_event(&event.to_string()).unwrap()
 }
 
 fn error(event: Value) -> ErrorInfo {
@@ -34,14 +34,14 @@ fn session(session: Value) -> SessionInfo {
 #[test]
 fn only_an_object_with_a_string_type_is_an_event() {
     for text in ["", "{", "nonsense", "{} {}", "\u{0}", &format!("{{\"a\":{}", "[".repeat(10_000))] {
-        assert!(matches!(read::server_event(text), Err(ReadError::NotJson(_))), "{text:.20}");
+        assert!(matches!(decode::server_event(text), Err(ReadError::NotJson(_))), "{text:.20}");
     }
     for text in ["[]", "1", "null", "\"type\"", "true"] {
-        assert!(matches!(read::server_event(text), Err(ReadError::NotAnObject)), "{text}");
-        assert!(matches!(read::client_event(text), Err(ReadError::NotAnObject)), "{text}");
+        assert!(matches!(decode::server_event(text), Err(ReadError::NotAnObject)), "{text}");
+        assert!(matches!(decode::client_event(text), Err(ReadError::NotAnObject)), "{text}");
     }
     for text in ["{}", "{\"type\":null}", "{\"type\":1}", "{\"event_id\":\"a\"}"] {
-        assert!(matches!(read::server_event(text), Err(ReadError::NoType)), "{text}");
+        assert!(matches!(decode::server_event(text), Err(ReadError::NoType)), "{text}");
     }
 }
 
@@ -76,7 +76,7 @@ fn an_unknown_event_keeps_its_name_and_its_fields() {
     ] {
         let read = server(event.clone());
         assert!(matches!(&read.body, ServerBody::Unknown { name, .. } if event["type"] == *name));
-        let written = write::server_event(&read, Dialect::Ga);
+        let written = encode::server_event(&read, Dialect::Ga);
         assert_eq!(serde_json::from_str::<Value>(&written).unwrap(), event);
     }
 }
@@ -88,7 +88,7 @@ fn sound_that_is_no_base64_is_kept_and_gives_an_empty_delta() {
         let place = Place { item_id: Some("i".to_owned()), ..Place::default() };
         assert_eq!(event.body, ServerBody::AudioDelta { place, delta: vec![] });
         assert_eq!(event.unknown.get("delta"), Some(&delta));
-        let again = read::server_event(&write::server_event(&event, Dialect::Beta)).unwrap();
+        let again = decode::server_event(&encode::server_event(&event, Dialect::Beta)).unwrap();
         assert_eq!(again, event);
     }
 }
@@ -97,7 +97,9 @@ fn sound_that_is_no_base64_is_kept_and_gives_an_empty_delta() {
 fn sound_is_read_without_padding_and_with_escaped_slashes() {
     for delta in ["\"//8\"", "\"\\/\\/8=\"", "\"__8\"", "\"\\u002f/8=\""] {
         let text = format!("{{\"delta\":{delta},\"type\":\"response.audio.delta\"}}");
-        let ServerBody::AudioDelta { delta, .. } = read::server_event(&text).unwrap().body else { panic!() };
+        let ServerBody::AudioDelta { delta, .. } = decode::server_event(&text).unwrap().body else {
+            panic!()
+        };
         assert_eq!(delta, [0xff, 0xff], "{text}");
     }
 }
@@ -105,14 +107,14 @@ fn sound_is_read_without_padding_and_with_escaped_slashes() {
 #[test]
 fn half_a_character_does_not_cost_the_event() {
     let text = r#"{"type":"response.text.delta","delta":"\ud83d","item_id":"\ud83d\ude00"}"#;
-    let ServerBody::TextDelta { place, delta } = read::server_event(text).unwrap().body else { panic!() };
+    let ServerBody::TextDelta { place, delta } = decode::server_event(text).unwrap().body else { panic!() };
     assert_eq!((delta.as_str(), place.item_id.as_deref()), ("\u{fffd}", Some("\u{1f600}")));
 }
 
 #[test]
 fn of_a_key_that_stands_twice_the_last_counts() {
     let text = r#"{"type":"response.audio.delta","delta":"AAAA","delta":1,"delta":"//8="}"#;
-    let event = read::server_event(text).unwrap();
+    let event = decode::server_event(text).unwrap();
     assert_eq!(event.body, ServerBody::AudioDelta { place: Place::default(), delta: vec![0xff, 0xff] });
     assert!(event.unknown.is_empty());
 }
@@ -157,7 +159,7 @@ fn strange_parts_and_fields_of_an_item_are_kept_and_written_again() {
     let ServerBody::ItemDone { item, .. } = &read.body else { panic!() };
     assert!(matches!(&item.body, ItemBody::Message { content, .. } if content.len() == 2));
     assert_eq!(item.unknown["phase"], "commentary");
-    let written = write::server_event(&read, Dialect::Ga);
+    let written = encode::server_event(&read, Dialect::Ga);
     assert_eq!(serde_json::from_str::<Value>(&written).unwrap(), event);
 }
 
@@ -274,7 +276,7 @@ fn what_a_client_said_too_much_is_told_with_its_place() {
         "type": "session.update", "extra": 1,
         "session": {"type": "realtime", "bogus_field": 1, "audio": {"input": {"gain": 2}, "output": {"voice": "ash"}}},
     });
-    let (event, rest) = read::client_event_and_rest(&event.to_string()).unwrap();
+    let (event, rest) = decode::client_event_and_rest(&event.to_string()).unwrap();
     assert!(matches!(event.body, ClientBody::SessionUpdate(_)));
     let expected = json!({"extra": 1, "session": {"bogus_field": 1, "audio": {"input": {"gain": 2}}}});
     assert_eq!(Value::Object(rest), expected);
@@ -289,17 +291,17 @@ fn a_client_event_without_what_it_needs_is_unknown_under_its_name() {
         json!({"type": "session.update", "session": null}),
         json!({"type": "input_audio_buffer.append"}),
     ] {
-        let (read, rest) = read::client_event_and_rest(&event.to_string()).unwrap();
+        let (read, rest) = decode::client_event_and_rest(&event.to_string()).unwrap();
         assert!(matches!(&read.body, ClientBody::Unknown { name, .. } if event["type"] == *name), "{read:?}");
         assert!(rest.is_empty());
-        assert_eq!(serde_json::from_str::<Value>(&write::client_event(&read, Dialect::Ga)).unwrap(), event);
+        assert_eq!(serde_json::from_str::<Value>(&encode::client_event(&read, Dialect::Ga)).unwrap(), event);
     }
 }
 
 #[test]
 fn sound_under_the_name_of_the_other_side_is_unknown_and_whole() {
     let delta = json!({"type": "response.audio.delta", "delta": "AAAA"});
-    let read = read::client_event(&delta.to_string()).unwrap();
+    let read = decode::client_event(&delta.to_string()).unwrap();
     assert!(matches!(&read.body, ClientBody::Unknown { fields, .. } if fields["delta"] == "AAAA"));
     let append = json!({"type": "input_audio_buffer.append", "audio": "AAAA"});
     let read = server(append);
@@ -309,7 +311,7 @@ fn sound_under_the_name_of_the_other_side_is_unknown_and_whole() {
 #[test]
 fn sound_of_a_client_that_is_no_base64_is_left_over() {
     let text = r#"{"type":"input_audio_buffer.append","audio":"?"}"#;
-    let (event, rest) = read::client_event_and_rest(text).unwrap();
+    let (event, rest) = decode::client_event_and_rest(text).unwrap();
     assert_eq!(event.body, ClientBody::AudioAppend(vec![]));
     assert_eq!(Value::Object(rest), json!({"audio": "?"}));
 }

@@ -5,47 +5,48 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use serde_json::Value;
 
-use crate::protocol::client::ClientEvent;
+use crate::protocol::decode;
 use crate::protocol::dialect::Dialect;
-use crate::protocol::server::{ServerBody, ServerEvent};
+use crate::protocol::encode;
+use crate::protocol::events::client::ClientEvent;
+use crate::protocol::events::server::{ServerBody, ServerEvent};
 use crate::protocol::tests::client_events::client_event;
 use crate::protocol::tests::fixtures::{BETA_CLIENT, BETA_SERVER, GA_CLIENT, GA_SERVER, json};
 use crate::protocol::tests::pieces::any_json;
 use crate::protocol::tests::schema::{check_client, check_server};
 use crate::protocol::tests::server_events::server_event;
-use crate::protocol::{read, write};
 
 const BOTH: [Dialect; 2] = [Dialect::Ga, Dialect::Beta];
 
 fn check_client_survives(event: &ClientEvent, dialect: Dialect) {
-    let text = write::client_event(event, dialect);
+    let text = encode::client_event(event, dialect);
     check_client(&json(&text), dialect);
-    let (again, rest) = read::client_event_and_rest(&text).unwrap();
+    let (again, rest) = decode::client_event_and_rest(&text).unwrap();
     assert_eq!(&again, event, "{text}");
     assert!(rest.is_empty(), "{rest:?} of {text}");
 }
 
 fn check_server_survives(event: &ServerEvent, dialect: Dialect) {
-    let text = write::server_event(event, dialect);
+    let text = encode::server_event(event, dialect);
     // Sound comes last, behind fields in the order of their names: all of it is one line.
     assert!(!text.contains('\n'), "{text}");
     check_server(&json(&text), dialect);
-    assert_eq!(&read::server_event(&text).unwrap(), event, "{text}");
+    assert_eq!(&decode::server_event(&text).unwrap(), event, "{text}");
 }
 
 /// What one dialect can say and the other cannot is left out, once and for all.
 fn check_client_translates(event: &ClientEvent, dialect: Dialect) {
-    let text = write::client_event(event, dialect);
+    let text = encode::client_event(event, dialect);
     check_client(&json(&text), dialect);
-    let (again, rest) = read::client_event_and_rest(&text).unwrap();
+    let (again, rest) = decode::client_event_and_rest(&text).unwrap();
     assert!(rest.is_empty(), "{rest:?} of {text}");
-    assert_eq!(json(&write::client_event(&again, dialect)), json(&text));
+    assert_eq!(json(&encode::client_event(&again, dialect)), json(&text));
 }
 
 fn check_server_translates(event: &ServerEvent, dialect: Dialect) {
-    let text = write::server_event(event, dialect);
-    let again = read::server_event(&text).unwrap();
-    assert_eq!(json(&write::server_event(&again, dialect)), json(&text));
+    let text = encode::server_event(event, dialect);
+    let again = decode::server_event(&text).unwrap();
+    assert_eq!(json(&encode::server_event(&again, dialect)), json(&text));
 }
 
 proptest! {
@@ -92,8 +93,8 @@ proptest! {
     #[test]
     fn no_text_makes_the_reader_panic(text in any::<String>(), bytes in vec(any::<u8>(), 0..200)) {
         for text in [text.as_str(), &String::from_utf8_lossy(&bytes)] {
-            let _ = read::server_event(text);
-            let _ = read::client_event(text);
+            let _ = decode::server_event(text);
+            let _ = decode::client_event(text);
         }
     }
 
@@ -123,13 +124,13 @@ proptest! {
 
 /// Reads and writes in all ways; what was read as known stays known.
 fn check_any(text: &str) {
-    let server = read::server_event(text).unwrap();
-    let client = read::client_event(text).unwrap();
+    let server = decode::server_event(text).unwrap();
+    let client = decode::client_event(text).unwrap();
     for dialect in BOTH {
-        let again = read::server_event(&write::server_event(&server, dialect)).unwrap();
+        let again = decode::server_event(&encode::server_event(&server, dialect)).unwrap();
         let unknown = |event: &ServerEvent| matches!(event.body, ServerBody::Unknown { .. });
         assert_eq!(unknown(&again), unknown(&server), "{text}");
-        let _ = read::client_event(&write::client_event(&client, dialect)).unwrap();
+        let _ = decode::client_event(&encode::client_event(&client, dialect)).unwrap();
     }
 }
 

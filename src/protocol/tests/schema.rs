@@ -8,15 +8,30 @@ use serde_json::Value;
 use crate::protocol::dialect::Dialect;
 use crate::protocol::tests::fixtures::{BETA_CLIENT, BETA_SERVER, GA_CLIENT, GA_SERVER, json};
 
-static GA_CLIENT_SCHEMA: LazyLock<Validator> =
-    LazyLock::new(|| validator(include_str!("../../../tests/fixtures/schema/ga.client.strict.schema.json")));
-static BETA_CLIENT_SCHEMA: LazyLock<Validator> = LazyLock::new(|| {
-    validator(include_str!("../../../tests/fixtures/schema/beta.client.strict.schema.json"))
+static GA_CLIENT_SCHEMA: LazyLock<Validator> = LazyLock::new(|| {
+    validator(include_str!(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/fixtures/schema/ga.client.strict.schema.json"
+    )))
 });
-static GA_SERVER_SCHEMA: LazyLock<Validator> =
-    LazyLock::new(|| validator(include_str!("../../../tests/fixtures/schema/ga.server.schema.json")));
-static BETA_SERVER_SCHEMA: LazyLock<Validator> =
-    LazyLock::new(|| validator(include_str!("../../../tests/fixtures/schema/beta.server.schema.json")));
+static BETA_CLIENT_SCHEMA: LazyLock<Validator> = LazyLock::new(|| {
+    validator(include_str!(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/fixtures/schema/beta.client.strict.schema.json"
+    )))
+});
+static GA_SERVER_SCHEMA: LazyLock<Validator> = LazyLock::new(|| {
+    validator(include_str!(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/fixtures/schema/ga.server.schema.json"
+    )))
+});
+static BETA_SERVER_SCHEMA: LazyLock<Validator> = LazyLock::new(|| {
+    validator(include_str!(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/fixtures/schema/beta.server.schema.json"
+    )))
+});
 
 fn validator(schema: &str) -> Validator {
     jsonschema::draft202012::new(&json(schema)).unwrap()
@@ -75,10 +90,31 @@ fn the_schemas_refuse_what_servers_refuse() {
 #[test]
 fn every_name_of_a_schema_has_a_fixture() {
     for (schema, fixture) in [
-        (include_str!("../../../tests/fixtures/schema/ga.client.strict.schema.json"), GA_CLIENT),
-        (include_str!("../../../tests/fixtures/schema/beta.client.strict.schema.json"), BETA_CLIENT),
-        (include_str!("../../../tests/fixtures/schema/ga.server.schema.json"), GA_SERVER),
-        (include_str!("../../../tests/fixtures/schema/beta.server.schema.json"), BETA_SERVER),
+        (
+            include_str!(concat!(
+                env!("CARGO_MANIFEST_DIR"),
+                "/tests/fixtures/schema/ga.client.strict.schema.json"
+            )),
+            GA_CLIENT,
+        ),
+        (
+            include_str!(concat!(
+                env!("CARGO_MANIFEST_DIR"),
+                "/tests/fixtures/schema/beta.client.strict.schema.json"
+            )),
+            BETA_CLIENT,
+        ),
+        (
+            include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/schema/ga.server.schema.json")),
+            GA_SERVER,
+        ),
+        (
+            include_str!(concat!(
+                env!("CARGO_MANIFEST_DIR"),
+                "/tests/fixtures/schema/beta.server.schema.json"
+            )),
+            BETA_SERVER,
+        ),
     ] {
         let there: Vec<Value> = fixture.lines().map(|line| json(line)["type"].clone()).collect();
         for name in json(schema)["properties"]["type"]["enum"].as_array().unwrap() {

@@ -6,9 +6,9 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use crate::protocol::dialect::Dialect;
-use crate::protocol::item::{Content, Item, ItemBody, Role};
-use crate::protocol::response::{Response, ResponseStatus, StatusDetails, TokenDetails, Usage};
-use crate::protocol::server::{
+use crate::protocol::events::item::{Content, Item, ItemBody, Role};
+use crate::protocol::events::response::{Response, ResponseStatus, StatusDetails, TokenDetails, Usage};
+use crate::protocol::events::server::{
     ErrorInfo, OutputBufferState, Place, RateLimit, Segment, ServerBody, ServerEvent, TranscriptionUsage,
 };
 use crate::protocol::settings::{SessionInfo, SessionKind, Voice};

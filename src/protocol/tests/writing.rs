@@ -2,26 +2,26 @@
 
 use serde_json::{Value, json};
 
-use crate::pcm::frame::Rate;
-use crate::protocol::client::ClientBody;
+use crate::dsp::frame::Rate;
 use crate::protocol::dialect::Dialect;
-use crate::protocol::item::{Content, Item, ItemBody, Role};
-use crate::protocol::response::ResponseConfig;
-use crate::protocol::server::{ErrorInfo, ServerBody, ServerEvent};
+use crate::protocol::encode;
+use crate::protocol::events::client::ClientBody;
+use crate::protocol::events::item::{Content, Item, ItemBody, Role};
+use crate::protocol::events::response::ResponseConfig;
+use crate::protocol::events::server::{ErrorInfo, ServerBody, ServerEvent};
 use crate::protocol::settings::{
     AudioFormat, Modality, SessionInfo, SessionKind, Settings, Tool, ToolChoice, Transcription, Voice,
 };
 use crate::protocol::tests::fixtures::json as parse;
 use crate::protocol::tests::schema::check_client;
 use crate::protocol::value::{Setting, Unknown};
-use crate::protocol::write;
 
 fn client(body: ClientBody, dialect: Dialect) -> Value {
-    parse(&write::client_event(&body.without_id(), dialect))
+    parse(&encode::client_event(&body.without_id(), dialect))
 }
 
 fn server(body: ServerBody, dialect: Dialect) -> Value {
-    parse(&write::server_event(&ServerEvent { event_id: None, body, unknown: Unknown::new() }, dialect))
+    parse(&encode::server_event(&ServerEvent { event_id: None, body, unknown: Unknown::new() }, dialect))
 }
 
 fn update(settings: Settings, dialect: Dialect) -> Value {
@@ -167,7 +167,7 @@ fn the_kind_of_a_part_follows_the_role_in_what_a_client_says() {
 
 #[test]
 fn an_append_is_short_and_holds_nothing_but_the_sound() {
-    let text = write::client_event(&ClientBody::AudioAppend(vec![0, 1, 2]).without_id(), Dialect::Ga);
+    let text = encode::client_event(&ClientBody::AudioAppend(vec![0, 1, 2]).without_id(), Dialect::Ga);
     assert_eq!(text, r#"{"type":"input_audio_buffer.append","audio":"AAEC"}"#);
     assert_eq!(text.len(), text.capacity());
 }

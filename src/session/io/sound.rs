@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::pcm::frame::ClipId;
+use crate::dsp::frame::ClipId;
 
 /// News from the sound side.
 #[derive(Clone, Debug, PartialEq)]

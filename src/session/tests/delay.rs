@@ -262,8 +262,10 @@ fn an_answer_that_is_given_already_answers_no_later_turn() {
     let mut plan = plan();
     let detection = json!({"type": "session.created", "session": {"type": "realtime", "audio": {"input": {
         "turn_detection": {"type": "server_vad", "interrupt_response": false}}}}});
-    let event = read::server_event(&detection.to_string()).expect("the test writes events");
-    let crate::protocol::server::ServerBody::SessionCreated(info) = event.body else { panic!("{event:?}") };
+    let event = decode::server_event(&detection.to_string()).expect("the test writes events");
+    let crate::protocol::events::server::ServerBody::SessionCreated(info) = event.body else {
+        panic!("{event:?}")
+    };
     plan.settings.turn_detection = info.settings.turn_detection.clone();
     let mut call = Call::live(plan);
     call.response_created("old");

@@ -5,7 +5,7 @@
 
 use super::*;
 use crate::protocol::close::CloseCause;
-use crate::protocol::item::{Content, ItemBody, Role};
+use crate::protocol::events::item::{Content, ItemBody, Role};
 
 /// Where a call stands when its connection is lost.
 struct Stage {

@@ -25,7 +25,7 @@ fn created(now: Duration, limit: Duration) -> Value {
 impl Call {
     #[expect(clippy::needless_pass_by_value, reason = "the tests read better without a reference")]
     fn next(&mut self, event: Value) {
-        let event = read::server_event(&event.to_string()).expect("the test writes events");
+        let event = decode::server_event(&event.to_string()).expect("the test writes events");
         self.put(Input::Next(NextEvent::Server(Box::new(event))));
     }
 

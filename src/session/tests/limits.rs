@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::session::io::Limit;
-use crate::session::limits::Limits;
-use crate::session::price::Prices;
+use crate::session::metering::limits::Limits;
+use crate::session::metering::price::Prices;
 
 fn idle_plan() -> Plan {
     Plan { limits: Limits { idle: Some(sec(600)), cost_usd: None }, ..plan() }

@@ -28,9 +28,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::pcm::frame::{ClipId, Frame, Rate};
-use crate::protocol::client::ClientBody;
-use crate::protocol::read;
+use crate::dsp::frame::{ClipId, Frame, Rate};
+use crate::protocol::decode;
+use crate::protocol::events::client::ClientBody;
 use crate::protocol::settings::{AudioFormat, Modality, SessionKind, Settings, Transcription};
 use crate::protocol::value::Setting;
 use crate::session::Session;
@@ -78,7 +78,7 @@ fn plan() -> Plan {
         at_input_end: AtInputEnd::GoOn,
         model: None,
         prices: None,
-        limits: crate::session::limits::Limits::default(),
+        limits: crate::session::metering::limits::Limits::default(),
         interrupt: crate::session::plan::Interrupt::default(),
         session_limit: None,
         unix_start: UNIX_START,
@@ -145,7 +145,7 @@ impl Call {
 
     #[expect(clippy::needless_pass_by_value, reason = "the tests read better without a reference")]
     fn server(&mut self, event: Value) {
-        let event = read::server_event(&event.to_string()).expect("the test writes events");
+        let event = decode::server_event(&event.to_string()).expect("the test writes events");
         self.put(Input::Server(Box::new(event)));
     }
 

@@ -5,9 +5,9 @@ use std::collections::HashSet;
 use super::*;
 use crate::protocol::close::CloseCause;
 use crate::session::io::NextEvent;
-use crate::ui::front::Front as _;
 use crate::ui::model::Model;
-use crate::ui::plain::{Plain, PlainStyle};
+use crate::ui::output::plain::{Plain, PlainStyle};
+use crate::ui::output::presenter::Front as _;
 
 /// How the servers of a call name things: the connection, and what they call it there.
 type Naming = fn(usize, &str) -> String;
@@ -152,7 +152,7 @@ impl Held {
         self.call.pass(sec(46));
         self.call.put(Input::Next(NextEvent::Opened));
         for kind in ["session.created", "session.updated"] {
-            let event = read::server_event(&json!({"type": kind, "session": {}}).to_string()).unwrap();
+            let event = decode::server_event(&json!({"type": kind, "session": {}}).to_string()).unwrap();
             self.call.put(Input::Next(NextEvent::Server(Box::new(event))));
         }
     }

@@ -7,10 +7,10 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, BorderType, Clear, Padding};
 
 use crate::session::io::Side;
-use crate::ui::device::{self, Row};
+use crate::ui::text::devices::{self, Row};
+use crate::ui::text::wrap::truncate;
 use crate::ui::view::Scene;
 use crate::ui::view::row::{self, Align};
-use crate::ui::wrap::truncate;
 
 /// The frame around the list.
 const FRAME: u16 = 2;
@@ -33,7 +33,7 @@ pub fn draw(frame: &mut Frame, area: Rect, scene: &Scene, at: usize) {
         row::draw(frame, inside, &Line::styled("looking for devices…", scene.theme.quiet), Align::Left);
         return;
     };
-    let rows = device::rows(entries);
+    let rows = devices::rows(entries);
     if rows.is_empty() {
         row::draw(
             frame,
@@ -65,7 +65,7 @@ fn lines(rows: &[Row], at: usize, room: usize, scene: &Scene) -> (Vec<Line<'stat
     for (place, row) in rows.iter().enumerate() {
         if side != Some(row.side) {
             side = Some(row.side);
-            lines.push(Line::styled(format!("{}s", device::side(row.side)), scene.theme.quiet));
+            lines.push(Line::styled(format!("{}s", devices::side(row.side)), scene.theme.quiet));
         }
         // The arrow is seen without colour, and so is the word behind what is in use.
         let (mark, style) = if place == at { ("> ", scene.theme.strong) } else { ("  ", Style::new()) };

@@ -9,11 +9,11 @@ use ratatui::text::{Line, Span};
 
 use crate::session::io::{Connection, Turn};
 use crate::ui::model::{Absence, Model};
-use crate::ui::text::one_line;
+use crate::ui::text::sanitize::one_line;
+use crate::ui::text::wording;
+use crate::ui::text::wrap::{truncate, width};
 use crate::ui::view::Scene;
 use crate::ui::view::row::{self, Align};
-use crate::ui::words;
-use crate::ui::wrap::{truncate, width};
 
 /// The longest name of a model that is shown whole.
 const LONGEST_NAME: usize = 32;
@@ -47,10 +47,10 @@ pub fn draw(frame: &mut Frame, area: Rect, scene: &Scene) {
 /// Returns the state of the call, long and short.
 fn states(model: &Model) -> [String; 2] {
     if let Some(reason) = &model.ended {
-        let reason = words::end(reason);
+        let reason = wording::end(reason);
         return [format!(" rtvoice  {reason}"), format!(" {reason}")];
     }
-    let connection = words::connection(model.connection);
+    let connection = wording::connection(model.connection);
     match model.connection {
         Connection::Live => {
             let turn = turn(model);
@@ -65,7 +65,7 @@ fn states(model: &Model) -> [String; 2] {
 }
 
 fn turn(model: &Model) -> &'static str {
-    if model.about.manual_turns { words::turn_by_hand(model.turn) } else { words::turn(model.turn) }
+    if model.about.manual_turns { wording::turn_by_hand(model.turn) } else { wording::turn(model.turn) }
 }
 
 /// Returns what is known, the most important first.
@@ -80,7 +80,7 @@ fn facts(scene: &Scene) -> Vec<(String, Style)> {
         facts.push(("DEMO".to_owned(), theme.strong));
     }
     // Where there is no sound nothing is said of it.
-    facts.extend(model.echo.as_ref().map(|echo| (words::echo(echo), Style::new())));
+    facts.extend(model.echo.as_ref().map(|echo| (wording::echo(echo), Style::new())));
     let ready = model.ready.as_ref();
     let name = ready.and_then(|ready| ready.model.as_deref()).unwrap_or(&model.about.endpoint);
     let voice = ready.and_then(|ready| ready.voice.as_deref()).unwrap_or_default();
@@ -90,7 +90,7 @@ fn facts(scene: &Scene) -> Vec<(String, Style)> {
         }
     }
     if let Some(usage) = &model.usage {
-        facts.extend(words::cost(usage).map(|cost| (cost, Style::new())));
+        facts.extend(wording::cost(usage).map(|cost| (cost, Style::new())));
         facts.extend(usage.total.total_tokens.map(|tokens| (format!("{tokens} tokens"), Style::new())));
     }
     facts
@@ -119,5 +119,5 @@ fn microphone(scene: &Scene) -> (String, Style) {
 /// Returns how long the session has been in use, as minutes and seconds.
 fn clock(scene: &Scene) -> String {
     let since = scene.model.ready_at.map_or(Duration::ZERO, |at| scene.glance.now.saturating_sub(at));
-    words::minutes(since)
+    wording::minutes(since)
 }

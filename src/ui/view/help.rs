@@ -5,10 +5,10 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, BorderType, Clear, Padding};
 
-use crate::ui::talk_key::Releases;
+use crate::ui::input::push_to_talk::Releases;
+use crate::ui::text::wrap::{truncate, width};
 use crate::ui::view::Scene;
 use crate::ui::view::row::{self, Align};
-use crate::ui::wrap::{truncate, width};
 
 /// The widest key and the space behind it.
 const KEY_WIDTH: usize = 16;

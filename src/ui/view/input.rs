@@ -4,9 +4,9 @@ use ratatui::Frame;
 use ratatui::layout::{Position, Rect};
 use ratatui::text::{Line, Span};
 
+use crate::ui::text::wrap::{fold, width};
 use crate::ui::view::Scene;
 use crate::ui::view::row::{self, Align};
-use crate::ui::wrap::{fold, width};
 
 /// What stands before the text.
 const PROMPT: &str = "> ";

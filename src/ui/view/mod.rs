@@ -2,13 +2,13 @@
 
 pub mod theme;
 mod row;
-pub mod plan;
 pub mod header;
-pub mod talk;
 pub mod meter;
 pub mod input;
 pub mod help;
 pub mod devices;
+pub mod conversation;
+pub mod layout;
 
 use std::time::Duration;
 
@@ -18,14 +18,14 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use crate::session::io::Turn;
-use crate::ui::editor::Editor;
+use crate::ui::input::editor::Editor;
+use crate::ui::input::push_to_talk::Releases;
 use crate::ui::model::{Model, RemarkKind};
-use crate::ui::talk_key::Releases;
-use crate::ui::view::plan::Plan;
+use crate::ui::text::wording;
+use crate::ui::text::wrap::{truncate, width, wrap};
+use crate::ui::view::layout::Plan;
 use crate::ui::view::row::Align;
 use crate::ui::view::theme::Theme;
-use crate::ui::words;
-use crate::ui::wrap::{truncate, width, wrap};
 
 /// Long enough to be read twice.
 const INFO_STAYS: Duration = Duration::from_secs(10);
@@ -76,7 +76,7 @@ pub fn draw(frame: &mut Frame, scene: &Scene) -> Drawn {
     let plan = Plan::of(frame.area(), scene);
     header::draw(frame, plan.header, scene);
     draw_rules(frame, &plan, scene);
-    let drawn = talk::draw(frame, plan.talk, scene);
+    let drawn = conversation::draw(frame, plan.talk, scene);
     draw_remark(frame, plan.remark, scene);
     if plan.meters.width >= meter::LEAST_WIDTH {
         meter::draw(frame, plan.meters, scene);
@@ -106,7 +106,7 @@ fn draw_rules(frame: &mut Frame, plan: &Plan, scene: &Scene) {
 /// Says in the rule below the talk how long the last answer took.
 fn draw_delay(frame: &mut Frame, rule: Rect, scene: &Scene) {
     let Some(report) = &scene.model.delay else { return };
-    let told = format!(" {} ", words::delay(&report.last));
+    let told = format!(" {} ", wording::delay(&report.last));
     let wide = u16::try_from(width(&told)).unwrap_or(u16::MAX);
     if rule.height > 0 && wide + 2 <= rule.width {
         let place = Rect { x: rule.right() - wide - 2, width: wide, ..rule };

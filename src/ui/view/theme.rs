@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 
 use ratatui::style::{Color, Modifier, Style};
 
-use crate::ui::charset::Charset;
+use crate::ui::text::charset::Charset;
 
 /// How each kind of thing is drawn. No state is told by this alone.
 #[derive(Clone, Debug, PartialEq, Eq)]

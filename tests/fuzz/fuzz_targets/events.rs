@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use rtvoice::protocol::read::{client_event, server_event};
+use rtvoice::protocol::decode::{client_event, server_event};
 
 fuzz_target!(|text: &str| {
     let _ = server_event(text);

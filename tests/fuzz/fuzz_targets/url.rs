@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use rtvoice::net::url::EndpointUrl;
+use rtvoice::net::endpoint::url::EndpointUrl;
 
 fuzz_target!(|text: &str| {
     read(text);

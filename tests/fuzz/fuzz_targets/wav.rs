@@ -3,9 +3,9 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use rtvoice::pcm::audio_file::AudioReader;
-use rtvoice::pcm::frame::Rate;
-use rtvoice::pcm::resample::Resampler;
+use rtvoice::dsp::audio_file::AudioReader;
+use rtvoice::dsp::frame::Rate;
+use rtvoice::dsp::resample::Resampler;
 
 /// The longest beginning of a sound that is resampled.
 const RESAMPLED: usize = 1_000;

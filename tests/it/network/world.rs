@@ -9,7 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rtvoice::secret::Secret;
-use rtvoice::server::{self, Options, VoiceEngine};
+use rtvoice::server::demo::{self, Options, VoiceEngine};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{LocalSet, spawn_local};
@@ -74,7 +74,7 @@ pub(crate) fn endpoint_with_tls(authority: &Authority, key: &str) -> u16 {
         let (acceptor, options) = (acceptor.clone(), Arc::clone(&options));
         async move {
             if let Ok(stream) = acceptor.accept(stream).await {
-                server::attend(stream, options).await;
+                demo::attend(stream, options).await;
             }
         }
     })
@@ -83,7 +83,7 @@ pub(crate) fn endpoint_with_tls(authority: &Authority, key: &str) -> u16 {
 /// Starts the endpoint without TLS and without a key. Returns its port.
 pub(crate) fn endpoint() -> u16 {
     let options = Arc::new(options(None));
-    listen(move |stream| server::attend(stream, Arc::clone(&options)))
+    listen(move |stream| demo::attend(stream, Arc::clone(&options)))
 }
 
 fn options(key: Option<Secret>) -> Options {

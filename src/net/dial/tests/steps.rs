@@ -1,7 +1,7 @@
 //! What a witness is told of dialling.
 
 use super::*;
-use crate::net::certificate::{Certificate, Root, TrustedBy};
+use crate::net::dial::certificate::{Certificate, Root, TrustedBy};
 
 /// Dials by a name and returns what was told, with whether it was reached.
 async fn told(authority: &Authority, name: &str, roots: &[&Authority]) -> (Vec<Passed>, bool) {

@@ -6,8 +6,8 @@ use ratatui::style::{Color, Modifier};
 
 use super::*;
 use crate::session::io::{DeviceState, Echo, EchoMode, Side};
-use crate::ui::charset::Charset;
 use crate::ui::fixture::{ECHO, LIGATURES};
+use crate::ui::text::charset::Charset;
 
 #[test]
 fn the_cursor_stands_behind_the_width_of_what_is_typed() {

@@ -3,9 +3,9 @@
 use insta::assert_snapshot;
 
 use super::*;
-use crate::protocol::response::Usage;
+use crate::protocol::events::response::Usage;
 use crate::session::io::{EndReason, Turn, UsageReport};
-use crate::ui::talk_key::Releases;
+use crate::ui::input::push_to_talk::Releases;
 
 #[test]
 fn a_call_on_a_usual_terminal() {

@@ -1,0 +1,179 @@
+//! Promises of files and pipes as inputs.
+
+use std::io::Cursor;
+
+use super::*;
+use crate::dsp::codec::Codec;
+use crate::dsp::resample::to_float;
+use crate::dsp::wav::WavWriter;
+
+fn write(path: &Path, rate: Rate, samples: &[i16]) {
+    let mut writer = WavWriter::new(File::create(path).unwrap(), rate).unwrap();
+    writer.write(samples).unwrap();
+    writer.finish().unwrap();
+}
+
+fn wav(rate: Rate, samples: &[i16]) -> Vec<u8> {
+    let mut file = Cursor::new(Vec::new());
+    let mut writer = WavWriter::new(&mut file, rate).unwrap();
+    writer.write(samples).unwrap();
+    writer.finish().unwrap();
+    file.into_inner()
+}
+
+fn pipe(source: impl Read + Send + 'static) -> Feed {
+    Feed::pipe(source, "standard input".to_owned()).unwrap()
+}
+
+/// What came of an input.
+struct Outcome {
+    samples: Vec<f32>,
+    warnings: Vec<String>,
+    end: Supply,
+}
+
+/// Reads to the end, waiting for the reader's thread where it is late.
+fn read_all(feed: &mut Feed) -> Outcome {
+    let (mut samples, mut warnings) = (Vec::new(), Vec::new());
+    loop {
+        match feed.read(77, &mut samples) {
+            Supply::More => {}
+            Supply::Late | Supply::NotYet => thread::yield_now(),
+            Supply::Warning(warning) => warnings.push(warning),
+            end @ (Supply::Ended | Supply::Broken(_) | Supply::Nothing(_)) => {
+                return Outcome { samples, warnings, end };
+            }
+        }
+    }
+}
+
+fn ramp() -> Vec<i16> {
+    (0..10_000).map(|n| n * 3 - 15_000).collect()
+}
+
+fn floats() -> Vec<f32> {
+    ramp().into_iter().map(to_float).collect()
+}
+
+/// Asserts that all of the ramp came and nothing was wrong.
+fn assert_whole(feed: &mut Feed) {
+    let Outcome { samples, warnings, end } = read_all(feed);
+    assert!(samples == floats() && warnings.is_empty() && end == Supply::Ended, "{warnings:?} {end:?}");
+}
+
+#[test]
+fn a_file_is_given_whole_and_silence_follows() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("ramp.wav");
+    write(&path, Rate(11_025), &ramp());
+    let mut feed = Feed::open(&path).unwrap();
+    assert_eq!(feed.rate(), Rate(11_025));
+    assert_whole(&mut feed);
+    let mut silence = Vec::new();
+    assert_eq!(feed.read(50, &mut silence), Supply::More);
+    assert_eq!((silence, feed.rate()), (vec![0.0; 50], Rate(11_025)));
+}
+
+#[test]
+fn a_file_that_holds_no_sound_is_refused_before_anything_begins() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    std::fs::write(path("text.wav"), "no sound, only words about sound").unwrap();
+    std::fs::write(path("song.wav"), "fLaC\0\0\0\x22").unwrap();
+    write(&path("empty.wav"), Rate(24_000), &[]);
+    let cases = [
+        ("text.wav", "this is text, not sound"),
+        ("song.wav", "this is FLAC, which cannot be decoded"),
+        ("empty.wav", "holds no sound"),
+        ("missing.wav", "o such file"),
+        ("", "directory"),
+    ];
+    for (name, words) in cases {
+        let Err(error) = Feed::open(&path(name)) else { panic!("{name} was taken") };
+        let cause = std::error::Error::source(&error).expect("a cause").to_string();
+        assert!(cause.contains(words), "{name}: {cause:?} should say {words:?}");
+    }
+}
+
+#[test]
+fn a_truncated_file_is_read_as_far_as_it_goes_and_named_in_one_warning() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("cut.wav");
+    write(&path, Rate(24_000), &ramp());
+    let whole = std::fs::read(&path).unwrap();
+    std::fs::write(&path, &whole[..whole.len() - 4_800]).unwrap();
+    let Outcome { samples, warnings, end } = read_all(&mut Feed::open(&path).unwrap());
+    assert!(samples == floats()[..7_600] && end == Supply::Ended, "{} {end:?}", samples.len());
+    let warning = "shorter than its header says: 4800 bytes (0.1 s) are missing";
+    assert_eq!(warnings, [format!("warning: {}: {warning}", path.display())]);
+}
+
+#[test]
+fn a_truncated_pipe_ends_with_one_warning() {
+    let whole = wav(Rate(24_000), &ramp());
+    let cut = whole[..whole.len() - 4_800].to_vec();
+    let Outcome { samples, warnings, end } = read_all(&mut pipe(Cursor::new(cut)));
+    assert!(samples == floats()[..7_600] && end == Supply::Ended, "{} {end:?}", samples.len());
+    assert_eq!(
+        warnings,
+        ["warning: standard input: shorter than its header says: 4800 bytes (0.1 s) are missing"]
+    );
+}
+
+#[test]
+fn a_pipe_is_raw_pcm_or_a_wav_file() {
+    assert_whole(&mut pipe(Cursor::new(Codec::Pcm16.encode(&ramp()))));
+    assert_whole(&mut pipe(Cursor::new(wav(Rate(24_000), &ramp()))));
+}
+
+#[test]
+fn a_pipe_at_another_rate_is_resampled_to_its_last_sample() {
+    let Outcome { samples, .. } = read_all(&mut pipe(Cursor::new(wav(Rate(8_000), &[8_192; 8_000]))));
+    assert!((24_000..24_400).contains(&samples.len()), "{}", samples.len());
+    let sum: f32 = samples.iter().sum();
+    assert!((sum / 6_000.0 - 1.0).abs() < 0.01, "a second at a quarter: {sum}");
+}
+
+#[test]
+fn a_pipe_without_sound_is_refused_with_its_reason() {
+    let convert = "convert it: ffmpeg -i FILE -f wav - | rtvoice transcribe -";
+    let cases: [(&[u8], String); 6] = [
+        (b"", "standard input holds no sound".into()),
+        (b"x", "standard input holds no sound".into()),
+        (
+            b"RIFF\0\0\0\0junk",
+            "standard input: this is a RIFF file of another kind than WAV, not sound".into(),
+        ),
+        (b"<html>", "standard input: this is HTML text, not sound".into()),
+        (b"OggS\0", format!("standard input: this is Ogg, which cannot be decoded; {convert}")),
+        (
+            b"\xff\xfb\x90\x64\0\0\0",
+            format!("standard input: this is MP3, which cannot be decoded; {convert}"),
+        ),
+    ];
+    for (bytes, words) in cases {
+        let Outcome { samples, end, .. } = read_all(&mut pipe(Cursor::new(bytes)));
+        assert!(samples.is_empty());
+        assert_eq!(end, Supply::Nothing(words));
+    }
+}
+
+/// A source that fails after its bytes.
+struct Failing(Cursor<Vec<u8>>);
+
+impl Read for Failing {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self.0.read(buffer)? {
+            0 => Err(io::Error::other("disk on fire")),
+            read => Ok(read),
+        }
+    }
+}
+
+#[test]
+fn a_pipe_that_fails_gives_what_it_had_and_the_reason() {
+    let Outcome { samples, end, .. } =
+        read_all(&mut pipe(Failing(Cursor::new(Codec::Pcm16.encode(&ramp())))));
+    assert!(samples == floats());
+    assert_eq!(end, Supply::Broken("standard input: the file cannot be read: disk on fire".to_owned()));
+}

@@ -1,0 +1,188 @@
+//! Devices: those of a sound server, and sound cards. This is the one face of both; only this folder names the
+//! libraries.
+
+mod cards;
+#[cfg(any(target_os = "linux", target_os = "freebsd", target_os = "netbsd"))]
+mod pulse;
+#[cfg(not(any(target_os = "linux", target_os = "freebsd", target_os = "netbsd")))]
+#[path = "no_pulse.rs"]
+mod pulse;
+
+use std::sync::mpsc::SyncSender;
+
+use crate::audio::device::open::{Open, Request, Waker};
+use crate::audio::device::select::{self, Detail, Listed, Sight, Wanted};
+use crate::audio::error::{AudioError, Direction};
+use crate::audio::realtime::callback::{Capture, Playback};
+
+/// The rates that are of use.
+const RATES: std::ops::RangeInclusive<u32> = 8_000..=192_000;
+/// The rate that is best where a device's own is of no use.
+const USUAL_RATE: u32 = 48_000;
+
+/// One direction of sound, as a device calls it.
+pub(crate) trait Half: cards::Callback + pulse::Flow {
+    /// Which.
+    const DIRECTION: Direction;
+}
+
+impl Half for Capture {
+    const DIRECTION: Direction = Direction::Input;
+}
+
+impl Half for Playback {
+    const DIRECTION: Direction = Direction::Output;
+}
+
+/// Opens a device, tells of it, and keeps it until it is to be closed. This thread may hang for as long as
+/// the sound system does.
+pub(crate) fn keep<H: Half>(request: &Request, told: &SyncSender<Result<Open<H>, AudioError>>, waker: Waker) {
+    match find(H::DIRECTION, request) {
+        // Whoever asked may have given up waiting.
+        Err(error) => drop(told.send(Err(error.caused_by_pulse_server(pulse::unanswered_server)))),
+        Ok(Found::Served(found)) => found.keep(told, waker),
+        Ok(Found::Card(found)) => found.keep(told),
+    }
+}
+
+/// Lists the devices of this machine.
+///
+/// # Errors
+///
+/// When no sound system answers.
+pub(crate) fn list(detail: Detail) -> Result<Vec<Listed>, AudioError> {
+    list_all(detail).map_err(|error| error.caused_by_pulse_server(pulse::unanswered_server))
+}
+
+fn list_all(detail: Detail) -> Result<Vec<Listed>, AudioError> {
+    let mut all = Vec::new();
+    let mut failure = None;
+    for system in System::all() {
+        match system.list(detail) {
+            Ok(mut listed) => {
+                listed.sort_by_key(Listed::is_monitor);
+                all.extend(listed);
+            }
+            Err(error) => failure = failure.or(Some(error)),
+        }
+        if detail == Detail::Names && !all.is_empty() {
+            break;
+        }
+    }
+    match (failure, all.is_empty()) {
+        (Some(error), true) => Err(error),
+        (None, true) => Err(AudioError::NoDevices),
+        (Some(_) | None, false) => Ok(all),
+    }
+}
+
+/// Looks at the devices again and again. It may hang.
+pub(crate) struct Lookout {
+    served: pulse::Lookout,
+}
+
+impl Lookout {
+    /// Connects to nothing yet.
+    pub(crate) fn new() -> Self {
+        Self { served: pulse::Lookout::new() }
+    }
+
+    /// Looks which device a request means now.
+    pub(crate) fn see(&mut self, direction: Direction, request: &Request) -> Sight {
+        let system = System::all().into_iter().find(|system| Some(system.name()) == request.host);
+        match system {
+            Some(System::Served) => self.served.see(direction, &request.wanted),
+            Some(System::Cards(host)) => cards::see(host, direction, &request.wanted),
+            None => Sight::Unknown,
+        }
+    }
+}
+
+/// A sound system of this machine.
+#[derive(Clone, Copy, Debug)]
+enum System {
+    /// A sound server.
+    Served,
+    /// The cards themselves.
+    Cards(cards::Host),
+}
+
+/// A device that was found; not yet open.
+enum Found {
+    Served(pulse::Found),
+    Card(cards::Found),
+}
+
+impl System {
+    /// Returns those that may be there, the preferred one first.
+    fn all() -> Vec<Self> {
+        let served = pulse::is_there().then_some(Self::Served);
+        served.into_iter().chain(cards::hosts().map(Self::Cards)).collect()
+    }
+
+    /// Returns what it is called in ids.
+    fn name(self) -> String {
+        match self {
+            Self::Served => pulse::HOST.to_owned(),
+            Self::Cards(host) => host.to_string(),
+        }
+    }
+
+    fn list(self, detail: Detail) -> Result<Vec<Listed>, AudioError> {
+        match self {
+            Self::Served => pulse::list(),
+            Self::Cards(host) => cards::list(host, detail),
+        }
+    }
+
+    /// Finds the default device, or the one that `name` means; what there is instead is added to `names`, once.
+    fn find(
+        self,
+        direction: Direction,
+        name: Option<&str>,
+        names: &mut Vec<String>,
+    ) -> Result<Option<Found>, AudioError> {
+        match self {
+            Self::Served => Ok(pulse::find(direction, name, names)?.map(Found::Served)),
+            Self::Cards(host) => Ok(cards::find(host, direction, name, names)?.map(Found::Card)),
+        }
+    }
+}
+
+/// Finds the device that is asked for.
+fn find(direction: Direction, request: &Request) -> Result<Found, AudioError> {
+    match (&request.wanted, request.wanted.name()) {
+        (Wanted::Preferred(_), name @ Some(_)) => match search(direction, name, request) {
+            Err(AudioError::NoSuchDevice { .. }) => search(direction, None, request),
+            found => found,
+        },
+        (Wanted::Default | Wanted::Named(_) | Wanted::Preferred(_), name) => search(direction, name, request),
+    }
+}
+
+/// Finds the default device, or the one that `name` means.
+fn search(direction: Direction, name: Option<&str>, request: &Request) -> Result<Found, AudioError> {
+    let mut names = Vec::new();
+    let mut failure = None;
+    let known: Vec<String> = cards::known_hosts().chain([pulse::HOST.to_owned()]).collect();
+    for system in System::all() {
+        let host = system.name();
+        let is_another = name.is_some_and(|name| select::is_of_another(name, &host, &known));
+        if is_another || request.host.as_ref().is_some_and(|wanted| *wanted != host) {
+            continue;
+        }
+        match system.find(direction, name, &mut names) {
+            Ok(Some(found)) => return Ok(found),
+            Ok(None) => {}
+            // The first system is the preferred one; its reason is the telling one.
+            Err(error) => failure = failure.or(Some(error)),
+        }
+    }
+    Err(match (name, failure) {
+        (Some(name), _) if !names.is_empty() => {
+            AudioError::NoSuchDevice { direction, name: name.to_owned(), available: names }
+        }
+        (_, Some(error)) => error,
+        (_, None) => AudioError::NoDevice(direction),
+    })
+}

@@ -1,0 +1,294 @@
+//! The devices of a sound server: PulseAudio, and PipeWire by its face.
+//!
+//! Spoken to by ourselves, since what a library for all systems does at each block costs more than all the rest of a
+//! call. Streams are mono `f32` at the device's own rate.
+
+mod client;
+mod stream;
+
+use std::ffi::CStr;
+use std::io::Write;
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
+
+use pulseaudio::protocol::sample_spec::MAX_RATE;
+use pulseaudio::protocol::{
+    self, Command, GetSinkInfo, GetSourceInfo, SampleFormat, SampleSpec, SinkInfo, SourceInfo,
+};
+use rtrb::RingBuffer;
+
+use crate::audio::backend::system::pulse::client::{Client, PulseError};
+pub(crate) use crate::audio::backend::system::pulse::stream::Flow;
+use crate::audio::backend::system::pulse::stream::{Parts, Stream};
+use crate::audio::backend::system::{Half, RATES, USUAL_RATE};
+use crate::audio::device::open::{Bell, Drive, Facts, Open, Signals, Slot, Waker};
+use crate::audio::device::select::{self, Listed, Native, Sight, Wanted};
+use crate::audio::error::{AudioError, Direction};
+use crate::dsp::frame::Rate;
+
+/// What this sound system is called in ids.
+pub(super) const HOST: &str = "pulseaudio";
+
+/// A device that was found, and the connection over which it was.
+pub(super) struct Found {
+    client: Client,
+    device: Device,
+}
+
+/// A device as the server tells of it.
+#[derive(Clone, Debug)]
+struct Device {
+    direction: Direction,
+    /// Its number at the server.
+    index: u32,
+    name: String,
+    description: String,
+    spec: SampleSpec,
+}
+
+/// Returns whether a sound server may be there.
+pub(super) fn is_there() -> bool {
+    client::is_there()
+}
+
+/// Returns the value of `PULSE_SERVER`, if it is set and no sound server answers.
+pub(super) fn unanswered_server() -> Option<String> {
+    let server = std::env::var_os("PULSE_SERVER")?.to_string_lossy().trim().to_owned();
+    (!server.is_empty() && Client::connect().is_err()).then_some(server)
+}
+
+/// Finds the default device, or the one that `name` means; what there is instead is added to `names`, once.
+pub(super) fn find(
+    direction: Direction,
+    name: Option<&str>,
+    names: &mut Vec<String>,
+) -> Result<Option<Found>, AudioError> {
+    let failed = |error: PulseError| translate(&error, direction);
+    let mut client = Client::connect().map_err(failed)?;
+    let Some(name) = name else {
+        let device = default_device(&mut client, direction).map_err(failed)?;
+        return Ok(device.map(|device| Found { client, device }));
+    };
+    let mut devices = devices(&mut client).map_err(failed)?;
+    let listed: Vec<Listed> = devices.iter().map(Device::listed).collect();
+    if let Some(place) = select::find(&listed, direction, name) {
+        return Ok(Some(Found { client, device: devices.swap_remove(place) }));
+    }
+    if names.is_empty() {
+        names.extend(listed.into_iter().filter(|known| known.direction == direction).map(|known| known.name));
+        names.dedup();
+    }
+    Ok(None)
+}
+
+/// Lists the devices, which the server knows everything about.
+pub(super) fn list() -> Result<Vec<Listed>, AudioError> {
+    let listed = || {
+        let mut client = Client::connect()?;
+        let devices = devices(&mut client)?;
+        let defaults = [Direction::Input, Direction::Output]
+            .map(|direction| default_device(&mut client, direction).ok().flatten());
+        let is_default = |device: &Device| {
+            defaults
+                .iter()
+                .flatten()
+                .any(|default| default.direction == device.direction && default.name == device.name)
+        };
+        Ok(devices
+            .iter()
+            .map(|device| Listed { is_default: is_default(device), ..device.listed() })
+            .collect())
+    };
+    listed().map_err(|error: PulseError| AudioError::NoSoundSystem(error.to_string()))
+}
+
+/// Looks at the devices again and again, over one connection.
+pub(super) struct Lookout {
+    client: Option<Client>,
+}
+
+impl Lookout {
+    pub(super) fn new() -> Self {
+        Self { client: None }
+    }
+
+    /// Looks which device is meant now.
+    pub(super) fn see(&mut self, direction: Direction, wanted: &Wanted) -> Sight {
+        self.ask(direction, wanted).unwrap_or_else(|_| {
+            // A connection that was lost once is lost for good.
+            self.client = None;
+            Sight::Unknown
+        })
+    }
+
+    fn ask(&mut self, direction: Direction, wanted: &Wanted) -> Result<Sight, PulseError> {
+        let client = match &mut self.client {
+            Some(client) => client,
+            None => self.client.insert(Client::connect()?),
+        };
+        if let Some(name) = wanted.name() {
+            let listed: Vec<Listed> = devices(client)?.iter().map(Device::listed).collect();
+            match (select::find(&listed, direction, name), wanted) {
+                (Some(place), _) => return Ok(Sight::Is(listed[place].id.clone())),
+                (None, Wanted::Named(_)) => return Ok(Sight::Missing),
+                (None, Wanted::Default | Wanted::Preferred(_)) => {}
+            }
+        }
+        let device = default_device(client, direction)?;
+        Ok(device.map_or(Sight::Unknown, |device| Sight::Is(device.id())))
+    }
+}
+
+impl Found {
+    /// Opens the device, tells of it, and keeps it until it is to be closed or is lost.
+    pub(super) fn keep<H: Half>(self, told: &SyncSender<Result<Open<H>, AudioError>>, waker: Waker) {
+        let Self { client, device } = self;
+        let (direction, rate) = (device.direction, device.rate());
+        let signals = Arc::new(Signals::default());
+        let (giver, taker) = RingBuffer::new(1);
+        let slot = Slot::new(taker, &signals);
+        let parts = Parts { client, index: device.index, rate, slot, signals: Arc::clone(&signals), waker };
+        let opened = bell().map_err(PulseError::Connect).and_then(|ends| Ok((Stream::begin(parts)?, ends)));
+        match opened {
+            // Whoever asked may have given up waiting.
+            Err(error) => drop(told.send(Err(translate(&error, direction)))),
+            Ok((stream, (bell, here))) => {
+                let (open, kept) = Open::new(device.facts(rate), giver, signals, (Drive::Wakes, bell));
+                if told.send(Ok(open)).is_ok() {
+                    stream.run(&kept, &here);
+                }
+            }
+        }
+    }
+}
+
+/// Returns what rings for the thread of a device, and where it hears that.
+fn bell() -> std::io::Result<(Bell, UnixStream)> {
+    let (there, here) = UnixStream::pair()?;
+    there.set_nonblocking(true)?;
+    here.set_nonblocking(true)?;
+    // One that is full of rings was not heard yet, and will be.
+    Ok((Bell::new(move || drop((&there).write(&[1]))), here))
+}
+
+impl Device {
+    fn of_source(info: &SourceInfo) -> Self {
+        Self::new(Direction::Input, info.index, (&info.name, info.description.as_deref()), info.sample_spec)
+    }
+
+    fn of_sink(info: &SinkInfo) -> Self {
+        Self::new(Direction::Output, info.index, (&info.name, info.description.as_deref()), info.sample_spec)
+    }
+
+    fn new(
+        direction: Direction,
+        index: u32,
+        (name, description): (&CStr, Option<&CStr>),
+        spec: SampleSpec,
+    ) -> Self {
+        let text = |text: &CStr| text.to_string_lossy().into_owned();
+        Self { direction, index, name: text(name), description: text(description.unwrap_or(name)), spec }
+    }
+
+    /// Returns its id, which is the same after a restart.
+    fn id(&self) -> String {
+        format!("{HOST}:{}", self.name)
+    }
+
+    /// Returns the rate at which it is used; the server resamples where that is not its own.
+    fn rate(&self) -> Rate {
+        Rate(if RATES.contains(&self.spec.sample_rate) { self.spec.sample_rate } else { USUAL_RATE })
+    }
+
+    fn facts(&self, rate: Rate) -> Facts {
+        Facts {
+            id: self.id(),
+            name: self.description.clone(),
+            host: HOST.to_owned(),
+            rate,
+            channels: 1,
+            format: "f32".to_owned(),
+        }
+    }
+
+    fn listed(&self) -> Listed {
+        Listed {
+            direction: self.direction,
+            id: self.id(),
+            name: self.description.clone(),
+            host: HOST.to_owned(),
+            is_default: false,
+            native: Some(Native {
+                rate: self.spec.sample_rate,
+                channels: u16::from(self.spec.channels),
+                format: format_name(self.spec.format).to_owned(),
+                rates: Some((1, MAX_RATE)),
+            }),
+        }
+    }
+}
+
+fn default_device(client: &mut Client, direction: Direction) -> Result<Option<Device>, PulseError> {
+    let asked = match direction {
+        Direction::Input => {
+            let name = Some(protocol::DEFAULT_SOURCE.to_owned());
+            client
+                .ask(&Command::GetSourceInfo(GetSourceInfo { index: None, name }))
+                .map(|info: SourceInfo| Device::of_source(&info))
+        }
+        Direction::Output => {
+            let name = Some(protocol::DEFAULT_SINK.to_owned());
+            client
+                .ask(&Command::GetSinkInfo(GetSinkInfo { index: None, name }))
+                .map(|info: SinkInfo| Device::of_sink(&info))
+        }
+    };
+    match asked {
+        Ok(device) => Ok(Some(device)),
+        Err(PulseError::Refused(protocol::PulseError::NoEntity)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Returns all devices, speakers first.
+fn devices(client: &mut Client) -> Result<Vec<Device>, PulseError> {
+    let sinks: Vec<SinkInfo> = client.ask(&Command::GetSinkInfoList)?;
+    let sources: Vec<SourceInfo> = client.ask(&Command::GetSourceInfoList)?;
+    Ok(sinks.iter().map(Device::of_sink).chain(sources.iter().map(Device::of_source)).collect())
+}
+
+fn format_name(format: SampleFormat) -> &'static str {
+    match format {
+        SampleFormat::U8 => "u8",
+        SampleFormat::Alaw => "A-law",
+        SampleFormat::Ulaw => "µ-law",
+        SampleFormat::S16Le | SampleFormat::S16Be => "i16",
+        SampleFormat::Float32Le | SampleFormat::Float32Be => "f32",
+        SampleFormat::S32Le | SampleFormat::S32Be => "i32",
+        SampleFormat::S24Le | SampleFormat::S24Be | SampleFormat::S24In32Le | SampleFormat::S24In32Be => {
+            "i24"
+        }
+        SampleFormat::Invalid => "?",
+    }
+}
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "the server's kinds are many; what is left is a refusal")]
+fn translate(error: &PulseError, direction: Direction) -> AudioError {
+    let reason = error.to_string();
+    match error {
+        PulseError::NotThere
+        | PulseError::Connect(_)
+        | PulseError::Closed
+        | PulseError::Hangs
+        | PulseError::Garbled(_) => AudioError::NoSoundSystem(reason),
+        PulseError::Refused(kind) => match kind {
+            protocol::PulseError::AccessDenied | protocol::PulseError::AuthKey => {
+                AudioError::Permission { direction, reason }
+            }
+            protocol::PulseError::NoEntity => AudioError::NoDevice(direction),
+            protocol::PulseError::Busy => AudioError::Busy { direction, reason },
+            _ => AudioError::Refused { direction, reason },
+        },
+    }
+}

@@ -1,0 +1,138 @@
+//! A microphone during a call: while it is away or closed, silence is heard in its place, so that time goes
+//! on for the endpoint too.
+
+use std::time::Duration;
+
+use crate::audio::api::{DeviceState, Event, Mute, MuteWay};
+use crate::audio::backend::file::Feed;
+use crate::audio::backend::paced::PacedInput;
+use crate::audio::device::block_size::Pacer;
+use crate::audio::device::managed::{Jack, News, Why};
+use crate::audio::device::open::{Drive, Facts, Open, Order, Request, Waker};
+use crate::audio::device::recovery::Work;
+use crate::audio::device::select::{Sight, Wanted};
+use crate::audio::device::silence::{self, System};
+use crate::audio::engine::Engine;
+use crate::audio::error::Direction;
+use crate::audio::realtime::callback::Capture;
+use crate::audio::thread::PACED_RATE;
+
+/// A microphone, and what stands in for it.
+pub(crate) struct DeviceInput {
+    jack: Jack<Capture>,
+    stand_in: Option<PacedInput>,
+    way: MuteWay,
+    pacer: Pacer,
+}
+
+impl DeviceInput {
+    /// Begins with a microphone that was just opened.
+    pub(crate) fn new(
+        request: Request,
+        open: Open<Capture>,
+        way: MuteWay,
+        (engine, waker): (&Engine, Waker),
+    ) -> Self {
+        engine.tell(told(open.facts.at_start(&request.wanted)));
+        let jack = Jack::new(request, open, waker);
+        Self { jack, stand_in: None, way, pacer: Pacer::new(Duration::ZERO) }
+    }
+
+    /// Returns whether the microphone itself is heard.
+    pub(crate) fn is_open(&self) -> bool {
+        self.stand_in.is_none()
+    }
+
+    /// Returns who says that the microphone gave something, while it is heard.
+    pub(crate) fn drive(&self) -> Option<Drive> {
+        if self.is_open() { self.jack.drive() } else { None }
+    }
+
+    /// Returns what is known of it while it is open.
+    pub(crate) fn facts(&self) -> Option<&Facts> {
+        self.jack.facts()
+    }
+
+    /// Returns what was asked for, where the device runs.
+    pub(crate) fn running(&self) -> Option<&Request> {
+        (self.jack.blocks() > 0).then(|| self.jack.request())
+    }
+
+    /// Looks after it.
+    pub(crate) fn turn(&mut self, now: Duration, engine: &mut Engine) {
+        if let Some(news) = self.jack.turn(now, Work::Asked) {
+            self.take(now, news, engine);
+        }
+        if let Some(pace) = self.pacer.look(now, engine.scene()) {
+            self.jack.order(Order::Pace(pace));
+        }
+        if let Some(stand_in) = &mut self.stand_in {
+            // Silence has no end and does not break.
+            let _ = stand_in.advance(now);
+        }
+    }
+
+    /// Takes note of what would be opened now.
+    pub(crate) fn see(&mut self, now: Duration, seen: &(Request, Sight), engine: &mut Engine) {
+        if let Some(news) = self.jack.see(now, seen) {
+            self.take(now, news, engine);
+        }
+    }
+
+    /// Takes another microphone; one that is muted hard stays closed until it is to be heard.
+    pub(crate) fn choose(&mut self, now: Duration, wanted: Wanted, engine: &Engine) {
+        let id = wanted.name().map(str::to_owned);
+        self.jack.choose(now, wanted);
+        if self.jack.is_closed() {
+            engine.tell(Event::Chosen(Direction::Input, id));
+        }
+    }
+
+    /// Closes or opens it, where muting does that.
+    pub(crate) fn mute(&mut self, now: Duration, mute: Mute, engine: &mut Engine) {
+        match (mute, self.way) {
+            (_, MuteWay::Soft) => {}
+            (Mute::Muted, MuteWay::Hard) => {
+                self.jack.close();
+                self.stand_in(now, engine);
+                engine.tell(told(DeviceState::Closed));
+            }
+            (Mute::Live, MuteWay::Hard) => self.jack.reopen(now),
+        }
+    }
+
+    fn take(&mut self, now: Duration, news: News, engine: &mut Engine) {
+        match news {
+            News::Lost(reason) => {
+                self.stand_in(now, engine);
+                engine.tell(told(DeviceState::Lost(reason)));
+            }
+            News::Opened { facts: Facts { id, name, rate, .. }, why } => {
+                self.jack.connect(engine.connect_microphone(rate));
+                self.stand_in = None;
+                self.pacer = Pacer::new(now);
+                if why == Why::Chosen {
+                    engine.tell(Event::Chosen(Direction::Input, self.jack.chosen(id)));
+                }
+                engine.tell(told(why.opens(name)));
+            }
+            News::Refused(reason) => engine.tell(told(DeviceState::Refused(reason))),
+            News::Sounds => engine.tell(told(DeviceState::Sounds)),
+            News::Silent => {
+                let id = self.jack.facts().map_or("", |facts| facts.id.as_str());
+                engine.tell(told(DeviceState::Silent(silence::cause(System::this(), id).to_owned())));
+            }
+        }
+    }
+
+    fn stand_in(&mut self, now: Duration, engine: &mut Engine) {
+        let capture = engine.connect_microphone(PACED_RATE);
+        let mut stand_in = PacedInput::new(Feed::Silence(PACED_RATE), capture);
+        stand_in.hold(now);
+        self.stand_in = Some(stand_in);
+    }
+}
+
+fn told(state: DeviceState) -> Event {
+    Event::Device(Direction::Input, state)
+}

@@ -1,0 +1,293 @@
+//! One direction's device through the whole of a call: lost and found again, followed, chosen, closed.
+
+use std::time::Duration;
+
+use crate::audio::api::DeviceState;
+use crate::audio::backend::system::Half;
+use crate::audio::device::failure::Trouble;
+use crate::audio::device::open::{Attempt, Drive, Facts, Open, Order, Request, Waker};
+use crate::audio::device::recovery::{self, Complaint, Recovery, Signs, Work};
+use crate::audio::device::select::{Sight, Wanted};
+use crate::audio::error::AudioError;
+
+/// How many attempts may be under way: those at a sound system that hangs do not come back.
+const MOST_ATTEMPTS: usize = 3;
+/// Zeros alone for so long are no quiet room.
+const DEAD_SILENCE: Duration = Duration::from_secs(1);
+
+/// A device, or the place of one.
+pub(crate) struct Jack<H> {
+    request: Request,
+    /// What to go back to if the device that was chosen cannot be used.
+    former: Option<Request>,
+    begin: Begin<H>,
+    attempts: Vec<Attempt<H>>,
+    open: Option<Open<H>>,
+    recovery: Recovery,
+    why: Why,
+    silence: Silence,
+}
+
+/// Begins to open what is asked for.
+type Begin<H> = Box<dyn Fn(Request) -> Result<Attempt<H>, AudioError>>;
+
+/// Why a device is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Why {
+    /// It was lost.
+    Returning,
+    /// The system would now open another one.
+    Following,
+    /// The user wants another one.
+    Chosen,
+    /// It was closed for a time.
+    Reopening,
+}
+
+impl Why {
+    /// Returns what has become of a device of this name that is open for this reason.
+    pub(crate) fn opens(self, name: String) -> DeviceState {
+        match self {
+            Self::Returning => DeviceState::Back(name),
+            Self::Reopening => DeviceState::Open(name),
+            Self::Following | Self::Chosen => DeviceState::Changed(name),
+        }
+    }
+}
+
+/// What was told of a device that gives only zeros.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Silence {
+    Untold,
+    Told,
+    /// It gave something else after that: a virtual device is silent whenever nobody plays to it.
+    Over,
+}
+
+/// What has happened to a device.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum News {
+    /// It is gone; why.
+    Lost(String),
+    /// It is open, and waits for its half.
+    Opened { facts: Facts, why: Why },
+    /// The one that was chosen cannot be used; what was there before goes on.
+    Refused(String),
+    /// It gives nothing but zeros.
+    Silent,
+    /// It gives sound after that.
+    Sounds,
+}
+
+impl<H: Half> Jack<H> {
+    /// Begins with a device that was just opened, at the beginning of time.
+    pub(crate) fn new(request: Request, open: Open<H>, waker: Waker) -> Self {
+        Self::with(request, open, Duration::ZERO, Box::new(move |request| Attempt::begin(request, &waker)))
+    }
+}
+
+impl<H> Jack<H> {
+    fn with(request: Request, open: Open<H>, now: Duration, begin: Begin<H>) -> Self {
+        let request = Request { host: Some(open.facts.host.clone()), ..request };
+        Self {
+            request,
+            former: None,
+            begin,
+            attempts: Vec::new(),
+            open: Some(open),
+            recovery: Recovery::running(now),
+            why: Why::Returning,
+            silence: Silence::Untold,
+        }
+    }
+
+    /// Returns what is known of the device while it is open.
+    pub(crate) fn facts(&self) -> Option<&Facts> {
+        self.open.as_ref().map(|open| &open.facts)
+    }
+
+    /// Returns what is remembered of the choice of a device: its id, or nothing for the system's own.
+    pub(crate) fn chosen(&self, id: String) -> Option<String> {
+        self.request.wanted.name().map(|_| id)
+    }
+
+    /// Returns what is asked for.
+    pub(crate) fn request(&self) -> &Request {
+        &self.request
+    }
+
+    /// Returns who says that the device gave something.
+    pub(crate) fn drive(&self) -> Option<Drive> {
+        self.open.as_ref().map(|open| open.drive)
+    }
+
+    /// Returns how many blocks the device has given or taken.
+    pub(crate) fn blocks(&self) -> u64 {
+        self.open.as_ref().map_or(0, Open::blocks)
+    }
+
+    /// Returns how many blocks the device had to wait for.
+    pub(crate) fn late(&self) -> u64 {
+        self.open.as_ref().map_or(0, Open::late)
+    }
+
+    /// Gives the device that was opened its half.
+    pub(crate) fn connect(&mut self, half: H) {
+        if let Some(open) = &mut self.open {
+            open.connect(half);
+        }
+    }
+
+    /// Tells the device to rest or to wake.
+    pub(crate) fn order(&self, order: Order) {
+        if let Some(open) = &self.open {
+            open.order(order);
+        }
+    }
+
+    /// Looks after the device; to be called often.
+    pub(crate) fn turn(&mut self, now: Duration, work: Work) -> Option<News> {
+        if let Some(news) = self.take_results(now) {
+            return Some(news);
+        }
+        let trouble = self.open.as_ref().and_then(Open::trouble);
+        let complaint = match trouble {
+            Some(trouble) if trouble.is_final() => Complaint::Final,
+            Some(_) | None => Complaint::None,
+        };
+        let signs = Signs { blocks: self.blocks(), complaint, work };
+        match self.recovery.look(now, signs) {
+            recovery::Order::Nothing => self.hear(),
+            recovery::Order::GiveUp => {
+                let reason = trouble.map(Trouble::meaning);
+                Some(self.give_up(reason.unwrap_or("it has not answered for a second")))
+            }
+            recovery::Order::Open => {
+                self.begin(now);
+                None
+            }
+        }
+    }
+
+    /// Takes note of what would be opened now.
+    pub(crate) fn see(&mut self, now: Duration, seen: &(Request, Sight)) -> Option<News> {
+        let open = self.open.as_ref()?;
+        if seen.0 != self.request || !self.attempts.is_empty() {
+            return None;
+        }
+        match &seen.1 {
+            Sight::Unknown => None,
+            Sight::Is(id) if *id == open.facts.id => None,
+            Sight::Is(_) => {
+                self.why = Why::Following;
+                self.begin(now);
+                None
+            }
+            Sight::Missing => {
+                self.recovery.lose(now);
+                Some(self.give_up("it was disconnected"))
+            }
+        }
+    }
+
+    /// Takes another device, and keeps this one until that is open.
+    pub(crate) fn choose(&mut self, now: Duration, wanted: Wanted) {
+        let request = Request { wanted, host: None };
+        let former = std::mem::replace(&mut self.request, request);
+        self.former.get_or_insert(former);
+        self.attempts.clear();
+        self.why = Why::Chosen;
+        if self.open.is_some() {
+            self.begin(now);
+        } else if !self.recovery.is_closed() {
+            self.recovery.reopen(now);
+        }
+    }
+
+    /// Returns whether it is closed on purpose.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.recovery.is_closed()
+    }
+
+    /// Closes the device, so that the system's own light goes out.
+    pub(crate) fn close(&mut self) {
+        self.attempts.clear();
+        self.open = None;
+        self.recovery.close();
+    }
+
+    /// Opens it again, where it was closed.
+    pub(crate) fn reopen(&mut self, now: Duration) {
+        if self.recovery.is_closed() {
+            self.why = Why::Reopening;
+            self.recovery.reopen(now);
+        }
+    }
+
+    fn begin(&mut self, now: Duration) {
+        if self.attempts.len() >= MOST_ATTEMPTS {
+            return;
+        }
+        match (self.begin)(self.request.clone()) {
+            Ok(attempt) => self.attempts.push(attempt),
+            // Without a thread now there may be one later.
+            Err(_) => self.recovery.failed(now),
+        }
+    }
+
+    fn take_results(&mut self, now: Duration) -> Option<News> {
+        let mut place = 0;
+        while let Some(attempt) = self.attempts.get(place) {
+            match attempt.poll() {
+                None => place += 1,
+                Some(result) => {
+                    self.attempts.remove(place);
+                    match result {
+                        Ok(open) => return Some(self.take(now, open)),
+                        Err(error) => {
+                            self.recovery.failed(now);
+                            if let Some(former) = self.former.take() {
+                                self.request = former;
+                                self.why = Why::Returning;
+                                return Some(News::Refused(error.to_string()));
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        None
+    }
+
+    fn take(&mut self, now: Duration, open: Open<H>) -> News {
+        let facts = open.facts.clone();
+        self.request.host = Some(facts.host.clone());
+        self.former = None;
+        self.attempts.clear();
+        self.silence = Silence::Untold;
+        self.recovery.opened(now);
+        self.open = Some(open);
+        News::Opened { facts, why: std::mem::replace(&mut self.why, Why::Returning) }
+    }
+
+    fn give_up(&mut self, reason: &str) -> News {
+        self.open = None;
+        self.why = Why::Returning;
+        News::Lost(reason.to_owned())
+    }
+
+    /// Hears whether there is anything to hear.
+    fn hear(&mut self) -> Option<News> {
+        let open = self.open.as_ref()?;
+        let (next, news) = match (self.silence, open.zeros() < DEAD_SILENCE) {
+            (Silence::Untold, false) => (Silence::Told, News::Silent),
+            (Silence::Told, true) => (Silence::Over, News::Sounds),
+            (Silence::Untold, true) | (Silence::Told, false) | (Silence::Over, _) => return None,
+        };
+        self.silence = next;
+        Some(news)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,135 @@
+//! Promises of the sounding, in simulated rooms.
+
+use super::*;
+use crate::audio::echo::room::{Dice, Room, assistant, user};
+use crate::dsp::resample::to_int;
+
+/// Where the speaker is given the first sample: no multiple of a block.
+const GIVEN: usize = 7_777;
+/// How far off a delay and a leak may be.
+const OFF_BY: Duration = Duration::from_millis(2);
+const OFF_BY_DB: f32 = 1.0;
+
+fn sounding() -> Sounding {
+    let words: Vec<i16> = assistant(1).into_iter().map(to_int).collect();
+    Sounding::new(&words)
+}
+
+/// What the speaker is given, from the beginning of what is heard on.
+fn far() -> Vec<f32> {
+    let mut far = vec![0.0; GIVEN];
+    far.extend(to_floats(&sounding().samples));
+    far.resize(far.len() + length(TAIL), 0.0);
+    far
+}
+
+fn noise(gain: f32, seed: u32) -> Vec<f32> {
+    let mut dice = Dice::new(seed);
+    far().iter().map(|_| dice.throw() * gain).collect()
+}
+
+fn judge(heard: &[f32]) -> Outcome {
+    let heard: Vec<i16> = heard.iter().copied().map(to_int).collect();
+    sounding().judge(&heard, GIVEN)
+}
+
+fn echo(outcome: Outcome) -> Echo {
+    let Outcome::Echo(echo) = outcome else { panic!("there is an echo: {outcome:?}") };
+    echo
+}
+
+fn check_room(room: &Room, seed: u32) -> Echo {
+    let found = echo(judge(&room.echo(&far(), seed)));
+    let late = Duration::from_millis(room.delay_ms as u64);
+    assert!(found.delay.abs_diff(late) <= OFF_BY, "{found:?} of {late:?}");
+    assert!((found.leak_db - room.gain_db).abs() <= OFF_BY_DB, "{found:?} of {} dB", room.gain_db);
+    found
+}
+
+#[test]
+fn the_way_through_a_room_is_measured_and_what_the_canceller_makes_of_it() {
+    let rooms = [
+        (60, -12.0, 0.0, 25.0),
+        (120, -6.0, 0.0, 25.0),
+        (60, -12.0, 80.0, 20.0),
+        (350, -20.0, 0.0, 15.0),
+        (12, 3.0, 0.0, 25.0),
+    ];
+    for (seed, (delay_ms, gain_db, drift_ppm, least_db)) in (1..).zip(rooms) {
+        let found = check_room(&Room { delay_ms, gain_db, drift_ppm }, seed);
+        assert_eq!(found.settles, EchoMode::Cancel, "{found:?}");
+        assert!(found.enhancement_db.is_some_and(|taken| taken > least_db), "{found:?}");
+    }
+}
+
+#[test]
+fn where_nothing_comes_back_that_is_said_and_no_number() {
+    let quiet = judge(&noise(3e-4, 1));
+    assert!(matches!(quiet, Outcome::Unheard(below) if below < -55.0), "{quiet:?}");
+    let faint = judge(&Room { delay_ms: 30, gain_db: -75.0, drift_ppm: 0.0 }.echo(&far(), 2));
+    assert!(matches!(faint, Outcome::Unheard(_)), "a headset leaks a little: {faint:?}");
+}
+
+#[test]
+fn an_echo_that_is_too_soft_to_matter_is_measured_and_let_through() {
+    let soft = check_room(&Room { delay_ms: 40, gain_db: -57.0, drift_ppm: 0.0 }, 3);
+    assert_eq!((soft.settles, soft.enhancement_db), (EchoMode::Off, None));
+}
+
+#[test]
+fn what_was_disturbed_is_no_measurement() {
+    let loud = judge(&noise(0.1, 4));
+    assert_eq!(loud, Outcome::Unclear(Cause::Disturbed), "too loud to hear an echo");
+    let room = Room { delay_ms: 60, gain_db: -12.0, drift_ppm: 0.0 }.echo(&far(), 5);
+    // From the beginning on, over a chirp, and over the words.
+    for at in [0, GIVEN, GIVEN + length(NEXT), GIVEN + sounding().words[0].start] {
+        let mut heard = room.clone();
+        heard[at..].iter_mut().zip(user()).for_each(|(heard, user)| *heard += user);
+        assert_eq!(judge(&heard), Outcome::Unclear(Cause::Disturbed), "somebody speaks from {at} on");
+    }
+    assert_eq!(judge(&room[..room.len() - 1]), Outcome::Unclear(Cause::Disturbed), "its end is missing");
+}
+
+#[test]
+fn a_microphone_that_gives_zeros_or_is_too_loud_is_named() {
+    assert_eq!(judge(&vec![0.0; far().len()]), Outcome::Unclear(Cause::Zeros));
+    let loud = Room { delay_ms: 60, gain_db: 24.0, drift_ppm: 0.0 }.echo(&far(), 6);
+    assert_eq!(judge(&loud), Outcome::Unclear(Cause::TooLoud));
+}
+
+#[test]
+fn noise_is_told_or_does_not_matter() {
+    let room = Room { delay_ms: 60, gain_db: -12.0, drift_ppm: 0.0 };
+    for (seed, gain) in (10..).zip([3e-3, 1e-2, 1e-1]) {
+        let mut heard = room.echo(&far(), 7);
+        heard.iter_mut().zip(noise(gain, seed)).for_each(|(heard, noise)| *heard += noise);
+        match judge(&heard) {
+            Outcome::Echo(found) => {
+                assert!((found.leak_db - room.gain_db).abs() <= OFF_BY_DB, "{gain}: {found:?}");
+                assert_eq!((found.delay.as_millis(), found.settles), (60, EchoMode::Cancel), "{gain}");
+            }
+            outcome @ (Outcome::Unheard(_) | Outcome::Unclear(_)) => {
+                assert_eq!(outcome, Outcome::Unclear(Cause::Disturbed), "{gain}");
+                assert!(gain > 1e-2, "{gain} is not loud");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_speaker_that_rattles_is_too_much_for_the_canceller() {
+    for (gain, settles) in [(0.05, EchoMode::Cancel), (0.5, EchoMode::Duck)] {
+        let far = far();
+        let rattle = |at: usize| (far[at].powi(3) * 100.0).tanh() * gain;
+        let heard: Vec<f32> = (0..far.len()).map(|at| at.checked_sub(2_400).map_or(0.0, rattle)).collect();
+        let found = echo(judge(&heard));
+        assert_eq!((found.delay.as_millis(), found.settles), (100, settles), "{found:?}");
+    }
+}
+
+#[test]
+fn what_is_played_is_short_and_not_loud() {
+    let sounding = sounding();
+    assert!(sounding.duration() < Duration::from_millis(4_500), "{:?}", sounding.duration());
+    assert!(sounding.samples[..sounding.words[0].start].iter().all(|sample| sample.abs() <= 8_192));
+}

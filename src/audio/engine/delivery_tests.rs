@@ -1,0 +1,341 @@
+//! Promises about answers that come at once, live, late or by another clock, in virtual time.
+
+use super::*;
+use crate::dsp::resample::to_int;
+
+/// How long a delta lasts.
+const DELTA: Duration = Duration::from_millis(100);
+/// Of all that is heard: a low rate, because minutes are long.
+const RATE: Rate = Rate(8_000);
+/// What is not equal to this is no silence.
+const SILENCE: f32 = 0.0;
+
+fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+/// Numbers that look random and are the same every time (Lehmer's generator).
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self.0 * 48_271 % 2_147_483_647;
+        self.0 % limit
+    }
+}
+
+/// A speaker that takes blocks by a clock of its own, and what it was given.
+struct Listener {
+    engine: Engine,
+    ends: Ends,
+    rate: Rate,
+    /// How long a block lasts by the other clock.
+    block: Duration,
+    samples: usize,
+    now: Duration,
+    next_block: Duration,
+    given: Vec<f32>,
+    /// How many answers were played to their end, and how much of the last.
+    drained: usize,
+    played: u64,
+    /// How many gaps were told.
+    gaps: u64,
+    /// What was told to be heard when the sound was stopped.
+    heard: Option<Vec<(ClipId, u64)>>,
+}
+
+impl Listener {
+    fn new(rate: Rate, fast_millionths: i64) -> Self {
+        let (engine, ends) = Engine::new(Format {
+            wire_in: rate,
+            wire_out: rate,
+            device_in: rate,
+            device_out: rate,
+            frame: ms(10),
+            prebuffer: ms(60),
+            processing: Processing::NONE,
+        });
+        let block = Duration::from_nanos(u64::try_from(20_000_000 - fast_millionths * 20).unwrap());
+        let samples = rate.samples(ms(20)) as usize;
+        let (now, next_block) = (Duration::ZERO, Duration::ZERO);
+        let (given, drained, played, gaps, heard) = (Vec::new(), 0, 0, 0, None);
+        Self { engine, ends, rate, block, samples, now, next_block, given, drained, played, gaps, heard }
+    }
+
+    /// Lets time pass until `end`; the engine looks every 19 ms, as it does at most in a call.
+    fn run_until(&mut self, end: Duration) {
+        while self.now < end {
+            let wake = end.min(self.now + ms(19));
+            while self.next_block < wake {
+                let mut output = vec![0.0; self.samples];
+                self.ends.playback.on_output(&mut output, 1);
+                self.given.append(&mut output);
+                self.next_block += self.block;
+            }
+            self.now = wake;
+            self.engine.step(wake);
+            while let Ok(event) = self.ends.events.try_recv() {
+                self.drained += usize::from(event == Event::Drained);
+                self.played = event.played_of(ClipId(1)).unwrap_or(self.played);
+                self.heard = event.heard_at_flush().map(<[_]>::to_vec).or_else(|| self.heard.take());
+                if let Event::Counts(counts) = event {
+                    self.gaps = counts.gaps;
+                }
+            }
+        }
+    }
+
+    /// Delivers an answer, whose deltas come at these times after its beginning, and lets it be played.
+    fn hear(&mut self, number: u64, answer: &[i16], times: impl Iterator<Item = Duration>) -> Vec<f32> {
+        let (clip, began, first) = (ClipId(number), self.now, self.given.len());
+        let delta = self.rate.samples(DELTA) as usize;
+        for (samples, at) in answer.chunks(delta).zip(times) {
+            // What is sent later does not overtake.
+            self.run_until(self.now.max(began + at));
+            self.engine.play(clip, Frame::new(self.rate, samples));
+            self.engine.step(self.now);
+        }
+        self.engine.end_clip(clip);
+        let drained = self.drained;
+        while self.drained == drained {
+            self.run_until(self.now + ms(20));
+        }
+        self.run_until(self.now + ms(500));
+        self.given.split_off(first)
+    }
+}
+
+/// An answer none of whose samples is silent.
+fn counting(seconds: usize, rate: Rate) -> Vec<i16> {
+    (0..seconds * rate.0 as usize).map(|n| (n % 20_000 + 5_000) as i16).collect()
+}
+
+/// Checks that all of an answer is there in order, but for how long its pauses last, and returns the gaps
+/// in it, in milliseconds.
+fn gaps(given: &[f32], answer: &[i16], rate: Rate) -> Vec<u64> {
+    let sounds: Vec<i16> = answer.iter().copied().filter(|sample| *sample != 0).collect();
+    let pauses = answer.iter().scan(0, |sounds, sample| {
+        *sounds += usize::from(*sample != 0);
+        Some((*sample == 0).then_some(*sounds))
+    });
+    let pauses: Vec<usize> = std::iter::once(0).chain(pauses.flatten()).collect();
+    let rise = rate.0 as usize * 2 / 1_000;
+    let mut gaps = Vec::new();
+    let (mut silent, mut next) = (0, 0);
+    for sample in given {
+        let in_pause = silent == 0 && *sample == SILENCE && pauses.binary_search(&next).is_ok();
+        if next == sounds.len() || in_pause {
+            continue;
+        }
+        // What dies away into a gap and rises out of it is another value than the one that is next.
+        let played = to_int(*sample);
+        if silent == 0 && played == sounds[next] {
+            next += 1;
+            continue;
+        }
+        silent += 1;
+        if played == sounds[(next + rise).min(sounds.len() - 1)] {
+            gaps.push(silent * 1_000 / u64::from(rate.0));
+            (silent, next) = (0, next + rise + 1);
+        }
+    }
+    assert_eq!(next, sounds.len(), "head, tail and all between");
+    gaps
+}
+
+/// Speech as far as it matters here: phrases of one or two seconds with pauses between them, the first
+/// after a silence of so many milliseconds.
+fn speech(seconds: usize, silence_ms: u64, dice: &mut Dice) -> Vec<i16> {
+    let length = seconds * RATE.0 as usize;
+    let silence = |samples: u64| std::iter::repeat_n(0, samples as usize);
+    let mut answer: Vec<i16> = silence(RATE.samples(ms(silence_ms))).collect();
+    while answer.len() < length {
+        let phrase = RATE.samples(ms(1_000 + dice.below(1_000))) as usize;
+        answer.extend((0..phrase).map(|n| (n % 20_000 + 5_000) as i16));
+        answer.extend(silence(RATE.samples(ms(150 + dice.below(250)))));
+    }
+    answer.truncate(length);
+    answer
+}
+
+#[test]
+fn an_answer_in_a_burst_has_no_gap_and_both_its_ends() {
+    let mut listener = Listener::new(RATE, 0);
+    let answer = counting(10, RATE);
+    let given = listener.hear(1, &answer, std::iter::repeat(Duration::ZERO));
+    assert_eq!(gaps(&given, &answer, RATE), [0; 0]);
+    assert!(
+        given.iter().position(|sample| *sample != SILENCE).unwrap() <= 480,
+        "it began with the first block"
+    );
+}
+
+#[test]
+fn a_live_answer_whose_sender_is_as_far_ahead_as_its_deltas_are_late_has_no_gap() {
+    for seed in 1..=10 {
+        let (mut listener, mut dice) = (Listener::new(RATE, 0), Dice(seed));
+        let answer = counting(10, RATE);
+        // Two deltas come at once; each that follows may be 80 ms too early or too late.
+        let live = (0..100).map(|n: u64| if n < 2 { ms(80) } else { ms((n - 1) * 100 + dice.below(161)) });
+        let given = listener.hear(1, &answer, live);
+        assert_eq!(gaps(&given, &answer, RATE), [0; 0], "seed {seed}");
+    }
+}
+
+#[test]
+fn a_live_answer_without_any_lead_teaches_how_much_is_to_be_gathered() {
+    for seed in 1..=10 {
+        let (mut listener, mut dice) = (Listener::new(RATE, 0), Dice(seed));
+        let answer = counting(10, RATE);
+        let heard: Vec<Vec<u64>> = (1..=4)
+            .map(|number| {
+                let live = (0..100).map(|n: u64| ms(n * 100 + dice.below(161)));
+                let given = listener.hear(number, &answer, live);
+                gaps(&given, &answer, RATE)
+            })
+            .collect();
+        // It cannot know before; once there was a gap it knows within that answer.
+        assert!(
+            heard.iter().flatten().count() <= 3 && heard.iter().flatten().all(|gap| *gap <= 260),
+            "seed {seed}: {heard:?}"
+        );
+        let first = heard.iter().position(|gaps| !gaps.is_empty()).unwrap_or(3);
+        assert!(heard[first + 1..].iter().all(Vec::is_empty), "seed {seed}: {heard:?}");
+    }
+}
+
+/// Returns when the first sound was given, in milliseconds.
+fn onset_ms(given: &[f32]) -> u64 {
+    let first = given.iter().position(|sample| *sample != SILENCE).unwrap();
+    first as u64 * 1_000 / u64::from(RATE.0)
+}
+
+#[test]
+fn a_live_answer_that_begins_with_a_pause_gathers_in_it_what_it_has_no_lead_of() {
+    let mut first_with_gaps = 0;
+    for seed in 1..=20 {
+        let (mut listener, mut dice) = (Listener::new(RATE, 0), Dice(seed * 7_919));
+        for number in 1..=3 {
+            let answer = speech(10, 100 + dice.below(150), &mut dice);
+            let live: Vec<Duration> = (0..100).map(|n: u64| ms(n * 100 + dice.below(161))).collect();
+            let given = listener.hear(number, &answer, live.into_iter());
+            match (number, gaps(&given, &answer, RATE).len()) {
+                (_, 0) => {}
+                (1, _) => first_with_gaps += 1,
+                (_, gaps) => panic!("seed {seed}: {gaps} gaps in answer {number}"),
+            }
+        }
+    }
+    // Where the second piece comes as early as the first was late, it looks like a burst.
+    assert!(first_with_gaps <= 2, "{first_with_gaps} of 20");
+}
+
+#[test]
+fn an_answer_that_comes_faster_than_live_has_the_pauses_it_was_given() {
+    for (times_as_fast, silence) in
+        [2, 5, 20].into_iter().flat_map(|fast| [10, 50, 80, 100, 250].map(|silence| (fast, silence)))
+    {
+        let mut listener = Listener::new(RATE, 0);
+        let answer = speech(5, silence, &mut Dice(silence));
+        for number in 1..=2 {
+            let given = listener.hear(number, &answer, (0..50).map(|n: u64| ms(n * 100 / times_as_fast)));
+            let begin = RATE.samples(ms(onset_ms(&given) - silence)) as usize;
+            let played: Vec<i16> = given[begin..begin + answer.len()].iter().copied().map(to_int).collect();
+            assert!(played == answer, "{times_as_fast} times as fast, a silence of {silence} ms");
+            assert!(begin <= 480, "it began with the first block");
+        }
+    }
+}
+
+#[test]
+fn what_was_heard_is_known_to_the_sample_while_a_pause_is_prolonged() {
+    let mut listener = Listener::new(RATE, 0);
+    // Speech follows a silence of 150 ms; the second piece is not there in time.
+    let answer = speech(2, 150, &mut Dice(1));
+    let deltas: Vec<&[i16]> = answer.chunks(800).collect();
+    listener.engine.play(ClipId(1), Frame::new(RATE, deltas[0]));
+    listener.run_until(ms(140));
+    listener.engine.play(ClipId(1), Frame::new(RATE, deltas[1]));
+    listener.run_until(ms(180));
+    assert!(listener.played < 900, "the rest of the silence is kept back: {}", listener.played);
+    let taken = listener.ends.shared.taken.load(Ordering::Relaxed);
+    listener.engine.flush();
+    listener.engine.step(listener.now);
+    listener.run_until(ms(200));
+    assert_eq!(listener.heard, Some(vec![(ClipId(1), taken)]));
+    assert_eq!(listener.ends.shared.underruns.load(Ordering::Relaxed), 0);
+    assert!(listener.given.iter().all(|sample| *sample == SILENCE), "nothing of the speech was heard");
+}
+
+#[test]
+fn a_stall_in_a_pause_is_no_gap_and_one_in_a_word_is_one() {
+    for (silence, gaps) in [(700, 0), (0, 1)] {
+        let mut listener = Listener::new(RATE, 0);
+        let word = counting(1, RATE);
+        let pause = std::iter::repeat_n(0, RATE.samples(ms(silence)) as usize);
+        let answer: Vec<i16> = word.iter().copied().chain(pause).chain(word.iter().copied()).collect();
+        // What should come 1.2 s after the beginning, comes 300 ms later, and so does all that follows.
+        let live = (0..40).map(|n: u64| ms((n * 100).saturating_sub(100) + if n < 12 { 0 } else { 300 }));
+        let given = listener.hear(1, &answer, live);
+        assert_eq!(self::gaps(&given, &answer, RATE).len(), gaps, "a pause of {silence} ms");
+        assert_eq!(listener.gaps, gaps as u64, "told");
+    }
+}
+
+#[test]
+fn a_stall_is_one_gap_that_is_no_longer() {
+    // What was held up comes at once, or all that follows is as late.
+    for caught_up in [true, false] {
+        let mut listener = Listener::new(RATE, 0);
+        let answer = counting(10, RATE);
+        let live = (0..100).map(|n: u64| match (n < 50, caught_up) {
+            (true, _) => ms(n * 100),
+            (false, true) => ms((n * 100).max(5_300)),
+            (false, false) => ms(n * 100 + 300),
+        });
+        // A delta in hand, as every sender has that keeps up.
+        let given = listener.hear(1, &answer, live.map(|at| at.saturating_sub(DELTA)));
+        let gaps = gaps(&given, &answer, RATE);
+        assert!(matches!(gaps[..], [gap] if (100..=300).contains(&gap)), "{gaps:?}");
+        assert_eq!(listener.gaps, 1, "told, and the end of the answer is none");
+    }
+}
+
+#[test]
+fn an_hour_of_live_sound_to_a_speaker_that_is_slow_has_neither_clicks_nor_gaps() {
+    hear_a_tone_for_an_hour(-200);
+}
+
+#[test]
+fn an_hour_of_live_sound_to_a_speaker_that_is_fast_has_neither_clicks_nor_gaps() {
+    hear_a_tone_for_an_hour(200);
+}
+
+/// At 2 kHz, because an hour is longer still.
+fn hear_a_tone_for_an_hour(fast_millionths: i64) {
+    let rate = Rate(2_000);
+    let wave = |n: usize| 12_000.0 * (n as f64 * std::f64::consts::TAU * 50.0 / 2_000.0).sin();
+    let mut listener = Listener::new(rate, fast_millionths);
+    let (mut last, mut before, mut worst, mut deepest) = (0.0_f32, 0.0_f32, 0.0_f32, 0);
+    let mut sent = 0;
+    for n in 0..36_000 {
+        let lead = ms(200);
+        listener.run_until((DELTA * n).saturating_sub(lead));
+        let delta: Vec<i16> = (sent..sent + 200).map(|n| wave(n) as i16).collect();
+        sent += delta.len();
+        listener.engine.play(ClipId(1), Frame::new(rate, delta));
+        listener.engine.step(listener.now);
+        for sample in listener.given.drain(..) {
+            // Where a line is broken there is a click; the tone itself begins with one.
+            worst = if n > 10 { worst.max((sample - 2.0 * last + before).abs()) } else { 0.0 };
+            (before, last) = (last, sample);
+        }
+        if n > 10 {
+            deepest = deepest.max(sent as u64 - listener.played);
+        }
+    }
+    let bend = 12_000.0 / 32_768.0 * (std::f32::consts::TAU * 50.0 / 2_000.0).powi(2);
+    assert_eq!(listener.ends.shared.underruns.load(Ordering::Relaxed), 0, "{fast_millionths}");
+    assert!(worst < bend * 1.2, "{fast_millionths}: a bend of {worst}, the tone has {bend}");
+    assert!(deepest < 2 * 420, "{fast_millionths}: {deepest} samples wait at most");
+}

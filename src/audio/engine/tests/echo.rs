@@ -1,0 +1,144 @@
+//! The way from the speaker through a room to the microphone, and the sound that is made softer on it.
+
+use super::*;
+use crate::audio::api::Duck;
+use crate::audio::capture::speech_detector::Listening;
+use crate::audio::echo::room::{assistant, user};
+use crate::audio::echo::{EchoControl, EchoMode};
+use crate::dsp::resample::resample_floats;
+
+const AUTO: Processing =
+    Processing { echo: EchoControl::Auto, voice: Listening::Interruptions, ..Processing::NONE };
+
+fn bench(processing: Processing, wire_in: Rate) -> Bench {
+    Bench::with(Format { processing, wire_in, ..Bench::new(48_000).format })
+}
+
+/// Runs in blocks of 10 ms while the microphone hears `near`, and the speaker 60 ms late and 12 dB softer.
+fn in_a_room(bench: &mut Bench, near: &[f32]) -> Vec<i16> {
+    const LATE: usize = 2_880;
+    let mut heard = Vec::new();
+    for block in near.chunks_exact(480) {
+        bench.pull(480);
+        let end = bench.given.len();
+        let echo = |at: usize| (end + at).checked_sub(480 + LATE).map_or(0.0, |at| bench.given[at] * 0.25);
+        let microphone: Vec<f32> = block.iter().enumerate().map(|(at, near)| near + echo(at)).collect();
+        bench.ends.capture.on_input(&microphone, 1);
+        bench.step();
+        bench.now += ms(10);
+        while let Ok(frame) = bench.ends.mic.try_recv() {
+            heard.extend_from_slice(&frame.samples);
+        }
+    }
+    heard
+}
+
+fn level(samples: &[i16]) -> f32 {
+    crate::dsp::level::rms_dbfs(samples)
+}
+
+#[test]
+fn what_the_speaker_plays_is_not_sent_and_the_user_is() {
+    for wire in [Rate::WIRE, Rate::TELEPHONE] {
+        let mut bench = bench(AUTO, wire);
+        bench.play(CLIP, &ints(&assistant(8)));
+        bench.engine.end_clip(CLIP);
+        let mut near = vec![0.0; 48_000 * 7];
+        let spoken = resample_floats(&user()[..24_000], Rate::WIRE, Rate(48_000));
+        near[48_000 * 6..].iter_mut().zip(spoken).for_each(|(sample, spoken)| *sample = spoken);
+        let heard = in_a_room(&mut bench, &near);
+        let second = |at: usize| &heard[at * wire.0 as usize..(at + 1) * wire.0 as usize];
+        assert!(level(second(4)) < -60.0, "{} dBFS of echo at {wire:?}", level(second(4)));
+        assert!(level(&heard[6 * wire.0 as usize..]) > -40.0, "the user is heard at {wire:?}");
+        let voices: Vec<&Event> = bench
+            .events
+            .iter()
+            .filter(|event| {
+                matches!(event, Event::VoiceStarted | Event::VoiceConfirmed | Event::VoiceStopped { .. })
+            })
+            .collect();
+        assert_eq!(voices, [&Event::VoiceStarted, &Event::VoiceConfirmed]);
+        let known = bench.events.iter().rev().find_map(|event| {
+            let Event::Echo(state) = event else { return None };
+            Some(*state)
+        });
+        let known = known.expect("it is told");
+        assert_eq!(known.mode, EchoMode::Cancel);
+        assert!(known.delay.is_some_and(|delay| (ms(50)..=ms(80)).contains(&delay)), "{known:?}");
+    }
+}
+
+#[test]
+fn the_canceller_keeps_a_word_no_longer_than_one_frame() {
+    let mut bench = bench(AUTO, Rate::WIRE);
+    let mut near = vec![0.0; 4_800];
+    near[960..1_440].fill(0.5);
+    let heard = in_a_room(&mut bench, &near);
+    let begin = heard.iter().position(|sample| *sample > 8_000).expect("it is heard");
+    let late = Rate::WIRE.duration(begin as u64).saturating_sub(ms(20));
+    assert!(late <= Duration::from_millis(12), "{late:?} with the resampler's 1.7 ms");
+    assert_eq!(heard.len(), 2_400, "each block of the device is a frame at once");
+}
+
+#[test]
+fn the_last_word_of_a_file_is_sent_before_its_end_is_told() {
+    let cancel = Processing { echo: EchoControl::Fixed(EchoMode::Cancel), ..Processing::NONE };
+    let mut bench = bench(cancel, Rate::TELEPHONE);
+    let mut sent = 0;
+    bench.ends.capture.on_input(&[0.5; 4_800], 1);
+    bench.engine.input_ends();
+    while bench.count(&Event::InputEnded) == 0 {
+        bench.ends.capture.on_input(&[0.0; 480], 1);
+        bench.step();
+        while let Ok(frame) = bench.ends.mic.try_recv() {
+            sent += frame.samples.iter().filter(|sample| **sample > 8_000).count();
+        }
+        assert!(sent < 10_000, "it ends");
+    }
+    assert!((780..=820).contains(&sent), "100 ms at 8 kHz: {sent} samples");
+}
+
+#[test]
+fn after_a_cough_the_answer_is_whole_and_as_loud_as_before() {
+    let mut bench = Bench::new(24_000);
+    let answer = vec![10_000; 24_000];
+    bench.play(CLIP, &answer);
+    bench.engine.end_clip(CLIP);
+    bench.run(ms(300));
+    bench.engine.set_duck(Duck::Down);
+    bench.run(ms(300));
+    let soft = ints(&bench.heard[bench.heard.len() - 100..]);
+    assert!(soft.iter().all(|sample| (1_500..1_700).contains(sample)), "16 dB softer: {}", soft[0]);
+    bench.engine.set_duck(Duck::Up);
+    bench.run(ms(600));
+    let heard = ints(&bench.heard);
+    assert_eq!((heard.len(), bench.played(CLIP), bench.underruns()), (24_000, Some(24_000), 0));
+    assert!(heard[20_000..] == answer[20_000..]);
+}
+
+#[test]
+fn a_duck_is_heard_with_the_next_block_however_full_the_ring_is() {
+    let mut bench = Bench::new(24_000);
+    bench.play(CLIP, &[10_000; 24_000]);
+    bench.run(ms(300));
+    bench.engine.set_duck(Duck::Down);
+    let before = bench.heard.len();
+    bench.run(ms(30));
+    assert!(ints(&bench.heard)[before + 480] < 1_700, "20 ms later it is soft");
+}
+
+#[test]
+fn what_comes_after_a_flush_is_loud() {
+    let mut bench = Bench::new(24_000);
+    bench.play(CLIP, &[10_000; 24_000]);
+    bench.run(ms(300));
+    bench.engine.set_duck(Duck::Down);
+    bench.run(ms(100));
+    bench.engine.flush();
+    bench.run(ms(100));
+    bench.heard.clear();
+    bench.play(OTHER, &[10_000; 4_800]);
+    bench.engine.end_clip(OTHER);
+    bench.run(ms(300));
+    assert_eq!(ints(&bench.heard)[600], 10_000);
+}

@@ -1,0 +1,121 @@
+//! Reaches a target: over the network, or through a pipe to the endpoint in this process.
+
+use std::env;
+use std::sync::Arc;
+
+use crate::call::setup::settings::Settings;
+use crate::call::setup::target::{Target, Way};
+use crate::cli::EndpointArgs;
+use crate::config::values::Marker;
+use crate::error::{Error, Kind};
+use crate::net::dial::error::{DialError, DialErrorKind};
+use crate::net::dial::stream::Stream;
+use crate::net::dial::tls::read_ca_file;
+use crate::net::dial::{DialOptions, dial};
+use crate::net::endpoint::Endpoint;
+use crate::net::proxy::ProxySettings;
+use crate::net::ws::connection::Link;
+use crate::server::demo;
+use crate::session::io::Door;
+
+/// How much waits between this side and the embedded endpoint, as in the send buffer of a socket.
+const PIPE_BYTES: usize = 64 << 10;
+
+/// Returns how to dial: whom to trust besides the system's authorities, and the proxies that the
+/// environment names.
+///
+/// # Errors
+///
+/// When the file of `--ca-file` is no file of certificates.
+pub(crate) fn dial_options(args: &EndpointArgs, settings: &Settings) -> Result<DialOptions, Error> {
+    let ca_file = args.ca_file.clone().or_else(|| settings.ca_file());
+    let extra_roots = ca_file.as_deref().map(read_ca_file).transpose().map_err(|error| {
+        let hint = error.hint();
+        Error::new(Kind::Config, error).hint(hint)
+    })?;
+    Ok(DialOptions {
+        extra_roots: extra_roots.unwrap_or_default(),
+        proxies: proxies(),
+        ..DialOptions::default()
+    })
+}
+
+/// Returns the proxies that the environment names. A value that is not text is reported as an unusable address
+/// when it is needed.
+pub(crate) fn proxies() -> ProxySettings {
+    ProxySettings::read(|name| env::var_os(name).map(|value| value.to_string_lossy().into_owned()))
+}
+
+/// An endpoint that was reached.
+pub(crate) struct Reached {
+    /// The connection.
+    pub(crate) link: Link<Stream>,
+    /// What the user has to know of how it was reached.
+    pub(crate) told: Option<&'static str>,
+}
+
+/// What the user is told when the marker had to be left out.
+const WITHOUT_MARKER: &str = "the endpoint refused the marker of the beta protocol (400) and was asked again \
+                              without; beta_marker = \"never\" in the configuration leaves it out at once";
+
+/// Reaches `target`.
+///
+/// # Errors
+///
+/// When it cannot be reached, with what to do about it.
+pub(crate) async fn connect(target: &Target, door: Door) -> Result<Reached, Error> {
+    let options = &target.dial_options;
+    let endpoint = match &target.way {
+        Way::Demo(endpoint) => {
+            return connect_inside(endpoint).await.map(|link| Reached { link, told: None });
+        }
+        Way::Network(endpoint) => endpoint,
+    };
+    let bare = target.without_marker();
+    let reached = match (door, target.marker, &bare) {
+        (Door::WithoutMarker, _, Some(bare)) => dial(bare, options).await,
+        (Door::Usual, Marker::Try, Some(bare)) => match dial(endpoint, options).await {
+            Err(first) if is_bad_request(&first) => {
+                let again = dial(bare, options).await;
+                let again = again.map(|link| Reached { link, told: Some(WITHOUT_MARKER) });
+                return again.map_err(|second| refused_twice(&first, second));
+            }
+            reached => reached,
+        },
+        (Door::Usual | Door::WithoutMarker, _, _) => dial(endpoint, options).await,
+    };
+    reached.map(|link| Reached { link, told: None }).map_err(not_reached)
+}
+
+/// What an endpoint answers that does not know the marker of the beta protocol.
+fn is_bad_request(error: &DialError) -> bool {
+    matches!(error, DialError::HttpRefused { refusal, .. } if refusal.status == 400)
+}
+
+/// Tells of the first attempt, too: it is what the documents of the endpoint know.
+fn refused_twice(first: &DialError, second: DialError) -> Error {
+    let error = not_reached(second);
+    let told = format!("with the marker of the beta protocol: {first}; without it");
+    Error { source: error.source.context(told), ..error }
+}
+
+async fn connect_inside(endpoint: &Endpoint) -> Result<Link<Stream>, Error> {
+    let (near, far) = tokio::io::duplex(PIPE_BYTES);
+    tokio::task::spawn_local(demo::attend(far, Arc::new(demo::Options::default())));
+    let request = endpoint.request().map_err(|error| Error::new(Kind::Internal, error))?;
+    Link::over(Stream::Inside(near), request).await.map_err(|error| Error::new(Kind::Internal, error))
+}
+
+fn not_reached(error: DialError) -> Error {
+    let kind = match error.kind() {
+        DialErrorKind::Settings => Kind::Config,
+        DialErrorKind::Network => Kind::Network,
+        DialErrorKind::Server | DialErrorKind::Key => Kind::Server,
+    };
+    let hint = error.hint();
+    let error = Error::new(kind, error);
+    match hint {
+        Some(hint) => error.hint(hint),
+        None => error,
+    }
+}

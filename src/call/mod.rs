@@ -1,0 +1,14 @@
+//! A call: the driver loop, connections, presenters, trace; where session, audio, network and terminal meet.
+
+pub mod clock;
+pub mod streams;
+pub mod trace;
+pub(crate) mod connect;
+pub(crate) mod connections;
+pub(crate) mod device_events;
+pub(crate) mod device_memory;
+pub(crate) mod driver;
+pub(crate) mod presenter;
+pub(crate) mod signals;
+pub(crate) mod run;
+pub mod setup;

@@ -1,0 +1,178 @@
+//! From a profile's URL template to the URL that is dialled.
+
+use crate::call::setup::settings::Settings;
+use crate::config::settings::Setting;
+use crate::config::value::Origin;
+use crate::config::values::TranscriptionQuery;
+use crate::error::{Error, Kind};
+use crate::net::endpoint::Purpose;
+use crate::net::endpoint::url::{EndpointUrl, encode_query};
+use crate::protocol::settings::SessionKind;
+
+/// Returns the URL, and what the session is for as far as the URL says it.
+///
+/// # Errors
+///
+/// When there is no URL, when it cannot be read, when it leads to another protocol, or when something it
+/// needs is not set.
+pub(crate) fn address(settings: &Settings) -> Result<(EndpointUrl, Purpose), Error> {
+    let url = parse(settings, &filled(settings)?)?;
+    check_protocol(&url)?;
+    let model = url_model(settings).map(str::to_owned);
+    if settings.kind == SessionKind::Realtime {
+        check_model(settings, &url, model.as_deref())?;
+        return Ok((url, Purpose::Conversation { model }));
+    }
+    match (query(settings), model) {
+        (TranscriptionQuery::Model, model) => Ok((url, Purpose::Conversation { model })),
+        (
+            TranscriptionQuery::IntentAndModel | TranscriptionQuery::IntentAndTranscriptionModel,
+            Some(model),
+        ) if url.query_value("model").is_none() => {
+            let with_model = EndpointUrl::parse(&url.with_query(&[("model", &model)]));
+            let with_model = with_model.map_err(|error| Error::new(Kind::Config, error))?;
+            Ok((with_model, Purpose::Transcription))
+        }
+        (
+            TranscriptionQuery::Intent
+            | TranscriptionQuery::IntentAndModel
+            | TranscriptionQuery::IntentAndTranscriptionModel,
+            _,
+        ) => Ok((url, Purpose::Transcription)),
+    }
+}
+
+/// Reads the URL, and names the variable that holds one that cannot be read.
+fn parse(settings: &Settings, text: &str) -> Result<EndpointUrl, Error> {
+    let origin = settings.in_force.get(Setting::Url).map(|said| &said.origin);
+    let is_base = settings.in_force.is_base_url();
+    let parsed = if is_base { EndpointUrl::parse_base(text) } else { EndpointUrl::parse(text) };
+    parsed.map_err(|error| {
+        let hint = error.hint();
+        let (kind, error) = match origin {
+            Some(Origin::Flag(_)) => (Kind::Usage, anyhow::Error::new(error)),
+            Some(Origin::Environment(name) | Origin::EnvFile(name)) => {
+                (Kind::Config, anyhow::Error::new(error).context(format!("cannot dial the value of {name}")))
+            }
+            Some(Origin::Remembered | Origin::File(_) | Origin::BuiltIn) | None => {
+                (Kind::Config, anyhow::Error::new(error))
+            }
+        };
+        Error::new(kind, error).hint(hint)
+    })
+}
+
+/// OpenAI and Azure have other protocols beside Realtime, at addresses of their own.
+fn check_protocol(url: &EndpointUrl) -> Result<(), Error> {
+    let path = url.path().trim_end_matches('/');
+    let name = if path.ends_with("/v1/live") || path.contains("/v1/live/") {
+        "GPT-Live"
+    } else if path.ends_with("/v1/realtime/translations") {
+        "Realtime translation"
+    } else {
+        return Ok(());
+    };
+    let error = format!("{url} speaks {name}, which is another protocol than Realtime");
+    let path = path.split("/v1/").next().unwrap_or_default();
+    Err(Error::say(Kind::Server, error)
+        .hint(format!("dial {path}/v1/realtime with a realtime model, such as gpt-realtime-2")))
+}
+
+/// Returns the model that the URL names, if the endpoint takes one there.
+fn url_model(settings: &Settings) -> Option<&str> {
+    let model = settings.in_force.text(Setting::Model);
+    match (settings.kind, query(settings)) {
+        (SessionKind::Realtime, _) => model,
+        (SessionKind::Transcription, TranscriptionQuery::IntentAndModel) => {
+            model.or_else(|| transcription_model(settings))
+        }
+        (
+            SessionKind::Transcription,
+            TranscriptionQuery::Intent
+            | TranscriptionQuery::IntentAndTranscriptionModel
+            | TranscriptionQuery::Model,
+        ) => transcription_model(settings),
+    }
+}
+
+/// Returns the model that captions speech, which the session names. In `rtvoice transcribe`, `--model` alone
+/// names it, too, unless the endpoint takes another model in the URL and this one is set elsewhere.
+pub(crate) fn transcription_model(settings: &Settings) -> Option<&str> {
+    let in_force = &settings.in_force;
+    let is_typed = |setting| in_force.get(setting).is_some_and(|said| matches!(said.origin, Origin::Flag(_)));
+    let is_alone = settings.kind == SessionKind::Transcription
+        && is_typed(Setting::Model)
+        && !is_typed(Setting::TranscriptionModel);
+    let has_own_place =
+        query(settings) == TranscriptionQuery::IntentAndModel && in_force.is_set(Setting::TranscriptionModel);
+    in_force.text(if is_alone && !has_own_place { Setting::Model } else { Setting::TranscriptionModel })
+}
+
+fn query(settings: &Settings) -> TranscriptionQuery {
+    settings.in_force.choice(Setting::TranscriptionQuery).unwrap_or(TranscriptionQuery::Intent)
+}
+
+fn check_model(settings: &Settings, url: &EndpointUrl, model: Option<&str>) -> Result<(), Error> {
+    let in_url = ["model", "deployment", "call_id"].iter().any(|name| url.query_value(name).is_some());
+    let needed = settings.in_force.switch(Setting::NeedsModel).unwrap_or(false);
+    if model.is_some() || in_url || !needed {
+        return Ok(());
+    }
+    Err(missing(settings, "model", "--model"))
+}
+
+/// The URL with what stands in braces filled in.
+fn filled(settings: &Settings) -> Result<String, Error> {
+    let in_force = &settings.in_force;
+    let Some(template) = in_force.text(Setting::Url) else {
+        return Err(missing(settings, "URL", "--url"));
+    };
+    let mut url = String::new();
+    let mut rest = template;
+    while let Some((before, after)) = rest.split_once('{') {
+        let Some((name, after)) = after.split_once('}') else { break };
+        url.push_str(before);
+        url.push_str(&match name {
+            "resource" => resource(settings)?,
+            "api_version" => {
+                let version = in_force.text(Setting::ApiVersion);
+                encode_query(version.ok_or_else(|| missing(settings, "api_version", "api_version"))?)
+            }
+            "model" => {
+                encode_query(url_model(settings).ok_or_else(|| missing(settings, "model", "--model"))?)
+            }
+            other => {
+                let error = format!("the URL of the profile {} has an unknown {{{other}}}", in_force.profile);
+                return Err(Error::say(Kind::Config, error)
+                    .hint("known in a URL are {resource}, {api_version} and {model}"));
+            }
+        });
+        rest = after;
+    }
+    url.push_str(rest);
+    Ok(url)
+}
+
+/// It becomes a part of the host, which a slash or a dot would lead elsewhere.
+fn resource(settings: &Settings) -> Result<String, Error> {
+    let resource = settings.in_force.text(Setting::Resource);
+    let resource = resource.ok_or_else(|| missing(settings, "resource", "RTVOICE_RESOURCE"))?;
+    if resource.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-') {
+        return Ok(resource.to_owned());
+    }
+    Err(Error::say(Kind::Config, format!("{resource:?} is no name of a resource"))
+        .hint("it is the first part of the host, of letters, digits and hyphens; another host goes by --url"))
+}
+
+fn missing(settings: &Settings, what: &str, how: &str) -> Error {
+    let (profile, file) = (&settings.in_force.profile, settings.sources.file_name());
+    let setting = what.to_ascii_lowercase();
+    let error = Error::say(Kind::Config, format!("the profile {profile} has no {what}"));
+    error.hint(match what {
+        "resource" => format!(
+            "set {how}, or {setting} in [profiles.{profile}] of {file}, or give the whole address by --url"
+        ),
+        "api_version" => format!("set {setting} in [profiles.{profile}] of {file}"),
+        _ => format!("give it by {how}, or set {setting} in [profiles.{profile}] of {file}"),
+    })
+}

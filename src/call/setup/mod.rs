@@ -1,0 +1,9 @@
+//! From settings to a call: endpoint, session plan, turn detection, prices.
+
+pub(crate) mod named_files;
+pub(crate) mod settings;
+pub(crate) mod address;
+pub(crate) mod target;
+pub(crate) mod plan;
+pub(crate) mod turn_detection;
+pub(crate) mod prices;

@@ -1,0 +1,160 @@
+//! The files that a command line names: no two of them may be one file if it is written.
+
+use std::path::{Path, PathBuf};
+
+use crate::audio::options::{Sink, Source};
+use crate::call::setup::settings::Settings;
+use crate::cli::EndpointArgs;
+use crate::config::paths;
+use crate::error::{Error, Kind};
+use crate::files::is_same_file;
+
+/// The files of one run.
+#[derive(Debug, Default)]
+pub(crate) struct NamedFiles {
+    files: Vec<NamedFile>,
+}
+
+/// One file.
+#[derive(Debug)]
+struct NamedFile {
+    /// The flag that names it, or what it is.
+    name: &'static str,
+    path: PathBuf,
+    usage: Usage,
+}
+
+/// What is done with a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Usage {
+    Read,
+    Written,
+}
+
+impl NamedFiles {
+    /// Returns the files that every command with an endpoint has.
+    pub(crate) fn of(settings: &Settings, endpoint: &EndpointArgs) -> Self {
+        let ca_file = endpoint.ca_file.clone().or_else(|| settings.ca_file());
+        Self::default()
+            .read("--ca-file", ca_file.as_deref())
+            .read("the configuration file", settings.sources.path.as_deref())
+            .read("the file of remembered devices", paths::devices_file().as_deref())
+            .read(".env", Some(Path::new(".env")))
+    }
+
+    /// Adds a file that is read, if there is one.
+    #[must_use]
+    pub(crate) fn read(self, name: &'static str, path: Option<&Path>) -> Self {
+        self.with(name, path, Usage::Read)
+    }
+
+    /// Adds a file that is written, if there is one.
+    #[must_use]
+    pub(crate) fn written(self, name: &'static str, path: Option<&Path>) -> Self {
+        self.with(name, path, Usage::Written)
+    }
+
+    /// Adds the input, if it is a file.
+    #[must_use]
+    pub(crate) fn input(self, name: &'static str, input: &Source) -> Self {
+        match input {
+            Source::File(path) => self.read(name, Some(path)),
+            Source::Device(_) | Source::Stdin | Source::Null => self,
+        }
+    }
+
+    /// Adds the output, if it is a file.
+    #[must_use]
+    pub(crate) fn output(self, output: &Sink) -> Self {
+        match output {
+            Sink::File(path) => self.written("--output", Some(path)),
+            Sink::Device(_) | Sink::Stdout | Sink::Null => self,
+        }
+    }
+
+    /// Checks that nothing is written over.
+    ///
+    /// # Errors
+    ///
+    /// When two names mean one file, and it is written.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        for (at, one) in self.files.iter().enumerate() {
+            for other in &self.files[at + 1..] {
+                let is_written = [one.usage, other.usage].contains(&Usage::Written);
+                if is_written && is_same_file(&one.path, &other.path) {
+                    let (first, second, path) = (one.name, other.name, other.path.display());
+                    let error = format!("{first} and {second} are the same file: {path}");
+                    return Err(Error::say(Kind::Usage, error).hint("give each a file of its own"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn with(mut self, name: &'static str, path: Option<&Path>, usage: Usage) -> Self {
+        self.files.extend(path.map(|path| NamedFile { name, path: path.to_owned(), usage }));
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn refusal(one: &Path, other: &Path) -> Option<String> {
+        let files = NamedFiles::default().written("--trace", Some(one)).written("--record", Some(other));
+        files.check().err().map(|error| {
+            assert_eq!(error.kind.exit_code(), 2);
+            error.to_string()
+        })
+    }
+
+    #[test]
+    fn two_flags_that_name_one_file_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        fs::create_dir(path("sub")).unwrap();
+        fs::write(path("there"), "").unwrap();
+        let mut same = vec![
+            (path("there"), path("there")),
+            (path("there"), path("sub/../there")),
+            (path("missing"), path("./missing")),
+            (path("missing"), path("sub/../missing")),
+        ];
+        #[cfg(unix)]
+        {
+            std::os::unix::fs::symlink("there", path("link")).unwrap();
+            std::os::unix::fs::symlink("../missing", path("sub/dangling")).unwrap();
+            std::os::unix::fs::symlink("sub", path("folder")).unwrap();
+            same.push((path("link"), path("there")));
+            same.push((path("missing"), path("sub/dangling")));
+            same.push((path("sub/new"), path("folder/new")));
+        }
+        fs::hard_link(path("there"), path("hard")).unwrap();
+        same.push((path("hard"), path("there")));
+        for (one, other) in same {
+            let said = refusal(&one, &other).unwrap_or_else(|| panic!("{one:?} and {other:?}"));
+            let expected = format!("--trace and --record are the same file: {}\nhint: ", other.display());
+            assert!(said.starts_with(&expected), "{said}");
+            assert!(refusal(&other, &one).is_some());
+        }
+        for (one, other) in [("there", "missing"), ("missing", "sub/missing"), ("nowhere/a", "nowhere/a")] {
+            let is_refused = refusal(&path(one), &path(other)).is_some();
+            assert!(!is_refused, "{one} and {other}");
+        }
+    }
+
+    #[test]
+    fn a_file_may_be_read_twice_and_a_device_written_twice() {
+        let null = Path::new("/dev/null");
+        assert_eq!(refusal(null, null), None);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.wav");
+        fs::write(&path, "").unwrap();
+        let files = NamedFiles::default().read("FILE", Some(&path)).read("FILE", Some(&path));
+        assert!(files.check().is_ok());
+        assert_eq!(files.written("--trace", Some(&path)).check().unwrap_err().kind, Kind::Usage);
+    }
+}

@@ -1,0 +1,88 @@
+//! From the prices that profiles say to those that a session counts by.
+
+use crate::call::setup::target::{Target, Way};
+use crate::config::layers::InForce;
+use crate::config::pricing::{Price, Priced};
+use crate::net::endpoint::url::EndpointUrl;
+use crate::session::metering::price::{Prices, Rates};
+
+/// Returns what tokens cost at `target`; none where nobody says it.
+pub(crate) fn at(target: &Target, in_force: &InForce) -> Option<Prices> {
+    let (Way::Network(endpoint) | Way::Demo(endpoint)) = &target.way;
+    of(&endpoint.url, in_force)
+}
+
+/// Returns what tokens cost at `url`. Others than OpenAI bill differently: what they charge is known only
+/// where the user says it.
+pub(crate) fn of(url: &EndpointUrl, in_force: &InForce) -> Option<Prices> {
+    let listed = is_openai(url).then(Prices::openai);
+    if listed.is_none() && in_force.prices.is_empty() {
+        return None;
+    }
+    let mut prices = listed.unwrap_or_default();
+    for (model, priced) in &in_force.prices {
+        prices.set(model.clone(), rates(priced));
+    }
+    Some(prices)
+}
+
+/// Returns in a few words where the prices come from.
+pub(crate) fn described(prices: Option<&Prices>) -> String {
+    match prices.map(Prices::as_of) {
+        Some(Some(date)) => format!("OpenAI's list of {date}"),
+        Some(None) => "those of the profile only".to_owned(),
+        None => "unknown".to_owned(),
+    }
+}
+
+fn is_openai(url: &EndpointUrl) -> bool {
+    let host = url.host();
+    host == "openai.com" || host.ends_with(".openai.com")
+}
+
+fn rates(priced: &Priced) -> Rates {
+    let mut rates = Rates::default();
+    for (price, usd) in &priced.usd {
+        let rate = match price {
+            Price::TextIn => &mut rates.text_in,
+            Price::TextCached => &mut rates.text_cached,
+            Price::TextOut => &mut rates.text_out,
+            Price::AudioIn => &mut rates.audio_in,
+            Price::AudioCached => &mut rates.audio_cached,
+            Price::AudioOut => &mut rates.audio_out,
+            Price::ImageIn => &mut rates.image_in,
+            Price::ImageCached => &mut rates.image_cached,
+            Price::PerMinute => &mut rates.per_minute,
+        };
+        *rate = Some(*usd);
+    }
+    rates
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::value::Origin;
+
+    #[test]
+    fn what_a_file_calls_free_is_free_to_a_session() {
+        assert_eq!(rates(&Priced::free(Origin::BuiltIn)), Rates::FREE);
+    }
+
+    #[test]
+    fn each_price_has_its_own_place() {
+        let usd = Price::all().iter().zip(1_u8..).map(|(price, usd)| (*price, f64::from(usd))).collect();
+        let expected = Rates {
+            text_in: Some(1.0),
+            text_cached: Some(2.0),
+            text_out: Some(3.0),
+            audio_in: Some(4.0),
+            audio_cached: Some(5.0),
+            audio_out: Some(6.0),
+            image_in: Some(7.0),
+            image_cached: Some(8.0),
+            per_minute: Some(9.0),
+        };
+        assert_eq!(rates(&Priced { usd, origin: Origin::BuiltIn }), expected);
+    }
+}

@@ -1,0 +1,179 @@
+//! SIGINT, SIGTERM and SIGHUP: the first one ends the session in order, and the process ends within a second in
+//! any case.
+//!
+//! A thread of its own receives them, because any other thread may be blocked in a write that nobody reads.
+
+use std::io;
+use std::pin::Pin;
+use std::thread;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
+
+use crate::session::io::{Command, EndReason};
+
+/// How long an orderly end may take after the first signal: files are completed within it, and the terminal is
+/// restored. It leaves a bit of the promised second for the rest of the process.
+const GRACE: Duration = Duration::from_millis(850);
+
+/// More signals than these at once say nothing new.
+const MOST_WAITING: usize = 8;
+
+/// The way to the thread that receives signals.
+#[derive(Clone, Debug)]
+pub(crate) struct Signals {
+    sessions: mpsc::UnboundedSender<mpsc::Sender<Command>>,
+}
+
+impl Signals {
+    /// Turns signals into hang-ups for this session, until it drops its receiver.
+    pub(crate) fn listen(&self, session: &mpsc::Sender<Command>) {
+        // The thread ends with the process only.
+        let _ = self.sessions.send(session.clone());
+    }
+}
+
+/// Starts to receive signals; `force` is called when the process has to end at once by a signal.
+///
+/// # Errors
+///
+/// When the system gives no thread or delivers no signals.
+pub(crate) fn start(force: impl FnOnce(i32) + Send + 'static) -> io::Result<Signals> {
+    let (sessions, sessions_rx) = mpsc::unbounded_channel();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let (signals, signals_rx) = mpsc::channel(MOST_WAITING);
+    let received = runtime.block_on(async { receive(signals) })?;
+    thread::Builder::new().name("signals".to_owned()).spawn(move || {
+        let number = runtime.block_on(async {
+            tokio::select! {
+                number = supervise(signals_rx, sessions_rx) => number,
+                never = received => match never {},
+            }
+        });
+        force(number);
+    })?;
+    Ok(Signals { sessions })
+}
+
+/// Registers for signals at once; the future passes them on.
+#[cfg(unix)]
+fn receive(signals: mpsc::Sender<i32>) -> io::Result<impl Future<Output = std::convert::Infallible>> {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    Ok(async move {
+        loop {
+            let kind = tokio::select! {
+                _ = interrupt.recv() => SignalKind::interrupt(),
+                _ = terminate.recv() => SignalKind::terminate(),
+                _ = hangup.recv() => SignalKind::hangup(),
+            };
+            // When it is full, signals wait already.
+            let _ = signals.try_send(kind.as_raw_value());
+        }
+    })
+}
+
+/// Registers for Ctrl-C.
+#[cfg(not(unix))]
+fn receive(signals: mpsc::Sender<i32>) -> io::Result<impl Future<Output = std::convert::Infallible>> {
+    const INTERRUPT: i32 = 2;
+    Ok(async move {
+        loop {
+            match tokio::signal::ctrl_c().await {
+                Ok(()) => drop(signals.try_send(INTERRUPT)),
+                Err(_) => std::future::pending().await,
+            }
+        }
+    })
+}
+
+/// Passes signals on to the session; returns the first signal when the process has to end by it: at once
+/// without a session, else after [`GRACE`].
+async fn supervise(
+    mut signals: mpsc::Receiver<i32>,
+    mut sessions: mpsc::UnboundedReceiver<mpsc::Sender<Command>>,
+) -> i32 {
+    let mut session: Option<mpsc::Sender<Command>> = None;
+    let mut first: Option<(i32, Grace)> = None;
+    loop {
+        let number = tokio::select! {
+            // A session that has begun before a signal gets it.
+            biased;
+            Some(next) = sessions.recv() => {
+                session = Some(next);
+                continue;
+            }
+            Some(number) = signals.recv() => number,
+            number = expired(&mut first) => return number,
+        };
+        let hang_up = Command::HangUp(EndReason::Signal(number));
+        match session.as_ref().map(|session| session.try_send(hang_up)) {
+            Some(Ok(()) | Err(TrySendError::Full(_))) => {
+                first.get_or_insert_with(|| (number, Box::pin(tokio::time::sleep(GRACE))));
+            }
+            Some(Err(TrySendError::Closed(_))) | None => return number,
+        }
+    }
+}
+
+/// Ends with the grace period.
+type Grace = Pin<Box<tokio::time::Sleep>>;
+
+/// Waits for the end of the grace period, if one has begun; cancel-safe because it is borrowed.
+async fn expired(first: &mut Option<(i32, Grace)>) -> i32 {
+    let Some((number, grace)) = first else { return std::future::pending().await };
+    grace.await;
+    *number
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::timeout;
+
+    use super::*;
+
+    const TERM: i32 = 15;
+    const INT: i32 = 2;
+
+    fn supervised()
+    -> (mpsc::Sender<i32>, mpsc::UnboundedSender<mpsc::Sender<Command>>, impl Future<Output = i32>) {
+        let (signals, signals_rx) = mpsc::channel(MOST_WAITING);
+        let (sessions, sessions_rx) = mpsc::unbounded_channel();
+        (signals, sessions, supervise(signals_rx, sessions_rx))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_signal_without_a_session_ends_the_process_at_once() {
+        let (signals, _sessions, supervise) = supervised();
+        signals.send(TERM).await.unwrap();
+        assert_eq!(timeout(Duration::ZERO, supervise).await, Ok(TERM));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_session_that_is_stuck_ends_within_a_second_of_the_first_signal() {
+        let (signals, sessions, supervise) = supervised();
+        // Its loop is blocked: it takes no command, and so many signals do not fit.
+        let (session, mut commands) = mpsc::channel(1);
+        sessions.send(session).unwrap();
+        for number in [TERM, INT, INT] {
+            signals.send(number).await.unwrap();
+        }
+        let ended = timeout(Duration::from_secs(1), supervise).await;
+        assert_eq!(ended, Ok(TERM), "the first signal decides on the exit code");
+        assert_eq!(commands.try_recv(), Ok(Command::HangUp(EndReason::Signal(TERM))));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_session_that_has_ended_delays_no_signal() {
+        let (signals, sessions, supervise) = supervised();
+        let (session, commands) = mpsc::channel(1);
+        sessions.send(session).unwrap();
+        drop(commands);
+        signals.send(INT).await.unwrap();
+        assert_eq!(timeout(Duration::ZERO, supervise).await, Ok(INT));
+    }
+}

@@ -1,0 +1,246 @@
+//! Lines for standard output and standard error, written by a thread of its own.
+//!
+//! A reader that stalls blocks only that thread. How much waits for it is known ([`Console::is_full`]), so that
+//! a session takes nothing new from its endpoint until there is room.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
+
+use tokio::sync::watch;
+
+/// How many bytes may wait to be written before the session stops taking more.
+const ROOM: usize = 256 << 10;
+
+/// Where lines go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stream {
+    /// To standard output; a failure ends the session.
+    Data,
+    /// To standard error; a failure is ignored, as there is no place left to report it.
+    Status,
+}
+
+struct Chunk {
+    stream: Stream,
+    bytes: Vec<u8>,
+}
+
+/// What the writing thread has come to.
+#[derive(Debug, Default)]
+struct State {
+    /// Bytes that wait to be written.
+    pending: usize,
+    /// Why standard output takes no more.
+    failure: Option<Arc<io::Error>>,
+}
+
+/// The session's side of the writing thread.
+pub(crate) struct Console {
+    queue: Sender<Chunk>,
+    changes: watch::Sender<State>,
+    state: watch::Receiver<State>,
+}
+
+/// Collects bytes and hands them to the writing thread on flush.
+#[derive(Clone)]
+pub(crate) struct ConsoleWriter {
+    queue: Sender<Chunk>,
+    changes: watch::Sender<State>,
+    stream: Stream,
+    buffer: Vec<u8>,
+}
+
+impl Console {
+    /// Starts the thread. Both streams share it, so that their lines keep their order on a terminal.
+    ///
+    /// # Errors
+    ///
+    /// When the system gives no thread.
+    pub(crate) fn start(
+        data: impl Write + Send + 'static,
+        status: impl Write + Send + 'static,
+    ) -> io::Result<Self> {
+        let (queue, chunks) = channel();
+        let (changes, state) = watch::channel(State::default());
+        let told = changes.clone();
+        // Detached: a write that nobody reads never returns, and the end must not wait for it.
+        thread::Builder::new()
+            .name("console".to_owned())
+            .spawn(move || write_all((data, status), &chunks, &told))?;
+        Ok(Self { queue, changes, state })
+    }
+
+    /// Returns a writer to standard output. Its flush reports why earlier bytes could not be written.
+    pub(crate) fn data(&self) -> ConsoleWriter {
+        self.writer(Stream::Data)
+    }
+
+    /// Returns a writer to standard error, which never fails.
+    pub(crate) fn status(&self) -> ConsoleWriter {
+        self.writer(Stream::Status)
+    }
+
+    fn writer(&self, stream: Stream) -> ConsoleWriter {
+        let (queue, changes) = (self.queue.clone(), self.changes.clone());
+        ConsoleWriter { queue, changes, stream, buffer: Vec::new() }
+    }
+
+    /// Returns whether so much waits that no more should be added.
+    pub(crate) fn is_full(&self) -> bool {
+        self.state.borrow().pending > ROOM
+    }
+
+    /// Waits until there is room for more. Cancel-safe because nothing is taken.
+    pub(crate) async fn room(&mut self) {
+        self.wait_until(|state| state.pending <= ROOM).await;
+    }
+
+    /// Waits until standard output fails, and returns why. Cancel-safe because nothing is taken.
+    pub(crate) async fn failure(&mut self) -> io::Error {
+        loop {
+            self.wait_until(|state| state.failure.is_some()).await;
+            if let Err(error) = self.check() {
+                return error;
+            }
+        }
+    }
+
+    /// Waits until all of it is written.
+    ///
+    /// # Errors
+    ///
+    /// Says why standard output took not all of it.
+    pub(crate) async fn drain(&mut self) -> io::Result<()> {
+        self.wait_until(|state| state.pending == 0).await;
+        self.check()
+    }
+
+    async fn wait_until(&mut self, holds: impl FnMut(&State) -> bool) {
+        // The sender lives in `self`, so that the wait ends only when the condition holds.
+        let _ = self.state.wait_for(holds).await.map(drop);
+    }
+
+    fn check(&self) -> io::Result<()> {
+        failure(&self.state.borrow())
+    }
+}
+
+impl Write for ConsoleWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.buffer.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let bytes = std::mem::take(&mut self.buffer);
+        if !bytes.is_empty() {
+            self.changes.send_modify(|state| state.pending += bytes.len());
+            // The thread ends after its writers only.
+            let _ = self.queue.send(Chunk { stream: self.stream, bytes });
+        }
+        match self.stream {
+            Stream::Data => failure(&self.changes.borrow()),
+            Stream::Status => Ok(()),
+        }
+    }
+}
+
+fn failure(state: &State) -> io::Result<()> {
+    match &state.failure {
+        Some(error) => Err(io::Error::new(error.kind(), Arc::clone(error))),
+        None => Ok(()),
+    }
+}
+
+fn write_all(
+    (mut data, mut status): (impl Write, impl Write),
+    chunks: &Receiver<Chunk>,
+    changes: &watch::Sender<State>,
+) {
+    let mut failed = false;
+    for Chunk { stream, bytes } in chunks {
+        let failure = match stream {
+            Stream::Data if failed => None,
+            Stream::Data => data.write_all(&bytes).and_then(|()| data.flush()).err(),
+            Stream::Status => {
+                let _ = status.write_all(&bytes).and_then(|()| status.flush());
+                None
+            }
+        };
+        failed |= failure.is_some();
+        changes.send_modify(|state| {
+            state.pending -= bytes.len();
+            if let Some(error) = failure {
+                state.failure = Some(Arc::new(error));
+            }
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A reader that reads only when it is told to; gone when the sender is.
+    struct Pipe(Receiver<()>, Sender<Vec<u8>>);
+
+    impl Write for Pipe {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.recv().map_err(|_| io::Error::from(io::ErrorKind::BrokenPipe))?;
+            let _ = self.1.send(bytes.to_vec());
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn pipe() -> (Pipe, Sender<()>, Receiver<Vec<u8>>) {
+        let (reads, read) = channel();
+        let (written, lines) = channel();
+        (Pipe(read, written), reads, lines)
+    }
+
+    #[tokio::test]
+    async fn a_reader_that_stalls_blocks_no_writer_and_loses_nothing() {
+        let (pipe, reads, lines) = pipe();
+        let mut console = Console::start(pipe, io::sink()).unwrap();
+        let mut data = console.data();
+        let line = vec![b'x'; ROOM / 2];
+        for _ in 0..3 {
+            data.write_all(&line).and_then(|()| data.flush()).unwrap();
+        }
+        assert!(console.is_full());
+        reads.send(()).unwrap();
+        console.room().await;
+        assert!(!console.is_full());
+        (0..2).for_each(|_| reads.send(()).unwrap());
+        console.drain().await.unwrap();
+        assert_eq!(lines.try_iter().map(|line| line.len()).sum::<usize>(), 3 * line.len());
+    }
+
+    #[tokio::test]
+    async fn a_reader_that_is_gone_is_reported_once_the_write_fails() {
+        let (pipe, reads, _lines) = pipe();
+        let mut console = Console::start(pipe, io::sink()).unwrap();
+        let mut data = console.data();
+        data.write_all(b"one").and_then(|()| data.flush()).unwrap();
+        drop(reads);
+        assert_eq!(console.failure().await.kind(), io::ErrorKind::BrokenPipe);
+        assert_eq!(data.flush().unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+        assert_eq!(console.drain().await.unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+    }
+
+    #[tokio::test]
+    async fn a_standard_error_that_cannot_be_written_is_no_failure() {
+        let (pipe, reads, _lines) = pipe();
+        drop(reads);
+        let mut console = Console::start(io::sink(), pipe).unwrap();
+        let mut status = console.status();
+        writeln!(status, "connecting").and_then(|()| status.flush()).unwrap();
+        console.drain().await.unwrap();
+    }
+}

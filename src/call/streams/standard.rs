@@ -1,0 +1,150 @@
+//! The standard streams as commands use them: a closed standard output is an error and not a place where
+//! answers vanish, and standard input is known to be piped or not.
+
+use std::borrow::Cow;
+use std::io::{self, IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::error::{Error, Kind};
+use crate::ui::text::charset::Charset;
+
+/// Whether standard output was closed when the program started (`>&-`).
+///
+/// The standard library opens `/dev/null` in its place before `main` begins, so that only a constructor can
+/// find out.
+static WAS_CLOSED: AtomicBool = AtomicBool::new(false);
+
+/// The error of a standard output that cannot be written.
+pub fn cannot_write_stdout(error: io::Error) -> Error {
+    Error::new(Kind::Device, anyhow::Error::new(error).context("cannot write to standard output"))
+}
+
+#[cfg(unix)]
+ctor::declarative::ctor! {
+    #[ctor(unsafe)]
+    fn note_closed_stdout() {
+        let flags = rustix::io::fcntl_getfd(rustix::stdio::stdout());
+        WAS_CLOSED.store(flags.is_err(), Ordering::Relaxed);
+    }
+}
+
+/// Standard output; writing to a closed one fails.
+#[derive(Debug)]
+pub struct Stdout {
+    stdout: io::Stdout,
+    was_closed: bool,
+}
+
+/// Returns standard output.
+pub fn stdout() -> Stdout {
+    Stdout { stdout: io::stdout(), was_closed: WAS_CLOSED.load(Ordering::Relaxed) }
+}
+
+impl Stdout {
+    /// Returns whether it is a terminal.
+    pub fn is_terminal(&self) -> bool {
+        self.stdout.is_terminal()
+    }
+
+    /// Checks that it is open.
+    ///
+    /// # Errors
+    ///
+    /// When it was closed before the program started.
+    pub fn check(&self) -> io::Result<()> {
+        if self.was_closed { Err(io::Error::other("it is closed")) } else { Ok(()) }
+    }
+}
+
+impl Write for Stdout {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.check()?;
+        self.stdout.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.check()?;
+        self.stdout.flush()
+    }
+}
+
+/// Returns whether standard input is a pipe, a socket or a file: data that the command line has connected.
+///
+/// A terminal has a person behind it, and `/dev/null` has nothing.
+#[cfg(unix)]
+pub(crate) fn stdin_is_piped() -> bool {
+    use std::fs::File;
+    use std::os::fd::AsFd;
+    use std::os::unix::fs::FileTypeExt;
+
+    let metadata = io::stdin().as_fd().try_clone_to_owned().and_then(|stdin| File::from(stdin).metadata());
+    metadata.is_ok_and(|metadata| {
+        let kind = metadata.file_type();
+        kind.is_fifo() || kind.is_socket() || kind.is_file()
+    })
+}
+
+/// Returns whether standard input is anything but a terminal.
+#[cfg(not(unix))]
+pub(crate) fn stdin_is_piped() -> bool {
+    !io::stdin().is_terminal()
+}
+
+/// Returns the characters that the locale has for lines and bars.
+pub(crate) fn charset() -> Charset {
+    if cfg!(windows) {
+        // Its terminals are told characters, not bytes of a locale.
+        return Charset::Unicode;
+    }
+    let values = ["LC_ALL", "LC_CTYPE", "LANG"].map(|name| std::env::var(name).ok());
+    Charset::of_locale(values.each_ref().map(Option::as_deref))
+}
+
+/// Returns a line of ours in the characters of the locale.
+pub(crate) fn localized(text: &str) -> Cow<'_, str> {
+    charset().line(text)
+}
+
+/// Writes lines of ours in the characters of the locale.
+#[derive(Debug)]
+pub(crate) struct Localized<W> {
+    writer: W,
+    charset: Charset,
+}
+
+impl<W> Localized<W> {
+    /// Returns a writer that takes whole lines of UTF-8.
+    pub(crate) fn new(writer: W, charset: Charset) -> Self {
+        Self { writer, charset }
+    }
+}
+
+impl<W: Write> Write for Localized<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.write_all(bytes).map(|()| bytes.len())
+    }
+
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match std::str::from_utf8(bytes) {
+            Ok(text) => self.writer.write_all(self.charset.line(text).as_bytes()),
+            Err(_) => self.writer.write_all(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.writer.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_closed_standard_output_takes_nothing() {
+        let mut closed = Stdout { stdout: io::stdout(), was_closed: true };
+        let error = closed.write_all(b"an answer").unwrap_err();
+        assert_eq!(error.to_string(), "it is closed");
+        assert!(closed.flush().is_err(), "what nobody gets is not flushed");
+    }
+}

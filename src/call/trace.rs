@@ -1,0 +1,197 @@
+//! `--trace`: every event of both directions with its time, one JSON object a line.
+
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::json;
+use serde_json::value::RawValue;
+
+use crate::error::{Error, Kind};
+use crate::files::{self, Access, OutputFile, WriteMode};
+use crate::net::endpoint::redaction::Redactor;
+use crate::ui::text::json::escaped;
+
+/// Which way an event went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// To the endpoint.
+    Out,
+    /// From the endpoint.
+    In,
+    /// To the endpoint, on the connection that is to follow the one in use.
+    NextOut,
+    /// From the endpoint, on the connection that is to follow the one in use.
+    NextIn,
+}
+
+/// What becomes of the lines that a trace file has already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Before {
+    /// They go when the first event is written.
+    Replaced,
+    /// They stay: they are of this run.
+    Kept,
+}
+
+/// A trace file. It holds sound and text of both sides, and never a key.
+#[derive(Debug)]
+pub struct Trace {
+    writer: BufWriter<OutputFile>,
+    path: PathBuf,
+    redactor: Redactor,
+    /// What becomes of the file's lines when the first event is written.
+    before: Before,
+    is_begun: bool,
+}
+
+impl Trace {
+    /// Opens the file and changes nothing in it before there is an event; `redactor` hides the keys in what
+    /// servers repeat.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written.
+    pub fn create(path: &Path, before: Before, redactor: Redactor) -> Result<Self, Error> {
+        let file = OutputFile::open(path, Access::Private, WriteMode::Append).map_err(|error| {
+            let hint = files::hint(&error);
+            let error =
+                anyhow::Error::new(error).context(format!("cannot write the trace {}", path.display()));
+            Error::new(Kind::Device, error)
+                .hint(hint.unwrap_or("check that the folder exists and that you may write there"))
+        })?;
+        let writer = BufWriter::new(file);
+        Ok(Self { writer, path: path.to_owned(), redactor, before, is_begun: false })
+    }
+
+    /// Writes one event; a line is whole on disk before the next event is dealt with.
+    ///
+    /// # Errors
+    ///
+    /// When the disk is full or gone.
+    pub fn event(&mut self, at: Duration, direction: Direction, text: &str) -> Result<(), Error> {
+        self.write(at, direction, text).map_err(|error| {
+            let error =
+                anyhow::Error::new(error).context(format!("cannot write the trace {}", self.path.display()));
+            Error::new(Kind::Device, error)
+        })
+    }
+
+    fn write(&mut self, at: Duration, direction: Direction, text: &str) -> io::Result<()> {
+        if !std::mem::replace(&mut self.is_begun, true) {
+            self.writer.get_mut().keep();
+            match self.before {
+                Before::Replaced => self.writer.get_ref().clear()?,
+                Before::Kept => {}
+            }
+        }
+        let direction = match direction {
+            Direction::Out => r#""out""#,
+            Direction::In => r#""in""#,
+            Direction::NextOut => r#""out","next":true"#,
+            Direction::NextIn => r#""in","next":true"#,
+        };
+        let at_ms = u64::try_from(at.as_millis()).unwrap_or(u64::MAX);
+        write!(self.writer, r#"{{"at_ms":{at_ms},"dir":{direction},"event":"#)?;
+        let text = self.redactor.redact_json(text);
+        match serde_json::from_str::<&RawValue>(&text) {
+            // An event stands in one line whatever white space it came with.
+            Ok(event) if !event.get().contains(['\n', '\r']) => {
+                self.writer.write_all(escaped(event.get()).as_bytes())?;
+            }
+            Ok(_) | Err(_) => write!(self.writer, "{}", escaped(&json!(text).to_string()))?,
+        }
+        self.writer.write_all(b"}\n")?;
+        self.writer.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::secret::Secret;
+
+    #[test]
+    fn a_trace_holds_every_event_and_no_key() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("trace.jsonl");
+        let mut trace =
+            Trace::create(&path, Before::Replaced, Redactor::of([&Secret::new("sk-very-secret")])).unwrap();
+        trace.event(Duration::from_millis(5), Direction::Out, r#"{"type":"x"}"#).unwrap();
+        trace
+            .event(Duration::from_millis(7), Direction::In, "{\n\"type\":\"y\",\"key\":\"sk-very-secret\"}")
+            .unwrap();
+        trace.event(Duration::from_millis(9), Direction::In, "no json").unwrap();
+        drop(trace);
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(!text.contains("very-secret"), "{text}");
+        let lines: Vec<serde_json::Value> =
+            text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(lines[0], json!({"at_ms": 5, "dir": "out", "event": {"type": "x"}}));
+        assert_eq!(lines[1]["dir"], "in");
+        assert_eq!(lines[2]["event"], "no json");
+    }
+
+    #[test]
+    fn a_trace_holds_no_key_in_escaped_form_either() {
+        let key = "sk-very+secret/0123";
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("trace.jsonl");
+        let mut trace = Trace::create(&path, Before::Replaced, Redactor::of([&Secret::new(key)])).unwrap();
+        for echoed in [
+            r"sk-very\u002Bsecret\/0123",
+            r"\u0073k-very+secret/0123",
+            "sk-very%2Bsecret%2F0123",
+            "sk-very&#43;secret&sol;0123",
+        ] {
+            let event = format!(r#"{{"type":"error","message":"wrong: {echoed}!"}}"#);
+            trace.event(Duration::ZERO, Direction::In, &event).unwrap();
+            trace.event(Duration::ZERO, Direction::In, &format!("no json: {echoed}")).unwrap();
+        }
+        drop(trace);
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(!text.contains("secret"), "{text}");
+        assert_eq!(text.matches("[key hidden]").count(), 8, "{text}");
+    }
+
+    #[test]
+    fn control_characters_are_escaped_in_a_trace() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("trace.jsonl");
+        let mut trace = Trace::create(&path, Before::Replaced, Redactor::default()).unwrap();
+        trace.event(Duration::ZERO, Direction::In, "{\"t\":\"\u{9b}31m\u{7f}\u{202e}\"}").unwrap();
+        trace.event(Duration::ZERO, Direction::In, "no json: \u{1b}[31m\u{9b}\u{2066}").unwrap();
+        drop(trace);
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.contains(r#"{"t":"\u009b31m\u007f\u202e"}"#), "{text}");
+        assert!(text.contains(r#""no json: \u001b[31m\u009b\u2066""#), "{text}");
+    }
+
+    #[test]
+    fn a_call_that_never_began_leaves_no_trace() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("trace.jsonl");
+        drop(Trace::create(&path, Before::Replaced, Redactor::default()).unwrap());
+        assert!(!path.exists());
+        fs::write(&path, "precious").unwrap();
+        drop(Trace::create(&path, Before::Replaced, Redactor::default()).unwrap());
+        assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
+    }
+
+    #[test]
+    fn a_trace_replaces_that_of_another_run_and_continues_its_own() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("trace.jsonl");
+        fs::write(&path, "of another run").unwrap();
+        for before in [Before::Replaced, Before::Kept] {
+            let mut trace = Trace::create(&path, before, Redactor::default()).unwrap();
+            trace.event(Duration::ZERO, Direction::Out, "{}").unwrap();
+            trace.event(Duration::ZERO, Direction::In, "{}").unwrap();
+        }
+        let text = fs::read_to_string(&path).unwrap();
+        let pair = "{\"at_ms\":0,\"dir\":\"out\",\"event\":{}}\n{\"at_ms\":0,\"dir\":\"in\",\"event\":{}}\n";
+        assert_eq!(text, pair.repeat(2));
+    }
+}

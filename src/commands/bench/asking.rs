@@ -1,0 +1,180 @@
+//! Asks an endpoint short questions in a call of its own, and keeps how long the answers took.
+
+use std::cell::RefCell;
+use std::io;
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use crate::audio::api::Counts;
+use crate::audio::options::Options;
+use crate::call::clock::Clock;
+use crate::call::connect::connect;
+use crate::call::connections::Phone;
+use crate::call::device_memory::Remember;
+use crate::call::driver::{Drive, Reader};
+use crate::call::presenter::{Face, start_console};
+use crate::call::run::start_sound;
+use crate::call::setup::target::Target;
+use crate::commands::exit_code;
+use crate::error::{Error, Kind};
+use crate::protocol::value::Setting as Field;
+use crate::session::Session;
+use crate::session::io::delay::Delay;
+use crate::session::io::{Command, Door, EndReason, Limit, Notice, Turn};
+use crate::session::metering::limits::Limits;
+use crate::session::plan::Plan;
+use crate::ui::output::presenter::Front;
+
+/// How many commands may wait; one is said at a time.
+const COMMANDS: usize = 4;
+
+/// How long an endpoint may say nothing at all.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How long it is silent between two questions: a speaker that is being stopped takes nothing new.
+const PAUSE: Duration = Duration::from_millis(150);
+/// How much longer each pause is than the one before, so that questions do not keep step with a device's blocks.
+const ODD: Duration = Duration::from_millis(7);
+
+/// What is asked, and where the answers go.
+pub(super) struct Questions {
+    /// How many, at least one.
+    pub(super) count: u32,
+    /// Where the answers are heard; the microphone is not.
+    pub(super) sound: Options,
+}
+
+/// Asks in a call as `talk` holds it. Each answer is stopped as soon as it begins to be heard.
+///
+/// # Errors
+///
+/// When the call cannot be held, or the endpoint does not answer.
+pub(super) async fn ask(
+    target: Target,
+    plan: Plan,
+    (questions, clock): (Questions, Clock),
+) -> Result<Vec<Delay>, Error> {
+    let mut plan = plan;
+    // Nothing of the microphone is sent where turns are ended by hand.
+    plan.settings.turn_detection = Field::Clear;
+    plan.opening = vec![question(1)];
+    plan.limits = Limits { idle: Some(PATIENCE), cost_usd: None };
+    plan.unix_start = clock.unix_start();
+    let audio = start_sound(Some(questions.sound)).await?;
+    let link = connect(&target, Door::Usual).await?.link;
+    let (commands, commands_rx) = mpsc::channel(COMMANDS);
+    let asked = Rc::new(RefCell::new(Asked::default()));
+    let count = questions.count;
+    let asker = Asker { count, commands, asked: Rc::clone(&asked), clock, step: Step::Answered };
+    // The asker writes nothing.
+    let console = start_console(io::sink(), io::sink())?;
+    let drive = Drive {
+        session: Session::new(plan),
+        phone: Phone::new(target, link),
+        audio,
+        face: Face::Lines { front: Box::new(asker), console },
+        trace: None,
+        commands: commands_rx,
+        piped: None,
+        clock,
+        counts: Counts::default(),
+        reader: Reader::default(),
+        // Nobody chooses a device here.
+        remember: Remember { path: None, profile: String::new() },
+        trace_failure: None,
+    };
+    let reason = drive.run().await?;
+    let Asked { delays, trouble } = asked.take();
+    if let Some(trouble) = trouble {
+        return Err(Error::say(Kind::Server, trouble));
+    }
+    match reason {
+        EndReason::Limit(Limit::Idle) => {
+            Err(Error::say(Kind::Server, "the endpoint did not answer a question"))
+        }
+        reason @ (EndReason::User
+        | EndReason::Signal(_)
+        | EndReason::InputEnded
+        | EndReason::Answered
+        | EndReason::Limit(Limit::Cost)
+        | EndReason::ServerClosed(_)
+        | EndReason::NoInput(_)
+        | EndReason::Unanswered(_)
+        | EndReason::Refused(_)
+        | EndReason::Lost(_)) => exit_code(reason).map(|_| delays),
+    }
+}
+
+fn question(number: u32) -> String {
+    format!("Say the number {number} and nothing else.")
+}
+
+/// What came of the questions.
+#[derive(Default)]
+struct Asked {
+    delays: Vec<Delay>,
+    trouble: Option<String>,
+}
+
+/// Watches the call as a user would, and asks on.
+struct Asker {
+    count: u32,
+    commands: mpsc::Sender<Command>,
+    asked: Rc<RefCell<Asked>>,
+    clock: Clock,
+    step: Step,
+}
+
+/// What is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    /// An answer.
+    Answered,
+    /// That this one, which has begun, is silent.
+    Silent(u32),
+}
+
+impl Asker {
+    fn command(&self, command: Command) {
+        // There is room; after the end of the call nobody takes it.
+        let _ = self.commands.try_send(command);
+    }
+
+    fn ask_later(&self, number: u32) {
+        let (commands, clock) = (self.commands.clone(), self.clock);
+        tokio::task::spawn_local(async move {
+            clock.wait_until(Some(clock.now() + PAUSE + ODD * number)).await;
+            // After the end of the call nobody takes it.
+            let _ = commands.send(Command::Say(question(number))).await;
+        });
+    }
+}
+
+impl Front for Asker {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "a bench looks at what it measures")]
+    fn notice(&mut self, _: Duration, notice: &Notice) -> io::Result<()> {
+        match notice {
+            Notice::Delay(report) => {
+                self.asked.borrow_mut().delays.push(report.last);
+                let answered = u32::try_from(report.all.answers).unwrap_or(u32::MAX);
+                self.step = Step::Silent(answered);
+                let is_last = answered >= self.count;
+                self.command(if is_last { Command::HangUp(EndReason::User) } else { Command::Interrupt });
+            }
+            Notice::Turn(Turn::Listening) => {
+                if let Step::Silent(answered) = self.step {
+                    self.step = Step::Answered;
+                    self.ask_later(answered + 1);
+                }
+            }
+            Notice::Error { message, .. } => {
+                self.asked.borrow_mut().trouble.get_or_insert_with(|| message.clone());
+                self.command(Command::HangUp(EndReason::User));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}

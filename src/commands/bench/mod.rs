@@ -1,0 +1,126 @@
+//! `rtvoice bench`: how long sound takes through this machine, and answers from an endpoint.
+
+mod findings;
+mod table;
+mod picture;
+mod nearby;
+mod sound;
+mod endpoint;
+mod asking;
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use crate::audio::echo::Processing;
+use crate::audio::options::{Options, Sink, Source};
+use crate::call::clock::Clock;
+use crate::call::setup::named_files::NamedFiles;
+use crate::call::setup::plan;
+use crate::call::setup::settings::{Flags, Settings};
+use crate::call::setup::target::Target;
+use crate::call::streams::stderr::Quiet;
+use crate::cli::Bench;
+use crate::commands::bench::findings::Findings;
+use crate::commands::print;
+use crate::config::settings::Setting;
+use crate::error::{Error, Kind};
+use crate::files::{self, Access, OutputFile, WriteMode};
+use crate::protocol::settings::SessionKind;
+use crate::session::plan::AtInputEnd;
+use crate::ui::text::sanitize;
+
+/// How many questions the built-in endpoint is asked: they cost nothing.
+const FREE_TURNS: u32 = 5;
+
+/// Measures, tells, and returns the exit code.
+///
+/// # Errors
+///
+/// When what was named cannot be used: the endpoint, a device, the file of the picture. What is only the
+/// default and is not there is told as not measured.
+pub(super) async fn run(args: &Bench) -> Result<u8, Error> {
+    let clock = Clock::start();
+    // Sound libraries write to standard error.
+    let quiet = Quiet::start().map_err(|error| Error::new(Kind::Internal, error))?;
+    let mut flags = Flags::default();
+    flags.text(Setting::Input, "--input", args.input.as_deref());
+    flags.text(Setting::Output, "--output", args.output.as_deref());
+    let settings = Settings::load(&args.endpoint, SessionKind::Realtime, flags)?;
+    let (input, output) = (settings.input(), settings.output());
+    check_devices(&input, &output)?;
+    NamedFiles::of(&settings, &args.endpoint).written("--svg", args.svg.as_deref()).check()?;
+    // One that cannot be written is told before anything is measured.
+    let picture = args.svg.as_deref().map(open_picture).transpose()?;
+    let target = Target::find(&settings).and_then(|target| target.dialled_as(&args.endpoint, &settings));
+    let named = is_named(args);
+    let target = match target {
+        Err(error) if named => return Err(error),
+        target => target,
+    };
+    let plan = plan::talk(&settings, AtInputEnd::GoOn)?;
+    if let Ok(target) = &target {
+        let mut status = quiet.writer().map_err(|error| Error::new(Kind::Internal, error))?;
+        for note in settings.notes(&target.name) {
+            // Notes are no reason to measure nothing.
+            let _ = writeln!(status, "{}", sanitize::one_line(&note));
+        }
+    }
+    // A canceller would take away what is played to be heard.
+    let options = Options { processing: Processing::NONE, ..plan::sound(&settings, &plan, input, output) };
+    let mut findings = Findings::of(target.as_ref().ok().map(|target| target.name.clone()));
+    sound::measure(&options, &plan, clock, &mut findings).await?;
+    let failed = match target {
+        Ok(target) => {
+            let turns = args.turns.unwrap_or(if target.is_demo() { FREE_TURNS } else { 0 });
+            endpoint::measure(target, plan, (turns, clock), &mut findings).await.err()
+        }
+        Err(error) => Some(error),
+    };
+    findings.failed = failed.as_ref().map(|error| format!("{:#}", error.source));
+    if let Some((path, file)) = picture {
+        let written = file.begin(|mut file| file.write_all(picture::draw(&findings).as_bytes()));
+        written.map_err(|error| cannot_write(path, error))?;
+    }
+    tell(args, &findings)?;
+    match failed {
+        Some(error) if named => Err(error),
+        Some(_) | None => Ok(0),
+    }
+}
+
+/// What is named must be there; that the default is not there is a finding.
+fn is_named(args: &Bench) -> bool {
+    let endpoint = &args.endpoint;
+    endpoint.demo || endpoint.profile.is_some() || endpoint.url.is_some() || args.turns.is_some()
+}
+
+fn check_devices(input: &Source, output: &Sink) -> Result<(), Error> {
+    let refused = |flag: &str| {
+        Error::say(Kind::Usage, format!("{flag} is to be a device or null: files and pipes have no delay"))
+            .hint("leave it out to measure the system's own")
+    };
+    match input {
+        Source::File(_) | Source::Stdin => return Err(refused("--input")),
+        Source::Device(_) | Source::Null => {}
+    }
+    match output {
+        Sink::File(_) | Sink::Stdout => Err(refused("--output")),
+        Sink::Device(_) | Sink::Null => Ok(()),
+    }
+}
+
+fn open_picture(path: &Path) -> Result<(&Path, OutputFile), Error> {
+    let file = OutputFile::open(path, Access::Shared, WriteMode::Overwrite);
+    file.map(|file| (path, file)).map_err(|error| cannot_write(path, error))
+}
+
+fn cannot_write(path: &Path, error: io::Error) -> Error {
+    let hint = files::hint(&error).unwrap_or("check that the folder exists and that you may write there");
+    let error = anyhow::Error::new(error).context(format!("cannot write {}", path.display()));
+    Error::new(Kind::Device, error).hint(hint)
+}
+
+fn tell(args: &Bench, findings: &Findings) -> Result<(), Error> {
+    let told = if args.json { table::json(findings) } else { table::text(findings) };
+    print(told.as_bytes()).map(|_| ())
+}

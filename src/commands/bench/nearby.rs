@@ -1,0 +1,94 @@
+//! The built-in endpoint behind a socket of this machine: what is measured against it is this machine alone.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use anyhow::Context;
+use tokio::sync::oneshot;
+
+use crate::call::setup::target::{Target, Way};
+use crate::config::values::Marker;
+use crate::error::{Error, Kind};
+use crate::net::dial::DialOptions;
+use crate::net::endpoint::url::EndpointUrl;
+use crate::net::endpoint::{Auth, Endpoint, Purpose};
+use crate::server::demo::{self, Options, VoiceEngine};
+
+/// An endpoint on a thread of its own, so that its work is not taken for this side's. Dropping it ends it.
+pub(super) struct Nearby {
+    address: SocketAddr,
+    thread: Option<Serving>,
+}
+
+/// Dropping the sender ends the thread.
+type Serving = (oneshot::Sender<()>, JoinHandle<()>);
+
+impl Nearby {
+    /// Begins to listen on a free port.
+    ///
+    /// # Errors
+    ///
+    /// When the system gives no port or no thread.
+    pub(super) fn start() -> Result<Self, Error> {
+        let (address, thread) = serve().context("cannot serve on this machine").map_err(internal)?;
+        Ok(Self { address, thread: Some(thread) })
+    }
+
+    /// Returns how it is reached.
+    ///
+    /// # Errors
+    ///
+    /// None that is known: its address is a URL.
+    pub(super) fn target(&self) -> Result<Target, Error> {
+        let url = EndpointUrl::parse(&format!("ws://{}/v1/realtime", self.address));
+        let url = url.map_err(|error| internal(error.into()))?;
+        let name = url.host().to_owned();
+        let endpoint =
+            Endpoint::new(url, Purpose::Conversation { model: Some("bench".to_owned()) }, Auth::None);
+        Ok(Target {
+            way: Way::Network(Box::new(endpoint)),
+            marker: Marker::Never,
+            name,
+            dial_options: DialOptions::default(),
+        })
+    }
+}
+
+impl Drop for Nearby {
+    fn drop(&mut self) {
+        if let Some((stop, thread)) = self.thread.take() {
+            drop(stop);
+            // A panic was told by the hook.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn serve() -> anyhow::Result<(SocketAddr, Serving)> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    listener.set_nonblocking(true)?;
+    let address = listener.local_addr()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let listener = {
+        let _guard = runtime.enter();
+        tokio::net::TcpListener::from_std(listener)?
+    };
+    let (stop, stopped) = oneshot::channel();
+    // Clips begin at once, where a program that speaks would have to be started.
+    let options = Arc::new(Options { voice: VoiceEngine::Clips, ..Options::default() });
+    let thread = std::thread::Builder::new().name("nearby".to_owned()).spawn(move || {
+        runtime.block_on(async {
+            tokio::select! {
+                () = demo::serve(listener, options) => {}
+                _ = stopped => {}
+            }
+        });
+        runtime.shutdown_background();
+    })?;
+    Ok((address, (stop, thread)))
+}
+
+fn internal(error: anyhow::Error) -> Error {
+    Error::new(Kind::Internal, error)
+}

@@ -1,0 +1,200 @@
+//! The findings as a waterfall in SVG: each step a bar, from where it begins to where it ends.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use crate::commands::bench::findings::{Findings, What};
+use crate::commands::bench::table::ms;
+use crate::ui::text::sanitize;
+
+/// The width of the scale in pixels, and where it begins.
+const SCALE: f64 = 560.0;
+const LEFT: f64 = 250.0;
+/// The height of a row in pixels, and of the bar in it.
+const ROW: f64 = 24.0;
+const BAR: f64 = 14.0;
+/// The shortest bar that can be seen, in pixels.
+const SHORTEST: f64 = 1.5;
+
+/// A step: what it is, when it begins, how long it takes.
+struct Bar {
+    label: &'static str,
+    begin: Duration,
+    length: Duration,
+    colour: &'static str,
+}
+
+/// Draws the usual time of every step that was measured. Each group has its own beginning, all have one scale.
+pub(super) fn draw(findings: &Findings) -> String {
+    let groups = groups(findings);
+    let all = groups.iter().flat_map(|(_, bars)| bars);
+    let most = all.map(|bar| ms(bar.begin + bar.length)).fold(1.0, f64::max);
+    let rows: usize = groups.iter().map(|(_, bars)| bars.len() + 1).sum();
+    #[expect(clippy::cast_precision_loss, reason = "a few rows")]
+    let height = 56.0 + ROW * rows as f64;
+    let mut svg = String::new();
+    let width = LEFT + SCALE + 90.0;
+    line(
+        &mut svg,
+        format_args!(
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" \
+         viewBox=\"0 0 {width} {height}\" font-family=\"sans-serif\" font-size=\"13\">"
+        ),
+    );
+    line(&mut svg, format_args!("<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>"));
+    let endpoint = findings.endpoint.as_deref().unwrap_or("no endpoint");
+    let title = escape(&format!("rtvoice bench: this machine and {endpoint}, p50"));
+    line(
+        &mut svg,
+        format_args!("<text x=\"10\" y=\"24\" font-size=\"15\" font-weight=\"bold\">{title}</text>"),
+    );
+    let mut y = 40.0;
+    for (name, bars) in groups {
+        y += ROW;
+        let name = escape(&name);
+        line(&mut svg, format_args!("<text x=\"10\" y=\"{}\" font-weight=\"bold\">{name}</text>", y - 8.0));
+        for bar in bars {
+            draw_bar(&mut svg, &bar, y, most);
+            y += ROW;
+        }
+    }
+    line(&mut svg, format_args!("</svg>"));
+    svg
+}
+
+fn draw_bar(svg: &mut String, bar: &Bar, y: f64, most: f64) {
+    let x = LEFT + SCALE * ms(bar.begin) / most;
+    let width = (SCALE * ms(bar.length) / most).max(SHORTEST);
+    let (label, colour) = (escape(bar.label), bar.colour);
+    line(svg, format_args!("<text x=\"20\" y=\"{}\">{label}</text>", y + 13.0));
+    line(
+        svg,
+        format_args!(
+            "<rect x=\"{x:.1}\" y=\"{}\" width=\"{width:.1}\" height=\"{BAR}\" fill=\"{colour}\"/>",
+            y + 2.0
+        ),
+    );
+    line(
+        svg,
+        format_args!("<text x=\"{:.1}\" y=\"{}\">{:.1} ms</text>", x + width + 6.0, y + 13.0, ms(bar.length)),
+    );
+}
+
+fn line(svg: &mut String, text: std::fmt::Arguments<'_>) {
+    // A string takes everything.
+    let _ = writeln!(svg, "{text}");
+}
+
+fn groups(findings: &Findings) -> Vec<(String, Vec<Bar>)> {
+    let here = [What::MicrophoneToSocket, What::SocketToSpeaker, What::StopToSilence, What::Loop];
+    let machine =
+        here.into_iter().filter_map(|what| bar(findings, what, Duration::ZERO, "#4878a8")).collect();
+    let mut begin = Duration::ZERO;
+    let mut way = Vec::new();
+    for what in [What::Lookup, What::Connect, What::Tls, What::Upgrade, What::Created, What::Updated] {
+        if let Some(bar) = bar(findings, what, begin, "#8a8a8a") {
+            begin += bar.length;
+            way.push(bar);
+        }
+    }
+    let groups = [
+        ("This machine", machine),
+        ("From dialling to a session", way),
+        ("From a question to its answer", answer(findings)),
+    ];
+    groups
+        .into_iter()
+        .filter(|(_, bars)| !bars.is_empty())
+        .map(|(name, bars)| (name.to_owned(), bars))
+        .collect()
+}
+
+/// The steps of an answer follow one another: each is drawn from where the one before ended.
+fn answer(findings: &Findings) -> Vec<Bar> {
+    let mut begin = Duration::ZERO;
+    let mut bars = Vec::new();
+    for (what, label) in [
+        (What::Response, "response.created"),
+        (What::FirstByte, "first byte"),
+        (What::FirstAudio, "first sound"),
+    ] {
+        let Some(end) = findings.usual(what) else { continue };
+        bars.push(Bar { label, begin, length: end.saturating_sub(begin), colour: "#c46b2d" });
+        begin = begin.max(end);
+    }
+    if !bars.is_empty() {
+        let speaker = bar(findings, What::SocketToSpeaker, begin, "#4878a8");
+        bars.extend(speaker.map(|bar| Bar { label: "at the speaker", ..bar }));
+    }
+    bars
+}
+
+fn bar(findings: &Findings, what: What, begin: Duration, colour: &'static str) -> Option<Bar> {
+    Some(Bar { label: what.label(), begin, length: findings.usual(what)?, colour })
+}
+
+/// Returns text as XML takes it; foreign control characters are gone.
+fn escape(foreign: &str) -> String {
+    let mut escaped = String::new();
+    for character in sanitize::one_line(foreign).chars() {
+        match character {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            other => escaped.push(other),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::bench::findings::Measured;
+
+    fn times(ms: u64) -> Measured {
+        Measured::Times(vec![Duration::from_millis(ms)])
+    }
+
+    #[test]
+    fn a_step_begins_where_the_one_before_ends() {
+        let mut findings = Findings::of(Some("a.example".to_owned()));
+        for (what, ms) in [
+            (What::Connect, 40),
+            (What::Upgrade, 60),
+            (What::FirstByte, 150),
+            (What::FirstAudio, 200),
+            (What::SocketToSpeaker, 20),
+        ] {
+            findings.note(what, times(ms));
+        }
+        let svg = draw(&findings);
+        // The longest group, 220 ms, fills the scale.
+        let bars: Vec<(f64, f64)> =
+            svg.lines().filter(|line| line.starts_with("<rect x=")).map(place).collect();
+        let expected = [(0.0, 20.0), (0.0, 40.0), (40.0, 60.0), (0.0, 150.0), (150.0, 50.0), (200.0, 20.0)];
+        for ((x, width), (begin, length)) in bars.iter().zip(expected) {
+            assert!((x - LEFT - SCALE * begin / 220.0).abs() < 0.1, "{bars:?}");
+            assert!((width - SCALE * length / 220.0).abs() < 0.1, "{bars:?}");
+        }
+        assert_eq!(bars.len(), expected.len());
+    }
+
+    fn place(rect: &str) -> (f64, f64) {
+        let number = |name: &str| {
+            let (_, rest) = rect.split_once(&format!(" {name}=\"")).unwrap();
+            rest.split_once('"').unwrap().0.parse::<f64>().unwrap()
+        };
+        (number("x"), number("width"))
+    }
+
+    #[test]
+    fn foreign_text_is_text() {
+        let findings = Findings::of(Some("<script>&\"'\u{1b}[2J".to_owned()));
+        let svg = draw(&findings);
+        assert!(svg.contains("&lt;script&gt;&amp;&quot;&#39;"), "{svg}");
+        assert!(!svg.contains("<script") && !svg.contains('\u{1b}'), "{svg}");
+    }
+}

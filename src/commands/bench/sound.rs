@@ -1,0 +1,329 @@
+//! The way of sound through this machine: microphone, socket, speaker, and the loop between the devices.
+
+use std::time::Duration;
+
+use tokio::sync::broadcast::error::RecvError;
+
+use crate::audio::Audio;
+use crate::audio::api::Event;
+use crate::audio::device::select::Wanted;
+use crate::audio::options::{Options, Sink, Source};
+use crate::call::clock::Clock;
+use crate::call::connect::connect;
+use crate::call::run::start_sound;
+use crate::commands::bench::asking::{Questions, ask};
+use crate::commands::bench::findings::{Findings, Measured, What};
+use crate::commands::bench::nearby::Nearby;
+use crate::dsp::chirp::{chirp, find};
+use crate::dsp::frame::{ClipId, Frame, Rate};
+use crate::error::{Error, Kind};
+use crate::net::dial::stream::Stream;
+use crate::net::ws::connection::{Link, LinkEvent};
+use crate::protocol::dialect::Dialect;
+use crate::protocol::encode;
+use crate::protocol::events::client::ClientBody;
+use crate::session::io::Door;
+use crate::session::plan::Plan;
+
+/// How long devices run before they are measured.
+const WARM_UP: Duration = Duration::from_millis(700);
+/// How long the microphone is listened to.
+const LISTENING: Duration = Duration::from_secs(2);
+/// How often each thing is done that is done more than once.
+const TIMES: u16 = 8;
+/// How long a chirp is.
+const CHIRP: Duration = Duration::from_millis(40);
+/// How long a chirp may be on its way; sound over the air to a headset takes a third of a second.
+const LONGEST_LOOP: Duration = Duration::from_millis(450);
+/// How long the speaker may take to be silent.
+const LONGEST_STOP: Duration = Duration::from_millis(500);
+/// How often a chirp must come back to count as a loop.
+const LEAST_LOOPS: usize = 4;
+/// Sample ages are counted in steps of this: as if every millisecond of sound had a mark in it.
+const STEP: Duration = Duration::from_millis(1);
+/// With how many frames each is compared, itself among them: half a second of frames of 10 ms.
+const COMPARED: usize = 50;
+
+/// Measures what `options` names, by itself and against an endpoint on this machine.
+///
+/// # Errors
+///
+/// When a device that was named cannot be used, or a socket of this machine.
+pub(super) async fn measure(
+    options: &Options,
+    plan: &Plan,
+    clock: Clock,
+    findings: &mut Findings,
+) -> Result<(), Error> {
+    let mut options = options.clone();
+    // Each is opened alone first, so that one which is missing does not hide the other.
+    let alone = Options { output: Sink::Null, ..options.clone() };
+    if let Some(why) = missing(&alone, "--input is null").await? {
+        for what in [What::MicrophoneToSocket, What::Loop] {
+            findings.note(what, Measured::Not(why.clone()));
+        }
+        options.input = Source::Null;
+    }
+    let alone = Options { input: Source::Null, ..options.clone() };
+    if let Some(why) = missing(&alone, "--output is null").await? {
+        for what in [What::SocketToSpeaker, What::StopToSilence, What::Loop] {
+            findings.note(what, Measured::Not(why.clone()));
+        }
+        options.output = Sink::Null;
+    }
+    if (&options.input, &options.output) == (&Source::Null, &Sink::Null) {
+        return Ok(());
+    }
+    let nearby = Nearby::start()?;
+    if options.output != Sink::Null {
+        let sound = Options { input: Source::Null, ..options.clone() };
+        let questions = Questions { count: u32::from(TIMES), sound };
+        let delays = ask(nearby.target()?, plan.clone(), (questions, clock)).await?;
+        let here = delays.iter().filter_map(|delay| delay.here()).collect();
+        findings.note(What::SocketToSpeaker, Measured::of(here, "the endpoint said nothing"));
+    }
+    let link = connect(&nearby.target()?, Door::Usual).await?.link;
+    let Some(audio) = start_sound(Some(options.clone())).await? else { return Ok(()) };
+    let mut path = Path::new((audio, link, clock), options);
+    path.measure().await.map_err(|why| Error::say(Kind::Device, why))?;
+    path.tell(findings);
+    Ok(())
+}
+
+/// Returns why `options`, of which at most one end is a device, cannot be measured; `none` where none is.
+async fn missing(options: &Options, none: &str) -> Result<Option<String>, Error> {
+    let is_named = matches!(
+        (&options.input, &options.output),
+        (Source::Device(Wanted::Named(_)), _) | (_, Sink::Device(Wanted::Named(_)))
+    );
+    if (&options.input, &options.output) == (&Source::Null, &Sink::Null) {
+        return Ok(Some(none.to_owned()));
+    }
+    match start_sound(Some(options.clone())).await {
+        Ok(_) => Ok(None),
+        Err(error) if is_named => Err(error),
+        Err(error) => Ok(Some(format!("{:#}", error.source))),
+    }
+}
+
+/// Sound that runs, a socket it goes to, and what was seen of it.
+struct Path {
+    audio: Audio,
+    link: Link<Stream>,
+    clock: Clock,
+    options: Options,
+    heard: Vec<i16>,
+    /// How many samples there were after each frame, and when that frame was handed to the socket.
+    frames: Vec<(usize, Option<Duration>)>,
+    flushed: Option<Duration>,
+    /// When each chirp was handed over.
+    chirps: Vec<Duration>,
+    stops: Vec<Duration>,
+}
+
+impl Path {
+    fn new((audio, link, clock): (Audio, Link<Stream>, Clock), options: Options) -> Self {
+        Self {
+            audio,
+            link,
+            clock,
+            options,
+            heard: Vec::new(),
+            frames: Vec::new(),
+            flushed: None,
+            chirps: Vec::new(),
+            stops: Vec::new(),
+        }
+    }
+
+    fn has_microphone(&self) -> bool {
+        self.options.input != Source::Null
+    }
+
+    fn has_speaker(&self) -> bool {
+        self.options.output != Sink::Null
+    }
+
+    async fn measure(&mut self) -> Result<(), String> {
+        self.listen(WARM_UP).await?;
+        self.heard.clear();
+        self.frames.clear();
+        if self.has_microphone() {
+            self.listen(LISTENING).await?;
+        }
+        for number in 0..TIMES {
+            // The steps are no multiple of any device's block.
+            let odd = Duration::from_millis(u64::from(7 * number));
+            if self.has_microphone() && self.has_speaker() {
+                self.chirps.push(self.clock.now());
+                self.play(number, chirp(self.options.wire_out, CHIRP));
+                self.audio.control.end_clip(ClipId(u64::from(number)));
+                self.listen(LONGEST_LOOP + odd).await?;
+            }
+            if self.has_speaker() {
+                self.stop(number + TIMES, odd).await?;
+            }
+        }
+        Ok(())
+    }
+
+    fn play(&self, number: u16, frame: Frame) {
+        self.audio.control.play(ClipId(u64::from(number)), frame);
+    }
+
+    /// Stops silence in the middle: the device takes it as it takes everything.
+    async fn stop(&mut self, number: u16, odd: Duration) -> Result<(), String> {
+        let second = usize::try_from(self.options.wire_out.0).unwrap_or_default();
+        self.play(number, Frame::silence(self.options.wire_out, second));
+        self.listen(Duration::from_millis(150) + odd).await?;
+        self.flushed = None;
+        let begin = self.clock.now();
+        self.audio.control.flush();
+        while self.flushed.is_none() && self.clock.now() < begin + LONGEST_STOP {
+            self.listen_once(begin + LONGEST_STOP).await?;
+        }
+        self.stops.extend(self.flushed.map(|at| at.saturating_sub(begin)));
+        Ok(())
+    }
+
+    async fn listen(&mut self, time: Duration) -> Result<(), String> {
+        let until = self.clock.now() + time;
+        while self.clock.now() < until {
+            self.listen_once(until).await?;
+        }
+        Ok(())
+    }
+
+    async fn listen_once(&mut self, until: Duration) -> Result<(), String> {
+        tokio::select! {
+            event = self.link.next() => match event {
+                LinkEvent::Drained => {
+                    let now = self.clock.now();
+                    let waiting = self.frames.iter_mut().rev().take_while(|(_, at)| at.is_none());
+                    waiting.for_each(|(_, at)| *at = Some(now));
+                }
+                LinkEvent::Closed(cause) => return Err(format!("the endpoint on this machine is gone: {cause:?}")),
+                LinkEvent::Text(_) | LinkEvent::Garbled(_) => {}
+            },
+            frame = self.audio.mic.recv() => match frame {
+                Ok(frame) => self.send(&frame),
+                Err(RecvError::Lagged(_)) => return Err("this machine is too busy to be measured".to_owned()),
+                Err(RecvError::Closed) => return Err("the sound has stopped".to_owned()),
+            },
+            event = self.audio.events.recv() => match event {
+                Some(Event::Flushed(_)) => self.flushed = Some(self.clock.now()),
+                Some(event) => event.lost().map_or(Ok(()), Err)?,
+                None => return Err("the sound has stopped".to_owned()),
+            },
+            () = self.clock.wait_until(Some(until)) => {}
+        }
+        Ok(())
+    }
+
+    fn send(&mut self, frame: &Frame) {
+        self.heard.extend(&*frame.samples);
+        self.frames.push((self.heard.len(), None));
+        let bytes = frame.samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
+        let event = ClientBody::AudioAppend(bytes).without_id();
+        self.link.queue(encode::client_event(&event, Dialect::Ga));
+    }
+
+    fn tell(&self, findings: &mut Findings) {
+        if self.has_microphone() {
+            let ages = sample_ages(&self.frames, self.options.wire_in);
+            findings.note(What::MicrophoneToSocket, Measured::of(ages, "the microphone gives nothing"));
+        }
+        if self.has_speaker() {
+            let stops = self.stops.clone();
+            findings.note(What::StopToSilence, Measured::of(stops, "the speaker did not stop"));
+        }
+        if self.has_microphone() && self.has_speaker() {
+            let loops: Vec<_> = self.chirps.iter().filter_map(|at| self.loop_time(*at)).collect();
+            let why = "the microphone does not hear the speaker: there is no loop";
+            let loops = if loops.len() < LEAST_LOOPS { Vec::new() } else { loops };
+            findings.note(What::Loop, Measured::of(loops, why));
+        }
+    }
+
+    /// Returns how long after `begin` the beginning of the chirp that began then was at the socket.
+    fn loop_time(&self, begin: Duration) -> Option<Duration> {
+        let sent = |at: &Option<Duration>, limit| at.is_some_and(|at| at >= limit);
+        let first = self.frames.iter().position(|(_, at)| sent(at, begin))?;
+        let last = self.frames.iter().position(|(_, at)| sent(at, begin + LONGEST_LOOP))?;
+        let from = first.checked_sub(1).map_or(0, |before| self.frames[before].0);
+        let place =
+            from + find(&chirp(self.options.wire_in, CHIRP).samples, &self.heard[from..self.frames[last].0])?;
+        let (_, at) = self.frames.iter().find(|(end, _)| *end > place)?;
+        Some((*at)?.saturating_sub(begin))
+    }
+}
+
+/// Returns how old every millisecond of sound was when its frame was handed to the socket, beyond the youngest.
+///
+/// A microphone gives samples steadily, so that each has its time but for one constant, what the sound system
+/// keeps; the frame that comes soonest after its last sample tells the rest. It is looked for among those that
+/// follow, because a machine that is too busy loses samples, and all after them seem late by as much.
+fn sample_ages(frames: &[(usize, Option<Duration>)], rate: Rate) -> Vec<Duration> {
+    let captured = |samples: usize| rate.duration(samples as u64);
+    let sent: Vec<(usize, Duration)> = frames.iter().filter_map(|(end, at)| Some((*end, (*at)?))).collect();
+    let Some((last, _)) = sent.last() else { return Vec::new() };
+    // How late each is, but for a constant that keeps it above zero.
+    let spare = captured(*last);
+    let late: Vec<Duration> =
+        sent.iter().map(|(end, at)| (spare + *at).saturating_sub(captured(*end))).collect();
+    let mut before = 0;
+    let mut ages = Vec::new();
+    for (index, ((end, _), own)) in sent.iter().zip(&late).enumerate() {
+        let following = index.min(late.len().saturating_sub(COMPARED))..;
+        let least = late[following].iter().take(COMPARED).min().unwrap_or(own);
+        let steps = captured(end - before).as_millis() / STEP.as_millis();
+        let steps = 0..u32::try_from(steps).unwrap_or_default();
+        ages.extend(steps.map(|step| own.saturating_sub(*least) + STEP * step));
+        before = *end;
+    }
+    ages
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::io::delay::percentile;
+
+    fn ms(milliseconds: u64) -> Duration {
+        Duration::from_millis(milliseconds)
+    }
+
+    #[test]
+    fn sound_that_was_lost_does_not_age_what_follows() {
+        // Nothing is late, but 800 ms are missing in the middle.
+        let frames: Vec<(usize, Option<Duration>)> = (1..=200_u64)
+            .map(|frame| {
+                let lost = if frame > 100 { ms(800) } else { ms(0) };
+                (usize::try_from(frame * 240).unwrap(), Some(ms(500 + 10 * frame) + lost))
+            })
+            .collect();
+        assert_eq!(percentile(&sample_ages(&frames, Rate::WIRE), 100), Some(ms(9)));
+    }
+
+    #[test]
+    fn the_age_of_sound_is_what_blocks_and_waiting_add() {
+        // Blocks of 20 ms that are cut in frames of 10 ms, each 2 ms late but for one of every twenty blocks.
+        let frames: Vec<(usize, Option<Duration>)> = (0..100_u64)
+            .map(|frame| {
+                let block_end = ms(500 + (frame / 2 + 1) * 20);
+                let late = if frame % 40 == 11 { ms(0) } else { ms(2) };
+                (usize::try_from((frame + 1) * 240).unwrap(), Some(block_end + late))
+            })
+            .collect();
+        let ages = sample_ages(&frames, Rate::WIRE);
+        assert_eq!(ages.len(), 1_000);
+        assert_eq!((percentile(&ages, 50), percentile(&ages, 100)), (Some(ms(11)), Some(ms(21))));
+        assert!(ages.contains(&ms(0)), "the youngest is the measure");
+    }
+
+    #[test]
+    fn without_frames_there_is_no_age() {
+        assert!(sample_ages(&[], Rate::WIRE).is_empty());
+        assert!(sample_ages(&[(240, None)], Rate::WIRE).is_empty());
+    }
+}

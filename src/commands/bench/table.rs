@@ -1,0 +1,139 @@
+//! What was measured as a table and as JSON.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+
+use crate::commands::bench::findings::{Figures, Findings, Measured, What};
+use crate::ui::text::json;
+use crate::ui::text::sanitize;
+
+/// Returns a table of two parts, in milliseconds.
+pub(super) fn text(findings: &Findings) -> String {
+    let endpoint = findings.endpoint.as_deref().map(sanitize::one_line).unwrap_or_default();
+    let mut lines = Vec::new();
+    for (heading, of_endpoint) in [("this machine".to_owned(), false), (format!("endpoint {endpoint}"), true)]
+    {
+        let heading = heading.trim_end();
+        lines.push(format!("{heading:<34}{:>8}{:>8}{:>8}{:>8}{:>6}", "p50", "p95", "p99", "most", "n"));
+        let rows = findings.rows().filter(|(what, _)| what.is_of_endpoint() == of_endpoint);
+        lines.extend(rows.map(|(what, measured)| row(what, measured)));
+        let failed = findings.failed.as_deref().filter(|_| of_endpoint);
+        lines.extend(failed.map(|why| format!("  not measured: {}", sanitize::one_line(why))));
+        lines.push(String::new());
+    }
+    lines.push("Milliseconds. docs/audio.md describes what each step measures.".to_owned());
+    lines.join("\n") + "\n"
+}
+
+fn row(what: What, measured: &Measured) -> String {
+    let label = what.label();
+    match (measured, measured.figures()) {
+        (Measured::Not(why), _) => format!("  {label:<32}  not measured: {}", sanitize::one_line(why)),
+        (Measured::Times(_), None) => format!("  {label:<32}"),
+        (Measured::Times(_), Some(figures)) => {
+            let Figures { count, p50, p95, p99, most } = figures;
+            let [p50, p95, p99, most] = [p50, p95, p99, most].map(ms);
+            format!("  {label:<32}{p50:>8.1}{p95:>8.1}{p99:>8.1}{most:>8.1}{count:>6}")
+        }
+    }
+}
+
+/// Returns one JSON object.
+pub(super) fn json(findings: &Findings) -> String {
+    let part = |of_endpoint| -> Map<String, Value> {
+        let rows = findings.rows().filter(|(what, _)| what.is_of_endpoint() == of_endpoint);
+        rows.map(|(what, measured)| (what.key().to_owned(), value(measured))).collect()
+    };
+    let endpoint = findings.endpoint.as_deref().map(sanitize::one_line);
+    let failed = findings.failed.as_deref().map(sanitize::one_line);
+    let found = json!({
+        "endpoint": endpoint,
+        "endpoint_error": failed,
+        "machine_ms": part(false),
+        "endpoint_ms": part(true),
+    });
+    json::pretty(&found)
+}
+
+fn value(measured: &Measured) -> Value {
+    match (measured, measured.figures()) {
+        (Measured::Not(why), _) => json!({ "not_measured": sanitize::one_line(why) }),
+        (Measured::Times(_), None) => Value::Null,
+        (Measured::Times(_), Some(figures)) => {
+            let Figures { count, p50, p95, p99, most } = figures;
+            let [p50, p95, p99, most] = [p50, p95, p99, most].map(|time| (ms(time) * 10.0).round() / 10.0);
+            json!({ "count": count, "p50": p50, "p95": p95, "p99": p99, "max": most })
+        }
+    }
+}
+
+/// Returns milliseconds.
+pub(super) fn ms(time: Duration) -> f64 {
+    time.as_secs_f64() * 1_000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+
+    use super::*;
+
+    /// Findings of which some are missing, and some have foreign words.
+    fn findings() -> Findings {
+        let times = |ms: &[u64]| Measured::Times(ms.iter().map(|ms| Duration::from_millis(*ms)).collect());
+        let mut findings = Findings::of(Some("evil\u{1b}[2J".to_owned()));
+        findings.note(What::FirstByte, times(&[310, 290, 1_250]));
+        findings.note(What::FirstByte, times(&[1]));
+        findings.note(What::Loop, Measured::Not("no \u{1b}[31mloop\nhere".to_owned()));
+        findings.note(What::SocketToSpeaker, times(&[12]));
+        findings.failed = Some("it\u{7} went away".to_owned());
+        findings
+    }
+
+    #[test]
+    fn a_table_has_a_reason_where_it_has_no_figures() {
+        assert_snapshot!(text(&findings()), @r#"
+        this machine                           p50     p95     p99    most     n
+          socket to speaker                   12.0    12.0    12.0    12.0     1
+          speaker to microphone to socket   not measured: no loop here
+
+        endpoint evil                          p50     p95     p99    most     n
+          question to first byte             310.0  1250.0  1250.0  1250.0     3
+          not measured: it went away
+
+        Milliseconds. docs/audio.md describes what each step measures.
+        "#);
+    }
+
+    #[test]
+    fn json_has_the_same_by_names() {
+        assert_snapshot!(json(&findings()), @r#"
+        {
+          "endpoint": "evil",
+          "endpoint_error": "it went away",
+          "endpoint_ms": {
+            "first_byte": {
+              "count": 3,
+              "max": 1250.0,
+              "p50": 310.0,
+              "p95": 1250.0,
+              "p99": 1250.0
+            }
+          },
+          "machine_ms": {
+            "loop": {
+              "not_measured": "no loop here"
+            },
+            "socket_to_speaker": {
+              "count": 1,
+              "max": 12.0,
+              "p50": 12.0,
+              "p95": 12.0,
+              "p99": 12.0
+            }
+          }
+        }
+        "#);
+    }
+}

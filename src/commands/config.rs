@@ -1,0 +1,271 @@
+//! `rtvoice config`: the file, and what is in force.
+
+use std::io::{self, IsTerminal};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use serde_json::{Map, Value as Json, json};
+
+use crate::call::setup::address::address;
+use crate::call::setup::prices;
+use crate::call::setup::settings::{Flags, Settings};
+use crate::call::setup::target::find_key;
+use crate::call::streams::standard::localized;
+use crate::cli::{Config, ConfigCommand, ConfigShow};
+use crate::config::credentials::KeySource;
+use crate::config::paths;
+use crate::config::pricing::Priced;
+use crate::config::settings::Setting;
+use crate::config::template;
+use crate::config::value::{Origin, Sourced, Value};
+use crate::error::{Error, Kind};
+use crate::files;
+use crate::net::endpoint::redaction::Redactor;
+use crate::net::endpoint::url::{self, EndpointUrl};
+use crate::protocol::settings::SessionKind;
+use crate::secret::Secret;
+use crate::session::metering::price::Prices;
+use crate::ui::text::json;
+use crate::ui::text::sanitize;
+
+/// What stands for a value that is not shown.
+const HIDDEN: &str = "(hidden)";
+
+/// The longest value in a line of text, in characters; JSON has all of it.
+const VALUE_CHARS: usize = 70;
+
+/// Runs `rtvoice config`; returns the exit code.
+///
+/// # Errors
+///
+/// When a file cannot be read, understood or written.
+pub(super) fn run(args: &Config) -> Result<u8, Error> {
+    let said = match &args.command {
+        ConfigCommand::Path => return print_path(&path()?),
+        ConfigCommand::Init => init()?,
+        ConfigCommand::Show(show) => shown(show)?,
+    };
+    super::print(said.as_bytes())
+}
+
+/// A program gets the path as it is, a terminal what can be shown of it.
+fn print_path(path: &Path) -> Result<u8, Error> {
+    if io::stdout().is_terminal() {
+        return super::print(format!("{}\n", sanitize::one_line(&path.to_string_lossy())).as_bytes());
+    }
+    super::print(&[path.as_os_str().as_encoded_bytes(), b"\n"].concat())
+}
+
+fn path() -> Result<PathBuf, Error> {
+    paths::config_file().ok_or_else(|| {
+        Error::say(Kind::Config, "there is no place for a configuration file")
+            .hint("set HOME, or XDG_CONFIG_HOME to an absolute path")
+    })
+}
+
+fn init() -> Result<String, Error> {
+    let (path, text) = (path()?, template::text()?);
+    let name = path.display();
+    let cannot = |error: anyhow::Error| Error::new(Kind::Config, error);
+    match files::create_private(&path, &text) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            return Err(Error::say(Kind::Config, format!("{name} is there already"))
+                .hint("edit it, or move it away first"));
+        }
+        written => written.with_context(|| format!("cannot write {name}")).map_err(cannot)?,
+    }
+    Ok(format!("{}\n", sanitize::one_line(&name.to_string())))
+}
+
+/// All that is shown, before it is text or JSON.
+struct Report {
+    settings: Settings,
+    address: Result<EndpointUrl, String>,
+    key: Option<KeySource>,
+    withheld: Vec<String>,
+    /// What could not be read.
+    warnings: Vec<String>,
+}
+
+fn shown(args: &ConfigShow) -> Result<String, Error> {
+    let settings = Settings::load(&args.endpoint, SessionKind::Realtime, Flags::default())?;
+    let address = address(&settings).map(|(url, _)| url);
+    let search = address.as_ref().map(|url| find_key(&settings, url)).unwrap_or_default();
+    let address = address.map_err(|error| format!("{:#}", error.source));
+    let unreadable = search.unreadable.into_iter().map(|bad| bad.message);
+    let warnings = settings.sources.warnings.iter().cloned().chain(unreadable).collect();
+    let report = Report { settings, address, key: search.source, withheld: search.withheld, warnings };
+    let url_secrets: Vec<Secret> =
+        report.address.iter().flat_map(EndpointUrl::secrets).map(Secret::new).collect();
+    let redactor = Redactor::of(&url_secrets).and(report.settings.redactor());
+    Ok(if args.json { report.json(&redactor) } else { redactor.redact(&report.text()).into_owned() })
+}
+
+impl Report {
+    fn file_exists(&self) -> bool {
+        self.settings.sources.path.as_ref().is_some_and(|path| path.exists())
+    }
+
+    fn text(&self) -> String {
+        let in_force = &self.settings.in_force;
+        let absent = if self.file_exists() { "" } else { " (not there: rtvoice config init)" };
+        let mut lines = vec![
+            line("file", &format!("{}{absent}", self.settings.sources.file_name()), ""),
+            line("profile", &in_force.profile, &in_force.chosen_by.to_string()),
+            match &self.address {
+                Ok(url) => line("dialled", &url.to_string(), ""),
+                Err(error) => line("dialled", &format!("nothing: {error}"), ""),
+            },
+            match &self.key {
+                Some(source) => line("key", &format!("{source} {HIDDEN}"), &source.origin().to_string()),
+                None => line("key", "none", ""),
+            },
+        ];
+        lines.extend(
+            self.withheld.iter().map(|key| line("", &format!("not for this host: the key {key}"), "")),
+        );
+        lines.extend(self.warnings.iter().map(|warning| line("warning", warning, "")));
+        lines.push(String::new());
+        for (setting, said) in self.said() {
+            lines.push(line(&setting.name(), &plain(setting, said), &said.origin.to_string()));
+        }
+        lines.push(String::new());
+        lines.extend(self.price_lines());
+        lines.join("\n") + "\n"
+    }
+
+    fn json(&self, redactor: &Redactor) -> String {
+        let in_force = &self.settings.in_force;
+        let settings: Map<String, Json> = self
+            .said()
+            .map(|(setting, said)| (setting.name(), with_origin(&value(setting, said), &said.origin)))
+            .collect();
+        let path = self.settings.sources.path.as_ref().map(|path| path.to_string_lossy());
+        let report = json!({
+            "file": { "path": path, "exists": self.file_exists() },
+            "profile": with_origin(&in_force.profile.clone().into(), &in_force.chosen_by),
+            "url": self.address.as_ref().ok().map(ToString::to_string),
+            "url_error": self.address.as_ref().err(),
+            "key": self.key.as_ref().map(|source| with_origin(&HIDDEN.into(), source.origin())),
+            "withheld_keys": self.withheld,
+            "warnings": self.warnings,
+            "settings": settings,
+            "prices": self.prices_json(),
+        });
+        json::pretty(&redactor.redact_value("", report))
+    }
+
+    fn prices(&self) -> Option<Prices> {
+        self.address.as_ref().ok().and_then(|url| prices::of(url, &self.settings.in_force))
+    }
+
+    fn price_lines(&self) -> Vec<String> {
+        let prices = self.prices();
+        let described = prices::described(prices.as_ref());
+        let mut lines = vec![match &prices {
+            Some(prices) if prices.as_of().is_some() => {
+                line("prices", &format!("{described}, in US dollars"), &Origin::BuiltIn.to_string())
+            }
+            Some(_) => line("prices", &format!("{described}, in US dollars"), ""),
+            None => line("prices", &format!("{described}: the profile has none"), ""),
+        }];
+        for (model, priced) in &self.settings.in_force.prices {
+            let is_free = *priced == Priced::free(priced.origin.clone());
+            let name = format!("prices.{model:?}");
+            lines.push(line(&name, if is_free { "0" } else { "" }, &priced.origin.to_string()));
+            let each = priced.usd.iter().filter(|_| !is_free);
+            lines.extend(each.map(|(price, usd)| line(&format!("  {}", price.name()), &usd.to_string(), "")));
+        }
+        lines
+    }
+
+    fn prices_json(&self) -> Json {
+        let prices = self.prices();
+        let models: Map<String, Json> = self
+            .settings
+            .in_force
+            .prices
+            .iter()
+            .map(|(model, priced)| {
+                let usd: Map<String, Json> =
+                    priced.usd.iter().map(|(price, usd)| (price.name(), (*usd).into())).collect();
+                (model.clone(), with_origin(&usd.into(), &priced.origin))
+            })
+            .collect();
+        json!({ "list_of": prices.as_ref().and_then(Prices::as_of), "models": models })
+    }
+
+    fn said(&self) -> impl Iterator<Item = (Setting, &Sourced)> {
+        let all = Setting::all().iter();
+        all.filter_map(|setting| Some((*setting, self.settings.in_force.get(*setting)?)))
+    }
+}
+
+/// What may hold a key is shown by its name only.
+fn value(setting: Setting, said: &Sourced) -> Json {
+    match (setting, &said.value) {
+        (Setting::KeyCommand, _) | (_, Value::Hidden(_)) => HIDDEN.into(),
+        (Setting::Url, Value::Text(url)) => without_keys(url).into(),
+        (_, Value::Table(pairs)) => {
+            pairs.iter().map(|(name, _)| (name.clone(), HIDDEN.into())).collect::<Map<_, _>>().into()
+        }
+        (_, Value::Text(text)) => text.clone().into(),
+        (_, Value::Number(number)) => (*number).into(),
+        (_, Value::Switch(switch)) => (*switch).into(),
+        (_, Value::List(list)) => list.clone().into(),
+    }
+}
+
+/// A template is no URL yet; where it cannot be read its query is not shown.
+fn without_keys(url: &str) -> String {
+    let holds_key = match EndpointUrl::parse(&url.replace(['{', '}'], "")) {
+        Ok(read) => read.secrets().next().is_some(),
+        Err(_) => true,
+    };
+    let (before, query) = url.split_once('?').map_or((url, None), |(before, query)| (before, Some(query)));
+    let path_at = before.find("://").and_then(|at| Some(at + 3 + before[at + 3..].find('/')?));
+    let (place, path) = before.split_at(path_at.unwrap_or(before.len()));
+    let shown = format!("{place}{}", url::without_keys(path));
+    match query {
+        Some(_) if holds_key => format!("{shown}?{HIDDEN}"),
+        Some(query) => format!("{shown}?{query}"),
+        None => shown,
+    }
+}
+
+fn plain(setting: Setting, said: &Sourced) -> String {
+    match value(setting, said) {
+        Json::String(text) => text,
+        Json::Array(texts) => texts.iter().filter_map(Json::as_str).collect::<Vec<_>>().join(", "),
+        Json::Object(pairs) => {
+            pairs.iter().map(|(name, _)| format!("{name} {HIDDEN}")).collect::<Vec<_>>().join(", ")
+        }
+        other @ (Json::Number(_) | Json::Bool(_) | Json::Null) => other.to_string(),
+    }
+}
+
+fn with_origin(value: &Json, origin: &Origin) -> Json {
+    let mut object = json!({ "value": value, "source": origin.word() });
+    match origin {
+        Origin::File(line) => object["line"] = (*line).into(),
+        Origin::Flag(_)
+        | Origin::Environment(_)
+        | Origin::EnvFile(_)
+        | Origin::Remembered
+        | Origin::BuiltIn => {
+            object["name"] = origin.name().into();
+        }
+    }
+    object
+}
+
+/// Files and variables are foreign: a control character of theirs does not reach the terminal.
+fn line(name: &str, value: &str, origin: &str) -> String {
+    let value = sanitize::one_line(value);
+    let value = match value.char_indices().nth(VALUE_CHARS) {
+        Some((end, _)) if !origin.is_empty() => format!("{}{}", &value[..end], localized("…")),
+        Some(_) | None => value,
+    };
+    let line = format!("{name:<20} {value:<40} {}", sanitize::one_line(origin));
+    line.trim_end().to_owned()
+}

@@ -1,0 +1,280 @@
+//! `rtvoice devices`: what there is, and how loud a microphone is.
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::sync::mpsc;
+
+use crate::audio::api::Event;
+use crate::audio::device::select::{Listed, Native, Wanted};
+use crate::audio::error::{AudioError, Direction};
+use crate::audio::options::{Options, Sink, Source};
+use crate::audio::{self, Audio};
+use crate::call::clock::Clock;
+use crate::call::device_events;
+use crate::call::run::no_sound;
+use crate::call::signals::Signals;
+use crate::call::streams::standard;
+use crate::call::streams::standard::{localized, stdout};
+use crate::call::streams::stderr::Quiet;
+use crate::cli::Devices;
+use crate::error::{Error, Kind};
+use crate::session::io::{AudioEvent, Command};
+use crate::ui::text::devices;
+use crate::ui::text::json::escaped;
+use crate::ui::text::sanitize::one_line;
+
+/// How long the list may take: some devices have to be opened to know how they run.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// How often a level is drawn, and told to a program.
+const GLANCE: Duration = Duration::from_millis(100);
+/// How many glances make a line where no terminal redraws it.
+const LINE_EVERY: u32 = 10;
+/// The bar of a terminal, in characters, and what its left end is.
+const BAR: usize = 30;
+const BAR_FLOOR_DBFS: f32 = -60.0;
+
+/// Runs `rtvoice devices`; returns the exit code.
+///
+/// # Errors
+///
+/// When no sound system answers, or the microphone cannot be heard.
+pub(super) async fn run(args: &Devices, signals: &Signals) -> Result<u8, Error> {
+    // Sound libraries write to standard error.
+    let _quiet = Quiet::start().map_err(|error| Error::new(Kind::Internal, error))?;
+    if args.meter {
+        return meter(args, signals).await;
+    }
+    let listing = tokio::time::timeout(PATIENCE, tokio::task::spawn_blocking(audio::devices)).await;
+    let listed = match listing {
+        Err(_) => return Err(no_sound(AudioError::Hangs(PATIENCE.as_secs()))),
+        Ok(Err(error)) => return Err(Error::new(Kind::Internal, error)),
+        Ok(Ok(listed)) => listed.map_err(no_sound)?,
+    };
+    let text = if args.json { listed.iter().map(as_json).collect() } else { as_text(&listed) };
+    say(&text)?;
+    Ok(0)
+}
+
+/// Writes to standard output; tells whether anybody reads it.
+fn say(text: &str) -> Result<Reader, Error> {
+    let mut stdout = stdout();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Ok(()) => Ok(Reader::There),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Reader::Gone),
+        Err(error) => Err(standard::cannot_write_stdout(error)),
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reader {
+    There,
+    Gone,
+}
+
+fn as_json(listed: &Listed) -> String {
+    let direction = match listed.direction {
+        Direction::Input => "input",
+        Direction::Output => "output",
+    };
+    let native = listed.native.as_ref();
+    let rates = native.and_then(|native| native.rates);
+    let object = json!({
+        "type": "device",
+        "direction": direction,
+        "id": one_line(&listed.id),
+        "name": one_line(&listed.name),
+        "host": listed.host,
+        "default": listed.is_default,
+        "monitor": listed.is_monitor(),
+        "rate": native.map(|native| native.rate),
+        "channels": native.map(|native| native.channels),
+        "format": native.map(|native| native.format.as_str()),
+        "min_rate": rates.map(|rates| rates.0),
+        "max_rate": rates.map(|rates| rates.1),
+    });
+    format!("{}\n", escaped(&object.to_string()))
+}
+
+fn as_text(listed: &[Listed]) -> String {
+    let mut text = String::new();
+    for (direction, heading) in [(Direction::Input, "Microphones"), (Direction::Output, "Speakers")] {
+        text += &format!("{heading}\n");
+        let of_direction: Vec<_> = listed.iter().filter(|device| device.direction == direction).collect();
+        if of_direction.is_empty() {
+            text += "    there is none\n";
+        }
+        for device in of_direction {
+            let mark = if device.is_default { "*" } else { " " };
+            text += &format!("  {mark} {}{}\n", one_line(&device.name), runs(device.native.as_ref()));
+            text += &format!("      {}\n", one_line(&device.id));
+        }
+    }
+    text + "\n* is the system's own choice. --input and --output take a name, an id, or a part of one.\n"
+}
+
+fn runs(native: Option<&Native>) -> String {
+    native.map_or_else(String::new, |native| runs_at(native.rate, native.channels, &native.format))
+}
+
+/// Returns how a device runs, as it follows its name.
+pub(super) fn runs_at(rate: u32, channels: u16, format: &str) -> String {
+    let plural = if channels == 1 { "" } else { "s" };
+    format!(", {rate} Hz, {channels} channel{plural}, {format}")
+}
+
+/// Shows how loud a microphone is, until a signal ends it.
+async fn meter(args: &Devices, signals: &Signals) -> Result<u8, Error> {
+    let clock = Clock::start();
+    let wanted = args.input.clone().map_or(Wanted::Default, Wanted::Named);
+    let options = Options { input: Source::Device(wanted), output: Sink::Null, ..Options::default() };
+    let started = tokio::task::spawn_blocking(|| audio::start(options)).await;
+    let mut audio = started.map_err(|error| Error::new(Kind::Internal, error))?.map_err(no_sound)?;
+    let (commands, mut commands_rx) = mpsc::channel(1);
+    signals.listen(&commands);
+    let shown = Shown::choose(args);
+    let mut next = GLANCE;
+    let mut glances = 0;
+    loop {
+        let text = tokio::select! {
+            command = commands_rx.recv() => match command {
+                Some(Command::HangUp(reason)) => {
+                    shown.end()?;
+                    return super::exit_code(reason);
+                }
+                Some(_) | None => return Ok(0),
+            },
+            event = audio.events.recv() => match event {
+                Some(event) => shown.event(clock, event),
+                None => return Err(Error::say(Kind::Device, "the sound has stopped")),
+            },
+            () = clock.wait_until(Some(next)) => {
+                next += GLANCE;
+                glances += 1;
+                shown.level(clock, &audio, glances)
+            }
+        };
+        if say(&text)? == Reader::Gone {
+            return Ok(0);
+        }
+    }
+}
+
+/// How a level is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shown {
+    /// As a line that is drawn again and again.
+    Bar,
+    /// As a line a second.
+    Lines,
+    /// As a JSON object ten times a second.
+    Json,
+}
+
+impl Shown {
+    fn choose(args: &Devices) -> Self {
+        match args.json {
+            true => Self::Json,
+            false if stdout().is_terminal() => Self::Bar,
+            false => Self::Lines,
+        }
+    }
+
+    fn level(self, clock: Clock, audio: &Audio, glances: u32) -> String {
+        let (dbfs, peak) = (audio.input_meter.dbfs(), audio.input_meter.peak_dbfs());
+        match self {
+            Self::Bar => format!("\r{} {dbfs:6.1} dBFS, peak {peak:6.1} dBFS ", localized(&bar(dbfs))),
+            Self::Lines if glances.is_multiple_of(LINE_EVERY) => {
+                format!("{dbfs:.1} dBFS, peak {peak:.1} dBFS\n")
+            }
+            Self::Lines => String::new(),
+            Self::Json => {
+                let at_ms = u64::try_from(clock.now().as_millis()).unwrap_or(u64::MAX);
+                let rounded = |level: f32| f64::from((level * 10.0).round()) / 10.0;
+                let level = json!({
+                    "type": "level", "at_ms": at_ms, "dbfs": rounded(dbfs), "peak_dbfs": rounded(peak)
+                });
+                format!("{level}\n")
+            }
+        }
+    }
+
+    /// Returns what is said of news of the device.
+    fn event(self, clock: Clock, event: Event) -> String {
+        let Event::Device(direction, state) = event else { return String::new() };
+        let AudioEvent::Device(side, state) = device_events::state(direction, state) else {
+            return String::new();
+        };
+        let (_, said) = devices::state(side, &state);
+        match self {
+            // The bar is drawn over what is shorter.
+            Self::Bar => format!("\r{said:70}\n"),
+            Self::Lines => format!("{said}\n"),
+            Self::Json => {
+                let at_ms = u64::try_from(clock.now().as_millis()).unwrap_or(u64::MAX);
+                let name = devices::name(&state).map(one_line);
+                let object = json!({
+                    "type": "device", "at_ms": at_ms, "device": devices::side(side),
+                    "state": devices::word(&state), "name": name, "message": said
+                });
+                format!("{}\n", escaped(&object.to_string()))
+            }
+        }
+    }
+
+    fn end(self) -> Result<(), Error> {
+        match self {
+            Self::Bar => say("\n").map(drop),
+            Self::Lines | Self::Json => Ok(()),
+        }
+    }
+}
+
+fn bar(dbfs: f32) -> String {
+    let part = (dbfs.clamp(BAR_FLOOR_DBFS, 0.0) - BAR_FLOOR_DBFS) / -BAR_FLOOR_DBFS;
+    // At most `BAR`, and not negative.
+    let full = (part * BAR as f32).round() as usize;
+    "━".repeat(full) + &"─".repeat(BAR - full)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn listed(direction: Direction, name: &str, native: Option<Native>) -> Listed {
+        let (id, host) = (format!("pulseaudio:{name}"), "pulseaudio".to_owned());
+        Listed { direction, id, name: name.to_owned(), host, is_default: native.is_some(), native }
+    }
+
+    #[test]
+    fn the_list_names_rates_and_what_the_system_chooses() {
+        let native =
+            Native { rate: 48_000, channels: 1, format: "i16".to_owned(), rates: Some((8_000, 96_000)) };
+        let text = as_text(&[
+            listed(Direction::Input, "USB\u{1b}[2J mic", Some(native)),
+            listed(Direction::Input, "other", None),
+        ]);
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(
+            lines[..7],
+            [
+                "Microphones",
+                "  * USB mic, 48000 Hz, 1 channel, i16",
+                "      pulseaudio:USB mic",
+                "    other",
+                "      pulseaudio:other",
+                "Speakers",
+                "    there is none",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_bar_is_as_long_as_ever() {
+        for (dbfs, full) in [(-96.0, 0), (-60.0, 0), (-30.0, 15), (0.0, 30), (3.0, 30)] {
+            let bar = bar(dbfs);
+            assert_eq!((bar.chars().count(), bar.chars().filter(|part| *part == '━').count()), (BAR, full));
+        }
+    }
+}

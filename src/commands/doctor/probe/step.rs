@@ -1,0 +1,70 @@
+//! The steps of a probe: what each is waiting for, and for how long.
+
+use std::time::Duration;
+
+use crate::commands::doctor::probe::Part;
+
+/// How long a close is waited for after an error that ends the connection.
+pub(super) const CLOSE_WITHIN: Duration = Duration::from_secs(1);
+
+/// What is being waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    Created,
+    Updated,
+    Clear,
+    Truncate,
+    Text,
+    Audio,
+    Cut,
+    Tools,
+    Captions,
+    /// The close that follows a fatal error.
+    Close,
+    Over,
+}
+
+impl Step {
+    /// Returns what is asked for, the part without which the step is not done last.
+    pub(super) fn parts(self) -> &'static [Part] {
+        match self {
+            Self::Created => &[Part::Created],
+            Self::Updated => &[Part::Updated],
+            Self::Clear => &[Part::Clear],
+            Self::Truncate => &[Part::Truncate],
+            Self::Text => &[Part::Text],
+            Self::Audio => &[Part::Audio, Part::Transcript],
+            Self::Cut => &[Part::Cut],
+            Self::Tools => &[Part::Tools],
+            Self::Captions => &[Part::CaptionDeltas, Part::Captions],
+            Self::Close | Self::Over => &[],
+        }
+    }
+
+    /// Returns whether an answer of the model is waited for.
+    pub(super) fn is_answer(self) -> bool {
+        match self {
+            Self::Text | Self::Audio | Self::Tools => true,
+            Self::Created
+            | Self::Updated
+            | Self::Clear
+            | Self::Truncate
+            | Self::Cut
+            | Self::Captions
+            | Self::Close
+            | Self::Over => false,
+        }
+    }
+
+    /// Returns how long it may take. A call waits 3 s for the first two; an answer may have to be thought over.
+    pub(super) fn limit(self) -> Duration {
+        Duration::from_secs(match self {
+            Self::Created => 6,
+            Self::Updated | Self::Cut => 3,
+            Self::Clear | Self::Truncate => 2,
+            Self::Text | Self::Audio | Self::Tools => 20,
+            Self::Captions => 15,
+            Self::Close | Self::Over => return CLOSE_WITHIN,
+        })
+    }
+}

@@ -1,0 +1,138 @@
+//! What came of the answers that were asked for.
+
+use crate::commands::doctor::probe::{Part, Reply, Seen};
+use crate::commands::doctor::report::{Check, Finding, Level};
+use crate::commands::doctor::told::{About, Asked, ENDED, Row, ms, of_part};
+use crate::error::Kind;
+
+/// A pause after which people begin to speak again: later than this, an answer feels slow.
+const SLOW_MS: u64 = 1_500;
+
+/// Why nobody looked.
+const COSTS: &str = "it costs a little; --ask asks for it";
+
+/// Returns what there is to say of all of them.
+pub(super) fn all(seen: &Seen, about: &About) -> Vec<Finding> {
+    match about.paid {
+        Asked::No => {
+            let why = if seen.is_over_early() { ENDED } else { COSTS };
+            Check::Text.to(Check::Captions).map(|check| Finding::skipped(check, why)).collect()
+        }
+        Asked::Yes => {
+            vec![text(seen), audio(seen), transcript(seen), first_audio(seen), tools(seen), captions(seen)]
+        }
+    }
+}
+
+/// Without answers there is nothing to talk to.
+const REFUSED: Level = Level::Failure(Kind::Server);
+const SILENT: Level = Level::Failure(Kind::Network);
+
+/// What to do when an answer does not come, or comes without what was asked for.
+const NO_ANSWER: &str = "try again; --trace FILE.jsonl shows what came, and the endpoint's log may say why";
+
+fn text(seen: &Seen) -> Finding {
+    let fine = format!("a written answer begins {}", after(seen, Part::Text));
+    answer(seen, Check::Text, Part::Text, &fine)
+}
+
+fn audio(seen: &Seen) -> Finding {
+    let fine = format!("a spoken answer came: {} bytes", seen.sound_bytes);
+    answer(seen, Check::Audio, Part::Audio, &fine).detail("bytes", seen.sound_bytes)
+}
+
+fn answer(seen: &Seen, check: Check, part: Part, fine: &str) -> Finding {
+    let finding = of_part(seen, &Row { check, part, fine, refused: REFUSED, silent: SILENT, loss: "" });
+    match finding.hint {
+        None if finding.level.is_bad() => finding.hint(NO_ANSWER),
+        Some(_) | None => finding,
+    }
+}
+
+fn transcript(seen: &Seen) -> Finding {
+    let row = Row {
+        check: Check::Transcript,
+        part: Part::Transcript,
+        fine: "the spoken answer came with its transcript",
+        refused: Level::Note,
+        silent: Level::Note,
+        loss: "calls work; spoken answers have no text on the screen",
+    };
+    match seen.reply(Part::Audio) {
+        // Told by that check already.
+        Reply::Refused(_) | Reply::Lost | Reply::Silent(_) | Reply::NotAsked | Reply::Waiting => {
+            Finding::skipped(Check::Transcript, "there was no spoken answer")
+        }
+        Reply::Came(_) | Reply::Missing => of_part(seen, &row),
+    }
+}
+
+fn first_audio(seen: &Seen) -> Finding {
+    let check = Check::FirstAudio;
+    let Reply::Came(after) = seen.reply(Part::Audio) else {
+        return Finding::skipped(check, "there was no spoken answer");
+    };
+    let after = ms(*after);
+    let said = format!("{after} ms from asking to the first sound");
+    let finding = if after <= SLOW_MS {
+        Finding::ok(check, said)
+    } else {
+        Finding::new(check, Level::Note, said)
+            .hint("a smaller model, less reasoning or a nearer region is faster")
+    };
+    finding.detail("ms", after)
+}
+
+fn tools(seen: &Seen) -> Finding {
+    let row = Row {
+        check: Check::Tools,
+        part: Part::Tools,
+        fine: "the model calls a function",
+        refused: Level::Note,
+        silent: Level::Note,
+        loss: "it matters only where functions are used",
+    };
+    let finding = of_part(seen, &row);
+    match seen.reply(Part::Tools) {
+        Reply::Missing => Finding {
+            level: Level::Note,
+            said: "the model was told to call a function, and answered in words".to_owned(),
+            ..finding
+        },
+        Reply::NotAsked
+        | Reply::Waiting
+        | Reply::Came(_)
+        | Reply::Refused(_)
+        | Reply::Silent(_)
+        | Reply::Lost => finding,
+    }
+}
+
+fn captions(seen: &Seen) -> Finding {
+    let came = |part| matches!(seen.reply(part), Reply::Came(_));
+    let row = Row {
+        check: Check::Captions,
+        part: Part::Captions,
+        fine: if came(Part::CaptionDeltas) {
+            "speech is captioned while it is understood"
+        } else {
+            "speech is captioned in one piece, at the end of a turn"
+        },
+        refused: Level::Warning,
+        silent: Level::Warning,
+        loss: "name a transcription model of this endpoint in transcription_model; calls work without captions",
+    };
+    of_part(seen, &row).detail("deltas", came(Part::CaptionDeltas))
+}
+
+fn after(seen: &Seen, part: Part) -> String {
+    match seen.reply(part) {
+        Reply::Came(after) => format!("after {} ms", ms(*after)),
+        Reply::NotAsked
+        | Reply::Waiting
+        | Reply::Refused(_)
+        | Reply::Missing
+        | Reply::Silent(_)
+        | Reply::Lost => String::new(),
+    }
+}

@@ -1,0 +1,361 @@
+//! The way to the endpoint, step by step: name, TCP, proxy, TLS, handshake.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use crate::call::clock::Clock;
+use crate::call::connect::{Reached, connect};
+use crate::call::setup::target::{Target, Way};
+use crate::commands::doctor::report::{Check, Finding, Level};
+use crate::error::Error;
+use crate::net::dial::certificate::{Certificate, TrustedBy};
+use crate::net::dial::error::{DialError, Step};
+use crate::net::dial::observer::{Passed, Witness};
+use crate::net::dial::stream::Stream;
+use crate::net::endpoint::Endpoint;
+use crate::net::endpoint::url::Scheme;
+use crate::net::proxy::error::ProxyTrouble;
+use crate::net::proxy::{Proxy, ProxyKind};
+use crate::net::ws::connection::Link;
+use crate::session::io::Door;
+
+/// Before so many days a certificate that ends is worth a warning.
+const SOON_DAYS: i64 = 14;
+
+const SECONDS_A_DAY: i64 = 86_400;
+
+/// The way as far as it went.
+#[derive(Debug, Default)]
+struct Went {
+    /// How often it was begun: twice where the marker of the beta protocol was refused.
+    begun: u32,
+    proxy: Option<Proxy>,
+    looked_up: Vec<(String, Vec<SocketAddr>)>,
+    connected: Option<(SocketAddr, Duration)>,
+    led_on: Option<Duration>,
+    certificate: Option<Certificate>,
+    agreed: Option<(&'static str, Duration)>,
+}
+
+/// What came of the way.
+pub(super) struct Arrived {
+    /// What was found on it, from the name to the handshake.
+    pub(super) findings: Vec<Finding>,
+    /// The open connection, where there is one.
+    pub(super) link: Option<Link<Stream>>,
+}
+
+/// Goes the way to `target`.
+pub(super) async fn go(target: &mut Target, clock: Clock) -> Arrived {
+    let (witness, mut steps) = Witness::new();
+    target.dial_options.witness = witness;
+    let began = clock.now();
+    let mut went = Went::default();
+    let reached = {
+        let mut dialling = Box::pin(connect(target, Door::Usual));
+        loop {
+            tokio::select! {
+                biased;
+                Some(step) = steps.recv() => went.pass(step, clock.now().saturating_sub(began)),
+                reached = &mut dialling => break reached,
+            }
+        }
+    };
+    let took = clock.now().saturating_sub(began);
+    went.pass_all(&mut steps, took);
+    let mut findings = match &target.way {
+        Way::Demo(_) => inside(took, reached.as_ref().err()),
+        Way::Network(endpoint) => went.findings(endpoint, reached.as_ref().err(), took),
+    };
+    let Ok(Reached { link, told }) = reached else { return Arrived { findings, link: None } };
+    if let Some(told) = told
+        && let Some(handshake) = findings.pop()
+    {
+        findings.push(handshake.hint(told));
+    }
+    Arrived { findings, link: Some(link) }
+}
+
+fn inside(took: Duration, error: Option<&Error>) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = Check::Dns
+        .to(Check::Tls)
+        .map(|check| Finding::skipped(check, "the endpoint is in this program"))
+        .collect();
+    findings.push(match error {
+        Some(error) => Finding::failed(Check::Handshake, error),
+        None => upgraded(took, 1),
+    });
+    findings
+}
+
+impl Went {
+    fn pass_all(&mut self, steps: &mut UnboundedReceiver<Passed>, at: Duration) {
+        while let Ok(step) = steps.try_recv() {
+            self.pass(step, at);
+        }
+    }
+
+    /// Notes a step that was done at a time since the beginning.
+    fn pass(&mut self, step: Passed, at: Duration) {
+        match step {
+            Passed::Begun(proxy) => *self = Self { begun: self.begun + 1, proxy, ..Self::default() },
+            Passed::LookedUp { host, addresses } => self.looked_up.push((host, addresses)),
+            Passed::Connected(address) => self.connected = Some((address, at)),
+            Passed::LedOn => {
+                // What was shown before was the proxy's.
+                (self.certificate, self.agreed) = (None, None);
+                self.led_on = Some(at);
+            }
+            Passed::Shown(certificate) => self.certificate = Some(*certificate),
+            Passed::Agreed(version) => self.agreed = Some((version, at)),
+        }
+    }
+
+    /// Returns one finding for each step, up to the one that failed, and that nobody looked at the others.
+    fn findings(&self, endpoint: &Endpoint, error: Option<&Error>, took: Duration) -> Vec<Finding> {
+        let failed = error.map(|error| (failed_at(error), error));
+        let mut findings = Vec::new();
+        for check in Check::Dns.to(Check::Handshake) {
+            findings.push(match failed {
+                Some((at, error)) if at == check => self.failure(at, error),
+                Some((at, _)) if at < check => Finding::skipped(check, &format!("{} failed", at.name())),
+                Some(_) | None => self.finding(check, endpoint, took),
+            });
+        }
+        findings
+    }
+
+    fn failure(&self, check: Check, error: &Error) -> Finding {
+        let finding = Finding::failed(check, error);
+        match error.source.downcast_ref::<DialError>() {
+            Some(error @ DialError::HttpRefused { refusal, .. }) => {
+                with_body(finding, error.body()).detail("status", refusal.status)
+            }
+            Some(DialError::Tls { .. }) => self.with_certificate(finding),
+            Some(error) => with_body(finding, error.body()),
+            None => finding,
+        }
+    }
+
+    /// A certificate that is not trusted is worth knowing: it tells whose it is.
+    fn with_certificate(&self, finding: Finding) -> Finding {
+        let Some(certificate) = &self.certificate else { return finding };
+        let said = format!(
+            "{} ({}, up to {}, {})",
+            finding.said,
+            described(certificate),
+            certificate.top,
+            validity(certificate)
+        );
+        with_facts(Finding { said, ..finding }, certificate)
+    }
+
+    fn finding(&self, check: Check, endpoint: &Endpoint, took: Duration) -> Finding {
+        match check {
+            Check::Dns => self.dns(),
+            Check::Tcp => self.tcp(),
+            Check::Proxy => self.proxy(),
+            Check::Tls => self.tls(endpoint),
+            Check::Handshake
+            | Check::Configuration
+            | Check::FileModes
+            | Check::Key
+            | Check::Session
+            | Check::Dialect
+            | Check::Settings
+            | Check::Clear
+            | Check::Truncate
+            | Check::AudioFormat
+            | Check::Text
+            | Check::Audio
+            | Check::Transcript
+            | Check::FirstAudio
+            | Check::Tools
+            | Check::Captions
+            | Check::Microphone
+            | Check::Speaker
+            | Check::Echo => upgraded(took, self.begun),
+        }
+    }
+
+    fn dns(&self) -> Finding {
+        let check = Check::Dns;
+        if self.looked_up.is_empty() {
+            let why =
+                if self.connected.is_some() { "an address needs no name" } else { "it was not reached" };
+            return Finding::skipped(check, why);
+        }
+        let listed = |addresses: &[SocketAddr]| {
+            let shown: Vec<String> = addresses.iter().map(|address| address.ip().to_string()).collect();
+            shown.join(", ")
+        };
+        let said: Vec<String> = self
+            .looked_up
+            .iter()
+            .map(|(host, addresses)| format!("{host} is {}", listed(addresses)))
+            .collect();
+        let addresses: Vec<String> = self
+            .looked_up
+            .iter()
+            .flat_map(|(_, found)| found)
+            .map(|address| address.ip().to_string())
+            .collect();
+        Finding::ok(check, said.join("; ")).detail("addresses", addresses)
+    }
+
+    fn tcp(&self) -> Finding {
+        let Some((address, at)) = self.connected else {
+            return Finding::skipped(Check::Tcp, "it was not reached");
+        };
+        let whose = if self.proxy.is_some() { ", the proxy" } else { "" };
+        Finding::ok(Check::Tcp, format!("connected to {address}{whose} after {} ms", at.as_millis()))
+            .detail("address", address.to_string())
+            .detail("after_ms", ms(at))
+    }
+
+    fn proxy(&self) -> Finding {
+        let check = Check::Proxy;
+        let Some(proxy) = &self.proxy else {
+            return Finding::ok(check, "none is used").detail("proxy", serde_json::Value::Null);
+        };
+        let finding = match self.led_on {
+            Some(at) => Finding::ok(check, format!("{proxy} led on after {} ms", at.as_millis())),
+            None => Finding::skipped(check, "it was not reached"),
+        };
+        let whose = match proxy.kind {
+            ProxyKind::Socks5 => "this machine",
+            ProxyKind::Socks5h | ProxyKind::Http | ProxyKind::Https => "the proxy",
+        };
+        finding.detail("proxy", proxy.to_string()).detail("names_looked_up_by", whose)
+    }
+
+    fn tls(&self, endpoint: &Endpoint) -> Finding {
+        let check = Check::Tls;
+        match endpoint.url.scheme() {
+            Scheme::Ws if endpoint.url.is_loopback() => {
+                return Finding::skipped(check, "ws:// on this machine has none");
+            }
+            Scheme::Ws => {
+                return Finding::new(
+                    check,
+                    Level::Warning,
+                    "ws:// has none: others on the way can hear the call",
+                )
+                .hint("use wss:// if the endpoint has it");
+            }
+            Scheme::Wss => {}
+        }
+        let Some((version, _)) = self.agreed else { return Finding::skipped(check, "it was not reached") };
+        let Some(certificate) = &self.certificate else {
+            return Finding::ok(check, format!("{version} is agreed")).detail("version", version);
+        };
+        let root = certificate.root.as_ref().map(|root| {
+            let by = match root.trusted_by {
+                TrustedBy::System => "the system",
+                TrustedBy::CaFile => "--ca-file",
+            };
+            format!(", root {} (trusted by {by})", root.name)
+        });
+        let root = root.unwrap_or_default();
+        let said = format!("{version}, {}{root}, {}", described(certificate), validity(certificate));
+        let days = days_left(certificate);
+        let finding = if days < SOON_DAYS {
+            Finding::new(check, Level::Warning, said).hint("the server needs a new certificate soon")
+        } else {
+            Finding::ok(check, said)
+        };
+        with_facts(finding, certificate).detail("version", version)
+    }
+}
+
+/// Returns the step at which dialling failed.
+fn failed_at(error: &Error) -> Check {
+    match error.source.downcast_ref::<DialError>() {
+        Some(error) => step_of(error),
+        None => Check::Handshake,
+    }
+}
+
+fn step_of(error: &DialError) -> Check {
+    match error {
+        DialError::UnknownHost { .. } | DialError::Timeout { step: Step::Lookup, .. } => Check::Dns,
+        DialError::Refused { .. }
+        | DialError::Unreachable { .. }
+        | DialError::Timeout { step: Step::Connect, .. }
+        | DialError::Broken { step: Step::Lookup | Step::Connect, .. } => Check::Tcp,
+        DialError::Proxy(error) => match &error.trouble {
+            // TLS to the proxy is the proxy's.
+            ProxyTrouble::NotReached(error) => step_of(error).min(Check::Proxy),
+            ProxyTrouble::Late { .. }
+            | ProxyTrouble::Broken(_)
+            | ProxyTrouble::NotProxy { .. }
+            | ProxyTrouble::Refused { .. }
+            | ProxyTrouble::WantsLogin
+            | ProxyTrouble::LoginRefused
+            | ProxyTrouble::OtherLogin(_)
+            | ProxyTrouble::Socks { .. } => Check::Proxy,
+        },
+        DialError::ProxySetting(_) | DialError::Request(_) => Check::Proxy,
+        DialError::Tls { .. }
+        | DialError::Timeout { step: Step::Tls, .. }
+        | DialError::Broken { step: Step::Tls, .. } => Check::Tls,
+        DialError::Timeout { step: Step::Upgrade, .. }
+        | DialError::Broken { step: Step::Upgrade, .. }
+        | DialError::WantsTls { .. }
+        | DialError::NotWebSocket { .. }
+        | DialError::HttpRefused { .. }
+        | DialError::NoSubprotocol { .. } => Check::Handshake,
+    }
+}
+
+fn upgraded(took: Duration, begun: u32) -> Finding {
+    let said = format!("101 Switching Protocols after {} ms", took.as_millis());
+    let finding = if begun > 1 {
+        let said = format!("{said}, at the second try: the marker of the beta protocol was refused");
+        Finding::new(Check::Handshake, Level::Note, said)
+            .hint("beta_marker = \"never\" in its profile saves the first try")
+    } else {
+        Finding::ok(Check::Handshake, said)
+    };
+    finding.detail("status", 101).detail("after_ms", ms(took))
+}
+
+/// The first line is in the message.
+fn with_body(finding: Finding, body: &[String]) -> Finding {
+    let more: String = body.iter().skip(1).map(|line| format!(" | {line}")).collect();
+    let said = format!("{}{more}", finding.said);
+    Finding { said, ..finding }.detail("body", body.to_vec())
+}
+
+fn described(certificate: &Certificate) -> String {
+    format!("certificate for {}, signed by {}", certificate.names.join(", "), certificate.issuer)
+}
+
+fn validity(certificate: &Certificate) -> String {
+    match days_left(certificate) {
+        days @ ..0 => format!("expired {} days ago", -days),
+        days @ 0.. => format!("valid for {days} more days"),
+    }
+}
+
+fn days_left(certificate: &Certificate) -> i64 {
+    (certificate.not_after - certificate.shown_at).div_euclid(SECONDS_A_DAY)
+}
+
+fn with_facts(finding: Finding, certificate: &Certificate) -> Finding {
+    finding
+        .detail("names", certificate.names.clone())
+        .detail("issuer", certificate.issuer.clone())
+        .detail("root", certificate.root.as_ref().map(|root| root.name.clone()))
+        .detail("not_after", certificate.not_after)
+        .detail("days_left", days_left(certificate))
+}
+
+fn ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

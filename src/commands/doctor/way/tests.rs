@@ -1,0 +1,154 @@
+//! The way in all its parts, told from steps that were handed in.
+
+use std::io;
+
+use super::*;
+use crate::error::Kind;
+use crate::net::dial::certificate::Root;
+use crate::net::dial::http_response::Refusal;
+use crate::net::dial::tls::TlsTrouble;
+use crate::net::endpoint::url::EndpointUrl;
+use crate::net::endpoint::{Auth, Purpose};
+use crate::net::proxy::ProxySettings;
+use crate::net::proxy::error::ProxyError;
+
+const AT: Duration = Duration::from_millis(7);
+
+fn endpoint(url: &str) -> Endpoint {
+    Endpoint::new(EndpointUrl::parse(url).unwrap(), Purpose::Conversation { model: None }, Auth::None)
+}
+
+fn certificate(days: i64) -> Certificate {
+    Certificate {
+        host: "voice.test".to_owned(),
+        names: vec!["voice.test".to_owned()],
+        issuer: "Middle".to_owned(),
+        root: Some(Root { name: "Top".to_owned(), trusted_by: TrustedBy::System }),
+        top: "Top".to_owned(),
+        not_after: 1_000_000 + days * SECONDS_A_DAY,
+        shown_at: 1_000_000,
+    }
+}
+
+fn went(steps: Vec<Passed>) -> Went {
+    let mut went = Went::default();
+    steps.into_iter().for_each(|step| went.pass(step, AT));
+    went
+}
+
+fn looked_up(host: &str) -> Passed {
+    Passed::LookedUp { host: host.to_owned(), addresses: vec!["192.0.2.1:443".parse().unwrap()] }
+}
+
+fn all_of_it(days: i64) -> Vec<Passed> {
+    vec![
+        Passed::Begun(None),
+        looked_up("voice.test"),
+        Passed::Connected("192.0.2.1:443".parse().unwrap()),
+        Passed::Shown(Box::new(certificate(days))),
+        Passed::Agreed("TLS 1.3"),
+    ]
+}
+
+fn told(went: &Went, url: &str, error: Option<DialError>) -> Vec<(Level, String)> {
+    let error = error.map(|error| Error::new(Kind::Network, error));
+    let findings = went.findings(&endpoint(url), error.as_ref(), AT);
+    findings.into_iter().map(|finding| (finding.level, finding.said)).collect()
+}
+
+#[test]
+fn a_way_without_trouble_is_told_in_five_steps() {
+    let told = told(&went(all_of_it(90)), "wss://voice.test", None);
+    let said: Vec<&str> = told.iter().map(|(_, said)| said.as_str()).collect();
+    assert_eq!(
+        said,
+        [
+            "voice.test is 192.0.2.1",
+            "connected to 192.0.2.1:443 after 7 ms",
+            "none is used",
+            "TLS 1.3, certificate for voice.test, signed by Middle, root Top (trusted by the system), valid for 90 more days",
+            "101 Switching Protocols after 7 ms",
+        ]
+    );
+    assert!(told.iter().all(|(level, _)| *level == Level::Ok));
+}
+
+#[test]
+fn a_certificate_that_ends_soon_is_a_warning() {
+    let told = told(&went(all_of_it(3)), "wss://voice.test", None);
+    assert_eq!(told[3].0, Level::Warning);
+}
+
+#[test]
+fn what_goes_unencrypted_to_another_machine_is_a_warning() {
+    let steps = || vec![Passed::Begun(None), Passed::Connected("192.0.2.1:80".parse().unwrap())];
+    let remote = told(&went(steps()), "ws://192.0.2.1", None);
+    assert_eq!((remote[0].0, remote[3].0), (Level::NotChecked, Level::Warning));
+    let here = told(&went(steps()), "ws://127.0.0.1", None);
+    assert_eq!(here[3].0, Level::NotChecked);
+}
+
+#[test]
+fn each_failure_is_told_at_its_step_and_nothing_after_it_is_checked() {
+    let address = || "voice.test:443".to_owned();
+    let late = |step| DialError::Timeout { address: address(), step, limit: AT };
+    let refused = |source| DialError::Refused { address: address(), source };
+    let io = || io::Error::from(io::ErrorKind::ConnectionRefused);
+    let proxy =
+        |trouble| DialError::Proxy(ProxyError { address: address(), variable: "https_proxy", trouble });
+    let refusal = Refusal { status: 401, body: Vec::new(), retry_after: None, location: None, code: None };
+    let tls = || DialError::Tls { host: "voice.test".to_owned(), trouble: TlsTrouble::WrongName };
+    for (error, at) in [
+        (DialError::UnknownHost { host: "voice.test".to_owned(), source: io() }, 0),
+        (late(Step::Lookup), 0),
+        (refused(io()), 1),
+        (late(Step::Connect), 1),
+        (proxy(ProxyTrouble::NotReached(Box::new(refused(io())))), 1),
+        (proxy(ProxyTrouble::NotReached(Box::new(tls()))), 2),
+        (proxy(ProxyTrouble::WantsLogin), 2),
+        (tls(), 3),
+        (late(Step::Tls), 3),
+        (late(Step::Upgrade), 4),
+        (DialError::HttpRefused { host: "voice.test".to_owned(), refusal: Box::new(refusal) }, 4),
+    ] {
+        let said = error.to_string();
+        let levels: Vec<Level> = told(&went(all_of_it(90)), "wss://voice.test", Some(error))
+            .into_iter()
+            .map(|(level, _)| level)
+            .collect();
+        assert_eq!(levels[at], Level::Failure(Kind::Network), "{said}: {levels:?}");
+        assert!(levels[at + 1..].iter().all(|level| *level == Level::NotChecked), "{said}: {levels:?}");
+    }
+}
+
+#[test]
+fn a_certificate_that_is_not_trusted_is_described() {
+    let stranger = Certificate { root: None, ..certificate(90) };
+    let steps = vec![Passed::Begun(None), Passed::Shown(Box::new(stranger))];
+    let error = DialError::Tls { host: "voice.test".to_owned(), trouble: TlsTrouble::UnknownAuthority };
+    let told = told(&went(steps), "wss://voice.test", Some(error));
+    assert!(
+        told[3]
+            .1
+            .contains("(certificate for voice.test, signed by Middle, up to Top, valid for 90 more days)"),
+        "{told:?}"
+    );
+}
+
+#[test]
+fn a_proxy_has_its_own_certificate_and_a_second_try_is_told() {
+    let settings =
+        ProxySettings::read(|name| (name == "https_proxy").then(|| "https://proxy.test:8443".to_owned()));
+    let proxy = settings.choose(&EndpointUrl::parse("wss://voice.test").unwrap()).unwrap();
+    let mut steps = all_of_it(90);
+    steps[0] = Passed::Begun(proxy);
+    steps.push(Passed::LedOn);
+    let by_proxy = went(steps);
+    assert!(by_proxy.certificate.is_none(), "it was the proxy's");
+    let said = told(&by_proxy, "wss://voice.test", None);
+    assert_eq!(said[2].1, "https://proxy.test:8443 from https_proxy led on after 7 ms");
+    assert!(said[1].1.contains(", the proxy"));
+    let twice = went(all_of_it(90).into_iter().chain(all_of_it(90)).collect());
+    let said = told(&twice, "wss://voice.test", None);
+    assert!(said[4].0 == Level::Note && said[4].1.contains("second try"), "{said:?}");
+}

@@ -1,0 +1,120 @@
+//! `rtvoice transcribe`: captions from the microphone, from files, or from a pipe.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use crate::audio::options::{Sink, Source};
+use crate::call::clock::Clock;
+use crate::call::presenter::{Captioned, Place, Way};
+use crate::call::run::{Call, Position, Typing, at_end_of};
+use crate::call::setup::named_files::NamedFiles;
+use crate::call::setup::plan;
+use crate::call::setup::settings::{Flags, Settings};
+use crate::call::setup::target::Target;
+use crate::call::signals::Signals;
+use crate::call::streams::standard::stdin_is_piped;
+use crate::cli::Transcribe;
+use crate::error::{Error, Kind};
+use crate::protocol::settings::SessionKind;
+use crate::session::io::EndReason;
+use crate::ui::output::plain::PlainStyle;
+use crate::ui::text::sanitize::one_line;
+
+/// Captions the input, or each of the files.
+///
+/// # Errors
+///
+/// When it cannot begin, or when the captions cannot be written.
+pub(super) async fn run(args: Transcribe, signals: &Signals) -> Result<EndReason, Error> {
+    let clock = Clock::start();
+    let flags = Flags::default().hearing(&args.hearing).turns(&args.turns).limits(&args.limits);
+    let settings = Settings::load(&args.endpoint, SessionKind::Transcription, flags)?;
+    let inputs = inputs(&args, &settings)?;
+    let files = NamedFiles::of(&settings, &args.endpoint);
+    let heard = if args.files.is_empty() { "--input" } else { "FILE" };
+    let files = inputs.iter().fold(files, |files, (input, _)| files.input(heard, input));
+    files.written("--trace", args.showing.trace.as_deref()).check()?;
+    plan::captioning_kind(&settings)?;
+    // Once for all files: a key may come from a command that asks for a password.
+    let target = Target::find(&settings)?.dialled_as(&args.endpoint, &settings)?;
+    let count = inputs.len();
+    let mut failed = 0;
+    let mut position = Position::First;
+    let mut notes = settings.notes(&target.name);
+    for (input, file) in inputs {
+        let name = file.as_ref().map(|file| file.name.clone()).unwrap_or_default();
+        let mut call = caption(&args, &settings, &target, input)?;
+        (call.position, call.file, call.notes) = (position, file, std::mem::take(&mut notes));
+        let reason = call.hold(clock, signals).await?;
+        position = Position::Later;
+        match reason {
+            EndReason::InputEnded => {}
+            EndReason::Unanswered(what) if count > 1 => {
+                failed += 1;
+                // The other files are captioned all the same.
+                let _ = writeln!(io::stderr(), "rtvoice: {}: {what}", one_line(&name));
+            }
+            EndReason::Unanswered(_)
+            | EndReason::User
+            | EndReason::Signal(_)
+            | EndReason::Answered
+            | EndReason::Limit(_)
+            | EndReason::ServerClosed(_)
+            | EndReason::NoInput(_)
+            | EndReason::Refused(_)
+            | EndReason::Lost(_) => return Ok(reason),
+        }
+    }
+    if failed == 0 {
+        return Ok(EndReason::InputEnded);
+    }
+    Err(Error::say(Kind::Server, format!("{failed} of {count} files have no captions, or not all of them"))
+        .hint("the lines above say why"))
+}
+
+/// Returns what is heard, and each file with the name under which its captions stand.
+fn inputs(args: &Transcribe, settings: &Settings) -> Result<Vec<(Source, Option<Captioned>)>, Error> {
+    match (args.files.as_slice(), &args.hearing.input) {
+        // What is piped in was connected on the command line, which goes before the configuration.
+        ([], None) if stdin_is_piped() => Ok(vec![(Source::Stdin, None)]),
+        ([], _) => Ok(vec![(settings.input(), None)]),
+        (_, Some(_)) => Err(Error::say(Kind::Usage, "both FILE and --input say what to caption")
+            .hint("give the files alone: rtvoice transcribe FILE.wav")),
+        ([file], None) => Ok(vec![named(file, Place::Alone)]),
+        (files, None) => {
+            let places = std::iter::once(Place::First).chain(std::iter::repeat(Place::Later));
+            Ok(files.iter().zip(places).map(|(file, place)| named(file, place)).collect())
+        }
+    }
+}
+
+fn named(file: &Path, place: Place) -> (Source, Option<Captioned>) {
+    let captioned = Captioned { name: file.display().to_string(), place };
+    (file_or_stdin(file), Some(captioned))
+}
+
+fn file_or_stdin(file: &Path) -> Source {
+    if file.as_os_str() == "-" { Source::Stdin } else { Source::File(file.to_owned()) }
+}
+
+fn caption<'a>(
+    args: &'a Transcribe,
+    settings: &Settings,
+    target: &Target,
+    input: Source,
+) -> Result<Call<'a>, Error> {
+    let plan = plan::limited(plan::transcribe(settings, at_end_of(&input))?, target, settings);
+    Ok(Call {
+        target: target.clone(),
+        style: PlainStyle::Transcribe,
+        way: if args.showing.json { Way::Json } else { Way::Plain },
+        showing: &args.showing,
+        position: Position::First,
+        file: None,
+        typing: Typing::Not,
+        sound: Some(plan::sound(settings, &plan, input, Sink::Null)),
+        plan,
+        remember: settings.remember(),
+        notes: Vec::new(),
+    })
+}

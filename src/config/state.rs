@@ -1,0 +1,175 @@
+//! The devices that were chosen during a call, by profile: a file of the program's own, apart from the user's
+//! configuration.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::regular_file::{self, ReadError};
+use crate::config::settings::Setting;
+use crate::files::{self, Permissions};
+
+/// All that is remembered.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Remembered {
+    profiles: BTreeMap<String, Chosen>,
+}
+
+/// The devices of one profile, as for `--input` and `--output`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Chosen {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    input: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    output: Option<String>,
+}
+
+/// One of the two devices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// The microphone.
+    Input,
+    /// The speaker.
+    Output,
+}
+
+impl Which {
+    /// Returns the setting that names it.
+    pub fn setting(self) -> Setting {
+        match self {
+            Self::Input => Setting::Input,
+            Self::Output => Setting::Output,
+        }
+    }
+}
+
+impl Remembered {
+    /// Reads the file at `path`; one that does not exist remembers nothing. A damaged one is renamed, so that it
+    /// can be examined and does not stand in the way: no call fails because of it. Returns the warning, too.
+    pub fn read_or_set_aside(path: &Path) -> (Self, Option<String>) {
+        let name = path.display();
+        let bytes = match regular_file::read(path) {
+            Ok((bytes, _)) => bytes,
+            Err(ReadError::Absent) => return (Self::default(), None),
+            Err(
+                error @ (ReadError::TooLarge | ReadError::Folder | ReadError::NotAFile(_) | ReadError::Io(_)),
+            ) => {
+                let warning = format!("remembered devices are ignored: cannot read {name}: {error}");
+                return (Self::default(), Some(warning));
+            }
+        };
+        match serde_json::from_slice(&bytes) {
+            Ok(remembered) => (remembered, None),
+            Err(error) => {
+                let warning = format!("remembered devices are ignored: {name} is damaged ({error})");
+                (Self::default(), Some(format!("{warning}; {}", set_aside(path))))
+            }
+        }
+    }
+
+    /// Returns what was chosen for a profile.
+    pub fn get(&self, profile: &str, which: Which) -> Option<&str> {
+        let chosen = self.profiles.get(profile)?;
+        match which {
+            Which::Input => chosen.input.as_deref(),
+            Which::Output => chosen.output.as_deref(),
+        }
+    }
+
+    /// Remembers a choice for a profile.
+    pub fn set(&mut self, profile: &str, which: Which, device: &str) {
+        let chosen = self.profiles.entry(profile.to_owned()).or_default();
+        match which {
+            Which::Input => chosen.input = Some(device.to_owned()),
+            Which::Output => chosen.output = Some(device.to_owned()),
+        }
+    }
+
+    /// Writes the file at `path`, whole or not at all; its folder is made.
+    ///
+    /// # Errors
+    ///
+    /// When that cannot be.
+    pub fn write(&self, path: &Path) -> io::Result<()> {
+        files::replace(path, &(serde_json::to_string_pretty(self)? + "\n"), Permissions::Private)
+    }
+}
+
+/// Renames a damaged file and returns what became of it.
+fn set_aside(path: &Path) -> String {
+    let mut aside = path.as_os_str().to_owned();
+    aside.push(".damaged");
+    let aside = PathBuf::from(aside);
+    match fs::rename(path, &aside) {
+        Ok(()) => format!("it was renamed to {}", aside.display()),
+        Err(error) => format!("it cannot be renamed: {error}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn read(path: &Path) -> Remembered {
+        let (remembered, warning) = Remembered::read_or_set_aside(path);
+        assert_eq!(warning, None);
+        remembered
+    }
+
+    #[test]
+    fn what_is_written_is_read_and_profiles_are_kept_apart() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("state/rtvoice/devices.json");
+        assert_eq!(read(&path), Remembered::default());
+        let mut remembered = Remembered::default();
+        remembered.set("work", Which::Input, "pulseaudio:usb \"quoted\"");
+        remembered.set("openai", Which::Output, "default");
+        remembered.write(&path).unwrap();
+        remembered.set("work", Which::Input, "pulseaudio:other");
+        remembered.write(&path).unwrap();
+        let read = read(&path);
+        assert_eq!(read, remembered);
+        assert_eq!(read.get("work", Which::Input), Some("pulseaudio:other"));
+        assert_eq!(
+            (read.get("work", Which::Output), read.get("openai", Which::Output)),
+            (None, Some("default"))
+        );
+        let left: Vec<_> = fs::read_dir(path.parent().unwrap()).unwrap().collect();
+        assert_eq!(left.len(), 1, "{left:?}");
+    }
+
+    #[test]
+    fn a_damaged_state_file_is_set_aside_with_a_warning() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("devices.json");
+        let aside = directory.path().join("devices.json.damaged");
+        for damaged in [&b"{ \"work\": 3 }"[..], b"", b"{", b"\xff\xfe", b"[]", b"{}{}"] {
+            fs::write(&path, damaged).unwrap();
+            let (remembered, warning) = Remembered::read_or_set_aside(&path);
+            assert_eq!(remembered, Remembered::default());
+            let warning = warning.unwrap();
+            assert!(warning.contains("devices.json is damaged"), "{warning}");
+            assert!(warning.ends_with(&format!("it was renamed to {}", aside.display())), "{warning}");
+            assert_eq!(fs::read(&aside).unwrap(), damaged);
+            // What is chosen next is remembered again.
+            let mut remembered = read(&path);
+            remembered.set("work", Which::Input, "mic");
+            remembered.write(&path).unwrap();
+            assert_eq!(read(&path), remembered);
+        }
+    }
+
+    #[test]
+    fn a_state_file_that_cannot_be_read_is_a_warning() {
+        let directory = tempfile::tempdir().unwrap();
+        let (remembered, warning) = Remembered::read_or_set_aside(directory.path());
+        assert_eq!(remembered, Remembered::default());
+        assert!(warning.unwrap().ends_with("it is a folder"));
+    }
+}

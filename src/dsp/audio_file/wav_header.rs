@@ -1,0 +1,230 @@
+//! The header of a WAV file: RIFF, big-endian RIFX, and RF64 or BW64 for files beyond 4 GB.
+
+use std::io::Read;
+
+use crate::dsp::audio_file::sample_format::{ByteOrder, Encoding, SampleFormat, wrong_block};
+use crate::dsp::audio_file::{AudioFileError, Flaws, Header, Length, check_layout, skip};
+
+/// Lengths from here up are placeholders of programs that write to a pipe: espeak-ng, sox, arecord.
+const FIRST_PLACEHOLDER: u32 = 0x7fff_0000;
+/// The first part of a format chunk, up to nBlockAlign; wBitsPerSample may be missing.
+const FORMAT_BYTES: usize = 14;
+/// The part of a format chunk that is of use: up to the format tag in the GUID of WAVE_FORMAT_EXTENSIBLE.
+const USED_FORMAT_BYTES: usize = 26;
+/// The part of a ds64 chunk that is of use: the lengths of the file and of the sound.
+const USED_DS64_BYTES: usize = 16;
+
+const EXTENSIBLE: u16 = 0xfffe;
+
+/// Reads up to the first byte of sound.
+pub(super) fn read(source: &mut impl Read) -> Result<Header, AudioFileError> {
+    let mut riff = [0; 12];
+    read_exact(source, &mut riff)?;
+    let mut chunks = Chunks {
+        source,
+        order: if riff.starts_with(b"RIFX") { ByteOrder::Big } else { ByteOrder::Little },
+        needs_padding: false,
+        flaws: Flaws::default(),
+    };
+    let (mut format, mut long_length) = (None, None);
+    loop {
+        let (id, length) = match chunks.next()? {
+            Some(head) => head,
+            None if format.is_some() => return Err(AudioFileError::Empty),
+            None => return Err(AudioFileError::cut_off()),
+        };
+        match &id {
+            b"fmt " => format = Some(chunks.read_format(length)?),
+            b"ds64" => long_length = Some(chunks.read_long_length(length)?),
+            b"data" => {
+                let Some(Format { rate, channels, format }) = format else {
+                    return Err(AudioFileError::broken("its sound comes before its format"));
+                };
+                let length = announced_length(length, long_length);
+                return Ok(Header { rate, channels, format, length, flaws: chunks.flaws });
+            }
+            _ => skip(chunks.source, length.into())?,
+        }
+        chunks.needs_padding = length % 2 == 1;
+    }
+}
+
+fn announced_length(length: u32, long_length: Option<u64>) -> Length {
+    match (length, long_length) {
+        (0, _) => Length::ToTheEnd,
+        (u32::MAX, None | Some(0 | u64::MAX)) => Length::ToTheEnd,
+        (u32::MAX, Some(length)) => Length::Known(length),
+        (FIRST_PLACEHOLDER.., _) => Length::AtMost(length.into()),
+        (_, _) => Length::Known(length.into()),
+    }
+}
+
+fn read_exact(source: &mut impl Read, bytes: &mut [u8]) -> Result<(), AudioFileError> {
+    source.read_exact(bytes).map_err(|error| AudioFileError::at_end(error, AudioFileError::cut_off()))
+}
+
+struct Format {
+    rate: crate::dsp::frame::Rate,
+    channels: usize,
+    format: SampleFormat,
+}
+
+/// The chunks of a file, read in order.
+struct Chunks<'a, R> {
+    source: &'a mut R,
+    order: ByteOrder,
+    /// The chunk before has an odd length.
+    needs_padding: bool,
+    flaws: Flaws,
+}
+
+impl<R: Read> Chunks<'_, R> {
+    /// Returns the id and the length of the next chunk; nothing at the end of the file.
+    fn next(&mut self) -> Result<Option<([u8; 4], u32)>, AudioFileError> {
+        let mut head = [0; 8];
+        let mut read = 0;
+        while read < head.len() {
+            match super::read_some(self.source, &mut head[read..])? {
+                0 => return Ok(None),
+                more => read += more,
+            }
+        }
+        if self.needs_padding && !self.is_padding_missing(&head) {
+            head.rotate_left(1);
+            if self.source.read_exact(&mut head[7..]).is_err() {
+                return Ok(None);
+            }
+        }
+        let [id @ .., a, b, c, d] = head;
+        if !is_id(&id) {
+            return Err(AudioFileError::broken("its chunks do not follow each other"));
+        }
+        let length = match self.order {
+            ByteOrder::Little => u32::from_le_bytes([a, b, c, d]),
+            ByteOrder::Big => u32::from_be_bytes([a, b, c, d]),
+        };
+        Ok(Some((id, length)))
+    }
+
+    /// Returns whether a chunk begins right behind one of odd length. The byte in between should be zero.
+    fn is_padding_missing(&mut self, head: &[u8; 8]) -> bool {
+        const COMMON: [&[u8; 4]; 8] =
+            [b"fmt ", b"data", b"fact", b"LIST", b"bext", b"JUNK", b"PEAK", b"id3 "];
+        let padded = COMMON.iter().any(|id| head[1..].starts_with(&id[..]));
+        let is_missing = is_id(&head[..4]) && !padded;
+        if is_missing {
+            self.flaws.add("no padding after a chunk of odd length");
+        }
+        is_missing
+    }
+
+    fn read_format(&mut self, length: u32) -> Result<Format, AudioFileError> {
+        let mut chunk = [0; USED_FORMAT_BYTES];
+        let used = chunk.len().min(length as usize);
+        if used < FORMAT_BYTES {
+            return Err(AudioFileError::broken("its format has an impossible length"));
+        }
+        read_exact(self.source, &mut chunk[..used])?;
+        skip(self.source, u64::from(length) - used as u64)?;
+        let order = self.order;
+        let word = |at: usize| match order {
+            ByteOrder::Little => u16::from_le_bytes([chunk[at], chunk[at + 1]]),
+            ByteOrder::Big => u16::from_be_bytes([chunk[at], chunk[at + 1]]),
+        };
+        let rate = match order {
+            ByteOrder::Little => u32::from_le_bytes([chunk[4], chunk[5], chunk[6], chunk[7]]),
+            ByteOrder::Big => u32::from_be_bytes([chunk[4], chunk[5], chunk[6], chunk[7]]),
+        };
+        let (channels, rate) = check_layout(word(2).into(), rate)?;
+        let is_extensible = word(0) == EXTENSIBLE;
+        // The tag is the head of the GUID. Some writers leave the extension out; then it is PCM.
+        let tag = match (is_extensible, used == USED_FORMAT_BYTES) {
+            (true, true) => word(24),
+            (true, false) => 1,
+            (false, _) => word(0),
+        };
+        let declared = Declared {
+            tag,
+            bits: word(14).into(),
+            valid_bits: if is_extensible { word(18).into() } else { 0 },
+            block: word(12).into(),
+            channels,
+        };
+        let format = declared.sample_format(order, &mut self.flaws)?;
+        Ok(Format { rate, channels, format })
+    }
+
+    fn read_long_length(&mut self, length: u32) -> Result<u64, AudioFileError> {
+        let mut chunk = [0; USED_DS64_BYTES];
+        let used = chunk.len().min(length as usize);
+        read_exact(self.source, &mut chunk[..used])?;
+        skip(self.source, u64::from(length) - used as u64)?;
+        let [_, _, _, _, _, _, _, _, length @ ..] = chunk;
+        Ok(match self.order {
+            ByteOrder::Little => u64::from_le_bytes(length),
+            ByteOrder::Big => u64::from_be_bytes(length),
+        })
+    }
+}
+
+fn is_id(id: &[u8]) -> bool {
+    id.iter().all(|byte| matches!(byte, b' '..=b'~'))
+}
+
+/// What a format chunk says of a sample.
+struct Declared {
+    tag: u16,
+    bits: u32,
+    /// Of the bits, those that carry sound; 0 if it is not said.
+    valid_bits: u32,
+    /// nBlockAlign: the bytes of a sample of all channels.
+    block: usize,
+    channels: usize,
+}
+
+impl Declared {
+    /// Finds the format. Bits and channels decide where nBlockAlign contradicts them.
+    fn sample_format(&self, order: ByteOrder, flaws: &mut Flaws) -> Result<SampleFormat, AudioFileError> {
+        let unsupported = |what: String| Err(AudioFileError::Unsupported(what.into()));
+        let format = match (self.tag, self.bits) {
+            (1, 0) if matches!(self.container(), Some(1..=4)) => {
+                Self { bits: self.container().unwrap_or_default() as u32 * 8, ..*self }.integer(order)
+            }
+            (1, 1..=32) => self.integer(order),
+            (3, 32) => SampleFormat::new(Encoding::Float, 4, order),
+            (3, 64) => SampleFormat::new(Encoding::Float, 8, order),
+            (6, _) => SampleFormat::new(Encoding::Alaw, 1, order),
+            (7, _) => SampleFormat::new(Encoding::Ulaw, 1, order),
+            (1, bits) => return unsupported(format!("PCM of {bits} bits")),
+            (3, bits) => return unsupported(format!("float of {bits} bits")),
+            (2, _) => return unsupported("Microsoft ADPCM".to_owned()),
+            (0x11, _) => return unsupported("IMA ADPCM".to_owned()),
+            (0x31, _) => return unsupported("GSM 6.10".to_owned()),
+            (0x50 | 0x55, _) => return unsupported("MPEG audio".to_owned()),
+            (tag, _) => return unsupported(format!("an unknown encoding (format tag {tag:#06x})")),
+        };
+        let right = format.bytes() * self.channels;
+        if self.block != right {
+            let bits = if self.bits == 0 { format.bytes() as u32 * 8 } else { self.bits };
+            flaws.add(wrong_block(self.block, bits, self.channels, right));
+        }
+        Ok(format)
+    }
+
+    fn integer(&self, order: ByteOrder) -> SampleFormat {
+        // 17 to 24 bits may stand in 32, which only nBlockAlign tells outside of WAVE_FORMAT_EXTENSIBLE.
+        let is_wide = matches!(self.bits, 17..=24) && self.container() == Some(4);
+        let bytes = if is_wide { 4 } else { self.bits.div_ceil(8) as usize };
+        let valid_bits = if self.valid_bits == 0 { self.bits } else { self.valid_bits.min(self.bits) };
+        if bytes == 1 {
+            return SampleFormat::new(Encoding::Unsigned, 1, order);
+        }
+        let format = SampleFormat::padded(bytes, valid_bits, order);
+        if is_wide { format.or_packed() } else { format }
+    }
+
+    /// Returns the bytes of a sample as nBlockAlign has it.
+    fn container(&self) -> Option<usize> {
+        self.block.is_multiple_of(self.channels).then(|| self.block / self.channels)
+    }
+}

@@ -1,0 +1,12 @@
+//! Sound as data: rates, frames and the codecs of the wire. No I/O.
+
+pub mod frame;
+pub mod audio_file;
+pub mod chirp;
+pub mod downmix;
+pub mod g711;
+pub mod level;
+pub mod resample;
+pub mod wav;
+pub mod vad;
+pub mod codec;

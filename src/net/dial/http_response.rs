@@ -1,0 +1,252 @@
+//! An HTTP answer, read up to where another protocol takes over, or to the end of a refusal.
+
+use std::io;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::handshake::client::Response;
+use tokio_tungstenite::tungstenite::handshake::machine::TryParse;
+use tokio_tungstenite::tungstenite::http::header::{
+    CONTENT_LENGTH, CONTENT_TYPE, DATE, HeaderMap, LOCATION, RETRY_AFTER, TRANSFER_ENCODING,
+};
+use tokio_tungstenite::tungstenite::http::{HeaderName, StatusCode};
+
+use crate::net::dial::http_date;
+use crate::net::endpoint::excerpt::{self, plain_line};
+use crate::net::endpoint::redaction::Redactor;
+use crate::protocol::error_codes::{self, Remedy};
+
+/// The longest answer head taken, in bytes; servers limit theirs to 8–16 KiB.
+const HEAD_MAX_BYTES: usize = 64 << 10;
+
+/// As much of a refusal's body is read, in bytes: its first lines are shown.
+const BODY_MAX_BYTES: usize = 16 << 10;
+
+/// As long is waited for a refusal's body: its status is known already.
+const BODY_LIMIT: Duration = Duration::from_secs(2);
+
+/// The longest `Retry-After` that is believed.
+const RETRY_AFTER_MAX: Duration = Duration::from_hours(24);
+
+/// How much of an answer that is not HTTP is shown, in characters.
+const START_MAX_CHARS: usize = 60;
+
+/// An HTTP answer that says no.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The HTTP status.
+    pub status: u16,
+    /// At most three lines of what the body says to a person.
+    pub body: Vec<String>,
+    /// What the body calls the error, in JSON.
+    pub code: Option<String>,
+    /// How long the server wants to be left alone, where it says so.
+    pub retry_after: Option<Duration>,
+    /// Where the server sends the client instead; not followed, because the key would go along.
+    pub location: Option<String>,
+}
+
+impl Refusal {
+    /// Returns whether a gateway has no upstream channel for the model, as new-api says it.
+    pub fn lacks_channel(&self) -> bool {
+        let says_so = |line: &String| {
+            let line = line.to_lowercase();
+            line.contains("available channel") || line.contains("无可用渠道")
+        };
+        let unknown_model = self.code.as_deref() == Some("model_not_found") && self.status == 503;
+        unknown_model || self.body.iter().any(says_so)
+    }
+
+    /// Returns whether it may pass by itself: the server is busy, starts, or is behind one that does. That
+    /// an account is empty is told with the same status, and does not pass.
+    pub fn is_passing(&self) -> bool {
+        let known = self.code.as_deref().and_then(error_codes::known);
+        let hopeless = known.is_some_and(|known| known.remedy == Remedy::Stop);
+        matches!(self.status, 408 | 425 | 429 | 500 | 502..=504 | 520..=530) && !hopeless
+    }
+}
+
+/// The status with its usual words, then the first line of the body.
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{}", self.status)?;
+        let words = StatusCode::from_u16(self.status).ok().and_then(|status| status.canonical_reason());
+        if let Some(words) = words {
+            write!(formatter, " {words}")?;
+        }
+        match self.body.first() {
+            Some(line) => write!(formatter, ": {}", line.trim_end_matches('.')),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The head of an answer, and what came with it.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    response: Response,
+    rest: Vec<u8>,
+}
+
+/// Why there is no answer. Texts of the server are masked, cleaned and short.
+#[derive(Debug)]
+pub(crate) enum AnswerError {
+    /// The stream broke.
+    Broken {
+        /// How.
+        source: io::Error,
+    },
+    /// The stream ended before there was a whole answer.
+    HungUp,
+    /// The answer is no HTTP.
+    NotHttp {
+        /// How it begins, if it is text.
+        start: String,
+    },
+    /// The answer is TLS, which was not asked for.
+    SpeaksTls,
+}
+
+impl Answer {
+    /// Reads the head of the answer to a request that was sent.
+    ///
+    /// # Errors
+    /// When the stream ends before, or says something that is not HTTP.
+    pub(crate) async fn read<S>(stream: &mut S, redactor: &Redactor) -> Result<Self, AnswerError>
+    where
+        S: AsyncRead + Unpin,
+    {
+        let mut received = Vec::new();
+        loop {
+            if let Some((length, response)) = parsed(&mut received, redactor)? {
+                received.drain(..length);
+                let status = response.status();
+                if status == StatusCode::SWITCHING_PROTOCOLS || !status.is_informational() {
+                    return Ok(Self { response, rest: received });
+                }
+                // An interim answer, such as 103; the real one follows.
+                continue;
+            }
+            if received.len() > HEAD_MAX_BYTES {
+                return Err(not_http(&received, redactor));
+            }
+            let count = stream.read_buf(&mut received).await;
+            if count.map_err(|source| AnswerError::Broken { source })? == 0 {
+                let ended = received.is_empty() || received.starts_with(b"HTTP/");
+                return Err(if ended { AnswerError::HungUp } else { not_http(&received, redactor) });
+            }
+        }
+    }
+
+    /// Returns the status.
+    pub(crate) fn status(&self) -> StatusCode {
+        self.response.status()
+    }
+
+    /// Returns the headers.
+    pub(crate) fn headers(&self) -> &HeaderMap {
+        self.response.headers()
+    }
+
+    /// Returns what came after the head.
+    pub(crate) fn into_rest(self) -> Vec<u8> {
+        self.rest
+    }
+
+    /// Reads the body too, for what it says to a person.
+    pub(crate) async fn refusal<S: AsyncRead + Unpin>(
+        mut self,
+        stream: &mut S,
+        redactor: &Redactor,
+    ) -> Refusal {
+        read_body(stream, &self.response, &mut self.rest).await;
+        refusal(&self.response, &self.rest, redactor)
+    }
+}
+
+fn parsed(received: &mut [u8], redactor: &Redactor) -> Result<Option<(usize, Response)>, AnswerError> {
+    if received.starts_with(b"HTTP/1.0 ") {
+        // Small servers answer so, and the library takes nothing below 1.1.
+        received[7] = b'1';
+    }
+    Response::try_parse(received).map_err(|_| not_http(received, redactor))
+}
+
+fn not_http(received: &[u8], redactor: &Redactor) -> AnswerError {
+    // The record types "alert" and "handshake", version 3 (RFC 8446, section 5.1).
+    if received.starts_with(&[21, 3]) || received.starts_with(&[22, 3]) {
+        return AnswerError::SpeaksTls;
+    }
+    let start = match std::str::from_utf8(&received[..received.len().min(512)]) {
+        Ok(text) => plain_line(&redactor.redact(text), START_MAX_CHARS),
+        Err(_) => String::new(),
+    };
+    AnswerError::NotHttp { start }
+}
+
+/// Reads until the body is whole, long enough or late; what there is of it is shown.
+async fn read_body<S: AsyncRead + Unpin>(stream: &mut S, response: &Response, body: &mut Vec<u8>) {
+    let wanted = header_text(response.headers(), CONTENT_LENGTH)
+        .and_then(|text| text.parse::<usize>().ok())
+        .map_or(BODY_MAX_BYTES, |length| length.min(BODY_MAX_BYTES));
+    let chunked = is_chunked(response);
+    let reading = async {
+        while body.len() < wanted && !(chunked && body.ends_with(b"0\r\n\r\n")) {
+            if !matches!(stream.read_buf(body).await, Ok(count) if count > 0) {
+                break;
+            }
+        }
+    };
+    // A late body is shown as far as it came.
+    let _ = timeout(BODY_LIMIT, reading).await;
+    body.truncate(wanted);
+}
+
+fn refusal(response: &Response, body: &[u8], redactor: &Redactor) -> Refusal {
+    let headers = response.headers();
+    let body = if is_chunked(response) { unchunked(body) } else { body.to_vec() };
+    let is_html = header_text(headers, CONTENT_TYPE).is_some_and(|kind| kind.contains("html"));
+    let text = redactor.redact(&String::from_utf8_lossy(&body)).into_owned();
+    let lines = if is_html { excerpt::of_html(&text) } else { excerpt::of_text(&text) };
+    Refusal {
+        status: response.status().as_u16(),
+        // Once more, because taking entities and tags out may have put a key together.
+        body: lines.iter().map(|line| redactor.redact(line).into_owned()).collect(),
+        code: excerpt::code(&body).map(|code| plain_line(&redactor.redact(&code), 60)),
+        retry_after: retry_after(headers),
+        location: header_text(headers, LOCATION).map(|text| plain_line(&redactor.redact(text), 200)),
+    }
+}
+
+/// A date is that of the server's own clock, which is told, too: this machine's may be wrong. A time that
+/// nobody can mean is left out.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = header_text(headers, RETRY_AFTER)?;
+    let until = || http_date::seconds(text)?.checked_sub(http_date::seconds(header_text(headers, DATE)?)?);
+    let wait = text.parse().ok().or_else(until).map(Duration::from_secs)?;
+    (wait <= RETRY_AFTER_MAX).then_some(wait)
+}
+
+fn header_text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+    headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim)
+}
+
+fn is_chunked(response: &Response) -> bool {
+    header_text(response.headers(), TRANSFER_ENCODING).is_some_and(|value| value.ends_with("chunked"))
+}
+
+/// Takes the chunk sizes out (RFC 9112, section 7.1), as far as the body came.
+fn unchunked(mut rest: &[u8]) -> Vec<u8> {
+    let mut body = Vec::new();
+    while let Some(line_end) = rest.windows(2).position(|pair| pair == b"\r\n") {
+        let line = String::from_utf8_lossy(&rest[..line_end]);
+        let size = line.split(';').next().unwrap_or_default().trim();
+        let Ok(size) = usize::from_str_radix(size, 16) else { break };
+        rest = &rest[line_end + 2..];
+        let take = size.min(rest.len());
+        body.extend_from_slice(&rest[..take]);
+        rest = rest[take..].strip_prefix(b"\r\n").unwrap_or_default();
+    }
+    body
+}

@@ -1,0 +1,392 @@
+//! Dialling over real sockets on this machine, at ports the system chose.
+
+mod limits;
+mod steps;
+
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+use tokio_tungstenite::accept_async;
+use tokio_tungstenite::tungstenite::Message;
+
+use super::*;
+use crate::net::dial::error::DialErrorKind;
+use crate::net::endpoint::url::EndpointUrl;
+use crate::net::endpoint::{Auth, Purpose};
+use crate::net::ws::connection::LinkEvent;
+use crate::secret::Secret;
+
+const KEY: &str = "sk-proj-0123456789abcdef";
+
+async fn listener() -> (TcpListener, u16) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    (listener, port)
+}
+
+fn endpoint(url: &str) -> Endpoint {
+    let purpose = Purpose::Conversation { model: Some("m".to_owned()) };
+    Endpoint::new(EndpointUrl::parse(url).unwrap(), purpose, Auth::Bearer(Secret::new(KEY)))
+}
+
+async fn dialled(url: String) -> Result<Link<Stream>, DialError> {
+    dial(&endpoint(&url), &DialOptions::default()).await
+}
+
+/// The error, with the key looked for in all that can be printed of it.
+fn failure(outcome: Result<Link<Stream>, DialError>) -> DialError {
+    let error = outcome.expect_err("it must not connect");
+    let shown = format!("{error} {error:?} {:?} {:?}", error.hint(), error.body());
+    assert!(!shown.contains("0123456789"), "{shown}");
+    error
+}
+
+/// Answers one connection with these bytes and hangs up.
+async fn failure_after(answer: &str) -> (DialError, u16) {
+    let (listener, port) = listener().await;
+    let serving = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        stream.read_buf(&mut Vec::with_capacity(4096)).await.unwrap();
+        stream.write_all(answer.as_bytes()).await.unwrap();
+    };
+    let (outcome, ()) = tokio::join!(dialled(format!("ws://127.0.0.1:{port}")), serving);
+    (failure(outcome), port)
+}
+
+#[tokio::test]
+async fn a_websocket_server_is_reached_and_both_sides_talk() {
+    let (listener, port) = listener().await;
+    let serving = async {
+        let (stream, _) = listener.accept().await.unwrap();
+        let mut server = accept_async(stream).await.unwrap();
+        futures_util::SinkExt::send(&mut server, Message::text("hello")).await.unwrap();
+        server.next().await.unwrap().unwrap()
+    };
+    let talking = async {
+        let mut link = dialled(format!("ws://localhost:{port}")).await.unwrap();
+        assert_eq!(link.next().await, LinkEvent::Text("hello".into()));
+        link.queue("hello yourself".to_owned());
+        assert_eq!(link.next().await, LinkEvent::Drained);
+        link
+    };
+    let (heard, _link) = tokio::join!(serving, talking);
+    assert_eq!(heard, Message::text("hello yourself"));
+}
+
+#[tokio::test]
+async fn a_port_where_nobody_listens_is_named() {
+    let (listener, port) = listener().await;
+    drop(listener);
+    let error = failure(dialled(format!("ws://127.0.0.1:{port}")).await);
+    assert_eq!(error.to_string(), format!("nobody listens at 127.0.0.1:{port}"));
+    assert_eq!(error.kind(), DialErrorKind::Network);
+    assert_eq!(error.hint().unwrap(), "check the port, and that the server is running");
+}
+
+#[tokio::test]
+async fn a_host_that_is_not_known_is_named() {
+    // A label of more than 63 characters is refused without asking the network.
+    let host = format!("{}.invalid", "x".repeat(64));
+    let mut endpoint = endpoint(&format!("ws://{host}"));
+    endpoint.auth = Auth::None;
+    let error = failure(dial(&endpoint, &DialOptions::default()).await);
+    assert_eq!(error.to_string(), format!("the host {host} is not known"));
+    assert_eq!(error.kind(), DialErrorKind::Network);
+}
+
+#[tokio::test]
+async fn a_key_in_the_clear_is_refused_before_anything_is_dialled() {
+    let error = failure(dialled("ws://no-such-host.invalid".to_owned()).await);
+    assert_eq!(error.to_string(), "the key would go to no-such-host.invalid in the clear");
+    assert_eq!(error.kind(), DialErrorKind::Settings);
+}
+
+#[tokio::test]
+async fn a_web_server_is_told_from_an_endpoint() {
+    let page = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<html><title>It works</title>";
+    let (error, port) = failure_after(page).await;
+    assert_eq!(
+        error.to_string(),
+        format!("ws://127.0.0.1:{port}/v1/realtime is no WebSocket endpoint: it answered 200 OK: It works")
+    );
+    assert_eq!(error.hint().unwrap(), "check the path of the URL; it is usually /v1/realtime");
+    assert_eq!(error.kind(), DialErrorKind::Server);
+
+    let (error, port) = failure_after("SSH-2.0-OpenSSH_9.2\r\n").await;
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "ws://127.0.0.1:{port}/v1/realtime is no WebSocket endpoint: it answered something that is not HTTP"
+        )
+    );
+    assert_eq!(error.body(), ["SSH-2.0-OpenSSH_9.2"]);
+}
+
+#[tokio::test]
+async fn a_refusal_is_told_with_a_hint() {
+    let json = |status: &str, message: &str| {
+        let body = format!(r#"{{"error":{{"message":"{message}","type":"api_error","code":null}}}}"#);
+        format!("HTTP/1.1 {status}\r\nRetry-After: 9\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+    };
+    for (answer, said, hint, kind) in [
+        (
+            json("401 Unauthorized", &format!("Incorrect API key {KEY}")),
+            "401 Unauthorized: Incorrect API key [key hidden] (api_error)",
+            "check the key, and that it belongs to this endpoint",
+            DialErrorKind::Key,
+        ),
+        (
+            json("404 Not Found", "no deployment"),
+            "404 Not Found: no deployment (api_error)",
+            "check the path and the model; the path is usually /v1/realtime",
+            DialErrorKind::Server,
+        ),
+        (
+            json("429 Too Many Requests", "slow down"),
+            "429 Too Many Requests: slow down (api_error)",
+            "try again in 9 s",
+            DialErrorKind::Server,
+        ),
+        (
+            "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n".to_owned(),
+            "503 Service Unavailable",
+            "try again in a while",
+            DialErrorKind::Server,
+        ),
+        (
+            "HTTP/1.1 301 X\r\nLocation: https://b.example/\r\nContent-Length: 0\r\n\r\n".to_owned(),
+            "301 Moved Permanently",
+            "it points to https://b.example/; use that URL if you trust it",
+            DialErrorKind::Server,
+        ),
+    ] {
+        let (error, _) = failure_after(&answer).await;
+        assert_eq!(error.to_string(), format!("127.0.0.1 refused the connection: {said}"));
+        assert_eq!((error.hint().as_deref(), error.kind()), (Some(hint), kind));
+    }
+}
+
+#[tokio::test]
+async fn what_may_work_later_is_told_from_what_never_will() {
+    let busy = r#"{"error":{"code":"rate_limit_exceeded","message":"slow down"}}"#;
+    let empty = r#"{"error":{"code":"insufficient_quota","message":"no credit"}}"#;
+    for (status, body, passing) in [
+        (429, "", true),
+        (429, busy, true),
+        (429, empty, false),
+        (500, "", true),
+        (501, "", false),
+        (502, "", true),
+        (503, "", true),
+        (504, "", true),
+        (522, "", true),
+        (301, "", false),
+        (400, "", false),
+        (401, "", false),
+        (402, "", false),
+        (403, "", false),
+        (404, "", false),
+    ] {
+        let length = body.len();
+        let answer =
+            format!("HTTP/1.1 {status} X\r\nRetry-After: 300\r\nContent-Length: {length}\r\n\r\n{body}");
+        let (error, _) = failure_after(&answer).await;
+        assert_eq!(error.is_passing(), passing, "{error}");
+        let says_when = error.hint().is_some_and(|hint| hint == "try again in 5 minutes");
+        assert_eq!(says_when, passing, "{error}");
+    }
+    assert!(failure_after("").await.0.is_passing());
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_up_is_told() {
+    let (error, port) = failure_after("").await;
+    let expected = format!("127.0.0.1:{port} ended the connection: the WebSocket handshake was not finished");
+    assert_eq!(error.to_string(), expected);
+}
+
+#[tokio::test]
+async fn an_address_that_is_dead_does_not_keep_the_next_one_from_being_tried() {
+    let (listener, port) = listener().await;
+    let (dead, dead_port) = self::listener().await;
+    drop(dead);
+    let address = |port| SocketAddr::from(([127, 0, 0, 1], port));
+    let connected = connect_first(&[address(dead_port), address(port)]).await.unwrap();
+    assert_eq!(connected.peer_addr().unwrap().port(), port);
+    assert!(connected.nodelay().unwrap());
+    drop(listener);
+    let error = connect_first(&[address(dead_port), address(port)]).await.unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+    assert_eq!(connect_first(&[]).await.unwrap_err().kind(), io::ErrorKind::AddrNotAvailable);
+}
+
+#[tokio::test]
+async fn an_ipv6_address_is_dialled_and_named_in_brackets() {
+    let Ok(listener) = TcpListener::bind("[::1]:0").await else {
+        // This machine has no IPv6 at all.
+        return;
+    };
+    let port = listener.local_addr().unwrap().port();
+    let serving = async {
+        let (stream, _) = listener.accept().await.unwrap();
+        let mut server = accept_async(stream).await.unwrap();
+        futures_util::SinkExt::send(&mut server, Message::text("hello")).await.unwrap();
+        server
+    };
+    let talking = async { dialled(format!("ws://[::1]:{port}")).await.unwrap().next().await };
+    let (hello, server) = tokio::join!(talking, serving);
+    assert_eq!(hello, LinkEvent::Text("hello".into()));
+    drop((server, listener));
+    let error = failure(dialled(format!("ws://[::1]:{port}")).await);
+    assert_eq!(error.to_string(), format!("nobody listens at [::1]:{port}"));
+}
+
+/// A private authority, and a server's certificate signed by it.
+struct Authority {
+    root: CertificateDer<'static>,
+    config: Arc<ServerConfig>,
+}
+
+impl Authority {
+    fn signing_for(name: &str, adjust: impl Fn(&mut CertificateParams)) -> Self {
+        let (root, issuer) = Self::root_of(name, IsCa::Ca(BasicConstraints::Unconstrained));
+        let mut params = CertificateParams::new([name.to_owned()]).unwrap();
+        adjust(&mut params);
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.signed_by(&key, &issuer).unwrap().der().clone();
+        Self { root, config: Self::serving(certificate, &key) }
+    }
+
+    /// A server whose certificate is signed by nobody else.
+    fn showing_itself(name: &str, is_ca: IsCa) -> Self {
+        let (root, issuer) = Self::root_of(name, is_ca);
+        Self { config: Self::serving(root.clone(), issuer.key()), root }
+    }
+
+    fn root_of(name: &str, is_ca: IsCa) -> (CertificateDer<'static>, Issuer<'static, KeyPair>) {
+        let mut params = CertificateParams::new([name.to_owned()]).unwrap();
+        params.is_ca = is_ca;
+        params.distinguished_name.push(DnType::CommonName, format!("authority for {name}"));
+        let key = KeyPair::generate().unwrap();
+        (params.self_signed(&key).unwrap().der().clone(), Issuer::new(params, key))
+    }
+
+    fn serving(certificate: CertificateDer<'static>, key: &KeyPair) -> Arc<ServerConfig> {
+        let key = PrivateKeyDer::Pkcs8(key.serialize_der().into());
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate], key)
+            .unwrap();
+        Arc::new(config)
+    }
+
+    async fn dialled_as(
+        &self,
+        name: &str,
+        extra_roots: Vec<CertificateDer<'static>>,
+    ) -> Result<LinkEvent, DialError> {
+        self.dialled_by(name, &DialOptions { extra_roots, ..DialOptions::default() }).await
+    }
+
+    /// Serves one TLS connection on which it says hello, and dials it by a name.
+    async fn dialled_by(&self, name: &str, options: &DialOptions) -> Result<LinkEvent, DialError> {
+        let (listener, port) = listener().await;
+        let acceptor = TlsAcceptor::from(self.config.clone());
+        let serving = async {
+            let (stream, _) = listener.accept().await.unwrap();
+            let Ok(stream) = acceptor.accept(stream).await else { return };
+            let mut server = accept_async(stream).await.unwrap();
+            futures_util::SinkExt::send(&mut server, Message::text("hello")).await.unwrap();
+            while server.next().await.is_some_and(|message| message.is_ok()) {}
+        };
+        let talking = async {
+            let mut link = dial(&endpoint(&format!("wss://{name}:{port}")), options).await?;
+            Ok(link.next().await)
+        };
+        tokio::join!(talking, serving).0
+    }
+}
+
+async fn trouble(authority: &Authority, name: &str, roots: Vec<CertificateDer<'static>>) -> TlsTrouble {
+    let error = authority.dialled_as(name, roots).await.unwrap_err();
+    let DialError::Tls { host, trouble } = error else { panic!("{error:?}") };
+    assert_eq!(host, name);
+    trouble
+}
+
+#[tokio::test]
+async fn a_private_authority_is_trusted_only_when_it_is_given() {
+    for name in ["localhost", "127.0.0.1"] {
+        let authority = Authority::signing_for(name, |_| {});
+        // Another one is given, so that a machine without any roots fails the same way; also one
+        // of the same name.
+        for stranger in ["stranger.test", name] {
+            let roots = vec![Authority::signing_for(stranger, |_| {}).root];
+            assert_eq!(trouble(&authority, name, roots).await, TlsTrouble::UnknownAuthority);
+        }
+        let hello = authority.dialled_as(name, vec![authority.root.clone()]).await.unwrap();
+        assert_eq!(hello, LinkEvent::Text("hello".into()));
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_that_a_server_signed_itself_is_trusted_when_it_is_given_and_none_of_an_authority() {
+    let authority = Authority::showing_itself("localhost", IsCa::Ca(BasicConstraints::Unconstrained));
+    let roots = vec![authority.root.clone()];
+    assert_eq!(trouble(&authority, "localhost", roots).await, TlsTrouble::AuthorityItself);
+
+    let server = Authority::showing_itself("localhost", IsCa::ExplicitNoCa);
+    let hello = server.dialled_as("localhost", vec![server.root.clone()]).await.unwrap();
+    assert_eq!(hello, LinkEvent::Text("hello".into()));
+}
+
+#[tokio::test]
+async fn a_certificate_that_does_not_fit_is_told_in_plain_words() {
+    let other_name = Authority::signing_for("other.test", |_| {});
+    let expired = Authority::signing_for("localhost", |params| {
+        params.not_before = rcgen::date_time_ymd(2001, 1, 1);
+        params.not_after = rcgen::date_time_ymd(2002, 1, 1);
+    });
+    let early = Authority::signing_for("localhost", |params| {
+        params.not_before = rcgen::date_time_ymd(4000, 1, 1);
+        params.not_after = rcgen::date_time_ymd(4001, 1, 1);
+    });
+    for (authority, expected) in [
+        (other_name, TlsTrouble::WrongName),
+        (expired, TlsTrouble::Expired),
+        (early, TlsTrouble::NotYetValid),
+    ] {
+        let found = trouble(&authority, "localhost", vec![authority.root.clone()]).await;
+        assert_eq!(found, expected);
+        assert!(found.hint().is_some());
+    }
+}
+
+#[tokio::test]
+async fn tls_where_there_is_none_and_none_where_there_is_are_told() {
+    let (listener, port) = listener().await;
+    let serving = async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        stream.read_buf(&mut Vec::with_capacity(4096)).await.unwrap();
+        stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
+    };
+    let (outcome, ()) = tokio::join!(dialled(format!("wss://127.0.0.1:{port}")), serving);
+    let error = failure(outcome);
+    assert_eq!(error.to_string(), "no trusted connection to 127.0.0.1: it does not speak TLS");
+
+    let acceptor = TlsAcceptor::from(Authority::signing_for("localhost", |_| {}).config);
+    let serving = async {
+        let (stream, _) = listener.accept().await.unwrap();
+        assert!(acceptor.accept(stream).await.is_err());
+    };
+    let (outcome, ()) = tokio::join!(dialled(format!("ws://127.0.0.1:{port}")), serving);
+    let error = failure(outcome);
+    assert_eq!(error.to_string(), format!("127.0.0.1:{port} wants TLS"));
+    assert_eq!(error.hint().unwrap(), "write wss:// in place of ws://");
+}

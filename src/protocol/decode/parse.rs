@@ -1,0 +1,193 @@
+//! From text to a map of fields, with the sound of an event decoded on the way.
+//!
+//! Deltas of sound are most of what arrives: their base64 is read from the text where it lies and
+//! is not copied first.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
+use serde_json::error::Category;
+
+use crate::protocol::decode::ReadError;
+use crate::protocol::decode::fields::Fields;
+use crate::protocol::decode::mend::mended;
+use crate::protocol::events::audio::from_base64;
+use crate::protocol::value::Unknown;
+
+/// An event taken apart.
+pub(super) struct Parsed {
+    /// Its `type`.
+    pub(super) name: String,
+    /// Its `event_id`.
+    pub(super) event_id: Option<String>,
+    /// The sound it carries, decoded; absent where there is none or it was no base64.
+    pub(super) sound: Option<Vec<u8>>,
+    /// All other fields.
+    pub(super) fields: Unknown,
+}
+
+/// Whose event it is: each side has its own events that carry sound.
+#[derive(Clone, Copy)]
+pub(super) enum Sender {
+    Server,
+    Client,
+}
+
+/// Takes the text of an event apart.
+pub(super) fn event(text: &str, sender: Sender) -> Result<Parsed, ReadError> {
+    let error = match serde_json::from_str(text) {
+        Ok(object) => return parsed(object, sender),
+        Err(error) => error,
+    };
+    let whole = mended(text).ok_or_else(|| refusal(error))?;
+    parsed(serde_json::from_str(&whole).map_err(refusal)?, sender)
+}
+
+fn parsed(object: Object<'_>, sender: Sender) -> Result<Parsed, ReadError> {
+    let Object { mut fields, delta, audio } = object;
+    let Some(Value::String(name)) = fields.remove("type") else { return Err(ReadError::NoType) };
+    let event_id = fields.take_text("event_id");
+    let (carries_delta, carries_audio) = match (sender, name.as_str()) {
+        (Sender::Server, "response.output_audio.delta" | "response.audio.delta") => (true, false),
+        (Sender::Client, "input_audio_buffer.append") => (false, true),
+        (Sender::Server | Sender::Client, _) => (false, false),
+    };
+    let delta = settle(&mut fields, "delta", delta, carries_delta.then_some(Sound));
+    let audio = settle(&mut fields, "audio", audio, carries_audio.then_some(Sound));
+    Ok(Parsed { name, event_id, sound: delta.or(audio), fields })
+}
+
+/// Marks a text that is sound in base64.
+struct Sound;
+
+/// Decodes a text that is sound; a text that is not, or that cannot be decoded, becomes a field.
+fn settle(
+    fields: &mut Unknown,
+    key: &str,
+    text: Option<Cow<'_, str>>,
+    sound: Option<Sound>,
+) -> Option<Vec<u8>> {
+    let text = text?;
+    let bytes = sound.and_then(|Sound| from_base64(&text));
+    if bytes.is_none() {
+        fields.insert(key.to_owned(), Value::String(text.into_owned()));
+    }
+    bytes
+}
+
+fn refusal(error: serde_json::Error) -> ReadError {
+    match error.classify() {
+        Category::Data => ReadError::NotAnObject,
+        Category::Io | Category::Syntax | Category::Eof => ReadError::NotJson(error),
+    }
+}
+
+/// A JSON object whose two fields that may be long are not copied.
+struct Object<'de> {
+    fields: Unknown,
+    delta: Option<Cow<'de, str>>,
+    audio: Option<Cow<'de, str>>,
+}
+
+impl<'de> Deserialize<'de> for Object<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ObjectVisitor)
+    }
+}
+
+struct ObjectVisitor;
+
+impl<'de> Visitor<'de> for ObjectVisitor {
+    type Value = Object<'de>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut object = Object { fields: Unknown::new(), delta: None, audio: None };
+        while let Some(key) = map.next_key::<String>()? {
+            // Where a key stands twice, the last one counts.
+            let slot = match key.as_str() {
+                "delta" => &mut object.delta,
+                "audio" => &mut object.audio,
+                _ => {
+                    object.fields.insert(key, map.next_value()?);
+                    continue;
+                }
+            };
+            match map.next_value()? {
+                Piece::Text(text) => {
+                    *slot = Some(text);
+                    object.fields.remove(&key);
+                }
+                Piece::Other(value) => {
+                    *slot = None;
+                    object.fields.insert(key, value);
+                }
+            }
+        }
+        Ok(object)
+    }
+}
+
+/// A value that is not copied if it is a plain string.
+enum Piece<'de> {
+    Text(Cow<'de, str>),
+    Other(Value),
+}
+
+impl<'de> Deserialize<'de> for Piece<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(PieceVisitor)
+    }
+}
+
+struct PieceVisitor;
+
+impl<'de> Visitor<'de> for PieceVisitor {
+    type Value = Piece<'de>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("any value")
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+        Ok(Piece::Text(Cow::Borrowed(text)))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Piece::Text(Cow::Owned(text.to_owned())))
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Self::Value, E> {
+        Ok(Piece::Other(value.into()))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Self::Value, E> {
+        Ok(Piece::Other(value.into()))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Self::Value, E> {
+        Ok(Piece::Other(value.into()))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Self::Value, E> {
+        Ok(Piece::Other(value.into()))
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(Piece::Other(Value::Null))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Self::Value, A::Error> {
+        Value::deserialize(SeqAccessDeserializer::new(list)).map(Piece::Other)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        Value::deserialize(MapAccessDeserializer::new(map)).map(Piece::Other)
+    }
+}

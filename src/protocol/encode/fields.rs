@@ -1,0 +1,98 @@
+//! Putting fields into a JSON object.
+
+use serde_json::Value;
+
+use crate::protocol::events::audio::{encoded_length, push_base64};
+use crate::protocol::value::{Setting, Unknown};
+
+/// The helpers of the writers.
+pub(super) trait Put {
+    /// Puts a field.
+    fn put(&mut self, key: &str, value: impl Into<Value>);
+
+    /// Puts a field that is there; what JSON has no number for counts as absent.
+    fn put_some<T: Into<Value> + Clone>(&mut self, key: &str, value: Option<&T>);
+
+    /// Puts a field, or `null`.
+    fn put_or_null<T: Into<Value> + Clone>(&mut self, key: &str, value: Option<&T>);
+
+    /// Puts an object that is not empty.
+    fn put_object(&mut self, key: &str, object: Unknown);
+
+    /// Puts what was not understood back to where it was found.
+    fn put_back(&mut self, unknown: &Unknown);
+
+    /// Puts a setting in its three states.
+    fn put_setting<T>(&mut self, key: &str, setting: &Setting<T>, write: impl FnOnce(&T) -> Value);
+}
+
+impl Put for Unknown {
+    fn put(&mut self, key: &str, value: impl Into<Value>) {
+        self.insert(key.to_owned(), value.into());
+    }
+
+    fn put_some<T: Into<Value> + Clone>(&mut self, key: &str, value: Option<&T>) {
+        let value = value.map(|value| value.clone().into());
+        if let Some(value) = value.filter(|value: &Value| !value.is_null()) {
+            self.put(key, value);
+        }
+    }
+
+    fn put_or_null<T: Into<Value> + Clone>(&mut self, key: &str, value: Option<&T>) {
+        self.put(key, value.map_or(Value::Null, |value| value.clone().into()));
+    }
+
+    fn put_object(&mut self, key: &str, object: Unknown) {
+        if !object.is_empty() {
+            self.put(key, object);
+        }
+    }
+
+    fn put_back(&mut self, unknown: &Unknown) {
+        for (key, value) in unknown {
+            match self.get_mut(key) {
+                Some(present) => merge(present, value),
+                None => self.put(key, value.clone()),
+            }
+        }
+    }
+
+    fn put_setting<T>(&mut self, key: &str, setting: &Setting<T>, write: impl FnOnce(&T) -> Value) {
+        match setting {
+            Setting::Keep => {}
+            Setting::Clear => self.put(key, Value::Null),
+            Setting::Set(value) => self.put(key, write(value)),
+        }
+    }
+}
+
+/// Objects are merged by key and lists of the same length by place; all else is replaced.
+fn merge(present: &mut Value, rest: &Value) {
+    match (present, rest) {
+        (Value::Object(present), Value::Object(rest)) => present.put_back(rest),
+        (Value::Array(present), Value::Array(rest)) if present.len() == rest.len() => {
+            present.iter_mut().zip(rest).for_each(|(present, rest)| merge(present, rest));
+        }
+        (present, rest) => *present = rest.clone(),
+    }
+}
+
+/// Writes an object that ends with `sound` in base64 under `key`, without copying the base64.
+pub(super) fn text_with_sound(fields: Unknown, key: &str, sound: &[u8]) -> String {
+    if fields.contains_key(key) {
+        return Value::Object(fields).to_string();
+    }
+    let head = Value::Object(fields).to_string();
+    let mut text = String::with_capacity(head.len() + key.len() + encoded_length(sound.len()) + 6);
+    text.push_str(&head);
+    text.pop();
+    if text.len() > 1 {
+        text.push(',');
+    }
+    text.push('"');
+    text.push_str(key);
+    text.push_str("\":\"");
+    push_base64(&mut text, sound);
+    text.push_str("\"}");
+    text
+}

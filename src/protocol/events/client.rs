@@ -1,0 +1,82 @@
+//! Events that a client sends.
+
+use crate::protocol::events::item::Item;
+use crate::protocol::events::response::ResponseConfig;
+use crate::protocol::settings::Settings;
+use crate::protocol::value::Unknown;
+
+/// One event from the client.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClientEvent {
+    /// Comes back in `error.event_id`: the only link from an error to its cause.
+    pub event_id: Option<String>,
+    /// What it says.
+    pub body: ClientBody,
+}
+
+/// What a client can say.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ClientBody {
+    /// `session.update`; beta transcription sessions: `transcription_session.update`.
+    SessionUpdate(Box<Settings>),
+    /// `input_audio_buffer.append`: raw bytes in the session's input format, at most 15 MiB.
+    AudioAppend(Vec<u8>),
+    /// `input_audio_buffer.commit`: at least 100 ms must have been appended.
+    AudioCommit,
+    /// `input_audio_buffer.clear`.
+    AudioClear,
+    /// `output_audio_buffer.clear`: WebRTC and SIP only, never sent over a WebSocket.
+    OutputAudioClear,
+    /// `conversation.item.create`.
+    ItemCreate {
+        /// Absent appends, `"root"` puts first.
+        previous_item_id: Option<String>,
+        /// The new item.
+        item: Item,
+    },
+    /// `conversation.item.retrieve`.
+    ItemRetrieve {
+        /// Which.
+        item_id: String,
+    },
+    /// `conversation.item.truncate`: what was heard of an answer.
+    ItemTruncate {
+        /// Which.
+        item_id: String,
+        /// Which part, 0 in practice.
+        content_index: u32,
+        /// Milliseconds heard, never more than were received.
+        audio_end_ms: u64,
+    },
+    /// `conversation.item.delete`.
+    ItemDelete {
+        /// Which.
+        item_id: String,
+    },
+    /// `response.create`.
+    ResponseCreate(Box<ResponseConfig>),
+    /// `response.cancel`.
+    ResponseCancel {
+        /// Absent means the one in progress.
+        response_id: Option<String>,
+    },
+    /// An event this program does not know, read by the embedded endpoint or from a file.
+    Unknown {
+        /// Its `type`.
+        name: String,
+        /// Its other fields.
+        fields: Unknown,
+    },
+}
+
+impl ClientBody {
+    /// Names the body as an event with `event_id`.
+    pub fn with_id(self, event_id: impl Into<String>) -> ClientEvent {
+        ClientEvent { event_id: Some(event_id.into()), body: self }
+    }
+
+    /// Makes an event without an id, as `input_audio_buffer.append` is sent.
+    pub fn without_id(self) -> ClientEvent {
+        ClientEvent { event_id: None, body: self }
+    }
+}

@@ -1,0 +1,233 @@
+//! A small language of rules for JSON values, and the walk that finds the first broken one.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Map, Value};
+
+use crate::server::demo::mistake::Mistake;
+
+/// What a value must be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Rule {
+    /// Any value at all.
+    Anything,
+    /// A string.
+    Text,
+    /// A string of at most so many characters.
+    Short(usize),
+    /// One of these strings.
+    Word(&'static [&'static str]),
+    /// Base64 of at most so many bytes.
+    Base64(usize),
+    /// A whole number in this range.
+    Integer(i64, i64),
+    /// A number in this range.
+    Number(f64, f64),
+    /// True or false.
+    Flag,
+    /// Null or what the rule says.
+    Nullable(&'static Rule),
+    /// The first rule for a string, the second for everything else.
+    TextOr(&'static Rule, &'static Rule),
+    /// An array of what the rule says.
+    List(&'static Rule),
+    /// An array that holds the same words as one of these, in any order.
+    Sets(&'static [&'static [&'static str]]),
+    /// An object of these fields and no others.
+    Object(&'static [Field]),
+    /// An object whose rule depends on the word in one of its fields.
+    Tagged(&'static str, &'static [(&'static str, Rule)]),
+    /// At most 16 pairs, keys of at most 64, values of at most 512 characters.
+    Metadata,
+}
+
+/// A field of an object.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Field {
+    /// Its key in the object.
+    pub(super) name: &'static str,
+    need: Need,
+    /// What its value must be.
+    pub(super) rule: Rule,
+}
+
+impl Field {
+    /// Returns whether a null means the same as leaving the field out.
+    pub(super) fn null_is_absent(&self) -> bool {
+        self.need == Need::Optional && !matches!(self.rule, Rule::Nullable(_))
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Need {
+    Required,
+    Optional,
+}
+
+/// A field that must be there.
+pub(crate) const fn must(name: &'static str, rule: Rule) -> Field {
+    Field { name, need: Need::Required, rule }
+}
+
+/// A field that may be left out.
+pub(crate) const fn may(name: &'static str, rule: Rule) -> Field {
+    Field { name, need: Need::Optional, rule }
+}
+
+/// Returns the first mistake of `value`, which stands at `path`.
+fn walk(rule: &Rule, value: &Value, path: &str) -> Result<(), Mistake> {
+    match *rule {
+        Rule::Anything => Ok(()),
+        Rule::Text => text(value, path).map(|_| ()),
+        Rule::Short(most) => short(text(value, path)?, most, path),
+        Rule::Word(words) => word(text(value, path)?, words, path),
+        Rule::Base64(most) => base64(text(value, path)?, most, path),
+        Rule::Integer(least, most) => integer(value, (least, most), path),
+        Rule::Number(least, most) => number(value, (least, most), path),
+        Rule::Flag => value.is_boolean().then_some(()).ok_or_else(|| wrong(value, "a boolean", path)),
+        Rule::Nullable(rule) => {
+            if value.is_null() {
+                Ok(())
+            } else {
+                walk(rule, value, path)
+            }
+        }
+        Rule::TextOr(rule, other) => walk(if value.is_string() { rule } else { other }, value, path),
+        Rule::List(rule) => {
+            let values = value.as_array().ok_or_else(|| wrong(value, "an array", path))?;
+            values
+                .iter()
+                .enumerate()
+                .try_for_each(|(index, value)| walk(rule, value, &format!("{path}[{index}]")))
+        }
+        Rule::Sets(sets) => set(value, sets, path),
+        Rule::Object(fields) => walk_fields(fields, object_of(value, path)?, path),
+        Rule::Tagged(tag, rules) => tagged(value, (tag, rules), path),
+        Rule::Metadata => metadata(object_of(value, path)?, path),
+    }
+}
+
+/// Names the JSON type of `value`.
+pub(crate) fn kind_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "an array",
+        Value::Object(_) => "an object",
+    }
+}
+
+fn wrong(value: &Value, expected: &str, path: &str) -> Mistake {
+    Mistake::kind(path, expected, kind_of(value))
+}
+
+fn below(path: &str, name: &str) -> String {
+    if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
+}
+
+fn text<'a>(value: &'a Value, path: &str) -> Result<&'a str, Mistake> {
+    value.as_str().ok_or_else(|| wrong(value, "a string", path))
+}
+
+fn object_of<'a>(value: &'a Value, path: &str) -> Result<&'a Map<String, Value>, Mistake> {
+    value.as_object().ok_or_else(|| wrong(value, "an object", path))
+}
+
+fn short(text: &str, most: usize, path: &str) -> Result<(), Mistake> {
+    let length = text.chars().count();
+    if length > most { Err(Mistake::too_long(path, most, length)) } else { Ok(()) }
+}
+
+fn word(word: &str, words: &[&str], path: &str) -> Result<(), Mistake> {
+    if words.contains(&word) { Ok(()) } else { Err(Mistake::word(path, word, words)) }
+}
+
+fn base64(text: &str, most: usize, path: &str) -> Result<(), Mistake> {
+    if text.len() / 4 * 3 > most {
+        return Err(Mistake::too_long(path, most / 3 * 4, text.len()));
+    }
+    let wrong = |_| Mistake::value(path, format!("Invalid '{path}'. Expected base64-encoded audio bytes."));
+    STANDARD.decode(text).map(|_| ()).map_err(wrong)
+}
+
+fn integer(value: &Value, (least, most): (i64, i64), path: &str) -> Result<(), Mistake> {
+    let Some(given) = value.as_i64() else { return Err(wrong(value, "an integer", path)) };
+    if given < least {
+        return Err(Mistake::below(path, least, given));
+    }
+    if given > most {
+        let message = format!("Invalid '{path}': expected a value <= {most}, but got {given} instead.");
+        return Err(Mistake::value(path, message));
+    }
+    Ok(())
+}
+
+fn number(value: &Value, (least, most): (f64, f64), path: &str) -> Result<(), Mistake> {
+    let Some(given) = value.as_f64() else { return Err(wrong(value, "a number", path)) };
+    if (least..=most).contains(&given) {
+        return Ok(());
+    }
+    let message =
+        format!("Invalid '{path}': expected a value from {least} to {most}, but got {given} instead.");
+    Err(Mistake::value(path, message))
+}
+
+fn set(value: &Value, sets: &[&[&str]], path: &str) -> Result<(), Mistake> {
+    let values = value.as_array().ok_or_else(|| wrong(value, "an array", path))?;
+    let same = |set: &&&[&str]| {
+        set.len() == values.len() && set.iter().all(|word| values.iter().any(|value| value == word))
+    };
+    if sets.iter().any(|set| same(&set)) {
+        return Ok(());
+    }
+    let shown = |set: &&[&str]| {
+        format!("[{}]", set.iter().map(|word| format!("'{word}'")).collect::<Vec<_>>().join(", "))
+    };
+    let supported: Vec<String> = sets.iter().map(shown).collect();
+    let message = format!("Invalid value: {value}. Supported combinations are: {}.", supported.join(" and "));
+    Err(Mistake::value(path, message))
+}
+
+/// Returns the first mistake of an object of these `fields`, which stands at `path`.
+pub(crate) fn walk_fields(fields: &[Field], values: &Map<String, Value>, path: &str) -> Result<(), Mistake> {
+    if let Some(stranger) = values.keys().find(|name| fields.iter().all(|field| field.name != **name)) {
+        return Err(Mistake::unknown(&below(path, stranger)));
+    }
+    for field in fields {
+        let path = below(path, field.name);
+        match values.get(field.name) {
+            Some(value) => walk(&field.rule, value, &path)?,
+            None if field.need == Need::Required => return Err(Mistake::missing(&path)),
+            None => {}
+        }
+    }
+    Ok(())
+}
+
+type Variants = (&'static str, &'static [(&'static str, Rule)]);
+
+fn tagged(value: &Value, (tag, rules): Variants, path: &str) -> Result<(), Mistake> {
+    let at = below(path, tag);
+    let given = object_of(value, path)?.get(tag).ok_or_else(|| Mistake::missing(&at))?;
+    let given = text(given, &at)?;
+    match rules.iter().find(|(word, _)| *word == given) {
+        Some((_, rule)) => walk(rule, value, path),
+        None => {
+            let words: Vec<&str> = rules.iter().map(|(word, _)| *word).collect();
+            Err(Mistake::word(&at, given, &words))
+        }
+    }
+}
+
+fn metadata(values: &Map<String, Value>, path: &str) -> Result<(), Mistake> {
+    if values.len() > 16 {
+        return Err(Mistake::value(path, format!("Invalid '{path}': expected at most 16 pairs.")));
+    }
+    values.iter().try_for_each(|(name, value)| {
+        let path = below(path, name);
+        short(name, 64, &path)?;
+        short(text(value, &path)?, 512, &path)
+    })
+}

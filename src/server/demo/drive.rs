@@ -1,0 +1,172 @@
+//! The thin loop around the machine: the WebSocket, the clock, and nothing that decides.
+
+use std::collections::HashMap;
+use std::time::{Duration, UNIX_EPOCH};
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::{Instant, timeout};
+
+use crate::server::demo::Options;
+use crate::server::demo::http::handshake::Upgrade;
+use crate::server::demo::http::socket::{Received, Socket};
+use crate::server::demo::ids::Ids;
+use crate::server::demo::machine::{Action, Input, Machine, Setup};
+use crate::server::demo::voice::speech::{self, Speech};
+
+/// Real servers ping about every 20 s.
+const PING_INTERVAL: Duration = Duration::from_secs(20);
+
+/// How long a client may take to read the last messages and to answer a close frame.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Serves an open WebSocket until either side ends it.
+pub(crate) async fn run<S>(stream: S, upgrade: Upgrade, options: &Options)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut socket = Socket::new(stream, upgrade.tail).await;
+    let mut machine = Machine::new(Setup {
+        peer: upgrade.peer,
+        faults: options.faults.clone(),
+        pace: options.pace,
+        unix_time: UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs()),
+        seed: Ids::random_seed(),
+    });
+    let ending = converse(&mut machine, &mut socket, options).await;
+    match ending {
+        Ending::Gone => {
+            let _ = timeout(CLOSE_TIMEOUT, socket.flush()).await;
+        }
+        Ending::Close(code, reason) => {
+            socket.queue_close(code, &reason);
+            // Nothing is read before all is written: what a client sends that does not read would pile up again.
+            if timeout(CLOSE_TIMEOUT, socket.flush()).await.is_ok() {
+                let _ = timeout(CLOSE_TIMEOUT, linger(socket)).await;
+            }
+        }
+        Ending::Broken(text) => {
+            if timeout(CLOSE_TIMEOUT, socket.flush()).await.is_ok() {
+                let mut stream = socket.into_stream();
+                let _ = stream.write_all(&half_frame(&text)).await;
+                let _ = stream.flush().await;
+            }
+        }
+    }
+}
+
+/// Waits for the client's close frame, then for the end of the stream: a socket that is closed with unread bytes
+/// is reset, and the client may lose the close frame.
+async fn linger<S: AsyncRead + AsyncWrite + Unpin>(mut socket: Socket<S>) {
+    socket.read_to_end().await;
+    let mut stream = socket.into_stream();
+    let _ = stream.shutdown().await;
+    let mut unread = vec![0; 16 << 10];
+    while let Ok(1..) = stream.read(&mut unread).await {}
+}
+
+/// Returns the header of a text frame and half of what it announces (RFC 6455, section 5.2).
+fn half_frame(text: &str) -> Vec<u8> {
+    let length = u16::try_from(text.len()).unwrap_or(u16::MAX).max(126);
+    let mut frame = vec![0x81, 126];
+    frame.extend(length.to_be_bytes());
+    frame.extend_from_slice(&text.as_bytes()[..text.len() / 2]);
+    frame
+}
+
+/// How a connection ends.
+enum Ending {
+    /// The client is gone, or the machine dropped it.
+    Gone,
+    /// A close frame is to be sent, and the client's to be awaited.
+    Close(u16, String),
+    /// The connection is to break behind half of this message.
+    Broken(String),
+}
+
+/// Runs the machine until the connection ends. Speech in the making ends with it.
+async fn converse<S>(machine: &mut Machine, socket: &mut Socket<S>, options: &Options) -> Ending
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut ping = tokio::time::interval(PING_INTERVAL);
+    let start = ping.tick().await;
+    let mut speeches = Speeches::default();
+    let mut input = Input::Opened;
+    loop {
+        for action in machine.handle(start.elapsed(), input) {
+            let queued = match action {
+                Action::Send(text) => socket.queue(text),
+                Action::Say(order) => {
+                    let (job, engine) = (order.job, options.voice);
+                    let handle = speeches.tasks.spawn(async move { speech::make(engine, &order).await });
+                    speeches.handles.insert(job, handle);
+                    Ok(())
+                }
+                Action::CancelSpeech(job) => {
+                    speeches.cancel(job);
+                    Ok(())
+                }
+                Action::Close { code, reason } => return Ending::Close(code, reason),
+                Action::Drop => return Ending::Gone,
+                Action::SendHalf(text) => return Ending::Broken(text),
+            };
+            if queued.is_err() {
+                // The rest of the queue would not be read in time, but a client that wakes up learns why.
+                socket.clear_queue();
+                return Ending::Close(1008, "too many unread messages".to_owned());
+            }
+        }
+        let deadline = machine.deadline().map(|due| start + due);
+        // Cancel-safe because a dropped branch loses nothing: see `Socket::next`; join sets and intervals are.
+        input = tokio::select! {
+            received = socket.next() => match received {
+                Received::Text(text) => Input::Text(text.as_str().to_owned()),
+                Received::Binary => Input::Binary,
+                Received::Violation(code, reason) => {
+                    socket.clear_queue();
+                    return Ending::Close(code, reason.to_owned());
+                }
+                // The answer to the client's close frame is written when the queue is flushed.
+                Received::Closed => return Ending::Gone,
+            },
+            Some(speech) = speeches.next() => Input::Spoken(speech),
+            () = sleep_until(deadline) => Input::Tick,
+            // A full queue is noticed with the next message.
+            _ = ping.tick() => { let _ = socket.queue_ping(); Input::Tick },
+        };
+    }
+}
+
+async fn sleep_until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Speech that is being made; dropping it ends the programs that make it.
+#[derive(Default)]
+struct Speeches {
+    tasks: JoinSet<Speech>,
+    handles: HashMap<u64, AbortHandle>,
+}
+
+impl Speeches {
+    fn cancel(&mut self, job: u64) {
+        if let Some(handle) = self.handles.remove(&job) {
+            handle.abort();
+        }
+    }
+
+    /// Returns the next speech that is done; `None` while none is being made.
+    async fn next(&mut self) -> Option<Speech> {
+        loop {
+            // A task that was cancelled has nothing to return.
+            if let Ok(speech) = self.tasks.join_next().await? {
+                self.handles.remove(&speech.job);
+                return Some(speech);
+            }
+        }
+    }
+}

@@ -1,0 +1,297 @@
+//! The settings in force: the defaults of a real session, and what updates make of them.
+
+use serde_json::{Value, json};
+
+use crate::dsp::codec::Codec;
+use crate::dsp::frame::Rate;
+use crate::protocol::dialect::Dialect;
+use crate::protocol::settings::{
+    AudioFormat, Eagerness, Modality, SessionInfo, SessionKind, Settings, TokenLimit, ToolChoice,
+    Transcription, TurnDetection, TurnMethod, Voice,
+};
+use crate::protocol::value::{Setting, Unknown};
+use crate::server::demo::http::admission::Peer;
+use crate::server::demo::mistake::Mistake;
+
+/// What real servers start with; the documents say 500.
+const SILENCE_MS: u32 = 200;
+const PADDING_MS: u32 = 300;
+const THRESHOLD: f64 = 0.5;
+
+/// What `session.created` shows as the instructions.
+const INSTRUCTIONS: &str =
+    "You are the demo inside of rtvoice. You know no words: you measure speech and play it back.";
+
+/// The settings of one session.
+#[derive(Clone, Debug)]
+pub(crate) struct Effective {
+    settings: Settings,
+    dialect: Dialect,
+}
+
+/// When a turn begins and ends, in samples at 24 kHz where it is a time.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct TurnRule {
+    /// The session's threshold, 0 to 1.
+    pub(crate) threshold: f64,
+    /// Kept before the beginning of speech.
+    pub(crate) padding: u64,
+    /// Silence that ends a turn.
+    pub(crate) silence: u64,
+    /// Whether the end of a turn is answered.
+    pub(crate) answers: bool,
+    /// Whether speech stops an answer.
+    pub(crate) interrupts: bool,
+    /// Silence after an answer that is answered too.
+    pub(crate) idle: Option<u64>,
+}
+
+impl TurnRule {
+    /// How speech is looked for where nobody asked for turns.
+    pub(crate) const PLAIN: Self = Self {
+        threshold: THRESHOLD,
+        padding: 0,
+        silence: 12_000,
+        answers: false,
+        interrupts: false,
+        idle: None,
+    };
+}
+
+impl Effective {
+    /// Returns the settings that a new session of `peer` has.
+    pub(crate) fn new(peer: &Peer) -> Self {
+        let settings = Settings {
+            kind: peer.kind,
+            model: peer.model.clone(),
+            instructions: Some(INSTRUCTIONS.to_owned()),
+            output: Some(Modality::Audio),
+            input_format: Some(AudioFormat::PCM24K),
+            noise_reduction: Setting::Clear,
+            transcription: Setting::Clear,
+            turn_detection: Setting::Set(default_turns()),
+            output_format: Some(AudioFormat::PCM24K),
+            voice: Some(Voice::Named("alloy".to_owned())),
+            speed: Some(1.0),
+            tools: Some(Vec::new()),
+            tool_choice: Some(ToolChoice::Auto),
+            temperature: Some(0.8),
+            max_output_tokens: Some(TokenLimit::Unlimited),
+            truncation: Some(json!("auto")),
+            tracing: Setting::Clear,
+            include: Setting::Clear,
+            ..Settings::default()
+        };
+        Self { settings, dialect: peer.dialect }
+    }
+
+    /// Returns the session as it is shown to the client.
+    pub(crate) fn info(&self, id: &str, expires_at: u64) -> SessionInfo {
+        let nulls: &[&str] = match (self.settings.kind, self.dialect) {
+            (SessionKind::Realtime, Dialect::Ga | Dialect::Mixed) => &["prompt"],
+            (SessionKind::Realtime, Dialect::Beta) => &["prompt", "client_secret"],
+            (SessionKind::Transcription, Dialect::Ga | Dialect::Beta | Dialect::Mixed) => &[],
+        };
+        SessionInfo {
+            id: Some(id.to_owned()),
+            object: None,
+            expires_at: Some(expires_at),
+            shape: Some(self.dialect),
+            settings: self.settings.clone(),
+            unknown: nulls.iter().map(|name| ((*name).to_owned(), Value::Null)).collect(),
+        }
+    }
+
+    /// Returns the settings after `update`, or why all of it is dropped.
+    ///
+    /// `spoken` tells whether the conversation holds speech of the assistant.
+    pub(crate) fn updated(&self, update: &Settings, spoken: Spoken) -> Result<Self, Mistake> {
+        self.check_fixed(update, spoken)?;
+        let mut new = self.clone();
+        let settings = &mut new.settings;
+        let from = update.clone();
+        replace(&mut settings.instructions, from.instructions);
+        replace(&mut settings.output, from.output);
+        replace(&mut settings.input_format, from.input_format);
+        replace(&mut settings.output_format, from.output_format);
+        replace(&mut settings.voice, from.voice);
+        replace(&mut settings.speed, from.speed);
+        replace(&mut settings.tools, from.tools);
+        replace(&mut settings.tool_choice, from.tool_choice);
+        replace(&mut settings.parallel_tool_calls, from.parallel_tool_calls);
+        replace(&mut settings.temperature, from.temperature);
+        replace(&mut settings.max_output_tokens, from.max_output_tokens);
+        replace(&mut settings.reasoning_effort, from.reasoning_effort);
+        replace(&mut settings.truncation, from.truncation);
+        set(&mut settings.noise_reduction, from.noise_reduction);
+        set(&mut settings.transcription, from.transcription);
+        set(&mut settings.tracing, from.tracing);
+        set(&mut settings.include, from.include);
+        set(&mut settings.turn_detection, completed(from.turn_detection));
+        new.check_live_transcription()?;
+        Ok(new)
+    }
+
+    /// Some settings stay as they are from the beginning or from the first speech on.
+    fn check_fixed(&self, update: &Settings, spoken: Spoken) -> Result<(), Mistake> {
+        if let (Some(asked), Some(model)) = (&update.model, &self.settings.model)
+            && asked != model
+        {
+            let message = format!("Cannot change the model of a session from '{model}' to '{asked}'.");
+            return Err(Mistake::value("session.model", message));
+        }
+        if spoken == Spoken::Yes && update.voice.is_some() && update.voice != self.settings.voice {
+            let message = "Cannot update a conversation's voice if assistant audio is present.";
+            return Err(Mistake::new("cannot_update_voice", message).at(match self.dialect {
+                Dialect::Ga | Dialect::Mixed => "session.audio.output.voice",
+                Dialect::Beta => "session.voice",
+            }));
+        }
+        Ok(())
+    }
+
+    /// The live models have no turn detection, and the default one must be switched off with
+    /// `null`.
+    fn check_live_transcription(&self) -> Result<(), Mistake> {
+        let is_live = self.transcription().is_some_and(Transcription::finds_no_turns);
+        if self.settings.kind == SessionKind::Transcription && is_live && self.turns().is_some() {
+            let message = "Turn detection is not supported for this transcription model.";
+            return Err(Mistake::value("session.audio.input.turn_detection", message));
+        }
+        Ok(())
+    }
+
+    /// Returns the settings themselves.
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Returns when turns begin and end; nothing where the client decides.
+    pub(crate) fn turns(&self) -> Option<TurnRule> {
+        let turns = self.settings.turn_detection.get()?;
+        let ms = |ms: u32| u64::from(ms) * u64::from(Rate::WIRE.0) / 1_000;
+        let rule = TurnRule {
+            threshold: THRESHOLD,
+            padding: ms(PADDING_MS),
+            silence: ms(SILENCE_MS),
+            answers: turns.create_response.unwrap_or(true),
+            interrupts: turns.interrupt_response.unwrap_or(true),
+            idle: None,
+        };
+        Some(match &turns.method {
+            TurnMethod::ServerVad { threshold, prefix_padding_ms, silence_duration_ms, idle_timeout_ms } => {
+                TurnRule {
+                    threshold: threshold.unwrap_or(THRESHOLD),
+                    padding: ms(prefix_padding_ms.unwrap_or(PADDING_MS)),
+                    silence: ms(silence_duration_ms.unwrap_or(SILENCE_MS)),
+                    idle: idle_timeout_ms.get().copied().map(ms),
+                    ..rule
+                }
+            }
+            // The endpoint knows no words, so that eagerness can only be patience.
+            TurnMethod::SemanticVad { eagerness } => TurnRule {
+                silence: ms(match eagerness {
+                    Some(Eagerness::Low) => 1_600,
+                    Some(Eagerness::High) => 500,
+                    Some(Eagerness::Medium | Eagerness::Auto | Eagerness::Other(_)) | None => 900,
+                }),
+                ..rule
+            },
+            TurnMethod::Other(_) => rule,
+        })
+    }
+
+    /// Returns the settings of the captions, where they are wanted.
+    pub(crate) fn transcription(&self) -> Option<&Transcription> {
+        self.settings.transcription.get()
+    }
+
+    /// Returns how the client's sound lies in its bytes.
+    pub(crate) fn input(&self) -> (Codec, Rate) {
+        codec(self.settings.input_format.as_ref())
+    }
+
+    /// Returns whether answers are spoken.
+    pub(crate) fn modality(&self) -> Modality {
+        self.settings.output.unwrap_or(Modality::Audio)
+    }
+
+    /// Returns the name of the voice.
+    pub(crate) fn voice(&self) -> Voice {
+        self.settings.voice.clone().unwrap_or(Voice::Named("alloy".to_owned()))
+    }
+}
+
+/// Whether the conversation holds speech of the assistant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Spoken {
+    /// It does, so that the voice is fixed.
+    Yes,
+    /// It does not.
+    No,
+}
+
+/// Returns encoding and rate of a format; what is unknown was refused before.
+pub(crate) fn codec(format: Option<&AudioFormat>) -> (Codec, Rate) {
+    match format {
+        Some(AudioFormat::Ulaw) => (Codec::Ulaw, Rate::TELEPHONE),
+        Some(AudioFormat::Alaw) => (Codec::Alaw, Rate::TELEPHONE),
+        Some(AudioFormat::Pcm(rate) | AudioFormat::BarePcm(rate)) => (Codec::Pcm16, *rate),
+        Some(AudioFormat::Other(_)) | None => (Codec::Pcm16, Rate::WIRE),
+    }
+}
+
+fn replace<T>(present: &mut Option<T>, update: Option<T>) {
+    if update.is_some() {
+        *present = update;
+    }
+}
+
+fn set<T>(present: &mut Setting<T>, update: Setting<T>) {
+    match update {
+        Setting::Keep => {}
+        Setting::Clear | Setting::Set(_) => *present = update,
+    }
+}
+
+fn default_turns() -> TurnDetection {
+    TurnDetection {
+        method: TurnMethod::ServerVad {
+            threshold: Some(THRESHOLD),
+            prefix_padding_ms: Some(PADDING_MS),
+            silence_duration_ms: Some(SILENCE_MS),
+            idle_timeout_ms: Setting::Clear,
+        },
+        create_response: Some(true),
+        interrupt_response: Some(true),
+        unknown: Unknown::new(),
+    }
+}
+
+/// Fills in what an update of the turn detection leaves to the server.
+fn completed(update: Setting<TurnDetection>) -> Setting<TurnDetection> {
+    let Setting::Set(turns) = update else { return update };
+    let method = match turns.method {
+        TurnMethod::ServerVad { threshold, prefix_padding_ms, silence_duration_ms, idle_timeout_ms } => {
+            TurnMethod::ServerVad {
+                threshold: threshold.or(Some(THRESHOLD)),
+                prefix_padding_ms: prefix_padding_ms.or(Some(PADDING_MS)),
+                silence_duration_ms: silence_duration_ms.or(Some(SILENCE_MS)),
+                idle_timeout_ms: match idle_timeout_ms {
+                    Setting::Set(timeout) => Setting::Set(timeout),
+                    Setting::Keep | Setting::Clear => Setting::Clear,
+                },
+            }
+        }
+        TurnMethod::SemanticVad { eagerness } => {
+            TurnMethod::SemanticVad { eagerness: eagerness.or(Some(Eagerness::Auto)) }
+        }
+        TurnMethod::Other(name) => TurnMethod::Other(name),
+    };
+    Setting::Set(TurnDetection {
+        method,
+        create_response: turns.create_response.or(Some(true)),
+        interrupt_response: turns.interrupt_response.or(Some(true)),
+        unknown: turns.unknown,
+    })
+}

@@ -1,0 +1,73 @@
+//! Which function an answer calls: only one that `tool_choice` demands, as the endpoint knows no words.
+
+use serde_json::Value;
+
+use crate::protocol::settings::{Tool, ToolChoice};
+use crate::server::demo::function_calls::arguments::example;
+use crate::server::demo::mistake::Mistake;
+
+/// A function to call, with arguments made from its schema.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Call {
+    /// The function's name.
+    pub(crate) name: String,
+    /// JSON text.
+    pub(crate) arguments: String,
+}
+
+/// Returns the call that `choice` demands of `tools`; none where it leaves the choice to the endpoint.
+///
+/// # Errors
+///
+/// When the choice cannot be met; `param` is where it stands.
+pub(crate) fn demanded_call(
+    choice: &ToolChoice,
+    tools: &[Tool],
+    param: &str,
+) -> Result<Option<Call>, Mistake> {
+    let mut functions = tools.iter().filter_map(function);
+    let (name, parameters) = match choice {
+        ToolChoice::Auto | ToolChoice::None => return Ok(None),
+        ToolChoice::Required => functions.next().ok_or_else(|| {
+            Mistake::value(param, "Tool choice 'required' needs at least one function in 'tools'.")
+        })?,
+        ToolChoice::Function(wanted) => {
+            functions.find(|(name, _)| name == wanted).ok_or_else(|| undeclared(wanted, param))?
+        }
+        ToolChoice::Other(_) => {
+            return Err(Mistake::value(param, "This endpoint calls functions, but no MCP servers."));
+        }
+    };
+    let arguments = example(parameters).map_err(|reason| {
+        let message = format!("Cannot make arguments for the function '{name}': {reason}.");
+        Mistake::value(param, message)
+    })?;
+    Ok(Some(Call { name: name.to_owned(), arguments: arguments.to_string() }))
+}
+
+/// Refuses a choice of a function that is not among `tools`.
+pub(crate) fn check_declared(choice: &ToolChoice, tools: &[Tool], param: &str) -> Result<(), Mistake> {
+    match choice {
+        ToolChoice::Function(wanted)
+            if !tools.iter().filter_map(function).any(|(name, _)| name == wanted) =>
+        {
+            Err(undeclared(wanted, param))
+        }
+        ToolChoice::Function(_)
+        | ToolChoice::Auto
+        | ToolChoice::None
+        | ToolChoice::Required
+        | ToolChoice::Other(_) => Ok(()),
+    }
+}
+
+fn function(tool: &Tool) -> Option<(&str, Option<&Value>)> {
+    match tool {
+        Tool::Function { name, parameters, .. } => Some((name, parameters.as_ref())),
+        Tool::Other(_) => None,
+    }
+}
+
+fn undeclared(name: &str, param: &str) -> Mistake {
+    Mistake::value(param, format!("Tool choice '{name}' not found in 'tools' parameter."))
+}

@@ -1,0 +1,161 @@
+//! The sound that the client wrote and that is not committed yet, by its place in the stream.
+
+use std::ops::Range;
+
+use crate::dsp::codec::{Codec, Decoder};
+use crate::dsp::frame::Rate;
+use crate::dsp::resample::{Resampler, to_float, to_int};
+use crate::server::demo::check::MOST_AUDIO;
+use crate::server::demo::mistake::Mistake;
+
+/// How much sound may wait for a commit: the largest append, 15 MiB, in the format that needs the most memory
+/// for it. That is 33 minutes of G.711, 94 MB here.
+const MAX_SAMPLES: u64 = (MOST_AUDIO as u64) * (Rate::WIRE.0 as u64) / (Rate::TELEPHONE.0 as u64);
+
+/// Less than this is no turn.
+const LEAST_SAMPLES: usize = 2_400;
+
+/// The input audio buffer, at 24 kHz whatever the client sends.
+pub(crate) struct Buffer {
+    codec: Codec,
+    decoder: Decoder,
+    resampler: Resampler,
+    samples: Vec<i16>,
+    start: u64,
+}
+
+impl std::fmt::Debug for Buffer {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Buffer").field("range", &self.range()).finish_non_exhaustive()
+    }
+}
+
+impl Buffer {
+    /// Makes an empty buffer for sound in this form.
+    pub(crate) fn new((codec, rate): (Codec, Rate)) -> Self {
+        let resampler = Resampler::new(rate, Rate::WIRE);
+        Self { codec, decoder: Decoder::new(codec), resampler, samples: Vec::new(), start: 0 }
+    }
+
+    /// Takes sound in another form from here on; what is there stays.
+    pub(crate) fn set_form(&mut self, (codec, rate): (Codec, Rate)) {
+        self.codec = codec;
+        self.decoder = Decoder::new(codec);
+        self.resampler = Resampler::new(rate, Rate::WIRE);
+    }
+
+    /// Returns where in the stream the sound lies that is there.
+    pub(crate) fn range(&self) -> Range<u64> {
+        self.start..self.start + self.samples.len() as u64
+    }
+
+    /// Checks that there is room for so many bytes of the wire.
+    pub(crate) fn check_room(&self, bytes: usize) -> Result<(), Mistake> {
+        let width = if self.codec == Codec::Pcm16 { 2 } else { 1 };
+        let new = bytes as u64 / width * u64::from(Rate::WIRE.0) / u64::from(self.resampler.from().0);
+        if self.samples.len() as u64 + new <= MAX_SAMPLES {
+            return Ok(());
+        }
+        let message = format!(
+            "The input audio buffer is full: commit or clear it before it holds {} minutes.",
+            MAX_SAMPLES / u64::from(Rate::WIRE.0) / 60
+        );
+        Err(Mistake::value("audio", message))
+    }
+
+    /// Takes bytes of the wire, for which there is room, and returns the samples they make.
+    pub(crate) fn append(&mut self, bytes: &[u8]) -> Vec<i16> {
+        let decoded = self.decoder.push(bytes);
+        let new = if self.resampler.from() == self.resampler.to() {
+            decoded
+        } else {
+            let floats: Vec<f32> = decoded.into_iter().map(to_float).collect();
+            let mut output = Vec::new();
+            self.resampler.process(&floats, &mut output);
+            output.into_iter().map(to_int).collect()
+        };
+        self.samples.extend_from_slice(&new);
+        new
+    }
+
+    /// Refuses what is too short to be committed.
+    pub(crate) fn check_commit(&self) -> Result<(), Mistake> {
+        if self.samples.len() >= LEAST_SAMPLES {
+            return Ok(());
+        }
+        let ms = self.samples.len() as f64 / 24.0;
+        let message = format!(
+            "Error committing input audio buffer: buffer too small. Expected at least 100ms of audio, \
+             but buffer only has {ms:.2}ms of audio."
+        );
+        Err(Mistake::new("input_audio_buffer_commit_empty", message))
+    }
+
+    /// Returns a copy of what lies in `range`, as far as it is there.
+    pub(crate) fn copy(&self, range: Range<u64>) -> Vec<i16> {
+        let index = |at: u64| usize::try_from(at.saturating_sub(self.start)).unwrap_or(usize::MAX);
+        let end = index(range.end).min(self.samples.len());
+        self.samples[index(range.start).min(end)..end].to_vec()
+    }
+
+    /// Throws away what lies before `at`.
+    pub(crate) fn forget_before(&mut self, at: u64) {
+        let at = at.min(self.range().end);
+        if let Ok(count @ 1..) = usize::try_from(at.saturating_sub(self.start)) {
+            self.samples.drain(..count);
+            self.start = at;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sound_keeps_its_place_in_the_stream() {
+        let mut buffer = Buffer::new((Codec::Pcm16, Rate::WIRE));
+        let bytes: Vec<u8> = (0..100_i16).flat_map(i16::to_le_bytes).collect();
+        assert_eq!(buffer.append(&bytes[..51]).len(), 25);
+        assert_eq!(buffer.append(&bytes[51..]).len(), 75);
+        buffer.forget_before(40);
+        assert_eq!(buffer.range(), 40..100);
+        assert_eq!(buffer.copy(38..44), [40, 41, 42, 43]);
+        assert_eq!(buffer.copy(98..200), [98, 99]);
+        buffer.forget_before(500);
+        assert_eq!(buffer.range(), 100..100);
+    }
+
+    #[test]
+    fn telephone_sound_lasts_as_long_as_it_did() {
+        let mut buffer = Buffer::new((Codec::Ulaw, Rate::TELEPHONE));
+        for _ in 0..100 {
+            buffer.append(&[0xff; 80]);
+        }
+        let length = buffer.range().end;
+        assert!((23_000..=24_000).contains(&length), "{length}");
+    }
+
+    #[test]
+    fn too_short_a_commit_is_told_its_length() {
+        let mut buffer = Buffer::new((Codec::Pcm16, Rate::WIRE));
+        buffer.append(&[0; 1_000]);
+        let mistake = buffer.check_commit().unwrap_err();
+        assert!(mistake.message.ends_with("buffer only has 20.83ms of audio."), "{}", mistake.message);
+        buffer.append(&[0; 4_800]);
+        assert_eq!(buffer.check_commit(), Ok(()));
+    }
+
+    #[test]
+    fn an_append_of_15_mib_fits_in_every_format() {
+        for form in
+            [(Codec::Pcm16, Rate::WIRE), (Codec::Ulaw, Rate::TELEPHONE), (Codec::Alaw, Rate::TELEPHONE)]
+        {
+            let mut buffer = Buffer::new(form);
+            assert_eq!(buffer.check_room(MOST_AUDIO), Ok(()));
+            buffer.append(&[0; 9_600]);
+            let full = buffer.check_room(6 * MOST_AUDIO).unwrap_err();
+            assert!(full.message.ends_with("before it holds 32 minutes."), "{}", full.message);
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! What can be told of sound without understanding it: how long, how loud, whether it is alive.
+
+use std::ops::Range;
+
+use crate::dsp::level::{peak_dbfs, rms_dbfs};
+
+/// Below this a microphone is hardly usable.
+const QUIET_DBFS: f32 = -45.0;
+
+/// From here on samples are at the end of their range.
+const CLIPPED_DBFS: f32 = -0.05;
+
+/// What was measured of one turn of the user.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Heard {
+    /// How long somebody spoke, in samples at 24 kHz; 0 where nobody did.
+    pub(crate) speech: u64,
+    /// RMS over the speech, over everything where there is none.
+    pub(crate) dbfs: f32,
+    /// What is remarkable about it.
+    pub(crate) remark: Remark,
+}
+
+/// What is remarkable about a recording.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Remark {
+    /// Nothing.
+    Fine,
+    /// Speech, but hardly audible.
+    Quiet,
+    /// Speech that is cut off at full scale.
+    Clipped,
+    /// Sound without speech.
+    Speechless,
+    /// Zeros.
+    Dead,
+}
+
+impl Heard {
+    /// Measures `samples`; `speech` is where in them somebody spoke.
+    pub(crate) fn measure(samples: &[i16], speech: Option<Range<usize>>) -> Self {
+        let Some(range) = speech.filter(|range| !range.is_empty()) else {
+            let dead = samples.iter().all(|sample| *sample == 0);
+            let remark = if dead { Remark::Dead } else { Remark::Speechless };
+            return Self { speech: 0, dbfs: rms_dbfs(samples), remark };
+        };
+        let end = range.end.min(samples.len());
+        let spoken = &samples[range.start.min(end)..end];
+        let dbfs = rms_dbfs(spoken);
+        let remark = match () {
+            () if dbfs < QUIET_DBFS => Remark::Quiet,
+            () if peak_dbfs(spoken) >= CLIPPED_DBFS => Remark::Clipped,
+            () => Remark::Fine,
+        };
+        Self { speech: spoken.len() as u64, dbfs, remark }
+    }
+
+    /// Returns how long somebody spoke, such as `1.8`.
+    pub(crate) fn seconds(&self) -> String {
+        format!("{:.1}", self.speech as f64 / 24_000.0)
+    }
+
+    /// Returns how loud it was, such as `-23`.
+    pub(crate) fn level(&self) -> i32 {
+        self.dbfs.round() as i32
+    }
+
+    /// Returns what stands in the transcript; nothing for silence, as on real servers.
+    pub(crate) fn transcript(&self) -> String {
+        match self.remark {
+            Remark::Fine | Remark::Quiet | Remark::Clipped => {
+                format!("[speech {} s, {} dBFS]", self.seconds(), self.level())
+            }
+            Remark::Speechless | Remark::Dead => String::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn square(level: i16, samples: usize) -> Vec<i16> {
+        (0..samples).map(|index| if index % 100 < 50 { level } else { -level }).collect()
+    }
+
+    #[test]
+    fn the_level_is_that_of_the_speech_alone() {
+        let mut samples = vec![0; 24_000];
+        samples.extend(square(3_277, 43_200));
+        let heard = Heard::measure(&samples, Some(24_000..67_200));
+        assert_eq!(heard.transcript(), "[speech 1.8 s, -20 dBFS]");
+        assert_eq!(heard.remark, Remark::Fine);
+    }
+
+    #[test]
+    fn a_bad_microphone_is_remarked() {
+        let remark = |samples: &[i16], speech| Heard::measure(samples, speech).remark;
+        assert_eq!(remark(&square(100, 9_000), Some(0..9_000)), Remark::Quiet);
+        assert_eq!(remark(&square(32_767, 9_000), Some(0..9_000)), Remark::Clipped);
+        assert_eq!(remark(&square(100, 9_000), None), Remark::Speechless);
+        assert_eq!(remark(&[0; 9_000], None), Remark::Dead);
+        assert_eq!(Heard::measure(&[0; 9_000], None).transcript(), "");
+    }
+}

@@ -1,0 +1,245 @@
+//! Who is let in, decided from the HTTP request alone: path, key, intent, model and dialect.
+
+use percent_encoding::percent_decode_str;
+use serde_json::json;
+use tokio_tungstenite::tungstenite::handshake::server::{Request, Response, create_response};
+use tokio_tungstenite::tungstenite::http::{HeaderValue, StatusCode, header};
+
+use crate::protocol::dialect::Dialect;
+use crate::protocol::settings::SessionKind;
+use crate::secret::Secret;
+use crate::server::demo::Options;
+use crate::server::demo::faults::Fault;
+use crate::server::demo::http::origin::AllowList;
+use crate::server::demo::mistake::Mistake;
+
+/// The only path of the endpoint.
+const PATH: &str = "/v1/realtime";
+
+/// What the request gets.
+#[derive(Debug)]
+pub(crate) enum Admission {
+    /// The upgrade, with the answer to write.
+    Upgrade(Response, Peer),
+    /// A plain HTTP answer with JSON in it.
+    Plain(StatusCode, serde_json::Value),
+}
+
+/// What is known of the client after the handshake.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Peer {
+    /// Which dialect it is spoken to in.
+    pub(crate) dialect: Dialect,
+    /// Conversation or captions.
+    pub(crate) kind: SessionKind,
+    /// The model of the URL; never absent in a conversation that is not refused.
+    pub(crate) model: Option<String>,
+    /// Why it is told to go, after the upgrade as OpenAI does it.
+    pub(crate) refusal: Option<Refusal>,
+}
+
+/// An error that ends the connection.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Refusal {
+    /// The close code, 3000 or 4000.
+    pub(crate) close: u16,
+    /// What is said before.
+    pub(crate) mistake: Mistake,
+}
+
+impl Refusal {
+    fn key(mistake: Mistake) -> Self {
+        Self { close: 3000, mistake }
+    }
+
+    fn model(mistake: Mistake) -> Self {
+        Self { close: 4000, mistake }
+    }
+
+    /// Returns the reason of the close frame: `error.type[.error.code]`.
+    pub(crate) fn reason(&self) -> String {
+        match self.mistake.code {
+            Some(code) => format!("invalid_request_error.{code}"),
+            None => "invalid_request_error".to_owned(),
+        }
+    }
+}
+
+/// Returns an HTTP answer with an error of the protocol.
+pub(crate) fn plain_error(status: StatusCode, code: Option<&str>, message: &str) -> Admission {
+    let error = json!({ "message": message, "type": "invalid_request_error", "param": null, "code": code });
+    Admission::Plain(status, json!({ "error": error }))
+}
+
+/// Decides what `request` gets; without a list any host and origin is allowed.
+pub(crate) fn admit(request: &Request, options: &Options, allowed: Option<&AllowList>) -> Admission {
+    let path = request.uri().path();
+    if path == "/health" {
+        return Admission::Plain(StatusCode::OK, json!({ "status": "ok" }));
+    }
+    if path != PATH {
+        let message = format!("Invalid URL (GET {path})");
+        return plain_error(StatusCode::NOT_FOUND, None, &message);
+    }
+    if let Some(list) = allowed
+        && let Err(refusal) = list.check(request.uri(), request.headers())
+    {
+        let message = format!("{} {ALLOW_HINT}", refusal.message);
+        return plain_error(refusal.status, Some(refusal.code), &message);
+    }
+    let Ok(mut response) = create_response(request) else {
+        let message = "This is a WebSocket endpoint: connect with ws://.";
+        return plain_error(StatusCode::UPGRADE_REQUIRED, None, message);
+    };
+    if options.faults.has(Fault::Refuse401) {
+        return plain_error(StatusCode::UNAUTHORIZED, Some("invalid_api_key"), WRONG_KEY);
+    }
+    let wishes = Wishes::of(request);
+    if wishes.offers("realtime") {
+        response.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static("realtime"));
+    }
+    Admission::Upgrade(response, wishes.into_peer(options))
+}
+
+const ALLOW_HINT: &str = "rtvoice serve --allow-host and --allow-origin add to what is allowed.";
+
+const WRONG_KEY: &str =
+    "Incorrect API key provided. You can find your API key where the endpoint was started.";
+
+/// What the client asked for.
+#[derive(Default)]
+struct Wishes {
+    key: Option<Secret>,
+    model: Option<String>,
+    transcription: bool,
+    beta_header: bool,
+    subprotocols: Vec<String>,
+}
+
+impl Wishes {
+    fn of(request: &Request) -> Self {
+        let mut wishes = Self {
+            beta_header: header_text(request, "openai-beta").is_some_and(|text| text.contains("realtime")),
+            subprotocols: header_words(request, header::SEC_WEBSOCKET_PROTOCOL.as_str()),
+            ..Self::default()
+        };
+        let mut token = None;
+        for (name, value) in query(request) {
+            match name.as_str() {
+                "model" if !value.is_empty() => wishes.model = Some(value),
+                "intent" => wishes.transcription = value == "transcription",
+                "token" | "api-key" => token = Some(value),
+                _ => {}
+            }
+        }
+        let offered = wishes.subprotocols.iter();
+        let subprotocol_key = offered
+            .filter_map(|word| word.strip_prefix("openai-insecure-api-key."))
+            .next()
+            .map(str::to_owned);
+        let key = bearer(request)
+            .or_else(|| header_text(request, "api-key").map(str::to_owned))
+            .or(subprotocol_key)
+            .or(token);
+        wishes.key = key.filter(|key| !key.is_empty()).map(Secret::new);
+        wishes
+    }
+
+    fn offers(&self, subprotocol: &str) -> bool {
+        self.subprotocols.iter().any(|word| word == subprotocol)
+    }
+
+    fn into_peer(self, options: &Options) -> Peer {
+        let asks_beta = self.beta_header || self.offers("openai-beta.realtime-v1");
+        let asked = if asks_beta { Dialect::Beta } else { Dialect::Ga };
+        let dialect = options.dialect.unwrap_or(asked);
+        let refusal = self
+            .refused_key(options)
+            .or_else(|| self.refused_shape(options))
+            .or_else(|| self.refused_model(options, dialect));
+        let kind = if self.transcription { SessionKind::Transcription } else { SessionKind::Realtime };
+        Peer { dialect, kind, model: self.model, refusal }
+    }
+
+    fn refused_key(&self, options: &Options) -> Option<Refusal> {
+        if options.faults.has(Fault::RefuseKey) {
+            return Some(Refusal::key(Mistake::new("invalid_api_key", WRONG_KEY)));
+        }
+        let expected = options.key.as_ref()?;
+        match &self.key {
+            Some(key) if same(key, expected) => None,
+            Some(_) => Some(Refusal::key(Mistake::new("invalid_api_key", WRONG_KEY))),
+            None => {
+                let message = "Missing bearer or basic authentication in header".to_owned();
+                Some(Refusal::key(Mistake { code: None, message, param: None }))
+            }
+        }
+    }
+
+    fn refused_shape(&self, options: &Options) -> Option<Refusal> {
+        let asks_beta = self.beta_header || self.offers("openai-beta.realtime-v1");
+        let refused = asks_beta && options.faults.has(Fault::RefuseBeta);
+        refused.then(|| {
+            let message =
+                "The Realtime Beta API is no longer supported. Please use /v1/realtime for the GA API.";
+            Refusal::model(Mistake::new("beta_api_shape_disabled", message))
+        })
+    }
+
+    fn refused_model(&self, options: &Options, dialect: Dialect) -> Option<Refusal> {
+        let mistake = match (&self.model, self.transcription) {
+            (Some(model), _) if options.faults.has(Fault::RefuseModel) => {
+                Mistake::new("invalid_model", format!("Model \"{model}\" is not supported in realtime mode."))
+            }
+            // Compatible beta servers demand a model in the URL of a transcription.
+            (Some(_), true) if dialect == Dialect::Ga => Mistake::new(
+                "invalid_model",
+                "You must not provide a model parameter for transcription sessions.",
+            ),
+            (Some(model), false) if is_transcription_model(model) => {
+                Mistake::new("invalid_model", format!("Model \"{model}\" is not supported in realtime mode."))
+            }
+            (None, false) => Mistake::new("missing_model", "You must provide a model parameter."),
+            (Some(_), _) | (None, true) => return None,
+        };
+        Some(Refusal::model(mistake))
+    }
+}
+
+fn is_transcription_model(model: &str) -> bool {
+    model.contains("transcribe") || model.contains("whisper")
+}
+
+/// Compares without telling by the time it takes how much of the key was right.
+fn same(key: &Secret, expected: &Secret) -> bool {
+    let (key, expected) = (key.reveal().as_bytes(), expected.reveal().as_bytes());
+    let different = key.iter().zip(expected).fold(0, |different, (a, b)| different | (a ^ b));
+    key.len() == expected.len() && different == 0
+}
+
+fn bearer(request: &Request) -> Option<String> {
+    let (scheme, key) = header_text(request, header::AUTHORIZATION.as_str())?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| key.trim().to_owned())
+}
+
+fn header_text<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
+    request.headers().get(name).and_then(|value| value.to_str().ok())
+}
+
+fn header_words(request: &Request, name: &str) -> Vec<String> {
+    let values = request.headers().get_all(name).into_iter();
+    values
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|text| text.split(','))
+        .map(|word| word.trim().to_owned())
+        .collect()
+}
+
+fn query(request: &Request) -> Vec<(String, String)> {
+    let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+    let pairs = request.uri().query().unwrap_or_default().split('&');
+    pairs
+        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+        .map(|(name, value)| (decoded(name), decoded(value)))
+        .collect()
+}

@@ -1,0 +1,141 @@
+//! The HTTP request in front of the WebSocket: read, judged by `admission`, answered.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::handshake::machine::TryParse;
+use tokio_tungstenite::tungstenite::handshake::server::{Request, write_response};
+use tokio_tungstenite::tungstenite::http::StatusCode;
+
+use crate::server::demo::Options;
+use crate::server::demo::http::admission::{Admission, Peer, admit, plain_error};
+use crate::server::demo::http::origin::AllowList;
+
+/// The largest request head. Clients of this protocol send less than 2 KiB; proxies add little.
+const MAX_HEAD_BYTES: usize = 16 * 1024;
+
+/// How long a client may take to send its whole request.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a client may take to read the answer, which is less than 1 KiB.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// A connection that has become a WebSocket.
+pub(crate) struct Upgrade {
+    /// Who is at the other end.
+    pub(crate) peer: Peer,
+    /// What came behind the request already.
+    pub(crate) tail: Vec<u8>,
+}
+
+/// Reads the request and answers it; `None` when there is no WebSocket to serve.
+pub(crate) async fn receive<S>(
+    stream: &mut S,
+    options: &Options,
+    allowed: Option<&AllowList>,
+) -> Option<Upgrade>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let head = match timeout(REQUEST_TIMEOUT, read_head(stream)).await {
+        Ok(head) => head?,
+        Err(_) => Head::Refused(StatusCode::REQUEST_TIMEOUT, "The request did not arrive in time."),
+    };
+    let (admission, tail) = match head {
+        Head::Request(request, tail) => (admit(&request, options, allowed), tail),
+        Head::Refused(status, message) => (plain_error(status, None, message), Vec::new()),
+    };
+    timeout(ANSWER_TIMEOUT, answer(stream, admission, tail)).await.ok()?
+}
+
+/// Writes the answer; an upgrade leaves the stream open.
+async fn answer<S>(stream: &mut S, admission: Admission, tail: Vec<u8>) -> Option<Upgrade>
+where
+    S: AsyncWrite + Unpin,
+{
+    match admission {
+        Admission::Upgrade(response, peer) => {
+            let mut bytes = Vec::new();
+            write_response(&mut bytes, &response).ok()?;
+            stream.write_all(&bytes).await.ok()?;
+            stream.flush().await.ok()?;
+            Some(Upgrade { peer, tail })
+        }
+        Admission::Plain(status, body) => {
+            stream.write_all(&plain(status, &body)).await.ok()?;
+            stream.flush().await.ok()?;
+            let _ = stream.shutdown().await;
+            None
+        }
+    }
+}
+
+/// Tells a client, without reading its request, that too many are connected.
+pub(crate) async fn refuse_as_full<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S) {
+    let message = "Too many connections; try again later.";
+    let full = plain_error(StatusCode::SERVICE_UNAVAILABLE, Some("too_many_connections"), message);
+    let refusing = async {
+        answer(&mut stream, full, Vec::new()).await;
+        // Closing a socket with unread bytes resets it, and the client may lose the answer.
+        let mut request = [0; 1024];
+        let mut read = 0;
+        while read < MAX_HEAD_BYTES {
+            match stream.read(&mut request).await {
+                Ok(count @ 1..) => read += count,
+                Ok(0) | Err(_) => break,
+            }
+        }
+    };
+    let _ = timeout(ANSWER_TIMEOUT, refusing).await;
+}
+
+enum Head {
+    /// A request, and what came behind it.
+    Request(Box<Request>, Vec<u8>),
+    /// None that could be read: the status and the message of the answer.
+    Refused(StatusCode, &'static str),
+}
+
+/// Reads up to the end of the request; `None` when the client has gone.
+async fn read_head<S: AsyncRead + Unpin>(stream: &mut S) -> Option<Head> {
+    let mut bytes = Vec::new();
+    while bytes.len() < MAX_HEAD_BYTES {
+        if stream.read_buf(&mut bytes).await.ok()? == 0 {
+            return None;
+        }
+        match Request::try_parse(&bytes) {
+            Ok(Some((length, request))) => {
+                return Some(Head::Request(Box::new(request), bytes.split_off(length)));
+            }
+            Ok(None) => {}
+            Err(_) => return Some(Head::Refused(StatusCode::BAD_REQUEST, "Malformed HTTP request.")),
+        }
+    }
+    Some(Head::Refused(
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+        "The request head is larger than 16 KiB.",
+    ))
+}
+
+fn plain(status: StatusCode, body: &serde_json::Value) -> Vec<u8> {
+    let body = body.to_string();
+    let mut text = format!("HTTP/1.1 {status}\r\n");
+    for (name, value) in [
+        ("Content-Type", "application/json".to_owned()),
+        ("Content-Length", body.len().to_string()),
+        ("Connection", "close".to_owned()),
+    ] {
+        let _ = write!(text, "{name}: {value}\r\n");
+    }
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        text.push_str("Retry-After: 5\r\n");
+    }
+    if status == StatusCode::UPGRADE_REQUIRED {
+        text.push_str("Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n");
+    }
+    text.push_str("\r\n");
+    text.push_str(&body);
+    text.into_bytes()
+}

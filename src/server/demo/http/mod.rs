@@ -1,0 +1,6 @@
+//! The HTTP side of the demo endpoint: handshake, admission, Origin and Host checks, the bounded WebSocket.
+
+pub(super) mod handshake;
+pub(super) mod admission;
+pub mod origin;
+pub(super) mod socket;

@@ -1,0 +1,85 @@
+//! Answers that are function calls: which one is demanded, and its events.
+
+use std::time::Duration;
+
+use crate::protocol::dialect::Dialect;
+use crate::protocol::events::item::{Item, ItemBody, ItemStatus};
+use crate::protocol::events::response::ResponseConfig;
+use crate::protocol::events::server::{Place, ServerBody};
+use crate::server::demo::answer::{Answer, OutgoingCall, Schedule};
+use crate::server::demo::function_calls::choice::{self, Call};
+use crate::server::demo::machine::Machine;
+use crate::server::demo::machine::shape::place;
+use crate::server::demo::mistake::Mistake;
+use crate::server::demo::voice::delivery::Timing;
+use crate::server::demo::voice::persona::Cue;
+
+impl Machine {
+    /// Returns the call that the tool choice in force demands.
+    ///
+    /// The choice of a session demands one call a turn: the answer to the output of a call is spoken, or clients
+    /// that run functions by themselves would never hear one. A choice in `response.create` always holds.
+    pub(super) fn demanded_call(&self, config: &ResponseConfig, cue: &Cue) -> Result<Option<Call>, Mistake> {
+        let settings = self.effective.settings();
+        let tools = config.tools.as_deref().or(settings.tools.as_deref()).unwrap_or_default();
+        match (&config.tool_choice, &settings.tool_choice) {
+            (Some(choice), _) => choice::demanded_call(choice, tools, "response.tool_choice"),
+            (None, Some(choice)) if !matches!(cue, Cue::Outputs(_)) => {
+                choice::demanded_call(choice, tools, "session.tool_choice")
+            }
+            (None, _) => Ok(None),
+        }
+    }
+
+    /// Begins to send a function call.
+    pub(super) fn begin_call(&mut self, now: Duration, index: usize) {
+        let answer = &self.answers[index];
+        let Some(call) = &answer.call else { return };
+        let timing = Timing { now, pace: self.setup.pace, faults: &self.setup.faults, seed: answer.job };
+        let schedule = Schedule::arguments(&call.call.arguments, answer.manner.limit, timing);
+        let item = call_item(&answer.item_id, call, ItemStatus::InProgress, String::new());
+        self.answers[index].schedule = Some(schedule);
+        self.emit_output_added(index, item);
+    }
+
+    /// Tells the end of a function call, and returns its item.
+    #[expect(clippy::too_many_arguments, reason = "the schedule is taken out of the answer before it ends")]
+    pub(super) fn finish_call(
+        &mut self,
+        answer: &Answer,
+        call: &OutgoingCall,
+        schedule: &Schedule,
+        status: ItemStatus,
+    ) -> Item {
+        let name = (self.setup.peer.dialect == Dialect::Ga).then(|| call.call.name.clone());
+        self.emit(ServerBody::ArgumentsDone {
+            place: arguments_place(answer),
+            call_id: Some(call.call_id.clone()),
+            name,
+            arguments: schedule.text.clone(),
+        });
+        let item = call_item(&answer.item_id, call, status, schedule.text.clone());
+        self.emit_output_done(answer, schedule, &item);
+        item
+    }
+}
+
+/// Returns the event for a piece of the arguments.
+pub(super) fn arguments_delta(answer: &Answer, delta: String) -> ServerBody {
+    let call_id = answer.call.as_ref().map(|call| call.call_id.clone());
+    ServerBody::ArgumentsDelta { place: arguments_place(answer), call_id, delta }
+}
+
+/// A call has no content parts.
+fn arguments_place(answer: &Answer) -> Place {
+    Place { content_index: None, ..place(answer) }
+}
+
+fn call_item(id: &str, call: &OutgoingCall, status: ItemStatus, arguments: String) -> Item {
+    let body = ItemBody::FunctionCall {
+        call_id: Some(call.call_id.clone()),
+        name: Some(call.call.name.clone()),
+        arguments,
+    };
+    Item { id: Some(id.to_owned()), status: Some(status), body, ..Item::default() }
+}

@@ -1,0 +1,198 @@
+//! What the client does with the items of the conversation, and what in them is to be answered.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::dsp::codec::{Codec, Decoder};
+use crate::dsp::frame::Rate;
+use crate::dsp::resample::{resample_clip, to_floats};
+use crate::dsp::vad::Ear;
+use crate::protocol::events::item::{Content, Item, ItemBody, ItemStatus, Role};
+use crate::protocol::events::server::ServerBody;
+use crate::protocol::settings::SessionKind;
+use crate::server::demo::conversation::Entry;
+use crate::server::demo::effective::{TurnRule, codec};
+use crate::server::demo::hearing::measure::Heard;
+use crate::server::demo::hearing::vad::Trace;
+use crate::server::demo::machine::Machine;
+use crate::server::demo::machine::hear::ms;
+use crate::server::demo::mistake::Mistake;
+use crate::server::demo::voice::persona::{Cue, Output};
+
+impl Machine {
+    pub(super) fn create_item(&mut self, previous: Option<&str>, mut item: Item) -> Result<(), Mistake> {
+        if self.setup.peer.kind == SessionKind::Transcription {
+            return Err(Mistake::value("type", "A transcription session takes no items, only audio."));
+        }
+        if let ItemBody::FunctionCallOutput { call_id, .. } = &item.body
+            && self.conversation.find_call(call_id).is_none()
+        {
+            let message = format!("Tool call ID '{call_id}' not found in conversation.");
+            return Err(Mistake::value("item.call_id", message));
+        }
+        let id = item.id.take().unwrap_or_else(|| self.ids.next("item"));
+        item.id = Some(id);
+        item.status.get_or_insert(ItemStatus::Completed);
+        let entry = self.entry(item);
+        let shown = entry.item.clone();
+        let previous_item_id = self.conversation.insert(previous, entry)?;
+        self.emit_item(previous_item_id, shown);
+        Ok(())
+    }
+
+    /// Measures the sound of an item and takes it out of what is shown.
+    fn entry(&self, mut item: Item) -> Entry {
+        let mut sound: Vec<i16> = Vec::new();
+        if let ItemBody::Message { content, .. } = &mut item.body {
+            for part in content {
+                if let Content::InputAudio { audio, .. } = part
+                    && let Some(bytes) = audio.take()
+                {
+                    sound.extend(decoded(&bytes, self.effective.input()));
+                }
+            }
+        }
+        if sound.is_empty() {
+            return Entry::written(item);
+        }
+        let heard = Heard::measure(&sound, find_speech(&sound));
+        let samples = sound.len() as u64;
+        Entry { sound: Arc::from(sound), heard: Some(heard), samples, ..Entry::written(item) }
+    }
+
+    pub(super) fn retrieve_item(&mut self, id: &str) -> Result<(), Mistake> {
+        let entry = self
+            .conversation
+            .find(id)
+            .ok_or_else(|| missing("item_retrieve_invalid_item_id", "retrieving", id))?;
+        let mut item = entry.item.clone();
+        let (codec, rate) = match entry.role() {
+            Some(Role::Assistant) => codec(self.effective.settings().output_format.as_ref()),
+            Some(Role::User | Role::System | Role::Other(_)) | None => self.effective.input(),
+        };
+        let sound = codec.encode(&resample_clip(&entry.sound, Rate::WIRE, rate));
+        if let ItemBody::Message { content, .. } = &mut item.body {
+            for part in content {
+                if let Content::InputAudio { audio, .. } | Content::Audio { audio, .. } = part {
+                    *audio = Some(sound.clone());
+                }
+            }
+        }
+        self.emit(ServerBody::ItemRetrieved { item });
+        Ok(())
+    }
+
+    pub(super) fn delete_item(&mut self, item_id: String) -> Result<(), Mistake> {
+        if !self.conversation.remove(&item_id) {
+            return Err(missing("item_delete_invalid_item_id", "deleting", &item_id));
+        }
+        self.emit(ServerBody::ItemDeleted { item_id });
+        Ok(())
+    }
+
+    /// Cuts an answer to what was heard of it.
+    pub(super) fn truncate_item(
+        &mut self,
+        item_id: String,
+        content_index: u32,
+        audio_end_ms: u64,
+    ) -> Result<(), Mistake> {
+        let running = self.answers.iter_mut().find(|answer| answer.item_id == item_id);
+        let entry = self
+            .conversation
+            .find_mut(&item_id)
+            .ok_or_else(|| missing("item_truncate_invalid_item_id", "truncating", &item_id))?;
+        let running = running.and_then(|answer| {
+            let sent = answer.schedule.as_ref()?.sent_samples();
+            Some((&mut answer.cut, sent))
+        });
+        let begun = running.is_some() && entry.role() == Some(&Role::Assistant) && entry.parts().is_empty();
+        let spoken = entry.is_spoken_answer() || begun;
+        if !spoken || content_index > 0 {
+            let message = "Only model output audio messages can be truncated.";
+            return Err(Mistake::value(if spoken { "content_index" } else { "item_id" }, message));
+        }
+        let there = running.as_ref().map_or(entry.samples, |(cut, sent)| cut.unwrap_or(*sent));
+        if audio_end_ms > ms(there) {
+            let message =
+                format!("Audio content of {}ms is already shorter than {audio_end_ms}ms", ms(there));
+            return Err(Mistake::value("audio_end_ms", message));
+        }
+        let samples = audio_end_ms * 24;
+        match running {
+            Some((cut, _)) => *cut = Some(samples),
+            None => entry.cut(samples),
+        }
+        self.emit(ServerBody::ItemTruncated {
+            item_id,
+            content_index: Some(content_index),
+            audio_end_ms: Some(audio_end_ms),
+        });
+        Ok(())
+    }
+
+    /// Returns what an answer would answer.
+    pub(super) fn cue(&self) -> Cue {
+        if self.conversation.is_empty() {
+            return Cue::Greeting;
+        }
+        let outputs: Vec<Output> = self.conversation.said().map_while(|entry| self.output(entry)).collect();
+        if !outputs.is_empty() {
+            return Cue::Outputs(outputs.into_iter().rev().collect());
+        }
+        self.conversation.said().next().map_or(Cue::Nothing, cue_of_entry)
+    }
+
+    /// Returns what a function returned, where the item says so.
+    fn output(&self, entry: &Entry) -> Option<Output> {
+        let ItemBody::FunctionCallOutput { call_id, output } = &entry.item.body else { return None };
+        let function = self.conversation.find_call(call_id).and_then(|entry| match &entry.item.body {
+            ItemBody::FunctionCall { name, .. } => name.clone(),
+            ItemBody::Message { .. } | ItemBody::FunctionCallOutput { .. } | ItemBody::Other(_) => None,
+        });
+        Some(Output { function, text: output.clone() })
+    }
+
+    /// Returns what in the items of a `response.create` is to be answered.
+    pub(super) fn cue_of(&self, items: &[Item]) -> Result<Cue, Mistake> {
+        let Some(item) = items.last() else { return Ok(Cue::Nothing) };
+        if let (ItemBody::Other(kind), Some(id)) = (&item.body, &item.id)
+            && kind == "item_reference"
+        {
+            let entry = self.conversation.find(id).ok_or_else(|| {
+                Mistake::value("response.input", format!("Item with id '{id}' does not exist."))
+            })?;
+            return Ok(self.cue_of_item(entry));
+        }
+        Ok(self.cue_of_item(&self.entry(item.clone())))
+    }
+
+    fn cue_of_item(&self, entry: &Entry) -> Cue {
+        self.output(entry).map_or_else(|| cue_of_entry(entry), |output| Cue::Outputs(vec![output]))
+    }
+}
+
+fn cue_of_entry(entry: &Entry) -> Cue {
+    match (entry.role(), &entry.heard) {
+        (Some(Role::User), Some(heard)) => Cue::Voice { heard: heard.clone(), sound: entry.sound.clone() },
+        (Some(Role::User), None) => Cue::Text(entry.text()),
+        (Some(Role::Assistant | Role::System | Role::Other(_)) | None, _) => Cue::Nothing,
+    }
+}
+
+fn missing(code: &'static str, doing: &str, id: &str) -> Mistake {
+    Mistake::new(code, format!("Error {doing} item: the item with id '{id}' does not exist.")).at("item_id")
+}
+
+fn decoded(bytes: &[u8], (codec, rate): (Codec, Rate)) -> Vec<i16> {
+    resample_clip(&Decoder::new(codec).push(bytes), rate, Rate::WIRE)
+}
+
+fn find_speech(sound: &[i16]) -> Option<Range<usize>> {
+    let mut trace = Trace::default();
+    for hop in Ear::default().listen(&to_floats(sound)) {
+        trace.hear(hop, &TurnRule::PLAIN);
+    }
+    let index = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);
+    trace.take().map(|speech| index(speech.start)..index(speech.end))
+}

@@ -1,0 +1,142 @@
+//! Each fault does what it is named after, and nothing else.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::protocol::dialect::Dialect;
+use crate::protocol::settings::SessionKind;
+use crate::server::demo::machine::tests::desk::{Desk, SECOND, audio};
+
+fn asked(faults: &str) -> Desk {
+    let mut desk = Desk::faulty(faults);
+    desk.send(json!({ "type": "conversation.item.create", "item": { "type": "message", "role": "user",
+        "content": [{ "type": "input_text", "text": "hello" }] } }));
+    desk.send(json!({ "type": "response.create" }));
+    desk.wait(20 * SECOND);
+    desk
+}
+
+fn open(faults: &str) -> Desk {
+    Desk::open(Dialect::Ga, SessionKind::Realtime, faults)
+}
+
+#[test]
+fn a_late_session_is_late() {
+    let mut desk = open("late=700");
+    desk.wait(Duration::from_millis(699));
+    assert_eq!(desk.names(), [] as [&str; 0]);
+    desk.wait(Duration::from_millis(1));
+    assert_eq!(desk.names(), ["session.created"]);
+}
+
+#[test]
+fn session_events_can_be_left_out() {
+    let update = json!({ "type": "session.update", "session": { "type": "realtime" } });
+    let mut desk = open("no-session-created");
+    desk.send(update.clone());
+    assert_eq!(desk.names(), ["session.updated"]);
+    let mut desk = open("no-session-updated");
+    desk.send(update);
+    assert_eq!(desk.names(), ["session.created"]);
+}
+
+#[test]
+fn item_events_can_be_left_out_and_the_answer_is_whole() {
+    let mut desk = asked("no-item-events");
+    let events = desk.read();
+    for event in &events {
+        let name = event["type"].as_str().unwrap();
+        assert!(
+            !name.contains("item.") && !name.contains("output_item") && !name.contains("content_part"),
+            "{name}"
+        );
+    }
+    assert_eq!(audio(&events).len(), 1_100 * 48);
+}
+
+#[test]
+fn the_connection_can_end_in_the_middle_of_an_answer() {
+    let mut closed = asked("close=1011");
+    assert_eq!(closed.closed.as_ref().map(|(code, _)| *code), Some(1011));
+    let events = closed.read();
+    assert!((1..52_800).contains(&audio(&events).len()));
+    assert!(events.iter().all(|event| event["type"] != "response.done"));
+    assert_eq!(asked("drop").broken, Some(None));
+    let half = asked("half-message").broken.flatten().unwrap();
+    assert!(half.starts_with('{'));
+}
+
+#[test]
+fn the_endpoint_can_fall_silent() {
+    let mut desk = asked("silence");
+    assert!(!audio(&desk.read()).is_empty());
+    desk.send(json!({ "type": "response.cancel" }));
+    desk.send(json!({ "type": "session.update", "session": { "type": "realtime" } }));
+    assert_eq!(desk.names(), [] as [&str; 0]);
+    assert_eq!(desk.closed, None);
+}
+
+#[test]
+fn strangers_are_mixed_in() {
+    let mut desk = asked("strangers");
+    let events = desk.read();
+    assert!(events.iter().any(|event| event["type"] == "x_rtvoice.happened"));
+    assert!(
+        events.iter().any(|event| event["type"] == "response.done" && event.get("x_rtvoice_field").is_some())
+    );
+}
+
+#[test]
+fn an_error_can_be_a_string() {
+    let mut desk = Desk::faulty("error-string");
+    desk.send(json!({ "type": "response.cancel" }));
+    assert_eq!(desk.only("error")["error"], "Cancellation failed: no active response found");
+}
+
+#[test]
+fn an_answer_can_come_at_once_or_with_a_pause() {
+    let times = |faults: &str| -> Vec<Duration> {
+        let desk = asked(faults);
+        let deltas = desk.inbox.iter().filter(|(_, event)| event["type"] == "response.output_audio.delta");
+        deltas.map(|(at, _)| *at).collect()
+    };
+    let burst = times("burst");
+    assert_eq!(burst.first(), burst.last());
+    let stalled = times("stall=900");
+    let longest = stalled.windows(2).map(|pair| pair[1] - pair[0]).max().unwrap();
+    assert!(longest >= Duration::from_millis(900), "{longest:?}");
+}
+
+#[test]
+fn the_transcript_can_come_after_the_answer() {
+    let order = |faults: &str| -> Vec<String> {
+        let mut desk = Desk::faulty(faults);
+        desk.send(json!({ "type": "session.update", "session": { "type": "realtime",
+            "audio": { "input": { "transcription": { "model": "whisper-1" } } } } }));
+        desk.speak();
+        desk.wait(10 * SECOND);
+        let names = desk.names();
+        names.into_iter().filter(|name| name.ends_with("completed") || name == "response.done").collect()
+    };
+    let completed = "conversation.item.input_audio_transcription.completed";
+    assert_eq!(order(""), [completed, "response.done"]);
+    assert_eq!(order("transcript-late"), ["response.done", completed]);
+}
+
+#[test]
+fn a_session_can_be_short_and_say_so() {
+    let mut desk = Desk::open(Dialect::Ga, SessionKind::Realtime, "limit=2000");
+    let created = desk.read().swap_remove(0);
+    assert_eq!(created["session"]["expires_at"], 1_800_000_002_u64);
+    desk.wait(3 * SECOND);
+    assert_eq!(desk.closed.map(|(code, _)| code), Some(1001));
+}
+
+#[test]
+fn a_session_can_expire_early() {
+    let mut desk = Desk::faulty("expire=2000");
+    desk.wait(3 * SECOND);
+    assert_eq!(desk.error().0, Value::from("session_expired"));
+    assert_eq!(desk.closed.map(|(code, _)| code), Some(1001));
+}

@@ -1,0 +1,7 @@
+//! What the demo endpoint says and how: persona, help texts, speech, clips, delivery.
+
+pub(super) mod persona;
+pub(super) mod help;
+pub(super) mod speech;
+pub(crate) mod clips;
+pub(super) mod delivery;

@@ -1,0 +1,5 @@
+//! The assistant's response: sequencing, streaming, playback.
+
+pub(super) mod sequencer;
+pub(super) mod streaming;
+pub(super) mod playback;

@@ -1,0 +1,154 @@
+//! The assistant's side of the sound: what was received, what was played, clip by clip.
+
+use std::collections::BTreeMap;
+
+use crate::dsp::codec::{Codec, Decoder};
+use crate::dsp::frame::{ClipId, Frame, Rate};
+use crate::session::plan::Plan;
+
+/// All clips that are not finished yet.
+#[derive(Debug)]
+pub(crate) struct Playback {
+    codec: Codec,
+    rate: Rate,
+    clips: BTreeMap<ClipId, Clip>,
+    next: u64,
+}
+
+/// One content part of one item, as sound.
+#[derive(Debug)]
+pub(crate) struct Clip {
+    /// The item it belongs to.
+    pub(crate) item_id: String,
+    /// Which part of it.
+    pub(crate) content_index: u32,
+    decoder: Decoder,
+    received: u64,
+    played: u64,
+    whole: bool,
+}
+
+impl Clip {
+    fn is_over(&self) -> bool {
+        self.whole && self.played >= self.received
+    }
+}
+
+/// How far the sound of an item has come, in samples.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Progress {
+    /// Taken by the device.
+    pub(crate) played: u64,
+    /// Received from the server.
+    pub(crate) received: u64,
+    /// How many of the item's clips are still to be received or heard.
+    pub(crate) unfinished: usize,
+}
+
+impl Playback {
+    pub(crate) fn new(plan: &Plan) -> Self {
+        let format = plan.settings.output_format.as_ref();
+        Self {
+            codec: format.map_or(Codec::Pcm16, |format| format.codec()),
+            rate: plan.output_rate(),
+            clips: BTreeMap::new(),
+            next: 0,
+        }
+    }
+
+    pub(crate) fn rate(&self) -> Rate {
+        self.rate
+    }
+
+    /// Returns whether anything is being heard, or waits to be.
+    pub(crate) fn is_sounding(&self) -> bool {
+        self.clips.values().any(|clip| !clip.is_over())
+    }
+
+    /// Returns the clips that are still to be received or heard, in the order they are played.
+    pub(crate) fn unfinished(&self) -> Vec<ClipId> {
+        self.clips.iter().filter(|(_, clip)| !clip.is_over()).map(|(id, _)| *id).collect()
+    }
+
+    /// Decodes `bytes` of a part; returns its clip and the frame to play.
+    pub(crate) fn receive(&mut self, item_id: &str, content_index: u32, bytes: &[u8]) -> (ClipId, Frame) {
+        let id = self.find_or_begin(item_id, content_index);
+        let clip = self.clips.get_mut(&id).expect("it was found or begun in the line above");
+        let samples = clip.decoder.push(bytes);
+        clip.received += samples.len() as u64;
+        (id, Frame::new(self.rate, samples))
+    }
+
+    fn find_or_begin(&mut self, item_id: &str, content_index: u32) -> ClipId {
+        let same =
+            |clip: &Clip| clip.item_id == item_id && clip.content_index == content_index && !clip.whole;
+        if let Some((id, _)) = self.clips.iter().find(|(_, clip)| same(clip)) {
+            return *id;
+        }
+        let id = ClipId(self.next);
+        self.next += 1;
+        let clip = Clip {
+            item_id: item_id.to_owned(),
+            content_index,
+            decoder: Decoder::new(self.codec),
+            received: 0,
+            played: 0,
+            whole: false,
+        };
+        self.clips.insert(id, clip);
+        id
+    }
+
+    /// Notes that nothing more will come; returns the clips that this is new for.
+    pub(crate) fn end_where(&mut self, belongs: impl Fn(&Clip) -> bool) -> Vec<ClipId> {
+        let open = self.clips.iter_mut().filter(|(_, clip)| !clip.whole && belongs(clip));
+        open.map(|(id, clip)| {
+            clip.whole = true;
+            *id
+        })
+        .collect()
+    }
+
+    /// Returns whether more of a clip was played than was known.
+    pub(crate) fn advances(&self, id: ClipId, samples: u64) -> bool {
+        self.clips.get(&id).is_some_and(|clip| clip.played < samples.min(clip.received))
+    }
+
+    /// Notes what was played; returns the item it belongs to.
+    pub(crate) fn played(&mut self, id: ClipId, samples: u64) -> Option<String> {
+        let clip = self.clips.get_mut(&id)?;
+        // What was heard is never more than what was received.
+        clip.played = clip.played.max(samples).min(clip.received);
+        Some(clip.item_id.clone())
+    }
+
+    pub(crate) fn item_of(&self, id: ClipId) -> Option<String> {
+        self.clips.get(&id).map(|clip| clip.item_id.clone())
+    }
+
+    pub(crate) fn progress(&self, item_id: &str) -> Progress {
+        let clips = self.clips.values().filter(|clip| clip.item_id == item_id);
+        clips.fold(Progress::default(), |sum, clip| Progress {
+            played: sum.played + clip.played,
+            received: sum.received + clip.received,
+            unfinished: sum.unfinished + usize::from(!clip.is_over()),
+        })
+    }
+
+    /// Cuts a clip where it was heard; returns its item, its part and the milliseconds heard.
+    pub(crate) fn cut(&mut self, id: ClipId) -> Option<(String, u32, u64)> {
+        let clip = self.clips.get_mut(&id)?;
+        if clip.is_over() {
+            return None;
+        }
+        clip.whole = true;
+        clip.received = clip.played;
+        let heard_ms = u64::try_from(self.rate.duration(clip.played).as_millis()).unwrap_or(u64::MAX);
+        Some((clip.item_id.clone(), clip.content_index, heard_ms))
+    }
+
+    /// Forgets the clips of an item that will change no more.
+    pub(crate) fn forget(&mut self, item_id: &str) {
+        self.clips.retain(|_, clip| clip.item_id != item_id);
+    }
+}

@@ -1,0 +1,24 @@
+//! Lines that are piped in: each is asked when the one before it is answered, and the last answer ends the call.
+
+use std::time::Duration;
+
+use crate::session::io::EndReason;
+use crate::session::plan::AtInputEnd;
+use crate::session::{Phase, Session};
+
+impl Session {
+    /// Returns whether a line that was piped in would interrupt nothing.
+    pub fn takes_line(&self) -> bool {
+        let is_expected = self.responses.is_expected() || self.microphone.user_speaks();
+        matches!(self.phase, Phase::Live) && !self.is_answering() && !is_expected
+    }
+
+    /// Ends the call after the answer to the last line, unless a file ends it. Without any line, standard input
+    /// was only not closed.
+    pub(crate) fn lines_ended(&mut self, now: Duration) {
+        match self.plan.at_input_end {
+            AtInputEnd::GoOn if self.transcript.has_typed() => self.hang_up(now, EndReason::InputEnded),
+            AtInputEnd::GoOn | AtInputEnd::End => {}
+        }
+    }
+}

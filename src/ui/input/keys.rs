@@ -1,0 +1,471 @@
+//! From keys to what is meant: pure, without a terminal.
+
+use std::time::Duration;
+
+use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyEventState, KeyModifiers};
+
+use crate::session::io::{Command, EndReason};
+use crate::ui::input::editor::Editor;
+use crate::ui::input::push_to_talk::Releases;
+use crate::ui::model::Model;
+use crate::ui::text::devices;
+
+/// Said when a hold ends because nothing more is known of its key.
+const KEY_LOST: &str = "your turn has ended: nothing was heard of the key any more";
+
+/// Takes one key: what is meant for the session is returned, what is meant for the screen is done.
+///
+/// Letters always type. On an empty line, Space mutes, or makes turns where they are made by hand, `?` shows
+/// the help, and the arrows scroll.
+pub fn command(now: Duration, key: &KeyEvent, model: &Model, editor: &mut Editor) -> Option<Command> {
+    if model.about.manual_turns && is_of_a_hold(key, editor) {
+        return hold(now, key, editor);
+    }
+    if key.kind == KeyEventKind::Release || matches!(key.code, KeyCode::Modifier(_)) {
+        return None;
+    }
+    editor.talk_key.other(now);
+    editor.remark = None;
+    let control = key.modifiers.contains(KeyModifiers::CONTROL);
+    if is_end(key, editor) {
+        return Some(Command::HangUp(EndReason::User));
+    }
+    if let Some(at) = editor.picker {
+        return pick(key, at, model, editor);
+    }
+    if editor.help {
+        // Any key leaves the help and does nothing else, so that nothing is done by a guess.
+        editor.help = false;
+        return None;
+    }
+    // Windows reports AltGr, with which many letters are typed, as Control and Alt together.
+    if control && !key.modifiers.contains(KeyModifiers::ALT) {
+        return with_control(key, model, editor);
+    }
+    match (key.code, key.modifiers.is_empty() && editor.is_empty(), model.about.manual_turns) {
+        (KeyCode::Char(' '), true, true) => editor.talk_key.press(now),
+        (KeyCode::Char(' '), true, false) => Some(Command::SetMuted(!model.muted)),
+        (_, _, _) => plain(key, editor),
+    }
+}
+
+/// Takes note of the time; returns what follows from it.
+pub fn tick(now: Duration, editor: &mut Editor) -> Option<Command> {
+    let command = editor.talk_key.tick(now);
+    if command.is_some() {
+        editor.remark = Some(KEY_LOST);
+    }
+    command
+}
+
+/// Returns whether a key is told to be let go or still held, which presses do not tell.
+fn is_of_a_hold(key: &KeyEvent, editor: &Editor) -> bool {
+    let is_space = key.code == KeyCode::Char(' ');
+    match key.kind {
+        KeyEventKind::Release => true,
+        KeyEventKind::Repeat => is_space && (editor.is_empty() || editor.talk_key.is_held()),
+        KeyEventKind::Press => is_space && editor.talk_key.is_held(),
+    }
+}
+
+fn hold(now: Duration, key: &KeyEvent, editor: &mut Editor) -> Option<Command> {
+    match (key.code, key.kind) {
+        (KeyCode::Char(' '), KeyEventKind::Release) => editor.talk_key.release(),
+        (_, KeyEventKind::Release) => {
+            editor.talk_key.learn(Releases::Told);
+            None
+        }
+        (_, KeyEventKind::Press | KeyEventKind::Repeat) => editor.talk_key.repeat(now),
+    }
+}
+
+fn is_end(key: &KeyEvent, editor: &Editor) -> bool {
+    key.modifiers == KeyModifiers::CONTROL
+        && match (letter(key), editor.is_empty() || editor.help) {
+            (Some('c' | 'q'), _) | (Some('d'), true) => true,
+            (Some(_) | None, _) => false,
+        }
+}
+
+/// Terminals report a letter with Control in either case.
+fn letter(key: &KeyEvent) -> Option<char> {
+    key.code.as_char().map(|character| character.to_ascii_lowercase())
+}
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "crossterm knows more keys than mean something here")]
+fn with_control(key: &KeyEvent, model: &Model, editor: &mut Editor) -> Option<Command> {
+    match key.code {
+        KeyCode::Char(_) => return with_control_letter(key, model, editor),
+        KeyCode::Left => editor.to_word_left(),
+        KeyCode::Right => editor.to_word_right(),
+        KeyCode::Backspace => editor.delete_word(),
+        KeyCode::Home => editor.scroll = usize::MAX,
+        KeyCode::End => editor.scroll = 0,
+        _ => {}
+    }
+    None
+}
+
+fn with_control_letter(key: &KeyEvent, model: &Model, editor: &mut Editor) -> Option<Command> {
+    match letter(key) {
+        // A key that is held too long is no second wish.
+        Some('t') if key.kind == KeyEventKind::Repeat => {}
+        Some('t') => {
+            // The session ends the turn with the mute.
+            editor.talk_key.let_go();
+            return Some(Command::SetMuted(!model.muted));
+        }
+        Some('o') => return Some(show_devices(editor)),
+        Some('l') => editor.repaint = true,
+        Some('u') => editor.delete_to_line_start(),
+        Some('k') => editor.delete_to_line_end(),
+        // Many terminals say Control-H for Control-Backspace.
+        Some('w' | 'h') => editor.delete_word(),
+        Some('a') => editor.to_line_start(),
+        Some('e') => editor.to_line_end(),
+        Some('b') => editor.left(),
+        Some('f') => editor.right(),
+        Some('d') => editor.delete_right(),
+        // Control-J is the newline itself, for terminals that tell no Shift-Enter.
+        Some('j') => editor.insert("\n"),
+        Some(_) | None => {}
+    }
+    None
+}
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "crossterm knows more keys than mean something here")]
+fn plain(key: &KeyEvent, editor: &mut Editor) -> Option<Command> {
+    let makes_line = key.modifiers.intersects(KeyModifiers::SHIFT | KeyModifiers::ALT);
+    match key.code {
+        KeyCode::Enter if makes_line => editor.insert("\n"),
+        KeyCode::Enter => return say(editor),
+        KeyCode::Esc => return Some(Command::Interrupt),
+        KeyCode::F(1) => editor.help = true,
+        KeyCode::F(2) => return Some(show_devices(editor)),
+        KeyCode::PageUp => editor.scroll = editor.scroll.saturating_add(editor.page.max(2) - 1),
+        KeyCode::PageDown => editor.scroll = editor.scroll.saturating_sub(editor.page.max(2) - 1),
+        KeyCode::Backspace if makes_line => editor.delete_word(),
+        KeyCode::Backspace => editor.delete_left(),
+        KeyCode::Delete => editor.delete_right(),
+        KeyCode::Tab => {}
+        KeyCode::Char(character) => type_in(cased(character, key.state), editor),
+        code if editor.is_empty() => scroll(code, editor),
+        code => move_cursor(code, editor),
+    }
+    None
+}
+
+fn show_devices(editor: &mut Editor) -> Command {
+    editor.picker = Some(0);
+    // What was listed before may be plugged in no more.
+    Command::ListDevices
+}
+
+/// Moves in the list of devices, takes one, or goes back.
+#[expect(clippy::wildcard_enum_match_arm, reason = "crossterm knows more keys than mean something here")]
+fn pick(key: &KeyEvent, at: usize, model: &Model, editor: &mut Editor) -> Option<Command> {
+    let rows = model.devices.as_deref().map(devices::rows).unwrap_or_default();
+    let last = rows.len().saturating_sub(1);
+    let at = at.min(last);
+    editor.picker = match key.code {
+        KeyCode::Up => Some(at.saturating_sub(1)),
+        KeyCode::Down => Some((at + 1).min(last)),
+        KeyCode::Home | KeyCode::PageUp => Some(0),
+        KeyCode::End | KeyCode::PageDown => Some(last),
+        KeyCode::Esc | KeyCode::F(2) | KeyCode::Enter => None,
+        _ => Some(at),
+    };
+    match key.code {
+        KeyCode::Enter => {
+            let row = rows.into_iter().nth(at)?;
+            Some(Command::UseDevice(row.side, row.id))
+        }
+        _ => None,
+    }
+}
+
+fn say(editor: &mut Editor) -> Option<Command> {
+    let said = editor.take()?;
+    // Whoever speaks wants to see the answer.
+    editor.scroll = 0;
+    Some(Command::Say(said))
+}
+
+fn type_in(character: char, editor: &mut Editor) {
+    match (character, editor.is_empty()) {
+        ('?', true) => editor.help = true,
+        (character, _) => editor.insert(character.encode_utf8(&mut [0; 4])),
+    }
+}
+
+/// Terminals that report keys and not text tell the letter of the key, and of the lock beside it.
+fn cased(character: char, state: KeyEventState) -> char {
+    let is_locked = state.contains(KeyEventState::CAPS_LOCK);
+    let mut other = character.to_uppercase();
+    match (is_locked, character.is_lowercase(), other.next(), other.next()) {
+        (true, true, Some(upper), None) => upper,
+        (true, false, ..) => character.to_lowercase().next().unwrap_or(character),
+        (true | false, ..) => character,
+    }
+}
+
+/// A mouse wheel comes as arrows on the alternate screen.
+#[expect(clippy::wildcard_enum_match_arm, reason = "crossterm knows more keys than mean something here")]
+fn scroll(code: KeyCode, editor: &mut Editor) {
+    match code {
+        KeyCode::Up => editor.scroll = editor.scroll.saturating_add(1),
+        KeyCode::Down => editor.scroll = editor.scroll.saturating_sub(1),
+        KeyCode::Home => editor.scroll = usize::MAX,
+        KeyCode::End => editor.scroll = 0,
+        _ => {}
+    }
+}
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "crossterm knows more keys than mean something here")]
+fn move_cursor(code: KeyCode, editor: &mut Editor) {
+    match code {
+        KeyCode::Left => editor.left(),
+        KeyCode::Right => editor.right(),
+        KeyCode::Up => editor.up(),
+        KeyCode::Down => editor.down(),
+        KeyCode::Home => editor.to_line_start(),
+        KeyCode::End => editor.to_line_end(),
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::io::{DeviceEntry, Notice, Side};
+    use crate::ui::model::About;
+
+    const NONE: KeyModifiers = KeyModifiers::NONE;
+    const CONTROL: KeyModifiers = KeyModifiers::CONTROL;
+
+    fn typed(text: &str) -> Editor {
+        let mut editor = Editor::default();
+        editor.insert(text);
+        editor
+    }
+
+    fn press(code: KeyCode, modifiers: KeyModifiers, editor: &mut Editor) -> Option<Command> {
+        command(Duration::ZERO, &KeyEvent::new(code, modifiers), &Model::default(), editor)
+    }
+
+    #[test]
+    fn each_key_means_one_thing_to_the_session() {
+        let hang_up = Command::HangUp(EndReason::User);
+        for (text, code, modifiers, expected) in [
+            ("", KeyCode::Char('c'), CONTROL, Some(hang_up.clone())),
+            ("typed", KeyCode::Char('c'), CONTROL, Some(hang_up.clone())),
+            ("", KeyCode::Char('d'), CONTROL, Some(hang_up.clone())),
+            ("typed", KeyCode::Char('d'), CONTROL, None),
+            ("typed", KeyCode::Char('q'), CONTROL, Some(hang_up)),
+            ("typed", KeyCode::Char('t'), CONTROL, Some(Command::SetMuted(true))),
+            ("typed", KeyCode::Char('T'), CONTROL, Some(Command::SetMuted(true))),
+            ("", KeyCode::Char(' '), NONE, Some(Command::SetMuted(true))),
+            ("typed", KeyCode::Char(' '), NONE, None),
+            ("typed", KeyCode::Esc, NONE, Some(Command::Interrupt)),
+            ("typed", KeyCode::Enter, NONE, Some(Command::Say("typed".to_owned()))),
+            ("", KeyCode::Enter, NONE, None),
+            ("typed", KeyCode::Enter, KeyModifiers::ALT, None),
+            ("", KeyCode::Char('q'), NONE, None),
+            ("", KeyCode::F(1), NONE, None),
+        ] {
+            assert_eq!(press(code, modifiers, &mut typed(text)), expected, "{code:?} behind {text:?}");
+        }
+    }
+
+    #[test]
+    fn enter_says_the_line_and_empties_it() {
+        let mut editor = typed("hello");
+        editor.scroll = 7;
+        press(KeyCode::Enter, NONE, &mut editor);
+        assert_eq!((editor.text(), editor.scroll), ("", 0));
+    }
+
+    #[test]
+    fn shift_or_alt_with_enter_makes_a_line() {
+        for modifiers in [KeyModifiers::SHIFT, KeyModifiers::ALT] {
+            let mut editor = typed("a");
+            press(KeyCode::Enter, modifiers, &mut editor);
+            assert_eq!(editor.text(), "a\n");
+        }
+    }
+
+    const SPACE: KeyCode = KeyCode::Char(' ');
+
+    /// What comes of keys where turns are made by hand, half a second apart.
+    fn by_hand(keys: &[(KeyCode, KeyEventKind)], editor: &mut Editor) -> Vec<Option<Command>> {
+        let model = Model::new(About { manual_turns: true, ..About::default() });
+        let events = keys.iter().zip(0_u64..).map(|((code, kind), number)| {
+            let now = Duration::from_millis(500 * number);
+            command(now, &KeyEvent::new_with_kind(*code, NONE, *kind), &model, editor)
+        });
+        events.collect()
+    }
+
+    #[test]
+    fn space_makes_turns_where_they_are_made_by_hand() {
+        use KeyEventKind::{Press, Release, Repeat};
+
+        let (begin, end) = (Some(Command::BeginTurn), Some(Command::EndTurn));
+        let switch = || Some(Command::SwitchTurn);
+        let mut editor = Editor::default();
+        assert_eq!(by_hand(&[(SPACE, Press), (SPACE, Press)], &mut editor), [switch(), switch()]);
+        editor.talk_key.learn(Releases::Told);
+        let held = [(SPACE, Press), (SPACE, Repeat), (SPACE, Release)];
+        assert_eq!(by_hand(&held, &mut editor), [begin, None, end]);
+        assert!(editor.is_empty());
+    }
+
+    #[test]
+    fn what_is_typed_during_a_hold_is_typed_and_the_hold_goes_on() {
+        use KeyEventKind::{Press, Release, Repeat};
+
+        let mut editor = Editor::default();
+        editor.talk_key.learn(Releases::Told);
+        let a = KeyCode::Char('a');
+        let shift = KeyCode::Modifier(crossterm::event::ModifierKeyCode::LeftShift);
+        let keys =
+            [(SPACE, Press), (shift, Press), (a, Press), (a, Release), (SPACE, Repeat), (SPACE, Release)];
+        let commands = by_hand(&keys, &mut editor);
+        assert_eq!((&commands[0], &commands[5]), (&Some(Command::BeginTurn), &Some(Command::EndTurn)));
+        assert_eq!(editor.text(), "a", "a held Space types nothing");
+        assert_eq!(by_hand(&[(SPACE, Press)], &mut editor), [None]);
+        assert_eq!(editor.text(), "a ", "behind text, Space is a space");
+    }
+
+    #[test]
+    fn the_mute_and_the_end_are_told_during_a_hold() {
+        let model = Model::new(About { manual_turns: true, ..About::default() });
+        let mut editor = Editor::default();
+        editor.talk_key.learn(Releases::Told);
+        editor.talk_key.press(Duration::ZERO);
+        let mute = KeyEvent::new(KeyCode::Char('t'), CONTROL);
+        assert_eq!(command(Duration::ZERO, &mute, &model, &mut editor), Some(Command::SetMuted(true)));
+        assert!(!editor.talk_key.is_held());
+        let late = KeyEvent::new_with_kind(SPACE, NONE, KeyEventKind::Repeat);
+        assert_eq!(command(Duration::ZERO, &late, &model, &mut editor), None);
+        let held_mute = KeyEvent::new_with_kind(KeyCode::Char('t'), CONTROL, KeyEventKind::Repeat);
+        assert_eq!(command(Duration::ZERO, &held_mute, &model, &mut editor), None);
+    }
+
+    #[test]
+    fn a_key_that_is_lost_ends_the_turn_and_it_is_said() {
+        let mut editor = Editor::default();
+        editor.talk_key.learn(Releases::Told);
+        editor.talk_key.press(Duration::ZERO);
+        assert_eq!(tick(Duration::from_secs(59), &mut editor), None);
+        assert_eq!(tick(Duration::from_secs(61), &mut editor), Some(Command::EndTurn));
+        assert_eq!(editor.remark, Some(KEY_LOST));
+    }
+
+    #[test]
+    fn letters_have_the_case_of_the_lock() {
+        for (character, state, expected) in [
+            ('a', KeyEventState::NONE, "a"),
+            ('a', KeyEventState::CAPS_LOCK, "A"),
+            ('A', KeyEventState::CAPS_LOCK, "a"),
+            ('1', KeyEventState::CAPS_LOCK, "1"),
+            ('ß', KeyEventState::CAPS_LOCK, "ß"),
+        ] {
+            let mut editor = Editor::default();
+            let key =
+                KeyEvent::new_with_kind_and_state(KeyCode::Char(character), NONE, KeyEventKind::Press, state);
+            command(Duration::ZERO, &key, &Model::default(), &mut editor);
+            assert_eq!(editor.text(), expected);
+        }
+    }
+
+    #[test]
+    fn a_question_mark_is_help_only_on_an_empty_line() {
+        let mut editor = Editor::default();
+        press(KeyCode::Char('?'), KeyModifiers::SHIFT, &mut editor);
+        assert!(editor.help);
+        let mut editor = typed("why");
+        press(KeyCode::Char('?'), NONE, &mut editor);
+        assert_eq!((editor.help, editor.text()), (false, "why?"));
+    }
+
+    #[test]
+    fn any_key_leaves_the_help_and_only_the_end_does_more() {
+        let mut editor = typed("");
+        editor.help = true;
+        assert_eq!(press(KeyCode::Esc, NONE, &mut editor), None);
+        assert!(!editor.help);
+        editor.help = true;
+        assert_eq!(press(KeyCode::Char('c'), CONTROL, &mut editor), Some(Command::HangUp(EndReason::User)));
+    }
+
+    #[test]
+    fn letters_typed_with_alt_gr_are_typed() {
+        let mut editor = Editor::default();
+        assert_eq!(press(KeyCode::Char('@'), CONTROL | KeyModifiers::ALT, &mut editor), None);
+        assert_eq!(editor.text(), "@");
+    }
+
+    #[test]
+    fn a_device_is_chosen_from_a_list_and_what_is_typed_stays() {
+        let mut model = Model::default();
+        let entry = |side, name: &str| DeviceEntry {
+            side,
+            id: name.to_owned(),
+            name: name.to_owned(),
+            is_default: false,
+            in_use: false,
+        };
+        let entries = vec![entry(Side::Microphone, "usb"), entry(Side::Speaker, "headset")];
+        model.apply(std::time::Duration::ZERO, &Notice::Devices(entries));
+        let press =
+            |code, editor: &mut Editor| command(Duration::ZERO, &KeyEvent::new(code, NONE), &model, editor);
+        for (keys, expected) in [
+            (vec![KeyCode::Enter], Some(Command::UseDevice(Side::Microphone, None))),
+            (
+                vec![KeyCode::Char('x'), KeyCode::Down, KeyCode::Enter],
+                Some(Command::UseDevice(Side::Microphone, Some("usb".to_owned()))),
+            ),
+            (
+                vec![KeyCode::Down; 9].into_iter().chain([KeyCode::Enter]).collect(),
+                Some(Command::UseDevice(Side::Speaker, Some("headset".to_owned()))),
+            ),
+            (vec![KeyCode::Down, KeyCode::Up, KeyCode::Esc], None),
+        ] {
+            let mut editor = typed("half a");
+            assert_eq!(press(KeyCode::F(2), &mut editor), Some(Command::ListDevices));
+            let said: Vec<_> = keys.iter().filter_map(|code| press(*code, &mut editor)).collect();
+            assert_eq!(said, Vec::from_iter(expected));
+            assert_eq!((editor.picker, editor.text()), (None, "half a"));
+        }
+    }
+
+    #[test]
+    fn a_released_key_does_nothing() {
+        let key = KeyEvent::new_with_kind(KeyCode::Char('x'), NONE, KeyEventKind::Release);
+        let mut editor = Editor::default();
+        assert_eq!(command(Duration::ZERO, &key, &Model::default(), &mut editor), None);
+        assert!(editor.is_empty());
+    }
+
+    #[test]
+    fn pages_overlap_by_a_line() {
+        let mut editor = typed("");
+        editor.page = 10;
+        press(KeyCode::PageUp, NONE, &mut editor);
+        assert_eq!(editor.scroll, 9);
+        press(KeyCode::PageDown, NONE, &mut editor);
+        press(KeyCode::PageDown, NONE, &mut editor);
+        assert_eq!(editor.scroll, 0);
+    }
+
+    #[test]
+    fn arrows_scroll_only_on_an_empty_line() {
+        let mut editor = Editor::default();
+        press(KeyCode::Up, NONE, &mut editor);
+        assert_eq!(editor.scroll, 1);
+        let mut editor = typed("ab");
+        press(KeyCode::Up, NONE, &mut editor);
+        assert_eq!((editor.scroll, editor.cursor()), (0, 0));
+    }
+}

@@ -1,0 +1,6 @@
+//! Line output: labelled plain lines, JSON lines, the summary after a call.
+
+pub mod plain;
+pub mod json;
+pub mod summary;
+pub mod presenter;

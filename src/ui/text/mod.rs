@@ -1,0 +1,8 @@
+//! Text: sanitizing, width and wrapping, wording of states.
+
+pub mod sanitize;
+pub mod wrap;
+pub mod json;
+pub mod charset;
+pub mod wording;
+pub mod devices;

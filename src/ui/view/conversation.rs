@@ -1,0 +1,225 @@
+//! What is said: bubbles of both sides, or labelled lines where there is little room.
+
+use ratatui::Frame;
+use ratatui::layout::{Rect, Size};
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::Clear;
+
+use crate::session::io::Connection;
+use crate::ui::input::push_to_talk::Releases;
+use crate::ui::model::{Entry, Speaker};
+use crate::ui::text::wrap::{cluster_start, width, wrap};
+use crate::ui::view::row::{self, Align, line_width};
+use crate::ui::view::theme::Theme;
+use crate::ui::view::{Drawn, Scene};
+
+/// On any smaller screen, frames would take more than they give.
+const LEAST_FOR_BUBBLES: Size = Size::new(56, 16);
+
+/// How an entry is drawn.
+#[derive(Clone, Copy)]
+enum Shape {
+    Bubbles,
+    Lines,
+}
+
+/// Longer lines are hard to read.
+const WIDEST_TEXT: usize = 80;
+
+/// What a frame and the spaces in it take of a row.
+const FRAME: usize = 4;
+
+/// Draws the end of the talk, or what is scrolled to.
+pub fn draw(frame: &mut Frame, area: Rect, scene: &Scene) -> Drawn {
+    let page = usize::from(area.height);
+    if area.is_empty() {
+        return Drawn { page, ..Drawn::default() };
+    }
+    if scene.model.entries.iter().all(|entry| is_empty(entry)) {
+        draw_welcome(frame, area, scene);
+        return Drawn { page, ..Drawn::default() };
+    }
+    let screen = frame.area();
+    let is_roomy = screen.width >= LEAST_FOR_BUBBLES.width && screen.height >= LEAST_FOR_BUBBLES.height;
+    let shape = if is_roomy { Shape::Bubbles } else { Shape::Lines };
+    let (rows, drawn) = seen_rows(area, shape, scene);
+    let top = area.bottom() - u16::try_from(rows.len()).unwrap_or(area.height);
+    let seen = Rect { y: top, height: area.bottom() - top, ..area };
+    row::draw_all(frame, seen, &rows, Align::Left);
+    if drawn.scroll > 0 {
+        draw_more(frame, area, (drawn.scroll, scene.theme));
+    }
+    drawn
+}
+
+/// Says at the end of the last row how many lines are below.
+fn draw_more(frame: &mut Frame, area: Rect, (below, theme): (usize, &Theme)) {
+    let more = format!(" ↓ {below} more ");
+    let wide = u16::try_from(width(&more)).unwrap_or(u16::MAX).min(area.width);
+    let place = Rect { x: area.right() - wide, y: area.bottom() - 1, width: wide, height: 1 };
+    if place.x > area.x {
+        // A wide character before it must not reach into it.
+        let before = &mut frame.buffer_mut()[(place.x - 1, place.y)];
+        if width(before.symbol()) > 1 {
+            before.set_symbol(" ");
+        }
+    }
+    frame.render_widget(Clear, place);
+    row::draw(frame, place, &Line::styled(more, theme.muted), Align::Left);
+}
+
+/// Lays the talk out from its end, no further than is seen; all of it where it is scrolled, so that what is
+/// read stays in its place while new lines come.
+fn seen_rows(area: Rect, shape: Shape, scene: &Scene) -> (Vec<Line<'static>>, Drawn) {
+    let page = usize::from(area.height);
+    let is_scrolled = scene.editor.scroll > 0;
+    let mut parts = Vec::new();
+    let mut total = 0;
+    for entry in scene.model.entries.iter().rev().filter(|entry| !is_empty(entry)) {
+        let room = usize::from(area.width);
+        let rows = match shape {
+            Shape::Bubbles => bubble(entry, room, scene.theme),
+            Shape::Lines => Said::of(entry, scene.theme, Label::Inside).rows(room),
+        };
+        total += rows.len();
+        parts.push(rows);
+        if total >= page && !is_scrolled {
+            break;
+        }
+    }
+    let grown = scene.editor.total.map_or(0, |before| total.saturating_sub(before));
+    let wanted = if is_scrolled { scene.editor.scroll.saturating_add(grown) } else { 0 };
+    let scroll = wanted.min(total.saturating_sub(page));
+    let seen = total.min(page);
+    let first = total - scroll - seen;
+    let rows = parts.into_iter().rev().flatten().skip(first).take(seen).collect();
+    (rows, Drawn { page, scroll, total: (scroll > 0).then_some(total) })
+}
+
+/// A transcript that turned out to be nothing keeps its place but is not shown.
+fn is_empty(entry: &Entry) -> bool {
+    entry.text.trim().is_empty() && entry.is_final
+}
+
+fn bubble(entry: &Entry, room: usize, theme: &Theme) -> Vec<Line<'static>> {
+    let (name, style) = name(entry.speaker, theme);
+    let rows = Said::of(entry, theme, Label::Outside).rows(WIDEST_TEXT.min(room * 3 / 4 - FRAME));
+    let inner = rows.iter().map(line_width).max().unwrap_or(0).max(width(name) + 1);
+    let indent = match entry.speaker {
+        Speaker::User => room.saturating_sub(inner + FRAME + 1),
+        Speaker::Assistant => 1,
+    };
+    let indent = " ".repeat(indent);
+    let top = format!("{indent}╭ {name} {}╮", "─".repeat(inner - width(name)));
+    let bottom = format!("{indent}╰{}╯", "─".repeat(inner + 2));
+    let mut lines = vec![Line::styled(top, style)];
+    for row in rows {
+        let rest = inner - line_width(&row);
+        let mut spans = vec![Span::styled(format!("{indent}│ "), style)];
+        spans.extend(row.spans);
+        spans.push(Span::styled(format!("{} │", " ".repeat(rest)), style));
+        lines.push(Line::from(spans));
+    }
+    lines.push(Line::styled(bottom, style));
+    lines
+}
+
+fn name(speaker: Speaker, theme: &Theme) -> (&'static str, Style) {
+    match speaker {
+        Speaker::User => ("You", theme.user),
+        Speaker::Assistant => ("Assistant", theme.assistant),
+    }
+}
+
+/// Where the name of the speaker stands.
+#[derive(Clone, Copy)]
+enum Label {
+    Inside,
+    Outside,
+}
+
+/// A text in pieces of one style each.
+#[derive(Default)]
+struct Said {
+    text: String,
+    /// Where each piece ends, and how it looks.
+    pieces: Vec<(usize, Style)>,
+}
+
+impl Said {
+    fn of(entry: &Entry, theme: &Theme, label: Label) -> Self {
+        let mut said = Self::default();
+        let (name, style) = name(entry.speaker, theme);
+        match label {
+            Label::Inside => said.push(&format!("{name}: "), style.patch(theme.strong)),
+            Label::Outside => {}
+        }
+        let (heard, unheard) = entry.text.split_at(cluster_start(&entry.text, entry.unheard_from()));
+        said.push(heard, Style::new());
+        said.push(unheard, theme.unheard);
+        // Not every terminal can strike out.
+        let remark = match (unheard.is_empty(), entry.interrupted) {
+            (false, _) => " (not heard)",
+            (true, true) => " (interrupted)",
+            (true, false) if entry.text.trim().is_empty() => "…",
+            (true, false) => "",
+        };
+        said.push(remark, theme.quiet);
+        said
+    }
+
+    fn push(&mut self, text: &str, style: Style) {
+        self.text.push_str(text);
+        self.pieces.push((self.text.len(), style));
+    }
+
+    fn rows(&self, room: usize) -> Vec<Line<'static>> {
+        wrap(&self.text, room)
+            .into_iter()
+            .map(|range| {
+                let mut line = Line::default();
+                let mut start = range.start;
+                for (end, style) in &self.pieces {
+                    let end = (*end).min(range.end);
+                    if start < end {
+                        line.push_span(Span::styled(self.text[start..end].to_owned(), *style));
+                        start = end;
+                    }
+                }
+                line
+            })
+            .collect()
+    }
+}
+
+/// Says what to do while nothing has been said.
+fn draw_welcome(frame: &mut Frame, area: Rect, scene: &Scene) {
+    let model = scene.model;
+    let text = match (model.connection, model.ready.is_some() && model.ended.is_none()) {
+        (Connection::Live, true) if model.about.manual_turns => match scene.editor.talk_key.releases() {
+            Releases::Told => "Hold Space while you speak, and let it go to be answered.",
+            Releases::Untold => "Press Space to speak, and Space again to be answered.",
+        },
+        (Connection::Live, true) if model.about.demo => {
+            "This is the demo built into rtvoice. Speak, or type and press Enter."
+        }
+        (Connection::Live, true) => "Speak, or type and press Enter.",
+        (
+            Connection::Connecting
+            | Connection::Configuring
+            | Connection::Live
+            | Connection::Away
+            | Connection::Closing
+            | Connection::Closed,
+            _,
+        ) => return,
+    };
+    let lines: Vec<_> = wrap(text, usize::from(area.width))
+        .into_iter()
+        .map(|range| Line::styled(&text[range], scene.theme.quiet))
+        .collect();
+    let height = u16::try_from(lines.len()).unwrap_or(u16::MAX).min(area.height);
+    let middle = Rect { y: area.y + (area.height - height) / 2, height, ..area };
+    row::draw_all(frame, middle, &lines, Align::Center);
+}
