@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use divan::Bencher;
-use rtvoice::audio::capture::speech_detector::Listening;
-use rtvoice::audio::echo::{EchoControl, EchoMode, Processing, Step};
-use rtvoice::audio::engine::{Ends, Engine, Format};
+use rtvoice::audio::capture::speech_detector::ListenMode;
+use rtvoice::audio::echo::{EchoMode, EchoPolicy, Processing, ProcessingStep};
+use rtvoice::audio::engine::{Engine, EngineChannels, EngineFormat};
 use rtvoice::dsp::codec::{Codec, Decoder};
-use rtvoice::dsp::frame::{ClipId, Frame, Rate};
+use rtvoice::dsp::frame::{ClipId, Frame, SampleRate};
 use rtvoice::dsp::resample::Resampler;
 
 fn main() {
@@ -17,7 +17,7 @@ fn main() {
 /// One call with 10 ms blocks of a device of 48 kHz.
 struct Call {
     engine: Engine,
-    ends: Ends,
+    ends: EngineChannels,
     now: Duration,
     heard: Vec<f32>,
     spoken: Vec<f32>,
@@ -29,11 +29,11 @@ impl Call {
     }
 
     fn with(processing: Processing) -> Self {
-        let (engine, ends) = Engine::new(Format {
-            wire_in: Rate::WIRE,
-            wire_out: Rate::WIRE,
-            device_in: Rate(48_000),
-            device_out: Rate(48_000),
+        let (engine, ends) = Engine::new(EngineFormat {
+            wire_in: SampleRate::WIRE,
+            wire_out: SampleRate::WIRE,
+            device_in: SampleRate(48_000),
+            device_out: SampleRate(48_000),
             frame: Duration::from_millis(10),
             prebuffer: Duration::from_millis(60),
             processing,
@@ -62,7 +62,7 @@ fn listen_10_ms(bencher: Bencher) {
 #[divan::bench]
 fn listen_and_speak_10_ms(bencher: Bencher) {
     let mut call = Call::new();
-    let frame = Frame::silence(Rate::WIRE, 240);
+    let frame = Frame::silence(SampleRate::WIRE, 240);
     for _ in 0..20 {
         call.engine.play(ClipId(1), frame.clone());
     }
@@ -75,16 +75,16 @@ fn listen_and_speak_10_ms(bencher: Bencher) {
 /// The same with what keeps an answer from hearing itself: the canceller and a listener for voices, or either.
 #[divan::bench(args = ["auto", "aec", "voice", "aec and noise suppression"])]
 fn cancel_echo_10_ms(bencher: Bencher, what: &str) {
-    let aec = Processing { echo: EchoControl::Fixed(EchoMode::Cancel), ..Processing::NONE };
+    let aec = Processing { echo: EchoPolicy::Fixed(EchoMode::Cancel), ..Processing::NONE };
     let processing = match what {
-        "auto" => Processing { echo: EchoControl::Auto, voice: Listening::Interruptions, ..Processing::NONE },
+        "auto" => Processing { echo: EchoPolicy::Auto, voice: ListenMode::Interruptions, ..Processing::NONE },
         "aec" => aec,
-        "voice" => Processing { voice: Listening::Interruptions, ..Processing::NONE },
-        _ => Processing { noise_suppression: Step::On, ..aec },
+        "voice" => Processing { voice: ListenMode::Interruptions, ..Processing::NONE },
+        _ => Processing { noise_suppression: ProcessingStep::On, ..aec },
     };
     let mut call = Call::with(processing);
     let noise = |n: u32| (n.wrapping_mul(2_654_435_761) >> 18) as i16;
-    let frame = Frame::new(Rate::WIRE, (0..240).map(noise).collect::<Vec<_>>());
+    let frame = Frame::new(SampleRate::WIRE, (0..240).map(noise).collect::<Vec<_>>());
     for _ in 0..20 {
         call.engine.play(ClipId(1), frame.clone());
     }
@@ -98,8 +98,8 @@ fn cancel_echo_10_ms(bencher: Bencher, what: &str) {
 #[divan::bench]
 fn listen_with_a_sleeping_canceller_10_ms(bencher: Bencher) {
     let mut call = Call::with(Processing {
-        echo: EchoControl::Auto,
-        voice: Listening::Interruptions,
+        echo: EchoPolicy::Auto,
+        voice: ListenMode::Interruptions,
         ..Processing::NONE
     });
     bencher.bench_local(|| call.ten_milliseconds());
@@ -108,7 +108,7 @@ fn listen_with_a_sleeping_canceller_10_ms(bencher: Bencher) {
 /// From the first delta of an answer to its first sample in the callback, with everything between.
 #[divan::bench]
 fn first_delta_to_speaker(bencher: Bencher) {
-    let frame = Frame::new(Rate::WIRE, vec![1_000; 2_400]);
+    let frame = Frame::new(SampleRate::WIRE, vec![1_000; 2_400]);
     bencher.with_inputs(Call::new).bench_local_values(|mut call| {
         call.engine.play(ClipId(1), frame.clone());
         call.engine.step(call.now);
@@ -118,7 +118,7 @@ fn first_delta_to_speaker(bencher: Bencher) {
 
 #[divan::bench(args = [(48_000, 24_000), (44_100, 24_000), (24_000, 48_000), (24_000, 44_100), (8_000, 24_000)])]
 fn resample_10_ms(bencher: Bencher, (from, to): (u32, u32)) {
-    let mut resampler = Resampler::new(Rate(from), Rate(to));
+    let mut resampler = Resampler::new(SampleRate(from), SampleRate(to));
     let input = vec![0.5; from as usize / 100];
     let mut output = Vec::with_capacity(4_096);
     bencher.bench_local(|| {

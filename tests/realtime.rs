@@ -10,11 +10,11 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use rtvoice::audio::api::Duck;
-use rtvoice::audio::capture::speech_detector::Listening;
-use rtvoice::audio::echo::{EchoControl, Processing};
-use rtvoice::audio::engine::{Engine, Format};
-use rtvoice::dsp::frame::{ClipId, Frame, Rate};
-use rtvoice::dsp::level::Meter;
+use rtvoice::audio::capture::speech_detector::ListenMode;
+use rtvoice::audio::echo::{EchoPolicy, Processing};
+use rtvoice::audio::engine::{Engine, EngineFormat};
+use rtvoice::dsp::frame::{ClipId, Frame, SampleRate};
+use rtvoice::dsp::level::LevelMeter;
 use rtvoice::dsp::resample::Resampler;
 
 /// The system's allocator, with a count of the calls of each thread.
@@ -72,17 +72,17 @@ fn the_count_counts() {
 
 #[test]
 fn the_callbacks_touch_no_heap_while_sound_starts_starves_is_ducked_and_flushed() {
-    let (mut engine, mut ends) = Engine::new(Format {
-        wire_in: Rate::WIRE,
-        wire_out: Rate::WIRE,
-        device_in: Rate(48_000),
-        device_out: Rate(44_100),
+    let (mut engine, mut ends) = Engine::new(EngineFormat {
+        wire_in: SampleRate::WIRE,
+        wire_out: SampleRate::WIRE,
+        device_in: SampleRate(48_000),
+        device_out: SampleRate(44_100),
         frame: Duration::from_millis(10),
         prebuffer: Duration::from_millis(60),
         // The canceller itself works on the audio thread, which may touch the heap; it is told by the callback.
         processing: Processing {
-            echo: EchoControl::Auto,
-            voice: Listening::Interruptions,
+            echo: EchoPolicy::Auto,
+            voice: ListenMode::Interruptions,
             ..Processing::NONE
         },
     });
@@ -95,7 +95,7 @@ fn the_callbacks_touch_no_heap_while_sound_starts_starves_is_ducked_and_flushed(
     for (round, block) in BLOCKS.into_iter().cycle().take(4_000).enumerate() {
         if round % 40 == 0 {
             // No silence: the pauses of an answer may be prolonged.
-            engine.play(ClipId(1), Frame::new(Rate::WIRE, vec![8_000; 4_800]));
+            engine.play(ClipId(1), Frame::new(SampleRate::WIRE, vec![8_000; 4_800]));
         }
         if round % 333 == 0 {
             engine.flush();
@@ -120,11 +120,11 @@ fn the_callbacks_touch_no_heap_while_sound_starts_starves_is_ducked_and_flushed(
 
 #[test]
 fn a_full_ring_touches_no_heap() {
-    let format = Format {
-        wire_in: Rate::WIRE,
-        wire_out: Rate::WIRE,
-        device_in: Rate(48_000),
-        device_out: Rate(48_000),
+    let format = EngineFormat {
+        wire_in: SampleRate::WIRE,
+        wire_out: SampleRate::WIRE,
+        device_in: SampleRate(48_000),
+        device_out: SampleRate(48_000),
         frame: Duration::from_millis(10),
         prebuffer: Duration::ZERO,
         processing: Processing::NONE,
@@ -140,7 +140,7 @@ fn the_resampler_touches_no_heap_once_its_output_has_room() {
     for (from, to) in
         [(48_000, 24_000), (44_100, 24_000), (24_000, 48_000), (24_000, 44_100), (8_000, 24_000)]
     {
-        let mut resampler = Resampler::new(Rate(from), Rate(to));
+        let mut resampler = Resampler::new(SampleRate(from), SampleRate(to));
         let input = vec![0.5; 2_048];
         let mut output = Vec::with_capacity(20_000);
         let mut made = 0;
@@ -160,6 +160,6 @@ fn the_resampler_touches_no_heap_once_its_output_has_room() {
 
 #[test]
 fn a_meter_touches_no_heap() {
-    let meter = Meter::new(Rate::WIRE);
+    let meter = LevelMeter::new(SampleRate::WIRE);
     assert_eq!(heap_calls(|| meter.publish(&[1_000; 240])), 0);
 }

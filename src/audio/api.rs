@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use crate::audio::device::select::{Listed, Wanted};
+use crate::audio::device::select::{DeviceRequest, ListedDevice};
 use crate::audio::echo::EchoState;
 use crate::audio::error::Direction;
 use crate::dsp::frame::{ClipId, Frame};
 
 /// News from the audio thread.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Event {
+pub enum AudioThreadEvent {
     /// So many samples of a clip have been taken by the device, at the clip's rate.
     ///
     /// Told when the first is taken, then about every 50 ms, and at the end of a clip with exactly what was received of it.
@@ -42,13 +42,13 @@ pub enum Event {
     /// The device that was asked for is in use: by its id, or the system's own choice.
     Chosen(Direction, Option<String>),
     /// The devices that can be chosen, as far as the sound system tells, and those in use.
-    Devices(Vec<Listed>, Vec<(Direction, String)>),
+    Devices(Vec<ListedDevice>, Vec<(Direction, String)>),
     /// The speaker has been away for so long that what waits for it should be given up.
     Unheard,
     /// The play queue was full, and sound of this length was dropped; told once per episode.
     PlaybackDropped(Duration),
     /// Something was counted that should not happen.
-    Counts(Counts),
+    Counts(StreamCounters),
     /// Somebody seems to speak: a guess, about 100 ms after they began. Where turns are not found here, it is told
     /// only of those who speak while the speaker sounds.
     VoiceStarted,
@@ -64,7 +64,7 @@ pub enum Event {
     Echo(EchoState),
 }
 
-impl Event {
+impl AudioThreadEvent {
     /// Returns what was lost, as a sentence, where something was.
     pub fn lost(&self) -> Option<String> {
         match self {
@@ -120,7 +120,7 @@ pub enum DeviceState {
 
 /// What went wrong without ending anything, since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
+pub struct StreamCounters {
     /// How often the speaker had nothing to play in the middle of a clip, and then more of it came, or had to
     /// wait for this machine.
     pub gaps: u64,
@@ -142,7 +142,7 @@ pub enum Mute {
 
 /// What becomes of the microphone while it is muted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum MuteWay {
+pub enum MuteMode {
     /// It stays open, and is back without delay.
     #[default]
     Soft,
@@ -162,7 +162,7 @@ pub enum Duck {
 
 /// What the audio thread is told.
 #[derive(Debug)]
-pub(crate) enum Command {
+pub(crate) enum AudioCommand {
     Play {
         clip: ClipId,
         frame: Frame,
@@ -174,7 +174,7 @@ pub(crate) enum Command {
     /// Begin the recording.
     Record,
     /// Use another device.
-    Use(Direction, Wanted),
+    Use(Direction, DeviceRequest),
     /// Tell which devices there are.
     List,
     /// Look at what a device gave.
@@ -186,7 +186,7 @@ pub(crate) enum Command {
 }
 
 #[cfg(test)]
-impl Event {
+impl AudioThreadEvent {
     /// Returns what this tells of a clip that is being played.
     pub(crate) fn played_of(&self, wanted: ClipId) -> Option<u64> {
         let Self::Played { clip, samples } = self else { return None };

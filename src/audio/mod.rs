@@ -23,14 +23,14 @@ use std::time::Duration;
 use tokio::sync::broadcast;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use crate::audio::api::{Command, Duck, Event, Mute};
+use crate::audio::api::{AudioCommand, AudioThreadEvent, Duck, Mute};
 use crate::audio::device::open::Waker;
-use crate::audio::device::select::{Detail, Listed, Wanted};
+use crate::audio::device::select::{DeviceRequest, ListDetail, ListedDevice};
 use crate::audio::error::{AudioError, Direction};
-use crate::audio::options::Options;
-use crate::audio::thread::{Opened, OtherEnds, Runner};
+use crate::audio::options::AudioOptions;
+use crate::audio::thread::{AudioChannels, InitialDevices, Runner};
 use crate::dsp::frame::{ClipId, Frame};
-use crate::dsp::level::Meter;
+use crate::dsp::level::LevelMeter;
 
 /// How long a sound system may take to open; PulseAudio's own patience is 2 s a step.
 const OPENING_SECONDS: u64 = 10;
@@ -41,15 +41,15 @@ pub struct Audio {
     /// The microphone, about a second deep: whoever is too slow loses the oldest frames and is told how many.
     pub mic: broadcast::Receiver<Frame>,
     /// What happens.
-    pub events: UnboundedReceiver<Event>,
+    pub events: UnboundedReceiver<AudioThreadEvent>,
     /// What can be done.
     pub control: Control,
     /// How loud the microphone is, as it is sent.
-    pub input_meter: Arc<Meter>,
+    pub input_meter: Arc<LevelMeter>,
     /// How loud the speaker is.
-    pub output_meter: Arc<Meter>,
+    pub output_meter: Arc<LevelMeter>,
     /// The microphone and the speaker that were opened, where they are devices.
-    pub(crate) opened: Opened,
+    pub(crate) opened: InitialDevices,
     thread: Thread,
 }
 
@@ -60,7 +60,7 @@ impl Audio {
     ///
     /// One sentence if one of them could not be completed.
     pub fn close(mut self) -> Result<(), String> {
-        self.thread.end(Command::Close).unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        self.thread.end(AudioCommand::Close).unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     }
 }
 
@@ -70,53 +70,53 @@ impl Audio {
 /// of ten minutes. Nothing is done once the audio thread has ended.
 #[derive(Clone, Debug)]
 pub struct Control {
-    commands: Sender<Command>,
+    commands: Sender<AudioCommand>,
 }
 
 impl Control {
     /// Appends a frame to a clip. Clips are played in the order in which they began.
     pub fn play(&self, clip: ClipId, frame: Frame) {
-        self.send(Command::Play { clip, frame });
+        self.send(AudioCommand::Play { clip, frame });
     }
 
     /// Says that a clip is whole: it is played without waiting for more.
     pub fn end_clip(&self, clip: ClipId) {
-        self.send(Command::EndClip(clip));
+        self.send(AudioCommand::EndClip(clip));
     }
 
     /// Stops the sound with a short fade and forgets what waits; [`Event::Flushed`] answers.
     pub fn flush(&self) {
-        self.send(Command::Flush);
+        self.send(AudioCommand::Flush);
     }
 
     /// Begins the recording, where one was asked for; once it runs this does nothing.
     pub fn begin_recording(&self) {
-        self.send(Command::Record);
+        self.send(AudioCommand::Record);
     }
 
     /// Makes the speaker soft within milliseconds, or as loud as it was; nothing of the sound is left out. A
     /// flush makes it loud again.
     pub fn set_duck(&self, duck: Duck) {
-        self.send(Command::Duck(duck));
+        self.send(AudioCommand::Duck(duck));
     }
 
     /// Sends silence in place of the microphone, or the microphone again.
     pub fn set_mute(&self, mute: Mute) {
-        self.send(Command::Mute(mute));
+        self.send(AudioCommand::Mute(mute));
     }
 
     /// Takes another device for one direction, where that goes to a device; [`Event::Device`] answers. The one
     /// in use goes on until the other is open, and beyond if that cannot be opened.
-    pub fn use_device(&self, direction: Direction, wanted: Wanted) {
-        self.send(Command::Use(direction, wanted));
+    pub fn use_device(&self, direction: Direction, wanted: DeviceRequest) {
+        self.send(AudioCommand::Use(direction, wanted));
     }
 
     /// Asks which devices there are; [`Event::Devices`] answers, unless the sound system hangs.
     pub fn list_devices(&self) {
-        self.send(Command::List);
+        self.send(AudioCommand::List);
     }
 
-    fn send(&self, command: Command) {
+    fn send(&self, command: AudioCommand) {
         // The thread ends before its controls only on purpose.
         let _ = self.commands.send(command);
     }
@@ -127,8 +127,8 @@ impl Control {
 /// # Errors
 ///
 /// When no sound system answers.
-pub fn devices() -> Result<Vec<Listed>, AudioError> {
-    backend::system::list(Detail::All)
+pub fn devices() -> Result<Vec<ListedDevice>, AudioError> {
+    backend::system::list(ListDetail::All)
 }
 
 /// Opens the devices, files and pipes of `options` and starts the audio thread.
@@ -136,7 +136,7 @@ pub fn devices() -> Result<Vec<Listed>, AudioError> {
 /// # Errors
 ///
 /// Says what cannot be opened, before anything has been written.
-pub fn start(options: Options) -> Result<Audio, AudioError> {
+pub fn start(options: AudioOptions) -> Result<Audio, AudioError> {
     let (commands, commands_rx) = channel();
     let (opened, opened_rx) = sync_channel(1);
     let waker = Waker::new(commands.clone());
@@ -158,13 +158,15 @@ pub fn start(options: Options) -> Result<Audio, AudioError> {
         })
         .map_err(AudioError::Thread)?;
     let ends = wait_until_open(&opened_rx)?;
-    let OtherEnds { mic, events, input_meter, output_meter, opened } = ends;
+    let AudioChannels { mic, events, input_meter, output_meter, opened } = ends;
     let control = Control { commands: commands.clone() };
     let thread = Thread { commands, handle: Some(handle) };
     Ok(Audio { mic, events, control, input_meter, output_meter, opened, thread })
 }
 
-fn wait_until_open(opened: &Receiver<Result<OtherEnds, AudioError>>) -> Result<OtherEnds, AudioError> {
+fn wait_until_open(
+    opened: &Receiver<Result<AudioChannels, AudioError>>,
+) -> Result<AudioChannels, AudioError> {
     match opened.recv_timeout(Duration::from_secs(OPENING_SECONDS)) {
         Ok(result) => result,
         Err(RecvTimeoutError::Timeout) => Err(AudioError::Hangs(OPENING_SECONDS)),
@@ -174,12 +176,12 @@ fn wait_until_open(opened: &Receiver<Result<OtherEnds, AudioError>>) -> Result<O
 
 /// The audio thread, which ends with this.
 struct Thread {
-    commands: Sender<Command>,
+    commands: Sender<AudioCommand>,
     handle: Option<JoinHandle<Result<(), String>>>,
 }
 
 impl Thread {
-    fn end(&mut self, command: Command) -> std::thread::Result<Result<(), String>> {
+    fn end(&mut self, command: AudioCommand) -> std::thread::Result<Result<(), String>> {
         let Some(handle) = self.handle.take() else { return Ok(Ok(())) };
         // If it has ended already there is nobody to tell.
         let _ = self.commands.send(command);
@@ -190,6 +192,6 @@ impl Thread {
 impl Drop for Thread {
     fn drop(&mut self) {
         // Whoever wants to know how it ended calls `Audio::close`.
-        let _ = self.end(Command::Leave);
+        let _ = self.end(AudioCommand::Leave);
     }
 }

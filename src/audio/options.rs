@@ -4,15 +4,15 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::audio::api::MuteWay;
-use crate::audio::device::select::Wanted;
+use crate::audio::api::MuteMode;
+use crate::audio::device::select::DeviceRequest;
 use crate::audio::echo::Processing;
 use crate::audio::error::AudioError;
-use crate::dsp::frame::Rate;
+use crate::dsp::frame::SampleRate;
 
 /// All that is needed to start.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Options {
+pub struct AudioOptions {
     /// Where sound comes from.
     pub input: Source,
     /// Where sound goes to.
@@ -24,16 +24,16 @@ pub struct Options {
     /// How much of a clip is gathered before it begins to sound, unless it ends before.
     pub prebuffer: Duration,
     /// The rate of the frames that go to the server.
-    pub wire_in: Rate,
+    pub wire_in: SampleRate,
     /// The rate of the frames that come from it.
-    pub wire_out: Rate,
+    pub wire_out: SampleRate,
     /// What becomes of a muted microphone.
-    pub mute: MuteWay,
+    pub mute: MuteMode,
     /// What the microphone's sound goes through.
     pub processing: Processing,
 }
 
-impl Default for Options {
+impl Default for AudioOptions {
     fn default() -> Self {
         Self {
             input: Source::default(),
@@ -41,9 +41,9 @@ impl Default for Options {
             record: None,
             frame: Duration::from_millis(10),
             prebuffer: Duration::from_millis(60),
-            wire_in: Rate::WIRE,
-            wire_out: Rate::WIRE,
-            mute: MuteWay::Soft,
+            wire_in: SampleRate::WIRE,
+            wire_out: SampleRate::WIRE,
+            mute: MuteMode::Soft,
             processing: Processing::NONE,
         }
     }
@@ -53,7 +53,7 @@ impl Default for Options {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
     /// A microphone.
-    Device(Wanted),
+    Device(DeviceRequest),
     /// A WAV or AU file, as fast as it was spoken, then silence.
     File(PathBuf),
     /// Standard input: WAV, AU, or raw PCM16 mono of 24 kHz.
@@ -66,7 +66,7 @@ pub enum Source {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Sink {
     /// A speaker.
-    Device(Wanted),
+    Device(DeviceRequest),
     /// A WAV file of 16-bit mono, 24 kHz: what was played, without the pauses in between.
     File(PathBuf),
     /// Standard output: raw PCM16 mono of 24 kHz, without the pauses in between.
@@ -77,7 +77,7 @@ pub enum Sink {
 
 impl Default for Source {
     fn default() -> Self {
-        Self::Device(Wanted::Default)
+        Self::Device(DeviceRequest::Default)
     }
 }
 
@@ -85,18 +85,18 @@ impl Source {
     /// Reads a flag: `default`, `-`, `null`, a file (ends in .wav or exists), else the name of a device.
     pub fn parse(text: &str) -> Self {
         match text {
-            "default" => Self::Device(Wanted::Default),
+            "default" => Self::Device(DeviceRequest::Default),
             "-" => Self::Stdin,
             "null" => Self::Null,
             _ if is_file(text) => Self::File(PathBuf::from(text)),
-            _ => Self::Device(Wanted::Named(text.to_owned())),
+            _ => Self::Device(DeviceRequest::Named(text.to_owned())),
         }
     }
 }
 
 impl Default for Sink {
     fn default() -> Self {
-        Self::Device(Wanted::Default)
+        Self::Device(DeviceRequest::Default)
     }
 }
 
@@ -104,16 +104,16 @@ impl Sink {
     /// Reads a flag: `default`, `-`, `null`, a file (ends in .wav or exists), else the name of a device.
     pub fn parse(text: &str) -> Self {
         match text {
-            "default" => Self::Device(Wanted::Default),
+            "default" => Self::Device(DeviceRequest::Default),
             "-" => Self::Stdout,
             "null" => Self::Null,
             _ if is_file(text) => Self::File(PathBuf::from(text)),
-            _ => Self::Device(Wanted::Named(text.to_owned())),
+            _ => Self::Device(DeviceRequest::Named(text.to_owned())),
         }
     }
 }
 
-impl Options {
+impl AudioOptions {
     /// Checks what can be checked without opening anything.
     pub(crate) fn check(&self) -> Result<(), AudioError> {
         if !(10..=100).contains(&self.frame.as_millis()) {
@@ -146,9 +146,9 @@ mod tests {
         let existing = directory.path().join("speech.raw");
         std::fs::write(&existing, b"sound").unwrap();
         let existing = existing.to_str().unwrap();
-        let named = |name: &str| Wanted::Named(name.to_owned());
+        let named = |name: &str| DeviceRequest::Named(name.to_owned());
         let cases = [
-            ("default", Source::Device(Wanted::Default), Sink::Device(Wanted::Default)),
+            ("default", Source::Device(DeviceRequest::Default), Sink::Device(DeviceRequest::Default)),
             ("-", Source::Stdin, Sink::Stdout),
             ("null", Source::Null, Sink::Null),
             ("not/there.WAV", Source::File("not/there.WAV".into()), Sink::File("not/there.WAV".into())),
@@ -164,10 +164,10 @@ mod tests {
 
     #[test]
     fn lengths_and_rates_out_of_range_are_refused() {
-        let frame = |ms| Options { frame: Duration::from_millis(ms), ..Options::default() };
+        let frame = |ms| AudioOptions { frame: Duration::from_millis(ms), ..AudioOptions::default() };
         assert!(frame(9).check().is_err() && frame(101).check().is_err());
         assert!(frame(10).check().is_ok() && frame(100).check().is_ok());
-        let slow = Options { wire_in: Rate(4_000), ..Options::default() };
+        let slow = AudioOptions { wire_in: SampleRate(4_000), ..AudioOptions::default() };
         assert!(matches!(slow.check(), Err(AudioError::Rate(4_000))));
     }
 }

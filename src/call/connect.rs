@@ -3,20 +3,20 @@
 use std::env;
 use std::sync::Arc;
 
-use crate::call::setup::settings::Settings;
-use crate::call::setup::target::{Target, Way};
+use crate::call::setup::settings::ResolvedSettings;
+use crate::call::setup::target::{EndpointRoute, Target};
 use crate::cli::EndpointArgs;
-use crate::config::values::Marker;
+use crate::config::values::BetaMarkerSetting;
 use crate::error::{Error, Kind};
 use crate::net::dial::error::{DialError, DialErrorKind};
-use crate::net::dial::stream::Stream;
+use crate::net::dial::stream::NetStream;
 use crate::net::dial::tls::read_ca_file;
 use crate::net::dial::{DialOptions, dial};
 use crate::net::endpoint::Endpoint;
 use crate::net::proxy::ProxySettings;
-use crate::net::ws::connection::Link;
+use crate::net::ws::connection::WebSocketClient;
 use crate::server::demo;
-use crate::session::io::Door;
+use crate::session::io::Handshake;
 
 /// How much waits between this side and the embedded endpoint, as in the send buffer of a socket.
 const PIPE_BYTES: usize = 64 << 10;
@@ -27,7 +27,7 @@ const PIPE_BYTES: usize = 64 << 10;
 /// # Errors
 ///
 /// When the file of `--ca-file` is no file of certificates.
-pub(crate) fn dial_options(args: &EndpointArgs, settings: &Settings) -> Result<DialOptions, Error> {
+pub(crate) fn dial_options(args: &EndpointArgs, settings: &ResolvedSettings) -> Result<DialOptions, Error> {
     let ca_file = args.ca_file.clone().or_else(|| settings.ca_file());
     let extra_roots = ca_file.as_deref().map(read_ca_file).transpose().map_err(|error| {
         let hint = error.hint();
@@ -47,9 +47,9 @@ pub(crate) fn proxies() -> ProxySettings {
 }
 
 /// An endpoint that was reached.
-pub(crate) struct Reached {
+pub(crate) struct EndpointConnection {
     /// The connection.
-    pub(crate) link: Link<Stream>,
+    pub(crate) link: WebSocketClient<NetStream>,
     /// What the user has to know of how it was reached.
     pub(crate) told: Option<&'static str>,
 }
@@ -63,28 +63,28 @@ const WITHOUT_MARKER: &str = "the endpoint refused the marker of the beta protoc
 /// # Errors
 ///
 /// When it cannot be reached, with what to do about it.
-pub(crate) async fn connect(target: &Target, door: Door) -> Result<Reached, Error> {
+pub(crate) async fn connect(target: &Target, door: Handshake) -> Result<EndpointConnection, Error> {
     let options = &target.dial_options;
     let endpoint = match &target.way {
-        Way::Demo(endpoint) => {
-            return connect_inside(endpoint).await.map(|link| Reached { link, told: None });
+        EndpointRoute::Demo(endpoint) => {
+            return connect_inside(endpoint).await.map(|link| EndpointConnection { link, told: None });
         }
-        Way::Network(endpoint) => endpoint,
+        EndpointRoute::Network(endpoint) => endpoint,
     };
     let bare = target.without_marker();
     let reached = match (door, target.marker, &bare) {
-        (Door::WithoutMarker, _, Some(bare)) => dial(bare, options).await,
-        (Door::Usual, Marker::Try, Some(bare)) => match dial(endpoint, options).await {
+        (Handshake::WithoutMarker, _, Some(bare)) => dial(bare, options).await,
+        (Handshake::Usual, BetaMarkerSetting::Try, Some(bare)) => match dial(endpoint, options).await {
             Err(first) if is_bad_request(&first) => {
                 let again = dial(bare, options).await;
-                let again = again.map(|link| Reached { link, told: Some(WITHOUT_MARKER) });
+                let again = again.map(|link| EndpointConnection { link, told: Some(WITHOUT_MARKER) });
                 return again.map_err(|second| refused_twice(&first, second));
             }
             reached => reached,
         },
-        (Door::Usual | Door::WithoutMarker, _, _) => dial(endpoint, options).await,
+        (Handshake::Usual | Handshake::WithoutMarker, _, _) => dial(endpoint, options).await,
     };
-    reached.map(|link| Reached { link, told: None }).map_err(not_reached)
+    reached.map(|link| EndpointConnection { link, told: None }).map_err(not_reached)
 }
 
 /// What an endpoint answers that does not know the marker of the beta protocol.
@@ -99,11 +99,13 @@ fn refused_twice(first: &DialError, second: DialError) -> Error {
     Error { source: error.source.context(told), ..error }
 }
 
-async fn connect_inside(endpoint: &Endpoint) -> Result<Link<Stream>, Error> {
+async fn connect_inside(endpoint: &Endpoint) -> Result<WebSocketClient<NetStream>, Error> {
     let (near, far) = tokio::io::duplex(PIPE_BYTES);
-    tokio::task::spawn_local(demo::attend(far, Arc::new(demo::Options::default())));
+    tokio::task::spawn_local(demo::attend(far, Arc::new(demo::EndpointOptions::default())));
     let request = endpoint.request().map_err(|error| Error::new(Kind::Internal, error))?;
-    Link::over(Stream::Inside(near), request).await.map_err(|error| Error::new(Kind::Internal, error))
+    WebSocketClient::over(NetStream::Inside(near), request)
+        .await
+        .map_err(|error| Error::new(Kind::Internal, error))
 }
 
 fn not_reached(error: DialError) -> Error {

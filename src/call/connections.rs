@@ -8,57 +8,57 @@ use crate::call::connect::connect;
 use crate::call::setup::target::Target;
 use crate::error::Error;
 use crate::net::dial::error::DialError;
-use crate::net::dial::stream::Stream;
-use crate::net::ws::connection::{Link, LinkEvent};
-use crate::session::io::{DialFailure, Door, Failure};
+use crate::net::dial::stream::NetStream;
+use crate::net::ws::connection::{WebSocketClient, WebSocketEvent};
+use crate::session::io::{DialFailure, Failure, Handshake};
 
 /// The close code of a normal end (RFC 6455, section 7.4.1).
 const NORMAL: u16 = 1000;
 
 /// All lines of a call. Only for the change from one session to the next there is more than one.
-pub(crate) struct Phone {
+pub(crate) struct Connections {
     target: Rc<Target>,
-    current: Line,
-    next: Line,
+    current: Connection,
+    next: Connection,
     /// Says goodbye; what it hears is for nobody.
-    left: Line,
+    left: Connection,
 }
 
 /// What happens on which line.
-pub(crate) enum PhoneEvent {
+pub(crate) enum ConnectionsEvent {
     /// On the one in use.
-    Current(LineEvent),
+    Current(ConnectionEvent),
     /// On the one that is to follow.
-    Next(LineEvent),
+    Next(ConnectionEvent),
 }
 
-impl Phone {
+impl Connections {
     /// Makes a phone that is connected.
-    pub(crate) fn new(target: Target, link: Link<Stream>) -> Self {
-        let current = Line::Up(Box::new(link));
-        Self { target: Rc::new(target), current, next: Line::Down, left: Line::Down }
+    pub(crate) fn new(target: Target, link: WebSocketClient<NetStream>) -> Self {
+        let current = Connection::Up(Box::new(link));
+        Self { target: Rc::new(target), current, next: Connection::Down, left: Connection::Down }
     }
 
     /// Begins to dial in place of the line that was in use.
-    pub(crate) fn dial(&mut self, door: Door) {
-        self.current = Line::dial(&self.target, door);
+    pub(crate) fn dial(&mut self, door: Handshake) {
+        self.current = Connection::dial(&self.target, door);
     }
 
     /// Begins to dial the line that is to follow.
-    pub(crate) fn dial_next(&mut self, door: Door) {
-        self.next = Line::dial(&self.target, door);
+    pub(crate) fn dial_next(&mut self, door: Handshake) {
+        self.next = Connection::dial(&self.target, door);
     }
 
     /// Puts the line that is to follow in the place of the one in use, which is left.
     pub(crate) fn switch(&mut self) {
-        let next = std::mem::replace(&mut self.next, Line::Down);
+        let next = std::mem::replace(&mut self.next, Connection::Down);
         self.left = std::mem::replace(&mut self.current, next);
         self.left.close();
     }
 
     /// Leaves the line that was to follow.
     pub(crate) fn drop_next(&mut self) {
-        self.left = std::mem::replace(&mut self.next, Line::Down);
+        self.left = std::mem::replace(&mut self.next, Connection::Down);
         self.left.close();
     }
 
@@ -79,16 +79,16 @@ impl Phone {
 
     /// Says goodbye.
     pub(crate) fn close(&mut self) {
-        self.next = Line::Down;
+        self.next = Connection::Down;
         self.current.close();
     }
 
     /// Waits for what happens next. Cancel-safe because the lines stay in `self`.
-    pub(crate) async fn next(&mut self) -> PhoneEvent {
+    pub(crate) async fn next(&mut self) -> ConnectionsEvent {
         loop {
             tokio::select! {
-                event = self.current.next() => return PhoneEvent::Current(event),
-                event = self.next.next() => return PhoneEvent::Next(event),
+                event = self.current.next() => return ConnectionsEvent::Current(event),
+                event = self.next.next() => return ConnectionsEvent::Next(event),
                 // A line that hears nothing any more ends by itself, and at once when another is left.
                 _ = self.left.next() => {}
             }
@@ -97,27 +97,27 @@ impl Phone {
 }
 
 /// One line: connected, being dialled, or down.
-enum Line {
+enum Connection {
     /// Connected.
-    Up(Box<Link<Stream>>),
+    Up(Box<WebSocketClient<NetStream>>),
     /// Being dialled. Kept while other things are waited for: dialling is not begun again.
-    Dialling(Pin<Box<dyn Future<Output = Result<Link<Stream>, Error>>>>),
+    Dialling(Pin<Box<dyn Future<Output = Result<WebSocketClient<NetStream>, Error>>>>),
     /// Neither.
     Down,
 }
 
 /// What happens on a line.
-pub(crate) enum LineEvent {
+pub(crate) enum ConnectionEvent {
     /// It is up.
     Opened,
     /// It could not be had.
     Failed(DialFailure),
     /// The other side says something, or the line has ended.
-    Link(LinkEvent),
+    Link(WebSocketEvent),
 }
 
-impl Line {
-    fn dial(target: &Rc<Target>, door: Door) -> Self {
+impl Connection {
+    fn dial(target: &Rc<Target>, door: Handshake) -> Self {
         let target = Rc::clone(target);
         // What there is to know was told when the call began.
         Self::Dialling(Box::pin(async move { connect(&target, door).await.map(|reached| reached.link) }))
@@ -146,14 +146,14 @@ impl Line {
         }
     }
 
-    async fn next(&mut self) -> LineEvent {
+    async fn next(&mut self) -> ConnectionEvent {
         let dialled = match self {
             Self::Up(link) => {
                 let event = link.next().await;
-                if matches!(event, LinkEvent::Closed(_)) {
+                if matches!(event, WebSocketEvent::Closed(_)) {
                     *self = Self::Down;
                 }
-                return LineEvent::Link(event);
+                return ConnectionEvent::Link(event);
             }
             Self::Dialling(dialling) => dialling.await,
             Self::Down => return pending().await,
@@ -161,11 +161,11 @@ impl Line {
         match dialled {
             Ok(link) => {
                 *self = Self::Up(Box::new(link));
-                LineEvent::Opened
+                ConnectionEvent::Opened
             }
             Err(error) => {
                 *self = Self::Down;
-                LineEvent::Failed(failure(&error))
+                ConnectionEvent::Failed(failure(&error))
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::audio::Audio;
 use crate::audio::api::DeviceState as Sound;
-use crate::audio::device::select::{Listed, Wanted};
+use crate::audio::device::select::{DeviceRequest, ListedDevice};
 use crate::audio::error::Direction;
 use crate::session::io::{AudioEvent, DeviceEntry, DeviceState, Side};
 
@@ -12,7 +12,7 @@ pub(crate) fn choose(audio: &Audio, side: Side, id: Option<String>) {
         Side::Microphone => Direction::Input,
         Side::Speaker => Direction::Output,
     };
-    audio.control.use_device(direction, id.map_or(Wanted::Default, Wanted::Named));
+    audio.control.use_device(direction, id.map_or(DeviceRequest::Default, DeviceRequest::Named));
 }
 
 /// Returns what has become of a device, for the session.
@@ -32,8 +32,8 @@ pub(crate) fn state(direction: Direction, state: Sound) -> AudioEvent {
 }
 
 /// Returns what can be chosen, for the session.
-pub(crate) fn entries(listed: Vec<Listed>, in_use: &[(Direction, String)]) -> AudioEvent {
-    let entry = |listed: Listed| DeviceEntry {
+pub(crate) fn entries(listed: Vec<ListedDevice>, in_use: &[(Direction, String)]) -> AudioEvent {
+    let entry = |listed: ListedDevice| DeviceEntry {
         side: side(listed.direction),
         in_use: in_use.iter().any(|(direction, id)| (*direction, id) == (listed.direction, &listed.id)),
         id: listed.id,

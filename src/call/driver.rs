@@ -7,19 +7,19 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
 
 use crate::audio::Audio;
-use crate::audio::api::{Counts, Duck, Event, Mute};
+use crate::audio::api::{AudioThreadEvent, Duck, Mute, StreamCounters};
 use crate::audio::echo::{EchoMode as Against, EchoState};
 use crate::call::clock::Clock;
-use crate::call::connections::{LineEvent, Phone, PhoneEvent};
+use crate::call::connections::{ConnectionEvent, Connections, ConnectionsEvent};
 use crate::call::device_events;
-use crate::call::device_memory::Remember;
-use crate::call::presenter::Face;
+use crate::call::device_memory::DeviceMemory;
+use crate::call::presenter::Presenter;
 use crate::call::streams::standard::cannot_write_stdout;
-use crate::call::trace::{Direction, Trace};
+use crate::call::trace::{Trace, TraceDirection};
 use crate::dsp::frame::Frame;
 use crate::error::{Error, Kind};
 use crate::mishap;
-use crate::net::ws::connection::LinkEvent;
+use crate::net::ws::connection::WebSocketEvent;
 use crate::protocol::close::CloseCause;
 use crate::protocol::decode;
 use crate::protocol::encode;
@@ -27,7 +27,8 @@ use crate::protocol::events::client::ClientEvent;
 use crate::protocol::events::server::ServerEvent;
 use crate::session::Session;
 use crate::session::io::{
-    AudioEvent, Command, Connection, Echo, EchoMode, EndReason, Heard, Input, NextEvent, Notice, Output,
+    AudioEvent, ConnectionState, EchoMode, EchoStatus, EndReason, HeardAudio, Input, NextEvent, Notice,
+    Output, UserCommand,
 };
 use crate::ui::text::wording;
 
@@ -36,26 +37,26 @@ use crate::ui::text::wording;
 const MOST_BACKLOG_BYTES: usize = 16 << 10;
 
 /// All that a session needs of the world.
-pub(crate) struct Drive {
+pub(crate) struct CallDriver {
     pub(crate) session: Session,
-    pub(crate) phone: Phone,
+    pub(crate) phone: Connections,
     pub(crate) audio: Option<Audio>,
-    pub(crate) face: Face,
+    pub(crate) face: Presenter,
     pub(crate) trace: Option<Trace>,
-    pub(crate) commands: mpsc::Receiver<Command>,
+    pub(crate) commands: mpsc::Receiver<UserCommand>,
     /// Lines that are piped in, each taken when the one before it is answered.
-    pub(crate) piped: Option<mpsc::Receiver<Command>>,
+    pub(crate) piped: Option<mpsc::Receiver<UserCommand>>,
     pub(crate) clock: Clock,
-    pub(crate) counts: Counts,
-    pub(crate) reader: Reader,
-    pub(crate) remember: Remember,
+    pub(crate) counts: StreamCounters,
+    pub(crate) reader: Consumer,
+    pub(crate) remember: DeviceMemory,
     /// Why an event of the endpoint could not be traced, still to be acted on.
     pub(crate) trace_failure: Option<Error>,
 }
 
 /// Whether anybody reads what is shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Reader {
+pub(crate) enum Consumer {
     /// As far as is known.
     #[default]
     There,
@@ -65,7 +66,7 @@ pub(crate) enum Reader {
     Missed,
 }
 
-impl Drive {
+impl CallDriver {
     /// Drives the session to its end and returns why it ended.
     ///
     /// # Errors
@@ -92,14 +93,14 @@ impl Drive {
             if let Some(error) = self.trace_failure.take() {
                 return Err(error);
             }
-            if self.reader == Reader::Gone {
-                self.reader = Reader::Missed;
-                return Ok(Input::User(Command::HangUp(EndReason::User)));
+            if self.reader == Consumer::Gone {
+                self.reader = Consumer::Missed;
+                return Ok(Input::User(UserCommand::HangUp(EndReason::User)));
             }
             let deadline = self.session.deadline().map(|deadline| deadline.at);
             let takes_sound = self.phone.backlog() < MOST_BACKLOG_BYTES;
             // While nobody reads, only commands and the clock go on: the endpoint and the sound wait.
-            let is_full = self.reader == Reader::There && self.face.is_full();
+            let is_full = self.reader == Consumer::There && self.face.is_full();
             let input = tokio::select! {
                 Some(command) = self.commands.recv() => Some(Input::User(command)),
                 Some(command) = next_line(&mut self.piped), if self.session.takes_line() => {
@@ -108,7 +109,7 @@ impl Drive {
                 event = self.phone.next(), if !is_full => self.of_phone(event),
                 sound = next_sound(&mut self.audio, takes_sound), if !is_full => self.of_sound(sound),
                 () = self.clock.wait_until(deadline) => Some(Input::Tick),
-                broken = broken_or_free(&mut self.face, is_full), if self.reader == Reader::There => {
+                broken = broken_or_free(&mut self.face, is_full), if self.reader == Consumer::There => {
                     broken.map_or(Ok(()), |error| self.note_broken(error))?;
                     None
                 }
@@ -124,7 +125,7 @@ impl Drive {
         if error.kind() != io::ErrorKind::BrokenPipe {
             return Err(cannot_write_stdout(error));
         }
-        self.reader = Reader::Gone;
+        self.reader = Consumer::Gone;
         Ok(())
     }
 
@@ -165,7 +166,7 @@ impl Drive {
                 None,
             ) => {}
             (Output::Show(notice), audio) => {
-                if let (Notice::Connection(Connection::Live), Some(audio)) = (&notice, audio) {
+                if let (Notice::Connection(ConnectionState::Live), Some(audio)) = (&notice, audio) {
                     audio.control.begin_recording();
                 }
                 self.show(now, &notice)?;
@@ -174,7 +175,7 @@ impl Drive {
             (Output::OpenNext(door), _) => self.phone.dial_next(door),
             (Output::SendNext { event, dialect }, _) => {
                 let text = encode::client_event(&event, dialect);
-                self.note(now, Direction::NextOut, &text)?;
+                self.note(now, TraceDirection::NextOut, &text)?;
                 self.phone.queue_next(text);
             }
             (Output::Switch, _) => self.phone.switch(),
@@ -187,12 +188,12 @@ impl Drive {
 
     fn send(&mut self, now: Duration, event: &ClientEvent) -> Result<(), Error> {
         let text = encode::client_event(event, self.session.dialect());
-        self.note(now, Direction::Out, &text)?;
+        self.note(now, TraceDirection::Out, &text)?;
         self.phone.queue(text);
         Ok(())
     }
 
-    fn note(&mut self, now: Duration, direction: Direction, text: &str) -> Result<(), Error> {
+    fn note(&mut self, now: Duration, direction: TraceDirection, text: &str) -> Result<(), Error> {
         self.trace.as_mut().map_or(Ok(()), |trace| trace.event(now, direction, text))
     }
 
@@ -202,56 +203,60 @@ impl Drive {
         {
             self.show(now, &Notice::Info(trouble))?;
         }
-        if self.reader != Reader::There {
+        if self.reader != Consumer::There {
             return Ok(());
         }
         self.face.notice(now, notice).or_else(|error| self.note_broken(error))
     }
 
-    fn of_phone(&mut self, event: PhoneEvent) -> Option<Input> {
+    fn of_phone(&mut self, event: ConnectionsEvent) -> Option<Input> {
         match event {
-            PhoneEvent::Current(LineEvent::Opened) => Some(Input::Opened),
-            PhoneEvent::Current(LineEvent::Failed(failure)) => Some(Input::DialFailed(failure)),
-            PhoneEvent::Current(LineEvent::Link(event)) => {
-                Some(match self.of_link(event, Direction::In)? {
-                    Said::Event(event) => Input::Server(event),
-                    Said::Garbled(what) => Input::Garbled(what),
-                    Said::Closed(cause) => Input::Closed(cause),
+            ConnectionsEvent::Current(ConnectionEvent::Opened) => Some(Input::Opened),
+            ConnectionsEvent::Current(ConnectionEvent::Failed(failure)) => Some(Input::DialFailed(failure)),
+            ConnectionsEvent::Current(ConnectionEvent::Link(event)) => {
+                Some(match self.of_link(event, TraceDirection::In)? {
+                    Message::Event(event) => Input::Server(event),
+                    Message::Garbled(what) => Input::Garbled(what),
+                    Message::Closed(cause) => Input::Closed(cause),
                 })
             }
-            PhoneEvent::Next(LineEvent::Opened) => Some(Input::Next(NextEvent::Opened)),
-            PhoneEvent::Next(LineEvent::Failed(failure)) => Some(Input::Next(NextEvent::Failed(failure))),
-            PhoneEvent::Next(LineEvent::Link(event)) => match self.of_link(event, Direction::NextIn)? {
-                Said::Event(event) => Some(Input::Next(NextEvent::Server(event))),
-                // Of a connection that is not in use yet, what makes no sense says nothing.
-                Said::Garbled(_) => None,
-                Said::Closed(cause) => Some(Input::Next(NextEvent::Closed(cause))),
-            },
+            ConnectionsEvent::Next(ConnectionEvent::Opened) => Some(Input::Next(NextEvent::Opened)),
+            ConnectionsEvent::Next(ConnectionEvent::Failed(failure)) => {
+                Some(Input::Next(NextEvent::Failed(failure)))
+            }
+            ConnectionsEvent::Next(ConnectionEvent::Link(event)) => {
+                match self.of_link(event, TraceDirection::NextIn)? {
+                    Message::Event(event) => Some(Input::Next(NextEvent::Server(event))),
+                    // Of a connection that is not in use yet, what makes no sense says nothing.
+                    Message::Garbled(_) => None,
+                    Message::Closed(cause) => Some(Input::Next(NextEvent::Closed(cause))),
+                }
+            }
         }
     }
 
-    fn of_link(&mut self, event: LinkEvent, direction: Direction) -> Option<Said> {
+    fn of_link(&mut self, event: WebSocketEvent, direction: TraceDirection) -> Option<Message> {
         match event {
-            LinkEvent::Text(text) => {
+            WebSocketEvent::Text(text) => {
                 let traced = self.note(self.clock.now(), direction, &text);
                 self.trace_failure = self.trace_failure.take().or(traced.err());
                 Some(match decode::server_event(&text) {
-                    Ok(event) => Said::Event(Box::new(event)),
-                    Err(_) => Said::Garbled(text.to_string()),
+                    Ok(event) => Message::Event(Box::new(event)),
+                    Err(_) => Message::Garbled(text.to_string()),
                 })
             }
-            LinkEvent::Drained => None,
-            LinkEvent::Garbled(what) => Some(Said::Garbled(what)),
-            LinkEvent::Closed(cause) => Some(Said::Closed(cause)),
+            WebSocketEvent::Drained => None,
+            WebSocketEvent::Garbled(what) => Some(Message::Garbled(what)),
+            WebSocketEvent::Closed(cause) => Some(Message::Closed(cause)),
         }
     }
 
-    fn of_sound(&mut self, sound: Sound) -> Option<Input> {
+    fn of_sound(&mut self, sound: AudioMessage) -> Option<Input> {
         match sound {
-            Sound::Frame(frame) => Some(Input::Mic(frame)),
-            Sound::Dropped(frames) => Some(Input::Audio(AudioEvent::MicDropped { frames })),
-            Sound::Event(Some(event)) => self.of_audio(event),
-            Sound::Event(None) => {
+            AudioMessage::Frame(frame) => Some(Input::Mic(frame)),
+            AudioMessage::Dropped(frames) => Some(Input::Audio(AudioEvent::MicDropped { frames })),
+            AudioMessage::Event(Some(event)) => self.of_audio(event),
+            AudioMessage::Event(None) => {
                 // Nothing more will come: what it said before has been handed in.
                 let ended = self.audio.take().map_or(Ok(()), Audio::close);
                 let reason = ended.err().unwrap_or_else(|| "the sound has stopped".to_owned());
@@ -260,39 +265,39 @@ impl Drive {
         }
     }
 
-    fn of_audio(&mut self, event: Event) -> Option<Input> {
+    fn of_audio(&mut self, event: AudioThreadEvent) -> Option<Input> {
         let event = match event {
-            Event::Played { clip, samples } => AudioEvent::Played { clip, samples },
-            Event::Drained => AudioEvent::Drained,
-            Event::Flushed(clips) => {
-                let heard = clips.into_iter().map(|(clip, samples)| Heard { clip, samples });
+            AudioThreadEvent::Played { clip, samples } => AudioEvent::Played { clip, samples },
+            AudioThreadEvent::Drained => AudioEvent::Drained,
+            AudioThreadEvent::Flushed(clips) => {
+                let heard = clips.into_iter().map(|(clip, samples)| HeardAudio { clip, samples });
                 AudioEvent::Flushed(heard.collect())
             }
-            Event::InputStarted => AudioEvent::InputStarted,
-            Event::InputEnded => AudioEvent::InputEnded,
-            Event::NoInput(what) => AudioEvent::NoInput(what),
-            Event::InputWarning(what) => AudioEvent::InputWarning(what),
-            Event::OutputClosed => return Some(Input::User(Command::HangUp(EndReason::User))),
-            Event::Lost(what) => AudioEvent::Lost(what),
-            Event::RecordingEnded(what) => AudioEvent::RecordingEnded(what),
-            Event::Device(direction, state) => device_events::state(direction, state),
-            Event::Devices(listed, in_use) => device_events::entries(listed, &in_use),
-            Event::Unheard => AudioEvent::Unheard,
-            Event::Chosen(direction, id) => {
+            AudioThreadEvent::InputStarted => AudioEvent::InputStarted,
+            AudioThreadEvent::InputEnded => AudioEvent::InputEnded,
+            AudioThreadEvent::NoInput(what) => AudioEvent::NoInput(what),
+            AudioThreadEvent::InputWarning(what) => AudioEvent::InputWarning(what),
+            AudioThreadEvent::OutputClosed => return Some(Input::User(UserCommand::HangUp(EndReason::User))),
+            AudioThreadEvent::Lost(what) => AudioEvent::Lost(what),
+            AudioThreadEvent::RecordingEnded(what) => AudioEvent::RecordingEnded(what),
+            AudioThreadEvent::Device(direction, state) => device_events::state(direction, state),
+            AudioThreadEvent::Devices(listed, in_use) => device_events::entries(listed, &in_use),
+            AudioThreadEvent::Unheard => AudioEvent::Unheard,
+            AudioThreadEvent::Chosen(direction, id) => {
                 return self
                     .remember
                     .choice(direction, id.as_deref())
                     .map(|trouble| Input::Audio(AudioEvent::Lost(trouble)));
             }
-            Event::VoiceStarted => AudioEvent::VoiceStarted,
-            Event::VoiceConfirmed => AudioEvent::VoiceConfirmed,
-            Event::VoiceStopped { silent } => AudioEvent::VoiceStopped { silent },
-            Event::Echo(state) => AudioEvent::Echo(echo(state)),
-            Event::PlaybackDropped(sound) => AudioEvent::Lost(format!(
+            AudioThreadEvent::VoiceStarted => AudioEvent::VoiceStarted,
+            AudioThreadEvent::VoiceConfirmed => AudioEvent::VoiceConfirmed,
+            AudioThreadEvent::VoiceStopped { silent } => AudioEvent::VoiceStopped { silent },
+            AudioThreadEvent::Echo(state) => AudioEvent::Echo(echo(state)),
+            AudioThreadEvent::PlaybackDropped(sound) => AudioEvent::Lost(format!(
                 "{} of audio dropped: ten minutes are waiting to be played",
                 wording::seconds(u64::try_from(sound.as_millis()).unwrap_or(u64::MAX))
             )),
-            Event::Counts(counts) => {
+            AudioThreadEvent::Counts(counts) => {
                 self.counts = counts;
                 return None;
             }
@@ -321,42 +326,42 @@ impl Drive {
 }
 
 /// What the other side of a line says.
-enum Said {
+enum Message {
     Event(Box<ServerEvent>),
     Garbled(String),
     Closed(CloseCause),
 }
 
 /// What the sound side has to say.
-enum Sound {
-    Event(Option<Event>),
+enum AudioMessage {
+    Event(Option<AudioThreadEvent>),
     Frame(Frame),
     Dropped(u64),
 }
 
-async fn next_line(piped: &mut Option<mpsc::Receiver<Command>>) -> Option<Command> {
+async fn next_line(piped: &mut Option<mpsc::Receiver<UserCommand>>) -> Option<UserCommand> {
     match piped {
         Some(piped) => piped.recv().await,
         None => std::future::pending().await,
     }
 }
 
-async fn next_sound(audio: &mut Option<Audio>, takes_frames: bool) -> Sound {
+async fn next_sound(audio: &mut Option<Audio>, takes_frames: bool) -> AudioMessage {
     let Some(audio) = audio else { return std::future::pending().await };
     tokio::select! {
         // What was heard comes before what is told of it: a turn ends with its last frame.
         biased;
         frame = audio.mic.recv(), if takes_frames => match frame {
-            Ok(frame) => Sound::Frame(frame),
-            Err(RecvError::Lagged(frames)) => Sound::Dropped(frames),
+            Ok(frame) => AudioMessage::Frame(frame),
+            Err(RecvError::Lagged(frames)) => AudioMessage::Dropped(frames),
             // The audio thread has ended; its last event says why.
-            Err(RecvError::Closed) => Sound::Event(audio.events.recv().await),
+            Err(RecvError::Closed) => AudioMessage::Event(audio.events.recv().await),
         },
-        event = audio.events.recv() => Sound::Event(event),
+        event = audio.events.recv() => AudioMessage::Event(event),
     }
 }
 
-fn echo(state: EchoState) -> Echo {
+fn echo(state: EchoState) -> EchoStatus {
     let mode = match state.mode {
         Against::Off => EchoMode::Off,
         Against::Cancel => EchoMode::Cancel,
@@ -364,12 +369,12 @@ fn echo(state: EchoState) -> Echo {
         Against::HalfDuplex => EchoMode::HalfDuplex,
     };
     let delay_ms = state.delay.and_then(|delay| u64::try_from(delay.as_millis()).ok());
-    Echo { mode, delay_ms, loss_db: state.loss_db, enhancement_db: state.enhancement_db }
+    EchoStatus { mode, delay_ms, loss_db: state.loss_db, enhancement_db: state.enhancement_db }
 }
 
 /// Returns what went wrong with the sound without ending anything.
-fn trouble(counts: Counts) -> Option<String> {
-    let Counts { gaps, capture_dropped, play_refused } = counts;
+fn trouble(counts: StreamCounters) -> Option<String> {
+    let StreamCounters { gaps, capture_dropped, play_refused } = counts;
     let counted = [
         (gaps, if gaps == 1 { "gap in what was played" } else { "gaps in what was played" }),
         (capture_dropped, "samples of the microphone lost on this machine"),
@@ -385,7 +390,7 @@ fn trouble(counts: Counts) -> Option<String> {
 }
 
 /// Waits until lines cannot be written any more, and returns why; or, where they are full, until there is room.
-async fn broken_or_free(face: &mut Face, is_full: bool) -> Option<io::Error> {
+async fn broken_or_free(face: &mut Presenter, is_full: bool) -> Option<io::Error> {
     if is_full {
         face.room().await;
         return None;

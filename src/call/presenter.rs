@@ -10,17 +10,17 @@ use crate::call::clock::Clock;
 use crate::call::streams::console::{Console, ConsoleWriter};
 use crate::call::streams::standard::cannot_write_stdout;
 use crate::call::streams::standard::{Localized, charset};
-use crate::cli::ShowingArgs;
-use crate::dsp::level::Meter;
+use crate::cli::DisplayArgs;
+use crate::dsp::level::LevelMeter;
 use crate::error::{Error, Kind};
 use crate::mishap;
-use crate::session::io::{Command, Connection, EndReason, Notice, Turn};
-use crate::ui::model::{About, Model};
-use crate::ui::output::json::{Detail, JsonLines};
+use crate::session::io::{ConnectionState, EndReason, Notice, Turn, UserCommand};
+use crate::ui::model::{CallInfo, Model};
+use crate::ui::output::json::{JsonDetail, JsonLines};
 use crate::ui::output::plain::{Plain, PlainStyle};
-use crate::ui::output::presenter::Front;
+use crate::ui::output::presenter::NoticeWriter;
 use crate::ui::output::summary;
-use crate::ui::terminal::{Patience, Screen, ScreenError, Setup};
+use crate::ui::terminal::{Patience, Screen, ScreenError, ScreenSetup};
 use crate::ui::text::sanitize::one_line;
 use crate::ui::text::wording;
 use crate::ui::view::theme::Theme;
@@ -33,7 +33,7 @@ const SILENCE_DBFS: f32 = -120.0;
 
 /// How a session is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Way {
+pub(crate) enum PresentationMode {
     /// On the whole terminal.
     Screen,
     /// In lines.
@@ -42,9 +42,9 @@ pub(crate) enum Way {
     Json,
 }
 
-impl Way {
+impl PresentationMode {
     /// Chooses by the flags and by what standard output is.
-    pub(crate) fn choose(args: &ShowingArgs) -> Self {
+    pub(crate) fn choose(args: &DisplayArgs) -> Self {
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         match (args.json, args.plain) {
             (true, _) => Self::Json,
@@ -57,44 +57,44 @@ impl Way {
 
 /// Levels for the screen, known only once the sound has started.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Levels {
-    input: Arc<OnceLock<Arc<Meter>>>,
-    output: Arc<OnceLock<Arc<Meter>>>,
+pub(crate) struct LevelMeters {
+    input: Arc<OnceLock<Arc<LevelMeter>>>,
+    output: Arc<OnceLock<Arc<LevelMeter>>>,
 }
 
-impl Levels {
+impl LevelMeters {
     /// Connects the meters of the sound that has started.
-    pub(crate) fn connect(&self, input: &Arc<Meter>, output: &Arc<Meter>) {
+    pub(crate) fn connect(&self, input: &Arc<LevelMeter>, output: &Arc<LevelMeter>) {
         // A session has one sound; a second one would not be shown.
         let _ = self.input.set(Arc::clone(input));
         let _ = self.output.set(Arc::clone(output));
     }
 }
 
-fn level(meter: &Arc<OnceLock<Arc<Meter>>>) -> Box<dyn Fn() -> f32 + Send> {
+fn level(meter: &Arc<OnceLock<Arc<LevelMeter>>>) -> Box<dyn Fn() -> f32 + Send> {
     let meter = Arc::clone(meter);
     Box::new(move || meter.get().map_or(SILENCE_DBFS, |meter| meter.dbfs()))
 }
 
 /// What shows a session.
-pub(crate) enum Face {
+pub(crate) enum Presenter {
     /// The screen and the model it draws.
     Screen { model: watch::Sender<Model>, screen: Option<Screen> },
     /// Lines of some kind, and the thread that writes them.
-    Lines { front: Box<dyn Front>, console: Console },
+    Lines { front: Box<dyn NoticeWriter>, console: Console },
 }
 
 /// A file that is captioned.
 #[derive(Clone, Debug)]
-pub(crate) struct Captioned {
+pub(crate) struct CaptionedFile {
     /// As the user named it.
     pub(crate) name: String,
-    pub(crate) place: Place,
+    pub(crate) place: FilePosition,
 }
 
 /// Where a file stands among those of one run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum FilePosition {
     /// There is no other.
     Alone,
     /// Others follow.
@@ -103,28 +103,28 @@ pub(crate) enum Place {
     Later,
 }
 
-impl Captioned {
+impl CaptionedFile {
     /// Returns what stands above its captions, as `head` and `tail` have it; nothing where it is alone.
     fn heading(&self) -> Option<String> {
         let name = one_line(&self.name);
         match self.place {
-            Place::Alone => None,
-            Place::First => Some(format!("==> {name} <==")),
-            Place::Later => Some(format!("\n==> {name} <==")),
+            FilePosition::Alone => None,
+            FilePosition::First => Some(format!("==> {name} <==")),
+            FilePosition::Later => Some(format!("\n==> {name} <==")),
         }
     }
 }
 
 /// What a face is made for.
-pub(crate) struct Occasion<'a> {
-    pub(crate) showing: &'a ShowingArgs,
-    pub(crate) way: Way,
+pub(crate) struct PresenterConfig<'a> {
+    pub(crate) showing: &'a DisplayArgs,
+    pub(crate) way: PresentationMode,
     pub(crate) style: PlainStyle,
-    pub(crate) file: Option<Captioned>,
-    pub(crate) about: About,
-    pub(crate) commands: mpsc::Sender<Command>,
+    pub(crate) file: Option<CaptionedFile>,
+    pub(crate) about: CallInfo,
+    pub(crate) commands: mpsc::Sender<UserCommand>,
     pub(crate) clock: Clock,
-    pub(crate) levels: &'a Levels,
+    pub(crate) levels: &'a LevelMeters,
     /// Where lines go, if they are not drawn on a screen.
     pub(crate) lines: Lines,
 }
@@ -136,44 +136,44 @@ pub(crate) struct Lines {
     /// All others: standard error.
     pub(crate) status: Box<dyn Write + Send>,
     /// Whether the next line is asked for.
-    pub(crate) prompting: Prompting,
+    pub(crate) prompting: PromptingPresenter,
 }
 
 /// Whether a conversation asks for the next line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Prompting {
+pub(crate) enum PromptingPresenter {
     /// On the terminal, when it is the user's turn.
     Asked,
     /// Never.
     Not,
 }
 
-impl Face {
+impl Presenter {
     /// Makes the face; the screen takes the terminal here.
     ///
     /// # Errors
     ///
     /// When the terminal cannot be used.
-    pub(crate) fn make(occasion: Occasion<'_>) -> Result<Self, Error> {
-        let Occasion { showing, way, style, file, about, commands, clock, levels, lines } = occasion;
+    pub(crate) fn make(occasion: PresenterConfig<'_>) -> Result<Self, Error> {
+        let PresenterConfig { showing, way, style, file, about, commands, clock, levels, lines } = occasion;
         let Lines { data, status, prompting } = lines;
-        let detail = if showing.verbose { Detail::Debug } else { Detail::Call };
+        let detail = if showing.verbose { JsonDetail::Debug } else { JsonDetail::Call };
         Ok(match way {
-            Way::Json => {
+            PresentationMode::Json => {
                 let console = start_console(data, status)?;
                 let name = file.as_ref().map(|file| file.name.as_str());
                 let front = Box::new(JsonLines::new(console.data(), detail).of_file(name));
                 Self::lines(front, console, prompting)
             }
-            Way::Plain => {
+            PresentationMode::Plain => {
                 let console = start_console(data, status)?;
-                let heading = file.as_ref().and_then(Captioned::heading);
+                let heading = file.as_ref().and_then(CaptionedFile::heading);
                 let plain = Plain::new(style, console.data(), console.status()).headed(heading).about(&about);
-                Self::lines(Box::new(Talkative { plain, detail }), console, prompting)
+                Self::lines(Box::new(VerbosePlain { plain, detail }), console, prompting)
             }
-            Way::Screen => {
+            PresentationMode::Screen => {
                 let (model, watched) = watch::channel(Model::new(about));
-                let screen = Screen::start(Setup {
+                let screen = Screen::start(ScreenSetup {
                     model: watched,
                     commands,
                     input_level: level(&levels.input),
@@ -193,10 +193,10 @@ impl Face {
         })
     }
 
-    fn lines(front: Box<dyn Front>, console: Console, prompting: Prompting) -> Self {
+    fn lines(front: Box<dyn NoticeWriter>, console: Console, prompting: PromptingPresenter) -> Self {
         let front = match prompting {
-            Prompting::Asked => Box::new(Prompted { front, terminal: console.status() }),
-            Prompting::Not => front,
+            PromptingPresenter::Asked => Box::new(Prompted { front, terminal: console.status() }),
+            PromptingPresenter::Not => front,
         };
         Self::Lines { front, console }
     }
@@ -298,18 +298,18 @@ pub(crate) fn start_console(
 }
 
 /// Plain lines that tell what only a developer wants to know where that was asked for.
-struct Talkative<F> {
+struct VerbosePlain<F> {
     plain: F,
-    detail: Detail,
+    detail: JsonDetail,
 }
 
-impl<F: Front> Front for Talkative<F> {
+impl<F: NoticeWriter> NoticeWriter for VerbosePlain<F> {
     fn notice(&mut self, at: Duration, notice: &Notice) -> io::Result<()> {
         match (notice, self.detail) {
-            (Notice::Debug(text), Detail::Debug) => {
+            (Notice::Debug(text), JsonDetail::Debug) => {
                 self.plain.notice(at, &Notice::Info(format!("debug: {text}")))
             }
-            (Notice::Delay(report), Detail::Debug) => {
+            (Notice::Delay(report), JsonDetail::Debug) => {
                 self.plain.notice(at, &Notice::Info(wording::delay(&report.last)))?;
                 self.plain.notice(at, notice)
             }
@@ -320,14 +320,14 @@ impl<F: Front> Front for Talkative<F> {
 
 /// Asks for the next line of a conversation when it is the user's turn.
 struct Prompted<W> {
-    front: Box<dyn Front>,
+    front: Box<dyn NoticeWriter>,
     terminal: W,
 }
 
-impl<W: Write> Front for Prompted<W> {
+impl<W: Write> NoticeWriter for Prompted<W> {
     fn notice(&mut self, at: Duration, notice: &Notice) -> io::Result<()> {
         self.front.notice(at, notice)?;
-        if matches!(notice, Notice::Connection(Connection::Live) | Notice::Turn(Turn::Listening)) {
+        if matches!(notice, Notice::Connection(ConnectionState::Live) | Notice::Turn(Turn::Listening)) {
             // Who cannot be asked can still answer.
             let _ = self.terminal.write_all(b"> ").and_then(|()| self.terminal.flush());
         }

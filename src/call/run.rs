@@ -4,16 +4,18 @@ use std::io::{self, IsTerminal, Write};
 
 use tokio::sync::mpsc;
 
-use crate::audio::api::Counts;
+use crate::audio::api::StreamCounters;
 use crate::audio::error::AudioError;
-use crate::audio::options::{Options, Sink, Source};
+use crate::audio::options::{AudioOptions, Sink, Source};
 use crate::audio::{self, Audio};
 use crate::call::clock::Clock;
-use crate::call::connect::{Reached, connect};
-use crate::call::connections::Phone;
-use crate::call::device_memory::Remember;
-use crate::call::driver::{Drive, Reader};
-use crate::call::presenter::{Captioned, Face, Levels, Lines, Occasion, Prompting, Way};
+use crate::call::connect::{EndpointConnection, connect};
+use crate::call::connections::Connections;
+use crate::call::device_memory::DeviceMemory;
+use crate::call::driver::{CallDriver, Consumer};
+use crate::call::presenter::{
+    CaptionedFile, LevelMeters, Lines, PresentationMode, Presenter, PresenterConfig, PromptingPresenter,
+};
 use crate::call::setup::prices;
 use crate::call::setup::target::Target;
 use crate::call::signals::Signals;
@@ -21,13 +23,13 @@ use crate::call::streams::standard::cannot_write_stdout;
 use crate::call::streams::standard::{stdin_is_piped, stdout};
 use crate::call::streams::stderr::Quiet;
 use crate::call::streams::typed_lines::{self, Into};
-use crate::call::trace::{Before, Trace};
-use crate::cli::ShowingArgs;
+use crate::call::trace::{ExistingTrace, Trace};
+use crate::cli::DisplayArgs;
 use crate::error::{Error, Kind};
 use crate::session::Session;
-use crate::session::io::{Command, Connection, Door, EndReason, Failure, Notice};
+use crate::session::io::{ConnectionState, EndReason, Failure, Handshake, Notice, UserCommand};
 use crate::session::plan::{AtInputEnd, Mode, Plan, TurnControl};
-use crate::ui::model::About;
+use crate::ui::model::CallInfo;
 use crate::ui::output::plain::PlainStyle;
 
 /// How many commands may wait. A person types slower than this.
@@ -38,31 +40,31 @@ pub(crate) struct Call<'a> {
     pub(crate) target: Target,
     pub(crate) plan: Plan,
     pub(crate) style: PlainStyle,
-    pub(crate) way: Way,
-    pub(crate) showing: &'a ShowingArgs,
-    pub(crate) position: Position,
-    pub(crate) file: Option<Captioned>,
-    pub(crate) sound: Option<Options>,
-    pub(crate) typing: Typing,
-    pub(crate) remember: Remember,
+    pub(crate) way: PresentationMode,
+    pub(crate) showing: &'a DisplayArgs,
+    pub(crate) position: RunPosition,
+    pub(crate) file: Option<CaptionedFile>,
+    pub(crate) sound: Option<AudioOptions>,
+    pub(crate) typing: StdinMode,
+    pub(crate) remember: DeviceMemory,
     /// What the user is told before anything is dialled or opened.
     pub(crate) notes: Vec<String>,
 }
 
 /// Where a session stands among those of one run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Position {
+pub(crate) enum RunPosition {
     /// Nothing has been told or traced before it.
     First,
     /// It continues what another one began.
     Later,
 }
 
-impl Position {
-    fn before(self) -> Before {
+impl RunPosition {
+    fn before(self) -> ExistingTrace {
         match self {
-            Self::First => Before::Replaced,
-            Self::Later => Before::Kept,
+            Self::First => ExistingTrace::Replaced,
+            Self::Later => ExistingTrace::Kept,
         }
     }
 }
@@ -72,7 +74,7 @@ const DEMO_CAPTIONS: &str = "this is the demo: it knows no words and tells how l
 
 /// Whether lines of standard input take part in the session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Typing {
+pub(crate) enum StdinMode {
     /// They do.
     Lines,
     /// They do, and each is asked for.
@@ -84,10 +86,10 @@ pub(crate) enum Typing {
 }
 
 /// What a face listens to and speaks to.
-struct Ears<'a> {
-    commands: mpsc::Sender<Command>,
+struct PresenterInputs<'a> {
+    commands: mpsc::Sender<UserCommand>,
     clock: Clock,
-    levels: &'a Levels,
+    levels: &'a LevelMeters,
 }
 
 impl Call<'_> {
@@ -105,10 +107,10 @@ impl Call<'_> {
             Some(path) => Some(Trace::create(path, self.position.before(), self.target.redactor())?),
             None => None,
         };
-        let levels = Levels::default();
-        let ears = Ears { commands: commands.clone(), clock, levels: &levels };
+        let levels = LevelMeters::default();
+        let ears = PresenterInputs { commands: commands.clone(), clock, levels: &levels };
         let mut face = self.face(&quiet, ears)?;
-        show(&mut face, clock, &Notice::Connection(Connection::Connecting))?;
+        show(&mut face, clock, &Notice::Connection(ConnectionState::Connecting))?;
         for note in &self.notes {
             show(&mut face, clock, &Notice::Info(note.clone()))?;
         }
@@ -120,7 +122,7 @@ impl Call<'_> {
                 return Ok(reason);
             }
         };
-        let (Reached { link, told }, audio) = match reached {
+        let (EndpointConnection { link, told }, audio) = match reached {
             Ok(reached) => reached,
             Err(error) => {
                 let reason = never_began(&error);
@@ -132,32 +134,34 @@ impl Call<'_> {
         if let Some(told) = told {
             show(&mut face, clock, &Notice::Info(told.to_owned()))?;
         }
-        if self.target.is_demo() && (self.style, self.position) == (PlainStyle::Transcribe, Position::First) {
+        if self.target.is_demo()
+            && (self.style, self.position) == (PlainStyle::Transcribe, RunPosition::First)
+        {
             show(&mut face, clock, &Notice::Info(DEMO_CAPTIONS.to_owned()))?;
         }
-        if self.position == Position::First {
+        if self.position == RunPosition::First {
             let prices = prices::described(self.plan.prices.as_ref());
             show(&mut face, clock, &Notice::Debug(format!("prices: {prices}")))?;
         }
         let piped = self.listen_to_lines(&face, commands);
-        let drive = Drive {
+        let drive = CallDriver {
             session: Session::new(Plan { unix_start: clock.unix_start(), ..self.plan }),
             piped,
-            phone: Phone::new(self.target, link),
+            phone: Connections::new(self.target, link),
             audio,
             face,
             trace,
             commands: commands_rx,
             clock,
-            counts: Counts::default(),
-            reader: Reader::default(),
+            counts: StreamCounters::default(),
+            reader: Consumer::default(),
             remember: self.remember,
             trace_failure: None,
         };
         drive.run().await
     }
 
-    fn face(&self, quiet: &Quiet, ears: Ears<'_>) -> Result<Face, Error> {
+    fn face(&self, quiet: &Quiet, ears: PresenterInputs<'_>) -> Result<Presenter, Error> {
         // Whether sound or lines go there: nobody would get them.
         stdout().check().map_err(cannot_write_stdout)?;
         let no_more_files = |error| Error::new(Kind::Internal, anyhow::Error::new(error));
@@ -168,24 +172,24 @@ impl Call<'_> {
             Some(_) | None => Box::new(stdout()),
         };
         let prompting = match self.typing {
-            Typing::Prompted => Prompting::Asked,
-            Typing::Lines | Typing::Piped | Typing::Not => Prompting::Not,
+            StdinMode::Prompted => PromptingPresenter::Asked,
+            StdinMode::Lines | StdinMode::Piped | StdinMode::Not => PromptingPresenter::Not,
         };
-        let about = About {
+        let about = CallInfo {
             endpoint: self.target.name.clone(),
             demo: self.target.is_demo(),
             manual_turns: self.makes_turns_by_hand(),
         };
-        let Ears { commands, clock, levels } = ears;
+        let PresenterInputs { commands, clock, levels } = ears;
         let (showing, way, style, file) = (self.showing, self.way, self.style, self.file.clone());
         let lines = Lines { data, status, prompting };
-        Face::make(Occasion { showing, way, style, file, about, commands, clock, levels, lines })
+        Presenter::make(PresenterConfig { showing, way, style, file, about, commands, clock, levels, lines })
     }
 
     /// Starts the sound while the endpoint is being reached: both take their time.
-    async fn reach(&self, levels: &Levels) -> Result<(Reached, Option<Audio>), Error> {
+    async fn reach(&self, levels: &LevelMeters) -> Result<(EndpointConnection, Option<Audio>), Error> {
         let (reached, audio) =
-            tokio::join!(connect(&self.target, Door::Usual), start_sound(self.sound.clone()));
+            tokio::join!(connect(&self.target, Handshake::Usual), start_sound(self.sound.clone()));
         let audio = audio?;
         if let Some(audio) = &audio {
             levels.connect(&audio.input_meter, &audio.output_meter);
@@ -200,17 +204,17 @@ impl Call<'_> {
     /// Reads lines of standard input, if they take part; returns those that are piped in.
     fn listen_to_lines(
         &self,
-        face: &Face,
-        commands: mpsc::Sender<Command>,
-    ) -> Option<mpsc::Receiver<Command>> {
+        face: &Presenter,
+        commands: mpsc::Sender<UserCommand>,
+    ) -> Option<mpsc::Receiver<UserCommand>> {
         let mut terminal = face.status()?;
         let (commands, at_end, piped) = match self.typing {
-            Typing::Not => return None,
-            Typing::Lines | Typing::Prompted => (commands, Command::HangUp(EndReason::User), None),
-            Typing::Piped => {
+            StdinMode::Not => return None,
+            StdinMode::Lines | StdinMode::Prompted => (commands, UserCommand::HangUp(EndReason::User), None),
+            StdinMode::Piped => {
                 // One line waits here, the others in the pipe.
                 let (lines, piped) = mpsc::channel(1);
-                (lines, Command::LinesEnded, Some(piped))
+                (lines, UserCommand::LinesEnded, Some(piped))
             }
         };
         let into = match (&self.sound, self.makes_turns_by_hand()) {
@@ -228,12 +232,16 @@ impl Call<'_> {
 
 /// Returns how typed lines take part in a call that is shown in `way` and hears `input`. Lines are piped into
 /// one that was asked to be `plain`, and never taken from a script that only runs the program.
-pub(crate) fn typing_in_a_call(way: Way, input: &Source, plain: bool) -> Typing {
+pub(crate) fn typing_in_a_call(way: PresentationMode, input: &Source, plain: bool) -> StdinMode {
     match (way, input) {
-        (Way::Plain | Way::Json, Source::Stdin) | (Way::Screen, _) => Typing::Not,
-        (Way::Plain | Way::Json, _) if io::stdin().is_terminal() => Typing::Lines,
-        (Way::Plain, _) if plain && stdin_is_piped() => Typing::Piped,
-        (Way::Plain | Way::Json, _) => Typing::Not,
+        (PresentationMode::Plain | PresentationMode::Json, Source::Stdin) | (PresentationMode::Screen, _) => {
+            StdinMode::Not
+        }
+        (PresentationMode::Plain | PresentationMode::Json, _) if io::stdin().is_terminal() => {
+            StdinMode::Lines
+        }
+        (PresentationMode::Plain, _) if plain && stdin_is_piped() => StdinMode::Piped,
+        (PresentationMode::Plain | PresentationMode::Json, _) => StdinMode::Not,
     }
 }
 
@@ -245,7 +253,7 @@ pub(crate) fn at_end_of(input: &Source) -> AtInputEnd {
     }
 }
 
-fn show(face: &mut Face, clock: Clock, notice: &Notice) -> Result<(), Error> {
+fn show(face: &mut Presenter, clock: Clock, notice: &Notice) -> Result<(), Error> {
     match face.notice(clock.now(), notice) {
         // The drive notices that nobody reads.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -265,27 +273,27 @@ fn never_began(error: &Error) -> EndReason {
 }
 
 /// Waits for the user to give up; other commands come too early to mean anything.
-async fn hung_up(commands: &mut mpsc::Receiver<Command>) -> EndReason {
+async fn hung_up(commands: &mut mpsc::Receiver<UserCommand>) -> EndReason {
     loop {
         match commands.recv().await {
-            Some(Command::HangUp(reason)) => return reason,
+            Some(UserCommand::HangUp(reason)) => return reason,
             Some(
-                Command::Say(_)
-                | Command::SetMuted(_)
-                | Command::Interrupt
-                | Command::BeginTurn
-                | Command::EndTurn
-                | Command::ListDevices
-                | Command::UseDevice(..)
-                | Command::SwitchTurn
-                | Command::LinesEnded,
+                UserCommand::Say(_)
+                | UserCommand::SetMuted(_)
+                | UserCommand::Interrupt
+                | UserCommand::BeginTurn
+                | UserCommand::EndTurn
+                | UserCommand::ListDevices
+                | UserCommand::UseDevice(..)
+                | UserCommand::SwitchTurn
+                | UserCommand::LinesEnded,
             ) => {}
             None => std::future::pending().await,
         }
     }
 }
 
-pub(crate) async fn start_sound(options: Option<Options>) -> Result<Option<Audio>, Error> {
+pub(crate) async fn start_sound(options: Option<AudioOptions>) -> Result<Option<Audio>, Error> {
     let Some(options) = options else { return Ok(None) };
     // Opening a device blocks for tens of milliseconds.
     let started = tokio::task::spawn_blocking(|| audio::start(options)).await;

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
-use crate::session::io::{Command, EndReason};
+use crate::session::io::{EndReason, UserCommand};
 
 /// How long an orderly end may take after the first signal: files are completed within it, and the terminal is
 /// restored. It leaves a bit of the promised second for the rest of the process.
@@ -23,12 +23,12 @@ const MOST_WAITING: usize = 8;
 /// The way to the thread that receives signals.
 #[derive(Clone, Debug)]
 pub(crate) struct Signals {
-    sessions: mpsc::UnboundedSender<mpsc::Sender<Command>>,
+    sessions: mpsc::UnboundedSender<mpsc::Sender<UserCommand>>,
 }
 
 impl Signals {
     /// Turns signals into hang-ups for this session, until it drops its receiver.
-    pub(crate) fn listen(&self, session: &mpsc::Sender<Command>) {
+    pub(crate) fn listen(&self, session: &mpsc::Sender<UserCommand>) {
         // The thread ends with the process only.
         let _ = self.sessions.send(session.clone());
     }
@@ -95,9 +95,9 @@ fn receive(signals: mpsc::Sender<i32>) -> io::Result<impl Future<Output = std::c
 /// without a session, else after [`GRACE`].
 async fn supervise(
     mut signals: mpsc::Receiver<i32>,
-    mut sessions: mpsc::UnboundedReceiver<mpsc::Sender<Command>>,
+    mut sessions: mpsc::UnboundedReceiver<mpsc::Sender<UserCommand>>,
 ) -> i32 {
-    let mut session: Option<mpsc::Sender<Command>> = None;
+    let mut session: Option<mpsc::Sender<UserCommand>> = None;
     let mut first: Option<(i32, Grace)> = None;
     loop {
         let number = tokio::select! {
@@ -110,7 +110,7 @@ async fn supervise(
             Some(number) = signals.recv() => number,
             number = expired(&mut first) => return number,
         };
-        let hang_up = Command::HangUp(EndReason::Signal(number));
+        let hang_up = UserCommand::HangUp(EndReason::Signal(number));
         match session.as_ref().map(|session| session.try_send(hang_up)) {
             Some(Ok(()) | Err(TrySendError::Full(_))) => {
                 first.get_or_insert_with(|| (number, Box::pin(tokio::time::sleep(GRACE))));
@@ -140,7 +140,7 @@ mod tests {
     const INT: i32 = 2;
 
     fn supervised()
-    -> (mpsc::Sender<i32>, mpsc::UnboundedSender<mpsc::Sender<Command>>, impl Future<Output = i32>) {
+    -> (mpsc::Sender<i32>, mpsc::UnboundedSender<mpsc::Sender<UserCommand>>, impl Future<Output = i32>) {
         let (signals, signals_rx) = mpsc::channel(MOST_WAITING);
         let (sessions, sessions_rx) = mpsc::unbounded_channel();
         (signals, sessions, supervise(signals_rx, sessions_rx))
@@ -164,7 +164,7 @@ mod tests {
         }
         let ended = timeout(Duration::from_secs(1), supervise).await;
         assert_eq!(ended, Ok(TERM), "the first signal decides on the exit code");
-        assert_eq!(commands.try_recv(), Ok(Command::HangUp(EndReason::Signal(TERM))));
+        assert_eq!(commands.try_recv(), Ok(UserCommand::HangUp(EndReason::Signal(TERM))));
     }
 
     #[tokio::test(start_paused = true)]

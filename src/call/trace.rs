@@ -14,7 +14,7 @@ use crate::ui::text::json::escaped;
 
 /// Which way an event went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Direction {
+pub enum TraceDirection {
     /// To the endpoint.
     Out,
     /// From the endpoint.
@@ -27,7 +27,7 @@ pub enum Direction {
 
 /// What becomes of the lines that a trace file has already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Before {
+pub enum ExistingTrace {
     /// They go when the first event is written.
     Replaced,
     /// They stay: they are of this run.
@@ -41,7 +41,7 @@ pub struct Trace {
     path: PathBuf,
     redactor: Redactor,
     /// What becomes of the file's lines when the first event is written.
-    before: Before,
+    before: ExistingTrace,
     is_begun: bool,
 }
 
@@ -52,7 +52,7 @@ impl Trace {
     /// # Errors
     ///
     /// When it cannot be written.
-    pub fn create(path: &Path, before: Before, redactor: Redactor) -> Result<Self, Error> {
+    pub fn create(path: &Path, before: ExistingTrace, redactor: Redactor) -> Result<Self, Error> {
         let file = OutputFile::open(path, Access::Private, WriteMode::Append).map_err(|error| {
             let hint = files::hint(&error);
             let error =
@@ -69,7 +69,7 @@ impl Trace {
     /// # Errors
     ///
     /// When the disk is full or gone.
-    pub fn event(&mut self, at: Duration, direction: Direction, text: &str) -> Result<(), Error> {
+    pub fn event(&mut self, at: Duration, direction: TraceDirection, text: &str) -> Result<(), Error> {
         self.write(at, direction, text).map_err(|error| {
             let error =
                 anyhow::Error::new(error).context(format!("cannot write the trace {}", self.path.display()));
@@ -77,19 +77,19 @@ impl Trace {
         })
     }
 
-    fn write(&mut self, at: Duration, direction: Direction, text: &str) -> io::Result<()> {
+    fn write(&mut self, at: Duration, direction: TraceDirection, text: &str) -> io::Result<()> {
         if !std::mem::replace(&mut self.is_begun, true) {
             self.writer.get_mut().keep();
             match self.before {
-                Before::Replaced => self.writer.get_ref().clear()?,
-                Before::Kept => {}
+                ExistingTrace::Replaced => self.writer.get_ref().clear()?,
+                ExistingTrace::Kept => {}
             }
         }
         let direction = match direction {
-            Direction::Out => r#""out""#,
-            Direction::In => r#""in""#,
-            Direction::NextOut => r#""out","next":true"#,
-            Direction::NextIn => r#""in","next":true"#,
+            TraceDirection::Out => r#""out""#,
+            TraceDirection::In => r#""in""#,
+            TraceDirection::NextOut => r#""out","next":true"#,
+            TraceDirection::NextIn => r#""in","next":true"#,
         };
         let at_ms = u64::try_from(at.as_millis()).unwrap_or(u64::MAX);
         write!(self.writer, r#"{{"at_ms":{at_ms},"dir":{direction},"event":"#)?;
@@ -118,12 +118,17 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("trace.jsonl");
         let mut trace =
-            Trace::create(&path, Before::Replaced, Redactor::of([&Secret::new("sk-very-secret")])).unwrap();
-        trace.event(Duration::from_millis(5), Direction::Out, r#"{"type":"x"}"#).unwrap();
+            Trace::create(&path, ExistingTrace::Replaced, Redactor::of([&Secret::new("sk-very-secret")]))
+                .unwrap();
+        trace.event(Duration::from_millis(5), TraceDirection::Out, r#"{"type":"x"}"#).unwrap();
         trace
-            .event(Duration::from_millis(7), Direction::In, "{\n\"type\":\"y\",\"key\":\"sk-very-secret\"}")
+            .event(
+                Duration::from_millis(7),
+                TraceDirection::In,
+                "{\n\"type\":\"y\",\"key\":\"sk-very-secret\"}",
+            )
             .unwrap();
-        trace.event(Duration::from_millis(9), Direction::In, "no json").unwrap();
+        trace.event(Duration::from_millis(9), TraceDirection::In, "no json").unwrap();
         drop(trace);
         let text = fs::read_to_string(&path).unwrap();
         assert!(!text.contains("very-secret"), "{text}");
@@ -139,7 +144,8 @@ mod tests {
         let key = "sk-very+secret/0123";
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("trace.jsonl");
-        let mut trace = Trace::create(&path, Before::Replaced, Redactor::of([&Secret::new(key)])).unwrap();
+        let mut trace =
+            Trace::create(&path, ExistingTrace::Replaced, Redactor::of([&Secret::new(key)])).unwrap();
         for echoed in [
             r"sk-very\u002Bsecret\/0123",
             r"\u0073k-very+secret/0123",
@@ -147,8 +153,8 @@ mod tests {
             "sk-very&#43;secret&sol;0123",
         ] {
             let event = format!(r#"{{"type":"error","message":"wrong: {echoed}!"}}"#);
-            trace.event(Duration::ZERO, Direction::In, &event).unwrap();
-            trace.event(Duration::ZERO, Direction::In, &format!("no json: {echoed}")).unwrap();
+            trace.event(Duration::ZERO, TraceDirection::In, &event).unwrap();
+            trace.event(Duration::ZERO, TraceDirection::In, &format!("no json: {echoed}")).unwrap();
         }
         drop(trace);
         let text = fs::read_to_string(&path).unwrap();
@@ -160,9 +166,9 @@ mod tests {
     fn control_characters_are_escaped_in_a_trace() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("trace.jsonl");
-        let mut trace = Trace::create(&path, Before::Replaced, Redactor::default()).unwrap();
-        trace.event(Duration::ZERO, Direction::In, "{\"t\":\"\u{9b}31m\u{7f}\u{202e}\"}").unwrap();
-        trace.event(Duration::ZERO, Direction::In, "no json: \u{1b}[31m\u{9b}\u{2066}").unwrap();
+        let mut trace = Trace::create(&path, ExistingTrace::Replaced, Redactor::default()).unwrap();
+        trace.event(Duration::ZERO, TraceDirection::In, "{\"t\":\"\u{9b}31m\u{7f}\u{202e}\"}").unwrap();
+        trace.event(Duration::ZERO, TraceDirection::In, "no json: \u{1b}[31m\u{9b}\u{2066}").unwrap();
         drop(trace);
         let text = fs::read_to_string(&path).unwrap();
         assert!(text.contains(r#"{"t":"\u009b31m\u007f\u202e"}"#), "{text}");
@@ -173,10 +179,10 @@ mod tests {
     fn a_call_that_never_began_leaves_no_trace() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("trace.jsonl");
-        drop(Trace::create(&path, Before::Replaced, Redactor::default()).unwrap());
+        drop(Trace::create(&path, ExistingTrace::Replaced, Redactor::default()).unwrap());
         assert!(!path.exists());
         fs::write(&path, "precious").unwrap();
-        drop(Trace::create(&path, Before::Replaced, Redactor::default()).unwrap());
+        drop(Trace::create(&path, ExistingTrace::Replaced, Redactor::default()).unwrap());
         assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
     }
 
@@ -185,10 +191,10 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("trace.jsonl");
         fs::write(&path, "of another run").unwrap();
-        for before in [Before::Replaced, Before::Kept] {
+        for before in [ExistingTrace::Replaced, ExistingTrace::Kept] {
             let mut trace = Trace::create(&path, before, Redactor::default()).unwrap();
-            trace.event(Duration::ZERO, Direction::Out, "{}").unwrap();
-            trace.event(Duration::ZERO, Direction::In, "{}").unwrap();
+            trace.event(Duration::ZERO, TraceDirection::Out, "{}").unwrap();
+            trace.event(Duration::ZERO, TraceDirection::In, "{}").unwrap();
         }
         let text = fs::read_to_string(&path).unwrap();
         let pair = "{\"at_ms\":0,\"dir\":\"out\",\"event\":{}}\n{\"at_ms\":0,\"dir\":\"in\",\"event\":{}}\n";

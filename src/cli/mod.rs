@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::cli::doctor::Doctor;
-use crate::config::settings::{Form, Setting};
+use crate::config::settings::{Setting, ValueKind};
 
 /// Talk to a realtime voice model from the terminal
 #[derive(Debug, Parser)]
@@ -76,7 +76,7 @@ pub struct Talk {
     pub endpoint: EndpointArgs,
     #[command(flatten)]
     #[expect(missing_docs, reason = "a group, not a flag")]
-    pub hearing: HearingArgs,
+    pub hearing: InputArgs,
     /// Speak the answers with this voice, such as marin or cedar
     #[arg(long, value_name = "NAME")]
     pub voice: Option<String>,
@@ -97,10 +97,10 @@ pub struct Talk {
     pub turns: TurnArgs,
     #[command(flatten)]
     #[expect(missing_docs, reason = "a group, not a flag")]
-    pub answers: AnswerArgs,
+    pub answers: ResponseArgs,
     #[command(flatten)]
     #[expect(missing_docs, reason = "a group, not a flag")]
-    pub showing: ShowingArgs,
+    pub showing: DisplayArgs,
     #[command(flatten)]
     #[expect(missing_docs, reason = "a group, not a flag")]
     pub limits: LimitArgs,
@@ -117,7 +117,7 @@ pub struct Chat {
     pub endpoint: EndpointArgs,
     #[command(flatten)]
     #[expect(missing_docs, reason = "a group, not a flag")]
-    pub showing: ShowingArgs,
+    pub showing: DisplayArgs,
     #[command(flatten)]
     #[expect(missing_docs, reason = "a group, not a flag")]
     pub limits: LimitArgs,
@@ -134,13 +134,13 @@ pub struct Transcribe {
     pub endpoint: EndpointArgs,
     #[command(flatten)]
     #[expect(missing_docs, reason = "a group, not a flag")]
-    pub hearing: HearingArgs,
+    pub hearing: InputArgs,
     #[command(flatten)]
     #[expect(missing_docs, reason = "a group, not a flag")]
     pub turns: TurnArgs,
     #[command(flatten)]
     #[expect(missing_docs, reason = "a group, not a flag")]
-    pub showing: ShowingArgs,
+    pub showing: DisplayArgs,
     #[command(flatten)]
     #[expect(missing_docs, reason = "a group, not a flag")]
     pub limits: LimitArgs,
@@ -248,7 +248,7 @@ pub struct EndpointArgs {
 /// What is heard.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Sound")]
-pub struct HearingArgs {
+pub struct InputArgs {
     /// Hear this device, a .wav file, `-` (raw PCM16 mono of 24 kHz, or WAV, on stdin) or `null` [default: the system's microphone]
     #[arg(long, value_name = "DEVICE|FILE|-|null")]
     pub input: Option<String>,
@@ -290,7 +290,7 @@ pub struct TurnArgs {
 /// What follows a turn.
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Turns")]
-pub struct AnswerArgs {
+pub struct ResponseArgs {
     /// Let the server speak by itself after so long a silence (server)
     #[arg(long, value_name = "MS", value_parser = |text: &str| number(text, Setting::IdleTimeoutMs))]
     pub idle_timeout_ms: Option<u32>,
@@ -304,7 +304,7 @@ pub struct AnswerArgs {
 
 fn number(text: &str, setting: Setting) -> Result<u32, String> {
     let form = setting.form();
-    let fits = |number: &u32| matches!(&form, Form::Number(range) if range.contains(number));
+    let fits = |number: &u32| matches!(&form, ValueKind::Number(range) if range.contains(number));
     text.parse().ok().filter(fits).ok_or_else(|| format!("{} is needed", form.wanted()))
 }
 
@@ -335,7 +335,7 @@ fn positive(text: &str) -> Result<f64, String> {
 /// How it is shown.
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Output")]
-pub struct ShowingArgs {
+pub struct DisplayArgs {
     /// Write labelled lines instead of drawing a screen
     #[arg(long, conflicts_with = "json")]
     pub plain: bool,

@@ -5,11 +5,11 @@ use std::io::{self, BufRead, IsTerminal, Read};
 use anyhow::Context;
 
 use crate::call::clock::Clock;
-use crate::call::presenter::Way;
-use crate::call::run::{Call, Position, Typing};
+use crate::call::presenter::PresentationMode;
+use crate::call::run::{Call, RunPosition, StdinMode};
 use crate::call::setup::named_files::NamedFiles;
 use crate::call::setup::plan;
-use crate::call::setup::settings::{Flags, Settings};
+use crate::call::setup::settings::{Flags, ResolvedSettings};
 use crate::call::setup::target::Target;
 use crate::call::signals::Signals;
 use crate::call::streams::standard::stdin_is_piped;
@@ -31,20 +31,20 @@ const LONGEST_TEXT: usize = 256_000;
 pub(super) async fn run(args: Chat, signals: &Signals) -> Result<EndReason, Error> {
     let clock = Clock::start();
     let flags = Flags::default().limits(&args.limits);
-    let settings = Settings::load(&args.endpoint, SessionKind::Realtime, flags)?;
+    let settings = ResolvedSettings::load(&args.endpoint, SessionKind::Realtime, flags)?;
     let files = NamedFiles::of(&settings, &args.endpoint);
     files.written("--trace", args.showing.trace.as_deref()).check()?;
     let target = Target::find(&settings)?.dialled_as(&args.endpoint, &settings)?;
     // A conversation is a stream of lines on a terminal, too.
-    let way = if args.showing.json { Way::Json } else { Way::Plain };
+    let way = if args.showing.json { PresentationMode::Json } else { PresentationMode::Plain };
     let (question, typing) = if args.prompt.is_none() && args.showing.plain && lines_are_piped()? {
-        (None, Typing::Piped)
+        (None, StdinMode::Piped)
     } else {
         let question = question(args.prompt.as_deref())?;
         let typing = match (&question, way) {
-            (Some(_), _) => Typing::Not,
-            (None, Way::Json) => Typing::Lines,
-            (None, Way::Plain | Way::Screen) => Typing::Prompted,
+            (Some(_), _) => StdinMode::Not,
+            (None, PresentationMode::Json) => StdinMode::Lines,
+            (None, PresentationMode::Plain | PresentationMode::Screen) => StdinMode::Prompted,
         };
         (question, typing)
     };
@@ -55,7 +55,7 @@ pub(super) async fn run(args: Chat, signals: &Signals) -> Result<EndReason, Erro
         style: PlainStyle::Chat,
         way,
         showing: &args.showing,
-        position: Position::First,
+        position: RunPosition::First,
         file: None,
         typing,
         sound: None,

@@ -8,7 +8,7 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::call::setup::address::address;
 use crate::call::setup::prices;
-use crate::call::setup::settings::{Flags, Settings};
+use crate::call::setup::settings::{Flags, ResolvedSettings};
 use crate::call::setup::target::find_key;
 use crate::call::streams::standard::localized;
 use crate::cli::{Config, ConfigCommand, ConfigShow};
@@ -17,7 +17,7 @@ use crate::config::paths;
 use crate::config::pricing::Priced;
 use crate::config::settings::Setting;
 use crate::config::template;
-use crate::config::value::{Origin, Sourced, Value};
+use crate::config::value::{Sourced, Value, ValueOrigin};
 use crate::error::{Error, Kind};
 use crate::files;
 use crate::net::endpoint::redaction::Redactor;
@@ -78,8 +78,8 @@ fn init() -> Result<String, Error> {
 }
 
 /// All that is shown, before it is text or JSON.
-struct Report {
-    settings: Settings,
+struct SettingsReport {
+    settings: ResolvedSettings,
     address: Result<EndpointUrl, String>,
     key: Option<KeySource>,
     withheld: Vec<String>,
@@ -88,20 +88,21 @@ struct Report {
 }
 
 fn shown(args: &ConfigShow) -> Result<String, Error> {
-    let settings = Settings::load(&args.endpoint, SessionKind::Realtime, Flags::default())?;
+    let settings = ResolvedSettings::load(&args.endpoint, SessionKind::Realtime, Flags::default())?;
     let address = address(&settings).map(|(url, _)| url);
     let search = address.as_ref().map(|url| find_key(&settings, url)).unwrap_or_default();
     let address = address.map_err(|error| format!("{:#}", error.source));
     let unreadable = search.unreadable.into_iter().map(|bad| bad.message);
     let warnings = settings.sources.warnings.iter().cloned().chain(unreadable).collect();
-    let report = Report { settings, address, key: search.source, withheld: search.withheld, warnings };
+    let report =
+        SettingsReport { settings, address, key: search.source, withheld: search.withheld, warnings };
     let url_secrets: Vec<Secret> =
         report.address.iter().flat_map(EndpointUrl::secrets).map(Secret::new).collect();
     let redactor = Redactor::of(&url_secrets).and(report.settings.redactor());
     Ok(if args.json { report.json(&redactor) } else { redactor.redact(&report.text()).into_owned() })
 }
 
-impl Report {
+impl SettingsReport {
     fn file_exists(&self) -> bool {
         self.settings.sources.path.as_ref().is_some_and(|path| path.exists())
     }
@@ -164,7 +165,7 @@ impl Report {
         let described = prices::described(prices.as_ref());
         let mut lines = vec![match &prices {
             Some(prices) if prices.as_of().is_some() => {
-                line("prices", &format!("{described}, in US dollars"), &Origin::BuiltIn.to_string())
+                line("prices", &format!("{described}, in US dollars"), &ValueOrigin::BuiltIn.to_string())
             }
             Some(_) => line("prices", &format!("{described}, in US dollars"), ""),
             None => line("prices", &format!("{described}: the profile has none"), ""),
@@ -244,15 +245,15 @@ fn plain(setting: Setting, said: &Sourced) -> String {
     }
 }
 
-fn with_origin(value: &Json, origin: &Origin) -> Json {
+fn with_origin(value: &Json, origin: &ValueOrigin) -> Json {
     let mut object = json!({ "value": value, "source": origin.word() });
     match origin {
-        Origin::File(line) => object["line"] = (*line).into(),
-        Origin::Flag(_)
-        | Origin::Environment(_)
-        | Origin::EnvFile(_)
-        | Origin::Remembered
-        | Origin::BuiltIn => {
+        ValueOrigin::File(line) => object["line"] = (*line).into(),
+        ValueOrigin::Flag(_)
+        | ValueOrigin::Environment(_)
+        | ValueOrigin::EnvFile(_)
+        | ValueOrigin::Remembered
+        | ValueOrigin::BuiltIn => {
             object["name"] = origin.name().into();
         }
     }

@@ -6,10 +6,10 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::sync::mpsc;
 
-use crate::audio::api::Event;
-use crate::audio::device::select::{Listed, Native, Wanted};
+use crate::audio::api::AudioThreadEvent;
+use crate::audio::device::select::{DeviceRequest, ListedDevice, NativeFormat};
 use crate::audio::error::{AudioError, Direction};
-use crate::audio::options::{Options, Sink, Source};
+use crate::audio::options::{AudioOptions, Sink, Source};
 use crate::audio::{self, Audio};
 use crate::call::clock::Clock;
 use crate::call::device_events;
@@ -20,7 +20,7 @@ use crate::call::streams::standard::{localized, stdout};
 use crate::call::streams::stderr::Quiet;
 use crate::cli::Devices;
 use crate::error::{Error, Kind};
-use crate::session::io::{AudioEvent, Command};
+use crate::session::io::{AudioEvent, UserCommand};
 use crate::ui::text::devices;
 use crate::ui::text::json::escaped;
 use crate::ui::text::sanitize::one_line;
@@ -58,22 +58,22 @@ pub(super) async fn run(args: &Devices, signals: &Signals) -> Result<u8, Error> 
 }
 
 /// Writes to standard output; tells whether anybody reads it.
-fn say(text: &str) -> Result<Reader, Error> {
+fn say(text: &str) -> Result<MeterReader, Error> {
     let mut stdout = stdout();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-        Ok(()) => Ok(Reader::There),
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Reader::Gone),
+        Ok(()) => Ok(MeterReader::There),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(MeterReader::Gone),
         Err(error) => Err(standard::cannot_write_stdout(error)),
     }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Reader {
+enum MeterReader {
     There,
     Gone,
 }
 
-fn as_json(listed: &Listed) -> String {
+fn as_json(listed: &ListedDevice) -> String {
     let direction = match listed.direction {
         Direction::Input => "input",
         Direction::Output => "output",
@@ -97,7 +97,7 @@ fn as_json(listed: &Listed) -> String {
     format!("{}\n", escaped(&object.to_string()))
 }
 
-fn as_text(listed: &[Listed]) -> String {
+fn as_text(listed: &[ListedDevice]) -> String {
     let mut text = String::new();
     for (direction, heading) in [(Direction::Input, "Microphones"), (Direction::Output, "Speakers")] {
         text += &format!("{heading}\n");
@@ -114,7 +114,7 @@ fn as_text(listed: &[Listed]) -> String {
     text + "\n* is the system's own choice. --input and --output take a name, an id, or a part of one.\n"
 }
 
-fn runs(native: Option<&Native>) -> String {
+fn runs(native: Option<&NativeFormat>) -> String {
     native.map_or_else(String::new, |native| runs_at(native.rate, native.channels, &native.format))
 }
 
@@ -127,19 +127,20 @@ pub(super) fn runs_at(rate: u32, channels: u16, format: &str) -> String {
 /// Shows how loud a microphone is, until a signal ends it.
 async fn meter(args: &Devices, signals: &Signals) -> Result<u8, Error> {
     let clock = Clock::start();
-    let wanted = args.input.clone().map_or(Wanted::Default, Wanted::Named);
-    let options = Options { input: Source::Device(wanted), output: Sink::Null, ..Options::default() };
+    let wanted = args.input.clone().map_or(DeviceRequest::Default, DeviceRequest::Named);
+    let options =
+        AudioOptions { input: Source::Device(wanted), output: Sink::Null, ..AudioOptions::default() };
     let started = tokio::task::spawn_blocking(|| audio::start(options)).await;
     let mut audio = started.map_err(|error| Error::new(Kind::Internal, error))?.map_err(no_sound)?;
     let (commands, mut commands_rx) = mpsc::channel(1);
     signals.listen(&commands);
-    let shown = Shown::choose(args);
+    let shown = MeterStyle::choose(args);
     let mut next = GLANCE;
     let mut glances = 0;
     loop {
         let text = tokio::select! {
             command = commands_rx.recv() => match command {
-                Some(Command::HangUp(reason)) => {
+                Some(UserCommand::HangUp(reason)) => {
                     shown.end()?;
                     return super::exit_code(reason);
                 }
@@ -155,7 +156,7 @@ async fn meter(args: &Devices, signals: &Signals) -> Result<u8, Error> {
                 shown.level(clock, &audio, glances)
             }
         };
-        if say(&text)? == Reader::Gone {
+        if say(&text)? == MeterReader::Gone {
             return Ok(0);
         }
     }
@@ -163,7 +164,7 @@ async fn meter(args: &Devices, signals: &Signals) -> Result<u8, Error> {
 
 /// How a level is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Shown {
+enum MeterStyle {
     /// As a line that is drawn again and again.
     Bar,
     /// As a line a second.
@@ -172,7 +173,7 @@ enum Shown {
     Json,
 }
 
-impl Shown {
+impl MeterStyle {
     fn choose(args: &Devices) -> Self {
         match args.json {
             true => Self::Json,
@@ -201,8 +202,8 @@ impl Shown {
     }
 
     /// Returns what is said of news of the device.
-    fn event(self, clock: Clock, event: Event) -> String {
-        let Event::Device(direction, state) = event else { return String::new() };
+    fn event(self, clock: Clock, event: AudioThreadEvent) -> String {
+        let AudioThreadEvent::Device(direction, state) = event else { return String::new() };
         let AudioEvent::Device(side, state) = device_events::state(direction, state) else {
             return String::new();
         };
@@ -242,15 +243,19 @@ fn bar(dbfs: f32) -> String {
 mod tests {
     use super::*;
 
-    fn listed(direction: Direction, name: &str, native: Option<Native>) -> Listed {
+    fn listed(direction: Direction, name: &str, native: Option<NativeFormat>) -> ListedDevice {
         let (id, host) = (format!("pulseaudio:{name}"), "pulseaudio".to_owned());
-        Listed { direction, id, name: name.to_owned(), host, is_default: native.is_some(), native }
+        ListedDevice { direction, id, name: name.to_owned(), host, is_default: native.is_some(), native }
     }
 
     #[test]
     fn the_list_names_rates_and_what_the_system_chooses() {
-        let native =
-            Native { rate: 48_000, channels: 1, format: "i16".to_owned(), rates: Some((8_000, 96_000)) };
+        let native = NativeFormat {
+            rate: 48_000,
+            channels: 1,
+            format: "i16".to_owned(),
+            rates: Some((8_000, 96_000)),
+        };
         let text = as_text(&[
             listed(Direction::Input, "USB\u{1b}[2J mic", Some(native)),
             listed(Direction::Input, "other", None),

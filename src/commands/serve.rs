@@ -19,8 +19,8 @@ use crate::error::{Error, Kind};
 use crate::server::demo::faults::Faults;
 use crate::server::demo::http::origin::OriginError;
 use crate::server::demo::script::{self, Script};
-use crate::server::demo::{self, Options};
-use crate::session::io::{Command, EndReason};
+use crate::server::demo::{self, EndpointOptions};
+use crate::session::io::{EndReason, UserCommand};
 
 /// Serves until a signal ends it; returns the exit code.
 ///
@@ -44,17 +44,22 @@ pub(super) async fn run(args: Serve, signals: &Signals) -> Result<u8, Error> {
     let _ = stdout.write_all(greeting(address).as_bytes()).and_then(|()| stdout.flush());
     let (commands, mut commands_rx) = mpsc::channel(1);
     signals.listen(&commands);
-    let options = Arc::new(Options { faults, allow_hosts, allow_origins, ..Options::default() });
+    let options =
+        Arc::new(EndpointOptions { faults, allow_hosts, allow_origins, ..EndpointOptions::default() });
     tokio::select! {
         played = serve(listener, options, script) => played,
         command = commands_rx.recv() => match command {
-            Some(Command::HangUp(EndReason::Signal(number))) => super::exit_code(EndReason::Signal(number)),
+            Some(UserCommand::HangUp(EndReason::Signal(number))) => super::exit_code(EndReason::Signal(number)),
             Some(_) | None => Ok(0),
         },
     }
 }
 
-async fn serve(listener: TcpListener, options: Arc<Options>, script: Option<Script>) -> Result<u8, Error> {
+async fn serve(
+    listener: TcpListener,
+    options: Arc<EndpointOptions>,
+    script: Option<Script>,
+) -> Result<u8, Error> {
     match script {
         None => demo::serve(listener, options).await,
         Some(script) => script::play(listener, &script).await.map_err(|mismatch| {

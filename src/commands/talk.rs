@@ -1,12 +1,12 @@
 //! `rtvoice talk`: a call.
 
-use crate::audio::options::{Options, Sink};
+use crate::audio::options::{AudioOptions, Sink};
 use crate::call::clock::Clock;
-use crate::call::presenter::Way;
-use crate::call::run::{Call, Position, at_end_of, typing_in_a_call};
+use crate::call::presenter::PresentationMode;
+use crate::call::run::{Call, RunPosition, at_end_of, typing_in_a_call};
 use crate::call::setup::named_files::NamedFiles;
 use crate::call::setup::plan;
-use crate::call::setup::settings::{Flags, Settings};
+use crate::call::setup::settings::{Flags, ResolvedSettings};
 use crate::call::setup::target::Target;
 use crate::call::signals::Signals;
 use crate::cli::Talk;
@@ -29,13 +29,13 @@ pub(super) async fn run(args: Talk, signals: &Signals) -> Result<EndReason, Erro
     flags.choice(Setting::Echo, "--echo", args.echo);
     flags.choice(Setting::Interrupt, "--interrupt", args.interrupt);
     flags.text(Setting::Output, "--output", args.output.as_deref());
-    let settings = Settings::load(&args.endpoint, SessionKind::Realtime, flags)?;
+    let settings = ResolvedSettings::load(&args.endpoint, SessionKind::Realtime, flags)?;
     let showing = settings.showing(&args.showing);
     let (input, output) = (settings.input(), settings.output());
-    let way = match (Way::choose(&showing), &output) {
-        (Way::Json, Sink::Stdout) => return Err(two_on_one_stream()),
+    let way = match (PresentationMode::choose(&showing), &output) {
+        (PresentationMode::Json, Sink::Stdout) => return Err(two_on_one_stream()),
         // Sound takes standard output: there is no screen to draw on.
-        (Way::Screen, Sink::Stdout) => Way::Plain,
+        (PresentationMode::Screen, Sink::Stdout) => PresentationMode::Plain,
         (way, _) => way,
     };
     let files = NamedFiles::of(&settings, &args.endpoint).input("--input", &input).output(&output);
@@ -45,9 +45,9 @@ pub(super) async fn run(args: Talk, signals: &Signals) -> Result<EndReason, Erro
     let plan = plan::limited(plan::talk(&settings, at_end_of(&input))?, &target, &settings);
     let typing = typing_in_a_call(way, &input, args.showing.plain);
     let sound = plan::sound(&settings, &plan, input, output);
-    let sound = Some(Options { record: args.record, ..sound });
+    let sound = Some(AudioOptions { record: args.record, ..sound });
     let style = PlainStyle::Talk;
-    let (showing, position, file, remember) = (&showing, Position::First, None, settings.remember());
+    let (showing, position, file, remember) = (&showing, RunPosition::First, None, settings.remember());
     let notes = settings.notes(&target.name);
     let call = Call { plan, target, style, way, showing, position, file, typing, sound, remember, notes };
     call.hold(clock, signals).await

@@ -5,11 +5,11 @@ use std::path::Path;
 
 use crate::audio::options::{Sink, Source};
 use crate::call::clock::Clock;
-use crate::call::presenter::{Captioned, Place, Way};
-use crate::call::run::{Call, Position, Typing, at_end_of};
+use crate::call::presenter::{CaptionedFile, FilePosition, PresentationMode};
+use crate::call::run::{Call, RunPosition, StdinMode, at_end_of};
 use crate::call::setup::named_files::NamedFiles;
 use crate::call::setup::plan;
-use crate::call::setup::settings::{Flags, Settings};
+use crate::call::setup::settings::{Flags, ResolvedSettings};
 use crate::call::setup::target::Target;
 use crate::call::signals::Signals;
 use crate::call::streams::standard::stdin_is_piped;
@@ -28,7 +28,7 @@ use crate::ui::text::sanitize::one_line;
 pub(super) async fn run(args: Transcribe, signals: &Signals) -> Result<EndReason, Error> {
     let clock = Clock::start();
     let flags = Flags::default().hearing(&args.hearing).turns(&args.turns).limits(&args.limits);
-    let settings = Settings::load(&args.endpoint, SessionKind::Transcription, flags)?;
+    let settings = ResolvedSettings::load(&args.endpoint, SessionKind::Transcription, flags)?;
     let inputs = inputs(&args, &settings)?;
     let files = NamedFiles::of(&settings, &args.endpoint);
     let heard = if args.files.is_empty() { "--input" } else { "FILE" };
@@ -39,14 +39,14 @@ pub(super) async fn run(args: Transcribe, signals: &Signals) -> Result<EndReason
     let target = Target::find(&settings)?.dialled_as(&args.endpoint, &settings)?;
     let count = inputs.len();
     let mut failed = 0;
-    let mut position = Position::First;
+    let mut position = RunPosition::First;
     let mut notes = settings.notes(&target.name);
     for (input, file) in inputs {
         let name = file.as_ref().map(|file| file.name.clone()).unwrap_or_default();
         let mut call = caption(&args, &settings, &target, input)?;
         (call.position, call.file, call.notes) = (position, file, std::mem::take(&mut notes));
         let reason = call.hold(clock, signals).await?;
-        position = Position::Later;
+        position = RunPosition::Later;
         match reason {
             EndReason::InputEnded => {}
             EndReason::Unanswered(what) if count > 1 => {
@@ -73,23 +73,26 @@ pub(super) async fn run(args: Transcribe, signals: &Signals) -> Result<EndReason
 }
 
 /// Returns what is heard, and each file with the name under which its captions stand.
-fn inputs(args: &Transcribe, settings: &Settings) -> Result<Vec<(Source, Option<Captioned>)>, Error> {
+fn inputs(
+    args: &Transcribe,
+    settings: &ResolvedSettings,
+) -> Result<Vec<(Source, Option<CaptionedFile>)>, Error> {
     match (args.files.as_slice(), &args.hearing.input) {
         // What is piped in was connected on the command line, which goes before the configuration.
         ([], None) if stdin_is_piped() => Ok(vec![(Source::Stdin, None)]),
         ([], _) => Ok(vec![(settings.input(), None)]),
         (_, Some(_)) => Err(Error::say(Kind::Usage, "both FILE and --input say what to caption")
             .hint("give the files alone: rtvoice transcribe FILE.wav")),
-        ([file], None) => Ok(vec![named(file, Place::Alone)]),
+        ([file], None) => Ok(vec![named(file, FilePosition::Alone)]),
         (files, None) => {
-            let places = std::iter::once(Place::First).chain(std::iter::repeat(Place::Later));
+            let places = std::iter::once(FilePosition::First).chain(std::iter::repeat(FilePosition::Later));
             Ok(files.iter().zip(places).map(|(file, place)| named(file, place)).collect())
         }
     }
 }
 
-fn named(file: &Path, place: Place) -> (Source, Option<Captioned>) {
-    let captioned = Captioned { name: file.display().to_string(), place };
+fn named(file: &Path, place: FilePosition) -> (Source, Option<CaptionedFile>) {
+    let captioned = CaptionedFile { name: file.display().to_string(), place };
     (file_or_stdin(file), Some(captioned))
 }
 
@@ -99,7 +102,7 @@ fn file_or_stdin(file: &Path) -> Source {
 
 fn caption<'a>(
     args: &'a Transcribe,
-    settings: &Settings,
+    settings: &ResolvedSettings,
     target: &Target,
     input: Source,
 ) -> Result<Call<'a>, Error> {
@@ -107,11 +110,11 @@ fn caption<'a>(
     Ok(Call {
         target: target.clone(),
         style: PlainStyle::Transcribe,
-        way: if args.showing.json { Way::Json } else { Way::Plain },
+        way: if args.showing.json { PresentationMode::Json } else { PresentationMode::Plain },
         showing: &args.showing,
-        position: Position::First,
+        position: RunPosition::First,
         file: None,
-        typing: Typing::Not,
+        typing: StdinMode::Not,
         sound: Some(plan::sound(settings, &plan, input, Sink::Null)),
         plan,
         remember: settings.remember(),

@@ -1,6 +1,6 @@
 //! The built-in profiles: a file like the user's own, read by the same reader.
 
-use crate::config::file::{Author, ConfigFile};
+use crate::config::file::{ConfigFile, FileOrigin};
 use crate::error::{Error, Kind};
 
 /// The profile of the endpoint inside the program.
@@ -20,7 +20,7 @@ const TEXT: &str = include_str!("built_in.toml");
 ///
 /// Never in a program that was tested.
 pub fn profiles() -> Result<ConfigFile, Error> {
-    ConfigFile::parse(TEXT, Author::Program)
+    ConfigFile::parse(TEXT, FileOrigin::Program)
         .map_err(|wrong| Error::say(Kind::Internal, format!("the built-in profiles: {wrong}")))
 }
 

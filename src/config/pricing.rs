@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
 
-use crate::config::value::Origin;
+use crate::config::value::ValueOrigin;
 
 /// A price. The comments are what users read, in the order in which they read it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
@@ -37,7 +37,7 @@ pub struct Priced {
     /// Each 0 or more.
     pub usd: BTreeMap<Price, f64>,
     /// Who says so.
-    pub origin: Origin,
+    pub origin: ValueOrigin,
 }
 
 /// The prices of a profile by model; `*` is every model that is not named.
@@ -85,7 +85,7 @@ impl Price {
 
 impl Priced {
     /// Returns what costs nothing.
-    pub fn free(origin: Origin) -> Self {
+    pub fn free(origin: ValueOrigin) -> Self {
         Self { usd: Price::all().iter().map(|price| (*price, 0.0)).collect(), origin }
     }
 }

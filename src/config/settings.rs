@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use clap::builder::PossibleValue;
 
 use crate::cli::{AuthArg, DialectArg, EagernessArg, EchoArg, InterruptArg, MuteArg, PresetArg, VadArg};
-use crate::config::values::{Format, Marker, TranscriptionQuery, TranscriptionSession};
+use crate::config::values::{AudioEncoding, BetaMarkerSetting, TranscriptionQuery, TranscriptionSession};
 
 /// A setting of a profile. The comments are what users read, in the order in which they read it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
@@ -136,7 +136,7 @@ pub enum Scope {
 
 /// What a setting takes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Form {
+pub enum ValueKind {
     /// One text.
     Text,
     /// A number above 0, whole or not; it is kept as a text.
@@ -306,7 +306,7 @@ impl Setting {
     }
 
     /// Returns what it takes.
-    pub fn form(self) -> Form {
+    pub fn form(self) -> ValueKind {
         match self {
             Self::Url
             | Self::Resource
@@ -323,7 +323,7 @@ impl Setting {
             | Self::Instructions
             | Self::Lang
             | Self::Input
-            | Self::Output => Form::Text,
+            | Self::Output => ValueKind::Text,
             Self::NeedsModel
             | Self::NeedsKey
             | Self::AllowClearKey
@@ -331,37 +331,37 @@ impl Setting {
             | Self::GainControl
             | Self::CreateResponse
             | Self::InterruptResponse
-            | Self::Plain => Form::Switch,
-            Self::Idle | Self::MaxCost | Self::SessionMinutes => Form::Amount,
+            | Self::Plain => ValueKind::Switch,
+            Self::Idle | Self::MaxCost | Self::SessionMinutes => ValueKind::Amount,
             Self::UrlEnv | Self::KeyEnv | Self::KeyHosts | Self::OmitSettings | Self::OmitInChat => {
-                Form::List
+                ValueKind::List
             }
-            Self::Headers => Form::Table,
-            Self::Key => Form::Key,
-            Self::Auth => Form::Choice(words::<AuthArg>()),
-            Self::BetaMarker => Form::Choice(words::<Marker>()),
-            Self::Dialect => Form::Choice(words::<DialectArg>()),
-            Self::TranscriptionQuery => Form::Choice(words::<TranscriptionQuery>()),
-            Self::TranscriptionSession => Form::Choice(words::<TranscriptionSession>()),
-            Self::InputFormat | Self::OutputFormat => Form::Choice(words::<Format>()),
-            Self::Vad => Form::Choice(words::<VadArg>()),
-            Self::Mute => Form::Choice(words::<MuteArg>()),
-            Self::Interrupt => Form::Choice(words::<InterruptArg>()),
-            Self::Echo => Form::Choice(words::<EchoArg>()),
-            Self::VadPreset => Form::Choice(words::<PresetArg>()),
-            Self::VadThreshold => Form::Share,
-            Self::PrefixPaddingMs => Form::Number(0..=5_000),
-            Self::SilenceDurationMs => Form::Number(100..=10_000),
-            Self::IdleTimeoutMs => Form::Number(5_000..=30_000),
-            Self::Eagerness => Form::Choice(words::<EagernessArg>()),
-            Self::InputRate | Self::OutputRate => Form::Number(8_000..=48_000),
-            Self::FrameMs => Form::Number(10..=100),
-            Self::PrebufferMs => Form::Number(0..=2_000),
+            Self::Headers => ValueKind::Table,
+            Self::Key => ValueKind::Key,
+            Self::Auth => ValueKind::Choice(words::<AuthArg>()),
+            Self::BetaMarker => ValueKind::Choice(words::<BetaMarkerSetting>()),
+            Self::Dialect => ValueKind::Choice(words::<DialectArg>()),
+            Self::TranscriptionQuery => ValueKind::Choice(words::<TranscriptionQuery>()),
+            Self::TranscriptionSession => ValueKind::Choice(words::<TranscriptionSession>()),
+            Self::InputFormat | Self::OutputFormat => ValueKind::Choice(words::<AudioEncoding>()),
+            Self::Vad => ValueKind::Choice(words::<VadArg>()),
+            Self::Mute => ValueKind::Choice(words::<MuteArg>()),
+            Self::Interrupt => ValueKind::Choice(words::<InterruptArg>()),
+            Self::Echo => ValueKind::Choice(words::<EchoArg>()),
+            Self::VadPreset => ValueKind::Choice(words::<PresetArg>()),
+            Self::VadThreshold => ValueKind::Share,
+            Self::PrefixPaddingMs => ValueKind::Number(0..=5_000),
+            Self::SilenceDurationMs => ValueKind::Number(100..=10_000),
+            Self::IdleTimeoutMs => ValueKind::Number(5_000..=30_000),
+            Self::Eagerness => ValueKind::Choice(words::<EagernessArg>()),
+            Self::InputRate | Self::OutputRate => ValueKind::Number(8_000..=48_000),
+            Self::FrameMs => ValueKind::Number(10..=100),
+            Self::PrebufferMs => ValueKind::Number(0..=2_000),
         }
     }
 }
 
-impl Form {
+impl ValueKind {
     /// Returns what is wanted where something else was said.
     pub fn wanted(&self) -> String {
         match self {
@@ -410,7 +410,7 @@ mod tests {
     }
 
     fn words_of(setting: Setting) -> Vec<String> {
-        let Form::Choice(words) = setting.form() else { panic!("{setting:?} is a choice") };
+        let ValueKind::Choice(words) = setting.form() else { panic!("{setting:?} is a choice") };
         words
     }
 }

@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 
 use crate::config::built_in;
 use crate::config::dotenv::{BadLine, Dotenv, Skipped};
-use crate::config::file::{Author, ConfigFile, Wrong};
+use crate::config::file::{ConfigFault, ConfigFile, FileOrigin};
 use crate::config::paths;
 use crate::config::regular_file::{self, ReadError};
 use crate::config::settings::Setting;
-use crate::config::state::Remembered;
-use crate::config::value::Origin;
+use crate::config::state::StateFile;
+use crate::config::value::ValueOrigin;
 use crate::error::{Error, Kind};
 
 /// Whether `.env` in the current folder has a say.
@@ -37,7 +37,7 @@ pub struct Sources {
     /// Where the user's file lies, or would.
     pub path: Option<PathBuf>,
     /// The devices that were chosen in calls.
-    pub remembered: Remembered,
+    pub remembered: StateFile,
     /// What could not be read and is done without, each in one sentence.
     pub warnings: Vec<String>,
 }
@@ -62,8 +62,8 @@ impl Sources {
             EnvFile::Ignored => Dotenv::default(),
         };
         let (remembered, damaged) = match paths::devices_file() {
-            Some(path) => Remembered::read_or_set_aside(&path),
-            None => (Remembered::default(), None),
+            Some(path) => StateFile::read_or_set_aside(&path),
+            None => (StateFile::default(), None),
         };
         let skipped = match env_file.skipped() {
             Some(Skipped::Unreadable(warning)) => Some(warning.clone()),
@@ -86,14 +86,14 @@ impl Sources {
     /// # Errors
     ///
     /// When it is not in the environment and its line in `.env` cannot be understood.
-    pub fn variable(&self, name: &str) -> Result<Option<(&str, Origin)>, Error> {
+    pub fn variable(&self, name: &str) -> Result<Option<(&str, ValueOrigin)>, Error> {
         let found = |value: &'_ str| !value.trim().is_empty();
         if let Some(value) = self.environment.get(name).filter(|value| found(value)) {
-            return Ok(Some((value.trim(), Origin::Environment(name.to_owned()))));
+            return Ok(Some((value.trim(), ValueOrigin::Environment(name.to_owned()))));
         }
         let value = self.env_file.get(name).map_err(|bad| bad_line(name, bad))?;
         let value = value.filter(|value| found(value));
-        Ok(value.map(|value| (value.trim(), Origin::EnvFile(name.to_owned()))))
+        Ok(value.map(|value| (value.trim(), ValueOrigin::EnvFile(name.to_owned()))))
     }
 
     /// Returns the names of all profiles that can be asked for, in order.
@@ -130,12 +130,12 @@ fn read_config(path: &Path) -> Result<ConfigFile, Error> {
         }
     };
     let text = text.strip_prefix('\u{FEFF}').unwrap_or(&text);
-    let file = ConfigFile::parse(text, Author::User).map_err(|wrong| misread(path, wrong))?;
+    let file = ConfigFile::parse(text, FileOrigin::User).map_err(|wrong| misread(path, wrong))?;
     check_mode(path, &file)?;
     Ok(file)
 }
 
-fn misread(path: &Path, wrong: Wrong) -> Error {
+fn misread(path: &Path, wrong: ConfigFault) -> Error {
     let place = match wrong.line {
         Some(line) => format!("{}:{line}", path.display()),
         None => path.display().to_string(),
@@ -202,12 +202,12 @@ mod tests {
             user: ConfigFile::default(),
             built_in: built_in::profiles().unwrap(),
             path: None,
-            remembered: Remembered::default(),
+            remembered: StateFile::default(),
             warnings: Vec::new(),
         };
         let variable = |name| sources.variable(name).unwrap();
-        assert_eq!(variable("A"), Some(("here", Origin::Environment("A".to_owned()))));
-        assert_eq!(variable("B"), Some(("file", Origin::EnvFile("B".to_owned()))));
+        assert_eq!(variable("A"), Some(("here", ValueOrigin::Environment("A".to_owned()))));
+        assert_eq!(variable("B"), Some(("file", ValueOrigin::EnvFile("B".to_owned()))));
         assert_eq!((variable("C"), variable("E")), (None, None));
         let error = sources.variable("D").unwrap_err();
         assert_eq!(error.kind, Kind::Config);

@@ -15,13 +15,13 @@ use crate::files::{self, Permissions};
 /// All that is remembered.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Remembered {
-    profiles: BTreeMap<String, Chosen>,
+pub struct StateFile {
+    profiles: BTreeMap<String, RememberedDevices>,
 }
 
 /// The devices of one profile, as for `--input` and `--output`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Chosen {
+struct RememberedDevices {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     input: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -30,14 +30,14 @@ struct Chosen {
 
 /// One of the two devices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Which {
+pub enum DeviceKind {
     /// The microphone.
     Input,
     /// The speaker.
     Output,
 }
 
-impl Which {
+impl DeviceKind {
     /// Returns the setting that names it.
     pub fn setting(self) -> Setting {
         match self {
@@ -47,7 +47,7 @@ impl Which {
     }
 }
 
-impl Remembered {
+impl StateFile {
     /// Reads the file at `path`; one that does not exist remembers nothing. A damaged one is renamed, so that it
     /// can be examined and does not stand in the way: no call fails because of it. Returns the warning, too.
     pub fn read_or_set_aside(path: &Path) -> (Self, Option<String>) {
@@ -72,20 +72,20 @@ impl Remembered {
     }
 
     /// Returns what was chosen for a profile.
-    pub fn get(&self, profile: &str, which: Which) -> Option<&str> {
+    pub fn get(&self, profile: &str, which: DeviceKind) -> Option<&str> {
         let chosen = self.profiles.get(profile)?;
         match which {
-            Which::Input => chosen.input.as_deref(),
-            Which::Output => chosen.output.as_deref(),
+            DeviceKind::Input => chosen.input.as_deref(),
+            DeviceKind::Output => chosen.output.as_deref(),
         }
     }
 
     /// Remembers a choice for a profile.
-    pub fn set(&mut self, profile: &str, which: Which, device: &str) {
+    pub fn set(&mut self, profile: &str, which: DeviceKind, device: &str) {
         let chosen = self.profiles.entry(profile.to_owned()).or_default();
         match which {
-            Which::Input => chosen.input = Some(device.to_owned()),
-            Which::Output => chosen.output = Some(device.to_owned()),
+            DeviceKind::Input => chosen.input = Some(device.to_owned()),
+            DeviceKind::Output => chosen.output = Some(device.to_owned()),
         }
     }
 
@@ -116,8 +116,8 @@ mod tests {
 
     use super::*;
 
-    fn read(path: &Path) -> Remembered {
-        let (remembered, warning) = Remembered::read_or_set_aside(path);
+    fn read(path: &Path) -> StateFile {
+        let (remembered, warning) = StateFile::read_or_set_aside(path);
         assert_eq!(warning, None);
         remembered
     }
@@ -126,18 +126,18 @@ mod tests {
     fn what_is_written_is_read_and_profiles_are_kept_apart() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("state/rtvoice/devices.json");
-        assert_eq!(read(&path), Remembered::default());
-        let mut remembered = Remembered::default();
-        remembered.set("work", Which::Input, "pulseaudio:usb \"quoted\"");
-        remembered.set("openai", Which::Output, "default");
+        assert_eq!(read(&path), StateFile::default());
+        let mut remembered = StateFile::default();
+        remembered.set("work", DeviceKind::Input, "pulseaudio:usb \"quoted\"");
+        remembered.set("openai", DeviceKind::Output, "default");
         remembered.write(&path).unwrap();
-        remembered.set("work", Which::Input, "pulseaudio:other");
+        remembered.set("work", DeviceKind::Input, "pulseaudio:other");
         remembered.write(&path).unwrap();
         let read = read(&path);
         assert_eq!(read, remembered);
-        assert_eq!(read.get("work", Which::Input), Some("pulseaudio:other"));
+        assert_eq!(read.get("work", DeviceKind::Input), Some("pulseaudio:other"));
         assert_eq!(
-            (read.get("work", Which::Output), read.get("openai", Which::Output)),
+            (read.get("work", DeviceKind::Output), read.get("openai", DeviceKind::Output)),
             (None, Some("default"))
         );
         let left: Vec<_> = fs::read_dir(path.parent().unwrap()).unwrap().collect();
@@ -151,15 +151,15 @@ mod tests {
         let aside = directory.path().join("devices.json.damaged");
         for damaged in [&b"{ \"work\": 3 }"[..], b"", b"{", b"\xff\xfe", b"[]", b"{}{}"] {
             fs::write(&path, damaged).unwrap();
-            let (remembered, warning) = Remembered::read_or_set_aside(&path);
-            assert_eq!(remembered, Remembered::default());
+            let (remembered, warning) = StateFile::read_or_set_aside(&path);
+            assert_eq!(remembered, StateFile::default());
             let warning = warning.unwrap();
             assert!(warning.contains("devices.json is damaged"), "{warning}");
             assert!(warning.ends_with(&format!("it was renamed to {}", aside.display())), "{warning}");
             assert_eq!(fs::read(&aside).unwrap(), damaged);
             // What is chosen next is remembered again.
             let mut remembered = read(&path);
-            remembered.set("work", Which::Input, "mic");
+            remembered.set("work", DeviceKind::Input, "mic");
             remembered.write(&path).unwrap();
             assert_eq!(read(&path), remembered);
         }
@@ -168,8 +168,8 @@ mod tests {
     #[test]
     fn a_state_file_that_cannot_be_read_is_a_warning() {
         let directory = tempfile::tempdir().unwrap();
-        let (remembered, warning) = Remembered::read_or_set_aside(directory.path());
-        assert_eq!(remembered, Remembered::default());
+        let (remembered, warning) = StateFile::read_or_set_aside(directory.path());
+        assert_eq!(remembered, StateFile::default());
         assert!(warning.unwrap().ends_with("it is a folder"));
     }
 }

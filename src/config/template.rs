@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use crate::config::built_in;
 use crate::config::pricing::Price;
-use crate::config::settings::{Form, Scope, Setting};
+use crate::config::settings::{Scope, Setting, ValueKind};
 use crate::config::value::{Layer, Value};
 use crate::error::Error;
 
@@ -105,10 +105,15 @@ fn explain(text: &mut String, setting: Setting, usual: &Layer, indent: &str) {
         Some(Value::List(_) | Value::Table(_) | Value::Hidden(_)) | None => example(setting),
     };
     let takes = match setting.form() {
-        Form::Choice(words) => format!(" ({})", words.join(", ")),
-        Form::Number(range) => format!(" ({} to {})", range.start(), range.end()),
-        Form::Share => " (0 to 1)".to_owned(),
-        Form::Text | Form::Key | Form::Switch | Form::Amount | Form::List | Form::Table => String::new(),
+        ValueKind::Choice(words) => format!(" ({})", words.join(", ")),
+        ValueKind::Number(range) => format!(" ({} to {})", range.start(), range.end()),
+        ValueKind::Share => " (0 to 1)".to_owned(),
+        ValueKind::Text
+        | ValueKind::Key
+        | ValueKind::Switch
+        | ValueKind::Amount
+        | ValueKind::List
+        | ValueKind::Table => String::new(),
     };
     // Writing into a text cannot fail.
     let _ = writeln!(text, "# {}{takes}.\n{indent}{} = {value}", setting.meaning(), setting.name());
@@ -117,25 +122,25 @@ fn explain(text: &mut String, setting: Setting, usual: &Layer, indent: &str) {
 /// Something of the right form, where nothing is in force by itself.
 fn example(setting: Setting) -> String {
     match setting.form() {
-        Form::Text | Form::Key => "\"…\"".to_owned(),
-        Form::Choice(words) => format!("\"{}\"", words.first().map_or("", String::as_str)),
-        Form::Switch => "true".to_owned(),
-        Form::List => "[\"…\"]".to_owned(),
-        Form::Table => "{ X-Name = \"…\" }".to_owned(),
-        Form::Number(range) => range.start().to_string(),
-        Form::Amount => "2.5".to_owned(),
-        Form::Share => "0.5".to_owned(),
+        ValueKind::Text | ValueKind::Key => "\"…\"".to_owned(),
+        ValueKind::Choice(words) => format!("\"{}\"", words.first().map_or("", String::as_str)),
+        ValueKind::Switch => "true".to_owned(),
+        ValueKind::List => "[\"…\"]".to_owned(),
+        ValueKind::Table => "{ X-Name = \"…\" }".to_owned(),
+        ValueKind::Number(range) => range.start().to_string(),
+        ValueKind::Amount => "2.5".to_owned(),
+        ValueKind::Share => "0.5".to_owned(),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::file::{Author, ConfigFile};
+    use crate::config::file::{ConfigFile, FileOrigin};
 
     #[test]
     fn the_file_says_nothing_until_it_is_changed() {
-        let file = ConfigFile::parse(&text().unwrap(), Author::User).unwrap();
+        let file = ConfigFile::parse(&text().unwrap(), FileOrigin::User).unwrap();
         assert!(file.profile.is_none() && file.defaults.is_empty() && file.profiles.is_empty());
     }
 
@@ -152,7 +157,7 @@ mod tests {
             let start = format!("{} = ", setting.name());
             let mut lines = part.lines().map(uncommented).filter(|line| line.starts_with(&start));
             let line = lines.next_back().unwrap_or_else(|| panic!("{start}"));
-            let read = ConfigFile::parse(&format!("{table}\n{line}\n"), Author::User);
+            let read = ConfigFile::parse(&format!("{table}\n{line}\n"), FileOrigin::User);
             assert!(read.is_ok(), "{line}: {read:?}");
         }
     }
@@ -163,7 +168,7 @@ mod tests {
         let start = text.find("# [profiles.gateway.prices").unwrap();
         let lines = text[start..].lines().filter_map(|line| line.strip_prefix("# "));
         let lines: Vec<_> = lines.filter(|line| !line.starts_with("In place of")).collect();
-        let file = ConfigFile::parse(&lines.join("\n"), Author::User).unwrap();
+        let file = ConfigFile::parse(&lines.join("\n"), FileOrigin::User).unwrap();
         assert_eq!(file.profiles["gateway"].prices["gpt-realtime-2"].usd.len(), Price::all().len());
         assert_eq!(file.profiles["local"].prices["*"].usd.len(), Price::all().len());
     }
@@ -174,7 +179,7 @@ mod tests {
         let examples = text.split("[profiles.work]").nth(1).unwrap().split("# All that").next().unwrap();
         let lines = examples.lines().map(|line| line.strip_prefix("# ").unwrap_or_default());
         let toml = format!("[profiles.work]\n{}\n", lines.collect::<Vec<_>>().join("\n"));
-        let file = ConfigFile::parse(&toml, Author::User).unwrap();
+        let file = ConfigFile::parse(&toml, FileOrigin::User).unwrap();
         assert_eq!(file.profiles.len(), 4);
     }
 }

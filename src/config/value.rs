@@ -25,7 +25,7 @@ pub enum Value {
 
 /// Where a value came from, the strongest first.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Origin {
+pub enum ValueOrigin {
     /// The command line.
     Flag(&'static str),
     /// A variable of the environment.
@@ -40,7 +40,7 @@ pub enum Origin {
     BuiltIn,
 }
 
-impl Origin {
+impl ValueOrigin {
     /// Returns its place in the order of precedence; the smallest wins.
     pub fn rank(&self) -> u8 {
         match self {
@@ -75,7 +75,7 @@ impl Origin {
     }
 }
 
-impl fmt::Display for Origin {
+impl fmt::Display for ValueOrigin {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Flag(name) => write!(formatter, "flag {name}"),
@@ -94,7 +94,7 @@ pub struct Sourced {
     /// The value.
     pub value: Value,
     /// Where it came from.
-    pub origin: Origin,
+    pub origin: ValueOrigin,
 }
 
 /// What one place says.

@@ -5,7 +5,7 @@ use clap::ValueEnum;
 /// How samples become bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 #[value(rename_all = "snake_case")]
-pub enum Format {
+pub enum AudioEncoding {
     /// 16-bit little-endian mono.
     #[value(name = "pcm16")]
     Pcm16,
@@ -22,7 +22,7 @@ pub enum Format {
 
 /// Whether the marker of the beta protocol is sent in the handshake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Marker {
+pub enum BetaMarkerSetting {
     /// Never: OpenAI refuses it.
     Never,
     /// Always.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::dsp::frame::{Frame, Rate};
+use crate::dsp::frame::{Frame, SampleRate};
 
 /// Its lowest and highest tone in Hz: what telephones carry, too.
 const TONES: (f64, f64) = (400.0, 3_000.0);
@@ -14,7 +14,7 @@ const ALIKE: f64 = 0.6;
 const SILENT: f64 = 16.0;
 
 /// Returns the chirp at `rate`; the longer it is, the softer it may be and still be found.
-pub fn chirp(rate: Rate, length: Duration) -> Frame {
+pub fn chirp(rate: SampleRate, length: Duration) -> Frame {
     let seconds = length.as_secs_f64();
     let sample = |index: u64| {
         let second = index as f64 / f64::from(rate.0);
@@ -59,7 +59,7 @@ mod tests {
 
     #[test]
     fn a_chirp_is_found_to_the_sample_in_noise_and_turned_over() {
-        let part = chirp(Rate::WIRE, LENGTH).samples;
+        let part = chirp(SampleRate::WIRE, LENGTH).samples;
         assert_eq!(part.len(), 960);
         let mut noise = 1_u32;
         let mut heard: Vec<i16> = (0..6_000)
@@ -77,14 +77,14 @@ mod tests {
 
     #[test]
     fn silence_and_too_little_hold_none() {
-        let part = chirp(Rate::TELEPHONE, LENGTH).samples;
+        let part = chirp(SampleRate::TELEPHONE, LENGTH).samples;
         assert_eq!((find(&part, &[0; 5_000]), find(&part, &part[1..])), (None, None));
         assert_eq!(find(&part, &part), Some(0));
     }
 
     #[test]
     fn each_way_of_a_chirp_has_its_gain() {
-        let part: Vec<f32> = chirp(Rate::WIRE, LENGTH).samples.iter().copied().map(to_float).collect();
+        let part: Vec<f32> = chirp(SampleRate::WIRE, LENGTH).samples.iter().copied().map(to_float).collect();
         let mut heard = vec![0.0; 3_000];
         for (at, gain) in [(100, 0.5), (1_500, -0.25)] {
             heard[at..].iter_mut().zip(&part).for_each(|(heard, part)| *heard += gain * part);

@@ -6,7 +6,7 @@
 //! of a second. Weights add up to one and glide, so that the level never jumps. The rule needs no look ahead
 //! and does not depend on how the stream is cut into blocks.
 
-use crate::dsp::frame::Rate;
+use crate::dsp::frame::SampleRate;
 
 /// Over how long power and phase are measured.
 const MEASURED_SECONDS: f64 = 0.05;
@@ -48,7 +48,7 @@ struct Channel {
 
 impl Downmix {
     /// Makes a mixer of as many channels.
-    pub fn new(rate: Rate, channels: usize) -> Self {
+    pub fn new(rate: SampleRate, channels: usize) -> Self {
         let weight = 1.0 / channels.max(1) as f32;
         let share = |seconds: f64| 1.0 - (-1.0 / (seconds * f64::from(rate.0.max(1)))).exp();
         Self {
@@ -152,7 +152,7 @@ mod tests {
 
     /// Mixes `seconds` of sound; `layout` gives the channels of a sample by its number.
     fn mix(channels: usize, seconds: u32, layout: impl Fn(u32) -> Vec<f32>) -> Vec<f32> {
-        let mut downmix = Downmix::new(Rate(RATE), channels);
+        let mut downmix = Downmix::new(SampleRate(RATE), channels);
         (0..RATE * seconds).map(|n| downmix.mix(&layout(n))).collect()
     }
 
@@ -273,7 +273,7 @@ mod tests {
             }
         };
         let mut steps = Vec::new();
-        let mut downmix = Downmix::new(Rate(RATE), 2);
+        let mut downmix = Downmix::new(SampleRate(RATE), 2);
         let mut before: Option<(f32, Vec<f32>)> = None;
         for n in 0..RATE * 4 {
             let channels = layout(n);

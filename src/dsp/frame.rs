@@ -4,9 +4,9 @@ use std::time::Duration;
 
 /// A sample rate in hertz.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Rate(pub u32);
+pub struct SampleRate(pub u32);
 
-impl Rate {
+impl SampleRate {
     /// What the Realtime protocol speaks unless told otherwise.
     pub const WIRE: Self = Self(24_000);
     /// Telephone rate, the only one of G.711.
@@ -29,19 +29,19 @@ impl Rate {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
     /// Samples a second.
-    pub rate: Rate,
+    pub rate: SampleRate,
     /// Signed 16-bit samples, full scale ±32,767.
     pub samples: std::sync::Arc<[i16]>,
 }
 
 impl Frame {
     /// Makes a frame of `samples` at `rate`.
-    pub fn new(rate: Rate, samples: impl Into<std::sync::Arc<[i16]>>) -> Self {
+    pub fn new(rate: SampleRate, samples: impl Into<std::sync::Arc<[i16]>>) -> Self {
         Self { rate, samples: samples.into() }
     }
 
     /// Makes a frame of silence.
-    pub fn silence(rate: Rate, samples: usize) -> Self {
+    pub fn silence(rate: SampleRate, samples: usize) -> Self {
         Self::new(rate, vec![0; samples])
     }
 
@@ -64,7 +64,7 @@ mod tests {
     #[test]
     fn a_second_of_samples_lasts_a_second() {
         for rate in [8_000, 16_000, 22_050, 24_000, 44_100, 48_000] {
-            let rate = Rate(rate);
+            let rate = SampleRate(rate);
             assert_eq!(rate.duration(u64::from(rate.0)), Duration::from_secs(1));
             assert_eq!(rate.samples(Duration::from_secs(3)), 3 * u64::from(rate.0));
         }
@@ -72,6 +72,6 @@ mod tests {
 
     #[test]
     fn a_frame_knows_how_long_it_sounds() {
-        assert_eq!(Frame::silence(Rate::WIRE, 240).duration(), Duration::from_millis(10));
+        assert_eq!(Frame::silence(SampleRate::WIRE, 240).duration(), Duration::from_millis(10));
     }
 }

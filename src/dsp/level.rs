@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::dsp::frame::Rate;
+use crate::dsp::frame::SampleRate;
 
 /// What silence is shown as; below the last bit of 16.
 pub const FLOOR_DBFS: f32 = -96.0;
@@ -30,15 +30,15 @@ fn decibels(amplitude: f64) -> f32 {
 
 /// A level that rises at once and falls slowly. One thread publishes, any thread reads.
 #[derive(Debug)]
-pub struct Meter {
-    rate: Rate,
+pub struct LevelMeter {
+    rate: SampleRate,
     rms: AtomicU32,
     peak: AtomicU32,
 }
 
-impl Meter {
+impl LevelMeter {
     /// Makes a meter for sound of `rate`, showing silence.
-    pub fn new(rate: Rate) -> Self {
+    pub fn new(rate: SampleRate) -> Self {
         let floor = FLOOR_DBFS.to_bits();
         Self { rate, rms: AtomicU32::new(floor), peak: AtomicU32::new(floor) }
     }
@@ -102,7 +102,7 @@ mod tests {
 
     #[test]
     fn a_meter_rises_at_once_and_falls_slowly() {
-        let meter = Meter::new(Rate(24_000));
+        let meter = LevelMeter::new(SampleRate(24_000));
         meter.publish(&sine(32_767.0));
         assert!((meter.dbfs() + 3.01).abs() < TOLERANCE_DB);
         meter.publish(&[0; 2_400]);

@@ -3,21 +3,21 @@
 use audioadapter_buffers::direct::InterleavedSlice;
 use rubato::{Fft, FixedSync, Resampler as _, WindowFunction};
 
-use crate::dsp::frame::Rate;
+use crate::dsp::frame::SampleRate;
 
 /// Resamples one mono stream. Between equal rates it passes everything on unchanged.
 pub struct Resampler {
-    from: Rate,
-    to: Rate,
+    from: SampleRate,
+    to: SampleRate,
     /// Nothing where the rates are equal.
-    transform: Option<Transform>,
+    transform: Option<ResamplerBlocks>,
     /// Samples taken in and given out since the beginning or the last flush.
     taken: u64,
     given: u64,
 }
 
 /// The Fourier resampler and the blocks it wants: always `input.capacity()` samples at a time.
-struct Transform {
+struct ResamplerBlocks {
     fft: Fft<f32>,
     block: usize,
     input: Vec<f32>,
@@ -29,19 +29,19 @@ impl Resampler {
     ///
     /// A ratio with large terms (44,101 to 24,000) is rounded, by less than 0.1%, so that no pair of rates needs
     /// blocks longer than about 100 ms.
-    pub fn new(from: Rate, to: Rate) -> Self {
-        let (from, to) = (Rate(from.0.max(1)), Rate(to.0.max(1)));
-        let transform = (from != to).then(|| Transform::new(from, to));
+    pub fn new(from: SampleRate, to: SampleRate) -> Self {
+        let (from, to) = (SampleRate(from.0.max(1)), SampleRate(to.0.max(1)));
+        let transform = (from != to).then(|| ResamplerBlocks::new(from, to));
         Self { from, to, transform, taken: 0, given: 0 }
     }
 
     /// Returns the rate of what goes in.
-    pub fn from(&self) -> Rate {
+    pub fn from(&self) -> SampleRate {
         self.from
     }
 
     /// Returns the rate of what comes out.
-    pub fn to(&self) -> Rate {
+    pub fn to(&self) -> SampleRate {
         self.to
     }
 
@@ -88,8 +88,8 @@ impl Resampler {
     }
 }
 
-impl Transform {
-    fn new(from: Rate, to: Rate) -> Self {
+impl ResamplerBlocks {
+    fn new(from: SampleRate, to: SampleRate) -> Self {
         let (parts_in, parts_out) = ratio(from, to);
         let block = block_size(from, to, parts_in);
         let window = WindowFunction::Blackman2;
@@ -135,7 +135,7 @@ impl Transform {
 ///
 /// At 24 kHz and above a third of 10 ms costs 1.7 ms and cuts at 9.7 kHz; lower rates need more time for
 /// as sharp a filter.
-fn block_size(from: Rate, to: Rate, smallest: usize) -> usize {
+fn block_size(from: SampleRate, to: SampleRate, smallest: usize) -> usize {
     let parts = match from.min(to).0 {
         24_000.. => 3,
         16_000.. => 2,
@@ -148,7 +148,7 @@ fn block_size(from: Rate, to: Rate, smallest: usize) -> usize {
 /// Returns two numbers that have the ratio of the rates, the first of them at most a tenth of its rate: exact if
 /// such numbers exist, else the best approximation, found in the Stern-Brocot tree. To a rate of a few hertz the
 /// first is as large as it must be.
-fn ratio(from: Rate, to: Rate) -> (usize, usize) {
+fn ratio(from: SampleRate, to: SampleRate) -> (usize, usize) {
     let divisor = greatest_common_divisor(from.0, to.0);
     let exact = (u64::from(from.0 / divisor), u64::from(to.0 / divisor));
     let most = u64::from((from.0 / 10).max(from.0.div_ceil(to.0)));
@@ -190,7 +190,7 @@ pub fn to_int(sample: f32) -> i16 {
 }
 
 /// Returns a whole clip at another rate: as long in time, and neither late nor early.
-pub fn resample_clip(samples: &[i16], from: Rate, to: Rate) -> Vec<i16> {
+pub fn resample_clip(samples: &[i16], from: SampleRate, to: SampleRate) -> Vec<i16> {
     if from == to {
         return samples.to_vec();
     }
@@ -199,7 +199,7 @@ pub fn resample_clip(samples: &[i16], from: Rate, to: Rate) -> Vec<i16> {
 }
 
 /// Does the same as [`resample_clip`] for samples of ±1.
-pub fn resample_floats(samples: &[f32], from: Rate, to: Rate) -> Vec<f32> {
+pub fn resample_floats(samples: &[f32], from: SampleRate, to: SampleRate) -> Vec<f32> {
     let mut resampler = Resampler::new(from, to);
     let mut output = Vec::new();
     resampler.process(samples, &mut output);
@@ -276,7 +276,7 @@ mod tests {
     #[test]
     fn a_sine_comes_out_as_the_same_sine() {
         for (from, to) in RATES {
-            let output = resample_floats(&sine(1_000.0, from, 0.5), Rate(from), Rate(to));
+            let output = resample_floats(&sine(1_000.0, from, 0.5), SampleRate(from), SampleRate(to));
             let middle = &output[to as usize / 10..to as usize * 4 / 10];
             let ratio = purity(middle, 1_000.0, to);
             assert!(ratio > 100.0, "{from} to {to}: {ratio:.1} dB");
@@ -290,7 +290,7 @@ mod tests {
             for share in [0.05, 0.3, 0.6, 0.9] {
                 let (low, high) = (f64::from(to) / 2.0, f64::from(from) / 2.0);
                 let tone = sine(low + (high - low) * share, from, 0.5);
-                let output = resample_floats(&tone, Rate(from), Rate(to));
+                let output = resample_floats(&tone, SampleRate(from), SampleRate(to));
                 let middle = &output[to as usize / 10..to as usize * 4 / 10];
                 let heard: f64 = middle.iter().map(|sample| f64::from(*sample).powi(2)).sum();
                 let level = decibels(heard / middle.len() as f64, 0.125);
@@ -304,7 +304,7 @@ mod tests {
         for (from, to) in RATES {
             let mut clip = vec![0.0; from as usize / 10];
             clip.extend(sine(500.0, from, 0.1));
-            let output = resample_floats(&clip, Rate(from), Rate(to));
+            let output = resample_floats(&clip, SampleRate(from), SampleRate(to));
             assert_eq!(output.len(), (clip.len() * to as usize).div_ceil(from as usize), "{from} to {to}");
             let onset = output.iter().position(|sample| sample.abs() > 0.1).expect("the sine is there");
             let seconds = onset as f64 / f64::from(to);
@@ -315,7 +315,7 @@ mod tests {
     #[test]
     fn a_ramp_stays_a_ramp_to_its_very_end() {
         let ramp: Vec<f32> = (0..4_800).map(|n| n as f32 / 4_800.0).collect();
-        let output = resample_floats(&ramp, Rate(48_000), Rate(24_000));
+        let output = resample_floats(&ramp, SampleRate(48_000), SampleRate(24_000));
         for (n, sample) in output.iter().enumerate().take(2_300).skip(100) {
             assert!((sample - n as f32 / 2_400.0).abs() < 0.001, "sample {n} is {sample}");
         }
@@ -327,15 +327,19 @@ mod tests {
         for (from, to) in RATES {
             let tone = sine(440.0, from, 0.3);
             let mut whole = Vec::new();
-            Resampler::new(Rate(from), Rate(to)).process(&tone, &mut whole);
-            assert_eq!(stream(&tone, &mut Resampler::new(Rate(from), Rate(to))), whole, "{from} to {to}");
+            Resampler::new(SampleRate(from), SampleRate(to)).process(&tone, &mut whole);
+            assert_eq!(
+                stream(&tone, &mut Resampler::new(SampleRate(from), SampleRate(to))),
+                whole,
+                "{from} to {to}"
+            );
         }
     }
 
     #[test]
     fn a_stream_holds_back_less_than_two_blocks() {
         for (from, to) in RATES {
-            let mut resampler = Resampler::new(Rate(from), Rate(to));
+            let mut resampler = Resampler::new(SampleRate(from), SampleRate(to));
             let output = stream(&sine(440.0, from, 1.0), &mut resampler);
             let held = resampler.output_len(resampler.block() as u64);
             assert!(output.len() as u64 + held >= u64::from(to), "{from} to {to}: {}", output.len());
@@ -347,10 +351,10 @@ mod tests {
         let odd = [1, 7, 99, 997, 7_999, 11_127, 22_254, 24_001, 44_101, 96_001, 191_999, 767_999, 768_000];
         for (odd, wire) in odd.into_iter().flat_map(|odd| [(odd, 8_000), (odd, 24_000), (odd, 48_000)]) {
             for (from, to) in [(odd, wire), (wire, odd)] {
-                let (parts_in, parts_out) = ratio(Rate(from), Rate(to));
+                let (parts_in, parts_out) = ratio(SampleRate(from), SampleRate(to));
                 let error = parts_in as f64 / parts_out as f64 * f64::from(to) / f64::from(from) - 1.0;
                 assert!(error.abs() < 0.001, "{from} to {to}: {parts_in} to {parts_out} is off by {error}");
-                let resampler = Resampler::new(Rate(from), Rate(to));
+                let resampler = Resampler::new(SampleRate(from), SampleRate(to));
                 let seconds = resampler.block() as f64 / f64::from(from);
                 assert!(to < 100 || resampler.block() == 1 || seconds < 0.11, "{from} to {to}: {seconds} s");
                 assert!(resampler.output_len(resampler.block() as u64) <= 768_000);
@@ -361,14 +365,14 @@ mod tests {
     #[test]
     fn usual_ratios_are_exact() {
         for (from, to) in RATES {
-            let (parts_in, parts_out) = ratio(Rate(from), Rate(to));
+            let (parts_in, parts_out) = ratio(SampleRate(from), SampleRate(to));
             assert_eq!(parts_in * to as usize, parts_out * from as usize, "{from} to {to}");
         }
     }
 
     #[test]
     fn a_rounded_ratio_keeps_pitch_and_length() {
-        let output = resample_floats(&sine(1_000.0, 44_101, 1.0), Rate(44_101), Rate(24_000));
+        let output = resample_floats(&sine(1_000.0, 44_101, 1.0), SampleRate(44_101), SampleRate(24_000));
         assert_eq!(output.len(), 24_000);
         let ratio = purity(&output[2_400..7_200], 1_000.0, 24_000);
         assert!(ratio > 50.0, "{ratio:.1} dB");
@@ -377,7 +381,7 @@ mod tests {
     #[test]
     fn equal_rates_change_nothing() {
         let clip: Vec<i16> = (0..1_000).map(|n| (n * 37 % 4_001 - 2_000) as i16).collect();
-        assert_eq!(resample_clip(&clip, Rate(24_000), Rate(24_000)), clip);
+        assert_eq!(resample_clip(&clip, SampleRate(24_000), SampleRate(24_000)), clip);
         let floats: Vec<f32> = clip.iter().copied().map(to_float).collect();
         assert_eq!(floats.iter().copied().map(to_int).collect::<Vec<i16>>(), clip);
     }

@@ -5,23 +5,23 @@ use std::time::Duration;
 
 use earshot::Detector;
 
-use crate::dsp::frame::Rate;
+use crate::dsp::frame::SampleRate;
 use crate::dsp::resample::Resampler;
 
 /// What the detector wants: 16 ms at 16 kHz.
-const DETECTOR_RATE: Rate = Rate(16_000);
+const DETECTOR_RATE: SampleRate = SampleRate(16_000);
 const DETECTOR_BLOCK: usize = 256;
 
 /// The detector's verdict on 16 ms of sound.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Hop {
+pub struct VadFrame {
     /// Where it ends, in samples since the beginning.
     pub end: u64,
     /// 0 to 1.
     pub score: f32,
 }
 
-impl Hop {
+impl VadFrame {
     /// How long one is, in samples at 24 kHz.
     pub const SAMPLES: u64 = 384;
     /// How long one is.
@@ -40,28 +40,28 @@ pub fn score_threshold(threshold: f64) -> f32 {
 }
 
 /// Gives a score to each 16 ms of a stream, of 24 kHz as a rule.
-pub struct Ear {
+pub struct VoiceActivityDetector {
     detector: Box<Detector>,
     resampler: Resampler,
     waiting: Vec<f32>,
     heard: u64,
 }
 
-impl fmt::Debug for Ear {
+impl fmt::Debug for VoiceActivityDetector {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Ear").field("heard", &self.heard).finish_non_exhaustive()
     }
 }
 
-impl Default for Ear {
+impl Default for VoiceActivityDetector {
     fn default() -> Self {
-        Self::for_rate(Rate::WIRE)
+        Self::for_rate(SampleRate::WIRE)
     }
 }
 
-impl Ear {
+impl VoiceActivityDetector {
     /// Makes one for a stream of this rate.
-    pub fn for_rate(rate: Rate) -> Self {
+    pub fn for_rate(rate: SampleRate) -> Self {
         Self {
             detector: Detector::default_boxed(),
             resampler: Resampler::new(rate, DETECTOR_RATE),
@@ -71,7 +71,7 @@ impl Ear {
     }
 
     /// Takes the next samples of ±1 and returns the hops that are complete with them.
-    pub fn listen(&mut self, samples: &[f32]) -> Vec<Hop> {
+    pub fn listen(&mut self, samples: &[f32]) -> Vec<VadFrame> {
         self.resampler.process(samples, &mut self.waiting);
         let whole = self.waiting.len() / DETECTOR_BLOCK * DETECTOR_BLOCK;
         // Sound at full scale swings over when it is resampled, and the detector takes no more than ±1.
@@ -79,13 +79,13 @@ impl Ear {
         blocks.chunks_exact(DETECTOR_BLOCK).map(|block| self.judge(block)).collect()
     }
 
-    fn judge(&mut self, block: &[f32]) -> Hop {
+    fn judge(&mut self, block: &[f32]) -> VadFrame {
         let score = self.detector.predict_f32(block);
         self.heard += block.len() as u64;
         // The resampler is late by its delay, so that what it gives was said before.
         let end = self.heard.saturating_sub(self.resampler.delay()) * u64::from(self.resampler.from().0)
             / u64::from(DETECTOR_RATE.0);
-        Hop { end, score }
+        VadFrame { end, score }
     }
 }
 
@@ -102,12 +102,12 @@ mod tests {
     #[test]
     fn what_is_clipped_is_no_fault() {
         let square: Vec<f32> = (0..24_000).map(|n| if n / 50 % 2 == 0 { 1.0 } else { -1.0 }).collect();
-        assert!(Ear::default().listen(&square).len() >= 60);
+        assert!(VoiceActivityDetector::default().listen(&square).len() >= 60);
     }
 
     #[test]
     fn silence_is_not_speech() {
-        let hops = Ear::default().listen(&vec![0.0; 24_000]);
+        let hops = VoiceActivityDetector::default().listen(&vec![0.0; 24_000]);
         assert!(hops.len() >= 60, "{}", hops.len());
         assert!(hops.iter().all(|hop| hop.score < 0.5));
         assert!(hops.iter().all(|hop| hop.end <= 24_000));

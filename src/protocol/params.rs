@@ -1,9 +1,9 @@
 //! Finds the setting that an error names in its `param`.
 
-use crate::protocol::settings::{NoiseReduction, Settings, Transcription, TurnDetection, TurnMethod};
-use crate::protocol::value::Setting;
+use crate::protocol::settings::{NoiseReduction, SessionSettings, Transcription, TurnDetection, TurnMethod};
+use crate::protocol::value::FieldUpdate;
 
-impl Settings {
+impl SessionSettings {
     /// Takes out the setting that the `param` of an error names, in the words of either dialect
     /// (`session.reasoning.effort`, `session.audio.input.noise_reduction.strength`,
     /// `session.temperature`), so that the update can be sent again without it.
@@ -50,14 +50,14 @@ impl Settings {
     }
 }
 
-fn drop_setting<T>(setting: &mut Setting<T>) -> bool {
-    !matches!(std::mem::take(setting), Setting::Keep)
+fn drop_setting<T>(setting: &mut FieldUpdate<T>) -> bool {
+    !matches!(std::mem::take(setting), FieldUpdate::Keep)
 }
 
-fn drop_part<T>(setting: &mut Setting<T>, part: &str, drop: impl FnOnce(&mut T, &str) -> bool) -> bool {
+fn drop_part<T>(setting: &mut FieldUpdate<T>, part: &str, drop: impl FnOnce(&mut T, &str) -> bool) -> bool {
     match setting {
-        Setting::Set(value) => drop(value, part),
-        Setting::Keep | Setting::Clear => false,
+        FieldUpdate::Set(value) => drop(value, part),
+        FieldUpdate::Keep | FieldUpdate::Clear => false,
     }
 }
 
@@ -104,7 +104,7 @@ mod tests {
     use crate::protocol::dialect::Dialect;
     use crate::protocol::encode;
     use crate::protocol::events::client::ClientBody;
-    use crate::protocol::settings::Settings;
+    use crate::protocol::settings::SessionSettings;
 
     /// Returns every path of a session down to what is no object.
     fn paths(session: &Value, prefix: &str) -> Vec<String> {
@@ -116,7 +116,7 @@ mod tests {
         }
     }
 
-    fn settings(session: &Value) -> Settings {
+    fn settings(session: &Value) -> SessionSettings {
         let event = json!({"type": "session.update", "session": session});
         let ClientBody::SessionUpdate(settings) = decode::client_event(&event.to_string()).unwrap().body
         else {

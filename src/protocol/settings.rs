@@ -6,9 +6,9 @@
 use serde_json::Value;
 
 use crate::dsp::codec::Codec;
-use crate::dsp::frame::Rate;
+use crate::dsp::frame::SampleRate;
 use crate::protocol::dialect::Dialect;
-use crate::protocol::value::{Setting, Unknown, open_enum};
+use crate::protocol::value::{FieldUpdate, Unknown, open_enum};
 
 /// What kind of session it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub enum SessionKind {
 
 /// The settings of a session; what is `Keep`, `None` or empty is not written.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Settings {
+pub struct SessionSettings {
     /// Realtime or transcription.
     pub kind: SessionKind,
     /// Model; cannot change after the connection is made.
@@ -34,11 +34,11 @@ pub struct Settings {
     /// Format of what the client sends.
     pub input_format: Option<AudioFormat>,
     /// Server-side noise reduction of the input.
-    pub noise_reduction: Setting<NoiseReduction>,
+    pub noise_reduction: FieldUpdate<NoiseReduction>,
     /// Captions of the input.
-    pub transcription: Setting<Transcription>,
+    pub transcription: FieldUpdate<Transcription>,
     /// Who decides that a turn is over; `Clear` means the client does.
-    pub turn_detection: Setting<TurnDetection>,
+    pub turn_detection: FieldUpdate<TurnDetection>,
     /// Format of what the server sends.
     pub output_format: Option<AudioFormat>,
     /// Voice; fixed once audio was produced.
@@ -60,9 +60,9 @@ pub struct Settings {
     /// What happens when the context is full (GA).
     pub truncation: Option<Value>,
     /// Tracing on the server (GA and late beta).
-    pub tracing: Setting<Value>,
+    pub tracing: FieldUpdate<Value>,
     /// Additional outputs, such as `item.input_audio_transcription.logprobs`.
-    pub include: Setting<Vec<String>>,
+    pub include: FieldUpdate<Vec<String>>,
 }
 
 /// A session as a server describes it in `session.created` and `session.updated`.
@@ -77,7 +77,7 @@ pub struct SessionInfo {
     /// The dialect its shape shows, where it shows one.
     pub shape: Option<Dialect>,
     /// What was understood of the settings in force.
-    pub settings: Settings,
+    pub settings: SessionSettings,
     /// What was not.
     pub unknown: Unknown,
 }
@@ -95,9 +95,9 @@ pub enum Modality {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AudioFormat {
     /// 16-bit little-endian mono PCM; GA names the rate, beta implies 24 kHz.
-    Pcm(Rate),
+    Pcm(SampleRate),
     /// The same under Qwen's name, `pcm`, which says nothing of the rate.
-    BarePcm(Rate),
+    BarePcm(SampleRate),
     /// G.711 µ-law at 8 kHz.
     Ulaw,
     /// G.711 A-law at 8 kHz.
@@ -108,7 +108,7 @@ pub enum AudioFormat {
 
 impl AudioFormat {
     /// 24 kHz PCM16, the format of the protocol.
-    pub const PCM24K: Self = Self::Pcm(Rate::WIRE);
+    pub const PCM24K: Self = Self::Pcm(SampleRate::WIRE);
 
     /// Returns how samples become bytes; a format that is not known is taken for PCM16.
     pub fn codec(&self) -> Codec {
@@ -120,10 +120,10 @@ impl AudioFormat {
     }
 
     /// Returns samples a second, where the format is known.
-    pub fn rate(&self) -> Option<Rate> {
+    pub fn rate(&self) -> Option<SampleRate> {
         match self {
             Self::Pcm(rate) | Self::BarePcm(rate) => Some(*rate),
-            Self::Ulaw | Self::Alaw => Some(Rate::TELEPHONE),
+            Self::Ulaw | Self::Alaw => Some(SampleRate::TELEPHONE),
             Self::Other(_) => None,
         }
     }
@@ -199,7 +199,7 @@ pub enum TurnMethod {
         /// Silence that ends a turn, in milliseconds.
         silence_duration_ms: Option<u32>,
         /// 5,000 to 30,000 (GA).
-        idle_timeout_ms: Setting<u32>,
+        idle_timeout_ms: FieldUpdate<u32>,
     },
     /// Whether the sentence sounds finished.
     SemanticVad {

@@ -10,7 +10,7 @@ pub type Unknown = Map<String, Value>;
 /// `session.update` changes only the fields that are present, and `null` means something of its
 /// own for some of them, so that an `Option` would not do.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub enum Setting<T> {
+pub enum FieldUpdate<T> {
     /// The field is absent.
     #[default]
     Keep,
@@ -20,7 +20,7 @@ pub enum Setting<T> {
     Set(T),
 }
 
-impl<T> Setting<T> {
+impl<T> FieldUpdate<T> {
     /// Returns the value, where there is one.
     pub fn get(&self) -> Option<&T> {
         match self {

@@ -7,13 +7,13 @@ use crate::protocol::close::CloseCause;
 use crate::protocol::dialect::Dialect;
 use crate::protocol::events::server::ErrorInfo;
 use crate::protocol::refusal;
-use crate::session::io::{Deadline, Door, EndReason, Failure, Notice, Reason};
+use crate::session::io::{Deadline, EndReason, Failure, Handshake, Notice, Reason};
 use crate::session::plan::{Mode, TurnControl};
 use crate::session::{Phase, Session};
 
 /// What an event was sent for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Cause {
+pub(super) enum RequestKind {
     /// The settings.
     SessionUpdate,
     /// The end of a turn by hand.
@@ -32,7 +32,7 @@ pub(super) enum Cause {
 
 /// The events sent and not forgotten yet.
 #[derive(Debug, Default)]
-pub(super) struct Sent {
+pub(super) struct SentRequests {
     count: u64,
     requests: BTreeMap<u64, Request>,
     now: Duration,
@@ -41,7 +41,7 @@ pub(super) struct Sent {
 /// A client event that may still fail.
 #[derive(Debug)]
 struct Request {
-    cause: Cause,
+    cause: RequestKind,
     at: Duration,
 }
 
@@ -54,14 +54,14 @@ const IN_FLIGHT_FOR: Duration = Duration::from_secs(5);
 /// What the ids of our events begin with.
 const OWN_ID: &str = "rtv_";
 
-impl Sent {
+impl SentRequests {
     /// Sets the time of the events that follow.
     pub(super) fn set_time(&mut self, now: Duration) {
         self.now = now;
     }
 
     /// Returns a fresh event id and remembers what it was for.
-    pub(super) fn note(&mut self, cause: Cause) -> String {
+    pub(super) fn note(&mut self, cause: RequestKind) -> String {
         self.count += 1;
         self.requests.insert(self.count, Request { cause, at: self.now });
         if let Some(old) = self.count.checked_sub(REMEMBERED) {
@@ -70,13 +70,13 @@ impl Sent {
         format!("{OWN_ID}{}", self.count)
     }
 
-    fn take(&mut self, event_id: Option<&str>) -> Option<Cause> {
+    fn take(&mut self, event_id: Option<&str>) -> Option<RequestKind> {
         let number = event_id?.strip_prefix(OWN_ID)?.parse().ok()?;
         self.requests.remove(&number).map(|request| request.cause)
     }
 
     /// Notes that the oldest request of a kind was acknowledged.
-    pub(super) fn acknowledge(&mut self, cause: &Cause) {
+    pub(super) fn acknowledge(&mut self, cause: &RequestKind) {
         let oldest = self.requests.iter().find(|(_, request)| request.cause == *cause);
         if let Some(number) = oldest.map(|(number, _)| *number) {
             self.requests.remove(&number);
@@ -85,11 +85,14 @@ impl Sent {
 
     /// Returns the recent requests without an acknowledgement. `response.create` is tracked by its response,
     /// and the text it answers counts as part of it.
-    fn in_flight(&self) -> impl Iterator<Item = &Cause> {
+    fn in_flight(&self) -> impl Iterator<Item = &RequestKind> {
         let recent = self.requests.values().filter(|request| self.now < request.at + IN_FLIGHT_FOR);
         recent.map(|request| &request.cause).filter(|cause| match cause {
-            Cause::Commit | Cause::Clear | Cause::Truncate | Cause::ResponseCancel => true,
-            Cause::SessionUpdate | Cause::ItemCreate | Cause::ResponseCreate => false,
+            RequestKind::Commit
+            | RequestKind::Clear
+            | RequestKind::Truncate
+            | RequestKind::ResponseCancel => true,
+            RequestKind::SessionUpdate | RequestKind::ItemCreate | RequestKind::ResponseCreate => false,
         })
     }
 }
@@ -148,7 +151,7 @@ impl Session {
     pub(super) fn server_error(&mut self, now: Duration, error: &ErrorInfo) {
         let matched = self.sent.take(error.event_id.as_deref());
         let cause = matched.or_else(|| self.only_request_in_flight(error));
-        if cause == Some(Cause::Commit) {
+        if cause == Some(RequestKind::Commit) {
             self.transcript.commit_answered();
         }
         if error.is_benign() || self.is_about_running_answer(error, cause.as_ref()) {
@@ -156,15 +159,19 @@ impl Session {
             return;
         }
         let fixed = self.plan.dialect == Some(Dialect::Beta);
-        if error.code.as_deref() == Some(BETA_IS_OVER) && self.door == Door::Usual && !fixed {
+        if error.code.as_deref() == Some(BETA_IS_OVER) && self.door == Handshake::Usual && !fixed {
             self.leave_beta(now, error);
             return;
         }
         match cause {
-            Some(Cause::SessionUpdate) => self.settings_refused(now, error),
-            Some(Cause::ResponseCreate) => self.response_refused(now, error),
+            Some(RequestKind::SessionUpdate) => self.settings_refused(now, error),
+            Some(RequestKind::ResponseCreate) => self.response_refused(now, error),
             Some(
-                Cause::Commit | Cause::Clear | Cause::ItemCreate | Cause::Truncate | Cause::ResponseCancel,
+                RequestKind::Commit
+                | RequestKind::Clear
+                | RequestKind::ItemCreate
+                | RequestKind::Truncate
+                | RequestKind::ResponseCancel,
             )
             | None => self.unmatched_error(now, error),
         }
@@ -172,7 +179,7 @@ impl Session {
 
     /// Returns the cause of an error without one of our ids, if exactly one request is in flight. Appended
     /// audio is never acknowledged: while it streams, the cause is ambiguous.
-    fn only_request_in_flight(&self, error: &ErrorInfo) -> Option<Cause> {
+    fn only_request_in_flight(&self, error: &ErrorInfo) -> Option<RequestKind> {
         let is_ours = error.event_id.as_deref().is_some_and(|id| id.starts_with(OWN_ID));
         let streams = match self.plan.mode {
             Mode::Talk | Mode::Transcribe => self.plan.turn_control() == TurnControl::Server,
@@ -181,15 +188,17 @@ impl Session {
         if is_ours || streams || error.is_fatal() || !matches!(self.phase, Phase::Live) {
             return None;
         }
-        let answer = self.responses.awaits_begin().then_some(&Cause::ResponseCreate);
+        let answer = self.responses.awaits_begin().then_some(&RequestKind::ResponseCreate);
         let mut requests = self.sent.in_flight().chain(answer);
         let only = requests.next()?;
         requests.next().is_none().then(|| only.clone())
     }
 
     /// Returns whether an error only reports the response in progress.
-    fn is_about_running_answer(&self, error: &ErrorInfo, cause: Option<&Cause>) -> bool {
-        error.is_answer_in_progress() && self.responses.is_active() && cause != Some(&Cause::ResponseCreate)
+    fn is_about_running_answer(&self, error: &ErrorInfo, cause: Option<&RequestKind>) -> bool {
+        error.is_answer_in_progress()
+            && self.responses.is_active()
+            && cause != Some(&RequestKind::ResponseCreate)
     }
 
     /// An error without a cause: while the session opens and the settings are sent, only they can be meant.

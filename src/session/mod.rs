@@ -23,29 +23,29 @@ use crate::protocol::dialect::Dialect;
 use crate::protocol::events::client::ClientBody;
 use crate::protocol::events::server::{ServerBody, ServerEvent};
 use crate::session::connection::closing::Closing;
-use crate::session::connection::deduplication::Repeats;
+use crate::session::connection::deduplication::EventDeduplicator;
 use crate::session::connection::opening::Opening;
 use crate::session::connection::placement::Placement;
-use crate::session::connection::reconnect::{Attempts, Away};
-use crate::session::connection::rollover::Handover;
-use crate::session::conversation::history::Memory;
+use crate::session::connection::reconnect::{Backoff, Reconnecting};
+use crate::session::connection::rollover::Rollover;
+use crate::session::conversation::history::History;
 use crate::session::conversation::transcript::{Transcript, Words};
-use crate::session::errors::{Cause, LastError, PendingError, Sent};
+use crate::session::errors::{LastError, PendingError, RequestKind, SentRequests};
 use crate::session::io::{
-    AudioEvent, Command, Deadline, Door, EndReason, Failure, Input, Notice, Output, Turn,
+    AudioEvent, Deadline, EndReason, Failure, Handshake, Input, Notice, Output, Turn, UserCommand,
 };
-use crate::session::metering::latency::Stopwatch;
+use crate::session::metering::latency::LatencyTracker;
 use crate::session::metering::limits::Limiter;
 use crate::session::metering::usage::UsageSum;
 use crate::session::outcome::Outcome;
 use crate::session::plan::Plan;
 use crate::session::response::playback::Playback;
 use crate::session::response::sequencer::Responses;
-use crate::session::turn::ducking::Ducked;
+use crate::session::turn::ducking::Ducking;
 use crate::session::turn::interruption::Flushing;
 use crate::session::turn::local_vad::LocalVad;
-use crate::session::turn::microphone::Microphone;
-use crate::session::turn::ready_prompt::Invitation;
+use crate::session::turn::microphone::MicrophoneState;
+use crate::session::turn::ready_prompt::ReadyPrompt;
 
 /// One call, over one connection after the other.
 #[derive(Debug)]
@@ -53,33 +53,33 @@ pub struct Session {
     plan: Plan,
     dialect: Dialect,
     phase: Phase,
-    sent: Sent,
-    repeats: Repeats,
+    sent: SentRequests,
+    repeats: EventDeduplicator,
     placement: Placement,
-    microphone: Microphone,
+    microphone: MicrophoneState,
     /// What the sound side hears, where it finds the turns.
     local: Option<LocalVad>,
     responses: Responses,
     playback: Playback,
     flushing: Option<Flushing>,
-    ducked: Option<Ducked>,
+    ducked: Option<Ducking>,
     transcript: Transcript,
     usage: UsageSum,
-    stopwatch: Stopwatch,
+    stopwatch: LatencyTracker,
     turn: Turn,
     last_error: Option<LastError>,
     /// How many audio deltas could not be decoded.
     undecodable: u64,
-    memory: Memory,
-    attempts: Attempts,
-    handover: Handover,
-    door: Door,
+    memory: History,
+    attempts: Backoff,
+    handover: Rollover,
+    door: Handshake,
     limiter: Limiter,
     outcome: Outcome,
     /// The model that answers.
     model: Option<String>,
     pending_error: Option<PendingError>,
-    invitation: Invitation,
+    invitation: ReadyPrompt,
     outputs: Vec<Output>,
 }
 
@@ -93,7 +93,7 @@ enum Phase {
     /// The call itself.
     Live,
     /// The connection is lost and is to come back.
-    Away(Away),
+    Away(Reconnecting),
     /// The goodbye is under way.
     Closing(Closing),
     /// Nothing follows.
@@ -105,31 +105,31 @@ impl Session {
     pub fn new(plan: Plan) -> Self {
         Self {
             dialect: plan.dialect.unwrap_or_default(),
-            microphone: Microphone::new(&plan),
+            microphone: MicrophoneState::new(&plan),
             local: plan.local_turns.as_ref().map(|turns| LocalVad::new(plan.input_rate(), turns)),
             playback: Playback::new(&plan),
             responses: Responses::default(),
             phase: Phase::Connecting,
-            sent: Sent::default(),
-            repeats: Repeats::default(),
+            sent: SentRequests::default(),
+            repeats: EventDeduplicator::default(),
             placement: Placement::default(),
             flushing: None,
             ducked: None,
             transcript: Transcript::default(),
             usage: UsageSum::default(),
-            stopwatch: Stopwatch::new(&plan),
+            stopwatch: LatencyTracker::new(&plan),
             turn: Turn::Listening,
             last_error: None,
             undecodable: 0,
-            memory: Memory::default(),
-            attempts: Attempts::default(),
-            handover: Handover::default(),
-            door: Door::default(),
+            memory: History::default(),
+            attempts: Backoff::default(),
+            handover: Rollover::default(),
+            door: Handshake::default(),
             limiter: Limiter::default(),
             outcome: Outcome::new(&plan),
             model: plan.model.clone(),
             pending_error: None,
-            invitation: Invitation::default(),
+            invitation: ReadyPrompt::default(),
             outputs: Vec::new(),
             plan,
         }
@@ -177,7 +177,7 @@ impl Session {
             Phase::Over => return None,
         };
         let flushing = self.flushing.as_ref().map(Flushing::deadline);
-        let ducked = self.ducked.as_ref().map(Ducked::deadline);
+        let ducked = self.ducked.as_ref().map(Ducking::deadline);
         let answer = self.responses.deadline();
         let error = self.pending_error.as_ref().map(PendingError::deadline);
         let idle = self.idle_deadline().filter(|_| !self.is_answering());
@@ -205,19 +205,19 @@ impl Session {
         self.tick_captions(now);
     }
 
-    fn user(&mut self, now: Duration, command: Command) {
+    fn user(&mut self, now: Duration, command: UserCommand) {
         self.sign_of_life(now);
         match command {
-            Command::Say(text) => self.say(now, text),
-            Command::SetMuted(muted) => self.set_muted(now, muted),
-            Command::Interrupt => self.interrupt_by_user(now),
-            Command::BeginTurn => self.begin_turn(now),
-            Command::EndTurn => self.end_turn(now),
-            Command::ListDevices => self.outputs.push(Output::ListDevices),
-            Command::UseDevice(side, id) => self.outputs.push(Output::UseDevice(side, id)),
-            Command::SwitchTurn => self.switch_turn(now),
-            Command::LinesEnded => self.lines_ended(now),
-            Command::HangUp(reason) => self.hang_up(now, reason),
+            UserCommand::Say(text) => self.say(now, text),
+            UserCommand::SetMuted(muted) => self.set_muted(now, muted),
+            UserCommand::Interrupt => self.interrupt_by_user(now),
+            UserCommand::BeginTurn => self.begin_turn(now),
+            UserCommand::EndTurn => self.end_turn(now),
+            UserCommand::ListDevices => self.outputs.push(Output::ListDevices),
+            UserCommand::UseDevice(side, id) => self.outputs.push(Output::UseDevice(side, id)),
+            UserCommand::SwitchTurn => self.switch_turn(now),
+            UserCommand::LinesEnded => self.lines_ended(now),
+            UserCommand::HangUp(reason) => self.hang_up(now, reason),
         }
     }
 
@@ -321,8 +321,8 @@ impl Session {
             ServerBody::OutputItemAdded { place, item } => self.answer_item_added(&place, &item),
             ServerBody::OutputItemDone { place, item } => self.answer_item_done(&place, &item),
             ServerBody::ContentPartDone { place, part } => self.answer_part_done(&place, &part),
-            ServerBody::ItemTruncated { .. } => self.sent.acknowledge(&Cause::Truncate),
-            ServerBody::AudioCleared => self.sent.acknowledge(&Cause::Clear),
+            ServerBody::ItemTruncated { .. } => self.sent.acknowledge(&RequestKind::Truncate),
+            ServerBody::AudioCleared => self.sent.acknowledge(&RequestKind::Clear),
             ServerBody::Unknown { name, .. } => {
                 self.show(Notice::Debug(format!("the endpoint sent an unknown event: {name}")));
             }
@@ -361,7 +361,7 @@ impl Session {
     }
 
     /// Sends an event under an id of its own, so that an error can be matched to it.
-    fn send(&mut self, mut body: ClientBody, cause: Cause) {
+    fn send(&mut self, mut body: ClientBody, cause: RequestKind) {
         if matches!(self.phase, Phase::Away(_) | Phase::Closing(_) | Phase::Over) {
             return;
         }
@@ -403,7 +403,7 @@ impl Session {
         self.flush_error_missing_from(&reason);
         self.release_captions();
         self.report_undecodable();
-        self.show(Notice::Connection(io::Connection::Closed));
+        self.show(Notice::Connection(io::ConnectionState::Closed));
         self.show(Notice::End(reason.clone()));
         self.outputs.push(Output::End(reason));
     }

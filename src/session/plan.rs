@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use crate::dsp::frame::Rate;
+use crate::dsp::frame::SampleRate;
 use crate::protocol::dialect::Dialect;
-use crate::protocol::settings::{AudioFormat, Settings, TurnMethod};
-use crate::protocol::value::Setting;
-use crate::session::metering::limits::Limits;
+use crate::protocol::settings::{AudioFormat, SessionSettings, TurnMethod};
+use crate::protocol::value::FieldUpdate;
+use crate::session::metering::limits::CallLimits;
 use crate::session::metering::price::Prices;
 
 /// Silence that ends a turn where nothing else is said; servers' own default of 200 ms cuts
@@ -19,7 +19,7 @@ pub struct Plan {
     /// What it is for.
     pub mode: Mode,
     /// What `session.update` says.
-    pub settings: Settings,
+    pub settings: SessionSettings,
     /// Settings that the endpoint cannot take, as paths (`turn_detection.prefix_padding_ms`): not sent.
     pub omitted: Vec<String>,
     /// How turns are made of what the sound side hears, where the server finds none.
@@ -35,7 +35,7 @@ pub struct Plan {
     /// What tokens cost at this endpoint, where it is known.
     pub prices: Option<Prices>,
     /// When the call ends by itself.
-    pub limits: Limits,
+    pub limits: CallLimits,
     /// How long a session may last at this endpoint, where its documents say so and it does not.
     pub session_limit: Option<Duration>,
     /// Since 1970, when the session's time was 0: servers say by the clock when they end a session.
@@ -112,7 +112,7 @@ impl Plan {
     }
 
     /// Returns the settings as they are sent: without those that the endpoint cannot take.
-    pub fn settings_to_send(&self) -> Settings {
+    pub fn settings_to_send(&self) -> SessionSettings {
         let mut settings = self.settings.clone();
         for path in &self.omitted {
             settings.drop_param(path);
@@ -123,27 +123,27 @@ impl Plan {
     /// Returns who decides that a turn is over.
     pub fn turn_control(&self) -> TurnControl {
         match (&self.settings.turn_detection, &self.local_turns) {
-            (Setting::Clear, None) => TurnControl::Manual,
-            (Setting::Clear, Some(_)) => TurnControl::Local,
-            (Setting::Keep | Setting::Set(_), _) => TurnControl::Server,
+            (FieldUpdate::Clear, None) => TurnControl::Manual,
+            (FieldUpdate::Clear, Some(_)) => TurnControl::Local,
+            (FieldUpdate::Keep | FieldUpdate::Set(_), _) => TurnControl::Server,
         }
     }
 
     /// Returns whether the server stops its answer by itself when the user speaks.
     pub fn server_interrupts(&self) -> bool {
         match &self.settings.turn_detection {
-            Setting::Set(detection) => detection.interrupt_response.unwrap_or(true),
-            Setting::Keep => true,
-            Setting::Clear => false,
+            FieldUpdate::Set(detection) => detection.interrupt_response.unwrap_or(true),
+            FieldUpdate::Keep => true,
+            FieldUpdate::Clear => false,
         }
     }
 
     /// Returns whether the server answers a turn that it found by itself.
     pub fn server_answers(&self) -> bool {
         match &self.settings.turn_detection {
-            Setting::Set(detection) => detection.create_response.unwrap_or(true),
-            Setting::Keep => true,
-            Setting::Clear => false,
+            FieldUpdate::Set(detection) => detection.create_response.unwrap_or(true),
+            FieldUpdate::Keep => true,
+            FieldUpdate::Clear => false,
         }
     }
 
@@ -160,12 +160,12 @@ impl Plan {
     }
 
     /// Returns the rate of the microphone's frames.
-    pub fn input_rate(&self) -> Rate {
-        self.settings.input_format.as_ref().and_then(AudioFormat::rate).unwrap_or(Rate::WIRE)
+    pub fn input_rate(&self) -> SampleRate {
+        self.settings.input_format.as_ref().and_then(AudioFormat::rate).unwrap_or(SampleRate::WIRE)
     }
 
     /// Returns the rate of the answers' frames.
-    pub fn output_rate(&self) -> Rate {
-        self.settings.output_format.as_ref().and_then(AudioFormat::rate).unwrap_or(Rate::WIRE)
+    pub fn output_rate(&self) -> SampleRate {
+        self.settings.output_format.as_ref().and_then(AudioFormat::rate).unwrap_or(SampleRate::WIRE)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::ui::view::Glance;
+use crate::ui::view::LiveStatus;
 use crate::ui::view::meter;
 
 /// At most thirty drawings a second: more cannot be seen, and each one costs the terminal work.
@@ -13,34 +13,34 @@ const CLOCK: Duration = Duration::from_millis(500);
 
 /// Decides when to draw.
 #[derive(Debug, Default)]
-pub struct Pace {
+pub struct DrawThrottle {
     is_touched: bool,
-    drawn: Option<(Duration, Sight)>,
+    drawn: Option<(Duration, VisibleState)>,
 }
 
 /// What of a glance can be seen: while this stays the same, a drawing would be the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Sight {
+struct VisibleState {
     clock: u128,
     input: usize,
     output: usize,
 }
 
-impl Pace {
+impl DrawThrottle {
     /// Takes note that something other than levels and time has changed.
     pub fn touch(&mut self) {
         self.is_touched = true;
     }
 
     /// Returns whether it is time to draw.
-    pub fn is_due(&self, glance: &Glance) -> bool {
+    pub fn is_due(&self, glance: &LiveStatus) -> bool {
         let Some((drawn_at, sight)) = self.drawn else { return true };
-        (self.is_touched || sight != Sight::of(glance)) && glance.now.saturating_sub(drawn_at) >= FRAME
+        (self.is_touched || sight != VisibleState::of(glance)) && glance.now.saturating_sub(drawn_at) >= FRAME
     }
 
     /// Takes note of a drawing.
-    pub fn drawn(&mut self, glance: &Glance) {
-        *self = Self { is_touched: false, drawn: Some((glance.now, Sight::of(glance))) };
+    pub fn drawn(&mut self, glance: &LiveStatus) {
+        *self = Self { is_touched: false, drawn: Some((glance.now, VisibleState::of(glance))) };
     }
 
     /// Returns how long to wait for a key before the next look; at most one frame.
@@ -53,8 +53,8 @@ impl Pace {
     }
 }
 
-impl Sight {
-    fn of(glance: &Glance) -> Self {
+impl VisibleState {
+    fn of(glance: &LiveStatus) -> Self {
         Self {
             clock: glance.now.as_millis() / CLOCK.as_millis(),
             input: meter::step(glance.input_dbfs),
@@ -69,11 +69,11 @@ mod tests {
 
     /// Counts the drawings of ten seconds looked at every millisecond.
     fn drawings(level: impl Fn(u64) -> f32, touched: impl Fn(u64) -> bool) -> usize {
-        let mut pace = Pace::default();
+        let mut pace = DrawThrottle::default();
         let mut count = 0;
         for millisecond in 0..10_000 {
             let now = Duration::from_millis(millisecond);
-            let glance = Glance { now, input_dbfs: level(millisecond), output_dbfs: f32::NEG_INFINITY };
+            let glance = LiveStatus { now, input_dbfs: level(millisecond), output_dbfs: f32::NEG_INFINITY };
             if touched(millisecond) {
                 pace.touch();
             }
@@ -103,8 +103,8 @@ mod tests {
 
     #[test]
     fn a_change_is_drawn_within_a_frame() {
-        let mut pace = Pace::default();
-        let glance = |now| Glance { now, input_dbfs: -100.0, output_dbfs: -100.0 };
+        let mut pace = DrawThrottle::default();
+        let glance = |now| LiveStatus { now, input_dbfs: -100.0, output_dbfs: -100.0 };
         pace.drawn(&glance(Duration::from_millis(500)));
         pace.touch();
         let now = Duration::from_millis(510);

@@ -4,22 +4,27 @@ use std::time::Duration;
 
 use crate::protocol::dialect::Dialect;
 use crate::protocol::events::response::{TokenDetails, Usage};
-use crate::session::io::delay::{Delay, DelayReport, Delays, Origin, Spread};
+use crate::session::io::delay::{Delay, DelayOrigin, DelayReport, DelayStats, Delays};
 use crate::session::io::{
-    AssistantLine, Connection, Echo, EchoMode, EndReason, Failure, Line, Notice, Ready, Turn, UsageReport,
+    AssistantLine, ConnectionState, EchoMode, EchoStatus, EndReason, Failure, Notice, Ready, Turn,
+    UsageReport, UserLine,
 };
-use crate::ui::output::presenter::Front;
+use crate::ui::output::presenter::NoticeWriter;
 
 /// An echo that is taken away.
-pub(crate) const ECHO: Echo =
-    Echo { mode: EchoMode::Cancel, delay_ms: Some(60), loss_db: Some(12.25), enhancement_db: Some(43.0) };
+pub(crate) const ECHO: EchoStatus = EchoStatus {
+    mode: EchoMode::Cancel,
+    delay_ms: Some(60),
+    loss_db: Some(12.25),
+    enhancement_db: Some(43.0),
+};
 
 /// Returns the call as milliseconds and notices; some texts are hostile.
 pub(crate) fn interrupted_call() -> Vec<(u64, Notice)> {
     vec![
-        (0, Notice::Connection(Connection::Connecting)),
-        (12, Notice::Connection(Connection::Configuring)),
-        (30, Notice::Connection(Connection::Live)),
+        (0, Notice::Connection(ConnectionState::Connecting)),
+        (12, Notice::Connection(ConnectionState::Configuring)),
+        (30, Notice::Connection(ConnectionState::Live)),
         (31, ready()),
         (32, Notice::SpeakNow),
         (32, Notice::Turn(Turn::Listening)),
@@ -27,14 +32,14 @@ pub(crate) fn interrupted_call() -> Vec<(u64, Notice)> {
         (1_001, Notice::Turn(Turn::User)),
         (2_400, Notice::SpeechStopped { audio_ms: Some(2_300) }),
         (2_401, Notice::Turn(Turn::Thinking)),
-        (2_600, assistant("One, two,", Heard::Not)),
+        (2_600, assistant("One, two,", AnswerEnd::Not)),
         (2_700, Notice::Turn(Turn::Assistant)),
         (2_750, Notice::Delay(Box::new(delay_report()))),
         (2_800, user("Count", "")),
         (2_900, user("Count", " to\u{1b}]0;owned\u{7} four.\nYou: fake")),
-        (2_950, assistant("One, two, three, four.", Heard::Not)),
+        (2_950, assistant("One, two, three, four.", AnswerEnd::Not)),
         (3_900, Notice::SpeechStarted { audio_ms: None }),
-        (3_950, assistant("One, two, three, four.", Heard::Cut)),
+        (3_950, assistant("One, two, three, four.", AnswerEnd::Cut)),
         (3_951, Notice::Turn(Turn::User)),
         (4_000, usage()),
         (4_400, Notice::Echo(ECHO)),
@@ -42,13 +47,13 @@ pub(crate) fn interrupted_call() -> Vec<(u64, Notice)> {
         (5_000, error()),
         (5_100, Notice::Info("the microphone\nis silent".to_owned())),
         (5_200, Notice::Debug("unknown event x".to_owned())),
-        (6_000, Notice::Connection(Connection::Closing)),
+        (6_000, Notice::Connection(ConnectionState::Closing)),
         (6_100, Notice::End(EndReason::User)),
     ]
 }
 
 /// Hands a call to a front.
-pub(crate) fn show(front: &mut impl Front, call: &[(u64, Notice)]) {
+pub(crate) fn show(front: &mut impl NoticeWriter, call: &[(u64, Notice)]) {
     for (at_ms, notice) in call {
         front.notice(Duration::from_millis(*at_ms), notice).unwrap();
     }
@@ -62,7 +67,7 @@ pub(crate) fn lost() -> Notice {
 
 /// How an answer ended.
 #[derive(Clone, Copy)]
-pub(crate) enum Heard {
+pub(crate) enum AnswerEnd {
     /// It has not ended, and nothing was heard yet.
     Not,
     /// It was cut off in the middle.
@@ -70,8 +75,8 @@ pub(crate) enum Heard {
 }
 
 /// Returns a spoken answer.
-pub(crate) fn assistant(text: &str, heard: Heard) -> Notice {
-    let is_cut = matches!(heard, Heard::Cut);
+pub(crate) fn assistant(text: &str, heard: AnswerEnd) -> Notice {
+    let is_cut = matches!(heard, AnswerEnd::Cut);
     Notice::Assistant(AssistantLine {
         item_id: "item_a".to_owned(),
         text: text.to_owned(),
@@ -96,7 +101,7 @@ pub(crate) fn written(item_id: &str, text: &str) -> AssistantLine {
 
 /// Returns a line of the user, final where there is more than its beginning.
 pub(crate) fn user(beginning: &str, rest: &str) -> Notice {
-    Notice::User(Line {
+    Notice::User(UserLine {
         item_id: "item_u".to_owned(),
         text: format!("{beginning}{rest}"),
         is_final: !rest.is_empty(),
@@ -108,7 +113,7 @@ pub(crate) fn user(beginning: &str, rest: &str) -> Notice {
 pub(crate) fn delay_report() -> DelayReport {
     let us = Duration::from_micros;
     let last = Delay {
-        from: Origin::TurnEnd,
+        from: DelayOrigin::TurnEnd,
         speech_stopped: Some(us(210_040)),
         committed: Some(us(210_300)),
         asked: None,
@@ -117,8 +122,8 @@ pub(crate) fn delay_report() -> DelayReport {
         first_audio: Some(us(608_000)),
         first_sample: Some(us(640_000)),
     };
-    let here = Spread { p50: us(32_000), p95: us(37_500) };
-    let answered = Spread { p50: us(640_000), p95: us(720_520) };
+    let here = DelayStats { p50: us(32_000), p95: us(37_500) };
+    let answered = DelayStats { p50: us(640_000), p95: us(720_520) };
     DelayReport { last, all: Delays { answers: 2, answered, here: Some(here) } }
 }
 

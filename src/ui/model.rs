@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use crate::session::io::delay::DelayReport;
 use crate::session::io::{
-    AssistantLine, Connection, DeviceEntry, DeviceState, Echo, EndReason, Line, Notice, Ready, Side, Turn,
-    UsageReport,
+    AssistantLine, ConnectionState, DeviceEntry, DeviceState, EchoStatus, EndReason, Notice, Ready, Side,
+    Turn, UsageReport, UserLine,
 };
-use crate::ui::text::devices::{self, Weight};
+use crate::ui::text::devices::{self, NoticeSeverity};
 use crate::ui::text::sanitize;
 use crate::ui::text::wording;
 use crate::ui::text::wrap::word_start;
@@ -17,9 +17,9 @@ use crate::ui::text::wrap::word_start;
 #[derive(Clone, Debug)]
 pub struct Model {
     /// What is known before the call begins.
-    pub about: About,
+    pub about: CallInfo,
     /// The state of the connection.
-    pub connection: Connection,
+    pub connection: ConnectionState,
     /// What is known of the session once it is configured.
     pub ready: Option<Ready>,
     /// When the session was configured.
@@ -31,32 +31,32 @@ pub struct Model {
     /// Whether real samples of the microphone reach the session.
     pub can_speak: bool,
     /// What keeps the microphone from being heard, besides the user.
-    pub microphone: Absence,
+    pub microphone: DeviceUnavailable,
     /// What keeps the speaker from playing.
-    pub speaker: Absence,
+    pub speaker: DeviceUnavailable,
     /// The devices that can be chosen, once they were asked for.
     pub devices: Option<Arc<[DeviceEntry]>>,
     /// What is known of the echo.
-    pub echo: Option<Echo>,
+    pub echo: Option<EchoStatus>,
     /// The talk, in its order.
-    pub entries: Vec<Arc<Entry>>,
+    pub entries: Vec<Arc<TurnEntry>>,
     /// What it cost so far.
     pub usage: Option<UsageReport>,
     /// How long the answers took.
     pub delay: Option<DelayReport>,
     /// The last thing worth telling beside the talk.
-    pub remark: Option<Remark>,
+    pub remark: Option<StatusNote>,
     /// Why the session is over.
     pub ended: Option<EndReason>,
     /// When it ended.
     pub ended_at: Option<Duration>,
     /// Which entry was the last when the server last heard the user begin to speak.
-    spoke_after: Option<Place>,
+    spoke_after: Option<EntryPosition>,
 }
 
 /// What is known of a call before it begins.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct About {
+pub struct CallInfo {
     /// What is talked to, as the user may know it; shown until the server names its model.
     pub endpoint: String,
     /// Whether the endpoint is the one built into the program.
@@ -67,13 +67,13 @@ pub struct About {
 
 impl Default for Model {
     fn default() -> Self {
-        Self::new(About::default())
+        Self::new(CallInfo::default())
     }
 }
 
 /// Why a device is not at work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Absence {
+pub enum DeviceUnavailable {
     /// It is at work.
     None,
     /// It is gone.
@@ -84,11 +84,11 @@ pub enum Absence {
 
 /// One side's part of one turn.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub struct TurnEntry {
     /// The conversation item.
     pub item_id: String,
     /// Whose it is.
-    pub speaker: Speaker,
+    pub speaker: SpeakerRole,
     /// All of it so far, displayable.
     pub text: String,
     /// How many bytes of `text` were heard; all of it where it is not spoken.
@@ -101,7 +101,7 @@ pub struct Entry {
     pub interrupted: bool,
 }
 
-impl Entry {
+impl TurnEntry {
     /// Returns where the part begins that was generated and never heard; the text's length if there is none.
     pub fn unheard_from(&self) -> usize {
         let unheard = self.text[self.heard..].trim_start();
@@ -112,7 +112,7 @@ impl Entry {
 
 /// Who speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Speaker {
+pub enum SpeakerRole {
     /// The person at this end.
     User,
     /// The other end.
@@ -121,18 +121,18 @@ pub enum Speaker {
 
 /// Something worth telling beside the talk.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Remark {
+pub struct StatusNote {
     /// When it came.
     pub at: Duration,
     /// How bad it is.
-    pub kind: RemarkKind,
+    pub kind: StatusNoteKind,
     /// On one line, sanitised.
     pub text: String,
 }
 
 /// How bad a remark is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RemarkKind {
+pub enum StatusNoteKind {
     /// Something went wrong.
     Error,
     /// Good to know.
@@ -143,24 +143,24 @@ pub enum RemarkKind {
 
 /// Behind an entry, or before all of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Place {
+enum EntryPosition {
     First,
     Behind(String),
 }
 
 impl Model {
     /// Returns the model of a call that is about to begin.
-    pub fn new(about: About) -> Self {
+    pub fn new(about: CallInfo) -> Self {
         Self {
             about,
-            connection: Connection::Connecting,
+            connection: ConnectionState::Connecting,
             ready: None,
             ready_at: None,
             turn: Turn::default(),
             muted: false,
             can_speak: false,
-            microphone: Absence::None,
-            speaker: Absence::None,
+            microphone: DeviceUnavailable::None,
+            speaker: DeviceUnavailable::None,
             devices: None,
             echo: None,
             entries: Vec::new(),
@@ -194,9 +194,9 @@ impl Model {
             Notice::Devices(entries) => self.devices = Some(entries.as_slice().into()),
             Notice::Echo(echo) => self.echo = Some(*echo),
             Notice::Error { code, message } => {
-                self.remark(at, RemarkKind::Error, wording::error(code.as_deref(), message));
+                self.remark(at, StatusNoteKind::Error, wording::error(code.as_deref(), message));
             }
-            Notice::Info(message) => self.remark(at, RemarkKind::Info, sanitize::one_line(message)),
+            Notice::Info(message) => self.remark(at, StatusNoteKind::Info, sanitize::one_line(message)),
             Notice::End(reason) => {
                 self.ended = Some(reason.clone());
                 self.ended_at = Some(at);
@@ -218,33 +218,35 @@ impl Model {
             DeviceState::Open(_)
             | DeviceState::Instead(_)
             | DeviceState::Back(_)
-            | DeviceState::Changed(_) => *absence = Absence::None,
-            DeviceState::Lost(_) => *absence = Absence::Lost,
-            DeviceState::Closed => *absence = Absence::Closed,
+            | DeviceState::Changed(_) => *absence = DeviceUnavailable::None,
+            DeviceState::Lost(_) => *absence = DeviceUnavailable::Lost,
+            DeviceState::Closed => *absence = DeviceUnavailable::Closed,
             DeviceState::Silent(_) | DeviceState::Sounds | DeviceState::Refused(_) => {}
         }
         match (side, state) {
             // A speaker, or a device that was not taken, changes nothing about the microphone.
             (Side::Speaker, _) | (Side::Microphone, DeviceState::Refused(_)) => {}
-            (Side::Microphone, _) => drop(self.remark.take_if(|remark| remark.kind == RemarkKind::Lasting)),
+            (Side::Microphone, _) => {
+                drop(self.remark.take_if(|remark| remark.kind == StatusNoteKind::Lasting))
+            }
         }
         match devices::state(side, state) {
-            (Weight::Bad, text) => self.remark(at, RemarkKind::Error, text),
-            (Weight::News, text) => self.remark(at, RemarkKind::Info, text),
-            (Weight::Lasting, text) => self.remark(at, RemarkKind::Lasting, text),
-            (Weight::Usual, _) => {}
+            (NoticeSeverity::Bad, text) => self.remark(at, StatusNoteKind::Error, text),
+            (NoticeSeverity::News, text) => self.remark(at, StatusNoteKind::Info, text),
+            (NoticeSeverity::Lasting, text) => self.remark(at, StatusNoteKind::Lasting, text),
+            (NoticeSeverity::Usual, _) => {}
         }
     }
 
-    fn remark(&mut self, at: Duration, kind: RemarkKind, text: String) {
-        self.remark = Some(Remark { at, kind, text });
+    fn remark(&mut self, at: Duration, kind: StatusNoteKind, text: String) {
+        self.remark = Some(StatusNote { at, kind, text });
     }
 
-    fn user(&mut self, line: &Line) {
+    fn user(&mut self, line: &UserLine) {
         let text = sanitize::displayable(&line.text).into_owned();
-        let entry = Entry {
+        let entry = TurnEntry {
             item_id: line.item_id.clone(),
-            speaker: Speaker::User,
+            speaker: SpeakerRole::User,
             heard: text.len(),
             text,
             heard_ms: None,
@@ -268,9 +270,9 @@ impl Model {
             Some(_) => sanitize::displayable(&line.text[..heard_bytes]).len(),
             None => text.len(),
         };
-        let entry = Entry {
+        let entry = TurnEntry {
             item_id: line.item_id.clone(),
-            speaker: Speaker::Assistant,
+            speaker: SpeakerRole::Assistant,
             text,
             heard,
             heard_ms: line.heard_ms,
@@ -288,22 +290,22 @@ impl Model {
     /// A transcript may come when its answer is already being given. Where the server does not say what it
     /// follows, or follows something that is not shown, it goes where the talk was when the user began to
     /// speak.
-    fn place_of(&mut self, line: &Line) -> usize {
+    fn place_of(&mut self, line: &UserLine) -> usize {
         let spoke_after = self.spoke_after.take();
         if let Some(position) = line.after.as_deref().and_then(|after| self.position(after)) {
             return position + 1;
         }
         match spoke_after {
-            Some(Place::First) => 0,
-            Some(Place::Behind(item_id)) => {
+            Some(EntryPosition::First) => 0,
+            Some(EntryPosition::Behind(item_id)) => {
                 self.position(&item_id).map_or(self.entries.len(), |position| position + 1)
             }
             None => self.entries.len(),
         }
     }
 
-    fn last_place(&self) -> Place {
-        self.entries.last().map_or(Place::First, |entry| Place::Behind(entry.item_id.clone()))
+    fn last_place(&self) -> EntryPosition {
+        self.entries.last().map_or(EntryPosition::First, |entry| EntryPosition::Behind(entry.item_id.clone()))
     }
 
     /// What changes is nearly always at the end.
@@ -319,7 +321,7 @@ mod tests {
     const NOW: Duration = Duration::from_secs(1);
 
     fn user(item_id: &str, text: &str, after: Option<&str>) -> Notice {
-        Notice::User(Line {
+        Notice::User(UserLine {
             item_id: item_id.to_owned(),
             text: text.to_owned(),
             is_final: true,
@@ -433,13 +435,13 @@ mod tests {
         let device = |side, state| told(Some(Notice::Device(side, state)));
         let silence = told(None);
         let said = silence.as_ref().map(|(kind, text)| (*kind, text.as_str()));
-        assert_eq!(said, Some((RemarkKind::Lasting, "the microphone gives only zeros: it is muted")));
+        assert_eq!(said, Some((StatusNoteKind::Lasting, "the microphone gives only zeros: it is muted")));
         assert_eq!(device(Side::Microphone, DeviceState::Closed), None);
         let usb = || DeviceState::Open("USB".to_owned());
         assert_eq!(device(Side::Microphone, usb()), None);
         assert_eq!(device(Side::Speaker, usb()), silence);
         let sounds = device(Side::Microphone, DeviceState::Sounds);
-        assert_eq!(sounds, Some((RemarkKind::Info, "the microphone gives sound".to_owned())));
+        assert_eq!(sounds, Some((StatusNoteKind::Info, "the microphone gives sound".to_owned())));
     }
 
     #[test]

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use crate::audio::api::Event;
-use crate::audio::backend::file::{Feed, Supply};
-use crate::audio::backend::sink::Target;
+use crate::audio::api::AudioThreadEvent;
+use crate::audio::backend::file::{Feed, ReadStatus};
+use crate::audio::backend::sink::SampleSink;
 use crate::audio::engine::Engine;
-use crate::audio::realtime::callback::{Capture, Playback};
-use crate::dsp::frame::Rate;
+use crate::audio::realtime::callback::{CaptureCallback, PlaybackCallback};
+use crate::dsp::frame::SampleRate;
 use crate::dsp::resample::to_int;
 
 /// How far behind an input may be and still make up for it; less than the capture ring holds.
@@ -21,14 +21,14 @@ const OUTPUT_BLOCK: Duration = Duration::from_millis(10);
 
 /// Knows how many samples are due. Where too many are, its clock is set back: a device cannot be late.
 #[derive(Debug)]
-pub(crate) struct Pace {
-    rate: Rate,
+pub(crate) struct SampleClock {
+    rate: SampleRate,
     catch_up: u64,
     given: u64,
 }
 
-impl Pace {
-    pub(crate) fn new(rate: Rate, catch_up: Duration) -> Self {
+impl SampleClock {
+    pub(crate) fn new(rate: SampleRate, catch_up: Duration) -> Self {
         Self { rate, catch_up: rate.samples(catch_up), given: 0 }
     }
 
@@ -51,15 +51,15 @@ impl Pace {
 
 /// A microphone that hears a file, a pipe or nothing.
 pub(crate) struct PacedInput {
-    pace: Pace,
+    pace: SampleClock,
     feed: Feed,
-    capture: Capture,
+    capture: CaptureCallback,
     block: Vec<f32>,
 }
 
 /// What an input has come to.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum InputNews {
+pub(crate) enum InputStatus {
     /// Its header is wrong and can be read all the same; one sentence.
     Warning(String),
     /// The last real sample was given.
@@ -71,17 +71,17 @@ pub(crate) enum InputNews {
 }
 
 impl PacedInput {
-    pub(crate) fn new(feed: Feed, capture: Capture) -> Self {
-        let pace = Pace::new(feed.rate(), INPUT_CATCH_UP);
+    pub(crate) fn new(feed: Feed, capture: CaptureCallback) -> Self {
+        let pace = SampleClock::new(feed.rate(), INPUT_CATCH_UP);
         Self { pace, feed, capture, block: Vec::new() }
     }
 
     /// Gives what is due at `now`.
-    pub(crate) fn advance(&mut self, now: Duration) -> Option<InputNews> {
+    pub(crate) fn advance(&mut self, now: Duration) -> Option<InputStatus> {
         let due = self.pace.due(now);
         self.block.clear();
         let supply = self.feed.read(due, &mut self.block);
-        if supply == Supply::Late {
+        if supply == ReadStatus::Late {
             let patience = self.feed.rate().samples(PIPE_PATIENCE) as usize;
             self.block.resize(due.saturating_sub(patience), 0.0);
         }
@@ -90,15 +90,15 @@ impl PacedInput {
             self.capture.on_input(&self.block, 1);
         }
         match supply {
-            Supply::More | Supply::Late => None,
-            Supply::NotYet => {
+            ReadStatus::More | ReadStatus::Late => None,
+            ReadStatus::NotYet => {
                 self.pace.hold(now);
                 None
             }
-            Supply::Warning(flaws) => Some(InputNews::Warning(flaws)),
-            Supply::Ended => Some(InputNews::Ended),
-            Supply::Broken(reason) => Some(InputNews::Broken(reason)),
-            Supply::Nothing(reason) => Some(InputNews::Nothing(reason)),
+            ReadStatus::Warning(flaws) => Some(InputStatus::Warning(flaws)),
+            ReadStatus::Ended => Some(InputStatus::Ended),
+            ReadStatus::Broken(reason) => Some(InputStatus::Broken(reason)),
+            ReadStatus::Nothing(reason) => Some(InputStatus::Nothing(reason)),
         }
     }
 
@@ -115,22 +115,22 @@ impl PacedInput {
 
 /// A speaker that is a file, a pipe or nothing.
 pub(crate) struct PacedOutput {
-    pace: Pace,
-    playback: Playback,
-    target: Target,
+    pace: SampleClock,
+    playback: PlaybackCallback,
+    target: SampleSink,
     block: Vec<f32>,
     samples: Vec<i16>,
 }
 
 impl PacedOutput {
-    pub(crate) fn new(target: Target, playback: Playback, rate: Rate) -> Self {
+    pub(crate) fn new(target: SampleSink, playback: PlaybackCallback, rate: SampleRate) -> Self {
         let block = vec![0.0; rate.samples(OUTPUT_BLOCK).max(1) as usize];
-        let pace = Pace::new(rate, OUTPUT_CATCH_UP);
+        let pace = SampleClock::new(rate, OUTPUT_CATCH_UP);
         Self { pace, playback, target, block, samples: Vec::new() }
     }
 
     /// Takes what is due at `now`.
-    pub(crate) fn advance(&mut self, now: Duration) -> Option<Event> {
+    pub(crate) fn advance(&mut self, now: Duration) -> Option<AudioThreadEvent> {
         let mut due = self.pace.due(now);
         while due > 0 {
             match self.target.is_ready() {
@@ -187,9 +187,9 @@ impl PacedOutput {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::audio::backend::sink::Openable;
+    use crate::audio::backend::sink::WritableFile;
     use crate::audio::echo::Processing;
-    use crate::audio::engine::{Demand, Format};
+    use crate::audio::engine::{Demand, EngineFormat};
     use crate::dsp::audio_file::AudioReader;
     use crate::dsp::frame::{ClipId, Frame};
     use crate::files::Access;
@@ -198,7 +198,7 @@ mod tests {
 
     #[test]
     fn a_pace_gives_exactly_its_rate() {
-        let mut pace = Pace::new(Rate(44_100), INPUT_CATCH_UP);
+        let mut pace = SampleClock::new(SampleRate(44_100), INPUT_CATCH_UP);
         let mut given = 0;
         for ms in (0..=10_000).step_by(7).chain([10_000]) {
             let due = pace.due(MS(ms));
@@ -210,9 +210,9 @@ mod tests {
 
     #[test]
     fn nothing_is_lost_with_an_output_file_however_far_ahead_a_server_sends() {
-        const RATE: Rate = Rate(8_000);
+        const RATE: SampleRate = SampleRate(8_000);
         const MINUTES: u64 = 12;
-        let (mut engine, ends) = Engine::new(Format {
+        let (mut engine, ends) = Engine::new(EngineFormat {
             wire_in: RATE,
             wire_out: RATE,
             device_in: RATE,
@@ -225,7 +225,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("answer.wav");
         let target =
-            Target::Untouched { openable: Openable::new(&path, Access::Shared).unwrap(), rate: RATE };
+            SampleSink::Untouched { openable: WritableFile::new(&path, Access::Shared).unwrap(), rate: RATE };
         let mut output = PacedOutput::new(target, ends.playback, RATE);
         // Each second of the answer has a level of its own.
         let level = |second: u64| 1_000 + second as i16;
@@ -242,7 +242,7 @@ mod tests {
         }
         output.close().unwrap();
         let told = std::iter::from_fn(|| events.try_recv().ok());
-        assert!(!told.into_iter().any(|event| matches!(event, Event::PlaybackDropped(_))));
+        assert!(!told.into_iter().any(|event| matches!(event, AudioThreadEvent::PlaybackDropped(_))));
         let mut samples = Vec::new();
         let mut written = AudioReader::new(std::fs::File::open(&path).unwrap()).unwrap();
         while written.read(&mut samples).unwrap() > 0 {}
@@ -254,7 +254,7 @@ mod tests {
 
     #[test]
     fn who_was_asleep_too_long_does_not_make_up_for_it() {
-        let mut pace = Pace::new(Rate(24_000), MS(40));
+        let mut pace = SampleClock::new(SampleRate(24_000), MS(40));
         assert_eq!(pace.due(MS(30)), 720);
         assert_eq!(pace.due(MS(5_000)), 960);
         pace.give(960);

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, channel, sync_channel};
 use std::thread;
 
-use crate::audio::api::Event;
+use crate::audio::api::AudioThreadEvent;
 use crate::audio::error::{AudioError, Direction};
 use crate::dsp::codec::Codec;
-use crate::dsp::frame::Rate;
+use crate::dsp::frame::SampleRate;
 use crate::dsp::wav::{WavError, WavWriter};
 use crate::files::{Access, OutputFile};
 
@@ -17,27 +17,27 @@ use crate::files::{Access, OutputFile};
 const PIPE_BLOCKS: usize = 20;
 
 /// A place for samples.
-pub(crate) enum Target {
+pub(crate) enum SampleSink {
     /// They are forgotten.
     Nowhere,
     /// They will be written to a WAV file, which is left as it is until the first of them comes.
-    Untouched { openable: Openable, rate: Rate },
+    Untouched { openable: WritableFile, rate: SampleRate },
     /// They are written to a WAV file.
     File { writer: Box<WavWriter<BufWriter<File>>>, path: PathBuf },
     /// They are written to standard output by a thread of its own, because that may block.
-    Pipe(Pipe),
+    Pipe(WriterLink),
     /// They are lost since writing failed, for this reason.
     Failed(String),
 }
 
 /// A file that can be written and has not been touched.
-pub(crate) struct Openable {
+pub(crate) struct WritableFile {
     file: OutputFile,
     path: PathBuf,
 }
 
 /// The way to the thread that writes.
-pub(crate) struct Pipe {
+pub(crate) struct WriterLink {
     blocks: SyncSender<Vec<u8>>,
     /// A block for which there was no room.
     waiting: Option<Vec<u8>>,
@@ -45,7 +45,7 @@ pub(crate) struct Pipe {
     end: Receiver<io::Result<()>>,
 }
 
-impl Openable {
+impl WritableFile {
     /// Makes sure that a file can be written, without changing what is in it.
     pub(crate) fn new(path: &Path, access: Access) -> Result<Self, AudioError> {
         let file = OutputFile::open_seekable(path, access);
@@ -59,7 +59,7 @@ impl Openable {
     }
 }
 
-impl Target {
+impl SampleSink {
     /// Begins to write to standard output.
     pub(crate) fn stdout() -> Result<Self, AudioError> {
         if io::stdout().is_terminal() {
@@ -78,7 +78,7 @@ impl Target {
                 let _ = told.send(write_all(output, &receiver));
             })
             .map_err(AudioError::Thread)?;
-        Ok(Self::Pipe(Pipe { blocks, waiting: None, end }))
+        Ok(Self::Pipe(WriterLink { blocks, waiting: None, end }))
     }
 
     /// Returns whether sound goes to a file.
@@ -90,7 +90,7 @@ impl Target {
     }
 
     /// Returns whether another block will find room.
-    pub(crate) fn is_ready(&mut self) -> Result<bool, Event> {
+    pub(crate) fn is_ready(&mut self) -> Result<bool, AudioThreadEvent> {
         let Self::Pipe(pipe) = self else { return Ok(true) };
         match pipe.waiting.take() {
             Some(block) => self.offer(block).map(|()| !self.is_waiting()),
@@ -99,7 +99,7 @@ impl Target {
     }
 
     /// Takes a block.
-    pub(crate) fn write(&mut self, samples: &[i16]) -> Result<(), Event> {
+    pub(crate) fn write(&mut self, samples: &[i16]) -> Result<(), AudioThreadEvent> {
         match self {
             Self::Nowhere | Self::Failed(_) => Ok(()),
             Self::Untouched { .. } if samples.is_empty() => Ok(()),
@@ -130,9 +130,9 @@ impl Target {
     }
 
     /// Drops all further samples, and remembers why for the end.
-    fn fail(&mut self, reason: String) -> Event {
+    fn fail(&mut self, reason: String) -> AudioThreadEvent {
         *self = Self::Failed(reason.clone());
-        Event::Lost(reason)
+        AudioThreadEvent::Lost(reason)
     }
 
     /// Completes what was written; a file that nothing was written to stays as it was.
@@ -143,7 +143,7 @@ impl Target {
             Self::File { writer, path } => writer
                 .finish()
                 .map_err(|error| format!("cannot complete {}: {}", path.display(), into_io(error))),
-            Self::Pipe(Pipe { blocks, waiting, end }) => {
+            Self::Pipe(WriterLink { blocks, waiting, end }) => {
                 // A reader that has fallen behind gets all of it, however slow it is. A signal ends the
                 // program although this waits.
                 if let Some(block) = waiting {
@@ -177,10 +177,10 @@ impl Target {
     }
 
     fn is_waiting(&self) -> bool {
-        matches!(self, Self::Pipe(Pipe { waiting: Some(_), .. }))
+        matches!(self, Self::Pipe(WriterLink { waiting: Some(_), .. }))
     }
 
-    fn offer(&mut self, block: Vec<u8>) -> Result<(), Event> {
+    fn offer(&mut self, block: Vec<u8>) -> Result<(), AudioThreadEvent> {
         let Self::Pipe(pipe) = self else { return Ok(()) };
         match pipe.blocks.try_send(block) {
             Ok(()) => Ok(()),
@@ -194,7 +194,7 @@ impl Target {
                 }
                 Ok(_) | Err(_) => {
                     *self = Self::Nowhere;
-                    Event::OutputClosed
+                    AudioThreadEvent::OutputClosed
                 }
             }),
         }
@@ -240,7 +240,7 @@ mod tests {
     }
 
     /// Writes blocks until the target says that it is over.
-    fn write_until_it_ends(target: &mut Target) -> Event {
+    fn write_until_it_ends(target: &mut SampleSink) -> AudioThreadEvent {
         loop {
             match target.is_ready() {
                 Ok(true) => {
@@ -256,29 +256,35 @@ mod tests {
 
     #[test]
     fn a_reader_that_goes_away_is_a_normal_end() {
-        let mut target = Target::pipe(Leaves(1_000, io::ErrorKind::BrokenPipe)).unwrap();
-        assert_eq!(write_until_it_ends(&mut target), Event::OutputClosed);
+        let mut target = SampleSink::pipe(Leaves(1_000, io::ErrorKind::BrokenPipe)).unwrap();
+        assert_eq!(write_until_it_ends(&mut target), AudioThreadEvent::OutputClosed);
         assert_eq!(target.write(&[7; 100]), Ok(()), "what is played after it goes nowhere");
         assert_eq!(target.close(), Ok(()));
     }
 
     #[test]
     fn a_full_disk_is_told() {
-        let mut target = Target::pipe(Leaves(1_000, io::ErrorKind::StorageFull)).unwrap();
+        let mut target = SampleSink::pipe(Leaves(1_000, io::ErrorKind::StorageFull)).unwrap();
         let event = write_until_it_ends(&mut target);
-        assert!(matches!(&event, Event::Lost(reason) if reason.contains("standard output")), "{event:?}");
+        assert!(
+            matches!(&event, AudioThreadEvent::Lost(reason) if reason.contains("standard output")),
+            "{event:?}"
+        );
         assert_eq!(target.write(&[7; 100]), Ok(()), "it is told once");
-        assert_eq!(target.close().map_err(Event::Lost), Err(event), "the end is an error");
+        assert_eq!(target.close().map_err(AudioThreadEvent::Lost), Err(event), "the end is an error");
     }
 
     #[test]
     #[cfg(target_os = "linux")]
     fn a_full_disk_under_an_output_file_is_an_error_at_the_end() {
-        let openable = Openable::new(Path::new("/dev/full"), Access::Shared).unwrap();
-        let mut target = Target::Untouched { openable, rate: Rate::WIRE };
+        let openable = WritableFile::new(Path::new("/dev/full"), Access::Shared).unwrap();
+        let mut target = SampleSink::Untouched { openable, rate: SampleRate::WIRE };
         let event = write_until_it_ends(&mut target);
-        assert!(matches!(&event, Event::Lost(reason) if reason.contains("/dev/full")), "{event:?}");
-        assert_eq!(target.close().map_err(Event::Lost), Err(event));
+        assert!(
+            matches!(&event, AudioThreadEvent::Lost(reason) if reason.contains("/dev/full")),
+            "{event:?}"
+        );
+        assert_eq!(target.close().map_err(AudioThreadEvent::Lost), Err(event));
     }
 
     #[test]
@@ -294,7 +300,7 @@ mod tests {
                 Ok(())
             }
         }
-        let mut target = Target::pipe(Keeps(written)).unwrap();
+        let mut target = SampleSink::pipe(Keeps(written)).unwrap();
         let samples: Vec<i16> = (0..10_000).collect();
         for block in samples.chunks(240) {
             while target.is_ready() != Ok(true) {

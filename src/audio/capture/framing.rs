@@ -7,10 +7,10 @@ use rtrb::Consumer;
 use tokio::sync::broadcast;
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::audio::api::{Event, Mute};
+use crate::audio::api::{AudioThreadEvent, Mute};
 use crate::audio::capture::processing::Processor;
-use crate::dsp::frame::{Frame, Rate};
-use crate::dsp::level::Meter;
+use crate::dsp::frame::{Frame, SampleRate};
+use crate::dsp::level::LevelMeter;
 use crate::dsp::resample::{Resampler, to_int};
 
 /// How long the audio thread may be late before the microphone's samples are lost.
@@ -19,16 +19,16 @@ pub(crate) const CAPACITY: Duration = Duration::from_millis(250);
 const PIECE: usize = 1_024;
 
 /// Cuts what the microphone hears into frames.
-pub(crate) struct Microphone {
+pub(crate) struct CaptureFramer {
     ring: Consumer<f32>,
     /// To the rate of the processor, or of the wire where there is none.
     resampler: Resampler,
     processor: Option<Processor>,
-    rate: Rate,
+    rate: SampleRate,
     frame_samples: usize,
-    meter: Arc<Meter>,
+    meter: Arc<LevelMeter>,
     frames: broadcast::Sender<Frame>,
-    events: UnboundedSender<Event>,
+    events: UnboundedSender<AudioThreadEvent>,
     mute: Mute,
     piece: Vec<f32>,
     /// At the processor's rate, between two steps of one piece.
@@ -44,20 +44,20 @@ pub(crate) struct Microphone {
 }
 
 /// What a microphone is made of.
-pub(crate) struct MicrophoneParts {
+pub(crate) struct CaptureParts {
     pub(crate) ring: Consumer<f32>,
-    pub(crate) meter: Arc<Meter>,
+    pub(crate) meter: Arc<LevelMeter>,
     pub(crate) frames: broadcast::Sender<Frame>,
-    pub(crate) events: UnboundedSender<Event>,
-    pub(crate) device: Rate,
-    pub(crate) wire: Rate,
+    pub(crate) events: UnboundedSender<AudioThreadEvent>,
+    pub(crate) device: SampleRate,
+    pub(crate) wire: SampleRate,
     pub(crate) frame: Duration,
     pub(crate) processor: Option<Processor>,
 }
 
-impl Microphone {
-    pub(crate) fn new(parts: MicrophoneParts) -> Self {
-        let MicrophoneParts { ring, meter, frames, events, device, wire, frame, processor } = parts;
+impl CaptureFramer {
+    pub(crate) fn new(parts: CaptureParts) -> Self {
+        let CaptureParts { ring, meter, frames, events, device, wire, frame, processor } = parts;
         Self {
             ring,
             resampler: Resampler::new(device, if processor.is_some() { Processor::RATE } else { wire }),
@@ -90,7 +90,7 @@ impl Microphone {
     }
 
     /// Goes on with another device.
-    pub(crate) fn connect(&mut self, ring: Consumer<f32>, device: Rate) {
+    pub(crate) fn connect(&mut self, ring: Consumer<f32>, device: SampleRate) {
         self.ring = ring;
         let to = if self.processor.is_some() { Processor::RATE } else { self.rate };
         self.resampler = Resampler::new(device, to);
@@ -100,7 +100,7 @@ impl Microphone {
     }
 
     /// Goes on beside another speaker, of this rate, that tells what it is given.
-    pub(crate) fn connect_reference(&mut self, reference: Consumer<f32>, device_out: Rate) -> bool {
+    pub(crate) fn connect_reference(&mut self, reference: Consumer<f32>, device_out: SampleRate) -> bool {
         self.processor.as_mut().is_some_and(|processor| {
             processor.connect(reference, device_out);
             true
@@ -152,11 +152,11 @@ impl Microphone {
         self.wire.drain(..whole);
         if self.ends_at.is_some_and(|end| self.sent >= end) {
             self.ends_at = None;
-            self.tell(Event::InputEnded);
+            self.tell(AudioThreadEvent::InputEnded);
         }
     }
 
-    fn tell(&self, event: Event) {
+    fn tell(&self, event: AudioThreadEvent) {
         // Whoever listened may be gone already; then nobody wants to know.
         let _ = self.events.send(event);
     }

@@ -3,7 +3,7 @@
 /// What a device's callback, or its thread, leaves behind for whoever looks after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(not(feature = "device"), allow(dead_code, reason = "only real devices have troubles"))]
-pub(crate) enum Trouble {
+pub(crate) enum DeviceTrouble {
     /// The sound system reports an error; it may well go on.
     Unclear,
     /// The device is not there any more.
@@ -18,7 +18,7 @@ pub(crate) enum Trouble {
     Taken,
 }
 
-impl Trouble {
+impl DeviceTrouble {
     /// All, so that a number can stand for one.
     const ALL: [Self; 6] =
         [Self::Unclear, Self::Disconnected, Self::Closed, Self::Ended, Self::Denied, Self::Taken];
@@ -57,9 +57,9 @@ mod tests {
 
     #[test]
     fn every_trouble_has_a_number_of_its_own() {
-        for trouble in Trouble::ALL {
-            assert_eq!(Trouble::from_number(trouble.number()), Some(trouble));
+        for trouble in DeviceTrouble::ALL {
+            assert_eq!(DeviceTrouble::from_number(trouble.number()), Some(trouble));
         }
-        assert_eq!((Trouble::from_number(0), Trouble::from_number(7)), (None, None));
+        assert_eq!((DeviceTrouble::from_number(0), DeviceTrouble::from_number(7)), (None, None));
     }
 }

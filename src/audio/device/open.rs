@@ -11,60 +11,62 @@ use std::time::Duration;
 
 use rtrb::{Consumer, Producer};
 
-use crate::audio::api::{Command, DeviceState};
-use crate::audio::backend::system::{self, Half};
-use crate::audio::device::block_size::Pace;
-use crate::audio::device::failure::Trouble;
-use crate::audio::device::select::{self, Wanted};
+use crate::audio::api::{AudioCommand, DeviceState};
+use crate::audio::backend::system::{self, AudioCallback};
+use crate::audio::device::block_size::BlockSize;
+use crate::audio::device::failure::DeviceTrouble;
+use crate::audio::device::select::{self, DeviceRequest};
 use crate::audio::error::{AudioError, Direction};
-use crate::dsp::frame::Rate;
+use crate::dsp::frame::SampleRate;
 
 /// A device that asks for nothing for so long is at rest.
 const RESTING: Duration = Duration::from_millis(500);
 
 /// What is to be opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Request {
-    pub(crate) wanted: Wanted,
+pub(crate) struct OpenRequest {
+    pub(crate) wanted: DeviceRequest,
     /// The only sound system that counts, where it is known.
     pub(crate) host: Option<String>,
 }
 
 /// What is known of an open device.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Facts {
+pub(crate) struct DeviceInfo {
     pub(crate) id: String,
     pub(crate) name: String,
     pub(crate) host: String,
-    pub(crate) rate: Rate,
+    pub(crate) rate: SampleRate,
     pub(crate) channels: u16,
     /// The format of a sample, such as `f32`.
     pub(crate) format: String,
 }
 
-impl Facts {
+impl DeviceInfo {
     /// Returns what to tell of a device that is in use from the start.
-    pub(crate) fn at_start(&self, wanted: &Wanted) -> DeviceState {
+    pub(crate) fn at_start(&self, wanted: &DeviceRequest) -> DeviceState {
         match wanted {
-            Wanted::Preferred(name) if !select::means(name, &self.id, &self.name) => {
+            DeviceRequest::Preferred(name) if !select::means(name, &self.id, &self.name) => {
                 DeviceState::Instead(self.name.clone())
             }
-            Wanted::Default | Wanted::Named(_) | Wanted::Preferred(_) => DeviceState::Open(self.name.clone()),
+            DeviceRequest::Default | DeviceRequest::Named(_) | DeviceRequest::Preferred(_) => {
+                DeviceState::Open(self.name.clone())
+            }
         }
     }
 }
 
 /// An open device. Dropping it makes its callback deaf at once, and closes it on its own thread.
-pub(crate) struct Open<H> {
-    pub(crate) facts: Facts,
-    pub(crate) drive: Drive,
+pub(crate) struct DeviceHandle<H> {
+    pub(crate) facts: DeviceInfo,
+    pub(crate) drive: WakeMode,
     giver: Producer<H>,
-    hand: Hand,
+    hand: DeviceLink,
 }
 
 /// Who says that a device gave something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Drive {
+pub(crate) enum WakeMode {
     /// Its thread, which may wake whoever waits for that.
     Wakes,
     /// Nobody: a callback must not, so that it is looked after all the time.
@@ -73,37 +75,37 @@ pub(crate) enum Drive {
 
 /// Wakes the audio thread. Never to be used by a realtime callback.
 #[derive(Clone, Debug)]
-pub(crate) struct Waker(Sender<Command>);
+pub(crate) struct Waker(Sender<AudioCommand>);
 
 /// Wakes the thread of a device, where that waits for more than orders.
-pub(crate) struct Bell(Option<Box<dyn Fn() + Send>>);
+pub(crate) struct Notifier(Option<Box<dyn Fn() + Send>>);
 
 /// What the device's own thread has of it.
-pub(crate) struct Kept {
-    orders: Receiver<Order>,
+pub(crate) struct OrderReceiver {
+    orders: Receiver<DeviceOrder>,
 }
 
 /// The way to the device's own thread.
-struct Hand {
-    orders: Sender<Order>,
-    bell: Bell,
-    signals: Arc<Signals>,
+struct DeviceLink {
+    orders: Sender<DeviceOrder>,
+    bell: Notifier,
+    signals: Arc<CallbackFlags>,
 }
 
 /// What the thread of a device can be asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Order {
+pub(crate) enum DeviceOrder {
     /// Stop asking for sound: a sound server then has nothing to do for it.
     Rest,
     /// Ask for sound again.
     Wake,
     /// Give blocks of this length, where the sound system lets one choose.
-    Pace(Pace),
+    Pace(BlockSize),
 }
 
 /// What the callbacks of one device leave behind.
 #[derive(Debug, Default)]
-pub(crate) struct Signals {
+pub(crate) struct CallbackFlags {
     blocks: AtomicU64,
     /// Samples a channel since the last one that was not zero.
     zeros: AtomicU64,
@@ -114,7 +116,7 @@ pub(crate) struct Signals {
     trouble: AtomicU32,
 }
 
-impl Signals {
+impl CallbackFlags {
     /// Counts a block of so many samples a channel; called by one callback of the device alone.
     pub(crate) fn count(&self, samples: u64, sounds: bool) {
         let zeros = if sounds { 0 } else { self.zeros.load(Ordering::Relaxed) + samples };
@@ -133,25 +135,25 @@ impl Signals {
     }
 
     /// Keeps what is wrong.
-    pub(crate) fn complain(&self, trouble: Trouble) {
+    pub(crate) fn complain(&self, trouble: DeviceTrouble) {
         self.trouble.store(trouble.number(), Ordering::Relaxed);
     }
 }
 
 impl Waker {
     /// Wakes through the commands of the audio thread.
-    pub(crate) fn new(commands: Sender<Command>) -> Self {
+    pub(crate) fn new(commands: Sender<AudioCommand>) -> Self {
         Self(commands)
     }
 
     /// Wakes it.
     pub(crate) fn wake(&self) {
         // One that has ended needs no waking.
-        let _ = self.0.send(Command::Turn);
+        let _ = self.0.send(AudioCommand::Turn);
     }
 }
 
-impl Bell {
+impl Notifier {
     /// Makes one that is rung so.
     pub(crate) fn new(ring: impl Fn() + Send + 'static) -> Self {
         Self(Some(Box::new(ring)))
@@ -170,15 +172,15 @@ impl Bell {
 }
 
 /// Where a callback finds its half once the engine has made one for the device's rate.
-pub(crate) struct Slot<H> {
+pub(crate) struct CallbackSlot<H> {
     taker: Consumer<H>,
     half: Option<H>,
-    signals: Arc<Signals>,
+    signals: Arc<CallbackFlags>,
 }
 
-impl<H> Slot<H> {
+impl<H> CallbackSlot<H> {
     /// Makes the place of the half that `taker` brings.
-    pub(crate) fn new(taker: Consumer<H>, signals: &Arc<Signals>) -> Self {
+    pub(crate) fn new(taker: Consumer<H>, signals: &Arc<CallbackFlags>) -> Self {
         Self { taker, half: None, signals: Arc::clone(signals) }
     }
 
@@ -204,16 +206,19 @@ impl<H> Slot<H> {
     }
 }
 
-impl<H> Open<H> {
+impl<H> DeviceHandle<H> {
     /// Makes both sides of an open device; `giver` leads to its callback.
     pub(crate) fn new(
-        facts: Facts,
+        facts: DeviceInfo,
         giver: Producer<H>,
-        signals: Arc<Signals>,
-        (drive, bell): (Drive, Bell),
-    ) -> (Self, Kept) {
+        signals: Arc<CallbackFlags>,
+        (drive, bell): (WakeMode, Notifier),
+    ) -> (Self, OrderReceiver) {
         let (orders, kept) = channel();
-        (Self { facts, drive, giver, hand: Hand { orders, bell, signals } }, Kept { orders: kept })
+        (
+            Self { facts, drive, giver, hand: DeviceLink { orders, bell, signals } },
+            OrderReceiver { orders: kept },
+        )
     }
 
     /// Gives the callback its half; until then it takes nothing and gives silence.
@@ -223,7 +228,7 @@ impl<H> Open<H> {
     }
 
     /// Tells the device's thread; one that has ended shows by its callback.
-    pub(crate) fn order(&self, order: Order) {
+    pub(crate) fn order(&self, order: DeviceOrder) {
         let _ = self.hand.orders.send(order);
         self.hand.bell.ring();
     }
@@ -244,12 +249,12 @@ impl<H> Open<H> {
     }
 
     /// Returns what was last wrong with it.
-    pub(crate) fn trouble(&self) -> Option<Trouble> {
-        Trouble::from_number(self.hand.signals.trouble.load(Ordering::Relaxed))
+    pub(crate) fn trouble(&self) -> Option<DeviceTrouble> {
+        DeviceTrouble::from_number(self.hand.signals.trouble.load(Ordering::Relaxed))
     }
 }
 
-impl Drop for Hand {
+impl Drop for DeviceLink {
     fn drop(&mut self) {
         // A device that hangs may call back hours later, when another has its place.
         self.signals.closed.store(true, Ordering::Release);
@@ -257,27 +262,27 @@ impl Drop for Hand {
     }
 }
 
-impl Kept {
+impl OrderReceiver {
     /// Waits for orders until the device is to be closed.
-    pub(crate) fn orders(&self) -> impl Iterator<Item = Order> + '_ {
+    pub(crate) fn orders(&self) -> impl Iterator<Item = DeviceOrder> + '_ {
         self.orders.iter()
     }
 
     /// Returns an order that came, for a thread that waits for other things too.
-    pub(crate) fn next_order(&self) -> Option<Order> {
+    pub(crate) fn next_order(&self) -> Option<DeviceOrder> {
         self.orders.try_recv().ok()
     }
 }
 
 /// A device that is being opened. Dropping it leaves that to itself.
-pub(crate) struct Attempt<H> {
-    pub(crate) request: Request,
-    result: Receiver<Result<Open<H>, AudioError>>,
+pub(crate) struct OpenAttempt<H> {
+    pub(crate) request: OpenRequest,
+    result: Receiver<Result<DeviceHandle<H>, AudioError>>,
 }
 
-impl<H: Half> Attempt<H> {
+impl<H: AudioCallback> OpenAttempt<H> {
     /// Begins to open a device, on a thread that then keeps it.
-    pub(crate) fn begin(request: Request, waker: &Waker) -> Result<Self, AudioError> {
+    pub(crate) fn begin(request: OpenRequest, waker: &Waker) -> Result<Self, AudioError> {
         let (told, result) = sync_channel(1);
         let asked = request.clone();
         let name = match H::DIRECTION {
@@ -291,9 +296,9 @@ impl<H: Half> Attempt<H> {
     }
 }
 
-impl<H> Attempt<H> {
+impl<H> OpenAttempt<H> {
     /// Returns what came of it, once.
-    pub(crate) fn poll(&self) -> Option<Result<Open<H>, AudioError>> {
+    pub(crate) fn poll(&self) -> Option<Result<DeviceHandle<H>, AudioError>> {
         match self.result.try_recv() {
             Ok(result) => Some(result),
             Err(TryRecvError::Empty) => None,
@@ -302,7 +307,7 @@ impl<H> Attempt<H> {
     }
 
     /// Waits for what comes of it.
-    pub(crate) fn wait(self, patience: Duration) -> Result<Open<H>, AudioError> {
+    pub(crate) fn wait(self, patience: Duration) -> Result<DeviceHandle<H>, AudioError> {
         self.result.recv_timeout(patience).unwrap_or_else(|error| {
             Err(match error {
                 RecvTimeoutError::Timeout => AudioError::Hangs(patience.as_secs()),
@@ -317,11 +322,11 @@ fn ended() -> AudioError {
 }
 
 #[cfg(test)]
-impl<H> Attempt<H> {
+impl<H> OpenAttempt<H> {
     /// An attempt that the test decides.
     pub(crate) fn decided_by(
-        request: Request,
-    ) -> (Self, std::sync::mpsc::SyncSender<Result<Open<H>, AudioError>>) {
+        request: OpenRequest,
+    ) -> (Self, std::sync::mpsc::SyncSender<Result<DeviceHandle<H>, AudioError>>) {
         let (told, result) = sync_channel(1);
         (Self { request, result }, told)
     }
@@ -335,9 +340,9 @@ mod tests {
 
     #[test]
     fn a_half_is_served_once_it_has_come_and_blocks_count_before() {
-        let signals = Arc::new(Signals::default());
+        let signals = Arc::new(CallbackFlags::default());
         let (mut giver, taker) = RingBuffer::new(1);
-        let mut slot = Slot::new(taker, &signals);
+        let mut slot = CallbackSlot::new(taker, &signals);
         assert_eq!(slot.count(10, true), None, "its half has not come");
         giver.push(7).unwrap();
         assert_eq!(slot.count(10, true), Some(&mut 7));
@@ -346,9 +351,9 @@ mod tests {
 
     #[test]
     fn nobody_is_served_once_the_device_is_closed() {
-        let signals = Arc::new(Signals::default());
+        let signals = Arc::new(CallbackFlags::default());
         let (mut giver, taker) = RingBuffer::new(1);
-        let mut slot = Slot::new(taker, &signals);
+        let mut slot = CallbackSlot::new(taker, &signals);
         giver.push(7).unwrap();
         signals.closed.store(true, Ordering::Release);
         assert_eq!(slot.count(10, true), None);

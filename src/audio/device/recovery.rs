@@ -23,7 +23,7 @@ const PAUSES_MS: [u64; 11] = [0, 250, 500, 1_000, 2_000, 2_000, 2_000, 2_000, 5_
 
 /// Where one device stands.
 #[derive(Debug, PartialEq, Eq)]
-enum State {
+enum RecoveryState {
     /// It runs, as far as is known.
     Running { since: Duration, seen: u64, seen_at: Duration },
     /// It is gone; the next attempt is then.
@@ -36,19 +36,19 @@ enum State {
 
 /// What can be seen of a device that runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Signs {
+pub(crate) struct DeviceHealth {
     /// How many blocks it has given or taken since it was opened.
     pub(crate) blocks: u64,
     /// Whether it said that it will not go on.
-    pub(crate) complaint: Complaint,
+    pub(crate) complaint: DeviceFault,
     /// Whether it has been asked for blocks.
-    pub(crate) work: Work,
+    pub(crate) work: BlockFlow,
 }
 
 /// Whether a device said that it will not go on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(not(feature = "device"), allow(dead_code, reason = "only real devices use all of it"))]
-pub(crate) enum Complaint {
+pub(crate) enum DeviceFault {
     /// It did not.
     #[default]
     None,
@@ -58,7 +58,7 @@ pub(crate) enum Complaint {
 
 /// Whether a device is asked for blocks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Work {
+pub(crate) enum BlockFlow {
     /// It is.
     #[default]
     Asked,
@@ -68,7 +68,7 @@ pub(crate) enum Work {
 
 /// What is to be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Order {
+pub(crate) enum RecoveryAction {
     /// Nothing.
     Nothing,
     /// Give it up: it is gone.
@@ -80,7 +80,7 @@ pub(crate) enum Order {
 /// Watches one device, and brings it back.
 #[derive(Debug)]
 pub(crate) struct Recovery {
-    state: State,
+    state: RecoveryState,
     attempts: usize,
     looked_at: Duration,
     /// How long a device may be silent that says nothing of being gone.
@@ -90,63 +90,65 @@ pub(crate) struct Recovery {
 impl Recovery {
     /// Begins with a device that was just opened.
     pub(crate) fn running(now: Duration) -> Self {
-        let state = State::Running { since: now, seen: 0, seen_at: now };
+        let state = RecoveryState::Running { since: now, seen: 0, seen_at: now };
         Self { state, attempts: 0, looked_at: now, silence: SILENT }
     }
 
     /// Looks at the device; to be called often.
-    pub(crate) fn look(&mut self, now: Duration, signs: Signs) -> Order {
+    pub(crate) fn look(&mut self, now: Duration, signs: DeviceHealth) -> RecoveryAction {
         let was_asleep = now.saturating_sub(self.looked_at) >= ASLEEP;
         self.looked_at = now;
         match &mut self.state {
-            State::Running { since, seen, seen_at } => {
+            RecoveryState::Running { since, seen, seen_at } => {
                 if signs.blocks != *seen || was_asleep {
                     (*seen, *seen_at) = (signs.blocks, now);
                 }
                 let patience = match (signs.complaint, signs.work, signs.blocks) {
-                    (Complaint::Final, Work::Resting, _) => Duration::ZERO,
-                    (Complaint::Final, Work::Asked, _) => BROKEN,
-                    (Complaint::None, Work::Resting, _) => {
+                    (DeviceFault::Final, BlockFlow::Resting, _) => Duration::ZERO,
+                    (DeviceFault::Final, BlockFlow::Asked, _) => BROKEN,
+                    (DeviceFault::None, BlockFlow::Resting, _) => {
                         *seen_at = now;
                         self.silence
                     }
-                    (Complaint::None, Work::Asked, 0) => WAKING,
-                    (Complaint::None, Work::Asked, _) => self.silence,
+                    (DeviceFault::None, BlockFlow::Asked, 0) => WAKING,
+                    (DeviceFault::None, BlockFlow::Asked, _) => self.silence,
                 };
                 if now.saturating_sub(*seen_at) < patience {
-                    return Order::Nothing;
+                    return RecoveryAction::Nothing;
                 }
                 if seen_at.saturating_sub(*since) >= GOOD {
                     self.attempts = 0;
                 }
-                if signs.complaint == Complaint::None {
+                if signs.complaint == DeviceFault::None {
                     self.silence = PATIENT;
                 }
                 self.wait(now);
-                Order::GiveUp
+                RecoveryAction::GiveUp
             }
-            State::Waiting { until } if now >= *until => {
-                self.state = State::Opening { since: now };
-                Order::Open
+            RecoveryState::Waiting { until } if now >= *until => {
+                self.state = RecoveryState::Opening { since: now };
+                RecoveryAction::Open
             }
-            State::Opening { since } if now.saturating_sub(*since) >= ATTEMPT => {
+            RecoveryState::Opening { since } if now.saturating_sub(*since) >= ATTEMPT => {
                 self.wait(now);
-                Order::Nothing
+                RecoveryAction::Nothing
             }
-            State::Waiting { .. } | State::Opening { .. } | State::Closed => Order::Nothing,
+            RecoveryState::Waiting { .. } | RecoveryState::Opening { .. } | RecoveryState::Closed => {
+                RecoveryAction::Nothing
+            }
         }
     }
 
     /// Notes that a device was opened.
     pub(crate) fn opened(&mut self, now: Duration) {
-        self.state = State::Running { since: now, seen: 0, seen_at: now };
+        self.state = RecoveryState::Running { since: now, seen: 0, seen_at: now };
     }
 
     /// Notes that an attempt failed.
     pub(crate) fn failed(&mut self, now: Duration) {
         match self.state {
-            State::Opening { .. } => self.wait(now),
-            State::Running { .. } | State::Waiting { .. } | State::Closed => {}
+            RecoveryState::Opening { .. } => self.wait(now),
+            RecoveryState::Running { .. } | RecoveryState::Waiting { .. } | RecoveryState::Closed => {}
         }
     }
 
@@ -157,21 +159,21 @@ impl Recovery {
 
     /// Returns whether it is closed on purpose.
     pub(crate) fn is_closed(&self) -> bool {
-        self.state == State::Closed
+        self.state == RecoveryState::Closed
     }
 
     /// Closes it until [`Recovery::reopen`].
     pub(crate) fn close(&mut self) {
-        self.state = State::Closed;
+        self.state = RecoveryState::Closed;
     }
 
     /// Opens it without a pause, where it does not run.
     pub(crate) fn reopen(&mut self, now: Duration) {
         match self.state {
-            State::Running { .. } => {}
-            State::Waiting { .. } | State::Opening { .. } | State::Closed => {
+            RecoveryState::Running { .. } => {}
+            RecoveryState::Waiting { .. } | RecoveryState::Opening { .. } | RecoveryState::Closed => {
                 self.attempts = 0;
-                self.state = State::Waiting { until: now };
+                self.state = RecoveryState::Waiting { until: now };
             }
         }
     }
@@ -179,7 +181,7 @@ impl Recovery {
     fn wait(&mut self, now: Duration) {
         let pause = PAUSES_MS.get(self.attempts).or(PAUSES_MS.last()).copied().unwrap_or_default();
         self.attempts += 1;
-        self.state = State::Waiting { until: now + Duration::from_millis(pause) };
+        self.state = RecoveryState::Waiting { until: now + Duration::from_millis(pause) };
     }
 }
 
@@ -193,19 +195,19 @@ mod tests {
     struct Device {
         recovery: Recovery,
         now: Duration,
-        signs: Signs,
-        orders: Vec<(u64, Order)>,
+        signs: DeviceHealth,
+        orders: Vec<(u64, RecoveryAction)>,
     }
 
     impl Device {
         fn new() -> Self {
-            let (now, signs) = (Duration::ZERO, Signs::default());
+            let (now, signs) = (Duration::ZERO, DeviceHealth::default());
             Self { recovery: Recovery::running(now), now, signs, orders: Vec::new() }
         }
 
-        fn look(&mut self) -> Order {
+        fn look(&mut self) -> RecoveryAction {
             let order = self.recovery.look(self.now, self.signs);
-            if order != Order::Nothing {
+            if order != RecoveryAction::Nothing {
                 self.orders.push((ms(self.now), order));
             }
             order
@@ -223,14 +225,18 @@ mod tests {
         fn pass(&mut self, time_ms: u64) {
             for _ in 0..time_ms / TICK_MS {
                 self.now += Duration::from_millis(TICK_MS);
-                if self.look() == Order::Open {
+                if self.look() == RecoveryAction::Open {
                     self.recovery.failed(self.now);
                 }
             }
         }
 
         fn attempts(&self) -> Vec<u64> {
-            self.orders.iter().filter(|(_, order)| *order == Order::Open).map(|(at, _)| *at).collect()
+            self.orders
+                .iter()
+                .filter(|(_, order)| *order == RecoveryAction::Open)
+                .map(|(at, _)| *at)
+                .collect()
         }
     }
 
@@ -240,22 +246,22 @@ mod tests {
 
     #[test]
     fn a_device_is_given_up_after_the_time_its_signs_allow() {
-        let (none, last) = (Complaint::None, Complaint::Final);
+        let (none, last) = (DeviceFault::None, DeviceFault::Final);
         // blocks before it falls silent, what it says, whether it works, after how many ms it is given up
         for (blocks, complaint, work, expected) in [
-            (100, none, Work::Asked, Some(1_000)),
-            (0, none, Work::Asked, Some(5_000)),
-            (100, last, Work::Asked, Some(200)),
-            (0, last, Work::Asked, Some(200)),
-            (100, none, Work::Resting, None),
-            (100, last, Work::Resting, Some(10)),
+            (100, none, BlockFlow::Asked, Some(1_000)),
+            (0, none, BlockFlow::Asked, Some(5_000)),
+            (100, last, BlockFlow::Asked, Some(200)),
+            (0, last, BlockFlow::Asked, Some(200)),
+            (100, none, BlockFlow::Resting, None),
+            (100, last, BlockFlow::Resting, Some(10)),
         ] {
             let mut device = Device::new();
             device.run(blocks * TICK_MS);
             let begin = ms(device.now);
-            device.signs = Signs { complaint, work, ..device.signs };
+            device.signs = DeviceHealth { complaint, work, ..device.signs };
             device.pass(20_000);
-            let given_up = device.orders.iter().find(|(_, order)| *order == Order::GiveUp);
+            let given_up = device.orders.iter().find(|(_, order)| *order == RecoveryAction::GiveUp);
             let after = given_up.map(|(at, _)| at - begin);
             assert_eq!(after, expected, "{blocks} blocks, {complaint:?}, {work:?}");
         }
@@ -297,12 +303,16 @@ mod tests {
         let mut device = Device::new();
         device.run(1_000);
         device.now += Duration::from_secs(3_600);
-        assert_eq!(device.look(), Order::Nothing);
+        assert_eq!(device.look(), RecoveryAction::Nothing);
         device.run(2_000);
         assert_eq!(device.orders, []);
         device.now += Duration::from_secs(3_600);
         device.pass(1_500);
-        assert_eq!(device.orders.first().map(|(_, order)| *order), Some(Order::GiveUp), "it slept too well");
+        assert_eq!(
+            device.orders.first().map(|(_, order)| *order),
+            Some(RecoveryAction::GiveUp),
+            "it slept too well"
+        );
     }
 
     #[test]
@@ -311,12 +321,12 @@ mod tests {
         for _ in 0..10 {
             device.signs.blocks += 100;
             device.pass(2_000);
-            if device.orders.last().is_some_and(|(_, order)| *order == Order::Open) {
+            if device.orders.last().is_some_and(|(_, order)| *order == RecoveryAction::Open) {
                 device.recovery.opened(device.now);
                 device.signs.blocks = 0;
             }
         }
-        let given_up = device.orders.iter().filter(|(_, order)| *order == Order::GiveUp).count();
+        let given_up = device.orders.iter().filter(|(_, order)| *order == RecoveryAction::GiveUp).count();
         assert_eq!(given_up, 1, "{:?}", device.orders);
     }
 
@@ -327,7 +337,7 @@ mod tests {
         let mut begun = 0;
         for _ in 0..6_000 {
             device.now += Duration::from_millis(TICK_MS);
-            begun += u32::from(device.look() == Order::Open);
+            begun += u32::from(device.look() == RecoveryAction::Open);
         }
         assert!((3..=6).contains(&begun), "{begun} in a minute");
     }
@@ -340,7 +350,7 @@ mod tests {
         device.pass(60_000);
         assert_eq!(device.orders, []);
         device.recovery.reopen(device.now);
-        assert_eq!(device.look(), Order::Open);
+        assert_eq!(device.look(), RecoveryAction::Open);
         device.recovery.opened(device.now);
         device.signs.blocks = 0;
         device.run(1_000);

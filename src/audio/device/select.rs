@@ -4,7 +4,7 @@ use crate::audio::error::Direction;
 
 /// What is asked for where a device is to be opened.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Wanted {
+pub enum DeviceRequest {
     /// The system's own choice, and it is followed when it changes.
     #[default]
     Default,
@@ -14,7 +14,7 @@ pub enum Wanted {
     Preferred(String),
 }
 
-impl Wanted {
+impl DeviceRequest {
     /// Returns what the device has to be called, where that matters.
     pub(crate) fn name(&self) -> Option<&str> {
         match self {
@@ -27,7 +27,7 @@ impl Wanted {
 /// What would be opened now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(not(feature = "device"), allow(dead_code, reason = "only real devices use all of it"))]
-pub(crate) enum Sight {
+pub(crate) enum Lookup {
     /// Nobody can say.
     Unknown,
     /// Nothing: what is wanted is not there.
@@ -38,7 +38,7 @@ pub(crate) enum Sight {
 
 /// How much is to be known of devices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Detail {
+pub(crate) enum ListDetail {
     /// What can be chosen, of the sound system that is used; quick.
     Names,
     /// All sound systems, and how each device runs; for that, some have to be opened.
@@ -47,7 +47,7 @@ pub(crate) enum Detail {
 
 /// A device of this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listed {
+pub struct ListedDevice {
     /// Which way sound goes.
     pub direction: Direction,
     /// The same after a restart and in another socket where the sound system knows that: `host:device`.
@@ -59,12 +59,12 @@ pub struct Listed {
     /// Whether it is the system's choice.
     pub is_default: bool,
     /// How it runs, where that was asked and it said so.
-    pub native: Option<Native>,
+    pub native: Option<NativeFormat>,
 }
 
 /// How a device runs if nobody asks for anything else.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Native {
+pub struct NativeFormat {
     /// Samples a second.
     pub rate: u32,
     /// How many channels.
@@ -75,7 +75,7 @@ pub struct Native {
     pub rates: Option<(u32, u32)>,
 }
 
-impl Listed {
+impl ListedDevice {
     /// Returns the id as the sound system knows it.
     pub fn bare_id(&self) -> &str {
         self.id.split_once(':').map_or(self.id.as_str(), |(_, bare)| bare)
@@ -94,7 +94,7 @@ pub fn is_monitor(id: &str) -> bool {
 
 /// Finds the device that `name` means: its id, its name exactly, then whatever the case, then a part of it.
 /// Where several fit equally, a real microphone goes before what hears a speaker.
-pub fn find(devices: &[Listed], direction: Direction, name: &str) -> Option<usize> {
+pub fn find(devices: &[ListedDevice], direction: Direction, name: &str) -> Option<usize> {
     let wanted = name.to_lowercase();
     let ways: [&dyn Fn(&str) -> bool; 3] =
         [&|known| known == name, &|known| known.to_lowercase() == wanted, &|known| {
@@ -124,12 +124,12 @@ pub fn is_of_another(name: &str, host: &str, hosts: &[String]) -> bool {
 mod tests {
     use super::*;
 
-    fn device(id: &str, name: &str, direction: Direction) -> Listed {
+    fn device(id: &str, name: &str, direction: Direction) -> ListedDevice {
         let (id, name, host) = (id.to_owned(), name.to_owned(), "pulseaudio".to_owned());
-        Listed { direction, id, name, host, is_default: false, native: None }
+        ListedDevice { direction, id, name, host, is_default: false, native: None }
     }
 
-    fn devices() -> Vec<Listed> {
+    fn devices() -> Vec<ListedDevice> {
         use Direction::{Input, Output};
         vec![
             device("pulseaudio:usb.monitor", "Monitor of USB Headset", Input),

@@ -16,20 +16,20 @@ const GOOD: u32 = 15;
 
 /// Begins with the canceller, and takes what is stronger when too much is left of the echo.
 #[derive(Debug)]
-pub(super) struct Auto {
+pub(super) struct AutoEchoMode {
     mode: EchoMode,
     seen: u32,
     bad: u32,
     good: u32,
 }
 
-impl Default for Auto {
+impl Default for AutoEchoMode {
     fn default() -> Self {
         Self { mode: EchoMode::Cancel, seen: 0, bad: 0, good: 0 }
     }
 }
 
-impl Auto {
+impl AutoEchoMode {
     /// Takes what a second has shown, and returns the way to go.
     pub(super) fn judge(&mut self, measurement: &Measurement) -> EchoMode {
         self.seen = self.seen.saturating_add(1);
@@ -82,13 +82,13 @@ mod tests {
     /// Somebody speaks.
     const UNCLEAR: Measurement = Measurement { is_still: false, ..NOTHING };
 
-    fn after(auto: &mut Auto, measurement: Measurement, times: u32) -> EchoMode {
+    fn after(auto: &mut AutoEchoMode, measurement: Measurement, times: u32) -> EchoMode {
         (0..times).map(|_| auto.judge(&measurement)).last().unwrap()
     }
 
     #[test]
     fn a_canceller_may_take_some_seconds_to_find_the_room() {
-        let mut auto = Auto::default();
+        let mut auto = AutoEchoMode::default();
         assert_eq!(after(&mut auto, left(-30.0), FINDING + BAD - 1), EchoMode::Cancel);
         assert_eq!(after(&mut auto, NOTHING, 100), EchoMode::Cancel);
         assert_eq!(
@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn what_is_left_of_the_echo_decides_how_far_it_goes() {
-        let mut auto = Auto::default();
+        let mut auto = AutoEchoMode::default();
         assert_eq!(after(&mut auto, left(-40.0), 20), EchoMode::Duck);
         assert_eq!(after(&mut auto, left(-40.0), 100), EchoMode::Duck, "ducking is enough for this");
         assert_eq!(after(&mut auto, left(-20.0), BAD), EchoMode::HalfDuplex);
@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn a_room_that_has_become_better_is_noticed_step_by_step() {
-        let mut auto = Auto::default();
+        let mut auto = AutoEchoMode::default();
         after(&mut auto, left(-20.0), 20);
         assert_eq!(auto.mode, EchoMode::HalfDuplex);
         assert_eq!(after(&mut auto, NOTHING, GOOD - 1), EchoMode::HalfDuplex);

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use sonora::config::{AdaptiveDigital, EchoCanceller, GainController2, NoiseSuppression};
 use sonora::{AudioProcessing, Config, StreamConfig};
 
-use crate::audio::echo::{BLOCK, Block, EchoMode, Processing, RATE, Step};
+use crate::audio::echo::{BLOCK, Block, EchoMode, Processing, ProcessingStep, RATE};
 
 /// By how many samples the canceller is late, and what noise suppression adds: both are its filter banks'.
 const CANCELLER_DELAY: usize = 224;
@@ -24,15 +24,15 @@ pub(super) struct Canceller {
     /// The microphone as it is, waiting to be as late as what the canceller gives.
     plain: VecDeque<f32>,
     delay: usize,
-    need: Need,
-    state: State,
+    need: ProcessorNeed,
+    state: ProcessorState,
     /// How much of what comes out is the canceller's: 0 or 1, and between them for one block.
     share: f32,
 }
 
 /// Which of its two outputs is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Wish {
+pub(super) enum CancellerOutput {
     /// Without echo.
     Clean,
     /// The microphone as it is.
@@ -41,7 +41,7 @@ pub(super) enum Wish {
 
 /// When the processor is needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Need {
+enum ProcessorNeed {
     /// For the echo.
     Echo,
     /// For noise or loudness, too.
@@ -50,7 +50,7 @@ enum Need {
 
 /// Whether the processor is at work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+enum ProcessorState {
     /// It is not; so many more blocks were rendered than captured meanwhile.
     Asleep(i32),
     /// It is, and its filters are still to forget what was before; so many blocks.
@@ -63,8 +63,8 @@ impl Canceller {
     /// Makes what `mode` and the other steps need, if anything.
     pub(super) fn for_mode(mode: EchoMode, processing: &Processing) -> Option<Self> {
         let cancels = mode == EchoMode::Cancel;
-        let suppresses = processing.noise_suppression == Step::On;
-        let controls = processing.gain_control == Step::On;
+        let suppresses = processing.noise_suppression == ProcessingStep::On;
+        let controls = processing.gain_control == ProcessingStep::On;
         if !(cancels || suppresses || controls) {
             return None;
         }
@@ -81,15 +81,19 @@ impl Canceller {
         let processor =
             AudioProcessing::builder().config(config).capture_config(stream).render_config(stream).build();
         let delay = CANCELLER_DELAY + if suppresses { SUPPRESSION_DELAY } else { 0 };
-        let need = if suppresses || controls { Need::Always } else { Need::Echo };
+        let need = if suppresses || controls { ProcessorNeed::Always } else { ProcessorNeed::Echo };
         Some(Self {
             processor: Box::new(processor),
             scratch: [0.0; BLOCK],
             plain: VecDeque::from(vec![0.0; delay]),
             delay,
             need,
-            state: if need == Need::Always { State::Awake } else { State::Asleep(0) },
-            share: if need == Need::Always { 1.0 } else { 0.0 },
+            state: if need == ProcessorNeed::Always {
+                ProcessorState::Awake
+            } else {
+                ProcessorState::Asleep(0)
+            },
+            share: if need == ProcessorNeed::Always { 1.0 } else { 0.0 },
         })
     }
 
@@ -100,13 +104,13 @@ impl Canceller {
     /// Takes what the speaker was given; wakes when it `sounds`.
     pub(super) fn render(&mut self, block: &Block, sounds: bool) {
         match self.state {
-            State::Asleep(ahead) if sounds => {
+            ProcessorState::Asleep(ahead) if sounds => {
                 self.catch_up(ahead);
-                self.state = State::Waking(WAKING);
+                self.state = ProcessorState::Waking(WAKING);
                 self.feed(block);
             }
-            State::Asleep(ahead) => self.state = State::Asleep(ahead + 1),
-            State::Waking(_) | State::Awake => self.feed(block),
+            ProcessorState::Asleep(ahead) => self.state = ProcessorState::Asleep(ahead + 1),
+            ProcessorState::Waking(_) | ProcessorState::Awake => self.feed(block),
         }
     }
 
@@ -130,36 +134,37 @@ impl Canceller {
     }
 
     /// Works on what the microphone heard; sleeps when nothing `sounds` any more.
-    pub(super) fn capture(&mut self, block: &mut Block, wish: Wish, sounds: bool) {
+    pub(super) fn capture(&mut self, block: &mut Block, wish: CancellerOutput, sounds: bool) {
         self.plain.extend(block.iter());
         match self.state {
-            State::Asleep(ahead) => {
-                self.state = State::Asleep(ahead - 1);
+            ProcessorState::Asleep(ahead) => {
+                self.state = ProcessorState::Asleep(ahead - 1);
                 self.scratch = [0.0; BLOCK];
             }
-            State::Waking(_) | State::Awake => {
+            ProcessorState::Waking(_) | ProcessorState::Awake => {
                 self.clean(block);
             }
         }
         let goal = match (self.state, wish, self.need) {
-            (State::Awake, _, Need::Always) | (State::Awake, Wish::Clean, Need::Echo)
+            (ProcessorState::Awake, _, ProcessorNeed::Always)
+            | (ProcessorState::Awake, CancellerOutput::Clean, ProcessorNeed::Echo)
                 if self.stays(sounds) =>
             {
                 1.0
             }
-            (State::Asleep(_) | State::Waking(_) | State::Awake, _, _) => 0.0,
+            (ProcessorState::Asleep(_) | ProcessorState::Waking(_) | ProcessorState::Awake, _, _) => 0.0,
         };
         self.mix(block, goal);
         self.state = match self.state {
-            State::Waking(0 | 1) => State::Awake,
-            State::Waking(left) => State::Waking(left - 1),
-            State::Awake if !self.stays(sounds) && self.share == 0.0 => State::Asleep(0),
-            state @ (State::Asleep(_) | State::Awake) => state,
+            ProcessorState::Waking(0 | 1) => ProcessorState::Awake,
+            ProcessorState::Waking(left) => ProcessorState::Waking(left - 1),
+            ProcessorState::Awake if !self.stays(sounds) && self.share == 0.0 => ProcessorState::Asleep(0),
+            state @ (ProcessorState::Asleep(_) | ProcessorState::Awake) => state,
         };
     }
 
     fn stays(&self, sounds: bool) -> bool {
-        sounds || self.need == Need::Always
+        sounds || self.need == ProcessorNeed::Always
     }
 
     /// Crosses from one output to the other within a block.

@@ -5,13 +5,13 @@
 
 use std::collections::VecDeque;
 
-use crate::audio::echo::kalman_filter::{Filter, Left, PIECE, Piece};
-use crate::audio::echo::{Block, RATE, Talker, decibels};
-use crate::dsp::frame::Rate;
+use crate::audio::echo::kalman_filter::{FilterOutput, KalmanFilter, PIECE, Piece};
+use crate::audio::echo::{Block, NearEnd, RATE, decibels};
+use crate::dsp::frame::SampleRate;
 use crate::dsp::resample::Resampler;
 
 /// The rate of what is foretold.
-pub(crate) const FORECAST_RATE: Rate = Rate(8_000);
+pub(crate) const FORECAST_RATE: SampleRate = SampleRate(8_000);
 /// How many pieces the speaker may be ahead of the microphone.
 const APART: usize = 10;
 /// So many pieces of the speaker may be missing because they come late; when more are, it rests.
@@ -36,7 +36,7 @@ const CLEAR_DB: f32 = 6.0;
 
 /// What the microphone hears besides the echo.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Rest {
+pub(crate) struct ResidualSignal {
     /// Ten milliseconds at 8 kHz.
     pub(crate) piece: Piece,
     /// Whether that is louder than what the echo can have left.
@@ -44,13 +44,13 @@ pub(crate) struct Rest {
 }
 
 /// Foretells the echo of what is rendered.
-pub(super) struct Forecast {
+pub(super) struct EchoEstimator {
     far: Resampler,
     near: Resampler,
     rendered: VecDeque<Piece>,
     /// How many pieces were missing there, one after the other.
     missing: usize,
-    filter: Filter,
+    filter: KalmanFilter,
     /// What the echo may have left of itself, the newest last.
     doubts: [f32; SMEARED],
     noise: f32,
@@ -58,23 +58,23 @@ pub(super) struct Forecast {
     usual_db: f32,
     /// By how much the last pieces were louder than foretold, the newest last; of nothing but the echo, as it seems.
     unlearned: VecDeque<f32>,
-    talker: Talker,
+    talker: NearEnd,
     waiting: Vec<f32>,
 }
 
-impl Forecast {
+impl EchoEstimator {
     pub(super) fn new() -> Self {
         Self {
             far: Resampler::new(RATE, FORECAST_RATE),
             near: Resampler::new(RATE, FORECAST_RATE),
             rendered: VecDeque::with_capacity(APART + 1),
             missing: 0,
-            filter: Filter::new(),
+            filter: KalmanFilter::new(),
             doubts: [0.0; SMEARED],
             noise: FAINT,
             usual_db: 0.0,
             unlearned: VecDeque::with_capacity(SHOWN + 1),
-            talker: Talker::Silent,
+            talker: NearEnd::Silent,
             waiting: Vec::with_capacity(PIECE),
         }
     }
@@ -93,14 +93,14 @@ impl Forecast {
 
     /// Takes what the microphone heard, and returns what of it is no echo, where that can be told; learns nothing
     /// of the rest of the echo while somebody speaks.
-    pub(super) fn capture(&mut self, block: &Block, talker: Talker) -> Option<Rest> {
+    pub(super) fn capture(&mut self, block: &Block, talker: NearEnd) -> Option<ResidualSignal> {
         let heard = piece(&mut self.near, &mut self.waiting, block);
         let played = self.played()?;
         let left = self.filter.take(&played, &heard);
         let above_db = self.above(&left);
         let stands_out = above_db > self.usual_db + CLEAR_DB;
         self.learn(above_db, &left, talker);
-        Some(Rest { piece: left.piece, stands_out })
+        Some(ResidualSignal { piece: left.piece, stands_out })
     }
 
     /// Returns what was played beside what is heard, silence where the speaker rests.
@@ -117,15 +117,15 @@ impl Forecast {
         Some(played)
     }
 
-    fn learn(&mut self, above_db: f32, left: &Left, talker: Talker) {
+    fn learn(&mut self, above_db: f32, left: &FilterOutput, talker: NearEnd) {
         match (std::mem::replace(&mut self.talker, talker), talker) {
-            (Talker::Silent | Talker::Seems | Talker::Speaks, Talker::Seems | Talker::Speaks) => {
+            (NearEnd::Silent | NearEnd::Seems | NearEnd::Speaks, NearEnd::Seems | NearEnd::Speaks) => {
                 self.unlearned.clear();
             }
-            (Talker::Seems, Talker::Silent) => self.usual_db += MISTAKEN_DB,
-            (Talker::Silent | Talker::Speaks, Talker::Silent) => {}
+            (NearEnd::Seems, NearEnd::Silent) => self.usual_db += MISTAKEN_DB,
+            (NearEnd::Silent | NearEnd::Speaks, NearEnd::Silent) => {}
         }
-        if talker != Talker::Silent || left.doubt < FAINT {
+        if talker != NearEnd::Silent || left.doubt < FAINT {
             return;
         }
         self.unlearned.push_back(above_db);
@@ -145,7 +145,7 @@ impl Forecast {
     }
 
     /// Returns how much louder it is than foretold, in dB.
-    fn above(&mut self, left: &Left) -> f32 {
+    fn above(&mut self, left: &FilterOutput) -> f32 {
         self.doubts.rotate_left(1);
         self.doubts[SMEARED - 1] = left.doubt;
         self.noise = left.power.min(self.noise * RISING).max(FAINT);
@@ -172,11 +172,11 @@ mod tests {
     const TURN: usize = (SECONDS - 2) * 100;
 
     /// An answer in a room, which the forecast has got to know.
-    fn known() -> (Forecast, Vec<Block>, Vec<Block>) {
+    fn known() -> (EchoEstimator, Vec<Block>, Vec<Block>) {
         let far = assistant(SECONDS);
         let near = Room { delay_ms: 60, gain_db: -6.0, drift_ppm: 0.0 }.echo(&far, 1);
         let blocks = |samples: &[f32]| samples.as_chunks::<BLOCK>().0.to_vec();
-        (Forecast::new(), blocks(&far), blocks(&near))
+        (EchoEstimator::new(), blocks(&far), blocks(&near))
     }
 
     /// Returns how often something stood out in the last two seconds, when `late` pieces are late from then on.
@@ -191,7 +191,7 @@ mod tests {
             }
             let mut near = *near;
             speak(at, &mut near);
-            let rest = forecast.capture(&near, Talker::Silent);
+            let rest = forecast.capture(&near, NearEnd::Silent);
             count += usize::from(at >= TURN && rest.is_some_and(|rest| rest.stands_out));
         }
         count

@@ -39,7 +39,7 @@ type Bins = [f32; BINS];
 
 /// What a piece of the microphone has shown.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Left {
+pub(super) struct FilterOutput {
     /// What is left without the foretold echo.
     pub(super) piece: Piece,
     /// Its power.
@@ -49,14 +49,14 @@ pub(super) struct Left {
 }
 
 /// The filter.
-pub(super) struct Filter {
-    transform: Transform,
+pub(super) struct KalmanFilter {
+    transform: FftPair,
     last: Piece,
     /// What was played, as a ring.
     played: Vec<Played>,
     newest: usize,
     /// One part of the way for each piece that an echo may be late.
-    ways: Vec<Way>,
+    ways: Vec<Partition>,
     /// The part whose end was cut last; they take turns.
     cut: usize,
     noise: Bins,
@@ -75,7 +75,7 @@ struct Played {
 }
 
 #[derive(Clone, Copy)]
-struct Way {
+struct Partition {
     response: Spectrum,
     /// The power of what it may be wrong by.
     doubt: Bins,
@@ -93,18 +93,18 @@ impl Played {
     const SILENT: Self = Self { spectrum: Spectrum::SILENT, power: [0.0; BINS] };
 }
 
-impl Way {
+impl Partition {
     const UNKNOWN: Self = Self { response: Spectrum::SILENT, doubt: [UNKNOWN; BINS] };
 }
 
-impl Filter {
+impl KalmanFilter {
     pub(super) fn new() -> Self {
         Self {
-            transform: Transform::new(),
+            transform: FftPair::new(),
             last: [0.0; PIECE],
             played: vec![Played::SILENT; REACH],
             newest: 0,
-            ways: vec![Way::UNKNOWN; REACH],
+            ways: vec![Partition::UNKNOWN; REACH],
             cut: 0,
             noise: [0.0; BINS],
         }
@@ -117,7 +117,7 @@ impl Filter {
     }
 
     /// Takes what was played and what was heard, and learns of both.
-    pub(super) fn take(&mut self, played: &Piece, heard: &Piece) -> Left {
+    pub(super) fn take(&mut self, played: &Piece, heard: &Piece) -> FilterOutput {
         self.play(played);
         let (echo, doubt) = self.foretell();
         let echo = self.transform.tail(&echo);
@@ -126,20 +126,20 @@ impl Filter {
         let power = left.power();
         self.learn(&left, &power, &doubt);
         self.cut_one();
-        Left { piece, power: power.iter().sum(), doubt: doubt.iter().sum() }
+        FilterOutput { piece, power: power.iter().sum(), doubt: doubt.iter().sum() }
     }
 
     /// From here on what is played comes so many pieces later, and its echo is less late by as much.
     pub(super) fn fall_behind(&mut self, pieces: usize) {
         self.ways.rotate_left(pieces);
-        self.ways[REACH - pieces..].fill(Way::UNKNOWN);
+        self.ways[REACH - pieces..].fill(Partition::UNKNOWN);
     }
 
     /// Takes a piece beside which nothing is heard: the echo of what is played is later by one.
     pub(super) fn skip_ahead(&mut self, played: &Piece) {
         self.play(played);
         self.ways.rotate_right(1);
-        self.ways[0] = Way::UNKNOWN;
+        self.ways[0] = Partition::UNKNOWN;
     }
 
     fn play(&mut self, piece: &Piece) {
@@ -202,7 +202,7 @@ impl Filter {
 }
 
 /// Between time and frequency.
-struct Transform {
+struct FftPair {
     forward: Arc<dyn RealToComplex<f32>>,
     inverse: Arc<dyn ComplexToReal<f32>>,
     samples: [f32; WINDOW],
@@ -210,7 +210,7 @@ struct Transform {
     scratch: Vec<Complex<f32>>,
 }
 
-impl Transform {
+impl FftPair {
     fn new() -> Self {
         let mut planner = RealFftPlanner::new();
         let (forward, inverse) = (planner.plan_fft_forward(WINDOW), planner.plan_fft_inverse(WINDOW));

@@ -30,7 +30,7 @@ const STEADY_DB: f32 = 6.0;
 
 /// Measures every second in which the speaker sounds.
 #[derive(Debug, Default)]
-pub(super) struct Meter {
+pub(super) struct EchoMeter {
     rendered: VecDeque<f32>,
     far: VecDeque<f32>,
     near: VecDeque<f32>,
@@ -44,7 +44,7 @@ pub(super) struct Measurement {
     /// The loudness of the speaker in dB below full scale.
     pub(super) far_dbfs: f32,
     /// The echo, where the microphone hears one.
-    pub(super) echo: Option<Echo>,
+    pub(super) echo: Option<EchoEstimate>,
     /// The loudness of what is left of it behind the canceller, where it can still be told to be an echo.
     pub(super) left_dbfs: Option<f32>,
     /// Whether the microphone hears nothing but its own noise.
@@ -53,7 +53,7 @@ pub(super) struct Measurement {
 
 /// An echo that the microphone hears.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Echo {
+pub(super) struct EchoEstimate {
     /// How late it is.
     pub(super) delay: Duration,
     /// How much softer it is than what was played, in dB.
@@ -80,7 +80,7 @@ impl Measurement {
     }
 }
 
-impl Meter {
+impl EchoMeter {
     /// Takes the power of a block that the speaker was given.
     pub(super) fn render(&mut self, power: f32) {
         self.rendered.push_back(power);
@@ -111,7 +111,7 @@ impl Meter {
         let (lag, alike) = likeliest(far, near);
         let (left_lag, left_alike) = likeliest(far, left);
         let delayed = |lag: usize| &far[LAGS - lag..][..WINDOW];
-        let echo = (alike >= ALIKE).then(|| Echo {
+        let echo = (alike >= ALIKE).then(|| EchoEstimate {
             delay: BLOCK_TIME * u32::try_from(lag).unwrap_or(u32::MAX),
             loss_db: loudness(delayed(lag), delayed(lag)) - loudness(near, delayed(lag)),
             enhancement_db: loudness(near, delayed(lag)) - loudness(left, delayed(lag)),

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::audio::echo::meter::Measurement;
-use crate::audio::echo::{BLOCK_TIME, Block, Talker, Trust};
+use crate::audio::echo::{BLOCK_TIME, Block, NearEnd, SpeechGate};
 
 /// How far the microphone is turned down while the speaker sounds: 26 dB.
 const DUCKED: f32 = 0.05;
@@ -22,7 +22,7 @@ const UNKNOWN_COUPLING: f32 = 0.25;
 
 /// The gain of the microphone, and how loud an echo can be.
 #[derive(Debug)]
-pub(super) struct Switch {
+pub(super) struct MicGate {
     gain: f32,
     rendered: VecDeque<f32>,
     /// Power of what is left of the echo, of what was played.
@@ -31,13 +31,13 @@ pub(super) struct Switch {
     late: Option<usize>,
 }
 
-impl Default for Switch {
+impl Default for MicGate {
     fn default() -> Self {
         Self { gain: 1.0, rendered: VecDeque::new(), coupling: UNKNOWN_COUPLING, late: None }
     }
 }
 
-impl Switch {
+impl MicGate {
     /// Takes the power of a block that the speaker was given.
     pub(super) fn render(&mut self, power: f32) {
         self.rendered.push_back(power);
@@ -69,16 +69,16 @@ impl Switch {
     }
 
     /// Lets the microphone through where somebody speaks, and little of it else; `power` is that of the block.
-    pub(super) fn duck(&mut self, block: &mut Block, power: f32, talker: Talker) -> Trust {
+    pub(super) fn duck(&mut self, block: &mut Block, power: f32, talker: NearEnd) -> SpeechGate {
         self.turn(
             block,
             match talker {
-                Talker::Silent => DUCKED,
-                Talker::Seems | Talker::Speaks => 1.0,
+                NearEnd::Silent => DUCKED,
+                NearEnd::Seems | NearEnd::Speaks => 1.0,
             },
         );
         let echo = self.loudest_played() * self.coupling;
-        if power > FAINT && power > echo * CLEAR { Trust::Heard } else { Trust::Masked }
+        if power > FAINT && power > echo * CLEAR { SpeechGate::Heard } else { SpeechGate::Masked }
     }
 
     /// Returns the largest power that was played and may sound in the room at this moment.

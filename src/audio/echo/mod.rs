@@ -14,13 +14,13 @@ mod auto_mode;
 
 use std::time::Duration;
 
-use crate::audio::capture::speech_detector::{Beside, Listening};
-use crate::audio::echo::auto_mode::Auto;
-use crate::audio::echo::canceller::{Canceller, Wish};
-use crate::audio::echo::estimator::{Forecast, Rest};
-use crate::audio::echo::meter::{Measurement, Meter};
-use crate::audio::echo::mic_gate::Switch;
-use crate::dsp::frame::Rate;
+use crate::audio::capture::speech_detector::{FarEnd, ListenMode};
+use crate::audio::echo::auto_mode::AutoEchoMode;
+use crate::audio::echo::canceller::{Canceller, CancellerOutput};
+use crate::audio::echo::estimator::{EchoEstimator, ResidualSignal};
+use crate::audio::echo::meter::{EchoMeter, Measurement};
+use crate::audio::echo::mic_gate::MicGate;
+use crate::dsp::frame::SampleRate;
 
 /// Samples in a block: 10 ms at 24 kHz.
 pub(crate) const BLOCK: usize = 240;
@@ -44,7 +44,7 @@ pub(crate) type Block = [f32; BLOCK];
 
 /// What is to be done against the echo.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum EchoControl {
+pub enum EchoPolicy {
     /// The canceller, and what is stronger where that is not enough; nothing between files.
     #[default]
     Auto,
@@ -67,7 +67,7 @@ pub enum EchoMode {
 
 /// Whether a step of the processing is wanted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Step {
+pub enum ProcessingStep {
     /// It is.
     On,
     /// It is not.
@@ -79,13 +79,13 @@ pub enum Step {
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Processing {
     /// What is done against the echo.
-    pub echo: EchoControl,
+    pub echo: EchoPolicy,
     /// Whether steady noise is taken away (about 12 dB).
-    pub noise_suppression: Step,
+    pub noise_suppression: ProcessingStep,
     /// Whether a soft microphone is made louder.
-    pub gain_control: Step,
+    pub gain_control: ProcessingStep,
     /// What somebody's voice is listened for.
-    pub voice: Listening,
+    pub voice: ListenMode,
 }
 
 /// What is known of the echo.
@@ -113,7 +113,7 @@ impl EchoState {
 
 /// Whether a block of the microphone may be somebody's voice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Trust {
+pub(crate) enum SpeechGate {
     /// It is the room, and perhaps somebody who speaks.
     Heard,
     /// It is no louder than the echo.
@@ -122,7 +122,7 @@ pub(crate) enum Trust {
 
 /// Somebody's voice, as the switch needs to know it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Talker {
+pub(crate) enum NearEnd {
     /// Nobody speaks.
     Silent,
     /// Somebody seems to.
@@ -132,16 +132,16 @@ pub(crate) enum Talker {
 }
 
 /// The way of the microphone's blocks, with what the speaker played beside it.
-pub(crate) struct Guard {
+pub(crate) struct EchoControl {
     mode: EchoMode,
-    auto: Option<Auto>,
+    auto: Option<AutoEchoMode>,
     canceller: Option<Canceller>,
     /// Beside a canceller of echo, and what it left of the last block while the speaker sounds.
-    forecast: Option<Forecast>,
-    rest: Option<Rest>,
+    forecast: Option<EchoEstimator>,
+    rest: Option<ResidualSignal>,
     /// Nothing where nothing is done against the echo.
-    meter: Option<Meter>,
-    switch: Switch,
+    meter: Option<EchoMeter>,
+    switch: MicGate,
     /// How long nothing has been heard of the speaker.
     quiet: Duration,
     /// Measurements without an echo, one after the other.
@@ -152,20 +152,20 @@ pub(crate) struct Guard {
     news: bool,
 }
 
-impl Guard {
+impl EchoControl {
     pub(crate) fn new(processing: &Processing) -> Self {
         let (mode, auto) = match processing.echo {
-            EchoControl::Auto => (EchoMode::Cancel, Some(Auto::default())),
-            EchoControl::Fixed(mode) => (mode, None),
+            EchoPolicy::Auto => (EchoMode::Cancel, Some(AutoEchoMode::default())),
+            EchoPolicy::Fixed(mode) => (mode, None),
         };
         Self {
             mode,
             auto,
             canceller: Canceller::for_mode(mode, processing),
-            forecast: (mode == EchoMode::Cancel).then(Forecast::new),
+            forecast: (mode == EchoMode::Cancel).then(EchoEstimator::new),
             rest: None,
-            meter: (mode != EchoMode::Off).then(Meter::default),
-            switch: Switch::default(),
+            meter: (mode != EchoMode::Off).then(EchoMeter::default),
+            switch: MicGate::default(),
             quiet: TAIL,
             unheard: 0,
             passed: (0.0, 0.0),
@@ -185,16 +185,16 @@ impl Guard {
     }
 
     /// Returns beside what somebody is listened to: in half duplex the echo is over once the microphone is open.
-    pub(crate) fn beside(&self) -> Beside {
+    pub(crate) fn beside(&self) -> FarEnd {
         let sounds = match self.mode {
             EchoMode::Off | EchoMode::Cancel | EchoMode::Duck => self.is_sounding(),
             EchoMode::HalfDuplex => self.is_closed(),
         };
-        if sounds { Beside::Speaker } else { Beside::Silence }
+        if sounds { FarEnd::Speaker } else { FarEnd::Silence }
     }
 
     /// Returns what the last block holds besides the echo, where that is foretold.
-    pub(crate) fn rest(&self) -> Option<&Rest> {
+    pub(crate) fn rest(&self) -> Option<&ResidualSignal> {
         self.rest.as_ref()
     }
 
@@ -228,7 +228,7 @@ impl Guard {
     }
 
     /// Works on the next block of the microphone, and says whether it may be a voice.
-    pub(crate) fn capture(&mut self, block: &mut Block, talker: Talker) -> Trust {
+    pub(crate) fn capture(&mut self, block: &mut Block, talker: NearEnd) -> SpeechGate {
         let raw = power(block);
         let sounds = self.is_sounding();
         // Where there is no echo, suppressing it could only harm.
@@ -242,7 +242,11 @@ impl Guard {
             None
         });
         if let Some(canceller) = &mut self.canceller {
-            canceller.capture(block, if transparent { Wish::Plain } else { Wish::Clean }, sounds);
+            canceller.capture(
+                block,
+                if transparent { CancellerOutput::Plain } else { CancellerOutput::Clean },
+                sounds,
+            );
         }
         let clean = power(block);
         self.passed = (raw, clean);
@@ -253,21 +257,21 @@ impl Guard {
         match self.mode {
             EchoMode::Off | EchoMode::Cancel => {
                 self.switch.open(block);
-                Trust::Heard
+                SpeechGate::Heard
             }
             EchoMode::Duck if sounds => self.switch.duck(block, clean, talker),
             EchoMode::Duck => {
                 self.switch.open(block);
-                Trust::Heard
+                SpeechGate::Heard
             }
             // Nobody is asked to speak over it.
             EchoMode::HalfDuplex if self.is_closed() => {
                 self.switch.close(block);
-                Trust::Masked
+                SpeechGate::Masked
             }
             EchoMode::HalfDuplex => {
                 self.switch.open(block);
-                Trust::Heard
+                SpeechGate::Heard
             }
         }
     }
@@ -306,4 +310,4 @@ fn decibels(power: f32) -> f32 {
 }
 
 /// The rate of all blocks.
-pub(crate) const RATE: Rate = Rate::WIRE;
+pub(crate) const RATE: SampleRate = SampleRate::WIRE;

@@ -1,7 +1,7 @@
 //! Rooms for tests: the speaker's sound comes back late, softer, smeared, and by another clock.
 
 use crate::dsp::audio_file::read_clip;
-use crate::dsp::frame::Rate;
+use crate::dsp::frame::SampleRate;
 use crate::dsp::g711::decode_ulaw;
 use crate::dsp::resample::{resample_clip, to_float};
 
@@ -22,9 +22,9 @@ const APART: usize = 70;
 const REFLECTIONS: usize = 70;
 
 /// Numbers between -1 and 1 that are the same each time.
-pub(crate) struct Dice(u32);
+pub(crate) struct NoiseRng(u32);
 
-impl Dice {
+impl NoiseRng {
     pub(crate) fn new(seed: u32) -> Self {
         Self(seed)
     }
@@ -36,9 +36,9 @@ impl Dice {
 }
 
 /// The way of the sound through a room, block after block.
-pub(crate) struct Way {
+pub(crate) struct RoomPath {
     room: Room,
-    dice: Dice,
+    dice: NoiseRng,
     taps: Vec<(usize, f32)>,
     gain: f32,
     /// What was played, behind as much silence as the latest reflection is late.
@@ -56,8 +56,8 @@ impl Room {
     }
 
     /// Returns the way through it, on which nothing sounds yet.
-    pub(crate) fn way(&self, seed: u32) -> Way {
-        let mut dice = Dice::new(seed);
+    pub(crate) fn way(&self, seed: u32) -> RoomPath {
+        let mut dice = NoiseRng::new(seed);
         let late = self.delay_ms * 24;
         // The direct sound, and reflections that die away by 60 dB in a quarter of a second.
         let mut taps = vec![(late, 1.0)];
@@ -69,11 +69,11 @@ impl Room {
             10.0_f32.powf(self.gain_db / 20.0) / taps.iter().map(|(_, tap)| tap * tap).sum::<f32>().sqrt();
         let silence = late + REFLECTIONS * APART;
         let far = vec![0.0; silence];
-        Way { room: *self, dice, taps, gain, far, silence, heard: 0, low: 0.0, high: 0.0 }
+        RoomPath { room: *self, dice, taps, gain, far, silence, heard: 0, low: 0.0, high: 0.0 }
     }
 }
 
-impl Way {
+impl RoomPath {
     /// Returns what the microphone hears while `played` is played.
     pub(crate) fn hear(&mut self, played: &[f32]) -> Vec<f32> {
         self.far.extend_from_slice(played);
@@ -102,7 +102,7 @@ pub(crate) fn assistant(seconds: usize) -> Vec<f32> {
     let coded = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/demo/voice.ul"));
     let length = (seconds * 8_000).min(coded.len());
     let samples: Vec<i16> = coded[..length].iter().map(|code| decode_ulaw(*code)).collect();
-    let floats = resample_clip(&samples, Rate::TELEPHONE, Rate::WIRE).into_iter().map(to_float);
+    let floats = resample_clip(&samples, SampleRate::TELEPHONE, SampleRate::WIRE).into_iter().map(to_float);
     at_level(floats.cycle().take(seconds * 24_000).collect(), -20.0)
 }
 

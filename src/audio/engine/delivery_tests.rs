@@ -6,7 +6,7 @@ use crate::dsp::resample::to_int;
 /// How long a delta lasts.
 const DELTA: Duration = Duration::from_millis(100);
 /// Of all that is heard: a low rate, because minutes are long.
-const RATE: Rate = Rate(8_000);
+const RATE: SampleRate = SampleRate(8_000);
 /// What is not equal to this is no silence.
 const SILENCE: f32 = 0.0;
 
@@ -27,8 +27,8 @@ impl Dice {
 /// A speaker that takes blocks by a clock of its own, and what it was given.
 struct Listener {
     engine: Engine,
-    ends: Ends,
-    rate: Rate,
+    ends: EngineChannels,
+    rate: SampleRate,
     /// How long a block lasts by the other clock.
     block: Duration,
     samples: usize,
@@ -45,8 +45,8 @@ struct Listener {
 }
 
 impl Listener {
-    fn new(rate: Rate, fast_millionths: i64) -> Self {
-        let (engine, ends) = Engine::new(Format {
+    fn new(rate: SampleRate, fast_millionths: i64) -> Self {
+        let (engine, ends) = Engine::new(EngineFormat {
             wire_in: rate,
             wire_out: rate,
             device_in: rate,
@@ -75,10 +75,10 @@ impl Listener {
             self.now = wake;
             self.engine.step(wake);
             while let Ok(event) = self.ends.events.try_recv() {
-                self.drained += usize::from(event == Event::Drained);
+                self.drained += usize::from(event == AudioThreadEvent::Drained);
                 self.played = event.played_of(ClipId(1)).unwrap_or(self.played);
                 self.heard = event.heard_at_flush().map(<[_]>::to_vec).or_else(|| self.heard.take());
-                if let Event::Counts(counts) = event {
+                if let AudioThreadEvent::Counts(counts) = event {
                     self.gaps = counts.gaps;
                 }
             }
@@ -106,13 +106,13 @@ impl Listener {
 }
 
 /// An answer none of whose samples is silent.
-fn counting(seconds: usize, rate: Rate) -> Vec<i16> {
+fn counting(seconds: usize, rate: SampleRate) -> Vec<i16> {
     (0..seconds * rate.0 as usize).map(|n| (n % 20_000 + 5_000) as i16).collect()
 }
 
 /// Checks that all of an answer is there in order, but for how long its pauses last, and returns the gaps
 /// in it, in milliseconds.
-fn gaps(given: &[f32], answer: &[i16], rate: Rate) -> Vec<u64> {
+fn gaps(given: &[f32], answer: &[i16], rate: SampleRate) -> Vec<u64> {
     let sounds: Vec<i16> = answer.iter().copied().filter(|sample| *sample != 0).collect();
     let pauses = answer.iter().scan(0, |sounds, sample| {
         *sounds += usize::from(*sample != 0);
@@ -313,7 +313,7 @@ fn an_hour_of_live_sound_to_a_speaker_that_is_fast_has_neither_clicks_nor_gaps()
 
 /// At 2 kHz, because an hour is longer still.
 fn hear_a_tone_for_an_hour(fast_millionths: i64) {
-    let rate = Rate(2_000);
+    let rate = SampleRate(2_000);
     let wave = |n: usize| 12_000.0 * (n as f64 * std::f64::consts::TAU * 50.0 / 2_000.0).sin();
     let mut listener = Listener::new(rate, fast_millionths);
     let (mut last, mut before, mut worst, mut deepest) = (0.0_f32, 0.0_f32, 0.0_f32, 0);

@@ -8,17 +8,17 @@ use rtrb::RingBuffer;
 use tokio::sync::broadcast;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
-use crate::audio::api::{Command, Counts, Duck, Event, Mute};
-use crate::audio::capture::framing::{self, Microphone, MicrophoneParts};
+use crate::audio::api::{AudioCommand, AudioThreadEvent, Duck, Mute, StreamCounters};
+use crate::audio::capture::framing::{self, CaptureFramer, CaptureParts};
 use crate::audio::capture::processing::{Processor, ProcessorParts};
-use crate::audio::device::block_size::Scene;
+use crate::audio::device::block_size::Audibility;
 use crate::audio::echo::Processing;
-use crate::audio::playback::queue::{self, Speaker, SpeakerParts};
-use crate::audio::realtime::callback::{Capture, Playback};
-use crate::audio::realtime::counters::Shared;
+use crate::audio::playback::queue::{self, PlaybackQueue, PlaybackQueueParts};
+use crate::audio::realtime::callback::{CaptureCallback, PlaybackCallback};
+use crate::audio::realtime::counters::CallbackCounters;
 use crate::audio::recording::recorder::Recorder;
-use crate::dsp::frame::{ClipId, Frame, Rate};
-use crate::dsp::level::Meter;
+use crate::dsp::frame::{ClipId, Frame, SampleRate};
+use crate::dsp::level::LevelMeter;
 
 /// How much sound the channel to the session holds; when it is full the oldest frame goes.
 const MICROPHONE_CHANNEL: Duration = Duration::from_secs(1);
@@ -27,15 +27,15 @@ const COUNTS_EVERY: Duration = Duration::from_millis(500);
 
 /// The rates and lengths of one call.
 #[derive(Clone, Copy, Debug)]
-pub struct Format {
+pub struct EngineFormat {
     /// The rate of the frames that go to the server.
-    pub wire_in: Rate,
+    pub wire_in: SampleRate,
     /// The rate of the frames that come from it.
-    pub wire_out: Rate,
+    pub wire_out: SampleRate,
     /// The rate of the microphone.
-    pub device_in: Rate,
+    pub device_in: SampleRate,
     /// The rate of the speaker.
-    pub device_out: Rate,
+    pub device_out: SampleRate,
     /// How long a frame of the microphone is.
     pub frame: Duration,
     /// How much of a clip is gathered before it begins to sound, unless it ends before.
@@ -45,38 +45,38 @@ pub struct Format {
 }
 
 /// The other ends of an engine.
-pub struct Ends {
+pub struct EngineChannels {
     /// Belongs into the microphone's callback.
-    pub capture: Capture,
+    pub capture: CaptureCallback,
     /// Belongs into the speaker's callback.
-    pub playback: Playback,
+    pub playback: PlaybackCallback,
     /// What is heard.
     pub mic: broadcast::Receiver<Frame>,
     /// What happens.
-    pub events: UnboundedReceiver<Event>,
+    pub events: UnboundedReceiver<AudioThreadEvent>,
     /// How loud the microphone is, as it is sent.
-    pub input_meter: Arc<Meter>,
+    pub input_meter: Arc<LevelMeter>,
     /// How loud the speaker is.
-    pub output_meter: Arc<Meter>,
+    pub output_meter: Arc<LevelMeter>,
     /// How the callbacks are doing.
-    pub shared: Arc<Shared>,
+    pub shared: Arc<CallbackCounters>,
 }
 
 /// Carries sound both ways, a step at a time.
 pub struct Engine {
-    microphone: Microphone,
-    speaker: Speaker,
-    shared: Arc<Shared>,
+    microphone: CaptureFramer,
+    speaker: PlaybackQueue,
+    shared: Arc<CallbackCounters>,
     frames: broadcast::Sender<Frame>,
     frames_room: usize,
-    events: UnboundedSender<Event>,
-    counts: Counts,
+    events: UnboundedSender<AudioThreadEvent>,
+    counts: StreamCounters,
     counts_at: Duration,
     recorder: Option<Recorder>,
     /// Why the recording has ended before the call.
     recording_failure: Option<String>,
     /// The rate of the speaker.
-    speaker_rate: Rate,
+    speaker_rate: SampleRate,
 }
 
 /// What the speaker is wanted for.
@@ -90,15 +90,15 @@ pub(crate) enum Demand {
 
 impl Engine {
     /// Makes an engine and everything that is connected to it.
-    pub fn new(format: Format) -> (Self, Ends) {
-        let shared = Arc::new(Shared::default());
+    pub fn new(format: EngineFormat) -> (Self, EngineChannels) {
+        let shared = Arc::new(CallbackCounters::default());
         let (events, events_rx) = mpsc::unbounded_channel();
         let frames_room = (MICROPHONE_CHANNEL.as_nanos() / format.frame.as_nanos().max(1)).max(2) as usize;
         let (frames, mic) = broadcast::channel(frames_room);
         let (capture_tx, capture_rx) = ring(format.device_in, framing::CAPACITY);
         let (playback_tx, playback_rx) = ring(format.device_out, queue::CAPACITY);
-        let input_meter = Arc::new(Meter::new(format.wire_in));
-        let output_meter = Arc::new(Meter::new(format.wire_out));
+        let input_meter = Arc::new(LevelMeter::new(format.wire_in));
+        let output_meter = Arc::new(LevelMeter::new(format.wire_out));
         let (reference_tx, reference_rx) = ring(format.device_out, queue::CAPACITY);
         let processor = Processor::new(ProcessorParts {
             processing: format.processing,
@@ -108,7 +108,7 @@ impl Engine {
             events: events.clone(),
         });
         let reference = processor.is_some().then_some(reference_tx);
-        let microphone = Microphone::new(MicrophoneParts {
+        let microphone = CaptureFramer::new(CaptureParts {
             ring: capture_rx,
             meter: Arc::clone(&input_meter),
             frames: frames.clone(),
@@ -118,7 +118,7 @@ impl Engine {
             frame: format.frame,
             processor,
         });
-        let speaker = Speaker::new(SpeakerParts {
+        let speaker = PlaybackQueue::new(PlaybackQueueParts {
             ring: playback_tx,
             shared: Arc::clone(&shared),
             meter: Arc::clone(&output_meter),
@@ -127,9 +127,10 @@ impl Engine {
             device: format.device_out,
             prebuffer: format.prebuffer,
         });
-        let capture = Capture::new(capture_tx, Arc::clone(&shared));
-        let playback = Playback::new(playback_rx, Arc::clone(&shared), format.device_out).told_to(reference);
-        let ends = Ends {
+        let capture = CaptureCallback::new(capture_tx, Arc::clone(&shared));
+        let playback =
+            PlaybackCallback::new(playback_rx, Arc::clone(&shared), format.device_out).told_to(reference);
+        let ends = EngineChannels {
             capture,
             playback,
             mic,
@@ -145,7 +146,7 @@ impl Engine {
             frames,
             frames_room,
             events,
-            counts: Counts::default(),
+            counts: StreamCounters::default(),
             counts_at: Duration::ZERO,
             recorder: None,
             recording_failure: None,
@@ -191,31 +192,35 @@ impl Engine {
 
     /// Takes another microphone, of this rate, and returns what belongs into its callback. What the former one
     /// still had is lost.
-    pub(crate) fn connect_microphone(&mut self, device: Rate) -> Capture {
+    pub(crate) fn connect_microphone(&mut self, device: SampleRate) -> CaptureCallback {
         let (capture, ring) = ring(device, framing::CAPACITY);
         self.microphone.connect(ring, device);
-        Capture::new(capture, Arc::clone(&self.shared))
+        CaptureCallback::new(capture, Arc::clone(&self.shared))
     }
 
     /// Takes another speaker, of this rate, and returns what belongs into its callback. What the former one had
     /// not taken of its ring, less than a tenth of a second, counts as heard.
-    pub(crate) fn connect_speaker(&mut self, device: Rate) -> Playback {
+    pub(crate) fn connect_speaker(&mut self, device: SampleRate) -> PlaybackCallback {
         let (samples, playback) = ring(device, queue::CAPACITY);
         self.speaker.connect(samples, device);
         self.speaker_rate = device;
         let (reference, told) = ring(device, queue::CAPACITY);
         let is_heard = self.microphone.connect_reference(told, device);
-        let playback = Playback::new(playback, Arc::clone(&self.shared), device);
+        let playback = PlaybackCallback::new(playback, Arc::clone(&self.shared), device);
         self.tapped(playback.told_to(is_heard.then_some(reference)))
     }
 
     /// Has all that comes recorded once that is asked for; returns what belongs into the speaker's callback.
-    pub(crate) fn set_recorder(&mut self, recorder: Recorder, playback: Playback) -> Playback {
+    pub(crate) fn set_recorder(
+        &mut self,
+        recorder: Recorder,
+        playback: PlaybackCallback,
+    ) -> PlaybackCallback {
         self.recorder = Some(recorder);
         self.tapped(playback)
     }
 
-    fn tapped(&mut self, playback: Playback) -> Playback {
+    fn tapped(&mut self, playback: PlaybackCallback) -> PlaybackCallback {
         match &mut self.recorder {
             Some(recorder) => playback.tapped(recorder.tap(self.speaker_rate)),
             None => playback,
@@ -244,7 +249,7 @@ impl Engine {
         if let Some(Err(reason)) = self.recorder.as_mut().map(act) {
             self.recorder = None;
             self.recording_failure = Some(reason.clone());
-            self.tell(Event::RecordingEnded(reason));
+            self.tell(AudioThreadEvent::RecordingEnded(reason));
         }
     }
 
@@ -288,8 +293,8 @@ impl Engine {
     }
 
     /// Returns what can be heard now.
-    pub(crate) fn scene(&self) -> Scene {
-        Scene { level: self.microphone.level(), speaker: self.demand() }
+    pub(crate) fn scene(&self) -> Audibility {
+        Audibility { level: self.microphone.level(), speaker: self.demand() }
     }
 
     /// Returns whether what the speaker's device does next is to be told at once.
@@ -298,26 +303,30 @@ impl Engine {
     }
 
     /// Does what it is told; devices and the end are not for the engine.
-    pub(crate) fn obey(&mut self, command: Command) {
+    pub(crate) fn obey(&mut self, command: AudioCommand) {
         match command {
-            Command::Play { clip, frame } => self.play(clip, frame),
-            Command::EndClip(clip) => self.end_clip(clip),
-            Command::Flush => self.flush(),
-            Command::Duck(duck) => self.set_duck(duck),
-            Command::Mute(mute) => self.set_mute(mute),
-            Command::Record => self.begin_recording(),
-            Command::Use(..) | Command::List | Command::Turn | Command::Close | Command::Leave => {}
+            AudioCommand::Play { clip, frame } => self.play(clip, frame),
+            AudioCommand::EndClip(clip) => self.end_clip(clip),
+            AudioCommand::Flush => self.flush(),
+            AudioCommand::Duck(duck) => self.set_duck(duck),
+            AudioCommand::Mute(mute) => self.set_mute(mute),
+            AudioCommand::Record => self.begin_recording(),
+            AudioCommand::Use(..)
+            | AudioCommand::List
+            | AudioCommand::Turn
+            | AudioCommand::Close
+            | AudioCommand::Leave => {}
         }
     }
 
     /// Tells whoever listens.
-    pub(crate) fn tell(&self, event: Event) {
+    pub(crate) fn tell(&self, event: AudioThreadEvent) {
         // Whoever listened may be gone already; then nobody wants to know.
         let _ = self.events.send(event);
     }
 
     fn count(&mut self, now: Duration) {
-        let counts = Counts {
+        let counts = StreamCounters {
             gaps: self.speaker.gaps(),
             capture_dropped: self.shared.capture_dropped.load(Ordering::Relaxed),
             play_refused: self.speaker.refused(),
@@ -325,12 +334,12 @@ impl Engine {
         if counts != self.counts && now >= self.counts_at {
             self.counts = counts;
             self.counts_at = now + COUNTS_EVERY;
-            self.tell(Event::Counts(counts));
+            self.tell(AudioThreadEvent::Counts(counts));
         }
     }
 }
 
-fn ring(rate: Rate, length: Duration) -> (rtrb::Producer<f32>, rtrb::Consumer<f32>) {
+fn ring(rate: SampleRate, length: Duration) -> (rtrb::Producer<f32>, rtrb::Consumer<f32>) {
     RingBuffer::new((rate.samples(length) as usize).max(1))
 }
 

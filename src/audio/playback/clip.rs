@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::audio::playback::jitter_buffer::Jitter;
-use crate::dsp::frame::{ClipId, Frame, Rate};
-use crate::dsp::level::Meter;
+use crate::audio::playback::jitter_buffer::JitterBuffer;
+use crate::dsp::frame::{ClipId, Frame, SampleRate};
+use crate::dsp::level::LevelMeter;
 use crate::dsp::resample::to_float;
 
 /// How much is resampled at a time.
@@ -16,9 +16,9 @@ const QUIET: u16 = 164;
 const PAUSE: Duration = Duration::from_millis(80);
 
 /// A clip of which something waits to be played, or may still come.
-pub(crate) struct Clip {
+pub(crate) struct QueuedClip {
     pub(crate) clip: ClipId,
-    pub(crate) rate: Rate,
+    pub(crate) rate: SampleRate,
     pub(crate) frames: VecDeque<Frame>,
     /// Samples of the first frame that are already on their way.
     used: usize,
@@ -47,9 +47,9 @@ pub(crate) enum Gate {
     Pausing,
 }
 
-impl Clip {
+impl QueuedClip {
     /// Begins with nothing of a clip whose first frame has come.
-    pub(crate) fn new(clip: ClipId, first: &Frame, jitter: &Jitter) -> Self {
+    pub(crate) fn new(clip: ClipId, first: &Frame, jitter: &JitterBuffer) -> Self {
         let rate = first.rate;
         let begin = first.samples.len().min(rate.samples(PIECE) as usize);
         let begins_quiet = is_quiet(&first.samples[..begin]);
@@ -97,7 +97,7 @@ impl Clip {
     }
 
     /// Appends at most one piece to `output`, and returns how many samples.
-    pub(crate) fn take(&mut self, output: &mut Vec<f32>, meter: &Meter) -> usize {
+    pub(crate) fn take(&mut self, output: &mut Vec<f32>, meter: &LevelMeter) -> usize {
         let Some(frame) = self.frames.front() else { return 0 };
         let rest = &frame.samples[self.used..];
         let piece = (self.rate.samples(PIECE) as usize).max(1);

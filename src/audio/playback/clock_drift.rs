@@ -20,7 +20,7 @@ const EVERY: u32 = 10;
 pub(crate) struct Drift {
     /// What is to be kept.
     aim: Option<Duration>,
-    window: Window,
+    window: DriftWindow,
     before: Option<Duration>,
     /// How much is to be left out, or put in if it is negative, in nanoseconds.
     excess: i128,
@@ -31,7 +31,7 @@ pub(crate) struct Drift {
 
 /// A while of listening.
 #[derive(Debug, Default)]
-struct Window {
+struct DriftWindow {
     sound: Duration,
     least: Option<Duration>,
 }
@@ -40,7 +40,7 @@ impl Drift {
     /// Forgets what was seen: the sound has begun anew.
     pub(crate) fn restart(&mut self) {
         (self.aim, self.before, self.excess) = (None, None, 0);
-        self.window = Window::default();
+        self.window = DriftWindow::default();
     }
 
     /// Notes that `sound` came when `between` lay between the clocks.

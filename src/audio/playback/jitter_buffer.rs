@@ -25,13 +25,13 @@ const TELLING: Duration = Duration::from_millis(500);
 
 /// Decides how much is gathered.
 #[derive(Debug)]
-pub(crate) struct Jitter {
+pub(crate) struct JitterBuffer {
     start: Duration,
     target: Duration,
     least: Duration,
     most: Duration,
     /// The sound that comes, since it began or went on after a gap.
-    run: Option<Run>,
+    run: Option<ArrivalRun>,
     /// Since when sound is missing.
     missing: Option<(ClipId, Duration)>,
     /// How much sound came since the target was changed, or kept for calm.
@@ -43,14 +43,14 @@ pub(crate) struct Jitter {
     /// The same of the time before, or what is taken for it.
     late_before: Duration,
     /// The pace of the last answers.
-    pace: Pace,
+    pace: ArrivalRate,
     /// Whether there was a gap in that time: then what is seen counts before it does harm again.
     warned: bool,
 }
 
 /// Sound that comes, as it were live: each piece is wanted when those before it are over.
 #[derive(Debug)]
-struct Run {
+struct ArrivalRun {
     clip: ClipId,
     began: Duration,
     sound: Duration,
@@ -65,14 +65,14 @@ struct Run {
 
 /// How fast answers come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Pace {
+enum ArrivalRate {
     /// As fast as they are played.
     Live,
     /// Faster, or nobody knows.
     Ahead,
 }
 
-impl Jitter {
+impl JitterBuffer {
     /// Begins with a target.
     pub(crate) fn new(start: Duration) -> Self {
         Self {
@@ -86,7 +86,7 @@ impl Jitter {
             needed: Duration::ZERO,
             late: Duration::ZERO,
             late_before: UNKNOWN,
-            pace: Pace::Ahead,
+            pace: ArrivalRate::Ahead,
             warned: false,
         }
     }
@@ -99,8 +99,8 @@ impl Jitter {
     /// Returns the same for one that begins with a pause: what is missing can be gathered before that ends.
     pub(crate) fn target_of_pause(&self) -> Duration {
         match self.pace {
-            Pace::Live if self.target <= self.start + UNKNOWN => self.start,
-            Pace::Live | Pace::Ahead => self.target,
+            ArrivalRate::Live if self.target <= self.start + UNKNOWN => self.start,
+            ArrivalRate::Live | ArrivalRate::Ahead => self.target,
         }
     }
 
@@ -117,8 +117,8 @@ impl Jitter {
         if lacking < WORTHWHILE { Duration::ZERO } else { lacking }
     }
 
-    fn is_live(&self, run: &Run, now: Duration) -> bool {
-        if self.pace == Pace::Live && run.sound < TELLING {
+    fn is_live(&self, run: &ArrivalRun, now: Duration) -> bool {
+        if self.pace == ArrivalRate::Live && run.sound < TELLING {
             return true;
         }
         if run.before.is_zero() {
@@ -180,13 +180,14 @@ impl Jitter {
             }
             None => {
                 let (before, last) = (Duration::ZERO, now);
-                self.run = Some(Run { clip, began: now, sound, piece: sound, earliest: MOST, before, last });
+                self.run =
+                    Some(ArrivalRun { clip, began: now, sound, piece: sound, earliest: MOST, before, last });
             }
         }
         self.pace = match &self.run {
             Some(run) if run.sound < TELLING => self.pace,
-            Some(run) if self.is_live(run, now) => Pace::Live,
-            Some(_) | None => Pace::Ahead,
+            Some(run) if self.is_live(run, now) => ArrivalRate::Live,
+            Some(_) | None => ArrivalRate::Ahead,
         };
     }
 
@@ -214,7 +215,7 @@ mod tests {
     }
 
     /// Lets seconds of sound come in deltas of 100 ms, each second one of them late by `late`.
-    fn live(jitter: &mut Jitter, begin: Duration, (seconds, late): (u32, Duration)) -> Duration {
+    fn live(jitter: &mut JitterBuffer, begin: Duration, (seconds, late): (u32, Duration)) -> Duration {
         jitter.ended(CLIP);
         for n in 0..seconds * 10 {
             let late = if n % 10 == 5 { late } else { Duration::ZERO };
@@ -224,7 +225,7 @@ mod tests {
     }
 
     /// Lets live sound in deltas of 20 ms stand still once 60 ms of it were played.
-    fn stand_still(jitter: &mut Jitter, clip: u64, missing: Duration) {
+    fn stand_still(jitter: &mut JitterBuffer, clip: u64, missing: Duration) {
         let (clip, begin) = (ClipId(clip), Duration::from_secs(clip * 100));
         (0..3).for_each(|n| jitter.arrived(begin + ms(20) * n, clip, ms(20)));
         jitter.ran_dry(begin + ms(100), clip);
@@ -233,7 +234,7 @@ mod tests {
 
     #[test]
     fn a_gap_makes_it_gather_more_by_what_was_missing_and_within_reason() {
-        let mut jitter = Jitter::new(ms(60));
+        let mut jitter = JitterBuffer::new(ms(60));
         for (clip, (missing, target)) in (1..).zip([(70, 130), (5, 135), (250, 385), (9_000, 400), (1, 400)])
         {
             stand_still(&mut jitter, clip, ms(missing));
@@ -243,7 +244,7 @@ mod tests {
 
     #[test]
     fn a_gap_brings_what_all_of_the_answer_teaches() {
-        let mut jitter = Jitter::new(ms(60));
+        let mut jitter = JitterBuffer::new(ms(60));
         // The first was late itself, and so nothing that follows is later by more than 10 ms.
         for (n, late) in (0..).zip([80, 0, 90]) {
             jitter.arrived(ms(100 * n + late), CLIP, ms(100));
@@ -255,7 +256,7 @@ mod tests {
 
     #[test]
     fn the_end_of_an_answer_and_the_next_one_are_no_gap() {
-        let mut jitter = Jitter::new(ms(60));
+        let mut jitter = JitterBuffer::new(ms(60));
         jitter.arrived(ms(0), CLIP, ms(100));
         jitter.ran_dry(ms(100), CLIP);
         jitter.ended(CLIP);
@@ -267,7 +268,7 @@ mod tests {
 
     #[test]
     fn calm_lets_it_gather_less_little_by_little() {
-        let mut jitter = Jitter::new(ms(60));
+        let mut jitter = JitterBuffer::new(ms(60));
         jitter.arrived(ms(0), CLIP, ms(100));
         jitter.ran_dry(ms(100), CLIP);
         jitter.arrived(ms(400), CLIP, ms(100));
@@ -284,7 +285,7 @@ mod tests {
 
     #[test]
     fn it_gathers_what_covers_the_latest_of_the_last_time() {
-        let mut jitter = Jitter::new(ms(60));
+        let mut jitter = JitterBuffer::new(ms(60));
         jitter.target = ms(300);
         let mut now = Duration::from_secs(1);
         for _ in 0..40 {
@@ -295,7 +296,7 @@ mod tests {
 
     #[test]
     fn a_pause_is_prolonged_by_what_a_live_answer_lacks() {
-        let mut jitter = Jitter::new(ms(60));
+        let mut jitter = JitterBuffer::new(ms(60));
         jitter.arrived(ms(0), CLIP, ms(100));
         assert_eq!(jitter.lacks(ms(40), CLIP, ms(60)), ms(0), "more may come at once");
         assert_eq!(jitter.lacks(ms(60), CLIP, ms(40)), ms(160), "nobody knows how late the next can be");
@@ -309,7 +310,7 @@ mod tests {
 
     #[test]
     fn a_pause_is_not_prolonged_for_what_stood_still() {
-        let mut jitter = Jitter::new(ms(60));
+        let mut jitter = JitterBuffer::new(ms(60));
         (0..10).for_each(|n| jitter.arrived(ms(100) * n, CLIP, ms(100)));
         jitter.ran_dry(ms(1_000), CLIP);
         jitter.arrived(ms(1_300), CLIP, ms(100));
@@ -320,7 +321,7 @@ mod tests {
     #[test]
     fn what_a_burst_lacks_nobody_waits_for() {
         for times_as_fast in [2, 5, 20] {
-            let mut jitter = Jitter::new(ms(60));
+            let mut jitter = JitterBuffer::new(ms(60));
             for n in 0..20_u32 {
                 let now = ms(100) * n / times_as_fast;
                 jitter.arrived(now, CLIP, ms(100));
@@ -332,7 +333,7 @@ mod tests {
 
     #[test]
     fn what_was_seen_of_live_answers_is_what_the_next_ones_need() {
-        let mut jitter = Jitter::new(ms(60));
+        let mut jitter = JitterBuffer::new(ms(60));
         let now = live(&mut jitter, ms(0), (10, ms(40)));
         assert_eq!((jitter.target(), jitter.target_of_pause()), (ms(140), ms(60)), "40 ms and a delta");
         jitter.arrived(now, CLIP, ms(100));
@@ -342,7 +343,7 @@ mod tests {
     #[test]
     fn what_the_user_wants_gathered_is_where_it_begins() {
         for start in [0, 10, 500, 2_000] {
-            let mut jitter = Jitter::new(ms(start));
+            let mut jitter = JitterBuffer::new(ms(start));
             assert_eq!(jitter.target(), ms(start));
             stand_still(&mut jitter, 1, ms(30));
             assert_eq!(jitter.target(), ms((start + 30).max(90).min(400.max(start))));

@@ -3,15 +3,15 @@
 
 use std::time::Duration;
 
-use crate::audio::api::{DeviceState, Event};
-use crate::audio::device::block_size::Steadier;
-use crate::audio::device::managed::{Jack, News, Why};
-use crate::audio::device::open::{Facts, Open, Order, Request, Waker};
-use crate::audio::device::recovery::Work;
-use crate::audio::device::select::{Sight, Wanted};
+use crate::audio::api::{AudioThreadEvent, DeviceState};
+use crate::audio::device::block_size::PlaybackBlockSizer;
+use crate::audio::device::managed::{DeviceEvent, ManagedDevice, OpenReason};
+use crate::audio::device::open::{DeviceHandle, DeviceInfo, DeviceOrder, OpenRequest, Waker};
+use crate::audio::device::recovery::BlockFlow;
+use crate::audio::device::select::{DeviceRequest, Lookup};
 use crate::audio::engine::{Demand, Engine};
 use crate::audio::error::Direction;
-use crate::audio::realtime::callback::Playback;
+use crate::audio::realtime::callback::PlaybackCallback;
 
 /// A speaker that has had nothing to play for so long rests: half of what an idle call costs is silence
 /// on its way to a sound server. Longer than the pauses of a conversation, because waking takes some
@@ -23,9 +23,9 @@ const ANSWER_WAITS: Duration = Duration::from_secs(5);
 
 /// A speaker.
 pub(crate) struct DeviceOutput {
-    jack: Jack<Playback>,
-    rest: Rest,
-    steadier: Steadier,
+    jack: ManagedDevice<PlaybackCallback>,
+    rest: IdleState,
+    steadier: PlaybackBlockSizer,
     /// How many blocks came too late.
     late: u64,
     /// Since when something has waited for a speaker that is away.
@@ -34,7 +34,7 @@ pub(crate) struct DeviceOutput {
 
 /// Whether a speaker is at work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Rest {
+enum IdleState {
     /// It asks for sound, and has had none to play since then.
     Awake(Duration),
     /// It does not ask for sound.
@@ -43,25 +43,29 @@ enum Rest {
 
 impl DeviceOutput {
     /// Begins with a speaker that was just opened.
-    pub(crate) fn new(request: Request, open: Open<Playback>, (engine, waker): (&Engine, Waker)) -> Self {
+    pub(crate) fn new(
+        request: OpenRequest,
+        open: DeviceHandle<PlaybackCallback>,
+        (engine, waker): (&Engine, Waker),
+    ) -> Self {
         engine.tell(told(open.facts.at_start(&request.wanted)));
-        let jack = Jack::new(request, open, waker);
+        let jack = ManagedDevice::new(request, open, waker);
         Self {
             jack,
-            rest: Rest::Awake(Duration::ZERO),
-            steadier: Steadier::default(),
+            rest: IdleState::Awake(Duration::ZERO),
+            steadier: PlaybackBlockSizer::default(),
             late: 0,
             waiting: None,
         }
     }
 
     /// Returns what is known of it while it is open.
-    pub(crate) fn facts(&self) -> Option<&Facts> {
+    pub(crate) fn facts(&self) -> Option<&DeviceInfo> {
         self.jack.facts()
     }
 
     /// Returns what was asked for, where the device runs.
-    pub(crate) fn running(&self) -> Option<&Request> {
+    pub(crate) fn running(&self) -> Option<&OpenRequest> {
         (self.jack.blocks() > 0).then(|| self.jack.request())
     }
 
@@ -70,7 +74,7 @@ impl DeviceOutput {
         if self.jack.facts().is_some() {
             self.rest = self.rest(now, engine.demand());
             self.waiting = None;
-            if let Rest::Awake(_) = self.rest {
+            if let IdleState::Awake(_) = self.rest {
                 self.steady(now, engine);
             }
         } else {
@@ -78,56 +82,56 @@ impl DeviceOutput {
             self.wait(now, engine);
         }
         let work = match self.rest {
-            Rest::Awake(_) => Work::Asked,
-            Rest::Resting => Work::Resting,
+            IdleState::Awake(_) => BlockFlow::Asked,
+            IdleState::Resting => BlockFlow::Resting,
         };
         match self.jack.turn(now, work) {
-            Some(News::Opened { facts, why }) => {
+            Some(DeviceEvent::Opened { facts, why }) => {
                 self.jack.connect(engine.connect_speaker(facts.rate));
-                self.rest = Rest::Awake(now);
-                (self.steadier, self.late) = (Steadier::default(), 0);
+                self.rest = IdleState::Awake(now);
+                (self.steadier, self.late) = (PlaybackBlockSizer::default(), 0);
                 self.tell_opened(facts, why, engine);
             }
-            Some(News::Lost(reason)) => engine.tell(told(DeviceState::Lost(reason))),
-            Some(News::Refused(reason)) => engine.tell(told(DeviceState::Refused(reason))),
+            Some(DeviceEvent::Lost(reason)) => engine.tell(told(DeviceState::Lost(reason))),
+            Some(DeviceEvent::Refused(reason)) => engine.tell(told(DeviceState::Refused(reason))),
             // A speaker is not heard.
-            Some(News::Silent | News::Sounds) | None => {}
+            Some(DeviceEvent::Silent | DeviceEvent::Sounds) | None => {}
         }
     }
 
     /// Takes note of what would be opened now.
-    pub(crate) fn see(&mut self, now: Duration, seen: &(Request, Sight), engine: &Engine) {
-        if let Some(News::Lost(reason)) = self.jack.see(now, seen) {
+    pub(crate) fn see(&mut self, now: Duration, seen: &(OpenRequest, Lookup), engine: &Engine) {
+        if let Some(DeviceEvent::Lost(reason)) = self.jack.see(now, seen) {
             engine.tell(told(DeviceState::Lost(reason)));
         }
     }
 
     /// Takes another speaker.
-    pub(crate) fn choose(&mut self, now: Duration, wanted: Wanted) {
+    pub(crate) fn choose(&mut self, now: Duration, wanted: DeviceRequest) {
         self.jack.choose(now, wanted);
     }
 
-    fn tell_opened(&self, facts: Facts, why: Why, engine: &Engine) {
-        let Facts { id, name, .. } = facts;
-        if why == Why::Chosen {
-            engine.tell(Event::Chosen(Direction::Output, self.jack.chosen(id)));
+    fn tell_opened(&self, facts: DeviceInfo, why: OpenReason, engine: &Engine) {
+        let DeviceInfo { id, name, .. } = facts;
+        if why == OpenReason::Chosen {
+            engine.tell(AudioThreadEvent::Chosen(Direction::Output, self.jack.chosen(id)));
         }
         engine.tell(told(why.opens(name)));
     }
 
     /// Puts the speaker to rest after a long silence, and wakes it when there is something to play.
-    fn rest(&self, now: Duration, demand: Demand) -> Rest {
+    fn rest(&self, now: Duration, demand: Demand) -> IdleState {
         match (self.rest, demand) {
-            (Rest::Awake(since), Demand::Nothing) if now.saturating_sub(since) < REST_AFTER => self.rest,
-            (Rest::Awake(_), Demand::Nothing) => {
-                self.jack.order(Order::Rest);
-                Rest::Resting
+            (IdleState::Awake(since), Demand::Nothing) if now.saturating_sub(since) < REST_AFTER => self.rest,
+            (IdleState::Awake(_), Demand::Nothing) => {
+                self.jack.order(DeviceOrder::Rest);
+                IdleState::Resting
             }
-            (Rest::Awake(_), Demand::Sound) => Rest::Awake(now),
-            (Rest::Resting, Demand::Nothing) => Rest::Resting,
-            (Rest::Resting, Demand::Sound) => {
-                self.jack.order(Order::Wake);
-                Rest::Awake(now)
+            (IdleState::Awake(_), Demand::Sound) => IdleState::Awake(now),
+            (IdleState::Resting, Demand::Nothing) => IdleState::Resting,
+            (IdleState::Resting, Demand::Sound) => {
+                self.jack.order(DeviceOrder::Wake);
+                IdleState::Awake(now)
             }
         }
     }
@@ -140,7 +144,7 @@ impl DeviceOutput {
             engine.note_gaps(more);
         }
         if let Some(pace) = self.steadier.look(now, more, demand) {
-            self.jack.order(Order::Pace(pace));
+            self.jack.order(DeviceOrder::Pace(pace));
         }
     }
 
@@ -150,7 +154,7 @@ impl DeviceOutput {
             (Demand::Nothing, _) => self.waiting = None,
             (Demand::Sound, None) => self.waiting = Some(now),
             (Demand::Sound, Some(since)) if now.saturating_sub(since) >= ANSWER_WAITS => {
-                engine.tell(Event::Unheard);
+                engine.tell(AudioThreadEvent::Unheard);
                 self.waiting = Some(now);
             }
             (Demand::Sound, Some(_)) => {}
@@ -158,6 +162,6 @@ impl DeviceOutput {
     }
 }
 
-fn told(state: DeviceState) -> Event {
-    Event::Device(Direction::Output, state)
+fn told(state: DeviceState) -> AudioThreadEvent {
+    AudioThreadEvent::Device(Direction::Output, state)
 }

@@ -2,28 +2,28 @@
 
 use std::collections::VecDeque;
 
-use crate::audio::api::Event;
-use crate::dsp::frame::{ClipId, Rate};
+use crate::audio::api::AudioThreadEvent;
+use crate::dsp::frame::{ClipId, SampleRate};
 
 /// How much of a clip must be new before it is reported again.
 const REPORT: std::time::Duration = std::time::Duration::from_millis(50);
 
 /// The clips on their way to the speaker, in order, by the place where the device will meet them.
 #[derive(Debug, Default)]
-pub(crate) struct Ledger {
-    runs: VecDeque<Run>,
+pub(crate) struct PlaybackPosition {
+    runs: VecDeque<ClipSpan>,
 }
 
 /// One clip.
 #[derive(Debug)]
-struct Run {
+struct ClipSpan {
     clip: ClipId,
     /// Where it begins, in samples that the device has taken.
     begins: u64,
     /// How many samples of it were sent on their way, at `rate`.
     fed: u64,
-    rate: Rate,
-    device_rate: Rate,
+    rate: SampleRate,
+    device_rate: SampleRate,
     /// By how many samples it is longer on its way than in itself.
     stretched: i64,
     /// Whether all of it was sent on its way.
@@ -33,23 +33,23 @@ struct Run {
 }
 
 /// Where a run begins, and at which rates.
-pub(crate) struct Start {
+pub(crate) struct SpanStart {
     pub(crate) clip: ClipId,
     pub(crate) begins: u64,
-    pub(crate) rate: Rate,
-    pub(crate) device_rate: Rate,
+    pub(crate) rate: SampleRate,
+    pub(crate) device_rate: SampleRate,
 }
 
-impl Ledger {
+impl PlaybackPosition {
     /// Counts `samples` of a clip as sent on their way; the first of them begins where `start` says.
-    pub(crate) fn feed(&mut self, start: &Start, samples: u64) {
+    pub(crate) fn feed(&mut self, start: &SpanStart, samples: u64) {
         if let Some(run) = self.runs.back_mut().filter(|run| run.clip == start.clip && !run.ended) {
             run.fed += samples;
             return;
         }
-        let Start { clip, begins, rate, device_rate } = *start;
+        let SpanStart { clip, begins, rate, device_rate } = *start;
         let (stretched, ended, reported) = (0, false, 0);
-        self.runs.push_back(Run {
+        self.runs.push_back(ClipSpan {
             clip,
             begins,
             fed: samples,
@@ -76,7 +76,7 @@ impl Ledger {
     }
 
     /// Reports what is new since the device has taken `taken` samples.
-    pub(crate) fn advance(&mut self, taken: u64, mut report: impl FnMut(Event)) {
+    pub(crate) fn advance(&mut self, taken: u64, mut report: impl FnMut(AudioThreadEvent)) {
         for run in &mut self.runs {
             let heard = run.heard(taken);
             let whole = run.ended && heard == run.fed;
@@ -85,7 +85,7 @@ impl Ledger {
             let first = run.reported == 0 && heard > 0;
             if whole || due || first || (heard == run.fed && heard > run.reported) {
                 run.reported = heard;
-                report(Event::Played { clip: run.clip, samples: heard });
+                report(AudioThreadEvent::Played { clip: run.clip, samples: heard });
             }
         }
         while self.runs.front().is_some_and(|run| run.ended && run.reported == run.fed) {
@@ -94,19 +94,24 @@ impl Ledger {
     }
 
     /// Reports all that is new since the device has taken `taken` samples, due or not.
-    pub(crate) fn settle(&mut self, taken: u64, mut report: impl FnMut(Event)) {
+    pub(crate) fn settle(&mut self, taken: u64, mut report: impl FnMut(AudioThreadEvent)) {
         for run in &mut self.runs {
             let heard = run.heard(taken);
             if heard > run.reported {
                 run.reported = heard;
-                report(Event::Played { clip: run.clip, samples: heard });
+                report(AudioThreadEvent::Played { clip: run.clip, samples: heard });
             }
         }
     }
 
     /// Goes on with a device of another rate. All that was sent on its way, up to `sent`, counts as taken;
     /// returns where the device begins.
-    pub(crate) fn change_device(&mut self, device: Rate, sent: u64, report: impl FnMut(Event)) -> u64 {
+    pub(crate) fn change_device(
+        &mut self,
+        device: SampleRate,
+        sent: u64,
+        report: impl FnMut(AudioThreadEvent),
+    ) -> u64 {
         self.advance(sent, report);
         let Some(run) = self.runs.back_mut() else { return sent };
         let stretched = run.fed.saturating_add_signed(run.stretched);
@@ -134,7 +139,7 @@ impl Ledger {
     }
 }
 
-impl Run {
+impl ClipSpan {
     fn heard(&self, taken: u64) -> u64 {
         let device = u128::from(taken.saturating_sub(self.begins));
         let samples = device * u128::from(self.rate.0) / u128::from(self.device_rate.0);
@@ -149,10 +154,15 @@ mod tests {
 
     #[test]
     fn the_first_sample_is_told_at_once_and_waited_for_until_then() {
-        let mut ledger = Ledger::default();
+        let mut ledger = PlaybackPosition::default();
         let mut told = Vec::new();
         assert!(!ledger.awaits_first());
-        let start = Start { clip: ClipId(7), begins: 100, rate: Rate(24_000), device_rate: Rate(48_000) };
+        let start = SpanStart {
+            clip: ClipId(7),
+            begins: 100,
+            rate: SampleRate(24_000),
+            device_rate: SampleRate(48_000),
+        };
         ledger.feed(&start, 24_000);
         for taken in [0, 100, 102, 104, 2_402, 2_498, 2_502] {
             ledger

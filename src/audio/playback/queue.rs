@@ -8,15 +8,15 @@ use std::time::Duration;
 use rtrb::Producer;
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::audio::api::Event;
-use crate::audio::playback::clip::{Clip, Gate};
+use crate::audio::api::AudioThreadEvent;
+use crate::audio::playback::clip::{Gate, QueuedClip};
 use crate::audio::playback::clock_drift::Drift;
-use crate::audio::playback::jitter_buffer::Jitter;
+use crate::audio::playback::jitter_buffer::JitterBuffer;
 use crate::audio::playback::overflow::Overflow;
-use crate::audio::playback::position::{Ledger, Start};
-use crate::audio::realtime::counters::Shared;
-use crate::dsp::frame::{ClipId, Frame, Rate};
-use crate::dsp::level::Meter;
+use crate::audio::playback::position::{PlaybackPosition, SpanStart};
+use crate::audio::realtime::counters::CallbackCounters;
+use crate::dsp::frame::{ClipId, Frame, SampleRate};
+use crate::dsp::level::LevelMeter;
 use crate::dsp::resample::Resampler;
 
 /// How much lies in the ring: what an interruption throws away, and what a late audio thread can live on.
@@ -27,15 +27,15 @@ pub(crate) const CAPACITY: Duration = Duration::from_millis(500);
 const GUARD: Duration = Duration::from_secs(600);
 
 /// Plays clips in order and knows what was heard of them.
-pub(crate) struct Speaker {
+pub(crate) struct PlaybackQueue {
     ring: Producer<f32>,
-    shared: Arc<Shared>,
-    meter: Arc<Meter>,
-    events: UnboundedSender<Event>,
-    rate: Rate,
-    jitter: Jitter,
+    shared: Arc<CallbackCounters>,
+    meter: Arc<LevelMeter>,
+    events: UnboundedSender<AudioThreadEvent>,
+    rate: SampleRate,
+    jitter: JitterBuffer,
     drift: Drift,
-    queue: VecDeque<Clip>,
+    queue: VecDeque<QueuedClip>,
     waiting: Duration,
     /// How much was dropped because the queue was full, since the start.
     refused: Duration,
@@ -49,8 +49,8 @@ pub(crate) struct Speaker {
     ready: Vec<f32>,
     ready_at: usize,
     piece: Vec<f32>,
-    ledger: Ledger,
-    activity: Activity,
+    ledger: PlaybackPosition,
+    activity: PlaybackActivity,
     /// The underruns that were acted upon.
     underruns: u64,
     /// Those of them of which it is not known whether sound was missing or had ended.
@@ -62,7 +62,7 @@ pub(crate) struct Speaker {
 
 /// What the speaker is doing.
 #[derive(Debug, PartialEq, Eq)]
-enum Activity {
+enum PlaybackActivity {
     /// Nothing is left to play, and that was told.
     Idle,
     /// Clips are being played or waited for.
@@ -72,26 +72,26 @@ enum Activity {
 }
 
 /// What a speaker is made of.
-pub(crate) struct SpeakerParts {
+pub(crate) struct PlaybackQueueParts {
     pub(crate) ring: Producer<f32>,
-    pub(crate) shared: Arc<Shared>,
-    pub(crate) meter: Arc<Meter>,
-    pub(crate) events: UnboundedSender<Event>,
-    pub(crate) wire: Rate,
-    pub(crate) device: Rate,
+    pub(crate) shared: Arc<CallbackCounters>,
+    pub(crate) meter: Arc<LevelMeter>,
+    pub(crate) events: UnboundedSender<AudioThreadEvent>,
+    pub(crate) wire: SampleRate,
+    pub(crate) device: SampleRate,
     pub(crate) prebuffer: Duration,
 }
 
-impl Speaker {
-    pub(crate) fn new(parts: SpeakerParts) -> Self {
-        let SpeakerParts { ring, shared, meter, events, wire, device, prebuffer } = parts;
+impl PlaybackQueue {
+    pub(crate) fn new(parts: PlaybackQueueParts) -> Self {
+        let PlaybackQueueParts { ring, shared, meter, events, wire, device, prebuffer } = parts;
         Self {
             ring,
             shared,
             meter,
             events,
             rate: device,
-            jitter: Jitter::new(prebuffer),
+            jitter: JitterBuffer::new(prebuffer),
             drift: Drift::default(),
             queue: VecDeque::new(),
             waiting: Duration::ZERO,
@@ -103,8 +103,8 @@ impl Speaker {
             ready: Vec::new(),
             ready_at: 0,
             piece: Vec::new(),
-            ledger: Ledger::default(),
-            activity: Activity::Idle,
+            ledger: PlaybackPosition::default(),
+            activity: PlaybackActivity::Idle,
             underruns: 0,
             doubtful: 0,
             gaps: 0,
@@ -114,7 +114,7 @@ impl Speaker {
 
     /// Goes on with another device. What was on its way to the former one counts as heard: where in the ring
     /// that stopped is known to nobody.
-    pub(crate) fn connect(&mut self, ring: Producer<f32>, device: Rate) {
+    pub(crate) fn connect(&mut self, ring: Producer<f32>, device: SampleRate) {
         let sent = match self.fed {
             0 => self.base,
             fed => self.base + self.resampler.output_len(fed) + self.resampler.delay(),
@@ -151,12 +151,12 @@ impl Speaker {
             self.drift.note(between, sound);
         }
         self.waiting += sound;
-        if self.activity == Activity::Idle {
-            self.activity = Activity::Busy;
+        if self.activity == PlaybackActivity::Idle {
+            self.activity = PlaybackActivity::Busy;
         }
         let known = self.queue.iter().position(|queued| queued.clip == clip && queued.rate == frame.rate);
         let index = known.unwrap_or_else(|| {
-            self.queue.push_back(Clip::new(clip, &frame, &self.jitter));
+            self.queue.push_back(QueuedClip::new(clip, &frame, &self.jitter));
             self.queue.len() - 1
         });
         let queued = &mut self.queue[index];
@@ -176,16 +176,16 @@ impl Speaker {
         match self.queue.iter_mut().rfind(|queued| queued.clip == clip) {
             Some(queued) => queued.ended = true,
             // A clip without a sound ends here; whoever waits for the end of all must not wait for ever.
-            None if self.activity == Activity::Idle => self.tell(Event::Drained),
+            None if self.activity == PlaybackActivity::Idle => self.tell(AudioThreadEvent::Drained),
             None => {}
         }
     }
 
     /// Stops what is being played and forgets what waits.
     pub(crate) fn flush(&mut self) {
-        let mut unheard = match std::mem::replace(&mut self.activity, Activity::Idle) {
-            Activity::Flushing(clips) => clips,
-            Activity::Idle | Activity::Busy => Vec::new(),
+        let mut unheard = match std::mem::replace(&mut self.activity, PlaybackActivity::Idle) {
+            PlaybackActivity::Flushing(clips) => clips,
+            PlaybackActivity::Idle | PlaybackActivity::Busy => Vec::new(),
         };
         for queued in self.queue.drain(..) {
             self.jitter.ended(queued.clip);
@@ -198,7 +198,7 @@ impl Speaker {
         (self.waiting, self.doubtful) = (Duration::ZERO, 0);
         self.ready.clear();
         self.ready_at = 0;
-        self.activity = Activity::Flushing(unheard);
+        self.activity = PlaybackActivity::Flushing(unheard);
         self.shared.expecting.store(false, Ordering::Release);
         if self.is_flushed() {
             if self.in_ring() == 0 {
@@ -207,7 +207,7 @@ impl Speaker {
                 // A device that does not answer in time was heard so far, but for the fade.
                 let taken = self.shared.taken.load(Ordering::Acquire);
                 self.ledger.settle(taken, |event| drop(self.events.send(event)));
-                Shared::add(&self.shared.flush_wanted, 1);
+                CallbackCounters::add(&self.shared.flush_wanted, 1);
             }
         }
     }
@@ -219,7 +219,7 @@ impl Speaker {
 
     /// Notes that no callback will come any more: a flush must not wait for one.
     pub(crate) fn device_is_gone(&mut self) {
-        if matches!(self.activity, Activity::Flushing(_)) {
+        if matches!(self.activity, PlaybackActivity::Flushing(_)) {
             self.finish_flush();
         }
     }
@@ -227,7 +227,7 @@ impl Speaker {
     /// Moves sound towards the device and tells what it has taken.
     pub(crate) fn step(&mut self, now: Duration) {
         let elapsed = now.saturating_sub(self.last_step);
-        if matches!(self.activity, Activity::Flushing(_)) {
+        if matches!(self.activity, PlaybackActivity::Flushing(_)) {
             if !self.is_flushed() {
                 self.last_step = now;
                 return;
@@ -235,7 +235,7 @@ impl Speaker {
             self.finish_flush();
         }
         if let Some(dropped) = self.overflow.step(now) {
-            self.tell(Event::PlaybackDropped(dropped));
+            self.tell(AudioThreadEvent::PlaybackDropped(dropped));
         }
         self.notice_underruns();
         self.last_step = now;
@@ -267,15 +267,15 @@ impl Speaker {
 
     /// Returns whether there is nothing to play and nothing to be told.
     pub(crate) fn is_idle(&self) -> bool {
-        self.activity == Activity::Idle
+        self.activity == PlaybackActivity::Idle
     }
 
     /// Returns whether what the device does next is waited for: that it is silent, or takes a first sample.
     pub(crate) fn awaits_device(&self) -> bool {
-        matches!(self.activity, Activity::Flushing(_)) || self.ledger.awaits_first()
+        matches!(self.activity, PlaybackActivity::Flushing(_)) || self.ledger.awaits_first()
     }
 
-    fn tell(&self, event: Event) {
+    fn tell(&self, event: AudioThreadEvent) {
         // Whoever listened may be gone already; then nobody wants to know.
         let _ = self.events.send(event);
     }
@@ -290,7 +290,9 @@ impl Speaker {
     }
 
     fn finish_flush(&mut self) {
-        let Activity::Flushing(unheard) = std::mem::replace(&mut self.activity, Activity::Busy) else {
+        let PlaybackActivity::Flushing(unheard) =
+            std::mem::replace(&mut self.activity, PlaybackActivity::Busy)
+        else {
             return;
         };
         let taken = self.shared.taken.load(Ordering::Acquire);
@@ -304,10 +306,10 @@ impl Speaker {
         self.resampler = Resampler::new(self.resampler.from(), self.rate);
         (self.fed, self.base) = (0, taken);
         if self.queue.is_empty() {
-            self.activity = Activity::Idle;
+            self.activity = PlaybackActivity::Idle;
         }
         self.shared.ducked.store(false, Ordering::Release);
-        self.tell(Event::Flushed(heard));
+        self.tell(AudioThreadEvent::Flushed(heard));
     }
 
     /// After a gap the clip must gather as much again as it did at its beginning.
@@ -356,7 +358,7 @@ impl Speaker {
                 None => break,
             }
         }
-        let more = self.ready_at < self.ready.len() || self.queue.front().is_some_and(Clip::is_missed);
+        let more = self.ready_at < self.ready.len() || self.queue.front().is_some_and(QueuedClip::is_missed);
         self.shared.expecting.store(more, Ordering::Release);
         used
     }
@@ -404,7 +406,7 @@ impl Speaker {
         if head.rate != self.resampler.from() {
             self.resampler = Resampler::new(head.rate, self.rate);
         }
-        let start = Start {
+        let start = SpanStart {
             clip: head.clip,
             begins: self.base + self.resampler.output_len(self.fed) + self.resampler.delay(),
             rate: head.rate,
@@ -433,9 +435,9 @@ impl Speaker {
         let events = &self.events;
         self.ledger.advance(taken, |event| drop(events.send(event)));
         let nothing_left = self.queue.is_empty() && self.ledger.is_empty();
-        if self.activity == Activity::Busy && nothing_left {
-            self.activity = Activity::Idle;
-            self.tell(Event::Drained);
+        if self.activity == PlaybackActivity::Busy && nothing_left {
+            self.activity = PlaybackActivity::Idle;
+            self.tell(AudioThreadEvent::Drained);
         }
     }
 }

@@ -8,8 +8,8 @@ use std::sync::atomic::Ordering;
 
 use rtrb::{Consumer, Producer};
 
-use crate::audio::realtime::counters::Shared;
-use crate::dsp::frame::Rate;
+use crate::audio::realtime::counters::CallbackCounters;
+use crate::dsp::frame::SampleRate;
 
 /// How long sound takes to vanish on a flush: too short to be heard as a sound, too long to click.
 const FADE_MS: u32 = 5;
@@ -25,14 +25,14 @@ const DECAY_MS: f32 = 0.5;
 const INAUDIBLE: f32 = 1e-6;
 
 /// The microphone's side.
-pub struct Capture {
+pub struct CaptureCallback {
     ring: Producer<f32>,
-    shared: Arc<Shared>,
+    shared: Arc<CallbackCounters>,
 }
 
-impl Capture {
+impl CaptureCallback {
     /// Makes the side that fills `ring`.
-    pub fn new(ring: Producer<f32>, shared: Arc<Shared>) -> Self {
+    pub fn new(ring: Producer<f32>, shared: Arc<CallbackCounters>) -> Self {
         Self { ring, shared }
     }
 
@@ -46,8 +46,8 @@ impl Capture {
         if let Ok(chunk) = self.ring.write_chunk_uninit(room) {
             chunk.fill_from_iter(mono);
         }
-        Shared::add(&self.shared.capture_blocks, 1);
-        Shared::add(&self.shared.capture_dropped, (frames - room) as u64);
+        CallbackCounters::add(&self.shared.capture_blocks, 1);
+        CallbackCounters::add(&self.shared.capture_dropped, (frames - room) as u64);
     }
 }
 
@@ -57,10 +57,10 @@ fn finite(sample: f32) -> f32 {
 }
 
 /// The speaker's side.
-pub struct Playback {
+pub struct PlaybackCallback {
     ring: Consumer<f32>,
-    shared: Arc<Shared>,
-    state: State,
+    shared: Arc<CallbackCounters>,
+    state: RingState,
     /// Where what was given is told, all of it and as it was given.
     reference: Option<Producer<f32>>,
     /// The same for a recording.
@@ -79,7 +79,7 @@ pub struct Playback {
 
 /// What becomes of the sound in the ring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+enum RingState {
     /// It is played as it is.
     Playing,
     /// The ring ran dry in the middle of a clip.
@@ -90,9 +90,9 @@ enum State {
     Fading(usize),
 }
 
-impl Playback {
+impl PlaybackCallback {
     /// Makes the side that empties `ring`, for a device of `rate`.
-    pub fn new(ring: Consumer<f32>, shared: Arc<Shared>, rate: Rate) -> Self {
+    pub fn new(ring: Consumer<f32>, shared: Arc<CallbackCounters>, rate: SampleRate) -> Self {
         let samples = |ms: u32| (rate.0 * ms / 1_000).max(1) as usize;
         // What was asked of another device before is none of its business.
         let flushed = shared.flush_wanted.load(Ordering::Acquire);
@@ -100,7 +100,7 @@ impl Playback {
             ring,
             shared,
             tap: None,
-            state: State::Playing,
+            state: RingState::Playing,
             flushed,
             reference: None,
             gain: 1.0,
@@ -127,30 +127,30 @@ impl Playback {
         let channels = channels.max(1);
         let frames = output.len() / channels;
         let wanted = self.shared.flush_wanted.load(Ordering::Acquire);
-        let fading = matches!(self.state, State::Fading(_));
+        let fading = matches!(self.state, RingState::Fading(_));
         if wanted != self.flushed && !fading {
-            self.state = State::Fading(self.fade_samples);
+            self.state = RingState::Fading(self.fade_samples);
         }
         let taken = self.play(output, channels, frames);
         self.decay(&mut output[taken * channels..], channels);
         self.tell(output, channels);
-        Shared::add(&self.shared.taken, taken as u64);
+        CallbackCounters::add(&self.shared.taken, taken as u64);
         self.judge(frames - taken, wanted);
         self.shared.largest_block.fetch_max(frames as u64, Ordering::Relaxed);
-        Shared::add(&self.shared.playback_blocks, 1);
+        CallbackCounters::add(&self.shared.playback_blocks, 1);
         taken
     }
 
     /// Copies what there is, fading as the state says.
     fn play(&mut self, output: &mut [f32], channels: usize, frames: usize) -> usize {
         let most = match self.state {
-            State::Fading(left) => frames.min(left),
-            State::Playing | State::Starving | State::Rising(_) => frames,
+            RingState::Fading(left) => frames.min(left),
+            RingState::Playing | RingState::Starving | RingState::Rising(_) => frames,
         };
         let Ok(chunk) = self.ring.read_chunk(most.min(self.ring.slots())) else { return 0 };
         let count = chunk.len();
-        if count > 0 && self.state == State::Starving {
-            self.state = State::Rising(self.rise_samples);
+        if count > 0 && self.state == RingState::Starving {
+            self.state = RingState::Rising(self.rise_samples);
         }
         let goal = if self.shared.ducked.load(Ordering::Acquire) { DUCKED } else { 1.0 };
         for (frame, sample) in output.chunks_exact_mut(channels).zip(chunk) {
@@ -182,21 +182,21 @@ impl Playback {
     /// Answers a flush that is complete, and counts an underrun that begins.
     fn judge(&mut self, missing: usize, wanted: u64) {
         match self.state {
-            State::Fading(left) => {
+            RingState::Fading(left) => {
                 if left == 0 || self.ring.is_empty() {
                     self.discard();
-                    self.state = State::Playing;
+                    self.state = RingState::Playing;
                     self.flushed = wanted;
                     self.shared.flush_done.store(wanted, Ordering::Release);
                 }
             }
-            State::Playing | State::Rising(_) => {
+            RingState::Playing | RingState::Rising(_) => {
                 if missing > 0 && self.shared.expecting.load(Ordering::Acquire) {
-                    self.state = State::Starving;
-                    Shared::add(&self.shared.underruns, 1);
+                    self.state = RingState::Starving;
+                    CallbackCounters::add(&self.shared.underruns, 1);
                 }
             }
-            State::Starving => {}
+            RingState::Starving => {}
         }
     }
 
@@ -208,7 +208,7 @@ impl Playback {
     }
 }
 
-impl State {
+impl RingState {
     /// Returns the gain of the next sample and moves on by one.
     fn next_gain(&mut self, fade_samples: usize, rise_samples: usize) -> f32 {
         match self {
@@ -232,10 +232,10 @@ mod tests {
 
     use super::*;
 
-    fn playback(capacity: usize) -> (Producer<f32>, Playback, Arc<Shared>) {
-        let shared = Arc::new(Shared::default());
+    fn playback(capacity: usize) -> (Producer<f32>, PlaybackCallback, Arc<CallbackCounters>) {
+        let shared = Arc::new(CallbackCounters::default());
         let (producer, consumer) = RingBuffer::new(capacity);
-        let playback = Playback::new(consumer, Arc::clone(&shared), Rate(48_000));
+        let playback = PlaybackCallback::new(consumer, Arc::clone(&shared), SampleRate(48_000));
         (producer, playback, shared)
     }
 
@@ -245,9 +245,9 @@ mod tests {
 
     #[test]
     fn channels_are_averaged_and_what_finds_no_room_is_counted() {
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(CallbackCounters::default());
         let (producer, mut consumer) = RingBuffer::new(3);
-        let mut capture = Capture::new(producer, Arc::clone(&shared));
+        let mut capture = CaptureCallback::new(producer, Arc::clone(&shared));
         capture.on_input(&[0.5, 0.0, f32::NAN, 0.1, 1.0, 1.0, 0.2, 0.4, 0.9, 0.9], 2);
         let heard: Vec<f32> = std::iter::from_fn(|| consumer.pop().ok()).collect();
         assert_eq!(heard, [0.25, 0.0, 1.0]);

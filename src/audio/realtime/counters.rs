@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Counters of one pair of callbacks. Counters are `Relaxed`; `Acquire`/`Release` where one hands over.
 #[derive(Debug, Default)]
-pub struct Shared {
+pub struct CallbackCounters {
     /// Blocks that the microphone has given: the sign that it lives.
     pub capture_blocks: AtomicU64,
     /// Samples that found no room in the capture ring.
@@ -29,7 +29,7 @@ pub struct Shared {
     pub flush_done: AtomicU64,
 }
 
-impl Shared {
+impl CallbackCounters {
     /// Adds to a counter that only the calling thread writes.
     pub(crate) fn add(counter: &AtomicU64, more: u64) {
         counter.store(counter.load(Ordering::Relaxed) + more, Ordering::Release);

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::audio::playback::clock_drift::Drift;
-use crate::dsp::frame::{Frame, Rate};
+use crate::dsp::frame::{Frame, SampleRate};
 use crate::dsp::resample::{Resampler, to_float, to_int};
 
 /// How far a side may be from where the time says it is: blocks, frames and a thread that wakes late. More
@@ -15,7 +15,7 @@ const PIECE: Duration = Duration::from_millis(10);
 
 /// Sound that is not written yet.
 pub(crate) struct Track {
-    rate: Rate,
+    rate: SampleRate,
     resampler: Resampler,
     fresh: Vec<f32>,
     piece: Vec<f32>,
@@ -29,7 +29,7 @@ pub(crate) struct Track {
 
 impl Track {
     /// Begins with nothing, at the rate of the recording.
-    pub(crate) fn new(rate: Rate) -> Self {
+    pub(crate) fn new(rate: SampleRate) -> Self {
         Self {
             rate,
             resampler: Resampler::new(rate, rate),
@@ -43,7 +43,7 @@ impl Track {
     }
 
     /// Takes samples that go on where the last ended, at their rate.
-    pub(crate) fn take(&mut self, rate: Rate, samples: &[f32]) {
+    pub(crate) fn take(&mut self, rate: SampleRate, samples: &[f32]) {
         if rate != self.resampler.from() {
             self.resampler = Resampler::new(rate, self.rate);
         }
@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     /// A low rate, because half an hour is long.
-    const RATE: Rate = Rate(2_000);
+    const RATE: SampleRate = SampleRate(2_000);
 
     #[test]
     fn a_device_with_a_clock_of_its_own_stays_where_the_time_says() {

@@ -4,22 +4,22 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use crate::audio::api::{Command, DeviceState, Event, Mute};
+use crate::audio::api::{AudioCommand, AudioThreadEvent, DeviceState, Mute};
 use crate::audio::backend::file::Feed;
-use crate::audio::backend::paced::{InputNews, PacedInput, PacedOutput};
-use crate::audio::backend::sink::{Openable, Target};
+use crate::audio::backend::paced::{InputStatus, PacedInput, PacedOutput};
+use crate::audio::backend::sink::{SampleSink, WritableFile};
 use crate::audio::capture::input::DeviceInput;
-use crate::audio::device::enumerator::Picker;
-use crate::audio::device::open::{Attempt, Drive, Facts, Open, Request, Waker};
-use crate::audio::device::select::Wanted;
-use crate::audio::device::watcher::Lookouts;
-use crate::audio::engine::{Demand, Ends, Engine, Format};
+use crate::audio::device::enumerator::DeviceEnumerator;
+use crate::audio::device::open::{DeviceHandle, DeviceInfo, OpenAttempt, OpenRequest, WakeMode, Waker};
+use crate::audio::device::select::DeviceRequest;
+use crate::audio::device::watcher::DeviceWatcher;
+use crate::audio::engine::{Demand, Engine, EngineChannels, EngineFormat};
 use crate::audio::error::{AudioError, Direction};
-use crate::audio::options::{Options, Sink, Source};
+use crate::audio::options::{AudioOptions, Sink, Source};
 use crate::audio::playback::output::DeviceOutput;
-use crate::audio::realtime::callback::{Capture, Playback};
+use crate::audio::realtime::callback::{CaptureCallback, PlaybackCallback};
 use crate::audio::recording::recorder::Recorder;
-use crate::dsp::frame::Rate;
+use crate::dsp::frame::SampleRate;
 use crate::files::Access;
 use crate::mishap;
 
@@ -41,13 +41,13 @@ const PACED_TICK: Duration = Duration::from_millis(10);
 /// How long a sound system may take to open a device.
 const OPENING: Duration = Duration::from_secs(8);
 /// The rate of files, pipes and nothing.
-pub(crate) const PACED_RATE: Rate = Rate::WIRE;
+pub(crate) const PACED_RATE: SampleRate = SampleRate::WIRE;
 
 /// The audio thread's state.
 pub(crate) struct Runner {
     engine: Engine,
-    input: Input,
-    output: Output,
+    input: InputSource,
+    output: OutputTarget,
     started: Instant,
     tick: Duration,
     /// When the microphone last gave something, if it ever did.
@@ -55,41 +55,41 @@ pub(crate) struct Runner {
     /// How many blocks the microphone gave until then, and how long the last ones were.
     blocks: u64,
     block: Duration,
-    lookouts: Option<Lookouts>,
-    picker: Picker,
+    lookouts: Option<DeviceWatcher>,
+    picker: DeviceEnumerator,
     /// Why an input file or pipe could not be read to its end; one sentence.
     input_failure: Option<String>,
 }
 
 /// Where sound comes from.
-enum Input {
+enum InputSource {
     Device(Box<DeviceInput>),
     Paced(Box<PacedInput>),
 }
 
 /// Where sound goes to.
-enum Output {
+enum OutputTarget {
     Device(Box<DeviceOutput>),
     Paced(Box<PacedOutput>),
 }
 
 /// An input whose rate is known.
 enum FoundInput {
-    Device(Request, Open<Capture>),
+    Device(OpenRequest, DeviceHandle<CaptureCallback>),
     Feed(Feed),
 }
 
 /// An output whose rate is known.
 enum FoundOutput {
-    Device(Request, Open<Playback>),
+    Device(OpenRequest, DeviceHandle<PlaybackCallback>),
     Nowhere,
-    File(Openable),
+    File(WritableFile),
     Stdout,
 }
 
 impl Runner {
     /// Opens everything. Writes nothing before all of it is known to work.
-    pub(crate) fn open(options: &Options, waker: &Waker) -> Result<(Self, OtherEnds), AudioError> {
+    pub(crate) fn open(options: &AudioOptions, waker: &Waker) -> Result<(Self, AudioChannels), AudioError> {
         options.check()?;
         // Both devices at once, because each takes its time.
         let input = WaitingInput::begin(&options.input, waker)?;
@@ -101,7 +101,7 @@ impl Runner {
             (FoundInput::Device(..), FoundOutput::Device(..)) => options.processing,
             (FoundInput::Device(..) | FoundInput::Feed(_), _) => options.processing.without_a_room(),
         };
-        let (mut engine, ends) = Engine::new(Format {
+        let (mut engine, ends) = Engine::new(EngineFormat {
             wire_in: options.wire_in,
             wire_out: options.wire_out,
             device_in: input.rate(),
@@ -110,7 +110,7 @@ impl Runner {
             prebuffer: options.prebuffer,
             processing,
         });
-        let Ends { capture, playback, mic, events, input_meter, output_meter, shared: _ } = ends;
+        let EngineChannels { capture, playback, mic, events, input_meter, output_meter, shared: _ } = ends;
         let playback = match &options.record {
             Some(path) => engine.set_recorder(Recorder::new(path, mic.resubscribe())?, playback),
             None => playback,
@@ -118,8 +118,8 @@ impl Runner {
         let output = output.connect(playback, (&engine, waker.clone()))?;
         let input = input.connect(capture, options, (&engine, waker.clone()));
         let lookouts = match (&input, &output) {
-            (Input::Paced(_), Output::Paced(_)) => None,
-            (Input::Device(_), _) | (_, Output::Device(_)) => Some(Lookouts::start()?),
+            (InputSource::Paced(_), OutputTarget::Paced(_)) => None,
+            (InputSource::Device(_), _) | (_, OutputTarget::Device(_)) => Some(DeviceWatcher::start()?),
         };
         // An open microphone has its first block ready.
         let runner = Self {
@@ -132,37 +132,41 @@ impl Runner {
             blocks: 0,
             block: Duration::ZERO,
             lookouts,
-            picker: Picker::default(),
+            picker: DeviceEnumerator::default(),
             input_failure: None,
         };
-        let opened = Opened { input: runner.input_facts().cloned(), output: runner.output_facts().cloned() };
-        Ok((runner, OtherEnds { mic, events, input_meter, output_meter, opened }))
+        let opened =
+            InitialDevices { input: runner.input_facts().cloned(), output: runner.output_facts().cloned() };
+        Ok((runner, AudioChannels { mic, events, input_meter, output_meter, opened }))
     }
 
     /// Turns until told to close, or until nobody can tell it anything any more.
-    pub(crate) fn run(mut self, commands: &Receiver<Command>) -> Result<(), String> {
+    pub(crate) fn run(mut self, commands: &Receiver<AudioCommand>) -> Result<(), String> {
         loop {
             let first = match commands.recv_timeout(self.tick) {
                 Ok(command) => Some(command),
                 Err(RecvTimeoutError::Timeout) => None,
-                Err(RecvTimeoutError::Disconnected) => Some(Command::Leave),
+                Err(RecvTimeoutError::Disconnected) => Some(AudioCommand::Leave),
             };
             let now = self.started.elapsed();
             for command in first.into_iter().chain(commands.try_iter()) {
                 match command {
-                    Command::Close => return self.close(PacedOutput::close),
-                    Command::Leave => return self.close(PacedOutput::leave),
-                    Command::Use(direction, wanted) => self.use_device(now, direction, wanted),
-                    Command::List => self.picker.ask(),
-                    Command::Mute(mute) => self.mute(now, mute),
-                    Command::Turn => {}
-                    Command::Play { clip, frame } => {
-                        if let Output::Paced(output) = &mut self.output {
+                    AudioCommand::Close => return self.close(PacedOutput::close),
+                    AudioCommand::Leave => return self.close(PacedOutput::leave),
+                    AudioCommand::Use(direction, wanted) => self.use_device(now, direction, wanted),
+                    AudioCommand::List => self.picker.ask(),
+                    AudioCommand::Mute(mute) => self.mute(now, mute),
+                    AudioCommand::Turn => {}
+                    AudioCommand::Play { clip, frame } => {
+                        if let OutputTarget::Paced(output) = &mut self.output {
                             output.make_room(now, &mut self.engine);
                         }
                         self.engine.play(clip, frame);
                     }
-                    command @ (Command::EndClip(_) | Command::Flush | Command::Duck(_) | Command::Record) => {
+                    command @ (AudioCommand::EndClip(_)
+                    | AudioCommand::Flush
+                    | AudioCommand::Duck(_)
+                    | AudioCommand::Record) => {
                         self.engine.obey(command);
                     }
                 }
@@ -180,7 +184,7 @@ impl Runner {
         let heard = self.engine.step(now);
         if !heard.is_zero() {
             if self.heard_at.is_none() && self.input_is_real() {
-                self.engine.tell(Event::InputStarted);
+                self.engine.tell(AudioThreadEvent::InputStarted);
             }
             self.heard_at = Some(now);
             let before = std::mem::replace(&mut self.blocks, self.engine.captured_blocks());
@@ -188,12 +192,12 @@ impl Runner {
             self.block = heard / blocks.max(1);
         }
         let drive = match &self.input {
-            Input::Device(input) => input.drive(),
-            Input::Paced(_) => None,
+            InputSource::Device(input) => input.drive(),
+            InputSource::Paced(_) => None,
         };
         self.tick = match drive {
-            Some(Drive::Wakes) => WOKEN_TICK,
-            Some(Drive::Called) => {
+            Some(WakeMode::Wakes) => WOKEN_TICK,
+            Some(WakeMode::Called) => {
                 next_tick(self.block, now.saturating_sub(self.heard_at.unwrap_or_default()))
             }
             None => PACED_TICK,
@@ -201,36 +205,36 @@ impl Runner {
         if self.engine.demand() == Demand::Sound {
             self.tick = self.tick.min(LONGEST_TICK);
         }
-        if matches!(self.output, Output::Device(..)) && self.engine.awaits_speaker() {
+        if matches!(self.output, OutputTarget::Device(..)) && self.engine.awaits_speaker() {
             self.tick = self.tick.min(DUE_TICK);
         }
     }
 
     fn turn_input(&mut self, now: Duration) {
         match &mut self.input {
-            Input::Paced(input) if input.can_wait() && self.engine.is_crowded() => input.hold(now),
-            Input::Paced(input) => match input.advance(now) {
-                Some(InputNews::Ended) => self.engine.input_ends(),
-                Some(InputNews::Warning(flaws)) => self.engine.tell(Event::InputWarning(flaws)),
-                Some(InputNews::Broken(reason)) => {
+            InputSource::Paced(input) if input.can_wait() && self.engine.is_crowded() => input.hold(now),
+            InputSource::Paced(input) => match input.advance(now) {
+                Some(InputStatus::Ended) => self.engine.input_ends(),
+                Some(InputStatus::Warning(flaws)) => self.engine.tell(AudioThreadEvent::InputWarning(flaws)),
+                Some(InputStatus::Broken(reason)) => {
                     self.input_failure = Some(reason);
                     self.engine.input_ends();
                 }
-                Some(InputNews::Nothing(reason)) => self.engine.tell(Event::NoInput(reason)),
+                Some(InputStatus::Nothing(reason)) => self.engine.tell(AudioThreadEvent::NoInput(reason)),
                 None => {}
             },
-            Input::Device(input) => input.turn(now, &mut self.engine),
+            InputSource::Device(input) => input.turn(now, &mut self.engine),
         }
     }
 
     fn turn_output(&mut self, now: Duration) {
         match &mut self.output {
-            Output::Paced(output) => {
+            OutputTarget::Paced(output) => {
                 if let Some(event) = output.advance(now) {
                     self.engine.tell(event);
                 }
             }
-            Output::Device(output) => output.turn(now, &mut self.engine),
+            OutputTarget::Device(output) => output.turn(now, &mut self.engine),
         }
     }
 
@@ -239,17 +243,22 @@ impl Runner {
         if let Some(lookouts) = &mut self.lookouts {
             while let Some((direction, seen)) = lookouts.answer(now) {
                 match (direction, &mut self.input, &mut self.output) {
-                    (Direction::Input, Input::Device(input), _) => input.see(now, &seen, &mut self.engine),
-                    (Direction::Output, _, Output::Device(output)) => output.see(now, &seen, &self.engine),
-                    (Direction::Input, Input::Paced(_), _) | (Direction::Output, _, Output::Paced(_)) => {}
+                    (Direction::Input, InputSource::Device(input), _) => {
+                        input.see(now, &seen, &mut self.engine)
+                    }
+                    (Direction::Output, _, OutputTarget::Device(output)) => {
+                        output.see(now, &seen, &self.engine)
+                    }
+                    (Direction::Input, InputSource::Paced(_), _)
+                    | (Direction::Output, _, OutputTarget::Paced(_)) => {}
                 }
             }
-            if let Input::Device(input) = &self.input
+            if let InputSource::Device(input) = &self.input
                 && let Some(request) = input.running()
             {
                 lookouts.ask(now, Direction::Input, request);
             }
-            if let Output::Device(output) = &self.output
+            if let OutputTarget::Device(output) = &self.output
                 && let Some(request) = output.running()
             {
                 lookouts.ask(now, Direction::Output, request);
@@ -258,46 +267,48 @@ impl Runner {
         if let Some(listed) = self.picker.answer() {
             let in_use = [(Direction::Input, self.input_facts()), (Direction::Output, self.output_facts())];
             let in_use = in_use.into_iter().filter_map(|(way, facts)| Some((way, facts?.id.clone())));
-            self.engine.tell(Event::Devices(listed, in_use.collect()));
+            self.engine.tell(AudioThreadEvent::Devices(listed, in_use.collect()));
         }
     }
 
-    fn input_facts(&self) -> Option<&Facts> {
+    fn input_facts(&self) -> Option<&DeviceInfo> {
         match &self.input {
-            Input::Device(input) => input.facts(),
-            Input::Paced(_) => None,
+            InputSource::Device(input) => input.facts(),
+            InputSource::Paced(_) => None,
         }
     }
 
-    fn output_facts(&self) -> Option<&Facts> {
+    fn output_facts(&self) -> Option<&DeviceInfo> {
         match &self.output {
-            Output::Device(output) => output.facts(),
-            Output::Paced(_) => None,
+            OutputTarget::Device(output) => output.facts(),
+            OutputTarget::Paced(_) => None,
         }
     }
 
     /// Returns whether what is heard comes from where it should.
     fn input_is_real(&self) -> bool {
         match &self.input {
-            Input::Device(input) => input.is_open(),
-            Input::Paced(_) => true,
+            InputSource::Device(input) => input.is_open(),
+            InputSource::Paced(_) => true,
         }
     }
 
-    fn use_device(&mut self, now: Duration, direction: Direction, wanted: Wanted) {
+    fn use_device(&mut self, now: Duration, direction: Direction, wanted: DeviceRequest) {
         match (direction, &mut self.input, &mut self.output) {
-            (Direction::Input, Input::Device(input), _) => input.choose(now, wanted, &self.engine),
-            (Direction::Output, _, Output::Device(output)) => output.choose(now, wanted),
-            (Direction::Input, Input::Paced(_), _) => self.engine.tell(not_a_device(Direction::Input)),
-            (Direction::Output, _, Output::Paced(_)) => self.engine.tell(not_a_device(Direction::Output)),
+            (Direction::Input, InputSource::Device(input), _) => input.choose(now, wanted, &self.engine),
+            (Direction::Output, _, OutputTarget::Device(output)) => output.choose(now, wanted),
+            (Direction::Input, InputSource::Paced(_), _) => self.engine.tell(not_a_device(Direction::Input)),
+            (Direction::Output, _, OutputTarget::Paced(_)) => {
+                self.engine.tell(not_a_device(Direction::Output))
+            }
         }
     }
 
     fn mute(&mut self, now: Duration, mute: Mute) {
         self.engine.set_mute(mute);
         match &mut self.input {
-            Input::Device(input) => input.mute(now, mute, &mut self.engine),
-            Input::Paced(_) => {}
+            InputSource::Device(input) => input.mute(now, mute, &mut self.engine),
+            InputSource::Paced(_) => {}
         }
     }
 
@@ -305,8 +316,8 @@ impl Runner {
         let now = self.started.elapsed();
         let recorded = self.engine.finish_recording(now);
         let written = match self.output {
-            Output::Paced(output) => end(*output),
-            Output::Device(_) => Ok(()),
+            OutputTarget::Paced(output) => end(*output),
+            OutputTarget::Device(_) => Ok(()),
         };
         written.and(recorded).and(self.input_failure.map_or(Ok(()), Err))
     }
@@ -327,21 +338,21 @@ fn next_tick(block: Duration, ago: Duration) -> Duration {
     }
 }
 
-fn not_a_device(direction: Direction) -> Event {
+fn not_a_device(direction: Direction) -> AudioThreadEvent {
     let reason = format!("the {direction} of this call is a file, a pipe or nothing");
-    Event::Device(direction, DeviceState::Refused(reason))
+    AudioThreadEvent::Device(direction, DeviceState::Refused(reason))
 }
 
 /// An input that is being opened.
 enum WaitingInput {
-    Device(Attempt<Capture>),
+    Device(OpenAttempt<CaptureCallback>),
     Feed(Feed),
 }
 
 impl WaitingInput {
     fn begin(source: &Source, waker: &Waker) -> Result<Self, AudioError> {
         match source {
-            Source::Device(wanted) => Attempt::begin(request(wanted), waker).map(Self::Device),
+            Source::Device(wanted) => OpenAttempt::begin(request(wanted), waker).map(Self::Device),
             Source::File(path) => Feed::open(path).map(Self::Feed),
             Source::Stdin => Feed::stdin().map(Self::Feed),
             Source::Null => Ok(Self::Feed(Feed::Silence(PACED_RATE))),
@@ -361,15 +372,17 @@ impl WaitingInput {
 
 /// An output that is being opened.
 enum WaitingOutput {
-    Device(Attempt<Playback>),
+    Device(OpenAttempt<PlaybackCallback>),
     Other(FoundOutput),
 }
 
 impl WaitingOutput {
     fn begin(sink: &Sink, waker: &Waker) -> Result<Self, AudioError> {
         match sink {
-            Sink::Device(wanted) => Attempt::begin(request(wanted), waker).map(Self::Device),
-            Sink::File(path) => Openable::new(path, Access::Shared).map(FoundOutput::File).map(Self::Other),
+            Sink::Device(wanted) => OpenAttempt::begin(request(wanted), waker).map(Self::Device),
+            Sink::File(path) => {
+                WritableFile::new(path, Access::Shared).map(FoundOutput::File).map(Self::Other)
+            }
             Sink::Stdout => Ok(Self::Other(FoundOutput::Stdout)),
             Sink::Null => Ok(Self::Other(FoundOutput::Nowhere)),
         }
@@ -386,65 +399,74 @@ impl WaitingOutput {
     }
 }
 
-fn request(wanted: &Wanted) -> Request {
-    Request { wanted: wanted.clone(), host: None }
+fn request(wanted: &DeviceRequest) -> OpenRequest {
+    OpenRequest { wanted: wanted.clone(), host: None }
 }
 
 impl FoundInput {
-    fn rate(&self) -> Rate {
+    fn rate(&self) -> SampleRate {
         match self {
             Self::Device(_, open) => open.facts.rate,
             Self::Feed(feed) => feed.rate(),
         }
     }
 
-    fn connect(self, capture: Capture, options: &Options, thread: (&Engine, Waker)) -> Input {
+    fn connect(
+        self,
+        capture: CaptureCallback,
+        options: &AudioOptions,
+        thread: (&Engine, Waker),
+    ) -> InputSource {
         match self {
             Self::Device(request, mut open) => {
                 open.connect(capture);
-                Input::Device(Box::new(DeviceInput::new(request, open, options.mute, thread)))
+                InputSource::Device(Box::new(DeviceInput::new(request, open, options.mute, thread)))
             }
-            Self::Feed(feed) => Input::Paced(Box::new(PacedInput::new(feed, capture))),
+            Self::Feed(feed) => InputSource::Paced(Box::new(PacedInput::new(feed, capture))),
         }
     }
 }
 
 impl FoundOutput {
-    fn rate(&self) -> Rate {
+    fn rate(&self) -> SampleRate {
         match self {
             Self::Device(_, open) => open.facts.rate,
             Self::Nowhere | Self::File(_) | Self::Stdout => PACED_RATE,
         }
     }
 
-    fn connect(self, playback: Playback, thread: (&Engine, Waker)) -> Result<Output, AudioError> {
+    fn connect(
+        self,
+        playback: PlaybackCallback,
+        thread: (&Engine, Waker),
+    ) -> Result<OutputTarget, AudioError> {
         let target = match self {
             Self::Device(request, mut open) => {
                 open.connect(playback);
-                return Ok(Output::Device(Box::new(DeviceOutput::new(request, open, thread))));
+                return Ok(OutputTarget::Device(Box::new(DeviceOutput::new(request, open, thread))));
             }
-            Self::Nowhere => Target::Nowhere,
-            Self::File(openable) => Target::Untouched { openable, rate: PACED_RATE },
-            Self::Stdout => Target::stdout()?,
+            Self::Nowhere => SampleSink::Nowhere,
+            Self::File(openable) => SampleSink::Untouched { openable, rate: PACED_RATE },
+            Self::Stdout => SampleSink::stdout()?,
         };
-        Ok(Output::Paced(Box::new(PacedOutput::new(target, playback, PACED_RATE))))
+        Ok(OutputTarget::Paced(Box::new(PacedOutput::new(target, playback, PACED_RATE))))
     }
 }
 
 /// What whoever started the thread gets.
-pub(crate) struct OtherEnds {
+pub(crate) struct AudioChannels {
     pub(crate) mic: tokio::sync::broadcast::Receiver<crate::dsp::frame::Frame>,
-    pub(crate) events: tokio::sync::mpsc::UnboundedReceiver<Event>,
-    pub(crate) input_meter: Arc<crate::dsp::level::Meter>,
-    pub(crate) output_meter: Arc<crate::dsp::level::Meter>,
-    pub(crate) opened: Opened,
+    pub(crate) events: tokio::sync::mpsc::UnboundedReceiver<AudioThreadEvent>,
+    pub(crate) input_meter: Arc<crate::dsp::level::LevelMeter>,
+    pub(crate) output_meter: Arc<crate::dsp::level::LevelMeter>,
+    pub(crate) opened: InitialDevices,
 }
 
 /// The devices that sound begins with; nothing in place of files, pipes and silence.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Opened {
-    pub(crate) input: Option<Facts>,
-    pub(crate) output: Option<Facts>,
+pub(crate) struct InitialDevices {
+    pub(crate) input: Option<DeviceInfo>,
+    pub(crate) output: Option<DeviceInfo>,
 }
 
 #[cfg(test)]

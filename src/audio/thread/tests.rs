@@ -17,15 +17,15 @@ fn ms(ms: u64) -> Duration {
 /// A runner whose clock the test turns.
 struct Call {
     runner: Runner,
-    ends: OtherEnds,
+    ends: AudioChannels,
     now: Duration,
     frames: Vec<Frame>,
-    events: Vec<Event>,
+    events: Vec<AudioThreadEvent>,
 }
 
 impl Call {
     fn open(input: Source, output: Sink) -> Self {
-        let options = Options { input, output, ..Options::default() };
+        let options = AudioOptions { input, output, ..AudioOptions::default() };
         let (runner, ends) = Runner::open(&options, &waker()).unwrap();
         Self { runner, ends, now: Duration::ZERO, frames: Vec::new(), events: Vec::new() }
     }
@@ -53,7 +53,7 @@ impl Call {
     }
 
     fn play(&mut self, clip: u64, samples: &[i16]) {
-        self.runner.engine.play(ClipId(clip), Frame::new(Rate::WIRE, samples));
+        self.runner.engine.play(ClipId(clip), Frame::new(SampleRate::WIRE, samples));
     }
 
     fn heard(&self) -> Vec<i16> {
@@ -67,14 +67,14 @@ fn waker() -> Waker {
 }
 
 fn write(path: &Path, samples: &[i16]) {
-    let mut writer = WavWriter::new(std::fs::File::create(path).unwrap(), Rate::WIRE).unwrap();
+    let mut writer = WavWriter::new(std::fs::File::create(path).unwrap(), SampleRate::WIRE).unwrap();
     writer.write(samples).unwrap();
     writer.finish().unwrap();
 }
 
 fn read(path: &Path) -> Vec<i16> {
     let (rate, samples) = read_clip(std::fs::File::open(path).unwrap()).unwrap();
-    assert_eq!(rate, Rate::WIRE);
+    assert_eq!(rate, SampleRate::WIRE);
     samples.into_iter().map(to_int).collect()
 }
 
@@ -90,12 +90,12 @@ fn a_file_is_heard_as_fast_as_it_was_spoken_and_then_silence() {
     let mut call = Call::open(Source::File(path), Sink::Null);
     call.run(ms(400));
     assert_eq!(call.heard(), ramp(9_600));
-    assert!(!call.events.contains(&Event::InputEnded));
+    assert!(!call.events.contains(&AudioThreadEvent::InputEnded));
     call.run(ms(600));
     let heard = call.heard();
     assert_eq!(heard[..12_100], ramp(12_100));
     assert_eq!(heard[12_100..], [0; 24_000 - 12_100]);
-    assert_eq!(call.events, [Event::InputStarted, Event::InputEnded]);
+    assert_eq!(call.events, [AudioThreadEvent::InputStarted, AudioThreadEvent::InputEnded]);
 }
 
 #[test]
@@ -108,8 +108,9 @@ fn a_truncated_file_ends_with_a_warning() {
     let mut call = Call::open(Source::File(path), Sink::Null);
     call.run(ms(1_000));
     assert_eq!(call.heard()[..10_900], ramp(10_900));
-    let warnings = call.events.iter().filter(|event| matches!(event, Event::InputWarning(_))).count();
-    assert_eq!((warnings, call.events.last()), (1, Some(&Event::InputEnded)));
+    let warnings =
+        call.events.iter().filter(|event| matches!(event, AudioThreadEvent::InputWarning(_))).count();
+    assert_eq!((warnings, call.events.last()), (1, Some(&AudioThreadEvent::InputEnded)));
     assert_eq!(call.runner.close(PacedOutput::close), Ok(()));
 }
 
@@ -126,8 +127,8 @@ fn an_input_that_fails_ends_and_the_failure_is_the_result() {
     let mut call = Call::open(Source::Null, Sink::Null);
     let feed = Feed::pipe(Failing(3), "standard input".to_owned()).unwrap();
     let capture = call.runner.engine.connect_microphone(feed.rate());
-    call.runner.input = Input::Paced(Box::new(PacedInput::new(feed, capture)));
-    while !call.events.contains(&Event::InputEnded) {
+    call.runner.input = InputSource::Paced(Box::new(PacedInput::new(feed, capture)));
+    while !call.events.contains(&AudioThreadEvent::InputEnded) {
         call.run(ms(10));
     }
     let failure = "standard input: the file cannot be read: disk on fire";
@@ -177,7 +178,7 @@ fn an_output_file_holds_what_was_played_and_not_the_pauses() {
     assert_eq!(read(&path), [ramp(24_001), ramp(777)].concat());
     let played = |clip| events.iter().rev().find_map(|event| event.played_of(ClipId(clip)));
     assert_eq!((played(1), played(2)), (Some(24_001), Some(777)));
-    assert!(!events.iter().any(|event| matches!(event, Event::Counts(_))), "{events:?}");
+    assert!(!events.iter().any(|event| matches!(event, AudioThreadEvent::Counts(_))), "{events:?}");
 }
 
 #[test]
@@ -189,7 +190,7 @@ fn a_flush_ends_an_output_file_where_it_says() {
     call.run(ms(1_000));
     call.runner.engine.flush();
     call.run(ms(100));
-    let flushed = call.events.iter().find_map(Event::heard_at_flush).map(<[_]>::to_vec);
+    let flushed = call.events.iter().find_map(AudioThreadEvent::heard_at_flush).map(<[_]>::to_vec);
     call.runner.close(PacedOutput::close).unwrap();
     let written = read(&path);
     assert_eq!(flushed, Some(vec![(ClipId(1), written.len() as u64)]));
@@ -203,8 +204,11 @@ fn nothing_is_written_when_the_input_cannot_be_used() {
     let output = directory.path().join("answer.wav");
     std::fs::write(&output, "precious").unwrap();
     let input = directory.path().join("missing.wav");
-    let options =
-        Options { input: Source::File(input), output: Sink::File(output.clone()), ..Options::default() };
+    let options = AudioOptions {
+        input: Source::File(input),
+        output: Sink::File(output.clone()),
+        ..AudioOptions::default()
+    };
     assert!(matches!(Runner::open(&options, &waker()), Err(AudioError::OpenInput { .. })));
     assert_eq!(std::fs::read(&output).unwrap(), b"precious");
 }
@@ -237,7 +241,8 @@ fn a_silent_call_leaves_an_output_without_sound() {
 fn a_place_that_cannot_be_written_is_told_before_anything_begins() {
     let directory = tempfile::tempdir().unwrap();
     for path in [directory.path().join("no/such/folder.wav"), directory.path().to_owned()] {
-        let options = Options { input: Source::Null, output: Sink::File(path), ..Options::default() };
+        let options =
+            AudioOptions { input: Source::Null, output: Sink::File(path), ..AudioOptions::default() };
         assert!(matches!(Runner::open(&options, &waker()), Err(AudioError::OpenOutput { .. })));
     }
 }
@@ -254,7 +259,7 @@ fn an_audio_thread_that_was_asleep_loses_no_answer() {
         call.now += ms(700);
     }
     call.run(ms(2_500));
-    assert!(call.events.contains(&Event::Drained));
+    assert!(call.events.contains(&AudioThreadEvent::Drained));
     call.runner.close(PacedOutput::close).unwrap();
     assert_eq!(read(&path), ramp(48_000));
 }

@@ -1,8 +1,8 @@
 //! From a profile's URL template to the URL that is dialled.
 
-use crate::call::setup::settings::Settings;
+use crate::call::setup::settings::ResolvedSettings;
 use crate::config::settings::Setting;
-use crate::config::value::Origin;
+use crate::config::value::ValueOrigin;
 use crate::config::values::TranscriptionQuery;
 use crate::error::{Error, Kind};
 use crate::net::endpoint::Purpose;
@@ -15,7 +15,7 @@ use crate::protocol::settings::SessionKind;
 ///
 /// When there is no URL, when it cannot be read, when it leads to another protocol, or when something it
 /// needs is not set.
-pub(crate) fn address(settings: &Settings) -> Result<(EndpointUrl, Purpose), Error> {
+pub(crate) fn address(settings: &ResolvedSettings) -> Result<(EndpointUrl, Purpose), Error> {
     let url = parse(settings, &filled(settings)?)?;
     check_protocol(&url)?;
     let model = url_model(settings).map(str::to_owned);
@@ -43,18 +43,18 @@ pub(crate) fn address(settings: &Settings) -> Result<(EndpointUrl, Purpose), Err
 }
 
 /// Reads the URL, and names the variable that holds one that cannot be read.
-fn parse(settings: &Settings, text: &str) -> Result<EndpointUrl, Error> {
+fn parse(settings: &ResolvedSettings, text: &str) -> Result<EndpointUrl, Error> {
     let origin = settings.in_force.get(Setting::Url).map(|said| &said.origin);
     let is_base = settings.in_force.is_base_url();
     let parsed = if is_base { EndpointUrl::parse_base(text) } else { EndpointUrl::parse(text) };
     parsed.map_err(|error| {
         let hint = error.hint();
         let (kind, error) = match origin {
-            Some(Origin::Flag(_)) => (Kind::Usage, anyhow::Error::new(error)),
-            Some(Origin::Environment(name) | Origin::EnvFile(name)) => {
+            Some(ValueOrigin::Flag(_)) => (Kind::Usage, anyhow::Error::new(error)),
+            Some(ValueOrigin::Environment(name) | ValueOrigin::EnvFile(name)) => {
                 (Kind::Config, anyhow::Error::new(error).context(format!("cannot dial the value of {name}")))
             }
-            Some(Origin::Remembered | Origin::File(_) | Origin::BuiltIn) | None => {
+            Some(ValueOrigin::Remembered | ValueOrigin::File(_) | ValueOrigin::BuiltIn) | None => {
                 (Kind::Config, anyhow::Error::new(error))
             }
         };
@@ -79,7 +79,7 @@ fn check_protocol(url: &EndpointUrl) -> Result<(), Error> {
 }
 
 /// Returns the model that the URL names, if the endpoint takes one there.
-fn url_model(settings: &Settings) -> Option<&str> {
+fn url_model(settings: &ResolvedSettings) -> Option<&str> {
     let model = settings.in_force.text(Setting::Model);
     match (settings.kind, query(settings)) {
         (SessionKind::Realtime, _) => model,
@@ -97,9 +97,10 @@ fn url_model(settings: &Settings) -> Option<&str> {
 
 /// Returns the model that captions speech, which the session names. In `rtvoice transcribe`, `--model` alone
 /// names it, too, unless the endpoint takes another model in the URL and this one is set elsewhere.
-pub(crate) fn transcription_model(settings: &Settings) -> Option<&str> {
+pub(crate) fn transcription_model(settings: &ResolvedSettings) -> Option<&str> {
     let in_force = &settings.in_force;
-    let is_typed = |setting| in_force.get(setting).is_some_and(|said| matches!(said.origin, Origin::Flag(_)));
+    let is_typed =
+        |setting| in_force.get(setting).is_some_and(|said| matches!(said.origin, ValueOrigin::Flag(_)));
     let is_alone = settings.kind == SessionKind::Transcription
         && is_typed(Setting::Model)
         && !is_typed(Setting::TranscriptionModel);
@@ -108,11 +109,11 @@ pub(crate) fn transcription_model(settings: &Settings) -> Option<&str> {
     in_force.text(if is_alone && !has_own_place { Setting::Model } else { Setting::TranscriptionModel })
 }
 
-fn query(settings: &Settings) -> TranscriptionQuery {
+fn query(settings: &ResolvedSettings) -> TranscriptionQuery {
     settings.in_force.choice(Setting::TranscriptionQuery).unwrap_or(TranscriptionQuery::Intent)
 }
 
-fn check_model(settings: &Settings, url: &EndpointUrl, model: Option<&str>) -> Result<(), Error> {
+fn check_model(settings: &ResolvedSettings, url: &EndpointUrl, model: Option<&str>) -> Result<(), Error> {
     let in_url = ["model", "deployment", "call_id"].iter().any(|name| url.query_value(name).is_some());
     let needed = settings.in_force.switch(Setting::NeedsModel).unwrap_or(false);
     if model.is_some() || in_url || !needed {
@@ -122,7 +123,7 @@ fn check_model(settings: &Settings, url: &EndpointUrl, model: Option<&str>) -> R
 }
 
 /// The URL with what stands in braces filled in.
-fn filled(settings: &Settings) -> Result<String, Error> {
+fn filled(settings: &ResolvedSettings) -> Result<String, Error> {
     let in_force = &settings.in_force;
     let Some(template) = in_force.text(Setting::Url) else {
         return Err(missing(settings, "URL", "--url"));
@@ -154,7 +155,7 @@ fn filled(settings: &Settings) -> Result<String, Error> {
 }
 
 /// It becomes a part of the host, which a slash or a dot would lead elsewhere.
-fn resource(settings: &Settings) -> Result<String, Error> {
+fn resource(settings: &ResolvedSettings) -> Result<String, Error> {
     let resource = settings.in_force.text(Setting::Resource);
     let resource = resource.ok_or_else(|| missing(settings, "resource", "RTVOICE_RESOURCE"))?;
     if resource.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-') {
@@ -164,7 +165,7 @@ fn resource(settings: &Settings) -> Result<String, Error> {
         .hint("it is the first part of the host, of letters, digits and hyphens; another host goes by --url"))
 }
 
-fn missing(settings: &Settings, what: &str, how: &str) -> Error {
+fn missing(settings: &ResolvedSettings, what: &str, how: &str) -> Error {
     let (profile, file) = (&settings.in_force.profile, settings.sources.file_name());
     let setting = what.to_ascii_lowercase();
     let error = Error::say(Kind::Config, format!("the profile {profile} has no {what}"));

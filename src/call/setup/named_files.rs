@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::audio::options::{Sink, Source};
-use crate::call::setup::settings::Settings;
+use crate::call::setup::settings::ResolvedSettings;
 use crate::cli::EndpointArgs;
 use crate::config::paths;
 use crate::error::{Error, Kind};
@@ -33,7 +33,7 @@ enum Usage {
 
 impl NamedFiles {
     /// Returns the files that every command with an endpoint has.
-    pub(crate) fn of(settings: &Settings, endpoint: &EndpointArgs) -> Self {
+    pub(crate) fn of(settings: &ResolvedSettings, endpoint: &EndpointArgs) -> Self {
         let ca_file = endpoint.ca_file.clone().or_else(|| settings.ca_file());
         Self::default()
             .read("--ca-file", ca_file.as_deref())

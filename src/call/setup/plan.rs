@@ -2,27 +2,25 @@
 
 use std::time::Duration;
 
-use crate::audio::api::MuteWay;
-use crate::audio::capture::speech_detector::{Listening, TurnRule};
-use crate::audio::echo::{EchoControl, EchoMode, Processing, Step};
-use crate::audio::options::{Options, Sink, Source};
+use crate::audio::api::MuteMode;
+use crate::audio::capture::speech_detector::{ListenMode, SpeechRule};
+use crate::audio::echo::{EchoMode, EchoPolicy, Processing, ProcessingStep};
+use crate::audio::options::{AudioOptions, Sink, Source};
 use crate::call::setup::address::transcription_model;
 use crate::call::setup::prices;
-use crate::call::setup::settings::Settings;
+use crate::call::setup::settings::ResolvedSettings;
 use crate::call::setup::target::Target;
-use crate::call::setup::turn_detection::{self, Finding, Found};
+use crate::call::setup::turn_detection::{self, TurnDetectionPlan, TurnHandling};
 use crate::cli::{DialectArg, EchoArg, InterruptArg, MuteArg};
 use crate::config::settings::Setting;
-use crate::config::values::{Format, TranscriptionSession};
-use crate::dsp::frame::Rate;
+use crate::config::values::{AudioEncoding, TranscriptionSession};
+use crate::dsp::frame::SampleRate;
 use crate::error::{Error, Kind};
 use crate::protocol::dialect::Dialect;
 use crate::protocol::language::wire_code;
-use crate::protocol::settings::{
-    AudioFormat, Modality, SessionKind, Settings as SessionSettings, Transcription, Voice,
-};
-use crate::protocol::value::Setting as Field;
-use crate::session::metering::limits::Limits;
+use crate::protocol::settings::{AudioFormat, Modality, SessionKind, SessionSettings, Transcription, Voice};
+use crate::protocol::value::FieldUpdate as Field;
+use crate::session::metering::limits::CallLimits;
 use crate::session::plan::{AtInputEnd, Interrupt, LocalTurns, Mode, Plan, TurnControl};
 
 /// Returns the plan of a call.
@@ -30,20 +28,20 @@ use crate::session::plan::{AtInputEnd, Interrupt, LocalTurns, Mode, Plan, TurnCo
 /// # Errors
 ///
 /// When a rate does not go with its format, or a flag with the way in which turns are found.
-pub(crate) fn talk(call: &Settings, at_input_end: AtInputEnd) -> Result<Plan, Error> {
+pub(crate) fn talk(call: &ResolvedSettings, at_input_end: AtInputEnd) -> Result<Plan, Error> {
     let mut settings = settings(call);
     settings.output = Some(Modality::Audio);
     settings.input_format = Some(format(call, Setting::InputFormat, Setting::InputRate)?);
     settings.output_format = Some(format(call, Setting::OutputFormat, Setting::OutputRate)?);
     settings.voice = call.in_force.text(Setting::Voice).map(|name| Voice::Named(name.to_owned()));
     settings.transcription = captions(call);
-    let Finding { server, local } = turn_detection::finding(call, Found::Answered)?;
+    let TurnDetectionPlan { server, local } = turn_detection::finding(call, TurnHandling::Answered)?;
     settings.turn_detection = server;
     Ok(Plan { local_turns: local, ..plan(Mode::Talk, settings, call, at_input_end) })
 }
 
 /// Returns the plan of a written conversation; with `opening`, of a single question.
-pub(crate) fn chat(call: &Settings, opening: Option<String>) -> Plan {
+pub(crate) fn chat(call: &ResolvedSettings, opening: Option<String>) -> Plan {
     let mut settings = settings(call);
     settings.output = Some(Modality::Text);
     settings.turn_detection = Field::Clear;
@@ -59,8 +57,8 @@ pub(crate) fn chat(call: &Settings, opening: Option<String>) -> Plan {
 ///
 /// When a rate does not go with its format, or a flag with the way in which turns are found, and when the
 /// endpoint has no session for captions only.
-pub(crate) fn transcribe(call: &Settings, at_input_end: AtInputEnd) -> Result<Plan, Error> {
-    let finding = turn_detection::finding(call, Found::Captioned)?;
+pub(crate) fn transcribe(call: &ResolvedSettings, at_input_end: AtInputEnd) -> Result<Plan, Error> {
+    let finding = turn_detection::finding(call, TurnHandling::Captioned)?;
     turn_detection::must_be_found(&finding, at_input_end)?;
     let settings = SessionSettings {
         kind: captioning_kind(call)?,
@@ -77,7 +75,7 @@ pub(crate) fn transcribe(call: &Settings, at_input_end: AtInputEnd) -> Result<Pl
 /// # Errors
 ///
 /// When the endpoint has no session for captions only.
-pub(crate) fn captioning_kind(call: &Settings) -> Result<SessionKind, Error> {
+pub(crate) fn captioning_kind(call: &ResolvedSettings) -> Result<SessionKind, Error> {
     let session = call.in_force.choice(Setting::TranscriptionSession);
     match session.unwrap_or(TranscriptionSession::Own) {
         TranscriptionSession::Own => Ok(SessionKind::Transcription),
@@ -94,12 +92,12 @@ pub(crate) fn captioning_kind(call: &Settings) -> Result<SessionKind, Error> {
 }
 
 /// Returns how sound is handled, at the rates of the plan.
-pub(crate) fn sound(call: &Settings, plan: &Plan, input: Source, output: Sink) -> Options {
-    let usual = Options::default();
+pub(crate) fn sound(call: &ResolvedSettings, plan: &Plan, input: Source, output: Sink) -> AudioOptions {
+    let usual = AudioOptions::default();
     let ms = |setting, usual| {
         call.in_force.number(setting).map_or(usual, |ms| Duration::from_millis(u64::from(ms)))
     };
-    Options {
+    AudioOptions {
         input,
         output,
         record: None,
@@ -108,26 +106,26 @@ pub(crate) fn sound(call: &Settings, plan: &Plan, input: Source, output: Sink) -
         wire_in: plan.input_rate(),
         wire_out: plan.output_rate(),
         mute: match call.in_force.choice(Setting::Mute) {
-            Some(MuteArg::Hard) => MuteWay::Hard,
-            Some(MuteArg::Soft) | None => MuteWay::Soft,
+            Some(MuteArg::Hard) => MuteMode::Hard,
+            Some(MuteArg::Soft) | None => MuteMode::Soft,
         },
         processing: processing(call, plan),
     }
 }
 
 /// Returns what the microphone's sound goes through.
-fn processing(call: &Settings, plan: &Plan) -> Processing {
+fn processing(call: &ResolvedSettings, plan: &Plan) -> Processing {
     let switched = |setting| match call.in_force.switch(setting) {
-        Some(true) => Step::On,
-        Some(false) | None => Step::Off,
+        Some(true) => ProcessingStep::On,
+        Some(false) | None => ProcessingStep::Off,
     };
     let talks = plan.mode == Mode::Talk;
     let echo = match call.in_force.choice(Setting::Echo).or(Some(EchoArg::Auto)).filter(|_| talks) {
-        Some(EchoArg::Auto) => EchoControl::Auto,
-        Some(EchoArg::Aec) => EchoControl::Fixed(EchoMode::Cancel),
-        Some(EchoArg::Duck) => EchoControl::Fixed(EchoMode::Duck),
-        Some(EchoArg::Half) => EchoControl::Fixed(EchoMode::HalfDuplex),
-        Some(EchoArg::Off) | None => EchoControl::Fixed(EchoMode::Off),
+        Some(EchoArg::Auto) => EchoPolicy::Auto,
+        Some(EchoArg::Aec) => EchoPolicy::Fixed(EchoMode::Cancel),
+        Some(EchoArg::Duck) => EchoPolicy::Fixed(EchoMode::Duck),
+        Some(EchoArg::Half) => EchoPolicy::Fixed(EchoMode::HalfDuplex),
+        Some(EchoArg::Off) | None => EchoPolicy::Fixed(EchoMode::Off),
     };
     Processing {
         echo,
@@ -138,19 +136,19 @@ fn processing(call: &Settings, plan: &Plan) -> Processing {
 }
 
 /// Returns what somebody's voice is listened for.
-fn listening(plan: &Plan) -> Listening {
+fn listening(plan: &Plan) -> ListenMode {
     let interrupts = plan.mode == Mode::Talk && plan.interrupt != Interrupt::Off;
     match (plan.turn_control(), &plan.local_turns) {
         (TurnControl::Local, Some(LocalTurns { threshold, silence, .. })) => {
-            Listening::Turns(TurnRule { threshold: *threshold, silence: *silence })
+            ListenMode::Turns(SpeechRule { threshold: *threshold, silence: *silence })
         }
-        (TurnControl::Server, _) if interrupts => Listening::Interruptions,
-        (TurnControl::Server | TurnControl::Manual | TurnControl::Local, _) => Listening::Off,
+        (TurnControl::Server, _) if interrupts => ListenMode::Interruptions,
+        (TurnControl::Server | TurnControl::Manual | TurnControl::Local, _) => ListenMode::Off,
     }
 }
 
 /// Returns whose ear stops an answer.
-pub(crate) fn interrupt(call: &Settings) -> Interrupt {
+pub(crate) fn interrupt(call: &ResolvedSettings) -> Interrupt {
     match call.in_force.choice(Setting::Interrupt) {
         Some(InterruptArg::Server) | None => Interrupt::Server,
         Some(InterruptArg::Local) => Interrupt::Local,
@@ -158,7 +156,7 @@ pub(crate) fn interrupt(call: &Settings) -> Interrupt {
     }
 }
 
-fn plan(mode: Mode, settings: SessionSettings, call: &Settings, at_input_end: AtInputEnd) -> Plan {
+fn plan(mode: Mode, settings: SessionSettings, call: &ResolvedSettings, at_input_end: AtInputEnd) -> Plan {
     let dialect = match call.in_force.choice(Setting::Dialect) {
         Some(DialectArg::Auto) | None => None,
         Some(DialectArg::Ga) => Some(Dialect::Ga),
@@ -180,7 +178,7 @@ fn plan(mode: Mode, settings: SessionSettings, call: &Settings, at_input_end: At
         at_input_end,
         model: None,
         prices: None,
-        limits: Limits::default(),
+        limits: CallLimits::default(),
         interrupt: interrupt(call),
         session_limit: minutes(call, Setting::SessionMinutes),
         unix_start: Duration::ZERO,
@@ -188,32 +186,32 @@ fn plan(mode: Mode, settings: SessionSettings, call: &Settings, at_input_end: At
 }
 
 /// Returns `plan` with what `target` costs, and with the limits the user set.
-pub(crate) fn limited(plan: Plan, target: &Target, call: &Settings) -> Plan {
+pub(crate) fn limited(plan: Plan, target: &Target, call: &ResolvedSettings) -> Plan {
     let limits =
-        Limits { idle: minutes(call, Setting::Idle), cost_usd: call.in_force.amount(Setting::MaxCost) };
+        CallLimits { idle: minutes(call, Setting::Idle), cost_usd: call.in_force.amount(Setting::MaxCost) };
     Plan { model: target.model(), prices: prices::at(target, &call.in_force), limits, ..plan }
 }
 
-fn minutes(call: &Settings, setting: Setting) -> Option<Duration> {
+fn minutes(call: &ResolvedSettings, setting: Setting) -> Option<Duration> {
     call.in_force.amount(setting).and_then(|minutes| Duration::try_from_secs_f64(minutes * 60.0).ok())
 }
 
-fn settings(call: &Settings) -> SessionSettings {
+fn settings(call: &ResolvedSettings) -> SessionSettings {
     let instructions = call.in_force.text(Setting::Instructions).map(str::to_owned);
     SessionSettings { kind: call.kind, instructions, ..SessionSettings::default() }
 }
 
 /// G.711 has one rate; another beside it is a mistake where a person wrote it.
-fn format(call: &Settings, format: Setting, rate: Setting) -> Result<AudioFormat, Error> {
+fn format(call: &ResolvedSettings, format: Setting, rate: Setting) -> Result<AudioFormat, Error> {
     let in_force = &call.in_force;
-    let hertz = in_force.number(rate).unwrap_or(Rate::WIRE.0);
-    let telephone = match in_force.choice(format).unwrap_or(Format::Pcm16) {
-        Format::Pcm16 => return Ok(AudioFormat::Pcm(Rate(hertz))),
-        Format::Pcm => return Ok(AudioFormat::BarePcm(Rate(hertz))),
-        Format::Ulaw => AudioFormat::Ulaw,
-        Format::Alaw => AudioFormat::Alaw,
+    let hertz = in_force.number(rate).unwrap_or(SampleRate::WIRE.0);
+    let telephone = match in_force.choice(format).unwrap_or(AudioEncoding::Pcm16) {
+        AudioEncoding::Pcm16 => return Ok(AudioFormat::Pcm(SampleRate(hertz))),
+        AudioEncoding::Pcm => return Ok(AudioFormat::BarePcm(SampleRate(hertz))),
+        AudioEncoding::Ulaw => AudioFormat::Ulaw,
+        AudioEncoding::Alaw => AudioFormat::Alaw,
     };
-    if in_force.is_set(rate) && hertz != Rate::TELEPHONE.0 {
+    if in_force.is_set(rate) && hertz != SampleRate::TELEPHONE.0 {
         let error = format!("{} cannot be {hertz} where {} is G.711", rate.name(), format.name());
         return Err(Error::say(Kind::Config, error).hint("G.711 has 8000 Hz: leave the rate out"));
     }
@@ -221,7 +219,7 @@ fn format(call: &Settings, format: Setting, rate: Setting) -> Result<AudioFormat
 }
 
 /// Returns how speech is captioned.
-pub(crate) fn captions(call: &Settings) -> Field<Transcription> {
+pub(crate) fn captions(call: &ResolvedSettings) -> Field<Transcription> {
     Field::Set(Transcription {
         model: transcription_model(call).map(str::to_owned),
         language: call.in_force.text(Setting::Lang).and_then(wire_code),

@@ -1,20 +1,20 @@
 //! From the prices that profiles say to those that a session counts by.
 
-use crate::call::setup::target::{Target, Way};
-use crate::config::layers::InForce;
+use crate::call::setup::target::{EndpointRoute, Target};
+use crate::config::layers::EffectiveSettings;
 use crate::config::pricing::{Price, Priced};
 use crate::net::endpoint::url::EndpointUrl;
 use crate::session::metering::price::{Prices, Rates};
 
 /// Returns what tokens cost at `target`; none where nobody says it.
-pub(crate) fn at(target: &Target, in_force: &InForce) -> Option<Prices> {
-    let (Way::Network(endpoint) | Way::Demo(endpoint)) = &target.way;
+pub(crate) fn at(target: &Target, in_force: &EffectiveSettings) -> Option<Prices> {
+    let (EndpointRoute::Network(endpoint) | EndpointRoute::Demo(endpoint)) = &target.way;
     of(&endpoint.url, in_force)
 }
 
 /// Returns what tokens cost at `url`. Others than OpenAI bill differently: what they charge is known only
 /// where the user says it.
-pub(crate) fn of(url: &EndpointUrl, in_force: &InForce) -> Option<Prices> {
+pub(crate) fn of(url: &EndpointUrl, in_force: &EffectiveSettings) -> Option<Prices> {
     let listed = is_openai(url).then(Prices::openai);
     if listed.is_none() && in_force.prices.is_empty() {
         return None;
@@ -62,11 +62,11 @@ fn rates(priced: &Priced) -> Rates {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::value::Origin;
+    use crate::config::value::ValueOrigin;
 
     #[test]
     fn what_a_file_calls_free_is_free_to_a_session() {
-        assert_eq!(rates(&Priced::free(Origin::BuiltIn)), Rates::FREE);
+        assert_eq!(rates(&Priced::free(ValueOrigin::BuiltIn)), Rates::FREE);
     }
 
     #[test]
@@ -83,6 +83,6 @@ mod tests {
             image_cached: Some(8.0),
             per_minute: Some(9.0),
         };
-        assert_eq!(rates(&Priced { usd, origin: Origin::BuiltIn }), expected);
+        assert_eq!(rates(&Priced { usd, origin: ValueOrigin::BuiltIn }), expected);
     }
 }

@@ -4,24 +4,24 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 
-use crate::audio::device::select::Wanted;
+use crate::audio::device::select::DeviceRequest;
 use crate::audio::options::{Sink, Source};
-use crate::call::device_memory::Remember;
-use crate::cli::{AnswerArgs, EndpointArgs, HearingArgs, LimitArgs, ShowingArgs, TurnArgs};
+use crate::call::device_memory::DeviceMemory;
+use crate::cli::{DisplayArgs, EndpointArgs, InputArgs, LimitArgs, ResponseArgs, TurnArgs};
 use crate::config::credentials;
-use crate::config::layers::{Asked, InForce};
+use crate::config::layers::{EffectiveSettings, Overrides};
 use crate::config::paths;
 use crate::config::settings::Setting;
 use crate::config::sources::{EnvFile, Sources};
-use crate::config::value::{Layer, Origin, Sourced, Value};
+use crate::config::value::{Layer, Sourced, Value, ValueOrigin};
 use crate::error::Error;
 use crate::net::endpoint::redaction::Redactor;
 use crate::net::endpoint::url::EndpointUrl;
 use crate::protocol::settings::SessionKind;
 
 /// What is in force, and what it was made of.
-pub(crate) struct Settings {
-    pub(crate) in_force: InForce,
+pub(crate) struct ResolvedSettings {
+    pub(crate) in_force: EffectiveSettings,
     pub(crate) sources: Sources,
     pub(crate) kind: SessionKind,
 }
@@ -32,7 +32,7 @@ pub(crate) struct Flags {
     pub(crate) layer: Layer,
 }
 
-impl Settings {
+impl ResolvedSettings {
     /// Decides what is in force for a session of this kind; `more` is what only some commands can be told.
     ///
     /// # Errors
@@ -51,8 +51,8 @@ impl Settings {
         flags.choice(Setting::Dialect, "--dialect", endpoint.dialect);
         flags.choice(Setting::Auth, "--auth", endpoint.auth);
         flags.switch(Setting::AllowClearKey, "--allow-clear-key", endpoint.allow_clear_key.then_some(true));
-        let asked = Asked { profile: endpoint.profile.clone(), demo: endpoint.demo, flags: flags.layer };
-        Ok(Self { in_force: InForce::decide(asked, &sources, host_of)?, sources, kind })
+        let asked = Overrides { profile: endpoint.profile.clone(), demo: endpoint.demo, flags: flags.layer };
+        Ok(Self { in_force: EffectiveSettings::decide(asked, &sources, host_of)?, sources, kind })
     }
 
     /// Returns what hides all keys that the settings know.
@@ -73,7 +73,7 @@ impl Settings {
     /// Returns where sound comes from.
     pub(crate) fn input(&self) -> Source {
         match self.remembered(Setting::Input) {
-            Some(id) => Source::Device(Wanted::Preferred(id)),
+            Some(id) => Source::Device(DeviceRequest::Preferred(id)),
             None => Source::parse(self.in_force.text(Setting::Input).unwrap_or("default")),
         }
     }
@@ -81,7 +81,7 @@ impl Settings {
     /// Returns where sound goes to.
     pub(crate) fn output(&self) -> Sink {
         match self.remembered(Setting::Output) {
-            Some(id) => Sink::Device(Wanted::Preferred(id)),
+            Some(id) => Sink::Device(DeviceRequest::Preferred(id)),
             None => Sink::parse(self.in_force.text(Setting::Output).unwrap_or("default")),
         }
     }
@@ -91,12 +91,12 @@ impl Settings {
     fn remembered(&self, setting: Setting) -> Option<String> {
         let said = self.in_force.get(setting)?;
         let text = self.in_force.text(setting).filter(|text| *text != "default")?;
-        (said.origin == Origin::Remembered).then(|| text.to_owned())
+        (said.origin == ValueOrigin::Remembered).then(|| text.to_owned())
     }
 
     /// Returns where a choice of devices is remembered.
-    pub(crate) fn remember(&self) -> Remember {
-        Remember { path: paths::devices_file(), profile: self.in_force.profile.clone() }
+    pub(crate) fn remember(&self) -> DeviceMemory {
+        DeviceMemory { path: paths::devices_file(), profile: self.in_force.profile.clone() }
     }
 
     /// Returns the file of more authorities that the configuration names, from its own folder on.
@@ -107,15 +107,15 @@ impl Settings {
     }
 
     /// Returns how things are shown, where the file may ask for lines.
-    pub(crate) fn showing(&self, args: &ShowingArgs) -> ShowingArgs {
+    pub(crate) fn showing(&self, args: &DisplayArgs) -> DisplayArgs {
         let plain = self.in_force.switch(Setting::Plain).unwrap_or(false);
-        ShowingArgs { plain: args.plain || plain && !args.json, ..args.clone() }
+        DisplayArgs { plain: args.plain || plain && !args.json, ..args.clone() }
     }
 }
 
 impl Flags {
     /// Adds what is heard.
-    pub(crate) fn hearing(mut self, args: &HearingArgs) -> Self {
+    pub(crate) fn hearing(mut self, args: &InputArgs) -> Self {
         self.text(Setting::Input, "--input", args.input.as_deref());
         self
     }
@@ -136,7 +136,7 @@ impl Flags {
     }
 
     /// Adds what follows a turn.
-    pub(crate) fn answers(mut self, args: &AnswerArgs) -> Self {
+    pub(crate) fn answers(mut self, args: &ResponseArgs) -> Self {
         self.number(Setting::IdleTimeoutMs, "--idle-timeout-ms", args.idle_timeout_ms);
         self.switch(Setting::CreateResponse, "--create-response", args.create_response);
         self.switch(Setting::InterruptResponse, "--interrupt-response", args.interrupt_response);
@@ -172,7 +172,7 @@ impl Flags {
 
     fn put(&mut self, setting: Setting, flag: &'static str, value: Option<Value>) {
         if let Some(value) = value {
-            self.layer.insert(setting, Sourced { value, origin: Origin::Flag(flag) });
+            self.layer.insert(setting, Sourced { value, origin: ValueOrigin::Flag(flag) });
         }
     }
 }

@@ -5,7 +5,7 @@ use std::thread;
 
 use tokio::sync::mpsc;
 
-use crate::session::io::{Command, EndReason, Side};
+use crate::session::io::{EndReason, Side, UserCommand};
 
 /// What can be typed besides text.
 pub(crate) const HELP: &str = "\
@@ -18,7 +18,7 @@ type text and press Enter to send it, or one of these:
 /// One line, understood.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Typed {
-    Do(Command),
+    Do(UserCommand),
     Help,
     Nothing,
     Unknown(String),
@@ -53,8 +53,8 @@ const NO_TEXT: &str = "standard input is not text, nothing more of it is read; p
 /// A thread of its own because standard input cannot be waited for otherwise; it ends with the
 /// program. `tell` writes what the user should know.
 pub(crate) fn listen(
-    commands: mpsc::Sender<Command>,
-    (into, at_end): (Into, Command),
+    commands: mpsc::Sender<UserCommand>,
+    (into, at_end): (Into, UserCommand),
     mut tell: impl FnMut(&str) + Send + 'static,
 ) {
     match into {
@@ -110,31 +110,31 @@ fn understand(line: &str, into: Into) -> Typed {
     match line {
         "" => match into {
             Into::Chat | Into::Call => Typed::Nothing,
-            Into::CallByHand => Typed::Do(Command::SwitchTurn),
+            Into::CallByHand => Typed::Do(UserCommand::SwitchTurn),
         },
         "/mute" | "/unmute" | "/turn" | "/devices" if into == Into::Chat => Typed::Soundless(word.to_owned()),
         _ if into == Into::Chat && (line.starts_with("/input ") || line.starts_with("/output ")) => {
             Typed::Soundless(word.to_owned())
         }
-        "/mute" => Typed::Do(Command::SetMuted(true)),
-        "/unmute" => Typed::Do(Command::SetMuted(false)),
-        "/stop" => Typed::Do(Command::Interrupt),
-        "/turn" => Typed::Do(Command::SwitchTurn),
-        "/end" | "/quit" => Typed::Do(Command::HangUp(EndReason::User)),
+        "/mute" => Typed::Do(UserCommand::SetMuted(true)),
+        "/unmute" => Typed::Do(UserCommand::SetMuted(false)),
+        "/stop" => Typed::Do(UserCommand::Interrupt),
+        "/turn" => Typed::Do(UserCommand::SwitchTurn),
+        "/end" | "/quit" => Typed::Do(UserCommand::HangUp(EndReason::User)),
         "/help" => Typed::Help,
-        "/devices" => Typed::Do(Command::ListDevices),
+        "/devices" => Typed::Do(UserCommand::ListDevices),
         _ if line.starts_with("/input ") => Typed::Do(device(Side::Microphone, &line["/input ".len()..])),
         _ if line.starts_with("/output ") => Typed::Do(device(Side::Speaker, &line["/output ".len()..])),
         // Paths and dates are text; a command is one word.
         _ if line.starts_with('/') && !line[1..].contains(['/', ' ']) => Typed::Unknown(line.to_owned()),
-        _ => Typed::Do(Command::Say(line.to_owned())),
+        _ => Typed::Do(UserCommand::Say(line.to_owned())),
     }
 }
 
 /// The system's own choice has a name that no device has.
-fn device(side: Side, name: &str) -> Command {
+fn device(side: Side, name: &str) -> UserCommand {
     let name = name.trim();
-    Command::UseDevice(side, (name != "default").then(|| name.to_owned()))
+    UserCommand::UseDevice(side, (name != "default").then(|| name.to_owned()))
 }
 
 #[cfg(test)]
@@ -143,19 +143,19 @@ mod tests {
 
     #[test]
     fn a_line_is_text_unless_it_is_a_command() {
-        let say = |text: &str| Typed::Do(Command::Say(text.into()));
+        let say = |text: &str| Typed::Do(UserCommand::Say(text.into()));
         let cases = [
             ("hello there", say("hello there")),
-            ("  /mute ", Typed::Do(Command::SetMuted(true))),
+            ("  /mute ", Typed::Do(UserCommand::SetMuted(true))),
             ("/mute please", say("/mute please")),
             ("/usr/bin is full", say("/usr/bin is full")),
             ("/usr/bin", say("/usr/bin")),
             ("/nonsense", Typed::Unknown("/nonsense".into())),
             ("   ", Typed::Nothing),
-            ("/turn", Typed::Do(Command::SwitchTurn)),
-            ("/devices", Typed::Do(Command::ListDevices)),
-            ("/input USB mic", Typed::Do(Command::UseDevice(Side::Microphone, Some("USB mic".into())))),
-            ("/output default", Typed::Do(Command::UseDevice(Side::Speaker, None))),
+            ("/turn", Typed::Do(UserCommand::SwitchTurn)),
+            ("/devices", Typed::Do(UserCommand::ListDevices)),
+            ("/input USB mic", Typed::Do(UserCommand::UseDevice(Side::Microphone, Some("USB mic".into())))),
+            ("/output default", Typed::Do(UserCommand::UseDevice(Side::Speaker, None))),
             ("/input", Typed::Unknown("/input".into())),
         ];
         for (line, expected) in cases {
@@ -169,8 +169,8 @@ mod tests {
             let word = line.split(' ').next().unwrap().to_owned();
             assert_eq!(understand(line, Into::Chat), Typed::Soundless(word));
         }
-        assert_eq!(understand("/stop", Into::Chat), Typed::Do(Command::Interrupt));
-        assert_eq!(understand("/turn left", Into::Chat), Typed::Do(Command::Say("/turn left".into())));
+        assert_eq!(understand("/stop", Into::Chat), Typed::Do(UserCommand::Interrupt));
+        assert_eq!(understand("/turn left", Into::Chat), Typed::Do(UserCommand::Say("/turn left".into())));
         assert_eq!(understand("", Into::Chat), Typed::Nothing);
     }
 
@@ -182,7 +182,7 @@ mod tests {
 
     #[test]
     fn enter_alone_makes_turns_where_they_are_made_by_hand() {
-        assert_eq!(understand("", Into::CallByHand), Typed::Do(Command::SwitchTurn));
-        assert_eq!(understand("hello", Into::CallByHand), Typed::Do(Command::Say("hello".into())));
+        assert_eq!(understand("", Into::CallByHand), Typed::Do(UserCommand::SwitchTurn));
+        assert_eq!(understand("hello", Into::CallByHand), Typed::Do(UserCommand::Say("hello".into())));
     }
 }

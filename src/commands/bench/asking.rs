@@ -7,25 +7,25 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use crate::audio::api::Counts;
-use crate::audio::options::Options;
+use crate::audio::api::StreamCounters;
+use crate::audio::options::AudioOptions;
 use crate::call::clock::Clock;
 use crate::call::connect::connect;
-use crate::call::connections::Phone;
-use crate::call::device_memory::Remember;
-use crate::call::driver::{Drive, Reader};
-use crate::call::presenter::{Face, start_console};
+use crate::call::connections::Connections;
+use crate::call::device_memory::DeviceMemory;
+use crate::call::driver::{CallDriver, Consumer};
+use crate::call::presenter::{Presenter, start_console};
 use crate::call::run::start_sound;
 use crate::call::setup::target::Target;
 use crate::commands::exit_code;
 use crate::error::{Error, Kind};
-use crate::protocol::value::Setting as Field;
+use crate::protocol::value::FieldUpdate as Field;
 use crate::session::Session;
 use crate::session::io::delay::Delay;
-use crate::session::io::{Command, Door, EndReason, Limit, Notice, Turn};
-use crate::session::metering::limits::Limits;
+use crate::session::io::{EndReason, Handshake, Limit, Notice, Turn, UserCommand};
+use crate::session::metering::limits::CallLimits;
 use crate::session::plan::Plan;
-use crate::ui::output::presenter::Front;
+use crate::ui::output::presenter::NoticeWriter;
 
 /// How many commands may wait; one is said at a time.
 const COMMANDS: usize = 4;
@@ -43,7 +43,7 @@ pub(super) struct Questions {
     /// How many, at least one.
     pub(super) count: u32,
     /// Where the answers are heard; the microphone is not.
-    pub(super) sound: Options,
+    pub(super) sound: AudioOptions,
 }
 
 /// Asks in a call as `talk` holds it. Each answer is stopped as soon as it begins to be heard.
@@ -60,33 +60,34 @@ pub(super) async fn ask(
     // Nothing of the microphone is sent where turns are ended by hand.
     plan.settings.turn_detection = Field::Clear;
     plan.opening = vec![question(1)];
-    plan.limits = Limits { idle: Some(PATIENCE), cost_usd: None };
+    plan.limits = CallLimits { idle: Some(PATIENCE), cost_usd: None };
     plan.unix_start = clock.unix_start();
     let audio = start_sound(Some(questions.sound)).await?;
-    let link = connect(&target, Door::Usual).await?.link;
+    let link = connect(&target, Handshake::Usual).await?.link;
     let (commands, commands_rx) = mpsc::channel(COMMANDS);
-    let asked = Rc::new(RefCell::new(Asked::default()));
+    let asked = Rc::new(RefCell::new(QuestionResults::default()));
     let count = questions.count;
-    let asker = Asker { count, commands, asked: Rc::clone(&asked), clock, step: Step::Answered };
+    let asker =
+        QuestionPresenter { count, commands, asked: Rc::clone(&asked), clock, step: QuestionStep::Answered };
     // The asker writes nothing.
     let console = start_console(io::sink(), io::sink())?;
-    let drive = Drive {
+    let drive = CallDriver {
         session: Session::new(plan),
-        phone: Phone::new(target, link),
+        phone: Connections::new(target, link),
         audio,
-        face: Face::Lines { front: Box::new(asker), console },
+        face: Presenter::Lines { front: Box::new(asker), console },
         trace: None,
         commands: commands_rx,
         piped: None,
         clock,
-        counts: Counts::default(),
-        reader: Reader::default(),
+        counts: StreamCounters::default(),
+        reader: Consumer::default(),
         // Nobody chooses a device here.
-        remember: Remember { path: None, profile: String::new() },
+        remember: DeviceMemory { path: None, profile: String::new() },
         trace_failure: None,
     };
     let reason = drive.run().await?;
-    let Asked { delays, trouble } = asked.take();
+    let QuestionResults { delays, trouble } = asked.take();
     if let Some(trouble) = trouble {
         return Err(Error::say(Kind::Server, trouble));
     }
@@ -113,31 +114,31 @@ fn question(number: u32) -> String {
 
 /// What came of the questions.
 #[derive(Default)]
-struct Asked {
+struct QuestionResults {
     delays: Vec<Delay>,
     trouble: Option<String>,
 }
 
 /// Watches the call as a user would, and asks on.
-struct Asker {
+struct QuestionPresenter {
     count: u32,
-    commands: mpsc::Sender<Command>,
-    asked: Rc<RefCell<Asked>>,
+    commands: mpsc::Sender<UserCommand>,
+    asked: Rc<RefCell<QuestionResults>>,
     clock: Clock,
-    step: Step,
+    step: QuestionStep,
 }
 
 /// What is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Step {
+enum QuestionStep {
     /// An answer.
     Answered,
     /// That this one, which has begun, is silent.
     Silent(u32),
 }
 
-impl Asker {
-    fn command(&self, command: Command) {
+impl QuestionPresenter {
+    fn command(&self, command: UserCommand) {
         // There is room; after the end of the call nobody takes it.
         let _ = self.commands.try_send(command);
     }
@@ -147,31 +148,35 @@ impl Asker {
         tokio::task::spawn_local(async move {
             clock.wait_until(Some(clock.now() + PAUSE + ODD * number)).await;
             // After the end of the call nobody takes it.
-            let _ = commands.send(Command::Say(question(number))).await;
+            let _ = commands.send(UserCommand::Say(question(number))).await;
         });
     }
 }
 
-impl Front for Asker {
+impl NoticeWriter for QuestionPresenter {
     #[expect(clippy::wildcard_enum_match_arm, reason = "a bench looks at what it measures")]
     fn notice(&mut self, _: Duration, notice: &Notice) -> io::Result<()> {
         match notice {
             Notice::Delay(report) => {
                 self.asked.borrow_mut().delays.push(report.last);
                 let answered = u32::try_from(report.all.answers).unwrap_or(u32::MAX);
-                self.step = Step::Silent(answered);
+                self.step = QuestionStep::Silent(answered);
                 let is_last = answered >= self.count;
-                self.command(if is_last { Command::HangUp(EndReason::User) } else { Command::Interrupt });
+                self.command(if is_last {
+                    UserCommand::HangUp(EndReason::User)
+                } else {
+                    UserCommand::Interrupt
+                });
             }
             Notice::Turn(Turn::Listening) => {
-                if let Step::Silent(answered) = self.step {
-                    self.step = Step::Answered;
+                if let QuestionStep::Silent(answered) = self.step {
+                    self.step = QuestionStep::Answered;
                     self.ask_later(answered + 1);
                 }
             }
             Notice::Error { message, .. } => {
                 self.asked.borrow_mut().trouble.get_or_insert_with(|| message.clone());
-                self.command(Command::HangUp(EndReason::User));
+                self.command(UserCommand::HangUp(EndReason::User));
             }
             _ => {}
         }

@@ -2,21 +2,21 @@
 
 use std::time::Duration;
 
-use crate::audio::options::{Options, Sink, Source};
+use crate::audio::options::{AudioOptions, Sink, Source};
 use crate::call::clock::Clock;
 use crate::call::connect::connect;
 use crate::call::setup::target::Target;
 use crate::commands::bench::asking::{Questions, ask};
-use crate::commands::bench::findings::{Findings, Measured, What};
+use crate::commands::bench::findings::{Findings, MeasurementResult, Metric};
 use crate::error::{Error, Kind};
-use crate::net::dial::observer::{Passed, Witness};
-use crate::net::dial::stream::Stream;
-use crate::net::ws::connection::{Link, LinkEvent};
+use crate::net::dial::observer::{DialObserver, DialStep};
+use crate::net::dial::stream::NetStream;
+use crate::net::ws::connection::{WebSocketClient, WebSocketEvent};
 use crate::protocol::decode;
 use crate::protocol::encode;
 use crate::protocol::events::client::ClientBody;
 use crate::protocol::events::server::ServerBody;
-use crate::session::io::Door;
+use crate::session::io::Handshake;
 use crate::session::io::delay::Delay;
 use crate::session::plan::Plan;
 
@@ -33,7 +33,7 @@ const NORMAL: u16 = 1000;
 const NOT_ASKED: &str = "questions cost money at a paid endpoint; --turns 5 asks five";
 
 /// A step of an answer, and how it is read from one.
-type StepOfAnswer = (What, fn(&Delay) -> Option<Duration>);
+type StepOfAnswer = (Metric, fn(&Delay) -> Option<Duration>);
 
 /// Measures `target`, and asks it `turns` questions.
 ///
@@ -46,41 +46,44 @@ pub(super) async fn measure(
     (turns, clock): (u32, Clock),
     findings: &mut Findings,
 ) -> Result<(), Error> {
-    let mut steps: Vec<(What, Duration)> = Vec::new();
+    let mut steps: Vec<(Metric, Duration)> = Vec::new();
     for _ in 0..DIALS {
         steps.extend(open(&target, &plan, clock).await?);
     }
-    for what in What::all() {
+    for what in Metric::all() {
         let times: Vec<_> = steps.iter().filter(|(step, _)| *step == what).map(|(_, time)| *time).collect();
         if !times.is_empty() {
-            findings.note(what, Measured::Times(times));
+            findings.note(what, MeasurementResult::Times(times));
         }
     }
     let delays = match turns {
         0 => Err(NOT_ASKED),
         count => {
             // Whoever is at the speaker does not hear it: that part is measured by itself.
-            let rates =
-                Options { wire_in: plan.input_rate(), wire_out: plan.output_rate(), ..Options::default() };
-            let sound = Options { input: Source::Null, output: Sink::Null, ..rates };
+            let rates = AudioOptions {
+                wire_in: plan.input_rate(),
+                wire_out: plan.output_rate(),
+                ..AudioOptions::default()
+            };
+            let sound = AudioOptions { input: Source::Null, output: Sink::Null, ..rates };
             Ok(ask(target, plan, (Questions { count, sound }, clock)).await?)
         }
     };
     let times: [StepOfAnswer; 3] = [
-        (What::Response, |delay| delay.created),
-        (What::FirstByte, |delay| Some(delay.first_byte)),
-        (What::FirstAudio, |delay| delay.first_audio),
+        (Metric::Response, |delay| delay.created),
+        (Metric::FirstByte, |delay| Some(delay.first_byte)),
+        (Metric::FirstAudio, |delay| delay.first_audio),
     ];
     for (what, time) in times {
         let since_asked = |delay: &Delay| Some(time(delay)?.saturating_sub(delay.asked?));
         findings.note(
             what,
             match &delays {
-                Ok(delays) => Measured::of(
+                Ok(delays) => MeasurementResult::of(
                     delays.iter().filter_map(since_asked).collect(),
                     "the endpoint leaves it out",
                 ),
-                Err(why) => Measured::Not((*why).to_owned()),
+                Err(why) => MeasurementResult::Not((*why).to_owned()),
             },
         );
     }
@@ -88,7 +91,7 @@ pub(super) async fn measure(
 }
 
 /// Opens a session and leaves it; returns what each step took.
-async fn open(target: &Target, plan: &Plan, clock: Clock) -> Result<Vec<(What, Duration)>, Error> {
+async fn open(target: &Target, plan: &Plan, clock: Clock) -> Result<Vec<(Metric, Duration)>, Error> {
     let (mut link, mut steps) = dial(target.clone(), clock).await?;
     let begin = clock.now();
     let created = wait_for(&mut link, clock, |body| {
@@ -97,24 +100,27 @@ async fn open(target: &Target, plan: &Plan, clock: Clock) -> Result<Vec<(What, D
     });
     let shape = created.await?;
     let now = clock.now();
-    steps.push((What::Created, now.saturating_sub(begin)));
+    steps.push((Metric::Created, now.saturating_sub(begin)));
     let dialect = plan.dialect.or(shape).unwrap_or_default();
     let update = ClientBody::SessionUpdate(Box::new(plan.settings.clone())).with_id("bench_1");
     link.queue(encode::client_event(&update, dialect));
     wait_for(&mut link, clock, |body| matches!(body, ServerBody::SessionUpdated(_)).then_some(())).await?;
-    steps.push((What::Updated, clock.now().saturating_sub(now)));
+    steps.push((Metric::Updated, clock.now().saturating_sub(now)));
     leave(&mut link, clock).await;
     Ok(steps)
 }
 
 /// Dials, and returns what each step took.
-async fn dial(target: Target, clock: Clock) -> Result<(Link<Stream>, Vec<(What, Duration)>), Error> {
+async fn dial(
+    target: Target,
+    clock: Clock,
+) -> Result<(WebSocketClient<NetStream>, Vec<(Metric, Duration)>), Error> {
     let mut target = target;
-    let (witness, mut told) = Witness::new();
+    let (witness, mut told) = DialObserver::new();
     target.dial_options.witness = witness;
     let begin = clock.now();
     let mut marks = Vec::new();
-    let mut dialling = std::pin::pin!(connect(&target, Door::Usual));
+    let mut dialling = std::pin::pin!(connect(&target, Handshake::Usual));
     let reached = loop {
         tokio::select! {
             biased;
@@ -131,33 +137,33 @@ async fn dial(target: Target, clock: Clock) -> Result<(Link<Stream>, Vec<(What, 
 }
 
 /// Returns what each step took. What a proxy does, its own encryption included, is part of connecting.
-fn steps_of(begin: Duration, marks: &[(Passed, Duration)], end: Duration) -> Vec<(What, Duration)> {
+fn steps_of(begin: Duration, marks: &[(DialStep, Duration)], end: Duration) -> Vec<(Metric, Duration)> {
     let mut last = begin;
-    let mut steps: Vec<(What, Duration)> = Vec::new();
+    let mut steps: Vec<(Metric, Duration)> = Vec::new();
     for (passed, at) in marks {
         let took = at.saturating_sub(last);
         match passed {
             // It begins again where the first way was refused.
-            Passed::Begun(_) => steps.clear(),
-            Passed::LookedUp { .. } => steps.push((What::Lookup, took)),
-            Passed::Connected(_) => steps.push((What::Connect, took)),
-            Passed::LedOn => {
-                let proxy = steps.extract_if(.., |(what, _)| *what != What::Lookup);
+            DialStep::Begun(_) => steps.clear(),
+            DialStep::LookedUp { .. } => steps.push((Metric::Lookup, took)),
+            DialStep::Connected(_) => steps.push((Metric::Connect, took)),
+            DialStep::LedOn => {
+                let proxy = steps.extract_if(.., |(what, _)| *what != Metric::Lookup);
                 let before: Duration = proxy.map(|(_, took)| took).sum();
-                steps.push((What::Connect, before + took));
+                steps.push((Metric::Connect, before + took));
             }
-            Passed::Agreed(_) => steps.push((What::Tls, took)),
-            Passed::Shown(_) => continue,
+            DialStep::Agreed(_) => steps.push((Metric::Tls, took)),
+            DialStep::Shown(_) => continue,
         }
         last = *at;
     }
-    steps.push((What::Upgrade, end.saturating_sub(last)));
+    steps.push((Metric::Upgrade, end.saturating_sub(last)));
     steps
 }
 
 /// Waits for the event of which `wanted` makes something.
 async fn wait_for<T>(
-    link: &mut Link<Stream>,
+    link: &mut WebSocketClient<NetStream>,
     clock: Clock,
     wanted: impl Fn(&ServerBody) -> Option<T>,
 ) -> Result<T, Error> {
@@ -170,12 +176,12 @@ async fn wait_for<T>(
             }
         };
         match event {
-            LinkEvent::Drained | LinkEvent::Garbled(_) => {}
-            LinkEvent::Closed(cause) => {
+            WebSocketEvent::Drained | WebSocketEvent::Garbled(_) => {}
+            WebSocketEvent::Closed(cause) => {
                 let error = format!("the endpoint closed the connection: {cause:?}");
                 return Err(Error::say(Kind::Network, error));
             }
-            LinkEvent::Text(text) => {
+            WebSocketEvent::Text(text) => {
                 let Ok(event) = decode::server_event(&text) else { continue };
                 if let Some(found) = wanted(&event.body) {
                     return Ok(found);
@@ -192,12 +198,12 @@ async fn wait_for<T>(
     }
 }
 
-async fn leave(link: &mut Link<Stream>, clock: Clock) {
+async fn leave(link: &mut WebSocketClient<NetStream>, clock: Clock) {
     link.close(NORMAL, "");
     let until = clock.now() + LONGEST_GOODBYE;
     loop {
         tokio::select! {
-            event = link.next() => if matches!(event, LinkEvent::Closed(_)) { return },
+            event = link.next() => if matches!(event, WebSocketEvent::Closed(_)) { return },
             () = clock.wait_until(Some(until)) => return,
         }
     }
@@ -211,42 +217,50 @@ mod tests {
         Duration::from_millis(milliseconds)
     }
 
-    fn looked_up() -> Passed {
-        Passed::LookedUp { host: "a.example".to_owned(), addresses: Vec::new() }
+    fn looked_up() -> DialStep {
+        DialStep::LookedUp { host: "a.example".to_owned(), addresses: Vec::new() }
     }
 
-    fn connected() -> Passed {
-        Passed::Connected(([127, 0, 0, 1], 443).into())
+    fn connected() -> DialStep {
+        DialStep::Connected(([127, 0, 0, 1], 443).into())
     }
 
     #[test]
     fn steps_follow_one_another() {
         let marks = [
-            (Passed::Begun(None), ms(100)),
+            (DialStep::Begun(None), ms(100)),
             (looked_up(), ms(103)),
             (connected(), ms(110)),
-            (Passed::Agreed("TLSv1.3"), ms(130)),
+            (DialStep::Agreed("TLSv1.3"), ms(130)),
         ];
-        let expected =
-            [(What::Lookup, ms(3)), (What::Connect, ms(7)), (What::Tls, ms(20)), (What::Upgrade, ms(70))];
+        let expected = [
+            (Metric::Lookup, ms(3)),
+            (Metric::Connect, ms(7)),
+            (Metric::Tls, ms(20)),
+            (Metric::Upgrade, ms(70)),
+        ];
         assert_eq!(steps_of(ms(100), &marks, ms(200)), expected);
-        assert_eq!(steps_of(ms(100), &[], ms(101)), [(What::Upgrade, ms(1))], "inside this process");
+        assert_eq!(steps_of(ms(100), &[], ms(101)), [(Metric::Upgrade, ms(1))], "inside this process");
     }
 
     #[test]
     fn a_proxy_is_part_of_connecting_and_a_refused_way_is_forgotten() {
         let marks = [
-            (Passed::Begun(None), ms(0)),
+            (DialStep::Begun(None), ms(0)),
             (connected(), ms(400)),
-            (Passed::Begun(None), ms(500)),
+            (DialStep::Begun(None), ms(500)),
             (looked_up(), ms(501)),
             (connected(), ms(505)),
-            (Passed::Agreed("TLSv1.3"), ms(515)),
-            (Passed::LedOn, ms(535)),
-            (Passed::Agreed("TLSv1.3"), ms(565)),
+            (DialStep::Agreed("TLSv1.3"), ms(515)),
+            (DialStep::LedOn, ms(535)),
+            (DialStep::Agreed("TLSv1.3"), ms(565)),
         ];
-        let expected =
-            [(What::Lookup, ms(1)), (What::Connect, ms(34)), (What::Tls, ms(30)), (What::Upgrade, ms(35))];
+        let expected = [
+            (Metric::Lookup, ms(1)),
+            (Metric::Connect, ms(34)),
+            (Metric::Tls, ms(30)),
+            (Metric::Upgrade, ms(35)),
+        ];
         assert_eq!(steps_of(ms(0), &marks, ms(600)), expected);
     }
 }

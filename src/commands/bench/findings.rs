@@ -6,7 +6,7 @@ use crate::session::io::delay::percentile;
 
 /// What can be measured, in the order in which it is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum What {
+pub(super) enum Metric {
     /// How old a sample of the microphone is when it is handed to the socket, beyond the youngest.
     MicrophoneToSocket,
     /// From the first sound of an answer out of the socket to its first sample at the speaker's device.
@@ -35,7 +35,7 @@ pub(super) enum What {
     FirstAudio,
 }
 
-impl What {
+impl Metric {
     /// Returns all, in order.
     pub(super) fn all() -> [Self; 13] {
         [
@@ -112,7 +112,7 @@ impl What {
 
 /// What came of a measurement.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Measured {
+pub(super) enum MeasurementResult {
     /// These times; at least one.
     Times(Vec<Duration>),
     /// Nothing, for this reason. It may be the words of an endpoint.
@@ -129,7 +129,7 @@ pub(super) struct Figures {
     pub(super) most: Duration,
 }
 
-impl Measured {
+impl MeasurementResult {
     /// Returns the times, or `why` there are none.
     pub(super) fn of(times: Vec<Duration>, why: &str) -> Self {
         if times.is_empty() { Self::Not(why.to_owned()) } else { Self::Times(times) }
@@ -155,7 +155,7 @@ pub(super) struct Findings {
     pub(super) endpoint: Option<String>,
     /// Why the endpoint was not measured to the end. It may be the words of an endpoint.
     pub(super) failed: Option<String>,
-    rows: Vec<(What, Measured)>,
+    rows: Vec<(Metric, MeasurementResult)>,
 }
 
 impl Findings {
@@ -165,24 +165,24 @@ impl Findings {
     }
 
     /// Notes what came of a measurement; the first word stands.
-    pub(super) fn note(&mut self, what: What, measured: Measured) {
+    pub(super) fn note(&mut self, what: Metric, measured: MeasurementResult) {
         if self.get(what).is_none() {
             self.rows.push((what, measured));
         }
     }
 
     /// Returns what came of a measurement; nothing where there is no such step.
-    pub(super) fn get(&self, what: What) -> Option<&Measured> {
+    pub(super) fn get(&self, what: Metric) -> Option<&MeasurementResult> {
         self.rows.iter().find(|(known, _)| *known == what).map(|(_, measured)| measured)
     }
 
     /// Returns all that there is, in order.
-    pub(super) fn rows(&self) -> impl Iterator<Item = (What, &Measured)> {
-        What::all().into_iter().filter_map(|what| Some((what, self.get(what)?)))
+    pub(super) fn rows(&self) -> impl Iterator<Item = (Metric, &MeasurementResult)> {
+        Metric::all().into_iter().filter_map(|what| Some((what, self.get(what)?)))
     }
 
     /// Returns the usual time of a step.
-    pub(super) fn usual(&self, what: What) -> Option<Duration> {
+    pub(super) fn usual(&self, what: Metric) -> Option<Duration> {
         Some(self.get(what)?.figures()?.p50)
     }
 }

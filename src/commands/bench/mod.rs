@@ -12,11 +12,11 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use crate::audio::echo::Processing;
-use crate::audio::options::{Options, Sink, Source};
+use crate::audio::options::{AudioOptions, Sink, Source};
 use crate::call::clock::Clock;
 use crate::call::setup::named_files::NamedFiles;
 use crate::call::setup::plan;
-use crate::call::setup::settings::{Flags, Settings};
+use crate::call::setup::settings::{Flags, ResolvedSettings};
 use crate::call::setup::target::Target;
 use crate::call::streams::stderr::Quiet;
 use crate::cli::Bench;
@@ -45,7 +45,7 @@ pub(super) async fn run(args: &Bench) -> Result<u8, Error> {
     let mut flags = Flags::default();
     flags.text(Setting::Input, "--input", args.input.as_deref());
     flags.text(Setting::Output, "--output", args.output.as_deref());
-    let settings = Settings::load(&args.endpoint, SessionKind::Realtime, flags)?;
+    let settings = ResolvedSettings::load(&args.endpoint, SessionKind::Realtime, flags)?;
     let (input, output) = (settings.input(), settings.output());
     check_devices(&input, &output)?;
     NamedFiles::of(&settings, &args.endpoint).written("--svg", args.svg.as_deref()).check()?;
@@ -66,7 +66,8 @@ pub(super) async fn run(args: &Bench) -> Result<u8, Error> {
         }
     }
     // A canceller would take away what is played to be heard.
-    let options = Options { processing: Processing::NONE, ..plan::sound(&settings, &plan, input, output) };
+    let options =
+        AudioOptions { processing: Processing::NONE, ..plan::sound(&settings, &plan, input, output) };
     let mut findings = Findings::of(target.as_ref().ok().map(|target| target.name.clone()));
     sound::measure(&options, &plan, clock, &mut findings).await?;
     let failed = match target {

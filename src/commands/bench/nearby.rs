@@ -7,16 +7,16 @@ use std::thread::JoinHandle;
 use anyhow::Context;
 use tokio::sync::oneshot;
 
-use crate::call::setup::target::{Target, Way};
-use crate::config::values::Marker;
+use crate::call::setup::target::{EndpointRoute, Target};
+use crate::config::values::BetaMarkerSetting;
 use crate::error::{Error, Kind};
 use crate::net::dial::DialOptions;
 use crate::net::endpoint::url::EndpointUrl;
 use crate::net::endpoint::{Auth, Endpoint, Purpose};
-use crate::server::demo::{self, Options, VoiceEngine};
+use crate::server::demo::{self, EndpointOptions, VoiceEngine};
 
 /// An endpoint on a thread of its own, so that its work is not taken for this side's. Dropping it ends it.
-pub(super) struct Nearby {
+pub(super) struct LocalEndpoint {
     address: SocketAddr,
     thread: Option<Serving>,
 }
@@ -24,7 +24,7 @@ pub(super) struct Nearby {
 /// Dropping the sender ends the thread.
 type Serving = (oneshot::Sender<()>, JoinHandle<()>);
 
-impl Nearby {
+impl LocalEndpoint {
     /// Begins to listen on a free port.
     ///
     /// # Errors
@@ -47,15 +47,15 @@ impl Nearby {
         let endpoint =
             Endpoint::new(url, Purpose::Conversation { model: Some("bench".to_owned()) }, Auth::None);
         Ok(Target {
-            way: Way::Network(Box::new(endpoint)),
-            marker: Marker::Never,
+            way: EndpointRoute::Network(Box::new(endpoint)),
+            marker: BetaMarkerSetting::Never,
             name,
             dial_options: DialOptions::default(),
         })
     }
 }
 
-impl Drop for Nearby {
+impl Drop for LocalEndpoint {
     fn drop(&mut self) {
         if let Some((stop, thread)) = self.thread.take() {
             drop(stop);
@@ -76,7 +76,7 @@ fn serve() -> anyhow::Result<(SocketAddr, Serving)> {
     };
     let (stop, stopped) = oneshot::channel();
     // Clips begin at once, where a program that speaks would have to be started.
-    let options = Arc::new(Options { voice: VoiceEngine::Clips, ..Options::default() });
+    let options = Arc::new(EndpointOptions { voice: VoiceEngine::Clips, ..EndpointOptions::default() });
     let thread = std::thread::Builder::new().name("nearby".to_owned()).spawn(move || {
         runtime.block_on(async {
             tokio::select! {

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use crate::commands::bench::findings::{Findings, What};
+use crate::commands::bench::findings::{Findings, Metric};
 use crate::commands::bench::table::ms;
 use crate::ui::text::sanitize;
 
@@ -17,7 +17,7 @@ const BAR: f64 = 14.0;
 const SHORTEST: f64 = 1.5;
 
 /// A step: what it is, when it begins, how long it takes.
-struct Bar {
+struct ChartBar {
     label: &'static str,
     begin: Duration,
     length: Duration,
@@ -62,7 +62,7 @@ pub(super) fn draw(findings: &Findings) -> String {
     svg
 }
 
-fn draw_bar(svg: &mut String, bar: &Bar, y: f64, most: f64) {
+fn draw_bar(svg: &mut String, bar: &ChartBar, y: f64, most: f64) {
     let x = LEFT + SCALE * ms(bar.begin) / most;
     let width = (SCALE * ms(bar.length) / most).max(SHORTEST);
     let (label, colour) = (escape(bar.label), bar.colour);
@@ -85,13 +85,15 @@ fn line(svg: &mut String, text: std::fmt::Arguments<'_>) {
     let _ = writeln!(svg, "{text}");
 }
 
-fn groups(findings: &Findings) -> Vec<(String, Vec<Bar>)> {
-    let here = [What::MicrophoneToSocket, What::SocketToSpeaker, What::StopToSilence, What::Loop];
+fn groups(findings: &Findings) -> Vec<(String, Vec<ChartBar>)> {
+    let here = [Metric::MicrophoneToSocket, Metric::SocketToSpeaker, Metric::StopToSilence, Metric::Loop];
     let machine =
         here.into_iter().filter_map(|what| bar(findings, what, Duration::ZERO, "#4878a8")).collect();
     let mut begin = Duration::ZERO;
     let mut way = Vec::new();
-    for what in [What::Lookup, What::Connect, What::Tls, What::Upgrade, What::Created, What::Updated] {
+    for what in
+        [Metric::Lookup, Metric::Connect, Metric::Tls, Metric::Upgrade, Metric::Created, Metric::Updated]
+    {
         if let Some(bar) = bar(findings, what, begin, "#8a8a8a") {
             begin += bar.length;
             way.push(bar);
@@ -110,27 +112,27 @@ fn groups(findings: &Findings) -> Vec<(String, Vec<Bar>)> {
 }
 
 /// The steps of an answer follow one another: each is drawn from where the one before ended.
-fn answer(findings: &Findings) -> Vec<Bar> {
+fn answer(findings: &Findings) -> Vec<ChartBar> {
     let mut begin = Duration::ZERO;
     let mut bars = Vec::new();
     for (what, label) in [
-        (What::Response, "response.created"),
-        (What::FirstByte, "first byte"),
-        (What::FirstAudio, "first sound"),
+        (Metric::Response, "response.created"),
+        (Metric::FirstByte, "first byte"),
+        (Metric::FirstAudio, "first sound"),
     ] {
         let Some(end) = findings.usual(what) else { continue };
-        bars.push(Bar { label, begin, length: end.saturating_sub(begin), colour: "#c46b2d" });
+        bars.push(ChartBar { label, begin, length: end.saturating_sub(begin), colour: "#c46b2d" });
         begin = begin.max(end);
     }
     if !bars.is_empty() {
-        let speaker = bar(findings, What::SocketToSpeaker, begin, "#4878a8");
-        bars.extend(speaker.map(|bar| Bar { label: "at the speaker", ..bar }));
+        let speaker = bar(findings, Metric::SocketToSpeaker, begin, "#4878a8");
+        bars.extend(speaker.map(|bar| ChartBar { label: "at the speaker", ..bar }));
     }
     bars
 }
 
-fn bar(findings: &Findings, what: What, begin: Duration, colour: &'static str) -> Option<Bar> {
-    Some(Bar { label: what.label(), begin, length: findings.usual(what)?, colour })
+fn bar(findings: &Findings, what: Metric, begin: Duration, colour: &'static str) -> Option<ChartBar> {
+    Some(ChartBar { label: what.label(), begin, length: findings.usual(what)?, colour })
 }
 
 /// Returns text as XML takes it; foreign control characters are gone.
@@ -152,21 +154,21 @@ fn escape(foreign: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::commands::bench::findings::Measured;
+    use crate::commands::bench::findings::MeasurementResult;
 
-    fn times(ms: u64) -> Measured {
-        Measured::Times(vec![Duration::from_millis(ms)])
+    fn times(ms: u64) -> MeasurementResult {
+        MeasurementResult::Times(vec![Duration::from_millis(ms)])
     }
 
     #[test]
     fn a_step_begins_where_the_one_before_ends() {
         let mut findings = Findings::of(Some("a.example".to_owned()));
         for (what, ms) in [
-            (What::Connect, 40),
-            (What::Upgrade, 60),
-            (What::FirstByte, 150),
-            (What::FirstAudio, 200),
-            (What::SocketToSpeaker, 20),
+            (Metric::Connect, 40),
+            (Metric::Upgrade, 60),
+            (Metric::FirstByte, 150),
+            (Metric::FirstAudio, 200),
+            (Metric::SocketToSpeaker, 20),
         ] {
             findings.note(what, times(ms));
         }

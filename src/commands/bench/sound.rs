@@ -5,24 +5,24 @@ use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
 
 use crate::audio::Audio;
-use crate::audio::api::Event;
-use crate::audio::device::select::Wanted;
-use crate::audio::options::{Options, Sink, Source};
+use crate::audio::api::AudioThreadEvent;
+use crate::audio::device::select::DeviceRequest;
+use crate::audio::options::{AudioOptions, Sink, Source};
 use crate::call::clock::Clock;
 use crate::call::connect::connect;
 use crate::call::run::start_sound;
 use crate::commands::bench::asking::{Questions, ask};
-use crate::commands::bench::findings::{Findings, Measured, What};
-use crate::commands::bench::nearby::Nearby;
+use crate::commands::bench::findings::{Findings, MeasurementResult, Metric};
+use crate::commands::bench::nearby::LocalEndpoint;
 use crate::dsp::chirp::{chirp, find};
-use crate::dsp::frame::{ClipId, Frame, Rate};
+use crate::dsp::frame::{ClipId, Frame, SampleRate};
 use crate::error::{Error, Kind};
-use crate::net::dial::stream::Stream;
-use crate::net::ws::connection::{Link, LinkEvent};
+use crate::net::dial::stream::NetStream;
+use crate::net::ws::connection::{WebSocketClient, WebSocketEvent};
 use crate::protocol::dialect::Dialect;
 use crate::protocol::encode;
 use crate::protocol::events::client::ClientBody;
-use crate::session::io::Door;
+use crate::session::io::Handshake;
 use crate::session::plan::Plan;
 
 /// How long devices run before they are measured.
@@ -50,51 +50,51 @@ const COMPARED: usize = 50;
 ///
 /// When a device that was named cannot be used, or a socket of this machine.
 pub(super) async fn measure(
-    options: &Options,
+    options: &AudioOptions,
     plan: &Plan,
     clock: Clock,
     findings: &mut Findings,
 ) -> Result<(), Error> {
     let mut options = options.clone();
     // Each is opened alone first, so that one which is missing does not hide the other.
-    let alone = Options { output: Sink::Null, ..options.clone() };
+    let alone = AudioOptions { output: Sink::Null, ..options.clone() };
     if let Some(why) = missing(&alone, "--input is null").await? {
-        for what in [What::MicrophoneToSocket, What::Loop] {
-            findings.note(what, Measured::Not(why.clone()));
+        for what in [Metric::MicrophoneToSocket, Metric::Loop] {
+            findings.note(what, MeasurementResult::Not(why.clone()));
         }
         options.input = Source::Null;
     }
-    let alone = Options { input: Source::Null, ..options.clone() };
+    let alone = AudioOptions { input: Source::Null, ..options.clone() };
     if let Some(why) = missing(&alone, "--output is null").await? {
-        for what in [What::SocketToSpeaker, What::StopToSilence, What::Loop] {
-            findings.note(what, Measured::Not(why.clone()));
+        for what in [Metric::SocketToSpeaker, Metric::StopToSilence, Metric::Loop] {
+            findings.note(what, MeasurementResult::Not(why.clone()));
         }
         options.output = Sink::Null;
     }
     if (&options.input, &options.output) == (&Source::Null, &Sink::Null) {
         return Ok(());
     }
-    let nearby = Nearby::start()?;
+    let nearby = LocalEndpoint::start()?;
     if options.output != Sink::Null {
-        let sound = Options { input: Source::Null, ..options.clone() };
+        let sound = AudioOptions { input: Source::Null, ..options.clone() };
         let questions = Questions { count: u32::from(TIMES), sound };
         let delays = ask(nearby.target()?, plan.clone(), (questions, clock)).await?;
         let here = delays.iter().filter_map(|delay| delay.here()).collect();
-        findings.note(What::SocketToSpeaker, Measured::of(here, "the endpoint said nothing"));
+        findings.note(Metric::SocketToSpeaker, MeasurementResult::of(here, "the endpoint said nothing"));
     }
-    let link = connect(&nearby.target()?, Door::Usual).await?.link;
+    let link = connect(&nearby.target()?, Handshake::Usual).await?.link;
     let Some(audio) = start_sound(Some(options.clone())).await? else { return Ok(()) };
-    let mut path = Path::new((audio, link, clock), options);
+    let mut path = AudioPath::new((audio, link, clock), options);
     path.measure().await.map_err(|why| Error::say(Kind::Device, why))?;
     path.tell(findings);
     Ok(())
 }
 
 /// Returns why `options`, of which at most one end is a device, cannot be measured; `none` where none is.
-async fn missing(options: &Options, none: &str) -> Result<Option<String>, Error> {
+async fn missing(options: &AudioOptions, none: &str) -> Result<Option<String>, Error> {
     let is_named = matches!(
         (&options.input, &options.output),
-        (Source::Device(Wanted::Named(_)), _) | (_, Sink::Device(Wanted::Named(_)))
+        (Source::Device(DeviceRequest::Named(_)), _) | (_, Sink::Device(DeviceRequest::Named(_)))
     );
     if (&options.input, &options.output) == (&Source::Null, &Sink::Null) {
         return Ok(Some(none.to_owned()));
@@ -107,11 +107,11 @@ async fn missing(options: &Options, none: &str) -> Result<Option<String>, Error>
 }
 
 /// Sound that runs, a socket it goes to, and what was seen of it.
-struct Path {
+struct AudioPath {
     audio: Audio,
-    link: Link<Stream>,
+    link: WebSocketClient<NetStream>,
     clock: Clock,
-    options: Options,
+    options: AudioOptions,
     heard: Vec<i16>,
     /// How many samples there were after each frame, and when that frame was handed to the socket.
     frames: Vec<(usize, Option<Duration>)>,
@@ -121,8 +121,8 @@ struct Path {
     stops: Vec<Duration>,
 }
 
-impl Path {
-    fn new((audio, link, clock): (Audio, Link<Stream>, Clock), options: Options) -> Self {
+impl AudioPath {
+    fn new((audio, link, clock): (Audio, WebSocketClient<NetStream>, Clock), options: AudioOptions) -> Self {
         Self {
             audio,
             link,
@@ -197,13 +197,13 @@ impl Path {
     async fn listen_once(&mut self, until: Duration) -> Result<(), String> {
         tokio::select! {
             event = self.link.next() => match event {
-                LinkEvent::Drained => {
+                WebSocketEvent::Drained => {
                     let now = self.clock.now();
                     let waiting = self.frames.iter_mut().rev().take_while(|(_, at)| at.is_none());
                     waiting.for_each(|(_, at)| *at = Some(now));
                 }
-                LinkEvent::Closed(cause) => return Err(format!("the endpoint on this machine is gone: {cause:?}")),
-                LinkEvent::Text(_) | LinkEvent::Garbled(_) => {}
+                WebSocketEvent::Closed(cause) => return Err(format!("the endpoint on this machine is gone: {cause:?}")),
+                WebSocketEvent::Text(_) | WebSocketEvent::Garbled(_) => {}
             },
             frame = self.audio.mic.recv() => match frame {
                 Ok(frame) => self.send(&frame),
@@ -211,7 +211,7 @@ impl Path {
                 Err(RecvError::Closed) => return Err("the sound has stopped".to_owned()),
             },
             event = self.audio.events.recv() => match event {
-                Some(Event::Flushed(_)) => self.flushed = Some(self.clock.now()),
+                Some(AudioThreadEvent::Flushed(_)) => self.flushed = Some(self.clock.now()),
                 Some(event) => event.lost().map_or(Ok(()), Err)?,
                 None => return Err("the sound has stopped".to_owned()),
             },
@@ -231,17 +231,20 @@ impl Path {
     fn tell(&self, findings: &mut Findings) {
         if self.has_microphone() {
             let ages = sample_ages(&self.frames, self.options.wire_in);
-            findings.note(What::MicrophoneToSocket, Measured::of(ages, "the microphone gives nothing"));
+            findings.note(
+                Metric::MicrophoneToSocket,
+                MeasurementResult::of(ages, "the microphone gives nothing"),
+            );
         }
         if self.has_speaker() {
             let stops = self.stops.clone();
-            findings.note(What::StopToSilence, Measured::of(stops, "the speaker did not stop"));
+            findings.note(Metric::StopToSilence, MeasurementResult::of(stops, "the speaker did not stop"));
         }
         if self.has_microphone() && self.has_speaker() {
             let loops: Vec<_> = self.chirps.iter().filter_map(|at| self.loop_time(*at)).collect();
             let why = "the microphone does not hear the speaker: there is no loop";
             let loops = if loops.len() < LEAST_LOOPS { Vec::new() } else { loops };
-            findings.note(What::Loop, Measured::of(loops, why));
+            findings.note(Metric::Loop, MeasurementResult::of(loops, why));
         }
     }
 
@@ -263,7 +266,7 @@ impl Path {
 /// A microphone gives samples steadily, so that each has its time but for one constant, what the sound system
 /// keeps; the frame that comes soonest after its last sample tells the rest. It is looked for among those that
 /// follow, because a machine that is too busy loses samples, and all after them seem late by as much.
-fn sample_ages(frames: &[(usize, Option<Duration>)], rate: Rate) -> Vec<Duration> {
+fn sample_ages(frames: &[(usize, Option<Duration>)], rate: SampleRate) -> Vec<Duration> {
     let captured = |samples: usize| rate.duration(samples as u64);
     let sent: Vec<(usize, Duration)> = frames.iter().filter_map(|(end, at)| Some((*end, (*at)?))).collect();
     let Some((last, _)) = sent.last() else { return Vec::new() };
@@ -302,7 +305,7 @@ mod tests {
                 (usize::try_from(frame * 240).unwrap(), Some(ms(500 + 10 * frame) + lost))
             })
             .collect();
-        assert_eq!(percentile(&sample_ages(&frames, Rate::WIRE), 100), Some(ms(9)));
+        assert_eq!(percentile(&sample_ages(&frames, SampleRate::WIRE), 100), Some(ms(9)));
     }
 
     #[test]
@@ -315,7 +318,7 @@ mod tests {
                 (usize::try_from((frame + 1) * 240).unwrap(), Some(block_end + late))
             })
             .collect();
-        let ages = sample_ages(&frames, Rate::WIRE);
+        let ages = sample_ages(&frames, SampleRate::WIRE);
         assert_eq!(ages.len(), 1_000);
         assert_eq!((percentile(&ages, 50), percentile(&ages, 100)), (Some(ms(11)), Some(ms(21))));
         assert!(ages.contains(&ms(0)), "the youngest is the measure");
@@ -323,7 +326,7 @@ mod tests {
 
     #[test]
     fn without_frames_there_is_no_age() {
-        assert!(sample_ages(&[], Rate::WIRE).is_empty());
-        assert!(sample_ages(&[(240, None)], Rate::WIRE).is_empty());
+        assert!(sample_ages(&[], SampleRate::WIRE).is_empty());
+        assert!(sample_ages(&[(240, None)], SampleRate::WIRE).is_empty());
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use crate::commands::bench::findings::{Figures, Findings, Measured, What};
+use crate::commands::bench::findings::{Figures, Findings, MeasurementResult, Metric};
 use crate::ui::text::json;
 use crate::ui::text::sanitize;
 
@@ -26,12 +26,14 @@ pub(super) fn text(findings: &Findings) -> String {
     lines.join("\n") + "\n"
 }
 
-fn row(what: What, measured: &Measured) -> String {
+fn row(what: Metric, measured: &MeasurementResult) -> String {
     let label = what.label();
     match (measured, measured.figures()) {
-        (Measured::Not(why), _) => format!("  {label:<32}  not measured: {}", sanitize::one_line(why)),
-        (Measured::Times(_), None) => format!("  {label:<32}"),
-        (Measured::Times(_), Some(figures)) => {
+        (MeasurementResult::Not(why), _) => {
+            format!("  {label:<32}  not measured: {}", sanitize::one_line(why))
+        }
+        (MeasurementResult::Times(_), None) => format!("  {label:<32}"),
+        (MeasurementResult::Times(_), Some(figures)) => {
             let Figures { count, p50, p95, p99, most } = figures;
             let [p50, p95, p99, most] = [p50, p95, p99, most].map(ms);
             format!("  {label:<32}{p50:>8.1}{p95:>8.1}{p99:>8.1}{most:>8.1}{count:>6}")
@@ -56,11 +58,11 @@ pub(super) fn json(findings: &Findings) -> String {
     json::pretty(&found)
 }
 
-fn value(measured: &Measured) -> Value {
+fn value(measured: &MeasurementResult) -> Value {
     match (measured, measured.figures()) {
-        (Measured::Not(why), _) => json!({ "not_measured": sanitize::one_line(why) }),
-        (Measured::Times(_), None) => Value::Null,
-        (Measured::Times(_), Some(figures)) => {
+        (MeasurementResult::Not(why), _) => json!({ "not_measured": sanitize::one_line(why) }),
+        (MeasurementResult::Times(_), None) => Value::Null,
+        (MeasurementResult::Times(_), Some(figures)) => {
             let Figures { count, p50, p95, p99, most } = figures;
             let [p50, p95, p99, most] = [p50, p95, p99, most].map(|time| (ms(time) * 10.0).round() / 10.0);
             json!({ "count": count, "p50": p50, "p95": p95, "p99": p99, "max": most })
@@ -81,12 +83,13 @@ mod tests {
 
     /// Findings of which some are missing, and some have foreign words.
     fn findings() -> Findings {
-        let times = |ms: &[u64]| Measured::Times(ms.iter().map(|ms| Duration::from_millis(*ms)).collect());
+        let times =
+            |ms: &[u64]| MeasurementResult::Times(ms.iter().map(|ms| Duration::from_millis(*ms)).collect());
         let mut findings = Findings::of(Some("evil\u{1b}[2J".to_owned()));
-        findings.note(What::FirstByte, times(&[310, 290, 1_250]));
-        findings.note(What::FirstByte, times(&[1]));
-        findings.note(What::Loop, Measured::Not("no \u{1b}[31mloop\nhere".to_owned()));
-        findings.note(What::SocketToSpeaker, times(&[12]));
+        findings.note(Metric::FirstByte, times(&[310, 290, 1_250]));
+        findings.note(Metric::FirstByte, times(&[1]));
+        findings.note(Metric::Loop, MeasurementResult::Not("no \u{1b}[31mloop\nhere".to_owned()));
+        findings.note(Metric::SocketToSpeaker, times(&[12]));
         findings.failed = Some("it\u{7} went away".to_owned());
         findings
     }

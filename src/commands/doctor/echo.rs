@@ -5,15 +5,15 @@ use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
 
 use crate::audio::Audio;
-use crate::audio::api::{Counts, Event};
-use crate::audio::device::open::Facts;
+use crate::audio::api::{AudioThreadEvent, StreamCounters};
+use crate::audio::device::open::DeviceInfo;
 use crate::audio::echo::EchoMode;
-use crate::audio::echo::path_test::{Cause, Echo, Outcome, Sounding};
-use crate::audio::options::Options;
+use crate::audio::echo::path_test::{EchoPathTest, InconclusiveReason, MeasuredEcho, PathTestOutcome};
+use crate::audio::options::AudioOptions;
 use crate::call::clock::Clock;
 use crate::commands::doctor::report::{Check, Finding, Level};
-use crate::commands::doctor::sound::{Chosen, WAKING, cannot, start};
-use crate::dsp::frame::{ClipId, Rate};
+use crate::commands::doctor::sound::{SoundSelection, WAKING, cannot, start};
+use crate::dsp::frame::{ClipId, SampleRate};
 use crate::dsp::resample::Resampler;
 use crate::error::Kind;
 use crate::server::demo;
@@ -33,7 +33,7 @@ const TIMES: usize = 3;
 const MISSING: Duration = Duration::from_millis(5);
 
 /// Plays, listens and judges, again where some of the sound was missing.
-pub(super) async fn measure(chosen: &Chosen, clock: Clock) -> Finding {
+pub(super) async fn measure(chosen: &SoundSelection, clock: Clock) -> Finding {
     until_whole(async || measure_once(chosen, clock).await).await
 }
 
@@ -47,14 +47,17 @@ async fn until_whole(mut measure: impl AsyncFnMut() -> Option<Finding>) -> Findi
 }
 
 /// Returns what was found, nothing where some of the sound was missing.
-async fn measure_once(chosen: &Chosen, clock: Clock) -> Option<Finding> {
-    let options =
-        Options { input: chosen.input.clone(), output: chosen.output.clone(), ..Options::default() };
+async fn measure_once(chosen: &SoundSelection, clock: Clock) -> Option<Finding> {
+    let options = AudioOptions {
+        input: chosen.input.clone(),
+        output: chosen.output.clone(),
+        ..AudioOptions::default()
+    };
     let mut audio = match start(options).await {
         Ok(audio) => audio,
         Err(error) => return Some(cannot(Check::Echo, error)),
     };
-    let sounding = Sounding::new(&demo::voice::clips::say(WORDS));
+    let sounding = EchoPathTest::new(&demo::voice::clips::say(WORDS));
     let tape = match listen(&mut audio, &sounding, clock).await {
         Ok(tape) => tape,
         Err(lost) => return Some(gone(&lost)),
@@ -73,7 +76,7 @@ async fn measure_once(chosen: &Chosen, clock: Clock) -> Option<Finding> {
 
 /// What was heard, and when.
 #[derive(Debug, Default)]
-struct Tape {
+struct CaptureLog {
     samples: Vec<i16>,
     /// How many samples there were after each frame, and when it came.
     frames: Vec<(usize, Duration)>,
@@ -83,8 +86,8 @@ struct Tape {
     in_time: bool,
 }
 
-async fn listen(audio: &mut Audio, sounding: &Sounding, clock: Clock) -> Result<Tape, String> {
-    let mut tape = Tape { in_time: true, ..Tape::default() };
+async fn listen(audio: &mut Audio, sounding: &EchoPathTest, clock: Clock) -> Result<CaptureLog, String> {
+    let mut tape = CaptureLog { in_time: true, ..CaptureLog::default() };
     let clip = ClipId(1);
     let warm = length(WARM_UP);
     let until = clock.now() + WAKING + WARM_UP;
@@ -101,7 +104,11 @@ async fn listen(audio: &mut Audio, sounding: &Sounding, clock: Clock) -> Result<
     Ok(tape)
 }
 
-async fn step(audio: &mut Audio, tape: &mut Tape, (clock, until): (Clock, Duration)) -> Result<(), String> {
+async fn step(
+    audio: &mut Audio,
+    tape: &mut CaptureLog,
+    (clock, until): (Clock, Duration),
+) -> Result<(), String> {
     tokio::select! {
         frame = audio.mic.recv() => match frame {
             Ok(frame) => {
@@ -112,8 +119,8 @@ async fn step(audio: &mut Audio, tape: &mut Tape, (clock, until): (Clock, Durati
             Err(RecvError::Closed) => return Err("the sound has stopped".to_owned()),
         },
         event = audio.events.recv() => match event {
-            Some(Event::Played { .. }) => drop(tape.taken.get_or_insert(clock.now())),
-            Some(Event::Counts(counts)) => tape.in_time &= counts == Counts::default(),
+            Some(AudioThreadEvent::Played { .. }) => drop(tape.taken.get_or_insert(clock.now())),
+            Some(AudioThreadEvent::Counts(counts)) => tape.in_time &= counts == StreamCounters::default(),
             Some(event) => event.lost().map_or(Ok(()), Err)?,
             None => return Err("the sound has stopped".to_owned()),
         },
@@ -122,7 +129,7 @@ async fn step(audio: &mut Audio, tape: &mut Tape, (clock, until): (Clock, Durati
     Ok(())
 }
 
-impl Tape {
+impl CaptureLog {
     /// Returns which sample of the microphone came when the speaker was given its first.
     fn given_at(&self) -> Option<usize> {
         Some(length(self.taken?.saturating_sub(begin(&self.frames)?)))
@@ -138,18 +145,18 @@ impl Tape {
 
 /// Returns when a microphone began that gave these frames: as the one says that came soonest after its last sample.
 fn begin(frames: &[(usize, Duration)]) -> Option<Duration> {
-    frames.iter().map(|(end, at)| at.saturating_sub(Rate::WIRE.duration(*end as u64))).min()
+    frames.iter().map(|(end, at)| at.saturating_sub(SampleRate::WIRE.duration(*end as u64))).min()
 }
 
 /// Returns how late sound is by what it goes through in this program.
 fn own_delay(audio: &Audio) -> Duration {
-    let rate = |facts: &Option<Facts>| facts.as_ref().map_or(Rate::WIRE, |facts| facts.rate);
-    let of = |from, to: Rate| to.duration(Resampler::new(from, to).delay());
-    of(Rate::WIRE, rate(&audio.opened.output)) + of(rate(&audio.opened.input), Rate::WIRE)
+    let rate = |facts: &Option<DeviceInfo>| facts.as_ref().map_or(SampleRate::WIRE, |facts| facts.rate);
+    let of = |from, to: SampleRate| to.duration(Resampler::new(from, to).delay());
+    of(SampleRate::WIRE, rate(&audio.opened.output)) + of(rate(&audio.opened.input), SampleRate::WIRE)
 }
 
 fn length(time: Duration) -> usize {
-    usize::try_from(Rate::WIRE.samples(time)).unwrap_or(usize::MAX)
+    usize::try_from(SampleRate::WIRE.samples(time)).unwrap_or(usize::MAX)
 }
 
 fn gone(lost: &str) -> Finding {
@@ -167,32 +174,32 @@ fn note(why: &str) -> Finding {
     Finding::new(Check::Echo, Level::Note, format!("not measured: {why}"))
 }
 
-fn told(outcome: Outcome) -> Finding {
+fn told(outcome: PathTestOutcome) -> Finding {
     match outcome {
-        Outcome::Echo(echo) => measured(&echo),
-        Outcome::Unheard(below_db) => {
+        PathTestOutcome::Echo(echo) => measured(&echo),
+        PathTestOutcome::Unheard(below_db) => {
             let said = format!(
                 "the microphone does not hear the speaker (less than {below_db:.0} dB), as with a headset: \
                  --echo auto leaves it as it is"
             );
             Finding::ok(Check::Echo, said).detail("below_db", tenths(below_db)).detail("mode", "off")
         }
-        Outcome::Unclear(Cause::Zeros) => Finding::skipped(
+        PathTestOutcome::Unclear(InconclusiveReason::Zeros) => Finding::skipped(
             Check::Echo,
             "the microphone gives nothing but zeros, while the speaker sounds too",
         ),
-        Outcome::Unclear(Cause::TooLoud) => {
+        PathTestOutcome::Unclear(InconclusiveReason::TooLoud) => {
             note("the microphone is so loud while the speaker sounds that its peaks are cut off")
                 .hint("turn the speaker or the microphone down in the system's sound settings")
         }
-        Outcome::Unclear(Cause::Disturbed) => {
+        PathTestOutcome::Unclear(InconclusiveReason::Disturbed) => {
             note("something else was heard beside it: noise, somebody who speaks, or gaps on the way")
                 .hint("run it again, and be silent while it plays")
         }
     }
 }
 
-fn measured(echo: &Echo) -> Finding {
+fn measured(echo: &MeasuredEcho) -> Finding {
     let (level, mode, means) = match echo.settles {
         EchoMode::Off => {
             (Level::Ok, "off", "finds it too soft to matter, and leaves the microphone as it is")
@@ -232,7 +239,7 @@ mod tests {
     }
 
     /// Blocks of 20 ms that are cut in frames of 10 ms, most of them late; `lost` is missing in the middle.
-    fn tape(lost: Duration) -> Tape {
+    fn tape(lost: Duration) -> CaptureLog {
         let frame = |number: u64| {
             let late = if number % 10 == 1 { 0 } else { 3 };
             let lost = if number >= 100 { lost } else { Duration::ZERO };
@@ -241,16 +248,21 @@ mod tests {
                 ms(500 + (number / 2 + 1) * 20 + late) + lost,
             )
         };
-        Tape { frames: (0..200).map(frame).collect(), taken: Some(ms(900)), in_time: true, ..Tape::default() }
+        CaptureLog {
+            frames: (0..200).map(frame).collect(),
+            taken: Some(ms(900)),
+            in_time: true,
+            ..CaptureLog::default()
+        }
     }
 
     #[test]
     fn the_place_in_what_is_heard_is_that_of_the_clock() {
         let whole = tape(Duration::ZERO);
         assert_eq!((whole.given_at(), whole.is_whole()), (Some(length(ms(400))), true));
-        assert!(!Tape { in_time: false, ..whole }.is_whole());
+        assert!(!CaptureLog { in_time: false, ..whole }.is_whole());
         assert!(!tape(ms(21)).is_whole(), "samples are missing");
-        assert!(!Tape::default().is_whole() && Tape::default().given_at().is_none());
+        assert!(!CaptureLog::default().is_whole() && CaptureLog::default().given_at().is_none());
     }
 
     #[tokio::test]
@@ -259,7 +271,7 @@ mod tests {
             let mut count = 0;
             let finding = until_whole(async || {
                 count += 1;
-                (count > missing).then(|| told(Outcome::Unheard(-60.0)))
+                (count > missing).then(|| told(PathTestOutcome::Unheard(-60.0)))
             });
             let finding = finding.await;
             assert_eq!((count, finding.level == Level::Ok), (played, found));
@@ -270,7 +282,12 @@ mod tests {
     #[test]
     fn an_echo_is_told_with_what_follows_for_a_call() {
         let echo = |settles, enhancement_db| {
-            told(Outcome::Echo(Echo { delay: ms(83), leak_db: -12.34, enhancement_db, settles }))
+            told(PathTestOutcome::Echo(MeasuredEcho {
+                delay: ms(83),
+                leak_db: -12.34,
+                enhancement_db,
+                settles,
+            }))
         };
         let usual = echo(EchoMode::Cancel, Some(33.6));
         assert_eq!(
@@ -293,12 +310,12 @@ mod tests {
 
     #[test]
     fn a_headset_is_no_failure_and_what_was_disturbed_no_number() {
-        let headset = told(Outcome::Unheard(-63.2));
+        let headset = told(PathTestOutcome::Unheard(-63.2));
         assert_eq!((headset.level, headset.hint), (Level::Ok, None));
         assert_eq!(headset.details["mode"], "off");
-        assert_eq!(told(Outcome::Unclear(Cause::Zeros)).level, Level::NotChecked);
-        for cause in [Cause::Disturbed, Cause::TooLoud] {
-            let finding = told(Outcome::Unclear(cause));
+        assert_eq!(told(PathTestOutcome::Unclear(InconclusiveReason::Zeros)).level, Level::NotChecked);
+        for cause in [InconclusiveReason::Disturbed, InconclusiveReason::TooLoud] {
+            let finding = told(PathTestOutcome::Unclear(cause));
             assert!(finding.level == Level::Note && finding.hint.is_some() && finding.details.is_empty());
         }
         let gone = gone("the microphone is gone: it was disconnected");

@@ -3,20 +3,20 @@
 use std::path::{Path, PathBuf};
 
 use crate::call::setup::address::address;
-use crate::call::setup::settings::Settings;
-use crate::call::setup::target::{Target, Way, find_key};
+use crate::call::setup::settings::ResolvedSettings;
+use crate::call::setup::target::{EndpointRoute, Target, find_key};
 use crate::commands::doctor::report::{Check, Finding, Level};
 use crate::config::credentials::KeySource;
 use crate::config::paths;
 use crate::config::regular_file::{self, ReadError};
 use crate::config::settings::Setting;
-use crate::config::value::{Origin, Value};
+use crate::config::value::{Value, ValueOrigin};
 use crate::error::{Error, Kind};
 use crate::net::endpoint::url::EndpointUrl;
 use crate::net::endpoint::{Auth, Endpoint};
 
 /// Says what is dialled, and who said so.
-pub(super) fn configuration(settings: &Settings, url: &EndpointUrl) -> Finding {
+pub(super) fn configuration(settings: &ResolvedSettings, url: &EndpointUrl) -> Finding {
     let in_force = &settings.in_force;
     let path = settings.sources.path.as_ref();
     let file = match path {
@@ -25,7 +25,7 @@ pub(super) fn configuration(settings: &Settings, url: &EndpointUrl) -> Finding {
     };
     let profile = &in_force.profile;
     let origin = |setting| in_force.get(setting).map(|said| &said.origin);
-    let url_by = origin(Setting::Url).filter(|by| **by != Origin::BuiltIn).map(|by| format!(" ({by})"));
+    let url_by = origin(Setting::Url).filter(|by| **by != ValueOrigin::BuiltIn).map(|by| format!(" ({by})"));
     let said = format!(
         "profile {profile} ({}), {}, {file}",
         in_force.chosen_by,
@@ -59,12 +59,12 @@ pub(super) fn configuration(settings: &Settings, url: &EndpointUrl) -> Finding {
 /// # Errors
 ///
 /// When there is none, or when something it needs is not set.
-pub(super) fn url(settings: &Settings) -> Result<EndpointUrl, Error> {
+pub(super) fn url(settings: &ResolvedSettings) -> Result<EndpointUrl, Error> {
     address(settings).map(|(url, _)| url)
 }
 
 /// Says who else can read or write the files that settings and keys come from.
-pub(super) fn file_modes(settings: Option<&Settings>) -> Finding {
+pub(super) fn file_modes(settings: Option<&ResolvedSettings>) -> Finding {
     let check = Check::FileModes;
     let file = paths::config_file();
     let seen = file.as_deref().map(|path| (path, mode(path)));
@@ -112,10 +112,10 @@ fn mode(path: &Path) -> Result<u32, ReadError> {
     return Ok(if metadata.permissions().readonly() { 0o400 } else { 0o600 });
 }
 
-fn key_is_in_env_file(settings: &Settings) -> bool {
+fn key_is_in_env_file(settings: &ResolvedSettings) -> bool {
     let Ok(url) = url(settings) else { return false };
     let search = find_key(settings, &url);
-    search.source.is_some_and(|source| matches!(source.origin(), Origin::EnvFile(_)))
+    search.source.is_some_and(|source| matches!(source.origin(), ValueOrigin::EnvFile(_)))
 }
 
 /// Says where the key is, and returns what is dialled with it.
@@ -123,11 +123,11 @@ fn key_is_in_env_file(settings: &Settings) -> bool {
 /// # Errors
 ///
 /// The failure, when there is no key, or it cannot be had, sent or seen by that host.
-pub(super) fn key(settings: &Settings, url: &EndpointUrl) -> Result<(Finding, Target), Finding> {
+pub(super) fn key(settings: &ResolvedSettings, url: &EndpointUrl) -> Result<(Finding, Target), Finding> {
     let check = Check::Key;
     let search = find_key(settings, url);
     let target = Target::find(settings).map_err(|error| Finding::failed(check, &error))?;
-    let (Way::Demo(endpoint) | Way::Network(endpoint)) = &target.way;
+    let (EndpointRoute::Demo(endpoint) | EndpointRoute::Network(endpoint)) = &target.way;
     let withheld = search.withheld.iter().map(|key| format!("; not for this host: the key {key}"));
     let withheld: String = withheld.collect();
     let finding = match (&search.source, shown(endpoint)) {
@@ -158,7 +158,7 @@ fn place_of(source: &KeySource) -> String {
     }
 }
 
-fn without_key(settings: &Settings, withheld: &str) -> Finding {
+fn without_key(settings: &ResolvedSettings, withheld: &str) -> Finding {
     let said = format!("none, and none is needed{withheld}");
     let header = matches!(
         settings.in_force.get(Setting::Headers).map(|said| &said.value),

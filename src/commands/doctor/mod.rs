@@ -16,24 +16,24 @@ use crate::call::clock::Clock;
 use crate::call::connect::dial_options;
 use crate::call::setup::named_files::NamedFiles;
 use crate::call::setup::plan;
-use crate::call::setup::settings::{Flags, Settings};
+use crate::call::setup::settings::{Flags, ResolvedSettings};
 use crate::call::setup::target::Target;
 use crate::call::streams::standard::{Localized, Stdout, charset, stdout};
 use crate::call::streams::stderr::Quiet;
-use crate::call::trace::{Before, Trace};
+use crate::call::trace::{ExistingTrace, Trace};
 use crate::cli::doctor::Doctor;
-use crate::commands::doctor::probe::{Paid, Probe, Seen};
-use crate::commands::doctor::report::{Check, Finding, Form, Level, Report};
-use crate::commands::doctor::sound::Chosen;
-use crate::commands::doctor::told::{About, Asked};
+use crate::commands::doctor::probe::{BillableChecks, Probe, ProbeObservations};
+use crate::commands::doctor::report::{Check, Finding, Level, Report, ReportFormat};
+use crate::commands::doctor::sound::SoundSelection;
+use crate::commands::doctor::told::{BillableRequested, ProbedEndpoint};
 use crate::config::settings::Setting;
-use crate::dsp::frame::Rate;
+use crate::dsp::frame::SampleRate;
 use crate::dsp::resample::resample_clip;
 use crate::error::{Error, Kind};
 use crate::net::dial::DialOptions;
-use crate::net::dial::stream::Stream;
+use crate::net::dial::stream::NetStream;
 use crate::net::endpoint::url::EndpointUrl;
-use crate::net::ws::connection::Link;
+use crate::net::ws::connection::WebSocketClient;
 use crate::protocol::dialect::Dialect;
 use crate::protocol::settings::{AudioFormat, SessionKind};
 use crate::server::demo;
@@ -50,24 +50,25 @@ const SPEECH: &str = "This is how it sounded.";
 /// When what was found cannot be written.
 pub(super) async fn run(args: Doctor) -> Result<u8, Error> {
     // A program that reads JSON reads UTF-8.
-    let (form, charset) = if args.json { (Form::Json, Charset::Unicode) } else { (Form::Lines, charset()) };
+    let (form, charset) =
+        if args.json { (ReportFormat::Json, Charset::Unicode) } else { (ReportFormat::Lines, charset()) };
     let report = Report::new(Localized::new(stdout(), charset), form);
-    let mut examination = Examination { args, clock: Clock::start(), report, head: Map::new() };
+    let mut examination = DoctorRun { args, clock: Clock::start(), report, head: Map::new() };
     let mut flags = Flags::default();
     flags.text(Setting::Input, "--input", examination.args.input.as_deref());
     flags.text(Setting::Output, "--output", examination.args.output.as_deref());
-    let loaded = Settings::load(&examination.args.endpoint, SessionKind::Realtime, flags);
+    let loaded = ResolvedSettings::load(&examination.args.endpoint, SessionKind::Realtime, flags);
     let chosen = match &loaded {
         Ok(settings) => {
             let args = &examination.args;
             let files = NamedFiles::of(settings, &args.endpoint);
             files.written("--trace", args.trace.as_deref()).check()?;
             examination.endpoint(settings).await?;
-            Chosen::of(settings)
+            SoundSelection::of(settings)
         }
         Err(error) => {
             examination.without_settings(error);
-            Chosen::asked(examination.args.input.as_deref(), examination.args.output.as_deref())
+            SoundSelection::asked(examination.args.input.as_deref(), examination.args.output.as_deref())
         }
     };
     examination.sound(&chosen).await?;
@@ -75,7 +76,7 @@ pub(super) async fn run(args: Doctor) -> Result<u8, Error> {
 }
 
 /// One run of `rtvoice doctor`.
-struct Examination {
+struct DoctorRun {
     args: Doctor,
     clock: Clock,
     report: Report<Localized<Stdout>>,
@@ -84,13 +85,13 @@ struct Examination {
 }
 
 /// What is needed to dial, as the settings have it.
-struct Ready {
+struct DialTarget {
     url: EndpointUrl,
     plan: Plan,
     dial_options: DialOptions,
 }
 
-impl Examination {
+impl DoctorRun {
     fn without_settings(&mut self, error: &Error) {
         self.note("profile", Value::Null);
         self.note("url", Value::Null);
@@ -101,7 +102,7 @@ impl Examination {
     }
 
     /// Goes from the configuration to the last answer, as far as one rests on the other.
-    async fn endpoint(&mut self, settings: &Settings) -> Result<(), Error> {
+    async fn endpoint(&mut self, settings: &ResolvedSettings) -> Result<(), Error> {
         self.report.hide(settings.redactor());
         self.note("profile", settings.in_force.profile.clone());
         self.note("dialect", Value::Null);
@@ -135,7 +136,7 @@ impl Examination {
             self.report.skip(Check::Session.to(Check::Captions), "there is no connection");
             return Ok(());
         };
-        let about = About { dialect: ready.plan.dialect, model: target.model(), paid: self.asked() };
+        let about = ProbedEndpoint { dialect: ready.plan.dialect, model: target.model(), paid: self.asked() };
         let seen = self.probe(link, ready.plan, trace).await?;
         self.note("dialect", seen.dialect.map(|dialect| dialect.as_str()));
         for finding in told::findings(&seen, &about) {
@@ -148,24 +149,31 @@ impl Examination {
     /// Begins the trace before anything is dialled: one that cannot be written is told at once.
     fn trace(&self, target: &Target) -> Result<Option<Trace>, Error> {
         let path = self.args.trace.as_ref();
-        path.map(|path| Trace::create(path, Before::Replaced, target.redactor())).transpose()
+        path.map(|path| Trace::create(path, ExistingTrace::Replaced, target.redactor())).transpose()
     }
 
-    async fn probe(&self, link: Link<Stream>, plan: Plan, trace: Option<Trace>) -> Result<Seen, Error> {
+    async fn probe(
+        &self,
+        link: WebSocketClient<NetStream>,
+        plan: Plan,
+        trace: Option<Trace>,
+    ) -> Result<ProbeObservations, Error> {
         let paid = match self.asked() {
-            Asked::No => Paid::Not,
-            Asked::Yes => Paid::Asked { speech: speech(plan.settings.input_format.as_ref()) },
+            BillableRequested::No => BillableChecks::Not,
+            BillableRequested::Yes => {
+                BillableChecks::Asked { speech: speech(plan.settings.input_format.as_ref()) }
+            }
         };
         let probe =
-            Probe::new(probe::Plan { settings: plan.settings_to_send(), dialect: plan.dialect, paid });
+            Probe::new(probe::ProbePlan { settings: plan.settings_to_send(), dialect: plan.dialect, paid });
         talk::probe(link, probe, self.clock, trace).await
     }
 
-    fn asked(&self) -> Asked {
-        if self.args.ask { Asked::Yes } else { Asked::No }
+    fn asked(&self) -> BillableRequested {
+        if self.args.ask { BillableRequested::Yes } else { BillableRequested::No }
     }
 
-    async fn sound(&mut self, chosen: &Chosen) -> Result<(), Error> {
+    async fn sound(&mut self, chosen: &SoundSelection) -> Result<(), Error> {
         if self.args.no_sound {
             self.report.skip(Check::Microphone.to(Check::Echo), "--no-sound");
             return Ok(());
@@ -184,7 +192,7 @@ impl Examination {
     }
 
     /// Measures the way from the speaker to the microphone, where there are both and it may be heard.
-    async fn echo(&mut self, chosen: &Chosen, levels: &[Level]) {
+    async fn echo(&mut self, chosen: &SoundSelection, levels: &[Level]) {
         let why = if self.args.no_chirp {
             "--no-chirp"
         } else if levels.contains(&Level::NotChecked) {
@@ -206,8 +214,8 @@ impl Examination {
 }
 
 /// Reads all that dialling needs, but for the key.
-fn ready(settings: &Settings, args: &Doctor) -> Result<Ready, Error> {
-    Ok(Ready {
+fn ready(settings: &ResolvedSettings, args: &Doctor) -> Result<DialTarget, Error> {
+    Ok(DialTarget {
         url: local::url(settings)?,
         plan: plan::talk(settings, AtInputEnd::GoOn)?,
         dial_options: dial_options(&args.endpoint, settings)?,
@@ -218,12 +226,17 @@ fn ready(settings: &Settings, args: &Doctor) -> Result<Ready, Error> {
 fn speech(format: Option<&AudioFormat>) -> Vec<u8> {
     let format = format.unwrap_or(&AudioFormat::PCM24K);
     let samples = demo::voice::clips::say(SPEECH);
-    let rate = format.rate().unwrap_or(Rate::WIRE);
-    format.codec().encode(&resample_clip(&samples, Rate::WIRE, rate))
+    let rate = format.rate().unwrap_or(SampleRate::WIRE);
+    format.codec().encode(&resample_clip(&samples, SampleRate::WIRE, rate))
 }
 
 /// Writes the dialect that was found into the configuration file, and says so.
-fn written(finding: Finding, found: Option<Dialect>, settings: &Settings, target: &Target) -> Finding {
+fn written(
+    finding: Finding,
+    found: Option<Dialect>,
+    settings: &ResolvedSettings,
+    target: &Target,
+) -> Finding {
     let Some(found) = found else {
         let said = format!("{}; nothing is written", finding.said);
         return Finding { said, ..finding };

@@ -4,18 +4,18 @@ use std::time::Duration;
 
 use tokio::sync::broadcast::error::RecvError;
 
-use crate::audio::api::{DeviceState, Event};
-use crate::audio::device::open::Facts;
-use crate::audio::device::select::Wanted;
-use crate::audio::device::silence::{System, cause};
+use crate::audio::api::{AudioThreadEvent, DeviceState};
+use crate::audio::device::open::DeviceInfo;
+use crate::audio::device::select::DeviceRequest;
+use crate::audio::device::silence::{Platform, cause};
 use crate::audio::error::AudioError;
-use crate::audio::options::{Options, Sink, Source};
+use crate::audio::options::{AudioOptions, Sink, Source};
 use crate::audio::{self, Audio};
 use crate::call::clock::Clock;
-use crate::call::setup::settings::Settings;
+use crate::call::setup::settings::ResolvedSettings;
 use crate::commands::devices::runs_at;
 use crate::commands::doctor::report::{Check, Finding, Level};
-use crate::dsp::frame::{ClipId, Frame, Rate};
+use crate::dsp::frame::{ClipId, Frame, SampleRate};
 use crate::dsp::level::{peak_dbfs, rms_dbfs};
 use crate::error::Kind;
 
@@ -32,14 +32,14 @@ const GIVEN: usize = 4_800;
 const TOO_LOUD_DBFS: f32 = -0.2;
 
 /// Which sound is looked at.
-pub(super) struct Chosen {
+pub(super) struct SoundSelection {
     pub(super) input: Source,
     pub(super) output: Sink,
 }
 
-impl Chosen {
+impl SoundSelection {
     /// Returns what a call would use by these settings.
-    pub(super) fn of(settings: &Settings) -> Self {
+    pub(super) fn of(settings: &ResolvedSettings) -> Self {
         Self { input: settings.input(), output: settings.output() }
     }
 
@@ -53,7 +53,7 @@ impl Chosen {
 }
 
 /// Listens to the microphone for a second.
-pub(super) async fn microphone(chosen: &Chosen, clock: Clock) -> Finding {
+pub(super) async fn microphone(chosen: &SoundSelection, clock: Clock) -> Finding {
     let check = Check::Microphone;
     let wanted = match &chosen.input {
         Source::Device(wanted) => wanted,
@@ -61,7 +61,7 @@ pub(super) async fn microphone(chosen: &Chosen, clock: Clock) -> Finding {
         Source::Stdin => return Finding::skipped(check, "the input is standard input"),
         Source::Null => return Finding::skipped(check, "the input is null"),
     };
-    let options = Options { input: chosen.input.clone(), output: Sink::Null, ..Options::default() };
+    let options = AudioOptions { input: chosen.input.clone(), output: Sink::Null, ..AudioOptions::default() };
     match start(options).await {
         Err(error) => cannot(check, error),
         Ok(mut audio) => {
@@ -74,18 +74,20 @@ pub(super) async fn microphone(chosen: &Chosen, clock: Clock) -> Finding {
 }
 
 /// Returns the device that was opened, as people know it, and how it runs.
-fn named(facts: Option<&Facts>, wanted: &Wanted) -> String {
+fn named(facts: Option<&DeviceInfo>, wanted: &DeviceRequest) -> String {
     let Some(facts) = facts else { return "the device".to_owned() };
-    let Facts { name, host, rate, channels, format, id: _ } = facts;
+    let DeviceInfo { name, host, rate, channels, format, id: _ } = facts;
     let instead = match (wanted, facts.at_start(wanted)) {
-        (Wanted::Preferred(missing), DeviceState::Instead(_)) => format!(", for {missing:?} is not there,"),
-        (Wanted::Default | Wanted::Named(_) | Wanted::Preferred(_), _) => String::new(),
+        (DeviceRequest::Preferred(missing), DeviceState::Instead(_)) => {
+            format!(", for {missing:?} is not there,")
+        }
+        (DeviceRequest::Default | DeviceRequest::Named(_) | DeviceRequest::Preferred(_), _) => String::new(),
     };
     format!("{name} ({host}{}){instead}", runs_at(rate.0, *channels, format))
 }
 
 /// Tells programs which device was opened.
-fn with_facts(finding: Finding, facts: Option<&Facts>) -> Finding {
+fn with_facts(finding: Finding, facts: Option<&DeviceInfo>) -> Finding {
     let Some(facts) = facts else { return finding };
     finding
         .detail("device", facts.name.clone())
@@ -98,14 +100,14 @@ fn with_facts(finding: Finding, facts: Option<&Facts>) -> Finding {
 
 /// What came of a microphone.
 #[derive(Debug, Default)]
-struct Heard {
+struct MicrophoneCheck {
     samples: Vec<i16>,
     lost: Option<String>,
 }
 
-async fn listen(audio: &mut Audio, clock: Clock) -> Heard {
-    let mut heard = Heard::default();
-    let enough = usize::try_from(Rate::WIRE.samples(HEARD)).unwrap_or(usize::MAX);
+async fn listen(audio: &mut Audio, clock: Clock) -> MicrophoneCheck {
+    let mut heard = MicrophoneCheck::default();
+    let enough = usize::try_from(SampleRate::WIRE.samples(HEARD)).unwrap_or(usize::MAX);
     let until = clock.now() + WAKING + HEARD;
     while heard.samples.len() < enough {
         tokio::select! {
@@ -129,7 +131,7 @@ async fn listen(audio: &mut Audio, clock: Clock) -> Heard {
     heard
 }
 
-fn heard((name, id): (&str, &str), heard: &Heard) -> Finding {
+fn heard((name, id): (&str, &str), heard: &MicrophoneCheck) -> Finding {
     let check = Check::Microphone;
     let samples = &heard.samples;
     let failure = |said: String| Finding::new(check, Level::Failure(Kind::Device), said);
@@ -144,7 +146,7 @@ fn heard((name, id): (&str, &str), heard: &Heard) -> Finding {
     let (level, peak) = (rms_dbfs(samples), peak_dbfs(samples));
     let finding = if samples.iter().all(|sample| *sample == 0) {
         let said = format!("{name} gives nothing but zeros");
-        Finding::new(check, Level::Warning, said).hint(cause(System::this(), id))
+        Finding::new(check, Level::Warning, said).hint(cause(Platform::this(), id))
     } else if peak >= TOO_LOUD_DBFS {
         let said = format!("{name} is too loud: its peaks are cut off ({level:.0} dBFS)");
         Finding::new(check, Level::Warning, said).hint("turn it down in the system's sound settings")
@@ -155,7 +157,7 @@ fn heard((name, id): (&str, &str), heard: &Heard) -> Finding {
 }
 
 /// Gives the speaker a moment of silence and sees whether it takes it.
-pub(super) async fn speaker(chosen: &Chosen, clock: Clock) -> Finding {
+pub(super) async fn speaker(chosen: &SoundSelection, clock: Clock) -> Finding {
     let check = Check::Speaker;
     let wanted = match &chosen.output {
         Sink::Device(wanted) => wanted,
@@ -163,7 +165,8 @@ pub(super) async fn speaker(chosen: &Chosen, clock: Clock) -> Finding {
         Sink::Stdout => return Finding::skipped(check, "the output is standard output"),
         Sink::Null => return Finding::skipped(check, "the output is null"),
     };
-    let options = Options { input: Source::Null, output: chosen.output.clone(), ..Options::default() };
+    let options =
+        AudioOptions { input: Source::Null, output: chosen.output.clone(), ..AudioOptions::default() };
     match start(options).await {
         Err(error) => cannot(check, error),
         Ok(mut audio) => {
@@ -179,13 +182,13 @@ type Untaken = Option<String>;
 
 async fn play(audio: &mut Audio, clock: Clock) -> Result<(), Untaken> {
     let clip = ClipId(1);
-    audio.control.play(clip, Frame::silence(Rate::WIRE, GIVEN));
+    audio.control.play(clip, Frame::silence(SampleRate::WIRE, GIVEN));
     audio.control.end_clip(clip);
     let until = clock.now() + WAKING;
     loop {
         tokio::select! {
             event = audio.events.recv() => match event {
-                Some(Event::Drained) => return Ok(()),
+                Some(AudioThreadEvent::Drained) => return Ok(()),
                 Some(event) => {
                     if let Some(what) = event.lost() {
                         return Err(Some(what));
@@ -211,7 +214,7 @@ fn taken(name: &str, taken: Result<(), Untaken>) -> Finding {
 }
 
 /// Opening a device blocks for tens of milliseconds.
-pub(super) async fn start(options: Options) -> Result<Audio, AudioError> {
+pub(super) async fn start(options: AudioOptions) -> Result<Audio, AudioError> {
     let started = tokio::task::spawn_blocking(|| audio::start(options)).await;
     started.unwrap_or_else(|error| Err(AudioError::Thread(std::io::Error::other(error))))
 }
@@ -231,7 +234,7 @@ mod tests {
     use super::*;
 
     fn of(samples: Vec<i16>) -> Finding {
-        heard(("the microphone", "pulseaudio:mic"), &Heard { samples, lost: None })
+        heard(("the microphone", "pulseaudio:mic"), &MicrophoneCheck { samples, lost: None })
     }
 
     #[test]
@@ -244,8 +247,10 @@ mod tests {
         let quiet = of(vec![3_277, -3_277]);
         assert_eq!(quiet.said, "the microphone gives sound, at -20 dBFS in a second of listening");
         assert_eq!(quiet.level, Level::Ok);
-        let lost =
-            heard(("m", ""), &Heard { samples: vec![1], lost: Some("the microphone is gone".to_owned()) });
+        let lost = heard(
+            ("m", ""),
+            &MicrophoneCheck { samples: vec![1], lost: Some("the microphone is gone".to_owned()) },
+        );
         assert_eq!(
             (lost.level, lost.said.as_str()),
             (Level::Failure(Kind::Device), "the microphone is gone")
@@ -254,17 +259,17 @@ mod tests {
 
     #[test]
     fn the_device_that_was_opened_is_named() {
-        let facts = Facts {
+        let facts = DeviceInfo {
             id: "pulseaudio:usb".to_owned(),
             name: "USB mic".to_owned(),
             host: "pulseaudio".to_owned(),
-            rate: Rate(44_100),
+            rate: SampleRate(44_100),
             channels: 2,
             format: "i16".to_owned(),
         };
-        let preferred = |name: &str| Wanted::Preferred(name.to_owned());
+        let preferred = |name: &str| DeviceRequest::Preferred(name.to_owned());
         let own = "USB mic (pulseaudio, 44100 Hz, 2 channels, i16)";
-        assert_eq!(named(Some(&facts), &Wanted::Default), own);
+        assert_eq!(named(Some(&facts), &DeviceRequest::Default), own);
         assert_eq!(named(Some(&facts), &preferred("usb")), own);
         assert_eq!(named(Some(&facts), &preferred("pci")), format!("{own}, for \"pci\" is not there,"));
         let finding = with_facts(taken(own, Ok(())), Some(&facts));
@@ -279,7 +284,7 @@ mod tests {
     async fn what_is_no_device_is_not_opened() {
         let clock = Clock::start();
         for word in ["null", "-", "talk.wav"] {
-            let chosen = Chosen::asked(Some(word), Some(word));
+            let chosen = SoundSelection::asked(Some(word), Some(word));
             assert_eq!(microphone(&chosen, clock).await.level, Level::NotChecked, "{word}");
             assert_eq!(speaker(&chosen, clock).await.level, Level::NotChecked, "{word}");
         }
@@ -287,7 +292,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_source_is_heard_for_a_second_and_a_sink_takes_what_it_is_given() {
-        let options = Options { input: Source::Null, output: Sink::Null, ..Options::default() };
+        let options = AudioOptions { input: Source::Null, output: Sink::Null, ..AudioOptions::default() };
         let mut audio = start(options).await.unwrap();
         let clock = Clock::start();
         assert_eq!(play(&mut audio, clock).await, Ok(()));

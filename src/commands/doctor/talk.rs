@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use crate::call::clock::Clock;
-use crate::call::trace::{Direction, Trace};
-use crate::commands::doctor::probe::{Input, Probe, Seen};
+use crate::call::trace::{Trace, TraceDirection};
+use crate::commands::doctor::probe::{Probe, ProbeInput, ProbeObservations};
 use crate::error::Error;
-use crate::net::dial::stream::Stream;
-use crate::net::ws::connection::{Link, LinkEvent};
+use crate::net::dial::stream::NetStream;
+use crate::net::ws::connection::{WebSocketClient, WebSocketEvent};
 use crate::protocol::decode;
 use crate::protocol::encode;
 
@@ -23,18 +23,18 @@ const GOODBYE: Duration = Duration::from_secs(1);
 ///
 /// When the trace cannot be written.
 pub(super) async fn probe(
-    mut link: Link<Stream>,
+    mut link: WebSocketClient<NetStream>,
     mut probe: Probe,
     clock: Clock,
     mut trace: Option<Trace>,
-) -> Result<Seen, Error> {
-    let mut input = Input::Opened;
+) -> Result<ProbeObservations, Error> {
+    let mut input = ProbeInput::Opened;
     loop {
         let now = clock.now();
         for event in probe.handle(now, input) {
             let text = encode::client_event(&event, probe.dialect());
             if let Some(trace) = &mut trace {
-                trace.event(now, Direction::Out, &text)?;
+                trace.event(now, TraceDirection::Out, &text)?;
             }
             link.queue(text);
         }
@@ -43,30 +43,30 @@ pub(super) async fn probe(
         }
         input = tokio::select! {
             event = link.next() => match event {
-                LinkEvent::Text(text) => {
+                WebSocketEvent::Text(text) => {
                     if let Some(trace) = &mut trace {
-                        trace.event(clock.now(), Direction::In, &text)?;
+                        trace.event(clock.now(), TraceDirection::In, &text)?;
                     }
-                    decode::server_event(&text).map_or(Input::Garbled, |event| Input::Server(Box::new(event)))
+                    decode::server_event(&text).map_or(ProbeInput::Garbled, |event| ProbeInput::Server(Box::new(event)))
                 }
-                LinkEvent::Garbled(_) => Input::Garbled,
-                LinkEvent::Closed(cause) => Input::Closed(cause),
-                LinkEvent::Drained => Input::Tick,
+                WebSocketEvent::Garbled(_) => ProbeInput::Garbled,
+                WebSocketEvent::Closed(cause) => ProbeInput::Closed(cause),
+                WebSocketEvent::Drained => ProbeInput::Tick,
             },
             // Cancel-safe because the link keeps its state in itself.
-            () = clock.wait_until(probe.deadline()) => Input::Tick,
+            () = clock.wait_until(probe.deadline()) => ProbeInput::Tick,
         };
     }
     leave(&mut link, clock).await;
     Ok(probe.into_seen())
 }
 
-async fn leave(link: &mut Link<Stream>, clock: Clock) {
+async fn leave(link: &mut WebSocketClient<NetStream>, clock: Clock) {
     link.close(NORMAL, "");
     let until = clock.now() + GOODBYE;
     loop {
         tokio::select! {
-            event = link.next() => if let LinkEvent::Closed(_) = event { return },
+            event = link.next() => if let WebSocketEvent::Closed(_) = event { return },
             () = clock.wait_until(Some(until)) => return,
         }
     }

@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use anyhow::Context;
 use toml_edit::{DocumentMut, Item, Table, TableLike, value};
 
-use crate::call::setup::settings::Settings;
-use crate::call::setup::target::{Target, Way};
+use crate::call::setup::settings::ResolvedSettings;
+use crate::call::setup::target::{EndpointRoute, Target};
 use crate::config::built_in::FALLBACK;
-use crate::config::file::{Author, ConfigFile};
+use crate::config::file::{ConfigFile, FileOrigin};
 use crate::config::settings::Setting;
 use crate::error::{Error, Kind};
 use crate::files::{self, Permissions};
@@ -21,7 +21,11 @@ use crate::protocol::dialect::Dialect;
 /// # Errors
 ///
 /// When there is no profile of its own to write it for, or the file cannot be written.
-pub(super) fn dialect(settings: &Settings, target: &Target, found: Dialect) -> Result<PathBuf, Error> {
+pub(super) fn dialect(
+    settings: &ResolvedSettings,
+    target: &Target,
+    found: Dialect,
+) -> Result<PathBuf, Error> {
     let profile = &settings.in_force.profile;
     if profile == FALLBACK && settings.in_force.own_url.is_none() {
         let error = format!("the profile {FALLBACK} is for all addresses: its dialect cannot be that of one");
@@ -48,8 +52,8 @@ fn cannot(error: anyhow::Error) -> Error {
 }
 
 /// A beta dialect that is set asks for the marker in the handshake; it is written that it was not needed.
-fn lines(settings: &Settings, target: &Target, found: Dialect) -> Vec<(String, &'static str)> {
-    let (Way::Demo(endpoint) | Way::Network(endpoint)) = &target.way;
+fn lines(settings: &ResolvedSettings, target: &Target, found: Dialect) -> Vec<(String, &'static str)> {
+    let (EndpointRoute::Demo(endpoint) | EndpointRoute::Network(endpoint)) = &target.way;
     let is_new = settings.in_force.get(Setting::BetaMarker).is_none();
     let mut lines = vec![(Setting::Dialect.name(), found.as_str())];
     if is_new && found == Dialect::Beta && endpoint.beta == BetaMarker::Absent {
@@ -88,7 +92,7 @@ fn edited(text: &str, profile: &str, lines: &[(String, &'static str)]) -> Result
         document.set_trailing("");
     }
     let text = document.to_string();
-    match ConfigFile::parse(&text, Author::User) {
+    match ConfigFile::parse(&text, FileOrigin::User) {
         Ok(_) => Ok(text),
         Err(wrong) => Err(Error::say(Kind::Config, format!("the dialect cannot be written: {wrong}"))),
     }

@@ -7,10 +7,10 @@ use std::fmt;
 
 use crate::config::dotenv::BadLine;
 use crate::config::key_command;
-use crate::config::layers::{HostOf, InForce, is_host};
+use crate::config::layers::{EffectiveSettings, HostOf, is_host};
 use crate::config::settings::Setting;
 use crate::config::sources::{Sources, bad_line};
-use crate::config::value::{Origin, Sourced, Value};
+use crate::config::value::{Sourced, Value, ValueOrigin};
 use crate::error::{Error, Kind};
 use crate::secret::Secret;
 
@@ -23,21 +23,21 @@ pub enum KeySource {
     /// A variable of the environment or of `.env`.
     Variable {
         /// Which, and where.
-        origin: Origin,
+        origin: ValueOrigin,
         /// What it holds.
         key: Secret,
     },
     /// The configuration file.
     File {
         /// Which line.
-        origin: Origin,
+        origin: ValueOrigin,
         /// The key.
         key: Secret,
     },
     /// A command that prints it.
     Command {
         /// Which line.
-        origin: Origin,
+        origin: ValueOrigin,
         /// For the shell.
         command: String,
     },
@@ -86,7 +86,7 @@ impl KeySource {
     }
 
     /// Returns where it comes from.
-    pub fn origin(&self) -> &Origin {
+    pub fn origin(&self) -> &ValueOrigin {
         match self {
             Self::Variable { origin, .. } | Self::File { origin, .. } | Self::Command { origin, .. } => {
                 origin
@@ -108,8 +108,8 @@ impl fmt::Display for KeySource {
 
 /// Searches a key that `host` may see: `RTVOICE_API_KEY`, then the profile's variables, then its `key`,
 /// then its `key_command`.
-pub fn search(in_force: &InForce, sources: &Sources, host: &str, host_of: HostOf) -> KeySearch {
-    let guard = Guard { in_force, host, host_of };
+pub fn search(in_force: &EffectiveSettings, sources: &Sources, host: &str, host_of: HostOf) -> KeySearch {
+    let guard = KeyPolicy { in_force, host, host_of };
     let mut search = KeySearch::default();
     if let Some((key, origin)) = search.variable(sources, ANY_ENDPOINT) {
         let may = guard.may_see_any(&origin);
@@ -151,17 +151,17 @@ pub fn known(sources: &Sources) -> Vec<Secret> {
 }
 
 /// Returns the places where a key for the profile may be written, as a user reads them.
-pub fn places(in_force: &InForce) -> String {
+pub fn places(in_force: &EffectiveSettings) -> String {
     let own = in_force.list(Setting::KeyEnv).iter().map(String::as_str);
     own.chain([ANY_ENDPOINT]).collect::<Vec<_>>().join(" or ")
 }
 
 impl KeySearch {
     /// Returns a variable. A bad line is noted and no failure yet: another place may hold the key.
-    fn variable(&mut self, sources: &Sources, name: &str) -> Option<(Secret, Origin)> {
+    fn variable(&mut self, sources: &Sources, name: &str) -> Option<(Secret, ValueOrigin)> {
         let found = match sources.variable(name) {
             // The rest of a line that was meant as a comment, or two keys.
-            Ok(Some((key, Origin::EnvFile(_)))) if key.contains(char::is_whitespace) => {
+            Ok(Some((key, ValueOrigin::EnvFile(_)))) if key.contains(char::is_whitespace) => {
                 let line = sources.env_file.line(name);
                 Err(bad_line(name, BadLine { line, reason: "a key has no blanks in it" }))
             }
@@ -177,44 +177,44 @@ impl KeySearch {
         }
     }
 
-    fn offer(&mut self, source: KeySource, may: MaySee) {
+    fn offer(&mut self, source: KeySource, may: KeyPermission) {
         match (may, &self.source) {
-            (MaySee::Yes, None) => self.source = Some(source),
-            (MaySee::No, None) => self.withheld.push(source.to_string()),
-            (MaySee::Yes | MaySee::No, Some(_)) => {}
+            (KeyPermission::Yes, None) => self.source = Some(source),
+            (KeyPermission::No, None) => self.withheld.push(source.to_string()),
+            (KeyPermission::Yes | KeyPermission::No, Some(_)) => {}
         }
     }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum MaySee {
+enum KeyPermission {
     Yes,
     No,
 }
 
 /// Decides whether a host may see a key.
-struct Guard<'a> {
-    in_force: &'a InForce,
+struct KeyPolicy<'a> {
+    in_force: &'a EffectiveSettings,
     host: &'a str,
     host_of: HostOf,
 }
 
-impl Guard<'_> {
+impl KeyPolicy<'_> {
     /// The key for all endpoints goes wherever the user goes, and not where a folder leads.
-    fn may_see_any(&self, key_from: &Origin) -> MaySee {
+    fn may_see_any(&self, key_from: &ValueOrigin) -> KeyPermission {
         match self.in_force.is_endpoint_from_env_file() && !is_env_file(key_from) {
-            true => MaySee::No,
-            false => MaySee::Yes,
+            true => KeyPermission::No,
+            false => KeyPermission::Yes,
         }
     }
 
     /// A profile's own key, which `named_in` tells, goes to the profile's hosts.
-    fn may_see_own(&self, named_in: Setting, key_from: &Origin) -> MaySee {
+    fn may_see_own(&self, named_in: Setting, key_from: &ValueOrigin) -> KeyPermission {
         if self.is_led_by_folder() && !is_env_file(key_from) {
-            return MaySee::No;
+            return KeyPermission::No;
         }
         if let Some(gateway) = self.gateway_of(named_in, key_from) {
-            return if gateway == self.host { MaySee::Yes } else { MaySee::No };
+            return if gateway == self.host { KeyPermission::Yes } else { KeyPermission::No };
         }
         let listed = self.is_listed(self.host);
         // A key is meant for the URL it was written beside or on top of; a URL written on top of a key
@@ -223,12 +223,12 @@ impl Guard<'_> {
         let is_on_top = matches!(depths, (Some(key), Some(url)) if key <= url);
         let own_url = self.in_force.own_url.as_ref().map(|said| &said.value);
         let meant = is_on_top && matches!(own_url, Some(Value::Text(url)) if self.is_host_of(url));
-        if listed || meant { MaySee::Yes } else { MaySee::No }
+        if listed || meant { KeyPermission::Yes } else { KeyPermission::No }
     }
 
     /// Returns the host that a variable of `url_env` names, unless it is one of the profile's. The key variables
     /// of the same profile hold that gateway's key then, as OpenAI's libraries read both.
-    fn gateway_of(&self, named_in: Setting, key_from: &Origin) -> Option<String> {
+    fn gateway_of(&self, named_in: Setting, key_from: &ValueOrigin) -> Option<String> {
         let base = self.in_force.base_url.as_ref().filter(|_| named_in == Setting::KeyEnv)?;
         let Value::Text(url) = &base.value else { return None };
         // A folder's base URL says nothing about a key of the environment.
@@ -255,8 +255,8 @@ impl Guard<'_> {
     }
 }
 
-fn is_env_file(origin: &Origin) -> bool {
-    matches!(origin, Origin::EnvFile(_))
+fn is_env_file(origin: &ValueOrigin) -> bool {
+    matches!(origin, ValueOrigin::EnvFile(_))
 }
 
 #[cfg(test)]

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::config::built_in;
-use crate::config::file::{Author, ConfigFile};
-use crate::config::layers::Asked;
+use crate::config::file::{ConfigFile, FileOrigin};
+use crate::config::layers::Overrides;
 use crate::config::value::Layer;
 
 fn host_of(url: &str) -> Option<String> {
@@ -33,22 +33,22 @@ fn find(case: &Case) -> KeySearch {
     let sources = Sources {
         environment: pairs(case.environment).into_iter().collect(),
         env_file: pairs(case.env_file).into_iter().collect(),
-        user: ConfigFile::parse(case.file, Author::User).unwrap(),
+        user: ConfigFile::parse(case.file, FileOrigin::User).unwrap(),
         built_in: built_in::profiles().unwrap(),
         path: None,
         remembered: Default::default(),
         warnings: Vec::new(),
     };
     let url = case.url.map(|url| {
-        let said = Sourced { value: Value::Text(url.to_owned()), origin: Origin::Flag("--url") };
+        let said = Sourced { value: Value::Text(url.to_owned()), origin: ValueOrigin::Flag("--url") };
         (Setting::Url, said)
     });
-    let asked = Asked {
+    let asked = Overrides {
         profile: case.profile.map(str::to_owned),
         demo: false,
         flags: url.into_iter().collect::<Layer>(),
     };
-    let in_force = InForce::decide(asked, &sources, host_of).unwrap();
+    let in_force = EffectiveSettings::decide(asked, &sources, host_of).unwrap();
     search(&in_force, &sources, case.host, host_of)
 }
 

@@ -10,8 +10,8 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::config::pricing::PriceList;
-use crate::config::settings::{Form, Scope, Setting};
-use crate::config::value::{Layer, Origin, Sourced, Value};
+use crate::config::settings::{Scope, Setting, ValueKind};
+use crate::config::value::{Layer, Sourced, Value, ValueOrigin};
 use crate::secret::Secret;
 
 /// What may stand at the top of a file.
@@ -25,7 +25,7 @@ const PRICES: &str = "prices";
 
 /// Who wrote the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Author {
+pub enum FileOrigin {
     /// The user.
     User,
     /// The program: its `[defaults]` may say anything.
@@ -36,7 +36,7 @@ pub enum Author {
 #[derive(Debug, Default)]
 pub struct ConfigFile {
     /// The profile that is used where none is asked for.
-    pub profile: Option<(String, Origin)>,
+    pub profile: Option<(String, ValueOrigin)>,
     /// Settings for all profiles.
     pub defaults: Layer,
     /// The profiles by name.
@@ -56,7 +56,7 @@ pub struct Profile {
 
 /// What is wrong in a file, and where.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Wrong {
+pub struct ConfigFault {
     /// The line, counted from 1; none if the reader does not say.
     pub line: Option<usize>,
     /// What is wrong.
@@ -65,7 +65,7 @@ pub struct Wrong {
     pub hint: Option<String>,
 }
 
-impl fmt::Display for Wrong {
+impl fmt::Display for ConfigFault {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.line {
             Some(line) => write!(formatter, "line {line}: {}", self.what),
@@ -80,23 +80,23 @@ impl ConfigFile {
     /// # Errors
     ///
     /// When it is no TOML, or says something that no setting is.
-    pub fn parse(text: &str, author: Author) -> Result<Self, Wrong> {
-        let reader = Reader { text, author };
+    pub fn parse(text: &str, author: FileOrigin) -> Result<Self, ConfigFault> {
+        let reader = ConfigReader { text, author };
         let table = DeTable::parse(text).map_err(|error| {
             let what = error.message().lines().next().unwrap_or("it is no TOML").to_owned();
-            Wrong { line: error.span().map(|span| reader.line(&span)), what, hint: None }
+            ConfigFault { line: error.span().map(|span| reader.line(&span)), what, hint: None }
         })?;
         reader.file(table.get_ref())
     }
 }
 
-struct Reader<'a> {
+struct ConfigReader<'a> {
     text: &'a str,
-    author: Author,
+    author: FileOrigin,
 }
 
-impl Reader<'_> {
-    fn file(&self, table: &DeTable<'_>) -> Result<ConfigFile, Wrong> {
+impl ConfigReader<'_> {
+    fn file(&self, table: &DeTable<'_>) -> Result<ConfigFile, ConfigFault> {
         let mut file = ConfigFile::default();
         for (key, value) in table {
             match key.get_ref().as_ref() {
@@ -112,7 +112,7 @@ impl Reader<'_> {
         Ok(file)
     }
 
-    fn profiles(&self, table: &DeTable<'_>) -> Result<BTreeMap<String, Profile>, Wrong> {
+    fn profiles(&self, table: &DeTable<'_>) -> Result<BTreeMap<String, Profile>, ConfigFault> {
         let mut profiles = BTreeMap::new();
         for (key, value) in table {
             let name = key.get_ref().to_string();
@@ -126,7 +126,7 @@ impl Reader<'_> {
         Ok(profiles)
     }
 
-    fn profile(&self, table: &DeTable<'_>) -> Result<Profile, Wrong> {
+    fn profile(&self, table: &DeTable<'_>) -> Result<Profile, ConfigFault> {
         let mut profile = Profile::default();
         for (key, value) in table {
             let name = key.get_ref().as_ref();
@@ -147,15 +147,15 @@ impl Reader<'_> {
         Ok(profile)
     }
 
-    fn defaults(&self, table: &DeTable<'_>) -> Result<Layer, Wrong> {
+    fn defaults(&self, table: &DeTable<'_>) -> Result<Layer, ConfigFault> {
         let mut layer = Layer::new();
         for (key, value) in table {
             let name = key.get_ref().as_ref();
             match Setting::named(name).map(|setting| (setting, setting.scope(), self.author)) {
-                Some((setting, Scope::Person, _) | (setting, _, Author::Program)) => {
+                Some((setting, Scope::Person, _) | (setting, _, FileOrigin::Program)) => {
                     layer.insert(setting, self.sourced(setting, value)?);
                 }
-                Some((_, Scope::Endpoint, Author::User)) => {
+                Some((_, Scope::Endpoint, FileOrigin::User)) => {
                     let what = format!("{name} belongs to an endpoint, not to all of them");
                     return Err(self.wrong(&key.span(), what, "write it in a [profiles.NAME]"));
                 }
@@ -169,19 +169,19 @@ impl Reader<'_> {
         Ok(layer)
     }
 
-    fn sourced(&self, setting: Setting, value: &Spanned<DeValue<'_>>) -> Result<Sourced, Wrong> {
+    fn sourced(&self, setting: Setting, value: &Spanned<DeValue<'_>>) -> Result<Sourced, ConfigFault> {
         let origin = self.origin(&value.span());
         let name = setting.name();
         let form = setting.form();
         let expected = || self.expected(&name, &form.wanted(), value);
         let value = match &form {
             // An empty language is as good as auto.
-            Form::Text if setting == Setting::Lang && value.get_ref().as_str() == Some("") => {
+            ValueKind::Text if setting == Setting::Lang && value.get_ref().as_str() == Some("") => {
                 Value::Text(String::new())
             }
-            Form::Text => Value::Text(self.text_of(&name, value)?),
-            Form::Key => Value::Hidden(Secret::new(self.text_of(&name, value)?)),
-            Form::Choice(words) => {
+            ValueKind::Text => Value::Text(self.text_of(&name, value)?),
+            ValueKind::Key => Value::Hidden(Secret::new(self.text_of(&name, value)?)),
+            ValueKind::Choice(words) => {
                 let text = self.text_of(&name, value)?;
                 if !words.contains(&text) {
                     let what = format!("{name} cannot be {text:?}");
@@ -193,11 +193,11 @@ impl Reader<'_> {
                 }
                 Value::Text(text)
             }
-            Form::Switch => {
+            ValueKind::Switch => {
                 let switch = value.get_ref().as_bool();
                 Value::Switch(switch.ok_or_else(expected)?)
             }
-            Form::Number(range) => {
+            ValueKind::Number(range) => {
                 let number = value
                     .get_ref()
                     .as_integer()
@@ -205,28 +205,32 @@ impl Reader<'_> {
                 let number = number.filter(|number| range.contains(number));
                 Value::Number(number.ok_or_else(expected)?)
             }
-            Form::Amount => {
+            ValueKind::Amount => {
                 let amount = number(value.get_ref()).filter(|amount| *amount > 0.0);
                 Value::Text(amount.ok_or_else(expected)?.to_string())
             }
-            Form::Share => {
+            ValueKind::Share => {
                 let share = number(value.get_ref()).filter(|share| (0.0..=1.0).contains(share));
                 Value::Text(share.ok_or_else(expected)?.to_string())
             }
-            Form::List => Value::List(self.list_of(&name, value)?),
-            Form::Table => Value::Table(self.pairs_of(&name, value)?),
+            ValueKind::List => Value::List(self.list_of(&name, value)?),
+            ValueKind::Table => Value::Table(self.pairs_of(&name, value)?),
         };
         Ok(Sourced { value, origin })
     }
 
-    fn list_of(&self, name: &str, value: &Spanned<DeValue<'_>>) -> Result<Vec<String>, Wrong> {
+    fn list_of(&self, name: &str, value: &Spanned<DeValue<'_>>) -> Result<Vec<String>, ConfigFault> {
         let wanted = "a list of texts, as in [\"A\", \"B\"]";
         let array = value.get_ref().as_array().ok_or_else(|| self.expected(name, wanted, value))?;
         let texts = array.iter().map(|entry| entry.get_ref().as_str().map(str::to_owned));
         texts.collect::<Option<_>>().ok_or_else(|| self.expected(name, wanted, value))
     }
 
-    fn pairs_of(&self, name: &str, value: &Spanned<DeValue<'_>>) -> Result<Vec<(String, String)>, Wrong> {
+    fn pairs_of(
+        &self,
+        name: &str,
+        value: &Spanned<DeValue<'_>>,
+    ) -> Result<Vec<(String, String)>, ConfigFault> {
         let table = self.table_of(name, value)?;
         let pairs = table.iter().map(|(key, value)| {
             Ok((key.get_ref().to_string(), self.text_of(&format!("{name}.{}", key.get_ref()), value)?))
@@ -234,7 +238,7 @@ impl Reader<'_> {
         pairs.collect()
     }
 
-    fn text_of(&self, name: &str, value: &Spanned<DeValue<'_>>) -> Result<String, Wrong> {
+    fn text_of(&self, name: &str, value: &Spanned<DeValue<'_>>) -> Result<String, ConfigFault> {
         let text = value.get_ref().as_str().map(str::trim).filter(|text| !text.is_empty());
         text.map(str::to_owned).ok_or_else(|| self.expected(name, "a text in quotes", value))
     }
@@ -243,27 +247,31 @@ impl Reader<'_> {
         &self,
         name: &str,
         value: &'v Spanned<DeValue<'i>>,
-    ) -> Result<&'v DeTable<'i>, Wrong> {
+    ) -> Result<&'v DeTable<'i>, ConfigFault> {
         value.get_ref().as_table().ok_or_else(|| self.expected(name, "a table", value))
     }
 
-    fn expected(&self, name: &str, wanted: &str, value: &Spanned<DeValue<'_>>) -> Wrong {
-        Wrong { line: Some(self.line(&value.span())), what: format!("{name} has to be {wanted}"), hint: None }
+    fn expected(&self, name: &str, wanted: &str, value: &Spanned<DeValue<'_>>) -> ConfigFault {
+        ConfigFault {
+            line: Some(self.line(&value.span())),
+            what: format!("{name} has to be {wanted}"),
+            hint: None,
+        }
     }
 
-    fn unknown(&self, name: &str, span: &Range<usize>, known: &[String]) -> Wrong {
+    fn unknown(&self, name: &str, span: &Range<usize>, known: &[String]) -> ConfigFault {
         let hint = format!("known here are {}", known.join(", "));
         self.wrong(span, format!("{name:?} is no setting"), &hint)
     }
 
-    fn wrong(&self, span: &Range<usize>, what: String, hint: &str) -> Wrong {
-        Wrong { line: Some(self.line(span)), what, hint: Some(hint.to_owned()) }
+    fn wrong(&self, span: &Range<usize>, what: String, hint: &str) -> ConfigFault {
+        ConfigFault { line: Some(self.line(span)), what, hint: Some(hint.to_owned()) }
     }
 
-    fn origin(&self, span: &Range<usize>) -> Origin {
+    fn origin(&self, span: &Range<usize>) -> ValueOrigin {
         match self.author {
-            Author::User => Origin::File(self.line(span)),
-            Author::Program => Origin::BuiltIn,
+            FileOrigin::User => ValueOrigin::File(self.line(span)),
+            FileOrigin::Program => ValueOrigin::BuiltIn,
         }
     }
 
@@ -292,7 +300,7 @@ mod tests {
     use super::*;
 
     fn wrong(text: &str) -> (Option<usize>, String, String) {
-        let wrong = ConfigFile::parse(text, Author::User).unwrap_err();
+        let wrong = ConfigFile::parse(text, FileOrigin::User).unwrap_err();
         (wrong.line, wrong.what, wrong.hint.unwrap_or_default())
     }
 
@@ -348,11 +356,11 @@ mod tests {
     fn values_know_their_lines() {
         let text =
             "profile = \"a\"\n[profiles.a]\nlike = \"openai\"\nkey = \"sk-1\"\nheaders = { B = \"2\" }\n";
-        let file = ConfigFile::parse(text, Author::User).unwrap();
-        assert_eq!(file.profile, Some(("a".to_owned(), Origin::File(1))));
+        let file = ConfigFile::parse(text, FileOrigin::User).unwrap();
+        assert_eq!(file.profile, Some(("a".to_owned(), ValueOrigin::File(1))));
         let profile = &file.profiles["a"];
         assert_eq!(profile.like.as_deref(), Some("openai"));
-        assert_eq!(profile.layer[&Setting::Key].origin, Origin::File(4));
+        assert_eq!(profile.layer[&Setting::Key].origin, ValueOrigin::File(4));
         assert!(!format!("{profile:?}").contains("sk-1"));
         assert_eq!(
             profile.layer[&Setting::Headers].value,
@@ -362,13 +370,13 @@ mod tests {
 
     #[test]
     fn a_language_may_be_empty() {
-        let file = ConfigFile::parse("[defaults]\nlang = \"\"\n", Author::User).unwrap();
+        let file = ConfigFile::parse("[defaults]\nlang = \"\"\n", FileOrigin::User).unwrap();
         assert_eq!(file.defaults[&Setting::Lang].value, Value::Text(String::new()));
     }
 
     #[test]
     fn an_empty_file_says_nothing() {
-        let file = ConfigFile::parse("# nothing\n", Author::User).unwrap();
+        let file = ConfigFile::parse("# nothing\n", FileOrigin::User).unwrap();
         assert!(file.profile.is_none() && file.profiles.is_empty() && file.defaults.is_empty());
     }
 }

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::config::file::{PRICES, Reader, Wrong, number};
+use crate::config::file::{ConfigFault, ConfigReader, PRICES, number};
 use crate::config::pricing::{Price, PriceList, Priced};
 
-impl Reader<'_> {
-    pub(super) fn prices(&self, table: &DeTable<'_>) -> Result<PriceList, Wrong> {
+impl ConfigReader<'_> {
+    pub(super) fn prices(&self, table: &DeTable<'_>) -> Result<PriceList, ConfigFault> {
         let models = table.iter().map(|(key, value)| {
             let model = key.get_ref().to_string();
             let origin = self.origin(&key.span());
@@ -30,7 +30,7 @@ impl Reader<'_> {
         models.collect()
     }
 
-    fn prices_of(&self, model: &str, table: &DeTable<'_>) -> Result<BTreeMap<Price, f64>, Wrong> {
+    fn prices_of(&self, model: &str, table: &DeTable<'_>) -> Result<BTreeMap<Price, f64>, ConfigFault> {
         let prices = table.iter().map(|(key, value)| {
             let name = key.get_ref().as_ref();
             let Some(price) = Price::named(name) else {
@@ -59,20 +59,20 @@ fn known() -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::config::file::{Author, ConfigFile};
+    use crate::config::file::{ConfigFile, FileOrigin};
     use crate::config::pricing::Price;
-    use crate::config::value::Origin;
+    use crate::config::value::ValueOrigin;
 
     #[test]
     fn models_are_priced_in_a_table_or_free() {
         let text = "[profiles.a.prices.\"gpt-1.5\"]\ntext_in = 4\ntext_out = 1_6.5\n\
                     [profiles.a.prices]\n\"*\" = 0\n";
-        let file = ConfigFile::parse(text, Author::User).unwrap();
+        let file = ConfigFile::parse(text, FileOrigin::User).unwrap();
         let prices = &file.profiles["a"].prices;
-        assert_eq!(prices["gpt-1.5"].origin, Origin::File(1));
+        assert_eq!(prices["gpt-1.5"].origin, ValueOrigin::File(1));
         let said: Vec<_> = prices["gpt-1.5"].usd.iter().map(|(price, usd)| (*price, *usd)).collect();
         assert_eq!(said, [(Price::TextIn, 4.0), (Price::TextOut, 16.5)]);
-        assert_eq!(prices["*"].origin, Origin::File(5));
+        assert_eq!(prices["*"].origin, ValueOrigin::File(5));
         assert!(
             prices["*"].usd.len() == Price::all().len() && prices["*"].usd.values().all(|usd| *usd == 0.0)
         );
@@ -92,7 +92,7 @@ mod tests {
             ("[prices.m]\ntext_in = 4\n", 1, "\"prices\" is no setting", "profiles"),
             ("[defaults.prices.m]\ntext_in = 4\n", 1, "\"prices\" is no setting", "voice"),
         ] {
-            let wrong = ConfigFile::parse(text, Author::User).unwrap_err();
+            let wrong = ConfigFile::parse(text, FileOrigin::User).unwrap_err();
             assert!(wrong.what.starts_with(what) && wrong.line == Some(line), "{text}: {wrong:?}");
             assert!(wrong.hint.unwrap_or_default().contains(hint), "{text}");
         }

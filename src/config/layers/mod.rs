@@ -7,10 +7,10 @@ use clap::ValueEnum;
 use crate::config::built_in::{DEMO, FALLBACK};
 use crate::config::file::Profile;
 use crate::config::pricing::PriceList;
-use crate::config::settings::{Form, Scope, Setting};
+use crate::config::settings::{Scope, Setting, ValueKind};
 use crate::config::sources::Sources;
-use crate::config::state::Which;
-use crate::config::value::{Layer, Origin, Sourced, Value};
+use crate::config::state::DeviceKind;
+use crate::config::value::{Layer, Sourced, Value, ValueOrigin};
 use crate::error::{Error, Kind};
 
 /// The variable that chooses a profile.
@@ -21,7 +21,7 @@ pub type HostOf = fn(&str) -> Option<String>;
 
 /// What the command line asks for.
 #[derive(Debug, Default)]
-pub struct Asked {
+pub struct Overrides {
     /// A profile by name.
     pub profile: Option<String>,
     /// The endpoint inside the program.
@@ -32,11 +32,11 @@ pub struct Asked {
 
 /// The settings of a call.
 #[derive(Debug)]
-pub struct InForce {
+pub struct EffectiveSettings {
     /// The profile's name.
     pub profile: String,
     /// Who chose it.
-    pub chosen_by: Origin,
+    pub chosen_by: ValueOrigin,
     /// The URL of the profile itself, whatever flags and variables say.
     pub own_url: Option<Sourced>,
     /// The base URL in a variable that the profile names in `url_env`.
@@ -48,20 +48,20 @@ pub struct InForce {
 }
 
 /// What files and the program say about a profile.
-struct Said {
+struct ProfileValues {
     values: Layer,
     /// How far from the profile itself a setting was said.
     depths: BTreeMap<Setting, usize>,
     prices: PriceList,
 }
 
-impl InForce {
+impl EffectiveSettings {
     /// Decides what is in force.
     ///
     /// # Errors
     ///
     /// When a profile is not known, or a variable says what its setting cannot be.
-    pub fn decide(asked: Asked, sources: &Sources, host_of: HostOf) -> Result<Self, Error> {
+    pub fn decide(asked: Overrides, sources: &Sources, host_of: HostOf) -> Result<Self, Error> {
         let mut loud = asked.flags;
         for setting in Setting::all() {
             if loud.contains_key(setting) {
@@ -74,17 +74,17 @@ impl InForce {
             }
         }
         let (profile, chosen_by) = match asked.demo {
-            true => (DEMO.to_owned(), Origin::Flag("--demo")),
+            true => (DEMO.to_owned(), ValueOrigin::Flag("--demo")),
             false => choose(asked.profile, loud.get(&Setting::Url), sources, host_of)?,
         };
-        let Said { mut values, depths, prices } = of_profile(&profile, sources)?;
+        let ProfileValues { mut values, depths, prices } = of_profile(&profile, sources)?;
         let own_url = values.get(&Setting::Url).cloned();
         let base_url = base_url(&values, &depths, sources)?;
         values.extend(base_url.clone().map(|base_url| (Setting::Url, base_url)));
-        for which in [Which::Input, Which::Output] {
+        for which in [DeviceKind::Input, DeviceKind::Output] {
             if let Some(device) = sources.remembered.get(&profile, which) {
                 let value = Value::Text(device.to_owned());
-                values.insert(which.setting(), Sourced { value, origin: Origin::Remembered });
+                values.insert(which.setting(), Sourced { value, origin: ValueOrigin::Remembered });
             }
         }
         values.extend(loud);
@@ -155,7 +155,7 @@ impl InForce {
     /// Returns whether `.env` decides which host is dialled: by the URL, by a part of its host, or by the profile.
     pub fn is_endpoint_from_env_file(&self) -> bool {
         let is_from_env_file =
-            |setting| self.get(setting).is_some_and(|said| matches!(said.origin, Origin::EnvFile(_)));
+            |setting| self.get(setting).is_some_and(|said| matches!(said.origin, ValueOrigin::EnvFile(_)));
         let url = self.text(Setting::Url).unwrap_or_default();
         let authority = url.split_once("://").map_or(url, |(_, rest)| rest).split(['/', '?', '#']).next();
         let in_host = [
@@ -163,7 +163,7 @@ impl InForce {
             ("{model}", Setting::Model),
             ("{api_version}", Setting::ApiVersion),
         ];
-        matches!(self.chosen_by, Origin::EnvFile(_))
+        matches!(self.chosen_by, ValueOrigin::EnvFile(_))
             || is_from_env_file(Setting::Url)
             || in_host.iter().any(|(placeholder, setting)| {
                 authority.is_some_and(|authority| authority.contains(placeholder))
@@ -173,7 +173,7 @@ impl InForce {
 
     /// Returns whether a person outside the program's defaults has a say in a setting.
     pub fn is_set(&self, setting: Setting) -> bool {
-        self.get(setting).is_some_and(|sourced| sourced.origin != Origin::BuiltIn)
+        self.get(setting).is_some_and(|sourced| sourced.origin != ValueOrigin::BuiltIn)
     }
 }
 
@@ -185,7 +185,7 @@ fn in_variable(setting: Setting, sources: &Sources) -> Result<Option<Sourced>, E
         let error = Error::say(Kind::Config, format!("the value of {name} has quotes around it"));
         return Err(error.hint("remove the quotes: they are not part of the value"));
     }
-    if let Form::Choice(words) = setting.form()
+    if let ValueKind::Choice(words) = setting.form()
         && !words.iter().any(|word| word == text)
     {
         let error = Error::say(Kind::Config, format!("{name} cannot be {text:?}"));
@@ -227,13 +227,14 @@ fn choose(
     url: Option<&Sourced>,
     sources: &Sources,
     host_of: HostOf,
-) -> Result<(String, Origin), Error> {
+) -> Result<(String, ValueOrigin), Error> {
     let chosen = match flag {
-        Some(name) => Some((name, Origin::Flag("--profile"))),
+        Some(name) => Some((name, ValueOrigin::Flag("--profile"))),
         None => sources.variable(PROFILE_VARIABLE)?.map(|(name, origin)| (name.to_owned(), origin)),
     };
     let in_files = || sources.user.profile.clone().or_else(|| sources.built_in.profile.clone());
-    let (name, origin) = chosen.or_else(in_files).unwrap_or_else(|| (FALLBACK.to_owned(), Origin::BuiltIn));
+    let (name, origin) =
+        chosen.or_else(in_files).unwrap_or_else(|| (FALLBACK.to_owned(), ValueOrigin::BuiltIn));
     Ok(match url {
         Some(Sourced { value: Value::Text(url), origin: by }) if by.rank() < origin.rank() => {
             let known = host_of(url).and_then(|host| profile_of_host(&host, sources));
@@ -261,7 +262,7 @@ pub(crate) fn is_host(pattern: &str, host: &str) -> bool {
 }
 
 /// Returns what files and the program say about a profile.
-fn of_profile(name: &str, sources: &Sources) -> Result<Said, Error> {
+fn of_profile(name: &str, sources: &Sources) -> Result<ProfileValues, Error> {
     let (mut values, mut depths, mut prices) = (Layer::new(), BTreeMap::new(), PriceList::new());
     let mut depth = 0;
     let mut seen = BTreeSet::new();
@@ -290,7 +291,7 @@ fn of_profile(name: &str, sources: &Sources) -> Result<Said, Error> {
         next = likes.into_iter().next();
     }
     for (setting, said) in &sources.user.defaults {
-        let ours = values.get(setting).is_none_or(|sourced| sourced.origin == Origin::BuiltIn);
+        let ours = values.get(setting).is_none_or(|sourced| sourced.origin == ValueOrigin::BuiltIn);
         if ours {
             values.insert(*setting, said.clone());
         }
@@ -298,7 +299,7 @@ fn of_profile(name: &str, sources: &Sources) -> Result<Said, Error> {
     for (setting, said) in &sources.built_in.defaults {
         values.entry(*setting).or_insert_with(|| said.clone());
     }
-    Ok(Said { values, depths, prices })
+    Ok(ProfileValues { values, depths, prices })
 }
 
 fn unknown(name: &str, sources: &Sources) -> Error {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::config::built_in;
-use crate::config::file::{Author, ConfigFile};
+use crate::config::file::{ConfigFile, FileOrigin};
 use crate::config::pricing::Priced;
 
 fn host_of(url: &str) -> Option<String> {
@@ -18,7 +18,7 @@ fn sources(file: &str, environment: &[(&str, &str)], env_file: &[(&str, &str)]) 
     Sources {
         environment: pairs(environment).into_iter().collect(),
         env_file: pairs(env_file).into_iter().collect(),
-        user: ConfigFile::parse(file, Author::User).unwrap(),
+        user: ConfigFile::parse(file, FileOrigin::User).unwrap(),
         built_in: built_in::profiles().unwrap(),
         path: None,
         remembered: Default::default(),
@@ -27,12 +27,12 @@ fn sources(file: &str, environment: &[(&str, &str)], env_file: &[(&str, &str)]) 
 }
 
 fn flag(setting: Setting, text: &str) -> Layer {
-    let said = Sourced { value: Value::Text(text.to_owned()), origin: Origin::Flag("--flag") };
+    let said = Sourced { value: Value::Text(text.to_owned()), origin: ValueOrigin::Flag("--flag") };
     Layer::from([(setting, said)])
 }
 
-fn decide(asked: Asked, sources: &Sources) -> InForce {
-    InForce::decide(asked, sources, host_of).unwrap()
+fn decide(asked: Overrides, sources: &Sources) -> EffectiveSettings {
+    EffectiveSettings::decide(asked, sources, host_of).unwrap()
 }
 
 #[test]
@@ -42,7 +42,7 @@ fn flags_beat_the_environment_beats_dot_env_beats_the_file_beats_the_program() {
     let env_file = [("RTVOICE_MODEL", "of-env-file")];
     let model = |flags, file: &str, environment: &[(&str, &str)], env_file: &[(&str, &str)]| {
         let sources = sources(file, environment, env_file);
-        let in_force = decide(Asked { flags, ..Asked::default() }, &sources);
+        let in_force = decide(Overrides { flags, ..Overrides::default() }, &sources);
         let said = in_force.get(Setting::Model).unwrap();
         (in_force.text(Setting::Model).unwrap().to_owned(), said.origin.to_string())
     };
@@ -64,7 +64,7 @@ fn the_users_defaults_come_after_the_users_profiles_and_before_the_program() {
     let file = "[defaults]\nvoice = \"general\"\nframe_ms = 20\n[profiles.a]\nvoice = \"own\"\n";
     let sources = sources(file, &[], &[]);
     let of = |profile: &str| {
-        let asked = Asked { profile: Some(profile.to_owned()), ..Asked::default() };
+        let asked = Overrides { profile: Some(profile.to_owned()), ..Overrides::default() };
         let in_force = decide(asked, &sources);
         (in_force.text(Setting::Voice).unwrap().to_owned(), in_force.number(Setting::FrameMs))
     };
@@ -75,7 +75,7 @@ fn the_users_defaults_come_after_the_users_profiles_and_before_the_program() {
 #[test]
 fn limits_are_amounts() {
     let sources = sources("[defaults]\nidle = 15\nmax_cost = 0.5\n", &[], &[]);
-    let in_force = decide(Asked::default(), &sources);
+    let in_force = decide(Overrides::default(), &sources);
     assert_eq!(in_force.amount(Setting::Idle), Some(15.0));
     assert_eq!(in_force.amount(Setting::MaxCost), Some(0.5));
     assert_eq!(in_force.amount(Setting::Voice), None);
@@ -84,7 +84,7 @@ fn limits_are_amounts() {
 #[test]
 fn a_profile_is_made_from_others() {
     let file = "[profiles.work]\nlike = \"azure-preview\"\nresource = \"contoso\"\n[profiles.azure]\norganization = \"o\"\n";
-    let asked = Asked { profile: Some("work".to_owned()), ..Asked::default() };
+    let asked = Overrides { profile: Some("work".to_owned()), ..Overrides::default() };
     let in_force = decide(asked, &sources(file, &[], &[]));
     assert_eq!(in_force.text(Setting::Resource), Some("contoso"));
     assert!(in_force.text(Setting::Url).unwrap().contains("deployment={model}"));
@@ -105,8 +105,8 @@ fn a_circle_and_an_unknown_profile_are_told() {
         ("c", "there is no profile \"nobody\""),
         ("z", "there is no profile \"z\""),
     ] {
-        let asked = Asked { profile: Some(profile.to_owned()), ..Asked::default() };
-        let error = InForce::decide(asked, &sources, host_of).unwrap_err();
+        let asked = Overrides { profile: Some(profile.to_owned()), ..Overrides::default() };
+        let error = EffectiveSettings::decide(asked, &sources, host_of).unwrap_err();
         assert!(error.to_string().starts_with(message), "{error}");
         assert_eq!(error.kind, Kind::Config);
     }
@@ -134,7 +134,7 @@ fn the_loudest_place_chooses_the_profile_and_a_louder_url_the_one_that_knows_its
         let pair = |name: Option<&'static str>| name.map(|name| (PROFILE_VARIABLE, name));
         let environment: Vec<_> = pair(environment).into_iter().collect();
         let env_file: Vec<_> = pair(env_file).into_iter().collect();
-        let asked = Asked { profile: profile.map(str::to_owned), demo: false, flags };
+        let asked = Overrides { profile: profile.map(str::to_owned), demo: false, flags };
         let in_force = decide(asked, &sources(file, &environment, &env_file));
         assert_eq!((in_force.profile.as_str(), in_force.chosen_by.to_string().as_str()), expected);
     }
@@ -143,8 +143,10 @@ fn the_loudest_place_chooses_the_profile_and_a_louder_url_the_one_that_knows_its
 #[test]
 fn the_demo_listens_to_no_variable_about_endpoints() {
     let environment = [("RTVOICE_MODEL", "m"), ("RTVOICE_URL", "wss://h"), ("RTVOICE_VOICE", "v")];
-    let in_force =
-        decide(Asked { demo: true, ..Asked::default() }, &sources("profile = \"xai\"", &environment, &[]));
+    let in_force = decide(
+        Overrides { demo: true, ..Overrides::default() },
+        &sources("profile = \"xai\"", &environment, &[]),
+    );
     assert!(in_force.is_demo());
     assert_eq!(in_force.text(Setting::Model), Some("rtvoice-demo"));
     assert_eq!(in_force.text(Setting::Voice), Some("v"));
@@ -153,7 +155,7 @@ fn the_demo_listens_to_no_variable_about_endpoints() {
 #[test]
 fn a_variable_that_says_nonsense_is_told() {
     let sources = sources("", &[("RTVOICE_DIALECT", "klingon")], &[]);
-    let error = InForce::decide(Asked::default(), &sources, host_of).unwrap_err();
+    let error = EffectiveSettings::decide(Overrides::default(), &sources, host_of).unwrap_err();
     assert_eq!(
         error.to_string(),
         "RTVOICE_DIALECT cannot be \"klingon\"\nhint: it is one of auto, ga, beta, mixed"
@@ -181,12 +183,12 @@ fn each_model_has_the_price_of_the_nearest_profile_that_says_one() {
     let file = "[profiles.a]\nlike = \"b\"\n[profiles.a.prices.both]\ntext_in = 1\n\
                 [profiles.b.prices]\nboth = 0\nonly = 0\n";
     let prices = |profile: &str| {
-        let asked = Asked { profile: Some(profile.to_owned()), ..Asked::default() };
+        let asked = Overrides { profile: Some(profile.to_owned()), ..Overrides::default() };
         let in_force = decide(asked, &sources(file, &[], &[]));
         let of = |(model, priced): (&String, &Priced)| (model.clone(), priced.origin.clone());
         in_force.prices.iter().map(of).collect::<Vec<_>>()
     };
-    let at = |model: &str, line| (model.to_owned(), Origin::File(line));
+    let at = |model: &str, line| (model.to_owned(), ValueOrigin::File(line));
     assert_eq!(prices("a"), [at("both", 3), at("only", 7)]);
     assert_eq!(prices("b"), [at("both", 6), at("only", 7)]);
     assert_eq!(prices("openai"), []);

@@ -11,7 +11,7 @@ use std::io::{self, Read};
 use std::ops::RangeInclusive;
 
 use crate::dsp::downmix::Downmix;
-use crate::dsp::frame::Rate;
+use crate::dsp::frame::SampleRate;
 
 use alignment::Alignment;
 use container::Content;
@@ -71,7 +71,7 @@ const LOOKAHEAD_BYTES: usize = 1 << 20;
 
 /// What a header says of the sound behind it.
 struct Header {
-    rate: Rate,
+    rate: SampleRate,
     channels: usize,
     format: SampleFormat,
     length: Length,
@@ -107,7 +107,7 @@ impl Flaws {
 /// No number of a header decides how much memory is reserved.
 pub struct AudioReader<R> {
     source: Source<R>,
-    rate: Rate,
+    rate: SampleRate,
     channels: usize,
     format: SampleFormat,
     length: Length,
@@ -174,7 +174,7 @@ impl<R: Read> AudioReader<R> {
     }
 
     /// Returns the sample rate.
-    pub fn rate(&self) -> Rate {
+    pub fn rate(&self) -> SampleRate {
         self.rate
     }
 
@@ -306,7 +306,7 @@ impl<R: Read> AudioReader<R> {
 impl Header {
     fn raw() -> Self {
         Self {
-            rate: Rate::WIRE,
+            rate: SampleRate::WIRE,
             channels: 1,
             format: SampleFormat::PCM16,
             length: Length::ToTheEnd,
@@ -316,7 +316,7 @@ impl Header {
 }
 
 /// Checks what a header says of channels and rate.
-fn check_layout(channels: u32, rate: u32) -> Result<(usize, Rate), AudioFileError> {
+fn check_layout(channels: u32, rate: u32) -> Result<(usize, SampleRate), AudioFileError> {
     match (channels, rate) {
         (0, _) => Err(AudioFileError::broken("it claims to have no channels")),
         (_, rate) if !RATES.contains(&rate) => {
@@ -327,7 +327,7 @@ fn check_layout(channels: u32, rate: u32) -> Result<(usize, Rate), AudioFileErro
         (channels, _) if channels > u32::from(MAX_CHANNELS) => Err(AudioFileError::broken(format!(
             "it claims to have {channels} channels, which is more than {MAX_CHANNELS}"
         ))),
-        (channels, rate) => Ok((channels as usize, Rate(rate))),
+        (channels, rate) => Ok((channels as usize, SampleRate(rate))),
     }
 }
 
@@ -371,7 +371,7 @@ impl<R: Read> Read for Source<R> {
 /// # Errors
 ///
 /// As [`AudioReader::new`] and [`AudioReader::read`].
-pub fn read_clip(source: impl Read) -> Result<(Rate, Vec<f32>), AudioFileError> {
+pub fn read_clip(source: impl Read) -> Result<(SampleRate, Vec<f32>), AudioFileError> {
     let mut reader = AudioReader::new(source)?;
     let mut samples = Vec::new();
     while reader.read(&mut samples)? > 0 {}

@@ -64,7 +64,7 @@ fn read_exact(source: &mut impl Read, bytes: &mut [u8]) -> Result<(), AudioFileE
 }
 
 struct Format {
-    rate: crate::dsp::frame::Rate,
+    rate: crate::dsp::frame::SampleRate,
     channels: usize,
     format: SampleFormat,
 }

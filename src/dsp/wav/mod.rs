@@ -2,7 +2,7 @@
 
 use std::io::{self, Seek, Write};
 
-use crate::dsp::frame::Rate;
+use crate::dsp::frame::SampleRate;
 
 /// Why a WAV file cannot be written.
 #[derive(Debug, thiserror::Error)]
@@ -34,7 +34,7 @@ impl<W: Write + Seek> WavWriter<W> {
     /// # Errors
     ///
     /// Fails if the header cannot be written.
-    pub fn new(target: W, rate: Rate) -> Result<Self, WavError> {
+    pub fn new(target: W, rate: SampleRate) -> Result<Self, WavError> {
         Self::with_channels(target, rate, 1)
     }
 
@@ -43,11 +43,11 @@ impl<W: Write + Seek> WavWriter<W> {
     /// # Errors
     ///
     /// Fails if the header cannot be written.
-    pub fn stereo(target: W, rate: Rate) -> Result<Self, WavError> {
+    pub fn stereo(target: W, rate: SampleRate) -> Result<Self, WavError> {
         Self::with_channels(target, rate, 2)
     }
 
-    fn with_channels(target: W, rate: Rate, channels: u16) -> Result<Self, WavError> {
+    fn with_channels(target: W, rate: SampleRate, channels: u16) -> Result<Self, WavError> {
         let sample_format = hound::SampleFormat::Int;
         let spec = hound::WavSpec { channels, sample_rate: rate.0, bits_per_sample: 16, sample_format };
         let mut writer = hound::WavWriter::new(target, spec).map_err(from_hound)?;

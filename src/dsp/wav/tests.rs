@@ -8,7 +8,7 @@ use crate::dsp::resample::to_float;
 fn a_written_file_is_whole_before_it_is_finished() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("out.wav");
-    let mut writer = WavWriter::new(std::fs::File::create(&path).unwrap(), Rate(24_000)).unwrap();
+    let mut writer = WavWriter::new(std::fs::File::create(&path).unwrap(), SampleRate(24_000)).unwrap();
     assert_eq!(hound::WavReader::open(&path).unwrap().len(), 0);
     for _ in 0..250 {
         writer.write(&[1_000; 100]).unwrap();
@@ -16,13 +16,13 @@ fn a_written_file_is_whole_before_it_is_finished() {
     assert!(hound::WavReader::open(&path).unwrap().len() >= 24_000);
     writer.finish().unwrap();
     let (rate, samples) = read_clip(std::fs::File::open(&path).unwrap()).unwrap();
-    assert_eq!((rate, samples), (Rate(24_000), vec![to_float(1_000); 25_000]));
+    assert_eq!((rate, samples), (SampleRate(24_000), vec![to_float(1_000); 25_000]));
 }
 
 #[test]
 fn a_file_that_no_header_can_count_is_not_written() {
     let mut file = std::io::Cursor::new(Vec::new());
-    let mut writer = WavWriter::stereo(&mut file, Rate(24_000)).unwrap();
+    let mut writer = WavWriter::stereo(&mut file, SampleRate(24_000)).unwrap();
     writer.room = 1_000;
     writer.write(&[7; 600]).unwrap();
     assert!(matches!(writer.write(&[7; 600]), Err(WavError::Full)));

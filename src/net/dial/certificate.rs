@@ -8,7 +8,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio_rustls::rustls::{DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate, X509Name};
 
-use crate::net::dial::observer::{Passed, Witness};
+use crate::net::dial::observer::{DialObserver, DialStep};
 
 /// How many of its names are kept: a large provider's certificate has hundreds.
 const MOST_NAMES: usize = 5;
@@ -52,15 +52,15 @@ pub enum TrustedBy {
 
 /// Judges certificates as the library does, and tells before what they say.
 #[derive(Debug)]
-pub(crate) struct Telling {
+pub(crate) struct RecordingVerifier {
     pub(crate) judge: Arc<WebPkiServerVerifier>,
     pub(crate) roots: Arc<RootCertStore>,
     /// So many of the roots, the first ones, are from `--ca-file`.
     pub(crate) from_ca_file: usize,
-    pub(crate) witness: Witness,
+    pub(crate) witness: DialObserver,
 }
 
-impl ServerCertVerifier for Telling {
+impl ServerCertVerifier for RecordingVerifier {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -71,7 +71,7 @@ impl ServerCertVerifier for Telling {
     ) -> Result<ServerCertVerified, Error> {
         let chain: Vec<&CertificateDer<'_>> = [end_entity].into_iter().chain(intermediates).collect();
         if let Some(certificate) = self.read(&chain, &server_name.to_str(), now) {
-            self.witness.tell(|| Passed::Shown(Box::new(certificate)));
+            self.witness.tell(|| DialStep::Shown(Box::new(certificate)));
         }
         self.judge.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
     }
@@ -99,7 +99,7 @@ impl ServerCertVerifier for Telling {
     }
 }
 
-impl Telling {
+impl RecordingVerifier {
     /// Returns what the first certificate of a chain says; nothing if it cannot be read.
     fn read(&self, chain: &[&CertificateDer<'_>], host: &str, now: UnixTime) -> Option<Certificate> {
         let chain: Vec<X509Certificate<'_>> =

@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::net::dial::http_response::Refusal;
-use crate::net::dial::tls::TlsTrouble;
+use crate::net::dial::http_response::HttpRefusal;
+use crate::net::dial::tls::TlsFault;
 use crate::net::dial::upgrade::UpgradeError;
 use crate::net::endpoint::error::EndpointError;
 use crate::net::proxy::error::{ProxyError, ProxySettingError};
 
 /// A step of dialling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum DialPhase {
     /// The host's name is looked up.
     Lookup,
     /// TCP connects.
@@ -25,7 +25,7 @@ pub enum Step {
     Upgrade,
 }
 
-impl fmt::Display for Step {
+impl fmt::Display for DialPhase {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
             Self::Lookup => "looking up the host's name",
@@ -91,7 +91,7 @@ pub enum DialError {
         /// Host and port.
         address: String,
         /// Which step.
-        step: Step,
+        step: DialPhase,
         /// How long it was waited for.
         limit: Duration,
     },
@@ -101,7 +101,7 @@ pub enum DialError {
         /// The host.
         host: String,
         /// What is wrong.
-        trouble: TlsTrouble,
+        trouble: TlsFault,
     },
     /// The connection ended while it was being made.
     #[error("{address} ended the connection: {step} was not finished")]
@@ -109,7 +109,7 @@ pub enum DialError {
         /// Host and port.
         address: String,
         /// Which step.
-        step: Step,
+        step: DialPhase,
         /// What the system says, where it was not a plain end.
         source: Option<io::Error>,
     },
@@ -135,7 +135,7 @@ pub enum DialError {
         /// The host.
         host: String,
         /// Status, body, and when to try again.
-        refusal: Box<Refusal>,
+        refusal: Box<HttpRefusal>,
     },
     /// Subprotocols were offered and none was taken.
     #[error("{host} took none of the subprotocols")]
@@ -171,13 +171,13 @@ impl DialError {
     pub fn is_passing(&self) -> bool {
         match self.kind() {
             DialErrorKind::Network => true,
-            DialErrorKind::Server => self.refusal().is_some_and(Refusal::is_passing),
+            DialErrorKind::Server => self.refusal().is_some_and(HttpRefusal::is_passing),
             DialErrorKind::Settings | DialErrorKind::Key => false,
         }
     }
 
     /// Returns what the server said, where it refused with an HTTP status.
-    pub fn refusal(&self) -> Option<&Refusal> {
+    pub fn refusal(&self) -> Option<&HttpRefusal> {
         if let Self::HttpRefused { refusal, .. } = self { Some(refusal) } else { None }
     }
 
@@ -211,11 +211,11 @@ impl DialError {
             Self::UnknownHost { .. } => "check the name for typing errors, and that this machine is online",
             Self::Refused { .. } => "check the port, and that the server is running",
             Self::Unreachable { .. } => "check that this machine is online, and the VPN if there is one",
-            Self::Timeout { step: Step::Upgrade, .. } => {
+            Self::Timeout { step: DialPhase::Upgrade, .. } => {
                 "the server is there but does not answer; try again, or check the URL"
             }
             Self::Timeout { .. } => "check that this machine is online, and whether a firewall is in the way",
-            Self::Broken { step: Step::Tls, .. } => {
+            Self::Broken { step: DialPhase::Tls, .. } => {
                 "use ws:// if it is a server on this machine, or check the port"
             }
             Self::Broken { .. } => "check the port, and the server's log",
@@ -230,9 +230,9 @@ impl DialError {
     pub(crate) fn of_upgrade(error: UpgradeError, [host, address, url]: [String; 3]) -> Self {
         match error {
             UpgradeError::Broken { source } => {
-                Self::Broken { address, step: Step::Upgrade, source: Some(source) }
+                Self::Broken { address, step: DialPhase::Upgrade, source: Some(source) }
             }
-            UpgradeError::HungUp => Self::Broken { address, step: Step::Upgrade, source: None },
+            UpgradeError::HungUp => Self::Broken { address, step: DialPhase::Upgrade, source: None },
             UpgradeError::SpeaksTls => Self::WantsTls { address },
             UpgradeError::NotHttp { start } => Self::NotWebSocket {
                 url,
@@ -257,7 +257,7 @@ impl DialError {
 const NO_CHANNEL: &str = "ask the gateway's administrator for a realtime channel for this model, \
                           or name another one with --model";
 
-fn refusal_hint(refusal: &Refusal) -> Option<String> {
+fn refusal_hint(refusal: &HttpRefusal) -> Option<String> {
     if refusal.lacks_channel() {
         return Some(NO_CHANNEL.to_owned());
     }

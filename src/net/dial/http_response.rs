@@ -34,7 +34,7 @@ const START_MAX_CHARS: usize = 60;
 
 /// An HTTP answer that says no.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
+pub struct HttpRefusal {
     /// The HTTP status.
     pub status: u16,
     /// At most three lines of what the body says to a person.
@@ -47,7 +47,7 @@ pub struct Refusal {
     pub location: Option<String>,
 }
 
-impl Refusal {
+impl HttpRefusal {
     /// Returns whether a gateway has no upstream channel for the model, as new-api says it.
     pub fn lacks_channel(&self) -> bool {
         let says_so = |line: &String| {
@@ -68,7 +68,7 @@ impl Refusal {
 }
 
 /// The status with its usual words, then the first line of the body.
-impl std::fmt::Display for Refusal {
+impl std::fmt::Display for HttpRefusal {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(formatter, "{}", self.status)?;
         let words = StatusCode::from_u16(self.status).ok().and_then(|status| status.canonical_reason());
@@ -84,14 +84,14 @@ impl std::fmt::Display for Refusal {
 
 /// The head of an answer, and what came with it.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct HttpResponse {
     response: Response,
     rest: Vec<u8>,
 }
 
 /// Why there is no answer. Texts of the server are masked, cleaned and short.
 #[derive(Debug)]
-pub(crate) enum AnswerError {
+pub(crate) enum HttpResponseError {
     /// The stream broke.
     Broken {
         /// How.
@@ -108,12 +108,12 @@ pub(crate) enum AnswerError {
     SpeaksTls,
 }
 
-impl Answer {
+impl HttpResponse {
     /// Reads the head of the answer to a request that was sent.
     ///
     /// # Errors
     /// When the stream ends before, or says something that is not HTTP.
-    pub(crate) async fn read<S>(stream: &mut S, redactor: &Redactor) -> Result<Self, AnswerError>
+    pub(crate) async fn read<S>(stream: &mut S, redactor: &Redactor) -> Result<Self, HttpResponseError>
     where
         S: AsyncRead + Unpin,
     {
@@ -132,9 +132,9 @@ impl Answer {
                 return Err(not_http(&received, redactor));
             }
             let count = stream.read_buf(&mut received).await;
-            if count.map_err(|source| AnswerError::Broken { source })? == 0 {
+            if count.map_err(|source| HttpResponseError::Broken { source })? == 0 {
                 let ended = received.is_empty() || received.starts_with(b"HTTP/");
-                return Err(if ended { AnswerError::HungUp } else { not_http(&received, redactor) });
+                return Err(if ended { HttpResponseError::HungUp } else { not_http(&received, redactor) });
             }
         }
     }
@@ -159,13 +159,13 @@ impl Answer {
         mut self,
         stream: &mut S,
         redactor: &Redactor,
-    ) -> Refusal {
+    ) -> HttpRefusal {
         read_body(stream, &self.response, &mut self.rest).await;
         refusal(&self.response, &self.rest, redactor)
     }
 }
 
-fn parsed(received: &mut [u8], redactor: &Redactor) -> Result<Option<(usize, Response)>, AnswerError> {
+fn parsed(received: &mut [u8], redactor: &Redactor) -> Result<Option<(usize, Response)>, HttpResponseError> {
     if received.starts_with(b"HTTP/1.0 ") {
         // Small servers answer so, and the library takes nothing below 1.1.
         received[7] = b'1';
@@ -173,16 +173,16 @@ fn parsed(received: &mut [u8], redactor: &Redactor) -> Result<Option<(usize, Res
     Response::try_parse(received).map_err(|_| not_http(received, redactor))
 }
 
-fn not_http(received: &[u8], redactor: &Redactor) -> AnswerError {
+fn not_http(received: &[u8], redactor: &Redactor) -> HttpResponseError {
     // The record types "alert" and "handshake", version 3 (RFC 8446, section 5.1).
     if received.starts_with(&[21, 3]) || received.starts_with(&[22, 3]) {
-        return AnswerError::SpeaksTls;
+        return HttpResponseError::SpeaksTls;
     }
     let start = match std::str::from_utf8(&received[..received.len().min(512)]) {
         Ok(text) => plain_line(&redactor.redact(text), START_MAX_CHARS),
         Err(_) => String::new(),
     };
-    AnswerError::NotHttp { start }
+    HttpResponseError::NotHttp { start }
 }
 
 /// Reads until the body is whole, long enough or late; what there is of it is shown.
@@ -203,13 +203,13 @@ async fn read_body<S: AsyncRead + Unpin>(stream: &mut S, response: &Response, bo
     body.truncate(wanted);
 }
 
-fn refusal(response: &Response, body: &[u8], redactor: &Redactor) -> Refusal {
+fn refusal(response: &Response, body: &[u8], redactor: &Redactor) -> HttpRefusal {
     let headers = response.headers();
     let body = if is_chunked(response) { unchunked(body) } else { body.to_vec() };
     let is_html = header_text(headers, CONTENT_TYPE).is_some_and(|kind| kind.contains("html"));
     let text = redactor.redact(&String::from_utf8_lossy(&body)).into_owned();
     let lines = if is_html { excerpt::of_html(&text) } else { excerpt::of_text(&text) };
-    Refusal {
+    HttpRefusal {
         status: response.status().as_u16(),
         // Once more, because taking entities and tags out may have put a key together.
         body: lines.iter().map(|line| redactor.redact(line).into_owned()).collect(),

@@ -28,14 +28,14 @@ use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, ProtocolVersion};
 
-use crate::net::dial::error::{DialError, Step};
-use crate::net::dial::observer::{Passed, Witness};
-use crate::net::dial::stream::{Carrier, Stream};
-use crate::net::dial::tls::{TlsTrouble, client_config};
+use crate::net::dial::error::{DialError, DialPhase};
+use crate::net::dial::observer::{DialObserver, DialStep};
+use crate::net::dial::stream::{NetStream, Transport};
+use crate::net::dial::tls::{TlsFault, client_config};
 use crate::net::endpoint::Endpoint;
 use crate::net::endpoint::url::Scheme;
 use crate::net::proxy::ProxySettings;
-use crate::net::ws::connection::Link;
+use crate::net::ws::connection::WebSocketClient;
 
 /// As long an address has before the next one is tried beside it (RFC 8305, section 8): a broken
 /// IPv6 then costs a quarter of a second.
@@ -49,18 +49,18 @@ const SEND_BUFFER_BYTES: u32 = 64 << 10;
 #[derive(Clone, Debug, Default)]
 pub struct DialOptions {
     /// How long each step may take.
-    pub limits: Limits,
+    pub limits: DialTimeouts,
     /// Authorities to trust besides the system's, from `--ca-file`.
     pub extra_roots: Vec<CertificateDer<'static>>,
     /// Which proxy leads where.
     pub proxies: ProxySettings,
     /// Who is told of each step.
-    pub witness: Witness,
+    pub witness: DialObserver,
 }
 
 /// How long each step of dialling may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
+pub struct DialTimeouts {
     /// Looking up the host's name.
     pub lookup: Duration,
     /// Connecting, all addresses together.
@@ -73,7 +73,7 @@ pub struct Limits {
     pub upgrade: Duration,
 }
 
-impl Default for Limits {
+impl Default for DialTimeouts {
     fn default() -> Self {
         let usual = Duration::from_secs(10);
         let dials_on = Duration::from_secs(20);
@@ -85,28 +85,31 @@ impl Default for Limits {
 ///
 /// # Errors
 /// When a step fails or takes longer than its limit; see [`DialError`].
-pub async fn dial(endpoint: &Endpoint, options: &DialOptions) -> Result<Link<Stream>, DialError> {
+pub async fn dial(
+    endpoint: &Endpoint,
+    options: &DialOptions,
+) -> Result<WebSocketClient<NetStream>, DialError> {
     let proxy = options.proxies.choose(&endpoint.url)?;
     if let Some(proxy) = &proxy {
         endpoint.check_clear_key_through(proxy)?;
     }
     let request = endpoint.request()?;
-    options.witness.tell(|| Passed::Begun(proxy.clone()));
+    options.witness.tell(|| DialStep::Begun(proxy.clone()));
     let route = Route::to(endpoint.url.host(), endpoint.url.port());
     let tls = match endpoint.url.scheme() {
         Scheme::Ws => None,
         Scheme::Wss => Some(route.start_tls_config(options)?),
     };
     let carrier = match &proxy {
-        None => Carrier::Tcp(route.reach(options).await?),
+        None => Transport::Tcp(route.reach(options).await?),
         Some(proxy) => proxied::lead(proxy, &route, options).await?,
     };
     let stream = match tls {
-        None => Stream::Plain(carrier),
-        Some(tls) => Stream::Tls(route.agree_on_tls(carrier, tls, options).await?),
+        None => NetStream::Plain(carrier),
+        Some(tls) => NetStream::Tls(route.agree_on_tls(carrier, tls, options).await?),
     };
-    let upgraded = within(options.limits.upgrade, Link::over(stream, request)).await;
-    upgraded.map_err(|limit| route.timeout(Step::Upgrade, limit))?.map_err(|error| {
+    let upgraded = within(options.limits.upgrade, WebSocketClient::over(stream, request)).await;
+    upgraded.map_err(|limit| route.timeout(DialPhase::Upgrade, limit))?.map_err(|error| {
         let url = endpoint.redactor().redact(&endpoint.url.to_string()).into_owned();
         let names = [route.host.to_owned(), route.address.clone(), url];
         DialError::of_upgrade(error, names)
@@ -124,7 +127,7 @@ struct Route<'a> {
 /// What TLS needs; the roots are read while TCP connects.
 struct Tls {
     name: ServerName<'static>,
-    config: JoinHandle<Result<ClientConfig, TlsTrouble>>,
+    config: JoinHandle<Result<ClientConfig, TlsFault>>,
 }
 
 impl<'a> Route<'a> {
@@ -135,7 +138,7 @@ impl<'a> Route<'a> {
 
     fn start_tls_config(&self, options: &DialOptions) -> Result<Tls, DialError> {
         let name = ServerName::try_from(self.host.to_owned())
-            .map_err(|error| self.tls_error(TlsTrouble::Other(error.to_string())))?;
+            .map_err(|error| self.tls_error(TlsFault::Other(error.to_string())))?;
         let (extra_roots, witness) = (options.extra_roots.clone(), options.witness.clone());
         Ok(Tls { name, config: spawn_blocking(move || client_config(&extra_roots, witness)) })
     }
@@ -144,7 +147,7 @@ impl<'a> Route<'a> {
         let addresses = self.look_up(options).await?;
         let stream = self.connect(&addresses, options.limits.connect).await?;
         if let Ok(address) = stream.peer_addr() {
-            options.witness.tell(|| Passed::Connected(address));
+            options.witness.tell(|| DialStep::Connected(address));
         }
         Ok(stream)
     }
@@ -156,13 +159,13 @@ impl<'a> Route<'a> {
         let unknown = |source| DialError::UnknownHost { host: self.host.to_owned(), source };
         let found: Vec<SocketAddr> = within(options.limits.lookup, lookup_host((self.host, self.port)))
             .await
-            .map_err(|limit| self.timeout(Step::Lookup, limit))?
+            .map_err(|limit| self.timeout(DialPhase::Lookup, limit))?
             .map_err(unknown)?
             .collect();
         if found.is_empty() {
             return Err(unknown(io::Error::new(io::ErrorKind::NotFound, "it has no address")));
         }
-        let step = || Passed::LookedUp { host: self.host.to_owned(), addresses: found.clone() };
+        let step = || DialStep::LookedUp { host: self.host.to_owned(), addresses: found.clone() };
         options.witness.tell(step);
         Ok(found)
     }
@@ -170,7 +173,7 @@ impl<'a> Route<'a> {
     async fn connect(&self, addresses: &[SocketAddr], limit: Duration) -> Result<TcpStream, DialError> {
         let address = || self.address.clone();
         let connected = within(limit, connect_first(addresses)).await;
-        connected.map_err(|limit| self.timeout(Step::Connect, limit))?.map_err(|source| {
+        connected.map_err(|limit| self.timeout(DialPhase::Connect, limit))?.map_err(|source| {
             if source.kind() == io::ErrorKind::ConnectionRefused {
                 DialError::Refused { address: address(), source }
             } else {
@@ -197,26 +200,26 @@ impl<'a> Route<'a> {
             }
         };
         let agreed = within(options.limits.tls, agreeing).await;
-        let stream = agreed.map_err(|limit| self.timeout(Step::Tls, limit))??;
-        options.witness.tell(|| Passed::Agreed(version(stream.get_ref().1.protocol_version())));
+        let stream = agreed.map_err(|limit| self.timeout(DialPhase::Tls, limit))??;
+        options.witness.tell(|| DialStep::Agreed(version(stream.get_ref().1.protocol_version())));
         Ok(stream)
     }
 
     fn failed_tls(&self, error: io::Error) -> DialError {
-        match TlsTrouble::of(&error) {
+        match TlsFault::of(&error) {
             Some(trouble) => self.tls_error(trouble),
             None => {
                 let source = Some(error).filter(|error| error.kind() != io::ErrorKind::UnexpectedEof);
-                DialError::Broken { address: self.address.clone(), step: Step::Tls, source }
+                DialError::Broken { address: self.address.clone(), step: DialPhase::Tls, source }
             }
         }
     }
 
-    fn tls_error(&self, trouble: TlsTrouble) -> DialError {
+    fn tls_error(&self, trouble: TlsFault) -> DialError {
         DialError::Tls { host: self.host.to_owned(), trouble }
     }
 
-    fn timeout(&self, step: Step, limit: Duration) -> DialError {
+    fn timeout(&self, step: DialPhase, limit: Duration) -> DialError {
         DialError::Timeout { address: self.address.clone(), step, limit }
     }
 }

@@ -9,7 +9,7 @@ use crate::net::proxy::Proxy;
 
 /// A step of dialling that is done.
 #[derive(Debug)]
-pub enum Passed {
+pub enum DialStep {
     /// It begins, by this proxy or straight.
     Begun(Option<Proxy>),
     /// A name was looked up; an address needs none.
@@ -31,14 +31,14 @@ pub enum Passed {
 
 /// Tells whoever asked for it what is done; by default nobody.
 #[derive(Clone, Debug, Default)]
-pub struct Witness {
+pub struct DialObserver {
     // Its channel has no bound: dialling once tells about ten things.
-    told: Option<UnboundedSender<Passed>>,
+    told: Option<UnboundedSender<DialStep>>,
 }
 
-impl Witness {
+impl DialObserver {
     /// Returns a witness, and what it is told.
-    pub fn new() -> (Self, UnboundedReceiver<Passed>) {
+    pub fn new() -> (Self, UnboundedReceiver<DialStep>) {
         let (told, steps) = unbounded_channel();
         (Self { told: Some(told) }, steps)
     }
@@ -49,7 +49,7 @@ impl Witness {
     }
 
     /// Tells a step, which is made only where somebody wants to know it.
-    pub(crate) fn tell(&self, step: impl FnOnce() -> Passed) {
+    pub(crate) fn tell(&self, step: impl FnOnce() -> DialStep) {
         if let Some(told) = &self.told {
             // Whoever asked may have gone.
             let _ = told.send(step());

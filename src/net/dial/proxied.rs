@@ -3,11 +3,11 @@
 use std::net::SocketAddr;
 
 use crate::net::dial::error::DialError;
-use crate::net::dial::observer::Passed;
-use crate::net::dial::stream::Carrier;
+use crate::net::dial::observer::DialStep;
+use crate::net::dial::stream::Transport;
 use crate::net::dial::tunnel;
 use crate::net::dial::{DialOptions, Route, within};
-use crate::net::proxy::error::{ProxyError, ProxyTrouble};
+use crate::net::proxy::error::{ProxyError, ProxyFault};
 use crate::net::proxy::{Proxy, ProxyKind};
 
 /// Returns a stream to `target` as the proxy leads there.
@@ -18,7 +18,7 @@ pub(super) async fn lead(
     proxy: &Proxy,
     target: &Route<'_>,
     options: &DialOptions,
-) -> Result<Carrier, DialError> {
+) -> Result<Transport, DialError> {
     match proxy.kind {
         ProxyKind::Http | ProxyKind::Https | ProxyKind::Socks5h => {
             Ok(lead_to(proxy, target, None, options).await.map_err(|trouble| of(proxy, trouble))?)
@@ -36,11 +36,11 @@ async fn lead_to_first(
     target: &Route<'_>,
     addresses: &[SocketAddr],
     options: &DialOptions,
-) -> Result<Carrier, DialError> {
+) -> Result<Transport, DialError> {
     let mut waiting = addresses.iter();
     loop {
         match lead_to(proxy, target, waiting.next().copied(), options).await {
-            Err(ProxyTrouble::Socks { reason, .. }) if reason.is_of_the_address() && waiting.len() > 0 => {}
+            Err(ProxyFault::Socks { reason, .. }) if reason.is_of_the_address() && waiting.len() > 0 => {}
             led => return Ok(led.map_err(|trouble| of(proxy, trouble))?),
         }
     }
@@ -51,30 +51,30 @@ async fn lead_to(
     target: &Route<'_>,
     address: Option<SocketAddr>,
     options: &DialOptions,
-) -> Result<Carrier, ProxyTrouble> {
-    let mut carrier =
-        reach(proxy, options).await.map_err(|error| ProxyTrouble::NotReached(Box::new(error)))?;
-    let target = tunnel::Target { host: target.host, port: target.port, address, shown: &target.address };
+) -> Result<Transport, ProxyFault> {
+    let mut carrier = reach(proxy, options).await.map_err(|error| ProxyFault::NotReached(Box::new(error)))?;
+    let target =
+        tunnel::TunnelTarget { host: target.host, port: target.port, address, shown: &target.address };
     let led = within(options.limits.proxy, tunnel::open(&mut carrier, proxy, &target)).await;
-    led.map_err(|limit| ProxyTrouble::Late { target: target.shown.to_owned(), limit })??;
-    options.witness.tell(|| Passed::LedOn);
+    led.map_err(|limit| ProxyFault::Late { target: target.shown.to_owned(), limit })??;
+    options.witness.tell(|| DialStep::LedOn);
     Ok(carrier)
 }
 
-async fn reach(proxy: &Proxy, options: &DialOptions) -> Result<Carrier, DialError> {
+async fn reach(proxy: &Proxy, options: &DialOptions) -> Result<Transport, DialError> {
     let route = Route::to(&proxy.host, proxy.port);
     match proxy.kind {
         ProxyKind::Http | ProxyKind::Socks5 | ProxyKind::Socks5h => {
-            Ok(Carrier::Tcp(route.reach(options).await?))
+            Ok(Transport::Tcp(route.reach(options).await?))
         }
         ProxyKind::Https => {
             let tls = route.start_tls_config(options)?;
             let tcp = route.reach(options).await?;
-            Ok(Carrier::Tls(route.agree_on_tls(tcp, tls, options).await?))
+            Ok(Transport::Tls(route.agree_on_tls(tcp, tls, options).await?))
         }
     }
 }
 
-fn of(proxy: &Proxy, trouble: ProxyTrouble) -> ProxyError {
+fn of(proxy: &Proxy, trouble: ProxyFault) -> ProxyError {
     ProxyError { address: proxy.address(), variable: proxy.variable, trouble }
 }

@@ -10,18 +10,18 @@ use tokio_rustls::client::TlsStream;
 
 /// A connection to a server.
 #[derive(Debug)]
-pub enum Stream {
+pub enum NetStream {
     /// `ws://`.
-    Plain(Carrier),
+    Plain(Transport),
     /// `wss://`; boxed because it is a kilobyte of state.
-    Tls(Box<TlsStream<Carrier>>),
+    Tls(Box<TlsStream<Transport>>),
     /// To an endpoint in this process.
     Inside(DuplexStream),
 }
 
 /// What bytes travel in to the server: straight, or through a proxy that has led on.
 #[derive(Debug)]
-pub enum Carrier {
+pub enum Transport {
     /// TCP to the server, or to a proxy.
     Tcp(TcpStream),
     /// TLS to an `https://` proxy.
@@ -69,5 +69,5 @@ macro_rules! hand_on {
     };
 }
 
-hand_on!(Stream: Plain, Tls, Inside);
-hand_on!(Carrier: Tcp, Tls);
+hand_on!(NetStream: Plain, Tls, Inside);
+hand_on!(Transport: Tcp, Tls);

@@ -11,12 +11,12 @@ use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
 use tokio_rustls::rustls::{self, CertificateError, ClientConfig, RootCertStore};
 
-use crate::net::dial::certificate::Telling;
-use crate::net::dial::observer::Witness;
+use crate::net::dial::certificate::RecordingVerifier;
+use crate::net::dial::observer::DialObserver;
 
 /// What went wrong with TLS.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
-pub enum TlsTrouble {
+pub enum TlsFault {
     /// Signed by nobody this machine trusts; often a proxy of the company, or a server's own.
     #[error("its certificate is signed by an authority that this machine does not know")]
     UnknownAuthority,
@@ -49,7 +49,7 @@ pub enum TlsTrouble {
     Other(String),
 }
 
-impl TlsTrouble {
+impl TlsFault {
     /// Returns one sentence on what to do, where there is something to do.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
@@ -108,27 +108,27 @@ impl TlsTrouble {
 /// When there are no roots, or one of the extra ones is none.
 pub(crate) fn client_config(
     extra: &[CertificateDer<'static>],
-    witness: Witness,
-) -> Result<ClientConfig, TlsTrouble> {
+    witness: DialObserver,
+) -> Result<ClientConfig, TlsFault> {
     let mut roots = RootCertStore::empty();
     for certificate in extra {
-        roots.add(certificate.clone()).map_err(|_| TlsTrouble::BadRoot)?;
+        roots.add(certificate.clone()).map_err(|_| TlsFault::BadRoot)?;
     }
     // Machines have certificates that cannot be read among those that can.
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if roots.is_empty() {
-        return Err(TlsTrouble::NoRoots);
+        return Err(TlsFault::NoRoots);
     }
     let (roots, provider) = (Arc::new(roots), Arc::new(ring::default_provider()));
     let mut config = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
-        .map_err(|error| TlsTrouble::Other(error.to_string()))?
+        .map_err(|error| TlsFault::Other(error.to_string()))?
         .with_root_certificates(Arc::clone(&roots))
         .with_no_client_auth();
     if witness.is_there() {
         let judge = WebPkiServerVerifier::builder_with_provider(Arc::clone(&roots), provider).build();
-        let judge = judge.map_err(|error| TlsTrouble::Other(error.to_string()))?;
-        let telling = Telling { judge, roots, from_ca_file: extra.len(), witness };
+        let judge = judge.map_err(|error| TlsFault::Other(error.to_string()))?;
+        let telling = RecordingVerifier { judge, roots, from_ca_file: extra.len(), witness };
         // The judge is the one that was there; it is only listened to.
         config.dangerous().set_certificate_verifier(Arc::new(telling));
     }

@@ -3,7 +3,7 @@
 use tokio::io::{AsyncReadExt, duplex};
 
 use super::*;
-use crate::net::ws::connection::Link;
+use crate::net::ws::connection::WebSocketClient;
 
 const KEY: &str = "sk-proj-7Qw9";
 
@@ -36,7 +36,7 @@ async fn wire(endpoint: &Endpoint) -> String {
         drop(far);
         String::from_utf8(received).unwrap()
     };
-    let (refused, received) = tokio::join!(Link::over(near, request), asking);
+    let (refused, received) = tokio::join!(WebSocketClient::over(near, request), asking);
     assert!(refused.is_err());
     let upgrade = format!(
         "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\

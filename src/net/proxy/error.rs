@@ -7,7 +7,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::net::dial::error::DialError;
-use crate::net::dial::http_response::Refusal;
+use crate::net::dial::http_response::HttpRefusal;
 
 /// What is wrong with a variable that names a proxy. None of it holds a password.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -58,7 +58,7 @@ pub struct ProxyError {
     /// The variable that named it.
     pub variable: &'static str,
     /// What is wrong.
-    pub trouble: ProxyTrouble,
+    pub trouble: ProxyFault,
 }
 
 impl fmt::Display for ProxyError {
@@ -76,7 +76,7 @@ impl std::error::Error for ProxyError {
 
 /// What is wrong with a proxy; the texts go on after its name. What it said is masked, cleaned and short.
 #[derive(Debug, Error)]
-pub enum ProxyTrouble {
+pub enum ProxyFault {
     /// Its name, TCP, or TLS to it.
     #[error("cannot be reached")]
     NotReached(#[source] Box<DialError>),
@@ -103,7 +103,7 @@ pub enum ProxyTrouble {
         /// Host and port of the endpoint.
         target: String,
         /// Status and body.
-        refusal: Box<Refusal>,
+        refusal: Box<HttpRefusal>,
     },
     /// It wants a user name and a password, and there is none.
     #[error("wants a user name and a password")]
@@ -172,28 +172,28 @@ impl ProxyError {
     /// Returns whether only the user can mend it, by other settings.
     pub fn is_of_settings(&self) -> bool {
         match &self.trouble {
-            ProxyTrouble::WantsLogin | ProxyTrouble::LoginRefused | ProxyTrouble::OtherLogin(_) => true,
-            ProxyTrouble::NotReached(_)
-            | ProxyTrouble::Late { .. }
-            | ProxyTrouble::Broken(_)
-            | ProxyTrouble::NotProxy { .. }
-            | ProxyTrouble::Refused { .. }
-            | ProxyTrouble::Socks { .. } => false,
+            ProxyFault::WantsLogin | ProxyFault::LoginRefused | ProxyFault::OtherLogin(_) => true,
+            ProxyFault::NotReached(_)
+            | ProxyFault::Late { .. }
+            | ProxyFault::Broken(_)
+            | ProxyFault::NotProxy { .. }
+            | ProxyFault::Refused { .. }
+            | ProxyFault::Socks { .. } => false,
         }
     }
 
     /// Returns more of what the proxy said, at most three lines; the first is in the message.
     pub fn body(&self) -> &[String] {
         match &self.trouble {
-            ProxyTrouble::Refused { refusal, .. } => &refusal.body,
-            ProxyTrouble::NotReached(error) => error.body(),
-            ProxyTrouble::Late { .. }
-            | ProxyTrouble::Broken(_)
-            | ProxyTrouble::NotProxy { .. }
-            | ProxyTrouble::WantsLogin
-            | ProxyTrouble::LoginRefused
-            | ProxyTrouble::OtherLogin(_)
-            | ProxyTrouble::Socks { .. } => &[],
+            ProxyFault::Refused { refusal, .. } => &refusal.body,
+            ProxyFault::NotReached(error) => error.body(),
+            ProxyFault::Late { .. }
+            | ProxyFault::Broken(_)
+            | ProxyFault::NotProxy { .. }
+            | ProxyFault::WantsLogin
+            | ProxyFault::LoginRefused
+            | ProxyFault::OtherLogin(_)
+            | ProxyFault::Socks { .. } => &[],
         }
     }
 
@@ -201,29 +201,29 @@ impl ProxyError {
     pub fn hint(&self) -> Option<String> {
         let variable = self.variable;
         Some(match &self.trouble {
-            ProxyTrouble::NotReached(error) if matches!(**error, DialError::Tls { .. }) => {
+            ProxyFault::NotReached(error) if matches!(**error, DialError::Tls { .. }) => {
                 return error.hint();
             }
-            ProxyTrouble::NotReached(_) => {
+            ProxyFault::NotReached(_) => {
                 format!("check {variable}; what is listed in NO_PROXY is reached without a proxy")
             }
-            ProxyTrouble::Late { .. } => "check that the proxy may reach that host, or try again".to_owned(),
-            ProxyTrouble::Broken(_) => format!("check the port in {variable}, and the proxy's log"),
-            ProxyTrouble::NotProxy { .. } => {
+            ProxyFault::Late { .. } => "check that the proxy may reach that host, or try again".to_owned(),
+            ProxyFault::Broken(_) => format!("check the port in {variable}, and the proxy's log"),
+            ProxyFault::NotProxy { .. } => {
                 format!("check {variable}: the port, and whether it is http://, https:// or socks5h://")
             }
-            ProxyTrouble::Refused { refusal, .. } => refused_hint(refusal.status, variable),
-            ProxyTrouble::WantsLogin => format!(
+            ProxyFault::Refused { refusal, .. } => refused_hint(refusal.status, variable),
+            ProxyFault::WantsLogin => format!(
                 "write them into {variable}, as in http://USER:PASSWORD@HOST:PORT, with @ : / as %40 %3A %2F"
             ),
-            ProxyTrouble::LoginRefused => {
+            ProxyFault::LoginRefused => {
                 format!("check them in {variable}; @ : / in a password are written as %40 %3A %2F")
             }
-            ProxyTrouble::OtherLogin(_) => {
+            ProxyFault::OtherLogin(_) => {
                 "only a user name with a password can be shown; a proxy on this machine may log in for you"
                     .to_owned()
             }
-            ProxyTrouble::Socks { reason, .. } => socks_hint(*reason).to_owned(),
+            ProxyFault::Socks { reason, .. } => socks_hint(*reason).to_owned(),
         })
     }
 }

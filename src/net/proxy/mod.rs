@@ -37,15 +37,15 @@ const DEFAULT_TLS_PORT: u16 = 443;
 /// told when it is needed.
 #[derive(Clone, Debug, Default)]
 pub struct ProxySettings {
-    ours: Option<Setting>,
-    wss: Option<Setting>,
-    ws: Option<Setting>,
+    ours: Option<ProxyVariable>,
+    wss: Option<ProxyVariable>,
+    ws: Option<ProxyVariable>,
     no_proxy: NoProxy,
 }
 
 /// A variable that is set; its value may hold a password.
 #[derive(Clone, Debug)]
-struct Setting {
+struct ProxyVariable {
     variable: &'static str,
     value: Secret,
 }
@@ -94,7 +94,7 @@ impl ProxySettings {
             variables.iter().find_map(|variable| {
                 let value = environment(variable)?;
                 let value = value.trim();
-                (!value.is_empty()).then(|| Setting { variable, value: Secret::new(value) })
+                (!value.is_empty()).then(|| ProxyVariable { variable, value: Secret::new(value) })
             })
         };
         let no_proxy = first(FOR_NONE).map(|setting| NoProxy::parse(setting.value.reveal()));

@@ -5,18 +5,18 @@ use std::net::IpAddr;
 /// The entries, in no order that matters.
 #[derive(Clone, Debug, Default)]
 pub(super) struct NoProxy {
-    entries: Vec<Entry>,
+    entries: Vec<NoProxyEntry>,
 }
 
 /// An entry, with a port if it holds for that port only; curl has no ports, but many list them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Entry {
-    which: Which,
+struct NoProxyEntry {
+    which: NoProxyMatch,
     port: Option<u16>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Which {
+enum NoProxyMatch {
     /// `*`.
     Everything,
     /// A name, and all names that end with it after a dot. In small letters.
@@ -29,20 +29,20 @@ impl NoProxy {
     /// Reads entries between commas or blanks. What is none covers nothing, as with curl.
     pub(super) fn parse(text: &str) -> Self {
         let entries = text.split(|character: char| character == ',' || character.is_whitespace());
-        Self { entries: entries.filter(|entry| !entry.is_empty()).map(Entry::parse).collect() }
+        Self { entries: entries.filter(|entry| !entry.is_empty()).map(NoProxyEntry::parse).collect() }
     }
 
     /// Returns whether this host is reached without a proxy. An IPv6 address has no brackets.
     pub(super) fn covers(&self, host: &str, port: u16) -> bool {
         let host = host.trim_end_matches('.').to_ascii_lowercase();
-        let is_meant = |entry: &&Entry| entry.port.is_none_or(|meant| meant == port);
+        let is_meant = |entry: &&NoProxyEntry| entry.port.is_none_or(|meant| meant == port);
         self.entries.iter().filter(is_meant).any(|entry| entry.which.covers(&host))
     }
 }
 
-impl Entry {
+impl NoProxyEntry {
     fn parse(text: &str) -> Self {
-        if let Some(which) = Which::network(text) {
+        if let Some(which) = NoProxyMatch::network(text) {
             return Self { which, port: None };
         }
         // An IPv6 address has no port but behind brackets, and was found above.
@@ -50,11 +50,11 @@ impl Entry {
             Some((which, port)) if port.parse::<u16>().is_ok() => (which, port.parse().ok()),
             Some(_) | None => (text, None),
         };
-        Self { which: Which::parse(which), port }
+        Self { which: NoProxyMatch::parse(which), port }
     }
 }
 
-impl Which {
+impl NoProxyMatch {
     fn parse(text: &str) -> Self {
         if text == "*" {
             return Self::Everything;

@@ -11,14 +11,14 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 /// A WebSocket answers pings while it reads, and gives up when that answer cannot be written. But a
 /// server that refuses a session says why, then closes, and what it said is still to be read.
 #[derive(Debug)]
-pub(crate) struct Steady<S> {
+pub(crate) struct IgnoreWriteErrors<S> {
     stream: S,
     failure: Option<io::Error>,
     /// Whether bytes came since it was last asked.
     heard: bool,
 }
 
-impl<S> Steady<S> {
+impl<S> IgnoreWriteErrors<S> {
     /// Wraps a stream.
     pub(crate) fn new(stream: S) -> Self {
         Self { stream, failure: None, heard: false }
@@ -46,7 +46,7 @@ impl<S> Steady<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Steady<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for IgnoreWriteErrors<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -59,7 +59,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Steady<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Steady<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for IgnoreWriteErrors<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

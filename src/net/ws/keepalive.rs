@@ -18,7 +18,7 @@ const DEAD_AFTER_TICKS: u32 = 6;
 
 /// What the time without a byte calls for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Beat {
+pub(crate) enum KeepaliveEvent {
     /// Ask the other side whether it is there; any answer will do, even none to the question.
     Ping,
     /// It is not.
@@ -31,12 +31,12 @@ pub(crate) enum Beat {
 /// shell held it: what was sent meanwhile may wait unread, so nobody is judged by such a tick. The
 /// other side is asked at once, and has the usual time to answer.
 #[derive(Debug)]
-pub(crate) struct Pulse {
+pub(crate) struct Keepalive {
     tick: Pin<Box<Sleep>>,
     silent_ticks: u32,
 }
 
-impl Pulse {
+impl Keepalive {
     /// Begins to count. Only inside a runtime with time.
     pub(crate) fn start() -> Self {
         Self { tick: Box::pin(sleep(TICK)), silent_ticks: 0 }
@@ -48,14 +48,14 @@ impl Pulse {
     }
 
     /// Ready when something is to be done; wakes the task for the next tick.
-    pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Beat> {
+    pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<KeepaliveEvent> {
         while self.tick.as_mut().poll(context).is_ready() {
             let was_held = self.tick.deadline().elapsed() >= TICK;
             self.tick.set(sleep(TICK));
             self.silent_ticks = if was_held { PING_AFTER_TICKS } else { self.silent_ticks + 1 };
             match self.silent_ticks {
-                PING_AFTER_TICKS => return Poll::Ready(Beat::Ping),
-                DEAD_AFTER_TICKS.. => return Poll::Ready(Beat::Dead),
+                PING_AFTER_TICKS => return Poll::Ready(KeepaliveEvent::Ping),
+                DEAD_AFTER_TICKS.. => return Poll::Ready(KeepaliveEvent::Dead),
                 _ => {}
             }
         }

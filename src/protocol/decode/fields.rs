@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::protocol::value::{Setting, Unknown};
+use crate::protocol::value::{FieldUpdate, Unknown};
 
 /// The accessors of the readers. A `null` counts as absent and is taken out.
 pub(super) trait Fields {
@@ -35,7 +35,11 @@ pub(super) trait Fields {
     fn take_object(&mut self, key: &str) -> Option<Unknown>;
 
     /// Takes a field for which `null` and absence differ.
-    fn take_setting<T>(&mut self, key: &str, take: impl FnOnce(&mut Self, &str) -> Option<T>) -> Setting<T>;
+    fn take_setting<T>(
+        &mut self,
+        key: &str,
+        take: impl FnOnce(&mut Self, &str) -> Option<T>,
+    ) -> FieldUpdate<T>;
 
     /// Takes out a field that says nothing but `word`.
     fn drop_word(&mut self, key: &str, word: &str);
@@ -101,12 +105,16 @@ impl Fields for Unknown {
         })
     }
 
-    fn take_setting<T>(&mut self, key: &str, take: impl FnOnce(&mut Self, &str) -> Option<T>) -> Setting<T> {
+    fn take_setting<T>(
+        &mut self,
+        key: &str,
+        take: impl FnOnce(&mut Self, &str) -> Option<T>,
+    ) -> FieldUpdate<T> {
         if self.get(key).is_some_and(Value::is_null) {
             self.remove(key);
-            return Setting::Clear;
+            return FieldUpdate::Clear;
         }
-        take(self, key).map_or(Setting::Keep, Setting::Set)
+        take(self, key).map_or(FieldUpdate::Keep, FieldUpdate::Set)
     }
 
     fn drop_word(&mut self, key: &str, word: &str) {

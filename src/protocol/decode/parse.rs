@@ -55,23 +55,23 @@ fn parsed(object: Object<'_>, sender: Sender) -> Result<Parsed, ReadError> {
         (Sender::Client, "input_audio_buffer.append") => (false, true),
         (Sender::Server | Sender::Client, _) => (false, false),
     };
-    let delta = settle(&mut fields, "delta", delta, carries_delta.then_some(Sound));
-    let audio = settle(&mut fields, "audio", audio, carries_audio.then_some(Sound));
+    let delta = settle(&mut fields, "delta", delta, carries_delta.then_some(Base64Audio));
+    let audio = settle(&mut fields, "audio", audio, carries_audio.then_some(Base64Audio));
     Ok(Parsed { name, event_id, sound: delta.or(audio), fields })
 }
 
 /// Marks a text that is sound in base64.
-struct Sound;
+struct Base64Audio;
 
 /// Decodes a text that is sound; a text that is not, or that cannot be decoded, becomes a field.
 fn settle(
     fields: &mut Unknown,
     key: &str,
     text: Option<Cow<'_, str>>,
-    sound: Option<Sound>,
+    sound: Option<Base64Audio>,
 ) -> Option<Vec<u8>> {
     let text = text?;
-    let bytes = sound.and_then(|Sound| from_base64(&text));
+    let bytes = sound.and_then(|Base64Audio| from_base64(&text));
     if bytes.is_none() {
         fields.insert(key.to_owned(), Value::String(text.into_owned()));
     }
@@ -120,11 +120,11 @@ impl<'de> Visitor<'de> for ObjectVisitor {
                 }
             };
             match map.next_value()? {
-                Piece::Text(text) => {
+                LazyValue::Text(text) => {
                     *slot = Some(text);
                     object.fields.remove(&key);
                 }
-                Piece::Other(value) => {
+                LazyValue::Other(value) => {
                     *slot = None;
                     object.fields.insert(key, value);
                 }
@@ -135,59 +135,59 @@ impl<'de> Visitor<'de> for ObjectVisitor {
 }
 
 /// A value that is not copied if it is a plain string.
-enum Piece<'de> {
+enum LazyValue<'de> {
     Text(Cow<'de, str>),
     Other(Value),
 }
 
-impl<'de> Deserialize<'de> for Piece<'de> {
+impl<'de> Deserialize<'de> for LazyValue<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(PieceVisitor)
+        deserializer.deserialize_any(LazyValueVisitor)
     }
 }
 
-struct PieceVisitor;
+struct LazyValueVisitor;
 
-impl<'de> Visitor<'de> for PieceVisitor {
-    type Value = Piece<'de>;
+impl<'de> Visitor<'de> for LazyValueVisitor {
+    type Value = LazyValue<'de>;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("any value")
     }
 
     fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
-        Ok(Piece::Text(Cow::Borrowed(text)))
+        Ok(LazyValue::Text(Cow::Borrowed(text)))
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-        Ok(Piece::Text(Cow::Owned(text.to_owned())))
+        Ok(LazyValue::Text(Cow::Owned(text.to_owned())))
     }
 
     fn visit_bool<E>(self, value: bool) -> Result<Self::Value, E> {
-        Ok(Piece::Other(value.into()))
+        Ok(LazyValue::Other(value.into()))
     }
 
     fn visit_i64<E>(self, value: i64) -> Result<Self::Value, E> {
-        Ok(Piece::Other(value.into()))
+        Ok(LazyValue::Other(value.into()))
     }
 
     fn visit_u64<E>(self, value: u64) -> Result<Self::Value, E> {
-        Ok(Piece::Other(value.into()))
+        Ok(LazyValue::Other(value.into()))
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<Self::Value, E> {
-        Ok(Piece::Other(value.into()))
+        Ok(LazyValue::Other(value.into()))
     }
 
     fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(Piece::Other(Value::Null))
+        Ok(LazyValue::Other(Value::Null))
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Self::Value, A::Error> {
-        Value::deserialize(SeqAccessDeserializer::new(list)).map(Piece::Other)
+        Value::deserialize(SeqAccessDeserializer::new(list)).map(LazyValue::Other)
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-        Value::deserialize(MapAccessDeserializer::new(map)).map(Piece::Other)
+        Value::deserialize(MapAccessDeserializer::new(map)).map(LazyValue::Other)
     }
 }

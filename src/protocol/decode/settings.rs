@@ -2,14 +2,15 @@
 
 use serde_json::Value;
 
-use crate::dsp::frame::Rate;
+use crate::dsp::frame::SampleRate;
 use crate::protocol::decode::fields::Fields;
 use crate::protocol::dialect::Dialect;
 use crate::protocol::settings::{
     AudioFormat, Eagerness, Modality, NoiseReduction, NoiseReductionKind, ReasoningEffort, SessionInfo,
-    SessionKind, Settings, TokenLimit, Tool, ToolChoice, Transcription, TurnDetection, TurnMethod, Voice,
+    SessionKind, SessionSettings, TokenLimit, Tool, ToolChoice, Transcription, TurnDetection, TurnMethod,
+    Voice,
 };
-use crate::protocol::value::{Setting, Unknown};
+use crate::protocol::value::{FieldUpdate, Unknown};
 
 /// Reads a session as a server describes it.
 pub(super) fn session_info(mut session: Unknown) -> SessionInfo {
@@ -26,8 +27,8 @@ pub(super) fn session_info(mut session: Unknown) -> SessionInfo {
 
 /// Takes the settings out of a session of either shape. Where a setting is there in both, the
 /// nested one counts and the flat one is left.
-pub(super) fn take_settings(session: &mut Unknown) -> Settings {
-    let mut settings = Settings {
+pub(super) fn take_settings(session: &mut Unknown) -> SessionSettings {
+    let mut settings = SessionSettings {
         kind: take_kind(session),
         model: session.take_text("model"),
         instructions: session.take_text("instructions"),
@@ -43,7 +44,7 @@ pub(super) fn take_settings(session: &mut Unknown) -> Settings {
         truncation: session.take_with("truncation", Ok),
         tracing: session.take_setting("tracing", |fields, key| fields.take_with(key, Ok)),
         include: session.take_setting("include", |fields, key| fields.take_with(key, texts)),
-        ..Settings::default()
+        ..SessionSettings::default()
     };
     session.take_in("audio", |audio| {
         audio.take_in("input", |input| take_nested_input(input, &mut settings));
@@ -62,7 +63,7 @@ fn take_kind(session: &mut Unknown) -> SessionKind {
     kind.unwrap_or_default()
 }
 
-fn take_nested_input(input: &mut Unknown, settings: &mut Settings) -> Option<()> {
+fn take_nested_input(input: &mut Unknown, settings: &mut SessionSettings) -> Option<()> {
     settings.input_format = take_format(input, "format");
     settings.noise_reduction = input.take_setting("noise_reduction", take_noise_reduction);
     settings.transcription = input.take_setting("transcription", take_transcription);
@@ -70,24 +71,24 @@ fn take_nested_input(input: &mut Unknown, settings: &mut Settings) -> Option<()>
     Some(())
 }
 
-fn take_nested_output(output: &mut Unknown, settings: &mut Settings) -> Option<()> {
+fn take_nested_output(output: &mut Unknown, settings: &mut SessionSettings) -> Option<()> {
     settings.output_format = take_format(output, "format");
     settings.voice = take_voice(output);
     settings.speed = output.take_number("speed");
     Some(())
 }
 
-fn take_flat(session: &mut Unknown, settings: &mut Settings) {
+fn take_flat(session: &mut Unknown, settings: &mut SessionSettings) {
     if settings.input_format.is_none() {
         settings.input_format = take_format(session, "input_audio_format");
     }
-    if settings.noise_reduction == Setting::Keep {
+    if settings.noise_reduction == FieldUpdate::Keep {
         settings.noise_reduction = session.take_setting("input_audio_noise_reduction", take_noise_reduction);
     }
-    if settings.transcription == Setting::Keep {
+    if settings.transcription == FieldUpdate::Keep {
         settings.transcription = session.take_setting("input_audio_transcription", take_transcription);
     }
-    if settings.turn_detection == Setting::Keep {
+    if settings.turn_detection == FieldUpdate::Keep {
         settings.turn_detection = session.take_setting("turn_detection", take_turn_detection);
     }
     if settings.output_format.is_none() {
@@ -125,11 +126,11 @@ pub(super) fn take_format(fields: &mut Unknown, key: &str) -> Option<AudioFormat
     })
 }
 
-fn named_format(name: String, rate: Option<Rate>) -> AudioFormat {
+fn named_format(name: String, rate: Option<SampleRate>) -> AudioFormat {
     match name.as_str() {
         // `pcm24` is Qwen's word for 16-bit samples at 24 kHz.
-        "audio/pcm" | "pcm16" | "pcm24" => AudioFormat::Pcm(rate.unwrap_or(Rate::WIRE)),
-        "pcm" => AudioFormat::BarePcm(rate.unwrap_or(Rate::WIRE)),
+        "audio/pcm" | "pcm16" | "pcm24" => AudioFormat::Pcm(rate.unwrap_or(SampleRate::WIRE)),
+        "pcm" => AudioFormat::BarePcm(rate.unwrap_or(SampleRate::WIRE)),
         "audio/pcmu" | "g711_ulaw" => AudioFormat::Ulaw,
         "audio/pcma" | "g711_alaw" => AudioFormat::Alaw,
         _ => AudioFormat::Other(name),
@@ -137,9 +138,9 @@ fn named_format(name: String, rate: Option<Rate>) -> AudioFormat {
 }
 
 /// A rate of 0 from outside would make a division fail far from here.
-fn sane_rate(value: Value) -> Result<Rate, Value> {
+fn sane_rate(value: Value) -> Result<SampleRate, Value> {
     let rate = value.as_u64().and_then(|rate| u32::try_from(rate).ok());
-    rate.filter(|rate| (1_000..=768_000).contains(rate)).map(Rate).ok_or(value)
+    rate.filter(|rate| (1_000..=768_000).contains(rate)).map(SampleRate).ok_or(value)
 }
 
 fn take_noise_reduction(fields: &mut Unknown, key: &str) -> Option<NoiseReduction> {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::protocol::encode::Form;
+use crate::protocol::encode::WriteContext;
 use crate::protocol::encode::fields::{Put, text_with_sound};
 use crate::protocol::encode::item::item;
 use crate::protocol::encode::response::config;
@@ -12,7 +12,7 @@ use crate::protocol::settings::SessionKind;
 use crate::protocol::value::Unknown;
 
 /// Returns the text of an event.
-pub(super) fn event(event: &ClientEvent, form: Form) -> String {
+pub(super) fn event(event: &ClientEvent, form: WriteContext) -> String {
     let mut fields = Unknown::new();
     fields.put_some("event_id", event.event_id.as_ref());
     if let ClientBody::AudioAppend(sound) = &event.body {
@@ -25,7 +25,7 @@ pub(super) fn event(event: &ClientEvent, form: Form) -> String {
 }
 
 /// Puts the fields of the body and returns its name.
-fn put_body<'a>(fields: &mut Unknown, body: &'a ClientBody, form: Form) -> &'a str {
+fn put_body<'a>(fields: &mut Unknown, body: &'a ClientBody, form: WriteContext) -> &'a str {
     match body {
         ClientBody::SessionUpdate(update) => {
             fields.put("session", settings(update, form));

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::protocol::events::audio::{encoded_length, push_base64};
-use crate::protocol::value::{Setting, Unknown};
+use crate::protocol::value::{FieldUpdate, Unknown};
 
 /// The helpers of the writers.
 pub(super) trait Put {
@@ -23,7 +23,7 @@ pub(super) trait Put {
     fn put_back(&mut self, unknown: &Unknown);
 
     /// Puts a setting in its three states.
-    fn put_setting<T>(&mut self, key: &str, setting: &Setting<T>, write: impl FnOnce(&T) -> Value);
+    fn put_setting<T>(&mut self, key: &str, setting: &FieldUpdate<T>, write: impl FnOnce(&T) -> Value);
 }
 
 impl Put for Unknown {
@@ -57,11 +57,11 @@ impl Put for Unknown {
         }
     }
 
-    fn put_setting<T>(&mut self, key: &str, setting: &Setting<T>, write: impl FnOnce(&T) -> Value) {
+    fn put_setting<T>(&mut self, key: &str, setting: &FieldUpdate<T>, write: impl FnOnce(&T) -> Value) {
         match setting {
-            Setting::Keep => {}
-            Setting::Clear => self.put(key, Value::Null),
-            Setting::Set(value) => self.put(key, write(value)),
+            FieldUpdate::Keep => {}
+            FieldUpdate::Clear => self.put(key, Value::Null),
+            FieldUpdate::Set(value) => self.put(key, write(value)),
         }
     }
 }

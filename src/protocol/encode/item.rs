@@ -2,14 +2,14 @@
 
 use serde_json::Value;
 
-use crate::protocol::encode::Form;
+use crate::protocol::encode::WriteContext;
 use crate::protocol::encode::fields::Put;
 use crate::protocol::events::audio::to_base64;
 use crate::protocol::events::item::{Content, Item, ItemBody, Role};
 use crate::protocol::value::Unknown;
 
 /// Returns the item as JSON.
-pub(super) fn item(item: &Item, form: Form) -> Value {
+pub(super) fn item(item: &Item, form: WriteContext) -> Value {
     let mut fields = Unknown::new();
     fields.put_some("id", item.id.as_ref());
     if form.is_beta() && !form.is_client() {
@@ -24,11 +24,11 @@ pub(super) fn item(item: &Item, form: Form) -> Value {
 }
 
 /// Returns a list of items as JSON.
-pub(super) fn items(list: &[Item], form: Form) -> Value {
+pub(super) fn items(list: &[Item], form: WriteContext) -> Value {
     list.iter().map(|entry| item(entry, form)).collect()
 }
 
-fn put_body(fields: &mut Unknown, body: &ItemBody, form: Form) {
+fn put_body(fields: &mut Unknown, body: &ItemBody, form: WriteContext) {
     match body {
         ItemBody::Message { role, content } => {
             fields.put("type", "message");
@@ -59,7 +59,7 @@ fn put_word(fields: &mut Unknown, key: &str, word: &str) {
 
 /// Returns a part of a message. In what a client writes the kind of a part follows the role: the
 /// user and the system say `input_*`, the assistant never does.
-fn part_of(part: &Content, role: &Role, form: Form) -> Unknown {
+fn part_of(part: &Content, role: &Role, form: WriteContext) -> Unknown {
     let listens = form.is_client() && matches!(role, Role::User | Role::System);
     let speaks = form.is_client() && *role == Role::Assistant;
     let text = if listens { "input_text" } else { form.word("output_text", "text") };
@@ -91,7 +91,7 @@ fn part_of(part: &Content, role: &Role, form: Form) -> Unknown {
 }
 
 /// Returns a part as `response.content_part.*` shows it: `text` or `audio` in both dialects.
-pub(super) fn content_part(part: &Content, form: Form) -> Unknown {
+pub(super) fn content_part(part: &Content, form: WriteContext) -> Unknown {
     match part {
         Content::Text(words) => written("text", words),
         Content::Audio { audio, transcript } => spoken("audio", audio.as_deref(), transcript.as_ref()),

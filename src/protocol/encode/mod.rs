@@ -22,7 +22,7 @@ use crate::protocol::events::server::ServerEvent;
 /// session has settings of its input only. A mixed session has instructions, modalities, voice, turn
 /// detection and functions, and of the sound its formats: no more is documented.
 pub fn client_event(event: &ClientEvent, dialect: Dialect) -> String {
-    client::event(event, Form { dialect, side: Side::Client })
+    client::event(event, WriteContext { dialect, side: WriterRole::Client })
 }
 
 /// Writes a server's event as one line of JSON.
@@ -31,24 +31,24 @@ pub fn client_event(event: &ClientEvent, dialect: Dialect) -> String {
 /// `input_audio_buffer.dtmf_event_received`) keep their names in beta, where a server has no
 /// reason to send them; `conversation.item.added` becomes `conversation.item.created`.
 pub fn server_event(event: &ServerEvent, dialect: Dialect) -> String {
-    server::event(event, Form { dialect, side: Side::Server })
+    server::event(event, WriteContext { dialect, side: WriterRole::Server })
 }
 
 /// What the shape of an object depends on.
 #[derive(Clone, Copy)]
-struct Form {
+struct WriteContext {
     dialect: Dialect,
-    side: Side,
+    side: WriterRole,
 }
 
 /// Who writes. Servers show what is absent as `null` where the protocol does; clients leave it out.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Side {
+enum WriterRole {
     Client,
     Server,
 }
 
-impl Form {
+impl WriteContext {
     /// Returns the word of this dialect.
     fn word(self, ga: &'static str, beta: &'static str) -> &'static str {
         match self.dialect {
@@ -67,6 +67,6 @@ impl Form {
     }
 
     fn is_client(self) -> bool {
-        self.side == Side::Client
+        self.side == WriterRole::Client
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::protocol::encode::Form;
+use crate::protocol::encode::WriteContext;
 use crate::protocol::encode::fields::Put;
 use crate::protocol::encode::item::items;
 use crate::protocol::encode::settings::{
@@ -13,7 +13,7 @@ use crate::protocol::events::server::{ErrorInfo, TranscriptionUsage};
 use crate::protocol::value::Unknown;
 
 /// Returns the `response` of a `response.create`; empty if nothing differs from the session.
-pub(super) fn config(config: &ResponseConfig, form: Form) -> Unknown {
+pub(super) fn config(config: &ResponseConfig, form: WriteContext) -> Unknown {
     let mut response = Unknown::new();
     response.put_some("instructions", config.instructions.as_ref());
     put_modality(&mut response, config.output, form);
@@ -41,7 +41,7 @@ pub(super) fn config(config: &ResponseConfig, form: Form) -> Unknown {
 }
 
 /// Returns a response as a server describes it.
-pub(super) fn response(response: &Response, form: Form) -> Unknown {
+pub(super) fn response(response: &Response, form: WriteContext) -> Unknown {
     let mut fields = Unknown::new();
     let status = response.status.as_ref().map(|status| status.as_str());
     fields.put("object", "realtime.response");

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::protocol::encode::Form;
+use crate::protocol::encode::WriteContext;
 use crate::protocol::encode::fields::{Put, text_with_sound};
 use crate::protocol::encode::item::{content_part, item};
 use crate::protocol::encode::response::{error, response, transcription_usage};
@@ -14,7 +14,7 @@ use crate::protocol::settings::{SessionInfo, SessionKind};
 use crate::protocol::value::Unknown;
 
 /// Returns the text of an event.
-pub(super) fn event(event: &ServerEvent, form: Form) -> String {
+pub(super) fn event(event: &ServerEvent, form: WriteContext) -> String {
     let mut fields = Unknown::new();
     put_place(&mut fields, &event.body);
     put_body(&mut fields, &event.body, form);
@@ -28,7 +28,7 @@ pub(super) fn event(event: &ServerEvent, form: Form) -> String {
 }
 
 /// Returns the name of an event in the dialect.
-fn name(body: &ServerBody, form: Form) -> &str {
+fn name(body: &ServerBody, form: WriteContext) -> &str {
     let beta_transcription =
         |info: &SessionInfo| form.is_beta() && info.settings.kind == SessionKind::Transcription;
     match body {
@@ -145,7 +145,7 @@ fn put_output_place(fields: &mut Unknown, place: &Place) {
 }
 
 /// Puts what the event says. Sound is written last, by [`event`].
-fn put_body(fields: &mut Unknown, body: &ServerBody, form: Form) {
+fn put_body(fields: &mut Unknown, body: &ServerBody, form: WriteContext) {
     match body {
         ServerBody::Error(error) => fields.put("error", shown_error(error)),
         ServerBody::SessionCreated(info) | ServerBody::SessionUpdated(info) => {

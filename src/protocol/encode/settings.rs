@@ -3,16 +3,16 @@
 use serde_json::{Value, json};
 
 use crate::protocol::dialect::Dialect;
-use crate::protocol::encode::Form;
+use crate::protocol::encode::WriteContext;
 use crate::protocol::encode::fields::Put;
 use crate::protocol::settings::{
-    AudioFormat, Modality, NoiseReduction, SessionInfo, SessionKind, Settings, TokenLimit, Tool, ToolChoice,
-    Transcription, TurnDetection, TurnMethod, Voice,
+    AudioFormat, Modality, NoiseReduction, SessionInfo, SessionKind, SessionSettings, TokenLimit, Tool,
+    ToolChoice, Transcription, TurnDetection, TurnMethod, Voice,
 };
-use crate::protocol::value::{Setting, Unknown};
+use crate::protocol::value::{FieldUpdate, Unknown};
 
 /// Returns a session as a server describes it.
-pub(super) fn session_info(info: &SessionInfo, form: Form) -> Unknown {
+pub(super) fn session_info(info: &SessionInfo, form: WriteContext) -> Unknown {
     let object = info.object.as_deref().unwrap_or(match info.settings.kind {
         SessionKind::Realtime => "realtime.session",
         SessionKind::Transcription => "realtime.transcription_session",
@@ -26,7 +26,7 @@ pub(super) fn session_info(info: &SessionInfo, form: Form) -> Unknown {
 }
 
 /// Returns settings as the `session` of an update.
-pub(super) fn settings(settings: &Settings, form: Form) -> Unknown {
+pub(super) fn settings(settings: &SessionSettings, form: WriteContext) -> Unknown {
     match (form.dialect, settings.kind) {
         (Dialect::Ga, kind) => nested(settings, kind, form),
         (Dialect::Beta, SessionKind::Realtime) => flat(settings, form),
@@ -36,7 +36,7 @@ pub(super) fn settings(settings: &Settings, form: Form) -> Unknown {
 }
 
 /// Flat as in beta, but for the formats. The endpoint captions by itself, with a model of its own.
-fn mixed(settings: &Settings, form: Form) -> Unknown {
+fn mixed(settings: &SessionSettings, form: WriteContext) -> Unknown {
     let (mut input, mut output, mut audio) = (Unknown::new(), Unknown::new(), Unknown::new());
     put_format(&mut input, "format", settings.input_format.as_ref(), form);
     put_format(&mut output, "format", settings.output_format.as_ref(), form);
@@ -56,7 +56,7 @@ fn mixed(settings: &Settings, form: Form) -> Unknown {
     session
 }
 
-fn nested(settings: &Settings, kind: SessionKind, form: Form) -> Unknown {
+fn nested(settings: &SessionSettings, kind: SessionKind, form: WriteContext) -> Unknown {
     let mut audio = Unknown::new();
     audio.put_object("input", nested_input(settings, form));
     let mut session = match kind {
@@ -82,7 +82,7 @@ fn nested(settings: &Settings, kind: SessionKind, form: Form) -> Unknown {
     session
 }
 
-fn nested_input(settings: &Settings, form: Form) -> Unknown {
+fn nested_input(settings: &SessionSettings, form: WriteContext) -> Unknown {
     let mut input = Unknown::new();
     put_format(&mut input, "format", settings.input_format.as_ref(), form);
     input.put_setting("noise_reduction", &settings.noise_reduction, |reduction| noise(reduction, form));
@@ -93,7 +93,7 @@ fn nested_input(settings: &Settings, form: Form) -> Unknown {
     input
 }
 
-fn nested_output(settings: &Settings, form: Form) -> Unknown {
+fn nested_output(settings: &SessionSettings, form: WriteContext) -> Unknown {
     let mut output = Unknown::new();
     put_format(&mut output, "format", settings.output_format.as_ref(), form);
     put_voice(&mut output, settings.voice.as_ref(), form);
@@ -102,7 +102,7 @@ fn nested_output(settings: &Settings, form: Form) -> Unknown {
 }
 
 /// Returns what both shapes have at the top level, under the names of the dialect.
-fn common(settings: &Settings, form: Form) -> Unknown {
+fn common(settings: &SessionSettings, form: WriteContext) -> Unknown {
     let mut session = Unknown::new();
     session.put_some("model", settings.model.as_ref());
     session.put_some("instructions", settings.instructions.as_ref());
@@ -114,7 +114,7 @@ fn common(settings: &Settings, form: Form) -> Unknown {
     session
 }
 
-fn flat(settings: &Settings, form: Form) -> Unknown {
+fn flat(settings: &SessionSettings, form: WriteContext) -> Unknown {
     let mut session = flat_input(settings, form);
     session.extend(common(settings, form));
     put_format(&mut session, "output_audio_format", settings.output_format.as_ref(), form);
@@ -128,7 +128,7 @@ fn flat(settings: &Settings, form: Form) -> Unknown {
 }
 
 /// Returns what a beta transcription session has, and a beta session has too.
-fn flat_input(settings: &Settings, form: Form) -> Unknown {
+fn flat_input(settings: &SessionSettings, form: WriteContext) -> Unknown {
     let mut session = Unknown::new();
     put_format(&mut session, "input_audio_format", settings.input_format.as_ref(), form);
     session.put_setting("input_audio_noise_reduction", &settings.noise_reduction, |reduction| {
@@ -145,17 +145,17 @@ fn flat_input(settings: &Settings, form: Form) -> Unknown {
 }
 
 /// Clients clear it with an empty list: `null` is no list, and only servers show it.
-fn put_include(session: &mut Unknown, settings: &Settings, form: Form) {
+fn put_include(session: &mut Unknown, settings: &SessionSettings, form: WriteContext) {
     match &settings.include {
-        Setting::Clear if form.is_client() => session.put("include", json!([])),
-        include @ (Setting::Keep | Setting::Clear | Setting::Set(_)) => {
+        FieldUpdate::Clear if form.is_client() => session.put("include", json!([])),
+        include @ (FieldUpdate::Keep | FieldUpdate::Clear | FieldUpdate::Set(_)) => {
             session.put_setting("include", include, |names| names.clone().into());
         }
     }
 }
 
 /// Puts a format: an object with its rate in GA, a word in beta.
-pub(super) fn put_format(fields: &mut Unknown, key: &str, format: Option<&AudioFormat>, form: Form) {
+pub(super) fn put_format(fields: &mut Unknown, key: &str, format: Option<&AudioFormat>, form: WriteContext) {
     let Some(format) = format else { return };
     let name = match format {
         AudioFormat::Pcm(_) => form.word("audio/pcm", "pcm16"),
@@ -176,7 +176,7 @@ pub(super) fn put_format(fields: &mut Unknown, key: &str, format: Option<&AudioF
     fields.put(key, object);
 }
 
-fn noise(reduction: &NoiseReduction, form: Form) -> Value {
+fn noise(reduction: &NoiseReduction, form: WriteContext) -> Value {
     let mut fields = Unknown::new();
     fields.put("type", reduction.kind.as_str());
     if !form.is_beta() {
@@ -185,7 +185,7 @@ fn noise(reduction: &NoiseReduction, form: Form) -> Value {
     Value::Object(fields)
 }
 
-fn transcription(captions: &Transcription, form: Form) -> Value {
+fn transcription(captions: &Transcription, form: WriteContext) -> Value {
     let mut fields = Unknown::new();
     fields.put_some("model", captions.model.as_ref());
     fields.put_some("language", captions.language.as_ref());
@@ -204,7 +204,7 @@ fn transcription(captions: &Transcription, form: Form) -> Value {
 
 /// In a transcription session there is no response that could be created or interrupted; beta
 /// servers refuse the two fields there.
-fn turn_detection(turns: &TurnDetection, kind: SessionKind, form: Form) -> Value {
+fn turn_detection(turns: &TurnDetection, kind: SessionKind, form: WriteContext) -> Value {
     let mut fields = Unknown::new();
     match &turns.method {
         TurnMethod::ServerVad { threshold, prefix_padding_ms, silence_duration_ms, idle_timeout_ms } => {
@@ -233,7 +233,7 @@ fn turn_detection(turns: &TurnDetection, kind: SessionKind, form: Form) -> Value
 }
 
 /// Puts `output_modalities` or `modalities`.
-pub(super) fn put_modality(fields: &mut Unknown, output: Option<Modality>, form: Form) {
+pub(super) fn put_modality(fields: &mut Unknown, output: Option<Modality>, form: WriteContext) {
     let names: &[&str] = match (output, form.is_beta()) {
         (None, _) => return,
         (Some(Modality::Audio), false) => &["audio"],
@@ -244,7 +244,7 @@ pub(super) fn put_modality(fields: &mut Unknown, output: Option<Modality>, form:
 }
 
 /// Puts `voice`; beta knows a voice of one's own by its id alone.
-pub(super) fn put_voice(fields: &mut Unknown, voice: Option<&Voice>, form: Form) {
+pub(super) fn put_voice(fields: &mut Unknown, voice: Option<&Voice>, form: WriteContext) {
     match voice {
         None => {}
         Some(Voice::Custom(id)) if !form.is_beta() => fields.put("voice", json!({ "id": id })),
@@ -253,7 +253,7 @@ pub(super) fn put_voice(fields: &mut Unknown, voice: Option<&Voice>, form: Form)
 }
 
 /// Puts the limit under the name of the dialect.
-pub(super) fn put_token_limit(fields: &mut Unknown, limit: Option<TokenLimit>, form: Form) {
+pub(super) fn put_token_limit(fields: &mut Unknown, limit: Option<TokenLimit>, form: WriteContext) {
     let key = form.word("max_output_tokens", "max_response_output_tokens");
     match limit {
         None => {}
@@ -263,13 +263,13 @@ pub(super) fn put_token_limit(fields: &mut Unknown, limit: Option<TokenLimit>, f
 }
 
 /// Puts `tools`; beta has functions only.
-pub(super) fn put_tools(fields: &mut Unknown, tools: Option<&[Tool]>, form: Form) {
+pub(super) fn put_tools(fields: &mut Unknown, tools: Option<&[Tool]>, form: WriteContext) {
     if let Some(tools) = tools {
         fields.put("tools", tools.iter().filter_map(|entry| tool(entry, form)).collect::<Value>());
     }
 }
 
-fn tool(tool: &Tool, form: Form) -> Option<Value> {
+fn tool(tool: &Tool, form: WriteContext) -> Option<Value> {
     match tool {
         Tool::Function { name, description, parameters } => {
             let mut fields = Unknown::new();
@@ -285,7 +285,7 @@ fn tool(tool: &Tool, form: Form) -> Option<Value> {
 
 /// Puts `tool_choice`. In beta it is always a string, where gateways end the session for an
 /// object; a choice that is no function is left out there.
-pub(super) fn put_tool_choice(fields: &mut Unknown, choice: Option<&ToolChoice>, form: Form) {
+pub(super) fn put_tool_choice(fields: &mut Unknown, choice: Option<&ToolChoice>, form: WriteContext) {
     let value = match choice {
         None => return,
         Some(ToolChoice::Auto) => "auto".into(),

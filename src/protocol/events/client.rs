@@ -2,7 +2,7 @@
 
 use crate::protocol::events::item::Item;
 use crate::protocol::events::response::ResponseConfig;
-use crate::protocol::settings::Settings;
+use crate::protocol::settings::SessionSettings;
 use crate::protocol::value::Unknown;
 
 /// One event from the client.
@@ -18,7 +18,7 @@ pub struct ClientEvent {
 #[derive(Clone, Debug, PartialEq)]
 pub enum ClientBody {
     /// `session.update`; beta transcription sessions: `transcription_session.update`.
-    SessionUpdate(Box<Settings>),
+    SessionUpdate(Box<SessionSettings>),
     /// `input_audio_buffer.append`: raw bytes in the session's input format, at most 15 MiB.
     AudioAppend(Vec<u8>),
     /// `input_audio_buffer.commit`: at least 100 ms must have been appended.

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::dsp::frame::Rate;
+use crate::dsp::frame::SampleRate;
 use crate::protocol::decode;
 use crate::protocol::dialect::Dialect;
 use crate::protocol::encode;
@@ -11,10 +11,10 @@ use crate::protocol::events::item::{Content, ItemBody, ItemStatus, Role};
 use crate::protocol::events::response::{ResponseStatus, TokenDetails};
 use crate::protocol::events::server::{ServerBody, ServerEvent, TranscriptionUsage};
 use crate::protocol::settings::{
-    AudioFormat, Eagerness, Modality, NoiseReductionKind, ReasoningEffort, SessionKind, Settings, TokenLimit,
-    Tool, ToolChoice, TurnMethod, Voice,
+    AudioFormat, Eagerness, Modality, NoiseReductionKind, ReasoningEffort, SessionKind, SessionSettings,
+    TokenLimit, Tool, ToolChoice, TurnMethod, Voice,
 };
-use crate::protocol::value::Setting;
+use crate::protocol::value::FieldUpdate;
 
 pub(super) const GA_CLIENT: &str =
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/protocol/ga.client.jsonl"));
@@ -48,7 +48,7 @@ fn server_event(fixture: &str, wanted: impl Fn(&ServerBody) -> bool) -> ServerEv
     server_events(fixture).into_iter().find(|event| wanted(&event.body)).unwrap()
 }
 
-fn settings_of(fixture: &str, event_id: &str) -> Settings {
+fn settings_of(fixture: &str, event_id: &str) -> SessionSettings {
     let event = client_events(fixture).into_iter().find(|event| event.event_id.as_deref() == Some(event_id));
     match event.unwrap().body {
         ClientBody::SessionUpdate(settings) => *settings,
@@ -151,7 +151,7 @@ fn a_ga_session_update_is_read_into_all_its_settings() {
             threshold: Some(0.5),
             prefix_padding_ms: Some(300),
             silence_duration_ms: Some(500),
-            idle_timeout_ms: Setting::Set(6000),
+            idle_timeout_ms: FieldUpdate::Set(6000),
         }
     );
 }
@@ -160,10 +160,10 @@ fn a_ga_session_update_is_read_into_all_its_settings() {
 fn null_clears_and_absence_keeps() {
     for (fixture, id) in [(GA_CLIENT, "event_s2"), (BETA_CLIENT, "event_124")] {
         let settings = settings_of(fixture, id);
-        assert_eq!(settings.turn_detection, Setting::Clear);
-        assert_eq!(settings.transcription, Setting::Clear);
-        assert_eq!(settings.noise_reduction, Setting::Clear);
-        assert_eq!(settings.include, Setting::Keep);
+        assert_eq!(settings.turn_detection, FieldUpdate::Clear);
+        assert_eq!(settings.transcription, FieldUpdate::Clear);
+        assert_eq!(settings.noise_reduction, FieldUpdate::Clear);
+        assert_eq!(settings.include, FieldUpdate::Keep);
         assert_eq!(settings.instructions.as_deref(), Some(""));
         assert_eq!(settings.tools, Some(vec![]));
         assert_eq!(settings.input_format, Some(AudioFormat::Ulaw));
@@ -204,7 +204,7 @@ fn a_session_tells_its_dialect_and_its_settings_in_force() {
         assert_eq!(info.shape, Some(shape));
         assert_eq!(info.id.as_deref(), Some("sess_001"));
         assert!(info.expires_at.is_some());
-        assert_eq!(info.settings.input_format, Some(AudioFormat::Pcm(Rate(24_000))));
+        assert_eq!(info.settings.input_format, Some(AudioFormat::Pcm(SampleRate(24_000))));
         assert_eq!(info.settings.output_format, Some(AudioFormat::PCM24K));
         assert_eq!(info.settings.output, Some(Modality::Audio));
         assert_eq!(info.settings.voice, Some(Voice::Named("alloy".to_owned())));

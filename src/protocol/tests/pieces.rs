@@ -9,9 +9,9 @@ use crate::protocol::dialect::Dialect;
 use crate::protocol::events::item::{Content, Item, ItemBody, ItemStatus, Role};
 use crate::protocol::settings::{
     AudioFormat, Eagerness, Modality, NoiseReduction, NoiseReductionKind, ReasoningEffort, SessionKind,
-    Settings, TokenLimit, Tool, ToolChoice, Transcription, TurnDetection, TurnMethod, Voice,
+    SessionSettings, TokenLimit, Tool, ToolChoice, Transcription, TurnDetection, TurnMethod, Voice,
 };
-use crate::protocol::value::{Setting, Unknown};
+use crate::protocol::value::{FieldUpdate, Unknown};
 
 /// Returns an id as either side may choose it.
 pub(super) fn id() -> impl Strategy<Value = String> {
@@ -31,8 +31,8 @@ pub(super) fn sound() -> impl Strategy<Value = Vec<u8>> {
 /// Returns a setting in any of its three states.
 pub(super) fn setting<T: Clone + std::fmt::Debug + 'static>(
     value: impl Strategy<Value = T> + 'static,
-) -> impl Strategy<Value = Setting<T>> {
-    prop_oneof![Just(Setting::Keep), Just(Setting::Clear), value.prop_map(Setting::Set)]
+) -> impl Strategy<Value = FieldUpdate<T>> {
+    prop_oneof![Just(FieldUpdate::Keep), Just(FieldUpdate::Clear), value.prop_map(FieldUpdate::Set)]
 }
 
 /// Returns pairs as a client attaches them to a response.
@@ -136,7 +136,7 @@ fn turn_method(dialect: Dialect) -> impl Strategy<Value = TurnMethod> {
     let eagerness = prop_oneof![Just(Eagerness::Low), Just(Eagerness::Medium), Just(Eagerness::Auto)];
     let idle = setting(5_000..=30_000_u32).prop_map(move |idle| match dialect {
         Dialect::Ga | Dialect::Mixed => idle,
-        Dialect::Beta => Setting::Keep,
+        Dialect::Beta => FieldUpdate::Keep,
     });
     let server = (option::of(0.0..=1.0), option::of(any::<u32>()), option::of(any::<u32>()), idle).prop_map(
         |(threshold, prefix_padding_ms, silence_duration_ms, idle_timeout_ms)| TurnMethod::ServerVad {
@@ -163,11 +163,11 @@ fn turn_detection(dialect: Dialect, kind: SessionKind) -> impl Strategy<Value = 
 }
 
 /// Returns settings that the dialect can express, of either kind.
-pub(super) fn settings(dialect: Dialect) -> BoxedStrategy<Settings> {
+pub(super) fn settings(dialect: Dialect) -> BoxedStrategy<SessionSettings> {
     prop_oneof![
         input_settings(dialect, SessionKind::Transcription),
         (input_settings(dialect, SessionKind::Realtime), output_settings(dialect), model_settings(dialect))
-            .prop_map(|(input, output, model)| Settings {
+            .prop_map(|(input, output, model)| SessionSettings {
                 output: output.output,
                 output_format: output.output_format,
                 voice: output.voice,
@@ -185,46 +185,48 @@ pub(super) fn settings(dialect: Dialect) -> BoxedStrategy<Settings> {
     .boxed()
 }
 
-fn input_settings(dialect: Dialect, kind: SessionKind) -> BoxedStrategy<Settings> {
+fn input_settings(dialect: Dialect, kind: SessionKind) -> BoxedStrategy<SessionSettings> {
     let include =
-        vec(Just("item.input_audio_transcription.logprobs".to_owned()), 0..2).prop_map(Setting::Set);
+        vec(Just("item.input_audio_transcription.logprobs".to_owned()), 0..2).prop_map(FieldUpdate::Set);
     (
         option::of(format()),
         setting(noise_reduction(dialect)),
         setting(transcription(dialect)),
         setting(turn_detection(dialect, kind)),
-        prop_oneof![Just(Setting::Keep), include],
+        prop_oneof![Just(FieldUpdate::Keep), include],
     )
-        .prop_map(move |(input_format, noise_reduction, transcription, turn_detection, include)| Settings {
-            kind,
-            input_format,
-            noise_reduction,
-            transcription,
-            turn_detection,
-            include,
-            ..Settings::default()
+        .prop_map(move |(input_format, noise_reduction, transcription, turn_detection, include)| {
+            SessionSettings {
+                kind,
+                input_format,
+                noise_reduction,
+                transcription,
+                turn_detection,
+                include,
+                ..SessionSettings::default()
+            }
         })
         .boxed()
 }
 
-fn output_settings(dialect: Dialect) -> BoxedStrategy<Settings> {
+fn output_settings(dialect: Dialect) -> BoxedStrategy<SessionSettings> {
     let tracing =
         prop_oneof![Just(json!("auto")), Just(json!({"workflow_name": "w", "metadata": {"a": [1]}}))];
     let sound = (modality(), option::of(format()), option::of(voice(dialect)), option::of(0.25..=1.5));
     (sound, option::of(0.6..=1.2), setting(tracing))
-        .prop_map(move |((output, output_format, voice, speed), temperature, tracing)| Settings {
+        .prop_map(move |((output, output_format, voice, speed), temperature, tracing)| SessionSettings {
             output: Some(output),
             output_format,
             voice,
             speed,
             temperature: temperature.filter(|_| dialect == Dialect::Beta),
             tracing,
-            ..Settings::default()
+            ..SessionSettings::default()
         })
         .boxed()
 }
 
-fn model_settings(dialect: Dialect) -> BoxedStrategy<Settings> {
+fn model_settings(dialect: Dialect) -> BoxedStrategy<SessionSettings> {
     let truncation = prop_oneof![
         Just(json!("disabled")),
         Just(json!({"type": "retention_ratio", "retention_ratio": 0.5})),
@@ -241,17 +243,17 @@ fn model_settings(dialect: Dialect) -> BoxedStrategy<Settings> {
     (common, newer)
         .prop_map(move |(common, (parallel_tool_calls, reasoning_effort, truncation))| {
             let (model, instructions, tools, tool_choice, max_output_tokens) = common;
-            let common = Settings {
+            let common = SessionSettings {
                 model,
                 instructions,
                 tools,
                 tool_choice,
                 max_output_tokens,
-                ..Settings::default()
+                ..SessionSettings::default()
             };
             match dialect {
                 Dialect::Ga | Dialect::Mixed => {
-                    Settings { parallel_tool_calls, reasoning_effort, truncation, ..common }
+                    SessionSettings { parallel_tool_calls, reasoning_effort, truncation, ..common }
                 }
                 Dialect::Beta => common,
             }

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::dsp::frame::Rate;
+use crate::dsp::frame::SampleRate;
 use crate::protocol::decode::{self, ReadError};
 use crate::protocol::dialect::Dialect;
 use crate::protocol::encode;
@@ -11,7 +11,7 @@ use crate::protocol::events::client::ClientBody;
 use crate::protocol::events::item::{Content, ItemBody};
 use crate::protocol::events::server::{ErrorInfo, Place, ServerBody, ServerEvent, TranscriptionUsage};
 use crate::protocol::settings::{AudioFormat, SessionInfo, SessionKind, ToolChoice, TurnMethod, Voice};
-use crate::protocol::value::Setting;
+use crate::protocol::value::FieldUpdate;
 
 fn server(event: Value) -> ServerEvent {
     decode::server_event(&event.to_string()).unwrap()
@@ -171,7 +171,7 @@ fn a_mixed_session_is_read_from_both_places() {
     }));
     assert_eq!(info.shape, Some(Dialect::Ga));
     assert_eq!(info.settings.voice, Some(Voice::Named("Ara".to_owned())));
-    assert_eq!(info.settings.input_format, Some(AudioFormat::Pcm(Rate(16_000))));
+    assert_eq!(info.settings.input_format, Some(AudioFormat::Pcm(SampleRate(16_000))));
     assert_eq!(info.settings.output_format, Some(AudioFormat::Ulaw));
     let turns = info.settings.turn_detection.get().unwrap();
     assert!(matches!(turns.method, TurnMethod::ServerVad { threshold: Some(0.85), .. }));
@@ -187,7 +187,7 @@ fn settings_of_unexpected_types_stay_where_they_were() {
     let info = session(strange.clone());
     assert_eq!(info.settings.voice, None);
     assert_eq!(info.settings.input_format, Some(AudioFormat::PCM24K));
-    assert_eq!(info.settings.turn_detection, Setting::Keep);
+    assert_eq!(info.settings.turn_detection, FieldUpdate::Keep);
     let mut expected = strange;
     expected["audio"]["input"]["format"].as_object_mut().unwrap().remove("type");
     assert_eq!(Value::Object(info.unknown), expected);
@@ -200,7 +200,7 @@ fn formats_of_other_servers_are_kept_by_name() {
     assert_eq!(info.settings.input_format, Some(AudioFormat::Other("opus".to_owned())));
     assert_eq!(info.settings.output_format, Some(AudioFormat::PCM24K));
     let info = session(json!({"input_audio_format": "pcm"}));
-    assert_eq!(info.settings.input_format, Some(AudioFormat::BarePcm(Rate::WIRE)));
+    assert_eq!(info.settings.input_format, Some(AudioFormat::BarePcm(SampleRate::WIRE)));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::dsp::frame::Rate;
+use crate::dsp::frame::SampleRate;
 use crate::protocol::dialect::Dialect;
 use crate::protocol::encode;
 use crate::protocol::events::client::ClientBody;
@@ -10,11 +10,11 @@ use crate::protocol::events::item::{Content, Item, ItemBody, Role};
 use crate::protocol::events::response::ResponseConfig;
 use crate::protocol::events::server::{ErrorInfo, ServerBody, ServerEvent};
 use crate::protocol::settings::{
-    AudioFormat, Modality, SessionInfo, SessionKind, Settings, Tool, ToolChoice, Transcription, Voice,
+    AudioFormat, Modality, SessionInfo, SessionKind, SessionSettings, Tool, ToolChoice, Transcription, Voice,
 };
 use crate::protocol::tests::fixtures::json as parse;
 use crate::protocol::tests::schema::check_client;
-use crate::protocol::value::{Setting, Unknown};
+use crate::protocol::value::{FieldUpdate, Unknown};
 
 fn client(body: ClientBody, dialect: Dialect) -> Value {
     parse(&encode::client_event(&body.without_id(), dialect))
@@ -24,7 +24,7 @@ fn server(body: ServerBody, dialect: Dialect) -> Value {
     parse(&encode::server_event(&ServerEvent { event_id: None, body, unknown: Unknown::new() }, dialect))
 }
 
-fn update(settings: Settings, dialect: Dialect) -> Value {
+fn update(settings: SessionSettings, dialect: Dialect) -> Value {
     let event = client(ClientBody::SessionUpdate(Box::new(settings)), dialect);
     check_client(&event, dialect);
     event
@@ -32,7 +32,7 @@ fn update(settings: Settings, dialect: Dialect) -> Value {
 
 #[test]
 fn a_ga_session_always_names_its_type_and_a_beta_session_never_does() {
-    let session = |kind, dialect| update(Settings { kind, ..Settings::default() }, dialect);
+    let session = |kind, dialect| update(SessionSettings { kind, ..SessionSettings::default() }, dialect);
     let (realtime, transcription) = (SessionKind::Realtime, SessionKind::Transcription);
     assert_eq!(
         session(realtime, Dialect::Ga),
@@ -51,17 +51,17 @@ fn a_ga_session_always_names_its_type_and_a_beta_session_never_does() {
 
 #[test]
 fn a_mixed_session_is_flat_but_for_its_formats() {
-    let settings = Settings {
+    let settings = SessionSettings {
         model: Some("m".to_owned()),
         instructions: Some("i".to_owned()),
         output: Some(Modality::Audio),
-        input_format: Some(AudioFormat::Pcm(Rate(16_000))),
+        input_format: Some(AudioFormat::Pcm(SampleRate(16_000))),
         output_format: Some(AudioFormat::Alaw),
-        transcription: Setting::Set(Transcription::default()),
-        turn_detection: Setting::Clear,
+        transcription: FieldUpdate::Set(Transcription::default()),
+        turn_detection: FieldUpdate::Clear,
         voice: Some(Voice::Custom("mine".to_owned())),
         tool_choice: Some(ToolChoice::Function("f".to_owned())),
-        ..Settings::default()
+        ..SessionSettings::default()
     };
     let body = ClientBody::SessionUpdate(Box::new(settings));
     let session = json!({
@@ -79,15 +79,15 @@ fn a_mixed_session_is_flat_but_for_its_formats() {
 
 #[test]
 fn a_transcription_session_has_settings_of_its_input_only() {
-    let settings = Settings {
+    let settings = SessionSettings {
         kind: SessionKind::Transcription,
         model: Some("m".to_owned()),
         instructions: Some("i".to_owned()),
         output: Some(Modality::Audio),
         voice: Some(Voice::Named("ash".to_owned())),
         tools: Some(vec![]),
-        turn_detection: Setting::Clear,
-        ..Settings::default()
+        turn_detection: FieldUpdate::Clear,
+        ..SessionSettings::default()
     };
     let ga = update(settings.clone(), Dialect::Ga);
     assert_eq!(ga["session"], json!({"type": "transcription", "audio": {"input": {"turn_detection": null}}}));
@@ -96,7 +96,7 @@ fn a_transcription_session_has_settings_of_its_input_only() {
 
 #[test]
 fn a_client_clears_the_additional_outputs_with_an_empty_list_and_a_server_shows_null() {
-    let settings = Settings { include: Setting::Clear, ..Settings::default() };
+    let settings = SessionSettings { include: FieldUpdate::Clear, ..SessionSettings::default() };
     assert_eq!(update(settings.clone(), Dialect::Ga)["session"]["include"], json!([]));
     let info = SessionInfo { settings, ..SessionInfo::default() };
     let shown = server(ServerBody::SessionUpdated(Box::new(info)), Dialect::Ga);
@@ -105,19 +105,19 @@ fn a_client_clears_the_additional_outputs_with_an_empty_list_and_a_server_shows_
 
 #[test]
 fn what_beta_cannot_say_is_left_out() {
-    let settings = Settings {
+    let settings = SessionSettings {
         voice: Some(Voice::Custom("voice_1".to_owned())),
         tools: Some(vec![Tool::Other(json!({"type": "mcp", "server_label": "docs"}))]),
         tool_choice: Some(ToolChoice::Other(json!({"type": "mcp", "server_label": "docs"}))),
         parallel_tool_calls: Some(true),
         truncation: Some(json!("auto")),
-        input_format: Some(AudioFormat::Pcm(Rate(16_000))),
-        transcription: Setting::Set(Transcription {
+        input_format: Some(AudioFormat::Pcm(SampleRate(16_000))),
+        transcription: FieldUpdate::Set(Transcription {
             keywords: vec!["rtvoice".to_owned()],
             delay: Some("low".to_owned()),
             ..Transcription::default()
         }),
-        ..Settings::default()
+        ..SessionSettings::default()
     };
     let expected = json!({
         "voice": "voice_1", "tools": [], "input_audio_format": "pcm16", "input_audio_transcription": {},
@@ -128,7 +128,7 @@ fn what_beta_cannot_say_is_left_out() {
 #[test]
 fn a_beta_function_is_chosen_by_a_string() {
     let choice = Some(ToolChoice::Function("weather".to_owned()));
-    let settings = Settings { tool_choice: choice.clone(), ..Settings::default() };
+    let settings = SessionSettings { tool_choice: choice.clone(), ..SessionSettings::default() };
     assert_eq!(update(settings, Dialect::Beta)["session"]["tool_choice"], "weather");
     let config = ResponseConfig { tool_choice: choice, ..ResponseConfig::default() };
     let event = client(ClientBody::ResponseCreate(Box::new(config)), Dialect::Beta);
@@ -137,7 +137,8 @@ fn a_beta_function_is_chosen_by_a_string() {
 
 #[test]
 fn a_temperature_is_for_beta_and_no_number_is_for_nobody() {
-    let settings = Settings { temperature: Some(0.7), speed: Some(f64::NAN), ..Settings::default() };
+    let settings =
+        SessionSettings { temperature: Some(0.7), speed: Some(f64::NAN), ..SessionSettings::default() };
     assert_eq!(update(settings.clone(), Dialect::Ga)["session"], json!({"type": "realtime"}));
     assert_eq!(update(settings, Dialect::Beta)["session"], json!({"temperature": 0.7}));
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use crate::dsp::codec::Codec;
-use crate::dsp::frame::Rate;
+use crate::dsp::frame::SampleRate;
 use crate::dsp::resample::resample_clip;
 use crate::protocol::settings::{AudioFormat, Modality, TokenLimit, Voice};
 use crate::server::demo::effective::codec;
@@ -34,13 +34,13 @@ const AHEAD: u32 = 2;
 
 /// An answer that is asked for, and, once it is made, sent piece by piece.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct StreamedAnswer {
     /// `resp_…`.
     pub(crate) id: String,
     /// The assistant's item.
     pub(crate) item_id: String,
     /// What it is like.
-    pub(crate) manner: Manner,
+    pub(crate) manner: DeliveryMode,
     /// What it is made of; the job of the speech that is awaited.
     pub(crate) parts: Vec<Part>,
     /// Which speech belongs to it.
@@ -66,7 +66,7 @@ pub(crate) struct OutgoingCall {
 
 /// How an answer is given.
 #[derive(Clone, Debug)]
-pub(crate) struct Manner {
+pub(crate) struct DeliveryMode {
     /// Spoken or written.
     pub(crate) modality: Modality,
     /// In which format.
@@ -76,14 +76,14 @@ pub(crate) struct Manner {
     /// At most how long.
     pub(crate) limit: TokenLimit,
     /// In the conversation or beside it.
-    pub(crate) place: Belongs,
+    pub(crate) place: ConversationMembership,
     /// The client's notes.
     pub(crate) metadata: Option<Map<String, Value>>,
 }
 
 /// Whether an answer is a part of the conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Belongs {
+pub(crate) enum ConversationMembership {
     /// It is; only one at a time.
     Conversation,
     /// It is not (`conversation: "none"`).
@@ -92,7 +92,7 @@ pub(crate) enum Belongs {
 
 /// A piece of an answer.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Piece {
+pub(crate) enum AnswerPiece {
     /// Of the text or the transcript.
     Text(String),
     /// Of the sound, in bytes of the wire.
@@ -106,7 +106,7 @@ pub(crate) enum Piece {
 pub(crate) struct Schedule {
     /// When the first piece was due.
     pub(crate) begun: Duration,
-    pieces: VecDeque<(Duration, Piece)>,
+    pieces: VecDeque<(Duration, AnswerPiece)>,
     bytes: Vec<u8>,
     /// Bytes a second.
     byte_rate: u64,
@@ -116,12 +116,12 @@ pub(crate) struct Schedule {
     pub(crate) text: String,
     sent: usize,
     /// Whether the token limit left something out.
-    pub(crate) limited: Limited,
+    pub(crate) limited: OutputTruncation,
 }
 
 /// Whether an answer is shorter than it would be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Limited {
+pub(crate) enum OutputTruncation {
     /// By `max_output_tokens`.
     Yes,
     /// It is whole.
@@ -130,38 +130,35 @@ pub(crate) enum Limited {
 
 impl Schedule {
     /// Plans a spoken answer.
-    pub(crate) fn spoken(text: &str, sound: Vec<i16>, manner: &Manner, timing: Timing<'_>) -> Self {
+    pub(crate) fn spoken(text: &str, sound: Vec<i16>, manner: &DeliveryMode, timing: Timing<'_>) -> Self {
         let (sound, text, limited) = limit_sound(sound, text, manner.limit);
         let (codec, rate) = codec(Some(&manner.format));
-        let bytes = codec.encode(&resample_clip(&sound, Rate::WIRE, rate));
+        let bytes = codec.encode(&resample_clip(&sound, SampleRate::WIRE, rate));
         let width = if codec == Codec::Pcm16 { 2 } else { 1 };
         let byte_rate = u64::from(rate.0) * width;
         let odd = usize::from(timing.faults.has(Fault::OddBytes));
         let step = usize::try_from(rate.samples(DELTA) * width).unwrap_or(1) + odd;
-        let length = Rate::WIRE.duration(sound.len() as u64);
+        let length = SampleRate::WIRE.duration(sound.len() as u64);
         let words = words(&text);
         let word_time = length / u32::try_from(words.len().max(1)).unwrap_or(1) / AHEAD;
-        let mut pieces: Vec<(Duration, Piece)> = words
+        let mut pieces: Vec<(Duration, AnswerPiece)> = words
             .into_iter()
             .zip(0_u32..)
-            .map(|(word, index)| (word_time * index, Piece::Text(word)))
+            .map(|(word, index)| (word_time * index, AnswerPiece::Text(word)))
             .collect();
-        pieces.extend(
-            (0..bytes.len())
-                .step_by(step)
-                .zip(0_u32..)
-                .map(|(start, index)| (DELTA * index, Piece::Sound(start..(start + step).min(bytes.len())))),
-        );
+        pieces.extend((0..bytes.len()).step_by(step).zip(0_u32..).map(|(start, index)| {
+            (DELTA * index, AnswerPiece::Sound(start..(start + step).min(bytes.len())))
+        }));
         // The sort is stable: of what is due together the text comes first.
         pieces.sort_by_key(|(offset, _)| *offset);
         Self { bytes, byte_rate, sound, ..Self::planned(pieces, limited, timing) }
     }
 
     /// Plans a written answer.
-    pub(crate) fn written(text: &str, manner: &Manner, timing: Timing<'_>) -> Self {
+    pub(crate) fn written(text: &str, manner: &DeliveryMode, timing: Timing<'_>) -> Self {
         let (text, limited) = limit_text(text, manner.limit);
         let pieces = words(&text).into_iter().zip(0_u32..);
-        let pieces = pieces.map(|(word, index)| (WORD * index, Piece::Text(word))).collect();
+        let pieces = pieces.map(|(word, index)| (WORD * index, AnswerPiece::Text(word))).collect();
         Self::planned(pieces, limited, timing)
     }
 
@@ -171,11 +168,12 @@ impl Schedule {
         let letters: Vec<char> = text.chars().collect();
         let length = letters.len().div_ceil(ARGUMENT_DELTAS).max(ARGUMENT_DELTA_CHARS);
         let pieces = letters.chunks(length).zip(0_u32..);
-        let pieces = pieces.map(|(part, index)| (WORD * index, Piece::Text(part.iter().collect()))).collect();
+        let pieces =
+            pieces.map(|(part, index)| (WORD * index, AnswerPiece::Text(part.iter().collect()))).collect();
         Self::planned(pieces, limited, timing)
     }
 
-    fn planned(pieces: Vec<(Duration, Piece)>, limited: Limited, timing: Timing<'_>) -> Self {
+    fn planned(pieces: Vec<(Duration, AnswerPiece)>, limited: OutputTruncation, timing: Timing<'_>) -> Self {
         Self {
             begun: timing.now,
             pieces: timing.planned(pieces),
@@ -194,13 +192,13 @@ impl Schedule {
     }
 
     /// Returns the next piece if it is due.
-    pub(crate) fn next(&mut self, now: Duration) -> Option<Piece> {
+    pub(crate) fn next(&mut self, now: Duration) -> Option<AnswerPiece> {
         self.due().filter(|due| *due <= now)?;
         let (_, piece) = self.pieces.pop_front()?;
         match &piece {
-            Piece::Text(text) => self.text.push_str(text),
-            Piece::Sound(range) => self.sent = range.end,
-            Piece::Break => {}
+            AnswerPiece::Text(text) => self.text.push_str(text),
+            AnswerPiece::Sound(range) => self.sent = range.end,
+            AnswerPiece::Break => {}
         }
         Some(piece)
     }
@@ -212,7 +210,7 @@ impl Schedule {
 
     /// Returns how much sound was sent, in samples at 24 kHz.
     pub(crate) fn sent_samples(&self) -> u64 {
-        let samples = self.sent as u64 * u64::from(Rate::WIRE.0) / self.byte_rate;
+        let samples = self.sent as u64 * u64::from(SampleRate::WIRE.0) / self.byte_rate;
         samples.min(self.sound.len() as u64)
     }
 }
@@ -229,28 +227,28 @@ fn words(text: &str) -> Vec<String> {
     words
 }
 
-fn limit_text(text: &str, limit: TokenLimit) -> (String, Limited) {
+fn limit_text(text: &str, limit: TokenLimit) -> (String, OutputTruncation) {
     let most = match limit {
-        TokenLimit::Unlimited => return (text.to_owned(), Limited::No),
+        TokenLimit::Unlimited => return (text.to_owned(), OutputTruncation::No),
         TokenLimit::Tokens(tokens) => usize::try_from(tokens.saturating_mul(4)).unwrap_or(usize::MAX),
     };
     let cut: String = text.chars().take(most).collect();
-    let limited = if cut.len() < text.len() { Limited::Yes } else { Limited::No };
+    let limited = if cut.len() < text.len() { OutputTruncation::Yes } else { OutputTruncation::No };
     (cut, limited)
 }
 
 /// Sound is twenty tokens a second; the transcript is cut in proportion.
-fn limit_sound(mut sound: Vec<i16>, text: &str, limit: TokenLimit) -> (Vec<i16>, String, Limited) {
+fn limit_sound(mut sound: Vec<i16>, text: &str, limit: TokenLimit) -> (Vec<i16>, String, OutputTruncation) {
     let most = match limit {
         TokenLimit::Unlimited => usize::MAX,
         TokenLimit::Tokens(tokens) => usize::try_from(tokens.saturating_mul(1_200)).unwrap_or(usize::MAX),
     };
     if sound.len() <= most {
-        return (sound, text.to_owned(), Limited::No);
+        return (sound, text.to_owned(), OutputTruncation::No);
     }
     let letters = text.chars().count() * most / sound.len();
     sound.truncate(most);
-    (sound, text.chars().take(letters).collect(), Limited::Yes)
+    (sound, text.chars().take(letters).collect(), OutputTruncation::Yes)
 }
 
 #[cfg(test)]
@@ -260,31 +258,31 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    fn manner(format: AudioFormat, limit: TokenLimit) -> Manner {
-        Manner {
+    fn manner(format: AudioFormat, limit: TokenLimit) -> DeliveryMode {
+        DeliveryMode {
             modality: Modality::Audio,
             format,
             voice: Voice::Named("alloy".to_owned()),
             limit,
-            place: Belongs::Conversation,
+            place: ConversationMembership::Conversation,
             metadata: None,
         }
     }
 
-    fn plan(faults: &str, manner: &Manner) -> Schedule {
+    fn plan(faults: &str, manner: &DeliveryMode) -> Schedule {
         let faults = Faults::parse(faults).unwrap();
         let timing = Timing { now: SECOND, pace: 5.0, faults: &faults, seed: 1 };
         Schedule::spoken("one two  three four", vec![1; 48_000], manner, timing)
     }
 
-    fn pcm() -> Manner {
+    fn pcm() -> DeliveryMode {
         manner(AudioFormat::PCM24K, TokenLimit::Unlimited)
     }
 
     fn sound_lengths(schedule: &Schedule) -> Vec<usize> {
-        let length = |(_, piece): &(Duration, Piece)| match piece {
-            Piece::Sound(range) => Some(range.len()),
-            Piece::Text(_) | Piece::Break => None,
+        let length = |(_, piece): &(Duration, AnswerPiece)| match piece {
+            AnswerPiece::Sound(range) => Some(range.len()),
+            AnswerPiece::Text(_) | AnswerPiece::Break => None,
         };
         schedule.pieces.iter().filter_map(length).collect()
     }
@@ -293,8 +291,8 @@ mod tests {
     fn sound_comes_five_times_faster_than_it_plays_and_its_text_before_it() {
         let mut schedule = plan("", &pcm());
         assert_eq!(schedule.pieces.back().map(|(due, _)| *due), Some(SECOND + Duration::from_millis(380)));
-        assert_eq!(schedule.next(SECOND), Some(Piece::Text("one ".to_owned())));
-        assert_eq!(schedule.next(SECOND), Some(Piece::Sound(0..4_800)));
+        assert_eq!(schedule.next(SECOND), Some(AnswerPiece::Text("one ".to_owned())));
+        assert_eq!(schedule.next(SECOND), Some(AnswerPiece::Sound(0..4_800)));
         assert_eq!(schedule.next(SECOND), None);
         while schedule.next(SECOND + Duration::from_millis(200)).is_some() {}
         assert_eq!(schedule.text, "one two  three four");
@@ -326,10 +324,10 @@ mod tests {
     #[test]
     fn the_token_limit_cuts_sound_and_text() {
         let schedule = plan("", &manner(AudioFormat::PCM24K, TokenLimit::Tokens(20)));
-        assert_eq!((schedule.sound.len(), schedule.limited), (24_000, Limited::Yes));
+        assert_eq!((schedule.sound.len(), schedule.limited), (24_000, OutputTruncation::Yes));
         let timing = Timing { now: SECOND, pace: 5.0, faults: &Faults::default(), seed: 1 };
         let schedule =
             Schedule::written("12345678", &manner(AudioFormat::PCM24K, TokenLimit::Tokens(1)), timing);
-        assert_eq!(schedule.pieces[0].1, Piece::Text("1234".to_owned()));
+        assert_eq!(schedule.pieces[0].1, AnswerPiece::Text("1234".to_owned()));
     }
 }

@@ -14,13 +14,13 @@ type Client = WebSocketStream<DuplexStream>;
 
 const URL: &str = "ws://demo/v1/realtime?model=gpt-realtime-2";
 
-fn start(options: Options) -> DuplexStream {
+fn start(options: EndpointOptions) -> DuplexStream {
     let (near, far) = tokio::io::duplex(64 * 1024);
     tokio::spawn(attend(far, Arc::new(options)));
     near
 }
 
-async fn connect(options: Options, url: &str, headers: &[(&'static str, &str)]) -> Client {
+async fn connect(options: EndpointOptions, url: &str, headers: &[(&'static str, &str)]) -> Client {
     let mut request = url.into_client_request().unwrap();
     for (name, value) in headers {
         request.headers_mut().insert(*name, value.parse().unwrap());
@@ -46,7 +46,7 @@ async fn close(client: &mut Client) -> (u16, String) {
     (frame.code.into(), frame.reason.as_str().to_owned())
 }
 
-async fn http(options: Options, request: &str) -> String {
+async fn http(options: EndpointOptions, request: &str) -> String {
     let mut stream = start(options);
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
@@ -54,31 +54,31 @@ async fn http(options: Options, request: &str) -> String {
     answer
 }
 
-fn with_key() -> Options {
-    Options { key: Some(Secret::new("sk-right")), ..Options::default() }
+fn with_key() -> EndpointOptions {
+    EndpointOptions { key: Some(Secret::new("sk-right")), ..EndpointOptions::default() }
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_first_frame_is_a_session_in_the_dialect_that_was_asked_for() {
-    let mut client = connect(Options::default(), URL, &[]).await;
+    let mut client = connect(EndpointOptions::default(), URL, &[]).await;
     let event = next(&mut client).await;
     assert_eq!(event["type"], "session.created");
     assert_eq!(event["session"]["audio"]["input"]["format"]["rate"], 24_000);
     assert_eq!(event["session"]["model"], "gpt-realtime-2");
 
-    let mut client = connect(Options::default(), URL, &[("openai-beta", "realtime=v1")]).await;
+    let mut client = connect(EndpointOptions::default(), URL, &[("openai-beta", "realtime=v1")]).await;
     let event = next(&mut client).await;
     assert_eq!(event["session"]["input_audio_format"], "pcm16");
     assert_eq!(event["session"].get("type"), None);
 
     let url = "ws://demo/v1/realtime?intent=transcription";
-    let mut client = connect(Options::default(), url, &[("openai-beta", "realtime=v1")]).await;
+    let mut client = connect(EndpointOptions::default(), url, &[("openai-beta", "realtime=v1")]).await;
     assert_eq!(next(&mut client).await["type"], "transcription_session.created");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_dialect_can_be_spoken_whatever_the_client_asks_for() {
-    let options = || Options { dialect: Some(Dialect::Beta), ..Options::default() };
+    let options = || EndpointOptions { dialect: Some(Dialect::Beta), ..EndpointOptions::default() };
     let mut client = connect(options(), URL, &[]).await;
     assert_eq!(next(&mut client).await["session"]["output_audio_format"], "pcm16");
 }
@@ -116,7 +116,7 @@ async fn a_wrong_or_missing_model_is_refused_by_close_4000() {
         ("ws://demo/v1/realtime?model=gpt-4o-transcribe", "invalid_model"),
         ("ws://demo/v1/realtime?intent=transcription&model=gpt-4o-transcribe", "invalid_model"),
     ] {
-        let mut client = connect(Options::default(), url, &[]).await;
+        let mut client = connect(EndpointOptions::default(), url, &[]).await;
         assert_eq!(next(&mut client).await["error"]["code"], code, "{url}");
         assert_eq!(close(&mut client).await.0, 4000, "{url}");
     }
@@ -124,7 +124,7 @@ async fn a_wrong_or_missing_model_is_refused_by_close_4000() {
 
 #[tokio::test(start_paused = true)]
 async fn plain_http_gets_plain_answers() {
-    let health = http(Options::default(), "GET /health HTTP/1.1\r\nHost: demo\r\n\r\n").await;
+    let health = http(EndpointOptions::default(), "GET /health HTTP/1.1\r\nHost: demo\r\n\r\n").await;
     assert!(health.starts_with("HTTP/1.1 200 OK\r\n") && health.ends_with(r#"{"status":"ok"}"#), "{health}");
     for (request, status) in [
         ("GET /v1/chat HTTP/1.1\r\n\r\n", "404"),
@@ -134,7 +134,7 @@ async fn plain_http_gets_plain_answers() {
         // A request that never ends.
         ("GET /v1/realtime HTTP/1.1\r\n", "408"),
     ] {
-        let answer = http(Options::default(), request).await;
+        let answer = http(EndpointOptions::default(), request).await;
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{request}: {answer}");
     }
 }
@@ -142,7 +142,7 @@ async fn plain_http_gets_plain_answers() {
 #[tokio::test(start_paused = true)]
 async fn a_request_head_that_is_too_large_gets_431() {
     let request = format!("GET /v1/realtime HTTP/1.1\r\nCookie: {}", "x".repeat(16 * 1024));
-    let answer = http(Options::default(), &request).await;
+    let answer = http(EndpointOptions::default(), &request).await;
     assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
 }
 
@@ -171,7 +171,7 @@ const PATH: &str = "/v1/realtime?model=x";
 async fn a_web_page_of_another_site_cannot_open_a_socket() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let options = Options {
+    let options = EndpointOptions {
         allow_origins: vec!["http://localhost:3000".parse().unwrap()],
         allow_hosts: vec!["devbox".parse().unwrap()],
         ..clips("")
@@ -250,22 +250,26 @@ async fn a_message_that_is_too_large_is_told_so_before_the_end() {
 async fn a_key_can_be_refused_before_the_upgrade() {
     let faults = Faults::default().with(Fault::Refuse401);
     let request = URL.into_client_request().unwrap();
-    let stream = start(Options { faults, ..Options::default() });
+    let stream = start(EndpointOptions { faults, ..EndpointOptions::default() });
     let error = tokio_tungstenite::client_async(request, stream).await.unwrap_err();
     assert!(error.to_string().contains("401"), "{error}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_client_that_says_goodbye_gets_a_goodbye() {
-    let mut client = connect(Options::default(), URL, &[]).await;
+    let mut client = connect(EndpointOptions::default(), URL, &[]).await;
     next(&mut client).await;
     client.send(Message::Close(None)).await.unwrap();
     assert!(matches!(client.next().await, Some(Ok(Message::Close(_)))));
     assert!(client.next().await.is_none());
 }
 
-fn clips(faults: &str) -> Options {
-    Options { voice: VoiceEngine::Clips, faults: Faults::parse(faults).unwrap(), ..Options::default() }
+fn clips(faults: &str) -> EndpointOptions {
+    EndpointOptions {
+        voice: VoiceEngine::Clips,
+        faults: Faults::parse(faults).unwrap(),
+        ..EndpointOptions::default()
+    }
 }
 
 async fn ask(client: &mut Client) {

@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::protocol::events::item::{Content, Item, ItemBody, Role};
 use crate::protocol::value::Unknown;
 use crate::server::demo::hearing::measure::Heard;
-use crate::server::demo::mistake::Mistake;
+use crate::server::demo::mistake::ClientError;
 use crate::server::demo::usage::{Tokens, heard_tokens, spoken_tokens, text_tokens};
 
 /// The sound of older items is forgotten when all of it is longer: ten minutes, 29 MB.
@@ -22,7 +22,7 @@ const MAX_TEXT_BYTES: usize = 32 << 20;
 
 /// One item.
 #[derive(Clone, Debug)]
-pub(crate) struct Entry {
+pub(crate) struct ConversationEntry {
     /// As it is shown; without sound.
     pub(crate) item: Item,
     /// What was said in it, at 24 kHz; empty where it was written.
@@ -35,7 +35,7 @@ pub(crate) struct Entry {
     pub(crate) bytes: usize,
 }
 
-impl Entry {
+impl ConversationEntry {
     /// Makes an entry of something written.
     pub(crate) fn written(item: Item) -> Self {
         let bytes = text_bytes(&item);
@@ -136,7 +136,7 @@ pub(crate) fn text_bytes(item: &Item) -> usize {
 /// All items, in order.
 #[derive(Debug, Default)]
 pub(crate) struct Conversation {
-    entries: Vec<Entry>,
+    entries: Vec<ConversationEntry>,
 }
 
 impl Conversation {
@@ -146,17 +146,17 @@ impl Conversation {
     }
 
     /// Returns the item with this id.
-    pub(crate) fn find(&self, id: &str) -> Option<&Entry> {
+    pub(crate) fn find(&self, id: &str) -> Option<&ConversationEntry> {
         self.entries.iter().find(|entry| entry.id() == id)
     }
 
     /// Returns the item with this id, to change it.
-    pub(crate) fn find_mut(&mut self, id: &str) -> Option<&mut Entry> {
+    pub(crate) fn find_mut(&mut self, id: &str) -> Option<&mut ConversationEntry> {
         self.entries.iter_mut().find(|entry| entry.id() == id)
     }
 
     /// Returns the items that are no instructions, the last one first.
-    pub(crate) fn said(&self) -> impl Iterator<Item = &Entry> {
+    pub(crate) fn said(&self) -> impl Iterator<Item = &ConversationEntry> {
         self.entries.iter().rev().filter(|entry| entry.role() != Some(&Role::System))
     }
 
@@ -167,8 +167,8 @@ impl Conversation {
     }
 
     /// Returns the item of the function call with this id.
-    pub(crate) fn find_call(&self, wanted: &str) -> Option<&Entry> {
-        let is_it = |entry: &&Entry| match &entry.item.body {
+    pub(crate) fn find_call(&self, wanted: &str) -> Option<&ConversationEntry> {
+        let is_it = |entry: &&ConversationEntry| match &entry.item.body {
             ItemBody::FunctionCall { call_id, .. } => call_id.as_deref() == Some(wanted),
             ItemBody::Message { .. } | ItemBody::FunctionCallOutput { .. } | ItemBody::Other(_) => false,
         };
@@ -182,12 +182,12 @@ impl Conversation {
 
     /// Returns whether the assistant has spoken.
     pub(crate) fn holds_speech(&self) -> bool {
-        self.entries.iter().any(Entry::is_spoken_answer)
+        self.entries.iter().any(ConversationEntry::is_spoken_answer)
     }
 
     /// Returns the tokens of everything.
     pub(crate) fn tokens(&self) -> Tokens {
-        self.entries.iter().map(Entry::tokens).fold(Tokens::default(), |sum, tokens| Tokens {
+        self.entries.iter().map(ConversationEntry::tokens).fold(Tokens::default(), |sum, tokens| Tokens {
             text: sum.text + tokens.text,
             audio: sum.audio + tokens.audio,
         })
@@ -195,7 +195,7 @@ impl Conversation {
 
     /// Adds an item of the endpoint's own at the end and returns the id of the one before. In a full
     /// conversation it takes the place of the oldest item, as `truncation: "auto"` does it.
-    pub(crate) fn push(&mut self, entry: Entry) -> Option<String> {
+    pub(crate) fn push(&mut self, entry: ConversationEntry) -> Option<String> {
         let previous = self.last_id();
         if self.entries.len() >= MAX_ITEMS {
             self.entries.remove(0);
@@ -206,10 +206,14 @@ impl Conversation {
     }
 
     /// Adds an item of the client's behind `previous` (`root` is the beginning) and returns the id of the one before.
-    pub(crate) fn insert(&mut self, previous: Option<&str>, entry: Entry) -> Result<Option<String>, Mistake> {
+    pub(crate) fn insert(
+        &mut self,
+        previous: Option<&str>,
+        entry: ConversationEntry,
+    ) -> Result<Option<String>, ClientError> {
         if self.find(entry.id()).is_some() {
             let message = format!("Item with id '{}' already exists.", entry.id());
-            return Err(Mistake::value("item.id", message));
+            return Err(ClientError::value("item.id", message));
         }
         self.check_room(&entry)?;
         let index = match previous {
@@ -217,7 +221,10 @@ impl Conversation {
             Some("root") => 0,
             Some(previous) => {
                 1 + self.index(previous).ok_or_else(|| {
-                    Mistake::value("previous_item_id", format!("Item with id '{previous}' does not exist."))
+                    ClientError::value(
+                        "previous_item_id",
+                        format!("Item with id '{previous}' does not exist."),
+                    )
                 })?
             }
         };
@@ -226,7 +233,7 @@ impl Conversation {
         Ok(index.checked_sub(1).map(|before| self.entries[before].id().to_owned()))
     }
 
-    fn check_room(&self, new: &Entry) -> Result<(), Mistake> {
+    fn check_room(&self, new: &ConversationEntry) -> Result<(), ClientError> {
         let bytes: usize = self.entries.iter().map(|entry| entry.bytes).sum();
         if self.entries.len() < MAX_ITEMS && bytes + new.bytes <= MAX_TEXT_BYTES {
             return Ok(());
@@ -236,7 +243,7 @@ impl Conversation {
              or start a new session.",
             MAX_TEXT_BYTES >> 20
         );
-        Err(Mistake::value("item", message))
+        Err(ClientError::value("item", message))
     }
 
     /// Removes an item; tells whether it was there.
@@ -266,10 +273,10 @@ impl Conversation {
 mod tests {
     use super::*;
 
-    fn entry(id: usize, text: &str) -> Entry {
+    fn entry(id: usize, text: &str) -> ConversationEntry {
         let content = vec![Content::InputText(text.to_owned())];
         let body = ItemBody::Message { role: Role::User, content };
-        Entry::written(Item { id: Some(format!("item_{id}")), body, ..Item::default() })
+        ConversationEntry::written(Item { id: Some(format!("item_{id}")), body, ..Item::default() })
     }
 
     #[test]
@@ -294,7 +301,7 @@ mod tests {
         let mut conversation = Conversation::default();
         for id in 0..2 {
             let sound: Arc<[i16]> = vec![1; MAX_SAMPLES + id].into();
-            conversation.push(Entry { sound, ..entry(id, "") });
+            conversation.push(ConversationEntry { sound, ..entry(id, "") });
         }
         let kept: Vec<usize> = conversation.entries.iter().map(|entry| entry.sound.len()).collect();
         assert_eq!(kept, [0, MAX_SAMPLES], "the beginning of the last one, which is too long by itself");

@@ -7,11 +7,11 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, timeout};
 
-use crate::server::demo::Options;
+use crate::server::demo::EndpointOptions;
 use crate::server::demo::http::handshake::Upgrade;
 use crate::server::demo::http::socket::{Received, Socket};
-use crate::server::demo::ids::Ids;
-use crate::server::demo::machine::{Action, Input, Machine, Setup};
+use crate::server::demo::ids::IdGenerator;
+use crate::server::demo::machine::{Action, Machine, MachineInput, MachineSetup};
 use crate::server::demo::voice::speech::{self, Speech};
 
 /// Real servers ping about every 20 s.
@@ -21,31 +21,31 @@ const PING_INTERVAL: Duration = Duration::from_secs(20);
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Serves an open WebSocket until either side ends it.
-pub(crate) async fn run<S>(stream: S, upgrade: Upgrade, options: &Options)
+pub(crate) async fn run<S>(stream: S, upgrade: Upgrade, options: &EndpointOptions)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let mut socket = Socket::new(stream, upgrade.tail).await;
-    let mut machine = Machine::new(Setup {
+    let mut machine = Machine::new(MachineSetup {
         peer: upgrade.peer,
         faults: options.faults.clone(),
         pace: options.pace,
         unix_time: UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs()),
-        seed: Ids::random_seed(),
+        seed: IdGenerator::random_seed(),
     });
     let ending = converse(&mut machine, &mut socket, options).await;
     match ending {
-        Ending::Gone => {
+        ConnectionEnd::Gone => {
             let _ = timeout(CLOSE_TIMEOUT, socket.flush()).await;
         }
-        Ending::Close(code, reason) => {
+        ConnectionEnd::Close(code, reason) => {
             socket.queue_close(code, &reason);
             // Nothing is read before all is written: what a client sends that does not read would pile up again.
             if timeout(CLOSE_TIMEOUT, socket.flush()).await.is_ok() {
                 let _ = timeout(CLOSE_TIMEOUT, linger(socket)).await;
             }
         }
-        Ending::Broken(text) => {
+        ConnectionEnd::Broken(text) => {
             if timeout(CLOSE_TIMEOUT, socket.flush()).await.is_ok() {
                 let mut stream = socket.into_stream();
                 let _ = stream.write_all(&half_frame(&text)).await;
@@ -75,7 +75,7 @@ fn half_frame(text: &str) -> Vec<u8> {
 }
 
 /// How a connection ends.
-enum Ending {
+enum ConnectionEnd {
     /// The client is gone, or the machine dropped it.
     Gone,
     /// A close frame is to be sent, and the client's to be awaited.
@@ -85,14 +85,18 @@ enum Ending {
 }
 
 /// Runs the machine until the connection ends. Speech in the making ends with it.
-async fn converse<S>(machine: &mut Machine, socket: &mut Socket<S>, options: &Options) -> Ending
+async fn converse<S>(
+    machine: &mut Machine,
+    socket: &mut Socket<S>,
+    options: &EndpointOptions,
+) -> ConnectionEnd
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let mut ping = tokio::time::interval(PING_INTERVAL);
     let start = ping.tick().await;
     let mut speeches = Speeches::default();
-    let mut input = Input::Opened;
+    let mut input = MachineInput::Opened;
     loop {
         for action in machine.handle(start.elapsed(), input) {
             let queued = match action {
@@ -107,33 +111,33 @@ where
                     speeches.cancel(job);
                     Ok(())
                 }
-                Action::Close { code, reason } => return Ending::Close(code, reason),
-                Action::Drop => return Ending::Gone,
-                Action::SendHalf(text) => return Ending::Broken(text),
+                Action::Close { code, reason } => return ConnectionEnd::Close(code, reason),
+                Action::Drop => return ConnectionEnd::Gone,
+                Action::SendHalf(text) => return ConnectionEnd::Broken(text),
             };
             if queued.is_err() {
                 // The rest of the queue would not be read in time, but a client that wakes up learns why.
                 socket.clear_queue();
-                return Ending::Close(1008, "too many unread messages".to_owned());
+                return ConnectionEnd::Close(1008, "too many unread messages".to_owned());
             }
         }
         let deadline = machine.deadline().map(|due| start + due);
         // Cancel-safe because a dropped branch loses nothing: see `Socket::next`; join sets and intervals are.
         input = tokio::select! {
             received = socket.next() => match received {
-                Received::Text(text) => Input::Text(text.as_str().to_owned()),
-                Received::Binary => Input::Binary,
+                Received::Text(text) => MachineInput::Text(text.as_str().to_owned()),
+                Received::Binary => MachineInput::Binary,
                 Received::Violation(code, reason) => {
                     socket.clear_queue();
-                    return Ending::Close(code, reason.to_owned());
+                    return ConnectionEnd::Close(code, reason.to_owned());
                 }
                 // The answer to the client's close frame is written when the queue is flushed.
-                Received::Closed => return Ending::Gone,
+                Received::Closed => return ConnectionEnd::Gone,
             },
-            Some(speech) = speeches.next() => Input::Spoken(speech),
-            () = sleep_until(deadline) => Input::Tick,
+            Some(speech) = speeches.next() => MachineInput::Spoken(speech),
+            () = sleep_until(deadline) => MachineInput::Tick,
             // A full queue is noticed with the next message.
-            _ = ping.tick() => { let _ = socket.queue_ping(); Input::Tick },
+            _ = ping.tick() => { let _ = socket.queue_ping(); MachineInput::Tick },
         };
     }
 }

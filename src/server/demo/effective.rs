@@ -3,15 +3,15 @@
 use serde_json::{Value, json};
 
 use crate::dsp::codec::Codec;
-use crate::dsp::frame::Rate;
+use crate::dsp::frame::SampleRate;
 use crate::protocol::dialect::Dialect;
 use crate::protocol::settings::{
-    AudioFormat, Eagerness, Modality, SessionInfo, SessionKind, Settings, TokenLimit, ToolChoice,
+    AudioFormat, Eagerness, Modality, SessionInfo, SessionKind, SessionSettings, TokenLimit, ToolChoice,
     Transcription, TurnDetection, TurnMethod, Voice,
 };
-use crate::protocol::value::{Setting, Unknown};
+use crate::protocol::value::{FieldUpdate, Unknown};
 use crate::server::demo::http::admission::Peer;
-use crate::server::demo::mistake::Mistake;
+use crate::server::demo::mistake::ClientError;
 
 /// What real servers start with; the documents say 500.
 const SILENCE_MS: u32 = 200;
@@ -24,8 +24,8 @@ const INSTRUCTIONS: &str =
 
 /// The settings of one session.
 #[derive(Clone, Debug)]
-pub(crate) struct Effective {
-    settings: Settings,
+pub(crate) struct ActiveSettings {
+    settings: SessionSettings,
     dialect: Dialect,
 }
 
@@ -58,18 +58,18 @@ impl TurnRule {
     };
 }
 
-impl Effective {
+impl ActiveSettings {
     /// Returns the settings that a new session of `peer` has.
     pub(crate) fn new(peer: &Peer) -> Self {
-        let settings = Settings {
+        let settings = SessionSettings {
             kind: peer.kind,
             model: peer.model.clone(),
             instructions: Some(INSTRUCTIONS.to_owned()),
             output: Some(Modality::Audio),
             input_format: Some(AudioFormat::PCM24K),
-            noise_reduction: Setting::Clear,
-            transcription: Setting::Clear,
-            turn_detection: Setting::Set(default_turns()),
+            noise_reduction: FieldUpdate::Clear,
+            transcription: FieldUpdate::Clear,
+            turn_detection: FieldUpdate::Set(default_turns()),
             output_format: Some(AudioFormat::PCM24K),
             voice: Some(Voice::Named("alloy".to_owned())),
             speed: Some(1.0),
@@ -78,9 +78,9 @@ impl Effective {
             temperature: Some(0.8),
             max_output_tokens: Some(TokenLimit::Unlimited),
             truncation: Some(json!("auto")),
-            tracing: Setting::Clear,
-            include: Setting::Clear,
-            ..Settings::default()
+            tracing: FieldUpdate::Clear,
+            include: FieldUpdate::Clear,
+            ..SessionSettings::default()
         };
         Self { settings, dialect: peer.dialect }
     }
@@ -105,7 +105,11 @@ impl Effective {
     /// Returns the settings after `update`, or why all of it is dropped.
     ///
     /// `spoken` tells whether the conversation holds speech of the assistant.
-    pub(crate) fn updated(&self, update: &Settings, spoken: Spoken) -> Result<Self, Mistake> {
+    pub(crate) fn updated(
+        &self,
+        update: &SessionSettings,
+        spoken: AssistantSpoke,
+    ) -> Result<Self, ClientError> {
         self.check_fixed(update, spoken)?;
         let mut new = self.clone();
         let settings = &mut new.settings;
@@ -133,16 +137,16 @@ impl Effective {
     }
 
     /// Some settings stay as they are from the beginning or from the first speech on.
-    fn check_fixed(&self, update: &Settings, spoken: Spoken) -> Result<(), Mistake> {
+    fn check_fixed(&self, update: &SessionSettings, spoken: AssistantSpoke) -> Result<(), ClientError> {
         if let (Some(asked), Some(model)) = (&update.model, &self.settings.model)
             && asked != model
         {
             let message = format!("Cannot change the model of a session from '{model}' to '{asked}'.");
-            return Err(Mistake::value("session.model", message));
+            return Err(ClientError::value("session.model", message));
         }
-        if spoken == Spoken::Yes && update.voice.is_some() && update.voice != self.settings.voice {
+        if spoken == AssistantSpoke::Yes && update.voice.is_some() && update.voice != self.settings.voice {
             let message = "Cannot update a conversation's voice if assistant audio is present.";
-            return Err(Mistake::new("cannot_update_voice", message).at(match self.dialect {
+            return Err(ClientError::new("cannot_update_voice", message).at(match self.dialect {
                 Dialect::Ga | Dialect::Mixed => "session.audio.output.voice",
                 Dialect::Beta => "session.voice",
             }));
@@ -152,24 +156,24 @@ impl Effective {
 
     /// The live models have no turn detection, and the default one must be switched off with
     /// `null`.
-    fn check_live_transcription(&self) -> Result<(), Mistake> {
+    fn check_live_transcription(&self) -> Result<(), ClientError> {
         let is_live = self.transcription().is_some_and(Transcription::finds_no_turns);
         if self.settings.kind == SessionKind::Transcription && is_live && self.turns().is_some() {
             let message = "Turn detection is not supported for this transcription model.";
-            return Err(Mistake::value("session.audio.input.turn_detection", message));
+            return Err(ClientError::value("session.audio.input.turn_detection", message));
         }
         Ok(())
     }
 
     /// Returns the settings themselves.
-    pub(crate) fn settings(&self) -> &Settings {
+    pub(crate) fn settings(&self) -> &SessionSettings {
         &self.settings
     }
 
     /// Returns when turns begin and end; nothing where the client decides.
     pub(crate) fn turns(&self) -> Option<TurnRule> {
         let turns = self.settings.turn_detection.get()?;
-        let ms = |ms: u32| u64::from(ms) * u64::from(Rate::WIRE.0) / 1_000;
+        let ms = |ms: u32| u64::from(ms) * u64::from(SampleRate::WIRE.0) / 1_000;
         let rule = TurnRule {
             threshold: THRESHOLD,
             padding: ms(PADDING_MS),
@@ -207,7 +211,7 @@ impl Effective {
     }
 
     /// Returns how the client's sound lies in its bytes.
-    pub(crate) fn input(&self) -> (Codec, Rate) {
+    pub(crate) fn input(&self) -> (Codec, SampleRate) {
         codec(self.settings.input_format.as_ref())
     }
 
@@ -224,7 +228,7 @@ impl Effective {
 
 /// Whether the conversation holds speech of the assistant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Spoken {
+pub(crate) enum AssistantSpoke {
     /// It does, so that the voice is fixed.
     Yes,
     /// It does not.
@@ -232,12 +236,12 @@ pub(crate) enum Spoken {
 }
 
 /// Returns encoding and rate of a format; what is unknown was refused before.
-pub(crate) fn codec(format: Option<&AudioFormat>) -> (Codec, Rate) {
+pub(crate) fn codec(format: Option<&AudioFormat>) -> (Codec, SampleRate) {
     match format {
-        Some(AudioFormat::Ulaw) => (Codec::Ulaw, Rate::TELEPHONE),
-        Some(AudioFormat::Alaw) => (Codec::Alaw, Rate::TELEPHONE),
+        Some(AudioFormat::Ulaw) => (Codec::Ulaw, SampleRate::TELEPHONE),
+        Some(AudioFormat::Alaw) => (Codec::Alaw, SampleRate::TELEPHONE),
         Some(AudioFormat::Pcm(rate) | AudioFormat::BarePcm(rate)) => (Codec::Pcm16, *rate),
-        Some(AudioFormat::Other(_)) | None => (Codec::Pcm16, Rate::WIRE),
+        Some(AudioFormat::Other(_)) | None => (Codec::Pcm16, SampleRate::WIRE),
     }
 }
 
@@ -247,10 +251,10 @@ fn replace<T>(present: &mut Option<T>, update: Option<T>) {
     }
 }
 
-fn set<T>(present: &mut Setting<T>, update: Setting<T>) {
+fn set<T>(present: &mut FieldUpdate<T>, update: FieldUpdate<T>) {
     match update {
-        Setting::Keep => {}
-        Setting::Clear | Setting::Set(_) => *present = update,
+        FieldUpdate::Keep => {}
+        FieldUpdate::Clear | FieldUpdate::Set(_) => *present = update,
     }
 }
 
@@ -260,7 +264,7 @@ fn default_turns() -> TurnDetection {
             threshold: Some(THRESHOLD),
             prefix_padding_ms: Some(PADDING_MS),
             silence_duration_ms: Some(SILENCE_MS),
-            idle_timeout_ms: Setting::Clear,
+            idle_timeout_ms: FieldUpdate::Clear,
         },
         create_response: Some(true),
         interrupt_response: Some(true),
@@ -269,8 +273,8 @@ fn default_turns() -> TurnDetection {
 }
 
 /// Fills in what an update of the turn detection leaves to the server.
-fn completed(update: Setting<TurnDetection>) -> Setting<TurnDetection> {
-    let Setting::Set(turns) = update else { return update };
+fn completed(update: FieldUpdate<TurnDetection>) -> FieldUpdate<TurnDetection> {
+    let FieldUpdate::Set(turns) = update else { return update };
     let method = match turns.method {
         TurnMethod::ServerVad { threshold, prefix_padding_ms, silence_duration_ms, idle_timeout_ms } => {
             TurnMethod::ServerVad {
@@ -278,8 +282,8 @@ fn completed(update: Setting<TurnDetection>) -> Setting<TurnDetection> {
                 prefix_padding_ms: prefix_padding_ms.or(Some(PADDING_MS)),
                 silence_duration_ms: silence_duration_ms.or(Some(SILENCE_MS)),
                 idle_timeout_ms: match idle_timeout_ms {
-                    Setting::Set(timeout) => Setting::Set(timeout),
-                    Setting::Keep | Setting::Clear => Setting::Clear,
+                    FieldUpdate::Set(timeout) => FieldUpdate::Set(timeout),
+                    FieldUpdate::Keep | FieldUpdate::Clear => FieldUpdate::Clear,
                 },
             }
         }
@@ -288,7 +292,7 @@ fn completed(update: Setting<TurnDetection>) -> Setting<TurnDetection> {
         }
         TurnMethod::Other(name) => TurnMethod::Other(name),
     };
-    Setting::Set(TurnDetection {
+    FieldUpdate::Set(TurnDetection {
         method,
         create_response: turns.create_response.or(Some(true)),
         interrupt_response: turns.interrupt_response.or(Some(true)),

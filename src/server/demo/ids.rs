@@ -10,30 +10,30 @@ const LETTERS: usize = 21;
 
 /// Makes ids; the same seed makes the same ids.
 #[derive(Clone, Debug)]
-pub(crate) struct Ids {
+pub(crate) struct IdGenerator {
     state: u64,
-    manner: Manner,
+    manner: IdStyle,
 }
 
 /// What stands behind the prefix.
 #[derive(Clone, Debug)]
-enum Manner {
+enum IdStyle {
     /// Letters that do not come again.
     Letters,
     /// How many there were with the prefix.
     Count(HashMap<String, u64>),
 }
 
-impl Ids {
+impl IdGenerator {
     /// Starts from `seed`.
     pub(crate) fn new(seed: u64) -> Self {
         // The generator stands still at zero.
-        Self { state: seed.max(1), manner: Manner::Letters }
+        Self { state: seed.max(1), manner: IdStyle::Letters }
     }
 
     /// Counts from 1, as small servers do.
     pub(crate) fn counted() -> Self {
-        Self { manner: Manner::Count(HashMap::new()), ..Self::new(1) }
+        Self { manner: IdStyle::Count(HashMap::new()), ..Self::new(1) }
     }
 
     /// Starts from a seed of the operating system.
@@ -44,8 +44,8 @@ impl Ids {
     /// Returns a new id with `prefix`, such as `item` for `item_…`.
     pub(crate) fn next(&mut self, prefix: &str) -> String {
         match &mut self.manner {
-            Manner::Letters => format!("{prefix}_{}", self.letters(LETTERS)),
-            Manner::Count(counts) => {
+            IdStyle::Letters => format!("{prefix}_{}", self.letters(LETTERS)),
+            IdStyle::Count(counts) => {
                 let count = counts.entry(prefix.to_owned()).or_default();
                 *count += 1;
                 format!("{prefix}_{count}")
@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     fn ids_differ_and_fit_into_an_item_id() {
-        let mut ids = Ids::new(7);
+        let mut ids = IdGenerator::new(7);
         let made: HashSet<String> = (0..1_000).map(|_| ids.next("event")).collect();
         assert_eq!(made.len(), 1_000);
         assert!(made.iter().all(|id| id.len() <= 32 && id.starts_with("event_")));
@@ -90,13 +90,13 @@ mod tests {
 
     #[test]
     fn counted_ids_begin_with_one_for_each_prefix() {
-        let mut ids = Ids::counted();
+        let mut ids = IdGenerator::counted();
         let made = ["item", "resp", "item"].map(|prefix| ids.next(prefix));
         assert_eq!(made, ["item_1", "resp_1", "item_2"]);
     }
 
     #[test]
     fn the_same_seed_makes_the_same_ids() {
-        assert_eq!(Ids::new(3).next("item"), Ids::new(3).next("item"));
+        assert_eq!(IdGenerator::new(3).next("item"), IdGenerator::new(3).next("item"));
     }
 }

@@ -4,7 +4,7 @@ use crate::protocol::events::server::ErrorInfo;
 
 /// One mistake; it becomes an `error` event.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Mistake {
+pub(crate) struct ClientError {
     /// `unknown_parameter`, `invalid_value` …; null for a missing key.
     pub(crate) code: Option<&'static str>,
     /// For people.
@@ -13,7 +13,7 @@ pub(crate) struct Mistake {
     pub(crate) param: Option<String>,
 }
 
-impl Mistake {
+impl ClientError {
     /// A mistake with `code` that belongs to no field.
     pub(crate) fn new(code: &'static str, message: impl Into<String>) -> Self {
         Self { code: Some(code), message: message.into(), param: None }

@@ -40,7 +40,7 @@ use crate::server::demo::http::origin::{AllowList, Host, Origin};
 
 /// How the endpoint behaves.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct EndpointOptions {
     /// Host names a listener answers to besides those of its address.
     pub allow_hosts: Vec<Host>,
     /// Web origins whose pages may connect to a listener besides its own.
@@ -58,7 +58,7 @@ pub struct Options {
     pub faults: Faults,
 }
 
-impl Default for Options {
+impl Default for EndpointOptions {
     fn default() -> Self {
         Self {
             allow_hosts: Vec::new(),
@@ -96,7 +96,7 @@ const MAX_REFUSALS: usize = 32;
 
 /// Serves the connections of `listener` until it is dropped, and all connections with it. What reaches it
 /// must name one of its addresses, and a web page must be of an allowed origin (see [`http::origin`]).
-pub async fn serve(listener: TcpListener, options: Arc<Options>) {
+pub async fn serve(listener: TcpListener, options: Arc<EndpointOptions>) {
     // A bound listener has an address.
     let Ok(address) = listener.local_addr() else { return };
     let allowed = Arc::new(AllowList::new(address, &options.allow_hosts, &options.allow_origins));
@@ -126,11 +126,11 @@ pub async fn serve(listener: TcpListener, options: Arc<Options>) {
 
 /// Serves one connection, from the HTTP request to the end of the stream. Any `Host` and `Origin` is accepted:
 /// the caller knows where the stream comes from.
-pub async fn attend<S: AsyncRead + AsyncWrite + Unpin>(stream: S, options: Arc<Options>) {
+pub async fn attend<S: AsyncRead + AsyncWrite + Unpin>(stream: S, options: Arc<EndpointOptions>) {
     attend_from(stream, &options, None).await;
 }
 
-async fn attend_from<S>(mut stream: S, options: &Options, allowed: Option<&AllowList>)
+async fn attend_from<S>(mut stream: S, options: &EndpointOptions, allowed: Option<&AllowList>)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {

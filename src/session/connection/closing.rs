@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::protocol::close::CloseCause;
-use crate::session::connection::rollover::Moment;
-use crate::session::io::{Connection, Deadline, EndReason, Failure, Notice, Output, Reason, Unanswered};
+use crate::session::connection::rollover::SwitchReason;
+use crate::session::io::{ConnectionState, Deadline, EndReason, Failure, Notice, Output, Reason, Unanswered};
 use crate::session::plan::{AtInputEnd, Mode, TurnControl};
 use crate::session::{Phase, Session};
 
@@ -28,12 +28,12 @@ const ANSWER_BEGUN_WITHIN: Duration = Duration::from_secs(30);
 pub(crate) struct Closing {
     until: Duration,
     reason: EndReason,
-    goodbye: Goodbye,
+    goodbye: CloseProgress,
 }
 
 /// How far the connection is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Goodbye {
+enum CloseProgress {
     /// The other side has not answered.
     Awaited,
     /// There is no connection any more.
@@ -53,9 +53,9 @@ impl Session {
             Phase::Connecting | Phase::Away(_) | Phase::Closing(_) => self.end_here(reason),
             Phase::Opening(_) | Phase::Live => {
                 self.fall_silent(now);
-                self.show(Notice::Connection(Connection::Closing));
+                self.show(Notice::Connection(ConnectionState::Closing));
                 self.outputs.push(Output::Close);
-                self.close(now, reason, Goodbye::Awaited);
+                self.close(now, reason, CloseProgress::Awaited);
             }
             Phase::Over => {}
         }
@@ -79,7 +79,7 @@ impl Session {
 
     pub(crate) fn closed(&mut self, now: Duration, cause: CloseCause) {
         if let Phase::Closing(closing) = &mut self.phase {
-            closing.goodbye = Goodbye::Over;
+            closing.goodbye = CloseProgress::Over;
             self.see_goodbye();
             return;
         }
@@ -88,7 +88,7 @@ impl Session {
         if comes_back && let Some(failure) = why_lost(&reason) {
             if self.handover.is_primed() {
                 self.forget_server(now);
-                self.hand_over(now, Moment::Lost);
+                self.hand_over(now, SwitchReason::Lost);
                 return;
             }
             let trouble = failure.message.clone();
@@ -96,14 +96,14 @@ impl Session {
             return;
         }
         self.fall_silent(now);
-        self.close(now, reason, Goodbye::Over);
+        self.close(now, reason, CloseProgress::Over);
         self.see_goodbye();
     }
 
     /// Ends the call once nothing more is to be learned: neither from the server nor of what was heard.
     pub(crate) fn see_goodbye(&mut self) {
         let Phase::Closing(closing) = &self.phase else { return };
-        if self.flushing.is_none() && closing.goodbye == Goodbye::Over {
+        if self.flushing.is_none() && closing.goodbye == CloseProgress::Over {
             let reason = closing.reason.clone();
             self.end_here(reason);
         }
@@ -119,7 +119,7 @@ impl Session {
         }
     }
 
-    fn close(&mut self, now: Duration, reason: EndReason, goodbye: Goodbye) {
+    fn close(&mut self, now: Duration, reason: EndReason, goodbye: CloseProgress) {
         self.phase = Phase::Closing(Closing { until: now + GOODBYE_WITHIN, reason, goodbye });
     }
 

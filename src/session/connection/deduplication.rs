@@ -11,34 +11,34 @@ const REMEMBERED: usize = 256;
 
 /// What came last.
 #[derive(Debug, Default)]
-pub(crate) struct Repeats {
+pub(crate) struct EventDeduplicator {
     seen: VecDeque<(String, Looks)>,
-    ids: Ids,
+    ids: EventIds,
 }
 
 /// What two events with the same id have in common if they are one.
 type Looks = (Discriminant<ServerBody>, u64);
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Ids {
+enum EventIds {
     #[default]
     Unique,
     /// The server gives the same id to different events.
     Meaningless,
 }
 
-impl Repeats {
+impl EventDeduplicator {
     /// Notes an event; returns whether it came before.
     pub(crate) fn is_repeat(&mut self, event: &ServerEvent) -> bool {
         let Some(id) = event.event_id.as_deref().filter(|id| !id.is_empty()) else { return false };
-        if self.ids == Ids::Meaningless {
+        if self.ids == EventIds::Meaningless {
             return false;
         }
         let looks = (discriminant(&event.body), content(&event.body));
         match self.seen.iter().find(|(seen, _)| seen == id) {
             Some((_, seen)) if *seen == looks => return true,
             Some(_) => {
-                self.ids = Ids::Meaningless;
+                self.ids = EventIds::Meaningless;
                 self.seen.clear();
             }
             None => {

@@ -5,9 +5,9 @@ use std::time::Duration;
 use crate::protocol::dialect::Dialect;
 use crate::protocol::events::client::ClientBody;
 use crate::protocol::events::server::ErrorInfo;
-use crate::protocol::settings::{SessionInfo, Settings};
-use crate::session::errors::{Cause, describe};
-use crate::session::io::{Connection, Deadline, EndReason, Failure, Notice, Ready, Reason};
+use crate::protocol::settings::{SessionInfo, SessionSettings};
+use crate::session::errors::{RequestKind, describe};
+use crate::session::io::{ConnectionState, Deadline, EndReason, Failure, Notice, Ready, Reason};
 use crate::session::plan::Plan;
 use crate::session::{Phase, Session};
 
@@ -24,7 +24,7 @@ const MOST_RETRIES: u32 = 4;
 /// What is known while a connection opens.
 #[derive(Debug)]
 pub(crate) struct Opening {
-    step: Step,
+    step: OpeningStage,
     until: Duration,
     ready: Ready,
     created: Option<Dialect>,
@@ -37,14 +37,14 @@ pub(crate) struct Opening {
 }
 
 #[derive(Debug, PartialEq)]
-enum Step {
+enum OpeningStage {
     AwaitCreated,
     AwaitUpdated,
 }
 
 /// What is to be done next.
 #[derive(Debug, PartialEq)]
-pub(crate) enum Next {
+pub(crate) enum NextAction {
     /// Nothing.
     Wait,
     /// Send the settings, after telling this if there is something to tell.
@@ -59,7 +59,7 @@ impl Opening {
     /// Begins with an open socket.
     pub(crate) fn begin(now: Duration, plan: &Plan) -> Self {
         Self {
-            step: Step::AwaitCreated,
+            step: OpeningStage::AwaitCreated,
             until: now + CREATED_WITHIN,
             ready: Ready::default(),
             created: None,
@@ -78,21 +78,21 @@ impl Opening {
 
     /// Returns whether the settings are sent.
     pub(crate) fn has_asked(&self) -> bool {
-        self.step == Step::AwaitUpdated
+        self.step == OpeningStage::AwaitUpdated
     }
 
     pub(crate) fn deadline(&self) -> Deadline {
         let reason = match self.step {
-            Step::AwaitCreated => Reason::NoCreated,
-            Step::AwaitUpdated => Reason::NoUpdated,
+            OpeningStage::AwaitCreated => Reason::NoCreated,
+            OpeningStage::AwaitUpdated => Reason::NoUpdated,
         };
         Deadline { at: self.until, reason }
     }
 
-    pub(crate) fn created(&mut self, now: Duration, info: &SessionInfo) -> Next {
+    pub(crate) fn created(&mut self, now: Duration, info: &SessionInfo) -> NextAction {
         self.ready.learn(info);
-        if self.step != Step::AwaitCreated {
-            return Next::Wait;
+        if self.step != OpeningStage::AwaitCreated {
+            return NextAction::Wait;
         }
         self.created = info.shape;
         if let (None, Some(shape)) = (self.fixed, info.shape) {
@@ -103,27 +103,27 @@ impl Opening {
 
     /// Some servers begin with it, and never say `session.created`; where the dialect is known there is
     /// nothing to wait for.
-    pub(crate) fn conversation_created(&mut self, now: Duration) -> Next {
+    pub(crate) fn conversation_created(&mut self, now: Duration) -> NextAction {
         match (&self.step, self.fixed) {
-            (Step::AwaitCreated, Some(_)) => self.send_settings(now, None),
-            (Step::AwaitCreated | Step::AwaitUpdated, _) => Next::Wait,
+            (OpeningStage::AwaitCreated, Some(_)) => self.send_settings(now, None),
+            (OpeningStage::AwaitCreated | OpeningStage::AwaitUpdated, _) => NextAction::Wait,
         }
     }
 
-    pub(crate) fn updated(&mut self, info: &SessionInfo) -> Next {
+    pub(crate) fn updated(&mut self, info: &SessionInfo) -> NextAction {
         self.ready.learn(info);
         match self.step {
-            Step::AwaitCreated => Next::Wait,
-            Step::AwaitUpdated => self.go_live(),
+            OpeningStage::AwaitCreated => NextAction::Wait,
+            OpeningStage::AwaitUpdated => self.go_live(),
         }
     }
 
-    pub(crate) fn tick(&mut self, now: Duration) -> Next {
+    pub(crate) fn tick(&mut self, now: Duration) -> NextAction {
         match self.step {
-            _ if now < self.until => Next::Wait,
-            Step::AwaitCreated => self.send_settings(now, None),
-            Step::AwaitUpdated => match self.refusals.first() {
-                Some(complaint) => Next::Refused(refusal_of(complaint)),
+            _ if now < self.until => NextAction::Wait,
+            OpeningStage::AwaitCreated => self.send_settings(now, None),
+            OpeningStage::AwaitUpdated => match self.refusals.first() {
+                Some(complaint) => NextAction::Refused(refusal_of(complaint)),
                 None => self.go_live(),
             },
         }
@@ -136,7 +136,12 @@ impl Opening {
 
     /// The update is sent again without the field that the error names. Other errors refuse the session,
     /// unless `session.updated` follows: some servers apply the rest and send an error per field.
-    pub(crate) fn refused(&mut self, now: Duration, error: &ErrorInfo, settings: &mut Settings) -> Next {
+    pub(crate) fn refused(
+        &mut self,
+        now: Duration,
+        error: &ErrorInfo,
+        settings: &mut SessionSettings,
+    ) -> NextAction {
         self.retries += 1;
         let retries_left = self.retries <= MOST_RETRIES;
         let unknown_shape = self.created.is_none() && self.fixed.is_none();
@@ -150,19 +155,19 @@ impl Opening {
         } else {
             self.until = now + UPDATED_WITHIN;
             self.refusals.push(complaint(error));
-            Next::Wait
+            NextAction::Wait
         }
     }
 
-    fn send_settings(&mut self, now: Duration, told: Option<String>) -> Next {
-        self.step = Step::AwaitUpdated;
+    fn send_settings(&mut self, now: Duration, told: Option<String>) -> NextAction {
+        self.step = OpeningStage::AwaitUpdated;
         self.until = now + UPDATED_WITHIN;
-        Next::SendSettings(told)
+        NextAction::SendSettings(told)
     }
 
-    fn go_live(&mut self) -> Next {
+    fn go_live(&mut self) -> NextAction {
         let ready = Ready { dialect: self.dialect, ..std::mem::take(&mut self.ready) };
-        Next::GoLive(ready, std::mem::take(&mut self.refusals))
+        NextAction::GoLive(ready, std::mem::take(&mut self.refusals))
     }
 }
 
@@ -181,7 +186,7 @@ fn refusal_of(complaint: &Failure) -> Failure {
     Failure { message, code: complaint.code.clone() }
 }
 
-fn drop_unknown_field(error: &ErrorInfo, settings: &mut Settings) -> Option<String> {
+fn drop_unknown_field(error: &ErrorInfo, settings: &mut SessionSettings) -> Option<String> {
     if error.code.as_deref() != Some("unknown_parameter") {
         return None;
     }
@@ -191,7 +196,7 @@ fn drop_unknown_field(error: &ErrorInfo, settings: &mut Settings) -> Option<Stri
 
 impl Session {
     pub(crate) fn opened(&mut self, now: Duration) {
-        self.show(Notice::Connection(Connection::Configuring));
+        self.show(Notice::Connection(ConnectionState::Configuring));
         let opening = Opening::begin(now, &self.plan);
         self.placement.new_server();
         self.dialect = opening.dialect();
@@ -223,11 +228,15 @@ impl Session {
         self.open_further(now, |opening, settings| opening.refused(now, error, settings));
     }
 
-    fn open_further(&mut self, now: Duration, step: impl FnOnce(&mut Opening, &mut Settings) -> Next) {
+    fn open_further(
+        &mut self,
+        now: Duration,
+        step: impl FnOnce(&mut Opening, &mut SessionSettings) -> NextAction,
+    ) {
         let Phase::Opening(opening) = &mut self.phase else { return };
         match step(opening, &mut self.plan.settings) {
-            Next::Wait => {}
-            Next::SendSettings(told) => {
+            NextAction::Wait => {}
+            NextAction::SendSettings(told) => {
                 self.dialect = opening.dialect();
                 if let Some(told) = told {
                     self.show(Notice::Info(told));
@@ -237,15 +246,15 @@ impl Session {
                     self.show(Notice::Debug(format!("settings not sent to this endpoint: {omitted}")));
                 }
                 let settings = Box::new(self.plan.settings_to_send());
-                self.send(ClientBody::SessionUpdate(settings), Cause::SessionUpdate);
+                self.send(ClientBody::SessionUpdate(settings), RequestKind::SessionUpdate);
             }
-            Next::GoLive(ready, complaints) => {
+            NextAction::GoLive(ready, complaints) => {
                 for Failure { message, .. } in complaints {
                     self.warn(&format!("the endpoint did not apply a setting: {message}"));
                 }
                 self.go_live(now, ready);
             }
-            Next::Refused(failure) => self.hang_up(now, EndReason::Refused(failure)),
+            NextAction::Refused(failure) => self.hang_up(now, EndReason::Refused(failure)),
         }
     }
 
@@ -254,7 +263,7 @@ impl Session {
         self.model = ready.model.clone().or_else(|| self.model.take());
         self.plan_handover(now, ready.expires_at);
         self.show(Notice::Ready(ready));
-        self.show(Notice::Connection(Connection::Live));
+        self.show(Notice::Connection(ConnectionState::Live));
         if self.attempts.is_return() {
             self.replay(now);
         }

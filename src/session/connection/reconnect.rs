@@ -11,10 +11,10 @@ use crate::protocol::events::client::ClientBody;
 use crate::protocol::events::item::Item;
 use crate::protocol::events::response::ResponseConfig;
 use crate::protocol::events::server::ErrorInfo;
-use crate::session::connection::deduplication::Repeats;
-use crate::session::errors::{Cause, Sent, describe};
+use crate::session::connection::deduplication::EventDeduplicator;
+use crate::session::errors::{RequestKind, SentRequests, describe};
 use crate::session::io::{
-    Connection, Deadline, DialFailure, Door, EndReason, Failure, Notice, Output, Reason,
+    ConnectionState, Deadline, DialFailure, EndReason, Failure, Handshake, Notice, Output, Reason,
 };
 use crate::session::plan::{Mode, TurnControl};
 use crate::session::response::sequencer::Responses;
@@ -40,15 +40,15 @@ const IDLE_LINE: Duration = Duration::from_secs(20);
 
 /// The connection is lost and is to come back.
 #[derive(Debug)]
-pub(crate) struct Away {
-    step: Step,
+pub(crate) struct Reconnecting {
+    step: ReconnectStage,
     /// Why it was lost; told if it does not come back.
     failure: Failure,
 }
 
 /// Whether the user is told that the connection is lost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Told {
+enum Notify {
     /// They are.
     #[default]
     Aloud,
@@ -57,7 +57,7 @@ enum Told {
 }
 
 #[derive(Debug, PartialEq)]
-enum Step {
+enum ReconnectStage {
     /// Until then.
     Pause(Duration),
     /// The outside is at it.
@@ -66,24 +66,24 @@ enum Step {
 
 /// How often the connection had to be made again.
 #[derive(Debug, Default)]
-pub(crate) struct Attempts {
+pub(crate) struct Backoff {
     made: u32,
     live_since: Option<Duration>,
     /// How long the server wants to be left alone.
     asked: Duration,
-    told: Told,
+    told: Notify,
 }
 
-impl Away {
+impl Reconnecting {
     pub(crate) fn deadline(&self) -> Option<Deadline> {
         match self.step {
-            Step::Pause(at) => Some(Deadline { at, reason: Reason::Redial }),
-            Step::Dial => None,
+            ReconnectStage::Pause(at) => Some(Deadline { at, reason: Reason::Redial }),
+            ReconnectStage::Dial => None,
         }
     }
 }
 
-impl Attempts {
+impl Backoff {
     /// Returns whether the session is configured for the second time or later.
     pub(crate) fn is_return(&self) -> bool {
         self.made > 0
@@ -144,7 +144,7 @@ impl Session {
     /// Keeps the call while the connection is away; `trouble` is what went wrong last, `failure` what did first.
     pub(crate) fn lose(&mut self, now: Duration, failure: Failure, trouble: &str) {
         let asked = self.attempts.asked;
-        let told = if self.is_idle_line(now) { Told::Quietly } else { Told::Aloud };
+        let told = if self.is_idle_line(now) { Notify::Quietly } else { Notify::Aloud };
         let Some(pause) = self.attempts.next(now) else {
             self.silence_and_close_lines();
             self.end(EndReason::Lost(failure));
@@ -154,12 +154,14 @@ impl Session {
         self.drop_next();
         let when = if asked.is_zero() { String::new() } else { format!(" in {:.0} s", pause.as_secs_f64()) };
         match told {
-            Told::Aloud => self.show(Notice::Info(format!("{trouble}: trying again{when}"))),
-            Told::Quietly => self.show(Notice::Debug(format!("{trouble}: it was idle, trying again{when}"))),
+            Notify::Aloud => self.show(Notice::Info(format!("{trouble}: trying again{when}"))),
+            Notify::Quietly => {
+                self.show(Notice::Debug(format!("{trouble}: it was idle, trying again{when}")))
+            }
         }
-        self.show(Notice::Connection(Connection::Away));
+        self.show(Notice::Connection(ConnectionState::Away));
         self.attempts.told = told;
-        self.phase = Phase::Away(Away { step: Step::Pause(now + pause), failure });
+        self.phase = Phase::Away(Reconnecting { step: ReconnectStage::Pause(now + pause), failure });
     }
 
     /// Forgets all that has a name only in the dead session.
@@ -172,8 +174,8 @@ impl Session {
         self.captions_abandoned();
         self.last_error = None;
         self.pending_error = None;
-        self.sent = Sent::default();
-        self.repeats = Repeats::default();
+        self.sent = SentRequests::default();
+        self.repeats = EventDeduplicator::default();
         self.responses = Responses::default();
         self.stopwatch.new_server();
         self.microphone.server_gone(self.plan.turn_control());
@@ -188,21 +190,21 @@ impl Session {
         }
         self.forget_server(now);
         self.drop_next();
-        self.door = Door::WithoutMarker;
+        self.door = Handshake::WithoutMarker;
         self.plan.dialect = Some(Dialect::Ga);
         self.show(Notice::Info("the endpoint no longer speaks the beta dialect: trying GA".to_owned()));
-        self.show(Notice::Connection(Connection::Connecting));
-        self.phase = Phase::Away(Away { step: Step::Dial, failure });
+        self.show(Notice::Connection(ConnectionState::Connecting));
+        self.phase = Phase::Away(Reconnecting { step: ReconnectStage::Dial, failure });
         self.outputs.push(Output::Open(self.door));
     }
 
     pub(crate) fn tick_away(&mut self, now: Duration) {
         let Phase::Away(away) = &mut self.phase else { return };
-        if let Step::Pause(at) = away.step
+        if let ReconnectStage::Pause(at) = away.step
             && now >= at
         {
-            away.step = Step::Dial;
-            self.show(Notice::Connection(Connection::Connecting));
+            away.step = ReconnectStage::Dial;
+            self.show(Notice::Connection(ConnectionState::Connecting));
             self.outputs.push(Output::Open(self.door));
         }
     }
@@ -229,8 +231,8 @@ impl Session {
         self.memory.hand_over();
         let told = format!("connected again{}", self.turns_kept());
         match self.attempts.told {
-            Told::Aloud => self.show(Notice::Info(told)),
-            Told::Quietly => self.show(Notice::Debug(told)),
+            Notify::Aloud => self.show(Notice::Info(told)),
+            Notify::Quietly => self.show(Notice::Debug(told)),
         }
         if lost_ms > 0 {
             let seconds = Duration::from_millis(lost_ms).as_secs_f64();
@@ -238,7 +240,7 @@ impl Session {
             self.show(Notice::Error { code: None, message });
         }
         for item in items {
-            self.send(ClientBody::ItemCreate { previous_item_id: None, item }, Cause::ItemCreate);
+            self.send(ClientBody::ItemCreate { previous_item_id: None, item }, RequestKind::ItemCreate);
         }
         self.ask_again(now);
     }

@@ -11,10 +11,10 @@ use crate::dsp::level::rms_dbfs;
 use crate::protocol::dialect::Dialect;
 use crate::protocol::events::client::ClientBody;
 use crate::protocol::events::server::{ErrorInfo, ServerBody, ServerEvent};
-use crate::session::connection::deduplication::Repeats;
-use crate::session::connection::opening::{Next, Opening};
+use crate::session::connection::deduplication::EventDeduplicator;
+use crate::session::connection::opening::{NextAction, Opening};
 use crate::session::connection::reconnect::LONGEST_ASKED;
-use crate::session::errors::{Cause, Sent, describe};
+use crate::session::errors::{RequestKind, SentRequests, describe};
 use crate::session::io::{Deadline, DialFailure, NextEvent, Notice, Output, Ready, Reason};
 use crate::session::plan::{Mode, Plan};
 use crate::session::{Phase, Session};
@@ -43,7 +43,7 @@ const QUIET_FOR: Duration = Duration::from_millis(400);
 
 /// When a session ends, and what that means for the one that follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Limit {
+struct SessionLimit {
     /// From here on a second connection is made.
     prepare: Duration,
     /// From here on it is enough that nothing is being asked or answered.
@@ -54,13 +54,13 @@ struct Limit {
 
 /// The connection that is to follow.
 #[derive(Debug, Default)]
-pub(crate) struct Handover {
-    limit: Option<Limit>,
-    step: Step,
+pub(crate) struct Rollover {
+    limit: Option<SessionLimit>,
+    step: RolloverStage,
 }
 
 #[derive(Debug, Default)]
-enum Step {
+enum RolloverStage {
     /// There is nothing to be done.
     #[default]
     Idle,
@@ -69,16 +69,16 @@ enum Step {
     /// The outside is at it.
     Dial,
     /// It is open and not configured yet.
-    Open(Box<Opening>, Sent),
+    Open(Box<Opening>, SentRequests),
     /// It waits for its moment.
-    Primed(Box<Primed>),
+    Primed(Box<StandbyReady>),
 }
 
 /// A configured connection that knows the conversation.
 #[derive(Debug)]
-struct Primed {
+struct StandbyReady {
     ready: Ready,
-    sent: Sent,
+    sent: SentRequests,
     dialect: Dialect,
     /// When the microphone was last loud.
     loud: Duration,
@@ -88,7 +88,7 @@ struct Primed {
 
 /// Why the call moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Moment {
+pub(crate) enum SwitchReason {
     /// Nothing is lost or said twice by it.
     Calm,
     /// The limit is near: what is being said is carried over.
@@ -97,25 +97,25 @@ pub(crate) enum Moment {
     Lost,
 }
 
-impl Handover {
+impl Rollover {
     pub(crate) fn deadline(&self) -> Option<Deadline> {
         let at = match &self.step {
-            Step::Idle | Step::Dial => None,
-            Step::Wait(at) => Some(*at),
-            Step::Open(opening, _) => return Some(opening.deadline()),
-            Step::Primed(primed) => primed.wake,
+            RolloverStage::Idle | RolloverStage::Dial => None,
+            RolloverStage::Wait(at) => Some(*at),
+            RolloverStage::Open(opening, _) => return Some(opening.deadline()),
+            RolloverStage::Primed(primed) => primed.wake,
         };
         at.map(|at| Deadline { at, reason: Reason::SessionLimit })
     }
 
     /// Returns whether there is a connection that the call could move to at once.
     pub(crate) fn is_primed(&self) -> bool {
-        matches!(self.step, Step::Primed(_))
+        matches!(self.step, RolloverStage::Primed(_))
     }
 
     /// Notes what the microphone hears.
     pub(crate) fn hear(&mut self, now: Duration, frame: &Frame) {
-        if let Step::Primed(primed) = &mut self.step
+        if let RolloverStage::Primed(primed) = &mut self.step
             && rms_dbfs(&frame.samples) > LOUD_DBFS
         {
             primed.loud = now;
@@ -123,7 +123,7 @@ impl Handover {
     }
 }
 
-impl Limit {
+impl SessionLimit {
     /// Returns what the end of a session in `left` means.
     fn of(now: Duration, left: Duration) -> Self {
         let lead = LONGEST_LEAD.min(left / LEAD_SHARE);
@@ -144,8 +144,9 @@ impl Session {
     pub(crate) fn plan_handover(&mut self, now: Duration, expires_at: Option<u64>) {
         let lasting = self.plan.mode != Mode::Ask;
         let left = time_left(&self.plan, now, expires_at).filter(|_| lasting);
-        self.handover.limit = left.map(|left| Limit::of(now, left));
-        self.handover.step = self.handover.limit.map_or(Step::Idle, |limit| Step::Wait(limit.prepare));
+        self.handover.limit = left.map(|left| SessionLimit::of(now, left));
+        self.handover.step =
+            self.handover.limit.map_or(RolloverStage::Idle, |limit| RolloverStage::Wait(limit.prepare));
     }
 
     /// Something happened on the connection that is to follow.
@@ -156,7 +157,7 @@ impl Session {
         match event {
             NextEvent::Opened => {
                 let opening = Box::new(Opening::begin(now, &self.plan));
-                self.handover.step = Step::Open(opening, Sent::default());
+                self.handover.step = RolloverStage::Open(opening, SentRequests::default());
             }
             NextEvent::Failed(DialFailure::Passing { failure, retry_after }) => {
                 self.next_failed(now, &failure.message);
@@ -187,43 +188,43 @@ impl Session {
             return;
         }
         match self.handover.step {
-            Step::Open(..) if error.is_of_server() => self.next_failed(now, &describe(error)),
-            Step::Open(..) => {
+            RolloverStage::Open(..) if error.is_of_server() => self.next_failed(now, &describe(error)),
+            RolloverStage::Open(..) => {
                 self.next_further(now, |opening, plan| opening.refused(now, error, &mut plan.settings));
             }
-            Step::Idle | Step::Wait(_) | Step::Dial | Step::Primed(_) => {
+            RolloverStage::Idle | RolloverStage::Wait(_) | RolloverStage::Dial | RolloverStage::Primed(_) => {
                 self.show(Notice::Debug(format!("the next session reports an error: {}", describe(error))));
             }
         }
     }
 
-    fn next_further(&mut self, now: Duration, step: impl FnOnce(&mut Opening, &mut Plan) -> Next) {
-        let Step::Open(opening, sent) = &mut self.handover.step else { return };
+    fn next_further(&mut self, now: Duration, step: impl FnOnce(&mut Opening, &mut Plan) -> NextAction) {
+        let RolloverStage::Open(opening, sent) = &mut self.handover.step else { return };
         match step(opening, &mut self.plan) {
-            Next::Wait => {}
-            Next::SendSettings(_) => {
+            NextAction::Wait => {}
+            NextAction::SendSettings(_) => {
                 let settings = ClientBody::SessionUpdate(Box::new(self.plan.settings_to_send()));
-                let event = Box::new(settings.with_id(sent.note(Cause::SessionUpdate)));
+                let event = Box::new(settings.with_id(sent.note(RequestKind::SessionUpdate)));
                 self.outputs.push(Output::SendNext { event, dialect: opening.dialect() });
             }
             // The first session of the call has shown the same warnings.
-            Next::GoLive(ready, _) => {
+            NextAction::GoLive(ready, _) => {
                 let (sent, dialect) = (std::mem::take(sent), opening.dialect());
-                let primed = Primed { ready, sent, dialect, loud: now, wake: None };
-                self.handover.step = Step::Primed(Box::new(primed));
+                let primed = StandbyReady { ready, sent, dialect, loud: now, wake: None };
+                self.handover.step = RolloverStage::Primed(Box::new(primed));
                 self.tell_next();
             }
-            Next::Refused(failure) => self.next_refused(&failure.message),
+            NextAction::Refused(failure) => self.next_refused(&failure.message),
         }
     }
 
     /// Tells the next server what it does not know of the conversation.
     fn tell_next(&mut self) {
         let items = self.untold_items();
-        let Step::Primed(primed) = &mut self.handover.step else { return };
+        let RolloverStage::Primed(primed) = &mut self.handover.step else { return };
         for item in items {
             let body = ClientBody::ItemCreate { previous_item_id: None, item };
-            let event = Box::new(body.with_id(primed.sent.note(Cause::ItemCreate)));
+            let event = Box::new(body.with_id(primed.sent.note(RequestKind::ItemCreate)));
             self.outputs.push(Output::SendNext { event, dialect: primed.dialect });
         }
     }
@@ -234,13 +235,13 @@ impl Session {
         self.drop_next();
         let again = now + TRY_AGAIN;
         if self.handover.limit.is_some_and(|limit| again < limit.force) {
-            self.handover.step = Step::Wait(again);
+            self.handover.step = RolloverStage::Wait(again);
         }
     }
 
     /// The endpoint wants to be left alone for so long.
     fn leave_next_alone(&mut self, now: Duration, asked: Option<Duration>) {
-        if let (Step::Wait(at), Some(asked)) = (&mut self.handover.step, asked) {
+        if let (RolloverStage::Wait(at), Some(asked)) = (&mut self.handover.step, asked) {
             *at = (*at).max(now + asked.min(LONGEST_ASKED));
         }
     }
@@ -254,8 +255,10 @@ impl Session {
     /// Gives up the connection that was to follow.
     pub(crate) fn drop_next(&mut self) {
         match std::mem::take(&mut self.handover.step) {
-            Step::Idle | Step::Wait(_) => {}
-            Step::Dial | Step::Open(..) | Step::Primed(_) => self.outputs.push(Output::DropNext),
+            RolloverStage::Idle | RolloverStage::Wait(_) => {}
+            RolloverStage::Dial | RolloverStage::Open(..) | RolloverStage::Primed(_) => {
+                self.outputs.push(Output::DropNext)
+            }
         }
         self.memory.forget_next();
     }
@@ -266,22 +269,22 @@ impl Session {
             return;
         }
         match &self.handover.step {
-            Step::Wait(at) if now >= *at => {
-                self.handover.step = Step::Dial;
+            RolloverStage::Wait(at) if now >= *at => {
+                self.handover.step = RolloverStage::Dial;
                 self.outputs.push(Output::OpenNext(self.door));
             }
-            Step::Open(opening, _) if now >= opening.deadline().at => {
+            RolloverStage::Open(opening, _) if now >= opening.deadline().at => {
                 self.next_further(now, |opening, _| opening.tick(now));
             }
-            Step::Primed(primed) => match self.moment(now, primed) {
+            RolloverStage::Primed(primed) => match self.moment(now, primed) {
                 Some(moment) => self.hand_over(now, moment),
                 None => self.wake_at_next_stage(now),
             },
-            Step::Idle | Step::Wait(_) | Step::Dial | Step::Open(..) => {}
+            RolloverStage::Idle | RolloverStage::Wait(_) | RolloverStage::Dial | RolloverStage::Open(..) => {}
         }
     }
 
-    fn moment(&self, now: Duration, primed: &Primed) -> Option<Moment> {
+    fn moment(&self, now: Duration, primed: &StandbyReady) -> Option<SwitchReason> {
         let limit = self.handover.limit?;
         if self.responses.is_active() || self.responses.is_waiting() || self.flushing.is_some() {
             return None;
@@ -291,31 +294,31 @@ impl Session {
         let quiet = now >= primed.loud + QUIET_FOR;
         let captioned = !self.transcript.is_outstanding();
         if !owed && !spoken && quiet && captioned && !self.playback.is_sounding() {
-            return Some(Moment::Calm);
+            return Some(SwitchReason::Calm);
         }
         if !owed && !spoken && now >= limit.press {
-            return Some(Moment::Calm);
+            return Some(SwitchReason::Calm);
         }
-        (now >= limit.force).then_some(Moment::Late)
+        (now >= limit.force).then_some(SwitchReason::Late)
     }
 
     fn wake_at_next_stage(&mut self, now: Duration) {
-        let Some(Limit { press, force, .. }) = self.handover.limit else { return };
-        if let Step::Primed(primed) = &mut self.handover.step {
+        let Some(SessionLimit { press, force, .. }) = self.handover.limit else { return };
+        if let RolloverStage::Primed(primed) = &mut self.handover.step {
             let stages = [primed.loud + QUIET_FOR, press, force];
             primed.wake = stages.into_iter().filter(|at| *at > now).min();
         }
     }
 
     /// Moves the call to the connection that is primed.
-    pub(crate) fn hand_over(&mut self, now: Duration, moment: Moment) {
+    pub(crate) fn hand_over(&mut self, now: Duration, moment: SwitchReason) {
         self.tell_next();
-        let Step::Primed(primed) = std::mem::take(&mut self.handover.step) else { return };
-        let Primed { ready, sent, dialect, .. } = *primed;
+        let RolloverStage::Primed(primed) = std::mem::take(&mut self.handover.step) else { return };
+        let StandbyReady { ready, sent, dialect, .. } = *primed;
         self.outputs.push(Output::Switch);
         self.stopwatch.new_server();
         (self.sent, self.dialect) = (sent, dialect);
-        self.repeats = Repeats::default();
+        self.repeats = EventDeduplicator::default();
         self.placement.new_server();
         self.memory.hand_over();
         self.model = ready.model.clone().or_else(|| self.model.take());
@@ -323,19 +326,19 @@ impl Session {
         self.attempts.went_live(now);
         let kept = self.turns_kept();
         let told = match moment {
-            Moment::Calm | Moment::Late => "the session was renewed before its time limit",
-            Moment::Lost => "the connection ended: the call goes on in a new session",
+            SwitchReason::Calm | SwitchReason::Late => "the session was renewed before its time limit",
+            SwitchReason::Lost => "the connection ended: the call goes on in a new session",
         };
         self.show(Notice::Info(format!("{told}{kept}")));
         self.show(Notice::Ready(ready));
         match moment {
-            Moment::Calm => self.captions_abandoned(),
-            Moment::Late => {
+            SwitchReason::Calm => self.captions_abandoned(),
+            SwitchReason::Late => {
                 self.captions_abandoned();
                 self.microphone.server_gone(self.plan.turn_control());
                 self.send_kept_audio(now);
             }
-            Moment::Lost => {
+            SwitchReason::Lost => {
                 // Half an answer is not doubled.
                 if self.flushing.is_none() {
                     self.ask_again(now);

@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use crate::protocol::events::item::{Content, Item, ItemBody, Role};
 use crate::protocol::events::server::{ErrorInfo, Segment};
-use crate::protocol::value::Setting;
+use crate::protocol::value::FieldUpdate;
 use crate::session::Session;
 use crate::session::errors::describe;
-use crate::session::io::{Deadline, Line, Notice, Reason};
+use crate::session::io::{Deadline, Notice, Reason, UserLine};
 use crate::session::plan::Mode;
 
 /// Maximum time that a finished caption waits for those of earlier turns, some of which never come.
@@ -41,9 +41,9 @@ struct Caption {
 }
 
 impl Caption {
-    fn line(&self, is_final: bool) -> Line {
+    fn line(&self, is_final: bool) -> UserLine {
         let Self { item_id, text, after, .. } = self;
-        Line { item_id: item_id.clone(), text: text.clone(), is_final, after: after.clone() }
+        UserLine { item_id: item_id.clone(), text: text.clone(), is_final, after: after.clone() }
     }
 }
 
@@ -83,7 +83,7 @@ impl Captions {
     }
 
     /// Notes which item a turn follows, and moves it there; returns its line if it is news.
-    fn place(&mut self, item_id: &str, after: Option<String>) -> Option<Line> {
+    fn place(&mut self, item_id: &str, after: Option<String>) -> Option<UserLine> {
         let is_new = self.position(item_id).is_none();
         let is_unchanged = after.is_none() || self.get(item_id).after == after;
         if is_unchanged {
@@ -102,7 +102,7 @@ impl Captions {
 
     /// Takes the captions that are final: all up to the first one that is still to come, or to one that has
     /// waited for too long.
-    fn release(&mut self, now: Duration) -> Vec<Line> {
+    fn release(&mut self, now: Duration) -> Vec<UserLine> {
         let is_late = |caption: &Caption| caption.finished_at.is_some_and(|at| now >= at + HELD_FOR);
         let late = self.list.iter().rposition(is_late).map_or(0, |last| last + 1);
         self.list.iter_mut().take(late).for_each(|caption| caption.is_overdue = true);
@@ -112,7 +112,7 @@ impl Captions {
     }
 
     /// Takes the finished ones of the first `count` captions.
-    fn take(&mut self, count: usize) -> Vec<Line> {
+    fn take(&mut self, count: usize) -> Vec<UserLine> {
         let mut lines = Vec::new();
         for (index, caption) in std::mem::take(&mut self.list).into_iter().enumerate() {
             if index < count && caption.finished_at.is_some() {
@@ -139,7 +139,7 @@ impl Session {
         }
         self.outcome.turn(item_id);
         self.memory.begin(item_id, Role::User);
-        let captions = matches!(self.plan.settings.transcription, Setting::Set(_));
+        let captions = matches!(self.plan.settings.transcription, FieldUpdate::Set(_));
         if !captions || self.transcript.is_finished(item_id) {
             return;
         }
@@ -232,7 +232,7 @@ impl Session {
         self.show_captions(lines);
     }
 
-    fn show_captions(&mut self, lines: Vec<Line>) {
+    fn show_captions(&mut self, lines: Vec<UserLine>) {
         for line in lines {
             self.show(Notice::User(line));
         }

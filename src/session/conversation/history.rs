@@ -12,28 +12,28 @@ const REMEMBERED: usize = 4 * REPLAYED;
 
 /// The conversation, in its order.
 #[derive(Debug, Default)]
-pub(crate) struct Memory {
-    entries: Vec<Entry>,
+pub(crate) struct History {
+    entries: Vec<HistoryItem>,
 }
 
 /// One item of it.
 #[derive(Debug)]
-struct Entry {
+struct HistoryItem {
     item_id: String,
     role: Role,
     /// Empty until it is known, and where it never was.
     text: String,
     /// Whether an answer to it may still be owed.
-    answer: Owed,
+    answer: PendingReply,
     /// Whether the server in use has it.
-    here: Known,
+    here: ItemPresence,
     /// Whether the server that is to follow has it.
-    next: Known,
+    next: ItemPresence,
 }
 
 /// Whether what was said is to be answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Owed {
+enum PendingReply {
     /// As far as is known.
     Yes,
     /// The answer came whole, or is not wanted.
@@ -42,18 +42,18 @@ enum Owed {
 
 /// Whether a server has an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Known {
+enum ItemPresence {
     Yes,
     No,
 }
 
-impl Memory {
+impl History {
     /// Notes that the server in use has an item, and where; its text may come later.
     pub(crate) fn begin(&mut self, item_id: &str, role: Role) {
         if !self.entries.iter().any(|entry| entry.item_id == item_id) {
-            let (answer, here, next) = (Owed::Yes, Known::Yes, Known::No);
+            let (answer, here, next) = (PendingReply::Yes, ItemPresence::Yes, ItemPresence::No);
             let (item_id, text) = (item_id.to_owned(), String::new());
-            self.entries.push(Entry { item_id, role, text, answer, here, next });
+            self.entries.push(HistoryItem { item_id, role, text, answer, here, next });
             if self.entries.len() > REMEMBERED {
                 self.entries.remove(0);
             }
@@ -66,10 +66,10 @@ impl Memory {
         self.begin(item_id, role);
         let entry = self.entries.iter_mut().find(|entry| entry.item_id == item_id)?;
         text.trim().clone_into(&mut entry.text);
-        if entry.here == Known::Yes || entry.text.is_empty() {
+        if entry.here == ItemPresence::Yes || entry.text.is_empty() {
             return None;
         }
-        entry.here = Known::Yes;
+        entry.here = ItemPresence::Yes;
         Some(entry.item())
     }
 
@@ -81,8 +81,8 @@ impl Memory {
         let mut items = Vec::new();
         for index in &known[known.len().saturating_sub(REPLAYED)..] {
             let entry = &mut self.entries[*index];
-            if entry.next == Known::No {
-                entry.next = Known::Yes;
+            if entry.next == ItemPresence::No {
+                entry.next = ItemPresence::Yes;
                 items.push(entry.item());
             }
         }
@@ -92,20 +92,20 @@ impl Memory {
     /// The next server takes the place of the one in use: what it was not told is not known there.
     pub(crate) fn hand_over(&mut self) {
         for entry in &mut self.entries {
-            entry.here = std::mem::replace(&mut entry.next, Known::No);
+            entry.here = std::mem::replace(&mut entry.next, ItemPresence::No);
         }
     }
 
     /// The next server is gone, and with it what it was told.
     pub(crate) fn forget_next(&mut self) {
         for entry in &mut self.entries {
-            entry.next = Known::No;
+            entry.next = ItemPresence::No;
         }
     }
 
     /// Returns how many turns the server in use has been told of.
     pub(crate) fn count(&self) -> usize {
-        let known = |entry: &&Entry| entry.here == Known::Yes && !entry.text.is_empty();
+        let known = |entry: &&HistoryItem| entry.here == ItemPresence::Yes && !entry.text.is_empty();
         self.entries.iter().filter(known).count()
     }
 
@@ -113,25 +113,25 @@ impl Memory {
     pub(crate) fn answered_by(&mut self, item_id: &str) {
         let answer = self.entries.iter().position(|entry| entry.item_id == item_id);
         for entry in &mut self.entries[..answer.unwrap_or(0)] {
-            entry.answer = Owed::No;
+            entry.answer = PendingReply::No;
         }
     }
 
     /// The user does not want the answer to what was said so far.
     pub(crate) fn owe_nothing(&mut self) {
         for entry in &mut self.entries {
-            entry.answer = Owed::No;
+            entry.answer = PendingReply::No;
         }
     }
 
     /// Returns whether the user was the last to say something that is known, and it was not answered.
     pub(crate) fn waits_for_answer(&self) -> bool {
         let last = self.entries.iter().rfind(|entry| !entry.text.is_empty());
-        last.is_some_and(|entry| entry.role == Role::User && entry.answer == Owed::Yes)
+        last.is_some_and(|entry| entry.role == Role::User && entry.answer == PendingReply::Yes)
     }
 }
 
-impl Entry {
+impl HistoryItem {
     fn item(&self) -> Item {
         let content = match self.role {
             Role::Assistant => Content::Text(self.text.clone()),
@@ -159,7 +159,7 @@ mod tests {
 
     #[test]
     fn a_caption_that_comes_late_stands_where_it_was_said() {
-        let mut memory = Memory::default();
+        let mut memory = History::default();
         memory.begin("u1", Role::User);
         assert_eq!(memory.tell("a1", Role::Assistant, "Hi."), None);
         assert_eq!(memory.tell("u1", Role::User, "Hello"), None);
@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn only_the_last_items_are_told_again_and_none_without_words() {
-        let mut memory = Memory::default();
+        let mut memory = History::default();
         for number in 0..100 {
             memory.tell(&format!("u{number}"), Role::User, &format!("turn {number}"));
             memory.begin(&format!("a{number}"), Role::Assistant);
@@ -180,7 +180,7 @@ mod tests {
 
     #[test]
     fn a_question_waits_until_it_is_answered_or_taken_back() {
-        let mut memory = Memory::default();
+        let mut memory = History::default();
         memory.tell("u1", Role::User, "one");
         memory.begin("a1", Role::Assistant);
         assert!(memory.waits_for_answer());
@@ -195,7 +195,7 @@ mod tests {
 
     #[test]
     fn the_next_server_is_told_each_item_once() {
-        let mut memory = Memory::default();
+        let mut memory = History::default();
         memory.tell("u1", Role::User, "one");
         assert_eq!(texts(&memory.take_untold()), ["one"]);
         memory.tell("a1", Role::Assistant, "two");
@@ -206,7 +206,7 @@ mod tests {
 
     #[test]
     fn what_becomes_known_after_the_handover_is_told_then() {
-        let mut memory = Memory::default();
+        let mut memory = History::default();
         memory.tell("u1", Role::User, "one");
         memory.begin("a1", Role::Assistant);
         memory.take_untold();

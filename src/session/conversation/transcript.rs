@@ -3,15 +3,15 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use crate::dsp::frame::{ClipId, Rate};
+use crate::dsp::frame::{ClipId, SampleRate};
 use crate::protocol::events::client::ClientBody;
 use crate::protocol::events::item::{Content, Item, ItemBody, Role};
 use crate::protocol::events::response::ResponseConfig;
 use crate::session::conversation::captions::Captions;
 use crate::session::conversation::streamed_text::{PartText, begins_with, joined};
-use crate::session::errors::Cause;
-use crate::session::io::delay::Origin;
-use crate::session::io::{AssistantLine, Line, Notice};
+use crate::session::errors::RequestKind;
+use crate::session::io::delay::DelayOrigin;
+use crate::session::io::{AssistantLine, Notice, UserLine};
 use crate::session::plan::Mode;
 use crate::session::response::playback::Progress;
 use crate::session::{Phase, Session};
@@ -24,7 +24,7 @@ const REMEMBERED: usize = 64;
 pub(crate) struct Transcript {
     pub(crate) captions: Captions,
     /// In the order in which they began.
-    assistants: Vec<(String, Answer)>,
+    assistants: Vec<(String, AssistantUtterance)>,
     finished: VecDeque<String>,
     typed: u64,
     commits_under_way: u32,
@@ -32,16 +32,16 @@ pub(crate) struct Transcript {
 
 /// What the assistant says, while it is being made or heard.
 #[derive(Debug, Default)]
-struct Answer {
+struct AssistantUtterance {
     parts: BTreeMap<(u32, PartKind), PartText>,
     progress: Progress,
-    made: Made,
-    manner: Manner,
+    made: Generation,
+    manner: AnswerMedium,
 }
 
 /// Whether an answer is read or heard.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Manner {
+enum AnswerMedium {
     /// As far as is known.
     #[default]
     Written,
@@ -81,7 +81,7 @@ pub(crate) struct PartOf<'a> {
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Made {
+enum Generation {
     #[default]
     Partly,
     Wholly,
@@ -89,7 +89,7 @@ enum Made {
 
 /// How a line of the assistant comes to be told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Telling {
+enum LineUpdate {
     SoFar,
     Whole,
     Cut,
@@ -126,20 +126,20 @@ impl Transcript {
         self.commits_under_way = 0;
     }
 
-    fn assistant(&mut self, item_id: &str) -> Option<&mut Answer> {
+    fn assistant(&mut self, item_id: &str) -> Option<&mut AssistantUtterance> {
         self.assistants.iter_mut().rfind(|(known, _)| known == item_id).map(|(_, answer)| answer)
     }
 
     pub(crate) fn expect_assistant(&mut self, item_id: &str) {
         if !self.is_finished(item_id) && self.assistant(item_id).is_none() {
-            self.assistants.push((item_id.to_owned(), Answer::default()));
+            self.assistants.push((item_id.to_owned(), AssistantUtterance::default()));
         }
     }
 
     /// The words of a line are those of sound, even where none has come.
     pub(crate) fn note_spoken(&mut self, item_id: &str) {
         if let Some(answer) = self.assistant(item_id) {
-            answer.manner = Manner::Spoken;
+            answer.manner = AnswerMedium::Spoken;
         }
     }
 
@@ -177,9 +177,9 @@ impl Session {
         };
         // It is sent in the next line.
         let _ = self.memory.tell(&item_id, Role::User, &text);
-        self.show(Notice::User(Line { item_id, text, is_final: true, after: None }));
-        self.send(ClientBody::ItemCreate { previous_item_id: None, item }, Cause::ItemCreate);
-        self.stopwatch.turn_ended(now, Origin::Typed);
+        self.show(Notice::User(UserLine { item_id, text, is_final: true, after: None }));
+        self.send(ClientBody::ItemCreate { previous_item_id: None, item }, RequestKind::ItemCreate);
+        self.stopwatch.turn_ended(now, DelayOrigin::Typed);
         self.ask_for_answer(now, ResponseConfig::default());
     }
 
@@ -204,7 +204,7 @@ impl Session {
         let Some(answer) = self.transcript.assistant(part.item_id) else { return };
         let text = answer.parts.entry((part.content_index, part.kind)).or_default();
         if change(text) {
-            self.tell(part.item_id, Telling::SoFar);
+            self.tell(part.item_id, LineUpdate::SoFar);
         }
     }
 
@@ -213,7 +213,7 @@ impl Session {
         self.expect_answer(item_id);
         let Some(answer) = self.transcript.assistant(item_id) else { return };
         if answer.replace(PartKind::Text, content) | answer.replace(PartKind::Transcript, content) {
-            self.tell(item_id, Telling::SoFar);
+            self.tell(item_id, LineUpdate::SoFar);
         }
     }
 
@@ -241,7 +241,7 @@ impl Session {
         for item_id in self.unfinished_lines() {
             self.note_progress(&item_id);
             if let Some(answer) = self.transcript.assistant(&item_id) {
-                answer.made = Made::Wholly;
+                answer.made = Generation::Wholly;
                 self.memory.answered_by(&item_id);
             }
             self.finish_if_over(&item_id);
@@ -276,16 +276,16 @@ impl Session {
 
     fn finish_if_over(&mut self, item_id: &str) {
         let Some(answer) = self.transcript.assistant(item_id) else { return };
-        if answer.made == Made::Wholly && answer.progress.unfinished == 0 {
-            self.end_line(item_id, Telling::Whole);
+        if answer.made == Generation::Wholly && answer.progress.unfinished == 0 {
+            self.end_line(item_id, LineUpdate::Whole);
         }
     }
 
     pub(crate) fn line_cut(&mut self, item_id: &str) {
-        self.end_line(item_id, Telling::Cut);
+        self.end_line(item_id, LineUpdate::Cut);
     }
 
-    fn end_line(&mut self, item_id: &str, telling: Telling) {
+    fn end_line(&mut self, item_id: &str, telling: LineUpdate) {
         self.tell(item_id, telling);
         self.playback.forget(item_id);
         self.transcript.assistants.retain(|(known, _)| known != item_id);
@@ -297,11 +297,11 @@ impl Session {
         if let Some(item) = self.memory.tell(item_id, role, text)
             && self.plan.mode != Mode::Transcribe
         {
-            self.send(ClientBody::ItemCreate { previous_item_id: None, item }, Cause::ItemCreate);
+            self.send(ClientBody::ItemCreate { previous_item_id: None, item }, RequestKind::ItemCreate);
         }
     }
 
-    fn tell(&mut self, item_id: &str, telling: Telling) {
+    fn tell(&mut self, item_id: &str, telling: LineUpdate) {
         let Some(answer) = self.transcript.assistant(item_id) else { return };
         let line = answer.line(item_id, telling, self.playback.rate());
         // An item without words and without sound (a function call) is no line.
@@ -314,7 +314,7 @@ impl Session {
     }
 }
 
-impl Answer {
+impl AssistantUtterance {
     /// Returns the texts of all parts as one. A text that is sent twice, as text and as transcript, counts
     /// once, the longer one while both grow.
     fn text(&self) -> String {
@@ -356,22 +356,22 @@ impl Answer {
         changed
     }
 
-    fn line(&self, item_id: &str, telling: Telling, rate: Rate) -> AssistantLine {
+    fn line(&self, item_id: &str, telling: LineUpdate, rate: SampleRate) -> AssistantLine {
         let text = self.text();
         let has_sound = self.progress.received > 0;
         // Before any sound has come nobody can tell how it will be; when none comes any more, it was not heard.
-        let spoken = has_sound || (telling == Telling::Cut && self.manner == Manner::Spoken);
+        let spoken = has_sound || (telling == LineUpdate::Cut && self.manner == AnswerMedium::Spoken);
         let heard_ms = u64::try_from(rate.duration(self.progress.played).as_millis()).unwrap_or(u64::MAX);
         let heard_bytes = match (telling, spoken) {
-            (Telling::Cut, true) => heard_bytes(&text, self.progress),
-            (Telling::Cut | Telling::Whole | Telling::SoFar, _) => text.len(),
+            (LineUpdate::Cut, true) => heard_bytes(&text, self.progress),
+            (LineUpdate::Cut | LineUpdate::Whole | LineUpdate::SoFar, _) => text.len(),
         };
         AssistantLine {
             item_id: item_id.to_owned(),
-            is_final: telling != Telling::SoFar,
+            is_final: telling != LineUpdate::SoFar,
             heard_ms: spoken.then_some(heard_ms),
             heard_bytes,
-            interrupted: telling == Telling::Cut,
+            interrupted: telling == LineUpdate::Cut,
             text,
         }
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Delay {
     /// What all is counted from.
-    pub from: Origin,
+    pub from: DelayOrigin,
     /// `input_audio_buffer.speech_stopped` came, or this side heard that the turn is over.
     pub speech_stopped: Option<Duration>,
     /// The turn was committed: by this side, when that was written; by the server, when it said so.
@@ -30,7 +30,7 @@ pub struct Delay {
 
 /// What the delay of an answer is counted from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Origin {
+pub enum DelayOrigin {
     /// This side wrote the sound in which the turn ends, as the endpoint says by `audio_end_ms`. Whether the
     /// pause that ends a turn is before that is the endpoint's custom; at OpenAI it is. Where turns are found on
     /// this side, somebody was last heard then: the pause is behind it.
@@ -72,21 +72,21 @@ pub struct Delays {
     /// How many answers were measured; those that were interrupted before they began are not.
     pub answers: usize,
     /// Of [`Delay::answered`].
-    pub answered: Spread,
+    pub answered: DelayStats,
     /// Of [`Delay::here`], over those that were spoken.
-    pub here: Option<Spread>,
+    pub here: Option<DelayStats>,
 }
 
 /// The middle and the end of a set of times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Spread {
+pub struct DelayStats {
     /// Half of them took no longer.
     pub p50: Duration,
     /// 95 of 100 took no longer.
     pub p95: Duration,
 }
 
-impl Spread {
+impl DelayStats {
     /// Returns the spread of `times`, in any order; none of none.
     pub fn of(times: &[Duration]) -> Option<Self> {
         Some(Self { p50: percentile(times, 50)?, p95: percentile(times, 95)? })

@@ -14,7 +14,9 @@ use crate::protocol::events::response::Usage;
 use crate::protocol::events::server::ServerEvent;
 pub use crate::session::conversation::streamed_text::same_text;
 use crate::session::io::delay::DelayReport;
-pub use crate::session::io::sound::{AudioEvent, DeviceEntry, DeviceState, Echo, EchoMode, Heard, Side};
+pub use crate::session::io::sound::{
+    AudioEvent, DeviceEntry, DeviceState, EchoMode, EchoStatus, HeardAudio, Side,
+};
 
 pub use crate::session::io::unanswered::Unanswered;
 
@@ -38,14 +40,14 @@ pub enum Input {
     /// The sound side has news.
     Audio(AudioEvent),
     /// The user wants something.
-    User(Command),
+    User(UserCommand),
     /// The deadline has come.
     Tick,
 }
 
 /// How a connection is to be asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Door {
+pub enum Handshake {
     /// As the endpoint's documents say.
     #[default]
     Usual,
@@ -82,7 +84,7 @@ pub enum DialFailure {
 
 /// What a user can ask for during a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Command {
+pub enum UserCommand {
     /// Send typed text and have it answered.
     Say(String),
     /// Close or open the microphone: muted sends silence.
@@ -110,11 +112,11 @@ pub enum Command {
 pub enum Output {
     /// Open the socket again, in place of the one in use, if there is one; [`Input::Opened`] or
     /// [`Input::DialFailed`] answers.
-    Open(Door),
+    Open(Handshake),
     /// Send an event, in the session's dialect.
     Send(Box<ClientEvent>),
     /// Open a second connection, beside the one in use; [`Input::Next`] tells what becomes of it.
-    OpenNext(Door),
+    OpenNext(Handshake),
     /// Send an event on the second connection.
     SendNext {
         /// What to send.
@@ -203,7 +205,7 @@ pub struct Failure {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Notice {
     /// The state of the connection changed.
-    Connection(Connection),
+    Connection(ConnectionState),
     /// The session is configured.
     Ready(Ready),
     /// The session is configured, and real samples of the microphone are on their way to it.
@@ -221,7 +223,7 @@ pub enum Notice {
     /// Whose turn it is.
     Turn(Turn),
     /// What the user said or typed, so far.
-    User(Line),
+    User(UserLine),
     /// What the assistant says, so far.
     Assistant(AssistantLine),
     /// What a response or a transcription cost.
@@ -235,7 +237,7 @@ pub enum Notice {
     /// The devices that can be chosen, because that was asked.
     Devices(Vec<DeviceEntry>),
     /// What is known of the echo.
-    Echo(Echo),
+    Echo(EchoStatus),
     /// Something went wrong and the call goes on.
     Error {
         /// The server's code.
@@ -253,7 +255,7 @@ pub enum Notice {
 
 /// The state of the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Connection {
+pub enum ConnectionState {
     /// Being made.
     Connecting,
     /// Made; the session is being configured.
@@ -299,7 +301,7 @@ pub enum Turn {
 
 /// A line of the user, whole so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Line {
+pub struct UserLine {
     /// The conversation item: the server's name for it, unless an earlier server of the call used that too.
     pub item_id: String,
     /// All of it so far.

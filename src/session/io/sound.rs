@@ -17,7 +17,7 @@ pub enum AudioEvent {
     /// Nothing is left to play.
     Drained,
     /// A flush is complete: what was heard of each clip that was not finished.
-    Flushed(Vec<Heard>),
+    Flushed(Vec<HeardAudio>),
     /// The first real samples came from the microphone.
     InputStarted,
     /// The input file or pipe is at its end; only silence follows.
@@ -51,12 +51,12 @@ pub enum AudioEvent {
         silent: Duration,
     },
     /// What is known of the echo.
-    Echo(Echo),
+    Echo(EchoStatus),
 }
 
 /// What is known of the echo of the speaker in the microphone.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Echo {
+pub struct EchoStatus {
     /// What is done against it.
     pub mode: EchoMode,
     /// How late it is in milliseconds, where there is one.
@@ -129,7 +129,7 @@ pub struct DeviceEntry {
 
 /// How much of a clip was heard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Heard {
+pub struct HeardAudio {
     /// Which clip.
     pub clip: ClipId,
     /// At the clip's rate, since its beginning.

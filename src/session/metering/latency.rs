@@ -6,12 +6,12 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::dsp::frame::{ClipId, Rate};
+use crate::dsp::frame::{ClipId, SampleRate};
 use crate::protocol::events::response::ResponseStatus;
 use crate::protocol::settings::Modality;
 use crate::session::Session;
 use crate::session::io::Notice;
-use crate::session::io::delay::{Delay, DelayReport, Delays, Origin, Spread};
+use crate::session::io::delay::{Delay, DelayOrigin, DelayReport, DelayStats, Delays};
 use crate::session::plan::Plan;
 
 /// How many frames of the microphone are remembered with the time they were sent: ten seconds of frames
@@ -20,11 +20,11 @@ const FRAMES_REMEMBERED: usize = 1_000;
 
 /// The turn that is being answered, and what was measured before.
 #[derive(Debug)]
-pub(crate) struct Stopwatch {
+pub(crate) struct LatencyTracker {
     /// Whether answers are meant to be heard.
     output: Option<Modality>,
-    sent: SentSound,
-    turn: Option<Turn>,
+    sent: SentAudio,
+    turn: Option<PendingTurn>,
     /// When the endpoint last found the end of a turn: the next one ends later.
     found: Duration,
     answered: Vec<Duration>,
@@ -33,15 +33,15 @@ pub(crate) struct Stopwatch {
 
 /// A turn whose answer has not begun for the user.
 #[derive(Debug)]
-struct Turn {
-    from: Origin,
+struct PendingTurn {
+    from: DelayOrigin,
     begin: Duration,
-    asker: Asker,
+    asker: Initiator,
     speech_stopped: Option<Duration>,
     committed: Option<Duration>,
     asked: Option<Duration>,
     /// The answer, once one has begun.
-    answer: Answer,
+    answer: AwaitedResponse,
     created: Option<Duration>,
     first_byte: Option<Duration>,
     first_audio: Option<(Duration, ClipId)>,
@@ -49,16 +49,16 @@ struct Turn {
 
 /// Which response answers a turn.
 #[derive(Debug)]
-enum Answer {
+enum AwaitedResponse {
     /// The next that begins and is not the one that was there before.
-    Awaited(Older),
+    Awaited(PreviousResponse),
     /// This one; its name may be unknown.
     Begun(Option<String>),
 }
 
 /// A response that was being given when a turn ended.
 #[derive(Debug)]
-pub(crate) enum Older {
+pub(crate) enum PreviousResponse {
     /// There was none.
     None,
     /// This one.
@@ -69,7 +69,7 @@ pub(crate) enum Older {
 
 /// Who begins the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Asker {
+enum Initiator {
     /// The server, by itself.
     Server,
     /// This side, by `response.create`.
@@ -78,14 +78,14 @@ enum Asker {
 
 /// When which sample was written, on the connection in use.
 #[derive(Debug)]
-struct SentSound {
-    rate: Rate,
+struct SentAudio {
+    rate: SampleRate,
     samples: u64,
     /// The number of samples after a frame, and when that frame was written.
     frames: VecDeque<(u64, Duration)>,
 }
 
-impl SentSound {
+impl SentAudio {
     fn push(&mut self, now: Duration, samples: usize) {
         self.samples += samples as u64;
         if self.frames.len() == FRAMES_REMEMBERED {
@@ -104,11 +104,11 @@ impl SentSound {
     }
 }
 
-impl Stopwatch {
+impl LatencyTracker {
     pub(crate) fn new(plan: &Plan) -> Self {
         Self {
             output: plan.settings.output,
-            sent: SentSound { rate: plan.input_rate(), samples: 0, frames: VecDeque::new() },
+            sent: SentAudio { rate: plan.input_rate(), samples: 0, frames: VecDeque::new() },
             turn: None,
             found: Duration::ZERO,
             answered: Vec::new(),
@@ -140,20 +140,20 @@ impl Stopwatch {
     }
 
     /// The endpoint found the end of a turn that it answers by itself, at `audio_ms` of what was written.
-    pub(crate) fn turn_found(&mut self, now: Duration, audio_ms: Option<u64>, older: Older) {
+    pub(crate) fn turn_found(&mut self, now: Duration, audio_ms: Option<u64>, older: PreviousResponse) {
         let written_at = audio_ms.and_then(|ms| self.sent.written_at(ms));
         // An endpoint that counts otherwise names a place before this turn, or after all that was written.
         let end = written_at.filter(|at| *at >= self.found);
         self.found = now;
-        let (from, begin) = end.map_or((Origin::SpeechStopped, now), |end| (Origin::TurnEnd, end));
-        let turn = Turn::begin(from, begin, (Asker::Server, older));
-        self.turn = Some(Turn { speech_stopped: Some(now), ..turn });
+        let (from, begin) = end.map_or((DelayOrigin::SpeechStopped, now), |end| (DelayOrigin::TurnEnd, end));
+        let turn = PendingTurn::begin(from, begin, (Initiator::Server, older));
+        self.turn = Some(PendingTurn { speech_stopped: Some(now), ..turn });
     }
 
     /// The endpoint has committed a turn, and left out to say that it is over.
-    pub(crate) fn turn_found_by_commit(&mut self, now: Duration, older: Older) {
+    pub(crate) fn turn_found_by_commit(&mut self, now: Duration, older: PreviousResponse) {
         self.found = now;
-        self.turn = Some(Turn::begin(Origin::Commit, now, (Asker::Server, older)));
+        self.turn = Some(PendingTurn::begin(DelayOrigin::Commit, now, (Initiator::Server, older)));
     }
 
     /// The endpoint has committed the turn.
@@ -164,18 +164,21 @@ impl Stopwatch {
     }
 
     /// The user ended a turn by hand or has typed; an answer is asked for next.
-    pub(crate) fn turn_ended(&mut self, now: Duration, from: Origin) {
+    pub(crate) fn turn_ended(&mut self, now: Duration, from: DelayOrigin) {
         let committed = match from {
-            Origin::Commit => Some(now),
-            Origin::Typed | Origin::TurnEnd | Origin::SpeechStopped => None,
+            DelayOrigin::Commit => Some(now),
+            DelayOrigin::Typed | DelayOrigin::TurnEnd | DelayOrigin::SpeechStopped => None,
         };
-        self.turn = Some(Turn { committed, ..Turn::begin(from, now, (Asker::Us, Older::Unnamed)) });
+        self.turn = Some(PendingTurn {
+            committed,
+            ..PendingTurn::begin(from, now, (Initiator::Us, PreviousResponse::Unnamed))
+        });
     }
 
     /// This side heard the end of the turn that it has just committed: nobody spoke since `end`.
     pub(crate) fn turn_heard(&mut self, now: Duration, end: Duration) {
         if let Some(turn) = self.turn.as_mut().filter(|turn| turn.committed == Some(now)) {
-            (turn.from, turn.begin, turn.speech_stopped) = (Origin::TurnEnd, end, Some(now));
+            (turn.from, turn.begin, turn.speech_stopped) = (DelayOrigin::TurnEnd, end, Some(now));
         }
     }
 
@@ -186,19 +189,21 @@ impl Stopwatch {
 
     /// `response.create` was written.
     pub(crate) fn asked(&mut self, now: Duration) {
-        let awaits = |turn: &&mut Turn| matches!((turn.asker, &turn.answer), (Asker::Us, Answer::Awaited(_)));
+        let awaits = |turn: &&mut PendingTurn| {
+            matches!((turn.asker, &turn.answer), (Initiator::Us, AwaitedResponse::Awaited(_)))
+        };
         if let Some(turn) = self.turn.as_mut().filter(awaits) {
             turn.asked = Some(now);
             // Nothing is asked for while another answer is being given.
-            turn.answer = Answer::Awaited(Older::None);
+            turn.answer = AwaitedResponse::Awaited(PreviousResponse::None);
         }
     }
 
     /// What was asked for is not made yet, because another is: it will be asked for again.
     pub(crate) fn not_asked(&mut self) {
-        if let Some(turn) = self.turn.as_mut().filter(|turn| turn.asker == Asker::Us) {
+        if let Some(turn) = self.turn.as_mut().filter(|turn| turn.asker == Initiator::Us) {
             turn.asked = None;
-            turn.answer = Answer::Awaited(Older::Unnamed);
+            turn.answer = AwaitedResponse::Awaited(PreviousResponse::Unnamed);
         }
     }
 
@@ -258,10 +263,10 @@ impl Stopwatch {
     }
 
     /// Returns the turn that response `id` answers; the first that may be its answer is.
-    fn turn_of(&mut self, id: Option<&str>) -> Option<&mut Turn> {
+    fn turn_of(&mut self, id: Option<&str>) -> Option<&mut PendingTurn> {
         let turn = self.turn.as_mut()?;
         if turn.may_be_answered_by(id) {
-            turn.answer = Answer::Begun(id.map(str::to_owned));
+            turn.answer = AwaitedResponse::Begun(id.map(str::to_owned));
         }
         self.turn.as_mut().filter(|turn| turn.is_answered_by(id))
     }
@@ -271,15 +276,15 @@ impl Stopwatch {
         self.here.extend(last.here());
         let all = Delays {
             answers: self.answered.len(),
-            answered: Spread::of(&self.answered)?,
-            here: Spread::of(&self.here),
+            answered: DelayStats::of(&self.answered)?,
+            here: DelayStats::of(&self.here),
         };
         Some(DelayReport { last, all })
     }
 }
 
-impl Turn {
-    fn begin(from: Origin, begin: Duration, (asker, older): (Asker, Older)) -> Self {
+impl PendingTurn {
+    fn begin(from: DelayOrigin, begin: Duration, (asker, older): (Initiator, PreviousResponse)) -> Self {
         Self {
             from,
             begin,
@@ -287,7 +292,7 @@ impl Turn {
             speech_stopped: None,
             committed: None,
             asked: None,
-            answer: Answer::Awaited(older),
+            answer: AwaitedResponse::Awaited(older),
             created: None,
             first_byte: None,
             first_audio: None,
@@ -296,18 +301,18 @@ impl Turn {
 
     fn may_be_answered_by(&self, id: Option<&str>) -> bool {
         match &self.answer {
-            Answer::Begun(_) | Answer::Awaited(Older::Unnamed) => false,
+            AwaitedResponse::Begun(_) | AwaitedResponse::Awaited(PreviousResponse::Unnamed) => false,
             // What has no name may belong to it.
-            Answer::Awaited(Older::Named(older)) => id.is_some_and(|id| id != older),
-            Answer::Awaited(Older::None) => true,
+            AwaitedResponse::Awaited(PreviousResponse::Named(older)) => id.is_some_and(|id| id != older),
+            AwaitedResponse::Awaited(PreviousResponse::None) => true,
         }
     }
 
     fn is_answered_by(&self, id: Option<&str>) -> bool {
         match (&self.answer, id) {
-            (Answer::Awaited(_), _) => false,
-            (Answer::Begun(Some(known)), Some(id)) => known == id,
-            (Answer::Begun(_), _) => true,
+            (AwaitedResponse::Awaited(_), _) => false,
+            (AwaitedResponse::Begun(Some(known)), Some(id)) => known == id,
+            (AwaitedResponse::Begun(_), _) => true,
         }
     }
 

@@ -10,7 +10,7 @@ const WARNING_SHARE: f64 = 0.8;
 
 /// What the user set.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Limits {
+pub struct CallLimits {
     /// How long nothing may happen. Noise in the microphone is nothing.
     pub idle: Option<Duration>,
     /// What the call may cost, in US dollars.
@@ -21,13 +21,13 @@ pub struct Limits {
 #[derive(Debug, Default)]
 pub(crate) struct Limiter {
     last_sign_of_life: Duration,
-    answers: Answers,
-    money: Money,
+    answers: ResponseTrigger,
+    money: Budget,
 }
 
 /// Why the server speaks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Answers {
+enum ResponseTrigger {
     /// The user wanted it.
     #[default]
     Wanted,
@@ -36,7 +36,7 @@ enum Answers {
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-enum Money {
+enum Budget {
     #[default]
     Enough,
     /// The user was told that the cost is not known.
@@ -51,12 +51,12 @@ impl Session {
     /// The user said, typed or pressed something, or an answer is under way.
     pub(crate) fn sign_of_life(&mut self, now: Duration) {
         self.limiter.last_sign_of_life = now;
-        self.limiter.answers = Answers::Wanted;
+        self.limiter.answers = ResponseTrigger::Wanted;
     }
 
     /// The server takes the turn because nobody has.
     pub(crate) fn idle_timeout(&mut self) {
-        self.limiter.answers = Answers::Unasked;
+        self.limiter.answers = ResponseTrigger::Unasked;
         self.show(Notice::Debug("the endpoint breaks the silence".into()));
     }
 
@@ -67,20 +67,20 @@ impl Session {
 
     /// Returns whether nothing more may be sent that costs.
     pub(crate) fn is_out_of_money(&self) -> bool {
-        self.limiter.money == Money::Spent
+        self.limiter.money == Budget::Spent
     }
 
     /// Compares what was spent with what may be.
     pub(crate) fn see_cost(&mut self, spent_usd: f64, unpriced: u64) {
         let Some(most) = self.plan.limits.cost_usd else { return };
-        if unpriced > 0 && self.limiter.money == Money::Enough {
-            self.limiter.money = Money::Uncounted;
+        if unpriced > 0 && self.limiter.money == Budget::Enough {
+            self.limiter.money = Budget::Uncounted;
             self.show(Notice::Info("what this call costs is not known: --max-cost cannot be kept; the configuration file may set prices".into()));
         }
         if spent_usd >= most {
-            self.limiter.money = Money::Spent;
-        } else if spent_usd >= most * WARNING_SHARE && self.limiter.money < Money::Short {
-            self.limiter.money = Money::Short;
+            self.limiter.money = Budget::Spent;
+        } else if spent_usd >= most * WARNING_SHARE && self.limiter.money < Budget::Short {
+            self.limiter.money = Budget::Short;
             self.show(Notice::Info(format!("this call has cost ${spent_usd:.4} of the ${most} it may")));
         }
     }
@@ -96,7 +96,7 @@ impl Session {
             return;
         }
         if self.is_answering() {
-            if self.limiter.answers == Answers::Wanted {
+            if self.limiter.answers == ResponseTrigger::Wanted {
                 self.sign_of_life(now);
             }
         } else if self.is_out_of_money() {

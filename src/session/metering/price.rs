@@ -18,12 +18,12 @@ const ANY_MODEL: &str = "*";
 pub struct Prices {
     /// The user's.
     own: HashMap<String, Rates>,
-    list: List,
+    list: PriceList,
 }
 
 /// A list as it stands in the file. No model stands in two of its parts.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-struct List {
+struct PriceList {
     as_of: String,
     per_million_tokens: HashMap<String, Rates>,
     transcription_per_million_tokens: HashMap<String, Rates>,
@@ -94,7 +94,7 @@ impl Prices {
     }
 }
 
-impl List {
+impl PriceList {
     fn rates(&self, model: &str) -> Option<Rates> {
         let tokens = self.per_million_tokens.get(model);
         let tokens = tokens.or_else(|| self.transcription_per_million_tokens.get(model)).copied();
@@ -123,9 +123,9 @@ impl Rates {
             return Some(0.0);
         }
         let usage = usage?;
-        let input = Counts::of(usage.input, usage.input_tokens)?;
-        let cached = Counts::of(usage.cached, usage.cached_tokens.or(Some(0)))?;
-        let output = Counts::of(usage.output, usage.output_tokens)?;
+        let input = TokenCounts::of(usage.input, usage.input_tokens)?;
+        let cached = TokenCounts::of(usage.cached, usage.cached_tokens.or(Some(0)))?;
+        let output = TokenCounts::of(usage.output, usage.output_tokens)?;
         let billed = [
             (input.text - cached.text, self.text_in),
             (cached.text, self.text_cached.or(self.text_in)),
@@ -145,13 +145,13 @@ impl Rates {
 
 /// Tokens by kind, all known.
 #[derive(Clone, Copy, Debug)]
-struct Counts {
+struct TokenCounts {
     text: f64,
     audio: f64,
     image: f64,
 }
 
-impl Counts {
+impl TokenCounts {
     /// Kinds that are not named are zero only where their sum says so.
     fn of(details: TokenDetails, sum: Option<u64>) -> Option<Self> {
         let TokenDetails { text, audio, image } = details;

@@ -3,21 +3,21 @@
 use std::collections::BTreeMap;
 
 use crate::dsp::codec::{Codec, Decoder};
-use crate::dsp::frame::{ClipId, Frame, Rate};
+use crate::dsp::frame::{ClipId, Frame, SampleRate};
 use crate::session::plan::Plan;
 
 /// All clips that are not finished yet.
 #[derive(Debug)]
 pub(crate) struct Playback {
     codec: Codec,
-    rate: Rate,
-    clips: BTreeMap<ClipId, Clip>,
+    rate: SampleRate,
+    clips: BTreeMap<ClipId, PlaybackClip>,
     next: u64,
 }
 
 /// One content part of one item, as sound.
 #[derive(Debug)]
-pub(crate) struct Clip {
+pub(crate) struct PlaybackClip {
     /// The item it belongs to.
     pub(crate) item_id: String,
     /// Which part of it.
@@ -28,7 +28,7 @@ pub(crate) struct Clip {
     whole: bool,
 }
 
-impl Clip {
+impl PlaybackClip {
     fn is_over(&self) -> bool {
         self.whole && self.played >= self.received
     }
@@ -56,7 +56,7 @@ impl Playback {
         }
     }
 
-    pub(crate) fn rate(&self) -> Rate {
+    pub(crate) fn rate(&self) -> SampleRate {
         self.rate
     }
 
@@ -80,14 +80,15 @@ impl Playback {
     }
 
     fn find_or_begin(&mut self, item_id: &str, content_index: u32) -> ClipId {
-        let same =
-            |clip: &Clip| clip.item_id == item_id && clip.content_index == content_index && !clip.whole;
+        let same = |clip: &PlaybackClip| {
+            clip.item_id == item_id && clip.content_index == content_index && !clip.whole
+        };
         if let Some((id, _)) = self.clips.iter().find(|(_, clip)| same(clip)) {
             return *id;
         }
         let id = ClipId(self.next);
         self.next += 1;
-        let clip = Clip {
+        let clip = PlaybackClip {
             item_id: item_id.to_owned(),
             content_index,
             decoder: Decoder::new(self.codec),
@@ -100,7 +101,7 @@ impl Playback {
     }
 
     /// Notes that nothing more will come; returns the clips that this is new for.
-    pub(crate) fn end_where(&mut self, belongs: impl Fn(&Clip) -> bool) -> Vec<ClipId> {
+    pub(crate) fn end_where(&mut self, belongs: impl Fn(&PlaybackClip) -> bool) -> Vec<ClipId> {
         let open = self.clips.iter_mut().filter(|(_, clip)| !clip.whole && belongs(clip));
         open.map(|(id, clip)| {
             clip.whole = true;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::protocol::events::response::ResponseConfig;
 use crate::protocol::events::server::ErrorInfo;
 use crate::session::io::{Deadline, Reason};
-use crate::session::metering::latency::Older;
+use crate::session::metering::latency::PreviousResponse;
 
 /// How long an answer may stand still before it is given up.
 const ANSWER_WITHIN: Duration = Duration::from_secs(60);
@@ -17,21 +17,21 @@ const REMEMBERED: usize = 16;
 /// The responses of a session.
 #[derive(Debug, Default)]
 pub(crate) struct Responses {
-    active: Option<Active>,
+    active: Option<ActiveResponse>,
     pending: Option<ResponseConfig>,
-    ended: VecDeque<Ended>,
+    ended: VecDeque<DiscardedResponse>,
     /// The server answers the turn it has just found; some begin seconds later.
     expected: bool,
 }
 
 /// The response that is being made.
 #[derive(Debug)]
-struct Active {
+struct ActiveResponse {
     /// Unknown until the server names it.
     id: Option<String>,
     /// What was asked for, where it was this side that asked.
     asked: Option<ResponseConfig>,
-    fate: Fate,
+    fate: Disposition,
     last_event: Duration,
     /// Whether any event of it has come.
     begun: bool,
@@ -41,7 +41,7 @@ struct Active {
 
 /// A response of which nothing is wanted any more.
 #[derive(Debug)]
-struct Ended {
+struct DiscardedResponse {
     id: String,
     /// Whether its `response.done` has come.
     told: bool,
@@ -61,7 +61,7 @@ pub(crate) enum Done {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fate {
+enum Disposition {
     Wanted,
     /// The user spoke over it: what still comes of it is not for them.
     CutOff,
@@ -96,11 +96,11 @@ impl Responses {
     }
 
     /// Returns what another response must not be taken for.
-    pub(crate) fn older(&self) -> Older {
+    pub(crate) fn older(&self) -> PreviousResponse {
         match &self.active {
-            None => Older::None,
-            Some(Active { id: Some(id), .. }) => Older::Named(id.clone()),
-            Some(Active { id: None, .. }) => Older::Unnamed,
+            None => PreviousResponse::None,
+            Some(ActiveResponse { id: Some(id), .. }) => PreviousResponse::Named(id.clone()),
+            Some(ActiveResponse { id: None, .. }) => PreviousResponse::Unnamed,
         }
     }
 
@@ -146,7 +146,7 @@ impl Responses {
             self.pending = Some(config);
             return None;
         }
-        self.active = Some(Active::new(now, None, Some(config.clone())));
+        self.active = Some(ActiveResponse::new(now, None, Some(config.clone())));
         Some(config)
     }
 
@@ -171,14 +171,14 @@ impl Responses {
             return;
         }
         match &mut self.active {
-            Some(Active { id: Some(known), .. }) if known == id => {}
-            Some(Active { id: Some(known), .. }) => {
+            Some(ActiveResponse { id: Some(known), .. }) if known == id => {}
+            Some(ActiveResponse { id: Some(known), .. }) => {
                 let replaced = std::mem::take(known);
                 self.remember(replaced, false);
-                self.active = Some(Active::new(now, Some(id.to_owned()), None));
+                self.active = Some(ActiveResponse::new(now, Some(id.to_owned()), None));
             }
             Some(active) => active.id = Some(id.to_owned()),
-            None => self.active = Some(Active::new(now, Some(id.to_owned()), None)),
+            None => self.active = Some(ActiveResponse::new(now, Some(id.to_owned()), None)),
         }
         self.note_begun();
     }
@@ -196,7 +196,7 @@ impl Responses {
         self.expected = false;
         self.see(now, id);
         if self.active.is_none() && id.is_none() {
-            self.active = Some(Active::new(now, None, None));
+            self.active = Some(ActiveResponse::new(now, None, None));
         }
     }
 
@@ -209,8 +209,8 @@ impl Responses {
             self.remember(id.to_owned(), true);
         }
         match self.active.take().map(|active| active.fate) {
-            Some(Fate::CutOff) => Done::CutOff,
-            Some(Fate::Wanted) | None => Done::Answer,
+            Some(Disposition::CutOff) => Done::CutOff,
+            Some(Disposition::Wanted) | None => Done::Answer,
         }
     }
 
@@ -218,7 +218,7 @@ impl Responses {
     pub(crate) fn busy(&mut self, now: Duration) {
         let asked = self.active.take().and_then(|active| active.asked);
         self.pending = self.pending.take().or(asked);
-        self.active = Some(Active::new(now, None, None));
+        self.active = Some(ActiveResponse::new(now, None, None));
     }
 
     /// Gives up the active response.
@@ -231,14 +231,15 @@ impl Responses {
     /// The user does not want to hear more of the active response.
     pub(crate) fn cut_off(&mut self) {
         if let Some(active) = &mut self.active {
-            active.fate = Fate::CutOff;
+            active.fate = Disposition::CutOff;
         }
     }
 
     /// Returns whether sound and text of response `id` are not wanted any more.
     pub(crate) fn is_cut_off(&self, id: Option<&str>) -> bool {
         let active_cut = self.active.as_ref().is_some_and(|active| {
-            active.fate == Fate::CutOff && (id.is_none() || active.id.is_none() || active.id.as_deref() == id)
+            active.fate == Disposition::CutOff
+                && (id.is_none() || active.id.is_none() || active.id.as_deref() == id)
         });
         active_cut || id.is_some_and(|id| self.has_ended(id))
     }
@@ -251,13 +252,13 @@ impl Responses {
         if self.ended.len() == REMEMBERED {
             self.ended.pop_front();
         }
-        self.ended.push_back(Ended { id, told });
+        self.ended.push_back(DiscardedResponse { id, told });
     }
 }
 
-impl Active {
+impl ActiveResponse {
     fn new(now: Duration, id: Option<String>, asked: Option<ResponseConfig>) -> Self {
         let begun = asked.is_none();
-        Self { id, asked, fate: Fate::Wanted, last_event: now, begun, doubt: None }
+        Self { id, asked, fate: Disposition::Wanted, last_event: now, begun, doubt: None }
     }
 }

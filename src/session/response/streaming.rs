@@ -8,7 +8,7 @@ use crate::protocol::events::response::{Response, ResponseConfig, ResponseStatus
 use crate::protocol::events::server::{ErrorInfo, Place};
 use crate::session::Session;
 use crate::session::conversation::transcript::{PartKind, PartOf, Words};
-use crate::session::errors::{Cause, describe};
+use crate::session::errors::{RequestKind, describe};
 use crate::session::io::{EndReason, Failure, Notice, Output};
 use crate::session::plan::Mode;
 use crate::session::response::sequencer::Done;
@@ -17,7 +17,7 @@ impl Session {
     pub(crate) fn ask_for_answer(&mut self, now: Duration, config: ResponseConfig) {
         if let Some(config) = self.responses.ask(now, config) {
             self.stopwatch.asked(now);
-            self.send(ClientBody::ResponseCreate(Box::new(config)), Cause::ResponseCreate);
+            self.send(ClientBody::ResponseCreate(Box::new(config)), RequestKind::ResponseCreate);
         }
     }
 
@@ -25,7 +25,7 @@ impl Session {
     pub(crate) fn ask_waiting(&mut self, now: Duration) {
         if let Some(config) = self.responses.take_waiting(now) {
             self.stopwatch.asked(now);
-            self.send(ClientBody::ResponseCreate(Box::new(config)), Cause::ResponseCreate);
+            self.send(ClientBody::ResponseCreate(Box::new(config)), RequestKind::ResponseCreate);
         }
     }
 
@@ -104,7 +104,7 @@ impl Session {
             Done::Late => return self.note_usage(response.usage.as_ref()),
             Done::Twice => return,
         };
-        self.sent.acknowledge(&Cause::ResponseCancel);
+        self.sent.acknowledge(&RequestKind::ResponseCancel);
         self.note_usage(response.usage.as_ref());
         if !cut_off {
             for item in &response.output {

@@ -93,7 +93,7 @@ fn the_line_of_a_turn_that_will_be_captioned_anew_is_closed() {
 #[test]
 fn a_held_turn_goes_on_over_the_break_and_is_one() {
     let mut call = Call::live(manual_plan());
-    call.user(Command::BeginTurn);
+    call.user(UserCommand::BeginTurn);
     call.speak(sec(2));
     call.put(Input::Closed(CloseCause::Broken("reset".into())));
     call.speak(sec(1));
@@ -101,17 +101,17 @@ fn a_held_turn_goes_on_over_the_break_and_is_one() {
     call.outputs.clear();
     call.configured();
     assert_eq!(call.appended().len(), 300);
-    call.user(Command::EndTurn);
+    call.user(UserCommand::EndTurn);
     assert!(commits_and_asks(&call.story()));
 }
 
 #[test]
 fn a_turn_ended_by_hand_while_nobody_was_there_is_committed_on_the_return() {
     let mut call = Call::live(manual_plan());
-    call.user(Command::BeginTurn);
+    call.user(UserCommand::BeginTurn);
     call.speak(sec(2));
     call.put(Input::Closed(CloseCause::Broken("reset".into())));
-    call.user(Command::EndTurn);
+    call.user(UserCommand::EndTurn);
     call.speak(sec(1));
     call.pass(sec(1));
     call.outputs.clear();
@@ -126,9 +126,9 @@ fn a_turn_ended_by_hand_while_nobody_was_there_is_committed_on_the_return() {
 #[test]
 fn a_committed_turn_without_an_answer_is_committed_again() {
     let mut call = Call::live(manual_plan());
-    call.user(Command::BeginTurn);
+    call.user(UserCommand::BeginTurn);
     call.speak(sec(2));
-    call.user(Command::EndTurn);
+    call.user(UserCommand::EndTurn);
     lose_and_return(&mut call);
     assert_eq!(call.appended().len(), 200);
     let story = call.story();
@@ -176,7 +176,7 @@ fn a_good_bye_in_the_middle_of_something_is_the_end() {
     let goodbye = || CloseCause::Peer { code: Some(1000), reason: "bye".into() };
     let mut holding = Call::live(manual_plan());
     holding.pass(sec(60));
-    holding.user(Command::BeginTurn);
+    holding.user(UserCommand::BeginTurn);
     holding.put(Input::Closed(goodbye()));
     let mut listening = Call::live(plan());
     listening.pass(sec(60));

@@ -71,15 +71,15 @@ fn happen(call: &mut Call, happening: &Happening) {
         Happening::SpeechStarted => call.server(json!({"type": "input_audio_buffer.speech_started"})),
         Happening::SpeechStopped => call.server(json!({"type": "input_audio_buffer.speech_stopped"})),
         Happening::Say => call.say("text"),
-        Happening::Interrupt => call.user(Command::Interrupt),
-        Happening::BeginTurn => call.user(Command::BeginTurn),
-        Happening::EndTurn => call.user(Command::EndTurn),
+        Happening::Interrupt => call.user(UserCommand::Interrupt),
+        Happening::BeginTurn => call.user(UserCommand::BeginTurn),
+        Happening::EndTurn => call.user(UserCommand::EndTurn),
         Happening::Voice(number) => {
             let events = [AudioEvent::VoiceStarted, AudioEvent::VoiceConfirmed, SILENT];
             call.put(Input::Audio(events[usize::from(number)].clone()));
             call.speak(ms(60));
         }
-        Happening::Mute(muted) => call.user(Command::SetMuted(muted)),
+        Happening::Mute(muted) => call.user(UserCommand::SetMuted(muted)),
         Happening::Pass(time) => call.pass(ms(time)),
         Happening::Error(number) => call.server(json!({"type": "error", "error": {
             "code": "conversation_already_has_active_response", "event_id": format!("rtv_{number}")}})),
@@ -88,7 +88,9 @@ fn happen(call: &mut Call, happening: &Happening) {
         Happening::Opened => {
             let asked = call.outputs.iter().rev().find_map(|output| match output {
                 Output::Open(_) => Some(true),
-                Output::Show(Notice::Connection(crate::session::io::Connection::Configuring)) => Some(false),
+                Output::Show(Notice::Connection(crate::session::io::ConnectionState::Configuring)) => {
+                    Some(false)
+                }
                 _ => None,
             });
             if asked == Some(true) {

@@ -7,7 +7,7 @@ fn asking_plan() -> Plan {
     use crate::protocol::value::Unknown;
 
     let mut plan = plan();
-    plan.settings.turn_detection = Setting::Set(TurnDetection {
+    plan.settings.turn_detection = FieldUpdate::Set(TurnDetection {
         method: TurnMethod::SemanticVad { eagerness: None },
         create_response: Some(false),
         interrupt_response: Some(false),
@@ -31,9 +31,9 @@ fn asked(call: &mut Call) -> usize {
 fn one_key_begins_and_ends_a_turn() {
     let mut call = Call::live(manual_plan());
     for response in ["resp_1", "resp_2"] {
-        call.user(Command::SwitchTurn);
+        call.user(UserCommand::SwitchTurn);
         call.speak(ms(100));
-        call.user(Command::SwitchTurn);
+        call.user(UserCommand::SwitchTurn);
         call.response_created(response);
         call.response_done(response, "completed");
     }
@@ -44,15 +44,15 @@ fn one_key_begins_and_ends_a_turn() {
 #[test]
 fn the_mute_ends_a_held_turn_and_none_begins_behind_it() {
     let mut call = Call::live(manual_plan());
-    call.user(Command::BeginTurn);
+    call.user(UserCommand::BeginTurn);
     call.speak(ms(500));
-    call.user(Command::SetMuted(true));
-    call.user(Command::EndTurn);
+    call.user(UserCommand::SetMuted(true));
+    call.user(UserCommand::EndTurn);
     assert_eq!(
         call.story(),
         ["turn User", "send commit", "send response.create", "muted true", "turn Thinking"]
     );
-    call.user(Command::BeginTurn);
+    call.user(UserCommand::BeginTurn);
     call.speak(ms(500));
     assert_eq!(call.story(), ["info the microphone is muted: unmute it to speak"]);
     assert!(call.appended().is_empty());
@@ -62,7 +62,7 @@ fn the_mute_ends_a_held_turn_and_none_begins_behind_it() {
 fn a_file_that_is_one_turn_goes_on_while_it_is_muted() {
     let mut call = Call::live(Plan { at_input_end: AtInputEnd::End, ..manual_plan() });
     call.speak(ms(500));
-    call.user(Command::SetMuted(true));
+    call.user(UserCommand::SetMuted(true));
     call.speak(ms(500));
     assert_eq!(call.appended().len(), 100);
     assert!(!call.story().contains(&"send commit".to_owned()));
@@ -84,7 +84,7 @@ fn what_the_server_does_not_answer_by_itself_is_asked_for_once() {
 fn a_turn_that_the_user_ends_early_is_asked_for_once_too() {
     let mut call = Call::live(asking_plan());
     call.server(json!({"type": "input_audio_buffer.speech_started"}));
-    call.user(Command::EndTurn);
+    call.user(UserCommand::EndTurn);
     call.server(json!({"type": "input_audio_buffer.committed", "item_id": "item_u"}));
     assert_eq!(
         call.story(),

@@ -2,7 +2,7 @@
 
 use super::local_vad::local_plan;
 use super::*;
-use crate::session::io::delay::{Delay, DelayReport, Origin};
+use crate::session::io::delay::{Delay, DelayOrigin, DelayReport};
 
 /// Speaks for `time` as a microphone does, a frame every 10 ms.
 fn speak_slowly(call: &mut Call, time: Duration) {
@@ -72,7 +72,7 @@ fn a_turn_found_here_is_timed_from_when_somebody_was_last_heard() {
     committed(&mut call);
     spoken_answer(&mut call, "r1", 0);
     let expected = Delay {
-        from: Origin::TurnEnd,
+        from: DelayOrigin::TurnEnd,
         speech_stopped: Some(ms(500)),
         committed: Some(ms(500)),
         asked: Some(ms(500)),
@@ -91,7 +91,7 @@ fn a_spoken_turn_is_timed_step_by_step_from_the_end_of_its_sound() {
     spoken_answer(&mut call, "r1", 0);
     let delay = only(&call);
     let expected = Delay {
-        from: Origin::TurnEnd,
+        from: DelayOrigin::TurnEnd,
         speech_stopped: Some(ms(230)),
         committed: Some(ms(235)),
         asked: None,
@@ -125,7 +125,7 @@ fn an_endpoint_that_does_not_say_where_the_turn_ended_is_timed_from_its_word() {
         stopped(&mut call, audio_end_ms);
         spoken_answer(&mut call, "r1", 0);
         let delay = only(&call);
-        assert_eq!((delay.from, delay.answered()), (Origin::SpeechStopped, ms(335)), "{audio_end_ms:?}");
+        assert_eq!((delay.from, delay.answered()), (DelayOrigin::SpeechStopped, ms(335)), "{audio_end_ms:?}");
     }
     let mut call = Call::live(plan());
     spoken_turn(&mut call);
@@ -134,7 +134,11 @@ fn an_endpoint_that_does_not_say_where_the_turn_ended_is_timed_from_its_word() {
     speak_slowly(&mut call, ms(500));
     stopped(&mut call, Some(700));
     spoken_answer(&mut call, "r2", 1);
-    assert_eq!(reports(&call)[1].last.from, Origin::SpeechStopped, "it counts from each turn's beginning");
+    assert_eq!(
+        reports(&call)[1].last.from,
+        DelayOrigin::SpeechStopped,
+        "it counts from each turn's beginning"
+    );
 }
 
 #[test]
@@ -151,7 +155,7 @@ fn sound_counts_anew_on_a_new_connection() {
     stopped(&mut call, Some(2_000));
     call.pass(ms(35));
     spoken_answer(&mut call, "r1", 0);
-    assert_eq!((only(&call).from, only(&call).answered()), (Origin::TurnEnd, ms(570)));
+    assert_eq!((only(&call).from, only(&call).answered()), (DelayOrigin::TurnEnd, ms(570)));
 }
 
 #[test]
@@ -165,21 +169,21 @@ fn a_server_that_names_nothing_but_deltas_is_timed() {
     call.pass(ms(20));
     call.heard(0, ms(1));
     let delay = only(&call);
-    assert_eq!((delay.from, delay.answered(), delay.created), (Origin::Commit, ms(120), None));
+    assert_eq!((delay.from, delay.answered(), delay.created), (DelayOrigin::Commit, ms(120), None));
     assert_eq!((delay.committed, delay.speech_stopped), (Some(ms(0)), None));
 }
 
 #[test]
 fn a_turn_that_is_ended_by_hand_is_timed_from_its_commit() {
     let mut call = Call::live(manual_plan());
-    call.user(Command::BeginTurn);
+    call.user(UserCommand::BeginTurn);
     speak_slowly(&mut call, ms(500));
-    call.user(Command::EndTurn);
+    call.user(UserCommand::EndTurn);
     call.pass(ms(50));
     committed(&mut call);
     spoken_answer(&mut call, "r1", 0);
     let delay = only(&call);
-    assert_eq!((delay.from, delay.committed, delay.asked), (Origin::Commit, Some(ms(0)), Some(ms(0))));
+    assert_eq!((delay.from, delay.committed, delay.asked), (DelayOrigin::Commit, Some(ms(0)), Some(ms(0))));
     assert_eq!((delay.answered(), delay.here()), (ms(385), Some(ms(40))));
 }
 
@@ -197,7 +201,7 @@ fn typed_text_is_timed_from_the_enter_key_even_if_it_has_to_wait() {
     call.pass(ms(30));
     spoken_answer(&mut call, "r2", 1);
     let delay = only(&call);
-    assert_eq!((delay.from, delay.asked, delay.created), (Origin::Typed, Some(ms(70)), Some(ms(145))));
+    assert_eq!((delay.from, delay.asked, delay.created), (DelayOrigin::Typed, Some(ms(70)), Some(ms(145))));
     assert_eq!(delay.answered(), ms(435));
 }
 
@@ -238,7 +242,7 @@ fn what_was_interrupted_failed_or_came_to_nothing_makes_no_record() {
     type Event = fn(&mut Call);
     let ends: [(&str, Event); 6] = [
         ("the user goes on", |call| started(call)),
-        ("the user stops it", |call| call.user(Command::Interrupt)),
+        ("the user stops it", |call| call.user(UserCommand::Interrupt)),
         ("it fails", |call| call.response_done("r1", "failed")),
         ("the server cancels it", |call| call.response_done("r1", "cancelled")),
         ("there is nothing in it", |call| call.response_done("r1", "completed")),

@@ -1,7 +1,7 @@
 //! Devices that come and go during a call.
 
 use super::*;
-use crate::session::io::{Command, DeviceState, Side};
+use crate::session::io::{DeviceState, Side, UserCommand};
 
 #[test]
 fn the_user_is_told_to_speak_once_samples_come_and_the_session_is_configured() {
@@ -49,7 +49,7 @@ fn an_answer_that_finds_no_speaker_is_cut_where_it_was_heard() {
 fn the_session_passes_choices_on() {
     let mut call = Call::live(plan());
     call.outputs.clear();
-    call.put(Input::User(Command::ListDevices));
-    call.put(Input::User(Command::UseDevice(Side::Speaker, Some("usb".into()))));
+    call.put(Input::User(UserCommand::ListDevices));
+    call.put(Input::User(UserCommand::UseDevice(Side::Speaker, Some("usb".into()))));
     assert_eq!(call.story(), ["list-devices", "use Speaker Some(\"usb\")"]);
 }

@@ -208,7 +208,7 @@ proptest! {
             call.server(event.clone());
         }
         if by_user {
-            call.user(Command::Interrupt);
+            call.user(UserCommand::Interrupt);
         } else {
             call.server(json!({"type": "input_audio_buffer.speech_started"}));
         }

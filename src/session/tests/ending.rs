@@ -15,7 +15,7 @@ fn input_ended(call: &mut Call) {
 #[test]
 fn hanging_up_says_goodbye_and_waits_for_the_answer() {
     let mut call = Call::live(plan());
-    call.user(Command::HangUp(EndReason::User));
+    call.user(UserCommand::HangUp(EndReason::User));
     assert_eq!(call.story(), ["connection Closing", "close"]);
     call.put(Input::Closed(CloseCause::Ours));
     assert_eq!(call.story(), ["connection Closed", "end User"]);
@@ -24,7 +24,7 @@ fn hanging_up_says_goodbye_and_waits_for_the_answer() {
 #[test]
 fn a_goodbye_that_is_not_answered_does_not_hold_the_user() {
     let mut call = Call::live(plan());
-    call.user(Command::HangUp(EndReason::User));
+    call.user(UserCommand::HangUp(EndReason::User));
     call.pass(ms(500));
     assert_eq!(call.ended(), Some(&EndReason::User));
 }
@@ -42,8 +42,8 @@ fn a_call_that_has_nothing_to_hear_ends_at_once() {
 #[test]
 fn hanging_up_twice_ends_at_once() {
     let mut call = Call::live(plan());
-    call.user(Command::HangUp(EndReason::User));
-    call.user(Command::HangUp(EndReason::Signal(2)));
+    call.user(UserCommand::HangUp(EndReason::User));
+    call.user(UserCommand::HangUp(EndReason::Signal(2)));
     assert_eq!(call.ended(), Some(&EndReason::Signal(2)));
 }
 
@@ -55,7 +55,7 @@ fn hanging_up_in_the_middle_of_an_answer_tells_how_much_was_heard() {
     call.sound("resp_1", "item_a", sec(2));
     call.heard(0, sec(1));
     call.story();
-    call.user(Command::HangUp(EndReason::User));
+    call.user(UserCommand::HangUp(EndReason::User));
     assert_eq!(call.story(), ["flush", "connection Closing", "close"]);
     call.put(Input::Closed(CloseCause::Ours));
     assert_eq!(call.ended(), None, "what was heard is not known yet");

@@ -112,9 +112,9 @@ fn while_the_microphone_streams_an_error_without_an_id_is_about_nothing_certain(
 #[test]
 fn with_two_requests_in_flight_an_error_without_an_id_belongs_to_neither() {
     let mut call = Call::live(manual_plan());
-    call.user(Command::BeginTurn);
+    call.user(UserCommand::BeginTurn);
     call.speak(ms(200));
-    call.user(Command::EndTurn);
+    call.user(UserCommand::EndTurn);
     error(&mut call, None, "One of them.");
     assert!(call.session.responses.is_active(), "the commit may be meant");
     call.pass(ms(200));
@@ -229,7 +229,7 @@ fn a_passing_fault_before_a_close_comes_back_and_is_told_once() {
         closed(&mut call, 1011, "");
         assert_eq!(call.ended(), None, "{message}");
         call.pass(sec(1));
-        assert!(call.outputs.contains(&Output::Open(crate::session::io::Door::Usual)));
+        assert!(call.outputs.contains(&Output::Open(crate::session::io::Handshake::Usual)));
         assert_eq!(times_told(&call, message), 1, "{message}");
     }
 }
@@ -258,7 +258,7 @@ fn an_error_that_no_close_follows_is_told_with_the_next_event_or_soon() {
     error(&mut call, None, "third");
     error(&mut call, None, "fourth");
     assert_eq!(call.story(), ["error third"]);
-    call.user(Command::HangUp(EndReason::User));
+    call.user(UserCommand::HangUp(EndReason::User));
     call.put(Input::Closed(CloseCause::Ours));
     assert!(call.story().contains(&"error fourth".to_owned()));
 }

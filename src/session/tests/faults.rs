@@ -190,7 +190,7 @@ const STAGES: [Stage; 20] = [
         name: "the user has stopped an answer before any of it was heard",
         reach: |call| {
             arriving(call);
-            call.user(Command::Interrupt);
+            call.user(UserCommand::Interrupt);
         },
         heard: Duration::ZERO,
         kept: &["user: Count."],
@@ -201,7 +201,7 @@ const STAGES: [Stage; 20] = [
         name: "the user has stopped an answer that falls silent",
         reach: |call| {
             arriving(call);
-            call.user(Command::Interrupt);
+            call.user(UserCommand::Interrupt);
         },
         heard: ms(1000),
         kept: &["user: Count.", "assistant: one two"],
@@ -212,7 +212,7 @@ const STAGES: [Stage; 20] = [
         name: "the user has stopped an answer that is silent by now",
         reach: |call| {
             arriving(call);
-            call.user(Command::Interrupt);
+            call.user(UserCommand::Interrupt);
             call.flushed(&[(0, sec(1))]);
         },
         heard: ms(1000),
@@ -225,7 +225,7 @@ const STAGES: [Stage; 20] = [
         reach: |call| {
             arriving(call);
             call.response_done("resp_1", "completed");
-            call.user(Command::Interrupt);
+            call.user(UserCommand::Interrupt);
         },
         heard: ms(1000),
         kept: &["user: Count.", "assistant: one two"],

@@ -114,7 +114,7 @@ fn when_the_sound_side_is_slow_its_last_report_counts() {
 #[test]
 fn the_user_can_interrupt_by_key_and_the_server_is_told_to_stop() {
     let mut call = answering(plan(), ms(900));
-    call.user(Command::Interrupt);
+    call.user(UserCommand::Interrupt);
     assert_eq!(call.story(), ["flush", "send response.cancel resp_1"]);
     call.flushed(&[(0, ms(1000))]);
     assert!(call.story().contains(&"send truncate item_a 1000".to_owned()));
@@ -123,7 +123,7 @@ fn the_user_can_interrupt_by_key_and_the_server_is_told_to_stop() {
 #[test]
 fn interrupting_nothing_does_nothing() {
     let mut call = Call::live(plan());
-    call.user(Command::Interrupt);
+    call.user(UserCommand::Interrupt);
     speech_started(&mut call);
     assert_eq!(call.story(), ["speech-started", "turn User"]);
 }
@@ -131,8 +131,8 @@ fn interrupting_nothing_does_nothing() {
 #[test]
 fn interrupting_twice_cancels_once() {
     let mut call = answering(plan(), ms(900));
-    call.user(Command::Interrupt);
-    call.user(Command::Interrupt);
+    call.user(UserCommand::Interrupt);
+    call.user(UserCommand::Interrupt);
     assert_eq!(call.story(), ["flush", "send response.cancel resp_1"]);
 }
 
@@ -149,7 +149,7 @@ fn a_cancelled_answer_is_silenced_even_without_speech_started() {
 #[test]
 fn a_server_that_was_told_not_to_interrupt_does_not() {
     let mut plan = plan();
-    plan.settings.turn_detection = Setting::Set(crate::protocol::settings::TurnDetection {
+    plan.settings.turn_detection = FieldUpdate::Set(crate::protocol::settings::TurnDetection {
         method: crate::protocol::settings::TurnMethod::SemanticVad { eagerness: None },
         create_response: Some(true),
         interrupt_response: Some(false),
@@ -168,7 +168,7 @@ fn a_written_answer_can_be_interrupted() {
     call.server(json!({"type": "response.output_text.delta", "response_id": "resp_1", "item_id": "item_a",
         "content_index": 0, "delta": "Once upon"}));
     call.story();
-    call.user(Command::Interrupt);
+    call.user(UserCommand::Interrupt);
     call.server(json!({"type": "response.output_text.delta", "response_id": "resp_1", "item_id": "item_a",
         "content_index": 0, "delta": " a time"}));
     call.response_done("resp_1", "cancelled");

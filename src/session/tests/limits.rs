@@ -2,15 +2,15 @@
 
 use super::*;
 use crate::session::io::Limit;
-use crate::session::metering::limits::Limits;
+use crate::session::metering::limits::CallLimits;
 use crate::session::metering::price::Prices;
 
 fn idle_plan() -> Plan {
-    Plan { limits: Limits { idle: Some(sec(600)), cost_usd: None }, ..plan() }
+    Plan { limits: CallLimits { idle: Some(sec(600)), cost_usd: None }, ..plan() }
 }
 
 fn costly_plan() -> Plan {
-    let limits = Limits { idle: None, cost_usd: Some(0.1) };
+    let limits = CallLimits { idle: None, cost_usd: Some(0.1) };
     Plan { limits, prices: Some(Prices::openai()), ..plan() }
 }
 
@@ -46,7 +46,7 @@ fn words_text_and_keys_keep_a_call() {
     call.server(json!({"type": "conversation.item.input_audio_transcription.completed", "item_id": "item_u",
         "transcript": "I am here"}));
     call.pass(sec(599));
-    call.user(Command::SetMuted(true));
+    call.user(UserCommand::SetMuted(true));
     call.pass(sec(599));
     assert_eq!(call.ended(), None);
     call.pass(sec(2));

@@ -12,7 +12,7 @@ pub(super) fn local_plan() -> Plan {
 
 fn live_captions_plan() -> Plan {
     let mut plan = captions_plan();
-    plan.settings.turn_detection = Setting::Clear;
+    plan.settings.turn_detection = FieldUpdate::Clear;
     plan.local_turns = Some(LocalTurns { longest: Some(sec(20)), ..HERE });
     plan
 }
@@ -51,7 +51,7 @@ fn the_sound_of_a_turn_is_without_a_gap() {
     let mut say = |call: &mut Call, frames: i16| {
         for _ in 0..frames {
             number += 1;
-            call.put(Input::Mic(Frame::new(Rate::WIRE, vec![number; 240])));
+            call.put(Input::Mic(Frame::new(SampleRate::WIRE, vec![number; 240])));
         }
     };
     say(&mut call, 100);
@@ -174,7 +174,7 @@ fn the_mute_ends_a_turn_and_nobody_is_heard_behind_it() {
     let mut call = Call::live(local_plan());
     voice(&mut call, AudioEvent::VoiceConfirmed);
     call.speak(sec(1));
-    call.user(Command::SetMuted(true));
+    call.user(UserCommand::SetMuted(true));
     assert_eq!(
         call.story(),
         [
@@ -197,7 +197,7 @@ fn the_mute_ends_a_turn_and_nobody_is_heard_behind_it() {
 #[test]
 fn keys_make_no_turns_where_voices_do() {
     let mut call = Call::live(local_plan());
-    for command in [Command::BeginTurn, Command::EndTurn, Command::SwitchTurn] {
+    for command in [UserCommand::BeginTurn, UserCommand::EndTurn, UserCommand::SwitchTurn] {
         call.user(command);
     }
     assert!(call.story().is_empty());
@@ -305,11 +305,11 @@ fn server_vad_events_do_not_end_a_turn_of_this_side() {
     let turn = ["speech-started", "turn User", "speech-stopped", "send commit", "send response.create"];
     assert_eq!(local.story(), [&turn[..], &["turn Thinking"]].concat());
     let mut by_hand = Call::live(manual_plan());
-    by_hand.user(Command::BeginTurn);
+    by_hand.user(UserCommand::BeginTurn);
     by_hand.speak(ms(500));
     detected(&mut by_hand);
     by_hand.speak(ms(500));
-    by_hand.user(Command::EndTurn);
+    by_hand.user(UserCommand::EndTurn);
     assert_eq!(by_hand.story(), ["turn User", "send commit", "send response.create", "turn Thinking"]);
     detected(&mut by_hand);
     assert_eq!(by_hand.story(), Vec::<String>::new(), "no turn begins either");

@@ -28,13 +28,15 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::dsp::frame::{ClipId, Frame, Rate};
+use crate::dsp::frame::{ClipId, Frame, SampleRate};
 use crate::protocol::decode;
 use crate::protocol::events::client::ClientBody;
-use crate::protocol::settings::{AudioFormat, Modality, SessionKind, Settings, Transcription};
-use crate::protocol::value::Setting;
+use crate::protocol::settings::{AudioFormat, Modality, SessionKind, SessionSettings, Transcription};
+use crate::protocol::value::FieldUpdate;
 use crate::session::Session;
-use crate::session::io::{AssistantLine, AudioEvent, Command, EndReason, Heard, Input, Line, Notice, Output};
+use crate::session::io::{
+    AssistantLine, AudioEvent, EndReason, HeardAudio, Input, Notice, Output, UserCommand, UserLine,
+};
 use crate::session::plan::{AtInputEnd, Mode, Plan};
 
 /// The time of day at which the calls of these tests begin.
@@ -61,15 +63,15 @@ struct Call {
 fn plan() -> Plan {
     Plan {
         mode: Mode::Talk,
-        settings: Settings {
+        settings: SessionSettings {
             output: Some(Modality::Audio),
             input_format: Some(AudioFormat::PCM24K),
             output_format: Some(AudioFormat::PCM24K),
-            transcription: Setting::Set(Transcription {
+            transcription: FieldUpdate::Set(Transcription {
                 model: Some("gpt-transcribe".into()),
                 ..Transcription::default()
             }),
-            ..Settings::default()
+            ..SessionSettings::default()
         },
         omitted: Vec::new(),
         local_turns: None,
@@ -78,7 +80,7 @@ fn plan() -> Plan {
         at_input_end: AtInputEnd::GoOn,
         model: None,
         prices: None,
-        limits: crate::session::metering::limits::Limits::default(),
+        limits: crate::session::metering::limits::CallLimits::default(),
         interrupt: crate::session::plan::Interrupt::default(),
         session_limit: None,
         unix_start: UNIX_START,
@@ -87,7 +89,7 @@ fn plan() -> Plan {
 
 fn manual_plan() -> Plan {
     let mut plan = plan();
-    plan.settings.turn_detection = Setting::Clear;
+    plan.settings.turn_detection = FieldUpdate::Clear;
     plan
 }
 
@@ -153,23 +155,23 @@ impl Call {
         let frames = time.as_millis() / 10;
         for number in 0..frames {
             let sample = i16::try_from(number % 1000 + 1).unwrap();
-            self.put(Input::Mic(Frame::new(Rate::WIRE, vec![sample; 240])));
+            self.put(Input::Mic(Frame::new(SampleRate::WIRE, vec![sample; 240])));
         }
     }
 
-    fn user(&mut self, command: Command) {
+    fn user(&mut self, command: UserCommand) {
         self.put(Input::User(command));
     }
 
     fn say(&mut self, text: &str) {
-        self.user(Command::Say(text.into()));
+        self.user(UserCommand::Say(text.into()));
     }
 
     /// The server sends `time` of sound of an item.
     fn sound(&mut self, response: &str, item: &str, time: Duration) {
         use base64::Engine as _;
 
-        let bytes = vec![1_u8; usize::try_from(Rate::WIRE.samples(time)).unwrap() * 2];
+        let bytes = vec![1_u8; usize::try_from(SampleRate::WIRE.samples(time)).unwrap() * 2];
         let delta = base64::engine::general_purpose::STANDARD.encode(bytes);
         self.server(json!({"type": "response.output_audio.delta", "response_id": response, "item_id": item,
             "output_index": 0, "content_index": 0, "delta": delta}));
@@ -194,14 +196,14 @@ impl Call {
 
     /// The device has taken `time` of a clip.
     fn heard(&mut self, clip: u64, time: Duration) {
-        let samples = Rate::WIRE.samples(time);
+        let samples = SampleRate::WIRE.samples(time);
         self.put(Input::Audio(AudioEvent::Played { clip: ClipId(clip), samples }));
     }
 
     fn flushed(&mut self, heard: &[(u64, Duration)]) {
         let heard = heard
             .iter()
-            .map(|(clip, time)| Heard { clip: ClipId(*clip), samples: Rate::WIRE.samples(*time) });
+            .map(|(clip, time)| HeardAudio { clip: ClipId(*clip), samples: SampleRate::WIRE.samples(*time) });
         self.put(Input::Audio(AudioEvent::Flushed(heard.collect())));
     }
 
@@ -261,7 +263,7 @@ fn told(output: &Output) -> Option<String> {
         Output::DropNext => Some("drop next".into()),
         Output::Close => Some("close".into()),
         Output::End(reason) => Some(format!("end {reason:?}")),
-        Output::Show(Notice::User(Line { text, is_final, .. })) => {
+        Output::Show(Notice::User(UserLine { text, is_final, .. })) => {
             Some(format!("user{} {text:?}", if *is_final { "" } else { "…" }))
         }
         Output::Show(Notice::Assistant(line)) => Some(told_assistant(line)),

@@ -7,7 +7,7 @@ use crate::protocol::close::CloseCause;
 use crate::session::io::NextEvent;
 use crate::ui::model::Model;
 use crate::ui::output::plain::{Plain, PlainStyle};
-use crate::ui::output::presenter::Front as _;
+use crate::ui::output::presenter::NoticeWriter as _;
 
 /// How the servers of a call name things: the connection, and what they call it there.
 type Naming = fn(usize, &str) -> String;
@@ -129,7 +129,7 @@ impl Held {
         self.spoken();
         self.captioned();
         self.answered();
-        self.call.user(Command::Interrupt);
+        self.call.user(UserCommand::Interrupt);
         self.call.flushed(&[(self.clips - 1, ms(300))]);
         let (.., response) = self.names();
         self.call.response_done(&response, "cancelled");

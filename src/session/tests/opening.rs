@@ -3,7 +3,7 @@
 use super::*;
 use crate::protocol::close::CloseCause;
 use crate::protocol::dialect::Dialect;
-use crate::session::io::Door;
+use crate::session::io::Handshake;
 
 #[test]
 fn the_settings_are_sent_once_the_session_is_created() {
@@ -193,15 +193,15 @@ fn an_error_that_no_session_updated_follows_refuses_the_settings() {
 #[test]
 fn settings_that_the_endpoint_cannot_take_are_not_sent() {
     let mut plan = plan();
-    plan.settings.turn_detection = Setting::Clear;
+    plan.settings.turn_detection = FieldUpdate::Clear;
     plan.omitted = vec!["input_audio_format".into(), "audio.output.format".into(), "turn_detection".into()];
     let mut call = Call::dialled(plan);
     call.put(Input::Opened);
     call.created();
     let ClientBody::SessionUpdate(settings) = call.sent()[0] else { panic!("{:?}", call.sent()) };
     assert_eq!((&settings.input_format, &settings.output_format), (&None, &None));
-    assert_eq!(settings.turn_detection, Setting::Keep);
-    assert!(matches!(settings.transcription, Setting::Set(_)));
+    assert_eq!(settings.turn_detection, FieldUpdate::Keep);
+    assert!(matches!(settings.transcription, FieldUpdate::Set(_)));
 }
 
 #[test]
@@ -263,7 +263,7 @@ fn an_endpoint_that_has_given_up_beta_is_tried_once_without_it() {
     call.put(Input::Opened);
     call.outputs.clear();
     beta_is_over(&mut call);
-    assert!(call.outputs.contains(&Output::Open(Door::WithoutMarker)), "{:?}", call.outputs);
+    assert!(call.outputs.contains(&Output::Open(Handshake::WithoutMarker)), "{:?}", call.outputs);
     call.configured();
     assert_eq!(call.session.dialect(), Dialect::Ga);
     assert!(call.story().contains(&"connection Live".to_owned()));

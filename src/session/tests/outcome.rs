@@ -319,7 +319,7 @@ fn a_cancelled_answer_is_told() {
 fn an_answer_that_the_user_stopped_is_no_news() {
     let mut call = Call::live(plan());
     call.response_created("resp_1");
-    call.user(Command::Interrupt);
+    call.user(UserCommand::Interrupt);
     call.outputs.clear();
     done(&mut call, "cancelled", json!("client_cancelled"), json!([]));
     assert!(!call.story().iter().any(|line| line.starts_with("info")));

@@ -30,7 +30,7 @@ fn the_end_of_piped_lines_ends_the_call_after_the_last_answer() {
     call.say("hello");
     answered(&mut call, "resp_1");
     assert!(call.session.takes_line());
-    call.user(Command::LinesEnded);
+    call.user(UserCommand::LinesEnded);
     call.pass(sec(1));
     assert_eq!(call.ended(), Some(&EndReason::InputEnded));
 }
@@ -38,7 +38,7 @@ fn the_end_of_piped_lines_ends_the_call_after_the_last_answer() {
 #[test]
 fn standard_input_without_a_line_ends_nothing() {
     let mut call = Call::live(plan());
-    call.user(Command::LinesEnded);
+    call.user(UserCommand::LinesEnded);
     call.pass(sec(60));
     assert_eq!(call.ended(), None);
 }
@@ -54,7 +54,7 @@ fn a_line_is_answered_although_the_file_has_ended() {
     call.response_created("resp_1");
     call.words("resp_1", "item_1", "Hello");
     call.response_done("resp_1", "completed");
-    call.user(Command::LinesEnded);
+    call.user(UserCommand::LinesEnded);
     call.pass(sec(60));
     assert_eq!(call.ended(), Some(&EndReason::InputEnded));
 }

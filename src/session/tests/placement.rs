@@ -446,7 +446,7 @@ fn captions_that_are_held_are_told_when_the_call_ends() {
     for event in [&turn(1, "")[..3], &turn(2, "Second.")].concat() {
         call.server(event);
     }
-    call.user(Command::HangUp(EndReason::User));
+    call.user(UserCommand::HangUp(EndReason::User));
     assert!(call.story().contains(&"user \"Second.\"".to_owned()));
 }
 
@@ -458,7 +458,7 @@ fn audio_deltas_that_cannot_be_decoded_are_counted_and_reported_once() {
         call.server(json!({"type": "response.output_audio.delta", "response_id": "resp_1", "delta": delta}));
     }
     call.response_done("resp_1", "completed");
-    call.user(Command::HangUp(EndReason::User));
+    call.user(UserCommand::HangUp(EndReason::User));
     call.put(Input::Closed(crate::protocol::close::CloseCause::Ours));
     call.pass(sec(5));
     let story = call.story();

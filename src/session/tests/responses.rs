@@ -25,9 +25,9 @@ fn typed_text_becomes_an_item_and_asks_for_an_answer() {
 #[test]
 fn every_event_but_sound_has_an_id_of_its_own() {
     let mut call = Call::live(manual_plan());
-    call.user(Command::BeginTurn);
+    call.user(UserCommand::BeginTurn);
     call.speak(ms(200));
-    call.user(Command::EndTurn);
+    call.user(UserCommand::EndTurn);
     call.say("and this");
     let mut ids = Vec::new();
     for output in &call.outputs {

@@ -284,7 +284,7 @@ fn a_connection_that_never_was_is_not_tried_again() {
 fn the_user_can_hang_up_while_the_connection_is_away() {
     let mut call = Call::live(plan());
     broken(&mut call);
-    call.user(Command::HangUp(EndReason::User));
+    call.user(UserCommand::HangUp(EndReason::User));
     assert_eq!(call.ended(), Some(&EndReason::User));
 }
 

@@ -113,10 +113,10 @@ fn a_late_caption_says_which_item_it_comes_after() {
 #[test]
 fn a_muted_microphone_sends_silence_so_that_the_servers_clock_goes_on() {
     let mut call = Call::live(plan());
-    call.user(Command::SetMuted(true));
+    call.user(UserCommand::SetMuted(true));
     call.speak(ms(20));
     assert_eq!(call.appended(), vec![vec![0; 480]; 2]);
-    call.user(Command::SetMuted(false));
+    call.user(UserCommand::SetMuted(false));
     call.speak(ms(10));
     assert_ne!(call.appended()[2], vec![0; 480]);
 }
@@ -126,9 +126,9 @@ fn a_turn_by_hand_is_committed_and_answered() {
     let mut call = Call::live(manual_plan());
     call.speak(ms(50));
     assert!(call.appended().is_empty(), "nothing is sent outside of a turn");
-    call.user(Command::BeginTurn);
+    call.user(UserCommand::BeginTurn);
     call.speak(ms(100));
-    call.user(Command::EndTurn);
+    call.user(UserCommand::EndTurn);
     call.speak(ms(50));
     assert_eq!(call.appended().len(), 10);
     assert_eq!(call.story(), ["turn User", "send commit", "send response.create", "turn Thinking"]);
@@ -137,9 +137,9 @@ fn a_turn_by_hand_is_committed_and_answered() {
 #[test]
 fn a_turn_by_hand_of_less_than_100_ms_is_thrown_away() {
     let mut call = Call::live(manual_plan());
-    call.user(Command::BeginTurn);
+    call.user(UserCommand::BeginTurn);
     call.speak(ms(90));
-    call.user(Command::EndTurn);
+    call.user(UserCommand::EndTurn);
     assert_eq!(
         call.story(),
         ["turn User", "send clear", "info that was too short to be heard", "turn Listening"]
@@ -152,7 +152,7 @@ fn beginning_a_turn_by_hand_silences_the_answer_first() {
     call.response_created("resp_1");
     call.sound("resp_1", "item_a", ms(500));
     call.story();
-    call.user(Command::BeginTurn);
+    call.user(UserCommand::BeginTurn);
     assert_eq!(call.story(), ["flush", "send response.cancel resp_1", "turn User"]);
 }
 

@@ -91,7 +91,7 @@ fn there_must_be_an_answer_and_an_open_microphone() {
     voice(&mut call, AudioEvent::VoiceStarted);
     assert_eq!(call.story(), [""; 0], "nothing sounds");
     let mut call = answering(Interrupt::Local);
-    call.user(Command::SetMuted(true));
+    call.user(UserCommand::SetMuted(true));
     call.outputs.clear();
     voice(&mut call, AudioEvent::VoiceStarted);
     voice(&mut call, AudioEvent::VoiceConfirmed);
@@ -102,7 +102,7 @@ fn there_must_be_an_answer_and_an_open_microphone() {
 fn what_a_key_stops_is_loud_the_next_time() {
     let mut call = answering(Interrupt::Server);
     voice(&mut call, AudioEvent::VoiceStarted);
-    call.user(Command::Interrupt);
+    call.user(UserCommand::Interrupt);
     assert_eq!(call.story(), ["duck", "flush", "send response.cancel resp_1"]);
     voice(&mut call, SILENT);
     call.pass(ms(100));

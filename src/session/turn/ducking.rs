@@ -14,11 +14,11 @@ const CONFIRMED_WITHIN: Duration = Duration::from_millis(1_500);
 
 /// The answer is soft, because somebody seems to speak.
 #[derive(Debug)]
-pub(crate) struct Ducked {
+pub(crate) struct Ducking {
     until: Duration,
 }
 
-impl Ducked {
+impl Ducking {
     pub(crate) fn deadline(&self) -> Deadline {
         Deadline { at: self.until, reason: Reason::NotConfirmed }
     }
@@ -30,7 +30,7 @@ impl Session {
         if self.ducked.is_some() || self.flushing.is_some() || !self.may_be_interrupted() {
             return;
         }
-        self.ducked = Some(Ducked { until: now + CONFIRMED_WITHIN });
+        self.ducked = Some(Ducking { until: now + CONFIRMED_WITHIN });
         self.outputs.push(Output::Duck);
         self.show(Notice::Debug("somebody seems to speak: the answer is softer".into()));
     }

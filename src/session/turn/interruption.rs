@@ -5,8 +5,8 @@ use std::time::Duration;
 use crate::dsp::frame::ClipId;
 use crate::protocol::events::client::ClientBody;
 use crate::session::Session;
-use crate::session::errors::Cause;
-use crate::session::io::{Deadline, Heard, Output, Reason};
+use crate::session::errors::RequestKind;
+use crate::session::io::{Deadline, HeardAudio, Output, Reason};
 
 /// How long the sound side may take to say what was heard. A block of the device and a tick of the
 /// engine are about 30 ms; after this the last report counts.
@@ -46,7 +46,7 @@ impl Session {
         if self.responses.is_active() && !self.responses.is_cut_off(self.responses.active_id().as_deref()) {
             self.responses.cut_off();
             let response_id = self.responses.active_id();
-            self.send(ClientBody::ResponseCancel { response_id }, Cause::ResponseCancel);
+            self.send(ClientBody::ResponseCancel { response_id }, RequestKind::ResponseCancel);
         }
     }
 
@@ -69,9 +69,9 @@ impl Session {
     }
 
     /// Tells the server what was heard of each clip, and closes the lines of the transcript.
-    pub(crate) fn flushed(&mut self, now: Duration, heard: &[Heard]) {
+    pub(crate) fn flushed(&mut self, now: Duration, heard: &[HeardAudio]) {
         let Some(flushing) = self.flushing.take() else { return };
-        for Heard { clip, samples } in heard {
+        for HeardAudio { clip, samples } in heard {
             self.playback.played(*clip, *samples);
         }
         for clip in flushing.clips {
@@ -82,7 +82,7 @@ impl Session {
             if self.placement.is_on_server(&item_id) {
                 let item_id = item_id.clone();
                 let truncate = ClientBody::ItemTruncate { item_id, content_index, audio_end_ms };
-                self.send(truncate, Cause::Truncate);
+                self.send(truncate, RequestKind::Truncate);
             }
             self.line_cut(&item_id);
         }

@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::dsp::frame::{Frame, Rate};
+use crate::dsp::frame::{Frame, SampleRate};
 use crate::session::io::{Deadline, Notice, Reason};
 use crate::session::plan::{Interrupt, LocalTurns, TurnControl};
 use crate::session::{Phase, Session};
@@ -27,11 +27,11 @@ pub(crate) struct LocalVad {
     usual: u64,
     /// How much is kept while somebody seems to speak.
     most: u64,
-    voice: Voice,
+    voice: VoiceState,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Voice {
+enum VoiceState {
     Silent,
     /// Somebody seems to speak.
     Guessed,
@@ -42,14 +42,14 @@ enum Voice {
 }
 
 impl LocalVad {
-    pub(crate) fn new(rate: Rate, turns: &LocalTurns) -> Self {
+    pub(crate) fn new(rate: SampleRate, turns: &LocalTurns) -> Self {
         let usual = turns.prefix + NOTICED_AFTER;
         Self {
             before: VecDeque::new(),
             samples: 0,
             usual: rate.samples(usual),
             most: rate.samples(usual + SURE_WITHIN),
-            voice: Voice::Silent,
+            voice: VoiceState::Silent,
         }
     }
 
@@ -59,15 +59,15 @@ impl LocalVad {
         self.trim();
     }
 
-    fn hear(&mut self, voice: Voice) {
+    fn hear(&mut self, voice: VoiceState) {
         self.voice = voice;
         self.trim();
     }
 
     fn trim(&mut self) {
         let most = match self.voice {
-            Voice::Silent => self.usual,
-            Voice::Guessed | Voice::Sure(_) | Voice::GoesOn(_) => self.most,
+            VoiceState::Silent => self.usual,
+            VoiceState::Guessed | VoiceState::Sure(_) | VoiceState::GoesOn(_) => self.most,
         };
         while self.samples > most {
             let Some(oldest) = self.before.pop_front() else { return };
@@ -98,9 +98,9 @@ impl Session {
     /// Somebody seems to speak.
     pub(crate) fn local_voice_started(&mut self) {
         if let Some(local) = self.local()
-            && local.voice == Voice::Silent
+            && local.voice == VoiceState::Silent
         {
-            local.hear(Voice::Guessed);
+            local.hear(VoiceState::Guessed);
         }
     }
 
@@ -108,7 +108,7 @@ impl Session {
     pub(crate) fn local_voice_confirmed(&mut self, now: Duration) {
         let muted = self.microphone.is_muted();
         let Some(local) = self.local().filter(|_| !muted) else { return };
-        local.hear(Voice::Sure(now));
+        local.hear(VoiceState::Sure(now));
         let before = local.take();
         self.sign_of_life(now);
         match self.plan.interrupt {
@@ -127,7 +127,7 @@ impl Session {
         self.close_local_turn(now, silent);
         self.stopwatch.turn_heard(now, now.saturating_sub(silent));
         if let Some(local) = self.local() {
-            local.hear(Voice::Silent);
+            local.hear(VoiceState::Silent);
         }
     }
 
@@ -135,7 +135,7 @@ impl Session {
     pub(crate) fn local_voice_muted(&mut self, now: Duration) {
         self.close_local_turn(now, Duration::ZERO);
         if let Some(local) = self.local() {
-            local.hear(Voice::Silent);
+            local.hear(VoiceState::Silent);
             local.take();
         }
     }
@@ -148,11 +148,11 @@ impl Session {
     fn close_local_turn(&mut self, now: Duration, silent: Duration) {
         let Some(local) = self.local() else { return };
         let is_said_already = match local.voice {
-            Voice::Silent | Voice::Guessed => return,
-            Voice::Sure(_) => false,
-            Voice::GoesOn(since) => now.saturating_sub(since) <= silent,
+            VoiceState::Silent | VoiceState::Guessed => return,
+            VoiceState::Sure(_) => false,
+            VoiceState::GoesOn(since) => now.saturating_sub(since) <= silent,
         };
-        local.hear(Voice::Silent);
+        local.hear(VoiceState::Silent);
         let audio_ms = self.written_ms();
         self.show(Notice::SpeechStopped { audio_ms });
         if is_said_already {
@@ -170,7 +170,9 @@ impl Session {
     /// Returns when a turn without a pause has lasted long enough for its part to be committed.
     pub(crate) fn part_deadline(&self) -> Option<Deadline> {
         let longest = self.plan.local_turns.as_ref()?.longest?;
-        let (Voice::Sure(since) | Voice::GoesOn(since)) = self.local.as_ref()?.voice else { return None };
+        let (VoiceState::Sure(since) | VoiceState::GoesOn(since)) = self.local.as_ref()?.voice else {
+            return None;
+        };
         let spoken = matches!(self.phase, Phase::Live) && self.microphone.user_speaks();
         spoken.then_some(Deadline { at: since + longest, reason: Reason::LongTurn })
     }
@@ -184,7 +186,7 @@ impl Session {
         self.close_turn(now);
         self.hold_turn();
         if let Some(local) = self.local() {
-            local.hear(Voice::GoesOn(now));
+            local.hear(VoiceState::GoesOn(now));
         }
     }
 }

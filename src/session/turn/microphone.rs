@@ -4,14 +4,14 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::dsp::codec::Codec;
-use crate::dsp::frame::{Frame, Rate};
+use crate::dsp::frame::{Frame, SampleRate};
 use crate::protocol::events::client::ClientBody;
 use crate::protocol::events::response::ResponseConfig;
-use crate::session::errors::Cause;
-use crate::session::io::delay::Origin;
+use crate::session::errors::RequestKind;
+use crate::session::io::delay::DelayOrigin;
 use crate::session::io::{Notice, Output};
 use crate::session::plan::{AtInputEnd, Mode, Plan, TurnControl};
-use crate::session::turn::unacked_audio::{Found, Recent};
+use crate::session::turn::unacked_audio::{TurnBoundary, UnackedAudio};
 use crate::session::{Phase, Session};
 
 /// How much is kept while the session opens, so that the first words are not lost.
@@ -22,13 +22,13 @@ const LEAST_COMMIT: Duration = Duration::from_millis(100);
 
 /// The state of the microphone's side.
 #[derive(Debug)]
-pub(crate) struct Microphone {
+pub(crate) struct MicrophoneState {
     codec: Codec,
-    rate: Rate,
+    rate: SampleRate,
     muted: bool,
-    speech: Speech,
+    speech: SpeechPhase,
     /// What was sent and another server would have to hear again.
-    recent: Recent,
+    recent: UnackedAudio,
     /// What is to be sent before all else: speech that the server before took with it.
     again: VecDeque<Frame>,
     kept: VecDeque<Frame>,
@@ -36,12 +36,12 @@ pub(crate) struct Microphone {
     /// Samples that were too old to be kept while the connection was away.
     lost: u64,
     uncommitted: u64,
-    ended: Option<Ended>,
+    ended: Option<InputEnd>,
 }
 
 /// Whether the user is in the middle of something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Speech {
+enum SpeechPhase {
     Silent,
     /// The server hears speech.
     Heard,
@@ -53,22 +53,22 @@ enum Speech {
 
 /// The input is at its end.
 #[derive(Debug)]
-struct Ended {
+struct InputEnd {
     quiet_since: Duration,
 }
 
-impl Microphone {
+impl MicrophoneState {
     pub(crate) fn new(plan: &Plan) -> Self {
         Self {
             codec: plan.settings.input_format.as_ref().map_or(Codec::Pcm16, |format| format.codec()),
             rate: plan.input_rate(),
             muted: false,
             speech: first_speech(plan),
-            recent: Recent::new(
+            recent: UnackedAudio::new(
                 plan.input_rate(),
                 match plan.turn_control() {
-                    TurnControl::Server => Found::Late,
-                    TurnControl::Manual | TurnControl::Local => Found::AtOnce,
+                    TurnControl::Server => TurnBoundary::Late,
+                    TurnControl::Manual | TurnControl::Local => TurnBoundary::AtOnce,
                 },
             ),
             again: VecDeque::new(),
@@ -82,8 +82,8 @@ impl Microphone {
 
     pub(crate) fn user_speaks(&self) -> bool {
         match self.speech {
-            Speech::Heard | Speech::Held => true,
-            Speech::Silent | Speech::Waiting => false,
+            SpeechPhase::Heard | SpeechPhase::Held => true,
+            SpeechPhase::Silent | SpeechPhase::Waiting => false,
         }
     }
 
@@ -120,9 +120,11 @@ impl Microphone {
     /// to be heard by the server that follows.
     pub(crate) fn server_gone(&mut self, control: TurnControl) {
         match (control, self.speech) {
-            (TurnControl::Server, _) => self.speech = Speech::Silent,
-            (TurnControl::Manual | TurnControl::Local, Speech::Silent) if self.recent.has_unsettled() => {
-                self.speech = Speech::Waiting;
+            (TurnControl::Server, _) => self.speech = SpeechPhase::Silent,
+            (TurnControl::Manual | TurnControl::Local, SpeechPhase::Silent)
+                if self.recent.has_unsettled() =>
+            {
+                self.speech = SpeechPhase::Waiting;
             }
             (TurnControl::Manual | TurnControl::Local, _) => {}
         }
@@ -153,8 +155,8 @@ impl Microphone {
     }
 }
 
-fn first_speech(plan: &Plan) -> Speech {
-    if is_one_turn(plan) { Speech::Held } else { Speech::Silent }
+fn first_speech(plan: &Plan) -> SpeechPhase {
+    if is_one_turn(plan) { SpeechPhase::Held } else { SpeechPhase::Silent }
 }
 
 /// A file whose turns are ended by hand is one turn as a whole.
@@ -167,13 +169,13 @@ impl Session {
         self.handover.hear(now, frame);
         let frame = self.microphone.heard(frame);
         match (self.plan.turn_control(), self.microphone.speech) {
-            (TurnControl::Server, _) | (TurnControl::Manual | TurnControl::Local, Speech::Held) => {
+            (TurnControl::Server, _) | (TurnControl::Manual | TurnControl::Local, SpeechPhase::Held) => {
                 self.send_or_keep(now, frame);
             }
-            (TurnControl::Local, Speech::Silent | Speech::Heard | Speech::Waiting) => {
+            (TurnControl::Local, SpeechPhase::Silent | SpeechPhase::Heard | SpeechPhase::Waiting) => {
                 self.keep_before_turn(frame);
             }
-            (TurnControl::Manual, Speech::Silent | Speech::Heard | Speech::Waiting) => {}
+            (TurnControl::Manual, SpeechPhase::Silent | SpeechPhase::Heard | SpeechPhase::Waiting) => {}
         }
     }
 
@@ -199,7 +201,7 @@ impl Session {
 
     pub(crate) fn send_kept_audio(&mut self, now: Duration) {
         self.microphone.kept_samples = 0;
-        if self.plan.turn_control() != TurnControl::Server && self.microphone.speech != Speech::Silent {
+        if self.plan.turn_control() != TurnControl::Server && self.microphone.speech != SpeechPhase::Silent {
             self.microphone.recent.begin();
         }
         let again = std::mem::take(&mut self.microphone.again);
@@ -209,7 +211,7 @@ impl Session {
         // What was kept is heard only from here on: a turn may still be found in it.
         self.microphone.saw_activity(now);
         let is_over = self.microphone.has_ended() && is_one_turn(&self.plan);
-        if is_over || self.microphone.speech == Speech::Waiting {
+        if is_over || self.microphone.speech == SpeechPhase::Waiting {
             self.commit_turn(now);
         }
     }
@@ -244,7 +246,7 @@ impl Session {
         if self.ignores_server_vad("speech_started") {
             return;
         }
-        self.microphone.speech = Speech::Heard;
+        self.microphone.speech = SpeechPhase::Heard;
         self.microphone.recent.begin();
         self.microphone.saw_activity(now);
         // The turn before was not over.
@@ -277,8 +279,8 @@ impl Session {
     }
 
     fn speech_is_over(&mut self) {
-        if self.microphone.speech == Speech::Heard {
-            self.microphone.speech = Speech::Silent;
+        if self.microphone.speech == SpeechPhase::Heard {
+            self.microphone.speech = SpeechPhase::Silent;
             self.microphone.recent.end();
         }
     }
@@ -303,11 +305,11 @@ impl Session {
     ) {
         self.microphone.saw_activity(now);
         // Some servers leave out speech_stopped.
-        if self.microphone.speech == Speech::Heard && self.is_answered_by_server() {
+        if self.microphone.speech == SpeechPhase::Heard && self.is_answered_by_server() {
             self.stopwatch.turn_found_by_commit(now, self.responses.older());
         }
         self.stopwatch.committed(now);
-        self.sent.acknowledge(&Cause::Commit);
+        self.sent.acknowledge(&RequestKind::Commit);
         self.speech_is_over();
         if let Some(item_id) = item_id {
             self.user_item(&item_id, previous_item_id);
@@ -320,7 +322,7 @@ impl Session {
 
     /// The user begins a turn by hand.
     pub(crate) fn begin_turn(&mut self, now: Duration) {
-        if self.plan.turn_control() != TurnControl::Manual || self.microphone.speech == Speech::Held {
+        if self.plan.turn_control() != TurnControl::Manual || self.microphone.speech == SpeechPhase::Held {
             return;
         }
         if self.microphone.muted {
@@ -335,8 +337,8 @@ impl Session {
         match (self.plan.turn_control(), &self.phase) {
             (TurnControl::Manual, _) => self.close_turn(now),
             // The user may end a turn before the server hears that it is over.
-            (TurnControl::Server, Phase::Live) if self.microphone.speech == Speech::Heard => {
-                self.send(ClientBody::AudioCommit, Cause::Commit);
+            (TurnControl::Server, Phase::Live) if self.microphone.speech == SpeechPhase::Heard => {
+                self.send(ClientBody::AudioCommit, RequestKind::Commit);
                 // Otherwise it is asked for when the server has the turn, as after each.
                 if self.plan.server_answers() || self.plan.mode == Mode::Transcribe {
                     self.answer_turn(now);
@@ -349,8 +351,8 @@ impl Session {
 
     pub(crate) fn switch_turn(&mut self, now: Duration) {
         match self.microphone.speech {
-            Speech::Held => self.end_turn(now),
-            Speech::Silent | Speech::Heard | Speech::Waiting => self.begin_turn(now),
+            SpeechPhase::Held => self.end_turn(now),
+            SpeechPhase::Silent | SpeechPhase::Heard | SpeechPhase::Waiting => self.begin_turn(now),
         }
     }
 
@@ -362,11 +364,11 @@ impl Session {
 
     /// A turn begins that is to be committed here, and lets an answer be heard to its end.
     pub(crate) fn hold_turn(&mut self) {
-        if self.microphone.speech == Speech::Silent {
+        if self.microphone.speech == SpeechPhase::Silent {
             self.microphone.uncommitted = 0;
         }
         self.microphone.recent.begin();
-        self.microphone.speech = Speech::Held;
+        self.microphone.speech = SpeechPhase::Held;
     }
 
     /// The turn that is held is over: it is committed now, or when there is somebody to tell.
@@ -374,8 +376,8 @@ impl Session {
         match self.phase {
             Phase::Live => self.commit_turn(now),
             Phase::Connecting | Phase::Opening(_) | Phase::Away(_) => {
-                if self.microphone.speech == Speech::Held {
-                    self.microphone.speech = Speech::Waiting;
+                if self.microphone.speech == SpeechPhase::Held {
+                    self.microphone.speech = SpeechPhase::Waiting;
                 }
             }
             Phase::Closing(_) | Phase::Over => {}
@@ -389,27 +391,27 @@ impl Session {
             self.close_turn(now);
             return;
         }
-        self.microphone.speech = Speech::Silent;
+        self.microphone.speech = SpeechPhase::Silent;
         self.microphone.recent.end();
         self.microphone.uncommitted = 0;
-        self.send(ClientBody::AudioClear, Cause::Clear);
+        self.send(ClientBody::AudioClear, RequestKind::Clear);
     }
 
     fn commit_turn(&mut self, now: Duration) {
-        if !matches!(self.microphone.speech, Speech::Held | Speech::Waiting) {
+        if !matches!(self.microphone.speech, SpeechPhase::Held | SpeechPhase::Waiting) {
             return;
         }
-        self.microphone.speech = Speech::Silent;
+        self.microphone.speech = SpeechPhase::Silent;
         self.microphone.recent.end();
         let spoken = std::mem::take(&mut self.microphone.uncommitted);
         if spoken < self.microphone.rate.samples(LEAST_COMMIT) {
             self.microphone.recent.discard();
-            self.send(ClientBody::AudioClear, Cause::Clear);
+            self.send(ClientBody::AudioClear, RequestKind::Clear);
             self.show(Notice::Info("that was too short to be heard".into()));
             return;
         }
         self.outcome.committed();
-        self.send(ClientBody::AudioCommit, Cause::Commit);
+        self.send(ClientBody::AudioCommit, RequestKind::Commit);
         self.answer_turn(now);
     }
 
@@ -417,7 +419,7 @@ impl Session {
     fn answer_turn(&mut self, now: Duration) {
         match self.plan.mode {
             Mode::Talk | Mode::Chat | Mode::Ask => {
-                self.stopwatch.turn_ended(now, Origin::Commit);
+                self.stopwatch.turn_ended(now, DelayOrigin::Commit);
                 self.ask_for_answer(now, ResponseConfig::default());
             }
             Mode::Transcribe => self.transcript.expect_one_more(),
@@ -425,7 +427,7 @@ impl Session {
     }
 
     pub(crate) fn input_ended(&mut self, now: Duration) {
-        self.microphone.ended = Some(Ended { quiet_since: now });
+        self.microphone.ended = Some(InputEnd { quiet_since: now });
         self.show(Notice::Debug("the input is at its end".into()));
         match (self.plan.turn_control(), &self.phase) {
             (TurnControl::Manual, Phase::Live) => self.commit_turn(now),

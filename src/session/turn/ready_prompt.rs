@@ -7,7 +7,7 @@ use crate::session::{Phase, Session};
 
 /// Whether the user was told to speak.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Invitation {
+pub(crate) enum ReadyPrompt {
     /// No real samples have come.
     #[default]
     TooEarly,
@@ -19,15 +19,15 @@ pub(crate) enum Invitation {
 
 impl Session {
     pub(crate) fn input_started(&mut self) {
-        if self.invitation == Invitation::TooEarly {
-            self.invitation = Invitation::Due;
+        if self.invitation == ReadyPrompt::TooEarly {
+            self.invitation = ReadyPrompt::Due;
         }
     }
 
     /// Tells the user to speak once both ends hear.
     pub(crate) fn see_microphone(&mut self) {
-        if self.invitation == Invitation::Due && matches!(self.phase, Phase::Live) {
-            self.invitation = Invitation::Told;
+        if self.invitation == ReadyPrompt::Due && matches!(self.phase, Phase::Live) {
+            self.invitation = ReadyPrompt::Told;
             self.show(Notice::SpeakNow);
         }
     }

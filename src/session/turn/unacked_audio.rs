@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::dsp::frame::{Frame, Rate};
+use crate::dsp::frame::{Frame, SampleRate};
 
 /// How much is kept while nobody speaks: servers notice speech late, and want some sound before it.
 const BEFORE_SPEECH: Duration = Duration::from_secs(1);
@@ -14,16 +14,16 @@ const LONGEST_TURN: Duration = Duration::from_secs(30);
 
 /// The sound since the beginning of the turn that is not settled, or since shortly before now.
 #[derive(Debug)]
-pub(crate) struct Recent {
+pub(crate) struct UnackedAudio {
     frames: VecDeque<Frame>,
     samples: u64,
-    turn: Turn,
+    turn: TurnState,
     before_speech: u64,
     longest: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Turn {
+enum TurnState {
     /// Nobody speaks, and what was said is known or answered.
     None,
     /// The user speaks.
@@ -34,22 +34,22 @@ enum Turn {
 
 /// How turns are found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Found {
+pub(crate) enum TurnBoundary {
     /// By the server, some time after they have begun.
     Late,
     /// By hand: nothing belongs to a turn that was said before it.
     AtOnce,
 }
 
-impl Recent {
-    pub(crate) fn new(rate: Rate, found: Found) -> Self {
+impl UnackedAudio {
+    pub(crate) fn new(rate: SampleRate, found: TurnBoundary) -> Self {
         Self {
             frames: VecDeque::new(),
             samples: 0,
-            turn: Turn::None,
+            turn: TurnState::None,
             before_speech: match found {
-                Found::Late => rate.samples(BEFORE_SPEECH),
-                Found::AtOnce => 0,
+                TurnBoundary::Late => rate.samples(BEFORE_SPEECH),
+                TurnBoundary::AtOnce => 0,
             },
             longest: rate.samples(LONGEST_TURN),
         }
@@ -64,47 +64,47 @@ impl Recent {
 
     /// A turn begins.
     pub(crate) fn begin(&mut self) {
-        self.turn = Turn::Spoken;
+        self.turn = TurnState::Spoken;
     }
 
     /// The turn is over.
     pub(crate) fn end(&mut self) {
-        if self.turn == Turn::Spoken {
-            self.turn = Turn::Unsettled;
+        if self.turn == TurnState::Spoken {
+            self.turn = TurnState::Unsettled;
         }
     }
 
     /// The turn that is over is known to this side, or is being answered.
     pub(crate) fn settle(&mut self) {
-        if self.turn == Turn::Unsettled {
-            self.turn = Turn::None;
+        if self.turn == TurnState::Unsettled {
+            self.turn = TurnState::None;
             self.trim();
         }
     }
 
     /// What was said is not to be heard at all.
     pub(crate) fn discard(&mut self) {
-        self.turn = Turn::None;
+        self.turn = TurnState::None;
         self.frames.clear();
         self.samples = 0;
     }
 
     /// Returns whether a turn is over and not settled.
     pub(crate) fn has_unsettled(&self) -> bool {
-        self.turn == Turn::Unsettled
+        self.turn == TurnState::Unsettled
     }
 
     /// Takes what the next server has to hear.
     pub(crate) fn take(&mut self) -> VecDeque<Frame> {
-        self.turn = Turn::None;
+        self.turn = TurnState::None;
         self.samples = 0;
         std::mem::take(&mut self.frames)
     }
 
     fn trim(&mut self) {
         let most = match self.turn {
-            Turn::None => self.before_speech,
-            Turn::Spoken | Turn::Unsettled => self.longest,
+            TurnState::None => self.before_speech,
+            TurnState::Spoken | TurnState::Unsettled => self.longest,
         };
         while self.samples > most {
             let Some(oldest) = self.frames.pop_front() else { return };
@@ -117,19 +117,19 @@ impl Recent {
 mod tests {
     use super::*;
 
-    fn send(recent: &mut Recent, ms: usize) {
+    fn send(recent: &mut UnackedAudio, ms: usize) {
         for _ in 0..ms / 10 {
-            recent.sent(Frame::new(Rate::WIRE, vec![1; 240]));
+            recent.sent(Frame::new(SampleRate::WIRE, vec![1; 240]));
         }
     }
 
-    fn taken_ms(mut recent: Recent) -> usize {
+    fn taken_ms(mut recent: UnackedAudio) -> usize {
         recent.take().len() * 10
     }
 
     #[test]
     fn silence_is_forgotten_and_speech_is_kept() {
-        let mut recent = Recent::new(Rate::WIRE, Found::Late);
+        let mut recent = UnackedAudio::new(SampleRate::WIRE, TurnBoundary::Late);
         send(&mut recent, 5_000);
         recent.begin();
         send(&mut recent, 3_000);
@@ -141,7 +141,7 @@ mod tests {
 
     #[test]
     fn what_is_settled_is_forgotten_but_not_what_is_being_said() {
-        let mut recent = Recent::new(Rate::WIRE, Found::Late);
+        let mut recent = UnackedAudio::new(SampleRate::WIRE, TurnBoundary::Late);
         recent.begin();
         send(&mut recent, 3_000);
         recent.settle();
@@ -153,7 +153,7 @@ mod tests {
 
     #[test]
     fn a_turn_has_a_longest_length() {
-        let mut recent = Recent::new(Rate::WIRE, Found::AtOnce);
+        let mut recent = UnackedAudio::new(SampleRate::WIRE, TurnBoundary::AtOnce);
         recent.begin();
         send(&mut recent, 40_000);
         assert_eq!(taken_ms(recent), 30_000);
@@ -161,7 +161,7 @@ mod tests {
 
     #[test]
     fn a_turn_by_hand_leaves_nothing_behind() {
-        let mut recent = Recent::new(Rate::WIRE, Found::AtOnce);
+        let mut recent = UnackedAudio::new(SampleRate::WIRE, TurnBoundary::AtOnce);
         recent.begin();
         send(&mut recent, 300);
         recent.end();

@@ -2,9 +2,9 @@
 
 use unicode_segmentation::{GraphemeCursor, UnicodeSegmentation};
 
-use crate::ui::input::push_to_talk::TalkKey;
+use crate::ui::input::push_to_talk::PushToTalkKey;
 use crate::ui::text::sanitize;
-use crate::ui::view::Drawn;
+use crate::ui::view::DrawResult;
 
 /// The longest text that can be typed or pasted, in bytes: more is slow to draw and no server takes it well.
 pub const MOST_BYTES: usize = 32 * 1024;
@@ -31,7 +31,7 @@ pub struct Editor {
     /// Something about the typing that the user should know, until the next key.
     pub remark: Option<&'static str>,
     /// The key that makes turns by hand.
-    pub talk_key: TalkKey,
+    pub talk_key: PushToTalkKey,
 }
 
 impl Editor {
@@ -51,7 +51,7 @@ impl Editor {
     }
 
     /// Takes note of what a drawing found out.
-    pub fn settle(&mut self, drawn: &Drawn) {
+    pub fn settle(&mut self, drawn: &DrawResult) {
         (self.page, self.scroll, self.total) = (drawn.page, drawn.scroll, drawn.total);
     }
 

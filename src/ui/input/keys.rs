@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyEventState, KeyModifiers};
 
-use crate::session::io::{Command, EndReason};
+use crate::session::io::{EndReason, UserCommand};
 use crate::ui::input::editor::Editor;
-use crate::ui::input::push_to_talk::Releases;
+use crate::ui::input::push_to_talk::ReleaseEvents;
 use crate::ui::model::Model;
 use crate::ui::text::devices;
 
@@ -17,7 +17,7 @@ const KEY_LOST: &str = "your turn has ended: nothing was heard of the key any mo
 ///
 /// Letters always type. On an empty line, Space mutes, or makes turns where they are made by hand, `?` shows
 /// the help, and the arrows scroll.
-pub fn command(now: Duration, key: &KeyEvent, model: &Model, editor: &mut Editor) -> Option<Command> {
+pub fn command(now: Duration, key: &KeyEvent, model: &Model, editor: &mut Editor) -> Option<UserCommand> {
     if model.about.manual_turns && is_of_a_hold(key, editor) {
         return hold(now, key, editor);
     }
@@ -28,7 +28,7 @@ pub fn command(now: Duration, key: &KeyEvent, model: &Model, editor: &mut Editor
     editor.remark = None;
     let control = key.modifiers.contains(KeyModifiers::CONTROL);
     if is_end(key, editor) {
-        return Some(Command::HangUp(EndReason::User));
+        return Some(UserCommand::HangUp(EndReason::User));
     }
     if let Some(at) = editor.picker {
         return pick(key, at, model, editor);
@@ -44,13 +44,13 @@ pub fn command(now: Duration, key: &KeyEvent, model: &Model, editor: &mut Editor
     }
     match (key.code, key.modifiers.is_empty() && editor.is_empty(), model.about.manual_turns) {
         (KeyCode::Char(' '), true, true) => editor.talk_key.press(now),
-        (KeyCode::Char(' '), true, false) => Some(Command::SetMuted(!model.muted)),
+        (KeyCode::Char(' '), true, false) => Some(UserCommand::SetMuted(!model.muted)),
         (_, _, _) => plain(key, editor),
     }
 }
 
 /// Takes note of the time; returns what follows from it.
-pub fn tick(now: Duration, editor: &mut Editor) -> Option<Command> {
+pub fn tick(now: Duration, editor: &mut Editor) -> Option<UserCommand> {
     let command = editor.talk_key.tick(now);
     if command.is_some() {
         editor.remark = Some(KEY_LOST);
@@ -68,11 +68,11 @@ fn is_of_a_hold(key: &KeyEvent, editor: &Editor) -> bool {
     }
 }
 
-fn hold(now: Duration, key: &KeyEvent, editor: &mut Editor) -> Option<Command> {
+fn hold(now: Duration, key: &KeyEvent, editor: &mut Editor) -> Option<UserCommand> {
     match (key.code, key.kind) {
         (KeyCode::Char(' '), KeyEventKind::Release) => editor.talk_key.release(),
         (_, KeyEventKind::Release) => {
-            editor.talk_key.learn(Releases::Told);
+            editor.talk_key.learn(ReleaseEvents::Told);
             None
         }
         (_, KeyEventKind::Press | KeyEventKind::Repeat) => editor.talk_key.repeat(now),
@@ -93,7 +93,7 @@ fn letter(key: &KeyEvent) -> Option<char> {
 }
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "crossterm knows more keys than mean something here")]
-fn with_control(key: &KeyEvent, model: &Model, editor: &mut Editor) -> Option<Command> {
+fn with_control(key: &KeyEvent, model: &Model, editor: &mut Editor) -> Option<UserCommand> {
     match key.code {
         KeyCode::Char(_) => return with_control_letter(key, model, editor),
         KeyCode::Left => editor.to_word_left(),
@@ -106,14 +106,14 @@ fn with_control(key: &KeyEvent, model: &Model, editor: &mut Editor) -> Option<Co
     None
 }
 
-fn with_control_letter(key: &KeyEvent, model: &Model, editor: &mut Editor) -> Option<Command> {
+fn with_control_letter(key: &KeyEvent, model: &Model, editor: &mut Editor) -> Option<UserCommand> {
     match letter(key) {
         // A key that is held too long is no second wish.
         Some('t') if key.kind == KeyEventKind::Repeat => {}
         Some('t') => {
             // The session ends the turn with the mute.
             editor.talk_key.let_go();
-            return Some(Command::SetMuted(!model.muted));
+            return Some(UserCommand::SetMuted(!model.muted));
         }
         Some('o') => return Some(show_devices(editor)),
         Some('l') => editor.repaint = true,
@@ -134,12 +134,12 @@ fn with_control_letter(key: &KeyEvent, model: &Model, editor: &mut Editor) -> Op
 }
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "crossterm knows more keys than mean something here")]
-fn plain(key: &KeyEvent, editor: &mut Editor) -> Option<Command> {
+fn plain(key: &KeyEvent, editor: &mut Editor) -> Option<UserCommand> {
     let makes_line = key.modifiers.intersects(KeyModifiers::SHIFT | KeyModifiers::ALT);
     match key.code {
         KeyCode::Enter if makes_line => editor.insert("\n"),
         KeyCode::Enter => return say(editor),
-        KeyCode::Esc => return Some(Command::Interrupt),
+        KeyCode::Esc => return Some(UserCommand::Interrupt),
         KeyCode::F(1) => editor.help = true,
         KeyCode::F(2) => return Some(show_devices(editor)),
         KeyCode::PageUp => editor.scroll = editor.scroll.saturating_add(editor.page.max(2) - 1),
@@ -155,15 +155,15 @@ fn plain(key: &KeyEvent, editor: &mut Editor) -> Option<Command> {
     None
 }
 
-fn show_devices(editor: &mut Editor) -> Command {
+fn show_devices(editor: &mut Editor) -> UserCommand {
     editor.picker = Some(0);
     // What was listed before may be plugged in no more.
-    Command::ListDevices
+    UserCommand::ListDevices
 }
 
 /// Moves in the list of devices, takes one, or goes back.
 #[expect(clippy::wildcard_enum_match_arm, reason = "crossterm knows more keys than mean something here")]
-fn pick(key: &KeyEvent, at: usize, model: &Model, editor: &mut Editor) -> Option<Command> {
+fn pick(key: &KeyEvent, at: usize, model: &Model, editor: &mut Editor) -> Option<UserCommand> {
     let rows = model.devices.as_deref().map(devices::rows).unwrap_or_default();
     let last = rows.len().saturating_sub(1);
     let at = at.min(last);
@@ -178,17 +178,17 @@ fn pick(key: &KeyEvent, at: usize, model: &Model, editor: &mut Editor) -> Option
     match key.code {
         KeyCode::Enter => {
             let row = rows.into_iter().nth(at)?;
-            Some(Command::UseDevice(row.side, row.id))
+            Some(UserCommand::UseDevice(row.side, row.id))
         }
         _ => None,
     }
 }
 
-fn say(editor: &mut Editor) -> Option<Command> {
+fn say(editor: &mut Editor) -> Option<UserCommand> {
     let said = editor.take()?;
     // Whoever speaks wants to see the answer.
     editor.scroll = 0;
-    Some(Command::Say(said))
+    Some(UserCommand::Say(said))
 }
 
 fn type_in(character: char, editor: &mut Editor) {
@@ -238,7 +238,7 @@ fn move_cursor(code: KeyCode, editor: &mut Editor) {
 mod tests {
     use super::*;
     use crate::session::io::{DeviceEntry, Notice, Side};
-    use crate::ui::model::About;
+    use crate::ui::model::CallInfo;
 
     const NONE: KeyModifiers = KeyModifiers::NONE;
     const CONTROL: KeyModifiers = KeyModifiers::CONTROL;
@@ -249,25 +249,25 @@ mod tests {
         editor
     }
 
-    fn press(code: KeyCode, modifiers: KeyModifiers, editor: &mut Editor) -> Option<Command> {
+    fn press(code: KeyCode, modifiers: KeyModifiers, editor: &mut Editor) -> Option<UserCommand> {
         command(Duration::ZERO, &KeyEvent::new(code, modifiers), &Model::default(), editor)
     }
 
     #[test]
     fn each_key_means_one_thing_to_the_session() {
-        let hang_up = Command::HangUp(EndReason::User);
+        let hang_up = UserCommand::HangUp(EndReason::User);
         for (text, code, modifiers, expected) in [
             ("", KeyCode::Char('c'), CONTROL, Some(hang_up.clone())),
             ("typed", KeyCode::Char('c'), CONTROL, Some(hang_up.clone())),
             ("", KeyCode::Char('d'), CONTROL, Some(hang_up.clone())),
             ("typed", KeyCode::Char('d'), CONTROL, None),
             ("typed", KeyCode::Char('q'), CONTROL, Some(hang_up)),
-            ("typed", KeyCode::Char('t'), CONTROL, Some(Command::SetMuted(true))),
-            ("typed", KeyCode::Char('T'), CONTROL, Some(Command::SetMuted(true))),
-            ("", KeyCode::Char(' '), NONE, Some(Command::SetMuted(true))),
+            ("typed", KeyCode::Char('t'), CONTROL, Some(UserCommand::SetMuted(true))),
+            ("typed", KeyCode::Char('T'), CONTROL, Some(UserCommand::SetMuted(true))),
+            ("", KeyCode::Char(' '), NONE, Some(UserCommand::SetMuted(true))),
             ("typed", KeyCode::Char(' '), NONE, None),
-            ("typed", KeyCode::Esc, NONE, Some(Command::Interrupt)),
-            ("typed", KeyCode::Enter, NONE, Some(Command::Say("typed".to_owned()))),
+            ("typed", KeyCode::Esc, NONE, Some(UserCommand::Interrupt)),
+            ("typed", KeyCode::Enter, NONE, Some(UserCommand::Say("typed".to_owned()))),
             ("", KeyCode::Enter, NONE, None),
             ("typed", KeyCode::Enter, KeyModifiers::ALT, None),
             ("", KeyCode::Char('q'), NONE, None),
@@ -297,8 +297,8 @@ mod tests {
     const SPACE: KeyCode = KeyCode::Char(' ');
 
     /// What comes of keys where turns are made by hand, half a second apart.
-    fn by_hand(keys: &[(KeyCode, KeyEventKind)], editor: &mut Editor) -> Vec<Option<Command>> {
-        let model = Model::new(About { manual_turns: true, ..About::default() });
+    fn by_hand(keys: &[(KeyCode, KeyEventKind)], editor: &mut Editor) -> Vec<Option<UserCommand>> {
+        let model = Model::new(CallInfo { manual_turns: true, ..CallInfo::default() });
         let events = keys.iter().zip(0_u64..).map(|((code, kind), number)| {
             let now = Duration::from_millis(500 * number);
             command(now, &KeyEvent::new_with_kind(*code, NONE, *kind), &model, editor)
@@ -310,11 +310,11 @@ mod tests {
     fn space_makes_turns_where_they_are_made_by_hand() {
         use KeyEventKind::{Press, Release, Repeat};
 
-        let (begin, end) = (Some(Command::BeginTurn), Some(Command::EndTurn));
-        let switch = || Some(Command::SwitchTurn);
+        let (begin, end) = (Some(UserCommand::BeginTurn), Some(UserCommand::EndTurn));
+        let switch = || Some(UserCommand::SwitchTurn);
         let mut editor = Editor::default();
         assert_eq!(by_hand(&[(SPACE, Press), (SPACE, Press)], &mut editor), [switch(), switch()]);
-        editor.talk_key.learn(Releases::Told);
+        editor.talk_key.learn(ReleaseEvents::Told);
         let held = [(SPACE, Press), (SPACE, Repeat), (SPACE, Release)];
         assert_eq!(by_hand(&held, &mut editor), [begin, None, end]);
         assert!(editor.is_empty());
@@ -325,13 +325,16 @@ mod tests {
         use KeyEventKind::{Press, Release, Repeat};
 
         let mut editor = Editor::default();
-        editor.talk_key.learn(Releases::Told);
+        editor.talk_key.learn(ReleaseEvents::Told);
         let a = KeyCode::Char('a');
         let shift = KeyCode::Modifier(crossterm::event::ModifierKeyCode::LeftShift);
         let keys =
             [(SPACE, Press), (shift, Press), (a, Press), (a, Release), (SPACE, Repeat), (SPACE, Release)];
         let commands = by_hand(&keys, &mut editor);
-        assert_eq!((&commands[0], &commands[5]), (&Some(Command::BeginTurn), &Some(Command::EndTurn)));
+        assert_eq!(
+            (&commands[0], &commands[5]),
+            (&Some(UserCommand::BeginTurn), &Some(UserCommand::EndTurn))
+        );
         assert_eq!(editor.text(), "a", "a held Space types nothing");
         assert_eq!(by_hand(&[(SPACE, Press)], &mut editor), [None]);
         assert_eq!(editor.text(), "a ", "behind text, Space is a space");
@@ -339,12 +342,12 @@ mod tests {
 
     #[test]
     fn the_mute_and_the_end_are_told_during_a_hold() {
-        let model = Model::new(About { manual_turns: true, ..About::default() });
+        let model = Model::new(CallInfo { manual_turns: true, ..CallInfo::default() });
         let mut editor = Editor::default();
-        editor.talk_key.learn(Releases::Told);
+        editor.talk_key.learn(ReleaseEvents::Told);
         editor.talk_key.press(Duration::ZERO);
         let mute = KeyEvent::new(KeyCode::Char('t'), CONTROL);
-        assert_eq!(command(Duration::ZERO, &mute, &model, &mut editor), Some(Command::SetMuted(true)));
+        assert_eq!(command(Duration::ZERO, &mute, &model, &mut editor), Some(UserCommand::SetMuted(true)));
         assert!(!editor.talk_key.is_held());
         let late = KeyEvent::new_with_kind(SPACE, NONE, KeyEventKind::Repeat);
         assert_eq!(command(Duration::ZERO, &late, &model, &mut editor), None);
@@ -355,10 +358,10 @@ mod tests {
     #[test]
     fn a_key_that_is_lost_ends_the_turn_and_it_is_said() {
         let mut editor = Editor::default();
-        editor.talk_key.learn(Releases::Told);
+        editor.talk_key.learn(ReleaseEvents::Told);
         editor.talk_key.press(Duration::ZERO);
         assert_eq!(tick(Duration::from_secs(59), &mut editor), None);
-        assert_eq!(tick(Duration::from_secs(61), &mut editor), Some(Command::EndTurn));
+        assert_eq!(tick(Duration::from_secs(61), &mut editor), Some(UserCommand::EndTurn));
         assert_eq!(editor.remark, Some(KEY_LOST));
     }
 
@@ -396,7 +399,10 @@ mod tests {
         assert_eq!(press(KeyCode::Esc, NONE, &mut editor), None);
         assert!(!editor.help);
         editor.help = true;
-        assert_eq!(press(KeyCode::Char('c'), CONTROL, &mut editor), Some(Command::HangUp(EndReason::User)));
+        assert_eq!(
+            press(KeyCode::Char('c'), CONTROL, &mut editor),
+            Some(UserCommand::HangUp(EndReason::User))
+        );
     }
 
     #[test]
@@ -421,19 +427,19 @@ mod tests {
         let press =
             |code, editor: &mut Editor| command(Duration::ZERO, &KeyEvent::new(code, NONE), &model, editor);
         for (keys, expected) in [
-            (vec![KeyCode::Enter], Some(Command::UseDevice(Side::Microphone, None))),
+            (vec![KeyCode::Enter], Some(UserCommand::UseDevice(Side::Microphone, None))),
             (
                 vec![KeyCode::Char('x'), KeyCode::Down, KeyCode::Enter],
-                Some(Command::UseDevice(Side::Microphone, Some("usb".to_owned()))),
+                Some(UserCommand::UseDevice(Side::Microphone, Some("usb".to_owned()))),
             ),
             (
                 vec![KeyCode::Down; 9].into_iter().chain([KeyCode::Enter]).collect(),
-                Some(Command::UseDevice(Side::Speaker, Some("headset".to_owned()))),
+                Some(UserCommand::UseDevice(Side::Speaker, Some("headset".to_owned()))),
             ),
             (vec![KeyCode::Down, KeyCode::Up, KeyCode::Esc], None),
         ] {
             let mut editor = typed("half a");
-            assert_eq!(press(KeyCode::F(2), &mut editor), Some(Command::ListDevices));
+            assert_eq!(press(KeyCode::F(2), &mut editor), Some(UserCommand::ListDevices));
             let said: Vec<_> = keys.iter().filter_map(|code| press(*code, &mut editor)).collect();
             assert_eq!(said, Vec::from_iter(expected));
             assert_eq!((editor.picker, editor.text()), (None, "half a"));

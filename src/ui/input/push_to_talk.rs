@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use crate::session::io::Command;
+use crate::session::io::UserCommand;
 
 /// Held keys repeat at least twice a second; a slow line may swallow some.
 const REPEATS_WITHIN: Duration = Duration::from_secs(3);
@@ -21,7 +21,7 @@ const REPEATS_APART: Duration = Duration::from_millis(150);
 
 /// Whether the terminal tells when a key is let go.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Releases {
+pub enum ReleaseEvents {
     /// Not that it has been seen.
     #[default]
     Untold,
@@ -31,8 +31,8 @@ pub enum Releases {
 
 /// The state of the key.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TalkKey {
-    releases: Releases,
+pub struct PushToTalkKey {
+    releases: ReleaseEvents,
     hold: Option<Hold>,
     last_press: Option<Duration>,
 }
@@ -45,9 +45,9 @@ struct Hold {
     within: Duration,
 }
 
-impl TalkKey {
+impl PushToTalkKey {
     /// Returns whether the key is held while somebody speaks, or pressed to begin and to end.
-    pub fn releases(&self) -> Releases {
+    pub fn releases(&self) -> ReleaseEvents {
         self.releases
     }
 
@@ -57,34 +57,34 @@ impl TalkKey {
     }
 
     /// Takes note of what is known of the terminal. What was seen of it is not forgotten.
-    pub fn learn(&mut self, releases: Releases) {
-        if releases == Releases::Told {
+    pub fn learn(&mut self, releases: ReleaseEvents) {
+        if releases == ReleaseEvents::Told {
             self.releases = releases;
         }
     }
 
     /// The key is pressed.
-    pub fn press(&mut self, now: Duration) -> Option<Command> {
+    pub fn press(&mut self, now: Duration) -> Option<UserCommand> {
         if self.is_held() {
             // Some systems call it a press each time.
             return self.repeat(now);
         }
         let before = self.last_press.replace(now);
         match self.releases {
-            Releases::Told => {
+            ReleaseEvents::Told => {
                 self.hold = Some(Hold { sign: now, within: SIGN_WITHIN });
-                Some(Command::BeginTurn)
+                Some(UserCommand::BeginTurn)
             }
-            Releases::Untold => {
+            ReleaseEvents::Untold => {
                 let repeats = before.is_some_and(|before| now.saturating_sub(before) < REPEATS_APART);
-                (!repeats).then_some(Command::SwitchTurn)
+                (!repeats).then_some(UserCommand::SwitchTurn)
             }
         }
     }
 
     /// The key is still held. A hold that has ended is not begun again by that.
-    pub fn repeat(&mut self, now: Duration) -> Option<Command> {
-        self.learn(Releases::Told);
+    pub fn repeat(&mut self, now: Duration) -> Option<UserCommand> {
+        self.learn(ReleaseEvents::Told);
         if let Some(hold) = &mut self.hold {
             *hold = Hold { sign: now, within: REPEATS_WITHIN };
         }
@@ -92,11 +92,11 @@ impl TalkKey {
     }
 
     /// The key is let go.
-    pub fn release(&mut self) -> Option<Command> {
-        let was_known = std::mem::replace(&mut self.releases, Releases::Told);
+    pub fn release(&mut self) -> Option<UserCommand> {
+        let was_known = std::mem::replace(&mut self.releases, ReleaseEvents::Told);
         let was_held = self.hold.take().is_some();
         // The press that taught this may have begun a turn.
-        (was_held || was_known == Releases::Untold).then_some(Command::EndTurn)
+        (was_held || was_known == ReleaseEvents::Untold).then_some(UserCommand::EndTurn)
     }
 
     /// Another key is pressed: it may be the one that repeats from here on.
@@ -107,12 +107,12 @@ impl TalkKey {
     }
 
     /// The key cannot be seen any more, or counts no more.
-    pub fn let_go(&mut self) -> Option<Command> {
-        self.hold.take().map(|_| Command::EndTurn)
+    pub fn let_go(&mut self) -> Option<UserCommand> {
+        self.hold.take().map(|_| UserCommand::EndTurn)
     }
 
     /// Ends a hold whose key has been silent for too long.
-    pub fn tick(&mut self, now: Duration) -> Option<Command> {
+    pub fn tick(&mut self, now: Duration) -> Option<UserCommand> {
         let is_lost = self.hold.is_some_and(|hold| now.saturating_sub(hold.sign) >= hold.within);
         if is_lost { self.let_go() } else { None }
     }
@@ -122,17 +122,17 @@ impl TalkKey {
 mod tests {
     use super::*;
 
-    const BEGIN: Option<Command> = Some(Command::BeginTurn);
-    const END: Option<Command> = Some(Command::EndTurn);
-    const SWITCH: Option<Command> = Some(Command::SwitchTurn);
+    const BEGIN: Option<UserCommand> = Some(UserCommand::BeginTurn);
+    const END: Option<UserCommand> = Some(UserCommand::EndTurn);
+    const SWITCH: Option<UserCommand> = Some(UserCommand::SwitchTurn);
 
     fn ms(time: u64) -> Duration {
         Duration::from_millis(time)
     }
 
-    fn told() -> TalkKey {
-        let mut key = TalkKey::default();
-        key.learn(Releases::Told);
+    fn told() -> PushToTalkKey {
+        let mut key = PushToTalkKey::default();
+        key.learn(ReleaseEvents::Told);
         key
     }
 
@@ -187,7 +187,7 @@ mod tests {
 
     #[test]
     fn without_releases_a_press_begins_and_a_press_ends() {
-        let mut key = TalkKey::default();
+        let mut key = PushToTalkKey::default();
         assert_eq!(key.press(ms(0)), SWITCH);
         assert_eq!(key.press(ms(2_000)), SWITCH);
         assert_eq!(key.tick(ms(900_000)), None, "nothing is held");
@@ -195,7 +195,7 @@ mod tests {
 
     #[test]
     fn the_presses_of_a_held_key_are_not_many_turns() {
-        let mut key = TalkKey::default();
+        let mut key = PushToTalkKey::default();
         let times = [0, 500, 530, 560, 590, 650, 2_000];
         let commands: Vec<bool> = times.iter().map(|time| key.press(ms(*time)).is_some()).collect();
         assert_eq!(commands, [true, true, false, false, false, false, true]);
@@ -203,10 +203,10 @@ mod tests {
 
     #[test]
     fn a_terminal_shows_by_its_first_release_what_it_can_do() {
-        let mut key = TalkKey::default();
+        let mut key = PushToTalkKey::default();
         assert_eq!(key.press(ms(0)), SWITCH);
         assert_eq!(key.release(), END, "the press has begun a turn");
-        assert_eq!(key.releases(), Releases::Told);
+        assert_eq!(key.releases(), ReleaseEvents::Told);
         assert_eq!((key.press(ms(3_000)), key.release()), (BEGIN, END));
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::session::io::Notice;
 
 /// A way of showing a session that writes as things happen.
-pub trait Front {
+pub trait NoticeWriter {
     /// Shows one notice; `at` is the time since the start.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use crate::session::io::EndReason;
-use crate::ui::model::{Entry, Model, Speaker};
+use crate::ui::model::{Model, SpeakerRole, TurnEntry};
 use crate::ui::text::wording;
 
 /// Writes both sides of a call in labelled lines, how long the answers took, and how the call ended.
@@ -43,10 +43,10 @@ fn end(reason: &EndReason) -> Option<String> {
 
 /// The text was sanitised when the model took it; further lines are indented, so that no text can pass for
 /// a labelled line.
-fn line(entry: &Entry) -> String {
+fn line(entry: &TurnEntry) -> String {
     let speaker = match entry.speaker {
-        Speaker::User => "You:",
-        Speaker::Assistant => "Assistant:",
+        SpeakerRole::User => "You:",
+        SpeakerRole::Assistant => "Assistant:",
     };
     let (heard, unheard) = entry.text.split_at(entry.unheard_from());
     let indented = |text: &str| text.trim().replace('\n', "\n  ");
@@ -69,7 +69,7 @@ mod tests {
 
     use super::*;
     use crate::session::io::Notice;
-    use crate::ui::fixture::{Heard, assistant, interrupted_call, lost};
+    use crate::ui::fixture::{AnswerEnd, assistant, interrupted_call, lost};
 
     fn minutes(call: &[(u64, Notice)]) -> String {
         let mut model = Model::default();
@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn an_answer_that_the_end_cut_off_is_not_lost() {
-        let call = [(7, assistant("One, two", Heard::Not))];
+        let call = [(7, assistant("One, two", AnswerEnd::Not))];
         assert_eq!(minutes(&call), "Assistant: One, two (unfinished)\n");
     }
 }

@@ -23,14 +23,14 @@ const PANIC_PATIENCE: Duration = Duration::from_millis(250);
 
 /// What the terminal is to tell of keys, where it can.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Keys {
+pub(super) enum KeyReporting {
     /// Shift-Enter is told from Enter; text comes as text.
     Typed,
     /// Each key, and when it is let go. Text comes as keys: what is typed by AltGr is lost.
     Held,
 }
 
-impl Keys {
+impl KeyReporting {
     fn flags(self) -> KeyboardEnhancementFlags {
         let typed = KeyboardEnhancementFlags::DISAMBIGUATE_ESCAPE_CODES;
         match self {
@@ -55,7 +55,7 @@ impl Keys {
 
 /// Who has the terminal. All orderings are sequentially consistent: this is no place to save time.
 #[derive(Debug, Default)]
-pub(super) struct Grip {
+pub(super) struct TerminalGuard {
     /// Whether the terminal is ours and has to be given back.
     is_held: AtomicBool,
     /// Whether drawing goes on.
@@ -64,10 +64,10 @@ pub(super) struct Grip {
     is_drawing: AtomicBool,
 }
 
-impl Grip {
+impl TerminalGuard {
     /// Takes the terminal: raw mode, alternate screen, bracketed paste, and whether it is looked at where
     /// keys are held.
-    pub(super) fn take(&self, keys: Keys) -> io::Result<()> {
+    pub(super) fn take(&self, keys: KeyReporting) -> io::Result<()> {
         self.is_held.store(true, Ordering::SeqCst);
         self.is_wanted.store(true, Ordering::SeqCst);
         let taken = enable_raw_mode()
@@ -79,8 +79,8 @@ impl Grip {
         // Terminals that do not understand these ignore them.
         let _ = execute!(io::stdout(), PushKeyboardEnhancementFlags(keys.flags()));
         match keys {
-            Keys::Typed => {}
-            Keys::Held => {
+            KeyReporting::Typed => {}
+            KeyReporting::Held => {
                 let _ = execute!(io::stdout(), EnableFocusChange);
             }
         }
@@ -146,7 +146,7 @@ impl Grip {
 }
 
 /// The hook stays when the screen is closed, where it does nothing: taking it away could take away another.
-pub(super) fn restore_on_panic(grip: Arc<Grip>) {
+pub(super) fn restore_on_panic(grip: Arc<TerminalGuard>) {
     let report = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
         grip.release_in_panic();
@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn nothing_is_drawn_on_a_terminal_that_is_not_held() {
-        let grip = Grip::default();
+        let grip = TerminalGuard::default();
         assert_eq!(grip.while_held(|| Some("drawn")), None);
         grip.is_wanted.store(true, Ordering::SeqCst);
         assert_eq!(grip.while_held(|| Some("drawn")), Some("drawn"));

@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
-use crate::session::io::Command;
+use crate::session::io::UserCommand;
 use crate::ui::model::Model;
-use crate::ui::terminal::guard::{Grip, Keys, restore_on_panic};
+use crate::ui::terminal::guard::{KeyReporting, TerminalGuard, restore_on_panic};
 use crate::ui::view::theme::Theme;
 
 /// How long the threads of the screen may take to end.
@@ -62,11 +62,11 @@ pub enum ScreenError {
 }
 
 /// What a screen needs.
-pub struct Setup {
+pub struct ScreenSetup {
     /// What is drawn: the latest is enough. When its sender is gone, the screen closes.
     pub model: watch::Receiver<Model>,
     /// Where commands go. When it is full they wait here, when it is closed the screen closes.
-    pub commands: mpsc::Sender<Command>,
+    pub commands: mpsc::Sender<UserCommand>,
     /// Level of the microphone in dBFS.
     pub input_level: Box<dyn Fn() -> f32 + Send>,
     /// Level of the speaker in dBFS.
@@ -80,7 +80,7 @@ pub struct Setup {
 /// The screen of a call: one thread draws, another reads keys, so a slow terminal stops nobody.
 #[derive(Debug)]
 pub struct Screen {
-    grip: Arc<Grip>,
+    grip: Arc<TerminalGuard>,
     painter: Option<JoinHandle<io::Result<()>>>,
     /// Left alone if it does not end: a hung-up terminal can keep it in crossterm for ever.
     reader: Option<JoinHandle<()>>,
@@ -97,13 +97,14 @@ impl Screen {
     ///
     /// [`ScreenError::NoTerminal`] if standard output is none; what the terminal or the system refused.
     /// The terminal is as it was then.
-    pub fn start(setup: Setup) -> Result<Self, ScreenError> {
+    pub fn start(setup: ScreenSetup) -> Result<Self, ScreenError> {
         if !io::stdout().is_terminal() {
             return Err(ScreenError::NoTerminal);
         }
-        let grip = Arc::new(Grip::default());
+        let grip = Arc::new(TerminalGuard::default());
         restore_on_panic(Arc::clone(&grip));
-        let keys = if setup.model.borrow().about.manual_turns { Keys::Held } else { Keys::Typed };
+        let keys =
+            if setup.model.borrow().about.manual_turns { KeyReporting::Held } else { KeyReporting::Typed };
         grip.take(keys).map_err(ScreenError::Terminal)?;
         // If a thread is missing, dropping the screen gives the terminal back.
         let mut screen = Self { grip: Arc::clone(&grip), painter: None, reader: None };

@@ -12,8 +12,8 @@ use std::thread::{self, JoinHandle};
 use crossterm::event::{self, Event};
 use crossterm::terminal::supports_keyboard_enhancement;
 
-use crate::ui::input::push_to_talk::Releases;
-use crate::ui::terminal::guard::{Grip, Keys};
+use crate::ui::input::push_to_talk::ReleaseEvents;
+use crate::ui::terminal::guard::{KeyReporting, TerminalGuard};
 
 /// How often it is seen that nobody wants keys any more, where the thread cannot be woken.
 #[cfg(not(unix))]
@@ -23,22 +23,25 @@ const PATIENCE: std::time::Duration = std::time::Duration::from_millis(50);
 const MOST_WAITING: usize = 64;
 
 /// What the thread reads.
-pub(super) enum News {
+pub(super) enum ReaderEvent {
     /// Whether the terminal tells when a key is let go; the first news where that was asked.
-    Releases(Releases),
+    Releases(ReleaseEvents),
     /// A key, or whatever else crossterm reads.
     Event(Event),
 }
 
 /// Starts to read; the first error is the last thing that comes.
-pub(super) fn start(grip: Arc<Grip>, keys: Keys) -> io::Result<(JoinHandle<()>, Receiver<io::Result<News>>)> {
+pub(super) fn start(
+    grip: Arc<TerminalGuard>,
+    keys: KeyReporting,
+) -> io::Result<(JoinHandle<()>, Receiver<io::Result<ReaderEvent>>)> {
     let (tx, rx) = sync_channel(MOST_WAITING);
     let reader = thread::Builder::new().name("keys".to_owned()).spawn(move || {
         match keys {
-            Keys::Typed => {}
-            Keys::Held => {
+            KeyReporting::Typed => {}
+            KeyReporting::Held => {
                 // Keys that come meanwhile are read afterwards.
-                if tx.send(Ok(News::Releases(releases()))).is_err() {
+                if tx.send(Ok(ReaderEvent::Releases(releases()))).is_err() {
                     return;
                 }
             }
@@ -49,18 +52,18 @@ pub(super) fn start(grip: Arc<Grip>, keys: Keys) -> io::Result<(JoinHandle<()>, 
 }
 
 /// Asks the terminal; one that does not answer is believed to tell nothing after 2 s.
-fn releases() -> Releases {
+fn releases() -> ReleaseEvents {
     match supports_keyboard_enhancement() {
-        Ok(true) => Releases::Told,
-        Ok(false) | Err(_) => Releases::Untold,
+        Ok(true) => ReleaseEvents::Told,
+        Ok(false) | Err(_) => ReleaseEvents::Untold,
     }
 }
 
-fn read(grip: &Grip, tx: &SyncSender<io::Result<News>>) {
+fn read(grip: &TerminalGuard, tx: &SyncSender<io::Result<ReaderEvent>>) {
     while grip.is_wanted() {
         let Some(event) = next() else { continue };
         let is_last = event.is_err();
-        if tx.send(event.map(News::Event)).is_err() || is_last {
+        if tx.send(event.map(ReaderEvent::Event)).is_err() || is_last {
             return;
         }
     }

@@ -11,16 +11,16 @@ use ratatui::backend::CrosstermBackend;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
-use crate::session::io::{Command, EndReason};
-use crate::ui::draw_throttle::Pace;
+use crate::session::io::{EndReason, UserCommand};
+use crate::ui::draw_throttle::DrawThrottle;
 use crate::ui::input::editor::Editor;
 use crate::ui::input::keys;
-use crate::ui::input::push_to_talk::Releases;
+use crate::ui::input::push_to_talk::ReleaseEvents;
 use crate::ui::model::Model;
-use crate::ui::terminal::Setup;
-use crate::ui::terminal::guard::{Grip, Keys};
-use crate::ui::terminal::reader::News;
-use crate::ui::view::{self, Drawn, Glance, Scene};
+use crate::ui::terminal::ScreenSetup;
+use crate::ui::terminal::guard::{KeyReporting, TerminalGuard};
+use crate::ui::terminal::reader::ReaderEvent;
+use crate::ui::view::{self, DrawResult, LiveStatus, ScreenState};
 
 /// How long the first drawing waits for what the terminal says of its keys: what it is asked must not come
 /// into the middle of a drawing.
@@ -28,15 +28,15 @@ const ANSWER_WITHIN: Duration = Duration::from_millis(100);
 
 /// The whole life of the thread.
 pub(super) fn run(
-    setup: Setup,
-    news: &Receiver<io::Result<News>>,
-    (grip, keys): (&Grip, Keys),
+    setup: ScreenSetup,
+    news: &Receiver<io::Result<ReaderEvent>>,
+    (grip, keys): (&TerminalGuard, KeyReporting),
 ) -> io::Result<()> {
-    let mut last = HangUp { commands: setup.commands.clone(), reason: EndReason::User };
-    let ended = Painter::new(setup, grip).and_then(|mut painter| {
+    let mut last = HangUpGuard { commands: setup.commands.clone(), reason: EndReason::User };
+    let ended = Renderer::new(setup, grip).and_then(|mut painter| {
         match keys {
-            Keys::Typed => {}
-            Keys::Held => painter.read(news, ANSWER_WITHIN)?,
+            KeyReporting::Typed => {}
+            KeyReporting::Held => painter.read(news, ANSWER_WITHIN)?,
         }
         painter.run(news)
     });
@@ -63,34 +63,34 @@ fn is_hangup(_: &io::Error) -> bool {
 }
 
 /// Ends the call when the thread ends, by a panic too: a call cannot be led without a screen.
-struct HangUp {
-    commands: mpsc::Sender<Command>,
+struct HangUpGuard {
+    commands: mpsc::Sender<UserCommand>,
     reason: EndReason,
 }
 
-impl Drop for HangUp {
+impl Drop for HangUpGuard {
     fn drop(&mut self) {
         // Full or closed: then the call is about to end anyway.
-        let _ = self.commands.try_send(Command::HangUp(self.reason.clone()));
+        let _ = self.commands.try_send(UserCommand::HangUp(self.reason.clone()));
     }
 }
 
-struct Painter<'a> {
-    setup: Setup,
-    grip: &'a Grip,
+struct Renderer<'a> {
+    setup: ScreenSetup,
+    grip: &'a TerminalGuard,
     terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
     model: Model,
     editor: Editor,
-    pace: Pace,
+    pace: DrawThrottle,
     /// What was last asked for of keys, where the terminal knows such requests.
-    keys: Option<Keys>,
+    keys: Option<KeyReporting>,
     /// Commands that the session could not take yet.
-    waiting: VecDeque<Command>,
+    waiting: VecDeque<UserCommand>,
     is_orphaned: bool,
 }
 
-impl<'a> Painter<'a> {
-    fn new(setup: Setup, grip: &'a Grip) -> io::Result<Self> {
+impl<'a> Renderer<'a> {
+    fn new(setup: ScreenSetup, grip: &'a TerminalGuard) -> io::Result<Self> {
         let backend = CrosstermBackend::new(BufWriter::new(io::stdout()));
         let model = setup.model.borrow().clone();
         Ok(Self {
@@ -99,14 +99,14 @@ impl<'a> Painter<'a> {
             terminal: Terminal::new(backend)?,
             model,
             editor: Editor::default(),
-            pace: Pace::default(),
+            pace: DrawThrottle::default(),
             keys: None,
             waiting: VecDeque::new(),
             is_orphaned: false,
         })
     }
 
-    fn run(&mut self, news: &Receiver<io::Result<News>>) -> io::Result<()> {
+    fn run(&mut self, news: &Receiver<io::Result<ReaderEvent>>) -> io::Result<()> {
         while self.grip.is_wanted() && !self.is_orphaned {
             self.look();
             let glance = self.glance();
@@ -121,13 +121,13 @@ impl<'a> Painter<'a> {
     }
 
     /// Waits for keys, and takes all that are there.
-    fn read(&mut self, news: &Receiver<io::Result<News>>, patience: Duration) -> io::Result<()> {
+    fn read(&mut self, news: &Receiver<io::Result<ReaderEvent>>, patience: Duration) -> io::Result<()> {
         let mut next = news.recv_timeout(patience);
         loop {
             match next {
                 Ok(news) => match news? {
-                    News::Releases(releases) => self.learn(releases),
-                    News::Event(event) => self.take(event),
+                    ReaderEvent::Releases(releases) => self.learn(releases),
+                    ReaderEvent::Event(event) => self.take(event),
                 },
                 Err(RecvTimeoutError::Timeout) => return Ok(()),
                 Err(RecvTimeoutError::Disconnected) => {
@@ -151,28 +151,32 @@ impl<'a> Painter<'a> {
         }
     }
 
-    fn glance(&self) -> Glance {
-        Glance {
+    fn glance(&self) -> LiveStatus {
+        LiveStatus {
             now: (self.setup.clock)(),
             input_dbfs: (self.setup.input_level)(),
             output_dbfs: (self.setup.output_level)(),
         }
     }
 
-    fn draw(&mut self, glance: Glance) -> io::Result<()> {
+    fn draw(&mut self, glance: LiveStatus) -> io::Result<()> {
         let grip = self.grip;
         grip.while_held(|| Some(self.draw_frame(&glance))).transpose()?;
         self.pace.drawn(&glance);
         Ok(())
     }
 
-    fn draw_frame(&mut self, glance: &Glance) -> io::Result<()> {
+    fn draw_frame(&mut self, glance: &LiveStatus) -> io::Result<()> {
         if std::mem::take(&mut self.editor.repaint) {
             self.repaint()?;
         }
-        let scene =
-            Scene { model: &self.model, editor: &self.editor, glance: *glance, theme: &self.setup.theme };
-        let mut drawn = Drawn::default();
+        let scene = ScreenState {
+            model: &self.model,
+            editor: &self.editor,
+            glance: *glance,
+            theme: &self.setup.theme,
+        };
+        let mut drawn = DrawResult::default();
         self.terminal.draw(|frame| drawn = view::draw(frame, &scene))?;
         self.editor.settle(&drawn);
         Ok(())
@@ -187,11 +191,11 @@ impl<'a> Painter<'a> {
         self.terminal.resize(size.into())
     }
 
-    fn learn(&mut self, releases: Releases) {
+    fn learn(&mut self, releases: ReleaseEvents) {
         self.editor.talk_key.learn(releases);
         self.keys = match releases {
-            Releases::Told => Some(Keys::Held),
-            Releases::Untold => None,
+            ReleaseEvents::Told => Some(KeyReporting::Held),
+            ReleaseEvents::Untold => None,
         };
         self.pace.touch();
     }
@@ -203,7 +207,7 @@ impl<'a> Painter<'a> {
             self.pace.touch();
         }
         let makes_turns = self.editor.is_empty() || self.editor.talk_key.is_held();
-        let wanted = if makes_turns { Keys::Held } else { Keys::Typed };
+        let wanted = if makes_turns { KeyReporting::Held } else { KeyReporting::Typed };
         if self.keys.is_some_and(|keys| keys != wanted) {
             self.keys = Some(wanted);
             self.grip.while_held(|| Some(wanted.ask())).transpose()?;

@@ -5,7 +5,7 @@ use crate::ui::text::sanitize;
 
 /// What can be chosen in a list of devices.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Row {
+pub struct DeviceRow {
     /// Which of the two it is.
     pub side: Side,
     /// The device; none stands for the system's own choice.
@@ -18,7 +18,7 @@ pub struct Row {
 
 /// How bad it is, what has become of a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Weight {
+pub enum NoticeSeverity {
     /// Something is missing.
     Bad,
     /// Good to know.
@@ -38,15 +38,15 @@ pub fn side(side: Side) -> &'static str {
 }
 
 /// Returns what has become of a device in one sentence, sanitised, and how bad that is.
-pub fn state(which: Side, state: &DeviceState) -> (Weight, String) {
+pub fn state(which: Side, state: &DeviceState) -> (NoticeSeverity, String) {
     let device = side(which);
     let clean = |said: &str| sanitize::one_line(said);
     match state {
-        DeviceState::Open(name) => (Weight::Usual, format!("{device}: {}", clean(name))),
+        DeviceState::Open(name) => (NoticeSeverity::Usual, format!("{device}: {}", clean(name))),
         DeviceState::Instead(name) => {
             let name = clean(name);
             (
-                Weight::News,
+                NoticeSeverity::News,
                 format!("the {device} that was chosen last is not there: {name} is used until it is"),
             )
         }
@@ -55,17 +55,17 @@ pub fn state(which: Side, state: &DeviceState) -> (Weight, String) {
                 Side::Microphone => "you are not heard until it is back",
                 Side::Speaker => "nothing is played until it is back",
             };
-            (Weight::Bad, format!("the {device} is gone, {}: {meanwhile}", clean(reason)))
+            (NoticeSeverity::Bad, format!("the {device} is gone, {}: {meanwhile}", clean(reason)))
         }
-        DeviceState::Back(name) => (Weight::News, format!("the {device} is back: {}", clean(name))),
-        DeviceState::Changed(name) => (Weight::News, format!("the {device} is now {}", clean(name))),
-        DeviceState::Closed => (Weight::Usual, format!("the {device} is closed")),
+        DeviceState::Back(name) => (NoticeSeverity::News, format!("the {device} is back: {}", clean(name))),
+        DeviceState::Changed(name) => (NoticeSeverity::News, format!("the {device} is now {}", clean(name))),
+        DeviceState::Closed => (NoticeSeverity::Usual, format!("the {device} is closed")),
         DeviceState::Silent(cause) => {
-            (Weight::Lasting, format!("the {device} gives only zeros: {}", clean(cause)))
+            (NoticeSeverity::Lasting, format!("the {device} gives only zeros: {}", clean(cause)))
         }
-        DeviceState::Sounds => (Weight::News, format!("the {device} gives sound")),
+        DeviceState::Sounds => (NoticeSeverity::News, format!("the {device} gives sound")),
         DeviceState::Refused(reason) => {
-            (Weight::Bad, format!("the {device} was not changed: {}", clean(reason)))
+            (NoticeSeverity::Bad, format!("the {device} was not changed: {}", clean(reason)))
         }
     }
 }
@@ -101,7 +101,7 @@ pub fn name(state: &DeviceState) -> Option<&str> {
 }
 
 /// Returns what can be chosen, microphones first, the system's own choice before the others.
-pub fn rows(entries: &[DeviceEntry]) -> Vec<Row> {
+pub fn rows(entries: &[DeviceEntry]) -> Vec<DeviceRow> {
     let mut rows = Vec::new();
     for side in [Side::Microphone, Side::Speaker] {
         let of_side: Vec<&DeviceEntry> = entries.iter().filter(|entry| entry.side == side).collect();
@@ -112,8 +112,8 @@ pub fn rows(entries: &[DeviceEntry]) -> Vec<Row> {
         let default =
             default.map_or(String::new(), |entry| format!(" ({})", sanitize::one_line(&entry.name)));
         let label = format!("the system's own choice{default}");
-        rows.push(Row { side, id: None, label, in_use: false });
-        rows.extend(of_side.into_iter().map(|entry| Row {
+        rows.push(DeviceRow { side, id: None, label, in_use: false });
+        rows.extend(of_side.into_iter().map(|entry| DeviceRow {
             side,
             id: Some(entry.id.clone()),
             label: sanitize::one_line(&entry.name),

@@ -18,7 +18,8 @@ pub fn sanitize(text: &str) -> Cow<'_, str> {
     if text.bytes().all(|byte| matches!(byte, b'\n' | b'\t' | b' '..=b'~')) {
         return Cow::Borrowed(text);
     }
-    let mut cleaner = Cleaner { out: String::with_capacity(text.len()), state: State::Text, marks: 0 };
+    let mut cleaner =
+        Sanitizer { out: String::with_capacity(text.len()), state: EscapeState::Text, marks: 0 };
     text.chars().for_each(|character| cleaner.take(character));
     if cleaner.out == text { Cow::Borrowed(text) } else { Cow::Owned(cleaner.out) }
 }
@@ -36,7 +37,7 @@ pub fn one_line(text: &str) -> String {
 
 /// Where in an escape sequence the reading is (ECMA-48 5.3, 5.6; DEC's string sequences as xterm reads them).
 #[derive(Clone, Copy)]
-enum State {
+enum EscapeState {
     Text,
     Escape,
     Intermediate,
@@ -45,53 +46,53 @@ enum State {
     StringEscape,
 }
 
-struct Cleaner {
+struct Sanitizer {
     out: String,
-    state: State,
+    state: EscapeState,
     /// Characters without width since the last one with a width.
     marks: usize,
 }
 
-impl Cleaner {
+impl Sanitizer {
     fn take(&mut self, character: char) {
         match self.state {
-            State::Text => self.text(character),
-            State::Escape => self.escape(character),
-            State::Intermediate => match character {
+            EscapeState::Text => self.text(character),
+            EscapeState::Escape => self.escape(character),
+            EscapeState::Intermediate => match character {
                 ' '..='/' => {}
-                '0'..='~' => self.state = State::Text,
+                '0'..='~' => self.state = EscapeState::Text,
                 _ => self.text(character),
             },
-            State::Csi => match character {
+            EscapeState::Csi => match character {
                 ' '..='?' => {}
-                '@'..='~' => self.state = State::Text,
+                '@'..='~' => self.state = EscapeState::Text,
                 _ => self.text(character),
             },
-            State::String => self.string(character),
-            State::StringEscape if character == '\\' => self.state = State::Text,
-            State::StringEscape => self.escape(character),
+            EscapeState::String => self.string(character),
+            EscapeState::StringEscape if character == '\\' => self.state = EscapeState::Text,
+            EscapeState::StringEscape => self.escape(character),
         }
     }
 
     fn text(&mut self, character: char) {
         self.state = match character {
-            '\u{1b}' => State::Escape,
-            '\u{9b}' => State::Csi,
-            '\u{90}' | '\u{98}' | '\u{9d}' | '\u{9e}' | '\u{9f}' => State::String,
-            _ => State::Text,
+            '\u{1b}' => EscapeState::Escape,
+            '\u{9b}' => EscapeState::Csi,
+            '\u{90}' | '\u{98}' | '\u{9d}' | '\u{9e}' | '\u{9f}' => EscapeState::String,
+            _ => EscapeState::Text,
         };
-        if matches!(self.state, State::Text) {
+        if matches!(self.state, EscapeState::Text) {
             self.keep(character);
         }
     }
 
     fn escape(&mut self, character: char) {
         match character {
-            '[' => self.state = State::Csi,
+            '[' => self.state = EscapeState::Csi,
             // `k` names a window in tmux and screen.
-            'P' | 'X' | ']' | '^' | '_' | 'k' => self.state = State::String,
-            ' '..='/' => self.state = State::Intermediate,
-            '0'..='~' => self.state = State::Text,
+            'P' | 'X' | ']' | '^' | '_' | 'k' => self.state = EscapeState::String,
+            ' '..='/' => self.state = EscapeState::Intermediate,
+            '0'..='~' => self.state = EscapeState::Text,
             _ => self.text(character),
         }
     }
@@ -99,8 +100,8 @@ impl Cleaner {
     /// A string that nobody ends is over with its line, so that it cannot swallow the rest of a talk.
     fn string(&mut self, character: char) {
         match character {
-            '\u{1b}' => self.state = State::StringEscape,
-            '\u{07}' | '\u{18}' | '\u{1a}' | '\u{9c}' => self.state = State::Text,
+            '\u{1b}' => self.state = EscapeState::StringEscape,
+            '\u{07}' | '\u{18}' | '\u{1a}' | '\u{9c}' => self.state = EscapeState::Text,
             '\n' => self.text(character),
             _ => {}
         }

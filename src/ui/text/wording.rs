@@ -2,19 +2,21 @@
 
 use std::time::Duration;
 
-use crate::session::io::delay::{Delay, Delays, Spread};
-use crate::session::io::{Connection, Echo, EchoMode, EndReason, Failure, Limit, Turn, UsageReport};
+use crate::session::io::delay::{Delay, DelayStats, Delays};
+use crate::session::io::{
+    ConnectionState, EchoMode, EchoStatus, EndReason, Failure, Limit, Turn, UsageReport,
+};
 use crate::ui::text::sanitize;
 
 /// Returns the state of a connection in a word or two.
-pub fn connection(connection: Connection) -> &'static str {
+pub fn connection(connection: ConnectionState) -> &'static str {
     match connection {
-        Connection::Connecting => "connecting…",
-        Connection::Configuring => "configuring…",
-        Connection::Live => "connected",
-        Connection::Away => "connection lost, trying again…",
-        Connection::Closing => "closing…",
-        Connection::Closed => "closed",
+        ConnectionState::Connecting => "connecting…",
+        ConnectionState::Configuring => "configuring…",
+        ConnectionState::Live => "connected",
+        ConnectionState::Away => "connection lost, trying again…",
+        ConnectionState::Closing => "closing…",
+        ConnectionState::Closed => "closed",
     }
 }
 
@@ -37,7 +39,7 @@ pub fn turn_by_hand(turn: Turn) -> &'static str {
 }
 
 /// Returns what is done against the echo, as the flag says it, and how well it works where that is known.
-pub fn echo(echo: &Echo) -> String {
+pub fn echo(echo: &EchoStatus) -> String {
     match (echo.mode, echo.enhancement_db) {
         (EchoMode::Cancel, Some(decibels)) => format!("echo aec {decibels:.0} dB"),
         (EchoMode::Cancel, None) => "echo aec".to_owned(),
@@ -108,7 +110,7 @@ pub fn delay(delay: &Delay) -> String {
 
 /// Returns how long the answers of a call took.
 pub fn delays(delays: &Delays) -> String {
-    let spread = |spread: &Spread| format!("p50 {}, p95 {}", short(spread.p50), short(spread.p95));
+    let spread = |spread: &DelayStats| format!("p50 {}, p95 {}", short(spread.p50), short(spread.p95));
     let answers = if delays.answers == 1 { "answer" } else { "answers" };
     let told = format!("{} {answers}: {}", delays.answers, spread(&delays.answered));
     match &delays.here {

@@ -6,20 +6,20 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Clear;
 
-use crate::session::io::Connection;
-use crate::ui::input::push_to_talk::Releases;
-use crate::ui::model::{Entry, Speaker};
+use crate::session::io::ConnectionState;
+use crate::ui::input::push_to_talk::ReleaseEvents;
+use crate::ui::model::{SpeakerRole, TurnEntry};
 use crate::ui::text::wrap::{cluster_start, width, wrap};
 use crate::ui::view::row::{self, Align, line_width};
 use crate::ui::view::theme::Theme;
-use crate::ui::view::{Drawn, Scene};
+use crate::ui::view::{DrawResult, ScreenState};
 
 /// On any smaller screen, frames would take more than they give.
 const LEAST_FOR_BUBBLES: Size = Size::new(56, 16);
 
 /// How an entry is drawn.
 #[derive(Clone, Copy)]
-enum Shape {
+enum EntryLayout {
     Bubbles,
     Lines,
 }
@@ -31,18 +31,18 @@ const WIDEST_TEXT: usize = 80;
 const FRAME: usize = 4;
 
 /// Draws the end of the talk, or what is scrolled to.
-pub fn draw(frame: &mut Frame, area: Rect, scene: &Scene) -> Drawn {
+pub fn draw(frame: &mut Frame, area: Rect, scene: &ScreenState) -> DrawResult {
     let page = usize::from(area.height);
     if area.is_empty() {
-        return Drawn { page, ..Drawn::default() };
+        return DrawResult { page, ..DrawResult::default() };
     }
     if scene.model.entries.iter().all(|entry| is_empty(entry)) {
         draw_welcome(frame, area, scene);
-        return Drawn { page, ..Drawn::default() };
+        return DrawResult { page, ..DrawResult::default() };
     }
     let screen = frame.area();
     let is_roomy = screen.width >= LEAST_FOR_BUBBLES.width && screen.height >= LEAST_FOR_BUBBLES.height;
-    let shape = if is_roomy { Shape::Bubbles } else { Shape::Lines };
+    let shape = if is_roomy { EntryLayout::Bubbles } else { EntryLayout::Lines };
     let (rows, drawn) = seen_rows(area, shape, scene);
     let top = area.bottom() - u16::try_from(rows.len()).unwrap_or(area.height);
     let seen = Rect { y: top, height: area.bottom() - top, ..area };
@@ -71,7 +71,7 @@ fn draw_more(frame: &mut Frame, area: Rect, (below, theme): (usize, &Theme)) {
 
 /// Lays the talk out from its end, no further than is seen; all of it where it is scrolled, so that what is
 /// read stays in its place while new lines come.
-fn seen_rows(area: Rect, shape: Shape, scene: &Scene) -> (Vec<Line<'static>>, Drawn) {
+fn seen_rows(area: Rect, shape: EntryLayout, scene: &ScreenState) -> (Vec<Line<'static>>, DrawResult) {
     let page = usize::from(area.height);
     let is_scrolled = scene.editor.scroll > 0;
     let mut parts = Vec::new();
@@ -79,8 +79,8 @@ fn seen_rows(area: Rect, shape: Shape, scene: &Scene) -> (Vec<Line<'static>>, Dr
     for entry in scene.model.entries.iter().rev().filter(|entry| !is_empty(entry)) {
         let room = usize::from(area.width);
         let rows = match shape {
-            Shape::Bubbles => bubble(entry, room, scene.theme),
-            Shape::Lines => Said::of(entry, scene.theme, Label::Inside).rows(room),
+            EntryLayout::Bubbles => bubble(entry, room, scene.theme),
+            EntryLayout::Lines => StyledText::of(entry, scene.theme, Label::Inside).rows(room),
         };
         total += rows.len();
         parts.push(rows);
@@ -94,21 +94,21 @@ fn seen_rows(area: Rect, shape: Shape, scene: &Scene) -> (Vec<Line<'static>>, Dr
     let seen = total.min(page);
     let first = total - scroll - seen;
     let rows = parts.into_iter().rev().flatten().skip(first).take(seen).collect();
-    (rows, Drawn { page, scroll, total: (scroll > 0).then_some(total) })
+    (rows, DrawResult { page, scroll, total: (scroll > 0).then_some(total) })
 }
 
 /// A transcript that turned out to be nothing keeps its place but is not shown.
-fn is_empty(entry: &Entry) -> bool {
+fn is_empty(entry: &TurnEntry) -> bool {
     entry.text.trim().is_empty() && entry.is_final
 }
 
-fn bubble(entry: &Entry, room: usize, theme: &Theme) -> Vec<Line<'static>> {
+fn bubble(entry: &TurnEntry, room: usize, theme: &Theme) -> Vec<Line<'static>> {
     let (name, style) = name(entry.speaker, theme);
-    let rows = Said::of(entry, theme, Label::Outside).rows(WIDEST_TEXT.min(room * 3 / 4 - FRAME));
+    let rows = StyledText::of(entry, theme, Label::Outside).rows(WIDEST_TEXT.min(room * 3 / 4 - FRAME));
     let inner = rows.iter().map(line_width).max().unwrap_or(0).max(width(name) + 1);
     let indent = match entry.speaker {
-        Speaker::User => room.saturating_sub(inner + FRAME + 1),
-        Speaker::Assistant => 1,
+        SpeakerRole::User => room.saturating_sub(inner + FRAME + 1),
+        SpeakerRole::Assistant => 1,
     };
     let indent = " ".repeat(indent);
     let top = format!("{indent}╭ {name} {}╮", "─".repeat(inner - width(name)));
@@ -125,10 +125,10 @@ fn bubble(entry: &Entry, room: usize, theme: &Theme) -> Vec<Line<'static>> {
     lines
 }
 
-fn name(speaker: Speaker, theme: &Theme) -> (&'static str, Style) {
+fn name(speaker: SpeakerRole, theme: &Theme) -> (&'static str, Style) {
     match speaker {
-        Speaker::User => ("You", theme.user),
-        Speaker::Assistant => ("Assistant", theme.assistant),
+        SpeakerRole::User => ("You", theme.user),
+        SpeakerRole::Assistant => ("Assistant", theme.assistant),
     }
 }
 
@@ -141,14 +141,14 @@ enum Label {
 
 /// A text in pieces of one style each.
 #[derive(Default)]
-struct Said {
+struct StyledText {
     text: String,
     /// Where each piece ends, and how it looks.
     pieces: Vec<(usize, Style)>,
 }
 
-impl Said {
-    fn of(entry: &Entry, theme: &Theme, label: Label) -> Self {
+impl StyledText {
+    fn of(entry: &TurnEntry, theme: &Theme, label: Label) -> Self {
         let mut said = Self::default();
         let (name, style) = name(entry.speaker, theme);
         match label {
@@ -194,24 +194,24 @@ impl Said {
 }
 
 /// Says what to do while nothing has been said.
-fn draw_welcome(frame: &mut Frame, area: Rect, scene: &Scene) {
+fn draw_welcome(frame: &mut Frame, area: Rect, scene: &ScreenState) {
     let model = scene.model;
     let text = match (model.connection, model.ready.is_some() && model.ended.is_none()) {
-        (Connection::Live, true) if model.about.manual_turns => match scene.editor.talk_key.releases() {
-            Releases::Told => "Hold Space while you speak, and let it go to be answered.",
-            Releases::Untold => "Press Space to speak, and Space again to be answered.",
+        (ConnectionState::Live, true) if model.about.manual_turns => match scene.editor.talk_key.releases() {
+            ReleaseEvents::Told => "Hold Space while you speak, and let it go to be answered.",
+            ReleaseEvents::Untold => "Press Space to speak, and Space again to be answered.",
         },
-        (Connection::Live, true) if model.about.demo => {
+        (ConnectionState::Live, true) if model.about.demo => {
             "This is the demo built into rtvoice. Speak, or type and press Enter."
         }
-        (Connection::Live, true) => "Speak, or type and press Enter.",
+        (ConnectionState::Live, true) => "Speak, or type and press Enter.",
         (
-            Connection::Connecting
-            | Connection::Configuring
-            | Connection::Live
-            | Connection::Away
-            | Connection::Closing
-            | Connection::Closed,
+            ConnectionState::Connecting
+            | ConnectionState::Configuring
+            | ConnectionState::Live
+            | ConnectionState::Away
+            | ConnectionState::Closing
+            | ConnectionState::Closed,
             _,
         ) => return,
     };

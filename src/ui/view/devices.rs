@@ -7,16 +7,16 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, BorderType, Clear, Padding};
 
 use crate::session::io::Side;
-use crate::ui::text::devices::{self, Row};
+use crate::ui::text::devices::{self, DeviceRow};
 use crate::ui::text::wrap::truncate;
-use crate::ui::view::Scene;
+use crate::ui::view::ScreenState;
 use crate::ui::view::row::{self, Align};
 
 /// The frame around the list.
 const FRAME: u16 = 2;
 
 /// Draws the list around the chosen row, in a frame where there is room.
-pub fn draw(frame: &mut Frame, area: Rect, scene: &Scene, at: usize) {
+pub fn draw(frame: &mut Frame, area: Rect, scene: &ScreenState, at: usize) {
     frame.render_widget(Clear, area);
     let mut inside = area;
     if area.height > 2 * FRAME && area.width > 3 * FRAME {
@@ -51,14 +51,14 @@ pub fn draw(frame: &mut Frame, area: Rect, scene: &Scene, at: usize) {
 }
 
 /// Says what the keys do.
-pub fn draw_hint(frame: &mut Frame, area: Rect, scene: &Scene) {
+pub fn draw_hint(frame: &mut Frame, area: Rect, scene: &ScreenState) {
     let hint = " Up, Down move   Enter takes   Esc goes back";
     let hint = truncate(hint, usize::from(area.width));
     row::draw(frame, area, &Line::styled(hint, scene.theme.strong), Align::Left);
 }
 
 /// Returns the lines, and which of them is chosen.
-fn lines(rows: &[Row], at: usize, room: usize, scene: &Scene) -> (Vec<Line<'static>>, usize) {
+fn lines(rows: &[DeviceRow], at: usize, room: usize, scene: &ScreenState) -> (Vec<Line<'static>>, usize) {
     let mut lines = Vec::new();
     let mut chosen = 0;
     let mut side: Option<Side> = None;

@@ -7,19 +7,19 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use crate::session::io::{Connection, Turn};
-use crate::ui::model::{Absence, Model};
+use crate::session::io::{ConnectionState, Turn};
+use crate::ui::model::{DeviceUnavailable, Model};
 use crate::ui::text::sanitize::one_line;
 use crate::ui::text::wording;
 use crate::ui::text::wrap::{truncate, width};
-use crate::ui::view::Scene;
+use crate::ui::view::ScreenState;
 use crate::ui::view::row::{self, Align};
 
 /// The longest name of a model that is shown whole.
 const LONGEST_NAME: usize = 32;
 
 /// Draws the row: the state on the left, facts on the right, as many as there is room for.
-pub fn draw(frame: &mut Frame, area: Rect, scene: &Scene) {
+pub fn draw(frame: &mut Frame, area: Rect, scene: &ScreenState) {
     let room = usize::from(area.width);
     let facts = facts(scene);
     let needed: usize = facts.iter().take(2).map(|(fact, _)| width(fact) + 3).sum();
@@ -52,15 +52,15 @@ fn states(model: &Model) -> [String; 2] {
     }
     let connection = wording::connection(model.connection);
     match model.connection {
-        Connection::Live => {
+        ConnectionState::Live => {
             let turn = turn(model);
             [format!(" rtvoice  {connection} · {turn}"), format!(" {turn}")]
         }
-        Connection::Connecting
-        | Connection::Configuring
-        | Connection::Away
-        | Connection::Closing
-        | Connection::Closed => [format!(" rtvoice  {connection}"), format!(" {connection}")],
+        ConnectionState::Connecting
+        | ConnectionState::Configuring
+        | ConnectionState::Away
+        | ConnectionState::Closing
+        | ConnectionState::Closed => [format!(" rtvoice  {connection}"), format!(" {connection}")],
     }
 }
 
@@ -69,11 +69,11 @@ fn turn(model: &Model) -> &'static str {
 }
 
 /// Returns what is known, the most important first.
-fn facts(scene: &Scene) -> Vec<(String, Style)> {
+fn facts(scene: &ScreenState) -> Vec<(String, Style)> {
     let model = scene.model;
     let theme = scene.theme;
     let mut facts = vec![microphone(scene), (clock(scene), Style::new())];
-    if model.speaker == Absence::Lost {
+    if model.speaker == DeviceUnavailable::Lost {
         facts.push(("NO SPEAKER".to_owned(), theme.error));
     }
     if model.about.demo {
@@ -96,17 +96,17 @@ fn facts(scene: &Scene) -> Vec<(String, Style)> {
     facts
 }
 
-fn microphone(scene: &Scene) -> (String, Style) {
+fn microphone(scene: &ScreenState) -> (String, Style) {
     let model = scene.model;
     // Where turns are made by hand, nothing is sent between them.
     let is_open = !model.about.manual_turns || model.turn == Turn::User;
-    let is_used = model.connection == Connection::Live && model.can_speak && model.ended.is_none();
-    let (word, style) = if model.microphone == Absence::Lost {
+    let is_used = model.connection == ConnectionState::Live && model.can_speak && model.ended.is_none();
+    let (word, style) = if model.microphone == DeviceUnavailable::Lost {
         ("NO MIC", scene.theme.error)
     } else if model.muted {
         match model.microphone {
-            Absence::Closed => ("MUTED, CLOSED", scene.theme.muted),
-            Absence::None | Absence::Lost => ("MUTED", scene.theme.muted),
+            DeviceUnavailable::Closed => ("MUTED, CLOSED", scene.theme.muted),
+            DeviceUnavailable::None | DeviceUnavailable::Lost => ("MUTED", scene.theme.muted),
         }
     } else if is_open && is_used {
         ("LIVE", scene.theme.live)
@@ -117,7 +117,7 @@ fn microphone(scene: &Scene) -> (String, Style) {
 }
 
 /// Returns how long the session has been in use, as minutes and seconds.
-fn clock(scene: &Scene) -> String {
+fn clock(scene: &ScreenState) -> String {
     let since = scene.model.ready_at.map_or(Duration::ZERO, |at| scene.glance.now.saturating_sub(at));
     wording::minutes(since)
 }

@@ -5,9 +5,9 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, BorderType, Clear, Padding};
 
-use crate::ui::input::push_to_talk::Releases;
+use crate::ui::input::push_to_talk::ReleaseEvents;
 use crate::ui::text::wrap::{truncate, width};
-use crate::ui::view::Scene;
+use crate::ui::view::ScreenState;
 use crate::ui::view::row::{self, Align};
 
 /// The widest key and the space behind it.
@@ -17,7 +17,7 @@ const KEY_WIDTH: usize = 16;
 const AROUND: u16 = 4;
 
 /// Draws the keys in the middle of an area, the most important first; a frame where there is room.
-pub fn draw(frame: &mut Frame, area: Rect, scene: &Scene) {
+pub fn draw(frame: &mut Frame, area: Rect, scene: &ScreenState) {
     let keys = keys(scene);
     let wanted_width = keys.iter().map(|(_, what)| KEY_WIDTH + width(what)).max().unwrap_or(0);
     let wanted = (number(wanted_width), number(keys.len()));
@@ -43,11 +43,11 @@ pub fn draw(frame: &mut Frame, area: Rect, scene: &Scene) {
 }
 
 /// Says how to leave.
-pub fn draw_hint(frame: &mut Frame, area: Rect, scene: &Scene) {
+pub fn draw_hint(frame: &mut Frame, area: Rect, scene: &ScreenState) {
     row::draw(frame, area, &Line::styled(" Any key goes back", scene.theme.strong), Align::Left);
 }
 
-fn key_line(key: (&'static str, &'static str), room: usize, scene: &Scene) -> Line<'static> {
+fn key_line(key: (&'static str, &'static str), room: usize, scene: &ScreenState) -> Line<'static> {
     let (key, what) = key;
     Line::from(vec![
         Span::styled(format!("{key:KEY_WIDTH$}"), scene.theme.strong),
@@ -55,11 +55,11 @@ fn key_line(key: (&'static str, &'static str), room: usize, scene: &Scene) -> Li
     ])
 }
 
-fn keys(scene: &Scene) -> [(&'static str, &'static str); 15] {
+fn keys(scene: &ScreenState) -> [(&'static str, &'static str); 15] {
     let space = match (scene.model.about.manual_turns, scene.editor.talk_key.releases()) {
         (false, _) => "mute or unmute (on an empty line)",
-        (true, Releases::Told) => "speak while you hold it (on an empty line)",
-        (true, Releases::Untold) => "begin your turn, and end it (on an empty line)",
+        (true, ReleaseEvents::Told) => "speak while you hold it (on an empty line)",
+        (true, ReleaseEvents::Untold) => "begin your turn, and end it (on an empty line)",
     };
     [
         ("Ctrl-C, Ctrl-Q", "end the call; Ctrl-D on an empty line"),

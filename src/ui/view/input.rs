@@ -5,7 +5,7 @@ use ratatui::layout::{Position, Rect};
 use ratatui::text::{Line, Span};
 
 use crate::ui::text::wrap::{fold, width};
-use crate::ui::view::Scene;
+use crate::ui::view::ScreenState;
 use crate::ui::view::row::{self, Align};
 
 /// What stands before the text.
@@ -18,13 +18,13 @@ const AROUND: usize = 3;
 const INVITATION: &str = "type a message";
 
 /// Returns how many rows the text needs on a screen of this width.
-pub fn rows(scene: &Scene, columns: u16) -> u16 {
+pub fn rows(scene: &ScreenState, columns: u16) -> u16 {
     let rows = fold(scene.editor.text(), room(columns)).len();
     u16::try_from(rows).unwrap_or(u16::MAX)
 }
 
 /// Draws the part of the text in which the cursor stands, and places the cursor.
-pub fn draw(frame: &mut Frame, area: Rect, scene: &Scene) {
+pub fn draw(frame: &mut Frame, area: Rect, scene: &ScreenState) {
     if area.is_empty() {
         return;
     }

@@ -2,11 +2,11 @@
 
 use ratatui::layout::Rect;
 
-use crate::ui::view::{Scene, input, remark_rows};
+use crate::ui::view::{ScreenState, input, remark_rows};
 
 /// The areas of a screen; what has no place has no height.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Plan {
+pub struct ScreenLayout {
     /// Connection, turn, microphone, time.
     pub header: Rect,
     /// Lines above and below the talk.
@@ -23,9 +23,9 @@ pub struct Plan {
     pub hints: Rect,
 }
 
-impl Plan {
+impl ScreenLayout {
     /// Returns the plan for a screen.
-    pub fn of(area: Rect, scene: &Scene) -> Self {
+    pub fn of(area: Rect, scene: &ScreenState) -> Self {
         let height = area.height;
         let from = |least: u16| u16::from(height >= least);
         let typed = input::rows(scene, area.width).min((height / 4).clamp(1, 6)) * from(2);

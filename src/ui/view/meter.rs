@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use crate::ui::view::Scene;
+use crate::ui::view::ScreenState;
 use crate::ui::view::row::{self, Align};
 
 /// How many levels a meter tells apart: 2.5 dB each.
@@ -31,7 +31,7 @@ pub fn step(dbfs: f32) -> usize {
 }
 
 /// Draws both meters on one row.
-pub fn draw(frame: &mut Frame, area: Rect, scene: &Scene) {
+pub fn draw(frame: &mut Frame, area: Rect, scene: &ScreenState) {
     let width = usize::from(area.width.saturating_sub(FIXED) / 2).min(STEPS);
     let theme = scene.theme;
     let mut spans = vec![Span::raw(" You ")];

@@ -19,11 +19,11 @@ use ratatui::text::{Line, Span};
 
 use crate::session::io::Turn;
 use crate::ui::input::editor::Editor;
-use crate::ui::input::push_to_talk::Releases;
-use crate::ui::model::{Model, RemarkKind};
+use crate::ui::input::push_to_talk::ReleaseEvents;
+use crate::ui::model::{Model, StatusNoteKind};
 use crate::ui::text::wording;
 use crate::ui::text::wrap::{truncate, width, wrap};
-use crate::ui::view::layout::Plan;
+use crate::ui::view::layout::ScreenLayout;
 use crate::ui::view::row::Align;
 use crate::ui::view::theme::Theme;
 
@@ -38,7 +38,7 @@ const MOST_REMARK_ROWS: u16 = 3;
 
 /// What moves without anything happening.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Glance {
+pub struct LiveStatus {
     /// Time since the start.
     pub now: Duration,
     /// Level of the microphone in dBFS.
@@ -49,20 +49,20 @@ pub struct Glance {
 
 /// All that a drawing is made from.
 #[derive(Clone, Copy, Debug)]
-pub struct Scene<'a> {
+pub struct ScreenState<'a> {
     /// The session.
     pub model: &'a Model,
     /// What the user is doing.
     pub editor: &'a Editor,
     /// Levels and time.
-    pub glance: Glance,
+    pub glance: LiveStatus,
     /// Colours.
     pub theme: &'a Theme,
 }
 
 /// What a drawing found out that the next keys need.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Drawn {
+pub struct DrawResult {
     /// How many lines of the talk are seen.
     pub page: usize,
     /// How far the talk is scrolled, after there was nothing more to scroll.
@@ -72,8 +72,8 @@ pub struct Drawn {
 }
 
 /// Draws the whole screen. Any size will do; what finds no place is left out, the least important first.
-pub fn draw(frame: &mut Frame, scene: &Scene) -> Drawn {
-    let plan = Plan::of(frame.area(), scene);
+pub fn draw(frame: &mut Frame, scene: &ScreenState) -> DrawResult {
+    let plan = ScreenLayout::of(frame.area(), scene);
     header::draw(frame, plan.header, scene);
     draw_rules(frame, &plan, scene);
     let drawn = conversation::draw(frame, plan.talk, scene);
@@ -95,7 +95,7 @@ pub fn draw(frame: &mut Frame, scene: &Scene) -> Drawn {
     drawn
 }
 
-fn draw_rules(frame: &mut Frame, plan: &Plan, scene: &Scene) {
+fn draw_rules(frame: &mut Frame, plan: &ScreenLayout, scene: &ScreenState) {
     for area in plan.rules {
         let rule = "─".repeat(usize::from(area.width));
         row::draw(frame, area, &Line::styled(rule, scene.theme.quiet), Align::Left);
@@ -104,7 +104,7 @@ fn draw_rules(frame: &mut Frame, plan: &Plan, scene: &Scene) {
 }
 
 /// Says in the rule below the talk how long the last answer took.
-fn draw_delay(frame: &mut Frame, rule: Rect, scene: &Scene) {
+fn draw_delay(frame: &mut Frame, rule: Rect, scene: &ScreenState) {
     let Some(report) = &scene.model.delay else { return };
     let told = format!(" {} ", wording::delay(&report.last));
     let wide = u16::try_from(width(&told)).unwrap_or(u16::MAX);
@@ -115,26 +115,26 @@ fn draw_delay(frame: &mut Frame, rule: Rect, scene: &Scene) {
 }
 
 /// Returns what is worth telling beside the talk, and how it is drawn.
-fn remark(scene: &Scene) -> Option<(String, Style)> {
+fn remark(scene: &ScreenState) -> Option<(String, Style)> {
     if let Some(text) = scene.editor.remark {
         return Some((text.to_owned(), scene.theme.strong));
     }
     let remark = scene.model.remark.as_ref()?;
     let (text, style, stays) = match remark.kind {
-        RemarkKind::Error => (format!("Error: {}", remark.text), scene.theme.error, ERROR_STAYS),
-        RemarkKind::Info => (remark.text.clone(), scene.theme.strong, INFO_STAYS),
-        RemarkKind::Lasting => (remark.text.clone(), scene.theme.strong, Duration::MAX),
+        StatusNoteKind::Error => (format!("Error: {}", remark.text), scene.theme.error, ERROR_STAYS),
+        StatusNoteKind::Info => (remark.text.clone(), scene.theme.strong, INFO_STAYS),
+        StatusNoteKind::Lasting => (remark.text.clone(), scene.theme.strong, Duration::MAX),
     };
     (scene.glance.now.saturating_sub(remark.at) < stays).then_some((text, style))
 }
 
 /// Returns how many rows the remark needs on a screen of this width.
-fn remark_rows(scene: &Scene, columns: u16) -> u16 {
+fn remark_rows(scene: &ScreenState, columns: u16) -> u16 {
     let rows = remark(scene).map_or(0, |(text, _)| wrap(&text, usize::from(columns)).len());
     u16::try_from(rows).unwrap_or(u16::MAX).min(MOST_REMARK_ROWS)
 }
 
-fn draw_remark(frame: &mut Frame, area: Rect, scene: &Scene) {
+fn draw_remark(frame: &mut Frame, area: Rect, scene: &ScreenState) {
     let Some((text, style)) = remark(scene) else { return };
     let columns = usize::from(area.width);
     let rows = wrap(&text, columns);
@@ -147,7 +147,7 @@ fn draw_remark(frame: &mut Frame, area: Rect, scene: &Scene) {
     }
 }
 
-fn draw_hints(frame: &mut Frame, area: Rect, scene: &Scene) {
+fn draw_hints(frame: &mut Frame, area: Rect, scene: &ScreenState) {
     let mut line = Line::default();
     let mut used = 0;
     for (key, what) in hints(scene) {
@@ -162,7 +162,7 @@ fn draw_hints(frame: &mut Frame, area: Rect, scene: &Scene) {
 }
 
 /// The most important first.
-fn hints(scene: &Scene) -> [(&'static str, &'static str); 6] {
+fn hints(scene: &ScreenState) -> [(&'static str, &'static str); 6] {
     let model = scene.model;
     let mute = ("Ctrl-T", if model.muted { "unmute" } else { "mute" });
     let [first, second] = [("Ctrl-C", "end"), ("F1", "help")];
@@ -171,10 +171,10 @@ fn hints(scene: &Scene) -> [(&'static str, &'static str); 6] {
         return [first, second, mute, stop, ("PgUp", "scroll"), send];
     }
     let turn = match (scene.editor.talk_key.releases(), model.turn) {
-        (Releases::Told, Turn::User) => "let go to end",
-        (Releases::Told, Turn::Listening | Turn::Thinking | Turn::Assistant) => "hold to talk",
-        (Releases::Untold, Turn::User) => "end turn",
-        (Releases::Untold, Turn::Listening | Turn::Thinking | Turn::Assistant) => "speak",
+        (ReleaseEvents::Told, Turn::User) => "let go to end",
+        (ReleaseEvents::Told, Turn::Listening | Turn::Thinking | Turn::Assistant) => "hold to talk",
+        (ReleaseEvents::Untold, Turn::User) => "end turn",
+        (ReleaseEvents::Untold, Turn::Listening | Turn::Thinking | Turn::Assistant) => "speak",
     };
     [first, second, ("Space", turn), mute, stop, send]
 }

@@ -9,7 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rtvoice::secret::Secret;
-use rtvoice::server::demo::{self, Options, VoiceEngine};
+use rtvoice::server::demo::{self, EndpointOptions, VoiceEngine};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{LocalSet, spawn_local};
@@ -86,8 +86,8 @@ pub(crate) fn endpoint() -> u16 {
     listen(move |stream| demo::attend(stream, Arc::clone(&options)))
 }
 
-fn options(key: Option<Secret>) -> Options {
-    Options { voice: VoiceEngine::Clips, pace: f64::INFINITY, key, ..Options::default() }
+fn options(key: Option<Secret>) -> EndpointOptions {
+    EndpointOptions { voice: VoiceEngine::Clips, pace: f64::INFINITY, key, ..EndpointOptions::default() }
 }
 
 /// Starts a proxy for `CONNECT` that wants this login, as `user:password`, if any. Every host is

@@ -8,12 +8,12 @@ use std::thread;
 
 use crate::audio::error::{AudioError, Direction};
 use crate::dsp::audio_file::{AudioFileError, AudioReader};
-use crate::dsp::frame::Rate;
+use crate::dsp::frame::SampleRate;
 use crate::dsp::resample::Resampler;
 use crate::files;
 
 /// The rate that a pipe is resampled to.
-const PIPE_RATE: Rate = Rate::WIRE;
+const PIPE_RATE: SampleRate = SampleRate::WIRE;
 /// How many pieces wait between the reader of the pipe and the audio thread: at most about half a second.
 const PIPE_PIECES: usize = 6;
 /// How much of a file is searched for how its samples are aligned, if its header leaves that open.
@@ -22,11 +22,11 @@ const SCANNED_BYTES: u64 = 64 << 20;
 /// A source of mono samples.
 pub(crate) enum Feed {
     /// Silence at a rate.
-    Silence(Rate),
+    Silence(SampleRate),
     /// A file.
-    File(Box<Stash<AudioReader<File>>>),
+    File(Box<ReadBuffer<AudioReader<File>>>),
     /// Standard input or a named pipe, read by a thread of its own.
-    Pipe(Stash<Receiver<Piece>>),
+    Pipe(ReadBuffer<Receiver<Piece>>),
 }
 
 /// What the thread that reads a pipe hands over.
@@ -37,18 +37,18 @@ pub(crate) enum Piece {
 }
 
 /// A source and what it gave beyond what was wanted.
-pub(crate) struct Stash<S> {
+pub(crate) struct ReadBuffer<S> {
     source: S,
     /// What messages call it.
     name: String,
-    rate: Rate,
+    rate: SampleRate,
     samples: Vec<f32>,
     at: usize,
 }
 
 /// What a feed could do.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Supply {
+pub(crate) enum ReadStatus {
     /// It gave all that was wanted.
     More,
     /// It gave less; the rest comes later.
@@ -88,7 +88,7 @@ impl Feed {
             reader.set_alignment(alignment.map_err(bad_input)?);
         }
         let rate = reader.rate();
-        Ok(Self::File(Box::new(Stash { source: reader, name, rate, samples: Vec::new(), at: 0 })))
+        Ok(Self::File(Box::new(ReadBuffer { source: reader, name, rate, samples: Vec::new(), at: 0 })))
     }
 
     /// Begins to read standard input on a thread of its own, which ends with the process at the latest.
@@ -111,10 +111,10 @@ impl Feed {
                 }
             })
             .map_err(AudioError::Thread)?;
-        Ok(Self::Pipe(Stash { source: receiver, name, rate: PIPE_RATE, samples: Vec::new(), at: 0 }))
+        Ok(Self::Pipe(ReadBuffer { source: receiver, name, rate: PIPE_RATE, samples: Vec::new(), at: 0 }))
     }
 
-    pub(crate) fn rate(&self) -> Rate {
+    pub(crate) fn rate(&self) -> SampleRate {
         match self {
             Self::Silence(rate) => *rate,
             Self::File(stash) => stash.rate,
@@ -123,16 +123,16 @@ impl Feed {
     }
 
     /// Appends up to `wanted` samples to `block`.
-    pub(crate) fn read(&mut self, wanted: usize, block: &mut Vec<f32>) -> Supply {
+    pub(crate) fn read(&mut self, wanted: usize, block: &mut Vec<f32>) -> ReadStatus {
         let supply = match self {
             Self::Silence(_) => {
                 block.resize(block.len() + wanted, 0.0);
-                Supply::More
+                ReadStatus::More
             }
             Self::File(stash) => stash.read(wanted, block, read_file),
             Self::Pipe(stash) => stash.read(wanted, block, receive_piece),
         };
-        if matches!(supply, Supply::Ended | Supply::Broken(_) | Supply::Nothing(_)) {
+        if matches!(supply, ReadStatus::Ended | ReadStatus::Broken(_) | ReadStatus::Nothing(_)) {
             *self = Self::Silence(self.rate());
         }
         supply
@@ -148,14 +148,14 @@ enum Refill {
     Failed(AudioFileError),
 }
 
-impl<S> Stash<S> {
+impl<S> ReadBuffer<S> {
     /// Gives what is wanted; `refill` brings the next samples, or says why there are none.
     fn read(
         &mut self,
         wanted: usize,
         block: &mut Vec<f32>,
         refill: impl Fn(&mut S, &mut Vec<f32>) -> Refill,
-    ) -> Supply {
+    ) -> ReadStatus {
         let end = block.len() + wanted;
         while block.len() < end {
             if self.at == self.samples.len() {
@@ -164,14 +164,14 @@ impl<S> Stash<S> {
                 let mut samples = Vec::new();
                 match refill(&mut self.source, &mut samples) {
                     Refill::More => (self.samples, self.at) = (samples, 0),
-                    Refill::Late if first => return Supply::NotYet,
-                    Refill::Late => return Supply::Late,
+                    Refill::Late if first => return ReadStatus::NotYet,
+                    Refill::Late => return ReadStatus::Late,
                     Refill::Warning(flaws) => {
-                        return Supply::Warning(format!("warning: {}: {flaws}", self.name));
+                        return ReadStatus::Warning(format!("warning: {}: {flaws}", self.name));
                     }
-                    Refill::Ended => return Supply::Ended,
-                    Refill::Failed(error) if first => return Supply::Nothing(self.refusal(&error)),
-                    Refill::Failed(error) => return Supply::Broken(self.failure(&error)),
+                    Refill::Ended => return ReadStatus::Ended,
+                    Refill::Failed(error) if first => return ReadStatus::Nothing(self.refusal(&error)),
+                    Refill::Failed(error) => return ReadStatus::Broken(self.failure(&error)),
                 }
             }
             let rest = &self.samples[self.at..];
@@ -179,7 +179,7 @@ impl<S> Stash<S> {
             block.extend_from_slice(&rest[..count]);
             self.at += count;
         }
-        Supply::More
+        ReadStatus::More
     }
 
     /// Says why a pipe cannot be used at all.

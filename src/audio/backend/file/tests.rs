@@ -7,13 +7,13 @@ use crate::dsp::codec::Codec;
 use crate::dsp::resample::to_float;
 use crate::dsp::wav::WavWriter;
 
-fn write(path: &Path, rate: Rate, samples: &[i16]) {
+fn write(path: &Path, rate: SampleRate, samples: &[i16]) {
     let mut writer = WavWriter::new(File::create(path).unwrap(), rate).unwrap();
     writer.write(samples).unwrap();
     writer.finish().unwrap();
 }
 
-fn wav(rate: Rate, samples: &[i16]) -> Vec<u8> {
+fn wav(rate: SampleRate, samples: &[i16]) -> Vec<u8> {
     let mut file = Cursor::new(Vec::new());
     let mut writer = WavWriter::new(&mut file, rate).unwrap();
     writer.write(samples).unwrap();
@@ -29,7 +29,7 @@ fn pipe(source: impl Read + Send + 'static) -> Feed {
 struct Outcome {
     samples: Vec<f32>,
     warnings: Vec<String>,
-    end: Supply,
+    end: ReadStatus,
 }
 
 /// Reads to the end, waiting for the reader's thread where it is late.
@@ -37,10 +37,10 @@ fn read_all(feed: &mut Feed) -> Outcome {
     let (mut samples, mut warnings) = (Vec::new(), Vec::new());
     loop {
         match feed.read(77, &mut samples) {
-            Supply::More => {}
-            Supply::Late | Supply::NotYet => thread::yield_now(),
-            Supply::Warning(warning) => warnings.push(warning),
-            end @ (Supply::Ended | Supply::Broken(_) | Supply::Nothing(_)) => {
+            ReadStatus::More => {}
+            ReadStatus::Late | ReadStatus::NotYet => thread::yield_now(),
+            ReadStatus::Warning(warning) => warnings.push(warning),
+            end @ (ReadStatus::Ended | ReadStatus::Broken(_) | ReadStatus::Nothing(_)) => {
                 return Outcome { samples, warnings, end };
             }
         }
@@ -58,20 +58,20 @@ fn floats() -> Vec<f32> {
 /// Asserts that all of the ramp came and nothing was wrong.
 fn assert_whole(feed: &mut Feed) {
     let Outcome { samples, warnings, end } = read_all(feed);
-    assert!(samples == floats() && warnings.is_empty() && end == Supply::Ended, "{warnings:?} {end:?}");
+    assert!(samples == floats() && warnings.is_empty() && end == ReadStatus::Ended, "{warnings:?} {end:?}");
 }
 
 #[test]
 fn a_file_is_given_whole_and_silence_follows() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("ramp.wav");
-    write(&path, Rate(11_025), &ramp());
+    write(&path, SampleRate(11_025), &ramp());
     let mut feed = Feed::open(&path).unwrap();
-    assert_eq!(feed.rate(), Rate(11_025));
+    assert_eq!(feed.rate(), SampleRate(11_025));
     assert_whole(&mut feed);
     let mut silence = Vec::new();
-    assert_eq!(feed.read(50, &mut silence), Supply::More);
-    assert_eq!((silence, feed.rate()), (vec![0.0; 50], Rate(11_025)));
+    assert_eq!(feed.read(50, &mut silence), ReadStatus::More);
+    assert_eq!((silence, feed.rate()), (vec![0.0; 50], SampleRate(11_025)));
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn a_file_that_holds_no_sound_is_refused_before_anything_begins() {
     let path = |name: &str| directory.path().join(name);
     std::fs::write(path("text.wav"), "no sound, only words about sound").unwrap();
     std::fs::write(path("song.wav"), "fLaC\0\0\0\x22").unwrap();
-    write(&path("empty.wav"), Rate(24_000), &[]);
+    write(&path("empty.wav"), SampleRate(24_000), &[]);
     let cases = [
         ("text.wav", "this is text, not sound"),
         ("song.wav", "this is FLAC, which cannot be decoded"),
@@ -99,21 +99,21 @@ fn a_file_that_holds_no_sound_is_refused_before_anything_begins() {
 fn a_truncated_file_is_read_as_far_as_it_goes_and_named_in_one_warning() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("cut.wav");
-    write(&path, Rate(24_000), &ramp());
+    write(&path, SampleRate(24_000), &ramp());
     let whole = std::fs::read(&path).unwrap();
     std::fs::write(&path, &whole[..whole.len() - 4_800]).unwrap();
     let Outcome { samples, warnings, end } = read_all(&mut Feed::open(&path).unwrap());
-    assert!(samples == floats()[..7_600] && end == Supply::Ended, "{} {end:?}", samples.len());
+    assert!(samples == floats()[..7_600] && end == ReadStatus::Ended, "{} {end:?}", samples.len());
     let warning = "shorter than its header says: 4800 bytes (0.1 s) are missing";
     assert_eq!(warnings, [format!("warning: {}: {warning}", path.display())]);
 }
 
 #[test]
 fn a_truncated_pipe_ends_with_one_warning() {
-    let whole = wav(Rate(24_000), &ramp());
+    let whole = wav(SampleRate(24_000), &ramp());
     let cut = whole[..whole.len() - 4_800].to_vec();
     let Outcome { samples, warnings, end } = read_all(&mut pipe(Cursor::new(cut)));
-    assert!(samples == floats()[..7_600] && end == Supply::Ended, "{} {end:?}", samples.len());
+    assert!(samples == floats()[..7_600] && end == ReadStatus::Ended, "{} {end:?}", samples.len());
     assert_eq!(
         warnings,
         ["warning: standard input: shorter than its header says: 4800 bytes (0.1 s) are missing"]
@@ -123,12 +123,12 @@ fn a_truncated_pipe_ends_with_one_warning() {
 #[test]
 fn a_pipe_is_raw_pcm_or_a_wav_file() {
     assert_whole(&mut pipe(Cursor::new(Codec::Pcm16.encode(&ramp()))));
-    assert_whole(&mut pipe(Cursor::new(wav(Rate(24_000), &ramp()))));
+    assert_whole(&mut pipe(Cursor::new(wav(SampleRate(24_000), &ramp()))));
 }
 
 #[test]
 fn a_pipe_at_another_rate_is_resampled_to_its_last_sample() {
-    let Outcome { samples, .. } = read_all(&mut pipe(Cursor::new(wav(Rate(8_000), &[8_192; 8_000]))));
+    let Outcome { samples, .. } = read_all(&mut pipe(Cursor::new(wav(SampleRate(8_000), &[8_192; 8_000]))));
     assert!((24_000..24_400).contains(&samples.len()), "{}", samples.len());
     let sum: f32 = samples.iter().sum();
     assert!((sum / 6_000.0 - 1.0).abs() < 0.01, "a second at a quarter: {sum}");
@@ -154,7 +154,7 @@ fn a_pipe_without_sound_is_refused_with_its_reason() {
     for (bytes, words) in cases {
         let Outcome { samples, end, .. } = read_all(&mut pipe(Cursor::new(bytes)));
         assert!(samples.is_empty());
-        assert_eq!(end, Supply::Nothing(words));
+        assert_eq!(end, ReadStatus::Nothing(words));
     }
 }
 
@@ -175,5 +175,5 @@ fn a_pipe_that_fails_gives_what_it_had_and_the_reason() {
     let Outcome { samples, end, .. } =
         read_all(&mut pipe(Failing(Cursor::new(Codec::Pcm16.encode(&ramp())))));
     assert!(samples == floats());
-    assert_eq!(end, Supply::Broken("standard input: the file cannot be read: disk on fire".to_owned()));
+    assert_eq!(end, ReadStatus::Broken("standard input: the file cannot be read: disk on fire".to_owned()));
 }

@@ -10,10 +10,10 @@ mod pulse;
 
 use std::sync::mpsc::SyncSender;
 
-use crate::audio::device::open::{Open, Request, Waker};
-use crate::audio::device::select::{self, Detail, Listed, Sight, Wanted};
+use crate::audio::device::open::{DeviceHandle, OpenRequest, Waker};
+use crate::audio::device::select::{self, DeviceRequest, ListDetail, ListedDevice, Lookup};
 use crate::audio::error::{AudioError, Direction};
-use crate::audio::realtime::callback::{Capture, Playback};
+use crate::audio::realtime::callback::{CaptureCallback, PlaybackCallback};
 
 /// The rates that are of use.
 const RATES: std::ops::RangeInclusive<u32> = 8_000..=192_000;
@@ -21,27 +21,31 @@ const RATES: std::ops::RangeInclusive<u32> = 8_000..=192_000;
 const USUAL_RATE: u32 = 48_000;
 
 /// One direction of sound, as a device calls it.
-pub(crate) trait Half: cards::Callback + pulse::Flow {
+pub(crate) trait AudioCallback: cards::CardCallback + pulse::StreamKind {
     /// Which.
     const DIRECTION: Direction;
 }
 
-impl Half for Capture {
+impl AudioCallback for CaptureCallback {
     const DIRECTION: Direction = Direction::Input;
 }
 
-impl Half for Playback {
+impl AudioCallback for PlaybackCallback {
     const DIRECTION: Direction = Direction::Output;
 }
 
 /// Opens a device, tells of it, and keeps it until it is to be closed. This thread may hang for as long as
 /// the sound system does.
-pub(crate) fn keep<H: Half>(request: &Request, told: &SyncSender<Result<Open<H>, AudioError>>, waker: Waker) {
+pub(crate) fn keep<H: AudioCallback>(
+    request: &OpenRequest,
+    told: &SyncSender<Result<DeviceHandle<H>, AudioError>>,
+    waker: Waker,
+) {
     match find(H::DIRECTION, request) {
         // Whoever asked may have given up waiting.
         Err(error) => drop(told.send(Err(error.caused_by_pulse_server(pulse::unanswered_server)))),
-        Ok(Found::Served(found)) => found.keep(told, waker),
-        Ok(Found::Card(found)) => found.keep(told),
+        Ok(FoundDevice::Served(found)) => found.keep(told, waker),
+        Ok(FoundDevice::Card(found)) => found.keep(told),
     }
 }
 
@@ -50,22 +54,22 @@ pub(crate) fn keep<H: Half>(request: &Request, told: &SyncSender<Result<Open<H>,
 /// # Errors
 ///
 /// When no sound system answers.
-pub(crate) fn list(detail: Detail) -> Result<Vec<Listed>, AudioError> {
+pub(crate) fn list(detail: ListDetail) -> Result<Vec<ListedDevice>, AudioError> {
     list_all(detail).map_err(|error| error.caused_by_pulse_server(pulse::unanswered_server))
 }
 
-fn list_all(detail: Detail) -> Result<Vec<Listed>, AudioError> {
+fn list_all(detail: ListDetail) -> Result<Vec<ListedDevice>, AudioError> {
     let mut all = Vec::new();
     let mut failure = None;
-    for system in System::all() {
+    for system in SoundSystem::all() {
         match system.list(detail) {
             Ok(mut listed) => {
-                listed.sort_by_key(Listed::is_monitor);
+                listed.sort_by_key(ListedDevice::is_monitor);
                 all.extend(listed);
             }
             Err(error) => failure = failure.or(Some(error)),
         }
-        if detail == Detail::Names && !all.is_empty() {
+        if detail == ListDetail::Names && !all.is_empty() {
             break;
         }
     }
@@ -77,30 +81,30 @@ fn list_all(detail: Detail) -> Result<Vec<Listed>, AudioError> {
 }
 
 /// Looks at the devices again and again. It may hang.
-pub(crate) struct Lookout {
-    served: pulse::Lookout,
+pub(crate) struct DeviceLookup {
+    served: pulse::PulseLookup,
 }
 
-impl Lookout {
+impl DeviceLookup {
     /// Connects to nothing yet.
     pub(crate) fn new() -> Self {
-        Self { served: pulse::Lookout::new() }
+        Self { served: pulse::PulseLookup::new() }
     }
 
     /// Looks which device a request means now.
-    pub(crate) fn see(&mut self, direction: Direction, request: &Request) -> Sight {
-        let system = System::all().into_iter().find(|system| Some(system.name()) == request.host);
+    pub(crate) fn see(&mut self, direction: Direction, request: &OpenRequest) -> Lookup {
+        let system = SoundSystem::all().into_iter().find(|system| Some(system.name()) == request.host);
         match system {
-            Some(System::Served) => self.served.see(direction, &request.wanted),
-            Some(System::Cards(host)) => cards::see(host, direction, &request.wanted),
-            None => Sight::Unknown,
+            Some(SoundSystem::Served) => self.served.see(direction, &request.wanted),
+            Some(SoundSystem::Cards(host)) => cards::see(host, direction, &request.wanted),
+            None => Lookup::Unknown,
         }
     }
 }
 
 /// A sound system of this machine.
 #[derive(Clone, Copy, Debug)]
-enum System {
+enum SoundSystem {
     /// A sound server.
     Served,
     /// The cards themselves.
@@ -108,12 +112,12 @@ enum System {
 }
 
 /// A device that was found; not yet open.
-enum Found {
-    Served(pulse::Found),
-    Card(cards::Found),
+enum FoundDevice {
+    Served(pulse::PulseDevice),
+    Card(cards::CardDevice),
 }
 
-impl System {
+impl SoundSystem {
     /// Returns those that may be there, the preferred one first.
     fn all() -> Vec<Self> {
         let served = pulse::is_there().then_some(Self::Served);
@@ -128,7 +132,7 @@ impl System {
         }
     }
 
-    fn list(self, detail: Detail) -> Result<Vec<Listed>, AudioError> {
+    fn list(self, detail: ListDetail) -> Result<Vec<ListedDevice>, AudioError> {
         match self {
             Self::Served => pulse::list(),
             Self::Cards(host) => cards::list(host, detail),
@@ -141,31 +145,37 @@ impl System {
         direction: Direction,
         name: Option<&str>,
         names: &mut Vec<String>,
-    ) -> Result<Option<Found>, AudioError> {
+    ) -> Result<Option<FoundDevice>, AudioError> {
         match self {
-            Self::Served => Ok(pulse::find(direction, name, names)?.map(Found::Served)),
-            Self::Cards(host) => Ok(cards::find(host, direction, name, names)?.map(Found::Card)),
+            Self::Served => Ok(pulse::find(direction, name, names)?.map(FoundDevice::Served)),
+            Self::Cards(host) => Ok(cards::find(host, direction, name, names)?.map(FoundDevice::Card)),
         }
     }
 }
 
 /// Finds the device that is asked for.
-fn find(direction: Direction, request: &Request) -> Result<Found, AudioError> {
+fn find(direction: Direction, request: &OpenRequest) -> Result<FoundDevice, AudioError> {
     match (&request.wanted, request.wanted.name()) {
-        (Wanted::Preferred(_), name @ Some(_)) => match search(direction, name, request) {
+        (DeviceRequest::Preferred(_), name @ Some(_)) => match search(direction, name, request) {
             Err(AudioError::NoSuchDevice { .. }) => search(direction, None, request),
             found => found,
         },
-        (Wanted::Default | Wanted::Named(_) | Wanted::Preferred(_), name) => search(direction, name, request),
+        (DeviceRequest::Default | DeviceRequest::Named(_) | DeviceRequest::Preferred(_), name) => {
+            search(direction, name, request)
+        }
     }
 }
 
 /// Finds the default device, or the one that `name` means.
-fn search(direction: Direction, name: Option<&str>, request: &Request) -> Result<Found, AudioError> {
+fn search(
+    direction: Direction,
+    name: Option<&str>,
+    request: &OpenRequest,
+) -> Result<FoundDevice, AudioError> {
     let mut names = Vec::new();
     let mut failure = None;
     let known: Vec<String> = cards::known_hosts().chain([pulse::HOST.to_owned()]).collect();
-    for system in System::all() {
+    for system in SoundSystem::all() {
         let host = system.name();
         let is_another = name.is_some_and(|name| select::is_of_another(name, &host, &known));
         if is_another || request.host.as_ref().is_some_and(|wanted| *wanted != host) {

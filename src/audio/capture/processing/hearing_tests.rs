@@ -3,7 +3,7 @@
 //! `HEARING_SECONDS=600` in the environment makes the answers longer; the figures are printed.
 
 use super::*;
-use crate::audio::echo::room::{Room, Way, assistant, user};
+use crate::audio::echo::room::{Room, RoomPath, assistant, user};
 
 const ROOMS: [Room; 3] = [
     Room { delay_ms: 60, gain_db: -12.0, drift_ppm: 0.0 },
@@ -11,7 +11,7 @@ const ROOMS: [Room; 3] = [
     Room { delay_ms: 60, gain_db: -12.0, drift_ppm: 80.0 },
 ];
 const IN_A_ROOM: Processing =
-    Processing { echo: EchoControl::Auto, voice: Listening::Interruptions, ..Processing::NONE };
+    Processing { echo: EchoPolicy::Auto, voice: ListenMode::Interruptions, ..Processing::NONE };
 
 /// How long an answer is that is spoken over, and one that is not.
 const SECONDS: usize = 30;
@@ -58,7 +58,7 @@ struct Noticed {
 
 /// The speaker, which is softer while somebody seems to speak.
 struct Speaker {
-    way: Way,
+    way: RoomPath,
     gain: f32,
     goal: f32,
 }
@@ -92,7 +92,7 @@ impl Talk {
     fn hold(&self) -> Noticed {
         let spoken = self.spoken();
         let near = self.near(&spoken);
-        let mut listener = Listener::new(&IN_A_ROOM);
+        let mut listener = SpeechListener::new(&IN_A_ROOM);
         let mut speaker = Speaker { way: self.room.way(self.seed), gain: 1.0, goal: 1.0 };
         let mut noticed = Notes::new(spoken);
         let (far, near) = (self.far.as_chunks::<BLOCK>().0, near.as_chunks::<BLOCK>().0);
@@ -105,9 +105,9 @@ impl Talk {
                 block.iter_mut().zip(echo).for_each(|(sample, echo)| *sample += echo);
                 let change = listener.capture(&mut block);
                 match change {
-                    Some(Change::Started) => speaker.goal = DUCKED,
-                    Some(Change::Stopped { .. }) => speaker.goal = 1.0,
-                    Some(Change::Confirmed) | None => {}
+                    Some(SpeechTransition::Started) => speaker.goal = DUCKED,
+                    Some(SpeechTransition::Stopped { .. }) => speaker.goal = 1.0,
+                    Some(SpeechTransition::Confirmed) | None => {}
                 }
                 noticed.note(change, (number * 2 + half + 1) * 10);
             }
@@ -132,24 +132,24 @@ impl Notes {
         Self { spoken, since: None, told }
     }
 
-    fn note(&mut self, change: Option<Change>, at: usize) {
+    fn note(&mut self, change: Option<SpeechTransition>, at: usize) {
         let who =
             self.spoken.iter().rposition(|spoken| (*spoken..spoken + SPOKEN_MS + HEARD_MS).contains(&at));
         match change {
-            Some(Change::Started) => {
+            Some(SpeechTransition::Started) => {
                 self.since = Some(at);
                 if who.is_none() {
                     self.told.wrong_guesses.push(at);
                 }
             }
-            Some(Change::Confirmed) => match who {
+            Some(SpeechTransition::Confirmed) => match who {
                 Some(who) => {
                     let late = at - self.spoken[who];
                     self.told.sure[who].get_or_insert(late);
                 }
                 None => self.told.wrong_certainties.push(at),
             },
-            Some(Change::Stopped { .. }) => self.since = None,
+            Some(SpeechTransition::Stopped { .. }) => self.since = None,
             None => {}
         }
         if let (Some(who), Some(_)) = (who, self.since) {

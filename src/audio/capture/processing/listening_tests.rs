@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use super::tests::{Heard, ROOM, listen, quiet, speak};
 use super::*;
-use crate::audio::echo::room::{Dice, assistant, user};
+use crate::audio::echo::room::{NoiseRng, assistant, user};
 
-const RULE: TurnRule = TurnRule { threshold: 0.5, silence: Duration::from_millis(500) };
+const RULE: SpeechRule = SpeechRule { threshold: 0.5, silence: Duration::from_millis(500) };
 /// As between files.
-const TURNS: Processing = Processing { voice: Listening::Turns(RULE), ..Processing::NONE };
+const TURNS: Processing = Processing { voice: ListenMode::Turns(RULE), ..Processing::NONE };
 /// As in a room.
-const IN_A_ROOM: Processing = Processing { echo: EchoControl::Auto, ..TURNS };
+const IN_A_ROOM: Processing = Processing { echo: EchoPolicy::Auto, ..TURNS };
 
 /// How late somebody may be noticed, and how late that may be sure, in milliseconds.
 const NOTICED_WITHIN_MS: usize = 150;
@@ -42,7 +42,7 @@ fn assert_near(heard: &[usize], expected: &[usize], within: usize) {
 fn each_turn_is_noticed_and_ends_with_the_silence_that_is_asked_for() {
     for (silence, ends) in [(400, vec![3_900, 8_900]), (800, vec![4_300, 9_300])] {
         let silence = Duration::from_millis(silence);
-        let processing = Processing { voice: Listening::Turns(TurnRule { silence, ..RULE }), ..TURNS };
+        let processing = Processing { voice: ListenMode::Turns(SpeechRule { silence, ..RULE }), ..TURNS };
         let heard = alone(&processing, &spoken_at(&[1_000, 6_000], 11_000));
         assert_near(&heard.started, &[1_000, 6_000], NOTICED_WITHIN_MS);
         assert_near(&heard.confirmed, &[1_000, 6_000], SURE_WITHIN_MS);
@@ -53,7 +53,7 @@ fn each_turn_is_noticed_and_ends_with_the_silence_that_is_asked_for() {
 #[test]
 fn a_pause_that_is_shorter_than_that_is_no_end() {
     let silence = Duration::from_secs(3);
-    let processing = Processing { voice: Listening::Turns(TurnRule { silence, ..RULE }), ..TURNS };
+    let processing = Processing { voice: ListenMode::Turns(SpeechRule { silence, ..RULE }), ..TURNS };
     let heard = alone(&processing, &spoken_at(&[1_000, 6_000], 13_000));
     assert_eq!((heard.started.len(), heard.confirmed.len(), heard.stopped.len()), (1, 1, 1));
 }
@@ -64,7 +64,7 @@ fn a_short_word_is_a_turn_and_noise_is_none() {
     speak(&mut microphone, &user()[..200 * 24], 1_000);
     assert_eq!(alone(&TURNS, &microphone).confirmed.len(), 1, "200 ms of a voice");
 
-    let mut dice = Dice::new(3);
+    let mut dice = NoiseRng::new(3);
     let mut noise = quiet(24_000 * 30);
     for at in (0..28).map(|second| second * 24_000) {
         // A click, a knock, something that falls: as loud as speech, and up to 0.4 s long.
@@ -110,7 +110,7 @@ fn behind_the_tail_of_half_duplex_a_turn_may_begin_at_once() {
     let mut microphone = ROOM.echo(&far, 5);
     speak(&mut microphone, &user()[..24_000], 1_000);
     speak(&mut microphone, &user()[..24_000], 4_600);
-    let half = Processing { echo: EchoControl::Fixed(EchoMode::HalfDuplex), ..TURNS };
+    let half = Processing { echo: EchoPolicy::Fixed(EchoMode::HalfDuplex), ..TURNS };
     let heard = listen(&half, &far, &microphone);
     assert_near(&heard.started, &[4_600], NOTICED_WITHIN_MS);
     assert_near(&heard.confirmed, &[4_600], SURE_WITHIN_MS);
@@ -118,18 +118,22 @@ fn behind_the_tail_of_half_duplex_a_turn_may_begin_at_once() {
 
 #[test]
 fn who_is_muted_is_silent_from_the_next_block_on() {
-    let mut listener = Listener::new(&TURNS);
+    let mut listener = SpeechListener::new(&TURNS);
     let speech = spoken_at(&[0], 3_000);
     let mut blocks = speech.as_chunks::<BLOCK>().0.iter().copied();
-    let mut changes = |listener: &mut Listener, count: usize| {
-        let heard: Vec<Change> =
+    let mut changes = |listener: &mut SpeechListener, count: usize| {
+        let heard: Vec<SpeechTransition> =
             blocks.by_ref().take(count).filter_map(|mut block| listener.capture(&mut block)).collect();
         heard
     };
-    assert_eq!(changes(&mut listener, 50), [Change::Started, Change::Confirmed]);
+    assert_eq!(changes(&mut listener, 50), [SpeechTransition::Started, SpeechTransition::Confirmed]);
     listener.mute = Mute::Muted;
     let muted = changes(&mut listener, 50);
-    assert!(matches!(muted[..], [Change::Stopped { .. }]), "{muted:?}");
+    assert!(matches!(muted[..], [SpeechTransition::Stopped { .. }]), "{muted:?}");
     listener.mute = Mute::Live;
-    assert_eq!(changes(&mut listener, 50), [Change::Started, Change::Confirmed], "they are heard anew");
+    assert_eq!(
+        changes(&mut listener, 50),
+        [SpeechTransition::Started, SpeechTransition::Confirmed],
+        "they are heard anew"
+    );
 }

@@ -3,12 +3,14 @@
 use rtrb::Consumer;
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::audio::api::{Event, Mute};
-use crate::audio::capture::speech_detector::{Around, Beside, Change, Listening, TurnRule, Voice};
-use crate::audio::echo::{
-    BLOCK, Block, EchoControl, EchoMode, EchoState, Guard, Processing, RATE, Step, Talker,
+use crate::audio::api::{AudioThreadEvent, Mute};
+use crate::audio::capture::speech_detector::{
+    DetectionContext, FarEnd, ListenMode, SpeechDetector, SpeechRule, SpeechTransition,
 };
-use crate::dsp::frame::Rate;
+use crate::audio::echo::{
+    BLOCK, Block, EchoControl, EchoMode, EchoPolicy, EchoState, NearEnd, Processing, ProcessingStep, RATE,
+};
+use crate::dsp::frame::SampleRate;
 use crate::dsp::resample::Resampler;
 
 /// How many samples are taken out of the ring at a time.
@@ -17,17 +19,17 @@ const PIECE: usize = 1_024;
 impl Processing {
     /// Nothing is done to the sound.
     pub const NONE: Self = Self {
-        echo: EchoControl::Fixed(EchoMode::Off),
-        noise_suppression: Step::Off,
-        gain_control: Step::Off,
-        voice: Listening::Off,
+        echo: EchoPolicy::Fixed(EchoMode::Off),
+        noise_suppression: ProcessingStep::Off,
+        gain_control: ProcessingStep::Off,
+        voice: ListenMode::Off,
     };
 
     /// Returns what is to be done where no speaker can be heard by a microphone: files, pipes.
     pub(crate) fn without_a_room(self) -> Self {
         match self.echo {
-            EchoControl::Auto => Self { echo: EchoControl::Fixed(EchoMode::Off), ..self },
-            EchoControl::Fixed(_) => self,
+            EchoPolicy::Auto => Self { echo: EchoPolicy::Fixed(EchoMode::Off), ..self },
+            EchoPolicy::Fixed(_) => self,
         }
     }
 }
@@ -35,13 +37,13 @@ impl Processing {
 /// Works on the microphone's sound, with what the speaker was given beside it.
 pub(crate) struct Processor {
     processing: Processing,
-    listener: Listener,
+    listener: SpeechListener,
     reference: Reference,
     /// From the rate of the blocks to that of the wire.
     back: Resampler,
     waiting: Vec<f32>,
     done: Vec<f32>,
-    events: UnboundedSender<Event>,
+    events: UnboundedSender<AudioThreadEvent>,
 }
 
 /// What a processor is made of.
@@ -49,9 +51,9 @@ pub(crate) struct ProcessorParts {
     pub(crate) processing: Processing,
     /// What the speaker was given, at the rate of the speaker.
     pub(crate) reference: Consumer<f32>,
-    pub(crate) device_out: Rate,
-    pub(crate) wire: Rate,
-    pub(crate) events: UnboundedSender<Event>,
+    pub(crate) device_out: SampleRate,
+    pub(crate) wire: SampleRate,
+    pub(crate) events: UnboundedSender<AudioThreadEvent>,
 }
 
 /// What the speaker was given, in blocks.
@@ -64,14 +66,14 @@ struct Reference {
 
 impl Processor {
     /// The rate of what it takes.
-    pub(crate) const RATE: Rate = RATE;
+    pub(crate) const RATE: SampleRate = RATE;
 
     /// Makes one, if there is anything to do.
     pub(crate) fn new(parts: ProcessorParts) -> Option<Self> {
         let ProcessorParts { processing, reference, device_out, wire, events } = parts;
         (processing != Processing::NONE).then(|| Self {
             processing,
-            listener: Listener::new(&processing),
+            listener: SpeechListener::new(&processing),
             reference: Reference::new(reference, device_out),
             back: Resampler::new(RATE, wire),
             waiting: Vec::new(),
@@ -81,9 +83,9 @@ impl Processor {
     }
 
     /// Begins anew with another speaker, of this rate: what is known of the echo was of the former one.
-    pub(crate) fn connect(&mut self, reference: Consumer<f32>, device_out: Rate) {
+    pub(crate) fn connect(&mut self, reference: Consumer<f32>, device_out: SampleRate) {
         self.reference = Reference::new(reference, device_out);
-        self.listener.guard = Guard::new(&self.processing);
+        self.listener.guard = EchoControl::new(&self.processing);
     }
 
     /// Begins anew with another microphone: whoever spoke into the former one is not heard any more.
@@ -92,7 +94,7 @@ impl Processor {
         if let Some(change) = change {
             tell(&self.events, change.into());
         }
-        self.listener = Listener { mute: self.listener.mute, ..Listener::new(&self.processing) };
+        self.listener = SpeechListener { mute: self.listener.mute, ..SpeechListener::new(&self.processing) };
         self.waiting.clear();
     }
 
@@ -119,7 +121,9 @@ impl Processor {
         for block in blocks {
             let change = self.listener.capture(block);
             let news = self.listener.news();
-            for event in change.map(Event::from).into_iter().chain(news.map(Event::Echo)) {
+            for event in
+                change.map(AudioThreadEvent::from).into_iter().chain(news.map(AudioThreadEvent::Echo))
+            {
                 tell(&self.events, event);
             }
             self.done.extend_from_slice(block);
@@ -129,13 +133,13 @@ impl Processor {
     }
 }
 
-fn tell(events: &UnboundedSender<Event>, event: Event) {
+fn tell(events: &UnboundedSender<AudioThreadEvent>, event: AudioThreadEvent) {
     // Whoever listened may be gone already; then nobody wants to know.
     let _ = events.send(event);
 }
 
 impl Reference {
-    fn new(ring: Consumer<f32>, device_out: Rate) -> Self {
+    fn new(ring: Consumer<f32>, device_out: SampleRate) -> Self {
         let (piece, waiting) = (vec![0.0; PIECE], Vec::new());
         Self { ring, resampler: Resampler::new(device_out, RATE), piece, waiting }
     }
@@ -156,39 +160,39 @@ impl Reference {
     }
 }
 
-impl From<Change> for Event {
-    fn from(change: Change) -> Self {
+impl From<SpeechTransition> for AudioThreadEvent {
+    fn from(change: SpeechTransition) -> Self {
         match change {
-            Change::Started => Self::VoiceStarted,
-            Change::Confirmed => Self::VoiceConfirmed,
-            Change::Stopped { silent } => Self::VoiceStopped { silent },
+            SpeechTransition::Started => Self::VoiceStarted,
+            SpeechTransition::Confirmed => Self::VoiceConfirmed,
+            SpeechTransition::Stopped { silent } => Self::VoiceStopped { silent },
         }
     }
 }
 
 /// Takes the echo out of a block, and looks for somebody's voice in what is left.
-struct Listener {
-    guard: Guard,
-    voice: Option<Voice>,
-    listening: Listening,
+struct SpeechListener {
+    guard: EchoControl,
+    voice: Option<SpeechDetector>,
+    listening: ListenMode,
     mute: Mute,
 }
 
-impl Listener {
+impl SpeechListener {
     fn new(processing: &Processing) -> Self {
         // Ducking has to know who speaks, whether it is told or not.
         let ducks = match processing.echo {
-            EchoControl::Auto | EchoControl::Fixed(EchoMode::Duck) => true,
-            EchoControl::Fixed(EchoMode::Off | EchoMode::Cancel | EchoMode::HalfDuplex) => false,
+            EchoPolicy::Auto | EchoPolicy::Fixed(EchoMode::Duck) => true,
+            EchoPolicy::Fixed(EchoMode::Off | EchoMode::Cancel | EchoMode::HalfDuplex) => false,
         };
         let rule = match processing.voice {
-            Listening::Turns(rule) => Some(rule),
-            Listening::Interruptions => Some(TurnRule::default()),
-            Listening::Off => ducks.then(TurnRule::default),
+            ListenMode::Turns(rule) => Some(rule),
+            ListenMode::Interruptions => Some(SpeechRule::default()),
+            ListenMode::Off => ducks.then(SpeechRule::default),
         };
         Self {
-            guard: Guard::new(processing),
-            voice: rule.map(Voice::new),
+            guard: EchoControl::new(processing),
+            voice: rule.map(SpeechDetector::new),
             listening: processing.voice,
             mute: Mute::Live,
         }
@@ -198,25 +202,25 @@ impl Listener {
         self.guard.render(block);
     }
 
-    fn capture(&mut self, block: &mut Block) -> Option<Change> {
-        let talker = self.voice.as_ref().map_or(Talker::Silent, Voice::talker);
+    fn capture(&mut self, block: &mut Block) -> Option<SpeechTransition> {
+        let talker = self.voice.as_ref().map_or(NearEnd::Silent, SpeechDetector::talker);
         let trust = self.guard.capture(block, talker);
         let beside = self.guard.beside();
         match (self.mute, self.listening, beside) {
-            (Mute::Live, Listening::Turns(_), Beside::Silence | Beside::Speaker)
-            | (Mute::Live, Listening::Interruptions | Listening::Off, Beside::Speaker) => {
-                let change = self.voice.as_mut()?.listen(block, Around { trust, beside }, self.guard.rest());
-                change.filter(|_| self.listening != Listening::Off)
+            (Mute::Live, ListenMode::Turns(_), FarEnd::Silence | FarEnd::Speaker)
+            | (Mute::Live, ListenMode::Interruptions | ListenMode::Off, FarEnd::Speaker) => {
+                let change =
+                    self.voice.as_mut()?.listen(block, DetectionContext { trust, beside }, self.guard.rest());
+                change.filter(|_| self.listening != ListenMode::Off)
             }
-            (Mute::Live, Listening::Interruptions | Listening::Off, Beside::Silence) | (Mute::Muted, ..) => {
-                self.end()
-            }
+            (Mute::Live, ListenMode::Interruptions | ListenMode::Off, FarEnd::Silence)
+            | (Mute::Muted, ..) => self.end(),
         }
     }
 
     /// Whoever speaks is not listened to any more.
-    fn end(&mut self) -> Option<Change> {
-        self.voice.as_mut()?.end().filter(|_| self.listening != Listening::Off)
+    fn end(&mut self) -> Option<SpeechTransition> {
+        self.voice.as_mut()?.end().filter(|_| self.listening != ListenMode::Off)
     }
 
     fn news(&mut self) -> Option<EchoState> {

@@ -1,13 +1,13 @@
 //! Promises of the echo control, in simulated rooms.
 
 use super::*;
-use crate::audio::echo::room::{Dice, Room, assistant, user};
+use crate::audio::echo::room::{NoiseRng, Room, assistant, user};
 
 pub(super) const ROOM: Room = Room { delay_ms: 60, gain_db: -12.0, drift_ppm: 0.0 };
 const LOUD_ROOM: Room = Room { delay_ms: 120, gain_db: -6.0, drift_ppm: 0.0 };
 
 const AUTO: Processing =
-    Processing { echo: EchoControl::Auto, voice: Listening::Interruptions, ..Processing::NONE };
+    Processing { echo: EchoPolicy::Auto, voice: ListenMode::Interruptions, ..Processing::NONE };
 
 /// How long a call in a room is; longer ones were held by hand.
 const CALL_SECONDS: usize = 12;
@@ -50,7 +50,7 @@ fn dbfs(samples: &[f32]) -> f32 {
 /// Lets `microphone` be heard while `far` is played. The speaker takes blocks of 20 ms, and is told of them when
 /// the microphone has given as much: devices are not in step.
 pub(super) fn listen(processing: &Processing, far: &[f32], microphone: &[f32]) -> Heard {
-    let mut listener = Listener::new(processing);
+    let mut listener = SpeechListener::new(processing);
     let mut heard =
         Heard { samples: vec![], started: vec![], confirmed: vec![], stopped: vec![], states: vec![] };
     let far = far.as_chunks::<BLOCK>().0;
@@ -58,9 +58,9 @@ pub(super) fn listen(processing: &Processing, far: &[f32], microphone: &[f32]) -
         let mut block = *block;
         let at = (number + 1) * 10;
         match listener.capture(&mut block) {
-            Some(Change::Started) => heard.started.push(at),
-            Some(Change::Confirmed) => heard.confirmed.push(at),
-            Some(Change::Stopped { .. }) => heard.stopped.push(at),
+            Some(SpeechTransition::Started) => heard.started.push(at),
+            Some(SpeechTransition::Confirmed) => heard.confirmed.push(at),
+            Some(SpeechTransition::Stopped { .. }) => heard.stopped.push(at),
             None => {}
         }
         heard.states.extend(listener.news().map(|state| (at, state)));
@@ -81,7 +81,7 @@ pub(super) fn speak(microphone: &mut [f32], near: &[f32], at: usize) {
 
 /// The noise of a quiet room, 75 dB below full scale.
 pub(super) fn quiet(samples: usize) -> Vec<f32> {
-    let mut dice = Dice::new(7);
+    let mut dice = NoiseRng::new(7);
     (0..samples).map(|_| dice.throw() * 3e-4).collect()
 }
 
@@ -132,7 +132,7 @@ fn a_headset_costs_nothing_but_the_delay() {
     // First without a word, so that it can be found that there is no echo.
     speak(&mut microphone, &user(), 8_000);
     let heard = listen(&AUTO, &far, &microphone);
-    let delay = usize::try_from(Listener::new(&AUTO).guard.delay()).unwrap();
+    let delay = usize::try_from(SpeechListener::new(&AUTO).guard.delay()).unwrap();
     let from = 8_000 * 24;
     assert!(
         heard.samples[from + delay..] == microphone[from..microphone.len() - delay],
@@ -147,7 +147,7 @@ fn while_the_speaker_is_silent_nothing_is_touched_and_nothing_is_an_interruption
     let mut microphone = quiet(24_000 * 6);
     speak(&mut microphone, &user(), 1_000);
     let heard = listen(&AUTO, &vec![0.0; microphone.len()], &microphone);
-    let delay = usize::try_from(Listener::new(&AUTO).guard.delay()).unwrap();
+    let delay = usize::try_from(SpeechListener::new(&AUTO).guard.delay()).unwrap();
     assert!(heard.samples[delay..] == microphone[..microphone.len() - delay]);
     assert_eq!(heard.started, [0; 0]);
 }
@@ -166,7 +166,7 @@ fn the_canceller_still_knows_the_room_after_a_pause() {
 
 /// An echo that no canceller follows: each fifth of a second it is as late as it likes, and distorted.
 fn wild_echo(far: &[f32], gain: f32) -> Vec<f32> {
-    let mut dice = Dice::new(11);
+    let mut dice = NoiseRng::new(11);
     let mut late = 0;
     let echo = far.iter().enumerate().map(|(at, _)| {
         if at % 4_800 == 0 {
@@ -215,8 +215,8 @@ fn half_duplex_is_silence_while_the_assistant_speaks_and_open_again_behind_it() 
     speak(&mut microphone, &user(), 1_000);
     speak(&mut microphone, &user(), 4_600);
     let half = Processing {
-        echo: EchoControl::Fixed(EchoMode::HalfDuplex),
-        voice: Listening::Interruptions,
+        echo: EchoPolicy::Fixed(EchoMode::HalfDuplex),
+        voice: ListenMode::Interruptions,
         ..Processing::NONE
     };
     let heard = listen(&half, &far, &microphone);
@@ -232,8 +232,8 @@ fn ducking_without_a_canceller_delays_nothing_and_hears_who_is_louder_than_the_e
     let louder: Vec<f32> = user().iter().map(|sample| sample * 2.0).collect();
     speak(&mut microphone, &louder, 9_000);
     let duck = Processing {
-        echo: EchoControl::Fixed(EchoMode::Duck),
-        voice: Listening::Interruptions,
+        echo: EchoPolicy::Fixed(EchoMode::Duck),
+        voice: ListenMode::Interruptions,
         ..Processing::NONE
     };
     let heard = listen(&duck, &far, &microphone);
@@ -249,13 +249,13 @@ fn noise_is_taken_out_and_a_soft_microphone_is_made_louder() {
     let mut noise = quiet(24_000 * 8);
     noise.iter_mut().for_each(|sample| *sample *= 30.0);
     let silence = vec![0.0; noise.len()];
-    let less = Processing { noise_suppression: Step::On, ..Processing::NONE };
+    let less = Processing { noise_suppression: ProcessingStep::On, ..Processing::NONE };
     let taken = dbfs(&noise) - listen(&less, &silence, &noise).dbfs(4_000..8_000);
     assert!((6.0..20.0).contains(&taken), "{taken} dB of noise were taken out");
     let mut soft = quiet(24_000 * 16);
     (0..4).for_each(|turn| speak(&mut soft, &user(), turn * 4_000));
     soft.iter_mut().for_each(|sample| *sample *= 0.05);
-    let more = Processing { gain_control: Step::On, ..Processing::NONE };
+    let more = Processing { gain_control: ProcessingStep::On, ..Processing::NONE };
     let gained =
         listen(&more, &vec![0.0; soft.len()], &soft).dbfs(12_000..16_000) - dbfs(&soft[12_000 * 24..]);
     assert!(gained > 10.0, "{gained} dB louder");
@@ -263,7 +263,7 @@ fn noise_is_taken_out_and_a_soft_microphone_is_made_louder() {
 
 #[test]
 fn between_files_nothing_is_done_unless_it_was_asked_for() {
-    assert_eq!(AUTO.without_a_room().echo, EchoControl::Fixed(EchoMode::Off));
-    let asked = Processing { echo: EchoControl::Fixed(EchoMode::Cancel), ..Processing::NONE };
+    assert_eq!(AUTO.without_a_room().echo, EchoPolicy::Fixed(EchoMode::Off));
+    let asked = Processing { echo: EchoPolicy::Fixed(EchoMode::Cancel), ..Processing::NONE };
     assert_eq!(asked.without_a_room(), asked);
 }

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use crate::audio::api::DeviceState;
-use crate::audio::backend::system::Half;
-use crate::audio::device::failure::Trouble;
-use crate::audio::device::open::{Attempt, Drive, Facts, Open, Order, Request, Waker};
-use crate::audio::device::recovery::{self, Complaint, Recovery, Signs, Work};
-use crate::audio::device::select::{Sight, Wanted};
+use crate::audio::backend::system::AudioCallback;
+use crate::audio::device::failure::DeviceTrouble;
+use crate::audio::device::open::{
+    DeviceHandle, DeviceInfo, DeviceOrder, OpenAttempt, OpenRequest, WakeMode, Waker,
+};
+use crate::audio::device::recovery::{self, BlockFlow, DeviceFault, DeviceHealth, Recovery};
+use crate::audio::device::select::{DeviceRequest, Lookup};
 use crate::audio::error::AudioError;
 
 /// How many attempts may be under way: those at a sound system that hangs do not come back.
@@ -16,24 +18,24 @@ const MOST_ATTEMPTS: usize = 3;
 const DEAD_SILENCE: Duration = Duration::from_secs(1);
 
 /// A device, or the place of one.
-pub(crate) struct Jack<H> {
-    request: Request,
+pub(crate) struct ManagedDevice<H> {
+    request: OpenRequest,
     /// What to go back to if the device that was chosen cannot be used.
-    former: Option<Request>,
+    former: Option<OpenRequest>,
     begin: Begin<H>,
-    attempts: Vec<Attempt<H>>,
-    open: Option<Open<H>>,
+    attempts: Vec<OpenAttempt<H>>,
+    open: Option<DeviceHandle<H>>,
     recovery: Recovery,
-    why: Why,
-    silence: Silence,
+    why: OpenReason,
+    silence: SilenceReport,
 }
 
 /// Begins to open what is asked for.
-type Begin<H> = Box<dyn Fn(Request) -> Result<Attempt<H>, AudioError>>;
+type Begin<H> = Box<dyn Fn(OpenRequest) -> Result<OpenAttempt<H>, AudioError>>;
 
 /// Why a device is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Why {
+pub(crate) enum OpenReason {
     /// It was lost.
     Returning,
     /// The system would now open another one.
@@ -44,7 +46,7 @@ pub(crate) enum Why {
     Reopening,
 }
 
-impl Why {
+impl OpenReason {
     /// Returns what has become of a device of this name that is open for this reason.
     pub(crate) fn opens(self, name: String) -> DeviceState {
         match self {
@@ -57,7 +59,7 @@ impl Why {
 
 /// What was told of a device that gives only zeros.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Silence {
+enum SilenceReport {
     Untold,
     Told,
     /// It gave something else after that: a virtual device is silent whenever nobody plays to it.
@@ -66,11 +68,11 @@ enum Silence {
 
 /// What has happened to a device.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum News {
+pub(crate) enum DeviceEvent {
     /// It is gone; why.
     Lost(String),
     /// It is open, and waits for its half.
-    Opened { facts: Facts, why: Why },
+    Opened { facts: DeviceInfo, why: OpenReason },
     /// The one that was chosen cannot be used; what was there before goes on.
     Refused(String),
     /// It gives nothing but zeros.
@@ -79,16 +81,21 @@ pub(crate) enum News {
     Sounds,
 }
 
-impl<H: Half> Jack<H> {
+impl<H: AudioCallback> ManagedDevice<H> {
     /// Begins with a device that was just opened, at the beginning of time.
-    pub(crate) fn new(request: Request, open: Open<H>, waker: Waker) -> Self {
-        Self::with(request, open, Duration::ZERO, Box::new(move |request| Attempt::begin(request, &waker)))
+    pub(crate) fn new(request: OpenRequest, open: DeviceHandle<H>, waker: Waker) -> Self {
+        Self::with(
+            request,
+            open,
+            Duration::ZERO,
+            Box::new(move |request| OpenAttempt::begin(request, &waker)),
+        )
     }
 }
 
-impl<H> Jack<H> {
-    fn with(request: Request, open: Open<H>, now: Duration, begin: Begin<H>) -> Self {
-        let request = Request { host: Some(open.facts.host.clone()), ..request };
+impl<H> ManagedDevice<H> {
+    fn with(request: OpenRequest, open: DeviceHandle<H>, now: Duration, begin: Begin<H>) -> Self {
+        let request = OpenRequest { host: Some(open.facts.host.clone()), ..request };
         Self {
             request,
             former: None,
@@ -96,13 +103,13 @@ impl<H> Jack<H> {
             attempts: Vec::new(),
             open: Some(open),
             recovery: Recovery::running(now),
-            why: Why::Returning,
-            silence: Silence::Untold,
+            why: OpenReason::Returning,
+            silence: SilenceReport::Untold,
         }
     }
 
     /// Returns what is known of the device while it is open.
-    pub(crate) fn facts(&self) -> Option<&Facts> {
+    pub(crate) fn facts(&self) -> Option<&DeviceInfo> {
         self.open.as_ref().map(|open| &open.facts)
     }
 
@@ -112,23 +119,23 @@ impl<H> Jack<H> {
     }
 
     /// Returns what is asked for.
-    pub(crate) fn request(&self) -> &Request {
+    pub(crate) fn request(&self) -> &OpenRequest {
         &self.request
     }
 
     /// Returns who says that the device gave something.
-    pub(crate) fn drive(&self) -> Option<Drive> {
+    pub(crate) fn drive(&self) -> Option<WakeMode> {
         self.open.as_ref().map(|open| open.drive)
     }
 
     /// Returns how many blocks the device has given or taken.
     pub(crate) fn blocks(&self) -> u64 {
-        self.open.as_ref().map_or(0, Open::blocks)
+        self.open.as_ref().map_or(0, DeviceHandle::blocks)
     }
 
     /// Returns how many blocks the device had to wait for.
     pub(crate) fn late(&self) -> u64 {
-        self.open.as_ref().map_or(0, Open::late)
+        self.open.as_ref().map_or(0, DeviceHandle::late)
     }
 
     /// Gives the device that was opened its half.
@@ -139,30 +146,30 @@ impl<H> Jack<H> {
     }
 
     /// Tells the device to rest or to wake.
-    pub(crate) fn order(&self, order: Order) {
+    pub(crate) fn order(&self, order: DeviceOrder) {
         if let Some(open) = &self.open {
             open.order(order);
         }
     }
 
     /// Looks after the device; to be called often.
-    pub(crate) fn turn(&mut self, now: Duration, work: Work) -> Option<News> {
+    pub(crate) fn turn(&mut self, now: Duration, work: BlockFlow) -> Option<DeviceEvent> {
         if let Some(news) = self.take_results(now) {
             return Some(news);
         }
-        let trouble = self.open.as_ref().and_then(Open::trouble);
+        let trouble = self.open.as_ref().and_then(DeviceHandle::trouble);
         let complaint = match trouble {
-            Some(trouble) if trouble.is_final() => Complaint::Final,
-            Some(_) | None => Complaint::None,
+            Some(trouble) if trouble.is_final() => DeviceFault::Final,
+            Some(_) | None => DeviceFault::None,
         };
-        let signs = Signs { blocks: self.blocks(), complaint, work };
+        let signs = DeviceHealth { blocks: self.blocks(), complaint, work };
         match self.recovery.look(now, signs) {
-            recovery::Order::Nothing => self.hear(),
-            recovery::Order::GiveUp => {
-                let reason = trouble.map(Trouble::meaning);
+            recovery::RecoveryAction::Nothing => self.hear(),
+            recovery::RecoveryAction::GiveUp => {
+                let reason = trouble.map(DeviceTrouble::meaning);
                 Some(self.give_up(reason.unwrap_or("it has not answered for a second")))
             }
-            recovery::Order::Open => {
+            recovery::RecoveryAction::Open => {
                 self.begin(now);
                 None
             }
@@ -170,20 +177,20 @@ impl<H> Jack<H> {
     }
 
     /// Takes note of what would be opened now.
-    pub(crate) fn see(&mut self, now: Duration, seen: &(Request, Sight)) -> Option<News> {
+    pub(crate) fn see(&mut self, now: Duration, seen: &(OpenRequest, Lookup)) -> Option<DeviceEvent> {
         let open = self.open.as_ref()?;
         if seen.0 != self.request || !self.attempts.is_empty() {
             return None;
         }
         match &seen.1 {
-            Sight::Unknown => None,
-            Sight::Is(id) if *id == open.facts.id => None,
-            Sight::Is(_) => {
-                self.why = Why::Following;
+            Lookup::Unknown => None,
+            Lookup::Is(id) if *id == open.facts.id => None,
+            Lookup::Is(_) => {
+                self.why = OpenReason::Following;
                 self.begin(now);
                 None
             }
-            Sight::Missing => {
+            Lookup::Missing => {
                 self.recovery.lose(now);
                 Some(self.give_up("it was disconnected"))
             }
@@ -191,12 +198,12 @@ impl<H> Jack<H> {
     }
 
     /// Takes another device, and keeps this one until that is open.
-    pub(crate) fn choose(&mut self, now: Duration, wanted: Wanted) {
-        let request = Request { wanted, host: None };
+    pub(crate) fn choose(&mut self, now: Duration, wanted: DeviceRequest) {
+        let request = OpenRequest { wanted, host: None };
         let former = std::mem::replace(&mut self.request, request);
         self.former.get_or_insert(former);
         self.attempts.clear();
-        self.why = Why::Chosen;
+        self.why = OpenReason::Chosen;
         if self.open.is_some() {
             self.begin(now);
         } else if !self.recovery.is_closed() {
@@ -219,7 +226,7 @@ impl<H> Jack<H> {
     /// Opens it again, where it was closed.
     pub(crate) fn reopen(&mut self, now: Duration) {
         if self.recovery.is_closed() {
-            self.why = Why::Reopening;
+            self.why = OpenReason::Reopening;
             self.recovery.reopen(now);
         }
     }
@@ -235,7 +242,7 @@ impl<H> Jack<H> {
         }
     }
 
-    fn take_results(&mut self, now: Duration) -> Option<News> {
+    fn take_results(&mut self, now: Duration) -> Option<DeviceEvent> {
         let mut place = 0;
         while let Some(attempt) = self.attempts.get(place) {
             match attempt.poll() {
@@ -248,8 +255,8 @@ impl<H> Jack<H> {
                             self.recovery.failed(now);
                             if let Some(former) = self.former.take() {
                                 self.request = former;
-                                self.why = Why::Returning;
-                                return Some(News::Refused(error.to_string()));
+                                self.why = OpenReason::Returning;
+                                return Some(DeviceEvent::Refused(error.to_string()));
                             }
                         }
                     }
@@ -259,30 +266,32 @@ impl<H> Jack<H> {
         None
     }
 
-    fn take(&mut self, now: Duration, open: Open<H>) -> News {
+    fn take(&mut self, now: Duration, open: DeviceHandle<H>) -> DeviceEvent {
         let facts = open.facts.clone();
         self.request.host = Some(facts.host.clone());
         self.former = None;
         self.attempts.clear();
-        self.silence = Silence::Untold;
+        self.silence = SilenceReport::Untold;
         self.recovery.opened(now);
         self.open = Some(open);
-        News::Opened { facts, why: std::mem::replace(&mut self.why, Why::Returning) }
+        DeviceEvent::Opened { facts, why: std::mem::replace(&mut self.why, OpenReason::Returning) }
     }
 
-    fn give_up(&mut self, reason: &str) -> News {
+    fn give_up(&mut self, reason: &str) -> DeviceEvent {
         self.open = None;
-        self.why = Why::Returning;
-        News::Lost(reason.to_owned())
+        self.why = OpenReason::Returning;
+        DeviceEvent::Lost(reason.to_owned())
     }
 
     /// Hears whether there is anything to hear.
-    fn hear(&mut self) -> Option<News> {
+    fn hear(&mut self) -> Option<DeviceEvent> {
         let open = self.open.as_ref()?;
         let (next, news) = match (self.silence, open.zeros() < DEAD_SILENCE) {
-            (Silence::Untold, false) => (Silence::Told, News::Silent),
-            (Silence::Told, true) => (Silence::Over, News::Sounds),
-            (Silence::Untold, true) | (Silence::Told, false) | (Silence::Over, _) => return None,
+            (SilenceReport::Untold, false) => (SilenceReport::Told, DeviceEvent::Silent),
+            (SilenceReport::Told, true) => (SilenceReport::Over, DeviceEvent::Sounds),
+            (SilenceReport::Untold, true) | (SilenceReport::Told, false) | (SilenceReport::Over, _) => {
+                return None;
+            }
         };
         self.silence = next;
         Some(news)

@@ -5,61 +5,62 @@ use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 
 use super::*;
-use crate::audio::device::open::{Bell, Kept, Signals};
+use crate::audio::device::open::{CallbackFlags, Notifier, OrderReceiver};
 use crate::audio::error::Direction;
-use crate::dsp::frame::Rate;
+use crate::dsp::frame::SampleRate;
 
-type Told = SyncSender<Result<Open<u8>, AudioError>>;
+type Told = SyncSender<Result<DeviceHandle<u8>, AudioError>>;
 
 thread_local! {
     /// What the jack wants opened.
-    static BEGUN: RefCell<Vec<(Request, Told)>> = const { RefCell::new(Vec::new()) };
+    static BEGUN: RefCell<Vec<(OpenRequest, Told)>> = const { RefCell::new(Vec::new()) };
 }
 
-fn begin(request: Request) -> Result<Attempt<u8>, AudioError> {
-    let (attempt, told) = Attempt::decided_by(request.clone());
+fn begin(request: OpenRequest) -> Result<OpenAttempt<u8>, AudioError> {
+    let (attempt, told) = OpenAttempt::decided_by(request.clone());
     BEGUN.with_borrow_mut(|begun| begun.push((request, told)));
     Ok(attempt)
 }
 
-fn begun() -> Vec<(Request, Told)> {
+fn begun() -> Vec<(OpenRequest, Told)> {
     BEGUN.take()
 }
 
-fn named(name: &str) -> Request {
-    Request { wanted: Wanted::Named(name.to_owned()), host: None }
+fn named(name: &str) -> OpenRequest {
+    OpenRequest { wanted: DeviceRequest::Named(name.to_owned()), host: None }
 }
 
 /// An open device: what the jack gets, what its thread keeps, and what its callback shares.
-fn device(id: &str) -> (Open<u8>, Kept, Arc<Signals>) {
-    let signals = Arc::new(Signals::default());
+fn device(id: &str) -> (DeviceHandle<u8>, OrderReceiver, Arc<CallbackFlags>) {
+    let signals = Arc::new(CallbackFlags::default());
     let (giver, _) = rtrb::RingBuffer::new(1);
-    let facts = Facts {
+    let facts = DeviceInfo {
         id: id.to_owned(),
         name: format!("name of {id}"),
         host: "host".to_owned(),
-        rate: Rate(48_000),
+        rate: SampleRate(48_000),
         channels: 1,
         format: "f32".to_owned(),
     };
-    let (open, kept) = Open::new(facts, giver, Arc::clone(&signals), (Drive::Called, Bell::none()));
+    let (open, kept) =
+        DeviceHandle::new(facts, giver, Arc::clone(&signals), (WakeMode::Called, Notifier::none()));
     (open, kept, signals)
 }
 
 struct Bench {
-    jack: Jack<u8>,
+    jack: ManagedDevice<u8>,
     now: Duration,
-    signals: Arc<Signals>,
+    signals: Arc<CallbackFlags>,
     /// Whether the device still calls back.
     runs: bool,
-    news: Vec<News>,
-    _kept: Vec<Kept>,
+    news: Vec<DeviceEvent>,
+    _kept: Vec<OrderReceiver>,
 }
 
 impl Bench {
-    fn new(request: Request) -> Self {
+    fn new(request: OpenRequest) -> Self {
         let (open, kept, signals) = device("first");
-        let jack = Jack::with(request, open, Duration::ZERO, Box::new(begin));
+        let jack = ManagedDevice::with(request, open, Duration::ZERO, Box::new(begin));
         drop(begun());
         Self { jack, now: Duration::ZERO, signals, runs: true, news: Vec::new(), _kept: vec![kept] }
     }
@@ -71,7 +72,7 @@ impl Bench {
             if self.runs {
                 self.signals.count(480, true);
             }
-            self.news.extend(self.jack.turn(self.now, Work::Asked));
+            self.news.extend(self.jack.turn(self.now, BlockFlow::Asked));
         }
     }
 
@@ -85,11 +86,11 @@ impl Bench {
 
     fn told(&mut self) -> Vec<String> {
         let told = self.news.drain(..).map(|news| match news {
-            News::Lost(reason) => format!("lost: {reason}"),
-            News::Opened { facts, why } => format!("opened {}: {why:?}", facts.id),
-            News::Refused(reason) => format!("refused: {reason}"),
-            News::Silent => "silent".to_owned(),
-            News::Sounds => "sounds".to_owned(),
+            DeviceEvent::Lost(reason) => format!("lost: {reason}"),
+            DeviceEvent::Opened { facts, why } => format!("opened {}: {why:?}", facts.id),
+            DeviceEvent::Refused(reason) => format!("refused: {reason}"),
+            DeviceEvent::Silent => "silent".to_owned(),
+            DeviceEvent::Sounds => "sounds".to_owned(),
         });
         told.collect()
     }
@@ -133,13 +134,13 @@ fn attempts_that_hang_are_few_and_the_first_that_comes_back_is_taken() {
 
 #[test]
 fn another_device_that_the_system_now_has_is_followed_without_a_gap() {
-    let mut bench = Bench::new(Request { wanted: Wanted::Default, host: None });
+    let mut bench = Bench::new(OpenRequest { wanted: DeviceRequest::Default, host: None });
     bench.pass(1_000);
     let seen = |bench: &Bench, sight| (bench.jack.request().clone(), sight);
-    let same = seen(&bench, Sight::Is("first".to_owned()));
+    let same = seen(&bench, Lookup::Is("first".to_owned()));
     assert_eq!(bench.jack.see(bench.now, &same), None);
     assert_eq!(begun().len(), 0);
-    let other = seen(&bench, Sight::Is("second".to_owned()));
+    let other = seen(&bench, Lookup::Is("second".to_owned()));
     assert_eq!(bench.jack.see(bench.now, &other), None);
     assert_eq!(bench.jack.facts().map(|facts| facts.id.as_str()), Some("first"), "it goes on meanwhile");
     let attempts = begun();
@@ -152,31 +153,31 @@ fn another_device_that_the_system_now_has_is_followed_without_a_gap() {
 fn a_device_that_was_asked_for_by_name_is_not_replaced_by_another() {
     let mut bench = Bench::new(named("first"));
     bench.pass(1_000);
-    let seen = (bench.jack.request().clone(), Sight::Missing);
-    assert_eq!(bench.jack.see(bench.now, &seen), Some(News::Lost("it was disconnected".to_owned())));
+    let seen = (bench.jack.request().clone(), Lookup::Missing);
+    assert_eq!(bench.jack.see(bench.now, &seen), Some(DeviceEvent::Lost("it was disconnected".to_owned())));
     assert_eq!(bench.jack.facts(), None);
     bench.pass(100);
     let attempts = begun();
-    assert_eq!(attempts[0].0.wanted, Wanted::Named("first".to_owned()));
+    assert_eq!(attempts[0].0.wanted, DeviceRequest::Named("first".to_owned()));
 }
 
 #[test]
 fn a_chosen_device_takes_over_when_it_is_open_and_a_wrong_one_changes_nothing() {
-    let mut bench = Bench::new(Request { wanted: Wanted::Default, host: None });
+    let mut bench = Bench::new(OpenRequest { wanted: DeviceRequest::Default, host: None });
     bench.pass(1_000);
-    bench.jack.choose(bench.now, Wanted::Named("second".to_owned()));
+    bench.jack.choose(bench.now, DeviceRequest::Named("second".to_owned()));
     bench.pass(1_000);
     let attempts = begun();
     assert_eq!(bench.told(), [""; 0]);
     bench.open(&attempts[0].1, "second");
     bench.pass(1_000);
     assert_eq!(bench.told(), ["opened second: Chosen"]);
-    bench.jack.choose(bench.now, Wanted::Named("nowhere".to_owned()));
+    bench.jack.choose(bench.now, DeviceRequest::Named("nowhere".to_owned()));
     let attempts = begun();
     attempts[0].1.send(Err(AudioError::NoDevice(Direction::Input))).unwrap();
     bench.pass(1_000);
     assert_eq!(bench.told(), ["refused: there is no microphone"]);
-    assert_eq!(bench.jack.request().wanted, Wanted::Named("second".to_owned()));
+    assert_eq!(bench.jack.request().wanted, DeviceRequest::Named("second".to_owned()));
     assert!(bench.jack.facts().is_some());
 }
 

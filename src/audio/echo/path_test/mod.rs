@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use crate::audio::echo::{
-    BLOCK, Block, EchoControl, EchoMode, Guard, Processing, RATE, SURE, Talker, decibels, power,
+    BLOCK, Block, EchoControl, EchoMode, EchoPolicy, NearEnd, Processing, RATE, SURE, decibels, power,
 };
 use crate::dsp::chirp::{chirp, response};
 use crate::dsp::frame::Frame;
@@ -53,7 +53,7 @@ const CUT_OFF: u16 = 32_000;
 
 /// What is played, and what it needs to be judged.
 #[derive(Debug)]
-pub struct Sounding {
+pub struct EchoPathTest {
     samples: Vec<i16>,
     /// Where the words are, and where they are again.
     words: [Range<usize>; 2],
@@ -61,18 +61,18 @@ pub struct Sounding {
 
 /// What was found.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Outcome {
+pub enum PathTestOutcome {
     /// The microphone hears the speaker.
-    Echo(Echo),
+    Echo(MeasuredEcho),
     /// It does not; an echo would have to be softer than this, in dB of what is played.
     Unheard(f32),
     /// What was heard tells nothing.
-    Unclear(Cause),
+    Unclear(InconclusiveReason),
 }
 
 /// An echo, measured.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Echo {
+pub struct MeasuredEcho {
     /// From the speaker being given a sound to the microphone giving it.
     pub delay: Duration,
     /// How loud it is, in dB of what is played: mostly below 0.
@@ -85,7 +85,7 @@ pub struct Echo {
 
 /// Why nothing can be told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cause {
+pub enum InconclusiveReason {
     /// The microphone gave nothing but zeros.
     Zeros,
     /// The echo is so loud that its peaks are cut off.
@@ -94,7 +94,7 @@ pub enum Cause {
     Disturbed,
 }
 
-impl Sounding {
+impl EchoPathTest {
     /// Makes one of some words at 24 kHz, about a second long and as loud as an answer.
     pub fn new(words: &[i16]) -> Self {
         let chirp = chirp(RATE, CHIRP).samples;
@@ -119,14 +119,16 @@ impl Sounding {
 
     /// Judges what was heard at 24 kHz without a canceller; the speaker was given the first sample when the
     /// sample number `given` came. It takes up to a second of computing.
-    pub fn judge(&self, heard: &[i16], given: usize) -> Outcome {
+    pub fn judge(&self, heard: &[i16], given: usize) -> PathTestOutcome {
         let end = given + self.samples.len() + length(TAIL);
-        let Some(heard) = heard.get(..end) else { return Outcome::Unclear(Cause::Disturbed) };
+        let Some(heard) = heard.get(..end) else {
+            return PathTestOutcome::Unclear(InconclusiveReason::Disturbed);
+        };
         if heard.iter().all(|sample| *sample == 0) {
-            return Outcome::Unclear(Cause::Zeros);
+            return PathTestOutcome::Unclear(InconclusiveReason::Zeros);
         }
         if heard.iter().any(|sample| sample.unsigned_abs() > CUT_OFF) {
-            return Outcome::Unclear(Cause::TooLoud);
+            return PathTestOutcome::Unclear(InconclusiveReason::TooLoud);
         }
         let heard = to_floats(heard);
         let chirps = Chirps::find(&heard[given..]);
@@ -134,13 +136,17 @@ impl Sounding {
         if !chirps.is_clear(late) {
             let most = chirps.most_db(late);
             let is_faint = most < FAINT_DB;
-            return if is_faint { Outcome::Unheard(most) } else { Outcome::Unclear(Cause::Disturbed) };
+            return if is_faint {
+                PathTestOutcome::Unheard(most)
+            } else {
+                PathTestOutcome::Unclear(InconclusiveReason::Disturbed)
+            };
         }
         if self.is_disturbed(&heard[given + late..], steady(&heard[..given])) {
-            return Outcome::Unclear(Cause::Disturbed);
+            return PathTestOutcome::Unclear(InconclusiveReason::Disturbed);
         }
         let call = self.call(&heard, given, late);
-        Outcome::Echo(Echo {
+        PathTestOutcome::Echo(MeasuredEcho {
             delay: RATE.duration(late as u64),
             leak_db: chirps.leak_db(late),
             enhancement_db: call.enhancement_db(),
@@ -162,7 +168,7 @@ impl Sounding {
     }
 
     /// Holds a call in which the same is played again and again.
-    fn call(&self, heard: &[f32], given: usize, late: usize) -> Call {
+    fn call(&self, heard: &[f32], given: usize, late: usize) -> AutoModeSimulation {
         let mut far = vec![0.0; given];
         far.extend(to_floats(&self.samples));
         far.resize(heard.len(), 0.0);
@@ -170,7 +176,7 @@ impl Sounding {
         let block = |sample: usize| (given + late + sample) / BLOCK;
         let [first, again] = &self.words;
         let words = block(first.start)..block(again.end);
-        let mut call = Call::new();
+        let mut call = AutoModeSimulation::new();
         for time in 1..=TIMES {
             for (number, (far, near)) in far.iter().zip(near).enumerate() {
                 call.step(far, *near);
@@ -244,22 +250,22 @@ impl Chirps {
 }
 
 /// A call with `auto`, and what becomes of the echo in it.
-struct Call {
-    guard: Guard,
+struct AutoModeSimulation {
+    guard: EchoControl,
     before: f32,
     behind: f32,
 }
 
-impl Call {
+impl AutoModeSimulation {
     fn new() -> Self {
-        let processing = Processing { echo: EchoControl::Auto, ..Processing::NONE };
-        let guard = Guard::new(&processing);
+        let processing = Processing { echo: EchoPolicy::Auto, ..Processing::NONE };
+        let guard = EchoControl::new(&processing);
         Self { guard, before: 0.0, behind: 0.0 }
     }
 
     fn step(&mut self, far: &Block, mut near: Block) {
         self.guard.render(far);
-        self.guard.capture(&mut near, Talker::Silent);
+        self.guard.capture(&mut near, NearEnd::Silent);
     }
 
     /// Counts the last block.

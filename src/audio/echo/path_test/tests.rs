@@ -1,7 +1,7 @@
 //! Promises of the sounding, in simulated rooms.
 
 use super::*;
-use crate::audio::echo::room::{Dice, Room, assistant, user};
+use crate::audio::echo::room::{NoiseRng, Room, assistant, user};
 use crate::dsp::resample::to_int;
 
 /// Where the speaker is given the first sample: no multiple of a block.
@@ -10,9 +10,9 @@ const GIVEN: usize = 7_777;
 const OFF_BY: Duration = Duration::from_millis(2);
 const OFF_BY_DB: f32 = 1.0;
 
-fn sounding() -> Sounding {
+fn sounding() -> EchoPathTest {
     let words: Vec<i16> = assistant(1).into_iter().map(to_int).collect();
-    Sounding::new(&words)
+    EchoPathTest::new(&words)
 }
 
 /// What the speaker is given, from the beginning of what is heard on.
@@ -24,21 +24,21 @@ fn far() -> Vec<f32> {
 }
 
 fn noise(gain: f32, seed: u32) -> Vec<f32> {
-    let mut dice = Dice::new(seed);
+    let mut dice = NoiseRng::new(seed);
     far().iter().map(|_| dice.throw() * gain).collect()
 }
 
-fn judge(heard: &[f32]) -> Outcome {
+fn judge(heard: &[f32]) -> PathTestOutcome {
     let heard: Vec<i16> = heard.iter().copied().map(to_int).collect();
     sounding().judge(&heard, GIVEN)
 }
 
-fn echo(outcome: Outcome) -> Echo {
-    let Outcome::Echo(echo) = outcome else { panic!("there is an echo: {outcome:?}") };
+fn echo(outcome: PathTestOutcome) -> MeasuredEcho {
+    let PathTestOutcome::Echo(echo) = outcome else { panic!("there is an echo: {outcome:?}") };
     echo
 }
 
-fn check_room(room: &Room, seed: u32) -> Echo {
+fn check_room(room: &Room, seed: u32) -> MeasuredEcho {
     let found = echo(judge(&room.echo(&far(), seed)));
     let late = Duration::from_millis(room.delay_ms as u64);
     assert!(found.delay.abs_diff(late) <= OFF_BY, "{found:?} of {late:?}");
@@ -65,9 +65,9 @@ fn the_way_through_a_room_is_measured_and_what_the_canceller_makes_of_it() {
 #[test]
 fn where_nothing_comes_back_that_is_said_and_no_number() {
     let quiet = judge(&noise(3e-4, 1));
-    assert!(matches!(quiet, Outcome::Unheard(below) if below < -55.0), "{quiet:?}");
+    assert!(matches!(quiet, PathTestOutcome::Unheard(below) if below < -55.0), "{quiet:?}");
     let faint = judge(&Room { delay_ms: 30, gain_db: -75.0, drift_ppm: 0.0 }.echo(&far(), 2));
-    assert!(matches!(faint, Outcome::Unheard(_)), "a headset leaks a little: {faint:?}");
+    assert!(matches!(faint, PathTestOutcome::Unheard(_)), "a headset leaks a little: {faint:?}");
 }
 
 #[test]
@@ -79,22 +79,30 @@ fn an_echo_that_is_too_soft_to_matter_is_measured_and_let_through() {
 #[test]
 fn what_was_disturbed_is_no_measurement() {
     let loud = judge(&noise(0.1, 4));
-    assert_eq!(loud, Outcome::Unclear(Cause::Disturbed), "too loud to hear an echo");
+    assert_eq!(loud, PathTestOutcome::Unclear(InconclusiveReason::Disturbed), "too loud to hear an echo");
     let room = Room { delay_ms: 60, gain_db: -12.0, drift_ppm: 0.0 }.echo(&far(), 5);
     // From the beginning on, over a chirp, and over the words.
     for at in [0, GIVEN, GIVEN + length(NEXT), GIVEN + sounding().words[0].start] {
         let mut heard = room.clone();
         heard[at..].iter_mut().zip(user()).for_each(|(heard, user)| *heard += user);
-        assert_eq!(judge(&heard), Outcome::Unclear(Cause::Disturbed), "somebody speaks from {at} on");
+        assert_eq!(
+            judge(&heard),
+            PathTestOutcome::Unclear(InconclusiveReason::Disturbed),
+            "somebody speaks from {at} on"
+        );
     }
-    assert_eq!(judge(&room[..room.len() - 1]), Outcome::Unclear(Cause::Disturbed), "its end is missing");
+    assert_eq!(
+        judge(&room[..room.len() - 1]),
+        PathTestOutcome::Unclear(InconclusiveReason::Disturbed),
+        "its end is missing"
+    );
 }
 
 #[test]
 fn a_microphone_that_gives_zeros_or_is_too_loud_is_named() {
-    assert_eq!(judge(&vec![0.0; far().len()]), Outcome::Unclear(Cause::Zeros));
+    assert_eq!(judge(&vec![0.0; far().len()]), PathTestOutcome::Unclear(InconclusiveReason::Zeros));
     let loud = Room { delay_ms: 60, gain_db: 24.0, drift_ppm: 0.0 }.echo(&far(), 6);
-    assert_eq!(judge(&loud), Outcome::Unclear(Cause::TooLoud));
+    assert_eq!(judge(&loud), PathTestOutcome::Unclear(InconclusiveReason::TooLoud));
 }
 
 #[test]
@@ -104,12 +112,12 @@ fn noise_is_told_or_does_not_matter() {
         let mut heard = room.echo(&far(), 7);
         heard.iter_mut().zip(noise(gain, seed)).for_each(|(heard, noise)| *heard += noise);
         match judge(&heard) {
-            Outcome::Echo(found) => {
+            PathTestOutcome::Echo(found) => {
                 assert!((found.leak_db - room.gain_db).abs() <= OFF_BY_DB, "{gain}: {found:?}");
                 assert_eq!((found.delay.as_millis(), found.settles), (60, EchoMode::Cancel), "{gain}");
             }
-            outcome @ (Outcome::Unheard(_) | Outcome::Unclear(_)) => {
-                assert_eq!(outcome, Outcome::Unclear(Cause::Disturbed), "{gain}");
+            outcome @ (PathTestOutcome::Unheard(_) | PathTestOutcome::Unclear(_)) => {
+                assert_eq!(outcome, PathTestOutcome::Unclear(InconclusiveReason::Disturbed), "{gain}");
                 assert!(gain > 1e-2, "{gain} is not loud");
             }
         }

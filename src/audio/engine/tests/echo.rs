@@ -2,16 +2,16 @@
 
 use super::*;
 use crate::audio::api::Duck;
-use crate::audio::capture::speech_detector::Listening;
+use crate::audio::capture::speech_detector::ListenMode;
 use crate::audio::echo::room::{assistant, user};
-use crate::audio::echo::{EchoControl, EchoMode};
+use crate::audio::echo::{EchoMode, EchoPolicy};
 use crate::dsp::resample::resample_floats;
 
 const AUTO: Processing =
-    Processing { echo: EchoControl::Auto, voice: Listening::Interruptions, ..Processing::NONE };
+    Processing { echo: EchoPolicy::Auto, voice: ListenMode::Interruptions, ..Processing::NONE };
 
-fn bench(processing: Processing, wire_in: Rate) -> Bench {
-    Bench::with(Format { processing, wire_in, ..Bench::new(48_000).format })
+fn bench(processing: Processing, wire_in: SampleRate) -> Bench {
+    Bench::with(EngineFormat { processing, wire_in, ..Bench::new(48_000).format })
 }
 
 /// Runs in blocks of 10 ms while the microphone hears `near`, and the speaker 60 ms late and 12 dB softer.
@@ -39,27 +39,32 @@ fn level(samples: &[i16]) -> f32 {
 
 #[test]
 fn what_the_speaker_plays_is_not_sent_and_the_user_is() {
-    for wire in [Rate::WIRE, Rate::TELEPHONE] {
+    for wire in [SampleRate::WIRE, SampleRate::TELEPHONE] {
         let mut bench = bench(AUTO, wire);
         bench.play(CLIP, &ints(&assistant(8)));
         bench.engine.end_clip(CLIP);
         let mut near = vec![0.0; 48_000 * 7];
-        let spoken = resample_floats(&user()[..24_000], Rate::WIRE, Rate(48_000));
+        let spoken = resample_floats(&user()[..24_000], SampleRate::WIRE, SampleRate(48_000));
         near[48_000 * 6..].iter_mut().zip(spoken).for_each(|(sample, spoken)| *sample = spoken);
         let heard = in_a_room(&mut bench, &near);
         let second = |at: usize| &heard[at * wire.0 as usize..(at + 1) * wire.0 as usize];
         assert!(level(second(4)) < -60.0, "{} dBFS of echo at {wire:?}", level(second(4)));
         assert!(level(&heard[6 * wire.0 as usize..]) > -40.0, "the user is heard at {wire:?}");
-        let voices: Vec<&Event> = bench
+        let voices: Vec<&AudioThreadEvent> = bench
             .events
             .iter()
             .filter(|event| {
-                matches!(event, Event::VoiceStarted | Event::VoiceConfirmed | Event::VoiceStopped { .. })
+                matches!(
+                    event,
+                    AudioThreadEvent::VoiceStarted
+                        | AudioThreadEvent::VoiceConfirmed
+                        | AudioThreadEvent::VoiceStopped { .. }
+                )
             })
             .collect();
-        assert_eq!(voices, [&Event::VoiceStarted, &Event::VoiceConfirmed]);
+        assert_eq!(voices, [&AudioThreadEvent::VoiceStarted, &AudioThreadEvent::VoiceConfirmed]);
         let known = bench.events.iter().rev().find_map(|event| {
-            let Event::Echo(state) = event else { return None };
+            let AudioThreadEvent::Echo(state) = event else { return None };
             Some(*state)
         });
         let known = known.expect("it is told");
@@ -70,24 +75,24 @@ fn what_the_speaker_plays_is_not_sent_and_the_user_is() {
 
 #[test]
 fn the_canceller_keeps_a_word_no_longer_than_one_frame() {
-    let mut bench = bench(AUTO, Rate::WIRE);
+    let mut bench = bench(AUTO, SampleRate::WIRE);
     let mut near = vec![0.0; 4_800];
     near[960..1_440].fill(0.5);
     let heard = in_a_room(&mut bench, &near);
     let begin = heard.iter().position(|sample| *sample > 8_000).expect("it is heard");
-    let late = Rate::WIRE.duration(begin as u64).saturating_sub(ms(20));
+    let late = SampleRate::WIRE.duration(begin as u64).saturating_sub(ms(20));
     assert!(late <= Duration::from_millis(12), "{late:?} with the resampler's 1.7 ms");
     assert_eq!(heard.len(), 2_400, "each block of the device is a frame at once");
 }
 
 #[test]
 fn the_last_word_of_a_file_is_sent_before_its_end_is_told() {
-    let cancel = Processing { echo: EchoControl::Fixed(EchoMode::Cancel), ..Processing::NONE };
-    let mut bench = bench(cancel, Rate::TELEPHONE);
+    let cancel = Processing { echo: EchoPolicy::Fixed(EchoMode::Cancel), ..Processing::NONE };
+    let mut bench = bench(cancel, SampleRate::TELEPHONE);
     let mut sent = 0;
     bench.ends.capture.on_input(&[0.5; 4_800], 1);
     bench.engine.input_ends();
-    while bench.count(&Event::InputEnded) == 0 {
+    while bench.count(&AudioThreadEvent::InputEnded) == 0 {
         bench.ends.capture.on_input(&[0.0; 480], 1);
         bench.step();
         while let Ok(frame) = bench.ends.mic.try_recv() {

@@ -21,31 +21,31 @@ fn ms(ms: u64) -> Duration {
 /// An engine between a microphone and a speaker made of vectors.
 struct Bench {
     engine: Engine,
-    ends: Ends,
-    format: Format,
+    ends: EngineChannels,
+    format: EngineFormat,
     now: Duration,
     /// What the speaker took from the ring, without the silence around it.
     heard: Vec<f32>,
     /// All that the speaker was given.
     given: Vec<f32>,
-    events: Vec<Event>,
+    events: Vec<AudioThreadEvent>,
     block: usize,
 }
 
 impl Bench {
     fn new(device_out: u32) -> Self {
-        Self::with(Format {
-            wire_in: Rate::WIRE,
-            wire_out: Rate::WIRE,
-            device_in: Rate(48_000),
-            device_out: Rate(device_out),
+        Self::with(EngineFormat {
+            wire_in: SampleRate::WIRE,
+            wire_out: SampleRate::WIRE,
+            device_in: SampleRate(48_000),
+            device_out: SampleRate(device_out),
             frame: ms(10),
             prebuffer: ms(60),
             processing: Processing::NONE,
         })
     }
 
-    fn with(format: Format) -> Self {
+    fn with(format: EngineFormat) -> Self {
         let (engine, ends) = Engine::new(format);
         let block = format.device_out.samples(ms(10)) as usize;
         let (heard, given, events) = (Vec::new(), Vec::new(), Vec::new());
@@ -88,10 +88,10 @@ impl Bench {
     }
 
     fn flushed(&self) -> Option<&[(ClipId, u64)]> {
-        self.events.iter().find_map(Event::heard_at_flush)
+        self.events.iter().find_map(AudioThreadEvent::heard_at_flush)
     }
 
-    fn count(&self, wanted: &Event) -> usize {
+    fn count(&self, wanted: &AudioThreadEvent) -> usize {
         self.events.iter().filter(|event| *event == wanted).count()
     }
 
@@ -125,8 +125,8 @@ fn a_burst_of_ten_seconds_is_played_whole_and_in_order() {
     bench.run(ms(10_200));
     assert!(ints(&bench.heard) == answer, "head, tail and all between");
     assert_eq!((bench.played(CLIP), bench.underruns()), (Some(240_000), 0));
-    assert_eq!(bench.count(&Event::Drained), 1);
-    assert_eq!(bench.events.last(), Some(&Event::Drained));
+    assert_eq!(bench.count(&AudioThreadEvent::Drained), 1);
+    assert_eq!(bench.events.last(), Some(&AudioThreadEvent::Drained));
 }
 
 #[test]
@@ -169,7 +169,7 @@ fn the_end_of_an_answer_releases_less_than_the_prebuffer() {
     bench.engine.end_clip(CLIP);
     bench.run(ms(100));
     assert_eq!(ints(&bench.heard), ramp(500));
-    assert_eq!((bench.played(CLIP), bench.count(&Event::Drained)), (Some(500), 1));
+    assert_eq!((bench.played(CLIP), bench.count(&AudioThreadEvent::Drained)), (Some(500), 1));
 }
 
 #[test]
@@ -183,7 +183,7 @@ fn every_answer_has_its_own_prebuffer() {
     bench.play(OTHER, &ramp(1_500));
     bench.run(ms(300));
     assert_eq!(bench.heard.len(), 2_400 + 1_600);
-    assert_eq!(bench.count(&Event::Drained), 0, "the second has not ended");
+    assert_eq!(bench.count(&AudioThreadEvent::Drained), 0, "the second has not ended");
 }
 
 #[test]
@@ -201,10 +201,11 @@ fn a_server_that_is_too_slow_is_one_underrun_and_gathers_anew() {
     assert_eq!((bench.heard.len(), bench.underruns()), (4_400, 2));
     bench.engine.end_clip(CLIP);
     bench.run(ms(600));
-    assert_eq!(bench.count(&Event::Drained), 1);
-    let counts = Counts { gaps: 1, ..Counts::default() };
-    let told: Vec<&Event> = bench.events.iter().filter(|event| matches!(event, Event::Counts(_))).collect();
-    assert_eq!(told, [&Event::Counts(counts)], "that its end came late is no gap");
+    assert_eq!(bench.count(&AudioThreadEvent::Drained), 1);
+    let counts = StreamCounters { gaps: 1, ..StreamCounters::default() };
+    let told: Vec<&AudioThreadEvent> =
+        bench.events.iter().filter(|event| matches!(event, AudioThreadEvent::Counts(_))).collect();
+    assert_eq!(told, [&AudioThreadEvent::Counts(counts)], "that its end came late is no gap");
 }
 
 #[test]
@@ -216,7 +217,7 @@ fn the_end_of_a_clip_is_no_underrun() {
             bench.engine.end_clip(ClipId(clip));
             bench.run(ms(400));
         }
-        assert_eq!((bench.underruns(), bench.count(&Event::Drained)), (0, 5), "{rate} Hz");
+        assert_eq!((bench.underruns(), bench.count(&AudioThreadEvent::Drained)), (0, 5), "{rate} Hz");
     }
 }
 
@@ -233,7 +234,7 @@ fn samples_are_attributed_to_their_clips_at_every_rate() {
         for _ in 0..120 {
             bench.run(ms(10));
             for event in bench.events.drain(..) {
-                let Event::Played { clip, samples } = event else { continue };
+                let AudioThreadEvent::Played { clip, samples } = event else { continue };
                 assert!((clip, samples) > last, "{rate} Hz: counts go up, clip by clip");
                 if clip != last.0 {
                     assert_eq!(last.1, lengths[last.0.0 as usize] as u64, "{rate} Hz: exact at the end");
@@ -286,7 +287,7 @@ fn a_flush_is_heard_at_once_and_knows_what_was_heard() {
             let claimed = i32::from(clip[heard as usize]);
             let difference = claimed - i32::from(level);
             assert!((9..=11).contains(&difference), "{rate} Hz: {difference} is not the 5 ms of the fade");
-            assert_eq!(bench.count(&Event::Drained), 0);
+            assert_eq!(bench.count(&AudioThreadEvent::Drained), 0);
         }
     }
 }
@@ -303,7 +304,7 @@ fn what_comes_after_a_flush_is_played_from_its_beginning() {
         bench.engine.end_clip(OTHER);
         bench.heard.clear();
         bench.run(ms(1_000));
-        assert_eq!((bench.played(OTHER), bench.count(&Event::Drained)), (Some(12_000), 1));
+        assert_eq!((bench.played(OTHER), bench.count(&AudioThreadEvent::Drained)), (Some(12_000), 1));
         let fade = rate as usize * 5 / 1_000;
         let whole = rate as usize / 2;
         assert!(bench.heard.len() >= fade + whole && bench.heard.len() <= fade + whole + 200);
@@ -360,13 +361,13 @@ fn a_clip_without_sound_is_over_when_it_ends() {
     bench.play(CLIP, &[]);
     bench.engine.end_clip(CLIP);
     bench.step();
-    assert_eq!(bench.events, [Event::Drained]);
+    assert_eq!(bench.events, [AudioThreadEvent::Drained]);
 }
 
 #[test]
 fn a_clip_may_have_a_rate_of_its_own() {
     let mut bench = Bench::new(48_000);
-    bench.engine.play(CLIP, Frame::new(Rate(8_000), slope(4_000)));
+    bench.engine.play(CLIP, Frame::new(SampleRate(8_000), slope(4_000)));
     bench.engine.end_clip(CLIP);
     bench.play(OTHER, &slope(12_000));
     bench.engine.end_clip(OTHER);
@@ -380,9 +381,9 @@ fn the_microphone_is_cut_into_frames_at_the_rate_of_the_wire() {
     for (device, frame_ms, wire) in
         [(48_000, 10, 24_000), (44_100, 20, 24_000), (11_025, 100, 16_000), (24_000, 10, 8_000)]
     {
-        let mut bench = Bench::with(Format {
-            wire_in: Rate(wire),
-            device_in: Rate(device),
+        let mut bench = Bench::with(EngineFormat {
+            wire_in: SampleRate(wire),
+            device_in: SampleRate(device),
             frame: ms(frame_ms),
             ..Bench::new(48_000).format
         });
@@ -404,7 +405,7 @@ fn the_microphone_is_cut_into_frames_at_the_rate_of_the_wire() {
         let length = u64::from(wire) * frame_ms / 1_000;
         assert!(frames.len() as u64 * length <= expected && !frames.is_empty());
         for frame in &frames[frames.len() / 2..] {
-            assert_eq!((frame.rate, frame.samples.len() as u64), (Rate(wire), length));
+            assert_eq!((frame.rate, frame.samples.len() as u64), (SampleRate(wire), length));
             assert!(
                 frame.samples.iter().all(|sample| (sample - 8_192).abs() < 4),
                 "{device}: {:?}",
@@ -436,8 +437,8 @@ fn an_audio_thread_that_comes_too_late_counts_what_was_lost() {
         bench.ends.capture.on_input(&[0.1; 480], 1);
     }
     bench.step();
-    let lost = Counts { capture_dropped: 480 * 15, ..Counts::default() };
-    assert_eq!(bench.count(&Event::Counts(lost)), 1, "{:?}", bench.events);
+    let lost = StreamCounters { capture_dropped: 480 * 15, ..StreamCounters::default() };
+    assert_eq!(bench.count(&AudioThreadEvent::Counts(lost)), 1, "{:?}", bench.events);
 }
 
 #[test]
@@ -463,10 +464,14 @@ fn the_end_of_the_input_is_told_when_all_of_it_is_in_frames() {
     bench.ends.capture.on_input(&[0.5; 1_000], 1);
     bench.engine.input_ends();
     bench.step();
-    assert_eq!(bench.count(&Event::InputEnded), 0, "20.8 ms and the resampler's delay fill no third frame");
+    assert_eq!(
+        bench.count(&AudioThreadEvent::InputEnded),
+        0,
+        "20.8 ms and the resampler's delay fill no third frame"
+    );
     bench.ends.capture.on_input(&[0.0; 600], 1);
     bench.step();
-    assert_eq!(bench.count(&Event::InputEnded), 1);
+    assert_eq!(bench.count(&AudioThreadEvent::InputEnded), 1);
     let energy: f64 = std::iter::from_fn(|| bench.ends.mic.try_recv().ok())
         .flat_map(|frame| frame.samples.to_vec())
         .map(|sample| (f64::from(sample) / 16_384.0).powi(2))

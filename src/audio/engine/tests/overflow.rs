@@ -10,8 +10,8 @@ fn ten_minutes_are_the_most_that_waits() {
         bench.play(CLIP, &minute);
     }
     bench.step();
-    let refused = Counts { play_refused: ms(60_000), ..Counts::default() };
-    assert_eq!(bench.count(&Event::Counts(refused)), 1);
+    let refused = StreamCounters { play_refused: ms(60_000), ..StreamCounters::default() };
+    assert_eq!(bench.count(&AudioThreadEvent::Counts(refused)), 1);
 }
 
 #[test]
@@ -22,10 +22,10 @@ fn sound_that_is_dropped_is_told_when_it_happens_once_with_its_length() {
         bench.play(CLIP, &minute);
     }
     bench.run(ms(3_000));
-    assert_eq!(bench.count(&Event::PlaybackDropped(ms(120_000))), 1, "{:?}", bench.events);
+    assert_eq!(bench.count(&AudioThreadEvent::PlaybackDropped(ms(120_000))), 1, "{:?}", bench.events);
     // There is room again.
     bench.play(CLIP, &minute[..24_000]);
     bench.run(ms(3_000));
-    let told = bench.events.iter().filter(|event| matches!(event, Event::PlaybackDropped(_)));
+    let told = bench.events.iter().filter(|event| matches!(event, AudioThreadEvent::PlaybackDropped(_)));
     assert_eq!(told.count(), 1);
 }

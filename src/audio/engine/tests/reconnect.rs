@@ -6,7 +6,7 @@ use super::*;
 fn a_microphone_of_another_rate_takes_over() {
     let mut bench = Bench::new(48_000);
     for (rate, value) in [(48_000, 0.25), (44_100, 0.5), (8_000, 0.25), (192_000, 0.5)] {
-        let mut capture = bench.engine.connect_microphone(Rate(rate));
+        let mut capture = bench.engine.connect_microphone(SampleRate(rate));
         for _ in 0..60 {
             capture.on_input(&vec![value; rate as usize / 100], 1);
             bench.step();
@@ -35,9 +35,9 @@ fn an_answer_goes_on_at_another_speaker_and_what_was_heard_stays_known() {
         }
         let waited = bench.played(CLIP).unwrap();
         assert!(waited - heard <= 1_200, "{heard}, then {waited}");
-        bench.ends.playback = bench.engine.connect_speaker(Rate(after));
-        bench.format.device_out = Rate(after);
-        bench.block = Rate(after).samples(ms(10)) as usize;
+        bench.ends.playback = bench.engine.connect_speaker(SampleRate(after));
+        bench.format.device_out = SampleRate(after);
+        bench.block = SampleRate(after).samples(ms(10)) as usize;
         bench.heard.clear();
         bench.run(ms(500));
         let heard = bench.played(CLIP).unwrap();
@@ -46,8 +46,9 @@ fn an_answer_goes_on_at_another_speaker_and_what_was_heard_stays_known() {
         assert!((least..most).contains(&heard), "{before} to {after}: {waited}, then {heard}");
         bench.run(ms(2_000));
         assert_eq!(bench.played(CLIP), Some(48_000), "{before} to {after}");
-        assert_eq!(bench.count(&Event::Drained), 1);
-        let missing = 48_000 - waited - Rate::WIRE.samples(Rate(after).duration(bench.heard.len() as u64));
+        assert_eq!(bench.count(&AudioThreadEvent::Drained), 1);
+        let missing =
+            48_000 - waited - SampleRate::WIRE.samples(SampleRate(after).duration(bench.heard.len() as u64));
         assert!(missing < 1_200 + 2_400, "less than a tenth of a second is lost: {missing} samples");
     }
 }
@@ -60,9 +61,9 @@ fn a_flush_while_the_speaker_is_away_is_answered_and_does_not_reach_the_next_one
     bench.engine.flush();
     bench.engine.speaker_is_gone();
     bench.step();
-    let flushed: Vec<_> = bench.events.iter().filter_map(Event::heard_at_flush).collect();
+    let flushed: Vec<_> = bench.events.iter().filter_map(AudioThreadEvent::heard_at_flush).collect();
     assert_eq!(flushed.len(), 1);
-    bench.ends.playback = bench.engine.connect_speaker(Rate(48_000));
+    bench.ends.playback = bench.engine.connect_speaker(SampleRate(48_000));
     bench.heard.clear();
     bench.play(OTHER, &[8_192; 24_000]);
     bench.engine.end_clip(OTHER);

@@ -1,25 +1,25 @@
 //! Turns found on this side, through the whole engine: where nothing else is done to the sound, too.
 
 use super::*;
-use crate::audio::capture::speech_detector::{Listening, TurnRule};
+use crate::audio::capture::speech_detector::{ListenMode, SpeechRule};
 use crate::audio::echo::room::user;
 use crate::dsp::resample::resample_floats;
 
-fn bench(wire_in: Rate) -> Bench {
-    let rule = TurnRule { threshold: 0.5, silence: ms(500) };
-    let processing = Processing { voice: Listening::Turns(rule), ..Processing::NONE }.without_a_room();
-    Bench::with(Format { processing, wire_in, ..Bench::new(48_000).format })
+fn bench(wire_in: SampleRate) -> Bench {
+    let rule = SpeechRule { threshold: 0.5, silence: ms(500) };
+    let processing = Processing { voice: ListenMode::Turns(rule), ..Processing::NONE }.without_a_room();
+    Bench::with(EngineFormat { processing, wire_in, ..Bench::new(48_000).format })
 }
 
 /// Half a second of silence, and a second of somebody's speech, as the microphone has it.
 fn speech() -> Vec<f32> {
     let mut samples = vec![0.0; 24_000];
-    samples.extend(resample_floats(&user()[..24_000], Rate::WIRE, Rate(48_000)));
+    samples.extend(resample_floats(&user()[..24_000], SampleRate::WIRE, SampleRate(48_000)));
     samples
 }
 
 /// Lets the microphone hear this, and returns what is told meanwhile.
-fn hear(bench: &mut Bench, samples: &[f32]) -> Vec<Event> {
+fn hear(bench: &mut Bench, samples: &[f32]) -> Vec<AudioThreadEvent> {
     bench.events.clear();
     for block in samples.chunks_exact(480) {
         bench.ends.capture.on_input(block, 1);
@@ -29,18 +29,21 @@ fn hear(bench: &mut Bench, samples: &[f32]) -> Vec<Event> {
             bench.heard.extend(frame.samples.iter().copied().map(f32::from));
         }
     }
-    bench.events.iter().filter(|event| !matches!(event, Event::Echo(_))).cloned().collect()
+    bench.events.iter().filter(|event| !matches!(event, AudioThreadEvent::Echo(_))).cloned().collect()
 }
 
-const BEGUN: [Event; 2] = [Event::VoiceStarted, Event::VoiceConfirmed];
+const BEGUN: [AudioThreadEvent; 2] = [AudioThreadEvent::VoiceStarted, AudioThreadEvent::VoiceConfirmed];
 
 #[test]
 fn a_turn_between_files_is_told_and_its_sound_is_whole() {
-    for wire in [Rate::WIRE, Rate::TELEPHONE] {
+    for wire in [SampleRate::WIRE, SampleRate::TELEPHONE] {
         let mut bench = bench(wire);
         assert_eq!(hear(&mut bench, &speech()), BEGUN, "{wire:?}");
         let ended = hear(&mut bench, &[0.0; 48_000]);
-        assert!(matches!(ended[..], [Event::VoiceStopped { silent }] if silent == ms(496)), "{ended:?}");
+        assert!(
+            matches!(ended[..], [AudioThreadEvent::VoiceStopped { silent }] if silent == ms(496)),
+            "{ended:?}"
+        );
         let all = wire.samples(ms(2_480)) as usize..=wire.samples(ms(2_500)) as usize;
         assert!(all.contains(&bench.heard.len()), "{} at {wire:?}", bench.heard.len());
     }
@@ -48,30 +51,36 @@ fn a_turn_between_files_is_told_and_its_sound_is_whole() {
 
 #[test]
 fn a_microphone_that_is_gone_ends_the_turn_that_was_being_spoken_into_it() {
-    let mut bench = bench(Rate::WIRE);
+    let mut bench = bench(SampleRate::WIRE);
     assert_eq!(hear(&mut bench, &speech()), BEGUN);
-    bench.ends.capture = bench.engine.connect_microphone(Rate(48_000));
+    bench.ends.capture = bench.engine.connect_microphone(SampleRate(48_000));
     let ended = hear(&mut bench, &[0.0; 48_000]);
-    assert!(matches!(ended[..], [Event::VoiceStopped { silent }] if silent < ms(100)), "{ended:?}");
+    assert!(
+        matches!(ended[..], [AudioThreadEvent::VoiceStopped { silent }] if silent < ms(100)),
+        "{ended:?}"
+    );
     assert_eq!(hear(&mut bench, &speech()), BEGUN, "the next one is listened to");
 }
 
 #[test]
 fn another_speaker_ends_nobodys_turn() {
-    let mut bench = bench(Rate::WIRE);
+    let mut bench = bench(SampleRate::WIRE);
     assert_eq!(hear(&mut bench, &speech()), BEGUN);
-    bench.ends.playback = bench.engine.connect_speaker(Rate(44_100));
+    bench.ends.playback = bench.engine.connect_speaker(SampleRate(44_100));
     assert_eq!(hear(&mut bench, &speech()[24_000..]), []);
 }
 
 #[test]
 fn a_mute_ends_a_turn_and_is_silence_until_it_is_over() {
-    let mut bench = bench(Rate::WIRE);
+    let mut bench = bench(SampleRate::WIRE);
     assert_eq!(hear(&mut bench, &speech()), BEGUN);
     bench.engine.set_mute(Mute::Muted);
     let muted = hear(&mut bench, &speech());
-    assert!(matches!(muted[..], [Event::VoiceStopped { silent }] if silent < ms(100)), "{muted:?}");
-    bench.ends.capture = bench.engine.connect_microphone(Rate(48_000));
+    assert!(
+        matches!(muted[..], [AudioThreadEvent::VoiceStopped { silent }] if silent < ms(100)),
+        "{muted:?}"
+    );
+    bench.ends.capture = bench.engine.connect_microphone(SampleRate(48_000));
     assert_eq!(hear(&mut bench, &speech()), [], "a muted microphone that is opened again is muted");
     bench.engine.set_mute(Mute::Live);
     assert_eq!(hear(&mut bench, &speech()), BEGUN);

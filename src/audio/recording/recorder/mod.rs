@@ -11,15 +11,15 @@ use rtrb::{Consumer, Producer, RingBuffer};
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::TryRecvError;
 
-use crate::audio::backend::sink::Openable;
+use crate::audio::backend::sink::WritableFile;
 use crate::audio::error::AudioError;
 use crate::audio::recording::track::Track;
-use crate::dsp::frame::{Frame, Rate};
+use crate::dsp::frame::{Frame, SampleRate};
 use crate::dsp::wav::WavError;
 use crate::files::Access;
 
 /// The rate of the file.
-const RATE: Rate = Rate::WIRE;
+const RATE: SampleRate = SampleRate::WIRE;
 /// How late what was heard may be told; then there was silence.
 const PATIENCE: Duration = Duration::from_millis(500);
 /// How much is written at a time.
@@ -35,10 +35,10 @@ const PIECE: usize = 1_024;
 
 /// Records a call. Dropping it completes the file, but waits for nothing.
 pub(crate) struct Recorder {
-    state: State,
+    state: RecorderState,
     mic: broadcast::Receiver<Frame>,
     speaker: Consumer<f32>,
-    speaker_rate: Rate,
+    speaker_rate: SampleRate,
     sent: Track,
     heard: Track,
     piece: Vec<f32>,
@@ -46,17 +46,17 @@ pub(crate) struct Recorder {
 }
 
 /// How far the recording is.
-enum State {
+enum RecorderState {
     /// The file was found to be writable and is as it was.
-    Ready(Openable),
+    Ready(WritableFile),
     /// It runs, since the first step.
-    Running(Option<Duration>, Writer),
+    Running(Option<Duration>, RecordWriter),
     /// It has ended.
     Over,
 }
 
 /// The thread that writes, because a disk may block.
-struct Writer {
+struct RecordWriter {
     blocks: SyncSender<Vec<i16>>,
     /// Says how the writing ended.
     end: Receiver<Result<(), WavError>>,
@@ -71,7 +71,7 @@ impl Recorder {
     pub(crate) fn new(path: &Path, mic: broadcast::Receiver<Frame>) -> Result<Self, AudioError> {
         let (_, speaker) = RingBuffer::new(1);
         Ok(Self {
-            state: State::Ready(Openable::new(path, Access::Private)?),
+            state: RecorderState::Ready(WritableFile::new(path, Access::Private)?),
             mic,
             speaker,
             speaker_rate: RATE,
@@ -83,7 +83,7 @@ impl Recorder {
     }
 
     /// Returns where a speaker of this rate tells what it plays; the one before it is not listened to any more.
-    pub(crate) fn tap(&mut self, speaker: Rate) -> Producer<f32> {
+    pub(crate) fn tap(&mut self, speaker: SampleRate) -> Producer<f32> {
         let (tap, tapped) = RingBuffer::new((speaker.samples(TAP) as usize).max(1));
         (self.speaker, self.speaker_rate) = (tapped, speaker);
         tap
@@ -95,15 +95,15 @@ impl Recorder {
     ///
     /// Says why it cannot begin.
     pub(crate) fn begin(&mut self) -> Result<(), String> {
-        match std::mem::replace(&mut self.state, State::Over) {
-            State::Ready(openable) => {
+        match std::mem::replace(&mut self.state, RecorderState::Over) {
+            RecorderState::Ready(openable) => {
                 // What was before is not part of it.
                 while matches!(self.mic.try_recv(), Ok(_) | Err(TryRecvError::Lagged(_))) {}
                 while !self.speaker.pop_partial_slice(&mut self.piece).0.is_empty() {}
-                let writer = Writer::start(openable).map_err(|error| self.ended(&error))?;
-                self.state = State::Running(None, writer);
+                let writer = RecordWriter::start(openable).map_err(|error| self.ended(&error))?;
+                self.state = RecorderState::Running(None, writer);
             }
-            state @ (State::Running(..) | State::Over) => self.state = state,
+            state @ (RecorderState::Running(..) | RecorderState::Over) => self.state = state,
         }
         Ok(())
     }
@@ -114,7 +114,7 @@ impl Recorder {
     ///
     /// Says once why the recording has ended.
     pub(crate) fn step(&mut self, now: Duration) -> Result<(), String> {
-        let State::Running(began, _) = &mut self.state else { return Ok(()) };
+        let RecorderState::Running(began, _) = &mut self.state else { return Ok(()) };
         let here = now.saturating_sub(*began.get_or_insert(now));
         self.listen(here);
         let told = RATE.samples(here.saturating_sub(PATIENCE)) as usize;
@@ -138,9 +138,9 @@ impl Recorder {
         self.sent.reach_len(rest);
         self.heard.reach_len(rest);
         self.write(rest)?;
-        match std::mem::replace(&mut self.state, State::Over) {
-            State::Running(_, writer) => writer.finish().map_err(|error| self.ended(&error)),
-            State::Ready(_) | State::Over => Ok(()),
+        match std::mem::replace(&mut self.state, RecorderState::Over) {
+            RecorderState::Running(_, writer) => writer.finish().map_err(|error| self.ended(&error)),
+            RecorderState::Ready(_) | RecorderState::Over => Ok(()),
         }
     }
 
@@ -165,7 +165,7 @@ impl Recorder {
     }
 
     fn write(&mut self, samples: usize) -> Result<(), String> {
-        let State::Running(_, writer) = &self.state else { return Ok(()) };
+        let RecorderState::Running(_, writer) = &self.state else { return Ok(()) };
         let both = self.sent.drain(samples).zip(self.heard.drain(samples));
         let block: Vec<i16> = both.flat_map(|(left, right)| [left, right]).collect();
         let error = match writer.blocks.try_send(block) {
@@ -176,7 +176,7 @@ impl Recorder {
                 Ok(Ok(())) | Err(_) => WavError::Io(io::Error::other("its thread has ended")),
             },
         };
-        self.state = State::Over;
+        self.state = RecorderState::Over;
         Err(self.ended(&error))
     }
 
@@ -189,8 +189,8 @@ impl Recorder {
     }
 }
 
-impl Writer {
-    fn start(openable: Openable) -> Result<Self, WavError> {
+impl RecordWriter {
+    fn start(openable: WritableFile) -> Result<Self, WavError> {
         let (blocks, receiver) = sync_channel::<Vec<i16>>(BLOCKS);
         let (told, end) = channel();
         thread::Builder::new().name("record".to_owned()).spawn(move || {
@@ -211,7 +211,7 @@ impl Writer {
     }
 }
 
-fn write_all(openable: Openable, blocks: &Receiver<Vec<i16>>) -> Result<(), WavError> {
+fn write_all(openable: WritableFile, blocks: &Receiver<Vec<i16>>) -> Result<(), WavError> {
     let mut writer = openable.begin(|file| WavBuffer::stereo(BufWriter::new(file), RATE))?;
     let result = blocks.iter().try_for_each(|block| writer.write(&block));
     match result {

@@ -19,7 +19,7 @@ struct Call {
     played: usize,
 }
 
-const SPEAKER: Rate = Rate(48_000);
+const SPEAKER: SampleRate = SampleRate(48_000);
 
 impl Call {
     fn at(path: &Path) -> Self {

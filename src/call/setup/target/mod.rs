@@ -2,12 +2,12 @@
 
 use crate::call::connect::{dial_options, proxies};
 use crate::call::setup::address::address;
-use crate::call::setup::settings::{Settings, host_of};
+use crate::call::setup::settings::{ResolvedSettings, host_of};
 use crate::cli::{AuthArg, DialectArg, EndpointArgs};
 use crate::config::credentials::{self, KeySearch, Unreadable};
 use crate::config::dotenv::Skipped;
 use crate::config::settings::Setting;
-use crate::config::values::Marker;
+use crate::config::values::BetaMarkerSetting;
 use crate::error::{Error, Kind};
 use crate::net::dial::DialOptions;
 use crate::net::endpoint::redaction::Redactor;
@@ -19,9 +19,9 @@ use crate::secret::Secret;
 #[derive(Clone, Debug)]
 pub(crate) struct Target {
     /// How it is reached.
-    pub(crate) way: Way,
+    pub(crate) way: EndpointRoute,
     /// Whether it is told that the beta protocol is meant.
-    pub(crate) marker: Marker,
+    pub(crate) marker: BetaMarkerSetting,
     /// As the user may know it.
     pub(crate) name: String,
     /// How it is dialled, each time.
@@ -30,7 +30,7 @@ pub(crate) struct Target {
 
 /// How an endpoint is reached.
 #[derive(Clone, Debug)]
-pub(crate) enum Way {
+pub(crate) enum EndpointRoute {
     /// It is in this process.
     Demo(Box<Endpoint>),
     /// Over the network.
@@ -43,7 +43,7 @@ impl Target {
     /// # Errors
     ///
     /// When the URL is none, when a key or a model is missing, or when a key would go in the clear.
-    pub(crate) fn find(settings: &Settings) -> Result<Self, Error> {
+    pub(crate) fn find(settings: &ResolvedSettings) -> Result<Self, Error> {
         let in_force = &settings.in_force;
         let (url, purpose) = address(settings)?;
         let auth = auth(settings, &url)?;
@@ -51,8 +51,8 @@ impl Target {
         let mut endpoint = Endpoint::new(url, purpose, auth);
         let marker = marker(settings);
         endpoint.beta = match marker {
-            Marker::Never => BetaMarker::Absent,
-            Marker::Always | Marker::Try => BetaMarker::Sent,
+            BetaMarkerSetting::Never => BetaMarker::Absent,
+            BetaMarkerSetting::Always | BetaMarkerSetting::Try => BetaMarker::Sent,
         };
         endpoint.organization = in_force.text(Setting::Organization).map(str::to_owned);
         endpoint.project = in_force.text(Setting::Project).map(str::to_owned);
@@ -65,7 +65,7 @@ impl Target {
         }
         check(&endpoint)?;
         if in_force.is_demo() {
-            let way = Way::Demo(Box::new(endpoint));
+            let way = EndpointRoute::Demo(Box::new(endpoint));
             return Ok(Self {
                 way,
                 marker,
@@ -73,7 +73,12 @@ impl Target {
                 dial_options: DialOptions::default(),
             });
         }
-        Ok(Self { way: Way::Network(Box::new(endpoint)), marker, name, dial_options: DialOptions::default() })
+        Ok(Self {
+            way: EndpointRoute::Network(Box::new(endpoint)),
+            marker,
+            name,
+            dial_options: DialOptions::default(),
+        })
     }
 
     /// Takes what the flags and the environment say on the way there.
@@ -81,15 +86,15 @@ impl Target {
     /// # Errors
     ///
     /// When the file of `--ca-file` is no file of certificates.
-    pub(crate) fn dialled_as(self, args: &EndpointArgs, settings: &Settings) -> Result<Self, Error> {
+    pub(crate) fn dialled_as(self, args: &EndpointArgs, settings: &ResolvedSettings) -> Result<Self, Error> {
         Ok(Self { dial_options: dial_options(args, settings)?, ..self })
     }
 
     /// Returns the same endpoint without the marker of the beta protocol, where anything is dialled.
     pub(crate) fn without_marker(&self) -> Option<Endpoint> {
         match &self.way {
-            Way::Demo(_) => None,
-            Way::Network(endpoint) => {
+            EndpointRoute::Demo(_) => None,
+            EndpointRoute::Network(endpoint) => {
                 Some(Endpoint { beta: BetaMarker::Absent, ..Endpoint::clone(endpoint) })
             }
         }
@@ -98,13 +103,13 @@ impl Target {
     /// Returns what hides this target's keys in the texts of others.
     pub(crate) fn redactor(&self) -> Redactor {
         match &self.way {
-            Way::Demo(endpoint) | Way::Network(endpoint) => endpoint.redactor(),
+            EndpointRoute::Demo(endpoint) | EndpointRoute::Network(endpoint) => endpoint.redactor(),
         }
     }
 
     /// Returns the model that is asked for, where one is.
     pub(crate) fn model(&self) -> Option<String> {
-        let (Way::Demo(endpoint) | Way::Network(endpoint)) = &self.way;
+        let (EndpointRoute::Demo(endpoint) | EndpointRoute::Network(endpoint)) = &self.way;
         match &endpoint.purpose {
             Purpose::Conversation { model } => model.clone(),
             Purpose::Transcription => None,
@@ -113,7 +118,7 @@ impl Target {
 
     /// Returns whether it is the endpoint built into the program.
     pub(crate) fn is_demo(&self) -> bool {
-        matches!(self.way, Way::Demo(_))
+        matches!(self.way, EndpointRoute::Demo(_))
     }
 }
 
@@ -133,18 +138,18 @@ fn check(endpoint: &Endpoint) -> Result<(), Error> {
 
 /// A server that is to speak beta by a flag wants to be told in the handshake, unless its profile knows
 /// better; OpenAI refuses the marker, and is dialled without it unless beta was asked for.
-fn marker(settings: &Settings) -> Marker {
+fn marker(settings: &ResolvedSettings) -> BetaMarkerSetting {
     let in_force = &settings.in_force;
     let asked = match in_force.choice(Setting::Dialect) {
-        Some(DialectArg::Beta) if in_force.is_set(Setting::Dialect) => Marker::Always,
+        Some(DialectArg::Beta) if in_force.is_set(Setting::Dialect) => BetaMarkerSetting::Always,
         Some(DialectArg::Auto | DialectArg::Ga | DialectArg::Beta | DialectArg::Mixed) | None => {
-            Marker::Never
+            BetaMarkerSetting::Never
         }
     };
     in_force.choice(Setting::BetaMarker).unwrap_or(asked)
 }
 
-fn auth(settings: &Settings, url: &EndpointUrl) -> Result<Auth, Error> {
+fn auth(settings: &ResolvedSettings, url: &EndpointUrl) -> Result<Auth, Error> {
     let in_force = &settings.in_force;
     let way = in_force.choice(Setting::Auth).unwrap_or(AuthArg::Bearer);
     // Never two keys at once: gateways take the wrong one.
@@ -163,12 +168,12 @@ fn auth(settings: &Settings, url: &EndpointUrl) -> Result<Auth, Error> {
 }
 
 /// Returns the key that the host of `url` may see, and those it may not.
-pub(crate) fn find_key(settings: &Settings, url: &EndpointUrl) -> KeySearch {
+pub(crate) fn find_key(settings: &ResolvedSettings, url: &EndpointUrl) -> KeySearch {
     credentials::search(&settings.in_force, &settings.sources, url.host(), host_of)
 }
 
 /// Where a profile names a key it wants one; servers on this machine want none.
-fn needs_key(settings: &Settings, url: &EndpointUrl) -> bool {
+fn needs_key(settings: &ResolvedSettings, url: &EndpointUrl) -> bool {
     let in_force = &settings.in_force;
     let names = |setting| in_force.get(setting).is_some();
     let names_one =
@@ -176,7 +181,7 @@ fn needs_key(settings: &Settings, url: &EndpointUrl) -> bool {
     !url.is_loopback() && in_force.switch(Setting::NeedsKey).unwrap_or(names_one)
 }
 
-fn no_key(settings: &Settings, url: &EndpointUrl, search: &KeySearch) -> Error {
+fn no_key(settings: &ResolvedSettings, url: &EndpointUrl, search: &KeySearch) -> Error {
     let (profile, host) = (&settings.in_force.profile, url.host());
     let places = credentials::places(&settings.in_force);
     if let Some(withheld) = search.withheld.first() {
@@ -196,7 +201,7 @@ fn no_key(settings: &Settings, url: &EndpointUrl, search: &KeySearch) -> Error {
 }
 
 /// Returns what to do about a key that the host may not see, which depends on who chose the host.
-fn withheld_hint(settings: &Settings, host: &str) -> String {
+fn withheld_hint(settings: &ResolvedSettings, host: &str) -> String {
     let (in_force, any) = (&settings.in_force, credentials::ANY_ENDPOINT);
     if in_force.is_endpoint_from_env_file() {
         return format!(

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use crate::call::setup::plan;
-use crate::call::setup::settings::Settings;
+use crate::call::setup::settings::ResolvedSettings;
 use crate::cli::{EagernessArg, PresetArg, VadArg};
 use crate::config::settings::Setting;
-use crate::config::value::Origin;
+use crate::config::value::ValueOrigin;
 use crate::error::{Error, Kind};
 use crate::protocol::settings::{Eagerness, TurnDetection, TurnMethod};
-use crate::protocol::value::{Setting as Field, Unknown};
+use crate::protocol::value::{FieldUpdate as Field, Unknown};
 use crate::session::plan::{AtInputEnd, Interrupt, LocalTurns, SILENCE_MS};
 
 /// Sound kept from before speech was noticed: servers notice it up to 200 ms late.
@@ -20,7 +20,7 @@ const LONGEST_CAPTION: Duration = Duration::from_secs(20);
 
 /// What happens with a turn that was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Found {
+pub(crate) enum TurnHandling {
     /// It is answered, and speech stops an answer.
     Answered,
     /// It is captioned; transcription sessions know no answers.
@@ -29,14 +29,14 @@ pub(crate) enum Found {
 
 /// Who finds turns, and how.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Finding {
+pub(crate) struct TurnDetectionPlan {
     /// How the server does, or that it does not.
     pub(crate) server: Field<TurnDetection>,
     /// How this machine does, where it is to.
     pub(crate) local: Option<LocalTurns>,
 }
 
-impl Finding {
+impl TurnDetectionPlan {
     fn by_server(detection: TurnDetection) -> Self {
         Self { server: Field::Set(detection), local: None }
     }
@@ -74,13 +74,13 @@ impl Preset {
 ///
 /// When a flag says something about another way than the one that is in force, and when it asks a captioning
 /// model to find turns that finds none.
-pub(crate) fn finding(call: &Settings, found: Found) -> Result<Finding, Error> {
+pub(crate) fn finding(call: &ResolvedSettings, found: TurnHandling) -> Result<TurnDetectionPlan, Error> {
     let way = way(call, found)?;
     no_idle_flags(call, way)?;
     let preset = Preset::of(call.in_force.choice(Setting::VadPreset).unwrap_or(PresetArg::Office));
     let method = match way {
-        VadArg::Off => return Ok(Finding::here(None)),
-        VadArg::Local => return Ok(Finding::here(Some(local(call, &preset, found)))),
+        VadArg::Off => return Ok(TurnDetectionPlan::here(None)),
+        VadArg::Local => return Ok(TurnDetectionPlan::here(Some(local(call, &preset, found)))),
         VadArg::Semantic => {
             let eagerness =
                 chosen(call, Setting::Eagerness).then(|| call.in_force.choice(Setting::Eagerness));
@@ -88,8 +88,8 @@ pub(crate) fn finding(call: &Settings, found: Found) -> Result<Finding, Error> {
         }
         VadArg::Server => {
             let idle = match found {
-                Found::Answered => chosen_number(call, Setting::IdleTimeoutMs),
-                Found::Captioned => None,
+                TurnHandling::Answered => chosen_number(call, Setting::IdleTimeoutMs),
+                TurnHandling::Captioned => None,
             };
             TurnMethod::ServerVad {
                 threshold: Some(threshold(call, &preset)),
@@ -100,10 +100,10 @@ pub(crate) fn finding(call: &Settings, found: Found) -> Result<Finding, Error> {
         }
     };
     let answers = |setting| match found {
-        Found::Answered => Some(call.in_force.switch(setting).unwrap_or(true)),
-        Found::Captioned => None,
+        TurnHandling::Answered => Some(call.in_force.switch(setting).unwrap_or(true)),
+        TurnHandling::Captioned => None,
     };
-    Ok(Finding::by_server(TurnDetection {
+    Ok(TurnDetectionPlan::by_server(TurnDetection {
         method,
         create_response: answers(Setting::CreateResponse),
         // Where the server's ear has no say it must not stop an answer either.
@@ -114,58 +114,59 @@ pub(crate) fn finding(call: &Settings, found: Found) -> Result<Finding, Error> {
 }
 
 /// Captioning models that find no turns have them found here, unless it is said otherwise.
-fn way(call: &Settings, found: Found) -> Result<VadArg, Error> {
+fn way(call: &ResolvedSettings, found: TurnHandling) -> Result<VadArg, Error> {
     let way = call.in_force.choice(Setting::Vad).unwrap_or(VadArg::Server);
     let captions = plan::captions(call);
     let model = captions.get().filter(|captions| captions.finds_no_turns());
     let model = model.and_then(|captions| captions.model.as_deref());
-    let (Found::Captioned, VadArg::Server | VadArg::Semantic, Some(model)) = (found, way, model) else {
+    let (TurnHandling::Captioned, VadArg::Server | VadArg::Semantic, Some(model)) = (found, way, model)
+    else {
         return Ok(way);
     };
     match call.in_force.get(Setting::Vad).map(|sourced| &sourced.origin) {
-        Some(Origin::Flag(_)) => {
+        Some(ValueOrigin::Flag(_)) => {
             let error = Error::say(Kind::Usage, format!("{model} finds no turns"));
             Err(error.hint("leave out --vad, and this machine finds them, or use another model"))
         }
         // A file or a variable speaks of all sessions.
         Some(
-            Origin::Environment(_)
-            | Origin::EnvFile(_)
-            | Origin::Remembered
-            | Origin::File(_)
-            | Origin::BuiltIn,
+            ValueOrigin::Environment(_)
+            | ValueOrigin::EnvFile(_)
+            | ValueOrigin::Remembered
+            | ValueOrigin::File(_)
+            | ValueOrigin::BuiltIn,
         )
         | None => Ok(VadArg::Local),
     }
 }
 
-fn local(call: &Settings, preset: &Preset, found: Found) -> LocalTurns {
+fn local(call: &ResolvedSettings, preset: &Preset, found: TurnHandling) -> LocalTurns {
     let ms = |ms: u32| Duration::from_millis(ms.into());
     LocalTurns {
         threshold: threshold(call, preset),
         silence: ms(silence_ms(call, preset)),
         prefix: ms(prefix_ms(call)),
         longest: match found {
-            Found::Answered => None,
-            Found::Captioned => Some(LONGEST_CAPTION),
+            TurnHandling::Answered => None,
+            TurnHandling::Captioned => Some(LONGEST_CAPTION),
         },
     }
 }
 
-fn threshold(call: &Settings, preset: &Preset) -> f64 {
+fn threshold(call: &ResolvedSettings, preset: &Preset) -> f64 {
     let said = call.in_force.amount(Setting::VadThreshold).filter(|_| chosen(call, Setting::VadThreshold));
     said.unwrap_or(preset.threshold)
 }
 
-fn silence_ms(call: &Settings, preset: &Preset) -> u32 {
+fn silence_ms(call: &ResolvedSettings, preset: &Preset) -> u32 {
     chosen_number(call, Setting::SilenceDurationMs).unwrap_or(preset.silence_ms)
 }
 
-fn prefix_ms(call: &Settings) -> u32 {
+fn prefix_ms(call: &ResolvedSettings) -> u32 {
     chosen_number(call, Setting::PrefixPaddingMs).unwrap_or(PREFIX_MS)
 }
 
-fn chosen_number(call: &Settings, setting: Setting) -> Option<u32> {
+fn chosen_number(call: &ResolvedSettings, setting: Setting) -> Option<u32> {
     call.in_force.number(setting).filter(|_| chosen(call, setting))
 }
 
@@ -174,19 +175,19 @@ fn chosen_number(call: &Settings, setting: Setting) -> Option<u32> {
 /// # Errors
 ///
 /// When nobody would.
-pub(crate) fn must_be_found(finding: &Finding, at_input_end: AtInputEnd) -> Result<(), Error> {
+pub(crate) fn must_be_found(finding: &TurnDetectionPlan, at_input_end: AtInputEnd) -> Result<(), Error> {
     match (finding, at_input_end) {
-        (Finding { server: Field::Clear, local: None }, AtInputEnd::GoOn) => {
+        (TurnDetectionPlan { server: Field::Clear, local: None }, AtInputEnd::GoOn) => {
             let error = Error::say(Kind::Usage, "with --vad off nobody would end a turn of this microphone");
             Err(error.hint("caption a file, which is one turn then, or use --vad local"))
         }
-        (Finding { .. }, AtInputEnd::GoOn | AtInputEnd::End) => Ok(()),
+        (TurnDetectionPlan { .. }, AtInputEnd::GoOn | AtInputEnd::End) => Ok(()),
     }
 }
 
 /// Returns whether a setting goes before the preset: unless the preset was said louder, as by a flag where
 /// the setting stands in the file.
-fn chosen(call: &Settings, setting: Setting) -> bool {
+fn chosen(call: &ResolvedSettings, setting: Setting) -> bool {
     let rank = |setting| call.in_force.get(setting).map(|sourced| sourced.origin.rank());
     match (rank(setting), rank(Setting::VadPreset)) {
         (Some(setting), Some(preset)) => setting <= preset,
@@ -196,7 +197,7 @@ fn chosen(call: &Settings, setting: Setting) -> bool {
 }
 
 /// A file may say something about each way; a flag that does nothing is a mistake.
-fn no_idle_flags(call: &Settings, way: VadArg) -> Result<(), Error> {
+fn no_idle_flags(call: &ResolvedSettings, way: VadArg) -> Result<(), Error> {
     use VadArg::{Local, Semantic, Server};
     const ALL: [(Setting, &[VadArg]); 8] = [
         (Setting::VadPreset, &[Server, Semantic, Local]),
@@ -209,7 +210,7 @@ fn no_idle_flags(call: &Settings, way: VadArg) -> Result<(), Error> {
         (Setting::InterruptResponse, &[Server, Semantic]),
     ];
     for (setting, ways) in ALL.iter().filter(|(_, ways)| !ways.contains(&way)) {
-        if let Some(Origin::Flag(flag)) = call.in_force.get(*setting).map(|sourced| &sourced.origin) {
+        if let Some(ValueOrigin::Flag(flag)) = call.in_force.get(*setting).map(|sourced| &sourced.origin) {
             let wanted: Vec<String> = ways.iter().map(|way| format!("--vad {}", word(*way))).collect();
             let error = format!("{flag} does nothing with --vad {}", word(way));
             let hint = format!("leave it out, or use {}", wanted.join(" or "));

@@ -8,8 +8,8 @@ use crate::call::setup::plan;
 use crate::call::setup::settings::{Flags, host_of};
 use crate::cli::{Cli, Command};
 use crate::config::built_in;
-use crate::config::file::{Author, ConfigFile};
-use crate::config::layers::{Asked, InForce};
+use crate::config::file::{ConfigFile, FileOrigin};
+use crate::config::layers::{EffectiveSettings, Overrides};
 use crate::config::sources::Sources;
 use crate::protocol::dialect::Dialect;
 use crate::protocol::encode;
@@ -17,7 +17,7 @@ use crate::protocol::events::client::ClientBody;
 use crate::protocol::settings::SessionKind;
 use crate::protocol::tests::check_client;
 
-fn settings(file: &str, line: &str) -> Settings {
+fn settings(file: &str, line: &str) -> ResolvedSettings {
     let words = ["rtvoice"].into_iter().chain(line.split_whitespace());
     let command = Cli::try_parse_from(words).unwrap().command;
     let (kind, flags) = if let Command::Talk(args) = &command {
@@ -30,14 +30,14 @@ fn settings(file: &str, line: &str) -> Settings {
     let sources = Sources {
         environment: [].into(),
         env_file: Default::default(),
-        user: ConfigFile::parse(file, Author::User).unwrap(),
+        user: ConfigFile::parse(file, FileOrigin::User).unwrap(),
         built_in: built_in::profiles().unwrap(),
         remembered: Default::default(),
         warnings: Vec::new(),
         path: None,
     };
-    let asked = Asked { profile: None, demo: false, flags: flags.layer };
-    Settings { in_force: InForce::decide(asked, &sources, host_of).unwrap(), sources, kind }
+    let asked = Overrides { profile: None, demo: false, flags: flags.layer };
+    ResolvedSettings { in_force: EffectiveSettings::decide(asked, &sources, host_of).unwrap(), sources, kind }
 }
 
 /// Returns what the server is sent, after the strict schema of the dialect has taken it.
@@ -161,7 +161,7 @@ fn a_flag_that_does_nothing_is_a_mistake() {
         ("talk --vad local --eagerness low", "--eagerness does nothing with --vad local", "--vad semantic"),
         ("talk --vad off --vad-threshold 0.3", "--vad-threshold does nothing with --vad off", "--vad local"),
     ] {
-        let error = finding(&settings("", line), Found::Answered).unwrap_err();
+        let error = finding(&settings("", line), TurnHandling::Answered).unwrap_err();
         assert_eq!((error.kind, error.source.to_string().as_str()), (Kind::Usage, what));
         assert!(error.hint.as_deref().is_some_and(|said| said.contains(hint)), "{:?}", error.hint);
     }

@@ -2,13 +2,13 @@
 
 use serde_json::json;
 
-use crate::commands::doctor::probe::Part;
+use crate::commands::doctor::probe::Capability;
 use crate::protocol::events::client::ClientBody;
 use crate::protocol::events::item::{Content, Item, ItemBody, Role};
 use crate::protocol::events::response::{Response, ResponseConfig};
 use crate::protocol::events::server::ErrorInfo;
-use crate::protocol::settings::{Modality, SessionKind, Settings, Tool, ToolChoice};
-use crate::protocol::value::Setting;
+use crate::protocol::settings::{Modality, SessionKind, SessionSettings, Tool, ToolChoice};
+use crate::protocol::value::FieldUpdate;
 
 /// How much of the spoken answer counts as heard: no answer is shorter.
 const HEARD_MS: u64 = 10;
@@ -18,14 +18,14 @@ const PIECE_BYTES: usize = 32 << 10;
 
 /// What is sent for one step.
 #[derive(Debug, Default)]
-pub(super) struct Asking {
+pub(super) struct ProbeRequest {
     /// What is only made ready: an error about it means nothing for the step.
     pub(super) before: Vec<ClientBody>,
     /// What is asked for.
     pub(super) bodies: Vec<ClientBody>,
 }
 
-impl Asking {
+impl ProbeRequest {
     /// Asks for one thing.
     pub(super) fn one(body: ClientBody) -> Self {
         Self { before: Vec::new(), bodies: vec![body] }
@@ -38,17 +38,17 @@ pub(super) fn cut(item_id: String) -> ClientBody {
 }
 
 /// Asks for a written answer.
-pub(super) fn text() -> Asking {
+pub(super) fn text() -> ProbeRequest {
     question("Answer in one word: are you there?", response(Modality::Text))
 }
 
 /// Asks for a spoken answer.
-pub(super) fn audio() -> Asking {
+pub(super) fn audio() -> ProbeRequest {
     question("Say only: hello.", response(Modality::Audio))
 }
 
 /// Asks for something that only a function knows.
-pub(super) fn tools() -> Asking {
+pub(super) fn tools() -> ProbeRequest {
     let tool = Tool::Function {
         name: "read_thermometer".to_owned(),
         description: Some("Reads the thermometer of a room.".to_owned()),
@@ -67,44 +67,44 @@ pub(super) fn tools() -> Asking {
 }
 
 /// Asks for captions of some speech; the turn is ended by hand, so that no answer follows.
-pub(super) fn captions(kind: SessionKind, speech: &[u8]) -> Asking {
-    let by_hand = Settings { kind, turn_detection: Setting::Clear, ..Settings::default() };
+pub(super) fn captions(kind: SessionKind, speech: &[u8]) -> ProbeRequest {
+    let by_hand = SessionSettings { kind, turn_detection: FieldUpdate::Clear, ..SessionSettings::default() };
     let mut bodies: Vec<ClientBody> =
         speech.chunks(PIECE_BYTES).map(|piece| ClientBody::AudioAppend(piece.to_vec())).collect();
     bodies.push(ClientBody::AudioCommit);
-    Asking { before: vec![ClientBody::SessionUpdate(Box::new(by_hand))], bodies }
+    ProbeRequest { before: vec![ClientBody::SessionUpdate(Box::new(by_hand))], bodies }
 }
 
 fn response(output: Modality) -> ResponseConfig {
     ResponseConfig { output: Some(output), ..ResponseConfig::default() }
 }
 
-fn question(text: &str, config: ResponseConfig) -> Asking {
+fn question(text: &str, config: ResponseConfig) -> ProbeRequest {
     let body = ItemBody::Message { role: Role::User, content: vec![Content::InputText(text.to_owned())] };
     let item = Item { body, ..Item::default() };
     let bodies = vec![
         ClientBody::ItemCreate { previous_item_id: None, item },
         ClientBody::ResponseCreate(Box::new(config)),
     ];
-    Asking { before: Vec::new(), bodies }
+    ProbeRequest { before: Vec::new(), bodies }
 }
 
 /// Returns what a response brought, as its own end tells it.
-pub(super) fn parts_of(response: &Response) -> Vec<Part> {
+pub(super) fn parts_of(response: &Response) -> Vec<Capability> {
     let of_item = |item: &Item| match &item.body {
         ItemBody::Message { content, .. } => content.iter().filter_map(part_of).collect(),
-        ItemBody::FunctionCall { .. } => vec![Part::Tools],
+        ItemBody::FunctionCall { .. } => vec![Capability::Tools],
         ItemBody::FunctionCallOutput { .. } | ItemBody::Other(_) => Vec::new(),
     };
     response.output.iter().flat_map(of_item).collect()
 }
 
 /// Sound is not among them: what it tells of a response without deltas is no sound that can be heard.
-fn part_of(content: &Content) -> Option<Part> {
+fn part_of(content: &Content) -> Option<Capability> {
     match content {
-        Content::Text(text) => (!text.is_empty()).then_some(Part::Text),
+        Content::Text(text) => (!text.is_empty()).then_some(Capability::Text),
         Content::Audio { transcript, .. } => {
-            transcript.as_ref().filter(|text| !text.is_empty()).map(|_| Part::Transcript)
+            transcript.as_ref().filter(|text| !text.is_empty()).map(|_| Capability::Transcript)
         }
         Content::InputText(_)
         | Content::InputAudio { .. }

@@ -9,16 +9,16 @@ mod step;
 
 use std::time::Duration;
 
-use crate::commands::doctor::probe::asking::Asking;
-pub(super) use crate::commands::doctor::probe::seen::{Part, Reply, Seen};
-use crate::commands::doctor::probe::step::Step;
+use crate::commands::doctor::probe::asking::ProbeRequest;
+pub(super) use crate::commands::doctor::probe::seen::{Capability, ProbeObservations, Reply};
+use crate::commands::doctor::probe::step::ProbeStep;
 use crate::protocol::close::CloseCause;
 use crate::protocol::dialect::Dialect;
 use crate::protocol::events::client::{ClientBody, ClientEvent};
 use crate::protocol::events::response::{Response, ResponseStatus};
 use crate::protocol::events::server::{ErrorInfo, Place, ServerBody, ServerEvent};
 use crate::protocol::foreign::Foreign;
-use crate::protocol::settings::{SessionInfo, Settings};
+use crate::protocol::settings::{SessionInfo, SessionSettings};
 
 /// The item that no conversation has.
 const NO_ITEM: &str = "item_that_is_not_there";
@@ -28,18 +28,18 @@ const MOST_RETRIES: usize = 4;
 
 /// What a probe is to do.
 #[derive(Debug)]
-pub(super) struct Plan {
+pub(super) struct ProbePlan {
     /// The settings of a call.
-    pub(super) settings: Settings,
+    pub(super) settings: SessionSettings,
     /// The dialect to write; `None` decides by what the endpoint shows.
     pub(super) dialect: Option<Dialect>,
     /// What is asked for that costs something.
-    pub(super) paid: Paid,
+    pub(super) paid: BillableChecks,
 }
 
 /// Whether what costs something is asked for.
 #[derive(Debug)]
-pub(super) enum Paid {
+pub(super) enum BillableChecks {
     /// It is not.
     Not,
     /// Short answers, and captions of this speech, in the session's input format.
@@ -51,7 +51,7 @@ pub(super) enum Paid {
 
 /// One thing that happened.
 #[derive(Debug)]
-pub(super) enum Input {
+pub(super) enum ProbeInput {
     /// The socket is open.
     Opened,
     /// The endpoint said something.
@@ -67,9 +67,9 @@ pub(super) enum Input {
 /// A probe of one connection.
 #[derive(Debug)]
 pub(super) struct Probe {
-    plan: Plan,
+    plan: ProbePlan,
     dialect: Dialect,
-    step: Step,
+    step: ProbeStep,
     asked_at: Duration,
     until: Duration,
     /// The number of the last event that was sent.
@@ -82,17 +82,17 @@ pub(super) struct Probe {
     response: Option<String>,
     /// The answer that took too long.
     stale_response: Option<String>,
-    seen: Seen,
+    seen: ProbeObservations,
     outputs: Vec<ClientEvent>,
 }
 
 impl Probe {
     /// Makes a probe of a connection that is not open yet.
-    pub(super) fn new(plan: Plan) -> Self {
+    pub(super) fn new(plan: ProbePlan) -> Self {
         Self {
             dialect: plan.dialect.unwrap_or_default(),
             plan,
-            step: Step::Created,
+            step: ProbeStep::Created,
             asked_at: Duration::ZERO,
             until: Duration::ZERO,
             sent: 0,
@@ -100,7 +100,7 @@ impl Probe {
             spoken_item: None,
             response: None,
             stale_response: None,
-            seen: Seen::default(),
+            seen: ProbeObservations::default(),
             outputs: Vec::new(),
         }
     }
@@ -112,41 +112,41 @@ impl Probe {
 
     /// Returns when to hand in [`Input::Tick`] if nothing else happens; none when it is over.
     pub(super) fn deadline(&self) -> Option<Duration> {
-        (self.step != Step::Over).then_some(self.until)
+        (self.step != ProbeStep::Over).then_some(self.until)
     }
 
     /// Returns whether there is nothing more to find out.
     pub(super) fn is_over(&self) -> bool {
-        self.step == Step::Over
+        self.step == ProbeStep::Over
     }
 
     /// Returns what was seen.
-    pub(super) fn into_seen(self) -> Seen {
+    pub(super) fn into_seen(self) -> ProbeObservations {
         self.seen
     }
 
     /// Takes one thing that happened at `now`, and returns what is to be sent, in order.
-    pub(super) fn handle(&mut self, now: Duration, input: Input) -> Vec<ClientEvent> {
-        if self.step == Step::Over {
+    pub(super) fn handle(&mut self, now: Duration, input: ProbeInput) -> Vec<ClientEvent> {
+        if self.step == ProbeStep::Over {
             return Vec::new();
         }
         match input {
-            Input::Opened => self.enter(now, Step::Created),
-            Input::Server(event) => {
+            ProbeInput::Opened => self.enter(now, ProbeStep::Created),
+            ProbeInput::Server(event) => {
                 self.seen.events += 1;
                 match event.foreign() {
                     Some(foreign) => self.refuse_foreign(foreign),
                     None => self.server(now, event.body),
                 }
             }
-            Input::Garbled => self.seen.garbled += 1,
-            Input::Closed(cause) => {
+            ProbeInput::Garbled => self.seen.garbled += 1,
+            ProbeInput::Closed(cause) => {
                 self.settle(&Reply::Lost);
                 self.seen.closed = Some(cause);
-                self.step = Step::Over;
+                self.step = ProbeStep::Over;
             }
-            Input::Tick if now >= self.until => self.late(now),
-            Input::Tick => {}
+            ProbeInput::Tick if now >= self.until => self.late(now),
+            ProbeInput::Tick => {}
         }
         std::mem::take(&mut self.outputs)
     }
@@ -155,7 +155,7 @@ impl Probe {
     fn refuse_foreign(&mut self, foreign: Foreign) {
         self.settle(&Reply::Lost);
         self.seen.foreign = Some(foreign);
-        self.step = Step::Over;
+        self.step = ProbeStep::Over;
     }
 
     fn server(&mut self, now: Duration, body: ServerBody) {
@@ -164,30 +164,32 @@ impl Probe {
             ServerBody::Error(error) => self.error(now, error),
             ServerBody::SessionCreated(info) => self.created(now, *info),
             ServerBody::SessionUpdated(info) => self.updated(now, *info),
-            ServerBody::AudioCleared => self.came(now, Part::Clear),
-            ServerBody::ItemTruncated { .. } if self.step == Step::Cut => self.came(now, Part::Cut),
-            ServerBody::ItemTruncated { .. } => self.came(now, Part::Truncate),
+            ServerBody::AudioCleared => self.came(now, Capability::Clear),
+            ServerBody::ItemTruncated { .. } if self.step == ProbeStep::Cut => {
+                self.came(now, Capability::Cut)
+            }
+            ServerBody::ItemTruncated { .. } => self.came(now, Capability::Truncate),
             ServerBody::TextDelta { .. } | ServerBody::TextDone { .. } => {
-                self.seen.settle(Part::Text, Reply::Came(after));
+                self.seen.settle(Capability::Text, Reply::Came(after));
             }
             ServerBody::AudioDelta { place, delta } => self.sound(after, place, delta.len()),
             ServerBody::TranscriptDelta { place, .. } | ServerBody::TranscriptDone { place, .. } => {
                 self.spoken(place.item_id);
-                self.seen.settle(Part::Transcript, Reply::Came(after));
+                self.seen.settle(Capability::Transcript, Reply::Came(after));
             }
             ServerBody::ArgumentsDelta { .. } | ServerBody::ArgumentsDone { .. } => {
-                self.seen.settle(Part::Tools, Reply::Came(after));
+                self.seen.settle(Capability::Tools, Reply::Came(after));
             }
             ServerBody::ResponseCreated(response) => self.response = response.id,
             ServerBody::ResponseDone(response) => self.response_done(now, &response),
             ServerBody::TranscriptionDelta { .. } => {
-                self.seen.settle(Part::CaptionDeltas, Reply::Came(after));
+                self.seen.settle(Capability::CaptionDeltas, Reply::Came(after));
             }
-            ServerBody::TranscriptionCompleted { .. } if self.step == Step::Captions => {
-                self.seen.settle(Part::CaptionDeltas, Reply::Missing);
-                self.came(now, Part::Captions);
+            ServerBody::TranscriptionCompleted { .. } if self.step == ProbeStep::Captions => {
+                self.seen.settle(Capability::CaptionDeltas, Reply::Missing);
+                self.came(now, Capability::Captions);
             }
-            ServerBody::TranscriptionFailed { error, .. } if self.step == Step::Captions => {
+            ServerBody::TranscriptionFailed { error, .. } if self.step == ProbeStep::Captions => {
                 self.refused(now, error);
             }
             ServerBody::TranscriptionCompleted { .. }
@@ -223,21 +225,21 @@ impl Probe {
         self.learn(&info);
         self.seen.created = Some(info);
         match self.step {
-            Step::Created => self.came(now, Part::Created),
+            ProbeStep::Created => self.came(now, Capability::Created),
             // A session that began late knows nothing of what was sent before.
-            Step::Updated => {
-                self.seen.came_late(Part::Created, now);
-                self.enter(now, Step::Updated);
+            ProbeStep::Updated => {
+                self.seen.came_late(Capability::Created, now);
+                self.enter(now, ProbeStep::Updated);
             }
-            Step::Clear
-            | Step::Truncate
-            | Step::Text
-            | Step::Audio
-            | Step::Cut
-            | Step::Tools
-            | Step::Captions
-            | Step::Close
-            | Step::Over => self.seen.came_late(Part::Created, now),
+            ProbeStep::Clear
+            | ProbeStep::Truncate
+            | ProbeStep::Text
+            | ProbeStep::Audio
+            | ProbeStep::Cut
+            | ProbeStep::Tools
+            | ProbeStep::Captions
+            | ProbeStep::Close
+            | ProbeStep::Over => self.seen.came_late(Capability::Created, now),
         }
     }
 
@@ -248,7 +250,7 @@ impl Probe {
             self.seen.dialect = Some(self.dialect);
         }
         self.seen.updated.get_or_insert(info);
-        self.came(now, Part::Updated);
+        self.came(now, Capability::Updated);
     }
 
     fn learn(&mut self, info: &SessionInfo) {
@@ -259,15 +261,15 @@ impl Probe {
     }
 
     fn sound(&mut self, after: Duration, place: Place, bytes: usize) {
-        if self.step == Step::Audio {
+        if self.step == ProbeStep::Audio {
             self.seen.sound_bytes += bytes;
             self.spoken(place.item_id);
-            self.seen.settle(Part::Audio, Reply::Came(after));
+            self.seen.settle(Capability::Audio, Reply::Came(after));
         }
     }
 
     fn spoken(&mut self, item_id: Option<String>) {
-        if self.step == Step::Audio {
+        if self.step == ProbeStep::Audio {
             self.spoken_item = item_id.or_else(|| self.spoken_item.take());
         }
     }
@@ -296,7 +298,7 @@ impl Probe {
         if error.is_fatal() || error.is_hopeless() {
             self.settle(&Reply::Refused(Box::new(error.clone())));
             self.seen.error = Some(error);
-            self.enter(now, Step::Close);
+            self.enter(now, ProbeStep::Close);
             return;
         }
         if self.is_old(&error) {
@@ -304,18 +306,20 @@ impl Probe {
         }
         match self.step {
             // It is what was asked for, if it speaks of the item.
-            Step::Truncate if asking::speaks_of_item(&error, NO_ITEM) => self.came(now, Part::Truncate),
-            Step::Updated => self.settings_refused(now, error),
-            Step::Captions if asking::is_benign_commit(&error) => {}
-            Step::Created
-            | Step::Clear
-            | Step::Truncate
-            | Step::Text
-            | Step::Audio
-            | Step::Cut
-            | Step::Tools
-            | Step::Captions => self.refused(now, error),
-            Step::Close | Step::Over => {}
+            ProbeStep::Truncate if asking::speaks_of_item(&error, NO_ITEM) => {
+                self.came(now, Capability::Truncate)
+            }
+            ProbeStep::Updated => self.settings_refused(now, error),
+            ProbeStep::Captions if asking::is_benign_commit(&error) => {}
+            ProbeStep::Created
+            | ProbeStep::Clear
+            | ProbeStep::Truncate
+            | ProbeStep::Text
+            | ProbeStep::Audio
+            | ProbeStep::Cut
+            | ProbeStep::Tools
+            | ProbeStep::Captions => self.refused(now, error),
+            ProbeStep::Close | ProbeStep::Over => {}
         }
     }
 
@@ -331,7 +335,7 @@ impl Probe {
         let field = error.param.clone().filter(|_| unknown && self.seen.left_out.len() < MOST_RETRIES);
         if let Some(field) = field.filter(|field| self.plan.settings.drop_param(field)) {
             self.seen.left_out.push(field);
-            self.enter(now, Step::Updated);
+            self.enter(now, ProbeStep::Updated);
         } else if self.may_try_beta() {
             self.try_beta(now);
         } else {
@@ -345,7 +349,7 @@ impl Probe {
 
     fn try_beta(&mut self, now: Duration) {
         self.dialect = Dialect::Beta;
-        self.enter(now, Step::Updated);
+        self.enter(now, ProbeStep::Updated);
     }
 
     fn refused(&mut self, now: Duration, error: ErrorInfo) {
@@ -355,7 +359,7 @@ impl Probe {
 
     /// Nothing came in time.
     fn late(&mut self, now: Duration) {
-        if self.step == Step::Updated && self.may_try_beta() {
+        if self.step == ProbeStep::Updated && self.may_try_beta() {
             self.try_beta(now);
             return;
         }
@@ -368,7 +372,7 @@ impl Probe {
     }
 
     /// A part came; where it is the one that the step is for, the next one begins.
-    fn came(&mut self, now: Duration, part: Part) {
+    fn came(&mut self, now: Duration, part: Capability) {
         self.seen.settle(part, Reply::Came(now.saturating_sub(self.asked_at)));
         if self.step.parts().last() == Some(&part) {
             self.go_on(now);
@@ -384,20 +388,23 @@ impl Probe {
 
     fn go_on(&mut self, now: Duration) {
         let next = match (self.step, &self.plan.paid) {
-            (Step::Created, _) => Step::Updated,
-            (Step::Updated, _) => Step::Clear,
-            (Step::Clear, _) => Step::Truncate,
-            (Step::Truncate, Paid::Asked { .. }) => Step::Text,
-            (Step::Text, _) => Step::Audio,
-            (Step::Audio, _) if self.spoken_item.is_some() && self.seen.sound_bytes > 0 => Step::Cut,
-            (Step::Audio | Step::Cut, _) => Step::Tools,
-            (Step::Tools, _) => Step::Captions,
-            (Step::Truncate, Paid::Not) | (Step::Captions | Step::Close | Step::Over, _) => Step::Over,
+            (ProbeStep::Created, _) => ProbeStep::Updated,
+            (ProbeStep::Updated, _) => ProbeStep::Clear,
+            (ProbeStep::Clear, _) => ProbeStep::Truncate,
+            (ProbeStep::Truncate, BillableChecks::Asked { .. }) => ProbeStep::Text,
+            (ProbeStep::Text, _) => ProbeStep::Audio,
+            (ProbeStep::Audio, _) if self.spoken_item.is_some() && self.seen.sound_bytes > 0 => {
+                ProbeStep::Cut
+            }
+            (ProbeStep::Audio | ProbeStep::Cut, _) => ProbeStep::Tools,
+            (ProbeStep::Tools, _) => ProbeStep::Captions,
+            (ProbeStep::Truncate, BillableChecks::Not)
+            | (ProbeStep::Captions | ProbeStep::Close | ProbeStep::Over, _) => ProbeStep::Over,
         };
         self.enter(now, next);
     }
 
-    fn enter(&mut self, now: Duration, step: Step) {
+    fn enter(&mut self, now: Duration, step: ProbeStep) {
         self.step = step;
         self.asked_at = now;
         self.until = now + step.limit();
@@ -414,22 +421,26 @@ impl Probe {
         }
     }
 
-    fn asking(&self, step: Step) -> Asking {
+    fn asking(&self, step: ProbeStep) -> ProbeRequest {
         match (step, &self.plan.paid) {
-            (Step::Updated, _) => {
-                Asking::one(ClientBody::SessionUpdate(Box::new(self.plan.settings.clone())))
+            (ProbeStep::Updated, _) => {
+                ProbeRequest::one(ClientBody::SessionUpdate(Box::new(self.plan.settings.clone())))
             }
-            (Step::Clear, _) => Asking::one(ClientBody::AudioClear),
-            (Step::Truncate, _) => Asking::one(asking::cut(NO_ITEM.to_owned())),
-            (Step::Text, _) => asking::text(),
-            (Step::Audio, _) => asking::audio(),
-            (Step::Cut, _) => Asking {
+            (ProbeStep::Clear, _) => ProbeRequest::one(ClientBody::AudioClear),
+            (ProbeStep::Truncate, _) => ProbeRequest::one(asking::cut(NO_ITEM.to_owned())),
+            (ProbeStep::Text, _) => asking::text(),
+            (ProbeStep::Audio, _) => asking::audio(),
+            (ProbeStep::Cut, _) => ProbeRequest {
                 bodies: self.spoken_item.clone().map(asking::cut).into_iter().collect(),
                 before: Vec::new(),
             },
-            (Step::Tools, _) => asking::tools(),
-            (Step::Captions, Paid::Asked { speech }) => asking::captions(self.plan.settings.kind, speech),
-            (Step::Created | Step::Captions | Step::Close | Step::Over, _) => Asking::default(),
+            (ProbeStep::Tools, _) => asking::tools(),
+            (ProbeStep::Captions, BillableChecks::Asked { speech }) => {
+                asking::captions(self.plan.settings.kind, speech)
+            }
+            (ProbeStep::Created | ProbeStep::Captions | ProbeStep::Close | ProbeStep::Over, _) => {
+                ProbeRequest::default()
+            }
         }
     }
 

@@ -11,7 +11,7 @@ use crate::protocol::settings::SessionInfo;
 
 /// What an endpoint may answer, or leave out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(in crate::commands::doctor) enum Part {
+pub(in crate::commands::doctor) enum Capability {
     /// `session.created`.
     Created,
     /// `session.updated`.
@@ -58,8 +58,8 @@ pub(in crate::commands::doctor) enum Reply {
 
 /// What was seen.
 #[derive(Debug, Default)]
-pub(in crate::commands::doctor) struct Seen {
-    replies: BTreeMap<Part, Reply>,
+pub(in crate::commands::doctor) struct ProbeObservations {
+    replies: BTreeMap<Capability, Reply>,
     /// The session as it was when it began.
     pub(in crate::commands::doctor) created: Option<SessionInfo>,
     /// The session with the settings of a call.
@@ -82,9 +82,9 @@ pub(in crate::commands::doctor) struct Seen {
     pub(in crate::commands::doctor) closed: Option<CloseCause>,
 }
 
-impl Seen {
+impl ProbeObservations {
     /// Returns what became of a part.
-    pub(in crate::commands::doctor) fn reply(&self, part: Part) -> &Reply {
+    pub(in crate::commands::doctor) fn reply(&self, part: Capability) -> &Reply {
         self.replies.get(&part).unwrap_or(&Reply::NotAsked)
     }
 
@@ -96,19 +96,19 @@ impl Seen {
     }
 
     /// Notes that a part was asked for.
-    pub(super) fn wait_for(&mut self, part: Part) {
+    pub(super) fn wait_for(&mut self, part: Capability) {
         self.replies.insert(part, Reply::Waiting);
     }
 
     /// Notes what became of a part that is waited for; the first word counts.
-    pub(super) fn settle(&mut self, part: Part, reply: Reply) {
+    pub(super) fn settle(&mut self, part: Capability, reply: Reply) {
         if let Some(waiting @ Reply::Waiting) = self.replies.get_mut(&part) {
             *waiting = reply;
         }
     }
 
     /// Notes that a part came after all.
-    pub(super) fn came_late(&mut self, part: Part, after: Duration) {
+    pub(super) fn came_late(&mut self, part: Capability, after: Duration) {
         self.replies.insert(part, Reply::Came(after));
     }
 }

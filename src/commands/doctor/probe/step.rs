@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use crate::commands::doctor::probe::Part;
+use crate::commands::doctor::probe::Capability;
 
 /// How long a close is waited for after an error that ends the connection.
 pub(super) const CLOSE_WITHIN: Duration = Duration::from_secs(1);
 
 /// What is being waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Step {
+pub(super) enum ProbeStep {
     Created,
     Updated,
     Clear,
@@ -24,19 +24,19 @@ pub(super) enum Step {
     Over,
 }
 
-impl Step {
+impl ProbeStep {
     /// Returns what is asked for, the part without which the step is not done last.
-    pub(super) fn parts(self) -> &'static [Part] {
+    pub(super) fn parts(self) -> &'static [Capability] {
         match self {
-            Self::Created => &[Part::Created],
-            Self::Updated => &[Part::Updated],
-            Self::Clear => &[Part::Clear],
-            Self::Truncate => &[Part::Truncate],
-            Self::Text => &[Part::Text],
-            Self::Audio => &[Part::Audio, Part::Transcript],
-            Self::Cut => &[Part::Cut],
-            Self::Tools => &[Part::Tools],
-            Self::Captions => &[Part::CaptionDeltas, Part::Captions],
+            Self::Created => &[Capability::Created],
+            Self::Updated => &[Capability::Updated],
+            Self::Clear => &[Capability::Clear],
+            Self::Truncate => &[Capability::Truncate],
+            Self::Text => &[Capability::Text],
+            Self::Audio => &[Capability::Audio, Capability::Transcript],
+            Self::Cut => &[Capability::Cut],
+            Self::Tools => &[Capability::Tools],
+            Self::Captions => &[Capability::CaptionDeltas, Capability::Captions],
             Self::Close | Self::Over => &[],
         }
     }

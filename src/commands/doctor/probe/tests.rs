@@ -7,7 +7,7 @@ use crate::commands::doctor::probe::step::CLOSE_WITHIN;
 use crate::protocol::decode;
 use crate::protocol::encode;
 use crate::protocol::settings::{Modality, SessionKind, Transcription, Voice};
-use crate::protocol::value::Setting;
+use crate::protocol::value::FieldUpdate;
 
 /// What every answer takes.
 const ROUND_TRIP: Duration = Duration::from_millis(40);
@@ -18,7 +18,7 @@ const LONGEST_PAID: Duration = Duration::from_secs(95);
 
 /// What comes of a run.
 struct Run {
-    seen: Seen,
+    seen: ProbeObservations,
     sent: Vec<Value>,
     took: Duration,
 }
@@ -29,34 +29,34 @@ enum Does {
     Close,
 }
 
-fn settings() -> Settings {
-    Settings {
+fn settings() -> SessionSettings {
+    SessionSettings {
         kind: SessionKind::Realtime,
         output: Some(Modality::Audio),
         voice: Some(Voice::Named("marin".to_owned())),
-        transcription: Setting::Set(Transcription {
+        transcription: FieldUpdate::Set(Transcription {
             model: Some("w".to_owned()),
             ..Transcription::default()
         }),
-        ..Settings::default()
+        ..SessionSettings::default()
     }
 }
 
-fn free() -> Plan {
-    Plan { settings: settings(), dialect: None, paid: Paid::Not }
+fn free() -> ProbePlan {
+    ProbePlan { settings: settings(), dialect: None, paid: BillableChecks::Not }
 }
 
-fn paid() -> Plan {
-    Plan { paid: Paid::Asked { speech: vec![0; 9_600] }, ..free() }
+fn paid() -> ProbePlan {
+    ProbePlan { paid: BillableChecks::Asked { speech: vec![0; 9_600] }, ..free() }
 }
 
 /// Runs a probe against an endpoint that says `first` and answers each event as `answer` has it.
-fn run(plan: Plan, first: Vec<Does>, mut answer: impl FnMut(&Value) -> Vec<Does>) -> Run {
+fn run(plan: ProbePlan, first: Vec<Does>, mut answer: impl FnMut(&Value) -> Vec<Does>) -> Run {
     let mut probe = Probe::new(plan);
     let mut now = Duration::ZERO;
     let mut coming: Vec<(Duration, Does)> = first.into_iter().map(|does| (ROUND_TRIP, does)).collect();
     let mut sent = Vec::new();
-    let mut input = Input::Opened;
+    let mut input = ProbeInput::Opened;
     loop {
         for event in probe.handle(now, input) {
             let event: Value = serde_json::from_str(&encode::client_event(&event, probe.dialect())).unwrap();
@@ -67,12 +67,14 @@ fn run(plan: Plan, first: Vec<Does>, mut answer: impl FnMut(&Value) -> Vec<Does>
         let next = coming.iter().map(|(at, _)| *at).min().filter(|at| *at <= deadline);
         now = next.unwrap_or(deadline);
         input = match coming.iter().position(|(at, _)| Some(*at) == next) {
-            None => Input::Tick,
+            None => ProbeInput::Tick,
             Some(place) => match coming.remove(place).1 {
                 Does::Say(event) => {
-                    Input::Server(Box::new(decode::server_event(&event.to_string()).unwrap()))
+                    ProbeInput::Server(Box::new(decode::server_event(&event.to_string()).unwrap()))
                 }
-                Does::Close => Input::Closed(CloseCause::Peer { code: Some(1011), reason: "bye".to_owned() }),
+                Does::Close => {
+                    ProbeInput::Closed(CloseCause::Peer { code: Some(1011), reason: "bye".to_owned() })
+                }
             },
         };
     }
@@ -164,7 +166,7 @@ fn answers_all(event: &Value) -> Vec<Does> {
     }
 }
 
-fn came(run: &Run, part: Part) -> bool {
+fn came(run: &Run, part: Capability) -> bool {
     matches!(run.seen.reply(part), Reply::Came(_))
 }
 
@@ -175,10 +177,12 @@ fn kinds(run: &Run) -> Vec<&str> {
 #[test]
 fn an_endpoint_that_answers_everything_is_done_in_a_few_round_trips() {
     let run = run(free(), say(ga_session("session.created")), answers_free);
-    for part in [Part::Created, Part::Updated, Part::Clear, Part::Truncate] {
+    for part in [Capability::Created, Capability::Updated, Capability::Clear, Capability::Truncate] {
         assert_eq!(run.seen.reply(part), &Reply::Came(ROUND_TRIP), "{part:?}");
     }
-    for part in [Part::Text, Part::Audio, Part::Tools, Part::Captions, Part::Cut] {
+    for part in
+        [Capability::Text, Capability::Audio, Capability::Tools, Capability::Captions, Capability::Cut]
+    {
         assert_eq!(run.seen.reply(part), &Reply::NotAsked, "{part:?}");
     }
     assert_eq!(kinds(&run), ["session.update", "input_audio_buffer.clear", "conversation.item.truncate"]);
@@ -189,10 +193,17 @@ fn an_endpoint_that_answers_everything_is_done_in_a_few_round_trips() {
 #[test]
 fn answers_are_asked_for_only_where_they_are_wanted_and_all_parts_are_seen() {
     let run = run(paid(), say(ga_session("session.created")), answers_all);
-    for part in [Part::Text, Part::Audio, Part::Transcript, Part::Cut, Part::Tools, Part::CaptionDeltas] {
+    for part in [
+        Capability::Text,
+        Capability::Audio,
+        Capability::Transcript,
+        Capability::Cut,
+        Capability::Tools,
+        Capability::CaptionDeltas,
+    ] {
         assert_eq!(run.seen.reply(part), &Reply::Came(ROUND_TRIP), "{part:?}");
     }
-    assert!(came(&run, Part::Captions) && run.seen.sound_bytes == 6);
+    assert!(came(&run, Capability::Captions) && run.seen.sound_bytes == 6);
     assert_eq!(kinds(&run).iter().filter(|kind| **kind == "response.create").count(), 3);
     // No answer follows what is captioned.
     let by_hand = &run.sent[run.sent.len() - 3];
@@ -207,7 +218,7 @@ fn a_beta_endpoint_is_spoken_to_in_beta() {
         _ => answers_free(event),
     };
     let run = run(free(), say(beta_session("session.created")), answer);
-    assert_eq!((run.seen.dialect, came(&run, Part::Updated)), (Some(Dialect::Beta), true));
+    assert_eq!((run.seen.dialect, came(&run, Capability::Updated)), (Some(Dialect::Beta), true));
     assert_eq!(kinds(&run).iter().filter(|kind| **kind == "session.update").count(), 1);
 }
 
@@ -225,7 +236,7 @@ fn a_dialect_that_is_not_shown_is_found_by_what_is_taken() {
         };
         let run = run(free(), say(bare.clone()), answer);
         assert_eq!(run.seen.dialect, Some(Dialect::Beta), "{refuses}");
-        assert!(came(&run, Part::Updated));
+        assert!(came(&run, Capability::Updated));
     }
     let ga = run(free(), say(bare), |event| match event["type"].as_str().unwrap() {
         "session.update" => say(bare_updated.clone()),
@@ -236,7 +247,7 @@ fn a_dialect_that_is_not_shown_is_found_by_what_is_taken() {
 
 #[test]
 fn a_dialect_that_is_set_is_written_whatever_the_endpoint_shows() {
-    let plan = Plan { dialect: Some(Dialect::Ga), ..free() };
+    let plan = ProbePlan { dialect: Some(Dialect::Ga), ..free() };
     let run = run(plan, say(beta_session("session.created")), answers_free);
     assert_eq!(run.seen.dialect, Some(Dialect::Beta));
     assert!(run.sent[0]["session"]["type"] == "realtime");
@@ -248,16 +259,18 @@ fn what_is_left_out_costs_a_bounded_time_and_nothing_else() {
         move |event: &Value| if event["type"] == kind { Vec::new() } else { answers_all(event) }
     };
     for (kind, part) in [
-        ("session.update", Part::Updated),
-        ("input_audio_buffer.clear", Part::Clear),
-        ("conversation.item.truncate", Part::Truncate),
+        ("session.update", Capability::Updated),
+        ("input_audio_buffer.clear", Capability::Clear),
+        ("conversation.item.truncate", Capability::Truncate),
     ] {
         let run = run(free(), say(ga_session("session.created")), leaves_out(kind));
         assert!(matches!(run.seen.reply(part), Reply::Silent(_)), "{kind}");
         assert_eq!(run.sent.len(), 3, "{kind}");
         assert!(run.took < Duration::from_secs(4), "{kind}: {:?}", run.took);
     }
-    for (kind, part) in [("response.create", Part::Audio), ("input_audio_buffer.commit", Part::Captions)] {
+    for (kind, part) in
+        [("response.create", Capability::Audio), ("input_audio_buffer.commit", Capability::Captions)]
+    {
         let run = run(paid(), say(ga_session("session.created")), leaves_out(kind));
         assert!(matches!(run.seen.reply(part), Reply::Silent(_)), "{kind}");
         assert!(run.took < LONGEST_PAID, "{kind}: {:?}", run.took);
@@ -267,7 +280,7 @@ fn what_is_left_out_costs_a_bounded_time_and_nothing_else() {
 #[test]
 fn an_endpoint_that_says_nothing_is_left_after_a_while() {
     let run = run(free(), Vec::new(), |_| Vec::new());
-    for part in [Part::Created, Part::Updated, Part::Clear, Part::Truncate] {
+    for part in [Capability::Created, Capability::Updated, Capability::Clear, Capability::Truncate] {
         assert!(matches!(run.seen.reply(part), Reply::Silent(_)), "{part:?}");
     }
     assert_eq!((run.seen.events, run.seen.dialect), (0, None));
@@ -278,8 +291,8 @@ fn an_endpoint_that_says_nothing_is_left_after_a_while() {
 fn a_session_that_begins_without_session_created_or_late_is_probed_all_the_same() {
     let other = json!({ "type": "conversation.created", "conversation": { "id": "conv_1" } });
     let without = run(free(), say(other), answers_free);
-    assert!(matches!(without.seen.reply(Part::Created), Reply::Silent(_)));
-    assert!(came(&without, Part::Updated) && without.seen.dialect == Some(Dialect::Ga));
+    assert!(matches!(without.seen.reply(Capability::Created), Reply::Silent(_)));
+    assert!(came(&without, Capability::Updated) && without.seen.dialect == Some(Dialect::Ga));
     // It waits for the first event of the client, and knows nothing of it.
     let mut updates = 0;
     let late = run(free(), Vec::new(), |event| match event["type"].as_str().unwrap() {
@@ -289,7 +302,7 @@ fn a_session_that_begins_without_session_created_or_late_is_probed_all_the_same(
         }
         _ => answers_free(event),
     });
-    assert!(came(&late, Part::Created) && came(&late, Part::Updated));
+    assert!(came(&late, Capability::Created) && came(&late, Capability::Updated));
     assert_eq!((updates, late.seen.dialect), (2, Some(Dialect::Beta)));
 }
 
@@ -299,8 +312,8 @@ fn an_endpoint_that_refuses_at_once_is_not_asked_further() {
     for ending in [vec![Does::Say(refusal.clone()), Does::Close], vec![Does::Say(refusal)]] {
         let run = run(paid(), ending, answers_all);
         assert!(run.seen.is_over_early() && run.sent.is_empty());
-        assert!(matches!(run.seen.reply(Part::Created), Reply::Refused(_)));
-        assert_eq!(run.seen.reply(Part::Updated), &Reply::NotAsked);
+        assert!(matches!(run.seen.reply(Capability::Created), Reply::Refused(_)));
+        assert_eq!(run.seen.reply(Capability::Updated), &Reply::NotAsked);
         assert!(run.took <= ROUND_TRIP + CLOSE_WITHIN);
     }
 }
@@ -312,8 +325,8 @@ fn a_connection_that_ends_in_the_middle_says_where() {
         _ => answers_free(event),
     };
     let run = run(paid(), say(ga_session("session.created")), answer);
-    assert_eq!(run.seen.reply(Part::Clear), &Reply::Lost);
-    assert_eq!(run.seen.reply(Part::Truncate), &Reply::NotAsked);
+    assert_eq!(run.seen.reply(Capability::Clear), &Reply::Lost);
+    assert_eq!(run.seen.reply(Capability::Truncate), &Reply::NotAsked);
     assert!(run.seen.closed.is_some());
 }
 
@@ -327,14 +340,14 @@ fn settings_that_are_not_known_are_left_out_and_told() {
     };
     let dropping = run(free(), say(ga_session("session.created")), answer);
     assert_eq!(dropping.seen.left_out, ["session.audio.input.transcription"]);
-    assert!(came(&dropping, Part::Updated));
+    assert!(came(&dropping, Capability::Updated));
     let refusing =
         run(free(), say(ga_session("session.created")), |event| match event["type"].as_str().unwrap() {
             "session.update" => say(error("invalid_value", Some("session.voice"), event)),
             _ => answers_free(event),
         });
-    assert!(matches!(refusing.seen.reply(Part::Updated), Reply::Refused(_)));
-    assert!(came(&refusing, Part::Clear), "the rest is asked for all the same");
+    assert!(matches!(refusing.seen.reply(Capability::Updated), Reply::Refused(_)));
+    assert!(came(&refusing, Capability::Clear), "the rest is asked for all the same");
 }
 
 #[test]
@@ -344,7 +357,7 @@ fn an_event_that_is_not_known_is_not_taken_for_an_item_that_is_not_there() {
         _ => answers_free(event),
     };
     let run = run(free(), say(ga_session("session.created")), answer);
-    assert!(matches!(run.seen.reply(Part::Truncate), Reply::Refused(_)));
+    assert!(matches!(run.seen.reply(Capability::Truncate), Reply::Refused(_)));
 }
 
 #[test]
@@ -363,7 +376,7 @@ fn an_error_of_something_older_does_not_spoil_what_is_asked_now() {
         _ => answers_free(event),
     };
     let run = run(free(), say(ga_session("session.created")), answer);
-    assert!(came(&run, Part::Clear));
+    assert!(came(&run, Capability::Clear));
 }
 
 #[test]
@@ -388,11 +401,11 @@ fn an_answer_that_tells_all_at_its_end_or_fails_is_understood() {
         _ => answers_all(event),
     };
     let run = run(paid(), say(ga_session("session.created")), answer);
-    assert!(came(&run, Part::Text) && came(&run, Part::Tools));
+    assert!(came(&run, Capability::Text) && came(&run, Capability::Tools));
     assert!(
-        matches!(run.seen.reply(Part::Audio), Reply::Refused(error) if error.message.as_deref() == Some("no voice"))
+        matches!(run.seen.reply(Capability::Audio), Reply::Refused(error) if error.message.as_deref() == Some("no voice"))
     );
-    assert_eq!(run.seen.reply(Part::Cut), &Reply::NotAsked);
+    assert_eq!(run.seen.reply(Capability::Cut), &Reply::NotAsked);
 }
 
 #[test]
@@ -404,7 +417,7 @@ fn an_answer_without_sound_or_a_call_is_told_as_such() {
         _ => answers_all(event),
     };
     let run = run(paid(), say(ga_session("session.created")), answer);
-    for part in [Part::Text, Part::Audio, Part::Transcript, Part::Tools] {
+    for part in [Capability::Text, Capability::Audio, Capability::Transcript, Capability::Tools] {
         assert_eq!(run.seen.reply(part), &Reply::Missing, "{part:?}");
     }
 }
@@ -416,7 +429,7 @@ fn an_account_without_money_ends_the_probe() {
         _ => answers_all(event),
     };
     let run = run(paid(), say(ga_session("session.created")), answer);
-    assert!(matches!(run.seen.reply(Part::Text), Reply::Refused(_)) && run.seen.is_over_early());
+    assert!(matches!(run.seen.reply(Capability::Text), Reply::Refused(_)) && run.seen.is_over_early());
     assert_eq!(kinds(&run).iter().filter(|kind| **kind == "response.create").count(), 1);
 }
 

@@ -68,7 +68,7 @@ pub(super) struct Finding {
 
 /// How a report is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Form {
+pub(super) enum ReportFormat {
     /// A line a check, as soon as it is known.
     Lines,
     /// One JSON object at the end.
@@ -78,7 +78,7 @@ pub(super) enum Form {
 /// All that was found so far.
 pub(super) struct Report<W> {
     out: W,
-    form: Form,
+    form: ReportFormat,
     findings: Vec<Finding>,
     redactor: Redactor,
     /// Who reads it has gone, or it cannot be written: told at the end.
@@ -230,7 +230,7 @@ impl Finding {
 
 impl<W: Write> Report<W> {
     /// Begins a report.
-    pub(super) fn new(out: W, form: Form) -> Self {
+    pub(super) fn new(out: W, form: ReportFormat) -> Self {
         Self { out, form, findings: Vec::new(), redactor: Redactor::default(), failed: None }
     }
 
@@ -241,7 +241,7 @@ impl<W: Write> Report<W> {
 
     /// Says what is about to be done, to who reads lines.
     pub(super) fn announce(&mut self, check: Check, what: &str) {
-        if self.form == Form::Lines {
+        if self.form == ReportFormat::Lines {
             self.write(&format!("{:<8} {:<16} {what}\n", "...", check.name()));
         }
     }
@@ -249,7 +249,7 @@ impl<W: Write> Report<W> {
     /// Takes a finding, and writes it where lines are written.
     pub(super) fn add(&mut self, finding: Finding) {
         let finding = self.cleaned(finding);
-        if self.form == Form::Lines {
+        if self.form == ReportFormat::Lines {
             self.write(&line(&finding));
         }
         self.findings.push(finding);
@@ -278,8 +278,8 @@ impl<W: Write> Report<W> {
         });
         let code = failures.into_iter().next().unwrap_or(0);
         let end = match self.form {
-            Form::Lines => self.summary(code),
-            Form::Json => self.json(code, head),
+            ReportFormat::Lines => self.summary(code),
+            ReportFormat::Json => self.json(code, head),
         };
         self.write(&end);
         match self.failed {

@@ -3,7 +3,7 @@
 use super::*;
 use crate::secret::Secret;
 
-fn written(form: Form, findings: Vec<Finding>) -> (String, u8) {
+fn written(form: ReportFormat, findings: Vec<Finding>) -> (String, u8) {
     let mut out = Vec::new();
     let mut report = Report::new(&mut out, form);
     report.hide(Redactor::of([&Secret::new("sk-0123456789abcdef")]));
@@ -19,7 +19,7 @@ fn a_line_has_the_level_the_check_the_sentence_and_what_to_do() {
         Finding::new(Check::Tcp, Level::Failure(Kind::Network), "nobody listens").hint("start it"),
         Finding::skipped(Check::Tls, "tcp failed"),
     ];
-    let (text, code) = written(Form::Lines, findings);
+    let (text, code) = written(ReportFormat::Lines, findings);
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(
         lines,
@@ -38,11 +38,12 @@ fn a_line_has_the_level_the_check_the_sentence_and_what_to_do() {
 fn the_first_failure_decides_the_exit_code_and_less_is_none() {
     let failure = |check, kind| Finding::new(check, Level::Failure(kind), "x");
     let later = failure(Check::Speaker, Kind::Device);
-    assert_eq!(written(Form::Lines, vec![failure(Check::Key, Kind::Config), later]).1, 3);
+    assert_eq!(written(ReportFormat::Lines, vec![failure(Check::Key, Kind::Config), later]).1, 3);
     let warning = Finding::new(Check::Clear, Level::Warning, "x");
-    let (text, code) = written(Form::Lines, vec![warning, Finding::new(Check::Text, Level::Note, "x")]);
+    let (text, code) =
+        written(ReportFormat::Lines, vec![warning, Finding::new(Check::Text, Level::Note, "x")]);
     assert!(text.ends_with("\n1 warning, 1 note; exit code 0\n") && code == 0, "{text}");
-    assert!(written(Form::Lines, Vec::new()).0.contains("nothing is wrong"));
+    assert!(written(ReportFormat::Lines, Vec::new()).0.contains("nothing is wrong"));
 }
 
 #[test]
@@ -50,7 +51,7 @@ fn what_a_server_says_is_cleaned_and_redacted_in_both_forms() {
     let said = "bad key sk-0123456789abcdef\n\u{1b}[31mred\u{202e} sk-0123\u{1b}[1m456789abcdef";
     let finding = Finding::new(Check::Session, Level::Warning, said).hint(said);
     let finding = finding.detail("nested", json!({ "list": [said], "count": 1 }));
-    for form in [Form::Lines, Form::Json] {
+    for form in [ReportFormat::Lines, ReportFormat::Json] {
         let (text, _) = written(form, vec![finding.clone()]);
         assert!(!text.contains("456789") && !text.contains('\u{1b}') && !text.contains('\u{202e}'), "{text}");
         assert!(text.contains("bad key [key hidden] red"), "{text}");
@@ -60,7 +61,7 @@ fn what_a_server_says_is_cleaned_and_redacted_in_both_forms() {
 #[test]
 fn json_has_every_field_of_every_finding() {
     let finding = Finding::ok(Check::Tcp, "fine").detail("ms", 7);
-    let (text, _) = written(Form::Json, vec![finding]);
+    let (text, _) = written(ReportFormat::Json, vec![finding]);
     let report: Value = serde_json::from_str(&text).unwrap();
     let check =
         json!({ "check": "tcp", "level": "ok", "message": "fine", "hint": null, "details": { "ms": 7 } });
@@ -69,7 +70,8 @@ fn json_has_every_field_of_every_finding() {
 
 #[test]
 fn what_is_about_to_be_done_is_told_to_people_only() {
-    for (form, expected) in [(Form::Lines, "...      echo             please be silent\n"), (Form::Json, "")]
+    for (form, expected) in
+        [(ReportFormat::Lines, "...      echo             please be silent\n"), (ReportFormat::Json, "")]
     {
         let mut out = Vec::new();
         Report::new(&mut out, form).announce(Check::Echo, "please be silent");

@@ -1,8 +1,8 @@
 //! What came of the answers that were asked for.
 
-use crate::commands::doctor::probe::{Part, Reply, Seen};
+use crate::commands::doctor::probe::{Capability, ProbeObservations, Reply};
 use crate::commands::doctor::report::{Check, Finding, Level};
-use crate::commands::doctor::told::{About, Asked, ENDED, Row, ms, of_part};
+use crate::commands::doctor::told::{BillableRequested, ENDED, FindingTexts, ProbedEndpoint, ms, of_part};
 use crate::error::Kind;
 
 /// A pause after which people begin to speak again: later than this, an answer feels slow.
@@ -12,13 +12,13 @@ const SLOW_MS: u64 = 1_500;
 const COSTS: &str = "it costs a little; --ask asks for it";
 
 /// Returns what there is to say of all of them.
-pub(super) fn all(seen: &Seen, about: &About) -> Vec<Finding> {
+pub(super) fn all(seen: &ProbeObservations, about: &ProbedEndpoint) -> Vec<Finding> {
     match about.paid {
-        Asked::No => {
+        BillableRequested::No => {
             let why = if seen.is_over_early() { ENDED } else { COSTS };
             Check::Text.to(Check::Captions).map(|check| Finding::skipped(check, why)).collect()
         }
-        Asked::Yes => {
+        BillableRequested::Yes => {
             vec![text(seen), audio(seen), transcript(seen), first_audio(seen), tools(seen), captions(seen)]
         }
     }
@@ -31,34 +31,35 @@ const SILENT: Level = Level::Failure(Kind::Network);
 /// What to do when an answer does not come, or comes without what was asked for.
 const NO_ANSWER: &str = "try again; --trace FILE.jsonl shows what came, and the endpoint's log may say why";
 
-fn text(seen: &Seen) -> Finding {
-    let fine = format!("a written answer begins {}", after(seen, Part::Text));
-    answer(seen, Check::Text, Part::Text, &fine)
+fn text(seen: &ProbeObservations) -> Finding {
+    let fine = format!("a written answer begins {}", after(seen, Capability::Text));
+    answer(seen, Check::Text, Capability::Text, &fine)
 }
 
-fn audio(seen: &Seen) -> Finding {
+fn audio(seen: &ProbeObservations) -> Finding {
     let fine = format!("a spoken answer came: {} bytes", seen.sound_bytes);
-    answer(seen, Check::Audio, Part::Audio, &fine).detail("bytes", seen.sound_bytes)
+    answer(seen, Check::Audio, Capability::Audio, &fine).detail("bytes", seen.sound_bytes)
 }
 
-fn answer(seen: &Seen, check: Check, part: Part, fine: &str) -> Finding {
-    let finding = of_part(seen, &Row { check, part, fine, refused: REFUSED, silent: SILENT, loss: "" });
+fn answer(seen: &ProbeObservations, check: Check, part: Capability, fine: &str) -> Finding {
+    let finding =
+        of_part(seen, &FindingTexts { check, part, fine, refused: REFUSED, silent: SILENT, loss: "" });
     match finding.hint {
         None if finding.level.is_bad() => finding.hint(NO_ANSWER),
         Some(_) | None => finding,
     }
 }
 
-fn transcript(seen: &Seen) -> Finding {
-    let row = Row {
+fn transcript(seen: &ProbeObservations) -> Finding {
+    let row = FindingTexts {
         check: Check::Transcript,
-        part: Part::Transcript,
+        part: Capability::Transcript,
         fine: "the spoken answer came with its transcript",
         refused: Level::Note,
         silent: Level::Note,
         loss: "calls work; spoken answers have no text on the screen",
     };
-    match seen.reply(Part::Audio) {
+    match seen.reply(Capability::Audio) {
         // Told by that check already.
         Reply::Refused(_) | Reply::Lost | Reply::Silent(_) | Reply::NotAsked | Reply::Waiting => {
             Finding::skipped(Check::Transcript, "there was no spoken answer")
@@ -67,9 +68,9 @@ fn transcript(seen: &Seen) -> Finding {
     }
 }
 
-fn first_audio(seen: &Seen) -> Finding {
+fn first_audio(seen: &ProbeObservations) -> Finding {
     let check = Check::FirstAudio;
-    let Reply::Came(after) = seen.reply(Part::Audio) else {
+    let Reply::Came(after) = seen.reply(Capability::Audio) else {
         return Finding::skipped(check, "there was no spoken answer");
     };
     let after = ms(*after);
@@ -83,17 +84,17 @@ fn first_audio(seen: &Seen) -> Finding {
     finding.detail("ms", after)
 }
 
-fn tools(seen: &Seen) -> Finding {
-    let row = Row {
+fn tools(seen: &ProbeObservations) -> Finding {
+    let row = FindingTexts {
         check: Check::Tools,
-        part: Part::Tools,
+        part: Capability::Tools,
         fine: "the model calls a function",
         refused: Level::Note,
         silent: Level::Note,
         loss: "it matters only where functions are used",
     };
     let finding = of_part(seen, &row);
-    match seen.reply(Part::Tools) {
+    match seen.reply(Capability::Tools) {
         Reply::Missing => Finding {
             level: Level::Note,
             said: "the model was told to call a function, and answered in words".to_owned(),
@@ -108,12 +109,12 @@ fn tools(seen: &Seen) -> Finding {
     }
 }
 
-fn captions(seen: &Seen) -> Finding {
+fn captions(seen: &ProbeObservations) -> Finding {
     let came = |part| matches!(seen.reply(part), Reply::Came(_));
-    let row = Row {
+    let row = FindingTexts {
         check: Check::Captions,
-        part: Part::Captions,
-        fine: if came(Part::CaptionDeltas) {
+        part: Capability::Captions,
+        fine: if came(Capability::CaptionDeltas) {
             "speech is captioned while it is understood"
         } else {
             "speech is captioned in one piece, at the end of a turn"
@@ -122,10 +123,10 @@ fn captions(seen: &Seen) -> Finding {
         silent: Level::Warning,
         loss: "name a transcription model of this endpoint in transcription_model; calls work without captions",
     };
-    of_part(seen, &row).detail("deltas", came(Part::CaptionDeltas))
+    of_part(seen, &row).detail("deltas", came(Capability::CaptionDeltas))
 }
 
-fn after(seen: &Seen, part: Part) -> String {
+fn after(seen: &ProbeObservations, part: Capability) -> String {
     match seen.reply(part) {
         Reply::Came(after) => format!("after {} ms", ms(*after)),
         Reply::NotAsked

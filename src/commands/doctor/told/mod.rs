@@ -5,7 +5,7 @@ mod session;
 
 use serde_json::{Value, json};
 
-use crate::commands::doctor::probe::{Part, Reply, Seen};
+use crate::commands::doctor::probe::{Capability, ProbeObservations, Reply};
 use crate::commands::doctor::report::{Check, Finding, Level};
 use crate::error::Kind;
 use crate::protocol::close::CloseCause;
@@ -15,18 +15,18 @@ use crate::protocol::events::server::ErrorInfo;
 
 /// What was asked of the endpoint.
 #[derive(Clone, Debug)]
-pub(super) struct About {
+pub(super) struct ProbedEndpoint {
     /// The dialect that is in force; `None` is `auto`.
     pub(super) dialect: Option<Dialect>,
     /// The model that was asked for.
     pub(super) model: Option<String>,
     /// Whether answers were asked for.
-    pub(super) paid: Asked,
+    pub(super) paid: BillableRequested,
 }
 
 /// Whether answers were asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Asked {
+pub(super) enum BillableRequested {
     /// They were.
     Yes,
     /// They were not, for they cost something.
@@ -37,7 +37,7 @@ pub(super) enum Asked {
 const ENDED: &str = "the connection had ended";
 
 /// Returns what there is to say, in the order of the checks.
-pub(super) fn findings(seen: &Seen, about: &About) -> Vec<Finding> {
+pub(super) fn findings(seen: &ProbeObservations, about: &ProbedEndpoint) -> Vec<Finding> {
     let mut findings = vec![session::session(seen, about), session::dialect(seen, about)];
     findings.push(session::settings(seen));
     findings.push(session::clear(seen));
@@ -76,7 +76,7 @@ fn with_error(finding: Finding, error: &ErrorInfo) -> Finding {
 }
 
 /// Returns the failure that the connection ended in the middle of a check.
-fn ended(check: Check, seen: &Seen) -> Finding {
+fn ended(check: Check, seen: &ProbeObservations) -> Finding {
     if let Some(foreign) = seen.foreign {
         return Finding::new(check, Level::Failure(Kind::Server), foreign.refusal())
             .hint("dial a Realtime endpoint: another path or port of this server, or another server");
@@ -99,9 +99,9 @@ fn ended(check: Check, seen: &Seen) -> Finding {
 }
 
 /// What there is to say of a part, whatever became of it.
-struct Row<'a> {
+struct FindingTexts<'a> {
     check: Check,
-    part: Part,
+    part: Capability,
     /// What is said when it came.
     fine: &'a str,
     refused: Level,
@@ -111,7 +111,7 @@ struct Row<'a> {
 }
 
 /// Returns what a part came to.
-fn of_part(seen: &Seen, row: &Row<'_>) -> Finding {
+fn of_part(seen: &ProbeObservations, row: &FindingTexts<'_>) -> Finding {
     let check = row.check;
     let with_loss = |level, said: String| {
         let finding = Finding::new(check, level, said);

@@ -2,22 +2,24 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::commands::doctor::probe::{Part, Reply, Seen};
+use crate::commands::doctor::probe::{Capability, ProbeObservations, Reply};
 use crate::commands::doctor::report::{Check, Finding, Level};
-use crate::commands::doctor::told::{About, ENDED, Row, describe, ended, ms, of_part, with_error};
-use crate::dsp::frame::Rate;
+use crate::commands::doctor::told::{
+    ENDED, FindingTexts, ProbedEndpoint, describe, ended, ms, of_part, with_error,
+};
+use crate::dsp::frame::SampleRate;
 use crate::error::Kind;
 use crate::protocol::dialect::Dialect;
 use crate::protocol::settings::{AudioFormat, SessionInfo, TurnMethod, Voice};
-use crate::protocol::value::Setting;
+use crate::protocol::value::FieldUpdate;
 
 /// How long a call waits for `session.created` before it goes on without.
 const CALL_WAITS_MS: u64 = 3_000;
 
 /// Returns what `session.created` shows.
-pub(super) fn session(seen: &Seen, about: &About) -> Finding {
+pub(super) fn session(seen: &ProbeObservations, about: &ProbedEndpoint) -> Finding {
     let check = Check::Session;
-    let finding = match seen.reply(Part::Created) {
+    let finding = match seen.reply(Capability::Created) {
         Reply::Refused(_) | Reply::Lost | Reply::NotAsked | Reply::Waiting if seen.created.is_none() => {
             return ended_at_once(check, seen);
         }
@@ -50,8 +52,8 @@ pub(super) fn session(seen: &Seen, about: &About) -> Finding {
     }
 }
 
-fn ended_at_once(check: Check, seen: &Seen) -> Finding {
-    match seen.reply(Part::Created) {
+fn ended_at_once(check: Check, seen: &ProbeObservations) -> Finding {
+    match seen.reply(Capability::Created) {
         // It goes on after an error that is not the end.
         Reply::Refused(error) if !seen.is_over_early() => {
             let said = format!("the endpoint begins with an error: {}", describe(error));
@@ -67,7 +69,7 @@ fn ended_at_once(check: Check, seen: &Seen) -> Finding {
     }
 }
 
-fn without_created(check: Check, seen: &Seen) -> Finding {
+fn without_created(check: Check, seen: &ProbeObservations) -> Finding {
     if seen.is_over_early() {
         return ended(check, seen);
     }
@@ -83,7 +85,7 @@ fn without_created(check: Check, seen: &Seen) -> Finding {
     Finding::new(check, Level::Note, "session.created does not come; a call goes on after 3 s without it")
 }
 
-fn shown(seen: &Seen) -> String {
+fn shown(seen: &ProbeObservations) -> String {
     let Some(info) = &seen.created else { return "nothing".to_owned() };
     let settings = &info.settings;
     let told = [
@@ -104,9 +106,9 @@ fn voice(info: &SessionInfo) -> Option<&str> {
 /// Returns how it finds the end of a turn when nobody tells it to.
 fn turns(info: &SessionInfo) -> Option<String> {
     match &info.settings.turn_detection {
-        Setting::Keep => None,
-        Setting::Clear => Some("no turn detection".to_owned()),
-        Setting::Set(turns) => Some(match &turns.method {
+        FieldUpdate::Keep => None,
+        FieldUpdate::Clear => Some("no turn detection".to_owned()),
+        FieldUpdate::Set(turns) => Some(match &turns.method {
             TurnMethod::ServerVad { threshold, prefix_padding_ms, silence_duration_ms, .. } => {
                 let told = [
                     threshold.map(|threshold| format!("threshold {threshold}")),
@@ -126,9 +128,9 @@ fn turns(info: &SessionInfo) -> Option<String> {
     }
 }
 
-fn with_facts(finding: Finding, seen: &Seen) -> Finding {
+fn with_facts(finding: Finding, seen: &ProbeObservations) -> Finding {
     let Some(info) = &seen.created else { return finding };
-    let after = match seen.reply(Part::Created) {
+    let after = match seen.reply(Capability::Created) {
         Reply::Came(after) => Value::from(ms(*after)),
         Reply::NotAsked
         | Reply::Waiting
@@ -163,7 +165,7 @@ fn vad(info: &SessionInfo) -> Value {
 }
 
 /// Returns which dialect the endpoint speaks, and whether it is the one that is written.
-pub(super) fn dialect(seen: &Seen, about: &About) -> Finding {
+pub(super) fn dialect(seen: &ProbeObservations, about: &ProbedEndpoint) -> Finding {
     let check = Check::Dialect;
     let word = |dialect: Option<Dialect>| dialect.map_or("auto", Dialect::as_str);
     let finding = match (seen.dialect, about.dialect) {
@@ -189,9 +191,9 @@ pub(super) fn dialect(seen: &Seen, about: &About) -> Finding {
 }
 
 /// Returns whether the settings of a call are taken.
-pub(super) fn settings(seen: &Seen) -> Finding {
+pub(super) fn settings(seen: &ProbeObservations) -> Finding {
     let check = Check::Settings;
-    let fine = match seen.reply(Part::Updated) {
+    let fine = match seen.reply(Capability::Updated) {
         Reply::Came(after) => {
             format!("session.update with the settings of a call is answered after {} ms", ms(*after))
         }
@@ -202,16 +204,16 @@ pub(super) fn settings(seen: &Seen) -> Finding {
         | Reply::Silent(_)
         | Reply::Lost => String::new(),
     };
-    let row = Row {
+    let row = FindingTexts {
         check,
-        part: Part::Updated,
+        part: Capability::Updated,
         fine: &fine,
         refused: Level::Failure(Kind::Server),
         silent: Level::Note,
         loss: "",
     };
     let finding = of_part(seen, &row);
-    let finding = match seen.reply(Part::Updated) {
+    let finding = match seen.reply(Capability::Updated) {
         Reply::Silent(limit) => {
             let said = format!(
                 "session.updated does not come within {} s; a call goes on without it",
@@ -239,10 +241,10 @@ pub(super) fn settings(seen: &Seen) -> Finding {
 }
 
 /// Returns whether leftovers of sound can be thrown away.
-pub(super) fn clear(seen: &Seen) -> Finding {
-    let row = Row {
+pub(super) fn clear(seen: &ProbeObservations) -> Finding {
+    let row = FindingTexts {
         check: Check::Clear,
-        part: Part::Clear,
+        part: Capability::Clear,
         fine: "input_audio_buffer.clear is answered",
         refused: Level::Note,
         silent: Level::Note,
@@ -252,19 +254,20 @@ pub(super) fn clear(seen: &Seen) -> Finding {
 }
 
 /// Returns whether the endpoint can be told how much of an answer was heard; best of an answer that there was.
-pub(super) fn truncate(seen: &Seen) -> Finding {
-    let (part, fine) = match seen.reply(Part::Cut) {
-        Reply::NotAsked => {
-            (Part::Truncate, "conversation.item.truncate is known: it misses the item that is not there")
-        }
+pub(super) fn truncate(seen: &ProbeObservations) -> Finding {
+    let (part, fine) = match seen.reply(Capability::Cut) {
+        Reply::NotAsked => (
+            Capability::Truncate,
+            "conversation.item.truncate is known: it misses the item that is not there",
+        ),
         Reply::Waiting
         | Reply::Came(_)
         | Reply::Refused(_)
         | Reply::Missing
         | Reply::Silent(_)
-        | Reply::Lost => (Part::Cut, "an answer can be cut to what was heard of it"),
+        | Reply::Lost => (Capability::Cut, "an answer can be cut to what was heard of it"),
     };
-    let row = Row {
+    let row = FindingTexts {
         check: Check::Truncate,
         part,
         fine,
@@ -276,7 +279,7 @@ pub(super) fn truncate(seen: &Seen) -> Finding {
 }
 
 /// Returns which sound goes over the wire, as the endpoint tells it.
-pub(super) fn audio_format(seen: &Seen) -> Finding {
+pub(super) fn audio_format(seen: &ProbeObservations) -> Finding {
     let check = Check::AudioFormat;
     let Some(info) = seen.updated.as_ref().or(seen.created.as_ref()) else {
         let why = if seen.is_over_early() { ENDED } else { "it tells nothing of its settings" };
@@ -289,7 +292,7 @@ pub(super) fn audio_format(seen: &Seen) -> Finding {
     }
     let said = format!("in {}, out {}", format_words(input.as_ref()), format_words(output.as_ref()));
     let is_wire = |format: &Option<AudioFormat>| {
-        format.as_ref().is_none_or(|format| *format == AudioFormat::Pcm(Rate::WIRE))
+        format.as_ref().is_none_or(|format| *format == AudioFormat::Pcm(SampleRate::WIRE))
     };
     let finding = if is_wire(input) && is_wire(output) {
         Finding::ok(check, said)

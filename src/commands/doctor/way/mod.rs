@@ -6,20 +6,20 @@ use std::time::Duration;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::call::clock::Clock;
-use crate::call::connect::{Reached, connect};
-use crate::call::setup::target::{Target, Way};
+use crate::call::connect::{EndpointConnection, connect};
+use crate::call::setup::target::{EndpointRoute, Target};
 use crate::commands::doctor::report::{Check, Finding, Level};
 use crate::error::Error;
 use crate::net::dial::certificate::{Certificate, TrustedBy};
-use crate::net::dial::error::{DialError, Step};
-use crate::net::dial::observer::{Passed, Witness};
-use crate::net::dial::stream::Stream;
+use crate::net::dial::error::{DialError, DialPhase};
+use crate::net::dial::observer::{DialObserver, DialStep};
+use crate::net::dial::stream::NetStream;
 use crate::net::endpoint::Endpoint;
 use crate::net::endpoint::url::Scheme;
-use crate::net::proxy::error::ProxyTrouble;
+use crate::net::proxy::error::ProxyFault;
 use crate::net::proxy::{Proxy, ProxyKind};
-use crate::net::ws::connection::Link;
-use crate::session::io::Door;
+use crate::net::ws::connection::WebSocketClient;
+use crate::session::io::Handshake;
 
 /// Before so many days a certificate that ends is worth a warning.
 const SOON_DAYS: i64 = 14;
@@ -28,7 +28,7 @@ const SECONDS_A_DAY: i64 = 86_400;
 
 /// The way as far as it went.
 #[derive(Debug, Default)]
-struct Went {
+struct DialLog {
     /// How often it was begun: twice where the marker of the beta protocol was refused.
     begun: u32,
     proxy: Option<Proxy>,
@@ -40,21 +40,21 @@ struct Went {
 }
 
 /// What came of the way.
-pub(super) struct Arrived {
+pub(super) struct DialedConnection {
     /// What was found on it, from the name to the handshake.
     pub(super) findings: Vec<Finding>,
     /// The open connection, where there is one.
-    pub(super) link: Option<Link<Stream>>,
+    pub(super) link: Option<WebSocketClient<NetStream>>,
 }
 
 /// Goes the way to `target`.
-pub(super) async fn go(target: &mut Target, clock: Clock) -> Arrived {
-    let (witness, mut steps) = Witness::new();
+pub(super) async fn go(target: &mut Target, clock: Clock) -> DialedConnection {
+    let (witness, mut steps) = DialObserver::new();
     target.dial_options.witness = witness;
     let began = clock.now();
-    let mut went = Went::default();
+    let mut went = DialLog::default();
     let reached = {
-        let mut dialling = Box::pin(connect(target, Door::Usual));
+        let mut dialling = Box::pin(connect(target, Handshake::Usual));
         loop {
             tokio::select! {
                 biased;
@@ -66,16 +66,18 @@ pub(super) async fn go(target: &mut Target, clock: Clock) -> Arrived {
     let took = clock.now().saturating_sub(began);
     went.pass_all(&mut steps, took);
     let mut findings = match &target.way {
-        Way::Demo(_) => inside(took, reached.as_ref().err()),
-        Way::Network(endpoint) => went.findings(endpoint, reached.as_ref().err(), took),
+        EndpointRoute::Demo(_) => inside(took, reached.as_ref().err()),
+        EndpointRoute::Network(endpoint) => went.findings(endpoint, reached.as_ref().err(), took),
     };
-    let Ok(Reached { link, told }) = reached else { return Arrived { findings, link: None } };
+    let Ok(EndpointConnection { link, told }) = reached else {
+        return DialedConnection { findings, link: None };
+    };
     if let Some(told) = told
         && let Some(handshake) = findings.pop()
     {
         findings.push(handshake.hint(told));
     }
-    Arrived { findings, link: Some(link) }
+    DialedConnection { findings, link: Some(link) }
 }
 
 fn inside(took: Duration, error: Option<&Error>) -> Vec<Finding> {
@@ -90,26 +92,26 @@ fn inside(took: Duration, error: Option<&Error>) -> Vec<Finding> {
     findings
 }
 
-impl Went {
-    fn pass_all(&mut self, steps: &mut UnboundedReceiver<Passed>, at: Duration) {
+impl DialLog {
+    fn pass_all(&mut self, steps: &mut UnboundedReceiver<DialStep>, at: Duration) {
         while let Ok(step) = steps.try_recv() {
             self.pass(step, at);
         }
     }
 
     /// Notes a step that was done at a time since the beginning.
-    fn pass(&mut self, step: Passed, at: Duration) {
+    fn pass(&mut self, step: DialStep, at: Duration) {
         match step {
-            Passed::Begun(proxy) => *self = Self { begun: self.begun + 1, proxy, ..Self::default() },
-            Passed::LookedUp { host, addresses } => self.looked_up.push((host, addresses)),
-            Passed::Connected(address) => self.connected = Some((address, at)),
-            Passed::LedOn => {
+            DialStep::Begun(proxy) => *self = Self { begun: self.begun + 1, proxy, ..Self::default() },
+            DialStep::LookedUp { host, addresses } => self.looked_up.push((host, addresses)),
+            DialStep::Connected(address) => self.connected = Some((address, at)),
+            DialStep::LedOn => {
                 // What was shown before was the proxy's.
                 (self.certificate, self.agreed) = (None, None);
                 self.led_on = Some(at);
             }
-            Passed::Shown(certificate) => self.certificate = Some(*certificate),
-            Passed::Agreed(version) => self.agreed = Some((version, at)),
+            DialStep::Shown(certificate) => self.certificate = Some(*certificate),
+            DialStep::Agreed(version) => self.agreed = Some((version, at)),
         }
     }
 
@@ -280,29 +282,29 @@ fn failed_at(error: &Error) -> Check {
 
 fn step_of(error: &DialError) -> Check {
     match error {
-        DialError::UnknownHost { .. } | DialError::Timeout { step: Step::Lookup, .. } => Check::Dns,
+        DialError::UnknownHost { .. } | DialError::Timeout { step: DialPhase::Lookup, .. } => Check::Dns,
         DialError::Refused { .. }
         | DialError::Unreachable { .. }
-        | DialError::Timeout { step: Step::Connect, .. }
-        | DialError::Broken { step: Step::Lookup | Step::Connect, .. } => Check::Tcp,
+        | DialError::Timeout { step: DialPhase::Connect, .. }
+        | DialError::Broken { step: DialPhase::Lookup | DialPhase::Connect, .. } => Check::Tcp,
         DialError::Proxy(error) => match &error.trouble {
             // TLS to the proxy is the proxy's.
-            ProxyTrouble::NotReached(error) => step_of(error).min(Check::Proxy),
-            ProxyTrouble::Late { .. }
-            | ProxyTrouble::Broken(_)
-            | ProxyTrouble::NotProxy { .. }
-            | ProxyTrouble::Refused { .. }
-            | ProxyTrouble::WantsLogin
-            | ProxyTrouble::LoginRefused
-            | ProxyTrouble::OtherLogin(_)
-            | ProxyTrouble::Socks { .. } => Check::Proxy,
+            ProxyFault::NotReached(error) => step_of(error).min(Check::Proxy),
+            ProxyFault::Late { .. }
+            | ProxyFault::Broken(_)
+            | ProxyFault::NotProxy { .. }
+            | ProxyFault::Refused { .. }
+            | ProxyFault::WantsLogin
+            | ProxyFault::LoginRefused
+            | ProxyFault::OtherLogin(_)
+            | ProxyFault::Socks { .. } => Check::Proxy,
         },
         DialError::ProxySetting(_) | DialError::Request(_) => Check::Proxy,
         DialError::Tls { .. }
-        | DialError::Timeout { step: Step::Tls, .. }
-        | DialError::Broken { step: Step::Tls, .. } => Check::Tls,
-        DialError::Timeout { step: Step::Upgrade, .. }
-        | DialError::Broken { step: Step::Upgrade, .. }
+        | DialError::Timeout { step: DialPhase::Tls, .. }
+        | DialError::Broken { step: DialPhase::Tls, .. } => Check::Tls,
+        DialError::Timeout { step: DialPhase::Upgrade, .. }
+        | DialError::Broken { step: DialPhase::Upgrade, .. }
         | DialError::WantsTls { .. }
         | DialError::NotWebSocket { .. }
         | DialError::HttpRefused { .. }

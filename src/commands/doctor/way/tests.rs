@@ -5,8 +5,8 @@ use std::io;
 use super::*;
 use crate::error::Kind;
 use crate::net::dial::certificate::Root;
-use crate::net::dial::http_response::Refusal;
-use crate::net::dial::tls::TlsTrouble;
+use crate::net::dial::http_response::HttpRefusal;
+use crate::net::dial::tls::TlsFault;
 use crate::net::endpoint::url::EndpointUrl;
 use crate::net::endpoint::{Auth, Purpose};
 use crate::net::proxy::ProxySettings;
@@ -30,27 +30,27 @@ fn certificate(days: i64) -> Certificate {
     }
 }
 
-fn went(steps: Vec<Passed>) -> Went {
-    let mut went = Went::default();
+fn went(steps: Vec<DialStep>) -> DialLog {
+    let mut went = DialLog::default();
     steps.into_iter().for_each(|step| went.pass(step, AT));
     went
 }
 
-fn looked_up(host: &str) -> Passed {
-    Passed::LookedUp { host: host.to_owned(), addresses: vec!["192.0.2.1:443".parse().unwrap()] }
+fn looked_up(host: &str) -> DialStep {
+    DialStep::LookedUp { host: host.to_owned(), addresses: vec!["192.0.2.1:443".parse().unwrap()] }
 }
 
-fn all_of_it(days: i64) -> Vec<Passed> {
+fn all_of_it(days: i64) -> Vec<DialStep> {
     vec![
-        Passed::Begun(None),
+        DialStep::Begun(None),
         looked_up("voice.test"),
-        Passed::Connected("192.0.2.1:443".parse().unwrap()),
-        Passed::Shown(Box::new(certificate(days))),
-        Passed::Agreed("TLS 1.3"),
+        DialStep::Connected("192.0.2.1:443".parse().unwrap()),
+        DialStep::Shown(Box::new(certificate(days))),
+        DialStep::Agreed("TLS 1.3"),
     ]
 }
 
-fn told(went: &Went, url: &str, error: Option<DialError>) -> Vec<(Level, String)> {
+fn told(went: &DialLog, url: &str, error: Option<DialError>) -> Vec<(Level, String)> {
     let error = error.map(|error| Error::new(Kind::Network, error));
     let findings = went.findings(&endpoint(url), error.as_ref(), AT);
     findings.into_iter().map(|finding| (finding.level, finding.said)).collect()
@@ -81,7 +81,7 @@ fn a_certificate_that_ends_soon_is_a_warning() {
 
 #[test]
 fn what_goes_unencrypted_to_another_machine_is_a_warning() {
-    let steps = || vec![Passed::Begun(None), Passed::Connected("192.0.2.1:80".parse().unwrap())];
+    let steps = || vec![DialStep::Begun(None), DialStep::Connected("192.0.2.1:80".parse().unwrap())];
     let remote = told(&went(steps()), "ws://192.0.2.1", None);
     assert_eq!((remote[0].0, remote[3].0), (Level::NotChecked, Level::Warning));
     let here = told(&went(steps()), "ws://127.0.0.1", None);
@@ -96,19 +96,20 @@ fn each_failure_is_told_at_its_step_and_nothing_after_it_is_checked() {
     let io = || io::Error::from(io::ErrorKind::ConnectionRefused);
     let proxy =
         |trouble| DialError::Proxy(ProxyError { address: address(), variable: "https_proxy", trouble });
-    let refusal = Refusal { status: 401, body: Vec::new(), retry_after: None, location: None, code: None };
-    let tls = || DialError::Tls { host: "voice.test".to_owned(), trouble: TlsTrouble::WrongName };
+    let refusal =
+        HttpRefusal { status: 401, body: Vec::new(), retry_after: None, location: None, code: None };
+    let tls = || DialError::Tls { host: "voice.test".to_owned(), trouble: TlsFault::WrongName };
     for (error, at) in [
         (DialError::UnknownHost { host: "voice.test".to_owned(), source: io() }, 0),
-        (late(Step::Lookup), 0),
+        (late(DialPhase::Lookup), 0),
         (refused(io()), 1),
-        (late(Step::Connect), 1),
-        (proxy(ProxyTrouble::NotReached(Box::new(refused(io())))), 1),
-        (proxy(ProxyTrouble::NotReached(Box::new(tls()))), 2),
-        (proxy(ProxyTrouble::WantsLogin), 2),
+        (late(DialPhase::Connect), 1),
+        (proxy(ProxyFault::NotReached(Box::new(refused(io())))), 1),
+        (proxy(ProxyFault::NotReached(Box::new(tls()))), 2),
+        (proxy(ProxyFault::WantsLogin), 2),
         (tls(), 3),
-        (late(Step::Tls), 3),
-        (late(Step::Upgrade), 4),
+        (late(DialPhase::Tls), 3),
+        (late(DialPhase::Upgrade), 4),
         (DialError::HttpRefused { host: "voice.test".to_owned(), refusal: Box::new(refusal) }, 4),
     ] {
         let said = error.to_string();
@@ -124,8 +125,8 @@ fn each_failure_is_told_at_its_step_and_nothing_after_it_is_checked() {
 #[test]
 fn a_certificate_that_is_not_trusted_is_described() {
     let stranger = Certificate { root: None, ..certificate(90) };
-    let steps = vec![Passed::Begun(None), Passed::Shown(Box::new(stranger))];
-    let error = DialError::Tls { host: "voice.test".to_owned(), trouble: TlsTrouble::UnknownAuthority };
+    let steps = vec![DialStep::Begun(None), DialStep::Shown(Box::new(stranger))];
+    let error = DialError::Tls { host: "voice.test".to_owned(), trouble: TlsFault::UnknownAuthority };
     let told = told(&went(steps), "wss://voice.test", Some(error));
     assert!(
         told[3]
@@ -141,8 +142,8 @@ fn a_proxy_has_its_own_certificate_and_a_second_try_is_told() {
         ProxySettings::read(|name| (name == "https_proxy").then(|| "https://proxy.test:8443".to_owned()));
     let proxy = settings.choose(&EndpointUrl::parse("wss://voice.test").unwrap()).unwrap();
     let mut steps = all_of_it(90);
-    steps[0] = Passed::Begun(proxy);
-    steps.push(Passed::LedOn);
+    steps[0] = DialStep::Begun(proxy);
+    steps.push(DialStep::LedOn);
     let by_proxy = went(steps);
     assert!(by_proxy.certificate.is_none(), "it was the proxy's");
     let said = told(&by_proxy, "wss://voice.test", None);

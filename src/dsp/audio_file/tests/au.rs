@@ -23,7 +23,10 @@ fn au_is_read_in_all_its_encodings() {
     ];
     for (encoding, sound, tolerance) in encodings {
         let Outcome { rate, samples, warnings } = read(&au(sound.len() as u32, encoding, b"", &sound));
-        assert!((rate, samples.len()) == (Rate(16_000), voice().len()) && warnings.is_empty(), "{encoding}");
+        assert!(
+            (rate, samples.len()) == (SampleRate(16_000), voice().len()) && warnings.is_empty(),
+            "{encoding}"
+        );
         for (sample, expected) in samples.iter().zip(floats(&voice())) {
             assert!((sample - expected).abs() <= tolerance, "encoding {encoding}: {sample} for {expected}");
         }

@@ -104,7 +104,7 @@ impl Read for Trickle<'_> {
 
 /// What was read, and the warnings.
 struct Outcome {
-    rate: Rate,
+    rate: SampleRate,
     samples: Vec<f32>,
     warnings: Vec<String>,
 }

@@ -13,7 +13,11 @@ fn every_format_and_channel_count_is_read_as_mono() {
     for (bits, format) in [(8, Int), (16, Int), (24, Int), (32, Int), (32, Float)] {
         for channels in [1, 2, 5, 8] {
             let Outcome { rate, samples, warnings } = read(&hound_file(bits, format, channels));
-            assert_eq!((rate, samples.len()), (Rate(11_025), 5_000), "{bits} bits, {channels} channels");
+            assert_eq!(
+                (rate, samples.len()),
+                (SampleRate(11_025), 5_000),
+                "{bits} bits, {channels} channels"
+            );
             assert!(warnings.is_empty(), "{bits} bits, {channels} channels: {warnings:?}");
             for (n, sample) in (0..).zip(&samples) {
                 let error = (sample - ramp(n)).abs();
@@ -110,7 +114,7 @@ fn a_big_endian_rifx_file_is_read() {
     file.extend((sound.len() as u32).to_be_bytes());
     file.extend(sound);
     let Outcome { rate, samples, warnings } = read(&file);
-    assert!(rate == Rate(16_000) && samples == floats(&voice()) && warnings.is_empty());
+    assert!(rate == SampleRate(16_000) && samples == floats(&voice()) && warnings.is_empty());
 }
 
 #[test]

@@ -6,9 +6,9 @@ use super::*;
 async fn a_silent_server_is_given_up_with_the_step_it_is_silent_in() {
     let (listener, port) = listener().await;
     let short = Duration::from_millis(50);
-    let limits = Limits { tls: short, upgrade: short, ..Limits::default() };
+    let limits = DialTimeouts { tls: short, upgrade: short, ..DialTimeouts::default() };
     let options = DialOptions { limits, ..DialOptions::default() };
-    for (scheme, step) in [("ws", Step::Upgrade), ("wss", Step::Tls)] {
+    for (scheme, step) in [("ws", DialPhase::Upgrade), ("wss", DialPhase::Tls)] {
         let error = failure(dial(&endpoint(&format!("{scheme}://127.0.0.1:{port}")), &options).await);
         let expected = format!("127.0.0.1:{port} did not answer in time: {step} took more than 0.05 s");
         assert_eq!(error.to_string(), expected);
@@ -49,7 +49,7 @@ async fn an_address_that_hangs_does_not_keep_the_next_one_from_being_tried() {
 async fn each_step_has_a_limit_and_is_named() {
     let short = Duration::from_millis(50);
     let (hangs, _waiting, _full) = hanging().await;
-    let limits = Limits { connect: short, proxy: short, ..Limits::default() };
+    let limits = DialTimeouts { connect: short, proxy: short, ..DialTimeouts::default() };
     let options = DialOptions { limits, ..DialOptions::default() };
     let error = failure(dial(&endpoint(&format!("ws://{hangs}")), &options).await);
     assert_eq!(
@@ -88,7 +88,7 @@ fn a_name_that_is_looked_up_for_too_long_is_given_up() {
         // Names are looked up by a thread, and the only one is taken.
         let (free, taken) = std::sync::mpsc::channel::<()>();
         spawn_blocking(move || taken.recv());
-        let limits = Limits { lookup: Duration::from_millis(50), ..Limits::default() };
+        let limits = DialTimeouts { lookup: Duration::from_millis(50), ..DialTimeouts::default() };
         let options = DialOptions { limits, ..DialOptions::default() };
         let error = failure(dial(&endpoint("ws://localhost:1"), &options).await);
         let step = "looking up the host's name took more than 0.05 s";

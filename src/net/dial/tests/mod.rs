@@ -17,7 +17,7 @@ use super::*;
 use crate::net::dial::error::DialErrorKind;
 use crate::net::endpoint::url::EndpointUrl;
 use crate::net::endpoint::{Auth, Purpose};
-use crate::net::ws::connection::LinkEvent;
+use crate::net::ws::connection::WebSocketEvent;
 use crate::secret::Secret;
 
 const KEY: &str = "sk-proj-0123456789abcdef";
@@ -33,12 +33,12 @@ fn endpoint(url: &str) -> Endpoint {
     Endpoint::new(EndpointUrl::parse(url).unwrap(), purpose, Auth::Bearer(Secret::new(KEY)))
 }
 
-async fn dialled(url: String) -> Result<Link<Stream>, DialError> {
+async fn dialled(url: String) -> Result<WebSocketClient<NetStream>, DialError> {
     dial(&endpoint(&url), &DialOptions::default()).await
 }
 
 /// The error, with the key looked for in all that can be printed of it.
-fn failure(outcome: Result<Link<Stream>, DialError>) -> DialError {
+fn failure(outcome: Result<WebSocketClient<NetStream>, DialError>) -> DialError {
     let error = outcome.expect_err("it must not connect");
     let shown = format!("{error} {error:?} {:?} {:?}", error.hint(), error.body());
     assert!(!shown.contains("0123456789"), "{shown}");
@@ -68,9 +68,9 @@ async fn a_websocket_server_is_reached_and_both_sides_talk() {
     };
     let talking = async {
         let mut link = dialled(format!("ws://localhost:{port}")).await.unwrap();
-        assert_eq!(link.next().await, LinkEvent::Text("hello".into()));
+        assert_eq!(link.next().await, WebSocketEvent::Text("hello".into()));
         link.queue("hello yourself".to_owned());
-        assert_eq!(link.next().await, LinkEvent::Drained);
+        assert_eq!(link.next().await, WebSocketEvent::Drained);
         link
     };
     let (heard, _link) = tokio::join!(serving, talking);
@@ -239,7 +239,7 @@ async fn an_ipv6_address_is_dialled_and_named_in_brackets() {
     };
     let talking = async { dialled(format!("ws://[::1]:{port}")).await.unwrap().next().await };
     let (hello, server) = tokio::join!(talking, serving);
-    assert_eq!(hello, LinkEvent::Text("hello".into()));
+    assert_eq!(hello, WebSocketEvent::Text("hello".into()));
     drop((server, listener));
     let error = failure(dialled(format!("ws://[::1]:{port}")).await);
     assert_eq!(error.to_string(), format!("nobody listens at [::1]:{port}"));
@@ -290,12 +290,12 @@ impl Authority {
         &self,
         name: &str,
         extra_roots: Vec<CertificateDer<'static>>,
-    ) -> Result<LinkEvent, DialError> {
+    ) -> Result<WebSocketEvent, DialError> {
         self.dialled_by(name, &DialOptions { extra_roots, ..DialOptions::default() }).await
     }
 
     /// Serves one TLS connection on which it says hello, and dials it by a name.
-    async fn dialled_by(&self, name: &str, options: &DialOptions) -> Result<LinkEvent, DialError> {
+    async fn dialled_by(&self, name: &str, options: &DialOptions) -> Result<WebSocketEvent, DialError> {
         let (listener, port) = listener().await;
         let acceptor = TlsAcceptor::from(self.config.clone());
         let serving = async {
@@ -313,7 +313,7 @@ impl Authority {
     }
 }
 
-async fn trouble(authority: &Authority, name: &str, roots: Vec<CertificateDer<'static>>) -> TlsTrouble {
+async fn trouble(authority: &Authority, name: &str, roots: Vec<CertificateDer<'static>>) -> TlsFault {
     let error = authority.dialled_as(name, roots).await.unwrap_err();
     let DialError::Tls { host, trouble } = error else { panic!("{error:?}") };
     assert_eq!(host, name);
@@ -328,10 +328,10 @@ async fn a_private_authority_is_trusted_only_when_it_is_given() {
         // of the same name.
         for stranger in ["stranger.test", name] {
             let roots = vec![Authority::signing_for(stranger, |_| {}).root];
-            assert_eq!(trouble(&authority, name, roots).await, TlsTrouble::UnknownAuthority);
+            assert_eq!(trouble(&authority, name, roots).await, TlsFault::UnknownAuthority);
         }
         let hello = authority.dialled_as(name, vec![authority.root.clone()]).await.unwrap();
-        assert_eq!(hello, LinkEvent::Text("hello".into()));
+        assert_eq!(hello, WebSocketEvent::Text("hello".into()));
     }
 }
 
@@ -339,11 +339,11 @@ async fn a_private_authority_is_trusted_only_when_it_is_given() {
 async fn a_certificate_that_a_server_signed_itself_is_trusted_when_it_is_given_and_none_of_an_authority() {
     let authority = Authority::showing_itself("localhost", IsCa::Ca(BasicConstraints::Unconstrained));
     let roots = vec![authority.root.clone()];
-    assert_eq!(trouble(&authority, "localhost", roots).await, TlsTrouble::AuthorityItself);
+    assert_eq!(trouble(&authority, "localhost", roots).await, TlsFault::AuthorityItself);
 
     let server = Authority::showing_itself("localhost", IsCa::ExplicitNoCa);
     let hello = server.dialled_as("localhost", vec![server.root.clone()]).await.unwrap();
-    assert_eq!(hello, LinkEvent::Text("hello".into()));
+    assert_eq!(hello, WebSocketEvent::Text("hello".into()));
 }
 
 #[tokio::test]
@@ -357,11 +357,9 @@ async fn a_certificate_that_does_not_fit_is_told_in_plain_words() {
         params.not_before = rcgen::date_time_ymd(4000, 1, 1);
         params.not_after = rcgen::date_time_ymd(4001, 1, 1);
     });
-    for (authority, expected) in [
-        (other_name, TlsTrouble::WrongName),
-        (expired, TlsTrouble::Expired),
-        (early, TlsTrouble::NotYetValid),
-    ] {
+    for (authority, expected) in
+        [(other_name, TlsFault::WrongName), (expired, TlsFault::Expired), (early, TlsFault::NotYetValid)]
+    {
         let found = trouble(&authority, "localhost", vec![authority.root.clone()]).await;
         assert_eq!(found, expected);
         assert!(found.hint().is_some());

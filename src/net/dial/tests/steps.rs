@@ -4,8 +4,8 @@ use super::*;
 use crate::net::dial::certificate::{Certificate, Root, TrustedBy};
 
 /// Dials by a name and returns what was told, with whether it was reached.
-async fn told(authority: &Authority, name: &str, roots: &[&Authority]) -> (Vec<Passed>, bool) {
-    let (witness, mut steps) = Witness::new();
+async fn told(authority: &Authority, name: &str, roots: &[&Authority]) -> (Vec<DialStep>, bool) {
+    let (witness, mut steps) = DialObserver::new();
     let extra_roots = roots.iter().map(|authority| authority.root.clone()).collect();
     let options = DialOptions { extra_roots, witness, ..DialOptions::default() };
     let reached = authority.dialled_by(name, &options).await.is_ok();
@@ -16,14 +16,14 @@ async fn told(authority: &Authority, name: &str, roots: &[&Authority]) -> (Vec<P
     (told, reached)
 }
 
-fn certificate(steps: Vec<Passed>) -> Certificate {
+fn certificate(steps: Vec<DialStep>) -> Certificate {
     let shown = steps.into_iter().find_map(|step| match step {
-        Passed::Shown(certificate) => Some(*certificate),
-        Passed::Begun(_)
-        | Passed::LookedUp { .. }
-        | Passed::Connected(_)
-        | Passed::LedOn
-        | Passed::Agreed(_) => None,
+        DialStep::Shown(certificate) => Some(*certificate),
+        DialStep::Begun(_)
+        | DialStep::LookedUp { .. }
+        | DialStep::Connected(_)
+        | DialStep::LedOn
+        | DialStep::Agreed(_) => None,
     });
     shown.unwrap()
 }
@@ -37,11 +37,11 @@ async fn each_step_is_told_in_its_order() {
         matches!(
             &steps[..],
             [
-                Passed::Begun(None),
-                Passed::LookedUp { host, addresses },
-                Passed::Connected(address),
-                Passed::Shown(_),
-                Passed::Agreed("TLS 1.3"),
+                DialStep::Begun(None),
+                DialStep::LookedUp { host, addresses },
+                DialStep::Connected(address),
+                DialStep::Shown(_),
+                DialStep::Agreed("TLS 1.3"),
             ] if host == "localhost" && addresses.iter().any(|found| found.ip() == address.ip())
         ),
         "{steps:?}"
@@ -83,6 +83,6 @@ async fn a_certificate_that_is_refused_is_described_too_and_still_refused() {
 async fn an_address_is_not_looked_up_and_names_are_shown_as_addresses() {
     let authority = Authority::signing_for("127.0.0.1", |_| {});
     let (steps, reached) = told(&authority, "127.0.0.1", &[&authority]).await;
-    assert!(reached && !steps.iter().any(|step| matches!(step, Passed::LookedUp { .. })), "{steps:?}");
+    assert!(reached && !steps.iter().any(|step| matches!(step, DialStep::LookedUp { .. })), "{steps:?}");
     assert_eq!(certificate(steps).names, ["127.0.0.1"]);
 }

@@ -9,11 +9,11 @@ use tokio_socks::{Error as SocksError, TargetAddr};
 use tokio_tungstenite::tungstenite::http::StatusCode;
 use tokio_tungstenite::tungstenite::http::header::PROXY_AUTHENTICATE;
 
-use crate::net::dial::http_response::{Answer, AnswerError};
+use crate::net::dial::http_response::{HttpResponse, HttpResponseError};
 use crate::net::endpoint::PROGRAM;
 use crate::net::endpoint::excerpt::plain_line;
 use crate::net::endpoint::redaction::Redactor;
-use crate::net::proxy::error::{ProxyTrouble, SocksReason};
+use crate::net::proxy::error::{ProxyFault, SocksReason};
 use crate::net::proxy::{Proxy, ProxyKind};
 
 /// How much of what a proxy wants is shown, in characters.
@@ -21,7 +21,7 @@ const WANTED_MAX_CHARS: usize = 60;
 
 /// Where a proxy is to lead.
 #[derive(Debug)]
-pub(crate) struct Target<'a> {
+pub(crate) struct TunnelTarget<'a> {
     /// The host's name or address, an IPv6 address without brackets.
     pub(crate) host: &'a str,
     /// Its port.
@@ -36,7 +36,11 @@ pub(crate) struct Target<'a> {
 ///
 /// # Errors
 /// When it refuses, or is another kind of server.
-pub(crate) async fn open<S>(stream: &mut S, proxy: &Proxy, target: &Target<'_>) -> Result<(), ProxyTrouble>
+pub(crate) async fn open<S>(
+    stream: &mut S,
+    proxy: &Proxy,
+    target: &TunnelTarget<'_>,
+) -> Result<(), ProxyFault>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -46,31 +50,31 @@ where
     }
 }
 
-async fn connect<S>(stream: &mut S, proxy: &Proxy, target: &Target<'_>) -> Result<(), ProxyTrouble>
+async fn connect<S>(stream: &mut S, proxy: &Proxy, target: &TunnelTarget<'_>) -> Result<(), ProxyFault>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let broken = |source| ProxyTrouble::Broken(Some(source));
+    let broken = |source| ProxyFault::Broken(Some(source));
     stream.write_all(request(proxy, target).as_bytes()).await.map_err(broken)?;
     stream.flush().await.map_err(broken)?;
     let redactor = proxy.redactor();
-    let answer = Answer::read(stream, &redactor).await.map_err(not_http)?;
+    let answer = HttpResponse::read(stream, &redactor).await.map_err(not_http)?;
     if answer.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
         return Err(login_trouble(&answer, proxy, &redactor));
     }
     if !answer.status().is_success() {
         let refusal = Box::new(answer.refusal(stream, &redactor).await);
-        return Err(ProxyTrouble::Refused { target: target.shown.to_owned(), refusal });
+        return Err(ProxyFault::Refused { target: target.shown.to_owned(), refusal });
     }
     // Neither TLS nor HTTP lets the server begin: what comes now would be taken for its answer.
     if !answer.into_rest().is_empty() {
-        return Err(ProxyTrouble::NotProxy { said: "answered CONNECT with a page".to_owned() });
+        return Err(ProxyFault::NotProxy { said: "answered CONNECT with a page".to_owned() });
     }
     Ok(())
 }
 
-fn request(proxy: &Proxy, target: &Target<'_>) -> String {
-    let Target { shown, .. } = target;
+fn request(proxy: &Proxy, target: &TunnelTarget<'_>) -> String {
+    let TunnelTarget { shown, .. } = target;
     let login = match &proxy.login {
         Some(login) => format!("Proxy-Authorization: Basic {}\r\n", login.basic()),
         None => String::new(),
@@ -78,22 +82,22 @@ fn request(proxy: &Proxy, target: &Target<'_>) -> String {
     format!("CONNECT {shown} HTTP/1.1\r\nHost: {shown}\r\nUser-Agent: {PROGRAM}\r\n{login}\r\n")
 }
 
-fn not_http(error: AnswerError) -> ProxyTrouble {
+fn not_http(error: HttpResponseError) -> ProxyFault {
     match error {
-        AnswerError::Broken { source } => ProxyTrouble::Broken(Some(source)),
-        AnswerError::HungUp => ProxyTrouble::Broken(None),
-        AnswerError::NotHttp { start } if start.is_empty() => {
-            ProxyTrouble::NotProxy { said: "answered something that is not HTTP".to_owned() }
+        HttpResponseError::Broken { source } => ProxyFault::Broken(Some(source)),
+        HttpResponseError::HungUp => ProxyFault::Broken(None),
+        HttpResponseError::NotHttp { start } if start.is_empty() => {
+            ProxyFault::NotProxy { said: "answered something that is not HTTP".to_owned() }
         }
-        AnswerError::NotHttp { start } => {
-            ProxyTrouble::NotProxy { said: format!("answered something that is not HTTP: {start}") }
+        HttpResponseError::NotHttp { start } => {
+            ProxyFault::NotProxy { said: format!("answered something that is not HTTP: {start}") }
         }
-        AnswerError::SpeaksTls => ProxyTrouble::NotProxy { said: "wants TLS".to_owned() },
+        HttpResponseError::SpeaksTls => ProxyFault::NotProxy { said: "wants TLS".to_owned() },
     }
 }
 
 /// A proxy offers its ways to log in one a header or one after the other (RFC 9110, section 11.7.1).
-fn login_trouble(answer: &Answer, proxy: &Proxy, redactor: &Redactor) -> ProxyTrouble {
+fn login_trouble(answer: &HttpResponse, proxy: &Proxy, redactor: &Redactor) -> ProxyFault {
     let offers: Vec<&str> =
         answer.headers().get_all(PROXY_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok()).collect();
     let takes_basic = offers
@@ -105,15 +109,15 @@ fn login_trouble(answer: &Answer, proxy: &Proxy, redactor: &Redactor) -> ProxyTr
         // Behind the name of a way come its parameters, which say nothing to a person.
         let names = offers.iter().filter_map(|offer| offer.split_whitespace().next());
         let names = names.collect::<Vec<_>>().join(", ");
-        return ProxyTrouble::OtherLogin(plain_line(&redactor.redact(&names), WANTED_MAX_CHARS));
+        return ProxyFault::OtherLogin(plain_line(&redactor.redact(&names), WANTED_MAX_CHARS));
     }
     match proxy.login {
-        Some(_) => ProxyTrouble::LoginRefused,
-        None => ProxyTrouble::WantsLogin,
+        Some(_) => ProxyFault::LoginRefused,
+        None => ProxyFault::WantsLogin,
     }
 }
 
-async fn socks<S>(stream: &mut S, proxy: &Proxy, target: &Target<'_>) -> Result<(), ProxyTrouble>
+async fn socks<S>(stream: &mut S, proxy: &Proxy, target: &TunnelTarget<'_>) -> Result<(), ProxyFault>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -132,21 +136,21 @@ where
     led.map(|_| ()).map_err(|error| socks_trouble(error, proxy, target))
 }
 
-fn socks_trouble(error: SocksError, proxy: &Proxy, target: &Target<'_>) -> ProxyTrouble {
+fn socks_trouble(error: SocksError, proxy: &Proxy, target: &TunnelTarget<'_>) -> ProxyFault {
     if let Some(reason) = socks_reason(&error) {
-        return ProxyTrouble::Socks { target: target.shown.to_owned(), reason };
+        return ProxyFault::Socks { target: target.shown.to_owned(), reason };
     }
     #[expect(clippy::wildcard_enum_match_arm, reason = "the others are ways to speak something else")]
     match error {
-        SocksError::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => ProxyTrouble::Broken(None),
-        SocksError::Io(error) => ProxyTrouble::Broken(Some(error)),
-        SocksError::AuthorizationRequired => ProxyTrouble::WantsLogin,
-        SocksError::PasswordAuthFailure(_) => ProxyTrouble::LoginRefused,
+        SocksError::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => ProxyFault::Broken(None),
+        SocksError::Io(error) => ProxyFault::Broken(Some(error)),
+        SocksError::AuthorizationRequired => ProxyFault::WantsLogin,
+        SocksError::PasswordAuthFailure(_) => ProxyFault::LoginRefused,
         SocksError::NoAcceptableAuthMethods => match proxy.login {
-            None => ProxyTrouble::WantsLogin,
-            Some(_) => ProxyTrouble::OtherLogin("one that is not known here".to_owned()),
+            None => ProxyFault::WantsLogin,
+            Some(_) => ProxyFault::OtherLogin("one that is not known here".to_owned()),
         },
-        _ => ProxyTrouble::NotProxy { said: "answered something that is not SOCKS5".to_owned() },
+        _ => ProxyFault::NotProxy { said: "answered something that is not SOCKS5".to_owned() },
     }
 }
 

@@ -20,7 +20,7 @@ async fn told(url: &str, host: &str, answers: &[&[u8]]) -> (Vec<u8>, String) {
     let (mut near, mut far) = duplex(1 << 16);
     let proxy = proxy(url);
     let shown = if host.contains(':') { format!("[{host}]:443") } else { format!("{host}:443") };
-    let target = Target { host, port: 443, address: None, shown: &shown };
+    let target = TunnelTarget { host, port: 443, address: None, shown: &shown };
     let serving = async move {
         let mut asked = Vec::with_capacity(4096);
         for answer in answers {

@@ -14,7 +14,7 @@ use tokio_tungstenite::tungstenite::http::header::{
 };
 use tokio_tungstenite::tungstenite::http::{HeaderName, Request, StatusCode};
 
-use crate::net::dial::http_response::{Answer, AnswerError, Refusal};
+use crate::net::dial::http_response::{HttpRefusal, HttpResponse, HttpResponseError};
 use crate::net::endpoint::redaction::Redactor;
 
 /// Header names whose documented spelling is not small letters throughout. Servers must not care
@@ -58,7 +58,7 @@ pub enum UpgradeError {
     SpeaksTls,
     /// The server speaks HTTP and did not upgrade.
     #[error("the server answered {0}")]
-    Refused(Box<Refusal>),
+    Refused(Box<HttpRefusal>),
     /// A 101 that is not as the RFC wants it.
     #[error("the server's upgrade is not valid: {0}")]
     Invalid(&'static str),
@@ -67,13 +67,13 @@ pub enum UpgradeError {
     NoSubprotocol,
 }
 
-impl From<AnswerError> for UpgradeError {
-    fn from(error: AnswerError) -> Self {
+impl From<HttpResponseError> for UpgradeError {
+    fn from(error: HttpResponseError) -> Self {
         match error {
-            AnswerError::Broken { source } => Self::Broken { source },
-            AnswerError::HungUp => Self::HungUp,
-            AnswerError::NotHttp { start } => Self::NotHttp { start },
-            AnswerError::SpeaksTls => Self::SpeaksTls,
+            HttpResponseError::Broken { source } => Self::Broken { source },
+            HttpResponseError::HungUp => Self::HungUp,
+            HttpResponseError::NotHttp { start } => Self::NotHttp { start },
+            HttpResponseError::SpeaksTls => Self::SpeaksTls,
         }
     }
 }
@@ -90,7 +90,7 @@ where
     stream.write_all(&written(request)).await.map_err(broken)?;
     stream.flush().await.map_err(broken)?;
     let redactor = request.extensions().get::<Redactor>().cloned().unwrap_or_default();
-    let answer = Answer::read(stream, &redactor).await?;
+    let answer = HttpResponse::read(stream, &redactor).await?;
     if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
         check(request.headers(), answer.headers())?;
         return Ok(answer.into_rest());

@@ -36,7 +36,7 @@ async fn failed(answer: &str) -> String {
     answered(Auth::Bearer(Secret::new(KEY)), answer.as_bytes()).await.unwrap_err().to_string()
 }
 
-async fn refused(answer: &str) -> Refusal {
+async fn refused(answer: &str) -> HttpRefusal {
     match answered(Auth::Bearer(Secret::new(KEY)), answer.as_bytes()).await {
         Err(UpgradeError::Refused(refusal)) => *refusal,
         other => panic!("{other:?}"),

@@ -20,8 +20,8 @@ use tokio_tungstenite::tungstenite::{Bytes, Message, Utf8Bytes};
 use crate::net::dial::upgrade::{UpgradeError, upgrade};
 use crate::net::endpoint::excerpt::plain_line;
 use crate::net::endpoint::redaction::{EventRedactor, Redactor};
-use crate::net::ws::ignore_write_errors::Steady;
-use crate::net::ws::keepalive::{Beat, Pulse};
+use crate::net::ws::ignore_write_errors::IgnoreWriteErrors;
+use crate::net::ws::keepalive::{Keepalive, KeepaliveEvent};
 use crate::protocol::close::CloseCause;
 
 /// How much is read at once. The usual 128 KiB would be a measurable part of an idle call's memory,
@@ -46,7 +46,7 @@ const REASON_MAX_BYTES: usize = 123;
 
 /// What comes out of a link.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LinkEvent {
+pub enum WebSocketEvent {
     /// A message.
     Text(Utf8Bytes),
     /// All that was queued has been handed to the stream.
@@ -58,8 +58,8 @@ pub enum LinkEvent {
 }
 
 /// A WebSocket client in one task: nothing is sent or received but in [`Link::next`].
-pub struct Link<S> {
-    socket: WebSocketStream<Steady<S>>,
+pub struct WebSocketClient<S> {
+    socket: WebSocketStream<IgnoreWriteErrors<S>>,
     /// What the socket has not been given. Not bounded: the caller looks at [`Link::backlog`] and
     /// stops taking microphone sound, which is all that can grow.
     queue: VecDeque<Utf8Bytes>,
@@ -71,8 +71,8 @@ pub struct Link<S> {
     pong_bytes: usize,
     /// Whether [`LinkEvent::Drained`] is owed once all is written.
     owes_drained: bool,
-    goodbye: Goodbye,
-    pulse: Pulse,
+    goodbye: CloseHandshake,
+    pulse: Keepalive,
     /// Whether the other side is to be asked whether it is there.
     owes_ping: bool,
     /// Hides the keys in what the other side says: servers repeat what they are sent.
@@ -83,7 +83,7 @@ pub struct Link<S> {
 
 /// How far this side's goodbye is.
 #[derive(Debug)]
-enum Goodbye {
+enum CloseHandshake {
     /// Not asked for.
     No,
     /// To be said when the queue is empty.
@@ -92,7 +92,7 @@ enum Goodbye {
     Said,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketClient<S> {
     /// Makes a link of a stream by the client's side of the upgrade. Sets no time limit.
     ///
     /// # Errors
@@ -106,7 +106,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             .write_buffer_size(0)
             .max_frame_size(Some(FRAME_MAX_BYTES))
             .max_message_size(Some(MESSAGE_MAX_BYTES));
-        let stream = Steady::new(stream);
+        let stream = IgnoreWriteErrors::new(stream);
         let socket = WebSocketStream::from_partially_read(stream, early, Role::Client, Some(config)).await;
         Ok(Self {
             socket,
@@ -115,8 +115,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
             writing_bytes: 0,
             pong_bytes: 0,
             owes_drained: false,
-            goodbye: Goodbye::No,
-            pulse: Pulse::start(),
+            goodbye: CloseHandshake::No,
+            pulse: Keepalive::start(),
             owes_ping: false,
             redactor: EventRedactor::new(redactor),
             closed: None,
@@ -126,7 +126,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
     /// Puts a text message in the outgoing queue; [`Link::next`] sends it. Ignored after
     /// [`Link::close`] and after the end, where nothing can be sent.
     pub fn queue(&mut self, text: String) {
-        if self.closed.is_some() || !matches!(self.goodbye, Goodbye::No) {
+        if self.closed.is_some() || !matches!(self.goodbye, CloseHandshake::No) {
             return;
         }
         self.queued_bytes += text.len();
@@ -144,9 +144,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
     /// says until it answers, then `Closed(Ours)`; how long to wait is the caller's business.
     /// The reason is cut to what fits, 123 bytes.
     pub fn close(&mut self, code: u16, reason: &str) {
-        if matches!(self.goodbye, Goodbye::No) {
+        if matches!(self.goodbye, CloseHandshake::No) {
             let reason = &reason[..reason.floor_char_boundary(REASON_MAX_BYTES)];
-            self.goodbye = Goodbye::Asked(CloseFrame { code: CloseCode::from(code), reason: reason.into() });
+            self.goodbye =
+                CloseHandshake::Asked(CloseFrame { code: CloseCode::from(code), reason: reason.into() });
         }
     }
 
@@ -154,36 +155,38 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
     ///
     /// Cancel-safe because there is nothing in the future but a borrow: what is half sent or half
     /// received stays in the socket, and an event is taken from it only to be returned at once.
-    pub async fn next(&mut self) -> LinkEvent {
+    pub async fn next(&mut self) -> WebSocketEvent {
         let event = poll_fn(|context| self.poll_event(context)).await;
         self.redacted(event)
     }
 
-    fn redacted(&mut self, event: LinkEvent) -> LinkEvent {
+    fn redacted(&mut self, event: WebSocketEvent) -> WebSocketEvent {
         let hide = |text: String| self.redactor.redactor().redact(&text).into_owned();
         match event {
-            LinkEvent::Text(text) => LinkEvent::Text(match self.redactor.redact(&text) {
+            WebSocketEvent::Text(text) => WebSocketEvent::Text(match self.redactor.redact(&text) {
                 Cow::Borrowed(_) => text,
                 Cow::Owned(redacted) => redacted.into(),
             }),
-            LinkEvent::Drained | LinkEvent::Garbled(_) => event,
-            LinkEvent::Closed(CloseCause::Peer { code, reason }) => {
-                LinkEvent::Closed(CloseCause::Peer { code, reason: hide(reason) })
+            WebSocketEvent::Drained | WebSocketEvent::Garbled(_) => event,
+            WebSocketEvent::Closed(CloseCause::Peer { code, reason }) => {
+                WebSocketEvent::Closed(CloseCause::Peer { code, reason: hide(reason) })
             }
-            LinkEvent::Closed(CloseCause::Broken(what)) => LinkEvent::Closed(CloseCause::Broken(hide(what))),
-            LinkEvent::Closed(CloseCause::Ours) => event,
+            WebSocketEvent::Closed(CloseCause::Broken(what)) => {
+                WebSocketEvent::Closed(CloseCause::Broken(hide(what)))
+            }
+            WebSocketEvent::Closed(CloseCause::Ours) => event,
         }
     }
 
     /// Writes first, so that a talkative server cannot hold up the microphone; then reads one message,
     /// and with the next call the one after it, so that a server that does not read can still be heard.
-    fn poll_event(&mut self, context: &mut Context<'_>) -> Poll<LinkEvent> {
+    fn poll_event(&mut self, context: &mut Context<'_>) -> Poll<WebSocketEvent> {
         if let Some(cause) = &self.closed {
-            return Poll::Ready(LinkEvent::Closed(cause.clone()));
+            return Poll::Ready(WebSocketEvent::Closed(cause.clone()));
         }
         let written = self.poll_write(context).is_ready() && self.socket.get_ref().failure().is_none();
         if written && std::mem::take(&mut self.owes_drained) {
-            return Poll::Ready(LinkEvent::Drained);
+            return Poll::Ready(WebSocketEvent::Drained);
         }
         let read = self.poll_read(context);
         if self.socket.get_mut().take_heard() {
@@ -196,7 +199,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
     }
 
     /// Ends the link when it can neither be written nor read any more.
-    fn poll_failure(&mut self, context: &mut Context<'_>) -> Poll<LinkEvent> {
+    fn poll_failure(&mut self, context: &mut Context<'_>) -> Poll<WebSocketEvent> {
         let Some(failure) = self.socket.get_ref().failure() else {
             return self.poll_pulse(context);
         };
@@ -210,17 +213,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
     }
 
     /// Ends the link when the other side has been silent for too long, after it was asked.
-    fn poll_pulse(&mut self, context: &mut Context<'_>) -> Poll<LinkEvent> {
+    fn poll_pulse(&mut self, context: &mut Context<'_>) -> Poll<WebSocketEvent> {
         match self.pulse.poll(context) {
             Poll::Pending => Poll::Pending,
-            Poll::Ready(Beat::Ping) => {
+            Poll::Ready(KeepaliveEvent::Ping) => {
                 // After a goodbye the caller knows how long to wait.
-                self.owes_ping = matches!(self.goodbye, Goodbye::No);
+                self.owes_ping = matches!(self.goodbye, CloseHandshake::No);
                 // It leaves with the next poll, which also waits for the next tick.
                 context.waker().wake_by_ref();
                 Poll::Pending
             }
-            Poll::Ready(Beat::Dead) => {
+            Poll::Ready(KeepaliveEvent::Dead) => {
                 let cause = broken_or_ours(&self.goodbye, NO_ANSWER.to_owned());
                 Poll::Ready(self.end(cause))
             }
@@ -240,9 +243,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
                 self.queued_bytes -= text.len();
                 self.writing_bytes = text.len();
                 Message::Text(text)
-            } else if let Goodbye::Asked(frame) = &self.goodbye {
+            } else if let CloseHandshake::Asked(frame) = &self.goodbye {
                 let frame = frame.clone();
-                self.goodbye = Goodbye::Said;
+                self.goodbye = CloseHandshake::Said;
                 Message::Close(Some(frame))
             } else {
                 break;
@@ -258,17 +261,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         Poll::Ready(())
     }
 
-    fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<LinkEvent> {
+    fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<WebSocketEvent> {
         loop {
             let message = match Pin::new(&mut self.socket).poll_next(context) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(message) => message,
             };
             return Poll::Ready(match message {
-                Some(Ok(Message::Text(text))) => LinkEvent::Text(text),
+                Some(Ok(Message::Text(text))) => WebSocketEvent::Text(text),
                 Some(Ok(Message::Binary(bytes))) => match json_text(bytes) {
-                    Ok(text) => LinkEvent::Text(text),
-                    Err(bytes) => LinkEvent::Garbled(binary_note(&bytes, self.redactor.redactor())),
+                    Ok(text) => WebSocketEvent::Text(text),
+                    Err(bytes) => WebSocketEvent::Garbled(binary_note(&bytes, self.redactor.redactor())),
                 },
                 // The library queues a pong, and writes it with the next reading or writing.
                 Some(Ok(Message::Ping(payload))) => {
@@ -303,17 +306,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link<S> {
         let _ = Pin::new(&mut self.socket).poll_flush(context);
     }
 
-    fn end(&mut self, cause: CloseCause) -> LinkEvent {
+    fn end(&mut self, cause: CloseCause) -> WebSocketEvent {
         self.queue.clear();
         self.queued_bytes = 0;
         self.writing_bytes = 0;
         self.closed = Some(cause.clone());
-        LinkEvent::Closed(cause)
+        WebSocketEvent::Closed(cause)
     }
 }
 
 /// Without what is queued, which is what somebody said.
-impl<S> fmt::Debug for Link<S> {
+impl<S> fmt::Debug for WebSocketClient<S> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("Link")
@@ -332,16 +335,18 @@ const ILLEGAL_CLOSE_CODE: &str = "the server closed it with an illegal close cod
 
 const NO_ANSWER: &str = "no answer for 30 s";
 
-fn close_cause(goodbye: &Goodbye, frame: Option<CloseFrame>) -> CloseCause {
+fn close_cause(goodbye: &CloseHandshake, frame: Option<CloseFrame>) -> CloseCause {
     match (goodbye, frame) {
-        (Goodbye::Said, _) => CloseCause::Ours,
-        (Goodbye::No | Goodbye::Asked(_), Some(frame)) if is_illegal(&frame) => {
+        (CloseHandshake::Said, _) => CloseCause::Ours,
+        (CloseHandshake::No | CloseHandshake::Asked(_), Some(frame)) if is_illegal(&frame) => {
             CloseCause::Broken(ILLEGAL_CLOSE_CODE.to_owned())
         }
-        (Goodbye::No | Goodbye::Asked(_), Some(frame)) => {
+        (CloseHandshake::No | CloseHandshake::Asked(_), Some(frame)) => {
             CloseCause::Peer { code: Some(frame.code.into()), reason: frame.reason.as_str().to_owned() }
         }
-        (Goodbye::No | Goodbye::Asked(_), None) => CloseCause::Peer { code: None, reason: String::new() },
+        (CloseHandshake::No | CloseHandshake::Asked(_), None) => {
+            CloseCause::Peer { code: None, reason: String::new() }
+        }
     }
 }
 
@@ -352,10 +357,10 @@ fn is_illegal(frame: &CloseFrame) -> bool {
 }
 
 /// Once this side wants to go, it does not matter how it ends.
-fn broken_or_ours(goodbye: &Goodbye, sentence: String) -> CloseCause {
+fn broken_or_ours(goodbye: &CloseHandshake, sentence: String) -> CloseCause {
     match goodbye {
-        Goodbye::Asked(_) | Goodbye::Said => CloseCause::Ours,
-        Goodbye::No => CloseCause::Broken(sentence),
+        CloseHandshake::Asked(_) | CloseHandshake::Said => CloseCause::Ours,
+        CloseHandshake::No => CloseCause::Broken(sentence),
     }
 }
 

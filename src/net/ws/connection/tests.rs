@@ -17,37 +17,37 @@ const KEY: &str = "sk-0123456789";
 type Server = WebSocketStream<DuplexStream>;
 
 /// Both ends of a connection whose pipe holds so many bytes.
-async fn pair(pipe_bytes: usize) -> (Link<DuplexStream>, Server) {
+async fn pair(pipe_bytes: usize) -> (WebSocketClient<DuplexStream>, Server) {
     let (near, far) = duplex(pipe_bytes);
     let url = EndpointUrl::parse("ws://localhost").unwrap();
     let purpose = Purpose::Conversation { model: None };
     let auth = Auth::Bearer(Secret::new(KEY));
     let request = Endpoint::new(url, purpose, auth).request().unwrap();
-    let (link, server) = tokio::join!(Link::over(near, request), accept_async(far));
+    let (link, server) = tokio::join!(WebSocketClient::over(near, request), accept_async(far));
     (link.unwrap(), server.unwrap())
 }
 
-async fn all_events(link: &mut Link<DuplexStream>) -> Vec<LinkEvent> {
+async fn all_events(link: &mut WebSocketClient<DuplexStream>) -> Vec<WebSocketEvent> {
     let mut events = Vec::new();
     loop {
         let event = timeout(Duration::from_secs(60), link.next()).await.expect("the link hangs");
         events.push(event);
-        if matches!(events.last(), Some(LinkEvent::Closed(_))) {
+        if matches!(events.last(), Some(WebSocketEvent::Closed(_))) {
             return events;
         }
     }
 }
 
-fn text(words: &str) -> LinkEvent {
-    LinkEvent::Text(words.into())
+fn text(words: &str) -> WebSocketEvent {
+    WebSocketEvent::Text(words.into())
 }
 
-fn peer(code: u16, reason: &str) -> LinkEvent {
-    LinkEvent::Closed(CloseCause::Peer { code: Some(code), reason: reason.to_owned() })
+fn peer(code: u16, reason: &str) -> WebSocketEvent {
+    WebSocketEvent::Closed(CloseCause::Peer { code: Some(code), reason: reason.to_owned() })
 }
 
-fn broken(sentence: &str) -> LinkEvent {
-    LinkEvent::Closed(CloseCause::Broken(sentence.to_owned()))
+fn broken(sentence: &str) -> WebSocketEvent {
+    WebSocketEvent::Closed(CloseCause::Broken(sentence.to_owned()))
 }
 
 async fn say_and_close(server: &mut Server, words: &str, code: u16) {
@@ -120,7 +120,10 @@ async fn our_goodbye_comes_after_what_is_queued_and_ends_as_ours() {
         heard
     };
     let (events, heard) = tokio::join!(all_events(&mut link), serving);
-    assert_eq!(events, [text("last words"), LinkEvent::Drained, LinkEvent::Closed(CloseCause::Ours)]);
+    assert_eq!(
+        events,
+        [text("last words"), WebSocketEvent::Drained, WebSocketEvent::Closed(CloseCause::Ours)]
+    );
     assert_eq!(heard[0], Message::text("first ".repeat(50)));
     let [_, Message::Close(Some(frame))] = heard.as_slice() else { panic!("{heard:?}") };
     assert_eq!(frame.reason.as_str(), "ä".repeat(61));
@@ -136,7 +139,7 @@ async fn a_server_that_only_hangs_up_after_our_goodbye_is_no_failure() {
         drop(server);
     };
     let (events, ()) = tokio::join!(all_events(&mut link), hang_up);
-    assert_eq!(events, [LinkEvent::Closed(CloseCause::Ours)]);
+    assert_eq!(events, [WebSocketEvent::Closed(CloseCause::Ours)]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -155,7 +158,7 @@ async fn queueing_never_blocks_and_the_backlog_tells_how_much_waits() {
         }
     };
     let (event, ()) = tokio::join!(link.next(), reading);
-    assert_eq!(event, LinkEvent::Drained);
+    assert_eq!(event, WebSocketEvent::Drained);
     assert_eq!(link.backlog(), 0);
     assert_eq!(link.next().now_or_never(), None, "drained is said once");
 }
@@ -180,7 +183,7 @@ async fn a_server_that_talks_without_end_does_not_hold_up_what_is_sent() {
     server.flush().await.unwrap();
     assert_eq!(link.next().await, text("delta"));
     link.queue("interrupt".to_owned());
-    assert_eq!(link.next().await, LinkEvent::Drained);
+    assert_eq!(link.next().await, WebSocketEvent::Drained);
     assert_eq!(server.next().await.unwrap().unwrap(), Message::text("interrupt"));
 }
 
@@ -188,7 +191,7 @@ async fn a_server_that_talks_without_end_does_not_hold_up_what_is_sent() {
 async fn a_small_message_leaves_at_once() {
     let (mut link, mut server) = pair(4096).await;
     link.queue("10 ms".to_owned());
-    assert_eq!(link.next().now_or_never(), Some(LinkEvent::Drained));
+    assert_eq!(link.next().now_or_never(), Some(WebSocketEvent::Drained));
     assert_eq!(server.next().now_or_never().unwrap().unwrap().unwrap(), Message::text("10 ms"));
 }
 
@@ -207,9 +210,9 @@ async fn a_binary_frame_is_noted_and_the_link_goes_on() {
     server.send(Message::binary(vec![0xff; 300])).await.unwrap();
     server.send(Message::binary(&b"RIFF\x1b"[..])).await.unwrap();
     server.send(Message::text("text")).await.unwrap();
-    assert_eq!(link.next().await, LinkEvent::Garbled("a binary frame of 300 bytes".to_owned()));
+    assert_eq!(link.next().await, WebSocketEvent::Garbled("a binary frame of 300 bytes".to_owned()));
     let note = "a binary frame of 5 bytes, beginning RIFF";
-    assert_eq!(link.next().await, LinkEvent::Garbled(note.to_owned()));
+    assert_eq!(link.next().await, WebSocketEvent::Garbled(note.to_owned()));
     assert_eq!(link.next().await, text("text"));
 }
 
@@ -223,7 +226,7 @@ async fn json_in_a_binary_frame_is_read_as_text() {
 }
 
 /// Writes raw bytes as the server, then hangs up.
-async fn events_after(bytes: &[u8]) -> Vec<LinkEvent> {
+async fn events_after(bytes: &[u8]) -> Vec<WebSocketEvent> {
     let (mut link, mut server) = pair(4096).await;
     server.get_mut().write_all(bytes).await.unwrap();
     drop(server);
@@ -294,7 +297,7 @@ async fn a_call_of_next_that_is_dropped_loses_nothing() {
     assert_eq!(heard, sent);
     let texts: Vec<String> = (0..20_u8).map(|number| format!("no{}", char::from(b'a' + number))).collect();
     let (drained, received): (Vec<_>, Vec<_>) =
-        events.into_iter().partition(|event| *event == LinkEvent::Drained);
+        events.into_iter().partition(|event| *event == WebSocketEvent::Drained);
     assert_eq!(received, texts.iter().map(|words| text(words)).collect::<Vec<_>>());
     assert_eq!(drained.len(), 1);
 }
@@ -313,7 +316,7 @@ async fn words_that_come_with_the_upgrade_are_not_lost() {
     let mut answer = answer.into_bytes();
     answer.extend_from_slice(b"\x81\x0fsession.created");
     far.write_all(&answer).await.unwrap();
-    let mut link = Link::over(near, request).await.unwrap();
+    let mut link = WebSocketClient::over(near, request).await.unwrap();
     assert_eq!(link.next().await, text("session.created"));
     let mut asked = [0; 3];
     far.read_exact(&mut asked).await.unwrap();
@@ -328,7 +331,7 @@ async fn what_is_queued_is_not_in_debug_output() {
 }
 
 /// Lets the link wait alone for so many seconds; nothing may come of it.
-async fn quiet_for(link: &mut Link<DuplexStream>, seconds: u64) {
+async fn quiet_for(link: &mut WebSocketClient<DuplexStream>, seconds: u64) {
     let waited = timeout(Duration::from_secs(seconds), link.next()).await;
     assert!(waited.is_err(), "{waited:?}");
 }
@@ -421,7 +424,7 @@ async fn a_machine_that_slept_asks_before_it_judges() {
 async fn a_goodbye_is_not_followed_by_questions() {
     let (mut link, mut server) = pair(4096).await;
     link.close(1000, "");
-    assert_eq!(link.next().await, LinkEvent::Closed(CloseCause::Ours));
+    assert_eq!(link.next().await, WebSocketEvent::Closed(CloseCause::Ours));
     assert!(matches!(server.next().now_or_never(), Some(Some(Ok(Message::Close(_))))));
     assert!(!matches!(server.next().now_or_never(), Some(Some(Ok(_)))));
 }

@@ -20,7 +20,7 @@ pub(crate) use crate::server::demo::check::items::MOST_AUDIO;
 use crate::server::demo::check::nulls::{Removed, remove_nulls};
 use crate::server::demo::check::rule::walk_fields;
 use crate::server::demo::check::size::{check_length, check_values};
-use crate::server::demo::mistake::Mistake;
+use crate::server::demo::mistake::ClientError;
 
 /// An event that is dropped.
 #[derive(Debug, PartialEq)]
@@ -28,7 +28,7 @@ pub(crate) struct Rejected {
     /// The client's name for it.
     pub(crate) event_id: Option<String>,
     /// Why.
-    pub(crate) mistake: Mistake,
+    pub(crate) mistake: ClientError,
 }
 
 /// Checks that `text` is an event that a client may send in `dialect` to a session of `kind`, and returns it
@@ -42,11 +42,11 @@ pub(crate) fn check(dialect: Dialect, kind: SessionKind, text: &str) -> Result<C
         Ok(value) => value,
         Err(error) => {
             let message = format!("Invalid event: failed to parse JSON value: {error}.");
-            return reject(None, Mistake::new("invalid_json", message));
+            return reject(None, ClientError::new("invalid_json", message));
         }
     };
     let Value::Object(mut fields) = value else {
-        return reject(None, Mistake::new("invalid_event", "Invalid event: expected a JSON object."));
+        return reject(None, ClientError::new("invalid_event", "Invalid event: expected a JSON object."));
     };
     let event_id = fields.get("event_id").and_then(Value::as_str).map(str::to_owned);
     match check_fields(dialect, kind, &mut fields, text.len()) {
@@ -61,16 +61,16 @@ fn check_fields(
     kind: SessionKind,
     fields: &mut Map<String, Value>,
     bytes: usize,
-) -> Result<Removed, Mistake> {
+) -> Result<Removed, ClientError> {
     let name = match fields.get("type") {
         Some(Value::String(name)) => name,
-        Some(other) => return Err(Mistake::kind("type", "a string", rule::kind_of(other))),
-        None => return Err(Mistake::missing("type")),
+        Some(other) => return Err(ClientError::kind("type", "a string", rule::kind_of(other))),
+        None => return Err(ClientError::missing("type")),
     };
     let events = shapes::events(dialect);
     let Some(event) = events.iter().find(|event| event.name == name) else {
         let names: Vec<&str> = events.iter().map(|event| event.name).collect();
-        return Err(Mistake::word("type", name, &names));
+        return Err(ClientError::word("type", name, &names));
     };
     let name = event.name;
     check_length(name, bytes)?;
@@ -89,7 +89,7 @@ fn check_kind(
     kind: SessionKind,
     name: &str,
     session: &Map<String, Value>,
-) -> Result<(), Mistake> {
+) -> Result<(), ClientError> {
     let word = |kind| match kind {
         SessionKind::Realtime => "realtime",
         SessionKind::Transcription => "transcription",
@@ -110,7 +110,7 @@ fn check_kind(
     let message =
         format!("Passing a {} session update event to a {} session is not allowed.", word(given), word(kind));
     let param = if dialect == Dialect::Ga { "session.type" } else { "type" };
-    Err(Mistake::value(param, message))
+    Err(ClientError::value(param, message))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 
-use crate::server::demo::mistake::Mistake;
+use crate::server::demo::mistake::ClientError;
 
 /// What a value must be.
 #[derive(Clone, Copy, Debug)]
@@ -46,7 +46,7 @@ pub(crate) enum Rule {
 pub(crate) struct Field {
     /// Its key in the object.
     pub(super) name: &'static str,
-    need: Need,
+    need: Presence,
     /// What its value must be.
     pub(super) rule: Rule,
 }
@@ -54,28 +54,28 @@ pub(crate) struct Field {
 impl Field {
     /// Returns whether a null means the same as leaving the field out.
     pub(super) fn null_is_absent(&self) -> bool {
-        self.need == Need::Optional && !matches!(self.rule, Rule::Nullable(_))
+        self.need == Presence::Optional && !matches!(self.rule, Rule::Nullable(_))
     }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Need {
+enum Presence {
     Required,
     Optional,
 }
 
 /// A field that must be there.
 pub(crate) const fn must(name: &'static str, rule: Rule) -> Field {
-    Field { name, need: Need::Required, rule }
+    Field { name, need: Presence::Required, rule }
 }
 
 /// A field that may be left out.
 pub(crate) const fn may(name: &'static str, rule: Rule) -> Field {
-    Field { name, need: Need::Optional, rule }
+    Field { name, need: Presence::Optional, rule }
 }
 
 /// Returns the first mistake of `value`, which stands at `path`.
-fn walk(rule: &Rule, value: &Value, path: &str) -> Result<(), Mistake> {
+fn walk(rule: &Rule, value: &Value, path: &str) -> Result<(), ClientError> {
     match *rule {
         Rule::Anything => Ok(()),
         Rule::Text => text(value, path).map(|_| ()),
@@ -119,62 +119,63 @@ pub(crate) fn kind_of(value: &Value) -> &'static str {
     }
 }
 
-fn wrong(value: &Value, expected: &str, path: &str) -> Mistake {
-    Mistake::kind(path, expected, kind_of(value))
+fn wrong(value: &Value, expected: &str, path: &str) -> ClientError {
+    ClientError::kind(path, expected, kind_of(value))
 }
 
 fn below(path: &str, name: &str) -> String {
     if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
 }
 
-fn text<'a>(value: &'a Value, path: &str) -> Result<&'a str, Mistake> {
+fn text<'a>(value: &'a Value, path: &str) -> Result<&'a str, ClientError> {
     value.as_str().ok_or_else(|| wrong(value, "a string", path))
 }
 
-fn object_of<'a>(value: &'a Value, path: &str) -> Result<&'a Map<String, Value>, Mistake> {
+fn object_of<'a>(value: &'a Value, path: &str) -> Result<&'a Map<String, Value>, ClientError> {
     value.as_object().ok_or_else(|| wrong(value, "an object", path))
 }
 
-fn short(text: &str, most: usize, path: &str) -> Result<(), Mistake> {
+fn short(text: &str, most: usize, path: &str) -> Result<(), ClientError> {
     let length = text.chars().count();
-    if length > most { Err(Mistake::too_long(path, most, length)) } else { Ok(()) }
+    if length > most { Err(ClientError::too_long(path, most, length)) } else { Ok(()) }
 }
 
-fn word(word: &str, words: &[&str], path: &str) -> Result<(), Mistake> {
-    if words.contains(&word) { Ok(()) } else { Err(Mistake::word(path, word, words)) }
+fn word(word: &str, words: &[&str], path: &str) -> Result<(), ClientError> {
+    if words.contains(&word) { Ok(()) } else { Err(ClientError::word(path, word, words)) }
 }
 
-fn base64(text: &str, most: usize, path: &str) -> Result<(), Mistake> {
+fn base64(text: &str, most: usize, path: &str) -> Result<(), ClientError> {
     if text.len() / 4 * 3 > most {
-        return Err(Mistake::too_long(path, most / 3 * 4, text.len()));
+        return Err(ClientError::too_long(path, most / 3 * 4, text.len()));
     }
-    let wrong = |_| Mistake::value(path, format!("Invalid '{path}'. Expected base64-encoded audio bytes."));
+    let wrong =
+        |_| ClientError::value(path, format!("Invalid '{path}'. Expected base64-encoded audio bytes."));
     STANDARD.decode(text).map(|_| ()).map_err(wrong)
 }
 
-fn integer(value: &Value, (least, most): (i64, i64), path: &str) -> Result<(), Mistake> {
+fn integer(value: &Value, (least, most): (i64, i64), path: &str) -> Result<(), ClientError> {
     let Some(given) = value.as_i64() else { return Err(wrong(value, "an integer", path)) };
     if given < least {
-        return Err(Mistake::below(path, least, given));
+        return Err(ClientError::below(path, least, given));
     }
     if given > most {
         let message = format!("Invalid '{path}': expected a value <= {most}, but got {given} instead.");
-        return Err(Mistake::value(path, message));
+        return Err(ClientError::value(path, message));
     }
     Ok(())
 }
 
-fn number(value: &Value, (least, most): (f64, f64), path: &str) -> Result<(), Mistake> {
+fn number(value: &Value, (least, most): (f64, f64), path: &str) -> Result<(), ClientError> {
     let Some(given) = value.as_f64() else { return Err(wrong(value, "a number", path)) };
     if (least..=most).contains(&given) {
         return Ok(());
     }
     let message =
         format!("Invalid '{path}': expected a value from {least} to {most}, but got {given} instead.");
-    Err(Mistake::value(path, message))
+    Err(ClientError::value(path, message))
 }
 
-fn set(value: &Value, sets: &[&[&str]], path: &str) -> Result<(), Mistake> {
+fn set(value: &Value, sets: &[&[&str]], path: &str) -> Result<(), ClientError> {
     let values = value.as_array().ok_or_else(|| wrong(value, "an array", path))?;
     let same = |set: &&&[&str]| {
         set.len() == values.len() && set.iter().all(|word| values.iter().any(|value| value == word))
@@ -187,19 +188,23 @@ fn set(value: &Value, sets: &[&[&str]], path: &str) -> Result<(), Mistake> {
     };
     let supported: Vec<String> = sets.iter().map(shown).collect();
     let message = format!("Invalid value: {value}. Supported combinations are: {}.", supported.join(" and "));
-    Err(Mistake::value(path, message))
+    Err(ClientError::value(path, message))
 }
 
 /// Returns the first mistake of an object of these `fields`, which stands at `path`.
-pub(crate) fn walk_fields(fields: &[Field], values: &Map<String, Value>, path: &str) -> Result<(), Mistake> {
+pub(crate) fn walk_fields(
+    fields: &[Field],
+    values: &Map<String, Value>,
+    path: &str,
+) -> Result<(), ClientError> {
     if let Some(stranger) = values.keys().find(|name| fields.iter().all(|field| field.name != **name)) {
-        return Err(Mistake::unknown(&below(path, stranger)));
+        return Err(ClientError::unknown(&below(path, stranger)));
     }
     for field in fields {
         let path = below(path, field.name);
         match values.get(field.name) {
             Some(value) => walk(&field.rule, value, &path)?,
-            None if field.need == Need::Required => return Err(Mistake::missing(&path)),
+            None if field.need == Presence::Required => return Err(ClientError::missing(&path)),
             None => {}
         }
     }
@@ -208,22 +213,22 @@ pub(crate) fn walk_fields(fields: &[Field], values: &Map<String, Value>, path: &
 
 type Variants = (&'static str, &'static [(&'static str, Rule)]);
 
-fn tagged(value: &Value, (tag, rules): Variants, path: &str) -> Result<(), Mistake> {
+fn tagged(value: &Value, (tag, rules): Variants, path: &str) -> Result<(), ClientError> {
     let at = below(path, tag);
-    let given = object_of(value, path)?.get(tag).ok_or_else(|| Mistake::missing(&at))?;
+    let given = object_of(value, path)?.get(tag).ok_or_else(|| ClientError::missing(&at))?;
     let given = text(given, &at)?;
     match rules.iter().find(|(word, _)| *word == given) {
         Some((_, rule)) => walk(rule, value, path),
         None => {
             let words: Vec<&str> = rules.iter().map(|(word, _)| *word).collect();
-            Err(Mistake::word(&at, given, &words))
+            Err(ClientError::word(&at, given, &words))
         }
     }
 }
 
-fn metadata(values: &Map<String, Value>, path: &str) -> Result<(), Mistake> {
+fn metadata(values: &Map<String, Value>, path: &str) -> Result<(), ClientError> {
     if values.len() > 16 {
-        return Err(Mistake::value(path, format!("Invalid '{path}': expected at most 16 pairs.")));
+        return Err(ClientError::value(path, format!("Invalid '{path}': expected at most 16 pairs.")));
     }
     values.iter().try_for_each(|(name, value)| {
         let path = below(path, name);

@@ -12,7 +12,7 @@ use crate::server::demo::check::rule::Rule::{
 use crate::server::demo::check::rule::{Field, Rule, may, must};
 
 /// A client event.
-pub(crate) struct Event {
+pub(crate) struct EventSchema {
     /// Its `type`.
     pub(crate) name: &'static str,
     fields: &'static [Field],
@@ -20,7 +20,7 @@ pub(crate) struct Event {
     transcription: Option<&'static [Field]>,
 }
 
-impl Event {
+impl EventSchema {
     /// Returns its fields in a session of `kind`.
     pub(crate) fn fields(&self, kind: SessionKind) -> &'static [Field] {
         match (kind, self.transcription) {
@@ -31,15 +31,15 @@ impl Event {
 }
 
 /// Returns what a client may send in `dialect`.
-pub(crate) fn events(dialect: Dialect) -> &'static [Event] {
+pub(crate) fn events(dialect: Dialect) -> &'static [EventSchema] {
     match dialect {
         Dialect::Ga | Dialect::Mixed => GA,
         Dialect::Beta => BETA,
     }
 }
 
-const fn event(name: &'static str, fields: &'static [Field]) -> Event {
-    Event { name, fields, transcription: None }
+const fn event(name: &'static str, fields: &'static [Field]) -> EventSchema {
+    EventSchema { name, fields, transcription: None }
 }
 
 const EVENT_ID: Field = may("event_id", Short(512));
@@ -60,8 +60,8 @@ const CANCEL: &[Field] = &[EVENT_ID, TYPE, may("response_id", Text)];
 const PREVIOUS: Field = may("previous_item_id", Nullable(&Text));
 
 // In the order in which the real server lists them.
-const GA: &[Event] = &[
-    Event {
+const GA: &[EventSchema] = &[
+    EventSchema {
         name: "session.update",
         fields: &[EVENT_ID, TYPE, must("session", GA_SESSION)],
         transcription: Some(&[EVENT_ID, TYPE, must("session", GA_TRANSCRIPTION)]),
@@ -79,7 +79,7 @@ const GA: &[Event] = &[
     event("response.cancel", CANCEL),
 ];
 
-const BETA: &[Event] = &[
+const BETA: &[EventSchema] = &[
     event("session.update", &[EVENT_ID, TYPE, must("session", BETA_SESSION)]),
     event("transcription_session.update", &[EVENT_ID, TYPE, must("session", BETA_TRANSCRIPTION)]),
     event("input_audio_buffer.append", APPEND),

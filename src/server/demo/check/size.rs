@@ -1,6 +1,6 @@
 //! Bounds on an event as a whole, before anything of it is kept in memory as JSON values.
 
-use crate::server::demo::mistake::Mistake;
+use crate::server::demo::mistake::ClientError;
 
 /// Values in one event. A value takes some dozen bytes in memory even where its text is one digit.
 const MAX_VALUES: usize = 100_000;
@@ -17,22 +17,22 @@ const WITH_DATA: [&str; 4] = [
 ];
 
 /// Checks how many values the JSON text has.
-pub(super) fn check_values(text: &str) -> Result<(), Mistake> {
+pub(super) fn check_values(text: &str) -> Result<(), ClientError> {
     if values(text) <= MAX_VALUES {
         return Ok(());
     }
-    Err(Mistake::new("invalid_event", format!("Invalid event: it has more than {MAX_VALUES} values.")))
+    Err(ClientError::new("invalid_event", format!("Invalid event: it has more than {MAX_VALUES} values.")))
 }
 
 /// Checks how long the text of the event `name` is.
-pub(super) fn check_length(name: &str, bytes: usize) -> Result<(), Mistake> {
+pub(super) fn check_length(name: &str, bytes: usize) -> Result<(), ClientError> {
     if bytes <= MAX_PLAIN_BYTES || WITH_DATA.contains(&name) {
         return Ok(());
     }
     let message = format!(
         "Invalid event: a '{name}' event has at most {MAX_PLAIN_BYTES} bytes, but this one has {bytes}."
     );
-    Err(Mistake::new("string_above_max_length", message))
+    Err(ClientError::new("string_above_max_length", message))
 }
 
 /// Counts what divides and opens values outside of strings.

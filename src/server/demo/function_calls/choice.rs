@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::protocol::settings::{Tool, ToolChoice};
 use crate::server::demo::function_calls::arguments::example;
-use crate::server::demo::mistake::Mistake;
+use crate::server::demo::mistake::ClientError;
 
 /// A function to call, with arguments made from its schema.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,29 +24,29 @@ pub(crate) fn demanded_call(
     choice: &ToolChoice,
     tools: &[Tool],
     param: &str,
-) -> Result<Option<Call>, Mistake> {
+) -> Result<Option<Call>, ClientError> {
     let mut functions = tools.iter().filter_map(function);
     let (name, parameters) = match choice {
         ToolChoice::Auto | ToolChoice::None => return Ok(None),
         ToolChoice::Required => functions.next().ok_or_else(|| {
-            Mistake::value(param, "Tool choice 'required' needs at least one function in 'tools'.")
+            ClientError::value(param, "Tool choice 'required' needs at least one function in 'tools'.")
         })?,
         ToolChoice::Function(wanted) => {
             functions.find(|(name, _)| name == wanted).ok_or_else(|| undeclared(wanted, param))?
         }
         ToolChoice::Other(_) => {
-            return Err(Mistake::value(param, "This endpoint calls functions, but no MCP servers."));
+            return Err(ClientError::value(param, "This endpoint calls functions, but no MCP servers."));
         }
     };
     let arguments = example(parameters).map_err(|reason| {
         let message = format!("Cannot make arguments for the function '{name}': {reason}.");
-        Mistake::value(param, message)
+        ClientError::value(param, message)
     })?;
     Ok(Some(Call { name: name.to_owned(), arguments: arguments.to_string() }))
 }
 
 /// Refuses a choice of a function that is not among `tools`.
-pub(crate) fn check_declared(choice: &ToolChoice, tools: &[Tool], param: &str) -> Result<(), Mistake> {
+pub(crate) fn check_declared(choice: &ToolChoice, tools: &[Tool], param: &str) -> Result<(), ClientError> {
     match choice {
         ToolChoice::Function(wanted)
             if !tools.iter().filter_map(function).any(|(name, _)| name == wanted) =>
@@ -68,6 +68,6 @@ fn function(tool: &Tool) -> Option<(&str, Option<&Value>)> {
     }
 }
 
-fn undeclared(name: &str, param: &str) -> Mistake {
-    Mistake::value(param, format!("Tool choice '{name}' not found in 'tools' parameter."))
+fn undeclared(name: &str, param: &str) -> ClientError {
+    ClientError::value(param, format!("Tool choice '{name}' not found in 'tools' parameter."))
 }

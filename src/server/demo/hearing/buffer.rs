@@ -3,14 +3,14 @@
 use std::ops::Range;
 
 use crate::dsp::codec::{Codec, Decoder};
-use crate::dsp::frame::Rate;
+use crate::dsp::frame::SampleRate;
 use crate::dsp::resample::{Resampler, to_float, to_int};
 use crate::server::demo::check::MOST_AUDIO;
-use crate::server::demo::mistake::Mistake;
+use crate::server::demo::mistake::ClientError;
 
 /// How much sound may wait for a commit: the largest append, 15 MiB, in the format that needs the most memory
 /// for it. That is 33 minutes of G.711, 94 MB here.
-const MAX_SAMPLES: u64 = (MOST_AUDIO as u64) * (Rate::WIRE.0 as u64) / (Rate::TELEPHONE.0 as u64);
+const MAX_SAMPLES: u64 = (MOST_AUDIO as u64) * (SampleRate::WIRE.0 as u64) / (SampleRate::TELEPHONE.0 as u64);
 
 /// Less than this is no turn.
 const LEAST_SAMPLES: usize = 2_400;
@@ -32,16 +32,16 @@ impl std::fmt::Debug for Buffer {
 
 impl Buffer {
     /// Makes an empty buffer for sound in this form.
-    pub(crate) fn new((codec, rate): (Codec, Rate)) -> Self {
-        let resampler = Resampler::new(rate, Rate::WIRE);
+    pub(crate) fn new((codec, rate): (Codec, SampleRate)) -> Self {
+        let resampler = Resampler::new(rate, SampleRate::WIRE);
         Self { codec, decoder: Decoder::new(codec), resampler, samples: Vec::new(), start: 0 }
     }
 
     /// Takes sound in another form from here on; what is there stays.
-    pub(crate) fn set_form(&mut self, (codec, rate): (Codec, Rate)) {
+    pub(crate) fn set_form(&mut self, (codec, rate): (Codec, SampleRate)) {
         self.codec = codec;
         self.decoder = Decoder::new(codec);
-        self.resampler = Resampler::new(rate, Rate::WIRE);
+        self.resampler = Resampler::new(rate, SampleRate::WIRE);
     }
 
     /// Returns where in the stream the sound lies that is there.
@@ -50,17 +50,17 @@ impl Buffer {
     }
 
     /// Checks that there is room for so many bytes of the wire.
-    pub(crate) fn check_room(&self, bytes: usize) -> Result<(), Mistake> {
+    pub(crate) fn check_room(&self, bytes: usize) -> Result<(), ClientError> {
         let width = if self.codec == Codec::Pcm16 { 2 } else { 1 };
-        let new = bytes as u64 / width * u64::from(Rate::WIRE.0) / u64::from(self.resampler.from().0);
+        let new = bytes as u64 / width * u64::from(SampleRate::WIRE.0) / u64::from(self.resampler.from().0);
         if self.samples.len() as u64 + new <= MAX_SAMPLES {
             return Ok(());
         }
         let message = format!(
             "The input audio buffer is full: commit or clear it before it holds {} minutes.",
-            MAX_SAMPLES / u64::from(Rate::WIRE.0) / 60
+            MAX_SAMPLES / u64::from(SampleRate::WIRE.0) / 60
         );
-        Err(Mistake::value("audio", message))
+        Err(ClientError::value("audio", message))
     }
 
     /// Takes bytes of the wire, for which there is room, and returns the samples they make.
@@ -79,7 +79,7 @@ impl Buffer {
     }
 
     /// Refuses what is too short to be committed.
-    pub(crate) fn check_commit(&self) -> Result<(), Mistake> {
+    pub(crate) fn check_commit(&self) -> Result<(), ClientError> {
         if self.samples.len() >= LEAST_SAMPLES {
             return Ok(());
         }
@@ -88,7 +88,7 @@ impl Buffer {
             "Error committing input audio buffer: buffer too small. Expected at least 100ms of audio, \
              but buffer only has {ms:.2}ms of audio."
         );
-        Err(Mistake::new("input_audio_buffer_commit_empty", message))
+        Err(ClientError::new("input_audio_buffer_commit_empty", message))
     }
 
     /// Returns a copy of what lies in `range`, as far as it is there.
@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn sound_keeps_its_place_in_the_stream() {
-        let mut buffer = Buffer::new((Codec::Pcm16, Rate::WIRE));
+        let mut buffer = Buffer::new((Codec::Pcm16, SampleRate::WIRE));
         let bytes: Vec<u8> = (0..100_i16).flat_map(i16::to_le_bytes).collect();
         assert_eq!(buffer.append(&bytes[..51]).len(), 25);
         assert_eq!(buffer.append(&bytes[51..]).len(), 75);
@@ -128,7 +128,7 @@ mod tests {
 
     #[test]
     fn telephone_sound_lasts_as_long_as_it_did() {
-        let mut buffer = Buffer::new((Codec::Ulaw, Rate::TELEPHONE));
+        let mut buffer = Buffer::new((Codec::Ulaw, SampleRate::TELEPHONE));
         for _ in 0..100 {
             buffer.append(&[0xff; 80]);
         }
@@ -138,7 +138,7 @@ mod tests {
 
     #[test]
     fn too_short_a_commit_is_told_its_length() {
-        let mut buffer = Buffer::new((Codec::Pcm16, Rate::WIRE));
+        let mut buffer = Buffer::new((Codec::Pcm16, SampleRate::WIRE));
         buffer.append(&[0; 1_000]);
         let mistake = buffer.check_commit().unwrap_err();
         assert!(mistake.message.ends_with("buffer only has 20.83ms of audio."), "{}", mistake.message);
@@ -148,9 +148,11 @@ mod tests {
 
     #[test]
     fn an_append_of_15_mib_fits_in_every_format() {
-        for form in
-            [(Codec::Pcm16, Rate::WIRE), (Codec::Ulaw, Rate::TELEPHONE), (Codec::Alaw, Rate::TELEPHONE)]
-        {
+        for form in [
+            (Codec::Pcm16, SampleRate::WIRE),
+            (Codec::Ulaw, SampleRate::TELEPHONE),
+            (Codec::Alaw, SampleRate::TELEPHONE),
+        ] {
             let mut buffer = Buffer::new(form);
             assert_eq!(buffer.check_room(MOST_AUDIO), Ok(()));
             buffer.append(&[0; 9_600]);

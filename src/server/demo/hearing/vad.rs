@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 
-use crate::dsp::vad::{Hop, score_threshold};
+use crate::dsp::vad::{VadFrame, score_threshold};
 use crate::server::demo::effective::TurnRule;
 
 /// A turn opens when so many of the last hops were voiced: 64 ms of 128 ms.
@@ -28,7 +28,7 @@ pub(crate) enum TurnChange {
 /// Finds turns in a row of hops.
 #[derive(Debug, Default)]
 pub(crate) struct Turns {
-    recent: VecDeque<(Hop, bool)>,
+    recent: VecDeque<(VadFrame, bool)>,
     speech: Option<Range<u64>>,
 }
 
@@ -44,14 +44,14 @@ impl Turns {
     }
 
     /// Takes the next hop under `rule`.
-    pub(crate) fn hear(&mut self, hop: Hop, rule: &TurnRule) -> Option<TurnChange> {
+    pub(crate) fn hear(&mut self, hop: VadFrame, rule: &TurnRule) -> Option<TurnChange> {
         let threshold = score_threshold(rule.threshold);
         match &mut self.speech {
             Some(speech) => {
                 if hop.score >= threshold - HYSTERESIS {
                     speech.end = hop.end;
                 }
-                if hop.end < speech.end + rule.silence.max(Hop::SAMPLES) {
+                if hop.end < speech.end + rule.silence.max(VadFrame::SAMPLES) {
                     return None;
                 }
                 let speech = speech.clone();
@@ -73,7 +73,7 @@ impl Turns {
 }
 
 /// Returns where speech began, if there is enough of it.
-fn opening(recent: &VecDeque<(Hop, bool)>) -> Option<u64> {
+fn opening(recent: &VecDeque<(VadFrame, bool)>) -> Option<u64> {
     let mut voiced = recent.iter().filter(|(_, voiced)| *voiced).map(|(hop, _)| *hop);
     let first = voiced.next()?;
     (voiced.count() + 1 >= OPENING_HOPS).then(|| first.start())
@@ -88,7 +88,7 @@ pub(crate) struct Trace {
 
 impl Trace {
     /// Takes the next hop.
-    pub(crate) fn hear(&mut self, hop: Hop, rule: &TurnRule) {
+    pub(crate) fn hear(&mut self, hop: VadFrame, rule: &TurnRule) {
         self.turns.hear(hop, rule);
         if let Some(speech) = self.turns.speech() {
             let start = self.heard.as_ref().map_or(speech.start, |heard| heard.start);
@@ -107,7 +107,7 @@ impl Trace {
 mod tests {
     use super::*;
 
-    const HOP: u64 = Hop::SAMPLES;
+    const HOP: u64 = VadFrame::SAMPLES;
 
     const RULE: TurnRule = TurnRule {
         threshold: 0.5,
@@ -119,8 +119,10 @@ mod tests {
     };
 
     fn hear(turns: &mut Turns, scores: &[f32], from: u64) -> Vec<TurnChange> {
-        let hops =
-            scores.iter().zip(from..).map(|(score, index)| Hop { end: (index + 1) * HOP, score: *score });
+        let hops = scores
+            .iter()
+            .zip(from..)
+            .map(|(score, index)| VadFrame { end: (index + 1) * HOP, score: *score });
         hops.filter_map(|hop| turns.hear(hop, &RULE)).collect()
     }
 

@@ -8,10 +8,10 @@ use tokio_tungstenite::tungstenite::http::{HeaderValue, StatusCode, header};
 use crate::protocol::dialect::Dialect;
 use crate::protocol::settings::SessionKind;
 use crate::secret::Secret;
-use crate::server::demo::Options;
+use crate::server::demo::EndpointOptions;
 use crate::server::demo::faults::Fault;
 use crate::server::demo::http::origin::AllowList;
-use crate::server::demo::mistake::Mistake;
+use crate::server::demo::mistake::ClientError;
 
 /// The only path of the endpoint.
 const PATH: &str = "/v1/realtime";
@@ -44,15 +44,15 @@ pub(crate) struct Refusal {
     /// The close code, 3000 or 4000.
     pub(crate) close: u16,
     /// What is said before.
-    pub(crate) mistake: Mistake,
+    pub(crate) mistake: ClientError,
 }
 
 impl Refusal {
-    fn key(mistake: Mistake) -> Self {
+    fn key(mistake: ClientError) -> Self {
         Self { close: 3000, mistake }
     }
 
-    fn model(mistake: Mistake) -> Self {
+    fn model(mistake: ClientError) -> Self {
         Self { close: 4000, mistake }
     }
 
@@ -72,7 +72,7 @@ pub(crate) fn plain_error(status: StatusCode, code: Option<&str>, message: &str)
 }
 
 /// Decides what `request` gets; without a list any host and origin is allowed.
-pub(crate) fn admit(request: &Request, options: &Options, allowed: Option<&AllowList>) -> Admission {
+pub(crate) fn admit(request: &Request, options: &EndpointOptions, allowed: Option<&AllowList>) -> Admission {
     let path = request.uri().path();
     if path == "/health" {
         return Admission::Plain(StatusCode::OK, json!({ "status": "ok" }));
@@ -149,7 +149,7 @@ impl Wishes {
         self.subprotocols.iter().any(|word| word == subprotocol)
     }
 
-    fn into_peer(self, options: &Options) -> Peer {
+    fn into_peer(self, options: &EndpointOptions) -> Peer {
         let asks_beta = self.beta_header || self.offers("openai-beta.realtime-v1");
         let asked = if asks_beta { Dialect::Beta } else { Dialect::Ga };
         let dialect = options.dialect.unwrap_or(asked);
@@ -161,45 +161,47 @@ impl Wishes {
         Peer { dialect, kind, model: self.model, refusal }
     }
 
-    fn refused_key(&self, options: &Options) -> Option<Refusal> {
+    fn refused_key(&self, options: &EndpointOptions) -> Option<Refusal> {
         if options.faults.has(Fault::RefuseKey) {
-            return Some(Refusal::key(Mistake::new("invalid_api_key", WRONG_KEY)));
+            return Some(Refusal::key(ClientError::new("invalid_api_key", WRONG_KEY)));
         }
         let expected = options.key.as_ref()?;
         match &self.key {
             Some(key) if same(key, expected) => None,
-            Some(_) => Some(Refusal::key(Mistake::new("invalid_api_key", WRONG_KEY))),
+            Some(_) => Some(Refusal::key(ClientError::new("invalid_api_key", WRONG_KEY))),
             None => {
                 let message = "Missing bearer or basic authentication in header".to_owned();
-                Some(Refusal::key(Mistake { code: None, message, param: None }))
+                Some(Refusal::key(ClientError { code: None, message, param: None }))
             }
         }
     }
 
-    fn refused_shape(&self, options: &Options) -> Option<Refusal> {
+    fn refused_shape(&self, options: &EndpointOptions) -> Option<Refusal> {
         let asks_beta = self.beta_header || self.offers("openai-beta.realtime-v1");
         let refused = asks_beta && options.faults.has(Fault::RefuseBeta);
         refused.then(|| {
             let message =
                 "The Realtime Beta API is no longer supported. Please use /v1/realtime for the GA API.";
-            Refusal::model(Mistake::new("beta_api_shape_disabled", message))
+            Refusal::model(ClientError::new("beta_api_shape_disabled", message))
         })
     }
 
-    fn refused_model(&self, options: &Options, dialect: Dialect) -> Option<Refusal> {
+    fn refused_model(&self, options: &EndpointOptions, dialect: Dialect) -> Option<Refusal> {
         let mistake = match (&self.model, self.transcription) {
-            (Some(model), _) if options.faults.has(Fault::RefuseModel) => {
-                Mistake::new("invalid_model", format!("Model \"{model}\" is not supported in realtime mode."))
-            }
+            (Some(model), _) if options.faults.has(Fault::RefuseModel) => ClientError::new(
+                "invalid_model",
+                format!("Model \"{model}\" is not supported in realtime mode."),
+            ),
             // Compatible beta servers demand a model in the URL of a transcription.
-            (Some(_), true) if dialect == Dialect::Ga => Mistake::new(
+            (Some(_), true) if dialect == Dialect::Ga => ClientError::new(
                 "invalid_model",
                 "You must not provide a model parameter for transcription sessions.",
             ),
-            (Some(model), false) if is_transcription_model(model) => {
-                Mistake::new("invalid_model", format!("Model \"{model}\" is not supported in realtime mode."))
-            }
-            (None, false) => Mistake::new("missing_model", "You must provide a model parameter."),
+            (Some(model), false) if is_transcription_model(model) => ClientError::new(
+                "invalid_model",
+                format!("Model \"{model}\" is not supported in realtime mode."),
+            ),
+            (None, false) => ClientError::new("missing_model", "You must provide a model parameter."),
             (Some(_), _) | (None, true) => return None,
         };
         Some(Refusal::model(mistake))

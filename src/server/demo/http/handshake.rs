@@ -9,7 +9,7 @@ use tokio_tungstenite::tungstenite::handshake::machine::TryParse;
 use tokio_tungstenite::tungstenite::handshake::server::{Request, write_response};
 use tokio_tungstenite::tungstenite::http::StatusCode;
 
-use crate::server::demo::Options;
+use crate::server::demo::EndpointOptions;
 use crate::server::demo::http::admission::{Admission, Peer, admit, plain_error};
 use crate::server::demo::http::origin::AllowList;
 
@@ -33,7 +33,7 @@ pub(crate) struct Upgrade {
 /// Reads the request and answers it; `None` when there is no WebSocket to serve.
 pub(crate) async fn receive<S>(
     stream: &mut S,
-    options: &Options,
+    options: &EndpointOptions,
     allowed: Option<&AllowList>,
 ) -> Option<Upgrade>
 where

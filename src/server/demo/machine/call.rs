@@ -6,11 +6,11 @@ use crate::protocol::dialect::Dialect;
 use crate::protocol::events::item::{Item, ItemBody, ItemStatus};
 use crate::protocol::events::response::ResponseConfig;
 use crate::protocol::events::server::{Place, ServerBody};
-use crate::server::demo::answer::{Answer, OutgoingCall, Schedule};
+use crate::server::demo::answer::{OutgoingCall, Schedule, StreamedAnswer};
 use crate::server::demo::function_calls::choice::{self, Call};
 use crate::server::demo::machine::Machine;
 use crate::server::demo::machine::shape::place;
-use crate::server::demo::mistake::Mistake;
+use crate::server::demo::mistake::ClientError;
 use crate::server::demo::voice::delivery::Timing;
 use crate::server::demo::voice::persona::Cue;
 
@@ -19,7 +19,11 @@ impl Machine {
     ///
     /// The choice of a session demands one call a turn: the answer to the output of a call is spoken, or clients
     /// that run functions by themselves would never hear one. A choice in `response.create` always holds.
-    pub(super) fn demanded_call(&self, config: &ResponseConfig, cue: &Cue) -> Result<Option<Call>, Mistake> {
+    pub(super) fn demanded_call(
+        &self,
+        config: &ResponseConfig,
+        cue: &Cue,
+    ) -> Result<Option<Call>, ClientError> {
         let settings = self.effective.settings();
         let tools = config.tools.as_deref().or(settings.tools.as_deref()).unwrap_or_default();
         match (&config.tool_choice, &settings.tool_choice) {
@@ -46,7 +50,7 @@ impl Machine {
     #[expect(clippy::too_many_arguments, reason = "the schedule is taken out of the answer before it ends")]
     pub(super) fn finish_call(
         &mut self,
-        answer: &Answer,
+        answer: &StreamedAnswer,
         call: &OutgoingCall,
         schedule: &Schedule,
         status: ItemStatus,
@@ -65,13 +69,13 @@ impl Machine {
 }
 
 /// Returns the event for a piece of the arguments.
-pub(super) fn arguments_delta(answer: &Answer, delta: String) -> ServerBody {
+pub(super) fn arguments_delta(answer: &StreamedAnswer, delta: String) -> ServerBody {
     let call_id = answer.call.as_ref().map(|call| call.call_id.clone());
     ServerBody::ArgumentsDelta { place: arguments_place(answer), call_id, delta }
 }
 
 /// A call has no content parts.
-fn arguments_place(answer: &Answer) -> Place {
+fn arguments_place(answer: &StreamedAnswer) -> Place {
     Place { content_index: None, ..place(answer) }
 }
 

@@ -8,13 +8,13 @@ use crate::protocol::events::item::Item;
 use crate::protocol::events::server::{ServerBody, ServerEvent};
 use crate::protocol::value::Unknown;
 use crate::server::demo::faults::Fault;
-use crate::server::demo::machine::{Action, Machine, Mouth};
-use crate::server::demo::mistake::Mistake;
+use crate::server::demo::machine::{Action, Machine, OutputState};
+use crate::server::demo::mistake::ClientError;
 
 impl Machine {
     /// Sends an event.
     pub(super) fn emit(&mut self, body: ServerBody) {
-        if self.mouth != Mouth::Open || self.is_left_out(&body) {
+        if self.mouth != OutputState::Open || self.is_left_out(&body) {
             return;
         }
         let mut unknown = Unknown::new();
@@ -42,7 +42,7 @@ impl Machine {
     }
 
     /// Tells the client that it made a mistake; `event_id` is the client's.
-    pub(super) fn refuse(&mut self, event_id: Option<String>, mistake: Mistake) {
+    pub(super) fn refuse(&mut self, event_id: Option<String>, mistake: ClientError) {
         self.emit(ServerBody::Error(mistake.into_info(event_id)));
     }
 
@@ -61,8 +61,8 @@ impl Machine {
 
     /// Says goodbye.
     pub(super) fn close(&mut self, code: u16, reason: &str) {
-        if self.mouth != Mouth::Closed {
-            self.mouth = Mouth::Closed;
+        if self.mouth != OutputState::Closed {
+            self.mouth = OutputState::Closed;
             self.actions.push(Action::Close { code, reason: reason.to_owned() });
         }
     }
@@ -74,14 +74,14 @@ impl Machine {
         if let Some(code) = close {
             self.close(code, "the endpoint was asked to misbehave");
         } else if faults.has(Fault::Drop) {
-            self.mouth = Mouth::Closed;
+            self.mouth = OutputState::Closed;
             self.actions.push(Action::Drop);
         } else if faults.has(Fault::HalfMessage) {
             let event = json!({ "type": "response.output_audio.delta", "delta": "A".repeat(1_000) });
-            self.mouth = Mouth::Closed;
+            self.mouth = OutputState::Closed;
             self.actions.push(Action::SendHalf(event.to_string()));
         } else {
-            self.mouth = Mouth::Mute;
+            self.mouth = OutputState::Mute;
         }
     }
 

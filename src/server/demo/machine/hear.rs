@@ -5,18 +5,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::dsp::resample::to_floats;
-use crate::dsp::vad::Hop;
+use crate::dsp::vad::VadFrame;
 use crate::protocol::events::item::{Content, Item, ItemBody, ItemStatus, Role};
 use crate::protocol::events::response::ResponseConfig;
 use crate::protocol::events::server::ServerBody;
 use crate::protocol::settings::{Modality, SessionKind};
-use crate::server::demo::conversation::Entry;
+use crate::server::demo::conversation::ConversationEntry;
 use crate::server::demo::effective::TurnRule;
 use crate::server::demo::faults::Fault;
 use crate::server::demo::hearing::measure::Heard;
 use crate::server::demo::hearing::vad::TurnChange;
 use crate::server::demo::machine::Machine;
-use crate::server::demo::mistake::Mistake;
+use crate::server::demo::mistake::ClientError;
 use crate::server::demo::usage::of_transcription;
 use crate::server::demo::voice::persona::Cue;
 
@@ -32,7 +32,7 @@ const NOTICED_LATE: u64 = 24_000;
 
 /// A turn in progress.
 #[derive(Debug)]
-pub(super) struct Turn {
+pub(super) struct OngoingTurn {
     item_id: String,
     /// Padding included.
     start: u64,
@@ -40,7 +40,7 @@ pub(super) struct Turn {
 
 /// A caption that waits.
 #[derive(Debug)]
-pub(super) struct Caption {
+pub(super) struct PendingCaption {
     item_id: String,
     transcript: String,
     samples: u64,
@@ -48,20 +48,20 @@ pub(super) struct Caption {
 
 /// When the endpoint speaks without being spoken to; places are in written sound.
 #[derive(Debug, Default)]
-pub(super) struct Initiative {
+pub(super) struct ProactiveSpeech {
     configured_at: u64,
-    greeted: Greeted,
+    greeted: GreetingState,
     idle_from: Option<u64>,
 }
 
 #[derive(Debug, Default, PartialEq, Eq)]
-enum Greeted {
+enum GreetingState {
     #[default]
     NotYet,
     Done,
 }
 
-impl Initiative {
+impl ProactiveSpeech {
     /// Notes that the session was configured at this place.
     pub(super) fn configured(&mut self, at: u64) {
         self.configured_at = at;
@@ -69,7 +69,7 @@ impl Initiative {
 
     /// Notes that an answer will have been heard at this place.
     pub(super) fn answered(&mut self, at: u64) {
-        self.greeted = Greeted::Done;
+        self.greeted = GreetingState::Done;
         self.idle_from = Some(at);
     }
 }
@@ -80,7 +80,7 @@ pub(super) fn ms(samples: u64) -> u64 {
 }
 
 impl Machine {
-    pub(super) fn append(&mut self, now: Duration, bytes: &[u8]) -> Result<(), Mistake> {
+    pub(super) fn append(&mut self, now: Duration, bytes: &[u8]) -> Result<(), ClientError> {
         self.buffer.check_room(bytes.len())?;
         for part in bytes.chunks(APPEND_STEP_BYTES) {
             self.append_part(now, part);
@@ -102,7 +102,7 @@ impl Machine {
         }
     }
 
-    fn hear(&mut self, now: Duration, hop: Hop) {
+    fn hear(&mut self, now: Duration, hop: VadFrame) {
         let rule = self.effective.turns();
         self.trace.hear(hop, rule.as_ref().unwrap_or(&TurnRule::PLAIN));
         let Some(rule) = rule else { return };
@@ -116,7 +116,7 @@ impl Machine {
     fn start_turn(&mut self, now: Duration, onset: u64, rule: &TurnRule) {
         let start = onset.saturating_sub(rule.padding).max(self.buffer.range().start);
         let item_id = self.ids.next("item");
-        self.turn = Some(Turn { item_id: item_id.clone(), start });
+        self.turn = Some(OngoingTurn { item_id: item_id.clone(), start });
         self.initiative.idle_from = None;
         self.emit(ServerBody::SpeechStarted { audio_start_ms: Some(ms(start)), item_id: Some(item_id) });
         if rule.interrupts {
@@ -125,7 +125,7 @@ impl Machine {
     }
 
     fn end_turn(&mut self, now: Duration, speech: Range<u64>, end: u64) {
-        let Some(Turn { item_id, start }) = self.turn.take() else { return };
+        let Some(OngoingTurn { item_id, start }) = self.turn.take() else { return };
         self.emit(ServerBody::SpeechStopped { audio_end_ms: Some(ms(end)), item_id: Some(item_id.clone()) });
         self.commit_sound(item_id, start..end, Some(speech));
         self.answer_turn(now);
@@ -145,7 +145,7 @@ impl Machine {
         }
     }
 
-    pub(super) fn commit(&mut self) -> Result<(), Mistake> {
+    pub(super) fn commit(&mut self) -> Result<(), ClientError> {
         self.buffer.check_commit()?;
         let range = self.buffer.range();
         let turn = self.turn.take();
@@ -179,8 +179,12 @@ impl Machine {
         let transcript = heard.transcript();
         let item = user_item(item_id.clone());
         let samples = sound.len() as u64;
-        let entry =
-            Entry { sound: Arc::from(sound), heard: Some(heard), samples, ..Entry::written(item.clone()) };
+        let entry = ConversationEntry {
+            sound: Arc::from(sound),
+            heard: Some(heard),
+            samples,
+            ..ConversationEntry::written(item.clone())
+        };
         let previous = self.conversation.push(entry);
         self.emit(ServerBody::AudioCommitted {
             previous_item_id: previous.clone(),
@@ -188,7 +192,7 @@ impl Machine {
         });
         self.emit_item(previous, item);
         if self.effective.transcription().is_some() {
-            self.late_captions.push(Caption { item_id, transcript, samples });
+            self.late_captions.push(PendingCaption { item_id, transcript, samples });
         }
         if !self.setup.faults.has(Fault::TranscriptLate) {
             self.tell_late_captions();
@@ -197,7 +201,7 @@ impl Machine {
 
     /// Tells the captions that wait.
     pub(super) fn tell_late_captions(&mut self) {
-        for Caption { item_id, transcript, samples } in std::mem::take(&mut self.late_captions) {
+        for PendingCaption { item_id, transcript, samples } in std::mem::take(&mut self.late_captions) {
             if let Some(entry) = self.conversation.find_mut(&item_id) {
                 set_transcript(&mut entry.item, &transcript);
             }
@@ -226,12 +230,12 @@ impl Machine {
             return;
         }
         let written = self.buffer.range().end;
-        if self.initiative.greeted == Greeted::NotYet
+        if self.initiative.greeted == GreetingState::NotYet
             && self.conversation.is_empty()
             && self.effective.modality() == Modality::Audio
             && written >= self.initiative.configured_at + GREETING_AFTER
         {
-            self.initiative.greeted = Greeted::Done;
+            self.initiative.greeted = GreetingState::Done;
             self.answer(now, ResponseConfig::default(), &Cue::Greeting, None);
             return;
         }

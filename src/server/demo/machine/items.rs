@@ -4,31 +4,31 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::dsp::codec::{Codec, Decoder};
-use crate::dsp::frame::Rate;
+use crate::dsp::frame::SampleRate;
 use crate::dsp::resample::{resample_clip, to_floats};
-use crate::dsp::vad::Ear;
+use crate::dsp::vad::VoiceActivityDetector;
 use crate::protocol::events::item::{Content, Item, ItemBody, ItemStatus, Role};
 use crate::protocol::events::server::ServerBody;
 use crate::protocol::settings::SessionKind;
-use crate::server::demo::conversation::Entry;
+use crate::server::demo::conversation::ConversationEntry;
 use crate::server::demo::effective::{TurnRule, codec};
 use crate::server::demo::hearing::measure::Heard;
 use crate::server::demo::hearing::vad::Trace;
 use crate::server::demo::machine::Machine;
 use crate::server::demo::machine::hear::ms;
-use crate::server::demo::mistake::Mistake;
+use crate::server::demo::mistake::ClientError;
 use crate::server::demo::voice::persona::{Cue, Output};
 
 impl Machine {
-    pub(super) fn create_item(&mut self, previous: Option<&str>, mut item: Item) -> Result<(), Mistake> {
+    pub(super) fn create_item(&mut self, previous: Option<&str>, mut item: Item) -> Result<(), ClientError> {
         if self.setup.peer.kind == SessionKind::Transcription {
-            return Err(Mistake::value("type", "A transcription session takes no items, only audio."));
+            return Err(ClientError::value("type", "A transcription session takes no items, only audio."));
         }
         if let ItemBody::FunctionCallOutput { call_id, .. } = &item.body
             && self.conversation.find_call(call_id).is_none()
         {
             let message = format!("Tool call ID '{call_id}' not found in conversation.");
-            return Err(Mistake::value("item.call_id", message));
+            return Err(ClientError::value("item.call_id", message));
         }
         let id = item.id.take().unwrap_or_else(|| self.ids.next("item"));
         item.id = Some(id);
@@ -41,7 +41,7 @@ impl Machine {
     }
 
     /// Measures the sound of an item and takes it out of what is shown.
-    fn entry(&self, mut item: Item) -> Entry {
+    fn entry(&self, mut item: Item) -> ConversationEntry {
         let mut sound: Vec<i16> = Vec::new();
         if let ItemBody::Message { content, .. } = &mut item.body {
             for part in content {
@@ -53,14 +53,19 @@ impl Machine {
             }
         }
         if sound.is_empty() {
-            return Entry::written(item);
+            return ConversationEntry::written(item);
         }
         let heard = Heard::measure(&sound, find_speech(&sound));
         let samples = sound.len() as u64;
-        Entry { sound: Arc::from(sound), heard: Some(heard), samples, ..Entry::written(item) }
+        ConversationEntry {
+            sound: Arc::from(sound),
+            heard: Some(heard),
+            samples,
+            ..ConversationEntry::written(item)
+        }
     }
 
-    pub(super) fn retrieve_item(&mut self, id: &str) -> Result<(), Mistake> {
+    pub(super) fn retrieve_item(&mut self, id: &str) -> Result<(), ClientError> {
         let entry = self
             .conversation
             .find(id)
@@ -70,7 +75,7 @@ impl Machine {
             Some(Role::Assistant) => codec(self.effective.settings().output_format.as_ref()),
             Some(Role::User | Role::System | Role::Other(_)) | None => self.effective.input(),
         };
-        let sound = codec.encode(&resample_clip(&entry.sound, Rate::WIRE, rate));
+        let sound = codec.encode(&resample_clip(&entry.sound, SampleRate::WIRE, rate));
         if let ItemBody::Message { content, .. } = &mut item.body {
             for part in content {
                 if let Content::InputAudio { audio, .. } | Content::Audio { audio, .. } = part {
@@ -82,7 +87,7 @@ impl Machine {
         Ok(())
     }
 
-    pub(super) fn delete_item(&mut self, item_id: String) -> Result<(), Mistake> {
+    pub(super) fn delete_item(&mut self, item_id: String) -> Result<(), ClientError> {
         if !self.conversation.remove(&item_id) {
             return Err(missing("item_delete_invalid_item_id", "deleting", &item_id));
         }
@@ -96,7 +101,7 @@ impl Machine {
         item_id: String,
         content_index: u32,
         audio_end_ms: u64,
-    ) -> Result<(), Mistake> {
+    ) -> Result<(), ClientError> {
         let running = self.answers.iter_mut().find(|answer| answer.item_id == item_id);
         let entry = self
             .conversation
@@ -110,13 +115,13 @@ impl Machine {
         let spoken = entry.is_spoken_answer() || begun;
         if !spoken || content_index > 0 {
             let message = "Only model output audio messages can be truncated.";
-            return Err(Mistake::value(if spoken { "content_index" } else { "item_id" }, message));
+            return Err(ClientError::value(if spoken { "content_index" } else { "item_id" }, message));
         }
         let there = running.as_ref().map_or(entry.samples, |(cut, sent)| cut.unwrap_or(*sent));
         if audio_end_ms > ms(there) {
             let message =
                 format!("Audio content of {}ms is already shorter than {audio_end_ms}ms", ms(there));
-            return Err(Mistake::value("audio_end_ms", message));
+            return Err(ClientError::value("audio_end_ms", message));
         }
         let samples = audio_end_ms * 24;
         match running {
@@ -144,7 +149,7 @@ impl Machine {
     }
 
     /// Returns what a function returned, where the item says so.
-    fn output(&self, entry: &Entry) -> Option<Output> {
+    fn output(&self, entry: &ConversationEntry) -> Option<Output> {
         let ItemBody::FunctionCallOutput { call_id, output } = &entry.item.body else { return None };
         let function = self.conversation.find_call(call_id).and_then(|entry| match &entry.item.body {
             ItemBody::FunctionCall { name, .. } => name.clone(),
@@ -154,25 +159,25 @@ impl Machine {
     }
 
     /// Returns what in the items of a `response.create` is to be answered.
-    pub(super) fn cue_of(&self, items: &[Item]) -> Result<Cue, Mistake> {
+    pub(super) fn cue_of(&self, items: &[Item]) -> Result<Cue, ClientError> {
         let Some(item) = items.last() else { return Ok(Cue::Nothing) };
         if let (ItemBody::Other(kind), Some(id)) = (&item.body, &item.id)
             && kind == "item_reference"
         {
             let entry = self.conversation.find(id).ok_or_else(|| {
-                Mistake::value("response.input", format!("Item with id '{id}' does not exist."))
+                ClientError::value("response.input", format!("Item with id '{id}' does not exist."))
             })?;
             return Ok(self.cue_of_item(entry));
         }
         Ok(self.cue_of_item(&self.entry(item.clone())))
     }
 
-    fn cue_of_item(&self, entry: &Entry) -> Cue {
+    fn cue_of_item(&self, entry: &ConversationEntry) -> Cue {
         self.output(entry).map_or_else(|| cue_of_entry(entry), |output| Cue::Outputs(vec![output]))
     }
 }
 
-fn cue_of_entry(entry: &Entry) -> Cue {
+fn cue_of_entry(entry: &ConversationEntry) -> Cue {
     match (entry.role(), &entry.heard) {
         (Some(Role::User), Some(heard)) => Cue::Voice { heard: heard.clone(), sound: entry.sound.clone() },
         (Some(Role::User), None) => Cue::Text(entry.text()),
@@ -180,17 +185,18 @@ fn cue_of_entry(entry: &Entry) -> Cue {
     }
 }
 
-fn missing(code: &'static str, doing: &str, id: &str) -> Mistake {
-    Mistake::new(code, format!("Error {doing} item: the item with id '{id}' does not exist.")).at("item_id")
+fn missing(code: &'static str, doing: &str, id: &str) -> ClientError {
+    ClientError::new(code, format!("Error {doing} item: the item with id '{id}' does not exist."))
+        .at("item_id")
 }
 
-fn decoded(bytes: &[u8], (codec, rate): (Codec, Rate)) -> Vec<i16> {
-    resample_clip(&Decoder::new(codec).push(bytes), rate, Rate::WIRE)
+fn decoded(bytes: &[u8], (codec, rate): (Codec, SampleRate)) -> Vec<i16> {
+    resample_clip(&Decoder::new(codec).push(bytes), rate, SampleRate::WIRE)
 }
 
 fn find_speech(sound: &[i16]) -> Option<Range<usize>> {
     let mut trace = Trace::default();
-    for hop in Ear::default().listen(&to_floats(sound)) {
+    for hop in VoiceActivityDetector::default().listen(&to_floats(sound)) {
         trace.hear(hop, &TurnRule::PLAIN);
     }
     let index = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);

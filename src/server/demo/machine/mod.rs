@@ -16,23 +16,23 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-use crate::dsp::vad::Ear;
+use crate::dsp::vad::VoiceActivityDetector;
 use crate::protocol::decode;
 use crate::protocol::dialect::Dialect;
 use crate::protocol::events::client::{ClientBody, ClientEvent};
 use crate::protocol::events::server::ServerBody;
-use crate::protocol::settings::{SessionKind, Settings};
-use crate::server::demo::answer::Answer;
+use crate::protocol::settings::{SessionKind, SessionSettings};
+use crate::server::demo::answer::StreamedAnswer;
 use crate::server::demo::check::check;
 use crate::server::demo::conversation::Conversation;
-use crate::server::demo::effective::{Effective, Spoken};
+use crate::server::demo::effective::{ActiveSettings, AssistantSpoke};
 use crate::server::demo::faults::{Fault, Faults};
 use crate::server::demo::function_calls::choice::check_declared;
 use crate::server::demo::hearing::buffer::Buffer;
 use crate::server::demo::hearing::vad::{Trace, Turns};
 use crate::server::demo::http::admission::Peer;
-use crate::server::demo::ids::Ids;
-use crate::server::demo::mistake::Mistake;
+use crate::server::demo::ids::IdGenerator;
+use crate::server::demo::mistake::ClientError;
 use crate::server::demo::usage::Tokens;
 use crate::server::demo::voice::speech::{Order, Speech};
 
@@ -41,7 +41,7 @@ const LONGEST_SESSION: Duration = Duration::from_secs(3_600);
 
 /// What happens to the machine.
 #[derive(Debug)]
-pub(crate) enum Input {
+pub(crate) enum MachineInput {
     /// The WebSocket is open.
     Opened,
     /// A text message came.
@@ -78,7 +78,7 @@ pub(crate) enum Action {
 
 /// What a machine is made from.
 #[derive(Clone, Debug)]
-pub(crate) struct Setup {
+pub(crate) struct MachineSetup {
     /// Who is at the other end.
     pub(crate) peer: Peer,
     /// In which ways to misbehave.
@@ -94,13 +94,13 @@ pub(crate) struct Setup {
 /// One connection of the endpoint.
 #[derive(Debug)]
 pub(crate) struct Machine {
-    setup: Setup,
-    ids: Ids,
+    setup: MachineSetup,
+    ids: IdGenerator,
     actions: Vec<Action>,
-    mouth: Mouth,
+    mouth: OutputState,
     session_id: String,
     conversation_id: String,
-    effective: Effective,
+    effective: ActiveSettings,
     /// When `session.created` is due, where it is late.
     created_due: Option<Duration>,
     /// When the session has lasted too long.
@@ -108,24 +108,24 @@ pub(crate) struct Machine {
     /// How long it is said to last.
     limit: Duration,
     buffer: Buffer,
-    ear: Ear,
+    ear: VoiceActivityDetector,
     turns: Turns,
     trace: Trace,
     /// The turn in progress.
-    turn: Option<hear::Turn>,
-    initiative: hear::Initiative,
+    turn: Option<hear::OngoingTurn>,
+    initiative: hear::ProactiveSpeech,
     conversation: Conversation,
-    answers: Vec<Answer>,
+    answers: Vec<StreamedAnswer>,
     jobs: u64,
     /// The input of the answer before, which is cached.
     before: Tokens,
     /// Captions that wait for the end of the answer.
-    late_captions: Vec<hear::Caption>,
+    late_captions: Vec<hear::PendingCaption>,
 }
 
 /// Whether the endpoint still speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mouth {
+enum OutputState {
     /// It does.
     Open,
     /// It does not answer any more, as if it hung.
@@ -136,9 +136,13 @@ enum Mouth {
 
 impl Machine {
     /// Makes the machine of one connection.
-    pub(crate) fn new(setup: Setup) -> Self {
-        let mut ids = if setup.faults.has(Fault::CountedIds) { Ids::counted() } else { Ids::new(setup.seed) };
-        let effective = Effective::new(&setup.peer);
+    pub(crate) fn new(setup: MachineSetup) -> Self {
+        let mut ids = if setup.faults.has(Fault::CountedIds) {
+            IdGenerator::counted()
+        } else {
+            IdGenerator::new(setup.seed)
+        };
+        let effective = ActiveSettings::new(&setup.peer);
         let expire =
             setup.faults.find(|fault| if let Fault::Expire(after) = fault { Some(*after) } else { None });
         let limit =
@@ -146,18 +150,18 @@ impl Machine {
         let limit = limit.unwrap_or(LONGEST_SESSION);
         Self {
             actions: Vec::new(),
-            mouth: Mouth::Open,
+            mouth: OutputState::Open,
             session_id: ids.next("sess"),
             conversation_id: ids.next("conv"),
             created_due: None,
             end_due: expire.unwrap_or(limit),
             limit,
             buffer: Buffer::new(effective.input()),
-            ear: Ear::default(),
+            ear: VoiceActivityDetector::default(),
             turns: Turns::default(),
             trace: Trace::default(),
             turn: None,
-            initiative: hear::Initiative::default(),
+            initiative: hear::ProactiveSpeech::default(),
             conversation: Conversation::default(),
             answers: Vec::new(),
             jobs: 0,
@@ -170,19 +174,19 @@ impl Machine {
     }
 
     /// Takes one thing that happened, `now` after the start, and returns what is to be done, in order.
-    pub(crate) fn handle(&mut self, now: Duration, input: Input) -> Vec<Action> {
-        if self.mouth == Mouth::Closed {
+    pub(crate) fn handle(&mut self, now: Duration, input: MachineInput) -> Vec<Action> {
+        if self.mouth == OutputState::Closed {
             return Vec::new();
         }
         match input {
-            Input::Opened => self.open(now),
-            Input::Text(text) => self.read(now, &text),
-            Input::Binary => {
+            MachineInput::Opened => self.open(now),
+            MachineInput::Text(text) => self.read(now, &text),
+            MachineInput::Binary => {
                 let message = "Expected a text WebSocket message; binary frames are not supported.";
-                self.refuse(None, Mistake::new("invalid_event", message));
+                self.refuse(None, ClientError::new("invalid_event", message));
             }
-            Input::Spoken(speech) => self.take_speech(now, speech),
-            Input::Tick => {}
+            MachineInput::Spoken(speech) => self.take_speech(now, speech),
+            MachineInput::Tick => {}
         }
         self.advance(now);
         std::mem::take(&mut self.actions)
@@ -190,7 +194,7 @@ impl Machine {
 
     /// When to call `handle` with `Input::Tick` if nothing else happens.
     pub(crate) fn deadline(&self) -> Option<Duration> {
-        if self.mouth == Mouth::Closed {
+        if self.mouth == OutputState::Closed {
             return None;
         }
         let pieces = self.answers.iter().filter_map(|answer| answer.schedule.as_ref()?.due());
@@ -230,9 +234,9 @@ impl Machine {
             self.create_session();
         }
         self.advance_answers(now);
-        if self.end_due <= now && self.mouth != Mouth::Closed {
+        if self.end_due <= now && self.mouth != OutputState::Closed {
             let message = "Your session hit the maximum duration of 60 minutes.";
-            self.refuse(None, Mistake::new("session_expired", message));
+            self.refuse(None, ClientError::new("session_expired", message));
             self.close(1001, message);
         }
     }
@@ -251,7 +255,7 @@ impl Machine {
         }
     }
 
-    fn obey(&mut self, now: Duration, body: ClientBody) -> Result<(), Mistake> {
+    fn obey(&mut self, now: Duration, body: ClientBody) -> Result<(), ClientError> {
         match body {
             ClientBody::SessionUpdate(settings) => self.update(&settings),
             ClientBody::AudioAppend(bytes) => self.append(now, &bytes),
@@ -282,7 +286,7 @@ impl Machine {
         now: Duration,
         name: &str,
         fields: &serde_json::Map<String, Value>,
-    ) -> Result<(), Mistake> {
+    ) -> Result<(), ClientError> {
         match name {
             "session.close" => self.close(1000, ""),
             "session.input_audio_buffer.append" => {
@@ -294,8 +298,8 @@ impl Machine {
         Ok(())
     }
 
-    fn update(&mut self, settings: &Settings) -> Result<(), Mistake> {
-        let spoken = if self.conversation.holds_speech() { Spoken::Yes } else { Spoken::No };
+    fn update(&mut self, settings: &SessionSettings) -> Result<(), ClientError> {
+        let spoken = if self.conversation.holds_speech() { AssistantSpoke::Yes } else { AssistantSpoke::No };
         let effective = self.effective.updated(settings, spoken)?;
         let tools = effective.settings().tools.as_deref().unwrap_or_default();
         if let Some(choice) = &settings.tool_choice {

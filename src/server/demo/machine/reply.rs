@@ -6,14 +6,17 @@ use crate::protocol::events::item::{Content, Item, ItemStatus};
 use crate::protocol::events::response::{Response, ResponseConfig, ResponseStatus, StatusDetails};
 use crate::protocol::events::server::ServerBody;
 use crate::protocol::settings::{AudioFormat, Modality, SessionKind, TokenLimit, Voice};
-use crate::server::demo::answer::{Answer, Belongs, Limited, Manner, OutgoingCall, Piece, Schedule};
-use crate::server::demo::conversation::Entry;
+use crate::server::demo::answer::{
+    AnswerPiece, ConversationMembership, DeliveryMode, OutgoingCall, OutputTruncation, Schedule,
+    StreamedAnswer,
+};
+use crate::server::demo::conversation::ConversationEntry;
 use crate::server::demo::function_calls::choice::Call;
 use crate::server::demo::machine::call::arguments_delta;
 use crate::server::demo::machine::hear::ms;
 use crate::server::demo::machine::shape::{assistant_item, item_place, place, rate_limits, shape};
 use crate::server::demo::machine::{Action, Machine};
-use crate::server::demo::mistake::Mistake;
+use crate::server::demo::mistake::ClientError;
 use crate::server::demo::usage::{Tokens, of_response, spoken_tokens, text_tokens};
 use crate::server::demo::voice::delivery::Timing;
 use crate::server::demo::voice::persona::{self, Cue, Part};
@@ -31,16 +34,20 @@ const MAX_RESPONSES: usize = 4;
 
 /// How an answer ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Ending {
+enum ResponseEnd {
     Sent,
     Cancelled(&'static str),
 }
 
 impl Machine {
     /// Does what `response.create` asks for.
-    pub(super) fn create_response(&mut self, now: Duration, config: ResponseConfig) -> Result<(), Mistake> {
+    pub(super) fn create_response(
+        &mut self,
+        now: Duration,
+        config: ResponseConfig,
+    ) -> Result<(), ClientError> {
         if self.setup.peer.kind == SessionKind::Transcription {
-            return Err(Mistake::value("type", "A transcription session has no responses."));
+            return Err(ClientError::value("type", "A transcription session has no responses."));
         }
         let beside = config.conversation.as_deref() == Some("none");
         if !beside && let Some(active) = self.active() {
@@ -49,14 +56,14 @@ impl Machine {
                  finished before creating a new one.",
                 active.id
             );
-            return Err(Mistake::new("conversation_already_has_active_response", message));
+            return Err(ClientError::new("conversation_already_has_active_response", message));
         }
         if beside && self.answers.len() >= MAX_RESPONSES {
             let message = format!(
                 "Rate limit reached for responses outside of the conversation: at most {MAX_RESPONSES} responses \
                  are made at once. Wait until one is finished."
             );
-            return Err(Mistake::new("rate_limit_exceeded", message));
+            return Err(ClientError::new("rate_limit_exceeded", message));
         }
         let cue = match &config.input {
             Some(items) => self.cue_of(items)?,
@@ -68,23 +75,24 @@ impl Machine {
     }
 
     /// Does what `response.cancel` asks for.
-    pub(super) fn cancel_response(&mut self, now: Duration, id: Option<&str>) -> Result<(), Mistake> {
-        let wanted = |answer: &Answer| match id {
+    pub(super) fn cancel_response(&mut self, now: Duration, id: Option<&str>) -> Result<(), ClientError> {
+        let wanted = |answer: &StreamedAnswer| match id {
             Some(id) => answer.id == id,
-            None => answer.manner.place == Belongs::Conversation,
+            None => answer.manner.place == ConversationMembership::Conversation,
         };
         let index = self.answers.iter().position(wanted).ok_or_else(|| {
-            Mistake::new("response_cancel_not_active", "Cancellation failed: no active response found")
+            ClientError::new("response_cancel_not_active", "Cancellation failed: no active response found")
         })?;
-        self.finish(now, index, Ending::Cancelled("client_cancelled"));
+        self.finish(now, index, ResponseEnd::Cancelled("client_cancelled"));
         Ok(())
     }
 
     /// Stops the answer in progress because the user speaks.
     pub(super) fn interrupt(&mut self, now: Duration) {
-        let in_conversation = |answer: &Answer| answer.manner.place == Belongs::Conversation;
+        let in_conversation =
+            |answer: &StreamedAnswer| answer.manner.place == ConversationMembership::Conversation;
         if let Some(index) = self.answers.iter().position(in_conversation) {
-            self.finish(now, index, Ending::Cancelled("turn_detected"));
+            self.finish(now, index, ResponseEnd::Cancelled("turn_detected"));
         }
     }
 
@@ -93,8 +101,8 @@ impl Machine {
         self.active().is_some()
     }
 
-    fn active(&self) -> Option<&Answer> {
-        self.answers.iter().find(|answer| answer.manner.place == Belongs::Conversation)
+    fn active(&self) -> Option<&StreamedAnswer> {
+        self.answers.iter().find(|answer| answer.manner.place == ConversationMembership::Conversation)
     }
 
     /// Begins to answer `cue`, by a function call if there is one to make.
@@ -110,7 +118,7 @@ impl Machine {
             Modality::Text => vec![Part::Say(persona::written(cue))],
         };
         let call = call.map(|call| OutgoingCall { call_id: self.ids.next("call"), call });
-        let answer = Answer {
+        let answer = StreamedAnswer {
             id: self.ids.next("resp"),
             item_id: self.ids.next("item"),
             manner,
@@ -137,10 +145,10 @@ impl Machine {
         }
     }
 
-    fn manner(&self, config: ResponseConfig) -> Manner {
+    fn manner(&self, config: ResponseConfig) -> DeliveryMode {
         let settings = self.effective.settings();
         let beside = config.conversation.as_deref() == Some("none");
-        Manner {
+        DeliveryMode {
             modality: config.output.unwrap_or(self.effective.modality()),
             format: config
                 .output_format
@@ -148,12 +156,16 @@ impl Machine {
                 .unwrap_or(AudioFormat::PCM24K),
             voice: config.voice.unwrap_or_else(|| self.effective.voice()),
             limit: config.max_output_tokens.or(settings.max_output_tokens).unwrap_or(TokenLimit::Unlimited),
-            place: if beside { Belongs::Nowhere } else { Belongs::Conversation },
+            place: if beside {
+                ConversationMembership::Nowhere
+            } else {
+                ConversationMembership::Conversation
+            },
             metadata: config.metadata,
         }
     }
 
-    fn order(&self, answer: &Answer) -> Order {
+    fn order(&self, answer: &StreamedAnswer) -> Order {
         let lines = answer.parts.iter().filter_map(|part| match part {
             Part::Say(text) => Some(text.clone()),
             Part::Play { .. } => None,
@@ -200,8 +212,8 @@ impl Machine {
         let answer = &self.answers[index];
         let (place, belongs) = (item_place(answer), answer.manner.place);
         self.emit(ServerBody::OutputItemAdded { place, item: item.clone() });
-        if belongs == Belongs::Conversation {
-            let previous_item_id = self.conversation.push(Entry::written(item.clone()));
+        if belongs == ConversationMembership::Conversation {
+            let previous_item_id = self.conversation.push(ConversationEntry::written(item.clone()));
             self.emit(ServerBody::ItemAdded { previous_item_id, item });
         }
     }
@@ -213,7 +225,7 @@ impl Machine {
             self.send_due(now, index);
             let sent = self.answers[index].schedule.as_ref().is_some_and(|schedule| schedule.due().is_none());
             if sent {
-                self.finish(now, index, Ending::Sent);
+                self.finish(now, index, ResponseEnd::Sent);
             } else {
                 index += 1;
             }
@@ -226,18 +238,18 @@ impl Machine {
             let Some(schedule) = &mut answer.schedule else { return };
             let Some(piece) = schedule.next(now) else { return };
             let body = match piece {
-                Piece::Text(delta) => match answer.manner.modality {
+                AnswerPiece::Text(delta) => match answer.manner.modality {
                     Modality::Audio | Modality::Text if answer.call.is_some() => {
                         arguments_delta(answer, delta)
                     }
                     Modality::Audio => ServerBody::TranscriptDelta { place: place(answer), delta },
                     Modality::Text => ServerBody::TextDelta { place: place(answer), delta },
                 },
-                Piece::Sound(range) => {
+                AnswerPiece::Sound(range) => {
                     let delta = schedule.bytes(range);
                     ServerBody::AudioDelta { place: place(answer), delta }
                 }
-                Piece::Break => {
+                AnswerPiece::Break => {
                     self.break_down();
                     return;
                 }
@@ -247,21 +259,25 @@ impl Machine {
     }
 
     /// Ends an answer; what was sent of it stays in the conversation.
-    fn finish(&mut self, now: Duration, index: usize, ending: Ending) {
+    fn finish(&mut self, now: Duration, index: usize, ending: ResponseEnd) {
         let answer = self.answers.remove(index);
         if answer.schedule.is_none() {
             self.actions.push(Action::CancelSpeech(answer.job));
         }
         let (status, item_status) = match (ending, answer.schedule.as_ref().map(|schedule| schedule.limited))
         {
-            (Ending::Cancelled(_), _) => (ResponseStatus::Cancelled, ItemStatus::Incomplete),
-            (Ending::Sent, Some(Limited::Yes)) => (ResponseStatus::Incomplete, ItemStatus::Incomplete),
-            (Ending::Sent, Some(Limited::No) | None) => (ResponseStatus::Completed, ItemStatus::Completed),
+            (ResponseEnd::Cancelled(_), _) => (ResponseStatus::Cancelled, ItemStatus::Incomplete),
+            (ResponseEnd::Sent, Some(OutputTruncation::Yes)) => {
+                (ResponseStatus::Incomplete, ItemStatus::Incomplete)
+            }
+            (ResponseEnd::Sent, Some(OutputTruncation::No) | None) => {
+                (ResponseStatus::Completed, ItemStatus::Completed)
+            }
         };
         let reason = match (ending, &status) {
-            (Ending::Cancelled(reason), _) => Some(reason),
-            (Ending::Sent, ResponseStatus::Incomplete) => Some("max_output_tokens"),
-            (Ending::Sent, _) => None,
+            (ResponseEnd::Cancelled(reason), _) => Some(reason),
+            (ResponseEnd::Sent, ResponseStatus::Incomplete) => Some("max_output_tokens"),
+            (ResponseEnd::Sent, _) => None,
         };
         let mut response = self.response(&answer, status);
         response.details = reason
@@ -284,7 +300,7 @@ impl Machine {
     }
 
     /// Tells the ends of the parts of an answer, and returns its item.
-    fn finish_item(&mut self, answer: &Answer, schedule: &Schedule, status: ItemStatus) -> Item {
+    fn finish_item(&mut self, answer: &StreamedAnswer, schedule: &Schedule, status: ItemStatus) -> Item {
         let place = place(answer);
         let text = Some(schedule.text.clone());
         let part = match answer.manner.modality {
@@ -305,8 +321,8 @@ impl Machine {
     }
 
     /// Tells that the item of an answer is whole, and keeps it.
-    pub(super) fn emit_output_done(&mut self, answer: &Answer, schedule: &Schedule, item: &Item) {
-        if answer.manner.place == Belongs::Conversation {
+    pub(super) fn emit_output_done(&mut self, answer: &StreamedAnswer, schedule: &Schedule, item: &Item) {
+        if answer.manner.place == ConversationMembership::Conversation {
             let previous = self.keep(answer, schedule, item);
             self.emit_item_done(previous, item.clone());
         }
@@ -314,7 +330,7 @@ impl Machine {
     }
 
     /// Keeps what was sent, unless the client has deleted the item; returns what it follows.
-    fn keep(&mut self, answer: &Answer, schedule: &Schedule, item: &Item) -> Option<String> {
+    fn keep(&mut self, answer: &StreamedAnswer, schedule: &Schedule, item: &Item) -> Option<String> {
         let previous = self.conversation.before(&answer.item_id);
         let entry = self.conversation.find_mut(&answer.item_id)?;
         entry.item = item.clone();
@@ -332,15 +348,15 @@ impl Machine {
     fn note_playback(&mut self, now: Duration, schedule: &Schedule) {
         let played = now.saturating_sub(schedule.begun);
         let length = Duration::from_millis(ms(schedule.sent_samples()));
-        let left = crate::dsp::frame::Rate::WIRE.samples(length.saturating_sub(played));
+        let left = crate::dsp::frame::SampleRate::WIRE.samples(length.saturating_sub(played));
         self.initiative.answered(self.buffer.range().end + left);
     }
 
-    fn response(&self, answer: &Answer, status: ResponseStatus) -> Response {
+    fn response(&self, answer: &StreamedAnswer, status: ResponseStatus) -> Response {
         let manner = &answer.manner;
         let conversation_id = match manner.place {
-            Belongs::Conversation => Some(self.conversation_id.clone()),
-            Belongs::Nowhere => None,
+            ConversationMembership::Conversation => Some(self.conversation_id.clone()),
+            ConversationMembership::Nowhere => None,
         };
         Response {
             id: Some(answer.id.clone()),
@@ -372,7 +388,7 @@ fn joined(parts: &[Part], sounds: Vec<Vec<i16>>) -> Vec<i16> {
     whole
 }
 
-fn output_tokens(answer: &Answer, schedule: &Schedule) -> Tokens {
+fn output_tokens(answer: &StreamedAnswer, schedule: &Schedule) -> Tokens {
     let audio = match answer.manner.modality {
         Modality::Audio | Modality::Text if answer.call.is_some() => 0,
         Modality::Audio => spoken_tokens(schedule.sent_samples()),

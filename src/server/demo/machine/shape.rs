@@ -7,13 +7,13 @@ use crate::protocol::events::item::{Content, Item, ItemBody, ItemStatus, Role};
 use crate::protocol::events::server::{Place, RateLimit, ServerBody};
 use crate::protocol::settings::{AudioFormat, Modality, TokenLimit, Voice};
 use crate::protocol::value::Unknown;
-use crate::server::demo::answer::{Answer, Manner};
+use crate::server::demo::answer::{DeliveryMode, StreamedAnswer};
 
 /// The default tier in captures of the real server.
 const TOKENS_A_MINUTE: u64 = 40_000;
 
 /// Returns the fields of a response that differ between the dialects.
-pub(super) fn shape(manner: &Manner, dialect: Dialect, temperature: Option<f64>) -> Unknown {
+pub(super) fn shape(manner: &DeliveryMode, dialect: Dialect, temperature: Option<f64>) -> Unknown {
     let voice = match &manner.voice {
         Voice::Named(name) => json!(name),
         Voice::Custom(id) => json!({ "id": id }),
@@ -62,7 +62,7 @@ fn format(format: &AudioFormat, dialect: Dialect) -> Value {
 }
 
 /// Returns where the only part of an answer stands.
-pub(super) fn place(answer: &Answer) -> Place {
+pub(super) fn place(answer: &StreamedAnswer) -> Place {
     Place {
         response_id: Some(answer.id.clone()),
         item_id: Some(answer.item_id.clone()),
@@ -72,7 +72,7 @@ pub(super) fn place(answer: &Answer) -> Place {
 }
 
 /// Returns where the only item of an answer stands.
-pub(super) fn item_place(answer: &Answer) -> Place {
+pub(super) fn item_place(answer: &StreamedAnswer) -> Place {
     Place { response_id: Some(answer.id.clone()), output_index: Some(0), ..Place::default() }
 }
 

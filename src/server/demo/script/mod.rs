@@ -30,21 +30,21 @@ use thiserror::Error;
 /// A script that was read.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Script {
-    connections: Vec<Connection>,
+    connections: Vec<ScriptedConnection>,
 }
 
 /// One connection, in the order in which they are to be made.
 #[derive(Clone, Debug, PartialEq)]
-struct Connection {
+struct ScriptedConnection {
     /// The request line and the headers.
     head: Vec<String>,
-    answer: Answer,
-    steps: Vec<Step>,
+    answer: ScriptedHandshake,
+    steps: Vec<ScriptStep>,
 }
 
 /// What the request is answered.
 #[derive(Clone, Debug, PartialEq)]
-enum Answer {
+enum ScriptedHandshake {
     /// The upgrade, with these headers.
     Upgrade(Vec<String>),
     /// An HTTP status with a body.
@@ -53,14 +53,14 @@ enum Answer {
 
 /// One line of what follows the upgrade.
 #[derive(Clone, Debug, PartialEq)]
-struct Step {
+struct ScriptStep {
     /// Where it stands, counted from 1.
     line: usize,
-    act: Act,
+    act: ScriptAction,
 }
 
 #[derive(Clone, Debug, PartialEq)]
-enum Act {
+enum ScriptAction {
     Say(String),
     Hear(Value),
     Sound(usize),
@@ -107,7 +107,11 @@ impl Script {
                     return Err(failed("answers no request"));
                 }
                 let answer = answer(rest).ok_or_else(|| failed("is no answer"))?;
-                connections.push(Connection { head: std::mem::take(&mut head), answer, steps: Vec::new() });
+                connections.push(ScriptedConnection {
+                    head: std::mem::take(&mut head),
+                    answer,
+                    steps: Vec::new(),
+                });
             } else if !head.is_empty() {
                 if !written.contains(": ") {
                     return Err(failed("is no header"));
@@ -116,7 +120,7 @@ impl Script {
             } else {
                 let act = act(written).ok_or_else(|| failed("means nothing"))?;
                 let connection = connections.last_mut().ok_or_else(|| failed("comes before any request"))?;
-                connection.steps.push(Step { line: index + 1, act });
+                connection.steps.push(ScriptStep { line: index + 1, act });
             }
         }
         match (connections.is_empty(), head.is_empty()) {
@@ -128,28 +132,28 @@ impl Script {
     }
 }
 
-fn answer(text: &str) -> Option<Answer> {
+fn answer(text: &str) -> Option<ScriptedHandshake> {
     let (status, rest) = text.split_once(' ').unwrap_or((text, ""));
     Some(match status.parse().ok()? {
         101 => {
             let headers = rest.split(';').map(str::trim).filter(|header| !header.is_empty());
-            Answer::Upgrade(headers.map(str::to_owned).collect())
+            ScriptedHandshake::Upgrade(headers.map(str::to_owned).collect())
         }
-        status => Answer::Refusal(status, rest.to_owned()),
+        status => ScriptedHandshake::Refusal(status, rest.to_owned()),
     })
 }
 
-fn act(text: &str) -> Option<Act> {
+fn act(text: &str) -> Option<ScriptAction> {
     let (word, rest) = text.split_once(' ').unwrap_or((text, ""));
     Some(match word {
-        ">" => Act::Say(rest.to_owned()),
-        "<" => Act::Hear(serde_json::from_str(rest).ok()?),
-        "sound" => Act::Sound(rest.parse().ok()?),
+        ">" => ScriptAction::Say(rest.to_owned()),
+        "<" => ScriptAction::Hear(serde_json::from_str(rest).ok()?),
+        "sound" => ScriptAction::Sound(rest.parse().ok()?),
         "close" => {
             let (code, reason) = rest.split_once(' ').unwrap_or((rest, ""));
-            Act::Close(code.parse().ok()?, reason.to_owned())
+            ScriptAction::Close(code.parse().ok()?, reason.to_owned())
         }
-        "drop" => Act::Drop,
+        "drop" => ScriptAction::Drop,
         _ => return None,
     })
 }

@@ -16,7 +16,7 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message, Role};
 
-use crate::server::demo::script::{Act, Answer, Connection, Script};
+use crate::server::demo::script::{Script, ScriptAction, ScriptedConnection, ScriptedHandshake};
 
 /// How long a client may take for what it is to do next, on a machine that does much else.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -82,27 +82,27 @@ pub async fn play(listener: TcpListener, script: &Script) -> Result<(), Mismatch
     Ok(())
 }
 
-async fn play_one<S>(mut stream: S, connection: &Connection) -> Result<(), Mismatch>
+async fn play_one<S>(mut stream: S, connection: &ScriptedConnection) -> Result<(), Mismatch>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let (head, tail) = read_head(&mut stream).await?;
     let key = check_head(&head, &connection.head)?;
     let answer = match &connection.answer {
-        Answer::Upgrade(headers) => upgrade(&key, headers),
-        Answer::Refusal(status, body) => refusal(*status, body),
+        ScriptedHandshake::Upgrade(headers) => upgrade(&key, headers),
+        ScriptedHandshake::Refusal(status, body) => refusal(*status, body),
     };
     let broken = |error: std::io::Error| Mismatch::Broken(error.to_string());
     stream.write_all(answer.as_bytes()).await.map_err(broken)?;
     stream.flush().await.map_err(broken)?;
     match connection.answer {
-        Answer::Refusal(..) => {
+        ScriptedHandshake::Refusal(..) => {
             let _ = stream.shutdown().await;
             Ok(())
         }
-        Answer::Upgrade(_) => {
+        ScriptedHandshake::Upgrade(_) => {
             let socket = WebSocketStream::from_partially_read(stream, tail, Role::Server, None).await;
-            Stage { socket, sound: 0, events: VecDeque::new() }.play(connection).await
+            ScriptPlayer { socket, sound: 0, events: VecDeque::new() }.play(connection).await
         }
     }
 }
@@ -162,7 +162,7 @@ fn refusal(status: u16, body: &str) -> String {
 }
 
 /// A connection that is being played.
-struct Stage<S> {
+struct ScriptPlayer<S> {
     socket: WebSocketStream<S>,
     /// Bytes of sound so far.
     sound: usize,
@@ -170,18 +170,18 @@ struct Stage<S> {
     events: VecDeque<Value>,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Stage<S> {
-    async fn play(mut self, connection: &Connection) -> Result<(), Mismatch> {
+impl<S: AsyncRead + AsyncWrite + Unpin> ScriptPlayer<S> {
+    async fn play(mut self, connection: &ScriptedConnection) -> Result<(), Mismatch> {
         for step in &connection.steps {
             match &step.act {
-                Act::Say(text) => self.send(Message::text(text.as_str())).await?,
-                Act::Hear(expected) => self.hear(step.line, expected).await?,
-                Act::Sound(bytes) => self.listen(*bytes).await?,
-                Act::Close(code, reason) => {
+                ScriptAction::Say(text) => self.send(Message::text(text.as_str())).await?,
+                ScriptAction::Hear(expected) => self.hear(step.line, expected).await?,
+                ScriptAction::Sound(bytes) => self.listen(*bytes).await?,
+                ScriptAction::Close(code, reason) => {
                     let frame = CloseFrame { code: (*code).into(), reason: reason.as_str().into() };
                     self.send(Message::Close(Some(frame))).await?;
                 }
-                Act::Drop => return Ok(()),
+                ScriptAction::Drop => return Ok(()),
             }
         }
         while let Some(event) = self.next("the end of the connection").await? {
@@ -198,7 +198,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stage<S> {
         let what = format!("{} of line {line}", expected["type"]);
         loop {
             let event = self.next(&what).await?.ok_or_else(|| Mismatch::Gone(what.clone()))?;
-            let Heard::Event(mut event) = event else { continue };
+            let ClientMessage::Event(mut event) = event else { continue };
             if expected.get("event_id").is_none()
                 && let Some(fields) = event.as_object_mut()
             {
@@ -218,8 +218,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stage<S> {
         let mut meanwhile = VecDeque::new();
         while self.sound < bytes {
             match self.next(&what).await? {
-                Some(Heard::Sound) => {}
-                Some(Heard::Event(event)) => meanwhile.push_back(event),
+                Some(ClientMessage::Sound) => {}
+                Some(ClientMessage::Event(event)) => meanwhile.push_back(event),
                 None => return Err(Mismatch::Gone(format!("{what}; there were {}", self.sound))),
             }
         }
@@ -228,9 +228,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stage<S> {
     }
 
     /// Returns what the client says next; nothing when it has ended the connection.
-    async fn next(&mut self, what: &str) -> Result<Option<Heard>, Mismatch> {
+    async fn next(&mut self, what: &str) -> Result<Option<ClientMessage>, Mismatch> {
         if let Some(event) = self.events.pop_front() {
-            return Ok(Some(Heard::Event(event)));
+            return Ok(Some(ClientMessage::Event(event)));
         }
         loop {
             let message = timeout(PATIENCE, self.socket.next()).await;
@@ -244,7 +244,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stage<S> {
             let event: Value =
                 serde_json::from_str(&text).map_err(|_| Mismatch::Unasked(text.as_str().to_owned()))?;
             if event["type"] != "input_audio_buffer.append" {
-                return Ok(Some(Heard::Event(event)));
+                return Ok(Some(ClientMessage::Event(event)));
             }
             let sound = event["audio"].as_str().and_then(|audio| STANDARD.decode(audio).ok());
             let only_sound = event.as_object().is_some_and(|fields| fields.len() == 2);
@@ -252,20 +252,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stage<S> {
                 Some(sound) if only_sound && !sound.is_empty() => self.sound += sound.len(),
                 Some(_) | None => return Err(Mismatch::Unasked(text.as_str().to_owned())),
             }
-            return Ok(Some(Heard::Sound));
+            return Ok(Some(ClientMessage::Sound));
         }
     }
 }
 
 /// What a client said.
-enum Heard {
+enum ClientMessage {
     Sound,
     Event(Value),
 }
 
-fn unless_sound(heard: Heard) -> Result<(), Mismatch> {
+fn unless_sound(heard: ClientMessage) -> Result<(), Mismatch> {
     match heard {
-        Heard::Sound => Ok(()),
-        Heard::Event(event) => Err(Mismatch::Unasked(event.to_string())),
+        ClientMessage::Sound => Ok(()),
+        ClientMessage::Event(event) => Err(Mismatch::Unasked(event.to_string())),
     }
 }

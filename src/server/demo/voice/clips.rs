@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::dsp::frame::Rate;
+use crate::dsp::frame::SampleRate;
 use crate::dsp::g711::decode_ulaw;
 use crate::dsp::resample::resample_clip;
 
@@ -25,7 +25,7 @@ pub(crate) fn say(text: &str) -> Vec<i16> {
         samples.extend(VOICE[range].iter().map(|code| decode_ulaw(*code)));
         samples.extend([0; GAP]);
     }
-    resample_clip(&samples, Rate::TELEPHONE, Rate::WIRE)
+    resample_clip(&samples, SampleRate::TELEPHONE, SampleRate::WIRE)
 }
 
 /// Returns the clips that say `text`; nothing if a word of it is not recorded.

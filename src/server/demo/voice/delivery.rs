@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::server::demo::answer::Piece;
+use crate::server::demo::answer::AnswerPiece;
 use crate::server::demo::faults::{Fault, Faults};
 
 /// A hundred times slower than real time is slow enough for everybody.
@@ -34,7 +34,10 @@ struct Live {
 impl Timing<'_> {
     /// Returns the pieces with the times at which they are due. Each of `pieces` has the place in the sound
     /// that it belongs to.
-    pub(crate) fn planned(self, mut pieces: Vec<(Duration, Piece)>) -> VecDeque<(Duration, Piece)> {
+    pub(crate) fn planned(
+        self,
+        mut pieces: Vec<(Duration, AnswerPiece)>,
+    ) -> VecDeque<(Duration, AnswerPiece)> {
         if self.faults.has(Fault::Burst) {
             pieces.iter_mut().for_each(|(at, _)| *at = self.now);
         } else if let Some(live) = self.live() {
@@ -63,7 +66,7 @@ impl Timing<'_> {
     }
 
     /// Puts what was asked for into the middle.
-    fn misbehave(self, pieces: &mut VecDeque<(Duration, Piece)>) {
+    fn misbehave(self, pieces: &mut VecDeque<(Duration, AnswerPiece)>) {
         let faults = self.faults;
         let middle = pieces.len().div_ceil(2);
         let stall = faults.find(|fault| if let Fault::Stall(pause) = fault { Some(*pause) } else { None });
@@ -73,21 +76,21 @@ impl Timing<'_> {
         let breaks = [Fault::Drop, Fault::HalfMessage, Fault::Silence].iter().any(|fault| faults.has(*fault))
             || faults.find(|fault| matches!(fault, Fault::Close(_)).then_some(())).is_some();
         if breaks && let Some(due) = pieces.get(middle.saturating_sub(1)).map(|(due, _)| *due) {
-            pieces.insert(middle, (due, Piece::Break));
+            pieces.insert(middle, (due, AnswerPiece::Break));
         }
     }
 }
 
 impl Live {
     /// What it is ahead by comes at once; what follows comes in order, each piece of sound at a time of its own.
-    fn plan(self, timing: Timing<'_>, pieces: &mut [(Duration, Piece)]) {
+    fn plan(self, timing: Timing<'_>, pieces: &mut [(Duration, AnswerPiece)]) {
         let mut dice = Dice::new(timing.seed);
         let mut last = Duration::ZERO;
         for (at, piece) in pieces {
             let late = match piece {
-                Piece::Sound(_) if *at > self.lead => dice.below(self.jitter * 2),
-                Piece::Sound(_) if self.lead.is_zero() => dice.below(self.jitter * 2),
-                Piece::Sound(_) | Piece::Text(_) | Piece::Break => self.jitter,
+                AnswerPiece::Sound(_) if *at > self.lead => dice.below(self.jitter * 2),
+                AnswerPiece::Sound(_) if self.lead.is_zero() => dice.below(self.jitter * 2),
+                AnswerPiece::Sound(_) | AnswerPiece::Text(_) | AnswerPiece::Break => self.jitter,
             };
             last = last.max(timing.now + at.saturating_sub(self.lead) + late);
             *at = last;
@@ -133,7 +136,7 @@ mod tests {
     fn dues(faults: &str, count: u64, seed: u64) -> Vec<u64> {
         let faults = Faults::parse(faults).unwrap();
         let timing = Timing { now: NOW, pace: 5.0, faults: &faults, seed };
-        let pieces = (0..count).map(|n| (ms(n * 100), Piece::Sound(0..1))).collect();
+        let pieces = (0..count).map(|n| (ms(n * 100), AnswerPiece::Sound(0..1))).collect();
         timing.planned(pieces).into_iter().map(|(due, _)| (due - NOW).as_millis() as u64).collect()
     }
 

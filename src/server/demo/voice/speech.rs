@@ -11,7 +11,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use crate::dsp::audio_file::read_clip;
-use crate::dsp::frame::Rate;
+use crate::dsp::frame::SampleRate;
 use crate::dsp::resample::{resample_floats, to_int};
 use crate::server::demo::VoiceEngine;
 use crate::server::demo::voice::clips;
@@ -74,7 +74,8 @@ async fn speak(engine: VoiceEngine, line: &str, order: &Order) -> Vec<i16> {
 fn decoded(wav: &[u8]) -> Option<Vec<i16>> {
     // The header's length is bogus; the reader goes to the end.
     let (rate, samples) = read_clip(wav).ok()?;
-    let samples: Vec<i16> = resample_floats(&samples, rate, Rate::WIRE).into_iter().map(to_int).collect();
+    let samples: Vec<i16> =
+        resample_floats(&samples, rate, SampleRate::WIRE).into_iter().map(to_int).collect();
     Some(trimmed(samples))
 }
 

@@ -6,19 +6,19 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::protocol::events::response::{TokenDetails, Usage};
-use crate::session::io::delay::{Delay, Delays, Origin};
+use crate::session::io::delay::{Delay, DelayOrigin, Delays};
 use crate::session::io::{
-    AssistantLine, Connection, DeviceEntry, Echo, EchoMode, EndReason, Failure, Limit, Line, Notice, Ready,
-    Turn, UsageReport,
+    AssistantLine, ConnectionState, DeviceEntry, EchoMode, EchoStatus, EndReason, Failure, Limit, Notice,
+    Ready, Turn, UsageReport, UserLine,
 };
-use crate::ui::output::presenter::Front;
+use crate::ui::output::presenter::NoticeWriter;
 use crate::ui::text::devices;
 use crate::ui::text::json;
 use crate::ui::text::sanitize::sanitize;
 
 /// Which notices are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Detail {
+pub enum JsonDetail {
     /// What happens in the call.
     #[default]
     Call,
@@ -30,7 +30,7 @@ pub enum Detail {
 #[derive(Debug)]
 pub struct JsonLines<W> {
     writer: W,
-    detail: Detail,
+    detail: JsonDetail,
     file: Option<String>,
     /// How long the answers took so far.
     delays: Option<Delays>,
@@ -38,7 +38,7 @@ pub struct JsonLines<W> {
 
 impl<W: Write> JsonLines<W> {
     /// Returns a front that writes to `writer`.
-    pub fn new(writer: W, detail: Detail) -> Self {
+    pub fn new(writer: W, detail: JsonDetail) -> Self {
         Self { writer, detail, file: None, delays: None }
     }
 
@@ -53,9 +53,9 @@ impl<W: Write> JsonLines<W> {
     }
 }
 
-impl<W: Write> Front for JsonLines<W> {
+impl<W: Write> NoticeWriter for JsonLines<W> {
     fn notice(&mut self, at: Duration, notice: &Notice) -> io::Result<()> {
-        if matches!((notice, self.detail), (Notice::Debug(_), Detail::Call)) {
+        if matches!((notice, self.detail), (Notice::Debug(_), JsonDetail::Call)) {
             return Ok(());
         }
         if let Notice::Delay(report) = notice {
@@ -63,27 +63,27 @@ impl<W: Write> Front for JsonLines<W> {
         }
         let at_ms = u64::try_from(at.as_millis()).unwrap_or(u64::MAX);
         let body = body(notice, self.delays.as_ref());
-        let record = Record { kind: kind(notice), at_ms, file: self.file.as_deref(), body };
+        let record = JsonRecord { kind: kind(notice), at_ms, file: self.file.as_deref(), body };
         self.writer.write_all(json::line(&record)?.as_bytes())?;
         self.writer.flush()
     }
 }
 
 #[derive(Serialize)]
-struct Record<'a> {
+struct JsonRecord<'a> {
     #[serde(rename = "type")]
     kind: &'static str,
     at_ms: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     file: Option<&'a str>,
     #[serde(flatten)]
-    body: Body,
+    body: JsonBody,
 }
 
 /// What follows `type` and `at_ms`; `null` where something is not known.
 #[derive(Serialize)]
 #[serde(untagged)]
-enum Body {
+enum JsonBody {
     Session {
         id: Option<String>,
         model: Option<String>,
@@ -113,8 +113,8 @@ enum Body {
         interrupted: bool,
     },
     Usage {
-        last: Option<Box<Counts>>,
-        total: Box<Counts>,
+        last: Option<Box<StreamCounts>>,
+        total: Box<StreamCounts>,
         usd: Option<f64>,
         total_usd: f64,
         unpriced: u64,
@@ -144,7 +144,7 @@ enum Body {
         message: String,
     },
     Devices {
-        devices: Vec<Choice>,
+        devices: Vec<DeviceChoice>,
     },
     Echo {
         mode: &'static str,
@@ -164,13 +164,13 @@ enum Body {
         code: Option<String>,
         message: Option<String>,
         signal: Option<i32>,
-        delay: Option<Summary>,
+        delay: Option<LatencySummary>,
     },
 }
 
 /// How long the answers of a call took.
 #[derive(Serialize)]
-struct Summary {
+struct LatencySummary {
     answers: usize,
     answered_p50_ms: f64,
     answered_p95_ms: f64,
@@ -179,7 +179,7 @@ struct Summary {
 }
 
 #[derive(Serialize)]
-struct Choice {
+struct DeviceChoice {
     device: &'static str,
     id: String,
     name: String,
@@ -188,18 +188,18 @@ struct Choice {
 }
 
 #[derive(Serialize)]
-struct Counts {
+struct StreamCounts {
     total_tokens: Option<u64>,
     input_tokens: Option<u64>,
     output_tokens: Option<u64>,
     cached_tokens: Option<u64>,
-    input: Kinds,
-    cached: Kinds,
-    output: Kinds,
+    input: TokenKinds,
+    cached: TokenKinds,
+    output: TokenKinds,
 }
 
 #[derive(Serialize)]
-struct Kinds {
+struct TokenKinds {
     text: Option<u64>,
     audio: Option<u64>,
     image: Option<u64>,
@@ -229,38 +229,38 @@ fn kind(notice: &Notice) -> &'static str {
 }
 
 /// `delays` are those of the call so far, for its end.
-fn body(notice: &Notice, delays: Option<&Delays>) -> Body {
+fn body(notice: &Notice, delays: Option<&Delays>) -> JsonBody {
     match notice {
-        Notice::Connection(connection) => Body::Connection { state: connection_word(*connection) },
+        Notice::Connection(connection) => JsonBody::Connection { state: connection_word(*connection) },
         Notice::Ready(ready) => session(ready),
         Notice::SpeechStarted { audio_ms } | Notice::SpeechStopped { audio_ms } => {
-            Body::Speech { audio_ms: *audio_ms }
+            JsonBody::Speech { audio_ms: *audio_ms }
         }
-        Notice::Turn(turn) => Body::Turn { turn: turn_word(*turn) },
+        Notice::Turn(turn) => JsonBody::Turn { turn: turn_word(*turn) },
         Notice::User(line) => user(line),
         Notice::Assistant(line) => assistant(line),
         Notice::Usage(report) => usage(report),
-        Notice::SpeakNow => Body::Nothing {},
-        Notice::Device(side, state) => Body::Device {
+        Notice::SpeakNow => JsonBody::Nothing {},
+        Notice::Device(side, state) => JsonBody::Device {
             device: devices::side(*side),
             state: devices::word(state),
             name: clean(devices::name(state)),
             message: devices::state(*side, state).1,
         },
-        Notice::Devices(entries) => Body::Devices { devices: entries.iter().map(choice).collect() },
+        Notice::Devices(entries) => JsonBody::Devices { devices: entries.iter().map(choice).collect() },
         Notice::Delay(report) => delay(&report.last),
-        Notice::Muted(muted) => Body::Muted { muted: *muted },
+        Notice::Muted(muted) => JsonBody::Muted { muted: *muted },
         Notice::Echo(echo) => echo_body(echo),
         Notice::Error { code, message } => {
-            Body::Error { code: clean(code.as_deref()), message: harmless(message) }
+            JsonBody::Error { code: clean(code.as_deref()), message: harmless(message) }
         }
-        Notice::Info(message) | Notice::Debug(message) => Body::Message { message: harmless(message) },
+        Notice::Info(message) | Notice::Debug(message) => JsonBody::Message { message: harmless(message) },
         Notice::End(reason) => end(reason, delays),
     }
 }
 
-fn choice(entry: &DeviceEntry) -> Choice {
-    Choice {
+fn choice(entry: &DeviceEntry) -> DeviceChoice {
+    DeviceChoice {
         device: devices::side(entry.side),
         id: harmless(&entry.id),
         name: harmless(&entry.name),
@@ -269,7 +269,7 @@ fn choice(entry: &DeviceEntry) -> Choice {
     }
 }
 
-fn echo_body(echo: &Echo) -> Body {
+fn echo_body(echo: &EchoStatus) -> JsonBody {
     let mode = match echo.mode {
         EchoMode::Off => "off",
         EchoMode::Cancel => "aec",
@@ -278,7 +278,7 @@ fn echo_body(echo: &Echo) -> Body {
     };
     // A tenth of a decibel is more than can be measured.
     let tenths = |decibels: Option<f32>| decibels.map(|decibels| (decibels * 10.0).round() / 10.0);
-    Body::Echo {
+    JsonBody::Echo {
         mode,
         delay_ms: echo.delay_ms,
         loss_db: tenths(echo.loss_db),
@@ -286,8 +286,8 @@ fn echo_body(echo: &Echo) -> Body {
     }
 }
 
-fn session(ready: &Ready) -> Body {
-    Body::Session {
+fn session(ready: &Ready) -> JsonBody {
+    JsonBody::Session {
         id: clean(ready.session_id.as_deref()),
         model: clean(ready.model.as_deref()),
         voice: clean(ready.voice.as_deref()),
@@ -296,12 +296,12 @@ fn session(ready: &Ready) -> Body {
     }
 }
 
-fn user(line: &Line) -> Body {
-    Body::User { item_id: harmless(&line.item_id), text: harmless(&line.text), r#final: line.is_final }
+fn user(line: &UserLine) -> JsonBody {
+    JsonBody::User { item_id: harmless(&line.item_id), text: harmless(&line.text), r#final: line.is_final }
 }
 
-fn assistant(line: &AssistantLine) -> Body {
-    Body::Assistant {
+fn assistant(line: &AssistantLine) -> JsonBody {
+    JsonBody::Assistant {
         item_id: harmless(&line.item_id),
         text: harmless(&line.text),
         r#final: line.is_final,
@@ -310,8 +310,8 @@ fn assistant(line: &AssistantLine) -> Body {
     }
 }
 
-fn usage(report: &UsageReport) -> Body {
-    Body::Usage {
+fn usage(report: &UsageReport) -> JsonBody {
+    JsonBody::Usage {
         last: report.last.as_ref().map(counts).map(Box::new),
         total: Box::new(counts(&report.total)),
         usd: report.usd,
@@ -322,13 +322,13 @@ fn usage(report: &UsageReport) -> Body {
     }
 }
 
-fn delay(delay: &Delay) -> Body {
-    Body::Delay {
+fn delay(delay: &Delay) -> JsonBody {
+    JsonBody::Delay {
         from: match delay.from {
-            Origin::TurnEnd => "turn_end",
-            Origin::SpeechStopped => "speech_stopped",
-            Origin::Commit => "commit",
-            Origin::Typed => "typed",
+            DelayOrigin::TurnEnd => "turn_end",
+            DelayOrigin::SpeechStopped => "speech_stopped",
+            DelayOrigin::Commit => "commit",
+            DelayOrigin::Typed => "typed",
         },
         answered_ms: ms(delay.answered()),
         here_ms: delay.here().map(ms),
@@ -342,8 +342,8 @@ fn delay(delay: &Delay) -> Body {
     }
 }
 
-fn summary(delays: &Delays) -> Summary {
-    Summary {
+fn summary(delays: &Delays) -> LatencySummary {
+    LatencySummary {
         answers: delays.answers,
         answered_p50_ms: ms(delays.answered.p50),
         answered_p95_ms: ms(delays.answered.p95),
@@ -357,10 +357,10 @@ fn ms(time: Duration) -> f64 {
     (time.as_secs_f64() * 10_000.0).round() / 10.0
 }
 
-fn counts(usage: &Usage) -> Counts {
+fn counts(usage: &Usage) -> StreamCounts {
     let kinds =
-        |details: TokenDetails| Kinds { text: details.text, audio: details.audio, image: details.image };
-    Counts {
+        |details: TokenDetails| TokenKinds { text: details.text, audio: details.audio, image: details.image };
+    StreamCounts {
         total_tokens: usage.total_tokens,
         input_tokens: usage.input_tokens,
         output_tokens: usage.output_tokens,
@@ -371,10 +371,10 @@ fn counts(usage: &Usage) -> Counts {
     }
 }
 
-fn end(reason: &EndReason, delays: Option<&Delays>) -> Body {
+fn end(reason: &EndReason, delays: Option<&Delays>) -> JsonBody {
     let delay = || delays.map(summary);
-    let plain = |reason| Body::End { reason, code: None, message: None, signal: None, delay: delay() };
-    let failed = |reason, failure: &Failure| Body::End {
+    let plain = |reason| JsonBody::End { reason, code: None, message: None, signal: None, delay: delay() };
+    let failed = |reason, failure: &Failure| JsonBody::End {
         reason,
         code: clean(failure.code.as_deref()),
         message: Some(harmless(&failure.message)),
@@ -383,16 +383,20 @@ fn end(reason: &EndReason, delays: Option<&Delays>) -> Body {
     };
     match reason {
         EndReason::User => plain("user"),
-        EndReason::Signal(number) => {
-            Body::End { reason: "signal", code: None, message: None, signal: Some(*number), delay: delay() }
-        }
+        EndReason::Signal(number) => JsonBody::End {
+            reason: "signal",
+            code: None,
+            message: None,
+            signal: Some(*number),
+            delay: delay(),
+        },
         EndReason::InputEnded => plain("input_ended"),
         EndReason::Answered => plain("answered"),
         EndReason::Limit(Limit::Idle) => plain("idle"),
         EndReason::Limit(Limit::Cost) => plain("max_cost"),
         EndReason::ServerClosed(said) => {
             let message = Some(harmless(said)).filter(|message| !message.is_empty());
-            Body::End { reason: "server_closed", code: None, message, signal: None, delay: delay() }
+            JsonBody::End { reason: "server_closed", code: None, message, signal: None, delay: delay() }
         }
         EndReason::NoInput(what) => failed("no_input", &Failure { message: what.clone(), code: None }),
         EndReason::Unanswered(what) => {
@@ -403,14 +407,14 @@ fn end(reason: &EndReason, delays: Option<&Delays>) -> Body {
     }
 }
 
-fn connection_word(connection: Connection) -> &'static str {
+fn connection_word(connection: ConnectionState) -> &'static str {
     match connection {
-        Connection::Connecting => "connecting",
-        Connection::Configuring => "configuring",
-        Connection::Live => "live",
-        Connection::Away => "away",
-        Connection::Closing => "closing",
-        Connection::Closed => "closed",
+        ConnectionState::Connecting => "connecting",
+        ConnectionState::Configuring => "configuring",
+        ConnectionState::Live => "live",
+        ConnectionState::Away => "away",
+        ConnectionState::Closing => "closing",
+        ConnectionState::Closed => "closed",
     }
 }
 

@@ -5,7 +5,7 @@ use insta::assert_snapshot;
 use super::*;
 use crate::ui::fixture::{interrupted_call, lost, show};
 
-fn lines(detail: Detail, call: &[(u64, Notice)]) -> String {
+fn lines(detail: JsonDetail, call: &[(u64, Notice)]) -> String {
     let mut front = JsonLines::new(Vec::new(), detail);
     show(&mut front, call);
     String::from_utf8(front.into_inner()).unwrap()
@@ -13,7 +13,7 @@ fn lines(detail: Detail, call: &[(u64, Notice)]) -> String {
 
 #[test]
 fn the_file_that_is_heard_is_named_in_every_line() {
-    let mut front = JsonLines::new(Vec::new(), Detail::Call).of_file(Some("a\u{1b}[1m.wav"));
+    let mut front = JsonLines::new(Vec::new(), JsonDetail::Call).of_file(Some("a\u{1b}[1m.wav"));
     show(&mut front, &[(7, Notice::Muted(true))]);
     let line = String::from_utf8(front.into_inner()).unwrap();
     assert_eq!(line, "{\"type\":\"muted\",\"at_ms\":7,\"file\":\"a.wav\",\"muted\":true}\n");
@@ -21,7 +21,7 @@ fn the_file_that_is_heard_is_named_in_every_line() {
 
 #[test]
 fn an_interrupted_call_is_told_in_full() {
-    assert_snapshot!(lines(Detail::Call, &interrupted_call()), @r#"
+    assert_snapshot!(lines(JsonDetail::Call, &interrupted_call()), @r#"
     {"type":"connection","at_ms":0,"state":"connecting"}
     {"type":"connection","at_ms":12,"state":"configuring"}
     {"type":"connection","at_ms":30,"state":"live"}
@@ -61,7 +61,7 @@ fn every_way_to_end_has_its_word() {
         Notice::End(EndReason::Refused(Failure { message: "no key".to_owned(), code: None })),
         lost(),
     ];
-    assert_snapshot!(lines(Detail::Call, &ends.map(|end| (7, end))), @r#"
+    assert_snapshot!(lines(JsonDetail::Call, &ends.map(|end| (7, end))), @r#"
     {"type":"end","at_ms":7,"reason":"signal","code":null,"message":null,"signal":15,"delay":null}
     {"type":"end","at_ms":7,"reason":"input_ended","code":null,"message":null,"signal":null,"delay":null}
     {"type":"end","at_ms":7,"reason":"answered","code":null,"message":null,"signal":null,"delay":null}
@@ -74,8 +74,8 @@ fn every_way_to_end_has_its_word() {
 #[test]
 fn what_developers_want_is_written_only_for_them() {
     let call = [(7, Notice::Debug("x".to_owned()))];
-    assert_eq!(lines(Detail::Call, &call), "");
-    assert_eq!(lines(Detail::Debug, &call), "{\"type\":\"debug\",\"at_ms\":7,\"message\":\"x\"}\n");
+    assert_eq!(lines(JsonDetail::Call, &call), "");
+    assert_eq!(lines(JsonDetail::Debug, &call), "{\"type\":\"debug\",\"at_ms\":7,\"message\":\"x\"}\n");
 }
 
 #[test]
@@ -89,6 +89,6 @@ fn a_closed_pipe_is_told_as_one() {
             Ok(())
         }
     }
-    let told = JsonLines::new(Closed, Detail::Call).notice(Duration::ZERO, &Notice::Muted(true));
+    let told = JsonLines::new(Closed, JsonDetail::Call).notice(Duration::ZERO, &Notice::Muted(true));
     assert_eq!(told.unwrap_err().kind(), io::ErrorKind::BrokenPipe);
 }

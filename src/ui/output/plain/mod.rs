@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use crate::session::io::delay::Delays;
 use crate::session::io::{
-    AssistantLine, Connection, DeviceEntry, EchoMode, EndReason, Line, Notice, Ready, Turn, same_text,
+    AssistantLine, ConnectionState, DeviceEntry, EchoMode, EndReason, Notice, Ready, Turn, UserLine,
+    same_text,
 };
-use crate::ui::model::About;
-use crate::ui::output::presenter::Front;
-use crate::ui::text::devices::{self, Weight};
+use crate::ui::model::CallInfo;
+use crate::ui::output::presenter::NoticeWriter;
+use crate::ui::text::devices::{self, NoticeSeverity};
 use crate::ui::text::sanitize::{one_line, sanitize};
 use crate::ui::text::wording;
 use crate::ui::text::wrap::word_start;
@@ -41,7 +42,7 @@ pub struct Plain<W, S> {
     data: W,
     status: S,
     /// The answer being written, in chat.
-    open: Option<Open>,
+    open: Option<OpenLine>,
     /// The answer being spoken, in a call.
     unfinished: Option<AssistantLine>,
     /// What is done against the echo, as it was told.
@@ -49,7 +50,7 @@ pub struct Plain<W, S> {
     /// How long the answers took so far.
     delays: Option<Delays>,
     /// What waits for its caption, in a call.
-    captions: Captions,
+    captions: UncaptionedTurns,
     /// Items that are written whole; a server may repeat itself.
     written: HashSet<String>,
     /// What stands above all lines, until it is written.
@@ -63,7 +64,7 @@ pub struct Plain<W, S> {
 /// What was said and has no caption yet. A caption may come when the answer to it is written already, and
 /// what is written stays where it is.
 #[derive(Debug, Default)]
-struct Captions {
+struct UncaptionedTurns {
     /// Items of the user, in the order in which they were spoken.
     awaited: Vec<String>,
     /// What was awaited when an answer began.
@@ -72,7 +73,7 @@ struct Captions {
     late: HashSet<String>,
 }
 
-impl Captions {
+impl UncaptionedTurns {
     fn spoken(&mut self, item_id: &str) {
         if !self.awaited.iter().any(|awaited| awaited == item_id) {
             self.awaited.push(item_id.to_owned());
@@ -98,7 +99,7 @@ impl Captions {
 }
 
 #[derive(Debug)]
-struct Open {
+struct OpenLine {
     item_id: String,
     text: String,
 }
@@ -114,7 +115,7 @@ impl<W: Write, S: Write> Plain<W, S> {
             unfinished: None,
             echo: EchoMode::Off,
             delays: None,
-            captions: Captions::default(),
+            captions: UncaptionedTurns::default(),
             written: HashSet::new(),
             heading: None,
             by_hand: None,
@@ -123,7 +124,7 @@ impl<W: Write, S: Write> Plain<W, S> {
     }
 
     /// Takes note of what is known of the call.
-    pub fn about(self, about: &About) -> Self {
+    pub fn about(self, about: &CallInfo) -> Self {
         Self { by_hand: about.manual_turns.then_some(Turn::Listening), ..self }
     }
 
@@ -162,7 +163,7 @@ impl<W: Write, S: Write> Plain<W, S> {
         self.data.flush()
     }
 
-    fn user(&mut self, line: &Line) -> io::Result<()> {
+    fn user(&mut self, line: &UserLine) -> io::Result<()> {
         if !line.is_final {
             self.captions.spoken(&line.item_id);
             return Ok(());
@@ -227,7 +228,7 @@ impl<W: Write, S: Write> Plain<W, S> {
         }
         let text = sanitize(&line.text);
         let open =
-            self.open.get_or_insert_with(|| Open { item_id: line.item_id.clone(), text: String::new() });
+            self.open.get_or_insert_with(|| OpenLine { item_id: line.item_id.clone(), text: String::new() });
         match text.strip_prefix(open.text.as_str()) {
             Some(new) => self.data.write_all(new.as_bytes())?,
             // Written already, apart from white space or damaged characters.
@@ -308,16 +309,16 @@ impl<W: Write, S: Write> Plain<W, S> {
     }
 }
 
-impl<W: Write, S: Write> Front for Plain<W, S> {
+impl<W: Write, S: Write> NoticeWriter for Plain<W, S> {
     fn notice(&mut self, _at: Duration, notice: &Notice) -> io::Result<()> {
         match notice {
-            Notice::Connection(Connection::Connecting) => self.state("connecting…"),
+            Notice::Connection(ConnectionState::Connecting) => self.state("connecting…"),
             Notice::Connection(
-                Connection::Configuring
-                | Connection::Live
-                | Connection::Away
-                | Connection::Closing
-                | Connection::Closed,
+                ConnectionState::Configuring
+                | ConnectionState::Live
+                | ConnectionState::Away
+                | ConnectionState::Closing
+                | ConnectionState::Closed,
             )
             | Notice::SpeechStarted { .. }
             | Notice::SpeechStopped { .. }
@@ -337,9 +338,9 @@ impl<W: Write, S: Write> Front for Plain<W, S> {
                 Some(Turn::Listening | Turn::Thinking | Turn::Assistant) => NOT_YOUR_TURN,
             }),
             Notice::Device(side, state) => match devices::state(*side, state) {
-                (Weight::Bad, text) => self.tell(&format!("error: {text}")),
-                (Weight::News | Weight::Lasting, text) => self.tell(&text),
-                (Weight::Usual, _) => {}
+                (NoticeSeverity::Bad, text) => self.tell(&format!("error: {text}")),
+                (NoticeSeverity::News | NoticeSeverity::Lasting, text) => self.tell(&text),
+                (NoticeSeverity::Usual, _) => {}
             },
             Notice::Devices(entries) => self.devices(entries),
             Notice::Echo(echo) => self.echo(echo.mode),

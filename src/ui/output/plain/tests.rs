@@ -3,7 +3,7 @@
 use insta::assert_snapshot;
 
 use super::*;
-use crate::ui::fixture::{Heard, assistant, interrupted_call, lost, show, written};
+use crate::ui::fixture::{AnswerEnd, assistant, interrupted_call, lost, show, written};
 
 /// Returns what is written as data and as status.
 fn lines(style: PlainStyle, call: &[(u64, Notice)]) -> (String, String) {
@@ -97,7 +97,7 @@ fn an_interrupted_call_is_told_in_labelled_lines() {
 fn a_caption_that_comes_after_its_answer_is_told_to_belong_before_it() {
     let line = |item_id: &str, text: &str, is_final| {
         let after = Some("item_a".to_owned());
-        Notice::User(Line { item_id: item_id.to_owned(), text: text.to_owned(), is_final, after })
+        Notice::User(UserLine { item_id: item_id.to_owned(), text: text.to_owned(), is_final, after })
     };
     let answer = |item_id: &str, text| Notice::Assistant(whole(item_id, text));
     let call = [
@@ -135,7 +135,7 @@ fn captions_are_one_a_line_and_nothing_else() {
 #[test]
 fn nobody_is_told_to_speak_whose_turn_has_not_begun() {
     let said = |call: &[(u64, Notice)]| {
-        let about = About { manual_turns: true, ..About::default() };
+        let about = CallInfo { manual_turns: true, ..CallInfo::default() };
         let mut front = Plain::new(PlainStyle::Talk, Vec::new(), Vec::new()).about(&about);
         show(&mut front, call);
         String::from_utf8(front.status).unwrap()
@@ -151,7 +151,7 @@ fn nobody_is_told_to_speak_whose_turn_has_not_begun() {
 fn a_heading_stands_above_the_captions_once() {
     let heading = Some("==> a.wav <==".to_owned());
     let mut front = Plain::new(PlainStyle::Transcribe, Vec::new(), Vec::new()).headed(heading);
-    show(&mut front, &[(1, Notice::Connection(Connection::Connecting))]);
+    show(&mut front, &[(1, Notice::Connection(ConnectionState::Connecting))]);
     assert!(front.data.is_empty(), "there may be no session");
     show(&mut front, &interrupted_call());
     show(&mut front, &[(9, Notice::Ready(Ready::default()))]);
@@ -191,9 +191,9 @@ fn an_answer_cut_off_by_the_end_of_the_call_has_its_newline() {
 
 #[test]
 fn an_answer_that_the_end_of_the_call_cuts_off_is_not_lost() {
-    let call = [(7, assistant("One, two", Heard::Not)), (8, Notice::End(EndReason::User))];
+    let call = [(7, assistant("One, two", AnswerEnd::Not)), (8, Notice::End(EndReason::User))];
     assert_eq!(lines(PlainStyle::Talk, &call).0, "Assistant: One, two (unfinished)\n");
-    let call = [(7, assistant("One", Heard::Not)), (8, assistant("One", Heard::Cut)), (9, lost())];
+    let call = [(7, assistant("One", AnswerEnd::Not)), (8, assistant("One", AnswerEnd::Cut)), (9, lost())];
     assert_eq!(lines(PlainStyle::Talk, &call).0, "Assistant: One (interrupted after 1.1 s)\n");
 }
 

@@ -9,16 +9,16 @@ use ratatui::backend::TestBackend;
 use super::*;
 use crate::protocol::dialect::Dialect;
 use crate::session::io::{
-    AssistantLine, Connection, DeviceEntry, DeviceState, Line as UserLine, Notice, Ready, Side,
+    AssistantLine, ConnectionState, DeviceEntry, DeviceState, Notice, Ready, Side, UserLine,
 };
-use crate::ui::model::About;
+use crate::ui::model::CallInfo;
 
 const NOW: Duration = Duration::from_secs(95);
 
 /// A call on the default endpoint, in use for a minute and a half.
 fn call() -> Model {
-    let mut model = Model::new(About { endpoint: "api.openai.com".to_owned(), ..About::default() });
-    model.apply(Duration::ZERO, &Notice::Connection(Connection::Live));
+    let mut model = Model::new(CallInfo { endpoint: "api.openai.com".to_owned(), ..CallInfo::default() });
+    model.apply(Duration::ZERO, &Notice::Connection(ConnectionState::Live));
     let ready = Ready {
         session_id: Some("sess_1".to_owned()),
         model: Some("gpt-realtime".to_owned()),
@@ -72,12 +72,16 @@ fn typing(text: &str) -> Editor {
     editor
 }
 
-fn screen((columns, rows): (u16, u16), model: &Model, editor: &Editor) -> (Terminal<TestBackend>, Drawn) {
+fn screen(
+    (columns, rows): (u16, u16),
+    model: &Model,
+    editor: &Editor,
+) -> (Terminal<TestBackend>, DrawResult) {
     let mut terminal = Terminal::new(TestBackend::new(columns, rows)).unwrap();
     let theme = Theme::colored();
-    let glance = Glance { now: NOW, input_dbfs: -20.0, output_dbfs: f32::NEG_INFINITY };
-    let scene = Scene { model, editor, glance, theme: &theme };
-    let mut drawn = Drawn::default();
+    let glance = LiveStatus { now: NOW, input_dbfs: -20.0, output_dbfs: f32::NEG_INFINITY };
+    let scene = ScreenState { model, editor, glance, theme: &theme };
+    let mut drawn = DrawResult::default();
     terminal.draw(|frame| drawn = draw(frame, &scene)).unwrap();
     (terminal, drawn)
 }

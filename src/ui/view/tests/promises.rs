@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use ratatui::style::{Color, Modifier};
 
 use super::*;
-use crate::session::io::{DeviceState, Echo, EchoMode, Side};
+use crate::session::io::{DeviceState, EchoMode, EchoStatus, Side};
 use crate::ui::fixture::{ECHO, LIGATURES};
 use crate::ui::text::charset::Charset;
 
@@ -65,8 +65,8 @@ fn what_was_not_heard_is_struck_out_and_what_was_heard_is_not() {
 fn without_colour_nothing_is_coloured() {
     let mut terminal = Terminal::new(TestBackend::new(80, 24)).unwrap();
     let (model, editor, theme) = (odd(), Editor::default(), Theme::plain());
-    let glance = Glance { now: NOW, input_dbfs: -20.0, output_dbfs: -6.0 };
-    let scene = Scene { model: &model, editor: &editor, glance, theme: &theme };
+    let glance = LiveStatus { now: NOW, input_dbfs: -20.0, output_dbfs: -6.0 };
+    let scene = ScreenState { model: &model, editor: &editor, glance, theme: &theme };
     terminal
         .draw(|frame| {
             draw(frame, &scene);
@@ -107,11 +107,11 @@ fn a_long_talk_is_seen_from_its_end_and_scrolls_no_further_than_its_beginning() 
     let mut editor = Editor::default();
     let (terminal, drawn) = screen((80, 24), &model, &editor);
     assert!(terminal.backend().to_string().contains("line 499."));
-    assert_eq!(drawn, Drawn { page: 18, scroll: 0, total: None });
+    assert_eq!(drawn, DrawResult { page: 18, scroll: 0, total: None });
     editor.scroll = usize::MAX;
     let (terminal, drawn) = screen((80, 24), &model, &editor);
     assert!(terminal.backend().to_string().contains("line 0."));
-    assert_eq!(drawn, Drawn { page: 18, scroll: 1_482, total: Some(1_500) });
+    assert_eq!(drawn, DrawResult { page: 18, scroll: 1_482, total: Some(1_500) });
 }
 
 #[test]
@@ -188,7 +188,7 @@ fn the_first_row_says_what_is_done_against_the_echo_and_how_well() {
         (EchoMode::HalfDuplex, "echo half"),
         (EchoMode::Off, "echo off"),
     ] {
-        model.apply(NOW, &Notice::Echo(Echo { mode, ..ECHO }));
+        model.apply(NOW, &Notice::Echo(EchoStatus { mode, ..ECHO }));
         assert!(row(&model).contains(said), "{}", row(&model));
     }
 }
@@ -271,9 +271,9 @@ fn a_locale_without_utf_8_is_drawn_in_ascii() {
     for editor in [typing("hello"), help, picker] {
         let mut terminal = Terminal::new(TestBackend::new(80, 24)).unwrap();
         let theme = Theme { charset: Charset::Ascii, ..Theme::colored() };
-        let glance = Glance { now: NOW, input_dbfs: -20.0, output_dbfs: f32::NEG_INFINITY };
+        let glance = LiveStatus { now: NOW, input_dbfs: -20.0, output_dbfs: f32::NEG_INFINITY };
         let model = interrupted();
-        let scene = Scene { model: &model, editor: &editor, glance, theme: &theme };
+        let scene = ScreenState { model: &model, editor: &editor, glance, theme: &theme };
         terminal
             .draw(|frame| {
                 draw(frame, &scene);

@@ -5,7 +5,7 @@ use insta::assert_snapshot;
 use super::*;
 use crate::protocol::events::response::Usage;
 use crate::session::io::{EndReason, Turn, UsageReport};
-use crate::ui::input::push_to_talk::Releases;
+use crate::ui::input::push_to_talk::ReleaseEvents;
 
 #[test]
 fn a_call_on_a_usual_terminal() {
@@ -152,7 +152,7 @@ fn wide_characters_long_words_and_errors_have_their_place() {
 
 #[test]
 fn the_first_screen_says_what_to_do() {
-    let mut model = Model::new(About { manual_turns: true, demo: true, ..About::default() });
+    let mut model = Model::new(CallInfo { manual_turns: true, demo: true, ..CallInfo::default() });
     assert_snapshot!(text((60, 8), &model, &Editor::default()), @r#"
     " rtvoice  connecting…                 mic off · 00:00 · DEMO"
     "                                                            "
@@ -163,7 +163,7 @@ fn the_first_screen_says_what_to_do() {
     "> type a message                                            "
     " Ctrl-C end  F1 help  Space speak  Ctrl-T mute  Esc stop    "
     "#);
-    model.apply(NOW, &Notice::Connection(Connection::Live));
+    model.apply(NOW, &Notice::Connection(ConnectionState::Live));
     model.apply(NOW, &Notice::Ready(Ready::default()));
     assert_snapshot!(text((60, 8), &model, &Editor::default()), @r#"
     " rtvoice  connected · your turn       mic off · 00:00 · DEMO"
@@ -176,7 +176,7 @@ fn the_first_screen_says_what_to_do() {
     " Ctrl-C end  F1 help  Space speak  Ctrl-T mute  Esc stop    "
     "#);
     let mut editor = Editor::default();
-    editor.talk_key.learn(Releases::Told);
+    editor.talk_key.learn(ReleaseEvents::Told);
     assert_snapshot!(text((60, 8), &model, &editor), @r#"
     " rtvoice  connected · your turn       mic off · 00:00 · DEMO"
     "                                                            "

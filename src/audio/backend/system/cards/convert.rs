@@ -4,9 +4,9 @@
 
 use cpal::{FromSample, SizedSample};
 
-use crate::audio::device::open::Slot;
-use crate::audio::realtime::callback::{Capture, Playback};
-use crate::dsp::frame::Rate;
+use crate::audio::device::open::CallbackSlot;
+use crate::audio::realtime::callback::{CaptureCallback, PlaybackCallback};
+use crate::dsp::frame::SampleRate;
 
 /// How many samples are converted at a time.
 const SCRATCH: usize = 16_384;
@@ -16,7 +16,7 @@ const LARGEST: f32 = 1.0 - f32::EPSILON;
 /// Takes what a microphone gives.
 pub(super) fn taking<T>(
     channels: u16,
-    mut slot: Slot<Capture>,
+    mut slot: CallbackSlot<CaptureCallback>,
 ) -> impl FnMut(&[T], &cpal::InputCallbackInfo) + Send + 'static
 where
     T: SizedSample + Send + 'static,
@@ -35,8 +35,8 @@ where
 
 /// Gives what a speaker takes.
 pub(super) fn giving<T>(
-    (channels, rate): (u16, Rate),
-    mut slot: Slot<Playback>,
+    (channels, rate): (u16, SampleRate),
+    mut slot: CallbackSlot<PlaybackCallback>,
 ) -> impl FnMut(&mut [T], &cpal::OutputCallbackInfo) + Send + 'static
 where
     T: SizedSample + FromSample<f32> + Send + 'static,

@@ -2,21 +2,25 @@
 
 use cpal::traits::{DeviceTrait, HostTrait};
 
-use crate::audio::backend::system::cards::shape::System;
+use crate::audio::backend::system::cards::shape::HostQuirks;
 use crate::audio::backend::system::cards::{Host, default_device, own_config, ranges};
-use crate::audio::device::select::{self, Detail, Listed, Native, Sight, Wanted};
+use crate::audio::device::select::{self, DeviceRequest, ListDetail, ListedDevice, Lookup, NativeFormat};
 use crate::audio::error::{AudioError, Direction};
 
 /// Looks which device is meant now.
-pub(in crate::audio::backend::system) fn see(host: Host, direction: Direction, wanted: &Wanted) -> Sight {
-    if System::of(host) == System::Alsa {
+pub(in crate::audio::backend::system) fn see(
+    host: Host,
+    direction: Direction,
+    wanted: &DeviceRequest,
+) -> Lookup {
+    if HostQuirks::of(host) == HostQuirks::Alsa {
         // Its only default is called so, whatever it leads to, and its list takes long.
-        return Sight::Unknown;
+        return Lookup::Unknown;
     }
-    ask(host, direction, wanted).unwrap_or(Sight::Unknown)
+    ask(host, direction, wanted).unwrap_or(Lookup::Unknown)
 }
 
-fn ask(host: Host, direction: Direction, wanted: &Wanted) -> Option<Sight> {
+fn ask(host: Host, direction: Direction, wanted: &DeviceRequest) -> Option<Lookup> {
     let host = cpal::host_from_id(host).ok()?;
     let named = match wanted.name() {
         None => None,
@@ -26,11 +30,11 @@ fn ask(host: Host, direction: Direction, wanted: &Wanted) -> Option<Sight> {
         }
     };
     match (named, wanted) {
-        (Some(id), _) => Some(Sight::Is(id)),
-        (None, Wanted::Named(_)) => Some(Sight::Missing),
-        (None, Wanted::Default | Wanted::Preferred(_)) => {
+        (Some(id), _) => Some(Lookup::Is(id)),
+        (None, DeviceRequest::Named(_)) => Some(Lookup::Missing),
+        (None, DeviceRequest::Default | DeviceRequest::Preferred(_)) => {
             let id = default_device(&host, direction)?.id().ok()?;
-            Some(Sight::Is(id.to_string()))
+            Some(Lookup::Is(id.to_string()))
         }
     }
 }
@@ -40,20 +44,23 @@ fn ask(host: Host, direction: Direction, wanted: &Wanted) -> Option<Sight> {
 /// # Errors
 ///
 /// When it does not answer.
-pub(in crate::audio::backend::system) fn list(host: Host, detail: Detail) -> Result<Vec<Listed>, AudioError> {
+pub(in crate::audio::backend::system) fn list(
+    host: Host,
+    detail: ListDetail,
+) -> Result<Vec<ListedDevice>, AudioError> {
     cpal::host_from_id(host)
         .and_then(|host| listed_of(&host, detail))
         .map_err(|error| AudioError::NoSoundSystem(error.to_string()))
 }
 
-fn listed_of(host: &cpal::Host, detail: Detail) -> Result<Vec<Listed>, cpal::Error> {
+fn listed_of(host: &cpal::Host, detail: ListDetail) -> Result<Vec<ListedDevice>, cpal::Error> {
     let (mut listed, devices) = devices(host)?;
     let id = |direction| Some(default_device(host, direction)?.id().ok()?.to_string());
     let defaults = [(Direction::Input, id(Direction::Input)), (Direction::Output, id(Direction::Output))];
     for (listed, device) in listed.iter_mut().zip(devices) {
         let default = defaults.iter().find(|(direction, _)| *direction == listed.direction);
         listed.is_default = default.is_some_and(|(_, id)| id.as_deref() == Some(listed.id.as_str()));
-        if detail == Detail::All {
+        if detail == ListDetail::All {
             listed.native = native(&device, listed.direction);
         }
     }
@@ -61,12 +68,12 @@ fn listed_of(host: &cpal::Host, detail: Detail) -> Result<Vec<Listed>, cpal::Err
     Ok(listed)
 }
 
-fn native(device: &cpal::Device, direction: Direction) -> Option<Native> {
+fn native(device: &cpal::Device, direction: Direction) -> Option<NativeFormat> {
     let own = own_config(device, direction).ok()?;
     let ranges = ranges(device, direction);
     let lowest = ranges.iter().map(cpal::SupportedStreamConfigRange::min_sample_rate).min();
     let highest = ranges.iter().map(cpal::SupportedStreamConfigRange::max_sample_rate).max();
-    Some(Native {
+    Some(NativeFormat {
         rate: own.sample_rate(),
         channels: own.channels(),
         format: own.sample_format().to_string(),
@@ -75,7 +82,7 @@ fn native(device: &cpal::Device, direction: Direction) -> Option<Native> {
 }
 
 /// Lists the devices of a system; one that works both ways stands there twice.
-pub(super) fn devices(host: &cpal::Host) -> Result<(Vec<Listed>, Vec<cpal::Device>), cpal::Error> {
+pub(super) fn devices(host: &cpal::Host) -> Result<(Vec<ListedDevice>, Vec<cpal::Device>), cpal::Error> {
     let (mut listed, mut devices) = (Vec::new(), Vec::new());
     for device in host.devices()? {
         let (Ok(description), Ok(id)) = (device.description(), device.id()) else { continue };
@@ -87,7 +94,7 @@ pub(super) fn devices(host: &cpal::Host) -> Result<(Vec<Listed>, Vec<cpal::Devic
             }
         };
         for direction in ways {
-            listed.push(Listed {
+            listed.push(ListedDevice {
                 direction: *direction,
                 id: id.to_string(),
                 name: description.name().to_owned(),

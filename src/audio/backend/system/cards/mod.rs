@@ -16,16 +16,18 @@ use cpal::traits::{DeviceTrait, HostTrait, StreamTrait};
 use cpal::{ErrorKind, FromSample, SampleFormat, SizedSample, StreamConfig, SupportedStreamConfig};
 use rtrb::{Producer, RingBuffer};
 
-use crate::audio::backend::system::Half;
+use crate::audio::backend::system::AudioCallback;
 use crate::audio::backend::system::cards::list::{devices, is_of_use};
 pub(super) use crate::audio::backend::system::cards::list::{list, see};
-use crate::audio::backend::system::cards::shape::System;
-use crate::audio::device::failure::Trouble;
-use crate::audio::device::open::{Bell, Drive, Facts, Open, Order, Signals, Slot};
+use crate::audio::backend::system::cards::shape::HostQuirks;
+use crate::audio::device::failure::DeviceTrouble;
+use crate::audio::device::open::{
+    CallbackFlags, CallbackSlot, DeviceHandle, DeviceInfo, DeviceOrder, Notifier, WakeMode,
+};
 use crate::audio::device::select;
 use crate::audio::error::{AudioError, Direction};
-use crate::audio::realtime::callback::{Capture, Playback};
-use crate::dsp::frame::Rate;
+use crate::audio::realtime::callback::{CaptureCallback, PlaybackCallback};
+use crate::dsp::frame::SampleRate;
 
 /// How long a server may take to make a stream.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -35,7 +37,7 @@ const ERROR_PAUSE: Duration = Duration::from_millis(20);
 const FREE_ERRORS: u32 = 3;
 
 /// A device that was found; not yet open.
-pub(super) struct Found {
+pub(super) struct CardDevice {
     device: cpal::Device,
     own: SupportedStreamConfig,
     host: Host,
@@ -43,36 +45,36 @@ pub(super) struct Found {
 }
 
 /// A stream that runs.
-struct Opened<H> {
+struct CardStream<H> {
     config: StreamConfig,
     format: SampleFormat,
-    signals: Arc<Signals>,
+    signals: Arc<CallbackFlags>,
     stream: cpal::Stream,
     giver: Producer<H>,
 }
 
 /// Errors that may be the reason for which a device falls silent, and what they mean.
-const SERIOUS: [(ErrorKind, Trouble); 6] = [
-    (ErrorKind::BackendError, Trouble::Unclear),
-    (ErrorKind::DeviceNotAvailable, Trouble::Disconnected),
-    (ErrorKind::StreamInvalidated, Trouble::Closed),
-    (ErrorKind::HostUnavailable, Trouble::Ended),
-    (ErrorKind::PermissionDenied, Trouble::Denied),
-    (ErrorKind::DeviceBusy, Trouble::Taken),
+const SERIOUS: [(ErrorKind, DeviceTrouble); 6] = [
+    (ErrorKind::BackendError, DeviceTrouble::Unclear),
+    (ErrorKind::DeviceNotAvailable, DeviceTrouble::Disconnected),
+    (ErrorKind::StreamInvalidated, DeviceTrouble::Closed),
+    (ErrorKind::HostUnavailable, DeviceTrouble::Ended),
+    (ErrorKind::PermissionDenied, DeviceTrouble::Denied),
+    (ErrorKind::DeviceBusy, DeviceTrouble::Taken),
 ];
 
 /// One direction of sound, as a card's callback has it.
-pub(crate) trait Callback: Send + Sized + 'static {
+pub(crate) trait CardCallback: Send + Sized + 'static {
     /// Makes a stream that calls back the half in `slot`.
-    fn build(place: Place<'_>, slot: Slot<Self>) -> Result<cpal::Stream, cpal::Error>;
+    fn build(place: StreamSpec<'_>, slot: CallbackSlot<Self>) -> Result<cpal::Stream, cpal::Error>;
 }
 
 /// What a stream is made of.
-pub(crate) struct Place<'a> {
+pub(crate) struct StreamSpec<'a> {
     device: &'a cpal::Device,
     config: StreamConfig,
     format: SampleFormat,
-    signals: &'a Arc<Signals>,
+    signals: &'a Arc<CallbackFlags>,
 }
 
 /// Returns the sound systems that there are, the preferred one first.
@@ -91,29 +93,30 @@ pub(super) fn find(
     direction: Direction,
     name: Option<&str>,
     names: &mut Vec<String>,
-) -> Result<Option<Found>, AudioError> {
+) -> Result<Option<CardDevice>, AudioError> {
     let found = cpal::host_from_id(host).and_then(|host| match name {
         None => default_device(&host, direction).map(|device| with_config(device, direction)).transpose(),
         Some(name) => named_device(&host, direction, name, names),
     });
     let found = found.map_err(|error| translate(&error, direction))?;
-    Ok(found.map(|(device, own)| Found { device, own, host, direction }))
+    Ok(found.map(|(device, own)| CardDevice { device, own, host, direction }))
 }
 
-impl Found {
-    fn system(&self) -> System {
-        System::of(self.host)
+impl CardDevice {
+    fn system(&self) -> HostQuirks {
+        HostQuirks::of(self.host)
     }
 
     /// Opens the device, tells of it, and keeps it until it is to be closed.
-    pub(super) fn keep<H: Half>(self, told: &SyncSender<Result<Open<H>, AudioError>>) {
+    pub(super) fn keep<H: AudioCallback>(self, told: &SyncSender<Result<DeviceHandle<H>, AudioError>>) {
         match self.open::<H>() {
             // Whoever asked may have given up waiting.
             Err(error) => drop(told.send(Err(translate(&error, self.direction)))),
-            Ok(Opened { config, format, signals, stream, giver }) => {
+            Ok(CardStream { config, format, signals, stream, giver }) => {
                 let facts = self.facts(config, format);
                 // A callback must wake nobody, and who waits for orders alone hears them anyway.
-                let (open, kept) = Open::new(facts, giver, signals, (Drive::Called, Bell::none()));
+                let (open, kept) =
+                    DeviceHandle::new(facts, giver, signals, (WakeMode::Called, Notifier::none()));
                 if told.send(Ok(open)).is_ok() {
                     kept.orders().for_each(|order| obey(&stream, order));
                 }
@@ -122,7 +125,7 @@ impl Found {
     }
 
     /// Opens the device: as it runs by itself, else in any way it can.
-    fn open<H: Half>(&self) -> Result<Opened<H>, cpal::Error> {
+    fn open<H: AudioCallback>(&self) -> Result<CardStream<H>, cpal::Error> {
         let (system, direction) = (self.system(), self.direction);
         match self.try_all(shape::native(&self.own, system, direction)) {
             Err(error) if is_about_the_format(&error) => {
@@ -133,16 +136,19 @@ impl Found {
         }
     }
 
-    fn try_all<H: Half>(&self, shapes: Vec<(StreamConfig, SampleFormat)>) -> Result<Opened<H>, cpal::Error> {
+    fn try_all<H: AudioCallback>(
+        &self,
+        shapes: Vec<(StreamConfig, SampleFormat)>,
+    ) -> Result<CardStream<H>, cpal::Error> {
         let mut failure = unknown_format(self.own.sample_format());
         for (config, format) in shapes {
-            let signals = Arc::new(Signals::default());
+            let signals = Arc::new(CallbackFlags::default());
             let (giver, taker) = RingBuffer::new(1);
-            let place = Place { device: &self.device, config, format, signals: &signals };
-            match H::build(place, Slot::new(taker, &signals)) {
+            let place = StreamSpec { device: &self.device, config, format, signals: &signals };
+            match H::build(place, CallbackSlot::new(taker, &signals)) {
                 Ok(stream) => {
                     stream.play()?;
-                    return Ok(Opened { config, format, signals, stream, giver });
+                    return Ok(CardStream { config, format, signals, stream, giver });
                 }
                 Err(error) if is_about_the_format(&error) => failure = error,
                 Err(error) => return Err(error),
@@ -151,12 +157,12 @@ impl Found {
         Err(failure)
     }
 
-    fn facts(&self, config: StreamConfig, format: SampleFormat) -> Facts {
-        Facts {
+    fn facts(&self, config: StreamConfig, format: SampleFormat) -> DeviceInfo {
+        DeviceInfo {
             id: self.device.id().map(|id| id.to_string()).unwrap_or_default(),
             name: self.device.description().map(|known| known.name().to_owned()).unwrap_or_default(),
             host: self.host.to_string(),
-            rate: Rate(config.sample_rate),
+            rate: SampleRate(config.sample_rate),
             channels: config.channels,
             format: format.to_string(),
         }
@@ -164,18 +170,18 @@ impl Found {
 }
 
 /// Does what a device is told.
-fn obey(stream: &cpal::Stream, order: Order) {
+fn obey(stream: &cpal::Stream, order: DeviceOrder) {
     // One that does not rest goes on; one that does not wake calls back no more, and is found to be gone by that.
     let _ = match order {
-        Order::Rest => stream.pause(),
-        Order::Wake => stream.play(),
+        DeviceOrder::Rest => stream.pause(),
+        DeviceOrder::Wake => stream.play(),
         // Its blocks have the length that they were opened with.
-        Order::Pace(_) => Ok(()),
+        DeviceOrder::Pace(_) => Ok(()),
     };
 }
 
-impl Callback for Capture {
-    fn build(place: Place<'_>, slot: Slot<Self>) -> Result<cpal::Stream, cpal::Error> {
+impl CardCallback for CaptureCallback {
+    fn build(place: StreamSpec<'_>, slot: CallbackSlot<Self>) -> Result<cpal::Stream, cpal::Error> {
         match place.format {
             SampleFormat::I8 => place.input::<i8>(slot),
             SampleFormat::I16 => place.input::<i16>(slot),
@@ -196,8 +202,8 @@ impl Callback for Capture {
     }
 }
 
-impl Callback for Playback {
-    fn build(place: Place<'_>, slot: Slot<Self>) -> Result<cpal::Stream, cpal::Error> {
+impl CardCallback for PlaybackCallback {
+    fn build(place: StreamSpec<'_>, slot: CallbackSlot<Self>) -> Result<cpal::Stream, cpal::Error> {
         match place.format {
             SampleFormat::I8 => place.output::<i8>(slot),
             SampleFormat::I16 => place.output::<i16>(slot),
@@ -218,8 +224,8 @@ impl Callback for Playback {
     }
 }
 
-impl Place<'_> {
-    fn input<T>(&self, slot: Slot<Capture>) -> Result<cpal::Stream, cpal::Error>
+impl StreamSpec<'_> {
+    fn input<T>(&self, slot: CallbackSlot<CaptureCallback>) -> Result<cpal::Stream, cpal::Error>
     where
         T: SizedSample + Send + 'static,
         f32: FromSample<T>,
@@ -228,17 +234,17 @@ impl Place<'_> {
         self.device.build_input_stream(self.config, taking, noting(self.signals), Some(PATIENCE))
     }
 
-    fn output<T>(&self, slot: Slot<Playback>) -> Result<cpal::Stream, cpal::Error>
+    fn output<T>(&self, slot: CallbackSlot<PlaybackCallback>) -> Result<cpal::Stream, cpal::Error>
     where
         T: SizedSample + FromSample<f32> + Send + 'static,
     {
-        let giving = convert::giving::<T>((self.config.channels, Rate(self.config.sample_rate)), slot);
+        let giving = convert::giving::<T>((self.config.channels, SampleRate(self.config.sample_rate)), slot);
         self.device.build_output_stream(self.config, giving, noting(self.signals), Some(PATIENCE))
     }
 }
 
 /// Keeps what an error callback is told; it may be called very often, and by a thread that spins.
-fn noting(signals: &Arc<Signals>) -> impl FnMut(cpal::Error) + Send + 'static {
+fn noting(signals: &Arc<CallbackFlags>) -> impl FnMut(cpal::Error) + Send + 'static {
     let signals = Arc::clone(signals);
     let mut count = 0;
     move |error| {

@@ -6,9 +6,9 @@ use cpal::{
 };
 
 use crate::audio::backend::system::{RATES, USUAL_RATE};
-use crate::audio::device::block_size::Pace;
+use crate::audio::device::block_size::BlockSize;
 use crate::audio::error::Direction;
-use crate::dsp::frame::Rate;
+use crate::dsp::frame::SampleRate;
 
 /// What samples can be, best first. DSD is no sound that could be mixed.
 pub(super) const FORMATS: [SampleFormat; 12] = [
@@ -28,14 +28,14 @@ pub(super) const FORMATS: [SampleFormat; 12] = [
 
 /// What has its own wishes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum System {
+pub(super) enum HostQuirks {
     /// Its sound server plugins make three periods of two blocks.
     Alsa,
     /// Any other.
     Other,
 }
 
-impl System {
+impl HostQuirks {
     pub(super) fn of(host: cpal::HostId) -> Self {
         match host.name() {
             "ALSA" => Self::Alsa,
@@ -47,7 +47,7 @@ impl System {
 /// Returns what to try first, all at the rate at which the device runs by itself. Nothing where that is of no use.
 pub(super) fn native(
     own: &SupportedStreamConfig,
-    system: System,
+    system: HostQuirks,
     direction: Direction,
 ) -> Vec<(StreamConfig, SampleFormat)> {
     if !RATES.contains(&own.sample_rate()) {
@@ -70,7 +70,7 @@ pub(super) fn native(
 pub(super) fn others(
     own: &SupportedStreamConfig,
     ranges: &[SupportedStreamConfigRange],
-    (system, direction): (System, Direction),
+    (system, direction): (HostQuirks, Direction),
 ) -> Vec<(StreamConfig, SampleFormat)> {
     let mut found: Vec<(u32, u32, usize, StreamConfig, SampleFormat)> = Vec::new();
     for range in ranges {
@@ -96,24 +96,24 @@ pub(super) fn others(
 
 /// Returns how long the blocks are that are wished for: what a microphone gives is waited for, and a speaker that
 /// turned out to be late could not be given longer ones while it runs.
-fn pace(direction: Direction) -> Pace {
+fn pace(direction: Direction) -> BlockSize {
     match direction {
-        Direction::Input => Pace::Brisk,
-        Direction::Output => Pace::Steady,
+        Direction::Input => BlockSize::Brisk,
+        Direction::Output => BlockSize::Steady,
     }
 }
 
 /// Returns how many samples a channel a block has at a pace.
-fn block(rate: u32, pace: Pace) -> u32 {
-    u32::try_from(Rate(rate).samples(pace.block())).unwrap_or(u32::MAX)
+fn block(rate: u32, pace: BlockSize) -> u32 {
+    u32::try_from(SampleRate(rate).samples(pace.block())).unwrap_or(u32::MAX)
 }
 
 /// Returns the block to ask for, in samples a channel.
-fn fixed((rate, range): (u32, &SupportedBufferSize), system: System, direction: Direction) -> BufferSize {
+fn fixed((rate, range): (u32, &SupportedBufferSize), system: HostQuirks, direction: Direction) -> BufferSize {
     let block = block(rate, pace(direction));
     let block = match system {
-        System::Alsa => block * 3 / 2,
-        System::Other => block,
+        HostQuirks::Alsa => block * 3 / 2,
+        HostQuirks::Other => block,
     };
     BufferSize::Fixed(match range {
         SupportedBufferSize::Range { min, max } => block.clamp(*min, (*max).max(*min)),
@@ -145,25 +145,29 @@ mod tests {
     #[test]
     fn a_device_is_asked_to_run_as_it_does_by_itself() {
         for (system, own, expected) in [
-            (System::Other, own(1, 48_000, SampleFormat::F32), vec!["48000 Hz x1 f32 960"]),
+            (HostQuirks::Other, own(1, 48_000, SampleFormat::F32), vec!["48000 Hz x1 f32 960"]),
             (
-                System::Other,
+                HostQuirks::Other,
                 own(2, 44_100, SampleFormat::I16),
                 vec!["44100 Hz x2 f32 882", "44100 Hz x2 i16 882"],
             ),
             (
-                System::Alsa,
+                HostQuirks::Alsa,
                 own(2, 48_000, SampleFormat::I16),
                 vec!["48000 Hz x2 f32 1440", "48000 Hz x2 i16 1440"],
             ),
-            (System::Other, own(8, 8_000, SampleFormat::U8), vec!["8000 Hz x8 f32 160", "8000 Hz x8 u8 160"]),
             (
-                System::Other,
+                HostQuirks::Other,
+                own(8, 8_000, SampleFormat::U8),
+                vec!["8000 Hz x8 f32 160", "8000 Hz x8 u8 160"],
+            ),
+            (
+                HostQuirks::Other,
                 own(6, 192_000, SampleFormat::I24),
                 vec!["192000 Hz x6 f32 3840", "192000 Hz x6 i24 3840"],
             ),
-            (System::Other, own(2, 384_000, SampleFormat::I32), vec![]),
-            (System::Other, own(2, 4_000, SampleFormat::I16), vec![]),
+            (HostQuirks::Other, own(2, 384_000, SampleFormat::I32), vec![]),
+            (HostQuirks::Other, own(2, 4_000, SampleFormat::I16), vec![]),
         ] {
             let shapes = told(&native(&own, system, Direction::Output));
             assert_eq!(shapes[..shapes.len() / 2], expected, "{own:?}");
@@ -173,9 +177,10 @@ mod tests {
 
     #[test]
     fn a_microphone_is_asked_for_blocks_of_ten_milliseconds() {
-        for (rate, system, expected) in
-            [(48_000, System::Alsa, "48000 Hz x1 f32 720"), (16_000, System::Other, "16000 Hz x1 f32 160")]
-        {
+        for (rate, system, expected) in [
+            (48_000, HostQuirks::Alsa, "48000 Hz x1 f32 720"),
+            (16_000, HostQuirks::Other, "16000 Hz x1 f32 160"),
+        ] {
             let shapes = told(&native(&own(1, rate, SampleFormat::F32), system, Direction::Input));
             assert_eq!(shapes[0], expected);
         }
@@ -186,7 +191,7 @@ mod tests {
         for (range, expected) in [((64, 512), 512), ((2_048, 4_096), 2_048), ((1, 99_999), 960)] {
             let range = SupportedBufferSize::Range { min: range.0, max: range.1 };
             assert_eq!(
-                fixed((48_000, &range), System::Other, Direction::Output),
+                fixed((48_000, &range), HostQuirks::Other, Direction::Output),
                 BufferSize::Fixed(expected)
             );
         }
@@ -232,7 +237,7 @@ mod tests {
             (own(2, 4_000, SampleFormat::I16), vec![range(2, (1_000, 4_000), SampleFormat::I16)], None),
         ];
         for (own, ranges, expected) in cases {
-            let shapes = told(&others(&own, &ranges, (System::Other, Direction::Output)));
+            let shapes = told(&others(&own, &ranges, (HostQuirks::Other, Direction::Output)));
             assert_eq!(shapes.first().map(String::as_str), expected, "{own:?}");
         }
     }

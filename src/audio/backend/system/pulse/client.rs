@@ -44,7 +44,7 @@ pub(crate) enum PulseError {
 }
 
 /// A connection. Dropping it ends all that the server does for it.
-pub(crate) struct Client {
+pub(crate) struct PulseClient {
     socket: UnixStream,
     version: u16,
     /// The number of the last command.
@@ -58,7 +58,7 @@ pub(crate) struct Client {
 
 /// How much a look at the socket brought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Filled {
+pub(super) enum ReadResult {
     /// All that there was.
     Up,
     /// As much as there was room for; the rest waits.
@@ -71,7 +71,7 @@ pub(super) enum Filled {
     clippy::large_enum_variant,
     reason = "one at a time, on the stack: a box would be a heap call a block"
 )]
-pub(super) enum Message<'a> {
+pub(super) enum ServerMessage<'a> {
     /// Samples of a stream, as bytes.
     Sound(u32, &'a [u8]),
     /// A command or an answer, with its number; what follows an answer is in the bytes.
@@ -85,7 +85,7 @@ pub(super) fn is_there() -> bool {
     pulseaudio::socket_path_from_env().is_some()
 }
 
-impl Client {
+impl PulseClient {
     /// Connects to the server that the environment names.
     pub(super) fn connect() -> Result<Self, PulseError> {
         let path = pulseaudio::socket_path_from_env().ok_or(PulseError::NotThere)?;
@@ -130,13 +130,13 @@ impl Client {
         loop {
             while let Some(message) = self.next()? {
                 match message {
-                    Message::Said(said, Command::Reply, rest) if said == number => {
+                    ServerMessage::Said(said, Command::Reply, rest) if said == number => {
                         return read_reply(rest, version);
                     }
-                    Message::Said(said, Command::Error(error), _) if said == number => {
+                    ServerMessage::Said(said, Command::Error(error), _) if said == number => {
                         return Err(PulseError::Refused(error));
                     }
-                    Message::Said(..) | Message::Sound(..) | Message::Unknown => {}
+                    ServerMessage::Said(..) | ServerMessage::Sound(..) | ServerMessage::Unknown => {}
                 }
             }
             self.fill()?;
@@ -178,7 +178,7 @@ impl Client {
     }
 
     /// Reads what there is, and waits for something if there is nothing.
-    pub(super) fn fill(&mut self) -> Result<Filled, PulseError> {
+    pub(super) fn fill(&mut self) -> Result<ReadResult, PulseError> {
         self.incoming.copy_within(self.begin..self.end, 0);
         (self.begin, self.end) = (0, self.end - self.begin);
         if self.end == self.incoming.len() {
@@ -190,7 +190,7 @@ impl Client {
                 Ok(0) => Err(PulseError::Closed),
                 Ok(count) => {
                     self.end += count;
-                    Ok(if self.end == self.incoming.len() { Filled::ToTheBrim } else { Filled::Up })
+                    Ok(if self.end == self.incoming.len() { ReadResult::ToTheBrim } else { ReadResult::Up })
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) => Err(broken(&error)),
@@ -199,7 +199,7 @@ impl Client {
     }
 
     /// Returns the next frame of what was read, if it is whole.
-    pub(super) fn next(&mut self) -> Result<Option<Message<'_>>, PulseError> {
+    pub(super) fn next(&mut self) -> Result<Option<ServerMessage<'_>>, PulseError> {
         let Some((mut head, rest)) =
             self.incoming[self.begin..self.end].split_at_checked(protocol::DESCRIPTOR_SIZE)
         else {
@@ -213,16 +213,20 @@ impl Client {
         let Some(body) = rest.get(..length) else { return Ok(None) };
         self.begin += protocol::DESCRIPTOR_SIZE + length;
         if descriptor.channel != CONTROL {
-            return Ok(Some(Message::Sound(descriptor.channel, body)));
+            return Ok(Some(ServerMessage::Sound(descriptor.channel, body)));
         }
         let mut unread = body;
         // What cannot be read is a command of a later version, and its frame ends where it says.
         let read = Command::read_tag_prefixed(&mut unread, self.version);
-        Ok(Some(read.map_or(Message::Unknown, |(number, command)| Message::Said(number, command, body))))
+        Ok(Some(
+            read.map_or(ServerMessage::Unknown, |(number, command)| {
+                ServerMessage::Said(number, command, body)
+            }),
+        ))
     }
 }
 
-impl AsFd for Client {
+impl AsFd for PulseClient {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }

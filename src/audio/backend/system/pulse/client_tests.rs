@@ -15,9 +15,9 @@ pub(in crate::audio::backend::system::pulse) struct Server {
 
 impl Server {
     /// Greets a client on a thread of its own, as a server of this version.
-    fn greet(version: u16) -> (Result<Client, PulseError>, Self) {
+    fn greet(version: u16) -> (Result<PulseClient, PulseError>, Self) {
         let (there, here) = UnixStream::pair().unwrap();
-        let client = std::thread::spawn(move || Client::greet(there, vec![7; 256]));
+        let client = std::thread::spawn(move || PulseClient::greet(there, vec![7; 256]));
         let mut server = Self { socket: BufReader::new(here), version: protocol::MAX_VERSION };
         let (number, auth) = server.read();
         let Command::Auth(auth) = auth else { panic!("{auth:?} comes first") };
@@ -33,7 +33,7 @@ impl Server {
         (client.join().unwrap(), server)
     }
 
-    pub(in crate::audio::backend::system::pulse) fn with_client() -> (Client, Self) {
+    pub(in crate::audio::backend::system::pulse) fn with_client() -> (PulseClient, Self) {
         let (client, server) = Self::greet(protocol::MAX_VERSION);
         (client.unwrap(), server)
     }
@@ -130,7 +130,7 @@ fn an_answer_is_found_among_all_that_is_said_meanwhile() {
 fn a_refusal_is_told_and_so_is_an_end() {
     let (mut client, mut server) = Server::with_client();
     let asking = std::thread::spawn(move || {
-        let ask = |client: &mut Client| client.ask::<protocol::ServerInfo>(&Command::GetServerInfo);
+        let ask = |client: &mut PulseClient| client.ask::<protocol::ServerInfo>(&Command::GetServerInfo);
         (ask(&mut client).unwrap_err().to_string(), ask(&mut client).unwrap_err().to_string())
     });
     let (number, _) = server.read();
@@ -153,7 +153,7 @@ fn a_frame_may_come_in_pieces_and_be_longer_than_the_room_for_it() {
     });
     let heard = loop {
         match client.next().unwrap() {
-            Some(Message::Sound(7, bytes)) => break bytes.to_vec(),
+            Some(ServerMessage::Sound(7, bytes)) => break bytes.to_vec(),
             None => drop(client.fill().unwrap()),
             other => panic!("{other:?}"),
         }

@@ -18,27 +18,29 @@ use pulseaudio::protocol::{
 };
 use rtrb::RingBuffer;
 
-use crate::audio::backend::system::pulse::client::{Client, PulseError};
-pub(crate) use crate::audio::backend::system::pulse::stream::Flow;
-use crate::audio::backend::system::pulse::stream::{Parts, Stream};
-use crate::audio::backend::system::{Half, RATES, USUAL_RATE};
-use crate::audio::device::open::{Bell, Drive, Facts, Open, Signals, Slot, Waker};
-use crate::audio::device::select::{self, Listed, Native, Sight, Wanted};
+use crate::audio::backend::system::pulse::client::{PulseClient, PulseError};
+pub(crate) use crate::audio::backend::system::pulse::stream::StreamKind;
+use crate::audio::backend::system::pulse::stream::{PulseStream, StreamParts};
+use crate::audio::backend::system::{AudioCallback, RATES, USUAL_RATE};
+use crate::audio::device::open::{
+    CallbackFlags, CallbackSlot, DeviceHandle, DeviceInfo, Notifier, WakeMode, Waker,
+};
+use crate::audio::device::select::{self, DeviceRequest, ListedDevice, Lookup, NativeFormat};
 use crate::audio::error::{AudioError, Direction};
-use crate::dsp::frame::Rate;
+use crate::dsp::frame::SampleRate;
 
 /// What this sound system is called in ids.
 pub(super) const HOST: &str = "pulseaudio";
 
 /// A device that was found, and the connection over which it was.
-pub(super) struct Found {
-    client: Client,
-    device: Device,
+pub(super) struct PulseDevice {
+    client: PulseClient,
+    device: ServerDevice,
 }
 
 /// A device as the server tells of it.
 #[derive(Clone, Debug)]
-struct Device {
+struct ServerDevice {
     direction: Direction,
     /// Its number at the server.
     index: u32,
@@ -55,7 +57,7 @@ pub(super) fn is_there() -> bool {
 /// Returns the value of `PULSE_SERVER`, if it is set and no sound server answers.
 pub(super) fn unanswered_server() -> Option<String> {
     let server = std::env::var_os("PULSE_SERVER")?.to_string_lossy().trim().to_owned();
-    (!server.is_empty() && Client::connect().is_err()).then_some(server)
+    (!server.is_empty() && PulseClient::connect().is_err()).then_some(server)
 }
 
 /// Finds the default device, or the one that `name` means; what there is instead is added to `names`, once.
@@ -63,17 +65,17 @@ pub(super) fn find(
     direction: Direction,
     name: Option<&str>,
     names: &mut Vec<String>,
-) -> Result<Option<Found>, AudioError> {
+) -> Result<Option<PulseDevice>, AudioError> {
     let failed = |error: PulseError| translate(&error, direction);
-    let mut client = Client::connect().map_err(failed)?;
+    let mut client = PulseClient::connect().map_err(failed)?;
     let Some(name) = name else {
         let device = default_device(&mut client, direction).map_err(failed)?;
-        return Ok(device.map(|device| Found { client, device }));
+        return Ok(device.map(|device| PulseDevice { client, device }));
     };
     let mut devices = devices(&mut client).map_err(failed)?;
-    let listed: Vec<Listed> = devices.iter().map(Device::listed).collect();
+    let listed: Vec<ListedDevice> = devices.iter().map(ServerDevice::listed).collect();
     if let Some(place) = select::find(&listed, direction, name) {
-        return Ok(Some(Found { client, device: devices.swap_remove(place) }));
+        return Ok(Some(PulseDevice { client, device: devices.swap_remove(place) }));
     }
     if names.is_empty() {
         names.extend(listed.into_iter().filter(|known| known.direction == direction).map(|known| known.name));
@@ -83,13 +85,13 @@ pub(super) fn find(
 }
 
 /// Lists the devices, which the server knows everything about.
-pub(super) fn list() -> Result<Vec<Listed>, AudioError> {
+pub(super) fn list() -> Result<Vec<ListedDevice>, AudioError> {
     let listed = || {
-        let mut client = Client::connect()?;
+        let mut client = PulseClient::connect()?;
         let devices = devices(&mut client)?;
         let defaults = [Direction::Input, Direction::Output]
             .map(|direction| default_device(&mut client, direction).ok().flatten());
-        let is_default = |device: &Device| {
+        let is_default = |device: &ServerDevice| {
             defaults
                 .iter()
                 .flatten()
@@ -97,64 +99,71 @@ pub(super) fn list() -> Result<Vec<Listed>, AudioError> {
         };
         Ok(devices
             .iter()
-            .map(|device| Listed { is_default: is_default(device), ..device.listed() })
+            .map(|device| ListedDevice { is_default: is_default(device), ..device.listed() })
             .collect())
     };
     listed().map_err(|error: PulseError| AudioError::NoSoundSystem(error.to_string()))
 }
 
 /// Looks at the devices again and again, over one connection.
-pub(super) struct Lookout {
-    client: Option<Client>,
+pub(super) struct PulseLookup {
+    client: Option<PulseClient>,
 }
 
-impl Lookout {
+impl PulseLookup {
     pub(super) fn new() -> Self {
         Self { client: None }
     }
 
     /// Looks which device is meant now.
-    pub(super) fn see(&mut self, direction: Direction, wanted: &Wanted) -> Sight {
+    pub(super) fn see(&mut self, direction: Direction, wanted: &DeviceRequest) -> Lookup {
         self.ask(direction, wanted).unwrap_or_else(|_| {
             // A connection that was lost once is lost for good.
             self.client = None;
-            Sight::Unknown
+            Lookup::Unknown
         })
     }
 
-    fn ask(&mut self, direction: Direction, wanted: &Wanted) -> Result<Sight, PulseError> {
+    fn ask(&mut self, direction: Direction, wanted: &DeviceRequest) -> Result<Lookup, PulseError> {
         let client = match &mut self.client {
             Some(client) => client,
-            None => self.client.insert(Client::connect()?),
+            None => self.client.insert(PulseClient::connect()?),
         };
         if let Some(name) = wanted.name() {
-            let listed: Vec<Listed> = devices(client)?.iter().map(Device::listed).collect();
+            let listed: Vec<ListedDevice> = devices(client)?.iter().map(ServerDevice::listed).collect();
             match (select::find(&listed, direction, name), wanted) {
-                (Some(place), _) => return Ok(Sight::Is(listed[place].id.clone())),
-                (None, Wanted::Named(_)) => return Ok(Sight::Missing),
-                (None, Wanted::Default | Wanted::Preferred(_)) => {}
+                (Some(place), _) => return Ok(Lookup::Is(listed[place].id.clone())),
+                (None, DeviceRequest::Named(_)) => return Ok(Lookup::Missing),
+                (None, DeviceRequest::Default | DeviceRequest::Preferred(_)) => {}
             }
         }
         let device = default_device(client, direction)?;
-        Ok(device.map_or(Sight::Unknown, |device| Sight::Is(device.id())))
+        Ok(device.map_or(Lookup::Unknown, |device| Lookup::Is(device.id())))
     }
 }
 
-impl Found {
+impl PulseDevice {
     /// Opens the device, tells of it, and keeps it until it is to be closed or is lost.
-    pub(super) fn keep<H: Half>(self, told: &SyncSender<Result<Open<H>, AudioError>>, waker: Waker) {
+    pub(super) fn keep<H: AudioCallback>(
+        self,
+        told: &SyncSender<Result<DeviceHandle<H>, AudioError>>,
+        waker: Waker,
+    ) {
         let Self { client, device } = self;
         let (direction, rate) = (device.direction, device.rate());
-        let signals = Arc::new(Signals::default());
+        let signals = Arc::new(CallbackFlags::default());
         let (giver, taker) = RingBuffer::new(1);
-        let slot = Slot::new(taker, &signals);
-        let parts = Parts { client, index: device.index, rate, slot, signals: Arc::clone(&signals), waker };
-        let opened = bell().map_err(PulseError::Connect).and_then(|ends| Ok((Stream::begin(parts)?, ends)));
+        let slot = CallbackSlot::new(taker, &signals);
+        let parts =
+            StreamParts { client, index: device.index, rate, slot, signals: Arc::clone(&signals), waker };
+        let opened =
+            bell().map_err(PulseError::Connect).and_then(|ends| Ok((PulseStream::begin(parts)?, ends)));
         match opened {
             // Whoever asked may have given up waiting.
             Err(error) => drop(told.send(Err(translate(&error, direction)))),
             Ok((stream, (bell, here))) => {
-                let (open, kept) = Open::new(device.facts(rate), giver, signals, (Drive::Wakes, bell));
+                let (open, kept) =
+                    DeviceHandle::new(device.facts(rate), giver, signals, (WakeMode::Wakes, bell));
                 if told.send(Ok(open)).is_ok() {
                     stream.run(&kept, &here);
                 }
@@ -164,15 +173,15 @@ impl Found {
 }
 
 /// Returns what rings for the thread of a device, and where it hears that.
-fn bell() -> std::io::Result<(Bell, UnixStream)> {
+fn bell() -> std::io::Result<(Notifier, UnixStream)> {
     let (there, here) = UnixStream::pair()?;
     there.set_nonblocking(true)?;
     here.set_nonblocking(true)?;
     // One that is full of rings was not heard yet, and will be.
-    Ok((Bell::new(move || drop((&there).write(&[1]))), here))
+    Ok((Notifier::new(move || drop((&there).write(&[1]))), here))
 }
 
-impl Device {
+impl ServerDevice {
     fn of_source(info: &SourceInfo) -> Self {
         Self::new(Direction::Input, info.index, (&info.name, info.description.as_deref()), info.sample_spec)
     }
@@ -197,12 +206,12 @@ impl Device {
     }
 
     /// Returns the rate at which it is used; the server resamples where that is not its own.
-    fn rate(&self) -> Rate {
-        Rate(if RATES.contains(&self.spec.sample_rate) { self.spec.sample_rate } else { USUAL_RATE })
+    fn rate(&self) -> SampleRate {
+        SampleRate(if RATES.contains(&self.spec.sample_rate) { self.spec.sample_rate } else { USUAL_RATE })
     }
 
-    fn facts(&self, rate: Rate) -> Facts {
-        Facts {
+    fn facts(&self, rate: SampleRate) -> DeviceInfo {
+        DeviceInfo {
             id: self.id(),
             name: self.description.clone(),
             host: HOST.to_owned(),
@@ -212,14 +221,14 @@ impl Device {
         }
     }
 
-    fn listed(&self) -> Listed {
-        Listed {
+    fn listed(&self) -> ListedDevice {
+        ListedDevice {
             direction: self.direction,
             id: self.id(),
             name: self.description.clone(),
             host: HOST.to_owned(),
             is_default: false,
-            native: Some(Native {
+            native: Some(NativeFormat {
                 rate: self.spec.sample_rate,
                 channels: u16::from(self.spec.channels),
                 format: format_name(self.spec.format).to_owned(),
@@ -229,19 +238,22 @@ impl Device {
     }
 }
 
-fn default_device(client: &mut Client, direction: Direction) -> Result<Option<Device>, PulseError> {
+fn default_device(
+    client: &mut PulseClient,
+    direction: Direction,
+) -> Result<Option<ServerDevice>, PulseError> {
     let asked = match direction {
         Direction::Input => {
             let name = Some(protocol::DEFAULT_SOURCE.to_owned());
             client
                 .ask(&Command::GetSourceInfo(GetSourceInfo { index: None, name }))
-                .map(|info: SourceInfo| Device::of_source(&info))
+                .map(|info: SourceInfo| ServerDevice::of_source(&info))
         }
         Direction::Output => {
             let name = Some(protocol::DEFAULT_SINK.to_owned());
             client
                 .ask(&Command::GetSinkInfo(GetSinkInfo { index: None, name }))
-                .map(|info: SinkInfo| Device::of_sink(&info))
+                .map(|info: SinkInfo| ServerDevice::of_sink(&info))
         }
     };
     match asked {
@@ -252,10 +264,10 @@ fn default_device(client: &mut Client, direction: Direction) -> Result<Option<De
 }
 
 /// Returns all devices, speakers first.
-fn devices(client: &mut Client) -> Result<Vec<Device>, PulseError> {
+fn devices(client: &mut PulseClient) -> Result<Vec<ServerDevice>, PulseError> {
     let sinks: Vec<SinkInfo> = client.ask(&Command::GetSinkInfoList)?;
     let sources: Vec<SourceInfo> = client.ask(&Command::GetSourceInfoList)?;
-    Ok(sinks.iter().map(Device::of_sink).chain(sources.iter().map(Device::of_source)).collect())
+    Ok(sinks.iter().map(ServerDevice::of_sink).chain(sources.iter().map(ServerDevice::of_source)).collect())
 }
 
 fn format_name(format: SampleFormat) -> &'static str {

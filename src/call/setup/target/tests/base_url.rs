@@ -92,8 +92,11 @@ fn a_url_of_the_users_own_goes_before_a_base_url() {
     let flags = &[(Setting::Url, "wss://other.example/rt")];
     assert_eq!(dialled(Case { flags, ..case }), "wss://other.example/rt");
     assert_eq!(dialled(Case { profile: Some("xai"), ..case }), "wss://api.x.ai/v1/realtime");
-    let demo =
-        InForce::decide(Asked { demo: true, ..Asked::default() }, &settings(&case).unwrap().sources, host_of);
+    let demo = EffectiveSettings::decide(
+        Overrides { demo: true, ..Overrides::default() },
+        &settings(&case).unwrap().sources,
+        host_of,
+    );
     assert_eq!(demo.unwrap().text(Setting::Url), Some("ws://127.0.0.1/v1/realtime"));
 }
 

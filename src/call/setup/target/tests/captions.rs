@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::call::setup::plan;
-use crate::protocol::value::Setting as Field;
+use crate::protocol::value::FieldUpdate as Field;
 use crate::session::plan::AtInputEnd;
 
 /// Returns the model in the URL and the transcription model, and the language, of a captions session.

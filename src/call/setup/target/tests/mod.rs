@@ -5,11 +5,11 @@ use tokio::io::{AsyncReadExt, duplex};
 use super::*;
 use crate::config::built_in;
 use crate::config::dotenv::Dotenv;
-use crate::config::file::{Author, ConfigFile};
-use crate::config::layers::{Asked, InForce};
+use crate::config::file::{ConfigFile, FileOrigin};
+use crate::config::layers::{EffectiveSettings, Overrides};
 use crate::config::sources::Sources;
-use crate::config::value::{Layer, Origin, Sourced, Value};
-use crate::net::ws::connection::Link;
+use crate::config::value::{Layer, Sourced, Value, ValueOrigin};
+use crate::net::ws::connection::WebSocketClient;
 use crate::protocol::settings::SessionKind::{self, Realtime, Transcription};
 
 mod base_url;
@@ -39,23 +39,27 @@ const CASE: Case<'static> = Case {
     flags: &[],
 };
 
-fn settings(case: &Case<'_>) -> Result<Settings, Error> {
+fn settings(case: &Case<'_>) -> Result<ResolvedSettings, Error> {
     let environment = [case.key].into_iter().chain(case.environment.iter().copied());
     let sources = Sources {
         environment: environment.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
         env_file: Dotenv::parse(case.dotenv.as_bytes()),
-        user: ConfigFile::parse(case.file, Author::User).unwrap(),
+        user: ConfigFile::parse(case.file, FileOrigin::User).unwrap(),
         built_in: built_in::profiles().unwrap(),
         path: Some("/home/u/.config/rtvoice/config.toml".into()),
         remembered: Default::default(),
         warnings: Vec::new(),
     };
     let flags = case.flags.iter().map(|(setting, text)| {
-        (*setting, Sourced { value: Value::Text((*text).to_owned()), origin: Origin::Flag("--flag") })
+        (*setting, Sourced { value: Value::Text((*text).to_owned()), origin: ValueOrigin::Flag("--flag") })
     });
     let asked =
-        Asked { profile: case.profile.map(str::to_owned), demo: false, flags: flags.collect::<Layer>() };
-    Ok(Settings { in_force: InForce::decide(asked, &sources, host_of)?, sources, kind: case.kind })
+        Overrides { profile: case.profile.map(str::to_owned), demo: false, flags: flags.collect::<Layer>() };
+    Ok(ResolvedSettings {
+        in_force: EffectiveSettings::decide(asked, &sources, host_of)?,
+        sources,
+        kind: case.kind,
+    })
 }
 
 fn target(case: &Case<'_>) -> Result<Target, Error> {
@@ -64,7 +68,7 @@ fn target(case: &Case<'_>) -> Result<Target, Error> {
 
 fn endpoint(target: &Target) -> &Endpoint {
     match &target.way {
-        Way::Demo(endpoint) | Way::Network(endpoint) => endpoint,
+        EndpointRoute::Demo(endpoint) | EndpointRoute::Network(endpoint) => endpoint,
     }
 }
 
@@ -79,7 +83,7 @@ async fn wire(endpoint: &Endpoint) -> String {
         drop(far);
         String::from_utf8(received).unwrap()
     };
-    let (refused, received) = tokio::join!(Link::over(near, endpoint.request().unwrap()), asking);
+    let (refused, received) = tokio::join!(WebSocketClient::over(near, endpoint.request().unwrap()), asking);
     assert!(refused.is_err());
     let every =
         ["Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: "];
@@ -245,7 +249,7 @@ fn only_a_profile_that_says_so_is_dialled_twice() {
         [("openai", "OPENAI_API_KEY"), ("openopen8", "OPENOPEN8_API_KEY"), ("xai", "XAI_API_KEY")]
     {
         let target = target(&Case { profile: Some(profile), key: (key, "k"), ..CASE }).unwrap();
-        assert_eq!(target.marker, Marker::Never, "{profile}");
+        assert_eq!(target.marker, BetaMarkerSetting::Never, "{profile}");
     }
 }
 
@@ -323,7 +327,7 @@ fn a_key_for_somebody_else_is_told_and_not_sent() {
 fn formats_and_rates_reach_the_session_and_the_sound() {
     use crate::audio::options::{Sink, Source};
     use crate::call::setup::plan;
-    use crate::dsp::frame::Rate;
+    use crate::dsp::frame::SampleRate;
     use crate::protocol::settings::AudioFormat;
     use crate::session::plan::AtInputEnd;
 
@@ -332,10 +336,15 @@ fn formats_and_rates_reach_the_session_and_the_sound() {
                 [profiles.wrong]\ninput_format = \"g711_ulaw\"\ninput_rate = 16000\n";
     for (profile, formats, rates, ms) in [
         ("phone", (AudioFormat::Ulaw, AudioFormat::Alaw), (8_000, 8_000), (20, 60)),
-        ("wide", (AudioFormat::Pcm(Rate(16_000)), AudioFormat::Pcm(Rate(48_000))), (16_000, 48_000), (10, 0)),
+        (
+            "wide",
+            (AudioFormat::Pcm(SampleRate(16_000)), AudioFormat::Pcm(SampleRate(48_000))),
+            (16_000, 48_000),
+            (10, 0),
+        ),
         (
             "qwen",
-            (AudioFormat::BarePcm(Rate(16_000)), AudioFormat::BarePcm(Rate::WIRE)),
+            (AudioFormat::BarePcm(SampleRate(16_000)), AudioFormat::BarePcm(SampleRate::WIRE)),
             (16_000, 24_000),
             (10, 60),
         ),

@@ -10,7 +10,7 @@ use crate::protocol::dialect::Dialect;
 use crate::protocol::settings::SessionKind;
 use crate::server::demo::faults::Faults;
 use crate::server::demo::http::admission::Peer;
-use crate::server::demo::machine::{Action, Input, Machine, Setup};
+use crate::server::demo::machine::{Action, Machine, MachineInput, MachineSetup};
 use crate::server::demo::voice::clips;
 use crate::server::demo::voice::speech::Speech;
 
@@ -49,7 +49,7 @@ impl Desk {
     /// Opens any session and reads nothing yet.
     pub(crate) fn open(dialect: Dialect, kind: SessionKind, faults: &str) -> Self {
         let model = (kind == SessionKind::Realtime).then(|| "gpt-realtime-2".to_owned());
-        let machine = Machine::new(Setup {
+        let machine = Machine::new(MachineSetup {
             peer: Peer { dialect, kind, model, refusal: None },
             faults: Faults::parse(faults).unwrap(),
             pace: 5.0,
@@ -65,7 +65,7 @@ impl Desk {
             cancelled_speech: Vec::new(),
             speech: SpeechMaker::Prompt,
         };
-        desk.handle(Input::Opened);
+        desk.handle(MachineInput::Opened);
         desk
     }
 
@@ -76,7 +76,7 @@ impl Desk {
         desk
     }
 
-    fn handle(&mut self, input: Input) {
+    fn handle(&mut self, input: MachineInput) {
         let mut waiting = vec![input];
         while let Some(input) = waiting.pop() {
             for action in self.machine.handle(self.now, input) {
@@ -85,7 +85,7 @@ impl Desk {
                     Action::Say(_) if self.speech == SpeechMaker::Stuck => {}
                     Action::Say(order) => {
                         let sounds = order.lines.iter().map(|_| vec![1_000; LINE]).collect();
-                        waiting.push(Input::Spoken(Speech { job: order.job, sounds }));
+                        waiting.push(MachineInput::Spoken(Speech { job: order.job, sounds }));
                     }
                     Action::CancelSpeech(job) => self.cancelled_speech.push(job),
                     Action::Close { code, reason } => self.closed = Some((code, reason)),
@@ -109,12 +109,12 @@ impl Desk {
 
     /// Sends any text.
     pub(crate) fn text(&mut self, text: &str) {
-        self.handle(Input::Text(text.to_owned()));
+        self.handle(MachineInput::Text(text.to_owned()));
     }
 
     /// Sends a binary message.
     pub(crate) fn binary(&mut self) {
-        self.handle(Input::Binary);
+        self.handle(MachineInput::Binary);
     }
 
     /// Lets time pass, with everything that becomes due in it.
@@ -122,7 +122,7 @@ impl Desk {
         let end = self.now + time;
         while let Some(due) = self.machine.deadline().filter(|due| *due <= end) {
             self.now = due.max(self.now);
-            self.handle(Input::Tick);
+            self.handle(MachineInput::Tick);
         }
         self.now = end;
     }

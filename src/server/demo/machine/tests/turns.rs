@@ -265,8 +265,8 @@ fn telephone_sound_is_heard_and_answered_in_kind() {
     desk.send(update(json!({ "input": ulaw, "output": ulaw })));
     let speech = crate::dsp::resample::resample_clip(
         &speech(),
-        crate::dsp::frame::Rate::WIRE,
-        crate::dsp::frame::Rate::TELEPHONE,
+        crate::dsp::frame::SampleRate::WIRE,
+        crate::dsp::frame::SampleRate::TELEPHONE,
     );
     let mut bytes = crate::dsp::codec::Codec::Ulaw.encode(&speech);
     bytes.extend([0xff; 4_000]);
@@ -381,7 +381,7 @@ fn a_long_silence_is_answered_where_the_session_asks_for_it() {
 fn the_recording_of_the_readme_is_one_turn() {
     let file = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/hello.wav"));
     let (rate, samples) = crate::dsp::audio_file::read_clip(file.as_slice()).unwrap();
-    assert_eq!(rate, crate::dsp::frame::Rate::WIRE);
+    assert_eq!(rate, crate::dsp::frame::SampleRate::WIRE);
     let samples: Vec<i16> = samples.into_iter().map(crate::dsp::resample::to_int).collect();
     let mut desk = Desk::ga();
     desk.write(&samples);

@@ -15,12 +15,12 @@ use pulseaudio::protocol::{
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 
-use crate::audio::backend::system::pulse::client::{Client, Filled, Message, PulseError};
-use crate::audio::device::block_size::Pace;
-use crate::audio::device::failure::Trouble;
-use crate::audio::device::open::{Kept, Order, Signals, Slot, Waker};
-use crate::audio::realtime::callback::{Capture, Playback};
-use crate::dsp::frame::Rate;
+use crate::audio::backend::system::pulse::client::{PulseClient, PulseError, ReadResult, ServerMessage};
+use crate::audio::device::block_size::BlockSize;
+use crate::audio::device::failure::DeviceTrouble;
+use crate::audio::device::open::{CallbackFlags, CallbackSlot, DeviceOrder, OrderReceiver, Waker};
+use crate::audio::realtime::callback::{CaptureCallback, PlaybackCallback};
+use crate::dsp::frame::SampleRate;
 
 /// How many bytes a sample has: all streams are mono `f32`, and the server mixes.
 const SAMPLE: usize = size_of::<f32>();
@@ -28,12 +28,12 @@ const SAMPLE: usize = size_of::<f32>();
 const KEPT_BLOCKS: u32 = 25;
 
 /// A stream that runs.
-pub(super) struct Stream<H> {
-    client: Client,
+pub(super) struct PulseStream<H> {
+    client: PulseClient,
     channel: u32,
-    rate: Rate,
-    slot: Slot<H>,
-    signals: Arc<Signals>,
+    rate: SampleRate,
+    slot: CallbackSlot<H>,
+    signals: Arc<CallbackFlags>,
     waker: Waker,
     /// Room for the longest block.
     scratch: Vec<f32>,
@@ -44,20 +44,20 @@ pub(super) struct Stream<H> {
 }
 
 /// What a stream is made of.
-pub(super) struct Parts<H> {
-    pub(super) client: Client,
+pub(super) struct StreamParts<H> {
+    pub(super) client: PulseClient,
     /// The device's number at the server.
     pub(super) index: u32,
-    pub(super) rate: Rate,
-    pub(super) slot: Slot<H>,
-    pub(super) signals: Arc<Signals>,
+    pub(super) rate: SampleRate,
+    pub(super) slot: CallbackSlot<H>,
+    pub(super) signals: Arc<CallbackFlags>,
     pub(super) waker: Waker,
 }
 
 /// What differs between the directions.
-pub(crate) trait Flow: Send + Sized + 'static {
+pub(crate) trait StreamKind: Send + Sized + 'static {
     /// Makes a stream, and returns its channel and how many bytes it wants at once.
-    fn create(client: &mut Client, index: u32, rate: Rate) -> Result<(u32, usize), PulseError>;
+    fn create(client: &mut PulseClient, index: u32, rate: SampleRate) -> Result<(u32, usize), PulseError>;
 
     /// Returns what stops a stream or lets it go on.
     fn cork(params: CorkStreamParams) -> Command;
@@ -72,13 +72,13 @@ pub(crate) trait Flow: Send + Sized + 'static {
     fn fill(&mut self, block: &mut [f32]);
 }
 
-impl Flow for Capture {
-    fn create(client: &mut Client, index: u32, rate: Rate) -> Result<(u32, usize), PulseError> {
+impl StreamKind for CaptureCallback {
+    fn create(client: &mut PulseClient, index: u32, rate: SampleRate) -> Result<(u32, usize), PulseError> {
         let made: CreateRecordStreamReply = client.ask(&Command::CreateRecordStream(RecordStreamParams {
             sample_spec: spec(rate),
             channel_map: ChannelMap::mono(),
             source_index: Some(index),
-            buffer_attr: record_buffer(bytes(rate, Pace::Brisk)),
+            buffer_attr: record_buffer(bytes(rate, BlockSize::Brisk)),
             flags: StreamFlags { adjust_latency: true, ..StreamFlags::default() },
             props: named(c"microphone"),
             ..RecordStreamParams::default()
@@ -106,14 +106,14 @@ impl Flow for Capture {
     fn fill(&mut self, _: &mut [f32]) {}
 }
 
-impl Flow for Playback {
-    fn create(client: &mut Client, index: u32, rate: Rate) -> Result<(u32, usize), PulseError> {
+impl StreamKind for PlaybackCallback {
+    fn create(client: &mut PulseClient, index: u32, rate: SampleRate) -> Result<(u32, usize), PulseError> {
         let made: CreatePlaybackStreamReply =
             client.ask(&Command::CreatePlaybackStream(PlaybackStreamParams {
                 sample_spec: spec(rate),
                 channel_map: ChannelMap::mono(),
                 sink_index: Some(index),
-                buffer_attr: playback_buffer(bytes(rate, Pace::Brisk)),
+                buffer_attr: playback_buffer(bytes(rate, BlockSize::Brisk)),
                 flags: StreamFlags { adjust_latency: true, ..StreamFlags::default() },
                 props: named(c"speaker"),
                 ..PlaybackStreamParams::default()
@@ -141,7 +141,7 @@ impl Flow for Playback {
     }
 }
 
-fn spec(rate: Rate) -> SampleSpec {
+fn spec(rate: SampleRate) -> SampleSpec {
     SampleSpec { format: SampleFormat::Float32Le, channels: 1, sample_rate: rate.0 }
 }
 
@@ -166,40 +166,40 @@ fn playback_buffer(bytes: u32) -> BufferAttr {
     }
 }
 
-fn samples(rate: Rate, pace: Pace) -> usize {
+fn samples(rate: SampleRate, pace: BlockSize) -> usize {
     rate.samples(pace.block()) as usize
 }
 
-fn bytes(rate: Rate, pace: Pace) -> u32 {
+fn bytes(rate: SampleRate, pace: BlockSize) -> u32 {
     u32::try_from(samples(rate, pace) * SAMPLE).unwrap_or(u32::MAX)
 }
 
-impl<H: Flow> Stream<H> {
+impl<H: StreamKind> PulseStream<H> {
     /// Makes a stream of a device, which begins at once.
-    pub(super) fn begin(parts: Parts<H>) -> Result<Self, PulseError> {
-        let Parts { mut client, index, rate, slot, signals, waker } = parts;
+    pub(super) fn begin(parts: StreamParts<H>) -> Result<Self, PulseError> {
+        let StreamParts { mut client, index, rate, slot, signals, waker } = parts;
         let (channel, owed) = H::create(&mut client, index, rate)?;
         // Whoever finds more waiting than this has slept, and what waits is old.
-        client.make_room(bytes(rate, Pace::Brisk) as usize * KEPT_BLOCKS as usize);
-        let scratch = vec![0.0; samples(rate, Pace::Calm)];
-        let block = samples(rate, Pace::Brisk);
+        client.make_room(bytes(rate, BlockSize::Brisk) as usize * KEPT_BLOCKS as usize);
+        let scratch = vec![0.0; samples(rate, BlockSize::Calm)];
+        let block = samples(rate, BlockSize::Brisk);
         Ok(Self { client, channel, rate, slot, signals, waker, scratch, block, owed })
     }
 
     /// Runs until nobody has anything to do with the device any more, or until it is lost.
-    pub(super) fn run(mut self, kept: &Kept, bell: &UnixStream) {
+    pub(super) fn run(mut self, kept: &OrderReceiver, bell: &UnixStream) {
         if let Err(error) = self.turn(kept, bell) {
             self.signals.complain(match error {
-                PulseError::Refused(_) => Trouble::Disconnected,
-                PulseError::NotThere | PulseError::Connect(_) | PulseError::Hangs => Trouble::Ended,
-                PulseError::Closed | PulseError::Garbled(_) => Trouble::Closed,
+                PulseError::Refused(_) => DeviceTrouble::Disconnected,
+                PulseError::NotThere | PulseError::Connect(_) | PulseError::Hangs => DeviceTrouble::Ended,
+                PulseError::Closed | PulseError::Garbled(_) => DeviceTrouble::Closed,
             });
             // The complaint is heard before the end of this thread could be.
             self.waker.wake();
         }
     }
 
-    fn turn(&mut self, kept: &Kept, bell: &UnixStream) -> Result<(), PulseError> {
+    fn turn(&mut self, kept: &OrderReceiver, bell: &UnixStream) -> Result<(), PulseError> {
         loop {
             self.pay()?;
             let (is_rung, has_news) = self.wait(bell)?;
@@ -230,12 +230,12 @@ impl<H: Flow> Stream<H> {
         }
     }
 
-    fn obey(&mut self, order: Order) -> Result<(), PulseError> {
+    fn obey(&mut self, order: DeviceOrder) -> Result<(), PulseError> {
         let channel = self.channel;
         let command = match order {
-            Order::Rest => H::cork(CorkStreamParams { channel, cork: true }),
-            Order::Wake => H::cork(CorkStreamParams { channel, cork: false }),
-            Order::Pace(pace) => {
+            DeviceOrder::Rest => H::cork(CorkStreamParams { channel, cork: true }),
+            DeviceOrder::Wake => H::cork(CorkStreamParams { channel, cork: false }),
+            DeviceOrder::Pace(pace) => {
                 self.block = samples(self.rate, pace);
                 H::set_block(channel, bytes(self.rate, pace))
             }
@@ -250,26 +250,28 @@ impl<H: Flow> Stream<H> {
         let mut sounded = false;
         while let Some(message) = self.client.next()? {
             match message {
-                Message::Sound(channel, sound) if channel == self.channel => {
-                    if filled == Filled::Up {
+                ServerMessage::Sound(channel, sound) if channel == self.channel => {
+                    if filled == ReadResult::Up {
                         take(&mut self.slot, sound, &mut self.scratch);
                     }
                     sounded = true;
                 }
-                Message::Said(_, Command::Request(request), _) if request.channel == self.channel => {
+                ServerMessage::Said(_, Command::Request(request), _) if request.channel == self.channel => {
                     self.owed += request.length as usize;
                 }
-                Message::Said(_, Command::Underflow(underflow), _) if underflow.channel == self.channel => {
+                ServerMessage::Said(_, Command::Underflow(underflow), _)
+                    if underflow.channel == self.channel =>
+                {
                     self.signals.count_late();
                 }
-                Message::Said(
+                ServerMessage::Said(
                     _,
                     Command::PlaybackStreamKilled(channel) | Command::RecordStreamKilled(channel),
                     _,
                 ) if channel == self.channel => {
                     return Err(PulseError::Refused(pulseaudio::protocol::PulseError::Killed));
                 }
-                Message::Said(..) | Message::Sound(..) | Message::Unknown => {}
+                ServerMessage::Said(..) | ServerMessage::Sound(..) | ServerMessage::Unknown => {}
             }
         }
         if sounded {
@@ -295,7 +297,7 @@ impl<H: Flow> Stream<H> {
 }
 
 /// Brings a block of sound to the half that takes it, as many samples at a time as `scratch` holds.
-fn take<H: Flow>(slot: &mut Slot<H>, sound: &[u8], scratch: &mut [f32]) {
+fn take<H: StreamKind>(slot: &mut CallbackSlot<H>, sound: &[u8], scratch: &mut [f32]) {
     let (sound, _) = sound.as_chunks::<SAMPLE>();
     for piece in sound.chunks(scratch.len().max(1)) {
         let samples = &mut scratch[..piece.len()];

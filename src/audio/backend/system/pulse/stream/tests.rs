@@ -9,11 +9,11 @@ use super::*;
 use crate::audio::api;
 use crate::audio::backend::system::pulse::bell;
 use crate::audio::backend::system::pulse::client::tests::Server;
-use crate::audio::device::open::{Drive, Facts, Open};
-use crate::audio::realtime::counters::Shared;
+use crate::audio::device::open::{DeviceHandle, DeviceInfo, WakeMode};
+use crate::audio::realtime::counters::CallbackCounters;
 
 const CHANNEL: u32 = 5;
-const RATE: Rate = Rate(48_000);
+const RATE: SampleRate = SampleRate(48_000);
 /// Ten milliseconds, in samples and in bytes.
 const BLOCK: usize = 480;
 const BLOCK_BYTES: u32 = 1_920;
@@ -21,26 +21,27 @@ const BLOCK_BYTES: u32 = 1_920;
 /// A stream at work.
 struct Life<H> {
     server: Server,
-    open: Option<Open<H>>,
+    open: Option<DeviceHandle<H>>,
     thread: JoinHandle<()>,
-    woken: std::sync::mpsc::Receiver<api::Command>,
+    woken: std::sync::mpsc::Receiver<api::AudioCommand>,
 }
 
-impl<H: Flow> Life<H> {
+impl<H: StreamKind> Life<H> {
     /// Begins one, which the server makes as `answer` says.
     fn begin(answer: impl FnOnce(&mut Server, u32, Command)) -> Self {
         let (client, mut server) = Server::with_client();
         let (commands, woken) = std::sync::mpsc::channel();
         let (opened, begun) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {
-            let signals = Arc::new(Signals::default());
+            let signals = Arc::new(CallbackFlags::default());
             let (giver, taker) = RingBuffer::new(1);
-            let slot = Slot::new(taker, &signals);
+            let slot = CallbackSlot::new(taker, &signals);
             let waker = Waker::new(commands);
-            let parts = Parts { client, index: 2, rate: RATE, slot, signals: Arc::clone(&signals), waker };
-            let stream = Stream::begin(parts).unwrap();
+            let parts =
+                StreamParts { client, index: 2, rate: RATE, slot, signals: Arc::clone(&signals), waker };
+            let stream = PulseStream::begin(parts).unwrap();
             let (ring, here) = bell().unwrap();
-            let facts = Facts {
+            let facts = DeviceInfo {
                 id: String::new(),
                 name: String::new(),
                 host: String::new(),
@@ -48,7 +49,7 @@ impl<H: Flow> Life<H> {
                 channels: 1,
                 format: String::new(),
             };
-            let (open, kept) = Open::new(facts, giver, signals, (Drive::Wakes, ring));
+            let (open, kept) = DeviceHandle::new(facts, giver, signals, (WakeMode::Wakes, ring));
             opened.send(open).unwrap();
             stream.run(&kept, &here);
         });
@@ -57,18 +58,18 @@ impl<H: Flow> Life<H> {
         Self { server, open: Some(begun.recv().unwrap()), thread, woken }
     }
 
-    fn open(&mut self) -> &mut Open<H> {
+    fn open(&mut self) -> &mut DeviceHandle<H> {
         self.open.as_mut().unwrap()
     }
 
     /// Waits until the stream's thread has nothing to do with the server any more.
-    fn end(self) -> Option<Open<H>> {
+    fn end(self) -> Option<DeviceHandle<H>> {
         self.thread.join().unwrap();
         self.open
     }
 }
 
-fn speaker() -> (Life<Playback>, Producer<f32>) {
+fn speaker() -> (Life<PlaybackCallback>, Producer<f32>) {
     let mut life = Life::begin(|server, number, command| {
         let Command::CreatePlaybackStream(params) = command else { panic!("{command:?}") };
         assert_eq!((params.sink_index, params.sample_spec), (Some(2), spec(RATE)));
@@ -88,11 +89,11 @@ fn speaker() -> (Life<Playback>, Producer<f32>) {
         assert_eq!(life.server.read_sound(), (CHANNEL, vec![0.0; BLOCK]));
     }
     let (ring, samples) = RingBuffer::new(10_000);
-    life.open().connect(Playback::new(samples, Arc::default(), RATE));
+    life.open().connect(PlaybackCallback::new(samples, Arc::default(), RATE));
     (life, ring)
 }
 
-fn microphone() -> (Life<Capture>, Consumer<f32>) {
+fn microphone() -> (Life<CaptureCallback>, Consumer<f32>) {
     let mut life = Life::begin(|server, number, command| {
         let Command::CreateRecordStream(params) = command else { panic!("{command:?}") };
         assert_eq!((params.source_index, params.sample_spec), (Some(2), spec(RATE)));
@@ -106,11 +107,11 @@ fn microphone() -> (Life<Capture>, Consumer<f32>) {
         server.reply(number, &reply);
     });
     let (samples, ring) = RingBuffer::new(100_000);
-    life.open().connect(Capture::new(samples, Arc::new(Shared::default())));
+    life.open().connect(CaptureCallback::new(samples, Arc::new(CallbackCounters::default())));
     (life, ring)
 }
 
-fn ask(life: &mut Life<Playback>, length: u32) {
+fn ask(life: &mut Life<PlaybackCallback>, length: u32) {
     life.server.tell(&Command::Request(Request { channel: CHANNEL, length }));
 }
 
@@ -165,18 +166,18 @@ fn a_microphone_is_heard_whole_and_whoever_waits_is_woken_by_each_block() {
 fn orders_reach_the_server_and_blocks_change_their_length_while_it_runs() {
     let (mut life, _ring) = speaker();
     let cork = |cork| Command::CorkPlaybackStream(CorkStreamParams { channel: CHANNEL, cork });
-    for (order, expected) in [(Order::Rest, cork(true)), (Order::Wake, cork(false))] {
+    for (order, expected) in [(DeviceOrder::Rest, cork(true)), (DeviceOrder::Wake, cork(false))] {
         life.open().order(order);
         assert_eq!(life.server.read().1, expected);
     }
-    life.open().order(Order::Pace(Pace::Steady));
+    life.open().order(DeviceOrder::Pace(BlockSize::Steady));
     let (_, Command::SetPlaybackStreamBufferAttr(set)) = life.server.read() else { panic!("nothing is set") };
     assert_eq!((set.index, set.buffer_attr.minimum_request_length), (CHANNEL, 2 * BLOCK_BYTES));
     ask(&mut life, 2 * BLOCK_BYTES);
     assert_eq!(life.server.read_sound().1.len(), 2 * BLOCK);
 
     let (mut life, _ring) = microphone();
-    life.open().order(Order::Pace(Pace::Calm));
+    life.open().order(DeviceOrder::Pace(BlockSize::Calm));
     let (_, Command::SetRecordStreamBufferAttr(set)) = life.server.read() else { panic!("nothing is set") };
     assert_eq!((set.index, set.buffer_attr.fragment_size), (CHANNEL, 4 * BLOCK_BYTES));
 }
@@ -193,30 +194,30 @@ fn a_stream_that_is_killed_and_a_server_that_ends_are_told_apart() {
     let (mut life, _ring) = microphone();
     life.server.tell(&Command::RecordStreamKilled(CHANNEL));
     let open = life.end().unwrap();
-    assert_eq!(open.trouble(), Some(Trouble::Disconnected));
+    assert_eq!(open.trouble(), Some(DeviceTrouble::Disconnected));
 
     let (life, _ring) = speaker();
     let Life { server, open, thread, woken } = life;
     drop(server);
     thread.join().unwrap();
-    assert!(matches!(woken.recv(), Ok(api::Command::Turn)), "it is looked after at once");
-    assert_eq!(open.unwrap().trouble(), Some(Trouble::Closed));
+    assert!(matches!(woken.recv(), Ok(api::AudioCommand::Turn)), "it is looked after at once");
+    assert_eq!(open.unwrap().trouble(), Some(DeviceTrouble::Closed));
 }
 
 #[test]
 fn who_has_slept_hears_the_last_quarter_of_a_second_at_most() {
     let (client, mut server) = Server::with_client();
-    let signals = Arc::new(Signals::default());
+    let signals = Arc::new(CallbackFlags::default());
     let (mut giver, taker) = RingBuffer::new(1);
     let (commands, _woken) = std::sync::mpsc::channel();
-    let (slot, waker) = (Slot::new(taker, &signals), Waker::new(commands));
-    let parts = Parts { client, index: 2, rate: RATE, slot, signals: Arc::clone(&signals), waker };
-    let making = std::thread::spawn(move || Stream::begin(parts).unwrap());
+    let (slot, waker) = (CallbackSlot::new(taker, &signals), Waker::new(commands));
+    let parts = StreamParts { client, index: 2, rate: RATE, slot, signals: Arc::clone(&signals), waker };
+    let making = std::thread::spawn(move || PulseStream::begin(parts).unwrap());
     let (number, _) = server.read();
     server.reply(number, &CreateRecordStreamReply { channel: CHANNEL, ..CreateRecordStreamReply::default() });
     let mut stream = making.join().unwrap();
     let (samples, mut ring) = RingBuffer::new(100_000);
-    assert!(giver.push(Capture::new(samples, Arc::new(Shared::default()))).is_ok());
+    assert!(giver.push(CaptureCallback::new(samples, Arc::new(CallbackCounters::default()))).is_ok());
     // What nobody fetched for 400 ms, then what is said now.
     (0..40).for_each(|_| server.give(CHANNEL, &[0.5; BLOCK]));
     server.give(CHANNEL, &[0.25; BLOCK]);
