@@ -6,7 +6,7 @@ use rtvoice::protocol::decode;
 use rtvoice::protocol::dialect::Dialect;
 use rtvoice::protocol::encode;
 use rtvoice::protocol::events::client::ClientBody;
-use rtvoice::protocol::events::server::{Place, ServerBody, ServerEvent};
+use rtvoice::protocol::events::server::{ContentLocation, ServerBody, ServerEvent};
 use rtvoice::protocol::value::Unknown;
 
 /// Bytes of one millisecond of 24 kHz PCM16.
@@ -25,8 +25,8 @@ fn event(body: ServerBody) -> ServerEvent {
     ServerEvent { event_id: Some("event_Ct1OkPD2bUvRkXvvdkiHf".to_owned()), body, unknown: Unknown::new() }
 }
 
-fn place() -> Place {
-    Place {
+fn place() -> ContentLocation {
+    ContentLocation {
         response_id: Some("resp_Ct1OkhbgNQBuFX2HeE0P9".to_owned()),
         item_id: Some("item_Ct1OkNEvGW5s0xZERnV95".to_owned()),
         output_index: Some(0),

@@ -30,8 +30,8 @@ impl Call {
 
     fn with(processing: Processing) -> Self {
         let (engine, ends) = Engine::new(EngineFormat {
-            wire_in: SampleRate::WIRE,
-            wire_out: SampleRate::WIRE,
+            wire_in: SampleRate::HZ_24000,
+            wire_out: SampleRate::HZ_24000,
             device_in: SampleRate(48_000),
             device_out: SampleRate(48_000),
             frame: Duration::from_millis(10),
@@ -62,7 +62,7 @@ fn listen_10_ms(bencher: Bencher) {
 #[divan::bench]
 fn listen_and_speak_10_ms(bencher: Bencher) {
     let mut call = Call::new();
-    let frame = Frame::silence(SampleRate::WIRE, 240);
+    let frame = Frame::silence(SampleRate::HZ_24000, 240);
     for _ in 0..20 {
         call.engine.play(ClipId(1), frame.clone());
     }
@@ -84,7 +84,7 @@ fn cancel_echo_10_ms(bencher: Bencher, what: &str) {
     };
     let mut call = Call::with(processing);
     let noise = |n: u32| (n.wrapping_mul(2_654_435_761) >> 18) as i16;
-    let frame = Frame::new(SampleRate::WIRE, (0..240).map(noise).collect::<Vec<_>>());
+    let frame = Frame::new(SampleRate::HZ_24000, (0..240).map(noise).collect::<Vec<_>>());
     for _ in 0..20 {
         call.engine.play(ClipId(1), frame.clone());
     }
@@ -108,7 +108,7 @@ fn listen_with_a_sleeping_canceller_10_ms(bencher: Bencher) {
 /// From the first delta of an answer to its first sample in the callback, with everything between.
 #[divan::bench]
 fn first_delta_to_speaker(bencher: Bencher) {
-    let frame = Frame::new(SampleRate::WIRE, vec![1_000; 2_400]);
+    let frame = Frame::new(SampleRate::HZ_24000, vec![1_000; 2_400]);
     bencher.with_inputs(Call::new).bench_local_values(|mut call| {
         call.engine.play(ClipId(1), frame.clone());
         call.engine.step(call.now);

@@ -73,8 +73,8 @@ fn the_count_counts() {
 #[test]
 fn the_callbacks_touch_no_heap_while_sound_starts_starves_is_ducked_and_flushed() {
     let (mut engine, mut ends) = Engine::new(EngineFormat {
-        wire_in: SampleRate::WIRE,
-        wire_out: SampleRate::WIRE,
+        wire_in: SampleRate::HZ_24000,
+        wire_out: SampleRate::HZ_24000,
         device_in: SampleRate(48_000),
         device_out: SampleRate(44_100),
         frame: Duration::from_millis(10),
@@ -95,7 +95,7 @@ fn the_callbacks_touch_no_heap_while_sound_starts_starves_is_ducked_and_flushed(
     for (round, block) in BLOCKS.into_iter().cycle().take(4_000).enumerate() {
         if round % 40 == 0 {
             // No silence: the pauses of an answer may be prolonged.
-            engine.play(ClipId(1), Frame::new(SampleRate::WIRE, vec![8_000; 4_800]));
+            engine.play(ClipId(1), Frame::new(SampleRate::HZ_24000, vec![8_000; 4_800]));
         }
         if round % 333 == 0 {
             engine.flush();
@@ -121,8 +121,8 @@ fn the_callbacks_touch_no_heap_while_sound_starts_starves_is_ducked_and_flushed(
 #[test]
 fn a_full_ring_touches_no_heap() {
     let format = EngineFormat {
-        wire_in: SampleRate::WIRE,
-        wire_out: SampleRate::WIRE,
+        wire_in: SampleRate::HZ_24000,
+        wire_out: SampleRate::HZ_24000,
         device_in: SampleRate(48_000),
         device_out: SampleRate(48_000),
         frame: Duration::from_millis(10),
@@ -160,6 +160,6 @@ fn the_resampler_touches_no_heap_once_its_output_has_room() {
 
 #[test]
 fn a_meter_touches_no_heap() {
-    let meter = LevelMeter::new(SampleRate::WIRE);
+    let meter = LevelMeter::new(SampleRate::HZ_24000);
     assert_eq!(heap_calls(|| meter.publish(&[1_000; 240])), 0);
 }

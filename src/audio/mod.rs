@@ -50,7 +50,7 @@ pub struct Audio {
     pub output_meter: Arc<LevelMeter>,
     /// The microphone and the speaker that were opened, where they are devices.
     pub(crate) opened: InitialDevices,
-    thread: Thread,
+    thread: AudioThread,
 }
 
 impl Audio {
@@ -160,7 +160,7 @@ pub fn start(options: AudioOptions) -> Result<Audio, AudioError> {
     let ends = wait_until_open(&opened_rx)?;
     let AudioChannels { mic, events, input_meter, output_meter, opened } = ends;
     let control = Control { commands: commands.clone() };
-    let thread = Thread { commands, handle: Some(handle) };
+    let thread = AudioThread { commands, handle: Some(handle) };
     Ok(Audio { mic, events, control, input_meter, output_meter, opened, thread })
 }
 
@@ -175,12 +175,12 @@ fn wait_until_open(
 }
 
 /// The audio thread, which ends with this.
-struct Thread {
+struct AudioThread {
     commands: Sender<AudioCommand>,
     handle: Option<JoinHandle<Result<(), String>>>,
 }
 
-impl Thread {
+impl AudioThread {
     fn end(&mut self, command: AudioCommand) -> std::thread::Result<Result<(), String>> {
         let Some(handle) = self.handle.take() else { return Ok(Ok(())) };
         // If it has ended already there is nobody to tell.
@@ -189,7 +189,7 @@ impl Thread {
     }
 }
 
-impl Drop for Thread {
+impl Drop for AudioThread {
     fn drop(&mut self) {
         // Whoever wants to know how it ended calls `Audio::close`.
         let _ = self.end(AudioCommand::Leave);

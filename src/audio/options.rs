@@ -14,9 +14,9 @@ use crate::dsp::frame::SampleRate;
 #[derive(Clone, Debug, PartialEq)]
 pub struct AudioOptions {
     /// Where sound comes from.
-    pub input: Source,
+    pub input: AudioSource,
     /// Where sound goes to.
-    pub output: Sink,
+    pub output: AudioSink,
     /// The WAV file to record both sides in.
     pub record: Option<PathBuf>,
     /// How long a frame of the microphone is, 10 to 100 ms.
@@ -36,13 +36,13 @@ pub struct AudioOptions {
 impl Default for AudioOptions {
     fn default() -> Self {
         Self {
-            input: Source::default(),
-            output: Sink::default(),
+            input: AudioSource::default(),
+            output: AudioSink::default(),
             record: None,
             frame: Duration::from_millis(10),
             prebuffer: Duration::from_millis(60),
-            wire_in: SampleRate::WIRE,
-            wire_out: SampleRate::WIRE,
+            wire_in: SampleRate::HZ_24000,
+            wire_out: SampleRate::HZ_24000,
             mute: MuteMode::Soft,
             processing: Processing::NONE,
         }
@@ -51,7 +51,7 @@ impl Default for AudioOptions {
 
 /// Where sound comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
+pub enum AudioSource {
     /// A microphone.
     Device(DeviceRequest),
     /// A WAV or AU file, as fast as it was spoken, then silence.
@@ -64,7 +64,7 @@ pub enum Source {
 
 /// Where sound goes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Sink {
+pub enum AudioSink {
     /// A speaker.
     Device(DeviceRequest),
     /// A WAV file of 16-bit mono, 24 kHz: what was played, without the pauses in between.
@@ -75,13 +75,13 @@ pub enum Sink {
     Null,
 }
 
-impl Default for Source {
+impl Default for AudioSource {
     fn default() -> Self {
         Self::Device(DeviceRequest::Default)
     }
 }
 
-impl Source {
+impl AudioSource {
     /// Reads a flag: `default`, `-`, `null`, a file (ends in .wav or exists), else the name of a device.
     pub fn parse(text: &str) -> Self {
         match text {
@@ -94,13 +94,13 @@ impl Source {
     }
 }
 
-impl Default for Sink {
+impl Default for AudioSink {
     fn default() -> Self {
         Self::Device(DeviceRequest::Default)
     }
 }
 
-impl Sink {
+impl AudioSink {
     /// Reads a flag: `default`, `-`, `null`, a file (ends in .wav or exists), else the name of a device.
     pub fn parse(text: &str) -> Self {
         match text {
@@ -148,17 +148,25 @@ mod tests {
         let existing = existing.to_str().unwrap();
         let named = |name: &str| DeviceRequest::Named(name.to_owned());
         let cases = [
-            ("default", Source::Device(DeviceRequest::Default), Sink::Device(DeviceRequest::Default)),
-            ("-", Source::Stdin, Sink::Stdout),
-            ("null", Source::Null, Sink::Null),
-            ("not/there.WAV", Source::File("not/there.WAV".into()), Sink::File("not/there.WAV".into())),
-            (existing, Source::File(existing.into()), Sink::File(existing.into())),
-            ("USB mic", Source::Device(named("USB mic")), Sink::Device(named("USB mic"))),
-            ("/dev/null", Source::File("/dev/null".into()), Sink::File("/dev/null".into())),
-            ("/tmp", Source::Device(named("/tmp")), Sink::Device(named("/tmp"))),
+            (
+                "default",
+                AudioSource::Device(DeviceRequest::Default),
+                AudioSink::Device(DeviceRequest::Default),
+            ),
+            ("-", AudioSource::Stdin, AudioSink::Stdout),
+            ("null", AudioSource::Null, AudioSink::Null),
+            (
+                "not/there.WAV",
+                AudioSource::File("not/there.WAV".into()),
+                AudioSink::File("not/there.WAV".into()),
+            ),
+            (existing, AudioSource::File(existing.into()), AudioSink::File(existing.into())),
+            ("USB mic", AudioSource::Device(named("USB mic")), AudioSink::Device(named("USB mic"))),
+            ("/dev/null", AudioSource::File("/dev/null".into()), AudioSink::File("/dev/null".into())),
+            ("/tmp", AudioSource::Device(named("/tmp")), AudioSink::Device(named("/tmp"))),
         ];
         for (text, source, sink) in cases {
-            assert_eq!((Source::parse(text), Sink::parse(text)), (source, sink), "{text}");
+            assert_eq!((AudioSource::parse(text), AudioSink::parse(text)), (source, sink), "{text}");
         }
     }
 

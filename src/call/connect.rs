@@ -73,8 +73,8 @@ pub(crate) async fn connect(target: &Target, door: Handshake) -> Result<Endpoint
     };
     let bare = target.without_marker();
     let reached = match (door, target.marker, &bare) {
-        (Handshake::WithoutMarker, _, Some(bare)) => dial(bare, options).await,
-        (Handshake::Usual, BetaMarkerSetting::Try, Some(bare)) => match dial(endpoint, options).await {
+        (Handshake::WithoutBetaHeader, _, Some(bare)) => dial(bare, options).await,
+        (Handshake::Default, BetaMarkerSetting::Try, Some(bare)) => match dial(endpoint, options).await {
             Err(first) if is_bad_request(&first) => {
                 let again = dial(bare, options).await;
                 let again = again.map(|link| EndpointConnection { link, told: Some(WITHOUT_MARKER) });
@@ -82,7 +82,7 @@ pub(crate) async fn connect(target: &Target, door: Handshake) -> Result<Endpoint
             }
             reached => reached,
         },
-        (Handshake::Usual | Handshake::WithoutMarker, _, _) => dial(endpoint, options).await,
+        (Handshake::Default | Handshake::WithoutBetaHeader, _, _) => dial(endpoint, options).await,
     };
     reached.map(|link| EndpointConnection { link, told: None }).map_err(not_reached)
 }
@@ -101,7 +101,7 @@ fn refused_twice(first: &DialError, second: DialError) -> Error {
 
 async fn connect_inside(endpoint: &Endpoint) -> Result<WebSocketClient<NetStream>, Error> {
     let (near, far) = tokio::io::duplex(PIPE_BYTES);
-    tokio::task::spawn_local(demo::attend(far, Arc::new(demo::EndpointOptions::default())));
+    tokio::task::spawn_local(demo::serve_connection(far, Arc::new(demo::EndpointOptions::default())));
     let request = endpoint.request().map_err(|error| Error::new(Kind::Internal, error))?;
     WebSocketClient::over(NetStream::Inside(near), request)
         .await

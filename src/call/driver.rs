@@ -15,7 +15,7 @@ use crate::call::device_events;
 use crate::call::device_memory::DeviceMemory;
 use crate::call::presenter::Presenter;
 use crate::call::streams::standard::cannot_write_stdout;
-use crate::call::trace::{Trace, TraceDirection};
+use crate::call::trace::{TraceDirection, TraceFile};
 use crate::dsp::frame::Frame;
 use crate::error::{Error, Kind};
 use crate::mishap;
@@ -42,7 +42,7 @@ pub(crate) struct CallDriver {
     pub(crate) phone: Connections,
     pub(crate) audio: Option<Audio>,
     pub(crate) face: Presenter,
-    pub(crate) trace: Option<Trace>,
+    pub(crate) trace: Option<TraceFile>,
     pub(crate) commands: mpsc::Receiver<UserCommand>,
     /// Lines that are piped in, each taken when the one before it is answered.
     pub(crate) piped: Option<mpsc::Receiver<UserCommand>>,
@@ -63,7 +63,7 @@ pub(crate) enum Consumer {
     /// The pipe was closed: a normal end, still to be acted on.
     Gone,
     /// The pipe was closed, and the session knows.
-    Missed,
+    Disconnected,
 }
 
 impl CallDriver {
@@ -94,7 +94,7 @@ impl CallDriver {
                 return Err(error);
             }
             if self.reader == Consumer::Gone {
-                self.reader = Consumer::Missed;
+                self.reader = Consumer::Disconnected;
                 return Ok(Input::User(UserCommand::HangUp(EndReason::User)));
             }
             let deadline = self.session.deadline().map(|deadline| deadline.at);
@@ -216,7 +216,7 @@ impl CallDriver {
             ConnectionsEvent::Current(ConnectionEvent::Link(event)) => {
                 Some(match self.of_link(event, TraceDirection::In)? {
                     Message::Event(event) => Input::Server(event),
-                    Message::Garbled(what) => Input::Garbled(what),
+                    Message::Garbled(what) => Input::Malformed(what),
                     Message::Closed(cause) => Input::Closed(cause),
                 })
             }

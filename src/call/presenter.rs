@@ -14,13 +14,13 @@ use crate::cli::DisplayArgs;
 use crate::dsp::level::LevelMeter;
 use crate::error::{Error, Kind};
 use crate::mishap;
-use crate::session::io::{ConnectionState, EndReason, Notice, Turn, UserCommand};
+use crate::session::io::{ConnectionState, EndReason, Notice, TurnState, UserCommand};
 use crate::ui::model::{CallInfo, Model};
 use crate::ui::output::json::{JsonDetail, JsonLines};
-use crate::ui::output::plain::{Plain, PlainStyle};
+use crate::ui::output::plain::{PlainLines, PlainStyle};
 use crate::ui::output::presenter::NoticeWriter;
 use crate::ui::output::summary;
-use crate::ui::terminal::{Patience, Screen, ScreenError, ScreenSetup};
+use crate::ui::terminal::{Screen, ScreenError, ScreenSetup, ScreenTimeout};
 use crate::ui::text::sanitize::one_line;
 use crate::ui::text::wording;
 use crate::ui::view::theme::Theme;
@@ -168,7 +168,8 @@ impl Presenter {
             PresentationMode::Plain => {
                 let console = start_console(data, status)?;
                 let heading = file.as_ref().and_then(CaptionedFile::heading);
-                let plain = Plain::new(style, console.data(), console.status()).headed(heading).about(&about);
+                let plain =
+                    PlainLines::new(style, console.data(), console.status()).headed(heading).about(&about);
                 Self::lines(Box::new(VerbosePlain { plain, detail }), console, prompting)
             }
             PresentationMode::Screen => {
@@ -195,7 +196,7 @@ impl Presenter {
 
     fn lines(front: Box<dyn NoticeWriter>, console: Console, prompting: PromptingPresenter) -> Self {
         let front = match prompting {
-            PromptingPresenter::Asked => Box::new(Prompted { front, terminal: console.status() }),
+            PromptingPresenter::Asked => Box::new(PromptingInput { front, terminal: console.status() }),
             PromptingPresenter::Not => front,
         };
         Self::Lines { front, console }
@@ -261,7 +262,7 @@ impl Presenter {
         match self {
             Self::Screen { model, screen } => {
                 let Some(screen) = screen.take() else { return Ok(()) };
-                let patience = if is_signalled { Patience::Signalled } else { Patience::Usual };
+                let patience = if is_signalled { ScreenTimeout::Signalled } else { ScreenTimeout::Usual };
                 match screen.close(patience) {
                     Ok(()) => {}
                     // A terminal that takes nothing any more is often why the signal came.
@@ -319,15 +320,15 @@ impl<F: NoticeWriter> NoticeWriter for VerbosePlain<F> {
 }
 
 /// Asks for the next line of a conversation when it is the user's turn.
-struct Prompted<W> {
+struct PromptingInput<W> {
     front: Box<dyn NoticeWriter>,
     terminal: W,
 }
 
-impl<W: Write> NoticeWriter for Prompted<W> {
+impl<W: Write> NoticeWriter for PromptingInput<W> {
     fn notice(&mut self, at: Duration, notice: &Notice) -> io::Result<()> {
         self.front.notice(at, notice)?;
-        if matches!(notice, Notice::Connection(ConnectionState::Live) | Notice::Turn(Turn::Listening)) {
+        if matches!(notice, Notice::Connection(ConnectionState::Live) | Notice::Turn(TurnState::Listening)) {
             // Who cannot be asked can still answer.
             let _ = self.terminal.write_all(b"> ").and_then(|()| self.terminal.flush());
         }

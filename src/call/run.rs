@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 
 use crate::audio::api::StreamCounters;
 use crate::audio::error::AudioError;
-use crate::audio::options::{AudioOptions, Sink, Source};
+use crate::audio::options::{AudioOptions, AudioSink, AudioSource};
 use crate::audio::{self, Audio};
 use crate::call::clock::Clock;
 use crate::call::connect::{EndpointConnection, connect};
@@ -21,14 +21,14 @@ use crate::call::setup::target::Target;
 use crate::call::signals::Signals;
 use crate::call::streams::standard::cannot_write_stdout;
 use crate::call::streams::standard::{stdin_is_piped, stdout};
-use crate::call::streams::stderr::Quiet;
-use crate::call::streams::typed_lines::{self, Into};
-use crate::call::trace::{ExistingTrace, Trace};
+use crate::call::streams::stderr::StderrSilencer;
+use crate::call::streams::typed_lines::{self, LineMode};
+use crate::call::trace::{ExistingTrace, TraceFile};
 use crate::cli::DisplayArgs;
 use crate::error::{Error, Kind};
 use crate::session::Session;
 use crate::session::io::{ConnectionState, EndReason, Failure, Handshake, Notice, UserCommand};
-use crate::session::plan::{AtInputEnd, Mode, Plan, TurnControl};
+use crate::session::plan::{InputEndAction, Mode, Plan, TurnControl};
 use crate::ui::model::CallInfo;
 use crate::ui::output::plain::PlainStyle;
 
@@ -100,11 +100,11 @@ impl Call<'_> {
     /// When it cannot begin, or when what comes of it cannot be written.
     pub(crate) async fn hold(self, clock: Clock, signals: &Signals) -> Result<EndReason, Error> {
         // Sound libraries write to standard error, and so must not find it where the user does.
-        let quiet = Quiet::start().map_err(|error| Error::new(Kind::Internal, error))?;
+        let quiet = StderrSilencer::start().map_err(|error| Error::new(Kind::Internal, error))?;
         let (commands, mut commands_rx) = mpsc::channel(COMMANDS);
         signals.listen(&commands);
         let trace = match &self.showing.trace {
-            Some(path) => Some(Trace::create(path, self.position.before(), self.target.redactor())?),
+            Some(path) => Some(TraceFile::create(path, self.position.before(), self.target.redactor())?),
             None => None,
         };
         let levels = LevelMeters::default();
@@ -161,14 +161,14 @@ impl Call<'_> {
         drive.run().await
     }
 
-    fn face(&self, quiet: &Quiet, ears: PresenterInputs<'_>) -> Result<Presenter, Error> {
+    fn face(&self, quiet: &StderrSilencer, ears: PresenterInputs<'_>) -> Result<Presenter, Error> {
         // Whether sound or lines go there: nobody would get them.
         stdout().check().map_err(cannot_write_stdout)?;
         let no_more_files = |error| Error::new(Kind::Internal, anyhow::Error::new(error));
         let status: Box<dyn Write + Send> = Box::new(quiet.writer().map_err(no_more_files)?);
         // Sound has standard output for itself; what is said goes to the other stream then.
         let data: Box<dyn Write + Send> = match self.sound.as_ref().map(|sound| &sound.output) {
-            Some(Sink::Stdout) => Box::new(quiet.writer().map_err(no_more_files)?),
+            Some(AudioSink::Stdout) => Box::new(quiet.writer().map_err(no_more_files)?),
             Some(_) | None => Box::new(stdout()),
         };
         let prompting = match self.typing {
@@ -189,7 +189,7 @@ impl Call<'_> {
     /// Starts the sound while the endpoint is being reached: both take their time.
     async fn reach(&self, levels: &LevelMeters) -> Result<(EndpointConnection, Option<Audio>), Error> {
         let (reached, audio) =
-            tokio::join!(connect(&self.target, Handshake::Usual), start_sound(self.sound.clone()));
+            tokio::join!(connect(&self.target, Handshake::Default), start_sound(self.sound.clone()));
         let audio = audio?;
         if let Some(audio) = &audio {
             levels.connect(&audio.input_meter, &audio.output_meter);
@@ -218,9 +218,9 @@ impl Call<'_> {
             }
         };
         let into = match (&self.sound, self.makes_turns_by_hand()) {
-            (None, _) => Into::Chat,
-            (Some(_), false) => Into::Call,
-            (Some(_), true) => Into::CallByHand,
+            (None, _) => LineMode::Chat,
+            (Some(_), false) => LineMode::Call,
+            (Some(_), true) => LineMode::CallByHand,
         };
         typed_lines::listen(commands, (into, at_end), move |text| {
             // Help that cannot be shown does not end the input.
@@ -232,11 +232,10 @@ impl Call<'_> {
 
 /// Returns how typed lines take part in a call that is shown in `way` and hears `input`. Lines are piped into
 /// one that was asked to be `plain`, and never taken from a script that only runs the program.
-pub(crate) fn typing_in_a_call(way: PresentationMode, input: &Source, plain: bool) -> StdinMode {
+pub(crate) fn typing_in_a_call(way: PresentationMode, input: &AudioSource, plain: bool) -> StdinMode {
     match (way, input) {
-        (PresentationMode::Plain | PresentationMode::Json, Source::Stdin) | (PresentationMode::Screen, _) => {
-            StdinMode::Not
-        }
+        (PresentationMode::Plain | PresentationMode::Json, AudioSource::Stdin)
+        | (PresentationMode::Screen, _) => StdinMode::Not,
         (PresentationMode::Plain | PresentationMode::Json, _) if io::stdin().is_terminal() => {
             StdinMode::Lines
         }
@@ -246,10 +245,10 @@ pub(crate) fn typing_in_a_call(way: PresentationMode, input: &Source, plain: boo
 }
 
 /// Returns what the end of `input` means: a file or a pipe has one, a microphone has none.
-pub(crate) fn at_end_of(input: &Source) -> AtInputEnd {
+pub(crate) fn at_end_of(input: &AudioSource) -> InputEndAction {
     match input {
-        Source::File(_) | Source::Stdin => AtInputEnd::End,
-        Source::Device(_) | Source::Null => AtInputEnd::GoOn,
+        AudioSource::File(_) | AudioSource::Stdin => InputEndAction::End,
+        AudioSource::Device(_) | AudioSource::Null => InputEndAction::GoOn,
     }
 }
 

@@ -98,7 +98,7 @@ async fn supervise(
     mut sessions: mpsc::UnboundedReceiver<mpsc::Sender<UserCommand>>,
 ) -> i32 {
     let mut session: Option<mpsc::Sender<UserCommand>> = None;
-    let mut first: Option<(i32, Grace)> = None;
+    let mut first: Option<(i32, GracePeriod)> = None;
     loop {
         let number = tokio::select! {
             // A session that has begun before a signal gets it.
@@ -121,10 +121,10 @@ async fn supervise(
 }
 
 /// Ends with the grace period.
-type Grace = Pin<Box<tokio::time::Sleep>>;
+type GracePeriod = Pin<Box<tokio::time::Sleep>>;
 
 /// Waits for the end of the grace period, if one has begun; cancel-safe because it is borrowed.
-async fn expired(first: &mut Option<(i32, Grace)>) -> i32 {
+async fn expired(first: &mut Option<(i32, GracePeriod)>) -> i32 {
     let Some((number, grace)) = first else { return std::future::pending().await };
     grace.await;
     *number

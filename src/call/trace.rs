@@ -8,7 +8,7 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use crate::error::{Error, Kind};
-use crate::files::{self, Access, OutputFile, WriteMode};
+use crate::files::{self, FileAccess, OutputFile, WriteMode};
 use crate::net::endpoint::redaction::Redactor;
 use crate::ui::text::json::escaped;
 
@@ -36,7 +36,7 @@ pub enum ExistingTrace {
 
 /// A trace file. It holds sound and text of both sides, and never a key.
 #[derive(Debug)]
-pub struct Trace {
+pub struct TraceFile {
     writer: BufWriter<OutputFile>,
     path: PathBuf,
     redactor: Redactor,
@@ -45,7 +45,7 @@ pub struct Trace {
     is_begun: bool,
 }
 
-impl Trace {
+impl TraceFile {
     /// Opens the file and changes nothing in it before there is an event; `redactor` hides the keys in what
     /// servers repeat.
     ///
@@ -53,7 +53,7 @@ impl Trace {
     ///
     /// When it cannot be written.
     pub fn create(path: &Path, before: ExistingTrace, redactor: Redactor) -> Result<Self, Error> {
-        let file = OutputFile::open(path, Access::Private, WriteMode::Append).map_err(|error| {
+        let file = OutputFile::open(path, FileAccess::Private, WriteMode::Append).map_err(|error| {
             let hint = files::hint(&error);
             let error =
                 anyhow::Error::new(error).context(format!("cannot write the trace {}", path.display()));
@@ -118,7 +118,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("trace.jsonl");
         let mut trace =
-            Trace::create(&path, ExistingTrace::Replaced, Redactor::of([&Secret::new("sk-very-secret")]))
+            TraceFile::create(&path, ExistingTrace::Replaced, Redactor::of([&Secret::new("sk-very-secret")]))
                 .unwrap();
         trace.event(Duration::from_millis(5), TraceDirection::Out, r#"{"type":"x"}"#).unwrap();
         trace
@@ -145,7 +145,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("trace.jsonl");
         let mut trace =
-            Trace::create(&path, ExistingTrace::Replaced, Redactor::of([&Secret::new(key)])).unwrap();
+            TraceFile::create(&path, ExistingTrace::Replaced, Redactor::of([&Secret::new(key)])).unwrap();
         for echoed in [
             r"sk-very\u002Bsecret\/0123",
             r"\u0073k-very+secret/0123",
@@ -166,7 +166,7 @@ mod tests {
     fn control_characters_are_escaped_in_a_trace() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("trace.jsonl");
-        let mut trace = Trace::create(&path, ExistingTrace::Replaced, Redactor::default()).unwrap();
+        let mut trace = TraceFile::create(&path, ExistingTrace::Replaced, Redactor::default()).unwrap();
         trace.event(Duration::ZERO, TraceDirection::In, "{\"t\":\"\u{9b}31m\u{7f}\u{202e}\"}").unwrap();
         trace.event(Duration::ZERO, TraceDirection::In, "no json: \u{1b}[31m\u{9b}\u{2066}").unwrap();
         drop(trace);
@@ -179,10 +179,10 @@ mod tests {
     fn a_call_that_never_began_leaves_no_trace() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("trace.jsonl");
-        drop(Trace::create(&path, ExistingTrace::Replaced, Redactor::default()).unwrap());
+        drop(TraceFile::create(&path, ExistingTrace::Replaced, Redactor::default()).unwrap());
         assert!(!path.exists());
         fs::write(&path, "precious").unwrap();
-        drop(Trace::create(&path, ExistingTrace::Replaced, Redactor::default()).unwrap());
+        drop(TraceFile::create(&path, ExistingTrace::Replaced, Redactor::default()).unwrap());
         assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
     }
 
@@ -192,7 +192,7 @@ mod tests {
         let path = directory.path().join("trace.jsonl");
         fs::write(&path, "of another run").unwrap();
         for before in [ExistingTrace::Replaced, ExistingTrace::Kept] {
-            let mut trace = Trace::create(&path, before, Redactor::default()).unwrap();
+            let mut trace = TraceFile::create(&path, before, Redactor::default()).unwrap();
             trace.event(Duration::ZERO, TraceDirection::Out, "{}").unwrap();
             trace.event(Duration::ZERO, TraceDirection::In, "{}").unwrap();
         }

@@ -32,7 +32,7 @@ Exit codes: 0 fine, 1 fault of rtvoice, 2 usage, 3 configuration or key, 4 sound
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Talk: microphone in, speech out, both transcripts live
-    Talk(Talk),
+    Talk(TalkCommand),
     /// Write: one answer to a question, or a conversation line by line
     Chat(Chat),
     /// Caption what is said, from the microphone or from WAV files
@@ -70,7 +70,7 @@ pub struct Completions {
 
 /// `rtvoice talk`.
 #[derive(Debug, Args)]
-pub struct Talk {
+pub struct TalkCommand {
     #[command(flatten)]
     #[expect(missing_docs, reason = "a group, not a flag")]
     pub endpoint: EndpointArgs,

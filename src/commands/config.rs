@@ -14,7 +14,7 @@ use crate::call::streams::standard::localized;
 use crate::cli::{Config, ConfigCommand, ConfigShow};
 use crate::config::credentials::KeySource;
 use crate::config::paths;
-use crate::config::pricing::Priced;
+use crate::config::pricing::ModelPrices;
 use crate::config::settings::Setting;
 use crate::config::template;
 use crate::config::value::{Sourced, Value, ValueOrigin};
@@ -171,7 +171,7 @@ impl SettingsReport {
             None => line("prices", &format!("{described}: the profile has none"), ""),
         }];
         for (model, priced) in &self.settings.in_force.prices {
-            let is_free = *priced == Priced::free(priced.origin.clone());
+            let is_free = *priced == ModelPrices::free(priced.origin.clone());
             let name = format!("prices.{model:?}");
             lines.push(line(&name, if is_free { "0" } else { "" }, &priced.origin.to_string()));
             let each = priced.usd.iter().filter(|_| !is_free);

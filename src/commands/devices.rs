@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use crate::audio::api::AudioThreadEvent;
 use crate::audio::device::select::{DeviceRequest, ListedDevice, NativeFormat};
 use crate::audio::error::{AudioError, Direction};
-use crate::audio::options::{AudioOptions, Sink, Source};
+use crate::audio::options::{AudioOptions, AudioSink, AudioSource};
 use crate::audio::{self, Audio};
 use crate::call::clock::Clock;
 use crate::call::device_events;
@@ -17,7 +17,7 @@ use crate::call::run::no_sound;
 use crate::call::signals::Signals;
 use crate::call::streams::standard;
 use crate::call::streams::standard::{localized, stdout};
-use crate::call::streams::stderr::Quiet;
+use crate::call::streams::stderr::StderrSilencer;
 use crate::cli::Devices;
 use crate::error::{Error, Kind};
 use crate::session::io::{AudioEvent, UserCommand};
@@ -42,7 +42,7 @@ const BAR_FLOOR_DBFS: f32 = -60.0;
 /// When no sound system answers, or the microphone cannot be heard.
 pub(super) async fn run(args: &Devices, signals: &Signals) -> Result<u8, Error> {
     // Sound libraries write to standard error.
-    let _quiet = Quiet::start().map_err(|error| Error::new(Kind::Internal, error))?;
+    let _quiet = StderrSilencer::start().map_err(|error| Error::new(Kind::Internal, error))?;
     if args.meter {
         return meter(args, signals).await;
     }
@@ -128,8 +128,11 @@ pub(super) fn runs_at(rate: u32, channels: u16, format: &str) -> String {
 async fn meter(args: &Devices, signals: &Signals) -> Result<u8, Error> {
     let clock = Clock::start();
     let wanted = args.input.clone().map_or(DeviceRequest::Default, DeviceRequest::Named);
-    let options =
-        AudioOptions { input: Source::Device(wanted), output: Sink::Null, ..AudioOptions::default() };
+    let options = AudioOptions {
+        input: AudioSource::Device(wanted),
+        output: AudioSink::Null,
+        ..AudioOptions::default()
+    };
     let started = tokio::task::spawn_blocking(|| audio::start(options)).await;
     let mut audio = started.map_err(|error| Error::new(Kind::Internal, error))?.map_err(no_sound)?;
     let (commands, mut commands_rx) = mpsc::channel(1);

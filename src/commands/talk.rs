@@ -1,6 +1,6 @@
 //! `rtvoice talk`: a call.
 
-use crate::audio::options::{AudioOptions, Sink};
+use crate::audio::options::{AudioOptions, AudioSink};
 use crate::call::clock::Clock;
 use crate::call::presenter::PresentationMode;
 use crate::call::run::{Call, RunPosition, at_end_of, typing_in_a_call};
@@ -9,7 +9,7 @@ use crate::call::setup::plan;
 use crate::call::setup::settings::{Flags, ResolvedSettings};
 use crate::call::setup::target::Target;
 use crate::call::signals::Signals;
-use crate::cli::Talk;
+use crate::cli::TalkCommand;
 use crate::config::settings::Setting;
 use crate::error::{Error, Kind};
 use crate::protocol::settings::SessionKind;
@@ -21,7 +21,7 @@ use crate::ui::output::plain::PlainStyle;
 /// # Errors
 ///
 /// When it cannot begin, or when what comes of it cannot be written.
-pub(super) async fn run(args: Talk, signals: &Signals) -> Result<EndReason, Error> {
+pub(super) async fn run(args: TalkCommand, signals: &Signals) -> Result<EndReason, Error> {
     let clock = Clock::start();
     let mut flags = Flags::default().hearing(&args.hearing).turns(&args.turns).answers(&args.answers);
     flags = flags.limits(&args.limits);
@@ -33,9 +33,9 @@ pub(super) async fn run(args: Talk, signals: &Signals) -> Result<EndReason, Erro
     let showing = settings.showing(&args.showing);
     let (input, output) = (settings.input(), settings.output());
     let way = match (PresentationMode::choose(&showing), &output) {
-        (PresentationMode::Json, Sink::Stdout) => return Err(two_on_one_stream()),
+        (PresentationMode::Json, AudioSink::Stdout) => return Err(two_on_one_stream()),
         // Sound takes standard output: there is no screen to draw on.
-        (PresentationMode::Screen, Sink::Stdout) => PresentationMode::Plain,
+        (PresentationMode::Screen, AudioSink::Stdout) => PresentationMode::Plain,
         (way, _) => way,
     };
     let files = NamedFiles::of(&settings, &args.endpoint).input("--input", &input).output(&output);

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use crate::audio::options::{Sink, Source};
+use crate::audio::options::{AudioSink, AudioSource};
 use crate::call::clock::Clock;
 use crate::call::presenter::{CaptionedFile, FilePosition, PresentationMode};
 use crate::call::run::{Call, RunPosition, StdinMode, at_end_of};
@@ -76,10 +76,10 @@ pub(super) async fn run(args: Transcribe, signals: &Signals) -> Result<EndReason
 fn inputs(
     args: &Transcribe,
     settings: &ResolvedSettings,
-) -> Result<Vec<(Source, Option<CaptionedFile>)>, Error> {
+) -> Result<Vec<(AudioSource, Option<CaptionedFile>)>, Error> {
     match (args.files.as_slice(), &args.hearing.input) {
         // What is piped in was connected on the command line, which goes before the configuration.
-        ([], None) if stdin_is_piped() => Ok(vec![(Source::Stdin, None)]),
+        ([], None) if stdin_is_piped() => Ok(vec![(AudioSource::Stdin, None)]),
         ([], _) => Ok(vec![(settings.input(), None)]),
         (_, Some(_)) => Err(Error::say(Kind::Usage, "both FILE and --input say what to caption")
             .hint("give the files alone: rtvoice transcribe FILE.wav")),
@@ -91,20 +91,20 @@ fn inputs(
     }
 }
 
-fn named(file: &Path, place: FilePosition) -> (Source, Option<CaptionedFile>) {
+fn named(file: &Path, place: FilePosition) -> (AudioSource, Option<CaptionedFile>) {
     let captioned = CaptionedFile { name: file.display().to_string(), place };
     (file_or_stdin(file), Some(captioned))
 }
 
-fn file_or_stdin(file: &Path) -> Source {
-    if file.as_os_str() == "-" { Source::Stdin } else { Source::File(file.to_owned()) }
+fn file_or_stdin(file: &Path) -> AudioSource {
+    if file.as_os_str() == "-" { AudioSource::Stdin } else { AudioSource::File(file.to_owned()) }
 }
 
 fn caption<'a>(
     args: &'a Transcribe,
     settings: &ResolvedSettings,
     target: &Target,
-    input: Source,
+    input: AudioSource,
 ) -> Result<Call<'a>, Error> {
     let plan = plan::limited(plan::transcribe(settings, at_end_of(&input))?, target, settings);
     Ok(Call {
@@ -115,7 +115,7 @@ fn caption<'a>(
         position: RunPosition::First,
         file: None,
         typing: StdinMode::Not,
-        sound: Some(plan::sound(settings, &plan, input, Sink::Null)),
+        sound: Some(plan::sound(settings, &plan, input, AudioSink::Null)),
         plan,
         remember: settings.remember(),
         notes: Vec::new(),

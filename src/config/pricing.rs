@@ -33,7 +33,7 @@ pub enum Price {
 
 /// The prices of a model in US dollars, and who says so. What is not named is not known.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Priced {
+pub struct ModelPrices {
     /// Each 0 or more.
     pub usd: BTreeMap<Price, f64>,
     /// Who says so.
@@ -41,7 +41,7 @@ pub struct Priced {
 }
 
 /// The prices of a profile by model; `*` is every model that is not named.
-pub type PriceList = BTreeMap<String, Priced>;
+pub type ProfilePrices = BTreeMap<String, ModelPrices>;
 
 impl Price {
     /// Returns all prices in the order in which they are shown.
@@ -83,7 +83,7 @@ impl Price {
     }
 }
 
-impl Priced {
+impl ModelPrices {
     /// Returns what costs nothing.
     pub fn free(origin: ValueOrigin) -> Self {
         Self { usd: Price::all().iter().map(|price| (*price, 0.0)).collect(), origin }

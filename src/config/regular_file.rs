@@ -11,7 +11,7 @@ const MAX_BYTES: u64 = 1 << 20;
 
 /// Why a file was not read.
 #[derive(Debug, Error)]
-pub enum ReadError {
+pub enum FileReadError {
     /// There is no such file.
     #[error("it does not exist")]
     Absent,
@@ -29,7 +29,7 @@ pub enum ReadError {
     Io(io::Error),
 }
 
-impl From<io::Error> for ReadError {
+impl From<io::Error> for FileReadError {
     fn from(error: io::Error) -> Self {
         match matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) {
             true => Self::Absent,
@@ -43,7 +43,7 @@ impl From<io::Error> for ReadError {
 /// # Errors
 ///
 /// When it is absent, not a regular file, too large, or cannot be read.
-pub fn read(path: &Path) -> Result<(Vec<u8>, fs::Metadata), ReadError> {
+pub fn read(path: &Path) -> Result<(Vec<u8>, fs::Metadata), FileReadError> {
     // Opening alone has side effects on some devices, so the type is checked before and after.
     check_type(&fs::metadata(path)?)?;
     let file = open(path)?;
@@ -53,7 +53,7 @@ pub fn read(path: &Path) -> Result<(Vec<u8>, fs::Metadata), ReadError> {
     file.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
     match u64::try_from(bytes.len()) {
         Ok(length) if length <= MAX_BYTES => Ok((bytes, metadata)),
-        Ok(_) | Err(_) => Err(ReadError::TooLarge),
+        Ok(_) | Err(_) => Err(FileReadError::TooLarge),
     }
 }
 
@@ -69,11 +69,11 @@ fn open(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-fn check_type(metadata: &fs::Metadata) -> Result<(), ReadError> {
+fn check_type(metadata: &fs::Metadata) -> Result<(), FileReadError> {
     if metadata.is_dir() {
-        return Err(ReadError::Folder);
+        return Err(FileReadError::Folder);
     }
-    if metadata.is_file() { Ok(()) } else { Err(ReadError::NotAFile(type_name(metadata))) }
+    if metadata.is_file() { Ok(()) } else { Err(FileReadError::NotAFile(type_name(metadata))) }
 }
 
 #[cfg(unix)]

@@ -6,10 +6,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::config::built_in;
-use crate::config::dotenv::{BadLine, Dotenv, Skipped};
+use crate::config::dotenv::{Dotenv, MalformedLine, SkippedFile};
 use crate::config::file::{ConfigFault, ConfigFile, FileOrigin};
 use crate::config::paths;
-use crate::config::regular_file::{self, ReadError};
+use crate::config::regular_file::{self, FileReadError};
 use crate::config::settings::Setting;
 use crate::config::state::StateFile;
 use crate::config::value::ValueOrigin;
@@ -66,8 +66,8 @@ impl Sources {
             None => (StateFile::default(), None),
         };
         let skipped = match env_file.skipped() {
-            Some(Skipped::Unreadable(warning)) => Some(warning.clone()),
-            Some(Skipped::Folder) | None => None,
+            Some(SkippedFile::Unreadable(warning)) => Some(warning.clone()),
+            Some(SkippedFile::Folder) | None => None,
         };
         Ok(Self {
             environment: environment.collect(),
@@ -122,9 +122,12 @@ fn read_config(path: &Path) -> Result<ConfigFile, Error> {
     };
     let text = match regular_file::read(path) {
         Ok((bytes, _)) => String::from_utf8(bytes).map_err(|error| cannot_read(error.utf8_error().into()))?,
-        Err(ReadError::Absent) => return Ok(ConfigFile::default()),
+        Err(FileReadError::Absent) => return Ok(ConfigFile::default()),
         Err(
-            error @ (ReadError::Folder | ReadError::NotAFile(_) | ReadError::TooLarge | ReadError::Io(_)),
+            error @ (FileReadError::Folder
+            | FileReadError::NotAFile(_)
+            | FileReadError::TooLarge
+            | FileReadError::Io(_)),
         ) => {
             return Err(cannot_read(error.into()));
         }
@@ -180,8 +183,8 @@ fn check_mode(_: &Path, _: &ConfigFile) -> Result<(), Error> {
 }
 
 /// Names the line and the variable; the line itself may hold a key.
-pub(super) fn bad_line(name: &str, bad: BadLine) -> Error {
-    let BadLine { line, reason } = bad;
+pub(super) fn bad_line(name: &str, bad: MalformedLine) -> Error {
+    let MalformedLine { line, reason } = bad;
     Error::say(Kind::Config, format!("line {line} of .env in this folder does not set {name}: {reason}"))
         .hint(format!("write it as {name}=value, or {name}=\"value\""))
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::regular_file::{self, ReadError};
+use crate::config::regular_file::{self, FileReadError};
 use crate::config::settings::Setting;
 use crate::files::{self, Permissions};
 
@@ -54,9 +54,12 @@ impl StateFile {
         let name = path.display();
         let bytes = match regular_file::read(path) {
             Ok((bytes, _)) => bytes,
-            Err(ReadError::Absent) => return (Self::default(), None),
+            Err(FileReadError::Absent) => return (Self::default(), None),
             Err(
-                error @ (ReadError::TooLarge | ReadError::Folder | ReadError::NotAFile(_) | ReadError::Io(_)),
+                error @ (FileReadError::TooLarge
+                | FileReadError::Folder
+                | FileReadError::NotAFile(_)
+                | FileReadError::Io(_)),
             ) => {
                 let warning = format!("remembered devices are ignored: cannot read {name}: {error}");
                 return (Self::default(), Some(warning));

@@ -59,7 +59,7 @@ mod tests {
 
     #[test]
     fn a_chirp_is_found_to_the_sample_in_noise_and_turned_over() {
-        let part = chirp(SampleRate::WIRE, LENGTH).samples;
+        let part = chirp(SampleRate::HZ_24000, LENGTH).samples;
         assert_eq!(part.len(), 960);
         let mut noise = 1_u32;
         let mut heard: Vec<i16> = (0..6_000)
@@ -84,7 +84,8 @@ mod tests {
 
     #[test]
     fn each_way_of_a_chirp_has_its_gain() {
-        let part: Vec<f32> = chirp(SampleRate::WIRE, LENGTH).samples.iter().copied().map(to_float).collect();
+        let part: Vec<f32> =
+            chirp(SampleRate::HZ_24000, LENGTH).samples.iter().copied().map(to_float).collect();
         let mut heard = vec![0.0; 3_000];
         for (at, gain) in [(100, 0.5), (1_500, -0.25)] {
             heard[at..].iter_mut().zip(&part).for_each(|(heard, part)| *heard += gain * part);

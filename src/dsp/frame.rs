@@ -8,7 +8,7 @@ pub struct SampleRate(pub u32);
 
 impl SampleRate {
     /// What the Realtime protocol speaks unless told otherwise.
-    pub const WIRE: Self = Self(24_000);
+    pub const HZ_24000: Self = Self(24_000);
     /// Telephone rate, the only one of G.711.
     pub const TELEPHONE: Self = Self(8_000);
 
@@ -72,6 +72,6 @@ mod tests {
 
     #[test]
     fn a_frame_knows_how_long_it_sounds() {
-        assert_eq!(Frame::silence(SampleRate::WIRE, 240).duration(), Duration::from_millis(10));
+        assert_eq!(Frame::silence(SampleRate::HZ_24000, 240).duration(), Duration::from_millis(10));
     }
 }

@@ -55,7 +55,7 @@ impl fmt::Debug for VoiceActivityDetector {
 
 impl Default for VoiceActivityDetector {
     fn default() -> Self {
-        Self::for_rate(SampleRate::WIRE)
+        Self::for_rate(SampleRate::HZ_24000)
     }
 }
 

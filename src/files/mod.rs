@@ -9,7 +9,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::Path;
 
-pub use crate::files::output::{Access, OutputFile, WriteMode};
+pub use crate::files::output::{FileAccess, OutputFile, WriteMode};
 pub use crate::files::path::is_same_file;
 pub use crate::files::refusal::hint;
 
@@ -79,7 +79,7 @@ pub fn is_pipe(file: &File) -> io::Result<bool> {
 ///
 /// When it cannot be written, or is behind a link that another user owns.
 pub fn replace(path: &Path, text: &str, permissions: Permissions) -> io::Result<()> {
-    let path = path::resolve(path, Access::Private)?;
+    let path = path::resolve(path, FileAccess::Private)?;
     let folder = path.parent().ok_or(io::ErrorKind::NotFound)?;
     make_private_folder(folder)?;
     let name = path.file_name().ok_or(io::ErrorKind::NotFound)?.to_string_lossy();
@@ -137,7 +137,7 @@ fn wait_for_writer(file: &File) -> io::Result<()> {
     let limit = Timespec { tv_sec: WRITER_WAIT_SECONDS.into(), tv_nsec: 0 };
     loop {
         match poll(&mut [PollFd::new(file, PollFlags::IN)], Some(&limit)) {
-            Ok(0) => return Err(refusal::Refusal::NoWriter(WRITER_WAIT_SECONDS).into()),
+            Ok(0) => return Err(refusal::FileRefusal::NoWriter(WRITER_WAIT_SECONDS).into()),
             Ok(_) => return Ok(()),
             Err(rustix::io::Errno::INTR) => {}
             Err(error) => return Err(error.into()),

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::files::is_pipe;
 use crate::files::path::{is_foreign, resolve};
-use crate::files::refusal::Refusal;
+use crate::files::refusal::FileRefusal;
 
 /// The mode of a file that is for this user alone.
 #[cfg(unix)]
@@ -22,7 +22,7 @@ const FULL_WAIT: Duration = Duration::from_millis(5);
 
 /// Who may read a file that is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
+pub enum FileAccess {
     /// This user alone: mode 0600, never another user's file, never through another user's link.
     Private,
     /// Whoever the umask lets.
@@ -43,12 +43,12 @@ pub enum WriteMode {
 #[derive(Debug)]
 pub struct OutputFile {
     file: File,
-    made: Made,
+    made: ProbedFile,
 }
 
 /// A file that was made to see whether it can be; it is removed when nothing comes of it.
 #[derive(Debug)]
-struct Made(Option<PathBuf>);
+struct ProbedFile(Option<PathBuf>);
 
 impl OutputFile {
     /// Opens a file, makes it if there is none, and changes nothing in it.
@@ -57,20 +57,20 @@ impl OutputFile {
     ///
     /// When it cannot be written, is another user's although it is to be private, or is a pipe that nobody
     /// reads.
-    pub fn open(path: &Path, access: Access, mode: WriteMode) -> io::Result<Self> {
+    pub fn open(path: &Path, access: FileAccess, mode: WriteMode) -> io::Result<Self> {
         let path = resolve(path, access)?;
         let options = options(access, mode);
         let (file, made) = match options.clone().create_new(true).open(&path) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                (options.open(&path).map_err(|error| explained(error, &path))?, Made(None))
+                (options.open(&path).map_err(|error| explained(error, &path))?, ProbedFile(None))
             }
-            opened => (opened?, Made(Some(path))),
+            opened => (opened?, ProbedFile(Some(path))),
         };
         let is_pipe = is_pipe(&file)?;
         let metadata = file.metadata()?;
         let was_there = made.0.is_none() && (is_pipe || metadata.is_file());
-        if access == Access::Private && was_there && is_foreign(&metadata) {
-            return Err(Refusal::ForeignFile.into());
+        if access == FileAccess::Private && was_there && is_foreign(&metadata) {
+            return Err(FileRefusal::ForeignFile.into());
         }
         #[cfg(unix)]
         if !is_pipe {
@@ -84,9 +84,9 @@ impl OutputFile {
     /// # Errors
     ///
     /// As [`OutputFile::open`], and when it is a pipe.
-    pub fn open_seekable(path: &Path, access: Access) -> io::Result<Self> {
+    pub fn open_seekable(path: &Path, access: FileAccess) -> io::Result<Self> {
         let output = Self::open(path, access, WriteMode::Overwrite)?;
-        if is_pipe(&output.file)? { Err(Refusal::NotSeekable.into()) } else { Ok(output) }
+        if is_pipe(&output.file)? { Err(FileRefusal::NotSeekable.into()) } else { Ok(output) }
     }
 
     /// Empties the file; a pipe or a device has nothing to be emptied.
@@ -137,7 +137,7 @@ impl Write for OutputFile {
     }
 }
 
-impl Drop for Made {
+impl Drop for ProbedFile {
     fn drop(&mut self) {
         if let Some(path) = &self.0 {
             // An empty file that cannot be removed does no harm.
@@ -147,7 +147,7 @@ impl Drop for Made {
 }
 
 #[cfg_attr(not(unix), expect(unused_variables, reason = "other systems have no modes"))]
-fn options(access: Access, mode: WriteMode) -> OpenOptions {
+fn options(access: FileAccess, mode: WriteMode) -> OpenOptions {
     let mut options = OpenOptions::new();
     match mode {
         WriteMode::Overwrite => options.write(true),
@@ -158,7 +158,7 @@ fn options(access: Access, mode: WriteMode) -> OpenOptions {
         use std::os::unix::fs::OpenOptionsExt;
 
         options.custom_flags(no_wait_flag());
-        if access == Access::Private {
+        if access == FileAccess::Private {
             options.mode(PRIVATE_MODE);
         }
     }
@@ -172,7 +172,7 @@ fn explained(error: io::Error, path: &Path) -> io::Error {
 
     let is_pipe = fs::metadata(path).is_ok_and(|metadata| metadata.file_type().is_fifo());
     let no_reader = error.raw_os_error() == Some(rustix::io::Errno::NXIO.raw_os_error());
-    if is_pipe && no_reader { Refusal::NoReader.into() } else { error }
+    if is_pipe && no_reader { FileRefusal::NoReader.into() } else { error }
 }
 
 #[cfg(not(unix))]

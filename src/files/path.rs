@@ -4,8 +4,8 @@ use std::fs::{self, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::files::output::Access;
-use crate::files::refusal::Refusal;
+use crate::files::output::FileAccess;
+use crate::files::refusal::FileRefusal;
 
 /// How many links may lead to a file, as in the Linux kernel.
 const LINKS_MAX: usize = 40;
@@ -15,10 +15,10 @@ const LINKS_MAX: usize = 40;
 /// # Errors
 ///
 /// When a link is another user's and the file is to be private, or when links lead in a circle.
-pub(super) fn resolve(path: &Path, access: Access) -> io::Result<PathBuf> {
+pub(super) fn resolve(path: &Path, access: FileAccess) -> io::Result<PathBuf> {
     let mut path = path.to_owned();
     for _ in 0..LINKS_MAX {
-        if access == Access::Private {
+        if access == FileAccess::Private {
             check_links(&path)?;
         }
         let is_link = fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.is_symlink());
@@ -53,7 +53,7 @@ enum Identity {
 
 impl Identity {
     fn of(path: &Path) -> Option<Self> {
-        let path = resolve(path, Access::Shared).ok()?;
+        let path = resolve(path, FileAccess::Shared).ok()?;
         match fs::metadata(&path) {
             Ok(metadata) => Self::of_present(&path, &metadata),
             Err(_) => {
@@ -87,7 +87,7 @@ fn check_links(path: &Path) -> io::Result<()> {
             && metadata.is_symlink()
             && is_foreign(&metadata)
         {
-            return Err(Refusal::ForeignLink.into());
+            return Err(FileRefusal::ForeignLink.into());
         }
     }
     Ok(())

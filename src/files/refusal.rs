@@ -6,7 +6,7 @@ use thiserror::Error;
 
 /// A file that is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub(super) enum Refusal {
+pub(super) enum FileRefusal {
     /// Somebody else decides where the data goes.
     #[error("a symbolic link of another user leads there")]
     ForeignLink,
@@ -24,12 +24,12 @@ pub(super) enum Refusal {
     NotSeekable,
 }
 
-impl From<Refusal> for io::Error {
-    fn from(refusal: Refusal) -> Self {
+impl From<FileRefusal> for io::Error {
+    fn from(refusal: FileRefusal) -> Self {
         let kind = match refusal {
-            Refusal::ForeignLink | Refusal::ForeignFile => io::ErrorKind::PermissionDenied,
-            Refusal::NoReader | Refusal::NoWriter(_) => io::ErrorKind::TimedOut,
-            Refusal::NotSeekable => io::ErrorKind::NotSeekable,
+            FileRefusal::ForeignLink | FileRefusal::ForeignFile => io::ErrorKind::PermissionDenied,
+            FileRefusal::NoReader | FileRefusal::NoWriter(_) => io::ErrorKind::TimedOut,
+            FileRefusal::NotSeekable => io::ErrorKind::NotSeekable,
         };
         Self::new(kind, refusal)
     }
@@ -37,13 +37,13 @@ impl From<Refusal> for io::Error {
 
 /// Returns what to do about an error, if it is a refusal.
 pub fn hint(error: &io::Error) -> Option<&'static str> {
-    let refusal = error.get_ref()?.downcast_ref::<Refusal>()?;
+    let refusal = error.get_ref()?.downcast_ref::<FileRefusal>()?;
     Some(match refusal {
-        Refusal::ForeignLink | Refusal::ForeignFile => {
+        FileRefusal::ForeignLink | FileRefusal::ForeignFile => {
             "name a file of your own: what is written holds what was said"
         }
-        Refusal::NoReader => "start its reader first, or name a regular file",
-        Refusal::NoWriter(_) => "start its writer first, or name a regular file",
-        Refusal::NotSeekable => "name a regular file, or use --output - for raw sound on standard output",
+        FileRefusal::NoReader => "start its reader first, or name a regular file",
+        FileRefusal::NoWriter(_) => "start its writer first, or name a regular file",
+        FileRefusal::NotSeekable => "name a regular file, or use --output - for raw sound on standard output",
     })
 }

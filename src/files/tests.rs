@@ -14,11 +14,11 @@ fn mode(path: &Path) -> u32 {
 }
 
 fn private(path: &Path) -> io::Result<OutputFile> {
-    OutputFile::open(path, Access::Private, WriteMode::Append)
+    OutputFile::open(path, FileAccess::Private, WriteMode::Append)
 }
 
 fn shared(path: &Path) -> io::Result<OutputFile> {
-    OutputFile::open(path, Access::Shared, WriteMode::Overwrite)
+    OutputFile::open(path, FileAccess::Shared, WriteMode::Overwrite)
 }
 
 fn pipe(folder: &Path) -> PathBuf {
@@ -120,7 +120,7 @@ fn a_private_file_is_never_another_users_file() {
 fn a_pipe_without_its_other_end_does_not_hang() {
     let folder = tempfile::tempdir().unwrap();
     let path = pipe(folder.path());
-    for opened in [private(&path), shared(&path), OutputFile::open_seekable(&path, Access::Shared)] {
+    for opened in [private(&path), shared(&path), OutputFile::open_seekable(&path, FileAccess::Shared)] {
         let error = opened.unwrap_err();
         assert_eq!(error.to_string(), "it is a pipe that nobody reads");
         assert_eq!(hint(&error), Some("start its reader first, or name a regular file"));
@@ -142,7 +142,7 @@ fn a_pipe_that_is_read_takes_what_is_written() {
             Err(_) => std::thread::yield_now(),
         }
     };
-    let error = OutputFile::open_seekable(&path, Access::Shared).unwrap_err();
+    let error = OutputFile::open_seekable(&path, FileAccess::Shared).unwrap_err();
     assert!(error.to_string().starts_with("it is a pipe, and a WAV file"), "{error}");
     let text = vec![b'x'; 300_000];
     output.clear().unwrap();

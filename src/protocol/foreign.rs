@@ -7,21 +7,21 @@ use crate::protocol::settings::SessionInfo;
 
 /// Another protocol than Realtime.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Foreign {
+pub enum ForeignProtocol {
     /// vLLM at `/v1/realtime`: transcription only, by events of its own.
     Vllm,
     /// OpenAI's GPT-Live: no turns, no items, no responses.
     GptLive,
 }
 
-impl Foreign {
+impl ForeignProtocol {
     /// Returns the sentence that refuses the endpoint.
     pub fn refusal(self) -> String {
         format!("the endpoint speaks {self}, which is another protocol than Realtime")
     }
 }
 
-impl fmt::Display for Foreign {
+impl fmt::Display for ForeignProtocol {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
             Self::Vllm => "the transcription protocol of vLLM",
@@ -32,12 +32,12 @@ impl fmt::Display for Foreign {
 
 impl ServerEvent {
     /// Returns the other protocol that an event can only be of, where it is.
-    pub fn foreign(&self) -> Option<Foreign> {
+    pub fn foreign(&self) -> Option<ForeignProtocol> {
         if let ServerBody::Unknown { name, .. } = &self.body {
             return match name.as_str() {
-                "transcription.delta" | "transcription.done" => Some(Foreign::Vllm),
+                "transcription.delta" | "transcription.done" => Some(ForeignProtocol::Vllm),
                 "session.started" | "session.usage.updated" | "session.delegation.created" => {
-                    Some(Foreign::GptLive)
+                    Some(ForeignProtocol::GptLive)
                 }
                 _ => None,
             };
@@ -45,7 +45,7 @@ impl ServerEvent {
         // Where others have the session, it has an id and a time beside the type.
         let beside = |name| self.unknown.contains_key(name);
         let bare = matches!(&self.body, ServerBody::SessionCreated(info) if **info == SessionInfo::default());
-        (bare && beside("id") && beside("created") && !beside("session")).then_some(Foreign::Vllm)
+        (bare && beside("id") && beside("created") && !beside("session")).then_some(ForeignProtocol::Vllm)
     }
 }
 
@@ -54,17 +54,20 @@ mod tests {
     use super::*;
     use crate::protocol::decode;
 
-    fn check(text: &str, expected: Option<Foreign>) {
+    fn check(text: &str, expected: Option<ForeignProtocol>) {
         assert_eq!(decode::server_event(text).unwrap().foreign(), expected, "{text}");
     }
 
     #[test]
     fn other_protocols_are_known_by_what_only_they_say() {
-        check(r#"{"type":"session.created","id":"sess-1","created":1764000000}"#, Some(Foreign::Vllm));
-        check(r#"{"type":"transcription.delta","delta":"Hel"}"#, Some(Foreign::Vllm));
-        check(r#"{"type":"transcription.done","text":"Hello.","usage":{}}"#, Some(Foreign::Vllm));
-        check(r#"{"type":"session.started","session":{"id":"sess_1"}}"#, Some(Foreign::GptLive));
-        check(r#"{"type":"session.usage.updated","seconds":3}"#, Some(Foreign::GptLive));
+        check(
+            r#"{"type":"session.created","id":"sess-1","created":1764000000}"#,
+            Some(ForeignProtocol::Vllm),
+        );
+        check(r#"{"type":"transcription.delta","delta":"Hel"}"#, Some(ForeignProtocol::Vllm));
+        check(r#"{"type":"transcription.done","text":"Hello.","usage":{}}"#, Some(ForeignProtocol::Vllm));
+        check(r#"{"type":"session.started","session":{"id":"sess_1"}}"#, Some(ForeignProtocol::GptLive));
+        check(r#"{"type":"session.usage.updated","seconds":3}"#, Some(ForeignProtocol::GptLive));
     }
 
     #[test]

@@ -108,7 +108,7 @@ pub enum AudioFormat {
 
 impl AudioFormat {
     /// 24 kHz PCM16, the format of the protocol.
-    pub const PCM24K: Self = Self::Pcm(SampleRate::WIRE);
+    pub const PCM24K: Self = Self::Pcm(SampleRate::HZ_24000);
 
     /// Returns how samples become bytes; a format that is not known is taken for PCM16.
     pub fn codec(&self) -> Codec {

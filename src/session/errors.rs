@@ -159,7 +159,7 @@ impl Session {
             return;
         }
         let fixed = self.plan.dialect == Some(Dialect::Beta);
-        if error.code.as_deref() == Some(BETA_IS_OVER) && self.door == Handshake::Usual && !fixed {
+        if error.code.as_deref() == Some(BETA_IS_OVER) && self.handshake == Handshake::Default && !fixed {
             self.leave_beta(now, error);
             return;
         }
@@ -214,7 +214,7 @@ impl Session {
             Phase::Opening(_)
             | Phase::Connecting
             | Phase::Live
-            | Phase::Away(_)
+            | Phase::Reconnecting(_)
             | Phase::Closing(_)
             | Phase::Over => {
                 self.show_error(now, error);

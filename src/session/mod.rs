@@ -29,15 +29,15 @@ use crate::session::connection::placement::Placement;
 use crate::session::connection::reconnect::{Backoff, Reconnecting};
 use crate::session::connection::rollover::Rollover;
 use crate::session::conversation::history::History;
-use crate::session::conversation::transcript::{Transcript, Words};
+use crate::session::conversation::transcript::{Transcript, TranscriptDelta};
 use crate::session::errors::{LastError, PendingError, RequestKind, SentRequests};
 use crate::session::io::{
-    AudioEvent, Deadline, EndReason, Failure, Handshake, Input, Notice, Output, Turn, UserCommand,
+    AudioEvent, Deadline, EndReason, Failure, Handshake, Input, Notice, Output, TurnState, UserCommand,
 };
 use crate::session::metering::latency::LatencyTracker;
 use crate::session::metering::limits::Limiter;
 use crate::session::metering::usage::UsageSum;
-use crate::session::outcome::Outcome;
+use crate::session::outcome::InputOutcome;
 use crate::session::plan::Plan;
 use crate::session::response::playback::Playback;
 use crate::session::response::sequencer::Responses;
@@ -54,7 +54,7 @@ pub struct Session {
     dialect: Dialect,
     phase: Phase,
     sent: SentRequests,
-    repeats: EventDeduplicator,
+    deduplicator: EventDeduplicator,
     placement: Placement,
     microphone: MicrophoneState,
     /// What the sound side hears, where it finds the turns.
@@ -62,24 +62,24 @@ pub struct Session {
     responses: Responses,
     playback: Playback,
     flushing: Option<Flushing>,
-    ducked: Option<Ducking>,
+    ducking: Option<Ducking>,
     transcript: Transcript,
     usage: UsageSum,
-    stopwatch: LatencyTracker,
-    turn: Turn,
+    latency: LatencyTracker,
+    turn: TurnState,
     last_error: Option<LastError>,
     /// How many audio deltas could not be decoded.
     undecodable: u64,
-    memory: History,
-    attempts: Backoff,
-    handover: Rollover,
-    door: Handshake,
+    history: History,
+    backoff: Backoff,
+    rollover: Rollover,
+    handshake: Handshake,
     limiter: Limiter,
-    outcome: Outcome,
+    outcome: InputOutcome,
     /// The model that answers.
     model: Option<String>,
     pending_error: Option<PendingError>,
-    invitation: ReadyPrompt,
+    ready_prompt: ReadyPrompt,
     outputs: Vec<Output>,
 }
 
@@ -93,7 +93,7 @@ enum Phase {
     /// The call itself.
     Live,
     /// The connection is lost and is to come back.
-    Away(Reconnecting),
+    Reconnecting(Reconnecting),
     /// The goodbye is under way.
     Closing(Closing),
     /// Nothing follows.
@@ -111,25 +111,25 @@ impl Session {
             responses: Responses::default(),
             phase: Phase::Connecting,
             sent: SentRequests::default(),
-            repeats: EventDeduplicator::default(),
+            deduplicator: EventDeduplicator::default(),
             placement: Placement::default(),
             flushing: None,
-            ducked: None,
+            ducking: None,
             transcript: Transcript::default(),
             usage: UsageSum::default(),
-            stopwatch: LatencyTracker::new(&plan),
-            turn: Turn::Listening,
+            latency: LatencyTracker::new(&plan),
+            turn: TurnState::Listening,
             last_error: None,
             undecodable: 0,
-            memory: History::default(),
-            attempts: Backoff::default(),
-            handover: Rollover::default(),
-            door: Handshake::default(),
+            history: History::default(),
+            backoff: Backoff::default(),
+            rollover: Rollover::default(),
+            handshake: Handshake::default(),
             limiter: Limiter::default(),
-            outcome: Outcome::new(&plan),
+            outcome: InputOutcome::new(&plan),
             model: plan.model.clone(),
             pending_error: None,
-            invitation: ReadyPrompt::default(),
+            ready_prompt: ReadyPrompt::default(),
             outputs: Vec::new(),
             plan,
         }
@@ -151,18 +151,18 @@ impl Session {
             Input::DialFailed(failure) => self.dial_failed(now, failure),
             Input::Closed(cause) => self.closed(now, cause),
             Input::Server(event) => self.server(now, *event),
-            Input::Garbled(text) => self.garbled(&text),
+            Input::Malformed(text) => self.garbled(&text),
             Input::Next(event) => self.next(now, event),
             Input::Mic(frame) => self.mic(now, &frame),
             Input::Audio(event) => self.audio(now, event),
             Input::User(command) => self.user(now, command),
             Input::Tick => self.tick(now),
         }
-        self.see_turn();
-        self.see_microphone();
-        self.see_input_end(now);
-        self.see_limits(now);
-        self.see_handover(now);
+        self.update_turn();
+        self.update_microphone();
+        self.check_input_end(now);
+        self.check_limits(now);
+        self.check_rollover(now);
         std::mem::take(&mut self.outputs)
     }
 
@@ -172,16 +172,16 @@ impl Session {
             Phase::Opening(opening) => Some(opening.deadline()),
             Phase::Closing(closing) => Some(closing.deadline()),
             Phase::Live => self.input_end_deadline(),
-            Phase::Away(away) => away.deadline(),
+            Phase::Reconnecting(away) => away.deadline(),
             Phase::Connecting => None,
             Phase::Over => return None,
         };
         let flushing = self.flushing.as_ref().map(Flushing::deadline);
-        let ducked = self.ducked.as_ref().map(Ducking::deadline);
+        let ducked = self.ducking.as_ref().map(Ducking::deadline);
         let answer = self.responses.deadline();
         let error = self.pending_error.as_ref().map(PendingError::deadline);
         let idle = self.idle_deadline().filter(|_| !self.is_answering());
-        let handover = self.handover.deadline().filter(|_| matches!(self.phase, Phase::Live));
+        let handover = self.rollover.deadline().filter(|_| matches!(self.phase, Phase::Live));
         let part = self.part_deadline();
         let caption = self.transcript.captions.deadline();
         [phase, flushing, ducked, answer, error, idle, handover, part, caption]
@@ -196,7 +196,7 @@ impl Session {
         match self.phase {
             Phase::Opening(_) => self.tick_opening(now),
             Phase::Closing(_) => self.tick_closing(now),
-            Phase::Away(_) => self.tick_away(now),
+            Phase::Reconnecting(_) => self.tick_away(now),
             Phase::Connecting | Phase::Live | Phase::Over => {}
         }
         self.tick_flushing(now);
@@ -206,7 +206,7 @@ impl Session {
     }
 
     fn user(&mut self, now: Duration, command: UserCommand) {
-        self.sign_of_life(now);
+        self.note_activity(now);
         match command {
             UserCommand::Say(text) => self.say(now, text),
             UserCommand::SetMuted(muted) => self.set_muted(now, muted),
@@ -259,12 +259,12 @@ impl Session {
     }
 
     fn server(&mut self, now: Duration, event: ServerEvent) {
-        self.responses.saw_activity(now);
+        self.responses.note_activity(now);
         if matches!(self.phase, Phase::Closing(_)) {
             // What comes after the goodbye is for nobody.
             return;
         }
-        if self.repeats.is_repeat(&event) {
+        if self.deduplicator.is_repeat(&event) {
             self.show(Notice::Debug("the endpoint sent an event twice".into()));
             return;
         }
@@ -308,15 +308,17 @@ impl Session {
             ServerBody::ResponseDone(response) => self.response_done(now, &response),
             ServerBody::AudioDelta { place, delta } => self.answer_audio(now, &place, &delta),
             ServerBody::AudioDone { place } => self.answer_audio_done(&place),
-            ServerBody::TextDelta { place, delta } => self.answer_text(now, &place, Words::written(&delta)),
+            ServerBody::TextDelta { place, delta } => {
+                self.answer_text(now, &place, TranscriptDelta::written(&delta))
+            }
             ServerBody::TranscriptDelta { place, delta } => {
-                self.answer_text(now, &place, Words::spoken(&delta));
+                self.answer_text(now, &place, TranscriptDelta::spoken(&delta));
             }
             ServerBody::TextDone { place, text: Some(text) } => {
-                self.answer_text_done(now, &place, Words::written(&text));
+                self.answer_text_done(now, &place, TranscriptDelta::written(&text));
             }
             ServerBody::TranscriptDone { place, transcript: Some(text) } => {
-                self.answer_text_done(now, &place, Words::spoken(&text));
+                self.answer_text_done(now, &place, TranscriptDelta::spoken(&text));
             }
             ServerBody::OutputItemAdded { place, item } => self.answer_item_added(&place, &item),
             ServerBody::OutputItemDone { place, item } => self.answer_item_done(&place, &item),
@@ -362,7 +364,7 @@ impl Session {
 
     /// Sends an event under an id of its own, so that an error can be matched to it.
     fn send(&mut self, mut body: ClientBody, cause: RequestKind) {
-        if matches!(self.phase, Phase::Away(_) | Phase::Closing(_) | Phase::Over) {
+        if matches!(self.phase, Phase::Reconnecting(_) | Phase::Closing(_) | Phase::Over) {
             return;
         }
         self.placement.translate_to_server_ids(&mut body);
@@ -382,15 +384,15 @@ impl Session {
     }
 
     /// Whose turn it is follows from what is going on; it is told when it changes.
-    fn see_turn(&mut self) {
+    fn update_turn(&mut self) {
         let turn = if self.microphone.user_speaks() {
-            Turn::User
+            TurnState::User
         } else if self.playback.is_sounding() {
-            Turn::Assistant
+            TurnState::Assistant
         } else if self.responses.is_active() {
-            Turn::Thinking
+            TurnState::Thinking
         } else {
-            Turn::Listening
+            TurnState::Listening
         };
         if turn != self.turn && matches!(self.phase, Phase::Live) {
             self.turn = turn;

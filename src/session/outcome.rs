@@ -6,15 +6,15 @@ use std::time::Duration;
 use crate::protocol::events::response::ResponseStatus;
 use crate::protocol::events::server::ServerBody;
 use crate::session::Session;
-use crate::session::io::{EndReason, Unanswered};
-use crate::session::plan::{AtInputEnd, Mode, Plan, TurnControl};
+use crate::session::io::{EndReason, MissingReply};
+use crate::session::plan::{InputEndAction, Mode, Plan, TurnControl};
 
 /// How long an answer may make no progress after the end of the input: neither made nor played any further.
 const PROGRESS_WITHIN: Duration = Duration::from_secs(30);
 
 /// What has come of the input so far.
 #[derive(Debug, Default)]
-pub(super) struct Outcome {
+pub(super) struct InputOutcome {
     is_tracked: bool,
     /// The user items that were spoken.
     turns: HashSet<String>,
@@ -37,10 +37,10 @@ pub(super) struct Outcome {
     last_progress: Duration,
 }
 
-impl Outcome {
+impl InputOutcome {
     /// Only an input that ends has an outcome: a call by microphone may last for days.
     pub(super) fn new(plan: &Plan) -> Self {
-        Self { is_tracked: plan.at_input_end == AtInputEnd::End, ..Self::default() }
+        Self { is_tracked: plan.at_input_end == InputEndAction::End, ..Self::default() }
     }
 
     pub(super) fn committed(&mut self) {
@@ -112,20 +112,20 @@ impl Outcome {
     }
 
     /// Returns what is missing now that nothing more comes.
-    fn judge(&self, plan: &Plan) -> Option<Unanswered> {
+    fn judge(&self, plan: &Plan) -> Option<MissingReply> {
         if !self.is_tracked {
             return None;
         }
         let turns = self.turns();
         if turns == 0 && !self.had_turns {
-            return Some(Unanswered::NoTurn(plan.turn_control()));
+            return Some(MissingReply::NoTurn(plan.turn_control()));
         }
         match plan.mode {
             Mode::Transcribe => {
                 let missing = turns.saturating_sub(self.captions);
-                (missing > 0).then_some(Unanswered::NoCaption { missing, turns })
+                (missing > 0).then_some(MissingReply::NoCaption { missing, turns })
             }
-            Mode::Talk => (!self.is_answered).then_some(Unanswered::NoAnswer),
+            Mode::Talk => (!self.is_answered).then_some(MissingReply::NoAnswer),
             Mode::Chat | Mode::Ask => None,
         }
     }
@@ -140,10 +140,10 @@ impl Session {
     /// Returns how a single question ends whose response is done.
     pub(super) fn outcome_of_question(&self, status: Option<&ResponseStatus>) -> EndReason {
         let missing = match (status, self.outcome.has_text, self.outcome.has_unasked_sound) {
-            (Some(ResponseStatus::Cancelled), _, _) => Unanswered::Cancelled,
+            (Some(ResponseStatus::Cancelled), _, _) => MissingReply::Cancelled,
             (_, true, _) => return EndReason::Answered,
-            (_, false, true) => Unanswered::SoundOnly,
-            (_, false, false) => Unanswered::NoText,
+            (_, false, true) => MissingReply::SoundOnly,
+            (_, false, false) => MissingReply::NoText,
         };
         EndReason::Unanswered(missing)
     }
@@ -203,7 +203,7 @@ impl Session {
 
     /// Returns when an answer that makes no progress is given up, once the input is over.
     pub(super) fn stalled_at(&self) -> Option<Duration> {
-        if self.plan.at_input_end == AtInputEnd::GoOn || !self.is_answering() {
+        if self.plan.at_input_end == InputEndAction::GoOn || !self.is_answering() {
             return None;
         }
         Some(self.microphone.quiet_since()?.max(self.outcome.last_progress) + PROGRESS_WITHIN)

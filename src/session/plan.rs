@@ -23,13 +23,13 @@ pub struct Plan {
     /// Settings that the endpoint cannot take, as paths (`turn_detection.prefix_padding_ms`): not sent.
     pub omitted: Vec<String>,
     /// How turns are made of what the sound side hears, where the server finds none.
-    pub local_turns: Option<LocalTurns>,
+    pub local_turns: Option<LocalTurnPlan>,
     /// The dialect to write; `None` decides by `session.created`.
     pub dialect: Option<Dialect>,
     /// Texts that are said as soon as the session is configured.
     pub opening: Vec<String>,
     /// What happens when the input is at its end.
-    pub at_input_end: AtInputEnd,
+    pub at_input_end: InputEndAction,
     /// The model that was asked for, where the server does not name its own.
     pub model: Option<String>,
     /// What tokens cost at this endpoint, where it is known.
@@ -58,7 +58,7 @@ pub enum Interrupt {
 
 /// How turns are made of what the sound side hears.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct LocalTurns {
+pub struct LocalTurnPlan {
     /// 0 to 1; the higher, the clearer speech has to be.
     pub threshold: f64,
     /// The silence that ends a turn.
@@ -84,7 +84,7 @@ pub enum Mode {
 
 /// What happens when the input is at its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AtInputEnd {
+pub enum InputEndAction {
     /// The session ends when everything was answered and heard.
     End,
     /// Nothing: text may still be typed.
@@ -161,11 +161,11 @@ impl Plan {
 
     /// Returns the rate of the microphone's frames.
     pub fn input_rate(&self) -> SampleRate {
-        self.settings.input_format.as_ref().and_then(AudioFormat::rate).unwrap_or(SampleRate::WIRE)
+        self.settings.input_format.as_ref().and_then(AudioFormat::rate).unwrap_or(SampleRate::HZ_24000)
     }
 
     /// Returns the rate of the answers' frames.
     pub fn output_rate(&self) -> SampleRate {
-        self.settings.output_format.as_ref().and_then(AudioFormat::rate).unwrap_or(SampleRate::WIRE)
+        self.settings.output_format.as_ref().and_then(AudioFormat::rate).unwrap_or(SampleRate::HZ_24000)
     }
 }

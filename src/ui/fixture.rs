@@ -6,8 +6,8 @@ use crate::protocol::dialect::Dialect;
 use crate::protocol::events::response::{TokenDetails, Usage};
 use crate::session::io::delay::{Delay, DelayOrigin, DelayReport, DelayStats, Delays};
 use crate::session::io::{
-    AssistantLine, ConnectionState, EchoMode, EchoStatus, EndReason, Failure, Notice, Ready, Turn,
-    UsageReport, UserLine,
+    AssistantLine, ConnectionState, EchoMode, EchoStatus, EndReason, Failure, Notice, Ready, TurnState,
+    UsageReport, UserUtterance,
 };
 use crate::ui::output::presenter::NoticeWriter;
 
@@ -27,20 +27,20 @@ pub(crate) fn interrupted_call() -> Vec<(u64, Notice)> {
         (30, Notice::Connection(ConnectionState::Live)),
         (31, ready()),
         (32, Notice::SpeakNow),
-        (32, Notice::Turn(Turn::Listening)),
+        (32, Notice::Turn(TurnState::Listening)),
         (1_000, Notice::SpeechStarted { audio_ms: Some(960) }),
-        (1_001, Notice::Turn(Turn::User)),
+        (1_001, Notice::Turn(TurnState::User)),
         (2_400, Notice::SpeechStopped { audio_ms: Some(2_300) }),
-        (2_401, Notice::Turn(Turn::Thinking)),
+        (2_401, Notice::Turn(TurnState::Thinking)),
         (2_600, assistant("One, two,", AnswerEnd::Not)),
-        (2_700, Notice::Turn(Turn::Assistant)),
+        (2_700, Notice::Turn(TurnState::Assistant)),
         (2_750, Notice::Delay(Box::new(delay_report()))),
         (2_800, user("Count", "")),
         (2_900, user("Count", " to\u{1b}]0;owned\u{7} four.\nYou: fake")),
         (2_950, assistant("One, two, three, four.", AnswerEnd::Not)),
         (3_900, Notice::SpeechStarted { audio_ms: None }),
         (3_950, assistant("One, two, three, four.", AnswerEnd::Cut)),
-        (3_951, Notice::Turn(Turn::User)),
+        (3_951, Notice::Turn(TurnState::User)),
         (4_000, usage()),
         (4_400, Notice::Echo(ECHO)),
         (4_500, Notice::Muted(true)),
@@ -101,7 +101,7 @@ pub(crate) fn written(item_id: &str, text: &str) -> AssistantLine {
 
 /// Returns a line of the user, final where there is more than its beginning.
 pub(crate) fn user(beginning: &str, rest: &str) -> Notice {
-    Notice::User(UserLine {
+    Notice::User(UserUtterance {
         item_id: "item_u".to_owned(),
         text: format!("{beginning}{rest}"),
         is_final: !rest.is_empty(),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::session::io::delay::DelayReport;
 use crate::session::io::{
     AssistantLine, ConnectionState, DeviceEntry, DeviceState, EchoStatus, EndReason, Notice, Ready, Side,
-    Turn, UsageReport, UserLine,
+    TurnState, UsageReport, UserUtterance,
 };
 use crate::ui::text::devices::{self, NoticeSeverity};
 use crate::ui::text::sanitize;
@@ -25,7 +25,7 @@ pub struct Model {
     /// When the session was configured.
     pub ready_at: Option<Duration>,
     /// Whose turn it is.
-    pub turn: Turn,
+    pub turn: TurnState,
     /// Whether the microphone is closed by the user.
     pub muted: bool,
     /// Whether real samples of the microphone reach the session.
@@ -156,7 +156,7 @@ impl Model {
             connection: ConnectionState::Connecting,
             ready: None,
             ready_at: None,
-            turn: Turn::default(),
+            turn: TurnState::default(),
             muted: false,
             can_speak: false,
             microphone: DeviceUnavailable::None,
@@ -242,7 +242,7 @@ impl Model {
         self.remark = Some(StatusNote { at, kind, text });
     }
 
-    fn user(&mut self, line: &UserLine) {
+    fn user(&mut self, line: &UserUtterance) {
         let text = sanitize::displayable(&line.text).into_owned();
         let entry = TurnEntry {
             item_id: line.item_id.clone(),
@@ -290,7 +290,7 @@ impl Model {
     /// A transcript may come when its answer is already being given. Where the server does not say what it
     /// follows, or follows something that is not shown, it goes where the talk was when the user began to
     /// speak.
-    fn place_of(&mut self, line: &UserLine) -> usize {
+    fn place_of(&mut self, line: &UserUtterance) -> usize {
         let spoke_after = self.spoke_after.take();
         if let Some(position) = line.after.as_deref().and_then(|after| self.position(after)) {
             return position + 1;
@@ -321,7 +321,7 @@ mod tests {
     const NOW: Duration = Duration::from_secs(1);
 
     fn user(item_id: &str, text: &str, after: Option<&str>) -> Notice {
-        Notice::User(UserLine {
+        Notice::User(UserUtterance {
             item_id: item_id.to_owned(),
             text: text.to_owned(),
             is_final: true,

@@ -1,51 +1,56 @@
-//! Stands in for sound cards where the program was built without them (feature `device`).
+//! Stands in for the sound system in a build without the feature `device`.
 
 use std::sync::mpsc::SyncSender;
 
-use crate::audio::device::open::{Open, Request, Waker};
-use crate::audio::device::select::{Detail, Listed, Sight};
+use crate::audio::device::open::{DeviceHandle, OpenRequest, Waker};
+use crate::audio::device::select::{ListDetail, ListedDevice, Lookup};
 use crate::audio::error::{AudioError, Direction};
-use crate::audio::realtime::callback::{Capture, Playback};
+use crate::audio::realtime::callback::{CaptureCallback, PlaybackCallback};
 
-/// One direction of sound.
-pub(crate) trait Half: Send + Sized + 'static {
-    /// Which.
+/// The callback of one direction.
+pub(crate) trait AudioCallback: Send + Sized + 'static {
+    /// The direction.
     const DIRECTION: Direction;
 }
 
-impl Half for Capture {
+impl AudioCallback for CaptureCallback {
     const DIRECTION: Direction = Direction::Input;
 }
 
-impl Half for Playback {
+impl AudioCallback for PlaybackCallback {
     const DIRECTION: Direction = Direction::Output;
 }
 
-/// Refuses.
-pub(crate) fn keep<H: Half>(_: &Request, told: &SyncSender<Result<Open<H>, AudioError>>, _: Waker) {
-    // Whoever asked may have given up waiting.
-    let _ = told.send(Err(AudioError::NoDevicesBuilt));
+/// Reports that this build has no devices.
+pub(crate) fn open_and_run<H: AudioCallback>(
+    _: &OpenRequest,
+    opened: &SyncSender<Result<DeviceHandle<H>, AudioError>>,
+    _: Waker,
+) {
+    // The receiver may have been dropped.
+    let _ = opened.send(Err(AudioError::NoDevicesBuilt));
 }
 
-/// Looks, and sees nothing.
-pub(crate) struct Lookout;
+/// Finds no devices.
+pub(crate) struct DeviceLookup;
 
-impl Lookout {
+impl DeviceLookup {
+    /// Makes one; it connects to nothing.
     pub(crate) fn new() -> Self {
         Self
     }
 
-    /// Nothing can be seen.
-    pub(crate) fn see(&mut self, _: Direction, _: &Request) -> Sight {
-        Sight::Unknown
+    /// Returns [`Lookup::Unknown`].
+    pub(crate) fn see(&mut self, _: Direction, _: &OpenRequest) -> Lookup {
+        Lookup::Unknown
     }
 }
 
-/// Refuses.
+/// Lists the devices of this machine.
 ///
 /// # Errors
 ///
-/// Always.
-pub(crate) fn list(_: Detail) -> Result<Vec<Listed>, AudioError> {
+/// Always: this build has no devices.
+pub(crate) fn list(_: ListDetail) -> Result<Vec<ListedDevice>, AudioError> {
     Err(AudioError::NoDevicesBuilt)
 }

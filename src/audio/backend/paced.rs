@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::audio::api::AudioThreadEvent;
-use crate::audio::backend::file::{Feed, ReadStatus};
+use crate::audio::backend::file::{ReadStatus, SampleSource};
 use crate::audio::backend::sink::SampleSink;
 use crate::audio::engine::Engine;
 use crate::audio::realtime::callback::{CaptureCallback, PlaybackCallback};
@@ -52,7 +52,7 @@ impl SampleClock {
 /// A microphone that hears a file, a pipe or nothing.
 pub(crate) struct PacedInput {
     pace: SampleClock,
-    feed: Feed,
+    feed: SampleSource,
     capture: CaptureCallback,
     block: Vec<f32>,
 }
@@ -71,7 +71,7 @@ pub(crate) enum InputStatus {
 }
 
 impl PacedInput {
-    pub(crate) fn new(feed: Feed, capture: CaptureCallback) -> Self {
+    pub(crate) fn new(feed: SampleSource, capture: CaptureCallback) -> Self {
         let pace = SampleClock::new(feed.rate(), INPUT_CATCH_UP);
         Self { pace, feed, capture, block: Vec::new() }
     }
@@ -109,7 +109,7 @@ impl PacedInput {
 
     /// Returns whether waiting is of use: silence need not wait.
     pub(crate) fn can_wait(&self) -> bool {
-        !matches!(self.feed, Feed::Silence(_))
+        !matches!(self.feed, SampleSource::Silence(_))
     }
 }
 
@@ -189,10 +189,10 @@ mod tests {
     use super::*;
     use crate::audio::backend::sink::WritableFile;
     use crate::audio::echo::Processing;
-    use crate::audio::engine::{Demand, EngineFormat};
+    use crate::audio::engine::{EngineFormat, SpeakerDemand};
     use crate::dsp::audio_file::AudioReader;
     use crate::dsp::frame::{ClipId, Frame};
-    use crate::files::Access;
+    use crate::files::FileAccess;
 
     const MS: fn(u64) -> Duration = Duration::from_millis;
 
@@ -224,8 +224,10 @@ mod tests {
         let mut events = ends.events;
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("answer.wav");
-        let target =
-            SampleSink::Untouched { openable: WritableFile::new(&path, Access::Shared).unwrap(), rate: RATE };
+        let target = SampleSink::Untouched {
+            openable: WritableFile::new(&path, FileAccess::Shared).unwrap(),
+            rate: RATE,
+        };
         let mut output = PacedOutput::new(target, ends.playback, RATE);
         // Each second of the answer has a level of its own.
         let level = |second: u64| 1_000 + second as i16;
@@ -235,7 +237,7 @@ mod tests {
         }
         engine.end_clip(ClipId(1));
         let mut now = Duration::ZERO;
-        while engine.demand() == Demand::Sound {
+        while engine.demand() == SpeakerDemand::Sound {
             engine.step(now);
             assert_eq!(output.advance(now), None);
             now += MS(10);

@@ -11,7 +11,7 @@ use crate::audio::error::{AudioError, Direction};
 use crate::dsp::codec::Codec;
 use crate::dsp::frame::SampleRate;
 use crate::dsp::wav::{WavError, WavWriter};
-use crate::files::{Access, OutputFile};
+use crate::files::{FileAccess, OutputFile};
 
 /// How many blocks of 10 ms wait for a pipe before the sound stands still.
 const PIPE_BLOCKS: usize = 20;
@@ -47,7 +47,7 @@ pub(crate) struct WriterLink {
 
 impl WritableFile {
     /// Makes sure that a file can be written, without changing what is in it.
-    pub(crate) fn new(path: &Path, access: Access) -> Result<Self, AudioError> {
+    pub(crate) fn new(path: &Path, access: FileAccess) -> Result<Self, AudioError> {
         let file = OutputFile::open_seekable(path, access);
         let file = file.map_err(|source| AudioError::OpenOutput { path: path.to_owned(), source })?;
         Ok(Self { file, path: path.to_owned() })
@@ -221,9 +221,9 @@ mod tests {
     use super::*;
 
     /// A reader that goes away after some bytes.
-    struct Leaves(usize, io::ErrorKind);
+    struct LeavingReader(usize, io::ErrorKind);
 
-    impl Write for Leaves {
+    impl Write for LeavingReader {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             match self.0.checked_sub(bytes.len()) {
                 Some(left) => {
@@ -256,7 +256,7 @@ mod tests {
 
     #[test]
     fn a_reader_that_goes_away_is_a_normal_end() {
-        let mut target = SampleSink::pipe(Leaves(1_000, io::ErrorKind::BrokenPipe)).unwrap();
+        let mut target = SampleSink::pipe(LeavingReader(1_000, io::ErrorKind::BrokenPipe)).unwrap();
         assert_eq!(write_until_it_ends(&mut target), AudioThreadEvent::OutputClosed);
         assert_eq!(target.write(&[7; 100]), Ok(()), "what is played after it goes nowhere");
         assert_eq!(target.close(), Ok(()));
@@ -264,7 +264,7 @@ mod tests {
 
     #[test]
     fn a_full_disk_is_told() {
-        let mut target = SampleSink::pipe(Leaves(1_000, io::ErrorKind::StorageFull)).unwrap();
+        let mut target = SampleSink::pipe(LeavingReader(1_000, io::ErrorKind::StorageFull)).unwrap();
         let event = write_until_it_ends(&mut target);
         assert!(
             matches!(&event, AudioThreadEvent::Lost(reason) if reason.contains("standard output")),
@@ -277,8 +277,8 @@ mod tests {
     #[test]
     #[cfg(target_os = "linux")]
     fn a_full_disk_under_an_output_file_is_an_error_at_the_end() {
-        let openable = WritableFile::new(Path::new("/dev/full"), Access::Shared).unwrap();
-        let mut target = SampleSink::Untouched { openable, rate: SampleRate::WIRE };
+        let openable = WritableFile::new(Path::new("/dev/full"), FileAccess::Shared).unwrap();
+        let mut target = SampleSink::Untouched { openable, rate: SampleRate::HZ_24000 };
         let event = write_until_it_ends(&mut target);
         assert!(
             matches!(&event, AudioThreadEvent::Lost(reason) if reason.contains("/dev/full")),
@@ -290,8 +290,8 @@ mod tests {
     #[test]
     fn a_pipe_gets_every_sample_in_order() {
         let (written, read) = channel();
-        struct Keeps(std::sync::mpsc::Sender<Vec<u8>>);
-        impl Write for Keeps {
+        struct SharedBuffer(std::sync::mpsc::Sender<Vec<u8>>);
+        impl Write for SharedBuffer {
             fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
                 let _ = self.0.send(bytes.to_vec());
                 Ok(bytes.len())
@@ -300,7 +300,7 @@ mod tests {
                 Ok(())
             }
         }
-        let mut target = SampleSink::pipe(Keeps(written)).unwrap();
+        let mut target = SampleSink::pipe(SharedBuffer(written)).unwrap();
         let samples: Vec<i16> = (0..10_000).collect();
         for block in samples.chunks(240) {
             while target.is_ready() != Ok(true) {

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::audio::api::{AudioThreadEvent, DeviceState, Mute, MuteMode};
-use crate::audio::backend::file::Feed;
+use crate::audio::backend::file::SampleSource;
 use crate::audio::backend::paced::PacedInput;
 use crate::audio::device::block_size::CaptureBlockSizer;
 use crate::audio::device::managed::{DeviceEvent, ManagedDevice, OpenReason};
@@ -127,7 +127,7 @@ impl DeviceInput {
 
     fn stand_in(&mut self, now: Duration, engine: &mut Engine) {
         let capture = engine.connect_microphone(PACED_RATE);
-        let mut stand_in = PacedInput::new(Feed::Silence(PACED_RATE), capture);
+        let mut stand_in = PacedInput::new(SampleSource::Silence(PACED_RATE), capture);
         stand_in.hold(now);
         self.stand_in = Some(stand_in);
     }

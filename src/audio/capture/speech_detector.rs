@@ -148,7 +148,9 @@ impl SpeechDetector {
     pub(crate) fn talker(&self) -> NearEnd {
         match self.state {
             DetectorState::Silent => NearEnd::Silent,
-            DetectorState::Speaking(SpeechState { certainty: SpeechConfidence::Guess, .. }) => NearEnd::Seems,
+            DetectorState::Speaking(SpeechState { certainty: SpeechConfidence::Guess, .. }) => {
+                NearEnd::Suspected
+            }
             DetectorState::Speaking(SpeechState { certainty: SpeechConfidence::Sure, .. }) => NearEnd::Speaks,
         }
     }
@@ -191,7 +193,7 @@ impl SpeechDetector {
             DetectorState::Silent => threshold,
             DetectorState::Speaking(_) => threshold - HYSTERESIS,
         };
-        let voiced = score >= threshold && trust == SpeechGate::Heard;
+        let voiced = score >= threshold && trust == SpeechGate::Open;
         let sound = if voiced { FrameClass::Voiced } else { finely };
         self.recent.push_front(sound);
         self.recent.truncate(SURE_WINDOW);
@@ -272,7 +274,7 @@ mod tests {
             .filter_map(|score| {
                 voice.hear(
                     *score,
-                    DetectionContext { trust: SpeechGate::Heard, beside: FarEnd::Silence },
+                    DetectionContext { trust: SpeechGate::Open, beside: FarEnd::Silence },
                     FrameClass::Unvoiced,
                 )
             })
@@ -282,19 +284,19 @@ mod tests {
     #[test]
     fn a_click_is_no_voice_and_a_word_is() {
         let mut voice = voice();
-        assert_eq!(hear(&mut voice, &[0.9, 0.9, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.9], SpeechGate::Heard), []);
-        assert_eq!(hear(&mut voice, &[0.59, 0.7, 0.0, 0.6], SpeechGate::Heard), [SpeechTransition::Started]);
-        assert_eq!(voice.talker(), NearEnd::Seems);
-        assert_eq!(hear(&mut voice, &[0.5; 9], SpeechGate::Heard), [SpeechTransition::Confirmed]);
+        assert_eq!(hear(&mut voice, &[0.9, 0.9, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.9], SpeechGate::Open), []);
+        assert_eq!(hear(&mut voice, &[0.59, 0.7, 0.0, 0.6], SpeechGate::Open), [SpeechTransition::Started]);
+        assert_eq!(voice.talker(), NearEnd::Suspected);
+        assert_eq!(hear(&mut voice, &[0.5; 9], SpeechGate::Open), [SpeechTransition::Confirmed]);
         assert_eq!(voice.talker(), NearEnd::Speaks);
-        assert_eq!(hear(&mut voice, &[0.9; 100], SpeechGate::Heard), [], "it is told once");
+        assert_eq!(hear(&mut voice, &[0.9; 100], SpeechGate::Open), [], "it is told once");
     }
 
     #[test]
     fn a_cough_over_an_answer_is_never_sure_and_as_long_a_word_in_silence_is() {
         let mut voice = voice();
-        assert_eq!(hear(&mut voice, &[0.9; SURE - 1], SpeechGate::Heard), [SpeechTransition::Started]);
-        assert_eq!(hear(&mut voice, &[0.0; CLOSING], SpeechGate::Heard), [STOPPED]);
+        assert_eq!(hear(&mut voice, &[0.9; SURE - 1], SpeechGate::Open), [SpeechTransition::Started]);
+        assert_eq!(hear(&mut voice, &[0.0; CLOSING], SpeechGate::Open), [STOPPED]);
         assert_eq!(voice.talker(), NearEnd::Silent);
         assert_eq!(
             hear_in_silence(&mut voice, &[0.9; SURE - 1]),
@@ -307,10 +309,10 @@ mod tests {
     #[test]
     fn a_pause_is_no_end() {
         let mut voice = voice();
-        hear(&mut voice, &[0.9; 30], SpeechGate::Heard);
-        assert_eq!(hear(&mut voice, &[0.0; CLOSING - 1], SpeechGate::Heard), []);
-        assert_eq!(hear(&mut voice, &[0.55], SpeechGate::Heard), []);
-        assert_eq!(hear(&mut voice, &[0.0; CLOSING], SpeechGate::Heard), [STOPPED]);
+        hear(&mut voice, &[0.9; 30], SpeechGate::Open);
+        assert_eq!(hear(&mut voice, &[0.0; CLOSING - 1], SpeechGate::Open), []);
+        assert_eq!(hear(&mut voice, &[0.55], SpeechGate::Open), []);
+        assert_eq!(hear(&mut voice, &[0.0; CLOSING], SpeechGate::Open), [STOPPED]);
     }
 
     #[test]
@@ -336,9 +338,9 @@ mod tests {
         let with = |threshold| SpeechDetector::new(SpeechRule { threshold, ..SpeechRule::default() });
         let both = [SpeechTransition::Started, SpeechTransition::Confirmed];
         assert_eq!(hear_in_silence(&mut with(0.4), &[0.54; 20]), both, "quiet");
-        assert_eq!(hear(&mut with(0.4), &[0.54; 20], SpeechGate::Heard), []);
+        assert_eq!(hear(&mut with(0.4), &[0.54; 20], SpeechGate::Open), []);
         assert_eq!(hear_in_silence(&mut with(0.75), &[0.77; 20]), [], "noisy");
-        assert_eq!(hear(&mut with(0.75), &[0.77; 20], SpeechGate::Heard), []);
+        assert_eq!(hear(&mut with(0.75), &[0.77; 20], SpeechGate::Open), []);
         assert_eq!(hear_in_silence(&mut with(0.75), &[0.78; 20]), both);
     }
 
@@ -346,7 +348,7 @@ mod tests {
         let hop = |_| {
             voice.hear(
                 0.2,
-                DetectionContext { trust: SpeechGate::Heard, beside: FarEnd::Speaker },
+                DetectionContext { trust: SpeechGate::Open, beside: FarEnd::Speaker },
                 FrameClass::Torn,
             )
         };
@@ -357,17 +359,17 @@ mod tests {
     fn a_voice_that_the_canceller_has_torn_is_a_guess_and_sure_once_some_of_it_is_whole() {
         let mut voice = voice();
         assert_eq!(hear_torn(&mut voice, GUESS), [SpeechTransition::Started]);
-        assert_eq!(voice.talker(), NearEnd::Seems);
+        assert_eq!(voice.talker(), NearEnd::Suspected);
         assert_eq!(hear_torn(&mut voice, 100), [], "a wrong forecast stops no answer");
-        assert_eq!(hear(&mut voice, &[0.9; SURE_WHOLE], SpeechGate::Heard), [SpeechTransition::Confirmed]);
+        assert_eq!(hear(&mut voice, &[0.9; SURE_WHOLE], SpeechGate::Open), [SpeechTransition::Confirmed]);
     }
 
     #[test]
     fn the_users_own_last_word_is_none_over_the_answer() {
         let mut voice = voice();
         assert_eq!(hear_in_silence(&mut voice, &[0.9, 0.9]), []);
-        assert_eq!(hear(&mut voice, &[0.9], SpeechGate::Heard), []);
-        assert_eq!(hear(&mut voice, &[0.9, 0.9], SpeechGate::Heard), [SpeechTransition::Started]);
+        assert_eq!(hear(&mut voice, &[0.9], SpeechGate::Open), []);
+        assert_eq!(hear(&mut voice, &[0.9, 0.9], SpeechGate::Open), [SpeechTransition::Started]);
     }
 
     #[test]
@@ -379,8 +381,8 @@ mod tests {
     fn who_is_not_listened_to_any_more_has_stopped_just_then() {
         let mut voice = voice();
         assert_eq!(voice.end(), None);
-        hear(&mut voice, &[0.9; 4], SpeechGate::Heard);
-        hear(&mut voice, &[0.0; 5], SpeechGate::Heard);
+        hear(&mut voice, &[0.9; 4], SpeechGate::Open);
+        hear(&mut voice, &[0.0; 5], SpeechGate::Open);
         let silent = Duration::from_millis(80);
         assert_eq!((voice.end(), voice.end()), (Some(SpeechTransition::Stopped { silent }), None));
     }

@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::audio::engine::Demand;
+use crate::audio::engine::SpeakerDemand;
 
 /// How long a block is while anything is to be heard: every word waits for one.
 const BRISK: Duration = Duration::from_millis(10);
@@ -52,11 +52,11 @@ impl BlockSize {
 
 /// What can be heard at a time.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Audibility {
+pub(crate) struct AudibleState {
     /// The microphone's level, in dB of full scale.
     pub(crate) level: f32,
     /// What the speaker is wanted for.
-    pub(crate) speaker: Demand,
+    pub(crate) speaker: SpeakerDemand,
 }
 
 /// Decides on the pace of a microphone.
@@ -77,12 +77,12 @@ impl CaptureBlockSizer {
     }
 
     /// Looks at what can be heard at `now`, and returns the pace where it changes.
-    pub(crate) fn look(&mut self, now: Duration, scene: Audibility) -> Option<BlockSize> {
+    pub(crate) fn look(&mut self, now: Duration, scene: AudibleState) -> Option<BlockSize> {
         let passed = now.saturating_sub(self.looked_at).as_secs_f32();
         self.looked_at = now;
         let noise = self.noise.map_or(scene.level, |noise| scene.level.min(noise + RISE * passed));
         self.noise = Some(noise);
-        if scene.speaker == Demand::Sound || scene.level > INAUDIBLE.max(noise + ABOVE_NOISE) {
+        if scene.speaker == SpeakerDemand::Sound || scene.level > INAUDIBLE.max(noise + ABOVE_NOISE) {
             self.sound_at = now;
         }
         let quiet = now.saturating_sub(self.sound_at) >= CALM_AFTER;
@@ -110,7 +110,7 @@ enum LongBlocks {
 impl PlaybackBlockSizer {
     /// Takes note of how many more blocks were late until `now`, and returns the pace where it is to change, which
     /// is only while the speaker has nothing to play.
-    pub(crate) fn look(&mut self, now: Duration, late: u64, speaker: Demand) -> Option<BlockSize> {
+    pub(crate) fn look(&mut self, now: Duration, late: u64, speaker: SpeakerDemand) -> Option<BlockSize> {
         for _ in 0..late {
             self.late.push_back(now);
         }
@@ -119,7 +119,7 @@ impl PlaybackBlockSizer {
         }
         let is_busy = self.late.len() == MOST_LATE
             && self.late.front().is_some_and(|first| now.saturating_sub(*first) <= BUSY_WITHIN);
-        if !is_busy || self.told == LongBlocks::Yes || speaker == Demand::Sound {
+        if !is_busy || self.told == LongBlocks::Yes || speaker == SpeakerDemand::Sound {
             return None;
         }
         self.told = LongBlocks::Yes;
@@ -135,15 +135,15 @@ mod tests {
     fn look(
         pacer: &mut CaptureBlockSizer,
         (from, to): (u64, u64),
-        scene: Audibility,
+        scene: AudibleState,
     ) -> Vec<(u64, BlockSize)> {
         (from * 100..to * 100)
             .filter_map(|tick| Some((tick * 10, pacer.look(Duration::from_millis(tick * 10), scene)?)))
             .collect()
     }
 
-    fn silent(level: f32) -> Audibility {
-        Audibility { level, speaker: Demand::Nothing }
+    fn silent(level: f32) -> AudibleState {
+        AudibleState { level, speaker: SpeakerDemand::Nothing }
     }
 
     #[test]
@@ -163,7 +163,7 @@ mod tests {
     #[test]
     fn the_speaker_counts_as_sound() {
         let mut pacer = CaptureBlockSizer::new(Duration::ZERO);
-        let answering = Audibility { level: -96.0, speaker: Demand::Sound };
+        let answering = AudibleState { level: -96.0, speaker: SpeakerDemand::Sound };
         assert_eq!(look(&mut pacer, (0, 60), answering), []);
         assert_eq!(look(&mut pacer, (60, 80), silent(-96.0)), [(74_990, BlockSize::Calm)]);
         assert_eq!(look(&mut pacer, (80, 81), answering), [(80_000, BlockSize::Brisk)]);
@@ -201,10 +201,14 @@ mod tests {
     fn a_speaker_that_is_late_twice_is_steady_from_its_next_pause_on() {
         let second = Duration::from_secs;
         let mut steadier = PlaybackBlockSizer::default();
-        assert_eq!(steadier.look(second(1), 1, Demand::Nothing), None, "once is chance");
-        assert_eq!(steadier.look(second(90), 1, Demand::Nothing), None, "and again after long is, too");
-        assert_eq!(steadier.look(second(91), 1, Demand::Sound), None, "not while it sounds");
-        assert_eq!(steadier.look(second(92), 0, Demand::Nothing), Some(BlockSize::Steady));
-        assert_eq!(steadier.look(second(93), 6, Demand::Nothing), None, "it is told once");
+        assert_eq!(steadier.look(second(1), 1, SpeakerDemand::Nothing), None, "once is chance");
+        assert_eq!(
+            steadier.look(second(90), 1, SpeakerDemand::Nothing),
+            None,
+            "and again after long is, too"
+        );
+        assert_eq!(steadier.look(second(91), 1, SpeakerDemand::Sound), None, "not while it sounds");
+        assert_eq!(steadier.look(second(92), 0, SpeakerDemand::Nothing), Some(BlockSize::Steady));
+        assert_eq!(steadier.look(second(93), 6, SpeakerDemand::Nothing), None, "it is told once");
     }
 }

@@ -68,9 +68,9 @@ pub(crate) struct DeviceHandle<H> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum WakeMode {
     /// Its thread, which may wake whoever waits for that.
-    Wakes,
+    Notify,
     /// Nobody: a callback must not, so that it is looked after all the time.
-    Called,
+    Poll,
 }
 
 /// Wakes the audio thread. Never to be used by a realtime callback.
@@ -290,7 +290,7 @@ impl<H: AudioCallback> OpenAttempt<H> {
             Direction::Output => "speaker",
         };
         let waker = waker.clone();
-        let keep = move || system::keep::<H>(&asked, &told, waker);
+        let keep = move || system::open_and_run::<H>(&asked, &told, waker);
         thread::Builder::new().name(name.to_owned()).spawn(keep).map_err(AudioError::Thread)?;
         Ok(Self { request, result })
     }

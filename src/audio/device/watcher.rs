@@ -13,12 +13,12 @@ use crate::audio::error::{AudioError, Direction};
 const EVERY: Duration = Duration::from_secs(2);
 
 /// What is seen of one direction.
-pub(crate) type Seen = (Direction, (OpenRequest, Lookup));
+pub(crate) type SeenDevices = (Direction, (OpenRequest, Lookup));
 
 /// Asks the thread, and never waits for it.
 pub(crate) struct DeviceWatcher {
     questions: Sender<(Direction, OpenRequest)>,
-    answers: Receiver<Seen>,
+    answers: Receiver<SeenDevices>,
     turns: [LookupSchedule; 2],
 }
 
@@ -58,7 +58,7 @@ impl DeviceWatcher {
     }
 
     /// Returns an answer.
-    pub(crate) fn answer(&mut self, now: Duration) -> Option<Seen> {
+    pub(crate) fn answer(&mut self, now: Duration) -> Option<SeenDevices> {
         let seen = self.answers.try_recv().ok()?;
         for turn in self.turns.iter_mut().filter(|turn| turn.direction == seen.0) {
             turn.next = Some(now + EVERY);

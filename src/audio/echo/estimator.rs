@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 
-use crate::audio::echo::kalman_filter::{FilterOutput, KalmanFilter, PIECE, Piece};
+use crate::audio::echo::kalman_filter::{BlockSamples, FilterOutput, KalmanFilter, PIECE};
 use crate::audio::echo::{Block, NearEnd, RATE, decibels};
 use crate::dsp::frame::SampleRate;
 use crate::dsp::resample::Resampler;
@@ -38,7 +38,7 @@ const CLEAR_DB: f32 = 6.0;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ResidualSignal {
     /// Ten milliseconds at 8 kHz.
-    pub(crate) piece: Piece,
+    pub(crate) piece: BlockSamples,
     /// Whether that is louder than what the echo can have left.
     pub(crate) stands_out: bool,
 }
@@ -47,7 +47,7 @@ pub(crate) struct ResidualSignal {
 pub(super) struct EchoEstimator {
     far: Resampler,
     near: Resampler,
-    rendered: VecDeque<Piece>,
+    rendered: VecDeque<BlockSamples>,
     /// How many pieces were missing there, one after the other.
     missing: usize,
     filter: KalmanFilter,
@@ -104,7 +104,7 @@ impl EchoEstimator {
     }
 
     /// Returns what was played beside what is heard, silence where the speaker rests.
-    fn played(&mut self) -> Option<Piece> {
+    fn played(&mut self) -> Option<BlockSamples> {
         let Some(played) = self.rendered.pop_front() else {
             self.missing += 1;
             return (self.missing > LATE).then_some([0.0; PIECE]);
@@ -119,10 +119,13 @@ impl EchoEstimator {
 
     fn learn(&mut self, above_db: f32, left: &FilterOutput, talker: NearEnd) {
         match (std::mem::replace(&mut self.talker, talker), talker) {
-            (NearEnd::Silent | NearEnd::Seems | NearEnd::Speaks, NearEnd::Seems | NearEnd::Speaks) => {
+            (
+                NearEnd::Silent | NearEnd::Suspected | NearEnd::Speaks,
+                NearEnd::Suspected | NearEnd::Speaks,
+            ) => {
                 self.unlearned.clear();
             }
-            (NearEnd::Seems, NearEnd::Silent) => self.usual_db += MISTAKEN_DB,
+            (NearEnd::Suspected, NearEnd::Silent) => self.usual_db += MISTAKEN_DB,
             (NearEnd::Silent | NearEnd::Speaks, NearEnd::Silent) => {}
         }
         if talker != NearEnd::Silent || left.doubt < FAINT {
@@ -154,7 +157,7 @@ impl EchoEstimator {
     }
 }
 
-fn piece(resampler: &mut Resampler, waiting: &mut Vec<f32>, block: &Block) -> Piece {
+fn piece(resampler: &mut Resampler, waiting: &mut Vec<f32>, block: &Block) -> BlockSamples {
     waiting.clear();
     resampler.process(block, waiting);
     waiting.first_chunk().copied().unwrap_or([0.0; PIECE])

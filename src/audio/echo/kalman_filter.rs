@@ -25,7 +25,7 @@ const REACH: usize = 40;
 const UNKNOWN: f32 = 0.1;
 /// How much of what is known of the way is still true after a piece: people move, and clocks differ. 0.999 is
 /// better by 1 dB where nothing changes, worse by 2 dB at 80 ppm, and slower to find the room.
-const KEPT: f32 = 0.996 * 0.996;
+const TRANSITION_FACTOR: f32 = 0.996 * 0.996;
 /// How much of the noise is taken over from the piece before.
 const STEADY: f32 = 0.9;
 /// Half of the window is silence that was put there, so that half of the power is missing.
@@ -34,14 +34,14 @@ const HALF: f32 = 0.5;
 const NOTHING: f32 = 1e-9;
 
 /// Ten milliseconds at 8 kHz.
-pub(super) type Piece = [f32; PIECE];
-type Bins = [f32; BINS];
+pub(super) type BlockSamples = [f32; PIECE];
+type BlockSpectrum = [f32; BINS];
 
 /// What a piece of the microphone has shown.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct FilterOutput {
     /// What is left without the foretold echo.
-    pub(super) piece: Piece,
+    pub(super) piece: BlockSamples,
     /// Its power.
     pub(super) power: f32,
     /// How much of that power may be the echo, by what is known of the way.
@@ -51,7 +51,7 @@ pub(super) struct FilterOutput {
 /// The filter.
 pub(super) struct KalmanFilter {
     transform: FftPair,
-    last: Piece,
+    last: BlockSamples,
     /// What was played, as a ring.
     played: Vec<Played>,
     newest: usize,
@@ -59,32 +59,32 @@ pub(super) struct KalmanFilter {
     ways: Vec<Partition>,
     /// The part whose end was cut last; they take turns.
     cut: usize,
-    noise: Bins,
+    noise: BlockSpectrum,
 }
 
 #[derive(Clone, Copy)]
 struct Spectrum {
-    real: Bins,
-    imaginary: Bins,
+    real: BlockSpectrum,
+    imaginary: BlockSpectrum,
 }
 
 #[derive(Clone, Copy)]
 struct Played {
     spectrum: Spectrum,
-    power: Bins,
+    power: BlockSpectrum,
 }
 
 #[derive(Clone, Copy)]
 struct Partition {
     response: Spectrum,
     /// The power of what it may be wrong by.
-    doubt: Bins,
+    doubt: BlockSpectrum,
 }
 
 impl Spectrum {
     const SILENT: Self = Self { real: [0.0; BINS], imaginary: [0.0; BINS] };
 
-    fn power(&self) -> Bins {
+    fn power(&self) -> BlockSpectrum {
         std::array::from_fn(|bin| self.real[bin] * self.real[bin] + self.imaginary[bin] * self.imaginary[bin])
     }
 }
@@ -117,9 +117,9 @@ impl KalmanFilter {
     }
 
     /// Takes what was played and what was heard, and learns of both.
-    pub(super) fn take(&mut self, played: &Piece, heard: &Piece) -> FilterOutput {
+    pub(super) fn take(&mut self, played: &BlockSamples, heard: &BlockSamples) -> FilterOutput {
         self.play(played);
-        let (echo, doubt) = self.foretell();
+        let (echo, doubt) = self.estimate_echo();
         let echo = self.transform.tail(&echo);
         let piece = std::array::from_fn(|at| heard[at] - echo[at]);
         let left = self.transform.spectrum(&[0.0; PIECE], &piece);
@@ -136,13 +136,13 @@ impl KalmanFilter {
     }
 
     /// Takes a piece beside which nothing is heard: the echo of what is played is later by one.
-    pub(super) fn skip_ahead(&mut self, played: &Piece) {
+    pub(super) fn skip_ahead(&mut self, played: &BlockSamples) {
         self.play(played);
         self.ways.rotate_right(1);
         self.ways[0] = Partition::UNKNOWN;
     }
 
-    fn play(&mut self, piece: &Piece) {
+    fn play(&mut self, piece: &BlockSamples) {
         let spectrum = self.transform.spectrum(&self.last, piece);
         self.last = *piece;
         self.newest = (self.newest + REACH - 1) % REACH;
@@ -151,7 +151,7 @@ impl KalmanFilter {
 
     /// Returns the echo, and the power of what that may be wrong by.
     #[expect(clippy::needless_range_loop, reason = "many rows, one index: so it is done four bins at a time")]
-    fn foretell(&self) -> (Spectrum, Bins) {
+    fn estimate_echo(&self) -> (Spectrum, BlockSpectrum) {
         let (mut echo, mut doubt) = (Spectrum::SILENT, [0.0; BINS]);
         let (newer, older) = self.played.split_at(self.newest);
         for (way, played) in self.ways.iter().zip(older.iter().chain(newer)) {
@@ -168,7 +168,7 @@ impl KalmanFilter {
     }
 
     #[expect(clippy::needless_range_loop, reason = "many rows, one index: so it is done four bins at a time")]
-    fn learn(&mut self, left: &Spectrum, power: &Bins, doubt: &Bins) {
+    fn learn(&mut self, left: &Spectrum, power: &BlockSpectrum, doubt: &BlockSpectrum) {
         let mut share = [0.0; BINS];
         for bin in 0..BINS {
             self.noise[bin] += (power[bin] - self.noise[bin]) * (1.0 - STEADY);
@@ -186,8 +186,8 @@ impl KalmanFilter {
                 response.imaginary[bin] += step * (real * left.imaginary[bin] - imaginary * left.real[bin]);
                 let size = response.real[bin] * response.real[bin]
                     + response.imaginary[bin] * response.imaginary[bin];
-                way.doubt[bin] *= KEPT * (1.0 - HALF * step * played.power[bin]);
-                way.doubt[bin] += (1.0 - KEPT) * size;
+                way.doubt[bin] *= TRANSITION_FACTOR * (1.0 - HALF * step * played.power[bin]);
+                way.doubt[bin] += (1.0 - TRANSITION_FACTOR) * size;
             }
         }
     }
@@ -219,7 +219,7 @@ impl FftPair {
         Self { forward, inverse, samples: [0.0; WINDOW], spectrum, scratch }
     }
 
-    fn spectrum(&mut self, head: &Piece, tail: &Piece) -> Spectrum {
+    fn spectrum(&mut self, head: &BlockSamples, tail: &BlockSamples) -> Spectrum {
         self.samples[..PIECE].copy_from_slice(head);
         self.samples[PIECE..].copy_from_slice(tail);
         // It refuses wrong lengths only.
@@ -230,12 +230,12 @@ impl FftPair {
         }
     }
 
-    fn head(&mut self, spectrum: &Spectrum) -> Piece {
+    fn head(&mut self, spectrum: &Spectrum) -> BlockSamples {
         self.back(spectrum);
         std::array::from_fn(|at| self.samples[at] / WINDOW as f32)
     }
 
-    fn tail(&mut self, spectrum: &Spectrum) -> Piece {
+    fn tail(&mut self, spectrum: &Spectrum) -> BlockSamples {
         self.back(spectrum);
         std::array::from_fn(|at| self.samples[PIECE + at] / WINDOW as f32)
     }

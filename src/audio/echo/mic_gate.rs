@@ -74,11 +74,11 @@ impl MicGate {
             block,
             match talker {
                 NearEnd::Silent => DUCKED,
-                NearEnd::Seems | NearEnd::Speaks => 1.0,
+                NearEnd::Suspected | NearEnd::Speaks => 1.0,
             },
         );
         let echo = self.loudest_played() * self.coupling;
-        if power > FAINT && power > echo * CLEAR { SpeechGate::Heard } else { SpeechGate::Masked }
+        if power > FAINT && power > echo * CLEAR { SpeechGate::Open } else { SpeechGate::Masked }
     }
 
     /// Returns the largest power that was played and may sound in the room at this moment.

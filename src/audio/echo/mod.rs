@@ -115,7 +115,7 @@ impl EchoState {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SpeechGate {
     /// It is the room, and perhaps somebody who speaks.
-    Heard,
+    Open,
     /// It is no louder than the echo.
     Masked,
 }
@@ -126,7 +126,7 @@ pub(crate) enum NearEnd {
     /// Nobody speaks.
     Silent,
     /// Somebody seems to.
-    Seems,
+    Suspected,
     /// Somebody speaks over the speaker.
     Speaks,
 }
@@ -257,12 +257,12 @@ impl EchoControl {
         match self.mode {
             EchoMode::Off | EchoMode::Cancel => {
                 self.switch.open(block);
-                SpeechGate::Heard
+                SpeechGate::Open
             }
             EchoMode::Duck if sounds => self.switch.duck(block, clean, talker),
             EchoMode::Duck => {
                 self.switch.open(block);
-                SpeechGate::Heard
+                SpeechGate::Open
             }
             // Nobody is asked to speak over it.
             EchoMode::HalfDuplex if self.is_closed() => {
@@ -271,7 +271,7 @@ impl EchoControl {
             }
             EchoMode::HalfDuplex => {
                 self.switch.open(block);
-                SpeechGate::Heard
+                SpeechGate::Open
             }
         }
     }
@@ -310,4 +310,4 @@ fn decibels(power: f32) -> f32 {
 }
 
 /// The rate of all blocks.
-pub(crate) const RATE: SampleRate = SampleRate::WIRE;
+pub(crate) const RATE: SampleRate = SampleRate::HZ_24000;

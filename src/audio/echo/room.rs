@@ -102,7 +102,8 @@ pub(crate) fn assistant(seconds: usize) -> Vec<f32> {
     let coded = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/demo/voice.ul"));
     let length = (seconds * 8_000).min(coded.len());
     let samples: Vec<i16> = coded[..length].iter().map(|code| decode_ulaw(*code)).collect();
-    let floats = resample_clip(&samples, SampleRate::TELEPHONE, SampleRate::WIRE).into_iter().map(to_float);
+    let floats =
+        resample_clip(&samples, SampleRate::TELEPHONE, SampleRate::HZ_24000).into_iter().map(to_float);
     at_level(floats.cycle().take(seconds * 24_000).collect(), -20.0)
 }
 

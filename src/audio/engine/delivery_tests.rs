@@ -15,9 +15,9 @@ fn ms(ms: u64) -> Duration {
 }
 
 /// Numbers that look random and are the same every time (Lehmer's generator).
-struct Dice(u64);
+struct LehmerRng(u64);
 
-impl Dice {
+impl LehmerRng {
     fn below(&mut self, limit: u64) -> u64 {
         self.0 = self.0 * 48_271 % 2_147_483_647;
         self.0 % limit
@@ -145,7 +145,7 @@ fn gaps(given: &[f32], answer: &[i16], rate: SampleRate) -> Vec<u64> {
 
 /// Speech as far as it matters here: phrases of one or two seconds with pauses between them, the first
 /// after a silence of so many milliseconds.
-fn speech(seconds: usize, silence_ms: u64, dice: &mut Dice) -> Vec<i16> {
+fn speech(seconds: usize, silence_ms: u64, dice: &mut LehmerRng) -> Vec<i16> {
     let length = seconds * RATE.0 as usize;
     let silence = |samples: u64| std::iter::repeat_n(0, samples as usize);
     let mut answer: Vec<i16> = silence(RATE.samples(ms(silence_ms))).collect();
@@ -173,7 +173,7 @@ fn an_answer_in_a_burst_has_no_gap_and_both_its_ends() {
 #[test]
 fn a_live_answer_whose_sender_is_as_far_ahead_as_its_deltas_are_late_has_no_gap() {
     for seed in 1..=10 {
-        let (mut listener, mut dice) = (Listener::new(RATE, 0), Dice(seed));
+        let (mut listener, mut dice) = (Listener::new(RATE, 0), LehmerRng(seed));
         let answer = counting(10, RATE);
         // Two deltas come at once; each that follows may be 80 ms too early or too late.
         let live = (0..100).map(|n: u64| if n < 2 { ms(80) } else { ms((n - 1) * 100 + dice.below(161)) });
@@ -185,7 +185,7 @@ fn a_live_answer_whose_sender_is_as_far_ahead_as_its_deltas_are_late_has_no_gap(
 #[test]
 fn a_live_answer_without_any_lead_teaches_how_much_is_to_be_gathered() {
     for seed in 1..=10 {
-        let (mut listener, mut dice) = (Listener::new(RATE, 0), Dice(seed));
+        let (mut listener, mut dice) = (Listener::new(RATE, 0), LehmerRng(seed));
         let answer = counting(10, RATE);
         let heard: Vec<Vec<u64>> = (1..=4)
             .map(|number| {
@@ -214,7 +214,7 @@ fn onset_ms(given: &[f32]) -> u64 {
 fn a_live_answer_that_begins_with_a_pause_gathers_in_it_what_it_has_no_lead_of() {
     let mut first_with_gaps = 0;
     for seed in 1..=20 {
-        let (mut listener, mut dice) = (Listener::new(RATE, 0), Dice(seed * 7_919));
+        let (mut listener, mut dice) = (Listener::new(RATE, 0), LehmerRng(seed * 7_919));
         for number in 1..=3 {
             let answer = speech(10, 100 + dice.below(150), &mut dice);
             let live: Vec<Duration> = (0..100).map(|n: u64| ms(n * 100 + dice.below(161))).collect();
@@ -236,7 +236,7 @@ fn an_answer_that_comes_faster_than_live_has_the_pauses_it_was_given() {
         [2, 5, 20].into_iter().flat_map(|fast| [10, 50, 80, 100, 250].map(|silence| (fast, silence)))
     {
         let mut listener = Listener::new(RATE, 0);
-        let answer = speech(5, silence, &mut Dice(silence));
+        let answer = speech(5, silence, &mut LehmerRng(silence));
         for number in 1..=2 {
             let given = listener.hear(number, &answer, (0..50).map(|n: u64| ms(n * 100 / times_as_fast)));
             let begin = RATE.samples(ms(onset_ms(&given) - silence)) as usize;
@@ -251,7 +251,7 @@ fn an_answer_that_comes_faster_than_live_has_the_pauses_it_was_given() {
 fn what_was_heard_is_known_to_the_sample_while_a_pause_is_prolonged() {
     let mut listener = Listener::new(RATE, 0);
     // Speech follows a silence of 150 ms; the second piece is not there in time.
-    let answer = speech(2, 150, &mut Dice(1));
+    let answer = speech(2, 150, &mut LehmerRng(1));
     let deltas: Vec<&[i16]> = answer.chunks(800).collect();
     listener.engine.play(ClipId(1), Frame::new(RATE, deltas[0]));
     listener.run_until(ms(140));

@@ -11,7 +11,7 @@ use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use crate::audio::api::{AudioCommand, AudioThreadEvent, Duck, Mute, StreamCounters};
 use crate::audio::capture::framing::{self, CaptureFramer, CaptureParts};
 use crate::audio::capture::processing::{Processor, ProcessorParts};
-use crate::audio::device::block_size::Audibility;
+use crate::audio::device::block_size::AudibleState;
 use crate::audio::echo::Processing;
 use crate::audio::playback::queue::{self, PlaybackQueue, PlaybackQueueParts};
 use crate::audio::realtime::callback::{CaptureCallback, PlaybackCallback};
@@ -81,7 +81,7 @@ pub struct Engine {
 
 /// What the speaker is wanted for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Demand {
+pub(crate) enum SpeakerDemand {
     /// Something is being played, stopped or waited for.
     Sound,
     /// Nothing.
@@ -128,8 +128,8 @@ impl Engine {
             prebuffer: format.prebuffer,
         });
         let capture = CaptureCallback::new(capture_tx, Arc::clone(&shared));
-        let playback =
-            PlaybackCallback::new(playback_rx, Arc::clone(&shared), format.device_out).told_to(reference);
+        let playback = PlaybackCallback::new(playback_rx, Arc::clone(&shared), format.device_out)
+            .with_reference(reference);
         let ends = EngineChannels {
             capture,
             playback,
@@ -207,7 +207,7 @@ impl Engine {
         let (reference, told) = ring(device, queue::CAPACITY);
         let is_heard = self.microphone.connect_reference(told, device);
         let playback = PlaybackCallback::new(playback, Arc::clone(&self.shared), device);
-        self.tapped(playback.told_to(is_heard.then_some(reference)))
+        self.tapped(playback.with_reference(is_heard.then_some(reference)))
     }
 
     /// Has all that comes recorded once that is asked for; returns what belongs into the speaker's callback.
@@ -278,8 +278,8 @@ impl Engine {
     }
 
     /// Returns whether the speaker has anything to do.
-    pub(crate) fn demand(&self) -> Demand {
-        if self.speaker.is_idle() { Demand::Nothing } else { Demand::Sound }
+    pub(crate) fn demand(&self) -> SpeakerDemand {
+        if self.speaker.is_idle() { SpeakerDemand::Nothing } else { SpeakerDemand::Sound }
     }
 
     /// Takes note of gaps that came about behind the callbacks.
@@ -293,8 +293,8 @@ impl Engine {
     }
 
     /// Returns what can be heard now.
-    pub(crate) fn scene(&self) -> Audibility {
-        Audibility { level: self.microphone.level(), speaker: self.demand() }
+    pub(crate) fn scene(&self) -> AudibleState {
+        AudibleState { level: self.microphone.level(), speaker: self.demand() }
     }
 
     /// Returns whether what the speaker's device does next is to be told at once.
@@ -303,7 +303,7 @@ impl Engine {
     }
 
     /// Does what it is told; devices and the end are not for the engine.
-    pub(crate) fn obey(&mut self, command: AudioCommand) {
+    pub(crate) fn handle_command(&mut self, command: AudioCommand) {
         match command {
             AudioCommand::Play { clip, frame } => self.play(clip, frame),
             AudioCommand::EndClip(clip) => self.end_clip(clip),

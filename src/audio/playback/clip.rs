@@ -44,7 +44,7 @@ pub(crate) enum Gate {
     /// It is.
     Open,
     /// It is in a pause, which is prolonged.
-    Pausing,
+    Stretching,
 }
 
 impl QueuedClip {
@@ -75,8 +75,10 @@ impl QueuedClip {
         let lacking = lacks.is_some_and(|lacks| !lacks.is_zero());
         self.gate = match self.gate {
             Gate::Gathering if !enough => Gate::Gathering,
-            Gate::Gathering | Gate::Open | Gate::Pausing if lacking && self.is_in_pause() => Gate::Pausing,
-            Gate::Gathering | Gate::Open | Gate::Pausing => Gate::Open,
+            Gate::Gathering | Gate::Open | Gate::Stretching if lacking && self.is_in_pause() => {
+                Gate::Stretching
+            }
+            Gate::Gathering | Gate::Open | Gate::Stretching => Gate::Open,
         };
     }
 

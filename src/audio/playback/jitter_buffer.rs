@@ -105,7 +105,7 @@ impl JitterBuffer {
     }
 
     /// Returns for how long a pause of a clip is to be prolonged, while so much of it waits to be heard.
-    pub(crate) fn lacks(&self, now: Duration, clip: ClipId, in_hand: Duration) -> Duration {
+    pub(crate) fn deficit(&self, now: Duration, clip: ClipId, in_hand: Duration) -> Duration {
         let Some(run) = self.run.as_ref().filter(|run| run.clip == clip && self.is_live(run, now)) else {
             return Duration::ZERO;
         };
@@ -298,14 +298,14 @@ mod tests {
     fn a_pause_is_prolonged_by_what_a_live_answer_lacks() {
         let mut jitter = JitterBuffer::new(ms(60));
         jitter.arrived(ms(0), CLIP, ms(100));
-        assert_eq!(jitter.lacks(ms(40), CLIP, ms(60)), ms(0), "more may come at once");
-        assert_eq!(jitter.lacks(ms(60), CLIP, ms(40)), ms(160), "nobody knows how late the next can be");
-        assert_eq!(jitter.lacks(ms(60), ClipId(2), ms(40)), ms(0), "another clip");
+        assert_eq!(jitter.deficit(ms(40), CLIP, ms(60)), ms(0), "more may come at once");
+        assert_eq!(jitter.deficit(ms(60), CLIP, ms(40)), ms(160), "nobody knows how late the next can be");
+        assert_eq!(jitter.deficit(ms(60), ClipId(2), ms(40)), ms(0), "another clip");
         // It is 30 ms late, and was missing for so long; what was in hand is still behind by that.
         jitter.arrived(ms(130), CLIP, ms(100));
-        assert_eq!(jitter.lacks(ms(130), CLIP, ms(100)), ms(130));
-        assert_eq!(jitter.lacks(ms(230), CLIP, ms(100)), ms(30), "100 ms went by in silence");
-        assert_eq!(jitter.lacks(ms(255), CLIP, ms(100)), ms(0), "5 ms are not worth it");
+        assert_eq!(jitter.deficit(ms(130), CLIP, ms(100)), ms(130));
+        assert_eq!(jitter.deficit(ms(230), CLIP, ms(100)), ms(30), "100 ms went by in silence");
+        assert_eq!(jitter.deficit(ms(255), CLIP, ms(100)), ms(0), "5 ms are not worth it");
     }
 
     #[test]
@@ -315,7 +315,7 @@ mod tests {
         jitter.ran_dry(ms(1_000), CLIP);
         jitter.arrived(ms(1_300), CLIP, ms(100));
         assert_eq!(jitter.target(), ms(400), "the next begins with more");
-        assert_eq!(jitter.lacks(ms(1_350), CLIP, ms(50)), UNKNOWN + MARGIN);
+        assert_eq!(jitter.deficit(ms(1_350), CLIP, ms(50)), UNKNOWN + MARGIN);
     }
 
     #[test]
@@ -326,7 +326,7 @@ mod tests {
                 let now = ms(100) * n / times_as_fast;
                 jitter.arrived(now, CLIP, ms(100));
                 let in_hand = ms(100) * (n + 1) - now;
-                assert!(n < 2 || jitter.lacks(now, CLIP, in_hand).is_zero(), "{times_as_fast}: {n}");
+                assert!(n < 2 || jitter.deficit(now, CLIP, in_hand).is_zero(), "{times_as_fast}: {n}");
             }
         }
     }
@@ -337,7 +337,7 @@ mod tests {
         let now = live(&mut jitter, ms(0), (10, ms(40)));
         assert_eq!((jitter.target(), jitter.target_of_pause()), (ms(140), ms(60)), "40 ms and a delta");
         jitter.arrived(now, CLIP, ms(100));
-        assert_eq!(jitter.lacks(now, CLIP, ms(100)), ms(60), "40 ms and a margin, from the beginning");
+        assert_eq!(jitter.deficit(now, CLIP, ms(100)), ms(60), "40 ms and a margin, from the beginning");
     }
 
     #[test]

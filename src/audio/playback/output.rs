@@ -9,7 +9,7 @@ use crate::audio::device::managed::{DeviceEvent, ManagedDevice, OpenReason};
 use crate::audio::device::open::{DeviceHandle, DeviceInfo, DeviceOrder, OpenRequest, Waker};
 use crate::audio::device::recovery::BlockFlow;
 use crate::audio::device::select::{DeviceRequest, Lookup};
-use crate::audio::engine::{Demand, Engine};
+use crate::audio::engine::{Engine, SpeakerDemand};
 use crate::audio::error::Direction;
 use crate::audio::realtime::callback::PlaybackCallback;
 
@@ -120,16 +120,18 @@ impl DeviceOutput {
     }
 
     /// Puts the speaker to rest after a long silence, and wakes it when there is something to play.
-    fn rest(&self, now: Duration, demand: Demand) -> IdleState {
+    fn rest(&self, now: Duration, demand: SpeakerDemand) -> IdleState {
         match (self.rest, demand) {
-            (IdleState::Awake(since), Demand::Nothing) if now.saturating_sub(since) < REST_AFTER => self.rest,
-            (IdleState::Awake(_), Demand::Nothing) => {
+            (IdleState::Awake(since), SpeakerDemand::Nothing) if now.saturating_sub(since) < REST_AFTER => {
+                self.rest
+            }
+            (IdleState::Awake(_), SpeakerDemand::Nothing) => {
                 self.jack.order(DeviceOrder::Rest);
                 IdleState::Resting
             }
-            (IdleState::Awake(_), Demand::Sound) => IdleState::Awake(now),
-            (IdleState::Resting, Demand::Nothing) => IdleState::Resting,
-            (IdleState::Resting, Demand::Sound) => {
+            (IdleState::Awake(_), SpeakerDemand::Sound) => IdleState::Awake(now),
+            (IdleState::Resting, SpeakerDemand::Nothing) => IdleState::Resting,
+            (IdleState::Resting, SpeakerDemand::Sound) => {
                 self.jack.order(DeviceOrder::Wake);
                 IdleState::Awake(now)
             }
@@ -140,7 +142,7 @@ impl DeviceOutput {
     fn steady(&mut self, now: Duration, engine: &mut Engine) {
         let (late, demand) = (self.jack.late(), engine.demand());
         let more = late.saturating_sub(std::mem::replace(&mut self.late, late));
-        if demand == Demand::Sound {
+        if demand == SpeakerDemand::Sound {
             engine.note_gaps(more);
         }
         if let Some(pace) = self.steadier.look(now, more, demand) {
@@ -151,13 +153,13 @@ impl DeviceOutput {
     /// Says when something has waited for too long.
     fn wait(&mut self, now: Duration, engine: &Engine) {
         match (engine.demand(), self.waiting) {
-            (Demand::Nothing, _) => self.waiting = None,
-            (Demand::Sound, None) => self.waiting = Some(now),
-            (Demand::Sound, Some(since)) if now.saturating_sub(since) >= ANSWER_WAITS => {
+            (SpeakerDemand::Nothing, _) => self.waiting = None,
+            (SpeakerDemand::Sound, None) => self.waiting = Some(now),
+            (SpeakerDemand::Sound, Some(since)) if now.saturating_sub(since) >= ANSWER_WAITS => {
                 engine.tell(AudioThreadEvent::Unheard);
                 self.waiting = Some(now);
             }
-            (Demand::Sound, Some(_)) => {}
+            (SpeakerDemand::Sound, Some(_)) => {}
         }
     }
 }

@@ -380,8 +380,8 @@ impl PlaybackQueue {
             let in_hand = head.rate.duration(head.waiting) + on_its_way;
             let goes_on = !head.ended && !followed;
             let before = head.gate;
-            head.decide(goes_on.then(|| self.jitter.lacks(now, head.clip, in_hand)));
-            if before != Gate::Pausing && head.gate == Gate::Pausing {
+            head.decide(goes_on.then(|| self.jitter.deficit(now, head.clip, in_hand)));
+            if before != Gate::Stretching && head.gate == Gate::Stretching {
                 self.drift.restart();
             }
             return (head.gate == Gate::Open).then(|| self.feed());

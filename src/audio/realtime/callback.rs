@@ -83,9 +83,9 @@ enum RingState {
     /// It is played as it is.
     Playing,
     /// The ring ran dry in the middle of a clip.
-    Starving,
+    Underrun,
     /// It comes back after that; so many samples until it is at full strength.
-    Rising(usize),
+    FadeIn(usize),
     /// A flush was asked for; so many samples until silence.
     Fading(usize),
 }
@@ -113,7 +113,7 @@ impl PlaybackCallback {
     }
 
     /// Makes it tell `reference` what it gives.
-    pub fn told_to(self, reference: Option<Producer<f32>>) -> Self {
+    pub fn with_reference(self, reference: Option<Producer<f32>>) -> Self {
         Self { reference, ..self }
     }
 
@@ -145,12 +145,12 @@ impl PlaybackCallback {
     fn play(&mut self, output: &mut [f32], channels: usize, frames: usize) -> usize {
         let most = match self.state {
             RingState::Fading(left) => frames.min(left),
-            RingState::Playing | RingState::Starving | RingState::Rising(_) => frames,
+            RingState::Playing | RingState::Underrun | RingState::FadeIn(_) => frames,
         };
         let Ok(chunk) = self.ring.read_chunk(most.min(self.ring.slots())) else { return 0 };
         let count = chunk.len();
-        if count > 0 && self.state == RingState::Starving {
-            self.state = RingState::Rising(self.rise_samples);
+        if count > 0 && self.state == RingState::Underrun {
+            self.state = RingState::FadeIn(self.rise_samples);
         }
         let goal = if self.shared.ducked.load(Ordering::Acquire) { DUCKED } else { 1.0 };
         for (frame, sample) in output.chunks_exact_mut(channels).zip(chunk) {
@@ -190,13 +190,13 @@ impl PlaybackCallback {
                     self.shared.flush_done.store(wanted, Ordering::Release);
                 }
             }
-            RingState::Playing | RingState::Rising(_) => {
+            RingState::Playing | RingState::FadeIn(_) => {
                 if missing > 0 && self.shared.expecting.load(Ordering::Acquire) {
-                    self.state = RingState::Starving;
+                    self.state = RingState::Underrun;
                     CallbackCounters::add(&self.shared.underruns, 1);
                 }
             }
-            RingState::Starving => {}
+            RingState::Underrun => {}
         }
     }
 
@@ -212,14 +212,14 @@ impl RingState {
     /// Returns the gain of the next sample and moves on by one.
     fn next_gain(&mut self, fade_samples: usize, rise_samples: usize) -> f32 {
         match self {
-            Self::Playing | Self::Starving => 1.0,
+            Self::Playing | Self::Underrun => 1.0,
             Self::Fading(left) => {
                 *left = left.saturating_sub(1);
                 *left as f32 / fade_samples as f32
             }
-            Self::Rising(left) => {
+            Self::FadeIn(left) => {
                 let gain = 1.0 - *left as f32 / rise_samples as f32;
-                *self = if *left <= 1 { Self::Playing } else { Self::Rising(*left - 1) };
+                *self = if *left <= 1 { Self::Playing } else { Self::FadeIn(*left - 1) };
                 gain
             }
         }
@@ -330,7 +330,7 @@ mod tests {
         let (mut ring, playback, shared) = playback(1_000);
         let (reference, mut told) = RingBuffer::new(5_000);
         let (tap, mut tapped) = RingBuffer::new(5_000);
-        let mut playback = playback.told_to(Some(reference)).tapped(tap);
+        let mut playback = playback.with_reference(Some(reference)).tapped(tap);
         ring.push_entire_slice(&[0.5; 1_000]).unwrap();
         let mut given = Vec::new();
         for block in [200, 300, 7, 1_000] {

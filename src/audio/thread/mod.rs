@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use crate::audio::api::{AudioCommand, AudioThreadEvent, DeviceState, Mute};
-use crate::audio::backend::file::Feed;
+use crate::audio::backend::file::SampleSource;
 use crate::audio::backend::paced::{InputStatus, PacedInput, PacedOutput};
 use crate::audio::backend::sink::{SampleSink, WritableFile};
 use crate::audio::capture::input::DeviceInput;
@@ -13,14 +13,14 @@ use crate::audio::device::enumerator::DeviceEnumerator;
 use crate::audio::device::open::{DeviceHandle, DeviceInfo, OpenAttempt, OpenRequest, WakeMode, Waker};
 use crate::audio::device::select::DeviceRequest;
 use crate::audio::device::watcher::DeviceWatcher;
-use crate::audio::engine::{Demand, Engine, EngineChannels, EngineFormat};
+use crate::audio::engine::{Engine, EngineChannels, EngineFormat, SpeakerDemand};
 use crate::audio::error::{AudioError, Direction};
-use crate::audio::options::{AudioOptions, Sink, Source};
+use crate::audio::options::{AudioOptions, AudioSink, AudioSource};
 use crate::audio::playback::output::DeviceOutput;
 use crate::audio::realtime::callback::{CaptureCallback, PlaybackCallback};
 use crate::audio::recording::recorder::Recorder;
 use crate::dsp::frame::SampleRate;
-use crate::files::Access;
+use crate::files::FileAccess;
 use crate::mishap;
 
 /// How often a device's microphone is looked after once its next block is due: it delays every word by that.
@@ -41,7 +41,7 @@ const PACED_TICK: Duration = Duration::from_millis(10);
 /// How long a sound system may take to open a device.
 const OPENING: Duration = Duration::from_secs(8);
 /// The rate of files, pipes and nothing.
-pub(crate) const PACED_RATE: SampleRate = SampleRate::WIRE;
+pub(crate) const PACED_RATE: SampleRate = SampleRate::HZ_24000;
 
 /// The audio thread's state.
 pub(crate) struct Runner {
@@ -76,7 +76,7 @@ enum OutputTarget {
 /// An input whose rate is known.
 enum FoundInput {
     Device(OpenRequest, DeviceHandle<CaptureCallback>),
-    Feed(Feed),
+    Feed(SampleSource),
 }
 
 /// An output whose rate is known.
@@ -99,7 +99,7 @@ impl Runner {
         let (input, output) = (input?, output?);
         let processing = match (&input, &output) {
             (FoundInput::Device(..), FoundOutput::Device(..)) => options.processing,
-            (FoundInput::Device(..) | FoundInput::Feed(_), _) => options.processing.without_a_room(),
+            (FoundInput::Device(..) | FoundInput::Feed(_), _) => options.processing.without_echo_control(),
         };
         let (mut engine, ends) = Engine::new(EngineFormat {
             wire_in: options.wire_in,
@@ -167,7 +167,7 @@ impl Runner {
                     | AudioCommand::Flush
                     | AudioCommand::Duck(_)
                     | AudioCommand::Record) => {
-                        self.engine.obey(command);
+                        self.engine.handle_command(command);
                     }
                 }
             }
@@ -180,7 +180,7 @@ impl Runner {
     fn turn(&mut self, now: Duration) {
         self.turn_input(now);
         self.turn_output(now);
-        self.look(now);
+        self.poll_devices(now);
         let heard = self.engine.step(now);
         if !heard.is_zero() {
             if self.heard_at.is_none() && self.input_is_real() {
@@ -196,13 +196,13 @@ impl Runner {
             InputSource::Paced(_) => None,
         };
         self.tick = match drive {
-            Some(WakeMode::Wakes) => WOKEN_TICK,
-            Some(WakeMode::Called) => {
+            Some(WakeMode::Notify) => WOKEN_TICK,
+            Some(WakeMode::Poll) => {
                 next_tick(self.block, now.saturating_sub(self.heard_at.unwrap_or_default()))
             }
             None => PACED_TICK,
         };
-        if self.engine.demand() == Demand::Sound {
+        if self.engine.demand() == SpeakerDemand::Sound {
             self.tick = self.tick.min(LONGEST_TICK);
         }
         if matches!(self.output, OutputTarget::Device(..)) && self.engine.awaits_speaker() {
@@ -239,7 +239,7 @@ impl Runner {
     }
 
     /// Looks whether another device would be opened now, and which there are.
-    fn look(&mut self, now: Duration) {
+    fn poll_devices(&mut self, now: Duration) {
         if let Some(lookouts) = &mut self.lookouts {
             while let Some((direction, seen)) = lookouts.answer(now) {
                 match (direction, &mut self.input, &mut self.output) {
@@ -346,16 +346,16 @@ fn not_a_device(direction: Direction) -> AudioThreadEvent {
 /// An input that is being opened.
 enum WaitingInput {
     Device(OpenAttempt<CaptureCallback>),
-    Feed(Feed),
+    Feed(SampleSource),
 }
 
 impl WaitingInput {
-    fn begin(source: &Source, waker: &Waker) -> Result<Self, AudioError> {
+    fn begin(source: &AudioSource, waker: &Waker) -> Result<Self, AudioError> {
         match source {
-            Source::Device(wanted) => OpenAttempt::begin(request(wanted), waker).map(Self::Device),
-            Source::File(path) => Feed::open(path).map(Self::Feed),
-            Source::Stdin => Feed::stdin().map(Self::Feed),
-            Source::Null => Ok(Self::Feed(Feed::Silence(PACED_RATE))),
+            AudioSource::Device(wanted) => OpenAttempt::begin(request(wanted), waker).map(Self::Device),
+            AudioSource::File(path) => SampleSource::open(path).map(Self::Feed),
+            AudioSource::Stdin => SampleSource::stdin().map(Self::Feed),
+            AudioSource::Null => Ok(Self::Feed(SampleSource::Silence(PACED_RATE))),
         }
     }
 
@@ -377,14 +377,14 @@ enum WaitingOutput {
 }
 
 impl WaitingOutput {
-    fn begin(sink: &Sink, waker: &Waker) -> Result<Self, AudioError> {
+    fn begin(sink: &AudioSink, waker: &Waker) -> Result<Self, AudioError> {
         match sink {
-            Sink::Device(wanted) => OpenAttempt::begin(request(wanted), waker).map(Self::Device),
-            Sink::File(path) => {
-                WritableFile::new(path, Access::Shared).map(FoundOutput::File).map(Self::Other)
+            AudioSink::Device(wanted) => OpenAttempt::begin(request(wanted), waker).map(Self::Device),
+            AudioSink::File(path) => {
+                WritableFile::new(path, FileAccess::Shared).map(FoundOutput::File).map(Self::Other)
             }
-            Sink::Stdout => Ok(Self::Other(FoundOutput::Stdout)),
-            Sink::Null => Ok(Self::Other(FoundOutput::Nowhere)),
+            AudioSink::Stdout => Ok(Self::Other(FoundOutput::Stdout)),
+            AudioSink::Null => Ok(Self::Other(FoundOutput::Nowhere)),
         }
     }
 

@@ -24,7 +24,7 @@ struct Call {
 }
 
 impl Call {
-    fn open(input: Source, output: Sink) -> Self {
+    fn open(input: AudioSource, output: AudioSink) -> Self {
         let options = AudioOptions { input, output, ..AudioOptions::default() };
         let (runner, ends) = Runner::open(&options, &waker()).unwrap();
         Self { runner, ends, now: Duration::ZERO, frames: Vec::new(), events: Vec::new() }
@@ -53,7 +53,7 @@ impl Call {
     }
 
     fn play(&mut self, clip: u64, samples: &[i16]) {
-        self.runner.engine.play(ClipId(clip), Frame::new(SampleRate::WIRE, samples));
+        self.runner.engine.play(ClipId(clip), Frame::new(SampleRate::HZ_24000, samples));
     }
 
     fn heard(&self) -> Vec<i16> {
@@ -67,14 +67,14 @@ fn waker() -> Waker {
 }
 
 fn write(path: &Path, samples: &[i16]) {
-    let mut writer = WavWriter::new(std::fs::File::create(path).unwrap(), SampleRate::WIRE).unwrap();
+    let mut writer = WavWriter::new(std::fs::File::create(path).unwrap(), SampleRate::HZ_24000).unwrap();
     writer.write(samples).unwrap();
     writer.finish().unwrap();
 }
 
 fn read(path: &Path) -> Vec<i16> {
     let (rate, samples) = read_clip(std::fs::File::open(path).unwrap()).unwrap();
-    assert_eq!(rate, SampleRate::WIRE);
+    assert_eq!(rate, SampleRate::HZ_24000);
     samples.into_iter().map(to_int).collect()
 }
 
@@ -87,7 +87,7 @@ fn a_file_is_heard_as_fast_as_it_was_spoken_and_then_silence() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("speech.wav");
     write(&path, &ramp(12_100));
-    let mut call = Call::open(Source::File(path), Sink::Null);
+    let mut call = Call::open(AudioSource::File(path), AudioSink::Null);
     call.run(ms(400));
     assert_eq!(call.heard(), ramp(9_600));
     assert!(!call.events.contains(&AudioThreadEvent::InputEnded));
@@ -105,7 +105,7 @@ fn a_truncated_file_ends_with_a_warning() {
     write(&path, &ramp(12_100));
     let whole = std::fs::read(&path).unwrap();
     std::fs::write(&path, &whole[..whole.len() - 2_400]).unwrap();
-    let mut call = Call::open(Source::File(path), Sink::Null);
+    let mut call = Call::open(AudioSource::File(path), AudioSink::Null);
     call.run(ms(1_000));
     assert_eq!(call.heard()[..10_900], ramp(10_900));
     let warnings =
@@ -116,16 +116,16 @@ fn a_truncated_file_ends_with_a_warning() {
 
 #[test]
 fn an_input_that_fails_ends_and_the_failure_is_the_result() {
-    struct Failing(u8);
-    impl std::io::Read for Failing {
+    struct FailingInput(u8);
+    impl std::io::Read for FailingInput {
         fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
             self.0 = self.0.checked_sub(1).ok_or_else(|| std::io::Error::other("disk on fire"))?;
             buffer.fill(self.0);
             Ok(buffer.len())
         }
     }
-    let mut call = Call::open(Source::Null, Sink::Null);
-    let feed = Feed::pipe(Failing(3), "standard input".to_owned()).unwrap();
+    let mut call = Call::open(AudioSource::Null, AudioSink::Null);
+    let feed = SampleSource::pipe(FailingInput(3), "standard input".to_owned()).unwrap();
     let capture = call.runner.engine.connect_microphone(feed.rate());
     call.runner.input = InputSource::Paced(Box::new(PacedInput::new(feed, capture)));
     while !call.events.contains(&AudioThreadEvent::InputEnded) {
@@ -140,7 +140,7 @@ fn a_file_waits_for_a_session_that_does_not_listen() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("speech.wav");
     write(&path, &ramp(48_000));
-    let mut call = Call::open(Source::File(path), Sink::Null);
+    let mut call = Call::open(AudioSource::File(path), AudioSink::Null);
     for n in 1..1_000 {
         call.now = ms(n * 10);
         call.runner.turn(call.now);
@@ -152,7 +152,7 @@ fn a_file_waits_for_a_session_that_does_not_listen() {
 
 #[test]
 fn silence_does_not_wait_for_anybody() {
-    let mut call = Call::open(Source::Null, Sink::Null);
+    let mut call = Call::open(AudioSource::Null, AudioSink::Null);
     for n in 1..1_000 {
         call.now = ms(n * 10);
         call.runner.turn(call.now);
@@ -164,7 +164,7 @@ fn silence_does_not_wait_for_anybody() {
 fn an_output_file_holds_what_was_played_and_not_the_pauses() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("answer.wav");
-    let mut call = Call::open(Source::Null, Sink::File(path.clone()));
+    let mut call = Call::open(AudioSource::Null, AudioSink::File(path.clone()));
     call.run(ms(500));
     call.play(1, &ramp(24_001));
     call.runner.engine.end_clip(ClipId(1));
@@ -185,7 +185,7 @@ fn an_output_file_holds_what_was_played_and_not_the_pauses() {
 fn a_flush_ends_an_output_file_where_it_says() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("answer.wav");
-    let mut call = Call::open(Source::Null, Sink::File(path.clone()));
+    let mut call = Call::open(AudioSource::Null, AudioSink::File(path.clone()));
     call.play(1, &ramp(240_000));
     call.run(ms(1_000));
     call.runner.engine.flush();
@@ -205,8 +205,8 @@ fn nothing_is_written_when_the_input_cannot_be_used() {
     std::fs::write(&output, "precious").unwrap();
     let input = directory.path().join("missing.wav");
     let options = AudioOptions {
-        input: Source::File(input),
-        output: Sink::File(output.clone()),
+        input: AudioSource::File(input),
+        output: AudioSink::File(output.clone()),
         ..AudioOptions::default()
     };
     assert!(matches!(Runner::open(&options, &waker()), Err(AudioError::OpenInput { .. })));
@@ -219,7 +219,7 @@ fn a_call_that_never_was_leaves_the_output_as_it_found_it() {
     let (kept, fresh) = (directory.path().join("kept.wav"), directory.path().join("fresh.wav"));
     std::fs::write(&kept, "precious").unwrap();
     for path in [&kept, &fresh] {
-        let mut call = Call::open(Source::Null, Sink::File(path.clone()));
+        let mut call = Call::open(AudioSource::Null, AudioSink::File(path.clone()));
         call.run(ms(500));
         call.runner.close(PacedOutput::leave).unwrap();
     }
@@ -232,7 +232,7 @@ fn a_silent_call_leaves_an_output_without_sound() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("answer.wav");
     std::fs::write(&path, "an answer of another call").unwrap();
-    let call = Call::open(Source::Null, Sink::File(path.clone()));
+    let call = Call::open(AudioSource::Null, AudioSink::File(path.clone()));
     call.runner.close(PacedOutput::close).unwrap();
     assert_eq!(hound::WavReader::open(&path).unwrap().len(), 0);
 }
@@ -241,8 +241,11 @@ fn a_silent_call_leaves_an_output_without_sound() {
 fn a_place_that_cannot_be_written_is_told_before_anything_begins() {
     let directory = tempfile::tempdir().unwrap();
     for path in [directory.path().join("no/such/folder.wav"), directory.path().to_owned()] {
-        let options =
-            AudioOptions { input: Source::Null, output: Sink::File(path), ..AudioOptions::default() };
+        let options = AudioOptions {
+            input: AudioSource::Null,
+            output: AudioSink::File(path),
+            ..AudioOptions::default()
+        };
         assert!(matches!(Runner::open(&options, &waker()), Err(AudioError::OpenOutput { .. })));
     }
 }
@@ -251,7 +254,7 @@ fn a_place_that_cannot_be_written_is_told_before_anything_begins() {
 fn an_audio_thread_that_was_asleep_loses_no_answer() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("answer.wav");
-    let mut call = Call::open(Source::Null, Sink::File(path.clone()));
+    let mut call = Call::open(AudioSource::Null, AudioSink::File(path.clone()));
     call.play(1, &ramp(48_000));
     call.runner.engine.end_clip(ClipId(1));
     for _ in 0..20 {

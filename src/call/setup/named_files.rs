@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::audio::options::{Sink, Source};
+use crate::audio::options::{AudioSink, AudioSource};
 use crate::call::setup::settings::ResolvedSettings;
 use crate::cli::EndpointArgs;
 use crate::config::paths;
@@ -21,12 +21,12 @@ struct NamedFile {
     /// The flag that names it, or what it is.
     name: &'static str,
     path: PathBuf,
-    usage: Usage,
+    usage: FileUsage,
 }
 
 /// What is done with a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Usage {
+enum FileUsage {
     Read,
     Written,
 }
@@ -45,30 +45,30 @@ impl NamedFiles {
     /// Adds a file that is read, if there is one.
     #[must_use]
     pub(crate) fn read(self, name: &'static str, path: Option<&Path>) -> Self {
-        self.with(name, path, Usage::Read)
+        self.with(name, path, FileUsage::Read)
     }
 
     /// Adds a file that is written, if there is one.
     #[must_use]
     pub(crate) fn written(self, name: &'static str, path: Option<&Path>) -> Self {
-        self.with(name, path, Usage::Written)
+        self.with(name, path, FileUsage::Written)
     }
 
     /// Adds the input, if it is a file.
     #[must_use]
-    pub(crate) fn input(self, name: &'static str, input: &Source) -> Self {
+    pub(crate) fn input(self, name: &'static str, input: &AudioSource) -> Self {
         match input {
-            Source::File(path) => self.read(name, Some(path)),
-            Source::Device(_) | Source::Stdin | Source::Null => self,
+            AudioSource::File(path) => self.read(name, Some(path)),
+            AudioSource::Device(_) | AudioSource::Stdin | AudioSource::Null => self,
         }
     }
 
     /// Adds the output, if it is a file.
     #[must_use]
-    pub(crate) fn output(self, output: &Sink) -> Self {
+    pub(crate) fn output(self, output: &AudioSink) -> Self {
         match output {
-            Sink::File(path) => self.written("--output", Some(path)),
-            Sink::Device(_) | Sink::Stdout | Sink::Null => self,
+            AudioSink::File(path) => self.written("--output", Some(path)),
+            AudioSink::Device(_) | AudioSink::Stdout | AudioSink::Null => self,
         }
     }
 
@@ -80,7 +80,7 @@ impl NamedFiles {
     pub(crate) fn check(&self) -> Result<(), Error> {
         for (at, one) in self.files.iter().enumerate() {
             for other in &self.files[at + 1..] {
-                let is_written = [one.usage, other.usage].contains(&Usage::Written);
+                let is_written = [one.usage, other.usage].contains(&FileUsage::Written);
                 if is_written && is_same_file(&one.path, &other.path) {
                     let (first, second, path) = (one.name, other.name, other.path.display());
                     let error = format!("{first} and {second} are the same file: {path}");
@@ -91,7 +91,7 @@ impl NamedFiles {
         Ok(())
     }
 
-    fn with(mut self, name: &'static str, path: Option<&Path>, usage: Usage) -> Self {
+    fn with(mut self, name: &'static str, path: Option<&Path>, usage: FileUsage) -> Self {
         self.files.extend(path.map(|path| NamedFile { name, path: path.to_owned(), usage }));
         self
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::audio::api::MuteMode;
 use crate::audio::capture::speech_detector::{ListenMode, SpeechRule};
 use crate::audio::echo::{EchoMode, EchoPolicy, Processing, ProcessingStep};
-use crate::audio::options::{AudioOptions, Sink, Source};
+use crate::audio::options::{AudioOptions, AudioSink, AudioSource};
 use crate::call::setup::address::transcription_model;
 use crate::call::setup::prices;
 use crate::call::setup::settings::ResolvedSettings;
@@ -21,14 +21,14 @@ use crate::protocol::language::wire_code;
 use crate::protocol::settings::{AudioFormat, Modality, SessionKind, SessionSettings, Transcription, Voice};
 use crate::protocol::value::FieldUpdate as Field;
 use crate::session::metering::limits::CallLimits;
-use crate::session::plan::{AtInputEnd, Interrupt, LocalTurns, Mode, Plan, TurnControl};
+use crate::session::plan::{InputEndAction, Interrupt, LocalTurnPlan, Mode, Plan, TurnControl};
 
 /// Returns the plan of a call.
 ///
 /// # Errors
 ///
 /// When a rate does not go with its format, or a flag with the way in which turns are found.
-pub(crate) fn talk(call: &ResolvedSettings, at_input_end: AtInputEnd) -> Result<Plan, Error> {
+pub(crate) fn talk(call: &ResolvedSettings, at_input_end: InputEndAction) -> Result<Plan, Error> {
     let mut settings = settings(call);
     settings.output = Some(Modality::Audio);
     settings.input_format = Some(format(call, Setting::InputFormat, Setting::InputRate)?);
@@ -46,7 +46,7 @@ pub(crate) fn chat(call: &ResolvedSettings, opening: Option<String>) -> Plan {
     settings.output = Some(Modality::Text);
     settings.turn_detection = Field::Clear;
     let mode = if opening.is_some() { Mode::Ask } else { Mode::Chat };
-    let mut plan = plan(mode, settings, call, AtInputEnd::GoOn);
+    let mut plan = plan(mode, settings, call, InputEndAction::GoOn);
     plan.opening.extend(opening);
     plan
 }
@@ -57,7 +57,7 @@ pub(crate) fn chat(call: &ResolvedSettings, opening: Option<String>) -> Plan {
 ///
 /// When a rate does not go with its format, or a flag with the way in which turns are found, and when the
 /// endpoint has no session for captions only.
-pub(crate) fn transcribe(call: &ResolvedSettings, at_input_end: AtInputEnd) -> Result<Plan, Error> {
+pub(crate) fn transcribe(call: &ResolvedSettings, at_input_end: InputEndAction) -> Result<Plan, Error> {
     let finding = turn_detection::finding(call, TurnHandling::Captioned)?;
     turn_detection::must_be_found(&finding, at_input_end)?;
     let settings = SessionSettings {
@@ -92,7 +92,12 @@ pub(crate) fn captioning_kind(call: &ResolvedSettings) -> Result<SessionKind, Er
 }
 
 /// Returns how sound is handled, at the rates of the plan.
-pub(crate) fn sound(call: &ResolvedSettings, plan: &Plan, input: Source, output: Sink) -> AudioOptions {
+pub(crate) fn sound(
+    call: &ResolvedSettings,
+    plan: &Plan,
+    input: AudioSource,
+    output: AudioSink,
+) -> AudioOptions {
     let usual = AudioOptions::default();
     let ms = |setting, usual| {
         call.in_force.number(setting).map_or(usual, |ms| Duration::from_millis(u64::from(ms)))
@@ -139,7 +144,7 @@ fn processing(call: &ResolvedSettings, plan: &Plan) -> Processing {
 fn listening(plan: &Plan) -> ListenMode {
     let interrupts = plan.mode == Mode::Talk && plan.interrupt != Interrupt::Off;
     match (plan.turn_control(), &plan.local_turns) {
-        (TurnControl::Local, Some(LocalTurns { threshold, silence, .. })) => {
+        (TurnControl::Local, Some(LocalTurnPlan { threshold, silence, .. })) => {
             ListenMode::Turns(SpeechRule { threshold: *threshold, silence: *silence })
         }
         (TurnControl::Server, _) if interrupts => ListenMode::Interruptions,
@@ -156,7 +161,12 @@ pub(crate) fn interrupt(call: &ResolvedSettings) -> Interrupt {
     }
 }
 
-fn plan(mode: Mode, settings: SessionSettings, call: &ResolvedSettings, at_input_end: AtInputEnd) -> Plan {
+fn plan(
+    mode: Mode,
+    settings: SessionSettings,
+    call: &ResolvedSettings,
+    at_input_end: InputEndAction,
+) -> Plan {
     let dialect = match call.in_force.choice(Setting::Dialect) {
         Some(DialectArg::Auto) | None => None,
         Some(DialectArg::Ga) => Some(Dialect::Ga),
@@ -204,7 +214,7 @@ fn settings(call: &ResolvedSettings) -> SessionSettings {
 /// G.711 has one rate; another beside it is a mistake where a person wrote it.
 fn format(call: &ResolvedSettings, format: Setting, rate: Setting) -> Result<AudioFormat, Error> {
     let in_force = &call.in_force;
-    let hertz = in_force.number(rate).unwrap_or(SampleRate::WIRE.0);
+    let hertz = in_force.number(rate).unwrap_or(SampleRate::HZ_24000.0);
     let telephone = match in_force.choice(format).unwrap_or(AudioEncoding::Pcm16) {
         AudioEncoding::Pcm16 => return Ok(AudioFormat::Pcm(SampleRate(hertz))),
         AudioEncoding::Pcm => return Ok(AudioFormat::BarePcm(SampleRate(hertz))),

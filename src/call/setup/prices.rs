@@ -2,7 +2,7 @@
 
 use crate::call::setup::target::{EndpointRoute, Target};
 use crate::config::layers::EffectiveSettings;
-use crate::config::pricing::{Price, Priced};
+use crate::config::pricing::{ModelPrices, Price};
 use crate::net::endpoint::url::EndpointUrl;
 use crate::session::metering::price::{Prices, Rates};
 
@@ -40,7 +40,7 @@ fn is_openai(url: &EndpointUrl) -> bool {
     host == "openai.com" || host.ends_with(".openai.com")
 }
 
-fn rates(priced: &Priced) -> Rates {
+fn rates(priced: &ModelPrices) -> Rates {
     let mut rates = Rates::default();
     for (price, usd) in &priced.usd {
         let rate = match price {
@@ -66,7 +66,7 @@ mod tests {
 
     #[test]
     fn what_a_file_calls_free_is_free_to_a_session() {
-        assert_eq!(rates(&Priced::free(ValueOrigin::BuiltIn)), Rates::FREE);
+        assert_eq!(rates(&ModelPrices::free(ValueOrigin::BuiltIn)), Rates::FREE);
     }
 
     #[test]
@@ -83,6 +83,6 @@ mod tests {
             image_cached: Some(8.0),
             per_minute: Some(9.0),
         };
-        assert_eq!(rates(&Priced { usd, origin: ValueOrigin::BuiltIn }), expected);
+        assert_eq!(rates(&ModelPrices { usd, origin: ValueOrigin::BuiltIn }), expected);
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 
 use crate::audio::device::select::DeviceRequest;
-use crate::audio::options::{Sink, Source};
+use crate::audio::options::{AudioSink, AudioSource};
 use crate::call::device_memory::DeviceMemory;
 use crate::cli::{DisplayArgs, EndpointArgs, InputArgs, LimitArgs, ResponseArgs, TurnArgs};
 use crate::config::credentials;
@@ -71,18 +71,18 @@ impl ResolvedSettings {
     }
 
     /// Returns where sound comes from.
-    pub(crate) fn input(&self) -> Source {
+    pub(crate) fn input(&self) -> AudioSource {
         match self.remembered(Setting::Input) {
-            Some(id) => Source::Device(DeviceRequest::Preferred(id)),
-            None => Source::parse(self.in_force.text(Setting::Input).unwrap_or("default")),
+            Some(id) => AudioSource::Device(DeviceRequest::Preferred(id)),
+            None => AudioSource::parse(self.in_force.text(Setting::Input).unwrap_or("default")),
         }
     }
 
     /// Returns where sound goes to.
-    pub(crate) fn output(&self) -> Sink {
+    pub(crate) fn output(&self) -> AudioSink {
         match self.remembered(Setting::Output) {
-            Some(id) => Sink::Device(DeviceRequest::Preferred(id)),
-            None => Sink::parse(self.in_force.text(Setting::Output).unwrap_or("default")),
+            Some(id) => AudioSink::Device(DeviceRequest::Preferred(id)),
+            None => AudioSink::parse(self.in_force.text(Setting::Output).unwrap_or("default")),
         }
     }
 

@@ -15,7 +15,7 @@ const ROOM: usize = 256 << 10;
 
 /// Where lines go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stream {
+enum OutputStream {
     /// To standard output; a failure ends the session.
     Data,
     /// To standard error; a failure is ignored, as there is no place left to report it.
@@ -23,13 +23,13 @@ enum Stream {
 }
 
 struct Chunk {
-    stream: Stream,
+    stream: OutputStream,
     bytes: Vec<u8>,
 }
 
 /// What the writing thread has come to.
 #[derive(Debug, Default)]
-struct State {
+struct ConsoleState {
     /// Bytes that wait to be written.
     pending: usize,
     /// Why standard output takes no more.
@@ -39,16 +39,16 @@ struct State {
 /// The session's side of the writing thread.
 pub(crate) struct Console {
     queue: Sender<Chunk>,
-    changes: watch::Sender<State>,
-    state: watch::Receiver<State>,
+    changes: watch::Sender<ConsoleState>,
+    state: watch::Receiver<ConsoleState>,
 }
 
 /// Collects bytes and hands them to the writing thread on flush.
 #[derive(Clone)]
 pub(crate) struct ConsoleWriter {
     queue: Sender<Chunk>,
-    changes: watch::Sender<State>,
-    stream: Stream,
+    changes: watch::Sender<ConsoleState>,
+    stream: OutputStream,
     buffer: Vec<u8>,
 }
 
@@ -63,7 +63,7 @@ impl Console {
         status: impl Write + Send + 'static,
     ) -> io::Result<Self> {
         let (queue, chunks) = channel();
-        let (changes, state) = watch::channel(State::default());
+        let (changes, state) = watch::channel(ConsoleState::default());
         let told = changes.clone();
         // Detached: a write that nobody reads never returns, and the end must not wait for it.
         thread::Builder::new()
@@ -74,15 +74,15 @@ impl Console {
 
     /// Returns a writer to standard output. Its flush reports why earlier bytes could not be written.
     pub(crate) fn data(&self) -> ConsoleWriter {
-        self.writer(Stream::Data)
+        self.writer(OutputStream::Data)
     }
 
     /// Returns a writer to standard error, which never fails.
     pub(crate) fn status(&self) -> ConsoleWriter {
-        self.writer(Stream::Status)
+        self.writer(OutputStream::Status)
     }
 
-    fn writer(&self, stream: Stream) -> ConsoleWriter {
+    fn writer(&self, stream: OutputStream) -> ConsoleWriter {
         let (queue, changes) = (self.queue.clone(), self.changes.clone());
         ConsoleWriter { queue, changes, stream, buffer: Vec::new() }
     }
@@ -117,7 +117,7 @@ impl Console {
         self.check()
     }
 
-    async fn wait_until(&mut self, holds: impl FnMut(&State) -> bool) {
+    async fn wait_until(&mut self, holds: impl FnMut(&ConsoleState) -> bool) {
         // The sender lives in `self`, so that the wait ends only when the condition holds.
         let _ = self.state.wait_for(holds).await.map(drop);
     }
@@ -141,13 +141,13 @@ impl Write for ConsoleWriter {
             let _ = self.queue.send(Chunk { stream: self.stream, bytes });
         }
         match self.stream {
-            Stream::Data => failure(&self.changes.borrow()),
-            Stream::Status => Ok(()),
+            OutputStream::Data => failure(&self.changes.borrow()),
+            OutputStream::Status => Ok(()),
         }
     }
 }
 
-fn failure(state: &State) -> io::Result<()> {
+fn failure(state: &ConsoleState) -> io::Result<()> {
     match &state.failure {
         Some(error) => Err(io::Error::new(error.kind(), Arc::clone(error))),
         None => Ok(()),
@@ -157,14 +157,14 @@ fn failure(state: &State) -> io::Result<()> {
 fn write_all(
     (mut data, mut status): (impl Write, impl Write),
     chunks: &Receiver<Chunk>,
-    changes: &watch::Sender<State>,
+    changes: &watch::Sender<ConsoleState>,
 ) {
     let mut failed = false;
     for Chunk { stream, bytes } in chunks {
         let failure = match stream {
-            Stream::Data if failed => None,
-            Stream::Data => data.write_all(&bytes).and_then(|()| data.flush()).err(),
-            Stream::Status => {
+            OutputStream::Data if failed => None,
+            OutputStream::Data => data.write_all(&bytes).and_then(|()| data.flush()).err(),
+            OutputStream::Status => {
                 let _ = status.write_all(&bytes).and_then(|()| status.flush());
                 None
             }

@@ -31,14 +31,14 @@ pub fn install_panic_hook() {
 
 /// Standard error, quiet for everybody but the holder. Dropping it makes it loud again.
 #[derive(Debug)]
-pub struct Quiet {
+pub struct StderrSilencer {
     terminal: File,
 }
 
 #[cfg(unix)]
 static REAL: OnceLock<File> = OnceLock::new();
 
-impl Quiet {
+impl StderrSilencer {
     /// Makes standard error quiet.
     ///
     /// # Errors
@@ -74,7 +74,7 @@ impl Quiet {
     }
 }
 
-impl Drop for Quiet {
+impl Drop for StderrSilencer {
     fn drop(&mut self) {
         restore();
     }

@@ -17,7 +17,7 @@ type text and press Enter to send it, or one of these:
 
 /// One line, understood.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Typed {
+enum TypedLine {
     Do(UserCommand),
     Help,
     Nothing,
@@ -28,7 +28,7 @@ enum Typed {
 
 /// What lines are typed into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Into {
+pub(crate) enum LineMode {
     /// A conversation in writing.
     Chat,
     /// A call; Enter alone means nothing.
@@ -54,12 +54,12 @@ const NO_TEXT: &str = "standard input is not text, nothing more of it is read; p
 /// program. `tell` writes what the user should know.
 pub(crate) fn listen(
     commands: mpsc::Sender<UserCommand>,
-    (into, at_end): (Into, UserCommand),
+    (into, at_end): (LineMode, UserCommand),
     mut tell: impl FnMut(&str) + Send + 'static,
 ) {
     match into {
-        Into::Chat | Into::Call => {}
-        Into::CallByHand => tell(ENTER_MAKES_TURNS),
+        LineMode::Chat | LineMode::Call => {}
+        LineMode::CallByHand => tell(ENTER_MAKES_TURNS),
     }
     let reading = move || {
         let mut is_first = true;
@@ -70,20 +70,20 @@ pub(crate) fn listen(
             };
             let line = if std::mem::take(&mut is_first) { without_bom(&line) } else { &line };
             let command = match understand(line, into) {
-                Typed::Do(command) => command,
-                Typed::Nothing => continue,
-                Typed::Help => {
+                TypedLine::Do(command) => command,
+                TypedLine::Nothing => continue,
+                TypedLine::Help => {
                     tell(match into {
-                        Into::Chat => HELP_OF_CHAT,
-                        Into::Call | Into::CallByHand => HELP,
+                        LineMode::Chat => HELP_OF_CHAT,
+                        LineMode::Call | LineMode::CallByHand => HELP,
                     });
                     continue;
                 }
-                Typed::Soundless(word) => {
+                TypedLine::Soundless(word) => {
                     tell(&format!("{word} is for calls: a chat has no sound"));
                     continue;
                 }
-                Typed::Unknown(word) => {
+                TypedLine::Unknown(word) => {
                     tell(&format!("{word} is no command; /help lists them"));
                     continue;
                 }
@@ -104,30 +104,32 @@ pub(crate) fn without_bom(text: &str) -> &str {
     text.strip_prefix('\u{feff}').unwrap_or(text)
 }
 
-fn understand(line: &str, into: Into) -> Typed {
+fn understand(line: &str, into: LineMode) -> TypedLine {
     let line = line.trim();
     let word = line.split(' ').next().unwrap_or_default();
     match line {
         "" => match into {
-            Into::Chat | Into::Call => Typed::Nothing,
-            Into::CallByHand => Typed::Do(UserCommand::SwitchTurn),
+            LineMode::Chat | LineMode::Call => TypedLine::Nothing,
+            LineMode::CallByHand => TypedLine::Do(UserCommand::SwitchTurn),
         },
-        "/mute" | "/unmute" | "/turn" | "/devices" if into == Into::Chat => Typed::Soundless(word.to_owned()),
-        _ if into == Into::Chat && (line.starts_with("/input ") || line.starts_with("/output ")) => {
-            Typed::Soundless(word.to_owned())
+        "/mute" | "/unmute" | "/turn" | "/devices" if into == LineMode::Chat => {
+            TypedLine::Soundless(word.to_owned())
         }
-        "/mute" => Typed::Do(UserCommand::SetMuted(true)),
-        "/unmute" => Typed::Do(UserCommand::SetMuted(false)),
-        "/stop" => Typed::Do(UserCommand::Interrupt),
-        "/turn" => Typed::Do(UserCommand::SwitchTurn),
-        "/end" | "/quit" => Typed::Do(UserCommand::HangUp(EndReason::User)),
-        "/help" => Typed::Help,
-        "/devices" => Typed::Do(UserCommand::ListDevices),
-        _ if line.starts_with("/input ") => Typed::Do(device(Side::Microphone, &line["/input ".len()..])),
-        _ if line.starts_with("/output ") => Typed::Do(device(Side::Speaker, &line["/output ".len()..])),
+        _ if into == LineMode::Chat && (line.starts_with("/input ") || line.starts_with("/output ")) => {
+            TypedLine::Soundless(word.to_owned())
+        }
+        "/mute" => TypedLine::Do(UserCommand::SetMuted(true)),
+        "/unmute" => TypedLine::Do(UserCommand::SetMuted(false)),
+        "/stop" => TypedLine::Do(UserCommand::Interrupt),
+        "/turn" => TypedLine::Do(UserCommand::SwitchTurn),
+        "/end" | "/quit" => TypedLine::Do(UserCommand::HangUp(EndReason::User)),
+        "/help" => TypedLine::Help,
+        "/devices" => TypedLine::Do(UserCommand::ListDevices),
+        _ if line.starts_with("/input ") => TypedLine::Do(device(Side::Microphone, &line["/input ".len()..])),
+        _ if line.starts_with("/output ") => TypedLine::Do(device(Side::Speaker, &line["/output ".len()..])),
         // Paths and dates are text; a command is one word.
-        _ if line.starts_with('/') && !line[1..].contains(['/', ' ']) => Typed::Unknown(line.to_owned()),
-        _ => Typed::Do(UserCommand::Say(line.to_owned())),
+        _ if line.starts_with('/') && !line[1..].contains(['/', ' ']) => TypedLine::Unknown(line.to_owned()),
+        _ => TypedLine::Do(UserCommand::Say(line.to_owned())),
     }
 }
 
@@ -143,23 +145,26 @@ mod tests {
 
     #[test]
     fn a_line_is_text_unless_it_is_a_command() {
-        let say = |text: &str| Typed::Do(UserCommand::Say(text.into()));
+        let say = |text: &str| TypedLine::Do(UserCommand::Say(text.into()));
         let cases = [
             ("hello there", say("hello there")),
-            ("  /mute ", Typed::Do(UserCommand::SetMuted(true))),
+            ("  /mute ", TypedLine::Do(UserCommand::SetMuted(true))),
             ("/mute please", say("/mute please")),
             ("/usr/bin is full", say("/usr/bin is full")),
             ("/usr/bin", say("/usr/bin")),
-            ("/nonsense", Typed::Unknown("/nonsense".into())),
-            ("   ", Typed::Nothing),
-            ("/turn", Typed::Do(UserCommand::SwitchTurn)),
-            ("/devices", Typed::Do(UserCommand::ListDevices)),
-            ("/input USB mic", Typed::Do(UserCommand::UseDevice(Side::Microphone, Some("USB mic".into())))),
-            ("/output default", Typed::Do(UserCommand::UseDevice(Side::Speaker, None))),
-            ("/input", Typed::Unknown("/input".into())),
+            ("/nonsense", TypedLine::Unknown("/nonsense".into())),
+            ("   ", TypedLine::Nothing),
+            ("/turn", TypedLine::Do(UserCommand::SwitchTurn)),
+            ("/devices", TypedLine::Do(UserCommand::ListDevices)),
+            (
+                "/input USB mic",
+                TypedLine::Do(UserCommand::UseDevice(Side::Microphone, Some("USB mic".into()))),
+            ),
+            ("/output default", TypedLine::Do(UserCommand::UseDevice(Side::Speaker, None))),
+            ("/input", TypedLine::Unknown("/input".into())),
         ];
         for (line, expected) in cases {
-            assert_eq!(understand(line, Into::Call), expected, "{line}");
+            assert_eq!(understand(line, LineMode::Call), expected, "{line}");
         }
     }
 
@@ -167,11 +172,14 @@ mod tests {
     fn a_chat_has_no_sound_to_command() {
         for line in ["/turn", "/mute", "/unmute", "/devices", "/input USB mic", "/output default"] {
             let word = line.split(' ').next().unwrap().to_owned();
-            assert_eq!(understand(line, Into::Chat), Typed::Soundless(word));
+            assert_eq!(understand(line, LineMode::Chat), TypedLine::Soundless(word));
         }
-        assert_eq!(understand("/stop", Into::Chat), Typed::Do(UserCommand::Interrupt));
-        assert_eq!(understand("/turn left", Into::Chat), Typed::Do(UserCommand::Say("/turn left".into())));
-        assert_eq!(understand("", Into::Chat), Typed::Nothing);
+        assert_eq!(understand("/stop", LineMode::Chat), TypedLine::Do(UserCommand::Interrupt));
+        assert_eq!(
+            understand("/turn left", LineMode::Chat),
+            TypedLine::Do(UserCommand::Say("/turn left".into()))
+        );
+        assert_eq!(understand("", LineMode::Chat), TypedLine::Nothing);
     }
 
     #[test]
@@ -182,7 +190,10 @@ mod tests {
 
     #[test]
     fn enter_alone_makes_turns_where_they_are_made_by_hand() {
-        assert_eq!(understand("", Into::CallByHand), Typed::Do(UserCommand::SwitchTurn));
-        assert_eq!(understand("hello", Into::CallByHand), Typed::Do(UserCommand::Say("hello".into())));
+        assert_eq!(understand("", LineMode::CallByHand), TypedLine::Do(UserCommand::SwitchTurn));
+        assert_eq!(
+            understand("hello", LineMode::CallByHand),
+            TypedLine::Do(UserCommand::Say("hello".into()))
+        );
     }
 }

@@ -22,7 +22,7 @@ use crate::error::{Error, Kind};
 use crate::protocol::value::FieldUpdate as Field;
 use crate::session::Session;
 use crate::session::io::delay::Delay;
-use crate::session::io::{EndReason, Handshake, Limit, Notice, Turn, UserCommand};
+use crate::session::io::{EndReason, Handshake, Limit, Notice, TurnState, UserCommand};
 use crate::session::metering::limits::CallLimits;
 use crate::session::plan::Plan;
 use crate::ui::output::presenter::NoticeWriter;
@@ -63,7 +63,7 @@ pub(super) async fn ask(
     plan.limits = CallLimits { idle: Some(PATIENCE), cost_usd: None };
     plan.unix_start = clock.unix_start();
     let audio = start_sound(Some(questions.sound)).await?;
-    let link = connect(&target, Handshake::Usual).await?.link;
+    let link = connect(&target, Handshake::Default).await?.link;
     let (commands, commands_rx) = mpsc::channel(COMMANDS);
     let asked = Rc::new(RefCell::new(QuestionResults::default()));
     let count = questions.count;
@@ -168,7 +168,7 @@ impl NoticeWriter for QuestionPresenter {
                     UserCommand::Interrupt
                 });
             }
-            Notice::Turn(Turn::Listening) => {
+            Notice::Turn(TurnState::Listening) => {
                 if let QuestionStep::Silent(answered) = self.step {
                     self.step = QuestionStep::Answered;
                     self.ask_later(answered + 1);

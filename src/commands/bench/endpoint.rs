@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::audio::options::{AudioOptions, Sink, Source};
+use crate::audio::options::{AudioOptions, AudioSink, AudioSource};
 use crate::call::clock::Clock;
 use crate::call::connect::connect;
 use crate::call::setup::target::Target;
@@ -65,7 +65,7 @@ pub(super) async fn measure(
                 wire_out: plan.output_rate(),
                 ..AudioOptions::default()
             };
-            let sound = AudioOptions { input: Source::Null, output: Sink::Null, ..rates };
+            let sound = AudioOptions { input: AudioSource::Null, output: AudioSink::Null, ..rates };
             Ok(ask(target, plan, (Questions { count, sound }, clock)).await?)
         }
     };
@@ -120,7 +120,7 @@ async fn dial(
     target.dial_options.witness = witness;
     let begin = clock.now();
     let mut marks = Vec::new();
-    let mut dialling = std::pin::pin!(connect(&target, Handshake::Usual));
+    let mut dialling = std::pin::pin!(connect(&target, Handshake::Default));
     let reached = loop {
         tokio::select! {
             biased;
@@ -147,7 +147,7 @@ fn steps_of(begin: Duration, marks: &[(DialStep, Duration)], end: Duration) -> V
             DialStep::Begun(_) => steps.clear(),
             DialStep::LookedUp { .. } => steps.push((Metric::Lookup, took)),
             DialStep::Connected(_) => steps.push((Metric::Connect, took)),
-            DialStep::LedOn => {
+            DialStep::ProxyConnected => {
                 let proxy = steps.extract_if(.., |(what, _)| *what != Metric::Lookup);
                 let before: Duration = proxy.map(|(_, took)| took).sum();
                 steps.push((Metric::Connect, before + took));
@@ -252,7 +252,7 @@ mod tests {
             (looked_up(), ms(501)),
             (connected(), ms(505)),
             (DialStep::Agreed("TLSv1.3"), ms(515)),
-            (DialStep::LedOn, ms(535)),
+            (DialStep::ProxyConnected, ms(535)),
             (DialStep::Agreed("TLSv1.3"), ms(565)),
         ];
         let expected = [

@@ -121,7 +121,7 @@ pub(super) enum MeasurementResult {
 
 /// Figures of a set of times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Figures {
+pub(super) struct DurationStats {
     pub(super) count: usize,
     pub(super) p50: Duration,
     pub(super) p95: Duration,
@@ -136,9 +136,9 @@ impl MeasurementResult {
     }
 
     /// Returns the figures, where there are times.
-    pub(super) fn figures(&self) -> Option<Figures> {
+    pub(super) fn figures(&self) -> Option<DurationStats> {
         let Self::Times(times) = self else { return None };
-        Some(Figures {
+        Some(DurationStats {
             count: times.len(),
             p50: percentile(times, 50)?,
             p95: percentile(times, 95)?,

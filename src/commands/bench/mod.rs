@@ -12,21 +12,21 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use crate::audio::echo::Processing;
-use crate::audio::options::{AudioOptions, Sink, Source};
+use crate::audio::options::{AudioOptions, AudioSink, AudioSource};
 use crate::call::clock::Clock;
 use crate::call::setup::named_files::NamedFiles;
 use crate::call::setup::plan;
 use crate::call::setup::settings::{Flags, ResolvedSettings};
 use crate::call::setup::target::Target;
-use crate::call::streams::stderr::Quiet;
+use crate::call::streams::stderr::StderrSilencer;
 use crate::cli::Bench;
 use crate::commands::bench::findings::Findings;
 use crate::commands::print;
 use crate::config::settings::Setting;
 use crate::error::{Error, Kind};
-use crate::files::{self, Access, OutputFile, WriteMode};
+use crate::files::{self, FileAccess, OutputFile, WriteMode};
 use crate::protocol::settings::SessionKind;
-use crate::session::plan::AtInputEnd;
+use crate::session::plan::InputEndAction;
 use crate::ui::text::sanitize;
 
 /// How many questions the built-in endpoint is asked: they cost nothing.
@@ -41,7 +41,7 @@ const FREE_TURNS: u32 = 5;
 pub(super) async fn run(args: &Bench) -> Result<u8, Error> {
     let clock = Clock::start();
     // Sound libraries write to standard error.
-    let quiet = Quiet::start().map_err(|error| Error::new(Kind::Internal, error))?;
+    let quiet = StderrSilencer::start().map_err(|error| Error::new(Kind::Internal, error))?;
     let mut flags = Flags::default();
     flags.text(Setting::Input, "--input", args.input.as_deref());
     flags.text(Setting::Output, "--output", args.output.as_deref());
@@ -57,7 +57,7 @@ pub(super) async fn run(args: &Bench) -> Result<u8, Error> {
         Err(error) if named => return Err(error),
         target => target,
     };
-    let plan = plan::talk(&settings, AtInputEnd::GoOn)?;
+    let plan = plan::talk(&settings, InputEndAction::GoOn)?;
     if let Ok(target) = &target {
         let mut status = quiet.writer().map_err(|error| Error::new(Kind::Internal, error))?;
         for note in settings.notes(&target.name) {
@@ -95,23 +95,23 @@ fn is_named(args: &Bench) -> bool {
     endpoint.demo || endpoint.profile.is_some() || endpoint.url.is_some() || args.turns.is_some()
 }
 
-fn check_devices(input: &Source, output: &Sink) -> Result<(), Error> {
+fn check_devices(input: &AudioSource, output: &AudioSink) -> Result<(), Error> {
     let refused = |flag: &str| {
         Error::say(Kind::Usage, format!("{flag} is to be a device or null: files and pipes have no delay"))
             .hint("leave it out to measure the system's own")
     };
     match input {
-        Source::File(_) | Source::Stdin => return Err(refused("--input")),
-        Source::Device(_) | Source::Null => {}
+        AudioSource::File(_) | AudioSource::Stdin => return Err(refused("--input")),
+        AudioSource::Device(_) | AudioSource::Null => {}
     }
     match output {
-        Sink::File(_) | Sink::Stdout => Err(refused("--output")),
-        Sink::Device(_) | Sink::Null => Ok(()),
+        AudioSink::File(_) | AudioSink::Stdout => Err(refused("--output")),
+        AudioSink::Device(_) | AudioSink::Null => Ok(()),
     }
 }
 
 fn open_picture(path: &Path) -> Result<(&Path, OutputFile), Error> {
-    let file = OutputFile::open(path, Access::Shared, WriteMode::Overwrite);
+    let file = OutputFile::open(path, FileAccess::Shared, WriteMode::Overwrite);
     file.map(|file| (path, file)).map_err(|error| cannot_write(path, error))
 }
 

@@ -7,7 +7,7 @@ use tokio::sync::broadcast::error::RecvError;
 use crate::audio::Audio;
 use crate::audio::api::AudioThreadEvent;
 use crate::audio::device::select::DeviceRequest;
-use crate::audio::options::{AudioOptions, Sink, Source};
+use crate::audio::options::{AudioOptions, AudioSink, AudioSource};
 use crate::call::clock::Clock;
 use crate::call::connect::connect;
 use crate::call::run::start_sound;
@@ -57,32 +57,32 @@ pub(super) async fn measure(
 ) -> Result<(), Error> {
     let mut options = options.clone();
     // Each is opened alone first, so that one which is missing does not hide the other.
-    let alone = AudioOptions { output: Sink::Null, ..options.clone() };
+    let alone = AudioOptions { output: AudioSink::Null, ..options.clone() };
     if let Some(why) = missing(&alone, "--input is null").await? {
         for what in [Metric::MicrophoneToSocket, Metric::Loop] {
             findings.note(what, MeasurementResult::Not(why.clone()));
         }
-        options.input = Source::Null;
+        options.input = AudioSource::Null;
     }
-    let alone = AudioOptions { input: Source::Null, ..options.clone() };
+    let alone = AudioOptions { input: AudioSource::Null, ..options.clone() };
     if let Some(why) = missing(&alone, "--output is null").await? {
         for what in [Metric::SocketToSpeaker, Metric::StopToSilence, Metric::Loop] {
             findings.note(what, MeasurementResult::Not(why.clone()));
         }
-        options.output = Sink::Null;
+        options.output = AudioSink::Null;
     }
-    if (&options.input, &options.output) == (&Source::Null, &Sink::Null) {
+    if (&options.input, &options.output) == (&AudioSource::Null, &AudioSink::Null) {
         return Ok(());
     }
     let nearby = LocalEndpoint::start()?;
-    if options.output != Sink::Null {
-        let sound = AudioOptions { input: Source::Null, ..options.clone() };
+    if options.output != AudioSink::Null {
+        let sound = AudioOptions { input: AudioSource::Null, ..options.clone() };
         let questions = Questions { count: u32::from(TIMES), sound };
         let delays = ask(nearby.target()?, plan.clone(), (questions, clock)).await?;
         let here = delays.iter().filter_map(|delay| delay.here()).collect();
         findings.note(Metric::SocketToSpeaker, MeasurementResult::of(here, "the endpoint said nothing"));
     }
-    let link = connect(&nearby.target()?, Handshake::Usual).await?.link;
+    let link = connect(&nearby.target()?, Handshake::Default).await?.link;
     let Some(audio) = start_sound(Some(options.clone())).await? else { return Ok(()) };
     let mut path = AudioPath::new((audio, link, clock), options);
     path.measure().await.map_err(|why| Error::say(Kind::Device, why))?;
@@ -94,9 +94,9 @@ pub(super) async fn measure(
 async fn missing(options: &AudioOptions, none: &str) -> Result<Option<String>, Error> {
     let is_named = matches!(
         (&options.input, &options.output),
-        (Source::Device(DeviceRequest::Named(_)), _) | (_, Sink::Device(DeviceRequest::Named(_)))
+        (AudioSource::Device(DeviceRequest::Named(_)), _) | (_, AudioSink::Device(DeviceRequest::Named(_)))
     );
-    if (&options.input, &options.output) == (&Source::Null, &Sink::Null) {
+    if (&options.input, &options.output) == (&AudioSource::Null, &AudioSink::Null) {
         return Ok(Some(none.to_owned()));
     }
     match start_sound(Some(options.clone())).await {
@@ -137,11 +137,11 @@ impl AudioPath {
     }
 
     fn has_microphone(&self) -> bool {
-        self.options.input != Source::Null
+        self.options.input != AudioSource::Null
     }
 
     fn has_speaker(&self) -> bool {
-        self.options.output != Sink::Null
+        self.options.output != AudioSink::Null
     }
 
     async fn measure(&mut self) -> Result<(), String> {
@@ -305,7 +305,7 @@ mod tests {
                 (usize::try_from(frame * 240).unwrap(), Some(ms(500 + 10 * frame) + lost))
             })
             .collect();
-        assert_eq!(percentile(&sample_ages(&frames, SampleRate::WIRE), 100), Some(ms(9)));
+        assert_eq!(percentile(&sample_ages(&frames, SampleRate::HZ_24000), 100), Some(ms(9)));
     }
 
     #[test]
@@ -318,7 +318,7 @@ mod tests {
                 (usize::try_from((frame + 1) * 240).unwrap(), Some(block_end + late))
             })
             .collect();
-        let ages = sample_ages(&frames, SampleRate::WIRE);
+        let ages = sample_ages(&frames, SampleRate::HZ_24000);
         assert_eq!(ages.len(), 1_000);
         assert_eq!((percentile(&ages, 50), percentile(&ages, 100)), (Some(ms(11)), Some(ms(21))));
         assert!(ages.contains(&ms(0)), "the youngest is the measure");
@@ -326,7 +326,7 @@ mod tests {
 
     #[test]
     fn without_frames_there_is_no_age() {
-        assert!(sample_ages(&[], SampleRate::WIRE).is_empty());
-        assert!(sample_ages(&[(240, None)], SampleRate::WIRE).is_empty());
+        assert!(sample_ages(&[], SampleRate::HZ_24000).is_empty());
+        assert!(sample_ages(&[(240, None)], SampleRate::HZ_24000).is_empty());
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use crate::commands::bench::findings::{Figures, Findings, MeasurementResult, Metric};
+use crate::commands::bench::findings::{DurationStats, Findings, MeasurementResult, Metric};
 use crate::ui::text::json;
 use crate::ui::text::sanitize;
 
@@ -34,7 +34,7 @@ fn row(what: Metric, measured: &MeasurementResult) -> String {
         }
         (MeasurementResult::Times(_), None) => format!("  {label:<32}"),
         (MeasurementResult::Times(_), Some(figures)) => {
-            let Figures { count, p50, p95, p99, most } = figures;
+            let DurationStats { count, p50, p95, p99, most } = figures;
             let [p50, p95, p99, most] = [p50, p95, p99, most].map(ms);
             format!("  {label:<32}{p50:>8.1}{p95:>8.1}{p99:>8.1}{most:>8.1}{count:>6}")
         }
@@ -63,7 +63,7 @@ fn value(measured: &MeasurementResult) -> Value {
         (MeasurementResult::Not(why), _) => json!({ "not_measured": sanitize::one_line(why) }),
         (MeasurementResult::Times(_), None) => Value::Null,
         (MeasurementResult::Times(_), Some(figures)) => {
-            let Figures { count, p50, p95, p99, most } = figures;
+            let DurationStats { count, p50, p95, p99, most } = figures;
             let [p50, p95, p99, most] = [p50, p95, p99, most].map(|time| (ms(time) * 10.0).round() / 10.0);
             json!({ "count": count, "p50": p50, "p95": p95, "p99": p99, "max": most })
         }

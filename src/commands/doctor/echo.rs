@@ -11,7 +11,7 @@ use crate::audio::echo::EchoMode;
 use crate::audio::echo::path_test::{EchoPathTest, InconclusiveReason, MeasuredEcho, PathTestOutcome};
 use crate::audio::options::AudioOptions;
 use crate::call::clock::Clock;
-use crate::commands::doctor::report::{Check, Finding, Level};
+use crate::commands::doctor::report::{Check, DoctorFinding, Level};
 use crate::commands::doctor::sound::{SoundSelection, WAKING, cannot, start};
 use crate::dsp::frame::{ClipId, SampleRate};
 use crate::dsp::resample::Resampler;
@@ -33,11 +33,11 @@ const TIMES: usize = 3;
 const MISSING: Duration = Duration::from_millis(5);
 
 /// Plays, listens and judges, again where some of the sound was missing.
-pub(super) async fn measure(chosen: &SoundSelection, clock: Clock) -> Finding {
+pub(super) async fn measure(chosen: &SoundSelection, clock: Clock) -> DoctorFinding {
     until_whole(async || measure_once(chosen, clock).await).await
 }
 
-async fn until_whole(mut measure: impl AsyncFnMut() -> Option<Finding>) -> Finding {
+async fn until_whole(mut measure: impl AsyncFnMut() -> Option<DoctorFinding>) -> DoctorFinding {
     for _ in 0..TIMES {
         if let Some(finding) = measure().await {
             return finding;
@@ -47,7 +47,7 @@ async fn until_whole(mut measure: impl AsyncFnMut() -> Option<Finding>) -> Findi
 }
 
 /// Returns what was found, nothing where some of the sound was missing.
-async fn measure_once(chosen: &SoundSelection, clock: Clock) -> Option<Finding> {
+async fn measure_once(chosen: &SoundSelection, clock: Clock) -> Option<DoctorFinding> {
     let options = AudioOptions {
         input: chosen.input.clone(),
         output: chosen.output.clone(),
@@ -70,7 +70,9 @@ async fn measure_once(chosen: &SoundSelection, clock: Clock) -> Option<Finding> 
     });
     match judged.await {
         Ok(outcome) => outcome.map(told),
-        Err(error) => Some(Finding::new(Check::Echo, Level::Failure(Kind::Internal), error.to_string())),
+        Err(error) => {
+            Some(DoctorFinding::new(Check::Echo, Level::Failure(Kind::Internal), error.to_string()))
+        }
     }
 }
 
@@ -145,36 +147,36 @@ impl CaptureLog {
 
 /// Returns when a microphone began that gave these frames: as the one says that came soonest after its last sample.
 fn begin(frames: &[(usize, Duration)]) -> Option<Duration> {
-    frames.iter().map(|(end, at)| at.saturating_sub(SampleRate::WIRE.duration(*end as u64))).min()
+    frames.iter().map(|(end, at)| at.saturating_sub(SampleRate::HZ_24000.duration(*end as u64))).min()
 }
 
 /// Returns how late sound is by what it goes through in this program.
 fn own_delay(audio: &Audio) -> Duration {
-    let rate = |facts: &Option<DeviceInfo>| facts.as_ref().map_or(SampleRate::WIRE, |facts| facts.rate);
+    let rate = |facts: &Option<DeviceInfo>| facts.as_ref().map_or(SampleRate::HZ_24000, |facts| facts.rate);
     let of = |from, to: SampleRate| to.duration(Resampler::new(from, to).delay());
-    of(SampleRate::WIRE, rate(&audio.opened.output)) + of(rate(&audio.opened.input), SampleRate::WIRE)
+    of(SampleRate::HZ_24000, rate(&audio.opened.output)) + of(rate(&audio.opened.input), SampleRate::HZ_24000)
 }
 
 fn length(time: Duration) -> usize {
-    usize::try_from(SampleRate::WIRE.samples(time)).unwrap_or(usize::MAX)
+    usize::try_from(SampleRate::HZ_24000.samples(time)).unwrap_or(usize::MAX)
 }
 
-fn gone(lost: &str) -> Finding {
-    Finding::new(Check::Echo, Level::Warning, format!("not measured: with both in use, {lost}")).hint(
+fn gone(lost: &str) -> DoctorFinding {
+    DoctorFinding::new(Check::Echo, Level::Warning, format!("not measured: with both in use, {lost}")).hint(
         "a call waits for it and takes it back; a headset over the air may change both its devices when its \
          microphone is opened: choose another one by --input NAME",
     )
 }
 
-fn missing() -> Finding {
+fn missing() -> DoctorFinding {
     note("some of the sound was missing").hint("run it again when this machine has less to do")
 }
 
-fn note(why: &str) -> Finding {
-    Finding::new(Check::Echo, Level::Note, format!("not measured: {why}"))
+fn note(why: &str) -> DoctorFinding {
+    DoctorFinding::new(Check::Echo, Level::Note, format!("not measured: {why}"))
 }
 
-fn told(outcome: PathTestOutcome) -> Finding {
+fn told(outcome: PathTestOutcome) -> DoctorFinding {
     match outcome {
         PathTestOutcome::Echo(echo) => measured(&echo),
         PathTestOutcome::Unheard(below_db) => {
@@ -182,9 +184,9 @@ fn told(outcome: PathTestOutcome) -> Finding {
                 "the microphone does not hear the speaker (less than {below_db:.0} dB), as with a headset: \
                  --echo auto leaves it as it is"
             );
-            Finding::ok(Check::Echo, said).detail("below_db", tenths(below_db)).detail("mode", "off")
+            DoctorFinding::ok(Check::Echo, said).detail("below_db", tenths(below_db)).detail("mode", "off")
         }
-        PathTestOutcome::Unclear(InconclusiveReason::Zeros) => Finding::skipped(
+        PathTestOutcome::Unclear(InconclusiveReason::Zeros) => DoctorFinding::skipped(
             Check::Echo,
             "the microphone gives nothing but zeros, while the speaker sounds too",
         ),
@@ -199,7 +201,7 @@ fn told(outcome: PathTestOutcome) -> Finding {
     }
 }
 
-fn measured(echo: &MeasuredEcho) -> Finding {
+fn measured(echo: &MeasuredEcho) -> DoctorFinding {
     let (level, mode, means) = match echo.settles {
         EchoMode::Off => {
             (Level::Ok, "off", "finds it too soft to matter, and leaves the microphone as it is")
@@ -215,7 +217,7 @@ fn measured(echo: &MeasuredEcho) -> Finding {
         echo.leak_db,
         loss.unwrap_or_default()
     );
-    let finding = Finding::new(Check::Echo, level, said)
+    let finding = DoctorFinding::new(Check::Echo, level, said)
         .detail("delay_ms", tenths(echo.delay.as_secs_f32() * 1_000.0))
         .detail("leak_db", tenths(echo.leak_db))
         .detail("enhancement_db", echo.enhancement_db.map(tenths))

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use crate::call::setup::address::address;
 use crate::call::setup::settings::ResolvedSettings;
 use crate::call::setup::target::{EndpointRoute, Target, find_key};
-use crate::commands::doctor::report::{Check, Finding, Level};
+use crate::commands::doctor::report::{Check, DoctorFinding, Level};
 use crate::config::credentials::KeySource;
 use crate::config::paths;
-use crate::config::regular_file::{self, ReadError};
+use crate::config::regular_file::{self, FileReadError};
 use crate::config::settings::Setting;
 use crate::config::value::{Value, ValueOrigin};
 use crate::error::{Error, Kind};
@@ -16,7 +16,7 @@ use crate::net::endpoint::url::EndpointUrl;
 use crate::net::endpoint::{Auth, Endpoint};
 
 /// Says what is dialled, and who said so.
-pub(super) fn configuration(settings: &ResolvedSettings, url: &EndpointUrl) -> Finding {
+pub(super) fn configuration(settings: &ResolvedSettings, url: &EndpointUrl) -> DoctorFinding {
     let in_force = &settings.in_force;
     let path = settings.sources.path.as_ref();
     let file = match path {
@@ -41,7 +41,7 @@ pub(super) fn configuration(settings: &ResolvedSettings, url: &EndpointUrl) -> F
     }
     let warnings = &settings.sources.warnings;
     said.extend(warnings.iter().cloned());
-    let mut finding = Finding::ok(Check::Configuration, said.join("; "));
+    let mut finding = DoctorFinding::ok(Check::Configuration, said.join("; "));
     if !warnings.is_empty() {
         finding.level = Level::Warning;
     }
@@ -64,15 +64,15 @@ pub(super) fn url(settings: &ResolvedSettings) -> Result<EndpointUrl, Error> {
 }
 
 /// Says who else can read or write the files that settings and keys come from.
-pub(super) fn file_modes(settings: Option<&ResolvedSettings>) -> Finding {
+pub(super) fn file_modes(settings: Option<&ResolvedSettings>) -> DoctorFinding {
     let check = Check::FileModes;
     let file = paths::config_file();
     let seen = file.as_deref().map(|path| (path, mode(path)));
     let mut said = Vec::new();
-    let mut finding = Finding::ok(check, "");
+    let mut finding = DoctorFinding::ok(check, "");
     match seen {
         None => said.push("there is no place for a configuration file".to_owned()),
-        Some((path, Err(ReadError::Absent))) => {
+        Some((path, Err(FileReadError::Absent))) => {
             said.push(format!("no {} to look at", path.display()));
         }
         Some((path, Err(error))) => {
@@ -100,11 +100,11 @@ pub(super) fn file_modes(settings: Option<&ResolvedSettings>) -> Finding {
             finding.level = Level::Warning;
         }
     }
-    Finding { said: said.join(", "), ..finding }
+    DoctorFinding { said: said.join(", "), ..finding }
 }
 
 /// Reads it, because a mode that looks right may still be another user's, and a FIFO must not block.
-fn mode(path: &Path) -> Result<u32, ReadError> {
+fn mode(path: &Path) -> Result<u32, FileReadError> {
     let (_, metadata) = regular_file::read(path)?;
     #[cfg(unix)]
     return Ok(std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o777);
@@ -123,24 +123,27 @@ fn key_is_in_env_file(settings: &ResolvedSettings) -> bool {
 /// # Errors
 ///
 /// The failure, when there is no key, or it cannot be had, sent or seen by that host.
-pub(super) fn key(settings: &ResolvedSettings, url: &EndpointUrl) -> Result<(Finding, Target), Finding> {
+pub(super) fn key(
+    settings: &ResolvedSettings,
+    url: &EndpointUrl,
+) -> Result<(DoctorFinding, Target), DoctorFinding> {
     let check = Check::Key;
     let search = find_key(settings, url);
-    let target = Target::find(settings).map_err(|error| Finding::failed(check, &error))?;
+    let target = Target::find(settings).map_err(|error| DoctorFinding::failed(check, &error))?;
     let (EndpointRoute::Demo(endpoint) | EndpointRoute::Network(endpoint)) = &target.way;
     let withheld = search.withheld.iter().map(|key| format!("; not for this host: the key {key}"));
     let withheld: String = withheld.collect();
     let finding = match (&search.source, shown(endpoint)) {
         (Some(source), Some(way)) => {
             let said = format!("found: {}, shown {way}{withheld}", place_of(source));
-            Finding::ok(check, said).detail("source", source.origin().to_string())
+            DoctorFinding::ok(check, said).detail("source", source.origin().to_string())
         }
         (Some(source), None) => {
             let said = format!("found: {}, and not shown{withheld}", place_of(source));
-            Finding::ok(check, said).detail("source", source.origin().to_string())
+            DoctorFinding::ok(check, said).detail("source", source.origin().to_string())
         }
         (None, _) if url.keys_in_query().next().is_some() => {
-            Finding::ok(check, "it stands in the URL").detail("source", "url")
+            DoctorFinding::ok(check, "it stands in the URL").detail("source", "url")
         }
         (None, _) => without_key(settings, &withheld),
     };
@@ -158,14 +161,14 @@ fn place_of(source: &KeySource) -> String {
     }
 }
 
-fn without_key(settings: &ResolvedSettings, withheld: &str) -> Finding {
+fn without_key(settings: &ResolvedSettings, withheld: &str) -> DoctorFinding {
     let said = format!("none, and none is needed{withheld}");
     let header = matches!(
         settings.in_force.get(Setting::Headers).map(|said| &said.value),
         Some(Value::Table(pairs)) if !pairs.is_empty()
     );
     let said = if header { format!("{said}; headers of the profile are sent") } else { said };
-    Finding::ok(Check::Key, said).detail("source", serde_json::Value::Null)
+    DoctorFinding::ok(Check::Key, said).detail("source", serde_json::Value::Null)
 }
 
 fn shown(endpoint: &Endpoint) -> Option<&'static str> {

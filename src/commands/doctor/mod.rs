@@ -19,11 +19,11 @@ use crate::call::setup::plan;
 use crate::call::setup::settings::{Flags, ResolvedSettings};
 use crate::call::setup::target::Target;
 use crate::call::streams::standard::{Localized, Stdout, charset, stdout};
-use crate::call::streams::stderr::Quiet;
-use crate::call::trace::{ExistingTrace, Trace};
+use crate::call::streams::stderr::StderrSilencer;
+use crate::call::trace::{ExistingTrace, TraceFile};
 use crate::cli::doctor::Doctor;
 use crate::commands::doctor::probe::{BillableChecks, Probe, ProbeObservations};
-use crate::commands::doctor::report::{Check, Finding, Level, Report, ReportFormat};
+use crate::commands::doctor::report::{Check, DoctorFinding, Level, Report, ReportFormat};
 use crate::commands::doctor::sound::SoundSelection;
 use crate::commands::doctor::told::{BillableRequested, ProbedEndpoint};
 use crate::config::settings::Setting;
@@ -37,7 +37,7 @@ use crate::net::ws::connection::WebSocketClient;
 use crate::protocol::dialect::Dialect;
 use crate::protocol::settings::{AudioFormat, SessionKind};
 use crate::server::demo;
-use crate::session::plan::{AtInputEnd, Plan};
+use crate::session::plan::{InputEndAction, Plan};
 use crate::ui::text::charset::Charset;
 
 /// What the endpoint is given to caption.
@@ -96,7 +96,7 @@ impl DoctorRun {
         self.note("profile", Value::Null);
         self.note("url", Value::Null);
         self.note("dialect", Value::Null);
-        self.report.add(Finding::failed(Check::Configuration, error));
+        self.report.add(DoctorFinding::failed(Check::Configuration, error));
         self.report.add(local::file_modes(None));
         self.report.skip(Check::Key.to(Check::Captions), "the configuration has to be mended first");
     }
@@ -110,7 +110,7 @@ impl DoctorRun {
         self.note("url", ready.as_ref().ok().map(|ready| ready.url.to_string()));
         self.report.add(match &ready {
             Ok(ready) => local::configuration(settings, &ready.url),
-            Err(error) => Finding::failed(Check::Configuration, error),
+            Err(error) => DoctorFinding::failed(Check::Configuration, error),
         });
         self.report.add(local::file_modes(Some(settings)));
         let Ok(ready) = ready else {
@@ -147,16 +147,16 @@ impl DoctorRun {
     }
 
     /// Begins the trace before anything is dialled: one that cannot be written is told at once.
-    fn trace(&self, target: &Target) -> Result<Option<Trace>, Error> {
+    fn trace(&self, target: &Target) -> Result<Option<TraceFile>, Error> {
         let path = self.args.trace.as_ref();
-        path.map(|path| Trace::create(path, ExistingTrace::Replaced, target.redactor())).transpose()
+        path.map(|path| TraceFile::create(path, ExistingTrace::Replaced, target.redactor())).transpose()
     }
 
     async fn probe(
         &self,
         link: WebSocketClient<NetStream>,
         plan: Plan,
-        trace: Option<Trace>,
+        trace: Option<TraceFile>,
     ) -> Result<ProbeObservations, Error> {
         let paid = match self.asked() {
             BillableRequested::No => BillableChecks::Not,
@@ -179,7 +179,7 @@ impl DoctorRun {
             return Ok(());
         }
         // Sound libraries write to standard error, and so must not find it where the user does.
-        let quiet = Quiet::start().map_err(|error| Error::new(Kind::Internal, error))?;
+        let quiet = StderrSilencer::start().map_err(|error| Error::new(Kind::Internal, error))?;
         let microphone = sound::microphone(chosen, self.clock).await;
         let mut levels = vec![microphone.level];
         self.report.add(microphone);
@@ -205,7 +205,7 @@ impl DoctorRun {
             self.report.add(echo);
             return;
         };
-        self.report.add(Finding::skipped(Check::Echo, why));
+        self.report.add(DoctorFinding::skipped(Check::Echo, why));
     }
 
     fn note(&mut self, name: &str, value: impl Into<Value>) {
@@ -217,7 +217,7 @@ impl DoctorRun {
 fn ready(settings: &ResolvedSettings, args: &Doctor) -> Result<DialTarget, Error> {
     Ok(DialTarget {
         url: local::url(settings)?,
-        plan: plan::talk(settings, AtInputEnd::GoOn)?,
+        plan: plan::talk(settings, InputEndAction::GoOn)?,
         dial_options: dial_options(&args.endpoint, settings)?,
     })
 }
@@ -226,28 +226,30 @@ fn ready(settings: &ResolvedSettings, args: &Doctor) -> Result<DialTarget, Error
 fn speech(format: Option<&AudioFormat>) -> Vec<u8> {
     let format = format.unwrap_or(&AudioFormat::PCM24K);
     let samples = demo::voice::clips::say(SPEECH);
-    let rate = format.rate().unwrap_or(SampleRate::WIRE);
-    format.codec().encode(&resample_clip(&samples, SampleRate::WIRE, rate))
+    let rate = format.rate().unwrap_or(SampleRate::HZ_24000);
+    format.codec().encode(&resample_clip(&samples, SampleRate::HZ_24000, rate))
 }
 
 /// Writes the dialect that was found into the configuration file, and says so.
 fn written(
-    finding: Finding,
+    finding: DoctorFinding,
     found: Option<Dialect>,
     settings: &ResolvedSettings,
     target: &Target,
-) -> Finding {
+) -> DoctorFinding {
     let Some(found) = found else {
         let said = format!("{}; nothing is written", finding.said);
-        return Finding { said, ..finding };
+        return DoctorFinding { said, ..finding };
     };
     match write::dialect(settings, target, found) {
         Ok(path) => {
             let profile = &settings.in_force.profile;
             let said =
                 format!("{}; written for the profile {profile} into {}", found.as_str(), path.display());
-            Finding { level: Level::Ok, hint: None, said, ..finding }.detail("written", true)
+            DoctorFinding { level: Level::Ok, hint: None, said, ..finding }.detail("written", true)
         }
-        Err(error) => Finding { details: finding.details, ..Finding::failed(Check::Dialect, &error) },
+        Err(error) => {
+            DoctorFinding { details: finding.details, ..DoctorFinding::failed(Check::Dialect, &error) }
+        }
     }
 }

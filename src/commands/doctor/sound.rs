@@ -9,12 +9,12 @@ use crate::audio::device::open::DeviceInfo;
 use crate::audio::device::select::DeviceRequest;
 use crate::audio::device::silence::{Platform, cause};
 use crate::audio::error::AudioError;
-use crate::audio::options::{AudioOptions, Sink, Source};
+use crate::audio::options::{AudioOptions, AudioSink, AudioSource};
 use crate::audio::{self, Audio};
 use crate::call::clock::Clock;
 use crate::call::setup::settings::ResolvedSettings;
 use crate::commands::devices::runs_at;
-use crate::commands::doctor::report::{Check, Finding, Level};
+use crate::commands::doctor::report::{Check, DoctorFinding, Level};
 use crate::dsp::frame::{ClipId, Frame, SampleRate};
 use crate::dsp::level::{peak_dbfs, rms_dbfs};
 use crate::error::Kind;
@@ -33,8 +33,8 @@ const TOO_LOUD_DBFS: f32 = -0.2;
 
 /// Which sound is looked at.
 pub(super) struct SoundSelection {
-    pub(super) input: Source,
-    pub(super) output: Sink,
+    pub(super) input: AudioSource,
+    pub(super) output: AudioSink,
 }
 
 impl SoundSelection {
@@ -46,22 +46,25 @@ impl SoundSelection {
     /// Returns what a call would use where no settings can be read.
     pub(super) fn asked(input: Option<&str>, output: Option<&str>) -> Self {
         Self {
-            input: input.map(Source::parse).unwrap_or_default(),
-            output: output.map(Sink::parse).unwrap_or_default(),
+            input: input.map(AudioSource::parse).unwrap_or_default(),
+            output: output.map(AudioSink::parse).unwrap_or_default(),
         }
     }
 }
 
 /// Listens to the microphone for a second.
-pub(super) async fn microphone(chosen: &SoundSelection, clock: Clock) -> Finding {
+pub(super) async fn microphone(chosen: &SoundSelection, clock: Clock) -> DoctorFinding {
     let check = Check::Microphone;
     let wanted = match &chosen.input {
-        Source::Device(wanted) => wanted,
-        Source::File(path) => return Finding::skipped(check, &format!("the input is {}", path.display())),
-        Source::Stdin => return Finding::skipped(check, "the input is standard input"),
-        Source::Null => return Finding::skipped(check, "the input is null"),
+        AudioSource::Device(wanted) => wanted,
+        AudioSource::File(path) => {
+            return DoctorFinding::skipped(check, &format!("the input is {}", path.display()));
+        }
+        AudioSource::Stdin => return DoctorFinding::skipped(check, "the input is standard input"),
+        AudioSource::Null => return DoctorFinding::skipped(check, "the input is null"),
     };
-    let options = AudioOptions { input: chosen.input.clone(), output: Sink::Null, ..AudioOptions::default() };
+    let options =
+        AudioOptions { input: chosen.input.clone(), output: AudioSink::Null, ..AudioOptions::default() };
     match start(options).await {
         Err(error) => cannot(check, error),
         Ok(mut audio) => {
@@ -87,7 +90,7 @@ fn named(facts: Option<&DeviceInfo>, wanted: &DeviceRequest) -> String {
 }
 
 /// Tells programs which device was opened.
-fn with_facts(finding: Finding, facts: Option<&DeviceInfo>) -> Finding {
+fn with_facts(finding: DoctorFinding, facts: Option<&DeviceInfo>) -> DoctorFinding {
     let Some(facts) = facts else { return finding };
     finding
         .detail("device", facts.name.clone())
@@ -107,7 +110,7 @@ struct MicrophoneCheck {
 
 async fn listen(audio: &mut Audio, clock: Clock) -> MicrophoneCheck {
     let mut heard = MicrophoneCheck::default();
-    let enough = usize::try_from(SampleRate::WIRE.samples(HEARD)).unwrap_or(usize::MAX);
+    let enough = usize::try_from(SampleRate::HZ_24000.samples(HEARD)).unwrap_or(usize::MAX);
     let until = clock.now() + WAKING + HEARD;
     while heard.samples.len() < enough {
         tokio::select! {
@@ -131,10 +134,10 @@ async fn listen(audio: &mut Audio, clock: Clock) -> MicrophoneCheck {
     heard
 }
 
-fn heard((name, id): (&str, &str), heard: &MicrophoneCheck) -> Finding {
+fn heard((name, id): (&str, &str), heard: &MicrophoneCheck) -> DoctorFinding {
     let check = Check::Microphone;
     let samples = &heard.samples;
-    let failure = |said: String| Finding::new(check, Level::Failure(Kind::Device), said);
+    let failure = |said: String| DoctorFinding::new(check, Level::Failure(Kind::Device), said);
     if let Some(what) = &heard.lost {
         return failure(what.clone())
             .hint("choose another device by --input NAME, or start the sound server again");
@@ -146,27 +149,29 @@ fn heard((name, id): (&str, &str), heard: &MicrophoneCheck) -> Finding {
     let (level, peak) = (rms_dbfs(samples), peak_dbfs(samples));
     let finding = if samples.iter().all(|sample| *sample == 0) {
         let said = format!("{name} gives nothing but zeros");
-        Finding::new(check, Level::Warning, said).hint(cause(Platform::this(), id))
+        DoctorFinding::new(check, Level::Warning, said).hint(cause(Platform::this(), id))
     } else if peak >= TOO_LOUD_DBFS {
         let said = format!("{name} is too loud: its peaks are cut off ({level:.0} dBFS)");
-        Finding::new(check, Level::Warning, said).hint("turn it down in the system's sound settings")
+        DoctorFinding::new(check, Level::Warning, said).hint("turn it down in the system's sound settings")
     } else {
-        Finding::ok(check, format!("{name} gives sound, at {level:.0} dBFS in a second of listening"))
+        DoctorFinding::ok(check, format!("{name} gives sound, at {level:.0} dBFS in a second of listening"))
     };
     finding.detail("level_dbfs", f64::from(level)).detail("peak_dbfs", f64::from(peak))
 }
 
 /// Gives the speaker a moment of silence and sees whether it takes it.
-pub(super) async fn speaker(chosen: &SoundSelection, clock: Clock) -> Finding {
+pub(super) async fn speaker(chosen: &SoundSelection, clock: Clock) -> DoctorFinding {
     let check = Check::Speaker;
     let wanted = match &chosen.output {
-        Sink::Device(wanted) => wanted,
-        Sink::File(path) => return Finding::skipped(check, &format!("the output is {}", path.display())),
-        Sink::Stdout => return Finding::skipped(check, "the output is standard output"),
-        Sink::Null => return Finding::skipped(check, "the output is null"),
+        AudioSink::Device(wanted) => wanted,
+        AudioSink::File(path) => {
+            return DoctorFinding::skipped(check, &format!("the output is {}", path.display()));
+        }
+        AudioSink::Stdout => return DoctorFinding::skipped(check, "the output is standard output"),
+        AudioSink::Null => return DoctorFinding::skipped(check, "the output is null"),
     };
     let options =
-        AudioOptions { input: Source::Null, output: chosen.output.clone(), ..AudioOptions::default() };
+        AudioOptions { input: AudioSource::Null, output: chosen.output.clone(), ..AudioOptions::default() };
     match start(options).await {
         Err(error) => cannot(check, error),
         Ok(mut audio) => {
@@ -178,11 +183,11 @@ pub(super) async fn speaker(chosen: &SoundSelection, clock: Clock) -> Finding {
 }
 
 /// Why a speaker did not take what it was given; the inner one where it said so.
-type Untaken = Option<String>;
+type PlaybackFailure = Option<String>;
 
-async fn play(audio: &mut Audio, clock: Clock) -> Result<(), Untaken> {
+async fn play(audio: &mut Audio, clock: Clock) -> Result<(), PlaybackFailure> {
     let clip = ClipId(1);
-    audio.control.play(clip, Frame::silence(SampleRate::WIRE, GIVEN));
+    audio.control.play(clip, Frame::silence(SampleRate::HZ_24000, GIVEN));
     audio.control.end_clip(clip);
     let until = clock.now() + WAKING;
     loop {
@@ -201,13 +206,13 @@ async fn play(audio: &mut Audio, clock: Clock) -> Result<(), Untaken> {
     }
 }
 
-fn taken(name: &str, taken: Result<(), Untaken>) -> Finding {
+fn taken(name: &str, taken: Result<(), PlaybackFailure>) -> DoctorFinding {
     let check = Check::Speaker;
     match taken {
-        Ok(()) => Finding::ok(check, format!("{name} takes sound")),
+        Ok(()) => DoctorFinding::ok(check, format!("{name} takes sound")),
         Err(what) => {
             let said = what.unwrap_or_else(|| format!("{name} opens and takes no sound"));
-            Finding::new(check, Level::Failure(Kind::Device), said)
+            DoctorFinding::new(check, Level::Failure(Kind::Device), said)
                 .hint("choose another device by --output NAME, or start the sound server again")
         }
     }
@@ -219,10 +224,10 @@ pub(super) async fn start(options: AudioOptions) -> Result<Audio, AudioError> {
     started.unwrap_or_else(|error| Err(AudioError::Thread(std::io::Error::other(error))))
 }
 
-pub(super) fn cannot(check: Check, error: AudioError) -> Finding {
+pub(super) fn cannot(check: Check, error: AudioError) -> DoctorFinding {
     let hint = error.hint();
     let failure =
-        Finding::new(check, Level::Failure(Kind::Device), format!("{:#}", anyhow::Error::new(error)));
+        DoctorFinding::new(check, Level::Failure(Kind::Device), format!("{:#}", anyhow::Error::new(error)));
     match hint {
         Some(hint) => failure.hint(hint),
         None => failure,
@@ -233,7 +238,7 @@ pub(super) fn cannot(check: Check, error: AudioError) -> Finding {
 mod tests {
     use super::*;
 
-    fn of(samples: Vec<i16>) -> Finding {
+    fn of(samples: Vec<i16>) -> DoctorFinding {
         heard(("the microphone", "pulseaudio:mic"), &MicrophoneCheck { samples, lost: None })
     }
 
@@ -292,7 +297,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_source_is_heard_for_a_second_and_a_sink_takes_what_it_is_given() {
-        let options = AudioOptions { input: Source::Null, output: Sink::Null, ..AudioOptions::default() };
+        let options =
+            AudioOptions { input: AudioSource::Null, output: AudioSink::Null, ..AudioOptions::default() };
         let mut audio = start(options).await.unwrap();
         let clock = Clock::start();
         assert_eq!(play(&mut audio, clock).await, Ok(()));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::call::clock::Clock;
-use crate::call::trace::{Trace, TraceDirection};
+use crate::call::trace::{TraceDirection, TraceFile};
 use crate::commands::doctor::probe::{Probe, ProbeInput, ProbeObservations};
 use crate::error::Error;
 use crate::net::dial::stream::NetStream;
@@ -26,7 +26,7 @@ pub(super) async fn probe(
     mut link: WebSocketClient<NetStream>,
     mut probe: Probe,
     clock: Clock,
-    mut trace: Option<Trace>,
+    mut trace: Option<TraceFile>,
 ) -> Result<ProbeObservations, Error> {
     let mut input = ProbeInput::Opened;
     loop {

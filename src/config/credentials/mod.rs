@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use crate::config::dotenv::BadLine;
+use crate::config::dotenv::MalformedLine;
 use crate::config::key_command;
 use crate::config::layers::{EffectiveSettings, HostOf, is_host};
 use crate::config::settings::Setting;
@@ -51,12 +51,12 @@ pub struct KeySearch {
     /// Where there is a key that this host may not see.
     pub withheld: Vec<String>,
     /// Lines of `.env` that should hold a key and cannot be understood, each in one sentence.
-    pub unreadable: Vec<Unreadable>,
+    pub unreadable: Vec<UnreadableVariable>,
 }
 
 /// A variable of `.env` that cannot be understood.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unreadable {
+pub struct UnreadableVariable {
     /// What is wrong, with the number of the line.
     pub message: String,
     /// What to do.
@@ -163,14 +163,15 @@ impl KeySearch {
             // The rest of a line that was meant as a comment, or two keys.
             Ok(Some((key, ValueOrigin::EnvFile(_)))) if key.contains(char::is_whitespace) => {
                 let line = sources.env_file.line(name);
-                Err(bad_line(name, BadLine { line, reason: "a key has no blanks in it" }))
+                Err(bad_line(name, MalformedLine { line, reason: "a key has no blanks in it" }))
             }
             found => found,
         };
         match found {
             Ok(found) => found.map(|(key, origin)| (Secret::new(key), origin)),
             Err(Error { hint, source, .. }) => {
-                let unreadable = Unreadable { message: source.to_string(), hint: hint.unwrap_or_default() };
+                let unreadable =
+                    UnreadableVariable { message: source.to_string(), hint: hint.unwrap_or_default() };
                 self.unreadable.push(unreadable);
                 None
             }

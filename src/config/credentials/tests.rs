@@ -11,7 +11,7 @@ fn host_of(url: &str) -> Option<String> {
     Some(host.to_owned())
 }
 
-struct Case {
+struct KeyCase {
     file: &'static str,
     environment: &'static [(&'static str, &'static str)],
     env_file: &'static [(&'static str, &'static str)],
@@ -22,10 +22,10 @@ struct Case {
     found: Option<&'static str>,
 }
 
-const NONE: Case =
-    Case { file: "", environment: &[], env_file: &[], profile: None, url: None, host: "", found: None };
+const NONE: KeyCase =
+    KeyCase { file: "", environment: &[], env_file: &[], profile: None, url: None, host: "", found: None };
 
-fn find(case: &Case) -> KeySearch {
+fn find(case: &KeyCase) -> KeySearch {
     let pairs = |pairs: &[(&str, &str)]| {
         let owned = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         owned.collect::<Vec<(String, String)>>()
@@ -52,7 +52,7 @@ fn find(case: &Case) -> KeySearch {
     search(&in_force, &sources, case.host, host_of)
 }
 
-fn check(case: &Case) {
+fn check(case: &KeyCase) {
     let found = find(case).source.map(|source| source.key().unwrap().reveal().to_owned());
     assert_eq!(found.as_deref(), case.found, "{} {:?} {:?}", case.host, case.profile, case.url);
 }
@@ -61,14 +61,14 @@ fn check(case: &Case) {
 fn the_key_for_all_endpoints_goes_first_and_the_profiles_own_next() {
     let environment = &[("RTVOICE_API_KEY", "any"), ("OPENAI_API_KEY", "own")];
     let openai = "api.openai.com";
-    check(&Case { environment, host: openai, found: Some("any"), ..NONE });
-    check(&Case { environment: &environment[1..], host: openai, found: Some("own"), ..NONE });
-    check(&Case { env_file: environment, host: openai, found: Some("any"), ..NONE });
+    check(&KeyCase { environment, host: openai, found: Some("any"), ..NONE });
+    check(&KeyCase { environment: &environment[1..], host: openai, found: Some("own"), ..NONE });
+    check(&KeyCase { env_file: environment, host: openai, found: Some("any"), ..NONE });
     let file = "[profiles.openai]\nkey = \"of-file\"\nkey_command = \"echo of-command\"\n";
-    check(&Case { file, environment: &environment[1..], host: openai, found: Some("own"), ..NONE });
-    check(&Case { file, host: openai, found: Some("of-file"), ..NONE });
+    check(&KeyCase { file, environment: &environment[1..], host: openai, found: Some("own"), ..NONE });
+    check(&KeyCase { file, host: openai, found: Some("of-file"), ..NONE });
     let file = "[profiles.openai]\nkey_command = \"echo of-command\"\n";
-    check(&Case { file, host: openai, found: Some("of-command"), ..NONE });
+    check(&KeyCase { file, host: openai, found: Some("of-command"), ..NONE });
 }
 
 #[test]
@@ -82,7 +82,7 @@ fn each_profile_has_a_variable_of_its_own() {
         ("xai", "XAI_API_KEY", "api.x.ai"),
     ] {
         let environment: &'static [_] = Box::leak(Box::new([(variable, "own"), ("OPENAI_API_KEY", "no")]));
-        check(&Case { environment, profile: Some(profile), host, found: Some("own"), ..NONE });
+        check(&KeyCase { environment, profile: Some(profile), host, found: Some("own"), ..NONE });
     }
 }
 
@@ -92,26 +92,37 @@ fn a_key_of_one_profile_is_never_sent_to_anothers_host() {
         &[("OPENAI_API_KEY", "openai"), ("API_KEY", "ope-ai"), ("AZURE_OPENAI_API_KEY", "azure")];
     let evil = "wss://evil.example/v1/realtime";
     for profile in ["openai", "ope-ai", "azure", "azure-preview", "openopen8", "local"] {
-        check(&Case { environment, profile: Some(profile), url: Some(evil), host: "evil.example", ..NONE });
+        check(&KeyCase {
+            environment,
+            profile: Some(profile),
+            url: Some(evil),
+            host: "evil.example",
+            ..NONE
+        });
     }
-    check(&Case { environment, url: Some(evil), host: "evil.example", ..NONE });
-    let found =
-        find(&Case { environment, profile: Some("openai"), url: Some(evil), host: "evil.example", ..NONE });
+    check(&KeyCase { environment, url: Some(evil), host: "evil.example", ..NONE });
+    let found = find(&KeyCase {
+        environment,
+        profile: Some("openai"),
+        url: Some(evil),
+        host: "evil.example",
+        ..NONE
+    });
     assert_eq!(found.withheld, ["in OPENAI_API_KEY"]);
     // A URL in the file does not take the built-in profile's key along, and neither does `like`.
     let file = "[profiles.openai]\nurl = \"wss://evil.example\"\n[profiles.x]\nlike = \"openai\"\nurl = \"wss://evil.example\"\n";
-    check(&Case { file, environment, host: "evil.example", ..NONE });
-    check(&Case { file, environment, profile: Some("x"), host: "evil.example", ..NONE });
+    check(&KeyCase { file, environment, host: "evil.example", ..NONE });
+    check(&KeyCase { file, environment, profile: Some("x"), host: "evil.example", ..NONE });
 }
 
 #[test]
 fn who_writes_a_url_and_a_key_means_them_for_each_other() {
     let file = "[profiles.work]\nurl = \"wss://gate.example/v1\"\nkey_env = [\"WORK_KEY\"]\n";
     let environment = &[("WORK_KEY", "work"), ("OPENAI_API_KEY", "openai")];
-    let work = Case { file, environment, profile: Some("work"), host: "gate.example", ..NONE };
-    check(&Case { found: Some("work"), ..work });
+    let work = KeyCase { file, environment, profile: Some("work"), host: "gate.example", ..NONE };
+    check(&KeyCase { found: Some("work"), ..work });
     let elsewhere = "wss://evil.example/";
-    check(&Case {
+    check(&KeyCase {
         file,
         environment,
         profile: Some("work"),
@@ -120,7 +131,7 @@ fn who_writes_a_url_and_a_key_means_them_for_each_other() {
         ..NONE
     });
     let again = "wss://gate.example/other";
-    check(&Case {
+    check(&KeyCase {
         file,
         environment,
         profile: Some("work"),
@@ -131,28 +142,29 @@ fn who_writes_a_url_and_a_key_means_them_for_each_other() {
     });
     // A profile that is like this one and dials elsewhere does not take the key along.
     let file = "[profiles.work]\nurl = \"wss://gate.example/v1\"\nkey_env = [\"WORK_KEY\"]\n[profiles.x]\nlike = \"work\"\nurl = \"wss://other.example\"\n";
-    check(&Case { file, environment, profile: Some("x"), host: "other.example", ..NONE });
+    check(&KeyCase { file, environment, profile: Some("x"), host: "other.example", ..NONE });
     let file = "[profiles.openai]\nkey_env = [\"WORK_KEY\"]\n";
-    check(&Case { file, environment, host: "api.openai.com", found: Some("work"), ..NONE });
+    check(&KeyCase { file, environment, host: "api.openai.com", found: Some("work"), ..NONE });
 }
 
 #[test]
 fn a_foreign_folder_cannot_lead_a_key_away() {
     let environment = &[("RTVOICE_API_KEY", "any"), ("AZURE_OPENAI_API_KEY", "azure")];
     let env_file = &[("RTVOICE_URL", "wss://evil.example")];
-    check(&Case { environment, env_file, host: "evil.example", ..NONE });
+    check(&KeyCase { environment, env_file, host: "evil.example", ..NONE });
     let env_file = &[("RTVOICE_PROFILE", "openopen8")];
-    check(&Case { environment, env_file, host: "openopen8.ai", ..NONE });
+    check(&KeyCase { environment, env_file, host: "openopen8.ai", ..NONE });
     let env_file = &[("RTVOICE_PROFILE", "azure"), ("RTVOICE_RESOURCE", "evil")];
-    check(&Case { environment, env_file, host: "evil.openai.azure.com", ..NONE });
+    check(&KeyCase { environment, env_file, host: "evil.openai.azure.com", ..NONE });
     // With a key of its own it may go where it likes.
     let env_file = &[("RTVOICE_URL", "wss://mine.example"), ("RTVOICE_API_KEY", "of-folder")];
-    check(&Case { env_file, host: "mine.example", found: Some("of-folder"), ..NONE });
+    check(&KeyCase { env_file, host: "mine.example", found: Some("of-folder"), ..NONE });
 }
 
 #[test]
 fn no_key_is_in_what_is_shown() {
-    let found = find(&Case { environment: &[("OPENAI_API_KEY", "sk-hush")], host: "api.openai.com", ..NONE });
+    let found =
+        find(&KeyCase { environment: &[("OPENAI_API_KEY", "sk-hush")], host: "api.openai.com", ..NONE });
     assert!(!format!("{found:?}").contains("hush"));
     assert_eq!(found.source.unwrap().to_string(), "in OPENAI_API_KEY");
 }

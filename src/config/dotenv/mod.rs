@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use crate::config::regular_file::{self, ReadError};
+use crate::config::regular_file::{self, FileReadError};
 use crate::error::{Error, Kind};
 
 /// What a value cannot hold: what stands for bytes that are not text, and what UTF-16 read as UTF-8 is full of.
@@ -17,9 +17,9 @@ const NOT_TEXT: [char; 2] = [char::REPLACEMENT_CHARACTER, '\0'];
 pub struct Dotenv {
     variables: HashMap<String, Assignment>,
     /// Lines that are no assignment, by the names in them.
-    not_assignments: HashMap<String, BadLine>,
+    not_assignments: HashMap<String, MalformedLine>,
     /// Why the file was skipped as a whole.
-    skipped: Option<Skipped>,
+    skipped: Option<SkippedFile>,
 }
 
 /// A line that sets a variable, or should.
@@ -30,7 +30,7 @@ struct Assignment {
 
 /// A line that should set a variable and does not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BadLine {
+pub struct MalformedLine {
     /// Its number, counted from 1.
     pub line: usize,
     /// What is wrong with it.
@@ -39,7 +39,7 @@ pub struct BadLine {
 
 /// Something in the place of `.env` that was not read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Skipped {
+pub enum SkippedFile {
     /// A folder, as Python's virtual environments may be named: it is not meant for anybody.
     Folder,
     /// Anything else, in one sentence.
@@ -60,15 +60,17 @@ impl Dotenv {
                 check_owner(Some(metadata))?;
                 Ok(Self::parse(&bytes))
             }
-            Err(ReadError::Absent) => Ok(Self::default()),
-            Err(ReadError::Folder) => Ok(Self::skipped_for(Skipped::Folder)),
-            Err(error @ (ReadError::NotAFile(_) | ReadError::TooLarge | ReadError::Io(_))) => {
-                Ok(Self::skipped_for(Skipped::Unreadable(format!(".env in this folder is skipped: {error}"))))
+            Err(FileReadError::Absent) => Ok(Self::default()),
+            Err(FileReadError::Folder) => Ok(Self::skipped_for(SkippedFile::Folder)),
+            Err(error @ (FileReadError::NotAFile(_) | FileReadError::TooLarge | FileReadError::Io(_))) => {
+                Ok(Self::skipped_for(SkippedFile::Unreadable(format!(
+                    ".env in this folder is skipped: {error}"
+                ))))
             }
         }
     }
 
-    fn skipped_for(skipped: Skipped) -> Self {
+    fn skipped_for(skipped: SkippedFile) -> Self {
         Self { skipped: Some(skipped), ..Self::default() }
     }
 
@@ -88,10 +90,10 @@ impl Dotenv {
     /// # Errors
     ///
     /// When the line that should set it cannot be understood.
-    pub fn get(&self, name: &str) -> Result<Option<&str>, BadLine> {
+    pub fn get(&self, name: &str) -> Result<Option<&str>, MalformedLine> {
         match self.variables.get(name) {
             Some(Assignment { value: Ok(value), .. }) => Ok(Some(value)),
-            Some(Assignment { line, value: Err(reason) }) => Err(BadLine { line: *line, reason }),
+            Some(Assignment { line, value: Err(reason) }) => Err(MalformedLine { line: *line, reason }),
             None => self.not_assignments.get(name).map_or(Ok(None), |bad| Err(*bad)),
         }
     }
@@ -102,7 +104,7 @@ impl Dotenv {
     }
 
     /// Returns why the whole file was skipped.
-    pub fn skipped(&self) -> Option<&Skipped> {
+    pub fn skipped(&self) -> Option<&SkippedFile> {
         self.skipped.as_ref()
     }
 
@@ -133,7 +135,7 @@ impl Dotenv {
     fn note_names(&mut self, line: &str, number: usize) {
         let head = line.split('=').next().unwrap_or_default();
         let words = head.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_');
-        let bad = BadLine { line: number, reason: "it is not of the form NAME=value" };
+        let bad = MalformedLine { line: number, reason: "it is not of the form NAME=value" };
         for name in words.filter(|word| is_name(word)).take(2) {
             self.not_assignments.insert(name.to_owned(), bad);
         }

@@ -7,7 +7,7 @@ fn value(text: &str, name: &str) -> Option<String> {
 }
 
 fn bad(text: &[u8], name: &str) -> (usize, &'static str) {
-    let BadLine { line, reason } = Dotenv::parse(text).get(name).unwrap_err();
+    let MalformedLine { line, reason } = Dotenv::parse(text).get(name).unwrap_err();
     (line, reason)
 }
 
@@ -147,11 +147,11 @@ fn what_is_not_a_file_is_skipped_and_named() {
     let path = directory.path().join(".env");
     assert_eq!(Dotenv::read(&path).unwrap().skipped(), None);
     make_fifo(directory.path());
-    let fifo = Skipped::Unreadable(".env in this folder is skipped: it is a FIFO".to_owned());
+    let fifo = SkippedFile::Unreadable(".env in this folder is skipped: it is a FIFO".to_owned());
     assert_eq!(Dotenv::read(&path).unwrap().skipped(), Some(&fifo));
     std::fs::remove_file(&path).unwrap();
     std::fs::create_dir(&path).unwrap();
-    assert_eq!(Dotenv::read(&path).unwrap().skipped(), Some(&Skipped::Folder));
+    assert_eq!(Dotenv::read(&path).unwrap().skipped(), Some(&SkippedFile::Folder));
     std::fs::remove_dir(&path).unwrap();
     std::os::unix::fs::symlink("nowhere", &path).unwrap();
     assert_eq!(Dotenv::read(&path).unwrap().skipped(), None);

@@ -9,7 +9,7 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::config::pricing::PriceList;
+use crate::config::pricing::ProfilePrices;
 use crate::config::settings::{Scope, Setting, ValueKind};
 use crate::config::value::{Layer, Sourced, Value, ValueOrigin};
 use crate::secret::Secret;
@@ -51,7 +51,7 @@ pub struct Profile {
     /// Its own settings.
     pub layer: Layer,
     /// What its models cost.
-    pub prices: PriceList,
+    pub prices: ProfilePrices,
 }
 
 /// What is wrong in a file, and where.

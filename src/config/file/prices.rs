@@ -6,16 +6,16 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::config::file::{ConfigFault, ConfigReader, PRICES, number};
-use crate::config::pricing::{Price, PriceList, Priced};
+use crate::config::pricing::{ModelPrices, Price, ProfilePrices};
 
 impl ConfigReader<'_> {
-    pub(super) fn prices(&self, table: &DeTable<'_>) -> Result<PriceList, ConfigFault> {
+    pub(super) fn prices(&self, table: &DeTable<'_>) -> Result<ProfilePrices, ConfigFault> {
         let models = table.iter().map(|(key, value)| {
             let model = key.get_ref().to_string();
             let origin = self.origin(&key.span());
             let priced = match (value.get_ref().as_table(), number(value.get_ref())) {
-                (Some(table), _) => Priced { usd: self.prices_of(&model, table)?, origin },
-                (None, Some(0.0)) => Priced::free(origin),
+                (Some(table), _) => ModelPrices { usd: self.prices_of(&model, table)?, origin },
+                (None, Some(0.0)) => ModelPrices::free(origin),
                 (None, _) => {
                     let wanted = "a table of prices, or 0 where it costs nothing";
                     return Err(self.expected(&format!("{PRICES}.{model}"), wanted, value));

@@ -6,7 +6,7 @@ use clap::ValueEnum;
 
 use crate::config::built_in::{DEMO, FALLBACK};
 use crate::config::file::Profile;
-use crate::config::pricing::PriceList;
+use crate::config::pricing::ProfilePrices;
 use crate::config::settings::{Scope, Setting, ValueKind};
 use crate::config::sources::Sources;
 use crate::config::state::DeviceKind;
@@ -42,7 +42,7 @@ pub struct EffectiveSettings {
     /// The base URL in a variable that the profile names in `url_env`.
     pub base_url: Option<Sourced>,
     /// What models cost there, as far as a file says it.
-    pub prices: PriceList,
+    pub prices: ProfilePrices,
     values: Layer,
     depths: BTreeMap<Setting, usize>,
 }
@@ -52,7 +52,7 @@ struct ProfileValues {
     values: Layer,
     /// How far from the profile itself a setting was said.
     depths: BTreeMap<Setting, usize>,
-    prices: PriceList,
+    prices: ProfilePrices,
 }
 
 impl EffectiveSettings {
@@ -263,7 +263,7 @@ pub(crate) fn is_host(pattern: &str, host: &str) -> bool {
 
 /// Returns what files and the program say about a profile.
 fn of_profile(name: &str, sources: &Sources) -> Result<ProfileValues, Error> {
-    let (mut values, mut depths, mut prices) = (Layer::new(), BTreeMap::new(), PriceList::new());
+    let (mut values, mut depths, mut prices) = (Layer::new(), BTreeMap::new(), ProfilePrices::new());
     let mut depth = 0;
     let mut seen = BTreeSet::new();
     let mut next = Some(name.to_owned());

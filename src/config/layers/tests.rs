@@ -3,7 +3,7 @@
 use super::*;
 use crate::config::built_in;
 use crate::config::file::{ConfigFile, FileOrigin};
-use crate::config::pricing::Priced;
+use crate::config::pricing::ModelPrices;
 
 fn host_of(url: &str) -> Option<String> {
     let host = url.split_once("://")?.1.split(['/', ':']).next()?;
@@ -185,7 +185,7 @@ fn each_model_has_the_price_of_the_nearest_profile_that_says_one() {
     let prices = |profile: &str| {
         let asked = Overrides { profile: Some(profile.to_owned()), ..Overrides::default() };
         let in_force = decide(asked, &sources(file, &[], &[]));
-        let of = |(model, priced): (&String, &Priced)| (model.clone(), priced.origin.clone());
+        let of = |(model, priced): (&String, &ModelPrices)| (model.clone(), priced.origin.clone());
         in_force.prices.iter().map(of).collect::<Vec<_>>()
     };
     let at = |model: &str, line| (model.to_owned(), ValueOrigin::File(line));

@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use crate::dsp::audio_file::sample_format::{ByteOrder, Encoding, SampleFormat};
-use crate::dsp::audio_file::{AudioFileError, Flaws, Header, Length, check_layout, skip};
+use crate::dsp::audio_file::{AudioFileError, FileWarnings, Header, Length, check_layout, skip};
 
 const HEADER_BYTES: u32 = 24;
 
@@ -27,7 +27,7 @@ pub(super) fn read(source: &mut impl Read) -> Result<Header, AudioFileError> {
         0 | u32::MAX => Length::ToTheEnd,
         length => Length::Known(length.into()),
     };
-    Ok(Header { rate, channels, format, length, flaws: Flaws::default() })
+    Ok(Header { rate, channels, format, length, flaws: FileWarnings::default() })
 }
 
 fn find_format(encoding: u32, order: ByteOrder) -> Result<SampleFormat, AudioFileError> {

@@ -2,7 +2,7 @@
 
 /// What a stream holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Content {
+pub(super) enum ContainerKind {
     /// WAV, in any of its variants.
     Wav,
     /// AU.
@@ -104,33 +104,33 @@ pub(super) fn bytes_needed(head: &[u8]) -> u64 {
 }
 
 /// Recognises a stream by its first bytes: [`bytes_needed`] of them, or fewer if it is shorter.
-pub(super) fn identify(head: &[u8]) -> Content {
+pub(super) fn identify(head: &[u8]) -> ContainerKind {
     let is_at = |(at, signature, _): &&(usize, &[u8], &str)| {
         head.get(*at..).is_some_and(|rest| rest.starts_with(signature))
     };
     let is_riff = ["RIFF", "RIFX", "RF64", "BW64"].iter().any(|id| head.starts_with(id.as_bytes()));
     let is_container = is_riff || head.starts_with(b"FORM");
     if is_riff && matches!(head.get(8..12), Some(b"WAVE") | None) {
-        return Content::Wav;
+        return ContainerKind::Wav;
     }
     if head.starts_with(b".snd") || head.starts_with(b"dns.") {
-        return Content::Au;
+        return ContainerKind::Au;
     }
     // The type of a RIFF or IFF file stands behind its length; elsewhere it means nothing.
     let sound = SOUND.iter().filter(|(at, ..)| *at != 8 || is_container).find(is_at);
     if let Some((_, _, name)) = sound {
-        return Content::Undecodable(name);
+        return ContainerKind::Undecodable(name);
     }
     if is_riff {
-        return Content::NotSound("a RIFF file of another kind than WAV");
+        return ContainerKind::NotSound("a RIFF file of another kind than WAV");
     }
     if let Some((_, _, name)) = NOT_SOUND.iter().find(is_at) {
-        return Content::NotSound(name);
+        return ContainerKind::NotSound(name);
     }
     if let Some(name) = text(head) {
-        return Content::NotSound(name);
+        return ContainerKind::NotSound(name);
     }
-    framed(head).map_or(Content::Unknown, Content::Undecodable)
+    framed(head).map_or(ContainerKind::Unknown, ContainerKind::Undecodable)
 }
 
 /// The byte with which each packet of an MPEG transport stream begins, and the length of one.

@@ -14,7 +14,7 @@ use crate::dsp::downmix::Downmix;
 use crate::dsp::frame::SampleRate;
 
 use alignment::Alignment;
-use container::Content;
+use container::ContainerKind;
 use sample_format::SampleFormat;
 
 /// Why a stream cannot be read as sound.
@@ -75,7 +75,7 @@ struct Header {
     channels: usize,
     format: SampleFormat,
     length: Length,
-    flaws: Flaws,
+    flaws: FileWarnings,
 }
 
 /// How much sound a header announces.
@@ -91,9 +91,9 @@ enum Length {
 
 /// What is wrong with a file that can be read all the same, each fault once.
 #[derive(Debug, Default)]
-struct Flaws(Vec<Cow<'static, str>>);
+struct FileWarnings(Vec<Cow<'static, str>>);
 
-impl Flaws {
+impl FileWarnings {
     fn add(&mut self, flaw: impl Into<Cow<'static, str>>) {
         let flaw = flaw.into();
         if !self.0.contains(&flaw) {
@@ -106,7 +106,7 @@ impl Flaws {
 ///
 /// No number of a header decides how much memory is reserved.
 pub struct AudioReader<R> {
-    source: Source<R>,
+    source: PeekedSource<R>,
     rate: SampleRate,
     channels: usize,
     format: SampleFormat,
@@ -116,7 +116,7 @@ pub struct AudioReader<R> {
     downmix: Downmix,
     /// One sample of each channel.
     frame: Vec<f32>,
-    flaws: Flaws,
+    flaws: FileWarnings,
     has_warned: bool,
 }
 
@@ -143,14 +143,14 @@ impl<R: Read> AudioReader<R> {
         source: R,
         otherwise: impl FnOnce() -> Result<Header, AudioFileError>,
     ) -> Result<Self, AudioFileError> {
-        let mut source = Source::peek(source)?;
+        let mut source = PeekedSource::peek(source)?;
         let header = match container::identify(&source.head) {
-            Content::Wav => wav_header::read(&mut source)?,
-            Content::Au => au_header::read(&mut source)?,
-            Content::Undecodable(name) => return Err(AudioFileError::Undecodable(name)),
-            Content::NotSound(name) => return Err(AudioFileError::NotSound(name)),
-            Content::Unknown if source.head.is_empty() => return Err(AudioFileError::Empty),
-            Content::Unknown => otherwise()?,
+            ContainerKind::Wav => wav_header::read(&mut source)?,
+            ContainerKind::Au => au_header::read(&mut source)?,
+            ContainerKind::Undecodable(name) => return Err(AudioFileError::Undecodable(name)),
+            ContainerKind::NotSound(name) => return Err(AudioFileError::NotSound(name)),
+            ContainerKind::Unknown if source.head.is_empty() => return Err(AudioFileError::Empty),
+            ContainerKind::Unknown => otherwise()?,
         };
         let Header { rate, channels, format, length, flaws } = header;
         let mut reader = Self {
@@ -306,11 +306,11 @@ impl<R: Read> AudioReader<R> {
 impl Header {
     fn raw() -> Self {
         Self {
-            rate: SampleRate::WIRE,
+            rate: SampleRate::HZ_24000,
             channels: 1,
             format: SampleFormat::PCM16,
             length: Length::ToTheEnd,
-            flaws: Flaws::default(),
+            flaws: FileWarnings::default(),
         }
     }
 }
@@ -332,7 +332,7 @@ fn check_layout(channels: u32, rate: u32) -> Result<(usize, SampleRate), AudioFi
 }
 
 /// A stream whose first bytes have been looked at.
-struct Source<R> {
+struct PeekedSource<R> {
     /// The first bytes.
     head: Vec<u8>,
     stream: R,
@@ -340,7 +340,7 @@ struct Source<R> {
     consumed: u64,
 }
 
-impl<R: Read> Source<R> {
+impl<R: Read> PeekedSource<R> {
     fn peek(mut stream: R) -> Result<Self, AudioFileError> {
         let mut head = Vec::new();
         stream.by_ref().take(container::HEAD_BYTES).read_to_end(&mut head)?;
@@ -353,7 +353,7 @@ impl<R: Read> Source<R> {
     }
 }
 
-impl<R: Read> Read for Source<R> {
+impl<R: Read> Read for PeekedSource<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let consumed = usize::try_from(self.consumed).unwrap_or(usize::MAX);
         let rest = self.head.get(consumed..).filter(|rest| !rest.is_empty());

@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use crate::dsp::audio_file::sample_format::{ByteOrder, Encoding, SampleFormat, wrong_block};
-use crate::dsp::audio_file::{AudioFileError, Flaws, Header, Length, check_layout, skip};
+use crate::dsp::audio_file::{AudioFileError, FileWarnings, Header, Length, check_layout, skip};
 
 /// Lengths from here up are placeholders of programs that write to a pipe: espeak-ng, sox, arecord.
 const FIRST_PLACEHOLDER: u32 = 0x7fff_0000;
@@ -20,11 +20,11 @@ const EXTENSIBLE: u16 = 0xfffe;
 pub(super) fn read(source: &mut impl Read) -> Result<Header, AudioFileError> {
     let mut riff = [0; 12];
     read_exact(source, &mut riff)?;
-    let mut chunks = Chunks {
+    let mut chunks = ChunkReader {
         source,
         order: if riff.starts_with(b"RIFX") { ByteOrder::Big } else { ByteOrder::Little },
         needs_padding: false,
-        flaws: Flaws::default(),
+        flaws: FileWarnings::default(),
     };
     let (mut format, mut long_length) = (None, None);
     loop {
@@ -37,7 +37,7 @@ pub(super) fn read(source: &mut impl Read) -> Result<Header, AudioFileError> {
             b"fmt " => format = Some(chunks.read_format(length)?),
             b"ds64" => long_length = Some(chunks.read_long_length(length)?),
             b"data" => {
-                let Some(Format { rate, channels, format }) = format else {
+                let Some(FormatChunk { rate, channels, format }) = format else {
                     return Err(AudioFileError::broken("its sound comes before its format"));
                 };
                 let length = announced_length(length, long_length);
@@ -63,22 +63,22 @@ fn read_exact(source: &mut impl Read, bytes: &mut [u8]) -> Result<(), AudioFileE
     source.read_exact(bytes).map_err(|error| AudioFileError::at_end(error, AudioFileError::cut_off()))
 }
 
-struct Format {
+struct FormatChunk {
     rate: crate::dsp::frame::SampleRate,
     channels: usize,
     format: SampleFormat,
 }
 
 /// The chunks of a file, read in order.
-struct Chunks<'a, R> {
+struct ChunkReader<'a, R> {
     source: &'a mut R,
     order: ByteOrder,
     /// The chunk before has an odd length.
     needs_padding: bool,
-    flaws: Flaws,
+    flaws: FileWarnings,
 }
 
-impl<R: Read> Chunks<'_, R> {
+impl<R: Read> ChunkReader<'_, R> {
     /// Returns the id and the length of the next chunk; nothing at the end of the file.
     fn next(&mut self) -> Result<Option<([u8; 4], u32)>, AudioFileError> {
         let mut head = [0; 8];
@@ -118,7 +118,7 @@ impl<R: Read> Chunks<'_, R> {
         is_missing
     }
 
-    fn read_format(&mut self, length: u32) -> Result<Format, AudioFileError> {
+    fn read_format(&mut self, length: u32) -> Result<FormatChunk, AudioFileError> {
         let mut chunk = [0; USED_FORMAT_BYTES];
         let used = chunk.len().min(length as usize);
         if used < FORMAT_BYTES {
@@ -143,7 +143,7 @@ impl<R: Read> Chunks<'_, R> {
             (true, false) => 1,
             (false, _) => word(0),
         };
-        let declared = Declared {
+        let declared = DeclaredLayout {
             tag,
             bits: word(14).into(),
             valid_bits: if is_extensible { word(18).into() } else { 0 },
@@ -151,7 +151,7 @@ impl<R: Read> Chunks<'_, R> {
             channels,
         };
         let format = declared.sample_format(order, &mut self.flaws)?;
-        Ok(Format { rate, channels, format })
+        Ok(FormatChunk { rate, channels, format })
     }
 
     fn read_long_length(&mut self, length: u32) -> Result<u64, AudioFileError> {
@@ -172,7 +172,7 @@ fn is_id(id: &[u8]) -> bool {
 }
 
 /// What a format chunk says of a sample.
-struct Declared {
+struct DeclaredLayout {
     tag: u16,
     bits: u32,
     /// Of the bits, those that carry sound; 0 if it is not said.
@@ -182,9 +182,13 @@ struct Declared {
     channels: usize,
 }
 
-impl Declared {
+impl DeclaredLayout {
     /// Finds the format. Bits and channels decide where nBlockAlign contradicts them.
-    fn sample_format(&self, order: ByteOrder, flaws: &mut Flaws) -> Result<SampleFormat, AudioFileError> {
+    fn sample_format(
+        &self,
+        order: ByteOrder,
+        flaws: &mut FileWarnings,
+    ) -> Result<SampleFormat, AudioFileError> {
         let unsupported = |what: String| Err(AudioFileError::Unsupported(what.into()));
         let format = match (self.tag, self.bits) {
             (1, 0) if matches!(self.container(), Some(1..=4)) => {

@@ -38,12 +38,12 @@ pub struct Root {
     /// Its name.
     pub name: String,
     /// Who says that it is to be trusted.
-    pub trusted_by: TrustedBy,
+    pub trusted_by: TrustSource,
 }
 
 /// Who says that an authority is to be trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TrustedBy {
+pub enum TrustSource {
     /// The system, or `SSL_CERT_FILE` in its place.
     System,
     /// `--ca-file`.
@@ -118,7 +118,7 @@ impl RecordingVerifier {
 
     fn root(&self, issuer: &X509Name<'_>) -> Option<Root> {
         let place = self.roots.roots.iter().position(|root| is_name_of(issuer, &root.subject))?;
-        let trusted_by = if place < self.from_ca_file { TrustedBy::CaFile } else { TrustedBy::System };
+        let trusted_by = if place < self.from_ca_file { TrustSource::CaFile } else { TrustSource::System };
         Some(Root { name: name(issuer), trusted_by })
     }
 }

@@ -106,7 +106,7 @@ pub async fn dial(
     };
     let stream = match tls {
         None => NetStream::Plain(carrier),
-        Some(tls) => NetStream::Tls(route.agree_on_tls(carrier, tls, options).await?),
+        Some(tls) => NetStream::Tls(route.tls_handshake(carrier, tls, options).await?),
     };
     let upgraded = within(options.limits.upgrade, WebSocketClient::over(stream, request)).await;
     upgraded.map_err(|limit| route.timeout(DialPhase::Upgrade, limit))?.map_err(|error| {
@@ -182,7 +182,7 @@ impl<'a> Route<'a> {
         })
     }
 
-    async fn agree_on_tls<S: AsyncRead + AsyncWrite + Unpin>(
+    async fn tls_handshake<S: AsyncRead + AsyncWrite + Unpin>(
         &self,
         stream: S,
         tls: Tls,

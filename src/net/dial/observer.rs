@@ -22,7 +22,7 @@ pub enum DialStep {
     /// TCP is connected to this address: the endpoint's, or the proxy's.
     Connected(SocketAddr),
     /// The proxy has led on to the endpoint.
-    LedOn,
+    ProxyConnected,
     /// A certificate was shown, and has not been judged yet.
     Shown(Box<Certificate>),
     /// TLS is agreed, in this version.

@@ -57,7 +57,7 @@ async fn lead_to(
         tunnel::TunnelTarget { host: target.host, port: target.port, address, shown: &target.address };
     let led = within(options.limits.proxy, tunnel::open(&mut carrier, proxy, &target)).await;
     led.map_err(|limit| ProxyFault::Late { target: target.shown.to_owned(), limit })??;
-    options.witness.tell(|| DialStep::LedOn);
+    options.witness.tell(|| DialStep::ProxyConnected);
     Ok(carrier)
 }
 
@@ -70,7 +70,7 @@ async fn reach(proxy: &Proxy, options: &DialOptions) -> Result<Transport, DialEr
         ProxyKind::Https => {
             let tls = route.start_tls_config(options)?;
             let tcp = route.reach(options).await?;
-            Ok(Transport::Tls(route.agree_on_tls(tcp, tls, options).await?))
+            Ok(Transport::Tls(route.tls_handshake(tcp, tls, options).await?))
         }
     }
 }

@@ -102,7 +102,7 @@ pub enum BetaMarker {
 
 /// Whether a key may go to another machine unencrypted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ClearKey {
+pub enum CleartextKeyPolicy {
     /// Refused before anything is dialled.
     #[default]
     Refused,
@@ -129,7 +129,7 @@ pub struct Endpoint {
     /// More headers, in this order, such as `OpenAI-Safety-Identifier`.
     pub headers: Vec<(String, String)>,
     /// Whether the key may go to another machine unencrypted.
-    pub clear_key: ClearKey,
+    pub clear_key: CleartextKeyPolicy,
 }
 
 impl Endpoint {
@@ -143,7 +143,7 @@ impl Endpoint {
             organization: None,
             project: None,
             headers: Vec::new(),
-            clear_key: ClearKey::default(),
+            clear_key: CleartextKeyPolicy::default(),
         }
     }
 
@@ -199,11 +199,11 @@ impl Endpoint {
     fn check_cleartext(&self, proxy: Option<&Proxy>) -> Result<(), EndpointError> {
         let has_key = self.auth != Auth::None || self.url.keys_in_query().next().is_some();
         match (self.clear_key, self.url.scheme()) {
-            (ClearKey::Refused, Scheme::Ws) if has_key => Err(EndpointError::KeyInClear {
+            (CleartextKeyPolicy::Refused, Scheme::Ws) if has_key => Err(EndpointError::KeyInClear {
                 host: self.url.host().to_owned(),
                 proxy: proxy.map(ToString::to_string),
             }),
-            (ClearKey::Refused | ClearKey::Allowed, Scheme::Ws | Scheme::Wss) => Ok(()),
+            (CleartextKeyPolicy::Refused | CleartextKeyPolicy::Allowed, Scheme::Ws | Scheme::Wss) => Ok(()),
         }
     }
 

@@ -155,7 +155,7 @@ fn a_key_does_not_go_to_another_machine_in_the_clear() {
         let mut remote = endpoint("ws://10.0.0.7:8080", conversation("m"), auth.clone());
         let refused = EndpointError::KeyInClear { host: "10.0.0.7".to_owned(), proxy: None };
         assert_eq!(remote.request().unwrap_err(), refused);
-        remote.clear_key = ClearKey::Allowed;
+        remote.clear_key = CleartextKeyPolicy::Allowed;
         assert!(remote.request().is_ok());
         assert!(endpoint("ws://127.0.0.1", conversation("m"), auth.clone()).request().is_ok());
         assert!(endpoint("wss://10.0.0.7", conversation("m"), auth).request().is_ok());

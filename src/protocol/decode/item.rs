@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::protocol::decode::fields::Fields;
 use crate::protocol::events::audio::from_base64;
-use crate::protocol::events::item::{Content, Item, ItemBody, ItemStatus, Role};
+use crate::protocol::events::item::{ContentPart, Item, ItemBody, ItemStatus, Role};
 use crate::protocol::value::Unknown;
 
 /// Takes the item under `key`; a missing one is an empty item.
@@ -53,27 +53,28 @@ fn message(fields: &mut Unknown) -> ItemBody {
 }
 
 /// Takes the content part under `key`.
-pub(super) fn take_part(fields: &mut Unknown, key: &str) -> Content {
-    fields.take_in(key, |part| Some(content(part))).unwrap_or_else(|| Content::Other(Unknown::new()))
+pub(super) fn take_part(fields: &mut Unknown, key: &str) -> ContentPart {
+    fields.take_in(key, |part| Some(content(part))).unwrap_or_else(|| ContentPart::Other(Unknown::new()))
 }
 
 /// Takes a content part out of its object, under any of the spellings of its type.
-fn content(part: &mut Unknown) -> Content {
+fn content(part: &mut Unknown) -> ContentPart {
     let kind = part.get("type").and_then(Value::as_str).unwrap_or_default().to_owned();
     let content = match kind.as_str() {
-        "input_text" => Content::InputText(part.take_text("text").unwrap_or_default()),
-        "text" | "output_text" => Content::Text(part.take_text("text").unwrap_or_default()),
-        "input_audio" => {
-            Content::InputAudio { audio: take_sound(part, "audio"), transcript: part.take_text("transcript") }
-        }
+        "input_text" => ContentPart::InputText(part.take_text("text").unwrap_or_default()),
+        "text" | "output_text" => ContentPart::Text(part.take_text("text").unwrap_or_default()),
+        "input_audio" => ContentPart::InputAudio {
+            audio: take_sound(part, "audio"),
+            transcript: part.take_text("transcript"),
+        },
         "audio" | "output_audio" => {
-            Content::Audio { audio: take_sound(part, "audio"), transcript: part.take_text("transcript") }
+            ContentPart::Audio { audio: take_sound(part, "audio"), transcript: part.take_text("transcript") }
         }
-        "input_image" => Content::InputImage {
+        "input_image" => ContentPart::InputImage {
             image_url: part.take_text("image_url").unwrap_or_default(),
             detail: part.take_text("detail"),
         },
-        _ => return Content::Other(std::mem::take(part)),
+        _ => return ContentPart::Other(std::mem::take(part)),
     };
     part.remove("type");
     content

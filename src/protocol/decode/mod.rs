@@ -19,7 +19,7 @@ use crate::protocol::value::Unknown;
 
 /// Why a text is no event at all.
 #[derive(Debug, thiserror::Error)]
-pub enum ReadError {
+pub enum DecodeError {
     /// The text is not JSON.
     #[error("not JSON")]
     NotJson(#[source] serde_json::Error),
@@ -36,7 +36,7 @@ pub enum ReadError {
 /// # Errors
 ///
 /// Only for a text that is not a JSON object with a string `type`.
-pub fn server_event(text: &str) -> Result<ServerEvent, ReadError> {
+pub fn server_event(text: &str) -> Result<ServerEvent, DecodeError> {
     parse::event(text, Sender::Server).map(server::event)
 }
 
@@ -47,7 +47,7 @@ pub fn server_event(text: &str) -> Result<ServerEvent, ReadError> {
 /// # Errors
 ///
 /// Only for a text that is not a JSON object with a string `type`.
-pub fn client_event(text: &str) -> Result<ClientEvent, ReadError> {
+pub fn client_event(text: &str) -> Result<ClientEvent, DecodeError> {
     client_event_and_rest(text).map(|(event, _)| event)
 }
 
@@ -59,6 +59,6 @@ pub fn client_event(text: &str) -> Result<ClientEvent, ReadError> {
 /// # Errors
 ///
 /// Only for a text that is not a JSON object with a string `type`.
-pub fn client_event_and_rest(text: &str) -> Result<(ClientEvent, Unknown), ReadError> {
+pub fn client_event_and_rest(text: &str) -> Result<(ClientEvent, Unknown), DecodeError> {
     parse::event(text, Sender::Client).map(client::event)
 }

@@ -11,7 +11,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 use serde_json::error::Category;
 
-use crate::protocol::decode::ReadError;
+use crate::protocol::decode::DecodeError;
 use crate::protocol::decode::fields::Fields;
 use crate::protocol::decode::mend::mended;
 use crate::protocol::events::audio::from_base64;
@@ -37,7 +37,7 @@ pub(super) enum Sender {
 }
 
 /// Takes the text of an event apart.
-pub(super) fn event(text: &str, sender: Sender) -> Result<Parsed, ReadError> {
+pub(super) fn event(text: &str, sender: Sender) -> Result<Parsed, DecodeError> {
     let error = match serde_json::from_str(text) {
         Ok(object) => return parsed(object, sender),
         Err(error) => error,
@@ -46,9 +46,9 @@ pub(super) fn event(text: &str, sender: Sender) -> Result<Parsed, ReadError> {
     parsed(serde_json::from_str(&whole).map_err(refusal)?, sender)
 }
 
-fn parsed(object: Object<'_>, sender: Sender) -> Result<Parsed, ReadError> {
+fn parsed(object: Object<'_>, sender: Sender) -> Result<Parsed, DecodeError> {
     let Object { mut fields, delta, audio } = object;
-    let Some(Value::String(name)) = fields.remove("type") else { return Err(ReadError::NoType) };
+    let Some(Value::String(name)) = fields.remove("type") else { return Err(DecodeError::NoType) };
     let event_id = fields.take_text("event_id");
     let (carries_delta, carries_audio) = match (sender, name.as_str()) {
         (Sender::Server, "response.output_audio.delta" | "response.audio.delta") => (true, false),
@@ -78,10 +78,10 @@ fn settle(
     bytes
 }
 
-fn refusal(error: serde_json::Error) -> ReadError {
+fn refusal(error: serde_json::Error) -> DecodeError {
     match error.classify() {
-        Category::Data => ReadError::NotAnObject,
-        Category::Io | Category::Syntax | Category::Eof => ReadError::NotJson(error),
+        Category::Data => DecodeError::NotAnObject,
+        Category::Io | Category::Syntax | Category::Eof => DecodeError::NotJson(error),
     }
 }
 

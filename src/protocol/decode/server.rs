@@ -10,7 +10,7 @@ use crate::protocol::decode::settings::session_info;
 use crate::protocol::dialect::Dialect;
 use crate::protocol::events::item::Item;
 use crate::protocol::events::server::{
-    ErrorInfo, OutputBufferState, Place, RateLimit, Segment, ServerBody, ServerEvent,
+    ContentLocation, ErrorInfo, OutputBufferState, RateLimit, Segment, ServerBody, ServerEvent,
 };
 use crate::protocol::settings::{SessionInfo, SessionKind};
 use crate::protocol::value::Unknown;
@@ -243,8 +243,8 @@ fn mcp(name: &str, fields: &mut Unknown) -> Option<ServerBody> {
     }
 }
 
-fn place(fields: &mut Unknown) -> Place {
-    Place {
+fn place(fields: &mut Unknown) -> ContentLocation {
+    ContentLocation {
         response_id: fields.take_text("response_id"),
         item_id: fields.take_text("item_id"),
         output_index: fields.take_index("output_index"),

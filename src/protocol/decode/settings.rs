@@ -129,8 +129,8 @@ pub(super) fn take_format(fields: &mut Unknown, key: &str) -> Option<AudioFormat
 fn named_format(name: String, rate: Option<SampleRate>) -> AudioFormat {
     match name.as_str() {
         // `pcm24` is Qwen's word for 16-bit samples at 24 kHz.
-        "audio/pcm" | "pcm16" | "pcm24" => AudioFormat::Pcm(rate.unwrap_or(SampleRate::WIRE)),
-        "pcm" => AudioFormat::BarePcm(rate.unwrap_or(SampleRate::WIRE)),
+        "audio/pcm" | "pcm16" | "pcm24" => AudioFormat::Pcm(rate.unwrap_or(SampleRate::HZ_24000)),
+        "pcm" => AudioFormat::BarePcm(rate.unwrap_or(SampleRate::HZ_24000)),
         "audio/pcmu" | "g711_ulaw" => AudioFormat::Ulaw,
         "audio/pcma" | "g711_alaw" => AudioFormat::Alaw,
         _ => AudioFormat::Other(name),

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::protocol::encode::WriteContext;
-use crate::protocol::encode::fields::{Put, text_with_sound};
+use crate::protocol::encode::fields::{JsonPut, text_with_sound};
 use crate::protocol::encode::item::item;
 use crate::protocol::encode::response::config;
 use crate::protocol::encode::settings::settings;

@@ -6,7 +6,7 @@ use crate::protocol::events::audio::{encoded_length, push_base64};
 use crate::protocol::value::{FieldUpdate, Unknown};
 
 /// The helpers of the writers.
-pub(super) trait Put {
+pub(super) trait JsonPut {
     /// Puts a field.
     fn put(&mut self, key: &str, value: impl Into<Value>);
 
@@ -26,7 +26,7 @@ pub(super) trait Put {
     fn put_setting<T>(&mut self, key: &str, setting: &FieldUpdate<T>, write: impl FnOnce(&T) -> Value);
 }
 
-impl Put for Unknown {
+impl JsonPut for Unknown {
     fn put(&mut self, key: &str, value: impl Into<Value>) {
         self.insert(key.to_owned(), value.into());
     }

@@ -3,9 +3,9 @@
 use serde_json::Value;
 
 use crate::protocol::encode::WriteContext;
-use crate::protocol::encode::fields::Put;
+use crate::protocol::encode::fields::JsonPut;
 use crate::protocol::events::audio::to_base64;
-use crate::protocol::events::item::{Content, Item, ItemBody, Role};
+use crate::protocol::events::item::{ContentPart, Item, ItemBody, Role};
 use crate::protocol::value::Unknown;
 
 /// Returns the item as JSON.
@@ -59,25 +59,25 @@ fn put_word(fields: &mut Unknown, key: &str, word: &str) {
 
 /// Returns a part of a message. In what a client writes the kind of a part follows the role: the
 /// user and the system say `input_*`, the assistant never does.
-fn part_of(part: &Content, role: &Role, form: WriteContext) -> Unknown {
+fn part_of(part: &ContentPart, role: &Role, form: WriteContext) -> Unknown {
     let listens = form.is_client() && matches!(role, Role::User | Role::System);
     let speaks = form.is_client() && *role == Role::Assistant;
     let text = if listens { "input_text" } else { form.word("output_text", "text") };
     let sound = if listens { "input_audio" } else { form.word("output_audio", "audio") };
     match part {
-        Content::InputText(words) if !speaks => written("input_text", words),
-        Content::InputText(words) | Content::Text(words) => written(text, words),
-        Content::InputAudio { audio, transcript } if !speaks => {
+        ContentPart::InputText(words) if !speaks => written("input_text", words),
+        ContentPart::InputText(words) | ContentPart::Text(words) => written(text, words),
+        ContentPart::InputAudio { audio, transcript } if !speaks => {
             let mut fields = spoken("input_audio", audio.as_deref(), transcript.as_ref());
             if !form.is_client() && transcript.is_none() {
                 fields.put("transcript", Value::Null);
             }
             fields
         }
-        Content::InputAudio { audio, transcript } | Content::Audio { audio, transcript } => {
+        ContentPart::InputAudio { audio, transcript } | ContentPart::Audio { audio, transcript } => {
             spoken(sound, audio.as_deref(), transcript.as_ref())
         }
-        Content::InputImage { image_url, detail } => {
+        ContentPart::InputImage { image_url, detail } => {
             let mut fields = Unknown::new();
             fields.put("type", "input_image");
             fields.put("image_url", image_url.as_str());
@@ -86,19 +86,19 @@ fn part_of(part: &Content, role: &Role, form: WriteContext) -> Unknown {
             }
             fields
         }
-        Content::Other(fields) => fields.clone(),
+        ContentPart::Other(fields) => fields.clone(),
     }
 }
 
 /// Returns a part as `response.content_part.*` shows it: `text` or `audio` in both dialects.
-pub(super) fn content_part(part: &Content, form: WriteContext) -> Unknown {
+pub(super) fn content_part(part: &ContentPart, form: WriteContext) -> Unknown {
     match part {
-        Content::Text(words) => written("text", words),
-        Content::Audio { audio, transcript } => spoken("audio", audio.as_deref(), transcript.as_ref()),
-        Content::InputText(_)
-        | Content::InputAudio { .. }
-        | Content::InputImage { .. }
-        | Content::Other(_) => part_of(part, &Role::Assistant, form),
+        ContentPart::Text(words) => written("text", words),
+        ContentPart::Audio { audio, transcript } => spoken("audio", audio.as_deref(), transcript.as_ref()),
+        ContentPart::InputText(_)
+        | ContentPart::InputAudio { .. }
+        | ContentPart::InputImage { .. }
+        | ContentPart::Other(_) => part_of(part, &Role::Assistant, form),
     }
 }
 

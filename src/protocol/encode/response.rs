@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::protocol::encode::WriteContext;
-use crate::protocol::encode::fields::Put;
+use crate::protocol::encode::fields::JsonPut;
 use crate::protocol::encode::item::items;
 use crate::protocol::encode::settings::{
     put_format, put_modality, put_token_limit, put_tool_choice, put_tools, put_voice,

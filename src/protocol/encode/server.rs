@@ -3,12 +3,12 @@
 use serde_json::Value;
 
 use crate::protocol::encode::WriteContext;
-use crate::protocol::encode::fields::{Put, text_with_sound};
+use crate::protocol::encode::fields::{JsonPut, text_with_sound};
 use crate::protocol::encode::item::{content_part, item};
 use crate::protocol::encode::response::{error, response, transcription_usage};
 use crate::protocol::encode::settings::session_info;
 use crate::protocol::events::server::{
-    ErrorInfo, OutputBufferState, Place, RateLimit, Segment, ServerBody, ServerEvent,
+    ContentLocation, ErrorInfo, OutputBufferState, RateLimit, Segment, ServerBody, ServerEvent,
 };
 use crate::protocol::settings::{SessionInfo, SessionKind};
 use crate::protocol::value::Unknown;
@@ -137,7 +137,7 @@ fn put_place(fields: &mut Unknown, body: &ServerBody) {
     }
 }
 
-fn put_output_place(fields: &mut Unknown, place: &Place) {
+fn put_output_place(fields: &mut Unknown, place: &ContentLocation) {
     fields.put_some("response_id", place.response_id.as_ref());
     fields.put_some("item_id", place.item_id.as_ref());
     fields.put_some("output_index", place.output_index.as_ref());

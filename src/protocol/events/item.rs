@@ -49,7 +49,7 @@ pub enum ItemBody {
         /// By whom.
         role: Role,
         /// In parts.
-        content: Vec<Content>,
+        content: Vec<ContentPart>,
     },
     /// The model calls a function.
     FunctionCall {
@@ -79,7 +79,7 @@ impl Default for ItemBody {
 
 /// One part of a message.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Content {
+pub enum ContentPart {
     /// `input_text`: written by the user or the system.
     InputText(String),
     /// `input_audio`: said by the user.
@@ -109,7 +109,7 @@ pub enum Content {
     Other(Unknown),
 }
 
-impl Content {
+impl ContentPart {
     /// Returns the words with which the model refused to answer: a part of type `refusal`.
     pub fn refusal(&self) -> Option<&str> {
         let Self::Other(fields) = self else { return None };

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::protocol::events::item::{Content, Item};
+use crate::protocol::events::item::{ContentPart, Item};
 use crate::protocol::events::response::{Response, Usage};
 use crate::protocol::settings::SessionInfo;
 use crate::protocol::value::Unknown;
@@ -20,7 +20,7 @@ pub struct ServerEvent {
 
 /// Where in a response a piece belongs. Compatible servers leave any of these out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Place {
+pub struct ContentLocation {
     /// Of which response.
     pub response_id: Option<String>,
     /// Of which item.
@@ -176,75 +176,75 @@ pub enum ServerBody {
     /// `response.output_item.added`.
     OutputItemAdded {
         /// Where.
-        place: Place,
+        place: ContentLocation,
         /// The item, empty so far.
         item: Item,
     },
     /// `response.output_item.done`.
     OutputItemDone {
         /// Where.
-        place: Place,
+        place: ContentLocation,
         /// The item, whole.
         item: Item,
     },
     /// `response.content_part.added`.
     ContentPartAdded {
         /// Where.
-        place: Place,
+        place: ContentLocation,
         /// The part, empty so far.
-        part: Content,
+        part: ContentPart,
     },
     /// `response.content_part.done`.
     ContentPartDone {
         /// Where.
-        place: Place,
+        place: ContentLocation,
         /// The part, whole.
-        part: Content,
+        part: ContentPart,
     },
     /// `response.output_text.delta`, beta `response.text.delta`.
     TextDelta {
         /// Where.
-        place: Place,
+        place: ContentLocation,
         /// More text.
         delta: String,
     },
     /// `response.output_text.done`.
     TextDone {
         /// Where.
-        place: Place,
+        place: ContentLocation,
         /// The whole text.
         text: Option<String>,
     },
     /// `response.output_audio.delta`, beta `response.audio.delta`: the only carrier of audio.
     AudioDelta {
         /// Where.
-        place: Place,
+        place: ContentLocation,
         /// Raw bytes in the session's output format, decoded from base64.
         delta: Vec<u8>,
     },
     /// `response.output_audio.done`.
     AudioDone {
         /// Where.
-        place: Place,
+        place: ContentLocation,
     },
     /// `response.output_audio_transcript.delta`: runs ahead of the sound.
     TranscriptDelta {
         /// Where.
-        place: Place,
+        place: ContentLocation,
         /// More text.
         delta: String,
     },
     /// `response.output_audio_transcript.done`.
     TranscriptDone {
         /// Where.
-        place: Place,
+        place: ContentLocation,
         /// The whole text.
         transcript: Option<String>,
     },
     /// `response.function_call_arguments.delta`.
     ArgumentsDelta {
         /// Where.
-        place: Place,
+        place: ContentLocation,
         /// Of which call.
         call_id: Option<String>,
         /// More JSON text.
@@ -253,7 +253,7 @@ pub enum ServerBody {
     /// `response.function_call_arguments.done`.
     ArgumentsDone {
         /// Where.
-        place: Place,
+        place: ContentLocation,
         /// Of which call.
         call_id: Option<String>,
         /// Absent in beta.
@@ -266,7 +266,7 @@ pub enum ServerBody {
         /// The event's whole name.
         name: String,
         /// Where.
-        place: Place,
+        place: ContentLocation,
         /// `delta`, `arguments` and what else came.
         fields: Unknown,
     },

@@ -7,7 +7,7 @@ use crate::protocol::decode;
 use crate::protocol::dialect::Dialect;
 use crate::protocol::encode;
 use crate::protocol::events::client::{ClientBody, ClientEvent};
-use crate::protocol::events::item::{Content, ItemBody, ItemStatus, Role};
+use crate::protocol::events::item::{ContentPart, ItemBody, ItemStatus, Role};
 use crate::protocol::events::response::{ResponseStatus, TokenDetails};
 use crate::protocol::events::server::{ServerBody, ServerEvent, TranscriptionUsage};
 use crate::protocol::settings::{
@@ -243,7 +243,7 @@ fn a_done_response_has_its_output_and_its_cost() {
         let [said, call] = response.output.as_slice() else { panic!("{:?}", response.output) };
         assert_eq!(said.status, Some(ItemStatus::Completed));
         let ItemBody::Message { role: Role::Assistant, content } = &said.body else { panic!() };
-        let spoken = Content::Audio { audio: None, transcript: Some("Loud and clear!".to_owned()) };
+        let spoken = ContentPart::Audio { audio: None, transcript: Some("Loud and clear!".to_owned()) };
         assert_eq!(content, &[spoken]);
         assert!(
             matches!(&call.body, ItemBody::FunctionCall { name: Some(name), .. } if name == "get_weather")

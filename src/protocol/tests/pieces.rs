@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
 use crate::protocol::dialect::Dialect;
-use crate::protocol::events::item::{Content, Item, ItemBody, ItemStatus, Role};
+use crate::protocol::events::item::{ContentPart, Item, ItemBody, ItemStatus, Role};
 use crate::protocol::settings::{
     AudioFormat, Eagerness, Modality, NoiseReduction, NoiseReductionKind, ReasoningEffort, SessionKind,
     SessionSettings, TokenLimit, Tool, ToolChoice, Transcription, TurnDetection, TurnMethod, Voice,
@@ -274,11 +274,11 @@ pub(super) fn item(dialect: Dialect) -> BoxedStrategy<Item> {
 }
 
 fn item_body(dialect: Dialect) -> BoxedStrategy<ItemBody> {
-    let words = || vec(text().prop_map(Content::InputText), 0..3);
+    let words = || vec(text().prop_map(ContentPart::InputText), 0..3);
     let spoken = (option::of(sound()), option::of(text()));
     let answer = prop_oneof![
-        text().prop_map(Content::Text),
-        spoken.prop_map(|(audio, transcript)| Content::Audio { audio, transcript })
+        text().prop_map(ContentPart::Text),
+        spoken.prop_map(|(audio, transcript)| ContentPart::Audio { audio, transcript })
     ];
     prop_oneof![
         words().prop_map(|content| ItemBody::Message { role: Role::System, content }),
@@ -294,13 +294,13 @@ fn item_body(dialect: Dialect) -> BoxedStrategy<ItemBody> {
     .boxed()
 }
 
-fn user_part(dialect: Dialect) -> impl Strategy<Value = Content> {
+fn user_part(dialect: Dialect) -> impl Strategy<Value = ContentPart> {
     let detail = prop_oneof![Just("auto"), Just("high")].prop_map(str::to_owned);
     prop_oneof![
-        text().prop_map(Content::InputText),
+        text().prop_map(ContentPart::InputText),
         (option::of(sound()), option::of(text()))
-            .prop_map(|(audio, transcript)| Content::InputAudio { audio, transcript }),
-        (text(), option::of(detail)).prop_map(move |(image_url, detail)| Content::InputImage {
+            .prop_map(|(audio, transcript)| ContentPart::InputAudio { audio, transcript }),
+        (text(), option::of(detail)).prop_map(move |(image_url, detail)| ContentPart::InputImage {
             image_url,
             detail: detail.filter(|_| dialect == Dialect::Ga)
         }),

@@ -4,12 +4,14 @@
 use serde_json::{Value, json};
 
 use crate::dsp::frame::SampleRate;
-use crate::protocol::decode::{self, ReadError};
+use crate::protocol::decode::{self, DecodeError};
 use crate::protocol::dialect::Dialect;
 use crate::protocol::encode;
 use crate::protocol::events::client::ClientBody;
-use crate::protocol::events::item::{Content, ItemBody};
-use crate::protocol::events::server::{ErrorInfo, Place, ServerBody, ServerEvent, TranscriptionUsage};
+use crate::protocol::events::item::{ContentPart, ItemBody};
+use crate::protocol::events::server::{
+    ContentLocation, ErrorInfo, ServerBody, ServerEvent, TranscriptionUsage,
+};
 use crate::protocol::settings::{AudioFormat, SessionInfo, SessionKind, ToolChoice, TurnMethod, Voice};
 use crate::protocol::value::FieldUpdate;
 
@@ -34,14 +36,14 @@ fn session(session: Value) -> SessionInfo {
 #[test]
 fn only_an_object_with_a_string_type_is_an_event() {
     for text in ["", "{", "nonsense", "{} {}", "\u{0}", &format!("{{\"a\":{}", "[".repeat(10_000))] {
-        assert!(matches!(decode::server_event(text), Err(ReadError::NotJson(_))), "{text:.20}");
+        assert!(matches!(decode::server_event(text), Err(DecodeError::NotJson(_))), "{text:.20}");
     }
     for text in ["[]", "1", "null", "\"type\"", "true"] {
-        assert!(matches!(decode::server_event(text), Err(ReadError::NotAnObject)), "{text}");
-        assert!(matches!(decode::client_event(text), Err(ReadError::NotAnObject)), "{text}");
+        assert!(matches!(decode::server_event(text), Err(DecodeError::NotAnObject)), "{text}");
+        assert!(matches!(decode::client_event(text), Err(DecodeError::NotAnObject)), "{text}");
     }
     for text in ["{}", "{\"type\":null}", "{\"type\":1}", "{\"event_id\":\"a\"}"] {
-        assert!(matches!(decode::server_event(text), Err(ReadError::NoType)), "{text}");
+        assert!(matches!(decode::server_event(text), Err(DecodeError::NoType)), "{text}");
     }
 }
 
@@ -85,7 +87,7 @@ fn an_unknown_event_keeps_its_name_and_its_fields() {
 fn sound_that_is_no_base64_is_kept_and_gives_an_empty_delta() {
     for delta in [json!("not base64!"), json!(5), json!(["AAAA"]), json!({"a": "b"})] {
         let event = server(json!({"type": "response.output_audio.delta", "item_id": "i", "delta": delta}));
-        let place = Place { item_id: Some("i".to_owned()), ..Place::default() };
+        let place = ContentLocation { item_id: Some("i".to_owned()), ..ContentLocation::default() };
         assert_eq!(event.body, ServerBody::AudioDelta { place, delta: vec![] });
         assert_eq!(event.unknown.get("delta"), Some(&delta));
         let again = decode::server_event(&encode::server_event(&event, Dialect::Beta)).unwrap();
@@ -115,7 +117,10 @@ fn half_a_character_does_not_cost_the_event() {
 fn of_a_key_that_stands_twice_the_last_counts() {
     let text = r#"{"type":"response.audio.delta","delta":"AAAA","delta":1,"delta":"//8="}"#;
     let event = decode::server_event(text).unwrap();
-    assert_eq!(event.body, ServerBody::AudioDelta { place: Place::default(), delta: vec![0xff, 0xff] });
+    assert_eq!(
+        event.body,
+        ServerBody::AudioDelta { place: ContentLocation::default(), delta: vec![0xff, 0xff] }
+    );
     assert!(event.unknown.is_empty());
 }
 
@@ -123,7 +128,10 @@ fn of_a_key_that_stands_twice_the_last_counts() {
 fn text_deltas_are_read_under_the_names_of_both_dialects() {
     for name in ["response.text.delta", "response.output_text.delta"] {
         let event = server(json!({"type": name, "delta": "Hi"}));
-        assert_eq!(event.body, ServerBody::TextDelta { place: Place::default(), delta: "Hi".to_owned() });
+        assert_eq!(
+            event.body,
+            ServerBody::TextDelta { place: ContentLocation::default(), delta: "Hi".to_owned() }
+        );
     }
 }
 
@@ -139,13 +147,13 @@ fn the_kind_of_a_part_is_read_in_four_spellings() {
     };
     for kind in ["text", "output_text"] {
         let rest = json!({"part": {"transcript": "s", "format": "pcm16"}});
-        assert_eq!(part(kind), (Content::Text("t".to_owned()), rest));
+        assert_eq!(part(kind), (ContentPart::Text("t".to_owned()), rest));
     }
     for kind in ["audio", "output_audio"] {
         let rest = json!({"part": {"text": "t", "format": "pcm16"}});
-        assert_eq!(part(kind), (Content::Audio { audio: None, transcript: Some("s".to_owned()) }, rest));
+        assert_eq!(part(kind), (ContentPart::Audio { audio: None, transcript: Some("s".to_owned()) }, rest));
     }
-    assert!(matches!(part("video"), (Content::Other(fields), _) if fields["type"] == "video"));
+    assert!(matches!(part("video"), (ContentPart::Other(fields), _) if fields["type"] == "video"));
 }
 
 #[test]
@@ -200,7 +208,7 @@ fn formats_of_other_servers_are_kept_by_name() {
     assert_eq!(info.settings.input_format, Some(AudioFormat::Other("opus".to_owned())));
     assert_eq!(info.settings.output_format, Some(AudioFormat::PCM24K));
     let info = session(json!({"input_audio_format": "pcm"}));
-    assert_eq!(info.settings.input_format, Some(AudioFormat::BarePcm(SampleRate::WIRE)));
+    assert_eq!(info.settings.input_format, Some(AudioFormat::BarePcm(SampleRate::HZ_24000)));
 }
 
 #[test]

@@ -6,10 +6,11 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use crate::protocol::dialect::Dialect;
-use crate::protocol::events::item::{Content, Item, ItemBody, Role};
+use crate::protocol::events::item::{ContentPart, Item, ItemBody, Role};
 use crate::protocol::events::response::{Response, ResponseStatus, StatusDetails, TokenDetails, Usage};
 use crate::protocol::events::server::{
-    ErrorInfo, OutputBufferState, Place, RateLimit, Segment, ServerBody, ServerEvent, TranscriptionUsage,
+    ContentLocation, ErrorInfo, OutputBufferState, RateLimit, Segment, ServerBody, ServerEvent,
+    TranscriptionUsage,
 };
 use crate::protocol::settings::{SessionInfo, SessionKind, Voice};
 use crate::protocol::tests::pieces::{id, item, metadata, settings, sound, status, strange_fields, text};
@@ -123,24 +124,28 @@ fn transcription_body() -> BoxedStrategy<ServerBody> {
         Segment { id: Some(id), text, speaker: Some(speaker), start: Some(start), end: Some(end) }
     });
     let kind = prop_oneof![
-        text().prop_map(Heard::Delta),
-        (text(), usage).prop_map(|(text, usage)| Heard::Completed(text, usage)),
-        error(false).prop_map(Heard::Failed),
-        segment.prop_map(Heard::Segment),
+        text().prop_map(TranscriptSummary::Delta),
+        (text(), usage).prop_map(|(text, usage)| TranscriptSummary::Completed(text, usage)),
+        error(false).prop_map(TranscriptSummary::Failed),
+        segment.prop_map(TranscriptSummary::Segment),
     ];
     (id(), any::<u32>(), kind)
         .prop_map(|(item_id, index, kind)| {
             let content_index = Some(index);
             match kind {
-                Heard::Delta(delta) => ServerBody::TranscriptionDelta { item_id, content_index, delta },
-                Heard::Completed(transcript, usage) => ServerBody::TranscriptionCompleted {
+                TranscriptSummary::Delta(delta) => {
+                    ServerBody::TranscriptionDelta { item_id, content_index, delta }
+                }
+                TranscriptSummary::Completed(transcript, usage) => ServerBody::TranscriptionCompleted {
                     item_id,
                     content_index,
                     transcript,
                     usage: Some(usage),
                 },
-                Heard::Failed(error) => ServerBody::TranscriptionFailed { item_id, content_index, error },
-                Heard::Segment(segment) => {
+                TranscriptSummary::Failed(error) => {
+                    ServerBody::TranscriptionFailed { item_id, content_index, error }
+                }
+                TranscriptSummary::Segment(segment) => {
                     ServerBody::TranscriptionSegment { item_id, content_index, segment }
                 }
             }
@@ -149,7 +154,7 @@ fn transcription_body() -> BoxedStrategy<ServerBody> {
 }
 
 #[derive(Clone, Debug)]
-enum Heard {
+enum TranscriptSummary {
     Delta(String),
     Completed(String, TranscriptionUsage),
     Failed(ErrorInfo),
@@ -242,12 +247,12 @@ fn response(dialect: Dialect) -> BoxedStrategy<Response> {
 fn response_body(dialect: Dialect) -> BoxedStrategy<ServerBody> {
     let part = || {
         prop_oneof![
-            text().prop_map(Content::Text),
+            text().prop_map(ContentPart::Text),
             (option::of(sound()), option::of(text()))
-                .prop_map(|(audio, transcript)| Content::Audio { audio, transcript }),
+                .prop_map(|(audio, transcript)| ContentPart::Audio { audio, transcript }),
         ]
     };
-    let place = || place().prop_map(|place| Place { item_id: None, content_index: None, ..place });
+    let place = || place().prop_map(|place| ContentLocation { item_id: None, content_index: None, ..place });
     prop_oneof![
         response(dialect).prop_map(|response| ServerBody::ResponseCreated(Box::new(response))),
         response(dialect).prop_map(|response| ServerBody::ResponseDone(Box::new(response))),
@@ -269,9 +274,9 @@ fn begun_item() -> impl Strategy<Value = Item> {
     })
 }
 
-fn place() -> impl Strategy<Value = Place> {
+fn place() -> impl Strategy<Value = ContentLocation> {
     (id(), id(), any::<u32>(), any::<u32>()).prop_map(
-        |(response_id, item_id, output_index, content_index)| Place {
+        |(response_id, item_id, output_index, content_index)| ContentLocation {
             response_id: Some(response_id),
             item_id: Some(item_id),
             output_index: Some(output_index),

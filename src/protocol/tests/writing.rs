@@ -6,7 +6,7 @@ use crate::dsp::frame::SampleRate;
 use crate::protocol::dialect::Dialect;
 use crate::protocol::encode;
 use crate::protocol::events::client::ClientBody;
-use crate::protocol::events::item::{Content, Item, ItemBody, Role};
+use crate::protocol::events::item::{ContentPart, Item, ItemBody, Role};
 use crate::protocol::events::response::ResponseConfig;
 use crate::protocol::events::server::{ErrorInfo, ServerBody, ServerEvent};
 use crate::protocol::settings::{
@@ -145,17 +145,18 @@ fn a_temperature_is_for_beta_and_no_number_is_for_nobody() {
 
 #[test]
 fn the_kind_of_a_part_follows_the_role_in_what_a_client_says() {
-    let spoken = || Content::Audio { audio: None, transcript: Some("b".to_owned()) };
-    let heard = || Content::InputAudio { audio: None, transcript: Some("b".to_owned()) };
+    let spoken = || ContentPart::Audio { audio: None, transcript: Some("b".to_owned()) };
+    let heard = || ContentPart::InputAudio { audio: None, transcript: Some("b".to_owned()) };
     for (role, dialect, kinds) in [
         (Role::User, Dialect::Ga, ["input_text", "input_audio"]),
         (Role::User, Dialect::Beta, ["input_text", "input_audio"]),
         (Role::Assistant, Dialect::Ga, ["output_text", "output_audio"]),
         (Role::Assistant, Dialect::Beta, ["text", "audio"]),
     ] {
-        for content in
-            [vec![Content::Text("a".to_owned()), spoken()], vec![Content::InputText("a".to_owned()), heard()]]
-        {
+        for content in [
+            vec![ContentPart::Text("a".to_owned()), spoken()],
+            vec![ContentPart::InputText("a".to_owned()), heard()],
+        ] {
             let body = ItemBody::Message { role: role.clone(), content };
             let item = Item { body, ..Item::default() };
             let event = client(ClientBody::ItemCreate { previous_item_id: None, item }, dialect);

@@ -15,7 +15,7 @@ use crate::server::demo::faults::Fault;
 use crate::server::demo::function_calls::choice::Call;
 use crate::server::demo::usage::Tokens;
 use crate::server::demo::voice::delivery::Timing;
-use crate::server::demo::voice::persona::Part;
+use crate::server::demo::voice::persona::SpeechPart;
 
 /// How much sound is in one delta.
 const DELTA: Duration = Duration::from_millis(100);
@@ -42,7 +42,7 @@ pub(crate) struct StreamedAnswer {
     /// What it is like.
     pub(crate) manner: DeliveryMode,
     /// What it is made of; the job of the speech that is awaited.
-    pub(crate) parts: Vec<Part>,
+    pub(crate) parts: Vec<SpeechPart>,
     /// Which speech belongs to it.
     pub(crate) job: u64,
     /// What the conversation held when it was asked for.
@@ -133,12 +133,12 @@ impl Schedule {
     pub(crate) fn spoken(text: &str, sound: Vec<i16>, manner: &DeliveryMode, timing: Timing<'_>) -> Self {
         let (sound, text, limited) = limit_sound(sound, text, manner.limit);
         let (codec, rate) = codec(Some(&manner.format));
-        let bytes = codec.encode(&resample_clip(&sound, SampleRate::WIRE, rate));
+        let bytes = codec.encode(&resample_clip(&sound, SampleRate::HZ_24000, rate));
         let width = if codec == Codec::Pcm16 { 2 } else { 1 };
         let byte_rate = u64::from(rate.0) * width;
         let odd = usize::from(timing.faults.has(Fault::OddBytes));
         let step = usize::try_from(rate.samples(DELTA) * width).unwrap_or(1) + odd;
-        let length = SampleRate::WIRE.duration(sound.len() as u64);
+        let length = SampleRate::HZ_24000.duration(sound.len() as u64);
         let words = words(&text);
         let word_time = length / u32::try_from(words.len().max(1)).unwrap_or(1) / AHEAD;
         let mut pieces: Vec<(Duration, AnswerPiece)> = words
@@ -210,7 +210,7 @@ impl Schedule {
 
     /// Returns how much sound was sent, in samples at 24 kHz.
     pub(crate) fn sent_samples(&self) -> u64 {
-        let samples = self.sent as u64 * u64::from(SampleRate::WIRE.0) / self.byte_rate;
+        let samples = self.sent as u64 * u64::from(SampleRate::HZ_24000.0) / self.byte_rate;
         samples.min(self.sound.len() as u64)
     }
 }

@@ -10,17 +10,17 @@ use tokio_tungstenite::tungstenite::protocol::Message;
 use super::*;
 use crate::server::demo::faults::Fault;
 
-type Client = WebSocketStream<DuplexStream>;
+type TestClient = WebSocketStream<DuplexStream>;
 
 const URL: &str = "ws://demo/v1/realtime?model=gpt-realtime-2";
 
 fn start(options: EndpointOptions) -> DuplexStream {
     let (near, far) = tokio::io::duplex(64 * 1024);
-    tokio::spawn(attend(far, Arc::new(options)));
+    tokio::spawn(serve_connection(far, Arc::new(options)));
     near
 }
 
-async fn connect(options: EndpointOptions, url: &str, headers: &[(&'static str, &str)]) -> Client {
+async fn connect(options: EndpointOptions, url: &str, headers: &[(&'static str, &str)]) -> TestClient {
     let mut request = url.into_client_request().unwrap();
     for (name, value) in headers {
         request.headers_mut().insert(*name, value.parse().unwrap());
@@ -28,7 +28,7 @@ async fn connect(options: EndpointOptions, url: &str, headers: &[(&'static str, 
     tokio_tungstenite::client_async(request, start(options)).await.unwrap().0
 }
 
-async fn next(client: &mut Client) -> Value {
+async fn next(client: &mut TestClient) -> Value {
     loop {
         match client.next().await.unwrap().unwrap() {
             Message::Text(text) => return serde_json::from_str(&text).unwrap(),
@@ -40,7 +40,7 @@ async fn next(client: &mut Client) -> Value {
     }
 }
 
-async fn close(client: &mut Client) -> (u16, String) {
+async fn close(client: &mut TestClient) -> (u16, String) {
     let message = client.next().await.unwrap().unwrap();
     let Message::Close(Some(frame)) = message else { panic!("expected a close frame, got {message:?}") };
     (frame.code.into(), frame.reason.as_str().to_owned())
@@ -272,7 +272,7 @@ fn clips(faults: &str) -> EndpointOptions {
     }
 }
 
-async fn ask(client: &mut Client) {
+async fn ask(client: &mut TestClient) {
     for event in [
         r#"{"type":"conversation.item.create","item":{"type":"message","role":"user","content":[{"type":"input_text","text":"xyzzy"}]}}"#,
         r#"{"type":"response.create"}"#,
@@ -327,7 +327,7 @@ async fn an_error_and_the_close_behind_it_arrive_together() {
 #[tokio::test(start_paused = true)]
 async fn a_client_that_never_reads_is_let_go() {
     let (mut near, far) = tokio::io::duplex(64 * 1024);
-    let served = tokio::spawn(attend(far, Arc::new(clips(""))));
+    let served = tokio::spawn(serve_connection(far, Arc::new(clips(""))));
     let request = "GET /v1/realtime?model=x HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
     near.write_all(request.as_bytes()).await.unwrap();

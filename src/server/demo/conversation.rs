@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use crate::protocol::events::item::{Content, Item, ItemBody, Role};
+use crate::protocol::events::item::{ContentPart, Item, ItemBody, Role};
 use crate::protocol::value::Unknown;
-use crate::server::demo::hearing::measure::Heard;
+use crate::server::demo::hearing::measure::SpeechMeasurement;
 use crate::server::demo::mistake::ClientError;
 use crate::server::demo::usage::{Tokens, heard_tokens, spoken_tokens, text_tokens};
 
@@ -28,7 +28,7 @@ pub(crate) struct ConversationEntry {
     /// What was said in it, at 24 kHz; empty where it was written.
     pub(crate) sound: Arc<[i16]>,
     /// What was measured, where the user spoke.
-    pub(crate) heard: Option<Heard>,
+    pub(crate) heard: Option<SpeechMeasurement>,
     /// How many of the samples were heard or sent, where that is not all of them.
     pub(crate) samples: u64,
     /// What the client's text and data in it take; sound is counted apart.
@@ -56,7 +56,7 @@ impl ConversationEntry {
     }
 
     /// Returns the parts of a message.
-    pub(crate) fn parts(&self) -> &[Content] {
+    pub(crate) fn parts(&self) -> &[ContentPart] {
         match &self.item.body {
             ItemBody::Message { content, .. } => content,
             ItemBody::FunctionCall { .. } | ItemBody::FunctionCallOutput { .. } | ItemBody::Other(_) => &[],
@@ -66,11 +66,11 @@ impl ConversationEntry {
     /// Returns all its text.
     pub(crate) fn text(&self) -> String {
         let texts = self.parts().iter().filter_map(|part| match part {
-            Content::InputText(text) | Content::Text(text) => Some(text.as_str()),
-            Content::InputAudio { transcript, .. } | Content::Audio { transcript, .. } => {
+            ContentPart::InputText(text) | ContentPart::Text(text) => Some(text.as_str()),
+            ContentPart::InputAudio { transcript, .. } | ContentPart::Audio { transcript, .. } => {
                 transcript.as_deref()
             }
-            Content::InputImage { .. } | Content::Other(_) => None,
+            ContentPart::InputImage { .. } | ContentPart::Other(_) => None,
         });
         texts.collect::<Vec<_>>().join("\n")
     }
@@ -78,7 +78,7 @@ impl ConversationEntry {
     /// Returns whether the assistant spoke in it.
     pub(crate) fn is_spoken_answer(&self) -> bool {
         self.role() == Some(&Role::Assistant)
-            && self.parts().iter().any(|part| matches!(part, Content::Audio { .. }))
+            && self.parts().iter().any(|part| matches!(part, ContentPart::Audio { .. }))
     }
 
     /// Cuts the sound of a spoken answer and forgets its words.
@@ -93,7 +93,7 @@ impl ConversationEntry {
     pub(crate) fn forget_transcript(&mut self) {
         if let ItemBody::Message { content, .. } = &mut self.item.body {
             for part in content {
-                if let Content::Audio { transcript, .. } = part {
+                if let ContentPart::Audio { transcript, .. } = part {
                     *transcript = None;
                 }
             }
@@ -113,13 +113,13 @@ impl ConversationEntry {
 /// Returns the bytes of all texts and data in an item, without sound.
 pub(crate) fn text_bytes(item: &Item) -> usize {
     let object = |fields: &Unknown| if fields.is_empty() { 0 } else { json!(fields).to_string().len() };
-    let part = |part: &Content| match part {
-        Content::InputText(text) | Content::Text(text) => text.len(),
-        Content::InputAudio { transcript, .. } | Content::Audio { transcript, .. } => {
+    let part = |part: &ContentPart| match part {
+        ContentPart::InputText(text) | ContentPart::Text(text) => text.len(),
+        ContentPart::InputAudio { transcript, .. } | ContentPart::Audio { transcript, .. } => {
             transcript.as_ref().map_or(0, String::len)
         }
-        Content::InputImage { image_url, .. } => image_url.len(),
-        Content::Other(fields) => object(fields),
+        ContentPart::InputImage { image_url, .. } => image_url.len(),
+        ContentPart::Other(fields) => object(fields),
     };
     let body = match &item.body {
         ItemBody::Message { content, .. } => content.iter().map(part).sum(),
@@ -274,7 +274,7 @@ mod tests {
     use super::*;
 
     fn entry(id: usize, text: &str) -> ConversationEntry {
-        let content = vec![Content::InputText(text.to_owned())];
+        let content = vec![ContentPart::InputText(text.to_owned())];
         let body = ItemBody::Message { role: Role::User, content };
         ConversationEntry::written(Item { id: Some(format!("item_{id}")), body, ..Item::default() })
     }

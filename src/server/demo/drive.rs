@@ -11,8 +11,8 @@ use crate::server::demo::EndpointOptions;
 use crate::server::demo::http::handshake::Upgrade;
 use crate::server::demo::http::socket::{Received, Socket};
 use crate::server::demo::ids::IdGenerator;
-use crate::server::demo::machine::{Action, Machine, MachineInput, MachineSetup};
-use crate::server::demo::voice::speech::{self, Speech};
+use crate::server::demo::machine::{Machine, MachineAction, MachineInput, MachineSetup};
+use crate::server::demo::voice::speech::{self, SpeechTask};
 
 /// Real servers ping about every 20 s.
 const PING_INTERVAL: Duration = Duration::from_secs(20);
@@ -95,25 +95,25 @@ where
 {
     let mut ping = tokio::time::interval(PING_INTERVAL);
     let start = ping.tick().await;
-    let mut speeches = Speeches::default();
+    let mut speeches = SpeechTasks::default();
     let mut input = MachineInput::Opened;
     loop {
         for action in machine.handle(start.elapsed(), input) {
             let queued = match action {
-                Action::Send(text) => socket.queue(text),
-                Action::Say(order) => {
+                MachineAction::Send(text) => socket.queue(text),
+                MachineAction::Say(order) => {
                     let (job, engine) = (order.job, options.voice);
                     let handle = speeches.tasks.spawn(async move { speech::make(engine, &order).await });
                     speeches.handles.insert(job, handle);
                     Ok(())
                 }
-                Action::CancelSpeech(job) => {
+                MachineAction::CancelSpeech(job) => {
                     speeches.cancel(job);
                     Ok(())
                 }
-                Action::Close { code, reason } => return ConnectionEnd::Close(code, reason),
-                Action::Drop => return ConnectionEnd::Gone,
-                Action::SendHalf(text) => return ConnectionEnd::Broken(text),
+                MachineAction::Close { code, reason } => return ConnectionEnd::Close(code, reason),
+                MachineAction::Drop => return ConnectionEnd::Gone,
+                MachineAction::SendHalf(text) => return ConnectionEnd::Broken(text),
             };
             if queued.is_err() {
                 // The rest of the queue would not be read in time, but a client that wakes up learns why.
@@ -151,12 +151,12 @@ async fn sleep_until(deadline: Option<Instant>) {
 
 /// Speech that is being made; dropping it ends the programs that make it.
 #[derive(Default)]
-struct Speeches {
-    tasks: JoinSet<Speech>,
+struct SpeechTasks {
+    tasks: JoinSet<SpeechTask>,
     handles: HashMap<u64, AbortHandle>,
 }
 
-impl Speeches {
+impl SpeechTasks {
     fn cancel(&mut self, job: u64) {
         if let Some(handle) = self.handles.remove(&job) {
             handle.abort();
@@ -164,7 +164,7 @@ impl Speeches {
     }
 
     /// Returns the next speech that is done; `None` while none is being made.
-    async fn next(&mut self) -> Option<Speech> {
+    async fn next(&mut self) -> Option<SpeechTask> {
         loop {
             // A task that was cancelled has nothing to return.
             if let Ok(speech) = self.tasks.join_next().await? {

@@ -173,7 +173,7 @@ impl ActiveSettings {
     /// Returns when turns begin and end; nothing where the client decides.
     pub(crate) fn turns(&self) -> Option<TurnRule> {
         let turns = self.settings.turn_detection.get()?;
-        let ms = |ms: u32| u64::from(ms) * u64::from(SampleRate::WIRE.0) / 1_000;
+        let ms = |ms: u32| u64::from(ms) * u64::from(SampleRate::HZ_24000.0) / 1_000;
         let rule = TurnRule {
             threshold: THRESHOLD,
             padding: ms(PADDING_MS),
@@ -241,7 +241,7 @@ pub(crate) fn codec(format: Option<&AudioFormat>) -> (Codec, SampleRate) {
         Some(AudioFormat::Ulaw) => (Codec::Ulaw, SampleRate::TELEPHONE),
         Some(AudioFormat::Alaw) => (Codec::Alaw, SampleRate::TELEPHONE),
         Some(AudioFormat::Pcm(rate) | AudioFormat::BarePcm(rate)) => (Codec::Pcm16, *rate),
-        Some(AudioFormat::Other(_)) | None => (Codec::Pcm16, SampleRate::WIRE),
+        Some(AudioFormat::Other(_)) | None => (Codec::Pcm16, SampleRate::HZ_24000),
     }
 }
 

@@ -126,7 +126,7 @@ pub async fn serve(listener: TcpListener, options: Arc<EndpointOptions>) {
 
 /// Serves one connection, from the HTTP request to the end of the stream. Any `Host` and `Origin` is accepted:
 /// the caller knows where the stream comes from.
-pub async fn attend<S: AsyncRead + AsyncWrite + Unpin>(stream: S, options: Arc<EndpointOptions>) {
+pub async fn serve_connection<S: AsyncRead + AsyncWrite + Unpin>(stream: S, options: Arc<EndpointOptions>) {
     attend_from(stream, &options, None).await;
 }
 

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use crate::protocol::close::CloseCause;
 use crate::session::connection::rollover::SwitchReason;
-use crate::session::io::{ConnectionState, Deadline, EndReason, Failure, Notice, Output, Reason, Unanswered};
-use crate::session::plan::{AtInputEnd, Mode, TurnControl};
+use crate::session::io::{
+    ConnectionState, Deadline, EndReason, Failure, MissingReply, Notice, Output, Reason,
+};
+use crate::session::plan::{InputEndAction, Mode, TurnControl};
 use crate::session::{Phase, Session};
 
 /// How long the server may take to answer the goodbye.
@@ -42,7 +44,7 @@ enum CloseProgress {
 
 impl Closing {
     pub(crate) fn deadline(&self) -> Deadline {
-        Deadline { at: self.until, reason: Reason::NoGoodbye }
+        Deadline { at: self.until, reason: Reason::NoCloseReply }
     }
 }
 
@@ -50,7 +52,7 @@ impl Session {
     /// Ends the call; asked for twice, it does not wait for the server.
     pub(crate) fn hang_up(&mut self, now: Duration, reason: EndReason) {
         match &self.phase {
-            Phase::Connecting | Phase::Away(_) | Phase::Closing(_) => self.end_here(reason),
+            Phase::Connecting | Phase::Reconnecting(_) | Phase::Closing(_) => self.end_here(reason),
             Phase::Opening(_) | Phase::Live => {
                 self.fall_silent(now);
                 self.show(Notice::Connection(ConnectionState::Closing));
@@ -80,15 +82,15 @@ impl Session {
     pub(crate) fn closed(&mut self, now: Duration, cause: CloseCause) {
         if let Phase::Closing(closing) = &mut self.phase {
             closing.goodbye = CloseProgress::Over;
-            self.see_goodbye();
+            self.finish_close();
             return;
         }
         let comes_back = self.can_come_back(now, &cause);
         let reason = self.judge(now, cause);
         if comes_back && let Some(failure) = why_lost(&reason) {
-            if self.handover.is_primed() {
+            if self.rollover.is_primed() {
                 self.forget_server(now);
-                self.hand_over(now, SwitchReason::Lost);
+                self.switch_over(now, SwitchReason::Lost);
                 return;
             }
             let trouble = failure.message.clone();
@@ -97,11 +99,11 @@ impl Session {
         }
         self.fall_silent(now);
         self.close(now, reason, CloseProgress::Over);
-        self.see_goodbye();
+        self.finish_close();
     }
 
     /// Ends the call once nothing more is to be learned: neither from the server nor of what was heard.
-    pub(crate) fn see_goodbye(&mut self) {
+    pub(crate) fn finish_close(&mut self) {
         let Phase::Closing(closing) = &self.phase else { return };
         if self.flushing.is_none() && closing.goodbye == CloseProgress::Over {
             let reason = closing.reason.clone();
@@ -112,7 +114,7 @@ impl Session {
     /// Stops the sound; lines that were spoken end when the sound side says how much of them was heard.
     pub(crate) fn fall_silent(&mut self, now: Duration) {
         self.stop_sound(now);
-        self.stopwatch.abandon();
+        self.latency.abandon();
         match self.flushing {
             None => self.close_lines(),
             Some(_) => self.lines_abandoned(),
@@ -187,13 +189,13 @@ impl Session {
     }
 
     /// After the end of the input, the call ends when everything was answered and heard.
-    pub(crate) fn see_input_end(&mut self, now: Duration) {
+    pub(crate) fn check_input_end(&mut self, now: Duration) {
         let is_over = |deadline: Option<Deadline>| deadline.is_some_and(|deadline| now >= deadline.at);
         if !is_over(self.input_end_deadline()) || !matches!(self.phase, Phase::Live) {
             return;
         }
         let reason = match self.stalled_at() {
-            Some(_) => EndReason::Unanswered(Unanswered::Unfinished),
+            Some(_) => EndReason::Unanswered(MissingReply::Unfinished),
             None => self.outcome_of_input(),
         };
         self.hang_up(now, reason);
@@ -208,7 +210,7 @@ impl Session {
         if let Some(at) = self.stalled_at() {
             return Some(Deadline { at, reason: Reason::InputDrained });
         }
-        if self.plan.at_input_end == AtInputEnd::GoOn || self.is_answering() {
+        if self.plan.at_input_end == InputEndAction::GoOn || self.is_answering() {
             return None;
         }
         let quiet_since = self.microphone.quiet_since()?;

@@ -12,12 +12,12 @@ const REMEMBERED: usize = 256;
 /// What came last.
 #[derive(Debug, Default)]
 pub(crate) struct EventDeduplicator {
-    seen: VecDeque<(String, Looks)>,
+    seen: VecDeque<(String, EventFingerprint)>,
     ids: EventIds,
 }
 
 /// What two events with the same id have in common if they are one.
-type Looks = (Discriminant<ServerBody>, u64);
+type EventFingerprint = (Discriminant<ServerBody>, u64);
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum EventIds {

@@ -264,11 +264,11 @@ impl Session {
         self.plan_handover(now, ready.expires_at);
         self.show(Notice::Ready(ready));
         self.show(Notice::Connection(ConnectionState::Live));
-        if self.attempts.is_return() {
+        if self.backoff.is_return() {
             self.replay(now);
         }
-        self.attempts.went_live(now);
-        self.sign_of_life(now);
+        self.backoff.went_live(now);
+        self.note_activity(now);
         self.send_kept_audio(now);
         for text in std::mem::take(&mut self.plan.opening) {
             self.say(now, text);

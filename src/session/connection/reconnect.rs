@@ -51,9 +51,9 @@ pub(crate) struct Reconnecting {
 enum Notify {
     /// They are.
     #[default]
-    Aloud,
+    User,
     /// It was closed because nobody spoke, and is to be there again when somebody does.
-    Quietly,
+    Log,
 }
 
 #[derive(Debug, PartialEq)]
@@ -94,7 +94,7 @@ impl Backoff {
     }
 
     /// The server wants to be left alone for so long; the next pause begins after it.
-    fn leave_alone(&mut self, asked: Option<Duration>) {
+    fn set_retry_after(&mut self, asked: Option<Duration>) {
         self.asked = asked.unwrap_or_default().min(LONGEST_ASKED);
     }
 
@@ -127,7 +127,7 @@ impl Session {
             Mode::Talk | Mode::Chat | Mode::Transcribe => true,
             Mode::Ask => false,
         };
-        let was_live = self.attempts.live_since.is_some() || self.attempts.is_return();
+        let was_live = self.backoff.live_since.is_some() || self.backoff.is_return();
         let hopeless = self.is_refused(now, cause);
         lasting && was_live && !hopeless && (is_passing(cause) || is_normal(cause) && self.is_idle_line(now))
     }
@@ -143,9 +143,9 @@ impl Session {
 
     /// Keeps the call while the connection is away; `trouble` is what went wrong last, `failure` what did first.
     pub(crate) fn lose(&mut self, now: Duration, failure: Failure, trouble: &str) {
-        let asked = self.attempts.asked;
-        let told = if self.is_idle_line(now) { Notify::Quietly } else { Notify::Aloud };
-        let Some(pause) = self.attempts.next(now) else {
+        let asked = self.backoff.asked;
+        let told = if self.is_idle_line(now) { Notify::Log } else { Notify::User };
+        let Some(pause) = self.backoff.next(now) else {
             self.silence_and_close_lines();
             self.end(EndReason::Lost(failure));
             return;
@@ -154,14 +154,12 @@ impl Session {
         self.drop_next();
         let when = if asked.is_zero() { String::new() } else { format!(" in {:.0} s", pause.as_secs_f64()) };
         match told {
-            Notify::Aloud => self.show(Notice::Info(format!("{trouble}: trying again{when}"))),
-            Notify::Quietly => {
-                self.show(Notice::Debug(format!("{trouble}: it was idle, trying again{when}")))
-            }
+            Notify::User => self.show(Notice::Info(format!("{trouble}: trying again{when}"))),
+            Notify::Log => self.show(Notice::Debug(format!("{trouble}: it was idle, trying again{when}"))),
         }
-        self.show(Notice::Connection(ConnectionState::Away));
-        self.attempts.told = told;
-        self.phase = Phase::Away(Reconnecting { step: ReconnectStage::Pause(now + pause), failure });
+        self.show(Notice::Connection(ConnectionState::Reconnecting));
+        self.backoff.told = told;
+        self.phase = Phase::Reconnecting(Reconnecting { step: ReconnectStage::Pause(now + pause), failure });
     }
 
     /// Forgets all that has a name only in the dead session.
@@ -175,9 +173,9 @@ impl Session {
         self.last_error = None;
         self.pending_error = None;
         self.sent = SentRequests::default();
-        self.repeats = EventDeduplicator::default();
+        self.deduplicator = EventDeduplicator::default();
         self.responses = Responses::default();
-        self.stopwatch.new_server();
+        self.latency.new_server();
         self.microphone.server_gone(self.plan.turn_control());
     }
 
@@ -186,35 +184,35 @@ impl Session {
         let failure = Failure { message: describe(error), code: error.code.clone() };
         if matches!(self.phase, Phase::Live) {
             // What was said must be told again.
-            self.attempts.made += 1;
+            self.backoff.made += 1;
         }
         self.forget_server(now);
         self.drop_next();
-        self.door = Handshake::WithoutMarker;
+        self.handshake = Handshake::WithoutBetaHeader;
         self.plan.dialect = Some(Dialect::Ga);
         self.show(Notice::Info("the endpoint no longer speaks the beta dialect: trying GA".to_owned()));
         self.show(Notice::Connection(ConnectionState::Connecting));
-        self.phase = Phase::Away(Reconnecting { step: ReconnectStage::Dial, failure });
-        self.outputs.push(Output::Open(self.door));
+        self.phase = Phase::Reconnecting(Reconnecting { step: ReconnectStage::Dial, failure });
+        self.outputs.push(Output::Open(self.handshake));
     }
 
     pub(crate) fn tick_away(&mut self, now: Duration) {
-        let Phase::Away(away) = &mut self.phase else { return };
+        let Phase::Reconnecting(away) = &mut self.phase else { return };
         if let ReconnectStage::Pause(at) = away.step
             && now >= at
         {
             away.step = ReconnectStage::Dial;
             self.show(Notice::Connection(ConnectionState::Connecting));
-            self.outputs.push(Output::Open(self.door));
+            self.outputs.push(Output::Open(self.handshake));
         }
     }
 
     pub(crate) fn dial_failed(&mut self, now: Duration, trouble: DialFailure) {
-        let Phase::Away(away) = &self.phase else { return };
+        let Phase::Reconnecting(away) = &self.phase else { return };
         let lost = away.failure.clone();
         match trouble {
             DialFailure::Passing { failure, retry_after } => {
-                self.attempts.leave_alone(retry_after);
+                self.backoff.set_retry_after(retry_after);
                 self.lose(now, lost, &failure.message);
             }
             DialFailure::Final(failure) => {
@@ -228,11 +226,11 @@ impl Session {
     pub(crate) fn replay(&mut self, now: Duration) {
         let lost_ms = self.microphone.lost_while_away();
         let items = self.untold_items();
-        self.memory.hand_over();
+        self.history.hand_over();
         let told = format!("connected again{}", self.turns_kept());
-        match self.attempts.told {
-            Notify::Aloud => self.show(Notice::Info(told)),
-            Notify::Quietly => self.show(Notice::Debug(told)),
+        match self.backoff.told {
+            Notify::User => self.show(Notice::Info(told)),
+            Notify::Log => self.show(Notice::Debug(told)),
         }
         if lost_ms > 0 {
             let seconds = Duration::from_millis(lost_ms).as_secs_f64();
@@ -248,14 +246,14 @@ impl Session {
     /// Returns what the server that follows is to be told of the conversation; captions are none.
     pub(crate) fn untold_items(&mut self) -> Vec<Item> {
         match self.plan.mode {
-            Mode::Talk | Mode::Chat | Mode::Ask => self.memory.take_untold(),
+            Mode::Talk | Mode::Chat | Mode::Ask => self.history.take_untold(),
             Mode::Transcribe => Vec::new(),
         }
     }
 
     /// Says how much of the conversation the server in use was told.
     pub(crate) fn turns_kept(&self) -> String {
-        match self.memory.count() {
+        match self.history.count() {
             0 => String::new(),
             1 => ", 1 turn kept".to_owned(),
             count => format!(", {count} turns kept"),
@@ -268,7 +266,7 @@ impl Session {
             Mode::Talk | Mode::Chat | Mode::Ask => true,
             Mode::Transcribe => false,
         };
-        if answers && self.memory.waits_for_answer() {
+        if answers && self.history.waits_for_answer() {
             self.ask_for_answer(now, ResponseConfig::default());
         }
     }

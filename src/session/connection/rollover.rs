@@ -144,9 +144,9 @@ impl Session {
     pub(crate) fn plan_handover(&mut self, now: Duration, expires_at: Option<u64>) {
         let lasting = self.plan.mode != Mode::Ask;
         let left = time_left(&self.plan, now, expires_at).filter(|_| lasting);
-        self.handover.limit = left.map(|left| SessionLimit::of(now, left));
-        self.handover.step =
-            self.handover.limit.map_or(RolloverStage::Idle, |limit| RolloverStage::Wait(limit.prepare));
+        self.rollover.limit = left.map(|left| SessionLimit::of(now, left));
+        self.rollover.step =
+            self.rollover.limit.map_or(RolloverStage::Idle, |limit| RolloverStage::Wait(limit.prepare));
     }
 
     /// Something happened on the connection that is to follow.
@@ -157,7 +157,7 @@ impl Session {
         match event {
             NextEvent::Opened => {
                 let opening = Box::new(Opening::begin(now, &self.plan));
-                self.handover.step = RolloverStage::Open(opening, SentRequests::default());
+                self.rollover.step = RolloverStage::Open(opening, SentRequests::default());
             }
             NextEvent::Failed(DialFailure::Passing { failure, retry_after }) => {
                 self.next_failed(now, &failure.message);
@@ -187,7 +187,7 @@ impl Session {
             self.next_refused(&describe(error));
             return;
         }
-        match self.handover.step {
+        match self.rollover.step {
             RolloverStage::Open(..) if error.is_of_server() => self.next_failed(now, &describe(error)),
             RolloverStage::Open(..) => {
                 self.next_further(now, |opening, plan| opening.refused(now, error, &mut plan.settings));
@@ -199,7 +199,7 @@ impl Session {
     }
 
     fn next_further(&mut self, now: Duration, step: impl FnOnce(&mut Opening, &mut Plan) -> NextAction) {
-        let RolloverStage::Open(opening, sent) = &mut self.handover.step else { return };
+        let RolloverStage::Open(opening, sent) = &mut self.rollover.step else { return };
         match step(opening, &mut self.plan) {
             NextAction::Wait => {}
             NextAction::SendSettings(_) => {
@@ -211,7 +211,7 @@ impl Session {
             NextAction::GoLive(ready, _) => {
                 let (sent, dialect) = (std::mem::take(sent), opening.dialect());
                 let primed = StandbyReady { ready, sent, dialect, loud: now, wake: None };
-                self.handover.step = RolloverStage::Primed(Box::new(primed));
+                self.rollover.step = RolloverStage::Primed(Box::new(primed));
                 self.tell_next();
             }
             NextAction::Refused(failure) => self.next_refused(&failure.message),
@@ -221,7 +221,7 @@ impl Session {
     /// Tells the next server what it does not know of the conversation.
     fn tell_next(&mut self) {
         let items = self.untold_items();
-        let RolloverStage::Primed(primed) = &mut self.handover.step else { return };
+        let RolloverStage::Primed(primed) = &mut self.rollover.step else { return };
         for item in items {
             let body = ClientBody::ItemCreate { previous_item_id: None, item };
             let event = Box::new(body.with_id(primed.sent.note(RequestKind::ItemCreate)));
@@ -234,14 +234,14 @@ impl Session {
         self.show(Notice::Debug(format!("the next session could not be prepared: {why}")));
         self.drop_next();
         let again = now + TRY_AGAIN;
-        if self.handover.limit.is_some_and(|limit| again < limit.force) {
-            self.handover.step = RolloverStage::Wait(again);
+        if self.rollover.limit.is_some_and(|limit| again < limit.force) {
+            self.rollover.step = RolloverStage::Wait(again);
         }
     }
 
     /// The endpoint wants to be left alone for so long.
     fn leave_next_alone(&mut self, now: Duration, asked: Option<Duration>) {
-        if let (RolloverStage::Wait(at), Some(asked)) = (&mut self.handover.step, asked) {
+        if let (RolloverStage::Wait(at), Some(asked)) = (&mut self.rollover.step, asked) {
             *at = (*at).max(now + asked.min(LONGEST_ASKED));
         }
     }
@@ -254,30 +254,30 @@ impl Session {
 
     /// Gives up the connection that was to follow.
     pub(crate) fn drop_next(&mut self) {
-        match std::mem::take(&mut self.handover.step) {
+        match std::mem::take(&mut self.rollover.step) {
             RolloverStage::Idle | RolloverStage::Wait(_) => {}
             RolloverStage::Dial | RolloverStage::Open(..) | RolloverStage::Primed(_) => {
                 self.outputs.push(Output::DropNext)
             }
         }
-        self.memory.forget_next();
+        self.history.forget_next();
     }
 
     /// Does what the time has come for.
-    pub(crate) fn see_handover(&mut self, now: Duration) {
+    pub(crate) fn check_rollover(&mut self, now: Duration) {
         if !matches!(self.phase, Phase::Live) {
             return;
         }
-        match &self.handover.step {
+        match &self.rollover.step {
             RolloverStage::Wait(at) if now >= *at => {
-                self.handover.step = RolloverStage::Dial;
-                self.outputs.push(Output::OpenNext(self.door));
+                self.rollover.step = RolloverStage::Dial;
+                self.outputs.push(Output::OpenNext(self.handshake));
             }
             RolloverStage::Open(opening, _) if now >= opening.deadline().at => {
                 self.next_further(now, |opening, _| opening.tick(now));
             }
             RolloverStage::Primed(primed) => match self.moment(now, primed) {
-                Some(moment) => self.hand_over(now, moment),
+                Some(moment) => self.switch_over(now, moment),
                 None => self.wake_at_next_stage(now),
             },
             RolloverStage::Idle | RolloverStage::Wait(_) | RolloverStage::Dial | RolloverStage::Open(..) => {}
@@ -285,7 +285,7 @@ impl Session {
     }
 
     fn moment(&self, now: Duration, primed: &StandbyReady) -> Option<SwitchReason> {
-        let limit = self.handover.limit?;
+        let limit = self.rollover.limit?;
         if self.responses.is_active() || self.responses.is_waiting() || self.flushing.is_some() {
             return None;
         }
@@ -303,27 +303,27 @@ impl Session {
     }
 
     fn wake_at_next_stage(&mut self, now: Duration) {
-        let Some(SessionLimit { press, force, .. }) = self.handover.limit else { return };
-        if let RolloverStage::Primed(primed) = &mut self.handover.step {
+        let Some(SessionLimit { press, force, .. }) = self.rollover.limit else { return };
+        if let RolloverStage::Primed(primed) = &mut self.rollover.step {
             let stages = [primed.loud + QUIET_FOR, press, force];
             primed.wake = stages.into_iter().filter(|at| *at > now).min();
         }
     }
 
     /// Moves the call to the connection that is primed.
-    pub(crate) fn hand_over(&mut self, now: Duration, moment: SwitchReason) {
+    pub(crate) fn switch_over(&mut self, now: Duration, moment: SwitchReason) {
         self.tell_next();
-        let RolloverStage::Primed(primed) = std::mem::take(&mut self.handover.step) else { return };
+        let RolloverStage::Primed(primed) = std::mem::take(&mut self.rollover.step) else { return };
         let StandbyReady { ready, sent, dialect, .. } = *primed;
         self.outputs.push(Output::Switch);
-        self.stopwatch.new_server();
+        self.latency.new_server();
         (self.sent, self.dialect) = (sent, dialect);
-        self.repeats = EventDeduplicator::default();
+        self.deduplicator = EventDeduplicator::default();
         self.placement.new_server();
-        self.memory.hand_over();
+        self.history.hand_over();
         self.model = ready.model.clone().or_else(|| self.model.take());
         self.plan_handover(now, ready.expires_at);
-        self.attempts.went_live(now);
+        self.backoff.went_live(now);
         let kept = self.turns_kept();
         let told = match moment {
             SwitchReason::Calm | SwitchReason::Late => "the session was renewed before its time limit",

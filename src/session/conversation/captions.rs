@@ -7,12 +7,12 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::protocol::events::item::{Content, Item, ItemBody, Role};
+use crate::protocol::events::item::{ContentPart, Item, ItemBody, Role};
 use crate::protocol::events::server::{ErrorInfo, Segment};
 use crate::protocol::value::FieldUpdate;
 use crate::session::Session;
 use crate::session::errors::describe;
-use crate::session::io::{Deadline, Notice, Reason, UserLine};
+use crate::session::io::{Deadline, Notice, Reason, UserUtterance};
 use crate::session::plan::Mode;
 
 /// Maximum time that a finished caption waits for those of earlier turns, some of which never come.
@@ -41,9 +41,9 @@ struct Caption {
 }
 
 impl Caption {
-    fn line(&self, is_final: bool) -> UserLine {
+    fn line(&self, is_final: bool) -> UserUtterance {
         let Self { item_id, text, after, .. } = self;
-        UserLine { item_id: item_id.clone(), text: text.clone(), is_final, after: after.clone() }
+        UserUtterance { item_id: item_id.clone(), text: text.clone(), is_final, after: after.clone() }
     }
 }
 
@@ -83,7 +83,7 @@ impl Captions {
     }
 
     /// Notes which item a turn follows, and moves it there; returns its line if it is news.
-    fn place(&mut self, item_id: &str, after: Option<String>) -> Option<UserLine> {
+    fn place(&mut self, item_id: &str, after: Option<String>) -> Option<UserUtterance> {
         let is_new = self.position(item_id).is_none();
         let is_unchanged = after.is_none() || self.get(item_id).after == after;
         if is_unchanged {
@@ -102,7 +102,7 @@ impl Captions {
 
     /// Takes the captions that are final: all up to the first one that is still to come, or to one that has
     /// waited for too long.
-    fn release(&mut self, now: Duration) -> Vec<UserLine> {
+    fn release(&mut self, now: Duration) -> Vec<UserUtterance> {
         let is_late = |caption: &Caption| caption.finished_at.is_some_and(|at| now >= at + HELD_FOR);
         let late = self.list.iter().rposition(is_late).map_or(0, |last| last + 1);
         self.list.iter_mut().take(late).for_each(|caption| caption.is_overdue = true);
@@ -112,7 +112,7 @@ impl Captions {
     }
 
     /// Takes the finished ones of the first `count` captions.
-    fn take(&mut self, count: usize) -> Vec<UserLine> {
+    fn take(&mut self, count: usize) -> Vec<UserUtterance> {
         let mut lines = Vec::new();
         for (index, caption) in std::mem::take(&mut self.list).into_iter().enumerate() {
             if index < count && caption.finished_at.is_some() {
@@ -138,7 +138,7 @@ impl Session {
             self.transcript.commit_answered();
         }
         self.outcome.turn(item_id);
-        self.memory.begin(item_id, Role::User);
+        self.history.begin(item_id, Role::User);
         let captions = matches!(self.plan.settings.transcription, FieldUpdate::Set(_));
         if !captions || self.transcript.is_finished(item_id) {
             return;
@@ -152,7 +152,7 @@ impl Session {
         let (Some(item_id), ItemBody::Message { role, content }) = (&item.id, &item.body) else { return };
         match role {
             Role::User => {
-                let is_spoken = content.iter().any(|part| matches!(part, Content::InputAudio { .. }));
+                let is_spoken = content.iter().any(|part| matches!(part, ContentPart::InputAudio { .. }));
                 if is_spoken {
                     self.user_item(item_id, previous_item_id);
                 }
@@ -187,7 +187,7 @@ impl Session {
         self.outcome.captioned(item_id);
         self.remember(item_id, Role::User, &text);
         if !text.is_empty() {
-            self.sign_of_life(now);
+            self.note_activity(now);
         }
         self.finish_caption(now, item_id, text);
         true
@@ -232,7 +232,7 @@ impl Session {
         self.show_captions(lines);
     }
 
-    fn show_captions(&mut self, lines: Vec<UserLine>) {
+    fn show_captions(&mut self, lines: Vec<UserUtterance>) {
         for line in lines {
             self.show(Notice::User(line));
         }

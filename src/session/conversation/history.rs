@@ -1,7 +1,7 @@
 //! What was said so far, for servers that know nothing of it: after a lost connection, and before the
 //! connection in use gives way to the next.
 
-use crate::protocol::events::item::{Content, Item, ItemBody, Role};
+use crate::protocol::events::item::{ContentPart, Item, ItemBody, Role};
 
 /// How many items are told again. More of the assistant's text pushes a model that speaks towards
 /// writing, and costs again with every answer.
@@ -118,7 +118,7 @@ impl History {
     }
 
     /// The user does not want the answer to what was said so far.
-    pub(crate) fn owe_nothing(&mut self) {
+    pub(crate) fn cancel_pending_reply(&mut self) {
         for entry in &mut self.entries {
             entry.answer = PendingReply::No;
         }
@@ -134,8 +134,8 @@ impl History {
 impl HistoryItem {
     fn item(&self) -> Item {
         let content = match self.role {
-            Role::Assistant => Content::Text(self.text.clone()),
-            Role::User | Role::System | Role::Other(_) => Content::InputText(self.text.clone()),
+            Role::Assistant => ContentPart::Text(self.text.clone()),
+            Role::User | Role::System | Role::Other(_) => ContentPart::InputText(self.text.clone()),
         };
         Item {
             body: ItemBody::Message { role: self.role.clone(), content: vec![content] },
@@ -151,7 +151,9 @@ mod tests {
     fn texts(items: &[Item]) -> Vec<String> {
         let text = |item: &Item| {
             let ItemBody::Message { content, .. } = &item.body else { panic!("{item:?}") };
-            let (Content::InputText(text) | Content::Text(text)) = &content[0] else { panic!("{item:?}") };
+            let (ContentPart::InputText(text) | ContentPart::Text(text)) = &content[0] else {
+                panic!("{item:?}")
+            };
             text.clone()
         };
         items.iter().map(text).collect()
@@ -189,7 +191,7 @@ mod tests {
         memory.tell("u2", Role::User, "two");
         memory.answered_by("a1");
         assert!(memory.waits_for_answer());
-        memory.owe_nothing();
+        memory.cancel_pending_reply();
         assert!(!memory.waits_for_answer());
     }
 

@@ -4,18 +4,18 @@
 #[derive(Debug, Default)]
 pub(crate) struct PartText {
     /// Some servers send one `done` event per sentence; each ends a segment.
-    segments: Vec<Segment>,
+    segments: Vec<TextSegment>,
 }
 
 #[derive(Debug)]
-struct Segment {
+struct TextSegment {
     text: String,
     /// How much of it has come in deltas, in bytes; the whole text may come before them.
     in_deltas: usize,
     is_done: bool,
 }
 
-impl Segment {
+impl TextSegment {
     fn done(text: &str, in_deltas: usize) -> Self {
         Self { text: text.to_owned(), in_deltas, is_done: true }
     }
@@ -51,7 +51,7 @@ impl PartText {
             }
             None => {
                 let (text, in_deltas) = (delta.to_owned(), delta.len());
-                self.segments.push(Segment { text, in_deltas, is_done: false });
+                self.segments.push(TextSegment { text, in_deltas, is_done: false });
             }
         }
         !delta.is_empty()
@@ -76,11 +76,11 @@ impl PartText {
                     return false;
                 }
                 if let Some(in_deltas) = all_of_it {
-                    self.segments = vec![Segment::done(whole, in_deltas)];
+                    self.segments = vec![TextSegment::done(whole, in_deltas)];
                 } else {
                     // Longer than its deltas, or spelled otherwise.
                     let in_deltas = match_prefix(whole, &open.text).unwrap_or(whole.len());
-                    *open = Segment::done(whole, in_deltas);
+                    *open = TextSegment::done(whole, in_deltas);
                 }
                 true
             }
@@ -90,8 +90,8 @@ impl PartText {
                 }
                 match all_of_it {
                     Some(_) if same_text(&all, whole) => return false,
-                    Some(in_deltas) => self.segments = vec![Segment::done(whole, in_deltas)],
-                    None => self.segments.push(Segment::done(whole, 0)),
+                    Some(in_deltas) => self.segments = vec![TextSegment::done(whole, in_deltas)],
+                    None => self.segments.push(TextSegment::done(whole, 0)),
                 }
                 true
             }
@@ -104,7 +104,7 @@ impl PartText {
         let rest = open.text.split_off(end);
         open.is_done = true;
         open.in_deltas = end;
-        self.segments.push(Segment { in_deltas: rest.len(), text: rest, is_done: false });
+        self.segments.push(TextSegment { in_deltas: rest.len(), text: rest, is_done: false });
     }
 
     /// Takes the text of a finished item, which replaces a text that differs. Returns whether the text has
@@ -125,17 +125,17 @@ impl PartText {
             return false;
         }
         let in_deltas = match_prefix(whole, &all).unwrap_or(whole.len());
-        self.segments = vec![Segment::done(whole, in_deltas)];
+        self.segments = vec![TextSegment::done(whole, in_deltas)];
         true
     }
 }
 
 /// Prefers the spelling in which fewer characters are damaged; returns whether it was another.
-fn improve(segment: &mut Segment, whole: &str) -> bool {
+fn improve(segment: &mut TextSegment, whole: &str) -> bool {
     if damage(whole) >= damage(&segment.text) {
         return false;
     }
-    *segment = Segment::done(whole, whole.len());
+    *segment = TextSegment::done(whole, whole.len());
     true
 }
 
@@ -213,14 +213,14 @@ mod tests {
 
     use super::*;
 
-    enum Event {
+    enum TextEvent {
         Delta(&'static str),
         Done(&'static str),
         Item(&'static str),
     }
-    use Event::{Delta, Done, Item};
+    use TextEvent::{Delta, Done, Item};
 
-    fn check(events: &[Event], expected: &str) {
+    fn check(events: &[TextEvent], expected: &str) {
         let mut part = PartText::default();
         for event in events {
             match event {

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use crate::dsp::frame::{ClipId, SampleRate};
 use crate::protocol::events::client::ClientBody;
-use crate::protocol::events::item::{Content, Item, ItemBody, Role};
+use crate::protocol::events::item::{ContentPart, Item, ItemBody, Role};
 use crate::protocol::events::response::ResponseConfig;
 use crate::session::conversation::captions::Captions;
 use crate::session::conversation::streamed_text::{PartText, begins_with, joined};
 use crate::session::errors::RequestKind;
 use crate::session::io::delay::DelayOrigin;
-use crate::session::io::{AssistantLine, Notice, UserLine};
+use crate::session::io::{AssistantLine, Notice, UserUtterance};
 use crate::session::plan::Mode;
 use crate::session::response::playback::Progress;
 use crate::session::{Phase, Session};
@@ -57,12 +57,12 @@ pub(crate) enum PartKind {
 
 /// Text of an answer, as it comes.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Words<'a> {
+pub(crate) struct TranscriptDelta<'a> {
     pub(crate) kind: PartKind,
     pub(crate) text: &'a str,
 }
 
-impl<'a> Words<'a> {
+impl<'a> TranscriptDelta<'a> {
     pub(crate) fn written(text: &'a str) -> Self {
         Self { kind: PartKind::Text, text }
     }
@@ -74,7 +74,7 @@ impl<'a> Words<'a> {
 
 /// Where a text belongs: a part of an item.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct PartOf<'a> {
+pub(crate) struct PartKey<'a> {
     pub(crate) item_id: &'a str,
     pub(crate) content_index: u32,
     pub(crate) kind: PartKind,
@@ -161,7 +161,7 @@ impl Session {
         if text.trim().is_empty() {
             return;
         }
-        if matches!(self.phase, Phase::Connecting | Phase::Opening(_) | Phase::Away(_)) {
+        if matches!(self.phase, Phase::Connecting | Phase::Opening(_) | Phase::Reconnecting(_)) {
             self.plan.opening.push(text);
             return;
         }
@@ -169,17 +169,17 @@ impl Session {
         self.outcome.typed();
         self.transcript.typed += 1;
         let item_id = self.placement.own_item(&format!("rtv_text_{}", self.transcript.typed));
-        let content = vec![Content::InputText(text.clone())];
+        let content = vec![ContentPart::InputText(text.clone())];
         let item = Item {
             id: Some(item_id.clone()),
             body: ItemBody::Message { role: Role::User, content },
             ..Item::default()
         };
         // It is sent in the next line.
-        let _ = self.memory.tell(&item_id, Role::User, &text);
-        self.show(Notice::User(UserLine { item_id, text, is_final: true, after: None }));
+        let _ = self.history.tell(&item_id, Role::User, &text);
+        self.show(Notice::User(UserUtterance { item_id, text, is_final: true, after: None }));
         self.send(ClientBody::ItemCreate { previous_item_id: None, item }, RequestKind::ItemCreate);
-        self.stopwatch.turn_ended(now, DelayOrigin::Typed);
+        self.latency.turn_ended(now, DelayOrigin::Typed);
         self.ask_for_answer(now, ResponseConfig::default());
     }
 
@@ -187,19 +187,19 @@ impl Session {
     pub(crate) fn expect_answer(&mut self, item_id: &str) {
         self.transcript.expect_assistant(item_id);
         self.outcome.answered(item_id);
-        self.memory.begin(item_id, Role::Assistant);
+        self.history.begin(item_id, Role::Assistant);
     }
 
-    pub(crate) fn line_grows(&mut self, part: PartOf<'_>, delta: &str) {
+    pub(crate) fn line_grows(&mut self, part: PartKey<'_>, delta: &str) {
         self.change_line(part, |text| text.push(delta));
     }
 
     /// Takes the whole text of a part, or its next sentence.
-    pub(crate) fn part_is(&mut self, part: PartOf<'_>, text: &str) {
+    pub(crate) fn part_is(&mut self, part: PartKey<'_>, text: &str) {
         self.change_line(part, |known| known.finish(text));
     }
 
-    fn change_line(&mut self, part: PartOf<'_>, change: impl FnOnce(&mut PartText) -> bool) {
+    fn change_line(&mut self, part: PartKey<'_>, change: impl FnOnce(&mut PartText) -> bool) {
         self.expect_answer(part.item_id);
         let Some(answer) = self.transcript.assistant(part.item_id) else { return };
         let text = answer.parts.entry((part.content_index, part.kind)).or_default();
@@ -209,7 +209,7 @@ impl Session {
     }
 
     /// Takes the texts of a finished item, for servers that send no deltas of it.
-    pub(crate) fn item_is(&mut self, item_id: &str, content: &[Content]) {
+    pub(crate) fn item_is(&mut self, item_id: &str, content: &[ContentPart]) {
         self.expect_answer(item_id);
         let Some(answer) = self.transcript.assistant(item_id) else { return };
         if answer.replace(PartKind::Text, content) | answer.replace(PartKind::Transcript, content) {
@@ -242,7 +242,7 @@ impl Session {
             self.note_progress(&item_id);
             if let Some(answer) = self.transcript.assistant(&item_id) {
                 answer.made = Generation::Wholly;
-                self.memory.answered_by(&item_id);
+                self.history.answered_by(&item_id);
             }
             self.finish_if_over(&item_id);
         }
@@ -294,7 +294,7 @@ impl Session {
 
     /// Keeps what was said; what the server in use cannot know of it, it is told.
     pub(crate) fn remember(&mut self, item_id: &str, role: Role, text: &str) {
-        if let Some(item) = self.memory.tell(item_id, role, text)
+        if let Some(item) = self.history.tell(item_id, role, text)
             && self.plan.mode != Mode::Transcribe
         {
             self.send(ClientBody::ItemCreate { previous_item_id: None, item }, RequestKind::ItemCreate);
@@ -334,7 +334,7 @@ impl AssistantUtterance {
     }
 
     /// Takes the texts of one kind out of the content of the finished item; returns whether one has changed.
-    fn replace(&mut self, kind: PartKind, content: &[Content]) -> bool {
+    fn replace(&mut self, kind: PartKind, content: &[ContentPart]) -> bool {
         let texts: Vec<&str> = content.iter().filter_map(|part| text_of(part, kind)).collect();
         let whole = texts.iter().fold(String::new(), |whole, text| joined(whole, text));
         let mine = |(_, other): &(u32, PartKind)| *other == kind;
@@ -378,17 +378,17 @@ impl AssistantUtterance {
 }
 
 /// Returns the text of a content part, if it is of that kind and says something.
-fn text_of(part: &Content, kind: PartKind) -> Option<&str> {
+fn text_of(part: &ContentPart, kind: PartKind) -> Option<&str> {
     let text = match (part, kind) {
-        (Content::Text(text), PartKind::Text) => Some(text.as_str()),
-        (Content::Audio { transcript, .. }, PartKind::Transcript) => transcript.as_deref(),
+        (ContentPart::Text(text), PartKind::Text) => Some(text.as_str()),
+        (ContentPart::Audio { transcript, .. }, PartKind::Transcript) => transcript.as_deref(),
         (
-            Content::Text(_)
-            | Content::Audio { .. }
-            | Content::InputText(_)
-            | Content::InputAudio { .. }
-            | Content::InputImage { .. }
-            | Content::Other(_),
+            ContentPart::Text(_)
+            | ContentPart::Audio { .. }
+            | ContentPart::InputText(_)
+            | ContentPart::InputAudio { .. }
+            | ContentPart::InputImage { .. }
+            | ContentPart::Other(_),
             PartKind::Text | PartKind::Transcript,
         ) => None,
     };

@@ -18,7 +18,7 @@ pub use crate::session::io::sound::{
     AudioEvent, DeviceEntry, DeviceState, EchoMode, EchoStatus, HeardAudio, Side,
 };
 
-pub use crate::session::io::unanswered::Unanswered;
+pub use crate::session::io::unanswered::MissingReply;
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,7 +32,7 @@ pub enum Input {
     /// The server said something.
     Server(Box<ServerEvent>),
     /// The server sent text that is no event.
-    Garbled(String),
+    Malformed(String),
     /// Something happened on the connection that is to follow the one in use.
     Next(NextEvent),
     /// The microphone heard something.
@@ -50,9 +50,9 @@ pub enum Input {
 pub enum Handshake {
     /// As the endpoint's documents say.
     #[default]
-    Usual,
+    Default,
     /// Without the marker of the beta protocol, which the endpoint has refused.
-    WithoutMarker,
+    WithoutBetaHeader,
 }
 
 /// What happens on a connection that was asked for by [`Output::OpenNext`].
@@ -176,7 +176,7 @@ pub enum EndReason {
     /// There is nothing to hear: the input cannot be used; one sentence.
     NoInput(String),
     /// The endpoint did not do what the input was sent for.
-    Unanswered(Unanswered),
+    Unanswered(MissingReply),
     /// The server refused to go on: key, model, quota, protocol.
     Refused(Failure),
     /// The connection broke.
@@ -221,9 +221,9 @@ pub enum Notice {
         audio_ms: Option<u64>,
     },
     /// Whose turn it is.
-    Turn(Turn),
+    Turn(TurnState),
     /// What the user said or typed, so far.
-    User(UserLine),
+    User(UserUtterance),
     /// What the assistant says, so far.
     Assistant(AssistantLine),
     /// What a response or a transcription cost.
@@ -263,7 +263,7 @@ pub enum ConnectionState {
     /// In use.
     Live,
     /// Lost, and to be made again.
-    Away,
+    Reconnecting,
     /// Being ended.
     Closing,
     /// Over.
@@ -287,7 +287,7 @@ pub struct Ready {
 
 /// Whose turn it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Turn {
+pub enum TurnState {
     /// Nobody speaks; the microphone is being heard.
     #[default]
     Listening,
@@ -301,7 +301,7 @@ pub enum Turn {
 
 /// A line of the user, whole so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UserLine {
+pub struct UserUtterance {
     /// The conversation item: the server's name for it, unless an earlier server of the call used that too.
     pub item_id: String,
     /// All of it so far.
@@ -383,7 +383,7 @@ pub enum Reason {
     /// An answer has stopped coming.
     NoAnswer,
     /// The goodbye was not answered.
-    NoGoodbye,
+    NoCloseReply,
     /// A fatal error was not followed by a close.
     NoClose,
 }

@@ -6,7 +6,7 @@ use crate::session::plan::TurnControl;
 
 /// What is missing when everything was sent and the endpoint had its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unanswered {
+pub enum MissingReply {
     /// Whoever looks for turns found none.
     NoTurn(TurnControl),
     /// Turns have no caption.
@@ -28,7 +28,7 @@ pub enum Unanswered {
     Cancelled,
 }
 
-impl Unanswered {
+impl MissingReply {
     /// Returns what the user can do about it.
     pub fn hint(self) -> &'static str {
         match self {
@@ -46,7 +46,7 @@ impl Unanswered {
     }
 }
 
-impl fmt::Display for Unanswered {
+impl fmt::Display for MissingReply {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sentence = match self {
             Self::NoTurn(TurnControl::Server) => {

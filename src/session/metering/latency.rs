@@ -334,29 +334,29 @@ impl PendingTurn {
 impl Session {
     /// A piece of the text of an answer that is wanted came.
     pub(crate) fn time_text(&mut self, now: Duration, response_id: Option<&str>) {
-        let delay = self.stopwatch.text(now, response_id);
+        let delay = self.latency.text(now, response_id);
         self.tell_delay(delay);
     }
 
     /// A piece of the sound of an answer that is wanted came.
     pub(crate) fn time_sound(&mut self, now: Duration, response_id: Option<&str>, clip: ClipId) {
-        self.stopwatch.sound(now, response_id, clip);
+        self.latency.sound(now, response_id, clip);
     }
 
     /// The device has taken `samples` of a clip.
     pub(crate) fn time_played(&mut self, now: Duration, clip: ClipId, samples: u64) {
-        let delay = if samples > 0 { self.stopwatch.played(now, clip) } else { None };
+        let delay = if samples > 0 { self.latency.played(now, clip) } else { None };
         self.tell_delay(delay);
     }
 
     /// A response that was wanted is over.
     pub(crate) fn time_done(&mut self, response_id: Option<&str>, status: Option<&ResponseStatus>) {
-        let delay = self.stopwatch.done(response_id, status);
+        let delay = self.latency.done(response_id, status);
         self.tell_delay(delay);
     }
 
     fn tell_delay(&mut self, delay: Option<Delay>) {
-        if let Some(report) = delay.and_then(|delay| self.stopwatch.report(delay)) {
+        if let Some(report) = delay.and_then(|delay| self.latency.report(delay)) {
             self.show(Notice::Delay(Box::new(report)));
         }
     }

@@ -42,14 +42,14 @@ enum Budget {
     /// The user was told that the cost is not known.
     Uncounted,
     /// The user was told that it runs out.
-    Short,
+    Low,
     /// It is spent: the call ends when the answer was heard.
     Spent,
 }
 
 impl Session {
     /// The user said, typed or pressed something, or an answer is under way.
-    pub(crate) fn sign_of_life(&mut self, now: Duration) {
+    pub(crate) fn note_activity(&mut self, now: Duration) {
         self.limiter.last_sign_of_life = now;
         self.limiter.answers = ResponseTrigger::Wanted;
     }
@@ -79,25 +79,26 @@ impl Session {
         }
         if spent_usd >= most {
             self.limiter.money = Budget::Spent;
-        } else if spent_usd >= most * WARNING_SHARE && self.limiter.money < Budget::Short {
-            self.limiter.money = Budget::Short;
+        } else if spent_usd >= most * WARNING_SHARE && self.limiter.money < Budget::Low {
+            self.limiter.money = Budget::Low;
             self.show(Notice::Info(format!("this call has cost ${spent_usd:.4} of the ${most} it may")));
         }
     }
 
     pub(crate) fn idle_deadline(&self) -> Option<Deadline> {
-        let idle = self.plan.limits.idle.filter(|_| matches!(self.phase, Phase::Live | Phase::Away(_)))?;
+        let idle =
+            self.plan.limits.idle.filter(|_| matches!(self.phase, Phase::Live | Phase::Reconnecting(_)))?;
         Some(Deadline { at: self.limiter.last_sign_of_life + idle, reason: Reason::Idle })
     }
 
     /// Ends the call at a limit, politely: an answer is heard to its end.
-    pub(crate) fn see_limits(&mut self, now: Duration) {
-        if !matches!(self.phase, Phase::Live | Phase::Away(_)) {
+    pub(crate) fn check_limits(&mut self, now: Duration) {
+        if !matches!(self.phase, Phase::Live | Phase::Reconnecting(_)) {
             return;
         }
         if self.is_answering() {
             if self.limiter.answers == ResponseTrigger::Wanted {
-                self.sign_of_life(now);
+                self.note_activity(now);
             }
         } else if self.is_out_of_money() {
             self.hang_up(now, EndReason::Limit(Limit::Cost));

@@ -18,12 +18,12 @@ const ANY_MODEL: &str = "*";
 pub struct Prices {
     /// The user's.
     own: HashMap<String, Rates>,
-    list: PriceList,
+    list: PriceTable,
 }
 
 /// A list as it stands in the file. No model stands in two of its parts.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-struct PriceList {
+struct PriceTable {
     as_of: String,
     per_million_tokens: HashMap<String, Rates>,
     transcription_per_million_tokens: HashMap<String, Rates>,
@@ -94,7 +94,7 @@ impl Prices {
     }
 }
 
-impl PriceList {
+impl PriceTable {
     fn rates(&self, model: &str) -> Option<Rates> {
         let tokens = self.per_million_tokens.get(model);
         let tokens = tokens.or_else(|| self.transcription_per_million_tokens.get(model)).copied();

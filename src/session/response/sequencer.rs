@@ -49,7 +49,7 @@ struct DiscardedResponse {
 
 /// What a `response.done` ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Done {
+pub(crate) enum DoneTarget {
     /// The active response.
     Answer,
     /// The active response, which nobody wants to hear.
@@ -134,7 +134,7 @@ impl Responses {
         Some(Deadline { at, reason: Reason::NoAnswer })
     }
 
-    pub(crate) fn saw_activity(&mut self, now: Duration) {
+    pub(crate) fn note_activity(&mut self, now: Duration) {
         if let Some(active) = &mut self.active {
             active.last_event = now;
         }
@@ -201,16 +201,20 @@ impl Responses {
     }
 
     /// Ends the active response, if it is the one that `id` means.
-    pub(crate) fn done(&mut self, id: Option<&str>) -> Done {
+    pub(crate) fn done(&mut self, id: Option<&str>) -> DoneTarget {
         if let Some(ended) = self.ended.iter_mut().find(|ended| Some(ended.id.as_str()) == id) {
-            return if std::mem::replace(&mut ended.told, true) { Done::Twice } else { Done::Late };
+            return if std::mem::replace(&mut ended.told, true) {
+                DoneTarget::Twice
+            } else {
+                DoneTarget::Late
+            };
         }
         if let Some(id) = id {
             self.remember(id.to_owned(), true);
         }
         match self.active.take().map(|active| active.fate) {
-            Some(Disposition::CutOff) => Done::CutOff,
-            Some(Disposition::Wanted) | None => Done::Answer,
+            Some(Disposition::CutOff) => DoneTarget::CutOff,
+            Some(Disposition::Wanted) | None => DoneTarget::Answer,
         }
     }
 

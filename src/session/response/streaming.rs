@@ -3,20 +3,20 @@
 use std::time::Duration;
 
 use crate::protocol::events::client::ClientBody;
-use crate::protocol::events::item::{Content, Item, ItemBody, Role};
+use crate::protocol::events::item::{ContentPart, Item, ItemBody, Role};
 use crate::protocol::events::response::{Response, ResponseConfig, ResponseStatus};
-use crate::protocol::events::server::{ErrorInfo, Place};
+use crate::protocol::events::server::{ContentLocation, ErrorInfo};
 use crate::session::Session;
-use crate::session::conversation::transcript::{PartKind, PartOf, Words};
+use crate::session::conversation::transcript::{PartKey, PartKind, TranscriptDelta};
 use crate::session::errors::{RequestKind, describe};
 use crate::session::io::{EndReason, Failure, Notice, Output};
 use crate::session::plan::Mode;
-use crate::session::response::sequencer::Done;
+use crate::session::response::sequencer::DoneTarget;
 
 impl Session {
     pub(crate) fn ask_for_answer(&mut self, now: Duration, config: ResponseConfig) {
         if let Some(config) = self.responses.ask(now, config) {
-            self.stopwatch.asked(now);
+            self.latency.asked(now);
             self.send(ClientBody::ResponseCreate(Box::new(config)), RequestKind::ResponseCreate);
         }
     }
@@ -24,7 +24,7 @@ impl Session {
     /// Sends the `response.create` that had to wait, if nothing is in its way any more.
     pub(crate) fn ask_waiting(&mut self, now: Duration) {
         if let Some(config) = self.responses.take_waiting(now) {
-            self.stopwatch.asked(now);
+            self.latency.asked(now);
             self.send(ClientBody::ResponseCreate(Box::new(config)), RequestKind::ResponseCreate);
         }
     }
@@ -32,12 +32,12 @@ impl Session {
     pub(crate) fn response_refused(&mut self, now: Duration, error: &ErrorInfo) {
         if error.is_answer_in_progress() {
             self.responses.busy(now);
-            self.stopwatch.not_asked();
+            self.latency.not_asked();
             self.show(Notice::Debug("another answer is in progress: this one waits".into()));
             return;
         }
         self.responses.give_up();
-        self.stopwatch.abandon();
+        self.latency.abandon();
         match self.plan.mode {
             Mode::Ask => self.answer_failed(now, error),
             // A close may follow.
@@ -64,7 +64,7 @@ impl Session {
         let doubt = self.responses.take_doubt();
         self.responses.give_up();
         self.placement.abandon_response();
-        self.stopwatch.abandon_unanswered();
+        self.latency.abandon_unanswered();
         match (doubt, self.plan.mode) {
             // It was shown when it came.
             (Some(_), Mode::Talk | Mode::Chat | Mode::Transcribe) => {}
@@ -81,7 +81,7 @@ impl Session {
 
     pub(crate) fn response_created(&mut self, now: Duration, response: &Response) {
         self.responses.created(now, response.id.as_deref());
-        self.stopwatch.created(now, response.id.as_deref());
+        self.latency.created(now, response.id.as_deref());
         self.microphone.settle();
     }
 
@@ -98,11 +98,11 @@ impl Session {
         let doubt = self.responses.take_doubt();
         self.see_response(now, response.id.as_deref());
         let cut_off = match self.responses.done(response.id.as_deref()) {
-            Done::Answer => false,
-            Done::CutOff => true,
+            DoneTarget::Answer => false,
+            DoneTarget::CutOff => true,
             // It has ended before, and what sounds now is another's.
-            Done::Late => return self.note_usage(response.usage.as_ref()),
-            Done::Twice => return,
+            DoneTarget::Late => return self.note_usage(response.usage.as_ref()),
+            DoneTarget::Twice => return,
         };
         self.sent.acknowledge(&RequestKind::ResponseCancel);
         self.note_usage(response.usage.as_ref());
@@ -158,7 +158,7 @@ impl Session {
         }
     }
 
-    pub(crate) fn answer_audio(&mut self, now: Duration, place: &Place, bytes: &[u8]) {
+    pub(crate) fn answer_audio(&mut self, now: Duration, place: &ContentLocation, bytes: &[u8]) {
         self.see_response(now, place.response_id.as_deref());
         if self.responses.is_cut_off(place.response_id.as_deref()) {
             return;
@@ -176,7 +176,7 @@ impl Session {
         }
     }
 
-    pub(crate) fn answer_audio_done(&mut self, place: &Place) {
+    pub(crate) fn answer_audio_done(&mut self, place: &ContentLocation) {
         let Some(item_id) = &place.item_id else { return };
         let content_index = place.content_index.unwrap_or(0);
         let ended =
@@ -190,7 +190,7 @@ impl Session {
         self.outputs.extend(ended.into_iter().map(Output::PlayEnd));
     }
 
-    pub(crate) fn answer_text(&mut self, now: Duration, place: &Place, delta: Words<'_>) {
+    pub(crate) fn answer_text(&mut self, now: Duration, place: &ContentLocation, delta: TranscriptDelta<'_>) {
         self.see_response(now, place.response_id.as_deref());
         let Some(part) = self.wanted_part(place, delta.kind) else { return };
         self.time_text(now, place.response_id.as_deref());
@@ -201,7 +201,12 @@ impl Session {
         }
     }
 
-    pub(crate) fn answer_text_done(&mut self, now: Duration, place: &Place, whole: Words<'_>) {
+    pub(crate) fn answer_text_done(
+        &mut self,
+        now: Duration,
+        place: &ContentLocation,
+        whole: TranscriptDelta<'_>,
+    ) {
         self.see_response(now, place.response_id.as_deref());
         let Some(part) = self.wanted_part(place, whole.kind) else { return };
         self.time_text(now, place.response_id.as_deref());
@@ -209,19 +214,19 @@ impl Session {
     }
 
     /// Returns the part that an event is about, unless its response was cut off.
-    fn wanted_part<'a>(&self, place: &'a Place, kind: PartKind) -> Option<PartOf<'a>> {
+    fn wanted_part<'a>(&self, place: &'a ContentLocation, kind: PartKind) -> Option<PartKey<'a>> {
         let item_id = place.item_id.as_deref()?;
         let is_wanted = !self.responses.is_cut_off(place.response_id.as_deref());
-        is_wanted.then_some(PartOf { item_id, content_index: place.content_index.unwrap_or(0), kind })
+        is_wanted.then_some(PartKey { item_id, content_index: place.content_index.unwrap_or(0), kind })
     }
 
-    pub(crate) fn answer_item_added(&mut self, place: &Place, item: &Item) {
+    pub(crate) fn answer_item_added(&mut self, place: &ContentLocation, item: &Item) {
         if !self.responses.is_cut_off(place.response_id.as_deref()) {
             self.item_seen(None, item);
         }
     }
 
-    pub(crate) fn answer_item_done(&mut self, place: &Place, item: &Item) {
+    pub(crate) fn answer_item_done(&mut self, place: &ContentLocation, item: &Item) {
         if !self.responses.is_cut_off(place.response_id.as_deref()) {
             self.answer_item(item);
         }
@@ -238,10 +243,10 @@ impl Session {
     }
 
     /// Shows a refusal of the model as its answer, and reports it once.
-    pub(crate) fn answer_refused(&mut self, item_id: &str, index: u32, part: &Content) {
+    pub(crate) fn answer_refused(&mut self, item_id: &str, index: u32, part: &ContentPart) {
         let Some(words) = part.refusal() else { return };
         if !words.is_empty() {
-            self.part_is(PartOf { item_id, content_index: index, kind: PartKind::Text }, words);
+            self.part_is(PartKey { item_id, content_index: index, kind: PartKind::Text }, words);
         }
         if self.outcome.refused(item_id) {
             self.show(Notice::Info("the model refused to answer".into()));
@@ -249,7 +254,7 @@ impl Session {
     }
 
     /// Takes a finished part of an answer.
-    pub(crate) fn answer_part_done(&mut self, place: &Place, part: &Content) {
+    pub(crate) fn answer_part_done(&mut self, place: &ContentLocation, part: &ContentPart) {
         if let Some(item_id) = &place.item_id
             && !self.responses.is_cut_off(place.response_id.as_deref())
         {

@@ -6,32 +6,32 @@ use super::*;
 use crate::protocol::close::CloseCause;
 
 /// Things that can happen, in no sensible order.
-fn anything() -> impl Strategy<Value = Happening> {
+fn anything() -> impl Strategy<Value = RandomEvent> {
     prop_oneof![
-        8 => (0..3_u8, 0..3_u8).prop_map(|(response, item)| Happening::Sound(response, item)),
-        4 => (0..3_u8, 0..3_u8).prop_map(|(response, item)| Happening::Words(response, item)),
-        4 => (0..4_u64, 0..900_u64).prop_map(|(clip, time)| Happening::Heard(clip, time)),
-        4 => (0..4_u64, 0..900_u64).prop_map(|(clip, time)| Happening::Flushed(clip, time)),
-        4 => (0..3_u8).prop_map(Happening::Created),
-        4 => (0..3_u8, 0..4_u8).prop_map(|(response, status)| Happening::Done(response, status)),
-        4 => Just(Happening::SpeechStarted),
-        4 => Just(Happening::SpeechStopped),
-        3 => Just(Happening::Say),
-        2 => Just(Happening::Interrupt),
-        2 => Just(Happening::BeginTurn),
-        2 => Just(Happening::EndTurn),
-        2 => (0..3_u8).prop_map(Happening::Voice),
-        1 => any::<bool>().prop_map(Happening::Mute),
-        3 => (0..2_000_u64).prop_map(Happening::Pass),
-        2 => (0..9_u8).prop_map(Happening::Error),
-        1 => Just(Happening::InputEnded),
-        1 => Just(Happening::Broken),
-        2 => Just(Happening::Opened),
+        8 => (0..3_u8, 0..3_u8).prop_map(|(response, item)| RandomEvent::Sound(response, item)),
+        4 => (0..3_u8, 0..3_u8).prop_map(|(response, item)| RandomEvent::Words(response, item)),
+        4 => (0..4_u64, 0..900_u64).prop_map(|(clip, time)| RandomEvent::Heard(clip, time)),
+        4 => (0..4_u64, 0..900_u64).prop_map(|(clip, time)| RandomEvent::Flushed(clip, time)),
+        4 => (0..3_u8).prop_map(RandomEvent::Created),
+        4 => (0..3_u8, 0..4_u8).prop_map(|(response, status)| RandomEvent::Done(response, status)),
+        4 => Just(RandomEvent::SpeechStarted),
+        4 => Just(RandomEvent::SpeechStopped),
+        3 => Just(RandomEvent::Say),
+        2 => Just(RandomEvent::Interrupt),
+        2 => Just(RandomEvent::BeginTurn),
+        2 => Just(RandomEvent::EndTurn),
+        2 => (0..3_u8).prop_map(RandomEvent::Voice),
+        1 => any::<bool>().prop_map(RandomEvent::Mute),
+        3 => (0..2_000_u64).prop_map(RandomEvent::Pass),
+        2 => (0..9_u8).prop_map(RandomEvent::Error),
+        1 => Just(RandomEvent::InputEnded),
+        1 => Just(RandomEvent::Broken),
+        2 => Just(RandomEvent::Opened),
     ]
 }
 
 #[derive(Clone, Debug)]
-enum Happening {
+enum RandomEvent {
     Sound(u8, u8),
     Words(u8, u8),
     Heard(u64, u64),
@@ -53,39 +53,39 @@ enum Happening {
     Opened,
 }
 
-fn happen(call: &mut Call, happening: &Happening) {
+fn happen(call: &mut Call, happening: &RandomEvent) {
     match *happening {
-        Happening::Sound(response, item) => {
+        RandomEvent::Sound(response, item) => {
             call.sound(&format!("resp_{response}"), &format!("item_{item}"), ms(400));
         }
-        Happening::Words(response, item) => {
+        RandomEvent::Words(response, item) => {
             call.words(&format!("resp_{response}"), &format!("item_{item}"), "wörd ");
         }
-        Happening::Heard(clip, time) => call.heard(clip, ms(time)),
-        Happening::Flushed(clip, time) => call.flushed(&[(clip, ms(time))]),
-        Happening::Created(response) => call.response_created(&format!("resp_{response}")),
-        Happening::Done(response, status) => {
+        RandomEvent::Heard(clip, time) => call.heard(clip, ms(time)),
+        RandomEvent::Flushed(clip, time) => call.flushed(&[(clip, ms(time))]),
+        RandomEvent::Created(response) => call.response_created(&format!("resp_{response}")),
+        RandomEvent::Done(response, status) => {
             let status = ["completed", "cancelled", "failed", "incomplete"][usize::from(status)];
             call.response_done(&format!("resp_{response}"), status);
         }
-        Happening::SpeechStarted => call.server(json!({"type": "input_audio_buffer.speech_started"})),
-        Happening::SpeechStopped => call.server(json!({"type": "input_audio_buffer.speech_stopped"})),
-        Happening::Say => call.say("text"),
-        Happening::Interrupt => call.user(UserCommand::Interrupt),
-        Happening::BeginTurn => call.user(UserCommand::BeginTurn),
-        Happening::EndTurn => call.user(UserCommand::EndTurn),
-        Happening::Voice(number) => {
+        RandomEvent::SpeechStarted => call.server(json!({"type": "input_audio_buffer.speech_started"})),
+        RandomEvent::SpeechStopped => call.server(json!({"type": "input_audio_buffer.speech_stopped"})),
+        RandomEvent::Say => call.say("text"),
+        RandomEvent::Interrupt => call.user(UserCommand::Interrupt),
+        RandomEvent::BeginTurn => call.user(UserCommand::BeginTurn),
+        RandomEvent::EndTurn => call.user(UserCommand::EndTurn),
+        RandomEvent::Voice(number) => {
             let events = [AudioEvent::VoiceStarted, AudioEvent::VoiceConfirmed, SILENT];
             call.put(Input::Audio(events[usize::from(number)].clone()));
             call.speak(ms(60));
         }
-        Happening::Mute(muted) => call.user(UserCommand::SetMuted(muted)),
-        Happening::Pass(time) => call.pass(ms(time)),
-        Happening::Error(number) => call.server(json!({"type": "error", "error": {
+        RandomEvent::Mute(muted) => call.user(UserCommand::SetMuted(muted)),
+        RandomEvent::Pass(time) => call.pass(ms(time)),
+        RandomEvent::Error(number) => call.server(json!({"type": "error", "error": {
             "code": "conversation_already_has_active_response", "event_id": format!("rtv_{number}")}})),
-        Happening::InputEnded => call.put(Input::Audio(AudioEvent::InputEnded)),
+        RandomEvent::InputEnded => call.put(Input::Audio(AudioEvent::InputEnded)),
         // Only what was asked for is opened.
-        Happening::Opened => {
+        RandomEvent::Opened => {
             let asked = call.outputs.iter().rev().find_map(|output| match output {
                 Output::Open(_) => Some(true),
                 Output::Show(Notice::Connection(crate::session::io::ConnectionState::Configuring)) => {
@@ -98,7 +98,7 @@ fn happen(call: &mut Call, happening: &Happening) {
                 call.created();
             }
         }
-        Happening::Broken => call.put(Input::Closed(CloseCause::Broken("reset".into()))),
+        RandomEvent::Broken => call.put(Input::Closed(CloseCause::Broken("reset".into()))),
     }
 }
 
@@ -106,7 +106,7 @@ proptest! {
     #[test]
     fn a_call_keeps_its_promises(happenings in proptest::collection::vec(anything(), 1..80), control in 0..3_usize) {
         let plan = [plan, manual_plan, super::local_vad::local_plan][control]();
-        let mut call = Call::live(Plan { at_input_end: AtInputEnd::End, ..plan });
+        let mut call = Call::live(Plan { at_input_end: InputEndAction::End, ..plan });
         for happening in happenings {
             let before = call.outputs.len();
             happen(&mut call, &happening);

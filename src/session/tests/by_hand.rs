@@ -60,7 +60,7 @@ fn the_mute_ends_a_held_turn_and_none_begins_behind_it() {
 
 #[test]
 fn a_file_that_is_one_turn_goes_on_while_it_is_muted() {
-    let mut call = Call::live(Plan { at_input_end: AtInputEnd::End, ..manual_plan() });
+    let mut call = Call::live(Plan { at_input_end: InputEndAction::End, ..manual_plan() });
     call.speak(ms(500));
     call.user(UserCommand::SetMuted(true));
     call.speak(ms(500));

@@ -239,8 +239,8 @@ fn an_answer_of_words_alone_in_a_call_is_timed_when_it_is_known_to_be_that() {
 
 #[test]
 fn what_was_interrupted_failed_or_came_to_nothing_makes_no_record() {
-    type Event = fn(&mut Call);
-    let ends: [(&str, Event); 6] = [
+    type TimedEvent = fn(&mut Call);
+    let ends: [(&str, TimedEvent); 6] = [
         ("the user goes on", |call| started(call)),
         ("the user stops it", |call| call.user(UserCommand::Interrupt)),
         ("it fails", |call| call.response_done("r1", "failed")),

@@ -177,7 +177,7 @@ proptest! {
         prop_assert_eq!(all_sound(&call), whole_sound());
         prop_assert_eq!(final_lines(&call), [format!("assistant {TEXT:?} heard 300 ms")]);
         prop_assert_eq!(costs(&call), 1);
-        prop_assert_eq!(call.session.turn, crate::session::io::Turn::Listening);
+        prop_assert_eq!(call.session.turn, crate::session::io::TurnState::Listening);
         prop_assert!(call.sent().is_empty());
     }
 

@@ -2,10 +2,10 @@
 
 use super::*;
 use crate::protocol::close::CloseCause;
-use crate::session::io::Unanswered;
+use crate::session::io::MissingReply;
 
 fn file_plan() -> Plan {
-    Plan { at_input_end: AtInputEnd::End, ..plan() }
+    Plan { at_input_end: InputEndAction::End, ..plan() }
 }
 
 fn input_ended(call: &mut Call) {
@@ -162,12 +162,12 @@ fn a_turn_that_the_server_never_ends_does_not_hold_the_call_for_ever() {
     call.server(json!({"type": "input_audio_buffer.speech_started"}));
     input_ended(&mut call);
     call.pass(sec(11));
-    assert_eq!(call.ended(), Some(&EndReason::Unanswered(Unanswered::NoAnswer)));
+    assert_eq!(call.ended(), Some(&EndReason::Unanswered(MissingReply::NoAnswer)));
 }
 
 #[test]
 fn a_file_without_turn_detection_is_one_turn() {
-    let mut call = Call::live(Plan { at_input_end: AtInputEnd::End, ..manual_plan() });
+    let mut call = Call::live(Plan { at_input_end: InputEndAction::End, ..manual_plan() });
     call.speak(sec(1));
     input_ended(&mut call);
     assert_eq!(call.appended().len(), 100);
@@ -176,7 +176,7 @@ fn a_file_without_turn_detection_is_one_turn() {
 
 #[test]
 fn captions_are_waited_for_at_the_end_of_a_file() {
-    let mut call = Call::live(Plan { at_input_end: AtInputEnd::End, ..captions_plan() });
+    let mut call = Call::live(Plan { at_input_end: InputEndAction::End, ..captions_plan() });
     call.server(json!({"type": "input_audio_buffer.committed", "item_id": "item_u"}));
     input_ended(&mut call);
     call.pass(sec(5));

@@ -229,7 +229,7 @@ fn a_passing_fault_before_a_close_comes_back_and_is_told_once() {
         closed(&mut call, 1011, "");
         assert_eq!(call.ended(), None, "{message}");
         call.pass(sec(1));
-        assert!(call.outputs.contains(&Output::Open(crate::session::io::Handshake::Usual)));
+        assert!(call.outputs.contains(&Output::Open(crate::session::io::Handshake::Default)));
         assert_eq!(times_told(&call, message), 1, "{message}");
     }
 }

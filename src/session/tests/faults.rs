@@ -5,7 +5,7 @@
 
 use super::*;
 use crate::protocol::close::CloseCause;
-use crate::protocol::events::item::{Content, ItemBody, Role};
+use crate::protocol::events::item::{ContentPart, ItemBody, Role};
 
 /// Where a call stands when its connection is lost.
 struct Stage {
@@ -15,14 +15,14 @@ struct Stage {
     heard: Duration,
     /// What the new server is told, in order.
     kept: &'static [&'static str],
-    asked: Asked,
+    asked: ReplyRequested,
     /// How the line of the answer ends.
     line: Option<&'static str>,
 }
 
 /// Whether the new server is asked for an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Asked {
+enum ReplyRequested {
     Once,
     /// Nothing waits for an answer, or it was heard in part and is not to be doubled.
     Never,
@@ -36,7 +36,7 @@ const STAGES: [Stage; 20] = [
         reach: |_| (),
         heard: Duration::ZERO,
         kept: &[],
-        asked: Asked::Never,
+        asked: ReplyRequested::Never,
         line: None,
     },
     Stage {
@@ -44,7 +44,7 @@ const STAGES: [Stage; 20] = [
         reach: turn,
         heard: Duration::ZERO,
         kept: &["user: What is a ring?", "assistant: A ring is round."],
-        asked: Asked::Never,
+        asked: ReplyRequested::Never,
         line: None,
     },
     Stage {
@@ -55,7 +55,7 @@ const STAGES: [Stage; 20] = [
         },
         heard: Duration::ZERO,
         kept: &["user: What is a ring?", "assistant: A ring is round."],
-        asked: Asked::BySpeech,
+        asked: ReplyRequested::BySpeech,
         line: None,
     },
     Stage {
@@ -66,7 +66,7 @@ const STAGES: [Stage; 20] = [
         },
         heard: Duration::ZERO,
         kept: &["user: What is a ring?", "assistant: A ring is round.", "user: And a square?"],
-        asked: Asked::Once,
+        asked: ReplyRequested::Once,
         line: None,
     },
     Stage {
@@ -78,7 +78,7 @@ const STAGES: [Stage; 20] = [
         },
         heard: Duration::ZERO,
         kept: &["user: What is a ring?", "assistant: A ring is round.", "user: And a square?"],
-        asked: Asked::Once,
+        asked: ReplyRequested::Once,
         line: None,
     },
     Stage {
@@ -86,7 +86,7 @@ const STAGES: [Stage; 20] = [
         reach: |call| call.say("Count."),
         heard: Duration::ZERO,
         kept: &["user: Count."],
-        asked: Asked::Once,
+        asked: ReplyRequested::Once,
         line: None,
     },
     Stage {
@@ -97,7 +97,7 @@ const STAGES: [Stage; 20] = [
         },
         heard: Duration::ZERO,
         kept: &["user: Count."],
-        asked: Asked::Once,
+        asked: ReplyRequested::Once,
         line: None,
     },
     Stage {
@@ -109,7 +109,7 @@ const STAGES: [Stage; 20] = [
         },
         heard: Duration::ZERO,
         kept: &["user: What is a ring?", "assistant: A ring is round.", "user: Count."],
-        asked: Asked::Once,
+        asked: ReplyRequested::Once,
         line: None,
     },
     Stage {
@@ -120,7 +120,7 @@ const STAGES: [Stage; 20] = [
         },
         heard: Duration::ZERO,
         kept: &["user: Count."],
-        asked: Asked::Once,
+        asked: ReplyRequested::Once,
         line: None,
     },
     Stage {
@@ -132,7 +132,7 @@ const STAGES: [Stage; 20] = [
         },
         heard: Duration::ZERO,
         kept: &["user: Count."],
-        asked: Asked::Once,
+        asked: ReplyRequested::Once,
         line: Some("assistant cut \"\" heard 0 ms"),
     },
     Stage {
@@ -140,7 +140,7 @@ const STAGES: [Stage; 20] = [
         reach: arriving,
         heard: Duration::ZERO,
         kept: &["user: Count."],
-        asked: Asked::Once,
+        asked: ReplyRequested::Once,
         line: Some("assistant cut \"\" heard 0 ms"),
     },
     Stage {
@@ -148,7 +148,7 @@ const STAGES: [Stage; 20] = [
         reach: arriving,
         heard: ms(1000),
         kept: &["user: Count.", "assistant: one two"],
-        asked: Asked::Never,
+        asked: ReplyRequested::Never,
         line: Some("assistant cut \"one two\" heard 1000 ms"),
     },
     Stage {
@@ -161,7 +161,7 @@ const STAGES: [Stage; 20] = [
         },
         heard: Duration::ZERO,
         kept: &["user: Count.", "assistant: one two"],
-        asked: Asked::Never,
+        asked: ReplyRequested::Never,
         line: Some("assistant cut \"one two\""),
     },
     Stage {
@@ -172,7 +172,7 @@ const STAGES: [Stage; 20] = [
         },
         heard: ms(1000),
         kept: &["user: Count.", "assistant: one two three four"],
-        asked: Asked::Never,
+        asked: ReplyRequested::Never,
         line: Some("assistant \"one two three four\" heard 2000 ms"),
     },
     Stage {
@@ -183,7 +183,7 @@ const STAGES: [Stage; 20] = [
         },
         heard: Duration::ZERO,
         kept: &["user: Count.", "assistant: one two three four"],
-        asked: Asked::Never,
+        asked: ReplyRequested::Never,
         line: Some("assistant \"one two three four\" heard 2000 ms"),
     },
     Stage {
@@ -194,7 +194,7 @@ const STAGES: [Stage; 20] = [
         },
         heard: Duration::ZERO,
         kept: &["user: Count."],
-        asked: Asked::Never,
+        asked: ReplyRequested::Never,
         line: Some("assistant cut \"\" heard 0 ms"),
     },
     Stage {
@@ -205,7 +205,7 @@ const STAGES: [Stage; 20] = [
         },
         heard: ms(1000),
         kept: &["user: Count.", "assistant: one two"],
-        asked: Asked::Never,
+        asked: ReplyRequested::Never,
         line: Some("assistant cut \"one two\" heard 1000 ms"),
     },
     Stage {
@@ -217,7 +217,7 @@ const STAGES: [Stage; 20] = [
         },
         heard: ms(1000),
         kept: &["user: Count.", "assistant: one two"],
-        asked: Asked::Never,
+        asked: ReplyRequested::Never,
         line: Some("assistant cut \"one two\" heard 1000 ms"),
     },
     Stage {
@@ -229,7 +229,7 @@ const STAGES: [Stage; 20] = [
         },
         heard: ms(1000),
         kept: &["user: Count.", "assistant: one two"],
-        asked: Asked::Never,
+        asked: ReplyRequested::Never,
         line: Some("assistant cut \"one two\" heard 1000 ms"),
     },
     Stage {
@@ -240,24 +240,24 @@ const STAGES: [Stage; 20] = [
         },
         heard: ms(1000),
         kept: &["user: Count.", "assistant: one two"],
-        asked: Asked::BySpeech,
+        asked: ReplyRequested::BySpeech,
         line: Some("assistant cut \"one two\" heard 1000 ms"),
     },
 ];
 
 /// The ways in which a connection is lost that passes. A half-open one is found out by a ping and breaks.
-const CAUSES: [Loss; 6] = [
-    Loss { code: None, error: None },
-    Loss { code: Some(1001), error: None },
-    Loss { code: Some(1001), error: Some("session_expired") },
-    Loss { code: Some(1011), error: None },
-    Loss { code: Some(1012), error: None },
-    Loss { code: Some(1013), error: Some("server_error") },
+const CAUSES: [ConnectionLoss; 6] = [
+    ConnectionLoss { code: None, error: None },
+    ConnectionLoss { code: Some(1001), error: None },
+    ConnectionLoss { code: Some(1001), error: Some("session_expired") },
+    ConnectionLoss { code: Some(1011), error: None },
+    ConnectionLoss { code: Some(1012), error: None },
+    ConnectionLoss { code: Some(1013), error: Some("server_error") },
 ];
 
 /// How a connection is lost.
 #[derive(Debug)]
-struct Loss {
+struct ConnectionLoss {
     /// Of the close frame; none where there is none.
     code: Option<u16>,
     /// Of the error before it.
@@ -311,8 +311,8 @@ fn item_of(body: &ClientBody) -> Option<Value> {
     let ClientBody::ItemCreate { item, .. } = body else { return None };
     let ItemBody::Message { role, content } = &item.body else { panic!("{item:?} is no message") };
     let (role, kind, text) = match (role, &content[..]) {
-        (Role::User, [Content::InputText(text)]) => ("user", "input_text", text),
-        (Role::Assistant, [Content::Text(text)]) => ("assistant", "output_text", text),
+        (Role::User, [ContentPart::InputText(text)]) => ("user", "input_text", text),
+        (Role::Assistant, [ContentPart::Text(text)]) => ("assistant", "output_text", text),
         _ => panic!("{item:?} cannot be told to a server"),
     };
     Some(json!({"type": "message", "id": item.id, "role": role, "content": [{"type": kind, "text": text}]}))
@@ -327,7 +327,7 @@ fn told_items(call: &Call) -> Vec<String> {
     items.map(line).collect()
 }
 
-fn lose(call: &mut Call, loss: &Loss) {
+fn lose(call: &mut Call, loss: &ConnectionLoss) {
     if let Some(code) = loss.error {
         call.server(json!({"type": "error", "error": {"code": code, "message": "It is over."}}));
     }
@@ -346,7 +346,7 @@ fn come_back(call: &mut Call) {
 }
 
 /// Brings a call to a stage, and through the loss of its connection; returns all that came out of it.
-fn through(stage: &Stage, loss: &Loss) -> (Call, Vec<Output>) {
+fn through(stage: &Stage, loss: &ConnectionLoss) -> (Call, Vec<Output>) {
     let mut call = Call::live(plan());
     (stage.reach)(&mut call);
     call.heard(0, stage.heard);
@@ -370,7 +370,7 @@ fn strings(texts: &[&str]) -> Vec<String> {
     texts.iter().map(ToString::to_string).collect()
 }
 
-fn each_stage_and_loss(check: impl Fn(&Stage, &Loss)) {
+fn each_stage_and_loss(check: impl Fn(&Stage, &ConnectionLoss)) {
     for stage in &STAGES {
         for loss in &CAUSES {
             check(stage, loss);
@@ -385,9 +385,9 @@ fn what_was_said_is_told_again_and_asked_again_once() {
         let at = format!("{}: {loss:?}", stage.name);
         assert_eq!(told_items(&call), stage.kept, "{at}");
         let expected = match stage.asked {
-            Asked::Once => 1,
-            Asked::Never => 0,
-            Asked::BySpeech => asked(&call),
+            ReplyRequested::Once => 1,
+            ReplyRequested::Never => 0,
+            ReplyRequested::BySpeech => asked(&call),
         };
         assert_eq!(asked(&call), expected, "{at}");
         assert_eq!(call.ended(), None, "{at}");

@@ -40,7 +40,7 @@ impl Call {
     fn hush(&mut self, time: Duration) {
         for _ in 0..time.as_millis() / 10 {
             self.pass(ms(10));
-            self.put(Input::Mic(Frame::new(SampleRate::WIRE, vec![3; 240])));
+            self.put(Input::Mic(Frame::new(SampleRate::HZ_24000, vec![3; 240])));
         }
     }
 
@@ -187,7 +187,7 @@ fn what_is_loud_may_be_speech_that_the_server_has_not_noticed_yet() {
     call.next_opens(sec(60));
     for _ in 0..100 {
         call.pass(ms(10));
-        call.put(Input::Mic(Frame::new(SampleRate::WIRE, vec![9_000; 240])));
+        call.put(Input::Mic(Frame::new(SampleRate::HZ_24000, vec![9_000; 240])));
     }
     assert_eq!(call.switches(), 0);
     call.hush(ms(400));
@@ -336,13 +336,13 @@ fn a_call_of_two_hours_loses_and_doubles_no_sample() {
         call.pass(ms(40));
         let samples =
             std::iter::from_fn(|| count.next().map(|count| i16::try_from(count & 127).unwrap())).take(FRAME);
-        call.put(Input::Mic(Frame::new(SampleRate::WIRE, samples.collect::<Vec<_>>())));
+        call.put(Input::Mic(Frame::new(SampleRate::HZ_24000, samples.collect::<Vec<_>>())));
         if step % 500 == 250 {
             question_and_answer(&mut call, turns);
             turns += 1;
         }
         let outputs = servers.take(std::mem::take(&mut call.outputs));
-        if outputs.contains(&Output::OpenNext(Handshake::Usual)) {
+        if outputs.contains(&Output::OpenNext(Handshake::Default)) {
             call.next_opens(SESSION);
         }
         assert!(

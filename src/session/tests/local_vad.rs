@@ -2,9 +2,10 @@
 
 use super::*;
 use crate::protocol::close::CloseCause;
-use crate::session::plan::{Interrupt, LocalTurns};
+use crate::session::plan::{Interrupt, LocalTurnPlan};
 
-const HERE: LocalTurns = LocalTurns { threshold: 0.5, silence: ms(500), prefix: ms(300), longest: None };
+const HERE: LocalTurnPlan =
+    LocalTurnPlan { threshold: 0.5, silence: ms(500), prefix: ms(300), longest: None };
 
 pub(super) fn local_plan() -> Plan {
     Plan { local_turns: Some(HERE), ..manual_plan() }
@@ -13,7 +14,7 @@ pub(super) fn local_plan() -> Plan {
 fn live_captions_plan() -> Plan {
     let mut plan = captions_plan();
     plan.settings.turn_detection = FieldUpdate::Clear;
-    plan.local_turns = Some(LocalTurns { longest: Some(sec(20)), ..HERE });
+    plan.local_turns = Some(LocalTurnPlan { longest: Some(sec(20)), ..HERE });
     plan
 }
 
@@ -51,7 +52,7 @@ fn the_sound_of_a_turn_is_without_a_gap() {
     let mut say = |call: &mut Call, frames: i16| {
         for _ in 0..frames {
             number += 1;
-            call.put(Input::Mic(Frame::new(SampleRate::WIRE, vec![number; 240])));
+            call.put(Input::Mic(Frame::new(SampleRate::HZ_24000, vec![number; 240])));
         }
     };
     say(&mut call, 100);
@@ -270,7 +271,7 @@ fn a_word_that_is_sure_only_after_the_end_of_the_input_is_a_turn() {
 
 #[test]
 fn a_file_ends_when_its_last_turn_is_captioned() {
-    let mut call = Call::live(Plan { at_input_end: AtInputEnd::End, ..live_captions_plan() });
+    let mut call = Call::live(Plan { at_input_end: InputEndAction::End, ..live_captions_plan() });
     call.speak(sec(1));
     voice(&mut call, AudioEvent::VoiceConfirmed);
     call.speak(sec(1));

@@ -35,9 +35,9 @@ use crate::protocol::settings::{AudioFormat, Modality, SessionKind, SessionSetti
 use crate::protocol::value::FieldUpdate;
 use crate::session::Session;
 use crate::session::io::{
-    AssistantLine, AudioEvent, EndReason, HeardAudio, Input, Notice, Output, UserCommand, UserLine,
+    AssistantLine, AudioEvent, EndReason, HeardAudio, Input, Notice, Output, UserCommand, UserUtterance,
 };
-use crate::session::plan::{AtInputEnd, Mode, Plan};
+use crate::session::plan::{InputEndAction, Mode, Plan};
 
 /// The time of day at which the calls of these tests begin.
 const UNIX_START: Duration = Duration::from_secs(1_800_000_000);
@@ -77,7 +77,7 @@ fn plan() -> Plan {
         local_turns: None,
         dialect: None,
         opening: Vec::new(),
-        at_input_end: AtInputEnd::GoOn,
+        at_input_end: InputEndAction::GoOn,
         model: None,
         prices: None,
         limits: crate::session::metering::limits::CallLimits::default(),
@@ -155,7 +155,7 @@ impl Call {
         let frames = time.as_millis() / 10;
         for number in 0..frames {
             let sample = i16::try_from(number % 1000 + 1).unwrap();
-            self.put(Input::Mic(Frame::new(SampleRate::WIRE, vec![sample; 240])));
+            self.put(Input::Mic(Frame::new(SampleRate::HZ_24000, vec![sample; 240])));
         }
     }
 
@@ -171,7 +171,7 @@ impl Call {
     fn sound(&mut self, response: &str, item: &str, time: Duration) {
         use base64::Engine as _;
 
-        let bytes = vec![1_u8; usize::try_from(SampleRate::WIRE.samples(time)).unwrap() * 2];
+        let bytes = vec![1_u8; usize::try_from(SampleRate::HZ_24000.samples(time)).unwrap() * 2];
         let delta = base64::engine::general_purpose::STANDARD.encode(bytes);
         self.server(json!({"type": "response.output_audio.delta", "response_id": response, "item_id": item,
             "output_index": 0, "content_index": 0, "delta": delta}));
@@ -196,14 +196,15 @@ impl Call {
 
     /// The device has taken `time` of a clip.
     fn heard(&mut self, clip: u64, time: Duration) {
-        let samples = SampleRate::WIRE.samples(time);
+        let samples = SampleRate::HZ_24000.samples(time);
         self.put(Input::Audio(AudioEvent::Played { clip: ClipId(clip), samples }));
     }
 
     fn flushed(&mut self, heard: &[(u64, Duration)]) {
-        let heard = heard
-            .iter()
-            .map(|(clip, time)| HeardAudio { clip: ClipId(*clip), samples: SampleRate::WIRE.samples(*time) });
+        let heard = heard.iter().map(|(clip, time)| HeardAudio {
+            clip: ClipId(*clip),
+            samples: SampleRate::HZ_24000.samples(*time),
+        });
         self.put(Input::Audio(AudioEvent::Flushed(heard.collect())));
     }
 
@@ -263,7 +264,7 @@ fn told(output: &Output) -> Option<String> {
         Output::DropNext => Some("drop next".into()),
         Output::Close => Some("close".into()),
         Output::End(reason) => Some(format!("end {reason:?}")),
-        Output::Show(Notice::User(UserLine { text, is_final, .. })) => {
+        Output::Show(Notice::User(UserUtterance { text, is_final, .. })) => {
             Some(format!("user{} {text:?}", if *is_final { "" } else { "…" }))
         }
         Output::Show(Notice::Assistant(line)) => Some(told_assistant(line)),

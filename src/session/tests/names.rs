@@ -6,11 +6,11 @@ use super::*;
 use crate::protocol::close::CloseCause;
 use crate::session::io::NextEvent;
 use crate::ui::model::Model;
-use crate::ui::output::plain::{Plain, PlainStyle};
+use crate::ui::output::plain::{PlainLines, PlainStyle};
 use crate::ui::output::presenter::NoticeWriter as _;
 
 /// How the servers of a call name things: the connection, and what they call it there.
-type Naming = fn(usize, &str) -> String;
+type ServerNames = fn(usize, &str) -> String;
 
 fn anew(_: usize, name: &str) -> String {
     name.to_owned()
@@ -21,9 +21,9 @@ fn never_again(connection: usize, name: &str) -> String {
 }
 
 /// A call, and the server it is held with.
-struct Held {
+struct TestCall {
     call: Call,
-    naming: Naming,
+    naming: ServerNames,
     connection: usize,
     /// Turns on this connection so far.
     turns: usize,
@@ -35,8 +35,8 @@ struct Held {
     outputs: Vec<Output>,
 }
 
-impl Held {
-    fn begin(naming: Naming) -> Self {
+impl TestCall {
+    fn begin(naming: ServerNames) -> Self {
         let mut plan = plan();
         plan.session_limit = Some(sec(60));
         let call = Call::live(plan);
@@ -173,9 +173,9 @@ impl Held {
 }
 
 /// A name, and how a call goes over to another connection.
-type Way = (&'static str, fn(&mut Held));
+type Transfer = (&'static str, fn(&mut TestCall));
 
-const WAYS: [Way; 6] = [
+const WAYS: [Transfer; 6] = [
     ("lost between turns", |held| {
         held.turn();
         held.lost();
@@ -219,8 +219,8 @@ const WAYS: [Way; 6] = [
 ];
 
 /// Holds a call that goes over to another connection in one way, and on from there.
-fn hold(naming: Naming, way: fn(&mut Held)) -> Vec<Output> {
-    let mut held = Held::begin(naming);
+fn hold(naming: ServerNames, way: fn(&mut TestCall)) -> Vec<Output> {
+    let mut held = TestCall::begin(naming);
     way(&mut held);
     held.turn();
     held.interrupted();
@@ -277,9 +277,9 @@ fn names_that_are_not_used_again_are_told_as_they_are() {
 }
 
 /// Returns what a call leaves on the screen, and what plain lines say of it.
-fn shown(naming: Naming, way: fn(&mut Held)) -> (Vec<String>, String) {
+fn shown(naming: ServerNames, way: fn(&mut TestCall)) -> (Vec<String>, String) {
     let (mut screen, mut lines) =
-        (Model::default(), Plain::new(PlainStyle::Talk, Vec::new(), std::io::sink()));
+        (Model::default(), PlainLines::new(PlainStyle::Talk, Vec::new(), std::io::sink()));
     for output in hold(naming, way) {
         if let Output::Show(notice) = output {
             screen.apply(Duration::ZERO, &notice);
@@ -302,7 +302,7 @@ fn the_screen_and_the_lines_show_all_of_it_in_its_order() {
 
 #[test]
 fn a_caption_or_an_answer_that_comes_twice_is_told_once_on_each_connection() {
-    let mut held = Held::begin(anew);
+    let mut held = TestCall::begin(anew);
     for _ in 0..2 {
         held.turn();
         held.turns = 0;
@@ -313,7 +313,7 @@ fn a_caption_or_an_answer_that_comes_twice_is_told_once_on_each_connection() {
     assert_eq!(final_items(&held.end()), ["item_1", "item_2", "item_1#2", "item_2#2"]);
 }
 
-impl Held {
+impl TestCall {
     /// Words of an answer that is over come again.
     fn answered_again(&mut self) {
         let (_, answer, response) = self.names();
@@ -324,7 +324,7 @@ impl Held {
 
 #[test]
 fn what_a_turn_follows_is_not_looked_for_among_the_names_of_another_server() {
-    let mut held = Held::begin(anew);
+    let mut held = TestCall::begin(anew);
     held.turn();
     held.lost();
     held.call.outputs.clear();

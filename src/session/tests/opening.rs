@@ -263,7 +263,7 @@ fn an_endpoint_that_has_given_up_beta_is_tried_once_without_it() {
     call.put(Input::Opened);
     call.outputs.clear();
     beta_is_over(&mut call);
-    assert!(call.outputs.contains(&Output::Open(Handshake::WithoutMarker)), "{:?}", call.outputs);
+    assert!(call.outputs.contains(&Output::Open(Handshake::WithoutBetaHeader)), "{:?}", call.outputs);
     call.configured();
     assert_eq!(call.session.dialect(), Dialect::Ga);
     assert!(call.story().contains(&"connection Live".to_owned()));

@@ -3,15 +3,15 @@
 
 use super::*;
 use crate::protocol::close::CloseCause;
-use crate::session::io::Unanswered;
+use crate::session::io::MissingReply;
 use crate::session::plan::TurnControl;
 
 fn file_plan() -> Plan {
-    Plan { at_input_end: AtInputEnd::End, ..plan() }
+    Plan { at_input_end: InputEndAction::End, ..plan() }
 }
 
 fn captions() -> Call {
-    Call::live(Plan { at_input_end: AtInputEnd::End, ..captions_plan() })
+    Call::live(Plan { at_input_end: InputEndAction::End, ..captions_plan() })
 }
 
 fn ask() -> Call {
@@ -108,12 +108,16 @@ fn a_turn_that_is_heard_again_after_a_lost_connection_counts_once() {
 
 #[test]
 fn an_input_without_a_turn_ends_with_a_sentence() {
-    let local =
-        crate::session::plan::LocalTurns { threshold: 0.5, silence: ms(500), prefix: ms(300), longest: None };
-    let manual = Plan { at_input_end: AtInputEnd::End, ..manual_plan() };
+    let local = crate::session::plan::LocalTurnPlan {
+        threshold: 0.5,
+        silence: ms(500),
+        prefix: ms(300),
+        longest: None,
+    };
+    let manual = Plan { at_input_end: InputEndAction::End, ..manual_plan() };
     for (plan, who) in [
         (file_plan(), TurnControl::Server),
-        (Plan { at_input_end: AtInputEnd::End, ..captions_plan() }, TurnControl::Server),
+        (Plan { at_input_end: InputEndAction::End, ..captions_plan() }, TurnControl::Server),
         (manual.clone(), TurnControl::Manual),
         (Plan { local_turns: Some(local), ..manual }, TurnControl::Local),
     ] {
@@ -121,9 +125,9 @@ fn an_input_without_a_turn_ends_with_a_sentence() {
         call.speak(ms(50));
         input_ended(&mut call);
         call.pass(sec(15));
-        assert_eq!(call.ended(), Some(&EndReason::Unanswered(Unanswered::NoTurn(who))));
+        assert_eq!(call.ended(), Some(&EndReason::Unanswered(MissingReply::NoTurn(who))));
     }
-    let sentence = Unanswered::NoTurn(TurnControl::Server).to_string();
+    let sentence = MissingReply::NoTurn(TurnControl::Server).to_string();
     assert_eq!(sentence, "the endpoint found no turn in what was sent; try --vad local");
 }
 
@@ -267,8 +271,8 @@ fn an_endpoint_that_speaks_although_text_was_asked_for_is_not_interrupted() {
 
 #[test]
 fn a_question_without_text_in_its_answer_is_no_success() {
-    type Case = (&'static str, fn(&mut Call));
-    let answers: [Case; 3] = [
+    type OutcomeCase = (&'static str, fn(&mut Call));
+    let answers: [OutcomeCase; 3] = [
         ("the answer holds no text", |call| call.response_done("resp_1", "completed")),
         ("the endpoint answered with sound and without text", |call| {
             call.sound("resp_1", "item_a", sec(1));

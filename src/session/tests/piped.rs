@@ -45,7 +45,7 @@ fn standard_input_without_a_line_ends_nothing() {
 
 #[test]
 fn a_line_is_answered_although_the_file_has_ended() {
-    let mut call = Call::live(Plan { at_input_end: crate::session::plan::AtInputEnd::End, ..plan() });
+    let mut call = Call::live(Plan { at_input_end: crate::session::plan::InputEndAction::End, ..plan() });
     call.put(Input::Audio(AudioEvent::InputEnded));
     assert!(call.session.takes_line());
     call.say("hello");
@@ -61,7 +61,7 @@ fn a_line_is_answered_although_the_file_has_ended() {
 
 #[test]
 fn a_standard_input_that_stays_open_keeps_no_file_call_open() {
-    let mut call = Call::live(Plan { at_input_end: crate::session::plan::AtInputEnd::End, ..plan() });
+    let mut call = Call::live(Plan { at_input_end: crate::session::plan::InputEndAction::End, ..plan() });
     call.put(Input::Audio(AudioEvent::InputEnded));
     call.pass(sec(60));
     assert!(matches!(call.ended(), Some(EndReason::Unanswered(_))), "{:?}", call.ended());

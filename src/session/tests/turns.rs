@@ -81,7 +81,7 @@ fn a_server_that_names_nothing_but_deltas_is_understood() {
     call.heard(0, ms(100));
     let story = call.story();
     assert!(story.contains(&"assistant… \"Hi.\"".to_owned()), "{story:?}");
-    assert_eq!(call.session.turn, crate::session::io::Turn::Listening);
+    assert_eq!(call.session.turn, crate::session::io::TurnState::Listening);
 }
 
 #[test]
@@ -203,6 +203,6 @@ fn sound_is_only_missed_once_there_is_somebody_to_send_it_to() {
 fn unknown_events_are_no_errors() {
     let mut call = Call::live(plan());
     call.server(json!({"type": "localai.something", "x": 1}));
-    call.put(Input::Garbled("{".into()));
+    call.put(Input::Malformed("{".into()));
     assert!(call.story().is_empty());
 }

@@ -27,10 +27,10 @@ impl Ducking {
 impl Session {
     /// Somebody seems to speak over the answer.
     pub(crate) fn voice_started(&mut self, now: Duration) {
-        if self.ducked.is_some() || self.flushing.is_some() || !self.may_be_interrupted() {
+        if self.ducking.is_some() || self.flushing.is_some() || !self.may_be_interrupted() {
             return;
         }
-        self.ducked = Some(Ducking { until: now + CONFIRMED_WITHIN });
+        self.ducking = Some(Ducking { until: now + CONFIRMED_WITHIN });
         self.outputs.push(Output::Duck);
         self.show(Notice::Debug("somebody seems to speak: the answer is softer".into()));
     }
@@ -45,14 +45,14 @@ impl Session {
 
     /// Whoever seemed to speak is silent, and the server did not take it for speech.
     pub(crate) fn voice_stopped(&mut self) {
-        if self.ducked.take().is_some() {
+        if self.ducking.take().is_some() {
             self.outputs.push(Output::Unduck);
             self.show(Notice::Debug("nobody interrupts: the answer is as loud as before".into()));
         }
     }
 
     pub(crate) fn tick_ducked(&mut self, now: Duration) {
-        if self.ducked.as_ref().is_some_and(|ducked| now >= ducked.until) {
+        if self.ducking.as_ref().is_some_and(|ducked| now >= ducked.until) {
             self.voice_stopped();
         }
     }

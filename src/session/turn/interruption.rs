@@ -29,9 +29,9 @@ impl Session {
     /// The server heard the user: it cancels its answer by itself, `response.cancel` would only fail.
     pub(crate) fn interrupt_by_server(&mut self, now: Duration) {
         self.stop_sound(now);
-        self.stopwatch.abandon();
+        self.latency.abandon();
         if self.responses.active_id().is_some() || self.playback.is_sounding() {
-            self.memory.owe_nothing();
+            self.history.cancel_pending_reply();
         }
         self.responses.cut_off();
     }
@@ -39,9 +39,9 @@ impl Session {
     /// The user wants silence: the server does not know it yet.
     pub(crate) fn interrupt_by_user(&mut self, now: Duration) {
         self.stop_sound(now);
-        self.stopwatch.abandon();
+        self.latency.abandon();
         if self.responses.is_active() || self.playback.is_sounding() {
-            self.memory.owe_nothing();
+            self.history.cancel_pending_reply();
         }
         if self.responses.is_active() && !self.responses.is_cut_off(self.responses.active_id().as_deref()) {
             self.responses.cut_off();
@@ -58,7 +58,7 @@ impl Session {
         }
         self.outputs.push(Output::Flush);
         // What comes after a flush is loud again.
-        self.ducked = None;
+        self.ducking = None;
         self.flushing = Some(Flushing { until: now + FLUSHED_WITHIN, clips });
     }
 
@@ -87,7 +87,7 @@ impl Session {
             self.line_cut(&item_id);
         }
         self.ask_waiting(now);
-        self.see_goodbye();
+        self.finish_close();
     }
 
     fn received_before_cut(&mut self, clip: ClipId) -> Option<(String, u32, u64)> {

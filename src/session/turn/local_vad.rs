@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::dsp::frame::{Frame, SampleRate};
 use crate::session::io::{Deadline, Notice, Reason};
-use crate::session::plan::{Interrupt, LocalTurns, TurnControl};
+use crate::session::plan::{Interrupt, LocalTurnPlan, TurnControl};
 use crate::session::{Phase, Session};
 
 /// How late speech is noticed at first.
@@ -42,7 +42,7 @@ enum VoiceState {
 }
 
 impl LocalVad {
-    pub(crate) fn new(rate: SampleRate, turns: &LocalTurns) -> Self {
+    pub(crate) fn new(rate: SampleRate, turns: &LocalTurnPlan) -> Self {
         let usual = turns.prefix + NOTICED_AFTER;
         Self {
             before: VecDeque::new(),
@@ -110,7 +110,7 @@ impl Session {
         let Some(local) = self.local().filter(|_| !muted) else { return };
         local.hear(VoiceState::Sure(now));
         let before = local.take();
-        self.sign_of_life(now);
+        self.note_activity(now);
         match self.plan.interrupt {
             Interrupt::Server | Interrupt::Local => self.open_turn(now),
             Interrupt::Off => self.hold_turn(),
@@ -125,7 +125,7 @@ impl Session {
     /// Nobody has spoken for as long as `silent`: the turn is over.
     pub(crate) fn local_voice_stopped(&mut self, now: Duration, silent: Duration) {
         self.close_local_turn(now, silent);
-        self.stopwatch.turn_heard(now, now.saturating_sub(silent));
+        self.latency.turn_heard(now, now.saturating_sub(silent));
         if let Some(local) = self.local() {
             local.hear(VoiceState::Silent);
         }
@@ -164,7 +164,7 @@ impl Session {
 
     /// Returns where the server is in what it hears, as it counts itself; nothing while it hears nothing.
     fn written_ms(&self) -> Option<u64> {
-        matches!(self.phase, Phase::Live).then(|| self.stopwatch.written_ms())
+        matches!(self.phase, Phase::Live).then(|| self.latency.written_ms())
     }
 
     /// Returns when a turn without a pause has lasted long enough for its part to be committed.

@@ -10,7 +10,7 @@ use crate::protocol::events::response::ResponseConfig;
 use crate::session::errors::RequestKind;
 use crate::session::io::delay::DelayOrigin;
 use crate::session::io::{Notice, Output};
-use crate::session::plan::{AtInputEnd, Mode, Plan, TurnControl};
+use crate::session::plan::{InputEndAction, Mode, Plan, TurnControl};
 use crate::session::turn::unacked_audio::{TurnBoundary, UnackedAudio};
 use crate::session::{Phase, Session};
 
@@ -98,7 +98,7 @@ impl MicrophoneState {
 
     /// The server knows what was said last, or answers it.
     pub(crate) fn settle(&mut self) {
-        self.recent.settle();
+        self.recent.acknowledge();
     }
 
     pub(crate) fn has_ended(&self) -> bool {
@@ -161,12 +161,12 @@ fn first_speech(plan: &Plan) -> SpeechPhase {
 
 /// A file whose turns are ended by hand is one turn as a whole.
 fn is_one_turn(plan: &Plan) -> bool {
-    plan.turn_control() == TurnControl::Manual && plan.at_input_end == AtInputEnd::End
+    plan.turn_control() == TurnControl::Manual && plan.at_input_end == InputEndAction::End
 }
 
 impl Session {
     pub(crate) fn mic(&mut self, now: Duration, frame: &Frame) {
-        self.handover.hear(now, frame);
+        self.rollover.hear(now, frame);
         let frame = self.microphone.heard(frame);
         match (self.plan.turn_control(), self.microphone.speech) {
             (TurnControl::Server, _) | (TurnControl::Manual | TurnControl::Local, SpeechPhase::Held) => {
@@ -182,7 +182,7 @@ impl Session {
     /// Sends what is for the server, or keeps it until there is one.
     pub(crate) fn send_or_keep(&mut self, now: Duration, frame: Frame) {
         match self.phase {
-            Phase::Connecting | Phase::Opening(_) | Phase::Away(_) => self.microphone.keep(frame),
+            Phase::Connecting | Phase::Opening(_) | Phase::Reconnecting(_) => self.microphone.keep(frame),
             Phase::Live => self.append(now, frame),
             Phase::Closing(_) | Phase::Over => {}
         }
@@ -193,7 +193,7 @@ impl Session {
             return;
         }
         let audio = self.microphone.codec.encode(&frame.samples);
-        self.stopwatch.wrote(now, frame.samples.len());
+        self.latency.wrote(now, frame.samples.len());
         self.microphone.uncommitted += frame.samples.len() as u64;
         self.microphone.recent.sent(frame);
         self.send_unnamed(ClientBody::AudioAppend(audio));
@@ -236,7 +236,11 @@ impl Session {
                 self.show(Notice::Error { code: None, message });
             }
             // Nobody was told to speak yet; the microphone was only open before the connection was.
-            Phase::Connecting | Phase::Opening(_) | Phase::Away(_) | Phase::Closing(_) | Phase::Over => {
+            Phase::Connecting
+            | Phase::Opening(_)
+            | Phase::Reconnecting(_)
+            | Phase::Closing(_)
+            | Phase::Over => {
                 self.show(Notice::Debug(format!("{frames} frames came before there was a connection")));
             }
         }
@@ -250,7 +254,7 @@ impl Session {
         self.microphone.recent.begin();
         self.microphone.saw_activity(now);
         // The turn before was not over.
-        self.stopwatch.abandon_unanswered();
+        self.latency.abandon_unanswered();
         self.show(Notice::SpeechStarted { audio_ms });
         if self.plan.server_interrupts() {
             self.interrupt_by_server(now);
@@ -264,7 +268,7 @@ impl Session {
         self.speech_is_over();
         self.show(Notice::SpeechStopped { audio_ms });
         if self.is_answered_by_server() {
-            self.stopwatch.turn_found(now, audio_ms, self.responses.older());
+            self.latency.turn_found(now, audio_ms, self.responses.older());
         }
         self.turn_found(now);
     }
@@ -306,9 +310,9 @@ impl Session {
         self.microphone.saw_activity(now);
         // Some servers leave out speech_stopped.
         if self.microphone.speech == SpeechPhase::Heard && self.is_answered_by_server() {
-            self.stopwatch.turn_found_by_commit(now, self.responses.older());
+            self.latency.turn_found_by_commit(now, self.responses.older());
         }
-        self.stopwatch.committed(now);
+        self.latency.committed(now);
         self.sent.acknowledge(&RequestKind::Commit);
         self.speech_is_over();
         if let Some(item_id) = item_id {
@@ -375,7 +379,7 @@ impl Session {
     pub(crate) fn close_turn(&mut self, now: Duration) {
         match self.phase {
             Phase::Live => self.commit_turn(now),
-            Phase::Connecting | Phase::Opening(_) | Phase::Away(_) => {
+            Phase::Connecting | Phase::Opening(_) | Phase::Reconnecting(_) => {
                 if self.microphone.speech == SpeechPhase::Held {
                     self.microphone.speech = SpeechPhase::Waiting;
                 }
@@ -419,7 +423,7 @@ impl Session {
     fn answer_turn(&mut self, now: Duration) {
         match self.plan.mode {
             Mode::Talk | Mode::Chat | Mode::Ask => {
-                self.stopwatch.turn_ended(now, DelayOrigin::Commit);
+                self.latency.turn_ended(now, DelayOrigin::Commit);
                 self.ask_for_answer(now, ResponseConfig::default());
             }
             Mode::Transcribe => self.transcript.expect_one_more(),

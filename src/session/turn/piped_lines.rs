@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::session::io::EndReason;
-use crate::session::plan::AtInputEnd;
+use crate::session::plan::InputEndAction;
 use crate::session::{Phase, Session};
 
 impl Session {
@@ -17,8 +17,8 @@ impl Session {
     /// was only not closed.
     pub(crate) fn lines_ended(&mut self, now: Duration) {
         match self.plan.at_input_end {
-            AtInputEnd::GoOn if self.transcript.has_typed() => self.hang_up(now, EndReason::InputEnded),
-            AtInputEnd::GoOn | AtInputEnd::End => {}
+            InputEndAction::GoOn if self.transcript.has_typed() => self.hang_up(now, EndReason::InputEnded),
+            InputEndAction::GoOn | InputEndAction::End => {}
         }
     }
 }

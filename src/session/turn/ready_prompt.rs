@@ -19,15 +19,15 @@ pub(crate) enum ReadyPrompt {
 
 impl Session {
     pub(crate) fn input_started(&mut self) {
-        if self.invitation == ReadyPrompt::TooEarly {
-            self.invitation = ReadyPrompt::Due;
+        if self.ready_prompt == ReadyPrompt::TooEarly {
+            self.ready_prompt = ReadyPrompt::Due;
         }
     }
 
     /// Tells the user to speak once both ends hear.
-    pub(crate) fn see_microphone(&mut self) {
-        if self.invitation == ReadyPrompt::Due && matches!(self.phase, Phase::Live) {
-            self.invitation = ReadyPrompt::Told;
+    pub(crate) fn update_microphone(&mut self) {
+        if self.ready_prompt == ReadyPrompt::Due && matches!(self.phase, Phase::Live) {
+            self.ready_prompt = ReadyPrompt::Told;
             self.show(Notice::SpeakNow);
         }
     }

@@ -17,13 +17,13 @@ const LONGEST_TURN: Duration = Duration::from_secs(30);
 pub(crate) struct UnackedAudio {
     frames: VecDeque<Frame>,
     samples: u64,
-    turn: TurnState,
+    turn: UnackedTurn,
     before_speech: u64,
     longest: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum TurnState {
+enum UnackedTurn {
     /// Nobody speaks, and what was said is known or answered.
     None,
     /// The user speaks.
@@ -46,7 +46,7 @@ impl UnackedAudio {
         Self {
             frames: VecDeque::new(),
             samples: 0,
-            turn: TurnState::None,
+            turn: UnackedTurn::None,
             before_speech: match found {
                 TurnBoundary::Late => rate.samples(BEFORE_SPEECH),
                 TurnBoundary::AtOnce => 0,
@@ -64,47 +64,47 @@ impl UnackedAudio {
 
     /// A turn begins.
     pub(crate) fn begin(&mut self) {
-        self.turn = TurnState::Spoken;
+        self.turn = UnackedTurn::Spoken;
     }
 
     /// The turn is over.
     pub(crate) fn end(&mut self) {
-        if self.turn == TurnState::Spoken {
-            self.turn = TurnState::Unsettled;
+        if self.turn == UnackedTurn::Spoken {
+            self.turn = UnackedTurn::Unsettled;
         }
     }
 
     /// The turn that is over is known to this side, or is being answered.
-    pub(crate) fn settle(&mut self) {
-        if self.turn == TurnState::Unsettled {
-            self.turn = TurnState::None;
+    pub(crate) fn acknowledge(&mut self) {
+        if self.turn == UnackedTurn::Unsettled {
+            self.turn = UnackedTurn::None;
             self.trim();
         }
     }
 
     /// What was said is not to be heard at all.
     pub(crate) fn discard(&mut self) {
-        self.turn = TurnState::None;
+        self.turn = UnackedTurn::None;
         self.frames.clear();
         self.samples = 0;
     }
 
     /// Returns whether a turn is over and not settled.
     pub(crate) fn has_unsettled(&self) -> bool {
-        self.turn == TurnState::Unsettled
+        self.turn == UnackedTurn::Unsettled
     }
 
     /// Takes what the next server has to hear.
     pub(crate) fn take(&mut self) -> VecDeque<Frame> {
-        self.turn = TurnState::None;
+        self.turn = UnackedTurn::None;
         self.samples = 0;
         std::mem::take(&mut self.frames)
     }
 
     fn trim(&mut self) {
         let most = match self.turn {
-            TurnState::None => self.before_speech,
-            TurnState::Spoken | TurnState::Unsettled => self.longest,
+            UnackedTurn::None => self.before_speech,
+            UnackedTurn::Spoken | UnackedTurn::Unsettled => self.longest,
         };
         while self.samples > most {
             let Some(oldest) = self.frames.pop_front() else { return };
@@ -119,7 +119,7 @@ mod tests {
 
     fn send(recent: &mut UnackedAudio, ms: usize) {
         for _ in 0..ms / 10 {
-            recent.sent(Frame::new(SampleRate::WIRE, vec![1; 240]));
+            recent.sent(Frame::new(SampleRate::HZ_24000, vec![1; 240]));
         }
     }
 
@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn silence_is_forgotten_and_speech_is_kept() {
-        let mut recent = UnackedAudio::new(SampleRate::WIRE, TurnBoundary::Late);
+        let mut recent = UnackedAudio::new(SampleRate::HZ_24000, TurnBoundary::Late);
         send(&mut recent, 5_000);
         recent.begin();
         send(&mut recent, 3_000);
@@ -141,19 +141,19 @@ mod tests {
 
     #[test]
     fn what_is_settled_is_forgotten_but_not_what_is_being_said() {
-        let mut recent = UnackedAudio::new(SampleRate::WIRE, TurnBoundary::Late);
+        let mut recent = UnackedAudio::new(SampleRate::HZ_24000, TurnBoundary::Late);
         recent.begin();
         send(&mut recent, 3_000);
-        recent.settle();
+        recent.acknowledge();
         assert_eq!(recent.frames.len(), 300, "it is still being said");
         recent.end();
-        recent.settle();
+        recent.acknowledge();
         assert_eq!(taken_ms(recent), 1_000);
     }
 
     #[test]
     fn a_turn_has_a_longest_length() {
-        let mut recent = UnackedAudio::new(SampleRate::WIRE, TurnBoundary::AtOnce);
+        let mut recent = UnackedAudio::new(SampleRate::HZ_24000, TurnBoundary::AtOnce);
         recent.begin();
         send(&mut recent, 40_000);
         assert_eq!(taken_ms(recent), 30_000);
@@ -161,11 +161,11 @@ mod tests {
 
     #[test]
     fn a_turn_by_hand_leaves_nothing_behind() {
-        let mut recent = UnackedAudio::new(SampleRate::WIRE, TurnBoundary::AtOnce);
+        let mut recent = UnackedAudio::new(SampleRate::HZ_24000, TurnBoundary::AtOnce);
         recent.begin();
         send(&mut recent, 300);
         recent.end();
-        recent.settle();
+        recent.acknowledge();
         assert_eq!(taken_ms(recent), 0);
     }
 }

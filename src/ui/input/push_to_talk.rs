@@ -24,7 +24,7 @@ const REPEATS_APART: Duration = Duration::from_millis(150);
 pub enum ReleaseEvents {
     /// Not that it has been seen.
     #[default]
-    Untold,
+    Unsupported,
     /// It does.
     Told,
 }
@@ -33,13 +33,13 @@ pub enum ReleaseEvents {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PushToTalkKey {
     releases: ReleaseEvents,
-    hold: Option<Hold>,
+    hold: Option<KeyHold>,
     last_press: Option<Duration>,
 }
 
 /// The key is down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Hold {
+struct KeyHold {
     /// When it last gave a sign of itself.
     sign: Duration,
     within: Duration,
@@ -72,10 +72,10 @@ impl PushToTalkKey {
         let before = self.last_press.replace(now);
         match self.releases {
             ReleaseEvents::Told => {
-                self.hold = Some(Hold { sign: now, within: SIGN_WITHIN });
+                self.hold = Some(KeyHold { sign: now, within: SIGN_WITHIN });
                 Some(UserCommand::BeginTurn)
             }
-            ReleaseEvents::Untold => {
+            ReleaseEvents::Unsupported => {
                 let repeats = before.is_some_and(|before| now.saturating_sub(before) < REPEATS_APART);
                 (!repeats).then_some(UserCommand::SwitchTurn)
             }
@@ -86,7 +86,7 @@ impl PushToTalkKey {
     pub fn repeat(&mut self, now: Duration) -> Option<UserCommand> {
         self.learn(ReleaseEvents::Told);
         if let Some(hold) = &mut self.hold {
-            *hold = Hold { sign: now, within: REPEATS_WITHIN };
+            *hold = KeyHold { sign: now, within: REPEATS_WITHIN };
         }
         None
     }
@@ -96,13 +96,13 @@ impl PushToTalkKey {
         let was_known = std::mem::replace(&mut self.releases, ReleaseEvents::Told);
         let was_held = self.hold.take().is_some();
         // The press that taught this may have begun a turn.
-        (was_held || was_known == ReleaseEvents::Untold).then_some(UserCommand::EndTurn)
+        (was_held || was_known == ReleaseEvents::Unsupported).then_some(UserCommand::EndTurn)
     }
 
     /// Another key is pressed: it may be the one that repeats from here on.
     pub fn other(&mut self, now: Duration) {
         if let Some(hold) = &mut self.hold {
-            *hold = Hold { sign: now, within: SIGN_WITHIN };
+            *hold = KeyHold { sign: now, within: SIGN_WITHIN };
         }
     }
 

@@ -18,14 +18,14 @@ use crate::ui::view::theme::Theme;
 
 /// How long the threads of the screen may take to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Patience {
+pub enum ScreenTimeout {
     /// Much longer than drawing takes, much shorter than a user waits.
     Usual,
     /// As long as a signal leaves: its end takes a second in all.
     Signalled,
 }
 
-impl Patience {
+impl ScreenTimeout {
     fn time(self) -> Duration {
         match self {
             Self::Usual => Duration::from_secs(1),
@@ -122,11 +122,11 @@ impl Screen {
     /// # Errors
     ///
     /// What went wrong with the terminal while it was drawn on.
-    pub fn close(mut self, patience: Patience) -> Result<(), ScreenError> {
+    pub fn close(mut self, patience: ScreenTimeout) -> Result<(), ScreenError> {
         self.stop(patience)
     }
 
-    fn stop(&mut self, patience: Patience) -> Result<(), ScreenError> {
+    fn stop(&mut self, patience: ScreenTimeout) -> Result<(), ScreenError> {
         self.grip.end_drawing();
         let ended = match self.painter.take().map(|painter| join_in_time(painter, patience)) {
             None => Ok(()),
@@ -148,12 +148,12 @@ impl Screen {
 impl Drop for Screen {
     fn drop(&mut self) {
         // Whoever wants to know what went wrong calls `close`.
-        let _ = self.stop(Patience::Usual);
+        let _ = self.stop(ScreenTimeout::Usual);
     }
 }
 
 /// Joins a thread; nothing if it does not end in time.
-fn join_in_time<T>(handle: JoinHandle<T>, patience: Patience) -> Option<thread::Result<T>> {
+fn join_in_time<T>(handle: JoinHandle<T>, patience: ScreenTimeout) -> Option<thread::Result<T>> {
     let step = Duration::from_millis(2);
     let mut waited = Duration::ZERO;
     while !handle.is_finished() {

@@ -55,7 +55,7 @@ pub(super) fn start(
 fn releases() -> ReleaseEvents {
     match supports_keyboard_enhancement() {
         Ok(true) => ReleaseEvents::Told,
-        Ok(false) | Err(_) => ReleaseEvents::Untold,
+        Ok(false) | Err(_) => ReleaseEvents::Unsupported,
     }
 }
 

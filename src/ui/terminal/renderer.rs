@@ -195,7 +195,7 @@ impl<'a> Renderer<'a> {
         self.editor.talk_key.learn(releases);
         self.keys = match releases {
             ReleaseEvents::Told => Some(KeyReporting::Held),
-            ReleaseEvents::Untold => None,
+            ReleaseEvents::Unsupported => None,
         };
         self.pace.touch();
     }

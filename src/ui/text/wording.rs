@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::session::io::delay::{Delay, DelayStats, Delays};
 use crate::session::io::{
-    ConnectionState, EchoMode, EchoStatus, EndReason, Failure, Limit, Turn, UsageReport,
+    ConnectionState, EchoMode, EchoStatus, EndReason, Failure, Limit, TurnState, UsageReport,
 };
 use crate::ui::text::sanitize;
 
@@ -14,27 +14,27 @@ pub fn connection(connection: ConnectionState) -> &'static str {
         ConnectionState::Connecting => "connecting…",
         ConnectionState::Configuring => "configuring…",
         ConnectionState::Live => "connected",
-        ConnectionState::Away => "connection lost, trying again…",
+        ConnectionState::Reconnecting => "connection lost, trying again…",
         ConnectionState::Closing => "closing…",
         ConnectionState::Closed => "closed",
     }
 }
 
 /// Returns whose turn it is.
-pub fn turn(turn: Turn) -> &'static str {
+pub fn turn(turn: TurnState) -> &'static str {
     match turn {
-        Turn::Listening => "listening",
-        Turn::User => "you speak",
-        Turn::Thinking => "thinking",
-        Turn::Assistant => "answering",
+        TurnState::Listening => "listening",
+        TurnState::User => "you speak",
+        TurnState::Thinking => "thinking",
+        TurnState::Assistant => "answering",
     }
 }
 
 /// Returns the same where the user begins turns by hand: nobody listens before.
-pub fn turn_by_hand(turn: Turn) -> &'static str {
+pub fn turn_by_hand(turn: TurnState) -> &'static str {
     match turn {
-        Turn::Listening => "your turn",
-        Turn::User | Turn::Thinking | Turn::Assistant => self::turn(turn),
+        TurnState::Listening => "your turn",
+        TurnState::User | TurnState::Thinking | TurnState::Assistant => self::turn(turn),
     }
 }
 

@@ -90,7 +90,7 @@ pub fn fold(text: &str, columns: usize) -> Vec<Range<usize>> {
 
 /// A place where a line may end.
 #[derive(Clone, Copy)]
-struct Gap {
+struct BreakPoint {
     /// Where the line ends.
     end: usize,
     /// Where the next one begins.
@@ -104,7 +104,7 @@ struct Wrapper {
     lines: Vec<Range<usize>>,
     start: usize,
     column: usize,
-    gap: Option<Gap>,
+    gap: Option<BreakPoint>,
 }
 
 impl Wrapper {
@@ -117,7 +117,7 @@ impl Wrapper {
                 self.space(place, cluster_width(cluster), before);
             } else {
                 if is_gap(before, cluster) {
-                    self.gap = Some(Gap { end: place.start, next: place.start, column: self.column });
+                    self.gap = Some(BreakPoint { end: place.start, next: place.start, column: self.column });
                 }
                 self.cluster(place, cluster_width(cluster));
             }
@@ -134,7 +134,7 @@ impl Wrapper {
             Some(gap) if is_space(before) => gap.end,
             Some(_) | None => place.start,
         };
-        self.gap = Some(Gap { end, next: place.end, column: self.column });
+        self.gap = Some(BreakPoint { end, next: place.end, column: self.column });
     }
 
     fn cluster(&mut self, place: Range<usize>, wide: usize) {

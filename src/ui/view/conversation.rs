@@ -10,7 +10,7 @@ use crate::session::io::ConnectionState;
 use crate::ui::input::push_to_talk::ReleaseEvents;
 use crate::ui::model::{SpeakerRole, TurnEntry};
 use crate::ui::text::wrap::{cluster_start, width, wrap};
-use crate::ui::view::row::{self, Align, line_width};
+use crate::ui::view::row::{self, RowAlignment, line_width};
 use crate::ui::view::theme::Theme;
 use crate::ui::view::{DrawResult, ScreenState};
 
@@ -46,7 +46,7 @@ pub fn draw(frame: &mut Frame, area: Rect, scene: &ScreenState) -> DrawResult {
     let (rows, drawn) = seen_rows(area, shape, scene);
     let top = area.bottom() - u16::try_from(rows.len()).unwrap_or(area.height);
     let seen = Rect { y: top, height: area.bottom() - top, ..area };
-    row::draw_all(frame, seen, &rows, Align::Left);
+    row::draw_all(frame, seen, &rows, RowAlignment::Left);
     if drawn.scroll > 0 {
         draw_more(frame, area, (drawn.scroll, scene.theme));
     }
@@ -66,7 +66,7 @@ fn draw_more(frame: &mut Frame, area: Rect, (below, theme): (usize, &Theme)) {
         }
     }
     frame.render_widget(Clear, place);
-    row::draw(frame, place, &Line::styled(more, theme.muted), Align::Left);
+    row::draw(frame, place, &Line::styled(more, theme.muted), RowAlignment::Left);
 }
 
 /// Lays the talk out from its end, no further than is seen; all of it where it is scrolled, so that what is
@@ -199,7 +199,7 @@ fn draw_welcome(frame: &mut Frame, area: Rect, scene: &ScreenState) {
     let text = match (model.connection, model.ready.is_some() && model.ended.is_none()) {
         (ConnectionState::Live, true) if model.about.manual_turns => match scene.editor.talk_key.releases() {
             ReleaseEvents::Told => "Hold Space while you speak, and let it go to be answered.",
-            ReleaseEvents::Untold => "Press Space to speak, and Space again to be answered.",
+            ReleaseEvents::Unsupported => "Press Space to speak, and Space again to be answered.",
         },
         (ConnectionState::Live, true) if model.about.demo => {
             "This is the demo built into rtvoice. Speak, or type and press Enter."
@@ -209,7 +209,7 @@ fn draw_welcome(frame: &mut Frame, area: Rect, scene: &ScreenState) {
             ConnectionState::Connecting
             | ConnectionState::Configuring
             | ConnectionState::Live
-            | ConnectionState::Away
+            | ConnectionState::Reconnecting
             | ConnectionState::Closing
             | ConnectionState::Closed,
             _,
@@ -221,5 +221,5 @@ fn draw_welcome(frame: &mut Frame, area: Rect, scene: &ScreenState) {
         .collect();
     let height = u16::try_from(lines.len()).unwrap_or(u16::MAX).min(area.height);
     let middle = Rect { y: area.y + (area.height - height) / 2, height, ..area };
-    row::draw_all(frame, middle, &lines, Align::Center);
+    row::draw_all(frame, middle, &lines, RowAlignment::Center);
 }

@@ -10,7 +10,7 @@ use crate::session::io::Side;
 use crate::ui::text::devices::{self, DeviceRow};
 use crate::ui::text::wrap::truncate;
 use crate::ui::view::ScreenState;
-use crate::ui::view::row::{self, Align};
+use crate::ui::view::row::{self, RowAlignment};
 
 /// The frame around the list.
 const FRAME: u16 = 2;
@@ -30,7 +30,12 @@ pub fn draw(frame: &mut Frame, area: Rect, scene: &ScreenState, at: usize) {
     }
     let room = usize::from(inside.width);
     let Some(entries) = &scene.model.devices else {
-        row::draw(frame, inside, &Line::styled("looking for devices…", scene.theme.quiet), Align::Left);
+        row::draw(
+            frame,
+            inside,
+            &Line::styled("looking for devices…", scene.theme.quiet),
+            RowAlignment::Left,
+        );
         return;
     };
     let rows = devices::rows(entries);
@@ -39,7 +44,7 @@ pub fn draw(frame: &mut Frame, area: Rect, scene: &ScreenState, at: usize) {
             frame,
             inside,
             &Line::styled("there is no device to choose", scene.theme.quiet),
-            Align::Left,
+            RowAlignment::Left,
         );
         return;
     }
@@ -47,14 +52,14 @@ pub fn draw(frame: &mut Frame, area: Rect, scene: &ScreenState, at: usize) {
     let height = usize::from(inside.height);
     let first = (chosen + 1).saturating_sub(height);
     let seen: Vec<_> = lines.into_iter().skip(first).take(height).collect();
-    row::draw_all(frame, inside, &seen, Align::Left);
+    row::draw_all(frame, inside, &seen, RowAlignment::Left);
 }
 
 /// Says what the keys do.
 pub fn draw_hint(frame: &mut Frame, area: Rect, scene: &ScreenState) {
     let hint = " Up, Down move   Enter takes   Esc goes back";
     let hint = truncate(hint, usize::from(area.width));
-    row::draw(frame, area, &Line::styled(hint, scene.theme.strong), Align::Left);
+    row::draw(frame, area, &Line::styled(hint, scene.theme.strong), RowAlignment::Left);
 }
 
 /// Returns the lines, and which of them is chosen.

@@ -7,13 +7,13 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use crate::session::io::{ConnectionState, Turn};
+use crate::session::io::{ConnectionState, TurnState};
 use crate::ui::model::{DeviceUnavailable, Model};
 use crate::ui::text::sanitize::one_line;
 use crate::ui::text::wording;
 use crate::ui::text::wrap::{truncate, width};
 use crate::ui::view::ScreenState;
-use crate::ui::view::row::{self, Align};
+use crate::ui::view::row::{self, RowAlignment};
 
 /// The longest name of a model that is shown whole.
 const LONGEST_NAME: usize = 32;
@@ -39,9 +39,9 @@ pub fn draw(frame: &mut Frame, area: Rect, scene: &ScreenState) {
         line.push_span(Span::styled(separator, scene.theme.quiet));
         line.push_span(Span::styled(fact, style));
     }
-    row::draw(frame, area, &line, Align::Right);
+    row::draw(frame, area, &line, RowAlignment::Right);
     let place = Rect { width: u16::try_from(width(&state)).unwrap_or(area.width), ..area };
-    row::draw(frame, place, &Line::styled(state, scene.theme.strong), Align::Left);
+    row::draw(frame, place, &Line::styled(state, scene.theme.strong), RowAlignment::Left);
 }
 
 /// Returns the state of the call, long and short.
@@ -58,7 +58,7 @@ fn states(model: &Model) -> [String; 2] {
         }
         ConnectionState::Connecting
         | ConnectionState::Configuring
-        | ConnectionState::Away
+        | ConnectionState::Reconnecting
         | ConnectionState::Closing
         | ConnectionState::Closed => [format!(" rtvoice  {connection}"), format!(" {connection}")],
     }
@@ -99,7 +99,7 @@ fn facts(scene: &ScreenState) -> Vec<(String, Style)> {
 fn microphone(scene: &ScreenState) -> (String, Style) {
     let model = scene.model;
     // Where turns are made by hand, nothing is sent between them.
-    let is_open = !model.about.manual_turns || model.turn == Turn::User;
+    let is_open = !model.about.manual_turns || model.turn == TurnState::User;
     let is_used = model.connection == ConnectionState::Live && model.can_speak && model.ended.is_none();
     let (word, style) = if model.microphone == DeviceUnavailable::Lost {
         ("NO MIC", scene.theme.error)

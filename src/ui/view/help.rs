@@ -8,7 +8,7 @@ use ratatui::widgets::{Block, BorderType, Clear, Padding};
 use crate::ui::input::push_to_talk::ReleaseEvents;
 use crate::ui::text::wrap::{truncate, width};
 use crate::ui::view::ScreenState;
-use crate::ui::view::row::{self, Align};
+use crate::ui::view::row::{self, RowAlignment};
 
 /// The widest key and the space behind it.
 const KEY_WIDTH: usize = 16;
@@ -39,12 +39,12 @@ pub fn draw(frame: &mut Frame, area: Rect, scene: &ScreenState) {
         frame.render_widget(block, popup);
     }
     let lines: Vec<_> = keys.iter().map(|key| key_line(*key, usize::from(inside.width), scene)).collect();
-    row::draw_all(frame, inside, &lines, Align::Left);
+    row::draw_all(frame, inside, &lines, RowAlignment::Left);
 }
 
 /// Says how to leave.
 pub fn draw_hint(frame: &mut Frame, area: Rect, scene: &ScreenState) {
-    row::draw(frame, area, &Line::styled(" Any key goes back", scene.theme.strong), Align::Left);
+    row::draw(frame, area, &Line::styled(" Any key goes back", scene.theme.strong), RowAlignment::Left);
 }
 
 fn key_line(key: (&'static str, &'static str), room: usize, scene: &ScreenState) -> Line<'static> {
@@ -59,7 +59,7 @@ fn keys(scene: &ScreenState) -> [(&'static str, &'static str); 15] {
     let space = match (scene.model.about.manual_turns, scene.editor.talk_key.releases()) {
         (false, _) => "mute or unmute (on an empty line)",
         (true, ReleaseEvents::Told) => "speak while you hold it (on an empty line)",
-        (true, ReleaseEvents::Untold) => "begin your turn, and end it (on an empty line)",
+        (true, ReleaseEvents::Unsupported) => "begin your turn, and end it (on an empty line)",
     };
     [
         ("Ctrl-C, Ctrl-Q", "end the call; Ctrl-D on an empty line"),

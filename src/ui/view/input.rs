@@ -6,7 +6,7 @@ use ratatui::text::{Line, Span};
 
 use crate::ui::text::wrap::{fold, width};
 use crate::ui::view::ScreenState;
-use crate::ui::view::row::{self, Align};
+use crate::ui::view::row::{self, RowAlignment};
 
 /// What stands before the text.
 const PROMPT: &str = "> ";
@@ -41,7 +41,7 @@ pub fn draw(frame: &mut Frame, area: Rect, scene: &ScreenState) {
             line.push_span(Span::styled(INVITATION, scene.theme.quiet));
         }
         let place = Rect { y: area.y + below(at - first), height: 1, ..area };
-        row::draw(frame, place, &line, Align::Left);
+        row::draw(frame, place, &line, RowAlignment::Left);
     }
     let column = below(PROMPT.len() + width(&text[rows[row].start..cursor]));
     let x = area.x.saturating_add(column).min(area.right() - 1);

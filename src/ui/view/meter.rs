@@ -6,7 +6,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use crate::ui::view::ScreenState;
-use crate::ui::view::row::{self, Align};
+use crate::ui::view::row::{self, RowAlignment};
 
 /// How many levels a meter tells apart: 2.5 dB each.
 pub const STEPS: usize = 24;
@@ -42,7 +42,7 @@ pub fn draw(frame: &mut Frame, area: Rect, scene: &ScreenState) {
     }
     spans.push(Span::raw("   Assistant "));
     spans.extend(bar(scene.glance.output_dbfs, width, (theme.assistant, theme.quiet)));
-    row::draw(frame, area, &Line::from(spans), Align::Left);
+    row::draw(frame, area, &Line::from(spans), RowAlignment::Left);
 }
 
 /// Heavy and light lines, so that the level is seen without colour.

@@ -17,14 +17,14 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use crate::session::io::Turn;
+use crate::session::io::TurnState;
 use crate::ui::input::editor::Editor;
 use crate::ui::input::push_to_talk::ReleaseEvents;
 use crate::ui::model::{Model, StatusNoteKind};
 use crate::ui::text::wording;
 use crate::ui::text::wrap::{truncate, width, wrap};
 use crate::ui::view::layout::ScreenLayout;
-use crate::ui::view::row::Align;
+use crate::ui::view::row::RowAlignment;
 use crate::ui::view::theme::Theme;
 
 /// Long enough to be read twice.
@@ -98,7 +98,7 @@ pub fn draw(frame: &mut Frame, scene: &ScreenState) -> DrawResult {
 fn draw_rules(frame: &mut Frame, plan: &ScreenLayout, scene: &ScreenState) {
     for area in plan.rules {
         let rule = "─".repeat(usize::from(area.width));
-        row::draw(frame, area, &Line::styled(rule, scene.theme.quiet), Align::Left);
+        row::draw(frame, area, &Line::styled(rule, scene.theme.quiet), RowAlignment::Left);
     }
     draw_delay(frame, plan.rules[1], scene);
 }
@@ -110,7 +110,7 @@ fn draw_delay(frame: &mut Frame, rule: Rect, scene: &ScreenState) {
     let wide = u16::try_from(width(&told)).unwrap_or(u16::MAX);
     if rule.height > 0 && wide + 2 <= rule.width {
         let place = Rect { x: rule.right() - wide - 2, width: wide, ..rule };
-        row::draw(frame, place, &Line::styled(told, scene.theme.quiet), Align::Left);
+        row::draw(frame, place, &Line::styled(told, scene.theme.quiet), RowAlignment::Left);
     }
 }
 
@@ -143,7 +143,7 @@ fn draw_remark(frame: &mut Frame, area: Rect, scene: &ScreenState) {
         // What finds no place is left out, visibly.
         let end = if at == last { text.len() } else { range.end };
         let line = truncate(&text[range.start..end], columns).into_owned();
-        row::draw(frame, place, &Line::styled(line, style), Align::Left);
+        row::draw(frame, place, &Line::styled(line, style), RowAlignment::Left);
     }
 }
 
@@ -158,7 +158,7 @@ fn draw_hints(frame: &mut Frame, area: Rect, scene: &ScreenState) {
         line.push_span(Span::styled(format!(" {key}"), scene.theme.strong));
         line.push_span(Span::styled(format!(" {what} "), scene.theme.quiet));
     }
-    row::draw(frame, area, &line, Align::Left);
+    row::draw(frame, area, &line, RowAlignment::Left);
 }
 
 /// The most important first.
@@ -171,10 +171,14 @@ fn hints(scene: &ScreenState) -> [(&'static str, &'static str); 6] {
         return [first, second, mute, stop, ("PgUp", "scroll"), send];
     }
     let turn = match (scene.editor.talk_key.releases(), model.turn) {
-        (ReleaseEvents::Told, Turn::User) => "let go to end",
-        (ReleaseEvents::Told, Turn::Listening | Turn::Thinking | Turn::Assistant) => "hold to talk",
-        (ReleaseEvents::Untold, Turn::User) => "end turn",
-        (ReleaseEvents::Untold, Turn::Listening | Turn::Thinking | Turn::Assistant) => "speak",
+        (ReleaseEvents::Told, TurnState::User) => "let go to end",
+        (ReleaseEvents::Told, TurnState::Listening | TurnState::Thinking | TurnState::Assistant) => {
+            "hold to talk"
+        }
+        (ReleaseEvents::Unsupported, TurnState::User) => "end turn",
+        (ReleaseEvents::Unsupported, TurnState::Listening | TurnState::Thinking | TurnState::Assistant) => {
+            "speak"
+        }
     };
     [first, second, ("Space", turn), mute, stop, send]
 }

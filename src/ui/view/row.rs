@@ -12,23 +12,23 @@ use crate::ui::text::wrap::width;
 
 /// Where a line stands in its area.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Align {
+pub(super) enum RowAlignment {
     Left,
     Center,
     Right,
 }
 
 /// Draws a line in the first row of an area; what finds no place at its end is left out.
-pub(super) fn draw(frame: &mut Frame, area: Rect, line: &Line, align: Align) {
+pub(super) fn draw(frame: &mut Frame, area: Rect, line: &Line, align: RowAlignment) {
     let area = area.intersection(frame.area());
     if area.is_empty() {
         return;
     }
     let rest = usize::from(area.width).saturating_sub(line_width(line));
     let indent = match align {
-        Align::Left => 0,
-        Align::Center => rest / 2,
-        Align::Right => rest,
+        RowAlignment::Left => 0,
+        RowAlignment::Center => rest / 2,
+        RowAlignment::Right => rest,
     };
     let indent = u16::try_from(indent).unwrap_or(area.width);
     let buffer = frame.buffer_mut();
@@ -37,7 +37,7 @@ pub(super) fn draw(frame: &mut Frame, area: Rect, line: &Line, align: Align) {
 }
 
 /// Draws lines in the rows of an area.
-pub(super) fn draw_all(frame: &mut Frame, area: Rect, lines: &[Line], align: Align) {
+pub(super) fn draw_all(frame: &mut Frame, area: Rect, lines: &[Line], align: RowAlignment) {
     for (line, row) in lines.iter().zip(area.rows()) {
         draw(frame, row, line, align);
     }

@@ -74,7 +74,7 @@ pub(crate) fn endpoint_with_tls(authority: &Authority, key: &str) -> u16 {
         let (acceptor, options) = (acceptor.clone(), Arc::clone(&options));
         async move {
             if let Ok(stream) = acceptor.accept(stream).await {
-                demo::attend(stream, options).await;
+                demo::serve_connection(stream, options).await;
             }
         }
     })
@@ -83,7 +83,7 @@ pub(crate) fn endpoint_with_tls(authority: &Authority, key: &str) -> u16 {
 /// Starts the endpoint without TLS and without a key. Returns its port.
 pub(crate) fn endpoint() -> u16 {
     let options = Arc::new(options(None));
-    listen(move |stream| demo::attend(stream, Arc::clone(&options)))
+    listen(move |stream| demo::serve_connection(stream, Arc::clone(&options)))
 }
 
 fn options(key: Option<Secret>) -> EndpointOptions {

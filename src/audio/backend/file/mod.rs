@@ -13,24 +13,24 @@ use crate::dsp::resample::Resampler;
 use crate::files;
 
 /// The rate that a pipe is resampled to.
-const PIPE_RATE: SampleRate = SampleRate::WIRE;
+const PIPE_RATE: SampleRate = SampleRate::HZ_24000;
 /// How many pieces wait between the reader of the pipe and the audio thread: at most about half a second.
 const PIPE_PIECES: usize = 6;
 /// How much of a file is searched for how its samples are aligned, if its header leaves that open.
 const SCANNED_BYTES: u64 = 64 << 20;
 
 /// A source of mono samples.
-pub(crate) enum Feed {
+pub(crate) enum SampleSource {
     /// Silence at a rate.
     Silence(SampleRate),
     /// A file.
     File(Box<ReadBuffer<AudioReader<File>>>),
     /// Standard input or a named pipe, read by a thread of its own.
-    Pipe(ReadBuffer<Receiver<Piece>>),
+    Pipe(ReadBuffer<Receiver<PipeChunk>>),
 }
 
 /// What the thread that reads a pipe hands over.
-pub(crate) enum Piece {
+pub(crate) enum PipeChunk {
     Sound(Vec<f32>),
     Warning(String),
     Failed(AudioFileError),
@@ -65,7 +65,7 @@ pub(crate) enum ReadStatus {
     Nothing(String),
 }
 
-impl Feed {
+impl SampleSource {
     /// Opens a WAV or AU file, or a named pipe.
     pub(crate) fn open(path: &Path) -> Result<Self, AudioError> {
         let open_input = |source| AudioError::OpenInput { path: path.to_owned(), source };
@@ -107,7 +107,7 @@ impl Feed {
             .name("pipe".to_owned())
             .spawn(move || {
                 if let Err(error) = read_pipe(source, &pieces) {
-                    let _ = pieces.send(Piece::Failed(error));
+                    let _ = pieces.send(PipeChunk::Failed(error));
                 }
             })
             .map_err(AudioError::Thread)?;
@@ -215,21 +215,21 @@ fn read_file(reader: &mut AudioReader<File>, samples: &mut Vec<f32>) -> Refill {
     }
 }
 
-fn receive_piece(pieces: &mut Receiver<Piece>, samples: &mut Vec<f32>) -> Refill {
+fn receive_piece(pieces: &mut Receiver<PipeChunk>, samples: &mut Vec<f32>) -> Refill {
     match pieces.try_recv() {
-        Ok(Piece::Sound(piece)) => {
+        Ok(PipeChunk::Sound(piece)) => {
             *samples = piece;
             Refill::More
         }
-        Ok(Piece::Warning(flaws)) => Refill::Warning(flaws),
-        Ok(Piece::Failed(error)) => Refill::Failed(error),
+        Ok(PipeChunk::Warning(flaws)) => Refill::Warning(flaws),
+        Ok(PipeChunk::Failed(error)) => Refill::Failed(error),
         Err(TryRecvError::Empty) => Refill::Late,
         Err(TryRecvError::Disconnected) => Refill::Ended,
     }
 }
 
 /// Reads a pipe to its end, or until the receiver is dropped.
-fn read_pipe(source: impl Read, pieces: &SyncSender<Piece>) -> Result<(), AudioFileError> {
+fn read_pipe(source: impl Read, pieces: &SyncSender<PipeChunk>) -> Result<(), AudioFileError> {
     let mut reader = AudioReader::or_raw(source)?;
     let mut resampler = Resampler::new(reader.rate(), PIPE_RATE);
     let mut input = Vec::new();
@@ -242,9 +242,9 @@ fn read_pipe(source: impl Read, pieces: &SyncSender<Piece>) -> Result<(), AudioF
         } else {
             resampler.process(&input, &mut piece);
         }
-        let warning = reader.take_warning().map(Piece::Warning);
+        let warning = reader.take_warning().map(PipeChunk::Warning);
         // An empty piece would be taken for a pipe that never gave anything.
-        let sound = (!piece.is_empty()).then_some(Piece::Sound(piece));
+        let sound = (!piece.is_empty()).then_some(PipeChunk::Sound(piece));
         for piece in warning.into_iter().chain(sound) {
             if pieces.send(piece).is_err() {
                 return Ok(());

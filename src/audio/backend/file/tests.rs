@@ -21,19 +21,19 @@ fn wav(rate: SampleRate, samples: &[i16]) -> Vec<u8> {
     file.into_inner()
 }
 
-fn pipe(source: impl Read + Send + 'static) -> Feed {
-    Feed::pipe(source, "standard input".to_owned()).unwrap()
+fn pipe(source: impl Read + Send + 'static) -> SampleSource {
+    SampleSource::pipe(source, "standard input".to_owned()).unwrap()
 }
 
 /// What came of an input.
-struct Outcome {
+struct FileOutcome {
     samples: Vec<f32>,
     warnings: Vec<String>,
     end: ReadStatus,
 }
 
 /// Reads to the end, waiting for the reader's thread where it is late.
-fn read_all(feed: &mut Feed) -> Outcome {
+fn read_all(feed: &mut SampleSource) -> FileOutcome {
     let (mut samples, mut warnings) = (Vec::new(), Vec::new());
     loop {
         match feed.read(77, &mut samples) {
@@ -41,7 +41,7 @@ fn read_all(feed: &mut Feed) -> Outcome {
             ReadStatus::Late | ReadStatus::NotYet => thread::yield_now(),
             ReadStatus::Warning(warning) => warnings.push(warning),
             end @ (ReadStatus::Ended | ReadStatus::Broken(_) | ReadStatus::Nothing(_)) => {
-                return Outcome { samples, warnings, end };
+                return FileOutcome { samples, warnings, end };
             }
         }
     }
@@ -56,8 +56,8 @@ fn floats() -> Vec<f32> {
 }
 
 /// Asserts that all of the ramp came and nothing was wrong.
-fn assert_whole(feed: &mut Feed) {
-    let Outcome { samples, warnings, end } = read_all(feed);
+fn assert_whole(feed: &mut SampleSource) {
+    let FileOutcome { samples, warnings, end } = read_all(feed);
     assert!(samples == floats() && warnings.is_empty() && end == ReadStatus::Ended, "{warnings:?} {end:?}");
 }
 
@@ -66,7 +66,7 @@ fn a_file_is_given_whole_and_silence_follows() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("ramp.wav");
     write(&path, SampleRate(11_025), &ramp());
-    let mut feed = Feed::open(&path).unwrap();
+    let mut feed = SampleSource::open(&path).unwrap();
     assert_eq!(feed.rate(), SampleRate(11_025));
     assert_whole(&mut feed);
     let mut silence = Vec::new();
@@ -89,7 +89,7 @@ fn a_file_that_holds_no_sound_is_refused_before_anything_begins() {
         ("", "directory"),
     ];
     for (name, words) in cases {
-        let Err(error) = Feed::open(&path(name)) else { panic!("{name} was taken") };
+        let Err(error) = SampleSource::open(&path(name)) else { panic!("{name} was taken") };
         let cause = std::error::Error::source(&error).expect("a cause").to_string();
         assert!(cause.contains(words), "{name}: {cause:?} should say {words:?}");
     }
@@ -102,7 +102,7 @@ fn a_truncated_file_is_read_as_far_as_it_goes_and_named_in_one_warning() {
     write(&path, SampleRate(24_000), &ramp());
     let whole = std::fs::read(&path).unwrap();
     std::fs::write(&path, &whole[..whole.len() - 4_800]).unwrap();
-    let Outcome { samples, warnings, end } = read_all(&mut Feed::open(&path).unwrap());
+    let FileOutcome { samples, warnings, end } = read_all(&mut SampleSource::open(&path).unwrap());
     assert!(samples == floats()[..7_600] && end == ReadStatus::Ended, "{} {end:?}", samples.len());
     let warning = "shorter than its header says: 4800 bytes (0.1 s) are missing";
     assert_eq!(warnings, [format!("warning: {}: {warning}", path.display())]);
@@ -112,7 +112,7 @@ fn a_truncated_file_is_read_as_far_as_it_goes_and_named_in_one_warning() {
 fn a_truncated_pipe_ends_with_one_warning() {
     let whole = wav(SampleRate(24_000), &ramp());
     let cut = whole[..whole.len() - 4_800].to_vec();
-    let Outcome { samples, warnings, end } = read_all(&mut pipe(Cursor::new(cut)));
+    let FileOutcome { samples, warnings, end } = read_all(&mut pipe(Cursor::new(cut)));
     assert!(samples == floats()[..7_600] && end == ReadStatus::Ended, "{} {end:?}", samples.len());
     assert_eq!(
         warnings,
@@ -128,7 +128,8 @@ fn a_pipe_is_raw_pcm_or_a_wav_file() {
 
 #[test]
 fn a_pipe_at_another_rate_is_resampled_to_its_last_sample() {
-    let Outcome { samples, .. } = read_all(&mut pipe(Cursor::new(wav(SampleRate(8_000), &[8_192; 8_000]))));
+    let FileOutcome { samples, .. } =
+        read_all(&mut pipe(Cursor::new(wav(SampleRate(8_000), &[8_192; 8_000]))));
     assert!((24_000..24_400).contains(&samples.len()), "{}", samples.len());
     let sum: f32 = samples.iter().sum();
     assert!((sum / 6_000.0 - 1.0).abs() < 0.01, "a second at a quarter: {sum}");
@@ -152,16 +153,16 @@ fn a_pipe_without_sound_is_refused_with_its_reason() {
         ),
     ];
     for (bytes, words) in cases {
-        let Outcome { samples, end, .. } = read_all(&mut pipe(Cursor::new(bytes)));
+        let FileOutcome { samples, end, .. } = read_all(&mut pipe(Cursor::new(bytes)));
         assert!(samples.is_empty());
         assert_eq!(end, ReadStatus::Nothing(words));
     }
 }
 
 /// A source that fails after its bytes.
-struct Failing(Cursor<Vec<u8>>);
+struct FailingSource(Cursor<Vec<u8>>);
 
-impl Read for Failing {
+impl Read for FailingSource {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self.0.read(buffer)? {
             0 => Err(io::Error::other("disk on fire")),
@@ -172,8 +173,8 @@ impl Read for Failing {
 
 #[test]
 fn a_pipe_that_fails_gives_what_it_had_and_the_reason() {
-    let Outcome { samples, end, .. } =
-        read_all(&mut pipe(Failing(Cursor::new(Codec::Pcm16.encode(&ramp())))));
+    let FileOutcome { samples, end, .. } =
+        read_all(&mut pipe(FailingSource(Cursor::new(Codec::Pcm16.encode(&ramp())))));
     assert!(samples == floats());
     assert_eq!(end, ReadStatus::Broken("standard input: the file cannot be read: disk on fire".to_owned()));
 }

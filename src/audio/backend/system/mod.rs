@@ -36,7 +36,7 @@ impl AudioCallback for PlaybackCallback {
 
 /// Opens a device, tells of it, and keeps it until it is to be closed. This thread may hang for as long as
 /// the sound system does.
-pub(crate) fn keep<H: AudioCallback>(
+pub(crate) fn open_and_run<H: AudioCallback>(
     request: &OpenRequest,
     told: &SyncSender<Result<DeviceHandle<H>, AudioError>>,
     waker: Waker,

@@ -1,62 +1,67 @@
-//! Stands in for sound servers on systems that have none.
+//! Stands in for the sound server client on systems without sound servers.
 
 use std::convert::Infallible;
 use std::sync::mpsc::SyncSender;
 
-use crate::audio::device::open::{Open, Waker};
-use crate::audio::device::select::{Listed, Sight, Wanted};
+use crate::audio::device::open::{DeviceHandle, Waker};
+use crate::audio::device::select::{DeviceRequest, ListedDevice, Lookup};
 use crate::audio::error::{AudioError, Direction};
-use crate::audio::realtime::callback::{Capture, Playback};
+use crate::audio::realtime::callback::{CaptureCallback, PlaybackCallback};
 
-/// What this sound system would be called.
+/// The name of this sound system.
 pub(super) const HOST: &str = "pulseaudio";
 
-/// One direction of sound.
-pub(crate) trait Flow {}
+/// The stream of one direction.
+pub(crate) trait StreamKind {}
 
-impl Flow for Capture {}
-impl Flow for Playback {}
+impl StreamKind for CaptureCallback {}
+impl StreamKind for PlaybackCallback {}
 
-/// There is none.
-pub(super) struct Found(Infallible);
+/// A device of a sound server, of which there are none.
+pub(super) struct PulseDevice(Infallible);
 
-/// Returns that no sound server is there.
+/// Returns whether a sound server is there.
 pub(super) fn is_there() -> bool {
     false
 }
 
-/// Returns that no sound server is named.
+/// Returns the sound server that is named but does not answer.
 pub(super) fn unanswered_server() -> Option<String> {
     None
 }
 
 /// Finds nothing.
-pub(super) fn find(_: Direction, _: Option<&str>, _: &mut Vec<String>) -> Result<Option<Found>, AudioError> {
+pub(super) fn find(
+    _: Direction,
+    _: Option<&str>,
+    _: &mut Vec<String>,
+) -> Result<Option<PulseDevice>, AudioError> {
     Ok(None)
 }
 
 /// Lists nothing.
-pub(super) fn list() -> Result<Vec<Listed>, AudioError> {
+pub(super) fn list() -> Result<Vec<ListedDevice>, AudioError> {
     Ok(Vec::new())
 }
 
-impl Found {
+impl PulseDevice {
     /// Cannot be called.
-    pub(super) fn keep<H>(self, _: &SyncSender<Result<Open<H>, AudioError>>, _: Waker) {
+    pub(super) fn keep<H>(self, _: &SyncSender<Result<DeviceHandle<H>, AudioError>>, _: Waker) {
         match self.0 {}
     }
 }
 
-/// Sees nothing.
-pub(super) struct Lookout;
+/// Finds no devices.
+pub(super) struct PulseLookup;
 
-impl Lookout {
+impl PulseLookup {
+    /// Makes one; it connects to nothing.
     pub(super) fn new() -> Self {
         Self
     }
 
-    /// Nothing can be seen.
-    pub(super) fn see(&mut self, _: Direction, _: &Wanted) -> Sight {
-        Sight::Unknown
+    /// Returns [`Lookup::Unknown`].
+    pub(super) fn see(&mut self, _: Direction, _: &DeviceRequest) -> Lookup {
+        Lookup::Unknown
     }
 }

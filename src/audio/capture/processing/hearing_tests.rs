@@ -38,7 +38,7 @@ const DUCKED: f32 = 0.16;
 const DUCK_STEP: f32 = (1.0 - DUCKED) / 480.0;
 
 /// A long answer in a room, and who speaks over it.
-struct Talk {
+struct RoomScene {
     room: Room,
     seed: u32,
     far: Vec<f32>,
@@ -47,7 +47,7 @@ struct Talk {
 
 /// What was noticed of it.
 #[derive(Debug, Default)]
-struct Noticed {
+struct DetectionResult {
     /// How long it took to notice each who spoke, in milliseconds, and to be sure of it.
     guessed: Vec<Option<usize>>,
     sure: Vec<Option<usize>>,
@@ -72,7 +72,7 @@ impl Speaker {
     }
 }
 
-impl Talk {
+impl RoomScene {
     fn spoken(&self) -> Vec<usize> {
         let length = self.far.len() / 24;
         let times = (FIRST_MS..length.saturating_sub(EVERY_MS)).step_by(EVERY_MS);
@@ -89,7 +89,7 @@ impl Talk {
     }
 
     /// Lets it be heard.
-    fn hold(&self) -> Noticed {
+    fn hold(&self) -> DetectionResult {
         let spoken = self.spoken();
         let near = self.near(&spoken);
         let mut listener = SpeechListener::new(&IN_A_ROOM);
@@ -122,13 +122,13 @@ struct Notes {
     spoken: Vec<usize>,
     /// Since when somebody seems to speak.
     since: Option<usize>,
-    told: Noticed,
+    told: DetectionResult,
 }
 
 impl Notes {
     fn new(spoken: Vec<usize>) -> Self {
         let nothing = vec![None; spoken.len()];
-        let told = Noticed { guessed: nothing.clone(), sure: nothing, ..Noticed::default() };
+        let told = DetectionResult { guessed: nothing.clone(), sure: nothing, ..DetectionResult::default() };
         Self { spoken, since: None, told }
     }
 
@@ -172,10 +172,10 @@ fn seconds(or: usize) -> usize {
 }
 
 /// An answer in this room that begins after a second of silence.
-fn talk(room: usize, seconds: usize, users: Vec<Vec<f32>>) -> Talk {
+fn talk(room: usize, seconds: usize, users: Vec<Vec<f32>>) -> RoomScene {
     let mut far = vec![0.0; 24_000];
     far.extend(assistant(seconds - 1));
-    Talk { room: ROOMS[room], seed: 20 + room as u32, far, users }
+    RoomScene { room: ROOMS[room], seed: 20 + room as u32, far, users }
 }
 
 fn check(room: usize) {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::tests::{Heard, ROOM, listen, quiet, speak};
+use super::tests::{ProcessedRecording, ROOM, listen, quiet, speak};
 use super::*;
 use crate::audio::echo::room::{NoiseRng, assistant, user};
 
@@ -20,7 +20,7 @@ const SPOKEN_MS: usize = 2_500;
 const ENDS_WITHIN_MS: usize = 150;
 
 /// Lets `microphone` be heard beside a speaker that is silent.
-fn alone(processing: &Processing, microphone: &[f32]) -> Heard {
+fn alone(processing: &Processing, microphone: &[f32]) -> ProcessedRecording {
     listen(processing, &vec![0.0; microphone.len()], microphone)
 }
 

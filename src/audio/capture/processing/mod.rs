@@ -26,7 +26,7 @@ impl Processing {
     };
 
     /// Returns what is to be done where no speaker can be heard by a microphone: files, pipes.
-    pub(crate) fn without_a_room(self) -> Self {
+    pub(crate) fn without_echo_control(self) -> Self {
         match self.echo {
             EchoPolicy::Auto => Self { echo: EchoPolicy::Fixed(EchoMode::Off), ..self },
             EchoPolicy::Fixed(_) => self,

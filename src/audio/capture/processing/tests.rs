@@ -17,7 +17,7 @@ const NOTICED_WITHIN_MS: usize = 150;
 const CONFIRMED_WITHIN_MS: usize = 400;
 
 /// What became of a recording.
-pub(super) struct Heard {
+pub(super) struct ProcessedRecording {
     samples: Vec<f32>,
     /// When somebody was heard to begin, in milliseconds, and when that was sure and over.
     pub(super) started: Vec<usize>,
@@ -26,7 +26,7 @@ pub(super) struct Heard {
     states: Vec<(usize, EchoState)>,
 }
 
-impl Heard {
+impl ProcessedRecording {
     /// Returns the loudness in dB below full scale.
     fn dbfs(&self, ms: std::ops::Range<usize>) -> f32 {
         dbfs(&self.samples[ms.start * 24..ms.end * 24])
@@ -49,10 +49,15 @@ fn dbfs(samples: &[f32]) -> f32 {
 
 /// Lets `microphone` be heard while `far` is played. The speaker takes blocks of 20 ms, and is told of them when
 /// the microphone has given as much: devices are not in step.
-pub(super) fn listen(processing: &Processing, far: &[f32], microphone: &[f32]) -> Heard {
+pub(super) fn listen(processing: &Processing, far: &[f32], microphone: &[f32]) -> ProcessedRecording {
     let mut listener = SpeechListener::new(processing);
-    let mut heard =
-        Heard { samples: vec![], started: vec![], confirmed: vec![], stopped: vec![], states: vec![] };
+    let mut heard = ProcessedRecording {
+        samples: vec![],
+        started: vec![],
+        confirmed: vec![],
+        stopped: vec![],
+        states: vec![],
+    };
     let far = far.as_chunks::<BLOCK>().0;
     for (number, block) in microphone.as_chunks::<BLOCK>().0.iter().enumerate() {
         let mut block = *block;
@@ -263,7 +268,7 @@ fn noise_is_taken_out_and_a_soft_microphone_is_made_louder() {
 
 #[test]
 fn between_files_nothing_is_done_unless_it_was_asked_for() {
-    assert_eq!(AUTO.without_a_room().echo, EchoPolicy::Fixed(EchoMode::Off));
+    assert_eq!(AUTO.without_echo_control().echo, EchoPolicy::Fixed(EchoMode::Off));
     let asked = Processing { echo: EchoPolicy::Fixed(EchoMode::Cancel), ..Processing::NONE };
-    assert_eq!(asked.without_a_room(), asked);
+    assert_eq!(asked.without_echo_control(), asked);
 }

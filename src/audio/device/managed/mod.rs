@@ -22,7 +22,7 @@ pub(crate) struct ManagedDevice<H> {
     request: OpenRequest,
     /// What to go back to if the device that was chosen cannot be used.
     former: Option<OpenRequest>,
-    begin: Begin<H>,
+    begin: OpenFn<H>,
     attempts: Vec<OpenAttempt<H>>,
     open: Option<DeviceHandle<H>>,
     recovery: Recovery,
@@ -31,7 +31,7 @@ pub(crate) struct ManagedDevice<H> {
 }
 
 /// Begins to open what is asked for.
-type Begin<H> = Box<dyn Fn(OpenRequest) -> Result<OpenAttempt<H>, AudioError>>;
+type OpenFn<H> = Box<dyn Fn(OpenRequest) -> Result<OpenAttempt<H>, AudioError>>;
 
 /// Why a device is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,7 +94,7 @@ impl<H: AudioCallback> ManagedDevice<H> {
 }
 
 impl<H> ManagedDevice<H> {
-    fn with(request: OpenRequest, open: DeviceHandle<H>, now: Duration, begin: Begin<H>) -> Self {
+    fn with(request: OpenRequest, open: DeviceHandle<H>, now: Duration, begin: OpenFn<H>) -> Self {
         let request = OpenRequest { host: Some(open.facts.host.clone()), ..request };
         Self {
             request,

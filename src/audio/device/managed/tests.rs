@@ -9,11 +9,11 @@ use crate::audio::device::open::{CallbackFlags, Notifier, OrderReceiver};
 use crate::audio::error::Direction;
 use crate::dsp::frame::SampleRate;
 
-type Told = SyncSender<Result<DeviceHandle<u8>, AudioError>>;
+type EventLog = SyncSender<Result<DeviceHandle<u8>, AudioError>>;
 
 thread_local! {
     /// What the jack wants opened.
-    static BEGUN: RefCell<Vec<(OpenRequest, Told)>> = const { RefCell::new(Vec::new()) };
+    static BEGUN: RefCell<Vec<(OpenRequest, EventLog)>> = const { RefCell::new(Vec::new()) };
 }
 
 fn begin(request: OpenRequest) -> Result<OpenAttempt<u8>, AudioError> {
@@ -22,7 +22,7 @@ fn begin(request: OpenRequest) -> Result<OpenAttempt<u8>, AudioError> {
     Ok(attempt)
 }
 
-fn begun() -> Vec<(OpenRequest, Told)> {
+fn begun() -> Vec<(OpenRequest, EventLog)> {
     BEGUN.take()
 }
 
@@ -43,7 +43,7 @@ fn device(id: &str) -> (DeviceHandle<u8>, OrderReceiver, Arc<CallbackFlags>) {
         format: "f32".to_owned(),
     };
     let (open, kept) =
-        DeviceHandle::new(facts, giver, Arc::clone(&signals), (WakeMode::Called, Notifier::none()));
+        DeviceHandle::new(facts, giver, Arc::clone(&signals), (WakeMode::Poll, Notifier::none()));
     (open, kept, signals)
 }
 
@@ -77,7 +77,7 @@ impl Bench {
     }
 
     /// Answers an attempt with a device that works.
-    fn open(&mut self, told: &Told, id: &str) {
+    fn open(&mut self, told: &EventLog, id: &str) {
         let (open, kept, signals) = device(id);
         told.send(Ok(open)).unwrap_or_else(|_| panic!("the jack waits for it"));
         self._kept.push(kept);

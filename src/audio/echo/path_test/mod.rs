@@ -162,7 +162,7 @@ impl EchoPathTest {
         let wide = again.start - DRIFT..again.end + DRIFT;
         let again = nearest(first, &echo[wide]);
         let count = first.len().max(1) as f32;
-        let (apart, alike) = (apart(first, again) / count, alike(first, again) / count);
+        let (apart, alike) = (difference_power(first, again) / count, cross_power(first, again) / count);
         let is_noise = apart < alike && apart < steady * UNSTEADY;
         decibels(apart) > HARMLESS_DBFS && apart > alike * DISTURBED_WORDS && !is_noise
     }
@@ -209,7 +209,7 @@ impl Chirps {
         alone.extend(&chirp);
         alone.resize(alone.len() + length(RINGING), 0.0);
         let own = response(&chirp, &alone);
-        let own = alike(&own, &own).max(f32::MIN_POSITIVE);
+        let own = cross_power(&own, &own).max(f32::MIN_POSITIVE);
         Self { first, second, own }
     }
 
@@ -224,20 +224,20 @@ impl Chirps {
     fn is_clear(&self, place: usize) -> bool {
         let near = place.saturating_sub(length(WIDTH))..place + length(WIDTH);
         let (near, all) = (self.at(near), self.at(Self::ringing(place)));
-        alike(near.0, near.1) > apart(near.0, near.1) * DISTURBED
-            && alike(all.0, all.1) * DISTURBED > apart(all.0, all.1)
+        cross_power(near.0, near.1) > difference_power(near.0, near.1) * DISTURBED
+            && cross_power(all.0, all.1) * DISTURBED > difference_power(all.0, all.1)
     }
 
     /// Returns how loud the echo is, in dB of what is played.
     fn leak_db(&self, place: usize) -> f32 {
         let (first, second) = self.at(Self::ringing(place));
-        decibels(alike(first, second) / self.own)
+        decibels(cross_power(first, second) / self.own)
     }
 
     /// Returns how loud an echo may be that hides in what else is heard.
     fn most_db(&self, place: usize) -> f32 {
         let (first, second) = self.at(Self::ringing(place));
-        decibels(alike(first, second).max(apart(first, second)) / self.own)
+        decibels(cross_power(first, second).max(difference_power(first, second)) / self.own)
     }
 
     fn ringing(place: usize) -> Range<usize> {
@@ -298,16 +298,18 @@ fn steady(heard: &[f32]) -> f32 {
 /// Returns the part of `wide` that is likest to `narrow`.
 fn nearest<'a>(narrow: &[f32], wide: &'a [f32]) -> &'a [f32] {
     let parts = wide.windows(narrow.len().max(1));
-    parts.max_by(|one, other| alike(narrow, one).total_cmp(&alike(narrow, other))).unwrap_or_default()
+    parts
+        .max_by(|one, other| cross_power(narrow, one).total_cmp(&cross_power(narrow, other)))
+        .unwrap_or_default()
 }
 
 /// Returns the power that both have: what is by chance in one is not in the other.
-fn alike(one: &[f32], other: &[f32]) -> f32 {
+fn cross_power(one: &[f32], other: &[f32]) -> f32 {
     one.iter().zip(other).map(|(one, other)| one * other).sum()
 }
 
 /// Returns the power of what is by chance in one of them.
-fn apart(one: &[f32], other: &[f32]) -> f32 {
+fn difference_power(one: &[f32], other: &[f32]) -> f32 {
     one.iter().zip(other).map(|(one, other)| (one - other) * (one - other) / 2.0).sum()
 }
 

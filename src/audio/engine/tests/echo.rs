@@ -39,12 +39,12 @@ fn level(samples: &[i16]) -> f32 {
 
 #[test]
 fn what_the_speaker_plays_is_not_sent_and_the_user_is() {
-    for wire in [SampleRate::WIRE, SampleRate::TELEPHONE] {
+    for wire in [SampleRate::HZ_24000, SampleRate::TELEPHONE] {
         let mut bench = bench(AUTO, wire);
         bench.play(CLIP, &ints(&assistant(8)));
         bench.engine.end_clip(CLIP);
         let mut near = vec![0.0; 48_000 * 7];
-        let spoken = resample_floats(&user()[..24_000], SampleRate::WIRE, SampleRate(48_000));
+        let spoken = resample_floats(&user()[..24_000], SampleRate::HZ_24000, SampleRate(48_000));
         near[48_000 * 6..].iter_mut().zip(spoken).for_each(|(sample, spoken)| *sample = spoken);
         let heard = in_a_room(&mut bench, &near);
         let second = |at: usize| &heard[at * wire.0 as usize..(at + 1) * wire.0 as usize];
@@ -75,12 +75,12 @@ fn what_the_speaker_plays_is_not_sent_and_the_user_is() {
 
 #[test]
 fn the_canceller_keeps_a_word_no_longer_than_one_frame() {
-    let mut bench = bench(AUTO, SampleRate::WIRE);
+    let mut bench = bench(AUTO, SampleRate::HZ_24000);
     let mut near = vec![0.0; 4_800];
     near[960..1_440].fill(0.5);
     let heard = in_a_room(&mut bench, &near);
     let begin = heard.iter().position(|sample| *sample > 8_000).expect("it is heard");
-    let late = SampleRate::WIRE.duration(begin as u64).saturating_sub(ms(20));
+    let late = SampleRate::HZ_24000.duration(begin as u64).saturating_sub(ms(20));
     assert!(late <= Duration::from_millis(12), "{late:?} with the resampler's 1.7 ms");
     assert_eq!(heard.len(), 2_400, "each block of the device is a frame at once");
 }

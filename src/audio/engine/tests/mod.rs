@@ -35,8 +35,8 @@ struct Bench {
 impl Bench {
     fn new(device_out: u32) -> Self {
         Self::with(EngineFormat {
-            wire_in: SampleRate::WIRE,
-            wire_out: SampleRate::WIRE,
+            wire_in: SampleRate::HZ_24000,
+            wire_out: SampleRate::HZ_24000,
             device_in: SampleRate(48_000),
             device_out: SampleRate(device_out),
             frame: ms(10),

@@ -7,14 +7,14 @@ use crate::dsp::resample::resample_floats;
 
 fn bench(wire_in: SampleRate) -> Bench {
     let rule = SpeechRule { threshold: 0.5, silence: ms(500) };
-    let processing = Processing { voice: ListenMode::Turns(rule), ..Processing::NONE }.without_a_room();
+    let processing = Processing { voice: ListenMode::Turns(rule), ..Processing::NONE }.without_echo_control();
     Bench::with(EngineFormat { processing, wire_in, ..Bench::new(48_000).format })
 }
 
 /// Half a second of silence, and a second of somebody's speech, as the microphone has it.
 fn speech() -> Vec<f32> {
     let mut samples = vec![0.0; 24_000];
-    samples.extend(resample_floats(&user()[..24_000], SampleRate::WIRE, SampleRate(48_000)));
+    samples.extend(resample_floats(&user()[..24_000], SampleRate::HZ_24000, SampleRate(48_000)));
     samples
 }
 
@@ -36,7 +36,7 @@ const BEGUN: [AudioThreadEvent; 2] = [AudioThreadEvent::VoiceStarted, AudioThrea
 
 #[test]
 fn a_turn_between_files_is_told_and_its_sound_is_whole() {
-    for wire in [SampleRate::WIRE, SampleRate::TELEPHONE] {
+    for wire in [SampleRate::HZ_24000, SampleRate::TELEPHONE] {
         let mut bench = bench(wire);
         assert_eq!(hear(&mut bench, &speech()), BEGUN, "{wire:?}");
         let ended = hear(&mut bench, &[0.0; 48_000]);
@@ -51,7 +51,7 @@ fn a_turn_between_files_is_told_and_its_sound_is_whole() {
 
 #[test]
 fn a_microphone_that_is_gone_ends_the_turn_that_was_being_spoken_into_it() {
-    let mut bench = bench(SampleRate::WIRE);
+    let mut bench = bench(SampleRate::HZ_24000);
     assert_eq!(hear(&mut bench, &speech()), BEGUN);
     bench.ends.capture = bench.engine.connect_microphone(SampleRate(48_000));
     let ended = hear(&mut bench, &[0.0; 48_000]);
@@ -64,7 +64,7 @@ fn a_microphone_that_is_gone_ends_the_turn_that_was_being_spoken_into_it() {
 
 #[test]
 fn another_speaker_ends_nobodys_turn() {
-    let mut bench = bench(SampleRate::WIRE);
+    let mut bench = bench(SampleRate::HZ_24000);
     assert_eq!(hear(&mut bench, &speech()), BEGUN);
     bench.ends.playback = bench.engine.connect_speaker(SampleRate(44_100));
     assert_eq!(hear(&mut bench, &speech()[24_000..]), []);
@@ -72,7 +72,7 @@ fn another_speaker_ends_nobodys_turn() {
 
 #[test]
 fn a_mute_ends_a_turn_and_is_silence_until_it_is_over() {
-    let mut bench = bench(SampleRate::WIRE);
+    let mut bench = bench(SampleRate::HZ_24000);
     assert_eq!(hear(&mut bench, &speech()), BEGUN);
     bench.engine.set_mute(Mute::Muted);
     let muted = hear(&mut bench, &speech());

@@ -16,10 +16,10 @@ use crate::audio::error::AudioError;
 use crate::audio::recording::track::Track;
 use crate::dsp::frame::{Frame, SampleRate};
 use crate::dsp::wav::WavError;
-use crate::files::Access;
+use crate::files::FileAccess;
 
 /// The rate of the file.
-const RATE: SampleRate = SampleRate::WIRE;
+const RATE: SampleRate = SampleRate::HZ_24000;
 /// How late what was heard may be told; then there was silence.
 const PATIENCE: Duration = Duration::from_millis(500);
 /// How much is written at a time.
@@ -71,7 +71,7 @@ impl Recorder {
     pub(crate) fn new(path: &Path, mic: broadcast::Receiver<Frame>) -> Result<Self, AudioError> {
         let (_, speaker) = RingBuffer::new(1);
         Ok(Self {
-            state: RecorderState::Ready(WritableFile::new(path, Access::Private)?),
+            state: RecorderState::Ready(WritableFile::new(path, FileAccess::Private)?),
             mic,
             speaker,
             speaker_rate: RATE,

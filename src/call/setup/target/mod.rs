@@ -4,15 +4,15 @@ use crate::call::connect::{dial_options, proxies};
 use crate::call::setup::address::address;
 use crate::call::setup::settings::{ResolvedSettings, host_of};
 use crate::cli::{AuthArg, DialectArg, EndpointArgs};
-use crate::config::credentials::{self, KeySearch, Unreadable};
-use crate::config::dotenv::Skipped;
+use crate::config::credentials::{self, KeySearch, UnreadableVariable};
+use crate::config::dotenv::SkippedFile;
 use crate::config::settings::Setting;
 use crate::config::values::BetaMarkerSetting;
 use crate::error::{Error, Kind};
 use crate::net::dial::DialOptions;
 use crate::net::endpoint::redaction::Redactor;
 use crate::net::endpoint::url::EndpointUrl;
-use crate::net::endpoint::{Auth, BetaMarker, ClearKey, Endpoint, Purpose};
+use crate::net::endpoint::{Auth, BetaMarker, CleartextKeyPolicy, Endpoint, Purpose};
 use crate::secret::Secret;
 
 /// What is talked to.
@@ -61,7 +61,7 @@ impl Target {
         endpoint.headers =
             safety.into_iter().chain(in_force.table(Setting::Headers).iter().cloned()).collect();
         if in_force.switch(Setting::AllowClearKey).unwrap_or(false) {
-            endpoint.clear_key = ClearKey::Allowed;
+            endpoint.clear_key = CleartextKeyPolicy::Allowed;
         }
         check(&endpoint)?;
         if in_force.is_demo() {
@@ -159,7 +159,7 @@ fn auth(settings: &ResolvedSettings, url: &EndpointUrl) -> Result<Auth, Error> {
     let search = find_key(settings, url);
     let Some(source) = &search.source else {
         // Somebody wrote a key for this endpoint, so that going without it would surprise.
-        if let Some(Unreadable { message, hint }) = search.unreadable.first() {
+        if let Some(UnreadableVariable { message, hint }) = search.unreadable.first() {
             return Err(Error::say(Kind::Config, message).hint(hint));
         }
         return if needs_key(settings, url) { Err(no_key(settings, url, &search)) } else { Ok(Auth::None) };
@@ -189,8 +189,8 @@ fn no_key(settings: &ResolvedSettings, url: &EndpointUrl, search: &KeySearch) ->
         return Error::say(Kind::Config, error).hint(withheld_hint(settings, host));
     }
     let skipped = match settings.sources.env_file.skipped() {
-        Some(Skipped::Folder) => "; .env in this folder is a folder".to_owned(),
-        Some(Skipped::Unreadable(warning)) => format!("; {warning}"),
+        Some(SkippedFile::Folder) => "; .env in this folder is a folder".to_owned(),
+        Some(SkippedFile::Unreadable(warning)) => format!("; {warning}"),
         None => String::new(),
     };
     Error::say(Kind::Config, format!("there is no key for the profile {profile}{skipped}")).hint(format!(

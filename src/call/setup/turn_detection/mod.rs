@@ -10,7 +10,7 @@ use crate::config::value::ValueOrigin;
 use crate::error::{Error, Kind};
 use crate::protocol::settings::{Eagerness, TurnDetection, TurnMethod};
 use crate::protocol::value::{FieldUpdate as Field, Unknown};
-use crate::session::plan::{AtInputEnd, Interrupt, LocalTurns, SILENCE_MS};
+use crate::session::plan::{InputEndAction, Interrupt, LocalTurnPlan, SILENCE_MS};
 
 /// Sound kept from before speech was noticed: servers notice it up to 200 ms late.
 const PREFIX_MS: u32 = 300;
@@ -33,7 +33,7 @@ pub(crate) struct TurnDetectionPlan {
     /// How the server does, or that it does not.
     pub(crate) server: Field<TurnDetection>,
     /// How this machine does, where it is to.
-    pub(crate) local: Option<LocalTurns>,
+    pub(crate) local: Option<LocalTurnPlan>,
 }
 
 impl TurnDetectionPlan {
@@ -41,7 +41,7 @@ impl TurnDetectionPlan {
         Self { server: Field::Set(detection), local: None }
     }
 
-    fn here(local: Option<LocalTurns>) -> Self {
+    fn here(local: Option<LocalTurnPlan>) -> Self {
         Self { server: Field::Clear, local }
     }
 }
@@ -140,9 +140,9 @@ fn way(call: &ResolvedSettings, found: TurnHandling) -> Result<VadArg, Error> {
     }
 }
 
-fn local(call: &ResolvedSettings, preset: &Preset, found: TurnHandling) -> LocalTurns {
+fn local(call: &ResolvedSettings, preset: &Preset, found: TurnHandling) -> LocalTurnPlan {
     let ms = |ms: u32| Duration::from_millis(ms.into());
-    LocalTurns {
+    LocalTurnPlan {
         threshold: threshold(call, preset),
         silence: ms(silence_ms(call, preset)),
         prefix: ms(prefix_ms(call)),
@@ -175,13 +175,13 @@ fn chosen_number(call: &ResolvedSettings, setting: Setting) -> Option<u32> {
 /// # Errors
 ///
 /// When nobody would.
-pub(crate) fn must_be_found(finding: &TurnDetectionPlan, at_input_end: AtInputEnd) -> Result<(), Error> {
+pub(crate) fn must_be_found(finding: &TurnDetectionPlan, at_input_end: InputEndAction) -> Result<(), Error> {
     match (finding, at_input_end) {
-        (TurnDetectionPlan { server: Field::Clear, local: None }, AtInputEnd::GoOn) => {
+        (TurnDetectionPlan { server: Field::Clear, local: None }, InputEndAction::GoOn) => {
             let error = Error::say(Kind::Usage, "with --vad off nobody would end a turn of this microphone");
             Err(error.hint("caption a file, which is one turn then, or use --vad local"))
         }
-        (TurnDetectionPlan { .. }, AtInputEnd::GoOn | AtInputEnd::End) => Ok(()),
+        (TurnDetectionPlan { .. }, InputEndAction::GoOn | InputEndAction::End) => Ok(()),
     }
 }
 

@@ -44,8 +44,8 @@ fn settings(file: &str, line: &str) -> ResolvedSettings {
 fn sent(file: &str, line: &str, dialect: Dialect) -> Value {
     let settings = settings(file, line);
     let plan = match settings.kind {
-        SessionKind::Realtime => plan::talk(&settings, AtInputEnd::GoOn),
-        SessionKind::Transcription => plan::transcribe(&settings, AtInputEnd::End),
+        SessionKind::Realtime => plan::talk(&settings, InputEndAction::GoOn),
+        SessionKind::Transcription => plan::transcribe(&settings, InputEndAction::End),
     };
     let update = ClientBody::SessionUpdate(Box::new(plan.unwrap().settings)).with_id("event_1".to_owned());
     let update = serde_json::from_str(&encode::client_event(&update, dialect)).unwrap();
@@ -167,11 +167,11 @@ fn a_flag_that_does_nothing_is_a_mistake() {
     }
 }
 
-fn found_here(file: &str, line: &str) -> Option<LocalTurns> {
+fn found_here(file: &str, line: &str) -> Option<LocalTurnPlan> {
     let settings = settings(file, line);
     let plan = match settings.kind {
-        SessionKind::Realtime => plan::talk(&settings, AtInputEnd::GoOn),
-        SessionKind::Transcription => plan::transcribe(&settings, AtInputEnd::GoOn),
+        SessionKind::Realtime => plan::talk(&settings, InputEndAction::GoOn),
+        SessionKind::Transcription => plan::transcribe(&settings, InputEndAction::GoOn),
     };
     plan.unwrap().local_turns
 }
@@ -180,7 +180,7 @@ fn found_here(file: &str, line: &str) -> Option<LocalTurns> {
 fn turns_that_are_found_here_are_found_as_it_is_asked_for_and_the_server_finds_none() {
     let found = |threshold, silence, prefix| {
         let ms = Duration::from_millis;
-        Some(LocalTurns { threshold, silence: ms(silence), prefix: ms(prefix), longest: None })
+        Some(LocalTurnPlan { threshold, silence: ms(silence), prefix: ms(prefix), longest: None })
     };
     for (line, expected) in [
         ("talk", None),
@@ -219,19 +219,19 @@ fn a_captioning_model_that_finds_no_turns_has_them_found_here_and_in_parts() {
 fn captions_whose_turns_nobody_would_find_are_refused_before_anything_is_dialled() {
     let live = "[profiles.openai]\ntranscription_model = \"gpt-live-transcribe\"\n";
     for (file, line, at_input_end, says) in [
-        ("", "transcribe", AtInputEnd::GoOn, None),
-        ("", "transcribe --vad off", AtInputEnd::End, None),
-        (live, "transcribe --vad off", AtInputEnd::End, None),
-        ("", "transcribe --vad off", AtInputEnd::GoOn, Some("with --vad off nobody would end a turn")),
-        ("", "transcribe --vad local", AtInputEnd::GoOn, None),
-        (live, "transcribe", AtInputEnd::GoOn, None),
-        (live, "transcribe --vad-preset quiet", AtInputEnd::End, None),
-        (live, "transcribe --vad semantic", AtInputEnd::End, Some("gpt-live-transcribe finds no turns")),
-        (live, "transcribe --vad server", AtInputEnd::GoOn, Some("gpt-live-transcribe finds no turns")),
+        ("", "transcribe", InputEndAction::GoOn, None),
+        ("", "transcribe --vad off", InputEndAction::End, None),
+        (live, "transcribe --vad off", InputEndAction::End, None),
+        ("", "transcribe --vad off", InputEndAction::GoOn, Some("with --vad off nobody would end a turn")),
+        ("", "transcribe --vad local", InputEndAction::GoOn, None),
+        (live, "transcribe", InputEndAction::GoOn, None),
+        (live, "transcribe --vad-preset quiet", InputEndAction::End, None),
+        (live, "transcribe --vad semantic", InputEndAction::End, Some("gpt-live-transcribe finds no turns")),
+        (live, "transcribe --vad server", InputEndAction::GoOn, Some("gpt-live-transcribe finds no turns")),
         (
             live,
             "transcribe --eagerness low",
-            AtInputEnd::End,
+            InputEndAction::End,
             Some("--eagerness does nothing with --vad local"),
         ),
     ] {

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::commands::doctor::probe::Capability;
 use crate::protocol::events::client::ClientBody;
-use crate::protocol::events::item::{Content, Item, ItemBody, Role};
+use crate::protocol::events::item::{ContentPart, Item, ItemBody, Role};
 use crate::protocol::events::response::{Response, ResponseConfig};
 use crate::protocol::events::server::ErrorInfo;
 use crate::protocol::settings::{Modality, SessionKind, SessionSettings, Tool, ToolChoice};
@@ -80,7 +80,7 @@ fn response(output: Modality) -> ResponseConfig {
 }
 
 fn question(text: &str, config: ResponseConfig) -> ProbeRequest {
-    let body = ItemBody::Message { role: Role::User, content: vec![Content::InputText(text.to_owned())] };
+    let body = ItemBody::Message { role: Role::User, content: vec![ContentPart::InputText(text.to_owned())] };
     let item = Item { body, ..Item::default() };
     let bodies = vec![
         ClientBody::ItemCreate { previous_item_id: None, item },
@@ -100,16 +100,16 @@ pub(super) fn parts_of(response: &Response) -> Vec<Capability> {
 }
 
 /// Sound is not among them: what it tells of a response without deltas is no sound that can be heard.
-fn part_of(content: &Content) -> Option<Capability> {
+fn part_of(content: &ContentPart) -> Option<Capability> {
     match content {
-        Content::Text(text) => (!text.is_empty()).then_some(Capability::Text),
-        Content::Audio { transcript, .. } => {
+        ContentPart::Text(text) => (!text.is_empty()).then_some(Capability::Text),
+        ContentPart::Audio { transcript, .. } => {
             transcript.as_ref().filter(|text| !text.is_empty()).map(|_| Capability::Transcript)
         }
-        Content::InputText(_)
-        | Content::InputAudio { .. }
-        | Content::InputImage { .. }
-        | Content::Other(_) => None,
+        ContentPart::InputText(_)
+        | ContentPart::InputAudio { .. }
+        | ContentPart::InputImage { .. }
+        | ContentPart::Other(_) => None,
     }
 }
 

@@ -16,8 +16,8 @@ use crate::protocol::close::CloseCause;
 use crate::protocol::dialect::Dialect;
 use crate::protocol::events::client::{ClientBody, ClientEvent};
 use crate::protocol::events::response::{Response, ResponseStatus};
-use crate::protocol::events::server::{ErrorInfo, Place, ServerBody, ServerEvent};
-use crate::protocol::foreign::Foreign;
+use crate::protocol::events::server::{ContentLocation, ErrorInfo, ServerBody, ServerEvent};
+use crate::protocol::foreign::ForeignProtocol;
 use crate::protocol::settings::{SessionInfo, SessionSettings};
 
 /// The item that no conversation has.
@@ -152,7 +152,7 @@ impl Probe {
     }
 
     /// Ends the probe: nothing of another protocol can be checked.
-    fn refuse_foreign(&mut self, foreign: Foreign) {
+    fn refuse_foreign(&mut self, foreign: ForeignProtocol) {
         self.settle(&Reply::Lost);
         self.seen.foreign = Some(foreign);
         self.step = ProbeStep::Over;
@@ -260,7 +260,7 @@ impl Probe {
         }
     }
 
-    fn sound(&mut self, after: Duration, place: Place, bytes: usize) {
+    fn sound(&mut self, after: Duration, place: ContentLocation, bytes: usize) {
         if self.step == ProbeStep::Audio {
             self.seen.sound_bytes += bytes;
             self.spoken(place.item_id);

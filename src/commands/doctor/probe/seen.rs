@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::protocol::close::CloseCause;
 use crate::protocol::dialect::Dialect;
 use crate::protocol::events::server::ErrorInfo;
-use crate::protocol::foreign::Foreign;
+use crate::protocol::foreign::ForeignProtocol;
 use crate::protocol::settings::SessionInfo;
 
 /// What an endpoint may answer, or leave out.
@@ -77,7 +77,7 @@ pub(in crate::commands::doctor) struct ProbeObservations {
     /// An error that belongs to nothing that was asked for, or after which nothing comes.
     pub(in crate::commands::doctor) error: Option<ErrorInfo>,
     /// The other protocol that the endpoint speaks.
-    pub(in crate::commands::doctor) foreign: Option<Foreign>,
+    pub(in crate::commands::doctor) foreign: Option<ForeignProtocol>,
     /// How the connection ended, if the endpoint or the network ended it.
     pub(in crate::commands::doctor) closed: Option<CloseCause>,
 }

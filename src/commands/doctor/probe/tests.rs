@@ -17,14 +17,14 @@ const LONGEST_FREE: Duration = Duration::from_secs(17);
 const LONGEST_PAID: Duration = Duration::from_secs(95);
 
 /// What comes of a run.
-struct Run {
+struct ProbeRun {
     seen: ProbeObservations,
     sent: Vec<Value>,
     took: Duration,
 }
 
 /// What an endpoint does when something happens.
-enum Does {
+enum ScriptedReaction {
     Say(Value),
     Close,
 }
@@ -51,10 +51,15 @@ fn paid() -> ProbePlan {
 }
 
 /// Runs a probe against an endpoint that says `first` and answers each event as `answer` has it.
-fn run(plan: ProbePlan, first: Vec<Does>, mut answer: impl FnMut(&Value) -> Vec<Does>) -> Run {
+fn run(
+    plan: ProbePlan,
+    first: Vec<ScriptedReaction>,
+    mut answer: impl FnMut(&Value) -> Vec<ScriptedReaction>,
+) -> ProbeRun {
     let mut probe = Probe::new(plan);
     let mut now = Duration::ZERO;
-    let mut coming: Vec<(Duration, Does)> = first.into_iter().map(|does| (ROUND_TRIP, does)).collect();
+    let mut coming: Vec<(Duration, ScriptedReaction)> =
+        first.into_iter().map(|does| (ROUND_TRIP, does)).collect();
     let mut sent = Vec::new();
     let mut input = ProbeInput::Opened;
     loop {
@@ -69,21 +74,21 @@ fn run(plan: ProbePlan, first: Vec<Does>, mut answer: impl FnMut(&Value) -> Vec<
         input = match coming.iter().position(|(at, _)| Some(*at) == next) {
             None => ProbeInput::Tick,
             Some(place) => match coming.remove(place).1 {
-                Does::Say(event) => {
+                ScriptedReaction::Say(event) => {
                     ProbeInput::Server(Box::new(decode::server_event(&event.to_string()).unwrap()))
                 }
-                Does::Close => {
+                ScriptedReaction::Close => {
                     ProbeInput::Closed(CloseCause::Peer { code: Some(1011), reason: "bye".to_owned() })
                 }
             },
         };
     }
     assert!(probe.is_over());
-    Run { seen: probe.into_seen(), sent, took: now }
+    ProbeRun { seen: probe.into_seen(), sent, took: now }
 }
 
-fn say(event: Value) -> Vec<Does> {
-    vec![Does::Say(event)]
+fn say(event: Value) -> Vec<ScriptedReaction> {
+    vec![ScriptedReaction::Say(event)]
 }
 
 fn ga_session(kind: &str) -> Value {
@@ -113,7 +118,7 @@ fn error(code: &str, param: Option<&str>, event: &Value) -> Value {
 }
 
 /// Answers all that costs nothing, as OpenAI does.
-fn answers_free(event: &Value) -> Vec<Does> {
+fn answers_free(event: &Value) -> Vec<ScriptedReaction> {
     match event["type"].as_str().unwrap() {
         "session.update" => say(ga_session("session.updated")),
         "input_audio_buffer.clear" => say(json!({ "type": "input_audio_buffer.cleared" })),
@@ -129,17 +134,17 @@ fn answers_free(event: &Value) -> Vec<Does> {
 }
 
 /// Answers everything, as OpenAI does.
-fn answers_all(event: &Value) -> Vec<Does> {
+fn answers_all(event: &Value) -> Vec<ScriptedReaction> {
     let place =
         |item: &str| json!({ "response_id": "r", "item_id": item, "output_index": 0, "content_index": 0 });
     let with = |kind: &str, item: &str, name: &str, value: &str| {
         let mut event = place(item);
         event["type"] = kind.into();
         event[name] = value.into();
-        Does::Say(event)
+        ScriptedReaction::Say(event)
     };
     let done = || {
-        Does::Say(
+        ScriptedReaction::Say(
             json!({ "type": "response.done", "response": { "id": "r", "status": "completed", "output": [] } }),
         )
     };
@@ -166,11 +171,11 @@ fn answers_all(event: &Value) -> Vec<Does> {
     }
 }
 
-fn came(run: &Run, part: Capability) -> bool {
+fn came(run: &ProbeRun, part: Capability) -> bool {
     matches!(run.seen.reply(part), Reply::Came(_))
 }
 
-fn kinds(run: &Run) -> Vec<&str> {
+fn kinds(run: &ProbeRun) -> Vec<&str> {
     run.sent.iter().map(|event| event["type"].as_str().unwrap()).collect()
 }
 
@@ -309,7 +314,10 @@ fn a_session_that_begins_without_session_created_or_late_is_probed_all_the_same(
 #[test]
 fn an_endpoint_that_refuses_at_once_is_not_asked_further() {
     let refusal = error("invalid_api_key", None, &Value::Null);
-    for ending in [vec![Does::Say(refusal.clone()), Does::Close], vec![Does::Say(refusal)]] {
+    for ending in [
+        vec![ScriptedReaction::Say(refusal.clone()), ScriptedReaction::Close],
+        vec![ScriptedReaction::Say(refusal)],
+    ] {
         let run = run(paid(), ending, answers_all);
         assert!(run.seen.is_over_early() && run.sent.is_empty());
         assert!(matches!(run.seen.reply(Capability::Created), Reply::Refused(_)));
@@ -321,7 +329,7 @@ fn an_endpoint_that_refuses_at_once_is_not_asked_further() {
 #[test]
 fn a_connection_that_ends_in_the_middle_says_where() {
     let answer = |event: &Value| match event["type"].as_str().unwrap() {
-        "input_audio_buffer.clear" => vec![Does::Close],
+        "input_audio_buffer.clear" => vec![ScriptedReaction::Close],
         _ => answers_free(event),
     };
     let run = run(paid(), say(ga_session("session.created")), answer);

@@ -55,7 +55,7 @@ pub(super) enum Level {
 
 /// One line of what was found. Its texts may be foreign: the report cleans them.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Finding {
+pub(super) struct DoctorFinding {
     pub(super) check: Check,
     pub(super) level: Level,
     /// One sentence.
@@ -79,7 +79,7 @@ pub(super) enum ReportFormat {
 pub(super) struct Report<W> {
     out: W,
     form: ReportFormat,
-    findings: Vec<Finding>,
+    findings: Vec<DoctorFinding>,
     redactor: Redactor,
     /// Who reads it has gone, or it cannot be written: told at the end.
     failed: Option<io::Error>,
@@ -184,7 +184,7 @@ impl Level {
     }
 }
 
-impl Finding {
+impl DoctorFinding {
     /// Makes a finding without a hint.
     pub(super) fn new(check: Check, level: Level, said: impl Into<String>) -> Self {
         Self { check, level, said: said.into(), hint: None, details: Map::new() }
@@ -247,7 +247,7 @@ impl<W: Write> Report<W> {
     }
 
     /// Takes a finding, and writes it where lines are written.
-    pub(super) fn add(&mut self, finding: Finding) {
+    pub(super) fn add(&mut self, finding: DoctorFinding) {
         let finding = self.cleaned(finding);
         if self.form == ReportFormat::Lines {
             self.write(&line(&finding));
@@ -256,13 +256,13 @@ impl<W: Write> Report<W> {
     }
 
     /// Takes many findings.
-    pub(super) fn add_all(&mut self, findings: impl IntoIterator<Item = Finding>) {
+    pub(super) fn add_all(&mut self, findings: impl IntoIterator<Item = DoctorFinding>) {
         findings.into_iter().for_each(|finding| self.add(finding));
     }
 
     /// Says of these that nobody looked.
     pub(super) fn skip(&mut self, checks: impl Iterator<Item = Check>, why: &str) {
-        self.add_all(checks.map(|check| Finding::skipped(check, why)));
+        self.add_all(checks.map(|check| DoctorFinding::skipped(check, why)));
     }
 
     /// Ends the report; `head` is what JSON begins with. Returns the exit code: that of the first failure,
@@ -297,8 +297,8 @@ impl<W: Write> Report<W> {
         }
     }
 
-    fn cleaned(&self, finding: Finding) -> Finding {
-        Finding {
+    fn cleaned(&self, finding: DoctorFinding) -> DoctorFinding {
+        DoctorFinding {
             said: self.clean(&finding.said),
             hint: finding.hint.map(|hint| self.clean(&hint)),
             details: finding
@@ -354,7 +354,7 @@ impl<W: Write> Report<W> {
     }
 }
 
-fn line(finding: &Finding) -> String {
+fn line(finding: &DoctorFinding) -> String {
     let mut line = format!("{:<8} {:<16} {}", finding.level.mark(), finding.check.name(), finding.said);
     if let Some(hint) = &finding.hint {
         // Writing into a text cannot fail.
@@ -364,7 +364,7 @@ fn line(finding: &Finding) -> String {
     line
 }
 
-fn as_json(finding: &Finding) -> Value {
+fn as_json(finding: &DoctorFinding) -> Value {
     json!({
         "check": finding.check.name(),
         "level": finding.level.word(),

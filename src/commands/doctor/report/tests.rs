@@ -3,7 +3,7 @@
 use super::*;
 use crate::secret::Secret;
 
-fn written(form: ReportFormat, findings: Vec<Finding>) -> (String, u8) {
+fn written(form: ReportFormat, findings: Vec<DoctorFinding>) -> (String, u8) {
     let mut out = Vec::new();
     let mut report = Report::new(&mut out, form);
     report.hide(Redactor::of([&Secret::new("sk-0123456789abcdef")]));
@@ -15,9 +15,9 @@ fn written(form: ReportFormat, findings: Vec<Finding>) -> (String, u8) {
 #[test]
 fn a_line_has_the_level_the_check_the_sentence_and_what_to_do() {
     let findings = vec![
-        Finding::ok(Check::Dns, "localhost is 127.0.0.1"),
-        Finding::new(Check::Tcp, Level::Failure(Kind::Network), "nobody listens").hint("start it"),
-        Finding::skipped(Check::Tls, "tcp failed"),
+        DoctorFinding::ok(Check::Dns, "localhost is 127.0.0.1"),
+        DoctorFinding::new(Check::Tcp, Level::Failure(Kind::Network), "nobody listens").hint("start it"),
+        DoctorFinding::skipped(Check::Tls, "tcp failed"),
     ];
     let (text, code) = written(ReportFormat::Lines, findings);
     let lines: Vec<&str> = text.lines().collect();
@@ -36,12 +36,12 @@ fn a_line_has_the_level_the_check_the_sentence_and_what_to_do() {
 
 #[test]
 fn the_first_failure_decides_the_exit_code_and_less_is_none() {
-    let failure = |check, kind| Finding::new(check, Level::Failure(kind), "x");
+    let failure = |check, kind| DoctorFinding::new(check, Level::Failure(kind), "x");
     let later = failure(Check::Speaker, Kind::Device);
     assert_eq!(written(ReportFormat::Lines, vec![failure(Check::Key, Kind::Config), later]).1, 3);
-    let warning = Finding::new(Check::Clear, Level::Warning, "x");
+    let warning = DoctorFinding::new(Check::Clear, Level::Warning, "x");
     let (text, code) =
-        written(ReportFormat::Lines, vec![warning, Finding::new(Check::Text, Level::Note, "x")]);
+        written(ReportFormat::Lines, vec![warning, DoctorFinding::new(Check::Text, Level::Note, "x")]);
     assert!(text.ends_with("\n1 warning, 1 note; exit code 0\n") && code == 0, "{text}");
     assert!(written(ReportFormat::Lines, Vec::new()).0.contains("nothing is wrong"));
 }
@@ -49,7 +49,7 @@ fn the_first_failure_decides_the_exit_code_and_less_is_none() {
 #[test]
 fn what_a_server_says_is_cleaned_and_redacted_in_both_forms() {
     let said = "bad key sk-0123456789abcdef\n\u{1b}[31mred\u{202e} sk-0123\u{1b}[1m456789abcdef";
-    let finding = Finding::new(Check::Session, Level::Warning, said).hint(said);
+    let finding = DoctorFinding::new(Check::Session, Level::Warning, said).hint(said);
     let finding = finding.detail("nested", json!({ "list": [said], "count": 1 }));
     for form in [ReportFormat::Lines, ReportFormat::Json] {
         let (text, _) = written(form, vec![finding.clone()]);
@@ -60,7 +60,7 @@ fn what_a_server_says_is_cleaned_and_redacted_in_both_forms() {
 
 #[test]
 fn json_has_every_field_of_every_finding() {
-    let finding = Finding::ok(Check::Tcp, "fine").detail("ms", 7);
+    let finding = DoctorFinding::ok(Check::Tcp, "fine").detail("ms", 7);
     let (text, _) = written(ReportFormat::Json, vec![finding]);
     let report: Value = serde_json::from_str(&text).unwrap();
     let check =

@@ -1,7 +1,7 @@
 //! What came of the answers that were asked for.
 
 use crate::commands::doctor::probe::{Capability, ProbeObservations, Reply};
-use crate::commands::doctor::report::{Check, Finding, Level};
+use crate::commands::doctor::report::{Check, DoctorFinding, Level};
 use crate::commands::doctor::told::{BillableRequested, ENDED, FindingTexts, ProbedEndpoint, ms, of_part};
 use crate::error::Kind;
 
@@ -12,11 +12,11 @@ const SLOW_MS: u64 = 1_500;
 const COSTS: &str = "it costs a little; --ask asks for it";
 
 /// Returns what there is to say of all of them.
-pub(super) fn all(seen: &ProbeObservations, about: &ProbedEndpoint) -> Vec<Finding> {
+pub(super) fn all(seen: &ProbeObservations, about: &ProbedEndpoint) -> Vec<DoctorFinding> {
     match about.paid {
         BillableRequested::No => {
             let why = if seen.is_over_early() { ENDED } else { COSTS };
-            Check::Text.to(Check::Captions).map(|check| Finding::skipped(check, why)).collect()
+            Check::Text.to(Check::Captions).map(|check| DoctorFinding::skipped(check, why)).collect()
         }
         BillableRequested::Yes => {
             vec![text(seen), audio(seen), transcript(seen), first_audio(seen), tools(seen), captions(seen)]
@@ -31,17 +31,17 @@ const SILENT: Level = Level::Failure(Kind::Network);
 /// What to do when an answer does not come, or comes without what was asked for.
 const NO_ANSWER: &str = "try again; --trace FILE.jsonl shows what came, and the endpoint's log may say why";
 
-fn text(seen: &ProbeObservations) -> Finding {
+fn text(seen: &ProbeObservations) -> DoctorFinding {
     let fine = format!("a written answer begins {}", after(seen, Capability::Text));
     answer(seen, Check::Text, Capability::Text, &fine)
 }
 
-fn audio(seen: &ProbeObservations) -> Finding {
+fn audio(seen: &ProbeObservations) -> DoctorFinding {
     let fine = format!("a spoken answer came: {} bytes", seen.sound_bytes);
     answer(seen, Check::Audio, Capability::Audio, &fine).detail("bytes", seen.sound_bytes)
 }
 
-fn answer(seen: &ProbeObservations, check: Check, part: Capability, fine: &str) -> Finding {
+fn answer(seen: &ProbeObservations, check: Check, part: Capability, fine: &str) -> DoctorFinding {
     let finding =
         of_part(seen, &FindingTexts { check, part, fine, refused: REFUSED, silent: SILENT, loss: "" });
     match finding.hint {
@@ -50,7 +50,7 @@ fn answer(seen: &ProbeObservations, check: Check, part: Capability, fine: &str) 
     }
 }
 
-fn transcript(seen: &ProbeObservations) -> Finding {
+fn transcript(seen: &ProbeObservations) -> DoctorFinding {
     let row = FindingTexts {
         check: Check::Transcript,
         part: Capability::Transcript,
@@ -62,29 +62,29 @@ fn transcript(seen: &ProbeObservations) -> Finding {
     match seen.reply(Capability::Audio) {
         // Told by that check already.
         Reply::Refused(_) | Reply::Lost | Reply::Silent(_) | Reply::NotAsked | Reply::Waiting => {
-            Finding::skipped(Check::Transcript, "there was no spoken answer")
+            DoctorFinding::skipped(Check::Transcript, "there was no spoken answer")
         }
         Reply::Came(_) | Reply::Missing => of_part(seen, &row),
     }
 }
 
-fn first_audio(seen: &ProbeObservations) -> Finding {
+fn first_audio(seen: &ProbeObservations) -> DoctorFinding {
     let check = Check::FirstAudio;
     let Reply::Came(after) = seen.reply(Capability::Audio) else {
-        return Finding::skipped(check, "there was no spoken answer");
+        return DoctorFinding::skipped(check, "there was no spoken answer");
     };
     let after = ms(*after);
     let said = format!("{after} ms from asking to the first sound");
     let finding = if after <= SLOW_MS {
-        Finding::ok(check, said)
+        DoctorFinding::ok(check, said)
     } else {
-        Finding::new(check, Level::Note, said)
+        DoctorFinding::new(check, Level::Note, said)
             .hint("a smaller model, less reasoning or a nearer region is faster")
     };
     finding.detail("ms", after)
 }
 
-fn tools(seen: &ProbeObservations) -> Finding {
+fn tools(seen: &ProbeObservations) -> DoctorFinding {
     let row = FindingTexts {
         check: Check::Tools,
         part: Capability::Tools,
@@ -95,7 +95,7 @@ fn tools(seen: &ProbeObservations) -> Finding {
     };
     let finding = of_part(seen, &row);
     match seen.reply(Capability::Tools) {
-        Reply::Missing => Finding {
+        Reply::Missing => DoctorFinding {
             level: Level::Note,
             said: "the model was told to call a function, and answered in words".to_owned(),
             ..finding
@@ -109,7 +109,7 @@ fn tools(seen: &ProbeObservations) -> Finding {
     }
 }
 
-fn captions(seen: &ProbeObservations) -> Finding {
+fn captions(seen: &ProbeObservations) -> DoctorFinding {
     let came = |part| matches!(seen.reply(part), Reply::Came(_));
     let row = FindingTexts {
         check: Check::Captions,

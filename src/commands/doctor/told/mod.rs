@@ -6,7 +6,7 @@ mod session;
 use serde_json::{Value, json};
 
 use crate::commands::doctor::probe::{Capability, ProbeObservations, Reply};
-use crate::commands::doctor::report::{Check, Finding, Level};
+use crate::commands::doctor::report::{Check, DoctorFinding, Level};
 use crate::error::Kind;
 use crate::protocol::close::CloseCause;
 use crate::protocol::dialect::Dialect;
@@ -37,7 +37,7 @@ pub(super) enum BillableRequested {
 const ENDED: &str = "the connection had ended";
 
 /// Returns what there is to say, in the order of the checks.
-pub(super) fn findings(seen: &ProbeObservations, about: &ProbedEndpoint) -> Vec<Finding> {
+pub(super) fn findings(seen: &ProbeObservations, about: &ProbedEndpoint) -> Vec<DoctorFinding> {
     let mut findings = vec![session::session(seen, about), session::dialect(seen, about)];
     findings.push(session::settings(seen));
     findings.push(session::clear(seen));
@@ -62,7 +62,7 @@ fn error_json(error: &ErrorInfo) -> Value {
 }
 
 /// Adds an error and what is known of it.
-fn with_error(finding: Finding, error: &ErrorInfo) -> Finding {
+fn with_error(finding: DoctorFinding, error: &ErrorInfo) -> DoctorFinding {
     let finding = finding.detail("error", error_json(error));
     match error.known() {
         Some(known) if known.remedy == Remedy::DropField => {
@@ -76,14 +76,14 @@ fn with_error(finding: Finding, error: &ErrorInfo) -> Finding {
 }
 
 /// Returns the failure that the connection ended in the middle of a check.
-fn ended(check: Check, seen: &ProbeObservations) -> Finding {
+fn ended(check: Check, seen: &ProbeObservations) -> DoctorFinding {
     if let Some(foreign) = seen.foreign {
-        return Finding::new(check, Level::Failure(Kind::Server), foreign.refusal())
+        return DoctorFinding::new(check, Level::Failure(Kind::Server), foreign.refusal())
             .hint("dial a Realtime endpoint: another path or port of this server, or another server");
     }
     if let Some(error) = &seen.error {
         let said = format!("the endpoint refused: {}", describe(error));
-        return with_error(Finding::new(check, Level::Failure(Kind::Server), said), error);
+        return with_error(DoctorFinding::new(check, Level::Failure(Kind::Server), said), error);
     }
     let (kind, said) = match &seen.closed {
         Some(CloseCause::Peer { code, reason }) => {
@@ -94,7 +94,7 @@ fn ended(check: Check, seen: &ProbeObservations) -> Finding {
         Some(CloseCause::Broken(how)) => (Kind::Network, format!("the connection broke: {how}")),
         Some(CloseCause::Ours) | None => (Kind::Network, "the connection ended".to_owned()),
     };
-    Finding::new(check, Level::Failure(kind), said)
+    DoctorFinding::new(check, Level::Failure(kind), said)
         .hint("try again; if it happens twice, look at the endpoint's log")
 }
 
@@ -111,14 +111,14 @@ struct FindingTexts<'a> {
 }
 
 /// Returns what a part came to.
-fn of_part(seen: &ProbeObservations, row: &FindingTexts<'_>) -> Finding {
+fn of_part(seen: &ProbeObservations, row: &FindingTexts<'_>) -> DoctorFinding {
     let check = row.check;
     let with_loss = |level, said: String| {
-        let finding = Finding::new(check, level, said);
+        let finding = DoctorFinding::new(check, level, said);
         if row.loss.is_empty() { finding } else { finding.hint(row.loss) }
     };
     match seen.reply(row.part) {
-        Reply::Came(after) => Finding::ok(check, row.fine).detail("after_ms", ms(*after)),
+        Reply::Came(after) => DoctorFinding::ok(check, row.fine).detail("after_ms", ms(*after)),
         Reply::Lost => ended(check, seen),
         Reply::Refused(_) if seen.is_over_early() => ended(check, seen),
         Reply::Refused(error) => {
@@ -131,7 +131,7 @@ fn of_part(seen: &ProbeObservations, row: &FindingTexts<'_>) -> Finding {
         }
         Reply::Missing => with_loss(Level::Warning, "the answer came without it".to_owned()),
         Reply::Silent(limit) => with_loss(row.silent, format!("nothing came within {} s", limit.as_secs())),
-        Reply::NotAsked | Reply::Waiting => Finding::skipped(check, ENDED),
+        Reply::NotAsked | Reply::Waiting => DoctorFinding::skipped(check, ENDED),
     }
 }
 

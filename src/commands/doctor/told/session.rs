@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::commands::doctor::probe::{Capability, ProbeObservations, Reply};
-use crate::commands::doctor::report::{Check, Finding, Level};
+use crate::commands::doctor::report::{Check, DoctorFinding, Level};
 use crate::commands::doctor::told::{
     ENDED, FindingTexts, ProbedEndpoint, describe, ended, ms, of_part, with_error,
 };
@@ -17,7 +17,7 @@ use crate::protocol::value::FieldUpdate;
 const CALL_WAITS_MS: u64 = 3_000;
 
 /// Returns what `session.created` shows.
-pub(super) fn session(seen: &ProbeObservations, about: &ProbedEndpoint) -> Finding {
+pub(super) fn session(seen: &ProbeObservations, about: &ProbedEndpoint) -> DoctorFinding {
     let check = Check::Session;
     let finding = match seen.reply(Capability::Created) {
         Reply::Refused(_) | Reply::Lost | Reply::NotAsked | Reply::Waiting if seen.created.is_none() => {
@@ -28,36 +28,36 @@ pub(super) fn session(seen: &ProbeObservations, about: &ProbedEndpoint) -> Findi
         }
         Reply::Came(after) if ms(*after) > CALL_WAITS_MS => {
             let said = format!("session.created comes after {} ms: {}", ms(*after), shown(seen));
-            Finding::new(check, Level::Warning, said)
+            DoctorFinding::new(check, Level::Warning, said)
                 .hint("a call goes on after 3 s without it; ask who runs the endpoint why it takes so long")
         }
         Reply::Came(after) => {
-            Finding::ok(check, format!("session.created after {} ms: {}", ms(*after), shown(seen)))
+            DoctorFinding::ok(check, format!("session.created after {} ms: {}", ms(*after), shown(seen)))
         }
         Reply::Refused(_)
         | Reply::Lost
         | Reply::NotAsked
         | Reply::Waiting
         | Reply::Missing
-        | Reply::Silent(_) => Finding::ok(check, shown(seen)),
+        | Reply::Silent(_) => DoctorFinding::ok(check, shown(seen)),
     };
     let finding = with_facts(finding, seen);
     let said = seen.created.as_ref().and_then(|info| info.settings.model.as_deref());
     match (&about.model, said) {
         (Some(asked), Some(said)) if asked != said && finding.level == Level::Ok => {
             let said = format!("{}; {asked} was asked for", finding.said);
-            Finding { level: Level::Note, said, ..finding }
+            DoctorFinding { level: Level::Note, said, ..finding }
         }
         (Some(_) | None, _) => finding,
     }
 }
 
-fn ended_at_once(check: Check, seen: &ProbeObservations) -> Finding {
+fn ended_at_once(check: Check, seen: &ProbeObservations) -> DoctorFinding {
     match seen.reply(Capability::Created) {
         // It goes on after an error that is not the end.
         Reply::Refused(error) if !seen.is_over_early() => {
             let said = format!("the endpoint begins with an error: {}", describe(error));
-            with_error(Finding::new(check, Level::Warning, said), error)
+            with_error(DoctorFinding::new(check, Level::Warning, said), error)
         }
         Reply::Refused(_)
         | Reply::Lost
@@ -69,7 +69,7 @@ fn ended_at_once(check: Check, seen: &ProbeObservations) -> Finding {
     }
 }
 
-fn without_created(check: Check, seen: &ProbeObservations) -> Finding {
+fn without_created(check: Check, seen: &ProbeObservations) -> DoctorFinding {
     if seen.is_over_early() {
         return ended(check, seen);
     }
@@ -78,11 +78,15 @@ fn without_created(check: Check, seen: &ProbeObservations) -> Finding {
             0 => "the endpoint takes the connection and says nothing".to_owned(),
             count => format!("the endpoint sent {count} messages, none of which is an event"),
         };
-        return Finding::new(check, Level::Failure(Kind::Network), said).hint(
+        return DoctorFinding::new(check, Level::Failure(Kind::Network), said).hint(
             "check that the path is that of a Realtime endpoint, and look at its log; a gateway may wait for its provider",
         );
     }
-    Finding::new(check, Level::Note, "session.created does not come; a call goes on after 3 s without it")
+    DoctorFinding::new(
+        check,
+        Level::Note,
+        "session.created does not come; a call goes on after 3 s without it",
+    )
 }
 
 fn shown(seen: &ProbeObservations) -> String {
@@ -128,7 +132,7 @@ fn turns(info: &SessionInfo) -> Option<String> {
     }
 }
 
-fn with_facts(finding: Finding, seen: &ProbeObservations) -> Finding {
+fn with_facts(finding: DoctorFinding, seen: &ProbeObservations) -> DoctorFinding {
     let Some(info) = &seen.created else { return finding };
     let after = match seen.reply(Capability::Created) {
         Reply::Came(after) => Value::from(ms(*after)),
@@ -165,25 +169,25 @@ fn vad(info: &SessionInfo) -> Value {
 }
 
 /// Returns which dialect the endpoint speaks, and whether it is the one that is written.
-pub(super) fn dialect(seen: &ProbeObservations, about: &ProbedEndpoint) -> Finding {
+pub(super) fn dialect(seen: &ProbeObservations, about: &ProbedEndpoint) -> DoctorFinding {
     let check = Check::Dialect;
     let word = |dialect: Option<Dialect>| dialect.map_or("auto", Dialect::as_str);
     let finding = match (seen.dialect, about.dialect) {
-        (Some(found), None) => Finding::ok(check, format!("{}, found by what it says", found.as_str())),
+        (Some(found), None) => DoctorFinding::ok(check, format!("{}, found by what it says", found.as_str())),
         (Some(found), Some(asked)) if found == asked => {
-            Finding::ok(check, format!("{}, as it is set", found.as_str()))
+            DoctorFinding::ok(check, format!("{}, as it is set", found.as_str()))
         }
         (Some(found), Some(asked)) => {
             let said = format!("it speaks {}, and {} is set", found.as_str(), asked.as_str());
-            Finding::new(check, Level::Warning, said)
+            DoctorFinding::new(check, Level::Warning, said)
                 .hint(format!("--dialect {}, or the same in its profile", found.as_str()))
         }
         (None, _) if seen.is_over_early() || seen.events == 0 => {
-            Finding::skipped(check, "it said too little")
+            DoctorFinding::skipped(check, "it said too little")
         }
         (None, asked) => {
             let said = format!("it does not show which one it speaks; {} is set", word(asked));
-            Finding::new(check, Level::Note, said)
+            DoctorFinding::new(check, Level::Note, said)
                 .hint("if a call is silent, try --dialect ga and --dialect beta")
         }
     };
@@ -191,7 +195,7 @@ pub(super) fn dialect(seen: &ProbeObservations, about: &ProbedEndpoint) -> Findi
 }
 
 /// Returns whether the settings of a call are taken.
-pub(super) fn settings(seen: &ProbeObservations) -> Finding {
+pub(super) fn settings(seen: &ProbeObservations) -> DoctorFinding {
     let check = Check::Settings;
     let fine = match seen.reply(Capability::Updated) {
         Reply::Came(after) => {
@@ -219,11 +223,11 @@ pub(super) fn settings(seen: &ProbeObservations) -> Finding {
                 "session.updated does not come within {} s; a call goes on without it",
                 limit.as_secs()
             );
-            Finding { said, ..finding }
+            DoctorFinding { said, ..finding }
         }
         Reply::Refused(error) if !seen.is_over_early() => {
             let said = format!("the settings of a call are refused: {}", describe(error));
-            with_error(Finding { said, ..finding }, error)
+            with_error(DoctorFinding { said, ..finding }, error)
         }
         Reply::NotAsked
         | Reply::Waiting
@@ -237,11 +241,11 @@ pub(super) fn settings(seen: &ProbeObservations) -> Finding {
         return finding;
     }
     let said = format!("{}, without what it does not know: {}", finding.said, seen.left_out.join(", "));
-    Finding { level: Level::Note, said, ..finding }
+    DoctorFinding { level: Level::Note, said, ..finding }
 }
 
 /// Returns whether leftovers of sound can be thrown away.
-pub(super) fn clear(seen: &ProbeObservations) -> Finding {
+pub(super) fn clear(seen: &ProbeObservations) -> DoctorFinding {
     let row = FindingTexts {
         check: Check::Clear,
         part: Capability::Clear,
@@ -254,7 +258,7 @@ pub(super) fn clear(seen: &ProbeObservations) -> Finding {
 }
 
 /// Returns whether the endpoint can be told how much of an answer was heard; best of an answer that there was.
-pub(super) fn truncate(seen: &ProbeObservations) -> Finding {
+pub(super) fn truncate(seen: &ProbeObservations) -> DoctorFinding {
     let (part, fine) = match seen.reply(Capability::Cut) {
         Reply::NotAsked => (
             Capability::Truncate,
@@ -279,25 +283,25 @@ pub(super) fn truncate(seen: &ProbeObservations) -> Finding {
 }
 
 /// Returns which sound goes over the wire, as the endpoint tells it.
-pub(super) fn audio_format(seen: &ProbeObservations) -> Finding {
+pub(super) fn audio_format(seen: &ProbeObservations) -> DoctorFinding {
     let check = Check::AudioFormat;
     let Some(info) = seen.updated.as_ref().or(seen.created.as_ref()) else {
         let why = if seen.is_over_early() { ENDED } else { "it tells nothing of its settings" };
-        return Finding::skipped(check, why);
+        return DoctorFinding::skipped(check, why);
     };
     let (input, output) = (&info.settings.input_format, &info.settings.output_format);
     if input.is_none() && output.is_none() {
-        return Finding::new(check, Level::Note, "it does not tell which formats it takes and sends")
+        return DoctorFinding::new(check, Level::Note, "it does not tell which formats it takes and sends")
             .hint("if speech sounds too fast or too slow, set input_rate and output_rate of its profile");
     }
     let said = format!("in {}, out {}", format_words(input.as_ref()), format_words(output.as_ref()));
     let is_wire = |format: &Option<AudioFormat>| {
-        format.as_ref().is_none_or(|format| *format == AudioFormat::Pcm(SampleRate::WIRE))
+        format.as_ref().is_none_or(|format| *format == AudioFormat::Pcm(SampleRate::HZ_24000))
     };
     let finding = if is_wire(input) && is_wire(output) {
-        Finding::ok(check, said)
+        DoctorFinding::ok(check, said)
     } else {
-        Finding::new(check, Level::Note, said)
+        DoctorFinding::new(check, Level::Note, said)
             .hint("the profile has to say the same: input_format, input_rate, output_format, output_rate")
     };
     finding.detail("input", format_json(input.as_ref())).detail("output", format_json(output.as_ref()))

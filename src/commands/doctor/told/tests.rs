@@ -41,7 +41,7 @@ fn created() -> Value {
     json!({ "type": "session.created", "session": { "type": "realtime", "id": "s", "model": "m", "audio": audio } })
 }
 
-fn finding(seen: &ProbeObservations, about: &ProbedEndpoint, check: Check) -> Finding {
+fn finding(seen: &ProbeObservations, about: &ProbedEndpoint, check: Check) -> DoctorFinding {
     let all = findings(seen, about);
     let names: Vec<Check> = all.iter().map(|finding| finding.check).collect();
     assert!(names.iter().copied().eq(Check::Session.to(Check::Captions)), "{names:?}");
@@ -102,7 +102,7 @@ fn a_refusal_is_a_failure_with_what_to_do_and_nothing_after_it_is_checked() {
         (Level::Failure(Kind::Server), "the endpoint refused: Wrong key")
     );
     assert!(session.hint.unwrap().contains("RTVOICE_API_KEY"));
-    let rest: Vec<Finding> = findings(&seen, &ABOUT).into_iter().skip(1).collect();
+    let rest: Vec<DoctorFinding> = findings(&seen, &ABOUT).into_iter().skip(1).collect();
     assert!(rest.iter().all(|finding| finding.level == Level::NotChecked), "{rest:?}");
 }
 

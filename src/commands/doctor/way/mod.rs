@@ -8,9 +8,9 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use crate::call::clock::Clock;
 use crate::call::connect::{EndpointConnection, connect};
 use crate::call::setup::target::{EndpointRoute, Target};
-use crate::commands::doctor::report::{Check, Finding, Level};
+use crate::commands::doctor::report::{Check, DoctorFinding, Level};
 use crate::error::Error;
-use crate::net::dial::certificate::{Certificate, TrustedBy};
+use crate::net::dial::certificate::{Certificate, TrustSource};
 use crate::net::dial::error::{DialError, DialPhase};
 use crate::net::dial::observer::{DialObserver, DialStep};
 use crate::net::dial::stream::NetStream;
@@ -42,7 +42,7 @@ struct DialLog {
 /// What came of the way.
 pub(super) struct DialedConnection {
     /// What was found on it, from the name to the handshake.
-    pub(super) findings: Vec<Finding>,
+    pub(super) findings: Vec<DoctorFinding>,
     /// The open connection, where there is one.
     pub(super) link: Option<WebSocketClient<NetStream>>,
 }
@@ -54,7 +54,7 @@ pub(super) async fn go(target: &mut Target, clock: Clock) -> DialedConnection {
     let began = clock.now();
     let mut went = DialLog::default();
     let reached = {
-        let mut dialling = Box::pin(connect(target, Handshake::Usual));
+        let mut dialling = Box::pin(connect(target, Handshake::Default));
         loop {
             tokio::select! {
                 biased;
@@ -80,13 +80,13 @@ pub(super) async fn go(target: &mut Target, clock: Clock) -> DialedConnection {
     DialedConnection { findings, link: Some(link) }
 }
 
-fn inside(took: Duration, error: Option<&Error>) -> Vec<Finding> {
-    let mut findings: Vec<Finding> = Check::Dns
+fn inside(took: Duration, error: Option<&Error>) -> Vec<DoctorFinding> {
+    let mut findings: Vec<DoctorFinding> = Check::Dns
         .to(Check::Tls)
-        .map(|check| Finding::skipped(check, "the endpoint is in this program"))
+        .map(|check| DoctorFinding::skipped(check, "the endpoint is in this program"))
         .collect();
     findings.push(match error {
-        Some(error) => Finding::failed(Check::Handshake, error),
+        Some(error) => DoctorFinding::failed(Check::Handshake, error),
         None => upgraded(took, 1),
     });
     findings
@@ -105,7 +105,7 @@ impl DialLog {
             DialStep::Begun(proxy) => *self = Self { begun: self.begun + 1, proxy, ..Self::default() },
             DialStep::LookedUp { host, addresses } => self.looked_up.push((host, addresses)),
             DialStep::Connected(address) => self.connected = Some((address, at)),
-            DialStep::LedOn => {
+            DialStep::ProxyConnected => {
                 // What was shown before was the proxy's.
                 (self.certificate, self.agreed) = (None, None);
                 self.led_on = Some(at);
@@ -116,21 +116,23 @@ impl DialLog {
     }
 
     /// Returns one finding for each step, up to the one that failed, and that nobody looked at the others.
-    fn findings(&self, endpoint: &Endpoint, error: Option<&Error>, took: Duration) -> Vec<Finding> {
+    fn findings(&self, endpoint: &Endpoint, error: Option<&Error>, took: Duration) -> Vec<DoctorFinding> {
         let failed = error.map(|error| (failed_at(error), error));
         let mut findings = Vec::new();
         for check in Check::Dns.to(Check::Handshake) {
             findings.push(match failed {
                 Some((at, error)) if at == check => self.failure(at, error),
-                Some((at, _)) if at < check => Finding::skipped(check, &format!("{} failed", at.name())),
+                Some((at, _)) if at < check => {
+                    DoctorFinding::skipped(check, &format!("{} failed", at.name()))
+                }
                 Some(_) | None => self.finding(check, endpoint, took),
             });
         }
         findings
     }
 
-    fn failure(&self, check: Check, error: &Error) -> Finding {
-        let finding = Finding::failed(check, error);
+    fn failure(&self, check: Check, error: &Error) -> DoctorFinding {
+        let finding = DoctorFinding::failed(check, error);
         match error.source.downcast_ref::<DialError>() {
             Some(error @ DialError::HttpRefused { refusal, .. }) => {
                 with_body(finding, error.body()).detail("status", refusal.status)
@@ -142,7 +144,7 @@ impl DialLog {
     }
 
     /// A certificate that is not trusted is worth knowing: it tells whose it is.
-    fn with_certificate(&self, finding: Finding) -> Finding {
+    fn with_certificate(&self, finding: DoctorFinding) -> DoctorFinding {
         let Some(certificate) = &self.certificate else { return finding };
         let said = format!(
             "{} ({}, up to {}, {})",
@@ -151,10 +153,10 @@ impl DialLog {
             certificate.top,
             validity(certificate)
         );
-        with_facts(Finding { said, ..finding }, certificate)
+        with_facts(DoctorFinding { said, ..finding }, certificate)
     }
 
-    fn finding(&self, check: Check, endpoint: &Endpoint, took: Duration) -> Finding {
+    fn finding(&self, check: Check, endpoint: &Endpoint, took: Duration) -> DoctorFinding {
         match check {
             Check::Dns => self.dns(),
             Check::Tcp => self.tcp(),
@@ -182,12 +184,12 @@ impl DialLog {
         }
     }
 
-    fn dns(&self) -> Finding {
+    fn dns(&self) -> DoctorFinding {
         let check = Check::Dns;
         if self.looked_up.is_empty() {
             let why =
                 if self.connected.is_some() { "an address needs no name" } else { "it was not reached" };
-            return Finding::skipped(check, why);
+            return DoctorFinding::skipped(check, why);
         }
         let listed = |addresses: &[SocketAddr]| {
             let shown: Vec<String> = addresses.iter().map(|address| address.ip().to_string()).collect();
@@ -204,27 +206,27 @@ impl DialLog {
             .flat_map(|(_, found)| found)
             .map(|address| address.ip().to_string())
             .collect();
-        Finding::ok(check, said.join("; ")).detail("addresses", addresses)
+        DoctorFinding::ok(check, said.join("; ")).detail("addresses", addresses)
     }
 
-    fn tcp(&self) -> Finding {
+    fn tcp(&self) -> DoctorFinding {
         let Some((address, at)) = self.connected else {
-            return Finding::skipped(Check::Tcp, "it was not reached");
+            return DoctorFinding::skipped(Check::Tcp, "it was not reached");
         };
         let whose = if self.proxy.is_some() { ", the proxy" } else { "" };
-        Finding::ok(Check::Tcp, format!("connected to {address}{whose} after {} ms", at.as_millis()))
+        DoctorFinding::ok(Check::Tcp, format!("connected to {address}{whose} after {} ms", at.as_millis()))
             .detail("address", address.to_string())
             .detail("after_ms", ms(at))
     }
 
-    fn proxy(&self) -> Finding {
+    fn proxy(&self) -> DoctorFinding {
         let check = Check::Proxy;
         let Some(proxy) = &self.proxy else {
-            return Finding::ok(check, "none is used").detail("proxy", serde_json::Value::Null);
+            return DoctorFinding::ok(check, "none is used").detail("proxy", serde_json::Value::Null);
         };
         let finding = match self.led_on {
-            Some(at) => Finding::ok(check, format!("{proxy} led on after {} ms", at.as_millis())),
-            None => Finding::skipped(check, "it was not reached"),
+            Some(at) => DoctorFinding::ok(check, format!("{proxy} led on after {} ms", at.as_millis())),
+            None => DoctorFinding::skipped(check, "it was not reached"),
         };
         let whose = match proxy.kind {
             ProxyKind::Socks5 => "this machine",
@@ -233,14 +235,14 @@ impl DialLog {
         finding.detail("proxy", proxy.to_string()).detail("names_looked_up_by", whose)
     }
 
-    fn tls(&self, endpoint: &Endpoint) -> Finding {
+    fn tls(&self, endpoint: &Endpoint) -> DoctorFinding {
         let check = Check::Tls;
         match endpoint.url.scheme() {
             Scheme::Ws if endpoint.url.is_loopback() => {
-                return Finding::skipped(check, "ws:// on this machine has none");
+                return DoctorFinding::skipped(check, "ws:// on this machine has none");
             }
             Scheme::Ws => {
-                return Finding::new(
+                return DoctorFinding::new(
                     check,
                     Level::Warning,
                     "ws:// has none: others on the way can hear the call",
@@ -249,14 +251,16 @@ impl DialLog {
             }
             Scheme::Wss => {}
         }
-        let Some((version, _)) = self.agreed else { return Finding::skipped(check, "it was not reached") };
+        let Some((version, _)) = self.agreed else {
+            return DoctorFinding::skipped(check, "it was not reached");
+        };
         let Some(certificate) = &self.certificate else {
-            return Finding::ok(check, format!("{version} is agreed")).detail("version", version);
+            return DoctorFinding::ok(check, format!("{version} is agreed")).detail("version", version);
         };
         let root = certificate.root.as_ref().map(|root| {
             let by = match root.trusted_by {
-                TrustedBy::System => "the system",
-                TrustedBy::CaFile => "--ca-file",
+                TrustSource::System => "the system",
+                TrustSource::CaFile => "--ca-file",
             };
             format!(", root {} (trusted by {by})", root.name)
         });
@@ -264,9 +268,9 @@ impl DialLog {
         let said = format!("{version}, {}{root}, {}", described(certificate), validity(certificate));
         let days = days_left(certificate);
         let finding = if days < SOON_DAYS {
-            Finding::new(check, Level::Warning, said).hint("the server needs a new certificate soon")
+            DoctorFinding::new(check, Level::Warning, said).hint("the server needs a new certificate soon")
         } else {
-            Finding::ok(check, said)
+            DoctorFinding::ok(check, said)
         };
         with_facts(finding, certificate).detail("version", version)
     }
@@ -312,23 +316,23 @@ fn step_of(error: &DialError) -> Check {
     }
 }
 
-fn upgraded(took: Duration, begun: u32) -> Finding {
+fn upgraded(took: Duration, begun: u32) -> DoctorFinding {
     let said = format!("101 Switching Protocols after {} ms", took.as_millis());
     let finding = if begun > 1 {
         let said = format!("{said}, at the second try: the marker of the beta protocol was refused");
-        Finding::new(Check::Handshake, Level::Note, said)
+        DoctorFinding::new(Check::Handshake, Level::Note, said)
             .hint("beta_marker = \"never\" in its profile saves the first try")
     } else {
-        Finding::ok(Check::Handshake, said)
+        DoctorFinding::ok(Check::Handshake, said)
     };
     finding.detail("status", 101).detail("after_ms", ms(took))
 }
 
 /// The first line is in the message.
-fn with_body(finding: Finding, body: &[String]) -> Finding {
+fn with_body(finding: DoctorFinding, body: &[String]) -> DoctorFinding {
     let more: String = body.iter().skip(1).map(|line| format!(" | {line}")).collect();
     let said = format!("{}{more}", finding.said);
-    Finding { said, ..finding }.detail("body", body.to_vec())
+    DoctorFinding { said, ..finding }.detail("body", body.to_vec())
 }
 
 fn described(certificate: &Certificate) -> String {
@@ -346,7 +350,7 @@ fn days_left(certificate: &Certificate) -> i64 {
     (certificate.not_after - certificate.shown_at).div_euclid(SECONDS_A_DAY)
 }
 
-fn with_facts(finding: Finding, certificate: &Certificate) -> Finding {
+fn with_facts(finding: DoctorFinding, certificate: &Certificate) -> DoctorFinding {
     finding
         .detail("names", certificate.names.clone())
         .detail("issuer", certificate.issuer.clone())

@@ -23,7 +23,7 @@ fn certificate(days: i64) -> Certificate {
         host: "voice.test".to_owned(),
         names: vec!["voice.test".to_owned()],
         issuer: "Middle".to_owned(),
-        root: Some(Root { name: "Top".to_owned(), trusted_by: TrustedBy::System }),
+        root: Some(Root { name: "Top".to_owned(), trusted_by: TrustSource::System }),
         top: "Top".to_owned(),
         not_after: 1_000_000 + days * SECONDS_A_DAY,
         shown_at: 1_000_000,
@@ -143,7 +143,7 @@ fn a_proxy_has_its_own_certificate_and_a_second_try_is_told() {
     let proxy = settings.choose(&EndpointUrl::parse("wss://voice.test").unwrap()).unwrap();
     let mut steps = all_of_it(90);
     steps[0] = DialStep::Begun(proxy);
-    steps.push(DialStep::LedOn);
+    steps.push(DialStep::ProxyConnected);
     let by_proxy = went(steps);
     assert!(by_proxy.certificate.is_none(), "it was the proxy's");
     let said = told(&by_proxy, "wss://voice.test", None);

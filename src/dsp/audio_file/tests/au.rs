@@ -22,7 +22,7 @@ fn au_is_read_in_all_its_encodings() {
         (27, each(|sample| vec![g711::encode_alaw(sample)]), 0.02),
     ];
     for (encoding, sound, tolerance) in encodings {
-        let Outcome { rate, samples, warnings } = read(&au(sound.len() as u32, encoding, b"", &sound));
+        let DecodedFile { rate, samples, warnings } = read(&au(sound.len() as u32, encoding, b"", &sound));
         assert!(
             (rate, samples.len()) == (SampleRate(16_000), voice().len()) && warnings.is_empty(),
             "{encoding}"
@@ -36,7 +36,7 @@ fn au_is_read_in_all_its_encodings() {
 #[test]
 fn au_of_a_recorder_on_a_pipe_is_read_to_its_end() {
     let sound: Vec<u8> = voice().iter().flat_map(|sample| sample.to_be_bytes()).collect();
-    let Outcome { samples, warnings, .. } = read(&au(u32::MAX, 3, b"\0\0\0\0", &sound));
+    let DecodedFile { samples, warnings, .. } = read(&au(u32::MAX, 3, b"\0\0\0\0", &sound));
     assert!(samples == floats(&voice()) && warnings.is_empty());
 }
 

@@ -9,7 +9,7 @@ fn bits_and_channels_decide_where_the_block_alignment_is_wrong() {
     for block in [0, 1, 3, 4, 8, u16::MAX] {
         for (channels, sound) in [(1, &mono), (2, &stereo)] {
             let file = WavFile { block, ..WavFile::new(16, channels, sound.clone()) };
-            let Outcome { samples, warnings, .. } = read(&file.bytes());
+            let DecodedFile { samples, warnings, .. } = read(&file.bytes());
             assert!(samples == floats(&voice()), "block {block}, {channels} channels");
             let warned = usize::from(block != 2 * channels);
             assert_eq!(warnings.len(), warned, "block {block}, {channels} channels: {warnings:?}");
@@ -45,7 +45,7 @@ fn twenty_four_bits_in_thirty_two_are_found_on_either_side() {
             let confused = WavFile { block: 4, ..WavFile::new(24, 1, sound.clone()).extensible(24) };
             let plain = WavFile { block: 4, ..WavFile::new(24, 1, sound.clone()) };
             for (n, file) in [proper, confused, plain].into_iter().enumerate() {
-                let Outcome { samples, .. } = read(&file.bytes());
+                let DecodedFile { samples, .. } = read(&file.bytes());
                 let name = format!("file {n}, {side}-justified, all bits used: {is_full}");
                 assert_eq!(samples.len(), voice().len(), "{name}");
                 let error =
@@ -61,7 +61,7 @@ fn twenty_four_packed_bits_are_found_where_the_block_alignment_says_thirty_two()
     let sound: Vec<u8> =
         in_24_bits(true).flat_map(|sample| sample.to_le_bytes().into_iter().take(3)).collect();
     let file = WavFile { block: 4, ..WavFile::new(24, 1, sound) };
-    let Outcome { samples, warnings, .. } = read(&file.bytes());
+    let DecodedFile { samples, warnings, .. } = read(&file.bytes());
     assert!(samples.len() == voice().len() && warnings.len() == 1, "{} {warnings:?}", samples.len());
     assert!((level(&samples) - level(&floats(&voice()))).abs() < 0.01);
 }
@@ -69,7 +69,7 @@ fn twenty_four_packed_bits_are_found_where_the_block_alignment_says_thirty_two()
 #[test]
 fn thirty_two_bits_that_are_called_twenty_four_are_read_in_full() {
     let sound: Vec<u8> = in_24_bits(true).flat_map(|sample| (sample << 8 | 0x5a).to_le_bytes()).collect();
-    let Outcome { samples, warnings, .. } = read(&WavFile::new(32, 1, sound).extensible(24).bytes());
+    let DecodedFile { samples, warnings, .. } = read(&WavFile::new(32, 1, sound).extensible(24).bytes());
     assert!(samples.len() == voice().len() && warnings.is_empty(), "{} {warnings:?}", samples.len());
     assert!((level(&samples) - level(&floats(&voice()))).abs() < 0.01);
 }
@@ -83,7 +83,7 @@ fn a_quiet_room_before_the_speech_does_not_make_a_file_right_justified() {
     let mut reader = AudioReader::new(&file[..]).unwrap();
     assert!(reader.is_alignment_open());
     reader.set_alignment(AudioReader::new(&file[..]).unwrap().scan_alignment(u64::MAX).unwrap());
-    let Outcome { samples, .. } = read_all(reader, None);
+    let DecodedFile { samples, .. } = read_all(reader, None);
     assert!(level(&samples[..48_000]) < -50.0, "{}", level(&samples[..48_000]));
 }
 
@@ -93,7 +93,7 @@ fn an_extensible_file_without_its_extension_is_pcm() {
     assert!(read(&file.bytes()).samples == floats(&voice()));
 }
 
-fn channels(count: u16, layout: impl Fn(i16) -> Vec<i16>) -> Outcome {
+fn channels(count: u16, layout: impl Fn(i16) -> Vec<i16>) -> DecodedFile {
     let sound = voice().into_iter().flat_map(|sample| pcm16(&layout(sample))).collect();
     read(&WavFile::new(16, count, sound).bytes())
 }

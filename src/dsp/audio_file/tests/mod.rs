@@ -93,9 +93,9 @@ fn floats(samples: &[i16]) -> Vec<f32> {
 }
 
 /// A source that gives a few bytes at a time, as a pipe does.
-struct Trickle<'a>(&'a [u8]);
+struct SlowSource<'a>(&'a [u8]);
 
-impl Read for Trickle<'_> {
+impl Read for SlowSource<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let length = buffer.len().min(7);
         self.0.read(&mut buffer[..length])
@@ -103,22 +103,22 @@ impl Read for Trickle<'_> {
 }
 
 /// What was read, and the warnings.
-struct Outcome {
+struct DecodedFile {
     rate: SampleRate,
     samples: Vec<f32>,
     warnings: Vec<String>,
 }
 
 /// Reads a file as a whole, in pieces, and with its length known; all have to give the same sound.
-fn read(bytes: &[u8]) -> Outcome {
+fn read(bytes: &[u8]) -> DecodedFile {
     let file = read_all(AudioReader::new(bytes).unwrap(), Some(bytes.len() as u64));
-    let pipe = read_all(AudioReader::or_raw(Trickle(bytes)).unwrap(), None);
+    let pipe = read_all(AudioReader::or_raw(SlowSource(bytes)).unwrap(), None);
     assert!(file.samples == pipe.samples && file.rate == pipe.rate, "a file and a pipe sound the same");
     assert_eq!(file.warnings.len(), pipe.warnings.len());
     file
 }
 
-fn read_all<R: Read>(mut reader: AudioReader<R>, length: Option<u64>) -> Outcome {
+fn read_all<R: Read>(mut reader: AudioReader<R>, length: Option<u64>) -> DecodedFile {
     if let Some(length) = length {
         reader.expect_length(length);
     }
@@ -127,7 +127,7 @@ fn read_all<R: Read>(mut reader: AudioReader<R>, length: Option<u64>) -> Outcome
         warnings.extend(reader.take_warning());
         if reader.read(&mut samples).unwrap() == 0 {
             warnings.extend(reader.take_warning());
-            return Outcome { rate: reader.rate(), samples, warnings };
+            return DecodedFile { rate: reader.rate(), samples, warnings };
         }
     }
 }

@@ -7,7 +7,7 @@ fn refused(head: &[u8]) -> String {
     let padded = [head, &[0x55; 8_192]].concat();
     let said = [&padded[..], head].map(|bytes| {
         let file = AudioReader::new(bytes).err().map(|error| error.to_string());
-        let pipe = AudioReader::or_raw(Trickle(bytes)).err().map(|error| error.to_string());
+        let pipe = AudioReader::or_raw(SlowSource(bytes)).err().map(|error| error.to_string());
         assert_eq!(file, pipe, "{head:?}");
         file.unwrap_or_else(|| panic!("{head:?} is taken for sound"))
     });
@@ -63,7 +63,7 @@ fn formats_without_a_file_header_are_recognised_by_frames_that_follow_each_other
     ];
     for (bytes, name) in cases {
         for stream in [&bytes[..], &bytes[..64]] {
-            let is_recognised = matches!(AudioReader::or_raw(Trickle(stream)),
+            let is_recognised = matches!(AudioReader::or_raw(SlowSource(stream)),
                 Err(AudioFileError::Undecodable(found)) if found == name);
             assert!(is_recognised || name == "MPEG-TS" && stream.len() == 64, "{name}");
         }
@@ -94,7 +94,7 @@ fn text_on_a_pipe_is_named_and_not_sent_as_sound() {
         (utf16(u16::to_be_bytes), "UTF-16 text"),
     ];
     for (bytes, name) in cases {
-        let error = AudioReader::or_raw(Trickle(&bytes)).err().expect(name);
+        let error = AudioReader::or_raw(SlowSource(&bytes)).err().expect(name);
         assert_eq!(error.to_string(), format!("this is {name}, not sound"));
     }
 }

@@ -12,7 +12,7 @@ fn every_format_and_channel_count_is_read_as_mono() {
     use hound::SampleFormat::{Float, Int};
     for (bits, format) in [(8, Int), (16, Int), (24, Int), (32, Int), (32, Float)] {
         for channels in [1, 2, 5, 8] {
-            let Outcome { rate, samples, warnings } = read(&hound_file(bits, format, channels));
+            let DecodedFile { rate, samples, warnings } = read(&hound_file(bits, format, channels));
             assert_eq!(
                 (rate, samples.len()),
                 (SampleRate(11_025), 5_000),
@@ -42,7 +42,7 @@ fn telephone_codes_and_doubles_are_read() {
 fn a_length_that_the_writer_could_not_know_is_read_to_the_end_without_a_warning() {
     for length in [0, 0x7fff_0000, 0x7fff_f000, 0x8000_0000, u32::MAX] {
         let file = WavFile { length: Some(length), ..WavFile::new(16, 1, pcm16(&voice())) };
-        let Outcome { samples, warnings, .. } = read(&file.bytes());
+        let DecodedFile { samples, warnings, .. } = read(&file.bytes());
         assert!(samples == floats(&voice()) && warnings.is_empty(), "length {length:#x}: {warnings:?}");
     }
 }
@@ -53,7 +53,7 @@ fn a_size_larger_than_the_file_is_one_warning() {
         let sound = pcm16(&voice());
         let length = Some(sound.len() as u32 + more);
         let file = WavFile { length, ..WavFile::new(16, 1, sound) };
-        let Outcome { samples, warnings, .. } = read(&file.bytes());
+        let DecodedFile { samples, warnings, .. } = read(&file.bytes());
         assert!(samples == floats(&voice()), "{more} more");
         let [warning] = &warnings[..] else { panic!("{more} more: {warnings:?}") };
         assert!(warning.contains("shorter than its header says"), "{warning}");
@@ -64,7 +64,8 @@ fn a_size_larger_than_the_file_is_one_warning() {
 fn a_truncated_pipe_ends_at_its_end_with_one_warning() {
     let mut bytes = WavFile::new(16, 1, pcm16(&voice())).bytes();
     bytes.truncate(bytes.len() - 8_001);
-    let Outcome { samples, warnings, .. } = read_all(AudioReader::or_raw(Trickle(&bytes)).unwrap(), None);
+    let DecodedFile { samples, warnings, .. } =
+        read_all(AudioReader::or_raw(SlowSource(&bytes)).unwrap(), None);
     // Half a sample is none.
     assert_eq!(samples.len(), voice().len() - 4_001);
     assert_eq!(warnings, ["shorter than its header says: 8001 bytes (0.3 s) are missing"]);
@@ -74,7 +75,7 @@ fn a_truncated_pipe_ends_at_its_end_with_one_warning() {
 fn what_follows_the_sound_is_not_read_as_sound() {
     for after in [chunk(b"LIST", b"INFO"), b"and garbage".to_vec()] {
         let file = WavFile { after, ..WavFile::new(16, 1, pcm16(&[1, 2])) };
-        let Outcome { samples, warnings, .. } = read(&file.bytes());
+        let DecodedFile { samples, warnings, .. } = read(&file.bytes());
         assert!(samples == floats(&[1, 2]) && warnings.is_empty(), "{warnings:?}");
     }
 }
@@ -89,7 +90,7 @@ fn the_length_of_an_rf64_or_bw64_file_is_in_its_ds64_chunk() {
         let file =
             WavFile { riff, length: Some(u32::MAX), after, ..WavFile::new(16, 1, sound.clone()) }.bytes();
         let file = [&file[..12], &chunk(b"ds64", &ds64), &file[12..]].concat();
-        let Outcome { samples, warnings, .. } = read(&file);
+        let DecodedFile { samples, warnings, .. } = read(&file);
         assert!(samples == floats(&voice()) && warnings.is_empty(), "{warnings:?}");
     }
 }
@@ -113,7 +114,7 @@ fn a_big_endian_rifx_file_is_read() {
     let sound: Vec<u8> = voice().iter().flat_map(|sample| sample.to_be_bytes()).collect();
     file.extend((sound.len() as u32).to_be_bytes());
     file.extend(sound);
-    let Outcome { rate, samples, warnings } = read(&file);
+    let DecodedFile { rate, samples, warnings } = read(&file);
     assert!(rate == SampleRate(16_000) && samples == floats(&voice()) && warnings.is_empty());
 }
 
@@ -128,7 +129,7 @@ fn a_chunk_of_odd_length_may_lack_its_padding() {
             }
             let before = [&unpadded, padding, &next].concat();
             let file = WavFile { before, ..WavFile::new(16, 1, pcm16(&voice())) };
-            let Outcome { samples, warnings, .. } = read(&file.bytes());
+            let DecodedFile { samples, warnings, .. } = read(&file.bytes());
             assert!(samples == floats(&voice()), "padding {padding:?}");
             assert_eq!(warnings.len(), usize::from(warned), "padding {padding:?}: {warnings:?}");
         }

@@ -1,7 +1,7 @@
 //! What a witness is told of dialling.
 
 use super::*;
-use crate::net::dial::certificate::{Certificate, Root, TrustedBy};
+use crate::net::dial::certificate::{Certificate, Root, TrustSource};
 
 /// Dials by a name and returns what was told, with whether it was reached.
 async fn told(authority: &Authority, name: &str, roots: &[&Authority]) -> (Vec<DialStep>, bool) {
@@ -22,7 +22,7 @@ fn certificate(steps: Vec<DialStep>) -> Certificate {
         DialStep::Begun(_)
         | DialStep::LookedUp { .. }
         | DialStep::Connected(_)
-        | DialStep::LedOn
+        | DialStep::ProxyConnected
         | DialStep::Agreed(_) => None,
     });
     shown.unwrap()
@@ -56,7 +56,7 @@ async fn a_certificate_is_described_with_whoever_is_trusted_for_it() {
     let shown = certificate(told(&authority, "localhost", &[&authority]).await.0);
     assert_eq!((shown.host.as_str(), &shown.names[..]), ("localhost", &["localhost".to_owned()][..]));
     assert_eq!(shown.issuer, "authority for localhost");
-    let root = Root { name: "authority for localhost".to_owned(), trusted_by: TrustedBy::CaFile };
+    let root = Root { name: "authority for localhost".to_owned(), trusted_by: TrustSource::CaFile };
     assert_eq!(shown.root, Some(root));
     // 2099-01-01 in Unix time.
     assert_eq!(shown.not_after, 4_070_908_800);

@@ -102,7 +102,7 @@ fn written(request: &Request<()>) -> Vec<u8> {
     let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
     let mut bytes = format!("GET {path} HTTP/1.1\r\n").into_bytes();
     for (name, value) in request.headers() {
-        bytes.extend_from_slice(spelled(name).as_bytes());
+        bytes.extend_from_slice(canonical_header_name(name).as_bytes());
         bytes.extend_from_slice(b": ");
         bytes.extend_from_slice(value.as_bytes());
         bytes.extend_from_slice(b"\r\n");
@@ -111,7 +111,7 @@ fn written(request: &Request<()>) -> Vec<u8> {
     bytes
 }
 
-fn spelled(name: &HeaderName) -> &str {
+fn canonical_header_name(name: &HeaderName) -> &str {
     let known = SPELLED.iter().find(|known| known.eq_ignore_ascii_case(name.as_str()));
     known.copied().unwrap_or(name.as_str())
 }

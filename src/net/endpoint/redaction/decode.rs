@@ -93,9 +93,9 @@ impl<'a> Decoded<'a> {
             let (plain, length) = token(&self.text[at..]);
             let origin = self.origin(at);
             match plain {
-                Plain::Ascii(byte) => text.push(char::from(byte)),
-                Plain::Same => text.push_str(&self.text[at..at + length]),
-                Plain::Nothing => {}
+                DecodedChar::Ascii(byte) => text.push(char::from(byte)),
+                DecodedChar::Same => text.push_str(&self.text[at..at + length]),
+                DecodedChar::Nothing => {}
             }
             starts.resize(text.len(), origin);
             at += length;
@@ -106,7 +106,7 @@ impl<'a> Decoded<'a> {
 }
 
 /// What a part of a text stands for.
-enum Plain {
+enum DecodedChar {
     /// For an ASCII character.
     Ascii(u8),
     /// For itself.
@@ -116,25 +116,25 @@ enum Plain {
 }
 
 /// Returns what the first part of a text that is not empty stands for, and its length in bytes.
-fn token(text: &str) -> (Plain, usize) {
+fn token(text: &str) -> (DecodedChar, usize) {
     let escape = match text.as_bytes()[0] {
         b'\\' => backslash(text),
-        b'%' => hex(text, 1, 2).map(|byte| (Plain::Ascii(byte), 3)),
+        b'%' => hex(text, 1, 2).map(|byte| (DecodedChar::Ascii(byte), 3)),
         b'&' => entity(text),
-        0x1b => Some((Plain::Nothing, control_sequence(text))),
+        0x1b => Some((DecodedChar::Nothing, control_sequence(text))),
         _ => None,
     };
     escape.unwrap_or_else(|| {
         let character = text.chars().next().unwrap_or_default();
-        let plain = if is_unseen(character) { Plain::Nothing } else { Plain::Same };
+        let plain = if is_unseen(character) { DecodedChar::Nothing } else { DecodedChar::Same };
         (plain, character.len_utf8())
     })
 }
 
 /// JSON (RFC 8259, section 7), and what JavaScript and shells have besides.
-fn backslash(text: &str) -> Option<(Plain, usize)> {
+fn backslash(text: &str) -> Option<(DecodedChar, usize)> {
     let second = *text.as_bytes().get(1)?;
-    let ascii = |byte, length| Some((Plain::Ascii(byte), length));
+    let ascii = |byte, length| Some((DecodedChar::Ascii(byte), length));
     match second {
         b'u' if text[2..].starts_with('{') => {
             let end = text[3..].find('}').filter(|end| *end <= 6)?;
@@ -148,7 +148,7 @@ fn backslash(text: &str) -> Option<(Plain, usize)> {
 }
 
 /// A character by its number or name; browsers do without the semicolon.
-fn entity(text: &str) -> Option<(Plain, usize)> {
+fn entity(text: &str) -> Option<(DecodedChar, usize)> {
     let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'#';
     let length = text.bytes().skip(1).take(ENTITY_NAME_MAX).take_while(|byte| is_part(byte)).count();
     let name = &text[1..=length];
@@ -160,7 +160,7 @@ fn entity(text: &str) -> Option<(Plain, usize)> {
         },
         None => ENTITIES.iter().find(|(entity, _)| *entity == name)?.1,
     };
-    Some((Plain::Ascii(byte), 1 + length + closed))
+    Some((DecodedChar::Ascii(byte), 1 + length + closed))
 }
 
 /// Returns the character whose number stands in `digits` hexadecimal digits.

@@ -80,14 +80,14 @@ struct Pattern {
     text: String,
     /// How many bytes of its beginning count as all of it.
     beginning: usize,
-    extent: Extent,
+    extent: PatternScope,
     /// What is shown instead.
     replacement: &'static str,
 }
 
 /// Where a pattern may stand.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Extent {
+enum PatternScope {
     /// Anywhere.
     Anywhere,
     /// Not within a longer word, because it looks like a word itself.
@@ -233,7 +233,8 @@ impl Redactor {
         if text.len() < if is_word(text) { KEY_WORD_MIN } else { KEY_MIN } {
             return;
         }
-        let extent = if is_word(text) && text.len() < WORD_MIN { Extent::Word } else { Extent::Anywhere };
+        let extent =
+            if is_word(text) && text.len() < WORD_MIN { PatternScope::Word } else { PatternScope::Anywhere };
         self.push(Pattern { text: text.to_owned(), beginning, extent, replacement });
     }
 
@@ -281,8 +282,8 @@ impl Pattern {
     fn may_stand(&self, text: &str, place: &Range<usize>) -> bool {
         let is_part = |character: char| character.is_alphanumeric() || character == '_';
         match self.extent {
-            Extent::Anywhere => true,
-            Extent::Word => {
+            PatternScope::Anywhere => true,
+            PatternScope::Word => {
                 !text[..place.start].ends_with(is_part) && !text[place.end..].starts_with(is_part)
             }
         }

@@ -16,12 +16,12 @@ const STREAMS_MAX: usize = 32;
 pub struct EventRedactor {
     redactor: Redactor,
     /// The texts that grow, the one that grew last at the end.
-    streams: VecDeque<Stream>,
+    streams: VecDeque<DeltaRedactor>,
 }
 
 /// A text that comes in deltas.
 #[derive(Clone)]
-struct Stream {
+struct DeltaRedactor {
     id: StreamId,
     /// The last of it, as it came.
     tail: String,
@@ -103,7 +103,7 @@ impl EventRedactor {
         }
         let kept = self.redactor.longest() * ESCAPED_MAX;
         let start = text.ceil_char_boundary(text.len().saturating_sub(kept));
-        self.streams.push_back(Stream { id, tail: text[start..].to_owned() });
+        self.streams.push_back(DeltaRedactor { id, tail: text[start..].to_owned() });
     }
 }
 

@@ -10,7 +10,8 @@ use crate::server::demo::mistake::ClientError;
 
 /// How much sound may wait for a commit: the largest append, 15 MiB, in the format that needs the most memory
 /// for it. That is 33 minutes of G.711, 94 MB here.
-const MAX_SAMPLES: u64 = (MOST_AUDIO as u64) * (SampleRate::WIRE.0 as u64) / (SampleRate::TELEPHONE.0 as u64);
+const MAX_SAMPLES: u64 =
+    (MOST_AUDIO as u64) * (SampleRate::HZ_24000.0 as u64) / (SampleRate::TELEPHONE.0 as u64);
 
 /// Less than this is no turn.
 const LEAST_SAMPLES: usize = 2_400;
@@ -33,7 +34,7 @@ impl std::fmt::Debug for Buffer {
 impl Buffer {
     /// Makes an empty buffer for sound in this form.
     pub(crate) fn new((codec, rate): (Codec, SampleRate)) -> Self {
-        let resampler = Resampler::new(rate, SampleRate::WIRE);
+        let resampler = Resampler::new(rate, SampleRate::HZ_24000);
         Self { codec, decoder: Decoder::new(codec), resampler, samples: Vec::new(), start: 0 }
     }
 
@@ -41,7 +42,7 @@ impl Buffer {
     pub(crate) fn set_form(&mut self, (codec, rate): (Codec, SampleRate)) {
         self.codec = codec;
         self.decoder = Decoder::new(codec);
-        self.resampler = Resampler::new(rate, SampleRate::WIRE);
+        self.resampler = Resampler::new(rate, SampleRate::HZ_24000);
     }
 
     /// Returns where in the stream the sound lies that is there.
@@ -52,13 +53,14 @@ impl Buffer {
     /// Checks that there is room for so many bytes of the wire.
     pub(crate) fn check_room(&self, bytes: usize) -> Result<(), ClientError> {
         let width = if self.codec == Codec::Pcm16 { 2 } else { 1 };
-        let new = bytes as u64 / width * u64::from(SampleRate::WIRE.0) / u64::from(self.resampler.from().0);
+        let new =
+            bytes as u64 / width * u64::from(SampleRate::HZ_24000.0) / u64::from(self.resampler.from().0);
         if self.samples.len() as u64 + new <= MAX_SAMPLES {
             return Ok(());
         }
         let message = format!(
             "The input audio buffer is full: commit or clear it before it holds {} minutes.",
-            MAX_SAMPLES / u64::from(SampleRate::WIRE.0) / 60
+            MAX_SAMPLES / u64::from(SampleRate::HZ_24000.0) / 60
         );
         Err(ClientError::value("audio", message))
     }
@@ -114,7 +116,7 @@ mod tests {
 
     #[test]
     fn sound_keeps_its_place_in_the_stream() {
-        let mut buffer = Buffer::new((Codec::Pcm16, SampleRate::WIRE));
+        let mut buffer = Buffer::new((Codec::Pcm16, SampleRate::HZ_24000));
         let bytes: Vec<u8> = (0..100_i16).flat_map(i16::to_le_bytes).collect();
         assert_eq!(buffer.append(&bytes[..51]).len(), 25);
         assert_eq!(buffer.append(&bytes[51..]).len(), 75);
@@ -138,7 +140,7 @@ mod tests {
 
     #[test]
     fn too_short_a_commit_is_told_its_length() {
-        let mut buffer = Buffer::new((Codec::Pcm16, SampleRate::WIRE));
+        let mut buffer = Buffer::new((Codec::Pcm16, SampleRate::HZ_24000));
         buffer.append(&[0; 1_000]);
         let mistake = buffer.check_commit().unwrap_err();
         assert!(mistake.message.ends_with("buffer only has 20.83ms of audio."), "{}", mistake.message);
@@ -149,7 +151,7 @@ mod tests {
     #[test]
     fn an_append_of_15_mib_fits_in_every_format() {
         for form in [
-            (Codec::Pcm16, SampleRate::WIRE),
+            (Codec::Pcm16, SampleRate::HZ_24000),
             (Codec::Ulaw, SampleRate::TELEPHONE),
             (Codec::Alaw, SampleRate::TELEPHONE),
         ] {

@@ -12,18 +12,18 @@ const CLIPPED_DBFS: f32 = -0.05;
 
 /// What was measured of one turn of the user.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Heard {
+pub(crate) struct SpeechMeasurement {
     /// How long somebody spoke, in samples at 24 kHz; 0 where nobody did.
     pub(crate) speech: u64,
     /// RMS over the speech, over everything where there is none.
     pub(crate) dbfs: f32,
     /// What is remarkable about it.
-    pub(crate) remark: Remark,
+    pub(crate) remark: RecordingRemark,
 }
 
 /// What is remarkable about a recording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Remark {
+pub(crate) enum RecordingRemark {
     /// Nothing.
     Fine,
     /// Speech, but hardly audible.
@@ -36,21 +36,21 @@ pub(crate) enum Remark {
     Dead,
 }
 
-impl Heard {
+impl SpeechMeasurement {
     /// Measures `samples`; `speech` is where in them somebody spoke.
     pub(crate) fn measure(samples: &[i16], speech: Option<Range<usize>>) -> Self {
         let Some(range) = speech.filter(|range| !range.is_empty()) else {
             let dead = samples.iter().all(|sample| *sample == 0);
-            let remark = if dead { Remark::Dead } else { Remark::Speechless };
+            let remark = if dead { RecordingRemark::Dead } else { RecordingRemark::Speechless };
             return Self { speech: 0, dbfs: rms_dbfs(samples), remark };
         };
         let end = range.end.min(samples.len());
         let spoken = &samples[range.start.min(end)..end];
         let dbfs = rms_dbfs(spoken);
         let remark = match () {
-            () if dbfs < QUIET_DBFS => Remark::Quiet,
-            () if peak_dbfs(spoken) >= CLIPPED_DBFS => Remark::Clipped,
-            () => Remark::Fine,
+            () if dbfs < QUIET_DBFS => RecordingRemark::Quiet,
+            () if peak_dbfs(spoken) >= CLIPPED_DBFS => RecordingRemark::Clipped,
+            () => RecordingRemark::Fine,
         };
         Self { speech: spoken.len() as u64, dbfs, remark }
     }
@@ -68,10 +68,10 @@ impl Heard {
     /// Returns what stands in the transcript; nothing for silence, as on real servers.
     pub(crate) fn transcript(&self) -> String {
         match self.remark {
-            Remark::Fine | Remark::Quiet | Remark::Clipped => {
+            RecordingRemark::Fine | RecordingRemark::Quiet | RecordingRemark::Clipped => {
                 format!("[speech {} s, {} dBFS]", self.seconds(), self.level())
             }
-            Remark::Speechless | Remark::Dead => String::new(),
+            RecordingRemark::Speechless | RecordingRemark::Dead => String::new(),
         }
     }
 }
@@ -88,18 +88,18 @@ mod tests {
     fn the_level_is_that_of_the_speech_alone() {
         let mut samples = vec![0; 24_000];
         samples.extend(square(3_277, 43_200));
-        let heard = Heard::measure(&samples, Some(24_000..67_200));
+        let heard = SpeechMeasurement::measure(&samples, Some(24_000..67_200));
         assert_eq!(heard.transcript(), "[speech 1.8 s, -20 dBFS]");
-        assert_eq!(heard.remark, Remark::Fine);
+        assert_eq!(heard.remark, RecordingRemark::Fine);
     }
 
     #[test]
     fn a_bad_microphone_is_remarked() {
-        let remark = |samples: &[i16], speech| Heard::measure(samples, speech).remark;
-        assert_eq!(remark(&square(100, 9_000), Some(0..9_000)), Remark::Quiet);
-        assert_eq!(remark(&square(32_767, 9_000), Some(0..9_000)), Remark::Clipped);
-        assert_eq!(remark(&square(100, 9_000), None), Remark::Speechless);
-        assert_eq!(remark(&[0; 9_000], None), Remark::Dead);
-        assert_eq!(Heard::measure(&[0; 9_000], None).transcript(), "");
+        let remark = |samples: &[i16], speech| SpeechMeasurement::measure(samples, speech).remark;
+        assert_eq!(remark(&square(100, 9_000), Some(0..9_000)), RecordingRemark::Quiet);
+        assert_eq!(remark(&square(32_767, 9_000), Some(0..9_000)), RecordingRemark::Clipped);
+        assert_eq!(remark(&square(100, 9_000), None), RecordingRemark::Speechless);
+        assert_eq!(remark(&[0; 9_000], None), RecordingRemark::Dead);
+        assert_eq!(SpeechMeasurement::measure(&[0; 9_000], None).transcript(), "");
     }
 }

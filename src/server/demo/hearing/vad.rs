@@ -27,12 +27,12 @@ pub(crate) enum TurnChange {
 
 /// Finds turns in a row of hops.
 #[derive(Debug, Default)]
-pub(crate) struct Turns {
+pub(crate) struct TurnDetector {
     recent: VecDeque<(VadFrame, bool)>,
     speech: Option<Range<u64>>,
 }
 
-impl Turns {
+impl TurnDetector {
     /// Returns what has been heard of the turn in progress.
     pub(crate) fn speech(&self) -> Option<Range<u64>> {
         self.speech.clone()
@@ -81,12 +81,12 @@ fn opening(recent: &VecDeque<(VadFrame, bool)>) -> Option<u64> {
 
 /// Remembers where speech was since the last commit, whoever ends the turns.
 #[derive(Debug, Default)]
-pub(crate) struct Trace {
-    turns: Turns,
+pub(crate) struct SpeechHistory {
+    turns: TurnDetector,
     heard: Option<Range<u64>>,
 }
 
-impl Trace {
+impl SpeechHistory {
     /// Takes the next hop.
     pub(crate) fn hear(&mut self, hop: VadFrame, rule: &TurnRule) {
         self.turns.hear(hop, rule);
@@ -118,7 +118,7 @@ mod tests {
         idle: None,
     };
 
-    fn hear(turns: &mut Turns, scores: &[f32], from: u64) -> Vec<TurnChange> {
+    fn hear(turns: &mut TurnDetector, scores: &[f32], from: u64) -> Vec<TurnChange> {
         let hops = scores
             .iter()
             .zip(from..)
@@ -128,14 +128,14 @@ mod tests {
 
     #[test]
     fn a_click_opens_no_turn_and_speech_does() {
-        let mut turns = Turns::default();
+        let mut turns = TurnDetector::default();
         assert_eq!(hear(&mut turns, &[0.0, 0.9, 0.9, 0.9, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0], 0), []);
         assert_eq!(hear(&mut turns, &[0.9, 0.0, 0.9, 0.9, 0.9], 10), [TurnChange::Started(10 * HOP)]);
     }
 
     #[test]
     fn a_turn_ends_after_the_silence_of_the_session_and_not_in_a_pause() {
-        let mut turns = Turns::default();
+        let mut turns = TurnDetector::default();
         hear(&mut turns, &[0.9; 4], 0);
         assert_eq!(hear(&mut turns, &[0.0; 30], 4), [], "480 ms are a pause");
         assert_eq!(hear(&mut turns, &[0.9], 34), []);

@@ -35,19 +35,19 @@ pub(crate) struct Peer {
     /// The model of the URL; never absent in a conversation that is not refused.
     pub(crate) model: Option<String>,
     /// Why it is told to go, after the upgrade as OpenAI does it.
-    pub(crate) refusal: Option<Refusal>,
+    pub(crate) refusal: Option<HandshakeRefusal>,
 }
 
 /// An error that ends the connection.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Refusal {
+pub(crate) struct HandshakeRefusal {
     /// The close code, 3000 or 4000.
     pub(crate) close: u16,
     /// What is said before.
     pub(crate) mistake: ClientError,
 }
 
-impl Refusal {
+impl HandshakeRefusal {
     fn key(mistake: ClientError) -> Self {
         Self { close: 3000, mistake }
     }
@@ -94,7 +94,7 @@ pub(crate) fn admit(request: &Request, options: &EndpointOptions, allowed: Optio
     if options.faults.has(Fault::Refuse401) {
         return plain_error(StatusCode::UNAUTHORIZED, Some("invalid_api_key"), WRONG_KEY);
     }
-    let wishes = Wishes::of(request);
+    let wishes = ClientRequest::of(request);
     if wishes.offers("realtime") {
         response.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static("realtime"));
     }
@@ -108,7 +108,7 @@ const WRONG_KEY: &str =
 
 /// What the client asked for.
 #[derive(Default)]
-struct Wishes {
+struct ClientRequest {
     key: Option<Secret>,
     model: Option<String>,
     transcription: bool,
@@ -116,7 +116,7 @@ struct Wishes {
     subprotocols: Vec<String>,
 }
 
-impl Wishes {
+impl ClientRequest {
     fn of(request: &Request) -> Self {
         let mut wishes = Self {
             beta_header: header_text(request, "openai-beta").is_some_and(|text| text.contains("realtime")),
@@ -161,32 +161,32 @@ impl Wishes {
         Peer { dialect, kind, model: self.model, refusal }
     }
 
-    fn refused_key(&self, options: &EndpointOptions) -> Option<Refusal> {
+    fn refused_key(&self, options: &EndpointOptions) -> Option<HandshakeRefusal> {
         if options.faults.has(Fault::RefuseKey) {
-            return Some(Refusal::key(ClientError::new("invalid_api_key", WRONG_KEY)));
+            return Some(HandshakeRefusal::key(ClientError::new("invalid_api_key", WRONG_KEY)));
         }
         let expected = options.key.as_ref()?;
         match &self.key {
             Some(key) if same(key, expected) => None,
-            Some(_) => Some(Refusal::key(ClientError::new("invalid_api_key", WRONG_KEY))),
+            Some(_) => Some(HandshakeRefusal::key(ClientError::new("invalid_api_key", WRONG_KEY))),
             None => {
                 let message = "Missing bearer or basic authentication in header".to_owned();
-                Some(Refusal::key(ClientError { code: None, message, param: None }))
+                Some(HandshakeRefusal::key(ClientError { code: None, message, param: None }))
             }
         }
     }
 
-    fn refused_shape(&self, options: &EndpointOptions) -> Option<Refusal> {
+    fn refused_shape(&self, options: &EndpointOptions) -> Option<HandshakeRefusal> {
         let asks_beta = self.beta_header || self.offers("openai-beta.realtime-v1");
         let refused = asks_beta && options.faults.has(Fault::RefuseBeta);
         refused.then(|| {
             let message =
                 "The Realtime Beta API is no longer supported. Please use /v1/realtime for the GA API.";
-            Refusal::model(ClientError::new("beta_api_shape_disabled", message))
+            HandshakeRefusal::model(ClientError::new("beta_api_shape_disabled", message))
         })
     }
 
-    fn refused_model(&self, options: &EndpointOptions, dialect: Dialect) -> Option<Refusal> {
+    fn refused_model(&self, options: &EndpointOptions, dialect: Dialect) -> Option<HandshakeRefusal> {
         let mistake = match (&self.model, self.transcription) {
             (Some(model), _) if options.faults.has(Fault::RefuseModel) => ClientError::new(
                 "invalid_model",
@@ -204,7 +204,7 @@ impl Wishes {
             (None, false) => ClientError::new("missing_model", "You must provide a model parameter."),
             (Some(_), _) | (None, true) => return None,
         };
-        Some(Refusal::model(mistake))
+        Some(HandshakeRefusal::model(mistake))
     }
 }
 

@@ -41,11 +41,11 @@ where
 {
     let head = match timeout(REQUEST_TIMEOUT, read_head(stream)).await {
         Ok(head) => head?,
-        Err(_) => Head::Refused(StatusCode::REQUEST_TIMEOUT, "The request did not arrive in time."),
+        Err(_) => RequestHead::Refused(StatusCode::REQUEST_TIMEOUT, "The request did not arrive in time."),
     };
     let (admission, tail) = match head {
-        Head::Request(request, tail) => (admit(&request, options, allowed), tail),
-        Head::Refused(status, message) => (plain_error(status, None, message), Vec::new()),
+        RequestHead::Request(request, tail) => (admit(&request, options, allowed), tail),
+        RequestHead::Refused(status, message) => (plain_error(status, None, message), Vec::new()),
     };
     timeout(ANSWER_TIMEOUT, answer(stream, admission, tail)).await.ok()?
 }
@@ -91,7 +91,7 @@ pub(crate) async fn refuse_as_full<S: AsyncRead + AsyncWrite + Unpin>(mut stream
     let _ = timeout(ANSWER_TIMEOUT, refusing).await;
 }
 
-enum Head {
+enum RequestHead {
     /// A request, and what came behind it.
     Request(Box<Request>, Vec<u8>),
     /// None that could be read: the status and the message of the answer.
@@ -99,7 +99,7 @@ enum Head {
 }
 
 /// Reads up to the end of the request; `None` when the client has gone.
-async fn read_head<S: AsyncRead + Unpin>(stream: &mut S) -> Option<Head> {
+async fn read_head<S: AsyncRead + Unpin>(stream: &mut S) -> Option<RequestHead> {
     let mut bytes = Vec::new();
     while bytes.len() < MAX_HEAD_BYTES {
         if stream.read_buf(&mut bytes).await.ok()? == 0 {
@@ -107,13 +107,13 @@ async fn read_head<S: AsyncRead + Unpin>(stream: &mut S) -> Option<Head> {
         }
         match Request::try_parse(&bytes) {
             Ok(Some((length, request))) => {
-                return Some(Head::Request(Box::new(request), bytes.split_off(length)));
+                return Some(RequestHead::Request(Box::new(request), bytes.split_off(length)));
             }
             Ok(None) => {}
-            Err(_) => return Some(Head::Refused(StatusCode::BAD_REQUEST, "Malformed HTTP request.")),
+            Err(_) => return Some(RequestHead::Refused(StatusCode::BAD_REQUEST, "Malformed HTTP request.")),
         }
     }
-    Some(Head::Refused(
+    Some(RequestHead::Refused(
         StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
         "The request head is larger than 16 KiB.",
     ))

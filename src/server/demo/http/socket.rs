@@ -70,19 +70,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     }
 
     /// Queues a text message. Returns `Err` and queues nothing when too much waits already.
-    pub(crate) fn queue(&mut self, text: String) -> Result<(), Full> {
+    pub(crate) fn queue(&mut self, text: String) -> Result<(), SendQueueFull> {
         self.push(Message::text(text))
     }
 
     /// Queues a ping.
-    pub(crate) fn queue_ping(&mut self) -> Result<(), Full> {
+    pub(crate) fn queue_ping(&mut self) -> Result<(), SendQueueFull> {
         self.push(Message::Ping("ping".into()))
     }
 
-    fn push(&mut self, message: Message) -> Result<(), Full> {
+    fn push(&mut self, message: Message) -> Result<(), SendQueueFull> {
         let bytes = cost(&message);
         if self.unread_bytes + bytes > MAX_UNREAD_BYTES {
-            return Err(Full);
+            return Err(SendQueueFull);
         }
         self.unread_bytes += bytes;
         self.queue.push_back(message);
@@ -187,7 +187,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
 
 /// Too much waits for a client that does not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Full;
+pub(crate) struct SendQueueFull;
 
 /// What a message counts of [`MAX_UNREAD_BYTES`]. A close frame is free: it is the last one.
 fn cost(message: &Message) -> usize {
@@ -201,9 +201,9 @@ mod tests {
 
     use super::*;
 
-    type Client = WebSocketStream<DuplexStream>;
+    type ClientStream = WebSocketStream<DuplexStream>;
 
-    async fn pair(pipe_bytes: usize) -> (Socket<DuplexStream>, Client) {
+    async fn pair(pipe_bytes: usize) -> (Socket<DuplexStream>, ClientStream) {
         let (near, far) = duplex(pipe_bytes);
         let client = WebSocketStream::from_raw_socket(near, Role::Client, None).await;
         (Socket::new(far, Vec::new()).await, client)

@@ -5,14 +5,14 @@ use std::time::Duration;
 use crate::protocol::dialect::Dialect;
 use crate::protocol::events::item::{Item, ItemBody, ItemStatus};
 use crate::protocol::events::response::ResponseConfig;
-use crate::protocol::events::server::{Place, ServerBody};
+use crate::protocol::events::server::{ContentLocation, ServerBody};
 use crate::server::demo::answer::{OutgoingCall, Schedule, StreamedAnswer};
 use crate::server::demo::function_calls::choice::{self, Call};
 use crate::server::demo::machine::Machine;
 use crate::server::demo::machine::shape::place;
 use crate::server::demo::mistake::ClientError;
 use crate::server::demo::voice::delivery::Timing;
-use crate::server::demo::voice::persona::Cue;
+use crate::server::demo::voice::persona::Prompt;
 
 impl Machine {
     /// Returns the call that the tool choice in force demands.
@@ -22,13 +22,13 @@ impl Machine {
     pub(super) fn demanded_call(
         &self,
         config: &ResponseConfig,
-        cue: &Cue,
+        cue: &Prompt,
     ) -> Result<Option<Call>, ClientError> {
         let settings = self.effective.settings();
         let tools = config.tools.as_deref().or(settings.tools.as_deref()).unwrap_or_default();
         match (&config.tool_choice, &settings.tool_choice) {
             (Some(choice), _) => choice::demanded_call(choice, tools, "response.tool_choice"),
-            (None, Some(choice)) if !matches!(cue, Cue::Outputs(_)) => {
+            (None, Some(choice)) if !matches!(cue, Prompt::Outputs(_)) => {
                 choice::demanded_call(choice, tools, "session.tool_choice")
             }
             (None, _) => Ok(None),
@@ -75,8 +75,8 @@ pub(super) fn arguments_delta(answer: &StreamedAnswer, delta: String) -> ServerB
 }
 
 /// A call has no content parts.
-fn arguments_place(answer: &StreamedAnswer) -> Place {
-    Place { content_index: None, ..place(answer) }
+fn arguments_place(answer: &StreamedAnswer) -> ContentLocation {
+    ContentLocation { content_index: None, ..place(answer) }
 }
 
 fn call_item(id: &str, call: &OutgoingCall, status: ItemStatus, arguments: String) -> Item {

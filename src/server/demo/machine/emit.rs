@@ -8,7 +8,7 @@ use crate::protocol::events::item::Item;
 use crate::protocol::events::server::{ServerBody, ServerEvent};
 use crate::protocol::value::Unknown;
 use crate::server::demo::faults::Fault;
-use crate::server::demo::machine::{Action, Machine, OutputState};
+use crate::server::demo::machine::{Machine, MachineAction, OutputState};
 use crate::server::demo::mistake::ClientError;
 
 impl Machine {
@@ -34,10 +34,10 @@ impl Machine {
         } else {
             encode::server_event(&event, self.setup.peer.dialect)
         };
-        self.actions.push(Action::Send(text));
+        self.actions.push(MachineAction::Send(text));
         if strangers {
             let stranger = json!({ "type": "x_rtvoice.happened", "event_id": event_id, "what": [null, {}] });
-            self.actions.push(Action::Send(stranger.to_string()));
+            self.actions.push(MachineAction::Send(stranger.to_string()));
         }
     }
 
@@ -63,7 +63,7 @@ impl Machine {
     pub(super) fn close(&mut self, code: u16, reason: &str) {
         if self.mouth != OutputState::Closed {
             self.mouth = OutputState::Closed;
-            self.actions.push(Action::Close { code, reason: reason.to_owned() });
+            self.actions.push(MachineAction::Close { code, reason: reason.to_owned() });
         }
     }
 
@@ -75,13 +75,13 @@ impl Machine {
             self.close(code, "the endpoint was asked to misbehave");
         } else if faults.has(Fault::Drop) {
             self.mouth = OutputState::Closed;
-            self.actions.push(Action::Drop);
+            self.actions.push(MachineAction::Drop);
         } else if faults.has(Fault::HalfMessage) {
             let event = json!({ "type": "response.output_audio.delta", "delta": "A".repeat(1_000) });
             self.mouth = OutputState::Closed;
-            self.actions.push(Action::SendHalf(event.to_string()));
+            self.actions.push(MachineAction::SendHalf(event.to_string()));
         } else {
-            self.mouth = OutputState::Mute;
+            self.mouth = OutputState::Stalled;
         }
     }
 

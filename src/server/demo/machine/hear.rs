@@ -6,19 +6,19 @@ use std::time::Duration;
 
 use crate::dsp::resample::to_floats;
 use crate::dsp::vad::VadFrame;
-use crate::protocol::events::item::{Content, Item, ItemBody, ItemStatus, Role};
+use crate::protocol::events::item::{ContentPart, Item, ItemBody, ItemStatus, Role};
 use crate::protocol::events::response::ResponseConfig;
 use crate::protocol::events::server::ServerBody;
 use crate::protocol::settings::{Modality, SessionKind};
 use crate::server::demo::conversation::ConversationEntry;
 use crate::server::demo::effective::TurnRule;
 use crate::server::demo::faults::Fault;
-use crate::server::demo::hearing::measure::Heard;
+use crate::server::demo::hearing::measure::SpeechMeasurement;
 use crate::server::demo::hearing::vad::TurnChange;
 use crate::server::demo::machine::Machine;
 use crate::server::demo::mistake::ClientError;
 use crate::server::demo::usage::of_transcription;
-use crate::server::demo::voice::persona::Cue;
+use crate::server::demo::voice::persona::Prompt;
 
 /// So much silence, and the demo greets.
 const GREETING_AFTER: u64 = 24_000;
@@ -175,7 +175,8 @@ impl Machine {
         self.buffer.forget_before(range.end);
         self.trace.take();
         let index = |at: u64| usize::try_from(at.saturating_sub(start)).unwrap_or(usize::MAX);
-        let heard = Heard::measure(&sound, speech.map(|speech| index(speech.start)..index(speech.end)));
+        let heard =
+            SpeechMeasurement::measure(&sound, speech.map(|speech| index(speech.start)..index(speech.end)));
         let transcript = heard.transcript();
         let item = user_item(item_id.clone());
         let samples = sound.len() as u64;
@@ -236,7 +237,7 @@ impl Machine {
             && written >= self.initiative.configured_at + GREETING_AFTER
         {
             self.initiative.greeted = GreetingState::Done;
-            self.answer(now, ResponseConfig::default(), &Cue::Greeting, None);
+            self.answer(now, ResponseConfig::default(), &Prompt::Greeting, None);
             return;
         }
         let due = self.initiative.idle_from.zip(rule.idle).map(|(from, idle)| from + idle);
@@ -255,12 +256,12 @@ impl Machine {
             item_id: Some(item_id.clone()),
         });
         self.commit_sound(item_id, start..written, None);
-        self.answer(now, ResponseConfig::default(), &Cue::Idle, None);
+        self.answer(now, ResponseConfig::default(), &Prompt::Idle, None);
     }
 }
 
 fn user_item(id: String) -> Item {
-    let content = vec![Content::InputAudio { audio: None, transcript: None }];
+    let content = vec![ContentPart::InputAudio { audio: None, transcript: None }];
     Item {
         id: Some(id),
         status: Some(ItemStatus::Completed),
@@ -272,7 +273,7 @@ fn user_item(id: String) -> Item {
 fn set_transcript(item: &mut Item, words: &str) {
     if let ItemBody::Message { content, .. } = &mut item.body {
         for part in content {
-            if let Content::InputAudio { transcript, .. } = part {
+            if let ContentPart::InputAudio { transcript, .. } = part {
                 *transcript = Some(words.to_owned());
             }
         }

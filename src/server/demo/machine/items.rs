@@ -7,17 +7,17 @@ use crate::dsp::codec::{Codec, Decoder};
 use crate::dsp::frame::SampleRate;
 use crate::dsp::resample::{resample_clip, to_floats};
 use crate::dsp::vad::VoiceActivityDetector;
-use crate::protocol::events::item::{Content, Item, ItemBody, ItemStatus, Role};
+use crate::protocol::events::item::{ContentPart, Item, ItemBody, ItemStatus, Role};
 use crate::protocol::events::server::ServerBody;
 use crate::protocol::settings::SessionKind;
 use crate::server::demo::conversation::ConversationEntry;
 use crate::server::demo::effective::{TurnRule, codec};
-use crate::server::demo::hearing::measure::Heard;
-use crate::server::demo::hearing::vad::Trace;
+use crate::server::demo::hearing::measure::SpeechMeasurement;
+use crate::server::demo::hearing::vad::SpeechHistory;
 use crate::server::demo::machine::Machine;
 use crate::server::demo::machine::hear::ms;
 use crate::server::demo::mistake::ClientError;
-use crate::server::demo::voice::persona::{Cue, Output};
+use crate::server::demo::voice::persona::{Output, Prompt};
 
 impl Machine {
     pub(super) fn create_item(&mut self, previous: Option<&str>, mut item: Item) -> Result<(), ClientError> {
@@ -45,7 +45,7 @@ impl Machine {
         let mut sound: Vec<i16> = Vec::new();
         if let ItemBody::Message { content, .. } = &mut item.body {
             for part in content {
-                if let Content::InputAudio { audio, .. } = part
+                if let ContentPart::InputAudio { audio, .. } = part
                     && let Some(bytes) = audio.take()
                 {
                     sound.extend(decoded(&bytes, self.effective.input()));
@@ -55,7 +55,7 @@ impl Machine {
         if sound.is_empty() {
             return ConversationEntry::written(item);
         }
-        let heard = Heard::measure(&sound, find_speech(&sound));
+        let heard = SpeechMeasurement::measure(&sound, find_speech(&sound));
         let samples = sound.len() as u64;
         ConversationEntry {
             sound: Arc::from(sound),
@@ -75,10 +75,10 @@ impl Machine {
             Some(Role::Assistant) => codec(self.effective.settings().output_format.as_ref()),
             Some(Role::User | Role::System | Role::Other(_)) | None => self.effective.input(),
         };
-        let sound = codec.encode(&resample_clip(&entry.sound, SampleRate::WIRE, rate));
+        let sound = codec.encode(&resample_clip(&entry.sound, SampleRate::HZ_24000, rate));
         if let ItemBody::Message { content, .. } = &mut item.body {
             for part in content {
-                if let Content::InputAudio { audio, .. } | Content::Audio { audio, .. } = part {
+                if let ContentPart::InputAudio { audio, .. } | ContentPart::Audio { audio, .. } = part {
                     *audio = Some(sound.clone());
                 }
             }
@@ -137,15 +137,15 @@ impl Machine {
     }
 
     /// Returns what an answer would answer.
-    pub(super) fn cue(&self) -> Cue {
+    pub(super) fn cue(&self) -> Prompt {
         if self.conversation.is_empty() {
-            return Cue::Greeting;
+            return Prompt::Greeting;
         }
         let outputs: Vec<Output> = self.conversation.said().map_while(|entry| self.output(entry)).collect();
         if !outputs.is_empty() {
-            return Cue::Outputs(outputs.into_iter().rev().collect());
+            return Prompt::Outputs(outputs.into_iter().rev().collect());
         }
-        self.conversation.said().next().map_or(Cue::Nothing, cue_of_entry)
+        self.conversation.said().next().map_or(Prompt::Nothing, cue_of_entry)
     }
 
     /// Returns what a function returned, where the item says so.
@@ -159,8 +159,8 @@ impl Machine {
     }
 
     /// Returns what in the items of a `response.create` is to be answered.
-    pub(super) fn cue_of(&self, items: &[Item]) -> Result<Cue, ClientError> {
-        let Some(item) = items.last() else { return Ok(Cue::Nothing) };
+    pub(super) fn cue_of(&self, items: &[Item]) -> Result<Prompt, ClientError> {
+        let Some(item) = items.last() else { return Ok(Prompt::Nothing) };
         if let (ItemBody::Other(kind), Some(id)) = (&item.body, &item.id)
             && kind == "item_reference"
         {
@@ -172,16 +172,16 @@ impl Machine {
         Ok(self.cue_of_item(&self.entry(item.clone())))
     }
 
-    fn cue_of_item(&self, entry: &ConversationEntry) -> Cue {
-        self.output(entry).map_or_else(|| cue_of_entry(entry), |output| Cue::Outputs(vec![output]))
+    fn cue_of_item(&self, entry: &ConversationEntry) -> Prompt {
+        self.output(entry).map_or_else(|| cue_of_entry(entry), |output| Prompt::Outputs(vec![output]))
     }
 }
 
-fn cue_of_entry(entry: &ConversationEntry) -> Cue {
+fn cue_of_entry(entry: &ConversationEntry) -> Prompt {
     match (entry.role(), &entry.heard) {
-        (Some(Role::User), Some(heard)) => Cue::Voice { heard: heard.clone(), sound: entry.sound.clone() },
-        (Some(Role::User), None) => Cue::Text(entry.text()),
-        (Some(Role::Assistant | Role::System | Role::Other(_)) | None, _) => Cue::Nothing,
+        (Some(Role::User), Some(heard)) => Prompt::Voice { heard: heard.clone(), sound: entry.sound.clone() },
+        (Some(Role::User), None) => Prompt::Text(entry.text()),
+        (Some(Role::Assistant | Role::System | Role::Other(_)) | None, _) => Prompt::Nothing,
     }
 }
 
@@ -191,11 +191,11 @@ fn missing(code: &'static str, doing: &str, id: &str) -> ClientError {
 }
 
 fn decoded(bytes: &[u8], (codec, rate): (Codec, SampleRate)) -> Vec<i16> {
-    resample_clip(&Decoder::new(codec).push(bytes), rate, SampleRate::WIRE)
+    resample_clip(&Decoder::new(codec).push(bytes), rate, SampleRate::HZ_24000)
 }
 
 fn find_speech(sound: &[i16]) -> Option<Range<usize>> {
-    let mut trace = Trace::default();
+    let mut trace = SpeechHistory::default();
     for hop in VoiceActivityDetector::default().listen(&to_floats(sound)) {
         trace.hear(hop, &TurnRule::PLAIN);
     }

@@ -29,12 +29,12 @@ use crate::server::demo::effective::{ActiveSettings, AssistantSpoke};
 use crate::server::demo::faults::{Fault, Faults};
 use crate::server::demo::function_calls::choice::check_declared;
 use crate::server::demo::hearing::buffer::Buffer;
-use crate::server::demo::hearing::vad::{Trace, Turns};
+use crate::server::demo::hearing::vad::{SpeechHistory, TurnDetector};
 use crate::server::demo::http::admission::Peer;
 use crate::server::demo::ids::IdGenerator;
 use crate::server::demo::mistake::ClientError;
 use crate::server::demo::usage::Tokens;
-use crate::server::demo::voice::speech::{Order, Speech};
+use crate::server::demo::voice::speech::{SpeechRequest, SpeechTask};
 
 /// Real sessions end after an hour.
 const LONGEST_SESSION: Duration = Duration::from_secs(3_600);
@@ -49,18 +49,18 @@ pub(crate) enum MachineInput {
     /// A binary message came, which the protocol does not have.
     Binary,
     /// The speech of an order is made.
-    Spoken(Speech),
+    Spoken(SpeechTask),
     /// The deadline is reached.
     Tick,
 }
 
 /// What the machine wants to be done.
 #[derive(Debug, PartialEq)]
-pub(crate) enum Action {
+pub(crate) enum MachineAction {
     /// Send a text message.
     Send(String),
     /// Make speech, and come back with it.
-    Say(Order),
+    Say(SpeechRequest),
     /// The speech of this job is not needed any more.
     CancelSpeech(u64),
     /// Send a close frame, then wait for the client's.
@@ -96,7 +96,7 @@ pub(crate) struct MachineSetup {
 pub(crate) struct Machine {
     setup: MachineSetup,
     ids: IdGenerator,
-    actions: Vec<Action>,
+    actions: Vec<MachineAction>,
     mouth: OutputState,
     session_id: String,
     conversation_id: String,
@@ -109,8 +109,8 @@ pub(crate) struct Machine {
     limit: Duration,
     buffer: Buffer,
     ear: VoiceActivityDetector,
-    turns: Turns,
-    trace: Trace,
+    turns: TurnDetector,
+    trace: SpeechHistory,
     /// The turn in progress.
     turn: Option<hear::OngoingTurn>,
     initiative: hear::ProactiveSpeech,
@@ -129,7 +129,7 @@ enum OutputState {
     /// It does.
     Open,
     /// It does not answer any more, as if it hung.
-    Mute,
+    Stalled,
     /// The connection is over.
     Closed,
 }
@@ -158,8 +158,8 @@ impl Machine {
             limit,
             buffer: Buffer::new(effective.input()),
             ear: VoiceActivityDetector::default(),
-            turns: Turns::default(),
-            trace: Trace::default(),
+            turns: TurnDetector::default(),
+            trace: SpeechHistory::default(),
             turn: None,
             initiative: hear::ProactiveSpeech::default(),
             conversation: Conversation::default(),
@@ -174,7 +174,7 @@ impl Machine {
     }
 
     /// Takes one thing that happened, `now` after the start, and returns what is to be done, in order.
-    pub(crate) fn handle(&mut self, now: Duration, input: MachineInput) -> Vec<Action> {
+    pub(crate) fn handle(&mut self, now: Duration, input: MachineInput) -> Vec<MachineAction> {
         if self.mouth == OutputState::Closed {
             return Vec::new();
         }

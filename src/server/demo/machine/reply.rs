@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::protocol::events::item::{Content, Item, ItemStatus};
+use crate::protocol::events::item::{ContentPart, Item, ItemStatus};
 use crate::protocol::events::response::{Response, ResponseConfig, ResponseStatus, StatusDetails};
 use crate::protocol::events::server::ServerBody;
 use crate::protocol::settings::{AudioFormat, Modality, SessionKind, TokenLimit, Voice};
@@ -15,12 +15,12 @@ use crate::server::demo::function_calls::choice::Call;
 use crate::server::demo::machine::call::arguments_delta;
 use crate::server::demo::machine::hear::ms;
 use crate::server::demo::machine::shape::{assistant_item, item_place, place, rate_limits, shape};
-use crate::server::demo::machine::{Action, Machine};
+use crate::server::demo::machine::{Machine, MachineAction};
 use crate::server::demo::mistake::ClientError;
 use crate::server::demo::usage::{Tokens, of_response, spoken_tokens, text_tokens};
 use crate::server::demo::voice::delivery::Timing;
-use crate::server::demo::voice::persona::{self, Cue, Part};
-use crate::server::demo::voice::speech::{Order, Speech};
+use crate::server::demo::voice::persona::{self, Prompt, SpeechPart};
+use crate::server::demo::voice::speech::{SpeechRequest, SpeechTask};
 
 /// Silence before the user's own voice, so that it stands apart: 250 ms at 24 kHz.
 const BEFORE_PLAYBACK: usize = 6_000;
@@ -107,7 +107,7 @@ impl Machine {
 
     /// Begins to answer `cue`, by a function call if there is one to make.
     #[expect(clippy::too_many_arguments, reason = "a call takes the place of what the cue brings")]
-    pub(super) fn answer(&mut self, now: Duration, config: ResponseConfig, cue: &Cue, call: Option<Call>) {
+    pub(super) fn answer(&mut self, now: Duration, config: ResponseConfig, cue: &Prompt, call: Option<Call>) {
         let manner = self.manner(config);
         self.jobs += 1;
         let mut input = self.conversation.tokens();
@@ -115,7 +115,7 @@ impl Machine {
         let parts = match manner.modality {
             Modality::Audio | Modality::Text if call.is_some() => Vec::new(),
             Modality::Audio => persona::spoken(cue),
-            Modality::Text => vec![Part::Say(persona::written(cue))],
+            Modality::Text => vec![SpeechPart::Say(persona::written(cue))],
         };
         let call = call.map(|call| OutgoingCall { call_id: self.ids.next("call"), call });
         let answer = StreamedAnswer {
@@ -134,7 +134,7 @@ impl Machine {
         let is_call = answer.call.is_some();
         let spoken = answer.manner.modality == Modality::Audio && !is_call;
         if spoken {
-            self.actions.push(Action::Say(self.order(&answer)));
+            self.actions.push(MachineAction::Say(self.order(&answer)));
         }
         self.answers.push(answer);
         let index = self.answers.len() - 1;
@@ -165,12 +165,12 @@ impl Machine {
         }
     }
 
-    fn order(&self, answer: &StreamedAnswer) -> Order {
+    fn order(&self, answer: &StreamedAnswer) -> SpeechRequest {
         let lines = answer.parts.iter().filter_map(|part| match part {
-            Part::Say(text) => Some(text.clone()),
-            Part::Play { .. } => None,
+            SpeechPart::Say(text) => Some(text.clone()),
+            SpeechPart::Play { .. } => None,
         });
-        Order {
+        SpeechRequest {
             job: answer.job,
             lines: lines.collect(),
             voice: match &answer.manner.voice {
@@ -181,7 +181,7 @@ impl Machine {
     }
 
     /// Takes the speech that an answer waits for; one that was cancelled does not wait any more.
-    pub(super) fn take_speech(&mut self, now: Duration, speech: Speech) {
+    pub(super) fn take_speech(&mut self, now: Duration, speech: SpeechTask) {
         if let Some(index) = self.answers.iter().position(|answer| answer.job == speech.job) {
             self.begin(now, index, speech.sounds);
         }
@@ -191,15 +191,15 @@ impl Machine {
     fn begin(&mut self, now: Duration, index: usize, sounds: Vec<Vec<i16>>) {
         let answer = &self.answers[index];
         let timing = Timing { now, pace: self.setup.pace, faults: &self.setup.faults, seed: answer.job };
-        let text = answer.parts.iter().map(Part::text).collect::<Vec<_>>().join(" ");
+        let text = answer.parts.iter().map(SpeechPart::text).collect::<Vec<_>>().join(" ");
         let schedule = match answer.manner.modality {
             Modality::Audio => Schedule::spoken(&text, joined(&answer.parts, sounds), &answer.manner, timing),
             Modality::Text => Schedule::written(&text, &answer.manner, timing),
         };
         let item = assistant_item(&answer.item_id, ItemStatus::InProgress, Vec::new());
         let part = match answer.manner.modality {
-            Modality::Audio => Content::Audio { audio: None, transcript: Some(String::new()) },
-            Modality::Text => Content::Text(String::new()),
+            Modality::Audio => ContentPart::Audio { audio: None, transcript: Some(String::new()) },
+            Modality::Text => ContentPart::Text(String::new()),
         };
         let place = place(answer);
         self.answers[index].schedule = Some(schedule);
@@ -262,7 +262,7 @@ impl Machine {
     fn finish(&mut self, now: Duration, index: usize, ending: ResponseEnd) {
         let answer = self.answers.remove(index);
         if answer.schedule.is_none() {
-            self.actions.push(Action::CancelSpeech(answer.job));
+            self.actions.push(MachineAction::CancelSpeech(answer.job));
         }
         let (status, item_status) = match (ending, answer.schedule.as_ref().map(|schedule| schedule.limited))
         {
@@ -307,11 +307,11 @@ impl Machine {
             Modality::Audio => {
                 self.emit(ServerBody::AudioDone { place: place.clone() });
                 self.emit(ServerBody::TranscriptDone { place: place.clone(), transcript: text.clone() });
-                Content::Audio { audio: None, transcript: text }
+                ContentPart::Audio { audio: None, transcript: text }
             }
             Modality::Text => {
                 self.emit(ServerBody::TextDone { place: place.clone(), text });
-                Content::Text(schedule.text.clone())
+                ContentPart::Text(schedule.text.clone())
             }
         };
         self.emit(ServerBody::ContentPartDone { place, part: part.clone() });
@@ -348,7 +348,7 @@ impl Machine {
     fn note_playback(&mut self, now: Duration, schedule: &Schedule) {
         let played = now.saturating_sub(schedule.begun);
         let length = Duration::from_millis(ms(schedule.sent_samples()));
-        let left = crate::dsp::frame::SampleRate::WIRE.samples(length.saturating_sub(played));
+        let left = crate::dsp::frame::SampleRate::HZ_24000.samples(length.saturating_sub(played));
         self.initiative.answered(self.buffer.range().end + left);
     }
 
@@ -370,16 +370,16 @@ impl Machine {
 }
 
 /// Puts speech and playback one behind the other.
-fn joined(parts: &[Part], sounds: Vec<Vec<i16>>) -> Vec<i16> {
+fn joined(parts: &[SpeechPart], sounds: Vec<Vec<i16>>) -> Vec<i16> {
     let mut sounds = sounds.into_iter();
     let mut whole = Vec::new();
     for part in parts {
         match part {
-            Part::Say(_) => {
+            SpeechPart::Say(_) => {
                 whole.extend(sounds.next().unwrap_or_default());
                 whole.extend([0; BEHIND_SENTENCE]);
             }
-            Part::Play { sound, .. } => {
+            SpeechPart::Play { sound, .. } => {
                 whole.extend([0; BEFORE_PLAYBACK]);
                 whole.extend_from_slice(sound);
             }

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::protocol::dialect::Dialect;
-use crate::protocol::events::item::{Content, Item, ItemBody, ItemStatus, Role};
-use crate::protocol::events::server::{Place, RateLimit, ServerBody};
+use crate::protocol::events::item::{ContentPart, Item, ItemBody, ItemStatus, Role};
+use crate::protocol::events::server::{ContentLocation, RateLimit, ServerBody};
 use crate::protocol::settings::{AudioFormat, Modality, TokenLimit, Voice};
 use crate::protocol::value::Unknown;
 use crate::server::demo::answer::{DeliveryMode, StreamedAnswer};
@@ -62,8 +62,8 @@ fn format(format: &AudioFormat, dialect: Dialect) -> Value {
 }
 
 /// Returns where the only part of an answer stands.
-pub(super) fn place(answer: &StreamedAnswer) -> Place {
-    Place {
+pub(super) fn place(answer: &StreamedAnswer) -> ContentLocation {
+    ContentLocation {
         response_id: Some(answer.id.clone()),
         item_id: Some(answer.item_id.clone()),
         output_index: Some(0),
@@ -72,12 +72,16 @@ pub(super) fn place(answer: &StreamedAnswer) -> Place {
 }
 
 /// Returns where the only item of an answer stands.
-pub(super) fn item_place(answer: &StreamedAnswer) -> Place {
-    Place { response_id: Some(answer.id.clone()), output_index: Some(0), ..Place::default() }
+pub(super) fn item_place(answer: &StreamedAnswer) -> ContentLocation {
+    ContentLocation {
+        response_id: Some(answer.id.clone()),
+        output_index: Some(0),
+        ..ContentLocation::default()
+    }
 }
 
 /// Returns the item of an answer.
-pub(super) fn assistant_item(id: &str, status: ItemStatus, content: Vec<Content>) -> Item {
+pub(super) fn assistant_item(id: &str, status: ItemStatus, content: Vec<ContentPart>) -> Item {
     Item {
         id: Some(id.to_owned()),
         status: Some(status),

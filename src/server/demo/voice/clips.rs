@@ -25,7 +25,7 @@ pub(crate) fn say(text: &str) -> Vec<i16> {
         samples.extend(VOICE[range].iter().map(|code| decode_ulaw(*code)));
         samples.extend([0; GAP]);
     }
-    resample_clip(&samples, SampleRate::TELEPHONE, SampleRate::WIRE)
+    resample_clip(&samples, SampleRate::TELEPHONE, SampleRate::HZ_24000)
 }
 
 /// Returns the clips that say `text`; nothing if a word of it is not recorded.

@@ -24,7 +24,7 @@ pub(crate) struct Timing<'a> {
 
 /// An answer that is sent as it would be spoken.
 #[derive(Clone, Copy, Debug, Default)]
-struct Live {
+struct PacedDelivery {
     /// How far it is ahead of that.
     lead: Duration,
     /// By how much a piece of sound may be too early or too late.
@@ -57,12 +57,12 @@ impl Timing<'_> {
         self.now + offset.div_f64(self.pace.max(SLOWEST))
     }
 
-    fn live(self) -> Option<Live> {
+    fn live(self) -> Option<PacedDelivery> {
         let lead = self.faults.find(|fault| if let Fault::Lead(lead) = fault { Some(*lead) } else { None });
         let jitter =
             self.faults.find(|fault| if let Fault::Jitter(most) = fault { Some(*most) } else { None });
         (lead.is_some() || jitter.is_some())
-            .then(|| Live { lead: lead.unwrap_or_default(), jitter: jitter.unwrap_or_default() })
+            .then(|| PacedDelivery { lead: lead.unwrap_or_default(), jitter: jitter.unwrap_or_default() })
     }
 
     /// Puts what was asked for into the middle.
@@ -81,10 +81,10 @@ impl Timing<'_> {
     }
 }
 
-impl Live {
+impl PacedDelivery {
     /// What it is ahead by comes at once; what follows comes in order, each piece of sound at a time of its own.
     fn plan(self, timing: Timing<'_>, pieces: &mut [(Duration, AnswerPiece)]) {
-        let mut dice = Dice::new(timing.seed);
+        let mut dice = Rng::new(timing.seed);
         let mut last = Duration::ZERO;
         for (at, piece) in pieces {
             let late = match piece {
@@ -99,9 +99,9 @@ impl Live {
 }
 
 /// Numbers that look random and are the same for the same seed (Lehmer's generator).
-struct Dice(u64);
+struct Rng(u64);
 
-impl Dice {
+impl Rng {
     const MODULUS: u64 = 2_147_483_647;
 
     fn new(seed: u64) -> Self {

@@ -2,18 +2,18 @@
 
 use std::sync::Arc;
 
-use crate::server::demo::hearing::measure::{Heard, Remark};
+use crate::server::demo::hearing::measure::{RecordingRemark, SpeechMeasurement};
 use crate::server::demo::voice::help;
 
 /// What an answer answers.
 #[derive(Clone, Debug)]
-pub(crate) enum Cue {
+pub(crate) enum Prompt {
     /// The beginning of a call, while nobody speaks.
     Greeting,
     /// The user spoke.
     Voice {
         /// What was measured.
-        heard: Heard,
+        heard: SpeechMeasurement,
         /// What was said, at 24 kHz.
         sound: Arc<[i16]>,
     },
@@ -44,7 +44,7 @@ const MAX_WRITTEN_OUTPUT: usize = 4_000;
 
 /// A piece of a spoken answer.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Part {
+pub(crate) enum SpeechPart {
     /// To be made by the voice.
     Say(String),
     /// Sound that is there already.
@@ -56,7 +56,7 @@ pub(crate) enum Part {
     },
 }
 
-impl Part {
+impl SpeechPart {
     /// Returns what stands in the transcript.
     pub(crate) fn text(&self) -> &str {
         match self {
@@ -80,55 +80,55 @@ const NOTHING: &str = "There is nothing to answer yet. Say something, or ask a q
 const UNKNOWN: &str = "I do not know that. Ask me about the microphone, keys, files or captions.";
 
 /// Returns the answer to `cue` as speech.
-pub(crate) fn spoken(cue: &Cue) -> Vec<Part> {
-    let say = |text: &str| Part::Say(text.to_owned());
+pub(crate) fn spoken(cue: &Prompt) -> Vec<SpeechPart> {
+    let say = |text: &str| SpeechPart::Say(text.to_owned());
     match cue {
-        Cue::Greeting => vec![say(GREETING)],
-        Cue::Voice { heard, sound } => {
+        Prompt::Greeting => vec![say(GREETING)],
+        Prompt::Voice { heard, sound } => {
             let play = playback(heard, sound);
             match remark(heard) {
-                Finding::Speech(None) => vec![Part::Say(measured(heard)), say(PLAYBACK), play],
-                Finding::Speech(Some(advice)) => {
-                    vec![Part::Say(measured(heard)), say(advice), say(PLAYBACK), play]
+                SpeechFinding::Speech(None) => vec![SpeechPart::Say(measured(heard)), say(PLAYBACK), play],
+                SpeechFinding::Speech(Some(advice)) => {
+                    vec![SpeechPart::Say(measured(heard)), say(advice), say(PLAYBACK), play]
                 }
-                Finding::NoSpeech(text) => vec![say(text)],
+                SpeechFinding::NoSpeech(text) => vec![say(text)],
             }
         }
-        Cue::Text(question) => {
+        Prompt::Text(question) => {
             vec![say(help::find(question).map_or(UNKNOWN, |section| section.spoken))]
         }
-        Cue::Outputs(outputs) => vec![Part::Say(returned(outputs, MAX_SPOKEN_OUTPUT))],
-        Cue::Idle => vec![say(IDLE)],
-        Cue::Nothing => vec![say(NOTHING)],
+        Prompt::Outputs(outputs) => vec![SpeechPart::Say(returned(outputs, MAX_SPOKEN_OUTPUT))],
+        Prompt::Idle => vec![say(IDLE)],
+        Prompt::Nothing => vec![say(NOTHING)],
     }
 }
 
 /// Returns the answer to `cue` as Markdown.
-pub(crate) fn written(cue: &Cue) -> String {
+pub(crate) fn written(cue: &Prompt) -> String {
     match cue {
-        Cue::Greeting => GREETING.to_owned(),
-        Cue::Voice { heard, .. } => match remark(heard) {
-            Finding::Speech(advice) => {
+        Prompt::Greeting => GREETING.to_owned(),
+        Prompt::Voice { heard, .. } => match remark(heard) {
+            SpeechFinding::Speech(advice) => {
                 let advice = advice.map(|advice| format!(" {advice}")).unwrap_or_default();
                 format!("{}{advice} A written answer cannot play it back.", measured(heard))
             }
-            Finding::NoSpeech(text) => text.to_owned(),
+            SpeechFinding::NoSpeech(text) => text.to_owned(),
         },
-        Cue::Text(question) => {
+        Prompt::Text(question) => {
             help::find(question).map_or_else(help::unknown, |section| section.body.to_owned())
         }
-        Cue::Outputs(outputs) => returned(outputs, MAX_WRITTEN_OUTPUT),
-        Cue::Idle => IDLE.to_owned(),
-        Cue::Nothing => NOTHING.to_owned(),
+        Prompt::Outputs(outputs) => returned(outputs, MAX_WRITTEN_OUTPUT),
+        Prompt::Idle => IDLE.to_owned(),
+        Prompt::Nothing => NOTHING.to_owned(),
     }
 }
 
-fn playback(heard: &Heard, sound: &Arc<[i16]>) -> Part {
+fn playback(heard: &SpeechMeasurement, sound: &Arc<[i16]>) -> SpeechPart {
     let label = format!("[your voice, {} s]", heard.seconds());
     if sound.len() <= MAX_PLAYBACK_SAMPLES {
-        return Part::Play { label, sound: sound.clone() };
+        return SpeechPart::Play { label, sound: sound.clone() };
     }
-    Part::Play { label: format!("{label}, its beginning"), sound: sound[..MAX_PLAYBACK_SAMPLES].into() }
+    SpeechPart::Play { label: format!("{label}, its beginning"), sound: sound[..MAX_PLAYBACK_SAMPLES].into() }
 }
 
 /// Returns what the functions returned, in at most `most` characters.
@@ -144,22 +144,22 @@ fn returned(outputs: &[Output], most: usize) -> String {
     }
 }
 
-enum Finding {
+enum SpeechFinding {
     Speech(Option<&'static str>),
     NoSpeech(&'static str),
 }
 
-fn remark(heard: &Heard) -> Finding {
+fn remark(heard: &SpeechMeasurement) -> SpeechFinding {
     match heard.remark {
-        Remark::Fine => Finding::Speech(None),
-        Remark::Quiet => Finding::Speech(Some(QUIET)),
-        Remark::Clipped => Finding::Speech(Some(CLIPPED)),
-        Remark::Speechless => Finding::NoSpeech(SPEECHLESS),
-        Remark::Dead => Finding::NoSpeech(DEAD),
+        RecordingRemark::Fine => SpeechFinding::Speech(None),
+        RecordingRemark::Quiet => SpeechFinding::Speech(Some(QUIET)),
+        RecordingRemark::Clipped => SpeechFinding::Speech(Some(CLIPPED)),
+        RecordingRemark::Speechless => SpeechFinding::NoSpeech(SPEECHLESS),
+        RecordingRemark::Dead => SpeechFinding::NoSpeech(DEAD),
     }
 }
 
-fn measured(heard: &Heard) -> String {
+fn measured(heard: &SpeechMeasurement) -> String {
     format!("I heard you speak for {} seconds, at {} decibels.", heard.seconds(), heard.level())
 }
 
@@ -168,29 +168,32 @@ mod tests {
     use super::*;
     use crate::server::demo::voice::clips;
 
-    fn voice(remark: Remark) -> Cue {
-        Cue::Voice { heard: Heard { speech: 43_200, dbfs: -23.4, remark }, sound: Arc::from([1, 2, 3]) }
+    fn voice(remark: RecordingRemark) -> Prompt {
+        Prompt::Voice {
+            heard: SpeechMeasurement { speech: 43_200, dbfs: -23.4, remark },
+            sound: Arc::from([1, 2, 3]),
+        }
     }
 
-    fn transcript(cue: &Cue) -> String {
-        spoken(cue).iter().map(Part::text).collect::<Vec<_>>().join(" ")
+    fn transcript(cue: &Prompt) -> String {
+        spoken(cue).iter().map(SpeechPart::text).collect::<Vec<_>>().join(" ")
     }
 
     #[test]
     fn it_says_how_long_and_how_loud_and_plays_it_back() {
         assert_eq!(
-            transcript(&voice(Remark::Fine)),
+            transcript(&voice(RecordingRemark::Fine)),
             "I heard you speak for 1.8 seconds, at -23 decibels. This is how it sounded: [your voice, 1.8 s]"
         );
-        let parts = spoken(&voice(Remark::Quiet));
-        assert!(matches!(parts.last(), Some(Part::Play { sound, .. }) if sound.len() == 3));
-        assert!(transcript(&voice(Remark::Quiet)).contains("very quiet"));
-        assert!(transcript(&voice(Remark::Dead)).contains("muted"));
+        let parts = spoken(&voice(RecordingRemark::Quiet));
+        assert!(matches!(parts.last(), Some(SpeechPart::Play { sound, .. }) if sound.len() == 3));
+        assert!(transcript(&voice(RecordingRemark::Quiet)).contains("very quiet"));
+        assert!(transcript(&voice(RecordingRemark::Dead)).contains("muted"));
     }
 
     #[test]
     fn a_written_question_is_answered_in_markdown_and_shorter_when_spoken() {
-        let cue = Cue::Text("How do I test my microphone?".to_owned());
+        let cue = Prompt::Text("How do I test my microphone?".to_owned());
         assert!(written(&cue).contains("| around -20 dBFS | good |"));
         assert!(transcript(&cue).len() < 140);
     }
@@ -201,10 +204,10 @@ mod tests {
             function: function.map(str::to_owned),
             text: text.to_owned(),
         };
-        let both = Cue::Outputs(vec![output(Some("get_weather"), "sunny"), output(None, "4")]);
+        let both = Prompt::Outputs(vec![output(Some("get_weather"), "sunny"), output(None, "4")]);
         let expected = "The function get_weather returned: sunny\nThe function returned: 4";
         assert_eq!((transcript(&both).as_str(), written(&both).as_str()), (expected, expected));
-        let long = Cue::Outputs(vec![output(Some("f"), &"ä".repeat(10_000))]);
+        let long = Prompt::Outputs(vec![output(Some("f"), &"ä".repeat(10_000))]);
         assert_eq!(transcript(&long).chars().count(), MAX_SPOKEN_OUTPUT + 1);
         assert_eq!(written(&long).chars().count(), MAX_WRITTEN_OUTPUT + 1);
     }
@@ -212,21 +215,27 @@ mod tests {
     #[test]
     fn a_long_turn_is_played_back_in_part() {
         let sound: Arc<[i16]> = vec![1; MAX_PLAYBACK_SAMPLES + 1].into();
-        let heard = Heard { speech: 24_000 * 301, dbfs: -23.4, remark: Remark::Fine };
-        let parts = spoken(&Cue::Voice { heard, sound });
-        assert!(matches!(parts.last(), Some(Part::Play { sound, label })
+        let heard = SpeechMeasurement { speech: 24_000 * 301, dbfs: -23.4, remark: RecordingRemark::Fine };
+        let parts = spoken(&Prompt::Voice { heard, sound });
+        assert!(matches!(parts.last(), Some(SpeechPart::Play { sound, label })
             if sound.len() == MAX_PLAYBACK_SAMPLES && label.ends_with("its beginning")));
     }
 
     #[test]
     fn every_fixed_sentence_has_a_clip() {
         let typed = ["xyzzy", "Who are you?", "Tell me a joke", "Can I interrupt you?"];
-        let typed = typed.map(|question| Cue::Text(question.to_owned()));
-        let fixed = [Cue::Greeting, Cue::Idle, Cue::Nothing].into_iter().chain(typed);
-        let remarks = [Remark::Fine, Remark::Quiet, Remark::Clipped, Remark::Speechless, Remark::Dead];
+        let typed = typed.map(|question| Prompt::Text(question.to_owned()));
+        let fixed = [Prompt::Greeting, Prompt::Idle, Prompt::Nothing].into_iter().chain(typed);
+        let remarks = [
+            RecordingRemark::Fine,
+            RecordingRemark::Quiet,
+            RecordingRemark::Clipped,
+            RecordingRemark::Speechless,
+            RecordingRemark::Dead,
+        ];
         for cue in fixed.chain(remarks.map(voice)) {
             for part in spoken(&cue) {
-                if let Part::Say(text) = part {
+                if let SpeechPart::Say(text) = part {
                     assert!(clips::phrases(&text).is_some(), "no clip for: {text}");
                 }
             }

@@ -18,7 +18,7 @@ use crate::server::demo::voice::clips;
 
 /// What is to be said.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Order {
+pub(crate) struct SpeechRequest {
     /// Comes back with the speech.
     pub(crate) job: u64,
     /// One sound is made of each.
@@ -31,7 +31,7 @@ pub(crate) struct Order {
 
 /// What was asked for.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Speech {
+pub(crate) struct SpeechTask {
     /// The job of the order.
     pub(crate) job: u64,
     /// One for each line, at 24 kHz.
@@ -47,15 +47,15 @@ const MAX_SPEECHES: usize = 4;
 const LINE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Makes the speech of an order. Dropping the future ends the program that makes it.
-pub(crate) async fn make(engine: VoiceEngine, order: &Order) -> Speech {
+pub(crate) async fn make(engine: VoiceEngine, order: &SpeechRequest) -> SpeechTask {
     let mut sounds = Vec::new();
     for line in &order.lines {
         sounds.push(speak(engine, line, order).await);
     }
-    Speech { job: order.job, sounds }
+    SpeechTask { job: order.job, sounds }
 }
 
-async fn speak(engine: VoiceEngine, line: &str, order: &Order) -> Vec<i16> {
+async fn speak(engine: VoiceEngine, line: &str, order: &SpeechRequest) -> Vec<i16> {
     // The semaphore is never closed.
     let _slot = SLOTS.acquire().await;
     let wav = match engine {
@@ -75,11 +75,11 @@ fn decoded(wav: &[u8]) -> Option<Vec<i16>> {
     // The header's length is bogus; the reader goes to the end.
     let (rate, samples) = read_clip(wav).ok()?;
     let samples: Vec<i16> =
-        resample_floats(&samples, rate, SampleRate::WIRE).into_iter().map(to_int).collect();
+        resample_floats(&samples, rate, SampleRate::HZ_24000).into_iter().map(to_int).collect();
     Some(trimmed(samples))
 }
 
-async fn run_espeak(line: &str, order: &Order) -> io::Result<Vec<u8>> {
+async fn run_espeak(line: &str, order: &SpeechRequest) -> io::Result<Vec<u8>> {
     let words_a_minute = (165.0 * order.speed).round().clamp(80.0, 400.0);
     let mut espeak = Command::new("espeak-ng");
     espeak.args(["-v", espeak_voice(&order.voice), "-s", &words_a_minute.to_string(), "--stdout", "--stdin"]);
@@ -137,8 +137,8 @@ mod tests {
     use super::*;
     use crate::dsp::level::rms_dbfs;
 
-    fn order(line: &str) -> Order {
-        Order { job: 7, lines: vec![line.to_owned()], voice: "marin".to_owned(), speed: 1.0 }
+    fn order(line: &str) -> SpeechRequest {
+        SpeechRequest { job: 7, lines: vec![line.to_owned()], voice: "marin".to_owned(), speed: 1.0 }
     }
 
     #[tokio::test]

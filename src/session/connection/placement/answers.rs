@@ -78,12 +78,12 @@ impl OutputKind {
 
 /// The responses of one connection, the latest last.
 #[derive(Debug, Default)]
-pub(super) struct Answers {
-    list: VecDeque<Answer>,
+pub(super) struct ConnectionResponses {
+    list: VecDeque<PlacedResponse>,
 }
 
 #[derive(Debug, Default)]
-struct Answer {
+struct PlacedResponse {
     id: String,
     server_id: Option<String>,
     is_created: bool,
@@ -142,7 +142,7 @@ impl OutputItem {
     }
 }
 
-impl Answers {
+impl ConnectionResponses {
     /// Returns the index of the response that an event belongs to.
     pub(super) fn resolve(&mut self, ids: &mut CallIds, named: Option<&str>, step: ResponseStep) -> usize {
         let index = match named {
@@ -154,7 +154,7 @@ impl Answers {
                 self.list.pop_front();
             }
             let id = ids.take(named.unwrap_or("response"));
-            self.list.push_back(Answer { id, ..Answer::default() });
+            self.list.push_back(PlacedResponse { id, ..PlacedResponse::default() });
             self.list.len() - 1
         });
         let answer = &mut self.list[index];
@@ -285,7 +285,7 @@ impl Answers {
     }
 }
 
-impl Answer {
+impl PlacedResponse {
     fn item_called(&self, server_id: &str) -> Option<usize> {
         self.items.iter().rposition(|item| item.is_called(server_id))
     }

@@ -11,14 +11,14 @@ mod turns;
 use std::collections::VecDeque;
 
 use crate::protocol::events::client::ClientBody;
-use crate::protocol::events::item::{Content, Item, ItemBody, Role};
+use crate::protocol::events::item::{ContentPart, Item, ItemBody, Role};
 use crate::protocol::events::response::Response;
-use crate::protocol::events::server::{Place, ServerBody};
+use crate::protocol::events::server::{ContentLocation, ServerBody};
 use crate::session::connection::ids::{CallIds, ItemIds};
 use crate::session::connection::placement::answers::{
-    Answers, ItemEvent, ItemStep, OutputKind, ResponseStep, fingerprint,
+    ConnectionResponses, ItemEvent, ItemStep, OutputKind, ResponseStep, fingerprint,
 };
-use crate::session::connection::placement::turns::{Step, Turns};
+use crate::session::connection::placement::turns::{ConnectionTurns, Step};
 use crate::session::conversation::streamed_text::same_text;
 
 /// Maximum number of texts sent that the server may still confirm.
@@ -29,8 +29,8 @@ const CAPACITY: usize = 64;
 pub(crate) struct Placement {
     items: ItemIds,
     responses: CallIds,
-    turns: Turns,
-    answers: Answers,
+    turns: ConnectionTurns,
+    answers: ConnectionResponses,
     /// Texts of the assistant that were sent to this server: it confirms them like items of its own.
     sent: VecDeque<SentText>,
 }
@@ -47,8 +47,8 @@ impl Placement {
     pub(crate) fn new_server(&mut self) {
         self.items.new_server();
         self.responses.new_server();
-        self.turns = Turns::default();
-        self.answers = Answers::default();
+        self.turns = ConnectionTurns::default();
+        self.answers = ConnectionResponses::default();
         self.sent.clear();
     }
 
@@ -84,12 +84,12 @@ impl Placement {
             ServerBody::ContentPartDone { mut place, part } => {
                 self.resolve_place(&mut place, OutputKind::Message, ItemStep::PartDone);
                 match part {
-                    Content::Text(text) => ServerBody::TextDone { place, text: Some(text) },
-                    Content::Audio { transcript, .. } => ServerBody::TranscriptDone { place, transcript },
-                    part @ (Content::InputText(_)
-                    | Content::InputAudio { .. }
-                    | Content::InputImage { .. }
-                    | Content::Other(_)) => ServerBody::ContentPartDone { place, part },
+                    ContentPart::Text(text) => ServerBody::TextDone { place, text: Some(text) },
+                    ContentPart::Audio { transcript, .. } => ServerBody::TranscriptDone { place, transcript },
+                    part @ (ContentPart::InputText(_)
+                    | ContentPart::InputAudio { .. }
+                    | ContentPart::InputImage { .. }
+                    | ContentPart::Other(_)) => ServerBody::ContentPartDone { place, part },
                 }
             }
             mut other => {
@@ -174,7 +174,7 @@ impl Placement {
         self.answers.resolve_output(&mut self.items, index, response);
     }
 
-    fn resolve_place(&mut self, place: &mut Place, kind: OutputKind, step: ItemStep) {
+    fn resolve_place(&mut self, place: &mut ContentLocation, kind: OutputKind, step: ItemStep) {
         let named = given(place.response_id.as_deref());
         let response_step = if step == ItemStep::Piece { ResponseStep::Delta } else { ResponseStep::Piece };
         let answer = self.answers.resolve(&mut self.responses, named, response_step);
@@ -185,7 +185,7 @@ impl Placement {
         place.response_id = Some(self.answers.id(answer).to_owned());
     }
 
-    fn output_item(&mut self, mut place: Place, mut item: Item, step: ItemStep) -> ServerBody {
+    fn output_item(&mut self, mut place: ContentLocation, mut item: Item, step: ItemStep) -> ServerBody {
         place.item_id = item.id.take().filter(|id| !id.is_empty()).or(place.item_id);
         self.resolve_place(&mut place, OutputKind::of(&item), step);
         item.id.clone_from(&place.item_id);
@@ -213,7 +213,8 @@ impl Placement {
             let event = ItemEvent { answer, server_id, output_index: None, kind, step };
             item.id = Some(self.answers.resolve_item(&mut self.items, event));
             let response_id = Some(self.answers.id(answer).to_owned());
-            let place = Place { response_id, item_id: item.id.clone(), ..Place::default() };
+            let place =
+                ContentLocation { response_id, item_id: item.id.clone(), ..ContentLocation::default() };
             return if has_text {
                 ServerBody::OutputItemDone { place, item }
             } else {
@@ -333,7 +334,7 @@ fn translate(ids: &ItemIds, id: Option<&mut String>) {
 
 fn is_spoken_turn(item: &Item) -> bool {
     let ItemBody::Message { role: Role::User, content } = &item.body else { return false };
-    content.iter().any(|part| matches!(part, Content::InputAudio { .. }))
+    content.iter().any(|part| matches!(part, ContentPart::InputAudio { .. }))
 }
 
 /// Returns the texts of an assistant's item.
@@ -343,11 +344,11 @@ fn texts(item: &Item) -> impl Iterator<Item = &str> {
         ItemBody::FunctionCall { .. } | ItemBody::FunctionCallOutput { .. } | ItemBody::Other(_) => &[],
     };
     content.iter().filter_map(|part| match part {
-        Content::Text(text) => Some(text.as_str()),
-        Content::Audio { transcript, .. } => transcript.as_deref(),
-        Content::InputText(_)
-        | Content::InputAudio { .. }
-        | Content::InputImage { .. }
-        | Content::Other(_) => None,
+        ContentPart::Text(text) => Some(text.as_str()),
+        ContentPart::Audio { transcript, .. } => transcript.as_deref(),
+        ContentPart::InputText(_)
+        | ContentPart::InputAudio { .. }
+        | ContentPart::InputImage { .. }
+        | ContentPart::Other(_) => None,
     })
 }

@@ -32,12 +32,12 @@ pub(super) enum Step<'a> {
 
 /// The turns of one connection.
 #[derive(Debug, Default)]
-pub(super) struct Turns {
-    list: VecDeque<Turn>,
+pub(super) struct ConnectionTurns {
+    list: VecDeque<PlacedTurn>,
 }
 
 #[derive(Debug, Default)]
-struct Turn {
+struct PlacedTurn {
     id: String,
     server_id: Option<String>,
     is_started: bool,
@@ -49,7 +49,7 @@ struct Turn {
     caption: Option<String>,
 }
 
-impl Turn {
+impl PlacedTurn {
     /// Returns whether an event with the turn's own id cannot be meant for it: the id is used again.
     fn is_over_for(&self, step: Step<'_>) -> bool {
         let captioned = self.caption.is_some();
@@ -74,7 +74,7 @@ impl Turn {
     }
 }
 
-impl Turns {
+impl ConnectionTurns {
     /// Returns the id of the turn that an event belongs to; `named` is the server's id for it, if it gives one.
     pub(super) fn resolve(&mut self, ids: &mut ItemIds, named: Option<&str>, step: Step<'_>) -> String {
         let index = match named.and_then(|server_id| self.find(server_id)) {
@@ -102,7 +102,7 @@ impl Turns {
         if self.list.len() == CAPACITY {
             self.list.pop_front();
         }
-        self.list.push_back(Turn { id, ..Turn::default() });
+        self.list.push_back(PlacedTurn { id, ..PlacedTurn::default() });
         self.list.len() - 1
     }
 
@@ -122,7 +122,7 @@ impl Turns {
             turns.filter(move |(_, turn)| !unnamed_only || turn.server_id.is_none())
         };
         // Events of one kind come in speaking order.
-        let after_last = |has: fn(&Turn) -> bool| {
+        let after_last = |has: fn(&PlacedTurn) -> bool| {
             let next = self.list.iter().rposition(has).map_or(0, |last| last + 1);
             candidates().find(|(index, _)| *index >= next).map(|(index, _)| index)
         };
@@ -135,7 +135,7 @@ impl Turns {
             Step::ItemAdded => after_last(|turn| turn.has_item),
             Step::ItemDone => after_last(|turn| turn.is_item_done),
             Step::Caption | Step::CaptionDone(_) => {
-                let is_item = |turn: &Turn| turn.is_committed || turn.has_item || turn.is_item_done;
+                let is_item = |turn: &PlacedTurn| turn.is_committed || turn.has_item || turn.is_item_done;
                 let next = candidates().find(|(_, turn)| is_item(turn) && turn.caption.is_none());
                 // Some servers never commit.
                 next.map(|(index, _)| index).or_else(|| after_last(|turn| turn.caption.is_some()))

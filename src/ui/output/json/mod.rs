@@ -9,7 +9,7 @@ use crate::protocol::events::response::{TokenDetails, Usage};
 use crate::session::io::delay::{Delay, DelayOrigin, Delays};
 use crate::session::io::{
     AssistantLine, ConnectionState, DeviceEntry, EchoMode, EchoStatus, EndReason, Failure, Limit, Notice,
-    Ready, Turn, UsageReport, UserLine,
+    Ready, TurnState, UsageReport, UserUtterance,
 };
 use crate::ui::output::presenter::NoticeWriter;
 use crate::ui::text::devices;
@@ -252,9 +252,9 @@ fn body(notice: &Notice, delays: Option<&Delays>) -> JsonBody {
         Notice::Muted(muted) => JsonBody::Muted { muted: *muted },
         Notice::Echo(echo) => echo_body(echo),
         Notice::Error { code, message } => {
-            JsonBody::Error { code: clean(code.as_deref()), message: harmless(message) }
+            JsonBody::Error { code: clean(code.as_deref()), message: sanitized(message) }
         }
-        Notice::Info(message) | Notice::Debug(message) => JsonBody::Message { message: harmless(message) },
+        Notice::Info(message) | Notice::Debug(message) => JsonBody::Message { message: sanitized(message) },
         Notice::End(reason) => end(reason, delays),
     }
 }
@@ -262,8 +262,8 @@ fn body(notice: &Notice, delays: Option<&Delays>) -> JsonBody {
 fn choice(entry: &DeviceEntry) -> DeviceChoice {
     DeviceChoice {
         device: devices::side(entry.side),
-        id: harmless(&entry.id),
-        name: harmless(&entry.name),
+        id: sanitized(&entry.id),
+        name: sanitized(&entry.name),
         default: entry.is_default,
         in_use: entry.in_use,
     }
@@ -296,14 +296,14 @@ fn session(ready: &Ready) -> JsonBody {
     }
 }
 
-fn user(line: &UserLine) -> JsonBody {
-    JsonBody::User { item_id: harmless(&line.item_id), text: harmless(&line.text), r#final: line.is_final }
+fn user(line: &UserUtterance) -> JsonBody {
+    JsonBody::User { item_id: sanitized(&line.item_id), text: sanitized(&line.text), r#final: line.is_final }
 }
 
 fn assistant(line: &AssistantLine) -> JsonBody {
     JsonBody::Assistant {
-        item_id: harmless(&line.item_id),
-        text: harmless(&line.text),
+        item_id: sanitized(&line.item_id),
+        text: sanitized(&line.text),
         r#final: line.is_final,
         heard_ms: line.heard_ms,
         interrupted: line.interrupted,
@@ -377,7 +377,7 @@ fn end(reason: &EndReason, delays: Option<&Delays>) -> JsonBody {
     let failed = |reason, failure: &Failure| JsonBody::End {
         reason,
         code: clean(failure.code.as_deref()),
-        message: Some(harmless(&failure.message)),
+        message: Some(sanitized(&failure.message)),
         signal: None,
         delay: delay(),
     };
@@ -395,7 +395,7 @@ fn end(reason: &EndReason, delays: Option<&Delays>) -> JsonBody {
         EndReason::Limit(Limit::Idle) => plain("idle"),
         EndReason::Limit(Limit::Cost) => plain("max_cost"),
         EndReason::ServerClosed(said) => {
-            let message = Some(harmless(said)).filter(|message| !message.is_empty());
+            let message = Some(sanitized(said)).filter(|message| !message.is_empty());
             JsonBody::End { reason: "server_closed", code: None, message, signal: None, delay: delay() }
         }
         EndReason::NoInput(what) => failed("no_input", &Failure { message: what.clone(), code: None }),
@@ -412,28 +412,28 @@ fn connection_word(connection: ConnectionState) -> &'static str {
         ConnectionState::Connecting => "connecting",
         ConnectionState::Configuring => "configuring",
         ConnectionState::Live => "live",
-        ConnectionState::Away => "away",
+        ConnectionState::Reconnecting => "away",
         ConnectionState::Closing => "closing",
         ConnectionState::Closed => "closed",
     }
 }
 
-fn turn_word(turn: Turn) -> &'static str {
+fn turn_word(turn: TurnState) -> &'static str {
     match turn {
-        Turn::Listening => "listening",
-        Turn::User => "user",
-        Turn::Thinking => "thinking",
-        Turn::Assistant => "assistant",
+        TurnState::Listening => "listening",
+        TurnState::User => "user",
+        TurnState::Thinking => "thinking",
+        TurnState::Assistant => "assistant",
     }
 }
 
 /// JSON escapes control characters, but whoever prints the decoded text is not to be fooled either.
-fn harmless(text: &str) -> String {
+fn sanitized(text: &str) -> String {
     sanitize(text).into_owned()
 }
 
 fn clean(text: Option<&str>) -> Option<String> {
-    text.map(harmless)
+    text.map(sanitized)
 }
 
 #[cfg(test)]

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use crate::session::io::delay::Delays;
 use crate::session::io::{
-    AssistantLine, ConnectionState, DeviceEntry, EchoMode, EndReason, Notice, Ready, Turn, UserLine,
-    same_text,
+    AssistantLine, ConnectionState, DeviceEntry, EchoMode, EndReason, Notice, Ready, TurnState,
+    UserUtterance, same_text,
 };
 use crate::ui::model::CallInfo;
 use crate::ui::output::presenter::NoticeWriter;
@@ -37,7 +37,7 @@ pub enum PlainStyle {
 ///
 /// How a call failed is not written: that is said once, with its hint, by whoever ends the program.
 #[derive(Debug)]
-pub struct Plain<W, S> {
+pub struct PlainLines<W, S> {
     style: PlainStyle,
     data: W,
     status: S,
@@ -56,7 +56,7 @@ pub struct Plain<W, S> {
     /// What stands above all lines, until it is written.
     heading: Option<String>,
     /// Whether turns are made by hand, and whose it is then.
-    by_hand: Option<Turn>,
+    by_hand: Option<TurnState>,
     /// Notices that came in the middle of an answer's line.
     held: Vec<String>,
 }
@@ -104,7 +104,7 @@ struct OpenLine {
     text: String,
 }
 
-impl<W: Write, S: Write> Plain<W, S> {
+impl<W: Write, S: Write> PlainLines<W, S> {
     /// Returns a front that writes what is said to `data` and everything else to `status`.
     pub fn new(style: PlainStyle, data: W, status: S) -> Self {
         Self {
@@ -125,7 +125,7 @@ impl<W: Write, S: Write> Plain<W, S> {
 
     /// Takes note of what is known of the call.
     pub fn about(self, about: &CallInfo) -> Self {
-        Self { by_hand: about.manual_turns.then_some(Turn::Listening), ..self }
+        Self { by_hand: about.manual_turns.then_some(TurnState::Listening), ..self }
     }
 
     /// Writes a line above all others, once the session is there.
@@ -163,7 +163,7 @@ impl<W: Write, S: Write> Plain<W, S> {
         self.data.flush()
     }
 
-    fn user(&mut self, line: &UserLine) -> io::Result<()> {
+    fn user(&mut self, line: &UserUtterance) -> io::Result<()> {
         if !line.is_final {
             self.captions.spoken(&line.item_id);
             return Ok(());
@@ -266,7 +266,7 @@ impl<W: Write, S: Write> Plain<W, S> {
         }
     }
 
-    fn turn(&mut self, turn: Turn) {
+    fn turn(&mut self, turn: TurnState) {
         let told = match &mut self.by_hand {
             None => wording::turn(turn),
             Some(last) => {
@@ -309,14 +309,14 @@ impl<W: Write, S: Write> Plain<W, S> {
     }
 }
 
-impl<W: Write, S: Write> NoticeWriter for Plain<W, S> {
+impl<W: Write, S: Write> NoticeWriter for PlainLines<W, S> {
     fn notice(&mut self, _at: Duration, notice: &Notice) -> io::Result<()> {
         match notice {
             Notice::Connection(ConnectionState::Connecting) => self.state("connecting…"),
             Notice::Connection(
                 ConnectionState::Configuring
                 | ConnectionState::Live
-                | ConnectionState::Away
+                | ConnectionState::Reconnecting
                 | ConnectionState::Closing
                 | ConnectionState::Closed,
             )
@@ -334,8 +334,8 @@ impl<W: Write, S: Write> NoticeWriter for Plain<W, S> {
             Notice::User(line) => return self.user(line),
             Notice::Assistant(line) => return self.assistant(line),
             Notice::SpeakNow => self.state(match self.by_hand {
-                None | Some(Turn::User) => "speak now",
-                Some(Turn::Listening | Turn::Thinking | Turn::Assistant) => NOT_YOUR_TURN,
+                None | Some(TurnState::User) => "speak now",
+                Some(TurnState::Listening | TurnState::Thinking | TurnState::Assistant) => NOT_YOUR_TURN,
             }),
             Notice::Device(side, state) => match devices::state(*side, state) {
                 (NoticeSeverity::Bad, text) => self.tell(&format!("error: {text}")),

@@ -7,7 +7,7 @@ use crate::ui::fixture::{AnswerEnd, assistant, interrupted_call, lost, show, wri
 
 /// Returns what is written as data and as status.
 fn lines(style: PlainStyle, call: &[(u64, Notice)]) -> (String, String) {
-    let mut front = Plain::new(style, Vec::new(), Vec::new());
+    let mut front = PlainLines::new(style, Vec::new(), Vec::new());
     show(&mut front, call);
     let (data, status) = front.into_inner();
     (String::from_utf8(data).unwrap(), String::from_utf8(status).unwrap())
@@ -39,7 +39,7 @@ impl Write for Terminal {
 #[test]
 fn a_notice_never_sticks_to_the_end_of_an_answers_line() {
     let terminal = Terminal::default();
-    let mut front = Plain::new(PlainStyle::Chat, terminal.clone(), terminal.clone());
+    let mut front = PlainLines::new(PlainStyle::Chat, terminal.clone(), terminal.clone());
     let error = || Notice::Error { code: None, message: "slow down".to_owned() };
     let call = [
         (1, error()),
@@ -59,7 +59,7 @@ fn a_notice_never_sticks_to_the_end_of_an_answers_line() {
 
 #[test]
 fn a_flood_of_notices_is_not_held_back_for_ever() {
-    let mut front = Plain::new(PlainStyle::Chat, Vec::new(), Vec::new());
+    let mut front = PlainLines::new(PlainStyle::Chat, Vec::new(), Vec::new());
     show(&mut front, &[(1, Notice::Assistant(written("a", "One, ")))]);
     for _ in 0..1_000 {
         front.notice(Duration::ZERO, &Notice::Info("more".to_owned())).unwrap();
@@ -97,7 +97,7 @@ fn an_interrupted_call_is_told_in_labelled_lines() {
 fn a_caption_that_comes_after_its_answer_is_told_to_belong_before_it() {
     let line = |item_id: &str, text: &str, is_final| {
         let after = Some("item_a".to_owned());
-        Notice::User(UserLine { item_id: item_id.to_owned(), text: text.to_owned(), is_final, after })
+        Notice::User(UserUtterance { item_id: item_id.to_owned(), text: text.to_owned(), is_final, after })
     };
     let answer = |item_id: &str, text| Notice::Assistant(whole(item_id, text));
     let call = [
@@ -136,21 +136,21 @@ fn captions_are_one_a_line_and_nothing_else() {
 fn nobody_is_told_to_speak_whose_turn_has_not_begun() {
     let said = |call: &[(u64, Notice)]| {
         let about = CallInfo { manual_turns: true, ..CallInfo::default() };
-        let mut front = Plain::new(PlainStyle::Talk, Vec::new(), Vec::new()).about(&about);
+        let mut front = PlainLines::new(PlainStyle::Talk, Vec::new(), Vec::new()).about(&about);
         show(&mut front, call);
         String::from_utf8(front.status).unwrap()
     };
     let turn = |turn| (1, Notice::Turn(turn));
     assert_eq!(said(&[(1, Notice::SpeakNow)]), format!("{NOT_YOUR_TURN}\n"));
     // A file is one turn from its beginning.
-    assert_eq!(said(&[turn(Turn::User), (1, Notice::SpeakNow)]), "you speak\nspeak now\n");
-    assert_eq!(said(&[turn(Turn::User), turn(Turn::Listening)]), "you speak\nyour turn\n");
+    assert_eq!(said(&[turn(TurnState::User), (1, Notice::SpeakNow)]), "you speak\nspeak now\n");
+    assert_eq!(said(&[turn(TurnState::User), turn(TurnState::Listening)]), "you speak\nyour turn\n");
 }
 
 #[test]
 fn a_heading_stands_above_the_captions_once() {
     let heading = Some("==> a.wav <==".to_owned());
-    let mut front = Plain::new(PlainStyle::Transcribe, Vec::new(), Vec::new()).headed(heading);
+    let mut front = PlainLines::new(PlainStyle::Transcribe, Vec::new(), Vec::new()).headed(heading);
     show(&mut front, &[(1, Notice::Connection(ConnectionState::Connecting))]);
     assert!(front.data.is_empty(), "there may be no session");
     show(&mut front, &interrupted_call());
@@ -161,7 +161,7 @@ fn a_heading_stands_above_the_captions_once() {
 
 #[test]
 fn an_answer_in_writing_is_written_as_it_comes() {
-    let mut front = Plain::new(PlainStyle::Chat, Vec::new(), Vec::new());
+    let mut front = PlainLines::new(PlainStyle::Chat, Vec::new(), Vec::new());
     for (text, expected) in
         [("One,", "One,"), ("One, \u{1b}", "One, "), ("One, \u{1b}[1mtwo\n\tx", "One, two\n\tx")]
     {

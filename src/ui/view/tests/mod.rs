@@ -9,7 +9,7 @@ use ratatui::backend::TestBackend;
 use super::*;
 use crate::protocol::dialect::Dialect;
 use crate::session::io::{
-    AssistantLine, ConnectionState, DeviceEntry, DeviceState, Notice, Ready, Side, UserLine,
+    AssistantLine, ConnectionState, DeviceEntry, DeviceState, Notice, Ready, Side, UserUtterance,
 };
 use crate::ui::model::CallInfo;
 
@@ -32,7 +32,8 @@ fn call() -> Model {
 }
 
 fn user(model: &mut Model, item_id: &str, text: &str) {
-    let line = UserLine { item_id: item_id.to_owned(), text: text.to_owned(), is_final: true, after: None };
+    let line =
+        UserUtterance { item_id: item_id.to_owned(), text: text.to_owned(), is_final: true, after: None };
     model.apply(NOW, &Notice::User(line));
 }
 
@@ -62,7 +63,7 @@ fn interrupted() -> Model {
         "The sea covers most of the earth,| and it is deeper than the mountains are high.",
     );
     user(&mut model, "u2", "Stop.");
-    model.apply(NOW, &Notice::Turn(Turn::User));
+    model.apply(NOW, &Notice::Turn(TurnState::User));
     model
 }
 
@@ -102,7 +103,7 @@ fn odd() -> Model {
     user(&mut model, "u1", &"Donaudampfschifffahrt".repeat(4));
     assistant(&mut model, "a2", "evil \u{1b}[2J\u{1b}]0;title\u{7}text\u{202e}");
     model.apply(NOW, &Notice::Muted(true));
-    model.apply(NOW, &Notice::Turn(Turn::Assistant));
+    model.apply(NOW, &Notice::Turn(TurnState::Assistant));
     let message = "the rate limit of this organisation has been reached, please try again in 20 s";
     model.apply(NOW, &Notice::Error { code: Some("rate_limit".to_owned()), message: message.to_owned() });
     model

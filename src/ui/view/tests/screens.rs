@@ -4,7 +4,7 @@ use insta::assert_snapshot;
 
 use super::*;
 use crate::protocol::events::response::Usage;
-use crate::session::io::{EndReason, Turn, UsageReport};
+use crate::session::io::{EndReason, TurnState, UsageReport};
 use crate::ui::input::push_to_talk::ReleaseEvents;
 
 #[test]
@@ -188,7 +188,7 @@ fn the_first_screen_says_what_to_do() {
     " Ctrl-C end  F1 help  Space hold to talk  Ctrl-T mute       "
     "#);
     model.apply(NOW, &Notice::SpeakNow);
-    model.turn = Turn::User;
+    model.turn = TurnState::User;
     let held = text((60, 8), &model, &editor);
     assert!(held.contains("connected · you speak") && held.contains("LIVE"), "{held}");
     assert!(held.contains("Space let go to end"), "{held}");

@@ -116,7 +116,7 @@ impl CardDevice {
                 let facts = self.facts(config, format);
                 // A callback must wake nobody, and who waits for orders alone hears them anyway.
                 let (open, kept) =
-                    DeviceHandle::new(facts, giver, signals, (WakeMode::Called, Notifier::none()));
+                    DeviceHandle::new(facts, giver, signals, (WakeMode::Poll, Notifier::none()));
                 if told.send(Ok(open)).is_ok() {
                     kept.orders().for_each(|order| obey(&stream, order));
                 }

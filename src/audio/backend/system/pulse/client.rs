@@ -62,7 +62,7 @@ pub(super) enum ReadResult {
     /// All that there was.
     Up,
     /// As much as there was room for; the rest waits.
-    ToTheBrim,
+    BufferFull,
 }
 
 /// One frame.
@@ -190,7 +190,7 @@ impl PulseClient {
                 Ok(0) => Err(PulseError::Closed),
                 Ok(count) => {
                     self.end += count;
-                    Ok(if self.end == self.incoming.len() { ReadResult::ToTheBrim } else { ReadResult::Up })
+                    Ok(if self.end == self.incoming.len() { ReadResult::BufferFull } else { ReadResult::Up })
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) => Err(broken(&error)),

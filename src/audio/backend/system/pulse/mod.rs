@@ -163,7 +163,7 @@ impl PulseDevice {
             Err(error) => drop(told.send(Err(translate(&error, direction)))),
             Ok((stream, (bell, here))) => {
                 let (open, kept) =
-                    DeviceHandle::new(device.facts(rate), giver, signals, (WakeMode::Wakes, bell));
+                    DeviceHandle::new(device.facts(rate), giver, signals, (WakeMode::Notify, bell));
                 if told.send(Ok(open)).is_ok() {
                     stream.run(&kept, &here);
                 }

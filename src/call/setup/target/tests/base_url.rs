@@ -4,7 +4,7 @@ use super::*;
 
 const GATEWAY: &str = "https://gate.example/v1";
 
-fn refusal(case: &Case<'_>) -> String {
+fn refusal(case: &TargetCase<'_>) -> String {
     let error = target(case).unwrap_err();
     assert_eq!(error.kind, Kind::Config);
     assert!(!format!("{error} {error:?}").contains("hush"), "{error:?}");
@@ -18,14 +18,14 @@ async fn openai_base_url_and_openai_api_base_are_honoured() {
     let key = ("OPENAI_API_KEY", "gw");
     for variable in ["OPENAI_BASE_URL", "OPENAI_API_BASE"] {
         let environment = &[(variable, GATEWAY)];
-        let case = Case { key, environment, ..CASE };
+        let case = TargetCase { key, environment, ..CASE };
         check(case, dialled).await;
-        check(Case { profile: Some("openai"), ..case }, dialled).await;
+        check(TargetCase { profile: Some("openai"), ..case }, dialled).await;
         let file = "[profiles.mine]\nlike = \"openai\"\n";
-        check(Case { profile: Some("mine"), file, ..case }, dialled).await;
+        check(TargetCase { profile: Some("mine"), file, ..case }, dialled).await;
         // The same file may hold both.
         let dotenv = format!("{variable}={GATEWAY}\nOPENAI_API_KEY=gw\n");
-        check(Case { dotenv: &dotenv, ..CASE }, dialled).await;
+        check(TargetCase { dotenv: &dotenv, ..CASE }, dialled).await;
     }
     for (base, start) in [
         ("https://api.openai.com/v1", "GET /v1/realtime?model=gpt-realtime-2 HTTP/1.1\nHost: api.openai.com"),
@@ -43,7 +43,7 @@ async fn openai_base_url_and_openai_api_base_are_honoured() {
         ),
     ] {
         let environment = &[("OPENAI_BASE_URL", base)];
-        check(Case { key, environment, ..CASE }, &format!("{start}\nAuthorization: Bearer gw")).await;
+        check(TargetCase { key, environment, ..CASE }, &format!("{start}\nAuthorization: Bearer gw")).await;
     }
 }
 
@@ -53,11 +53,11 @@ fn a_gateways_key_never_goes_to_api_openai_com() {
     for variable in ["OPENAI_BASE_URL", "OPENAI_API_BASE"] {
         let environment = &[(variable, GATEWAY)];
         let flags = &[(Setting::Url, "wss://api.openai.com/v1/realtime")];
-        let said = refusal(&Case { key, environment, flags, ..CASE });
+        let said = refusal(&TargetCase { key, environment, flags, ..CASE });
         assert!(said.starts_with("the key in OPENAI_API_KEY is not for api.openai.com\nhint: "), "{said}");
         assert!(said.contains(&format!("it is for the host in {variable}: set RTVOICE_API_KEY")), "{said}");
         let unreadable = &[(variable, "gate.example/v1")];
-        let said = refusal(&Case { key, environment: unreadable, ..CASE });
+        let said = refusal(&TargetCase { key, environment: unreadable, ..CASE });
         assert!(said.starts_with(&format!("cannot dial the value of {variable}: the URL")), "{said}");
     }
 }
@@ -67,11 +67,11 @@ fn a_key_of_openai_does_not_follow_a_base_url() {
     // Neither one that the configuration keeps for OpenAI, nor one of the environment to a folder's choice.
     let environment = &[("OPENAI_BASE_URL", GATEWAY)];
     let file = "[profiles.openai]\nkey = \"sk-hush\"\n";
-    let said = refusal(&Case { environment, file, ..CASE });
+    let said = refusal(&TargetCase { environment, file, ..CASE });
     let sentence = "the key in key is not for gate.example\nhint: OPENAI_BASE_URL chooses gate.example: set";
     assert!(said.starts_with(sentence), "{said}");
     for variable in ["OPENAI_API_KEY", "RTVOICE_API_KEY"] {
-        let said = refusal(&Case {
+        let said = refusal(&TargetCase {
             key: (variable, "sk-hush"),
             dotenv: "OPENAI_BASE_URL=https://evil.example/v1",
             ..CASE
@@ -85,13 +85,13 @@ fn a_key_of_openai_does_not_follow_a_base_url() {
 #[test]
 fn a_url_of_the_users_own_goes_before_a_base_url() {
     let environment = &[("OPENAI_BASE_URL", GATEWAY), ("RTVOICE_API_KEY", "k")];
-    let dialled = |case: Case<'_>| endpoint(&target(&case).unwrap()).url.to_string();
-    let case = Case { environment, ..CASE };
+    let dialled = |case: TargetCase<'_>| endpoint(&target(&case).unwrap()).url.to_string();
+    let case = TargetCase { environment, ..CASE };
     let file = "[profiles.openai]\nurl = \"wss://own.example/rt\"\n";
-    assert_eq!(dialled(Case { file, ..case }), "wss://own.example/rt");
+    assert_eq!(dialled(TargetCase { file, ..case }), "wss://own.example/rt");
     let flags = &[(Setting::Url, "wss://other.example/rt")];
-    assert_eq!(dialled(Case { flags, ..case }), "wss://other.example/rt");
-    assert_eq!(dialled(Case { profile: Some("xai"), ..case }), "wss://api.x.ai/v1/realtime");
+    assert_eq!(dialled(TargetCase { flags, ..case }), "wss://other.example/rt");
+    assert_eq!(dialled(TargetCase { profile: Some("xai"), ..case }), "wss://api.x.ai/v1/realtime");
     let demo = EffectiveSettings::decide(
         Overrides { demo: true, ..Overrides::default() },
         &settings(&case).unwrap().sources,
@@ -102,7 +102,7 @@ fn a_url_of_the_users_own_goes_before_a_base_url() {
 
 #[test]
 fn an_endpoint_chosen_by_dotenv_is_announced() {
-    let announced = |case: Case<'_>| settings(&case).unwrap().notes("h.example");
+    let announced = |case: TargetCase<'_>| settings(&case).unwrap().notes("h.example");
     let sentence = ["endpoint h.example, chosen by .env in this folder"];
     let none: [&str; 0] = [];
     for dotenv in [
@@ -111,57 +111,60 @@ fn an_endpoint_chosen_by_dotenv_is_announced() {
         "OPENAI_BASE_URL=https://h.example/v1",
         "RTVOICE_PROFILE=azure\nRTVOICE_RESOURCE=h",
     ] {
-        assert_eq!(announced(Case { dotenv, ..CASE }), sentence, "{dotenv}");
+        assert_eq!(announced(TargetCase { dotenv, ..CASE }), sentence, "{dotenv}");
     }
     let resource = "RTVOICE_RESOURCE=h";
-    assert_eq!(announced(Case { profile: Some("azure"), dotenv: resource, ..CASE }), sentence);
+    assert_eq!(announced(TargetCase { profile: Some("azure"), dotenv: resource, ..CASE }), sentence);
     let file = "[profiles.m]\nurl = \"wss://{model}.example\"\n";
-    assert_eq!(announced(Case { profile: Some("m"), file, dotenv: "RTVOICE_MODEL=h", ..CASE }), sentence);
+    assert_eq!(
+        announced(TargetCase { profile: Some("m"), file, dotenv: "RTVOICE_MODEL=h", ..CASE }),
+        sentence
+    );
     for dotenv in [resource, "RTVOICE_MODEL=m", "OPENAI_API_KEY=sk-1"] {
-        assert_eq!(announced(Case { dotenv, ..CASE }), none, "{dotenv}");
+        assert_eq!(announced(TargetCase { dotenv, ..CASE }), none, "{dotenv}");
     }
     let flags = &[(Setting::Url, "wss://flag.example")];
-    assert_eq!(announced(Case { flags, dotenv: "RTVOICE_URL=wss://h.example", ..CASE }), none);
+    assert_eq!(announced(TargetCase { flags, dotenv: "RTVOICE_URL=wss://h.example", ..CASE }), none);
 }
 
 #[test]
 fn quotes_around_a_key_are_named() {
     for key in ["\"sk-hush\"", "'sk-hush'", "\"sk-hush", "sk-hush'"] {
-        let said = refusal(&Case { key: ("OPENAI_API_KEY", key), ..CASE });
+        let said = refusal(&TargetCase { key: ("OPENAI_API_KEY", key), ..CASE });
         assert!(
             said.starts_with("the key in OPENAI_API_KEY has quotes around it\nhint: remove the quotes"),
             "{said}"
         );
     }
     let environment = &[("RTVOICE_MODEL", "\"m\"")];
-    let error = settings(&Case { environment, ..CASE }).map(|_| ()).unwrap_err();
+    let error = settings(&TargetCase { environment, ..CASE }).map(|_| ()).unwrap_err();
     assert!(error.to_string().starts_with("the value of RTVOICE_MODEL has quotes around it"), "{error}");
 }
 
 #[test]
 fn only_a_key_that_is_needed_fails_by_its_line_of_dotenv() {
     let dotenv = "A=1\nOPENAI_API_KEY=\"sk-hush\n";
-    let said = refusal(&Case { dotenv, ..CASE });
+    let said = refusal(&TargetCase { dotenv, ..CASE });
     assert!(
         said.starts_with("line 2 of .env in this folder does not set OPENAI_API_KEY: the quote is not"),
         "{said}"
     );
     let flags = &[(Setting::Url, "ws://127.0.0.1:1"), (Setting::Model, "m")];
     for case in [
-        Case { key: ("OPENAI_API_KEY", "sk-1"), ..CASE },
-        Case { key: ("RTVOICE_API_KEY", "sk-1"), ..CASE },
-        Case { flags, ..CASE },
+        TargetCase { key: ("OPENAI_API_KEY", "sk-1"), ..CASE },
+        TargetCase { key: ("RTVOICE_API_KEY", "sk-1"), ..CASE },
+        TargetCase { flags, ..CASE },
     ] {
-        target(&Case { dotenv, ..case }).unwrap();
+        target(&TargetCase { dotenv, ..case }).unwrap();
     }
     let dotenv = "RTVOICE_API_KEY=sk-hush and more\n";
-    let said = refusal(&Case { dotenv, flags, ..CASE });
+    let said = refusal(&TargetCase { dotenv, flags, ..CASE });
     let sentence = "line 1 of .env in this folder does not set RTVOICE_API_KEY: a key has no blanks in it";
     assert!(said.starts_with(sentence), "{said}");
     // A setting that a flag replaces is not needed either.
-    let case = Case { flags, dotenv: "RTVOICE_MODEL: m\nRTVOICE_URL: x\n", ..CASE };
+    let case = TargetCase { flags, dotenv: "RTVOICE_MODEL: m\nRTVOICE_URL: x\n", ..CASE };
     target(&case).unwrap();
-    let error = settings(&Case { flags: &[], ..case }).map(|_| ()).unwrap_err();
+    let error = settings(&TargetCase { flags: &[], ..case }).map(|_| ()).unwrap_err();
     assert!(
         error.to_string().starts_with("line 2 of .env in this folder does not set RTVOICE_URL"),
         "{error}"

@@ -3,15 +3,15 @@
 use super::*;
 use crate::call::setup::plan;
 use crate::protocol::value::FieldUpdate as Field;
-use crate::session::plan::AtInputEnd;
+use crate::session::plan::InputEndAction;
 
 /// Returns the model in the URL and the transcription model, and the language, of a captions session.
-fn models(case: &Case<'_>) -> (Option<String>, Option<String>, Option<String>) {
-    let settings = settings(&Case { kind: Transcription, ..*case }).unwrap();
+fn models(case: &TargetCase<'_>) -> (Option<String>, Option<String>, Option<String>) {
+    let settings = settings(&TargetCase { kind: Transcription, ..*case }).unwrap();
     let target = Target::find(&settings).unwrap();
     let uri = endpoint(&target).request().unwrap().uri().to_string().replacen("ws", "http", 1);
     let url = EndpointUrl::parse(&uri).unwrap();
-    let plan = plan::transcribe(&settings, AtInputEnd::End).unwrap();
+    let plan = plan::transcribe(&settings, InputEndAction::End).unwrap();
     let Field::Set(transcription) = plan.settings.transcription else { panic!("there are captions") };
     (url.query_value("model"), transcription.model, transcription.language)
 }
@@ -19,7 +19,7 @@ fn models(case: &Case<'_>) -> (Option<String>, Option<String>, Option<String>) {
 #[test]
 fn the_model_in_the_url_and_the_transcription_model_are_separate() {
     let key = ("RTVOICE_API_KEY", "k");
-    let gateway = Case { profile: Some("g"), key, ..CASE };
+    let gateway = TargetCase { profile: Some("g"), key, ..CASE };
     let bare = "[profiles.g]\nlike = \"new-api\"\nurl = \"wss://gate.example\"\n";
     let with_both = format!("{bare}model = \"u\"\ntranscription_model = \"t\"\n");
     let with_url_model = format!("{bare}model = \"u\"\n");
@@ -27,23 +27,31 @@ fn the_model_in_the_url_and_the_transcription_model_are_separate() {
     let (in_url, in_session) = (("RTVOICE_MODEL", "u"), ("RTVOICE_TRANSCRIPTION_MODEL", "t"));
     let separate = (Some("u"), Some("t"));
     for (how, case, expected) in [
-        ("profile", Case { file: &with_both, ..gateway }, separate),
-        ("flags", Case { file: bare, flags: &[url_flag, session_flag], ..gateway }, separate),
-        ("variables", Case { file: bare, environment: &[in_url, in_session], ..gateway }, separate),
+        ("profile", TargetCase { file: &with_both, ..gateway }, separate),
+        ("flags", TargetCase { file: bare, flags: &[url_flag, session_flag], ..gateway }, separate),
+        ("variables", TargetCase { file: bare, environment: &[in_url, in_session], ..gateway }, separate),
         (
             "flag and variable",
-            Case { file: bare, flags: &[url_flag], environment: &[in_session], ..gateway },
+            TargetCase { file: bare, flags: &[url_flag], environment: &[in_session], ..gateway },
             separate,
         ),
-        ("flag and profile", Case { file: &with_url_model, flags: &[session_flag], ..gateway }, separate),
+        (
+            "flag and profile",
+            TargetCase { file: &with_url_model, flags: &[session_flag], ..gateway },
+            separate,
+        ),
         (
             ".env",
-            Case { file: bare, dotenv: "RTVOICE_MODEL=u\nRTVOICE_TRANSCRIPTION_MODEL=t\n", ..gateway },
+            TargetCase { file: bare, dotenv: "RTVOICE_MODEL=u\nRTVOICE_TRANSCRIPTION_MODEL=t\n", ..gateway },
             separate,
         ),
-        ("--model alone", Case { file: bare, flags: &[url_flag], ..gateway }, (Some("u"), Some("u"))),
-        ("the other alone", Case { file: bare, flags: &[session_flag], ..gateway }, (Some("t"), Some("t"))),
-        ("neither", Case { file: bare, ..gateway }, (Some("whisper-1"), Some("whisper-1"))),
+        ("--model alone", TargetCase { file: bare, flags: &[url_flag], ..gateway }, (Some("u"), Some("u"))),
+        (
+            "the other alone",
+            TargetCase { file: bare, flags: &[session_flag], ..gateway },
+            (Some("t"), Some("t")),
+        ),
+        ("neither", TargetCase { file: bare, ..gateway }, (Some("whisper-1"), Some("whisper-1"))),
     ] {
         let (url, session, _) = models(&case);
         assert_eq!((url.as_deref(), session.as_deref()), expected, "{how}");
@@ -66,7 +74,8 @@ fn a_captions_endpoint_gets_its_model_where_it_looks_for_it() {
         ("qwen", &[], (Some("qwen3-asr-flash-realtime"), Some("qwen3-asr-flash-realtime"))),
         ("localai", &[url_flag, session_flag], (Some("u"), Some("t"))),
     ] {
-        let case = Case { profile: Some(profile), file: azure, key: ("RTVOICE_API_KEY", "k"), flags, ..CASE };
+        let case =
+            TargetCase { profile: Some(profile), file: azure, key: ("RTVOICE_API_KEY", "k"), flags, ..CASE };
         let (url, session, _) = models(&case);
         assert_eq!((url.as_deref(), session.as_deref()), expected, "{profile} {flags:?}");
     }
@@ -76,9 +85,9 @@ fn a_captions_endpoint_gets_its_model_where_it_looks_for_it() {
 fn the_language_of_captions_is_sent_as_a_code_or_left_out() {
     for (written, sent) in [("zh-TW", Some("zh")), ("en_US", Some("en")), ("auto", None), ("de", Some("de"))]
     {
-        let case = Case { key: ("OPENAI_API_KEY", "k"), flags: &[(Setting::Lang, written)], ..CASE };
+        let case = TargetCase { key: ("OPENAI_API_KEY", "k"), flags: &[(Setting::Lang, written)], ..CASE };
         assert_eq!(models(&case).2.as_deref(), sent, "{written}");
     }
-    let case = Case { key: ("OPENAI_API_KEY", "k"), environment: &[("RTVOICE_LANG", "pt-BR")], ..CASE };
+    let case = TargetCase { key: ("OPENAI_API_KEY", "k"), environment: &[("RTVOICE_LANG", "pt-BR")], ..CASE };
     assert_eq!(models(&case).2.as_deref(), Some("pt"));
 }

@@ -19,7 +19,7 @@ const PROGRAM: &str = concat!("User-Agent: rtvoice/", env!("CARGO_PKG_VERSION"),
 
 /// A call: the user's file, the environment, the flags.
 #[derive(Clone, Copy)]
-struct Case<'a> {
+struct TargetCase<'a> {
     profile: Option<&'a str>,
     kind: SessionKind,
     file: &'a str,
@@ -29,7 +29,7 @@ struct Case<'a> {
     flags: &'a [(Setting, &'a str)],
 }
 
-const CASE: Case<'static> = Case {
+const CASE: TargetCase<'static> = TargetCase {
     profile: None,
     kind: Realtime,
     file: "",
@@ -39,7 +39,7 @@ const CASE: Case<'static> = Case {
     flags: &[],
 };
 
-fn settings(case: &Case<'_>) -> Result<ResolvedSettings, Error> {
+fn settings(case: &TargetCase<'_>) -> Result<ResolvedSettings, Error> {
     let environment = [case.key].into_iter().chain(case.environment.iter().copied());
     let sources = Sources {
         environment: environment.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
@@ -62,7 +62,7 @@ fn settings(case: &Case<'_>) -> Result<ResolvedSettings, Error> {
     })
 }
 
-fn target(case: &Case<'_>) -> Result<Target, Error> {
+fn target(case: &TargetCase<'_>) -> Result<Target, Error> {
     Target::find(&settings(case)?)
 }
 
@@ -96,78 +96,85 @@ async fn wire(endpoint: &Endpoint) -> String {
     own.collect::<Vec<_>>().join("\n")
 }
 
-async fn check(case: Case<'_>, expected: &str) {
+async fn check(case: TargetCase<'_>, expected: &str) {
     let target = target(&case).unwrap_or_else(|error| panic!("{:?}: {error}", case.profile));
     assert_eq!(wire(endpoint(&target)).await, expected, "{:?}", case.profile);
 }
 
 #[tokio::test]
 async fn openai() {
-    let openai = Case { key: ("OPENAI_API_KEY", "sk-1"), ..CASE };
+    let openai = TargetCase { key: ("OPENAI_API_KEY", "sk-1"), ..CASE };
     let authorized = "Host: api.openai.com\nAuthorization: Bearer sk-1";
     let get = "GET /v1/realtime?model=gpt-realtime-2 HTTP/1.1";
     check(openai, &format!("{get}\n{authorized}")).await;
-    check(Case { profile: Some("openai"), ..openai }, &format!("{get}\n{authorized}")).await;
+    check(TargetCase { profile: Some("openai"), ..openai }, &format!("{get}\n{authorized}")).await;
     let flags = &[(Setting::Model, "gpt-realtime-2.1-mini")];
     let other = "GET /v1/realtime?model=gpt-realtime-2.1-mini HTTP/1.1";
-    check(Case { flags, ..openai }, &format!("{other}\n{authorized}")).await;
+    check(TargetCase { flags, ..openai }, &format!("{other}\n{authorized}")).await;
     let transcription = "GET /v1/realtime?intent=transcription HTTP/1.1";
-    check(Case { kind: Transcription, ..openai }, &format!("{transcription}\n{authorized}")).await;
+    check(TargetCase { kind: Transcription, ..openai }, &format!("{transcription}\n{authorized}")).await;
     let file = "[profiles.openai]\norganization = \"org-1\"\nproject = \"proj_2\"\nsafety_identifier = \"a1b2\"\nheaders = { X-More = \"1\" }\n";
     let paid =
         "OpenAI-Organization: org-1\nOpenAI-Project: proj_2\nOpenAI-Safety-Identifier: a1b2\nx-more: 1";
-    check(Case { file, ..openai }, &format!("{get}\n{authorized}\n{paid}")).await;
+    check(TargetCase { file, ..openai }, &format!("{get}\n{authorized}\n{paid}")).await;
     let flags = &[(Setting::Auth, "subprotocol")];
     let offered = "Sec-WebSocket-Protocol: realtime, openai-insecure-api-key.sk-1";
-    check(Case { flags, ..openai }, &format!("{get}\nHost: api.openai.com\n{offered}")).await;
+    check(TargetCase { flags, ..openai }, &format!("{get}\nHost: api.openai.com\n{offered}")).await;
     let all = "openai-organization.org-1, openai-project.proj_2";
     let rest = "OpenAI-Safety-Identifier: a1b2\nx-more: 1";
-    check(Case { flags, file, ..openai }, &format!("{get}\nHost: api.openai.com\n{offered}, {all}\n{rest}"))
-        .await;
+    check(
+        TargetCase { flags, file, ..openai },
+        &format!("{get}\nHost: api.openai.com\n{offered}, {all}\n{rest}"),
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn azure() {
     let file = "[profiles.azure]\nresource = \"contoso\"\nmodel = \"voice\"\n";
-    let azure = Case { profile: Some("azure"), file, key: ("AZURE_OPENAI_API_KEY", "a1"), ..CASE };
+    let azure = TargetCase { profile: Some("azure"), file, key: ("AZURE_OPENAI_API_KEY", "a1"), ..CASE };
     let host = "Host: contoso.openai.azure.com";
     let get = "GET /openai/v1/realtime?model=voice HTTP/1.1";
     check(azure, &format!("{get}\n{host}\napi-key: a1")).await;
     let transcription = "GET /openai/v1/realtime?intent=transcription HTTP/1.1";
-    check(Case { kind: Transcription, ..azure }, &format!("{transcription}\n{host}\napi-key: a1")).await;
+    check(TargetCase { kind: Transcription, ..azure }, &format!("{transcription}\n{host}\napi-key: a1"))
+        .await;
     let flags = &[(Setting::Auth, "bearer")];
-    check(Case { flags, ..azure }, &format!("{get}\n{host}\nAuthorization: Bearer a1")).await;
+    check(TargetCase { flags, ..azure }, &format!("{get}\n{host}\nAuthorization: Bearer a1")).await;
     // The address alone is enough to know whose it is.
     let url = "https://r.cognitiveservices.azure.com/openai/v1/realtime";
     let flags = &[(Setting::Url, url), (Setting::Model, "d")];
-    let bare = Case { profile: None, file: "", flags, ..azure };
+    let bare = TargetCase { profile: None, file: "", flags, ..azure };
     check(bare, "GET /openai/v1/realtime?model=d HTTP/1.1\nHost: r.cognitiveservices.azure.com\napi-key: a1")
         .await;
 
-    let preview = Case { profile: Some("azure-preview"), ..azure };
+    let preview = TargetCase { profile: Some("azure-preview"), ..azure };
     let get = "GET /openai/realtime?api-version=2025-04-01-preview&deployment=voice HTTP/1.1";
     check(
-        Case { file: "[profiles.azure-preview]\nresource = \"contoso\"\nmodel = \"voice\"\n", ..preview },
+        TargetCase {
+            file: "[profiles.azure-preview]\nresource = \"contoso\"\nmodel = \"voice\"\n",
+            ..preview
+        },
         &format!("{get}\n{host}\napi-key: a1"),
     )
     .await;
     let dated = "[profiles.azure-preview]\nresource = \"contoso\"\napi_version = \"2024-10-01-preview\"\nmodel = \"a b\"\n";
     let get = "GET /openai/realtime?api-version=2024-10-01-preview&deployment=a%20b HTTP/1.1";
-    check(Case { file: dated, ..preview }, &format!("{get}\n{host}\napi-key: a1")).await;
+    check(TargetCase { file: dated, ..preview }, &format!("{get}\n{host}\napi-key: a1")).await;
 }
 
 #[tokio::test]
 async fn ope_ai() {
-    let ope_ai = Case { profile: Some("ope-ai"), key: ("API_KEY", "k1"), ..CASE };
+    let ope_ai = TargetCase { profile: Some("ope-ai"), key: ("API_KEY", "k1"), ..CASE };
     let voice = "GET /v1/realtime?model=opeai/AudioLLM/Voice2 HTTP/1.1\nHost: api-platform.ope.ai";
     let captions = "GET /v1/realtime?intent=transcription HTTP/1.1\nHost: api-platform.ope.ai";
     let in_header = "Authorization: Bearer k1\nOpenAI-Beta: realtime=v1";
     let offered = "Sec-WebSocket-Protocol: realtime, openai-insecure-api-key.k1, openai-beta.realtime-v1";
     let flags = &[(Setting::Auth, "subprotocol")];
     check(ope_ai, &format!("{voice}\n{in_header}")).await;
-    check(Case { kind: Transcription, ..ope_ai }, &format!("{captions}\n{in_header}")).await;
-    check(Case { flags, ..ope_ai }, &format!("{voice}\n{offered}")).await;
-    check(Case { flags, kind: Transcription, ..ope_ai }, &format!("{captions}\n{offered}")).await;
+    check(TargetCase { kind: Transcription, ..ope_ai }, &format!("{captions}\n{in_header}")).await;
+    check(TargetCase { flags, ..ope_ai }, &format!("{voice}\n{offered}")).await;
+    check(TargetCase { flags, kind: Transcription, ..ope_ai }, &format!("{captions}\n{offered}")).await;
     let again = target(&ope_ai).unwrap().without_marker().expect("it is over the network");
     assert_eq!(wire(&again).await, format!("{voice}\nAuthorization: Bearer k1"));
 }
@@ -175,54 +182,56 @@ async fn ope_ai() {
 #[tokio::test]
 async fn gateways() {
     let key = ("RTVOICE_API_KEY", "sk-g");
-    let openopen8 = Case { profile: Some("openopen8"), key, ..CASE };
+    let openopen8 = TargetCase { profile: Some("openopen8"), key, ..CASE };
     let authorized = "Host: openopen8.ai\nAuthorization: Bearer sk-g";
     check(openopen8, &format!("GET /v1/realtime?token=sk-g HTTP/1.1\n{authorized}")).await;
     let model = (Setting::Model, "gpt-realtime-2");
     let get = "GET /v1/realtime?model=gpt-realtime-2&token=sk-g HTTP/1.1";
-    check(Case { flags: &[model], ..openopen8 }, &format!("{get}\n{authorized}")).await;
+    check(TargetCase { flags: &[model], ..openopen8 }, &format!("{get}\n{authorized}")).await;
     let flags = &[model, (Setting::Auth, "bearer")];
     let get = "GET /v1/realtime?model=gpt-realtime-2 HTTP/1.1";
-    check(Case { flags, ..openopen8 }, &format!("{get}\n{authorized}")).await;
+    check(TargetCase { flags, ..openopen8 }, &format!("{get}\n{authorized}")).await;
     let captions = "GET /v1/realtime?model=whisper-1&intent=transcription&token=sk-g HTTP/1.1";
-    check(Case { kind: Transcription, ..openopen8 }, &format!("{captions}\n{authorized}")).await;
+    check(TargetCase { kind: Transcription, ..openopen8 }, &format!("{captions}\n{authorized}")).await;
     let file = "[profiles.openopen8]\nurl = \"ws://openopen8.ai/v1/realtime\"\nallow_clear_key = true\nauth = \"query\"\n";
-    check(Case { file, ..openopen8 }, "GET /v1/realtime?token=sk-g HTTP/1.1\nHost: openopen8.ai").await;
+    check(TargetCase { file, ..openopen8 }, "GET /v1/realtime?token=sk-g HTTP/1.1\nHost: openopen8.ai").await;
 
     let url = (Setting::Url, "wss://gateway.example:3000/v1/realtime");
-    let new_api = Case { profile: Some("new-api"), key, flags: &[url, model], ..CASE };
+    let new_api = TargetCase { profile: Some("new-api"), key, flags: &[url, model], ..CASE };
     let authorized = "Host: gateway.example:3000\nAuthorization: Bearer sk-g";
     check(new_api, &format!("{get}\n{authorized}")).await;
     let offered =
         "Host: gateway.example:3000\nSec-WebSocket-Protocol: realtime, openai-insecure-api-key.sk-g";
     check(
-        Case { flags: &[url, model, (Setting::Auth, "subprotocol")], ..new_api },
+        TargetCase { flags: &[url, model, (Setting::Auth, "subprotocol")], ..new_api },
         &format!("{get}\n{offered}"),
     )
     .await;
     let captions = "GET /v1/realtime?model=gpt-realtime-2&intent=transcription HTTP/1.1";
-    check(Case { kind: Transcription, ..new_api }, &format!("{captions}\n{authorized}")).await;
+    check(TargetCase { kind: Transcription, ..new_api }, &format!("{captions}\n{authorized}")).await;
     let captions = "GET /v1/realtime?model=whisper-1&intent=transcription HTTP/1.1";
-    check(Case { kind: Transcription, flags: &[url], ..new_api }, &format!("{captions}\n{authorized}")).await;
+    check(TargetCase { kind: Transcription, flags: &[url], ..new_api }, &format!("{captions}\n{authorized}"))
+        .await;
 }
 
 #[tokio::test]
 async fn servers_of_ones_own() {
     let model = &[(Setting::Model, "m")];
-    let of = |profile| Case { profile: Some(profile), flags: model, ..CASE };
+    let of = |profile| TargetCase { profile: Some(profile), flags: model, ..CASE };
     let captions = "GET /v1/realtime?model=whisper-1&intent=transcription HTTP/1.1";
     for (profile, port) in [("localai", 8080), ("speaches", 8000), ("hf", 8765)] {
         let host = format!("Host: 127.0.0.1:{port}");
         check(of(profile), &format!("GET /v1/realtime?model=m HTTP/1.1\n{host}")).await;
-        check(Case { kind: Transcription, flags: &[], ..of(profile) }, &format!("{captions}\n{host}")).await;
+        check(TargetCase { kind: Transcription, flags: &[], ..of(profile) }, &format!("{captions}\n{host}"))
+            .await;
     }
-    check(Case { flags: &[], ..of("hf") }, "GET /v1/realtime HTTP/1.1\nHost: 127.0.0.1:8765").await;
+    check(TargetCase { flags: &[], ..of("hf") }, "GET /v1/realtime HTTP/1.1\nHost: 127.0.0.1:8765").await;
     let flags = &[(Setting::Url, "ws://[::1]:9000")];
-    check(Case { flags, ..of("local") }, "GET /v1/realtime HTTP/1.1\nHost: [::1]:9000").await;
+    check(TargetCase { flags, ..of("local") }, "GET /v1/realtime HTTP/1.1\nHost: [::1]:9000").await;
     let key = ("RTVOICE_API_KEY", "k");
     let file = "[profiles.speaches]\nauth = \"header\"\nauth_name = \"X-API-Key\"\n";
     check(
-        Case { key, file, ..of("speaches") },
+        TargetCase { key, file, ..of("speaches") },
         "GET /v1/realtime?model=m HTTP/1.1\nHost: 127.0.0.1:8000\nX-API-Key: k",
     )
     .await;
@@ -230,14 +239,14 @@ async fn servers_of_ones_own() {
 
 #[tokio::test]
 async fn others() {
-    let qwen = Case { profile: Some("qwen"), key: ("DASHSCOPE_API_KEY", "k"), ..CASE };
+    let qwen = TargetCase { profile: Some("qwen"), key: ("DASHSCOPE_API_KEY", "k"), ..CASE };
     check(qwen, "GET /api-ws/v1/realtime?model=qwen3.5-omni-flash-realtime HTTP/1.1\nHost: dashscope.aliyuncs.com\nAuthorization: Bearer k").await;
-    let xai = Case { profile: Some("xai"), key: ("XAI_API_KEY", "k"), ..CASE };
+    let xai = TargetCase { profile: Some("xai"), key: ("XAI_API_KEY", "k"), ..CASE };
     check(xai, "GET /v1/realtime?model=grok-voice-latest HTTP/1.1\nHost: api.x.ai\nAuthorization: Bearer k")
         .await;
     let flags = &[(Setting::Url, "ws://127.0.0.1:8642"), (Setting::Dialect, "beta")];
     check(
-        Case { flags, ..CASE },
+        TargetCase { flags, ..CASE },
         "GET /v1/realtime HTTP/1.1\nHost: 127.0.0.1:8642\nOpenAI-Beta: realtime=v1",
     )
     .await;
@@ -248,7 +257,7 @@ fn only_a_profile_that_says_so_is_dialled_twice() {
     for (profile, key) in
         [("openai", "OPENAI_API_KEY"), ("openopen8", "OPENOPEN8_API_KEY"), ("xai", "XAI_API_KEY")]
     {
-        let target = target(&Case { profile: Some(profile), key: (key, "k"), ..CASE }).unwrap();
+        let target = target(&TargetCase { profile: Some(profile), key: (key, "k"), ..CASE }).unwrap();
         assert_eq!(target.marker, BetaMarkerSetting::Never, "{profile}");
     }
 }
@@ -304,7 +313,8 @@ fn what_is_missing_is_named_with_what_to_do() {
             "write wss://",
         ),
     ] {
-        let error = target(&Case { profile: Some(profile), file, flags, ..CASE }).unwrap_err().to_string();
+        let error =
+            target(&TargetCase { profile: Some(profile), file, flags, ..CASE }).unwrap_err().to_string();
         assert!(error.starts_with(message) && error.contains(&format!("hint: {hint}")), "{error}");
     }
 }
@@ -312,7 +322,7 @@ fn what_is_missing_is_named_with_what_to_do() {
 #[test]
 fn a_key_for_somebody_else_is_told_and_not_sent() {
     let flags = &[(Setting::Url, "wss://evil.example/v1/realtime")];
-    let case = Case { profile: Some("openai"), key: ("OPENAI_API_KEY", "sk-hush"), flags, ..CASE };
+    let case = TargetCase { profile: Some("openai"), key: ("OPENAI_API_KEY", "sk-hush"), flags, ..CASE };
     let error = target(&case).unwrap_err();
     assert!(
         error.to_string().starts_with("the key in OPENAI_API_KEY is not for evil.example\nhint: "),
@@ -320,16 +330,16 @@ fn a_key_for_somebody_else_is_told_and_not_sent() {
     );
     assert!(!format!("{error} {error:?}").contains("hush"));
     // Without a profile it is a server like any other, and needs no key.
-    assert_eq!(endpoint(&target(&Case { profile: None, ..case }).unwrap()).auth, Auth::None);
+    assert_eq!(endpoint(&target(&TargetCase { profile: None, ..case }).unwrap()).auth, Auth::None);
 }
 
 #[test]
 fn formats_and_rates_reach_the_session_and_the_sound() {
-    use crate::audio::options::{Sink, Source};
+    use crate::audio::options::{AudioSink, AudioSource};
     use crate::call::setup::plan;
     use crate::dsp::frame::SampleRate;
     use crate::protocol::settings::AudioFormat;
-    use crate::session::plan::AtInputEnd;
+    use crate::session::plan::InputEndAction;
 
     let file = "[profiles.phone]\nurl = \"ws://127.0.0.1\"\ninput_format = \"g711_ulaw\"\noutput_format = \"g711_alaw\"\nframe_ms = 20\n\
                 [profiles.wide]\nurl = \"ws://127.0.0.1\"\ninput_rate = 16000\noutput_rate = 48000\nprebuffer_ms = 0\n\
@@ -344,15 +354,15 @@ fn formats_and_rates_reach_the_session_and_the_sound() {
         ),
         (
             "qwen",
-            (AudioFormat::BarePcm(SampleRate(16_000)), AudioFormat::BarePcm(SampleRate::WIRE)),
+            (AudioFormat::BarePcm(SampleRate(16_000)), AudioFormat::BarePcm(SampleRate::HZ_24000)),
             (16_000, 24_000),
             (10, 60),
         ),
         ("openai", (AudioFormat::PCM24K, AudioFormat::PCM24K), (24_000, 24_000), (10, 60)),
     ] {
-        let settings = settings(&Case { profile: Some(profile), file, ..CASE }).unwrap();
-        let plan = plan::talk(&settings, AtInputEnd::End).unwrap();
-        let sound = plan::sound(&settings, &plan, Source::Null, Sink::Null);
+        let settings = settings(&TargetCase { profile: Some(profile), file, ..CASE }).unwrap();
+        let plan = plan::talk(&settings, InputEndAction::End).unwrap();
+        let sound = plan::sound(&settings, &plan, AudioSource::Null, AudioSink::Null);
         assert_eq!(
             (plan.settings.input_format, plan.settings.output_format),
             (Some(formats.0), Some(formats.1))
@@ -360,8 +370,8 @@ fn formats_and_rates_reach_the_session_and_the_sound() {
         assert_eq!((sound.wire_in.0, sound.wire_out.0), rates, "{profile}");
         assert_eq!((sound.frame.as_millis(), sound.prebuffer.as_millis()), ms, "{profile}");
     }
-    let settings = settings(&Case { profile: Some("wrong"), file, ..CASE }).unwrap();
-    let error = plan::talk(&settings, AtInputEnd::End).unwrap_err();
+    let settings = settings(&TargetCase { profile: Some("wrong"), file, ..CASE }).unwrap();
+    let error = plan::talk(&settings, InputEndAction::End).unwrap_err();
     assert!(
         error.to_string().starts_with("input_rate cannot be 16000 where input_format is G.711"),
         "{error}"
@@ -374,7 +384,7 @@ fn more_authorities_lie_beside_the_file_that_names_them() {
     for (profile, expected) in
         [("a", Some("/home/u/.config/rtvoice/ours.pem")), ("b", Some("/etc/ours.pem")), ("openai", None)]
     {
-        let found = settings(&Case { profile: Some(profile), file, ..CASE }).unwrap().ca_file();
+        let found = settings(&TargetCase { profile: Some(profile), file, ..CASE }).unwrap().ca_file();
         assert_eq!(found, expected.map(Into::into), "{profile}");
     }
 }

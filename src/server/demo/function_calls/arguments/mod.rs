@@ -24,7 +24,7 @@ const MAX_LAYERS: usize = 64;
 
 /// Why there is no example.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
-pub(crate) enum NoExample {
+pub(crate) enum ArgumentError {
     /// The schema asks for more than fits into an example.
     #[error("the schema asks for too large a value")]
     TooLarge,
@@ -37,15 +37,15 @@ pub(crate) enum NoExample {
 }
 
 /// Returns a value that fits the `parameters` of a function; a function without any takes an empty object.
-pub(crate) fn example(parameters: Option<&Value>) -> Result<Value, NoExample> {
+pub(crate) fn example(parameters: Option<&Value>) -> Result<Value, ArgumentError> {
     match parameters {
         None => Ok(json!({})),
         Some(Value::Object(schema)) if schema.is_empty() => Ok(json!({})),
-        Some(schema) => Maker { root: schema, values: 0 }.value(schema, 0, 0),
+        Some(schema) => ExampleBuilder { root: schema, values: 0 }.value(schema, 0, 0),
     }
 }
 
-struct Maker<'a> {
+struct ExampleBuilder<'a> {
     root: &'a Value,
     /// Made so far.
     values: usize,
@@ -122,12 +122,12 @@ fn is_of(value: &Value, kind: &str) -> bool {
     }
 }
 
-impl<'a> Maker<'a> {
+impl<'a> ExampleBuilder<'a> {
     /// Makes a value; those with another `index` differ where the schema lets them.
-    fn value(&mut self, schema: &'a Value, depth: usize, index: usize) -> Result<Value, NoExample> {
+    fn value(&mut self, schema: &'a Value, depth: usize, index: usize) -> Result<Value, ArgumentError> {
         self.values += 1;
         if self.values > MAX_VALUES || depth > MAX_DEPTH {
-            return Err(NoExample::TooLarge);
+            return Err(ArgumentError::TooLarge);
         }
         let mut layers = Layers(Vec::new());
         self.collect(schema, &mut layers.0, 0)?;
@@ -137,7 +137,7 @@ impl<'a> Maker<'a> {
         if let Some(choices) = layers.get("enum").and_then(Value::as_array) {
             let allowed: Vec<&Value> = choices.iter().filter(|value| layers.allows(value)).collect();
             let count = allowed.len().max(1);
-            return allowed.get(index % count).map(|value| (*value).clone()).ok_or(NoExample::Impossible);
+            return allowed.get(index % count).map(|value| (*value).clone()).ok_or(ArgumentError::Impossible);
         }
         let examples = layers.get("examples").and_then(Value::as_array);
         let named = layers.get("default").into_iter().chain(examples.into_iter().flatten());
@@ -147,8 +147,8 @@ impl<'a> Maker<'a> {
         match layers.kind().unwrap_or_else(|| implied_kind(&layers)) {
             "object" => self.object(&layers, depth),
             "array" => self.array(&layers, depth),
-            "integer" => number(&layers, Whole::Yes, index),
-            "number" => number(&layers, Whole::No, index),
+            "integer" => number(&layers, NumberKind::Yes, index),
+            "number" => number(&layers, NumberKind::No, index),
             "boolean" => Ok(json!(index.is_multiple_of(2))),
             "null" => Ok(Value::Null),
             _ => string(&layers, index).map(Value::String),
@@ -161,13 +161,13 @@ impl<'a> Maker<'a> {
         schema: &'a Value,
         layers: &mut Vec<&'a Map<String, Value>>,
         depth: usize,
-    ) -> Result<(), NoExample> {
+    ) -> Result<(), ArgumentError> {
         if layers.len() >= MAX_LAYERS || depth > MAX_DEPTH {
-            return Err(NoExample::TooLarge);
+            return Err(ArgumentError::TooLarge);
         }
         let fields = match schema {
             Value::Object(fields) => fields,
-            Value::Bool(false) => return Err(NoExample::Impossible),
+            Value::Bool(false) => return Err(ArgumentError::Impossible),
             Value::Null | Value::Bool(true) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
                 return Ok(());
             }
@@ -191,14 +191,14 @@ impl<'a> Maker<'a> {
     }
 
     /// Follows a reference inside of the schema: a JSON pointer behind `#`.
-    fn resolve(&self, reference: &str) -> Result<&'a Value, NoExample> {
-        let missing = || NoExample::Reference(reference.chars().take(100).collect());
+    fn resolve(&self, reference: &str) -> Result<&'a Value, ArgumentError> {
+        let missing = || ArgumentError::Reference(reference.chars().take(100).collect());
         let pointer = reference.strip_prefix('#').ok_or_else(missing)?;
         let pointer = percent_encoding::percent_decode_str(pointer).decode_utf8_lossy();
         self.root.pointer(&pointer).ok_or_else(missing)
     }
 
-    fn object(&mut self, layers: &Layers<'a>, depth: usize) -> Result<Value, NoExample> {
+    fn object(&mut self, layers: &Layers<'a>, depth: usize) -> Result<Value, ArgumentError> {
         let mut object = Map::new();
         let required = layers.0.iter().filter_map(|layer| layer.get("required")?.as_array());
         for name in required.flatten().filter_map(Value::as_str) {
@@ -225,7 +225,7 @@ impl<'a> Maker<'a> {
         Ok(Value::Object(object))
     }
 
-    fn array(&mut self, layers: &Layers<'a>, depth: usize) -> Result<Value, NoExample> {
+    fn array(&mut self, layers: &Layers<'a>, depth: usize) -> Result<Value, ArgumentError> {
         let least = layers.count("minItems").unwrap_or(0);
         let most = layers.smallest_count("maxItems").unwrap_or(u64::MAX);
         let sample = u64::from(depth < SAMPLE_DEPTH).min(most);
@@ -236,7 +236,7 @@ impl<'a> Maker<'a> {
             let schema = first.get(array.len()).unwrap_or(rest);
             match self.value(schema, depth + 1, array.len()) {
                 // An element that nobody demands is left out where there can be none.
-                Err(NoExample::Impossible) if array.len() as u64 >= least => break,
+                Err(ArgumentError::Impossible) if array.len() as u64 >= least => break,
                 value => array.push(value?),
             }
         }
@@ -258,13 +258,13 @@ fn implied_kind(layers: &Layers<'_>) -> &'static str {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Whole {
+enum NumberKind {
     Yes,
     No,
 }
 
 /// Makes a number within the bounds: 1 where it fits, else the one next to the lower bound.
-fn number(layers: &Layers<'_>, whole: Whole, index: usize) -> Result<Value, NoExample> {
+fn number(layers: &Layers<'_>, whole: NumberKind, index: usize) -> Result<Value, ArgumentError> {
     // Draft 4 wrote `exclusiveMinimum: true` next to `minimum`.
     let excludes = |key: &str| layers.get(key) == Some(&Value::Bool(true));
     let lower = layers.numbers("minimum").reduce(f64::max);
@@ -288,13 +288,13 @@ fn number(layers: &Layers<'_>, whole: Whole, index: usize) -> Result<Value, NoEx
     let steps = (-2..4).map(|offset| on_step(f64::from(offset)));
     let wanted = if step.is_none() && fits(1.0) { 1.0 } else { f64::NAN };
     let between = least.zip(most).map(|(least, most)| f64::midpoint(least, most));
-    let between = between.filter(|_| whole == Whole::No && step.is_none());
-    let whole_fits = |number: &f64| fits(*number) && (whole == Whole::No || number.fract() == 0.0);
+    let between = between.filter(|_| whole == NumberKind::No && step.is_none());
+    let whole_fits = |number: &f64| fits(*number) && (whole == NumberKind::No || number.fract() == 0.0);
     let first = [wanted].into_iter().chain(steps).chain(between).find(whole_fits);
-    let first = first.ok_or(NoExample::Impossible)?;
+    let first = first.ok_or(ArgumentError::Impossible)?;
     let next = first + unit * index as f64;
     let number = if whole_fits(&next) { next } else { first };
-    json_number(number).map(Value::Number).ok_or(NoExample::Impossible)
+    json_number(number).map(Value::Number).ok_or(ArgumentError::Impossible)
 }
 
 /// Whole numbers are written without a fraction.
@@ -308,7 +308,7 @@ fn json_number(number: f64) -> Option<Number> {
     }
 }
 
-fn string(layers: &Layers<'_>, index: usize) -> Result<String, NoExample> {
+fn string(layers: &Layers<'_>, index: usize) -> Result<String, ArgumentError> {
     let format = layers.get("format").and_then(Value::as_str).unwrap_or_default();
     let mut text = match format {
         "date-time" => "2026-01-01T12:00:00Z",
@@ -331,7 +331,7 @@ fn string(layers: &Layers<'_>, index: usize) -> Result<String, NoExample> {
     let least = layers.count("minLength").unwrap_or(0);
     let most = layers.smallest_count("maxLength").unwrap_or(u64::MAX);
     if least > MAX_STRING_CHARS {
-        return Err(NoExample::TooLarge);
+        return Err(ArgumentError::TooLarge);
     }
     while (text.chars().count() as u64) < least {
         text.push('x');

@@ -115,16 +115,16 @@ fn a_recursive_schema_ends() {
 fn a_schema_that_asks_for_too_much_is_told_so() {
     let endless =
         json!({ "type": "object", "required": ["next"], "properties": { "next": { "$ref": "#" } } });
-    assert_eq!(example(Some(&endless)), Err(NoExample::TooLarge));
+    assert_eq!(example(Some(&endless)), Err(ArgumentError::TooLarge));
     let circle = json!({ "$ref": "#" });
-    assert_eq!(example(Some(&circle)), Err(NoExample::TooLarge));
+    assert_eq!(example(Some(&circle)), Err(ArgumentError::TooLarge));
     for (key, value) in [("minItems", json!(1_000_000_000)), ("minItems", json!(1e300))] {
         let mut schema = json!({ "type": "array" });
         schema[key] = value;
-        assert_eq!(example(Some(&schema)), Err(NoExample::TooLarge), "{schema}");
+        assert_eq!(example(Some(&schema)), Err(ArgumentError::TooLarge), "{schema}");
     }
     let long = json!({ "type": "string", "minLength": 1_000_000_000 });
-    assert_eq!(example(Some(&long)), Err(NoExample::TooLarge));
+    assert_eq!(example(Some(&long)), Err(ArgumentError::TooLarge));
     // Each level doubles the size: 2^20 values.
     let mut bomb = json!({ "type": "object" });
     for level in 0..20 {
@@ -134,7 +134,7 @@ fn a_schema_that_asks_for_too_much_is_told_so() {
     }
     bomb["$defs"]["20"] = json!({ "type": "integer" });
     bomb["$ref"] = json!("#/$defs/0");
-    assert_eq!(example(Some(&bomb)), Err(NoExample::TooLarge));
+    assert_eq!(example(Some(&bomb)), Err(ArgumentError::TooLarge));
 }
 
 #[test]
@@ -142,8 +142,8 @@ fn a_schema_that_no_value_fits_is_told_so() {
     for schema in
         [json!(false), json!({ "enum": [] }), json!({ "type": "integer", "minimum": 0.2, "maximum": 0.8 })]
     {
-        assert_eq!(example(Some(&schema)), Err(NoExample::Impossible), "{schema}");
+        assert_eq!(example(Some(&schema)), Err(ArgumentError::Impossible), "{schema}");
     }
     let reference = json!({ "$ref": "https://example.com/schema" });
-    assert!(matches!(example(Some(&reference)), Err(NoExample::Reference(_))));
+    assert!(matches!(example(Some(&reference)), Err(ArgumentError::Reference(_))));
 }

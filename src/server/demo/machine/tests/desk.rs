@@ -10,15 +10,15 @@ use crate::protocol::dialect::Dialect;
 use crate::protocol::settings::SessionKind;
 use crate::server::demo::faults::Faults;
 use crate::server::demo::http::admission::Peer;
-use crate::server::demo::machine::{Action, Machine, MachineInput, MachineSetup};
+use crate::server::demo::machine::{Machine, MachineAction, MachineInput, MachineSetup};
 use crate::server::demo::voice::clips;
-use crate::server::demo::voice::speech::Speech;
+use crate::server::demo::voice::speech::SpeechTask;
 
 /// Every line of the demo is this long here: one second.
 pub(crate) const LINE: usize = 24_000;
 
 /// A machine and what it did.
-pub(crate) struct Desk {
+pub(crate) struct MachineHarness {
     machine: Machine,
     /// The time since the start.
     pub(crate) now: Duration,
@@ -40,7 +40,7 @@ enum SpeechMaker {
     Stuck,
 }
 
-impl Desk {
+impl MachineHarness {
     /// Opens a GA conversation.
     pub(crate) fn ga() -> Self {
         Self::open(Dialect::Ga, SessionKind::Realtime, "")
@@ -81,16 +81,18 @@ impl Desk {
         while let Some(input) = waiting.pop() {
             for action in self.machine.handle(self.now, input) {
                 match action {
-                    Action::Send(text) => self.inbox.push((self.now, serde_json::from_str(&text).unwrap())),
-                    Action::Say(_) if self.speech == SpeechMaker::Stuck => {}
-                    Action::Say(order) => {
-                        let sounds = order.lines.iter().map(|_| vec![1_000; LINE]).collect();
-                        waiting.push(MachineInput::Spoken(Speech { job: order.job, sounds }));
+                    MachineAction::Send(text) => {
+                        self.inbox.push((self.now, serde_json::from_str(&text).unwrap()))
                     }
-                    Action::CancelSpeech(job) => self.cancelled_speech.push(job),
-                    Action::Close { code, reason } => self.closed = Some((code, reason)),
-                    Action::Drop => self.broken = Some(None),
-                    Action::SendHalf(text) => self.broken = Some(Some(text)),
+                    MachineAction::Say(_) if self.speech == SpeechMaker::Stuck => {}
+                    MachineAction::Say(order) => {
+                        let sounds = order.lines.iter().map(|_| vec![1_000; LINE]).collect();
+                        waiting.push(MachineInput::Spoken(SpeechTask { job: order.job, sounds }));
+                    }
+                    MachineAction::CancelSpeech(job) => self.cancelled_speech.push(job),
+                    MachineAction::Close { code, reason } => self.closed = Some((code, reason)),
+                    MachineAction::Drop => self.broken = Some(None),
+                    MachineAction::SendHalf(text) => self.broken = Some(Some(text)),
                 }
             }
         }

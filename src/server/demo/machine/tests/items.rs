@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use crate::server::demo::machine::tests::desk::{Desk, SECOND, speech};
+use crate::server::demo::machine::tests::desk::{MachineHarness, SECOND, speech};
 
 fn message(role: &str, part: &Value) -> Value {
     json!({ "type": "message", "role": role, "content": [part] })
@@ -20,7 +20,7 @@ fn truncate(item_id: &Value, ms: u64) -> Value {
 }
 
 /// Has a spoken answer of 1,100 ms given and returns the id of its item.
-fn answered(desk: &mut Desk) -> Value {
+fn answered(desk: &mut MachineHarness) -> Value {
     desk.send(create(&message("user", &json!({ "type": "input_text", "text": "hello" })), &Value::Null));
     desk.send(json!({ "type": "response.create" }));
     desk.wait(10 * SECOND);
@@ -29,7 +29,7 @@ fn answered(desk: &mut Desk) -> Value {
 
 #[test]
 fn items_find_their_place() {
-    let mut desk = Desk::ga();
+    let mut desk = MachineHarness::ga();
     desk.read();
     let text = |text: &str| message("user", &json!({ "type": "input_text", "text": text }));
     let mut named = text("b");
@@ -56,7 +56,7 @@ fn items_find_their_place() {
 
 #[test]
 fn an_answer_is_cut_where_it_was_heard_to() {
-    let mut desk = Desk::ga();
+    let mut desk = MachineHarness::ga();
     let item_id = answered(&mut desk);
     desk.send(truncate(&item_id, 500));
     assert_eq!(
@@ -76,7 +76,7 @@ fn an_answer_is_cut_where_it_was_heard_to() {
 
 #[test]
 fn an_answer_cannot_be_cut_behind_its_end() {
-    let mut desk = Desk::ga();
+    let mut desk = MachineHarness::ga();
     let item_id = answered(&mut desk);
     desk.send(truncate(&item_id, 1_101));
     let (code, param, message, event_id) = desk.error();
@@ -88,7 +88,7 @@ fn an_answer_cannot_be_cut_behind_its_end() {
 
 #[test]
 fn an_answer_on_its_way_can_be_cut_to_what_was_sent() {
-    let mut desk = Desk::ga();
+    let mut desk = MachineHarness::ga();
     desk.send(create(&message("user", &json!({ "type": "input_text", "text": "hello" })), &Value::Null));
     desk.send(json!({ "type": "response.create" }));
     let item_id = desk.only("response.output_item.added")["item"]["id"].take();
@@ -105,7 +105,7 @@ fn an_answer_on_its_way_can_be_cut_to_what_was_sent() {
 
 #[test]
 fn only_what_was_spoken_by_the_assistant_can_be_cut() {
-    let mut desk = Desk::ga();
+    let mut desk = MachineHarness::ga();
     desk.send(create(&message("user", &json!({ "type": "input_text", "text": "hello" })), &Value::Null));
     let item_id = desk.only("conversation.item.added")["item"]["id"].take();
     desk.send(truncate(&item_id, 0));
@@ -118,7 +118,7 @@ fn only_what_was_spoken_by_the_assistant_can_be_cut() {
 
 #[test]
 fn a_deleted_item_is_gone() {
-    let mut desk = Desk::ga();
+    let mut desk = MachineHarness::ga();
     let item_id = answered(&mut desk);
     desk.send(json!({ "type": "conversation.item.delete", "item_id": item_id }));
     assert_eq!(desk.only("conversation.item.deleted")["item_id"], item_id);
@@ -130,7 +130,7 @@ fn a_deleted_item_is_gone() {
 
 #[test]
 fn sound_in_an_item_is_measured_and_not_shown() {
-    let mut desk = Desk::ga();
+    let mut desk = MachineHarness::ga();
     desk.read();
     let bytes: Vec<u8> = speech().iter().flat_map(|sample| sample.to_le_bytes()).collect();
     let part = json!({ "type": "input_audio", "audio": STANDARD.encode(bytes) });
@@ -145,7 +145,7 @@ fn sound_in_an_item_is_measured_and_not_shown() {
 
 #[test]
 fn a_result_needs_its_call() {
-    let mut desk = Desk::ga();
+    let mut desk = MachineHarness::ga();
     desk.read();
     let result = json!({ "type": "function_call_output", "call_id": "call_1", "output": "{}" });
     desk.send(create(&result, &Value::Null));

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::server::demo::machine::tests::desk::{Desk, SECOND};
+use crate::server::demo::machine::tests::desk::{MachineHarness, SECOND};
 
 fn item(text: &str) -> Value {
     json!({ "type": "conversation.item.create", "event_id": "mine", "item": { "type": "message",
@@ -11,7 +11,7 @@ fn item(text: &str) -> Value {
 
 #[test]
 fn the_text_of_a_conversation_is_bounded() {
-    let mut desk = Desk::ga();
+    let mut desk = MachineHarness::ga();
     desk.read();
     let text = "x".repeat(250_000);
     let mut items = 0;
@@ -36,7 +36,7 @@ fn the_text_of_a_conversation_is_bounded() {
 
 #[test]
 fn responses_outside_of_the_conversation_are_bounded() {
-    let mut desk = Desk::ga();
+    let mut desk = MachineHarness::ga();
     desk.read();
     let create = json!({ "type": "response.create", "event_id": "mine", "response": { "conversation": "none",
         "input": [], "output_modalities": ["text"] } });
@@ -56,7 +56,7 @@ fn responses_outside_of_the_conversation_are_bounded() {
 
 #[test]
 fn settings_are_bounded() {
-    let mut desk = Desk::ga();
+    let mut desk = MachineHarness::ga();
     desk.read();
     let update = |instructions: &str| {
         json!({ "type": "session.update", "event_id": "mine", "session": { "type": "realtime",
@@ -71,7 +71,7 @@ fn settings_are_bounded() {
 
 #[test]
 fn the_speech_of_a_cancelled_response_is_not_made() {
-    let mut desk = Desk::ga();
+    let mut desk = MachineHarness::ga();
     desk.hold_speech();
     desk.send(item("hello"));
     desk.send(json!({ "type": "response.create" }));

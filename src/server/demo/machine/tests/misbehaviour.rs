@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 
 use crate::protocol::dialect::Dialect;
 use crate::protocol::settings::SessionKind;
-use crate::server::demo::machine::tests::desk::{Desk, SECOND, audio};
+use crate::server::demo::machine::tests::desk::{MachineHarness, SECOND, audio};
 
-fn asked(faults: &str) -> Desk {
-    let mut desk = Desk::faulty(faults);
+fn asked(faults: &str) -> MachineHarness {
+    let mut desk = MachineHarness::faulty(faults);
     desk.send(json!({ "type": "conversation.item.create", "item": { "type": "message", "role": "user",
         "content": [{ "type": "input_text", "text": "hello" }] } }));
     desk.send(json!({ "type": "response.create" }));
@@ -17,8 +17,8 @@ fn asked(faults: &str) -> Desk {
     desk
 }
 
-fn open(faults: &str) -> Desk {
-    Desk::open(Dialect::Ga, SessionKind::Realtime, faults)
+fn open(faults: &str) -> MachineHarness {
+    MachineHarness::open(Dialect::Ga, SessionKind::Realtime, faults)
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn strangers_are_mixed_in() {
 
 #[test]
 fn an_error_can_be_a_string() {
-    let mut desk = Desk::faulty("error-string");
+    let mut desk = MachineHarness::faulty("error-string");
     desk.send(json!({ "type": "response.cancel" }));
     assert_eq!(desk.only("error")["error"], "Cancellation failed: no active response found");
 }
@@ -111,7 +111,7 @@ fn an_answer_can_come_at_once_or_with_a_pause() {
 #[test]
 fn the_transcript_can_come_after_the_answer() {
     let order = |faults: &str| -> Vec<String> {
-        let mut desk = Desk::faulty(faults);
+        let mut desk = MachineHarness::faulty(faults);
         desk.send(json!({ "type": "session.update", "session": { "type": "realtime",
             "audio": { "input": { "transcription": { "model": "whisper-1" } } } } }));
         desk.speak();
@@ -126,7 +126,7 @@ fn the_transcript_can_come_after_the_answer() {
 
 #[test]
 fn a_session_can_be_short_and_say_so() {
-    let mut desk = Desk::open(Dialect::Ga, SessionKind::Realtime, "limit=2000");
+    let mut desk = MachineHarness::open(Dialect::Ga, SessionKind::Realtime, "limit=2000");
     let created = desk.read().swap_remove(0);
     assert_eq!(created["session"]["expires_at"], 1_800_000_002_u64);
     desk.wait(3 * SECOND);
@@ -135,7 +135,7 @@ fn a_session_can_be_short_and_say_so() {
 
 #[test]
 fn a_session_can_expire_early() {
-    let mut desk = Desk::faulty("expire=2000");
+    let mut desk = MachineHarness::faulty("expire=2000");
     desk.wait(3 * SECOND);
     assert_eq!(desk.error().0, Value::from("session_expired"));
     assert_eq!(desk.closed.map(|(code, _)| code), Some(1001));

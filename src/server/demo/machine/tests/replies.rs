@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::protocol::dialect::Dialect;
 use crate::protocol::settings::SessionKind;
-use crate::server::demo::machine::tests::desk::{Desk, LINE, SECOND, audio};
+use crate::server::demo::machine::tests::desk::{LINE, MachineHarness, SECOND, audio};
 
 fn ask(text: &str) -> Value {
     json!({ "type": "conversation.item.create", "item": { "type": "message", "role": "user",
@@ -24,7 +24,7 @@ fn update(session: Value) -> Value {
 fn the_session_is_that_of_the_real_server() {
     let vad = json!({ "type": "server_vad", "threshold": 0.5, "prefix_padding_ms": 300,
         "silence_duration_ms": 200, "idle_timeout_ms": null, "create_response": true, "interrupt_response": true });
-    let mut ga = Desk::ga().only("session.created")["session"].take();
+    let mut ga = MachineHarness::ga().only("session.created")["session"].take();
     let pcm = json!({ "type": "audio/pcm", "rate": 24000 });
     assert!(ga["id"].take().as_str().unwrap().starts_with("sess_"));
     assert!(ga["instructions"].take().is_string());
@@ -38,7 +38,8 @@ fn the_session_is_that_of_the_real_server() {
                 "output": { "format": pcm, "voice": "alloy", "speed": 1.0 } } })
     );
     let mut beta =
-        Desk::open(Dialect::Beta, SessionKind::Realtime, "").only("session.created")["session"].take();
+        MachineHarness::open(Dialect::Beta, SessionKind::Realtime, "").only("session.created")["session"]
+            .take();
     beta["id"].take();
     beta["instructions"].take();
     assert_eq!(
@@ -54,7 +55,7 @@ fn the_session_is_that_of_the_real_server() {
 
 #[test]
 fn an_update_changes_what_it_names_and_nothing_else() {
-    let mut desk = Desk::ga();
+    let mut desk = MachineHarness::ga();
     let before = desk.only("session.created");
     desk.send(update(json!({ "instructions": "", "audio": { "output": { "speed": 1.25 } } })));
     let after = desk.only("session.updated");
@@ -66,7 +67,7 @@ fn an_update_changes_what_it_names_and_nothing_else() {
 
 #[test]
 fn an_update_with_one_wrong_field_is_dropped_whole() {
-    let mut desk = Desk::ga();
+    let mut desk = MachineHarness::ga();
     let before = desk.only("session.created");
     desk.send(json!({ "type": "session.update", "event_id": "e7",
         "session": { "type": "realtime", "instructions": "new", "bogus_field": 1 } }));
@@ -82,7 +83,7 @@ fn an_update_with_one_wrong_field_is_dropped_whole() {
 
 #[test]
 fn a_written_question_in_a_written_session_is_answered_in_markdown() {
-    let mut desk = Desk::ga();
+    let mut desk = MachineHarness::ga();
     desk.send(update(json!({ "output_modalities": ["text"] })));
     desk.send(ask("Where do I put my API key?"));
     desk.send(json!({ "type": "response.create" }));
@@ -103,7 +104,7 @@ fn a_written_question_in_a_written_session_is_answered_in_markdown() {
 
 #[test]
 fn a_written_question_in_a_call_is_answered_aloud() {
-    let mut desk = Desk::ga();
+    let mut desk = MachineHarness::ga();
     desk.send(ask("Where do I put my API key?"));
     desk.send(json!({ "type": "response.create" }));
     desk.wait(10 * SECOND);
@@ -116,7 +117,7 @@ fn a_written_question_in_a_call_is_answered_aloud() {
 
 #[test]
 fn one_answer_can_be_written_in_a_call() {
-    let mut desk = Desk::ga();
+    let mut desk = MachineHarness::ga();
     desk.send(ask("hello"));
     desk.send(json!({ "type": "response.create", "response": { "output_modalities": ["text"] } }));
     desk.wait(30 * SECOND);
@@ -125,7 +126,7 @@ fn one_answer_can_be_written_in_a_call() {
 
 #[test]
 fn answers_come_faster_than_they_play_and_not_at_once() {
-    let mut desk = Desk::ga();
+    let mut desk = MachineHarness::ga();
     desk.send(ask("hello"));
     desk.send(json!({ "type": "response.create" }));
     desk.wait(10 * SECOND);
@@ -141,7 +142,7 @@ fn answers_come_faster_than_they_play_and_not_at_once() {
 
 #[test]
 fn there_is_one_answer_at_a_time() {
-    let mut desk = Desk::ga();
+    let mut desk = MachineHarness::ga();
     desk.send(ask("hello"));
     desk.send(json!({ "type": "response.create" }));
     let id = desk.only("response.created")["response"]["id"].as_str().unwrap().to_owned();
@@ -153,7 +154,7 @@ fn there_is_one_answer_at_a_time() {
 
 #[test]
 fn an_answer_can_be_cancelled_and_only_while_there_is_one() {
-    let mut desk = Desk::ga();
+    let mut desk = MachineHarness::ga();
     desk.send(ask("hello"));
     desk.send(json!({ "type": "response.create" }));
     desk.read();
@@ -171,7 +172,7 @@ fn an_answer_can_be_cancelled_and_only_while_there_is_one() {
 
 #[test]
 fn an_answer_beside_the_conversation_leaves_it_alone() {
-    let mut desk = Desk::ga();
+    let mut desk = MachineHarness::ga();
     desk.send(ask("hello"));
     desk.send(json!({ "type": "response.create" }));
     desk.read();
@@ -193,7 +194,7 @@ fn an_answer_beside_the_conversation_leaves_it_alone() {
 
 #[test]
 fn a_limit_makes_an_answer_incomplete() {
-    let mut desk = Desk::ga();
+    let mut desk = MachineHarness::ga();
     desk.send(ask("hello"));
     desk.send(json!({ "type": "response.create", "response": { "max_output_tokens": 10 } }));
     desk.wait(10 * SECOND);
@@ -208,7 +209,7 @@ fn a_limit_makes_an_answer_incomplete() {
 
 #[test]
 fn usage_counts_the_conversation_again_and_names_what_was_cached() {
-    let mut desk = Desk::ga();
+    let mut desk = MachineHarness::ga();
     desk.speak();
     desk.wait(10 * SECOND);
     let first = desk.only("response.done")["response"]["usage"].take();
@@ -233,7 +234,7 @@ fn usage_counts_the_conversation_again_and_names_what_was_cached() {
 
 #[test]
 fn the_voice_is_fixed_once_it_was_heard() {
-    let mut desk = Desk::ga();
+    let mut desk = MachineHarness::ga();
     desk.send(update(json!({ "audio": { "output": { "voice": "cedar" } } })));
     desk.only("session.updated");
     desk.send(ask("hello"));
@@ -248,7 +249,7 @@ fn the_voice_is_fixed_once_it_was_heard() {
 
 #[test]
 fn what_is_no_event_leaves_the_session_open() {
-    let mut desk = Desk::ga();
+    let mut desk = MachineHarness::ga();
     desk.read();
     desk.binary();
     assert_eq!(desk.error().0, "invalid_event");
@@ -260,7 +261,7 @@ fn what_is_no_event_leaves_the_session_open() {
 
 #[test]
 fn after_an_hour_the_session_ends() {
-    let mut desk = Desk::ga();
+    let mut desk = MachineHarness::ga();
     desk.wait(3_599 * SECOND);
     assert_eq!(desk.closed, None);
     desk.read();
@@ -271,7 +272,7 @@ fn after_an_hour_the_session_ends() {
 
 #[test]
 fn a_transcription_session_refuses_to_answer() {
-    let mut desk = Desk::open(Dialect::Ga, SessionKind::Transcription, "");
+    let mut desk = MachineHarness::open(Dialect::Ga, SessionKind::Transcription, "");
     desk.read();
     desk.send(json!({ "type": "response.create" }));
     assert_eq!(desk.error().0, "invalid_value");
@@ -284,7 +285,7 @@ proptest! {
             "input_audio_buffer.clear", "conversation.item.create", "conversation.item.truncate",
             "conversation.item.delete", "conversation.item.retrieve", "response.create", "response.cancel",
             "session.close", "transcription_session.update"];
-        let mut desk = Desk::ga();
+        let mut desk = MachineHarness::ga();
         desk.text(&text);
         desk.send(json!({ "type": names[name], "session": { "type": "realtime", &junk: number }, "audio": &junk,
             "item_id": &junk, "content_index": number, "audio_end_ms": number, "response": { &junk: &junk } }));

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::protocol::dialect::Dialect;
 use crate::protocol::settings::SessionKind;
-use crate::server::demo::machine::tests::desk::{Desk, SECOND, audio};
+use crate::server::demo::machine::tests::desk::{MachineHarness, SECOND, audio};
 
 fn weather() -> Value {
     json!({ "type": "function", "name": "get_weather", "description": "The weather in a city",
@@ -19,8 +19,8 @@ fn clock() -> Value {
 
 const ARGUMENTS: &str = r#"{"city":"example","unit":"celsius"}"#;
 
-fn desk(dialect: Dialect, session: &Value) -> Desk {
-    let mut desk = Desk::open(dialect, SessionKind::Realtime, "");
+fn desk(dialect: Dialect, session: &Value) -> MachineHarness {
+    let mut desk = MachineHarness::open(dialect, SessionKind::Realtime, "");
     desk.read();
     let mut session = session.clone();
     if dialect == Dialect::Ga {
@@ -31,13 +31,13 @@ fn desk(dialect: Dialect, session: &Value) -> Desk {
     desk
 }
 
-fn ask(desk: &mut Desk, text: &str) {
+fn ask(desk: &mut MachineHarness, text: &str) {
     desk.send(json!({ "type": "conversation.item.create", "item": { "type": "message", "role": "user",
         "content": [{ "type": "input_text", "text": text }] } }));
     desk.read();
 }
 
-fn create(desk: &mut Desk, response: &Value) -> Vec<Value> {
+fn create(desk: &mut MachineHarness, response: &Value) -> Vec<Value> {
     desk.send(json!({ "type": "response.create", "response": response }));
     desk.wait(30 * SECOND);
     desk.read()

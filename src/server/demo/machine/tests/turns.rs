@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::protocol::dialect::Dialect;
 use crate::protocol::settings::SessionKind;
-use crate::server::demo::machine::tests::desk::{Desk, LINE, SECOND, audio, samples, speech};
+use crate::server::demo::machine::tests::desk::{LINE, MachineHarness, SECOND, audio, samples, speech};
 
 const GA_TURN: [&str; 18] = [
     "input_audio_buffer.speech_started",
@@ -47,7 +47,7 @@ fn update(audio: Value) -> Value {
 
 #[test]
 fn a_ga_turn_has_the_order_of_the_real_server() {
-    let mut desk = Desk::ga();
+    let mut desk = MachineHarness::ga();
     assert_eq!(desk.names(), ["session.created"]);
     desk.speak();
     desk.wait(10 * SECOND);
@@ -56,7 +56,7 @@ fn a_ga_turn_has_the_order_of_the_real_server() {
 
 #[test]
 fn a_beta_turn_has_the_same_order_under_its_own_names() {
-    let mut desk = Desk::open(Dialect::Beta, SessionKind::Realtime, "");
+    let mut desk = MachineHarness::open(Dialect::Beta, SessionKind::Realtime, "");
     assert_eq!(desk.names(), ["session.created", "conversation.created"]);
     desk.speak();
     desk.wait(10 * SECOND);
@@ -71,7 +71,7 @@ fn a_beta_turn_has_the_same_order_under_its_own_names() {
 
 #[test]
 fn the_events_of_a_turn_belong_together() {
-    let mut desk = Desk::ga();
+    let mut desk = MachineHarness::ga();
     desk.read();
     let length = desk.speak();
     desk.wait(10 * SECOND);
@@ -106,7 +106,7 @@ fn the_events_of_a_turn_belong_together() {
 
 #[test]
 fn the_answer_says_what_was_measured_and_plays_the_user_back() {
-    let mut desk = Desk::ga();
+    let mut desk = MachineHarness::ga();
     desk.speak();
     desk.wait(10 * SECOND);
     let events = desk.read();
@@ -131,7 +131,7 @@ fn the_answer_says_what_was_measured_and_plays_the_user_back() {
 
 #[test]
 fn speech_stops_the_answer_in_progress() {
-    let mut desk = Desk::ga();
+    let mut desk = MachineHarness::ga();
     desk.speak();
     desk.read();
     desk.write(&speech());
@@ -158,7 +158,7 @@ fn speech_stops_the_answer_in_progress() {
 
 #[test]
 fn a_cancelled_answer_says_why_and_what_it_cost() {
-    let mut desk = Desk::ga();
+    let mut desk = MachineHarness::ga();
     desk.speak();
     desk.read();
     desk.write(&speech());
@@ -172,7 +172,7 @@ fn a_cancelled_answer_says_why_and_what_it_cost() {
 
 #[test]
 fn without_interruption_the_answer_goes_on() {
-    let mut desk = Desk::ga();
+    let mut desk = MachineHarness::ga();
     desk.send(update(
         json!({ "input": { "turn_detection": { "type": "server_vad", "interrupt_response": false } } }),
     ));
@@ -184,7 +184,7 @@ fn without_interruption_the_answer_goes_on() {
 
 #[test]
 fn without_create_response_a_turn_is_heard_and_not_answered() {
-    let mut desk = Desk::ga();
+    let mut desk = MachineHarness::ga();
     desk.send(update(
         json!({ "input": { "turn_detection": { "type": "server_vad", "create_response": false } } }),
     ));
@@ -203,7 +203,7 @@ fn a_longer_silence_is_needed_where_the_session_says_so() {
         (json!({ "type": "semantic_vad", "eagerness": "low" }), 1_600),
         (json!({ "type": "semantic_vad", "eagerness": "high" }), 500),
     ] {
-        let mut desk = Desk::ga();
+        let mut desk = MachineHarness::ga();
         desk.send(detection(turns.clone()));
         desk.write(&speech());
         desk.silence(silence_ms - 200);
@@ -215,7 +215,7 @@ fn a_longer_silence_is_needed_where_the_session_says_so() {
 
 #[test]
 fn without_turn_detection_the_client_ends_the_turn() {
-    let mut desk = Desk::ga();
+    let mut desk = MachineHarness::ga();
     desk.send(update(json!({ "input": { "turn_detection": null } })));
     desk.read();
     desk.speak();
@@ -236,7 +236,7 @@ fn without_turn_detection_the_client_ends_the_turn() {
 
 #[test]
 fn a_commit_of_too_little_is_refused_with_its_length_and_its_event() {
-    let mut desk = Desk::ga();
+    let mut desk = MachineHarness::ga();
     desk.read();
     desk.write_bytes(&[0; 480]);
     desk.send(json!({ "type": "input_audio_buffer.commit", "event_id": "mine" }));
@@ -250,7 +250,7 @@ fn a_commit_of_too_little_is_refused_with_its_length_and_its_event() {
 
 #[test]
 fn a_cleared_buffer_is_empty() {
-    let mut desk = Desk::ga();
+    let mut desk = MachineHarness::ga();
     desk.silence(500);
     desk.send(json!({ "type": "input_audio_buffer.clear" }));
     desk.only("input_audio_buffer.cleared");
@@ -260,12 +260,12 @@ fn a_cleared_buffer_is_empty() {
 
 #[test]
 fn telephone_sound_is_heard_and_answered_in_kind() {
-    let mut desk = Desk::ga();
+    let mut desk = MachineHarness::ga();
     let ulaw = json!({ "format": { "type": "audio/pcmu" } });
     desk.send(update(json!({ "input": ulaw, "output": ulaw })));
     let speech = crate::dsp::resample::resample_clip(
         &speech(),
-        crate::dsp::frame::SampleRate::WIRE,
+        crate::dsp::frame::SampleRate::HZ_24000,
         crate::dsp::frame::SampleRate::TELEPHONE,
     );
     let mut bytes = crate::dsp::codec::Codec::Ulaw.encode(&speech);
@@ -281,7 +281,7 @@ fn telephone_sound_is_heard_and_answered_in_kind() {
 
 #[test]
 fn a_transcriber_tells_what_it_measured_and_answers_nothing() {
-    let mut desk = Desk::open(Dialect::Ga, SessionKind::Transcription, "");
+    let mut desk = MachineHarness::open(Dialect::Ga, SessionKind::Transcription, "");
     let created = desk.only("session.created");
     assert_eq!(created["session"]["type"], "transcription");
     assert_eq!(created["session"]["object"], "realtime.transcription_session");
@@ -312,7 +312,7 @@ fn a_transcriber_tells_what_it_measured_and_answers_nothing() {
 
 #[test]
 fn silence_committed_by_hand_has_an_empty_transcript() {
-    let mut desk = Desk::open(Dialect::Ga, SessionKind::Transcription, "");
+    let mut desk = MachineHarness::open(Dialect::Ga, SessionKind::Transcription, "");
     desk.send(json!({ "type": "session.update", "session": { "type": "transcription", "audio": { "input": {
         "transcription": { "model": "gpt-live-transcribe" }, "turn_detection": null } } } }));
     desk.silence(1_200);
@@ -324,7 +324,7 @@ fn silence_committed_by_hand_has_an_empty_transcript() {
 
 #[test]
 fn live_models_refuse_turn_detection() {
-    let mut desk = Desk::open(Dialect::Ga, SessionKind::Transcription, "");
+    let mut desk = MachineHarness::open(Dialect::Ga, SessionKind::Transcription, "");
     desk.read();
     desk.send(json!({ "type": "session.update", "session": { "type": "transcription",
         "audio": { "input": { "transcription": { "model": "gpt-live-transcribe" } } } } }));
@@ -334,7 +334,7 @@ fn live_models_refuse_turn_detection() {
 
 #[test]
 fn it_greets_once_when_nobody_speaks_for_a_second() {
-    let mut desk = Desk::ga();
+    let mut desk = MachineHarness::ga();
     desk.silence(500);
     desk.send(update(json!({ "output": { "voice": "marin" } })));
     desk.read();
@@ -350,7 +350,7 @@ fn it_greets_once_when_nobody_speaks_for_a_second() {
 
 #[test]
 fn it_does_not_greet_in_writing() {
-    let mut desk = Desk::ga();
+    let mut desk = MachineHarness::ga();
     desk.send(
         json!({ "type": "session.update", "session": { "type": "realtime", "output_modalities": ["text"] } }),
     );
@@ -361,7 +361,7 @@ fn it_does_not_greet_in_writing() {
 
 #[test]
 fn a_long_silence_is_answered_where_the_session_asks_for_it() {
-    let mut desk = Desk::ga();
+    let mut desk = MachineHarness::ga();
     desk.send(update(
         json!({ "input": { "turn_detection": { "type": "server_vad", "idle_timeout_ms": 5000 } } }),
     ));
@@ -381,9 +381,9 @@ fn a_long_silence_is_answered_where_the_session_asks_for_it() {
 fn the_recording_of_the_readme_is_one_turn() {
     let file = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/hello.wav"));
     let (rate, samples) = crate::dsp::audio_file::read_clip(file.as_slice()).unwrap();
-    assert_eq!(rate, crate::dsp::frame::SampleRate::WIRE);
+    assert_eq!(rate, crate::dsp::frame::SampleRate::HZ_24000);
     let samples: Vec<i16> = samples.into_iter().map(crate::dsp::resample::to_int).collect();
-    let mut desk = Desk::ga();
+    let mut desk = MachineHarness::ga();
     desk.write(&samples);
     desk.silence(500);
     let measured = |name: &str, events: &[Value]| events.iter().filter(|event| event["type"] == name).count();

@@ -40,7 +40,7 @@ pub(super) struct PulseStream<H> {
     /// How many samples a block has.
     block: usize,
     /// How many bytes the server wants.
-    owed: usize,
+    requested_bytes: usize,
 }
 
 /// What a stream is made of.
@@ -183,7 +183,7 @@ impl<H: StreamKind> PulseStream<H> {
         client.make_room(bytes(rate, BlockSize::Brisk) as usize * KEPT_BLOCKS as usize);
         let scratch = vec![0.0; samples(rate, BlockSize::Calm)];
         let block = samples(rate, BlockSize::Brisk);
-        Ok(Self { client, channel, rate, slot, signals, waker, scratch, block, owed })
+        Ok(Self { client, channel, rate, slot, signals, waker, scratch, block, requested_bytes: owed })
     }
 
     /// Runs until nobody has anything to do with the device any more, or until it is lost.
@@ -201,7 +201,7 @@ impl<H: StreamKind> PulseStream<H> {
 
     fn turn(&mut self, kept: &OrderReceiver, bell: &UnixStream) -> Result<(), PulseError> {
         loop {
-            self.pay()?;
+            self.write_requested()?;
             let (is_rung, has_news) = self.wait(bell)?;
             if is_rung {
                 silence(bell);
@@ -257,7 +257,7 @@ impl<H: StreamKind> PulseStream<H> {
                     sounded = true;
                 }
                 ServerMessage::Said(_, Command::Request(request), _) if request.channel == self.channel => {
-                    self.owed += request.length as usize;
+                    self.requested_bytes += request.length as usize;
                 }
                 ServerMessage::Said(_, Command::Underflow(underflow), _)
                     if underflow.channel == self.channel =>
@@ -281,16 +281,16 @@ impl<H: StreamKind> PulseStream<H> {
     }
 
     /// Gives the server what it wants, in blocks.
-    fn pay(&mut self) -> Result<(), PulseError> {
-        while self.owed >= SAMPLE {
-            let count = (self.owed / SAMPLE).min(self.block);
+    fn write_requested(&mut self) -> Result<(), PulseError> {
+        while self.requested_bytes >= SAMPLE {
+            let count = (self.requested_bytes / SAMPLE).min(self.block);
             let block = &mut self.scratch[..count];
             match self.slot.count(count as u64, true) {
                 Some(half) => half.fill(block),
                 None => block.fill(0.0),
             }
             self.client.give(self.channel, block)?;
-            self.owed -= count * SAMPLE;
+            self.requested_bytes -= count * SAMPLE;
         }
         Ok(())
     }

@@ -49,7 +49,7 @@ impl<H: StreamKind> Life<H> {
                 channels: 1,
                 format: String::new(),
             };
-            let (open, kept) = DeviceHandle::new(facts, giver, signals, (WakeMode::Wakes, ring));
+            let (open, kept) = DeviceHandle::new(facts, giver, signals, (WakeMode::Notify, ring));
             opened.send(open).unwrap();
             stream.run(&kept, &here);
         });
