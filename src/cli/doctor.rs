@@ -9,28 +9,28 @@ use crate::cli::EndpointArgs;
 /// `rtvoice doctor`.
 #[derive(Debug, Args)]
 pub struct Doctor {
-    /// Ask the endpoint for short answers too, written, spoken and with a function, and for captions: it costs a little
+    /// Also request short answers and a caption (billed by paid endpoints)
     #[arg(long)]
     pub ask: bool,
-    /// Write the dialect that is found into the configuration file, for this profile
+    /// Save the detected protocol version to the configuration file
     #[arg(long, conflicts_with = "demo")]
     pub write_dialect: bool,
-    /// Look at this microphone [default: the system's]
+    /// Microphone to check [default: system microphone]
     #[arg(long, value_name = "DEVICE")]
     pub input: Option<String>,
-    /// Look at this speaker [default: the system's]
+    /// Speaker to check [default: system speaker]
     #[arg(long, value_name = "DEVICE")]
     pub output: Option<String>,
-    /// Leave the microphone and the speaker alone
+    /// Skip all audio checks
     #[arg(long, conflicts_with_all = ["input", "output"])]
     pub no_sound: bool,
-    /// Play no chirps and no words: look at the microphone and the speaker in silence, and not for an echo
+    /// Skip the echo test, which plays chirps and words
     #[arg(long)]
     pub no_chirp: bool,
-    /// Write one JSON object at the end
+    /// Write one JSON object
     #[arg(long)]
     pub json: bool,
-    /// Write every event of both directions to this file, sound included, keys never
+    /// Log all protocol events, audio included, to FILE (never keys)
     #[arg(long, value_name = "FILE")]
     pub trace: Option<PathBuf>,
     #[command(flatten)]

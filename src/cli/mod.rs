@@ -1,4 +1,4 @@
-//! What can be typed: commands, flags and their help. What it means is decided in `app`.
+//! Command-line definitions: commands, flags and their help texts.
 
 pub mod doctor;
 
@@ -13,7 +13,7 @@ use crate::config::settings::{Setting, ValueKind};
 #[derive(Debug, Parser)]
 #[command(name = "rtvoice", version, arg_required_else_help = true, after_help = AFTER_HELP)]
 pub struct Cli {
-    /// What to do
+    /// Command to run
     #[command(subcommand)]
     pub command: Command,
 }
@@ -31,32 +31,32 @@ Exit codes: 0 fine, 1 fault of rtvoice, 2 usage, 3 configuration or key, 4 sound
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Talk: microphone in, speech out, both transcripts live
+    /// Hold a call: microphone in, speech out, both transcripts live
     Talk(TalkCommand),
-    /// Write: one answer to a question, or a conversation line by line
+    /// Chat by text: ask one question or start a conversation
     Chat(Chat),
-    /// Caption what is said, from the microphone or from WAV files
+    /// Caption the microphone, files or a pipe
     Transcribe(Transcribe),
-    /// List microphones and speakers, or show how loud a microphone is
+    /// List microphones and speakers, or show a live input level
     Devices(Devices),
-    /// Serve the built-in endpoint on this machine
+    /// Run the built-in endpoint for other clients on this machine
     Serve(Serve),
-    /// Show or begin the configuration file, and what is in force
+    /// Create or inspect the configuration
     Config(Config),
-    /// Measure how long sound and answers take, on this machine and at an endpoint
+    /// Measure latency: this machine's audio path, and an endpoint
     Bench(Bench),
-    /// Find out why it does not work: one line a check, with what to do
+    /// Diagnose problems and suggest fixes
     Doctor(Doctor),
-    /// Print what makes a shell complete the flags of rtvoice
+    /// Generate shell completions
     Completions(Completions),
-    /// Print a page for man, of rtvoice or of one of its commands
+    /// Print a man page
     Man(Man),
 }
 
 /// `rtvoice man`.
 #[derive(Debug, Args)]
 pub struct Man {
-    /// Of this command [default: of rtvoice itself]
+    /// Command to document [default: rtvoice itself]
     #[arg(value_name = "COMMAND")]
     pub command: Option<String>,
 }
@@ -64,7 +64,7 @@ pub struct Man {
 /// `rtvoice completions`.
 #[derive(Debug, Args)]
 pub struct Completions {
-    /// For this shell
+    /// Shell to generate completions for
     pub shell: clap_complete::Shell,
 }
 
@@ -77,19 +77,19 @@ pub struct TalkCommand {
     #[command(flatten)]
     #[expect(missing_docs, reason = "a group, not a flag")]
     pub hearing: InputArgs,
-    /// Speak the answers with this voice, such as marin or cedar
+    /// Voice of the assistant, such as marin or cedar
     #[arg(long, value_name = "NAME")]
     pub voice: Option<String>,
-    /// Play answers on this device, or write them to a .wav file, `-` (raw PCM16 of 24 kHz on stdout) or `null` [default: the system's speaker]
+    /// Output: speaker name, .wav file, - for stdout (raw PCM16, 24 kHz) or null [default: system speaker]
     #[arg(long, value_name = "DEVICE|FILE|-|null")]
     pub output: Option<String>,
-    /// Record both sides in this .wav file: left what you said, right what was played
+    /// Record the call as WAV: your voice left, the assistant right
     #[arg(long, value_name = "FILE")]
     pub record: Option<PathBuf>,
-    /// Keep the assistant from hearing itself: auto begins with the canceller and takes what is needed [default: auto]
+    /// Echo control; auto starts with the echo canceller and escalates if needed [default: auto]
     #[arg(long, value_enum, help_heading = "Sound")]
     pub echo: Option<EchoArg>,
-    /// Let speech over an answer stop it: by the server's ear, by this machine's alone, or never [default: server]
+    /// Who detects that you interrupt: the server, this machine, or nobody [default: server]
     #[arg(long, value_enum, help_heading = "Sound")]
     pub interrupt: Option<InterruptArg>,
     #[command(flatten)]
@@ -149,13 +149,13 @@ pub struct Transcribe {
 /// `rtvoice devices`.
 #[derive(Debug, Args)]
 pub struct Devices {
-    /// Show how loud a microphone is, until Ctrl-C
+    /// Show a live input level meter until Ctrl-C
     #[arg(long)]
     pub meter: bool,
-    /// Show this microphone, by its id, its name or a part of them [default: the system's]
+    /// Microphone to meter, by id or part of its name [default: system microphone]
     #[arg(long, value_name = "DEVICE", requires = "meter")]
     pub input: Option<String>,
-    /// Write one JSON object a line
+    /// Write JSON lines
     #[arg(long)]
     pub json: bool,
 }
@@ -166,19 +166,19 @@ pub struct Bench {
     #[command(flatten)]
     #[expect(missing_docs, reason = "a group, not a flag")]
     pub endpoint: EndpointArgs,
-    /// Measure this microphone, or none with `null` [default: the system's microphone]
+    /// Microphone to measure, or null for none [default: system microphone]
     #[arg(long, value_name = "DEVICE|null")]
     pub input: Option<String>,
-    /// Measure this speaker, which chirps eight times, or none with `null` [default: the system's speaker]
+    /// Speaker to measure with eight chirps, or null for none [default: system speaker]
     #[arg(long, value_name = "DEVICE|null")]
     pub output: Option<String>,
-    /// Ask the endpoint so many short questions, which a paid one bills [default: 5 with --demo, else 0]
+    /// Number of test questions, billed by paid endpoints [default: 5 with --demo, else 0]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=100))]
     pub turns: Option<u32>,
     /// Write one JSON object
     #[arg(long)]
     pub json: bool,
-    /// Draw what was measured in this file, as a picture
+    /// Save the results as an SVG chart
     #[arg(long, value_name = "FILE")]
     pub svg: Option<PathBuf>,
 }
@@ -186,7 +186,7 @@ pub struct Bench {
 /// `rtvoice serve`.
 #[derive(Debug, Args)]
 pub struct Serve {
-    /// Listen on this port of 127.0.0.1; 0 takes a free one
+    /// Port on 127.0.0.1; 0 picks a free one
     #[arg(long, default_value_t = DEFAULT_PORT)]
     pub port: u16,
     /// Accept web pages of this origin, for example http://localhost:3000; repeatable
@@ -203,20 +203,20 @@ pub struct Serve {
     pub script: Option<PathBuf>,
 }
 
-/// The port of `rtvoice serve`, and of nothing registered with IANA.
+/// Default port of `rtvoice serve`; not registered with IANA.
 pub const DEFAULT_PORT: u16 = 8642;
 
-/// Whom to talk to.
+/// Endpoint flags.
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Endpoint")]
 pub struct EndpointArgs {
-    /// Use the endpoint built into rtvoice: no key, no network
+    /// Use the built-in endpoint: no key, no network
     #[arg(long, conflicts_with_all = ["profile", "url", "model", "auth"])]
     pub demo: bool,
-    /// Use this profile, built in (openai, azure, ope-ai …) or of the configuration file [env: RTVOICE_PROFILE]
+    /// Endpoint profile, built in or configured [env: RTVOICE_PROFILE]
     #[arg(long, value_name = "NAME")]
     pub profile: Option<String>,
-    /// Dial this Realtime endpoint [default: the profile's] [env: RTVOICE_URL]
+    /// Endpoint URL [default: from the profile] [env: RTVOICE_URL]
     #[arg(long, value_name = "URL")]
     pub url: Option<String>,
     /// Use this model; for transcribe also the one in the URL of a gateway [default: the profile's, gpt-realtime-2 at OpenAI] [env: RTVOICE_MODEL]
@@ -225,79 +225,79 @@ pub struct EndpointArgs {
     /// Model that captions speech [default: the profile's, for transcribe --model] [env: RTVOICE_TRANSCRIPTION_MODEL]
     #[arg(long, value_name = "NAME")]
     pub transcription_model: Option<String>,
-    /// Tell the model how to behave
+    /// Instructions for the model
     #[arg(long, value_name = "TEXT")]
     pub instructions: Option<String>,
     /// Language of your speech, such as en or zh-TW; auto lets the endpoint detect it [env: RTVOICE_LANG]
     #[arg(long, value_name = "CODE")]
     pub lang: Option<String>,
-    /// Speak this dialect of the protocol; auto follows the server [default: the profile's, usually auto]
+    /// Protocol version; auto detects it [default: from the profile, usually auto]
     #[arg(long, value_enum)]
     pub dialect: Option<DialectArg>,
-    /// Show the key in this way [default: the profile's, usually bearer]
+    /// How to send the API key [default: from the profile, usually bearer]
     #[arg(long, value_enum, value_name = "WAY")]
     pub auth: Option<AuthArg>,
-    /// Trust the authorities in this file of PEM certificates, besides the system's
+    /// Trust the certificate authorities in FILE (PEM) as well
     #[arg(long, value_name = "FILE", conflicts_with = "demo")]
     pub ca_file: Option<PathBuf>,
-    /// Send the key unencrypted over ws:// to another machine
+    /// Allow sending the key unencrypted (ws://) to another machine
     #[arg(long)]
     pub allow_clear_key: bool,
 }
 
-/// What is heard.
+/// Audio input flags.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Sound")]
 pub struct InputArgs {
-    /// Hear this device, a .wav file, `-` (raw PCM16 mono of 24 kHz, or WAV, on stdin) or `null` [default: the system's microphone]
+    /// Input: microphone name, audio file, - for stdin, or null [default: system microphone]
     #[arg(long, value_name = "DEVICE|FILE|-|null")]
     pub input: Option<String>,
 }
 
-/// How a turn ends.
+/// Turn detection flags.
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Turns")]
 pub struct TurnArgs {
-    /// Let the server find the end of a turn by silence or by meaning, let this machine find it, or end it by hand [default: server]
+    /// Who ends your turn: server (by silence), semantic (by meaning), local, or off (by key) [default: server]
     #[arg(long, value_enum)]
     pub vad: Option<VadArg>,
-    /// Muting sends silence (soft), or also closes the microphone, so that its light goes out (hard) [default: soft]
+    /// What mute does: send silence (soft) or close the device (hard) [default: soft]
     #[arg(long, value_enum, value_name = "WAY")]
     pub mute: Option<MuteArg>,
-    /// Take steady noise out of your speech; adds 6 ms
+    /// Suppress steady background noise (adds 6 ms)
     #[arg(long)]
     pub noise_suppression: bool,
-    /// Make a microphone louder that is very soft
+    /// Boost a quiet microphone automatically
     #[arg(long)]
     pub gain_control: bool,
-    /// Find turns as it is best with so much noise; the flags below go before it [default: office]
+    /// Preset for background noise; the flags below override it [default: office]
     #[arg(long, value_enum, value_name = "NOISE")]
     pub vad_preset: Option<PresetArg>,
-    /// Find speech that is so clear, 0 to 1 (server, local)
+    /// Speech detection threshold, 0 to 1 (server, local)
     #[arg(long, value_name = "SHARE", value_parser = |text: &str| share(text, Setting::VadThreshold))]
     pub vad_threshold: Option<f64>,
-    /// Count so much sound before your speech to it (server, local)
+    /// Audio to include from before speech starts (server, local)
     #[arg(long, value_name = "MS", value_parser = |text: &str| number(text, Setting::PrefixPaddingMs))]
     pub prefix_padding_ms: Option<u32>,
-    /// End your turn after so long a silence (server, local)
+    /// Silence that ends your turn (server, local)
     #[arg(long, value_name = "MS", value_parser = |text: &str| number(text, Setting::SilenceDurationMs))]
     pub silence_duration_ms: Option<u32>,
-    /// Take a sentence for finished so soon (semantic)
+    /// How quickly a pause ends your turn (semantic)
     #[arg(long, value_enum, value_name = "HOW")]
     pub eagerness: Option<EagernessArg>,
 }
 
-/// What follows a turn.
+/// Response flags.
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Turns")]
 pub struct ResponseArgs {
-    /// Let the server speak by itself after so long a silence (server)
+    /// Let the assistant speak first after this much silence (server; billed)
     #[arg(long, value_name = "MS", value_parser = |text: &str| number(text, Setting::IdleTimeoutMs))]
     pub idle_timeout_ms: Option<u32>,
-    /// Let the server answer by itself; with false rtvoice asks for each answer [default: true]
+    /// Let the server start answers; false requests each one [default: true]
     #[arg(long, value_name = "BOOL")]
     pub create_response: Option<bool>,
-    /// Stop an answer when you speak over it [default: true]
+    /// Stop the answer when you speak over it [default: true]
     #[arg(long, value_name = "BOOL")]
     pub interrupt_response: Option<bool>,
 }
@@ -313,14 +313,14 @@ fn share(text: &str, setting: Setting) -> Result<f64, String> {
     share.ok_or_else(|| format!("{} is needed", setting.form().wanted()))
 }
 
-/// When a session ends by itself.
+/// Limit flags.
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Limits")]
 pub struct LimitArgs {
-    /// End after so many minutes in which nothing was said or typed
+    /// End after MINUTES without speech or typing
     #[arg(long, value_name = "MINUTES", value_parser = positive)]
     pub idle: Option<f64>,
-    /// End when this much was spent, in US dollars; warns at 80 %
+    /// Spending limit in US dollars; warns at 80%
     #[arg(long, value_name = "USD", value_parser = positive)]
     pub max_cost: Option<f64>,
 }
@@ -332,20 +332,20 @@ fn positive(text: &str) -> Result<f64, String> {
     }
 }
 
-/// How it is shown.
+/// Output flags.
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Output")]
 pub struct DisplayArgs {
-    /// Write labelled lines instead of drawing a screen
+    /// Write labelled lines instead of a screen
     #[arg(long, conflicts_with = "json")]
     pub plain: bool,
-    /// Write one JSON object a line
+    /// Write JSON lines
     #[arg(long)]
     pub json: bool,
-    /// Write every event of both directions to this file, sound included, keys never
+    /// Log all protocol events, audio included, to FILE (never keys)
     #[arg(long, value_name = "FILE")]
     pub trace: Option<PathBuf>,
-    /// Tell also what only a developer wants to know
+    /// Show debugging details
     #[arg(short, long)]
     pub verbose: bool,
 }
@@ -353,7 +353,7 @@ pub struct DisplayArgs {
 /// `rtvoice config`.
 #[derive(Debug, Args)]
 pub struct Config {
-    /// What to do
+    /// Command to run
     #[command(subcommand)]
     pub command: ConfigCommand,
 }
@@ -361,11 +361,11 @@ pub struct Config {
 /// The commands of `rtvoice config`.
 #[derive(Debug, Subcommand)]
 pub enum ConfigCommand {
-    /// Write a configuration file with every setting explained, if there is none
+    /// Create a configuration file with every setting explained
     Init,
-    /// Print where the configuration file lies
+    /// Print the path of the configuration file
     Path,
-    /// Print what is in force and where each value came from; keys are never printed
+    /// Print effective settings and their sources (never keys)
     Show(ConfigShow),
 }
 
@@ -380,104 +380,104 @@ pub struct ConfigShow {
     pub json: bool,
 }
 
-/// How the key is shown to the endpoint.
+/// How the API key is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum AuthArg {
     /// `Authorization: Bearer KEY`.
     Bearer,
-    /// A header of its own, such as `api-key: KEY`.
+    /// In a header of its own, such as `api-key: KEY`.
     Header,
-    /// Among the subprotocols, as browsers do it.
+    /// As a WebSocket subprotocol, as browsers do.
     Subprotocol,
-    /// In the URL, which proxies write to their logs.
+    /// In the URL, where proxies may log it.
     Query,
-    /// As `Authorization: Bearer KEY` and in the URL.
+    /// Both as `Authorization: Bearer KEY` and in the URL.
     BearerAndQuery,
-    /// Not at all.
+    /// Send no key.
     None,
 }
 
 /// Who ends a turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum VadArg {
-    /// The server, by loudness.
+    /// Server VAD: silence ends the turn.
     Server,
-    /// The server, by meaning.
+    /// Semantic VAD: a finished sentence ends the turn.
     Semantic,
-    /// This machine, by silence; nothing is sent but your turns.
+    /// VAD on this machine; only your turns are sent.
     Local,
-    /// The user, by hand; a file is one turn.
+    /// Push-to-talk; a file is one turn.
     Off,
 }
 
-/// What muting does to the microphone.
+/// What mute does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum MuteArg {
-    /// Silence is sent in its place.
+    /// Send silence; the device stays open.
     Soft,
-    /// It is closed, too.
+    /// Send silence and close the device.
     Hard,
 }
 
-/// What keeps the assistant from hearing itself.
+/// Echo control.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum EchoArg {
-    /// The canceller, and what is stronger where that is not enough; nothing between files.
+    /// Echo cancellation, falling back to ducking or half duplex; off for file I/O.
     Auto,
-    /// The echo canceller alone.
+    /// Echo cancellation only.
     Aec,
-    /// The microphone is turned down while an answer sounds, until you are louder than its echo.
+    /// Attenuate the microphone during playback until you are louder than the echo.
     Duck,
-    /// The microphone sends silence while an answer sounds.
+    /// Half duplex: send silence during playback.
     Half,
-    /// Nothing, as with a headset.
+    /// No echo control, for headsets.
     Off,
 }
 
-/// Whose ear stops an answer that is spoken over.
+/// Who detects an interruption.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum InterruptArg {
-    /// The server's; this machine's makes the answer softer at once.
+    /// The server; this machine only ducks the answer.
     Server,
-    /// This machine's alone.
+    /// This machine alone.
     Local,
-    /// Nobody's.
+    /// Nobody: answers are not interrupted by speech.
     Off,
 }
 
-/// How much noise there is where somebody speaks.
+/// Background noise presets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum PresetArg {
-    /// Nothing else is heard.
+    /// No background noise.
     Quiet,
-    /// Others speak further away.
+    /// Other people talk in the distance.
     Office,
-    /// Speech is only a little louder than the rest.
+    /// Speech is barely louder than the background.
     Noisy,
 }
 
-/// How soon a sentence counts as finished.
+/// Eagerness of semantic VAD.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum EagernessArg {
-    /// After 8 s of silence at the latest.
+    /// Wait up to 8 s.
     Low,
-    /// After 4 s at the latest.
+    /// Wait up to 4 s.
     Medium,
-    /// After 2 s at the latest.
+    /// Wait up to 2 s.
     High,
-    /// As the server likes it.
+    /// Let the server decide.
     Auto,
 }
 
-/// The dialect of the protocol.
+/// Protocol dialects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum DialectArg {
-    /// As the server shows itself.
+    /// Detect from the server's first event.
     Auto,
-    /// The generally available protocol.
+    /// The generally available (GA) protocol.
     Ga,
     /// The protocol of `OpenAI-Beta: realtime=v1`.
     Beta,
-    /// The generally available protocol with a session as xAI has it.
+    /// GA events with xAI's session format.
     Mixed,
 }
