@@ -119,7 +119,11 @@ fn answer_to_a_spoken_turn(server: &SoundServer) -> Option<String> {
     assert_eq!(answer["interrupted"], false);
     let item_id = answer["item_id"].as_str().expect("an answer has an item");
     let sent = sent_sound(&outcome.home.path().join("trace.jsonl"), item_id);
-    assert!(number(&answer["heard_ms"]).abs_diff(sent.ms()) <= 1, "{answer}, but {} ms were sent", sent.ms());
+    assert!(
+        number(&answer["played_ms"]).abs_diff(sent.ms()) <= 1,
+        "{answer}, but {} ms were sent",
+        sent.ms()
+    );
     let trace = outcome.home.path().join("trace.jsonl");
     let own = |channel| Sound::read_channel(&outcome.home.path().join("call.wav"), channel).at_rate(RATE);
     // The first frame was heard a little before the call, and with it the recording, began.
@@ -194,7 +198,7 @@ fn speech_over_an_answer(server: &SoundServer) -> Option<String> {
     let truncate = truncate.expect("the server is told what was heard");
     assert_eq!(truncate["item_id"], greeting["item_id"]);
     let told = number(&truncate["audio_end_ms"]);
-    assert_eq!(told, number(&answer["heard_ms"]), "the user is told the same");
+    assert_eq!(told, number(&answer["played_ms"]), "the user is told the same");
     let sent = sent_sound(&trace, greeting["item_id"].as_str().expect("an answer has an item"));
     assert!(told < sent.ms(), "{told} of {} ms is no interruption", sent.ms());
 

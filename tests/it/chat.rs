@@ -65,7 +65,7 @@ fn an_answer_is_told_in_lines_of_json() {
     assert!(of("session").is_some());
     let answer = of("assistant").expect("it was answered");
     assert_eq!((&answer["final"], &answer["interrupted"]), (&true.into(), &false.into()));
-    assert_eq!(answer["heard_ms"], Value::Null, "nothing is to be heard");
+    assert_eq!(answer["played_ms"], Value::Null, "nothing is to be heard");
     assert!(answer["text"].as_str().is_some_and(|text| text.contains("**rtvoice**")));
     assert!(of("usage").is_some_and(|line| line["last"]["total_tokens"].as_u64() > Some(0)));
     assert_eq!(of("end").map(|line| line["reason"].clone()), Some("answered".into()));

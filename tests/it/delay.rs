@@ -28,18 +28,18 @@ fn a_spoken_turn_is_timed_against_an_endpoint() {
     let server = Server::start();
     let call = Program::rtvoice("talk --json --output null --model any --url").arg(&server.url);
     let outcome = call.arg("--input").arg(speech::hello_path()).run().expect_code(0);
-    let delays = lines(&outcome, "delay");
+    let delays = lines(&outcome, "latency");
     let [delay] = delays.as_slice() else { panic!("{delays:?}") };
     assert_eq!(delay["from"], "turn_end");
     assert_in_order(delay, &["speech_stopped_ms", "committed_ms", "created_ms", "first_byte_ms"]);
     assert_in_order(delay, &["first_byte_ms", "first_audio_ms", "first_sample_ms"]);
-    assert_eq!(delay["asked_ms"], Value::Null, "the server answers by itself");
-    assert_eq!(ms(delay, "answered_ms"), ms(delay, "first_sample_ms"));
+    assert_eq!(delay["requested_ms"], Value::Null, "the server answers by itself");
+    assert_eq!(ms(delay, "response_ms"), ms(delay, "first_sample_ms"));
     let here = ms(delay, "first_sample_ms") - ms(delay, "first_audio_ms");
-    assert!((ms(delay, "here_ms") - here).abs() < 0.2, "{delay}");
-    let end = &lines(&outcome, "end")[0]["delay"];
-    assert_eq!((&end["answers"], &end["answered_p95_ms"]), (&1.into(), &delay["answered_ms"]));
-    assert_eq!((&end["here_p50_ms"], &end["here_p95_ms"]), (&delay["here_ms"], &delay["here_ms"]));
+    assert!((ms(delay, "local_ms") - here).abs() < 0.2, "{delay}");
+    let end = &lines(&outcome, "end")[0]["latency"];
+    assert_eq!((&end["responses"], &end["response_p95_ms"]), (&1.into(), &delay["response_ms"]));
+    assert_eq!((&end["local_p50_ms"], &end["local_p95_ms"]), (&delay["local_ms"], &delay["local_ms"]));
 }
 
 #[test]
@@ -47,11 +47,11 @@ fn a_written_question_is_timed_to_its_first_word() {
     let server = Server::start();
     let chat = Program::rtvoice("chat keys --json --model any --url").arg(&server.url);
     let outcome = chat.run().expect_code(0);
-    let delays = lines(&outcome, "delay");
+    let delays = lines(&outcome, "latency");
     let [delay] = delays.as_slice() else { panic!("{delays:?}") };
-    assert_eq!((&delay["from"], &delay["here_ms"]), (&"typed".into(), &Value::Null));
-    assert_in_order(delay, &["asked_ms", "created_ms", "first_byte_ms", "answered_ms"]);
-    assert_eq!(lines(&outcome, "end")[0]["delay"]["here_p50_ms"], Value::Null);
+    assert_eq!((&delay["from"], &delay["local_ms"]), (&"typed".into(), &Value::Null));
+    assert_in_order(delay, &["requested_ms", "created_ms", "first_byte_ms", "response_ms"]);
+    assert_eq!(lines(&outcome, "end")[0]["latency"]["local_p50_ms"], Value::Null);
 }
 
 #[test]

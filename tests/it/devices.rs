@@ -54,7 +54,7 @@ fn is_heard_and_answered(server: &SoundServer, call: &Running) {
         line["final"] == true && line["text"].as_str().is_some_and(|text| text.contains("I heard you"))
     };
     let answer = call.wait_for_json(LIMIT, "assistant", is_answer);
-    assert!(answer["heard_ms"].as_u64() > Some(500), "it was played: {answer}");
+    assert!(answer["played_ms"].as_u64() > Some(500), "it was played: {answer}");
 }
 
 /// Returns the times at which sound was sent, in milliseconds.
@@ -72,9 +72,9 @@ fn a_call_outlives_its_sound_server_and_goes_on_when_it_is_back() {
     let lost = wait_for_device(&call, "microphone", "lost");
     wait_for_device(&call, "speaker", "lost");
     server.restart();
-    let back = wait_for_device(&call, "microphone", "back");
+    let back = wait_for_device(&call, "microphone", "recovered");
     assert_eq!(back["name"], "Test-Microphone");
-    wait_for_device(&call, "speaker", "back");
+    wait_for_device(&call, "speaker", "recovered");
     is_heard_and_answered(&server, &call);
     call.signal(Signal::INT);
     let outcome = call.wait(LIMIT).expect_code(130);
@@ -101,8 +101,8 @@ fn an_answer_that_finds_no_speaker_is_stopped_and_the_endpoint_knows_where() {
     let cut = call.wait_for_json(LIMIT, "assistant", |line| line["final"] == true);
     assert_eq!(cut["interrupted"], true);
     server.restart();
-    wait_for_device(&call, "speaker", "back");
-    wait_for_device(&call, "microphone", "back");
+    wait_for_device(&call, "speaker", "recovered");
+    wait_for_device(&call, "microphone", "recovered");
     is_heard_and_answered(&server, &call);
     call.signal(Signal::INT);
     let outcome = call.wait(LIMIT).expect_code(130);
@@ -110,7 +110,7 @@ fn an_answer_that_finds_no_speaker_is_stopped_and_the_endpoint_knows_where() {
         std::fs::read_to_string(outcome.home.path().join("trace.jsonl")).expect("the trace is written");
     let lines = json_lines(&text);
     let truncate = lines.iter().find(|line| line["event"]["type"] == "conversation.item.truncate");
-    assert_eq!(truncate.map(|line| &line["event"]["audio_end_ms"]), Some(&cut["heard_ms"]));
+    assert_eq!(truncate.map(|line| &line["event"]["audio_end_ms"]), Some(&cut["played_ms"]));
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn a_sound_server_that_hangs_is_noticed_and_taken_back() {
     let lost = wait_for_device(&call, "microphone", "lost");
     assert!(lost["message"].as_str().is_some_and(|text| text.contains("has not answered")), "{lost}");
     server.signal(Signal::CONT);
-    wait_for_device(&call, "microphone", "back");
+    wait_for_device(&call, "microphone", "recovered");
     is_heard_and_answered(&server, &call);
     // It must not keep the program from ending either.
     server.signal(Signal::STOP);
@@ -243,7 +243,7 @@ fn the_system_s_new_choice_is_followed_and_a_named_device_is_waited_for() {
     server.control(&["unload-module", module.split('\t').next().expect("a number")]);
     wait_for_device(&call, "speaker", "lost");
     server.add_speaker("second");
-    assert_eq!(wait_for_device(&call, "speaker", "back")["name"], "second");
+    assert_eq!(wait_for_device(&call, "speaker", "recovered")["name"], "second");
     call.signal(Signal::INT);
     call.wait(LIMIT).expect_code(130);
 }
@@ -284,7 +284,7 @@ fn a_device_is_chosen_on_the_screen_and_remembered_for_the_profile() {
     let gone = gone.replace("pulseaudio:second", "pulseaudio:unplugged");
     std::fs::write(state.join("rtvoice/devices.json"), gone).expect("the folder takes files");
     let call = next(&state);
-    assert_eq!(wait_for_device(&call, "speaker", "instead")["name"], "Test-Speaker");
+    assert_eq!(wait_for_device(&call, "speaker", "substitute")["name"], "Test-Speaker");
     call.signal(Signal::INT);
     call.wait(LIMIT).expect_code(130);
     terminal.send(CONTROL_C);
@@ -339,7 +339,7 @@ fn devices_are_listed_and_a_microphone_is_measured() {
     let meter = Program::rtvoice("devices --meter --json --input microphone").envs(server.env()).start();
     wait_for_device(&meter, "microphone", "silent");
     server.say("how loud is this");
-    wait_for_device(&meter, "microphone", "sounds");
+    wait_for_device(&meter, "microphone", "active");
     meter.wait_for_json(LIMIT, "level", |line| line["dbfs"].as_f64() > Some(-40.0));
     meter.signal(Signal::INT);
     meter.wait(LIMIT).expect_code(130);

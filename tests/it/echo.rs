@@ -81,7 +81,7 @@ fn hear_the_greeting(server: &SoundServer) -> Option<String> {
     }
     let told = of_type(&lines, "echo");
     assert!(told.iter().all(|line| line["mode"] == "aec"), "{told:?}");
-    let best = told.iter().filter_map(|line| line["enhancement_db"].as_f64()).fold(0.0, f64::max);
+    let best = told.iter().filter_map(|line| line["erle_db"].as_f64()).fold(0.0, f64::max);
     assert!(
         told.iter().any(|line| line["delay_ms"].as_u64().is_some_and(|delay| (50..400).contains(&delay)))
     );

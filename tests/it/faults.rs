@@ -56,7 +56,7 @@ impl Calls {
             let lost = LOSSES.map(|(fault, says)| (fault, says, scope.spawn(|| call(fault, end_once_away))));
             let silenced = scope.spawn(|| {
                 call("silence", |call| {
-                    let is_heard = |line: &Value| line["heard_ms"].as_u64() > Some(100);
+                    let is_heard = |line: &Value| line["played_ms"].as_u64() > Some(100);
                     call.wait_for_json(LIMIT, "assistant", is_heard);
                     call.signal(Signal::TERM);
                 })
@@ -87,7 +87,7 @@ fn call(fault: &str, meanwhile: impl Fn(&Running)) -> Outcome {
 
 /// Ends a call whose connection is away.
 fn end_once_away(call: &Running) {
-    call.wait_for_json(LIMIT, "connection", |line| line["state"] == "away");
+    call.wait_for_json(LIMIT, "connection", |line| line["state"] == "reconnecting");
     call.signal(Signal::INT);
 }
 
@@ -104,7 +104,7 @@ fn last(outcome: &Outcome, kind: &str) -> Value {
 fn assert_heard_as_told(outcome: &Outcome, name: &str) {
     let written = u64::try_from(answer(outcome).ms()).expect("a length is small");
     let line = last(outcome, "assistant");
-    let told = line["heard_ms"].as_u64().unwrap_or_else(|| panic!("{name}: heard nothing: {line}"));
+    let told = line["played_ms"].as_u64().unwrap_or_else(|| panic!("{name}: heard nothing: {line}"));
     assert!(told.abs_diff(written) <= TOLERANCE_MS, "{name}: heard {told} ms of {written} ms");
     assert_eq!(line["final"], true, "{name}: {line}");
 }
@@ -134,7 +134,7 @@ fn an_answer_that_breaks_off_is_told_as_far_as_it_was_heard() {
         assert_eq!(outcome.code, Some(130), "{fault}: {} {}", outcome.stderr, outcome.text());
         let line = last(outcome, "assistant");
         assert_eq!((&line["final"], &line["interrupted"]), (&true.into(), &true.into()), "{fault}: {line}");
-        assert!(line["heard_ms"].as_u64() > Some(0), "{fault}: {line}");
+        assert!(line["played_ms"].as_u64() > Some(0), "{fault}: {line}");
         assert!(answer(outcome).ms() > 0, "{fault}");
         let told = last(outcome, "info")["message"].as_str().unwrap_or_default().to_owned();
         assert!(told.starts_with(says) && told.ends_with("trying again"), "{fault}: {told}");

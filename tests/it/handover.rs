@@ -104,7 +104,7 @@ fn hold(sound: &SoundServer) -> Option<String> {
 fn moves_ms(lines: &[Value]) -> Vec<usize> {
     let number = |value: &Value| value.as_u64().and_then(|number| usize::try_from(number).ok());
     let began = lines.iter().find_map(|line| {
-        let heard = number(&line["heard_ms"]).filter(|heard| *heard > 0)?;
+        let heard = number(&line["played_ms"]).filter(|heard| *heard > 0)?;
         number(&line["at_ms"])?.checked_sub(heard)
     });
     let began = began.expect("the tone was heard");

@@ -86,7 +86,7 @@ fn hold(sound: &SoundServer) -> Option<String> {
 
     let lines = outcome.json_lines();
     let cut = lines.iter().filter(|line| line["type"] == "assistant" && line["interrupted"] == true);
-    let shown: Vec<Option<u64>> = cut.map(|line| line["heard_ms"].as_u64()).collect();
+    let shown: Vec<Option<u64>> = cut.map(|line| line["played_ms"].as_u64()).collect();
     assert_eq!(shown, told.iter().map(|told| Some(told.audio_end_ms)).collect::<Vec<_>>());
     let away = |told: &Told| {
         let sounded = sounded_ms(&recording, &answers[told.answer], told)?;

@@ -160,7 +160,7 @@ fn the_lines_tell_what_they_tell_of_turns_that_the_server_finds() {
         .collect();
     let turns = committed_ms(&sent(&CALLS.two, Dialect::Ga));
     assert_eq!(places, [0, turns[0], turns[0], turns[0] + turns[1]]);
-    let delays = of_type(&lines, "delay");
+    let delays = of_type(&lines, "latency");
     assert_eq!(delays.len(), 2, "{delays:?}");
     for delay in delays {
         assert_eq!(delay["from"], "turn_end");
@@ -231,11 +231,11 @@ fn speak_in_a_room(server: &SoundServer) -> Option<String> {
     let first = call.wait_for_json(LIMIT, "assistant", |line| line["final"] == true);
     server.say("yes");
     let of_second = |line: &Value| line["item_id"] != first["item_id"];
-    call.wait_for_json(LIMIT, "assistant", |line| of_second(line) && line["heard_ms"].as_u64() > Some(300));
+    call.wait_for_json(LIMIT, "assistant", |line| of_second(line) && line["played_ms"].as_u64() > Some(300));
     server.say("stop, stop, there is something else");
     let second = call.wait_for_json(LIMIT, "assistant", |line| of_second(line) && line["final"] == true);
     call.wait_for_json(LIMIT, "assistant", |line| {
-        of_second(line) && line["item_id"] != second["item_id"] && line["heard_ms"].as_u64() > Some(0)
+        of_second(line) && line["item_id"] != second["item_id"] && line["played_ms"].as_u64() > Some(0)
     });
     call.signal(Signal::INT);
     let outcome = call.wait(LIMIT).expect_code(130);

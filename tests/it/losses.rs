@@ -308,7 +308,7 @@ fn what_makes_no_sense_changes_nothing() {
             let text = answers[0]["text"].as_str().unwrap_or_default();
             assert_eq!(text.matches("I heard you speak for").count(), 1, "{name}: {text}");
             let written = Sound::read(&held.outcome.home.path().join("answer.wav"));
-            let heard = answers[0]["heard_ms"].as_u64().unwrap_or_default();
+            let heard = answers[0]["played_ms"].as_u64().unwrap_or_default();
             let written = u64::try_from(written.ms()).expect("a length is small");
             assert!(heard.abs_diff(written) <= 1, "{name}: heard {heard} ms of {written} ms");
             // What could not be decoded is reported at the end.
@@ -345,7 +345,7 @@ fn typed(door: &Between, event: &str, asked: usize) {
     terminal.wait_for_text(LIMIT, "\"state\":\"live\"");
     terminal.send("hello\r");
     terminal.wait_for_text(LIMIT, "connected again, ");
-    terminal.wait_for_text(LIMIT, "\"final\":true,\"heard_ms\":null");
+    terminal.wait_for_text(LIMIT, "\"final\":true,\"played_ms\":null");
     terminal.send("\u{4}");
     let left = terminal.wait(LIMIT).expect_code(0);
     holds_no_key("the screen", &left.bytes);

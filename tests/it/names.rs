@@ -53,7 +53,7 @@ fn check_json(way: &str, outcome: &Outcome) {
         assert_eq!(told, expected.collect::<Vec<_>>(), "{way}: {}", outcome.text());
     }
     let answers = lines.iter().filter(|line| line["type"] == "assistant" && line["final"] == true);
-    let heard: Vec<&Value> = answers.map(|line| &line["heard_ms"]).collect();
+    let heard: Vec<&Value> = answers.map(|line| &line["played_ms"]).collect();
     assert_eq!(heard, [1_000; SESSIONS], "{way}: each was heard");
 }
 

@@ -290,7 +290,7 @@ fn a_call_in_g711_is_held() {
     let program = with_file("talk --json --trace trace.jsonl", &file);
     let outcome = program.run().expect_code(0);
     let answers = outcome.json_lines().into_iter().filter(|line| line["type"] == "assistant");
-    let heard = answers.filter_map(|line| line["heard_ms"].as_u64()).max();
+    let heard = answers.filter_map(|line| line["played_ms"].as_u64()).max();
     assert!(heard.is_some_and(|ms| ms > 200), "{}", outcome.text());
     let trace = fs::read_to_string(outcome.home.path().join("trace.jsonl")).expect("it was written");
     assert!(

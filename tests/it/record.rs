@@ -62,7 +62,7 @@ fn record_both_sides() -> Option<String> {
     let spoken = left.loud_ms(SPEECH_DBFS).expect("speech");
     assert!(heard.at_ms as usize > spoken.end, "{spoken:?} was answered at {heard:?}");
     let live = time_of(&outcome, "connection", |line| line["state"] == "live");
-    let heard_at = time_of(&outcome, "assistant", |line| line["heard_ms"].as_u64() > Some(0)) - live;
+    let heard_at = time_of(&outcome, "assistant", |line| line["played_ms"].as_u64() > Some(0)) - live;
     let is_right = whole.end.abs_diff(there.end) <= 30 && heard_at.abs_diff(heard.at_ms as usize) <= NEAR_MS;
     (!is_right).then(|| format!("{whole:?} of {there:?}, at {heard_at} ms, recorded at {heard:?}"))
 }
@@ -78,7 +78,7 @@ fn record_until_a_crash() -> Option<String> {
     let path = program.file("call.wav");
     let call = program.start();
     let live = at_ms(&call.wait_for_json(LIMIT, "connection", |line| line["state"] == "live"));
-    let heard = call.wait_for_json(LIMIT, "assistant", |line| line["heard_ms"].as_u64() > Some(2_000));
+    let heard = call.wait_for_json(LIMIT, "assistant", |line| line["played_ms"].as_u64() > Some(2_000));
     call.signal(Signal::KILL);
     let outcome = call.wait(LIMIT);
     assert_eq!(outcome.code, None, "it was killed");

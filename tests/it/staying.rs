@@ -31,7 +31,7 @@ fn a_call_goes_on_when_its_endpoint_comes_back() {
     let told = |value: &serde_json::Value| value["final"] == true;
     call.wait_for_json(LIMIT, "assistant", told);
     endpoint.signal(Signal::KILL);
-    call.wait_for_json(LIMIT, "connection", |value| value["state"] == "away");
+    call.wait_for_json(LIMIT, "connection", |value| value["state"] == "reconnecting");
     let (_endpoint, _) = serve(&port);
     call.wait_for_json(LIMIT, "info", |value| value["message"] == "connected again, 1 turn kept");
     call.signal(Signal::INT);

@@ -67,7 +67,7 @@ impl Calls {
             let interrupted_beta = scope.spawn(|| interrupt("--dialect beta", Signal::TERM));
             let silent = scope.spawn(|| {
                 let call = Program::rtvoice("talk --demo --json --input null --output answer.wav").start();
-                let greets = |line: &Value| line["heard_ms"].as_u64() > Some(100);
+                let greets = |line: &Value| line["played_ms"].as_u64() > Some(100);
                 call.wait_for_json(LIMIT, "assistant", greets);
                 call.signal(Signal::INT);
                 call.wait(LIMIT)
@@ -175,7 +175,7 @@ fn the_lines_of_a_call_tell_its_story() {
 fn the_answer_is_in_the_file_as_clear_speech_that_ends_with_what_was_said() {
     let answer = Sound::read(&file_of(&CALLS.file, "answer.wav"));
     let ms = u64::try_from(answer.ms()).expect("a length is small");
-    let heard_ms = last(&CALLS.file.json_lines(), "assistant")["heard_ms"].as_u64().expect("it was heard");
+    let heard_ms = last(&CALLS.file.json_lines(), "assistant")["played_ms"].as_u64().expect("it was heard");
     assert!(heard_ms.abs_diff(ms) <= TOLERANCE_MS, "heard {heard_ms} ms of {ms} ms");
     assert!(answer.dbfs() > SPEECH_DBFS, "{} dBFS", answer.dbfs());
     let pauses = answer.gaps_ms(-60.0, PAUSE_MS);
@@ -226,7 +226,7 @@ fn speech_over_the_answer_cuts_it_off_where_it_was_heard() {
         assert_eq!(outcome.code, Some(code), "{}", outcome.stderr);
         let lines = outcome.json_lines();
         let cut = lines.iter().find(|line| line["interrupted"] == true && line["final"] == true);
-        let heard_ms = cut.and_then(|line| line["heard_ms"].as_u64()).expect("it was cut off");
+        let heard_ms = cut.and_then(|line| line["played_ms"].as_u64()).expect("it was cut off");
         let sent = schema.check_trace(&file_of(outcome, "trace.jsonl"));
         let truncate = last(&sent, "conversation.item.truncate");
         assert_eq!(truncate["audio_end_ms"], heard_ms);
@@ -245,7 +245,7 @@ fn a_signal_ends_a_call_with_its_number_and_a_whole_file() {
     assert_eq!((&end["reason"], &end["signal"]), (&"signal".into(), &2.into()));
     let answer = last(&lines, "assistant");
     assert_eq!((&answer["final"], &answer["interrupted"]), (&true.into(), &true.into()));
-    let heard_ms = answer["heard_ms"].as_u64().expect("it was heard");
+    let heard_ms = answer["played_ms"].as_u64().expect("it was heard");
     let written = Sound::read(&file_of(&CALLS.silent, "answer.wav"));
     let written_ms = u64::try_from(written.ms()).expect("a length is small");
     assert!(heard_ms.abs_diff(written_ms) <= TOLERANCE_MS, "heard {heard_ms} ms of {written_ms} ms");

@@ -74,13 +74,13 @@ pub fn state(which: Side, state: &DeviceState) -> (NoticeSeverity, String) {
 pub fn word(state: &DeviceState) -> &'static str {
     match state {
         DeviceState::Open(_) => "open",
-        DeviceState::Instead(_) => "instead",
+        DeviceState::Instead(_) => "substitute",
         DeviceState::Lost(_) => "lost",
-        DeviceState::Back(_) => "back",
+        DeviceState::Back(_) => "recovered",
         DeviceState::Changed(_) => "changed",
         DeviceState::Closed => "closed",
         DeviceState::Silent(_) => "silent",
-        DeviceState::Sounds => "sounds",
+        DeviceState::Sounds => "active",
         DeviceState::Refused(_) => "refused",
     }
 }

@@ -1,5 +1,6 @@
-//! One JSON object a line for programs that listen in.
+//! `--json`: one JSON object per line, for programs.
 
+use std::collections::HashMap;
 use std::io::{self, Write};
 use std::time::Duration;
 
@@ -8,8 +9,8 @@ use serde::Serialize;
 use crate::protocol::events::response::{TokenDetails, Usage};
 use crate::session::io::delay::{Delay, DelayOrigin, Delays};
 use crate::session::io::{
-    AssistantLine, ConnectionState, DeviceEntry, EchoMode, EchoStatus, EndReason, Failure, Limit, Notice,
-    Ready, TurnState, UsageReport, UserUtterance,
+    ConnectionState, DeviceEntry, EchoMode, EchoStatus, EndReason, Failure, Limit, Notice, Ready, TurnState,
+    UsageReport,
 };
 use crate::ui::output::presenter::NoticeWriter;
 use crate::ui::text::devices;
@@ -19,10 +20,10 @@ use crate::ui::text::sanitize::sanitize;
 /// Which notices are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum JsonDetail {
-    /// What happens in the call.
+    /// The events of a call.
     #[default]
     Call,
-    /// Also what only a developer wants to see.
+    /// Debugging details too.
     Debug,
 }
 
@@ -32,17 +33,19 @@ pub struct JsonLines<W> {
     writer: W,
     detail: JsonDetail,
     file: Option<String>,
-    /// How long the answers took so far.
+    /// Latency of the call so far, for its end.
     delays: Option<Delays>,
+    /// Text written so far, by the item of each line that is not final yet.
+    open: HashMap<String, String>,
 }
 
 impl<W: Write> JsonLines<W> {
-    /// Returns a front that writes to `writer`.
+    /// Writes to `writer`.
     pub fn new(writer: W, detail: JsonDetail) -> Self {
-        Self { writer, detail, file: None, delays: None }
+        Self { writer, detail, file: None, delays: None, open: HashMap::new() }
     }
 
-    /// Names the file that is heard in every line.
+    /// Adds the name of the input file to every line.
     pub fn of_file(self, file: Option<&str>) -> Self {
         Self { file: clean(file), ..self }
     }
@@ -50,6 +53,24 @@ impl<W: Write> JsonLines<W> {
     /// Returns the writer.
     pub fn into_inner(self) -> W {
         self.writer
+    }
+
+    /// Returns what a line adds to the text already written for its item: the whole text goes out once, in the
+    /// final line, so that the output stays linear in the length of an answer. A text that was revised rather
+    /// than extended is written whole.
+    fn progress(&mut self, item_id: &str, text: &str, is_final: bool) -> LineText {
+        let text = sanitized(text);
+        let written = self.open.remove(item_id);
+        if is_final {
+            return LineText::Whole { text };
+        }
+        let line = match written.as_deref().map_or(Some(text.as_str()), |written| text.strip_prefix(written))
+        {
+            Some(delta) => LineText::Added { delta: delta.to_owned() },
+            None => LineText::Whole { text: text.clone() },
+        };
+        self.open.insert(item_id.to_owned(), text);
+        line
     }
 }
 
@@ -62,7 +83,21 @@ impl<W: Write> NoticeWriter for JsonLines<W> {
             self.delays = Some(report.all);
         }
         let at_ms = u64::try_from(at.as_millis()).unwrap_or(u64::MAX);
-        let body = body(notice, self.delays.as_ref());
+        let body = match notice {
+            Notice::User(line) => JsonBody::User {
+                item_id: sanitized(&line.item_id),
+                text: self.progress(&line.item_id, &line.text, line.is_final),
+                r#final: line.is_final,
+            },
+            Notice::Assistant(line) => JsonBody::Assistant {
+                item_id: sanitized(&line.item_id),
+                text: self.progress(&line.item_id, &line.text, line.is_final),
+                r#final: line.is_final,
+                played_ms: line.heard_ms,
+                interrupted: line.interrupted,
+            },
+            other => body(other, self.delays.as_ref()),
+        };
         let record = JsonRecord { kind: kind(notice), at_ms, file: self.file.as_deref(), body };
         self.writer.write_all(json::line(&record)?.as_bytes())?;
         self.writer.flush()
@@ -80,7 +115,15 @@ struct JsonRecord<'a> {
     body: JsonBody,
 }
 
-/// What follows `type` and `at_ms`; `null` where something is not known.
+/// The text of a line of the conversation.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum LineText {
+    Added { delta: String },
+    Whole { text: String },
+}
+
+/// The fields after `type` and `at_ms`; `null` if unknown.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum JsonBody {
@@ -102,14 +145,16 @@ enum JsonBody {
     },
     User {
         item_id: String,
-        text: String,
+        #[serde(flatten)]
+        text: LineText,
         r#final: bool,
     },
     Assistant {
         item_id: String,
-        text: String,
+        #[serde(flatten)]
+        text: LineText,
         r#final: bool,
-        heard_ms: Option<u64>,
+        played_ms: Option<u64>,
         interrupted: bool,
     },
     Usage {
@@ -119,15 +164,15 @@ enum JsonBody {
         total_usd: f64,
         unpriced: u64,
         transcribed_seconds: f64,
-        unknown: u64,
+        unreported: u64,
     },
     Delay {
         from: &'static str,
-        answered_ms: f64,
-        here_ms: Option<f64>,
+        response_ms: f64,
+        local_ms: Option<f64>,
         speech_stopped_ms: Option<f64>,
         committed_ms: Option<f64>,
-        asked_ms: Option<f64>,
+        requested_ms: Option<f64>,
         created_ms: Option<f64>,
         first_byte_ms: f64,
         first_audio_ms: Option<f64>,
@@ -149,8 +194,8 @@ enum JsonBody {
     Echo {
         mode: &'static str,
         delay_ms: Option<u64>,
-        loss_db: Option<f32>,
-        enhancement_db: Option<f32>,
+        erl_db: Option<f32>,
+        erle_db: Option<f32>,
     },
     Error {
         code: Option<String>,
@@ -164,18 +209,18 @@ enum JsonBody {
         code: Option<String>,
         message: Option<String>,
         signal: Option<i32>,
-        delay: Option<LatencySummary>,
+        latency: Option<LatencySummary>,
     },
 }
 
-/// How long the answers of a call took.
+/// Latency of the responses of a call.
 #[derive(Serialize)]
 struct LatencySummary {
-    answers: usize,
-    answered_p50_ms: f64,
-    answered_p95_ms: f64,
-    here_p50_ms: Option<f64>,
-    here_p95_ms: Option<f64>,
+    responses: usize,
+    response_p50_ms: f64,
+    response_p95_ms: f64,
+    local_p50_ms: Option<f64>,
+    local_p95_ms: Option<f64>,
 }
 
 #[derive(Serialize)]
@@ -218,7 +263,7 @@ fn kind(notice: &Notice) -> &'static str {
         Notice::SpeakNow => "speak_now",
         Notice::Device(..) => "device",
         Notice::Devices(_) => "devices",
-        Notice::Delay(_) => "delay",
+        Notice::Delay(_) => "latency",
         Notice::Muted(_) => "muted",
         Notice::Echo(_) => "echo",
         Notice::Error { .. } => "error",
@@ -228,7 +273,7 @@ fn kind(notice: &Notice) -> &'static str {
     }
 }
 
-/// `delays` are those of the call so far, for its end.
+/// Returns the fields of a notice; `delays` is the latency of the call so far.
 fn body(notice: &Notice, delays: Option<&Delays>) -> JsonBody {
     match notice {
         Notice::Connection(connection) => JsonBody::Connection { state: connection_word(*connection) },
@@ -237,10 +282,8 @@ fn body(notice: &Notice, delays: Option<&Delays>) -> JsonBody {
             JsonBody::Speech { audio_ms: *audio_ms }
         }
         Notice::Turn(turn) => JsonBody::Turn { turn: turn_word(*turn) },
-        Notice::User(line) => user(line),
-        Notice::Assistant(line) => assistant(line),
         Notice::Usage(report) => usage(report),
-        Notice::SpeakNow => JsonBody::Nothing {},
+        Notice::User(_) | Notice::Assistant(_) | Notice::SpeakNow => JsonBody::Nothing {},
         Notice::Device(side, state) => JsonBody::Device {
             device: devices::side(*side),
             state: devices::word(state),
@@ -276,13 +319,13 @@ fn echo_body(echo: &EchoStatus) -> JsonBody {
         EchoMode::Duck => "duck",
         EchoMode::HalfDuplex => "half",
     };
-    // A tenth of a decibel is more than can be measured.
+    // The measurement is no finer than 0.1 dB.
     let tenths = |decibels: Option<f32>| decibels.map(|decibels| (decibels * 10.0).round() / 10.0);
     JsonBody::Echo {
         mode,
         delay_ms: echo.delay_ms,
-        loss_db: tenths(echo.loss_db),
-        enhancement_db: tenths(echo.enhancement_db),
+        erl_db: tenths(echo.loss_db),
+        erle_db: tenths(echo.enhancement_db),
     }
 }
 
@@ -296,20 +339,6 @@ fn session(ready: &Ready) -> JsonBody {
     }
 }
 
-fn user(line: &UserUtterance) -> JsonBody {
-    JsonBody::User { item_id: sanitized(&line.item_id), text: sanitized(&line.text), r#final: line.is_final }
-}
-
-fn assistant(line: &AssistantLine) -> JsonBody {
-    JsonBody::Assistant {
-        item_id: sanitized(&line.item_id),
-        text: sanitized(&line.text),
-        r#final: line.is_final,
-        heard_ms: line.heard_ms,
-        interrupted: line.interrupted,
-    }
-}
-
 fn usage(report: &UsageReport) -> JsonBody {
     JsonBody::Usage {
         last: report.last.as_ref().map(counts).map(Box::new),
@@ -318,7 +347,7 @@ fn usage(report: &UsageReport) -> JsonBody {
         total_usd: report.total_usd,
         unpriced: report.unpriced,
         transcribed_seconds: report.transcribed_seconds,
-        unknown: report.unknown,
+        unreported: report.unknown,
     }
 }
 
@@ -330,11 +359,11 @@ fn delay(delay: &Delay) -> JsonBody {
             DelayOrigin::Commit => "commit",
             DelayOrigin::Typed => "typed",
         },
-        answered_ms: ms(delay.answered()),
-        here_ms: delay.here().map(ms),
+        response_ms: ms(delay.answered()),
+        local_ms: delay.here().map(ms),
         speech_stopped_ms: delay.speech_stopped.map(ms),
         committed_ms: delay.committed.map(ms),
-        asked_ms: delay.asked.map(ms),
+        requested_ms: delay.asked.map(ms),
         created_ms: delay.created.map(ms),
         first_byte_ms: ms(delay.first_byte),
         first_audio_ms: delay.first_audio.map(ms),
@@ -344,11 +373,11 @@ fn delay(delay: &Delay) -> JsonBody {
 
 fn summary(delays: &Delays) -> LatencySummary {
     LatencySummary {
-        answers: delays.answers,
-        answered_p50_ms: ms(delays.answered.p50),
-        answered_p95_ms: ms(delays.answered.p95),
-        here_p50_ms: delays.here.map(|here| ms(here.p50)),
-        here_p95_ms: delays.here.map(|here| ms(here.p95)),
+        responses: delays.answers,
+        response_p50_ms: ms(delays.answered.p50),
+        response_p95_ms: ms(delays.answered.p95),
+        local_p50_ms: delays.here.map(|here| ms(here.p50)),
+        local_p95_ms: delays.here.map(|here| ms(here.p95)),
     }
 }
 
@@ -373,13 +402,13 @@ fn counts(usage: &Usage) -> StreamCounts {
 
 fn end(reason: &EndReason, delays: Option<&Delays>) -> JsonBody {
     let delay = || delays.map(summary);
-    let plain = |reason| JsonBody::End { reason, code: None, message: None, signal: None, delay: delay() };
+    let plain = |reason| JsonBody::End { reason, code: None, message: None, signal: None, latency: delay() };
     let failed = |reason, failure: &Failure| JsonBody::End {
         reason,
         code: clean(failure.code.as_deref()),
         message: Some(sanitized(&failure.message)),
         signal: None,
-        delay: delay(),
+        latency: delay(),
     };
     match reason {
         EndReason::User => plain("user"),
@@ -388,7 +417,7 @@ fn end(reason: &EndReason, delays: Option<&Delays>) -> JsonBody {
             code: None,
             message: None,
             signal: Some(*number),
-            delay: delay(),
+            latency: delay(),
         },
         EndReason::InputEnded => plain("input_ended"),
         EndReason::Answered => plain("answered"),
@@ -396,7 +425,7 @@ fn end(reason: &EndReason, delays: Option<&Delays>) -> JsonBody {
         EndReason::Limit(Limit::Cost) => plain("max_cost"),
         EndReason::ServerClosed(said) => {
             let message = Some(sanitized(said)).filter(|message| !message.is_empty());
-            JsonBody::End { reason: "server_closed", code: None, message, signal: None, delay: delay() }
+            JsonBody::End { reason: "server_closed", code: None, message, signal: None, latency: delay() }
         }
         EndReason::NoInput(what) => failed("no_input", &Failure { message: what.clone(), code: None }),
         EndReason::Unanswered(what) => {
@@ -412,7 +441,7 @@ fn connection_word(connection: ConnectionState) -> &'static str {
         ConnectionState::Connecting => "connecting",
         ConnectionState::Configuring => "configuring",
         ConnectionState::Live => "live",
-        ConnectionState::Reconnecting => "away",
+        ConnectionState::Reconnecting => "reconnecting",
         ConnectionState::Closing => "closing",
         ConnectionState::Closed => "closed",
     }
@@ -427,7 +456,7 @@ fn turn_word(turn: TurnState) -> &'static str {
     }
 }
 
-/// JSON escapes control characters, but whoever prints the decoded text is not to be fooled either.
+/// JSON escapes control characters, but a program may print the decoded text.
 fn sanitized(text: &str) -> String {
     sanitize(text).into_owned()
 }
