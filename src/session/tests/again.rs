@@ -164,7 +164,7 @@ fn a_gateway_that_closes_an_idle_line_is_come_back_to_quietly() {
         call.pass(sec(60));
         call.outputs.clear();
         call.put(Input::Closed(cause.clone()));
-        assert_eq!(call.story(), ["connection Away"], "{cause:?}");
+        assert_eq!(call.story(), ["connection Reconnecting"], "{cause:?}");
         call.pass(sec(1));
         call.configured();
         assert!(!call.story().iter().any(|line| line.starts_with("info")));

@@ -172,7 +172,7 @@ fn errors_before_session_updated_are_warnings() {
     assert!(story.contains(&"connection Live".to_owned()) && call.ended().is_none(), "{story:?}");
     // They are no reason for what goes wrong later.
     call.put(Input::Closed(CloseCause::Broken("reset".into())));
-    assert!(call.story().contains(&"connection Away".to_owned()));
+    assert!(call.story().contains(&"connection Reconnecting".to_owned()));
 }
 
 #[test]

@@ -42,7 +42,7 @@ fn turn(call: &mut Call) {
 fn a_lost_connection_is_tried_again_after_a_short_pause() {
     let mut call = Call::live(plan());
     broken(&mut call);
-    assert_eq!(call.story(), ["info the connection broke: reset: trying again", "connection Away"]);
+    assert_eq!(call.story(), ["info the connection broke: reset: trying again", "connection Reconnecting"]);
     call.pass(ms(374));
     assert_eq!(opens(&call), 0);
     call.pass(ms(251));
