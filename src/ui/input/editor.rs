@@ -1,301 +1,130 @@
-//! What the user is doing at the screen: the line being typed, the scrolling, the help.
-
-use unicode_segmentation::{GraphemeCursor, UnicodeSegmentation};
+//! The state of the screen that the session does not know: the text being typed, scrolling, overlays.
 
 use crate::ui::input::push_to_talk::PushToTalkKey;
-use crate::ui::text::sanitize;
+use crate::ui::input::text_area::{MAX_CHARS, TextArea, TextTooLong};
 use crate::ui::view::DrawResult;
 
-/// The longest text that can be typed or pasted, in bytes: more is slow to draw and no server takes it well.
-pub const MOST_BYTES: usize = 32 * 1024;
-
-/// The state of the screen that the session knows nothing of.
+/// The state of the screen that the session does not know.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Editor {
-    /// What has been typed; displayable, may have several lines.
-    text: String,
-    /// In bytes of `text`, between two grapheme clusters.
-    cursor: usize,
+    /// The text being typed.
+    pub area: TextArea,
+    /// Texts sent before, oldest first.
+    sent: Vec<String>,
+    /// The recalled text, by its index in `sent`, and the draft that it replaced.
+    recalled: Option<(usize, String)>,
     /// Whether the list of keys is shown.
     pub help: bool,
-    /// Which row of the list of devices is chosen, while that is shown.
+    /// The selected row of the list of devices, while that is shown.
     pub picker: Option<usize>,
-    /// How many lines of the talk are below what is seen.
+    /// Lines of the conversation below the visible ones.
     pub scroll: usize,
-    /// How many lines of the talk are seen, by the last drawing.
+    /// Visible lines of the conversation, by the last drawing.
     pub page: usize,
-    /// How many lines the talk had, by the last drawing; only known while it is scrolled.
+    /// All lines of the conversation, by the last drawing; known only while it is scrolled.
     pub total: Option<usize>,
-    /// Whether the whole screen is to be drawn again.
+    /// Whether the whole screen must be drawn again.
     pub repaint: bool,
-    /// Something about the typing that the user should know, until the next key.
-    pub remark: Option<&'static str>,
-    /// The key that makes turns by hand.
+    /// A message about the typing, until the next key.
+    pub remark: Option<String>,
+    /// The key for turns by hand.
     pub talk_key: PushToTalkKey,
 }
 
 impl Editor {
-    /// Returns what has been typed.
-    pub fn text(&self) -> &str {
-        &self.text
-    }
-
-    /// Returns where the cursor stands, in bytes of the text.
-    pub fn cursor(&self) -> usize {
-        self.cursor
-    }
-
     /// Returns whether nothing has been typed.
     pub fn is_empty(&self) -> bool {
-        self.text.is_empty()
+        self.area.is_empty()
     }
 
-    /// Takes note of what a drawing found out.
+    /// Takes the results of a drawing that the next keys need.
     pub fn settle(&mut self, drawn: &DrawResult) {
         (self.page, self.scroll, self.total) = (drawn.page, drawn.scroll, drawn.total);
+        self.area.set_columns(drawn.input_columns);
     }
 
-    /// Puts text in at the cursor, sanitised. Terminals paste a new line as a carriage return. What would be too much is left out, and a remark says so.
+    /// Inserts typed text at the cursor.
     pub fn insert(&mut self, text: &str) {
-        let text = text.replace("\r\n", "\n").replace('\r', "\n");
-        let clean = sanitize::displayable(&text);
-        let room = clean.floor_char_boundary(MOST_BYTES.saturating_sub(self.text.len()));
-        if room < clean.len() {
-            self.remark = Some("the text was too long and has been cut");
+        let result = self.area.insert(text);
+        self.report(result);
+    }
+
+    /// Inserts pasted text at the cursor.
+    pub fn paste(&mut self, text: &str) {
+        let result = self.area.paste_text(text);
+        self.report(result);
+    }
+
+    fn report(&mut self, result: Result<(), TextTooLong>) {
+        if let Err(TextTooLong { left_out }) = result {
+            self.remark = Some(format!("text limit of {MAX_CHARS} characters reached: {left_out} left out"));
         }
-        self.text.insert_str(self.cursor, &clean[..room]);
-        self.cursor += room;
-        self.cursor = self.boundary_from(self.cursor);
     }
 
-    /// Takes out what was typed, without white space around it; nothing if there is only white space.
+    /// Removes the typed text and returns it without white space around it; none if there is only white space.
     pub fn take(&mut self) -> Option<String> {
-        let said = sanitize::sanitize(self.text.trim()).into_owned();
-        self.clear();
-        (!said.is_empty()).then_some(said)
+        self.recalled = None;
+        let text = self.area.take()?;
+        if self.sent.last() != Some(&text) {
+            self.sent.push(text.clone());
+        }
+        Some(text)
     }
 
-    /// Deletes everything.
-    pub fn clear(&mut self) {
-        self.text.clear();
-        self.cursor = 0;
+    /// Recalls the text sent before the one that is shown. Returns whether there is one.
+    pub fn older(&mut self) -> bool {
+        let shown = self.recalled.as_ref().map_or(self.sent.len(), |(at, _)| *at);
+        let Some(at) = shown.checked_sub(1) else { return false };
+        let draft = self.recalled.take().map_or_else(|| self.area.text(), |(_, draft)| draft);
+        self.area.set(&self.sent[at]);
+        self.recalled = Some((at, draft));
+        true
     }
 
-    /// Deletes the cluster before the cursor.
-    pub fn delete_left(&mut self) {
-        self.delete_to(self.left_of(self.cursor));
-    }
-
-    /// Deletes the cluster behind the cursor.
-    pub fn delete_right(&mut self) {
-        self.delete_from(self.right_of(self.cursor));
-    }
-
-    /// Deletes the word before the cursor and the white space behind it.
-    pub fn delete_word(&mut self) {
-        self.delete_to(self.word_left());
-    }
-
-    /// Deletes from the beginning of the line to the cursor.
-    pub fn delete_to_line_start(&mut self) {
-        self.delete_to(self.line_start());
-    }
-
-    /// Deletes from the cursor to the end of the line.
-    pub fn delete_to_line_end(&mut self) {
-        self.delete_from(self.line_end());
-    }
-
-    /// Moves one cluster to the left.
-    pub fn left(&mut self) {
-        self.cursor = self.left_of(self.cursor);
-    }
-
-    /// Moves one cluster to the right.
-    pub fn right(&mut self) {
-        self.cursor = self.right_of(self.cursor);
-    }
-
-    /// Moves to the beginning of the word before the cursor.
-    pub fn to_word_left(&mut self) {
-        self.cursor = self.word_left();
-    }
-
-    /// Moves behind the next word.
-    pub fn to_word_right(&mut self) {
-        let rest = &self.text[self.cursor..];
-        let word = rest.split_word_bound_indices().find(|(_, piece)| !piece.trim().is_empty());
-        self.cursor = word.map_or(self.text.len(), |(at, piece)| self.cursor + at + piece.len());
-    }
-
-    /// Moves to the beginning of the line.
-    pub fn to_line_start(&mut self) {
-        self.cursor = self.line_start();
-    }
-
-    /// Moves to the end of the line.
-    pub fn to_line_end(&mut self) {
-        self.cursor = self.line_end();
-    }
-
-    /// Moves to the line above, as many clusters from its beginning; to the beginning if there is none.
-    pub fn up(&mut self) {
-        let start = self.line_start();
-        let clusters = self.text[start..self.cursor].graphemes(true).count();
-        let Some(end) = start.checked_sub(1) else {
-            self.cursor = 0;
-            return;
-        };
-        let above = self.text[..end].rfind('\n').map_or(0, |newline| newline + 1);
-        self.cursor = self.advance(above, clusters);
-    }
-
-    /// Moves to the line below, as many clusters from its beginning; to the end if there is none.
-    pub fn down(&mut self) {
-        let clusters = self.text[self.line_start()..self.cursor].graphemes(true).count();
-        let end = self.line_end();
-        self.cursor = if end == self.text.len() { end } else { self.advance(end + 1, clusters) };
-    }
-
-    fn delete_to(&mut self, start: usize) {
-        self.text.replace_range(start..self.cursor, "");
-        self.cursor = self.boundary_from(start);
-    }
-
-    fn delete_from(&mut self, end: usize) {
-        self.text.replace_range(self.cursor..end, "");
-        self.cursor = self.boundary_from(self.cursor);
-    }
-
-    /// Returns the place, or the end of the cluster it is in: clusters grow together where text changes.
-    fn boundary_from(&self, place: usize) -> usize {
-        let mut cursor = GraphemeCursor::new(place, self.text.len(), true);
-        if cursor.is_boundary(&self.text, 0).unwrap_or(true) { place } else { self.right_of(place) }
-    }
-
-    /// Returns the place so many clusters behind the beginning of a line, at most at its end.
-    fn advance(&self, start: usize, clusters: usize) -> usize {
-        let line = self.text[start..].split('\n').next().unwrap_or_default();
-        start + line.graphemes(true).take(clusters).map(str::len).sum::<usize>()
-    }
-
-    fn line_start(&self) -> usize {
-        self.text[..self.cursor].rfind('\n').map_or(0, |newline| newline + 1)
-    }
-
-    fn line_end(&self) -> usize {
-        self.text[self.cursor..].find('\n').map_or(self.text.len(), |newline| self.cursor + newline)
-    }
-
-    fn word_left(&self) -> usize {
-        let before = &self.text[..self.cursor];
-        let word = before.split_word_bound_indices().rfind(|(_, piece)| !piece.trim().is_empty());
-        word.map_or(0, |(at, _)| at)
-    }
-
-    fn left_of(&self, place: usize) -> usize {
-        let mut cursor = GraphemeCursor::new(place, self.text.len(), true);
-        // The whole text is given, so nothing is missing.
-        cursor.prev_boundary(&self.text, 0).ok().flatten().unwrap_or(0)
-    }
-
-    fn right_of(&self, place: usize) -> usize {
-        let mut cursor = GraphemeCursor::new(place, self.text.len(), true);
-        cursor.next_boundary(&self.text, 0).ok().flatten().unwrap_or(self.text.len())
+    /// Recalls the text sent after the one that is shown, and the draft after the last. Returns whether one is
+    /// shown.
+    pub fn newer(&mut self) -> bool {
+        let Some((at, draft)) = self.recalled.take() else { return false };
+        match self.sent.get(at + 1) {
+            Some(text) => {
+                self.area.set(text);
+                self.recalled = Some((at + 1, draft));
+            }
+            None => self.area.set(&draft),
+        }
+        true
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
 
-    fn typed(text: &str) -> Editor {
+    #[test]
+    fn sent_texts_are_recalled_and_the_draft_comes_back() {
         let mut editor = Editor::default();
-        editor.insert(text);
-        editor
-    }
-
-    /// The text with `|` at the cursor.
-    fn shown(editor: &Editor) -> String {
-        let (before, behind) = editor.text().split_at(editor.cursor());
-        format!("{before}|{behind}")
-    }
-
-    fn check(text: &str, edit: impl Fn(&mut Editor), expected: &str) {
-        let mut editor = typed(text);
-        edit(&mut editor);
-        assert_eq!(shown(&editor), expected);
-    }
-
-    #[test]
-    fn editing_goes_by_what_the_user_sees_as_one_character() {
-        let family = "a👩\u{200d}👩\u{200d}👧";
-        check(family, Editor::delete_left, "a|");
-        check(family, Editor::left, "a|👩\u{200d}👩\u{200d}👧");
-        check("e\u{301}x", |editor| (editor.left(), editor.left(), editor.delete_right()).0, "|x");
-    }
-
-    #[test]
-    fn words_and_lines_are_deleted_as_in_a_shell() {
-        check("one two  ", Editor::delete_word, "one |");
-        check("one\ntwo three", Editor::delete_to_line_start, "one\n|");
-        check("one\ntwo", |editor| (editor.to_line_start(), editor.delete_to_line_end()).1, "one\n|");
-        check(
-            "one two",
-            |editor| (editor.to_word_left(), editor.to_word_left(), editor.to_word_right()).2,
-            "one| two",
-        );
-    }
-
-    #[test]
-    fn up_and_down_keep_the_column() {
-        check("abc\nde", Editor::up, "ab|c\nde");
-        check("abc", Editor::up, "|abc");
-        check("abc\nd", |editor| (editor.up(), editor.right(), editor.right(), editor.down()).3, "abc\nd|");
-    }
-
-    #[test]
-    fn pasted_text_is_sanitised_and_may_have_lines() {
-        check("a\u{1b}[201~b\r\nc\rd\te\u{202e}", |_| (), "ab\nc\nd    e|");
-    }
-
-    #[test]
-    fn too_much_text_is_cut_and_the_user_is_told() {
-        let editor = typed(&"中".repeat(MOST_BYTES));
-        assert!(editor.text().len() <= MOST_BYTES && editor.text().len() > MOST_BYTES - 3);
-        assert!(editor.remark.is_some());
-    }
-
-    #[test]
-    fn white_space_is_not_said() {
-        assert_eq!(typed(" \n ").take(), None);
-        assert_eq!(typed(" hi \n").take(), Some("hi".to_owned()));
-    }
-
-    proptest! {
-        #[test]
-        fn the_cursor_is_always_between_clusters(text in "([ab \n]|中|👩\u{200d}👧|e\u{301}|\u{301}|🇹🇼){0,20}", edits in prop::collection::vec(0usize..12, 0..30)) {
-            let mut editor = typed(&text);
-            for edit in edits {
-                match edit {
-                    0 => editor.left(),
-                    1 => editor.right(),
-                    2 => editor.up(),
-                    3 => editor.down(),
-                    4 => editor.delete_left(),
-                    5 => editor.delete_right(),
-                    6 => editor.delete_word(),
-                    7 => editor.to_word_left(),
-                    8 => editor.to_word_right(),
-                    9 => editor.insert("\u{301}"),
-                    10 => editor.insert("👧"),
-                    _ => editor.delete_to_line_end(),
-                }
-                let mut cursor = GraphemeCursor::new(editor.cursor(), editor.text().len(), true);
-                prop_assert!(cursor.is_boundary(editor.text(), 0).unwrap_or(false), "{}", shown(&editor));
-            }
+        for text in ["one", "two", "two"] {
+            editor.insert(text);
+            assert_eq!(editor.take().as_deref(), Some(text));
         }
+        editor.insert("draft");
+        let mut shown = Vec::new();
+        for _ in 0..3 {
+            editor.older();
+            shown.push(editor.area.text());
+        }
+        while editor.newer() {
+            shown.push(editor.area.text());
+        }
+        assert_eq!(shown, ["two", "one", "one", "two", "draft"]);
+    }
+
+    #[test]
+    fn a_text_over_the_limit_is_reported() {
+        let mut editor = Editor::default();
+        editor.paste(&"中\n".repeat(MAX_CHARS));
+        assert_eq!(editor.area.text().chars().count(), MAX_CHARS);
+        let remark = editor.remark.unwrap_or_default();
+        assert_eq!(remark, "text limit of 256000 characters reached: 256000 left out");
     }
 }

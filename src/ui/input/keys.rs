@@ -7,6 +7,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyEventState, KeyModifi
 use crate::session::io::{EndReason, UserCommand};
 use crate::ui::input::editor::Editor;
 use crate::ui::input::push_to_talk::ReleaseEvents;
+use crate::ui::input::text_area::{Motion, Selection};
 use crate::ui::model::Model;
 use crate::ui::text::devices;
 
@@ -53,7 +54,7 @@ pub fn command(now: Duration, key: &KeyEvent, model: &Model, editor: &mut Editor
 pub fn tick(now: Duration, editor: &mut Editor) -> Option<UserCommand> {
     let command = editor.talk_key.tick(now);
     if command.is_some() {
-        editor.remark = Some(KEY_LOST);
+        editor.remark = Some(KEY_LOST.to_owned());
     }
     command
 }
@@ -94,11 +95,13 @@ fn letter(key: &KeyEvent) -> Option<char> {
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "crossterm knows more keys than mean something here")]
 fn with_control(key: &KeyEvent, model: &Model, editor: &mut Editor) -> Option<UserCommand> {
+    let selection = selection(key);
     match key.code {
         KeyCode::Char(_) => return with_control_letter(key, model, editor),
-        KeyCode::Left => editor.to_word_left(),
-        KeyCode::Right => editor.to_word_right(),
-        KeyCode::Backspace => editor.delete_word(),
+        KeyCode::Left => drop(editor.area.move_cursor(Motion::WordLeft, selection)),
+        KeyCode::Right => drop(editor.area.move_cursor(Motion::WordRight, selection)),
+        KeyCode::Backspace => editor.area.kill(Motion::WordLeft),
+        KeyCode::Delete => editor.area.kill(Motion::WordRight),
         KeyCode::Home => editor.scroll = usize::MAX,
         KeyCode::End => editor.scroll = 0,
         _ => {}
@@ -117,15 +120,21 @@ fn with_control_letter(key: &KeyEvent, model: &Model, editor: &mut Editor) -> Op
         }
         Some('o') => return Some(show_devices(editor)),
         Some('l') => editor.repaint = true,
-        Some('u') => editor.delete_to_line_start(),
-        Some('k') => editor.delete_to_line_end(),
+        Some('u') => editor.area.kill(Motion::LineStart),
+        Some('k') => editor.area.kill(Motion::LineEnd),
+        Some('y') => editor.area.yank(),
+        // Terminals send the same byte for Control with `_`, `/` and `7`.
+        Some('_' | '/' | '7') => drop(editor.area.undo()),
+        Some('p') => drop(editor.older()),
+        Some('n') => drop(editor.newer()),
+        Some('x') => drop(editor.area.unfold()),
         // Many terminals say Control-H for Control-Backspace.
-        Some('w' | 'h') => editor.delete_word(),
-        Some('a') => editor.to_line_start(),
-        Some('e') => editor.to_line_end(),
-        Some('b') => editor.left(),
-        Some('f') => editor.right(),
-        Some('d') => editor.delete_right(),
+        Some('w' | 'h') => editor.area.kill(Motion::WordLeft),
+        Some('a') => drop(editor.area.move_cursor(Motion::LineStart, Selection::Drop)),
+        Some('e') => drop(editor.area.move_cursor(Motion::LineEnd, Selection::Drop)),
+        Some('b') => drop(editor.area.move_cursor(Motion::Left, Selection::Drop)),
+        Some('f') => drop(editor.area.move_cursor(Motion::Right, Selection::Drop)),
+        Some('d') => editor.area.delete(Motion::Right),
         // Control-J is the newline itself, for terminals that tell no Shift-Enter.
         Some('j') => editor.insert("\n"),
         Some(_) | None => {}
@@ -136,23 +145,46 @@ fn with_control_letter(key: &KeyEvent, model: &Model, editor: &mut Editor) -> Op
 #[expect(clippy::wildcard_enum_match_arm, reason = "crossterm knows more keys than mean something here")]
 fn plain(key: &KeyEvent, editor: &mut Editor) -> Option<UserCommand> {
     let makes_line = key.modifiers.intersects(KeyModifiers::SHIFT | KeyModifiers::ALT);
+    let alt = key.modifiers == KeyModifiers::ALT;
     match key.code {
         KeyCode::Enter if makes_line => editor.insert("\n"),
+        KeyCode::Enter if editor.area.continues() => {
+            editor.area.delete(Motion::Left);
+            editor.insert("\n");
+        }
         KeyCode::Enter => return say(editor),
+        KeyCode::Char(character) if alt && with_alt(character, editor) => {}
         KeyCode::Esc => return Some(UserCommand::Interrupt),
         KeyCode::F(1) => editor.help = true,
         KeyCode::F(2) => return Some(show_devices(editor)),
         KeyCode::PageUp => editor.scroll = editor.scroll.saturating_add(editor.page.max(2) - 1),
         KeyCode::PageDown => editor.scroll = editor.scroll.saturating_sub(editor.page.max(2) - 1),
-        KeyCode::Backspace if makes_line => editor.delete_word(),
-        KeyCode::Backspace => editor.delete_left(),
-        KeyCode::Delete => editor.delete_right(),
+        KeyCode::Backspace if alt => editor.area.kill(Motion::WordLeft),
+        KeyCode::Backspace => editor.area.delete(Motion::Left),
+        KeyCode::Delete => editor.area.delete(Motion::Right),
         KeyCode::Tab => {}
         KeyCode::Char(character) => type_in(cased(character, key.state), editor),
         code if editor.is_empty() => scroll(code, editor),
-        code => move_cursor(code, editor),
+        code => move_cursor(code, selection(key), editor),
     }
     None
+}
+
+/// Does what a letter with Alt means, as in a shell. Returns whether it means anything: on some keyboards Alt
+/// types letters.
+fn with_alt(character: char, editor: &mut Editor) -> bool {
+    match character {
+        'b' => drop(editor.area.move_cursor(Motion::WordLeft, Selection::Drop)),
+        'f' => drop(editor.area.move_cursor(Motion::WordRight, Selection::Drop)),
+        'd' => editor.area.kill(Motion::WordRight),
+        '_' | '/' => drop(editor.area.redo()),
+        _ => return false,
+    }
+    true
+}
+
+fn selection(key: &KeyEvent) -> Selection {
+    if key.modifiers.contains(KeyModifiers::SHIFT) { Selection::Extend } else { Selection::Drop }
 }
 
 fn show_devices(editor: &mut Editor) -> UserCommand {
@@ -222,14 +254,23 @@ fn scroll(code: KeyCode, editor: &mut Editor) {
 }
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "crossterm knows more keys than mean something here")]
-fn move_cursor(code: KeyCode, editor: &mut Editor) {
-    match code {
-        KeyCode::Left => editor.left(),
-        KeyCode::Right => editor.right(),
-        KeyCode::Up => editor.up(),
-        KeyCode::Down => editor.down(),
-        KeyCode::Home => editor.to_line_start(),
-        KeyCode::End => editor.to_line_end(),
+fn move_cursor(code: KeyCode, selection: Selection, editor: &mut Editor) {
+    let motion = match code {
+        KeyCode::Left => Motion::Left,
+        KeyCode::Right => Motion::Right,
+        KeyCode::Up => Motion::Up,
+        KeyCode::Down => Motion::Down,
+        KeyCode::Home => Motion::LineStart,
+        KeyCode::End => Motion::LineEnd,
+        _ => return,
+    };
+    if editor.area.move_cursor(motion, selection) {
+        return;
+    }
+    // In the first and the last row, Up and Down recall other texts, or go to the end of this one.
+    match motion {
+        Motion::Up if !editor.older() => drop(editor.area.move_cursor(Motion::Start, selection)),
+        Motion::Down if !editor.newer() => drop(editor.area.move_cursor(Motion::End, selection)),
         _ => {}
     }
 }
@@ -282,7 +323,7 @@ mod tests {
         let mut editor = typed("hello");
         editor.scroll = 7;
         press(KeyCode::Enter, NONE, &mut editor);
-        assert_eq!((editor.text(), editor.scroll), ("", 0));
+        assert_eq!((editor.area.text().as_str(), editor.scroll), ("", 0));
     }
 
     #[test]
@@ -290,7 +331,7 @@ mod tests {
         for modifiers in [KeyModifiers::SHIFT, KeyModifiers::ALT] {
             let mut editor = typed("a");
             press(KeyCode::Enter, modifiers, &mut editor);
-            assert_eq!(editor.text(), "a\n");
+            assert_eq!(editor.area.text(), "a\n");
         }
     }
 
@@ -335,9 +376,9 @@ mod tests {
             (&commands[0], &commands[5]),
             (&Some(UserCommand::BeginTurn), &Some(UserCommand::EndTurn))
         );
-        assert_eq!(editor.text(), "a", "a held Space types nothing");
+        assert_eq!(editor.area.text(), "a", "a held Space types nothing");
         assert_eq!(by_hand(&[(SPACE, Press)], &mut editor), [None]);
-        assert_eq!(editor.text(), "a ", "behind text, Space is a space");
+        assert_eq!(editor.area.text(), "a ", "behind text, Space is a space");
     }
 
     #[test]
@@ -362,7 +403,7 @@ mod tests {
         editor.talk_key.press(Duration::ZERO);
         assert_eq!(tick(Duration::from_secs(59), &mut editor), None);
         assert_eq!(tick(Duration::from_secs(61), &mut editor), Some(UserCommand::EndTurn));
-        assert_eq!(editor.remark, Some(KEY_LOST));
+        assert_eq!(editor.remark.as_deref(), Some(KEY_LOST));
     }
 
     #[test]
@@ -378,7 +419,7 @@ mod tests {
             let key =
                 KeyEvent::new_with_kind_and_state(KeyCode::Char(character), NONE, KeyEventKind::Press, state);
             command(Duration::ZERO, &key, &Model::default(), &mut editor);
-            assert_eq!(editor.text(), expected);
+            assert_eq!(editor.area.text(), expected);
         }
     }
 
@@ -389,7 +430,7 @@ mod tests {
         assert!(editor.help);
         let mut editor = typed("why");
         press(KeyCode::Char('?'), NONE, &mut editor);
-        assert_eq!((editor.help, editor.text()), (false, "why?"));
+        assert_eq!((editor.help, editor.area.text().as_str()), (false, "why?"));
     }
 
     #[test]
@@ -409,7 +450,7 @@ mod tests {
     fn letters_typed_with_alt_gr_are_typed() {
         let mut editor = Editor::default();
         assert_eq!(press(KeyCode::Char('@'), CONTROL | KeyModifiers::ALT, &mut editor), None);
-        assert_eq!(editor.text(), "@");
+        assert_eq!(editor.area.text(), "@");
     }
 
     #[test]
@@ -442,7 +483,7 @@ mod tests {
             assert_eq!(press(KeyCode::F(2), &mut editor), Some(UserCommand::ListDevices));
             let said: Vec<_> = keys.iter().filter_map(|code| press(*code, &mut editor)).collect();
             assert_eq!(said, Vec::from_iter(expected));
-            assert_eq!((editor.picker, editor.text()), (None, "half a"));
+            assert_eq!((editor.picker, editor.area.text().as_str()), (None, "half a"));
         }
     }
 
@@ -472,6 +513,7 @@ mod tests {
         assert_eq!(editor.scroll, 1);
         let mut editor = typed("ab");
         press(KeyCode::Up, NONE, &mut editor);
-        assert_eq!((editor.scroll, editor.cursor()), (0, 0));
+        assert_eq!(editor.scroll, 0);
+        assert!(!editor.area.move_cursor(Motion::Left, Selection::Drop), "the cursor went to the start");
     }
 }

@@ -3,3 +3,4 @@
 pub mod keys;
 pub mod editor;
 pub mod push_to_talk;
+pub mod text_area;

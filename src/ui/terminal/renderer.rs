@@ -221,7 +221,7 @@ impl<'a> Renderer<'a> {
                 let now = (self.setup.clock)();
                 self.waiting.extend(keys::command(now, &key, &self.model, &mut self.editor));
             }
-            Event::Paste(text) => self.editor.insert(&text),
+            Event::Paste(text) => self.editor.paste(&text),
             // Whoever looks elsewhere may let go of the key there.
             Event::FocusLost => self.waiting.extend(self.editor.talk_key.let_go()),
             Event::FocusGained | Event::Resize(..) => {}

@@ -66,28 +66,6 @@ pub fn wrap(text: &str, columns: usize) -> Vec<Range<usize>> {
     wrapper.lines
 }
 
-/// Returns the byte ranges of the lines of a text that is being edited: every cluster keeps its place.
-pub fn fold(text: &str, columns: usize) -> Vec<Range<usize>> {
-    let mut lines = Vec::new();
-    let mut offset = 0;
-    for paragraph in text.split('\n') {
-        let mut start = offset;
-        let mut column = 0;
-        for (at, cluster) in paragraph.grapheme_indices(true) {
-            let wide = cluster_width(cluster);
-            if column + wide > columns && column > 0 {
-                lines.push(start..offset + at);
-                start = offset + at;
-                column = 0;
-            }
-            column += wide;
-        }
-        lines.push(start..offset + paragraph.len());
-        offset += paragraph.len() + 1;
-    }
-    lines
-}
-
 /// A place where a line may end.
 #[derive(Clone, Copy)]
 struct BreakPoint {
@@ -270,13 +248,6 @@ mod tests {
         assert_eq!(truncate("hello", 4), "hel…");
         assert_eq!(truncate("中文字", 4), "中…");
         assert_eq!(truncate("hello", 0), "");
-    }
-
-    #[test]
-    fn an_edited_text_is_folded_without_loss() {
-        let text = "ab  cd中\n";
-        let rows: Vec<_> = fold(text, 4).into_iter().map(|range| &text[range]).collect();
-        assert_eq!(rows, ["ab  ", "cd中", ""]);
     }
 
     #[test]

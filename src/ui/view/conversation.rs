@@ -94,7 +94,7 @@ fn seen_rows(area: Rect, shape: EntryLayout, scene: &ScreenState) -> (Vec<Line<'
     let seen = total.min(page);
     let first = total - scroll - seen;
     let rows = parts.into_iter().rev().flatten().skip(first).take(seen).collect();
-    (rows, DrawResult { page, scroll, total: (scroll > 0).then_some(total) })
+    (rows, DrawResult { page, scroll, total: (scroll > 0).then_some(total), ..DrawResult::default() })
 }
 
 /// A transcript that turned out to be nothing keeps its place but is not shown.

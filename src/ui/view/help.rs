@@ -55,7 +55,7 @@ fn key_line(key: (&'static str, &'static str), room: usize, scene: &ScreenState)
     ])
 }
 
-fn keys(scene: &ScreenState) -> [(&'static str, &'static str); 15] {
+fn keys(scene: &ScreenState) -> [(&'static str, &'static str); 18] {
     let space = match (scene.model.about.manual_turns, scene.editor.talk_key.releases()) {
         (false, _) => "mute or unmute (on an empty line)",
         (true, ReleaseEvents::Told) => "speak while you hold it (on an empty line)",
@@ -74,7 +74,10 @@ fn keys(scene: &ScreenState) -> [(&'static str, &'static str); 15] {
         ("Ctrl-Home/End", "go to the beginning, to the end"),
         ("Ctrl-A, Ctrl-E", "go to the beginning, end of the line"),
         ("Ctrl-W, Ctrl-U", "delete a word, the line so far"),
-        ("Ctrl-K", "delete the rest of the line"),
+        ("Ctrl-K, Ctrl-Y", "delete the rest of the line; yank it"),
+        ("Ctrl-_, Alt-/", "undo; redo"),
+        ("Ctrl-P, Ctrl-N", "recall texts that were sent"),
+        ("Ctrl-X", "unfold pasted text at the cursor"),
         ("Ctrl-L", "draw the screen again"),
         ("F1, ?", "show this help (? on an empty line)"),
     ]

@@ -2,9 +2,10 @@
 
 use ratatui::Frame;
 use ratatui::layout::{Position, Rect};
+use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 
-use crate::ui::text::wrap::{fold, width};
+use crate::ui::input::text_area::PartStyle;
 use crate::ui::view::ScreenState;
 use crate::ui::view::row::{self, RowAlignment};
 
@@ -17,10 +18,10 @@ const AROUND: usize = 3;
 /// What is shown while nothing is typed.
 const INVITATION: &str = "type a message";
 
-/// Returns how many rows the text needs on a screen of this width.
-pub fn rows(scene: &ScreenState, columns: u16) -> u16 {
-    let rows = fold(scene.editor.text(), room(columns)).len();
-    u16::try_from(rows).unwrap_or(u16::MAX)
+/// Returns how many rows the text needs on a screen of this width, at most `most`.
+pub fn rows(scene: &ScreenState, columns: u16, most: u16) -> u16 {
+    let rows = scene.editor.area.visible_rows(room(columns), usize::from(most)).rows.len();
+    number(rows).max(1)
 }
 
 /// Draws the part of the text in which the cursor stands, and places the cursor.
@@ -28,30 +29,34 @@ pub fn draw(frame: &mut Frame, area: Rect, scene: &ScreenState) {
     if area.is_empty() {
         return;
     }
-    let text = scene.editor.text();
-    let cursor = scene.editor.cursor();
-    let rows = fold(text, room(area.width));
-    let row = rows.iter().rposition(|range| range.start <= cursor).unwrap_or(0);
-    let first = (row + 1).saturating_sub(usize::from(area.height));
-    for (at, range) in rows.iter().enumerate().skip(first).take(usize::from(area.height)) {
-        let prompt = if at == 0 { PROMPT } else { "  " };
-        let mut line =
-            Line::from(vec![Span::styled(prompt, scene.theme.strong), Span::raw(&text[range.clone()])]);
-        if text.is_empty() {
+    let shown = scene.editor.area.visible_rows(room(area.width), usize::from(area.height));
+    for (at, parts) in shown.rows.iter().enumerate() {
+        let prompt = if at == 0 && shown.from_start { PROMPT } else { "  " };
+        let mut line = Line::from(Span::styled(prompt, scene.theme.strong));
+        for (text, style) in parts {
+            let style = match style {
+                PartStyle::Plain => Style::default(),
+                PartStyle::Chip => scene.theme.quiet,
+                PartStyle::Selected => Style::default().add_modifier(Modifier::REVERSED),
+            };
+            line.push_span(Span::styled(text.as_str(), style));
+        }
+        if scene.editor.is_empty() {
             line.push_span(Span::styled(INVITATION, scene.theme.quiet));
         }
-        let place = Rect { y: area.y + below(at - first), height: 1, ..area };
+        let place = Rect { y: area.y + number(at), height: 1, ..area };
         row::draw(frame, place, &line, RowAlignment::Left);
     }
-    let column = below(PROMPT.len() + width(&text[rows[row].start..cursor]));
-    let x = area.x.saturating_add(column).min(area.right() - 1);
-    frame.set_cursor_position(Position { x, y: area.y + below(row - first) });
+    let (row, column) = shown.cursor;
+    let x = area.x.saturating_add(number(PROMPT.len() + column)).min(area.right() - 1);
+    frame.set_cursor_position(Position { x, y: area.y + number(row) });
 }
 
-fn room(columns: u16) -> usize {
+/// Returns the columns of a row of the text.
+pub fn room(columns: u16) -> usize {
     usize::from(columns).saturating_sub(AROUND).max(1)
 }
 
-fn below(rows: usize) -> u16 {
-    u16::try_from(rows).unwrap_or(u16::MAX)
+fn number(number: usize) -> u16 {
+    u16::try_from(number).unwrap_or(u16::MAX)
 }

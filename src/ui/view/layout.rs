@@ -28,7 +28,7 @@ impl ScreenLayout {
     pub fn of(area: Rect, scene: &ScreenState) -> Self {
         let height = area.height;
         let from = |least: u16| u16::from(height >= least);
-        let typed = input::rows(scene, area.width).min((height / 4).clamp(1, 6)) * from(2);
+        let typed = input::rows(scene, area.width, (height / 4).clamp(1, 6)) * from(2);
         let told = from(5) * remark_rows(scene, area.width).min(height / 5);
         let rule = from(14);
         let fixed = from(1) + rule + told + rule + from(6) + typed + from(8);

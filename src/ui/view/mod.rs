@@ -69,6 +69,8 @@ pub struct DrawResult {
     pub scroll: usize,
     /// How many lines the talk has; only known where it is scrolled.
     pub total: Option<usize>,
+    /// Columns of a row of the typed text.
+    pub input_columns: usize,
 }
 
 /// Draws the whole screen. Any size will do; what finds no place is left out, the least important first.
@@ -92,7 +94,7 @@ pub fn draw(frame: &mut Frame, scene: &ScreenState) -> DrawResult {
         draw_hints(frame, plan.hints, scene);
     }
     scene.theme.charset.apply(frame.buffer_mut());
-    drawn
+    DrawResult { input_columns: input::room(frame.area().width), ..drawn }
 }
 
 fn draw_rules(frame: &mut Frame, plan: &ScreenLayout, scene: &ScreenState) {
@@ -116,8 +118,8 @@ fn draw_delay(frame: &mut Frame, rule: Rect, scene: &ScreenState) {
 
 /// Returns what is worth telling beside the talk, and how it is drawn.
 fn remark(scene: &ScreenState) -> Option<(String, Style)> {
-    if let Some(text) = scene.editor.remark {
-        return Some((text.to_owned(), scene.theme.strong));
+    if let Some(text) = &scene.editor.remark {
+        return Some((text.clone(), scene.theme.strong));
     }
     let remark = scene.model.remark.as_ref()?;
     let (text, style, stays) = match remark.kind {

@@ -7,6 +7,7 @@ use ratatui::style::{Color, Modifier};
 use super::*;
 use crate::session::io::{DeviceState, EchoMode, EchoStatus, Side};
 use crate::ui::fixture::{ECHO, LIGATURES};
+use crate::ui::input::text_area::{Motion, Selection};
 use crate::ui::text::charset::Charset;
 
 #[test]
@@ -24,7 +25,7 @@ fn the_cursor_stands_behind_the_width_of_what_is_typed() {
         terminal.backend_mut().assert_cursor_position((column, row));
     }
     let mut editor = typing("中文");
-    editor.left();
+    editor.area.move_cursor(Motion::Left, Selection::Drop);
     screen((80, 24), &call(), &editor).0.backend_mut().assert_cursor_position((4, 22));
 }
 
@@ -107,11 +108,11 @@ fn a_long_talk_is_seen_from_its_end_and_scrolls_no_further_than_its_beginning() 
     let mut editor = Editor::default();
     let (terminal, drawn) = screen((80, 24), &model, &editor);
     assert!(terminal.backend().to_string().contains("line 499."));
-    assert_eq!(drawn, DrawResult { page: 18, scroll: 0, total: None });
+    assert_eq!(drawn, DrawResult { page: 18, scroll: 0, total: None, input_columns: 77 });
     editor.scroll = usize::MAX;
     let (terminal, drawn) = screen((80, 24), &model, &editor);
     assert!(terminal.backend().to_string().contains("line 0."));
-    assert_eq!(drawn, DrawResult { page: 18, scroll: 1_482, total: Some(1_500) });
+    assert_eq!(drawn, DrawResult { page: 18, scroll: 1_482, total: Some(1_500), input_columns: 77 });
 }
 
 #[test]
