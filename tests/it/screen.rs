@@ -23,6 +23,7 @@ const ESCAPE: &str = "\x1b";
 const CONTROL_C: &str = "\x03";
 const CONTROL_L: &str = "\x0c";
 const CONTROL_T: &str = "\x14";
+const CONTROL_Z: &str = "\x1a";
 /// Asks the terminal where the cursor is.
 const CURSOR_QUERY: &[u8] = b"\x1b[6n";
 
@@ -91,6 +92,25 @@ fn ctrl_l_repaints_the_screen_without_a_cursor_query() {
     let left = terminal.wait(LIMIT).expect_code(0).expect_restored();
     let asks = left.bytes.windows(CURSOR_QUERY.len()).any(|bytes| bytes == CURSOR_QUERY);
     assert!(!asks, "nothing asks for the cursor position while keys are read");
+}
+
+#[test]
+fn ctrl_z_gives_the_terminal_to_the_shell_and_fg_takes_it_again() {
+    let call = format!("{} talk --demo --input null --output null", env!("CARGO_BIN_EXE_rtvoice"));
+    let script = format!("set -m; {call}; echo the shell is back; read line; fg");
+    let terminal = start(Program::shell(&script), USUAL);
+    terminal.send("half a");
+    terminal.wait_for_text(LIMIT, "half a");
+    terminal.send(CONTROL_Z);
+    terminal.wait_until(LIMIT, |screen| {
+        screen.contents().contains("the shell is back") && !screen.alternate_screen()
+    });
+    terminal.send("\r");
+    terminal.wait_until(LIMIT, |screen| is_whole(screen, USUAL) && screen.contents().contains("> half a"));
+    terminal.send(" sentence");
+    terminal.wait_for_text(LIMIT, "> half a sentence");
+    terminal.send(CONTROL_C);
+    terminal.wait(LIMIT).expect_code(0).expect_restored();
 }
 
 #[test]

@@ -25,6 +25,8 @@ pub struct Editor {
     pub total: Option<usize>,
     /// Whether the whole screen must be drawn again.
     pub repaint: bool,
+    /// Whether the program must be suspended.
+    pub suspend: bool,
     /// A message about the typing, until the next key.
     pub remark: Option<String>,
     /// The key for turns by hand.

@@ -120,6 +120,10 @@ fn with_control_letter(key: &KeyEvent, model: &Model, editor: &mut Editor) -> Op
         }
         Some('o') => return Some(show_devices(editor)),
         Some('l') => editor.repaint = true,
+        Some('z') => {
+            editor.suspend = true;
+            return editor.talk_key.let_go();
+        }
         Some('u') => editor.area.kill(Motion::LineStart),
         Some('k') => editor.area.kill(Motion::LineEnd),
         Some('y') => editor.area.yank(),

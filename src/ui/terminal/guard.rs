@@ -70,20 +70,24 @@ impl TerminalGuard {
     pub(super) fn take(&self, keys: KeyReporting) -> io::Result<()> {
         self.is_held.store(true, Ordering::SeqCst);
         self.is_wanted.store(true, Ordering::SeqCst);
-        let taken = enable_raw_mode()
-            .and_then(|()| execute!(io::stdout(), EnterAlternateScreen, EnableBracketedPaste));
-        if taken.is_err() {
+        let entered = enter(keys);
+        if entered.is_err() {
             self.release();
-            return taken;
         }
-        // Terminals that do not understand these ignore them.
-        let _ = execute!(io::stdout(), PushKeyboardEnhancementFlags(keys.flags()));
-        match keys {
-            KeyReporting::Typed => {}
-            KeyReporting::Held => {
-                let _ = execute!(io::stdout(), EnableFocusChange);
-            }
-        }
+        entered
+    }
+
+    /// Gives the terminal to the shell and stops the process group until it is continued, as Ctrl-Z does in
+    /// line mode; then takes the terminal again.
+    #[cfg(unix)]
+    pub(super) fn suspend(&self, keys: KeyReporting) -> io::Result<()> {
+        leave();
+        rustix::process::kill_current_process_group(rustix::process::Signal::TSTP)?;
+        if self.is_held.load(Ordering::SeqCst) { enter(keys) } else { Ok(()) }
+    }
+
+    #[cfg(not(unix))]
+    pub(super) fn suspend(&self, _: KeyReporting) -> io::Result<()> {
         Ok(())
     }
 
@@ -91,10 +95,7 @@ impl TerminalGuard {
     pub(super) fn release(&self) {
         self.is_wanted.store(false, Ordering::SeqCst);
         if self.is_held.swap(false, Ordering::SeqCst) {
-            let _ = execute!(io::stdout(), PopKeyboardEnhancementFlags);
-            let _ = execute!(io::stdout(), DisableFocusChange, DisableBracketedPaste);
-            let _ = execute!(io::stdout(), LeaveAlternateScreen, Show);
-            let _ = disable_raw_mode();
+            leave();
         }
     }
 
@@ -143,6 +144,29 @@ impl TerminalGuard {
             self.release();
         }
     }
+}
+
+/// Switches to raw mode, the alternate screen and bracketed paste, and asks for keys.
+fn enter(keys: KeyReporting) -> io::Result<()> {
+    enable_raw_mode()?;
+    execute!(io::stdout(), EnterAlternateScreen, EnableBracketedPaste)?;
+    // Terminals that do not understand these ignore them.
+    let _ = execute!(io::stdout(), PushKeyboardEnhancementFlags(keys.flags()));
+    match keys {
+        KeyReporting::Typed => {}
+        KeyReporting::Held => {
+            let _ = execute!(io::stdout(), EnableFocusChange);
+        }
+    }
+    Ok(())
+}
+
+/// Undoes [`enter`]. An error cannot be helped: each step is tried all the same.
+fn leave() {
+    let _ = execute!(io::stdout(), PopKeyboardEnhancementFlags);
+    let _ = execute!(io::stdout(), DisableFocusChange, DisableBracketedPaste);
+    let _ = execute!(io::stdout(), LeaveAlternateScreen, Show);
+    let _ = disable_raw_mode();
 }
 
 /// The hook stays when the screen is closed, where it does nothing: taking it away could take away another.

@@ -127,7 +127,7 @@ impl<'a> Renderer<'a> {
             match next {
                 Ok(news) => match news? {
                     ReaderEvent::Releases(releases) => self.learn(releases),
-                    ReaderEvent::Event(event) => self.take(event),
+                    ReaderEvent::Event(event) => self.take(event)?,
                 },
                 Err(RecvTimeoutError::Timeout) => return Ok(()),
                 Err(RecvTimeoutError::Disconnected) => {
@@ -215,20 +215,25 @@ impl<'a> Renderer<'a> {
         Ok(())
     }
 
-    fn take(&mut self, event: Event) {
+    fn take(&mut self, event: Event) -> io::Result<()> {
         match event {
             Event::Key(key) => {
                 let now = (self.setup.clock)();
                 self.waiting.extend(keys::command(now, &key, &self.model, &mut self.editor));
+                if std::mem::take(&mut self.editor.suspend) {
+                    self.grip.suspend(self.keys.unwrap_or(KeyReporting::Typed))?;
+                    self.editor.repaint = true;
+                }
             }
             Event::Paste(text) => self.editor.paste(&text),
             // Whoever looks elsewhere may let go of the key there.
             Event::FocusLost => self.waiting.extend(self.editor.talk_key.let_go()),
             Event::FocusGained | Event::Resize(..) => {}
             // The mouse is not asked for.
-            Event::Mouse(_) => return,
+            Event::Mouse(_) => return Ok(()),
         }
         self.pace.touch();
+        Ok(())
     }
 
     fn send(&mut self) {

@@ -78,7 +78,7 @@ fn keys(scene: &ScreenState) -> [(&'static str, &'static str); 18] {
         ("Ctrl-_, Alt-/", "undo; redo"),
         ("Ctrl-P, Ctrl-N", "recall texts that were sent"),
         ("Ctrl-X", "unfold pasted text at the cursor"),
-        ("Ctrl-L", "draw the screen again"),
+        ("Ctrl-L, Ctrl-Z", "draw the screen again; suspend"),
         ("F1, ?", "show this help (? on an empty line)"),
     ]
 }

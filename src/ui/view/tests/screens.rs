@@ -218,7 +218,7 @@ fn the_help_lists_the_keys() {
     "           │ Ctrl-_, Alt-/   undo; redo                             │           "
     "           │ Ctrl-P, Ctrl-N  recall texts that were sent            │           "
     "           │ Ctrl-X          unfold pasted text at the cursor       │           "
-    "           │ Ctrl-L          draw the screen again                  │           "
+    "           │ Ctrl-L, Ctrl-Z  draw the screen again; suspend         │           "
     "           │ F1, ?           show this help (? on an empty line)    │           "
     "           ╰────────────────────────────────────────────────────────╯           "
     "                                                                                "
