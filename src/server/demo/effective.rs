@@ -157,7 +157,7 @@ impl ActiveSettings {
     /// The live models have no turn detection, and the default one must be switched off with
     /// `null`.
     fn check_live_transcription(&self) -> Result<(), ClientError> {
-        let is_live = self.transcription().is_some_and(Transcription::finds_no_turns);
+        let is_live = self.transcription().is_some_and(Transcription::lacks_turn_detection);
         if self.settings.kind == SessionKind::Transcription && is_live && self.turns().is_some() {
             let message = "Turn detection is not supported for this transcription model.";
             return Err(ClientError::value("session.audio.input.turn_detection", message));

@@ -1,6 +1,6 @@
 //! What a client did wrong, in the words of the documented error codes.
 
-use crate::protocol::events::server::ErrorInfo;
+use crate::protocol::events::error::ErrorInfo;
 
 /// One mistake; it becomes an `error` event.
 #[derive(Clone, Debug, PartialEq)]
