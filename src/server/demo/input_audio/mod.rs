@@ -1,4 +1,4 @@
-//! The client's audio at the demo endpoint: buffer, voice activity, measurements.
+//! Input audio of the demo endpoint: buffer, voice activity detection, measurements.
 
 pub(super) mod buffer;
 pub(super) mod vad;

@@ -1,4 +1,4 @@
-//! Each fault does what it is named after, and nothing else.
+//! Effects of each simulated fault.
 
 use std::time::Duration;
 
@@ -6,15 +6,15 @@ use serde_json::{Value, json};
 
 use crate::protocol::dialect::Dialect;
 use crate::protocol::settings::SessionKind;
-use crate::server::demo::machine::tests::desk::{MachineHarness, SECOND, audio};
+use crate::server::demo::machine::tests::harness::{MachineHarness, SECOND, audio};
 
 fn asked(faults: &str) -> MachineHarness {
-    let mut desk = MachineHarness::faulty(faults);
-    desk.send(json!({ "type": "conversation.item.create", "item": { "type": "message", "role": "user",
+    let mut harness = MachineHarness::faulty(faults);
+    harness.send(json!({ "type": "conversation.item.create", "item": { "type": "message", "role": "user",
         "content": [{ "type": "input_text", "text": "hello" }] } }));
-    desk.send(json!({ "type": "response.create" }));
-    desk.wait(20 * SECOND);
-    desk
+    harness.send(json!({ "type": "response.create" }));
+    harness.wait(20 * SECOND);
+    harness
 }
 
 fn open(faults: &str) -> MachineHarness {
@@ -22,29 +22,29 @@ fn open(faults: &str) -> MachineHarness {
 }
 
 #[test]
-fn a_late_session_is_late() {
-    let mut desk = open("late=700");
-    desk.wait(Duration::from_millis(699));
-    assert_eq!(desk.names(), [] as [&str; 0]);
-    desk.wait(Duration::from_millis(1));
-    assert_eq!(desk.names(), ["session.created"]);
+fn session_created_can_be_delayed() {
+    let mut harness = open("late=700");
+    harness.wait(Duration::from_millis(699));
+    assert_eq!(harness.names(), [] as [&str; 0]);
+    harness.wait(Duration::from_millis(1));
+    assert_eq!(harness.names(), ["session.created"]);
 }
 
 #[test]
-fn session_events_can_be_left_out() {
+fn session_events_can_be_omitted() {
     let update = json!({ "type": "session.update", "session": { "type": "realtime" } });
-    let mut desk = open("no-session-created");
-    desk.send(update.clone());
-    assert_eq!(desk.names(), ["session.updated"]);
-    let mut desk = open("no-session-updated");
-    desk.send(update);
-    assert_eq!(desk.names(), ["session.created"]);
+    let mut harness = open("no-session-created");
+    harness.send(update.clone());
+    assert_eq!(harness.names(), ["session.updated"]);
+    let mut harness = open("no-session-updated");
+    harness.send(update);
+    assert_eq!(harness.names(), ["session.created"]);
 }
 
 #[test]
-fn item_events_can_be_left_out_and_the_answer_is_whole() {
-    let mut desk = asked("no-item-events");
-    let events = desk.read();
+fn item_events_can_be_omitted_with_a_complete_answer() {
+    let mut harness = asked("no-item-events");
+    let events = harness.read();
     for event in &events {
         let name = event["type"].as_str().unwrap();
         assert!(
@@ -69,18 +69,18 @@ fn the_connection_can_end_in_the_middle_of_an_answer() {
 
 #[test]
 fn the_endpoint_can_fall_silent() {
-    let mut desk = asked("silence");
-    assert!(!audio(&desk.read()).is_empty());
-    desk.send(json!({ "type": "response.cancel" }));
-    desk.send(json!({ "type": "session.update", "session": { "type": "realtime" } }));
-    assert_eq!(desk.names(), [] as [&str; 0]);
-    assert_eq!(desk.closed, None);
+    let mut harness = asked("silence");
+    assert!(!audio(&harness.read()).is_empty());
+    harness.send(json!({ "type": "response.cancel" }));
+    harness.send(json!({ "type": "session.update", "session": { "type": "realtime" } }));
+    assert_eq!(harness.names(), [] as [&str; 0]);
+    assert_eq!(harness.closed, None);
 }
 
 #[test]
-fn strangers_are_mixed_in() {
-    let mut desk = asked("strangers");
-    let events = desk.read();
+fn unknown_events_are_mixed_in() {
+    let mut harness = asked("strangers");
+    let events = harness.read();
     assert!(events.iter().any(|event| event["type"] == "x_rtvoice.happened"));
     assert!(
         events.iter().any(|event| event["type"] == "response.done" && event.get("x_rtvoice_field").is_some())
@@ -89,16 +89,16 @@ fn strangers_are_mixed_in() {
 
 #[test]
 fn an_error_can_be_a_string() {
-    let mut desk = MachineHarness::faulty("error-string");
-    desk.send(json!({ "type": "response.cancel" }));
-    assert_eq!(desk.only("error")["error"], "Cancellation failed: no active response found");
+    let mut harness = MachineHarness::faulty("error-string");
+    harness.send(json!({ "type": "response.cancel" }));
+    assert_eq!(harness.only("error")["error"], "Cancellation failed: no active response found");
 }
 
 #[test]
-fn an_answer_can_come_at_once_or_with_a_pause() {
+fn an_answer_can_be_sent_at_once_or_with_a_pause() {
     let times = |faults: &str| -> Vec<Duration> {
-        let desk = asked(faults);
-        let deltas = desk.inbox.iter().filter(|(_, event)| event["type"] == "response.output_audio.delta");
+        let harness = asked(faults);
+        let deltas = harness.inbox.iter().filter(|(_, event)| event["type"] == "response.output_audio.delta");
         deltas.map(|(at, _)| *at).collect()
     };
     let burst = times("burst");
@@ -109,14 +109,14 @@ fn an_answer_can_come_at_once_or_with_a_pause() {
 }
 
 #[test]
-fn the_transcript_can_come_after_the_answer() {
+fn the_transcript_can_follow_the_answer() {
     let order = |faults: &str| -> Vec<String> {
-        let mut desk = MachineHarness::faulty(faults);
-        desk.send(json!({ "type": "session.update", "session": { "type": "realtime",
+        let mut harness = MachineHarness::faulty(faults);
+        harness.send(json!({ "type": "session.update", "session": { "type": "realtime",
             "audio": { "input": { "transcription": { "model": "whisper-1" } } } } }));
-        desk.speak();
-        desk.wait(10 * SECOND);
-        let names = desk.names();
+        harness.speak();
+        harness.wait(10 * SECOND);
+        let names = harness.names();
         names.into_iter().filter(|name| name.ends_with("completed") || name == "response.done").collect()
     };
     let completed = "conversation.item.input_audio_transcription.completed";
@@ -125,18 +125,18 @@ fn the_transcript_can_come_after_the_answer() {
 }
 
 #[test]
-fn a_session_can_be_short_and_say_so() {
-    let mut desk = MachineHarness::open(Dialect::Ga, SessionKind::Realtime, "limit=2000");
-    let created = desk.read().swap_remove(0);
+fn a_session_can_announce_a_short_duration() {
+    let mut harness = MachineHarness::open(Dialect::Ga, SessionKind::Realtime, "limit=2000");
+    let created = harness.read().swap_remove(0);
     assert_eq!(created["session"]["expires_at"], 1_800_000_002_u64);
-    desk.wait(3 * SECOND);
-    assert_eq!(desk.closed.map(|(code, _)| code), Some(1001));
+    harness.wait(3 * SECOND);
+    assert_eq!(harness.closed.map(|(code, _)| code), Some(1001));
 }
 
 #[test]
 fn a_session_can_expire_early() {
-    let mut desk = MachineHarness::faulty("expire=2000");
-    desk.wait(3 * SECOND);
-    assert_eq!(desk.error().0, Value::from("session_expired"));
-    assert_eq!(desk.closed.map(|(code, _)| code), Some(1001));
+    let mut harness = MachineHarness::faulty("expire=2000");
+    harness.wait(3 * SECOND);
+    assert_eq!(harness.error().0, Value::from("session_expired"));
+    assert_eq!(harness.closed.map(|(code, _)| code), Some(1001));
 }
