@@ -103,7 +103,7 @@ async fn connect_inside(endpoint: &Endpoint) -> Result<WebSocketClient<NetStream
     let (near, far) = tokio::io::duplex(PIPE_BYTES);
     tokio::task::spawn_local(demo::serve_connection(far, Arc::new(demo::EndpointOptions::default())));
     let request = endpoint.request().map_err(|error| Error::new(Kind::Internal, error))?;
-    WebSocketClient::over(NetStream::Inside(near), request)
+    WebSocketClient::over(NetStream::InProcess(near), request)
         .await
         .map_err(|error| Error::new(Kind::Internal, error))
 }

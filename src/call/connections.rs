@@ -177,7 +177,7 @@ fn failure(error: &Error) -> DialFailure {
     let refusal = dialled.and_then(DialError::refusal);
     let code = refusal.and_then(|refusal| refusal.code.clone());
     let failure = Failure { message: format!("{:#}", error.source), code };
-    if dialled.is_some_and(DialError::is_passing) {
+    if dialled.is_some_and(DialError::is_transient) {
         let retry_after = refusal.and_then(|refusal| refusal.retry_after);
         DialFailure::Passing { failure, retry_after }
     } else {

@@ -246,7 +246,7 @@ impl CallDriver {
                 })
             }
             WebSocketEvent::Drained => None,
-            WebSocketEvent::Garbled(what) => Some(Message::Garbled(what)),
+            WebSocketEvent::Malformed(what) => Some(Message::Garbled(what)),
             WebSocketEvent::Closed(cause) => Some(Message::Closed(cause)),
         }
     }

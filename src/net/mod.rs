@@ -1,7 +1,7 @@
-//! The WebSocket, and how an endpoint is reached: addresses, keys, TLS, the upgrade.
+//! Network access: endpoints, proxies, dialing and the WebSocket.
 //!
-//! [`dial`] is the only file that dials out. [`ws::connection`] works over any byte stream, so that the demo
-//! inside the process and the tests need no socket. Nothing here knows an event's meaning.
+//! Only [`dial`] opens outgoing sockets. [`ws::connection`] works over any byte stream, so that the
+//! in-process demo and the tests need no socket. Nothing here interprets events.
 
 pub mod endpoint;
 pub mod dial;

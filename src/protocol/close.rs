@@ -1,23 +1,23 @@
-//! How a connection came to its end.
+//! How a connection ended.
 
-/// Why there is no connection any more.
+/// Cause of a connection's end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CloseCause {
-    /// The peer said goodbye, with a close code (RFC 6455, section 7.4) where it gave one.
+    /// The peer closed, with a close code if it sent one (RFC 6455, section 7.4).
     Peer {
-        /// 1000 normal, 1001 going away, 3000 and 4000 refused by OpenAI after the upgrade.
+        /// 1000 normal, 1001 going away, 3000 and 4000 refusals by OpenAI after the upgrade.
         code: Option<u16>,
-        /// Its words; not sanitised.
+        /// The peer's text; not sanitized.
         reason: String,
     },
-    /// The connection broke without a goodbye.
+    /// The connection broke without a close handshake.
     Broken(String),
-    /// This side closed it.
+    /// This side closed.
     Ours,
 }
 
-/// Returns whether a close code may be sent in a close frame (RFC 6455, section 7.4, and the IANA registry).
-/// Any other one means that something on the way is broken, and says nothing about the session.
+/// Returns whether a code may appear in a close frame (RFC 6455, section 7.4, and the IANA registry). Any
+/// other code indicates a broken intermediary and says nothing about the session.
 pub fn is_valid_close_code(code: u16) -> bool {
     matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999)
 }
@@ -27,7 +27,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_codes_of_the_standard_and_of_applications_are_valid() {
+    fn only_standard_and_application_codes_are_valid() {
         for code in [1000, 1001, 1002, 1003, 1007, 1011, 1012, 1013, 1014, 3000, 4000, 4999] {
             assert!(is_valid_close_code(code), "{code}");
         }

@@ -1,10 +1,10 @@
-//! The dialects, and how to tell them apart by what a server shows.
+//! Protocol dialects and their detection from a session object.
 
 use std::str::FromStr;
 
 use crate::protocol::value::Unknown;
 
-/// Which names and shapes are written.
+/// Names and shapes used for writing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Dialect {
     /// The generally available protocol: nested `session.audio`, `response.output_audio.delta`.
@@ -12,12 +12,12 @@ pub enum Dialect {
     Ga,
     /// The protocol of `OpenAI-Beta: realtime=v1`: flat session, `response.audio.delta`.
     Beta,
-    /// xAI's: as GA, but in the session only the formats are nested, the rest is flat as in beta.
+    /// xAI: GA events; in the session only the formats are nested, the rest is flat as in beta.
     Mixed,
 }
 
 impl Dialect {
-    /// Returns the word used in flags and in output.
+    /// Returns the name used in flags and in output.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Ga => "ga",
@@ -26,9 +26,8 @@ impl Dialect {
         }
     }
 
-    /// Tells the dialect by the shape of a `session` object as a server sent it, where it shows
-    /// one. A mixed shape (nested formats, flat voice) counts as GA, which shows a flat voice for older
-    /// clients at some servers.
+    /// Detects the dialect from the shape of a server's `session` object, if it shows one. A mixed shape
+    /// (nested formats, flat voice) counts as GA: some GA servers also send a flat voice for older clients.
     pub fn of_session(session: &Unknown) -> Option<Self> {
         let is_given = |name: &&str| session.get(*name).is_some_and(|value| !value.is_null());
         let has = |names: &[&str]| names.iter().any(is_given);
@@ -55,7 +54,7 @@ impl FromStr for Dialect {
     }
 }
 
-/// A word that names no dialect.
+/// A name that is not a dialect.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("unknown dialect \"{0}\"")]
 pub struct UnknownDialect(pub String);
@@ -72,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn the_shape_of_a_session_tells_the_dialect() {
+    fn the_dialect_is_detected_from_the_session_shape() {
         check(&json!({"type": "realtime"}), Some(Dialect::Ga));
         check(&json!({"object": "realtime.session", "audio": {}}), Some(Dialect::Ga));
         check(&json!({"output_modalities": ["text"]}), Some(Dialect::Ga));
@@ -82,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mixed_session_is_ga_and_a_bare_one_shows_nothing() {
+    fn a_mixed_session_counts_as_ga_and_a_bare_one_shows_no_dialect() {
         check(
             &json!({"voice": "Ara", "audio": {"input": {"format": {"type": "audio/pcm"}}}}),
             Some(Dialect::Ga),
@@ -91,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dialect_is_parsed_from_its_own_word() {
+    fn a_dialect_is_parsed_from_its_name() {
         for dialect in [Dialect::Ga, Dialect::Beta, Dialect::Mixed] {
             assert_eq!(dialect.as_str().parse(), Ok(dialect));
         }

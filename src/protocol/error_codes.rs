@@ -1,83 +1,82 @@
-//! What is known of the error codes of Realtime servers, and what to do about each.
+//! Known error codes of Realtime servers, with their severity and remedy.
 
 use std::time::Duration;
 
-use crate::protocol::events::server::ErrorInfo;
+use crate::protocol::events::error::ErrorInfo;
 
-/// How much an error matters.
+/// Severity of an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Severity {
     /// The server closes the connection at once.
     Fatal,
-    /// The connection may stay open, but nothing will come of it.
-    Hopeless,
-    /// What was asked for was not done; the session goes on.
+    /// The connection may stay open, but a retry cannot succeed.
+    Permanent,
+    /// The request was rejected; the session continues.
     Refused,
-    /// Nothing is lost; not worth showing.
+    /// No effect on the call; not worth showing.
     Benign,
 }
 
-/// What a client does about an error.
+/// Reaction of a client to an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Remedy {
-    /// End, and tell the user.
+    /// End the call with an error.
     Stop,
-    /// Connect again once in the GA dialect, without the beta header and subprotocol.
+    /// Reconnect once in the GA dialect, without the beta header and subprotocol.
     SwitchToGa,
-    /// Connect again and replay the conversation.
+    /// Reconnect and replay the conversation.
     Reconnect,
-    /// Send the event again once, without the field that `param` names.
+    /// Resend the event once without the field named by `param`.
     DropField,
-    /// Wait for the time that the message names, then ask for the response again.
+    /// Retry the response after the delay given in the message.
     Wait,
-    /// Ask for the response again after the next `response.done`.
+    /// Retry the response after the next `response.done`.
     Queue,
-    /// Tell the user; the session goes on.
+    /// Show the error; the session continues.
     Show,
     /// Nothing.
     Ignore,
 }
 
-/// One row of what is known.
+/// A row of the error table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KnownError {
-    /// The `code` of the error.
+    /// `code` of the error.
     pub code: &'static str,
-    /// How much it matters.
+    /// Severity.
     pub severity: Severity,
-    /// The code of the close frame that follows, where one was seen.
+    /// Code of the close frame that follows, if one was observed.
     pub close_code: Option<u16>,
-    /// What to do.
+    /// Reaction of the client.
     pub remedy: Remedy,
-    /// What the user can do, as one sentence without a full stop; empty if there is nothing.
+    /// Advice for the user, one clause without a full stop; empty if there is none.
     pub hint: &'static str,
 }
 
 impl KnownError {
-    /// Tells whether the server closes the connection at once.
+    /// Returns whether the server closes the connection at once.
     pub fn is_fatal(&self) -> bool {
         self.severity == Severity::Fatal
     }
 
-    /// Tells whether the error is not worth showing.
+    /// Returns whether the error is not worth showing.
     pub fn is_benign(&self) -> bool {
         self.severity == Severity::Benign
     }
 }
 
-/// Returns what is known of `code`.
+/// Looks up an error code.
 pub fn known(code: &str) -> Option<KnownError> {
     TABLE.iter().find(|row| row.code == code).copied()
 }
 
-/// Returns all that is known.
+/// Returns the whole table.
 pub fn all() -> &'static [KnownError] {
     TABLE
 }
 
 impl ErrorInfo {
-    /// Returns what is known of this error. A missing key has no code of its own and is found by
-    /// its message.
+    /// Looks up this error. A missing key has no code and is recognised by its message.
     pub fn known(&self) -> Option<KnownError> {
         match (&self.code, &self.message) {
             (Some(code), _) => known(code),
@@ -89,15 +88,15 @@ impl ErrorInfo {
         }
     }
 
-    /// Tells whether nothing is lost by this error: what it refuses was too late or too small to
-    /// matter, such as cutting an answer off behind its end.
+    /// Returns whether the error has no effect on the call: the rejected request was too late or too small to
+    /// matter, such as a truncation past the end of an answer.
     pub fn is_benign(&self) -> bool {
         let cut_too_late =
             self.code.as_deref() == Some("invalid_value") && self.param.as_deref() == Some("audio_end_ms");
         cut_too_late || self.known().is_some_and(|error| error.is_benign())
     }
 
-    /// Returns for how long the message asks to wait ("Please try again in 4.2s"), where it does.
+    /// Returns the delay requested by the message ("Please try again in 4.2s").
     pub fn retry_after(&self) -> Option<Duration> {
         let (_, wait) = self.message.as_deref()?.split_once("try again in ")?;
         let end = wait.find(|letter: char| !letter.is_ascii_digit() && letter != '.')?;
@@ -112,23 +111,23 @@ impl ErrorInfo {
         Duration::try_from_secs_f64(number.parse::<f64>().ok()? * seconds).ok()
     }
 
-    /// Tells whether the server speaks of itself, as being broken or busy, and not of what it was sent.
-    pub fn is_of_server(&self) -> bool {
+    /// Returns whether the server reports its own failure or load and not a bad request.
+    pub fn is_server_failure(&self) -> bool {
         let names = ["server_error", "internal_error", "rate_limit_exceeded", "rate_limit_error"];
         [&self.code, &self.kind].into_iter().flatten().any(|text| names.contains(&text.as_str()))
     }
 
-    /// Tells whether the answer that was asked for has to wait for the one in progress.
+    /// Returns whether the response has to wait for the one in progress.
     pub fn is_answer_in_progress(&self) -> bool {
         self.known().is_some_and(|error| error.remedy == Remedy::Queue)
     }
 
-    /// Tells whether trying again makes no sense: the key, the model, the quota.
-    pub fn is_hopeless(&self) -> bool {
+    /// Returns whether a retry cannot succeed because of the key, the model or the quota.
+    pub fn is_permanent(&self) -> bool {
         self.known().is_some_and(|error| error.remedy == Remedy::Stop)
     }
 
-    /// Tells whether the server closes the connection at once, as far as is known.
+    /// Returns whether the server is known to close the connection after this error.
     pub fn is_fatal(&self) -> bool {
         self.known().is_some_and(|error| error.is_fatal())
     }
@@ -138,12 +137,12 @@ const fn fatal(code: &'static str, close_code: u16, remedy: Remedy, hint: &'stat
     KnownError { code, severity: Severity::Fatal, close_code: Some(close_code), remedy, hint }
 }
 
-const fn open(code: &'static str, severity: Severity, remedy: Remedy, hint: &'static str) -> KnownError {
+const fn non_fatal(code: &'static str, severity: Severity, remedy: Remedy, hint: &'static str) -> KnownError {
     KnownError { code, severity, close_code: None, remedy, hint }
 }
 
-/// Says that this program made the mistake.
-const OUR_MISTAKE: &str = "this is a mistake of rtvoice; --trace FILE shows the event that was refused";
+/// Hint for a rejected event that the user cannot influence.
+const BUG_HINT: &str = "this looks like a bug in rtvoice; please report it with a --trace file";
 
 const TABLE: &[KnownError] = &[
     fatal(
@@ -158,92 +157,107 @@ const TABLE: &[KnownError] = &[
         "beta_api_shape_disabled",
         4000,
         Remedy::SwitchToGa,
-        "use --dialect ga; where beta was not asked for, a gateway on the way adds its marker, and is too old",
+        "use --dialect ga; if you did not ask for beta, an outdated gateway adds the beta header",
     ),
     fatal(
         "session_expired",
         1001,
         Remedy::Reconnect,
-        "the session was as long as this endpoint allows; start a new one",
+        "the session reached this endpoint's maximum length; start a new one",
     ),
-    open(
+    non_fatal(
         "insufficient_quota",
-        Severity::Hopeless,
+        Severity::Permanent,
         Remedy::Stop,
         "check plan and billing at the provider of the key",
     ),
-    open(
+    non_fatal(
         "credit_balance_exhausted",
-        Severity::Hopeless,
+        Severity::Permanent,
         Remedy::Stop,
         "top up the balance at the provider of the key",
     ),
-    open(
+    non_fatal(
         "inference_not_authorized_error",
-        Severity::Hopeless,
+        Severity::Permanent,
         Remedy::Stop,
         "the key's project has no access to this model; name another with --model",
     ),
-    open(
+    non_fatal(
         "model_load_error",
-        Severity::Hopeless,
+        Severity::Permanent,
         Remedy::Stop,
-        "the endpoint could not load the model; look at its log",
+        "the endpoint could not load the model; see its log",
     ),
-    open("session_limit_reached", Severity::Hopeless, Remedy::Stop, "the endpoint is busy; try again later"),
-    open(
+    non_fatal(
+        "session_limit_reached",
+        Severity::Permanent,
+        Remedy::Stop,
+        "the endpoint is busy; try again later",
+    ),
+    non_fatal(
         "rate_limit_exceeded",
         Severity::Refused,
         Remedy::Wait,
-        "wait a little, or use a key with a higher limit",
+        "wait a moment, or use a key with a higher limit",
     ),
-    open("cannot_update_voice", Severity::Refused, Remedy::Show, "a new voice needs a new session"),
-    open("conversation_already_has_active_response", Severity::Refused, Remedy::Queue, ""),
-    open(
+    non_fatal("cannot_update_voice", Severity::Refused, Remedy::Show, "a new voice needs a new session"),
+    non_fatal("conversation_already_has_active_response", Severity::Refused, Remedy::Queue, ""),
+    non_fatal(
         "unknown_parameter",
         Severity::Refused,
         Remedy::DropField,
-        "this endpoint does not know the setting; it went on without it",
+        "this endpoint does not support the setting; the call continues without it",
     ),
-    open(
+    non_fatal(
         "invalid_value",
         Severity::Refused,
         Remedy::Show,
         "this endpoint does not accept the value of the setting",
     ),
-    open("integer_below_min_value", Severity::Refused, Remedy::Show, OUR_MISTAKE),
-    open("missing_required_parameter", Severity::Refused, Remedy::Show, OUR_MISTAKE),
-    open(
+    non_fatal("integer_below_min_value", Severity::Refused, Remedy::Show, BUG_HINT),
+    non_fatal("missing_required_parameter", Severity::Refused, Remedy::Show, BUG_HINT),
+    non_fatal(
         "string_above_max_length",
         Severity::Refused,
         Remedy::Show,
         "the text is longer than this endpoint allows",
     ),
-    open("invalid_json", Severity::Refused, Remedy::Show, OUR_MISTAKE),
-    open("invalid_event", Severity::Refused, Remedy::Show, OUR_MISTAKE),
-    open(
+    non_fatal("invalid_json", Severity::Refused, Remedy::Show, BUG_HINT),
+    non_fatal("invalid_event", Severity::Refused, Remedy::Show, BUG_HINT),
+    non_fatal(
         "unknown_or_invalid_event",
         Severity::Refused,
         Remedy::Show,
-        "this endpoint does not know the event",
+        "this endpoint does not support the event",
     ),
-    open(
+    non_fatal(
         "invalid_session_type",
         Severity::Refused,
         Remedy::Show,
-        "this endpoint does not have this kind of session",
+        "this endpoint does not support this kind of session",
     ),
-    open(
+    non_fatal(
         "audio_unintelligible",
         Severity::Refused,
         Remedy::Show,
-        "the speech was not understood; the call goes on",
+        "the speech was not understood; the call continues",
     ),
-    open("transcription_error", Severity::Refused, Remedy::Show, "the caption is missing; the call goes on"),
-    open("server_error", Severity::Refused, Remedy::Show, "the endpoint had a fault; try again"),
-    open("input_audio_buffer_commit_empty", Severity::Benign, Remedy::Ignore, ""),
-    open("response_cancel_not_active", Severity::Benign, Remedy::Ignore, ""),
-    open("item_truncate_invalid_item_id", Severity::Benign, Remedy::Ignore, ""),
+    non_fatal(
+        "transcription_error",
+        Severity::Refused,
+        Remedy::Show,
+        "the caption is missing; the call continues",
+    ),
+    non_fatal(
+        "server_error",
+        Severity::Refused,
+        Remedy::Show,
+        "the endpoint reported an internal error; try again",
+    ),
+    non_fatal("input_audio_buffer_commit_empty", Severity::Benign, Remedy::Ignore, ""),
+    non_fatal("response_cancel_not_active", Severity::Benign, Remedy::Ignore, ""),
+    non_fatal("item_truncate_invalid_item_id", Severity::Benign, Remedy::Ignore, ""),
 ];
 
 #[cfg(test)]
@@ -262,29 +276,31 @@ mod tests {
     #[test]
     fn every_error_that_ends_a_session_has_a_hint() {
         for row in all() {
-            let ends = matches!(row.severity, Severity::Fatal | Severity::Hopeless);
+            let ends = matches!(row.severity, Severity::Fatal | Severity::Permanent);
             assert!(!ends || !row.hint.is_empty(), "{}", row.code);
             assert!(!row.hint.ends_with('.'), "{}", row.code);
         }
     }
 
     #[test]
-    fn a_server_that_speaks_of_itself_is_told_from_one_that_refuses() {
-        assert!(error(Some("server_error"), None, "").is_of_server());
-        assert!(ErrorInfo { kind: Some("rate_limit_error".into()), ..ErrorInfo::default() }.is_of_server());
-        assert!(!error(Some("invalid_value"), Some("voice"), "no such voice").is_of_server());
-        assert!(!error(None, None, "bad session").is_of_server());
+    fn a_server_failure_is_distinguished_from_a_rejected_request() {
+        assert!(error(Some("server_error"), None, "").is_server_failure());
+        assert!(
+            ErrorInfo { kind: Some("rate_limit_error".into()), ..ErrorInfo::default() }.is_server_failure()
+        );
+        assert!(!error(Some("invalid_value"), Some("voice"), "no such voice").is_server_failure());
+        assert!(!error(None, None, "bad session").is_server_failure());
     }
 
     #[test]
-    fn no_code_stands_twice() {
+    fn error_codes_are_unique() {
         for row in all() {
             assert_eq!(all().iter().filter(|other| other.code == row.code).count(), 1, "{}", row.code);
         }
     }
 
     #[test]
-    fn what_comes_too_late_to_matter_is_benign() {
+    fn a_request_that_comes_too_late_is_benign() {
         assert!(error(Some("response_cancel_not_active"), None, "").is_benign());
         assert!(error(Some("item_truncate_invalid_item_id"), None, "").is_benign());
         assert!(error(Some("input_audio_buffer_commit_empty"), None, "").is_benign());
@@ -295,14 +311,14 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_key_is_known_by_its_message() {
+    fn a_missing_key_is_recognised_by_its_message() {
         let missing = error(None, None, "Missing bearer or basic authentication in header");
         assert!(missing.is_fatal());
         assert_eq!(missing.known().and_then(|row| row.close_code), Some(3000));
     }
 
     #[test]
-    fn the_time_to_wait_is_read_from_the_message() {
+    fn the_retry_delay_is_read_from_the_message() {
         for (message, expected_ms) in [
             ("Rate limit reached for m. Please try again in 4.2s. Visit", Some(4_200)),
             ("Please try again in 120ms", Some(120)),
@@ -318,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn a_code_of_another_server_is_unknown_and_not_fatal() {
+    fn an_unknown_code_is_not_fatal() {
         assert_eq!(known("quantum_flux"), None);
         assert!(!error(Some("quantum_flux"), None, "").is_fatal());
     }

@@ -1,23 +1,23 @@
-//! Protocols that use the address or the names of Realtime and are others.
+//! Protocols that share an address or event names with Realtime but are incompatible.
 
 use std::fmt;
 
 use crate::protocol::events::server::{ServerBody, ServerEvent};
 use crate::protocol::settings::SessionInfo;
 
-/// Another protocol than Realtime.
+/// A protocol other than Realtime.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ForeignProtocol {
-    /// vLLM at `/v1/realtime`: transcription only, by events of its own.
+    /// vLLM at `/v1/realtime`: transcription only, with its own events.
     Vllm,
     /// OpenAI's GPT-Live: no turns, no items, no responses.
     GptLive,
 }
 
 impl ForeignProtocol {
-    /// Returns the sentence that refuses the endpoint.
+    /// Returns the error message for such an endpoint.
     pub fn refusal(self) -> String {
-        format!("the endpoint speaks {self}, which is another protocol than Realtime")
+        format!("the endpoint speaks {self}, not the Realtime protocol")
     }
 }
 
@@ -31,7 +31,7 @@ impl fmt::Display for ForeignProtocol {
 }
 
 impl ServerEvent {
-    /// Returns the other protocol that an event can only be of, where it is.
+    /// Returns the foreign protocol to which this event belongs, if any.
     pub fn foreign(&self) -> Option<ForeignProtocol> {
         if let ServerBody::Unknown { name, .. } = &self.body {
             return match name.as_str() {
@@ -42,10 +42,10 @@ impl ServerEvent {
                 _ => None,
             };
         }
-        // Where others have the session, it has an id and a time beside the type.
-        let beside = |name| self.unknown.contains_key(name);
+        // vLLM puts the session's id and creation time at the top level.
+        let has = |name| self.unknown.contains_key(name);
         let bare = matches!(&self.body, ServerBody::SessionCreated(info) if **info == SessionInfo::default());
-        (bare && beside("id") && beside("created") && !beside("session")).then_some(ForeignProtocol::Vllm)
+        (bare && has("id") && has("created") && !has("session")).then_some(ForeignProtocol::Vllm)
     }
 }
 
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn other_protocols_are_known_by_what_only_they_say() {
+    fn foreign_protocols_are_recognised_by_their_own_events() {
         check(
             r#"{"type":"session.created","id":"sess-1","created":1764000000}"#,
             Some(ForeignProtocol::Vllm),
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn a_poor_server_of_this_protocol_is_no_stranger() {
+    fn a_minimal_realtime_server_is_not_foreign() {
         for text in [
             r#"{"type":"session.created"}"#,
             r#"{"type":"session.created","event_id":"e1","session":{}}"#,

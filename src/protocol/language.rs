@@ -1,17 +1,17 @@
-//! Language tags as people and systems write them, and the codes that transcription takes.
+//! Conversion of language tags to the codes used for transcription.
 
-/// Tags whose primary subtag is not the code that Whisper's models know the language by.
+/// Primary subtags that differ from Whisper's code for the language.
 const ALIASES: [(&str, &str); 7] =
     [("nb", "no"), ("cmn", "zh"), ("fil", "tl"), ("iw", "he"), ("in", "id"), ("ji", "yi"), ("jv", "jw")];
 
-/// Returns the code of a transcription's `language` (ISO 639-1, without a region): `zh` for `zh-TW`, `en` for
-/// `en_US.UTF-8`. None means that the field is left out, so that the endpoint detects the language.
+/// Returns the `language` code for transcription (ISO 639-1, without a region): `zh` for `zh-TW`, `en` for
+/// `en_US.UTF-8`. `None` leaves the field out, so that the endpoint detects the language.
 pub fn wire_code(tag: &str) -> Option<String> {
     let primary = tag.trim().split(['-', '_', '.', '@']).next().unwrap_or_default().to_ascii_lowercase();
     if matches!(primary.as_str(), "" | "auto" | "und" | "mul" | "c" | "posix") {
         return None;
     }
-    let alias = ALIASES.iter().find(|(written, _)| *written == primary);
+    let alias = ALIASES.iter().find(|(text_part, _)| *text_part == primary);
     Some(alias.map_or(primary, |(_, code)| (*code).to_owned()))
 }
 

@@ -1,8 +1,8 @@
-//! What goes over the wire: the events of both sides, session settings, and the two dialects.
+//! The wire protocol: events of both sides, session settings and dialects.
 //!
-//! One reader understands every name of both dialects whatever the profile says; what is written
-//! depends on the [`dialect::Dialect`]. Nothing here knows a clock or a socket. What is unknown
-//! (events, fields, values) is kept by name and is never an error.
+//! One decoder accepts every name of all dialects; the encoder writes the chosen [`dialect::Dialect`].
+//! Nothing here uses a clock or a socket. Unknown events, fields and values are kept by name and are never an
+//! error.
 
 pub mod settings;
 pub mod language;

@@ -1,14 +1,14 @@
-//! Finds the setting that an error names in its `param`.
+//! Removal of the setting named by an error's `param`.
 
 use crate::protocol::settings::{NoiseReduction, SessionSettings, Transcription, TurnDetection, TurnMethod};
 use crate::protocol::value::FieldUpdate;
 
 impl SessionSettings {
-    /// Takes out the setting that the `param` of an error names, in the words of either dialect
-    /// (`session.reasoning.effort`, `session.audio.input.noise_reduction.strength`,
-    /// `session.temperature`), so that the update can be sent again without it.
+    /// Removes the setting named by the `param` of an error, as spelled in any dialect
+    /// (`session.reasoning.effort`, `session.audio.input.noise_reduction.strength`, `session.temperature`),
+    /// so that the update can be resent without it.
     ///
-    /// Returns whether there was such a setting.
+    /// Returns whether the setting was present.
     pub fn drop_param(&mut self, param: &str) -> bool {
         let path = param.strip_prefix("session.").unwrap_or(param);
         match path {
@@ -106,7 +106,7 @@ mod tests {
     use crate::protocol::events::client::ClientBody;
     use crate::protocol::settings::SessionSettings;
 
-    /// Returns every path of a session down to what is no object.
+    /// Returns the path of every leaf of a session.
     fn paths(session: &Value, prefix: &str) -> Vec<String> {
         match session.as_object() {
             Some(fields) => {
@@ -126,7 +126,7 @@ mod tests {
     }
 
     fn check(session: &Value, dialect: Dialect) {
-        // What a thing cannot be without: its own type, the rate of a format.
+        // Required parts that cannot be removed on their own.
         let fixed = ["type", "rate"];
         for path in paths(session, "session") {
             if fixed.contains(&path.rsplit('.').next().unwrap()) {
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_setting_that_is_refused_by_name_can_be_taken_out() {
+    fn a_rejected_setting_can_be_removed_by_its_name() {
         let turns =
             json!({"type": "server_vad", "threshold": 0.5, "idle_timeout_ms": 6000, "create_response": true});
         let input = json!({
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_is_no_setting_takes_nothing_out() {
+    fn an_unknown_name_removes_no_setting() {
         let whole = settings(&json!({"type": "realtime", "instructions": "a"}));
         for param in ["", "session", "session.bogus", "type", "item.id", "session.turn_detection.threshold"] {
             let mut settings = whole.clone();

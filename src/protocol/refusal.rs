@@ -1,9 +1,9 @@
-//! What a server's refusal is about: the setting that has to be changed, and the flag that changes it.
+//! Classification of refusals: the setting concerned and the flag that changes it.
 
 use crate::protocol::error_codes::Remedy;
-use crate::protocol::events::server::ErrorInfo;
+use crate::protocol::events::error::ErrorInfo;
 
-/// A setting that a server can refuse.
+/// A setting that a server can reject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Subject {
     /// The model or the deployment.
@@ -23,15 +23,15 @@ pub enum Subject {
 }
 
 impl Subject {
-    /// Returns what the user can change, where there is a flag for it.
+    /// Returns advice for the user, if a flag changes the setting.
     pub fn hint(self) -> Option<&'static str> {
         Some(match self {
-            Self::Model => "name a model that this endpoint has with --model",
-            Self::Voice => "name a voice that this endpoint has with --voice",
-            Self::Language => "name another language with --lang",
-            Self::TurnDetection => "try --vad local, which needs no turn detection of the endpoint",
+            Self::Model => "choose a model of this endpoint with --model",
+            Self::Voice => "choose a voice of this endpoint with --voice",
+            Self::Language => "choose another language with --lang",
+            Self::TurnDetection => "try --vad local, which does not use the endpoint's turn detection",
             Self::Instructions => "change --instructions",
-            Self::Format => "it may speak the other dialect: try --dialect ga or --dialect beta",
+            Self::Format => "the endpoint may use another dialect; try --dialect ga or --dialect beta",
             Self::Session => return None,
         })
     }
@@ -55,7 +55,7 @@ const SUBJECTS: [(&str, Subject); 14] = [
     ("session.", Subject::Session),
 ];
 
-/// Words with which servers refuse a value.
+/// Words with which servers reject a value.
 const REFUSALS: [&str; 28] = [
     "not found",
     "not_found",
@@ -87,18 +87,18 @@ const REFUSALS: [&str; 28] = [
     "无权",
 ];
 
-/// Words of what passes by itself.
+/// Words that indicate a temporary failure.
 const TRANSIENT: [&str; 8] =
     ["try again", "overload", "temporar", "busy", "rate limit", "capacity", "timed out", "timeout"];
 
-/// Returns the first setting that a text names; that it is one of the session says least.
+/// Returns the first setting named in a text; `session.` counts only if nothing more specific occurs.
 pub fn subject(text: &str) -> Option<Subject> {
     let text = text.to_lowercase();
     let named = SUBJECTS.iter().filter_map(|(word, subject)| Some((text.find(word)?, *subject)));
     named.min_by_key(|(at, subject)| (*subject == Subject::Session, *at)).map(|(_, subject)| subject)
 }
 
-/// Returns the setting that a text refuses; nothing where it speaks of a passing trouble.
+/// Returns the setting that a text rejects; `None` for temporary failures.
 pub fn refused_in(text: &str) -> Option<Subject> {
     let lower = text.to_lowercase();
     let contains = |words: &[&str]| words.iter().any(|word| lower.contains(word));
@@ -106,8 +106,8 @@ pub fn refused_in(text: &str) -> Option<Subject> {
 }
 
 impl ErrorInfo {
-    /// Returns the setting of the session that this error refuses, where it does: trying the same again
-    /// makes no sense then.
+    /// Returns the session setting that this error rejects, if any. Retrying with the same setting cannot
+    /// succeed.
     pub fn refused_setting(&self) -> Option<Subject> {
         match self.known().map(|known| known.remedy) {
             Some(Remedy::Reconnect | Remedy::Wait | Remedy::Queue | Remedy::Ignore) => return None,
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn passing_trouble_refuses_nothing() {
+    fn a_temporary_failure_rejects_no_setting() {
         for (code, message) in [
             (None, "The server had an error"),
             (None, "The model is overloaded, invalid state; please try again"),

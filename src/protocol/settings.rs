@@ -1,7 +1,7 @@
-//! Session settings of both dialects in one neutral form.
+//! Dialect-independent session settings.
 //!
-//! Field names follow the GA session; where the beta session has another name or shape, the
-//! writers and the reader translate. Ranges and defaults are those of the protocol's reference.
+//! Field names follow the GA session; decoder and encoder translate the beta names and shapes. Ranges and
+//! defaults are those of the protocol's reference.
 
 use serde_json::Value;
 
@@ -10,54 +10,54 @@ use crate::dsp::frame::SampleRate;
 use crate::protocol::dialect::Dialect;
 use crate::protocol::value::{FieldUpdate, Unknown, open_enum};
 
-/// What kind of session it is.
+/// Kind of a session.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SessionKind {
     /// Speech or text in, speech or text out.
     #[default]
     Realtime,
-    /// Speech in, captions out; no responses exist here.
+    /// Speech in, captions out; there are no responses.
     Transcription,
 }
 
-/// The settings of a session; what is `Keep`, `None` or empty is not written.
+/// Settings of a session. `Keep`, `None` and empty values are not written.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SessionSettings {
     /// Realtime or transcription.
     pub kind: SessionKind,
-    /// Model; cannot change after the connection is made.
+    /// Model; fixed once the connection is open.
     pub model: Option<String>,
-    /// System instructions; an empty string clears the server's own.
+    /// System instructions; an empty string clears the server's default.
     pub instructions: Option<String>,
-    /// Whether answers are spoken or written.
+    /// Spoken or written answers.
     pub output: Option<Modality>,
-    /// Format of what the client sends.
+    /// Format of audio sent by the client.
     pub input_format: Option<AudioFormat>,
     /// Server-side noise reduction of the input.
     pub noise_reduction: FieldUpdate<NoiseReduction>,
     /// Captions of the input.
     pub transcription: FieldUpdate<Transcription>,
-    /// Who decides that a turn is over; `Clear` means the client does.
+    /// Turn detection; `Clear` means that the client ends turns.
     pub turn_detection: FieldUpdate<TurnDetection>,
-    /// Format of what the server sends.
+    /// Format of audio sent by the server.
     pub output_format: Option<AudioFormat>,
-    /// Voice; fixed once audio was produced.
+    /// Voice; fixed after the first audio.
     pub voice: Option<Voice>,
     /// Speed of speech, 0.25 to 1.5.
     pub speed: Option<f64>,
     /// Functions and MCP servers the model may call; `Some(vec![])` clears them.
     pub tools: Option<Vec<Tool>>,
-    /// Whether and which tool is called.
+    /// Tool choice.
     pub tool_choice: Option<ToolChoice>,
-    /// Whether a reasoning model may call several tools at once (GA).
+    /// Whether a reasoning model may make several tool calls at once (GA).
     pub parallel_tool_calls: Option<bool>,
     /// 0.6 to 1.2, beta only.
     pub temperature: Option<f64>,
-    /// Longest answer in tokens.
+    /// Maximum length of an answer in tokens.
     pub max_output_tokens: Option<TokenLimit>,
     /// Reasoning effort (GA, reasoning models only).
     pub reasoning_effort: Option<ReasoningEffort>,
-    /// What happens when the context is full (GA).
+    /// Context overflow policy (GA).
     pub truncation: Option<Value>,
     /// Tracing on the server (GA and late beta).
     pub tracing: FieldUpdate<Value>,
@@ -65,20 +65,20 @@ pub struct SessionSettings {
     pub include: FieldUpdate<Vec<String>>,
 }
 
-/// A session as a server describes it in `session.created` and `session.updated`.
+/// A session as described by `session.created` and `session.updated`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SessionInfo {
     /// `sess_…`.
     pub id: Option<String>,
     /// `realtime.session` or `realtime.transcription_session`.
     pub object: Option<String>,
-    /// When the server will end the session, in seconds of Unix time.
+    /// End of the session, in seconds of Unix time.
     pub expires_at: Option<u64>,
-    /// The dialect its shape shows, where it shows one.
+    /// Dialect detected from the shape.
     pub shape: Option<Dialect>,
-    /// What was understood of the settings in force.
+    /// Recognised settings in force.
     pub settings: SessionSettings,
-    /// What was not.
+    /// Unrecognised fields.
     pub unknown: Unknown,
 }
 
@@ -91,26 +91,26 @@ pub enum Modality {
     Text,
 }
 
-/// The format of audio on the wire.
+/// Audio format on the wire.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AudioFormat {
-    /// 16-bit little-endian mono PCM; GA names the rate, beta implies 24 kHz.
+    /// 16-bit little-endian mono PCM; GA states the rate, beta implies 24 kHz.
     Pcm(SampleRate),
-    /// The same under Qwen's name, `pcm`, which says nothing of the rate.
+    /// Qwen's `pcm`: PCM16 without a rate on the wire.
     BarePcm(SampleRate),
     /// G.711 µ-law at 8 kHz.
     Ulaw,
     /// G.711 A-law at 8 kHz.
     Alaw,
-    /// A format of another server, by name.
+    /// Any other format, by name.
     Other(String),
 }
 
 impl AudioFormat {
-    /// 24 kHz PCM16, the format of the protocol.
+    /// 24 kHz PCM16, the protocol's default.
     pub const PCM24K: Self = Self::Pcm(SampleRate::HZ_24000);
 
-    /// Returns how samples become bytes; a format that is not known is taken for PCM16.
+    /// Returns the sample encoding; unknown formats count as PCM16.
     pub fn codec(&self) -> Codec {
         match self {
             Self::Pcm(_) | Self::BarePcm(_) | Self::Other(_) => Codec::Pcm16,
@@ -119,7 +119,7 @@ impl AudioFormat {
         }
     }
 
-    /// Returns samples a second, where the format is known.
+    /// Returns the sample rate of a known format.
     pub fn rate(&self) -> Option<SampleRate> {
         match self {
             Self::Pcm(rate) | Self::BarePcm(rate) => Some(*rate),
@@ -134,12 +134,12 @@ impl AudioFormat {
 pub struct NoiseReduction {
     /// Near or far microphone.
     pub kind: NoiseReductionKind,
-    /// GA, since November 2026; kept by the server when absent.
+    /// GA, since November 2026; the server keeps its value if absent.
     pub strength: Option<f64>,
 }
 
 open_enum! {
-    /// Which microphone the noise reduction is made for.
+    /// Microphone type for noise reduction.
     NoiseReductionKind {
         /// Headset or close microphone.
         NearField = "near_field",
@@ -148,70 +148,70 @@ open_enum! {
     }
 }
 
-/// Captions of what the user says.
+/// Transcription of the user's speech.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Transcription {
     /// The transcription model.
     pub model: Option<String>,
-    /// ISO-639-1 language of the input.
+    /// ISO 639-1 language of the input.
     pub language: Option<String>,
     /// Several languages (newer models).
     pub languages: Vec<String>,
-    /// Words that will occur (newer models).
+    /// Expected words (newer models).
     pub keywords: Vec<String>,
-    /// Free text that guides the model.
+    /// Free text that guides the transcription.
     pub prompt: Option<String>,
     /// `minimal` to `xhigh` (live models).
     pub delay: Option<String>,
-    /// What was not understood.
+    /// Unrecognised fields.
     pub unknown: Unknown,
 }
 
 impl Transcription {
-    /// Returns whether the model captions while somebody speaks, and is known to take no turn detection.
-    pub fn finds_no_turns(&self) -> bool {
+    /// Returns whether the model transcribes continuously and is known to reject turn detection.
+    pub fn lacks_turn_detection(&self) -> bool {
         matches!(self.model.as_deref(), Some("gpt-live-transcribe" | "gpt-realtime-whisper"))
     }
 }
 
-/// How the server finds the end of a turn.
+/// Server-side turn detection.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TurnDetection {
-    /// By loudness or by meaning.
+    /// Method and its parameters.
     pub method: TurnMethod,
-    /// Whether the server answers by itself at the end of a turn; true when absent.
+    /// Whether the end of a turn starts a response; true if absent.
     pub create_response: Option<bool>,
-    /// Whether the server cancels its answer when the user speaks; true when absent.
+    /// Whether speech cancels the response; true if absent.
     pub interrupt_response: Option<bool>,
-    /// What was not understood.
+    /// Unrecognised fields.
     pub unknown: Unknown,
 }
 
-/// The method of turn detection and its own parameters.
+/// Method of turn detection with its parameters.
 #[derive(Clone, Debug, PartialEq)]
 pub enum TurnMethod {
     /// Voice activity.
     ServerVad {
         /// 0 to 1; higher needs louder speech.
         threshold: Option<f64>,
-        /// Audio before the start of speech that is kept, in milliseconds.
+        /// Audio kept from before the start of speech, in milliseconds.
         prefix_padding_ms: Option<u32>,
         /// Silence that ends a turn, in milliseconds.
         silence_duration_ms: Option<u32>,
         /// 5,000 to 30,000 (GA).
         idle_timeout_ms: FieldUpdate<u32>,
     },
-    /// Whether the sentence sounds finished.
+    /// Semantic: ends a turn when the sentence is complete.
     SemanticVad {
-        /// How soon it answers.
+        /// How quickly a pause ends the turn.
         eagerness: Option<Eagerness>,
     },
-    /// A method of another server, by name.
+    /// Any other method, by name.
     Other(String),
 }
 
 open_enum! {
-    /// How soon semantic turn detection answers.
+    /// Eagerness of semantic turn detection.
     Eagerness {
         /// Waits up to 8 s.
         Low = "low",
@@ -219,28 +219,28 @@ open_enum! {
         Medium = "medium",
         /// Waits up to 2 s.
         High = "high",
-        /// The server decides; the same as medium.
+        /// The server's choice; equals medium.
         Auto = "auto",
     }
 }
 
 open_enum! {
-    /// How long a reasoning model thinks before it speaks.
+    /// Effort of a reasoning model.
     ReasoningEffort {
-        /// Least.
+        /// Lowest.
         Minimal = "minimal",
-        /// The default of the server.
+        /// The server's default.
         Low = "low",
-        /// More.
+        /// Medium.
         Medium = "medium",
-        /// Much.
+        /// High.
         High = "high",
-        /// Most.
+        /// Highest.
         XHigh = "xhigh",
     }
 }
 
-/// A voice by name, or one's own voice by id.
+/// A named or custom voice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Voice {
     /// `marin`, `cedar`, `alloy` …
@@ -249,7 +249,7 @@ pub enum Voice {
     Custom(String),
 }
 
-/// The longest answer.
+/// Maximum length of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TokenLimit {
     /// `"inf"`.
@@ -258,33 +258,33 @@ pub enum TokenLimit {
     Tokens(u64),
 }
 
-/// Something the model may call.
+/// A tool offered to the model.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Tool {
-    /// A function that the client runs.
+    /// A function executed by the client.
     Function {
         /// Its name.
         name: String,
-        /// What it does, for the model.
+        /// Description for the model.
         description: Option<String>,
-        /// JSON Schema of its arguments.
+        /// JSON Schema of the arguments.
         parameters: Option<Value>,
     },
-    /// An MCP server or a kind of another server, as it came.
+    /// An MCP server or an unknown kind, verbatim.
     Other(Value),
 }
 
-/// Whether and which tool is called.
+/// Tool choice.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ToolChoice {
     /// The model decides.
     Auto,
-    /// Never.
+    /// No tool.
     None,
-    /// Always some tool.
+    /// At least one tool.
     Required,
-    /// This function.
+    /// The named function.
     Function(String),
-    /// An MCP choice or a form of another server, as it came.
+    /// An MCP choice or an unknown form, verbatim.
     Other(Value),
 }

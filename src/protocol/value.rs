@@ -1,14 +1,14 @@
-//! Small pieces that all events share: three-state settings, open enums, what was not understood.
+//! Building blocks of all events: three-state fields, open enums, unknown fields.
 
 use serde_json::{Map, Value};
 
-/// Fields that were present and not understood, by name.
+/// Unrecognised fields, by name.
 pub type Unknown = Map<String, Value>;
 
-/// A field of a session that can be left alone, cleared with `null`, or set.
+/// A session field that is kept, cleared with `null`, or set.
 ///
-/// `session.update` changes only the fields that are present, and `null` means something of its
-/// own for some of them, so that an `Option` would not do.
+/// `session.update` changes only the fields that are present, and `null` has its own meaning for some of
+/// them, so `Option` is not enough.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum FieldUpdate<T> {
     /// The field is absent.
@@ -21,7 +21,7 @@ pub enum FieldUpdate<T> {
 }
 
 impl<T> FieldUpdate<T> {
-    /// Returns the value, where there is one.
+    /// Returns the value if set.
     pub fn get(&self) -> Option<&T> {
         match self {
             Self::Set(value) => Some(value),
@@ -30,19 +30,19 @@ impl<T> FieldUpdate<T> {
     }
 }
 
-/// Defines an enum of wire words that keeps a word it does not know.
+/// Defines an enum of wire words that keeps unknown words.
 macro_rules! open_enum {
     ($(#[$meta:meta])* $name:ident { $($(#[$vmeta:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
         $(#[$meta])*
         #[derive(Clone, Debug, PartialEq, Eq, Hash)]
         pub enum $name {
             $($(#[$vmeta])* $variant,)+
-            /// A word of a newer or another server, kept as it came.
+            /// An unknown word, verbatim.
             Other(String),
         }
 
         impl $name {
-            /// Returns the word of the wire.
+            /// Returns the wire word.
             pub fn as_str(&self) -> &str {
                 match self {
                     $(Self::$variant => $word,)+

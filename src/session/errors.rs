@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::protocol::close::CloseCause;
 use crate::protocol::dialect::Dialect;
-use crate::protocol::events::server::ErrorInfo;
+use crate::protocol::events::error::ErrorInfo;
 use crate::protocol::refusal;
 use crate::session::io::{Deadline, EndReason, Failure, Handshake, Notice, Reason};
 use crate::session::plan::{Mode, TurnControl};
@@ -203,7 +203,7 @@ impl Session {
 
     /// An error without a cause: while the session opens and the settings are sent, only they can be meant.
     fn unmatched_error(&mut self, now: Duration, error: &ErrorInfo) {
-        let of_settings = !error.is_fatal() && !error.is_hopeless() && !error.is_of_server();
+        let of_settings = !error.is_fatal() && !error.is_permanent() && !error.is_server_failure();
         match &self.phase {
             Phase::Opening(opening) if of_settings && opening.has_asked() => {
                 self.settings_refused(now, error);
@@ -242,7 +242,8 @@ impl Session {
             at: now,
             failure: failure_of(error),
             is_refusal: error.refused_setting().is_some(),
-            is_hopeless: error.is_hopeless() || self.last_error.as_ref().is_some_and(|last| last.is_hopeless),
+            is_hopeless: error.is_permanent()
+                || self.last_error.as_ref().is_some_and(|last| last.is_hopeless),
             is_shown: false,
         });
     }

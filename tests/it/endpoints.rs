@@ -41,7 +41,7 @@ const QWEN: Host = ("dashscope.aliyuncs.com:443", &["DASHSCOPE_API_KEY"]);
 const XAI: Host = ("api.x.ai:443", &["XAI_API_KEY"]);
 
 /// What is said of it.
-const VLLM: &str = "speaks the transcription protocol of vLLM, which is another protocol than Realtime";
+const VLLM: &str = "speaks the transcription protocol of vLLM, not the Realtime protocol";
 const BETA_IS_OVER: &str = "(close code 4000): The Realtime Beta API is no longer supported";
 
 const TABLE: &[Row] = &[
@@ -210,7 +210,7 @@ const TABLE: &[Row] = &[
         "localai/no-model",
         "chat --profile localai --model nothing",
         LOCALAI,
-        Refused(6, &["Failed to load model: could not load model nothing", "look at its log"]),
+        Refused(6, &["Failed to load model: could not load model nothing", "see its log"]),
     ),
     row("hf/talk", "talk --profile hf", HF, Voice(24_000)),
     row("hf/chat", "chat --profile hf", HF, Text),
@@ -310,7 +310,7 @@ fn what_an_endpoint_does_not_have_is_told_before_it_is_dialled() {
         (
             "talk --url wss://api.openai.com/v1/live/sessions",
             6,
-            "wss://api.openai.com/v1/live/sessions speaks GPT-Live, which is another protocol than Realtime",
+            "wss://api.openai.com/v1/live/sessions speaks GPT-Live, not the Realtime protocol",
             "dial /v1/realtime with a realtime model",
         ),
         (

@@ -175,5 +175,5 @@ fn an_endpoint_that_cannot_listen_says_so() {
         outcome.stderr
     );
     let outcome = Program::rtvoice("serve --port 0 --fault nonsense").run().expect_code(2);
-    assert!(outcome.stderr.contains("no fault is named 'nonsense'"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("unknown fault 'nonsense'"), "{}", outcome.stderr);
 }

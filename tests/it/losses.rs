@@ -196,7 +196,7 @@ const CAUSES: [(Fault, &str); 6] = [
     (Fault::Close(1011), "the endpoint closed the connection (code 1011): trying again"),
     (Fault::Close(1012), "the endpoint closed the connection (code 1012): trying again"),
     (Fault::Close(1013), "the endpoint closed the connection (code 1013): trying again"),
-    (Fault::Freeze, "the connection broke: no answer for 30 s: trying again"),
+    (Fault::Freeze, "the connection broke: no data for 30 s: trying again"),
     (
         Fault::Insert(Frame::Huge(20 << 20)),
         "the connection broke: the server sent a message of 20 MiB; more than 16 MiB is not taken: trying again",
@@ -367,7 +367,7 @@ fn a_question_whose_answer_never_comes_ends_by_itself() {
     let program = Program::rtvoice("chat hello --trace trace.jsonl --model any --url").arg(&door.url);
     let outcome = with_key(program).run().expect_code(5);
     left_no_key(&outcome);
-    let expected = "rtvoice: the connection broke: no answer for 30 s\nhint: ";
+    let expected = "rtvoice: the connection broke: no data for 30 s\nhint: ";
     assert!(outcome.stderr.starts_with(expected), "{}", outcome.stderr);
     assert_eq!(outcome.text(), "");
 }

@@ -72,7 +72,7 @@ fn check_protocol(url: &EndpointUrl) -> Result<(), Error> {
     } else {
         return Ok(());
     };
-    let error = format!("{url} speaks {name}, which is another protocol than Realtime");
+    let error = format!("{url} speaks {name}, not the Realtime protocol");
     let path = path.split("/v1/").next().unwrap_or_default();
     Err(Error::say(Kind::Server, error)
         .hint(format!("dial {path}/v1/realtime with a realtime model, such as gpt-realtime-2")))

@@ -116,8 +116,8 @@ async fn dial(
     clock: Clock,
 ) -> Result<(WebSocketClient<NetStream>, Vec<(Metric, Duration)>), Error> {
     let mut target = target;
-    let (witness, mut told) = DialObserver::new();
-    target.dial_options.witness = witness;
+    let (observer, mut told) = DialObserver::new();
+    target.dial_options.observer = observer;
     let begin = clock.now();
     let mut marks = Vec::new();
     let mut dialling = std::pin::pin!(connect(&target, Handshake::Default));
@@ -144,7 +144,7 @@ fn steps_of(begin: Duration, marks: &[(DialStep, Duration)], end: Duration) -> V
         let took = at.saturating_sub(last);
         match passed {
             // It begins again where the first way was refused.
-            DialStep::Begun(_) => steps.clear(),
+            DialStep::Started(_) => steps.clear(),
             DialStep::LookedUp { .. } => steps.push((Metric::Lookup, took)),
             DialStep::Connected(_) => steps.push((Metric::Connect, took)),
             DialStep::ProxyConnected => {
@@ -152,8 +152,8 @@ fn steps_of(begin: Duration, marks: &[(DialStep, Duration)], end: Duration) -> V
                 let before: Duration = proxy.map(|(_, took)| took).sum();
                 steps.push((Metric::Connect, before + took));
             }
-            DialStep::Agreed(_) => steps.push((Metric::Tls, took)),
-            DialStep::Shown(_) => continue,
+            DialStep::TlsEstablished(_) => steps.push((Metric::Tls, took)),
+            DialStep::CertificateReceived(_) => continue,
         }
         last = *at;
     }
@@ -176,7 +176,7 @@ async fn wait_for<T>(
             }
         };
         match event {
-            WebSocketEvent::Drained | WebSocketEvent::Garbled(_) => {}
+            WebSocketEvent::Drained | WebSocketEvent::Malformed(_) => {}
             WebSocketEvent::Closed(cause) => {
                 let error = format!("the endpoint closed the connection: {cause:?}");
                 return Err(Error::say(Kind::Network, error));
@@ -228,10 +228,10 @@ mod tests {
     #[test]
     fn steps_follow_one_another() {
         let marks = [
-            (DialStep::Begun(None), ms(100)),
+            (DialStep::Started(None), ms(100)),
             (looked_up(), ms(103)),
             (connected(), ms(110)),
-            (DialStep::Agreed("TLSv1.3"), ms(130)),
+            (DialStep::TlsEstablished("TLSv1.3"), ms(130)),
         ];
         let expected = [
             (Metric::Lookup, ms(3)),
@@ -246,14 +246,14 @@ mod tests {
     #[test]
     fn a_proxy_is_part_of_connecting_and_a_refused_way_is_forgotten() {
         let marks = [
-            (DialStep::Begun(None), ms(0)),
+            (DialStep::Started(None), ms(0)),
             (connected(), ms(400)),
-            (DialStep::Begun(None), ms(500)),
+            (DialStep::Started(None), ms(500)),
             (looked_up(), ms(501)),
             (connected(), ms(505)),
-            (DialStep::Agreed("TLSv1.3"), ms(515)),
+            (DialStep::TlsEstablished("TLSv1.3"), ms(515)),
             (DialStep::ProxyConnected, ms(535)),
-            (DialStep::Agreed("TLSv1.3"), ms(565)),
+            (DialStep::TlsEstablished("TLSv1.3"), ms(565)),
         ];
         let expected = [
             (Metric::Lookup, ms(1)),

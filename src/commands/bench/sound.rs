@@ -203,7 +203,7 @@ impl AudioPath {
                     waiting.for_each(|(_, at)| *at = Some(now));
                 }
                 WebSocketEvent::Closed(cause) => return Err(format!("the endpoint on this machine is gone: {cause:?}")),
-                WebSocketEvent::Text(_) | WebSocketEvent::Garbled(_) => {}
+                WebSocketEvent::Text(_) | WebSocketEvent::Malformed(_) => {}
             },
             frame = self.audio.mic.recv() => match frame {
                 Ok(frame) => self.send(&frame),

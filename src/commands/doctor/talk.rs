@@ -49,7 +49,7 @@ pub(super) async fn probe(
                     }
                     decode::server_event(&text).map_or(ProbeInput::Garbled, |event| ProbeInput::Server(Box::new(event)))
                 }
-                WebSocketEvent::Garbled(_) => ProbeInput::Garbled,
+                WebSocketEvent::Malformed(_) => ProbeInput::Garbled,
                 WebSocketEvent::Closed(cause) => ProbeInput::Closed(cause),
                 WebSocketEvent::Drained => ProbeInput::Tick,
             },

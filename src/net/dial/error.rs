@@ -1,4 +1,4 @@
-//! Why an endpoint could not be reached, in one sentence, and what to do about it.
+//! Failures of dialing, with their kind and the server's explanation.
 
 use std::fmt;
 use std::io;
@@ -10,123 +10,123 @@ use crate::net::dial::http_response::HttpRefusal;
 use crate::net::dial::tls::TlsFault;
 use crate::net::dial::upgrade::UpgradeError;
 use crate::net::endpoint::error::EndpointError;
-use crate::net::proxy::error::{ProxyError, ProxySettingError};
+use crate::net::proxy::error::ProxySettingError;
 
-/// A step of dialling.
+/// A phase of dialing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DialPhase {
-    /// The host's name is looked up.
+    /// DNS lookup.
     Lookup,
-    /// TCP connects.
+    /// TCP connection.
     Connect,
-    /// TLS is agreed.
+    /// TLS handshake.
     Tls,
-    /// HTTP is upgraded to WebSocket.
+    /// Upgrade from HTTP to WebSocket.
     Upgrade,
 }
 
 impl fmt::Display for DialPhase {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
-            Self::Lookup => "looking up the host's name",
-            Self::Connect => "connecting",
+            Self::Lookup => "name resolution",
+            Self::Connect => "the TCP connection",
             Self::Tls => "the TLS handshake",
             Self::Upgrade => "the WebSocket handshake",
         })
     }
 }
 
-/// Whose fault it is, for exit codes and for trying again.
+/// Area of a failure, for exit codes and retries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DialErrorKind {
-    /// The settings: the request cannot be made, or the scheme is wrong.
+    /// Settings: the request is invalid or the scheme is wrong.
     Settings,
-    /// The way there: names, TCP, TLS, time.
+    /// Network: DNS, TCP, TLS, proxy or a timeout.
     Network,
-    /// The server: it is another kind of server, or it refused.
+    /// Server: not a WebSocket endpoint, or it refused.
     Server,
-    /// The key: the server refused it.
+    /// Key: rejected by the server.
     Key,
 }
 
-/// Why there is no connection. No text of it holds a key.
+/// Failure to connect. None of its texts contains a key.
 #[derive(Debug, Error)]
 pub enum DialError {
-    /// The request cannot be made, or must not be sent.
+    /// The request is invalid or must not be sent.
     #[error(transparent)]
     Request(#[from] EndpointError),
-    /// A variable that names a proxy cannot be used.
+    /// A proxy variable is invalid.
     #[error(transparent)]
     ProxySetting(#[from] ProxySettingError),
-    /// The proxy leads nowhere.
+    /// The proxy failed.
     #[error(transparent)]
     Proxy(#[from] ProxyError),
-    /// The host is not known.
-    #[error("the host {host} is not known")]
+    /// DNS has no such host.
+    #[error("unknown host {host}")]
     UnknownHost {
         /// The host's name.
         host: String,
-        /// What the system says.
+        /// Error of the system.
         source: io::Error,
     },
-    /// Nobody listens there.
-    #[error("nobody listens at {address}")]
+    /// Connection refused.
+    #[error("connection refused by {address}")]
     Refused {
         /// Host and port.
         address: String,
-        /// What the system says.
+        /// Error of the system.
         source: io::Error,
     },
-    /// No way leads there.
+    /// No route to the address.
     #[error("{address} cannot be reached")]
     Unreachable {
         /// Host and port.
         address: String,
-        /// What the system says.
+        /// Error of the system.
         source: io::Error,
     },
-    /// A step took too long.
+    /// A phase timed out.
     #[error("{address} did not answer in time: {step} took more than {} s", limit.as_secs_f32())]
     Timeout {
         /// Host and port.
         address: String,
-        /// Which step.
+        /// The phase.
         step: DialPhase,
-        /// How long it was waited for.
+        /// Its time limit.
         limit: Duration,
     },
-    /// The host is not who it should be, or TLS failed otherwise.
-    #[error("no trusted connection to {host}: {trouble}")]
+    /// The certificate is not accepted, or TLS failed otherwise.
+    #[error("TLS connection to {host} failed: {fault}")]
     Tls {
         /// The host.
         host: String,
-        /// What is wrong.
-        trouble: TlsFault,
+        /// Cause.
+        fault: TlsFault,
     },
-    /// The connection ended while it was being made.
-    #[error("{address} ended the connection: {step} was not finished")]
+    /// The connection closed during a phase.
+    #[error("connection closed by {address} during {step}")]
     Broken {
         /// Host and port.
         address: String,
-        /// Which step.
+        /// The phase.
         step: DialPhase,
-        /// What the system says, where it was not a plain end.
+        /// Error of the system; absent at a regular end of stream.
         source: Option<io::Error>,
     },
-    /// `ws://` to a port that speaks TLS.
-    #[error("{address} wants TLS")]
-    WantsTls {
+    /// `ws://` to a TLS port.
+    #[error("{address} requires TLS")]
+    NeedsTls {
         /// Host and port.
         address: String,
     },
-    /// A server, but none that speaks WebSocket there.
-    #[error("{url} is no WebSocket endpoint: {said}")]
+    /// An HTTP or other server without WebSocket at this URL.
+    #[error("{url} is not a WebSocket endpoint: {reason}")]
     NotWebSocket {
         /// The endpoint without its query.
         url: String,
-        /// What the server did instead.
-        said: String,
-        /// At most three lines of what it answered.
+        /// What the server answered.
+        reason: String,
+        /// At most three lines of the answer.
         body: Vec<String>,
     },
     /// The server refused with an HTTP status.
@@ -134,11 +134,11 @@ pub enum DialError {
     HttpRefused {
         /// The host.
         host: String,
-        /// Status, body, and when to try again.
+        /// Status, body and retry time.
         refusal: Box<HttpRefusal>,
     },
-    /// Subprotocols were offered and none was taken.
-    #[error("{host} took none of the subprotocols")]
+    /// The server accepted no offered subprotocol.
+    #[error("{host} accepted none of the offered subprotocols")]
     NoSubprotocol {
         /// The host.
         host: String,
@@ -146,11 +146,11 @@ pub enum DialError {
 }
 
 impl DialError {
-    /// Returns whose fault it is.
+    /// Returns the area of the failure.
     pub fn kind(&self) -> DialErrorKind {
         match self {
             Self::Request(_) | Self::ProxySetting(_) => DialErrorKind::Settings,
-            Self::Proxy(error) if error.is_of_settings() => DialErrorKind::Settings,
+            Self::Proxy(error) if error.is_settings_error() => DialErrorKind::Settings,
             Self::Proxy(_) => DialErrorKind::Network,
             Self::UnknownHost { .. }
             | Self::Refused { .. }
@@ -158,7 +158,7 @@ impl DialError {
             | Self::Timeout { .. }
             | Self::Tls { .. }
             | Self::Broken { .. } => DialErrorKind::Network,
-            Self::WantsTls { .. } => DialErrorKind::Settings,
+            Self::NeedsTls { .. } => DialErrorKind::Settings,
             Self::NotWebSocket { .. } | Self::NoSubprotocol { .. } => DialErrorKind::Server,
             Self::HttpRefused { refusal, .. } => match refusal.status {
                 401 | 403 => DialErrorKind::Key,
@@ -167,21 +167,21 @@ impl DialError {
         }
     }
 
-    /// Returns whether the same may work later.
-    pub fn is_passing(&self) -> bool {
+    /// Returns whether a retry may succeed.
+    pub fn is_transient(&self) -> bool {
         match self.kind() {
             DialErrorKind::Network => true,
-            DialErrorKind::Server => self.refusal().is_some_and(HttpRefusal::is_passing),
+            DialErrorKind::Server => self.refusal().is_some_and(HttpRefusal::is_transient),
             DialErrorKind::Settings | DialErrorKind::Key => false,
         }
     }
 
-    /// Returns what the server said, where it refused with an HTTP status.
+    /// Returns the server's HTTP refusal, if any.
     pub fn refusal(&self) -> Option<&HttpRefusal> {
         if let Self::HttpRefused { refusal, .. } = self { Some(refusal) } else { None }
     }
 
-    /// Returns more of what the server said, at most three lines; the first is in the message.
+    /// Returns up to three lines of the server's answer; the first is also in the message.
     pub fn body(&self) -> &[String] {
         match self {
             Self::NotWebSocket { body, .. } => body,
@@ -195,93 +195,181 @@ impl DialError {
             | Self::Timeout { .. }
             | Self::Tls { .. }
             | Self::Broken { .. }
-            | Self::WantsTls { .. }
+            | Self::NeedsTls { .. }
             | Self::NoSubprotocol { .. } => &[],
         }
     }
 
-    /// Returns one sentence on what to do, where there is something to do.
-    pub fn hint(&self) -> Option<String> {
-        let hint = match self {
-            Self::Request(error) => return error.hint(),
-            Self::ProxySetting(error) => return Some(error.hint()),
-            Self::Proxy(error) => return error.hint(),
-            Self::Tls { trouble, .. } => return trouble.hint(),
-            Self::HttpRefused { refusal, .. } => return refusal_hint(refusal),
-            Self::UnknownHost { .. } => "check the name for typing errors, and that this machine is online",
-            Self::Refused { .. } => "check the port, and that the server is running",
-            Self::Unreachable { .. } => "check that this machine is online, and the VPN if there is one",
-            Self::Timeout { step: DialPhase::Upgrade, .. } => {
-                "the server is there but does not answer; try again, or check the URL"
-            }
-            Self::Timeout { .. } => "check that this machine is online, and whether a firewall is in the way",
-            Self::Broken { step: DialPhase::Tls, .. } => {
-                "use ws:// if it is a server on this machine, or check the port"
-            }
-            Self::Broken { .. } => "check the port, and the server's log",
-            Self::WantsTls { .. } => "write wss:// in place of ws://",
-            Self::NotWebSocket { .. } => "check the path of the URL; it is usually /v1/realtime",
-            Self::NoSubprotocol { .. } => "show the key in a header instead of a subprotocol",
-        };
-        Some(hint.to_owned())
-    }
-
-    /// Says for which server an upgrade failed: its host, its host and port, and its URL.
+    /// Adds the server's host, its host and port, and its URL to a failed upgrade.
     pub(crate) fn of_upgrade(error: UpgradeError, [host, address, url]: [String; 3]) -> Self {
         match error {
             UpgradeError::Broken { source } => {
                 Self::Broken { address, step: DialPhase::Upgrade, source: Some(source) }
             }
-            UpgradeError::HungUp => Self::Broken { address, step: DialPhase::Upgrade, source: None },
-            UpgradeError::SpeaksTls => Self::WantsTls { address },
+            UpgradeError::Closed => Self::Broken { address, step: DialPhase::Upgrade, source: None },
+            UpgradeError::SpeaksTls => Self::NeedsTls { address },
             UpgradeError::NotHttp { start } => Self::NotWebSocket {
                 url,
-                said: "it answered something that is not HTTP".to_owned(),
+                reason: "it answered something that is not HTTP".to_owned(),
                 body: Some(start).filter(|start| !start.is_empty()).into_iter().collect(),
             },
             UpgradeError::Refused(refusal) if refusal.status < 300 => {
-                Self::NotWebSocket { url, said: format!("it answered {refusal}"), body: refusal.body }
+                Self::NotWebSocket { url, reason: format!("it answered {refusal}"), body: refusal.body }
             }
             UpgradeError::Refused(refusal) => Self::HttpRefused { host, refusal },
-            UpgradeError::Invalid(what) => Self::NotWebSocket {
-                url,
-                said: format!("its upgrade is not valid, {what}"),
-                body: Vec::new(),
-            },
+            UpgradeError::Invalid(what) => {
+                Self::NotWebSocket { url, reason: format!("invalid upgrade, {what}"), body: Vec::new() }
+            }
             UpgradeError::NoSubprotocol => Self::NoSubprotocol { host },
         }
     }
 }
 
-/// What to do about a gateway that cannot serve the model.
-const NO_CHANNEL: &str = "ask the gateway's administrator for a realtime channel for this model, \
-                          or name another one with --model";
-
-fn refusal_hint(refusal: &HttpRefusal) -> Option<String> {
-    if refusal.lacks_channel() {
-        return Some(NO_CHANNEL.to_owned());
-    }
-    if refusal.is_passing() {
-        return Some(try_again(refusal.retry_after));
-    }
-    let hint = match (refusal.status, &refusal.location) {
-        (300..400, Some(location)) => {
-            return Some(format!("it points to {location}; use that URL if you trust it"));
-        }
-        (401, _) => "check the key, and that it belongs to this endpoint",
-        (403, _) => "check that the key may use this model, and that the endpoint serves your region",
-        (404, _) => "check the path and the model; the path is usually /v1/realtime",
-        (400 | 405 | 426, _) => "check the URL and the model",
-        (402 | 429, _) => "the account needs credit",
-        _ => return None,
-    };
-    Some(hint.to_owned())
+/// A failure of a proxy.
+#[derive(Debug)]
+pub struct ProxyError {
+    /// Host and port.
+    pub address: String,
+    /// The variable that names the proxy.
+    pub variable: &'static str,
+    /// The cause.
+    pub fault: ProxyFault,
 }
 
-fn try_again(after: Option<Duration>) -> String {
-    match after.map(|after| after.as_secs()) {
-        Some(seconds @ 1..120) => format!("try again in {seconds} s"),
-        Some(seconds @ 120..) => format!("try again in {} minutes", seconds.div_ceil(60)),
-        Some(0) | None => "try again in a while".to_owned(),
+impl fmt::Display for ProxyError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "the proxy {} from {} {}", self.address, self.variable, self.fault)
+    }
+}
+
+impl std::error::Error for ProxyError {
+    /// The fault is part of the message, so its own source is returned.
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.fault.source()
+    }
+}
+
+/// Cause of a proxy failure; the texts follow the proxy's name. Texts of the proxy are redacted, sanitized
+/// and short.
+#[derive(Debug, Error)]
+pub enum ProxyFault {
+    /// DNS, TCP or TLS to the proxy failed.
+    #[error("cannot be reached")]
+    NotReached(#[source] Box<DialError>),
+    /// The proxy timed out.
+    #[error("did not connect to {target} within {} s", limit.as_secs_f32())]
+    Timeout {
+        /// Host and port of the endpoint.
+        target: String,
+        /// The time limit.
+        limit: Duration,
+    },
+    /// The connection to the proxy broke.
+    #[error("closed the connection")]
+    Broken(#[source] Option<io::Error>),
+    /// Another kind of server.
+    #[error("{reason}")]
+    NotProxy {
+        /// The answer, with its beginning.
+        reason: String,
+    },
+    /// An HTTP response to `CONNECT` other than success.
+    #[error("refused to connect to {target}: {refusal}")]
+    Refused {
+        /// Host and port of the endpoint.
+        target: String,
+        /// Status and body.
+        refusal: Box<HttpRefusal>,
+    },
+    /// The proxy requires credentials and there are none.
+    #[error("requires a user name and password")]
+    LoginRequired,
+    /// The proxy rejected the credentials.
+    #[error("rejected the user name or password")]
+    LoginRejected,
+    /// The proxy requires an unsupported authentication scheme.
+    #[error("requires an unsupported authentication scheme: {0}")]
+    UnsupportedLogin(String),
+    /// A SOCKS5 error code.
+    #[error("cannot connect to {target}: {reason}")]
+    Socks {
+        /// Host and port of the endpoint.
+        target: String,
+        /// The code.
+        reason: SocksReason,
+    },
+}
+
+/// SOCKS5 error codes (RFC 1928, section 6).
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+pub enum SocksReason {
+    /// 1.
+    #[error("general failure")]
+    Failed,
+    /// 2.
+    #[error("not allowed by its rules")]
+    NotAllowed,
+    /// 3.
+    #[error("network unreachable")]
+    NetworkUnreachable,
+    /// 4.
+    #[error("host unknown or unreachable")]
+    HostUnreachable,
+    /// 5.
+    #[error("connection refused")]
+    Refused,
+    /// 6.
+    #[error("TTL expired")]
+    TtlExpired,
+    /// 7.
+    #[error("CONNECT is not supported")]
+    CommandNotSupported,
+    /// 8.
+    #[error("address type not supported")]
+    AddressTypeNotSupported,
+}
+
+impl SocksReason {
+    /// Returns whether another address of the same host may work.
+    pub(crate) fn depends_on_address(self) -> bool {
+        match self {
+            Self::Failed
+            | Self::NetworkUnreachable
+            | Self::HostUnreachable
+            | Self::Refused
+            | Self::TtlExpired
+            | Self::AddressTypeNotSupported => true,
+            Self::NotAllowed | Self::CommandNotSupported => false,
+        }
+    }
+}
+
+impl ProxyError {
+    /// Returns whether only other settings can help.
+    pub fn is_settings_error(&self) -> bool {
+        match &self.fault {
+            ProxyFault::LoginRequired | ProxyFault::LoginRejected | ProxyFault::UnsupportedLogin(_) => true,
+            ProxyFault::NotReached(_)
+            | ProxyFault::Timeout { .. }
+            | ProxyFault::Broken(_)
+            | ProxyFault::NotProxy { .. }
+            | ProxyFault::Refused { .. }
+            | ProxyFault::Socks { .. } => false,
+        }
+    }
+
+    /// Returns up to three lines of the proxy's answer; the first is also in the message.
+    pub fn body(&self) -> &[String] {
+        match &self.fault {
+            ProxyFault::Refused { refusal, .. } => &refusal.body,
+            ProxyFault::NotReached(error) => error.body(),
+            ProxyFault::Timeout { .. }
+            | ProxyFault::Broken(_)
+            | ProxyFault::NotProxy { .. }
+            | ProxyFault::LoginRequired
+            | ProxyFault::LoginRejected
+            | ProxyFault::UnsupportedLogin(_)
+            | ProxyFault::Socks { .. } => &[],
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! An HTTP answer, read up to where another protocol takes over, or to the end of a refusal.
+//! Reading of an HTTP response: the head of an upgrade, or the whole refusal.
 
 use std::io;
 use std::time::Duration;
@@ -12,68 +12,67 @@ use tokio_tungstenite::tungstenite::http::header::{
 };
 use tokio_tungstenite::tungstenite::http::{HeaderName, StatusCode};
 
-use crate::net::dial::http_date;
 use crate::net::endpoint::excerpt::{self, plain_line};
 use crate::net::endpoint::redaction::Redactor;
 use crate::protocol::error_codes::{self, Remedy};
 
-/// The longest answer head taken, in bytes; servers limit theirs to 8–16 KiB.
+/// Maximum length of a response head, in bytes; servers limit theirs to 8–16 KiB.
 const HEAD_MAX_BYTES: usize = 64 << 10;
 
-/// As much of a refusal's body is read, in bytes: its first lines are shown.
+/// Maximum part read of a refusal's body, in bytes: only its first lines are shown.
 const BODY_MAX_BYTES: usize = 16 << 10;
 
-/// As long is waited for a refusal's body: its status is known already.
+/// Time limit for a refusal's body, whose status is already known.
 const BODY_LIMIT: Duration = Duration::from_secs(2);
 
-/// The longest `Retry-After` that is believed.
+/// Maximum plausible `Retry-After`.
 const RETRY_AFTER_MAX: Duration = Duration::from_hours(24);
 
-/// How much of an answer that is not HTTP is shown, in characters.
+/// Maximum excerpt of an answer that is not HTTP, in characters.
 const START_MAX_CHARS: usize = 60;
 
-/// An HTTP answer that says no.
+/// An HTTP response that refuses the request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpRefusal {
     /// The HTTP status.
     pub status: u16,
-    /// At most three lines of what the body says to a person.
+    /// At most three readable lines of the body.
     pub body: Vec<String>,
-    /// What the body calls the error, in JSON.
+    /// The error code in a JSON body.
     pub code: Option<String>,
-    /// How long the server wants to be left alone, where it says so.
+    /// Requested delay before a retry.
     pub retry_after: Option<Duration>,
-    /// Where the server sends the client instead; not followed, because the key would go along.
+    /// Redirect target; not followed, since the key would be sent there.
     pub location: Option<String>,
 }
 
 impl HttpRefusal {
-    /// Returns whether a gateway has no upstream channel for the model, as new-api says it.
+    /// Returns whether a gateway has no upstream channel for the model (new-api).
     pub fn lacks_channel(&self) -> bool {
-        let says_so = |line: &String| {
+        let names_channel = |line: &String| {
             let line = line.to_lowercase();
             line.contains("available channel") || line.contains("无可用渠道")
         };
         let unknown_model = self.code.as_deref() == Some("model_not_found") && self.status == 503;
-        unknown_model || self.body.iter().any(says_so)
+        unknown_model || self.body.iter().any(names_channel)
     }
 
-    /// Returns whether it may pass by itself: the server is busy, starts, or is behind one that does. That
-    /// an account is empty is told with the same status, and does not pass.
-    pub fn is_passing(&self) -> bool {
+    /// Returns whether a retry may succeed: the server, or one behind it, is busy or starting. An empty
+    /// account has the same status but is permanent.
+    pub fn is_transient(&self) -> bool {
         let known = self.code.as_deref().and_then(error_codes::known);
-        let hopeless = known.is_some_and(|known| known.remedy == Remedy::Stop);
-        matches!(self.status, 408 | 425 | 429 | 500 | 502..=504 | 520..=530) && !hopeless
+        let permanent = known.is_some_and(|known| known.remedy == Remedy::Stop);
+        matches!(self.status, 408 | 425 | 429 | 500 | 502..=504 | 520..=530) && !permanent
     }
 }
 
-/// The status with its usual words, then the first line of the body.
+/// Writes the status with its reason phrase, then the first line of the body.
 impl std::fmt::Display for HttpRefusal {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(formatter, "{}", self.status)?;
-        let words = StatusCode::from_u16(self.status).ok().and_then(|status| status.canonical_reason());
-        if let Some(words) = words {
-            write!(formatter, " {words}")?;
+        let reason = StatusCode::from_u16(self.status).ok().and_then(|status| status.canonical_reason());
+        if let Some(reason) = reason {
+            write!(formatter, " {reason}")?;
         }
         match self.body.first() {
             Some(line) => write!(formatter, ": {}", line.trim_end_matches('.')),
@@ -82,37 +81,37 @@ impl std::fmt::Display for HttpRefusal {
     }
 }
 
-/// The head of an answer, and what came with it.
+/// The head of a response, and the bytes that followed.
 #[derive(Debug)]
 pub(crate) struct HttpResponse {
     response: Response,
     rest: Vec<u8>,
 }
 
-/// Why there is no answer. Texts of the server are masked, cleaned and short.
+/// Failure to read a response. Texts of the server are redacted, sanitized and short.
 #[derive(Debug)]
 pub(crate) enum HttpResponseError {
     /// The stream broke.
     Broken {
-        /// How.
+        /// The cause.
         source: io::Error,
     },
-    /// The stream ended before there was a whole answer.
-    HungUp,
-    /// The answer is no HTTP.
+    /// The stream ended before the end of the response.
+    Closed,
+    /// The response is not HTTP.
     NotHttp {
-        /// How it begins, if it is text.
+        /// Its beginning, if it is text.
         start: String,
     },
-    /// The answer is TLS, which was not asked for.
+    /// The response is TLS, which was not requested.
     SpeaksTls,
 }
 
 impl HttpResponse {
-    /// Reads the head of the answer to a request that was sent.
+    /// Reads the head of the response to a request.
     ///
     /// # Errors
-    /// When the stream ends before, or says something that is not HTTP.
+    /// When the stream ends early or the response is not HTTP.
     pub(crate) async fn read<S>(stream: &mut S, redactor: &Redactor) -> Result<Self, HttpResponseError>
     where
         S: AsyncRead + Unpin,
@@ -125,7 +124,7 @@ impl HttpResponse {
                 if status == StatusCode::SWITCHING_PROTOCOLS || !status.is_informational() {
                     return Ok(Self { response, rest: received });
                 }
-                // An interim answer, such as 103; the real one follows.
+                // An interim response, such as 103; the final one follows.
                 continue;
             }
             if received.len() > HEAD_MAX_BYTES {
@@ -134,7 +133,7 @@ impl HttpResponse {
             let count = stream.read_buf(&mut received).await;
             if count.map_err(|source| HttpResponseError::Broken { source })? == 0 {
                 let ended = received.is_empty() || received.starts_with(b"HTTP/");
-                return Err(if ended { HttpResponseError::HungUp } else { not_http(&received, redactor) });
+                return Err(if ended { HttpResponseError::Closed } else { not_http(&received, redactor) });
             }
         }
     }
@@ -149,12 +148,12 @@ impl HttpResponse {
         self.response.headers()
     }
 
-    /// Returns what came after the head.
+    /// Returns the bytes after the head.
     pub(crate) fn into_rest(self) -> Vec<u8> {
         self.rest
     }
 
-    /// Reads the body too, for what it says to a person.
+    /// Reads the body and returns the refusal.
     pub(crate) async fn refusal<S: AsyncRead + Unpin>(
         mut self,
         stream: &mut S,
@@ -167,7 +166,7 @@ impl HttpResponse {
 
 fn parsed(received: &mut [u8], redactor: &Redactor) -> Result<Option<(usize, Response)>, HttpResponseError> {
     if received.starts_with(b"HTTP/1.0 ") {
-        // Small servers answer so, and the library takes nothing below 1.1.
+        // Small servers answer with 1.0; the parser requires 1.1.
         received[7] = b'1';
     }
     Response::try_parse(received).map_err(|_| not_http(received, redactor))
@@ -185,7 +184,7 @@ fn not_http(received: &[u8], redactor: &Redactor) -> HttpResponseError {
     HttpResponseError::NotHttp { start }
 }
 
-/// Reads until the body is whole, long enough or late; what there is of it is shown.
+/// Reads until the body is complete, at its size limit or timed out; a partial body is shown.
 async fn read_body<S: AsyncRead + Unpin>(stream: &mut S, response: &Response, body: &mut Vec<u8>) {
     let wanted = header_text(response.headers(), CONTENT_LENGTH)
         .and_then(|text| text.parse::<usize>().ok())
@@ -198,7 +197,7 @@ async fn read_body<S: AsyncRead + Unpin>(stream: &mut S, response: &Response, bo
             }
         }
     };
-    // A late body is shown as far as it came.
+    // A late body is shown as far as it arrived.
     let _ = timeout(BODY_LIMIT, reading).await;
     body.truncate(wanted);
 }
@@ -211,7 +210,7 @@ fn refusal(response: &Response, body: &[u8], redactor: &Redactor) -> HttpRefusal
     let lines = if is_html { excerpt::of_html(&text) } else { excerpt::of_text(&text) };
     HttpRefusal {
         status: response.status().as_u16(),
-        // Once more, because taking entities and tags out may have put a key together.
+        // Redact again: removing entities and tags may have joined the parts of a key.
         body: lines.iter().map(|line| redactor.redact(line).into_owned()).collect(),
         code: excerpt::code(&body).map(|code| plain_line(&redactor.redact(&code), 60)),
         retry_after: retry_after(headers),
@@ -219,12 +218,15 @@ fn refusal(response: &Response, body: &[u8], redactor: &Redactor) -> HttpRefusal
     }
 }
 
-/// A date is that of the server's own clock, which is told, too: this machine's may be wrong. A time that
-/// nobody can mean is left out.
+/// Returns the requested delay. A date is compared with the server's own clock, since this machine's may be
+/// wrong. Implausible values are ignored.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = header_text(headers, RETRY_AFTER)?;
-    let until = || http_date::seconds(text)?.checked_sub(http_date::seconds(header_text(headers, DATE)?)?);
-    let wait = text.parse().ok().or_else(until).map(Duration::from_secs)?;
+    let until = || {
+        let now = httpdate::parse_http_date(header_text(headers, DATE)?).ok()?;
+        httpdate::parse_http_date(text).ok()?.duration_since(now).ok()
+    };
+    let wait = text.parse().ok().map(Duration::from_secs).or_else(until)?;
     (wait <= RETRY_AFTER_MAX).then_some(wait)
 }
 
@@ -236,7 +238,7 @@ fn is_chunked(response: &Response) -> bool {
     header_text(response.headers(), TRANSFER_ENCODING).is_some_and(|value| value.ends_with("chunked"))
 }
 
-/// Takes the chunk sizes out (RFC 9112, section 7.1), as far as the body came.
+/// Decodes chunks (RFC 9112, section 7.1) as far as the body arrived.
 fn unchunked(mut rest: &[u8]) -> Vec<u8> {
     let mut body = Vec::new();
     while let Some(line_end) = rest.windows(2).position(|pair| pair == b"\r\n") {

@@ -1,15 +1,17 @@
-//! Dials an endpoint: name, TCP, proxy, TLS, upgrade, each with a time limit. No other file dials out.
+//! Dialing of an endpoint: DNS, TCP, proxy, TLS and upgrade, each with a time limit. No other file opens
+//! outgoing sockets.
 
 mod proxied;
 pub mod error;
+mod hint;
 pub mod certificate;
+mod verifier;
 pub mod tls;
 pub mod observer;
 pub mod stream;
 pub(super) mod tunnel;
 pub mod upgrade;
 pub mod http_response;
-pub(super) mod http_date;
 
 use std::future::Future;
 use std::io;
@@ -37,51 +39,51 @@ use crate::net::endpoint::url::Scheme;
 use crate::net::proxy::ProxySettings;
 use crate::net::ws::connection::WebSocketClient;
 
-/// As long an address has before the next one is tried beside it (RFC 8305, section 8): a broken
-/// IPv6 then costs a quarter of a second.
+/// Head start of an address before the next one is tried in parallel (RFC 8305, section 8): broken IPv6 then
+/// costs a quarter of a second.
 const HEAD_START: Duration = Duration::from_millis(250);
 
-/// How much the system may hold that was not sent: about a second of speech. Left alone it grows to
-/// megabytes, and a network that stalls for a moment would deliver speech that nobody waits for.
+/// Size of the system's send buffer: about a second of speech. By default it grows to megabytes, and after a
+/// short stall the network would deliver outdated speech.
 const SEND_BUFFER_BYTES: u32 = 64 << 10;
 
-/// How to dial.
+/// Options for dialing.
 #[derive(Clone, Debug, Default)]
 pub struct DialOptions {
-    /// How long each step may take.
+    /// Time limit of each phase.
     pub limits: DialTimeouts,
-    /// Authorities to trust besides the system's, from `--ca-file`.
+    /// Additional trusted roots, from `--ca-file`.
     pub extra_roots: Vec<CertificateDer<'static>>,
-    /// Which proxy leads where.
+    /// Proxy selection.
     pub proxies: ProxySettings,
-    /// Who is told of each step.
-    pub witness: DialObserver,
+    /// Observer of the progress.
+    pub observer: DialObserver,
 }
 
-/// How long each step of dialling may take.
+/// Time limits of the dialing phases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DialTimeouts {
-    /// Looking up the host's name.
+    /// DNS lookup.
     pub lookup: Duration,
-    /// Connecting, all addresses together.
+    /// TCP connection, all addresses together.
     pub connect: Duration,
-    /// The proxy's part: agreeing with it, and waiting until it has dialled on.
+    /// Proxy negotiation, including its own connection to the endpoint.
     pub proxy: Duration,
     /// The TLS handshake.
     pub tls: Duration,
-    /// The WebSocket handshake. Longer, because gateways dial on before they answer.
+    /// The WebSocket handshake. Longer, since gateways connect upstream before they answer.
     pub upgrade: Duration,
 }
 
 impl Default for DialTimeouts {
     fn default() -> Self {
         let usual = Duration::from_secs(10);
-        let dials_on = Duration::from_secs(20);
-        Self { lookup: usual, connect: usual, proxy: dials_on, tls: usual, upgrade: dials_on }
+        let with_upstream = Duration::from_secs(20);
+        Self { lookup: usual, connect: usual, proxy: with_upstream, tls: usual, upgrade: with_upstream }
     }
 }
 
-/// Dials an endpoint. Nothing is dialled when its request cannot be made or would show the key.
+/// Dials an endpoint. Nothing is dialed if its request is invalid or would expose the key.
 ///
 /// # Errors
 /// When a step fails or takes longer than its limit; see [`DialError`].
@@ -94,19 +96,19 @@ pub async fn dial(
         endpoint.check_clear_key_through(proxy)?;
     }
     let request = endpoint.request()?;
-    options.witness.tell(|| DialStep::Begun(proxy.clone()));
+    options.observer.report(|| DialStep::Started(proxy.clone()));
     let route = Route::to(endpoint.url.host(), endpoint.url.port());
     let tls = match endpoint.url.scheme() {
         Scheme::Ws => None,
         Scheme::Wss => Some(route.start_tls_config(options)?),
     };
-    let carrier = match &proxy {
+    let transport = match &proxy {
         None => Transport::Tcp(route.reach(options).await?),
-        Some(proxy) => proxied::lead(proxy, &route, options).await?,
+        Some(proxy) => proxied::connect(proxy, &route, options).await?,
     };
     let stream = match tls {
-        None => NetStream::Plain(carrier),
-        Some(tls) => NetStream::Tls(route.tls_handshake(carrier, tls, options).await?),
+        None => NetStream::Plain(transport),
+        Some(tls) => NetStream::Tls(route.tls_handshake(transport, tls, options).await?),
     };
     let upgraded = within(options.limits.upgrade, WebSocketClient::over(stream, request)).await;
     upgraded.map_err(|limit| route.timeout(DialPhase::Upgrade, limit))?.map_err(|error| {
@@ -116,15 +118,15 @@ pub async fn dial(
     })
 }
 
-/// Where a connection goes, for the system and for messages.
+/// Destination of a connection, for the system and for messages.
 struct Route<'a> {
     host: &'a str,
     port: u16,
-    /// Host and port as a person reads them.
+    /// Host and port for display.
     address: String,
 }
 
-/// What TLS needs; the roots are read while TCP connects.
+/// Parameters of a TLS handshake; the roots are loaded while TCP connects.
 struct Tls {
     name: ServerName<'static>,
     config: JoinHandle<Result<ClientConfig, TlsFault>>,
@@ -139,15 +141,15 @@ impl<'a> Route<'a> {
     fn start_tls_config(&self, options: &DialOptions) -> Result<Tls, DialError> {
         let name = ServerName::try_from(self.host.to_owned())
             .map_err(|error| self.tls_error(TlsFault::Other(error.to_string())))?;
-        let (extra_roots, witness) = (options.extra_roots.clone(), options.witness.clone());
-        Ok(Tls { name, config: spawn_blocking(move || client_config(&extra_roots, witness)) })
+        let (extra_roots, observer) = (options.extra_roots.clone(), options.observer.clone());
+        Ok(Tls { name, config: spawn_blocking(move || client_config(&extra_roots, observer)) })
     }
 
     async fn reach(&self, options: &DialOptions) -> Result<TcpStream, DialError> {
         let addresses = self.look_up(options).await?;
         let stream = self.connect(&addresses, options.limits.connect).await?;
         if let Ok(address) = stream.peer_addr() {
-            options.witness.tell(|| DialStep::Connected(address));
+            options.observer.report(|| DialStep::Connected(address));
         }
         Ok(stream)
     }
@@ -166,7 +168,7 @@ impl<'a> Route<'a> {
             return Err(unknown(io::Error::new(io::ErrorKind::NotFound, "it has no address")));
         }
         let step = || DialStep::LookedUp { host: self.host.to_owned(), addresses: found.clone() };
-        options.witness.tell(step);
+        options.observer.report(step);
         Ok(found)
     }
 
@@ -188,26 +190,26 @@ impl<'a> Route<'a> {
         tls: Tls,
         options: &DialOptions,
     ) -> Result<Box<TlsStream<S>>, DialError> {
-        let agreeing = async {
+        let handshake = async {
             let config = tls.config.await.map_err(io::Error::other);
             match config {
                 Ok(Ok(config)) => {
                     let connected = TlsConnector::from(Arc::new(config)).connect(tls.name, stream).await;
                     connected.map(Box::new).map_err(|error| self.failed_tls(error))
                 }
-                Ok(Err(trouble)) => Err(self.tls_error(trouble)),
+                Ok(Err(fault)) => Err(self.tls_error(fault)),
                 Err(error) => Err(self.failed_tls(error)),
             }
         };
-        let agreed = within(options.limits.tls, agreeing).await;
-        let stream = agreed.map_err(|limit| self.timeout(DialPhase::Tls, limit))??;
-        options.witness.tell(|| DialStep::Agreed(version(stream.get_ref().1.protocol_version())));
+        let connected = within(options.limits.tls, handshake).await;
+        let stream = connected.map_err(|limit| self.timeout(DialPhase::Tls, limit))??;
+        options.observer.report(|| DialStep::TlsEstablished(version(stream.get_ref().1.protocol_version())));
         Ok(stream)
     }
 
     fn failed_tls(&self, error: io::Error) -> DialError {
         match TlsFault::of(&error) {
-            Some(trouble) => self.tls_error(trouble),
+            Some(fault) => self.tls_error(fault),
             None => {
                 let source = Some(error).filter(|error| error.kind() != io::ErrorKind::UnexpectedEof);
                 DialError::Broken { address: self.address.clone(), step: DialPhase::Tls, source }
@@ -215,8 +217,8 @@ impl<'a> Route<'a> {
         }
     }
 
-    fn tls_error(&self, trouble: TlsFault) -> DialError {
-        DialError::Tls { host: self.host.to_owned(), trouble }
+    fn tls_error(&self, fault: TlsFault) -> DialError {
+        DialError::Tls { host: self.host.to_owned(), fault }
     }
 
     fn timeout(&self, step: DialPhase, limit: Duration) -> DialError {
@@ -232,13 +234,13 @@ fn version(agreed: Option<ProtocolVersion>) -> &'static str {
     }
 }
 
-/// Returns the limit if it was reached.
+/// Runs a future with a time limit; returns the limit if it expired.
 async fn within<F: Future>(limit: Duration, doing: F) -> Result<F::Output, Duration> {
     timeout(limit, doing).await.map_err(|_| limit)
 }
 
-/// Connects to the first address that answers. They are tried in turn, each with a head start; that
-/// nobody listens says more than that there is no way, so it is what is reported.
+/// Connects to the first address that answers, starting them in turn, each with a head start. A refused
+/// connection is more informative than a missing route, so it is reported in preference.
 async fn connect_first(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
     let mut waiting = addresses.iter();
     let mut attempts = FuturesUnordered::new();
@@ -259,8 +261,8 @@ async fn connect_first(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
         match outcome {
             Some(Ok(stream)) => return Ok(stream),
             Some(Err(error)) => {
-                let said_more = failure.take_if(|known| known.kind() == io::ErrorKind::ConnectionRefused);
-                failure = Some(said_more.unwrap_or(error));
+                let refusal = failure.take_if(|known| known.kind() == io::ErrorKind::ConnectionRefused);
+                failure = Some(refusal.unwrap_or(error));
             }
             None => {}
         }
@@ -270,7 +272,7 @@ async fn connect_first(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
 async fn connect_one(address: SocketAddr) -> io::Result<TcpStream> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     socket.set_send_buffer_size(SEND_BUFFER_BYTES)?;
-    // Ten milliseconds of speech are small and must not wait for more.
+    // Frames of 10 ms of speech are small and must not wait for more data.
     socket.set_nodelay(true)?;
     socket.connect(address).await
 }

@@ -1,4 +1,4 @@
-//! Who is told of each step of dialling as it is done, for a person who wants to know where it fails.
+//! Observation of the dialing steps, for `doctor` and `bench`.
 
 use std::net::SocketAddr;
 
@@ -7,52 +7,52 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use crate::net::dial::certificate::Certificate;
 use crate::net::proxy::Proxy;
 
-/// A step of dialling that is done.
+/// A completed step of dialing.
 #[derive(Debug)]
 pub enum DialStep {
-    /// It begins, by this proxy or straight.
-    Begun(Option<Proxy>),
-    /// A name was looked up; an address needs none.
+    /// Dialing started, through this proxy if any.
+    Started(Option<Proxy>),
+    /// DNS lookup; skipped for an address.
     LookedUp {
-        /// The name.
+        /// The host name.
         host: String,
-        /// In the order in which they are tried, at least one.
+        /// At least one address, in the order of attempts.
         addresses: Vec<SocketAddr>,
     },
-    /// TCP is connected to this address: the endpoint's, or the proxy's.
+    /// TCP connected to the endpoint or to the proxy.
     Connected(SocketAddr),
-    /// The proxy has led on to the endpoint.
+    /// The proxy connected to the endpoint.
     ProxyConnected,
-    /// A certificate was shown, and has not been judged yet.
-    Shown(Box<Certificate>),
-    /// TLS is agreed, in this version.
-    Agreed(&'static str),
+    /// The server presented a certificate, not yet verified.
+    CertificateReceived(Box<Certificate>),
+    /// The TLS handshake completed, with this version.
+    TlsEstablished(&'static str),
 }
 
-/// Tells whoever asked for it what is done; by default nobody.
+/// Reports the steps of dialing; by default to no one.
 #[derive(Clone, Debug, Default)]
 pub struct DialObserver {
-    // Its channel has no bound: dialling once tells about ten things.
-    told: Option<UnboundedSender<DialStep>>,
+    // Unbounded: dialing reports about ten steps.
+    sender: Option<UnboundedSender<DialStep>>,
 }
 
 impl DialObserver {
-    /// Returns a witness, and what it is told.
+    /// Returns an observer and the receiver of its steps.
     pub fn new() -> (Self, UnboundedReceiver<DialStep>) {
-        let (told, steps) = unbounded_channel();
-        (Self { told: Some(told) }, steps)
+        let (sender, steps) = unbounded_channel();
+        (Self { sender: Some(sender) }, steps)
     }
 
-    /// Returns whether anybody wants to know.
-    pub(crate) fn is_there(&self) -> bool {
-        self.told.is_some()
+    /// Returns whether steps are observed.
+    pub(crate) fn is_active(&self) -> bool {
+        self.sender.is_some()
     }
 
-    /// Tells a step, which is made only where somebody wants to know it.
-    pub(crate) fn tell(&self, step: impl FnOnce() -> DialStep) {
-        if let Some(told) = &self.told {
-            // Whoever asked may have gone.
-            let _ = told.send(step());
+    /// Reports a step, constructed only if observed.
+    pub(crate) fn report(&self, step: impl FnOnce() -> DialStep) {
+        if let Some(sender) = &self.sender {
+            // The receiver may have been dropped.
+            let _ = sender.send(step());
         }
     }
 }

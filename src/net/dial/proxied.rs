@@ -1,37 +1,37 @@
-//! Dials by a proxy: reaches it, then lets it lead on.
+//! Dialing through a proxy: connects to it, then opens a tunnel.
 
 use std::net::SocketAddr;
 
 use crate::net::dial::error::DialError;
+use crate::net::dial::error::{ProxyError, ProxyFault};
 use crate::net::dial::observer::DialStep;
 use crate::net::dial::stream::Transport;
 use crate::net::dial::tunnel;
 use crate::net::dial::{DialOptions, Route, within};
-use crate::net::proxy::error::{ProxyError, ProxyFault};
 use crate::net::proxy::{Proxy, ProxyKind};
 
-/// Returns a stream to `target` as the proxy leads there.
+/// Connects to `target` through the proxy.
 ///
 /// # Errors
-/// When the proxy cannot be reached, does not lead on, or takes too long.
-pub(super) async fn lead(
+/// When the proxy cannot be reached, refuses, or times out.
+pub(super) async fn connect(
     proxy: &Proxy,
     target: &Route<'_>,
     options: &DialOptions,
 ) -> Result<Transport, DialError> {
     match proxy.kind {
         ProxyKind::Http | ProxyKind::Https | ProxyKind::Socks5h => {
-            Ok(lead_to(proxy, target, None, options).await.map_err(|trouble| of(proxy, trouble))?)
+            Ok(connect_to(proxy, target, None, options).await.map_err(|fault| proxy_error(proxy, fault))?)
         }
         ProxyKind::Socks5 => {
             let addresses = target.look_up(options).await?;
-            lead_to_first(proxy, target, &addresses, options).await
+            connect_to_first(proxy, target, &addresses, options).await
         }
     }
 }
 
-/// Leads to the first address that the proxy has a way to: one without IPv6 is common.
-async fn lead_to_first(
+/// Connects to the first address that the proxy can reach: proxies without IPv6 are common.
+async fn connect_to_first(
     proxy: &Proxy,
     target: &Route<'_>,
     addresses: &[SocketAddr],
@@ -39,26 +39,27 @@ async fn lead_to_first(
 ) -> Result<Transport, DialError> {
     let mut waiting = addresses.iter();
     loop {
-        match lead_to(proxy, target, waiting.next().copied(), options).await {
-            Err(ProxyFault::Socks { reason, .. }) if reason.is_of_the_address() && waiting.len() > 0 => {}
-            led => return Ok(led.map_err(|trouble| of(proxy, trouble))?),
+        match connect_to(proxy, target, waiting.next().copied(), options).await {
+            Err(ProxyFault::Socks { reason, .. }) if reason.depends_on_address() && waiting.len() > 0 => {}
+            connected => return Ok(connected.map_err(|fault| proxy_error(proxy, fault))?),
         }
     }
 }
 
-async fn lead_to(
+async fn connect_to(
     proxy: &Proxy,
     target: &Route<'_>,
     address: Option<SocketAddr>,
     options: &DialOptions,
 ) -> Result<Transport, ProxyFault> {
-    let mut carrier = reach(proxy, options).await.map_err(|error| ProxyFault::NotReached(Box::new(error)))?;
+    let mut transport =
+        reach(proxy, options).await.map_err(|error| ProxyFault::NotReached(Box::new(error)))?;
     let target =
         tunnel::TunnelTarget { host: target.host, port: target.port, address, shown: &target.address };
-    let led = within(options.limits.proxy, tunnel::open(&mut carrier, proxy, &target)).await;
-    led.map_err(|limit| ProxyFault::Late { target: target.shown.to_owned(), limit })??;
-    options.witness.tell(|| DialStep::ProxyConnected);
-    Ok(carrier)
+    let opened = within(options.limits.proxy, tunnel::open(&mut transport, proxy, &target)).await;
+    opened.map_err(|limit| ProxyFault::Timeout { target: target.shown.to_owned(), limit })??;
+    options.observer.report(|| DialStep::ProxyConnected);
+    Ok(transport)
 }
 
 async fn reach(proxy: &Proxy, options: &DialOptions) -> Result<Transport, DialError> {
@@ -75,6 +76,6 @@ async fn reach(proxy: &Proxy, options: &DialOptions) -> Result<Transport, DialEr
     }
 }
 
-fn of(proxy: &Proxy, trouble: ProxyFault) -> ProxyError {
-    ProxyError { address: proxy.address(), variable: proxy.variable, trouble }
+fn proxy_error(proxy: &Proxy, fault: ProxyFault) -> ProxyError {
+    ProxyError { address: proxy.address(), variable: proxy.variable, fault }
 }

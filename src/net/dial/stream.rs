@@ -1,4 +1,4 @@
-//! What a connection is made of: TCP, with TLS over it or not, or a pipe inside the process.
+//! Transport of a connection: TCP, TLS, or an in-process pipe.
 
 use std::io;
 use std::pin::Pin;
@@ -15,11 +15,11 @@ pub enum NetStream {
     Plain(Transport),
     /// `wss://`; boxed because it is a kilobyte of state.
     Tls(Box<TlsStream<Transport>>),
-    /// To an endpoint in this process.
-    Inside(DuplexStream),
+    /// To an in-process endpoint.
+    InProcess(DuplexStream),
 }
 
-/// What bytes travel in to the server: straight, or through a proxy that has led on.
+/// Transport to the server, direct or through a proxy tunnel.
 #[derive(Debug)]
 pub enum Transport {
     /// TCP to the server, or to a proxy.
@@ -28,8 +28,8 @@ pub enum Transport {
     Tls(Box<TlsStream<TcpStream>>),
 }
 
-/// Hands reading and writing on to whatever variant there is.
-macro_rules! hand_on {
+/// Delegates reading and writing to the active variant.
+macro_rules! delegate_io {
     ($name:ident: $($variant:ident),+) => {
         impl AsyncRead for $name {
             fn poll_read(
@@ -69,5 +69,5 @@ macro_rules! hand_on {
     };
 }
 
-hand_on!(NetStream: Plain, Tls, Inside);
-hand_on!(Transport: Tcp, Tls);
+delegate_io!(NetStream: Plain, Tls, InProcess);
+delegate_io!(Transport: Tcp, Tls);

@@ -1,4 +1,4 @@
-//! TLS: whom to trust, and what went wrong in plain words.
+//! TLS client configuration, CA files and handshake failures.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -11,68 +11,69 @@ use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
 use tokio_rustls::rustls::{self, CertificateError, ClientConfig, RootCertStore};
 
-use crate::net::dial::certificate::RecordingVerifier;
+use crate::net::dial::certificate::TrustedRoots;
 use crate::net::dial::observer::DialObserver;
+use crate::net::dial::verifier::RecordingVerifier;
 
-/// What went wrong with TLS.
+/// Cause of a TLS failure.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum TlsFault {
-    /// Signed by nobody this machine trusts; often a proxy of the company, or a server's own.
-    #[error("its certificate is signed by an authority that this machine does not know")]
+    /// Signed by an untrusted authority; often a company proxy or a self-signed certificate.
+    #[error("the certificate is signed by an unknown authority")]
     UnknownAuthority,
-    /// An authority's own certificate, as `openssl req -x509` makes it.
-    #[error("its certificate is one of an authority, which must not be a server's")]
+    /// A CA certificate used as a server certificate, as `openssl req -x509` makes it.
+    #[error("the certificate is that of an authority, which a server must not use")]
     AuthorityItself,
-    /// The certificate's time is over.
-    #[error("its certificate has expired")]
+    /// The certificate has expired.
+    #[error("the certificate has expired")]
     Expired,
-    /// The certificate's time has not come.
-    #[error("its certificate is not valid yet")]
+    /// The validity of the certificate has not begun.
+    #[error("the certificate is not valid yet")]
     NotYetValid,
     /// The certificate is for another name.
-    #[error("its certificate is for another name")]
+    #[error("the certificate is for another name")]
     WrongName,
-    /// The certificate was taken back.
-    #[error("its certificate has been revoked")]
+    /// The certificate was revoked.
+    #[error("the certificate has been revoked")]
     Revoked,
-    /// There is something, but it does not speak TLS.
-    #[error("it does not speak TLS")]
+    /// The server does not speak TLS.
+    #[error("the server does not speak TLS")]
     NotTls,
     /// This machine has no root certificates.
-    #[error("this machine has no root certificates to check its certificate against")]
+    #[error("this machine has no root certificates")]
     NoRoots,
-    /// A certificate of the user's that cannot be used as an authority.
+    /// A certificate of the CA file cannot be used as a root.
     #[error("a certificate of the CA file cannot be used")]
     BadRoot,
-    /// Something else, in the words of the library.
-    #[error("the TLS handshake failed: {0}")]
+    /// Any other failure, in the library's words.
+    #[error("{0}")]
     Other(String),
 }
 
 impl TlsFault {
-    /// Returns one sentence on what to do, where there is something to do.
+    /// Returns advice for the user, if any.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::UnknownAuthority => "if you trust that authority, give its certificate with --ca-file",
+            Self::UnknownAuthority => "if you trust that authority, pass its certificate with --ca-file",
             Self::AuthorityItself => {
-                "make the server's certificate again with basicConstraints=CA:FALSE, and give it with --ca-file"
+                "recreate the server's certificate with basicConstraints=CA:FALSE, and pass it with --ca-file"
             }
             Self::Expired | Self::NotYetValid => {
                 "check this machine's clock; if it is right, the server needs a new certificate"
             }
-            Self::WrongName => "use the name that the certificate is for",
+            Self::WrongName => "use a name that the certificate is valid for",
             Self::NotTls => "use ws:// if it is a server on this machine, or check the port",
             Self::NoRoots => {
                 "install the package ca-certificates, check SSL_CERT_FILE and SSL_CERT_DIR, or use --ca-file"
             }
-            Self::BadRoot => "give --ca-file a file of authority certificates in PEM form",
+            Self::BadRoot => "pass a PEM file with CA certificates to --ca-file",
             Self::Revoked | Self::Other(_) => return None,
         };
         Some(hint.to_owned())
     }
 
-    /// Reads what a failed handshake says; nothing if it was not TLS that failed.
-    #[expect(clippy::wildcard_enum_match_arm, reason = "the others are said in the library's words")]
+    /// Classifies a failed handshake; `None` if the failure is not one of TLS.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "other variants use the library's message")]
     pub(crate) fn of(error: &io::Error) -> Option<Self> {
         let error = error.get_ref()?.downcast_ref::<rustls::Error>()?;
         Some(match error {
@@ -82,10 +83,10 @@ impl TlsFault {
         })
     }
 
-    #[expect(clippy::wildcard_enum_match_arm, reason = "the others are said in the library's words")]
+    #[expect(clippy::wildcard_enum_match_arm, reason = "other variants use the library's message")]
     fn of_certificate(error: &CertificateError) -> Self {
         match error {
-            // A bad signature is that of an authority with a known one's name and another key.
+            // A bad signature occurs if another authority has the name of a known one.
             CertificateError::UnknownIssuer | CertificateError::BadSignature => Self::UnknownAuthority,
             CertificateError::Expired | CertificateError::ExpiredContext { .. } => Self::Expired,
             CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => Self::NotYetValid,
@@ -101,20 +102,20 @@ impl TlsFault {
     }
 }
 
-/// Returns the configuration that trusts the system's roots and these; `witness` is told which certificate
-/// is shown. Reads files: not for the thread that carries the call.
+/// Returns a configuration that trusts the system's roots and `extra`, and reports the server's certificate
+/// to `observer`. Reads files: must not run on the call's thread.
 ///
 /// # Errors
-/// When there are no roots, or one of the extra ones is none.
+/// When there are no roots, or an extra one is invalid.
 pub(crate) fn client_config(
     extra: &[CertificateDer<'static>],
-    witness: DialObserver,
+    observer: DialObserver,
 ) -> Result<ClientConfig, TlsFault> {
     let mut roots = RootCertStore::empty();
     for certificate in extra {
         roots.add(certificate.clone()).map_err(|_| TlsFault::BadRoot)?;
     }
-    // Machines have certificates that cannot be read among those that can.
+    // System stores may contain unreadable certificates.
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if roots.is_empty() {
         return Err(TlsFault::NoRoots);
@@ -125,24 +126,25 @@ pub(crate) fn client_config(
         .map_err(|error| TlsFault::Other(error.to_string()))?
         .with_root_certificates(Arc::clone(&roots))
         .with_no_client_auth();
-    if witness.is_there() {
-        let judge = WebPkiServerVerifier::builder_with_provider(Arc::clone(&roots), provider).build();
-        let judge = judge.map_err(|error| TlsFault::Other(error.to_string()))?;
-        let telling = RecordingVerifier { judge, roots, from_ca_file: extra.len(), witness };
-        // The judge is the one that was there; it is only listened to.
-        config.dangerous().set_certificate_verifier(Arc::new(telling));
+    if observer.is_active() {
+        let verifier = WebPkiServerVerifier::builder_with_provider(Arc::clone(&roots), provider).build();
+        let inner = verifier.map_err(|error| TlsFault::Other(error.to_string()))?;
+        let roots = TrustedRoots { store: roots, from_ca_file: extra.len() };
+        let recording = RecordingVerifier { inner, roots, observer };
+        // The verifier is the same; the wrapper only reports.
+        config.dangerous().set_certificate_verifier(Arc::new(recording));
     }
-    // Without it some servers choose HTTP/2, which has no upgrade.
+    // Without ALPN some servers choose HTTP/2, which has no upgrade.
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    // A configuration serves one connection, so there is nothing to resume.
+    // A configuration serves one connection, so sessions are never resumed.
     config.resumption = Resumption::disabled();
     Ok(config)
 }
 
-/// Reads the certificates of a PEM file, for `--ca-file`.
+/// Reads the certificates of a PEM file for `--ca-file`.
 ///
 /// # Errors
-/// When the file cannot be read, or holds no certificate or one that cannot be used.
+/// When the file is unreadable, or has no usable certificate.
 pub fn read_ca_file(path: &Path) -> Result<Vec<CertificateDer<'static>>, CaFileError> {
     let path_of = || path.to_owned();
     let found = CertificateDer::pem_file_iter(path)
@@ -159,47 +161,47 @@ pub fn read_ca_file(path: &Path) -> Result<Vec<CertificateDer<'static>>, CaFileE
     Ok(found)
 }
 
-/// Why a file gives no authority certificates.
+/// Failure to read a CA file.
 #[derive(Debug, Error)]
 pub enum CaFileError {
-    /// It is not there, not allowed, or not PEM.
-    #[error("cannot read the certificates of {}", path.display())]
+    /// Missing, not permitted, or not PEM.
+    #[error("cannot read certificates from {}", path.display())]
     Unreadable {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: pem::Error,
     },
-    /// It holds none.
-    #[error("there is no certificate in {}", path.display())]
+    /// The file has no certificate.
+    #[error("no certificate in {}", path.display())]
     Empty {
-        /// Which file.
+        /// The file.
         path: PathBuf,
     },
-    /// One of them is broken.
+    /// A certificate is invalid.
     #[error("certificate {number} of {} cannot be used", path.display())]
     Unusable {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// Which of the certificates, from 1.
+        /// Index of the certificate, from 1.
         number: usize,
-        /// Why.
+        /// The cause.
         source: rustls::Error,
     },
 }
 
 impl CaFileError {
-    /// Returns one sentence on what to do.
+    /// Returns advice for the user.
     pub fn hint(&self) -> String {
         match self {
             Self::Unreadable { source: pem::Error::Io(_), .. } => {
                 "check the path, and that you may read the file"
             }
             Self::Unreadable { .. } | Self::Unusable { .. } => {
-                "get the file again from who runs the server; it must be a certificate in PEM form"
+                "ask the server's operator for the file again; it must be a certificate in PEM form"
             }
             Self::Empty { .. } => {
-                "it must be in PEM form; convert another one: openssl x509 -inform der -in FILE -out ca.pem"
+                "it must be in PEM form; to convert: openssl x509 -inform der -in FILE -out ca.pem"
             }
         }
         .to_owned()
@@ -218,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ca_file_may_hold_several_certificates_and_other_things() {
+    fn a_ca_file_may_hold_several_certificates_and_other_content() {
         let first = rcgen::generate_simple_self_signed(["a.test".to_owned()]).unwrap();
         let second = rcgen::generate_simple_self_signed(["b.test".to_owned()]).unwrap();
         let text =
@@ -227,15 +229,15 @@ mod tests {
     }
 
     #[test]
-    fn a_ca_file_without_certificates_is_named() {
+    fn a_ca_file_without_usable_certificates_is_reported() {
         let error = ca_file("nothing here\n").unwrap_err();
-        assert!(error.to_string().starts_with("there is no certificate in "), "{error}");
+        assert!(error.to_string().starts_with("no certificate in "), "{error}");
         let error = ca_file("-----BEGIN CERTIFICATE-----\n????\n-----END CERTIFICATE-----\n").unwrap_err();
-        assert!(error.to_string().starts_with("cannot read the certificates of "), "{error}");
+        assert!(error.to_string().starts_with("cannot read certificates from "), "{error}");
         let error = ca_file("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n").unwrap_err();
         assert!(error.to_string().starts_with("certificate 1 of "), "{error}");
         assert!(error.hint().contains("PEM"));
         let error = read_ca_file(Path::new("/nowhere/ca.pem")).unwrap_err();
-        assert_eq!(error.to_string(), "cannot read the certificates of /nowhere/ca.pem");
+        assert_eq!(error.to_string(), "cannot read certificates from /nowhere/ca.pem");
     }
 }

@@ -1,49 +1,49 @@
-//! What is wrong with an endpoint's settings, found before anything is dialled.
+//! Invalid settings of an endpoint, found before dialing.
 
 use thiserror::Error;
 
-/// Why no request can be made; nothing was dialled.
+/// Reason why no request can be made; nothing was dialed.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum EndpointError {
-    /// The key would go to another machine unencrypted.
-    #[error("the key would go to {host} in the clear{}", by_proxy(.proxy.as_deref()))]
+    /// The key would be sent to another machine unencrypted.
+    #[error("the key would be sent to {host} unencrypted{}", by_proxy(.proxy.as_deref()))]
     KeyInClear {
         /// The host.
         host: String,
-        /// The proxy on the way, which would see the key, too.
+        /// The proxy in between, which would also see the key.
         proxy: Option<String>,
     },
-    /// There is a key, of no characters.
+    /// The key is the empty string.
     #[error("the key is empty")]
     KeyEmpty,
-    /// Usually a key that was pasted with the end of its line.
-    #[error("the key has a line break in it")]
+    /// Usually a key pasted with its line ending.
+    #[error("the key contains a line break")]
     KeyLineBreak,
-    /// A blank, a control character, a letter outside ASCII.
-    #[error("the key has a character in it that cannot be sent")]
+    /// White space, a control character, or a character outside ASCII.
+    #[error("the key contains a character that cannot be sent")]
     KeyCharacter,
-    /// A key with `=` or `/`, which no subprotocol can have.
-    #[error("the key has a character in it that cannot be sent as a subprotocol")]
+    /// A character such as `=` or `/` that a subprotocol cannot have.
+    #[error("the key contains a character that cannot be sent in a subprotocol")]
     KeyNoSubprotocol,
-    /// A header's name that is none.
-    #[error("{name:?} is no header name")]
+    /// An invalid header name.
+    #[error("invalid header name {name:?}")]
     HeaderName {
-        /// As it was written.
+        /// As given.
         name: String,
     },
-    /// A header's value with a line break or another control character.
-    #[error("the value of the header {name:?} has a character in it that cannot be sent")]
+    /// A line break or another control character in a header value.
+    #[error("the value of the header {name:?} contains a character that cannot be sent")]
     HeaderValue {
         /// The header's name.
         name: String,
     },
-    /// A header that is set by the handshake, or twice.
-    #[error("the header {name:?} is set already")]
+    /// A header set by the handshake, or given twice.
+    #[error("the header {name:?} is already set")]
     HeaderTwice {
         /// The header's name.
         name: String,
     },
-    /// The URL with its query is longer than any server takes.
+    /// The URL with its query exceeds every server's limit.
     #[error("the URL is too long")]
     TooLong,
 }
@@ -53,22 +53,22 @@ fn by_proxy(proxy: Option<&str>) -> String {
 }
 
 impl EndpointError {
-    /// Returns one sentence on what to do, where there is something to do.
+    /// Returns advice for the user, if any.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::KeyInClear { proxy: Some(_), .. } => {
-                "use wss://, or go without a key or without the proxy; only to this machine is a key sent unencrypted"
+                "use wss://, or omit the key or the proxy; keys are sent unencrypted to this machine only"
             }
             Self::KeyInClear { proxy: None, .. } => {
-                "use wss://, or go without a key; only to this machine is a key sent unencrypted"
+                "use wss://, or omit the key; keys are sent unencrypted to this machine only"
             }
-            Self::KeyEmpty => "set RTVOICE_API_KEY to the key",
-            Self::KeyLineBreak => "set it again without the line break at its end",
-            Self::KeyCharacter => "copy the key again, without blanks and quotes",
-            Self::KeyNoSubprotocol => "show the key in a header instead",
+            Self::KeyEmpty => "set RTVOICE_API_KEY",
+            Self::KeyLineBreak => "set it again without the trailing line break",
+            Self::KeyCharacter => "copy the key again, without spaces and quotes",
+            Self::KeyNoSubprotocol => "send the key in a header instead",
             Self::HeaderName { .. } => "use letters, digits and hyphens",
-            Self::HeaderValue { .. } => "write it in one line of plain text",
-            Self::HeaderTwice { .. } => "leave it out",
+            Self::HeaderValue { .. } => "use one line of plain text",
+            Self::HeaderTwice { .. } => "remove it",
             Self::TooLong => return None,
         };
         Some(hint.to_owned())

@@ -1,14 +1,14 @@
-//! The few lines of a server's answer that tell a person what is wrong.
+//! Readable excerpt of a server's error response.
 
 use serde_json::Value;
 
-/// How many lines are shown.
+/// Maximum number of lines shown.
 const LINES_MAX: usize = 3;
 
-/// How long a line may be, in characters.
+/// Maximum length of a line, in characters.
 const LINE_MAX_CHARS: usize = 200;
 
-/// Returns at most three lines of a body: of a JSON error its message and code, else how it begins.
+/// Returns at most three lines of a body: message and code of a JSON error, else the beginning.
 pub fn of_text(body: &str) -> Vec<String> {
     if let Some(line) = json_message(body) {
         return vec![line];
@@ -19,20 +19,19 @@ pub fn of_text(body: &str) -> Vec<String> {
     first_lines(body)
 }
 
-/// Returns at most three lines of what a browser would show of a page.
+/// Returns at most three lines of the visible text of an HTML page.
 pub fn of_html(body: &str) -> Vec<String> {
     first_lines(&html_text(body))
 }
 
-/// Returns what a body of JSON calls its error.
+/// Returns the error code of a JSON body.
 pub fn code(body: &[u8]) -> Option<String> {
     let value: Value = serde_json::from_slice(body).ok()?;
     let error = value.get("error").unwrap_or(&value);
     text_of(error, "code").or_else(|| text_of(error, "type")).map(str::to_owned)
 }
 
-/// Returns a text as one line without control characters and invisible marks, at most `max_chars`
-/// long.
+/// Returns a text as one line without control and invisible characters, at most `max_chars` long.
 pub fn plain_line(text: &str, max_chars: usize) -> String {
     let visible = text.split(|character: char| character.is_whitespace() || is_unsafe(character));
     let line = visible.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
@@ -42,7 +41,7 @@ pub fn plain_line(text: &str, max_chars: usize) -> String {
     }
 }
 
-/// Without repetitions: an error page has its title as its heading again.
+/// Skips repetitions: error pages often repeat their title as heading.
 fn first_lines(text: &str) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for line in text.lines().map(|line| plain_line(line, LINE_MAX_CHARS)) {
@@ -53,12 +52,12 @@ fn first_lines(text: &str) -> Vec<String> {
     lines
 }
 
-/// The fields that carry a message, the most telling one first: OpenAI, new-api and Azure have
-/// `error.message`, FastAPI `detail`, others `message`, a bare `error` or `title`.
+/// Fields that carry a message, the most specific one first: OpenAI, new-api and Azure use `error.message`,
+/// FastAPI `detail`, others `message`, a bare `error` or `title`.
 const MESSAGE_FIELDS: [&str; 8] =
     ["message", "detail", "msg", "error_description", "error", "errors", "reason", "title"];
 
-/// How deep a message is looked for.
+/// Maximum nesting depth of a message.
 const MESSAGE_DEPTH: u32 = 4;
 
 fn json_message(body: &str) -> Option<String> {
@@ -71,8 +70,8 @@ fn json_message(body: &str) -> Option<String> {
     })
 }
 
-/// Returns the message of an error, whatever shape it has; those of a list, such as FastAPI's of each field
-/// that is wrong, are joined.
+/// Returns the message of an error of any shape; list entries, such as FastAPI's per-field errors, are
+/// joined.
 fn message_in(value: &Value, depth: u32) -> Option<String> {
     let depth = depth.checked_sub(1)?;
     match value {
@@ -94,7 +93,7 @@ fn message_in(value: &Value, depth: u32) -> Option<String> {
     }
 }
 
-/// Returns which field an entry of FastAPI's `detail` is about: its `loc`, such as `["query", "model"]`.
+/// Returns the field named by an entry of FastAPI's `detail`: its `loc`, such as `["query", "model"]`.
 fn field_path(entry: &Value) -> Option<String> {
     let parts = entry.get("loc")?.as_array()?.iter().filter_map(|part| match part {
         Value::String(name) => Some(name.clone()),
@@ -113,9 +112,9 @@ fn looks_like_html(body: &str) -> bool {
     start.starts_with("<!doctype html") || start.starts_with("<html")
 }
 
-/// Each tag becomes a line's end; what scripts and styles hold is left out.
+/// Extracts text: each tag ends a line; scripts and styles are omitted.
 fn html_text(body: &str) -> String {
-    // Only ASCII letters change, so places in one are places in the other.
+    // Only ASCII letters change, so byte offsets match.
     let small = body.to_ascii_lowercase();
     let mut text = String::new();
     let mut at = 0;
@@ -133,7 +132,7 @@ fn html_text(body: &str) -> String {
     text
 }
 
-/// Returns where the tag that begins at `open` ends: a comment, script or style with all it holds.
+/// Returns the end of the tag at `open`; comments, scripts and styles include their content.
 fn tag_end(small: &str, open: usize) -> Option<usize> {
     let after = |start: usize, mark: &str| small[start..].find(mark).map(|at| start + at + mark.len());
     let name = &small[open + 1..];
@@ -148,7 +147,7 @@ fn tag_end(small: &str, open: usize) -> Option<usize> {
     after(open, ">")
 }
 
-/// Control characters, and marks that turn the writing direction or cannot be seen.
+/// Returns whether a character is a control, direction or invisible character.
 fn is_unsafe(character: char) -> bool {
     character.is_control()
         || matches!(character,
@@ -160,7 +159,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_json_error_is_shown_by_its_message_and_code() {
+    fn a_json_error_is_shown_as_message_and_code() {
         for (body, line) in [
             (
                 r#"{"error":{"message":"Incorrect API key provided","type":"invalid_request_error","code":"invalid_api_key","param":null}}"#,
@@ -179,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_detail_body_is_shown_whatever_its_shape() {
+    fn a_detail_body_is_shown_in_every_shape() {
         for (body, line) in [
             (r#"{"detail":"Not Found"}"#, "Not Found"),
             (
@@ -219,14 +218,14 @@ mod tests {
     }
 
     #[test]
-    fn escape_sequences_and_direction_marks_do_not_come_through() {
+    fn escape_sequences_and_direction_marks_are_removed() {
         assert_eq!(plain_line("a\x1b[31mred\u{202e}b\u{9b}c\r\nd", 60), "a [31mred b c d");
         assert_eq!(plain_line("abcdef", 3), "abc…");
     }
 
     proptest::proptest! {
         #[test]
-        fn no_body_is_too_strange(body in ".{0,200}", tags in "[<>!/a-z &;-]{0,200}") {
+        fn no_body_makes_it_panic(body in ".{0,200}", tags in "[<>!/a-z &;-]{0,200}") {
             for text in [body.as_str(), tags.as_str()] {
                 proptest::prop_assert!(of_text(text).len() <= LINES_MAX);
                 proptest::prop_assert!(of_html(text).len() <= LINES_MAX);

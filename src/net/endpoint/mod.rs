@@ -1,4 +1,4 @@
-//! An endpoint as data, and the upgrade request that its documents ask for. Pure: dials nothing.
+//! Description of an endpoint and its upgrade request. Pure: opens no connection.
 
 pub mod error;
 pub mod redaction;
@@ -19,18 +19,17 @@ use crate::net::endpoint::url::{EndpointUrl, Scheme, encode_query};
 use crate::net::proxy::Proxy;
 use crate::secret::Secret;
 
-/// What the program calls itself to servers; some firewalls refuse a client without a name.
+/// User agent; some firewalls reject clients without one.
 pub(crate) const PROGRAM: &str = concat!("rtvoice/", env!("CARGO_PKG_VERSION"));
 
-/// How the key is shown to the server: one way only, because gateways that are shown two take
-/// the wrong one.
+/// How the key is sent. Only one way at a time: gateways that receive two pick the wrong one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Auth {
     /// No key.
     None,
     /// `Authorization: Bearer KEY`.
     Bearer(Secret),
-    /// A header of its own: `api-key: KEY` for Azure, `X-API-Key: KEY` for speaches.
+    /// A dedicated header: `api-key: KEY` for Azure, `X-API-Key: KEY` for speaches.
     Header {
         /// The header's name.
         name: String,
@@ -39,17 +38,17 @@ pub enum Auth {
     },
     /// `Sec-WebSocket-Protocol: realtime, openai-insecure-api-key.KEY`, as browsers do it.
     Subprotocol(Secret),
-    /// In the URL: `?token=KEY`. Proxies write URLs to their logs.
+    /// In the URL: `?token=KEY`. Proxies log URLs.
     Query {
-        /// The name in the query.
+        /// Name of the query parameter.
         name: String,
         /// The key.
         key: Secret,
     },
-    /// As a bearer and in the URL, the only two at once: OpenOpen8 documents both, and the gateway it is
-    /// made from knows the header only.
+    /// As a bearer token and in the URL, the only combination: OpenOpen8 documents both, and its underlying
+    /// gateway accepts the header only.
     BearerAndQuery {
-        /// The name in the query.
+        /// Name of the query parameter.
         name: String,
         /// The key.
         key: Secret,
@@ -57,12 +56,12 @@ pub enum Auth {
 }
 
 impl Auth {
-    /// Returns Azure's way: the header `api-key`.
+    /// Azure: the header `api-key`.
     pub fn api_key(key: Secret) -> Self {
         Self::Header { name: "api-key".to_owned(), key }
     }
 
-    /// Returns the way of OpenOpen8's documents: `?token=`.
+    /// OpenOpen8: the query parameter `token`.
     pub fn token(key: Secret) -> Self {
         Self::Query { name: "token".to_owned(), key }
     }
@@ -78,62 +77,62 @@ impl Auth {
     }
 }
 
-/// What the session is for, as far as the URL says it.
+/// Purpose of the session, if the URL carries it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Purpose {
-    /// Talking or writing, with this model where the URL does not name one.
+    /// Conversation, with this model unless the URL names one.
     Conversation {
-        /// The model's name; none leaves the choice to the server.
+        /// Name of the model; `None` leaves the choice to the server.
         model: Option<String>,
     },
-    /// Transcription only: `intent=transcription` and no model, which belongs in `session.update`.
+    /// Transcription only: `intent=transcription`; the model belongs in `session.update`.
     Transcription,
 }
 
-/// Whether the marker of the beta protocol is sent.
+/// Whether the beta protocol is requested.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum BetaMarker {
-    /// Not sent: OpenAI refuses it.
+    /// Not requested: OpenAI rejects it.
     #[default]
     Absent,
-    /// `OpenAI-Beta: realtime=v1`, or `openai-beta.realtime-v1` among the subprotocols.
+    /// `OpenAI-Beta: realtime=v1`, or `openai-beta.realtime-v1` as a subprotocol.
     Sent,
 }
 
-/// Whether a key may go to another machine unencrypted.
+/// Whether a key may be sent to another machine unencrypted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum CleartextKeyPolicy {
-    /// Refused before anything is dialled.
+    /// Refused before dialing.
     #[default]
     Refused,
-    /// The user asked for it.
+    /// Allowed by the user.
     Allowed,
 }
 
-/// All that decides the upgrade request. Any values are legal; what does not go together is found
-/// by [`Endpoint::request`].
+/// Everything that determines the upgrade request. All values are legal; [`Endpoint::request`] detects
+/// invalid combinations.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Endpoint {
-    /// Where it is.
+    /// URL.
     pub url: EndpointUrl,
-    /// What the session is for.
+    /// Purpose of the session.
     pub purpose: Purpose,
-    /// How the key is shown.
+    /// How the key is sent.
     pub auth: Auth,
-    /// Whether the beta marker is sent.
+    /// Whether the beta protocol is requested.
     pub beta: BetaMarker,
-    /// Who pays, where a key belongs to several organisations.
+    /// Organization to bill, for keys of several organizations.
     pub organization: Option<String>,
-    /// Which project pays.
+    /// Project to bill.
     pub project: Option<String>,
-    /// More headers, in this order, such as `OpenAI-Safety-Identifier`.
+    /// Additional headers, in order, such as `OpenAI-Safety-Identifier`.
     pub headers: Vec<(String, String)>,
-    /// Whether the key may go to another machine unencrypted.
+    /// Whether the key may be sent to another machine unencrypted.
     pub clear_key: CleartextKeyPolicy,
 }
 
 impl Endpoint {
-    /// Returns an endpoint with nothing but what every one has.
+    /// Returns an endpoint without optional settings.
     pub fn new(url: EndpointUrl, purpose: Purpose, auth: Auth) -> Self {
         Self {
             url,
@@ -147,12 +146,12 @@ impl Endpoint {
         }
     }
 
-    /// Returns the upgrade request, with a [`Redactor`] of its keys among its extensions.
+    /// Returns the upgrade request, with a [`Redactor`] of its keys in its extensions.
     ///
-    /// Headers with a key are marked sensitive; the URL of a request cannot be, so do not print one.
+    /// Headers with a key are marked sensitive; the URL cannot be, so a request must not be printed.
     ///
     /// # Errors
-    /// When a key would go in the clear, or when a key or a header cannot be written.
+    /// When a key would be sent unencrypted, or a key or header contains an invalid character.
     pub fn request(&self) -> Result<Request<()>, EndpointError> {
         self.check_clear_key()?;
         let mut headers = HeaderMap::new();
@@ -172,15 +171,15 @@ impl Endpoint {
         Ok(request)
     }
 
-    /// Returns what hides this endpoint's keys and the values of its headers in the texts of others. A header
-    /// value that the URL holds too, such as the model, is no secret.
+    /// Returns a redactor of this endpoint's keys and header values. A header value that also occurs in the
+    /// URL, such as the model, is not secret.
     pub fn redactor(&self) -> Redactor {
         let in_url: Vec<Secret> = self.url.secrets().map(Secret::new).collect();
         let url = self.uri().map(|uri| uri.to_string()).unwrap_or_default();
-        let more = self.headers.iter().map(|(_, value)| value);
-        let values = self.organization.iter().chain(&self.project).chain(more).map(String::as_str);
-        let secret = values.filter(|value| !url.contains(&encode_query(value)));
-        Redactor::of(self.auth.key().into_iter().chain(&in_url)).and_headers(secret)
+        let additional = self.headers.iter().map(|(_, value)| value);
+        let values = self.organization.iter().chain(&self.project).chain(additional).map(String::as_str);
+        let secrets = values.filter(|value| !url.contains(&encode_query(value)));
+        Redactor::of(self.auth.key().into_iter().chain(&in_url)).and_headers(secrets)
     }
 
     fn check_clear_key(&self) -> Result<(), EndpointError> {
@@ -188,10 +187,10 @@ impl Endpoint {
     }
 
     /// Checks that the key does not pass a proxy unencrypted. The proxy may be on another machine even if the
-    /// endpoint is on this one.
+    /// endpoint is not.
     ///
     /// # Errors
-    /// When the key would go in the clear.
+    /// When the key would be sent unencrypted.
     pub(crate) fn check_clear_key_through(&self, proxy: &Proxy) -> Result<(), EndpointError> {
         self.check_cleartext(Some(proxy))
     }
@@ -224,7 +223,7 @@ impl Endpoint {
         self.url.with_query(&query).parse().map_err(|_| EndpointError::TooLong)
     }
 
-    /// A call that is joined and Azure's dated path name no model, but have one.
+    /// Returns whether the URL determines the model: also by a joined call or Azure's `deployment`.
     fn url_names_a_model(&self) -> bool {
         ["model", "call_id", "deployment"].iter().any(|name| self.url.query_value(name).is_some())
             || self.url.query_value("intent").as_deref() == Some("transcription")
@@ -266,7 +265,8 @@ impl Endpoint {
         }
     }
 
-    /// `realtime` is first: it is the one that servers echo, and without an echo a client must fail.
+    /// Encodes the key as subprotocols. `realtime` comes first: servers echo it, and a client must fail
+    /// without an echo.
     fn subprotocols(&self, key: &Secret) -> Result<HeaderValue, EndpointError> {
         let key = checked_key(key, is_visible)?;
         if !is_token(key) {
@@ -286,7 +286,7 @@ impl Endpoint {
         sensitive(&all.join(", "))
     }
 
-    /// Who pays, and the beta marker: as headers unless the subprotocols said it.
+    /// Puts organization, project and beta flag as headers, unless the subprotocols carry them.
     fn put_identity(&self, headers: &mut HeaderMap) -> Result<(), EndpointError> {
         if matches!(self.auth, Auth::Subprotocol(_)) {
             return Ok(());
@@ -304,7 +304,7 @@ impl Endpoint {
     }
 }
 
-/// Header values may be keys, so only their names are shown.
+/// Shows only the names of headers, since values may be keys.
 impl fmt::Debug for Endpoint {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<&str> = self.headers.iter().map(|(name, _)| name.as_str()).collect();
@@ -328,8 +328,8 @@ fn put(headers: &mut HeaderMap, name: &str, value: &str) -> Result<(), EndpointE
     Ok(())
 }
 
-/// The handshake's own headers are there first, so that nobody else can set them; extensions are
-/// not offered because none is understood, and a subprotocol only together with a key.
+/// Checks a header name. The headers of the handshake are already set, so they cannot be replaced; extensions
+/// are unsupported, and a subprotocol is valid only with a key.
 fn header_name(headers: &HeaderMap, name: &str) -> Result<HeaderName, EndpointError> {
     let key = HeaderName::from_bytes(name.as_bytes())
         .map_err(|_| EndpointError::HeaderName { name: name.to_owned() })?;
@@ -357,7 +357,7 @@ fn is_visible(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-/// A token as RFC 9110, section 5.6.2, has it: what a subprotocol must be.
+/// Returns whether a text is a token (RFC 9110, section 5.6.2), as a subprotocol must be.
 fn is_token(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
 }

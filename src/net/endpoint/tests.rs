@@ -1,4 +1,4 @@
-//! Upgrade requests, byte for byte as the endpoints' documents have them.
+//! Upgrade requests, byte for byte as documented by the endpoints.
 
 use tokio::io::{AsyncReadExt, duplex};
 
@@ -23,7 +23,7 @@ fn both() -> Auth {
     Auth::BearerAndQuery { name: "token".to_owned(), key: key() }
 }
 
-/// What goes over the wire, without the random part, the program's name and what every upgrade has.
+/// Returns the request as sent, without the random key, the user agent and the common upgrade headers.
 async fn wire(endpoint: &Endpoint) -> String {
     let (near, mut far) = duplex(1 << 16);
     let request = endpoint.request().unwrap();
@@ -50,7 +50,7 @@ async fn wire(endpoint: &Endpoint) -> String {
 }
 
 #[tokio::test]
-async fn requests_are_as_the_documents_have_them() {
+async fn requests_match_the_endpoints_documentation() {
     let beta = |mut endpoint: Endpoint| {
         endpoint.beta = BetaMarker::Sent;
         endpoint
@@ -129,7 +129,7 @@ async fn requests_are_as_the_documents_have_them() {
 }
 
 #[test]
-fn a_model_is_added_only_where_none_is_named() {
+fn a_model_is_added_only_if_the_url_names_none() {
     for (url, expected) in [
         ("wss://h/p", "model=m"),
         ("wss://h/p?model=theirs", "model=theirs"),
@@ -148,7 +148,7 @@ fn a_model_is_added_only_where_none_is_named() {
 }
 
 #[test]
-fn a_key_does_not_go_to_another_machine_in_the_clear() {
+fn a_key_is_not_sent_to_another_machine_unencrypted() {
     for auth in
         [Auth::Bearer(key()), Auth::api_key(key()), Auth::Subprotocol(key()), Auth::token(key()), both()]
     {
@@ -166,7 +166,7 @@ fn a_key_does_not_go_to_another_machine_in_the_clear() {
 }
 
 #[test]
-fn a_key_or_header_that_cannot_be_sent_is_named() {
+fn an_invalid_key_or_header_is_named() {
     let bearer = |key: &str| Auth::Bearer(Secret::new(key));
     for (auth, error) in [
         (bearer(""), EndpointError::KeyEmpty),
@@ -219,7 +219,7 @@ fn no_key_is_in_debug_output() {
 }
 
 #[test]
-fn headers_are_hidden_in_what_a_server_repeats_as_keys_are() {
+fn echoed_headers_are_hidden_like_keys() {
     let mut endpoint = endpoint("wss://h/v1/realtime", conversation("gpt-realtime-2"), Auth::Bearer(key()));
     endpoint.organization = Some("org-0001".to_owned());
     endpoint.project = Some("proj_0002".to_owned());

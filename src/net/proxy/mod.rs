@@ -1,4 +1,4 @@
-//! Which proxy leads to an endpoint, decided as curl decides it from variables that are handed in.
+//! Proxy selection from environment variables, with the rules of curl.
 
 mod no_proxy;
 pub mod error;
@@ -13,82 +13,81 @@ use crate::net::proxy::error::ProxySettingError;
 use crate::net::proxy::no_proxy::NoProxy;
 use crate::secret::Secret;
 
-/// The variable of the program's own: a proxy for every endpoint, those on this machine among them.
-const OURS: &str = "RTVOICE_PROXY";
+/// The program's own variable: a proxy for every endpoint, including those on this machine.
+const OWN: &str = "RTVOICE_PROXY";
 
-/// For `wss://`, the first that is set. The first two are curl's, which tries the scheme itself before
-/// the one it grew from.
+/// Variables for `wss://`, in order of precedence. The first two follow curl, which tries the scheme itself
+/// first.
 const FOR_WSS: &[&str] = &["wss_proxy", "WSS_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
 
-/// For `ws://`. Never `HTTP_PROXY` in capitals: a web server sets it for its programs from a header that
-/// any visitor can send (CVE-2016-5388).
+/// Variables for `ws://`. Never upper-case `HTTP_PROXY`: a CGI server sets it from a request header
+/// (CVE-2016-5388).
 const FOR_WS: &[&str] = &["ws_proxy", "WS_PROXY", "http_proxy", "all_proxy", "ALL_PROXY"];
 
-/// What is reached without a proxy.
+/// Variables listing the exceptions.
 const FOR_NONE: &[&str] = &["no_proxy", "NO_PROXY"];
 
-/// The port of a proxy whose address names none; curl's.
+/// Default port of a proxy, as in curl.
 const DEFAULT_PORT: u16 = 1080;
 
-/// The port of an `https://` proxy whose address names none.
+/// Default port of an `https://` proxy.
 const DEFAULT_TLS_PORT: u16 = 443;
 
-/// All that the environment says about proxies. Read without judging: what is wrong with a variable is
-/// told when it is needed.
+/// All proxy variables of the environment. Not validated here: errors are reported when the variable is used.
 #[derive(Clone, Debug, Default)]
 pub struct ProxySettings {
-    ours: Option<ProxyVariable>,
+    own: Option<ProxyVariable>,
     wss: Option<ProxyVariable>,
     ws: Option<ProxyVariable>,
     no_proxy: NoProxy,
 }
 
-/// A variable that is set; its value may hold a password.
+/// A variable that is set; its value may contain a password.
 #[derive(Clone, Debug)]
 struct ProxyVariable {
     variable: &'static str,
     value: Secret,
 }
 
-/// A proxy that is to be used.
+/// A proxy to use.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Proxy {
-    /// What it speaks.
+    /// Its protocol.
     pub kind: ProxyKind,
-    /// Its name or address, an IPv6 address without brackets.
+    /// Host name or address, an IPv6 address without brackets.
     pub host: String,
     /// Its port.
     pub port: u16,
-    /// What it is shown, if anything.
+    /// Credentials, if any.
     pub login: Option<Login>,
-    /// The variable that named it.
+    /// The variable that names it.
     pub variable: &'static str,
 }
 
-/// What a proxy speaks.
+/// Protocol of a proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProxyKind {
-    /// HTTP's `CONNECT`.
+    /// HTTP `CONNECT`.
     Http,
-    /// The same, over TLS.
+    /// HTTP `CONNECT` over TLS.
     Https,
-    /// SOCKS5 with an address that this machine looked up.
+    /// SOCKS5 with local name resolution.
     Socks5,
-    /// SOCKS5 with a name that the proxy looks up.
+    /// SOCKS5 with name resolution by the proxy.
     Socks5h,
 }
 
-/// A user name and a password.
+/// User name and password.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Login {
-    /// The user's name; hidden, too, because tokens are used as names.
+    /// User name; secret, since tokens are used as user names.
     pub user: Secret,
-    /// The password, empty where there is none.
+    /// Password; may be empty.
     pub password: Secret,
 }
 
 impl ProxySettings {
-    /// Takes what is needed of the environment. An empty variable is one that is not set.
+    /// Reads the variables. An empty variable counts as unset.
     pub fn read(environment: impl Fn(&str) -> Option<String>) -> Self {
         let first = |variables: &[&'static str]| {
             variables.iter().find_map(|variable| {
@@ -99,21 +98,21 @@ impl ProxySettings {
         };
         let no_proxy = first(FOR_NONE).map(|setting| NoProxy::parse(setting.value.reveal()));
         Self {
-            ours: first(&[OURS]),
+            own: first(&[OWN]),
             wss: first(FOR_WSS),
             ws: first(FOR_WS),
             no_proxy: no_proxy.unwrap_or_default(),
         }
     }
 
-    /// Returns the proxy that leads to `url`, if any. To this machine none leads but one that was
-    /// asked for by `RTVOICE_PROXY`.
+    /// Returns the proxy for `url`, if any. An endpoint on this machine is reached directly unless
+    /// `RTVOICE_PROXY` is set.
     ///
     /// # Errors
-    /// When the variable that counts is no proxy's address.
+    /// When the variable in force is not a valid proxy address.
     pub fn choose(&self, url: &EndpointUrl) -> Result<Option<Proxy>, ProxySettingError> {
-        let setting = match (&self.ours, url.scheme()) {
-            (Some(ours), _) => Some(ours),
+        let setting = match (&self.own, url.scheme()) {
+            (Some(own), _) => Some(own),
             (None, _) if url.is_loopback() || self.no_proxy.covers(url.host(), url.port()) => None,
             (None, Scheme::Wss) => self.wss.as_ref(),
             (None, Scheme::Ws) => self.ws.as_ref(),
@@ -123,17 +122,17 @@ impl ProxySettings {
 }
 
 impl Proxy {
-    /// Reads `[SCHEME://][USER[:PASSWORD]@]HOST[:PORT]`; without a scheme it is `http://`.
+    /// Parses `[SCHEME://][USER[:PASSWORD]@]HOST[:PORT]`; the scheme defaults to `http://`.
     fn parse(variable: &'static str, text: &str) -> Result<Self, ProxySettingError> {
         let is_scheme = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'+');
         let (scheme, rest) = match text.split_once("://") {
             Some((scheme, rest)) if is_scheme(scheme) => (scheme.to_ascii_lowercase(), rest),
             Some(_) | None => ("http".to_owned(), text),
         };
-        // The last one, and before any slash is looked for, so that no part of a password is taken
-        // for the host and shown.
-        let (login, place) = match rest.rsplit_once('@') {
-            Some((login, place)) => (Some(login), place),
+        // Split at the last `@` and before any slash, so that no part of a password is mistaken for the host
+        // and shown.
+        let (login, address) = match rest.rsplit_once('@') {
+            Some((login, address)) => (Some(login), address),
             None => (None, rest),
         };
         let kind = match scheme.as_str() {
@@ -143,20 +142,20 @@ impl Proxy {
             "socks5h" => ProxyKind::Socks5h,
             _ => return Err(ProxySettingError::UnknownKind { variable, scheme }),
         };
-        let authority = place.split(['/', '?', '#']).next().unwrap_or_default();
+        let authority = address.split(['/', '?', '#']).next().unwrap_or_default();
         let (host, port) = host_and_port(authority)
             .map_err(|_| ProxySettingError::Address { variable, shown: authority.to_owned() })?;
         let login = login.map(|login| Login::parse(variable, kind, login)).transpose()?;
         Ok(Self { kind, host, port: port.unwrap_or(kind.default_port()), login, variable })
     }
 
-    /// Returns host and port as a person reads them.
+    /// Returns host and port for display.
     pub fn address(&self) -> String {
         let Self { host, port, .. } = self;
         if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
     }
 
-    /// Returns what hides the login in what a proxy says.
+    /// Returns a redactor that hides the credentials in the proxy's answers.
     pub(crate) fn redactor(&self) -> Redactor {
         let Some(login) = &self.login else { return Redactor::default() };
         let basic = Secret::new(login.basic());
@@ -165,7 +164,7 @@ impl Proxy {
     }
 }
 
-/// Without the login.
+/// Omits the credentials.
 impl fmt::Display for Proxy {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}://{} from {}", self.kind.scheme(), self.address(), self.variable)
@@ -179,7 +178,7 @@ impl fmt::Debug for Proxy {
 }
 
 impl ProxyKind {
-    /// Returns the scheme of its address.
+    /// Returns the URL scheme.
     pub fn scheme(self) -> &'static str {
         match self {
             Self::Http => "http",
@@ -204,7 +203,7 @@ impl Login {
         let (Ok(user), Ok(password)) = (decoded(user), decoded(password)) else {
             return Err(ProxySettingError::Login { variable });
         };
-        // RFC 1929, section 2: each has a length of one byte, and none is empty.
+        // RFC 1929, section 2: lengths are one byte and at least 1.
         let fits = |text: &Secret| (1..=255).contains(&text.reveal().len());
         match kind {
             ProxyKind::Socks5 | ProxyKind::Socks5h if !fits(&user) || !fits(&password) => {
@@ -216,7 +215,7 @@ impl Login {
         }
     }
 
-    /// Returns what follows `Basic` in a header (RFC 7617, section 2).
+    /// Returns the credentials of a `Basic` header (RFC 7617, section 2).
     pub(crate) fn basic(&self) -> String {
         use base64::Engine;
         let pair = format!("{}:{}", self.user.reveal(), self.password.reveal());

@@ -1,14 +1,14 @@
-//! `NO_PROXY`: what is reached without a proxy.
+//! `NO_PROXY`: hosts reached without a proxy.
 
 use std::net::IpAddr;
 
-/// The entries, in no order that matters.
+/// The exceptions; their order does not matter.
 #[derive(Clone, Debug, Default)]
 pub(super) struct NoProxy {
     entries: Vec<NoProxyEntry>,
 }
 
-/// An entry, with a port if it holds for that port only; curl has no ports, but many list them.
+/// An exception, optionally for one port only. curl has no ports, but they are common.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct NoProxyEntry {
     which: NoProxyMatch,
@@ -19,14 +19,14 @@ struct NoProxyEntry {
 enum NoProxyMatch {
     /// `*`.
     Everything,
-    /// A name, and all names that end with it after a dot. In small letters.
+    /// A domain and its subdomains, in lower case.
     Name(String),
-    /// An address, or all that have so many first bits in common with it.
+    /// A network, or a single address.
     Network { address: IpAddr, bits: u8 },
 }
 
 impl NoProxy {
-    /// Reads entries between commas or blanks. What is none covers nothing, as with curl.
+    /// Parses entries separated by commas or white space. Invalid entries match nothing, as with curl.
     pub(super) fn parse(text: &str) -> Self {
         let entries = text.split(|character: char| character == ',' || character.is_whitespace());
         Self { entries: entries.filter(|entry| !entry.is_empty()).map(NoProxyEntry::parse).collect() }
@@ -35,8 +35,8 @@ impl NoProxy {
     /// Returns whether this host is reached without a proxy. An IPv6 address has no brackets.
     pub(super) fn covers(&self, host: &str, port: u16) -> bool {
         let host = host.trim_end_matches('.').to_ascii_lowercase();
-        let is_meant = |entry: &&NoProxyEntry| entry.port.is_none_or(|meant| meant == port);
-        self.entries.iter().filter(is_meant).any(|entry| entry.which.covers(&host))
+        let applies = |entry: &&NoProxyEntry| entry.port.is_none_or(|entry_port| entry_port == port);
+        self.entries.iter().filter(applies).any(|entry| entry.which.covers(&host))
     }
 }
 
@@ -45,7 +45,7 @@ impl NoProxyEntry {
         if let Some(which) = NoProxyMatch::network(text) {
             return Self { which, port: None };
         }
-        // An IPv6 address has no port but behind brackets, and was found above.
+        // An IPv6 address can have a port only after brackets; other ones were matched above.
         let (which, port) = match text.rsplit_once(':') {
             Some((which, port)) if port.parse::<u16>().is_ok() => (which, port.parse().ok()),
             Some(_) | None => (text, None),
@@ -82,7 +82,7 @@ impl NoProxyMatch {
             Self::Everything => true,
             Self::Name(name) => {
                 let before = host.strip_suffix(name.as_str()).filter(|_| !name.is_empty());
-                // The end of an address means nothing.
+                // A suffix of an address is meaningless.
                 let is_name = host.parse::<IpAddr>().is_err();
                 is_name && before.is_some_and(|before| before.is_empty() || before.ends_with('.'))
             }
@@ -107,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_entry_covers_what_curl_says_it_covers() {
+    fn an_entry_matches_as_in_curl() {
         for (list, host, covered) in [
             ("*", "api.openai.com", true),
             ("local, *", "api.openai.com", true),
@@ -159,7 +159,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn no_list_is_too_strange(list in "[a-z0-9.:/*, \\[\\]-]{0,60}", host in "[a-z0-9.:-]{0,30}") {
+        fn parsing_never_panics(list in "[a-z0-9.:/*, \\[\\]-]{0,60}", host in "[a-z0-9.:-]{0,30}") {
             NoProxy::parse(&list).covers(&host, 443);
         }
     }

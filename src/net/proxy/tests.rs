@@ -1,4 +1,4 @@
-//! What the environment says about proxies, and what comes of it.
+//! Proxy variables and their effect.
 
 use super::*;
 
@@ -8,7 +8,7 @@ fn settings(environment: &[(&str, &str)]) -> ProxySettings {
     })
 }
 
-/// The proxy that leads there, as a person reads it, or why none can.
+/// Returns the chosen proxy for display, or the error.
 fn chosen(environment: &[(&str, &str)], url: &str) -> String {
     match settings(environment).choose(&EndpointUrl::parse(url).unwrap()) {
         Ok(Some(proxy)) => proxy.to_string(),
@@ -18,7 +18,7 @@ fn chosen(environment: &[(&str, &str)], url: &str) -> String {
 }
 
 #[test]
-fn the_variables_count_in_the_order_of_curl() {
+fn variables_have_the_precedence_of_curl() {
     let all = [
         ("wss_proxy", "http://one:1"),
         ("https_proxy", "http://two:2"),
@@ -40,7 +40,7 @@ fn the_variables_count_in_the_order_of_curl() {
 }
 
 #[test]
-fn http_proxy_in_capitals_is_never_used() {
+fn upper_case_http_proxy_is_never_used() {
     assert_eq!(chosen(&[("HTTP_PROXY", "http://evil:1")], "ws://voice.test"), "none");
     let lower = [("http_proxy", "http://good:1"), ("ALL_PROXY", "http://other:1")];
     assert_eq!(chosen(&lower, "ws://voice.test"), "http://good:1 from http_proxy");
@@ -49,13 +49,13 @@ fn http_proxy_in_capitals_is_never_used() {
 }
 
 #[test]
-fn an_empty_variable_is_not_set() {
+fn an_empty_variable_counts_as_unset() {
     let some = [("https_proxy", " "), ("ALL_PROXY", "http://all:1"), ("no_proxy", "")];
     assert_eq!(chosen(&some, "wss://voice.test"), "http://all:1 from ALL_PROXY");
 }
 
 #[test]
-fn this_machine_and_what_is_listed_is_reached_straight() {
+fn local_and_listed_hosts_are_reached_directly() {
     let listed = [("ALL_PROXY", "http://all:1"), ("NO_PROXY", ".intern, 10.0.0.0/8, one.test:8443")];
     for (url, expected) in [
         ("wss://localhost", "none"),
@@ -73,7 +73,7 @@ fn this_machine_and_what_is_listed_is_reached_straight() {
 }
 
 #[test]
-fn a_proxy_that_was_asked_for_leads_everywhere() {
+fn an_explicit_proxy_is_used_for_every_host() {
     let asked = [("RTVOICE_PROXY", "socks5h://all"), ("https_proxy", "http://other:1"), ("no_proxy", "*")];
     for url in ["wss://voice.test", "ws://localhost:8642"] {
         assert_eq!(chosen(&asked, url), "socks5h://all:1080 from RTVOICE_PROXY");
@@ -81,7 +81,7 @@ fn a_proxy_that_was_asked_for_leads_everywhere() {
 }
 
 #[test]
-fn an_address_is_read_as_people_write_it() {
+fn addresses_are_accepted_as_users_write_them() {
     for (text, expected) in [
         ("proxy.test:3128", "http://proxy.test:3128 from all_proxy"),
         ("proxy.test", "http://proxy.test:1080 from all_proxy"),
@@ -112,7 +112,7 @@ fn a_login_is_unescaped_and_never_shown() {
 
 proptest::proptest! {
     #[test]
-    fn no_address_is_too_strange_and_no_error_shows_the_password(
+    fn no_address_makes_it_panic_or_shows_the_password(
         text in "([a-z]{0,7}://)?[a-z]{0,3}:[a-z:/?#%]{0,5}hunter2[a-z:/?#]{0,5}@[a-z0-9:/.\\[\\]-]{0,12}",
     ) {
         let shown = chosen(&[("all_proxy", &text)], "wss://voice.test");

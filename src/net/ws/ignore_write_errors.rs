@@ -1,4 +1,4 @@
-//! A stream that goes on being read when it can no longer be written.
+//! Stream wrapper that keeps reading after a write error.
 
 use std::io;
 use std::pin::Pin;
@@ -6,40 +6,40 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// Keeps the first failure of writing to itself and swallows what is written after it.
+/// Records the first write error and discards later writes.
 ///
-/// A WebSocket answers pings while it reads, and gives up when that answer cannot be written. But a
-/// server that refuses a session says why, then closes, and what it said is still to be read.
+/// A WebSocket answers pings while reading and gives up if the answer cannot be written. A server that
+/// refuses a session explains itself and then closes; the explanation must still be read.
 #[derive(Debug)]
 pub(crate) struct IgnoreWriteErrors<S> {
     stream: S,
     failure: Option<io::Error>,
-    /// Whether bytes came since it was last asked.
-    heard: bool,
+    /// Whether bytes were received since the last query.
+    received: bool,
 }
 
 impl<S> IgnoreWriteErrors<S> {
     /// Wraps a stream.
     pub(crate) fn new(stream: S) -> Self {
-        Self { stream, failure: None, heard: false }
+        Self { stream, failure: None, received: false }
     }
 
-    /// Returns why nothing can be written any more.
+    /// Returns the first write error.
     pub(crate) fn failure(&self) -> Option<&io::Error> {
         self.failure.as_ref()
     }
 
-    /// Returns whether bytes came since the last call, be they a message, a pong or a part of either.
-    pub(crate) fn take_heard(&mut self) -> bool {
-        std::mem::take(&mut self.heard)
+    /// Returns whether bytes were received since the last call: messages, pongs or parts of either.
+    pub(crate) fn take_received(&mut self) -> bool {
+        std::mem::take(&mut self.received)
     }
 
-    /// Keeps a failure and says that all went well.
-    fn swallow<T>(&mut self, outcome: Poll<io::Result<T>>, well: T) -> Poll<io::Result<T>> {
+    /// Records an error and reports success.
+    fn swallow<T>(&mut self, outcome: Poll<io::Result<T>>, success: T) -> Poll<io::Result<T>> {
         match outcome {
             Poll::Ready(Err(failure)) => {
                 self.failure = Some(failure);
-                Poll::Ready(Ok(well))
+                Poll::Ready(Ok(success))
             }
             Poll::Ready(Ok(_)) | Poll::Pending => outcome,
         }
@@ -54,7 +54,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for IgnoreWriteErrors<S> {
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         let outcome = Pin::new(&mut self.stream).poll_read(context, buffer);
-        self.heard |= buffer.filled().len() > before;
+        self.received |= buffer.filled().len() > before;
         outcome
     }
 }

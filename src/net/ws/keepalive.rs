@@ -1,4 +1,4 @@
-//! When a silent server is asked whether it is there, and when it is given up.
+//! Keepalive: ping of a silent server, and its timeout.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -6,30 +6,30 @@ use std::time::Duration;
 
 use tokio::time::{Sleep, sleep};
 
-/// How often is looked. What is received only sets a mark, so that sound costs no question for the
-/// time; an idle call wakes the machine twelve times a minute.
+/// Interval of the check. Received data only sets a flag, so audio needs no clock reading; an idle call wakes
+/// the machine twelve times a minute.
 const TICK: Duration = Duration::from_secs(5);
 
-/// After so many ticks without a byte a ping is due: 15 s, or what was missing of the first tick less.
+/// Silent ticks before a ping: 15 s, or up to 5 s less.
 const PING_AFTER_TICKS: u32 = 3;
 
-/// After so many ticks without a byte nobody is there: 30 s, or up to 5 s less.
+/// Silent ticks before the connection counts as dead: 30 s, or up to 5 s less.
 const DEAD_AFTER_TICKS: u32 = 6;
 
-/// What the time without a byte calls for.
+/// Action required by silence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum KeepaliveEvent {
-    /// Ask the other side whether it is there; any answer will do, even none to the question.
+    /// Send a ping; any received byte counts as an answer.
     Ping,
-    /// It is not.
+    /// The connection is dead.
     Dead,
 }
 
-/// Counts ticks in which nothing came.
+/// Counts ticks without received data.
 ///
-/// A tick that comes late is one in which this program did not run, because the machine slept or a
-/// shell held it: what was sent meanwhile may wait unread, so nobody is judged by such a tick. The
-/// other side is asked at once, and has the usual time to answer.
+/// A late tick means that this program did not run: the machine slept, or a shell stopped it. Data received
+/// meanwhile may be unread, so a late tick never counts as silence; it sends a ping, and the peer has the
+/// usual time to answer.
 #[derive(Debug)]
 pub(crate) struct Keepalive {
     tick: Pin<Box<Sleep>>,
@@ -37,22 +37,22 @@ pub(crate) struct Keepalive {
 }
 
 impl Keepalive {
-    /// Begins to count. Only inside a runtime with time.
+    /// Starts counting. Requires a runtime with time.
     pub(crate) fn start() -> Self {
         Self { tick: Box::pin(sleep(TICK)), silent_ticks: 0 }
     }
 
-    /// Something came.
-    pub(crate) fn heard(&mut self) {
+    /// Notes received data.
+    pub(crate) fn note_received(&mut self) {
         self.silent_ticks = 0;
     }
 
-    /// Ready when something is to be done; wakes the task for the next tick.
+    /// Ready when an action is due; wakes the task for the next tick.
     pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<KeepaliveEvent> {
         while self.tick.as_mut().poll(context).is_ready() {
-            let was_held = self.tick.deadline().elapsed() >= TICK;
+            let was_late = self.tick.deadline().elapsed() >= TICK;
             self.tick.set(sleep(TICK));
-            self.silent_ticks = if was_held { PING_AFTER_TICKS } else { self.silent_ticks + 1 };
+            self.silent_ticks = if was_late { PING_AFTER_TICKS } else { self.silent_ticks + 1 };
             match self.silent_ticks {
                 PING_AFTER_TICKS => return Poll::Ready(KeepaliveEvent::Ping),
                 DEAD_AFTER_TICKS.. => return Poll::Ready(KeepaliveEvent::Dead),

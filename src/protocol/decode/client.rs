@@ -1,4 +1,4 @@
-//! Reads the events of clients.
+//! Decoding of client events.
 
 use crate::protocol::decode::fields::Fields;
 use crate::protocol::decode::item::take_item;
@@ -9,11 +9,11 @@ use crate::protocol::events::client::{ClientBody, ClientEvent};
 use crate::protocol::settings::SessionKind;
 use crate::protocol::value::Unknown;
 
-/// Makes an event of its parts, and returns with it what was not understood.
+/// Builds an event; also returns the unrecognised fields.
 pub(super) fn event(parsed: Parsed) -> (ClientEvent, Unknown) {
-    let Parsed { name, event_id, sound, mut fields } = parsed;
-    let body = match sound {
-        Some(sound) => ClientBody::AudioAppend(sound),
+    let Parsed { name, event_id, audio_bytes, mut fields } = parsed;
+    let body = match audio_bytes {
+        Some(audio_bytes) => ClientBody::AudioAppend(audio_bytes),
         None => {
             let whole = fields.clone();
             body(&name, &mut fields).unwrap_or_else(|| {
@@ -25,12 +25,12 @@ pub(super) fn event(parsed: Parsed) -> (ClientEvent, Unknown) {
     (ClientEvent { event_id, body }, fields)
 }
 
-/// Takes the body of the event `name`; nothing if it is unknown or lacks what it cannot do without.
+/// Takes the body of the event `name`; `None` if the event is unknown or lacks a required field.
 fn body(name: &str, fields: &mut Unknown) -> Option<ClientBody> {
     Some(match name {
         "session.update" => session_update(fields, SessionKind::Realtime)?,
         "transcription_session.update" => session_update(fields, SessionKind::Transcription)?,
-        // Sound that could be decoded has been read before; what is here is left in `fields`.
+        // Valid audio has been decoded by the parser; anything else stays in `fields`.
         "input_audio_buffer.append" => {
             fields.get("audio")?;
             ClientBody::AudioAppend(Vec::new())
@@ -59,7 +59,7 @@ fn body(name: &str, fields: &mut Unknown) -> Option<ClientBody> {
     })
 }
 
-/// `kind` is what the name of the event says; the session's `type` can only make it more special.
+/// `kind` follows from the event name; the session's `type` can also make it a transcription.
 fn session_update(fields: &mut Unknown, kind: SessionKind) -> Option<ClientBody> {
     let mut settings = fields.take_in("session", |session| Some(take_settings(session)))?;
     if kind == SessionKind::Transcription {

@@ -1,47 +1,47 @@
-//! Taking fields out of a JSON object by type; what does not fit stays in the object.
+//! Typed extraction of fields from a JSON object; unexpected values stay in the object.
 
 use serde_json::Value;
 
 use crate::protocol::value::{FieldUpdate, Unknown};
 
-/// The accessors of the readers. A `null` counts as absent and is taken out.
+/// Field accessors of the decoders. `null` counts as absent and is removed.
 pub(super) trait Fields {
-    /// Takes a field that `read` understands; `read` gives back what it does not.
+    /// Takes a field that `read` accepts; `read` returns the value otherwise.
     fn take_with<T>(&mut self, key: &str, read: impl FnOnce(Value) -> Result<T, Value>) -> Option<T>;
 
-    /// Takes what `read` takes out of a nested object; its rest stays under `key`.
+    /// Takes from a nested object; its remainder stays under `key`.
     fn take_in<T>(&mut self, key: &str, read: impl FnOnce(&mut Unknown) -> Option<T>) -> Option<T>;
 
-    /// Takes what `read` takes out of each object of a list; where an object has a rest, the rests
-    /// stay under `key`. A list in which something is no object stays whole.
+    /// Takes from each object of a list; if any object has a remainder, all remainders stay under `key`. A
+    /// list with other values stays whole.
     fn take_each<T>(&mut self, key: &str, read: impl FnMut(&mut Unknown) -> T) -> Option<Vec<T>>;
 
     /// Takes a string.
     fn take_text(&mut self, key: &str) -> Option<String>;
 
-    /// Takes a number that is not negative, without its fraction.
+    /// Takes a non-negative number, without its fraction.
     fn take_count(&mut self, key: &str) -> Option<u64>;
 
-    /// Takes a number that is not negative, without its fraction, if it is below 2³².
+    /// Takes a non-negative number below 2³², without its fraction.
     fn take_index(&mut self, key: &str) -> Option<u32>;
 
     /// Takes a number.
     fn take_number(&mut self, key: &str) -> Option<f64>;
 
-    /// Takes a truth value.
+    /// Takes a Boolean.
     fn take_flag(&mut self, key: &str) -> Option<bool>;
 
-    /// Takes an object whole.
+    /// Takes a whole object.
     fn take_object(&mut self, key: &str) -> Option<Unknown>;
 
-    /// Takes a field for which `null` and absence differ.
+    /// Takes a field that distinguishes `null` from absence.
     fn take_setting<T>(
         &mut self,
         key: &str,
         take: impl FnOnce(&mut Self, &str) -> Option<T>,
     ) -> FieldUpdate<T>;
 
-    /// Takes out a field that says nothing but `word`.
+    /// Removes a field whose value is null or `word`, which carries no information.
     fn drop_word(&mut self, key: &str, word: &str);
 }
 
@@ -124,9 +124,9 @@ impl Fields for Unknown {
     }
 }
 
-/// Some servers divide by a rate and send milliseconds with a fraction.
+/// Reads a whole number. Some servers divide by a rate and send fractional milliseconds.
 fn count(value: &Value) -> Option<u64> {
-    /// Up to here every whole number has its own `f64`.
+    /// Up to here, every whole number is exact as `f64`.
     const EXACT: f64 = 9_007_199_254_740_992.0;
     value.as_u64().or_else(|| {
         let number = value.as_f64().filter(|number| (0.0..=EXACT).contains(number))?;

@@ -1,4 +1,4 @@
-//! Reads conversation items and their content parts.
+//! Decoding of conversation items and content parts.
 
 use serde_json::Value;
 
@@ -7,7 +7,7 @@ use crate::protocol::events::audio::from_base64;
 use crate::protocol::events::item::{ContentPart, Item, ItemBody, ItemStatus, Role};
 use crate::protocol::value::Unknown;
 
-/// Takes the item under `key`; a missing one is an empty item.
+/// Takes the item under `key`; a missing one becomes an empty item.
 pub(super) fn take_item(fields: &mut Unknown, key: &str) -> Item {
     fields.take_object(key).map(item).unwrap_or_default()
 }
@@ -17,7 +17,7 @@ pub(super) fn take_items(fields: &mut Unknown, key: &str) -> Option<Vec<Item>> {
     fields.take_each(key, |fields| item(std::mem::take(fields)))
 }
 
-/// Reads an item; what it does not understand is in the item's own `unknown`.
+/// Decodes an item; unrecognised fields go to the item's own `unknown`.
 fn item(mut fields: Unknown) -> Item {
     fields.drop_word("object", "realtime.item");
     let id = fields.take_text("id");
@@ -30,7 +30,7 @@ fn body(fields: &mut Unknown) -> ItemBody {
     let kind = fields.take_text("type").unwrap_or_default();
     match kind.as_str() {
         "message" => message(fields),
-        // A message without its type is seen on small servers.
+        // Small servers omit the type of a message.
         "" if fields.get("role").is_some_and(|role| !role.is_null()) => message(fields),
         "function_call" => ItemBody::FunctionCall {
             call_id: fields.take_text("call_id"),
@@ -57,18 +57,18 @@ pub(super) fn take_part(fields: &mut Unknown, key: &str) -> ContentPart {
     fields.take_in(key, |part| Some(content(part))).unwrap_or_else(|| ContentPart::Other(Unknown::new()))
 }
 
-/// Takes a content part out of its object, under any of the spellings of its type.
+/// Takes a content part from its object, under any spelling of its type.
 fn content(part: &mut Unknown) -> ContentPart {
     let kind = part.get("type").and_then(Value::as_str).unwrap_or_default().to_owned();
     let content = match kind.as_str() {
         "input_text" => ContentPart::InputText(part.take_text("text").unwrap_or_default()),
         "text" | "output_text" => ContentPart::Text(part.take_text("text").unwrap_or_default()),
         "input_audio" => ContentPart::InputAudio {
-            audio: take_sound(part, "audio"),
+            audio: take_audio(part, "audio"),
             transcript: part.take_text("transcript"),
         },
         "audio" | "output_audio" => {
-            ContentPart::Audio { audio: take_sound(part, "audio"), transcript: part.take_text("transcript") }
+            ContentPart::Audio { audio: take_audio(part, "audio"), transcript: part.take_text("transcript") }
         }
         "input_image" => ContentPart::InputImage {
             image_url: part.take_text("image_url").unwrap_or_default(),
@@ -80,6 +80,6 @@ fn content(part: &mut Unknown) -> ContentPart {
     content
 }
 
-fn take_sound(part: &mut Unknown, key: &str) -> Option<Vec<u8>> {
+fn take_audio(part: &mut Unknown, key: &str) -> Option<Vec<u8>> {
     part.take_with(key, |value| value.as_str().and_then(from_base64).ok_or(value))
 }

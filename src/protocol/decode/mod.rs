@@ -1,37 +1,25 @@
-//! From text to events: one reader for every name and shape of both dialects.
+//! Decoding of events: one decoder for every name and shape of all dialects.
 //!
-//! A reader takes the fields it understands out of the JSON object; whatever is left, be its name
-//! or its type the stranger, is kept where it was found and is never an error.
+//! The decoders take known fields out of the JSON object. Fields with an unknown name or type are kept in
+//! place and are never an error.
 
+pub mod error;
 mod fields;
+mod surrogates;
 mod parse;
-mod mend;
 mod item;
 mod settings;
 mod response;
 mod server;
 mod client;
 
+use crate::protocol::decode::error::DecodeError;
 use crate::protocol::decode::parse::Sender;
 use crate::protocol::events::client::ClientEvent;
 use crate::protocol::events::server::ServerEvent;
 use crate::protocol::value::Unknown;
 
-/// Why a text is no event at all.
-#[derive(Debug, thiserror::Error)]
-pub enum DecodeError {
-    /// The text is not JSON.
-    #[error("not JSON")]
-    NotJson(#[source] serde_json::Error),
-    /// The text is JSON, but no object.
-    #[error("not a JSON object")]
-    NotAnObject,
-    /// The object has no `type`, or one that is no string.
-    #[error("no event type")]
-    NoType,
-}
-
-/// Reads an event of a server, in whichever dialect it is.
+/// Decodes a server event of any dialect.
 ///
 /// # Errors
 ///
@@ -40,25 +28,23 @@ pub fn server_event(text: &str) -> Result<ServerEvent, DecodeError> {
     parse::event(text, Sender::Server).map(server::event)
 }
 
-/// Reads an event of a client, in whichever dialect it is. A known event that lacks a field
-/// without which it means nothing (such as `item_id`) is read as `ClientBody::Unknown` under its
-/// known name.
+/// Decodes a client event of any dialect. A known event that lacks a required field such as `item_id` becomes
+/// `ClientBody::Unknown` under its name.
 ///
 /// # Errors
 ///
 /// Only for a text that is not a JSON object with a string `type`.
 pub fn client_event(text: &str) -> Result<ClientEvent, DecodeError> {
-    client_event_and_rest(text).map(|(event, _)| event)
+    client_event_with_unknown(text).map(|(event, _)| event)
 }
 
-/// Reads an event of a client like [`client_event`], and returns with it what was not understood,
-/// at the place where it was (`{"session":{"bogus_field":1}}`), for a server that refuses it.
-///
-/// What was not understood inside of an item is in `Item::unknown`.
+/// Decodes like [`client_event`] and also returns the unrecognised fields in place
+/// (`{"session":{"bogus_field":1}}`), for a server that rejects them. Those of an item are in
+/// `Item::unknown`.
 ///
 /// # Errors
 ///
 /// Only for a text that is not a JSON object with a string `type`.
-pub fn client_event_and_rest(text: &str) -> Result<(ClientEvent, Unknown), DecodeError> {
+pub fn client_event_with_unknown(text: &str) -> Result<(ClientEvent, Unknown), DecodeError> {
     parse::event(text, Sender::Client).map(client::event)
 }

@@ -1,7 +1,6 @@
-//! From text to a map of fields, with the sound of an event decoded on the way.
+//! Parsing of event text to a map of fields; audio is decoded on the way.
 //!
-//! Deltas of sound are most of what arrives: their base64 is read from the text where it lies and
-//! is not copied first.
+//! Most of the traffic is audio deltas: their base64 is decoded from the text without a copy.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,38 +10,38 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 use serde_json::error::Category;
 
-use crate::protocol::decode::DecodeError;
+use crate::protocol::decode::error::DecodeError;
 use crate::protocol::decode::fields::Fields;
-use crate::protocol::decode::mend::mended;
+use crate::protocol::decode::surrogates::replace_lone_surrogates;
 use crate::protocol::events::audio::from_base64;
 use crate::protocol::value::Unknown;
 
-/// An event taken apart.
+/// A parsed event.
 pub(super) struct Parsed {
-    /// Its `type`.
+    /// `type` of the event.
     pub(super) name: String,
-    /// Its `event_id`.
+    /// `event_id` of the event.
     pub(super) event_id: Option<String>,
-    /// The sound it carries, decoded; absent where there is none or it was no base64.
-    pub(super) sound: Option<Vec<u8>>,
+    /// Decoded audio; absent if the event has none or the base64 is invalid.
+    pub(super) audio_bytes: Option<Vec<u8>>,
     /// All other fields.
     pub(super) fields: Unknown,
 }
 
-/// Whose event it is: each side has its own events that carry sound.
+/// Sender of an event: each side has its own events with audio.
 #[derive(Clone, Copy)]
 pub(super) enum Sender {
     Server,
     Client,
 }
 
-/// Takes the text of an event apart.
+/// Parses the text of an event.
 pub(super) fn event(text: &str, sender: Sender) -> Result<Parsed, DecodeError> {
     let error = match serde_json::from_str(text) {
         Ok(object) => return parsed(object, sender),
         Err(error) => error,
     };
-    let whole = mended(text).ok_or_else(|| refusal(error))?;
+    let whole = replace_lone_surrogates(text).ok_or_else(|| refusal(error))?;
     parsed(serde_json::from_str(&whole).map_err(refusal)?, sender)
 }
 
@@ -55,23 +54,23 @@ fn parsed(object: Object<'_>, sender: Sender) -> Result<Parsed, DecodeError> {
         (Sender::Client, "input_audio_buffer.append") => (false, true),
         (Sender::Server | Sender::Client, _) => (false, false),
     };
-    let delta = settle(&mut fields, "delta", delta, carries_delta.then_some(Base64Audio));
-    let audio = settle(&mut fields, "audio", audio, carries_audio.then_some(Base64Audio));
-    Ok(Parsed { name, event_id, sound: delta.or(audio), fields })
+    let delta = decode_or_keep(&mut fields, "delta", delta, carries_delta.then_some(Base64Audio));
+    let audio = decode_or_keep(&mut fields, "audio", audio, carries_audio.then_some(Base64Audio));
+    Ok(Parsed { name, event_id, audio_bytes: delta.or(audio), fields })
 }
 
-/// Marks a text that is sound in base64.
+/// Marks a field that contains base64 audio.
 struct Base64Audio;
 
-/// Decodes a text that is sound; a text that is not, or that cannot be decoded, becomes a field.
-fn settle(
+/// Decodes base64 audio; any other text, and invalid base64, becomes a field.
+fn decode_or_keep(
     fields: &mut Unknown,
     key: &str,
     text: Option<Cow<'_, str>>,
-    sound: Option<Base64Audio>,
+    audio_bytes: Option<Base64Audio>,
 ) -> Option<Vec<u8>> {
     let text = text?;
-    let bytes = sound.and_then(|Base64Audio| from_base64(&text));
+    let bytes = audio_bytes.and_then(|Base64Audio| from_base64(&text));
     if bytes.is_none() {
         fields.insert(key.to_owned(), Value::String(text.into_owned()));
     }
@@ -85,7 +84,7 @@ fn refusal(error: serde_json::Error) -> DecodeError {
     }
 }
 
-/// A JSON object whose two fields that may be long are not copied.
+/// A JSON object whose two potentially long fields are not copied.
 struct Object<'de> {
     fields: Unknown,
     delta: Option<Cow<'de, str>>,
@@ -110,7 +109,7 @@ impl<'de> Visitor<'de> for ObjectVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut object = Object { fields: Unknown::new(), delta: None, audio: None };
         while let Some(key) = map.next_key::<String>()? {
-            // Where a key stands twice, the last one counts.
+            // The last of duplicate keys counts.
             let slot = match key.as_str() {
                 "delta" => &mut object.delta,
                 "audio" => &mut object.audio,

@@ -1,4 +1,4 @@
-//! Reads responses, what asks for them, their costs and errors.
+//! Decoding of responses, their requests, usage and errors.
 
 use serde_json::Value;
 
@@ -7,13 +7,14 @@ use crate::protocol::decode::item::take_items;
 use crate::protocol::decode::settings::{
     take_format, take_modality, take_token_limit, take_tool_choice, take_tools, take_voice,
 };
+use crate::protocol::events::error::ErrorInfo;
 use crate::protocol::events::response::{
     Response, ResponseConfig, ResponseStatus, StatusDetails, TokenDetails, Usage,
 };
-use crate::protocol::events::server::{ErrorInfo, TranscriptionUsage};
+use crate::protocol::events::server::TranscriptionUsage;
 use crate::protocol::value::Unknown;
 
-/// Takes the settings of a `response.create` out of its `response`.
+/// Takes the settings of a `response.create` from its `response`.
 pub(super) fn take_config(response: &mut Unknown) -> ResponseConfig {
     let mut config = ResponseConfig {
         instructions: response.take_text("instructions"),
@@ -42,7 +43,7 @@ pub(super) fn take_config(response: &mut Unknown) -> ResponseConfig {
     config
 }
 
-/// Takes the response of a server's event.
+/// Takes the response of a server event.
 pub(super) fn take_response(fields: &mut Unknown) -> Response {
     fields.take_object("response").map(response).unwrap_or_default()
 }
@@ -62,7 +63,7 @@ fn response(mut fields: Unknown) -> Response {
     }
 }
 
-/// The type of the details repeats the status.
+/// Takes the details; their type repeats the status.
 fn take_details(fields: &mut Unknown, status: Option<&ResponseStatus>) -> Option<StatusDetails> {
     let mut details = fields.take_object("status_details")?;
     if let Some(status) = status {
@@ -75,7 +76,7 @@ fn take_details(fields: &mut Unknown, status: Option<&ResponseStatus>) -> Option
     })
 }
 
-/// Takes `error`: an object, or its message alone.
+/// Takes `error`: an object, or only its message.
 pub(super) fn take_error(fields: &mut Unknown) -> Option<ErrorInfo> {
     if let Some(message) = fields.take_text("error") {
         return Some(ErrorInfo { message: Some(message), ..ErrorInfo::default() });
@@ -90,7 +91,7 @@ pub(super) fn take_error(fields: &mut Unknown) -> Option<ErrorInfo> {
     })
 }
 
-/// Reads token counts.
+/// Decodes token counts.
 fn usage(mut fields: Unknown) -> Usage {
     let mut usage = Usage {
         total_tokens: fields.take_count("total_tokens"),
@@ -122,7 +123,7 @@ fn take_token_details(details: &mut Unknown) -> TokenDetails {
     }
 }
 
-/// Takes what a transcription cost, by tokens or by time.
+/// Takes the usage of a transcription, by tokens or by time.
 pub(super) fn take_transcription_usage(fields: &mut Unknown) -> Option<TranscriptionUsage> {
     fields.take_with("usage", |value| Ok(transcription_usage(value)))
 }

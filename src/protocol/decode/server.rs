@@ -1,4 +1,4 @@
-//! Reads the events of servers, under their GA and beta names.
+//! Decoding of server events, under their GA and beta names.
 
 use serde_json::Value;
 
@@ -8,27 +8,28 @@ use crate::protocol::decode::parse::Parsed;
 use crate::protocol::decode::response::{take_error, take_response, take_transcription_usage};
 use crate::protocol::decode::settings::session_info;
 use crate::protocol::dialect::Dialect;
+use crate::protocol::events::error::ErrorInfo;
 use crate::protocol::events::item::Item;
 use crate::protocol::events::server::{
-    ContentLocation, ErrorInfo, OutputBufferState, RateLimit, Segment, ServerBody, ServerEvent,
+    ContentLocation, OutputBufferState, RateLimit, Segment, ServerBody, ServerEvent,
 };
 use crate::protocol::settings::{SessionInfo, SessionKind};
 use crate::protocol::value::Unknown;
 
-/// Makes an event of its parts.
+/// Builds an event.
 pub(super) fn event(parsed: Parsed) -> ServerEvent {
-    let Parsed { name, event_id, sound, mut fields } = parsed;
-    let body = body(name, sound, &mut fields);
+    let Parsed { name, event_id, audio_bytes, mut fields } = parsed;
+    let body = body(name, audio_bytes, &mut fields);
     ServerEvent { event_id, body, unknown: fields }
 }
 
-/// Looks for the name family by family.
-fn body(name: String, sound: Option<Vec<u8>>, fields: &mut Unknown) -> ServerBody {
+/// Looks up the name group by group.
+fn body(name: String, audio_bytes: Option<Vec<u8>>, fields: &mut Unknown) -> ServerBody {
     if name == "response.output_audio.delta" || name == "response.audio.delta" {
         if fields.get("delta").is_some_and(Value::is_null) {
             fields.remove("delta");
         }
-        return ServerBody::AudioDelta { place: place(fields), delta: sound.unwrap_or_default() };
+        return ServerBody::AudioDelta { place: place(fields), delta: audio_bytes.unwrap_or_default() };
     }
     session(&name, fields)
         .or_else(|| conversation(&name, fields))
@@ -53,7 +54,7 @@ fn session(name: &str, fields: &mut Unknown) -> Option<ServerBody> {
     })
 }
 
-/// Some servers put the parts of an error beside `type` instead of into `error`.
+/// Takes an error. Some servers put its fields next to `type` instead of into `error`.
 fn error(fields: &mut Unknown) -> ErrorInfo {
     let mut error = take_error(fields).unwrap_or_default();
     error.code = error.code.take().or_else(|| fields.take_text("code"));
@@ -66,7 +67,7 @@ fn info(fields: &mut Unknown) -> SessionInfo {
     fields.take_object("session").map(session_info).unwrap_or_default()
 }
 
-/// Only the beta dialect has these names, whatever the session shows.
+/// Takes the session of an event that only the beta dialect has.
 fn beta_transcription(fields: &mut Unknown) -> SessionInfo {
     let mut info = info(fields);
     info.settings.kind = SessionKind::Transcription;

@@ -1,4 +1,4 @@
-//! Reads session settings of both shapes, and the mixed ones of other servers.
+//! Decoding of session settings in the nested, flat and mixed shapes.
 
 use serde_json::Value;
 
@@ -12,7 +12,7 @@ use crate::protocol::settings::{
 };
 use crate::protocol::value::{FieldUpdate, Unknown};
 
-/// Reads a session as a server describes it.
+/// Decodes a session as described by a server.
 pub(super) fn session_info(mut session: Unknown) -> SessionInfo {
     let shape = Dialect::of_session(&session);
     let id = session.take_text("id");
@@ -25,8 +25,8 @@ pub(super) fn session_info(mut session: Unknown) -> SessionInfo {
     SessionInfo { id, object, expires_at, shape, settings, unknown: session }
 }
 
-/// Takes the settings out of a session of either shape. Where a setting is there in both, the
-/// nested one counts and the flat one is left.
+/// Takes the settings of either shape. If both shapes have a setting, the nested one counts and the flat one
+/// stays.
 pub(super) fn take_settings(session: &mut Unknown) -> SessionSettings {
     let mut settings = SessionSettings {
         kind: take_kind(session),
@@ -98,7 +98,7 @@ fn take_flat(session: &mut Unknown, settings: &mut SessionSettings) {
     settings.speed = settings.speed.or_else(|| session.take_number("speed"));
 }
 
-/// Takes `output_modalities` or `modalities`; both together mean spoken, as in the beta dialect.
+/// Takes `output_modalities` or `modalities`; both values together mean spoken, as in beta.
 pub(super) fn take_modality(fields: &mut Unknown) -> Option<Modality> {
     let read = |value: Value| {
         let names = |name: &str| value.as_array().is_some_and(|list| list.iter().any(|entry| entry == name));
@@ -119,7 +119,7 @@ pub(super) fn take_format(fields: &mut Unknown, key: &str) -> Option<AudioFormat
     fields.take_in(key, |format| {
         let name = format.take_text("type")?;
         let rate = match name.as_str() {
-            "audio/pcm" => format.take_with("rate", sane_rate),
+            "audio/pcm" => format.take_with("rate", valid_rate),
             _ => None,
         };
         Some(named_format(name, rate))
@@ -137,8 +137,8 @@ fn named_format(name: String, rate: Option<SampleRate>) -> AudioFormat {
     }
 }
 
-/// A rate of 0 from outside would make a division fail far from here.
-fn sane_rate(value: Value) -> Result<SampleRate, Value> {
+/// Reads a sample rate. Zero would cause a division by zero far from here.
+fn valid_rate(value: Value) -> Result<SampleRate, Value> {
     let rate = value.as_u64().and_then(|rate| u32::try_from(rate).ok());
     rate.filter(|rate| (1_000..=768_000).contains(rate)).map(SampleRate).ok_or(value)
 }
@@ -174,7 +174,7 @@ fn take_turn_detection(fields: &mut Unknown, key: &str) -> Option<TurnDetection>
 fn take_turn_method(fields: &mut Unknown) -> TurnMethod {
     let kind = fields.take_text("type");
     match kind.as_deref() {
-        // Voice activity is what a session without a type has always meant.
+        // A session without a type has always meant voice activity detection.
         Some("server_vad") | None => TurnMethod::ServerVad {
             threshold: fields.take_number("threshold"),
             prefix_padding_ms: fields.take_index("prefix_padding_ms"),
@@ -196,7 +196,7 @@ pub(super) fn take_voice(fields: &mut Unknown) -> Option<Voice> {
         .or_else(|| fields.take_in("voice", |voice| voice.take_text("id").map(Voice::Custom)))
 }
 
-/// Takes the limit under the name of either dialect.
+/// Takes the token limit under the name of either dialect.
 pub(super) fn take_token_limit(fields: &mut Unknown) -> Option<TokenLimit> {
     let read = |value: Value| match &value {
         Value::String(word) if word == "inf" => Ok(TokenLimit::Unlimited),
@@ -213,7 +213,7 @@ pub(super) fn take_tools(fields: &mut Unknown) -> Option<Vec<Tool>> {
     fields.take_each("tools", |tool| read_tool(std::mem::take(tool)))
 }
 
-/// A function with fields that have no place in [`Tool::Function`] is kept as it came.
+/// Reads a tool. A function with fields unknown to [`Tool::Function`] is kept verbatim.
 fn read_tool(tool: Unknown) -> Tool {
     let mut fields = tool.clone();
     fields.retain(|_, value| !value.is_null());
@@ -227,7 +227,7 @@ fn read_tool(tool: Unknown) -> Tool {
     }
 }
 
-/// Takes `tool_choice`; a word that is no choice is the name of a function, as in the beta dialect.
+/// Takes `tool_choice`; any other word is the name of a function, as in beta.
 pub(super) fn take_tool_choice(fields: &mut Unknown) -> Option<ToolChoice> {
     fields.take_with("tool_choice", |value| match value {
         Value::String(word) => Ok(match word.as_str() {

@@ -1,9 +1,9 @@
-//! Writes the events of clients.
+//! Encoding of client events.
 
 use serde_json::Value;
 
 use crate::protocol::encode::WriteContext;
-use crate::protocol::encode::fields::{JsonPut, text_with_sound};
+use crate::protocol::encode::fields::{JsonPut, text_with_audio};
 use crate::protocol::encode::item::item;
 use crate::protocol::encode::response::config;
 use crate::protocol::encode::settings::settings;
@@ -12,25 +12,25 @@ use crate::protocol::settings::SessionKind;
 use crate::protocol::value::Unknown;
 
 /// Returns the text of an event.
-pub(super) fn event(event: &ClientEvent, form: WriteContext) -> String {
+pub(super) fn event(event: &ClientEvent, context: WriteContext) -> String {
     let mut fields = Unknown::new();
     fields.put_some("event_id", event.event_id.as_ref());
-    if let ClientBody::AudioAppend(sound) = &event.body {
+    if let ClientBody::AudioAppend(audio_bytes) = &event.body {
         fields.put("type", "input_audio_buffer.append");
-        return text_with_sound(fields, "audio", sound);
+        return text_with_audio(fields, "audio", audio_bytes);
     }
-    let name = put_body(&mut fields, &event.body, form);
+    let name = put_body(&mut fields, &event.body, context);
     fields.put("type", name);
     Value::Object(fields).to_string()
 }
 
-/// Puts the fields of the body and returns its name.
-fn put_body<'a>(fields: &mut Unknown, body: &'a ClientBody, form: WriteContext) -> &'a str {
+/// Puts the fields of the body and returns the event name.
+fn put_body<'a>(fields: &mut Unknown, body: &'a ClientBody, context: WriteContext) -> &'a str {
     match body {
         ClientBody::SessionUpdate(update) => {
-            fields.put("session", settings(update, form));
+            fields.put("session", settings(update, context));
             match update.kind {
-                SessionKind::Transcription => form.word("session.update", "transcription_session.update"),
+                SessionKind::Transcription => context.word("session.update", "transcription_session.update"),
                 SessionKind::Realtime => "session.update",
             }
         }
@@ -40,7 +40,7 @@ fn put_body<'a>(fields: &mut Unknown, body: &'a ClientBody, form: WriteContext) 
         ClientBody::OutputAudioClear => "output_audio_buffer.clear",
         ClientBody::ItemCreate { previous_item_id, item: new } => {
             fields.put_some("previous_item_id", previous_item_id.as_ref());
-            fields.put("item", item(new, form));
+            fields.put("item", item(new, context));
             "conversation.item.create"
         }
         ClientBody::ItemRetrieve { item_id } => {
@@ -57,8 +57,8 @@ fn put_body<'a>(fields: &mut Unknown, body: &'a ClientBody, form: WriteContext) 
             fields.put("item_id", item_id.as_str());
             "conversation.item.delete"
         }
-        ClientBody::ResponseCreate(wish) => {
-            fields.put_object("response", config(wish, form));
+        ClientBody::ResponseCreate(request) => {
+            fields.put_object("response", config(request, context));
             "response.create"
         }
         ClientBody::ResponseCancel { response_id } => {

@@ -1,28 +1,28 @@
-//! Putting fields into a JSON object.
+//! Construction of JSON objects.
 
 use serde_json::Value;
 
 use crate::protocol::events::audio::{encoded_length, push_base64};
 use crate::protocol::value::{FieldUpdate, Unknown};
 
-/// The helpers of the writers.
+/// Helpers of the encoders.
 pub(super) trait JsonPut {
     /// Puts a field.
     fn put(&mut self, key: &str, value: impl Into<Value>);
 
-    /// Puts a field that is there; what JSON has no number for counts as absent.
+    /// Puts a field if present; numbers that JSON cannot express count as absent.
     fn put_some<T: Into<Value> + Clone>(&mut self, key: &str, value: Option<&T>);
 
     /// Puts a field, or `null`.
     fn put_or_null<T: Into<Value> + Clone>(&mut self, key: &str, value: Option<&T>);
 
-    /// Puts an object that is not empty.
+    /// Puts an object unless it is empty.
     fn put_object(&mut self, key: &str, object: Unknown);
 
-    /// Puts what was not understood back to where it was found.
+    /// Merges unrecognised fields back in place.
     fn put_back(&mut self, unknown: &Unknown);
 
-    /// Puts a setting in its three states.
+    /// Puts a three-state field.
     fn put_setting<T>(&mut self, key: &str, setting: &FieldUpdate<T>, write: impl FnOnce(&T) -> Value);
 }
 
@@ -66,7 +66,7 @@ impl JsonPut for Unknown {
     }
 }
 
-/// Objects are merged by key and lists of the same length by place; all else is replaced.
+/// Merges objects by key and lists of equal length by index; replaces all other values.
 fn merge(present: &mut Value, rest: &Value) {
     match (present, rest) {
         (Value::Object(present), Value::Object(rest)) => present.put_back(rest),
@@ -77,13 +77,13 @@ fn merge(present: &mut Value, rest: &Value) {
     }
 }
 
-/// Writes an object that ends with `sound` in base64 under `key`, without copying the base64.
-pub(super) fn text_with_sound(fields: Unknown, key: &str, sound: &[u8]) -> String {
+/// Writes an object that ends with `audio` as base64 under `key`, without copying the base64.
+pub(super) fn text_with_audio(fields: Unknown, key: &str, audio_bytes: &[u8]) -> String {
     if fields.contains_key(key) {
         return Value::Object(fields).to_string();
     }
     let head = Value::Object(fields).to_string();
-    let mut text = String::with_capacity(head.len() + key.len() + encoded_length(sound.len()) + 6);
+    let mut text = String::with_capacity(head.len() + key.len() + encoded_length(audio_bytes.len()) + 6);
     text.push_str(&head);
     text.pop();
     if text.len() > 1 {
@@ -92,7 +92,7 @@ pub(super) fn text_with_sound(fields: Unknown, key: &str, sound: &[u8]) -> Strin
     text.push('"');
     text.push_str(key);
     text.push_str("\":\"");
-    push_base64(&mut text, sound);
+    push_base64(&mut text, audio_bytes);
     text.push_str("\"}");
     text
 }

@@ -1,4 +1,4 @@
-//! Writes conversation items and their content parts.
+//! Encoding of conversation items and content parts.
 
 use serde_json::Value;
 
@@ -9,13 +9,13 @@ use crate::protocol::events::item::{ContentPart, Item, ItemBody, Role};
 use crate::protocol::value::Unknown;
 
 /// Returns the item as JSON.
-pub(super) fn item(item: &Item, form: WriteContext) -> Value {
+pub(super) fn item(item: &Item, context: WriteContext) -> Value {
     let mut fields = Unknown::new();
     fields.put_some("id", item.id.as_ref());
-    if form.is_beta() && !form.is_client() {
+    if context.is_beta() && !context.is_client() {
         fields.put("object", "realtime.item");
     }
-    put_body(&mut fields, &item.body, form);
+    put_body(&mut fields, &item.body, context);
     if let Some(status) = &item.status {
         fields.put("status", status.as_str());
     }
@@ -24,16 +24,16 @@ pub(super) fn item(item: &Item, form: WriteContext) -> Value {
 }
 
 /// Returns a list of items as JSON.
-pub(super) fn items(list: &[Item], form: WriteContext) -> Value {
-    list.iter().map(|entry| item(entry, form)).collect()
+pub(super) fn items(list: &[Item], context: WriteContext) -> Value {
+    list.iter().map(|entry| item(entry, context)).collect()
 }
 
-fn put_body(fields: &mut Unknown, body: &ItemBody, form: WriteContext) {
+fn put_body(fields: &mut Unknown, body: &ItemBody, context: WriteContext) {
     match body {
         ItemBody::Message { role, content } => {
             fields.put("type", "message");
-            put_word(fields, "role", role.as_str());
-            let parts = content.iter().map(|part| Value::Object(part_of(part, role, form)));
+            put_nonempty(fields, "role", role.as_str());
+            let parts = content.iter().map(|part| Value::Object(part_of(part, role, context)));
             fields.put("content", parts.collect::<Value>());
         }
         ItemBody::FunctionCall { call_id, name, arguments } => {
@@ -47,41 +47,41 @@ fn put_body(fields: &mut Unknown, body: &ItemBody, form: WriteContext) {
             fields.put("call_id", call_id.as_str());
             fields.put("output", output.as_str());
         }
-        ItemBody::Other(kind) => put_word(fields, "type", kind),
+        ItemBody::Other(kind) => put_nonempty(fields, "type", kind),
     }
 }
 
-fn put_word(fields: &mut Unknown, key: &str, word: &str) {
+fn put_nonempty(fields: &mut Unknown, key: &str, word: &str) {
     if !word.is_empty() {
         fields.put(key, word);
     }
 }
 
-/// Returns a part of a message. In what a client writes the kind of a part follows the role: the
-/// user and the system say `input_*`, the assistant never does.
-fn part_of(part: &ContentPart, role: &Role, form: WriteContext) -> Unknown {
-    let listens = form.is_client() && matches!(role, Role::User | Role::System);
-    let speaks = form.is_client() && *role == Role::Assistant;
-    let text = if listens { "input_text" } else { form.word("output_text", "text") };
-    let sound = if listens { "input_audio" } else { form.word("output_audio", "audio") };
+/// Encodes a part of a message. In client events the kind follows the role: `input_*` for the user and the
+/// system, never for the assistant.
+fn part_of(part: &ContentPart, role: &Role, context: WriteContext) -> Unknown {
+    let is_input = context.is_client() && matches!(role, Role::User | Role::System);
+    let is_assistant = context.is_client() && *role == Role::Assistant;
+    let text = if is_input { "input_text" } else { context.word("output_text", "text") };
+    let audio_bytes = if is_input { "input_audio" } else { context.word("output_audio", "audio") };
     match part {
-        ContentPart::InputText(words) if !speaks => written("input_text", words),
-        ContentPart::InputText(words) | ContentPart::Text(words) => written(text, words),
-        ContentPart::InputAudio { audio, transcript } if !speaks => {
-            let mut fields = spoken("input_audio", audio.as_deref(), transcript.as_ref());
-            if !form.is_client() && transcript.is_none() {
+        ContentPart::InputText(words) if !is_assistant => text_part("input_text", words),
+        ContentPart::InputText(words) | ContentPart::Text(words) => text_part(text, words),
+        ContentPart::InputAudio { audio, transcript } if !is_assistant => {
+            let mut fields = audio_part("input_audio", audio.as_deref(), transcript.as_ref());
+            if !context.is_client() && transcript.is_none() {
                 fields.put("transcript", Value::Null);
             }
             fields
         }
         ContentPart::InputAudio { audio, transcript } | ContentPart::Audio { audio, transcript } => {
-            spoken(sound, audio.as_deref(), transcript.as_ref())
+            audio_part(audio_bytes, audio.as_deref(), transcript.as_ref())
         }
         ContentPart::InputImage { image_url, detail } => {
             let mut fields = Unknown::new();
             fields.put("type", "input_image");
             fields.put("image_url", image_url.as_str());
-            if !form.is_beta() {
+            if !context.is_beta() {
                 fields.put_some("detail", detail.as_ref());
             }
             fields
@@ -90,26 +90,28 @@ fn part_of(part: &ContentPart, role: &Role, form: WriteContext) -> Unknown {
     }
 }
 
-/// Returns a part as `response.content_part.*` shows it: `text` or `audio` in both dialects.
-pub(super) fn content_part(part: &ContentPart, form: WriteContext) -> Unknown {
+/// Encodes a part of `response.content_part.*`: `text` or `audio` in all dialects.
+pub(super) fn content_part(part: &ContentPart, context: WriteContext) -> Unknown {
     match part {
-        ContentPart::Text(words) => written("text", words),
-        ContentPart::Audio { audio, transcript } => spoken("audio", audio.as_deref(), transcript.as_ref()),
+        ContentPart::Text(words) => text_part("text", words),
+        ContentPart::Audio { audio, transcript } => {
+            audio_part("audio", audio.as_deref(), transcript.as_ref())
+        }
         ContentPart::InputText(_)
         | ContentPart::InputAudio { .. }
         | ContentPart::InputImage { .. }
-        | ContentPart::Other(_) => part_of(part, &Role::Assistant, form),
+        | ContentPart::Other(_) => part_of(part, &Role::Assistant, context),
     }
 }
 
-fn written(kind: &str, words: &str) -> Unknown {
+fn text_part(kind: &str, words: &str) -> Unknown {
     let mut fields = Unknown::new();
     fields.put("type", kind);
     fields.put("text", words);
     fields
 }
 
-fn spoken(kind: &str, audio: Option<&[u8]>, transcript: Option<&String>) -> Unknown {
+fn audio_part(kind: &str, audio: Option<&[u8]>, transcript: Option<&String>) -> Unknown {
     let mut fields = Unknown::new();
     fields.put("type", kind);
     fields.put_some("audio", audio.map(to_base64).as_ref());

@@ -1,7 +1,7 @@
-//! From events to text, in the dialect that the other side speaks.
+//! Encoding of events in the dialect of the peer.
 //!
-//! What a dialect cannot express is left out: a strict server refuses a whole event for one field
-//! that it does not know.
+//! Fields that a dialect cannot express are omitted: a strict server rejects a whole event for one unknown
+//! field.
 
 mod fields;
 mod item;
@@ -14,34 +14,33 @@ use crate::protocol::dialect::Dialect;
 use crate::protocol::events::client::ClientEvent;
 use crate::protocol::events::server::ServerEvent;
 
-/// Writes a client's event as one line of JSON.
+/// Encodes a client event as one line of JSON.
 ///
-/// In beta these are left out: `parallel_tool_calls`, `reasoning`, `truncation`, idle timeouts,
-/// the strength of noise reduction, languages, keywords and delay of a transcription, image
-/// details, and tools that are no functions. In GA the temperature is left out. A transcription
-/// session has settings of its input only. A mixed session has instructions, modalities, voice, turn
-/// detection and functions, and of the sound its formats: no more is documented.
+/// Beta omits `parallel_tool_calls`, `reasoning`, `truncation`, idle timeouts, the strength of noise
+/// reduction, languages, keywords and delay of a transcription, image details, and tools other than
+/// functions. GA omits the temperature. A transcription session has input settings only. A mixed session has
+/// instructions, modalities, voice, turn detection, functions and audio formats, since no more is documented.
 pub fn client_event(event: &ClientEvent, dialect: Dialect) -> String {
     client::event(event, WriteContext { dialect, side: WriterRole::Client })
 }
 
-/// Writes a server's event as one line of JSON.
+/// Encodes a server event as one line of JSON.
 ///
-/// Events that only GA has (`conversation.item.done`, `input_audio_buffer.timeout_triggered`,
-/// `input_audio_buffer.dtmf_event_received`) keep their names in beta, where a server has no
-/// reason to send them; `conversation.item.added` becomes `conversation.item.created`.
+/// GA-only events (`conversation.item.done`, `input_audio_buffer.timeout_triggered`,
+/// `input_audio_buffer.dtmf_event_received`) keep their names in beta, where a server has no reason to send
+/// them; `conversation.item.added` becomes `conversation.item.created`.
 pub fn server_event(event: &ServerEvent, dialect: Dialect) -> String {
     server::event(event, WriteContext { dialect, side: WriterRole::Server })
 }
 
-/// What the shape of an object depends on.
+/// Dialect and role that determine the shape of an object.
 #[derive(Clone, Copy)]
 struct WriteContext {
     dialect: Dialect,
     side: WriterRole,
 }
 
-/// Who writes. Servers show what is absent as `null` where the protocol does; clients leave it out.
+/// Role of the writer. Servers show absent fields as `null` if the protocol does; clients omit them.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum WriterRole {
     Client,
@@ -49,7 +48,7 @@ enum WriterRole {
 }
 
 impl WriteContext {
-    /// Returns the word of this dialect.
+    /// Selects the word of the dialect.
     fn word(self, ga: &'static str, beta: &'static str) -> &'static str {
         match self.dialect {
             Dialect::Ga | Dialect::Mixed => ga,
@@ -61,7 +60,7 @@ impl WriteContext {
         self.dialect == Dialect::Beta
     }
 
-    /// Returns the same with the names of the beta dialect, for what a mixed session has of it.
+    /// Returns the context for the flat part of a mixed session.
     fn as_beta(self) -> Self {
         Self { dialect: Dialect::Beta, ..self }
     }

@@ -1,4 +1,4 @@
-//! Writes responses, what asks for them, their costs and errors.
+//! Encoding of responses, their requests, usage and errors.
 
 use serde_json::{Value, json};
 
@@ -8,31 +8,32 @@ use crate::protocol::encode::item::items;
 use crate::protocol::encode::settings::{
     put_format, put_modality, put_token_limit, put_tool_choice, put_tools, put_voice,
 };
+use crate::protocol::events::error::ErrorInfo;
 use crate::protocol::events::response::{Response, ResponseConfig, StatusDetails, TokenDetails, Usage};
-use crate::protocol::events::server::{ErrorInfo, TranscriptionUsage};
+use crate::protocol::events::server::TranscriptionUsage;
 use crate::protocol::value::Unknown;
 
-/// Returns the `response` of a `response.create`; empty if nothing differs from the session.
-pub(super) fn config(config: &ResponseConfig, form: WriteContext) -> Unknown {
+/// Returns the `response` of a `response.create`; empty if it equals the session.
+pub(super) fn config(config: &ResponseConfig, context: WriteContext) -> Unknown {
     let mut response = Unknown::new();
     response.put_some("instructions", config.instructions.as_ref());
-    put_modality(&mut response, config.output, form);
-    put_tools(&mut response, config.tools.as_deref(), form);
-    put_tool_choice(&mut response, config.tool_choice.as_ref(), form);
-    put_token_limit(&mut response, config.max_output_tokens, form);
+    put_modality(&mut response, config.output, context);
+    put_tools(&mut response, config.tools.as_deref(), context);
+    put_tool_choice(&mut response, config.tool_choice.as_ref(), context);
+    put_token_limit(&mut response, config.max_output_tokens, context);
     response.put_some("conversation", config.conversation.as_ref());
     response.put_some("metadata", config.metadata.as_ref());
     if let Some(input) = &config.input {
-        response.put("input", items(input, form));
+        response.put("input", items(input, context));
     }
-    if form.is_beta() {
-        put_voice(&mut response, config.voice.as_ref(), form);
-        put_format(&mut response, "output_audio_format", config.output_format.as_ref(), form);
+    if context.is_beta() {
+        put_voice(&mut response, config.voice.as_ref(), context);
+        put_format(&mut response, "output_audio_format", config.output_format.as_ref(), context);
         response.put_some("temperature", config.temperature.as_ref());
     } else {
         let mut output = Unknown::new();
-        put_voice(&mut output, config.voice.as_ref(), form);
-        put_format(&mut output, "format", config.output_format.as_ref(), form);
+        put_voice(&mut output, config.voice.as_ref(), context);
+        put_format(&mut output, "format", config.output_format.as_ref(), context);
         let mut audio = Unknown::new();
         audio.put_object("output", output);
         response.put_object("audio", audio);
@@ -40,15 +41,15 @@ pub(super) fn config(config: &ResponseConfig, form: WriteContext) -> Unknown {
     response
 }
 
-/// Returns a response as a server describes it.
-pub(super) fn response(response: &Response, form: WriteContext) -> Unknown {
+/// Encodes a response as described by a server.
+pub(super) fn response(response: &Response, context: WriteContext) -> Unknown {
     let mut fields = Unknown::new();
     let status = response.status.as_ref().map(|status| status.as_str());
     fields.put("object", "realtime.response");
     fields.put_some("id", response.id.as_ref());
     fields.put_some("status", status.as_ref());
     fields.put_or_null("status_details", response.details.as_ref().map(|it| details(it, status)).as_ref());
-    fields.put("output", items(&response.output, form));
+    fields.put("output", items(&response.output, context));
     fields.put_or_null("conversation_id", response.conversation_id.as_ref());
     fields.put_or_null("usage", response.usage.as_ref().map(usage).as_ref());
     fields.put_or_null("metadata", response.metadata.as_ref());
@@ -56,7 +57,7 @@ pub(super) fn response(response: &Response, form: WriteContext) -> Unknown {
     fields
 }
 
-/// The type of the details repeats the status.
+/// Encodes the details; their type repeats the status.
 fn details(details: &StatusDetails, status: Option<&str>) -> Unknown {
     let mut fields = Unknown::new();
     fields.put_some("type", status.as_ref());
@@ -66,7 +67,7 @@ fn details(details: &StatusDetails, status: Option<&str>) -> Unknown {
     fields
 }
 
-/// Returns an error with the fields that it has.
+/// Encodes the present fields of an error.
 pub(super) fn error(error: &ErrorInfo) -> Unknown {
     let mut fields = Unknown::new();
     fields.put_some("type", error.kind.as_ref());
@@ -78,7 +79,7 @@ pub(super) fn error(error: &ErrorInfo) -> Unknown {
     fields
 }
 
-/// Returns token counts.
+/// Encodes token counts.
 fn usage(usage: &Usage) -> Unknown {
     let mut input = token_details(&usage.input);
     input.put_some("cached_tokens", usage.cached_tokens.as_ref());
@@ -101,7 +102,7 @@ fn token_details(details: &TokenDetails) -> Unknown {
     fields
 }
 
-/// Returns what a transcription cost.
+/// Encodes the usage of a transcription.
 pub(super) fn transcription_usage(cost: &TranscriptionUsage) -> Value {
     match cost {
         TranscriptionUsage::Tokens(tokens) => {

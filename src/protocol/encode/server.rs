@@ -1,36 +1,37 @@
-//! Writes the events of servers.
+//! Encoding of server events.
 
 use serde_json::Value;
 
 use crate::protocol::encode::WriteContext;
-use crate::protocol::encode::fields::{JsonPut, text_with_sound};
+use crate::protocol::encode::fields::{JsonPut, text_with_audio};
 use crate::protocol::encode::item::{content_part, item};
 use crate::protocol::encode::response::{error, response, transcription_usage};
 use crate::protocol::encode::settings::session_info;
+use crate::protocol::events::error::ErrorInfo;
 use crate::protocol::events::server::{
-    ContentLocation, ErrorInfo, OutputBufferState, RateLimit, Segment, ServerBody, ServerEvent,
+    ContentLocation, OutputBufferState, RateLimit, Segment, ServerBody, ServerEvent,
 };
 use crate::protocol::settings::{SessionInfo, SessionKind};
 use crate::protocol::value::Unknown;
 
 /// Returns the text of an event.
-pub(super) fn event(event: &ServerEvent, form: WriteContext) -> String {
+pub(super) fn event(event: &ServerEvent, context: WriteContext) -> String {
     let mut fields = Unknown::new();
     put_place(&mut fields, &event.body);
-    put_body(&mut fields, &event.body, form);
-    fields.put("type", name(&event.body, form));
+    put_body(&mut fields, &event.body, context);
+    fields.put("type", name(&event.body, context));
     fields.put_some("event_id", event.event_id.as_ref());
     fields.put_back(&event.unknown);
     if let ServerBody::AudioDelta { delta, .. } = &event.body {
-        return text_with_sound(fields, "delta", delta);
+        return text_with_audio(fields, "delta", delta);
     }
     Value::Object(fields).to_string()
 }
 
 /// Returns the name of an event in the dialect.
-fn name(body: &ServerBody, form: WriteContext) -> &str {
+fn name(body: &ServerBody, context: WriteContext) -> &str {
     let beta_transcription =
-        |info: &SessionInfo| form.is_beta() && info.settings.kind == SessionKind::Transcription;
+        |info: &SessionInfo| context.is_beta() && info.settings.kind == SessionKind::Transcription;
     match body {
         ServerBody::Error(_) => "error",
         ServerBody::SessionCreated(info) if beta_transcription(info) => "transcription_session.created",
@@ -38,7 +39,7 @@ fn name(body: &ServerBody, form: WriteContext) -> &str {
         ServerBody::SessionUpdated(info) if beta_transcription(info) => "transcription_session.updated",
         ServerBody::SessionUpdated(_) => "session.updated",
         ServerBody::ConversationCreated { .. } => "conversation.created",
-        ServerBody::ItemAdded { .. } => form.word("conversation.item.added", "conversation.item.created"),
+        ServerBody::ItemAdded { .. } => context.word("conversation.item.added", "conversation.item.created"),
         ServerBody::ItemCreated { .. } => "conversation.item.created",
         ServerBody::ItemDone { .. } => "conversation.item.done",
         ServerBody::ItemRetrieved { .. } => "conversation.item.retrieved",
@@ -65,15 +66,15 @@ fn name(body: &ServerBody, form: WriteContext) -> &str {
         ServerBody::OutputItemDone { .. } => "response.output_item.done",
         ServerBody::ContentPartAdded { .. } => "response.content_part.added",
         ServerBody::ContentPartDone { .. } => "response.content_part.done",
-        ServerBody::TextDelta { .. } => form.word("response.output_text.delta", "response.text.delta"),
-        ServerBody::TextDone { .. } => form.word("response.output_text.done", "response.text.done"),
-        ServerBody::AudioDelta { .. } => form.word("response.output_audio.delta", "response.audio.delta"),
-        ServerBody::AudioDone { .. } => form.word("response.output_audio.done", "response.audio.done"),
+        ServerBody::TextDelta { .. } => context.word("response.output_text.delta", "response.text.delta"),
+        ServerBody::TextDone { .. } => context.word("response.output_text.done", "response.text.done"),
+        ServerBody::AudioDelta { .. } => context.word("response.output_audio.delta", "response.audio.delta"),
+        ServerBody::AudioDone { .. } => context.word("response.output_audio.done", "response.audio.done"),
         ServerBody::TranscriptDelta { .. } => {
-            form.word("response.output_audio_transcript.delta", "response.audio_transcript.delta")
+            context.word("response.output_audio_transcript.delta", "response.audio_transcript.delta")
         }
         ServerBody::TranscriptDone { .. } => {
-            form.word("response.output_audio_transcript.done", "response.audio_transcript.done")
+            context.word("response.output_audio_transcript.done", "response.audio_transcript.done")
         }
         ServerBody::ArgumentsDelta { .. } => "response.function_call_arguments.delta",
         ServerBody::ArgumentsDone { .. } => "response.function_call_arguments.done",
@@ -82,7 +83,7 @@ fn name(body: &ServerBody, form: WriteContext) -> &str {
     }
 }
 
-/// Puts what the event is about.
+/// Puts the ids and indexes of the subject.
 fn put_place(fields: &mut Unknown, body: &ServerBody) {
     match body {
         ServerBody::OutputItemAdded { place, .. }
@@ -145,11 +146,11 @@ fn put_output_place(fields: &mut Unknown, place: &ContentLocation) {
 }
 
 /// Puts what the event says. Sound is written last, by [`event`].
-fn put_body(fields: &mut Unknown, body: &ServerBody, form: WriteContext) {
+fn put_body(fields: &mut Unknown, body: &ServerBody, context: WriteContext) {
     match body {
         ServerBody::Error(error) => fields.put("error", shown_error(error)),
         ServerBody::SessionCreated(info) | ServerBody::SessionUpdated(info) => {
-            fields.put("session", session_info(info, form));
+            fields.put("session", session_info(info, context));
         }
         ServerBody::ConversationCreated { id } => put_conversation(fields, id.as_ref()),
         ServerBody::ItemAdded { item: it, .. }
@@ -157,7 +158,7 @@ fn put_body(fields: &mut Unknown, body: &ServerBody, form: WriteContext) {
         | ServerBody::ItemDone { item: it, .. }
         | ServerBody::ItemRetrieved { item: it }
         | ServerBody::OutputItemAdded { item: it, .. }
-        | ServerBody::OutputItemDone { item: it, .. } => fields.put("item", item(it, form)),
+        | ServerBody::OutputItemDone { item: it, .. } => fields.put("item", item(it, context)),
         ServerBody::TranscriptionDelta { delta, .. }
         | ServerBody::TextDelta { delta, .. }
         | ServerBody::TranscriptDelta { delta, .. }
@@ -183,10 +184,10 @@ fn put_body(fields: &mut Unknown, body: &ServerBody, form: WriteContext) {
             fields.put_some("received_at", received_at.as_ref());
         }
         ServerBody::ResponseCreated(state) | ServerBody::ResponseDone(state) => {
-            fields.put("response", response(state, form));
+            fields.put("response", response(state, context));
         }
         ServerBody::ContentPartAdded { part, .. } | ServerBody::ContentPartDone { part, .. } => {
-            fields.put("part", content_part(part, form));
+            fields.put("part", content_part(part, context));
         }
         ServerBody::TextDone { text, .. } => fields.put_some("text", text.as_ref()),
         ServerBody::TranscriptDone { transcript, .. } => fields.put_some("transcript", transcript.as_ref()),

@@ -1,10 +1,10 @@
-//! Sound inside of JSON text: base64, written strictly and read leniently.
+//! Base64 audio in JSON: written strictly, read leniently.
 
 use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
-/// Writes padding, reads with and without, and forgives bits behind the last byte.
+/// Writes padding; reads with or without it and ignores trailing bits.
 const ENGINE: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new()
@@ -12,7 +12,7 @@ const ENGINE: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true),
 );
 
-/// Returns how many characters `bytes` bytes become.
+/// Returns the base64 length of `bytes` bytes.
 pub(crate) fn encoded_length(bytes: usize) -> usize {
     bytes.div_ceil(3) * 4
 }
@@ -27,21 +27,21 @@ pub(crate) fn to_base64(bytes: &[u8]) -> String {
     ENGINE.encode(bytes)
 }
 
-/// Reads base64 of either alphabet, with or without padding and line breaks.
+/// Decodes base64 of either alphabet, with or without padding and line breaks.
 ///
-/// Returns nothing for what is no base64 even so.
+/// Returns `None` if the text is not base64.
 pub(crate) fn from_base64(text: &str) -> Option<Vec<u8>> {
-    ENGINE.decode(text).ok().or_else(|| ENGINE.decode(tidied(text)).ok())
+    ENGINE.decode(text).ok().or_else(|| ENGINE.decode(normalized(text)).ok())
 }
 
-/// Takes white space out and translates the URL-safe alphabet.
-fn tidied(text: &str) -> String {
-    let tidy = |letter| match letter {
+/// Removes white space and translates the URL-safe alphabet.
+fn normalized(text: &str) -> String {
+    let standard = |letter| match letter {
         '-' => '+',
         '_' => '/',
         other => other,
     };
-    text.chars().filter(|letter| !letter.is_ascii_whitespace()).map(tidy).collect()
+    text.chars().filter(|letter| !letter.is_ascii_whitespace()).map(standard).collect()
 }
 
 #[cfg(test)]
@@ -57,14 +57,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_base64_is_refused() {
+    fn invalid_base64_is_rejected() {
         for text in ["A", "AAAAA", "äöü", "A=AA", "{}"] {
             assert_eq!(from_base64(text), None, "{text:?}");
         }
     }
 
     #[test]
-    fn the_length_is_known_beforehand() {
+    fn the_encoded_length_is_predicted() {
         for length in 0..20 {
             assert_eq!(to_base64(&vec![7; length]).len(), encoded_length(length));
         }

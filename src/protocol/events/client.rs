@@ -8,13 +8,13 @@ use crate::protocol::value::Unknown;
 /// One event from the client.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ClientEvent {
-    /// Comes back in `error.event_id`: the only link from an error to its cause.
+    /// Returned in `error.event_id`, the only link from an error to its cause.
     pub event_id: Option<String>,
-    /// What it says.
+    /// Type and payload.
     pub body: ClientBody,
 }
 
-/// What a client can say.
+/// Type and payload of a client event.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ClientBody {
     /// `session.update`; beta transcription sessions: `transcription_session.update`.
@@ -29,53 +29,53 @@ pub enum ClientBody {
     OutputAudioClear,
     /// `conversation.item.create`.
     ItemCreate {
-        /// Absent appends, `"root"` puts first.
+        /// Absent appends; `"root"` inserts at the front.
         previous_item_id: Option<String>,
         /// The new item.
         item: Item,
     },
     /// `conversation.item.retrieve`.
     ItemRetrieve {
-        /// Which.
+        /// Id of the item.
         item_id: String,
     },
-    /// `conversation.item.truncate`: what was heard of an answer.
+    /// `conversation.item.truncate`: cuts an answer at the point played.
     ItemTruncate {
-        /// Which.
+        /// Id of the item.
         item_id: String,
-        /// Which part, 0 in practice.
+        /// Content part, 0 in practice.
         content_index: u32,
-        /// Milliseconds heard, never more than were received.
+        /// Milliseconds played, never more than received.
         audio_end_ms: u64,
     },
     /// `conversation.item.delete`.
     ItemDelete {
-        /// Which.
+        /// Id of the item.
         item_id: String,
     },
     /// `response.create`.
     ResponseCreate(Box<ResponseConfig>),
     /// `response.cancel`.
     ResponseCancel {
-        /// Absent means the one in progress.
+        /// Absent means the response in progress.
         response_id: Option<String>,
     },
-    /// An event this program does not know, read by the embedded endpoint or from a file.
+    /// An unknown event, read by the embedded endpoint or from a file.
     Unknown {
-        /// Its `type`.
+        /// `type` of the event.
         name: String,
-        /// Its other fields.
+        /// All other fields.
         fields: Unknown,
     },
 }
 
 impl ClientBody {
-    /// Names the body as an event with `event_id`.
+    /// Wraps the body in an event with `event_id`.
     pub fn with_id(self, event_id: impl Into<String>) -> ClientEvent {
         ClientEvent { event_id: Some(event_id.into()), body: self }
     }
 
-    /// Makes an event without an id, as `input_audio_buffer.append` is sent.
+    /// Wraps the body in an event without an id, as `input_audio_buffer.append` is sent.
     pub fn without_id(self) -> ClientEvent {
         ClientEvent { event_id: None, body: self }
     }

@@ -7,32 +7,32 @@ use crate::protocol::value::{Unknown, open_enum};
 /// An item of the conversation.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Item {
-    /// Chosen by either side; at most 32 characters when the client chooses.
+    /// Chosen by either side; at most 32 characters if chosen by the client.
     pub id: Option<String>,
     /// `in_progress`, `completed` or `incomplete`.
     pub status: Option<ItemStatus>,
-    /// What it is.
+    /// Kind and content.
     pub body: ItemBody,
-    /// What was not understood.
+    /// Unrecognised fields.
     pub unknown: Unknown,
 }
 
 open_enum! {
-    /// How far an item has come.
+    /// Progress of an item.
     ItemStatus {
         /// Being generated.
         InProgress = "in_progress",
-        /// Whole.
+        /// Complete.
         Completed = "completed",
-        /// Cut off; the arguments of a call may be broken.
+        /// Cut off; the arguments of a call may be invalid.
         Incomplete = "incomplete",
     }
 }
 
 open_enum! {
-    /// Who a message is from.
+    /// Author of a message.
     Role {
-        /// The person.
+        /// The user.
         User = "user",
         /// The model.
         Assistant = "assistant",
@@ -41,33 +41,33 @@ open_enum! {
     }
 }
 
-/// The kinds of items.
+/// Kind and content of an item.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ItemBody {
-    /// Something said or written.
+    /// A message.
     Message {
-        /// By whom.
+        /// The author.
         role: Role,
-        /// In parts.
+        /// Content parts.
         content: Vec<ContentPart>,
     },
-    /// The model calls a function.
+    /// A function call by the model.
     FunctionCall {
-        /// Ties the output to the call.
+        /// Links the output to the call.
         call_id: Option<String>,
-        /// Which function.
+        /// Name of the function.
         name: Option<String>,
-        /// JSON text.
+        /// Arguments as JSON text.
         arguments: String,
     },
-    /// The client's answer to a call.
+    /// The client's result of a call.
     FunctionCallOutput {
-        /// Which call.
+        /// Id of the call.
         call_id: String,
-        /// Text; JSON by convention.
+        /// The result as text; JSON by convention.
         output: String,
     },
-    /// An MCP item or a kind of another server: its `type`; the fields are in `unknown`.
+    /// An MCP item or an unknown kind: its `type`; the fields are in `unknown`.
     Other(String),
 }
 
@@ -77,16 +77,16 @@ impl Default for ItemBody {
     }
 }
 
-/// One part of a message.
+/// A content part of a message.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ContentPart {
-    /// `input_text`: written by the user or the system.
+    /// `input_text`: text by the user or the system.
     InputText(String),
-    /// `input_audio`: said by the user.
+    /// `input_audio`: speech by the user.
     InputAudio {
-        /// Raw bytes in the session's input format; absent in what servers send.
+        /// Raw bytes in the session's input format; absent in items sent by servers.
         audio: Option<Vec<u8>>,
-        /// What was understood, where it is known.
+        /// Transcript, if known.
         transcript: Option<String>,
     },
     /// `input_image`: PNG or JPEG as a data URI (GA).
@@ -98,19 +98,19 @@ pub enum ContentPart {
     },
     /// `output_text` (GA), `text` (beta, and GA content parts).
     Text(String),
-    /// `output_audio` (GA), `audio` (beta, and GA content parts): what was spoken.
+    /// `output_audio` (GA), `audio` (beta, and GA content parts): spoken answer.
     Audio {
         /// Raw bytes; only in answers to `conversation.item.retrieve`.
         audio: Option<Vec<u8>>,
-        /// Its text.
+        /// Transcript.
         transcript: Option<String>,
     },
-    /// A kind of another server, with its `type` and fields.
+    /// An unknown kind, with its `type` and fields.
     Other(Unknown),
 }
 
 impl ContentPart {
-    /// Returns the words with which the model refused to answer: a part of type `refusal`.
+    /// Returns the text of a part of type `refusal`, with which the model declines to answer.
     pub fn refusal(&self) -> Option<&str> {
         let Self::Other(fields) = self else { return None };
         let is_refusal = fields.get("type").and_then(Value::as_str) == Some("refusal");

@@ -1,5 +1,6 @@
-//! Client and server events, and what they carry: items, responses, audio.
+//! Client and server events and their payloads: items, responses, errors, audio.
 
+pub mod error;
 pub mod client;
 pub mod server;
 pub mod item;

@@ -1,109 +1,109 @@
-//! Responses: what asks for one, how one ended, and what it cost.
+//! Responses: request, status and usage.
 
 use serde_json::{Map, Value};
 
+use crate::protocol::events::error::ErrorInfo;
 use crate::protocol::events::item::Item;
-use crate::protocol::events::server::ErrorInfo;
 use crate::protocol::settings::{AudioFormat, Modality, TokenLimit, Tool, ToolChoice, Voice};
 use crate::protocol::value::{Unknown, open_enum};
 
-/// The settings of one `response.create`; all absent means those of the session.
+/// Settings of a `response.create`; absent ones come from the session.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ResponseConfig {
     /// Replaces the session's instructions for this response.
     pub instructions: Option<String>,
-    /// Spoken or written.
+    /// Spoken or written answer.
     pub output: Option<Modality>,
-    /// Voice of this response.
+    /// Voice.
     pub voice: Option<Voice>,
-    /// Format of this response.
+    /// Audio format.
     pub output_format: Option<AudioFormat>,
-    /// Tools of this response.
+    /// Tools.
     pub tools: Option<Vec<Tool>>,
-    /// Tool choice of this response.
+    /// Tool choice.
     pub tool_choice: Option<ToolChoice>,
     /// Beta only.
     pub temperature: Option<f64>,
-    /// Longest answer in tokens.
+    /// Maximum length in tokens.
     pub max_output_tokens: Option<TokenLimit>,
-    /// `"none"` takes the response out of the conversation.
+    /// `"none"` keeps the response out of the conversation.
     pub conversation: Option<String>,
-    /// At most 16 pairs; keys of at most 64, values of at most 512 characters.
+    /// At most 16 pairs; keys up to 64, values up to 512 characters.
     pub metadata: Option<Map<String, Value>>,
-    /// Items instead of the conversation; `Some(vec![])` means no context.
+    /// Input items in place of the conversation; `Some(vec![])` means no context.
     pub input: Option<Vec<Item>>,
 }
 
-/// A response as a server describes it.
+/// A response as described by a server.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Response {
     /// `resp_…`.
     pub id: Option<String>,
-    /// How far it has come or how it ended.
+    /// Progress or outcome.
     pub status: Option<ResponseStatus>,
-    /// Why it ended so.
+    /// Reason for the outcome.
     pub details: Option<StatusDetails>,
-    /// What it produced; no audio data.
+    /// Output items, without audio data.
     pub output: Vec<Item>,
-    /// The conversation it belongs to; absent for one outside of it.
+    /// The conversation it belongs to; absent for out-of-band responses.
     pub conversation_id: Option<String>,
-    /// What it cost; absent where the server does not say.
+    /// Token usage; absent if the server does not report it.
     pub usage: Option<Usage>,
-    /// What the client said in `response.create`.
+    /// Metadata from `response.create`.
     pub metadata: Option<Map<String, Value>>,
-    /// What was not understood, shape differences of the dialects among it.
+    /// Unrecognised fields, including shape differences of the dialects.
     pub unknown: Unknown,
 }
 
 open_enum! {
-    /// How a response stands.
+    /// Progress or outcome of a response.
     ResponseStatus {
         /// Being generated.
         InProgress = "in_progress",
-        /// Whole.
+        /// Complete.
         Completed = "completed",
-        /// Stopped by the user's speech or by the client.
+        /// Cancelled by the user's speech or the client.
         Cancelled = "cancelled",
-        /// Stopped by a limit or a filter.
+        /// Cut off by a limit or a filter.
         Incomplete = "incomplete",
-        /// Stopped by an error; possibly the only event of the response.
+        /// Failed; possibly the only event of the response.
         Failed = "failed",
     }
 }
 
-/// Why a response ended as it did.
+/// Reason for the outcome of a response.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct StatusDetails {
     /// `turn_detected`, `client_cancelled`, `max_output_tokens`, `content_filter` …
     pub reason: Option<String>,
-    /// Of a failed response.
+    /// Error of a failed response.
     pub error: Option<ErrorInfo>,
-    /// What was not understood.
+    /// Unrecognised fields.
     pub unknown: Unknown,
 }
 
-/// Tokens of one response. Any count may be missing on servers other than OpenAI's.
+/// Token usage of a response. Servers other than OpenAI's may omit any count.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Usage {
     /// All tokens.
     pub total_tokens: Option<u64>,
-    /// The whole conversation so far, again.
+    /// The whole conversation so far, billed again.
     pub input_tokens: Option<u64>,
-    /// What was generated, heard or not.
+    /// Generated tokens, whether played or not.
     pub output_tokens: Option<u64>,
-    /// The input by kind.
+    /// Input by modality.
     pub input: TokenDetails,
-    /// The part of the input that was cached: a subset of `input`, never an addition.
+    /// Cached part of the input by modality: a subset of `input`, never an addition.
     pub cached: TokenDetails,
     /// All cached tokens.
     pub cached_tokens: Option<u64>,
-    /// The output by kind.
+    /// Output by modality.
     pub output: TokenDetails,
-    /// What was not understood.
+    /// Unrecognised fields.
     pub unknown: Unknown,
 }
 
-/// Tokens by kind.
+/// Tokens by modality.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TokenDetails {
     /// Text.

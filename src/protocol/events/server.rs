@@ -1,7 +1,8 @@
-//! Events that a server sends, under their GA names, with the beta names read as the same.
+//! Events sent by a server, under their GA names; beta names decode to the same variants.
 
 use serde_json::Value;
 
+use crate::protocol::events::error::ErrorInfo;
 use crate::protocol::events::item::{ContentPart, Item};
 use crate::protocol::events::response::{Response, Usage};
 use crate::protocol::settings::SessionInfo;
@@ -10,31 +11,31 @@ use crate::protocol::value::Unknown;
 /// One event from the server.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ServerEvent {
-    /// The server's name for the event.
+    /// Id assigned by the server.
     pub event_id: Option<String>,
-    /// What it says.
+    /// Type and payload.
     pub body: ServerBody,
-    /// Fields that were not understood, `obfuscation` among them.
+    /// Unrecognised fields, such as `obfuscation`.
     pub unknown: Unknown,
 }
 
-/// Where in a response a piece belongs. Compatible servers leave any of these out.
+/// Position of a piece within a response. Compatible servers omit any of the fields.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ContentLocation {
-    /// Of which response.
+    /// Id of the response.
     pub response_id: Option<String>,
-    /// Of which item.
+    /// Id of the item.
     pub item_id: Option<String>,
-    /// Which output item of the response.
+    /// Index of the output item in the response.
     pub output_index: Option<u32>,
-    /// Which part of the item; 0 when absent.
+    /// Index of the content part in the item; 0 if absent.
     pub content_index: Option<u32>,
 }
 
-/// What a server can say.
+/// Type and payload of a server event.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ServerBody {
-    /// `error`: mostly not fatal; an object or, on some servers, a string.
+    /// `error`: usually not fatal; an object or, on some servers, a string.
     Error(ErrorInfo),
     /// `session.created`, `transcription_session.created`.
     SessionCreated(Box<SessionInfo>),
@@ -47,21 +48,21 @@ pub enum ServerBody {
     },
     /// `conversation.item.added` (GA).
     ItemAdded {
-        /// What it follows; null and unannounced ids are no error.
+        /// Predecessor; null and unknown ids are not an error.
         previous_item_id: Option<String>,
         /// The item.
         item: Item,
     },
     /// `conversation.item.created` (beta and some GA servers).
     ItemCreated {
-        /// What it follows.
+        /// Predecessor.
         previous_item_id: Option<String>,
         /// The item.
         item: Item,
     },
     /// `conversation.item.done` (GA).
     ItemDone {
-        /// What it follows.
+        /// Predecessor.
         previous_item_id: Option<String>,
         /// The item.
         item: Item,
@@ -73,59 +74,59 @@ pub enum ServerBody {
     },
     /// `conversation.item.deleted`.
     ItemDeleted {
-        /// Which.
+        /// Id of the item.
         item_id: String,
     },
     /// `conversation.item.truncated`.
     ItemTruncated {
-        /// Which.
+        /// Id of the item.
         item_id: String,
-        /// Which part.
+        /// Content part.
         content_index: Option<u32>,
-        /// Where it was cut.
+        /// End of the kept audio.
         audio_end_ms: Option<u64>,
     },
     /// `conversation.item.input_audio_transcription.delta`.
     TranscriptionDelta {
-        /// Of which item.
+        /// Id of the item.
         item_id: String,
-        /// Of which part.
+        /// Content part.
         content_index: Option<u32>,
-        /// More text; may begin with a space.
+        /// Additional text; may begin with a space.
         delta: String,
     },
     /// `conversation.item.input_audio_transcription.completed`.
     TranscriptionCompleted {
-        /// Of which item.
+        /// Id of the item.
         item_id: String,
-        /// Of which part.
+        /// Content part.
         content_index: Option<u32>,
         /// The whole text; empty for silence.
         transcript: String,
-        /// Billed apart from responses.
+        /// Billed separately from responses.
         usage: Option<TranscriptionUsage>,
     },
-    /// `conversation.item.input_audio_transcription.failed`; the turn itself goes on.
+    /// `conversation.item.input_audio_transcription.failed`; the turn itself continues.
     TranscriptionFailed {
-        /// Of which item.
+        /// Id of the item.
         item_id: String,
-        /// Of which part.
+        /// Content part.
         content_index: Option<u32>,
-        /// Why.
+        /// Cause.
         error: ErrorInfo,
     },
-    /// `conversation.item.input_audio_transcription.segment` (with speakers).
+    /// `conversation.item.input_audio_transcription.segment` (with speaker labels).
     TranscriptionSegment {
-        /// Of which item.
+        /// Id of the item.
         item_id: String,
-        /// Of which part.
+        /// Content part.
         content_index: Option<u32>,
         /// The segment.
         segment: Segment,
     },
     /// `input_audio_buffer.committed`.
     AudioCommitted {
-        /// What the new item follows.
+        /// Predecessor of the new item.
         previous_item_id: Option<String>,
         /// The new user item.
         item_id: Option<String>,
@@ -134,23 +135,23 @@ pub enum ServerBody {
     AudioCleared,
     /// `input_audio_buffer.speech_started`.
     SpeechStarted {
-        /// In written audio since the start, padding included.
+        /// Position in the appended audio, padding included.
         audio_start_ms: Option<u64>,
-        /// The item to come.
+        /// Id of the future item.
         item_id: Option<String>,
     },
     /// `input_audio_buffer.speech_stopped`.
     SpeechStopped {
-        /// In written audio since the start.
+        /// Position in the appended audio.
         audio_end_ms: Option<u64>,
-        /// The item to come.
+        /// Id of the future item.
         item_id: Option<String>,
     },
-    /// `input_audio_buffer.timeout_triggered` (GA): an answer to silence follows.
+    /// `input_audio_buffer.timeout_triggered` (GA): a response to silence follows.
     IdleTimeout {
-        /// In written audio.
+        /// Position in the appended audio.
         audio_start_ms: Option<u64>,
-        /// In written audio.
+        /// Position in the appended audio.
         audio_end_ms: Option<u64>,
         /// The empty user item.
         item_id: Option<String>,
@@ -164,186 +165,169 @@ pub enum ServerBody {
     },
     /// `output_audio_buffer.started`, `.stopped`, `.cleared` (WebRTC and SIP).
     OutputBuffer {
-        /// Which of the three.
+        /// State of the buffer.
         state: OutputBufferState,
-        /// Of which response.
+        /// Id of the response.
         response_id: Option<String>,
     },
     /// `response.created`.
     ResponseCreated(Box<Response>),
-    /// `response.done`: always sent, whatever the status.
+    /// `response.done`: always sent, for every status.
     ResponseDone(Box<Response>),
     /// `response.output_item.added`.
     OutputItemAdded {
-        /// Where.
+        /// Position.
         place: ContentLocation,
-        /// The item, empty so far.
+        /// The item, still empty.
         item: Item,
     },
     /// `response.output_item.done`.
     OutputItemDone {
-        /// Where.
+        /// Position.
         place: ContentLocation,
-        /// The item, whole.
+        /// The complete item.
         item: Item,
     },
     /// `response.content_part.added`.
     ContentPartAdded {
-        /// Where.
+        /// Position.
         place: ContentLocation,
-        /// The part, empty so far.
+        /// The part, still empty.
         part: ContentPart,
     },
     /// `response.content_part.done`.
     ContentPartDone {
-        /// Where.
+        /// Position.
         place: ContentLocation,
-        /// The part, whole.
+        /// The complete part.
         part: ContentPart,
     },
     /// `response.output_text.delta`, beta `response.text.delta`.
     TextDelta {
-        /// Where.
+        /// Position.
         place: ContentLocation,
-        /// More text.
+        /// Additional text.
         delta: String,
     },
     /// `response.output_text.done`.
     TextDone {
-        /// Where.
+        /// Position.
         place: ContentLocation,
         /// The whole text.
         text: Option<String>,
     },
     /// `response.output_audio.delta`, beta `response.audio.delta`: the only carrier of audio.
     AudioDelta {
-        /// Where.
+        /// Position.
         place: ContentLocation,
-        /// Raw bytes in the session's output format, decoded from base64.
+        /// Raw bytes in the session's output format.
         delta: Vec<u8>,
     },
     /// `response.output_audio.done`.
     AudioDone {
-        /// Where.
+        /// Position.
         place: ContentLocation,
     },
-    /// `response.output_audio_transcript.delta`: runs ahead of the sound.
+    /// `response.output_audio_transcript.delta`: runs ahead of the audio.
     TranscriptDelta {
-        /// Where.
+        /// Position.
         place: ContentLocation,
-        /// More text.
+        /// Additional text.
         delta: String,
     },
     /// `response.output_audio_transcript.done`.
     TranscriptDone {
-        /// Where.
+        /// Position.
         place: ContentLocation,
         /// The whole text.
         transcript: Option<String>,
     },
     /// `response.function_call_arguments.delta`.
     ArgumentsDelta {
-        /// Where.
+        /// Position.
         place: ContentLocation,
-        /// Of which call.
+        /// Id of the call.
         call_id: Option<String>,
-        /// More JSON text.
+        /// Additional JSON text.
         delta: String,
     },
     /// `response.function_call_arguments.done`.
     ArgumentsDone {
-        /// Where.
+        /// Position.
         place: ContentLocation,
-        /// Of which call.
+        /// Id of the call.
         call_id: Option<String>,
         /// Absent in beta.
         name: Option<String>,
-        /// JSON text.
+        /// Complete JSON text.
         arguments: String,
     },
     /// `response.mcp_call_arguments.*`, `response.mcp_call.*`, `mcp_list_tools.*`.
     Mcp {
-        /// The event's whole name.
+        /// Full event name.
         name: String,
-        /// Where.
+        /// Position.
         place: ContentLocation,
-        /// `delta`, `arguments` and what else came.
+        /// All other fields, such as `delta` and `arguments`.
         fields: Unknown,
     },
     /// `rate_limits.updated`.
     RateLimits(Vec<RateLimit>),
-    /// An event of a newer or another server.
+    /// An unknown event.
     Unknown {
-        /// Its `type`.
+        /// `type` of the event.
         name: String,
-        /// Its other fields.
+        /// All other fields.
         fields: Unknown,
     },
 }
 
-/// The three states of a WebRTC output buffer.
+/// State of a WebRTC output buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OutputBufferState {
     /// Playing.
     Started,
-    /// Played out.
+    /// Played to the end.
     Stopped,
-    /// Thrown away.
+    /// Discarded.
     Cleared,
 }
 
-/// An error as servers tell it; every field can be missing.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct ErrorInfo {
-    /// `invalid_request_error`, `server_error` …: do not branch on it alone.
-    pub kind: Option<String>,
-    /// `invalid_api_key`, `unknown_parameter` …
-    pub code: Option<String>,
-    /// For people.
-    pub message: Option<String>,
-    /// Which field.
-    pub param: Option<String>,
-    /// The client event that caused it.
-    pub event_id: Option<String>,
-    /// What was not understood.
-    pub unknown: Unknown,
-}
-
-/// What a transcription cost.
+/// Usage of a transcription.
 #[derive(Clone, Debug, PartialEq)]
 pub enum TranscriptionUsage {
     /// By tokens.
     Tokens(Box<Usage>),
     /// By time, in seconds, rounded up by the server.
     Duration(f64),
-    /// A form of another server.
+    /// An unknown form.
     Other(Value),
 }
 
-/// A piece of a transcript with its speaker.
+/// A part of a transcript with its speaker.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Segment {
-    /// The server's name for it.
+    /// Id assigned by the server.
     pub id: Option<String>,
-    /// What was said.
+    /// Text.
     pub text: String,
-    /// By whom.
+    /// Speaker.
     pub speaker: Option<String>,
-    /// Seconds.
+    /// Start in seconds.
     pub start: Option<f64>,
-    /// Seconds.
+    /// End in seconds.
     pub end: Option<f64>,
 }
 
-/// What is left of a rate limit.
+/// State of a rate limit.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RateLimit {
     /// `requests` or `tokens`.
     pub name: Option<String>,
     /// The limit.
     pub limit: Option<u64>,
-    /// What is left of it.
+    /// Remaining amount.
     pub remaining: Option<u64>,
-    /// When it is whole again.
+    /// Seconds until it resets.
     pub reset_seconds: Option<f64>,
 }

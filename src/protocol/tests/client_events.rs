@@ -1,4 +1,4 @@
-//! Arbitrary events of clients, such as the schemas of a dialect allow.
+//! Generators of client events that the schema of a dialect allows.
 
 use proptest::collection::vec;
 use proptest::option;
@@ -9,10 +9,10 @@ use crate::protocol::events::client::{ClientBody, ClientEvent};
 use crate::protocol::events::item::{Item, ItemBody};
 use crate::protocol::events::response::ResponseConfig;
 use crate::protocol::tests::pieces::{
-    format, id, item, metadata, modality, settings, sound, text, token_limit, tool_choice, tools, voice,
+    audio_bytes, format, id, item, metadata, modality, settings, text, token_limit, tool_choice, tools, voice,
 };
 
-/// Returns an event that the dialect can express.
+/// Generates an event that the dialect can express.
 pub(super) fn client_event(dialect: Dialect) -> impl Strategy<Value = ClientEvent> {
     (option::of("[a-z0-9_]{0,40}"), body(dialect)).prop_map(|(event_id, body)| ClientEvent { event_id, body })
 }
@@ -20,7 +20,7 @@ pub(super) fn client_event(dialect: Dialect) -> impl Strategy<Value = ClientEven
 fn body(dialect: Dialect) -> BoxedStrategy<ClientBody> {
     prop_oneof![
         6 => settings(dialect).prop_map(|settings| ClientBody::SessionUpdate(Box::new(settings))),
-        2 => sound().prop_map(ClientBody::AudioAppend),
+        2 => audio_bytes().prop_map(ClientBody::AudioAppend),
         1 => Just(ClientBody::AudioCommit),
         1 => Just(ClientBody::AudioClear),
         1 => Just(ClientBody::OutputAudioClear),
@@ -44,10 +44,10 @@ fn response_config(dialect: Dialect) -> BoxedStrategy<ResponseConfig> {
         ..Item::default()
     });
     let input = vec(prop_oneof![reference, item(dialect)], 0..3);
-    let sound = (option::of(modality()), option::of(voice(dialect)), option::of(format()));
+    let audio_bytes = (option::of(modality()), option::of(voice(dialect)), option::of(format()));
     let tools = (option::of(tools(dialect)), option::of(tool_choice(dialect)), option::of(token_limit()));
     let rest = (option::of(0.6..=1.2), option::of(id()), option::of(metadata()), option::of(input));
-    (option::of(text()), sound, tools, rest)
+    (option::of(text()), audio_bytes, tools, rest)
         .prop_map(
             move |(
                 instructions,

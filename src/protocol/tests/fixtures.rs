@@ -1,4 +1,4 @@
-//! Fixtures written from the specification, one for each event of each dialect at least.
+//! Fixtures written from the specification, at least one per event and dialect.
 
 use serde_json::Value;
 
@@ -43,7 +43,7 @@ fn server_events(fixture: &str) -> Vec<ServerEvent> {
     fixture.lines().map(|line| decode::server_event(line).unwrap()).collect()
 }
 
-/// Finds the one event with this id.
+/// Returns the first event that matches.
 fn server_event(fixture: &str, wanted: impl Fn(&ServerBody) -> bool) -> ServerEvent {
     server_events(fixture).into_iter().find(|event| wanted(&event.body)).unwrap()
 }
@@ -57,10 +57,10 @@ fn settings_of(fixture: &str, event_id: &str) -> SessionSettings {
 }
 
 #[test]
-fn every_client_event_of_the_specification_is_known_and_comes_out_as_it_went_in() {
+fn every_client_event_of_the_specification_round_trips() {
     for (fixture, dialect) in [(GA_CLIENT, Dialect::Ga), (BETA_CLIENT, Dialect::Beta)] {
         for line in fixture.lines() {
-            let (event, rest) = decode::client_event_and_rest(line).unwrap();
+            let (event, rest) = decode::client_event_with_unknown(line).unwrap();
             assert!(!matches!(event.body, ClientBody::Unknown { .. }), "{line}");
             assert!(rest.is_empty(), "{rest:?} of {line}");
             assert_eq!(json(&encode::client_event(&event, dialect)), json(line), "{event:?}");
@@ -69,7 +69,7 @@ fn every_client_event_of_the_specification_is_known_and_comes_out_as_it_went_in(
 }
 
 #[test]
-fn every_server_event_of_the_specification_is_known_and_comes_out_as_it_went_in() {
+fn every_server_event_of_the_specification_round_trips() {
     for (fixture, dialect) in [(GA_SERVER, Dialect::Ga), (BETA_SERVER, Dialect::Beta)] {
         for line in fixture.lines() {
             let event = decode::server_event(line).unwrap();
@@ -80,7 +80,7 @@ fn every_server_event_of_the_specification_is_known_and_comes_out_as_it_went_in(
 }
 
 #[test]
-fn captured_frames_are_understood_and_nothing_of_them_is_lost() {
+fn captured_frames_are_decoded_without_loss() {
     for (fixture, dialect) in [(GA_CAPTURED, Dialect::Ga), (BETA_CAPTURED, Dialect::Beta)] {
         for line in fixture.lines() {
             let event = decode::server_event(line).unwrap();
@@ -92,7 +92,7 @@ fn captured_frames_are_understood_and_nothing_of_them_is_lost() {
 }
 
 #[test]
-fn the_examples_of_the_reference_are_each_known_to_one_side() {
+fn each_reference_example_belongs_to_one_side() {
     for line in EXAMPLES.lines() {
         let server = decode::server_event(line).unwrap();
         let client = decode::client_event(line).unwrap();
@@ -115,7 +115,7 @@ fn the_examples_of_the_reference_are_each_known_to_one_side() {
 }
 
 #[test]
-fn only_what_has_no_place_in_an_event_is_left_over() {
+fn only_fields_unknown_to_an_event_remain() {
     let known = ["obfuscation", "languages", "logprobs"];
     for line in
         [GA_SERVER, BETA_SERVER, GA_CAPTURED, BETA_CAPTURED].iter().flat_map(|fixture| fixture.lines())
@@ -197,7 +197,7 @@ fn a_transcription_session_is_one_in_both_dialects() {
 }
 
 #[test]
-fn a_session_tells_its_dialect_and_its_settings_in_force() {
+fn a_session_shows_its_dialect_and_effective_settings() {
     for (fixture, shape) in [(GA_SERVER, Dialect::Ga), (BETA_SERVER, Dialect::Beta)] {
         let event = server_event(fixture, |body| matches!(body, ServerBody::SessionCreated(_)));
         let ServerBody::SessionCreated(info) = event.body else { panic!() };
@@ -216,7 +216,7 @@ fn a_session_tells_its_dialect_and_its_settings_in_force() {
 }
 
 #[test]
-fn sound_is_decoded_and_named_with_its_place() {
+fn audio_is_decoded_with_its_position() {
     for fixture in [GA_SERVER, BETA_SERVER] {
         let event = server_event(fixture, |body| matches!(body, ServerBody::AudioDelta { .. }));
         let ServerBody::AudioDelta { place, delta } = event.body else { panic!() };
@@ -226,16 +226,16 @@ fn sound_is_decoded_and_named_with_its_place() {
         assert_eq!((place.output_index, place.content_index), (Some(0), Some(0)));
     }
     for fixture in [GA_CLIENT, BETA_CLIENT] {
-        let sound = client_events(fixture).into_iter().find_map(|event| match event.body {
-            ClientBody::AudioAppend(sound) => Some(sound),
+        let audio_bytes = client_events(fixture).into_iter().find_map(|event| match event.body {
+            ClientBody::AudioAppend(audio_bytes) => Some(audio_bytes),
             _ => None,
         });
-        assert_eq!(sound.unwrap(), [0, 0, 255, 127, 0, 128]);
+        assert_eq!(audio_bytes.unwrap(), [0, 0, 255, 127, 0, 128]);
     }
 }
 
 #[test]
-fn a_done_response_has_its_output_and_its_cost() {
+fn a_done_response_has_its_output_and_usage() {
     for fixture in [GA_SERVER, BETA_SERVER] {
         let event = server_event(fixture, |body| matches!(body, ServerBody::ResponseDone(_)));
         let ServerBody::ResponseDone(response) = event.body else { panic!() };
@@ -243,8 +243,8 @@ fn a_done_response_has_its_output_and_its_cost() {
         let [said, call] = response.output.as_slice() else { panic!("{:?}", response.output) };
         assert_eq!(said.status, Some(ItemStatus::Completed));
         let ItemBody::Message { role: Role::Assistant, content } = &said.body else { panic!() };
-        let spoken = ContentPart::Audio { audio: None, transcript: Some("Loud and clear!".to_owned()) };
-        assert_eq!(content, &[spoken]);
+        let audio_part = ContentPart::Audio { audio: None, transcript: Some("Loud and clear!".to_owned()) };
+        assert_eq!(content, &[audio_part]);
         assert!(
             matches!(&call.body, ItemBody::FunctionCall { name: Some(name), .. } if name == "get_weather")
         );
@@ -258,7 +258,7 @@ fn a_done_response_has_its_output_and_its_cost() {
 }
 
 #[test]
-fn a_response_that_did_not_complete_says_why() {
+fn an_incomplete_response_has_a_reason() {
     for fixture in [GA_SERVER, BETA_SERVER] {
         let details: Vec<_> = server_events(fixture)
             .into_iter()

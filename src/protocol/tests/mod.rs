@@ -1,5 +1,4 @@
-//! Tests of the whole codec: fixtures from the specification, frames of other servers, schemas,
-//! and arbitrary events.
+//! Codec tests: fixtures from the specification, frames of other servers, schemas, arbitrary events.
 #![expect(clippy::wildcard_enum_match_arm, reason = "a test names the one event that it is about")]
 
 mod fixtures;

@@ -10,7 +10,7 @@ use crate::protocol::events::server::ServerBody;
 use crate::protocol::tests::fixtures::{BETA_SERVER, GA_SERVER, json};
 use crate::protocol::tests::server_events::server_event;
 
-/// Settings that a session shows as null when they are off: here null and absence differ.
+/// Settings that a session shows as null while off: here null and absence differ.
 const OFF_AS_NULL: [&str; 8] = [
     "turn_detection",
     "transcription",
@@ -22,7 +22,7 @@ const OFF_AS_NULL: [&str; 8] = [
     "idle_timeout_ms",
 ];
 
-/// Returns the path of every field of an event but its own type.
+/// Returns the path of every field of an event except its type.
 fn paths(value: &Value, path: &str) -> Vec<String> {
     let below = |key: &str, value: &Value| {
         let path = format!("{path}/{key}");
@@ -62,7 +62,7 @@ fn without_nulls(value: Value) -> Value {
     }
 }
 
-/// Returns all that is read of an event; nulls that are left in what was not understood do not count.
+/// Decodes an event to a comparable form; nulls left in unrecognised fields do not count.
 fn understood(event: &Value, dialect: Dialect) -> (Value, Option<Dialect>) {
     let event = decode::server_event(&event.to_string()).unwrap();
     let shape = match &event.body {

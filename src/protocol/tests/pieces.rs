@@ -1,4 +1,4 @@
-//! Arbitrary pieces of events, such as the schemas of a dialect allow.
+//! Generators of event parts that the schema of a dialect allows.
 
 use proptest::collection::{btree_map, vec};
 use proptest::option;
@@ -13,35 +13,35 @@ use crate::protocol::settings::{
 };
 use crate::protocol::value::{FieldUpdate, Unknown};
 
-/// Returns an id as either side may choose it.
+/// Generates an id as chosen by either side.
 pub(super) fn id() -> impl Strategy<Value = String> {
     "[a-z]{1,5}_[A-Za-z0-9]{1,20}"
 }
 
-/// Returns any text.
+/// Generates any text.
 pub(super) fn text() -> impl Strategy<Value = String> {
     "\\PC{0,24}|[\\x00-\\x7f]{0,12}"
 }
 
-/// Returns raw bytes of sound.
-pub(super) fn sound() -> impl Strategy<Value = Vec<u8>> {
+/// Generates raw audio bytes.
+pub(super) fn audio_bytes() -> impl Strategy<Value = Vec<u8>> {
     vec(any::<u8>(), 0..64)
 }
 
-/// Returns a setting in any of its three states.
+/// Generates a three-state field.
 pub(super) fn setting<T: Clone + std::fmt::Debug + 'static>(
     value: impl Strategy<Value = T> + 'static,
 ) -> impl Strategy<Value = FieldUpdate<T>> {
     prop_oneof![Just(FieldUpdate::Keep), Just(FieldUpdate::Clear), value.prop_map(FieldUpdate::Set)]
 }
 
-/// Returns pairs as a client attaches them to a response.
+/// Generates response metadata.
 pub(super) fn metadata() -> impl Strategy<Value = Map<String, Value>> {
     btree_map("[a-z]{1,8}", text(), 0..3)
         .prop_map(|pairs| pairs.into_iter().map(|(key, value)| (key, Value::String(value))).collect())
 }
 
-/// Returns any JSON.
+/// Generates any JSON.
 pub(super) fn any_json() -> BoxedStrategy<Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -60,8 +60,8 @@ pub(super) fn any_json() -> BoxedStrategy<Value> {
     .boxed()
 }
 
-/// Returns fields of names that no event has.
-pub(super) fn strange_fields() -> BoxedStrategy<Unknown> {
+/// Generates fields with names that no event has.
+pub(super) fn unknown_fields() -> BoxedStrategy<Unknown> {
     btree_map("x_[a-z]{1,4}", any_json(), 0..3).prop_map(|fields| fields.into_iter().collect()).boxed()
 }
 
@@ -85,7 +85,7 @@ pub(super) fn voice(dialect: Dialect) -> impl Strategy<Value = Voice> {
 }
 
 pub(super) fn tools(dialect: Dialect) -> impl Strategy<Value = Vec<Tool>> {
-    let parameters = strange_fields().prop_map(Value::Object);
+    let parameters = unknown_fields().prop_map(Value::Object);
     let function = (text(), option::of(text()), option::of(parameters))
         .prop_map(|(name, description, parameters)| Tool::Function { name, description, parameters });
     let mcp = id().prop_map(|label| Tool::Other(json!({"type": "mcp", "server_label": label})));
@@ -162,7 +162,7 @@ fn turn_detection(dialect: Dialect, kind: SessionKind) -> impl Strategy<Value = 
     })
 }
 
-/// Returns settings that the dialect can express, of either kind.
+/// Generates settings of either kind that the dialect can express.
 pub(super) fn settings(dialect: Dialect) -> BoxedStrategy<SessionSettings> {
     prop_oneof![
         input_settings(dialect, SessionKind::Transcription),
@@ -212,8 +212,8 @@ fn input_settings(dialect: Dialect, kind: SessionKind) -> BoxedStrategy<SessionS
 fn output_settings(dialect: Dialect) -> BoxedStrategy<SessionSettings> {
     let tracing =
         prop_oneof![Just(json!("auto")), Just(json!({"workflow_name": "w", "metadata": {"a": [1]}}))];
-    let sound = (modality(), option::of(format()), option::of(voice(dialect)), option::of(0.25..=1.5));
-    (sound, option::of(0.6..=1.2), setting(tracing))
+    let audio_bytes = (modality(), option::of(format()), option::of(voice(dialect)), option::of(0.25..=1.5));
+    (audio_bytes, option::of(0.6..=1.2), setting(tracing))
         .prop_map(move |((output, output_format, voice, speed), temperature, tracing)| SessionSettings {
             output: Some(output),
             output_format,
@@ -261,12 +261,12 @@ fn model_settings(dialect: Dialect) -> BoxedStrategy<SessionSettings> {
         .boxed()
 }
 
-/// Returns how far an item has come.
+/// Generates an item status.
 pub(super) fn status() -> impl Strategy<Value = ItemStatus> {
     prop_oneof![Just(ItemStatus::InProgress), Just(ItemStatus::Completed), Just(ItemStatus::Incomplete)]
 }
 
-/// Returns an item as a client creates it.
+/// Generates an item as created by a client.
 pub(super) fn item(dialect: Dialect) -> BoxedStrategy<Item> {
     (option::of(id()), option::of(status()), item_body(dialect))
         .prop_map(|(id, status, body)| Item { id, status, body, unknown: Unknown::new() })
@@ -275,10 +275,10 @@ pub(super) fn item(dialect: Dialect) -> BoxedStrategy<Item> {
 
 fn item_body(dialect: Dialect) -> BoxedStrategy<ItemBody> {
     let words = || vec(text().prop_map(ContentPart::InputText), 0..3);
-    let spoken = (option::of(sound()), option::of(text()));
+    let audio_part = (option::of(audio_bytes()), option::of(text()));
     let answer = prop_oneof![
         text().prop_map(ContentPart::Text),
-        spoken.prop_map(|(audio, transcript)| ContentPart::Audio { audio, transcript })
+        audio_part.prop_map(|(audio, transcript)| ContentPart::Audio { audio, transcript })
     ];
     prop_oneof![
         words().prop_map(|content| ItemBody::Message { role: Role::System, content }),
@@ -298,7 +298,7 @@ fn user_part(dialect: Dialect) -> impl Strategy<Value = ContentPart> {
     let detail = prop_oneof![Just("auto"), Just("high")].prop_map(str::to_owned);
     prop_oneof![
         text().prop_map(ContentPart::InputText),
-        (option::of(sound()), option::of(text()))
+        (option::of(audio_bytes()), option::of(text()))
             .prop_map(|(audio, transcript)| ContentPart::InputAudio { audio, transcript }),
         (text(), option::of(detail)).prop_map(move |(image_url, detail)| ContentPart::InputImage {
             image_url,

@@ -1,17 +1,17 @@
-//! What other servers do differently, and what is no event at all.
+//! Deviations of other servers, and text that is not an event.
 #![expect(clippy::needless_pass_by_value, reason = "events are written where they are used")]
 
 use serde_json::{Value, json};
 
 use crate::dsp::frame::SampleRate;
-use crate::protocol::decode::{self, DecodeError};
+use crate::protocol::decode;
+use crate::protocol::decode::error::DecodeError;
 use crate::protocol::dialect::Dialect;
 use crate::protocol::encode;
 use crate::protocol::events::client::ClientBody;
+use crate::protocol::events::error::ErrorInfo;
 use crate::protocol::events::item::{ContentPart, ItemBody};
-use crate::protocol::events::server::{
-    ContentLocation, ErrorInfo, ServerBody, ServerEvent, TranscriptionUsage,
-};
+use crate::protocol::events::server::{ContentLocation, ServerBody, ServerEvent, TranscriptionUsage};
 use crate::protocol::settings::{AudioFormat, SessionInfo, SessionKind, ToolChoice, TurnMethod, Voice};
 use crate::protocol::value::FieldUpdate;
 
@@ -48,7 +48,7 @@ fn only_an_object_with_a_string_type_is_an_event() {
 }
 
 #[test]
-fn an_error_is_an_object_or_a_string_or_lies_flat() {
+fn an_error_is_an_object_a_string_or_flat_fields() {
     let whole = error(json!({"type": "error", "error": {"message": "no"}}));
     assert_eq!((whole.message.as_deref(), whole.code), (Some("no"), None));
     let text = error(json!({"type": "error", "error": "no", "code": "bad"}));
@@ -62,7 +62,7 @@ fn an_error_is_an_object_or_a_string_or_lies_flat() {
 }
 
 #[test]
-fn a_strange_field_of_an_error_is_kept() {
+fn an_unknown_field_of_an_error_is_kept() {
     let error = error(json!({"type": "error", "error": {"type": "x", "code": 500, "detail": "d"}}));
     assert_eq!(error.kind.as_deref(), Some("x"));
     assert_eq!(Value::Object(error.unknown), json!({"code": 500, "detail": "d"}));
@@ -78,13 +78,13 @@ fn an_unknown_event_keeps_its_name_and_its_fields() {
     ] {
         let read = server(event.clone());
         assert!(matches!(&read.body, ServerBody::Unknown { name, .. } if event["type"] == *name));
-        let written = encode::server_event(&read, Dialect::Ga);
-        assert_eq!(serde_json::from_str::<Value>(&written).unwrap(), event);
+        let text_part = encode::server_event(&read, Dialect::Ga);
+        assert_eq!(serde_json::from_str::<Value>(&text_part).unwrap(), event);
     }
 }
 
 #[test]
-fn sound_that_is_no_base64_is_kept_and_gives_an_empty_delta() {
+fn invalid_base64_is_kept_and_gives_an_empty_delta() {
     for delta in [json!("not base64!"), json!(5), json!(["AAAA"]), json!({"a": "b"})] {
         let event = server(json!({"type": "response.output_audio.delta", "item_id": "i", "delta": delta}));
         let place = ContentLocation { item_id: Some("i".to_owned()), ..ContentLocation::default() };
@@ -96,7 +96,7 @@ fn sound_that_is_no_base64_is_kept_and_gives_an_empty_delta() {
 }
 
 #[test]
-fn sound_is_read_without_padding_and_with_escaped_slashes() {
+fn audio_is_read_without_padding_and_with_escaped_slashes() {
     for delta in ["\"//8\"", "\"\\/\\/8=\"", "\"__8\"", "\"\\u002f/8=\""] {
         let text = format!("{{\"delta\":{delta},\"type\":\"response.audio.delta\"}}");
         let ServerBody::AudioDelta { delta, .. } = decode::server_event(&text).unwrap().body else {
@@ -107,14 +107,14 @@ fn sound_is_read_without_padding_and_with_escaped_slashes() {
 }
 
 #[test]
-fn half_a_character_does_not_cost_the_event() {
+fn a_lone_surrogate_does_not_lose_the_event() {
     let text = r#"{"type":"response.text.delta","delta":"\ud83d","item_id":"\ud83d\ude00"}"#;
     let ServerBody::TextDelta { place, delta } = decode::server_event(text).unwrap().body else { panic!() };
     assert_eq!((delta.as_str(), place.item_id.as_deref()), ("\u{fffd}", Some("\u{1f600}")));
 }
 
 #[test]
-fn of_a_key_that_stands_twice_the_last_counts() {
+fn the_last_of_duplicate_keys_counts() {
     let text = r#"{"type":"response.audio.delta","delta":"AAAA","delta":1,"delta":"//8="}"#;
     let event = decode::server_event(text).unwrap();
     assert_eq!(
@@ -157,7 +157,7 @@ fn the_kind_of_a_part_is_read_in_four_spellings() {
 }
 
 #[test]
-fn strange_parts_and_fields_of_an_item_are_kept_and_written_again() {
+fn unknown_parts_and_fields_of_an_item_round_trip() {
     let item = json!({
         "id": "i", "type": "message", "role": "assistant", "phase": "commentary", "status": "completed",
         "content": [{"type": "output_text", "text": "a", "annotations": []}, {"type": "refusal", "refusal": "no"}],
@@ -167,12 +167,12 @@ fn strange_parts_and_fields_of_an_item_are_kept_and_written_again() {
     let ServerBody::ItemDone { item, .. } = &read.body else { panic!() };
     assert!(matches!(&item.body, ItemBody::Message { content, .. } if content.len() == 2));
     assert_eq!(item.unknown["phase"], "commentary");
-    let written = encode::server_event(&read, Dialect::Ga);
-    assert_eq!(serde_json::from_str::<Value>(&written).unwrap(), event);
+    let text_part = encode::server_event(&read, Dialect::Ga);
+    assert_eq!(serde_json::from_str::<Value>(&text_part).unwrap(), event);
 }
 
 #[test]
-fn a_mixed_session_is_read_from_both_places() {
+fn a_mixed_session_is_read_from_both_shapes() {
     let info = session(json!({
         "id": "s", "voice": "Ara", "turn_detection": {"type": "server_vad", "threshold": 0.85},
         "audio": {"input": {"format": {"type": "audio/pcm", "rate": 16000}}, "output": {"format": {"type": "audio/pcmu"}}},
@@ -268,7 +268,7 @@ fn milliseconds_may_have_a_fraction_but_no_sign() {
 }
 
 #[test]
-fn a_function_is_chosen_by_an_object_or_by_its_bare_name() {
+fn a_function_is_chosen_by_an_object_or_its_name() {
     let choice = |choice: Value| session(json!({"tool_choice": choice})).settings.tool_choice;
     let weather = Some(ToolChoice::Function("weather".to_owned()));
     assert_eq!(choice(json!("weather")), weather);
@@ -279,19 +279,19 @@ fn a_function_is_chosen_by_an_object_or_by_its_bare_name() {
 }
 
 #[test]
-fn what_a_client_said_too_much_is_told_with_its_place() {
+fn unknown_client_fields_are_returned_in_place() {
     let event = json!({
         "type": "session.update", "extra": 1,
         "session": {"type": "realtime", "bogus_field": 1, "audio": {"input": {"gain": 2}, "output": {"voice": "ash"}}},
     });
-    let (event, rest) = decode::client_event_and_rest(&event.to_string()).unwrap();
+    let (event, rest) = decode::client_event_with_unknown(&event.to_string()).unwrap();
     assert!(matches!(event.body, ClientBody::SessionUpdate(_)));
     let expected = json!({"extra": 1, "session": {"bogus_field": 1, "audio": {"input": {"gain": 2}}}});
     assert_eq!(Value::Object(rest), expected);
 }
 
 #[test]
-fn a_client_event_without_what_it_needs_is_unknown_under_its_name() {
+fn a_client_event_without_a_required_field_is_unknown_under_its_name() {
     for event in [
         json!({"type": "conversation.item.truncate", "item_id": "i", "audio_end_ms": "5"}),
         json!({"type": "conversation.item.delete"}),
@@ -299,7 +299,7 @@ fn a_client_event_without_what_it_needs_is_unknown_under_its_name() {
         json!({"type": "session.update", "session": null}),
         json!({"type": "input_audio_buffer.append"}),
     ] {
-        let (read, rest) = decode::client_event_and_rest(&event.to_string()).unwrap();
+        let (read, rest) = decode::client_event_with_unknown(&event.to_string()).unwrap();
         assert!(matches!(&read.body, ClientBody::Unknown { name, .. } if event["type"] == *name), "{read:?}");
         assert!(rest.is_empty());
         assert_eq!(serde_json::from_str::<Value>(&encode::client_event(&read, Dialect::Ga)).unwrap(), event);
@@ -307,7 +307,7 @@ fn a_client_event_without_what_it_needs_is_unknown_under_its_name() {
 }
 
 #[test]
-fn sound_under_the_name_of_the_other_side_is_unknown_and_whole() {
+fn audio_under_an_event_name_of_the_other_side_is_unknown_and_whole() {
     let delta = json!({"type": "response.audio.delta", "delta": "AAAA"});
     let read = decode::client_event(&delta.to_string()).unwrap();
     assert!(matches!(&read.body, ClientBody::Unknown { fields, .. } if fields["delta"] == "AAAA"));
@@ -317,9 +317,9 @@ fn sound_under_the_name_of_the_other_side_is_unknown_and_whole() {
 }
 
 #[test]
-fn sound_of_a_client_that_is_no_base64_is_left_over() {
+fn invalid_base64_of_a_client_remains_in_the_fields() {
     let text = r#"{"type":"input_audio_buffer.append","audio":"?"}"#;
-    let (event, rest) = decode::client_event_and_rest(text).unwrap();
+    let (event, rest) = decode::client_event_with_unknown(text).unwrap();
     assert_eq!(event.body, ClientBody::AudioAppend(vec![]));
     assert_eq!(Value::Object(rest), json!({"audio": "?"}));
 }

@@ -1,4 +1,4 @@
-//! Arbitrary events survive the way over the wire, and nothing that arrives can make the reader panic.
+//! Round trips of arbitrary events; no input makes the decoder panic.
 
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
@@ -21,24 +21,24 @@ const BOTH: [Dialect; 2] = [Dialect::Ga, Dialect::Beta];
 fn check_client_survives(event: &ClientEvent, dialect: Dialect) {
     let text = encode::client_event(event, dialect);
     check_client(&json(&text), dialect);
-    let (again, rest) = decode::client_event_and_rest(&text).unwrap();
+    let (again, rest) = decode::client_event_with_unknown(&text).unwrap();
     assert_eq!(&again, event, "{text}");
     assert!(rest.is_empty(), "{rest:?} of {text}");
 }
 
 fn check_server_survives(event: &ServerEvent, dialect: Dialect) {
     let text = encode::server_event(event, dialect);
-    // Sound comes last, behind fields in the order of their names: all of it is one line.
+    // Audio comes last, after fields in alphabetical order: the whole event is one line.
     assert!(!text.contains('\n'), "{text}");
     check_server(&json(&text), dialect);
     assert_eq!(&decode::server_event(&text).unwrap(), event, "{text}");
 }
 
-/// What one dialect can say and the other cannot is left out, once and for all.
+/// Fields that only one dialect can express are omitted, and translating again changes nothing.
 fn check_client_translates(event: &ClientEvent, dialect: Dialect) {
     let text = encode::client_event(event, dialect);
     check_client(&json(&text), dialect);
-    let (again, rest) = decode::client_event_and_rest(&text).unwrap();
+    let (again, rest) = decode::client_event_with_unknown(&text).unwrap();
     assert!(rest.is_empty(), "{rest:?} of {text}");
     assert_eq!(json(&encode::client_event(&again, dialect)), json(&text));
 }
@@ -73,7 +73,7 @@ proptest! {
     }
 
     #[test]
-    fn what_a_client_says_in_one_dialect_is_valid_in_the_other(
+    fn translated_client_events_are_valid(
         ga in client_event(Dialect::Ga),
         beta in client_event(Dialect::Beta),
     ) {
@@ -82,7 +82,7 @@ proptest! {
     }
 
     #[test]
-    fn what_a_server_says_in_one_dialect_keeps_its_meaning_in_the_other(
+    fn translated_server_events_keep_their_meaning(
         ga in server_event(Dialect::Ga),
         beta in server_event(Dialect::Beta),
     ) {
@@ -91,7 +91,7 @@ proptest! {
     }
 
     #[test]
-    fn no_text_makes_the_reader_panic(text in any::<String>(), bytes in vec(any::<u8>(), 0..200)) {
+    fn no_text_makes_the_decoder_panic(text in any::<String>(), bytes in vec(any::<u8>(), 0..200)) {
         for text in [text.as_str(), &String::from_utf8_lossy(&bytes)] {
             let _ = decode::server_event(text);
             let _ = decode::client_event(text);
@@ -122,7 +122,7 @@ proptest! {
     }
 }
 
-/// Reads and writes in all ways; what was read as known stays known.
+/// Decodes and encodes in all ways; an event once recognised stays recognised.
 fn check_any(text: &str) {
     let server = decode::server_event(text).unwrap();
     let client = decode::client_event(text).unwrap();
@@ -162,7 +162,7 @@ fn count_values(value: &mut Value) -> usize {
     children(value).into_iter().map(|child| 1 + count_values(child)).sum()
 }
 
-/// Replaces the value at place `at`, counted in the order of reading.
+/// Replaces the value at index `at`, in reading order.
 fn replace_value(value: &mut Value, at: &mut usize, new: &Value) -> bool {
     for child in children(value) {
         if *at == 0 {

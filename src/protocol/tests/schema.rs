@@ -1,4 +1,4 @@
-//! The schemas of both dialects, as a third party between reader and writer.
+//! Schemas of both dialects, independent of decoder and encoder.
 
 use std::sync::LazyLock;
 
@@ -37,7 +37,7 @@ fn validator(schema: &str) -> Validator {
     jsonschema::draft202012::new(&json(schema)).unwrap()
 }
 
-/// Checks what a client wrote against the strict schema of the dialect.
+/// Checks a client event against the strict schema of the dialect.
 pub(crate) fn check_client(event: &Value, dialect: Dialect) {
     match dialect {
         Dialect::Ga | Dialect::Mixed => check(event, &GA_CLIENT_SCHEMA),
@@ -45,7 +45,7 @@ pub(crate) fn check_client(event: &Value, dialect: Dialect) {
     }
 }
 
-/// Checks what a server wrote against the schema of the dialect.
+/// Checks a server event against the schema of the dialect.
 pub(super) fn check_server(event: &Value, dialect: Dialect) {
     match dialect {
         Dialect::Ga | Dialect::Mixed => check(event, &GA_SERVER_SCHEMA),
@@ -69,7 +69,7 @@ fn the_fixtures_are_valid() {
 }
 
 #[test]
-fn the_schemas_refuse_what_servers_refuse() {
+fn the_schemas_reject_what_servers_reject() {
     for event in [
         r#"{"type":"session.update","session":{}}"#,
         r#"{"type":"session.update","session":{"type":"realtime","bogus_field":1}}"#,
@@ -88,7 +88,7 @@ fn the_schemas_refuse_what_servers_refuse() {
 }
 
 #[test]
-fn every_name_of_a_schema_has_a_fixture() {
+fn every_event_of_a_schema_has_a_fixture() {
     for (schema, fixture) in [
         (
             include_str!(concat!(

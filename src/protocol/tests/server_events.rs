@@ -1,4 +1,4 @@
-//! Arbitrary events of servers, such as the schemas of a dialect allow.
+//! Generators of server events that the schema of a dialect allows.
 
 use proptest::collection::vec;
 use proptest::option;
@@ -6,17 +6,19 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use crate::protocol::dialect::Dialect;
+use crate::protocol::events::error::ErrorInfo;
 use crate::protocol::events::item::{ContentPart, Item, ItemBody, Role};
 use crate::protocol::events::response::{Response, ResponseStatus, StatusDetails, TokenDetails, Usage};
 use crate::protocol::events::server::{
-    ContentLocation, ErrorInfo, OutputBufferState, RateLimit, Segment, ServerBody, ServerEvent,
-    TranscriptionUsage,
+    ContentLocation, OutputBufferState, RateLimit, Segment, ServerBody, ServerEvent, TranscriptionUsage,
 };
 use crate::protocol::settings::{SessionInfo, SessionKind, Voice};
-use crate::protocol::tests::pieces::{id, item, metadata, settings, sound, status, strange_fields, text};
+use crate::protocol::tests::pieces::{
+    audio_bytes, id, item, metadata, settings, status, text, unknown_fields,
+};
 use crate::protocol::value::Unknown;
 
-/// Returns an event that the dialect can express.
+/// Generates an event that the dialect can express.
 pub(super) fn server_event(dialect: Dialect) -> impl Strategy<Value = ServerEvent> {
     let body = prop_oneof![
         4 => session_body(dialect),
@@ -27,15 +29,15 @@ pub(super) fn server_event(dialect: Dialect) -> impl Strategy<Value = ServerEven
         6 => stream_body(),
         2 => mcp_body(),
     ];
-    (id(), body, strange_fields()).prop_map(|(event_id, body, strange)| {
-        // Such an event keeps all its fields together.
+    (id(), body, unknown_fields()).prop_map(|(event_id, body, strange)| {
+        // An MCP event keeps all its fields together.
         let keeps_all = matches!(body, ServerBody::Mcp { .. });
         let unknown = if keeps_all { Unknown::new() } else { strange };
         ServerEvent { event_id: Some(event_id), body, unknown }
     })
 }
 
-/// Returns counts that a float can carry too.
+/// Generates counts that are exact as `f64`.
 fn count() -> impl Strategy<Value = u64> {
     0..1_u64 << 53
 }
@@ -52,10 +54,10 @@ fn session_body(dialect: Dialect) -> BoxedStrategy<ServerBody> {
     .boxed()
 }
 
-/// Only an `error` event names the client's event; the others have no place for it.
+/// Generates an error; only an `error` event can name the client's event.
 fn error(names_event: bool) -> BoxedStrategy<ErrorInfo> {
     let optional = (option::of(id()), option::of(text()), option::of(text()));
-    (text(), text(), optional, strange_fields())
+    (text(), text(), optional, unknown_fields())
         .prop_map(move |(kind, message, (code, param, event_id), unknown)| ErrorInfo {
             kind: Some(kind),
             message: Some(message),
@@ -68,13 +70,13 @@ fn error(names_event: bool) -> BoxedStrategy<ErrorInfo> {
 }
 
 fn session(dialect: Dialect) -> BoxedStrategy<SessionInfo> {
-    (id(), option::of(count()), settings(dialect), strange_fields())
+    (id(), option::of(count()), settings(dialect), unknown_fields())
         .prop_map(move |(id, expires_at, mut settings, unknown)| {
             let object = match settings.kind {
                 SessionKind::Realtime => "realtime.session",
                 SessionKind::Transcription => "realtime.transcription_session",
             };
-            // Sessions as servers describe them have no voice by id in the schema.
+            // The schema has no voice by id in sessions described by servers.
             if let Some(Voice::Custom(name)) =
                 settings.voice.take_if(|voice| matches!(voice, Voice::Custom(_)))
             {
@@ -87,7 +89,7 @@ fn session(dialect: Dialect) -> BoxedStrategy<SessionInfo> {
 }
 
 fn whole_item(dialect: Dialect) -> BoxedStrategy<Item> {
-    (item(dialect), strange_fields()).prop_map(|(item, unknown)| Item { unknown, ..item }).boxed()
+    (item(dialect), unknown_fields()).prop_map(|(item, unknown)| Item { unknown, ..item }).boxed()
 }
 
 fn conversation_body(dialect: Dialect) -> impl Strategy<Value = ServerBody> {
@@ -226,10 +228,10 @@ fn response(dialect: Dialect) -> BoxedStrategy<Response> {
         Just(ResponseStatus::Failed)
     ];
     let reason = prop_oneof![Just("turn_detected"), Just("content_filter")].prop_map(str::to_owned);
-    let details = (option::of(reason), option::of(error(false)), strange_fields())
+    let details = (option::of(reason), option::of(error(false)), unknown_fields())
         .prop_map(|(reason, error, unknown)| StatusDetails { reason, error, unknown });
     let state = (option::of(id()), status, option::of(details), vec(whole_item(dialect), 0..3));
-    let rest = (option::of(id()), option::of(usage()), option::of(metadata()), strange_fields());
+    let rest = (option::of(id()), option::of(usage()), option::of(metadata()), unknown_fields());
     (state, rest)
         .prop_map(|((id, status, details, output), (conversation_id, usage, metadata, unknown))| Response {
             id,
@@ -248,7 +250,7 @@ fn response_body(dialect: Dialect) -> BoxedStrategy<ServerBody> {
     let part = || {
         prop_oneof![
             text().prop_map(ContentPart::Text),
-            (option::of(sound()), option::of(text()))
+            (option::of(audio_bytes()), option::of(text()))
                 .prop_map(|(audio, transcript)| ContentPart::Audio { audio, transcript }),
         ]
     };
@@ -264,7 +266,7 @@ fn response_body(dialect: Dialect) -> BoxedStrategy<ServerBody> {
     .boxed()
 }
 
-/// Returns an answer that has only begun.
+/// Generates an answer in progress.
 fn begun_item() -> impl Strategy<Value = Item> {
     (id(), status()).prop_map(|(id, status)| Item {
         id: Some(id),
@@ -289,7 +291,7 @@ fn stream_body() -> BoxedStrategy<ServerBody> {
     prop_oneof![
         (place(), text()).prop_map(|(place, delta)| ServerBody::TextDelta { place, delta }),
         (place(), text()).prop_map(|(place, text)| ServerBody::TextDone { place, text: Some(text) }),
-        (place(), sound()).prop_map(|(place, delta)| ServerBody::AudioDelta { place, delta }),
+        (place(), audio_bytes()).prop_map(|(place, delta)| ServerBody::AudioDelta { place, delta }),
         place().prop_map(|place| ServerBody::AudioDone { place }),
         (place(), text()).prop_map(|(place, delta)| ServerBody::TranscriptDelta { place, delta }),
         (place(), text())

@@ -1,4 +1,4 @@
-//! What the writers leave out or say in other words.
+//! Fields that the encoders omit or rename.
 
 use serde_json::{Value, json};
 
@@ -6,9 +6,10 @@ use crate::dsp::frame::SampleRate;
 use crate::protocol::dialect::Dialect;
 use crate::protocol::encode;
 use crate::protocol::events::client::ClientBody;
+use crate::protocol::events::error::ErrorInfo;
 use crate::protocol::events::item::{ContentPart, Item, ItemBody, Role};
 use crate::protocol::events::response::ResponseConfig;
-use crate::protocol::events::server::{ErrorInfo, ServerBody, ServerEvent};
+use crate::protocol::events::server::{ServerBody, ServerEvent};
 use crate::protocol::settings::{
     AudioFormat, Modality, SessionInfo, SessionKind, SessionSettings, Tool, ToolChoice, Transcription, Voice,
 };
@@ -50,7 +51,7 @@ fn a_ga_session_always_names_its_type_and_a_beta_session_never_does() {
 }
 
 #[test]
-fn a_mixed_session_is_flat_but_for_its_formats() {
+fn a_mixed_session_is_flat_except_for_its_formats() {
     let settings = SessionSettings {
         model: Some("m".to_owned()),
         instructions: Some("i".to_owned()),
@@ -104,7 +105,7 @@ fn a_client_clears_the_additional_outputs_with_an_empty_list_and_a_server_shows_
 }
 
 #[test]
-fn what_beta_cannot_say_is_left_out() {
+fn fields_without_a_beta_form_are_omitted() {
     let settings = SessionSettings {
         voice: Some(Voice::Custom("voice_1".to_owned())),
         tools: Some(vec![Tool::Other(json!({"type": "mcp", "server_label": "docs"}))]),
@@ -136,7 +137,7 @@ fn a_beta_function_is_chosen_by_a_string() {
 }
 
 #[test]
-fn a_temperature_is_for_beta_and_no_number_is_for_nobody() {
+fn a_temperature_is_beta_only_and_must_be_finite() {
     let settings =
         SessionSettings { temperature: Some(0.7), speed: Some(f64::NAN), ..SessionSettings::default() };
     assert_eq!(update(settings.clone(), Dialect::Ga)["session"], json!({"type": "realtime"}));
@@ -144,8 +145,8 @@ fn a_temperature_is_for_beta_and_no_number_is_for_nobody() {
 }
 
 #[test]
-fn the_kind_of_a_part_follows_the_role_in_what_a_client_says() {
-    let spoken = || ContentPart::Audio { audio: None, transcript: Some("b".to_owned()) };
+fn the_kind_of_a_client_part_follows_the_role() {
+    let audio_part = || ContentPart::Audio { audio: None, transcript: Some("b".to_owned()) };
     let heard = || ContentPart::InputAudio { audio: None, transcript: Some("b".to_owned()) };
     for (role, dialect, kinds) in [
         (Role::User, Dialect::Ga, ["input_text", "input_audio"]),
@@ -154,7 +155,7 @@ fn the_kind_of_a_part_follows_the_role_in_what_a_client_says() {
         (Role::Assistant, Dialect::Beta, ["text", "audio"]),
     ] {
         for content in [
-            vec![ContentPart::Text("a".to_owned()), spoken()],
+            vec![ContentPart::Text("a".to_owned()), audio_part()],
             vec![ContentPart::InputText("a".to_owned()), heard()],
         ] {
             let body = ItemBody::Message { role: role.clone(), content };
@@ -168,21 +169,21 @@ fn the_kind_of_a_part_follows_the_role_in_what_a_client_says() {
 }
 
 #[test]
-fn an_append_is_short_and_holds_nothing_but_the_sound() {
+fn an_append_contains_only_the_audio() {
     let text = encode::client_event(&ClientBody::AudioAppend(vec![0, 1, 2]).without_id(), Dialect::Ga);
     assert_eq!(text, r#"{"type":"input_audio_buffer.append","audio":"AAEC"}"#);
     assert_eq!(text.len(), text.capacity());
 }
 
 #[test]
-fn an_item_that_is_added_is_created_in_beta() {
+fn an_added_item_is_created_in_beta() {
     let added = || ServerBody::ItemAdded { previous_item_id: None, item: Item::default() };
     assert_eq!(server(added(), Dialect::Ga)["type"], "conversation.item.added");
     assert_eq!(server(added(), Dialect::Beta)["type"], "conversation.item.created");
 }
 
 #[test]
-fn a_server_shows_what_an_error_does_not_have_as_null() {
+fn a_server_shows_missing_error_fields_as_null() {
     let error = ErrorInfo {
         kind: Some("server_error".to_owned()),
         message: Some("no".to_owned()),

@@ -1,4 +1,4 @@
-//! What a client sees on the wire: real HTTP, real WebSocket framing, no network, paused time.
+//! The endpoint on the wire: HTTP and WebSocket framing over a pipe, in paused time.
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::Value;
@@ -59,7 +59,7 @@ fn with_key() -> EndpointOptions {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_first_frame_is_a_session_in_the_dialect_that_was_asked_for() {
+async fn the_first_frame_is_a_session_in_the_requested_dialect() {
     let mut client = connect(EndpointOptions::default(), URL, &[]).await;
     let event = next(&mut client).await;
     assert_eq!(event["type"], "session.created");
@@ -77,14 +77,14 @@ async fn the_first_frame_is_a_session_in_the_dialect_that_was_asked_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dialect_can_be_spoken_whatever_the_client_asks_for() {
+async fn a_fixed_dialect_overrides_the_clients_request() {
     let options = || EndpointOptions { dialect: Some(Dialect::Beta), ..EndpointOptions::default() };
     let mut client = connect(options(), URL, &[]).await;
     assert_eq!(next(&mut client).await["session"]["output_audio_format"], "pcm16");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_key_is_taken_from_each_documented_place() {
+async fn a_key_is_accepted_in_each_documented_place() {
     let token = format!("{URL}&token=sk-right");
     let ways: [(&str, &[(&'static str, &str)]); 4] = [
         (URL, &[("authorization", "Bearer sk-right")]),
@@ -99,7 +99,7 @@ async fn a_key_is_taken_from_each_documented_place() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wrong_key_is_refused_after_the_upgrade_by_an_error_and_close_3000() {
+async fn a_wrong_key_is_rejected_after_the_upgrade_by_an_error_and_close_3000() {
     let mut client = connect(with_key(), URL, &[("authorization", "Bearer sk-wrong")]).await;
     assert_eq!(next(&mut client).await["error"]["code"], "invalid_api_key");
     assert_eq!(close(&mut client).await, (3000, "invalid_request_error.invalid_api_key".to_owned()));
@@ -110,7 +110,7 @@ async fn a_wrong_key_is_refused_after_the_upgrade_by_an_error_and_close_3000() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wrong_or_missing_model_is_refused_by_close_4000() {
+async fn a_wrong_or_missing_model_is_rejected_by_close_4000() {
     for (url, code) in [
         ("ws://demo/v1/realtime", "missing_model"),
         ("ws://demo/v1/realtime?model=gpt-4o-transcribe", "invalid_model"),
@@ -140,13 +140,13 @@ async fn plain_http_gets_plain_answers() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_head_that_is_too_large_gets_431() {
+async fn an_oversized_request_head_gets_431() {
     let request = format!("GET /v1/realtime HTTP/1.1\r\nCookie: {}", "x".repeat(16 * 1024));
     let answer = http(EndpointOptions::default(), &request).await;
     assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
 }
 
-/// What a listener answers to an upgrade with these headers.
+/// Returns the response of a listener to an upgrade with these headers.
 async fn upgrade(address: std::net::SocketAddr, path: &str, headers: &str) -> String {
     let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
     let request = format!(
@@ -168,7 +168,7 @@ async fn upgrade(address: std::net::SocketAddr, path: &str, headers: &str) -> St
 const PATH: &str = "/v1/realtime?model=x";
 
 #[tokio::test]
-async fn a_web_page_of_another_site_cannot_open_a_socket() {
+async fn a_page_of_another_origin_cannot_connect() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let options = EndpointOptions {
@@ -185,12 +185,12 @@ async fn a_web_page_of_another_site_cannot_open_a_socket() {
         (format!("{own}Origin: http://localhost:3000\r\n"), "101"),
         (format!("{own}Origin: http://{address}\r\n"), "101"),
         ("Host: devbox\r\n".to_owned(), "101"),
-        // A forwarded port has another number.
+        // A forwarded port.
         ("Host: localhost:1\r\nOrigin: http://localhost:1\r\n".to_owned(), "101"),
         (format!("{own}Origin: https://evil.example\r\n"), "403"),
         (format!("{own}Origin: null\r\n"), "403"),
         (format!("{localhost}Origin: http://localhost\r\n"), "403"),
-        // After DNS rebinding a page names its own host in both headers.
+        // After DNS rebinding both headers name the page's host.
         (format!("Host: evil.example:{0}\r\nOrigin: http://evil.example:{0}\r\n", address.port()), "421"),
         ("Host: localhost.evil.example\r\n".to_owned(), "421"),
         (String::new(), "400"),
@@ -211,7 +211,7 @@ async fn a_web_page_of_another_site_cannot_open_a_socket() {
 }
 
 #[tokio::test]
-async fn connections_at_once_are_bounded() {
+async fn concurrent_connections_are_limited() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let server = tokio::spawn(serve(listener, Arc::new(clips(""))));
@@ -225,7 +225,7 @@ async fn connections_at_once_are_bounded() {
     assert!(answer.contains("\r\nRetry-After: "), "{answer}");
     drop(open);
     let mut answer = upgrade(address, PATH, &host).await;
-    // The endpoint may notice later that the others are gone.
+    // The endpoint may detect the other disconnects later.
     while answer.starts_with("HTTP/1.1 503 ") {
         answer = upgrade(address, PATH, &host).await;
     }
@@ -234,7 +234,7 @@ async fn connections_at_once_are_bounded() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_message_that_is_too_large_is_told_so_before_the_end() {
+async fn an_oversized_message_gets_a_close_code() {
     let mut client = connect(clips(""), URL, &[]).await;
     next(&mut client).await;
     let text = "x".repeat((32 << 20) + 1);
@@ -247,7 +247,7 @@ async fn a_message_that_is_too_large_is_told_so_before_the_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_key_can_be_refused_before_the_upgrade() {
+async fn a_key_can_be_rejected_before_the_upgrade() {
     let faults = Faults::default().with(Fault::Refuse401);
     let request = URL.into_client_request().unwrap();
     let stream = start(EndpointOptions { faults, ..EndpointOptions::default() });
@@ -256,7 +256,7 @@ async fn a_key_can_be_refused_before_the_upgrade() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_says_goodbye_gets_a_goodbye() {
+async fn a_close_frame_is_answered() {
     let mut client = connect(EndpointOptions::default(), URL, &[]).await;
     next(&mut client).await;
     client.send(Message::Close(None)).await.unwrap();
@@ -300,7 +300,7 @@ async fn a_question_is_answered_with_speech_over_a_real_websocket() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_broken_connection_breaks_behind_half_a_message() {
+async fn a_connection_can_break_after_half_a_message() {
     let mut client = connect(clips("half-message"), URL, &[]).await;
     ask(&mut client).await;
     let mut deltas = 0;
@@ -316,7 +316,7 @@ async fn a_broken_connection_breaks_behind_half_a_message() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_error_and_the_close_behind_it_arrive_together() {
+async fn an_error_and_its_close_frame_both_arrive() {
     let mut client = connect(clips("refuse-model"), URL, &[]).await;
     let start = tokio::time::Instant::now();
     assert_eq!(next(&mut client).await["error"]["code"], "invalid_model");
@@ -325,7 +325,7 @@ async fn an_error_and_the_close_behind_it_arrive_together() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_never_reads_is_let_go() {
+async fn a_client_that_never_reads_is_disconnected() {
     let (mut near, far) = tokio::io::duplex(64 * 1024);
     let served = tokio::spawn(serve_connection(far, Arc::new(clips(""))));
     let request = "GET /v1/realtime?model=x HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
@@ -343,11 +343,11 @@ async fn a_client_that_never_reads_is_let_go() {
         sent += 1;
     }
     served.await.unwrap();
-    // It is let go for 48 MiB; some more requests may wait in the pipe.
+    // Disconnected at 48 MiB; a few more requests may be in the pipe.
     assert!((230..2_000).contains(&sent), "{sent}");
 }
 
-/// A text frame of a client, masked with zeros.
+/// Returns a client's text frame, masked with zeros.
 fn text_frame(text: &str) -> Vec<u8> {
     let length = text.len() as u64;
     let mut frame = vec![0x81];
@@ -368,7 +368,7 @@ fn text_frame(text: &str) -> Vec<u8> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_is_pinged_and_silent_stays_connected() {
+async fn a_silent_client_that_answers_pings_stays_connected() {
     let mut client = connect(clips(""), URL, &[]).await;
     next(&mut client).await;
     for _ in 0..3 {
@@ -377,7 +377,7 @@ async fn a_client_that_is_pinged_and_silent_stays_connected() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_writes_much_and_reads_late_is_served() {
+async fn a_client_that_reads_late_is_served() {
     let mut client = connect(clips(""), URL, &[]).await;
     for _ in 0..2_000 {
         client.send(Message::text(r#"{"type":"input_audio_buffer.clear"}"#)).await.unwrap();

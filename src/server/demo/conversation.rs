@@ -1,4 +1,4 @@
-//! The items of the conversation, with the sound and the measurements that belong to them.
+//! Items of the conversation, with their audio and measurements.
 
 use std::sync::Arc;
 
@@ -6,48 +6,48 @@ use serde_json::json;
 
 use crate::protocol::events::item::{ContentPart, Item, ItemBody, Role};
 use crate::protocol::value::Unknown;
-use crate::server::demo::hearing::measure::SpeechMeasurement;
-use crate::server::demo::mistake::ClientError;
-use crate::server::demo::usage::{Tokens, heard_tokens, spoken_tokens, text_tokens};
+use crate::server::demo::client_error::ClientError;
+use crate::server::demo::input_audio::measure::SpeechMeasurement;
+use crate::server::demo::usage::{Tokens, input_audio_tokens, output_audio_tokens, text_tokens};
 
-/// The sound of older items is forgotten when all of it is longer: ten minutes, 29 MB.
+/// Maximum audio of all items: ten minutes, 29 MB; the audio of older items is dropped.
 const MAX_SAMPLES: usize = 24_000 * 600;
 
-/// Items at once. An hour of short turns makes about two thousand.
+/// Maximum number of items. An hour of short turns makes about two thousand.
 const MAX_ITEMS: usize = 4_000;
 
-/// Text, images and other data of all items that clients create. A model's context is less than 1 MiB of text;
+/// Maximum text, images and other data of all client items. A model's context is less than 1 MiB of text;
 /// this leaves room for some images.
 const MAX_TEXT_BYTES: usize = 32 << 20;
 
 /// One item.
 #[derive(Clone, Debug)]
 pub(crate) struct ConversationEntry {
-    /// As it is shown; without sound.
+    /// The item as sent to the client, without audio.
     pub(crate) item: Item,
-    /// What was said in it, at 24 kHz; empty where it was written.
-    pub(crate) sound: Arc<[i16]>,
-    /// What was measured, where the user spoke.
+    /// Its audio at 24 kHz; empty for text.
+    pub(crate) pcm: Arc<[i16]>,
+    /// Measurement of the user's speech.
     pub(crate) heard: Option<SpeechMeasurement>,
-    /// How many of the samples were heard or sent, where that is not all of them.
+    /// Number of samples received or sent.
     pub(crate) samples: u64,
-    /// What the client's text and data in it take; sound is counted apart.
+    /// Size of the client's text and data; audio is counted separately.
     pub(crate) bytes: usize,
 }
 
 impl ConversationEntry {
-    /// Makes an entry of something written.
+    /// Makes an entry without audio.
     pub(crate) fn written(item: Item) -> Self {
         let bytes = text_bytes(&item);
-        Self { item, sound: Arc::default(), heard: None, samples: 0, bytes }
+        Self { item, pcm: Arc::default(), heard: None, samples: 0, bytes }
     }
 
-    /// Returns the item's id; every item of the conversation has one.
+    /// Returns the id, which every entry has.
     pub(crate) fn id(&self) -> &str {
         self.item.id.as_deref().unwrap_or_default()
     }
 
-    /// Returns who it is from, where it is a message.
+    /// Returns the author of a message.
     pub(crate) fn role(&self) -> Option<&Role> {
         match &self.item.body {
             ItemBody::Message { role, .. } => Some(role),
@@ -63,7 +63,7 @@ impl ConversationEntry {
         }
     }
 
-    /// Returns all its text.
+    /// Returns the text of all parts.
     pub(crate) fn text(&self) -> String {
         let texts = self.parts().iter().filter_map(|part| match part {
             ContentPart::InputText(text) | ContentPart::Text(text) => Some(text.as_str()),
@@ -75,22 +75,22 @@ impl ConversationEntry {
         texts.collect::<Vec<_>>().join("\n")
     }
 
-    /// Returns whether the assistant spoke in it.
+    /// Returns whether it is a spoken answer.
     pub(crate) fn is_spoken_answer(&self) -> bool {
         self.role() == Some(&Role::Assistant)
             && self.parts().iter().any(|part| matches!(part, ContentPart::Audio { .. }))
     }
 
-    /// Cuts the sound of a spoken answer and forgets its words.
+    /// Truncates the audio of a spoken answer and drops its transcript.
     pub(crate) fn cut(&mut self, samples: u64) {
         self.samples = samples.min(self.samples);
-        let kept = usize::try_from(self.samples).unwrap_or(usize::MAX).min(self.sound.len());
-        self.sound = self.sound[..kept].into();
-        self.forget_transcript();
+        let kept = usize::try_from(self.samples).unwrap_or(usize::MAX).min(self.pcm.len());
+        self.pcm = self.pcm[..kept].into();
+        self.drop_transcript();
     }
 
-    /// Forgets the words of a spoken answer, as nobody knows which of them were heard.
-    pub(crate) fn forget_transcript(&mut self) {
+    /// Drops the transcript of a spoken answer, since the played part of it is unknown.
+    pub(crate) fn drop_transcript(&mut self) {
         if let ItemBody::Message { content, .. } = &mut self.item.body {
             for part in content {
                 if let ContentPart::Audio { transcript, .. } = part {
@@ -103,14 +103,16 @@ impl ConversationEntry {
     fn tokens(&self) -> Tokens {
         let text = text_tokens(&self.text());
         match self.role() {
-            Some(Role::User) if self.samples > 0 => Tokens { text: 0, audio: heard_tokens(self.samples) },
-            Some(Role::Assistant) => Tokens { text, audio: spoken_tokens(self.samples) },
+            Some(Role::User) if self.samples > 0 => {
+                Tokens { text: 0, audio: input_audio_tokens(self.samples) }
+            }
+            Some(Role::Assistant) => Tokens { text, audio: output_audio_tokens(self.samples) },
             Some(Role::User | Role::System | Role::Other(_)) | None => Tokens { text, audio: 0 },
         }
     }
 }
 
-/// Returns the bytes of all texts and data in an item, without sound.
+/// Returns the size of all texts and data in an item, without audio.
 pub(crate) fn text_bytes(item: &Item) -> usize {
     let object = |fields: &Unknown| if fields.is_empty() { 0 } else { json!(fields).to_string().len() };
     let part = |part: &ContentPart| match part {
@@ -133,14 +135,14 @@ pub(crate) fn text_bytes(item: &Item) -> usize {
     body + object(&item.unknown)
 }
 
-/// All items, in order.
+/// The conversation, in order.
 #[derive(Debug, Default)]
 pub(crate) struct Conversation {
     entries: Vec<ConversationEntry>,
 }
 
 impl Conversation {
-    /// Returns whether nothing has been said.
+    /// Returns whether there are no items.
     pub(crate) fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
@@ -150,17 +152,17 @@ impl Conversation {
         self.entries.iter().find(|entry| entry.id() == id)
     }
 
-    /// Returns the item with this id, to change it.
+    /// Returns the item with this id for modification.
     pub(crate) fn find_mut(&mut self, id: &str) -> Option<&mut ConversationEntry> {
         self.entries.iter_mut().find(|entry| entry.id() == id)
     }
 
-    /// Returns the items that are no instructions, the last one first.
-    pub(crate) fn said(&self) -> impl Iterator<Item = &ConversationEntry> {
+    /// Returns the items other than instructions, the latest first.
+    pub(crate) fn recent_items(&self) -> impl Iterator<Item = &ConversationEntry> {
         self.entries.iter().rev().filter(|entry| entry.role() != Some(&Role::System))
     }
 
-    /// Returns the id of the item before the one with this id.
+    /// Returns the id of the preceding item.
     pub(crate) fn before(&self, id: &str) -> Option<String> {
         let index = self.index(id)?.checked_sub(1)?;
         Some(self.entries[index].id().to_owned())
@@ -180,12 +182,12 @@ impl Conversation {
         self.entries.last().map(|entry| entry.id().to_owned())
     }
 
-    /// Returns whether the assistant has spoken.
-    pub(crate) fn holds_speech(&self) -> bool {
+    /// Returns whether it contains a spoken answer.
+    pub(crate) fn has_spoken_answer(&self) -> bool {
         self.entries.iter().any(ConversationEntry::is_spoken_answer)
     }
 
-    /// Returns the tokens of everything.
+    /// Returns the tokens of all items.
     pub(crate) fn tokens(&self) -> Tokens {
         self.entries.iter().map(ConversationEntry::tokens).fold(Tokens::default(), |sum, tokens| Tokens {
             text: sum.text + tokens.text,
@@ -193,19 +195,20 @@ impl Conversation {
         })
     }
 
-    /// Adds an item of the endpoint's own at the end and returns the id of the one before. In a full
-    /// conversation it takes the place of the oldest item, as `truncation: "auto"` does it.
+    /// Appends an item of the endpoint and returns its predecessor's id. In a full conversation it replaces
+    /// the oldest item, as with `truncation: "auto"`.
     pub(crate) fn push(&mut self, entry: ConversationEntry) -> Option<String> {
         let previous = self.last_id();
         if self.entries.len() >= MAX_ITEMS {
             self.entries.remove(0);
         }
         self.entries.push(entry);
-        self.forget_old_sound();
+        self.drop_old_audio();
         previous
     }
 
-    /// Adds an item of the client's behind `previous` (`root` is the beginning) and returns the id of the one before.
+    /// Inserts an item of the client after `previous` (`root` is the beginning) and returns its predecessor's
+    /// id.
     pub(crate) fn insert(
         &mut self,
         previous: Option<&str>,
@@ -229,7 +232,7 @@ impl Conversation {
             }
         };
         self.entries.insert(index, entry);
-        self.forget_old_sound();
+        self.drop_old_audio();
         Ok(index.checked_sub(1).map(|before| self.entries[before].id().to_owned()))
     }
 
@@ -246,7 +249,7 @@ impl Conversation {
         Err(ClientError::value("item", message))
     }
 
-    /// Removes an item; tells whether it was there.
+    /// Removes an item; returns whether it existed.
     pub(crate) fn remove(&mut self, id: &str) -> bool {
         let index = self.index(id);
         index.map(|index| self.entries.remove(index)).is_some()
@@ -256,15 +259,15 @@ impl Conversation {
         self.entries.iter().position(|entry| entry.id() == id)
     }
 
-    fn forget_old_sound(&mut self) {
+    fn drop_old_audio(&mut self) {
         let mut room = MAX_SAMPLES;
         for entry in self.entries.iter_mut().rev() {
-            if entry.sound.len() > room {
-                // Of a single item that is too long its beginning is kept.
+            if entry.pcm.len() > room {
+                // Of a single item that is too long, the beginning is kept.
                 let kept = if room == MAX_SAMPLES { room } else { 0 };
-                entry.sound = entry.sound[..kept].into();
+                entry.pcm = entry.pcm[..kept].into();
             }
-            room -= entry.sound.len();
+            room -= entry.pcm.len();
         }
     }
 }
@@ -297,13 +300,13 @@ mod tests {
     }
 
     #[test]
-    fn the_sound_of_a_conversation_is_bounded() {
+    fn the_audio_of_a_conversation_is_bounded() {
         let mut conversation = Conversation::default();
         for id in 0..2 {
-            let sound: Arc<[i16]> = vec![1; MAX_SAMPLES + id].into();
-            conversation.push(ConversationEntry { sound, ..entry(id, "") });
+            let pcm: Arc<[i16]> = vec![1; MAX_SAMPLES + id].into();
+            conversation.push(ConversationEntry { pcm, ..entry(id, "") });
         }
-        let kept: Vec<usize> = conversation.entries.iter().map(|entry| entry.sound.len()).collect();
-        assert_eq!(kept, [0, MAX_SAMPLES], "the beginning of the last one, which is too long by itself");
+        let kept: Vec<usize> = conversation.entries.iter().map(|entry| entry.pcm.len()).collect();
+        assert_eq!(kept, [0, MAX_SAMPLES], "the beginning of the last one, which alone is too long");
     }
 }

@@ -1,4 +1,4 @@
-//! The thin loop around the machine: the WebSocket, the clock, and nothing that decides.
+//! I/O loop around the machine: WebSocket, clock and speech synthesis.
 
 use std::collections::HashMap;
 use std::time::{Duration, UNIX_EPOCH};
@@ -14,10 +14,10 @@ use crate::server::demo::ids::IdGenerator;
 use crate::server::demo::machine::{Machine, MachineAction, MachineInput, MachineSetup};
 use crate::server::demo::voice::speech::{self, SpeechTask};
 
-/// Real servers ping about every 20 s.
+/// Interval of pings; real servers ping about every 20 s.
 const PING_INTERVAL: Duration = Duration::from_secs(20);
 
-/// How long a client may take to read the last messages and to answer a close frame.
+/// Time limit for a client to read the last messages and answer a close frame.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Serves an open WebSocket until either side ends it.
@@ -33,16 +33,17 @@ where
         unix_time: UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs()),
         seed: IdGenerator::random_seed(),
     });
-    let ending = converse(&mut machine, &mut socket, options).await;
+    let ending = run_machine(&mut machine, &mut socket, options).await;
     match ending {
         ConnectionEnd::Gone => {
             let _ = timeout(CLOSE_TIMEOUT, socket.flush()).await;
         }
         ConnectionEnd::Close(code, reason) => {
             socket.queue_close(code, &reason);
-            // Nothing is read before all is written: what a client sends that does not read would pile up again.
+            // Write everything before reading: messages of a client that does not read would accumulate
+            // again.
             if timeout(CLOSE_TIMEOUT, socket.flush()).await.is_ok() {
-                let _ = timeout(CLOSE_TIMEOUT, linger(socket)).await;
+                let _ = timeout(CLOSE_TIMEOUT, await_close(socket)).await;
             }
         }
         ConnectionEnd::Broken(text) => {
@@ -55,9 +56,9 @@ where
     }
 }
 
-/// Waits for the client's close frame, then for the end of the stream: a socket that is closed with unread bytes
-/// is reset, and the client may lose the close frame.
-async fn linger<S: AsyncRead + AsyncWrite + Unpin>(mut socket: Socket<S>) {
+/// Waits for the client's close frame and the end of the stream: closing a socket with unread bytes resets
+/// it, and the client may lose the close frame.
+async fn await_close<S: AsyncRead + AsyncWrite + Unpin>(mut socket: Socket<S>) {
     socket.read_to_end().await;
     let mut stream = socket.into_stream();
     let _ = stream.shutdown().await;
@@ -65,7 +66,7 @@ async fn linger<S: AsyncRead + AsyncWrite + Unpin>(mut socket: Socket<S>) {
     while let Ok(1..) = stream.read(&mut unread).await {}
 }
 
-/// Returns the header of a text frame and half of what it announces (RFC 6455, section 5.2).
+/// Returns the header of a text frame and half of its payload (RFC 6455, section 5.2).
 fn half_frame(text: &str) -> Vec<u8> {
     let length = u16::try_from(text.len()).unwrap_or(u16::MAX).max(126);
     let mut frame = vec![0x81, 126];
@@ -74,18 +75,18 @@ fn half_frame(text: &str) -> Vec<u8> {
     frame
 }
 
-/// How a connection ends.
+/// Manner in which a connection ends.
 enum ConnectionEnd {
     /// The client is gone, or the machine dropped it.
     Gone,
-    /// A close frame is to be sent, and the client's to be awaited.
+    /// Send a close frame and wait for the client's.
     Close(u16, String),
-    /// The connection is to break behind half of this message.
+    /// Break the connection after half of this message.
     Broken(String),
 }
 
-/// Runs the machine until the connection ends. Speech in the making ends with it.
-async fn converse<S>(
+/// Runs the machine until the connection ends, which also cancels pending speech synthesis.
+async fn run_machine<S>(
     machine: &mut Machine,
     socket: &mut Socket<S>,
     options: &EndpointOptions,
@@ -101,9 +102,9 @@ where
         for action in machine.handle(start.elapsed(), input) {
             let queued = match action {
                 MachineAction::Send(text) => socket.queue(text),
-                MachineAction::Say(order) => {
-                    let (job, engine) = (order.job, options.voice);
-                    let handle = speeches.tasks.spawn(async move { speech::make(engine, &order).await });
+                MachineAction::Synthesize(request) => {
+                    let (job, engine) = (request.job, options.voice);
+                    let handle = speeches.tasks.spawn(async move { speech::make(engine, &request).await });
                     speeches.handles.insert(job, handle);
                     Ok(())
                 }
@@ -116,13 +117,14 @@ where
                 MachineAction::SendHalf(text) => return ConnectionEnd::Broken(text),
             };
             if queued.is_err() {
-                // The rest of the queue would not be read in time, but a client that wakes up learns why.
+                // A stuck client cannot read the queue in time, but after recovering it learns the reason.
                 socket.clear_queue();
                 return ConnectionEnd::Close(1008, "too many unread messages".to_owned());
             }
         }
         let deadline = machine.deadline().map(|due| start + due);
-        // Cancel-safe because a dropped branch loses nothing: see `Socket::next`; join sets and intervals are.
+        // Cancel-safe because a dropped branch loses nothing (see `Socket::next`); join sets and intervals
+        // are, too.
         input = tokio::select! {
             received = socket.next() => match received {
                 Received::Text(text) => MachineInput::Text(text.as_str().to_owned()),
@@ -131,12 +133,12 @@ where
                     socket.clear_queue();
                     return ConnectionEnd::Close(code, reason.to_owned());
                 }
-                // The answer to the client's close frame is written when the queue is flushed.
+                // The answer to the client's close frame is sent when the queue is flushed.
                 Received::Closed => return ConnectionEnd::Gone,
             },
-            Some(speech) = speeches.next() => MachineInput::Spoken(speech),
+            Some(speech) = speeches.next() => MachineInput::Synthesized(speech),
             () = sleep_until(deadline) => MachineInput::Tick,
-            // A full queue is noticed with the next message.
+            // A full queue is detected with the next message.
             _ = ping.tick() => { let _ = socket.queue_ping(); MachineInput::Tick },
         };
     }
@@ -149,7 +151,7 @@ async fn sleep_until(deadline: Option<Instant>) {
     }
 }
 
-/// Speech that is being made; dropping it ends the programs that make it.
+/// Pending speech synthesis; dropping it ends the synthesizers.
 #[derive(Default)]
 struct SpeechTasks {
     tasks: JoinSet<SpeechTask>,
@@ -163,10 +165,10 @@ impl SpeechTasks {
         }
     }
 
-    /// Returns the next speech that is done; `None` while none is being made.
+    /// Returns the next finished speech; `None` if none is pending.
     async fn next(&mut self) -> Option<SpeechTask> {
         loop {
-            // A task that was cancelled has nothing to return.
+            // A cancelled task returns nothing.
             if let Ok(speech) = self.tasks.join_next().await? {
                 self.handles.remove(&speech.job);
                 return Some(speech);

@@ -1,20 +1,20 @@
-//! The ways in which the endpoint misbehaves on request, for tests of clients.
+//! Simulated faults of the endpoint, for tests of clients.
 
 use std::str::FromStr;
 use std::time::Duration;
 
 use thiserror::Error;
 
-/// One way to misbehave.
+/// A simulated fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// `session.created` comes so much later.
+    /// `session.created` is delayed.
     Late(Duration),
-    /// `session.created` never comes.
+    /// `session.created` is omitted.
     NoSessionCreated,
-    /// `session.updated` never comes.
+    /// `session.updated` is omitted.
     NoSessionUpdated,
-    /// `output_item.*`, `content_part.*` and the items of answers are left out.
+    /// `output_item.*`, `content_part.*` and the items of answers are omitted.
     NoItemEvents,
     /// The connection is closed with this code in the middle of an answer.
     Close(u16),
@@ -22,67 +22,67 @@ pub enum Fault {
     Drop,
     /// Half a message is sent in the middle of an answer, then the connection breaks.
     HalfMessage,
-    /// Nothing is said any more from the middle of an answer on.
+    /// The endpoint falls silent in the middle of an answer.
     Silence,
-    /// Events and fields that no specification knows are mixed in.
-    Strangers,
-    /// `error` is a string in place of an object.
+    /// Events and fields unknown to any specification are mixed in.
+    UnknownEvents,
+    /// `error` is a string instead of an object.
     ErrorString,
-    /// The key is refused after the upgrade: an `error`, then close 3000.
+    /// The key is rejected after the upgrade: an `error`, then close 3000.
     RefuseKey,
-    /// The key is refused before the upgrade: HTTP 401.
+    /// The key is rejected before the upgrade: HTTP 401.
     Refuse401,
-    /// The model is refused after the upgrade: an `error`, then close 4000.
+    /// The model is rejected after the upgrade: an `error`, then close 4000.
     RefuseModel,
-    /// The beta dialect is refused after the upgrade: an `error`, then close 4000.
+    /// The beta dialect is rejected after the upgrade: an `error`, then close 4000.
     RefuseBeta,
-    /// The answer pauses for so long in its middle.
+    /// The answer pauses in the middle.
     Stall(Duration),
-    /// The whole answer comes at once.
+    /// The whole answer is sent at once.
     Burst,
-    /// The answer comes at the pace of real time, so far ahead of it.
+    /// The answer is sent in real time, ahead of playback by this lead.
     Lead(Duration),
-    /// The answer comes at the pace of real time, each piece of sound up to so much too early or too late. What
-    /// [`Fault::Lead`] has it ahead by comes together.
+    /// The answer is sent in real time, each audio delta early or late by up to this much. The lead of
+    /// [`Fault::Lead`] is sent at once.
     Jitter(Duration),
-    /// Audio deltas split a sample between them.
+    /// Samples are split across audio deltas.
     OddBytes,
-    /// The transcript of the user's speech comes after the answer to it.
+    /// The transcript of the user's speech follows the answer.
     TranscriptLate,
-    /// The session ends so long after its start, as if its maximum duration were reached.
+    /// The session expires this long after its start.
     Expire(Duration),
-    /// Sessions are so short, and say so.
+    /// Sessions have this maximum duration, and announce it.
     Limit(Duration),
-    /// Ids are counted, from 1 again on each connection.
+    /// Ids are counted, from 1 on each connection.
     CountedIds,
 }
 
-/// All the ways in which an endpoint misbehaves; none by default.
+/// A set of simulated faults; empty by default.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Faults {
     list: Vec<Fault>,
 }
 
-/// Why a list of faults could not be read.
+/// Invalid list of faults.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum FaultError {
-    /// There is no such fault.
-    #[error("no fault is named '{name}'; there are {}", NAMES.join(", "))]
+    /// Unknown name.
+    #[error("unknown fault '{name}'; known faults: {}", NAMES.join(", "))]
     Unknown {
-        /// What was asked for.
+        /// The name as given.
         name: String,
     },
-    /// The number behind the name makes no sense.
-    #[error("the fault '{name}' needs a whole number behind '=', not '{value}'")]
+    /// Invalid number.
+    #[error("fault '{name}' needs a whole number after '=', not '{value}'")]
     Number {
-        /// Which fault.
+        /// Name of the fault.
         name: String,
-        /// What stood there.
+        /// The value as given.
         value: String,
     },
 }
 
-/// What [`Faults::parse`] understands; a number can be left out.
+/// Names accepted by [`Faults::parse`]; numbers are optional.
 pub const NAMES: [&str; 23] = [
     "late=MS",
     "no-session-created",
@@ -110,10 +110,10 @@ pub const NAMES: [&str; 23] = [
 ];
 
 impl Faults {
-    /// Reads names divided by commas, such as `strangers,stall=500`; `_` means the same as `-`.
+    /// Parses comma-separated names such as `strangers,stall=500`; `_` equals `-`.
     ///
     /// # Errors
-    /// Fails when a name is unknown or a number is not one.
+    /// When a name is unknown or a number is invalid.
     pub fn parse(text: &str) -> Result<Self, FaultError> {
         let list = text
             .split(',')
@@ -131,12 +131,12 @@ impl Faults {
         self
     }
 
-    /// Returns whether `fault` is among them.
+    /// Returns whether `fault` is in the set.
     pub(crate) fn has(&self, fault: Fault) -> bool {
         self.list.contains(&fault)
     }
 
-    /// Returns what `pick` finds in the first fault it knows.
+    /// Returns the result of `pick` for the first fault it accepts.
     pub(crate) fn find<T>(&self, pick: impl Fn(&Fault) -> Option<T>) -> Option<T> {
         self.list.iter().find_map(pick)
     }
@@ -150,8 +150,8 @@ impl FromStr for Faults {
     }
 }
 
-/// Nobody waits longer than an hour.
-const LONGEST_MS: u64 = 3_600_000;
+/// Maximum duration of a fault: an hour.
+const MAX_MS: u64 = 3_600_000;
 
 fn parse_one(part: &str) -> Result<Fault, FaultError> {
     let (name, value) = part.split_once('=').unwrap_or((part, ""));
@@ -162,7 +162,7 @@ fn parse_one(part: &str) -> Result<Fault, FaultError> {
             .parse::<u64>()
             .map_err(|_| FaultError::Number { name: name.clone(), value: value.to_owned() }),
     };
-    let millis = |default| number(default).map(|ms| Duration::from_millis(ms.min(LONGEST_MS)));
+    let millis = |default| number(default).map(|ms| Duration::from_millis(ms.min(MAX_MS)));
     Ok(match name.as_str() {
         "late" => Fault::Late(millis(1_000)?),
         "no-session-created" => Fault::NoSessionCreated,
@@ -177,7 +177,7 @@ fn parse_one(part: &str) -> Result<Fault, FaultError> {
         "drop" => Fault::Drop,
         "half-message" => Fault::HalfMessage,
         "silence" => Fault::Silence,
-        "strangers" => Fault::Strangers,
+        "strangers" => Fault::UnknownEvents,
         "error-string" => Fault::ErrorString,
         "refuse-key" => Fault::RefuseKey,
         "refuse-401" => Fault::Refuse401,
@@ -201,7 +201,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_name_that_is_offered_can_be_asked_for() {
+    fn every_known_name_is_accepted() {
         for name in NAMES {
             let name = name.replace("=MS", "=20").replace("=CODE", "=4000");
             assert_eq!(Faults::parse(&name).map(|faults| faults.list.len()), Ok(1), "{name}");
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn several_faults_are_divided_by_commas() {
+    fn several_faults_are_separated_by_commas() {
         let faults = Faults::parse("stall = 20, error_string").unwrap();
         let expected =
             Faults::default().with(Fault::Stall(Duration::from_millis(20))).with(Fault::ErrorString);
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_name_or_number_is_told() {
+    fn an_unknown_name_or_number_is_reported() {
         assert!(Faults::parse("boom").unwrap_err().to_string().contains("'boom'"));
         assert!(Faults::parse("close=70000").unwrap_err().to_string().contains("70000"));
         assert!(Faults::parse("late=soon").unwrap_err().to_string().contains("soon"));

@@ -1,49 +1,49 @@
-//! Names for events, items and responses that look like those of real servers.
+//! Ids of events, items and responses in the style of real servers.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-/// Real ids have 21 letters behind the prefix; the whole must stay within the 32 of an item id.
+/// Letters after the prefix, as in real ids; an item id has at most 32 characters.
 const LETTERS: usize = 21;
 
-/// Makes ids; the same seed makes the same ids.
+/// Generates ids; equal seeds give equal ids.
 #[derive(Clone, Debug)]
 pub(crate) struct IdGenerator {
     state: u64,
-    manner: IdStyle,
+    mode: IdStyle,
 }
 
-/// What stands behind the prefix.
+/// Form of the part after the prefix.
 #[derive(Clone, Debug)]
 enum IdStyle {
-    /// Letters that do not come again.
+    /// Random letters.
     Letters,
-    /// How many there were with the prefix.
+    /// A count per prefix.
     Count(HashMap<String, u64>),
 }
 
 impl IdGenerator {
-    /// Starts from `seed`.
+    /// Creates a generator from `seed`.
     pub(crate) fn new(seed: u64) -> Self {
-        // The generator stands still at zero.
-        Self { state: seed.max(1), manner: IdStyle::Letters }
+        // The generator is stuck at zero.
+        Self { state: seed.max(1), mode: IdStyle::Letters }
     }
 
-    /// Counts from 1, as small servers do.
+    /// Creates a generator that counts from 1, as small servers do.
     pub(crate) fn counted() -> Self {
-        Self { manner: IdStyle::Count(HashMap::new()), ..Self::new(1) }
+        Self { mode: IdStyle::Count(HashMap::new()), ..Self::new(1) }
     }
 
-    /// Starts from a seed of the operating system.
+    /// Returns a seed from the operating system.
     pub(crate) fn random_seed() -> u64 {
         RandomState::new().hash_one(0)
     }
 
     /// Returns a new id with `prefix`, such as `item` for `item_…`.
     pub(crate) fn next(&mut self, prefix: &str) -> String {
-        match &mut self.manner {
+        match &mut self.mode {
             IdStyle::Letters => format!("{prefix}_{}", self.letters(LETTERS)),
             IdStyle::Count(counts) => {
                 let count = counts.entry(prefix.to_owned()).or_default();
@@ -53,7 +53,7 @@ impl IdGenerator {
         }
     }
 
-    /// Returns the padding that real servers put into each delta as `obfuscation`.
+    /// Returns the padding that real servers add to each delta as `obfuscation`.
     pub(crate) fn padding(&mut self) -> String {
         let count = 1 + usize::try_from(self.step() % 16).unwrap_or(0);
         self.letters(count)
@@ -65,7 +65,7 @@ impl IdGenerator {
             .collect()
     }
 
-    // xorshift64*: good enough for names, and no dependency.
+    // xorshift64*: sufficient for ids, and needs no dependency.
     fn step(&mut self) -> u64 {
         self.state ^= self.state >> 12;
         self.state ^= self.state << 25;
@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_differ_and_fit_into_an_item_id() {
+    fn ids_are_unique_and_fit_into_an_item_id() {
         let mut ids = IdGenerator::new(7);
         let made: HashSet<String> = (0..1_000).map(|_| ids.next("event")).collect();
         assert_eq!(made.len(), 1_000);
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn counted_ids_begin_with_one_for_each_prefix() {
+    fn counted_ids_start_at_one_for_each_prefix() {
         let mut ids = IdGenerator::counted();
         let made = ["item", "resp", "item"].map(|prefix| ids.next(prefix));
         assert_eq!(made, ["item_1", "resp_1", "item_2"]);

@@ -1,19 +1,18 @@
-//! The embedded endpoint: a Realtime server of both dialects that measures speech and plays it back.
+//! The embedded endpoint: a Realtime server for all dialects that measures speech and plays it back.
 //!
-//! It is what `rtvoice serve` runs and what `--demo` uses inside the process. It knows no words: in
-//! voice it says how long it heard somebody speak and plays that back, in text it answers from its
-//! own help, as a transcriber it tells what it measured. It never uses the client's session: it is
-//! the other side, and must not share a mistake with it.
+//! It runs as `rtvoice serve`, and in-process for `--demo`. It does not recognise words: to speech it answers
+//! with the measured duration and a playback, to text with its own help, and as a transcriber it sends its
+//! measurements. It never uses the client's session, so that client and server cannot share a mistake.
 //!
-//! [`attend`] serves one stream, [`serve`] a listener. Everything that decides is in the machine,
-//! which is pure and knows no clock; only `drive` and `speech` touch the outside.
+//! [`serve_connection`] serves one stream, [`serve`] a listener. All decisions are in the machine, which is
+//! pure and has no clock; only `drive` and `speech` do I/O.
 
 pub mod faults;
 pub mod script;
 mod ids;
-mod mistake;
+mod client_error;
 mod check;
-mod effective;
+mod active_settings;
 mod usage;
 mod conversation;
 mod answer;
@@ -21,7 +20,7 @@ mod machine;
 mod drive;
 pub mod http;
 pub mod voice;
-pub mod hearing;
+pub mod input_audio;
 pub mod function_calls;
 #[cfg(test)]
 mod connection_tests;
@@ -38,23 +37,23 @@ use crate::secret::Secret;
 use crate::server::demo::faults::Faults;
 use crate::server::demo::http::origin::{AllowList, Host, Origin};
 
-/// How the endpoint behaves.
+/// Behaviour of the endpoint.
 #[derive(Clone, Debug)]
 pub struct EndpointOptions {
-    /// Host names a listener answers to besides those of its address.
+    /// Host names accepted by a listener, in addition to those of its address.
     pub allow_hosts: Vec<Host>,
-    /// Web origins whose pages may connect to a listener besides its own.
+    /// Web origins whose pages may connect to a listener, in addition to its own.
     pub allow_origins: Vec<Origin>,
-    /// What speaks.
+    /// Source of the endpoint's speech.
     pub voice: VoiceEngine,
-    /// How many times faster than real time answers are sent, at least 0.01; infinity is all at once.
+    /// Speed of answers relative to real time, at least 0.01; infinity sends everything at once.
     pub pace: f64,
-    /// The key that clients must show; without one everybody is welcome.
+    /// Key that clients must send; without one every client is accepted.
     pub key: Option<Secret>,
-    /// The dialect spoken whatever the client asks for; `None` means beta to clients that send
-    /// `OpenAI-Beta: realtime=v1` and GA to all others.
+    /// Dialect regardless of the client's request; `None` means beta for clients that send `OpenAI-Beta:
+    /// realtime=v1` and GA for all others.
     pub dialect: Option<Dialect>,
-    /// In which ways it misbehaves.
+    /// Simulated faults.
     pub faults: Faults,
 }
 
@@ -72,45 +71,46 @@ impl Default for EndpointOptions {
     }
 }
 
-/// What makes the demo's speech.
+/// Source of the demo's speech.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum VoiceEngine {
-    /// The `espeak-ng` program where it is on the `PATH`, else the clips.
+    /// `espeak-ng` if it is on the `PATH`, else the recorded clips.
     #[default]
     Auto,
-    /// The `espeak-ng` program; clips where it fails.
+    /// `espeak-ng`, or the clips if it fails.
     EspeakNg,
-    /// The clips inside this program.
+    /// The clips embedded in this program.
     Clips,
 }
 
-/// How long the endpoint waits after a failed `accept`, such as when file descriptors ran out.
+/// Pause after a failed `accept`, for example if file descriptors ran out.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Connections at once, handshakes included. One can take about 200 MB if its client wants it to, most take
-/// less than 1 MB; more than this many at once is a client that leaks them.
+/// Maximum number of connections, handshakes included. A client can make one take about 200 MB; most take
+/// less than 1 MB. More than this many at once indicate a client that leaks them.
 const MAX_CONNECTIONS: usize = 128;
 
-/// Connections above [`MAX_CONNECTIONS`] that are answered with 503 at once; others are closed without a word.
+/// Maximum number of connections above [`MAX_CONNECTIONS`] that are answered with 503; others are closed
+/// without an answer.
 const MAX_REFUSALS: usize = 32;
 
-/// Serves the connections of `listener` until it is dropped, and all connections with it. What reaches it
-/// must name one of its addresses, and a web page must be of an allowed origin (see [`http::origin`]).
+/// Serves the connections of `listener`; dropping the future closes all of them. Requests must name one of
+/// the listener's addresses, and web pages must have an allowed origin (see [`http::origin`]).
 pub async fn serve(listener: TcpListener, options: Arc<EndpointOptions>) {
-    // A bound listener has an address.
+    // A bound listener always has an address.
     let Ok(address) = listener.local_addr() else { return };
     let allowed = Arc::new(AllowList::new(address, &options.allow_hosts, &options.allow_origins));
     let mut connections = JoinSet::new();
     let mut refusals = JoinSet::new();
     loop {
         tokio::select! {
-            // Cancel-safe because `accept` is: a connection is either returned or still waiting.
+            // Cancel-safe because `accept` is: a connection is either returned or still pending.
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) if connections.len() < MAX_CONNECTIONS => {
-                    // Deltas are small and many; waiting to fill a packet would only delay them.
+                    // Deltas are small and frequent; waiting for a full packet would only delay them.
                     let _ = stream.set_nodelay(true);
                     let (options, allowed) = (Arc::clone(&options), Arc::clone(&allowed));
-                    connections.spawn(async move { attend_from(stream, &options, Some(&allowed)).await });
+                    connections.spawn(async move { serve_stream(stream, &options, Some(&allowed)).await });
                 }
                 Ok((stream, _)) if refusals.len() < MAX_REFUSALS => {
                     refusals.spawn(http::handshake::refuse_as_full(stream));
@@ -124,13 +124,13 @@ pub async fn serve(listener: TcpListener, options: Arc<EndpointOptions>) {
     }
 }
 
-/// Serves one connection, from the HTTP request to the end of the stream. Any `Host` and `Origin` is accepted:
-/// the caller knows where the stream comes from.
+/// Serves one connection, from the HTTP request to the end of the stream. Accepts any `Host` and `Origin`,
+/// since the caller knows the origin of the stream.
 pub async fn serve_connection<S: AsyncRead + AsyncWrite + Unpin>(stream: S, options: Arc<EndpointOptions>) {
-    attend_from(stream, &options, None).await;
+    serve_stream(stream, &options, None).await;
 }
 
-async fn attend_from<S>(mut stream: S, options: &EndpointOptions, allowed: Option<&AllowList>)
+async fn serve_stream<S>(mut stream: S, options: &EndpointOptions, allowed: Option<&AllowList>)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {

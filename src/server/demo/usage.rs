@@ -1,37 +1,37 @@
-//! What an answer would cost, by the documented rates.
+//! Token usage of answers and transcriptions, by the documented rates.
 
 use crate::protocol::events::response::{TokenDetails, Usage};
 use crate::protocol::events::server::TranscriptionUsage;
 
-/// Real servers cache the beginning of the input in steps of so many tokens.
+/// Step of cached input tokens on real servers.
 const CACHE_STEP: u64 = 64;
 
-/// Returns the tokens of written text: about four characters each.
+/// Returns the tokens of text: about four characters each.
 pub(crate) fn text_tokens(text: &str) -> u64 {
     (text.chars().count() as u64).div_ceil(4)
 }
 
-/// Returns the tokens of what the user said: one in 100 ms.
-pub(crate) fn heard_tokens(samples: u64) -> u64 {
+/// Returns the tokens of input audio: one per 100 ms.
+pub(crate) fn input_audio_tokens(samples: u64) -> u64 {
     samples.div_ceil(2_400)
 }
 
-/// Returns the tokens of what the assistant said: one in 50 ms.
-pub(crate) fn spoken_tokens(samples: u64) -> u64 {
+/// Returns the tokens of output audio: one per 50 ms.
+pub(crate) fn output_audio_tokens(samples: u64) -> u64 {
     samples.div_ceil(1_200)
 }
 
-/// Tokens of text and of sound.
+/// Tokens by modality.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tokens {
-    /// Of text.
+    /// Text.
     pub(crate) text: u64,
-    /// Of sound.
+    /// Audio.
     pub(crate) audio: u64,
 }
 
 impl Tokens {
-    /// Both together.
+    /// Returns the sum.
     pub(crate) fn total(self) -> u64 {
         self.text + self.audio
     }
@@ -41,7 +41,7 @@ impl Tokens {
     }
 }
 
-/// Returns the usage of an answer to `input`, of which `before` was sent in the turn before.
+/// Returns the usage of an answer to `input`; `previous` is the input of the previous answer.
 pub(crate) fn of_response(input: Tokens, before: Tokens, output: Tokens) -> Usage {
     let step = |tokens: u64| tokens / CACHE_STEP * CACHE_STEP;
     let cached =
@@ -58,12 +58,12 @@ pub(crate) fn of_response(input: Tokens, before: Tokens, output: Tokens) -> Usag
     }
 }
 
-/// Returns the usage of the transcription of `samples` by `model`: by time or by tokens.
+/// Returns the usage of a transcription of `samples` by `model`: by time or by tokens.
 pub(crate) fn of_transcription(model: Option<&str>, samples: u64, transcript: &str) -> TranscriptionUsage {
     if !model.is_some_and(|model| model.starts_with("gpt-4o")) {
         return TranscriptionUsage::Duration(samples.div_ceil(24_000) as f64);
     }
-    let (input, output) = (heard_tokens(samples), text_tokens(transcript));
+    let (input, output) = (input_audio_tokens(samples), text_tokens(transcript));
     TranscriptionUsage::Tokens(Box::new(Usage {
         total_tokens: Some(input + output),
         input_tokens: Some(input),
@@ -78,12 +78,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_minute_costs_what_is_documented() {
-        assert_eq!((heard_tokens(24_000 * 60), spoken_tokens(24_000 * 60)), (600, 1_200));
+    fn a_minute_costs_the_documented_tokens() {
+        assert_eq!((input_audio_tokens(24_000 * 60), output_audio_tokens(24_000 * 60)), (600, 1_200));
     }
 
     #[test]
-    fn what_is_cached_is_a_part_of_the_input() {
+    fn cached_tokens_are_part_of_the_input() {
         let input = Tokens { text: 100, audio: 700 };
         let usage = of_response(input, Tokens { text: 90, audio: 900 }, Tokens { text: 5, audio: 7 });
         assert_eq!(usage.cached.text, Some(64));

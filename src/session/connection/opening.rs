@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::protocol::dialect::Dialect;
 use crate::protocol::events::client::ClientBody;
-use crate::protocol::events::server::ErrorInfo;
+use crate::protocol::events::error::ErrorInfo;
 use crate::protocol::settings::{SessionInfo, SessionSettings};
 use crate::session::errors::{RequestKind, describe};
 use crate::session::io::{ConnectionState, Deadline, EndReason, Failure, Notice, Ready, Reason};

@@ -8,9 +8,9 @@ use std::time::Duration;
 use crate::protocol::close::{CloseCause, is_valid_close_code};
 use crate::protocol::dialect::Dialect;
 use crate::protocol::events::client::ClientBody;
+use crate::protocol::events::error::ErrorInfo;
 use crate::protocol::events::item::Item;
 use crate::protocol::events::response::ResponseConfig;
-use crate::protocol::events::server::ErrorInfo;
 use crate::session::connection::deduplication::EventDeduplicator;
 use crate::session::errors::{RequestKind, SentRequests, describe};
 use crate::session::io::{

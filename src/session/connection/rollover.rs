@@ -10,7 +10,8 @@ use crate::dsp::frame::Frame;
 use crate::dsp::level::rms_dbfs;
 use crate::protocol::dialect::Dialect;
 use crate::protocol::events::client::ClientBody;
-use crate::protocol::events::server::{ErrorInfo, ServerBody, ServerEvent};
+use crate::protocol::events::error::ErrorInfo;
+use crate::protocol::events::server::{ServerBody, ServerEvent};
 use crate::session::connection::deduplication::EventDeduplicator;
 use crate::session::connection::opening::{NextAction, Opening};
 use crate::session::connection::reconnect::LONGEST_ASKED;
@@ -188,7 +189,7 @@ impl Session {
             return;
         }
         match self.rollover.step {
-            RolloverStage::Open(..) if error.is_of_server() => self.next_failed(now, &describe(error)),
+            RolloverStage::Open(..) if error.is_server_failure() => self.next_failed(now, &describe(error)),
             RolloverStage::Open(..) => {
                 self.next_further(now, |opening, plan| opening.refused(now, error, &mut plan.settings));
             }

@@ -7,8 +7,9 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use crate::protocol::events::error::ErrorInfo;
 use crate::protocol::events::item::{ContentPart, Item, ItemBody, Role};
-use crate::protocol::events::server::{ErrorInfo, Segment};
+use crate::protocol::events::server::Segment;
 use crate::protocol::value::FieldUpdate;
 use crate::session::Session;
 use crate::session::errors::describe;

@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use crate::protocol::events::error::ErrorInfo;
 use crate::protocol::events::response::ResponseConfig;
-use crate::protocol::events::server::ErrorInfo;
 use crate::session::io::{Deadline, Reason};
 use crate::session::metering::latency::PreviousResponse;
 

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use crate::protocol::events::client::ClientBody;
+use crate::protocol::events::error::ErrorInfo;
 use crate::protocol::events::item::{ContentPart, Item, ItemBody, Role};
 use crate::protocol::events::response::{Response, ResponseConfig, ResponseStatus};
-use crate::protocol::events::server::{ContentLocation, ErrorInfo};
+use crate::protocol::events::server::ContentLocation;
 use crate::session::Session;
 use crate::session::conversation::transcript::{PartKey, PartKind, TranscriptDelta};
 use crate::session::errors::{RequestKind, describe};

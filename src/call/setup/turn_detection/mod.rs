@@ -117,7 +117,7 @@ pub(crate) fn finding(call: &ResolvedSettings, found: TurnHandling) -> Result<Tu
 fn way(call: &ResolvedSettings, found: TurnHandling) -> Result<VadArg, Error> {
     let way = call.in_force.choice(Setting::Vad).unwrap_or(VadArg::Server);
     let captions = plan::captions(call);
-    let model = captions.get().filter(|captions| captions.finds_no_turns());
+    let model = captions.get().filter(|captions| captions.lacks_turn_detection());
     let model = model.and_then(|captions| captions.model.as_deref());
     let (TurnHandling::Captioned, VadArg::Server | VadArg::Semantic, Some(model)) = (found, way, model)
     else {

@@ -4,9 +4,9 @@ use serde_json::json;
 
 use crate::commands::doctor::probe::Capability;
 use crate::protocol::events::client::ClientBody;
+use crate::protocol::events::error::ErrorInfo;
 use crate::protocol::events::item::{ContentPart, Item, ItemBody, Role};
 use crate::protocol::events::response::{Response, ResponseConfig};
-use crate::protocol::events::server::ErrorInfo;
 use crate::protocol::settings::{Modality, SessionKind, SessionSettings, Tool, ToolChoice};
 use crate::protocol::value::FieldUpdate;
 

@@ -15,8 +15,9 @@ use crate::commands::doctor::probe::step::ProbeStep;
 use crate::protocol::close::CloseCause;
 use crate::protocol::dialect::Dialect;
 use crate::protocol::events::client::{ClientBody, ClientEvent};
+use crate::protocol::events::error::ErrorInfo;
 use crate::protocol::events::response::{Response, ResponseStatus};
-use crate::protocol::events::server::{ContentLocation, ErrorInfo, ServerBody, ServerEvent};
+use crate::protocol::events::server::{ContentLocation, ServerBody, ServerEvent};
 use crate::protocol::foreign::ForeignProtocol;
 use crate::protocol::settings::{SessionInfo, SessionSettings};
 
@@ -295,7 +296,7 @@ impl Probe {
     }
 
     fn error(&mut self, now: Duration, error: ErrorInfo) {
-        if error.is_fatal() || error.is_hopeless() {
+        if error.is_fatal() || error.is_permanent() {
             self.settle(&Reply::Refused(Box::new(error.clone())));
             self.seen.error = Some(error);
             self.enter(now, ProbeStep::Close);

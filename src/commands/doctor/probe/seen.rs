@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::protocol::close::CloseCause;
 use crate::protocol::dialect::Dialect;
-use crate::protocol::events::server::ErrorInfo;
+use crate::protocol::events::error::ErrorInfo;
 use crate::protocol::foreign::ForeignProtocol;
 use crate::protocol::settings::SessionInfo;
 
@@ -92,7 +92,7 @@ impl ProbeObservations {
     pub(in crate::commands::doctor) fn is_over_early(&self) -> bool {
         self.closed.is_some()
             || self.foreign.is_some()
-            || self.error.as_ref().is_some_and(|error| error.is_fatal() || error.is_hopeless())
+            || self.error.as_ref().is_some_and(|error| error.is_fatal() || error.is_permanent())
     }
 
     /// Notes that a part was asked for.

@@ -11,7 +11,7 @@ use crate::error::Kind;
 use crate::protocol::close::CloseCause;
 use crate::protocol::dialect::Dialect;
 use crate::protocol::error_codes::Remedy;
-use crate::protocol::events::server::ErrorInfo;
+use crate::protocol::events::error::ErrorInfo;
 
 /// What was asked of the endpoint.
 #[derive(Clone, Debug)]

@@ -122,10 +122,7 @@ fn another_protocol_is_named_as_a_call_names_it() {
         let seen = seen(BillableChecks::Not, &events, None);
         let found = finding(&seen, &ABOUT, check);
         assert_eq!(found.level, Level::Failure(Kind::Server), "{found:?}");
-        assert_eq!(
-            found.said,
-            format!("the endpoint speaks {name}, which is another protocol than Realtime")
-        );
+        assert_eq!(found.said, format!("the endpoint speaks {name}, not the Realtime protocol"));
         assert!(found.hint.is_some());
         assert_eq!(finding(&seen, &ABOUT, Check::Clear).level, Level::NotChecked);
     }

@@ -11,12 +11,12 @@ use crate::call::setup::target::{EndpointRoute, Target};
 use crate::commands::doctor::report::{Check, DoctorFinding, Level};
 use crate::error::Error;
 use crate::net::dial::certificate::{Certificate, TrustSource};
+use crate::net::dial::error::ProxyFault;
 use crate::net::dial::error::{DialError, DialPhase};
 use crate::net::dial::observer::{DialObserver, DialStep};
 use crate::net::dial::stream::NetStream;
 use crate::net::endpoint::Endpoint;
 use crate::net::endpoint::url::Scheme;
-use crate::net::proxy::error::ProxyFault;
 use crate::net::proxy::{Proxy, ProxyKind};
 use crate::net::ws::connection::WebSocketClient;
 use crate::session::io::Handshake;
@@ -49,8 +49,8 @@ pub(super) struct DialedConnection {
 
 /// Goes the way to `target`.
 pub(super) async fn go(target: &mut Target, clock: Clock) -> DialedConnection {
-    let (witness, mut steps) = DialObserver::new();
-    target.dial_options.witness = witness;
+    let (observer, mut steps) = DialObserver::new();
+    target.dial_options.observer = observer;
     let began = clock.now();
     let mut went = DialLog::default();
     let reached = {
@@ -102,7 +102,7 @@ impl DialLog {
     /// Notes a step that was done at a time since the beginning.
     fn pass(&mut self, step: DialStep, at: Duration) {
         match step {
-            DialStep::Begun(proxy) => *self = Self { begun: self.begun + 1, proxy, ..Self::default() },
+            DialStep::Started(proxy) => *self = Self { begun: self.begun + 1, proxy, ..Self::default() },
             DialStep::LookedUp { host, addresses } => self.looked_up.push((host, addresses)),
             DialStep::Connected(address) => self.connected = Some((address, at)),
             DialStep::ProxyConnected => {
@@ -110,8 +110,8 @@ impl DialLog {
                 (self.certificate, self.agreed) = (None, None);
                 self.led_on = Some(at);
             }
-            DialStep::Shown(certificate) => self.certificate = Some(*certificate),
-            DialStep::Agreed(version) => self.agreed = Some((version, at)),
+            DialStep::CertificateReceived(certificate) => self.certificate = Some(*certificate),
+            DialStep::TlsEstablished(version) => self.agreed = Some((version, at)),
         }
     }
 
@@ -291,16 +291,16 @@ fn step_of(error: &DialError) -> Check {
         | DialError::Unreachable { .. }
         | DialError::Timeout { step: DialPhase::Connect, .. }
         | DialError::Broken { step: DialPhase::Lookup | DialPhase::Connect, .. } => Check::Tcp,
-        DialError::Proxy(error) => match &error.trouble {
+        DialError::Proxy(error) => match &error.fault {
             // TLS to the proxy is the proxy's.
             ProxyFault::NotReached(error) => step_of(error).min(Check::Proxy),
-            ProxyFault::Late { .. }
+            ProxyFault::Timeout { .. }
             | ProxyFault::Broken(_)
             | ProxyFault::NotProxy { .. }
             | ProxyFault::Refused { .. }
-            | ProxyFault::WantsLogin
-            | ProxyFault::LoginRefused
-            | ProxyFault::OtherLogin(_)
+            | ProxyFault::LoginRequired
+            | ProxyFault::LoginRejected
+            | ProxyFault::UnsupportedLogin(_)
             | ProxyFault::Socks { .. } => Check::Proxy,
         },
         DialError::ProxySetting(_) | DialError::Request(_) => Check::Proxy,
@@ -309,7 +309,7 @@ fn step_of(error: &DialError) -> Check {
         | DialError::Broken { step: DialPhase::Tls, .. } => Check::Tls,
         DialError::Timeout { step: DialPhase::Upgrade, .. }
         | DialError::Broken { step: DialPhase::Upgrade, .. }
-        | DialError::WantsTls { .. }
+        | DialError::NeedsTls { .. }
         | DialError::NotWebSocket { .. }
         | DialError::HttpRefused { .. }
         | DialError::NoSubprotocol { .. } => Check::Handshake,

@@ -5,12 +5,12 @@ use std::io;
 use super::*;
 use crate::error::Kind;
 use crate::net::dial::certificate::Root;
+use crate::net::dial::error::ProxyError;
 use crate::net::dial::http_response::HttpRefusal;
 use crate::net::dial::tls::TlsFault;
 use crate::net::endpoint::url::EndpointUrl;
 use crate::net::endpoint::{Auth, Purpose};
 use crate::net::proxy::ProxySettings;
-use crate::net::proxy::error::ProxyError;
 
 const AT: Duration = Duration::from_millis(7);
 
@@ -42,11 +42,11 @@ fn looked_up(host: &str) -> DialStep {
 
 fn all_of_it(days: i64) -> Vec<DialStep> {
     vec![
-        DialStep::Begun(None),
+        DialStep::Started(None),
         looked_up("voice.test"),
         DialStep::Connected("192.0.2.1:443".parse().unwrap()),
-        DialStep::Shown(Box::new(certificate(days))),
-        DialStep::Agreed("TLS 1.3"),
+        DialStep::CertificateReceived(Box::new(certificate(days))),
+        DialStep::TlsEstablished("TLS 1.3"),
     ]
 }
 
@@ -81,7 +81,7 @@ fn a_certificate_that_ends_soon_is_a_warning() {
 
 #[test]
 fn what_goes_unencrypted_to_another_machine_is_a_warning() {
-    let steps = || vec![DialStep::Begun(None), DialStep::Connected("192.0.2.1:80".parse().unwrap())];
+    let steps = || vec![DialStep::Started(None), DialStep::Connected("192.0.2.1:80".parse().unwrap())];
     let remote = told(&went(steps()), "ws://192.0.2.1", None);
     assert_eq!((remote[0].0, remote[3].0), (Level::NotChecked, Level::Warning));
     let here = told(&went(steps()), "ws://127.0.0.1", None);
@@ -94,11 +94,10 @@ fn each_failure_is_told_at_its_step_and_nothing_after_it_is_checked() {
     let late = |step| DialError::Timeout { address: address(), step, limit: AT };
     let refused = |source| DialError::Refused { address: address(), source };
     let io = || io::Error::from(io::ErrorKind::ConnectionRefused);
-    let proxy =
-        |trouble| DialError::Proxy(ProxyError { address: address(), variable: "https_proxy", trouble });
+    let proxy = |fault| DialError::Proxy(ProxyError { address: address(), variable: "https_proxy", fault });
     let refusal =
         HttpRefusal { status: 401, body: Vec::new(), retry_after: None, location: None, code: None };
-    let tls = || DialError::Tls { host: "voice.test".to_owned(), trouble: TlsFault::WrongName };
+    let tls = || DialError::Tls { host: "voice.test".to_owned(), fault: TlsFault::WrongName };
     for (error, at) in [
         (DialError::UnknownHost { host: "voice.test".to_owned(), source: io() }, 0),
         (late(DialPhase::Lookup), 0),
@@ -106,7 +105,7 @@ fn each_failure_is_told_at_its_step_and_nothing_after_it_is_checked() {
         (late(DialPhase::Connect), 1),
         (proxy(ProxyFault::NotReached(Box::new(refused(io())))), 1),
         (proxy(ProxyFault::NotReached(Box::new(tls()))), 2),
-        (proxy(ProxyFault::WantsLogin), 2),
+        (proxy(ProxyFault::LoginRequired), 2),
         (tls(), 3),
         (late(DialPhase::Tls), 3),
         (late(DialPhase::Upgrade), 4),
@@ -125,8 +124,8 @@ fn each_failure_is_told_at_its_step_and_nothing_after_it_is_checked() {
 #[test]
 fn a_certificate_that_is_not_trusted_is_described() {
     let stranger = Certificate { root: None, ..certificate(90) };
-    let steps = vec![DialStep::Begun(None), DialStep::Shown(Box::new(stranger))];
-    let error = DialError::Tls { host: "voice.test".to_owned(), trouble: TlsFault::UnknownAuthority };
+    let steps = vec![DialStep::Started(None), DialStep::CertificateReceived(Box::new(stranger))];
+    let error = DialError::Tls { host: "voice.test".to_owned(), fault: TlsFault::UnknownAuthority };
     let told = told(&went(steps), "wss://voice.test", Some(error));
     assert!(
         told[3]
@@ -142,7 +141,7 @@ fn a_proxy_has_its_own_certificate_and_a_second_try_is_told() {
         ProxySettings::read(|name| (name == "https_proxy").then(|| "https://proxy.test:8443".to_owned()));
     let proxy = settings.choose(&EndpointUrl::parse("wss://voice.test").unwrap()).unwrap();
     let mut steps = all_of_it(90);
-    steps[0] = DialStep::Begun(proxy);
+    steps[0] = DialStep::Started(proxy);
     steps.push(DialStep::ProxyConnected);
     let by_proxy = went(steps);
     assert!(by_proxy.certificate.is_none(), "it was the proxy's");

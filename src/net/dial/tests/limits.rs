@@ -1,9 +1,9 @@
-//! What hangs is given up, step by step, each with its own sentence.
+//! Time limits of the dialing phases, each with its own message.
 
 use super::*;
 
 #[tokio::test]
-async fn a_silent_server_is_given_up_with_the_step_it_is_silent_in() {
+async fn a_silent_server_times_out_in_the_named_phase() {
     let (listener, port) = listener().await;
     let short = Duration::from_millis(50);
     let limits = DialTimeouts { tls: short, upgrade: short, ..DialTimeouts::default() };
@@ -16,7 +16,7 @@ async fn a_silent_server_is_given_up_with_the_step_it_is_silent_in() {
     drop(listener);
 }
 
-/// A port whose queue of waiting connections is full: the next one is neither taken nor refused.
+/// A port with a full accept queue: the next connection is neither accepted nor refused.
 #[cfg(target_os = "linux")]
 async fn hanging() -> (SocketAddr, Vec<TcpStream>, tokio::net::TcpListener) {
     let socket = TcpSocket::new_v4().unwrap();
@@ -32,7 +32,7 @@ async fn hanging() -> (SocketAddr, Vec<TcpStream>, tokio::net::TcpListener) {
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn an_address_that_hangs_does_not_keep_the_next_one_from_being_tried() {
+async fn a_hanging_address_does_not_delay_the_next_one() {
     let (listener, port) = listener().await;
     let (hangs, _waiting, _full) = hanging().await;
     let (dead, dead_port) = self::listener().await;
@@ -46,7 +46,7 @@ async fn an_address_that_hangs_does_not_keep_the_next_one_from_being_tried() {
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn each_step_has_a_limit_and_is_named() {
+async fn each_phase_has_a_limit_and_is_named() {
     let short = Duration::from_millis(50);
     let (hangs, _waiting, _full) = hanging().await;
     let limits = DialTimeouts { connect: short, proxy: short, ..DialTimeouts::default() };
@@ -81,11 +81,11 @@ async fn each_step_has_a_limit_and_is_named() {
 }
 
 #[test]
-fn a_name_that_is_looked_up_for_too_long_is_given_up() {
+fn a_slow_name_lookup_times_out() {
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = runtime.enable_all().max_blocking_threads(1).build().unwrap();
     runtime.block_on(async {
-        // Names are looked up by a thread, and the only one is taken.
+        // Lookups run on a blocking thread, and the only one is busy.
         let (free, taken) = std::sync::mpsc::channel::<()>();
         spawn_blocking(move || taken.recv());
         let limits = DialTimeouts { lookup: Duration::from_millis(50), ..DialTimeouts::default() };

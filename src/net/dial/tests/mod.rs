@@ -1,4 +1,4 @@
-//! Dialling over real sockets on this machine, at ports the system chose.
+//! Dialing over real sockets on this machine, with ports chosen by the system.
 
 mod limits;
 mod steps;
@@ -37,7 +37,7 @@ async fn dialled(url: String) -> Result<WebSocketClient<NetStream>, DialError> {
     dial(&endpoint(&url), &DialOptions::default()).await
 }
 
-/// The error, with the key looked for in all that can be printed of it.
+/// Returns the error; checks that its texts do not contain the key.
 fn failure(outcome: Result<WebSocketClient<NetStream>, DialError>) -> DialError {
     let error = outcome.expect_err("it must not connect");
     let shown = format!("{error} {error:?} {:?} {:?}", error.hint(), error.body());
@@ -45,7 +45,7 @@ fn failure(outcome: Result<WebSocketClient<NetStream>, DialError>) -> DialError 
     error
 }
 
-/// Answers one connection with these bytes and hangs up.
+/// Answers one connection with these bytes, then closes it.
 async fn failure_after(answer: &str) -> (DialError, u16) {
     let (listener, port) = listener().await;
     let serving = async {
@@ -78,18 +78,18 @@ async fn a_websocket_server_is_reached_and_both_sides_talk() {
 }
 
 #[tokio::test]
-async fn a_port_where_nobody_listens_is_named() {
+async fn a_refused_connection_names_the_port() {
     let (listener, port) = listener().await;
     drop(listener);
     let error = failure(dialled(format!("ws://127.0.0.1:{port}")).await);
-    assert_eq!(error.to_string(), format!("nobody listens at 127.0.0.1:{port}"));
+    assert_eq!(error.to_string(), format!("connection refused by 127.0.0.1:{port}"));
     assert_eq!(error.kind(), DialErrorKind::Network);
     assert_eq!(error.hint().unwrap(), "check the port, and that the server is running");
 }
 
 #[tokio::test]
-async fn a_host_that_is_not_known_is_named() {
-    // A label of more than 63 characters is refused without asking the network.
+async fn an_unknown_host_is_named() {
+    // A label of more than 63 characters is rejected without a network request.
     let host = format!("{}.invalid", "x".repeat(64));
     let mut endpoint = endpoint(&format!("ws://{host}"));
     endpoint.auth = Auth::None;
@@ -99,19 +99,21 @@ async fn a_host_that_is_not_known_is_named() {
 }
 
 #[tokio::test]
-async fn a_key_in_the_clear_is_refused_before_anything_is_dialled() {
+async fn an_unencrypted_key_is_refused_before_dialing() {
     let error = failure(dialled("ws://no-such-host.invalid".to_owned()).await);
-    assert_eq!(error.to_string(), "the key would go to no-such-host.invalid in the clear");
+    assert_eq!(error.to_string(), "the key would be sent to no-such-host.invalid unencrypted");
     assert_eq!(error.kind(), DialErrorKind::Settings);
 }
 
 #[tokio::test]
-async fn a_web_server_is_told_from_an_endpoint() {
+async fn a_web_server_is_not_an_endpoint() {
     let page = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<html><title>It works</title>";
     let (error, port) = failure_after(page).await;
     assert_eq!(
         error.to_string(),
-        format!("ws://127.0.0.1:{port}/v1/realtime is no WebSocket endpoint: it answered 200 OK: It works")
+        format!(
+            "ws://127.0.0.1:{port}/v1/realtime is not a WebSocket endpoint: it answered 200 OK: It works"
+        )
     );
     assert_eq!(error.hint().unwrap(), "check the path of the URL; it is usually /v1/realtime");
     assert_eq!(error.kind(), DialErrorKind::Server);
@@ -120,14 +122,14 @@ async fn a_web_server_is_told_from_an_endpoint() {
     assert_eq!(
         error.to_string(),
         format!(
-            "ws://127.0.0.1:{port}/v1/realtime is no WebSocket endpoint: it answered something that is not HTTP"
+            "ws://127.0.0.1:{port}/v1/realtime is not a WebSocket endpoint: it answered something that is not HTTP"
         )
     );
     assert_eq!(error.body(), ["SSH-2.0-OpenSSH_9.2"]);
 }
 
 #[tokio::test]
-async fn a_refusal_is_told_with_a_hint() {
+async fn a_refusal_is_reported_with_a_hint() {
     let json = |status: &str, message: &str| {
         let body = format!(r#"{{"error":{{"message":"{message}","type":"api_error","code":null}}}}"#);
         format!("HTTP/1.1 {status}\r\nRetry-After: 9\r\nContent-Length: {}\r\n\r\n{body}", body.len())
@@ -171,7 +173,7 @@ async fn a_refusal_is_told_with_a_hint() {
 }
 
 #[tokio::test]
-async fn what_may_work_later_is_told_from_what_never_will() {
+async fn transient_and_permanent_failures_are_distinguished() {
     let busy = r#"{"error":{"code":"rate_limit_exceeded","message":"slow down"}}"#;
     let empty = r#"{"error":{"code":"insufficient_quota","message":"no credit"}}"#;
     for (status, body, passing) in [
@@ -195,22 +197,22 @@ async fn what_may_work_later_is_told_from_what_never_will() {
         let answer =
             format!("HTTP/1.1 {status} X\r\nRetry-After: 300\r\nContent-Length: {length}\r\n\r\n{body}");
         let (error, _) = failure_after(&answer).await;
-        assert_eq!(error.is_passing(), passing, "{error}");
+        assert_eq!(error.is_transient(), passing, "{error}");
         let says_when = error.hint().is_some_and(|hint| hint == "try again in 5 minutes");
         assert_eq!(says_when, passing, "{error}");
     }
-    assert!(failure_after("").await.0.is_passing());
+    assert!(failure_after("").await.0.is_transient());
 }
 
 #[tokio::test]
-async fn a_server_that_hangs_up_is_told() {
+async fn a_server_that_closes_early_is_reported() {
     let (error, port) = failure_after("").await;
-    let expected = format!("127.0.0.1:{port} ended the connection: the WebSocket handshake was not finished");
+    let expected = format!("127.0.0.1:{port} during the WebSocket handshake");
     assert_eq!(error.to_string(), expected);
 }
 
 #[tokio::test]
-async fn an_address_that_is_dead_does_not_keep_the_next_one_from_being_tried() {
+async fn a_dead_address_does_not_prevent_the_next_one() {
     let (listener, port) = listener().await;
     let (dead, dead_port) = self::listener().await;
     drop(dead);
@@ -225,9 +227,9 @@ async fn an_address_that_is_dead_does_not_keep_the_next_one_from_being_tried() {
 }
 
 #[tokio::test]
-async fn an_ipv6_address_is_dialled_and_named_in_brackets() {
+async fn an_ipv6_address_is_shown_in_brackets() {
     let Ok(listener) = TcpListener::bind("[::1]:0").await else {
-        // This machine has no IPv6 at all.
+        // This machine has no IPv6.
         return;
     };
     let port = listener.local_addr().unwrap().port();
@@ -242,10 +244,10 @@ async fn an_ipv6_address_is_dialled_and_named_in_brackets() {
     assert_eq!(hello, WebSocketEvent::Text("hello".into()));
     drop((server, listener));
     let error = failure(dialled(format!("ws://[::1]:{port}")).await);
-    assert_eq!(error.to_string(), format!("nobody listens at [::1]:{port}"));
+    assert_eq!(error.to_string(), format!("connection refused by [::1]:{port}"));
 }
 
-/// A private authority, and a server's certificate signed by it.
+/// A private authority, and a server certificate signed by it.
 struct Authority {
     root: CertificateDer<'static>,
     config: Arc<ServerConfig>,
@@ -261,7 +263,7 @@ impl Authority {
         Self { root, config: Self::serving(certificate, &key) }
     }
 
-    /// A server whose certificate is signed by nobody else.
+    /// A server with a self-signed certificate.
     fn showing_itself(name: &str, is_ca: IsCa) -> Self {
         let (root, issuer) = Self::root_of(name, is_ca);
         Self { config: Self::serving(root.clone(), issuer.key()), root }
@@ -294,7 +296,7 @@ impl Authority {
         self.dialled_by(name, &DialOptions { extra_roots, ..DialOptions::default() }).await
     }
 
-    /// Serves one TLS connection on which it says hello, and dials it by a name.
+    /// Serves one TLS connection with a greeting, and dials it by name.
     async fn dialled_by(&self, name: &str, options: &DialOptions) -> Result<WebSocketEvent, DialError> {
         let (listener, port) = listener().await;
         let acceptor = TlsAcceptor::from(self.config.clone());
@@ -313,22 +315,21 @@ impl Authority {
     }
 }
 
-async fn trouble(authority: &Authority, name: &str, roots: Vec<CertificateDer<'static>>) -> TlsFault {
+async fn tls_fault(authority: &Authority, name: &str, roots: Vec<CertificateDer<'static>>) -> TlsFault {
     let error = authority.dialled_as(name, roots).await.unwrap_err();
-    let DialError::Tls { host, trouble } = error else { panic!("{error:?}") };
+    let DialError::Tls { host, fault } = error else { panic!("{error:?}") };
     assert_eq!(host, name);
-    trouble
+    fault
 }
 
 #[tokio::test]
-async fn a_private_authority_is_trusted_only_when_it_is_given() {
+async fn a_private_authority_is_trusted_only_if_given() {
     for name in ["localhost", "127.0.0.1"] {
         let authority = Authority::signing_for(name, |_| {});
-        // Another one is given, so that a machine without any roots fails the same way; also one
-        // of the same name.
+        // Another root, also one of the same name, so that a machine without system roots fails the same way.
         for stranger in ["stranger.test", name] {
             let roots = vec![Authority::signing_for(stranger, |_| {}).root];
-            assert_eq!(trouble(&authority, name, roots).await, TlsFault::UnknownAuthority);
+            assert_eq!(tls_fault(&authority, name, roots).await, TlsFault::UnknownAuthority);
         }
         let hello = authority.dialled_as(name, vec![authority.root.clone()]).await.unwrap();
         assert_eq!(hello, WebSocketEvent::Text("hello".into()));
@@ -336,10 +337,10 @@ async fn a_private_authority_is_trusted_only_when_it_is_given() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_a_server_signed_itself_is_trusted_when_it_is_given_and_none_of_an_authority() {
+async fn a_given_self_signed_certificate_is_trusted_unless_it_is_an_authoritys() {
     let authority = Authority::showing_itself("localhost", IsCa::Ca(BasicConstraints::Unconstrained));
     let roots = vec![authority.root.clone()];
-    assert_eq!(trouble(&authority, "localhost", roots).await, TlsFault::AuthorityItself);
+    assert_eq!(tls_fault(&authority, "localhost", roots).await, TlsFault::AuthorityItself);
 
     let server = Authority::showing_itself("localhost", IsCa::ExplicitNoCa);
     let hello = server.dialled_as("localhost", vec![server.root.clone()]).await.unwrap();
@@ -347,7 +348,7 @@ async fn a_certificate_that_a_server_signed_itself_is_trusted_when_it_is_given_a
 }
 
 #[tokio::test]
-async fn a_certificate_that_does_not_fit_is_told_in_plain_words() {
+async fn an_invalid_certificate_is_reported_with_its_cause() {
     let other_name = Authority::signing_for("other.test", |_| {});
     let expired = Authority::signing_for("localhost", |params| {
         params.not_before = rcgen::date_time_ymd(2001, 1, 1);
@@ -360,14 +361,14 @@ async fn a_certificate_that_does_not_fit_is_told_in_plain_words() {
     for (authority, expected) in
         [(other_name, TlsFault::WrongName), (expired, TlsFault::Expired), (early, TlsFault::NotYetValid)]
     {
-        let found = trouble(&authority, "localhost", vec![authority.root.clone()]).await;
+        let found = tls_fault(&authority, "localhost", vec![authority.root.clone()]).await;
         assert_eq!(found, expected);
         assert!(found.hint().is_some());
     }
 }
 
 #[tokio::test]
-async fn tls_where_there_is_none_and_none_where_there_is_are_told() {
+async fn a_mismatch_of_tls_and_plain_text_is_reported() {
     let (listener, port) = listener().await;
     let serving = async {
         let (mut stream, _) = listener.accept().await.unwrap();

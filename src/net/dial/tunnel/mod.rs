@@ -1,4 +1,4 @@
-//! Asks a proxy that was reached to lead on: HTTP's `CONNECT` (RFC 9110, section 9.3.6), SOCKS5 (RFC 1928).
+//! Tunnel through a proxy: HTTP `CONNECT` (RFC 9110, section 9.3.6) and SOCKS5 (RFC 1928).
 
 use std::io;
 use std::net::SocketAddr;
@@ -9,33 +9,33 @@ use tokio_socks::{Error as SocksError, TargetAddr};
 use tokio_tungstenite::tungstenite::http::StatusCode;
 use tokio_tungstenite::tungstenite::http::header::PROXY_AUTHENTICATE;
 
+use crate::net::dial::error::{ProxyFault, SocksReason};
 use crate::net::dial::http_response::{HttpResponse, HttpResponseError};
 use crate::net::endpoint::PROGRAM;
 use crate::net::endpoint::excerpt::plain_line;
 use crate::net::endpoint::redaction::Redactor;
-use crate::net::proxy::error::{ProxyFault, SocksReason};
 use crate::net::proxy::{Proxy, ProxyKind};
 
-/// How much of what a proxy wants is shown, in characters.
-const WANTED_MAX_CHARS: usize = 60;
+/// Maximum length of a displayed authentication scheme, in characters.
+const SCHEMES_MAX_CHARS: usize = 60;
 
-/// Where a proxy is to lead.
+/// Destination of a tunnel.
 #[derive(Debug)]
 pub(crate) struct TunnelTarget<'a> {
-    /// The host's name or address, an IPv6 address without brackets.
+    /// Host name or address, an IPv6 address without brackets.
     pub(crate) host: &'a str,
     /// Its port.
     pub(crate) port: u16,
-    /// Its address where this machine has looked it up, for SOCKS5.
+    /// Address if resolved on this machine, for SOCKS5.
     pub(crate) address: Option<SocketAddr>,
-    /// Host and port as a person and `CONNECT` write them.
+    /// Host and port, for messages and `CONNECT`.
     pub(crate) shown: &'a str,
 }
 
-/// Asks the proxy at the other end of `stream`; once it has led on, the stream is one to the target.
+/// Asks the proxy at the other end of `stream` for a tunnel; then the stream leads to the target.
 ///
 /// # Errors
-/// When it refuses, or is another kind of server.
+/// When the proxy refuses or is another kind of server.
 pub(crate) async fn open<S>(
     stream: &mut S,
     proxy: &Proxy,
@@ -58,17 +58,17 @@ where
     stream.write_all(request(proxy, target).as_bytes()).await.map_err(broken)?;
     stream.flush().await.map_err(broken)?;
     let redactor = proxy.redactor();
-    let answer = HttpResponse::read(stream, &redactor).await.map_err(not_http)?;
-    if answer.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
-        return Err(login_trouble(&answer, proxy, &redactor));
+    let response = HttpResponse::read(stream, &redactor).await.map_err(not_http)?;
+    if response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+        return Err(login_fault(&response, proxy, &redactor));
     }
-    if !answer.status().is_success() {
-        let refusal = Box::new(answer.refusal(stream, &redactor).await);
+    if !response.status().is_success() {
+        let refusal = Box::new(response.refusal(stream, &redactor).await);
         return Err(ProxyFault::Refused { target: target.shown.to_owned(), refusal });
     }
-    // Neither TLS nor HTTP lets the server begin: what comes now would be taken for its answer.
-    if !answer.into_rest().is_empty() {
-        return Err(ProxyFault::NotProxy { said: "answered CONNECT with a page".to_owned() });
+    // Neither TLS nor HTTP lets the server begin: early bytes would be mistaken for its answer.
+    if !response.into_rest().is_empty() {
+        return Err(ProxyFault::NotProxy { reason: "answered CONNECT with a page".to_owned() });
     }
     Ok(())
 }
@@ -85,35 +85,39 @@ fn request(proxy: &Proxy, target: &TunnelTarget<'_>) -> String {
 fn not_http(error: HttpResponseError) -> ProxyFault {
     match error {
         HttpResponseError::Broken { source } => ProxyFault::Broken(Some(source)),
-        HttpResponseError::HungUp => ProxyFault::Broken(None),
+        HttpResponseError::Closed => ProxyFault::Broken(None),
         HttpResponseError::NotHttp { start } if start.is_empty() => {
-            ProxyFault::NotProxy { said: "answered something that is not HTTP".to_owned() }
+            ProxyFault::NotProxy { reason: "answered something that is not HTTP".to_owned() }
         }
         HttpResponseError::NotHttp { start } => {
-            ProxyFault::NotProxy { said: format!("answered something that is not HTTP: {start}") }
+            ProxyFault::NotProxy { reason: format!("answered something that is not HTTP: {start}") }
         }
-        HttpResponseError::SpeaksTls => ProxyFault::NotProxy { said: "wants TLS".to_owned() },
+        HttpResponseError::SpeaksTls => ProxyFault::NotProxy { reason: "requires TLS".to_owned() },
     }
 }
 
-/// A proxy offers its ways to log in one a header or one after the other (RFC 9110, section 11.7.1).
-fn login_trouble(answer: &HttpResponse, proxy: &Proxy, redactor: &Redactor) -> ProxyFault {
-    let offers: Vec<&str> =
-        answer.headers().get_all(PROXY_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok()).collect();
-    let takes_basic = offers
+/// Evaluates the offered schemes: one per header or comma-separated (RFC 9110, section 11.7.1).
+fn login_fault(response: &HttpResponse, proxy: &Proxy, redactor: &Redactor) -> ProxyFault {
+    let offers: Vec<&str> = response
+        .headers()
+        .get_all(PROXY_AUTHENTICATE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .collect();
+    let offers_basic = offers
         .iter()
         .flat_map(|offer| offer.split(','))
         .filter_map(|part| part.split_whitespace().next())
         .any(|word| word.eq_ignore_ascii_case("basic"));
-    if !takes_basic && !offers.is_empty() {
-        // Behind the name of a way come its parameters, which say nothing to a person.
+    if !offers_basic && !offers.is_empty() {
+        // The parameters after a scheme's name are not shown.
         let names = offers.iter().filter_map(|offer| offer.split_whitespace().next());
         let names = names.collect::<Vec<_>>().join(", ");
-        return ProxyFault::OtherLogin(plain_line(&redactor.redact(&names), WANTED_MAX_CHARS));
+        return ProxyFault::UnsupportedLogin(plain_line(&redactor.redact(&names), SCHEMES_MAX_CHARS));
     }
     match proxy.login {
-        Some(_) => ProxyFault::LoginRefused,
-        None => ProxyFault::WantsLogin,
+        Some(_) => ProxyFault::LoginRejected,
+        None => ProxyFault::LoginRequired,
     }
 }
 
@@ -121,40 +125,40 @@ async fn socks<S>(stream: &mut S, proxy: &Proxy, target: &TunnelTarget<'_>) -> R
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let place = match (target.address, target.host.parse()) {
+    let destination = match (target.address, target.host.parse()) {
         (Some(address), _) => TargetAddr::Ip(address),
         (None, Ok(address)) => TargetAddr::Ip(SocketAddr::new(address, target.port)),
         (None, Err(_)) => TargetAddr::Domain(target.host.into(), target.port),
     };
-    let led = match &proxy.login {
-        None => Socks5Stream::connect_with_socket(stream, place).await,
+    let connected = match &proxy.login {
+        None => Socks5Stream::connect_with_socket(stream, destination).await,
         Some(login) => {
             let (user, password) = (login.user.reveal(), login.password.reveal());
-            Socks5Stream::connect_with_password_and_socket(stream, place, user, password).await
+            Socks5Stream::connect_with_password_and_socket(stream, destination, user, password).await
         }
     };
-    led.map(|_| ()).map_err(|error| socks_trouble(error, proxy, target))
+    connected.map(|_| ()).map_err(|error| socks_fault(error, proxy, target))
 }
 
-fn socks_trouble(error: SocksError, proxy: &Proxy, target: &TunnelTarget<'_>) -> ProxyFault {
+fn socks_fault(error: SocksError, proxy: &Proxy, target: &TunnelTarget<'_>) -> ProxyFault {
     if let Some(reason) = socks_reason(&error) {
         return ProxyFault::Socks { target: target.shown.to_owned(), reason };
     }
-    #[expect(clippy::wildcard_enum_match_arm, reason = "the others are ways to speak something else")]
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the others mean another protocol")]
     match error {
         SocksError::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => ProxyFault::Broken(None),
         SocksError::Io(error) => ProxyFault::Broken(Some(error)),
-        SocksError::AuthorizationRequired => ProxyFault::WantsLogin,
-        SocksError::PasswordAuthFailure(_) => ProxyFault::LoginRefused,
+        SocksError::AuthorizationRequired => ProxyFault::LoginRequired,
+        SocksError::PasswordAuthFailure(_) => ProxyFault::LoginRejected,
         SocksError::NoAcceptableAuthMethods => match proxy.login {
-            None => ProxyFault::WantsLogin,
-            Some(_) => ProxyFault::OtherLogin("one that is not known here".to_owned()),
+            None => ProxyFault::LoginRequired,
+            Some(_) => ProxyFault::UnsupportedLogin("none that this program supports".to_owned()),
         },
-        _ => ProxyFault::NotProxy { said: "answered something that is not SOCKS5".to_owned() },
+        _ => ProxyFault::NotProxy { reason: "answered something that is not SOCKS5".to_owned() },
     }
 }
 
-#[expect(clippy::wildcard_enum_match_arm, reason = "the others are no codes of the proxy")]
+#[expect(clippy::wildcard_enum_match_arm, reason = "the others are not reply codes")]
 fn socks_reason(error: &SocksError) -> Option<SocksReason> {
     Some(match error {
         SocksError::GeneralSocksServerFailure => SocksReason::Failed,
@@ -162,9 +166,9 @@ fn socks_reason(error: &SocksError) -> Option<SocksReason> {
         SocksError::NetworkUnreachable => SocksReason::NetworkUnreachable,
         SocksError::HostUnreachable => SocksReason::HostUnreachable,
         SocksError::ConnectionRefused => SocksReason::Refused,
-        SocksError::TtlExpired => SocksReason::TooFar,
-        SocksError::CommandNotSupported => SocksReason::NoCommand,
-        SocksError::AddressTypeNotSupported => SocksReason::NoAddressKind,
+        SocksError::TtlExpired => SocksReason::TtlExpired,
+        SocksError::CommandNotSupported => SocksReason::CommandNotSupported,
+        SocksError::AddressTypeNotSupported => SocksReason::AddressTypeNotSupported,
         _ => return None,
     })
 }

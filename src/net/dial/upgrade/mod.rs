@@ -1,7 +1,7 @@
-//! The client's side of the upgrade from HTTP to WebSocket (RFC 6455, section 4.1).
+//! Client side of the upgrade from HTTP to WebSocket (RFC 6455, section 4.1).
 //!
-//! Done here and not by the library because a refusal's body is wanted in full, a key must be in no
-//! log whatever the level, and header names go out spelled as the endpoints' documents spell them.
+//! Implemented here instead of by tungstenite: a refusal's body is needed in full, a key must not be logged
+//! at any level, and header names are sent as documented by the endpoints.
 
 use std::io;
 
@@ -17,9 +17,8 @@ use tokio_tungstenite::tungstenite::http::{HeaderName, Request, StatusCode};
 use crate::net::dial::http_response::{HttpRefusal, HttpResponse, HttpResponseError};
 use crate::net::endpoint::redaction::Redactor;
 
-/// Header names whose documented spelling is not small letters throughout. Servers must not care
-/// (RFC 9110, section 5.1), some do.
-const SPELLED: [&str; 13] = [
+/// Header names with documented capitals. Servers must ignore case (RFC 9110, section 5.1), but some do not.
+const CANONICAL_NAMES: [&str; 13] = [
     "Host",
     "Connection",
     "Upgrade",
@@ -35,35 +34,35 @@ const SPELLED: [&str; 13] = [
     "X-API-Key",
 ];
 
-/// Why there is no WebSocket. Texts of the server are masked, cleaned and short.
+/// Failure of the upgrade. Texts of the server are redacted, sanitized and short.
 #[derive(Debug, Error)]
 pub enum UpgradeError {
     /// The stream broke.
     #[error("the connection broke during the WebSocket handshake")]
     Broken {
-        /// How.
+        /// The cause.
         source: io::Error,
     },
-    /// The stream ended before there was a whole answer.
-    #[error("the server hung up during the WebSocket handshake")]
-    HungUp,
-    /// The answer is no HTTP.
+    /// The stream ended before the end of the response.
+    #[error("the server closed the connection during the WebSocket handshake")]
+    Closed,
+    /// The response is not HTTP.
     #[error("the server answered something that is not HTTP")]
     NotHttp {
-        /// How it begins, if it is text.
+        /// Its beginning, if it is text.
         start: String,
     },
-    /// The answer is TLS, which was not asked for.
+    /// The response is TLS, which was not requested.
     #[error("the server answered in TLS")]
     SpeaksTls,
-    /// The server speaks HTTP and did not upgrade.
+    /// An HTTP response other than 101.
     #[error("the server answered {0}")]
     Refused(Box<HttpRefusal>),
-    /// A 101 that is not as the RFC wants it.
-    #[error("the server's upgrade is not valid: {0}")]
+    /// A 101 that violates the RFC.
+    #[error("invalid upgrade: {0}")]
     Invalid(&'static str),
-    /// Subprotocols were offered and none was taken.
-    #[error("the server took none of the subprotocols")]
+    /// The server accepted no offered subprotocol.
+    #[error("the server accepted none of the offered subprotocols")]
     NoSubprotocol,
 }
 
@@ -71,34 +70,34 @@ impl From<HttpResponseError> for UpgradeError {
     fn from(error: HttpResponseError) -> Self {
         match error {
             HttpResponseError::Broken { source } => Self::Broken { source },
-            HttpResponseError::HungUp => Self::HungUp,
+            HttpResponseError::Closed => Self::Closed,
             HttpResponseError::NotHttp { start } => Self::NotHttp { start },
             HttpResponseError::SpeaksTls => Self::SpeaksTls,
         }
     }
 }
 
-/// Asks for the upgrade and checks the answer; returns what came after it.
+/// Requests the upgrade and checks the response; returns the bytes after it.
 ///
 /// # Errors
-/// When the stream ends, or the other side refuses or is no WebSocket server.
+/// When the stream ends, or the peer refuses or is not a WebSocket server.
 pub(crate) async fn upgrade<S>(stream: &mut S, request: &Request<()>) -> Result<Vec<u8>, UpgradeError>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let broken = |source| UpgradeError::Broken { source };
-    stream.write_all(&written(request)).await.map_err(broken)?;
+    stream.write_all(&encoded(request)).await.map_err(broken)?;
     stream.flush().await.map_err(broken)?;
     let redactor = request.extensions().get::<Redactor>().cloned().unwrap_or_default();
-    let answer = HttpResponse::read(stream, &redactor).await?;
-    if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
-        check(request.headers(), answer.headers())?;
-        return Ok(answer.into_rest());
+    let response = HttpResponse::read(stream, &redactor).await?;
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        check(request.headers(), response.headers())?;
+        return Ok(response.into_rest());
     }
-    Err(UpgradeError::Refused(Box::new(answer.refusal(stream, &redactor).await)))
+    Err(UpgradeError::Refused(Box::new(response.refusal(stream, &redactor).await)))
 }
 
-fn written(request: &Request<()>) -> Vec<u8> {
+fn encoded(request: &Request<()>) -> Vec<u8> {
     let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
     let mut bytes = format!("GET {path} HTTP/1.1\r\n").into_bytes();
     for (name, value) in request.headers() {
@@ -112,36 +111,36 @@ fn written(request: &Request<()>) -> Vec<u8> {
 }
 
 fn canonical_header_name(name: &HeaderName) -> &str {
-    let known = SPELLED.iter().find(|known| known.eq_ignore_ascii_case(name.as_str()));
+    let known = CANONICAL_NAMES.iter().find(|known| known.eq_ignore_ascii_case(name.as_str()));
     known.copied().unwrap_or(name.as_str())
 }
 
-/// Checks a 101 against what was asked for (RFC 6455, section 4.1, second list).
-fn check(asked: &HeaderMap, answered: &HeaderMap) -> Result<(), UpgradeError> {
-    let says = |name: HeaderName, word: &str| {
-        let mut words = answered.get_all(name).iter().filter_map(|value| value.to_str().ok());
+/// Checks a 101 against the request (RFC 6455, section 4.1, second list).
+fn check(request: &HeaderMap, response: &HeaderMap) -> Result<(), UpgradeError> {
+    let has = |name: HeaderName, word: &str| {
+        let mut words = response.get_all(name).iter().filter_map(|value| value.to_str().ok());
         words.any(|value| value.split(',').any(|part| part.trim().eq_ignore_ascii_case(word)))
     };
-    if !says(UPGRADE, "websocket") {
-        return Err(UpgradeError::Invalid("it names no WebSocket"));
+    if !has(UPGRADE, "websocket") {
+        return Err(UpgradeError::Invalid("its Upgrade header lacks websocket"));
     }
-    if !says(CONNECTION, "upgrade") {
-        return Err(UpgradeError::Invalid("its Connection header does not say Upgrade"));
+    if !has(CONNECTION, "upgrade") {
+        return Err(UpgradeError::Invalid("its Connection header lacks Upgrade"));
     }
-    let accept = asked.get(SEC_WEBSOCKET_KEY).map(|key| derive_accept_key(key.as_bytes()));
-    let accepted = answered.get(SEC_WEBSOCKET_ACCEPT);
+    let accept = request.get(SEC_WEBSOCKET_KEY).map(|key| derive_accept_key(key.as_bytes()));
+    let accepted = response.get(SEC_WEBSOCKET_ACCEPT);
     if accept.is_none() || accepted.map(|value| value.as_bytes()) != accept.as_deref().map(str::as_bytes) {
-        return Err(UpgradeError::Invalid("it does not belong to this request"));
+        return Err(UpgradeError::Invalid("its Sec-WebSocket-Accept does not match the request"));
     }
-    if answered.contains_key(SEC_WEBSOCKET_EXTENSIONS) {
-        return Err(UpgradeError::Invalid("it wants an extension that was not offered"));
+    if response.contains_key(SEC_WEBSOCKET_EXTENSIONS) {
+        return Err(UpgradeError::Invalid("it requires an extension that was not offered"));
     }
-    check_subprotocol(asked, answered)
+    check_subprotocol(request, response)
 }
 
-fn check_subprotocol(asked: &HeaderMap, answered: &HeaderMap) -> Result<(), UpgradeError> {
-    let offered = asked.get(SEC_WEBSOCKET_PROTOCOL).and_then(|value| value.to_str().ok());
-    let chosen = answered.get(SEC_WEBSOCKET_PROTOCOL).map(|value| value.to_str().unwrap_or_default());
+fn check_subprotocol(request: &HeaderMap, response: &HeaderMap) -> Result<(), UpgradeError> {
+    let offered = request.get(SEC_WEBSOCKET_PROTOCOL).and_then(|value| value.to_str().ok());
+    let chosen = response.get(SEC_WEBSOCKET_PROTOCOL).map(|value| value.to_str().unwrap_or_default());
     match (offered, chosen) {
         (None, None) => Ok(()),
         (Some(_), None) => Err(UpgradeError::NoSubprotocol),

@@ -1,4 +1,4 @@
-//! The upgrade against a server that answers what the test wrote.
+//! Upgrade against a server with scripted answers.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ fn request(auth: Auth) -> Request<()> {
     Endpoint::new(url, Purpose::Conversation { model: None }, auth).request().unwrap()
 }
 
-/// Returns what comes of an answer; `ACCEPT` in it is made the right one. The server then hangs up.
+/// Returns the outcome of an answer, in which `ACCEPT` becomes the valid value; the server then closes.
 async fn answered(auth: Auth, answer: &[u8]) -> Result<Vec<u8>, UpgradeError> {
     let (mut near, mut far) = duplex(1 << 20);
     let request = request(auth);
@@ -47,13 +47,13 @@ const ACCEPTED: &str = "HTTP/1.1 101 Switching Protocols\r\nupgrade: WebSocket\r
                         connection: keep-alive, Upgrade\r\nSec-WebSocket-Accept: ACCEPT\r\n";
 
 #[tokio::test(start_paused = true)]
-async fn an_upgrade_returns_what_came_after_it() {
+async fn an_upgrade_returns_the_bytes_after_it() {
     let answer = format!("HTTP/1.1 103 Early Hints\r\n\r\n{ACCEPTED}\r\nrest");
     assert_eq!(answered(Auth::None, answer.as_bytes()).await.unwrap(), b"rest");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_subprotocol_must_be_one_of_the_offered() {
+async fn a_subprotocol_must_have_been_offered() {
     let offered = || Auth::Subprotocol(Secret::new(KEY));
     let chosen = |name: &str| format!("{ACCEPTED}Sec-WebSocket-Protocol: {name}\r\n\r\n");
     assert!(answered(offered(), chosen("realtime").as_bytes()).await.is_ok());
@@ -69,7 +69,7 @@ async fn a_subprotocol_must_be_one_of_the_offered() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_upgrade_that_is_not_valid_says_why() {
+async fn an_invalid_upgrade_is_explained() {
     let head = "HTTP/1.1 101 Switching Protocols\r\n";
     let upgrade = "Upgrade: websocket\r\n";
     for (answer, why) in [
@@ -89,7 +89,7 @@ async fn an_upgrade_that_is_not_valid_says_why() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_no_http_is_shown_as_far_as_it_is_text() {
+async fn an_answer_other_than_http_is_shown_if_it_is_text() {
     for (answer, expected) in [
         (&b"SSH-2.0-OpenSSH_9.2\r\n"[..], "SSH-2.0-OpenSSH_9.2"),
         (b"220 mail.example\x1b[2J ESMTP\r\n", "220 mail.example [2J ESMTP"),
@@ -105,7 +105,7 @@ async fn what_is_no_http_is_shown_as_far_as_it_is_text() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_that_ends_early_or_never_ends_its_head_is_refused() {
+async fn an_unfinished_or_endless_head_is_an_error() {
     for answer in ["", "HTTP/1.1 101 Swit", "HTTP/1.1 401 Unauthorized\r\nContent-Type: a"] {
         assert_eq!(failed(answer).await, "the server hung up during the WebSocket handshake");
     }
@@ -114,7 +114,7 @@ async fn a_server_that_ends_early_or_never_ends_its_head_is_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refusal_is_told_with_its_status_and_its_words() {
+async fn a_refusal_has_status_and_message() {
     let body = r#"{"error":{"message":"Rate limit reached.","code":"rate_limit_exceeded"}}"#;
     let length = body.len();
     let refusal = refused(&format!(
@@ -128,7 +128,7 @@ async fn a_refusal_is_told_with_its_status_and_its_words() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn when_to_try_again_is_told_in_seconds_or_by_the_servers_own_clock() {
+async fn retry_after_is_in_seconds_or_relative_to_the_servers_clock() {
     let date = "Date: Sun, 06 Nov 1994 08:49:37 GMT";
     for (headers, seconds) in [
         ("Retry-After: 17".to_owned(), Some(17)),
@@ -146,7 +146,7 @@ async fn when_to_try_again_is_told_in_seconds_or_by_the_servers_own_clock() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_retry_after_that_nobody_can_mean_is_left_out() {
+async fn an_implausible_retry_after_is_ignored() {
     let date = "Date: Sun, 06 Nov 1994 08:49:37 GMT";
     for headers in [
         "Retry-After: 86401".to_owned(),
@@ -163,7 +163,7 @@ async fn a_retry_after_that_nobody_can_mean_is_left_out() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_gateway_without_a_channel_for_the_model_is_known() {
+async fn a_gateway_without_a_channel_for_the_model_is_recognised() {
     let known = |status: u16, code: &str, message: &str| {
         let body = format!(r#"{{"error":{{"code":"{code}","message":"{message}","type":"new_api_error"}}}}"#);
         let length = body.len();
@@ -181,7 +181,7 @@ async fn a_gateway_without_a_channel_for_the_model_is_known() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn bodies_come_in_many_ways() {
+async fn bodies_are_read_in_every_framing() {
     for (answer, lines) in [
         ("HTTP/1.1 404 Not Found\r\n\r\none\ntwo\nthree\nfour", vec!["one", "two", "three"]),
         ("HTTP/1.0 404 File not found\r\nServer: SimpleHTTP/0.6\r\n\r\nold", vec!["old"]),
@@ -199,7 +199,7 @@ async fn bodies_come_in_many_ways() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_never_ends_does_not_hold_up_the_refusal() {
+async fn an_endless_body_does_not_delay_the_refusal() {
     let (mut near, mut far) = duplex(4096);
     far.write_all(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 999\r\n\r\nwrong key").await.unwrap();
     let refused = upgrade(&mut near, &request(Auth::None)).await.unwrap_err();
@@ -207,7 +207,7 @@ async fn a_body_that_never_ends_does_not_hold_up_the_refusal() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_key_that_is_echoed_as_an_entity_is_not_shown() {
+async fn a_key_echoed_as_an_entity_is_hidden() {
     let auth = Auth::Bearer(Secret::new("left&right&more"));
     let page = b"HTTP/1.1 401 X\r\nContent-Type: text/html\r\n\r\n<b>left&amp;right&amp;more</b> is wrong";
     let error = answered(auth, page).await.unwrap_err();
@@ -216,7 +216,7 @@ async fn a_key_that_is_echoed_as_an_entity_is_not_shown() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_key_that_is_echoed_is_not_shown() {
+async fn an_echoed_key_is_hidden() {
     let keyed =
         [Auth::Bearer(Secret::new(KEY)), Auth::token(Secret::new(KEY)), Auth::Subprotocol(Secret::new(KEY))];
     for auth in keyed {
@@ -240,7 +240,7 @@ async fn a_key_that_is_echoed_is_not_shown() {
 
 proptest::proptest! {
     #[test]
-    fn no_answer_is_too_strange(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..200), with_head: bool) {
+    fn no_answer_makes_it_panic(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..200), with_head: bool) {
         let head: &[u8] = if with_head { b"HTTP/1.1 400 X\r\nTransfer-Encoding: chunked\r\n\r\n" } else { b"" };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let answer = [head, &bytes].concat();

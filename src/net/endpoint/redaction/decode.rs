@@ -1,13 +1,13 @@
-//! Undoes the escapes in which text passes on a key: JSON, percent, HTML, and characters nobody sees.
+//! Decoding of escapes that may hide a key: JSON, percent, HTML, and invisible characters.
 //!
-//! Keys and header values are ASCII, so only escapes of ASCII characters are of interest.
+//! Keys and header values are ASCII, so only escapes of ASCII characters matter.
 
 use std::borrow::Cow;
 
-/// How often escapes are undone: a proxy that quotes a log line that quotes a URL needs three.
+/// Maximum rounds of decoding: a proxy quoting a log line that quotes a URL needs three.
 const ROUNDS: usize = 5;
 
-/// The longest name of an entity, in bytes.
+/// Maximum length of an entity's name, in bytes.
 const ENTITY_NAME_MAX: usize = 24;
 
 /// The named entities of ASCII punctuation (HTML, section 13.5).
@@ -57,17 +57,17 @@ const ENTITIES: &[(&str, u8)] = &[
     ("rbrace", b'}'),
 ];
 
-/// A text after some rounds of decoding, which knows where each byte came from.
+/// A text after rounds of decoding, with the origin of each byte.
 pub(super) struct Decoded<'a> {
     /// The text.
     pub(super) text: Cow<'a, str>,
-    /// Where in the original each byte of `text` begins, then the original's length; none if nothing was
+    /// Start in the original of each byte of `text`, then the original's length; `None` if nothing was
     /// decoded.
     starts: Option<Vec<usize>>,
 }
 
 impl<'a> Decoded<'a> {
-    /// Returns the text as it is, then after each round of decoding that changed it.
+    /// Returns the text, then the result of each round that changed it.
     pub(super) fn rounds(text: &'a str) -> Vec<Self> {
         let mut rounds = vec![Self { text: Cow::Borrowed(text), starts: None }];
         while rounds.len() <= ROUNDS {
@@ -77,7 +77,7 @@ impl<'a> Decoded<'a> {
         rounds
     }
 
-    /// Returns the place in the original of the byte at `at`, or of the end.
+    /// Returns the original offset of the byte at `at`, or of the end.
     pub(super) fn origin(&self, at: usize) -> usize {
         self.starts.as_ref().map_or(at, |starts| starts[at])
     }
@@ -90,9 +90,9 @@ impl<'a> Decoded<'a> {
         let mut starts = Vec::with_capacity(self.text.len() + 1);
         let mut at = 0;
         while at < self.text.len() {
-            let (plain, length) = token(&self.text[at..]);
+            let (decoded, length) = token(&self.text[at..]);
             let origin = self.origin(at);
-            match plain {
+            match decoded {
                 DecodedChar::Ascii(byte) => text.push(char::from(byte)),
                 DecodedChar::Same => text.push_str(&self.text[at..at + length]),
                 DecodedChar::Nothing => {}
@@ -105,17 +105,17 @@ impl<'a> Decoded<'a> {
     }
 }
 
-/// What a part of a text stands for.
+/// Meaning of a part of a text.
 enum DecodedChar {
-    /// For an ASCII character.
+    /// An ASCII character.
     Ascii(u8),
-    /// For itself.
+    /// Itself.
     Same,
-    /// For nothing that is seen.
+    /// Nothing visible.
     Nothing,
 }
 
-/// Returns what the first part of a text that is not empty stands for, and its length in bytes.
+/// Returns the meaning and the length in bytes of the first part of a non-empty text.
 fn token(text: &str) -> (DecodedChar, usize) {
     let escape = match text.as_bytes()[0] {
         b'\\' => backslash(text),
@@ -126,12 +126,12 @@ fn token(text: &str) -> (DecodedChar, usize) {
     };
     escape.unwrap_or_else(|| {
         let character = text.chars().next().unwrap_or_default();
-        let plain = if is_unseen(character) { DecodedChar::Nothing } else { DecodedChar::Same };
-        (plain, character.len_utf8())
+        let decoded = if is_invisible(character) { DecodedChar::Nothing } else { DecodedChar::Same };
+        (decoded, character.len_utf8())
     })
 }
 
-/// JSON (RFC 8259, section 7), and what JavaScript and shells have besides.
+/// Decodes escapes of JSON (RFC 8259, section 7), JavaScript and shells.
 fn backslash(text: &str) -> Option<(DecodedChar, usize)> {
     let second = *text.as_bytes().get(1)?;
     let ascii = |byte, length| Some((DecodedChar::Ascii(byte), length));
@@ -147,7 +147,7 @@ fn backslash(text: &str) -> Option<(DecodedChar, usize)> {
     }
 }
 
-/// A character by its number or name; browsers do without the semicolon.
+/// Decodes a numeric or named character; browsers accept a missing semicolon.
 fn entity(text: &str) -> Option<(DecodedChar, usize)> {
     let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'#';
     let length = text.bytes().skip(1).take(ENTITY_NAME_MAX).take_while(|byte| is_part(byte)).count();
@@ -163,7 +163,7 @@ fn entity(text: &str) -> Option<(DecodedChar, usize)> {
     Some((DecodedChar::Ascii(byte), 1 + length + closed))
 }
 
-/// Returns the character whose number stands in `digits` hexadecimal digits.
+/// Returns the character given by `digits` hexadecimal digits.
 fn hex(text: &str, start: usize, digits: usize) -> Option<u8> {
     ascii_of(text.get(start..start + digits)?, 16)
 }
@@ -174,7 +174,7 @@ fn ascii_of(digits: &str, radix: u32) -> Option<u8> {
     (is_number && number.is_ascii()).then_some(number)
 }
 
-/// Returns the length of an escape sequence (ECMA-48, section 5.4), or of the escape character alone.
+/// Returns the length of an escape sequence (ECMA-48, section 5.4), or 1 for a lone escape character.
 fn control_sequence(text: &str) -> usize {
     let Some(rest) = text.strip_prefix("\x1b[") else { return 1 };
     match rest.find(|character| !matches!(character, ' '..='?')) {
@@ -183,12 +183,12 @@ fn control_sequence(text: &str) -> usize {
     }
 }
 
-/// The control characters of ASCII that are not white space.
+/// Returns whether a byte is an ASCII control character other than white space.
 fn is_control(byte: u8) -> bool {
     byte.is_ascii_control() && !matches!(byte, b'\t' | b'\n' | b'\r')
 }
 
-fn is_unseen(character: char) -> bool {
+fn is_invisible(character: char) -> bool {
     let is_white = matches!(character, '\t' | '\n' | '\r' | '\u{85}');
     character.is_control() && !is_white
         || matches!(character,

@@ -1,8 +1,8 @@
-//! Takes keys and the values of headers out of text that somebody else wrote, because servers echo what
-//! they are sent: as it is, escaped in any way, cut off, or in pieces.
+//! Redaction of keys and header values in foreign text. Servers echo what they received: verbatim, escaped,
+//! truncated or in pieces.
 
 mod decode;
-mod stream;
+pub mod stream;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -13,44 +13,43 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD
 use serde_json::Value;
 
 use crate::net::endpoint::redaction::decode::Decoded;
-pub use crate::net::endpoint::redaction::stream::EventRedactor;
 use crate::secret::Secret;
 
-/// What stands where a key was.
+/// Replacement for a key.
 const KEY_HIDDEN: &str = "[key hidden]";
 
-/// What stands where the value of a header was.
+/// Replacement for a header value.
 const HEADER_HIDDEN: &str = "[header hidden]";
 
-/// A shorter header value is in many texts, and no secret.
+/// Minimum length of a secret header value; shorter ones occur in ordinary text.
 const HEADER_MIN: usize = 8;
 
-/// What consists of small letters alone, as the words of the protocol do, is a secret from this length on.
+/// Minimum length of a secret of lower-case letters only, which looks like a protocol word.
 const WORD_MIN: usize = 24;
 
-/// A shorter key is none: it stands where a program wants one and a server does not.
+/// Minimum length of a key; shorter ones are placeholders.
 const KEY_MIN: usize = 4;
 
-/// The same of one word in small letters (`none`, `dummy`).
+/// Minimum length of a key that is a lower-case word (`none`, `dummy`).
 const KEY_WORD_MIN: usize = 6;
 
-/// The first so many characters of a key count as the key. Its public part (`sk-proj-`) is shorter.
+/// Length of a key's beginning that identifies it. Public prefixes (`sk-proj-`) are shorter.
 const BEGINNING_MIN: usize = 9;
 
-/// A shorter key is hidden only whole: its beginning may be in any text.
+/// Minimum length of a key recognised by its beginning; shorter ones are hidden only as a whole.
 const BEGINNING_OF_MIN: usize = 12;
 
-/// A shorter key is not looked for in base64, where its few characters may stand by accident.
+/// Minimum length of a key searched for in base64, where short keys would match by chance.
 const BASE64_OF_MIN: usize = 12;
 
-/// How much of a text is searched at a time, in bytes: decoding takes several times as much memory.
+/// Bytes of a text searched at a time: decoding takes several times as much memory.
 const WINDOW: usize = 64 << 10;
 
-/// How many bytes an escaped character may take.
+/// Maximum bytes of an escaped character.
 const ESCAPED_MAX: usize = 16;
 
-/// The fields of events whose value is written for people. In all others a single word is a word of the
-/// protocol, even where a key is spelled like it (`none`, `test`): events are redacted before they are read.
+/// Event fields with human-readable text. In other fields a single word belongs to the protocol, even if a
+/// key is spelled like it (`none`, `test`): events are redacted before decoding.
 const FREE_TEXT: [&str; 13] = [
     "arguments",
     "code",
@@ -67,35 +66,35 @@ const FREE_TEXT: [&str; 13] = [
     "transcript",
 ];
 
-/// Replaces secrets in texts; `Debug` shows none of them.
+/// Replaces secrets in texts; `Debug` hides them.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Redactor {
     /// Keys before headers.
     patterns: Vec<Pattern>,
 }
 
-/// A text that must not be shown.
+/// A text to hide.
 #[derive(Clone, PartialEq, Eq)]
 struct Pattern {
     text: String,
-    /// How many bytes of its beginning count as all of it.
+    /// Bytes of the beginning that identify it.
     beginning: usize,
-    extent: PatternScope,
-    /// What is shown instead.
+    scope: PatternScope,
+    /// Replacement text.
     replacement: &'static str,
 }
 
-/// Where a pattern may stand.
+/// Context in which a pattern matches.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum PatternScope {
     /// Anywhere.
     Anywhere,
-    /// Not within a longer word, because it looks like a word itself.
+    /// Not inside a longer word, since it looks like a word.
     Word,
 }
 
 impl Redactor {
-    /// Returns a redactor of these secrets.
+    /// Returns a redactor of the given secrets.
     pub fn of<'a>(secrets: impl IntoIterator<Item = &'a Secret>) -> Self {
         let mut redactor = Self::default();
         for secret in secrets {
@@ -104,12 +103,13 @@ impl Redactor {
         redactor
     }
 
-    /// Adds the values of headers, each whole and word by word, the login of a `Basic` one decoded. What is
-    /// too short or too common to be told from other text is left out.
+    /// Adds header values, whole and word by word, and the decoded credentials of `Basic`. Values too short
+    /// or too common to identify are skipped.
     #[must_use]
     pub fn and_headers<'a>(mut self, values: impl IntoIterator<Item = &'a str>) -> Self {
         for value in values {
-            for part in [value.trim()].into_iter().chain(value.split(' ')).filter(|part| is_telling(part)) {
+            for part in [value.trim()].into_iter().chain(value.split(' ')).filter(|part| is_distinctive(part))
+            {
                 self.add(part, HEADER_HIDDEN, whole(part));
             }
             if let Some(login) = basic_login(value) {
@@ -130,12 +130,12 @@ impl Redactor {
         self
     }
 
-    /// Returns whether there is nothing to hide.
+    /// Returns whether there are no secrets.
     pub fn is_empty(&self) -> bool {
         self.patterns.is_empty()
     }
 
-    /// Returns whether a text holds a secret.
+    /// Returns whether a text contains a secret.
     pub fn finds(&self, text: &str) -> bool {
         !self.secrets_in(text).is_empty()
     }
@@ -145,8 +145,8 @@ impl Redactor {
         replaced(text, &self.secrets_in(text))
     }
 
-    /// Returns a JSON text with each secret in its strings replaced, so that it stays the JSON text it is; any
-    /// other text as [`Redactor::redact`] does.
+    /// Returns JSON text with the secrets in its strings replaced, so that it remains valid JSON; any other
+    /// text as [`Redactor::redact`] does.
     pub fn redact_json<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let secrets = self.secrets_in(text);
         if secrets.is_empty() {
@@ -158,7 +158,7 @@ impl Redactor {
         }
     }
 
-    /// Returns the value of a field with each secret in it replaced, in its names too.
+    /// Returns a field's value with its secrets replaced, including in nested names.
     pub fn redact_value(&self, field: &str, value: Value) -> Value {
         match value {
             Value::String(text) if is_word(&text) && !FREE_TEXT.contains(&field) => text.into(),
@@ -174,7 +174,7 @@ impl Redactor {
             }
             Value::Number(number) => {
                 let digits = number.to_string();
-                // A short one is a count, whatever the key.
+                // Short numbers are counts, never keys.
                 let is_secret = digits.len() >= HEADER_MIN && self.finds(&digits);
                 if is_secret { KEY_HIDDEN.into() } else { Value::Number(number) }
             }
@@ -182,7 +182,7 @@ impl Redactor {
         }
     }
 
-    /// Returns the places of all secrets in a text, in order, and what is shown instead.
+    /// Returns the ranges of all secrets in a text, in order, with their replacements.
     fn secrets_in(&self, text: &str) -> Vec<(Range<usize>, &'static str)> {
         if self.patterns.is_empty() {
             return Vec::new();
@@ -211,12 +211,12 @@ impl Redactor {
         }
     }
 
-    /// Returns how many bytes the longest secret has.
+    /// Returns the length of the longest secret in bytes.
     fn longest(&self) -> usize {
         self.patterns.iter().map(|pattern| pattern.text.len()).max().unwrap_or(0)
     }
 
-    /// Adds a key; some gateways take its `sk-` off, and logs have it in base64.
+    /// Adds a key, also without `sk-`, which some gateways strip, and in base64, as in logs.
     fn add_key(&mut self, key: &str) {
         self.add(key, KEY_HIDDEN, beginning(key));
         if let Some(bare) = key.strip_prefix("sk-").filter(|bare| bare.len() >= BEGINNING_MIN) {
@@ -233,12 +233,12 @@ impl Redactor {
         if text.len() < if is_word(text) { KEY_WORD_MIN } else { KEY_MIN } {
             return;
         }
-        let extent =
+        let scope =
             if is_word(text) && text.len() < WORD_MIN { PatternScope::Word } else { PatternScope::Anywhere };
-        self.push(Pattern { text: text.to_owned(), beginning, extent, replacement });
+        self.push(Pattern { text: text.to_owned(), beginning, scope, replacement });
     }
 
-    /// A key that is a header's value too stays a key.
+    /// Adds a pattern unless known: a key that is also a header value stays a key.
     fn push(&mut self, pattern: Pattern) {
         if !self.patterns.iter().any(|known| known.text == pattern.text) {
             self.patterns.push(pattern);
@@ -253,7 +253,7 @@ impl fmt::Debug for Redactor {
 }
 
 impl Pattern {
-    /// Returns where the pattern, or as much of its beginning as counts, stands in a text.
+    /// Returns the ranges in which the pattern, or its identifying beginning, occurs.
     fn places_in(&self, text: &str) -> Vec<Range<usize>> {
         let beginning = &self.text[..self.beginning];
         let mut places = Vec::new();
@@ -267,7 +267,7 @@ impl Pattern {
                 places.push(place);
             }
         }
-        // What the end of the text cuts off.
+        // A match cut off by the end of the text.
         let rest = &text[from..];
         let longest = self.beginning.min(rest.len() + 1);
         if let Some(length) = (BEGINNING_MIN..longest)
@@ -281,7 +281,7 @@ impl Pattern {
 
     fn may_stand(&self, text: &str, place: &Range<usize>) -> bool {
         let is_part = |character: char| character.is_alphanumeric() || character == '_';
-        match self.extent {
+        match self.scope {
             PatternScope::Anywhere => true,
             PatternScope::Word => {
                 !text[..place.start].ends_with(is_part) && !text[place.end..].starts_with(is_part)
@@ -290,7 +290,7 @@ impl Pattern {
     }
 }
 
-/// Joins places that overlap; the first one decides what is shown.
+/// Joins overlapping ranges; a key determines the replacement.
 fn merged(mut found: Vec<(Range<usize>, &'static str)>) -> Vec<(Range<usize>, &'static str)> {
     found.sort_by_key(|(place, replacement)| (place.start, *replacement != KEY_HIDDEN));
     let mut merged: Vec<(Range<usize>, &'static str)> = Vec::new();
@@ -323,7 +323,7 @@ fn replaced<'a>(text: &'a str, secrets: &[(Range<usize>, &'static str)]) -> Cow<
     Cow::Owned(shown)
 }
 
-/// Returns how many bytes of a key's beginning tell that it is the key: no plain word does.
+/// Returns the number of bytes that identify a key: more than a plain word.
 fn beginning(key: &str) -> usize {
     if key.len() < BEGINNING_OF_MIN {
         return key.len();
@@ -333,7 +333,7 @@ fn beginning(key: &str) -> usize {
     boundaries.into_iter().find(|at| !is_word(&key[..*at])).unwrap_or(key.len())
 }
 
-/// The value of a header may begin as any text does.
+/// Returns the length to match: a header value may begin like any text.
 fn whole(value: &str) -> usize {
     value.len()
 }
@@ -342,12 +342,12 @@ fn is_word(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_lowercase() || b"_./".contains(&byte))
 }
 
-fn is_telling(value: &str) -> bool {
+fn is_distinctive(value: &str) -> bool {
     value.len() >= if is_word(value) { WORD_MIN } else { HEADER_MIN }
 }
 
-/// Returns what of a key's base64 depends on nothing else, for each place at which the key may begin within
-/// what is encoded, in both alphabets.
+/// Returns the part of a key's base64 that is independent of its surroundings, for each alignment and both
+/// alphabets.
 fn in_base64(key: &str) -> impl Iterator<Item = String> {
     [STANDARD_NO_PAD, URL_SAFE_NO_PAD].into_iter().flat_map(move |alphabet| {
         (0..3).map(move |before| {
@@ -360,7 +360,7 @@ fn in_base64(key: &str) -> impl Iterator<Item = String> {
     })
 }
 
-/// Returns user and password of a `Basic` header (RFC 7617, section 2).
+/// Returns the credentials of a `Basic` header (RFC 7617, section 2).
 fn basic_login(value: &str) -> Option<String> {
     let (scheme, login) = value.trim().split_once(' ')?;
     let is_basic = scheme.eq_ignore_ascii_case("basic");

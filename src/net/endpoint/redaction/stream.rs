@@ -1,4 +1,4 @@
-//! Events of one connection: a key may be split between two deltas of one text.
+//! Redaction of a connection's events, in which a key may be split across deltas.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -8,29 +8,29 @@ use serde_json::value::RawValue;
 
 use crate::net::endpoint::redaction::{ESCAPED_MAX, KEY_HIDDEN, Redactor};
 
-/// How many texts may grow at a time; servers send one or two.
+/// Maximum number of concurrent streams; servers send one or two.
 const STREAMS_MAX: usize = 32;
 
-/// Replaces secrets in the events of a connection, one after the other.
+/// Replaces secrets in successive events of a connection.
 #[derive(Clone, Default)]
 pub struct EventRedactor {
     redactor: Redactor,
-    /// The texts that grow, the one that grew last at the end.
+    /// Streams in progress, the most recent one last.
     streams: VecDeque<DeltaRedactor>,
 }
 
-/// A text that comes in deltas.
+/// A text received in deltas.
 #[derive(Clone)]
 struct DeltaRedactor {
     id: StreamId,
-    /// The last of it, as it came.
+    /// The end of the text, verbatim.
     tail: String,
 }
 
-/// What the deltas of one text have in common, as it is written in each of them.
+/// Raw fields common to the deltas of one text.
 type StreamId = [Option<String>; 5];
 
-/// As much of an event as says which text its delta belongs to.
+/// The fields of an event that identify the text of its delta.
 #[derive(Deserialize)]
 struct DeltaEvent<'a> {
     #[serde(borrow, default)]
@@ -53,12 +53,12 @@ impl EventRedactor {
         Self { redactor, streams: VecDeque::new() }
     }
 
-    /// Returns what hides the same secrets in other texts.
+    /// Returns the redactor of the same secrets for other texts.
     pub fn redactor(&self) -> &Redactor {
         &self.redactor
     }
 
-    /// Returns the text of an event with each secret replaced, also one that began in an earlier delta.
+    /// Returns an event with its secrets replaced, including one that began in an earlier delta.
     pub fn redact<'a>(&mut self, event: &'a str) -> Cow<'a, str> {
         if self.redactor.is_empty() {
             return Cow::Borrowed(event);
@@ -69,7 +69,7 @@ impl EventRedactor {
         }
     }
 
-    /// Returns the event without what its delta holds of a secret that began before; none if it holds none.
+    /// Returns the event without the rest of a secret begun in earlier deltas; `None` if there is none.
     fn continued(&mut self, event: &str) -> Option<String> {
         let read: DeltaEvent = serde_json::from_str(event).ok()?;
         let raw = read.delta?;
@@ -83,7 +83,7 @@ impl EventRedactor {
         let end = end.filter(|place| place.start < before.len()).map(|place| place.end).max().unwrap_or(0);
         self.keep_tail(id, &joined);
         let rest = delta.get(end.checked_sub(before.len()).filter(|inside| *inside > 0)?..)?;
-        // The delta before says so, if it held enough of the key to be known for one.
+        // The earlier delta already shows the replacement if it held enough of the key.
         let is_shown =
             self.redactor.secrets_in(&before).last().is_some_and(|(place, _)| place.end == before.len());
         let shown = if is_shown { "" } else { KEY_HIDDEN };

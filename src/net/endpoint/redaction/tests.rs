@@ -1,8 +1,9 @@
-//! What a server may echo of a key, and what is shown of it.
+//! Redaction of keys and headers echoed by servers.
 
 use proptest::prelude::*;
 
 use super::*;
+use crate::net::endpoint::redaction::stream::EventRedactor;
 
 const KEY: &str = "sk-proj-7Qw9+x/Zk=3";
 
@@ -61,7 +62,7 @@ fn a_key_is_hidden_in_escaped_text() {
 }
 
 #[test]
-fn a_key_in_base64_is_hidden_wherever_it_begins() {
+fn a_key_in_base64_is_hidden_at_every_alignment() {
     for before in ["", "a", "ab", "abc", "user:"] {
         let whole = format!("{before}{KEY}; and more");
         for alphabet in [STANDARD_NO_PAD, URL_SAFE_NO_PAD] {
@@ -74,7 +75,7 @@ fn a_key_in_base64_is_hidden_wherever_it_begins() {
 }
 
 #[test]
-fn a_key_that_is_cut_off_is_hidden() {
+fn a_truncated_key_is_hidden() {
     let key = "sk-0123456789abcdef";
     for (text, shown) in [
         ("wrong: sk-0123456", "wrong: [key hidden]"),
@@ -113,7 +114,7 @@ fn the_login_of_a_basic_header_is_hidden_decoded_too() {
 }
 
 #[test]
-fn a_header_of_common_words_leaves_events_alone() {
+fn a_header_of_common_words_does_not_change_events() {
     let redactor =
         Redactor::default().and_headers(["1", "en-US", "transcription", "application/json", "", "audio/pcm"]);
     let event = r#"{"type":"conversation.item.input_audio_transcription.delta","content_index":1}"#;
@@ -128,14 +129,14 @@ fn a_key_among_the_headers_stays_a_key() {
 }
 
 #[test]
-fn an_empty_key_and_a_placeholder_hide_nothing() {
+fn empty_and_placeholder_keys_hide_nothing() {
     for key in ["", "none", "x", "test", "1"] {
         assert_eq!(redacted(key, "none of it is x, a test or 1"), "none of it is x, a test or 1");
     }
 }
 
 #[test]
-fn an_event_stays_the_event_it_is() {
+fn a_redacted_event_keeps_its_meaning() {
     let event = r#"{"type":"response.output_text.delta","role":"assistant","delta":"an assistant"}"#;
     let shown = r#"{"delta":"an [key hidden]","role":"assistant","type":"response.output_text.delta"}"#;
     assert_eq!(redactor("assistant").redact_json(event), shown);
@@ -158,7 +159,7 @@ fn delta(item: &str, text: &str) -> String {
     serde_json::json!({ "type": "response.output_text.delta", "item_id": item, "delta": text }).to_string()
 }
 
-/// Returns what the deltas of one item say together.
+/// Returns the concatenated deltas of one item.
 fn said(events: &[String], item: &str) -> String {
     let events = events.iter().map(|event| serde_json::from_str::<Value>(event).unwrap());
     let of_item = events.filter(|event| event["item_id"] == item);
@@ -166,7 +167,7 @@ fn said(events: &[String], item: &str) -> String {
 }
 
 #[test]
-fn a_key_that_is_split_between_deltas_is_hidden() {
+fn a_key_split_between_deltas_is_hidden() {
     for at in 1..KEY.len() {
         let mut redactor = EventRedactor::new(redactor(KEY));
         let (first, second) = KEY.split_at(at);
@@ -179,7 +180,7 @@ fn a_key_that_is_split_between_deltas_is_hidden() {
 }
 
 #[test]
-fn a_key_that_comes_in_many_deltas_is_hidden_in_each_of_two_texts() {
+fn a_key_in_many_deltas_is_hidden_in_each_of_two_texts() {
     let escaped = KEY.replace('+', "%2B");
     let mut redactor = EventRedactor::new(redactor(KEY));
     let mut events = Vec::new();
@@ -197,7 +198,7 @@ fn a_key_that_comes_in_many_deltas_is_hidden_in_each_of_two_texts() {
 }
 
 #[test]
-fn ordinary_deltas_pass_as_they_are() {
+fn ordinary_deltas_are_unchanged() {
     let mut redactor = EventRedactor::new(redactor(KEY));
     for text in ["sk-", "proj-", "sk-proj", " is how a key begins", "\u{1f600}é"] {
         let event = delta("a", text);
@@ -207,7 +208,7 @@ fn ordinary_deltas_pass_as_they_are() {
 
 proptest! {
     #[test]
-    fn no_text_is_too_strange(text in "(\\PC|[\\\\u0-9a-f%&#;x{}+]|sk-proj|7Qw9){0,80}") {
+    fn no_text_makes_it_panic(text in "(\\PC|[\\\\u0-9a-f%&#;x{}+]|sk-proj|7Qw9){0,80}") {
         let redactor = redactor(KEY).and_headers(["Token äöü-0123"]);
         let shown = redactor.redact(&text).into_owned();
         prop_assert_eq!(redactor.redact(&shown), shown.clone());

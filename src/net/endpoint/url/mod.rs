@@ -1,4 +1,4 @@
-//! The address of an endpoint, taken apart once and known to be usable from then on.
+//! URL of an endpoint, validated once.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
@@ -8,10 +8,10 @@ use thiserror::Error;
 use tokio_tungstenite::tungstenite::http::Uri;
 use tokio_tungstenite::tungstenite::http::uri::InvalidUri;
 
-/// The path of every documented endpoint but those in [`OTHER_PATHS`].
+/// Default path, except for the hosts in [`OTHER_PATHS`].
 const DEFAULT_PATH: &str = "/v1/realtime";
 
-/// Ends of hosts whose endpoints have another path: Azure's three, and Alibaba's Model Studio.
+/// Host suffixes with another path: three of Azure, and Alibaba's Model Studio.
 const OTHER_PATHS: [(&str, &str); 5] = [
     (".openai.azure.com", "/openai/v1/realtime"),
     (".cognitiveservices.azure.com", "/openai/v1/realtime"),
@@ -20,40 +20,40 @@ const OTHER_PATHS: [(&str, &str); 5] = [
     ("dashscope-intl.aliyuncs.com", "/api-ws/v1/realtime"),
 ];
 
-/// What stands in a query as it is. The slash and the colon are legal there (RFC 3986, section 3.4)
-/// and are documented unescaped: `?model=opeai/AudioLLM/Voice2`.
+/// Characters escaped in a query. Slash and colon are legal there (RFC 3986, section 3.4) and documented
+/// unescaped: `?model=opeai/AudioLLM/Voice2`.
 const QUERY: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/').remove(b':');
 
-/// Query names under which servers take a key.
+/// Query parameters in which servers accept a key.
 const KEY_NAMES: [&str; 7] = ["token", "api-key", "api_key", "apikey", "key", "access_token", "session"];
 
-/// What stands where a part of a path is a key.
+/// Replacement for a key in a path.
 const HIDDEN: &str = "[key hidden]";
 
-/// How keys of common issuers begin, JSON Web Tokens among them.
+/// Key prefixes of common issuers, including JSON Web Tokens.
 const KEY_PREFIXES: [&str; 10] = ["sk-", "sk_", "pk-", "pk_", "xai-", "gsk_", "hf_", "ghp_", "AIza", "eyJ"];
 
-/// The least length of a key that is known by its prefix.
+/// Minimum length of a key recognised by its prefix.
 const PREFIXED_KEY_MIN: usize = 12;
 
-/// From this length on, letters and digits in one run are a key and not a name.
+/// Minimum length of a run of letters and digits that counts as a key.
 const RANDOM_RUN_MIN: usize = 20;
 
 /// Whether the connection is encrypted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scheme {
-    /// `ws`, and `http` by another name.
+    /// `ws`, or its alias `http`.
     Ws,
-    /// `wss`, and `https` by another name.
+    /// `wss`, or its alias `https`.
     Wss,
 }
 
-/// A URL that can be dialled: scheme, host, port, path, and what its query says already.
+/// A URL that can be dialed: scheme, host, port, path and query.
 #[derive(Clone, PartialEq, Eq)]
 pub struct EndpointUrl {
     scheme: Scheme,
-    /// In small letters; an IPv6 address without its brackets.
+    /// In lower case; an IPv6 address without brackets.
     host: String,
     port: Option<u16>,
     path: String,
@@ -61,12 +61,12 @@ pub struct EndpointUrl {
 }
 
 impl EndpointUrl {
-    /// Reads a URL as a person types it. A written path is kept, except that a base URL, which ends in `/v1`, is
-    /// completed; without a path the URL gets the one that its host documents.
+    /// Parses a URL as users write it. The path is kept, except that a base URL ending in `/v1` is completed;
+    /// without a path the host's default is used.
     ///
     /// # Errors
-    /// When it has no scheme, a scheme that is no WebSocket's, a user name, no usable host or port,
-    /// or characters that a URL cannot have. No error repeats the query, which may hold a key.
+    /// When scheme, host or port is missing or invalid, or the URL contains a user name or illegal
+    /// characters. No error repeats the query, which may contain a key.
     pub fn parse(text: &str) -> Result<Self, UrlError> {
         Self::read(text, |path| match path.trim_end_matches('/') {
             base if base.ends_with("/v1") => format!("{base}/realtime"),
@@ -74,7 +74,7 @@ impl EndpointUrl {
         })
     }
 
-    /// Reads a base URL such as `OPENAI_BASE_URL` holds: OpenAI's libraries put `/realtime` behind its path.
+    /// Parses a base URL as in `OPENAI_BASE_URL`: OpenAI's libraries append `/realtime` to its path.
     ///
     /// # Errors
     /// As for [`EndpointUrl::parse`].
@@ -85,7 +85,7 @@ impl EndpointUrl {
         })
     }
 
-    /// Reads a URL; `complete` makes the path to dial from one that is written.
+    /// Parses a URL; `complete` derives the dialed path from the given one.
     fn read(text: &str, complete: impl Fn(&str) -> String) -> Result<Self, UrlError> {
         let text = text.trim();
         if text.is_empty() {
@@ -123,22 +123,22 @@ impl EndpointUrl {
         self.scheme
     }
 
-    /// Returns the host's name or address, an IPv6 address without brackets.
+    /// Returns the host name or address, an IPv6 address without brackets.
     pub fn host(&self) -> &str {
         &self.host
     }
 
-    /// Returns the port, 80 or 443 where none is named.
+    /// Returns the port; 80 or 443 by default.
     pub fn port(&self) -> u16 {
         self.port.unwrap_or(self.scheme.default_port())
     }
 
-    /// Returns the path, with its first slash.
+    /// Returns the path, with its leading slash.
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// Returns the host as a URL writes it, with the port where it is not the scheme's own.
+    /// Returns the host as in a URL, with the port unless it is the scheme's default.
     pub fn authority(&self) -> String {
         let host = match self.host.parse::<Ipv6Addr>() {
             Ok(address) => format!("[{address}]"),
@@ -159,12 +159,12 @@ impl EndpointUrl {
         }
     }
 
-    /// Returns the value of a name in the query, decoded.
+    /// Returns the decoded value of a query parameter.
     pub fn query_value(&self, wanted: &str) -> Option<String> {
         self.query_pairs().find(|(name, _)| name == wanted).map(|(_, value)| value)
     }
 
-    /// Returns the keys that the query holds by the usual names.
+    /// Returns the keys in the query's usual parameters.
     pub fn keys_in_query(&self) -> impl Iterator<Item = String> + '_ {
         self.query_pairs()
             .filter(|(name, value)| {
@@ -173,18 +173,18 @@ impl EndpointUrl {
             .map(|(_, value)| value)
     }
 
-    /// Returns what the URL shows that looks like a key, in its path or in its query, decoded.
+    /// Returns the decoded parts of path and query that look like keys.
     pub fn secrets(&self) -> impl Iterator<Item = String> + '_ {
         let in_path = self.path.split('/').map(decoded);
         let in_query = self.query_pairs().map(|(_, value)| value);
         in_path.chain(in_query).filter(|text| looks_like_key(text)).chain(self.keys_in_query())
     }
 
-    /// Returns the URL with more names and values in its query, to be dialled.
-    pub fn with_query(&self, more: &[(&str, &str)]) -> String {
+    /// Returns the URL for dialing, with additional query parameters.
+    pub fn with_query(&self, additional: &[(&str, &str)]) -> String {
         let mut parts: Vec<String> = self.query.iter().cloned().collect();
         parts.extend(
-            more.iter().map(|(name, value)| format!("{}={}", encode_query(name), encode_query(value))),
+            additional.iter().map(|(name, value)| format!("{}={}", encode_query(name), encode_query(value))),
         );
         let mark = if parts.is_empty() { "" } else { "?" };
         let (scheme, authority) = (self.scheme.as_str(), self.authority());
@@ -199,7 +199,7 @@ impl EndpointUrl {
     }
 }
 
-/// For people: without the query, which may hold a key, and without keys in the path.
+/// For display: omits the query, which may contain a key, and keys in the path.
 impl fmt::Display for EndpointUrl {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}://{}{}", self.scheme.as_str(), self.authority(), without_keys(&self.path))
@@ -214,7 +214,7 @@ impl fmt::Debug for EndpointUrl {
 }
 
 impl Scheme {
-    /// Returns the scheme as a URL has it.
+    /// Returns the scheme as in a URL.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Ws => "ws",
@@ -230,82 +230,81 @@ impl Scheme {
     }
 }
 
-/// What is wrong with a URL.
+/// An invalid URL.
 #[derive(Debug, Error)]
 pub enum UrlError {
-    /// There is nothing.
+    /// Empty.
     #[error("the URL is empty")]
     Empty,
     /// `api.example.com/v1/realtime`.
-    #[error("the URL {shown:?} does not say how to connect")]
+    #[error("the URL {shown:?} has no scheme")]
     NoScheme {
-        /// The URL without what may be secret.
+        /// The URL without secrets.
         shown: String,
     },
     /// `ftp://…`.
-    #[error("the scheme {scheme:?} of the URL is no WebSocket's")]
+    #[error("unsupported URL scheme {scheme:?}")]
     WrongScheme {
-        /// As it was written, in small letters.
+        /// As given, in lower case.
         scheme: String,
     },
     /// `wss://user:password@…`.
-    #[error("the URL has a user name in it")]
+    #[error("the URL contains a user name")]
     UserName,
     /// `wss:///v1/realtime`.
-    #[error("the URL names no host")]
+    #[error("the URL has no host")]
     NoHost,
-    /// A host that is neither a name nor an address.
-    #[error("{host:?} in the URL is no host name or address")]
+    /// Neither a name nor an address.
+    #[error("invalid host {host:?} in the URL")]
     Host {
-        /// As it was written.
+        /// As given.
         host: String,
     },
-    /// A port that is no number, or out of range.
-    #[error("the port {port:?} in the URL is no number from 1 to 65535")]
+    /// Not a number, or out of range.
+    #[error("invalid port {port:?} in the URL")]
     Port {
-        /// As it was written.
+        /// As given.
         port: String,
     },
-    /// Something else.
-    #[error("the URL cannot be read")]
+    /// Any other syntax error.
+    #[error("invalid URL")]
     Malformed {
-        /// What the reader says.
+        /// Error of the parser.
         source: InvalidUri,
     },
 }
 
 impl UrlError {
-    /// Returns one sentence on what to do.
+    /// Returns advice for the user.
     pub fn hint(&self) -> String {
         match self {
-            Self::Empty => "give the address of an endpoint, such as wss://api.openai.com/v1/realtime",
-            Self::NoScheme { .. } => "write wss:// in front of it, or ws:// for a server on this machine",
-            Self::WrongScheme { .. } => "use wss:// or ws://; https:// and http:// mean the same",
-            Self::UserName => "leave it out; the key comes from RTVOICE_API_KEY",
-            Self::NoHost => "write the host after the two slashes, as in wss://api.openai.com/v1/realtime",
+            Self::Empty => "use the URL of an endpoint, such as wss://api.openai.com/v1/realtime",
+            Self::NoScheme { .. } => "prefix it with wss://, or with ws:// for a server on this machine",
+            Self::WrongScheme { .. } => "use wss:// or ws:// (or the aliases https:// and http://)",
+            Self::UserName => "remove it; set the key in RTVOICE_API_KEY",
+            Self::NoHost => "add the host after the two slashes, as in wss://api.openai.com/v1/realtime",
             Self::Host { .. } => {
-                "write the host in ASCII letters (xn--… for other scripts), an IPv6 address in brackets"
+                "use ASCII letters (xn--… for other scripts), and brackets around an IPv6 address"
             }
-            Self::Port { .. } => "write it as in ws://127.0.0.1:8080/v1/realtime, or leave it out",
-            Self::Malformed { .. } => "check it for blanks, quotes and other characters that need escaping",
+            Self::Port { .. } => "use 1 to 65535, as in ws://127.0.0.1:8080/v1/realtime, or omit it",
+            Self::Malformed { .. } => "check for spaces, quotes and other characters that need escaping",
         }
         .to_owned()
     }
 }
 
-/// Returns a text as it stands for a name or value in a query.
+/// Encodes a name or value for a query.
 pub fn encode_query(text: &str) -> String {
     utf8_percent_encode(text, QUERY).to_string()
 }
 
-/// Returns a path without the parts that look like keys.
+/// Returns a path with the parts that look like keys replaced.
 pub(crate) fn without_keys(path: &str) -> String {
     let parts = path.split('/').map(|part| if looks_like_key(&decoded(part)) { HIDDEN } else { part });
     parts.collect::<Vec<_>>().join("/")
 }
 
-/// Returns whether a part of a URL is a key rather than a name: it begins like one, or is as long and as
-/// mixed as no name is.
+/// Returns whether a part of a URL looks like a key: a known prefix, or a long mix of letters and digits.
 fn looks_like_key(text: &str) -> bool {
     let has_prefix = KEY_PREFIXES.iter().any(|prefix| text.starts_with(prefix));
     let is_random = |run: &str| {
@@ -326,7 +325,7 @@ fn default_path(host: &str) -> &'static str {
     other.map_or(DEFAULT_PATH, |(_, path)| path)
 }
 
-/// Takes `HOST[:PORT]` apart; the host in small letters, an IPv6 address without its brackets.
+/// Splits `HOST[:PORT]`; returns the host in lower case, an IPv6 address without brackets.
 pub(crate) fn host_and_port(authority: &str) -> Result<(String, Option<u16>), UrlError> {
     let no_host = || UrlError::Host { host: authority.to_owned() };
     let (host, port) = match authority.strip_prefix('[') {
@@ -342,7 +341,7 @@ pub(crate) fn host_and_port(authority: &str) -> Result<(String, Option<u16>), Ur
                 Some((host, port)) => (host, Some(port)),
                 None => (authority, None),
             };
-            // More than one colon is an IPv6 address without its brackets.
+            // Several colons mean an IPv6 address without brackets.
             if !host.bytes().all(is_host_byte) || port.is_some_and(|port| port.contains(':')) {
                 return Err(no_host());
             }
@@ -355,7 +354,7 @@ pub(crate) fn host_and_port(authority: &str) -> Result<(String, Option<u16>), Ur
     Ok((host, port.map(port_number).transpose()?))
 }
 
-/// The underscore is no part of a host's name, but of many in a container network.
+/// Allows the underscore, which is common in container networks.
 fn is_host_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_')
 }
@@ -367,7 +366,7 @@ fn port_number(text: &str) -> Result<u16, UrlError> {
     }
 }
 
-/// Without query, user name and keys.
+/// Removes query, user name and keys.
 fn without_secrets(text: &str) -> String {
     let path = text.split(['?', '#']).next().unwrap_or_default();
     without_keys(path.rsplit('@').next().unwrap_or_default())

@@ -1,4 +1,4 @@
-//! URLs as people type them.
+//! URLs as users write them.
 
 use super::*;
 
@@ -7,7 +7,7 @@ fn parsed(text: &str) -> EndpointUrl {
 }
 
 #[test]
-fn a_key_in_the_path_is_dialled_and_not_shown() {
+fn a_key_in_the_path_is_used_and_not_shown() {
     for (path, shown) in [
         ("/gate/sk-0123456789/v1/realtime", "/gate/[key hidden]/v1/realtime"),
         ("/gate/%73k-0123456789/v1/realtime", "/gate/[key hidden]/v1/realtime"),
@@ -34,7 +34,7 @@ fn a_key_in_the_path_is_dialled_and_not_shown() {
 }
 
 #[test]
-fn a_url_is_taken_as_people_type_it() {
+fn urls_are_accepted_as_users_write_them() {
     for (typed, meant, port) in [
         ("wss://api.openai.com", "wss://api.openai.com/v1/realtime", 443),
         ("http://localhost:8080", "ws://localhost:8080/v1/realtime", 8080),
@@ -51,7 +51,7 @@ fn a_url_is_taken_as_people_type_it() {
 }
 
 #[test]
-fn a_written_path_is_dialled_as_it_is() {
+fn an_explicit_path_is_kept() {
     for (typed, path) in [
         ("wss://host/", "/"),
         ("wss://host/?model=m", "/"),
@@ -70,7 +70,7 @@ fn a_written_path_is_dialled_as_it_is() {
 }
 
 #[test]
-fn no_path_at_all_gets_the_default_of_the_host() {
+fn a_missing_path_gets_the_hosts_default() {
     for (typed, path) in [
         ("wss://host", "/v1/realtime"),
         ("wss://host?model=m", "/v1/realtime"),
@@ -101,7 +101,7 @@ fn a_base_url_that_ends_in_v1_is_completed() {
 }
 
 #[test]
-fn a_base_url_of_openais_libraries_is_completed_whatever_its_path_is() {
+fn a_base_url_of_openais_libraries_is_completed_for_every_path() {
     for (base, dialled) in [
         ("https://gate.example", "wss://gate.example/v1/realtime"),
         ("https://gate.example/", "wss://gate.example/v1/realtime"),
@@ -116,7 +116,7 @@ fn a_base_url_of_openais_libraries_is_completed_whatever_its_path_is() {
 }
 
 #[test]
-fn a_url_that_cannot_be_dialled_says_why() {
+fn an_invalid_url_is_explained() {
     for (typed, message) in [
         ("", "the URL is empty"),
         ("api.openai.com/v1?key=sk-1", r#"the URL "api.openai.com/v1" does not say how to connect"#),
@@ -165,7 +165,7 @@ fn only_this_machine_is_loopback() {
 }
 
 #[test]
-fn a_query_is_kept_and_added_to() {
+fn a_query_is_kept_and_extended() {
     let url = parsed("wss://h/p?a=1&b=x%20y");
     assert_eq!(
         url.with_query(&[("model", "opeai/AudioLLM/Voice2")]),
@@ -186,7 +186,7 @@ fn a_key_in_a_query_is_not_shown() {
 
 proptest::proptest! {
     #[test]
-    fn no_url_is_too_strange(typed in "\\PC{0,60}", rest in "[a-z0-9:@/?#&=%\\[\\].]{0,40}") {
+    fn no_url_makes_it_panic(typed in "\\PC{0,60}", rest in "[a-z0-9:@/?#&=%\\[\\].]{0,40}") {
         for text in [typed.clone(), format!("wss://{rest}"), format!("ws://{typed}")] {
             if let Ok(url) = EndpointUrl::parse(&text) {
                 let written = url.with_query(&[]);

@@ -1,4 +1,4 @@
-//! A WebSocket over any byte stream: text in, text out, and why it ended.
+//! WebSocket client over any byte stream, with the cause of its end.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -19,85 +19,86 @@ use tokio_tungstenite::tungstenite::{Bytes, Message, Utf8Bytes};
 
 use crate::net::dial::upgrade::{UpgradeError, upgrade};
 use crate::net::endpoint::excerpt::plain_line;
-use crate::net::endpoint::redaction::{EventRedactor, Redactor};
+use crate::net::endpoint::redaction::Redactor;
+use crate::net::endpoint::redaction::stream::EventRedactor;
 use crate::net::ws::ignore_write_errors::IgnoreWriteErrors;
 use crate::net::ws::keepalive::{Keepalive, KeepaliveEvent};
 use crate::protocol::close::CloseCause;
 
-/// How much is read at once. The usual 128 KiB would be a measurable part of an idle call's memory,
-/// and the largest common message, a second of speech, still comes in four reads.
+/// Read buffer. The default of 128 KiB would be a measurable part of an idle call's memory; the largest
+/// common message, a second of speech, takes four reads.
 const READ_BUFFER_BYTES: usize = 16 << 10;
 
-/// The largest frame taken, in bytes; the largest seen is a retrieved item with its sound.
+/// Maximum frame size; the largest observed is a retrieved item with audio.
 const FRAME_MAX_BYTES: usize = 16 << 20;
 
-/// The largest message taken, in bytes, all its frames together.
+/// Maximum message size, over all its frames.
 const MESSAGE_MAX_BYTES: usize = 64 << 20;
 
-/// How many bytes of pongs may wait for a server that does not read. The library queues one for each ping, without
-/// bound; a server that sends thousands of pings and reads none of the answers is broken or malicious.
+/// Maximum bytes of queued pongs. The library queues one per ping without bound; a server that sends
+/// thousands of pings and reads no answer is broken or malicious.
 const UNREAD_PONGS_MAX_BYTES: usize = 64 << 10;
 
-/// The header of a pong with its mask.
+/// Header of a masked pong.
 const PONG_HEADER_BYTES: usize = 6;
 
-/// The longest reason that fits in a close frame (RFC 6455, section 5.5), in bytes.
+/// Maximum length of the reason in a close frame (RFC 6455, section 5.5).
 const REASON_MAX_BYTES: usize = 123;
 
-/// What comes out of a link.
+/// An event of the connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WebSocketEvent {
-    /// A message.
+    /// A text message.
     Text(Utf8Bytes),
-    /// All that was queued has been handed to the stream.
+    /// Everything queued has been handed to the stream.
     Drained,
-    /// Something came that is no text: a note of what, in one line, for a developer.
-    Garbled(String),
-    /// The end. All that was said before it has been returned; it is returned again if asked again.
+    /// A message that is not text, described in one line for debugging.
+    Malformed(String),
+    /// The end, after all received messages; returned again by later calls.
     Closed(CloseCause),
 }
 
-/// A WebSocket client in one task: nothing is sent or received but in [`Link::next`].
+/// A WebSocket client in one task: sends and receives only inside [`WebSocketClient::next`].
 pub struct WebSocketClient<S> {
     socket: WebSocketStream<IgnoreWriteErrors<S>>,
-    /// What the socket has not been given. Not bounded: the caller looks at [`Link::backlog`] and
-    /// stops taking microphone sound, which is all that can grow.
+    /// Messages not yet given to the socket. Unbounded: the caller checks [`WebSocketClient::backlog`] and
+    /// stops sending microphone audio, the only data that can grow.
     queue: VecDeque<Utf8Bytes>,
-    /// The bytes in `queue`.
+    /// Bytes in `queue`.
     queued_bytes: usize,
-    /// The bytes that the socket was given and the stream may not have taken yet.
+    /// Bytes given to the socket that the stream may not have accepted yet.
     writing_bytes: usize,
-    /// The pongs that the library queued since everything was written.
+    /// Pongs queued by the library since the last complete flush.
     pong_bytes: usize,
-    /// Whether [`LinkEvent::Drained`] is owed once all is written.
-    owes_drained: bool,
-    goodbye: CloseHandshake,
-    pulse: Keepalive,
-    /// Whether the other side is to be asked whether it is there.
-    owes_ping: bool,
-    /// Hides the keys in what the other side says: servers repeat what they are sent.
+    /// Whether [`WebSocketEvent::Drained`] is due after the next flush.
+    reports_drained: bool,
+    close_handshake: CloseHandshake,
+    keepalive: Keepalive,
+    /// Whether a ping is due.
+    ping_due: bool,
+    /// Hides keys in the server's messages, since servers echo what they receive.
     redactor: EventRedactor,
-    /// Set at the end.
+    /// Cause of the end, once closed.
     closed: Option<CloseCause>,
 }
 
-/// How far this side's goodbye is.
+/// Progress of this side's close.
 #[derive(Debug)]
 enum CloseHandshake {
-    /// Not asked for.
-    No,
-    /// To be said when the queue is empty.
-    Asked(CloseFrame),
-    /// Handed to the socket.
-    Said,
+    /// Not requested.
+    None,
+    /// To be sent once the queue is empty.
+    Requested(CloseFrame),
+    /// Given to the socket.
+    Sent,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketClient<S> {
-    /// Makes a link of a stream by the client's side of the upgrade. Sets no time limit.
+    /// Opens a client over a stream with the client's side of the upgrade. Sets no time limit.
     ///
     /// # Errors
-    /// When the stream ends, or the other side refuses or is no WebSocket server. What it says, here and
-    /// later, is redacted by the [`Redactor`] among the request's extensions, if any.
+    /// When the stream ends, or the peer refuses or is not a WebSocket server. Its texts, here and later, are
+    /// redacted by the [`Redactor`] in the request's extensions, if any.
     pub async fn over(mut stream: S, request: Request<()>) -> Result<Self, UpgradeError> {
         let early = upgrade(&mut stream, &request).await?;
         let redactor = request.extensions().get::<Redactor>().cloned().unwrap_or_default();
@@ -114,47 +115,47 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketClient<S> {
             queued_bytes: 0,
             writing_bytes: 0,
             pong_bytes: 0,
-            owes_drained: false,
-            goodbye: CloseHandshake::No,
-            pulse: Keepalive::start(),
-            owes_ping: false,
+            reports_drained: false,
+            close_handshake: CloseHandshake::None,
+            keepalive: Keepalive::start(),
+            ping_due: false,
             redactor: EventRedactor::new(redactor),
             closed: None,
         })
     }
 
-    /// Puts a text message in the outgoing queue; [`Link::next`] sends it. Ignored after
-    /// [`Link::close`] and after the end, where nothing can be sent.
+    /// Queues a text message for [`WebSocketClient::next`] to send. Ignored after [`WebSocketClient::close`]
+    /// and after the end.
     pub fn queue(&mut self, text: String) {
-        if self.closed.is_some() || !matches!(self.goodbye, CloseHandshake::No) {
+        if self.closed.is_some() || !matches!(self.close_handshake, CloseHandshake::None) {
             return;
         }
         self.queued_bytes += text.len();
         self.queue.push_back(text.into());
-        self.owes_drained = true;
+        self.reports_drained = true;
     }
 
-    /// Returns how many bytes of text wait to be handed to the stream. A message counts in full
-    /// until its last byte is taken.
+    /// Returns the number of bytes waiting for the stream. A message counts in full until its last byte is
+    /// accepted.
     pub fn backlog(&self) -> usize {
         self.queued_bytes + self.writing_bytes
     }
 
-    /// Says goodbye after all that is queued. [`Link::next`] goes on returning what the other side
-    /// says until it answers, then `Closed(Ours)`; how long to wait is the caller's business.
-    /// The reason is cut to what fits, 123 bytes.
+    /// Sends a close frame after everything queued. [`WebSocketClient::next`] returns the peer's messages
+    /// until it answers, then `Closed(Ours)`; the caller decides how long to wait. The reason is truncated to
+    /// 123 bytes.
     pub fn close(&mut self, code: u16, reason: &str) {
-        if matches!(self.goodbye, CloseHandshake::No) {
+        if matches!(self.close_handshake, CloseHandshake::None) {
             let reason = &reason[..reason.floor_char_boundary(REASON_MAX_BYTES)];
-            self.goodbye =
-                CloseHandshake::Asked(CloseFrame { code: CloseCode::from(code), reason: reason.into() });
+            self.close_handshake =
+                CloseHandshake::Requested(CloseFrame { code: CloseCode::from(code), reason: reason.into() });
         }
     }
 
-    /// Sends what is queued and returns what happens next.
+    /// Sends queued messages and returns the next event.
     ///
-    /// Cancel-safe because there is nothing in the future but a borrow: what is half sent or half
-    /// received stays in the socket, and an event is taken from it only to be returned at once.
+    /// Cancel-safe because the future holds only a borrow: partly sent or received data stays in the socket,
+    /// and an event is taken only to be returned at once.
     pub async fn next(&mut self) -> WebSocketEvent {
         let event = poll_fn(|context| self.poll_event(context)).await;
         self.redacted(event)
@@ -167,7 +168,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketClient<S> {
                 Cow::Borrowed(_) => text,
                 Cow::Owned(redacted) => redacted.into(),
             }),
-            WebSocketEvent::Drained | WebSocketEvent::Garbled(_) => event,
+            WebSocketEvent::Drained | WebSocketEvent::Malformed(_) => event,
             WebSocketEvent::Closed(CloseCause::Peer { code, reason }) => {
                 WebSocketEvent::Closed(CloseCause::Peer { code, reason: hide(reason) })
             }
@@ -178,19 +179,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketClient<S> {
         }
     }
 
-    /// Writes first, so that a talkative server cannot hold up the microphone; then reads one message,
-    /// and with the next call the one after it, so that a server that does not read can still be heard.
+    /// Writes first, so that a chatty server cannot delay the microphone; then reads one message per call, so
+    /// that a server that does not read is still read from.
     fn poll_event(&mut self, context: &mut Context<'_>) -> Poll<WebSocketEvent> {
         if let Some(cause) = &self.closed {
             return Poll::Ready(WebSocketEvent::Closed(cause.clone()));
         }
         let written = self.poll_write(context).is_ready() && self.socket.get_ref().failure().is_none();
-        if written && std::mem::take(&mut self.owes_drained) {
+        if written && std::mem::take(&mut self.reports_drained) {
             return Poll::Ready(WebSocketEvent::Drained);
         }
         let read = self.poll_read(context);
-        if self.socket.get_mut().take_heard() {
-            self.pulse.heard();
+        if self.socket.get_mut().take_received() {
+            self.keepalive.note_received();
         }
         match read {
             Poll::Pending => self.poll_failure(context),
@@ -198,59 +199,59 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketClient<S> {
         }
     }
 
-    /// Ends the link when it can neither be written nor read any more.
+    /// Ends the connection once neither writing nor reading is possible.
     fn poll_failure(&mut self, context: &mut Context<'_>) -> Poll<WebSocketEvent> {
         let Some(failure) = self.socket.get_ref().failure() else {
-            return self.poll_pulse(context);
+            return self.poll_keepalive(context);
         };
         if !has_budget_remaining() {
-            // Reading paused for the other tasks' sake, and there may be more.
+            // Reading only paused for other tasks; more data may follow.
             context.waker().wake_by_ref();
             return Poll::Pending;
         }
-        let cause = broken_or_ours(&self.goodbye, io_sentence(failure));
+        let cause = broken_or_ours(&self.close_handshake, io_sentence(failure));
         Poll::Ready(self.end(cause))
     }
 
-    /// Ends the link when the other side has been silent for too long, after it was asked.
-    fn poll_pulse(&mut self, context: &mut Context<'_>) -> Poll<WebSocketEvent> {
-        match self.pulse.poll(context) {
+    /// Sends a due ping, and ends the connection after too long a silence.
+    fn poll_keepalive(&mut self, context: &mut Context<'_>) -> Poll<WebSocketEvent> {
+        match self.keepalive.poll(context) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(KeepaliveEvent::Ping) => {
-                // After a goodbye the caller knows how long to wait.
-                self.owes_ping = matches!(self.goodbye, CloseHandshake::No);
-                // It leaves with the next poll, which also waits for the next tick.
+                // After a close request the caller limits the wait.
+                self.ping_due = matches!(self.close_handshake, CloseHandshake::None);
+                // The next poll sends it and waits for the next tick.
                 context.waker().wake_by_ref();
                 Poll::Pending
             }
             Poll::Ready(KeepaliveEvent::Dead) => {
-                let cause = broken_or_ours(&self.goodbye, NO_ANSWER.to_owned());
+                let cause = broken_or_ours(&self.close_handshake, NO_ANSWER.to_owned());
                 Poll::Ready(self.end(cause))
             }
         }
     }
 
-    /// Ready when the queue, and the goodbye if asked for, are with the stream. Never fails: a stream
-    /// that cannot be written is found by [`Steady::failure`], after it has been read.
+    /// Ready when the queue and a requested close frame have been handed to the stream. Never fails: write
+    /// errors are found in [`IgnoreWriteErrors::failure`], after reading.
     fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<()> {
         loop {
             if Pin::new(&mut self.socket).poll_ready(context).is_pending() {
                 return Poll::Pending;
             }
-            let message = if std::mem::take(&mut self.owes_ping) {
+            let message = if std::mem::take(&mut self.ping_due) {
                 Message::Ping(Bytes::new())
             } else if let Some(text) = self.queue.pop_front() {
                 self.queued_bytes -= text.len();
                 self.writing_bytes = text.len();
                 Message::Text(text)
-            } else if let CloseHandshake::Asked(frame) = &self.goodbye {
+            } else if let CloseHandshake::Requested(frame) = &self.close_handshake {
                 let frame = frame.clone();
-                self.goodbye = CloseHandshake::Said;
+                self.close_handshake = CloseHandshake::Sent;
                 Message::Close(Some(frame))
             } else {
                 break;
             };
-            // Fails only after a goodbye of the other side, which the next reading returns.
+            // Fails only after the peer's close frame, which the next read returns.
             let _ = Pin::new(&mut self.socket).start_send(message);
         }
         if Pin::new(&mut self.socket).poll_flush(context).is_pending() {
@@ -271,35 +272,35 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketClient<S> {
                 Some(Ok(Message::Text(text))) => WebSocketEvent::Text(text),
                 Some(Ok(Message::Binary(bytes))) => match json_text(bytes) {
                     Ok(text) => WebSocketEvent::Text(text),
-                    Err(bytes) => WebSocketEvent::Garbled(binary_note(&bytes, self.redactor.redactor())),
+                    Err(bytes) => WebSocketEvent::Malformed(binary_note(&bytes, self.redactor.redactor())),
                 },
-                // The library queues a pong, and writes it with the next reading or writing.
+                // The library queues a pong and writes it with the next read or write.
                 Some(Ok(Message::Ping(payload))) => {
                     self.pong_bytes += payload.len() + PONG_HEADER_BYTES;
                     if self.pong_bytes > UNREAD_PONGS_MAX_BYTES && self.poll_write(context).is_pending() {
-                        let cause = broken_or_ours(&self.goodbye, PING_FLOOD.to_owned());
+                        let cause = broken_or_ours(&self.close_handshake, PING_FLOOD.to_owned());
                         return Poll::Ready(self.end(cause));
                     }
                     continue;
                 }
                 Some(Ok(Message::Pong(_) | Message::Frame(_))) => continue,
                 Some(Ok(Message::Close(frame))) => {
-                    let cause = close_cause(&self.goodbye, frame);
-                    self.answer_goodbye(context, None);
+                    let cause = close_cause(&self.close_handshake, frame);
+                    self.answer_close(context, None);
                     self.end(cause)
                 }
                 Some(Err(error)) => {
-                    let cause = broken_or_ours(&self.goodbye, sentence(&error));
-                    self.answer_goodbye(context, complaint(&error));
+                    let cause = broken_or_ours(&self.close_handshake, sentence(&error));
+                    self.answer_close(context, error_frame(&error));
                     self.end(cause)
                 }
-                None => self.end(broken_or_ours(&self.goodbye, NO_GOODBYE.to_owned())),
+                None => self.end(broken_or_ours(&self.close_handshake, NO_CLOSE_FRAME.to_owned())),
             });
         }
     }
 
-    /// Out of politeness, and so only if the stream takes it at once.
-    fn answer_goodbye(&mut self, context: &mut Context<'_>, frame: Option<CloseFrame>) {
+    /// Answers a close frame, only if the stream accepts it at once.
+    fn answer_close(&mut self, context: &mut Context<'_>, frame: Option<CloseFrame>) {
         if let Some(frame) = frame {
             let _ = Pin::new(&mut self.socket).start_send(Message::Close(Some(frame)));
         }
@@ -315,58 +316,58 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketClient<S> {
     }
 }
 
-/// Without what is queued, which is what somebody said.
+/// Omits the queued messages, which may contain speech.
 impl<S> fmt::Debug for WebSocketClient<S> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
-            .debug_struct("Link")
+            .debug_struct("WebSocketClient")
             .field("queued_bytes", &self.queued_bytes)
             .field("writing_bytes", &self.writing_bytes)
-            .field("goodbye", &self.goodbye)
+            .field("close_handshake", &self.close_handshake)
             .field("closed", &self.closed)
             .finish_non_exhaustive()
     }
 }
 
-const NO_GOODBYE: &str = "the server ended the connection without a goodbye";
+const NO_CLOSE_FRAME: &str = "the server closed the connection without a close frame";
 
-const PING_FLOOD: &str = "the server sent pings without reading the answers";
-const ILLEGAL_CLOSE_CODE: &str = "the server closed it with an illegal close code";
+const PING_FLOOD: &str = "the server sent pings without reading the pongs";
+const ILLEGAL_CLOSE_CODE: &str = "the server sent an illegal close code";
 
-const NO_ANSWER: &str = "no answer for 30 s";
+const NO_ANSWER: &str = "no data for 30 s";
 
-fn close_cause(goodbye: &CloseHandshake, frame: Option<CloseFrame>) -> CloseCause {
-    match (goodbye, frame) {
-        (CloseHandshake::Said, _) => CloseCause::Ours,
-        (CloseHandshake::No | CloseHandshake::Asked(_), Some(frame)) if is_illegal(&frame) => {
+fn close_cause(close_handshake: &CloseHandshake, frame: Option<CloseFrame>) -> CloseCause {
+    match (close_handshake, frame) {
+        (CloseHandshake::Sent, _) => CloseCause::Ours,
+        (CloseHandshake::None | CloseHandshake::Requested(_), Some(frame)) if is_illegal(&frame) => {
             CloseCause::Broken(ILLEGAL_CLOSE_CODE.to_owned())
         }
-        (CloseHandshake::No | CloseHandshake::Asked(_), Some(frame)) => {
+        (CloseHandshake::None | CloseHandshake::Requested(_), Some(frame)) => {
             CloseCause::Peer { code: Some(frame.code.into()), reason: frame.reason.as_str().to_owned() }
         }
-        (CloseHandshake::No | CloseHandshake::Asked(_), None) => {
+        (CloseHandshake::None | CloseHandshake::Requested(_), None) => {
             CloseCause::Peer { code: None, reason: String::new() }
         }
     }
 }
 
-/// Returns whether a close frame had a code that must not be on the wire. tungstenite does not pass such a
-/// code on, but this frame in its place; a peer sends that itself only in reply to an illegal code of ours.
+/// Returns whether the peer sent an illegal close code. tungstenite replaces such a frame with this one; a
+/// peer sends it itself only in reply to an illegal code from this side.
 fn is_illegal(frame: &CloseFrame) -> bool {
     frame.code == CloseCode::Protocol && frame.reason.as_str() == "Protocol violation"
 }
 
-/// Once this side wants to go, it does not matter how it ends.
-fn broken_or_ours(goodbye: &CloseHandshake, sentence: String) -> CloseCause {
-    match goodbye {
-        CloseHandshake::Asked(_) | CloseHandshake::Said => CloseCause::Ours,
-        CloseHandshake::No => CloseCause::Broken(sentence),
+/// Returns the cause of the end: once this side wants to close, the manner does not matter.
+fn broken_or_ours(close_handshake: &CloseHandshake, sentence: String) -> CloseCause {
+    match close_handshake {
+        CloseHandshake::Requested(_) | CloseHandshake::Sent => CloseCause::Ours,
+        CloseHandshake::None => CloseCause::Broken(sentence),
     }
 }
 
-/// What a server is told that broke the protocol (RFC 6455, section 7.4.1).
-#[expect(clippy::wildcard_enum_match_arm, reason = "the other errors are of a stream that is gone")]
-fn complaint(error: &SocketError) -> Option<CloseFrame> {
+/// Returns the close frame for a protocol violation (RFC 6455, section 7.4.1).
+#[expect(clippy::wildcard_enum_match_arm, reason = "the stream is gone after the other errors")]
+fn error_frame(error: &SocketError) -> Option<CloseFrame> {
     let (code, reason) = match error {
         SocketError::Capacity(_) => (CloseCode::Size, "message too big"),
         SocketError::Utf8(_) => (CloseCode::Invalid, "text is not UTF-8"),
@@ -377,13 +378,13 @@ fn complaint(error: &SocketError) -> Option<CloseFrame> {
     Some(CloseFrame { code, reason: Utf8Bytes::from_static(reason) })
 }
 
-#[expect(clippy::wildcard_enum_match_arm, reason = "what has no words of ours is said by the library")]
+#[expect(clippy::wildcard_enum_match_arm, reason = "other variants use the library's message")]
 fn sentence(error: &SocketError) -> String {
     match error {
         SocketError::Io(error) => io_sentence(error),
-        SocketError::Protocol(ProtocolError::ResetWithoutClosingHandshake) => NO_GOODBYE.to_owned(),
+        SocketError::Protocol(ProtocolError::ResetWithoutClosingHandshake) => NO_CLOSE_FRAME.to_owned(),
         SocketError::Capacity(CapacityError::MessageTooLong { size, max_size }) => format!(
-            "the server sent a message of {} MiB; more than {} MiB is not taken",
+            "the server sent a message of {} MiB; the limit is {} MiB",
             size.div_ceil(1 << 20),
             max_size >> 20
         ),
@@ -393,18 +394,18 @@ fn sentence(error: &SocketError) -> String {
     }
 }
 
-#[expect(clippy::wildcard_enum_match_arm, reason = "the system has words for the other kinds")]
+#[expect(clippy::wildcard_enum_match_arm, reason = "other kinds use the system's message")]
 fn io_sentence(error: &std::io::Error) -> String {
     use std::io::ErrorKind;
     match error.kind() {
-        ErrorKind::UnexpectedEof | ErrorKind::BrokenPipe => NO_GOODBYE.to_owned(),
+        ErrorKind::UnexpectedEof | ErrorKind::BrokenPipe => NO_CLOSE_FRAME.to_owned(),
         ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted => "the connection was reset".to_owned(),
         ErrorKind::TimedOut => "the network stopped answering".to_owned(),
         _ => format!("the connection broke: {error}"),
     }
 }
 
-/// Returns the event in a binary frame: some servers and gateways send their JSON that way.
+/// Returns the JSON text of a binary frame, as some servers and gateways send it.
 fn json_text(bytes: Bytes) -> Result<Utf8Bytes, Bytes> {
     let is_object = bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
     match Utf8Bytes::try_from(bytes.clone()) {
@@ -413,7 +414,7 @@ fn json_text(bytes: Bytes) -> Result<Utf8Bytes, Bytes> {
     }
 }
 
-/// A key is taken out before the text is cut short: a part of one is not known for what it is.
+/// Describes a binary frame. Redacts before truncating, since part of a key is not recognisable.
 fn binary_note(bytes: &[u8], redactor: &Redactor) -> String {
     let begins = match std::str::from_utf8(bytes) {
         Ok(text) => format!(", beginning {}", plain_line(&redactor.redact(text), 60)),

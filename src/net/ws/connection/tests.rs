@@ -1,4 +1,4 @@
-//! A link against a server side over a pipe in memory, in virtual time.
+//! Client and server over an in-memory pipe, in virtual time.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ const KEY: &str = "sk-0123456789";
 
 type Server = WebSocketStream<DuplexStream>;
 
-/// Both ends of a connection whose pipe holds so many bytes.
+/// Returns both ends of a connection over a pipe of this capacity.
 async fn pair(pipe_bytes: usize) -> (WebSocketClient<DuplexStream>, Server) {
     let (near, far) = duplex(pipe_bytes);
     let url = EndpointUrl::parse("ws://localhost").unwrap();
@@ -57,7 +57,7 @@ async fn say_and_close(server: &mut Server, words: &str, code: u16) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_said_before_a_close_comes_before_it() {
+async fn messages_before_a_close_are_returned_first() {
     for code in [1000, 1001, 3000, 4000] {
         let (mut link, mut server) = pair(4096).await;
         say_and_close(&mut server, "the error", code).await;
@@ -67,7 +67,7 @@ async fn what_was_said_before_a_close_comes_before_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_said_is_read_when_nothing_can_be_written_any_more() {
+async fn received_messages_are_read_after_a_write_error() {
     let (mut link, mut server) = pair(4096).await;
     server.send(Message::Ping("are you there".into())).await.unwrap();
     say_and_close(&mut server, "the error", 3000).await;
@@ -77,9 +77,9 @@ async fn what_was_said_is_read_when_nothing_can_be_written_any_more() {
     assert_eq!(link.backlog(), 0);
 }
 
-/// More than the runtime lets a task read in one go, after which reading pauses as if all were read.
+/// More data than the runtime lets a task read at once, after which reading pauses.
 #[tokio::test(start_paused = true)]
-async fn much_that_was_said_is_read_when_nothing_can_be_written_any_more() {
+async fn many_received_messages_are_read_after_a_write_error() {
     let (mut link, mut server) = pair(16 << 20).await;
     let long = "x".repeat(READ_BUFFER_BYTES + 1);
     for _ in 0..300 {
@@ -94,7 +94,7 @@ async fn much_that_was_said_is_read_when_nothing_can_be_written_any_more() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_goodbye_is_answered() {
+async fn a_close_frame_is_answered() {
     let (mut link, mut server) = pair(4096).await;
     say_and_close(&mut server, "bye", 1001).await;
     all_events(&mut link).await;
@@ -104,7 +104,7 @@ async fn a_goodbye_is_answered() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn our_goodbye_comes_after_what_is_queued_and_ends_as_ours() {
+async fn our_close_follows_queued_messages_and_ends_as_ours() {
     let (mut link, mut server) = pair(64).await;
     link.queue("first ".repeat(50));
     link.close(1000, &"ä".repeat(100));
@@ -130,11 +130,11 @@ async fn our_goodbye_comes_after_what_is_queued_and_ends_as_ours() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_that_only_hangs_up_after_our_goodbye_is_no_failure() {
+async fn an_unanswered_close_is_not_a_failure() {
     let (mut link, mut server) = pair(4096).await;
     link.close(1000, "");
     let hang_up = async {
-        // The answer to it would go out with the next reading, which does not come.
+        // The answer would be sent by the next read, which does not happen.
         assert!(matches!(server.next().await, Some(Ok(Message::Close(Some(_))))));
         drop(server);
     };
@@ -143,7 +143,7 @@ async fn a_server_that_only_hangs_up_after_our_goodbye_is_no_failure() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn queueing_never_blocks_and_the_backlog_tells_how_much_waits() {
+async fn queueing_never_blocks_and_the_backlog_counts_waiting_bytes() {
     let (mut link, mut server) = pair(256).await;
     assert_eq!(link.backlog(), 0);
     for _ in 0..10 {
@@ -164,7 +164,7 @@ async fn queueing_never_blocks_and_the_backlog_tells_how_much_waits() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_that_does_not_read_is_heard() {
+async fn a_server_that_does_not_read_is_still_read_from() {
     let (mut link, mut server) = pair(256).await;
     link.queue("x".repeat(10_000));
     for _ in 0..3 {
@@ -175,7 +175,7 @@ async fn a_server_that_does_not_read_is_heard() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_that_talks_without_end_does_not_hold_up_what_is_sent() {
+async fn an_endless_sender_does_not_delay_outgoing_messages() {
     let (mut link, mut server) = pair(1 << 20).await;
     for _ in 0..500 {
         server.feed(Message::text("delta")).await.unwrap();
@@ -188,7 +188,7 @@ async fn a_server_that_talks_without_end_does_not_hold_up_what_is_sent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_small_message_leaves_at_once() {
+async fn a_small_message_is_sent_at_once() {
     let (mut link, mut server) = pair(4096).await;
     link.queue("10 ms".to_owned());
     assert_eq!(link.next().now_or_never(), Some(WebSocketEvent::Drained));
@@ -205,14 +205,14 @@ async fn a_ping_is_answered() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_binary_frame_is_noted_and_the_link_goes_on() {
+async fn a_binary_frame_is_reported_and_the_connection_continues() {
     let (mut link, mut server) = pair(4096).await;
     server.send(Message::binary(vec![0xff; 300])).await.unwrap();
     server.send(Message::binary(&b"RIFF\x1b"[..])).await.unwrap();
     server.send(Message::text("text")).await.unwrap();
-    assert_eq!(link.next().await, WebSocketEvent::Garbled("a binary frame of 300 bytes".to_owned()));
+    assert_eq!(link.next().await, WebSocketEvent::Malformed("a binary frame of 300 bytes".to_owned()));
     let note = "a binary frame of 5 bytes, beginning RIFF";
-    assert_eq!(link.next().await, WebSocketEvent::Garbled(note.to_owned()));
+    assert_eq!(link.next().await, WebSocketEvent::Malformed(note.to_owned()));
     assert_eq!(link.next().await, text("text"));
 }
 
@@ -225,7 +225,7 @@ async fn json_in_a_binary_frame_is_read_as_text() {
     }
 }
 
-/// Writes raw bytes as the server, then hangs up.
+/// Writes raw bytes as the server, then closes.
 async fn events_after(bytes: &[u8]) -> Vec<WebSocketEvent> {
     let (mut link, mut server) = pair(4096).await;
     server.get_mut().write_all(bytes).await.unwrap();
@@ -234,12 +234,12 @@ async fn events_after(bytes: &[u8]) -> Vec<WebSocketEvent> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_that_breaks_says_how() {
+async fn a_broken_stream_is_explained() {
     let twenty_mib = (20_u64 << 20).to_be_bytes();
     for (bytes, sentence) in [
-        (&b""[..], NO_GOODBYE),
-        (b"\x81\x05he", NO_GOODBYE),
-        (b"\x81", NO_GOODBYE),
+        (&b""[..], NO_CLOSE_FRAME),
+        (b"\x81\x05he", NO_CLOSE_FRAME),
+        (b"\x81", NO_CLOSE_FRAME),
         (b"\x81\x02\xff\xfe", "the server sent text that is not UTF-8"),
         (b"\x83\x00", "the server broke the WebSocket protocol: Encountered invalid opcode: 3"),
         (
@@ -249,11 +249,11 @@ async fn a_stream_that_breaks_says_how() {
     ] {
         assert_eq!(events_after(bytes).await, [broken(sentence)]);
     }
-    assert_eq!(events_after(b"\x81\x02hi\x81\x05he").await, [text("hi"), broken(NO_GOODBYE)]);
+    assert_eq!(events_after(b"\x81\x02hi\x81\x05he").await, [text("hi"), broken(NO_CLOSE_FRAME)]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_illegal_close_code_on_the_wire_is_a_broken_connection() {
+async fn an_illegal_close_code_counts_as_a_broken_connection() {
     for code in [0_u16, 1, 999, 1004, 1005, 1006, 1014, 1015, 1016, 2999, 5000, u16::MAX] {
         let frame = [&b"\x88\x05"[..], &code.to_be_bytes(), b"why"].concat();
         assert_eq!(events_after(&frame).await, [broken(ILLEGAL_CLOSE_CODE)], "{code}");
@@ -262,7 +262,7 @@ async fn an_illegal_close_code_on_the_wire_is_a_broken_connection() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_that_sends_too_much_is_told() {
+async fn an_oversized_message_is_answered_with_a_close_code() {
     let (mut link, mut server) = pair(4096).await;
     let header = [&b"\x81\x7f"[..], &(20_u64 << 20).to_be_bytes()].concat();
     server.get_mut().write_all(&header).await.unwrap();
@@ -273,7 +273,7 @@ async fn a_server_that_sends_too_much_is_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_of_next_that_is_dropped_loses_nothing() {
+async fn dropping_next_loses_nothing() {
     let (mut link, mut server) = pair(7).await;
     let sent: Vec<String> =
         (0..20).map(|number| format!("message {number} {}", "x".repeat(number * 7))).collect();
@@ -283,7 +283,7 @@ async fn a_call_of_next_that_is_dropped_loses_nothing() {
     let incoming: Vec<u8> = (0..20_u8).flat_map(|number| [0x81, 3, b'n', b'o', b'a' + number]).collect();
     let mut incoming = incoming.chunks(2);
     let (mut heard, mut events) = (Vec::new(), Vec::new());
-    // Each turn polls once and drops the future; the pipe takes seven bytes at a time.
+    // Each iteration polls once and drops the future; the pipe holds seven bytes.
     for _ in 0..2000 {
         tokio::task::yield_now().await;
         events.extend(link.next().now_or_never());
@@ -303,7 +303,7 @@ async fn a_call_of_next_that_is_dropped_loses_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn words_that_come_with_the_upgrade_are_not_lost() {
+async fn data_received_with_the_upgrade_is_not_lost() {
     let (near, mut far) = duplex(4096);
     let url = EndpointUrl::parse("ws://localhost").unwrap();
     let request = Endpoint::new(url, Purpose::Transcription, Auth::None).request().unwrap();
@@ -324,13 +324,13 @@ async fn words_that_come_with_the_upgrade_are_not_lost() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_queued_is_not_in_debug_output() {
+async fn queued_messages_are_not_in_debug_output() {
     let (mut link, _server) = pair(4096).await;
     link.queue("a private word".to_owned());
     assert!(!format!("{link:?}").contains("private"));
 }
 
-/// Lets the link wait alone for so many seconds; nothing may come of it.
+/// Lets the client wait for this many seconds; no event may occur.
 async fn quiet_for(link: &mut WebSocketClient<DuplexStream>, seconds: u64) {
     let waited = timeout(Duration::from_secs(seconds), link.next()).await;
     assert!(waited.is_err(), "{waited:?}");
@@ -346,22 +346,22 @@ fn pings_in(server: &mut Server) -> usize {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_silent_server_is_asked_after_15_s_and_given_up_after_30_s() {
+async fn a_silent_server_is_pinged_after_15_s_and_dropped_after_30_s() {
     let (mut link, mut server) = pair(4096).await;
     quiet_for(&mut link, 14).await;
     assert_eq!(pings_in(&mut server), 0);
     quiet_for(&mut link, 2).await;
     let asked = server.next().now_or_never();
-    // The answer would go out with the next reading, which does not come.
+    // The answer would be sent by the next read, which does not happen.
     assert!(matches!(asked, Some(Some(Ok(Message::Ping(_))))), "{asked:?}");
     let begun = tokio::time::Instant::now();
-    assert_eq!(link.next().await, broken("no answer for 30 s"));
+    assert_eq!(link.next().await, broken("no data for 30 s"));
     assert_eq!(begun.elapsed().as_secs(), 30 - 16);
-    assert_eq!(link.next().await, broken("no answer for 30 s"));
+    assert_eq!(link.next().await, broken("no data for 30 s"));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_that_answers_pings_is_kept_for_hours() {
+async fn a_server_that_answers_pings_stays_connected_for_hours() {
     let (mut link, mut server) = pair(4096).await;
     let mut pings = 0;
     let answering = async {
@@ -373,16 +373,16 @@ async fn a_server_that_answers_pings_is_kept_for_hours() {
     };
     let two_hours = timeout(Duration::from_secs(7200), async { tokio::join!(link.next(), answering) });
     assert!(two_hours.await.is_err());
-    // One each 15 s.
+    // One every 15 s.
     assert!((479..=481).contains(&pings), "{pings}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_that_answers_no_ping_but_talks_is_alive() {
+async fn a_server_that_sends_data_needs_no_pong() {
     let (mut link, mut server) = pair(4096).await;
     let mut heard = 0;
     for _ in 0..60 {
-        // Part of a message is a sign of life as well.
+        // Part of a message also counts.
         for part in [&b"\x81\x02h"[..], b"i"] {
             quiet_for(&mut link, 24).await;
             server.get_mut().write_all(part).await.unwrap();
@@ -395,7 +395,7 @@ async fn a_server_that_answers_no_ping_but_talks_is_alive() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_busy_connection_is_never_asked() {
+async fn a_busy_connection_is_never_pinged() {
     let (mut link, mut server) = pair(4096).await;
     for _ in 0..100 {
         quiet_for(&mut link, 9).await;
@@ -406,7 +406,7 @@ async fn a_busy_connection_is_never_asked() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_machine_that_slept_asks_before_it_judges() {
+async fn a_late_tick_pings_before_it_disconnects() {
     for seconds_before in [4, 14, 24, 29] {
         let (mut link, mut server) = pair(4096).await;
         quiet_for(&mut link, seconds_before).await;
@@ -414,14 +414,14 @@ async fn a_machine_that_slept_asks_before_it_judges() {
         tokio::time::advance(Duration::from_secs(3600)).await;
         quiet_for(&mut link, 14).await;
         assert_eq!(pings_in(&mut server), 1);
-        // Reading it answered it.
+        // Reading it sent the answer.
         quiet_for(&mut link, 24).await;
-        assert_eq!(link.next().await, broken("no answer for 30 s"));
+        assert_eq!(link.next().await, broken("no data for 30 s"));
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_goodbye_is_not_followed_by_questions() {
+async fn no_ping_follows_a_close_frame() {
     let (mut link, mut server) = pair(4096).await;
     link.close(1000, "");
     assert_eq!(link.next().await, WebSocketEvent::Closed(CloseCause::Ours));
@@ -430,11 +430,11 @@ async fn a_goodbye_is_not_followed_by_questions() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_key_that_the_other_side_repeats_is_hidden() {
+async fn a_key_echoed_by_the_server_is_hidden() {
     let (mut link, mut server) = pair(4096).await;
     server.send(Message::text(format!("{KEY} is wrong"))).await.unwrap();
     server.send(Message::binary(KEY)).await.unwrap();
-    // Where the note of it ends, in the middle of the key.
+    // Position in the middle of the key at which the note ends.
     server.send(Message::binary(format!("{} {KEY}", "x".repeat(48)))).await.unwrap();
     let frame = CloseFrame { code: 3000.into(), reason: format!("wrong: {KEY}").into() };
     server.send(Message::Close(Some(frame))).await.unwrap();
@@ -444,7 +444,7 @@ async fn a_key_that_the_other_side_repeats_is_hidden() {
     assert!(!format!("{events:?}").contains("01234"), "{events:?}");
 }
 
-/// Sends pings until the other side ends the connection or `most` were sent; never reads.
+/// Sends pings until the peer closes or `most` were sent; never reads.
 async fn flood_with_pings(server: &mut Server, most: usize) -> usize {
     let mut sent = 0;
     while sent < most && server.feed(Message::Ping("".into())).await.is_ok() {
@@ -472,7 +472,7 @@ async fn a_ping_flood_without_reading_ends_the_connection() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_that_reads_may_ping_as_often_as_it_likes() {
+async fn a_server_that_reads_may_ping_without_limit() {
     let (mut link, server) = pair(4096).await;
     let (mut sink, mut source) = server.split();
     let payload = "x".repeat(100);

@@ -1,25 +1,28 @@
-//! The tables of conversation items, tools and responses.
+//! Rules for conversation items, tools and responses.
 
+use crate::server::demo::check::audio::{BETA_FORMAT, BETA_VOICE, FORMAT, VOICE};
 use crate::server::demo::check::rule::Rule::{
     Anything, Base64, Flag, Integer, List, Metadata, Nullable, Number, Object, Sets, Short, Tagged, Text,
     TextOr, Word,
 };
 use crate::server::demo::check::rule::{Field, Rule, may, must};
-use crate::server::demo::check::shapes::{BETA_FORMAT, BETA_VOICE, FORMAT, VOICE};
 
-/// What one append or one item may hold.
-pub(crate) const MOST_AUDIO: usize = 15 * 1024 * 1024;
+/// Maximum audio of an append or an item, in bytes.
+pub(crate) const MAX_AUDIO_BYTES: usize = 15 * 1024 * 1024;
 
-/// What one text part may hold.
-const MOST_TEXT: usize = 256_000;
+/// Maximum length of a text part, in characters.
+const MAX_TEXT_CHARS: usize = 256_000;
 
 const ID: Rule = Short(32);
 const STATUS: Rule = Word(&["completed", "incomplete", "in_progress"]);
 const OBJECT: Rule = Word(&["realtime.item"]);
 
-const INPUT_TEXT: Rule = Object(&[must("type", Anything), must("text", Short(MOST_TEXT))]);
-const INPUT_AUDIO: Rule =
-    Object(&[must("type", Anything), must("audio", Base64(MOST_AUDIO)), may("transcript", Nullable(&Text))]);
+const INPUT_TEXT: Rule = Object(&[must("type", Anything), must("text", Short(MAX_TEXT_CHARS))]);
+const INPUT_AUDIO: Rule = Object(&[
+    must("type", Anything),
+    must("audio", Base64(MAX_AUDIO_BYTES)),
+    may("transcript", Nullable(&Text)),
+]);
 const INPUT_IMAGE: Rule =
     Object(&[must("type", Anything), must("image_url", Text), may("detail", Word(&["auto", "low", "high"]))]);
 
@@ -27,10 +30,10 @@ const SYSTEM_PART: Rule = Tagged("type", &[("input_text", INPUT_TEXT)]);
 const USER_PART: Rule =
     Tagged("type", &[("input_text", INPUT_TEXT), ("input_audio", INPUT_AUDIO), ("input_image", INPUT_IMAGE)]);
 const BETA_USER_PART: Rule = Tagged("type", &[("input_text", INPUT_TEXT), ("input_audio", INPUT_AUDIO)]);
-// The text is demanded of spoken parts too: assistant audio cannot be created.
+// The text is required for spoken parts too: assistant audio cannot be created.
 const SAID: Rule = Object(&[
     must("type", Anything),
-    must("text", Short(MOST_TEXT)),
+    must("text", Short(MAX_TEXT_CHARS)),
     may("audio", Text),
     may("transcript", Text),
 ]);
@@ -49,7 +52,7 @@ const fn message_fields(part: &'static Rule) -> [Field; 7] {
         may("status", STATUS),
         must("role", Anything),
         must("content", List(part)),
-        // Azure's reasoning models tell the phase of an answer, and a replay may hold it.
+        // Azure's reasoning models send the phase of an answer, and a replay may contain it.
         may("phase", Nullable(&Text)),
     ]
 }
@@ -95,7 +98,7 @@ const APPROVAL: Rule = Object(&[
 ]);
 const REFERENCE: Rule = Object(&[must("type", Anything), must("id", Text)]);
 
-/// What `conversation.item.create` may hold.
+/// Item of `conversation.item.create`.
 pub(crate) const ITEM: Rule = Tagged(
     "type",
     &[
@@ -105,7 +108,7 @@ pub(crate) const ITEM: Rule = Tagged(
         ("mcp_approval_response", APPROVAL),
     ],
 );
-/// The same in the beta dialect.
+/// Item in the beta dialect.
 pub(crate) const BETA_ITEM: Rule = Tagged(
     "type",
     &[("message", BETA_MESSAGE), ("function_call", CALL), ("function_call_output", CALL_OUTPUT)],
@@ -134,7 +137,7 @@ const FUNCTION: Rule = Object(&[
     must("type", Anything),
     must("name", Text),
     may("description", Text),
-    // JSON Schema is not looked into.
+    // The JSON Schema is not checked.
     may("parameters", Anything),
 ]);
 const MCP: Rule = Object(&[
@@ -160,18 +163,18 @@ const CHOICE_FUNCTION: Rule = Object(&[must("type", Anything), must("name", Text
 const CHOICE_MCP: Rule =
     Object(&[must("type", Anything), must("server_label", Text), may("name", Nullable(&Text))]);
 const CHOICE_OBJECT: Rule = Tagged("type", &[("function", CHOICE_FUNCTION), ("mcp", CHOICE_MCP)]);
-/// Whether and which tool is called.
+/// Tool choice.
 pub(crate) const TOOL_CHOICE: Rule = TextOr(&Word(&["none", "auto", "required"]), &CHOICE_OBJECT);
-/// In the beta dialect a bare name is a function.
+/// Tool choice in the beta dialect: any other name is a function.
 pub(crate) const BETA_TOOL_CHOICE: Rule = TextOr(&Text, &CHOICE_OBJECT);
-/// The longest answer.
+/// Maximum length of an answer.
 pub(crate) const LIMIT: Rule = TextOr(&Word(&["inf"]), &Integer(1, 4_096));
 /// Reasoning effort.
 pub(crate) const REASONING: Rule =
     Object(&[may("effort", Word(&["minimal", "low", "medium", "high", "xhigh"]))]);
-/// GA: spoken or written, never both.
+/// GA: audio or text, never both.
 pub(crate) const OUTPUT: Rule = Sets(&[&["text"], &["audio"]]);
-/// Beta: speech never comes without text.
+/// Beta: audio always with text.
 pub(crate) const BETA_OUTPUT: Rule = Sets(&[&["text"], &["audio", "text"]]);
 /// Beta only.
 pub(crate) const TEMPERATURE: Rule = Number(0.6, 1.2);
@@ -199,7 +202,7 @@ pub(crate) const RESPONSE: Rule = Object(&[
     may("prompt", PROMPT),
     may("input", List(&INPUT_ITEM)),
 ]);
-/// The same in the beta dialect.
+/// Response in the beta dialect.
 pub(crate) const BETA_RESPONSE: Rule = Object(&[
     may("instructions", Text),
     may("modalities", BETA_OUTPUT),

@@ -1,14 +1,15 @@
-//! Strict reading of what a client sends: the raw JSON is held against the dialect's own tables.
+//! Strict validation of client events: the raw JSON is checked against the rules of the dialect.
 //!
-//! Real servers drop a whole event for one wrong field, and clients depend on finding that out
-//! here: nothing is forgiven that the specification does not allow. The one exception is null for an
-//! optional field, which counts as absent (see `nulls`).
+//! Real servers reject a whole event for one invalid field, and clients rely on detecting that here, so
+//! nothing outside the specification is accepted. The only exception is null for an optional field, which
+//! counts as absent (see `nulls`).
 
 mod rule;
 mod nulls;
 mod size;
+mod audio;
 mod shapes;
-mod items;
+pub(crate) mod items;
 
 use std::borrow::Cow;
 
@@ -16,27 +17,26 @@ use serde_json::{Map, Value};
 
 use crate::protocol::dialect::Dialect;
 use crate::protocol::settings::SessionKind;
-pub(crate) use crate::server::demo::check::items::MOST_AUDIO;
 use crate::server::demo::check::nulls::{Removed, remove_nulls};
 use crate::server::demo::check::rule::walk_fields;
 use crate::server::demo::check::size::{check_length, check_values};
-use crate::server::demo::mistake::ClientError;
+use crate::server::demo::client_error::ClientError;
 
-/// An event that is dropped.
+/// A rejected event.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Rejected {
-    /// The client's name for it.
+    /// Id of the client event.
     pub(crate) event_id: Option<String>,
-    /// Why.
-    pub(crate) mistake: ClientError,
+    /// The reason.
+    pub(crate) error: ClientError,
 }
 
-/// Checks that `text` is an event that a client may send in `dialect` to a session of `kind`, and returns it
-/// without the nulls that mean nothing.
+/// Checks that `text` is an event that a client may send in `dialect` to a session of `kind`; returns it
+/// without meaningless nulls.
 pub(crate) fn check(dialect: Dialect, kind: SessionKind, text: &str) -> Result<Cow<'_, str>, Rejected> {
-    let reject = |event_id, mistake| Err(Rejected { event_id, mistake });
-    if let Err(mistake) = check_values(text) {
-        return reject(None, mistake);
+    let reject = |event_id, error| Err(Rejected { event_id, error });
+    if let Err(error) = check_values(text) {
+        return reject(None, error);
     }
     let value: Value = match serde_json::from_str(text) {
         Ok(value) => value,
@@ -52,7 +52,7 @@ pub(crate) fn check(dialect: Dialect, kind: SessionKind, text: &str) -> Result<C
     match check_fields(dialect, kind, &mut fields, text.len()) {
         Ok(Removed::Nothing) => Ok(Cow::Borrowed(text)),
         Ok(Removed::Some) => Ok(Cow::Owned(Value::Object(fields).to_string())),
-        Err(mistake) => reject(event_id, mistake),
+        Err(error) => reject(event_id, error),
     }
 }
 
@@ -83,7 +83,7 @@ fn check_fields(
     Ok(removed)
 }
 
-/// Each kind of session has its own update.
+/// Rejects an update for another kind of session.
 fn check_kind(
     dialect: Dialect,
     kind: SessionKind,
@@ -98,7 +98,7 @@ fn check_kind(
         Dialect::Ga | Dialect::Mixed => match session.get("type").and_then(Value::as_str) {
             Some("realtime") => SessionKind::Realtime,
             Some("transcription") => SessionKind::Transcription,
-            // A missing or unknown type is told by the tables.
+            // A missing or unknown type is reported by the rules.
             Some(_) | None => return Ok(()),
         },
         Dialect::Beta if name == "transcription_session.update" => SessionKind::Transcription,

@@ -1,19 +1,19 @@
-//! Null for an optional field means that the field is absent.
+//! Removal of nulls from optional fields.
 //!
-//! Serializers of typed clients write every optional field that is not set as `null`. Such nulls are removed
-//! before an event is checked and read. They stay where null has a meaning of its own ([`Rule::Nullable`],
-//! for example `turn_detection`) and where the field is required.
+//! Serializers of typed clients write every unset optional field as `null`. Such nulls are removed before an
+//! event is checked and decoded, but kept if null has its own meaning ([`Rule::Nullable`], for example
+//! `turn_detection`) or the field is required.
 
 use serde_json::{Map, Value};
 
-use crate::server::demo::check::rule::{Field, Rule};
+use crate::server::demo::check::rule::{Field, Nested, Rule};
 
 /// Whether an event was changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Removed {
     /// At least one null was removed.
     Some,
-    /// The event had none to remove.
+    /// There was none.
     Nothing,
 }
 
@@ -28,8 +28,8 @@ pub(super) fn remove_nulls(fields: &[Field], values: &mut Map<String, Value>) ->
     in_object(fields, &|_| false, values)
 }
 
-/// `in_sibling` tells whether another variant of the same union has a field of this name: clients with one
-/// class for all variants write the fields of all of them.
+/// Removes nulls from an object. `in_sibling` returns whether another variant of the same union has the
+/// field: clients with one class for all variants write the fields of all of them.
 fn in_object(
     fields: &[Field],
     in_sibling: &dyn Fn(&str) -> bool,
@@ -48,13 +48,13 @@ fn in_object(
 }
 
 fn in_value(rule: &Rule, in_sibling: &dyn Fn(&str) -> bool, value: &mut Value) -> Removed {
-    match (rule, value) {
-        (Rule::Nullable(rule) | Rule::TextOr(_, rule), value) => in_value(rule, in_sibling, value),
-        (Rule::List(rule), Value::Array(values)) => values
+    match (rule.nested(), value) {
+        (Nested::Same(rule), value) => in_value(rule, in_sibling, value),
+        (Nested::Elements(rule), Value::Array(values)) => values
             .iter_mut()
             .fold(Removed::Nothing, |removed, value| removed.or(in_value(rule, in_sibling, value))),
-        (Rule::Object(fields), Value::Object(values)) => in_object(fields, in_sibling, values),
-        (Rule::Tagged(tag, variants), value) => {
+        (Nested::Fields(fields), Value::Object(values)) => in_object(fields, in_sibling, values),
+        (Nested::Variants(tag, variants), value) => {
             let variant = value.get(tag).and_then(Value::as_str);
             let Some((_, chosen)) = variants.iter().find(|(word, _)| Some(*word) == variant) else {
                 return Removed::Nothing;
@@ -63,39 +63,15 @@ fn in_value(rule: &Rule, in_sibling: &dyn Fn(&str) -> bool, value: &mut Value) -
                 |name: &str| in_sibling(name) || variants.iter().any(|(_, variant)| has_field(variant, name));
             in_value(chosen, &in_union, value)
         }
-        (
-            Rule::Anything
-            | Rule::Text
-            | Rule::Short(_)
-            | Rule::Word(_)
-            | Rule::Base64(_)
-            | Rule::Integer(..)
-            | Rule::Number(..)
-            | Rule::Flag
-            | Rule::List(_)
-            | Rule::Sets(_)
-            | Rule::Object(_)
-            | Rule::Metadata,
-            _,
-        ) => Removed::Nothing,
+        (Nested::None | Nested::Elements(_) | Nested::Fields(_), _) => Removed::Nothing,
     }
 }
 
 fn has_field(rule: &Rule, name: &str) -> bool {
-    match rule {
-        Rule::Nullable(rule) | Rule::TextOr(_, rule) => has_field(rule, name),
-        Rule::Object(fields) => fields.iter().any(|field| field.name == name),
-        Rule::Tagged(_, variants) => variants.iter().any(|(_, variant)| has_field(variant, name)),
-        Rule::Anything
-        | Rule::Text
-        | Rule::Short(_)
-        | Rule::Word(_)
-        | Rule::Base64(_)
-        | Rule::Integer(..)
-        | Rule::Number(..)
-        | Rule::Flag
-        | Rule::List(_)
-        | Rule::Sets(_)
-        | Rule::Metadata => false,
+    match rule.nested() {
+        Nested::Same(rule) => has_field(rule, name),
+        Nested::Fields(fields) => fields.iter().any(|field| field.name == name),
+        Nested::Variants(_, variants) => variants.iter().any(|(_, variant)| has_field(variant, name)),
+        Nested::None | Nested::Elements(_) => false,
     }
 }

@@ -1,58 +1,94 @@
-//! A small language of rules for JSON values, and the walk that finds the first broken one.
+//! Rules for JSON values, and the search for the first violation.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 
-use crate::server::demo::mistake::ClientError;
+use crate::server::demo::client_error::ClientError;
 
-/// What a value must be.
+/// Requirement on a value.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Rule {
-    /// Any value at all.
+    /// Any value.
     Anything,
     /// A string.
     Text,
-    /// A string of at most so many characters.
+    /// A string with a maximum number of characters.
     Short(usize),
     /// One of these strings.
     Word(&'static [&'static str]),
-    /// Base64 of at most so many bytes.
+    /// Base64 with a maximum number of bytes.
     Base64(usize),
-    /// A whole number in this range.
+    /// An integer in this range.
     Integer(i64, i64),
     /// A number in this range.
     Number(f64, f64),
-    /// True or false.
+    /// A Boolean.
     Flag,
-    /// Null or what the rule says.
+    /// Null, or a value that satisfies the rule.
     Nullable(&'static Rule),
-    /// The first rule for a string, the second for everything else.
+    /// The first rule for a string, the second for any other value.
     TextOr(&'static Rule, &'static Rule),
-    /// An array of what the rule says.
+    /// An array whose elements satisfy the rule.
     List(&'static Rule),
-    /// An array that holds the same words as one of these, in any order.
+    /// An array with the same words as one of these, in any order.
     Sets(&'static [&'static [&'static str]]),
-    /// An object of these fields and no others.
+    /// An object with these fields and no others.
     Object(&'static [Field]),
-    /// An object whose rule depends on the word in one of its fields.
+    /// An object whose rule depends on the word in a field.
     Tagged(&'static str, &'static [(&'static str, Rule)]),
-    /// At most 16 pairs, keys of at most 64, values of at most 512 characters.
+    /// At most 16 pairs; keys up to 64, values up to 512 characters.
     Metadata,
+}
+
+/// The rules nested in a rule.
+pub(super) enum Nested {
+    /// No other rules.
+    None,
+    /// A rule for the same value.
+    Same(&'static Rule),
+    /// A rule for each element.
+    Elements(&'static Rule),
+    /// Rules for the fields of an object.
+    Fields(&'static [Field]),
+    /// Rules for the variants of a union, by the word in the tag field.
+    Variants(&'static str, &'static [(&'static str, Rule)]),
+}
+
+impl Rule {
+    /// Returns the nested rules.
+    pub(super) fn nested(&self) -> Nested {
+        match *self {
+            Self::Nullable(rule) | Self::TextOr(_, rule) => Nested::Same(rule),
+            Self::List(rule) => Nested::Elements(rule),
+            Self::Object(fields) => Nested::Fields(fields),
+            Self::Tagged(tag, variants) => Nested::Variants(tag, variants),
+            Self::Anything
+            | Self::Text
+            | Self::Short(_)
+            | Self::Word(_)
+            | Self::Base64(_)
+            | Self::Integer(..)
+            | Self::Number(..)
+            | Self::Flag
+            | Self::Sets(_)
+            | Self::Metadata => Nested::None,
+        }
+    }
 }
 
 /// A field of an object.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Field {
-    /// Its key in the object.
+    /// Key.
     pub(super) name: &'static str,
     need: Presence,
-    /// What its value must be.
+    /// Rule for its value.
     pub(super) rule: Rule,
 }
 
 impl Field {
-    /// Returns whether a null means the same as leaving the field out.
+    /// Returns whether a null counts as absent.
     pub(super) fn null_is_absent(&self) -> bool {
         self.need == Presence::Optional && !matches!(self.rule, Rule::Nullable(_))
     }
@@ -64,17 +100,17 @@ enum Presence {
     Optional,
 }
 
-/// A field that must be there.
+/// A required field.
 pub(crate) const fn must(name: &'static str, rule: Rule) -> Field {
     Field { name, need: Presence::Required, rule }
 }
 
-/// A field that may be left out.
+/// An optional field.
 pub(crate) const fn may(name: &'static str, rule: Rule) -> Field {
     Field { name, need: Presence::Optional, rule }
 }
 
-/// Returns the first mistake of `value`, which stands at `path`.
+/// Returns the first error of `value` at `path`.
 fn walk(rule: &Rule, value: &Value, path: &str) -> Result<(), ClientError> {
     match *rule {
         Rule::Anything => Ok(()),
@@ -107,7 +143,7 @@ fn walk(rule: &Rule, value: &Value, path: &str) -> Result<(), ClientError> {
     }
 }
 
-/// Names the JSON type of `value`.
+/// Returns the name of the JSON type of `value`.
 pub(crate) fn kind_of(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
@@ -191,14 +227,14 @@ fn set(value: &Value, sets: &[&[&str]], path: &str) -> Result<(), ClientError> {
     Err(ClientError::value(path, message))
 }
 
-/// Returns the first mistake of an object of these `fields`, which stands at `path`.
+/// Returns the first error of an object with these `fields` at `path`.
 pub(crate) fn walk_fields(
     fields: &[Field],
     values: &Map<String, Value>,
     path: &str,
 ) -> Result<(), ClientError> {
-    if let Some(stranger) = values.keys().find(|name| fields.iter().all(|field| field.name != **name)) {
-        return Err(ClientError::unknown(&below(path, stranger)));
+    if let Some(unknown) = values.keys().find(|name| fields.iter().all(|field| field.name != **name)) {
+        return Err(ClientError::unknown(&below(path, unknown)));
     }
     for field in fields {
         let path = below(path, field.name);

@@ -1,22 +1,23 @@
-//! The tables of client events and session settings, one set a dialect.
+//! Rules for client events and session settings, one set per dialect.
 
 use crate::protocol::dialect::Dialect;
 use crate::protocol::settings::SessionKind;
+use crate::server::demo::check::audio::{BETA_FORMAT, BETA_VOICE, FORMAT, VOICE};
 use crate::server::demo::check::items::{
-    BETA_ITEM, BETA_OUTPUT, BETA_RESPONSE, BETA_TOOL_CHOICE, BETA_TOOLS, ITEM, LIMIT, MOST_AUDIO, OUTPUT,
-    PROMPT, REASONING, RESPONSE, TEMPERATURE, TOOL_CHOICE, TOOLS,
+    BETA_ITEM, BETA_OUTPUT, BETA_RESPONSE, BETA_TOOL_CHOICE, BETA_TOOLS, ITEM, LIMIT, MAX_AUDIO_BYTES,
+    OUTPUT, PROMPT, REASONING, RESPONSE, TEMPERATURE, TOOL_CHOICE, TOOLS,
 };
 use crate::server::demo::check::rule::Rule::{
     Anything, Base64, Flag, Integer, List, Nullable, Number, Object, Short, Tagged, Text, TextOr, Word,
 };
 use crate::server::demo::check::rule::{Field, Rule, may, must};
 
-/// A client event.
+/// Rules of a client event.
 pub(crate) struct EventSchema {
-    /// Its `type`.
+    /// `type` of the event.
     pub(crate) name: &'static str,
     fields: &'static [Field],
-    /// In a transcription session, where that differs.
+    /// Different fields in a transcription session, if any.
     transcription: Option<&'static [Field]>,
 }
 
@@ -30,7 +31,7 @@ impl EventSchema {
     }
 }
 
-/// Returns what a client may send in `dialect`.
+/// Returns the events that a client may send in `dialect`.
 pub(crate) fn events(dialect: Dialect) -> &'static [EventSchema] {
     match dialect {
         Dialect::Ga | Dialect::Mixed => GA,
@@ -47,7 +48,7 @@ const TYPE: Field = must("type", Anything);
 const ITEM_ID: Field = must("item_id", Text);
 
 const PLAIN: &[Field] = &[EVENT_ID, TYPE];
-const APPEND: &[Field] = &[EVENT_ID, TYPE, must("audio", Base64(MOST_AUDIO))];
+const APPEND: &[Field] = &[EVENT_ID, TYPE, must("audio", Base64(MAX_AUDIO_BYTES))];
 const ITEM_ONLY: &[Field] = &[EVENT_ID, TYPE, ITEM_ID];
 const TRUNCATE: &[Field] = &[
     EVENT_ID,
@@ -93,25 +94,6 @@ const BETA: &[EventSchema] = &[
     event("response.cancel", CANCEL),
 ];
 
-/// GA audio formats; the rate is demanded although the specification calls it optional.
-pub(crate) const FORMAT: Rule = Tagged(
-    "type",
-    &[
-        ("audio/pcm", Object(&[must("type", Anything), must("rate", Integer(24_000, 24_000))])),
-        ("audio/pcmu", Object(&[must("type", Anything)])),
-        ("audio/pcma", Object(&[must("type", Anything)])),
-    ],
-);
-/// Beta audio formats.
-pub(crate) const BETA_FORMAT: Rule = Word(&["pcm16", "g711_ulaw", "g711_alaw"]);
-/// The voices of the protocol; those of other services are refused as the real server does.
-const NAMES: &[&str] =
-    &["alloy", "ash", "ballad", "coral", "echo", "sage", "shimmer", "verse", "marin", "cedar"];
-/// A voice by name or by id.
-pub(crate) const VOICE: Rule = TextOr(&Word(NAMES), &Object(&[must("id", Text)]));
-/// A voice by name.
-pub(crate) const BETA_VOICE: Rule = Word(NAMES);
-
 const NOISE_REDUCTION: Rule =
     Nullable(&Object(&[must("type", Word(&["near_field", "far_field"])), may("strength", Number(0.0, 1.0))]));
 const BETA_NOISE_REDUCTION: Rule = Nullable(&Object(&[must("type", Word(&["near_field", "far_field"]))]));
@@ -148,7 +130,7 @@ const BETA_TURNS: Rule = Nullable(&Tagged(
         ("semantic_vad", Object(&[TYPE, EAGERNESS, CREATE, INTERRUPT])),
     ],
 ));
-// Nothing is answered here, so that nothing can be said about answers.
+// Transcription sessions have no responses, so response flags are not allowed.
 const BETA_TRANSCRIPTION_TURNS: Rule = Nullable(&Tagged(
     "type",
     &[

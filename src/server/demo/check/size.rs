@@ -1,14 +1,14 @@
-//! Bounds on an event as a whole, before anything of it is kept in memory as JSON values.
+//! Limits on a whole event, checked before it is held in memory as JSON values.
 
-use crate::server::demo::mistake::ClientError;
+use crate::server::demo::client_error::ClientError;
 
-/// Values in one event. A value takes some dozen bytes in memory even where its text is one digit.
+/// Maximum number of values. A value takes dozens of bytes in memory even if its text is one digit.
 const MAX_VALUES: usize = 100_000;
 
-/// The longest event without items or audio. Instructions and tools of a model fit into 64 KiB.
+/// Maximum length of an event without items or audio. A model's instructions and tools fit into 64 KiB.
 const MAX_PLAIN_BYTES: usize = 1 << 20;
 
-/// Events with items or audio, which have bounds of their own.
+/// Events with items or audio, which have their own limits.
 const WITH_DATA: [&str; 4] = [
     "input_audio_buffer.append",
     "session.input_audio_buffer.append",
@@ -16,7 +16,7 @@ const WITH_DATA: [&str; 4] = [
     "response.create",
 ];
 
-/// Checks how many values the JSON text has.
+/// Checks the number of values in the JSON text.
 pub(super) fn check_values(text: &str) -> Result<(), ClientError> {
     if values(text) <= MAX_VALUES {
         return Ok(());
@@ -24,7 +24,7 @@ pub(super) fn check_values(text: &str) -> Result<(), ClientError> {
     Err(ClientError::new("invalid_event", format!("Invalid event: it has more than {MAX_VALUES} values.")))
 }
 
-/// Checks how long the text of the event `name` is.
+/// Checks the length of the event `name`.
 pub(super) fn check_length(name: &str, bytes: usize) -> Result<(), ClientError> {
     if bytes <= MAX_PLAIN_BYTES || WITH_DATA.contains(&name) {
         return Ok(());
@@ -35,7 +35,7 @@ pub(super) fn check_length(name: &str, bytes: usize) -> Result<(), ClientError> 
     Err(ClientError::new("string_above_max_length", message))
 }
 
-/// Counts what divides and opens values outside of strings.
+/// Counts the characters that separate or open values, outside of strings.
 fn values(text: &str) -> usize {
     let mut bytes = text.bytes();
     let mut count = 0;
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_event_of_endless_values_is_refused_before_it_is_parsed() {
+    fn an_event_with_too_many_values_is_rejected_before_parsing() {
         assert_eq!(values(r#"{"a":[1,{"b":"x,y:[\",{"}],"c":null}"#), 8);
         let list = format!("[{}0]", "0,".repeat(MAX_VALUES - 1));
         assert_eq!(check_values(&list), Ok(()));
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn only_events_with_data_may_be_long() {
+    fn only_events_with_items_or_audio_may_be_long() {
         assert_eq!(check_length("session.update", MAX_PLAIN_BYTES), Ok(()));
         assert!(check_length("session.update", MAX_PLAIN_BYTES + 1).is_err());
         assert_eq!(check_length("input_audio_buffer.append", 20 << 20), Ok(()));

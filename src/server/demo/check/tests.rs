@@ -1,10 +1,11 @@
-//! Which events are taken and which words the others get.
+//! Accepted events, and the errors for the others.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
 use super::*;
+use crate::server::demo::check::items::MAX_AUDIO_BYTES;
 
 const GA: (Dialect, SessionKind) = (Dialect::Ga, SessionKind::Realtime);
 const BETA: (Dialect, SessionKind) = (Dialect::Beta, SessionKind::Realtime);
@@ -13,10 +14,10 @@ const CAPTIONS: (Dialect, SessionKind) = (Dialect::Ga, SessionKind::Transcriptio
 #[expect(clippy::needless_pass_by_value, reason = "so that literals need no ampersand")]
 fn accept((dialect, kind): (Dialect, SessionKind), event: Value) {
     let text = event.to_string();
-    assert_eq!(check(dialect, kind, &text).map_err(|rejected| rejected.mistake).err(), None, "{text}");
+    assert_eq!(check(dialect, kind, &text).map_err(|rejected| rejected.error).err(), None, "{text}");
 }
 
-/// Returns the event as it is read after the check.
+/// Returns the event as decoded after the check.
 #[expect(clippy::needless_pass_by_value, reason = "so that literals need no ampersand")]
 fn checked((dialect, kind): (Dialect, SessionKind), event: Value) -> Value {
     let text = event.to_string();
@@ -24,11 +25,11 @@ fn checked((dialect, kind): (Dialect, SessionKind), event: Value) -> Value {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "so that literals need no ampersand")]
-fn refuse((dialect, kind): (Dialect, SessionKind), event: Value, expected: (&str, Option<&str>)) -> String {
+fn reject((dialect, kind): (Dialect, SessionKind), event: Value, expected: (&str, Option<&str>)) -> String {
     let text = event.to_string();
-    let mistake = check(dialect, kind, &text).unwrap_err().mistake;
-    assert_eq!((mistake.code.unwrap(), mistake.param.as_deref()), expected, "{text}: {}", mistake.message);
-    mistake.message
+    let error = check(dialect, kind, &text).unwrap_err().error;
+    assert_eq!((error.code.unwrap(), error.param.as_deref()), expected, "{text}: {}", error.message);
+    error.message
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "so that literals need no ampersand")]
@@ -37,7 +38,7 @@ fn update(session: Value) -> Value {
 }
 
 #[test]
-fn a_full_ga_session_is_taken() {
+fn a_full_ga_session_is_accepted() {
     accept(
         GA,
         update(json!({
@@ -60,7 +61,7 @@ fn a_full_ga_session_is_taken() {
 }
 
 #[test]
-fn a_full_beta_session_is_taken() {
+fn a_full_beta_session_is_accepted() {
     accept(
         BETA,
         update(json!({
@@ -73,7 +74,7 @@ fn a_full_beta_session_is_taken() {
 }
 
 #[test]
-fn wrong_fields_are_named_with_their_documented_code() {
+fn invalid_fields_are_named_with_their_documented_code() {
     let format =
         |format: Value| update(json!({ "type": "realtime", "audio": { "output": { "format": format } } }));
     let vad =
@@ -115,25 +116,25 @@ fn wrong_fields_are_named_with_their_documented_code() {
         ),
     ];
     for (event, expected) in cases {
-        refuse(GA, event, expected);
+        reject(GA, event, expected);
     }
 }
 
 #[test]
-fn the_words_are_those_of_the_real_server() {
-    let message = refuse(
+fn messages_match_the_real_server() {
+    let message = reject(
         GA,
         update(json!({ "type": "realtime", "bogus_field": 1 })),
         ("unknown_parameter", Some("session.bogus_field")),
     );
     assert_eq!(message, "Unknown parameter: 'session.bogus_field'.");
     let message =
-        refuse(GA, json!({ "type": "transcription_session.update" }), ("invalid_value", Some("type")));
+        reject(GA, json!({ "type": "transcription_session.update" }), ("invalid_value", Some("type")));
     assert!(
         message.contains("'transcription_session.update'") && message.contains("'response.cancel'"),
         "{message}"
     );
-    let message = refuse(
+    let message = reject(
         GA,
         json!({ "type": "conversation.item.create", "item": { "type": "message", "role": "user", "content": [],
             "id": "i".repeat(33) } }),
@@ -143,7 +144,7 @@ fn the_words_are_those_of_the_real_server() {
         message.starts_with("Invalid 'item.id': string too long. Expected a string with maximum length 32")
     );
     let message =
-        refuse(CAPTIONS, update(json!({ "type": "realtime" })), ("invalid_value", Some("session.type")));
+        reject(CAPTIONS, update(json!({ "type": "realtime" })), ("invalid_value", Some("session.type")));
     assert_eq!(message, "Passing a realtime session update event to a transcription session is not allowed.");
 }
 
@@ -157,33 +158,33 @@ fn items_have_the_parts_of_their_role() {
     accept(GA, item("assistant", json!({ "type": "output_text", "text": "hi" })));
     accept(BETA, item("assistant", json!({ "type": "text", "text": "hi" })));
     let part = |path| Some(path);
-    refuse(
+    reject(
         GA,
         item("assistant", json!({ "type": "text", "text": "hi" })),
         ("invalid_value", part("item.content[0].type")),
     );
-    refuse(
+    reject(
         BETA,
         item("assistant", json!({ "type": "output_text", "text": "hi" })),
         ("invalid_value", part("item.content[0].type")),
     );
-    refuse(
+    reject(
         GA,
         item("assistant", json!({ "type": "output_audio", "transcript": "hi" })),
         ("missing_required_parameter", part("item.content[0].text")),
     );
-    refuse(GA, item("robot", json!({})), ("invalid_value", part("item.role")));
+    reject(GA, item("robot", json!({})), ("invalid_value", part("item.role")));
 }
 
 #[test]
-fn what_is_no_event_is_told_apart() {
-    let code = |text| check(Dialect::Ga, SessionKind::Realtime, text).unwrap_err().mistake.code;
+fn invalid_events_are_distinguished() {
+    let code = |text| check(Dialect::Ga, SessionKind::Realtime, text).unwrap_err().error.code;
     assert_eq!(code("{"), Some("invalid_json"));
     assert_eq!(code("[]"), Some("invalid_event"));
 }
 
 #[test]
-fn the_mistake_keeps_the_event_id_of_the_client() {
+fn an_error_keeps_the_clients_event_id() {
     let text = json!({ "type": "boom", "event_id": "mine" }).to_string();
     let rejected = check(Dialect::Ga, SessionKind::Realtime, &text).unwrap_err();
     assert_eq!(rejected.event_id.as_deref(), Some("mine"));
@@ -245,7 +246,7 @@ fn merge(into: &mut Value, from: &Value) {
 }
 
 #[test]
-fn null_that_has_a_meaning_of_its_own_is_kept() {
+fn a_meaningful_null_is_kept() {
     for (to, event) in [
         (
             GA,
@@ -282,19 +283,19 @@ fn null_for_a_field_of_a_sibling_variant_means_absent() {
 }
 
 #[test]
-fn null_for_a_required_or_unknown_field_is_refused() {
-    refuse(
+fn null_for_a_required_or_unknown_field_is_rejected() {
+    reject(
         GA,
         json!({ "type": "input_audio_buffer.append", "audio": null }),
         ("invalid_value", Some("audio")),
     );
-    refuse(
+    reject(
         GA,
         update(json!({ "type": "realtime", "bogus": null })),
         ("unknown_parameter", Some("session.bogus")),
     );
     let call = json!({ "type": "function_call_output", "call_id": null, "output": "" });
-    refuse(
+    reject(
         GA,
         json!({ "type": "conversation.item.create", "item": call }),
         ("invalid_value", Some("item.call_id")),
@@ -302,9 +303,9 @@ fn null_for_a_required_or_unknown_field_is_refused() {
 }
 
 #[test]
-fn an_append_of_15_mib_is_taken_and_one_byte_more_is_refused_by_an_error() {
+fn an_append_of_15_mib_is_accepted_and_one_more_byte_is_rejected() {
     let append = |bytes: usize| json!({ "type": "input_audio_buffer.append", "audio": STANDARD.encode(vec![0; bytes]) });
-    accept(GA, append(MOST_AUDIO));
-    accept(BETA, append(MOST_AUDIO));
-    refuse(GA, append(MOST_AUDIO + 1), ("string_above_max_length", Some("audio")));
+    accept(GA, append(MAX_AUDIO_BYTES));
+    accept(BETA, append(MAX_AUDIO_BYTES));
+    reject(GA, append(MAX_AUDIO_BYTES + 1), ("string_above_max_length", Some("audio")));
 }

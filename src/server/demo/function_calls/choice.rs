@@ -1,30 +1,30 @@
-//! Which function an answer calls: only one that `tool_choice` demands, as the endpoint knows no words.
+//! Selection of a function: only if `tool_choice` demands one, since the endpoint recognises no words.
 
 use serde_json::Value;
 
 use crate::protocol::settings::{Tool, ToolChoice};
+use crate::server::demo::client_error::ClientError;
 use crate::server::demo::function_calls::arguments::example;
-use crate::server::demo::mistake::ClientError;
 
-/// A function to call, with arguments made from its schema.
+/// A function call, with arguments generated from the schema.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Call {
-    /// The function's name.
+pub(crate) struct FunctionCall {
+    /// Name of the function.
     pub(crate) name: String,
-    /// JSON text.
+    /// Arguments as JSON text.
     pub(crate) arguments: String,
 }
 
-/// Returns the call that `choice` demands of `tools`; none where it leaves the choice to the endpoint.
+/// Returns the call that `choice` demands from `tools`; `None` if the endpoint may choose.
 ///
 /// # Errors
 ///
-/// When the choice cannot be met; `param` is where it stands.
+/// When the choice cannot be satisfied; `param` is its path.
 pub(crate) fn demanded_call(
     choice: &ToolChoice,
     tools: &[Tool],
     param: &str,
-) -> Result<Option<Call>, ClientError> {
+) -> Result<Option<FunctionCall>, ClientError> {
     let mut functions = tools.iter().filter_map(function);
     let (name, parameters) = match choice {
         ToolChoice::Auto | ToolChoice::None => return Ok(None),
@@ -42,10 +42,10 @@ pub(crate) fn demanded_call(
         let message = format!("Cannot make arguments for the function '{name}': {reason}.");
         ClientError::value(param, message)
     })?;
-    Ok(Some(Call { name: name.to_owned(), arguments: arguments.to_string() }))
+    Ok(Some(FunctionCall { name: name.to_owned(), arguments: arguments.to_string() }))
 }
 
-/// Refuses a choice of a function that is not among `tools`.
+/// Rejects a function that is not among `tools`.
 pub(crate) fn check_declared(choice: &ToolChoice, tools: &[Tool], param: &str) -> Result<(), ClientError> {
     match choice {
         ToolChoice::Function(wanted)

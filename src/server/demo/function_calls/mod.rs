@@ -1,4 +1,4 @@
-//! Function calls of the demo endpoint: which function, with which arguments.
+//! Function calls of the demo endpoint: selection and example arguments.
 
 pub(super) mod choice;
 pub(super) mod arguments;

@@ -1,4 +1,4 @@
-//! Who is let in, decided from the HTTP request alone: path, key, intent, model and dialect.
+//! Admission by the HTTP request: path, key, intent, model and dialect.
 
 use percent_encoding::percent_decode_str;
 use serde_json::json;
@@ -9,32 +9,32 @@ use crate::protocol::dialect::Dialect;
 use crate::protocol::settings::SessionKind;
 use crate::secret::Secret;
 use crate::server::demo::EndpointOptions;
+use crate::server::demo::client_error::ClientError;
 use crate::server::demo::faults::Fault;
 use crate::server::demo::http::origin::AllowList;
-use crate::server::demo::mistake::ClientError;
 
-/// The only path of the endpoint.
+/// Path of the endpoint.
 const PATH: &str = "/v1/realtime";
 
-/// What the request gets.
+/// Outcome of a request.
 #[derive(Debug)]
 pub(crate) enum Admission {
-    /// The upgrade, with the answer to write.
+    /// Upgrade, with the response to write.
     Upgrade(Response, Peer),
-    /// A plain HTTP answer with JSON in it.
+    /// Plain HTTP response with a JSON body.
     Plain(StatusCode, serde_json::Value),
 }
 
-/// What is known of the client after the handshake.
+/// Properties of the client known after the handshake.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Peer {
-    /// Which dialect it is spoken to in.
+    /// Dialect spoken with the client.
     pub(crate) dialect: Dialect,
-    /// Conversation or captions.
+    /// Conversation or transcription.
     pub(crate) kind: SessionKind,
-    /// The model of the URL; never absent in a conversation that is not refused.
+    /// Model of the URL; always present in an accepted conversation.
     pub(crate) model: Option<String>,
-    /// Why it is told to go, after the upgrade as OpenAI does it.
+    /// Refusal to be sent after the upgrade, as OpenAI does.
     pub(crate) refusal: Option<HandshakeRefusal>,
 }
 
@@ -43,35 +43,35 @@ pub(crate) struct Peer {
 pub(crate) struct HandshakeRefusal {
     /// The close code, 3000 or 4000.
     pub(crate) close: u16,
-    /// What is said before.
-    pub(crate) mistake: ClientError,
+    /// Error sent before the close frame.
+    pub(crate) error: ClientError,
 }
 
 impl HandshakeRefusal {
-    fn key(mistake: ClientError) -> Self {
-        Self { close: 3000, mistake }
+    fn key(error: ClientError) -> Self {
+        Self { close: 3000, error }
     }
 
-    fn model(mistake: ClientError) -> Self {
-        Self { close: 4000, mistake }
+    fn model(error: ClientError) -> Self {
+        Self { close: 4000, error }
     }
 
     /// Returns the reason of the close frame: `error.type[.error.code]`.
     pub(crate) fn reason(&self) -> String {
-        match self.mistake.code {
+        match self.error.code {
             Some(code) => format!("invalid_request_error.{code}"),
             None => "invalid_request_error".to_owned(),
         }
     }
 }
 
-/// Returns an HTTP answer with an error of the protocol.
+/// Returns an HTTP response with a protocol error.
 pub(crate) fn plain_error(status: StatusCode, code: Option<&str>, message: &str) -> Admission {
     let error = json!({ "message": message, "type": "invalid_request_error", "param": null, "code": code });
     Admission::Plain(status, json!({ "error": error }))
 }
 
-/// Decides what `request` gets; without a list any host and origin is allowed.
+/// Decides on a request; without a list every host and origin is allowed.
 pub(crate) fn admit(request: &Request, options: &EndpointOptions, allowed: Option<&AllowList>) -> Admission {
     let path = request.uri().path();
     if path == "/health" {
@@ -94,19 +94,19 @@ pub(crate) fn admit(request: &Request, options: &EndpointOptions, allowed: Optio
     if options.faults.has(Fault::Refuse401) {
         return plain_error(StatusCode::UNAUTHORIZED, Some("invalid_api_key"), WRONG_KEY);
     }
-    let wishes = ClientRequest::of(request);
-    if wishes.offers("realtime") {
+    let parameters = ClientRequest::of(request);
+    if parameters.offers("realtime") {
         response.headers_mut().insert(header::SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static("realtime"));
     }
-    Admission::Upgrade(response, wishes.into_peer(options))
+    Admission::Upgrade(response, parameters.into_peer(options))
 }
 
-const ALLOW_HINT: &str = "rtvoice serve --allow-host and --allow-origin add to what is allowed.";
+const ALLOW_HINT: &str = "Use rtvoice serve --allow-host and --allow-origin to allow more.";
 
 const WRONG_KEY: &str =
     "Incorrect API key provided. You can find your API key where the endpoint was started.";
 
-/// What the client asked for.
+/// Parameters of the client's request.
 #[derive(Default)]
 struct ClientRequest {
     key: Option<Secret>,
@@ -118,7 +118,7 @@ struct ClientRequest {
 
 impl ClientRequest {
     fn of(request: &Request) -> Self {
-        let mut wishes = Self {
+        let mut parameters = Self {
             beta_header: header_text(request, "openai-beta").is_some_and(|text| text.contains("realtime")),
             subprotocols: header_words(request, header::SEC_WEBSOCKET_PROTOCOL.as_str()),
             ..Self::default()
@@ -126,13 +126,13 @@ impl ClientRequest {
         let mut token = None;
         for (name, value) in query(request) {
             match name.as_str() {
-                "model" if !value.is_empty() => wishes.model = Some(value),
-                "intent" => wishes.transcription = value == "transcription",
+                "model" if !value.is_empty() => parameters.model = Some(value),
+                "intent" => parameters.transcription = value == "transcription",
                 "token" | "api-key" => token = Some(value),
                 _ => {}
             }
         }
-        let offered = wishes.subprotocols.iter();
+        let offered = parameters.subprotocols.iter();
         let subprotocol_key = offered
             .filter_map(|word| word.strip_prefix("openai-insecure-api-key."))
             .next()
@@ -141,8 +141,8 @@ impl ClientRequest {
             .or_else(|| header_text(request, "api-key").map(str::to_owned))
             .or(subprotocol_key)
             .or(token);
-        wishes.key = key.filter(|key| !key.is_empty()).map(Secret::new);
-        wishes
+        parameters.key = key.filter(|key| !key.is_empty()).map(Secret::new);
+        parameters
     }
 
     fn offers(&self, subprotocol: &str) -> bool {
@@ -187,12 +187,12 @@ impl ClientRequest {
     }
 
     fn refused_model(&self, options: &EndpointOptions, dialect: Dialect) -> Option<HandshakeRefusal> {
-        let mistake = match (&self.model, self.transcription) {
+        let error = match (&self.model, self.transcription) {
             (Some(model), _) if options.faults.has(Fault::RefuseModel) => ClientError::new(
                 "invalid_model",
                 format!("Model \"{model}\" is not supported in realtime mode."),
             ),
-            // Compatible beta servers demand a model in the URL of a transcription.
+            // Compatible beta servers require a model in the URL of a transcription.
             (Some(_), true) if dialect == Dialect::Ga => ClientError::new(
                 "invalid_model",
                 "You must not provide a model parameter for transcription sessions.",
@@ -204,7 +204,7 @@ impl ClientRequest {
             (None, false) => ClientError::new("missing_model", "You must provide a model parameter."),
             (Some(_), _) | (None, true) => return None,
         };
-        Some(HandshakeRefusal::model(mistake))
+        Some(HandshakeRefusal::model(error))
     }
 }
 
@@ -212,7 +212,7 @@ fn is_transcription_model(model: &str) -> bool {
     model.contains("transcribe") || model.contains("whisper")
 }
 
-/// Compares without telling by the time it takes how much of the key was right.
+/// Compares in constant time, so that the duration does not reveal the matching part.
 fn same(key: &Secret, expected: &Secret) -> bool {
     let (key, expected) = (key.reveal().as_bytes(), expected.reveal().as_bytes());
     let different = key.iter().zip(expected).fold(0, |different, (a, b)| different | (a ^ b));

@@ -1,4 +1,4 @@
-//! The HTTP request in front of the WebSocket: read, judged by `admission`, answered.
+//! The HTTP request before the WebSocket: reading, admission and response.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -13,24 +13,24 @@ use crate::server::demo::EndpointOptions;
 use crate::server::demo::http::admission::{Admission, Peer, admit, plain_error};
 use crate::server::demo::http::origin::AllowList;
 
-/// The largest request head. Clients of this protocol send less than 2 KiB; proxies add little.
+/// Maximum size of a request head. Clients of this protocol send less than 2 KiB; proxies add little.
 const MAX_HEAD_BYTES: usize = 16 * 1024;
 
-/// How long a client may take to send its whole request.
+/// Time limit for receiving the request.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long a client may take to read the answer, which is less than 1 KiB.
+/// Time limit for the client to read the response, which is less than 1 KiB.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// A connection that has become a WebSocket.
+/// An upgraded connection.
 pub(crate) struct Upgrade {
-    /// Who is at the other end.
+    /// Properties of the client.
     pub(crate) peer: Peer,
-    /// What came behind the request already.
+    /// Bytes received after the request.
     pub(crate) tail: Vec<u8>,
 }
 
-/// Reads the request and answers it; `None` when there is no WebSocket to serve.
+/// Reads and answers the request; `None` if there is no WebSocket to serve.
 pub(crate) async fn receive<S>(
     stream: &mut S,
     options: &EndpointOptions,
@@ -50,7 +50,7 @@ where
     timeout(ANSWER_TIMEOUT, answer(stream, admission, tail)).await.ok()?
 }
 
-/// Writes the answer; an upgrade leaves the stream open.
+/// Writes the response; an upgrade leaves the stream open.
 async fn answer<S>(stream: &mut S, admission: Admission, tail: Vec<u8>) -> Option<Upgrade>
 where
     S: AsyncWrite + Unpin,
@@ -72,13 +72,13 @@ where
     }
 }
 
-/// Tells a client, without reading its request, that too many are connected.
+/// Refuses a client because of too many connections, without reading its request first.
 pub(crate) async fn refuse_as_full<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S) {
     let message = "Too many connections; try again later.";
     let full = plain_error(StatusCode::SERVICE_UNAVAILABLE, Some("too_many_connections"), message);
     let refusing = async {
         answer(&mut stream, full, Vec::new()).await;
-        // Closing a socket with unread bytes resets it, and the client may lose the answer.
+        // Closing a socket with unread bytes resets it, and the client may lose the response.
         let mut request = [0; 1024];
         let mut read = 0;
         while read < MAX_HEAD_BYTES {
@@ -92,13 +92,13 @@ pub(crate) async fn refuse_as_full<S: AsyncRead + AsyncWrite + Unpin>(mut stream
 }
 
 enum RequestHead {
-    /// A request, and what came behind it.
+    /// A request, and the bytes after it.
     Request(Box<Request>, Vec<u8>),
-    /// None that could be read: the status and the message of the answer.
+    /// An invalid request: status and message of the response.
     Refused(StatusCode, &'static str),
 }
 
-/// Reads up to the end of the request; `None` when the client has gone.
+/// Reads to the end of the request head; `None` if the client is gone.
 async fn read_head<S: AsyncRead + Unpin>(stream: &mut S) -> Option<RequestHead> {
     let mut bytes = Vec::new();
     while bytes.len() < MAX_HEAD_BYTES {

@@ -1,4 +1,4 @@
-//! The HTTP side of the demo endpoint: handshake, admission, Origin and Host checks, the bounded WebSocket.
+//! HTTP side of the demo endpoint: handshake, admission, Origin and Host checks, bounded WebSocket.
 
 pub(super) mod handshake;
 pub(super) mod admission;

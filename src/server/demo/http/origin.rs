@@ -1,9 +1,9 @@
-//! Which web pages and host names may reach a listener: exact lists of `Host` and `Origin` values.
+//! Access control of a listener: exact lists of `Host` and `Origin` values.
 //!
-//! A browser lets any page open a WebSocket to 127.0.0.1, and DNS rebinding lets a page reach it under the
-//! page's own host name. So `Host` has to be an address of the listener, and an `Origin`, which only browsers
-//! must send, has to be on the list. Comparing the two headers with each other would not help: after rebinding
-//! both name the attacker. Programs that are no browsers send no `Origin` and are accepted.
+//! Browsers let any page open a WebSocket to 127.0.0.1, and DNS rebinding lets a page reach it under its own
+//! host name. Therefore `Host` must be an address of the listener, and an `Origin`, which only browsers must
+//! send, must be on the list. Comparing the two headers would not help: after rebinding both name the
+//! attacker. Programs other than browsers send no `Origin` and are accepted.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -12,7 +12,7 @@ use std::str::FromStr;
 use thiserror::Error;
 use tokio_tungstenite::tungstenite::http::{HeaderMap, StatusCode, Uri, header};
 
-/// The names of a loopback address.
+/// Names of a loopback address.
 const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 
 /// A host name or address and its port, as in a `Host` header: `localhost:8642`.
@@ -32,7 +32,7 @@ pub struct Origin {
     host: Host,
 }
 
-/// Why a text is no host or origin.
+/// Invalid host or origin.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 pub enum OriginError {
     /// Not `HOST` or `HOST:PORT`.
@@ -48,7 +48,7 @@ impl FromStr for Host {
 
     fn from_str(text: &str) -> Result<Self, OriginError> {
         let (name, port) = match text.rsplit_once(':') {
-            // The colon of an address in brackets belongs to the name.
+            // The colons of a bracketed address belong to the name.
             Some((name, port)) if !port.ends_with(']') => {
                 (name, Some(digits(port).ok_or(OriginError::Host)?))
             }
@@ -67,7 +67,7 @@ impl FromStr for Host {
     }
 }
 
-/// Reads a port; unlike the integer parser it takes no sign.
+/// Parses a port; unlike the integer parser it accepts no sign.
 fn digits(text: &str) -> Option<u16> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
 }
@@ -93,7 +93,7 @@ impl FromStr for Origin {
 }
 
 impl Origin {
-    /// Browsers leave out the default port of a scheme, other programs may not.
+    /// Removes the default port of the scheme, which browsers omit and other programs may not.
     fn new(scheme: &str, host: Host) -> Self {
         let port = host.port.filter(|port| Some(*port) != default_port(scheme));
         Self { scheme: scheme.to_owned(), host: Host { port, ..host } }
@@ -108,21 +108,21 @@ fn default_port(scheme: &str) -> Option<u16> {
     }
 }
 
-/// The hosts and origins that a listener accepts.
+/// Hosts and origins accepted by a listener.
 #[derive(Clone, Debug)]
 pub struct AllowList {
     hosts: Vec<Host>,
     origins: Vec<Origin>,
 }
 
-/// Why a request is refused before the upgrade.
+/// Refusal of a request before the upgrade.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OriginRefusal {
     /// 400, 403 or 421.
     pub status: StatusCode,
-    /// The code of the error in the body.
+    /// Error code in the body.
     pub code: &'static str,
-    /// The message of the error in the body.
+    /// Error message in the body.
     pub message: &'static str,
 }
 
@@ -145,10 +145,11 @@ const ORIGIN_NOT_ALLOWED: OriginRefusal = OriginRefusal {
 };
 
 impl AllowList {
-    /// Allows the names of a listener's address and what is listed.
+    /// Allows the names of a listener's address and the listed hosts and origins.
     ///
-    /// Those names are allowed with any port, since a tunnel or a forwarded port has another one: a browser sends
-    /// them only to this machine, whatever the port. A listed host without a port is allowed with any port too.
+    /// The listener's names are allowed with any port, since tunnels and forwarded ports have other ones:
+    /// browsers resolve these names to this machine only. A listed host without a port is also allowed with
+    /// any port.
     #[must_use]
     pub fn new(address: SocketAddr, hosts: &[Host], origins: &[Origin]) -> Self {
         let mut names: Vec<String> = Vec::new();
@@ -165,11 +166,11 @@ impl AllowList {
         Self { hosts: own.chain(hosts.iter().cloned()).collect(), origins: origins.to_vec() }
     }
 
-    /// Checks `Host` first, then `Origin`: a page of the allowed host itself, or of a listed origin.
+    /// Checks `Host` first, then `Origin`: a page of the allowed host, or of a listed origin.
     ///
     /// # Errors
     ///
-    /// With the HTTP answer that the request gets when it is not allowed.
+    /// When the request is refused, with its HTTP response.
     pub fn check(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), OriginRefusal> {
         let mut hosts = headers.get_all(header::HOST).iter();
         let (Some(host), None) = (hosts.next(), hosts.next()) else { return Err(NO_HOST) };
@@ -192,9 +193,9 @@ impl AllowList {
     fn allowed_host(&self, text: &str) -> Result<Host, OriginRefusal> {
         let host: Host = text.parse().map_err(|_| NO_HOST)?;
         let port = host.port.or(default_port("http"));
-        let is_it =
+        let matches_host =
             |allowed: &Host| allowed.name == host.name && (allowed.port.is_none() || allowed.port == port);
-        if self.hosts.iter().any(is_it) { Ok(host) } else { Err(UNKNOWN_HOST) }
+        if self.hosts.iter().any(matches_host) { Ok(host) } else { Err(UNKNOWN_HOST) }
     }
 }
 
@@ -219,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_that_is_no_address_of_the_listener_gets_421() {
+    fn a_foreign_host_gets_421() {
         let list = list(8642);
         for host in [
             "localhost:8642",
@@ -263,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_of_another_site_gets_403() {
+    fn a_page_of_another_origin_gets_403() {
         let list = list(8642);
         let with = |origin| check(&list, &[("host", "localhost:8642"), ("origin", origin)]);
         for origin in [
@@ -295,12 +296,12 @@ mod tests {
     }
 
     #[test]
-    fn a_program_that_is_no_browser_sends_no_origin_and_is_accepted() {
+    fn a_program_without_an_origin_is_accepted() {
         assert_eq!(check(&list(8642), &[("host", "127.0.0.1:8642")]), Ok(()));
     }
 
     #[test]
-    fn an_absolute_request_target_counts_as_the_host_too() {
+    fn an_absolute_request_target_also_counts_as_host() {
         let mut headers = HeaderMap::new();
         headers.insert("host", HeaderValue::from_static("localhost:8642"));
         let check = |uri: &'static str| list(8642).check(&Uri::from_static(uri), &headers);
@@ -309,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn default_ports_may_be_left_out() {
+    fn default_ports_may_be_omitted() {
         let hosts = ["devbox:80".parse().unwrap(), "anyport".parse().unwrap()];
         let list = AllowList::new(SocketAddr::from(([127, 0, 0, 1], 80)), &hosts, &[]);
         for (host, origin) in [
@@ -325,14 +326,14 @@ mod tests {
     }
 
     #[test]
-    fn a_listener_on_a_network_address_answers_to_that_address_only() {
+    fn a_listener_on_a_network_address_accepts_that_address_only() {
         let list = AllowList::new("192.0.2.7:8642".parse().unwrap(), &[], &[]);
         assert_eq!(check(&list, &[("host", "192.0.2.7:8642")]), Ok(()));
         assert_eq!(check(&list, &[("host", "localhost:8642")]), Err(421));
     }
 
     #[test]
-    fn only_a_whole_origin_can_be_allowed() {
+    fn only_a_complete_origin_can_be_allowed() {
         for text in ["*", "localhost:3000", "http://", "http://a/b", "http://*.example", "http://a:b"] {
             assert_eq!(text.parse::<Origin>(), Err(OriginError::Origin), "{text}");
         }

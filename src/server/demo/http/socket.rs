@@ -1,4 +1,4 @@
-//! The server side of a WebSocket in one task, with a bound on what waits for a client that does not read.
+//! Server side of a WebSocket in one task, with a bounded send queue.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -13,54 +13,54 @@ use tokio_tungstenite::tungstenite::error::Error as SocketError;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message, Role, WebSocketConfig};
 
-/// The largest message taken. An append of 15 MiB is 20 MiB of base64; what is larger but still fits is refused
-/// by an error event, and anything beyond by closing the connection with 1009.
+/// Maximum message size. An append of 15 MiB is 20 MiB of base64; larger messages up to this size are
+/// rejected by an error event, beyond it the connection is closed with 1009.
 const MAX_MESSAGE_BYTES: usize = 32 << 20;
 
-/// How much may wait for a client that does not read. The largest single message is a retrieved item with ten
-/// minutes of sound, 38 MB; an answer of five minutes that is sent at once is 19 MB.
+/// Maximum size of the send queue. The largest message is a retrieved item with ten minutes of audio, 38 MB;
+/// an answer of five minutes sent at once is 19 MB.
 const MAX_UNREAD_BYTES: usize = 48 << 20;
 
-/// After so much the stream is flushed between messages.
+/// Bytes after which the stream is flushed between messages.
 const WRITE_STEP_BYTES: usize = 64 << 10;
 
-/// What a queued message costs besides its text, so that many small ones are bounded too.
+/// Cost of a queued message in addition to its text, so that many small ones are bounded, too.
 const MESSAGE_OVERHEAD_BYTES: usize = 64;
 
-/// How much of the answers to a client's pings may wait. They cannot be dropped one by one, and a client that
-/// sends thousands of pings without reading is no client of this protocol.
+/// Maximum size of queued pongs. They cannot be dropped individually, and a client that sends thousands of
+/// pings without reading is broken or malicious.
 const MAX_UNREAD_PONG_BYTES: usize = 64 << 10;
 
 /// The header of a pong.
 const PONG_HEADER_BYTES: usize = 2;
 
-/// What comes from a client.
+/// An event from the client.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Received {
     /// A text message.
     Text(Utf8Bytes),
-    /// A binary message, which the protocol does not have.
+    /// A binary message, which the protocol does not define.
     Binary,
-    /// The client broke the rules of the transport: close the connection with this code and reason.
+    /// A violation of the transport: close the connection with this code and reason.
     Violation(u16, &'static str),
     /// The end of the connection.
     Closed,
 }
 
-/// A WebSocket whose outgoing messages are queued and written while it is read.
+/// A WebSocket that writes its queue while being read.
 pub(crate) struct Socket<S> {
     inner: WebSocketStream<S>,
     queue: VecDeque<Message>,
-    /// The text in `queue` and in the message that is being written.
+    /// Text in `queue` and in the message being written.
     unread_bytes: usize,
-    /// The part of `unread_bytes` that `inner` has taken and the stream may not have taken yet.
+    /// The part of `unread_bytes` given to `inner` and possibly not yet to the stream.
     writing_bytes: usize,
-    /// Pongs since the last time that everything was written.
+    /// Pongs since the last complete flush.
     pong_bytes: usize,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
-    /// Wraps a stream after the upgrade; `tail` is what came behind the request.
+    /// Wraps a stream after the upgrade; `tail` contains the bytes after the request.
     pub(crate) async fn new(stream: S, tail: Vec<u8>) -> Self {
         let config = WebSocketConfig::default()
             .max_message_size(Some(MAX_MESSAGE_BYTES))
@@ -69,7 +69,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         Self { inner, queue: VecDeque::new(), unread_bytes: 0, writing_bytes: 0, pong_bytes: 0 }
     }
 
-    /// Queues a text message. Returns `Err` and queues nothing when too much waits already.
+    /// Queues a text message; fails if the queue is full.
     pub(crate) fn queue(&mut self, text: String) -> Result<(), SendQueueFull> {
         self.push(Message::text(text))
     }
@@ -89,32 +89,32 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         Ok(())
     }
 
-    /// Queues a close frame behind what waits already.
+    /// Queues a close frame after everything else.
     pub(crate) fn queue_close(&mut self, code: u16, reason: &str) {
         let frame = CloseFrame { code: CloseCode::from(code), reason: reason.into() };
         self.queue.push_back(Message::Close(Some(frame)));
     }
 
-    /// Forgets what is queued and not begun, for a client that would not read it in time.
+    /// Drops queued messages that have not been started, for a client that would not read them in time.
     pub(crate) fn clear_queue(&mut self) {
         self.queue.clear();
         self.unread_bytes = self.writing_bytes;
     }
 
-    /// Writes what is queued and returns what comes next.
+    /// Writes the queue and returns the next event.
     ///
-    /// Cancel-safe because the future holds nothing but a borrow.
+    /// Cancel-safe because the future holds only a borrow.
     pub(crate) async fn next(&mut self) -> Received {
         poll_fn(|context| self.poll_received(context)).await
     }
 
-    /// Writes all that is queued. Ready early when the stream fails.
+    /// Writes the whole queue. Ready early if the stream fails.
     pub(crate) async fn flush(&mut self) {
-        // What the client says meanwhile is of no use any more, and its pings need no answer.
+        // Messages received meanwhile are irrelevant, and pings need no answer.
         let _ = poll_fn(|context| self.poll_write(context)).await;
     }
 
-    /// Reads to the end of the connection, and pays no attention to what comes.
+    /// Reads to the end of the connection and discards messages.
     pub(crate) async fn read_to_end(&mut self) {
         while let Received::Text(_) | Received::Binary = self.next().await {}
     }
@@ -136,7 +136,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
             return Poll::Ready(match message {
                 Some(Ok(Message::Text(text))) => Received::Text(text),
                 Some(Ok(Message::Binary(_))) => Received::Binary,
-                // The library queues a pong, and writes it with the next reading or writing.
+                // The library queues a pong and writes it with the next read or write.
                 Some(Ok(Message::Ping(payload))) => {
                     self.pong_bytes += payload.len() + PONG_HEADER_BYTES;
                     if self.pong_bytes > MAX_UNREAD_PONG_BYTES && self.poll_write(context).is_pending() {
@@ -154,7 +154,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     /// Ready when everything is with the stream, pongs included.
     fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<Result<(), SocketError>> {
         while !self.queue.is_empty() {
-            // Without this a client that reads all the time, but never catches up, would seem to read nothing.
+            // Without this, a client that reads constantly but never catches up would seem to read nothing.
             if self.writing_bytes >= WRITE_STEP_BYTES {
                 match self.poll_flush(context) {
                     Poll::Ready(Ok(())) => {}
@@ -173,7 +173,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
         self.poll_flush(context)
     }
 
-    /// Ready when the stream has all that the library was given.
+    /// Ready when the library has handed everything to the stream.
     fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<Result<(), SocketError>> {
         let flushed = Pin::new(&mut self.inner).poll_flush(context);
         if flushed.is_ready() {
@@ -185,11 +185,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     }
 }
 
-/// Too much waits for a client that does not read.
+/// The send queue of a client that does not read is full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct SendQueueFull;
 
-/// What a message counts of [`MAX_UNREAD_BYTES`]. A close frame is free: it is the last one.
+/// Returns a message's share of [`MAX_UNREAD_BYTES`]. A close frame is free, since it is the last one.
 fn cost(message: &Message) -> usize {
     if message.is_close() { 0 } else { message.len() + MESSAGE_OVERHEAD_BYTES }
 }
@@ -213,7 +213,7 @@ mod tests {
     const PING: [u8; 6] = [0x89, 0x80, 0, 0, 0, 0];
 
     #[tokio::test]
-    async fn a_ping_flood_that_nobody_reads_the_answers_to_is_ended() {
+    async fn a_ping_flood_without_reading_ends_the_connection() {
         let (near, far) = duplex(4096);
         let mut socket = Socket::new(far, Vec::new()).await;
         let (_unread, mut writing) = tokio::io::split(near);
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_client_that_reads_may_ping_as_often_as_it_likes() {
+    async fn a_client_that_reads_may_ping_without_limit() {
         let (mut socket, client) = pair(4096).await;
         let (mut sink, mut source) = client.split();
         let payload = "x".repeat(100);
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_waits_for_a_client_that_does_not_read_is_bounded() {
+    async fn the_send_queue_is_bounded() {
         let (mut socket, _client) = pair(64).await;
         let text = "x".repeat(1 << 20);
         let mut queued = 0;
@@ -264,17 +264,17 @@ mod tests {
             queued += 1;
             assert_eq!(socket.next().now_or_never(), None);
         }
-        assert_eq!(queued, 47, "48 MiB, less what the messages cost besides their text");
+        assert_eq!(queued, 47, "48 MiB, less the overhead of the messages");
         let mut small = Socket::new(duplex(64).0, Vec::new()).await;
         let count = std::iter::from_fn(|| small.queue(String::new()).ok()).count();
         assert_eq!(count, MAX_UNREAD_BYTES / MESSAGE_OVERHEAD_BYTES);
     }
 
     #[tokio::test]
-    async fn what_was_read_makes_room() {
+    async fn read_messages_make_room() {
         let (mut socket, mut client) = pair(4096).await;
         let text = "x".repeat(1 << 20);
-        // One message always waits, so that the queue is never empty.
+        // One message is always queued, so that the queue is never empty.
         socket.queue(text.clone()).unwrap();
         for _ in 0..100 {
             socket.queue(text.clone()).unwrap();
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_message_that_is_too_large_is_refused_with_1009() {
+    async fn an_oversized_message_is_rejected_with_1009() {
         let (mut socket, mut client) = pair(1 << 20).await;
         let text = "x".repeat(MAX_MESSAGE_BYTES + 1);
         let received = tokio::select! {

@@ -1,4 +1,4 @@
-//! Answers that are function calls: which one is demanded, and its events.
+//! Answers that are function calls: selection and events.
 
 use std::time::Duration;
 
@@ -7,47 +7,47 @@ use crate::protocol::events::item::{Item, ItemBody, ItemStatus};
 use crate::protocol::events::response::ResponseConfig;
 use crate::protocol::events::server::{ContentLocation, ServerBody};
 use crate::server::demo::answer::{OutgoingCall, Schedule, StreamedAnswer};
-use crate::server::demo::function_calls::choice::{self, Call};
+use crate::server::demo::client_error::ClientError;
+use crate::server::demo::function_calls::choice::{self, FunctionCall};
 use crate::server::demo::machine::Machine;
 use crate::server::demo::machine::shape::place;
-use crate::server::demo::mistake::ClientError;
 use crate::server::demo::voice::delivery::Timing;
 use crate::server::demo::voice::persona::Prompt;
 
 impl Machine {
-    /// Returns the call that the tool choice in force demands.
+    /// Returns the call demanded by the tool choice in force.
     ///
-    /// The choice of a session demands one call a turn: the answer to the output of a call is spoken, or clients
-    /// that run functions by themselves would never hear one. A choice in `response.create` always holds.
+    /// The choice of a session demands one call per turn: the answer to a call's output is spoken, or clients
+    /// that run functions automatically would never get speech. A choice in `response.create` always applies.
     pub(super) fn demanded_call(
         &self,
         config: &ResponseConfig,
-        cue: &Prompt,
-    ) -> Result<Option<Call>, ClientError> {
-        let settings = self.effective.settings();
+        prompt: &Prompt,
+    ) -> Result<Option<FunctionCall>, ClientError> {
+        let settings = self.active.settings();
         let tools = config.tools.as_deref().or(settings.tools.as_deref()).unwrap_or_default();
         match (&config.tool_choice, &settings.tool_choice) {
             (Some(choice), _) => choice::demanded_call(choice, tools, "response.tool_choice"),
-            (None, Some(choice)) if !matches!(cue, Prompt::Outputs(_)) => {
+            (None, Some(choice)) if !matches!(prompt, Prompt::Outputs(_)) => {
                 choice::demanded_call(choice, tools, "session.tool_choice")
             }
             (None, _) => Ok(None),
         }
     }
 
-    /// Begins to send a function call.
-    pub(super) fn begin_call(&mut self, now: Duration, index: usize) {
+    /// Starts sending a function call.
+    pub(super) fn start_call(&mut self, now: Duration, index: usize) {
         let answer = &self.answers[index];
         let Some(call) = &answer.call else { return };
         let timing = Timing { now, pace: self.setup.pace, faults: &self.setup.faults, seed: answer.job };
-        let schedule = Schedule::arguments(&call.call.arguments, answer.manner.limit, timing);
+        let schedule = Schedule::arguments(&call.call.arguments, answer.mode.limit, timing);
         let item = call_item(&answer.item_id, call, ItemStatus::InProgress, String::new());
         self.answers[index].schedule = Some(schedule);
         self.emit_output_added(index, item);
     }
 
-    /// Tells the end of a function call, and returns its item.
-    #[expect(clippy::too_many_arguments, reason = "the schedule is taken out of the answer before it ends")]
+    /// Emits the end of a function call and returns its item.
+    #[expect(clippy::too_many_arguments, reason = "the schedule is removed from the answer before its end")]
     pub(super) fn finish_call(
         &mut self,
         answer: &StreamedAnswer,
@@ -68,13 +68,13 @@ impl Machine {
     }
 }
 
-/// Returns the event for a piece of the arguments.
+/// Returns the event for a delta of the arguments.
 pub(super) fn arguments_delta(answer: &StreamedAnswer, delta: String) -> ServerBody {
     let call_id = answer.call.as_ref().map(|call| call.call_id.clone());
     ServerBody::ArgumentsDelta { place: arguments_place(answer), call_id, delta }
 }
 
-/// A call has no content parts.
+/// Returns the position of the arguments; a call has no content parts.
 fn arguments_place(answer: &StreamedAnswer) -> ContentLocation {
     ContentLocation { content_index: None, ..place(answer) }
 }

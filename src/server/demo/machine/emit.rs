@@ -1,4 +1,4 @@
-//! How the machine speaks: events become text here, and here it misbehaves.
+//! Output of the machine: encoding of events, and simulated faults.
 
 use serde_json::json;
 
@@ -7,22 +7,22 @@ use crate::protocol::encode;
 use crate::protocol::events::item::Item;
 use crate::protocol::events::server::{ServerBody, ServerEvent};
 use crate::protocol::value::Unknown;
+use crate::server::demo::client_error::ClientError;
 use crate::server::demo::faults::Fault;
 use crate::server::demo::machine::{Machine, MachineAction, OutputState};
-use crate::server::demo::mistake::ClientError;
 
 impl Machine {
-    /// Sends an event.
+    /// Emits an event.
     pub(super) fn emit(&mut self, body: ServerBody) {
-        if self.mouth != OutputState::Open || self.is_left_out(&body) {
+        if self.output_state != OutputState::Open || self.is_left_out(&body) {
             return;
         }
         let mut unknown = Unknown::new();
         if is_delta(&body) {
             unknown.insert("obfuscation".to_owned(), json!(self.ids.padding()));
         }
-        let strangers = self.setup.faults.has(Fault::Strangers);
-        if strangers {
+        let adds_unknown = self.setup.faults.has(Fault::UnknownEvents);
+        if adds_unknown {
             unknown.insert("x_rtvoice_field".to_owned(), json!({ "nested": [1, null, "x"] }));
         }
         let event_id = self.ids.next("event");
@@ -35,53 +35,54 @@ impl Machine {
             encode::server_event(&event, self.setup.peer.dialect)
         };
         self.actions.push(MachineAction::Send(text));
-        if strangers {
-            let stranger = json!({ "type": "x_rtvoice.happened", "event_id": event_id, "what": [null, {}] });
-            self.actions.push(MachineAction::Send(stranger.to_string()));
+        if adds_unknown {
+            let unknown_event =
+                json!({ "type": "x_rtvoice.happened", "event_id": event_id, "what": [null, {}] });
+            self.actions.push(MachineAction::Send(unknown_event.to_string()));
         }
     }
 
-    /// Tells the client that it made a mistake; `event_id` is the client's.
-    pub(super) fn refuse(&mut self, event_id: Option<String>, mistake: ClientError) {
-        self.emit(ServerBody::Error(mistake.into_info(event_id)));
+    /// Emits a client error; `event_id` is the client's.
+    pub(super) fn emit_error(&mut self, event_id: Option<String>, error: ClientError) {
+        self.emit(ServerBody::Error(error.into_info(event_id)));
     }
 
-    /// Tells that an item is in the conversation; `done` that it is whole.
+    /// Emits that a complete item was added.
     pub(super) fn emit_item(&mut self, previous_item_id: Option<String>, item: Item) {
         self.emit(ServerBody::ItemAdded { previous_item_id: previous_item_id.clone(), item: item.clone() });
         self.emit_item_done(previous_item_id, item);
     }
 
-    /// Tells that an item is whole; beta has no such event.
+    /// Emits that an item is complete; beta has no such event.
     pub(super) fn emit_item_done(&mut self, previous_item_id: Option<String>, item: Item) {
         if self.setup.peer.dialect == Dialect::Ga {
             self.emit(ServerBody::ItemDone { previous_item_id, item });
         }
     }
 
-    /// Says goodbye.
+    /// Closes the connection.
     pub(super) fn close(&mut self, code: u16, reason: &str) {
-        if self.mouth != OutputState::Closed {
-            self.mouth = OutputState::Closed;
+        if self.output_state != OutputState::Closed {
+            self.output_state = OutputState::Closed;
             self.actions.push(MachineAction::Close { code, reason: reason.to_owned() });
         }
     }
 
-    /// Misbehaves in the middle of an answer.
-    pub(super) fn break_down(&mut self) {
+    /// Triggers a fault in the middle of an answer.
+    pub(super) fn trigger_fault(&mut self) {
         let faults = &self.setup.faults;
         let close = faults.find(|fault| if let Fault::Close(code) = fault { Some(*code) } else { None });
         if let Some(code) = close {
-            self.close(code, "the endpoint was asked to misbehave");
+            self.close(code, "simulated fault");
         } else if faults.has(Fault::Drop) {
-            self.mouth = OutputState::Closed;
+            self.output_state = OutputState::Closed;
             self.actions.push(MachineAction::Drop);
         } else if faults.has(Fault::HalfMessage) {
             let event = json!({ "type": "response.output_audio.delta", "delta": "A".repeat(1_000) });
-            self.mouth = OutputState::Closed;
+            self.output_state = OutputState::Closed;
             self.actions.push(MachineAction::SendHalf(event.to_string()));
         } else {
-            self.mouth = OutputState::Stalled;
+            self.output_state = OutputState::Stalled;
         }
     }
 

@@ -1,4 +1,4 @@
-//! What the client does with the items of the conversation, and what in them is to be answered.
+//! Client operations on conversation items, and the prompt they contain.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -10,14 +10,14 @@ use crate::dsp::vad::VoiceActivityDetector;
 use crate::protocol::events::item::{ContentPart, Item, ItemBody, ItemStatus, Role};
 use crate::protocol::events::server::ServerBody;
 use crate::protocol::settings::SessionKind;
+use crate::server::demo::active_settings::{TurnRule, codec};
+use crate::server::demo::client_error::ClientError;
 use crate::server::demo::conversation::ConversationEntry;
-use crate::server::demo::effective::{TurnRule, codec};
-use crate::server::demo::hearing::measure::SpeechMeasurement;
-use crate::server::demo::hearing::vad::SpeechHistory;
+use crate::server::demo::input_audio::measure::SpeechMeasurement;
+use crate::server::demo::input_audio::vad::SpeechHistory;
 use crate::server::demo::machine::Machine;
-use crate::server::demo::machine::hear::ms;
-use crate::server::demo::mistake::ClientError;
-use crate::server::demo::voice::persona::{Output, Prompt};
+use crate::server::demo::machine::input_audio::ms;
+use crate::server::demo::voice::persona::{FunctionOutput, Prompt};
 
 impl Machine {
     pub(super) fn create_item(&mut self, previous: Option<&str>, mut item: Item) -> Result<(), ClientError> {
@@ -40,25 +40,25 @@ impl Machine {
         Ok(())
     }
 
-    /// Measures the sound of an item and takes it out of what is shown.
+    /// Measures the audio of an item and removes it from the item as sent.
     fn entry(&self, mut item: Item) -> ConversationEntry {
-        let mut sound: Vec<i16> = Vec::new();
+        let mut pcm: Vec<i16> = Vec::new();
         if let ItemBody::Message { content, .. } = &mut item.body {
             for part in content {
                 if let ContentPart::InputAudio { audio, .. } = part
                     && let Some(bytes) = audio.take()
                 {
-                    sound.extend(decoded(&bytes, self.effective.input()));
+                    pcm.extend(decoded(&bytes, self.active.input()));
                 }
             }
         }
-        if sound.is_empty() {
+        if pcm.is_empty() {
             return ConversationEntry::written(item);
         }
-        let heard = SpeechMeasurement::measure(&sound, find_speech(&sound));
-        let samples = sound.len() as u64;
+        let heard = SpeechMeasurement::measure(&pcm, find_speech(&pcm));
+        let samples = pcm.len() as u64;
         ConversationEntry {
-            sound: Arc::from(sound),
+            pcm: Arc::from(pcm),
             heard: Some(heard),
             samples,
             ..ConversationEntry::written(item)
@@ -72,14 +72,14 @@ impl Machine {
             .ok_or_else(|| missing("item_retrieve_invalid_item_id", "retrieving", id))?;
         let mut item = entry.item.clone();
         let (codec, rate) = match entry.role() {
-            Some(Role::Assistant) => codec(self.effective.settings().output_format.as_ref()),
-            Some(Role::User | Role::System | Role::Other(_)) | None => self.effective.input(),
+            Some(Role::Assistant) => codec(self.active.settings().output_format.as_ref()),
+            Some(Role::User | Role::System | Role::Other(_)) | None => self.active.input(),
         };
-        let sound = codec.encode(&resample_clip(&entry.sound, SampleRate::HZ_24000, rate));
+        let pcm = codec.encode(&resample_clip(&entry.pcm, SampleRate::HZ_24000, rate));
         if let ItemBody::Message { content, .. } = &mut item.body {
             for part in content {
                 if let ContentPart::InputAudio { audio, .. } | ContentPart::Audio { audio, .. } = part {
-                    *audio = Some(sound.clone());
+                    *audio = Some(pcm.clone());
                 }
             }
         }
@@ -95,7 +95,7 @@ impl Machine {
         Ok(())
     }
 
-    /// Cuts an answer to what was heard of it.
+    /// Truncates an answer to the part that was played.
     pub(super) fn truncate_item(
         &mut self,
         item_id: String,
@@ -111,8 +111,8 @@ impl Machine {
             let sent = answer.schedule.as_ref()?.sent_samples();
             Some((&mut answer.cut, sent))
         });
-        let begun = running.is_some() && entry.role() == Some(&Role::Assistant) && entry.parts().is_empty();
-        let spoken = entry.is_spoken_answer() || begun;
+        let started = running.is_some() && entry.role() == Some(&Role::Assistant) && entry.parts().is_empty();
+        let spoken = entry.is_spoken_answer() || started;
         if !spoken || content_index > 0 {
             let message = "Only model output audio messages can be truncated.";
             return Err(ClientError::value(if spoken { "content_index" } else { "item_id" }, message));
@@ -136,30 +136,31 @@ impl Machine {
         Ok(())
     }
 
-    /// Returns what an answer would answer.
-    pub(super) fn cue(&self) -> Prompt {
+    /// Returns the prompt of an answer to the conversation.
+    pub(super) fn prompt(&self) -> Prompt {
         if self.conversation.is_empty() {
             return Prompt::Greeting;
         }
-        let outputs: Vec<Output> = self.conversation.said().map_while(|entry| self.output(entry)).collect();
+        let outputs: Vec<FunctionOutput> =
+            self.conversation.recent_items().map_while(|entry| self.output(entry)).collect();
         if !outputs.is_empty() {
             return Prompt::Outputs(outputs.into_iter().rev().collect());
         }
-        self.conversation.said().next().map_or(Prompt::Nothing, cue_of_entry)
+        self.conversation.recent_items().next().map_or(Prompt::Nothing, prompt_of_entry)
     }
 
-    /// Returns what a function returned, where the item says so.
-    fn output(&self, entry: &ConversationEntry) -> Option<Output> {
+    /// Returns the output of a function call, if the item is one.
+    fn output(&self, entry: &ConversationEntry) -> Option<FunctionOutput> {
         let ItemBody::FunctionCallOutput { call_id, output } = &entry.item.body else { return None };
         let function = self.conversation.find_call(call_id).and_then(|entry| match &entry.item.body {
             ItemBody::FunctionCall { name, .. } => name.clone(),
             ItemBody::Message { .. } | ItemBody::FunctionCallOutput { .. } | ItemBody::Other(_) => None,
         });
-        Some(Output { function, text: output.clone() })
+        Some(FunctionOutput { function, text: output.clone() })
     }
 
-    /// Returns what in the items of a `response.create` is to be answered.
-    pub(super) fn cue_of(&self, items: &[Item]) -> Result<Prompt, ClientError> {
+    /// Returns the prompt in the items of a `response.create`.
+    pub(super) fn prompt_of(&self, items: &[Item]) -> Result<Prompt, ClientError> {
         let Some(item) = items.last() else { return Ok(Prompt::Nothing) };
         if let (ItemBody::Other(kind), Some(id)) = (&item.body, &item.id)
             && kind == "item_reference"
@@ -167,19 +168,19 @@ impl Machine {
             let entry = self.conversation.find(id).ok_or_else(|| {
                 ClientError::value("response.input", format!("Item with id '{id}' does not exist."))
             })?;
-            return Ok(self.cue_of_item(entry));
+            return Ok(self.prompt_of_item(entry));
         }
-        Ok(self.cue_of_item(&self.entry(item.clone())))
+        Ok(self.prompt_of_item(&self.entry(item.clone())))
     }
 
-    fn cue_of_item(&self, entry: &ConversationEntry) -> Prompt {
-        self.output(entry).map_or_else(|| cue_of_entry(entry), |output| Prompt::Outputs(vec![output]))
+    fn prompt_of_item(&self, entry: &ConversationEntry) -> Prompt {
+        self.output(entry).map_or_else(|| prompt_of_entry(entry), |output| Prompt::Outputs(vec![output]))
     }
 }
 
-fn cue_of_entry(entry: &ConversationEntry) -> Prompt {
+fn prompt_of_entry(entry: &ConversationEntry) -> Prompt {
     match (entry.role(), &entry.heard) {
-        (Some(Role::User), Some(heard)) => Prompt::Voice { heard: heard.clone(), sound: entry.sound.clone() },
+        (Some(Role::User), Some(heard)) => Prompt::Voice { heard: heard.clone(), pcm: entry.pcm.clone() },
         (Some(Role::User), None) => Prompt::Text(entry.text()),
         (Some(Role::Assistant | Role::System | Role::Other(_)) | None, _) => Prompt::Nothing,
     }
@@ -194,11 +195,11 @@ fn decoded(bytes: &[u8], (codec, rate): (Codec, SampleRate)) -> Vec<i16> {
     resample_clip(&Decoder::new(codec).push(bytes), rate, SampleRate::HZ_24000)
 }
 
-fn find_speech(sound: &[i16]) -> Option<Range<usize>> {
-    let mut trace = SpeechHistory::default();
-    for hop in VoiceActivityDetector::default().listen(&to_floats(sound)) {
-        trace.hear(hop, &TurnRule::PLAIN);
+fn find_speech(pcm: &[i16]) -> Option<Range<usize>> {
+    let mut speech_history = SpeechHistory::default();
+    for frame in VoiceActivityDetector::default().listen(&to_floats(pcm)) {
+        speech_history.hear(frame, &TurnRule::PLAIN);
     }
     let index = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);
-    trace.take().map(|speech| index(speech.start)..index(speech.end))
+    speech_history.take().map(|speech| index(speech.start)..index(speech.end))
 }

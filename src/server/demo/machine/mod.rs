@@ -1,9 +1,9 @@
-//! The endpoint as a pure state machine: what comes from the client goes in, what is to be done comes out.
+//! The endpoint as a pure state machine: client messages in, actions out.
 //!
-//! It knows no clock and no socket. `hear` takes the client's sound, `reply` gives answers, `items`
-//! keeps the conversation; here is what they share.
+//! It has no clock and no socket. `input_audio` processes the client's audio, `reply` gives answers, `items`
+//! keeps the conversation; this file holds what they share.
 
-mod hear;
+mod input_audio;
 mod reply;
 mod call;
 mod items;
@@ -22,72 +22,72 @@ use crate::protocol::dialect::Dialect;
 use crate::protocol::events::client::{ClientBody, ClientEvent};
 use crate::protocol::events::server::ServerBody;
 use crate::protocol::settings::{SessionKind, SessionSettings};
+use crate::server::demo::active_settings::{ActiveSettings, AssistantSpoke};
 use crate::server::demo::answer::StreamedAnswer;
 use crate::server::demo::check::check;
+use crate::server::demo::client_error::ClientError;
 use crate::server::demo::conversation::Conversation;
-use crate::server::demo::effective::{ActiveSettings, AssistantSpoke};
 use crate::server::demo::faults::{Fault, Faults};
 use crate::server::demo::function_calls::choice::check_declared;
-use crate::server::demo::hearing::buffer::Buffer;
-use crate::server::demo::hearing::vad::{SpeechHistory, TurnDetector};
 use crate::server::demo::http::admission::Peer;
 use crate::server::demo::ids::IdGenerator;
-use crate::server::demo::mistake::ClientError;
+use crate::server::demo::input_audio::buffer::InputBuffer;
+use crate::server::demo::input_audio::vad::{SpeechHistory, TurnDetector};
 use crate::server::demo::usage::Tokens;
 use crate::server::demo::voice::speech::{SpeechRequest, SpeechTask};
 
-/// Real sessions end after an hour.
-const LONGEST_SESSION: Duration = Duration::from_secs(3_600);
+/// Maximum duration of real sessions: one hour.
+const MAX_SESSION: Duration = Duration::from_secs(3_600);
 
-/// What happens to the machine.
+/// An input of the machine.
 #[derive(Debug)]
 pub(crate) enum MachineInput {
     /// The WebSocket is open.
     Opened,
-    /// A text message came.
+    /// A text message.
     Text(String),
-    /// A binary message came, which the protocol does not have.
+    /// A binary message, which the protocol does not define.
     Binary,
-    /// The speech of an order is made.
-    Spoken(SpeechTask),
-    /// The deadline is reached.
+    /// Requested speech is ready.
+    Synthesized(SpeechTask),
+    /// The deadline was reached.
     Tick,
 }
 
-/// What the machine wants to be done.
+/// An action for the driver.
 #[derive(Debug, PartialEq)]
 pub(crate) enum MachineAction {
     /// Send a text message.
     Send(String),
-    /// Make speech, and come back with it.
-    Say(SpeechRequest),
-    /// The speech of this job is not needed any more.
+    /// Synthesize speech and return it as [`MachineInput::Synthesized`].
+    Synthesize(SpeechRequest),
+    /// Cancel the speech of this job.
     CancelSpeech(u64),
     /// Send a close frame, then wait for the client's.
     Close {
         /// The close code.
         code: u16,
-        /// Its words.
+        /// The reason.
         reason: String,
     },
-    /// Break the connection without a goodbye.
+    /// Break the connection without a close frame.
     Drop,
     /// Send half of this text message, then break the connection.
     SendHalf(String),
 }
 
-/// What a machine is made from.
+/// Parameters of a machine.
 #[derive(Clone, Debug)]
 pub(crate) struct MachineSetup {
-    /// Who is at the other end.
+    /// Properties of the client.
     pub(crate) peer: Peer,
-    /// In which ways to misbehave.
+    /// Simulated faults.
     pub(crate) faults: Faults,
-    /// How many times faster than real time answers are sent.
+    /// Speed of answers relative to real time.
     pub(crate) pace: f64,
-    /// Seconds since 1970 at the start.
+    /// Unix time at the start, in seconds.
     pub(crate) unix_time: u64,
-    /// Of the ids.
+    /// Seed of the ids.
     pub(crate) seed: u64,
 }
 
@@ -97,85 +97,85 @@ pub(crate) struct Machine {
     setup: MachineSetup,
     ids: IdGenerator,
     actions: Vec<MachineAction>,
-    mouth: OutputState,
+    output_state: OutputState,
     session_id: String,
     conversation_id: String,
-    effective: ActiveSettings,
-    /// When `session.created` is due, where it is late.
-    created_due: Option<Duration>,
-    /// When the session has lasted too long.
-    end_due: Duration,
-    /// How long it is said to last.
+    active: ActiveSettings,
+    /// Due time of a delayed `session.created`.
+    session_created_due: Option<Duration>,
+    /// Time at which the session expires.
+    expires: Duration,
+    /// Announced maximum duration.
     limit: Duration,
-    buffer: Buffer,
-    ear: VoiceActivityDetector,
+    buffer: InputBuffer,
+    vad: VoiceActivityDetector,
     turns: TurnDetector,
-    trace: SpeechHistory,
+    speech_history: SpeechHistory,
     /// The turn in progress.
-    turn: Option<hear::OngoingTurn>,
-    initiative: hear::ProactiveSpeech,
+    turn: Option<input_audio::OngoingTurn>,
+    proactive: input_audio::ProactiveSpeech,
     conversation: Conversation,
     answers: Vec<StreamedAnswer>,
     jobs: u64,
-    /// The input of the answer before, which is cached.
+    /// Input of the previous answer, which is cached.
     before: Tokens,
-    /// Captions that wait for the end of the answer.
-    late_captions: Vec<hear::PendingCaption>,
+    /// Transcripts that wait for the end of the answer.
+    pending_captions: Vec<input_audio::PendingCaption>,
 }
 
-/// Whether the endpoint still speaks.
+/// State of the endpoint's output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum OutputState {
-    /// It does.
+    /// Open.
     Open,
-    /// It does not answer any more, as if it hung.
+    /// Stalled: sends nothing more, as if hung.
     Stalled,
-    /// The connection is over.
+    /// Closed.
     Closed,
 }
 
 impl Machine {
-    /// Makes the machine of one connection.
+    /// Creates the machine of one connection.
     pub(crate) fn new(setup: MachineSetup) -> Self {
         let mut ids = if setup.faults.has(Fault::CountedIds) {
             IdGenerator::counted()
         } else {
             IdGenerator::new(setup.seed)
         };
-        let effective = ActiveSettings::new(&setup.peer);
+        let active = ActiveSettings::new(&setup.peer);
         let expire =
             setup.faults.find(|fault| if let Fault::Expire(after) = fault { Some(*after) } else { None });
         let limit =
             setup.faults.find(|fault| if let Fault::Limit(limit) = fault { Some(*limit) } else { None });
-        let limit = limit.unwrap_or(LONGEST_SESSION);
+        let limit = limit.unwrap_or(MAX_SESSION);
         Self {
             actions: Vec::new(),
-            mouth: OutputState::Open,
+            output_state: OutputState::Open,
             session_id: ids.next("sess"),
             conversation_id: ids.next("conv"),
-            created_due: None,
-            end_due: expire.unwrap_or(limit),
+            session_created_due: None,
+            expires: expire.unwrap_or(limit),
             limit,
-            buffer: Buffer::new(effective.input()),
-            ear: VoiceActivityDetector::default(),
+            buffer: InputBuffer::new(active.input()),
+            vad: VoiceActivityDetector::default(),
             turns: TurnDetector::default(),
-            trace: SpeechHistory::default(),
+            speech_history: SpeechHistory::default(),
             turn: None,
-            initiative: hear::ProactiveSpeech::default(),
+            proactive: input_audio::ProactiveSpeech::default(),
             conversation: Conversation::default(),
             answers: Vec::new(),
             jobs: 0,
             before: Tokens::default(),
-            late_captions: Vec::new(),
-            effective,
+            pending_captions: Vec::new(),
+            active,
             ids,
             setup,
         }
     }
 
-    /// Takes one thing that happened, `now` after the start, and returns what is to be done, in order.
+    /// Processes an input at `now` after the start, and returns the actions in order.
     pub(crate) fn handle(&mut self, now: Duration, input: MachineInput) -> Vec<MachineAction> {
-        if self.mouth == OutputState::Closed {
+        if self.output_state == OutputState::Closed {
             return Vec::new();
         }
         match input {
@@ -183,40 +183,40 @@ impl Machine {
             MachineInput::Text(text) => self.read(now, &text),
             MachineInput::Binary => {
                 let message = "Expected a text WebSocket message; binary frames are not supported.";
-                self.refuse(None, ClientError::new("invalid_event", message));
+                self.emit_error(None, ClientError::new("invalid_event", message));
             }
-            MachineInput::Spoken(speech) => self.take_speech(now, speech),
+            MachineInput::Synthesized(speech) => self.start_spoken_answer(now, speech),
             MachineInput::Tick => {}
         }
         self.advance(now);
         std::mem::take(&mut self.actions)
     }
 
-    /// When to call `handle` with `Input::Tick` if nothing else happens.
+    /// Returns the time of the next [`MachineInput::Tick`].
     pub(crate) fn deadline(&self) -> Option<Duration> {
-        if self.mouth == OutputState::Closed {
+        if self.output_state == OutputState::Closed {
             return None;
         }
         let pieces = self.answers.iter().filter_map(|answer| answer.schedule.as_ref()?.due());
-        pieces.chain(self.created_due).chain([self.end_due]).min()
+        pieces.chain(self.session_created_due).chain([self.expires]).min()
     }
 
     fn open(&mut self, now: Duration) {
         if let Some(refusal) = self.setup.peer.refusal.clone() {
-            self.refuse(None, refusal.mistake.clone());
+            self.emit_error(None, refusal.error.clone());
             self.close(refusal.close, &refusal.reason());
             return;
         }
         let late =
             self.setup.faults.find(|fault| if let Fault::Late(delay) = fault { Some(*delay) } else { None });
         match late {
-            Some(delay) => self.created_due = Some(now + delay),
+            Some(delay) => self.session_created_due = Some(now + delay),
             None => self.create_session(),
         }
     }
 
     fn create_session(&mut self) {
-        let info = self.effective.info(&self.session_id, self.expires_at());
+        let info = self.active.info(&self.session_id, self.expires_at());
         self.emit(ServerBody::SessionCreated(Box::new(info)));
         if self.setup.peer.dialect == Dialect::Beta && self.setup.peer.kind == SessionKind::Realtime {
             self.emit(ServerBody::ConversationCreated { id: Some(self.conversation_id.clone()) });
@@ -227,16 +227,16 @@ impl Machine {
         self.setup.unix_time + self.limit.as_secs()
     }
 
-    /// Does what the time has come for.
+    /// Performs everything that is due.
     fn advance(&mut self, now: Duration) {
-        if self.created_due.is_some_and(|due| due <= now) {
-            self.created_due = None;
+        if self.session_created_due.is_some_and(|due| due <= now) {
+            self.session_created_due = None;
             self.create_session();
         }
         self.advance_answers(now);
-        if self.end_due <= now && self.mouth != OutputState::Closed {
+        if self.expires <= now && self.output_state != OutputState::Closed {
             let message = "Your session hit the maximum duration of 60 minutes.";
-            self.refuse(None, ClientError::new("session_expired", message));
+            self.emit_error(None, ClientError::new("session_expired", message));
             self.close(1001, message);
         }
     }
@@ -245,17 +245,17 @@ impl Machine {
         let peer = &self.setup.peer;
         let text = match check(peer.dialect, peer.kind, text) {
             Ok(text) => text,
-            Err(rejected) => return self.refuse(rejected.event_id, rejected.mistake),
+            Err(rejected) => return self.emit_error(rejected.event_id, rejected.error),
         };
-        // The check lets nothing but an object with a type pass.
+        // The check accepts only objects with a type.
         let Ok(event) = decode::client_event(&text) else { return };
         let ClientEvent { event_id, body } = event;
-        if let Err(mistake) = self.obey(now, body) {
-            self.refuse(event_id, mistake);
+        if let Err(error) = self.dispatch(now, body) {
+            self.emit_error(event_id, error);
         }
     }
 
-    fn obey(&mut self, now: Duration, body: ClientBody) -> Result<(), ClientError> {
+    fn dispatch(&mut self, now: Duration, body: ClientBody) -> Result<(), ClientError> {
         match body {
             ClientBody::SessionUpdate(settings) => self.update(&settings),
             ClientBody::AudioAppend(bytes) => self.append(now, &bytes),
@@ -274,14 +274,14 @@ impl Machine {
             ClientBody::ItemDelete { item_id } => self.delete_item(item_id),
             ClientBody::ResponseCreate(config) => self.create_response(now, *config),
             ClientBody::ResponseCancel { response_id } => self.cancel_response(now, response_id.as_deref()),
-            // The tables refuse it: it belongs to WebRTC.
+            // Rejected by the rules: it belongs to WebRTC.
             ClientBody::OutputAudioClear => Ok(()),
-            ClientBody::Unknown { name, fields } => self.obey_undocumented(now, &name, &fields),
+            ClientBody::Unknown { name, fields } => self.dispatch_undocumented(now, &name, &fields),
         }
     }
 
-    /// The real server takes these two names of the translation protocol.
-    fn obey_undocumented(
+    /// Handles two events of the translation protocol that the real server accepts.
+    fn dispatch_undocumented(
         &mut self,
         now: Duration,
         name: &str,
@@ -299,22 +299,23 @@ impl Machine {
     }
 
     fn update(&mut self, settings: &SessionSettings) -> Result<(), ClientError> {
-        let spoken = if self.conversation.holds_speech() { AssistantSpoke::Yes } else { AssistantSpoke::No };
-        let effective = self.effective.updated(settings, spoken)?;
-        let tools = effective.settings().tools.as_deref().unwrap_or_default();
+        let spoken =
+            if self.conversation.has_spoken_answer() { AssistantSpoke::Yes } else { AssistantSpoke::No };
+        let active = self.active.updated(settings, spoken)?;
+        let tools = active.settings().tools.as_deref().unwrap_or_default();
         if let Some(choice) = &settings.tool_choice {
             check_declared(choice, tools, "session.tool_choice")?;
         }
-        if effective.input() != self.effective.input() {
-            self.buffer.set_form(effective.input());
+        if active.input() != self.active.input() {
+            self.buffer.set_format(active.input());
         }
-        if effective.turns().is_none() {
+        if active.turns().is_none() {
             self.turns.reset();
             self.turn = None;
         }
-        self.effective = effective;
-        self.initiative.configured(self.buffer.range().end);
-        let info = self.effective.info(&self.session_id, self.expires_at());
+        self.active = active;
+        self.proactive.configured(self.buffer.range().end);
+        let info = self.active.info(&self.session_id, self.expires_at());
         self.emit(ServerBody::SessionUpdated(Box::new(info)));
         Ok(())
     }

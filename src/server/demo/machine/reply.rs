@@ -1,4 +1,4 @@
-//! How the machine answers: what asks for an answer, its events in their order, and its end.
+//! Answers of the machine: requests, ordered events and completion.
 
 use std::time::Duration;
 
@@ -7,32 +7,31 @@ use crate::protocol::events::response::{Response, ResponseConfig, ResponseStatus
 use crate::protocol::events::server::ServerBody;
 use crate::protocol::settings::{AudioFormat, Modality, SessionKind, TokenLimit, Voice};
 use crate::server::demo::answer::{
-    AnswerPiece, ConversationMembership, DeliveryMode, OutgoingCall, OutputTruncation, Schedule,
-    StreamedAnswer,
+    ConversationMembership, DeliveryMode, OutgoingCall, OutputTruncation, Schedule, StreamedAnswer,
 };
+use crate::server::demo::client_error::ClientError;
 use crate::server::demo::conversation::ConversationEntry;
-use crate::server::demo::function_calls::choice::Call;
+use crate::server::demo::function_calls::choice::FunctionCall;
 use crate::server::demo::machine::call::arguments_delta;
-use crate::server::demo::machine::hear::ms;
+use crate::server::demo::machine::input_audio::ms;
 use crate::server::demo::machine::shape::{assistant_item, item_place, place, rate_limits, shape};
 use crate::server::demo::machine::{Machine, MachineAction};
-use crate::server::demo::mistake::ClientError;
-use crate::server::demo::usage::{Tokens, of_response, spoken_tokens, text_tokens};
-use crate::server::demo::voice::delivery::Timing;
+use crate::server::demo::usage::{Tokens, of_response, output_audio_tokens, text_tokens};
+use crate::server::demo::voice::delivery::{AnswerPiece, Timing};
 use crate::server::demo::voice::persona::{self, Prompt, SpeechPart};
 use crate::server::demo::voice::speech::{SpeechRequest, SpeechTask};
 
-/// Silence before the user's own voice, so that it stands apart: 250 ms at 24 kHz.
-const BEFORE_PLAYBACK: usize = 6_000;
+/// Silence before the playback of the user's speech, in samples: 250 ms.
+const SILENCE_BEFORE_PLAYBACK: usize = 6_000;
 
-/// Silence behind each sentence: 100 ms.
-const BEHIND_SENTENCE: usize = 2_400;
+/// Silence after each sentence, in samples: 100 ms.
+const SILENCE_AFTER_SENTENCE: usize = 2_400;
 
-/// Responses of one connection at once, those outside of the conversation included. Each may hold five minutes
-/// of sound, 30 MB.
+/// Maximum number of concurrent responses on a connection, out-of-band ones included. Each may hold five
+/// minutes of audio, 30 MB.
 const MAX_RESPONSES: usize = 4;
 
-/// How an answer ends.
+/// Manner in which an answer ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ResponseEnd {
     Sent,
@@ -40,7 +39,7 @@ enum ResponseEnd {
 }
 
 impl Machine {
-    /// Does what `response.create` asks for.
+    /// Handles `response.create`.
     pub(super) fn create_response(
         &mut self,
         now: Duration,
@@ -49,8 +48,8 @@ impl Machine {
         if self.setup.peer.kind == SessionKind::Transcription {
             return Err(ClientError::value("type", "A transcription session has no responses."));
         }
-        let beside = config.conversation.as_deref() == Some("none");
-        if !beside && let Some(active) = self.active() {
+        let out_of_band = config.conversation.as_deref() == Some("none");
+        if !out_of_band && let Some(active) = self.active() {
             let message = format!(
                 "Conversation already has an active response in progress: {}. Wait until the response is \
                  finished before creating a new one.",
@@ -58,27 +57,27 @@ impl Machine {
             );
             return Err(ClientError::new("conversation_already_has_active_response", message));
         }
-        if beside && self.answers.len() >= MAX_RESPONSES {
+        if out_of_band && self.answers.len() >= MAX_RESPONSES {
             let message = format!(
                 "Rate limit reached for responses outside of the conversation: at most {MAX_RESPONSES} responses \
                  are made at once. Wait until one is finished."
             );
             return Err(ClientError::new("rate_limit_exceeded", message));
         }
-        let cue = match &config.input {
-            Some(items) => self.cue_of(items)?,
-            None => self.cue(),
+        let prompt = match &config.input {
+            Some(items) => self.prompt_of(items)?,
+            None => self.prompt(),
         };
-        let call = self.demanded_call(&config, &cue)?;
-        self.answer(now, config, &cue, call);
+        let call = self.demanded_call(&config, &prompt)?;
+        self.answer(now, config, &prompt, call);
         Ok(())
     }
 
-    /// Does what `response.cancel` asks for.
+    /// Handles `response.cancel`.
     pub(super) fn cancel_response(&mut self, now: Duration, id: Option<&str>) -> Result<(), ClientError> {
         let wanted = |answer: &StreamedAnswer| match id {
             Some(id) => answer.id == id,
-            None => answer.manner.place == ConversationMembership::Conversation,
+            None => answer.mode.membership == ConversationMembership::Conversation,
         };
         let index = self.answers.iter().position(wanted).ok_or_else(|| {
             ClientError::new("response_cancel_not_active", "Cancellation failed: no active response found")
@@ -87,41 +86,47 @@ impl Machine {
         Ok(())
     }
 
-    /// Stops the answer in progress because the user speaks.
+    /// Cancels the answer in progress because the user speaks.
     pub(super) fn interrupt(&mut self, now: Duration) {
         let in_conversation =
-            |answer: &StreamedAnswer| answer.manner.place == ConversationMembership::Conversation;
+            |answer: &StreamedAnswer| answer.mode.membership == ConversationMembership::Conversation;
         if let Some(index) = self.answers.iter().position(in_conversation) {
             self.finish(now, index, ResponseEnd::Cancelled("turn_detected"));
         }
     }
 
-    /// Returns whether an answer in the conversation is on its way.
+    /// Returns whether an answer in the conversation is in progress.
     pub(super) fn is_answering(&self) -> bool {
         self.active().is_some()
     }
 
     fn active(&self) -> Option<&StreamedAnswer> {
-        self.answers.iter().find(|answer| answer.manner.place == ConversationMembership::Conversation)
+        self.answers.iter().find(|answer| answer.mode.membership == ConversationMembership::Conversation)
     }
 
-    /// Begins to answer `cue`, by a function call if there is one to make.
-    #[expect(clippy::too_many_arguments, reason = "a call takes the place of what the cue brings")]
-    pub(super) fn answer(&mut self, now: Duration, config: ResponseConfig, cue: &Prompt, call: Option<Call>) {
-        let manner = self.manner(config);
+    /// Starts an answer to `prompt`, or the function call if there is one.
+    #[expect(clippy::too_many_arguments, reason = "a call replaces the answer to the prompt")]
+    pub(super) fn answer(
+        &mut self,
+        now: Duration,
+        config: ResponseConfig,
+        prompt: &Prompt,
+        call: Option<FunctionCall>,
+    ) {
+        let mode = self.mode(config);
         self.jobs += 1;
         let mut input = self.conversation.tokens();
-        input.text += self.effective.settings().instructions.as_deref().map_or(0, text_tokens);
-        let parts = match manner.modality {
+        input.text += self.active.settings().instructions.as_deref().map_or(0, text_tokens);
+        let parts = match mode.modality {
             Modality::Audio | Modality::Text if call.is_some() => Vec::new(),
-            Modality::Audio => persona::spoken(cue),
-            Modality::Text => vec![SpeechPart::Say(persona::written(cue))],
+            Modality::Audio => persona::spoken(prompt),
+            Modality::Text => vec![SpeechPart::Say(persona::written(prompt))],
         };
         let call = call.map(|call| OutgoingCall { call_id: self.ids.next("call"), call });
         let answer = StreamedAnswer {
             id: self.ids.next("resp"),
             item_id: self.ids.next("item"),
-            manner,
+            mode,
             parts,
             job: self.jobs,
             input,
@@ -132,32 +137,32 @@ impl Machine {
         let response = self.response(&answer, ResponseStatus::InProgress);
         self.emit(ServerBody::ResponseCreated(Box::new(response)));
         let is_call = answer.call.is_some();
-        let spoken = answer.manner.modality == Modality::Audio && !is_call;
+        let spoken = answer.mode.modality == Modality::Audio && !is_call;
         if spoken {
-            self.actions.push(MachineAction::Say(self.order(&answer)));
+            self.actions.push(MachineAction::Synthesize(self.request(&answer)));
         }
         self.answers.push(answer);
         let index = self.answers.len() - 1;
         if is_call {
-            self.begin_call(now, index);
+            self.start_call(now, index);
         } else if !spoken {
-            self.begin(now, index, Vec::new());
+            self.start_streaming(now, index, Vec::new());
         }
     }
 
-    fn manner(&self, config: ResponseConfig) -> DeliveryMode {
-        let settings = self.effective.settings();
-        let beside = config.conversation.as_deref() == Some("none");
+    fn mode(&self, config: ResponseConfig) -> DeliveryMode {
+        let settings = self.active.settings();
+        let out_of_band = config.conversation.as_deref() == Some("none");
         DeliveryMode {
-            modality: config.output.unwrap_or(self.effective.modality()),
+            modality: config.output.unwrap_or(self.active.modality()),
             format: config
                 .output_format
                 .or_else(|| settings.output_format.clone())
                 .unwrap_or(AudioFormat::PCM24K),
-            voice: config.voice.unwrap_or_else(|| self.effective.voice()),
+            voice: config.voice.unwrap_or_else(|| self.active.voice()),
             limit: config.max_output_tokens.or(settings.max_output_tokens).unwrap_or(TokenLimit::Unlimited),
-            place: if beside {
-                ConversationMembership::Nowhere
+            membership: if out_of_band {
+                ConversationMembership::OutOfBand
             } else {
                 ConversationMembership::Conversation
             },
@@ -165,7 +170,7 @@ impl Machine {
         }
     }
 
-    fn order(&self, answer: &StreamedAnswer) -> SpeechRequest {
+    fn request(&self, answer: &StreamedAnswer) -> SpeechRequest {
         let lines = answer.parts.iter().filter_map(|part| match part {
             SpeechPart::Say(text) => Some(text.clone()),
             SpeechPart::Play { .. } => None,
@@ -173,31 +178,33 @@ impl Machine {
         SpeechRequest {
             job: answer.job,
             lines: lines.collect(),
-            voice: match &answer.manner.voice {
+            voice: match &answer.mode.voice {
                 Voice::Named(name) | Voice::Custom(name) => name.clone(),
             },
-            speed: self.effective.settings().speed.unwrap_or(1.0),
+            speed: self.active.settings().speed.unwrap_or(1.0),
         }
     }
 
-    /// Takes the speech that an answer waits for; one that was cancelled does not wait any more.
-    pub(super) fn take_speech(&mut self, now: Duration, speech: SpeechTask) {
+    /// Starts the answer that waits for this speech; ignores speech of a cancelled answer.
+    pub(super) fn start_spoken_answer(&mut self, now: Duration, speech: SpeechTask) {
         if let Some(index) = self.answers.iter().position(|answer| answer.job == speech.job) {
-            self.begin(now, index, speech.sounds);
+            self.start_streaming(now, index, speech.utterances);
         }
     }
 
-    /// Begins to send an answer of which everything is there.
-    fn begin(&mut self, now: Duration, index: usize, sounds: Vec<Vec<i16>>) {
+    /// Starts sending a prepared answer.
+    fn start_streaming(&mut self, now: Duration, index: usize, utterances: Vec<Vec<i16>>) {
         let answer = &self.answers[index];
         let timing = Timing { now, pace: self.setup.pace, faults: &self.setup.faults, seed: answer.job };
         let text = answer.parts.iter().map(SpeechPart::text).collect::<Vec<_>>().join(" ");
-        let schedule = match answer.manner.modality {
-            Modality::Audio => Schedule::spoken(&text, joined(&answer.parts, sounds), &answer.manner, timing),
-            Modality::Text => Schedule::written(&text, &answer.manner, timing),
+        let schedule = match answer.mode.modality {
+            Modality::Audio => {
+                Schedule::spoken(&text, joined(&answer.parts, utterances), &answer.mode, timing)
+            }
+            Modality::Text => Schedule::written(&text, &answer.mode, timing),
         };
         let item = assistant_item(&answer.item_id, ItemStatus::InProgress, Vec::new());
-        let part = match answer.manner.modality {
+        let part = match answer.mode.modality {
             Modality::Audio => ContentPart::Audio { audio: None, transcript: Some(String::new()) },
             Modality::Text => ContentPart::Text(String::new()),
         };
@@ -207,10 +214,10 @@ impl Machine {
         self.emit(ServerBody::ContentPartAdded { place, part });
     }
 
-    /// Tells that the item of an answer has begun, and puts it into the conversation.
+    /// Emits the start of an answer's item and adds it to the conversation.
     pub(super) fn emit_output_added(&mut self, index: usize, item: Item) {
         let answer = &self.answers[index];
-        let (place, belongs) = (item_place(answer), answer.manner.place);
+        let (place, belongs) = (item_place(answer), answer.mode.membership);
         self.emit(ServerBody::OutputItemAdded { place, item: item.clone() });
         if belongs == ConversationMembership::Conversation {
             let previous_item_id = self.conversation.push(ConversationEntry::written(item.clone()));
@@ -218,7 +225,7 @@ impl Machine {
         }
     }
 
-    /// Sends what is due of all answers.
+    /// Sends all pieces that are due.
     pub(super) fn advance_answers(&mut self, now: Duration) {
         let mut index = 0;
         while index < self.answers.len() {
@@ -238,19 +245,19 @@ impl Machine {
             let Some(schedule) = &mut answer.schedule else { return };
             let Some(piece) = schedule.next(now) else { return };
             let body = match piece {
-                AnswerPiece::Text(delta) => match answer.manner.modality {
+                AnswerPiece::Text(delta) => match answer.mode.modality {
                     Modality::Audio | Modality::Text if answer.call.is_some() => {
                         arguments_delta(answer, delta)
                     }
                     Modality::Audio => ServerBody::TranscriptDelta { place: place(answer), delta },
                     Modality::Text => ServerBody::TextDelta { place: place(answer), delta },
                 },
-                AnswerPiece::Sound(range) => {
+                AnswerPiece::Audio(range) => {
                     let delta = schedule.bytes(range);
                     ServerBody::AudioDelta { place: place(answer), delta }
                 }
                 AnswerPiece::Break => {
-                    self.break_down();
+                    self.trigger_fault();
                     return;
                 }
             };
@@ -258,7 +265,7 @@ impl Machine {
         }
     }
 
-    /// Ends an answer; what was sent of it stays in the conversation.
+    /// Ends an answer; the sent part stays in the conversation.
     fn finish(&mut self, now: Duration, index: usize, ending: ResponseEnd) {
         let answer = self.answers.remove(index);
         if answer.schedule.is_none() {
@@ -296,14 +303,14 @@ impl Machine {
         self.before = answer.input;
         self.emit(ServerBody::ResponseDone(Box::new(response)));
         self.emit(rate_limits(answer.input.total() + output.total()));
-        self.tell_late_captions();
+        self.emit_pending_captions();
     }
 
-    /// Tells the ends of the parts of an answer, and returns its item.
+    /// Emits the ends of an answer's parts and returns its item.
     fn finish_item(&mut self, answer: &StreamedAnswer, schedule: &Schedule, status: ItemStatus) -> Item {
         let place = place(answer);
         let text = Some(schedule.text.clone());
-        let part = match answer.manner.modality {
+        let part = match answer.mode.modality {
             Modality::Audio => {
                 self.emit(ServerBody::AudioDone { place: place.clone() });
                 self.emit(ServerBody::TranscriptDone { place: place.clone(), transcript: text.clone() });
@@ -320,16 +327,16 @@ impl Machine {
         item
     }
 
-    /// Tells that the item of an answer is whole, and keeps it.
+    /// Emits that an answer's item is complete, and stores it.
     pub(super) fn emit_output_done(&mut self, answer: &StreamedAnswer, schedule: &Schedule, item: &Item) {
-        if answer.manner.place == ConversationMembership::Conversation {
+        if answer.mode.membership == ConversationMembership::Conversation {
             let previous = self.keep(answer, schedule, item);
             self.emit_item_done(previous, item.clone());
         }
         self.emit(ServerBody::OutputItemDone { place: item_place(answer), item: item.clone() });
     }
 
-    /// Keeps what was sent, unless the client has deleted the item; returns what it follows.
+    /// Stores the sent part unless the client deleted the item; returns its predecessor's id.
     fn keep(&mut self, answer: &StreamedAnswer, schedule: &Schedule, item: &Item) -> Option<String> {
         let previous = self.conversation.before(&answer.item_id);
         let entry = self.conversation.find_mut(&answer.item_id)?;
@@ -337,51 +344,51 @@ impl Machine {
         let sent = schedule.sent_samples();
         entry.samples = answer.cut.map_or(sent, |cut| cut.min(sent));
         if answer.cut.is_some() {
-            entry.forget_transcript();
+            entry.drop_transcript();
         }
-        let kept = usize::try_from(entry.samples).unwrap_or(usize::MAX).min(schedule.sound.len());
-        entry.sound = schedule.sound[..kept].into();
+        let kept = usize::try_from(entry.samples).unwrap_or(usize::MAX).min(schedule.pcm.len());
+        entry.pcm = schedule.pcm[..kept].into();
         previous
     }
 
-    /// The idle timeout counts from where the answer will have been heard.
+    /// Starts the idle timeout at the end of playback.
     fn note_playback(&mut self, now: Duration, schedule: &Schedule) {
-        let played = now.saturating_sub(schedule.begun);
+        let played = now.saturating_sub(schedule.started);
         let length = Duration::from_millis(ms(schedule.sent_samples()));
         let left = crate::dsp::frame::SampleRate::HZ_24000.samples(length.saturating_sub(played));
-        self.initiative.answered(self.buffer.range().end + left);
+        self.proactive.answered(self.buffer.range().end + left);
     }
 
     fn response(&self, answer: &StreamedAnswer, status: ResponseStatus) -> Response {
-        let manner = &answer.manner;
-        let conversation_id = match manner.place {
+        let mode = &answer.mode;
+        let conversation_id = match mode.membership {
             ConversationMembership::Conversation => Some(self.conversation_id.clone()),
-            ConversationMembership::Nowhere => None,
+            ConversationMembership::OutOfBand => None,
         };
         Response {
             id: Some(answer.id.clone()),
             status: Some(status),
             conversation_id,
-            metadata: manner.metadata.clone(),
-            unknown: shape(manner, self.setup.peer.dialect, self.effective.settings().temperature),
+            metadata: mode.metadata.clone(),
+            unknown: shape(mode, self.setup.peer.dialect, self.active.settings().temperature),
             ..Response::default()
         }
     }
 }
 
-/// Puts speech and playback one behind the other.
-fn joined(parts: &[SpeechPart], sounds: Vec<Vec<i16>>) -> Vec<i16> {
-    let mut sounds = sounds.into_iter();
+/// Concatenates speech and playback.
+fn joined(parts: &[SpeechPart], utterances: Vec<Vec<i16>>) -> Vec<i16> {
+    let mut utterances = utterances.into_iter();
     let mut whole = Vec::new();
     for part in parts {
         match part {
             SpeechPart::Say(_) => {
-                whole.extend(sounds.next().unwrap_or_default());
-                whole.extend([0; BEHIND_SENTENCE]);
+                whole.extend(utterances.next().unwrap_or_default());
+                whole.extend([0; SILENCE_AFTER_SENTENCE]);
             }
-            SpeechPart::Play { sound, .. } => {
-                whole.extend([0; BEFORE_PLAYBACK]);
-                whole.extend_from_slice(sound);
+            SpeechPart::Play { pcm, .. } => {
+                whole.extend([0; SILENCE_BEFORE_PLAYBACK]);
+                whole.extend_from_slice(pcm);
             }
         }
     }
@@ -389,9 +396,9 @@ fn joined(parts: &[SpeechPart], sounds: Vec<Vec<i16>>) -> Vec<i16> {
 }
 
 fn output_tokens(answer: &StreamedAnswer, schedule: &Schedule) -> Tokens {
-    let audio = match answer.manner.modality {
+    let audio = match answer.mode.modality {
         Modality::Audio | Modality::Text if answer.call.is_some() => 0,
-        Modality::Audio => spoken_tokens(schedule.sent_samples()),
+        Modality::Audio => output_audio_tokens(schedule.sent_samples()),
         Modality::Text => 0,
     };
     Tokens { text: text_tokens(&schedule.text), audio }

@@ -1,4 +1,4 @@
-//! The objects that answers are described with.
+//! Objects that describe answers.
 
 use serde_json::{Value, json};
 
@@ -9,33 +9,33 @@ use crate::protocol::settings::{AudioFormat, Modality, TokenLimit, Voice};
 use crate::protocol::value::Unknown;
 use crate::server::demo::answer::{DeliveryMode, StreamedAnswer};
 
-/// The default tier in captures of the real server.
+/// Rate limit of the default tier, from captures of the real server.
 const TOKENS_A_MINUTE: u64 = 40_000;
 
-/// Returns the fields of a response that differ between the dialects.
-pub(super) fn shape(manner: &DeliveryMode, dialect: Dialect, temperature: Option<f64>) -> Unknown {
-    let voice = match &manner.voice {
+/// Returns the fields of a response that differ between dialects.
+pub(super) fn shape(mode: &DeliveryMode, dialect: Dialect, temperature: Option<f64>) -> Unknown {
+    let voice = match &mode.voice {
         Voice::Named(name) => json!(name),
         Voice::Custom(id) => json!({ "id": id }),
     };
-    let limit = match manner.limit {
+    let limit = match mode.limit {
         TokenLimit::Unlimited => json!("inf"),
         TokenLimit::Tokens(tokens) => json!(tokens),
     };
     let fields = match dialect {
         Dialect::Ga | Dialect::Mixed => json!({
-            "output_modalities": [match manner.modality { Modality::Audio => "audio", Modality::Text => "text" }],
+            "output_modalities": [match mode.modality { Modality::Audio => "audio", Modality::Text => "text" }],
             "max_output_tokens": limit,
-            "audio": { "output": { "format": format(&manner.format, dialect), "voice": voice } },
+            "audio": { "output": { "format": format(&mode.format, dialect), "voice": voice } },
         }),
         Dialect::Beta => json!({
-            "modalities": match manner.modality {
+            "modalities": match mode.modality {
                 Modality::Audio => json!(["text", "audio"]),
                 Modality::Text => json!(["text"]),
             },
             "max_output_tokens": limit,
             "voice": voice,
-            "output_audio_format": format(&manner.format, dialect),
+            "output_audio_format": format(&mode.format, dialect),
             "temperature": temperature,
         }),
     };
@@ -61,7 +61,7 @@ fn format(format: &AudioFormat, dialect: Dialect) -> Value {
     }
 }
 
-/// Returns where the only part of an answer stands.
+/// Returns the position of the only content part of an answer.
 pub(super) fn place(answer: &StreamedAnswer) -> ContentLocation {
     ContentLocation {
         response_id: Some(answer.id.clone()),
@@ -71,7 +71,7 @@ pub(super) fn place(answer: &StreamedAnswer) -> ContentLocation {
     }
 }
 
-/// Returns where the only item of an answer stands.
+/// Returns the position of the only item of an answer.
 pub(super) fn item_place(answer: &StreamedAnswer) -> ContentLocation {
     ContentLocation {
         response_id: Some(answer.id.clone()),
@@ -90,7 +90,7 @@ pub(super) fn assistant_item(id: &str, status: ItemStatus, content: Vec<ContentP
     }
 }
 
-/// They come behind the response, for tokens only.
+/// Returns the rate limits sent after a response, for tokens only.
 pub(super) fn rate_limits(used: u64) -> ServerBody {
     let remaining = TOKENS_A_MINUTE.saturating_sub(used);
     ServerBody::RateLimits(vec![RateLimit {

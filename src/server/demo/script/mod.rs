@@ -1,24 +1,24 @@
-//! Another endpoint played word by word: what it is asked, what it says, in raw text from a file.
+//! Scripted endpoint: expected client messages and raw answers from a file.
 //!
-//! The embedded endpoint writes events by this program's own writer, and so would share its mistakes. A
-//! script holds the bytes of other endpoints as their documents show them, and what a client must send
-//! there; whatever else the client does ends the play with an error.
+//! The embedded endpoint encodes events with this program's own encoder and would share its mistakes. A
+//! script contains the raw text of other endpoints as documented, and the required client messages; any other
+//! client message is an error.
 //!
-//! A script is read line by line; empty lines and lines that begin with `#` mean nothing:
+//! A script is read line by line; empty lines and lines that begin with `#` are ignored:
 //!
-//! | line | means |
+//! | line | meaning |
 //! |---|---|
-//! | `GET /v1/realtime?model=m HTTP/1.1` | a connection is made, with exactly this request line |
-//! | `Host: example.com` | and exactly these headers in this order, besides those every upgrade has |
-//! | `answer 101` | the upgrade; headers of the answer may follow, divided by `;` |
-//! | `answer 401 {"error":…}` | an HTTP answer with this body, and the end of the connection |
-//! | `> {…}` | the endpoint says this text, as it stands |
-//! | `< {…}` | the client's next event must be this one; its `event_id` is its own, and sound is passed over |
-//! | `sound 4800` | goes on when so many bytes of sound came since the connection was made |
+//! | `GET /v1/realtime?model=m HTTP/1.1` | expects a connection with exactly this request line |
+//! | `Host: example.com` | and exactly these headers in this order, except those of every upgrade |
+//! | `answer 101` | the upgrade; headers of the response may follow, separated by `;` |
+//! | `answer 401 {"error":…}` | an HTTP response with this body, and the end of the connection |
+//! | `> {…}` | the endpoint sends this text verbatim |
+//! | `< {…}` | expects this client event, with any `event_id`; audio is skipped |
+//! | `sound 4800` | waits for this many bytes of audio since the start of the connection |
 //! | `close 4000 why` | the endpoint closes the connection |
 //! | `drop` | the endpoint breaks the connection |
 //!
-//! A connection that is over in the script must be ended by the client, who may say nothing more but sound.
+//! At the end of a scripted connection the client must close it and may send only audio.
 
 mod play;
 
@@ -27,100 +27,100 @@ pub use play::{Mismatch, play};
 use serde_json::Value;
 use thiserror::Error;
 
-/// A script that was read.
+/// A parsed script.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Script {
     connections: Vec<ScriptedConnection>,
 }
 
-/// One connection, in the order in which they are to be made.
+/// A connection, in the expected order.
 #[derive(Clone, Debug, PartialEq)]
 struct ScriptedConnection {
-    /// The request line and the headers.
+    /// Request line and headers.
     head: Vec<String>,
     answer: ScriptedHandshake,
     steps: Vec<ScriptStep>,
 }
 
-/// What the request is answered.
+/// Response to the request.
 #[derive(Clone, Debug, PartialEq)]
 enum ScriptedHandshake {
-    /// The upgrade, with these headers.
+    /// Upgrade, with these headers.
     Upgrade(Vec<String>),
-    /// An HTTP status with a body.
+    /// HTTP status and body.
     Refusal(u16, String),
 }
 
-/// One line of what follows the upgrade.
+/// A step after the upgrade.
 #[derive(Clone, Debug, PartialEq)]
 struct ScriptStep {
-    /// Where it stands, counted from 1.
+    /// Line number, from 1.
     line: usize,
-    act: ScriptAction,
+    action: ScriptAction,
 }
 
 #[derive(Clone, Debug, PartialEq)]
 enum ScriptAction {
-    Say(String),
-    Hear(Value),
-    Sound(usize),
+    Send(String),
+    Expect(Value),
+    AwaitAudio(usize),
     Close(u16, String),
     Drop,
 }
 
-/// Why a script cannot be played.
+/// An invalid script.
 #[derive(Debug, Error, PartialEq, Eq)]
 #[error("line {line} of the script {what}: {text:?}")]
 pub struct ScriptError {
-    /// Counted from 1.
+    /// Line number, from 1.
     pub line: usize,
-    /// What is wrong with it.
+    /// The error.
     pub what: &'static str,
     /// The line.
     pub text: String,
 }
 
 impl Script {
-    /// Reads a script.
+    /// Parses a script.
     ///
     /// # Errors
     ///
-    /// When a line means nothing or stands where it cannot.
+    /// When a line is invalid or misplaced.
     pub fn parse(text: &str) -> Result<Self, ScriptError> {
         let mut connections = Vec::new();
-        // Without an answer so far.
+        // Request head without an answer so far.
         let mut head: Vec<String> = Vec::new();
         for (index, whole) in text.lines().enumerate() {
-            let written = whole.trim();
+            let trimmed = whole.trim();
             let failed =
-                |what| ScriptError { line: index + 1, what, text: written.chars().take(60).collect() };
-            if written.is_empty() || written.starts_with('#') {
+                |what| ScriptError { line: index + 1, what, text: trimmed.chars().take(60).collect() };
+            if trimmed.is_empty() || trimmed.starts_with('#') {
                 continue;
             }
-            if written.starts_with("GET ") {
+            if trimmed.starts_with("GET ") {
                 if !head.is_empty() {
-                    return Err(failed("follows a request that has no answer"));
+                    return Err(failed("follows a request without an answer"));
                 }
-                head.push(written.to_owned());
-            } else if let Some(rest) = written.strip_prefix("answer ") {
+                head.push(trimmed.to_owned());
+            } else if let Some(rest) = trimmed.strip_prefix("answer ") {
                 if head.is_empty() {
-                    return Err(failed("answers no request"));
+                    return Err(failed("has no request to answer"));
                 }
-                let answer = answer(rest).ok_or_else(|| failed("is no answer"))?;
+                let answer = answer(rest).ok_or_else(|| failed("is an invalid answer"))?;
                 connections.push(ScriptedConnection {
                     head: std::mem::take(&mut head),
                     answer,
                     steps: Vec::new(),
                 });
             } else if !head.is_empty() {
-                if !written.contains(": ") {
-                    return Err(failed("is no header"));
+                if !trimmed.contains(": ") {
+                    return Err(failed("is not a header"));
                 }
-                head.push(written.to_owned());
+                head.push(trimmed.to_owned());
             } else {
-                let act = act(written).ok_or_else(|| failed("means nothing"))?;
+                let action = action(trimmed).ok_or_else(|| failed("is not a step"))?;
                 let connection = connections.last_mut().ok_or_else(|| failed("comes before any request"))?;
-                connection.steps.push(ScriptStep { line: index + 1, act });
+                connection.steps.push(ScriptStep { line: index + 1, action });
             }
         }
         match (connections.is_empty(), head.is_empty()) {
@@ -143,12 +143,12 @@ fn answer(text: &str) -> Option<ScriptedHandshake> {
     })
 }
 
-fn act(text: &str) -> Option<ScriptAction> {
+fn action(text: &str) -> Option<ScriptAction> {
     let (word, rest) = text.split_once(' ').unwrap_or((text, ""));
     Some(match word {
-        ">" => ScriptAction::Say(rest.to_owned()),
-        "<" => ScriptAction::Hear(serde_json::from_str(rest).ok()?),
-        "sound" => ScriptAction::Sound(rest.parse().ok()?),
+        ">" => ScriptAction::Send(rest.to_owned()),
+        "<" => ScriptAction::Expect(serde_json::from_str(rest).ok()?),
+        "sound" => ScriptAction::AwaitAudio(rest.parse().ok()?),
         "close" => {
             let (code, reason) = rest.split_once(' ').unwrap_or((rest, ""));
             ScriptAction::Close(code.parse().ok()?, reason.to_owned())

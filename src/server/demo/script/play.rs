@@ -1,4 +1,4 @@
-//! Plays a script to the clients of a listener.
+//! Playing of a script to the clients of a listener.
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
@@ -18,64 +18,64 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message, Role};
 
 use crate::server::demo::script::{Script, ScriptAction, ScriptedConnection, ScriptedHandshake};
 
-/// How long a client may take for what it is to do next, on a machine that does much else.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Time limit for each client action, even on a busy machine.
+const STEP_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Longer requests are not from clients of this protocol.
-const LONGEST_REQUEST: usize = 16 * 1024;
+/// Maximum request size; clients of this protocol send less.
+const MAX_REQUEST_BYTES: usize = 16 * 1024;
 
-/// What every upgrade has, with values of the client's own; it may stand anywhere.
-const EVERY: [&str; 5] =
+/// Headers of every upgrade, with values chosen by the client, in any order.
+const COMMON_HEADERS: [&str; 5] =
     ["Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", KEY, "User-Agent: rtvoice/"];
 const KEY: &str = "Sec-WebSocket-Key: ";
 
-/// What a client did that the script does not say.
+/// Deviation of a client from the script.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum Mismatch {
     /// Another request.
-    #[error("the request should be\n{expected}\nbut is\n{got}")]
+    #[error("expected the request\n{expected}\nbut got\n{got}")]
     Request {
-        /// What the script says.
+        /// Request in the script.
         expected: String,
-        /// What came.
+        /// Request received.
         got: String,
     },
-    /// The request is no upgrade to a WebSocket.
-    #[error("the request is no upgrade: {0}")]
+    /// Not a WebSocket upgrade.
+    #[error("not an upgrade request: {0}")]
     NoUpgrade(String),
-    /// Another event than the one that is due.
-    #[error("at line {line} of the script the client should say\n{expected}\nbut said\n{got}")]
+    /// Another event.
+    #[error("line {line} of the script expects\n{expected}\nbut the client sent\n{got}")]
     Event {
-        /// Of the script.
+        /// Line of the script.
         line: usize,
-        /// What the script says.
+        /// Event in the script.
         expected: String,
-        /// What came.
+        /// Event received.
         got: String,
     },
-    /// An event where none may come.
-    #[error("the client said what the script does not know: {0}")]
-    Unasked(String),
-    /// Nothing more came.
-    #[error("{0} was waited for, and nothing came")]
-    Nothing(String),
-    /// The client went away.
-    #[error("the client ended the connection before {0}")]
+    /// An event that the script does not expect.
+    #[error("unexpected client message: {0}")]
+    Unexpected(String),
+    /// Timeout.
+    #[error("timed out waiting for {0}")]
+    Timeout(String),
+    /// The client closed the connection.
+    #[error("the client closed the connection before {0}")]
     Gone(String),
-    /// The connection could not be used.
+    /// The connection broke.
     #[error("the connection broke: {0}")]
     Broken(String),
 }
 
-/// Plays all connections of a script, one after the other.
+/// Plays all connections of a script in sequence.
 ///
 /// # Errors
 ///
-/// At the first thing a client does that is not in the script, or does not do that is.
+/// At the first deviation of a client from the script.
 pub async fn play(listener: TcpListener, script: &Script) -> Result<(), Mismatch> {
     for connection in &script.connections {
-        let accepted = timeout(PATIENCE, listener.accept()).await;
-        let accepted = accepted.map_err(|_| Mismatch::Nothing(connection.head[0].clone()))?;
+        let accepted = timeout(STEP_TIMEOUT, listener.accept()).await;
+        let accepted = accepted.map_err(|_| Mismatch::Timeout(connection.head[0].clone()))?;
         let (stream, _) = accepted.map_err(|error| Mismatch::Broken(error.to_string()))?;
         play_one(stream, connection).await?;
     }
@@ -102,18 +102,18 @@ where
         }
         ScriptedHandshake::Upgrade(_) => {
             let socket = WebSocketStream::from_partially_read(stream, tail, Role::Server, None).await;
-            ScriptPlayer { socket, sound: 0, events: VecDeque::new() }.play(connection).await
+            ScriptPlayer { socket, audio_bytes: 0, events: VecDeque::new() }.play(connection).await
         }
     }
 }
 
-/// Reads up to the end of the request; returns what came behind it, too.
+/// Reads to the end of the request head; also returns the bytes after it.
 async fn read_head<S: AsyncRead + Unpin>(stream: &mut S) -> Result<(String, Vec<u8>), Mismatch> {
     let mut bytes = Vec::new();
-    while bytes.len() < LONGEST_REQUEST {
-        let read = timeout(PATIENCE, stream.read_buf(&mut bytes)).await;
-        match read.map_err(|_| Mismatch::Nothing("a request".to_owned()))? {
-            Ok(0) | Err(_) => return Err(Mismatch::Gone("its request was whole".to_owned())),
+    while bytes.len() < MAX_REQUEST_BYTES {
+        let read = timeout(STEP_TIMEOUT, stream.read_buf(&mut bytes)).await;
+        match read.map_err(|_| Mismatch::Timeout("a request".to_owned()))? {
+            Ok(0) | Err(_) => return Err(Mismatch::Gone("the end of its request".to_owned())),
             Ok(_) => {}
         }
         if let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
@@ -121,22 +121,22 @@ async fn read_head<S: AsyncRead + Unpin>(stream: &mut S) -> Result<(String, Vec<
             return Ok((String::from_utf8_lossy(&bytes[..end]).into_owned(), tail));
         }
     }
-    Err(Mismatch::NoUpgrade("it is too long".to_owned()))
+    Err(Mismatch::NoUpgrade("too long".to_owned()))
 }
 
 /// Checks a request against the script; returns the key of its handshake.
 fn check_head(head: &str, expected: &[String]) -> Result<String, Mismatch> {
     let mut key = String::new();
-    for every in EVERY {
-        let found: Vec<&str> = head.split("\r\n").filter(|line| line.starts_with(every)).collect();
+    for common in COMMON_HEADERS {
+        let found: Vec<&str> = head.split("\r\n").filter(|line| line.starts_with(common)).collect();
         let [line] = found[..] else {
-            return Err(Mismatch::NoUpgrade(format!("it has {} times {every:?}\n{head}", found.len())));
+            return Err(Mismatch::NoUpgrade(format!("{} occurrences of {common:?}\n{head}", found.len())));
         };
         if let Some(value) = line.strip_prefix(KEY) {
             value.clone_into(&mut key);
         }
     }
-    let own = head.split("\r\n").filter(|line| !EVERY.iter().any(|every| line.starts_with(every)));
+    let own = head.split("\r\n").filter(|line| !COMMON_HEADERS.iter().any(|common| line.starts_with(common)));
     let (got, expected) = (own.collect::<Vec<_>>().join("\n"), expected.join("\n"));
     if got == expected { Ok(key) } else { Err(Mismatch::Request { expected, got }) }
 }
@@ -161,22 +161,22 @@ fn refusal(status: u16, body: &str) -> String {
     )
 }
 
-/// A connection that is being played.
+/// A connection being played.
 struct ScriptPlayer<S> {
     socket: WebSocketStream<S>,
-    /// Bytes of sound so far.
-    sound: usize,
-    /// What came while sound was waited for, and is still to be heard.
+    /// Bytes of audio received.
+    audio_bytes: usize,
+    /// Events received while waiting for audio, not yet matched.
     events: VecDeque<Value>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> ScriptPlayer<S> {
     async fn play(mut self, connection: &ScriptedConnection) -> Result<(), Mismatch> {
         for step in &connection.steps {
-            match &step.act {
-                ScriptAction::Say(text) => self.send(Message::text(text.as_str())).await?,
-                ScriptAction::Hear(expected) => self.hear(step.line, expected).await?,
-                ScriptAction::Sound(bytes) => self.listen(*bytes).await?,
+            match &step.action {
+                ScriptAction::Send(text) => self.send(Message::text(text.as_str())).await?,
+                ScriptAction::Expect(expected) => self.expect(step.line, expected).await?,
+                ScriptAction::AwaitAudio(bytes) => self.await_audio(*bytes).await?,
                 ScriptAction::Close(code, reason) => {
                     let frame = CloseFrame { code: (*code).into(), reason: reason.as_str().into() };
                     self.send(Message::Close(Some(frame))).await?;
@@ -185,7 +185,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ScriptPlayer<S> {
             }
         }
         while let Some(event) = self.next("the end of the connection").await? {
-            unless_sound(event)?;
+            reject_event(event)?;
         }
         Ok(())
     }
@@ -194,7 +194,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ScriptPlayer<S> {
         self.socket.send(message).await.map_err(|error| Mismatch::Broken(error.to_string()))
     }
 
-    async fn hear(&mut self, line: usize, expected: &Value) -> Result<(), Mismatch> {
+    async fn expect(&mut self, line: usize, expected: &Value) -> Result<(), Mismatch> {
         let what = format!("{} of line {line}", expected["type"]);
         loop {
             let event = self.next(&what).await?.ok_or_else(|| Mismatch::Gone(what.clone()))?;
@@ -212,60 +212,62 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ScriptPlayer<S> {
         }
     }
 
-    /// Waits for sound; events meanwhile keep their place.
-    async fn listen(&mut self, bytes: usize) -> Result<(), Mismatch> {
-        let what = format!("{bytes} bytes of sound");
+    /// Waits for audio; events received meanwhile stay in order.
+    async fn await_audio(&mut self, bytes: usize) -> Result<(), Mismatch> {
+        let what = format!("{bytes} bytes of audio");
         let mut meanwhile = VecDeque::new();
-        while self.sound < bytes {
+        while self.audio_bytes < bytes {
             match self.next(&what).await? {
-                Some(ClientMessage::Sound) => {}
+                Some(ClientMessage::Audio) => {}
                 Some(ClientMessage::Event(event)) => meanwhile.push_back(event),
-                None => return Err(Mismatch::Gone(format!("{what}; there were {}", self.sound))),
+                None => return Err(Mismatch::Gone(format!("{what}; there were {}", self.audio_bytes))),
             }
         }
         self.events.extend(meanwhile);
         Ok(())
     }
 
-    /// Returns what the client says next; nothing when it has ended the connection.
+    /// Returns the client's next message; `None` once it has closed the connection.
     async fn next(&mut self, what: &str) -> Result<Option<ClientMessage>, Mismatch> {
         if let Some(event) = self.events.pop_front() {
             return Ok(Some(ClientMessage::Event(event)));
         }
         loop {
-            let message = timeout(PATIENCE, self.socket.next()).await;
-            let message = message.map_err(|_| Mismatch::Nothing(what.to_owned()))?;
+            let message = timeout(STEP_TIMEOUT, self.socket.next()).await;
+            let message = message.map_err(|_| Mismatch::Timeout(what.to_owned()))?;
             let text = match message {
                 Some(Ok(Message::Text(text))) => text,
                 Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => continue,
-                Some(Ok(Message::Binary(_))) => return Err(Mismatch::Unasked("binary".to_owned())),
+                Some(Ok(Message::Binary(_))) => return Err(Mismatch::Unexpected("binary".to_owned())),
                 Some(Ok(Message::Close(_)) | Err(_)) | None => return Ok(None),
             };
             let event: Value =
-                serde_json::from_str(&text).map_err(|_| Mismatch::Unasked(text.as_str().to_owned()))?;
+                serde_json::from_str(&text).map_err(|_| Mismatch::Unexpected(text.as_str().to_owned()))?;
             if event["type"] != "input_audio_buffer.append" {
                 return Ok(Some(ClientMessage::Event(event)));
             }
-            let sound = event["audio"].as_str().and_then(|audio| STANDARD.decode(audio).ok());
-            let only_sound = event.as_object().is_some_and(|fields| fields.len() == 2);
-            match sound {
-                Some(sound) if only_sound && !sound.is_empty() => self.sound += sound.len(),
-                Some(_) | None => return Err(Mismatch::Unasked(text.as_str().to_owned())),
+            let audio_bytes = event["audio"].as_str().and_then(|audio| STANDARD.decode(audio).ok());
+            let only_audio = event.as_object().is_some_and(|fields| fields.len() == 2);
+            match audio_bytes {
+                Some(audio_bytes) if only_audio && !audio_bytes.is_empty() => {
+                    self.audio_bytes += audio_bytes.len()
+                }
+                Some(_) | None => return Err(Mismatch::Unexpected(text.as_str().to_owned())),
             }
-            return Ok(Some(ClientMessage::Sound));
+            return Ok(Some(ClientMessage::Audio));
         }
     }
 }
 
-/// What a client said.
+/// A message of the client.
 enum ClientMessage {
-    Sound,
+    Audio,
     Event(Value),
 }
 
-fn unless_sound(heard: ClientMessage) -> Result<(), Mismatch> {
-    match heard {
-        ClientMessage::Sound => Ok(()),
-        ClientMessage::Event(event) => Err(Mismatch::Unasked(event.to_string())),
+fn reject_event(message: ClientMessage) -> Result<(), Mismatch> {
+    match message {
+        ClientMessage::Audio => Ok(()),
+        ClientMessage::Event(event) => Err(Mismatch::Unexpected(event.to_string())),
     }
 }

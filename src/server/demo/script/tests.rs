@@ -1,4 +1,4 @@
-//! Scripts that are read and played, by a client that is no part of this program.
+//! Parsing and playing of scripts, with an independent client.
 
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -22,7 +22,7 @@ sound 4
 close 4000 over
 "#;
 
-/// With the key of RFC 6455, section 1.3, whose answer is printed there.
+/// Uses the key of RFC 6455, section 1.3, which also prints the answer.
 const HEAD: &str = "GET /v1/realtime{query} HTTP/1.1\r\nHost: example.com\r\nConnection: Upgrade\r\n\
     Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
     Authorization: Bearer k\r\nUser-Agent: rtvoice/0\r\n\r\n";
@@ -32,7 +32,7 @@ fn failure(script: &str) -> ScriptError {
 }
 
 #[test]
-fn a_line_that_means_nothing_is_named() {
+fn an_invalid_line_is_named() {
     for (script, line, what) in [
         ("", 0, "ends too early"),
         ("> {}", 1, "comes before any request"),
@@ -49,7 +49,7 @@ fn a_line_that_means_nothing_is_named() {
     }
 }
 
-/// Plays the script to a client that says `events`; returns what the client heard, and the judgement.
+/// Plays the script to a client that sends `events`; returns the client's messages and the outcome.
 async fn played(query: &str, events: &[&str]) -> (Vec<String>, Result<(), Mismatch>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -84,22 +84,22 @@ const UPDATE: &str = r#"{"type":"session.update","event_id":"e1","session":{}}"#
 const SOUND: &str = r#"{"type":"input_audio_buffer.append","audio":"AAAA"}"#;
 
 #[tokio::test]
-async fn what_is_in_the_script_is_played() {
+async fn a_script_is_played() {
     let (heard, judgement) = played("?model=m", &[SOUND, UPDATE, SOUND]).await;
     assert_eq!(judgement, Ok(()));
     assert_eq!(heard, [r#"{"type":"session.created"}"#, r#"{"type":"done"}"#, "over"]);
 }
 
 #[tokio::test]
-async fn what_is_not_in_the_script_is_an_error() {
+async fn a_deviation_from_the_script_is_an_error() {
     let (_, judgement) = played("?model=n", &[]).await;
     assert!(matches!(judgement, Err(Mismatch::Request { .. })), "{judgement:?}");
     let other = r#"{"type":"session.update","session":{"voice":"alloy"}}"#;
     let (_, judgement) = played("?model=m", &[other]).await;
     assert!(matches!(judgement, Err(Mismatch::Event { line: 8, .. })), "{judgement:?}");
     let (_, judgement) = played("?model=m", &[UPDATE, SOUND, r#"{"type":"more"}"#, SOUND]).await;
-    assert!(matches!(judgement, Err(Mismatch::Unasked(_))), "{judgement:?}");
+    assert!(matches!(judgement, Err(Mismatch::Unexpected(_))), "{judgement:?}");
     let odd = r#"{"type":"input_audio_buffer.append","audio":"AAAA","more":1}"#;
     let (_, judgement) = played("?model=m", &[UPDATE, odd]).await;
-    assert!(matches!(judgement, Err(Mismatch::Unasked(_))), "{judgement:?}");
+    assert!(matches!(judgement, Err(Mismatch::Unexpected(_))), "{judgement:?}");
 }

@@ -1,4 +1,4 @@
-//! Speech without a speech program: recorded phrases, put together as a station announcement is.
+//! Speech without a synthesizer: concatenated recorded phrases.
 
 use std::ops::Range;
 
@@ -6,15 +6,15 @@ use crate::dsp::frame::SampleRate;
 use crate::dsp::g711::decode_ulaw;
 use crate::dsp::resample::resample_clip;
 
-/// All phrases, one behind the other, G.711 µ-law at 8 kHz.
+/// All phrases, concatenated, as G.711 µ-law at 8 kHz.
 const VOICE: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/demo/voice.ul"));
-/// Where each begins, how long it is, and its words.
+/// Start, length and words of each phrase.
 const INDEX: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/demo/voice.tsv"));
 
-/// Said in place of what is not recorded.
+/// Said instead of a text that is not recorded.
 const UNRECORDED: &str = "Please read the answer in the transcript. I have no clip of it.";
 
-/// Silence between two phrases, in samples at 8 kHz.
+/// Silence between phrases, in samples at 8 kHz.
 const GAP: usize = 240;
 
 /// Returns `text` as speech at 24 kHz.
@@ -28,7 +28,7 @@ pub(crate) fn say(text: &str) -> Vec<i16> {
     resample_clip(&samples, SampleRate::TELEPHONE, SampleRate::HZ_24000)
 }
 
-/// Returns the clips that say `text`; nothing if a word of it is not recorded.
+/// Returns the clips that say `text`; `None` if a word is not recorded.
 pub(crate) fn phrases(text: &str) -> Option<Vec<Range<usize>>> {
     let bank: Vec<(Vec<String>, Range<usize>)> = INDEX.lines().filter_map(phrase).collect();
     let words = words(text);
@@ -52,7 +52,7 @@ fn phrase(line: &str) -> Option<(Vec<String>, Range<usize>)> {
     (range.end <= VOICE.len() && !words.is_empty()).then_some((words, range))
 }
 
-/// Returns the words as they are spoken: small letters, numbers in words.
+/// Returns the words as spoken: lower case, with numbers spelled out.
 fn words(text: &str) -> Vec<String> {
     let mut words = Vec::new();
     for token in text.split_whitespace() {
@@ -109,7 +109,7 @@ const SMALL: [&str; 20] = [
 const TENS: [&str; 10] =
     ["", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
 
-/// Numbers from ten thousand are longer than any call and are cut to it.
+/// Spells a number, limited to 9,999, which exceeds every call.
 fn push_whole(number: u32, words: &mut Vec<String>) {
     let number = number.min(9_999);
     if number >= 100 {
@@ -141,10 +141,10 @@ mod tests {
 
     #[test]
     fn numbers_are_said_in_words() {
-        let said = |text| words(text).join(" ");
-        assert_eq!(said("-23 decibels."), "minus twenty three decibels");
-        assert_eq!(said("1.8 seconds, at"), "one point eight seconds at");
-        assert_eq!(said("120.0"), "one hundred twenty point zero");
+        let spoken = |text| words(text).join(" ");
+        assert_eq!(spoken("-23 decibels."), "minus twenty three decibels");
+        assert_eq!(spoken("1.8 seconds, at"), "one point eight seconds at");
+        assert_eq!(spoken("120.0"), "one hundred twenty point zero");
     }
 
     #[test]
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn speech_is_audible_and_as_long_as_its_words() {
+    fn speech_is_audible_and_of_plausible_length() {
         let samples = say("I heard you speak for 1.8 seconds, at -23 decibels.");
         assert!((24_000..120_000).contains(&samples.len()), "{}", samples.len());
         let level = crate::dsp::level::rms_dbfs(&samples);
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_recorded_is_admitted() {
+    fn unrecorded_text_is_replaced_by_a_notice() {
         assert_eq!(phrases("quantum chromodynamics"), None);
         assert_eq!(say("quantum chromodynamics"), say(UNRECORDED));
     }

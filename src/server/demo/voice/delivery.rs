@@ -1,52 +1,62 @@
-//! When the pieces of an answer are sent: as fast as the endpoint is, or as badly as was asked for.
+//! Timing of an answer's pieces, including simulated faults.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::time::Duration;
 
-use crate::server::demo::answer::AnswerPiece;
 use crate::server::demo::faults::{Fault, Faults};
 
-/// A hundred times slower than real time is slow enough for everybody.
-const SLOWEST: f64 = 0.01;
+/// Minimum pace: a hundredth of real time.
+const MIN_PACE: f64 = 0.01;
 
-/// What an answer is sent by.
+/// A piece of an answer.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum AnswerPiece {
+    /// Part of the text or the transcript.
+    Text(String),
+    /// Range of the encoded audio, in bytes.
+    Audio(Range<usize>),
+    /// Point of a simulated fault.
+    Break,
+}
+
+/// Timing parameters of an answer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Timing<'a> {
-    /// When the answer begins.
+    /// Start of the answer.
     pub(crate) now: Duration,
-    /// How many times faster than real time.
+    /// Speed relative to real time.
     pub(crate) pace: f64,
-    /// In which ways it misbehaves.
+    /// Simulated faults.
     pub(crate) faults: &'a Faults,
-    /// Of its jitter.
+    /// Seed of the jitter.
     pub(crate) seed: u64,
 }
 
-/// An answer that is sent as it would be spoken.
+/// Delivery in real time.
 #[derive(Clone, Copy, Debug, Default)]
 struct PacedDelivery {
-    /// How far it is ahead of that.
+    /// Lead ahead of playback.
     lead: Duration,
-    /// By how much a piece of sound may be too early or too late.
+    /// Maximum deviation of an audio delta in either direction.
     jitter: Duration,
 }
 
 impl Timing<'_> {
-    /// Returns the pieces with the times at which they are due. Each of `pieces` has the place in the sound
-    /// that it belongs to.
+    /// Returns the pieces with their due times. Each of `pieces` has its position in the audio.
     pub(crate) fn planned(
         self,
         mut pieces: Vec<(Duration, AnswerPiece)>,
     ) -> VecDeque<(Duration, AnswerPiece)> {
         if self.faults.has(Fault::Burst) {
             pieces.iter_mut().for_each(|(at, _)| *at = self.now);
-        } else if let Some(live) = self.live() {
-            live.plan(self, &mut pieces);
+        } else if let Some(paced) = self.paced() {
+            paced.plan(self, &mut pieces);
         } else {
             pieces.iter_mut().for_each(|(at, _)| *at = self.at(*at));
         }
         let mut pieces = VecDeque::from(pieces);
-        self.misbehave(&mut pieces);
+        self.apply_faults(&mut pieces);
         pieces
     }
 
@@ -54,10 +64,10 @@ impl Timing<'_> {
         if !self.pace.is_finite() {
             return self.now;
         }
-        self.now + offset.div_f64(self.pace.max(SLOWEST))
+        self.now + offset.div_f64(self.pace.max(MIN_PACE))
     }
 
-    fn live(self) -> Option<PacedDelivery> {
+    fn paced(self) -> Option<PacedDelivery> {
         let lead = self.faults.find(|fault| if let Fault::Lead(lead) = fault { Some(*lead) } else { None });
         let jitter =
             self.faults.find(|fault| if let Fault::Jitter(most) = fault { Some(*most) } else { None });
@@ -65,8 +75,8 @@ impl Timing<'_> {
             .then(|| PacedDelivery { lead: lead.unwrap_or_default(), jitter: jitter.unwrap_or_default() })
     }
 
-    /// Puts what was asked for into the middle.
-    fn misbehave(self, pieces: &mut VecDeque<(Duration, AnswerPiece)>) {
+    /// Applies faults in the middle of the answer.
+    fn apply_faults(self, pieces: &mut VecDeque<(Duration, AnswerPiece)>) {
         let faults = self.faults;
         let middle = pieces.len().div_ceil(2);
         let stall = faults.find(|fault| if let Fault::Stall(pause) = fault { Some(*pause) } else { None });
@@ -82,15 +92,15 @@ impl Timing<'_> {
 }
 
 impl PacedDelivery {
-    /// What it is ahead by comes at once; what follows comes in order, each piece of sound at a time of its own.
+    /// Sends the lead at once and the rest in order, each audio delta with its own jitter.
     fn plan(self, timing: Timing<'_>, pieces: &mut [(Duration, AnswerPiece)]) {
-        let mut dice = Rng::new(timing.seed);
+        let mut rng = Rng::new(timing.seed);
         let mut last = Duration::ZERO;
         for (at, piece) in pieces {
             let late = match piece {
-                AnswerPiece::Sound(_) if *at > self.lead => dice.below(self.jitter * 2),
-                AnswerPiece::Sound(_) if self.lead.is_zero() => dice.below(self.jitter * 2),
-                AnswerPiece::Sound(_) | AnswerPiece::Text(_) | AnswerPiece::Break => self.jitter,
+                AnswerPiece::Audio(_) if *at > self.lead => rng.below(self.jitter * 2),
+                AnswerPiece::Audio(_) if self.lead.is_zero() => rng.below(self.jitter * 2),
+                AnswerPiece::Audio(_) | AnswerPiece::Text(_) | AnswerPiece::Break => self.jitter,
             };
             last = last.max(timing.now + at.saturating_sub(self.lead) + late);
             *at = last;
@@ -98,26 +108,26 @@ impl PacedDelivery {
     }
 }
 
-/// Numbers that look random and are the same for the same seed (Lehmer's generator).
+/// Deterministic pseudo-random numbers (Lehmer's generator).
 struct Rng(u64);
 
 impl Rng {
     const MODULUS: u64 = 2_147_483_647;
 
     fn new(seed: u64) -> Self {
-        let mut dice = Self(seed % (Self::MODULUS - 1) + 1);
-        // What follows a small seed is small.
-        (0..4).for_each(|_| dice.roll());
-        dice
+        let mut rng = Self(seed % (Self::MODULUS - 1) + 1);
+        // The first values of a small seed are small.
+        (0..4).for_each(|_| rng.advance());
+        rng
     }
 
-    fn roll(&mut self) {
+    fn advance(&mut self) {
         self.0 = self.0 * 48_271 % Self::MODULUS;
     }
 
-    /// Returns a time from nothing to `most`.
+    /// Returns a duration from zero to `most`.
     fn below(&mut self, most: Duration) -> Duration {
-        self.roll();
+        self.advance();
         most.mul_f64(self.0 as f64 / Self::MODULUS as f64)
     }
 }
@@ -132,30 +142,30 @@ mod tests {
         Duration::from_millis(ms)
     }
 
-    /// Returns when so many pieces of 100 ms are due after the beginning, in milliseconds.
+    /// Returns the due times of pieces of 100 ms, in milliseconds after the start.
     fn dues(faults: &str, count: u64, seed: u64) -> Vec<u64> {
         let faults = Faults::parse(faults).unwrap();
         let timing = Timing { now: NOW, pace: 5.0, faults: &faults, seed };
-        let pieces = (0..count).map(|n| (ms(n * 100), AnswerPiece::Sound(0..1))).collect();
+        let pieces = (0..count).map(|n| (ms(n * 100), AnswerPiece::Audio(0..1))).collect();
         timing.planned(pieces).into_iter().map(|(due, _)| (due - NOW).as_millis() as u64).collect()
     }
 
     #[test]
-    fn a_live_answer_is_as_far_ahead_as_was_asked_for() {
+    fn a_paced_answer_has_the_requested_lead() {
         assert_eq!(dues("lead=0", 4, 1), [0, 100, 200, 300]);
         assert_eq!(dues("lead=200", 5, 1), [0, 0, 0, 100, 200]);
-        assert_eq!(dues("lead", 4, 1), [0, 0, 100, 200], "100 ms where nothing is said");
+        assert_eq!(dues("lead", 4, 1), [0, 0, 100, 200], "100 ms by default");
         assert_eq!(dues("lead=100,stall=300", 4, 1), [0, 0, 400, 500]);
         assert_eq!(dues("lead=100,burst", 3, 1), [0, 0, 0]);
     }
 
     #[test]
-    fn jitter_is_as_large_as_was_asked_for_and_keeps_the_order() {
+    fn jitter_has_the_requested_size_and_keeps_the_order() {
         for seed in 0..50 {
             let dues = dues("jitter=80", 100, seed);
             assert!(dues.is_sorted(), "{dues:?}");
             let late = || (0..).zip(&dues).map(|(n, due)| i64::try_from(*due).unwrap() - n * 100);
-            // What is overtaken waits for nobody: it is never later than the latest of all.
+            // A piece never waits for a later one, so its delay is bounded.
             assert!(late().all(|late| (0..=160).contains(&late)), "{dues:?}");
             assert!(late().min() < Some(20) && late().max() > Some(140), "{dues:?}");
         }
@@ -164,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_answer_is_ahead_by_comes_together() {
+    fn the_lead_of_an_answer_is_sent_at_once() {
         let dues = dues("jitter=80,lead=200", 100, 7);
         assert_eq!(dues[..3], [80, 80, 80]);
         assert!(dues[3..].iter().zip(0..).all(|(due, n)| (100 + n * 100..=260 + n * 100).contains(due)));

@@ -1,17 +1,17 @@
-//! What the demo knows about rtvoice, and how a question finds it: by keywords, nothing smarter.
+//! Help of the demo, searched by keywords.
 
-/// The corpus; its form is described in its first lines.
+/// The corpus; its format is described in its first lines.
 const CORPUS: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/demo/help.md"));
 
-/// One thing that the demo knows.
+/// A section of the help.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Section {
-    /// Its heading.
+    /// Heading.
     pub(crate) title: &'static str,
     keywords: &'static str,
-    /// What a voice says.
+    /// Spoken answer.
     pub(crate) spoken: &'static str,
-    /// What is written, in Markdown.
+    /// Written answer, in Markdown.
     pub(crate) body: &'static str,
 }
 
@@ -27,7 +27,7 @@ fn section(text: &'static str) -> Option<Section> {
     Some(Section { title, keywords, spoken, body: body.trim() })
 }
 
-/// Returns the section that answers `question`, if one does.
+/// Returns the section that best matches `question`, if any.
 pub(crate) fn find(question: &str) -> Option<Section> {
     let question = spaced(question);
     let score = |section: &Section| {
@@ -35,11 +35,11 @@ pub(crate) fn find(question: &str) -> Option<Section> {
         words.map(|keyword| weight(&question, keyword)).sum::<usize>()
     };
     let scored = sections().map(|section| (score(&section), section)).filter(|(score, _)| *score > 0);
-    // Of equal scores the first wins: the corpus stands in order of importance.
+    // Of equal scores the first wins: the corpus is in order of importance.
     scored.reduce(|best, next| if next.0 > best.0 { next } else { best }).map(|(_, section)| section)
 }
 
-/// Returns what is written where nothing was found.
+/// Returns the written answer if nothing was found.
 pub(crate) fn unknown() -> String {
     let topics: Vec<String> = sections().map(|section| format!("- {}", section.title)).collect();
     format!(
@@ -48,7 +48,8 @@ pub(crate) fn unknown() -> String {
     )
 }
 
-/// A longer keyword says more. Words of other scripts have no spaces around them.
+/// Returns the weight of a keyword, its length, if it occurs. Words of other scripts have no spaces around
+/// them.
 fn weight(question: &str, keyword: &str) -> usize {
     let spaced = spaced(keyword);
     let found =
@@ -56,7 +57,7 @@ fn weight(question: &str, keyword: &str) -> usize {
     if found { spaced.trim().chars().count() } else { 0 }
 }
 
-/// Returns the words in small letters with one space around each.
+/// Returns the words in lower case, each surrounded by single spaces.
 fn spaced(text: &str) -> String {
     let mut spaced = String::from(" ");
     for word in text.split(|letter: char| !letter.is_alphanumeric()).filter(|word| !word.is_empty()) {
@@ -71,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_topic_that_is_offered_is_found() {
+    fn every_offered_topic_is_found() {
         let first = find("help").unwrap();
         let offer = first.body.lines().last().unwrap();
         let topics: Vec<&str> = offer.split('*').skip(1).step_by(2).collect();
@@ -115,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_is_admitted() {
+    fn an_unknown_question_lists_the_topics() {
         assert_eq!(find("Explain quantum chromodynamics"), None);
         assert!(unknown().contains("- Captions"));
     }

@@ -1,4 +1,4 @@
-//! What the demo endpoint says and how: persona, help texts, speech, clips, delivery.
+//! Output of the demo endpoint: persona, help texts, speech, clips, delivery.
 
 pub(super) mod persona;
 pub(super) mod help;

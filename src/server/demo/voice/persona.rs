@@ -1,63 +1,63 @@
-//! What the demo says, written and spoken.
+//! Answers of the demo, written and spoken.
 
 use std::sync::Arc;
 
-use crate::server::demo::hearing::measure::{RecordingRemark, SpeechMeasurement};
+use crate::server::demo::input_audio::measure::{RecordingRemark, SpeechMeasurement};
 use crate::server::demo::voice::help;
 
-/// What an answer answers.
+/// What an answer responds to.
 #[derive(Clone, Debug)]
 pub(crate) enum Prompt {
-    /// The beginning of a call, while nobody speaks.
+    /// The start of a call, before anyone speaks.
     Greeting,
     /// The user spoke.
     Voice {
-        /// What was measured.
+        /// Measurement of the speech.
         heard: SpeechMeasurement,
-        /// What was said, at 24 kHz.
-        sound: Arc<[i16]>,
+        /// The speech at 24 kHz.
+        pcm: Arc<[i16]>,
     },
     /// The user wrote.
     Text(String),
-    /// Nobody has spoken for the session's idle timeout.
+    /// The session's idle timeout expired.
     Idle,
-    /// Functions returned.
-    Outputs(Vec<Output>),
-    /// An answer was asked for although there is nothing to answer.
+    /// Function calls returned.
+    Outputs(Vec<FunctionOutput>),
+    /// A request without anything to answer.
     Nothing,
 }
 
-/// What a function returned.
+/// Output of a function call.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Output {
-    /// The name of the function; unknown when the call was forgotten.
+pub(crate) struct FunctionOutput {
+    /// Name of the function; unknown if the call was dropped.
     pub(crate) function: Option<String>,
-    /// What it returned.
+    /// Its output.
     pub(crate) text: String,
 }
 
-/// How much of all outputs is read aloud, in characters: about half a minute.
+/// Maximum length of all outputs in a spoken answer, in characters: about half a minute.
 const MAX_SPOKEN_OUTPUT: usize = 400;
 
-/// How much of all outputs is written, in characters.
+/// Maximum length of all outputs in a written answer, in characters.
 const MAX_WRITTEN_OUTPUT: usize = 4_000;
 
-/// A piece of a spoken answer.
+/// A part of a spoken answer.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum SpeechPart {
-    /// To be made by the voice.
+    /// Text to synthesize.
     Say(String),
-    /// Sound that is there already.
+    /// Existing audio to play.
     Play {
-        /// What stands in the transcript.
+        /// Its transcript.
         label: String,
-        /// At 24 kHz.
-        sound: Arc<[i16]>,
+        /// Audio at 24 kHz.
+        pcm: Arc<[i16]>,
     },
 }
 
 impl SpeechPart {
-    /// Returns what stands in the transcript.
+    /// Returns the transcript.
     pub(crate) fn text(&self) -> &str {
         match self {
             Self::Say(text) => text,
@@ -66,7 +66,7 @@ impl SpeechPart {
     }
 }
 
-/// How much of what the user said is played back: five minutes.
+/// Maximum playback of the user's speech: five minutes.
 const MAX_PLAYBACK_SAMPLES: usize = 24_000 * 300;
 
 const GREETING: &str = "Hello, this is the rtvoice demo. Say something and I will play it back.";
@@ -79,13 +79,13 @@ const IDLE: &str = "Are you still there? Say something and I will play it back."
 const NOTHING: &str = "There is nothing to answer yet. Say something, or ask a question.";
 const UNKNOWN: &str = "I do not know that. Ask me about the microphone, keys, files or captions.";
 
-/// Returns the answer to `cue` as speech.
-pub(crate) fn spoken(cue: &Prompt) -> Vec<SpeechPart> {
+/// Returns the spoken answer to `prompt`.
+pub(crate) fn spoken(prompt: &Prompt) -> Vec<SpeechPart> {
     let say = |text: &str| SpeechPart::Say(text.to_owned());
-    match cue {
+    match prompt {
         Prompt::Greeting => vec![say(GREETING)],
-        Prompt::Voice { heard, sound } => {
-            let play = playback(heard, sound);
+        Prompt::Voice { heard, pcm } => {
+            let play = playback(heard, pcm);
             match remark(heard) {
                 SpeechFinding::Speech(None) => vec![SpeechPart::Say(measured(heard)), say(PLAYBACK), play],
                 SpeechFinding::Speech(Some(advice)) => {
@@ -103,9 +103,9 @@ pub(crate) fn spoken(cue: &Prompt) -> Vec<SpeechPart> {
     }
 }
 
-/// Returns the answer to `cue` as Markdown.
-pub(crate) fn written(cue: &Prompt) -> String {
-    match cue {
+/// Returns the written answer to `prompt`, as Markdown.
+pub(crate) fn written(prompt: &Prompt) -> String {
+    match prompt {
         Prompt::Greeting => GREETING.to_owned(),
         Prompt::Voice { heard, .. } => match remark(heard) {
             SpeechFinding::Speech(advice) => {
@@ -123,17 +123,17 @@ pub(crate) fn written(cue: &Prompt) -> String {
     }
 }
 
-fn playback(heard: &SpeechMeasurement, sound: &Arc<[i16]>) -> SpeechPart {
+fn playback(heard: &SpeechMeasurement, pcm: &Arc<[i16]>) -> SpeechPart {
     let label = format!("[your voice, {} s]", heard.seconds());
-    if sound.len() <= MAX_PLAYBACK_SAMPLES {
-        return SpeechPart::Play { label, sound: sound.clone() };
+    if pcm.len() <= MAX_PLAYBACK_SAMPLES {
+        return SpeechPart::Play { label, pcm: pcm.clone() };
     }
-    SpeechPart::Play { label: format!("{label}, its beginning"), sound: sound[..MAX_PLAYBACK_SAMPLES].into() }
+    SpeechPart::Play { label: format!("{label}, its beginning"), pcm: pcm[..MAX_PLAYBACK_SAMPLES].into() }
 }
 
-/// Returns what the functions returned, in at most `most` characters.
-fn returned(outputs: &[Output], most: usize) -> String {
-    let sentence = |output: &Output| match &output.function {
+/// Returns the outputs of function calls, in at most `most` characters.
+fn returned(outputs: &[FunctionOutput], most: usize) -> String {
+    let sentence = |output: &FunctionOutput| match &output.function {
         Some(function) => format!("The function {function} returned: {}", output.text),
         None => format!("The function returned: {}", output.text),
     };
@@ -171,36 +171,36 @@ mod tests {
     fn voice(remark: RecordingRemark) -> Prompt {
         Prompt::Voice {
             heard: SpeechMeasurement { speech: 43_200, dbfs: -23.4, remark },
-            sound: Arc::from([1, 2, 3]),
+            pcm: Arc::from([1, 2, 3]),
         }
     }
 
-    fn transcript(cue: &Prompt) -> String {
-        spoken(cue).iter().map(SpeechPart::text).collect::<Vec<_>>().join(" ")
+    fn transcript(prompt: &Prompt) -> String {
+        spoken(prompt).iter().map(SpeechPart::text).collect::<Vec<_>>().join(" ")
     }
 
     #[test]
-    fn it_says_how_long_and_how_loud_and_plays_it_back() {
+    fn an_answer_states_duration_and_level_and_plays_the_speech() {
         assert_eq!(
             transcript(&voice(RecordingRemark::Fine)),
             "I heard you speak for 1.8 seconds, at -23 decibels. This is how it sounded: [your voice, 1.8 s]"
         );
         let parts = spoken(&voice(RecordingRemark::Quiet));
-        assert!(matches!(parts.last(), Some(SpeechPart::Play { sound, .. }) if sound.len() == 3));
+        assert!(matches!(parts.last(), Some(SpeechPart::Play { pcm, .. }) if pcm.len() == 3));
         assert!(transcript(&voice(RecordingRemark::Quiet)).contains("very quiet"));
         assert!(transcript(&voice(RecordingRemark::Dead)).contains("muted"));
     }
 
     #[test]
     fn a_written_question_is_answered_in_markdown_and_shorter_when_spoken() {
-        let cue = Prompt::Text("How do I test my microphone?".to_owned());
-        assert!(written(&cue).contains("| around -20 dBFS | good |"));
-        assert!(transcript(&cue).len() < 140);
+        let prompt = Prompt::Text("How do I test my microphone?".to_owned());
+        assert!(written(&prompt).contains("| around -20 dBFS | good |"));
+        assert!(transcript(&prompt).len() < 140);
     }
 
     #[test]
-    fn outputs_of_functions_are_told_up_to_a_length() {
-        let output = |function: Option<&str>, text: &str| Output {
+    fn function_outputs_are_truncated() {
+        let output = |function: Option<&str>, text: &str| FunctionOutput {
             function: function.map(str::to_owned),
             text: text.to_owned(),
         };
@@ -213,12 +213,12 @@ mod tests {
     }
 
     #[test]
-    fn a_long_turn_is_played_back_in_part() {
-        let sound: Arc<[i16]> = vec![1; MAX_PLAYBACK_SAMPLES + 1].into();
+    fn a_long_turn_is_played_back_partly() {
+        let pcm: Arc<[i16]> = vec![1; MAX_PLAYBACK_SAMPLES + 1].into();
         let heard = SpeechMeasurement { speech: 24_000 * 301, dbfs: -23.4, remark: RecordingRemark::Fine };
-        let parts = spoken(&Prompt::Voice { heard, sound });
-        assert!(matches!(parts.last(), Some(SpeechPart::Play { sound, label })
-            if sound.len() == MAX_PLAYBACK_SAMPLES && label.ends_with("its beginning")));
+        let parts = spoken(&Prompt::Voice { heard, pcm });
+        assert!(matches!(parts.last(), Some(SpeechPart::Play { pcm, label })
+            if pcm.len() == MAX_PLAYBACK_SAMPLES && label.ends_with("its beginning")));
     }
 
     #[test]
@@ -233,8 +233,8 @@ mod tests {
             RecordingRemark::Speechless,
             RecordingRemark::Dead,
         ];
-        for cue in fixed.chain(remarks.map(voice)) {
-            for part in spoken(&cue) {
+        for prompt in fixed.chain(remarks.map(voice)) {
+            for part in spoken(&prompt) {
                 if let SpeechPart::Say(text) = part {
                     assert!(clips::phrases(&text).is_some(), "no clip for: {text}");
                 }

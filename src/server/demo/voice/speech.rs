@@ -1,4 +1,4 @@
-//! The demo's voice: the `espeak-ng` program where it is installed, else recorded clips.
+//! Speech synthesis: `espeak-ng` if installed, else recorded clips.
 
 use std::io;
 use std::process::Stdio;
@@ -16,77 +16,84 @@ use crate::dsp::resample::{resample_floats, to_int};
 use crate::server::demo::VoiceEngine;
 use crate::server::demo::voice::clips;
 
-/// What is to be said.
+/// A request for speech.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct SpeechRequest {
-    /// Comes back with the speech.
+    /// Id of the job.
     pub(crate) job: u64,
-    /// One sound is made of each.
+    /// Texts, each synthesized separately.
     pub(crate) lines: Vec<String>,
-    /// The name of the protocol's voice.
+    /// Name of the protocol's voice.
     pub(crate) voice: String,
-    /// The session's speed, 0.25 to 1.5; clips have one speed only.
+    /// Speed of the session, 0.25 to 1.5; clips have a fixed speed.
     pub(crate) speed: f64,
 }
 
-/// What was asked for.
+/// Finished speech.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct SpeechTask {
-    /// The job of the order.
+    /// Id of the job.
     pub(crate) job: u64,
-    /// One for each line, at 24 kHz.
-    pub(crate) sounds: Vec<Vec<i16>>,
+    /// Audio of each line, at 24 kHz.
+    pub(crate) utterances: Vec<Vec<i16>>,
 }
 
-/// Speech made at once in the whole process: more programs than this only slow each other down. Orders beyond
-/// it wait for their turn.
+/// Limits concurrent synthesis in the process: more programs only slow each other down. Further requests
+/// wait.
 static SLOTS: Semaphore = Semaphore::const_new(MAX_SPEECHES);
 const MAX_SPEECHES: usize = 4;
 
-/// How long one line may take. `espeak-ng` needs some milliseconds; one that hangs is replaced by clips.
+/// Time limit per line. `espeak-ng` needs milliseconds; if it hangs, clips are used.
 const LINE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Makes the speech of an order. Dropping the future ends the program that makes it.
-pub(crate) async fn make(engine: VoiceEngine, order: &SpeechRequest) -> SpeechTask {
-    let mut sounds = Vec::new();
-    for line in &order.lines {
-        sounds.push(speak(engine, line, order).await);
+/// Synthesizes a request. Dropping the future ends the program.
+pub(crate) async fn make(engine: VoiceEngine, request: &SpeechRequest) -> SpeechTask {
+    let mut utterances = Vec::new();
+    for line in &request.lines {
+        utterances.push(speak(engine, line, request).await);
     }
-    SpeechTask { job: order.job, sounds }
+    SpeechTask { job: request.job, utterances }
 }
 
-async fn speak(engine: VoiceEngine, line: &str, order: &SpeechRequest) -> Vec<i16> {
+async fn speak(engine: VoiceEngine, line: &str, request: &SpeechRequest) -> Vec<i16> {
     // The semaphore is never closed.
     let _slot = SLOTS.acquire().await;
     let wav = match engine {
         VoiceEngine::Auto | VoiceEngine::EspeakNg => {
-            timeout(LINE_TIMEOUT, run_espeak(line, order)).await.ok().and_then(Result::ok)
+            timeout(LINE_TIMEOUT, run_espeak(line, request)).await.ok().and_then(Result::ok)
         }
         VoiceEngine::Clips => None,
     };
     let line = line.to_owned();
     let samples =
         spawn_blocking(move || wav.and_then(|wav| decoded(&wav)).unwrap_or_else(|| clips::say(&line)));
-    // Only a runtime that shuts down drops the work.
+    // The work is dropped only if the runtime shuts down.
     samples.await.unwrap_or_default()
 }
 
 fn decoded(wav: &[u8]) -> Option<Vec<i16>> {
-    // The header's length is bogus; the reader goes to the end.
+    // The length in the header is invalid; the reader continues to the end.
     let (rate, samples) = read_clip(wav).ok()?;
     let samples: Vec<i16> =
         resample_floats(&samples, rate, SampleRate::HZ_24000).into_iter().map(to_int).collect();
     Some(trimmed(samples))
 }
 
-async fn run_espeak(line: &str, order: &SpeechRequest) -> io::Result<Vec<u8>> {
-    let words_a_minute = (165.0 * order.speed).round().clamp(80.0, 400.0);
+async fn run_espeak(line: &str, request: &SpeechRequest) -> io::Result<Vec<u8>> {
+    let words_a_minute = (165.0 * request.speed).round().clamp(80.0, 400.0);
     let mut espeak = Command::new("espeak-ng");
-    espeak.args(["-v", espeak_voice(&order.voice), "-s", &words_a_minute.to_string(), "--stdout", "--stdin"]);
-    run(espeak, spelled(line).as_bytes()).await
+    espeak.args([
+        "-v",
+        espeak_voice(&request.voice),
+        "-s",
+        &words_a_minute.to_string(),
+        "--stdout",
+        "--stdin",
+    ]);
+    run(espeak, pronounceable(line).as_bytes()).await
 }
 
-/// Returns what a program writes when it gets `input`. Dropping the future kills the program.
+/// Returns the output of a program for `input`. Dropping the future kills the program.
 async fn run(mut program: Command, input: &[u8]) -> io::Result<Vec<u8>> {
     let program = program.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut child = program.kill_on_drop(true).spawn()?;
@@ -97,12 +104,12 @@ async fn run(mut program: Command, input: &[u8]) -> io::Result<Vec<u8>> {
     if output.status.success() { Ok(output.stdout) } else { Err(io::Error::other(output.status.to_string())) }
 }
 
-/// The program's name is no word that a voice could read.
-fn spelled(line: &str) -> String {
+/// Spells the program's name, which a voice could not pronounce.
+fn pronounceable(line: &str) -> String {
     line.replace("rtvoice", "R T voice").replace("Rtvoice", "R T voice")
 }
 
-/// Each voice of the protocol sounds different, though none like its namesake.
+/// Returns a distinct voice for each of the protocol, although none resembles its namesake.
 fn espeak_voice(voice: &str) -> &'static str {
     match voice {
         "ash" => "en-us+m3",
@@ -118,7 +125,7 @@ fn espeak_voice(voice: &str) -> &'static str {
     }
 }
 
-/// Returns the samples without the silence around them, but for 30 ms.
+/// Removes the surrounding silence except for 30 ms.
 fn trimmed(samples: Vec<i16>) -> Vec<i16> {
     const AUDIBLE: u16 = 100;
     const MARGIN: usize = 720;
@@ -137,16 +144,16 @@ mod tests {
     use super::*;
     use crate::dsp::level::rms_dbfs;
 
-    fn order(line: &str) -> SpeechRequest {
+    fn request(line: &str) -> SpeechRequest {
         SpeechRequest { job: 7, lines: vec![line.to_owned()], voice: "marin".to_owned(), speed: 1.0 }
     }
 
     #[tokio::test]
-    async fn whatever_engine_there_is_something_is_said() {
+    async fn every_engine_produces_speech() {
         for engine in [VoiceEngine::Auto, VoiceEngine::EspeakNg, VoiceEngine::Clips] {
-            let speech = make(engine, &order("This is how it sounded.")).await;
+            let speech = make(engine, &request("This is how it sounded.")).await;
             assert_eq!(speech.job, 7);
-            let samples = &speech.sounds[0];
+            let samples = &speech.utterances[0];
             assert!((12_000..60_000).contains(&samples.len()), "{engine:?}: {}", samples.len());
             assert!(rms_dbfs(samples) > -35.0, "{engine:?}");
         }
@@ -154,7 +161,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[tokio::test]
-    async fn a_program_that_speaks_ends_with_the_connection_it_speaks_for() {
+    async fn the_synthesizer_ends_with_its_connection() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("pid");
         let mut shell = Command::new("sh");
@@ -172,7 +179,7 @@ mod tests {
         };
         let runs = || {
             let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
-            // Dead and not yet waited for is state Z.
+            // A zombie is in state Z.
             !stat.is_empty() && !stat.contains(") Z ")
         };
         let ended = async {
@@ -180,21 +187,21 @@ mod tests {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
-        timeout(Duration::from_secs(30), ended).await.expect("the program runs on");
+        timeout(Duration::from_secs(30), ended).await.expect("the program still runs");
     }
 
     #[tokio::test]
-    async fn only_so_many_programs_speak_at_once() {
+    async fn concurrent_synthesis_is_limited() {
         let all = SLOTS.acquire_many(u32::try_from(MAX_SPEECHES).unwrap()).await.unwrap();
-        let order = order("This is how it sounded.");
-        let making = make(VoiceEngine::Clips, &order);
+        let request = request("This is how it sounded.");
+        let making = make(VoiceEngine::Clips, &request);
         tokio::pin!(making);
         for _ in 0..10 {
             tokio::task::yield_now().await;
             assert!((&mut making).now_or_never().is_none());
         }
         drop(all);
-        assert_eq!(making.await.sounds.len(), 1);
+        assert_eq!(making.await.utterances.len(), 1);
     }
 
     #[test]

@@ -1,34 +1,34 @@
-//! Example arguments for a function call, made from the JSON Schema of the function's parameters.
+//! Example arguments generated from the JSON Schema of a function's parameters.
 //!
-//! The result is the smallest value that is still of use to a client: required properties only, one element
-//! in an array, defaults and first choices where the schema names them. The keywords of JSON Schema that are
-//! common in tool declarations are followed; `pattern`, `not` and `if` are not.
+//! The result is the smallest useful value: required properties only, one element per array, defaults and
+//! first choices of the schema. Supports the JSON Schema keywords common in tool declarations; `pattern`,
+//! `not` and `if` are ignored.
 
 use serde_json::{Map, Number, Value, json};
 use thiserror::Error;
 
-/// Values in one example. Schemas are short texts that can ask for endless values, by `minItems` or `$ref`.
+/// Maximum number of values in an example. A short schema can demand endless values, by `minItems` or `$ref`.
 const MAX_VALUES: usize = 2_000;
 
-/// The longest string made for `minLength`.
+/// Maximum length of a string generated for `minLength`.
 const MAX_STRING_CHARS: u64 = 4_096;
 
-/// How deep values may be nested.
+/// Maximum nesting depth.
 const MAX_DEPTH: usize = 32;
 
-/// Arrays get an element that nobody demands down to this depth, so that recursive schemas end.
+/// Maximum depth at which arrays get an optional element, so that recursive schemas end.
 const SAMPLE_DEPTH: usize = 4;
 
-/// Schemas that hold for one value at the same time, by `allOf`, `anyOf`, `oneOf` and `$ref`.
+/// Maximum number of schemas that apply to one value, by `allOf`, `anyOf`, `oneOf` and `$ref`.
 const MAX_LAYERS: usize = 64;
 
-/// Why there is no example.
+/// Reason why there is no example.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub(crate) enum ArgumentError {
-    /// The schema asks for more than fits into an example.
+    /// The schema demands more than the limits allow.
     #[error("the schema asks for too large a value")]
     TooLarge,
-    /// A reference that leads nowhere in the schema.
+    /// A reference to a missing part of the schema.
     #[error("the schema has no '{0}'")]
     Reference(String),
     /// Contradictory keywords, or `false`.
@@ -36,7 +36,7 @@ pub(crate) enum ArgumentError {
     Impossible,
 }
 
-/// Returns a value that fits the `parameters` of a function; a function without any takes an empty object.
+/// Returns a value that satisfies the `parameters` of a function; an empty object if there are none.
 pub(crate) fn example(parameters: Option<&Value>) -> Result<Value, ArgumentError> {
     match parameters {
         None => Ok(json!({})),
@@ -47,11 +47,11 @@ pub(crate) fn example(parameters: Option<&Value>) -> Result<Value, ArgumentError
 
 struct ExampleBuilder<'a> {
     root: &'a Value,
-    /// Made so far.
+    /// Number of values generated so far.
     values: usize,
 }
 
-/// The schemas that a value must fit all at once; earlier ones take precedence.
+/// All schemas that a value must satisfy; earlier ones take precedence.
 struct Layers<'a>(Vec<&'a Map<String, Value>>);
 
 impl<'a> Layers<'a> {
@@ -79,7 +79,7 @@ impl<'a> Layers<'a> {
         self.0.iter().find_map(|layer| layer.get("properties")?.get(name))
     }
 
-    /// Returns what `type` says; `null` only where nothing else is allowed.
+    /// Returns the first `type` other than `null`, if any.
     fn kind(&self) -> Option<&'a str> {
         match self.get("type")? {
             Value::String(kind) => Some(kind),
@@ -92,7 +92,7 @@ impl<'a> Layers<'a> {
         }
     }
 
-    /// Tells whether `value` is of an allowed type and among the allowed values.
+    /// Returns whether `value` has an allowed type and is in every `enum`.
     fn allows(&self, value: &Value) -> bool {
         let of_type = match self.get("type") {
             Some(Value::String(kind)) => is_of(value, kind),
@@ -123,7 +123,7 @@ fn is_of(value: &Value, kind: &str) -> bool {
 }
 
 impl<'a> ExampleBuilder<'a> {
-    /// Makes a value; those with another `index` differ where the schema lets them.
+    /// Generates a value; values with different `index` differ if the schema allows it.
     fn value(&mut self, schema: &'a Value, depth: usize, index: usize) -> Result<Value, ArgumentError> {
         self.values += 1;
         if self.values > MAX_VALUES || depth > MAX_DEPTH {
@@ -155,7 +155,7 @@ impl<'a> ExampleBuilder<'a> {
         }
     }
 
-    /// Collects the schemas that hold together with `schema`; of alternatives the first that is not null.
+    /// Collects the schemas that apply together with `schema`; of alternatives the first that is not null.
     fn collect(
         &self,
         schema: &'a Value,
@@ -190,7 +190,7 @@ impl<'a> ExampleBuilder<'a> {
         Ok(())
     }
 
-    /// Follows a reference inside of the schema: a JSON pointer behind `#`.
+    /// Resolves a reference within the schema: a JSON pointer after `#`.
     fn resolve(&self, reference: &str) -> Result<&'a Value, ArgumentError> {
         let missing = || ArgumentError::Reference(reference.chars().take(100).collect());
         let pointer = reference.strip_prefix('#').ok_or_else(missing)?;
@@ -235,7 +235,7 @@ impl<'a> ExampleBuilder<'a> {
         while (array.len() as u64) < least.max(sample) {
             let schema = first.get(array.len()).unwrap_or(rest);
             match self.value(schema, depth + 1, array.len()) {
-                // An element that nobody demands is left out where there can be none.
+                // An optional element is omitted if no value is possible.
                 Err(ArgumentError::Impossible) if array.len() as u64 >= least => break,
                 value => array.push(value?),
             }
@@ -244,7 +244,7 @@ impl<'a> ExampleBuilder<'a> {
     }
 }
 
-/// Returns the type that the keywords of a schema without `type` are about.
+/// Returns the type implied by the keywords of a schema without `type`.
 fn implied_kind(layers: &Layers<'_>) -> &'static str {
     if layers.has(&["properties", "required", "additionalProperties", "minProperties"]) {
         "object"
@@ -263,9 +263,9 @@ enum NumberKind {
     No,
 }
 
-/// Makes a number within the bounds: 1 where it fits, else the one next to the lower bound.
+/// Returns a number within the bounds: 1 if allowed, else the one closest to the lower bound.
 fn number(layers: &Layers<'_>, whole: NumberKind, index: usize) -> Result<Value, ArgumentError> {
-    // Draft 4 wrote `exclusiveMinimum: true` next to `minimum`.
+    // Draft 4 has `exclusiveMinimum: true` next to `minimum`.
     let excludes = |key: &str| layers.get(key) == Some(&Value::Bool(true));
     let lower = layers.numbers("minimum").reduce(f64::max);
     let upper = layers.numbers("maximum").reduce(f64::min);
@@ -297,9 +297,9 @@ fn number(layers: &Layers<'_>, whole: NumberKind, index: usize) -> Result<Value,
     json_number(number).map(Value::Number).ok_or(ArgumentError::Impossible)
 }
 
-/// Whole numbers are written without a fraction.
+/// Writes whole numbers without a fraction.
 fn json_number(number: f64) -> Option<Number> {
-    /// Up to here every whole number has its own `f64`.
+    /// Up to here, every whole number is exact as `f64`.
     const EXACT: f64 = 9_007_199_254_740_992.0;
     if number.fract() == 0.0 && number.abs() <= EXACT {
         Some(Number::from(number as i64))

@@ -1,4 +1,4 @@
-//! Arguments against the schemas they are made from, by a validator of its own.
+//! Example arguments, validated against their schemas by an independent validator.
 
 use super::*;
 
@@ -66,7 +66,7 @@ fn numbers_and_strings_keep_their_bounds() {
 }
 
 #[test]
-fn nested_objects_arrays_alternatives_and_references_are_followed() {
+fn nested_objects_arrays_alternatives_and_references_are_supported() {
     let place = json!({ "type": "object", "required": ["lat"], "properties": { "lat": { "type": "number",
         "minimum": -90, "maximum": 90 } } });
     let schema = json!({ "type": "object", "$defs": { "place": place, "a/b": { "type": "integer" } },
@@ -96,7 +96,7 @@ fn alternatives_next_to_properties_add_what_they_require() {
 }
 
 #[test]
-fn elements_of_a_set_differ() {
+fn elements_of_an_array_differ() {
     let set =
         |items: Value| made(json!({ "type": "array", "items": items, "minItems": 3, "uniqueItems": true }));
     assert_eq!(set(json!({ "type": "integer", "minimum": 5 })), json!([5, 6, 7]));
@@ -112,7 +112,7 @@ fn a_recursive_schema_ends() {
 }
 
 #[test]
-fn a_schema_that_asks_for_too_much_is_told_so() {
+fn a_schema_that_demands_too_much_is_an_error() {
     let endless =
         json!({ "type": "object", "required": ["next"], "properties": { "next": { "$ref": "#" } } });
     assert_eq!(example(Some(&endless)), Err(ArgumentError::TooLarge));
@@ -138,7 +138,7 @@ fn a_schema_that_asks_for_too_much_is_told_so() {
 }
 
 #[test]
-fn a_schema_that_no_value_fits_is_told_so() {
+fn an_unsatisfiable_schema_is_an_error() {
     for schema in
         [json!(false), json!({ "enum": [] }), json!({ "type": "integer", "minimum": 0.2, "maximum": 0.8 })]
     {

@@ -1,9 +1,9 @@
-//! The endpoint in virtual time, judged by the raw JSON that it sends.
+//! The endpoint in virtual time, tested by its raw JSON output.
 
-mod desk;
+mod harness;
 mod turns;
 mod replies;
 mod items;
-mod misbehaviour;
+mod faults;
 mod tools;
 mod limits;

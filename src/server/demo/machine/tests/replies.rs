@@ -1,4 +1,4 @@
-//! Answers to text, one at a time, cancelled, limited, beside the conversation, and their cost.
+//! Answers to text: order, cancellation, limits, out-of-band responses, usage.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::protocol::dialect::Dialect;
 use crate::protocol::settings::SessionKind;
-use crate::server::demo::machine::tests::desk::{LINE, MachineHarness, SECOND, audio};
+use crate::server::demo::machine::tests::harness::{LINE, MachineHarness, SECOND, audio};
 
 fn ask(text: &str) -> Value {
     json!({ "type": "conversation.item.create", "item": { "type": "message", "role": "user",
@@ -21,7 +21,7 @@ fn update(session: Value) -> Value {
 }
 
 #[test]
-fn the_session_is_that_of_the_real_server() {
+fn the_session_matches_the_real_server() {
     let vad = json!({ "type": "server_vad", "threshold": 0.5, "prefix_padding_ms": 300,
         "silence_duration_ms": 200, "idle_timeout_ms": null, "create_response": true, "interrupt_response": true });
     let mut ga = MachineHarness::ga().only("session.created")["session"].take();
@@ -55,10 +55,10 @@ fn the_session_is_that_of_the_real_server() {
 
 #[test]
 fn an_update_changes_what_it_names_and_nothing_else() {
-    let mut desk = MachineHarness::ga();
-    let before = desk.only("session.created");
-    desk.send(update(json!({ "instructions": "", "audio": { "output": { "speed": 1.25 } } })));
-    let after = desk.only("session.updated");
+    let mut harness = MachineHarness::ga();
+    let before = harness.only("session.created");
+    harness.send(update(json!({ "instructions": "", "audio": { "output": { "speed": 1.25 } } })));
+    let after = harness.only("session.updated");
     let mut expected = before["session"].clone();
     expected["instructions"] = json!("");
     expected["audio"]["output"]["speed"] = json!(1.25);
@@ -66,29 +66,29 @@ fn an_update_changes_what_it_names_and_nothing_else() {
 }
 
 #[test]
-fn an_update_with_one_wrong_field_is_dropped_whole() {
-    let mut desk = MachineHarness::ga();
-    let before = desk.only("session.created");
-    desk.send(json!({ "type": "session.update", "event_id": "e7",
+fn an_update_with_one_invalid_field_is_rejected_whole() {
+    let mut harness = MachineHarness::ga();
+    let before = harness.only("session.created");
+    harness.send(json!({ "type": "session.update", "event_id": "e7",
         "session": { "type": "realtime", "instructions": "new", "bogus_field": 1 } }));
-    let error = desk.only("error");
+    let error = harness.only("error");
     assert_eq!(
         error["error"],
         json!({ "type": "invalid_request_error", "code": "unknown_parameter",
             "message": "Unknown parameter: 'session.bogus_field'.", "param": "session.bogus_field", "event_id": "e7" })
     );
-    desk.send(update(json!({})));
-    assert_eq!(desk.only("session.updated")["session"], before["session"]);
+    harness.send(update(json!({})));
+    assert_eq!(harness.only("session.updated")["session"], before["session"]);
 }
 
 #[test]
 fn a_written_question_in_a_written_session_is_answered_in_markdown() {
-    let mut desk = MachineHarness::ga();
-    desk.send(update(json!({ "output_modalities": ["text"] })));
-    desk.send(ask("Where do I put my API key?"));
-    desk.send(json!({ "type": "response.create" }));
-    desk.wait(30 * SECOND);
-    let events = desk.read();
+    let mut harness = MachineHarness::ga();
+    harness.send(update(json!({ "output_modalities": ["text"] })));
+    harness.send(ask("Where do I put my API key?"));
+    harness.send(json!({ "type": "response.create" }));
+    harness.wait(30 * SECOND);
+    let events = harness.read();
     let deltas: String = events
         .iter()
         .filter(|event| event["type"] == "response.output_text.delta")
@@ -103,12 +103,12 @@ fn a_written_question_in_a_written_session_is_answered_in_markdown() {
 }
 
 #[test]
-fn a_written_question_in_a_call_is_answered_aloud() {
-    let mut desk = MachineHarness::ga();
-    desk.send(ask("Where do I put my API key?"));
-    desk.send(json!({ "type": "response.create" }));
-    desk.wait(10 * SECOND);
-    let events = desk.read();
+fn a_written_question_in_a_call_gets_a_spoken_answer() {
+    let mut harness = MachineHarness::ga();
+    harness.send(ask("Where do I put my API key?"));
+    harness.send(json!({ "type": "response.create" }));
+    harness.wait(10 * SECOND);
+    let events = harness.read();
     assert_eq!(audio(&events).len(), 2 * (LINE + 2_400));
     let done = events.iter().find(|event| event["type"] == "response.done").unwrap();
     let transcript = done["response"]["output"][0]["content"][0]["transcript"].as_str().unwrap();
@@ -116,21 +116,21 @@ fn a_written_question_in_a_call_is_answered_aloud() {
 }
 
 #[test]
-fn one_answer_can_be_written_in_a_call() {
-    let mut desk = MachineHarness::ga();
-    desk.send(ask("hello"));
-    desk.send(json!({ "type": "response.create", "response": { "output_modalities": ["text"] } }));
-    desk.wait(30 * SECOND);
-    assert!(desk.only("response.output_text.done")["text"].as_str().unwrap().starts_with("**rtvoice**"));
+fn a_single_answer_can_be_written_in_a_call() {
+    let mut harness = MachineHarness::ga();
+    harness.send(ask("hello"));
+    harness.send(json!({ "type": "response.create", "response": { "output_modalities": ["text"] } }));
+    harness.wait(30 * SECOND);
+    assert!(harness.only("response.output_text.done")["text"].as_str().unwrap().starts_with("**rtvoice**"));
 }
 
 #[test]
-fn answers_come_faster_than_they_play_and_not_at_once() {
-    let mut desk = MachineHarness::ga();
-    desk.send(ask("hello"));
-    desk.send(json!({ "type": "response.create" }));
-    desk.wait(10 * SECOND);
-    let times: Vec<Duration> = desk
+fn answers_are_sent_faster_than_real_time_and_not_at_once() {
+    let mut harness = MachineHarness::ga();
+    harness.send(ask("hello"));
+    harness.send(json!({ "type": "response.create" }));
+    harness.wait(10 * SECOND);
+    let times: Vec<Duration> = harness
         .inbox
         .iter()
         .filter(|(_, event)| event["type"] == "response.output_audio.delta")
@@ -141,52 +141,52 @@ fn answers_come_faster_than_they_play_and_not_at_once() {
 }
 
 #[test]
-fn there_is_one_answer_at_a_time() {
-    let mut desk = MachineHarness::ga();
-    desk.send(ask("hello"));
-    desk.send(json!({ "type": "response.create" }));
-    let id = desk.only("response.created")["response"]["id"].as_str().unwrap().to_owned();
-    desk.send(json!({ "type": "response.create", "event_id": "second" }));
-    let (code, _, message, event_id) = desk.error();
+fn only_one_answer_is_in_progress() {
+    let mut harness = MachineHarness::ga();
+    harness.send(ask("hello"));
+    harness.send(json!({ "type": "response.create" }));
+    let id = harness.only("response.created")["response"]["id"].as_str().unwrap().to_owned();
+    harness.send(json!({ "type": "response.create", "event_id": "second" }));
+    let (code, _, message, event_id) = harness.error();
     assert_eq!((code, event_id), (json!("conversation_already_has_active_response"), json!("second")));
     assert!(message.contains(&format!("in progress: {id}.")), "{message}");
 }
 
 #[test]
-fn an_answer_can_be_cancelled_and_only_while_there_is_one() {
-    let mut desk = MachineHarness::ga();
-    desk.send(ask("hello"));
-    desk.send(json!({ "type": "response.create" }));
-    desk.read();
-    desk.send(json!({ "type": "response.cancel" }));
-    let done = desk.only("response.done");
+fn only_an_answer_in_progress_can_be_cancelled() {
+    let mut harness = MachineHarness::ga();
+    harness.send(ask("hello"));
+    harness.send(json!({ "type": "response.create" }));
+    harness.read();
+    harness.send(json!({ "type": "response.cancel" }));
+    let done = harness.only("response.done");
     assert_eq!(done["response"]["status"], "cancelled");
     assert_eq!(done["response"]["status_details"]["reason"], "client_cancelled");
-    desk.send(json!({ "type": "response.cancel", "event_id": "late" }));
-    let (code, _, message, event_id) = desk.error();
+    harness.send(json!({ "type": "response.cancel", "event_id": "late" }));
+    let (code, _, message, event_id) = harness.error();
     assert_eq!((code, event_id), (json!("response_cancel_not_active"), json!("late")));
     assert_eq!(message, "Cancellation failed: no active response found");
-    desk.wait(10 * SECOND);
-    assert_eq!(desk.names(), [] as [&str; 0], "nothing of it comes any more");
+    harness.wait(10 * SECOND);
+    assert_eq!(harness.names(), [] as [&str; 0], "nothing of it comes any more");
 }
 
 #[test]
-fn an_answer_beside_the_conversation_leaves_it_alone() {
-    let mut desk = MachineHarness::ga();
-    desk.send(ask("hello"));
-    desk.send(json!({ "type": "response.create" }));
-    desk.read();
-    desk.send(json!({ "type": "response.create", "response": { "conversation": "none",
+fn an_out_of_band_answer_does_not_change_the_conversation() {
+    let mut harness = MachineHarness::ga();
+    harness.send(ask("hello"));
+    harness.send(json!({ "type": "response.create" }));
+    harness.read();
+    harness.send(json!({ "type": "response.create", "response": { "conversation": "none",
         "output_modalities": ["text"], "metadata": { "purpose": "title" },
         "input": [{ "type": "message", "role": "user", "content": [{ "type": "input_text", "text": "captions" }] }] } }));
-    desk.wait(30 * SECOND);
-    let events = desk.read();
+    harness.wait(30 * SECOND);
+    let events = harness.read();
     let done: Vec<&Value> = events.iter().filter(|event| event["type"] == "response.done").collect();
     assert_eq!(done.len(), 2);
-    let beside =
+    let out_of_band =
         done.iter().find(|event| event["response"]["metadata"] == json!({ "purpose": "title" })).unwrap();
-    assert_eq!(beside["response"]["conversation_id"], Value::Null);
-    let id = &beside["response"]["output"][0]["id"];
+    assert_eq!(out_of_band["response"]["conversation_id"], Value::Null);
+    let id = &out_of_band["response"]["output"][0]["id"];
     let announced =
         events.iter().any(|event| event["type"] == "conversation.item.done" && event["item"]["id"] == *id);
     assert!(!announced);
@@ -194,11 +194,11 @@ fn an_answer_beside_the_conversation_leaves_it_alone() {
 
 #[test]
 fn a_limit_makes_an_answer_incomplete() {
-    let mut desk = MachineHarness::ga();
-    desk.send(ask("hello"));
-    desk.send(json!({ "type": "response.create", "response": { "max_output_tokens": 10 } }));
-    desk.wait(10 * SECOND);
-    let events = desk.read();
+    let mut harness = MachineHarness::ga();
+    harness.send(ask("hello"));
+    harness.send(json!({ "type": "response.create", "response": { "max_output_tokens": 10 } }));
+    harness.wait(10 * SECOND);
+    let events = harness.read();
     assert_eq!(audio(&events).len(), 2 * 12_000, "ten tokens are half a second");
     let done = events.iter().find(|event| event["type"] == "response.done").unwrap();
     assert_eq!(
@@ -208,15 +208,15 @@ fn a_limit_makes_an_answer_incomplete() {
 }
 
 #[test]
-fn usage_counts_the_conversation_again_and_names_what_was_cached() {
-    let mut desk = MachineHarness::ga();
-    desk.speak();
-    desk.wait(10 * SECOND);
-    let first = desk.only("response.done")["response"]["usage"].take();
-    desk.send(ask("hello"));
-    desk.send(json!({ "type": "response.create" }));
-    desk.wait(10 * SECOND);
-    let second = desk.only("response.done")["response"]["usage"].take();
+fn usage_counts_the_whole_conversation_and_its_cached_part() {
+    let mut harness = MachineHarness::ga();
+    harness.speak();
+    harness.wait(10 * SECOND);
+    let first = harness.only("response.done")["response"]["usage"].take();
+    harness.send(ask("hello"));
+    harness.send(json!({ "type": "response.create" }));
+    harness.wait(10 * SECOND);
+    let second = harness.only("response.done")["response"]["usage"].take();
     let count = |usage: &Value, path: &str| usage.pointer(path).and_then(Value::as_u64).unwrap();
     let heard = count(&first, "/input_token_details/audio_tokens");
     assert!((18..=28).contains(&heard), "about 2.2 s with padding: {heard}");
@@ -233,63 +233,63 @@ fn usage_counts_the_conversation_again_and_names_what_was_cached() {
 }
 
 #[test]
-fn the_voice_is_fixed_once_it_was_heard() {
-    let mut desk = MachineHarness::ga();
-    desk.send(update(json!({ "audio": { "output": { "voice": "cedar" } } })));
-    desk.only("session.updated");
-    desk.send(ask("hello"));
-    desk.send(json!({ "type": "response.create" }));
-    desk.wait(10 * SECOND);
-    desk.read();
-    desk.send(update(json!({ "audio": { "output": { "voice": "cedar" } } })));
-    desk.only("session.updated");
-    desk.send(update(json!({ "audio": { "output": { "voice": "marin" } } })));
-    assert_eq!(desk.error().0, "cannot_update_voice");
+fn the_voice_is_fixed_after_the_first_audio() {
+    let mut harness = MachineHarness::ga();
+    harness.send(update(json!({ "audio": { "output": { "voice": "cedar" } } })));
+    harness.only("session.updated");
+    harness.send(ask("hello"));
+    harness.send(json!({ "type": "response.create" }));
+    harness.wait(10 * SECOND);
+    harness.read();
+    harness.send(update(json!({ "audio": { "output": { "voice": "cedar" } } })));
+    harness.only("session.updated");
+    harness.send(update(json!({ "audio": { "output": { "voice": "marin" } } })));
+    assert_eq!(harness.error().0, "cannot_update_voice");
 }
 
 #[test]
-fn what_is_no_event_leaves_the_session_open() {
-    let mut desk = MachineHarness::ga();
-    desk.read();
-    desk.binary();
-    assert_eq!(desk.error().0, "invalid_event");
-    desk.text("{");
-    assert_eq!(desk.error().0, "invalid_json");
-    desk.send(update(json!({})));
-    desk.only("session.updated");
+fn an_invalid_event_leaves_the_session_open() {
+    let mut harness = MachineHarness::ga();
+    harness.read();
+    harness.binary();
+    assert_eq!(harness.error().0, "invalid_event");
+    harness.text("{");
+    assert_eq!(harness.error().0, "invalid_json");
+    harness.send(update(json!({})));
+    harness.only("session.updated");
 }
 
 #[test]
-fn after_an_hour_the_session_ends() {
-    let mut desk = MachineHarness::ga();
-    desk.wait(3_599 * SECOND);
-    assert_eq!(desk.closed, None);
-    desk.read();
-    desk.wait(2 * SECOND);
-    assert_eq!(desk.error().0, "session_expired");
-    assert_eq!(desk.closed.as_ref().map(|(code, _)| *code), Some(1001));
+fn the_session_ends_after_an_hour() {
+    let mut harness = MachineHarness::ga();
+    harness.wait(3_599 * SECOND);
+    assert_eq!(harness.closed, None);
+    harness.read();
+    harness.wait(2 * SECOND);
+    assert_eq!(harness.error().0, "session_expired");
+    assert_eq!(harness.closed.as_ref().map(|(code, _)| *code), Some(1001));
 }
 
 #[test]
-fn a_transcription_session_refuses_to_answer() {
-    let mut desk = MachineHarness::open(Dialect::Ga, SessionKind::Transcription, "");
-    desk.read();
-    desk.send(json!({ "type": "response.create" }));
-    assert_eq!(desk.error().0, "invalid_value");
+fn a_transcription_session_rejects_responses() {
+    let mut harness = MachineHarness::open(Dialect::Ga, SessionKind::Transcription, "");
+    harness.read();
+    harness.send(json!({ "type": "response.create" }));
+    assert_eq!(harness.error().0, "invalid_value");
 }
 
 proptest! {
     #[test]
-    fn whatever_is_sent_the_endpoint_stands(text in ".*", name in 0_usize..12, junk in ".{0,12}", number: i64) {
+    fn no_message_makes_the_endpoint_panic(text in ".*", name in 0_usize..12, junk in ".{0,12}", number: i64) {
         let names = ["session.update", "input_audio_buffer.append", "input_audio_buffer.commit",
             "input_audio_buffer.clear", "conversation.item.create", "conversation.item.truncate",
             "conversation.item.delete", "conversation.item.retrieve", "response.create", "response.cancel",
             "session.close", "transcription_session.update"];
-        let mut desk = MachineHarness::ga();
-        desk.text(&text);
-        desk.send(json!({ "type": names[name], "session": { "type": "realtime", &junk: number }, "audio": &junk,
+        let mut harness = MachineHarness::ga();
+        harness.text(&text);
+        harness.send(json!({ "type": names[name], "session": { "type": "realtime", &junk: number }, "audio": &junk,
             "item_id": &junk, "content_index": number, "audio_end_ms": number, "response": { &junk: &junk } }));
-        desk.send(json!({ "type": names[name], "item_id": &junk, "content_index": 0, "audio_end_ms": number }));
-        desk.wait(SECOND);
+        harness.send(json!({ "type": names[name], "item_id": &junk, "content_index": 0, "audio_end_ms": number }));
+        harness.wait(SECOND);
     }
 }

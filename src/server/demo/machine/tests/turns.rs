@@ -1,4 +1,4 @@
-//! Turns found by voice activity, turns ended by hand, captions, greeting and idle timeout.
+//! Detected and manual turns, transcripts, greeting and idle timeout.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::protocol::dialect::Dialect;
 use crate::protocol::settings::SessionKind;
-use crate::server::demo::machine::tests::desk::{LINE, MachineHarness, SECOND, audio, samples, speech};
+use crate::server::demo::machine::tests::harness::{LINE, MachineHarness, SECOND, audio, samples, speech};
 
 const GA_TURN: [&str; 18] = [
     "input_audio_buffer.speech_started",
@@ -29,7 +29,7 @@ const GA_TURN: [&str; 18] = [
     "rate_limits.updated",
 ];
 
-/// Keeps the first of all deltas, which are interleaved.
+/// Keeps the first of the interleaved deltas.
 fn story(names: Vec<String>) -> Vec<String> {
     let mut story: Vec<String> = Vec::new();
     for name in names {
@@ -46,36 +46,36 @@ fn update(audio: Value) -> Value {
 }
 
 #[test]
-fn a_ga_turn_has_the_order_of_the_real_server() {
-    let mut desk = MachineHarness::ga();
-    assert_eq!(desk.names(), ["session.created"]);
-    desk.speak();
-    desk.wait(10 * SECOND);
-    assert_eq!(story(desk.names()), GA_TURN);
+fn a_ga_turn_has_the_event_order_of_the_real_server() {
+    let mut harness = MachineHarness::ga();
+    assert_eq!(harness.names(), ["session.created"]);
+    harness.speak();
+    harness.wait(10 * SECOND);
+    assert_eq!(story(harness.names()), GA_TURN);
 }
 
 #[test]
-fn a_beta_turn_has_the_same_order_under_its_own_names() {
-    let mut desk = MachineHarness::open(Dialect::Beta, SessionKind::Realtime, "");
-    assert_eq!(desk.names(), ["session.created", "conversation.created"]);
-    desk.speak();
-    desk.wait(10 * SECOND);
+fn a_beta_turn_has_the_same_order_with_beta_names() {
+    let mut harness = MachineHarness::open(Dialect::Beta, SessionKind::Realtime, "");
+    assert_eq!(harness.names(), ["session.created", "conversation.created"]);
+    harness.speak();
+    harness.wait(10 * SECOND);
     let expected: Vec<String> = GA_TURN
         .iter()
         .filter(|name| **name != "conversation.item.done")
         .map(|name| name.replace("output_audio", "audio").replace("item.added", "item.created"))
         .map(|name| name.replace("response.output_item.created", "response.output_item.added"))
         .collect();
-    assert_eq!(story(desk.names()), expected);
+    assert_eq!(story(harness.names()), expected);
 }
 
 #[test]
-fn the_events_of_a_turn_belong_together() {
-    let mut desk = MachineHarness::ga();
-    desk.read();
-    let length = desk.speak();
-    desk.wait(10 * SECOND);
-    let events = desk.read();
+fn the_events_of_a_turn_share_their_ids() {
+    let mut harness = MachineHarness::ga();
+    harness.read();
+    let length = harness.speak();
+    harness.wait(10 * SECOND);
+    let events = harness.read();
     let event = |name: &str| events.iter().find(|event| event["type"] == name).unwrap();
     let item_id = &event("input_audio_buffer.speech_started")["item_id"];
     assert_eq!(&event("input_audio_buffer.speech_stopped")["item_id"], item_id);
@@ -105,11 +105,11 @@ fn the_events_of_a_turn_belong_together() {
 }
 
 #[test]
-fn the_answer_says_what_was_measured_and_plays_the_user_back() {
-    let mut desk = MachineHarness::ga();
-    desk.speak();
-    desk.wait(10 * SECOND);
-    let events = desk.read();
+fn the_answer_states_the_measurement_and_plays_the_speech() {
+    let mut harness = MachineHarness::ga();
+    harness.speak();
+    harness.wait(10 * SECOND);
+    let events = harness.read();
     let transcript = events
         .iter()
         .find(|event| event["type"] == "response.output_audio_transcript.done")
@@ -118,9 +118,9 @@ fn the_answer_says_what_was_measured_and_plays_the_user_back() {
     assert!(transcript.starts_with("I heard you speak for 1."), "{transcript}");
     assert!(transcript.contains(" This is how it sounded: [your voice, 1."), "{transcript}");
     let heard = samples(&audio(&events));
-    let said = speech();
+    let original = speech();
     let loudest = |samples: &[i16]| samples.iter().map(|sample| sample.unsigned_abs()).max();
-    assert_eq!(loudest(&heard[2 * LINE..]), loudest(&said), "the playback is the user's own sound");
+    assert_eq!(loudest(&heard[2 * LINE..]), loudest(&original), "the playback is the user's own sound");
     let deltas: String = events
         .iter()
         .filter(|event| event["type"] == "response.output_audio_transcript.delta")
@@ -131,11 +131,11 @@ fn the_answer_says_what_was_measured_and_plays_the_user_back() {
 
 #[test]
 fn speech_stops_the_answer_in_progress() {
-    let mut desk = MachineHarness::ga();
-    desk.speak();
-    desk.read();
-    desk.write(&speech());
-    let events = desk.read();
+    let mut harness = MachineHarness::ga();
+    harness.speak();
+    harness.read();
+    harness.write(&speech());
+    let events = harness.read();
     let names: Vec<&str> = events
         .iter()
         .map(|event| event["type"].as_str().unwrap())
@@ -157,12 +157,12 @@ fn speech_stops_the_answer_in_progress() {
 }
 
 #[test]
-fn a_cancelled_answer_says_why_and_what_it_cost() {
-    let mut desk = MachineHarness::ga();
-    desk.speak();
-    desk.read();
-    desk.write(&speech());
-    let done = desk.all("response.done").remove(0);
+fn a_cancelled_answer_has_a_reason_and_usage() {
+    let mut harness = MachineHarness::ga();
+    harness.speak();
+    harness.read();
+    harness.write(&speech());
+    let done = harness.all("response.done").remove(0);
     let response = &done["response"];
     assert_eq!(response["status"], "cancelled");
     assert_eq!(response["status_details"], json!({ "type": "cancelled", "reason": "turn_detected" }));
@@ -171,63 +171,63 @@ fn a_cancelled_answer_says_why_and_what_it_cost() {
 }
 
 #[test]
-fn without_interruption_the_answer_goes_on() {
-    let mut desk = MachineHarness::ga();
-    desk.send(update(
+fn without_interruption_the_answer_continues() {
+    let mut harness = MachineHarness::ga();
+    harness.send(update(
         json!({ "input": { "turn_detection": { "type": "server_vad", "interrupt_response": false } } }),
     ));
-    desk.speak();
-    desk.write(&speech());
-    desk.wait(10 * SECOND);
-    assert_eq!(desk.only("response.done")["response"]["status"], "completed");
+    harness.speak();
+    harness.write(&speech());
+    harness.wait(10 * SECOND);
+    assert_eq!(harness.only("response.done")["response"]["status"], "completed");
 }
 
 #[test]
-fn without_create_response_a_turn_is_heard_and_not_answered() {
-    let mut desk = MachineHarness::ga();
-    desk.send(update(
+fn without_create_response_a_turn_is_not_answered() {
+    let mut harness = MachineHarness::ga();
+    harness.send(update(
         json!({ "input": { "turn_detection": { "type": "server_vad", "create_response": false } } }),
     ));
-    desk.speak();
-    desk.silence(2_000);
-    let names = desk.names();
+    harness.speak();
+    harness.silence(2_000);
+    let names = harness.names();
     assert!(names.contains(&"input_audio_buffer.committed".to_owned()));
     assert!(!names.contains(&"response.created".to_owned()));
 }
 
 #[test]
-fn a_longer_silence_is_needed_where_the_session_says_so() {
+fn the_sessions_silence_ends_a_turn() {
     let detection = |detection: Value| update(json!({ "input": { "turn_detection": detection } }));
     for (turns, silence_ms) in [
         (json!({ "type": "server_vad", "silence_duration_ms": 1500 }), 1_500),
         (json!({ "type": "semantic_vad", "eagerness": "low" }), 1_600),
         (json!({ "type": "semantic_vad", "eagerness": "high" }), 500),
     ] {
-        let mut desk = MachineHarness::ga();
-        desk.send(detection(turns.clone()));
-        desk.write(&speech());
-        desk.silence(silence_ms - 200);
-        assert!(!desk.names().contains(&"input_audio_buffer.speech_stopped".to_owned()), "{turns}");
-        desk.silence(400);
-        assert!(desk.names().contains(&"input_audio_buffer.speech_stopped".to_owned()), "{turns}");
+        let mut harness = MachineHarness::ga();
+        harness.send(detection(turns.clone()));
+        harness.write(&speech());
+        harness.silence(silence_ms - 200);
+        assert!(!harness.names().contains(&"input_audio_buffer.speech_stopped".to_owned()), "{turns}");
+        harness.silence(400);
+        assert!(harness.names().contains(&"input_audio_buffer.speech_stopped".to_owned()), "{turns}");
     }
 }
 
 #[test]
 fn without_turn_detection_the_client_ends_the_turn() {
-    let mut desk = MachineHarness::ga();
-    desk.send(update(json!({ "input": { "turn_detection": null } })));
-    desk.read();
-    desk.speak();
-    assert_eq!(desk.names(), [] as [&str; 0]);
-    desk.send(json!({ "type": "input_audio_buffer.commit" }));
+    let mut harness = MachineHarness::ga();
+    harness.send(update(json!({ "input": { "turn_detection": null } })));
+    harness.read();
+    harness.speak();
+    assert_eq!(harness.names(), [] as [&str; 0]);
+    harness.send(json!({ "type": "input_audio_buffer.commit" }));
     assert_eq!(
-        desk.names(),
+        harness.names(),
         ["input_audio_buffer.committed", "conversation.item.added", "conversation.item.done"]
     );
-    desk.send(json!({ "type": "response.create" }));
-    desk.wait(10 * SECOND);
-    let transcript = desk.only("response.output_audio_transcript.done");
+    harness.send(json!({ "type": "response.create" }));
+    harness.wait(10 * SECOND);
+    let transcript = harness.only("response.output_audio_transcript.done");
     assert!(
         transcript["transcript"].as_str().unwrap().starts_with("I heard you speak for 1."),
         "{transcript}"
@@ -235,12 +235,12 @@ fn without_turn_detection_the_client_ends_the_turn() {
 }
 
 #[test]
-fn a_commit_of_too_little_is_refused_with_its_length_and_its_event() {
-    let mut desk = MachineHarness::ga();
-    desk.read();
-    desk.write_bytes(&[0; 480]);
-    desk.send(json!({ "type": "input_audio_buffer.commit", "event_id": "mine" }));
-    let (code, param, message, event_id) = desk.error();
+fn a_short_commit_is_rejected_with_its_length_and_event() {
+    let mut harness = MachineHarness::ga();
+    harness.read();
+    harness.write_bytes(&[0; 480]);
+    harness.send(json!({ "type": "input_audio_buffer.commit", "event_id": "mine" }));
+    let (code, param, message, event_id) = harness.error();
     assert_eq!(
         (code, param, event_id),
         (json!("input_audio_buffer_commit_empty"), Value::Null, json!("mine"))
@@ -250,19 +250,19 @@ fn a_commit_of_too_little_is_refused_with_its_length_and_its_event() {
 
 #[test]
 fn a_cleared_buffer_is_empty() {
-    let mut desk = MachineHarness::ga();
-    desk.silence(500);
-    desk.send(json!({ "type": "input_audio_buffer.clear" }));
-    desk.only("input_audio_buffer.cleared");
-    desk.send(json!({ "type": "input_audio_buffer.commit" }));
-    assert!(desk.error().2.ends_with("0.00ms of audio."));
+    let mut harness = MachineHarness::ga();
+    harness.silence(500);
+    harness.send(json!({ "type": "input_audio_buffer.clear" }));
+    harness.only("input_audio_buffer.cleared");
+    harness.send(json!({ "type": "input_audio_buffer.commit" }));
+    assert!(harness.error().2.ends_with("0.00ms of audio."));
 }
 
 #[test]
-fn telephone_sound_is_heard_and_answered_in_kind() {
-    let mut desk = MachineHarness::ga();
+fn telephone_audio_is_accepted_and_answered_in_its_format() {
+    let mut harness = MachineHarness::ga();
     let ulaw = json!({ "format": { "type": "audio/pcmu" } });
-    desk.send(update(json!({ "input": ulaw, "output": ulaw })));
+    harness.send(update(json!({ "input": ulaw, "output": ulaw })));
     let speech = crate::dsp::resample::resample_clip(
         &speech(),
         crate::dsp::frame::SampleRate::HZ_24000,
@@ -270,9 +270,9 @@ fn telephone_sound_is_heard_and_answered_in_kind() {
     );
     let mut bytes = crate::dsp::codec::Codec::Ulaw.encode(&speech);
     bytes.extend([0xff; 4_000]);
-    bytes.chunks(160).for_each(|chunk| desk.write_bytes(chunk));
-    desk.wait(10 * SECOND);
-    let events = desk.read();
+    bytes.chunks(160).for_each(|chunk| harness.write_bytes(chunk));
+    harness.wait(10 * SECOND);
+    let events = harness.read();
     let done = events.iter().find(|event| event["type"] == "response.done").unwrap();
     assert_eq!(done["response"]["audio"]["output"]["format"], json!({ "type": "audio/pcmu" }));
     let seconds = audio(&events).len() as f64 / 8_000.0;
@@ -280,17 +280,17 @@ fn telephone_sound_is_heard_and_answered_in_kind() {
 }
 
 #[test]
-fn a_transcriber_tells_what_it_measured_and_answers_nothing() {
-    let mut desk = MachineHarness::open(Dialect::Ga, SessionKind::Transcription, "");
-    let created = desk.only("session.created");
+fn a_transcription_session_returns_measurements_only() {
+    let mut harness = MachineHarness::open(Dialect::Ga, SessionKind::Transcription, "");
+    let created = harness.only("session.created");
     assert_eq!(created["session"]["type"], "transcription");
     assert_eq!(created["session"]["object"], "realtime.transcription_session");
-    desk.send(json!({ "type": "session.update", "session": { "type": "transcription",
+    harness.send(json!({ "type": "session.update", "session": { "type": "transcription",
         "audio": { "input": { "transcription": { "model": "gpt-4o-transcribe" } } } } }));
-    desk.only("session.updated");
-    desk.speak();
-    desk.silence(3_000);
-    let events = desk.read();
+    harness.only("session.updated");
+    harness.speak();
+    harness.silence(3_000);
+    let events = harness.read();
     let names: Vec<&str> = events.iter().map(|event| event["type"].as_str().unwrap()).collect();
     assert_eq!(
         names,
@@ -312,65 +312,66 @@ fn a_transcriber_tells_what_it_measured_and_answers_nothing() {
 
 #[test]
 fn silence_committed_by_hand_has_an_empty_transcript() {
-    let mut desk = MachineHarness::open(Dialect::Ga, SessionKind::Transcription, "");
-    desk.send(json!({ "type": "session.update", "session": { "type": "transcription", "audio": { "input": {
+    let mut harness = MachineHarness::open(Dialect::Ga, SessionKind::Transcription, "");
+    harness
+        .send(json!({ "type": "session.update", "session": { "type": "transcription", "audio": { "input": {
         "transcription": { "model": "gpt-live-transcribe" }, "turn_detection": null } } } }));
-    desk.silence(1_200);
-    desk.send(json!({ "type": "input_audio_buffer.commit" }));
-    let completed = desk.only("conversation.item.input_audio_transcription.completed");
+    harness.silence(1_200);
+    harness.send(json!({ "type": "input_audio_buffer.commit" }));
+    let completed = harness.only("conversation.item.input_audio_transcription.completed");
     assert_eq!(completed["transcript"], "");
     assert_eq!(completed["usage"], json!({ "type": "duration", "seconds": 2.0 }));
 }
 
 #[test]
-fn live_models_refuse_turn_detection() {
-    let mut desk = MachineHarness::open(Dialect::Ga, SessionKind::Transcription, "");
-    desk.read();
-    desk.send(json!({ "type": "session.update", "session": { "type": "transcription",
+fn live_models_reject_turn_detection() {
+    let mut harness = MachineHarness::open(Dialect::Ga, SessionKind::Transcription, "");
+    harness.read();
+    harness.send(json!({ "type": "session.update", "session": { "type": "transcription",
         "audio": { "input": { "transcription": { "model": "gpt-live-transcribe" } } } } }));
-    let (code, param, ..) = desk.error();
+    let (code, param, ..) = harness.error();
     assert_eq!((code, param), (json!("invalid_value"), json!("session.audio.input.turn_detection")));
 }
 
 #[test]
-fn it_greets_once_when_nobody_speaks_for_a_second() {
-    let mut desk = MachineHarness::ga();
-    desk.silence(500);
-    desk.send(update(json!({ "output": { "voice": "marin" } })));
-    desk.read();
-    desk.silence(900);
-    assert_eq!(desk.names(), [] as [&str; 0], "the second begins with the settings");
-    desk.silence(200);
-    desk.wait(5 * SECOND);
-    let transcript = desk.only("response.output_audio_transcript.done");
+fn it_greets_once_after_a_second_of_silence() {
+    let mut harness = MachineHarness::ga();
+    harness.silence(500);
+    harness.send(update(json!({ "output": { "voice": "marin" } })));
+    harness.read();
+    harness.silence(900);
+    assert_eq!(harness.names(), [] as [&str; 0], "the second begins with the settings");
+    harness.silence(200);
+    harness.wait(5 * SECOND);
+    let transcript = harness.only("response.output_audio_transcript.done");
     assert!(transcript["transcript"].as_str().unwrap().starts_with("Hello, this is the rtvoice demo."));
-    desk.silence(3_000);
-    assert_eq!(desk.names(), [] as [&str; 0]);
+    harness.silence(3_000);
+    assert_eq!(harness.names(), [] as [&str; 0]);
 }
 
 #[test]
-fn it_does_not_greet_in_writing() {
-    let mut desk = MachineHarness::ga();
-    desk.send(
+fn it_does_not_greet_in_text_sessions() {
+    let mut harness = MachineHarness::ga();
+    harness.send(
         json!({ "type": "session.update", "session": { "type": "realtime", "output_modalities": ["text"] } }),
     );
-    desk.read();
-    desk.silence(3_000);
-    assert_eq!(desk.names(), [] as [&str; 0]);
+    harness.read();
+    harness.silence(3_000);
+    assert_eq!(harness.names(), [] as [&str; 0]);
 }
 
 #[test]
-fn a_long_silence_is_answered_where_the_session_asks_for_it() {
-    let mut desk = MachineHarness::ga();
-    desk.send(update(
+fn an_idle_timeout_is_answered_if_configured() {
+    let mut harness = MachineHarness::ga();
+    harness.send(update(
         json!({ "input": { "turn_detection": { "type": "server_vad", "idle_timeout_ms": 5000 } } }),
     ));
-    desk.speak();
-    desk.silence(3_000);
-    desk.read();
-    desk.silence(7_000);
-    desk.wait(Duration::from_secs(5));
-    let events = desk.read();
+    harness.speak();
+    harness.silence(3_000);
+    harness.read();
+    harness.silence(7_000);
+    harness.wait(Duration::from_secs(5));
+    let events = harness.read();
     let names: Vec<&str> = events.iter().map(|event| event["type"].as_str().unwrap()).collect();
     assert_eq!(names[..2], ["input_audio_buffer.timeout_triggered", "input_audio_buffer.committed"]);
     assert_eq!(events[0]["item_id"], events[1]["item_id"]);
@@ -383,11 +384,11 @@ fn the_recording_of_the_readme_is_one_turn() {
     let (rate, samples) = crate::dsp::audio_file::read_clip(file.as_slice()).unwrap();
     assert_eq!(rate, crate::dsp::frame::SampleRate::HZ_24000);
     let samples: Vec<i16> = samples.into_iter().map(crate::dsp::resample::to_int).collect();
-    let mut desk = MachineHarness::ga();
-    desk.write(&samples);
-    desk.silence(500);
+    let mut harness = MachineHarness::ga();
+    harness.write(&samples);
+    harness.silence(500);
     let measured = |name: &str, events: &[Value]| events.iter().filter(|event| event["type"] == name).count();
-    let events = desk.read();
+    let events = harness.read();
     assert_eq!(measured("input_audio_buffer.speech_started", &events), 1);
     assert_eq!(measured("input_audio_buffer.speech_stopped", &events), 1);
 }

@@ -1,4 +1,4 @@
-//! A client's desk: it writes events and sound, lets time pass, and reads what came.
+//! Test harness: sends events and audio, advances virtual time, and reads the output.
 
 use std::time::Duration;
 
@@ -14,26 +14,26 @@ use crate::server::demo::machine::{Machine, MachineAction, MachineInput, Machine
 use crate::server::demo::voice::clips;
 use crate::server::demo::voice::speech::SpeechTask;
 
-/// Every line of the demo is this long here: one second.
+/// Length of each synthesized line: one second.
 pub(crate) const LINE: usize = 24_000;
 
-/// A machine and what it did.
+/// A machine and its output.
 pub(crate) struct MachineHarness {
     machine: Machine,
-    /// The time since the start.
+    /// Time since the start.
     pub(crate) now: Duration,
-    /// Events that were not read yet, with their times.
+    /// Unread events with their times.
     pub(crate) inbox: Vec<(Duration, Value)>,
-    /// The close frame, where one came.
+    /// The close frame, if any.
     pub(crate) closed: Option<(u16, String)>,
-    /// Whether the connection was broken, and what stood in the half message.
+    /// Set when the connection broke, with the half message.
     pub(crate) broken: Option<Option<String>>,
-    /// The jobs whose speech is not needed any more.
+    /// Cancelled speech jobs.
     pub(crate) cancelled_speech: Vec<u64>,
     speech: SpeechMaker,
 }
 
-/// Whether speech that is ordered is made.
+/// Whether requested speech is synthesized.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum SpeechMaker {
     Prompt,
@@ -46,7 +46,7 @@ impl MachineHarness {
         Self::open(Dialect::Ga, SessionKind::Realtime, "")
     }
 
-    /// Opens any session and reads nothing yet.
+    /// Opens a session without reading.
     pub(crate) fn open(dialect: Dialect, kind: SessionKind, faults: &str) -> Self {
         let model = (kind == SessionKind::Realtime).then(|| "gpt-realtime-2".to_owned());
         let machine = Machine::new(MachineSetup {
@@ -56,7 +56,7 @@ impl MachineHarness {
             unix_time: 1_800_000_000,
             seed: 1,
         });
-        let mut desk = Self {
+        let mut harness = Self {
             machine,
             now: Duration::ZERO,
             inbox: Vec::new(),
@@ -65,15 +65,15 @@ impl MachineHarness {
             cancelled_speech: Vec::new(),
             speech: SpeechMaker::Prompt,
         };
-        desk.handle(MachineInput::Opened);
-        desk
+        harness.handle(MachineInput::Opened);
+        harness
     }
 
-    /// Opens a GA conversation that turns `faults` on, and reads its beginning.
+    /// Opens a GA conversation with `faults` and reads its first events.
     pub(crate) fn faulty(faults: &str) -> Self {
-        let mut desk = Self::open(Dialect::Ga, SessionKind::Realtime, faults);
-        desk.names();
-        desk
+        let mut harness = Self::open(Dialect::Ga, SessionKind::Realtime, faults);
+        harness.names();
+        harness
     }
 
     fn handle(&mut self, input: MachineInput) {
@@ -84,10 +84,10 @@ impl MachineHarness {
                     MachineAction::Send(text) => {
                         self.inbox.push((self.now, serde_json::from_str(&text).unwrap()))
                     }
-                    MachineAction::Say(_) if self.speech == SpeechMaker::Stuck => {}
-                    MachineAction::Say(order) => {
-                        let sounds = order.lines.iter().map(|_| vec![1_000; LINE]).collect();
-                        waiting.push(MachineInput::Spoken(SpeechTask { job: order.job, sounds }));
+                    MachineAction::Synthesize(_) if self.speech == SpeechMaker::Stuck => {}
+                    MachineAction::Synthesize(request) => {
+                        let utterances = request.lines.iter().map(|_| vec![1_000; LINE]).collect();
+                        waiting.push(MachineInput::Synthesized(SpeechTask { job: request.job, utterances }));
                     }
                     MachineAction::CancelSpeech(job) => self.cancelled_speech.push(job),
                     MachineAction::Close { code, reason } => self.closed = Some((code, reason)),
@@ -98,7 +98,7 @@ impl MachineHarness {
         }
     }
 
-    /// Makes no speech from here on.
+    /// Stops speech synthesis.
     pub(crate) fn hold_speech(&mut self) {
         self.speech = SpeechMaker::Stuck;
     }
@@ -119,7 +119,7 @@ impl MachineHarness {
         self.handle(MachineInput::Binary);
     }
 
-    /// Lets time pass, with everything that becomes due in it.
+    /// Advances time and handles every deadline.
     pub(crate) fn wait(&mut self, time: Duration) {
         let end = self.now + time;
         while let Some(due) = self.machine.deadline().filter(|due| *due <= end) {
@@ -129,7 +129,7 @@ impl MachineHarness {
         self.now = end;
     }
 
-    /// Writes sound in real time, 20 ms at a time.
+    /// Appends audio in real time, 20 ms at a time.
     pub(crate) fn write(&mut self, samples: &[i16]) {
         for frame in samples.chunks(480) {
             let bytes: Vec<u8> = frame.iter().flat_map(|sample| sample.to_le_bytes()).collect();
@@ -138,17 +138,17 @@ impl MachineHarness {
         }
     }
 
-    /// Writes bytes of the wire.
+    /// Appends encoded bytes.
     pub(crate) fn write_bytes(&mut self, bytes: &[u8]) {
         self.send(json!({ "type": "input_audio_buffer.append", "audio": STANDARD.encode(bytes) }));
     }
 
-    /// Writes silence in real time.
+    /// Appends silence in real time.
     pub(crate) fn silence(&mut self, ms: usize) {
         self.write(&vec![0; ms * 24]);
     }
 
-    /// Writes a spoken sentence, and half a second of silence before and behind it.
+    /// Appends a spoken sentence with half a second of silence before and after it.
     pub(crate) fn speak(&mut self) -> usize {
         let speech = speech();
         self.silence(500);
@@ -157,7 +157,7 @@ impl MachineHarness {
         speech.len()
     }
 
-    /// Reads the names of all events that came; runs of the same name count once.
+    /// Reads the names of all events; repeated names are merged.
     pub(crate) fn names(&mut self) -> Vec<String> {
         let mut names: Vec<String> =
             self.read().iter().map(|event| event["type"].as_str().unwrap().to_owned()).collect();
@@ -165,17 +165,17 @@ impl MachineHarness {
         names
     }
 
-    /// Reads all events that came.
+    /// Reads all events.
     pub(crate) fn read(&mut self) -> Vec<Value> {
         std::mem::take(&mut self.inbox).into_iter().map(|(_, event)| event).collect()
     }
 
-    /// Reads all events that came and returns those with this name.
+    /// Reads all events and returns those with this name.
     pub(crate) fn all(&mut self, name: &str) -> Vec<Value> {
         self.read().into_iter().filter(|event| event["type"] == name).collect()
     }
 
-    /// Reads all events that came and returns the only one with this name.
+    /// Reads all events and returns the only one with this name.
     pub(crate) fn only(&mut self, name: &str) -> Value {
         let names: Vec<Value> = self.inbox.iter().map(|(_, event)| event["type"].clone()).collect();
         let mut found = self.all(name);
@@ -183,7 +183,7 @@ impl MachineHarness {
         found.remove(0)
     }
 
-    /// Reads all events and returns code, parameter, message and client's event of the only error.
+    /// Reads all events and returns code, parameter, message and event id of the only error.
     pub(crate) fn error(&mut self) -> (Value, Value, String, Value) {
         let error = self.only("error")["error"].take();
         let message = error["message"].as_str().unwrap_or_default().to_owned();
@@ -191,12 +191,12 @@ impl MachineHarness {
     }
 }
 
-/// A sentence of about two seconds, 24 kHz.
+/// Returns a sentence of about two seconds at 24 kHz.
 pub(crate) fn speech() -> Vec<i16> {
     clips::say("This is how it sounded.")
 }
 
-/// A second.
+/// One second.
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 
 /// Returns the bytes of all audio deltas among `events`.

@@ -1,23 +1,23 @@
-//! The sound that the client wrote and that is not committed yet, by its place in the stream.
+//! Input audio buffer: uncommitted audio by its position in the stream.
 
 use std::ops::Range;
 
 use crate::dsp::codec::{Codec, Decoder};
 use crate::dsp::frame::SampleRate;
 use crate::dsp::resample::{Resampler, to_float, to_int};
-use crate::server::demo::check::MOST_AUDIO;
-use crate::server::demo::mistake::ClientError;
+use crate::server::demo::check::items::MAX_AUDIO_BYTES;
+use crate::server::demo::client_error::ClientError;
 
-/// How much sound may wait for a commit: the largest append, 15 MiB, in the format that needs the most memory
-/// for it. That is 33 minutes of G.711, 94 MB here.
+/// Maximum uncommitted audio: the largest append, 15 MiB, in the format that takes the most memory: 33
+/// minutes of G.711, 94 MB here.
 const MAX_SAMPLES: u64 =
-    (MOST_AUDIO as u64) * (SampleRate::HZ_24000.0 as u64) / (SampleRate::TELEPHONE.0 as u64);
+    (MAX_AUDIO_BYTES as u64) * (SampleRate::HZ_24000.0 as u64) / (SampleRate::TELEPHONE.0 as u64);
 
-/// Less than this is no turn.
-const LEAST_SAMPLES: usize = 2_400;
+/// Minimum audio of a commit.
+const MIN_COMMIT_SAMPLES: usize = 2_400;
 
-/// The input audio buffer, at 24 kHz whatever the client sends.
-pub(crate) struct Buffer {
+/// The input audio buffer, at 24 kHz for every input format.
+pub(crate) struct InputBuffer {
     codec: Codec,
     decoder: Decoder,
     resampler: Resampler,
@@ -25,32 +25,32 @@ pub(crate) struct Buffer {
     start: u64,
 }
 
-impl std::fmt::Debug for Buffer {
+impl std::fmt::Debug for InputBuffer {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.debug_struct("Buffer").field("range", &self.range()).finish_non_exhaustive()
     }
 }
 
-impl Buffer {
-    /// Makes an empty buffer for sound in this form.
+impl InputBuffer {
+    /// Creates an empty buffer for audio of this format.
     pub(crate) fn new((codec, rate): (Codec, SampleRate)) -> Self {
         let resampler = Resampler::new(rate, SampleRate::HZ_24000);
         Self { codec, decoder: Decoder::new(codec), resampler, samples: Vec::new(), start: 0 }
     }
 
-    /// Takes sound in another form from here on; what is there stays.
-    pub(crate) fn set_form(&mut self, (codec, rate): (Codec, SampleRate)) {
+    /// Changes the format of later audio; existing samples stay.
+    pub(crate) fn set_format(&mut self, (codec, rate): (Codec, SampleRate)) {
         self.codec = codec;
         self.decoder = Decoder::new(codec);
         self.resampler = Resampler::new(rate, SampleRate::HZ_24000);
     }
 
-    /// Returns where in the stream the sound lies that is there.
+    /// Returns the range of the stream that is in the buffer.
     pub(crate) fn range(&self) -> Range<u64> {
         self.start..self.start + self.samples.len() as u64
     }
 
-    /// Checks that there is room for so many bytes of the wire.
+    /// Checks that there is room for this many encoded bytes.
     pub(crate) fn check_room(&self, bytes: usize) -> Result<(), ClientError> {
         let width = if self.codec == Codec::Pcm16 { 2 } else { 1 };
         let new =
@@ -65,7 +65,7 @@ impl Buffer {
         Err(ClientError::value("audio", message))
     }
 
-    /// Takes bytes of the wire, for which there is room, and returns the samples they make.
+    /// Appends encoded bytes, for which there must be room, and returns their samples.
     pub(crate) fn append(&mut self, bytes: &[u8]) -> Vec<i16> {
         let decoded = self.decoder.push(bytes);
         let new = if self.resampler.from() == self.resampler.to() {
@@ -80,9 +80,9 @@ impl Buffer {
         new
     }
 
-    /// Refuses what is too short to be committed.
+    /// Rejects a commit that is too short.
     pub(crate) fn check_commit(&self) -> Result<(), ClientError> {
-        if self.samples.len() >= LEAST_SAMPLES {
+        if self.samples.len() >= MIN_COMMIT_SAMPLES {
             return Ok(());
         }
         let ms = self.samples.len() as f64 / 24.0;
@@ -93,15 +93,15 @@ impl Buffer {
         Err(ClientError::new("input_audio_buffer_commit_empty", message))
     }
 
-    /// Returns a copy of what lies in `range`, as far as it is there.
+    /// Returns a copy of the samples in `range`, as far as present.
     pub(crate) fn copy(&self, range: Range<u64>) -> Vec<i16> {
         let index = |at: u64| usize::try_from(at.saturating_sub(self.start)).unwrap_or(usize::MAX);
         let end = index(range.end).min(self.samples.len());
         self.samples[index(range.start).min(end)..end].to_vec()
     }
 
-    /// Throws away what lies before `at`.
-    pub(crate) fn forget_before(&mut self, at: u64) {
+    /// Discards the samples before `at`.
+    pub(crate) fn discard_before(&mut self, at: u64) {
         let at = at.min(self.range().end);
         if let Ok(count @ 1..) = usize::try_from(at.saturating_sub(self.start)) {
             self.samples.drain(..count);
@@ -115,22 +115,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sound_keeps_its_place_in_the_stream() {
-        let mut buffer = Buffer::new((Codec::Pcm16, SampleRate::HZ_24000));
+    fn audio_keeps_its_position_in_the_stream() {
+        let mut buffer = InputBuffer::new((Codec::Pcm16, SampleRate::HZ_24000));
         let bytes: Vec<u8> = (0..100_i16).flat_map(i16::to_le_bytes).collect();
         assert_eq!(buffer.append(&bytes[..51]).len(), 25);
         assert_eq!(buffer.append(&bytes[51..]).len(), 75);
-        buffer.forget_before(40);
+        buffer.discard_before(40);
         assert_eq!(buffer.range(), 40..100);
         assert_eq!(buffer.copy(38..44), [40, 41, 42, 43]);
         assert_eq!(buffer.copy(98..200), [98, 99]);
-        buffer.forget_before(500);
+        buffer.discard_before(500);
         assert_eq!(buffer.range(), 100..100);
     }
 
     #[test]
-    fn telephone_sound_lasts_as_long_as_it_did() {
-        let mut buffer = Buffer::new((Codec::Ulaw, SampleRate::TELEPHONE));
+    fn telephone_audio_keeps_its_duration() {
+        let mut buffer = InputBuffer::new((Codec::Ulaw, SampleRate::TELEPHONE));
         for _ in 0..100 {
             buffer.append(&[0xff; 80]);
         }
@@ -139,11 +139,11 @@ mod tests {
     }
 
     #[test]
-    fn too_short_a_commit_is_told_its_length() {
-        let mut buffer = Buffer::new((Codec::Pcm16, SampleRate::HZ_24000));
+    fn a_short_commit_is_rejected_with_its_length() {
+        let mut buffer = InputBuffer::new((Codec::Pcm16, SampleRate::HZ_24000));
         buffer.append(&[0; 1_000]);
-        let mistake = buffer.check_commit().unwrap_err();
-        assert!(mistake.message.ends_with("buffer only has 20.83ms of audio."), "{}", mistake.message);
+        let error = buffer.check_commit().unwrap_err();
+        assert!(error.message.ends_with("buffer only has 20.83ms of audio."), "{}", error.message);
         buffer.append(&[0; 4_800]);
         assert_eq!(buffer.check_commit(), Ok(()));
     }
@@ -155,10 +155,10 @@ mod tests {
             (Codec::Ulaw, SampleRate::TELEPHONE),
             (Codec::Alaw, SampleRate::TELEPHONE),
         ] {
-            let mut buffer = Buffer::new(form);
-            assert_eq!(buffer.check_room(MOST_AUDIO), Ok(()));
+            let mut buffer = InputBuffer::new(form);
+            assert_eq!(buffer.check_room(MAX_AUDIO_BYTES), Ok(()));
             buffer.append(&[0; 9_600]);
-            let full = buffer.check_room(6 * MOST_AUDIO).unwrap_err();
+            let full = buffer.check_room(6 * MAX_AUDIO_BYTES).unwrap_err();
             assert!(full.message.ends_with("before it holds 32 minutes."), "{}", full.message);
         }
     }

@@ -1,4 +1,4 @@
-//! The settings in force: the defaults of a real session, and what updates make of them.
+//! Settings in force: the defaults of a real session, and updates.
 
 use serde_json::{Value, json};
 
@@ -10,44 +10,44 @@ use crate::protocol::settings::{
     Transcription, TurnDetection, TurnMethod, Voice,
 };
 use crate::protocol::value::{FieldUpdate, Unknown};
+use crate::server::demo::client_error::ClientError;
 use crate::server::demo::http::admission::Peer;
-use crate::server::demo::mistake::ClientError;
 
-/// What real servers start with; the documents say 500.
+/// Default of real servers, although the documentation says 500.
 const SILENCE_MS: u32 = 200;
 const PADDING_MS: u32 = 300;
 const THRESHOLD: f64 = 0.5;
 
-/// What `session.created` shows as the instructions.
+/// Instructions shown in `session.created`.
 const INSTRUCTIONS: &str =
     "You are the demo inside of rtvoice. You know no words: you measure speech and play it back.";
 
-/// The settings of one session.
+/// Settings of one session.
 #[derive(Clone, Debug)]
 pub(crate) struct ActiveSettings {
     settings: SessionSettings,
     dialect: Dialect,
 }
 
-/// When a turn begins and ends, in samples at 24 kHz where it is a time.
+/// Turn detection in force, with times in samples at 24 kHz.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct TurnRule {
-    /// The session's threshold, 0 to 1.
+    /// Score threshold, 0 to 1.
     pub(crate) threshold: f64,
-    /// Kept before the beginning of speech.
+    /// Audio kept from before the start of speech.
     pub(crate) padding: u64,
     /// Silence that ends a turn.
     pub(crate) silence: u64,
-    /// Whether the end of a turn is answered.
+    /// Whether the end of a turn starts a response.
     pub(crate) answers: bool,
-    /// Whether speech stops an answer.
+    /// Whether speech cancels a response.
     pub(crate) interrupts: bool,
-    /// Silence after an answer that is answered too.
+    /// Idle timeout after a response.
     pub(crate) idle: Option<u64>,
 }
 
 impl TurnRule {
-    /// How speech is looked for where nobody asked for turns.
+    /// Rule for measuring speech without turn detection.
     pub(crate) const PLAIN: Self = Self {
         threshold: THRESHOLD,
         padding: 0,
@@ -59,7 +59,7 @@ impl TurnRule {
 }
 
 impl ActiveSettings {
-    /// Returns the settings that a new session of `peer` has.
+    /// Returns the settings of a new session for `peer`.
     pub(crate) fn new(peer: &Peer) -> Self {
         let settings = SessionSettings {
             kind: peer.kind,
@@ -85,7 +85,7 @@ impl ActiveSettings {
         Self { settings, dialect: peer.dialect }
     }
 
-    /// Returns the session as it is shown to the client.
+    /// Returns the session as sent to the client.
     pub(crate) fn info(&self, id: &str, expires_at: u64) -> SessionInfo {
         let nulls: &[&str] = match (self.settings.kind, self.dialect) {
             (SessionKind::Realtime, Dialect::Ga | Dialect::Mixed) => &["prompt"],
@@ -102,9 +102,9 @@ impl ActiveSettings {
         }
     }
 
-    /// Returns the settings after `update`, or why all of it is dropped.
+    /// Returns the settings after `update`, or an error that rejects all of it.
     ///
-    /// `spoken` tells whether the conversation holds speech of the assistant.
+    /// `spoken` states whether the conversation contains speech of the assistant.
     pub(crate) fn updated(
         &self,
         update: &SessionSettings,
@@ -136,12 +136,12 @@ impl ActiveSettings {
         Ok(new)
     }
 
-    /// Some settings stay as they are from the beginning or from the first speech on.
+    /// Rejects changes of the model, and of the voice after the first speech.
     fn check_fixed(&self, update: &SessionSettings, spoken: AssistantSpoke) -> Result<(), ClientError> {
-        if let (Some(asked), Some(model)) = (&update.model, &self.settings.model)
-            && asked != model
+        if let (Some(requested), Some(model)) = (&update.model, &self.settings.model)
+            && requested != model
         {
-            let message = format!("Cannot change the model of a session from '{model}' to '{asked}'.");
+            let message = format!("Cannot change the model of a session from '{model}' to '{requested}'.");
             return Err(ClientError::value("session.model", message));
         }
         if spoken == AssistantSpoke::Yes && update.voice.is_some() && update.voice != self.settings.voice {
@@ -154,10 +154,9 @@ impl ActiveSettings {
         Ok(())
     }
 
-    /// The live models have no turn detection, and the default one must be switched off with
-    /// `null`.
+    /// Rejects turn detection for live transcription models; the default one must be disabled with `null`.
     fn check_live_transcription(&self) -> Result<(), ClientError> {
-        let is_live = self.transcription().is_some_and(Transcription::finds_no_turns);
+        let is_live = self.transcription().is_some_and(Transcription::lacks_turn_detection);
         if self.settings.kind == SessionKind::Transcription && is_live && self.turns().is_some() {
             let message = "Turn detection is not supported for this transcription model.";
             return Err(ClientError::value("session.audio.input.turn_detection", message));
@@ -165,12 +164,12 @@ impl ActiveSettings {
         Ok(())
     }
 
-    /// Returns the settings themselves.
+    /// Returns the settings.
     pub(crate) fn settings(&self) -> &SessionSettings {
         &self.settings
     }
 
-    /// Returns when turns begin and end; nothing where the client decides.
+    /// Returns the turn detection in force; `None` if the client ends turns.
     pub(crate) fn turns(&self) -> Option<TurnRule> {
         let turns = self.settings.turn_detection.get()?;
         let ms = |ms: u32| u64::from(ms) * u64::from(SampleRate::HZ_24000.0) / 1_000;
@@ -192,7 +191,7 @@ impl ActiveSettings {
                     ..rule
                 }
             }
-            // The endpoint knows no words, so that eagerness can only be patience.
+            // The endpoint recognises no words, so eagerness only sets the silence.
             TurnMethod::SemanticVad { eagerness } => TurnRule {
                 silence: ms(match eagerness {
                     Some(Eagerness::Low) => 1_600,
@@ -205,37 +204,37 @@ impl ActiveSettings {
         })
     }
 
-    /// Returns the settings of the captions, where they are wanted.
+    /// Returns the transcription settings, if enabled.
     pub(crate) fn transcription(&self) -> Option<&Transcription> {
         self.settings.transcription.get()
     }
 
-    /// Returns how the client's sound lies in its bytes.
+    /// Returns encoding and rate of the client's audio.
     pub(crate) fn input(&self) -> (Codec, SampleRate) {
         codec(self.settings.input_format.as_ref())
     }
 
-    /// Returns whether answers are spoken.
+    /// Returns whether answers are spoken or written.
     pub(crate) fn modality(&self) -> Modality {
         self.settings.output.unwrap_or(Modality::Audio)
     }
 
-    /// Returns the name of the voice.
+    /// Returns the voice.
     pub(crate) fn voice(&self) -> Voice {
         self.settings.voice.clone().unwrap_or(Voice::Named("alloy".to_owned()))
     }
 }
 
-/// Whether the conversation holds speech of the assistant.
+/// Whether the conversation contains speech of the assistant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AssistantSpoke {
-    /// It does, so that the voice is fixed.
+    /// Yes; the voice is fixed.
     Yes,
-    /// It does not.
+    /// No.
     No,
 }
 
-/// Returns encoding and rate of a format; what is unknown was refused before.
+/// Returns encoding and rate of a format; unknown formats have been rejected.
 pub(crate) fn codec(format: Option<&AudioFormat>) -> (Codec, SampleRate) {
     match format {
         Some(AudioFormat::Ulaw) => (Codec::Ulaw, SampleRate::TELEPHONE),
@@ -272,7 +271,7 @@ fn default_turns() -> TurnDetection {
     }
 }
 
-/// Fills in what an update of the turn detection leaves to the server.
+/// Completes an update of turn detection with the defaults.
 fn completed(update: FieldUpdate<TurnDetection>) -> FieldUpdate<TurnDetection> {
     let FieldUpdate::Set(turns) = update else { return update };
     let method = match turns.method {

@@ -1,41 +1,41 @@
-//! What a client did wrong, in the words of the documented error codes.
+//! Client errors, with the documented error codes and messages.
 
-use crate::protocol::events::server::ErrorInfo;
+use crate::protocol::events::error::ErrorInfo;
 
-/// One mistake; it becomes an `error` event.
+/// A client error; it becomes an `error` event.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ClientError {
     /// `unknown_parameter`, `invalid_value` …; null for a missing key.
     pub(crate) code: Option<&'static str>,
-    /// For people.
+    /// Human-readable text.
     pub(crate) message: String,
-    /// Which field.
+    /// The rejected field.
     pub(crate) param: Option<String>,
 }
 
 impl ClientError {
-    /// A mistake with `code` that belongs to no field.
+    /// Returns an error with `code` and without a field.
     pub(crate) fn new(code: &'static str, message: impl Into<String>) -> Self {
         Self { code: Some(code), message: message.into(), param: None }
     }
 
-    /// The same mistake, blamed on `param`.
+    /// Sets the field.
     pub(crate) fn at(mut self, param: impl Into<String>) -> Self {
         self.param = Some(param.into());
         self
     }
 
-    /// A field that does not exist.
+    /// An unknown field.
     pub(crate) fn unknown(param: &str) -> Self {
         Self::new("unknown_parameter", format!("Unknown parameter: '{param}'.")).at(param)
     }
 
-    /// A field that must be there.
+    /// A missing field.
     pub(crate) fn missing(param: &str) -> Self {
         Self::new("missing_required_parameter", format!("Missing required parameter: '{param}'.")).at(param)
     }
 
-    /// A word that is none of `supported`.
+    /// A word other than the `supported` ones.
     pub(crate) fn word(param: &str, word: &str, supported: &[&str]) -> Self {
         let message = format!("Invalid value: '{word}'. Supported values are: {}.", listed(supported));
         Self::new("invalid_value", message).at(param)
@@ -47,12 +47,12 @@ impl ClientError {
         Self::new("invalid_value", message).at(param)
     }
 
-    /// A value that is well-formed and still not possible.
+    /// A well-formed value that is not possible.
     pub(crate) fn value(param: &str, message: impl Into<String>) -> Self {
         Self::new("invalid_value", message).at(param)
     }
 
-    /// An integer that is too small.
+    /// An integer below the minimum.
     pub(crate) fn below(param: &str, least: i64, got: i64) -> Self {
         let message = format!(
             "Invalid '{param}': integer below minimum value. Expected a value >= {least}, but got {got} instead."
@@ -60,7 +60,7 @@ impl ClientError {
         Self::new("integer_below_min_value", message).at(param)
     }
 
-    /// A text that is too long.
+    /// A text above the maximum length.
     pub(crate) fn too_long(param: &str, most: usize, got: usize) -> Self {
         let message = format!(
             "Invalid '{param}': string too long. Expected a string with maximum length {most}, \
@@ -69,7 +69,7 @@ impl ClientError {
         Self::new("string_above_max_length", message).at(param)
     }
 
-    /// Returns the `error` object; `event_id` is the client's.
+    /// Returns the error object; `event_id` is the client's.
     pub(crate) fn into_info(self, event_id: Option<String>) -> ErrorInfo {
         ErrorInfo {
             kind: Some("invalid_request_error".to_owned()),

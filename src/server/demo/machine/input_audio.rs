@@ -1,4 +1,4 @@
-//! What the machine makes of the client's sound: turns, commits, captions.
+//! Input audio of the machine: turns, commits, transcripts.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -10,35 +10,35 @@ use crate::protocol::events::item::{ContentPart, Item, ItemBody, ItemStatus, Rol
 use crate::protocol::events::response::ResponseConfig;
 use crate::protocol::events::server::ServerBody;
 use crate::protocol::settings::{Modality, SessionKind};
+use crate::server::demo::active_settings::TurnRule;
+use crate::server::demo::client_error::ClientError;
 use crate::server::demo::conversation::ConversationEntry;
-use crate::server::demo::effective::TurnRule;
 use crate::server::demo::faults::Fault;
-use crate::server::demo::hearing::measure::SpeechMeasurement;
-use crate::server::demo::hearing::vad::TurnChange;
+use crate::server::demo::input_audio::measure::SpeechMeasurement;
+use crate::server::demo::input_audio::vad::TurnChange;
 use crate::server::demo::machine::Machine;
-use crate::server::demo::mistake::ClientError;
 use crate::server::demo::usage::of_transcription;
 use crate::server::demo::voice::persona::Prompt;
 
-/// So much silence, and the demo greets.
-const GREETING_AFTER: u64 = 24_000;
+/// Silence after which the demo greets, in samples.
+const GREETING_SILENCE: u64 = 24_000;
 
-/// A long append is heard in steps of this size, as the intermediate forms of sound take several times as much
-/// memory as its bytes.
+/// Size of the steps in which a long append is processed, since intermediate forms of audio take several
+/// times its memory.
 const APPEND_STEP_BYTES: usize = 64 << 10;
 
-/// So much is kept before speech besides its padding, because its beginning is noticed late.
-const NOTICED_LATE: u64 = 24_000;
+/// Audio kept before speech in addition to its padding, since the start is detected late.
+const ONSET_DELAY: u64 = 24_000;
 
 /// A turn in progress.
 #[derive(Debug)]
 pub(super) struct OngoingTurn {
     item_id: String,
-    /// Padding included.
+    /// Start, padding included.
     start: u64,
 }
 
-/// A caption that waits.
+/// A transcript not yet sent.
 #[derive(Debug)]
 pub(super) struct PendingCaption {
     item_id: String,
@@ -46,7 +46,7 @@ pub(super) struct PendingCaption {
     samples: u64,
 }
 
-/// When the endpoint speaks without being spoken to; places are in written sound.
+/// State of unprompted answers; positions are in appended audio.
 #[derive(Debug, Default)]
 pub(super) struct ProactiveSpeech {
     configured_at: u64,
@@ -62,19 +62,19 @@ enum GreetingState {
 }
 
 impl ProactiveSpeech {
-    /// Notes that the session was configured at this place.
+    /// Notes the position at which the session was configured.
     pub(super) fn configured(&mut self, at: u64) {
         self.configured_at = at;
     }
 
-    /// Notes that an answer will have been heard at this place.
+    /// Notes the position at which an answer will have been played.
     pub(super) fn answered(&mut self, at: u64) {
         self.greeted = GreetingState::Done;
         self.idle_from = Some(at);
     }
 }
 
-/// Returns milliseconds of samples at 24 kHz.
+/// Converts samples at 24 kHz to milliseconds.
 pub(super) fn ms(samples: u64) -> u64 {
     samples / 24
 }
@@ -90,25 +90,25 @@ impl Machine {
 
     fn append_part(&mut self, now: Duration, bytes: &[u8]) {
         let samples = self.buffer.append(bytes);
-        for hop in self.ear.listen(&to_floats(&samples)) {
-            self.hear(now, hop);
+        for frame in self.vad.listen(&to_floats(&samples)) {
+            self.hear(now, frame);
         }
-        if let Some(rule) = self.effective.turns() {
+        if let Some(rule) = self.active.turns() {
             if self.turn.is_none() {
-                let kept = rule.padding + NOTICED_LATE;
-                self.buffer.forget_before(self.buffer.range().end.saturating_sub(kept));
+                let kept = rule.padding + ONSET_DELAY;
+                self.buffer.discard_before(self.buffer.range().end.saturating_sub(kept));
             }
-            self.take_initiative(now, &rule);
+            self.speak_proactively(now, &rule);
         }
     }
 
-    fn hear(&mut self, now: Duration, hop: VadFrame) {
-        let rule = self.effective.turns();
-        self.trace.hear(hop, rule.as_ref().unwrap_or(&TurnRule::PLAIN));
+    fn hear(&mut self, now: Duration, frame: VadFrame) {
+        let rule = self.active.turns();
+        self.speech_history.hear(frame, rule.as_ref().unwrap_or(&TurnRule::PLAIN));
         let Some(rule) = rule else { return };
-        match self.turns.hear(hop, &rule) {
+        match self.turns.hear(frame, &rule) {
             Some(TurnChange::Started(onset)) => self.start_turn(now, onset, &rule),
-            Some(TurnChange::Stopped(speech)) => self.end_turn(now, speech, hop.end),
+            Some(TurnChange::Stopped(speech)) => self.end_turn(now, speech, frame.end),
             None => {}
         }
     }
@@ -117,7 +117,7 @@ impl Machine {
         let start = onset.saturating_sub(rule.padding).max(self.buffer.range().start);
         let item_id = self.ids.next("item");
         self.turn = Some(OngoingTurn { item_id: item_id.clone(), start });
-        self.initiative.idle_from = None;
+        self.proactive.idle_from = None;
         self.emit(ServerBody::SpeechStarted { audio_start_ms: Some(ms(start)), item_id: Some(item_id) });
         if rule.interrupts {
             self.interrupt(now);
@@ -127,21 +127,21 @@ impl Machine {
     fn end_turn(&mut self, now: Duration, speech: Range<u64>, end: u64) {
         let Some(OngoingTurn { item_id, start }) = self.turn.take() else { return };
         self.emit(ServerBody::SpeechStopped { audio_end_ms: Some(ms(end)), item_id: Some(item_id.clone()) });
-        self.commit_sound(item_id, start..end, Some(speech));
+        self.commit_audio(item_id, start..end, Some(speech));
         self.answer_turn(now);
     }
 
-    /// Answers by itself where the session says so; where an answer is still on its way there is none.
+    /// Answers a turn if the session demands it and no answer is in progress.
     fn answer_turn(&mut self, now: Duration) {
-        let answers = self.effective.turns().is_some_and(|rule| rule.answers);
+        let answers = self.active.turns().is_some_and(|rule| rule.answers);
         if answers && self.setup.peer.kind == SessionKind::Realtime && !self.is_answering() {
-            let (config, cue) = (ResponseConfig::default(), self.cue());
-            match self.demanded_call(&config, &cue) {
-                Ok(call) => self.answer(now, config, &cue, call),
-                Err(mistake) => self.refuse(None, mistake),
+            let (config, prompt) = (ResponseConfig::default(), self.prompt());
+            match self.demanded_call(&config, &prompt) {
+                Ok(call) => self.answer(now, config, &prompt, call),
+                Err(error) => self.emit_error(None, error),
             }
         } else {
-            self.tell_late_captions();
+            self.emit_pending_captions();
         }
     }
 
@@ -150,38 +150,38 @@ impl Machine {
         let range = self.buffer.range();
         let turn = self.turn.take();
         self.turns.reset();
-        let speech = self.trace.take();
+        let speech = self.speech_history.take();
         let item_id = turn.map_or_else(|| self.ids.next("item"), |turn| turn.item_id);
-        self.commit_sound(item_id, range, speech);
-        // Where nothing is answered there is nothing to be later than.
+        self.commit_audio(item_id, range, speech);
+        // Without answers, a transcript need not wait for one.
         if self.setup.peer.kind == SessionKind::Transcription {
-            self.tell_late_captions();
+            self.emit_pending_captions();
         }
         Ok(())
     }
 
     pub(super) fn clear(&mut self) {
-        self.buffer.forget_before(u64::MAX);
+        self.buffer.discard_before(u64::MAX);
         self.turns.reset();
-        self.trace.take();
+        self.speech_history.take();
         self.turn = None;
         self.emit(ServerBody::AudioCleared);
     }
 
-    /// Makes a user item of what lies in `range`; everything before its end is used up.
-    fn commit_sound(&mut self, item_id: String, range: Range<u64>, speech: Option<Range<u64>>) {
-        let sound = self.buffer.copy(range.clone());
+    /// Creates a user item from the audio in `range`; everything up to its end is consumed.
+    fn commit_audio(&mut self, item_id: String, range: Range<u64>, speech: Option<Range<u64>>) {
+        let pcm = self.buffer.copy(range.clone());
         let start = range.start.max(self.buffer.range().start);
-        self.buffer.forget_before(range.end);
-        self.trace.take();
+        self.buffer.discard_before(range.end);
+        self.speech_history.take();
         let index = |at: u64| usize::try_from(at.saturating_sub(start)).unwrap_or(usize::MAX);
         let heard =
-            SpeechMeasurement::measure(&sound, speech.map(|speech| index(speech.start)..index(speech.end)));
+            SpeechMeasurement::measure(&pcm, speech.map(|speech| index(speech.start)..index(speech.end)));
         let transcript = heard.transcript();
         let item = user_item(item_id.clone());
-        let samples = sound.len() as u64;
+        let samples = pcm.len() as u64;
         let entry = ConversationEntry {
-            sound: Arc::from(sound),
+            pcm: Arc::from(pcm),
             heard: Some(heard),
             samples,
             ..ConversationEntry::written(item.clone())
@@ -192,17 +192,17 @@ impl Machine {
             item_id: Some(item_id.clone()),
         });
         self.emit_item(previous, item);
-        if self.effective.transcription().is_some() {
-            self.late_captions.push(PendingCaption { item_id, transcript, samples });
+        if self.active.transcription().is_some() {
+            self.pending_captions.push(PendingCaption { item_id, transcript, samples });
         }
         if !self.setup.faults.has(Fault::TranscriptLate) {
-            self.tell_late_captions();
+            self.emit_pending_captions();
         }
     }
 
-    /// Tells the captions that wait.
-    pub(super) fn tell_late_captions(&mut self) {
-        for PendingCaption { item_id, transcript, samples } in std::mem::take(&mut self.late_captions) {
+    /// Emits the pending transcripts.
+    pub(super) fn emit_pending_captions(&mut self) {
+        for PendingCaption { item_id, transcript, samples } in std::mem::take(&mut self.pending_captions) {
             if let Some(entry) = self.conversation.find_mut(&item_id) {
                 set_transcript(&mut entry.item, &transcript);
             }
@@ -213,7 +213,7 @@ impl Machine {
                     delta: transcript.clone(),
                 });
             }
-            let model = self.effective.transcription().and_then(|captions| captions.model.clone());
+            let model = self.active.transcription().and_then(|captions| captions.model.clone());
             let usage = of_transcription(model.as_deref(), samples, &transcript);
             self.emit(ServerBody::TranscriptionCompleted {
                 item_id,
@@ -225,37 +225,37 @@ impl Machine {
     }
 
     /// Greets, or answers a long silence.
-    fn take_initiative(&mut self, now: Duration, rule: &TurnRule) {
+    fn speak_proactively(&mut self, now: Duration, rule: &TurnRule) {
         let busy = self.turn.is_some() || self.is_answering();
         if busy || !rule.answers || self.setup.peer.kind == SessionKind::Transcription {
             return;
         }
         let written = self.buffer.range().end;
-        if self.initiative.greeted == GreetingState::NotYet
+        if self.proactive.greeted == GreetingState::NotYet
             && self.conversation.is_empty()
-            && self.effective.modality() == Modality::Audio
-            && written >= self.initiative.configured_at + GREETING_AFTER
+            && self.active.modality() == Modality::Audio
+            && written >= self.proactive.configured_at + GREETING_SILENCE
         {
-            self.initiative.greeted = GreetingState::Done;
+            self.proactive.greeted = GreetingState::Done;
             self.answer(now, ResponseConfig::default(), &Prompt::Greeting, None);
             return;
         }
-        let due = self.initiative.idle_from.zip(rule.idle).map(|(from, idle)| from + idle);
+        let due = self.proactive.idle_from.zip(rule.idle).map(|(from, idle)| from + idle);
         if due.is_some_and(|due| written >= due) {
-            self.time_out(now, written);
+            self.trigger_idle_timeout(now, written);
         }
     }
 
-    /// Nobody has spoken for the idle timeout.
-    fn time_out(&mut self, now: Duration, written: u64) {
-        let start = self.initiative.idle_from.take().unwrap_or(written);
+    /// Triggers the idle timeout.
+    fn trigger_idle_timeout(&mut self, now: Duration, written: u64) {
+        let start = self.proactive.idle_from.take().unwrap_or(written);
         let item_id = self.ids.next("item");
         self.emit(ServerBody::IdleTimeout {
             audio_start_ms: Some(ms(start)),
             audio_end_ms: Some(ms(written)),
             item_id: Some(item_id.clone()),
         });
-        self.commit_sound(item_id, start..written, None);
+        self.commit_audio(item_id, start..written, None);
         self.answer(now, ResponseConfig::default(), &Prompt::Idle, None);
     }
 }

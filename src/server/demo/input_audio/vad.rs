@@ -1,31 +1,31 @@
-//! Where there is speech in the client's sound, and where a turn begins and ends.
+//! Turn detection in the client's audio.
 //!
-//! Time is counted in samples of written sound at 24 kHz, never by a clock: a client may send
-//! faster or slower than real time.
+//! Time is counted in appended samples at 24 kHz, never by a clock: a client may send faster or slower than
+//! real time.
 
 use std::collections::VecDeque;
 use std::ops::Range;
 
 use crate::dsp::vad::{VadFrame, score_threshold};
-use crate::server::demo::effective::TurnRule;
+use crate::server::demo::active_settings::TurnRule;
 
-/// A turn opens when so many of the last hops were voiced: 64 ms of 128 ms.
-const OPENING_HOPS: usize = 4;
-const OPENING_WINDOW: usize = 8;
+/// Voiced frames required in the window to start a turn: 64 ms of 128 ms.
+const ONSET_FRAMES: usize = 4;
+const ONSET_WINDOW: usize = 8;
 
-/// Within a turn the score may be so much lower; words end softly.
+/// Reduction of the threshold within a turn; words end softly.
 const HYSTERESIS: f32 = 0.1;
 
-/// What happens to a turn.
+/// Start or end of a turn.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum TurnChange {
-    /// Somebody began to speak, at this sample.
+    /// Speech started at this sample.
     Started(u64),
-    /// The turn is over; speech was heard in this range.
+    /// The turn ended, with speech in this range.
     Stopped(Range<u64>),
 }
 
-/// Finds turns in a row of hops.
+/// Detects turns in a sequence of frames.
 #[derive(Debug, Default)]
 pub(crate) struct TurnDetector {
     recent: VecDeque<(VadFrame, bool)>,
@@ -33,25 +33,25 @@ pub(crate) struct TurnDetector {
 }
 
 impl TurnDetector {
-    /// Returns what has been heard of the turn in progress.
+    /// Returns the speech of the turn in progress.
     pub(crate) fn speech(&self) -> Option<Range<u64>> {
         self.speech.clone()
     }
 
-    /// Forgets the turn in progress.
+    /// Discards the turn in progress.
     pub(crate) fn reset(&mut self) {
         *self = Self::default();
     }
 
-    /// Takes the next hop under `rule`.
-    pub(crate) fn hear(&mut self, hop: VadFrame, rule: &TurnRule) -> Option<TurnChange> {
+    /// Processes the next frame under `rule`.
+    pub(crate) fn hear(&mut self, frame: VadFrame, rule: &TurnRule) -> Option<TurnChange> {
         let threshold = score_threshold(rule.threshold);
         match &mut self.speech {
             Some(speech) => {
-                if hop.score >= threshold - HYSTERESIS {
-                    speech.end = hop.end;
+                if frame.score >= threshold - HYSTERESIS {
+                    speech.end = frame.end;
                 }
-                if hop.end < speech.end + rule.silence.max(VadFrame::SAMPLES) {
+                if frame.end < speech.end + rule.silence.max(VadFrame::SAMPLES) {
                     return None;
                 }
                 let speech = speech.clone();
@@ -59,12 +59,12 @@ impl TurnDetector {
                 Some(TurnChange::Stopped(speech))
             }
             None => {
-                self.recent.push_back((hop, hop.score >= threshold));
-                if self.recent.len() > OPENING_WINDOW {
+                self.recent.push_back((frame, frame.score >= threshold));
+                if self.recent.len() > ONSET_WINDOW {
                     self.recent.pop_front();
                 }
                 let onset = opening(&self.recent)?;
-                self.speech = Some(onset..hop.end);
+                self.speech = Some(onset..frame.end);
                 self.recent.clear();
                 Some(TurnChange::Started(onset))
             }
@@ -72,14 +72,14 @@ impl TurnDetector {
     }
 }
 
-/// Returns where speech began, if there is enough of it.
+/// Returns the start of speech, if there are enough voiced frames.
 fn opening(recent: &VecDeque<(VadFrame, bool)>) -> Option<u64> {
-    let mut voiced = recent.iter().filter(|(_, voiced)| *voiced).map(|(hop, _)| *hop);
+    let mut voiced = recent.iter().filter(|(_, voiced)| *voiced).map(|(frame, _)| *frame);
     let first = voiced.next()?;
-    (voiced.count() + 1 >= OPENING_HOPS).then(|| first.start())
+    (voiced.count() + 1 >= ONSET_FRAMES).then(|| first.start())
 }
 
-/// Remembers where speech was since the last commit, whoever ends the turns.
+/// Tracks the range of speech since the last commit, regardless of turn detection.
 #[derive(Debug, Default)]
 pub(crate) struct SpeechHistory {
     turns: TurnDetector,
@@ -87,16 +87,16 @@ pub(crate) struct SpeechHistory {
 }
 
 impl SpeechHistory {
-    /// Takes the next hop.
-    pub(crate) fn hear(&mut self, hop: VadFrame, rule: &TurnRule) {
-        self.turns.hear(hop, rule);
+    /// Processes the next frame.
+    pub(crate) fn hear(&mut self, frame: VadFrame, rule: &TurnRule) {
+        self.turns.hear(frame, rule);
         if let Some(speech) = self.turns.speech() {
             let start = self.heard.as_ref().map_or(speech.start, |heard| heard.start);
             self.heard = Some(start..speech.end);
         }
     }
 
-    /// Returns from where to where there was speech, and forgets it.
+    /// Returns the range of speech and resets it.
     pub(crate) fn take(&mut self) -> Option<Range<u64>> {
         self.turns.reset();
         self.heard.take()
@@ -119,22 +119,22 @@ mod tests {
     };
 
     fn hear(turns: &mut TurnDetector, scores: &[f32], from: u64) -> Vec<TurnChange> {
-        let hops = scores
+        let frames = scores
             .iter()
             .zip(from..)
             .map(|(score, index)| VadFrame { end: (index + 1) * HOP, score: *score });
-        hops.filter_map(|hop| turns.hear(hop, &RULE)).collect()
+        frames.filter_map(|frame| turns.hear(frame, &RULE)).collect()
     }
 
     #[test]
-    fn a_click_opens_no_turn_and_speech_does() {
+    fn a_click_does_not_start_a_turn() {
         let mut turns = TurnDetector::default();
         assert_eq!(hear(&mut turns, &[0.0, 0.9, 0.9, 0.9, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0], 0), []);
         assert_eq!(hear(&mut turns, &[0.9, 0.0, 0.9, 0.9, 0.9], 10), [TurnChange::Started(10 * HOP)]);
     }
 
     #[test]
-    fn a_turn_ends_after_the_silence_of_the_session_and_not_in_a_pause() {
+    fn a_turn_ends_after_the_sessions_silence_and_not_in_a_pause() {
         let mut turns = TurnDetector::default();
         hear(&mut turns, &[0.9; 4], 0);
         assert_eq!(hear(&mut turns, &[0.0; 30], 4), [], "480 ms are a pause");

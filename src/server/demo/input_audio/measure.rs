@@ -1,43 +1,43 @@
-//! What can be told of sound without understanding it: how long, how loud, whether it is alive.
+//! Measurement of recorded speech: duration, level and quality.
 
 use std::ops::Range;
 
 use crate::dsp::level::{peak_dbfs, rms_dbfs};
 
-/// Below this a microphone is hardly usable.
+/// Level below which a microphone is hardly usable.
 const QUIET_DBFS: f32 = -45.0;
 
-/// From here on samples are at the end of their range.
+/// Peak level that counts as clipped.
 const CLIPPED_DBFS: f32 = -0.05;
 
-/// What was measured of one turn of the user.
+/// Measurement of a user turn.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct SpeechMeasurement {
-    /// How long somebody spoke, in samples at 24 kHz; 0 where nobody did.
+    /// Duration of speech, in samples at 24 kHz; 0 without speech.
     pub(crate) speech: u64,
-    /// RMS over the speech, over everything where there is none.
+    /// RMS level of the speech, or of everything without speech.
     pub(crate) dbfs: f32,
-    /// What is remarkable about it.
+    /// Quality.
     pub(crate) remark: RecordingRemark,
 }
 
-/// What is remarkable about a recording.
+/// Quality of a recording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RecordingRemark {
-    /// Nothing.
+    /// No problem.
     Fine,
     /// Speech, but hardly audible.
     Quiet,
-    /// Speech that is cut off at full scale.
+    /// Speech clipped at full scale.
     Clipped,
-    /// Sound without speech.
+    /// Audio without speech.
     Speechless,
-    /// Zeros.
+    /// Only zeros.
     Dead,
 }
 
 impl SpeechMeasurement {
-    /// Measures `samples`; `speech` is where in them somebody spoke.
+    /// Measures `samples`; `speech` is the range of speech in them.
     pub(crate) fn measure(samples: &[i16], speech: Option<Range<usize>>) -> Self {
         let Some(range) = speech.filter(|range| !range.is_empty()) else {
             let dead = samples.iter().all(|sample| *sample == 0);
@@ -55,17 +55,17 @@ impl SpeechMeasurement {
         Self { speech: spoken.len() as u64, dbfs, remark }
     }
 
-    /// Returns how long somebody spoke, such as `1.8`.
+    /// Returns the duration of speech in seconds, such as `1.8`.
     pub(crate) fn seconds(&self) -> String {
         format!("{:.1}", self.speech as f64 / 24_000.0)
     }
 
-    /// Returns how loud it was, such as `-23`.
+    /// Returns the level in dBFS, such as `-23`.
     pub(crate) fn level(&self) -> i32 {
         self.dbfs.round() as i32
     }
 
-    /// Returns what stands in the transcript; nothing for silence, as on real servers.
+    /// Returns the transcript; empty for silence, as on real servers.
     pub(crate) fn transcript(&self) -> String {
         match self.remark {
             RecordingRemark::Fine | RecordingRemark::Quiet | RecordingRemark::Clipped => {
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn the_level_is_that_of_the_speech_alone() {
+    fn the_level_is_that_of_the_speech_only() {
         let mut samples = vec![0; 24_000];
         samples.extend(square(3_277, 43_200));
         let heard = SpeechMeasurement::measure(&samples, Some(24_000..67_200));
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_microphone_is_remarked() {
+    fn a_bad_microphone_is_detected() {
         let remark = |samples: &[i16], speech| SpeechMeasurement::measure(samples, speech).remark;
         assert_eq!(remark(&square(100, 9_000), Some(0..9_000)), RecordingRemark::Quiet);
         assert_eq!(remark(&square(32_767, 9_000), Some(0..9_000)), RecordingRemark::Clipped);

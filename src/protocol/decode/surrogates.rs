@@ -1,17 +1,16 @@
-//! Mends texts in which an escape names half of a character.
+//! Replacement of lone surrogates in JSON escapes.
 //!
-//! A server that cuts a text into deltas by UTF-16 units can cut an emoji in two. Both halves are
-//! JSON by its grammar (RFC 8259, section 8.2), but no Rust string can hold them, and one letter is
-//! no reason to lose an event.
+//! A server that cuts text into deltas by UTF-16 units can split an emoji. Each half is valid JSON (RFC 8259,
+//! section 8.2) but no Rust string can hold it. One character is no reason to lose an event.
 
-/// What stands for half a character.
+/// Replacement for a lone surrogate.
 const REPLACEMENT: &str = "\\ufffd";
 
 /// Length of an escape: `\u` and four digits.
 const ESCAPE: usize = 6;
 
-/// Returns `text` with each half of a character replaced, if there is one.
-pub(super) fn mended(text: &str) -> Option<String> {
+/// Returns `text` with each lone surrogate replaced; `None` if it contains none.
+pub(super) fn replace_lone_surrogates(text: &str) -> Option<String> {
     let mut whole = String::with_capacity(text.len());
     let mut copied = 0;
     let mut at = 0;
@@ -26,14 +25,14 @@ pub(super) fn mended(text: &str) -> Option<String> {
                 copied = at;
             }
             (Some(_), _) => at += ESCAPE,
-            // Any other escape: what is escaped is skipped with its backslash.
+            // Any other escape: skip the backslash and the escaped character.
             (None, _) => at += 1 + text[at + 1..].chars().next().map_or(0, char::len_utf8),
         }
     }
     (copied > 0).then(|| whole + &text[copied..])
 }
 
-/// Returns the UTF-16 unit of an escape that begins at `at`.
+/// Returns the UTF-16 unit of the escape at byte `at`.
 fn unit(text: &str, at: usize) -> Option<u16> {
     let digits = text.get(at..at + ESCAPE)?.strip_prefix("\\u")?;
     u16::from_str_radix(digits, 16).ok().filter(|_| !digits.starts_with('+'))
@@ -46,11 +45,11 @@ mod tests {
     use super::*;
 
     fn check(text: &str, expected: Option<&str>) {
-        assert_eq!(mended(text).as_deref(), expected, "{text}");
+        assert_eq!(replace_lone_surrogates(text).as_deref(), expected, "{text}");
     }
 
     #[test]
-    fn half_a_character_is_replaced() {
+    fn a_lone_surrogate_is_replaced() {
         check(r"a\ud83db", Some(r"a\ufffdb"));
         check(r"\ude00", Some(r"\ufffd"));
         check(r"\ud83d\ud83d\ude00", Some(r"\ufffd\ud83d\ude00"));
@@ -58,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn whole_characters_and_escaped_backslashes_are_left_alone() {
+    fn pairs_and_escaped_backslashes_are_unchanged() {
         for text in [r"\ud83d\ude00", r"\\ud83d", r"\u00e4", r"a\", r"\u", r"\ud8", r"\u+123", "ä\\ä", ""] {
             check(text, None);
         }
@@ -68,9 +67,9 @@ mod tests {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
         #[test]
-        fn what_was_mended_needs_no_more_mending(text in r"(\\|u|d83d|de00|\\ud83d|\\ude00|ä|[a-f0-9]){0,12}") {
-            if let Some(whole) = mended(&text) {
-                prop_assert_eq!(mended(&whole), None);
+        fn replacement_is_idempotent(text in r"(\\|u|d83d|de00|\\ud83d|\\ude00|ä|[a-f0-9]){0,12}") {
+            if let Some(whole) = replace_lone_surrogates(&text) {
+                prop_assert_eq!(replace_lone_surrogates(&whole), None);
             }
         }
     }
