@@ -2,30 +2,22 @@
 
 use std::sync::LazyLock;
 use std::thread;
-use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rtvoice::protocol::dialect::Dialect;
-use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::support::program::{Outcome, Program};
 use crate::support::schema::Schema;
 use crate::support::server::Server;
 use crate::support::signal::Sound;
-use crate::support::sound::SoundServer;
 use crate::support::speech;
-use crate::support::tries::until_undisturbed;
 
-/// Longest wait for one thing, on a loaded machine too.
-const LIMIT: Duration = Duration::from_secs(120);
 /// What the recording has of speech, before it, and behind it, in milliseconds.
 const SPOKEN_MS: u64 = 2_500;
 /// What belongs to a turn beside speech: 300 ms before it, until it is noticed, and the pause by which it ends.
 const BESIDE_MS: u64 = 300 + 500;
-/// How many calls may be held in a room for one in which neither the machine nor the sound server leaves gaps.
-const ROOMS: usize = 3;
 /// How much later or earlier speech may be found to begin and end.
 const ABOUT_MS: u64 = 350;
 
@@ -213,35 +205,4 @@ fn silence_is_neither_sent_nor_committed() {
     assert_eq!(outcome.code, Some(6), "{}", outcome.stderr);
     assert_eq!(types(&sent(outcome, Dialect::Ga)), ["session.update"]);
     assert_eq!(finals(&outcome.json_lines(), "user"), 0);
-}
-
-#[test]
-fn on_loudspeakers_a_short_word_is_a_turn_the_assistant_is_none_and_can_be_spoken_over() {
-    let server = SoundServer::start();
-    server.echo(60, 12);
-    until_undisturbed(ROOMS, || speak_in_a_room(&server));
-}
-
-/// Speaks before, over and behind answers on loudspeakers; says which turns came of that where they are others.
-fn speak_in_a_room(server: &SoundServer) -> Option<String> {
-    let flags = "talk --demo --vad local --json --trace trace.jsonl";
-    let call = Program::rtvoice(flags).envs(server.env()).start();
-    call.wait_for_json(LIMIT, "speak_now", |_| true);
-    server.say("hello, can you hear me through this room?");
-    let first = call.wait_for_json(LIMIT, "assistant", |line| line["final"] == true);
-    server.say("yes");
-    let of_second = |line: &Value| line["item_id"] != first["item_id"];
-    call.wait_for_json(LIMIT, "assistant", |line| of_second(line) && line["played_ms"].as_u64() > Some(300));
-    server.say("stop, stop, there is something else");
-    let second = call.wait_for_json(LIMIT, "assistant", |line| of_second(line) && line["final"] == true);
-    call.wait_for_json(LIMIT, "assistant", |line| {
-        of_second(line) && line["item_id"] != second["item_id"] && line["played_ms"].as_u64() > Some(0)
-    });
-    call.signal(Signal::INT);
-    let outcome = call.wait(LIMIT).expect_code(130);
-    let started = of_type(&outcome.json_lines(), "speech_started").len();
-    let committed = committed_ms(&sent(&outcome, Dialect::Ga)).len();
-    let is_right =
-        first["interrupted"] == false && second["interrupted"] == true && (started, committed) == (3, 3);
-    (!is_right).then(|| outcome.text())
 }

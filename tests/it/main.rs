@@ -42,7 +42,4 @@ mod doctor;
 mod sounding;
 #[cfg(unix)]
 mod losses;
-mod delivery;
 mod names;
-#[cfg(target_os = "linux")]
-mod heard;

@@ -7,10 +7,9 @@ use rustix::process::Signal;
 use serde_json::Value;
 use vt100::Screen;
 
-use crate::support::program::{Program, json_lines};
+use crate::support::program::Program;
 use crate::support::pty::{Keyboard, Left, Size, Terminal};
 use crate::support::schema::Schema;
-use crate::support::tries::until_undisturbed;
 
 /// Longest wait for one thing, on a loaded machine too.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -26,11 +25,6 @@ const UP: &str = "\x1b[32;1:3u";
 const TURN_FRAMES: usize = 15;
 /// How often it is looked whether so many were sent.
 const LOOKS: usize = 300;
-/// How many calls may begin late on a busy machine; all would, if they waited for the answer.
-const CALLS: usize = 3;
-
-/// How long a terminal is asked what it can do: what waits for the answer of a silent one comes later.
-const QUESTION_MS: f64 = 2_000.0;
 
 const FOCUS_LOST: &str = "\x1b[O";
 /// Control and T, pressed.
@@ -198,21 +192,12 @@ fn the_keyboard_is_given_back_after_a_panic_and_a_signal() {
 }
 
 #[test]
-fn a_terminal_that_answers_nothing_delays_no_call_and_takes_presses() {
-    until_undisturbed(CALLS, hold_in_silence);
-}
-
-/// Begins a call in a terminal that answers nothing; says how late it began.
-fn hold_in_silence() -> Option<String> {
+fn a_terminal_that_answers_nothing_takes_presses() {
     let terminal = Terminal::start_with(Keyboard::Silent, call(), SIZE);
     terminal.wait_for_text(LIMIT, "Space speak");
     wait_for_state(&terminal, "your turn");
     terminal.send(" ");
     wait_for_state(&terminal, "you speak");
     terminal.signal(Signal::TERM);
-    let left = terminal.wait(LIMIT).expect_code(143).expect_restored();
-    let trace = std::fs::read_to_string(left.home.path().join("trace.jsonl")).expect("there is a trace");
-    let live = json_lines(&trace).into_iter().find(|line| line["event"]["type"] == "session.updated");
-    let at_ms = live.and_then(|line| line["at_ms"].as_f64()).expect("the session was configured");
-    (at_ms >= QUESTION_MS).then(|| format!("the call begins after {at_ms} ms, behind the question"))
+    terminal.wait(LIMIT).expect_code(143).expect_restored();
 }

@@ -10,7 +10,6 @@ use std::time::Duration;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::priority;
 use super::watched::Watched;
 
 /// Longest run of a program that is asked for nothing else.
@@ -131,7 +130,6 @@ impl Program {
 
     /// Starts it, with a standard input that stays open until [`Running::close_stdin`].
     pub(crate) fn start(self) -> Running {
-        priority::raise(priority::PROGRAM);
         let mut command = Command::new(&self.path);
         command.args(&self.args).env_clear().envs(self.env.iter().cloned()).current_dir(self.home.path());
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());

@@ -14,7 +14,6 @@ use rustix::process::Signal;
 use tempfile::TempDir;
 use vt100::{Callbacks, Parser, Screen};
 
-use super::priority;
 use super::program::{Program, send_signal};
 use super::watched::Watched;
 
@@ -147,7 +146,6 @@ impl Terminal {
 
     /// Starts a program in a new terminal with a keyboard of this kind.
     pub(crate) fn start_with(keyboard: Keyboard, program: Program, size: Size) -> Self {
-        priority::raise(priority::PROGRAM);
         let (master, slave) = open().expect("the system gives a pseudo-terminal");
         let master = Arc::new(master);
         master.resize(pty_size(size)).expect("the terminal takes its size");

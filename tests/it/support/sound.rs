@@ -13,7 +13,6 @@ use std::time::Duration;
 use rustix::process::Signal;
 use tempfile::TempDir;
 
-use super::priority;
 use super::program::send_signal;
 use super::seats::{Length, Seat};
 use super::signal::Sound;
@@ -89,7 +88,6 @@ impl SoundServer {
 
     /// Returns the variables by which a program finds this server and nothing else.
     pub(crate) fn env(&self) -> Vec<(&'static str, OsString)> {
-        priority::raise(priority::SOUND);
         vec![
             ("XDG_RUNTIME_DIR", self.path("run").into()),
             ("PULSE_SERVER", self.address().into()),
@@ -108,9 +106,7 @@ impl SoundServer {
         self.kill();
         let mut command = self.tool("pulseaudio", "pulseaudio");
         command.args(["-n", "--daemonize=no", "--use-pid-file=no", "--exit-idle-time=-1", "--realtime=no"]);
-        command
-            .args(["--high-priority=yes", "--log-target=stderr", "--log-level=info", "-F"])
-            .arg(self.path("devices.pa"));
+        command.args(["--log-target=stderr", "--log-level=info", "-F"]).arg(self.path("devices.pa"));
         let mut server = command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -200,23 +196,8 @@ impl SoundServer {
         self.record_from(&format!("{SPEAKER}.monitor"))
     }
 
-    /// Records what another speaker plays.
-    pub(crate) fn record_speaker(&self, name: &str) -> Recording {
-        self.record_from(&format!("{name}.monitor"))
-    }
-
-    fn play_to(&self, sink: &str, wav: &Path) {
-        finished(&mut self.player(sink, wav), "paplay");
-    }
-
-    fn player(&self, sink: &str, wav: &Path) -> Command {
-        let mut player = self.tool("paplay", "pulseaudio-utils");
-        // Enough in hand for a player that a loaded machine does not wake in time.
-        player.args(["--latency-msec=250", "--device", sink]).arg(wav).stdin(Stdio::null());
-        player
-    }
-
-    fn record_from(&self, source: &str) -> Recording {
+    /// Records a source, such as `SPEAKER.monitor`.
+    pub(crate) fn record_from(&self, source: &str) -> Recording {
         let mut command = self.tool("parec", "pulseaudio-utils");
         command
             .args(["--device", source, "--format=s16le", "--channels=1", "--latency-msec=20"])
@@ -233,6 +214,17 @@ impl SoundServer {
         });
         assert_eq!(begun, Some(true), "nothing can be recorded from {source}");
         Recording { recorder, taken }
+    }
+
+    fn play_to(&self, sink: &str, wav: &Path) {
+        finished(&mut self.player(sink, wav), "paplay");
+    }
+
+    fn player(&self, sink: &str, wav: &Path) -> Command {
+        let mut player = self.tool("paplay", "pulseaudio-utils");
+        // Enough in hand for a player that a loaded machine does not wake in time.
+        player.args(["--latency-msec=250", "--device", sink]).arg(wav).stdin(Stdio::null());
+        player
     }
 
     fn speak_to_file(&self, text: &str) -> PathBuf {
@@ -326,7 +318,6 @@ impl Recording {
             .wait_for(START, |taken| taken.ended.then_some(()))
             .expect("parec ends when it is asked to");
         // To compare it is to compute.
-        priority::set(priority::COMPUTING);
         self.so_far()
     }
 }

@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::{Message, WebSocket, accept};
 
-use super::watched::Watched;
+use crate::support::watched::Watched;
 
 /// Samples a second of both directions.
 pub(crate) const RATE: usize = 24_000;
