@@ -90,7 +90,7 @@ impl Machine {
 
     fn append_part(&mut self, now: Duration, bytes: &[u8]) {
         let samples = self.buffer.append(bytes);
-        for hop in self.ear.listen(&to_floats(&samples)) {
+        for hop in self.ear.process(&to_floats(&samples)) {
             self.hear(now, hop);
         }
         if let Some(rule) = self.effective.turns() {

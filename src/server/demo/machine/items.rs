@@ -196,7 +196,7 @@ fn decoded(bytes: &[u8], (codec, rate): (Codec, SampleRate)) -> Vec<i16> {
 
 fn find_speech(sound: &[i16]) -> Option<Range<usize>> {
     let mut trace = SpeechHistory::default();
-    for hop in VoiceActivityDetector::default().listen(&to_floats(sound)) {
+    for hop in VoiceActivityDetector::default().process(&to_floats(sound)) {
         trace.hear(hop, &TurnRule::PLAIN);
     }
     let index = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);
