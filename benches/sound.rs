@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use divan::Bencher;
-use rtvoice::audio::capture::speech_detector::ListenMode;
-use rtvoice::audio::echo::{EchoMode, EchoPolicy, Processing, ProcessingStep};
+use rtvoice::audio::api::EchoMode;
 use rtvoice::audio::engine::{Engine, EngineChannels, EngineFormat};
+use rtvoice::audio::options::{EchoPolicy, ListenMode, Processing, ProcessingStep};
 use rtvoice::dsp::codec::{Codec, Decoder};
 use rtvoice::dsp::frame::{ClipId, Frame, SampleRate};
 use rtvoice::dsp::resample::Resampler;

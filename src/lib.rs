@@ -5,13 +5,13 @@
 //! - [`dsp`]: frames, sample rates, codecs, resampling. Uses nothing.
 //! - [`protocol`]: events of both sides and both dialects. Uses `dsp`.
 //! - [`session`]: the call as a pure state machine. Uses `protocol`, `dsp`.
-//! - [`audio`]: devices, the realtime callbacks, the engine. Uses `dsp`, `files`, `mishap`.
+//! - [`audio`]: devices, the realtime callbacks, the engine. Uses `dsp`, `files`, `test_hooks`.
 //! - [`net`]: the WebSocket and how it is reached. Uses `protocol`, `secret`.
 //! - [`ui`]: screen, plain lines, JSON lines. Uses `session::io`, `dsp`, and `protocol` for usage counts.
 //! - [`server`]: the embedded demo endpoint. Uses `protocol`, `dsp`, `secret`, never `session`.
 //! - [`config`], [`cli`], [`error`], [`secret`]: from flags, environment and file to settings; error kinds, exit codes.
 //! - [`files`]: opens files safely: modes, links, pipes. Uses nothing.
-//! - [`mishap`]: panics that tests ask for. Uses nothing.
+//! - [`test_hooks`]: panics that tests ask for. Uses nothing.
 //! - [`call`]: the driver loop, connections, presenters: where the halves meet. Uses all above.
 //! - [`commands`]: one file or folder per command. Uses all.
 
@@ -27,6 +27,6 @@ pub mod cli;
 pub mod error;
 pub mod secret;
 pub mod files;
-pub mod mishap;
+pub mod test_hooks;
 pub mod call;
 pub mod commands;

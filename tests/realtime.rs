@@ -10,9 +10,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use rtvoice::audio::api::Duck;
-use rtvoice::audio::capture::speech_detector::ListenMode;
-use rtvoice::audio::echo::{EchoPolicy, Processing};
 use rtvoice::audio::engine::{Engine, EngineFormat};
+use rtvoice::audio::options::{EchoPolicy, ListenMode, Processing};
 use rtvoice::dsp::frame::{ClipId, Frame, SampleRate};
 use rtvoice::dsp::level::LevelMeter;
 use rtvoice::dsp::resample::Resampler;
@@ -88,7 +87,7 @@ fn the_callbacks_touch_no_heap_while_sound_starts_starves_is_ducked_and_flushed(
     });
     // A recording listens, and so slowly that it finds no room at times.
     let (tap, mut tapped) = rtrb::RingBuffer::new(10_000);
-    ends.playback = ends.playback.tapped(tap);
+    ends.playback = ends.playback.with_tap(tap);
     let input = vec![0.25; 2_048 * 2];
     let mut output = vec![0.0; 2_048 * 2];
     let mut calls = 0;

@@ -1,74 +1,75 @@
-//! What the audio thread is told and what it tells.
+//! The vocabulary of the audio side: commands, events, device states and echo status. Plain data.
 
+use std::fmt;
 use std::time::Duration;
 
-use crate::audio::device::select::{DeviceRequest, ListedDevice};
-use crate::audio::echo::EchoState;
-use crate::audio::error::Direction;
 use crate::dsp::frame::{ClipId, Frame};
 
-/// News from the audio thread.
+/// An event of the audio side.
+///
+/// Names and reasons come from the system and are not sanitized.
 #[derive(Clone, Debug, PartialEq)]
-pub enum AudioThreadEvent {
-    /// So many samples of a clip have been taken by the device, at the clip's rate.
-    ///
-    /// Told when the first is taken, then about every 50 ms, and at the end of a clip with exactly what was received of it.
+pub enum AudioEvent {
+    /// Playback progress of a clip: at its first sample, then about every 50 ms, and at its end.
     Played {
-        /// Which clip.
+        /// The clip.
         clip: ClipId,
-        /// Since its beginning.
+        /// Samples the device took since the start of the clip, at the clip's rate.
         samples: u64,
     },
-    /// All clips have ended and all of them was taken by the device.
+    /// All clips have ended, and the device took all of them.
     Drained,
-    /// A flush is complete: what was heard of each clip that was not finished, the fade included.
-    Flushed(Vec<(ClipId, u64)>),
-    /// The first samples came from the microphone.
+    /// A flush is complete: the final position of each unfinished clip, fade included.
+    Flushed(Vec<HeardAudio>),
+    /// The first real samples came from the microphone.
     InputStarted,
     /// The input file or pipe is at its end and all of it is in frames; only silence follows.
     InputEnded,
-    /// The input file or pipe gave no sample and never will; one sentence.
+    /// The input file or pipe never delivered a sample and never will; one sentence.
     NoInput(String),
-    /// The header of the input file or pipe is wrong, and its sound is used all the same; one sentence.
+    /// The header of the input file or pipe is wrong but usable; one sentence.
     InputWarning(String),
-    /// Whoever read standard output has gone; a normal end.
+    /// Standard output was closed by its reader: a normal end.
     OutputClosed,
-    /// A file or a pipe broke; one sentence.
+    /// A file or pipe failed, or the audio thread ended; one sentence.
     Lost(String),
     /// The recording ended before the call; one sentence.
     RecordingEnded(String),
-    /// Something has become of a device.
+    /// The state of a device changed.
     Device(Direction, DeviceState),
-    /// The device that was asked for is in use: by its id, or the system's own choice.
-    Chosen(Direction, Option<String>),
-    /// The devices that can be chosen, as far as the sound system tells, and those in use.
-    Devices(Vec<ListedDevice>, Vec<(Direction, String)>),
-    /// The speaker has been away for so long that what waits for it should be given up.
-    Unheard,
-    /// The play queue was full, and sound of this length was dropped; told once per episode.
+    /// The requested device is in use: its id, or none for the system default.
+    DeviceSelected(Direction, Option<String>),
+    /// The selectable devices.
+    Devices(Vec<DeviceEntry>),
+    /// The speaker has been unavailable too long; queued audio is to be given up.
+    OutputUnavailable,
+    /// The play queue was full, and this much audio was dropped; once per episode.
     PlaybackDropped(Duration),
-    /// Something was counted that should not happen.
-    Counts(StreamCounters),
-    /// Somebody seems to speak: a guess, about 100 ms after they began. Where turns are not found here, it is told
-    /// only of those who speak while the speaker sounds.
+    /// Microphone frames were dropped because the connection could not take them.
+    MicDropped {
+        /// Number of frames.
+        frames: u64,
+    },
+    /// Error counters, when they change.
+    Counters(StreamCounters),
+    /// Possible speech, about 100 ms after its onset. Without local turn detection only during playback.
     VoiceStarted,
-    /// Whoever seemed to speak does speak, about 200 ms after they began, 250 ms where the speaker sounds.
+    /// Confirmed speech, about 200 ms after its onset, 250 ms during playback.
     VoiceConfirmed,
-    /// Whoever seemed to speak is not heard any more: they have been silent for as long as it takes to end a turn,
-    /// or the microphone is muted or gone, or it does not matter any more because the speaker is silent.
+    /// The speech ended: by silence, by mute, by loss of the microphone, or because playback ended.
     VoiceStopped {
-        /// For so long they have been silent.
+        /// The silence that ended it.
         silent: Duration,
     },
-    /// What is known of the echo, at the start and when it changes, once a second at most.
-    Echo(EchoState),
+    /// Echo status, at the start and when it changes, at most once per second.
+    Echo(EchoStatus),
 }
 
-impl AudioThreadEvent {
-    /// Returns what was lost, as a sentence, where something was.
+impl AudioEvent {
+    /// Returns the loss this event reports, as a sentence.
     pub fn lost(&self) -> Option<String> {
         match self {
-            Self::Lost(what) | Self::NoInput(what) => Some(what.clone()),
+            Self::Lost(reason) | Self::NoInput(reason) => Some(reason.clone()),
             Self::Device(direction, DeviceState::Lost(reason)) => {
                 Some(format!("the {direction} is gone: {reason}"))
             }
@@ -81,86 +82,176 @@ impl AudioThreadEvent {
             | Self::InputWarning(_)
             | Self::OutputClosed
             | Self::RecordingEnded(_)
-            | Self::Chosen(..)
-            | Self::Devices(..)
-            | Self::Unheard
+            | Self::DeviceSelected(..)
+            | Self::Devices(_)
+            | Self::OutputUnavailable
+            | Self::PlaybackDropped(_)
+            | Self::MicDropped { .. }
+            | Self::Counters(_)
             | Self::VoiceStarted
             | Self::VoiceConfirmed
             | Self::VoiceStopped { .. }
-            | Self::Echo(_)
-            | Self::PlaybackDropped(_)
-            | Self::Counts(_) => None,
+            | Self::Echo(_) => None,
         }
     }
 }
 
-/// What has become of a device.
+/// The direction of a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Direction {
+    /// The microphone.
+    Input,
+    /// The speaker.
+    Output,
+}
+
+impl fmt::Display for Direction {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Input => "microphone",
+            Self::Output => "speaker",
+        })
+    }
+}
+
+/// A change of a device's state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DeviceState {
-    /// It is in use from the start; its name.
+    /// In use from the start; its name.
     Open(String),
-    /// It is in use from the start because the preferred one is not there; its name.
+    /// In use from the start in place of the missing preferred device; its name.
     Instead(String),
-    /// It is gone, and is looked for; why, as a part of a sentence. Silence is sent in place of a microphone,
-    /// and what is to be played waits for a speaker.
+    /// Lost, reconnecting; the reason as a part of a sentence. Silence replaces a microphone, and audio to be
+    /// played waits for a speaker.
     Lost(String),
-    /// It is in use again; its name.
+    /// In use again; its name.
     Back(String),
-    /// Another one is in use, because it was chosen or is the system's choice now; its name.
+    /// Another device is in use, by choice or because the system default changed; its name.
     Changed(String),
-    /// It is closed as long as it is muted.
+    /// Closed while muted.
     Closed,
-    /// The microphone gives only zeros; the likely cause.
+    /// The microphone delivers digital silence; the likely cause.
     Silent(String),
-    /// It gives sound after that.
+    /// The microphone delivers audio again.
     Sounds,
-    /// The one that was chosen cannot be used, and the former goes on; why.
+    /// The requested device cannot be used, and the former stays in use; the reason.
     Refused(String),
 }
 
-/// What went wrong without ending anything, since the start.
+/// A selectable device. Names come from the system and are not sanitized.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceEntry {
+    /// Input or output.
+    pub direction: Direction,
+    /// The system's id, stable across restarts.
+    pub id: String,
+    /// The display name.
+    pub name: String,
+    /// Whether it is the system default.
+    pub is_default: bool,
+    /// Whether it is in use in this call.
+    pub in_use: bool,
+}
+
+/// A request for a device.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum DeviceRequest {
+    /// The system default, followed when it changes.
+    #[default]
+    Default,
+    /// The device with this id, name or part of them, and no other.
+    Named(String),
+    /// The device with this name if available, else the system default.
+    Preferred(String),
+}
+
+impl DeviceRequest {
+    /// Returns the requested name or id.
+    pub(crate) fn name(&self) -> Option<&str> {
+        match self {
+            Self::Default => None,
+            Self::Named(name) | Self::Preferred(name) => Some(name),
+        }
+    }
+}
+
+/// The playback position of a clip.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeardAudio {
+    /// The clip.
+    pub clip: ClipId,
+    /// Samples since the start of the clip, at the clip's rate.
+    pub samples: u64,
+}
+
+/// Measured status of echo control.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct EchoStatus {
+    /// The mode in force.
+    pub mode: EchoMode,
+    /// Delay of the echo path, if there is an echo.
+    pub delay: Option<Duration>,
+    /// Echo return loss in dB, if there is an echo.
+    pub erl_db: Option<f32>,
+    /// Echo return loss enhancement in dB, if there is an echo.
+    pub erle_db: Option<f32>,
+}
+
+/// A mode of echo control, mildest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum EchoMode {
+    /// No echo control: a headset, or files.
+    Off,
+    /// Echo cancellation with full duplex.
+    Cancel,
+    /// The microphone is attenuated during playback until the near end is louder than the echo.
+    Duck,
+    /// The microphone sends silence during playback.
+    HalfDuplex,
+}
+
+/// Error counters of both streams since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StreamCounters {
-    /// How often the speaker had nothing to play in the middle of a clip, and then more of it came, or had to
-    /// wait for this machine.
+    /// Underruns in the middle of a clip, and blocks the device had to wait for.
     pub gaps: u64,
-    /// Microphone samples that were thrown away because the audio thread came too late.
+    /// Microphone samples dropped because the capture ring was full.
     pub capture_dropped: u64,
-    /// How much was dropped because ten minutes were waiting to be played.
+    /// Duration of audio dropped because the play queue was full.
     pub play_refused: Duration,
 }
 
-/// Whether the microphone is heard.
+/// Whether the microphone is muted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mute {
-    /// Its sound is sent.
+    /// Its audio is sent.
     #[default]
     Live,
     /// Silence is sent in its place.
     Muted,
 }
 
-/// What becomes of the microphone while it is muted.
+/// How muting works.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MuteMode {
-    /// It stays open, and is back without delay.
+    /// The device stays open, and unmuting is immediate.
     #[default]
     Soft,
-    /// It is closed, so that the system's own light goes out; opening takes some hundredths of a second.
+    /// The device is closed, which turns the system's indicator off; opening takes some hundredths of a second.
     Hard,
 }
 
-/// How loud the speaker is.
+/// Whether playback is ducked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Duck {
-    /// As loud as it is.
+    /// Full volume.
     #[default]
     Up,
-    /// So soft that whoever speaks hears themselves.
+    /// Reduced volume.
     Down,
 }
 
-/// What the audio thread is told.
+/// A command to the audio thread.
 #[derive(Debug)]
 pub(crate) enum AudioCommand {
     Play {
@@ -171,31 +262,29 @@ pub(crate) enum AudioCommand {
     Flush,
     Duck(Duck),
     Mute(Mute),
-    /// Begin the recording.
+    /// Start the recording.
     Record,
-    /// Use another device.
-    Use(Direction, DeviceRequest),
-    /// Tell which devices there are.
-    List,
-    /// Look at what a device gave.
-    Turn,
+    UseDevice(Direction, DeviceRequest),
+    ListDevices,
+    /// Poll the devices: one of them has data.
+    Poll,
     /// End, and complete output and recording.
     Close,
-    /// End, and leave an output file as it was if nothing has been written to it.
-    Leave,
+    /// End, and leave an output file unchanged if nothing was written to it.
+    Abandon,
 }
 
 #[cfg(test)]
-impl AudioThreadEvent {
-    /// Returns what this tells of a clip that is being played.
-    pub(crate) fn played_of(&self, wanted: ClipId) -> Option<u64> {
+impl AudioEvent {
+    /// Returns the playback position of a clip.
+    pub(crate) fn played_samples(&self, wanted: ClipId) -> Option<u64> {
         let Self::Played { clip, samples } = self else { return None };
         (*clip == wanted).then_some(*samples)
     }
 
-    /// Returns what this tells of clips that were flushed.
-    pub(crate) fn heard_at_flush(&self) -> Option<&[(ClipId, u64)]> {
+    /// Returns the final positions of flushed clips.
+    pub(crate) fn flushed_clips(&self) -> Option<Vec<(ClipId, u64)>> {
         let Self::Flushed(heard) = self else { return None };
-        Some(heard)
+        Some(heard.iter().map(|HeardAudio { clip, samples }| (*clip, *samples)).collect())
     }
 }

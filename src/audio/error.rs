@@ -1,141 +1,124 @@
-//! What can keep sound from starting, each with a hint on what to do.
+//! Errors that prevent audio from starting, each with a hint.
 
 use std::io;
 use std::path::PathBuf;
 
+use crate::audio::api::Direction;
 use crate::dsp::audio_file::AudioFileError;
 use crate::files;
 
-/// What standard input takes.
+/// Formats accepted on standard input.
 pub const PIPE_HINT: &str = "pipe raw PCM (16-bit, mono, 24 kHz), WAV or AU into it";
 
-/// Which of the two devices.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Direction {
-    /// The microphone.
-    Input,
-    /// The speaker.
-    Output,
-}
-
-impl std::fmt::Display for Direction {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str(match self {
-            Self::Input => "microphone",
-            Self::Output => "speaker",
-        })
-    }
-}
-
-/// Why sound cannot start. Nothing has been written when it is returned.
+/// An error at the start of audio. Nothing has been written when it is returned.
 #[derive(Debug, thiserror::Error)]
 pub enum AudioError {
     /// A frame length out of range.
-    #[error("a frame of {0} ms is not between 10 and 100 ms")]
+    #[error("frame duration of {0} ms is not between 10 and 100 ms")]
     FrameLength(u128),
     /// A rate out of range.
-    #[error("a sample rate of {0} Hz is not between 8,000 and 192,000 Hz")]
+    #[error("sample rate of {0} Hz is not between 8,000 and 192,000 Hz")]
     Rate(u32),
     /// The input file cannot be opened or read.
     #[error("cannot read {}", .path.display())]
     OpenInput {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
-    /// The input file is not what it should be.
+    /// The input file has an unusable format.
     #[error("cannot use {} as input", .path.display())]
     BadInput {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: AudioFileError,
     },
     /// The output file cannot be written.
     #[error("cannot write {}", .path.display())]
     OpenOutput {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
-    /// Sound was to come from or go to the terminal itself.
+    /// Audio was to be read from or written to a terminal.
     #[error("standard {} is a terminal, not a pipe or a file", match .0 {
         Direction::Input => "input",
         Direction::Output => "output",
     })]
     Terminal(Direction),
-    /// No device has that name.
-    #[error("no {direction} is called \"{name}\" ({})", listed(.available))]
+    /// No device matches the name.
+    #[error("no {direction} matches \"{name}\" ({})", available_names(.available))]
     NoSuchDevice {
-        /// Which of the two.
+        /// Input or output.
         direction: Direction,
-        /// What was asked for.
+        /// The requested name.
         name: String,
-        /// What there is.
+        /// The available names.
         available: Vec<String>,
     },
-    /// There is no such device at all.
-    #[error("there is no {0}")]
+    /// No device of this direction exists.
+    #[error("no {0} found")]
     NoDevice(Direction),
-    /// There is no device of either kind.
-    #[error("there is neither a microphone nor a speaker")]
+    /// No device exists.
+    #[error("no audio devices found")]
     NoDevices,
-    /// No sound system answers. What its library says of that is for developers.
+    /// No sound system answered; the library's message, for debugging.
     #[error("no sound system answers")]
     NoSoundSystem(String),
-    /// Devices are missing, and the sound server that `PULSE_SERVER` names does not answer.
-    #[error("{missing}: no sound server answers at PULSE_SERVER={server}")]
+    /// Devices are missing, and the server in `PULSE_SERVER` does not answer.
+    #[error("{cause}: no sound server answers at PULSE_SERVER={server}")]
     PulseServer {
-        /// What is missing.
-        missing: Box<AudioError>,
+        /// The resulting error.
+        cause: Box<AudioError>,
         /// The value of the variable.
         server: String,
     },
-    /// The system does not let the program use the device.
-    #[error("the system does not let this program use the {direction}: {reason}")]
+    /// Access was denied.
+    #[error("access to the {direction} denied: {reason}")]
     Permission {
-        /// Which of the two.
+        /// Input or output.
         direction: Direction,
-        /// What the system says.
+        /// The system's message.
         reason: String,
     },
     /// Another program has the device.
     #[error("the {direction} is in use by another program: {reason}")]
     Busy {
-        /// Which of the two.
+        /// Input or output.
         direction: Direction,
-        /// What the system says.
+        /// The system's message.
         reason: String,
     },
-    /// The device refuses for another reason.
-    #[error("the {direction} cannot be opened: {reason}")]
+    /// The device refused for another reason.
+    #[error("cannot open the {direction}: {reason}")]
     Refused {
-        /// Which of the two.
+        /// Input or output.
         direction: Direction,
-        /// What the system says.
+        /// The system's message.
         reason: String,
     },
-    /// The program was built without sound cards.
-    #[error("this rtvoice was built without sound devices")]
+    /// This build has no device support.
+    #[error("this build has no support for audio devices")]
     NoDevicesBuilt,
     /// The sound system hangs.
     #[error("the sound system did not answer within {0} seconds")]
     Hangs(u64),
     /// The audio thread could not be started.
-    #[error("the audio thread could not be started")]
+    #[error("cannot start the audio thread")]
     Thread(#[source] io::Error),
 }
 
 impl AudioError {
-    /// Names an unanswered `PULSE_SERVER` as the cause of missing devices. `unanswered` returns its value.
+    /// Attributes missing devices to an unanswered `PULSE_SERVER`. `unanswered` returns its value.
     #[cfg_attr(not(feature = "device"), allow(dead_code, reason = "only real devices can be missing"))]
     pub(crate) fn caused_by_pulse_server(self, unanswered: impl FnOnce() -> Option<String>) -> Self {
         match self {
             Self::NoSuchDevice { .. } | Self::NoDevice(_) | Self::NoDevices | Self::NoSoundSystem(_) => {
                 match unanswered() {
-                    Some(server) => Self::PulseServer { missing: Box::new(self), server },
+                    Some(server) => Self::PulseServer { cause: Box::new(self), server },
                     None => self,
                 }
             }
@@ -155,12 +138,13 @@ impl AudioError {
         }
     }
 
-    /// Returns what the user can do about it.
+    /// Returns a hint for the user.
     pub fn hint(&self) -> Option<&'static str> {
-        const WITHOUT: &str = "files and pipes do: --input FILE.wav and --output FILE.wav, or - or null";
+        const USE_FILES: &str =
+            "use files or pipes instead: --input FILE.wav --output FILE.wav, or - or null";
         match self {
-            Self::BadInput { source: AudioFileError::NotSound(_) | AudioFileError::Empty, .. } => {
-                Some("give a file with speech in it: WAV or AU")
+            Self::BadInput { source: AudioFileError::NotAudio(_) | AudioFileError::Empty, .. } => {
+                Some("use a WAV or AU file with speech")
             }
             Self::BadInput { .. } => Some("convert it: ffmpeg -i FILE -f wav - | rtvoice transcribe -"),
             Self::OpenInput { source, .. } => {
@@ -171,11 +155,11 @@ impl AudioError {
             }
             Self::Terminal(Direction::Input) => Some(PIPE_HINT),
             Self::Terminal(Direction::Output) => Some("pipe it into a player, or redirect it into a file"),
-            Self::NoSuchDevice { .. } => Some("a part of a name is enough; a file has to end in .wav"),
-            Self::NoDevice(_) | Self::NoDevices | Self::NoDevicesBuilt => Some(WITHOUT),
+            Self::NoSuchDevice { .. } => Some("part of a name is enough; a file name must end in .wav"),
+            Self::NoDevice(_) | Self::NoDevices | Self::NoDevicesBuilt => Some(USE_FILES),
             Self::NoSoundSystem(_) => Some("start PulseAudio or PipeWire, or use files (--input FILE.wav)"),
             Self::PulseServer { .. } => Some(
-                "correct or unset PULSE_SERVER, or start that server; files work without: --input FILE.wav --output FILE.wav",
+                "correct or unset PULSE_SERVER, or start that server, or use files: --input FILE.wav --output FILE.wav",
             ),
             Self::Permission { direction: Direction::Input, .. } => Some(
                 "grant microphone access to this terminal in the system's privacy settings, or join group audio",
@@ -183,8 +167,8 @@ impl AudioError {
             Self::Permission { direction: Direction::Output, .. } => {
                 Some("join the group audio and log in again")
             }
-            Self::Busy { .. } => Some("end the other program or choose another device"),
-            Self::Refused { .. } => Some("choose another device, or files (--input FILE.wav)"),
+            Self::Busy { .. } => Some("close the other program or select another device"),
+            Self::Refused { .. } => Some("select another device, or use files (--input FILE.wav)"),
             Self::Hangs(_) => {
                 Some("restart it (systemctl --user restart pipewire pipewire-pulse, or pulseaudio -k)")
             }
@@ -193,8 +177,8 @@ impl AudioError {
     }
 }
 
-fn listed(names: &[String]) -> String {
-    if names.is_empty() { "there is none".to_owned() } else { format!("there are: {}", names.join(", ")) }
+fn available_names(names: &[String]) -> String {
+    if names.is_empty() { "none available".to_owned() } else { format!("available: {}", names.join(", ")) }
 }
 
 #[cfg(test)]
@@ -206,31 +190,31 @@ mod tests {
     }
 
     #[test]
-    fn a_pulse_server_that_nobody_answers_is_named_as_the_cause_of_missing_devices() {
-        let named = |name: &str| AudioError::NoSuchDevice {
+    fn missing_devices_are_attributed_to_an_unanswered_pulse_server() {
+        let no_such_device = |name: &str| AudioError::NoSuchDevice {
             direction: Direction::Output,
             name: name.to_owned(),
             available: Vec::new(),
         };
         for (error, message) in [
-            (AudioError::NoDevice(Direction::Input), "there is no microphone"),
-            (AudioError::NoDevices, "there is neither a microphone nor a speaker"),
+            (AudioError::NoDevice(Direction::Input), "no microphone found"),
+            (AudioError::NoDevices, "no audio devices found"),
             (AudioError::NoSoundSystem("refused".to_owned()), "no sound system answers"),
-            (named("USB"), "no speaker is called \"USB\" (there is none)"),
+            (no_such_device("USB"), "no speaker matches \"USB\" (none available)"),
         ] {
-            let caused = error.caused_by_pulse_server(unanswered);
+            let error = error.caused_by_pulse_server(unanswered);
             let server = "no sound server answers at PULSE_SERVER=unix:/nowhere";
-            assert_eq!(caused.to_string(), format!("{message}: {server}"));
-            assert!(caused.hint().unwrap().contains("unset PULSE_SERVER"));
+            assert_eq!(error.to_string(), format!("{message}: {server}"));
+            assert!(error.hint().unwrap().contains("unset PULSE_SERVER"));
         }
     }
 
     #[test]
-    fn no_other_trouble_is_blamed_on_a_sound_server() {
+    fn other_errors_are_not_attributed_to_a_sound_server() {
         let busy = AudioError::Busy { direction: Direction::Input, reason: "in use".to_owned() };
         let message = busy.to_string();
         assert_eq!(busy.caused_by_pulse_server(unanswered).to_string(), message);
-        let missing = AudioError::NoDevice(Direction::Input).caused_by_pulse_server(|| None);
-        assert_eq!(missing.to_string(), "there is no microphone");
+        let cause = AudioError::NoDevice(Direction::Input).caused_by_pulse_server(|| None);
+        assert_eq!(cause.to_string(), "no microphone found");
     }
 }

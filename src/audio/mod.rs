@@ -1,6 +1,7 @@
-//! Sound in and out: devices, files and pipes, the realtime callbacks, the engine between.
+//! Audio input and output: devices, files and pipes, realtime callbacks, the engine between them.
 //!
-//! Knows nothing of sessions or protocols. One thread of its own; tokio only for the ends of its channels.
+//! Independent of sessions and protocols. Runs on a thread of its own; tokio only at the ends of its
+//! channels.
 
 pub mod options;
 pub mod error;
@@ -23,97 +24,97 @@ use std::time::Duration;
 use tokio::sync::broadcast;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use crate::audio::api::{AudioCommand, AudioThreadEvent, Duck, Mute};
-use crate::audio::device::open::Waker;
-use crate::audio::device::select::{DeviceRequest, ListDetail, ListedDevice};
-use crate::audio::error::{AudioError, Direction};
+use crate::audio::api::{AudioCommand, AudioEvent, DeviceRequest, Direction, Duck, Mute};
+use crate::audio::device::handle::Waker;
+use crate::audio::device::select::{ListDetail, ListedDevice};
+use crate::audio::error::AudioError;
 use crate::audio::options::AudioOptions;
 use crate::audio::thread::{AudioChannels, InitialDevices, Runner};
 use crate::dsp::frame::{ClipId, Frame};
 use crate::dsp::level::LevelMeter;
 
-/// How long a sound system may take to open; PulseAudio's own patience is 2 s a step.
+/// Timeout for opening audio; each PulseAudio request has a timeout of 2 s.
 const OPENING_SECONDS: u64 = 10;
 
-/// Sound that is running. Dropping it stops the sound and waits for the audio thread; an output file is
-/// completed if something was played, and else stays as it was.
+/// Running audio. Dropping it stops the audio thread; an output file is completed if something was played,
+/// else left unchanged.
 pub struct Audio {
-    /// The microphone, about a second deep: whoever is too slow loses the oldest frames and is told how many.
+    /// Microphone frames, about a second deep. A slow receiver loses the oldest frames and learns how many.
     pub mic: broadcast::Receiver<Frame>,
-    /// What happens.
-    pub events: UnboundedReceiver<AudioThreadEvent>,
-    /// What can be done.
+    /// Events.
+    pub events: UnboundedReceiver<AudioEvent>,
+    /// Control of the audio thread.
     pub control: Control,
-    /// How loud the microphone is, as it is sent.
+    /// Level of the microphone as sent.
     pub input_meter: Arc<LevelMeter>,
-    /// How loud the speaker is.
+    /// Level of the speaker.
     pub output_meter: Arc<LevelMeter>,
-    /// The microphone and the speaker that were opened, where they are devices.
+    /// The devices opened at the start.
     pub(crate) opened: InitialDevices,
     thread: AudioThread,
 }
 
 impl Audio {
-    /// Stops the sound, completes output file and recording, silent ones too, and waits for the audio thread.
+    /// Stops audio, completes output file and recording, silent ones too, and waits for the audio thread.
     ///
     /// # Errors
     ///
-    /// One sentence if one of them could not be completed.
+    /// One sentence, when one of them could not be completed.
     pub fn close(mut self) -> Result<(), String> {
         self.thread.end(AudioCommand::Close).unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     }
 }
 
-/// Tells the audio thread what to do, at once and without waiting. Cheap to clone.
+/// Sends commands to the audio thread without blocking. Cheap to clone.
 ///
-/// Its channel has no bound: what is sent is taken within milliseconds, and the queue behind it has a guard
-/// of ten minutes. Nothing is done once the audio thread has ended.
+/// Its channel is unbounded: commands are handled within milliseconds, and the play queue behind it is
+/// limited to ten minutes. Commands after the end of the audio thread have no effect.
 #[derive(Clone, Debug)]
 pub struct Control {
     commands: Sender<AudioCommand>,
 }
 
 impl Control {
-    /// Appends a frame to a clip. Clips are played in the order in which they began.
+    /// Appends a frame to a clip. Clips play in the order in which they began.
     pub fn play(&self, clip: ClipId, frame: Frame) {
         self.send(AudioCommand::Play { clip, frame });
     }
 
-    /// Says that a clip is whole: it is played without waiting for more.
+    /// Marks a clip as complete, so that its rest plays without buffering.
     pub fn end_clip(&self, clip: ClipId) {
         self.send(AudioCommand::EndClip(clip));
     }
 
-    /// Stops the sound with a short fade and forgets what waits; [`Event::Flushed`] answers.
+    /// Stops playback with a short fade and discards the queue; [`AudioEvent::Flushed`] follows.
     pub fn flush(&self) {
         self.send(AudioCommand::Flush);
     }
 
-    /// Begins the recording, where one was asked for; once it runs this does nothing.
+    /// Starts the recording, if one was requested.
     pub fn begin_recording(&self) {
         self.send(AudioCommand::Record);
     }
 
-    /// Makes the speaker soft within milliseconds, or as loud as it was; nothing of the sound is left out. A
-    /// flush makes it loud again.
+    /// Ducks or restores the volume within milliseconds; playback continues. A flush restores the volume,
+    /// too.
     pub fn set_duck(&self, duck: Duck) {
         self.send(AudioCommand::Duck(duck));
     }
 
-    /// Sends silence in place of the microphone, or the microphone again.
+    /// Mutes or unmutes the microphone.
     pub fn set_mute(&self, mute: Mute) {
         self.send(AudioCommand::Mute(mute));
     }
 
-    /// Takes another device for one direction, where that goes to a device; [`Event::Device`] answers. The one
-    /// in use goes on until the other is open, and beyond if that cannot be opened.
+    /// Switches to another device; [`AudioEvent::Device`] follows. The current device stays in use until the
+    /// other is open, and also if that fails.
     pub fn use_device(&self, direction: Direction, wanted: DeviceRequest) {
-        self.send(AudioCommand::Use(direction, wanted));
+        self.send(AudioCommand::UseDevice(direction, wanted));
     }
 
-    /// Asks which devices there are; [`Event::Devices`] answers, unless the sound system hangs.
+    /// Requests the list of devices; [`AudioEvent::Devices`] follows, unless the sound system hangs.
     pub fn list_devices(&self) {
-        self.send(AudioCommand::List);
+        self.send(AudioCommand::ListDevices);
     }
 
     fn send(&self, command: AudioCommand) {
@@ -122,7 +123,7 @@ impl Control {
     }
 }
 
-/// Lists the devices of all sound systems, and how each of them runs. It takes as long as these take.
+/// Lists the devices of all sound systems with their native formats. Blocks for as long as these take.
 ///
 /// # Errors
 ///
@@ -135,7 +136,7 @@ pub fn devices() -> Result<Vec<ListedDevice>, AudioError> {
 ///
 /// # Errors
 ///
-/// Says what cannot be opened, before anything has been written.
+/// When something cannot be opened; nothing has been written then.
 pub fn start(options: AudioOptions) -> Result<Audio, AudioError> {
     let (commands, commands_rx) = channel();
     let (opened, opened_rx) = sync_channel(1);
@@ -143,22 +144,22 @@ pub fn start(options: AudioOptions) -> Result<Audio, AudioError> {
     let handle = std::thread::Builder::new()
         .name("audio".to_owned())
         .spawn(move || {
-            // Devices are opened where they are used and closed; some systems insist on it.
+            // Some sound systems require that a device is used by the thread that opened it.
             match Runner::open(&options, &waker) {
                 Err(error) => {
-                    // Whoever asked may have given up waiting.
+                    // The receiver may have been dropped.
                     let _ = opened.send(Err(error));
                     Ok(())
                 }
-                Ok((runner, ends)) => match opened.send(Ok(ends)) {
+                Ok((runner, channels)) => match opened.send(Ok(channels)) {
                     Ok(()) => runner.run(&commands_rx),
                     Err(_) => Ok(()),
                 },
             }
         })
         .map_err(AudioError::Thread)?;
-    let ends = wait_until_open(&opened_rx)?;
-    let AudioChannels { mic, events, input_meter, output_meter, opened } = ends;
+    let channels = wait_until_open(&opened_rx)?;
+    let AudioChannels { mic, events, input_meter, output_meter, opened } = channels;
     let control = Control { commands: commands.clone() };
     let thread = AudioThread { commands, handle: Some(handle) };
     Ok(Audio { mic, events, control, input_meter, output_meter, opened, thread })
@@ -174,7 +175,7 @@ fn wait_until_open(
     }
 }
 
-/// The audio thread, which ends with this.
+/// The audio thread, which ends when this is dropped.
 struct AudioThread {
     commands: Sender<AudioCommand>,
     handle: Option<JoinHandle<Result<(), String>>>,
@@ -183,7 +184,7 @@ struct AudioThread {
 impl AudioThread {
     fn end(&mut self, command: AudioCommand) -> std::thread::Result<Result<(), String>> {
         let Some(handle) = self.handle.take() else { return Ok(Ok(())) };
-        // If it has ended already there is nobody to tell.
+        // The thread may have ended already.
         let _ = self.commands.send(command);
         handle.join()
     }
@@ -191,7 +192,7 @@ impl AudioThread {
 
 impl Drop for AudioThread {
     fn drop(&mut self) {
-        // Whoever wants to know how it ended calls `Audio::close`.
-        let _ = self.end(AudioCommand::Leave);
+        // `Audio::close` returns the result.
+        let _ = self.end(AudioCommand::Abandon);
     }
 }

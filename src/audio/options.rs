@@ -1,35 +1,33 @@
-//! Where sound comes from and goes to, as the flags say it.
+//! Audio options, as the flags give them.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::audio::api::MuteMode;
-use crate::audio::device::select::DeviceRequest;
-use crate::audio::echo::Processing;
+use crate::audio::api::{DeviceRequest, EchoMode, MuteMode};
 use crate::audio::error::AudioError;
 use crate::dsp::frame::SampleRate;
 
-/// All that is needed to start.
+/// All options of the audio side.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AudioOptions {
-    /// Where sound comes from.
+    /// A source of audio.
     pub input: AudioSource,
-    /// Where sound goes to.
+    /// A target of audio.
     pub output: AudioSink,
-    /// The WAV file to record both sides in.
+    /// The WAV file to record both sides to.
     pub record: Option<PathBuf>,
-    /// How long a frame of the microphone is, 10 to 100 ms.
+    /// Duration of a microphone frame, 10 to 100 ms.
     pub frame: Duration,
-    /// How much of a clip is gathered before it begins to sound, unless it ends before.
+    /// Initial target of the jitter buffer.
     pub prebuffer: Duration,
-    /// The rate of the frames that go to the server.
+    /// Rate of the frames to the server.
     pub wire_in: SampleRate,
-    /// The rate of the frames that come from it.
+    /// Rate of the frames from the server.
     pub wire_out: SampleRate,
-    /// What becomes of a muted microphone.
+    /// How muting works.
     pub mute: MuteMode,
-    /// What the microphone's sound goes through.
+    /// Processing of the microphone signal.
     pub processing: Processing,
 }
 
@@ -49,29 +47,29 @@ impl Default for AudioOptions {
     }
 }
 
-/// Where sound comes from.
+/// A source of audio.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AudioSource {
     /// A microphone.
     Device(DeviceRequest),
-    /// A WAV or AU file, as fast as it was spoken, then silence.
+    /// A WAV or AU file in real time, then silence.
     File(PathBuf),
-    /// Standard input: WAV, AU, or raw PCM16 mono of 24 kHz.
+    /// Standard input as WAV, AU, or raw PCM16 mono at 24 kHz.
     Stdin,
     /// Silence.
     Null,
 }
 
-/// Where sound goes to.
+/// A target of audio.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AudioSink {
     /// A speaker.
     Device(DeviceRequest),
-    /// A WAV file of 16-bit mono, 24 kHz: what was played, without the pauses in between.
+    /// A 16-bit mono WAV file at 24 kHz, without the pauses between clips.
     File(PathBuf),
-    /// Standard output: raw PCM16 mono of 24 kHz, without the pauses in between.
+    /// Standard output as raw PCM16 mono at 24 kHz, without the pauses between clips.
     Stdout,
-    /// Nowhere, as fast as a speaker would take it.
+    /// Discarded in real time.
     Null,
 }
 
@@ -82,7 +80,7 @@ impl Default for AudioSource {
 }
 
 impl AudioSource {
-    /// Reads a flag: `default`, `-`, `null`, a file (ends in .wav or exists), else the name of a device.
+    /// Parses a flag: `default`, `-`, `null`, a file (ends in .wav or exists), else a device name.
     pub fn parse(text: &str) -> Self {
         match text {
             "default" => Self::Device(DeviceRequest::Default),
@@ -101,7 +99,7 @@ impl Default for AudioSink {
 }
 
 impl AudioSink {
-    /// Reads a flag: `default`, `-`, `null`, a file (ends in .wav or exists), else the name of a device.
+    /// Parses a flag: `default`, `-`, `null`, a file (ends in .wav or exists), else a device name.
     pub fn parse(text: &str) -> Self {
         match text {
             "default" => Self::Device(DeviceRequest::Default),
@@ -113,9 +111,87 @@ impl AudioSink {
     }
 }
 
+/// Processing of the microphone signal.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Processing {
+    /// Echo control.
+    pub echo: EchoPolicy,
+    /// Suppression of steady noise (about 12 dB).
+    pub noise_suppression: ProcessingStep,
+    /// Automatic gain control.
+    pub gain_control: ProcessingStep,
+    /// Voice activity detection.
+    pub voice: ListenMode,
+}
+
+/// How echo control is chosen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EchoPolicy {
+    /// Starts with the canceller and escalates as needed; off for files.
+    #[default]
+    Auto,
+    /// This mode.
+    Fixed(EchoMode),
+}
+
+/// Whether a processing step is enabled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ProcessingStep {
+    /// Enabled.
+    On,
+    /// Disabled.
+    #[default]
+    Off,
+}
+
+/// Which speech is reported.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum ListenMode {
+    /// None.
+    #[default]
+    Off,
+    /// Speech during playback.
+    Interruptions,
+    /// All speech, for local turn detection.
+    Turns(SpeechRule),
+}
+
+/// Parameters of voice activity detection.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SpeechRule {
+    /// Voice activity threshold, 0 to 1.
+    pub threshold: f64,
+    /// Silence that ends a turn.
+    pub silence: Duration,
+}
+
+impl Default for SpeechRule {
+    fn default() -> Self {
+        Self { threshold: 0.5, silence: Duration::from_millis(500) }
+    }
+}
+
+impl Processing {
+    /// No processing.
+    pub const NONE: Self = Self {
+        echo: EchoPolicy::Fixed(EchoMode::Off),
+        noise_suppression: ProcessingStep::Off,
+        gain_control: ProcessingStep::Off,
+        voice: ListenMode::Off,
+    };
+
+    /// Returns the processing without an acoustic path from speaker to microphone, as between files.
+    pub(crate) fn without_echo_control(self) -> Self {
+        match self.echo {
+            EchoPolicy::Auto => Self { echo: EchoPolicy::Fixed(EchoMode::Off), ..self },
+            EchoPolicy::Fixed(_) => self,
+        }
+    }
+}
+
 impl AudioOptions {
-    /// Checks what can be checked without opening anything.
-    pub(crate) fn check(&self) -> Result<(), AudioError> {
+    /// Validates the options without opening anything.
+    pub(crate) fn validate(&self) -> Result<(), AudioError> {
         if !(10..=100).contains(&self.frame.as_millis()) {
             return Err(AudioError::FrameLength(self.frame.as_millis()));
         }
@@ -131,7 +207,7 @@ impl AudioOptions {
 fn is_file(text: &str) -> bool {
     let path = Path::new(text);
     let extension = path.extension().and_then(OsStr::to_str);
-    // A named pipe and a device file, such as /dev/stdin, are opened as files, too.
+    // Named pipes and device files such as /dev/stdin count as files, too.
     let exists = path.metadata().is_ok_and(|metadata| !metadata.is_dir());
     extension.is_some_and(|extension| extension.eq_ignore_ascii_case("wav")) || exists
 }
@@ -141,7 +217,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_flag_is_a_word_a_file_or_a_device() {
+    fn a_flag_is_a_keyword_a_file_or_a_device() {
         let directory = tempfile::tempdir().unwrap();
         let existing = directory.path().join("speech.raw");
         std::fs::write(&existing, b"sound").unwrap();
@@ -171,11 +247,11 @@ mod tests {
     }
 
     #[test]
-    fn lengths_and_rates_out_of_range_are_refused() {
+    fn durations_and_rates_out_of_range_are_refused() {
         let frame = |ms| AudioOptions { frame: Duration::from_millis(ms), ..AudioOptions::default() };
-        assert!(frame(9).check().is_err() && frame(101).check().is_err());
-        assert!(frame(10).check().is_ok() && frame(100).check().is_ok());
+        assert!(frame(9).validate().is_err() && frame(101).validate().is_err());
+        assert!(frame(10).validate().is_ok() && frame(100).validate().is_ok());
         let slow = AudioOptions { wire_in: SampleRate(4_000), ..AudioOptions::default() };
-        assert!(matches!(slow.check(), Err(AudioError::Rate(4_000))));
+        assert!(matches!(slow.validate(), Err(AudioError::Rate(4_000))));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::audio::error::Direction;
+use crate::audio::api::Direction;
 use crate::config::state::{DeviceKind, StateFile};
 
 /// What is chosen where neither of the files has a say.

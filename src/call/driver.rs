@@ -7,18 +7,15 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::mpsc;
 
 use crate::audio::Audio;
-use crate::audio::api::{AudioThreadEvent, Duck, Mute, StreamCounters};
-use crate::audio::echo::{EchoMode as Against, EchoState};
+use crate::audio::api::{AudioEvent, DeviceRequest, Duck, Mute, StreamCounters};
 use crate::call::clock::Clock;
 use crate::call::connections::{ConnectionEvent, Connections, ConnectionsEvent};
-use crate::call::device_events;
 use crate::call::device_memory::DeviceMemory;
 use crate::call::presenter::Presenter;
 use crate::call::streams::standard::cannot_write_stdout;
 use crate::call::trace::{TraceDirection, TraceFile};
 use crate::dsp::frame::Frame;
 use crate::error::{Error, Kind};
-use crate::mishap;
 use crate::net::ws::connection::WebSocketEvent;
 use crate::protocol::close::CloseCause;
 use crate::protocol::decode;
@@ -26,10 +23,8 @@ use crate::protocol::encode;
 use crate::protocol::events::client::ClientEvent;
 use crate::protocol::events::server::ServerEvent;
 use crate::session::Session;
-use crate::session::io::{
-    AudioEvent, ConnectionState, EchoMode, EchoStatus, EndReason, HeardAudio, Input, NextEvent, Notice,
-    Output, UserCommand,
-};
+use crate::session::io::{ConnectionState, EndReason, Input, NextEvent, Notice, Output, UserCommand};
+use crate::test_hooks;
 use crate::ui::text::wording;
 
 /// How much may wait for the socket before microphone frames are left where they are, to be dropped
@@ -131,7 +126,7 @@ impl CallDriver {
 
     fn handle(&mut self, input: Input) -> Result<Option<EndReason>, Error> {
         let now = self.clock.now();
-        mishap::strike("main", now);
+        test_hooks::maybe_panic("main", now);
         for output in self.session.handle(now, input) {
             if let Some(reason) = self.act(now, output)? {
                 return Ok(Some(reason));
@@ -152,7 +147,10 @@ impl CallDriver {
                 audio.control.set_mute(if muted { Mute::Muted } else { Mute::Live });
             }
             (Output::ListDevices, Some(audio)) => audio.control.list_devices(),
-            (Output::UseDevice(side, id), Some(audio)) => device_events::choose(audio, side, id),
+            (Output::UseDevice(direction, id), Some(audio)) => {
+                let request = id.map_or(DeviceRequest::Default, DeviceRequest::Named);
+                audio.control.use_device(direction, request);
+            }
             // A written conversation has no sound to play or stop.
             (
                 Output::Play { .. }
@@ -265,43 +263,15 @@ impl CallDriver {
         }
     }
 
-    fn of_audio(&mut self, event: AudioThreadEvent) -> Option<Input> {
-        let event = match event {
-            AudioThreadEvent::Played { clip, samples } => AudioEvent::Played { clip, samples },
-            AudioThreadEvent::Drained => AudioEvent::Drained,
-            AudioThreadEvent::Flushed(clips) => {
-                let heard = clips.into_iter().map(|(clip, samples)| HeardAudio { clip, samples });
-                AudioEvent::Flushed(heard.collect())
-            }
-            AudioThreadEvent::InputStarted => AudioEvent::InputStarted,
-            AudioThreadEvent::InputEnded => AudioEvent::InputEnded,
-            AudioThreadEvent::NoInput(what) => AudioEvent::NoInput(what),
-            AudioThreadEvent::InputWarning(what) => AudioEvent::InputWarning(what),
-            AudioThreadEvent::OutputClosed => return Some(Input::User(UserCommand::HangUp(EndReason::User))),
-            AudioThreadEvent::Lost(what) => AudioEvent::Lost(what),
-            AudioThreadEvent::RecordingEnded(what) => AudioEvent::RecordingEnded(what),
-            AudioThreadEvent::Device(direction, state) => device_events::state(direction, state),
-            AudioThreadEvent::Devices(listed, in_use) => device_events::entries(listed, &in_use),
-            AudioThreadEvent::Unheard => AudioEvent::Unheard,
-            AudioThreadEvent::Chosen(direction, id) => {
-                return self
-                    .remember
-                    .choice(direction, id.as_deref())
-                    .map(|trouble| Input::Audio(AudioEvent::Lost(trouble)));
-            }
-            AudioThreadEvent::VoiceStarted => AudioEvent::VoiceStarted,
-            AudioThreadEvent::VoiceConfirmed => AudioEvent::VoiceConfirmed,
-            AudioThreadEvent::VoiceStopped { silent } => AudioEvent::VoiceStopped { silent },
-            AudioThreadEvent::Echo(state) => AudioEvent::Echo(echo(state)),
-            AudioThreadEvent::PlaybackDropped(sound) => AudioEvent::Lost(format!(
-                "{} of audio dropped: ten minutes are waiting to be played",
-                wording::seconds(u64::try_from(sound.as_millis()).unwrap_or(u64::MAX))
-            )),
-            AudioThreadEvent::Counts(counts) => {
-                self.counts = counts;
-                return None;
-            }
-        };
+    fn of_audio(&mut self, event: AudioEvent) -> Option<Input> {
+        if let AudioEvent::Counters(counters) = event {
+            self.counts = counters;
+            return None;
+        }
+        if let AudioEvent::DeviceSelected(direction, id) = &event {
+            let failure = self.remember.choice(*direction, id.as_deref());
+            return failure.map(|failure| Input::Audio(AudioEvent::Lost(failure)));
+        }
         Some(Input::Audio(event))
     }
 
@@ -334,7 +304,7 @@ enum Message {
 
 /// What the sound side has to say.
 enum AudioMessage {
-    Event(Option<AudioThreadEvent>),
+    Event(Option<AudioEvent>),
     Frame(Frame),
     Dropped(u64),
 }
@@ -359,17 +329,6 @@ async fn next_sound(audio: &mut Option<Audio>, takes_frames: bool) -> AudioMessa
         },
         event = audio.events.recv() => AudioMessage::Event(event),
     }
-}
-
-fn echo(state: EchoState) -> EchoStatus {
-    let mode = match state.mode {
-        Against::Off => EchoMode::Off,
-        Against::Cancel => EchoMode::Cancel,
-        Against::Duck => EchoMode::Duck,
-        Against::HalfDuplex => EchoMode::HalfDuplex,
-    };
-    let delay_ms = state.delay.and_then(|delay| u64::try_from(delay.as_millis()).ok());
-    EchoStatus { mode, delay_ms, loss_db: state.loss_db, enhancement_db: state.enhancement_db }
 }
 
 /// Returns what went wrong with the sound without ending anything.

@@ -5,7 +5,6 @@ pub mod streams;
 pub mod trace;
 pub(crate) mod connect;
 pub(crate) mod connections;
-pub(crate) mod device_events;
 pub(crate) mod device_memory;
 pub(crate) mod driver;
 pub(crate) mod presenter;

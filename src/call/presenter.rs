@@ -13,8 +13,8 @@ use crate::call::streams::standard::{Localized, charset};
 use crate::cli::DisplayArgs;
 use crate::dsp::level::LevelMeter;
 use crate::error::{Error, Kind};
-use crate::mishap;
 use crate::session::io::{ConnectionState, EndReason, Notice, TurnState, UserCommand};
+use crate::test_hooks;
 use crate::ui::model::{CallInfo, Model};
 use crate::ui::output::json::{JsonDetail, JsonLines};
 use crate::ui::output::plain::{PlainLines, PlainStyle};
@@ -181,7 +181,7 @@ impl Presenter {
                     output_level: level(&levels.output),
                     clock: Box::new(move || {
                         let now = clock.now();
-                        mishap::strike("ui", now);
+                        test_hooks::maybe_panic("ui", now);
                         now
                     }),
                     theme: Theme {

@@ -6,13 +6,12 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::sync::mpsc;
 
-use crate::audio::api::AudioThreadEvent;
-use crate::audio::device::select::{DeviceRequest, ListedDevice, NativeFormat};
-use crate::audio::error::{AudioError, Direction};
+use crate::audio::api::{AudioEvent, DeviceRequest, Direction};
+use crate::audio::device::select::{ListedDevice, NativeFormat};
+use crate::audio::error::AudioError;
 use crate::audio::options::{AudioOptions, AudioSink, AudioSource};
 use crate::audio::{self, Audio};
 use crate::call::clock::Clock;
-use crate::call::device_events;
 use crate::call::run::no_sound;
 use crate::call::signals::Signals;
 use crate::call::streams::standard;
@@ -20,7 +19,7 @@ use crate::call::streams::standard::{localized, stdout};
 use crate::call::streams::stderr::StderrSilencer;
 use crate::cli::Devices;
 use crate::error::{Error, Kind};
-use crate::session::io::{AudioEvent, UserCommand};
+use crate::session::io::UserCommand;
 use crate::ui::text::devices;
 use crate::ui::text::json::escaped;
 use crate::ui::text::sanitize::one_line;
@@ -205,12 +204,9 @@ impl MeterStyle {
     }
 
     /// Returns what is said of news of the device.
-    fn event(self, clock: Clock, event: AudioThreadEvent) -> String {
-        let AudioThreadEvent::Device(direction, state) = event else { return String::new() };
-        let AudioEvent::Device(side, state) = device_events::state(direction, state) else {
-            return String::new();
-        };
-        let (_, said) = devices::state(side, &state);
+    fn event(self, clock: Clock, event: AudioEvent) -> String {
+        let AudioEvent::Device(direction, state) = event else { return String::new() };
+        let (_, said) = devices::state(direction, &state);
         match self {
             // The bar is drawn over what is shorter.
             Self::Bar => format!("\r{said:70}\n"),
@@ -219,7 +215,7 @@ impl MeterStyle {
                 let at_ms = u64::try_from(clock.now().as_millis()).unwrap_or(u64::MAX);
                 let name = devices::name(&state).map(one_line);
                 let object = json!({
-                    "type": "device", "at_ms": at_ms, "device": devices::side(side),
+                    "type": "device", "at_ms": at_ms, "device": devices::side(direction),
                     "state": devices::word(&state), "name": name, "message": said
                 });
                 format!("{}\n", escaped(&object.to_string()))

@@ -1,19 +1,19 @@
-//! A chirp that is easy to find again: a short sweep, softly begun and ended.
+//! A chirp for delay measurements: a short sweep with faded ends.
 
 use std::time::Duration;
 
 use crate::dsp::frame::{Frame, SampleRate};
 
-/// Its lowest and highest tone in Hz: what telephones carry, too.
+/// Lowest and highest frequency in Hz, within the telephone band.
 const TONES: (f64, f64) = (400.0, 3_000.0);
-/// A quarter of full scale: heard in a room, and no fright in headphones.
+/// A quarter of full scale: audible in a room, not startling on headphones.
 const LOUDNESS: f64 = 0.25;
-/// How alike a place must be to be the chirp; rooms blur it, noise has less than a third of it.
+/// Least normalized correlation of a match. Rooms blur it, and noise has less than a third of it.
 const ALIKE: f64 = 0.6;
-/// What is softer than this, as the square of 16-bit samples on average, is silence: about -78 dB.
+/// Silence threshold as the mean square of 16-bit samples: about -78 dBFS.
 const SILENT: f64 = 16.0;
 
-/// Returns the chirp at `rate`; the longer it is, the softer it may be and still be found.
+/// Returns the chirp at `rate`. A longer one is detected at lower levels.
 pub fn chirp(rate: SampleRate, length: Duration) -> Frame {
     let seconds = length.as_secs_f64();
     let sample = |index: u64| {
@@ -26,15 +26,15 @@ pub fn chirp(rate: SampleRate, length: Duration) -> Frame {
     Frame::new(rate, (0..rate.samples(length)).map(sample).collect::<Vec<_>>())
 }
 
-/// Returns how loud `part` is in `heard` from each place on, as a gain: what came of each of its ways through a
-/// room. It takes as many multiplications as both lengths multiplied.
+/// Returns the gain of `part` at each position of `heard`, which is the impulse response of the path. Costs
+/// as many multiplications as the product of both lengths.
 pub fn response(part: &[f32], heard: &[f32]) -> Vec<f32> {
     let energy = part.iter().map(|sample| sample * sample).sum::<f32>().max(f32::MIN_POSITIVE);
     let product = |there: &[f32]| there.iter().zip(part).map(|(there, own)| there * own).sum::<f32>();
     heard.windows(part.len().max(1)).map(|there| product(there) / energy).collect()
 }
 
-/// Finds `part` in `heard` by cross-correlation; returns where it begins, if it is there.
+/// Finds `part` in `heard` by cross-correlation, and returns its position.
 pub fn find(part: &[i16], heard: &[i16]) -> Option<usize> {
     let energy = |samples: &[i16]| samples.iter().map(|sample| f64::from(*sample).powi(2)).sum::<f64>();
     let (of_part, least) = (energy(part), SILENT * f64::from(u32::try_from(part.len()).ok()?));
@@ -42,7 +42,7 @@ pub fn find(part: &[i16], heard: &[i16]) -> Option<usize> {
         let of_there = energy(there);
         let product: f64 =
             there.iter().zip(part).map(|(left, right)| f64::from(*left) * f64::from(*right)).sum();
-        // A loop may turn the sound over.
+        // A loopback may invert the signal.
         if of_there < least { 0.0 } else { product.abs() / (of_there * of_part).sqrt() }
     };
     let places = heard.windows(part.len().max(1)).map(alike).enumerate();
@@ -58,7 +58,7 @@ mod tests {
     const LENGTH: Duration = Duration::from_millis(40);
 
     #[test]
-    fn a_chirp_is_found_to_the_sample_in_noise_and_turned_over() {
+    fn a_chirp_is_located_exactly_in_noise_and_inverted() {
         let part = chirp(SampleRate::HZ_24000, LENGTH).samples;
         assert_eq!(part.len(), 960);
         let mut noise = 1_u32;
@@ -76,14 +76,14 @@ mod tests {
     }
 
     #[test]
-    fn silence_and_too_little_hold_none() {
+    fn silence_and_short_signals_contain_no_chirp() {
         let part = chirp(SampleRate::TELEPHONE, LENGTH).samples;
         assert_eq!((find(&part, &[0; 5_000]), find(&part, &part[1..])), (None, None));
         assert_eq!(find(&part, &part), Some(0));
     }
 
     #[test]
-    fn each_way_of_a_chirp_has_its_gain() {
+    fn the_response_has_the_gain_of_each_path() {
         let part: Vec<f32> =
             chirp(SampleRate::HZ_24000, LENGTH).samples.iter().copied().map(to_float).collect();
         let mut heard = vec![0.0; 3_000];

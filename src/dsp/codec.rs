@@ -1,16 +1,16 @@
-//! How samples lie in the bytes of the wire: PCM16 or G.711.
+//! Audio encodings of the wire: PCM16 and G.711.
 
 use crate::dsp::g711;
 
-/// An encoding of samples that the Realtime protocol knows.
+/// An audio encoding of the Realtime protocol.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Codec {
     /// Signed 16-bit, little-endian.
     #[default]
     Pcm16,
-    /// G.711 µ-law, one byte a sample.
+    /// G.711 µ-law, one byte per sample.
     Ulaw,
-    /// G.711 A-law, one byte a sample.
+    /// G.711 A-law, one byte per sample.
     Alaw,
 }
 
@@ -25,21 +25,21 @@ impl Codec {
     }
 }
 
-/// Turns the bytes of one stream into samples, wherever the stream was cut.
+/// Decodes a byte stream cut at arbitrary positions.
 #[derive(Clone, Debug)]
 pub struct Decoder {
     codec: Codec,
-    /// The first half of a PCM16 sample whose second half is in the next chunk.
+    /// The first byte of a PCM16 sample whose second byte is in the next chunk.
     half: Option<u8>,
 }
 
 impl Decoder {
-    /// Makes a decoder that stands at the beginning of a stream.
+    /// Creates a decoder at the beginning of a stream.
     pub fn new(codec: Codec) -> Self {
         Self { codec, half: None }
     }
 
-    /// Returns the samples that are complete with `bytes`; an odd byte waits for the next chunk.
+    /// Returns the samples completed by `bytes`; an odd byte is kept for the next chunk.
     pub fn push(&mut self, bytes: &[u8]) -> Vec<i16> {
         match self.codec {
             Codec::Pcm16 => self.push_pcm16(bytes),

@@ -1,35 +1,34 @@
-//! Mixes the channels of a recording to one: those that carry sound count, and those that cancel each other
-//! do not.
+//! Downmix to mono: channels with audio count, channels that cancel each other do not.
 //!
-//! A plain average loses 16 dB of a voice in one of six channels, and all of a voice that is in opposite
-//! phase in two. Here each channel is weighted by its power and its phase, both measured over some hundredths
-//! of a second. Weights add up to one and glide, so that the level never jumps. The rule needs no look ahead
-//! and does not depend on how the stream is cut into blocks.
+//! A plain average loses 16 dB of a voice in one of six channels, and all of a voice in opposite phase in
+//! two. Here each channel is weighted by its power and phase, measured over some hundredths of a second.
+//! Weights add up to one and glide, so that the level never jumps. The method needs no lookahead and does not
+//! depend on block sizes.
 
 use crate::dsp::frame::SampleRate;
 
-/// Over how long power and phase are measured.
+/// Measurement window of power and phase.
 const MEASURED_SECONDS: f64 = 0.05;
-/// How long weights take for most of a change.
+/// Time constant of the weights.
 const GLIDE_SECONDS: f64 = 0.01;
-/// How often weights are decided anew, in times a second.
-const DECISIONS: u32 = 2_000;
-/// A channel counts half if its power is by this factor below that of the strongest: -10 dB.
+/// Updates of the weights per second.
+const UPDATES: u32 = 2_000;
+/// A channel has half weight if its power is this factor below the strongest: -10 dB.
 const HALF_WEIGHT: f64 = 0.1;
-/// The phase of all channels is compared with one of them; another takes over once it is 6 dB stronger.
+/// Factor by which a channel must exceed the phase reference to replace it: 6 dB.
 const TAKEOVER: f64 = 4.0;
-/// Power below which nothing is decided: -120 dBFS.
+/// Power below which weights are kept: -120 dBFS.
 const SILENCE: f64 = 1e-12;
 
 /// A mixer of one stream.
 #[derive(Debug)]
 pub struct Downmix {
     channels: Vec<Channel>,
-    /// The channel that the phase of the others is compared with.
+    /// The phase reference.
     reference: usize,
-    /// Whether weights have been decided by sound.
-    is_decided: bool,
-    /// How many samples pass between two decisions, and have passed since the last one.
+    /// Whether any audio has set the weights.
+    has_weights: bool,
+    /// Samples between updates, and since the last one.
     interval: u32,
     passed: u32,
     measuring: f64,
@@ -47,35 +46,35 @@ struct Channel {
 }
 
 impl Downmix {
-    /// Makes a mixer of as many channels.
+    /// Creates a mixer of `channels` channels.
     pub fn new(rate: SampleRate, channels: usize) -> Self {
         let weight = 1.0 / channels.max(1) as f32;
         let share = |seconds: f64| 1.0 - (-1.0 / (seconds * f64::from(rate.0.max(1)))).exp();
         Self {
             channels: vec![Channel { power: 0.0, cross: 0.0, weight, target: weight }; channels],
             reference: 0,
-            is_decided: false,
-            interval: (rate.0 / DECISIONS).max(1),
+            has_weights: false,
+            interval: (rate.0 / UPDATES).max(1),
             passed: 0,
             measuring: share(MEASURED_SECONDS),
             gliding: share(GLIDE_SECONDS) as f32,
         }
     }
 
-    /// Returns the mono sample of one sample of each channel.
+    /// Downmixes one sample of each channel.
     pub fn mix(&mut self, samples: &[f32]) -> f32 {
         if let [sample] = samples {
             return *sample;
         }
         self.measure(samples);
         self.passed += 1;
-        let is_first_sound = !self.is_decided && samples.iter().any(|sample| *sample != 0.0);
-        if is_first_sound || self.passed >= self.interval {
+        let is_first_audio = !self.has_weights && samples.iter().any(|sample| *sample != 0.0);
+        if is_first_audio || self.passed >= self.interval {
             self.passed = 0;
-            self.decide();
+            self.update_weights();
         }
-        if is_first_sound {
-            self.is_decided = true;
+        if is_first_audio {
+            self.has_weights = true;
             self.channels.iter_mut().for_each(|channel| channel.weight = channel.target);
         }
         let gliding = self.gliding;
@@ -95,8 +94,8 @@ impl Downmix {
         }
     }
 
-    fn decide(&mut self) {
-        // Numbers close to the smallest that a float can hold are slow to compute with.
+    fn update_weights(&mut self) {
+        // Denormal numbers are slow.
         let inaudible = |channel: &&mut Channel| channel.power < SILENCE * SILENCE;
         self.channels.iter_mut().filter(inaudible).for_each(|channel| {
             (channel.power, channel.cross) = (0.0, 0.0);
@@ -110,7 +109,7 @@ impl Downmix {
             return;
         }
         if most > TAKEOVER * power(&self.channels[self.reference]) {
-            self.compare_with(strongest);
+            self.set_reference(strongest);
         }
         let reference = self.channels[self.reference].power;
         let half = HALF_WEIGHT * most;
@@ -120,15 +119,16 @@ impl Downmix {
             channel.target = (strength * agreement(channel, reference)) as f32;
             sum += channel.target;
         }
-        // The reference agrees with itself and has at least a quarter of the highest power.
+        // The reference agrees with itself and has at least a quarter of the highest power, so the sum is not
+        // zero.
         self.channels.iter_mut().for_each(|channel| channel.target /= sum);
     }
 
-    /// Compares the phase of all channels with another one from here on.
-    fn compare_with(&mut self, reference: usize) {
+    /// Switches the phase reference.
+    fn set_reference(&mut self, reference: usize) {
         let (new, old) = (self.channels[reference], self.channels[self.reference].power);
         for channel in &mut self.channels {
-            // What agrees with the former reference agrees with the new one as far as the two agree.
+            // Agreement carries over as far as the two references agree.
             channel.cross = if old > 0.0 { channel.cross * new.cross / old } else { 0.0 };
         }
         self.channels[reference].cross = new.power;
@@ -136,7 +136,7 @@ impl Downmix {
     }
 }
 
-/// Returns 1 for a channel that has the phase of the reference, or another sound, and 0 for opposite phase.
+/// Returns 1 for a channel in phase with the reference or with other content, and 0 for opposite phase.
 fn agreement(channel: &Channel, reference: f64) -> f64 {
     let scale = (channel.power * reference).sqrt();
     if scale > 0.0 { (1.0 + channel.cross / scale).clamp(0.0, 1.0) } else { 1.0 }
@@ -150,7 +150,7 @@ mod tests {
 
     const RATE: u32 = 16_000;
 
-    /// Mixes `seconds` of sound; `layout` gives the channels of a sample by its number.
+    /// Mixes `seconds` of audio; `layout` returns the channels of a sample by its number.
     fn mix(channels: usize, seconds: u32, layout: impl Fn(u32) -> Vec<f32>) -> Vec<f32> {
         let mut downmix = Downmix::new(SampleRate(RATE), channels);
         (0..RATE * seconds).map(|n| downmix.mix(&layout(n))).collect()
@@ -160,7 +160,7 @@ mod tests {
         (n as f32 / RATE as f32 * hertz * TAU).sin() * amplitude
     }
 
-    /// White noise of a stream of its own, with the given amplitude.
+    /// Independent white noise per stream, with the given amplitude.
     fn noise(n: u32, stream: u32, amplitude: f32) -> f32 {
         let mut state = u64::from(n) << 32 | u64::from(stream + 1);
         for _ in 0..3 {
@@ -179,7 +179,7 @@ mod tests {
         10.0 * (amplitude.powi(2) / 2.0).log10()
     }
 
-    /// The largest step from one sample to the next.
+    /// The largest step between samples.
     fn steepest(samples: &[f32]) -> f32 {
         samples.windows(2).map(|pair| (pair[1] - pair[0]).abs()).fold(0.0, f32::max)
     }
@@ -208,13 +208,13 @@ mod tests {
 
     #[test]
     fn one_channel_among_noisy_ones_keeps_its_level() {
-        // Noise at -45 dBFS in all of six channels, and a voice that begins after half a second in one of them.
+        // Noise at -45 dBFS in six channels, and a voice from half a second on in one of them.
         let layout = |n: u32| {
             let voice = if n < RATE / 2 { 0.0 } else { sine(n, 300.0, 0.14) };
             (0..6).map(|at| noise(n, at, 0.01) + if at == 2 { voice } else { 0.0 }).collect()
         };
         let mixed = mix(6, 2, layout);
-        // Right after its onset, and later on.
+        // Right after its onset, and later.
         for (from, to, most) in [(8_200, 8_800, 2.0), (9_600, 32_000, 0.5)] {
             let lost = sine_level(0.14) - level(&mixed[from..to]);
             assert!(lost.abs() < most, "{lost:.2} dB are lost from sample {from} on");
@@ -240,8 +240,8 @@ mod tests {
     }
 
     #[test]
-    fn two_people_in_a_channel_each_are_both_heard() {
-        // They speak in turn for half a second each, then both at once.
+    fn two_voices_in_separate_channels_are_both_kept() {
+        // Each speaks for half a second, then both.
         let layout = |n: u32| {
             let (first, second) = match n / (RATE / 2) % 3 {
                 0 => (0.2, 0.0),
@@ -252,7 +252,7 @@ mod tests {
         };
         let mixed = mix(2, 3, layout);
         for (part, expected) in [(0, 0.2), (1, 0.2), (3, 0.2), (4, 0.2), (2, 0.2_f64 / 2.0_f64.sqrt())] {
-            // The first quarter of a turn is the glide.
+            // Skips the glide at the start of a turn.
             let (from, to) = (part * 8_000 + 2_000, (part + 1) * 8_000);
             let lost = sine_level(expected) - level(&mixed[from..to]);
             assert!(lost.abs() < 1.0, "part {part}: {lost:.2} dB are lost");
@@ -261,7 +261,7 @@ mod tests {
 
     #[test]
     fn the_level_never_jumps() {
-        // A voice that moves from channel to channel, into both, and into opposite phase.
+        // A voice that moves between channels, to both, and to opposite phase.
         let layout = |n: u32| {
             let voice = sine(n, 200.0, 0.5);
             match n / 4_001 % 5 {
@@ -279,7 +279,7 @@ mod tests {
             let channels = layout(n);
             let mixed = downmix.mix(&channels);
             if let Some((mixed_before, channels_before)) = &before {
-                // No more than the channels themselves change, and what a weight can glide in a sample.
+                // At most the change of the channels plus the glide of a weight per sample.
                 let own =
                     channels.iter().zip(channels_before).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
                 steps.push((mixed - mixed_before).abs() - own);
@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn stereo_of_a_room_is_nearly_the_average() {
+    fn stereo_room_audio_is_nearly_averaged() {
         let layout =
             |n: u32| vec![sine(n, 200.0, 0.2) + noise(n, 0, 0.05), sine(n, 200.0, 0.15) + noise(n, 1, 0.05)];
         let mixed = mix(2, 1, layout);

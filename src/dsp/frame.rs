@@ -1,4 +1,4 @@
-//! A mono block of samples, its rate, and the name of the clip it belongs to.
+//! Frames of mono samples, sample rates and clip ids.
 
 use std::time::Duration;
 
@@ -7,18 +7,18 @@ use std::time::Duration;
 pub struct SampleRate(pub u32);
 
 impl SampleRate {
-    /// What the Realtime protocol speaks unless told otherwise.
+    /// Default rate of the Realtime protocol.
     pub const HZ_24000: Self = Self(24_000);
     /// Telephone rate, the only one of G.711.
     pub const TELEPHONE: Self = Self(8_000);
 
-    /// Returns how many samples last for `duration`, rounded down.
+    /// Returns the number of samples in `duration`, rounded down.
     pub fn samples(self, duration: Duration) -> u64 {
         let samples = duration.as_nanos() * u128::from(self.0) / 1_000_000_000;
         u64::try_from(samples).unwrap_or(u64::MAX)
     }
 
-    /// Returns how long `samples` last.
+    /// Returns the duration of `samples`.
     pub fn duration(self, samples: u64) -> Duration {
         let rate = u64::from(self.0);
         Duration::from_secs(samples / rate) + Duration::from_nanos(samples % rate * 1_000_000_000 / rate)
@@ -28,32 +28,32 @@ impl SampleRate {
 /// One block of mono PCM16 at a known rate. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
-    /// Samples a second.
+    /// Samples per second.
     pub rate: SampleRate,
     /// Signed 16-bit samples, full scale ±32,767.
     pub samples: std::sync::Arc<[i16]>,
 }
 
 impl Frame {
-    /// Makes a frame of `samples` at `rate`.
+    /// Creates a frame of `samples` at `rate`.
     pub fn new(rate: SampleRate, samples: impl Into<std::sync::Arc<[i16]>>) -> Self {
         Self { rate, samples: samples.into() }
     }
 
-    /// Makes a frame of silence.
+    /// Creates a silent frame.
     pub fn silence(rate: SampleRate, samples: usize) -> Self {
         Self::new(rate, vec![0; samples])
     }
 
-    /// Returns how long the frame sounds.
+    /// Returns the duration of the frame.
     pub fn duration(&self) -> Duration {
         self.rate.duration(self.samples.len() as u64)
     }
 }
 
-/// Names one run of sound to be played: one content part of one item.
+/// Id of a clip to play: one content part of one item.
 ///
-/// The session gives the numbers out; the audio side counts played samples under them.
+/// The session assigns the ids; the audio side counts played samples by them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ClipId(pub u64);
 
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_knows_how_long_it_sounds() {
+    fn a_frame_has_the_duration_of_its_samples() {
         assert_eq!(Frame::silence(SampleRate::HZ_24000, 240).duration(), Duration::from_millis(10));
     }
 }

@@ -1,12 +1,12 @@
-//! G.711: the two logarithmic telephone codes of ITU-T, one byte a sample.
+//! G.711: the logarithmic telephone codes of the ITU-T, one byte per sample.
 
 use std::sync::LazyLock;
 
-/// What is added to a magnitude before its µ-law segment is looked for (G.711 table 2).
+/// Bias added to a magnitude before the segment search (G.711 table 2).
 const ULAW_BIAS: i32 = 132;
-/// The largest magnitude that still fits a µ-law segment once the bias is added.
+/// Largest magnitude that fits a µ-law segment after the bias.
 const ULAW_LARGEST: i32 = 32_767 - ULAW_BIAS;
-/// A-law turns over every other bit (G.711 table 1a, note 2).
+/// A-law inverts every other bit (G.711 table 1a, note 2).
 const ALAW_EVEN_BITS: u8 = 0x55;
 
 static ULAW_VALUES: LazyLock<[i16; 256]> =
@@ -22,14 +22,14 @@ pub fn encode_ulaw(sample: i16) -> u8 {
     !(sign_bit(sample < 0) | (segment as u8) << 4 | step as u8)
 }
 
-/// Returns the sample that a µ-law code stands for.
+/// Returns the sample of a µ-law code.
 pub fn decode_ulaw(code: u8) -> i16 {
     ULAW_VALUES[usize::from(code)]
 }
 
 /// Returns the A-law code of a sample.
 pub fn encode_alaw(sample: i16) -> u8 {
-    // The negative half is the one's complement, so that both halves have as many steps.
+    // The negative half is the one's complement, so that both halves have equal steps.
     let magnitude = i32::from(if sample < 0 { !sample } else { sample });
     let (segment, step) = match magnitude {
         0..256 => (0, magnitude >> 4),
@@ -41,7 +41,7 @@ pub fn encode_alaw(sample: i16) -> u8 {
     (sign_bit(sample >= 0) | (segment as u8) << 4 | step as u8) ^ ALAW_EVEN_BITS
 }
 
-/// Returns the sample that an A-law code stands for.
+/// Returns the sample of an A-law code.
 pub fn decode_alaw(code: u8) -> i16 {
     ALAW_VALUES[usize::from(code)]
 }
@@ -76,7 +76,7 @@ mod tests {
 
     #[test]
     fn known_samples_have_the_codes_of_the_standard() {
-        // Samples and codes as Python's `audioop` gives them.
+        // Reference values from Python's `audioop`.
         let ulaw = [(0, 0xff), (8, 0xfe), (1_000, 0xce), (-1_000, 0x4e), (12_345, 0x97)];
         for (sample, code) in ulaw.into_iter().chain([(i16::MAX, 0x80), (i16::MIN, 0x00)]) {
             assert_eq!(encode_ulaw(sample), code, "µ-law of {sample}");
@@ -105,7 +105,8 @@ mod tests {
             let magnitude = i32::from(sample).abs();
             let ulaw = (i32::from(decode_ulaw(encode_ulaw(sample))) - i32::from(sample)).abs();
             let alaw = (i32::from(decode_alaw(encode_alaw(sample))) - i32::from(sample)).abs();
-            // Steps are a sixteenth of a segment, which is as wide as its lower end; the last is cut at full scale.
+            // A step is a sixteenth of a segment, which is as wide as its lower bound; the last one ends at
+            // full scale.
             assert!(ulaw <= (magnitude + ULAW_BIAS) / 32 + 4 || magnitude > 32_124, "{sample}: {ulaw}");
             assert!(alaw <= magnitude / 32 + 8, "{sample}: {alaw}");
         }

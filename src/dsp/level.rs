@@ -1,15 +1,15 @@
-//! How loud sound is: levels of blocks, and a meter that one thread writes and another reads.
+//! Audio levels, and a meter written by one thread and read by others.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::dsp::frame::SampleRate;
 
-/// What silence is shown as; below the last bit of 16.
+/// The level of silence, below the last of 16 bits.
 pub const FLOOR_DBFS: f32 = -96.0;
-/// How fast a meter falls, in dB a second: the eye follows it, and a pause between words shows.
+/// Decay of a meter in dB per second: slow enough to follow, fast enough to show pauses between words.
 const FALL_PER_SECOND: f32 = 40.0;
 
-/// Returns the RMS level in dB below full scale, at least [`FLOOR_DBFS`]; a square wave of full scale is 0 dB.
+/// Returns the RMS level in dBFS, at least [`FLOOR_DBFS`]; a full-scale square wave has 0 dBFS.
 pub fn rms_dbfs(samples: &[i16]) -> f32 {
     if samples.is_empty() {
         return FLOOR_DBFS;
@@ -18,7 +18,7 @@ pub fn rms_dbfs(samples: &[i16]) -> f32 {
     decibels((sum / samples.len() as f64).sqrt() / 32_768.0)
 }
 
-/// Returns the largest magnitude in dB below full scale, at least [`FLOOR_DBFS`].
+/// Returns the peak level in dBFS, at least [`FLOOR_DBFS`].
 pub fn peak_dbfs(samples: &[i16]) -> f32 {
     let peak = samples.iter().map(|sample| sample.unsigned_abs()).max().unwrap_or(0);
     decibels(f64::from(peak) / 32_768.0)
@@ -28,7 +28,7 @@ fn decibels(amplitude: f64) -> f32 {
     (20.0 * amplitude.log10()).max(f64::from(FLOOR_DBFS)) as f32
 }
 
-/// A level that rises at once and falls slowly. One thread publishes, any thread reads.
+/// A level with instant attack and slow decay. One thread publishes, any thread reads.
 #[derive(Debug)]
 pub struct LevelMeter {
     rate: SampleRate,
@@ -37,38 +37,38 @@ pub struct LevelMeter {
 }
 
 impl LevelMeter {
-    /// Makes a meter for sound of `rate`, showing silence.
+    /// Creates a meter for audio of `rate` that shows silence.
     pub fn new(rate: SampleRate) -> Self {
         let floor = FLOOR_DBFS.to_bits();
         Self { rate, rms: AtomicU32::new(floor), peak: AtomicU32::new(floor) }
     }
 
-    /// Takes the next block of sound.
+    /// Publishes the next block.
     pub fn publish(&self, samples: &[i16]) {
         let fall = FALL_PER_SECOND * samples.len() as f32 / self.rate.0 as f32;
         follow(&self.rms, rms_dbfs(samples), fall);
         follow(&self.peak, peak_dbfs(samples), fall);
     }
 
-    /// Falls as it does when nothing is heard for `samples`.
+    /// Decays by the duration of `samples`.
     pub fn publish_silence(&self, samples: u64) {
         let fall = FALL_PER_SECOND * samples as f32 / self.rate.0 as f32;
         follow(&self.rms, FLOOR_DBFS, fall);
         follow(&self.peak, FLOOR_DBFS, fall);
     }
 
-    /// Returns the RMS level in dB below full scale, at least [`FLOOR_DBFS`].
+    /// Returns the RMS level in dBFS, at least [`FLOOR_DBFS`].
     pub fn dbfs(&self) -> f32 {
         f32::from_bits(self.rms.load(Ordering::Relaxed))
     }
 
-    /// Returns the peak level in dB below full scale, at least [`FLOOR_DBFS`].
+    /// Returns the peak level in dBFS, at least [`FLOOR_DBFS`].
     pub fn peak_dbfs(&self) -> f32 {
         f32::from_bits(self.peak.load(Ordering::Relaxed))
     }
 }
 
-/// Only one thread writes, so that reading before writing loses nothing.
+/// Only one thread writes, so no update is lost.
 fn follow(shown: &AtomicU32, level: f32, fall: f32) {
     let fallen = f32::from_bits(shown.load(Ordering::Relaxed)) - fall;
     shown.store(level.max(fallen).max(FLOOR_DBFS).to_bits(), Ordering::Relaxed);
@@ -78,7 +78,7 @@ fn follow(shown: &AtomicU32, level: f32, fall: f32) {
 mod tests {
     use super::*;
 
-    /// A hundredth of a decibel is far below what a meter shows.
+    /// 0.01 dB is below the resolution of a meter.
     const TOLERANCE_DB: f32 = 0.01;
 
     fn sine(amplitude: f64) -> Vec<i16> {
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn silence_and_nothing_are_the_floor() {
+    fn silence_and_empty_blocks_have_the_floor_level() {
         assert_eq!(rms_dbfs(&[0; 10]), FLOOR_DBFS);
         assert_eq!(rms_dbfs(&[]), FLOOR_DBFS);
         assert_eq!(peak_dbfs(&[]), FLOOR_DBFS);

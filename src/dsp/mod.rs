@@ -1,4 +1,4 @@
-//! Sound as data: rates, frames and the codecs of the wire. No I/O.
+//! Audio as data: sample rates, frames, codecs, files, resampling, detection. No I/O.
 
 pub mod frame;
 pub mod audio_file;

@@ -1,22 +1,22 @@
-//! From one sample rate to another, for streams in blocks of any size and for whole clips.
+//! Sample rate conversion of streams in blocks of any size, and of whole clips.
 
 use audioadapter_buffers::direct::InterleavedSlice;
 use rubato::{Fft, FixedSync, Resampler as _, WindowFunction};
 
 use crate::dsp::frame::SampleRate;
 
-/// Resamples one mono stream. Between equal rates it passes everything on unchanged.
+/// Resamples a mono stream. Passes it through at equal rates.
 pub struct Resampler {
     from: SampleRate,
     to: SampleRate,
-    /// Nothing where the rates are equal.
+    /// None at equal rates.
     transform: Option<ResamplerBlocks>,
-    /// Samples taken in and given out since the beginning or the last flush.
+    /// Samples consumed and produced since the start or the last flush.
     taken: u64,
     given: u64,
 }
 
-/// The Fourier resampler and the blocks it wants: always `input.capacity()` samples at a time.
+/// The FFT resampler and its blocks of `input.capacity()` samples.
 struct ResamplerBlocks {
     fft: Fft<f32>,
     block: usize,
@@ -25,44 +25,44 @@ struct ResamplerBlocks {
 }
 
 impl Resampler {
-    /// Makes a resampler. Rates from 8 to 192 kHz are meant; zero counts as one.
+    /// Creates a resampler for rates from 8 to 192 kHz; zero counts as one.
     ///
-    /// A ratio with large terms (44,101 to 24,000) is rounded, by less than 0.1%, so that no pair of rates needs
-    /// blocks longer than about 100 ms.
+    /// A ratio with large terms (44,101 to 24,000) is rounded by less than 0.1%, which limits blocks to about
+    /// 100 ms.
     pub fn new(from: SampleRate, to: SampleRate) -> Self {
         let (from, to) = (SampleRate(from.0.max(1)), SampleRate(to.0.max(1)));
         let transform = (from != to).then(|| ResamplerBlocks::new(from, to));
         Self { from, to, transform, taken: 0, given: 0 }
     }
 
-    /// Returns the rate of what goes in.
+    /// Returns the input rate.
     pub fn from(&self) -> SampleRate {
         self.from
     }
 
-    /// Returns the rate of what comes out.
+    /// Returns the output rate.
     pub fn to(&self) -> SampleRate {
         self.to
     }
 
-    /// Returns by how many output samples the sound comes later than its input.
+    /// Returns the delay in output samples.
     pub fn delay(&self) -> u64 {
         self.transform.as_ref().map_or(0, |transform| transform.fft.output_delay() as u64)
     }
 
-    /// Returns how many input samples may be held back until a block is full, at most.
+    /// Returns the largest number of input samples held back for a full block.
     pub fn block(&self) -> usize {
         self.transform.as_ref().map_or(1, |transform| transform.block)
     }
 
-    /// Returns how many output samples `input` samples make, rounded up, delay not counted.
+    /// Returns the number of output samples for `input` samples, rounded up, without the delay.
     pub fn output_len(&self, input: u64) -> u64 {
         (u128::from(input) * u128::from(self.to.0)).div_ceil(u128::from(self.from.0)) as u64
     }
 
-    /// Appends to `output` what is ready once `input` is taken in.
+    /// Processes `input` and appends complete blocks to `output`.
     ///
-    /// Allocates nothing if `output` has room.
+    /// Allocates nothing if `output` has capacity.
     pub fn process(&mut self, input: &[f32], output: &mut Vec<f32>) {
         let before = output.len();
         self.taken += input.len() as u64;
@@ -73,7 +73,7 @@ impl Resampler {
         self.given += (output.len() - before) as u64;
     }
 
-    /// Appends the rest of the stream, so that all that went in is out, and starts anew.
+    /// Appends the rest of the stream and restarts.
     pub fn flush(&mut self, output: &mut Vec<f32>) {
         let whole = self.output_len(self.taken) + self.delay();
         let end = output.len() + usize::try_from(whole.saturating_sub(self.given)).unwrap_or(usize::MAX);
@@ -131,10 +131,10 @@ impl ResamplerBlocks {
     }
 }
 
-/// Returns the input block: about 80 samples at the lower rate, and a whole number of them at both.
+/// Returns the input block size: about 80 samples at the lower rate, a whole number at both rates.
 ///
-/// At 24 kHz and above a third of 10 ms costs 1.7 ms and cuts at 9.7 kHz; lower rates need more time for
-/// as sharp a filter.
+/// From 24 kHz a third of 10 ms costs 1.7 ms and cuts off at 9.7 kHz; lower rates need longer blocks for an
+/// equally steep filter.
 fn block_size(from: SampleRate, to: SampleRate, smallest: usize) -> usize {
     let parts = match from.min(to).0 {
         24_000.. => 3,
@@ -145,9 +145,9 @@ fn block_size(from: SampleRate, to: SampleRate, smallest: usize) -> usize {
     wanted.div_ceil(smallest).max(1) * smallest
 }
 
-/// Returns two numbers that have the ratio of the rates, the first of them at most a tenth of its rate: exact if
-/// such numbers exist, else the best approximation, found in the Stern-Brocot tree. To a rate of a few hertz the
-/// first is as large as it must be.
+/// Returns two numbers with the ratio of the rates, the first at most a tenth of its rate: exact if possible,
+/// else the best approximation from the Stern-Brocot tree. For rates of a few hertz the first is as large as
+/// necessary.
 fn ratio(from: SampleRate, to: SampleRate) -> (usize, usize) {
     let divisor = greatest_common_divisor(from.0, to.0);
     let exact = (u64::from(from.0 / divisor), u64::from(to.0 / divisor));
@@ -173,23 +173,23 @@ fn greatest_common_divisor(a: u32, b: u32) -> u32 {
     if b == 0 { a } else { greatest_common_divisor(b, a % b) }
 }
 
-/// Returns a sample of 16 bits as one of ±1.
+/// Returns a 16-bit sample as a float of ±1.
 pub fn to_float(sample: i16) -> f32 {
     f32::from(sample) / 32_768.0
 }
 
-/// Returns samples of 16 bits as those of ±1.
+/// Returns 16-bit samples as floats of ±1.
 pub fn to_floats(samples: &[i16]) -> Vec<f32> {
     samples.iter().copied().map(to_float).collect()
 }
 
-/// Returns a sample of ±1 as one of 16 bits, rounded and held at full scale; what is no number becomes 0.
+/// Returns a float sample as 16 bits, rounded and clipped; NaN becomes 0.
 pub fn to_int(sample: f32) -> i16 {
-    // A cast of a float saturates, and turns NaN into 0.
+    // A float cast saturates and maps NaN to 0.
     (sample * 32_768.0).round() as i16
 }
 
-/// Returns a whole clip at another rate: as long in time, and neither late nor early.
+/// Returns a whole clip at another rate, with equal duration and no delay.
 pub fn resample_clip(samples: &[i16], from: SampleRate, to: SampleRate) -> Vec<i16> {
     if from == to {
         return samples.to_vec();
@@ -198,7 +198,7 @@ pub fn resample_clip(samples: &[i16], from: SampleRate, to: SampleRate) -> Vec<i
     resample_floats(&input, from, to).into_iter().map(to_int).collect()
 }
 
-/// Does the same as [`resample_clip`] for samples of ±1.
+/// Resamples a whole clip of samples of ±1 like [`resample_clip`].
 pub fn resample_floats(samples: &[f32], from: SampleRate, to: SampleRate) -> Vec<f32> {
     let mut resampler = Resampler::new(from, to);
     let mut output = Vec::new();
@@ -239,9 +239,9 @@ mod tests {
         10.0 * (of / to).log10()
     }
 
-    /// Returns by how many dB a sine of whatever phase is above all the rest.
+    /// Returns the level of a sine of any phase above everything else in dB.
     ///
-    /// The phase is free because odd blocks delay by a fraction of a sample more or less.
+    /// The phase is free because odd block sizes delay by fractions of a sample.
     fn purity(samples: &[f32], hertz: f64, rate: u32) -> f64 {
         let wave = |n: usize| (TAU * hertz * n as f64 / f64::from(rate)).sin_cos();
         let share = |of: fn((f64, f64)) -> f64| {
@@ -258,7 +258,7 @@ mod tests {
         decibels(amplitude.powi(2) / 2.0, rest / samples.len() as f64)
     }
 
-    /// Runs a stream through in blocks of odd sizes.
+    /// Resamples a stream in blocks of odd sizes.
     fn stream(samples: &[f32], resampler: &mut Resampler) -> Vec<f32> {
         let mut output = Vec::new();
         let mut rest = samples;
@@ -284,9 +284,9 @@ mod tests {
     }
 
     #[test]
-    fn what_the_lower_rate_cannot_hold_is_gone() {
+    fn frequencies_above_the_lower_nyquist_frequency_are_removed() {
         for (from, to) in RATES.into_iter().filter(|(from, to)| from > to) {
-            // From a little above the lower Nyquist frequency to just below the upper.
+            // From slightly above the lower Nyquist frequency to just below the upper one.
             for share in [0.05, 0.3, 0.6, 0.9] {
                 let (low, high) = (f64::from(to) / 2.0, f64::from(from) / 2.0);
                 let tone = sine(low + (high - low) * share, from, 0.5);
@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clip_keeps_its_length_and_its_place() {
+    fn a_clip_keeps_its_duration_and_position() {
         for (from, to) in RATES {
             let mut clip = vec![0.0; from as usize / 10];
             clip.extend(sine(500.0, from, 0.1));
@@ -387,7 +387,7 @@ mod tests {
     }
 
     #[test]
-    fn every_sample_survives_the_way_to_a_float_and_back() {
+    fn every_sample_survives_the_round_trip_to_float() {
         for sample in i16::MIN..=i16::MAX {
             assert_eq!(to_int(to_float(sample)), sample);
         }

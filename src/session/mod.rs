@@ -19,6 +19,7 @@ mod tests;
 
 use std::time::Duration;
 
+use crate::audio::api::AudioEvent;
 use crate::protocol::dialect::Dialect;
 use crate::protocol::events::client::ClientBody;
 use crate::protocol::events::server::{ServerBody, ServerEvent};
@@ -32,7 +33,7 @@ use crate::session::conversation::history::History;
 use crate::session::conversation::transcript::{Transcript, TranscriptDelta};
 use crate::session::errors::{LastError, PendingError, RequestKind, SentRequests};
 use crate::session::io::{
-    AudioEvent, Deadline, EndReason, Failure, Handshake, Input, Notice, Output, TurnState, UserCommand,
+    Deadline, EndReason, Failure, Handshake, Input, Notice, Output, TurnState, UserCommand,
 };
 use crate::session::metering::latency::LatencyTracker;
 use crate::session::metering::limits::Limiter;
@@ -214,7 +215,7 @@ impl Session {
             UserCommand::BeginTurn => self.begin_turn(now),
             UserCommand::EndTurn => self.end_turn(now),
             UserCommand::ListDevices => self.outputs.push(Output::ListDevices),
-            UserCommand::UseDevice(side, id) => self.outputs.push(Output::UseDevice(side, id)),
+            UserCommand::UseDevice(direction, id) => self.outputs.push(Output::UseDevice(direction, id)),
             UserCommand::SwitchTurn => self.switch_turn(now),
             UserCommand::LinesEnded => self.lines_ended(now),
             UserCommand::HangUp(reason) => self.hang_up(now, reason),
@@ -230,12 +231,22 @@ impl Session {
             AudioEvent::InputEnded => self.input_ended(now),
             AudioEvent::NoInput(what) => self.hang_up(now, EndReason::NoInput(what)),
             AudioEvent::InputWarning(what) => self.show(Notice::Info(what)),
+            AudioEvent::OutputClosed => self.hang_up(now, EndReason::User),
             AudioEvent::Lost(what) | AudioEvent::RecordingEnded(what) => {
                 self.show(Notice::Error { code: None, message: what });
             }
-            AudioEvent::Device(side, state) => self.show(Notice::Device(side, state)),
+            AudioEvent::Device(direction, state) => self.show(Notice::Device(direction, state)),
             AudioEvent::Devices(entries) => self.show(Notice::Devices(entries)),
-            AudioEvent::Unheard => self.give_up_unheard(now),
+            AudioEvent::OutputUnavailable => self.give_up_unheard(now),
+            AudioEvent::PlaybackDropped(dropped) => {
+                let message = format!(
+                    "{:.1} s of audio dropped: ten minutes are waiting to be played",
+                    dropped.as_secs_f64()
+                );
+                self.show(Notice::Error { code: None, message });
+            }
+            // The driver keeps these.
+            AudioEvent::DeviceSelected(..) | AudioEvent::Counters(_) => {}
             AudioEvent::MicDropped { frames } => self.mic_dropped(frames),
             AudioEvent::VoiceStarted => {
                 self.voice_started(now);

@@ -2,21 +2,21 @@
 
 use std::time::Duration;
 
+use crate::audio::api::{EchoMode, EchoStatus};
 use crate::protocol::dialect::Dialect;
 use crate::protocol::events::response::{TokenDetails, Usage};
 use crate::session::io::delay::{Delay, DelayOrigin, DelayReport, DelayStats, Delays};
 use crate::session::io::{
-    AssistantLine, ConnectionState, EchoMode, EchoStatus, EndReason, Failure, Notice, Ready, TurnState,
-    UsageReport, UserUtterance,
+    AssistantLine, ConnectionState, EndReason, Failure, Notice, Ready, TurnState, UsageReport, UserUtterance,
 };
 use crate::ui::output::presenter::NoticeWriter;
 
 /// An echo that is taken away.
 pub(crate) const ECHO: EchoStatus = EchoStatus {
     mode: EchoMode::Cancel,
-    delay_ms: Some(60),
-    loss_db: Some(12.25),
-    enhancement_db: Some(43.0),
+    delay: Some(Duration::from_millis(60)),
+    erl_db: Some(12.25),
+    erle_db: Some(43.0),
 };
 
 /// Returns the call as milliseconds and notices; some texts are hostile.

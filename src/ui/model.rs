@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::audio::api::{DeviceEntry, DeviceState, Direction, EchoStatus};
 use crate::session::io::delay::DelayReport;
 use crate::session::io::{
-    AssistantLine, ConnectionState, DeviceEntry, DeviceState, EchoStatus, EndReason, Notice, Ready, Side,
-    TurnState, UsageReport, UserUtterance,
+    AssistantLine, ConnectionState, EndReason, Notice, Ready, TurnState, UsageReport, UserUtterance,
 };
 use crate::ui::text::devices::{self, NoticeSeverity};
 use crate::ui::text::sanitize;
@@ -209,10 +209,10 @@ impl Model {
         Some(self.ended_at?.saturating_sub(self.ready_at?))
     }
 
-    fn device(&mut self, at: Duration, side: Side, state: &DeviceState) {
+    fn device(&mut self, at: Duration, side: Direction, state: &DeviceState) {
         let absence = match side {
-            Side::Microphone => &mut self.microphone,
-            Side::Speaker => &mut self.speaker,
+            Direction::Input => &mut self.microphone,
+            Direction::Output => &mut self.speaker,
         };
         match state {
             DeviceState::Open(_)
@@ -225,8 +225,8 @@ impl Model {
         }
         match (side, state) {
             // A speaker, or a device that was not taken, changes nothing about the microphone.
-            (Side::Speaker, _) | (Side::Microphone, DeviceState::Refused(_)) => {}
-            (Side::Microphone, _) => {
+            (Direction::Output, _) | (Direction::Input, DeviceState::Refused(_)) => {}
+            (Direction::Input, _) => {
                 drop(self.remark.take_if(|remark| remark.kind == StatusNoteKind::Lasting))
             }
         }
@@ -425,7 +425,7 @@ mod tests {
 
     #[test]
     fn that_a_microphone_is_silent_is_told_until_it_sounds_or_is_another() {
-        let silent = Notice::Device(Side::Microphone, DeviceState::Silent("it is muted".to_owned()));
+        let silent = Notice::Device(Direction::Input, DeviceState::Silent("it is muted".to_owned()));
         let told = |then: Option<Notice>| {
             let mut model = Model::default();
             model.apply(NOW, &silent);
@@ -436,11 +436,11 @@ mod tests {
         let silence = told(None);
         let said = silence.as_ref().map(|(kind, text)| (*kind, text.as_str()));
         assert_eq!(said, Some((StatusNoteKind::Lasting, "the microphone gives only zeros: it is muted")));
-        assert_eq!(device(Side::Microphone, DeviceState::Closed), None);
+        assert_eq!(device(Direction::Input, DeviceState::Closed), None);
         let usb = || DeviceState::Open("USB".to_owned());
-        assert_eq!(device(Side::Microphone, usb()), None);
-        assert_eq!(device(Side::Speaker, usb()), silence);
-        let sounds = device(Side::Microphone, DeviceState::Sounds);
+        assert_eq!(device(Direction::Input, usb()), None);
+        assert_eq!(device(Direction::Output, usb()), silence);
+        let sounds = device(Direction::Input, DeviceState::Sounds);
         assert_eq!(sounds, Some((StatusNoteKind::Info, "the microphone gives sound".to_owned())));
     }
 

@@ -350,8 +350,8 @@ fn sound_that_is_not_there_is_a_finding_and_no_crash() {
     let silent = [("PULSE_SERVER", "unix:/nonexistent".into()), ("ALSA_CONFIG_PATH", "/nonexistent".into())];
     let outcome = program.envs(silent).run().expect_code(4);
     let expected = [
-        ("failure", "there is no microphone: no sound server answers at PULSE_SERVER=unix:/nonexistent"),
-        ("failure", "there is no speaker: no sound server answers at PULSE_SERVER=unix:/nonexistent"),
+        ("failure", "no microphone found: no sound server answers at PULSE_SERVER=unix:/nonexistent"),
+        ("failure", "no speaker found: no sound server answers at PULSE_SERVER=unix:/nonexistent"),
         ("not_checked", "not checked: the microphone and the speaker have to work first"),
     ];
     assert!(levels(&outcome).iter().map(|(level, said)| (level.as_str(), said.as_str())).eq(expected));
@@ -371,7 +371,7 @@ fn a_microphone_that_gives_zeros_is_told_from_one_that_gives_sound() {
     assert_eq!(zeros[1], ("ok".to_owned(), speaker.to_owned()));
     assert_eq!(zeros[2], ("not_checked".to_owned(), "not checked: --no-chirp".to_owned()));
     let wrong = levels(&program("--input nowhere --output Test-Speaker").run().expect_code(4));
-    assert!(wrong[0].1.starts_with("no microphone is called \"nowhere\" (there are: "), "{wrong:?}");
+    assert!(wrong[0].1.starts_with("no microphone matches \"nowhere\" (available: "), "{wrong:?}");
     assert_eq!(wrong[1].0, "ok");
     thread::scope(|scope| {
         let speech = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen";

@@ -57,9 +57,9 @@ fn a_full_disk_ends_only_the_recording_and_is_an_error_at_the_end() {
     let [error] = errors[..] else { panic!("{errors:?}") };
     assert_eq!(
         error["message"],
-        "the recording has ended: cannot write /dev/full: No space left on device (os error 28)"
+        "recording stopped: cannot write /dev/full: No space left on device (os error 28)"
     );
-    assert!(outcome.stderr.starts_with("rtvoice: the recording has ended: "), "{}", outcome.stderr);
+    assert!(outcome.stderr.starts_with("rtvoice: recording stopped: "), "{}", outcome.stderr);
     assert!(Sound::read(&outcome.home.path().join("answer.wav")).loud_ms(SPEECH_DBFS).is_some());
 }
 

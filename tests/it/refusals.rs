@@ -324,18 +324,18 @@ fn a_device_that_is_not_there_is_told_with_those_that_are() {
     for (args, says, device) in [
         (
             "--input nowhere --output old.wav",
-            "no microphone is called \"nowhere\" (there are: ",
+            "no microphone matches \"nowhere\" (available: ",
             "Test-Microphone",
         ),
         (
             "--input speech.wav --output nowhere",
-            "no speaker is called \"nowhere\" (there are: ",
+            "no speaker matches \"nowhere\" (available: ",
             "Test-Speaker",
         ),
     ] {
         let program = Program::rtvoice("talk --demo --trace new.jsonl").envs(sound.env());
         let program = args.split(' ').fold(program, Program::arg);
-        let case = Case { args: String::new(), env: &[], code: 4, says, hints: "a part of a name is enough" };
+        let case = Case { args: String::new(), env: &[], code: 4, says, hints: "part of a name is enough" };
         let outcome = expect_refusal(program, &case);
         assert!(outcome.stderr.contains(device), "{}", outcome.stderr);
     }
@@ -346,7 +346,7 @@ fn a_device_that_is_not_there_is_told_with_those_that_are() {
 fn a_machine_without_sound_is_told_what_works_there() {
     let env: &[_] = &[("PULSE_SERVER", "unix:/nonexistent"), ("ALSA_CONFIG_PATH", "/nonexistent")];
     let case =
-        Case { args: String::new(), env, code: 4, says: "there is no microphone", hints: "--input FILE.wav" };
+        Case { args: String::new(), env, code: 4, says: "no microphone found", hints: "--input FILE.wav" };
     check(&["talk --demo --output old.wav", "talk --demo --trace new.jsonl"], &[case]);
 }
 

@@ -181,7 +181,7 @@ fn a_panic_gives_the_terminal_back_and_is_told_on_it() {
         let left = Terminal::start(program, USUAL).wait(LIMIT).expect_code(code).expect_restored();
         assert!(left.bytes.windows(8).any(|bytes| bytes == b"\x1b[?1049h"), "the screen was taken");
         assert!(left.text.contains(&format!("thread '{thread}'")), "{}", left.text);
-        assert!(left.text.contains("asked to by"), "{}", left.text);
+        assert!(left.text.contains("requested by"), "{}", left.text);
     }
 }
 

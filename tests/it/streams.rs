@@ -260,7 +260,7 @@ fn piped_sound_is_captioned_without_being_named() {
     let from_file = format!("{program} transcribe --demo < {}", speech::hello_path().display());
     assert!(Program::shell(&from_file).run().expect_code(0).text().starts_with("[speech "));
     let nothing = Program::rtvoice("transcribe --demo").run().expect_code(4);
-    assert!(nothing.stderr.contains("standard input holds no sound"), "{}", nothing.stderr);
+    assert!(nothing.stderr.contains("standard input contains no audio"), "{}", nothing.stderr);
 }
 
 #[test]

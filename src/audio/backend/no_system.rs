@@ -1,15 +1,16 @@
-//! Stands in for the sound system in a build without the feature `device`.
+//! Replacement for the sound system in a build without the feature `device`.
 
 use std::sync::mpsc::SyncSender;
 
-use crate::audio::device::open::{DeviceHandle, OpenRequest, Waker};
+use crate::audio::api::Direction;
+use crate::audio::device::handle::{DeviceHandle, OpenRequest, Waker};
 use crate::audio::device::select::{ListDetail, ListedDevice, Lookup};
-use crate::audio::error::{AudioError, Direction};
+use crate::audio::error::AudioError;
 use crate::audio::realtime::callback::{CaptureCallback, PlaybackCallback};
 
-/// The callback of one direction.
+/// An audio callback.
 pub(crate) trait AudioCallback: Send + Sized + 'static {
-    /// The direction.
+    /// Its direction.
     const DIRECTION: Direction;
 }
 
@@ -22,9 +23,9 @@ impl AudioCallback for PlaybackCallback {
 }
 
 /// Reports that this build has no devices.
-pub(crate) fn open_and_run<H: AudioCallback>(
+pub(crate) fn open_and_run<C: AudioCallback>(
     _: &OpenRequest,
-    opened: &SyncSender<Result<DeviceHandle<H>, AudioError>>,
+    opened: &SyncSender<Result<DeviceHandle<C>, AudioError>>,
     _: Waker,
 ) {
     // The receiver may have been dropped.
@@ -41,7 +42,7 @@ impl DeviceLookup {
     }
 
     /// Returns [`Lookup::Unknown`].
-    pub(crate) fn see(&mut self, _: Direction, _: &OpenRequest) -> Lookup {
+    pub(crate) fn lookup(&mut self, _: Direction, _: &OpenRequest) -> Lookup {
         Lookup::Unknown
     }
 }

@@ -1,8 +1,8 @@
-//! Devices that are none: they take and give samples as fast as a device would, told what time it is.
+//! Virtual devices for files, pipes and null, paced by the clock of the caller.
 
 use std::time::Duration;
 
-use crate::audio::api::AudioThreadEvent;
+use crate::audio::api::AudioEvent;
 use crate::audio::backend::file::{ReadStatus, SampleSource};
 use crate::audio::backend::sink::SampleSink;
 use crate::audio::engine::Engine;
@@ -10,112 +10,114 @@ use crate::audio::realtime::callback::{CaptureCallback, PlaybackCallback};
 use crate::dsp::frame::SampleRate;
 use crate::dsp::resample::to_int;
 
-/// How far behind an input may be and still make up for it; less than the capture ring holds.
+/// The rate of files, pipes and the null device.
+pub(crate) const PACED_RATE: SampleRate = SampleRate::HZ_24000;
+/// Lateness up to which an input catches up; less than the capture ring holds.
 const INPUT_CATCH_UP: Duration = Duration::from_millis(220);
-/// How long a pipe may be late before silence is heard in its place.
+/// Lateness of a pipe after which silence replaces it.
 const PIPE_PATIENCE: Duration = Duration::from_millis(200);
-/// How far behind an output may be and still make up for it; less than the playback ring holds.
+/// Lateness up to which an output catches up; less than the playback ring holds.
 const OUTPUT_CATCH_UP: Duration = Duration::from_millis(40);
-/// The block of such a speaker.
+/// Block duration of an output.
 const OUTPUT_BLOCK: Duration = Duration::from_millis(10);
 
-/// Knows how many samples are due. Where too many are, its clock is set back: a device cannot be late.
+/// Counts due samples. It skips samples beyond `catch_up`, since a device cannot be late.
 #[derive(Debug)]
 pub(crate) struct SampleClock {
     rate: SampleRate,
     catch_up: u64,
-    given: u64,
+    position: u64,
 }
 
 impl SampleClock {
     pub(crate) fn new(rate: SampleRate, catch_up: Duration) -> Self {
-        Self { rate, catch_up: rate.samples(catch_up), given: 0 }
+        Self { rate, catch_up: rate.samples(catch_up), position: 0 }
     }
 
-    /// Returns how many samples are due at `now`, the time since the start.
+    /// Returns the samples due at `now`, the time since the start.
     fn due(&mut self, now: Duration) -> usize {
         let all = self.rate.samples(now);
-        self.given = self.given.max(all.saturating_sub(self.catch_up));
-        usize::try_from(all.saturating_sub(self.given)).unwrap_or(usize::MAX)
+        self.position = self.position.max(all.saturating_sub(self.catch_up));
+        usize::try_from(all.saturating_sub(self.position)).unwrap_or(usize::MAX)
     }
 
-    fn give(&mut self, samples: usize) {
-        self.given += samples as u64;
+    fn advance(&mut self, samples: usize) {
+        self.position += samples as u64;
     }
 
-    /// Lets the time until `now` pass without a sample.
-    fn hold(&mut self, now: Duration) {
-        self.given = self.given.max(self.rate.samples(now));
+    /// Skips the time until `now`.
+    fn skip_to(&mut self, now: Duration) {
+        self.position = self.position.max(self.rate.samples(now));
     }
 }
 
-/// A microphone that hears a file, a pipe or nothing.
+/// An input from a file, a pipe or silence.
 pub(crate) struct PacedInput {
-    pace: SampleClock,
-    feed: SampleSource,
+    clock: SampleClock,
+    source: SampleSource,
     capture: CaptureCallback,
     block: Vec<f32>,
 }
 
-/// What an input has come to.
+/// A change of an input's status.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum InputStatus {
-    /// Its header is wrong and can be read all the same; one sentence.
+    /// The header is wrong but usable; one sentence.
     Warning(String),
-    /// The last real sample was given.
+    /// The last real sample was delivered.
     Ended,
-    /// It broke; one sentence.
+    /// It failed; one sentence.
     Broken(String),
-    /// It never gave a sample and never will; one sentence.
+    /// It never delivered a sample and never will; one sentence.
     Nothing(String),
 }
 
 impl PacedInput {
-    pub(crate) fn new(feed: SampleSource, capture: CaptureCallback) -> Self {
-        let pace = SampleClock::new(feed.rate(), INPUT_CATCH_UP);
-        Self { pace, feed, capture, block: Vec::new() }
+    pub(crate) fn new(source: SampleSource, capture: CaptureCallback) -> Self {
+        let clock = SampleClock::new(source.rate(), INPUT_CATCH_UP);
+        Self { clock, source, capture, block: Vec::new() }
     }
 
-    /// Gives what is due at `now`.
+    /// Delivers the samples due at `now`.
     pub(crate) fn advance(&mut self, now: Duration) -> Option<InputStatus> {
-        let due = self.pace.due(now);
+        let due = self.clock.due(now);
         self.block.clear();
-        let supply = self.feed.read(due, &mut self.block);
-        if supply == ReadStatus::Late {
-            let patience = self.feed.rate().samples(PIPE_PATIENCE) as usize;
+        let status = self.source.read(due, &mut self.block);
+        if status == ReadStatus::Late {
+            let patience = self.source.rate().samples(PIPE_PATIENCE) as usize;
             self.block.resize(due.saturating_sub(patience), 0.0);
         }
-        self.pace.give(self.block.len());
+        self.clock.advance(self.block.len());
         if !self.block.is_empty() {
             self.capture.on_input(&self.block, 1);
         }
-        match supply {
+        match status {
             ReadStatus::More | ReadStatus::Late => None,
-            ReadStatus::NotYet => {
-                self.pace.hold(now);
+            ReadStatus::NotStarted => {
+                self.clock.skip_to(now);
                 None
             }
-            ReadStatus::Warning(flaws) => Some(InputStatus::Warning(flaws)),
+            ReadStatus::Warning(warning) => Some(InputStatus::Warning(warning)),
             ReadStatus::Ended => Some(InputStatus::Ended),
             ReadStatus::Broken(reason) => Some(InputStatus::Broken(reason)),
             ReadStatus::Nothing(reason) => Some(InputStatus::Nothing(reason)),
         }
     }
 
-    /// Waits: the session takes no more for the moment, and nothing may be lost.
-    pub(crate) fn hold(&mut self, now: Duration) {
-        self.pace.hold(now);
+    /// Pauses, since the session lags and nothing may be lost.
+    pub(crate) fn skip_to(&mut self, now: Duration) {
+        self.clock.skip_to(now);
     }
 
-    /// Returns whether waiting is of use: silence need not wait.
-    pub(crate) fn can_wait(&self) -> bool {
-        !matches!(self.feed, SampleSource::Silence(_))
+    /// Returns whether the input can be paused; silence need not be.
+    pub(crate) fn can_pause(&self) -> bool {
+        !matches!(self.source, SampleSource::Silence(_))
     }
 }
 
-/// A speaker that is a file, a pipe or nothing.
+/// An output to a file, a pipe or null.
 pub(crate) struct PacedOutput {
-    pace: SampleClock,
+    clock: SampleClock,
     playback: PlaybackCallback,
     target: SampleSink,
     block: Vec<f32>,
@@ -125,28 +127,28 @@ pub(crate) struct PacedOutput {
 impl PacedOutput {
     pub(crate) fn new(target: SampleSink, playback: PlaybackCallback, rate: SampleRate) -> Self {
         let block = vec![0.0; rate.samples(OUTPUT_BLOCK).max(1) as usize];
-        let pace = SampleClock::new(rate, OUTPUT_CATCH_UP);
-        Self { pace, playback, target, block, samples: Vec::new() }
+        let clock = SampleClock::new(rate, OUTPUT_CATCH_UP);
+        Self { clock, playback, target, block, samples: Vec::new() }
     }
 
-    /// Takes what is due at `now`.
-    pub(crate) fn advance(&mut self, now: Duration) -> Option<AudioThreadEvent> {
-        let mut due = self.pace.due(now);
+    /// Writes the samples due at `now`.
+    pub(crate) fn advance(&mut self, now: Duration) -> Option<AudioEvent> {
+        let mut due = self.clock.due(now);
         while due > 0 {
             match self.target.is_ready() {
                 Ok(true) => {}
                 Ok(false) => {
-                    self.pace.hold(now);
+                    self.clock.skip_to(now);
                     return None;
                 }
                 Err(event) => return Some(event),
             }
             let count = due.min(self.block.len());
-            let taken = self.playback.on_output(&mut self.block[..count], 1);
-            self.pace.give(count);
+            let played = self.playback.on_output(&mut self.block[..count], 1);
+            self.clock.advance(count);
             due -= count;
             self.samples.clear();
-            self.samples.extend(self.block[..taken].iter().copied().map(to_int));
+            self.samples.extend(self.block[..played].iter().copied().map(to_int));
             if let Err(event) = self.target.write(&self.samples) {
                 return Some(event);
             }
@@ -154,33 +156,33 @@ impl PacedOutput {
         None
     }
 
-    /// Makes room in a play queue that is full by writing ahead of time, so that nothing of it is lost.
+    /// Makes room in a full play queue by writing ahead of time.
     ///
-    /// Only a file takes sound faster than it is heard: a pipe has a reader with a pace of its own.
+    /// Only a file accepts audio faster than real time; the reader of a pipe has its own rate.
     pub(crate) fn make_room(&mut self, now: Duration, engine: &mut Engine) {
         if !self.target.is_file() {
             return;
         }
         while engine.is_play_queue_full() {
-            let taken = self.playback.on_output(&mut self.block, 1);
+            let played = self.playback.on_output(&mut self.block, 1);
             self.samples.clear();
-            self.samples.extend(self.block[..taken].iter().copied().map(to_int));
+            self.samples.extend(self.block[..played].iter().copied().map(to_int));
             if let Err(event) = self.target.write(&self.samples) {
-                engine.tell(event);
+                engine.emit(event);
                 return;
             }
             engine.step_speaker(now);
         }
     }
 
-    /// Completes what was written, a file without sound too.
+    /// Completes the output, an empty file too.
     pub(crate) fn close(self) -> Result<(), String> {
         self.target.close()
     }
 
-    /// Completes what was written; a file that nothing was written to stays as it was.
-    pub(crate) fn leave(self) -> Result<(), String> {
-        self.target.leave()
+    /// Completes the output, but leaves a file unchanged if nothing was written.
+    pub(crate) fn abandon(self) -> Result<(), String> {
+        self.target.abandon()
     }
 }
 
@@ -188,8 +190,9 @@ impl PacedOutput {
 mod tests {
     use super::*;
     use crate::audio::backend::sink::WritableFile;
-    use crate::audio::echo::Processing;
-    use crate::audio::engine::{EngineFormat, SpeakerDemand};
+    use crate::audio::device::block_size::SpeakerDemand;
+    use crate::audio::engine::EngineFormat;
+    use crate::audio::options::Processing;
     use crate::dsp::audio_file::AudioReader;
     use crate::dsp::frame::{ClipId, Frame};
     use crate::files::FileAccess;
@@ -197,19 +200,19 @@ mod tests {
     const MS: fn(u64) -> Duration = Duration::from_millis;
 
     #[test]
-    fn a_pace_gives_exactly_its_rate() {
-        let mut pace = SampleClock::new(SampleRate(44_100), INPUT_CATCH_UP);
-        let mut given = 0;
+    fn a_clock_delivers_exactly_its_rate() {
+        let mut clock = SampleClock::new(SampleRate(44_100), INPUT_CATCH_UP);
+        let mut position = 0;
         for ms in (0..=10_000).step_by(7).chain([10_000]) {
-            let due = pace.due(MS(ms));
-            pace.give(due);
-            given += due;
+            let due = clock.due(MS(ms));
+            clock.advance(due);
+            position += due;
         }
-        assert_eq!(given, 441_000);
+        assert_eq!(position, 441_000);
     }
 
     #[test]
-    fn nothing_is_lost_with_an_output_file_however_far_ahead_a_server_sends() {
+    fn an_output_file_loses_no_audio_of_a_server_far_ahead() {
         const RATE: SampleRate = SampleRate(8_000);
         const MINUTES: u64 = 12;
         let (mut engine, ends) = Engine::new(EngineFormat {
@@ -224,7 +227,7 @@ mod tests {
         let mut events = ends.events;
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("answer.wav");
-        let target = SampleSink::Untouched {
+        let target = SampleSink::Unchanged {
             openable: WritableFile::new(&path, FileAccess::Shared).unwrap(),
             rate: RATE,
         };
@@ -237,14 +240,14 @@ mod tests {
         }
         engine.end_clip(ClipId(1));
         let mut now = Duration::ZERO;
-        while engine.demand() == SpeakerDemand::Sound {
+        while engine.demand() == SpeakerDemand::Active {
             engine.step(now);
             assert_eq!(output.advance(now), None);
             now += MS(10);
         }
         output.close().unwrap();
-        let told = std::iter::from_fn(|| events.try_recv().ok());
-        assert!(!told.into_iter().any(|event| matches!(event, AudioThreadEvent::PlaybackDropped(_))));
+        let reported = std::iter::from_fn(|| events.try_recv().ok());
+        assert!(!reported.into_iter().any(|event| matches!(event, AudioEvent::PlaybackDropped(_))));
         let mut samples = Vec::new();
         let mut written = AudioReader::new(std::fs::File::open(&path).unwrap()).unwrap();
         while written.read(&mut samples).unwrap() > 0 {}
@@ -255,13 +258,13 @@ mod tests {
     }
 
     #[test]
-    fn who_was_asleep_too_long_does_not_make_up_for_it() {
-        let mut pace = SampleClock::new(SampleRate(24_000), MS(40));
-        assert_eq!(pace.due(MS(30)), 720);
-        assert_eq!(pace.due(MS(5_000)), 960);
-        pace.give(960);
-        assert_eq!(pace.due(MS(5_010)), 240);
-        pace.hold(MS(6_000));
-        assert_eq!(pace.due(MS(6_001)), 24);
+    fn a_long_suspend_is_not_caught_up() {
+        let mut clock = SampleClock::new(SampleRate(24_000), MS(40));
+        assert_eq!(clock.due(MS(30)), 720);
+        assert_eq!(clock.due(MS(5_000)), 960);
+        clock.advance(960);
+        assert_eq!(clock.due(MS(5_010)), 240);
+        clock.skip_to(MS(6_000));
+        assert_eq!(clock.due(MS(6_001)), 24);
     }
 }

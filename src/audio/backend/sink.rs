@@ -1,4 +1,4 @@
-//! Where a paced output leaves its samples: a WAV file, standard output, or nowhere.
+//! Targets of paced output: WAV files, standard output, null.
 
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
@@ -6,61 +6,61 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, channel, sync_channel};
 use std::thread;
 
-use crate::audio::api::AudioThreadEvent;
-use crate::audio::error::{AudioError, Direction};
+use crate::audio::api::{AudioEvent, Direction};
+use crate::audio::error::AudioError;
 use crate::dsp::codec::Codec;
 use crate::dsp::frame::SampleRate;
 use crate::dsp::wav::{WavError, WavWriter};
 use crate::files::{FileAccess, OutputFile};
 
-/// How many blocks of 10 ms wait for a pipe before the sound stands still.
+/// Blocks of 10 ms buffered for a pipe before playback stalls.
 const PIPE_BLOCKS: usize = 20;
 
-/// A place for samples.
+/// A target for samples.
 pub(crate) enum SampleSink {
-    /// They are forgotten.
-    Nowhere,
-    /// They will be written to a WAV file, which is left as it is until the first of them comes.
-    Untouched { openable: WritableFile, rate: SampleRate },
-    /// They are written to a WAV file.
+    /// Discards all samples.
+    Null,
+    /// A WAV file left unchanged until the first sample.
+    Unchanged { openable: WritableFile, rate: SampleRate },
+    /// A WAV file being written.
     File { writer: Box<WavWriter<BufWriter<File>>>, path: PathBuf },
-    /// They are written to standard output by a thread of its own, because that may block.
+    /// Standard output, written by its own thread because it may block.
     Pipe(WriterLink),
-    /// They are lost since writing failed, for this reason.
+    /// Writing failed for this reason; all samples are discarded.
     Failed(String),
 }
 
-/// A file that can be written and has not been touched.
+/// A writable file that was not changed yet.
 pub(crate) struct WritableFile {
     file: OutputFile,
     path: PathBuf,
 }
 
-/// The way to the thread that writes.
+/// Connection to the writer thread.
 pub(crate) struct WriterLink {
     blocks: SyncSender<Vec<u8>>,
-    /// A block for which there was no room.
+    /// A block that found no room.
     waiting: Option<Vec<u8>>,
-    /// Says how the writing ended.
+    /// Result of the writer thread.
     end: Receiver<io::Result<()>>,
 }
 
 impl WritableFile {
-    /// Makes sure that a file can be written, without changing what is in it.
+    /// Opens a file for writing without changing it.
     pub(crate) fn new(path: &Path, access: FileAccess) -> Result<Self, AudioError> {
         let file = OutputFile::open_seekable(path, access);
         let file = file.map_err(|source| AudioError::OpenOutput { path: path.to_owned(), source })?;
         Ok(Self { file, path: path.to_owned() })
     }
 
-    /// Empties the file and begins to write.
+    /// Truncates the file and starts to write.
     pub(crate) fn begin<W>(self, write: impl FnOnce(File) -> Result<W, WavError>) -> Result<W, WavError> {
         self.file.begin(write)
     }
 }
 
 impl SampleSink {
-    /// Begins to write to standard output.
+    /// Starts to write to standard output.
     pub(crate) fn stdout() -> Result<Self, AudioError> {
         if io::stdout().is_terminal() {
             return Err(AudioError::Terminal(Direction::Output));
@@ -70,27 +70,27 @@ impl SampleSink {
 
     fn pipe(output: impl Write + Send + 'static) -> Result<Self, AudioError> {
         let (blocks, receiver) = sync_channel(PIPE_BLOCKS);
-        let (told, end) = channel();
+        let (result_tx, end) = channel();
         thread::Builder::new()
             .name("pipe".to_owned())
             .spawn(move || {
-                // If nobody waits for the end any more, nobody needs to know.
-                let _ = told.send(write_all(output, &receiver));
+                // The receiver may have been dropped.
+                let _ = result_tx.send(write_all(output, &receiver));
             })
             .map_err(AudioError::Thread)?;
         Ok(Self::Pipe(WriterLink { blocks, waiting: None, end }))
     }
 
-    /// Returns whether sound goes to a file.
+    /// Returns whether the target is a file.
     pub(crate) fn is_file(&self) -> bool {
         match self {
-            Self::Untouched { .. } | Self::File { .. } => true,
-            Self::Nowhere | Self::Pipe(_) | Self::Failed(_) => false,
+            Self::Unchanged { .. } | Self::File { .. } => true,
+            Self::Null | Self::Pipe(_) | Self::Failed(_) => false,
         }
     }
 
-    /// Returns whether another block will find room.
-    pub(crate) fn is_ready(&mut self) -> Result<bool, AudioThreadEvent> {
+    /// Returns whether there is room for a block.
+    pub(crate) fn is_ready(&mut self) -> Result<bool, AudioEvent> {
         let Self::Pipe(pipe) = self else { return Ok(true) };
         match pipe.waiting.take() {
             Some(block) => self.offer(block).map(|()| !self.is_waiting()),
@@ -98,13 +98,13 @@ impl SampleSink {
         }
     }
 
-    /// Takes a block.
-    pub(crate) fn write(&mut self, samples: &[i16]) -> Result<(), AudioThreadEvent> {
+    /// Writes a block.
+    pub(crate) fn write(&mut self, samples: &[i16]) -> Result<(), AudioEvent> {
         match self {
-            Self::Nowhere | Self::Failed(_) => Ok(()),
-            Self::Untouched { .. } if samples.is_empty() => Ok(()),
-            Self::Untouched { .. } => {
-                self.touch().map_err(|reason| self.fail(reason))?;
+            Self::Null | Self::Failed(_) => Ok(()),
+            Self::Unchanged { .. } if samples.is_empty() => Ok(()),
+            Self::Unchanged { .. } => {
+                self.truncate().map_err(|reason| self.fail(reason))?;
                 self.write(samples)
             }
             Self::File { writer, path } => match writer.write(samples) {
@@ -119,35 +119,34 @@ impl SampleSink {
         }
     }
 
-    /// Completes what was written, a file without sound too.
+    /// Completes the output, an empty file too.
     ///
     /// # Errors
     ///
-    /// Says why it is not complete, also where that was told when it happened.
+    /// When the output is incomplete, even if that was reported already.
     pub(crate) fn close(mut self) -> Result<(), String> {
-        self.touch()?;
-        self.leave()
+        self.truncate()?;
+        self.abandon()
     }
 
-    /// Drops all further samples, and remembers why for the end.
-    fn fail(&mut self, reason: String) -> AudioThreadEvent {
+    /// Discards all further samples, and keeps the reason for the end.
+    fn fail(&mut self, reason: String) -> AudioEvent {
         *self = Self::Failed(reason.clone());
-        AudioThreadEvent::Lost(reason)
+        AudioEvent::Lost(reason)
     }
 
-    /// Completes what was written; a file that nothing was written to stays as it was.
-    pub(crate) fn leave(self) -> Result<(), String> {
+    /// Completes the output, but leaves a file unchanged if nothing was written.
+    pub(crate) fn abandon(self) -> Result<(), String> {
         match self {
-            Self::Nowhere | Self::Untouched { .. } => Ok(()),
+            Self::Null | Self::Unchanged { .. } => Ok(()),
             Self::Failed(reason) => Err(reason),
             Self::File { writer, path } => writer
                 .finish()
                 .map_err(|error| format!("cannot complete {}: {}", path.display(), into_io(error))),
             Self::Pipe(WriterLink { blocks, waiting, end }) => {
-                // A reader that has fallen behind gets all of it, however slow it is. A signal ends the
-                // program although this waits.
+                // A slow reader gets everything. A signal ends the program even during this wait.
                 if let Some(block) = waiting {
-                    // If the thread has ended, its result says why.
+                    // If the thread has ended, its result has the reason.
                     let _ = blocks.send(block);
                 }
                 drop(blocks);
@@ -161,17 +160,17 @@ impl SampleSink {
         }
     }
 
-    /// Empties the file that is to be written, if that has not been done.
-    fn touch(&mut self) -> Result<(), String> {
-        match std::mem::replace(self, Self::Nowhere) {
-            Self::Untouched { openable, rate } => {
+    /// Truncates the file unless that was done.
+    fn truncate(&mut self) -> Result<(), String> {
+        match std::mem::replace(self, Self::Null) {
+            Self::Unchanged { openable, rate } => {
                 let path = openable.path.clone();
                 let writer = openable
                     .begin(|file| WavWriter::new(BufWriter::new(file), rate))
                     .map_err(|error| format!("cannot write {}: {}", path.display(), into_io(error)))?;
                 *self = Self::File { writer: Box::new(writer), path };
             }
-            other @ (Self::Nowhere | Self::File { .. } | Self::Pipe(_) | Self::Failed(_)) => *self = other,
+            other @ (Self::Null | Self::File { .. } | Self::Pipe(_) | Self::Failed(_)) => *self = other,
         }
         Ok(())
     }
@@ -180,7 +179,7 @@ impl SampleSink {
         matches!(self, Self::Pipe(WriterLink { waiting: Some(_), .. }))
     }
 
-    fn offer(&mut self, block: Vec<u8>) -> Result<(), AudioThreadEvent> {
+    fn offer(&mut self, block: Vec<u8>) -> Result<(), AudioEvent> {
         let Self::Pipe(pipe) = self else { return Ok(()) };
         match pipe.blocks.try_send(block) {
             Ok(()) => Ok(()),
@@ -193,8 +192,8 @@ impl SampleSink {
                     self.fail(format!("cannot write standard output: {error}"))
                 }
                 Ok(_) | Err(_) => {
-                    *self = Self::Nowhere;
-                    AudioThreadEvent::OutputClosed
+                    *self = Self::Null;
+                    AudioEvent::OutputClosed
                 }
             }),
         }
@@ -220,10 +219,10 @@ fn write_all(mut output: impl Write, blocks: &Receiver<Vec<u8>>) -> io::Result<(
 mod tests {
     use super::*;
 
-    /// A reader that goes away after some bytes.
-    struct LeavingReader(usize, io::ErrorKind);
+    /// A reader that closes after some bytes.
+    struct ClosingReader(usize, io::ErrorKind);
 
-    impl Write for LeavingReader {
+    impl Write for ClosingReader {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             match self.0.checked_sub(bytes.len()) {
                 Some(left) => {
@@ -239,8 +238,8 @@ mod tests {
         }
     }
 
-    /// Writes blocks until the target says that it is over.
-    fn write_until_it_ends(target: &mut SampleSink) -> AudioThreadEvent {
+    /// Writes blocks until the target reports its end.
+    fn write_to_the_end(target: &mut SampleSink) -> AudioEvent {
         loop {
             match target.is_ready() {
                 Ok(true) => {
@@ -255,36 +254,33 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_that_goes_away_is_a_normal_end() {
-        let mut target = SampleSink::pipe(LeavingReader(1_000, io::ErrorKind::BrokenPipe)).unwrap();
-        assert_eq!(write_until_it_ends(&mut target), AudioThreadEvent::OutputClosed);
-        assert_eq!(target.write(&[7; 100]), Ok(()), "what is played after it goes nowhere");
+    fn a_closed_reader_is_a_normal_end() {
+        let mut target = SampleSink::pipe(ClosingReader(1_000, io::ErrorKind::BrokenPipe)).unwrap();
+        assert_eq!(write_to_the_end(&mut target), AudioEvent::OutputClosed);
+        assert_eq!(target.write(&[7; 100]), Ok(()), "later audio is discarded");
         assert_eq!(target.close(), Ok(()));
     }
 
     #[test]
-    fn a_full_disk_is_told() {
-        let mut target = SampleSink::pipe(LeavingReader(1_000, io::ErrorKind::StorageFull)).unwrap();
-        let event = write_until_it_ends(&mut target);
+    fn a_full_disk_is_reported() {
+        let mut target = SampleSink::pipe(ClosingReader(1_000, io::ErrorKind::StorageFull)).unwrap();
+        let event = write_to_the_end(&mut target);
         assert!(
-            matches!(&event, AudioThreadEvent::Lost(reason) if reason.contains("standard output")),
+            matches!(&event, AudioEvent::Lost(reason) if reason.contains("standard output")),
             "{event:?}"
         );
-        assert_eq!(target.write(&[7; 100]), Ok(()), "it is told once");
-        assert_eq!(target.close().map_err(AudioThreadEvent::Lost), Err(event), "the end is an error");
+        assert_eq!(target.write(&[7; 100]), Ok(()), "reported once");
+        assert_eq!(target.close().map_err(AudioEvent::Lost), Err(event), "the end is an error");
     }
 
     #[test]
     #[cfg(target_os = "linux")]
     fn a_full_disk_under_an_output_file_is_an_error_at_the_end() {
         let openable = WritableFile::new(Path::new("/dev/full"), FileAccess::Shared).unwrap();
-        let mut target = SampleSink::Untouched { openable, rate: SampleRate::HZ_24000 };
-        let event = write_until_it_ends(&mut target);
-        assert!(
-            matches!(&event, AudioThreadEvent::Lost(reason) if reason.contains("/dev/full")),
-            "{event:?}"
-        );
-        assert_eq!(target.close().map_err(AudioThreadEvent::Lost), Err(event));
+        let mut target = SampleSink::Unchanged { openable, rate: SampleRate::HZ_24000 };
+        let event = write_to_the_end(&mut target);
+        assert!(matches!(&event, AudioEvent::Lost(reason) if reason.contains("/dev/full")), "{event:?}");
+        assert_eq!(target.close().map_err(AudioEvent::Lost), Err(event));
     }
 
     #[test]

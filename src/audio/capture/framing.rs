@@ -1,4 +1,4 @@
-//! The engine's half from the microphone: out of the ring, to the wire's rate, into frames of one length.
+//! The capture side of the engine: resamples and processes microphone audio, and cuts it into frames.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,48 +7,48 @@ use rtrb::Consumer;
 use tokio::sync::broadcast;
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::audio::api::{AudioThreadEvent, Mute};
+use crate::audio::api::{AudioEvent, Mute};
 use crate::audio::capture::processing::Processor;
 use crate::dsp::frame::{Frame, SampleRate};
 use crate::dsp::level::LevelMeter;
 use crate::dsp::resample::{Resampler, to_int};
 
-/// How long the audio thread may be late before the microphone's samples are lost.
+/// Capacity of the capture ring: how late the audio thread may be without loss.
 pub(crate) const CAPACITY: Duration = Duration::from_millis(250);
-/// How many samples are taken out of the ring at a time.
+/// Samples taken from the ring at a time.
 const PIECE: usize = 1_024;
 
-/// Cuts what the microphone hears into frames.
+/// Cuts microphone audio into frames.
 pub(crate) struct CaptureFramer {
     ring: Consumer<f32>,
-    /// To the rate of the processor, or of the wire where there is none.
+    /// Resamples to the rate of the processor, or of the server without one.
     resampler: Resampler,
     processor: Option<Processor>,
     rate: SampleRate,
     frame_samples: usize,
     meter: Arc<LevelMeter>,
     frames: broadcast::Sender<Frame>,
-    events: UnboundedSender<AudioThreadEvent>,
+    events: UnboundedSender<AudioEvent>,
     mute: Mute,
     piece: Vec<f32>,
-    /// At the processor's rate, between two steps of one piece.
-    plain: Vec<f32>,
-    /// At the wire's rate, less than a frame between steps.
+    /// Audio at the processor's rate, between two steps of a piece.
+    resampled: Vec<f32>,
+    /// Audio at the server's rate, less than a frame between steps.
     wire: Vec<f32>,
-    /// Samples out of the ring.
-    pulled: u64,
-    /// Samples sent in frames.
+    /// Samples taken from the ring.
+    captured: u64,
+    /// Samples sent.
     sent: u64,
-    /// How many samples must be sent until the end of the input is.
+    /// Samples to be sent until the input ends.
     ends_at: Option<u64>,
 }
 
-/// What a microphone is made of.
+/// Parts of a capture framer.
 pub(crate) struct CaptureParts {
     pub(crate) ring: Consumer<f32>,
     pub(crate) meter: Arc<LevelMeter>,
     pub(crate) frames: broadcast::Sender<Frame>,
-    pub(crate) events: UnboundedSender<AudioThreadEvent>,
+    pub(crate) events: UnboundedSender<AudioEvent>,
     pub(crate) device: SampleRate,
     pub(crate) wire: SampleRate,
     pub(crate) frame: Duration,
@@ -69,9 +69,9 @@ impl CaptureFramer {
             events,
             mute: Mute::Live,
             piece: vec![0.0; PIECE],
-            plain: Vec::new(),
+            resampled: Vec::new(),
             wire: Vec::new(),
-            pulled: 0,
+            captured: 0,
             sent: 0,
             ends_at: None,
         }
@@ -84,12 +84,12 @@ impl CaptureFramer {
         }
     }
 
-    /// Returns how loud it is, in dB of full scale.
+    /// Returns the level in dBFS.
     pub(crate) fn level(&self) -> f32 {
         self.meter.dbfs()
     }
 
-    /// Goes on with another device.
+    /// Switches to another device.
     pub(crate) fn connect(&mut self, ring: Consumer<f32>, device: SampleRate) {
         self.ring = ring;
         let to = if self.processor.is_some() { Processor::RATE } else { self.rate };
@@ -99,7 +99,7 @@ impl CaptureFramer {
         }
     }
 
-    /// Goes on beside another speaker, of this rate, that tells what it is given.
+    /// Switches to the echo reference of another speaker; returns whether it is used.
     pub(crate) fn connect_reference(&mut self, reference: Consumer<f32>, device_out: SampleRate) -> bool {
         self.processor.as_mut().is_some_and(|processor| {
             processor.connect(reference, device_out);
@@ -107,57 +107,56 @@ impl CaptureFramer {
         })
     }
 
-    /// Notes that what lies in the ring is the last of the input.
-    pub(crate) fn input_ends(&mut self) {
-        let all = self.pulled + self.ring.slots() as u64;
-        let resampled = self.resampler.output_len(all) + self.resampler.delay();
-        self.ends_at =
-            Some(self.processor.as_ref().map_or(resampled, |processor| processor.output_len(resampled)));
+    /// Notes that the ring holds the end of the input.
+    pub(crate) fn end_input(&mut self) {
+        let all = self.captured + self.ring.slots() as u64;
+        let length = self.resampler.output_len(all) + self.resampler.delay();
+        self.ends_at = Some(self.processor.as_ref().map_or(length, |processor| processor.output_len(length)));
     }
 
-    /// Sends the frames that are full, and returns how much sound came out of the ring.
+    /// Sends complete frames and returns the captured duration.
     pub(crate) fn step(&mut self) -> Duration {
-        let before = self.pulled;
+        let before = self.captured;
         loop {
             let (samples, _) = self.ring.pop_partial_slice(&mut self.piece);
             let count = samples.len();
             if count == 0 {
-                return self.resampler.from().duration(self.pulled - before);
+                return self.resampler.from().duration(self.captured - before);
             }
-            self.pulled += count as u64;
+            self.captured += count as u64;
             match &mut self.processor {
                 None => self.resampler.process(&self.piece[..count], &mut self.wire),
                 Some(processor) => {
-                    self.plain.clear();
-                    self.resampler.process(&self.piece[..count], &mut self.plain);
-                    processor.process(&self.plain, &mut self.wire);
+                    self.resampled.clear();
+                    self.resampler.process(&self.piece[..count], &mut self.resampled);
+                    processor.process(&self.resampled, &mut self.wire);
                 }
             }
-            self.cut();
+            self.send_frames();
         }
     }
 
-    fn cut(&mut self) {
-        let whole = self.wire.len() / self.frame_samples * self.frame_samples;
-        for block in self.wire[..whole].chunks_exact(self.frame_samples) {
+    fn send_frames(&mut self) {
+        let complete = self.wire.len() / self.frame_samples * self.frame_samples;
+        for block in self.wire[..complete].chunks_exact(self.frame_samples) {
             let frame = match self.mute {
                 Mute::Live => Frame::new(self.rate, block.iter().copied().map(to_int).collect::<Vec<_>>()),
                 Mute::Muted => Frame::silence(self.rate, block.len()),
             };
             self.meter.publish(&frame.samples);
-            // Nobody may be listening yet, or any more.
+            // There may be no receiver yet, or any more.
             let _ = self.frames.send(frame);
             self.sent += block.len() as u64;
         }
-        self.wire.drain(..whole);
+        self.wire.drain(..complete);
         if self.ends_at.is_some_and(|end| self.sent >= end) {
             self.ends_at = None;
-            self.tell(AudioThreadEvent::InputEnded);
+            self.emit(AudioEvent::InputEnded);
         }
     }
 
-    fn tell(&self, event: AudioThreadEvent) {
-        // Whoever listened may be gone already; then nobody wants to know.
+    fn emit(&self, event: AudioEvent) {
+        // The receiver may have been dropped.
         let _ = self.events.send(event);
     }
 }

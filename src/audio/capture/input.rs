@@ -1,138 +1,143 @@
-//! A microphone during a call: while it is away or closed, silence is heard in its place, so that time goes
-//! on for the endpoint too.
+//! The microphone during a call. Silence replaces it while it is lost or closed, so that time continues for
+//! the endpoint.
 
 use std::time::Duration;
 
-use crate::audio::api::{AudioThreadEvent, DeviceState, Mute, MuteMode};
+use crate::audio::api::{AudioEvent, DeviceRequest, DeviceState, Direction, Mute, MuteMode};
 use crate::audio::backend::file::SampleSource;
-use crate::audio::backend::paced::PacedInput;
+use crate::audio::backend::paced::{PACED_RATE, PacedInput};
 use crate::audio::device::block_size::CaptureBlockSizer;
+use crate::audio::device::handle::{DeviceHandle, DeviceInfo, DeviceOrder, OpenRequest, WakeMode, Waker};
 use crate::audio::device::managed::{DeviceEvent, ManagedDevice, OpenReason};
-use crate::audio::device::open::{DeviceHandle, DeviceInfo, DeviceOrder, OpenRequest, WakeMode, Waker};
 use crate::audio::device::recovery::BlockFlow;
-use crate::audio::device::select::{DeviceRequest, Lookup};
+use crate::audio::device::select::Lookup;
 use crate::audio::device::silence::{self, Platform};
 use crate::audio::engine::Engine;
-use crate::audio::error::Direction;
 use crate::audio::realtime::callback::CaptureCallback;
-use crate::audio::thread::PACED_RATE;
 
-/// A microphone, and what stands in for it.
+/// The input device of a call.
 pub(crate) struct DeviceInput {
-    jack: ManagedDevice<CaptureCallback>,
-    stand_in: Option<PacedInput>,
-    way: MuteMode,
-    pacer: CaptureBlockSizer,
+    device: ManagedDevice<CaptureCallback>,
+    silence_source: Option<PacedInput>,
+    mute_mode: MuteMode,
+    block_sizer: CaptureBlockSizer,
 }
 
 impl DeviceInput {
-    /// Begins with a microphone that was just opened.
+    /// Creates an input from an open device.
     pub(crate) fn new(
         request: OpenRequest,
         open: DeviceHandle<CaptureCallback>,
-        way: MuteMode,
+        mute_mode: MuteMode,
         (engine, waker): (&Engine, Waker),
     ) -> Self {
-        engine.tell(told(open.facts.at_start(&request.wanted)));
-        let jack = ManagedDevice::new(request, open, waker);
-        Self { jack, stand_in: None, way, pacer: CaptureBlockSizer::new(Duration::ZERO) }
+        engine.emit(state_event(open.info.initial_state(&request.wanted)));
+        let device = ManagedDevice::new(request, open, waker);
+        Self { device, silence_source: None, mute_mode, block_sizer: CaptureBlockSizer::new(Duration::ZERO) }
     }
 
-    /// Returns whether the microphone itself is heard.
+    /// Returns whether the device itself is captured.
     pub(crate) fn is_open(&self) -> bool {
-        self.stand_in.is_none()
+        self.silence_source.is_none()
     }
 
-    /// Returns who says that the microphone gave something, while it is heard.
-    pub(crate) fn drive(&self) -> Option<WakeMode> {
-        if self.is_open() { self.jack.drive() } else { None }
+    /// Returns how the open device signals data.
+    pub(crate) fn wake_mode(&self) -> Option<WakeMode> {
+        if self.is_open() { self.device.wake_mode() } else { None }
     }
 
-    /// Returns what is known of it while it is open.
-    pub(crate) fn facts(&self) -> Option<&DeviceInfo> {
-        self.jack.facts()
+    /// Returns the open device.
+    pub(crate) fn info(&self) -> Option<&DeviceInfo> {
+        self.device.info()
     }
 
-    /// Returns what was asked for, where the device runs.
+    /// Returns the request, if the device is running.
     pub(crate) fn running(&self) -> Option<&OpenRequest> {
-        (self.jack.blocks() > 0).then(|| self.jack.request())
+        (self.device.blocks() > 0).then(|| self.device.request())
     }
 
-    /// Looks after it.
-    pub(crate) fn turn(&mut self, now: Duration, engine: &mut Engine) {
-        if let Some(news) = self.jack.turn(now, BlockFlow::Asked) {
-            self.take(now, news, engine);
+    /// Polls the device.
+    pub(crate) fn poll(&mut self, now: Duration, engine: &mut Engine) {
+        if let Some(event) = self.device.poll(now, BlockFlow::Running) {
+            self.handle_event(now, event, engine);
         }
-        if let Some(pace) = self.pacer.look(now, engine.scene()) {
-            self.jack.order(DeviceOrder::Pace(pace));
+        if let Some(size) = self.block_sizer.update(now, engine.activity()) {
+            self.device.order(DeviceOrder::SetBlockSize(size));
         }
-        if let Some(stand_in) = &mut self.stand_in {
-            // Silence has no end and does not break.
-            let _ = stand_in.advance(now);
-        }
-    }
-
-    /// Takes note of what would be opened now.
-    pub(crate) fn see(&mut self, now: Duration, seen: &(OpenRequest, Lookup), engine: &mut Engine) {
-        if let Some(news) = self.jack.see(now, seen) {
-            self.take(now, news, engine);
+        if let Some(silence_source) = &mut self.silence_source {
+            // Silence neither ends nor fails.
+            let _ = silence_source.advance(now);
         }
     }
 
-    /// Takes another microphone; one that is muted hard stays closed until it is to be heard.
-    pub(crate) fn choose(&mut self, now: Duration, wanted: DeviceRequest, engine: &Engine) {
+    /// Handles a lookup result.
+    pub(crate) fn handle_lookup(
+        &mut self,
+        now: Duration,
+        result: &(OpenRequest, Lookup),
+        engine: &mut Engine,
+    ) {
+        if let Some(event) = self.device.handle_lookup(now, result) {
+            self.handle_event(now, event, engine);
+        }
+    }
+
+    /// Switches to another device; with hard mute it stays closed until unmuted.
+    pub(crate) fn select(&mut self, now: Duration, wanted: DeviceRequest, engine: &Engine) {
         let id = wanted.name().map(str::to_owned);
-        self.jack.choose(now, wanted);
-        if self.jack.is_closed() {
-            engine.tell(AudioThreadEvent::Chosen(Direction::Input, id));
+        self.device.select(now, wanted);
+        if self.device.is_closed() {
+            engine.emit(AudioEvent::DeviceSelected(Direction::Input, id));
         }
     }
 
-    /// Closes or opens it, where muting does that.
+    /// Closes or opens the device with hard mute.
     pub(crate) fn mute(&mut self, now: Duration, mute: Mute, engine: &mut Engine) {
-        match (mute, self.way) {
+        match (mute, self.mute_mode) {
             (_, MuteMode::Soft) => {}
             (Mute::Muted, MuteMode::Hard) => {
-                self.jack.close();
-                self.stand_in(now, engine);
-                engine.tell(told(DeviceState::Closed));
+                self.device.close();
+                self.start_silence(now, engine);
+                engine.emit(state_event(DeviceState::Closed));
             }
-            (Mute::Live, MuteMode::Hard) => self.jack.reopen(now),
+            (Mute::Live, MuteMode::Hard) => self.device.reopen(now),
         }
     }
 
-    fn take(&mut self, now: Duration, news: DeviceEvent, engine: &mut Engine) {
-        match news {
+    fn handle_event(&mut self, now: Duration, event: DeviceEvent, engine: &mut Engine) {
+        match event {
             DeviceEvent::Lost(reason) => {
-                self.stand_in(now, engine);
-                engine.tell(told(DeviceState::Lost(reason)));
+                self.start_silence(now, engine);
+                engine.emit(state_event(DeviceState::Lost(reason)));
             }
-            DeviceEvent::Opened { facts: DeviceInfo { id, name, rate, .. }, why } => {
-                self.jack.connect(engine.connect_microphone(rate));
-                self.stand_in = None;
-                self.pacer = CaptureBlockSizer::new(now);
-                if why == OpenReason::Chosen {
-                    engine.tell(AudioThreadEvent::Chosen(Direction::Input, self.jack.chosen(id)));
+            DeviceEvent::Opened { info: DeviceInfo { id, name, rate, .. }, reason } => {
+                self.device.connect(engine.connect_microphone(rate));
+                self.silence_source = None;
+                self.block_sizer = CaptureBlockSizer::new(now);
+                if reason == OpenReason::Chosen {
+                    engine.emit(AudioEvent::DeviceSelected(Direction::Input, self.device.remembered_id(id)));
                 }
-                engine.tell(told(why.opens(name)));
+                engine.emit(state_event(reason.device_state(name)));
             }
-            DeviceEvent::Refused(reason) => engine.tell(told(DeviceState::Refused(reason))),
-            DeviceEvent::Sounds => engine.tell(told(DeviceState::Sounds)),
+            DeviceEvent::Refused(reason) => engine.emit(state_event(DeviceState::Refused(reason))),
+            DeviceEvent::Sounds => engine.emit(state_event(DeviceState::Sounds)),
             DeviceEvent::Silent => {
-                let id = self.jack.facts().map_or("", |facts| facts.id.as_str());
-                engine.tell(told(DeviceState::Silent(silence::cause(Platform::this(), id).to_owned())));
+                let id = self.device.info().map_or("", |info| info.id.as_str());
+                engine.emit(state_event(DeviceState::Silent(
+                    silence::cause(Platform::current(), id).to_owned(),
+                )));
             }
         }
     }
 
-    fn stand_in(&mut self, now: Duration, engine: &mut Engine) {
+    fn start_silence(&mut self, now: Duration, engine: &mut Engine) {
         let capture = engine.connect_microphone(PACED_RATE);
-        let mut stand_in = PacedInput::new(SampleSource::Silence(PACED_RATE), capture);
-        stand_in.hold(now);
-        self.stand_in = Some(stand_in);
+        let mut silence_source = PacedInput::new(SampleSource::Silence(PACED_RATE), capture);
+        silence_source.skip_to(now);
+        self.silence_source = Some(silence_source);
     }
 }
 
-fn told(state: DeviceState) -> AudioThreadEvent {
-    AudioThreadEvent::Device(Direction::Input, state)
+fn state_event(state: DeviceState) -> AudioEvent {
+    AudioEvent::Device(Direction::Input, state)
 }

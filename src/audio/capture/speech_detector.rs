@@ -1,98 +1,65 @@
-//! Notices that somebody speaks: at first as a guess, then surely.
+//! The speech detector: a fast guess, then confirmation.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::audio::echo::estimator::{FORECAST_RATE, ResidualSignal};
-use crate::audio::echo::{Block, NearEnd, SpeechGate};
+use crate::audio::echo::activity::FarEnd;
+use crate::audio::echo::activity::{NearEnd, SpeechGate};
+use crate::audio::echo::block::Block;
+use crate::audio::echo::estimator::{ESTIMATOR_RATE, ResidualSignal};
+use crate::audio::options::SpeechRule;
 use crate::dsp::vad::{VadFrame, VoiceActivityDetector, score_threshold};
 
-/// From this score on a hop is voiced while the speaker sounds: measured to find speech and no rest of an echo.
-const VOICED: f32 = 0.6;
-/// Within speech it may be so much lower; words end softly.
+/// VAD threshold during far-end activity, measured to pass speech and no residual echo.
+const FAR_END_THRESHOLD: f32 = 0.6;
+/// Hysteresis within speech; words end softly.
 const HYSTERESIS: f32 = 0.1;
-/// So many voiced hops of the last are taken for speech: 48 ms of 128 ms. A guess that is wrong only makes
-/// an answer softer for a moment, and each hop more makes the right one 16 ms later.
+/// Voiced frames for a guess: 48 ms of 128 ms. A false guess only ducks playback briefly, and each additional
+/// frame costs 16 ms.
 const GUESS: usize = 3;
 const GUESS_WINDOW: usize = 8;
-/// So many are a word and no cough, while the speaker sounds: 176 ms of 256 ms.
-const SURE: usize = 11;
-/// So many are while it is silent: 128 ms. Of short words said fast ("hi", "up", 200 ms) 10 hops and more are
-/// voiced, of clicks, knocks and bursts of noise none, and nothing is stopped by a mistake.
-const SURE_IN_SILENCE: usize = 8;
-const SURE_WINDOW: usize = 16;
-/// So many of them the canceller has let through as a voice: a forecast of the echo that is wrong, because
-/// something was moved, may make an answer softer, but not stop it.
-const SURE_WHOLE: usize = 3;
+/// Voiced frames for confirmation during far-end activity: 176 ms of 256 ms, longer than a cough.
+const CONFIRM: usize = 11;
+/// Voiced frames for confirmation otherwise: 128 ms. Short fast words ("hi", "up", 200 ms) have at least 10,
+/// clicks, knocks and bursts of noise none, and an error interrupts nothing.
+const CONFIRM_IN_SILENCE: usize = 8;
+const CONFIRM_WINDOW: usize = 16;
+/// Frames among them that must be voiced after the canceller. A wrong echo estimate, as after a movement, may
+/// duck an answer but not stop it.
+const CONFIRM_UNDISTORTED: usize = 3;
 
-/// What somebody's voice is listened for.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub enum ListenMode {
-    /// Nothing that is told.
-    #[default]
-    Off,
-    /// To tell when somebody speaks while the speaker sounds.
-    Interruptions,
-    /// To tell when somebody speaks, at any time: turns are made of it.
-    Turns(SpeechRule),
-}
-
-/// What is speech, and when it is over.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct SpeechRule {
-    /// 0 to 1; the higher, the clearer speech has to be.
-    pub threshold: f64,
-    /// The silence that ends a turn.
-    pub silence: Duration,
-}
-
-impl Default for SpeechRule {
-    fn default() -> Self {
-        Self { threshold: 0.5, silence: Duration::from_millis(500) }
-    }
-}
-
-/// Beside what somebody is listened to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum FarEnd {
-    /// The speaker is silent, and so is its echo.
-    Silence,
-    /// The speaker sounds, or its echo may still do.
-    Speaker,
-}
-
-/// What is around a block of sound.
+/// Context of a block.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct DetectionContext {
-    pub(crate) trust: SpeechGate,
-    pub(crate) beside: FarEnd,
+    pub(crate) gate: SpeechGate,
+    pub(crate) far_end: FarEnd,
 }
 
-/// Listens to what goes to the endpoint.
+/// Detects speech in the microphone signal.
 #[derive(Debug)]
 pub(crate) struct SpeechDetector {
-    ear: VoiceActivityDetector,
-    /// For what is heard besides a foretold echo, what its last hop was, and whether the next stands out.
-    fine_ear: VoiceActivityDetector,
-    finely: FrameClass,
-    stood_out: bool,
-    /// Beside what the last hop was heard.
-    beside: FarEnd,
-    /// From this score on a hop is voiced.
+    detector: VoiceActivityDetector,
+    /// Detector for the residual, the class of its last frame, and whether the next stands out.
+    residual_detector: VoiceActivityDetector,
+    residual_class: FrameClass,
+    residual_stands_out: bool,
+    /// Far-end activity at the last frame.
+    far_end: FarEnd,
+    /// VAD threshold without far-end activity.
     threshold: f32,
-    /// So many hops without voice end it.
-    closing: u32,
-    /// The last hops, the newest first.
+    /// Unvoiced frames that end speech.
+    end_frames: u32,
+    /// Recent frames, the newest first.
     recent: VecDeque<FrameClass>,
     state: DetectorState,
 }
 
-/// What 16 ms were.
+/// Class of a frame of 16 ms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum FrameClass {
     Voiced,
-    /// Voiced, but heard besides the echo only: the canceller has torn it.
-    Torn,
+    /// Voiced only in the residual: distorted by the canceller.
+    DistortedByAec,
     Unvoiced,
 }
 
@@ -104,138 +71,144 @@ enum DetectorState {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct SpeechState {
-    /// For so many hops nothing was said.
+    /// Unvoiced frames so far.
     silent: u32,
-    certainty: SpeechConfidence,
+    confidence: SpeechConfidence,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum SpeechConfidence {
     Guess,
-    Sure,
+    Confirmed,
 }
 
-/// What has changed.
+/// A change of the state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SpeechTransition {
-    /// Somebody seems to speak.
+    /// Possible speech.
     Started,
-    /// Somebody does speak; told once for each that seemed to.
+    /// Confirmed speech; once per possible speech.
     Confirmed,
-    /// They are not heard any more.
+    /// The speech ended.
     Stopped {
-        /// For so long they have been silent.
+        /// The silence before the end.
         silent: Duration,
     },
 }
 
 impl SpeechDetector {
     pub(crate) fn new(rule: SpeechRule) -> Self {
-        let hops = rule.silence.as_millis() as f64 / VadFrame::TIME.as_millis() as f64;
+        let frames = rule.silence.as_millis() as f64 / VadFrame::TIME.as_millis() as f64;
         Self {
-            ear: VoiceActivityDetector::default(),
-            fine_ear: VoiceActivityDetector::for_rate(FORECAST_RATE),
-            finely: FrameClass::Unvoiced,
-            stood_out: false,
-            beside: FarEnd::Silence,
+            detector: VoiceActivityDetector::default(),
+            residual_detector: VoiceActivityDetector::for_rate(ESTIMATOR_RATE),
+            residual_class: FrameClass::Unvoiced,
+            residual_stands_out: false,
+            far_end: FarEnd::Silent,
             threshold: score_threshold(rule.threshold),
-            closing: (hops.round() as u32).max(1),
-            recent: VecDeque::with_capacity(SURE_WINDOW + 1),
+            end_frames: (frames.round() as u32).max(1),
+            recent: VecDeque::with_capacity(CONFIRM_WINDOW + 1),
             state: DetectorState::Silent,
         }
     }
 
-    pub(crate) fn talker(&self) -> NearEnd {
+    pub(crate) fn near_end(&self) -> NearEnd {
         match self.state {
             DetectorState::Silent => NearEnd::Silent,
-            DetectorState::Speaking(SpeechState { certainty: SpeechConfidence::Guess, .. }) => {
+            DetectorState::Speaking(SpeechState { confidence: SpeechConfidence::Guess, .. }) => {
                 NearEnd::Suspected
             }
-            DetectorState::Speaking(SpeechState { certainty: SpeechConfidence::Sure, .. }) => NearEnd::Speaks,
+            DetectorState::Speaking(SpeechState { confidence: SpeechConfidence::Confirmed, .. }) => {
+                NearEnd::Speaks
+            }
         }
     }
 
-    /// Takes the next block, and what it holds besides the echo where that is foretold; what is masked by the
-    /// echo is nobody's voice.
-    pub(crate) fn listen(
+    /// Processes a block, and its residual if estimated. A block masked by echo is not speech.
+    pub(crate) fn process(
         &mut self,
         block: &Block,
-        around: DetectionContext,
-        rest: Option<&ResidualSignal>,
+        context: DetectionContext,
+        residual: Option<&ResidualSignal>,
     ) -> Option<SpeechTransition> {
-        if let Some(rest) = rest {
-            self.listen_finely(rest);
+        if let Some(residual) = residual {
+            self.process_residual(residual);
         }
-        // A block is shorter than a hop, so that one at most is complete.
-        let hop = self.ear.listen(block).pop()?;
-        let finely = std::mem::replace(&mut self.finely, FrameClass::Unvoiced);
-        self.hear(hop.score, around, finely)
+        // A block is shorter than a frame, so at most one is complete.
+        let frame = self.detector.process(block).pop()?;
+        let residual_class = std::mem::replace(&mut self.residual_class, FrameClass::Unvoiced);
+        self.classify(frame.score, context, residual_class)
     }
 
-    /// Both ears have their hops equally often, so that each has one of the other's beside it.
-    fn listen_finely(&mut self, rest: &ResidualSignal) {
-        self.stood_out |= rest.stands_out;
-        let Some(hop) = self.fine_ear.listen(&rest.piece).pop() else { return };
-        // What does not stand out sounds like a voice, too: the assistant's.
-        if std::mem::take(&mut self.stood_out) && hop.score >= VOICED {
-            self.finely = FrameClass::Torn;
+    /// Both detectors complete frames at the same rate, so that each frame has a counterpart.
+    fn process_residual(&mut self, residual: &ResidualSignal) {
+        self.residual_stands_out |= residual.stands_out;
+        let Some(frame) = self.residual_detector.process(&residual.piece).pop() else { return };
+        // Residual echo also sounds like a voice: that of the assistant.
+        if std::mem::take(&mut self.residual_stands_out) && frame.score >= FAR_END_THRESHOLD {
+            self.residual_class = FrameClass::DistortedByAec;
         }
     }
 
-    fn hear(&mut self, score: f32, around: DetectionContext, finely: FrameClass) -> Option<SpeechTransition> {
-        let DetectionContext { trust, beside } = around;
-        self.come_beside(beside);
-        let (threshold, sure) = match beside {
-            FarEnd::Silence => (self.threshold, SURE_IN_SILENCE),
-            FarEnd::Speaker => (self.threshold.max(VOICED), SURE),
+    fn classify(
+        &mut self,
+        score: f32,
+        context: DetectionContext,
+        residual_class: FrameClass,
+    ) -> Option<SpeechTransition> {
+        let DetectionContext { gate, far_end } = context;
+        self.update_far_end(far_end);
+        let (threshold, sure) = match far_end {
+            FarEnd::Silent => (self.threshold, CONFIRM_IN_SILENCE),
+            FarEnd::Active => (self.threshold.max(FAR_END_THRESHOLD), CONFIRM),
         };
         let threshold = match self.state {
             DetectorState::Silent => threshold,
             DetectorState::Speaking(_) => threshold - HYSTERESIS,
         };
-        let voiced = score >= threshold && trust == SpeechGate::Open;
-        let sound = if voiced { FrameClass::Voiced } else { finely };
+        let voiced = score >= threshold && gate == SpeechGate::Open;
+        let sound = if voiced { FrameClass::Voiced } else { residual_class };
         self.recent.push_front(sound);
-        self.recent.truncate(SURE_WINDOW);
-        let heard = |sound| sound != FrameClass::Unvoiced;
-        let lately = self.count(GUESS_WINDOW, heard);
-        let is_word = self.count(SURE_WINDOW, heard) >= sure
-            && self.count(SURE_WINDOW, |sound| sound == FrameClass::Voiced) >= SURE_WHOLE;
+        self.recent.truncate(CONFIRM_WINDOW);
+        let is_voiced = |sound| sound != FrameClass::Unvoiced;
+        let voiced = self.count(GUESS_WINDOW, is_voiced);
+        let is_word = self.count(CONFIRM_WINDOW, is_voiced) >= sure
+            && self.count(CONFIRM_WINDOW, |sound| sound == FrameClass::Voiced) >= CONFIRM_UNDISTORTED;
         match &mut self.state {
-            DetectorState::Silent if lately < GUESS => None,
+            DetectorState::Silent if voiced < GUESS => None,
             DetectorState::Silent => {
                 self.state =
-                    DetectorState::Speaking(SpeechState { silent: 0, certainty: SpeechConfidence::Guess });
+                    DetectorState::Speaking(SpeechState { silent: 0, confidence: SpeechConfidence::Guess });
                 Some(SpeechTransition::Started)
             }
             DetectorState::Speaking(speech) => {
-                speech.silent = if heard(sound) { 0 } else { speech.silent + 1 };
-                if speech.silent >= self.closing {
+                speech.silent = if is_voiced(sound) { 0 } else { speech.silent + 1 };
+                if speech.silent >= self.end_frames {
                     return self.end();
                 }
-                if speech.certainty == SpeechConfidence::Sure || !is_word {
+                if speech.confidence == SpeechConfidence::Confirmed || !is_word {
                     return None;
                 }
-                speech.certainty = SpeechConfidence::Sure;
+                speech.confidence = SpeechConfidence::Confirmed;
                 Some(SpeechTransition::Confirmed)
             }
         }
     }
 
-    /// The last word of whoever has fallen silent is no word over the answer that it brings.
-    fn come_beside(&mut self, beside: FarEnd) {
-        let before = std::mem::replace(&mut self.beside, beside);
-        if (before, beside, self.state) == (FarEnd::Silence, FarEnd::Speaker, DetectorState::Silent) {
+    /// The user's last word is not speech over the answer that follows it.
+    fn update_far_end(&mut self, far_end: FarEnd) {
+        let before = std::mem::replace(&mut self.far_end, far_end);
+        if (before, far_end, self.state) == (FarEnd::Silent, FarEnd::Active, DetectorState::Silent) {
             self.recent.clear();
         }
     }
 
-    /// Returns how many of the last hops were such.
-    fn count(&self, window: usize, such: impl Fn(FrameClass) -> bool) -> usize {
-        self.recent.iter().take(window).filter(|sound| such(**sound)).count()
+    /// Returns the number of matching frames in the window.
+    fn count(&self, window: usize, matches: impl Fn(FrameClass) -> bool) -> usize {
+        self.recent.iter().take(window).filter(|sound| matches(**sound)).count()
     }
 
-    /// Whoever speaks is not listened to any more.
+    /// Ends detected speech.
     pub(crate) fn end(&mut self) -> Option<SpeechTransition> {
         self.recent.clear();
         match std::mem::replace(&mut self.state, DetectorState::Silent) {
@@ -251,30 +224,34 @@ impl SpeechDetector {
 mod tests {
     use super::*;
 
-    /// Half a second, in hops.
-    const CLOSING: usize = 31;
+    /// Half a second in frames.
+    const END_FRAMES: usize = 31;
     const STOPPED: SpeechTransition = SpeechTransition::Stopped { silent: Duration::from_millis(496) };
 
     fn voice() -> SpeechDetector {
         SpeechDetector::new(SpeechRule::default())
     }
 
-    fn hear(voice: &mut SpeechDetector, scores: &[f32], trust: SpeechGate) -> Vec<SpeechTransition> {
+    fn classify(voice: &mut SpeechDetector, scores: &[f32], gate: SpeechGate) -> Vec<SpeechTransition> {
         scores
             .iter()
             .filter_map(|score| {
-                voice.hear(*score, DetectionContext { trust, beside: FarEnd::Speaker }, FrameClass::Unvoiced)
+                voice.classify(
+                    *score,
+                    DetectionContext { gate, far_end: FarEnd::Active },
+                    FrameClass::Unvoiced,
+                )
             })
             .collect()
     }
 
-    fn hear_in_silence(voice: &mut SpeechDetector, scores: &[f32]) -> Vec<SpeechTransition> {
+    fn classify_in_silence(voice: &mut SpeechDetector, scores: &[f32]) -> Vec<SpeechTransition> {
         scores
             .iter()
             .filter_map(|score| {
-                voice.hear(
+                voice.classify(
                     *score,
-                    DetectionContext { trust: SpeechGate::Open, beside: FarEnd::Silence },
+                    DetectionContext { gate: SpeechGate::Open, far_end: FarEnd::Silent },
                     FrameClass::Unvoiced,
                 )
             })
@@ -282,51 +259,60 @@ mod tests {
     }
 
     #[test]
-    fn a_click_is_no_voice_and_a_word_is() {
+    fn a_click_is_not_speech_and_a_word_is() {
         let mut voice = voice();
-        assert_eq!(hear(&mut voice, &[0.9, 0.9, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.9], SpeechGate::Open), []);
-        assert_eq!(hear(&mut voice, &[0.59, 0.7, 0.0, 0.6], SpeechGate::Open), [SpeechTransition::Started]);
-        assert_eq!(voice.talker(), NearEnd::Suspected);
-        assert_eq!(hear(&mut voice, &[0.5; 9], SpeechGate::Open), [SpeechTransition::Confirmed]);
-        assert_eq!(voice.talker(), NearEnd::Speaks);
-        assert_eq!(hear(&mut voice, &[0.9; 100], SpeechGate::Open), [], "it is told once");
+        assert_eq!(
+            classify(&mut voice, &[0.9, 0.9, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.9], SpeechGate::Open),
+            []
+        );
+        assert_eq!(
+            classify(&mut voice, &[0.59, 0.7, 0.0, 0.6], SpeechGate::Open),
+            [SpeechTransition::Started]
+        );
+        assert_eq!(voice.near_end(), NearEnd::Suspected);
+        assert_eq!(classify(&mut voice, &[0.5; 9], SpeechGate::Open), [SpeechTransition::Confirmed]);
+        assert_eq!(voice.near_end(), NearEnd::Speaks);
+        assert_eq!(classify(&mut voice, &[0.9; 100], SpeechGate::Open), [], "reported once");
     }
 
     #[test]
-    fn a_cough_over_an_answer_is_never_sure_and_as_long_a_word_in_silence_is() {
+    fn a_cough_during_an_answer_is_not_confirmed_and_a_word_in_silence_is() {
         let mut voice = voice();
-        assert_eq!(hear(&mut voice, &[0.9; SURE - 1], SpeechGate::Open), [SpeechTransition::Started]);
-        assert_eq!(hear(&mut voice, &[0.0; CLOSING], SpeechGate::Open), [STOPPED]);
-        assert_eq!(voice.talker(), NearEnd::Silent);
+        assert_eq!(classify(&mut voice, &[0.9; CONFIRM - 1], SpeechGate::Open), [SpeechTransition::Started]);
+        assert_eq!(classify(&mut voice, &[0.0; END_FRAMES], SpeechGate::Open), [STOPPED]);
+        assert_eq!(voice.near_end(), NearEnd::Silent);
         assert_eq!(
-            hear_in_silence(&mut voice, &[0.9; SURE - 1]),
+            classify_in_silence(&mut voice, &[0.9; CONFIRM - 1]),
             [SpeechTransition::Started, SpeechTransition::Confirmed]
         );
-        assert_eq!(hear_in_silence(&mut voice, &[0.0; CLOSING]), [STOPPED]);
-        assert_eq!(hear_in_silence(&mut voice, &[0.9; SURE_IN_SILENCE - 1]), [SpeechTransition::Started]);
+        assert_eq!(classify_in_silence(&mut voice, &[0.0; END_FRAMES]), [STOPPED]);
+        assert_eq!(
+            classify_in_silence(&mut voice, &[0.9; CONFIRM_IN_SILENCE - 1]),
+            [SpeechTransition::Started]
+        );
     }
 
     #[test]
-    fn a_pause_is_no_end() {
+    fn a_pause_does_not_end_speech() {
         let mut voice = voice();
-        hear(&mut voice, &[0.9; 30], SpeechGate::Open);
-        assert_eq!(hear(&mut voice, &[0.0; CLOSING - 1], SpeechGate::Open), []);
-        assert_eq!(hear(&mut voice, &[0.55], SpeechGate::Open), []);
-        assert_eq!(hear(&mut voice, &[0.0; CLOSING], SpeechGate::Open), [STOPPED]);
+        classify(&mut voice, &[0.9; 30], SpeechGate::Open);
+        assert_eq!(classify(&mut voice, &[0.0; END_FRAMES - 1], SpeechGate::Open), []);
+        assert_eq!(classify(&mut voice, &[0.55], SpeechGate::Open), []);
+        assert_eq!(classify(&mut voice, &[0.0; END_FRAMES], SpeechGate::Open), [STOPPED]);
     }
 
     #[test]
-    fn the_silence_that_ends_a_turn_is_the_one_that_is_asked_for() {
-        for (ms, hops, heard_ms) in [(100, 6, 96), (200, 13, 208), (800, 50, 800), (10_000, 625, 10_000)] {
+    fn the_configured_silence_ends_a_turn() {
+        for (ms, frames, silent_ms) in [(100, 6, 96), (200, 13, 208), (800, 50, 800), (10_000, 625, 10_000)] {
             let mut voice = SpeechDetector::new(SpeechRule {
                 silence: Duration::from_millis(ms),
                 ..SpeechRule::default()
             });
-            hear_in_silence(&mut voice, &[0.9; 30]);
-            assert_eq!(hear_in_silence(&mut voice, &vec![0.0; hops - 1]), [], "{ms} ms");
-            let silent = Duration::from_millis(heard_ms);
+            classify_in_silence(&mut voice, &[0.9; 30]);
+            assert_eq!(classify_in_silence(&mut voice, &vec![0.0; frames - 1]), [], "{ms} ms");
+            let silent = Duration::from_millis(silent_ms);
             assert_eq!(
-                hear_in_silence(&mut voice, &[0.0]),
+                classify_in_silence(&mut voice, &[0.0]),
                 [SpeechTransition::Stopped { silent }],
                 "{ms} ms"
             );
@@ -334,55 +320,58 @@ mod tests {
     }
 
     #[test]
-    fn the_threshold_is_the_one_that_is_set_but_no_echo_is_a_voice_by_it() {
+    fn the_configured_threshold_applies_but_never_admits_echo() {
         let with = |threshold| SpeechDetector::new(SpeechRule { threshold, ..SpeechRule::default() });
         let both = [SpeechTransition::Started, SpeechTransition::Confirmed];
-        assert_eq!(hear_in_silence(&mut with(0.4), &[0.54; 20]), both, "quiet");
-        assert_eq!(hear(&mut with(0.4), &[0.54; 20], SpeechGate::Open), []);
-        assert_eq!(hear_in_silence(&mut with(0.75), &[0.77; 20]), [], "noisy");
-        assert_eq!(hear(&mut with(0.75), &[0.77; 20], SpeechGate::Open), []);
-        assert_eq!(hear_in_silence(&mut with(0.75), &[0.78; 20]), both);
+        assert_eq!(classify_in_silence(&mut with(0.4), &[0.54; 20]), both, "quiet");
+        assert_eq!(classify(&mut with(0.4), &[0.54; 20], SpeechGate::Open), []);
+        assert_eq!(classify_in_silence(&mut with(0.75), &[0.77; 20]), [], "noisy");
+        assert_eq!(classify(&mut with(0.75), &[0.77; 20], SpeechGate::Open), []);
+        assert_eq!(classify_in_silence(&mut with(0.75), &[0.78; 20]), both);
     }
 
-    fn hear_torn(voice: &mut SpeechDetector, hops: usize) -> Vec<SpeechTransition> {
-        let hop = |_| {
-            voice.hear(
+    fn classify_distorted(voice: &mut SpeechDetector, frames: usize) -> Vec<SpeechTransition> {
+        let frame = |_| {
+            voice.classify(
                 0.2,
-                DetectionContext { trust: SpeechGate::Open, beside: FarEnd::Speaker },
-                FrameClass::Torn,
+                DetectionContext { gate: SpeechGate::Open, far_end: FarEnd::Active },
+                FrameClass::DistortedByAec,
             )
         };
-        (0..hops).filter_map(hop).collect()
+        (0..frames).filter_map(frame).collect()
     }
 
     #[test]
-    fn a_voice_that_the_canceller_has_torn_is_a_guess_and_sure_once_some_of_it_is_whole() {
+    fn distorted_speech_is_a_guess_until_some_frames_are_undistorted() {
         let mut voice = voice();
-        assert_eq!(hear_torn(&mut voice, GUESS), [SpeechTransition::Started]);
-        assert_eq!(voice.talker(), NearEnd::Suspected);
-        assert_eq!(hear_torn(&mut voice, 100), [], "a wrong forecast stops no answer");
-        assert_eq!(hear(&mut voice, &[0.9; SURE_WHOLE], SpeechGate::Open), [SpeechTransition::Confirmed]);
+        assert_eq!(classify_distorted(&mut voice, GUESS), [SpeechTransition::Started]);
+        assert_eq!(voice.near_end(), NearEnd::Suspected);
+        assert_eq!(classify_distorted(&mut voice, 100), [], "a wrong echo estimate stops no answer");
+        assert_eq!(
+            classify(&mut voice, &[0.9; CONFIRM_UNDISTORTED], SpeechGate::Open),
+            [SpeechTransition::Confirmed]
+        );
     }
 
     #[test]
-    fn the_users_own_last_word_is_none_over_the_answer() {
+    fn the_users_last_word_is_not_speech_over_the_answer() {
         let mut voice = voice();
-        assert_eq!(hear_in_silence(&mut voice, &[0.9, 0.9]), []);
-        assert_eq!(hear(&mut voice, &[0.9], SpeechGate::Open), []);
-        assert_eq!(hear(&mut voice, &[0.9, 0.9], SpeechGate::Open), [SpeechTransition::Started]);
+        assert_eq!(classify_in_silence(&mut voice, &[0.9, 0.9]), []);
+        assert_eq!(classify(&mut voice, &[0.9], SpeechGate::Open), []);
+        assert_eq!(classify(&mut voice, &[0.9, 0.9], SpeechGate::Open), [SpeechTransition::Started]);
     }
 
     #[test]
-    fn what_the_echo_masks_is_nobody() {
-        assert_eq!(hear(&mut voice(), &[0.9; 100], SpeechGate::Masked), []);
+    fn masked_blocks_are_not_speech() {
+        assert_eq!(classify(&mut voice(), &[0.9; 100], SpeechGate::Masked), []);
     }
 
     #[test]
-    fn who_is_not_listened_to_any_more_has_stopped_just_then() {
+    fn ending_detection_ends_speech_once() {
         let mut voice = voice();
         assert_eq!(voice.end(), None);
-        hear(&mut voice, &[0.9; 4], SpeechGate::Open);
-        hear(&mut voice, &[0.0; 5], SpeechGate::Open);
+        classify(&mut voice, &[0.9; 4], SpeechGate::Open);
+        classify(&mut voice, &[0.0; 5], SpeechGate::Open);
         let silent = Duration::from_millis(80);
         assert_eq!((voice.end(), voice.end()), (Some(SpeechTransition::Stopped { silent }), None));
     }

@@ -1,4 +1,4 @@
-//! Lists the devices during a call, on a thread of its own: a sound system may hang.
+//! Enumeration of devices during a call, on its own thread, since a sound system may hang.
 
 use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::thread;
@@ -6,37 +6,37 @@ use std::thread;
 use crate::audio::backend::system;
 use crate::audio::device::select::{ListDetail, ListedDevice};
 
-/// A list that is being made, or none.
+/// A device list in progress, or none.
 #[derive(Default)]
 pub(crate) struct DeviceEnumerator {
-    waiting: Option<Receiver<Vec<ListedDevice>>>,
+    pending: Option<Receiver<Vec<ListedDevice>>>,
 }
 
 impl DeviceEnumerator {
-    /// Begins a list, unless one is being made.
-    pub(crate) fn ask(&mut self) {
-        if self.waiting.is_some() {
+    /// Starts an enumeration, unless one is in progress.
+    pub(crate) fn start(&mut self) {
+        if self.pending.is_some() {
             return;
         }
-        let (told, waiting) = channel();
+        let (sender, pending) = channel();
         let list = move || {
-            // Where no sound system answers there is nothing to choose. Whoever asked may have gone.
-            let _ = told.send(system::list(ListDetail::Names).unwrap_or_default());
+            // Without a sound system the list is empty. The receiver may have been dropped.
+            let _ = sender.send(system::list(ListDetail::Names).unwrap_or_default());
         };
-        // Without a thread there is no list, and it can be asked for again.
-        self.waiting = thread::Builder::new().name("devices".to_owned()).spawn(list).ok().map(|_| waiting);
+        // If the thread cannot be spawned, the next request tries again.
+        self.pending = thread::Builder::new().name("devices".to_owned()).spawn(list).ok().map(|_| pending);
     }
 
-    /// Returns the list once it is made.
-    pub(crate) fn answer(&mut self) -> Option<Vec<ListedDevice>> {
-        match self.waiting.as_ref()?.try_recv() {
+    /// Returns the list once complete.
+    pub(crate) fn poll(&mut self) -> Option<Vec<ListedDevice>> {
+        match self.pending.as_ref()?.try_recv() {
             Ok(listed) => {
-                self.waiting = None;
+                self.pending = None;
                 Some(listed)
             }
             Err(TryRecvError::Empty) => None,
             Err(TryRecvError::Disconnected) => {
-                self.waiting = None;
+                self.pending = None;
                 None
             }
         }

@@ -1,45 +1,45 @@
-//! Why a device that ran may not go on.
+//! Reasons why a running device may fail.
 
-/// What a device's callback, or its thread, leaves behind for whoever looks after it.
+/// Trouble reported by a device's callback or thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(not(feature = "device"), allow(dead_code, reason = "only real devices have troubles"))]
 pub(crate) enum DeviceTrouble {
-    /// The sound system reports an error; it may well go on.
+    /// An error of the sound system that may be transient.
     Unclear,
-    /// The device is not there any more.
+    /// The device was unplugged.
     Disconnected,
-    /// The sound system has closed the connection.
+    /// The sound system closed the connection.
     Closed,
-    /// The sound system itself has ended, or answers no more.
+    /// The sound system ended or stopped answering.
     Ended,
-    /// The system does not allow it any more.
+    /// Access was revoked.
     Denied,
-    /// Another program has it.
+    /// Another program took the device.
     Taken,
 }
 
 impl DeviceTrouble {
-    /// All, so that a number can stand for one.
+    /// All variants, in the order of their numbers.
     const ALL: [Self; 6] =
         [Self::Unclear, Self::Disconnected, Self::Closed, Self::Ended, Self::Denied, Self::Taken];
 
-    /// Returns the number that stands for it, from 1 on.
+    /// Returns its number, starting at 1.
     pub(crate) fn number(self) -> u32 {
         self as u32 + 1
     }
 
-    /// Returns what a number stands for; 0 is no trouble.
+    /// Returns the trouble with this number; 0 is none.
     pub(crate) fn from_number(number: u32) -> Option<Self> {
         Self::ALL.get((number as usize).checked_sub(1)?).copied()
     }
 
-    /// Returns whether it means that the device will not go on.
+    /// Returns whether the device will not recover.
     pub(crate) fn is_final(self) -> bool {
         self != Self::Unclear
     }
 
-    /// Returns what people are told.
-    pub(crate) fn meaning(self) -> &'static str {
+    /// Returns the text for the user.
+    pub(crate) fn reason(self) -> &'static str {
         match self {
             Self::Unclear => "the sound system reports an error",
             Self::Disconnected => "it was disconnected",
@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_trouble_has_a_number_of_its_own() {
+    fn numbers_identify_troubles() {
         for trouble in DeviceTrouble::ALL {
             assert_eq!(DeviceTrouble::from_number(trouble.number()), Some(trouble));
         }

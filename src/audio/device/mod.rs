@@ -1,6 +1,7 @@
-//! The life of a device during a call: open, recover, watch, select.
+//! Devices during a call: open, recover, watch, select.
 
-#[allow(dead_code, reason = "only devices use all of it, and of those only a sound server's")]
+#[allow(dead_code, reason = "only a sound server uses all of it")]
+pub(crate) mod handle;
 pub(crate) mod open;
 pub(super) mod recovery;
 pub(super) mod failure;

@@ -1,51 +1,51 @@
-//! When a device counts as lost, and when it is tried again. Pure: the time is handed in.
+//! Decides when a device is lost and when to try it again. Pure.
 
 use std::time::Duration;
 
-/// A device that has not called back for so long is gone.
-const SILENT: Duration = Duration::from_secs(1);
-/// A device that was given up for nothing but silence may only have long blocks: a virtual speaker takes two
-/// seconds at a time. From then on it is given this.
-const PATIENT: Duration = Duration::from_secs(3);
-/// The first call may take longer: a headset wakes up.
-const WAKING: Duration = Duration::from_secs(5);
-/// One that says so itself need not be waited for as long.
-const BROKEN: Duration = Duration::from_millis(200);
-/// Whoever looks after it so late was asleep, and so may the device have been.
-const ASLEEP: Duration = Duration::from_millis(500);
-/// A device that ran for so long was a good one: when it is lost after it, everything begins anew.
-const GOOD: Duration = Duration::from_secs(3);
-/// How long an attempt may take before another is made beside it.
-const ATTEMPT: Duration = Duration::from_secs(10);
-/// The pauses before the attempts, in milliseconds; the last one is repeated. Each attempt at a sound
-/// system that hangs leaves a thread waiting for it.
+/// A device that has not called back for this long is lost.
+const TIMEOUT: Duration = Duration::from_secs(1);
+/// Timeout after a first loss without a reported error, in case the device only has long blocks: a virtual
+/// speaker takes two seconds at a time.
+const SECOND_TIMEOUT: Duration = Duration::from_secs(3);
+/// Timeout of the first callback: a headset has to wake up.
+const FIRST_TIMEOUT: Duration = Duration::from_secs(5);
+/// Timeout of a device that reported an error.
+const FAULT_TIMEOUT: Duration = Duration::from_millis(200);
+/// A poll this late means that the machine was suspended, and perhaps the device with it.
+const SUSPENDED: Duration = Duration::from_millis(500);
+/// After running this long the retry pauses start over.
+const STABLE: Duration = Duration::from_secs(3);
+/// Duration of an attempt before another one starts in parallel.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Pauses before the attempts in milliseconds; the last one repeats. Each attempt at a hung sound system
+/// leaves a thread behind.
 const PAUSES_MS: [u64; 11] = [0, 250, 500, 1_000, 2_000, 2_000, 2_000, 2_000, 5_000, 5_000, 10_000];
 
-/// Where one device stands.
+/// State of a device.
 #[derive(Debug, PartialEq, Eq)]
 enum RecoveryState {
-    /// It runs, as far as is known.
-    Running { since: Duration, seen: u64, seen_at: Duration },
-    /// It is gone; the next attempt is then.
+    /// Running.
+    Running { since: Duration, last_blocks: u64, last_block_at: Duration },
+    /// Lost; the next attempt is due at `until`.
     Waiting { until: Duration },
-    /// It is being opened.
+    /// Being opened.
     Opening { since: Duration },
-    /// It is closed on purpose.
+    /// Closed on request.
     Closed,
 }
 
-/// What can be seen of a device that runs.
+/// Signs of life of a device.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct DeviceHealth {
-    /// How many blocks it has given or taken since it was opened.
+    /// Blocks transferred since it was opened.
     pub(crate) blocks: u64,
-    /// Whether it said that it will not go on.
-    pub(crate) complaint: DeviceFault,
-    /// Whether it has been asked for blocks.
-    pub(crate) work: BlockFlow,
+    /// Whether it reported a final error.
+    pub(crate) fault: DeviceFault,
+    /// Whether blocks are expected.
+    pub(crate) flow: BlockFlow,
 }
 
-/// Whether a device said that it will not go on.
+/// Whether a device reported a final error.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(not(feature = "device"), allow(dead_code, reason = "only real devices use all of it"))]
 pub(crate) enum DeviceFault {
@@ -56,81 +56,81 @@ pub(crate) enum DeviceFault {
     Final,
 }
 
-/// Whether a device is asked for blocks.
+/// Whether a device is expected to transfer blocks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum BlockFlow {
     /// It is.
     #[default]
-    Asked,
-    /// It rests.
-    Resting,
+    Running,
+    /// It is paused.
+    Paused,
 }
 
-/// What is to be done.
+/// The action due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RecoveryAction {
     /// Nothing.
     Nothing,
-    /// Give it up: it is gone.
+    /// Treat the device as lost.
     GiveUp,
     /// Try to open it.
     Open,
 }
 
-/// Watches one device, and brings it back.
+/// Watches a device and schedules its recovery.
 #[derive(Debug)]
 pub(crate) struct Recovery {
     state: RecoveryState,
     attempts: usize,
-    looked_at: Duration,
-    /// How long a device may be silent that says nothing of being gone.
-    silence: Duration,
+    polled_at: Duration,
+    /// Timeout of a device that reports no error.
+    timeout: Duration,
 }
 
 impl Recovery {
-    /// Begins with a device that was just opened.
+    /// Starts with an open device.
     pub(crate) fn running(now: Duration) -> Self {
-        let state = RecoveryState::Running { since: now, seen: 0, seen_at: now };
-        Self { state, attempts: 0, looked_at: now, silence: SILENT }
+        let state = RecoveryState::Running { since: now, last_blocks: 0, last_block_at: now };
+        Self { state, attempts: 0, polled_at: now, timeout: TIMEOUT }
     }
 
-    /// Looks at the device; to be called often.
-    pub(crate) fn look(&mut self, now: Duration, signs: DeviceHealth) -> RecoveryAction {
-        let was_asleep = now.saturating_sub(self.looked_at) >= ASLEEP;
-        self.looked_at = now;
+    /// Checks the device. To be called often.
+    pub(crate) fn update(&mut self, now: Duration, health: DeviceHealth) -> RecoveryAction {
+        let was_suspended = now.saturating_sub(self.polled_at) >= SUSPENDED;
+        self.polled_at = now;
         match &mut self.state {
-            RecoveryState::Running { since, seen, seen_at } => {
-                if signs.blocks != *seen || was_asleep {
-                    (*seen, *seen_at) = (signs.blocks, now);
+            RecoveryState::Running { since, last_blocks, last_block_at } => {
+                if health.blocks != *last_blocks || was_suspended {
+                    (*last_blocks, *last_block_at) = (health.blocks, now);
                 }
-                let patience = match (signs.complaint, signs.work, signs.blocks) {
-                    (DeviceFault::Final, BlockFlow::Resting, _) => Duration::ZERO,
-                    (DeviceFault::Final, BlockFlow::Asked, _) => BROKEN,
-                    (DeviceFault::None, BlockFlow::Resting, _) => {
-                        *seen_at = now;
-                        self.silence
+                let timeout = match (health.fault, health.flow, health.blocks) {
+                    (DeviceFault::Final, BlockFlow::Paused, _) => Duration::ZERO,
+                    (DeviceFault::Final, BlockFlow::Running, _) => FAULT_TIMEOUT,
+                    (DeviceFault::None, BlockFlow::Paused, _) => {
+                        *last_block_at = now;
+                        self.timeout
                     }
-                    (DeviceFault::None, BlockFlow::Asked, 0) => WAKING,
-                    (DeviceFault::None, BlockFlow::Asked, _) => self.silence,
+                    (DeviceFault::None, BlockFlow::Running, 0) => FIRST_TIMEOUT,
+                    (DeviceFault::None, BlockFlow::Running, _) => self.timeout,
                 };
-                if now.saturating_sub(*seen_at) < patience {
+                if now.saturating_sub(*last_block_at) < timeout {
                     return RecoveryAction::Nothing;
                 }
-                if seen_at.saturating_sub(*since) >= GOOD {
+                if last_block_at.saturating_sub(*since) >= STABLE {
                     self.attempts = 0;
                 }
-                if signs.complaint == DeviceFault::None {
-                    self.silence = PATIENT;
+                if health.fault == DeviceFault::None {
+                    self.timeout = SECOND_TIMEOUT;
                 }
-                self.wait(now);
+                self.schedule_attempt(now);
                 RecoveryAction::GiveUp
             }
             RecoveryState::Waiting { until } if now >= *until => {
                 self.state = RecoveryState::Opening { since: now };
                 RecoveryAction::Open
             }
-            RecoveryState::Opening { since } if now.saturating_sub(*since) >= ATTEMPT => {
-                self.wait(now);
+            RecoveryState::Opening { since } if now.saturating_sub(*since) >= ATTEMPT_TIMEOUT => {
+                self.schedule_attempt(now);
                 RecoveryAction::Nothing
             }
             RecoveryState::Waiting { .. } | RecoveryState::Opening { .. } | RecoveryState::Closed => {
@@ -139,25 +139,25 @@ impl Recovery {
         }
     }
 
-    /// Notes that a device was opened.
+    /// Records that the device was opened.
     pub(crate) fn opened(&mut self, now: Duration) {
-        self.state = RecoveryState::Running { since: now, seen: 0, seen_at: now };
+        self.state = RecoveryState::Running { since: now, last_blocks: 0, last_block_at: now };
     }
 
-    /// Notes that an attempt failed.
+    /// Records that an attempt failed.
     pub(crate) fn failed(&mut self, now: Duration) {
         match self.state {
-            RecoveryState::Opening { .. } => self.wait(now),
+            RecoveryState::Opening { .. } => self.schedule_attempt(now),
             RecoveryState::Running { .. } | RecoveryState::Waiting { .. } | RecoveryState::Closed => {}
         }
     }
 
-    /// Notes that it is known to be gone.
+    /// Records that the device is known to be lost.
     pub(crate) fn lose(&mut self, now: Duration) {
-        self.wait(now);
+        self.schedule_attempt(now);
     }
 
-    /// Returns whether it is closed on purpose.
+    /// Returns whether it was closed on request.
     pub(crate) fn is_closed(&self) -> bool {
         self.state == RecoveryState::Closed
     }
@@ -167,7 +167,7 @@ impl Recovery {
         self.state = RecoveryState::Closed;
     }
 
-    /// Opens it without a pause, where it does not run.
+    /// Schedules an immediate attempt unless it is running.
     pub(crate) fn reopen(&mut self, now: Duration) {
         match self.state {
             RecoveryState::Running { .. } => {}
@@ -178,7 +178,7 @@ impl Recovery {
         }
     }
 
-    fn wait(&mut self, now: Duration) {
+    fn schedule_attempt(&mut self, now: Duration) {
         let pause = PAUSES_MS.get(self.attempts).or(PAUSES_MS.last()).copied().unwrap_or_default();
         self.attempts += 1;
         self.state = RecoveryState::Waiting { until: now + Duration::from_millis(pause) };
@@ -191,32 +191,32 @@ mod tests {
 
     const TICK_MS: u64 = 10;
 
-    /// A device whose life the test tells, looked after every 10 ms.
+    /// A simulated device, polled every 10 ms.
     struct Device {
         recovery: Recovery,
         now: Duration,
-        signs: DeviceHealth,
+        health: DeviceHealth,
         orders: Vec<(u64, RecoveryAction)>,
     }
 
     impl Device {
         fn new() -> Self {
-            let (now, signs) = (Duration::ZERO, DeviceHealth::default());
-            Self { recovery: Recovery::running(now), now, signs, orders: Vec::new() }
+            let (now, health) = (Duration::ZERO, DeviceHealth::default());
+            Self { recovery: Recovery::running(now), now, health, orders: Vec::new() }
         }
 
-        fn look(&mut self) -> RecoveryAction {
-            let order = self.recovery.look(self.now, self.signs);
+        fn update(&mut self) -> RecoveryAction {
+            let order = self.recovery.update(self.now, self.health);
             if order != RecoveryAction::Nothing {
                 self.orders.push((ms(self.now), order));
             }
             order
         }
 
-        /// Lets it run, with a block at each look.
+        /// Lets it run, with a block at each poll.
         fn run(&mut self, time_ms: u64) {
             for _ in 0..time_ms / TICK_MS {
-                self.signs.blocks += 1;
+                self.health.blocks += 1;
                 self.pass(TICK_MS);
             }
         }
@@ -225,7 +225,7 @@ mod tests {
         fn pass(&mut self, time_ms: u64) {
             for _ in 0..time_ms / TICK_MS {
                 self.now += Duration::from_millis(TICK_MS);
-                if self.look() == RecoveryAction::Open {
+                if self.update() == RecoveryAction::Open {
                     self.recovery.failed(self.now);
                 }
             }
@@ -245,30 +245,30 @@ mod tests {
     }
 
     #[test]
-    fn a_device_is_given_up_after_the_time_its_signs_allow() {
+    fn each_fault_has_its_own_timeout() {
         let (none, last) = (DeviceFault::None, DeviceFault::Final);
-        // blocks before it falls silent, what it says, whether it works, after how many ms it is given up
-        for (blocks, complaint, work, expected) in [
-            (100, none, BlockFlow::Asked, Some(1_000)),
-            (0, none, BlockFlow::Asked, Some(5_000)),
-            (100, last, BlockFlow::Asked, Some(200)),
-            (0, last, BlockFlow::Asked, Some(200)),
-            (100, none, BlockFlow::Resting, None),
-            (100, last, BlockFlow::Resting, Some(10)),
+        // Blocks before it stops, fault, flow, and the expected time to give up in ms.
+        for (blocks, fault, flow, expected) in [
+            (100, none, BlockFlow::Running, Some(1_000)),
+            (0, none, BlockFlow::Running, Some(5_000)),
+            (100, last, BlockFlow::Running, Some(200)),
+            (0, last, BlockFlow::Running, Some(200)),
+            (100, none, BlockFlow::Paused, None),
+            (100, last, BlockFlow::Paused, Some(10)),
         ] {
             let mut device = Device::new();
             device.run(blocks * TICK_MS);
             let begin = ms(device.now);
-            device.signs = DeviceHealth { complaint, work, ..device.signs };
+            device.health = DeviceHealth { fault, flow, ..device.health };
             device.pass(20_000);
             let given_up = device.orders.iter().find(|(_, order)| *order == RecoveryAction::GiveUp);
             let after = given_up.map(|(at, _)| at - begin);
-            assert_eq!(after, expected, "{blocks} blocks, {complaint:?}, {work:?}");
+            assert_eq!(after, expected, "{blocks} blocks, {fault:?}, {flow:?}");
         }
     }
 
     #[test]
-    fn attempts_become_rarer_and_never_end() {
+    fn attempts_back_off_and_never_end() {
         let mut device = Device::new();
         device.run(1_000);
         device.pass(60_000);
@@ -281,17 +281,17 @@ mod tests {
     }
 
     #[test]
-    fn a_device_that_comes_and_goes_is_not_opened_in_a_frenzy() {
+    fn an_unstable_device_is_not_retried_without_backoff() {
         let mut device = Device::new();
         device.run(100);
         for _ in 0..10 {
             device.pass(1_500);
             device.recovery.opened(device.now);
-            device.signs.blocks = 0;
+            device.health.blocks = 0;
             device.run(200);
         }
         assert!(device.attempts().len() < 12, "{:?}", device.orders);
-        // One that then runs well is opened at once when it is lost again.
+        // After a long run the first attempt is immediate again.
         device.run(11_000);
         device.orders.clear();
         device.pass(4_000);
@@ -299,11 +299,11 @@ mod tests {
     }
 
     #[test]
-    fn who_was_asleep_does_not_blame_the_device() {
+    fn a_suspended_machine_does_not_lose_the_device() {
         let mut device = Device::new();
         device.run(1_000);
         device.now += Duration::from_secs(3_600);
-        assert_eq!(device.look(), RecoveryAction::Nothing);
+        assert_eq!(device.update(), RecoveryAction::Nothing);
         device.run(2_000);
         assert_eq!(device.orders, []);
         device.now += Duration::from_secs(3_600);
@@ -311,19 +311,19 @@ mod tests {
         assert_eq!(
             device.orders.first().map(|(_, order)| *order),
             Some(RecoveryAction::GiveUp),
-            "it slept too well"
+            "the device did not resume"
         );
     }
 
     #[test]
-    fn a_device_of_long_blocks_is_suspected_once() {
+    fn a_device_with_long_blocks_is_given_up_once() {
         let mut device = Device::new();
         for _ in 0..10 {
-            device.signs.blocks += 100;
+            device.health.blocks += 100;
             device.pass(2_000);
             if device.orders.last().is_some_and(|(_, order)| *order == RecoveryAction::Open) {
                 device.recovery.opened(device.now);
-                device.signs.blocks = 0;
+                device.health.blocks = 0;
             }
         }
         let given_up = device.orders.iter().filter(|(_, order)| *order == RecoveryAction::GiveUp).count();
@@ -331,28 +331,28 @@ mod tests {
     }
 
     #[test]
-    fn an_attempt_that_hangs_is_followed_by_another() {
+    fn a_hanging_attempt_is_followed_by_another() {
         let mut device = Device::new();
         device.run(1_000);
         let mut begun = 0;
         for _ in 0..6_000 {
             device.now += Duration::from_millis(TICK_MS);
-            begun += u32::from(device.look() == RecoveryAction::Open);
+            begun += u32::from(device.update() == RecoveryAction::Open);
         }
         assert!((3..=6).contains(&begun), "{begun} in a minute");
     }
 
     #[test]
-    fn what_is_closed_on_purpose_stays_closed_and_opens_at_once() {
+    fn a_closed_device_stays_closed_and_reopens_at_once() {
         let mut device = Device::new();
         device.run(1_000);
         device.recovery.close();
         device.pass(60_000);
         assert_eq!(device.orders, []);
         device.recovery.reopen(device.now);
-        assert_eq!(device.look(), RecoveryAction::Open);
+        assert_eq!(device.update(), RecoveryAction::Open);
         device.recovery.opened(device.now);
-        device.signs.blocks = 0;
+        device.health.blocks = 0;
         device.run(1_000);
         assert_eq!(device.orders.len(), 1);
     }

@@ -1,13 +1,13 @@
-//! Why a microphone gives nothing but zeros, as far as one can guess.
+//! The likely cause of digital silence from a microphone.
 
 use crate::audio::device::select::is_monitor;
 
-/// What the program runs on, as far as it matters here.
+/// The platform, as far as it matters here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Platform {
-    /// Linux and its relatives.
+    /// Linux and other Unix systems.
     Linux,
-    /// Linux inside of Windows.
+    /// Windows Subsystem for Linux.
     Wsl,
     /// macOS.
     Mac,
@@ -16,8 +16,8 @@ pub(crate) enum Platform {
 }
 
 impl Platform {
-    /// Returns the system this program runs on.
-    pub(crate) fn this() -> Self {
+    /// Returns the current platform.
+    pub(crate) fn current() -> Self {
         if cfg!(target_os = "macos") {
             Self::Mac
         } else if cfg!(windows) {
@@ -30,24 +30,22 @@ impl Platform {
     }
 }
 
-/// Returns the likely cause, and what to do.
-pub(crate) fn cause(system: Platform, id: &str) -> &'static str {
+/// Returns the likely cause and what to do.
+pub(crate) fn cause(platform: Platform, id: &str) -> &'static str {
     if is_monitor(id) {
-        return "it hears what a speaker plays, and nothing is played there: choose a real microphone";
+        return "it captures the output of a speaker, and nothing is playing; select a real microphone";
     }
-    match system {
+    match platform {
         Platform::Linux if id.starts_with("alsa:") => {
-            "its capture switch is probably off: look into alsamixer (F4, then the space bar)"
+            "its capture switch is probably off; check alsamixer (F4, then the space bar)"
         }
         Platform::Linux => {
-            "it is probably muted in the system's sound settings (pactl set-source-mute @DEFAULT_SOURCE@ 0), \
+            "it is probably muted in the platform's sound settings (pactl set-source-mute @DEFAULT_SOURCE@ 0), \
              or by a switch on the device"
         }
-        Platform::Wsl => {
-            "Windows probably does not let it be heard: Settings, Privacy, Microphone, let desktop apps use it"
-        }
+        Platform::Wsl => "Windows probably blocks it: Settings, Privacy, Microphone, let desktop apps use it",
         Platform::Mac => {
-            "the terminal probably may not use it: System Settings, Privacy & Security, Microphone, \
+            "the terminal probably has no access to it: System Settings, Privacy & Security, Microphone, \
              then start the terminal again"
         }
         Platform::Windows => {
@@ -61,8 +59,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_cause_is_the_one_of_the_system() {
-        for (system, id, expected) in [
+    fn the_cause_depends_on_the_platform() {
+        for (platform, id, expected) in [
             (Platform::Linux, "pulseaudio:alsa_input.usb", "muted in the system's sound settings"),
             (Platform::Linux, "alsa:hw:CARD=0", "alsamixer"),
             (Platform::Linux, "pulseaudio:speaker.monitor", "a real microphone"),
@@ -70,7 +68,7 @@ mod tests {
             (Platform::Mac, "coreaudio:mic", "terminal"),
             (Platform::Windows, "wasapi:mic", "desktop apps"),
         ] {
-            assert!(cause(system, id).contains(expected), "{system:?} {id}: {}", cause(system, id));
+            assert!(cause(platform, id).contains(expected), "{platform:?} {id}: {}", cause(platform, id));
         }
     }
 }

@@ -1,68 +1,72 @@
-//! The thread that looks whether another device would be opened now. It may hang as long as it likes.
+//! The device watcher: a thread that looks up which device would be opened now. It may block.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::Duration;
 
+use crate::audio::api::Direction;
 use crate::audio::backend::system;
-use crate::audio::device::open::OpenRequest;
+use crate::audio::device::handle::OpenRequest;
 use crate::audio::device::select::Lookup;
-use crate::audio::error::{AudioError, Direction};
+use crate::audio::error::AudioError;
 
-/// How often it is looked: a round trip to the sound system each.
-const EVERY: Duration = Duration::from_secs(2);
+/// Lookup interval; each costs a round trip to the sound system.
+const INTERVAL: Duration = Duration::from_secs(2);
 
-/// What is seen of one direction.
-pub(crate) type SeenDevices = (Direction, (OpenRequest, Lookup));
+/// Result of a lookup.
+pub(crate) type LookupResult = (Direction, (OpenRequest, Lookup));
 
-/// Asks the thread, and never waits for it.
+/// Handle of the watcher thread; never blocks.
 pub(crate) struct DeviceWatcher {
-    questions: Sender<(Direction, OpenRequest)>,
-    answers: Receiver<SeenDevices>,
-    turns: [LookupSchedule; 2],
+    requests: Sender<(Direction, OpenRequest)>,
+    results: Receiver<LookupResult>,
+    schedules: [LookupSchedule; 2],
 }
 
-/// When a direction is looked at next; nothing while an answer is waited for.
+/// Time of the next lookup of a direction; none while one is pending.
 struct LookupSchedule {
     direction: Direction,
     next: Option<Duration>,
 }
 
 impl DeviceWatcher {
-    /// Starts the thread. It ends when this is dropped, as soon as the sound system lets it.
+    /// Starts the thread. It ends once the sound system answers after this is dropped.
     pub(crate) fn start() -> Result<Self, AudioError> {
-        let (questions, asked) = channel::<(Direction, OpenRequest)>();
-        let (answer, answers) = channel();
-        let look = move || {
-            let mut lookout = system::DeviceLookup::new();
-            for (direction, request) in asked {
-                let sight = lookout.see(direction, &request);
-                if answer.send((direction, (request, sight))).is_err() {
+        let (requests, received) = channel::<(Direction, OpenRequest)>();
+        let (result, results) = channel();
+        let run = move || {
+            let mut lookup = system::DeviceLookup::new();
+            for (direction, request) in received {
+                let found = lookup.lookup(direction, &request);
+                if result.send((direction, (request, found))).is_err() {
                     return;
                 }
             }
         };
-        thread::Builder::new().name("lookout".to_owned()).spawn(look).map_err(AudioError::Thread)?;
-        let turns = [Direction::Input, Direction::Output]
-            .map(|direction| LookupSchedule { direction, next: Some(EVERY) });
-        Ok(Self { questions, answers, turns })
+        thread::Builder::new().name("device-lookup".to_owned()).spawn(run).map_err(AudioError::Thread)?;
+        let schedules = [Direction::Input, Direction::Output]
+            .map(|direction| LookupSchedule { direction, next: Some(INTERVAL) });
+        Ok(Self { requests, results, schedules })
     }
 
-    /// Asks about a device that runs, if it is time to.
-    pub(crate) fn ask(&mut self, now: Duration, direction: Direction, request: &OpenRequest) {
-        let Some(turn) = self.turns.iter_mut().find(|turn| turn.direction == direction) else { return };
-        if turn.next.is_some_and(|next| now >= next) {
-            // Without the thread nothing is followed, and the call goes on.
-            turn.next = self.questions.send((direction, request.clone())).err().map(|_| Duration::MAX);
+    /// Requests the lookup of a running device if it is due.
+    pub(crate) fn request_lookup(&mut self, now: Duration, direction: Direction, request: &OpenRequest) {
+        let Some(schedule) = self.schedules.iter_mut().find(|schedule| schedule.direction == direction)
+        else {
+            return;
+        };
+        if schedule.next.is_some_and(|next| now >= next) {
+            // If the thread has ended, the default is no longer followed and the call continues.
+            schedule.next = self.requests.send((direction, request.clone())).err().map(|_| Duration::MAX);
         }
     }
 
-    /// Returns an answer.
-    pub(crate) fn answer(&mut self, now: Duration) -> Option<SeenDevices> {
-        let seen = self.answers.try_recv().ok()?;
-        for turn in self.turns.iter_mut().filter(|turn| turn.direction == seen.0) {
-            turn.next = Some(now + EVERY);
+    /// Returns a result.
+    pub(crate) fn poll(&mut self, now: Duration) -> Option<LookupResult> {
+        let result = self.results.try_recv().ok()?;
+        for schedule in self.schedules.iter_mut().filter(|schedule| schedule.direction == result.0) {
+            schedule.next = Some(now + INTERVAL);
         }
-        Some(seen)
+        Some(result)
     }
 }

@@ -1,66 +1,68 @@
-//! The echo canceller, which sleeps while the speaker is silent.
+//! The echo canceller (AEC3), suspended while the far end is silent.
 
 use std::collections::VecDeque;
 
 use sonora::config::{AdaptiveDigital, EchoCanceller, GainController2, NoiseSuppression};
 use sonora::{AudioProcessing, Config, StreamConfig};
 
-use crate::audio::echo::{BLOCK, Block, EchoMode, Processing, ProcessingStep, RATE};
+use crate::audio::api::EchoMode;
+use crate::audio::echo::block::{BLOCK, Block, RATE};
+use crate::audio::options::{Processing, ProcessingStep};
 
-/// By how many samples the canceller is late, and what noise suppression adds: both are its filter banks'.
+/// Delay of the canceller and of noise suppression in samples, caused by their filter banks.
 const CANCELLER_DELAY: usize = 224;
 const SUPPRESSION_DELAY: usize = 144;
-/// How many blocks after waking still hold what was heard before the sleep.
-const WAKING: u32 = 3;
-/// How many blocks the two sides of a device may be apart while both are at work. More is a speaker that rested.
-const APART: i32 = 10;
+/// Blocks after waking that still contain audio from before the suspension.
+const WARM_UP: u32 = 3;
+/// Largest offset of the two sides in blocks while both run. More means that the speaker was paused.
+const MAX_OFFSET: i32 = 10;
 
-/// Takes the echo of what was rendered out of what is captured.
+/// Removes the echo of the rendered signal from the captured one.
 ///
-/// While it sleeps the sound goes round it with the same delay, so that waking is not heard.
+/// While suspended it is bypassed with the same delay, so that waking is inaudible.
 pub(super) struct Canceller {
     processor: Box<AudioProcessing>,
     scratch: Block,
-    /// The microphone as it is, waiting to be as late as what the canceller gives.
+    /// The unprocessed microphone signal, delayed like the output of the canceller.
     plain: VecDeque<f32>,
     delay: usize,
     need: ProcessorNeed,
     state: ProcessorState,
-    /// How much of what comes out is the canceller's: 0 or 1, and between them for one block.
+    /// Share of the canceller in the output: 0 or 1, or a cross-fade within one block.
     share: f32,
 }
 
-/// Which of its two outputs is wanted.
+/// Selects the output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum CancellerOutput {
     /// Without echo.
     Clean,
-    /// The microphone as it is.
+    /// The unprocessed microphone signal.
     Plain,
 }
 
-/// When the processor is needed.
+/// When the processor must run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ProcessorNeed {
-    /// For the echo.
+    /// During playback.
     Echo,
-    /// For noise or loudness, too.
+    /// Always, for noise suppression or gain control.
     Always,
 }
 
-/// Whether the processor is at work.
+/// State of the processor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ProcessorState {
-    /// It is not; so many more blocks were rendered than captured meanwhile.
-    Asleep(i32),
-    /// It is, and its filters are still to forget what was before; so many blocks.
+    /// Suspended; surplus of rendered over captured blocks meanwhile.
+    Suspended(i32),
+    /// Running, but the filters still contain old audio; blocks left.
     Waking(u32),
-    /// It is.
-    Awake,
+    /// Running.
+    Running,
 }
 
 impl Canceller {
-    /// Makes what `mode` and the other steps need, if anything.
+    /// Creates the canceller if `mode` or another step needs it.
     pub(super) fn for_mode(mode: EchoMode, processing: &Processing) -> Option<Self> {
         let cancels = mode == EchoMode::Cancel;
         let suppresses = processing.noise_suppression == ProcessingStep::On;
@@ -89,9 +91,9 @@ impl Canceller {
             delay,
             need,
             state: if need == ProcessorNeed::Always {
-                ProcessorState::Awake
+                ProcessorState::Running
             } else {
-                ProcessorState::Asleep(0)
+                ProcessorState::Suspended(0)
             },
             share: if need == ProcessorNeed::Always { 1.0 } else { 0.0 },
         })
@@ -101,79 +103,81 @@ impl Canceller {
         self.delay as u64
     }
 
-    /// Takes what the speaker was given; wakes when it `sounds`.
-    pub(super) fn render(&mut self, block: &Block, sounds: bool) {
+    /// Takes a block of the far end; wakes if it is active.
+    pub(super) fn render(&mut self, block: &Block, is_active: bool) {
         match self.state {
-            ProcessorState::Asleep(ahead) if sounds => {
+            ProcessorState::Suspended(ahead) if is_active => {
                 self.catch_up(ahead);
-                self.state = ProcessorState::Waking(WAKING);
+                self.state = ProcessorState::Waking(WARM_UP);
                 self.feed(block);
             }
-            ProcessorState::Asleep(ahead) => self.state = ProcessorState::Asleep(ahead + 1),
-            ProcessorState::Waking(_) | ProcessorState::Awake => self.feed(block),
+            ProcessorState::Suspended(ahead) => self.state = ProcessorState::Suspended(ahead + 1),
+            ProcessorState::Waking(_) | ProcessorState::Running => self.feed(block),
         }
     }
 
-    /// Brings both sides to where they would be without the sleep, so that the echo is as late as it was.
+    /// Aligns both sides as without the suspension, so that the echo delay is unchanged.
     fn catch_up(&mut self, ahead: i32) {
-        // A speaker that rested begins anew.
-        if ahead.abs() <= APART {
+        // A paused speaker starts anew.
+        if ahead.abs() <= MAX_OFFSET {
             (0..ahead).for_each(|_| self.feed(&[0.0; BLOCK]));
             (ahead..0).for_each(|_| self.clean(&[0.0; BLOCK]));
         }
     }
 
     fn clean(&mut self, block: &Block) {
-        // It refuses wrong lengths only.
+        // It fails only for wrong lengths.
         let _ = self.processor.process_capture_f32(&[block], &mut [&mut self.scratch]);
     }
 
     fn feed(&mut self, block: &Block) {
-        // It refuses wrong lengths only.
+        // It fails only for wrong lengths.
         let _ = self.processor.process_render_f32(&[block], &mut [&mut self.scratch]);
     }
 
-    /// Works on what the microphone heard; sleeps when nothing `sounds` any more.
-    pub(super) fn capture(&mut self, block: &mut Block, wish: CancellerOutput, sounds: bool) {
+    /// Processes a near-end block; suspends after the far end has become inactive.
+    pub(super) fn capture(&mut self, block: &mut Block, output: CancellerOutput, is_active: bool) {
         self.plain.extend(block.iter());
         match self.state {
-            ProcessorState::Asleep(ahead) => {
-                self.state = ProcessorState::Asleep(ahead - 1);
+            ProcessorState::Suspended(ahead) => {
+                self.state = ProcessorState::Suspended(ahead - 1);
                 self.scratch = [0.0; BLOCK];
             }
-            ProcessorState::Waking(_) | ProcessorState::Awake => {
+            ProcessorState::Waking(_) | ProcessorState::Running => {
                 self.clean(block);
             }
         }
-        let goal = match (self.state, wish, self.need) {
-            (ProcessorState::Awake, _, ProcessorNeed::Always)
-            | (ProcessorState::Awake, CancellerOutput::Clean, ProcessorNeed::Echo)
-                if self.stays(sounds) =>
+        let target = match (self.state, output, self.need) {
+            (ProcessorState::Running, _, ProcessorNeed::Always)
+            | (ProcessorState::Running, CancellerOutput::Clean, ProcessorNeed::Echo)
+                if self.stays(is_active) =>
             {
                 1.0
             }
-            (ProcessorState::Asleep(_) | ProcessorState::Waking(_) | ProcessorState::Awake, _, _) => 0.0,
+            (ProcessorState::Suspended(_) | ProcessorState::Waking(_) | ProcessorState::Running, _, _) => 0.0,
         };
-        self.mix(block, goal);
+        self.mix(block, target);
         self.state = match self.state {
-            ProcessorState::Waking(0 | 1) => ProcessorState::Awake,
+            ProcessorState::Waking(0 | 1) => ProcessorState::Running,
             ProcessorState::Waking(left) => ProcessorState::Waking(left - 1),
-            ProcessorState::Awake if !self.stays(sounds) && self.share == 0.0 => ProcessorState::Asleep(0),
-            state @ (ProcessorState::Asleep(_) | ProcessorState::Awake) => state,
+            ProcessorState::Running if !self.stays(is_active) && self.share == 0.0 => {
+                ProcessorState::Suspended(0)
+            }
+            state @ (ProcessorState::Suspended(_) | ProcessorState::Running) => state,
         };
     }
 
-    fn stays(&self, sounds: bool) -> bool {
-        sounds || self.need == ProcessorNeed::Always
+    fn stays(&self, is_active: bool) -> bool {
+        is_active || self.need == ProcessorNeed::Always
     }
 
     /// Crosses from one output to the other within a block.
-    fn mix(&mut self, block: &mut Block, goal: f32) {
-        let step = (goal - self.share) / BLOCK as f32;
+    fn mix(&mut self, block: &mut Block, target: f32) {
+        let step = (target - self.share) / BLOCK as f32;
         for ((sample, plain), clean) in block.iter_mut().zip(self.plain.drain(..BLOCK)).zip(self.scratch) {
             self.share += step;
             *sample = plain + (clean - plain) * self.share;
         }
-        self.share = goal;
+        self.share = target;
     }
 }

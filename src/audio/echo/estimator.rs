@@ -1,172 +1,175 @@
-//! Foretells the echo, and tells what else the microphone hears, and by how much that stands out.
+//! Linear echo estimation: the residual of the microphone signal, and whether near-end speech stands out of
+//! it.
 //!
-//! The canceller's suppressor tears the first words of whoever speaks over the speaker to pieces. What a filter
-//! leaves has all of them, beside a rest of the echo, of which it is known how loud it may be.
+//! AEC3's residual suppressor distorts near-end speech at double-talk onset. The residual of a linear filter
+//! keeps all of it, next to some echo whose level is known.
 
 use std::collections::VecDeque;
 
+use crate::audio::echo::activity::NearEnd;
+use crate::audio::echo::block::{Block, RATE, decibels};
 use crate::audio::echo::kalman_filter::{BlockSamples, FilterOutput, KalmanFilter, PIECE};
-use crate::audio::echo::{Block, NearEnd, RATE, decibels};
 use crate::dsp::frame::SampleRate;
 use crate::dsp::resample::Resampler;
 
-/// The rate of what is foretold.
-pub(crate) const FORECAST_RATE: SampleRate = SampleRate(8_000);
-/// How many pieces the speaker may be ahead of the microphone.
-const APART: usize = 10;
-/// So many pieces of the speaker may be missing because they come late; when more are, it rests.
-const LATE: usize = 3;
-/// For so many pieces a rest of the echo counts as being there: rooms and the filter's windows smear it.
-const SMEARED: usize = 4;
-/// Power that is nobody's: 60 dB below full scale in each sample, summed as the filter does.
-const FAINT: f32 = 2.5e-3;
-/// How fast the noise of the room may rise, by piece: 0.9 dB a second.
-const RISING: f32 = 1.002;
-/// How far the mean of the noise is above its softest pieces: 3 dB.
-const ABOVE_SOFTEST: f32 = 2.0;
-/// How the usual rest is learned, in dB by piece, up and down: one piece of fifty is louder than that.
-const LOUDER_DB: f32 = 0.2;
-const SOFTER_DB: f32 = 0.004;
-/// How much more is usual when somebody seemed to speak and did not, in dB.
-const MISTAKEN_DB: f32 = 2.0;
-/// In so many pieces it shows that it was somebody who began to speak: half a second. Before, nothing is learned.
-const SHOWN: usize = 50;
-/// No rest is louder than usual by this, in dB, and no usual one softer than foretold.
+/// Sample rate of the estimator.
+pub(crate) const ESTIMATOR_RATE: SampleRate = SampleRate(8_000);
+/// Pieces the far end may be ahead of the near end.
+const MAX_AHEAD: usize = 10;
+/// Far-end pieces that may be late; beyond that the speaker counts as paused.
+const MAX_LATE: usize = 3;
+/// Pieces for which residual echo is smeared by the room and the filter's windows.
+const SMEARING: usize = 4;
+/// Noise floor: -60 dBFS per sample, summed as by the filter.
+const NOISE_FLOOR: f32 = 2.5e-3;
+/// Rate at which the noise floor rises per piece: 0.9 dB per second.
+const NOISE_RISE: f32 = 1.002;
+/// Mean of the noise relative to its minimum: 3 dB.
+const NOISE_MEAN: f32 = 2.0;
+/// Adaptation of the usual residual level in dB per piece, up and down: one piece in fifty exceeds it.
+const STEP_UP_DB: f32 = 0.2;
+const STEP_DOWN_DB: f32 = 0.004;
+/// Correction of the usual level after a false positive, in dB.
+const FALSE_POSITIVE_DB: f32 = 2.0;
+/// Pieces after which speech onset is certain: half a second. Earlier pieces are not learned.
+const ONSET_PIECES: usize = 50;
+/// Level above the usual residual at which speech is assumed, in dB.
 const CLEAR_DB: f32 = 6.0;
 
-/// What the microphone hears besides the echo.
+/// The near-end signal without the estimated echo.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ResidualSignal {
-    /// Ten milliseconds at 8 kHz.
+    /// 10 ms at 8 kHz.
     pub(crate) piece: BlockSamples,
-    /// Whether that is louder than what the echo can have left.
+    /// Whether it is louder than residual echo can be.
     pub(crate) stands_out: bool,
 }
 
-/// Foretells the echo of what is rendered.
+/// Estimates the echo of the far-end signal.
 pub(super) struct EchoEstimator {
     far: Resampler,
     near: Resampler,
     rendered: VecDeque<BlockSamples>,
-    /// How many pieces were missing there, one after the other.
+    /// Consecutive missing pieces.
     missing: usize,
     filter: KalmanFilter,
-    /// What the echo may have left of itself, the newest last.
-    doubts: [f32; SMEARED],
+    /// Upper bounds of recent residual echo, the newest last.
+    uncertainties: [f32; SMEARING],
     noise: f32,
-    /// How much louder than foretold the rest of an echo is, all but always.
+    /// Usual excess of the residual echo over its estimate.
     usual_db: f32,
-    /// By how much the last pieces were louder than foretold, the newest last; of nothing but the echo, as it seems.
-    unlearned: VecDeque<f32>,
-    talker: NearEnd,
-    waiting: Vec<f32>,
+    /// Excess of recent pieces that seem to contain only echo, the newest last.
+    pending: VecDeque<f32>,
+    near_end: NearEnd,
+    resampled: Vec<f32>,
 }
 
 impl EchoEstimator {
     pub(super) fn new() -> Self {
         Self {
-            far: Resampler::new(RATE, FORECAST_RATE),
-            near: Resampler::new(RATE, FORECAST_RATE),
-            rendered: VecDeque::with_capacity(APART + 1),
+            far: Resampler::new(RATE, ESTIMATOR_RATE),
+            near: Resampler::new(RATE, ESTIMATOR_RATE),
+            rendered: VecDeque::with_capacity(MAX_AHEAD + 1),
             missing: 0,
             filter: KalmanFilter::new(),
-            doubts: [0.0; SMEARED],
-            noise: FAINT,
+            uncertainties: [0.0; SMEARING],
+            noise: NOISE_FLOOR,
             usual_db: 0.0,
-            unlearned: VecDeque::with_capacity(SHOWN + 1),
-            talker: NearEnd::Silent,
-            waiting: Vec::with_capacity(PIECE),
+            pending: VecDeque::with_capacity(ONSET_PIECES + 1),
+            near_end: NearEnd::Silent,
+            resampled: Vec::with_capacity(PIECE),
         }
     }
 
-    /// Takes what the speaker was given.
+    /// Takes a block of the far end.
     pub(super) fn render(&mut self, block: &Block) {
-        let piece = piece(&mut self.far, &mut self.waiting, block);
+        let piece = piece(&mut self.far, &mut self.resampled, block);
         self.rendered.push_back(piece);
-        if self.rendered.len() > APART
+        if self.rendered.len() > MAX_AHEAD
             && let Some(early) = self.rendered.pop_front()
         {
-            // The microphone has lost as much.
+            // The near end lost as much.
             self.filter.skip_ahead(&early);
         }
     }
 
-    /// Takes what the microphone heard, and returns what of it is no echo, where that can be told; learns nothing
-    /// of the rest of the echo while somebody speaks.
-    pub(super) fn capture(&mut self, block: &Block, talker: NearEnd) -> Option<ResidualSignal> {
-        let heard = piece(&mut self.near, &mut self.waiting, block);
+    /// Takes a block of the near end and returns its residual, if known. Does not learn during near-end
+    /// speech.
+    pub(super) fn capture(&mut self, block: &Block, near_end: NearEnd) -> Option<ResidualSignal> {
+        let captured = piece(&mut self.near, &mut self.resampled, block);
         let played = self.played()?;
-        let left = self.filter.take(&played, &heard);
-        let above_db = self.above(&left);
-        let stands_out = above_db > self.usual_db + CLEAR_DB;
-        self.learn(above_db, &left, talker);
-        Some(ResidualSignal { piece: left.piece, stands_out })
+        let output = self.filter.take(&played, &captured);
+        let excess_db = self.excess(&output);
+        let stands_out = excess_db > self.usual_db + CLEAR_DB;
+        self.learn(excess_db, &output, near_end);
+        Some(ResidualSignal { piece: output.piece, stands_out })
     }
 
-    /// Returns what was played beside what is heard, silence where the speaker rests.
+    /// Returns the far-end piece that belongs to the current near-end piece, silence if the speaker is
+    /// paused.
     fn played(&mut self) -> Option<BlockSamples> {
         let Some(played) = self.rendered.pop_front() else {
             self.missing += 1;
-            return (self.missing > LATE).then_some([0.0; PIECE]);
+            return (self.missing > MAX_LATE).then_some([0.0; PIECE]);
         };
-        if self.missing <= LATE {
-            // What comes late from here on is less late than its echo by as much.
+        if self.missing <= MAX_LATE {
+            // Later pieces reduce the echo delay by as much.
             self.filter.fall_behind(self.missing);
         }
         self.missing = 0;
         Some(played)
     }
 
-    fn learn(&mut self, above_db: f32, left: &FilterOutput, talker: NearEnd) {
-        match (std::mem::replace(&mut self.talker, talker), talker) {
+    fn learn(&mut self, excess_db: f32, output: &FilterOutput, near_end: NearEnd) {
+        match (std::mem::replace(&mut self.near_end, near_end), near_end) {
             (
                 NearEnd::Silent | NearEnd::Suspected | NearEnd::Speaks,
                 NearEnd::Suspected | NearEnd::Speaks,
             ) => {
-                self.unlearned.clear();
+                self.pending.clear();
             }
-            (NearEnd::Suspected, NearEnd::Silent) => self.usual_db += MISTAKEN_DB,
+            (NearEnd::Suspected, NearEnd::Silent) => self.usual_db += FALSE_POSITIVE_DB,
             (NearEnd::Silent | NearEnd::Speaks, NearEnd::Silent) => {}
         }
-        if talker != NearEnd::Silent || left.doubt < FAINT {
+        if near_end != NearEnd::Silent || output.uncertainty < NOISE_FLOOR {
             return;
         }
-        self.unlearned.push_back(above_db);
-        if self.unlearned.len() <= SHOWN {
+        self.pending.push_back(excess_db);
+        if self.pending.len() <= ONSET_PIECES {
             return;
         }
-        let above_db = self.unlearned.pop_front().unwrap_or_default();
-        let step = if above_db > self.usual_db { LOUDER_DB } else { -SOFTER_DB };
+        let excess_db = self.pending.pop_front().unwrap_or_default();
+        let step = if excess_db > self.usual_db { STEP_UP_DB } else { -STEP_DOWN_DB };
         self.usual_db = (self.usual_db + step).max(0.0);
     }
 
-    /// Rests while the speaker is silent.
-    pub(super) fn rest(&mut self) {
+    /// Pauses while the far end is silent.
+    pub(super) fn pause(&mut self) {
         self.rendered.pop_front();
         self.missing = 0;
-        self.filter.rest();
+        self.filter.clear();
     }
 
-    /// Returns how much louder it is than foretold, in dB.
-    fn above(&mut self, left: &FilterOutput) -> f32 {
-        self.doubts.rotate_left(1);
-        self.doubts[SMEARED - 1] = left.doubt;
-        self.noise = left.power.min(self.noise * RISING).max(FAINT);
-        let echo = self.doubts.iter().copied().fold(0.0, f32::max);
-        decibels(left.power) - decibels(echo + self.noise * ABOVE_SOFTEST)
+    /// Returns the excess over the estimate in dB.
+    fn excess(&mut self, output: &FilterOutput) -> f32 {
+        self.uncertainties.rotate_left(1);
+        self.uncertainties[SMEARING - 1] = output.uncertainty;
+        self.noise = output.power.min(self.noise * NOISE_RISE).max(NOISE_FLOOR);
+        let echo = self.uncertainties.iter().copied().fold(0.0, f32::max);
+        decibels(output.power) - decibels(echo + self.noise * NOISE_MEAN)
     }
 }
 
-fn piece(resampler: &mut Resampler, waiting: &mut Vec<f32>, block: &Block) -> BlockSamples {
-    waiting.clear();
-    resampler.process(block, waiting);
-    waiting.first_chunk().copied().unwrap_or([0.0; PIECE])
+fn piece(resampler: &mut Resampler, resampled: &mut Vec<f32>, block: &Block) -> BlockSamples {
+    resampled.clear();
+    resampler.process(block, resampled);
+    resampled.first_chunk().copied().unwrap_or([0.0; PIECE])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::audio::echo::BLOCK;
+    use crate::audio::echo::block::BLOCK;
     use crate::audio::echo::room::{Room, assistant, user};
 
     const SECONDS: usize = 16;
@@ -194,14 +197,14 @@ mod tests {
             }
             let mut near = *near;
             speak(at, &mut near);
-            let rest = forecast.capture(&near, NearEnd::Silent);
-            count += usize::from(at >= TURN && rest.is_some_and(|rest| rest.stands_out));
+            let pause = forecast.capture(&near, NearEnd::Silent);
+            count += usize::from(at >= TURN && pause.is_some_and(|pause| pause.stands_out));
         }
         count
     }
 
     #[test]
-    fn nothing_but_a_voice_stands_out() {
+    fn only_speech_stands_out() {
         let alone = stood_out(0, |_, _| ());
         assert!(alone <= SELDOM, "{alone}");
         let voice = user();
@@ -214,8 +217,8 @@ mod tests {
     }
 
     #[test]
-    fn pieces_that_come_late_are_still_known() {
-        for late in [1, 2, LATE] {
+    fn late_far_end_pieces_keep_the_echo_path() {
+        for late in [1, 2, MAX_LATE] {
             let count = stood_out(late, |_, _| ());
             assert!(count <= SELDOM, "{count} when {late} are late");
         }

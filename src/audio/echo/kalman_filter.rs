@@ -1,64 +1,62 @@
-//! An adaptive filter: learns the way from the speaker to the microphone, and how far it may be wrong.
+//! An adaptive filter that estimates the echo path and its own uncertainty.
 //!
-//! A Kalman filter in the frequency domain, in partitions of one block (Enzner and Vary, "Frequency-domain
-//! adaptive Kalman filter for acoustic echo control", 2006; Kuech, Mabande, Enzner 2014 for the partitions). It
-//! needs nobody to tell it when somebody speaks: a voice counts as noise, of which little is learned. And it
-//! knows how much of the echo it may have left, which is what it is here for.
+//! A partitioned frequency-domain Kalman filter (Enzner and Vary, "Frequency-domain adaptive Kalman filter
+//! for acoustic echo control", 2006; Kuech, Mabande, Enzner 2014 for the partitions). It needs no double-talk
+//! detector, since speech counts as noise. Its uncertainty bounds the residual echo.
 
 use std::sync::Arc;
 
 use realfft::num_complex::Complex;
 use realfft::{ComplexToReal, RealFftPlanner, RealToComplex};
 
-/// Samples of a piece: 10 ms at 8 kHz, where the voice is.
+/// Samples per piece: 10 ms at 8 kHz, the band of the voice.
 pub(super) const PIECE: usize = 80;
-/// A piece and the one before it.
+/// A piece and its predecessor.
 const WINDOW: usize = 2 * PIECE;
-/// The lowest frequency that is foretold, in steps of 50 Hz: 200 Hz; small speakers have no bass, and hum is no
-/// echo.
-const LOWEST: usize = 4;
-/// How many are, up to 3,350 Hz.
+/// Lowest estimated frequency, in steps of 50 Hz: 200 Hz. Small speakers have no bass, and hum is not echo.
+const FIRST_BIN: usize = 4;
+/// Number of bins, up to 3,350 Hz.
 const BINS: usize = 64;
-/// How late an echo may end, in pieces: 0.4 s for the devices and the room.
-const REACH: usize = 40;
-/// How unknown the way is at first, of the power of what is played.
-const UNKNOWN: f32 = 0.1;
-/// How much of what is known of the way is still true after a piece: people move, and clocks differ. 0.999 is
-/// better by 1 dB where nothing changes, worse by 2 dB at 80 ppm, and slower to find the room.
+/// Length of the echo path in pieces: 0.4 s for devices and room.
+const PARTITIONS: usize = 40;
+/// Initial covariance, relative to the far-end power.
+const INITIAL_COVARIANCE: f32 = 0.1;
+/// Transition factor per piece: people move, and clocks drift. 0.999 gains 1 dB in a static room, loses 2 dB
+/// at 80 ppm, and converges more slowly.
 const TRANSITION_FACTOR: f32 = 0.996 * 0.996;
-/// How much of the noise is taken over from the piece before.
-const STEADY: f32 = 0.9;
-/// Half of the window is silence that was put there, so that half of the power is missing.
-const HALF: f32 = 0.5;
-/// The power below which a division means nothing.
-const NOTHING: f32 = 1e-9;
+/// Smoothing of the noise estimate.
+const NOISE_SMOOTHING: f32 = 0.9;
+/// Half of the window is zero padding, so half of the power is missing.
+const ZERO_PADDING: f32 = 0.5;
+/// Regularization of divisions.
+const REGULARIZATION: f32 = 1e-9;
 
-/// Ten milliseconds at 8 kHz.
+/// 10 ms at 8 kHz.
 pub(super) type BlockSamples = [f32; PIECE];
 type BlockSpectrum = [f32; BINS];
 
-/// What a piece of the microphone has shown.
+/// Output for one piece of the near end.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct FilterOutput {
-    /// What is left without the foretold echo.
+    /// Residual without the estimated echo.
     pub(super) piece: BlockSamples,
     /// Its power.
     pub(super) power: f32,
-    /// How much of that power may be the echo, by what is known of the way.
-    pub(super) doubt: f32,
+    /// Upper bound of the echo in that power.
+    pub(super) uncertainty: f32,
 }
 
 /// The filter.
 pub(super) struct KalmanFilter {
     transform: FftPair,
     last: BlockSamples,
-    /// What was played, as a ring.
-    played: Vec<Played>,
+    /// Far-end spectra, as a ring buffer.
+    played: Vec<FarEndPiece>,
     newest: usize,
-    /// One part of the way for each piece that an echo may be late.
-    ways: Vec<Partition>,
-    /// The part whose end was cut last; they take turns.
-    cut: usize,
+    /// One partition per piece of delay.
+    partitions: Vec<Partition>,
+    /// Index of the last constrained partition; they take turns.
+    constrained: usize,
     noise: BlockSpectrum,
 }
 
@@ -69,7 +67,7 @@ struct Spectrum {
 }
 
 #[derive(Clone, Copy)]
-struct Played {
+struct FarEndPiece {
     spectrum: Spectrum,
     power: BlockSpectrum,
 }
@@ -77,8 +75,8 @@ struct Played {
 #[derive(Clone, Copy)]
 struct Partition {
     response: Spectrum,
-    /// The power of what it may be wrong by.
-    doubt: BlockSpectrum,
+    /// Error covariance.
+    uncertainty: BlockSpectrum,
 }
 
 impl Spectrum {
@@ -89,12 +87,12 @@ impl Spectrum {
     }
 }
 
-impl Played {
+impl FarEndPiece {
     const SILENT: Self = Self { spectrum: Spectrum::SILENT, power: [0.0; BINS] };
 }
 
 impl Partition {
-    const UNKNOWN: Self = Self { response: Spectrum::SILENT, doubt: [UNKNOWN; BINS] };
+    const INITIAL: Self = Self { response: Spectrum::SILENT, uncertainty: [INITIAL_COVARIANCE; BINS] };
 }
 
 impl KalmanFilter {
@@ -102,100 +100,103 @@ impl KalmanFilter {
         Self {
             transform: FftPair::new(),
             last: [0.0; PIECE],
-            played: vec![Played::SILENT; REACH],
+            played: vec![FarEndPiece::SILENT; PARTITIONS],
             newest: 0,
-            ways: vec![Partition::UNKNOWN; REACH],
-            cut: 0,
+            partitions: vec![Partition::INITIAL; PARTITIONS],
+            constrained: 0,
             noise: [0.0; BINS],
         }
     }
 
-    /// Forgets what was played; the way is still known.
-    pub(super) fn rest(&mut self) {
-        self.played.fill(Played::SILENT);
+    /// Clears the far-end history and keeps the echo path.
+    pub(super) fn clear(&mut self) {
+        self.played.fill(FarEndPiece::SILENT);
         self.last = [0.0; PIECE];
     }
 
-    /// Takes what was played and what was heard, and learns of both.
-    pub(super) fn take(&mut self, played: &BlockSamples, heard: &BlockSamples) -> FilterOutput {
+    /// Processes a far-end and a near-end piece, and adapts.
+    pub(super) fn take(&mut self, played: &BlockSamples, captured: &BlockSamples) -> FilterOutput {
         self.play(played);
-        let (echo, doubt) = self.estimate_echo();
+        let (echo, uncertainty) = self.estimate_echo();
         let echo = self.transform.tail(&echo);
-        let piece = std::array::from_fn(|at| heard[at] - echo[at]);
-        let left = self.transform.spectrum(&[0.0; PIECE], &piece);
-        let power = left.power();
-        self.learn(&left, &power, &doubt);
-        self.cut_one();
-        FilterOutput { piece, power: power.iter().sum(), doubt: doubt.iter().sum() }
+        let piece = std::array::from_fn(|at| captured[at] - echo[at]);
+        let residual = self.transform.spectrum(&[0.0; PIECE], &piece);
+        let power = residual.power();
+        self.learn(&residual, &power, &uncertainty);
+        self.constrain_next();
+        FilterOutput { piece, power: power.iter().sum(), uncertainty: uncertainty.iter().sum() }
     }
 
-    /// From here on what is played comes so many pieces later, and its echo is less late by as much.
+    /// Adapts to a far end that is `pieces` later from here on, which shortens the echo path.
     pub(super) fn fall_behind(&mut self, pieces: usize) {
-        self.ways.rotate_left(pieces);
-        self.ways[REACH - pieces..].fill(Partition::UNKNOWN);
+        self.partitions.rotate_left(pieces);
+        self.partitions[PARTITIONS - pieces..].fill(Partition::INITIAL);
     }
 
-    /// Takes a piece beside which nothing is heard: the echo of what is played is later by one.
+    /// Takes a far-end piece without a near-end piece, which lengthens the echo path by one.
     pub(super) fn skip_ahead(&mut self, played: &BlockSamples) {
         self.play(played);
-        self.ways.rotate_right(1);
-        self.ways[0] = Partition::UNKNOWN;
+        self.partitions.rotate_right(1);
+        self.partitions[0] = Partition::INITIAL;
     }
 
     fn play(&mut self, piece: &BlockSamples) {
         let spectrum = self.transform.spectrum(&self.last, piece);
         self.last = *piece;
-        self.newest = (self.newest + REACH - 1) % REACH;
-        self.played[self.newest] = Played { spectrum, power: spectrum.power() };
+        self.newest = (self.newest + PARTITIONS - 1) % PARTITIONS;
+        self.played[self.newest] = FarEndPiece { spectrum, power: spectrum.power() };
     }
 
-    /// Returns the echo, and the power of what that may be wrong by.
-    #[expect(clippy::needless_range_loop, reason = "many rows, one index: so it is done four bins at a time")]
+    /// Returns the estimated echo and its uncertainty.
+    #[expect(clippy::needless_range_loop, reason = "one index over many arrays vectorizes")]
     fn estimate_echo(&self) -> (Spectrum, BlockSpectrum) {
-        let (mut echo, mut doubt) = (Spectrum::SILENT, [0.0; BINS]);
+        let (mut echo, mut uncertainty) = (Spectrum::SILENT, [0.0; BINS]);
         let (newer, older) = self.played.split_at(self.newest);
-        for (way, played) in self.ways.iter().zip(older.iter().chain(newer)) {
-            let (response, spectrum) = (&way.response, &played.spectrum);
+        for (partition, played) in self.partitions.iter().zip(older.iter().chain(newer)) {
+            let (response, spectrum) = (&partition.response, &played.spectrum);
             for bin in 0..BINS {
                 echo.real[bin] += response.real[bin] * spectrum.real[bin]
                     - response.imaginary[bin] * spectrum.imaginary[bin];
                 echo.imaginary[bin] += response.real[bin] * spectrum.imaginary[bin]
                     + response.imaginary[bin] * spectrum.real[bin];
-                doubt[bin] += way.doubt[bin] * played.power[bin] * HALF;
+                uncertainty[bin] += partition.uncertainty[bin] * played.power[bin] * ZERO_PADDING;
             }
         }
-        (echo, doubt)
+        (echo, uncertainty)
     }
 
-    #[expect(clippy::needless_range_loop, reason = "many rows, one index: so it is done four bins at a time")]
-    fn learn(&mut self, left: &Spectrum, power: &BlockSpectrum, doubt: &BlockSpectrum) {
-        let mut share = [0.0; BINS];
+    #[expect(clippy::needless_range_loop, reason = "one index over many arrays vectorizes")]
+    fn learn(&mut self, residual: &Spectrum, power: &BlockSpectrum, uncertainty: &BlockSpectrum) {
+        let mut gain = [0.0; BINS];
         for bin in 0..BINS {
-            self.noise[bin] += (power[bin] - self.noise[bin]) * (1.0 - STEADY);
-            // A voice that begins is noise at once.
-            let noise = self.noise[bin].max(power[bin] * HALF);
-            share[bin] = 1.0 / (doubt[bin] + noise + NOTHING);
+            self.noise[bin] += (power[bin] - self.noise[bin]) * (1.0 - NOISE_SMOOTHING);
+            // Speech onset counts as noise at once.
+            let noise = self.noise[bin].max(power[bin] * ZERO_PADDING);
+            gain[bin] = 1.0 / (uncertainty[bin] + noise + REGULARIZATION);
         }
         let (newer, older) = self.played.split_at(self.newest);
-        for (way, played) in self.ways.iter_mut().zip(older.iter().chain(newer)) {
-            let (response, spectrum) = (&mut way.response, &played.spectrum);
+        for (partition, played) in self.partitions.iter_mut().zip(older.iter().chain(newer)) {
+            let (response, spectrum) = (&mut partition.response, &played.spectrum);
             for bin in 0..BINS {
-                let step = way.doubt[bin] * share[bin];
+                let step = partition.uncertainty[bin] * gain[bin];
                 let (real, imaginary) = (spectrum.real[bin], spectrum.imaginary[bin]);
-                response.real[bin] += step * (real * left.real[bin] + imaginary * left.imaginary[bin]);
-                response.imaginary[bin] += step * (real * left.imaginary[bin] - imaginary * left.real[bin]);
+                response.real[bin] +=
+                    step * (real * residual.real[bin] + imaginary * residual.imaginary[bin]);
+                response.imaginary[bin] +=
+                    step * (real * residual.imaginary[bin] - imaginary * residual.real[bin]);
                 let size = response.real[bin] * response.real[bin]
                     + response.imaginary[bin] * response.imaginary[bin];
-                way.doubt[bin] *= TRANSITION_FACTOR * (1.0 - HALF * step * played.power[bin]);
-                way.doubt[bin] += (1.0 - TRANSITION_FACTOR) * size;
+                partition.uncertainty[bin] *=
+                    TRANSITION_FACTOR * (1.0 - ZERO_PADDING * step * played.power[bin]);
+                partition.uncertainty[bin] += (1.0 - TRANSITION_FACTOR) * size;
             }
         }
     }
 
-    /// Cuts off what is longer than a piece, which is none of the room's but of the transform.
-    fn cut_one(&mut self) {
-        self.cut = (self.cut + 1) % REACH;
-        let response = &mut self.ways[self.cut].response;
+    /// Constrains one partition to the length of a piece, which removes circular convolution.
+    fn constrain_next(&mut self) {
+        self.constrained = (self.constrained + 1) % PARTITIONS;
+        let response = &mut self.partitions[self.constrained].response;
         let head = self.transform.head(response);
         *response = self.transform.spectrum(&head, &[0.0; PIECE]);
     }
@@ -225,8 +226,8 @@ impl FftPair {
         // It refuses wrong lengths only.
         let _ = self.forward.process_with_scratch(&mut self.samples, &mut self.spectrum, &mut self.scratch);
         Spectrum {
-            real: std::array::from_fn(|bin| self.spectrum[LOWEST + bin].re),
-            imaginary: std::array::from_fn(|bin| self.spectrum[LOWEST + bin].im),
+            real: std::array::from_fn(|bin| self.spectrum[FIRST_BIN + bin].re),
+            imaginary: std::array::from_fn(|bin| self.spectrum[FIRST_BIN + bin].im),
         }
     }
 
@@ -243,10 +244,10 @@ impl FftPair {
     fn back(&mut self, spectrum: &Spectrum) {
         self.spectrum.fill(Complex::default());
         let values = spectrum.real.iter().zip(&spectrum.imaginary);
-        for (place, (real, imaginary)) in self.spectrum[LOWEST..].iter_mut().zip(values) {
+        for (place, (real, imaginary)) in self.spectrum[FIRST_BIN..].iter_mut().zip(values) {
             *place = Complex::new(*real, *imaginary);
         }
-        // It refuses wrong lengths only, and what is not real of the first and the last, which are zero.
+        // It fails only for wrong lengths or imaginary parts in the first and last bin, which are zero.
         let _ = self.inverse.process_with_scratch(&mut self.spectrum, &mut self.samples, &mut self.scratch);
     }
 }

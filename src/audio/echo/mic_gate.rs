@@ -1,44 +1,45 @@
-//! Turns the microphone down and up again: ducking and half duplex.
+//! The microphone gate: ducking and half duplex.
 
 use std::collections::VecDeque;
 
+use crate::audio::echo::activity::{NearEnd, SpeechGate};
+use crate::audio::echo::block::{BLOCK_TIME, Block};
 use crate::audio::echo::meter::Measurement;
-use crate::audio::echo::{BLOCK_TIME, Block, NearEnd, SpeechGate};
 
-/// How far the microphone is turned down while the speaker sounds: 26 dB.
+/// Gain while ducked: -26 dB.
 const DUCKED: f32 = 0.05;
-/// How late an echo may be, and how long it may last, in blocks.
+/// Delay and length of an echo in blocks.
 const REACH: usize = 80;
-/// How much softer an echo becomes with each block: 20 dB in a tenth of a second, as in a large room.
+/// Decay of an echo per block: 20 dB in 100 ms, as in a large room.
 const DECAY: f32 = 0.63;
-/// How far the measured delay may be off, in blocks.
-const ABOUT: usize = 3;
-/// Whoever speaks is louder than the echo may be by this: 5 dB.
-const CLEAR: f32 = 3.2;
-/// What is softer is nobody: 55 dB below full scale.
-const FAINT: f32 = 3e-6;
-/// How loud an echo is taken to be before it was measured: 6 dB softer than what is played.
-const UNKNOWN_COUPLING: f32 = 0.25;
+/// Tolerance of the measured delay in blocks.
+const DELAY_TOLERANCE: usize = 3;
+/// Near-end speech exceeds the echo by this: 5 dB.
+const SPEECH_RATIO: f32 = 3.2;
+/// Near-end activity threshold: -55 dBFS.
+const SPEECH_FLOOR: f32 = 3e-6;
+/// Assumed coupling before a measurement: -6 dB.
+const ASSUMED_COUPLING: f32 = 0.25;
 
-/// The gain of the microphone, and how loud an echo can be.
+/// The gate.
 #[derive(Debug)]
 pub(super) struct MicGate {
     gain: f32,
     rendered: VecDeque<f32>,
-    /// Power of what is left of the echo, of what was played.
+    /// Power of the residual echo relative to the far end.
     coupling: f32,
-    /// How late the echo is, in blocks, where that is known.
-    late: Option<usize>,
+    /// Echo delay in blocks, if known.
+    delay: Option<usize>,
 }
 
 impl Default for MicGate {
     fn default() -> Self {
-        Self { gain: 1.0, rendered: VecDeque::new(), coupling: UNKNOWN_COUPLING, late: None }
+        Self { gain: 1.0, rendered: VecDeque::new(), coupling: ASSUMED_COUPLING, delay: None }
     }
 }
 
 impl MicGate {
-    /// Takes the power of a block that the speaker was given.
+    /// Takes the power of a far-end block.
     pub(super) fn render(&mut self, power: f32) {
         self.rendered.push_back(power);
         if self.rendered.len() > REACH {
@@ -46,50 +47,54 @@ impl MicGate {
         }
     }
 
-    /// Learns how loud the echo is.
-    pub(super) fn learn(&mut self, measurement: &Measurement) {
+    /// Adapts to a measurement.
+    pub(super) fn adapt(&mut self, measurement: &Measurement) {
         let measured = match measurement.left_dbfs {
             Some(left) => 10.0_f32.powf((left - measurement.far_dbfs) / 10.0),
             None if measurement.is_still => 0.0,
             None => return,
         };
         self.coupling += (measured - self.coupling) * 0.5;
-        let late = measurement.echo.map(|echo| echo.delay.as_millis() / BLOCK_TIME.as_millis());
-        self.late = late.and_then(|blocks| usize::try_from(blocks).ok()).or(self.late);
+        let delay = measurement.echo.map(|echo| echo.delay.as_millis() / BLOCK_TIME.as_millis());
+        self.delay = delay.and_then(|blocks| usize::try_from(blocks).ok()).or(self.delay);
     }
 
-    /// Lets the microphone through.
+    /// Opens the gate.
     pub(super) fn open(&mut self, block: &mut Block) {
-        self.turn(block, 1.0);
+        self.ramp(block, 1.0);
     }
 
-    /// Lets nothing through.
+    /// Closes the gate.
     pub(super) fn close(&mut self, block: &mut Block) {
-        self.turn(block, 0.0);
+        self.ramp(block, 0.0);
     }
 
-    /// Lets the microphone through where somebody speaks, and little of it else; `power` is that of the block.
-    pub(super) fn duck(&mut self, block: &mut Block, power: f32, talker: NearEnd) -> SpeechGate {
-        self.turn(
+    /// Ducks the microphone without near-end speech; `power` is that of the block.
+    pub(super) fn duck(&mut self, block: &mut Block, power: f32, near_end: NearEnd) -> SpeechGate {
+        self.ramp(
             block,
-            match talker {
+            match near_end {
                 NearEnd::Silent => DUCKED,
                 NearEnd::Suspected | NearEnd::Speaks => 1.0,
             },
         );
-        let echo = self.loudest_played() * self.coupling;
-        if power > FAINT && power > echo * CLEAR { SpeechGate::Open } else { SpeechGate::Masked }
+        let echo = self.loudest_echo_source() * self.coupling;
+        if power > SPEECH_FLOOR && power > echo * SPEECH_RATIO {
+            SpeechGate::Open
+        } else {
+            SpeechGate::Masked
+        }
     }
 
-    /// Returns the largest power that was played and may sound in the room at this moment.
-    fn loudest_played(&self) -> f32 {
+    /// Returns the largest far-end power that may still echo.
+    fn loudest_echo_source(&self) -> f32 {
         let back = self.rendered.iter().rev();
-        match self.late {
+        match self.delay {
             None => back.copied().fold(0.0, f32::max),
-            Some(late) => {
-                let direct = late.saturating_sub(ABOUT);
+            Some(delay) => {
+                let direct = delay.saturating_sub(DELAY_TOLERANCE);
                 let sounding = back.skip(direct).zip(0_i32..).map(|(power, ago)| {
-                    let behind = ago - i32::try_from(2 * ABOUT).unwrap_or(i32::MAX);
+                    let behind = ago - i32::try_from(2 * DELAY_TOLERANCE).unwrap_or(i32::MAX);
                     power * DECAY.powi(behind.max(0))
                 });
                 sounding.fold(0.0, f32::max)
@@ -97,8 +102,8 @@ impl MicGate {
         }
     }
 
-    /// Comes to the gain within a block.
-    fn turn(&mut self, block: &mut Block, gain: f32) {
+    /// Ramps to the gain within a block.
+    fn ramp(&mut self, block: &mut Block, gain: f32) {
         if self.gain == 1.0 && gain == 1.0 {
             return;
         }

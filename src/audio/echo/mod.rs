@@ -1,8 +1,10 @@
-//! Keeps the assistant from hearing itself: between what goes to the speaker and what goes to the endpoint.
+//! Echo control: keeps the assistant's voice out of the microphone signal.
 //!
-//! Works on blocks of 10 ms at 24 kHz and knows nothing of devices, rings or clocks.
+//! Works on blocks of 10 ms at 24 kHz, independent of devices, rings and clocks.
 
 mod canceller;
+pub(crate) mod activity;
+pub(crate) mod block;
 mod meter;
 #[cfg(test)]
 pub(crate) mod room;
@@ -14,142 +16,48 @@ mod auto_mode;
 
 use std::time::Duration;
 
-use crate::audio::capture::speech_detector::{FarEnd, ListenMode};
+use crate::audio::api::{EchoMode, EchoStatus};
+use crate::audio::echo::activity::{FarEnd, NearEnd, SpeechGate};
 use crate::audio::echo::auto_mode::AutoEchoMode;
+use crate::audio::echo::block::{BLOCK_TIME, Block, power};
 use crate::audio::echo::canceller::{Canceller, CancellerOutput};
 use crate::audio::echo::estimator::{EchoEstimator, ResidualSignal};
 use crate::audio::echo::meter::{EchoMeter, Measurement};
 use crate::audio::echo::mic_gate::MicGate;
-use crate::dsp::frame::SampleRate;
+use crate::audio::options::{EchoPolicy, Processing};
 
-/// Samples in a block: 10 ms at 24 kHz.
-pub(crate) const BLOCK: usize = 240;
-/// How long a block is.
-const BLOCK_TIME: Duration = Duration::from_millis(10);
-/// What is softer is no sound of the speaker: 66 dB below full scale.
-const AUDIBLE: f32 = 5e-4;
-/// How long an echo may come after its sound: what the devices hold, and the room.
+/// Far-end activity threshold: -66 dBFS.
+const ACTIVE: f32 = 5e-4;
+/// How long an echo may follow its source: device buffers and room.
 const TAIL: Duration = Duration::from_secs(1);
-/// How long the microphone stays closed behind the sound in half duplex: the room and the devices again,
-/// but a user who waits for the end of an answer must be heard.
+/// How long half duplex keeps the microphone closed after playback. Shorter than [`TAIL`], so that a user who
+/// waits for the end is heard.
 const HALF_TAIL: Duration = Duration::from_millis(400);
-/// How many measurements without an echo make sure that there is none.
-const SURE: u32 = 3;
+/// Measurements without an echo that show that there is none.
+const CONFIRMING: u32 = 3;
 
-/// How much another value must be to be told.
-const TELLING_DB: f32 = 3.0;
+/// Least change of the ERLE that is reported.
+const REPORT_STEP_DB: f32 = 3.0;
 
-/// Ten milliseconds at 24 kHz.
-pub(crate) type Block = [f32; BLOCK];
-
-/// What is to be done against the echo.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum EchoPolicy {
-    /// The canceller, and what is stronger where that is not enough; nothing between files.
-    #[default]
-    Auto,
-    /// This, whatever comes.
-    Fixed(EchoMode),
-}
-
-/// What is done against the echo, mildest first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum EchoMode {
-    /// Nothing: a headset, or files.
-    Off,
-    /// The echo is computed and taken away; both sides may speak at once.
-    Cancel,
-    /// The microphone is turned down while the speaker sounds, until somebody is louder than the echo.
-    Duck,
-    /// The microphone sends silence while the speaker sounds.
-    HalfDuplex,
-}
-
-/// Whether a step of the processing is wanted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ProcessingStep {
-    /// It is.
-    On,
-    /// It is not.
-    #[default]
-    Off,
-}
-
-/// How the microphone's sound is worked on.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Processing {
-    /// What is done against the echo.
-    pub echo: EchoPolicy,
-    /// Whether steady noise is taken away (about 12 dB).
-    pub noise_suppression: ProcessingStep,
-    /// Whether a soft microphone is made louder.
-    pub gain_control: ProcessingStep,
-    /// What somebody's voice is listened for.
-    pub voice: ListenMode,
-}
-
-/// What is known of the echo.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct EchoState {
-    /// What is done against it.
-    pub mode: EchoMode,
-    /// How late it is, where there is one.
-    pub delay: Option<Duration>,
-    /// How much softer it is than what was played, in dB, where there is one.
-    pub loss_db: Option<f32>,
-    /// How much of it the canceller takes away, in dB, where there is one (echo return loss enhancement).
-    pub enhancement_db: Option<f32>,
-}
-
-impl EchoState {
-    /// Returns whether this is worth telling to whoever knows `other`.
-    fn differs(&self, other: &Self) -> bool {
-        let away = |state: &Self| state.enhancement_db.unwrap_or_default();
-        self.mode != other.mode
-            || self.delay.is_some() != other.delay.is_some()
-            || (away(self) - away(other)).abs() >= TELLING_DB
-    }
-}
-
-/// Whether a block of the microphone may be somebody's voice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum SpeechGate {
-    /// It is the room, and perhaps somebody who speaks.
-    Open,
-    /// It is no louder than the echo.
-    Masked,
-}
-
-/// Somebody's voice, as the switch needs to know it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum NearEnd {
-    /// Nobody speaks.
-    Silent,
-    /// Somebody seems to.
-    Suspected,
-    /// Somebody speaks over the speaker.
-    Speaks,
-}
-
-/// The way of the microphone's blocks, with what the speaker played beside it.
+/// Processes microphone blocks with the far-end signal as reference.
 pub(crate) struct EchoControl {
     mode: EchoMode,
     auto: Option<AutoEchoMode>,
     canceller: Option<Canceller>,
-    /// Beside a canceller of echo, and what it left of the last block while the speaker sounds.
-    forecast: Option<EchoEstimator>,
-    rest: Option<ResidualSignal>,
-    /// Nothing where nothing is done against the echo.
+    /// Next to a canceller: the echo estimator, and the residual of the last block during playback.
+    estimator: Option<EchoEstimator>,
+    residual: Option<ResidualSignal>,
+    /// None without echo control.
     meter: Option<EchoMeter>,
-    switch: MicGate,
-    /// How long nothing has been heard of the speaker.
-    quiet: Duration,
-    /// Measurements without an echo, one after the other.
-    unheard: u32,
-    /// The power of the last block before and behind the canceller.
-    passed: (f32, f32),
-    state: EchoState,
-    news: bool,
+    gate: MicGate,
+    /// Time since the far end was last active.
+    silent_for: Duration,
+    /// Consecutive measurements without an echo.
+    echo_free: u32,
+    /// Power of the last block before and after the canceller.
+    powers: (f32, f32),
+    state: EchoStatus,
+    is_status_changed: bool,
 }
 
 impl EchoControl {
@@ -162,152 +70,151 @@ impl EchoControl {
             mode,
             auto,
             canceller: Canceller::for_mode(mode, processing),
-            forecast: (mode == EchoMode::Cancel).then(EchoEstimator::new),
-            rest: None,
+            estimator: (mode == EchoMode::Cancel).then(EchoEstimator::new),
+            residual: None,
             meter: (mode != EchoMode::Off).then(EchoMeter::default),
-            switch: MicGate::default(),
-            quiet: TAIL,
-            unheard: 0,
-            passed: (0.0, 0.0),
-            state: EchoState { mode, delay: None, loss_db: None, enhancement_db: None },
-            news: true,
+            gate: MicGate::default(),
+            silent_for: TAIL,
+            echo_free: 0,
+            powers: (0.0, 0.0),
+            state: EchoStatus { mode, delay: None, erl_db: None, erle_db: None },
+            is_status_changed: true,
         }
     }
 
-    /// Returns by how many samples the sound comes later.
+    /// Returns the delay in samples.
     pub(crate) fn delay(&self) -> u64 {
         self.canceller.as_ref().map_or(0, Canceller::delay)
     }
 
-    /// Returns whether the speaker sounds, or its echo may still do.
-    fn is_sounding(&self) -> bool {
-        self.quiet < TAIL
+    /// Returns whether the far end is active, or its echo may still be.
+    fn is_far_end_active(&self) -> bool {
+        self.silent_for < TAIL
     }
 
-    /// Returns beside what somebody is listened to: in half duplex the echo is over once the microphone is open.
-    pub(crate) fn beside(&self) -> FarEnd {
-        let sounds = match self.mode {
-            EchoMode::Off | EchoMode::Cancel | EchoMode::Duck => self.is_sounding(),
+    /// Returns the far-end activity for the speech detector. In half duplex the echo is over once the
+    /// microphone is open.
+    pub(crate) fn far_end(&self) -> FarEnd {
+        let is_active = match self.mode {
+            EchoMode::Off | EchoMode::Cancel | EchoMode::Duck => self.is_far_end_active(),
             EchoMode::HalfDuplex => self.is_closed(),
         };
-        if sounds { FarEnd::Speaker } else { FarEnd::Silence }
+        if is_active { FarEnd::Active } else { FarEnd::Silent }
     }
 
-    /// Returns what the last block holds besides the echo, where that is foretold.
-    pub(crate) fn rest(&self) -> Option<&ResidualSignal> {
-        self.rest.as_ref()
+    /// Returns the residual of the last block, if estimated.
+    pub(crate) fn residual(&self) -> Option<&ResidualSignal> {
+        self.residual.as_ref()
     }
 
-    /// Returns whether half duplex lets nothing through.
+    /// Returns whether half duplex keeps the microphone closed.
     fn is_closed(&self) -> bool {
-        self.quiet < HALF_TAIL
+        self.silent_for < HALF_TAIL
     }
 
-    /// Returns what is known of the echo, where that is new.
-    pub(crate) fn news(&mut self) -> Option<EchoState> {
-        std::mem::take(&mut self.news).then_some(self.state)
+    /// Returns the status, if it changed.
+    pub(crate) fn changed_status(&mut self) -> Option<EchoStatus> {
+        std::mem::take(&mut self.is_status_changed).then_some(self.state)
     }
 
-    /// Takes the next block that the speaker was given.
+    /// Takes the next block of the far end.
     pub(crate) fn render(&mut self, block: &Block) {
-        if block.iter().any(|sample| sample.abs() > AUDIBLE) {
-            self.quiet = Duration::ZERO;
+        if block.iter().any(|sample| sample.abs() > ACTIVE) {
+            self.silent_for = Duration::ZERO;
         }
         let power = power(block);
         if let Some(meter) = &mut self.meter {
             meter.render(power);
         }
-        self.switch.render(power);
-        if let Some(forecast) = &mut self.forecast {
-            forecast.render(block);
+        self.gate.render(power);
+        if let Some(estimator) = &mut self.estimator {
+            estimator.render(block);
         }
-        let sounds = self.is_sounding();
+        let is_active = self.is_far_end_active();
         if let Some(canceller) = &mut self.canceller {
-            canceller.render(block, sounds);
+            canceller.render(block, is_active);
         }
     }
 
-    /// Works on the next block of the microphone, and says whether it may be a voice.
-    pub(crate) fn capture(&mut self, block: &mut Block, talker: NearEnd) -> SpeechGate {
+    /// Processes the next block of the microphone, and returns whether it may contain speech.
+    pub(crate) fn capture(&mut self, block: &mut Block, near_end: NearEnd) -> SpeechGate {
         let raw = power(block);
-        let sounds = self.is_sounding();
-        // Where there is no echo, suppressing it could only harm.
-        let transparent = self.mode == EchoMode::Cancel && self.auto.is_some() && self.unheard >= SURE;
-        let foretells = sounds && self.mode == EchoMode::Cancel && !transparent;
-        self.rest = self.forecast.as_mut().and_then(|forecast| {
-            if foretells {
-                return forecast.capture(block, talker);
+        let is_active = self.is_far_end_active();
+        // Without an echo suppression could only harm.
+        let transparent =
+            self.mode == EchoMode::Cancel && self.auto.is_some() && self.echo_free >= CONFIRMING;
+        let estimates = is_active && self.mode == EchoMode::Cancel && !transparent;
+        self.residual = self.estimator.as_mut().and_then(|estimator| {
+            if estimates {
+                return estimator.capture(block, near_end);
             }
-            forecast.rest();
+            estimator.pause();
             None
         });
         if let Some(canceller) = &mut self.canceller {
             canceller.capture(
                 block,
                 if transparent { CancellerOutput::Plain } else { CancellerOutput::Clean },
-                sounds,
+                is_active,
             );
         }
         let clean = power(block);
-        self.passed = (raw, clean);
+        self.powers = (raw, clean);
         if let Some(measurement) = self.meter.as_mut().and_then(|meter| meter.capture(raw, clean)) {
-            self.judge(&measurement);
+            self.apply_measurement(&measurement);
         }
-        self.quiet = self.quiet.saturating_add(BLOCK_TIME);
+        self.silent_for = self.silent_for.saturating_add(BLOCK_TIME);
         match self.mode {
             EchoMode::Off | EchoMode::Cancel => {
-                self.switch.open(block);
+                self.gate.open(block);
                 SpeechGate::Open
             }
-            EchoMode::Duck if sounds => self.switch.duck(block, clean, talker),
+            EchoMode::Duck if is_active => self.gate.duck(block, clean, near_end),
             EchoMode::Duck => {
-                self.switch.open(block);
+                self.gate.open(block);
                 SpeechGate::Open
             }
-            // Nobody is asked to speak over it.
+            // Speech is not expected now.
             EchoMode::HalfDuplex if self.is_closed() => {
-                self.switch.close(block);
+                self.gate.close(block);
                 SpeechGate::Masked
             }
             EchoMode::HalfDuplex => {
-                self.switch.open(block);
+                self.gate.open(block);
                 SpeechGate::Open
             }
         }
     }
 
-    fn judge(&mut self, measurement: &Measurement) {
-        self.switch.learn(measurement);
-        self.unheard = match measurement.echo {
+    fn apply_measurement(&mut self, measurement: &Measurement) {
+        self.gate.adapt(measurement);
+        self.echo_free = match measurement.echo {
             Some(_) => 0,
-            None if measurement.is_unheard() => self.unheard.saturating_add(1),
-            // Somebody speaks: this second tells nothing.
-            None => self.unheard,
+            None if measurement.is_echo_free() => self.echo_free.saturating_add(1),
+            // With near-end speech this measurement is inconclusive.
+            None => self.echo_free,
         };
         if let Some(auto) = &mut self.auto {
-            self.mode = auto.judge(measurement);
+            self.mode = auto.update(measurement);
         }
-        let state = EchoState {
+        let state = EchoStatus {
             mode: self.mode,
             delay: measurement.echo.map(|echo| echo.delay),
-            loss_db: measurement.echo.map(|echo| echo.loss_db),
-            enhancement_db: measurement.echo.map(|echo| echo.enhancement_db),
+            erl_db: measurement.echo.map(|echo| echo.erl_db),
+            erle_db: measurement.echo.map(|echo| echo.erle_db),
         };
-        // What a second could not tell is not forgotten.
-        let telling = state.mode != self.state.mode || measurement.is_conclusive();
-        if telling && state.differs(&self.state) {
-            (self.state, self.news) = (state, true);
+        // An inconclusive measurement does not reset the status.
+        let conclusive = state.mode != self.state.mode || measurement.is_conclusive();
+        if conclusive && differs(&state, &self.state) {
+            (self.state, self.is_status_changed) = (state, true);
         }
     }
 }
 
-fn power(block: &[f32]) -> f32 {
-    block.iter().map(|sample| sample * sample).sum::<f32>() / block.len().max(1) as f32
+/// Returns whether a status differs enough from the reported one to be reported.
+fn differs(status: &EchoStatus, reported: &EchoStatus) -> bool {
+    let erle_db = |status: &EchoStatus| status.erle_db.unwrap_or_default();
+    status.mode != reported.mode
+        || status.delay.is_some() != reported.delay.is_some()
+        || (erle_db(status) - erle_db(reported)).abs() >= REPORT_STEP_DB
 }
-
-fn decibels(power: f32) -> f32 {
-    10.0 * power.max(1e-12).log10()
-}
-
-/// The rate of all blocks.
-pub(crate) const RATE: SampleRate = SampleRate::HZ_24000;

@@ -1,27 +1,27 @@
-//! Rooms for tests: the speaker's sound comes back late, softer, smeared, and by another clock.
+//! Simulated rooms for tests, with delay, attenuation, reverberation and clock drift.
 
 use crate::dsp::audio_file::read_clip;
 use crate::dsp::frame::SampleRate;
 use crate::dsp::g711::decode_ulaw;
 use crate::dsp::resample::{resample_clip, to_float};
 
-/// The way from a speaker to a microphone.
+/// An echo path from a speaker to a microphone.
 #[derive(Clone, Copy)]
 pub(crate) struct Room {
-    /// How late the echo is, in milliseconds.
+    /// Echo delay in milliseconds.
     pub(crate) delay_ms: usize,
-    /// How loud it is, in dB of what is played.
+    /// Echo level in dB relative to playback.
     pub(crate) gain_db: f32,
-    /// By how many millionths the microphone's clock is slower than the speaker's.
+    /// Clock drift of the microphone relative to the speaker in ppm.
     pub(crate) drift_ppm: f64,
 }
 
-/// How far apart the reflections of a room are on average, in samples.
+/// Mean distance of reflections in samples.
 const APART: usize = 70;
-/// How many there are: a fifth of a second.
+/// Number of reflections: 200 ms.
 const REFLECTIONS: usize = 70;
 
-/// Numbers between -1 and 1 that are the same each time.
+/// Deterministic noise of ±1.
 pub(crate) struct NoiseRng(u32);
 
 impl NoiseRng {
@@ -35,13 +35,13 @@ impl NoiseRng {
     }
 }
 
-/// The way of the sound through a room, block after block.
+/// The signal path through a room, block by block.
 pub(crate) struct RoomPath {
     room: Room,
     dice: NoiseRng,
     taps: Vec<(usize, f32)>,
     gain: f32,
-    /// What was played, behind as much silence as the latest reflection is late.
+    /// Played samples, preceded by silence as long as the latest reflection.
     far: Vec<f32>,
     silence: usize,
     heard: usize,
@@ -50,16 +50,16 @@ pub(crate) struct RoomPath {
 }
 
 impl Room {
-    /// Returns what the microphone hears of `far`, with the noise of a quiet room.
+    /// Returns the microphone signal for `far`, with the noise of a quiet room.
     pub(crate) fn echo(&self, far: &[f32], seed: u32) -> Vec<f32> {
         self.way(seed).hear(far)
     }
 
-    /// Returns the way through it, on which nothing sounds yet.
+    /// Returns the idle signal path.
     pub(crate) fn way(&self, seed: u32) -> RoomPath {
         let mut dice = NoiseRng::new(seed);
         let late = self.delay_ms * 24;
-        // The direct sound, and reflections that die away by 60 dB in a quarter of a second.
+        // Direct sound, and reflections that decay by 60 dB in 250 ms.
         let mut taps = vec![(late, 1.0)];
         for number in 1..REFLECTIONS {
             let at = number * APART + (dice.throw().abs() * APART as f32) as usize;
@@ -74,7 +74,7 @@ impl Room {
 }
 
 impl RoomPath {
-    /// Returns what the microphone hears while `played` is played.
+    /// Returns the microphone signal while `played` is played.
     pub(crate) fn hear(&mut self, played: &[f32]) -> Vec<f32> {
         self.far.extend_from_slice(played);
         (0..played.len()).map(|_| self.sample()).collect()
@@ -90,14 +90,14 @@ impl RoomPath {
         };
         let sample = self.taps.iter().map(reflected).sum::<f32>() * self.gain;
         self.heard += 1;
-        // A small speaker has no bass and no brilliance.
+        // A small speaker has neither bass nor treble.
         self.low += (sample - self.low) * 0.8;
         self.high += (self.low - self.high) * 0.04;
         self.low - self.high + self.dice.throw() * 3e-4
     }
 }
 
-/// Returns `seconds` of an assistant's speech: the recordings of the demo, about 20 dB below full scale.
+/// Returns `seconds` of assistant speech from the demo recordings, at about -20 dBFS.
 pub(crate) fn assistant(seconds: usize) -> Vec<f32> {
     let coded = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/demo/voice.ul"));
     let length = (seconds * 8_000).min(coded.len());
@@ -107,7 +107,7 @@ pub(crate) fn assistant(seconds: usize) -> Vec<f32> {
     at_level(floats.cycle().take(seconds * 24_000).collect(), -20.0)
 }
 
-/// Returns a sentence of the user, about 26 dB below full scale, from its first voiced sample on.
+/// Returns a sentence of the user from its first voiced sample on, at about -26 dBFS.
 pub(crate) fn user() -> Vec<f32> {
     let (_, samples) =
         read_clip(&include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/hello.wav"))[..])
@@ -117,7 +117,7 @@ pub(crate) fn user() -> Vec<f32> {
 }
 
 fn at_level(mut samples: Vec<f32>, dbfs: f32) -> Vec<f32> {
-    // Speech is loud in a part of its blocks only: pauses do not count.
+    // Only loud blocks count, not pauses.
     let loud: Vec<f32> = samples.iter().copied().filter(|sample| sample.abs() > 0.005).collect();
     let level = (loud.iter().map(|sample| sample * sample).sum::<f32>() / loud.len() as f32).sqrt();
     let gain = 10.0_f32.powf(dbfs / 20.0) / level;

@@ -1,20 +1,20 @@
-//! Promises about answers that come at once, live, late or by another clock, in virtual time.
+//! Tests of answers that arrive in bursts, live, late or with clock drift, in virtual time.
 
 use super::*;
 use crate::dsp::resample::to_int;
 
-/// How long a delta lasts.
+/// Duration of a delta.
 const DELTA: Duration = Duration::from_millis(100);
-/// Of all that is heard: a low rate, because minutes are long.
+/// A low sample rate, since minutes are long.
 const RATE: SampleRate = SampleRate(8_000);
-/// What is not equal to this is no silence.
+/// Silence threshold.
 const SILENCE: f32 = 0.0;
 
 fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
-/// Numbers that look random and are the same every time (Lehmer's generator).
+/// A deterministic pseudorandom generator (Lehmer).
 struct LehmerRng(u64);
 
 impl LehmerRng {
@@ -24,23 +24,23 @@ impl LehmerRng {
     }
 }
 
-/// A speaker that takes blocks by a clock of its own, and what it was given.
+/// A speaker with its own clock, and its recorded blocks.
 struct Listener {
     engine: Engine,
     ends: EngineChannels,
     rate: SampleRate,
-    /// How long a block lasts by the other clock.
+    /// Duration of a block by the engine's clock.
     block: Duration,
     samples: usize,
     now: Duration,
     next_block: Duration,
     given: Vec<f32>,
-    /// How many answers were played to their end, and how much of the last.
+    /// Answers played completely, and the position of the last one.
     drained: usize,
     played: u64,
-    /// How many gaps were told.
+    /// Reported gaps.
     gaps: u64,
-    /// What was told to be heard when the sound was stopped.
+    /// Positions reported by a flush.
     heard: Option<Vec<(ClipId, u64)>>,
 }
 
@@ -62,7 +62,7 @@ impl Listener {
         Self { engine, ends, rate, block, samples, now, next_block, given, drained, played, gaps, heard }
     }
 
-    /// Lets time pass until `end`; the engine looks every 19 ms, as it does at most in a call.
+    /// Lets time pass until `end`; the engine steps every 19 ms, the longest interval of a call.
     fn run_until(&mut self, end: Duration) {
         while self.now < end {
             let wake = end.min(self.now + ms(19));
@@ -75,22 +75,22 @@ impl Listener {
             self.now = wake;
             self.engine.step(wake);
             while let Ok(event) = self.ends.events.try_recv() {
-                self.drained += usize::from(event == AudioThreadEvent::Drained);
-                self.played = event.played_of(ClipId(1)).unwrap_or(self.played);
-                self.heard = event.heard_at_flush().map(<[_]>::to_vec).or_else(|| self.heard.take());
-                if let AudioThreadEvent::Counts(counts) = event {
+                self.drained += usize::from(event == AudioEvent::Drained);
+                self.played = event.played_samples(ClipId(1)).unwrap_or(self.played);
+                self.heard = event.flushed_clips().or_else(|| self.heard.take());
+                if let AudioEvent::Counters(counts) = event {
                     self.gaps = counts.gaps;
                 }
             }
         }
     }
 
-    /// Delivers an answer, whose deltas come at these times after its beginning, and lets it be played.
+    /// Delivers an answer with deltas at these times, and plays it.
     fn hear(&mut self, number: u64, answer: &[i16], times: impl Iterator<Item = Duration>) -> Vec<f32> {
         let (clip, began, first) = (ClipId(number), self.now, self.given.len());
         let delta = self.rate.samples(DELTA) as usize;
         for (samples, at) in answer.chunks(delta).zip(times) {
-            // What is sent later does not overtake.
+            // Deltas do not overtake.
             self.run_until(self.now.max(began + at));
             self.engine.play(clip, Frame::new(self.rate, samples));
             self.engine.step(self.now);
@@ -105,13 +105,13 @@ impl Listener {
     }
 }
 
-/// An answer none of whose samples is silent.
+/// An answer without silence.
 fn counting(seconds: usize, rate: SampleRate) -> Vec<i16> {
     (0..seconds * rate.0 as usize).map(|n| (n % 20_000 + 5_000) as i16).collect()
 }
 
-/// Checks that all of an answer is there in order, but for how long its pauses last, and returns the gaps
-/// in it, in milliseconds.
+/// Checks that an answer was played completely and in order, apart from the length of its pauses; returns its
+/// gaps in milliseconds.
 fn gaps(given: &[f32], answer: &[i16], rate: SampleRate) -> Vec<u64> {
     let sounds: Vec<i16> = answer.iter().copied().filter(|sample| *sample != 0).collect();
     let pauses = answer.iter().scan(0, |sounds, sample| {
@@ -127,7 +127,7 @@ fn gaps(given: &[f32], answer: &[i16], rate: SampleRate) -> Vec<u64> {
         if next == sounds.len() || in_pause {
             continue;
         }
-        // What dies away into a gap and rises out of it is another value than the one that is next.
+        // The decay and fade around a gap differ from the expected samples.
         let played = to_int(*sample);
         if silent == 0 && played == sounds[next] {
             next += 1;
@@ -143,8 +143,7 @@ fn gaps(given: &[f32], answer: &[i16], rate: SampleRate) -> Vec<u64> {
     gaps
 }
 
-/// Speech as far as it matters here: phrases of one or two seconds with pauses between them, the first
-/// after a silence of so many milliseconds.
+/// Simulated speech: phrases of one or two seconds with pauses, after an initial silence in milliseconds.
 fn speech(seconds: usize, silence_ms: u64, dice: &mut LehmerRng) -> Vec<i16> {
     let length = seconds * RATE.0 as usize;
     let silence = |samples: u64| std::iter::repeat_n(0, samples as usize);
@@ -159,7 +158,7 @@ fn speech(seconds: usize, silence_ms: u64, dice: &mut LehmerRng) -> Vec<i16> {
 }
 
 #[test]
-fn an_answer_in_a_burst_has_no_gap_and_both_its_ends() {
+fn a_burst_plays_completely_without_a_gap() {
     let mut listener = Listener::new(RATE, 0);
     let answer = counting(10, RATE);
     let given = listener.hear(1, &answer, std::iter::repeat(Duration::ZERO));
@@ -171,11 +170,11 @@ fn an_answer_in_a_burst_has_no_gap_and_both_its_ends() {
 }
 
 #[test]
-fn a_live_answer_whose_sender_is_as_far_ahead_as_its_deltas_are_late_has_no_gap() {
+fn a_live_answer_with_enough_lead_has_no_gap() {
     for seed in 1..=10 {
         let (mut listener, mut dice) = (Listener::new(RATE, 0), LehmerRng(seed));
         let answer = counting(10, RATE);
-        // Two deltas come at once; each that follows may be 80 ms too early or too late.
+        // Two deltas arrive at once; later ones are up to 80 ms early or late.
         let live = (0..100).map(|n: u64| if n < 2 { ms(80) } else { ms((n - 1) * 100 + dice.below(161)) });
         let given = listener.hear(1, &answer, live);
         assert_eq!(gaps(&given, &answer, RATE), [0; 0], "seed {seed}");
@@ -183,7 +182,7 @@ fn a_live_answer_whose_sender_is_as_far_ahead_as_its_deltas_are_late_has_no_gap(
 }
 
 #[test]
-fn a_live_answer_without_any_lead_teaches_how_much_is_to_be_gathered() {
+fn a_live_answer_without_lead_raises_the_target() {
     for seed in 1..=10 {
         let (mut listener, mut dice) = (Listener::new(RATE, 0), LehmerRng(seed));
         let answer = counting(10, RATE);
@@ -194,7 +193,7 @@ fn a_live_answer_without_any_lead_teaches_how_much_is_to_be_gathered() {
                 gaps(&given, &answer, RATE)
             })
             .collect();
-        // It cannot know before; once there was a gap it knows within that answer.
+        // The first gap is unavoidable and raises the target within the answer.
         assert!(
             heard.iter().flatten().count() <= 3 && heard.iter().flatten().all(|gap| *gap <= 260),
             "seed {seed}: {heard:?}"
@@ -204,14 +203,14 @@ fn a_live_answer_without_any_lead_teaches_how_much_is_to_be_gathered() {
     }
 }
 
-/// Returns when the first sound was given, in milliseconds.
+/// Returns the time of the first audio in milliseconds.
 fn onset_ms(given: &[f32]) -> u64 {
     let first = given.iter().position(|sample| *sample != SILENCE).unwrap();
     first as u64 * 1_000 / u64::from(RATE.0)
 }
 
 #[test]
-fn a_live_answer_that_begins_with_a_pause_gathers_in_it_what_it_has_no_lead_of() {
+fn a_live_answer_makes_up_its_deficit_in_the_initial_pause() {
     let mut first_with_gaps = 0;
     for seed in 1..=20 {
         let (mut listener, mut dice) = (Listener::new(RATE, 0), LehmerRng(seed * 7_919));
@@ -226,12 +225,12 @@ fn a_live_answer_that_begins_with_a_pause_gathers_in_it_what_it_has_no_lead_of()
             }
         }
     }
-    // Where the second piece comes as early as the first was late, it looks like a burst.
+    // A second piece as early as the first was late looks like a burst.
     assert!(first_with_gaps <= 2, "{first_with_gaps} of 20");
 }
 
 #[test]
-fn an_answer_that_comes_faster_than_live_has_the_pauses_it_was_given() {
+fn pauses_of_an_answer_faster_than_live_are_not_stretched() {
     for (times_as_fast, silence) in
         [2, 5, 20].into_iter().flat_map(|fast| [10, 50, 80, 100, 250].map(|silence| (fast, silence)))
     {
@@ -248,9 +247,9 @@ fn an_answer_that_comes_faster_than_live_has_the_pauses_it_was_given() {
 }
 
 #[test]
-fn what_was_heard_is_known_to_the_sample_while_a_pause_is_prolonged() {
+fn the_playback_position_is_exact_while_a_pause_is_stretched() {
     let mut listener = Listener::new(RATE, 0);
-    // Speech follows a silence of 150 ms; the second piece is not there in time.
+    // Speech follows a silence of 150 ms; the second piece is late.
     let answer = speech(2, 150, &mut LehmerRng(1));
     let deltas: Vec<&[i16]> = answer.chunks(800).collect();
     listener.engine.play(ClipId(1), Frame::new(RATE, deltas[0]));
@@ -268,23 +267,23 @@ fn what_was_heard_is_known_to_the_sample_while_a_pause_is_prolonged() {
 }
 
 #[test]
-fn a_stall_in_a_pause_is_no_gap_and_one_in_a_word_is_one() {
+fn a_stall_is_a_gap_in_a_word_but_not_in_a_pause() {
     for (silence, gaps) in [(700, 0), (0, 1)] {
         let mut listener = Listener::new(RATE, 0);
         let word = counting(1, RATE);
         let pause = std::iter::repeat_n(0, RATE.samples(ms(silence)) as usize);
         let answer: Vec<i16> = word.iter().copied().chain(pause).chain(word.iter().copied()).collect();
-        // What should come 1.2 s after the beginning, comes 300 ms later, and so does all that follows.
+        // All audio from 1.2 s on is 300 ms late.
         let live = (0..40).map(|n: u64| ms((n * 100).saturating_sub(100) + if n < 12 { 0 } else { 300 }));
         let given = listener.hear(1, &answer, live);
         assert_eq!(self::gaps(&given, &answer, RATE).len(), gaps, "a pause of {silence} ms");
-        assert_eq!(listener.gaps, gaps as u64, "told");
+        assert_eq!(listener.gaps, gaps as u64, "reported");
     }
 }
 
 #[test]
-fn a_stall_is_one_gap_that_is_no_longer() {
-    // What was held up comes at once, or all that follows is as late.
+fn a_stall_is_a_single_gap_of_its_own_length() {
+    // Held-up audio arrives at once, or everything after it is equally late.
     for caught_up in [true, false] {
         let mut listener = Listener::new(RATE, 0);
         let answer = counting(10, RATE);
@@ -293,25 +292,25 @@ fn a_stall_is_one_gap_that_is_no_longer() {
             (false, true) => ms((n * 100).max(5_300)),
             (false, false) => ms(n * 100 + 300),
         });
-        // A delta in hand, as every sender has that keeps up.
+        // One delta of lead, as with any sender that keeps up.
         let given = listener.hear(1, &answer, live.map(|at| at.saturating_sub(DELTA)));
         let gaps = gaps(&given, &answer, RATE);
         assert!(matches!(gaps[..], [gap] if (100..=300).contains(&gap)), "{gaps:?}");
-        assert_eq!(listener.gaps, 1, "told, and the end of the answer is none");
+        assert_eq!(listener.gaps, 1, "reported, and the end of the answer is not a gap");
     }
 }
 
 #[test]
-fn an_hour_of_live_sound_to_a_speaker_that_is_slow_has_neither_clicks_nor_gaps() {
+fn an_hour_of_live_audio_on_a_slow_device_has_neither_clicks_nor_gaps() {
     hear_a_tone_for_an_hour(-200);
 }
 
 #[test]
-fn an_hour_of_live_sound_to_a_speaker_that_is_fast_has_neither_clicks_nor_gaps() {
+fn an_hour_of_live_audio_on_a_fast_device_has_neither_clicks_nor_gaps() {
     hear_a_tone_for_an_hour(200);
 }
 
-/// At 2 kHz, because an hour is longer still.
+/// At 2 kHz, since an hour is longer still.
 fn hear_a_tone_for_an_hour(fast_millionths: i64) {
     let rate = SampleRate(2_000);
     let wave = |n: usize| 12_000.0 * (n as f64 * std::f64::consts::TAU * 50.0 / 2_000.0).sin();
@@ -326,7 +325,7 @@ fn hear_a_tone_for_an_hour(fast_millionths: i64) {
         listener.engine.play(ClipId(1), Frame::new(rate, delta));
         listener.engine.step(listener.now);
         for sample in listener.given.drain(..) {
-            // Where a line is broken there is a click; the tone itself begins with one.
+            // A discontinuity is a click; the tone itself starts with one.
             worst = if n > 10 { worst.max((sample - 2.0 * last + before).abs()) } else { 0.0 };
             (before, last) = (last, sample);
         }

@@ -1,4 +1,5 @@
-//! Between the rings and the channels: knows nothing of devices, files or clocks.
+//! The engine: moves audio between the rings of the devices and the channels of the session. Knows no
+//! devices, files or clocks.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -8,11 +9,11 @@ use rtrb::RingBuffer;
 use tokio::sync::broadcast;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
-use crate::audio::api::{AudioCommand, AudioThreadEvent, Duck, Mute, StreamCounters};
+use crate::audio::api::{AudioCommand, AudioEvent, Duck, Mute, StreamCounters};
 use crate::audio::capture::framing::{self, CaptureFramer, CaptureParts};
 use crate::audio::capture::processing::{Processor, ProcessorParts};
-use crate::audio::device::block_size::AudibleState;
-use crate::audio::echo::Processing;
+use crate::audio::device::block_size::{AudibleState, SpeakerDemand};
+use crate::audio::options::Processing;
 use crate::audio::playback::queue::{self, PlaybackQueue, PlaybackQueueParts};
 use crate::audio::realtime::callback::{CaptureCallback, PlaybackCallback};
 use crate::audio::realtime::counters::CallbackCounters;
@@ -20,81 +21,72 @@ use crate::audio::recording::recorder::Recorder;
 use crate::dsp::frame::{ClipId, Frame, SampleRate};
 use crate::dsp::level::LevelMeter;
 
-/// How much sound the channel to the session holds; when it is full the oldest frame goes.
-const MICROPHONE_CHANNEL: Duration = Duration::from_secs(1);
-/// How often counts are told at most.
-const COUNTS_EVERY: Duration = Duration::from_millis(500);
+/// Audio the channel to the session holds; when full, the oldest frame is dropped.
+const MIC_CHANNEL: Duration = Duration::from_secs(1);
+/// Least interval between counter events.
+const COUNTER_INTERVAL: Duration = Duration::from_millis(500);
 
-/// The rates and lengths of one call.
+/// Sample rates and durations of one call.
 #[derive(Clone, Copy, Debug)]
 pub struct EngineFormat {
-    /// The rate of the frames that go to the server.
+    /// Rate of the frames to the server.
     pub wire_in: SampleRate,
-    /// The rate of the frames that come from it.
+    /// Rate of the frames from the server.
     pub wire_out: SampleRate,
-    /// The rate of the microphone.
+    /// Rate of the microphone.
     pub device_in: SampleRate,
-    /// The rate of the speaker.
+    /// Rate of the speaker.
     pub device_out: SampleRate,
-    /// How long a frame of the microphone is.
+    /// Duration of a microphone frame.
     pub frame: Duration,
-    /// How much of a clip is gathered before it begins to sound, unless it ends before.
+    /// Initial target of the jitter buffer.
     pub prebuffer: Duration,
-    /// What the microphone's sound goes through.
+    /// Processing of the microphone signal.
     pub processing: Processing,
 }
 
-/// The other ends of an engine.
+/// The far ends of the engine's rings and channels.
 pub struct EngineChannels {
-    /// Belongs into the microphone's callback.
+    /// To be called by the microphone.
     pub capture: CaptureCallback,
-    /// Belongs into the speaker's callback.
+    /// To be called by the speaker.
     pub playback: PlaybackCallback,
-    /// What is heard.
+    /// Microphone frames.
     pub mic: broadcast::Receiver<Frame>,
-    /// What happens.
-    pub events: UnboundedReceiver<AudioThreadEvent>,
-    /// How loud the microphone is, as it is sent.
+    /// Events.
+    pub events: UnboundedReceiver<AudioEvent>,
+    /// Level of the microphone as sent.
     pub input_meter: Arc<LevelMeter>,
-    /// How loud the speaker is.
+    /// Level of the speaker.
     pub output_meter: Arc<LevelMeter>,
-    /// How the callbacks are doing.
+    /// Counters of the callbacks.
     pub shared: Arc<CallbackCounters>,
 }
 
-/// Carries sound both ways, a step at a time.
+/// Moves audio in both directions, step by step.
 pub struct Engine {
     microphone: CaptureFramer,
     speaker: PlaybackQueue,
     shared: Arc<CallbackCounters>,
     frames: broadcast::Sender<Frame>,
-    frames_room: usize,
-    events: UnboundedSender<AudioThreadEvent>,
-    counts: StreamCounters,
-    counts_at: Duration,
+    frame_capacity: usize,
+    events: UnboundedSender<AudioEvent>,
+    counters: StreamCounters,
+    counters_due: Duration,
     recorder: Option<Recorder>,
-    /// Why the recording has ended before the call.
+    /// Why the recording ended before the call.
     recording_failure: Option<String>,
-    /// The rate of the speaker.
+    /// Rate of the speaker.
     speaker_rate: SampleRate,
 }
 
-/// What the speaker is wanted for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum SpeakerDemand {
-    /// Something is being played, stopped or waited for.
-    Sound,
-    /// Nothing.
-    Nothing,
-}
-
 impl Engine {
-    /// Makes an engine and everything that is connected to it.
+    /// Creates an engine and the far ends of its rings and channels.
     pub fn new(format: EngineFormat) -> (Self, EngineChannels) {
         let shared = Arc::new(CallbackCounters::default());
         let (events, events_rx) = mpsc::unbounded_channel();
-        let frames_room = (MICROPHONE_CHANNEL.as_nanos() / format.frame.as_nanos().max(1)).max(2) as usize;
-        let (frames, mic) = broadcast::channel(frames_room);
+        let frame_capacity = (MIC_CHANNEL.as_nanos() / format.frame.as_nanos().max(1)).max(2) as usize;
+        let (frames, mic) = broadcast::channel(frame_capacity);
         let (capture_tx, capture_rx) = ring(format.device_in, framing::CAPACITY);
         let (playback_tx, playback_rx) = ring(format.device_out, queue::CAPACITY);
         let input_meter = Arc::new(LevelMeter::new(format.wire_in));
@@ -130,7 +122,7 @@ impl Engine {
         let capture = CaptureCallback::new(capture_tx, Arc::clone(&shared));
         let playback = PlaybackCallback::new(playback_rx, Arc::clone(&shared), format.device_out)
             .with_reference(reference);
-        let ends = EngineChannels {
+        let channels = EngineChannels {
             capture,
             playback,
             mic,
@@ -144,73 +136,72 @@ impl Engine {
             speaker,
             shared,
             frames,
-            frames_room,
+            frame_capacity,
             events,
-            counts: StreamCounters::default(),
-            counts_at: Duration::ZERO,
+            counters: StreamCounters::default(),
+            counters_due: Duration::ZERO,
             recorder: None,
             recording_failure: None,
             speaker_rate: format.device_out,
         };
-        (engine, ends)
+        (engine, channels)
     }
 
-    /// Appends a frame to a clip; it may be at any rate.
+    /// Appends a frame of any rate to a clip.
     pub fn play(&mut self, clip: ClipId, frame: Frame) {
         self.speaker.play(clip, frame);
     }
 
-    /// Notes that a clip is whole.
+    /// Marks a clip as complete.
     pub fn end_clip(&mut self, clip: ClipId) {
         self.speaker.end_clip(clip);
     }
 
-    /// Stops the sound and forgets what was to be played; [`Event::Flushed`] answers.
+    /// Stops playback and discards the queue; [`AudioEvent::Flushed`] follows.
     pub fn flush(&mut self) {
         self.speaker.flush();
     }
 
-    /// Makes the speaker soft, or as loud as it was, within milliseconds of its next block.
+    /// Ducks or restores the volume within milliseconds of the next block.
     pub fn set_duck(&mut self, duck: Duck) {
         self.shared.ducked.store(duck == Duck::Down, Ordering::Release);
     }
 
-    /// Sends silence from here on, or the microphone again.
+    /// Mutes or unmutes the microphone.
     pub fn set_mute(&mut self, mute: Mute) {
         self.microphone.set_mute(mute);
     }
 
-    /// Notes that the capture callback has been given the last of the input.
-    pub fn input_ends(&mut self) {
-        self.microphone.input_ends();
+    /// Notes that the capture callback was given the end of the input.
+    pub fn end_input(&mut self) {
+        self.microphone.end_input();
     }
 
-    /// Notes that the speaker's callback will not come again.
-    pub fn speaker_is_gone(&mut self) {
-        self.speaker.device_is_gone();
+    /// Notes that the playback callback will not run again.
+    pub fn speaker_lost(&mut self) {
+        self.speaker.device_lost();
     }
 
-    /// Takes another microphone, of this rate, and returns what belongs into its callback. What the former one
-    /// still had is lost.
+    /// Switches to a microphone of this rate and returns its callback. Audio left in the former ring is lost.
     pub(crate) fn connect_microphone(&mut self, device: SampleRate) -> CaptureCallback {
         let (capture, ring) = ring(device, framing::CAPACITY);
         self.microphone.connect(ring, device);
         CaptureCallback::new(capture, Arc::clone(&self.shared))
     }
 
-    /// Takes another speaker, of this rate, and returns what belongs into its callback. What the former one had
-    /// not taken of its ring, less than a tenth of a second, counts as heard.
+    /// Switches to a speaker of this rate and returns its callback. Audio left in the former ring, less than
+    /// 100 ms, counts as played.
     pub(crate) fn connect_speaker(&mut self, device: SampleRate) -> PlaybackCallback {
         let (samples, playback) = ring(device, queue::CAPACITY);
         self.speaker.connect(samples, device);
         self.speaker_rate = device;
-        let (reference, told) = ring(device, queue::CAPACITY);
-        let is_heard = self.microphone.connect_reference(told, device);
+        let (reference, reference_rx) = ring(device, queue::CAPACITY);
+        let has_reference = self.microphone.connect_reference(reference_rx, device);
         let playback = PlaybackCallback::new(playback, Arc::clone(&self.shared), device);
-        self.tapped(playback.with_reference(is_heard.then_some(reference)))
+        self.tapped(playback.with_reference(has_reference.then_some(reference)))
     }
 
-    /// Has all that comes recorded once that is asked for; returns what belongs into the speaker's callback.
+    /// Attaches a recorder and returns the tapped playback callback.
     pub(crate) fn set_recorder(
         &mut self,
         recorder: Recorder,
@@ -222,16 +213,16 @@ impl Engine {
 
     fn tapped(&mut self, playback: PlaybackCallback) -> PlaybackCallback {
         match &mut self.recorder {
-            Some(recorder) => playback.tapped(recorder.tap(self.speaker_rate)),
+            Some(recorder) => playback.with_tap(recorder.tap(self.speaker_rate)),
             None => playback,
         }
     }
 
-    /// Completes the recording, if there is one.
+    /// Completes the recording.
     ///
     /// # Errors
     ///
-    /// Says why it is not complete, also where that was told when it happened.
+    /// When the recording is incomplete, even if that was reported already.
     pub(crate) fn finish_recording(&mut self, now: Duration) -> Result<(), String> {
         match (self.recorder.take(), self.recording_failure.take()) {
             (Some(recorder), _) => recorder.finish(now),
@@ -244,65 +235,65 @@ impl Engine {
         self.record(Recorder::begin);
     }
 
-    /// Lets the recorder do something; what keeps it from that ends the recording and not the call.
+    /// Calls the recorder. An error ends the recording, not the call.
     fn record(&mut self, act: impl FnOnce(&mut Recorder) -> Result<(), String>) {
         if let Some(Err(reason)) = self.recorder.as_mut().map(act) {
             self.recorder = None;
             self.recording_failure = Some(reason.clone());
-            self.tell(AudioThreadEvent::RecordingEnded(reason));
+            self.emit(AudioEvent::RecordingEnded(reason));
         }
     }
 
-    /// Moves sound both ways and returns how much came from the microphone; `now` is the time since the start.
+    /// Moves audio in both directions and returns how much was captured; `now` is the time since the start.
     pub fn step(&mut self, now: Duration) -> Duration {
-        let heard = self.microphone.step();
+        let captured = self.microphone.step();
         self.speaker.step(now);
         self.record(|recorder| recorder.step(now));
-        self.count(now);
-        heard
+        self.report_counters(now);
+        captured
     }
 
-    /// Returns whether the session is so far behind that more sound would be lost before long.
+    /// Returns whether the session lags so far behind that frames may be dropped soon.
     pub fn is_crowded(&self) -> bool {
-        self.frames.len() > self.frames_room / 2
+        self.frames.len() > self.frame_capacity / 2
     }
 
-    /// Returns whether more sound to be played would be dropped.
+    /// Returns whether further audio to play would be dropped.
     pub(crate) fn is_play_queue_full(&self) -> bool {
         self.speaker.is_full()
     }
 
-    /// Moves sound towards the speaker only.
+    /// Moves audio to the speaker only.
     pub(crate) fn step_speaker(&mut self, now: Duration) {
         self.speaker.step(now);
     }
 
-    /// Returns whether the speaker has anything to do.
+    /// Returns the demand for the speaker.
     pub(crate) fn demand(&self) -> SpeakerDemand {
-        if self.speaker.is_idle() { SpeakerDemand::Nothing } else { SpeakerDemand::Sound }
+        if self.speaker.is_idle() { SpeakerDemand::Idle } else { SpeakerDemand::Active }
     }
 
-    /// Takes note of gaps that came about behind the callbacks.
+    /// Adds gaps that occurred downstream of the callback.
     pub(crate) fn note_gaps(&mut self, gaps: u64) {
         self.speaker.note_gaps(gaps);
     }
 
-    /// Returns how many blocks the microphone has given.
+    /// Returns the number of captured blocks.
     pub(crate) fn captured_blocks(&self) -> u64 {
         self.shared.capture_blocks.load(Ordering::Relaxed)
     }
 
-    /// Returns what can be heard now.
-    pub(crate) fn scene(&self) -> AudibleState {
+    /// Returns the audio activity of both directions.
+    pub(crate) fn activity(&self) -> AudibleState {
         AudibleState { level: self.microphone.level(), speaker: self.demand() }
     }
 
-    /// Returns whether what the speaker's device does next is to be told at once.
+    /// Returns whether the next action of the speaker is awaited.
     pub(crate) fn awaits_speaker(&self) -> bool {
         self.speaker.awaits_device()
     }
 
-    /// Does what it is told; devices and the end are not for the engine.
+    /// Handles a command. The audio thread handles devices and the end.
     pub(crate) fn handle_command(&mut self, command: AudioCommand) {
         match command {
             AudioCommand::Play { clip, frame } => self.play(clip, frame),
@@ -311,30 +302,30 @@ impl Engine {
             AudioCommand::Duck(duck) => self.set_duck(duck),
             AudioCommand::Mute(mute) => self.set_mute(mute),
             AudioCommand::Record => self.begin_recording(),
-            AudioCommand::Use(..)
-            | AudioCommand::List
-            | AudioCommand::Turn
+            AudioCommand::UseDevice(..)
+            | AudioCommand::ListDevices
+            | AudioCommand::Poll
             | AudioCommand::Close
-            | AudioCommand::Leave => {}
+            | AudioCommand::Abandon => {}
         }
     }
 
-    /// Tells whoever listens.
-    pub(crate) fn tell(&self, event: AudioThreadEvent) {
-        // Whoever listened may be gone already; then nobody wants to know.
+    /// Sends an event.
+    pub(crate) fn emit(&self, event: AudioEvent) {
+        // The receiver may have been dropped.
         let _ = self.events.send(event);
     }
 
-    fn count(&mut self, now: Duration) {
-        let counts = StreamCounters {
+    fn report_counters(&mut self, now: Duration) {
+        let counters = StreamCounters {
             gaps: self.speaker.gaps(),
             capture_dropped: self.shared.capture_dropped.load(Ordering::Relaxed),
-            play_refused: self.speaker.refused(),
+            play_refused: self.speaker.dropped(),
         };
-        if counts != self.counts && now >= self.counts_at {
-            self.counts = counts;
-            self.counts_at = now + COUNTS_EVERY;
-            self.tell(AudioThreadEvent::Counts(counts));
+        if counters != self.counters && now >= self.counters_due {
+            self.counters = counters;
+            self.counters_due = now + COUNTER_INTERVAL;
+            self.emit(AudioEvent::Counters(counters));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A clip on its way to the speaker: what of it waits, and whether that is let through.
+//! A queued clip and the gate that holds it back.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -8,47 +8,47 @@ use crate::dsp::frame::{ClipId, Frame, SampleRate};
 use crate::dsp::level::LevelMeter;
 use crate::dsp::resample::to_float;
 
-/// How much is resampled at a time.
+/// Audio resampled at a time.
 const PIECE: Duration = Duration::from_millis(10);
-/// What is nowhere louder is silence: 46 dB below full scale. A click as soft as that is not heard.
+/// Silence threshold: -46 dBFS. A click that soft is inaudible.
 const QUIET: u16 = 164;
-/// How long silence must last within speech to be a pause: longer than lips are closed for a p.
+/// Least length of a pause within speech, longer than the closure of a plosive.
 const PAUSE: Duration = Duration::from_millis(80);
 
-/// A clip of which something waits to be played, or may still come.
+/// A clip with audio to play or still to arrive.
 pub(crate) struct QueuedClip {
     pub(crate) clip: ClipId,
     pub(crate) rate: SampleRate,
     pub(crate) frames: VecDeque<Frame>,
-    /// Samples of the first frame that are already on their way.
+    /// Samples of the first frame already sent.
     used: usize,
-    /// Samples that wait.
+    /// Samples waiting.
     pub(crate) waiting: u64,
-    /// Those of them that came since the last step.
+    /// Samples that arrived since the last step.
     pub(crate) fresh: u64,
     pub(crate) ended: bool,
-    /// How much of it is gathered before it sounds, or sounds again.
-    pub(crate) gathers: Duration,
+    /// Audio to buffer before it plays, or plays on.
+    pub(crate) target_level: Duration,
     pub(crate) gate: Gate,
-    /// How many samples of silence went on their way last.
+    /// Silent samples sent last.
     quiet: u64,
-    /// Whether anything else did.
-    spoken: bool,
+    /// Whether anything but silence was sent.
+    has_audio: bool,
 }
 
-/// Whether a clip is let through.
+/// State of a clip's gate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Gate {
-    /// It waits until enough of it is there.
-    Gathering,
-    /// It is.
+    /// Buffering.
+    Buffering,
+    /// Playing.
     Open,
-    /// It is in a pause, which is prolonged.
+    /// Stretching a pause.
     Stretching,
 }
 
 impl QueuedClip {
-    /// Begins with nothing of a clip whose first frame has come.
+    /// Creates the queue entry of a clip from its first frame.
     pub(crate) fn new(clip: ClipId, first: &Frame, jitter: &JitterBuffer) -> Self {
         let rate = first.rate;
         let begin = first.samples.len().min(rate.samples(PIECE) as usize);
@@ -61,44 +61,43 @@ impl QueuedClip {
             waiting: 0,
             fresh: 0,
             ended: false,
-            gathers: if begins_quiet { jitter.target_of_pause() } else { jitter.target() },
-            gate: Gate::Gathering,
+            target_level: if begins_quiet { jitter.target_of_pause() } else { jitter.target() },
+            gate: Gate::Buffering,
             quiet: 0,
-            spoken: false,
+            has_audio: false,
         }
     }
 
-    /// Decides whether the next piece is let through; a pause should be longer by `lacks`. Nothing stands for
-    /// a clip that is not continued: it waits for nothing.
-    pub(crate) fn decide(&mut self, lacks: Option<Duration>) {
-        let enough = lacks.is_none() || self.waiting >= self.rate.samples(self.gathers);
-        let lacking = lacks.is_some_and(|lacks| !lacks.is_zero());
+    /// Updates the gate. `deficit` is the duration by which to stretch a pause, none for a clip that will not
+    /// continue.
+    pub(crate) fn update_gate(&mut self, deficit: Option<Duration>) {
+        let enough = deficit.is_none() || self.waiting >= self.rate.samples(self.target_level);
+        let has_deficit = deficit.is_some_and(|deficit| !deficit.is_zero());
         self.gate = match self.gate {
-            Gate::Gathering if !enough => Gate::Gathering,
-            Gate::Gathering | Gate::Open | Gate::Stretching if lacking && self.is_in_pause() => {
+            Gate::Buffering if !enough => Gate::Buffering,
+            Gate::Buffering | Gate::Open | Gate::Stretching if has_deficit && self.is_in_pause() => {
                 Gate::Stretching
             }
-            Gate::Gathering | Gate::Open | Gate::Stretching => Gate::Open,
+            Gate::Buffering | Gate::Open | Gate::Stretching => Gate::Open,
         };
     }
 
-    /// Returns whether it would begin without waiting.
+    /// Returns whether it can play at once.
     pub(crate) fn is_ready(&self) -> bool {
-        self.ended || self.waiting >= self.rate.samples(self.gathers)
+        self.ended || self.waiting >= self.rate.samples(self.target_level)
     }
 
-    /// Returns whether it is a fault when nothing is left of it to be played. Where it ends with a pause, that
-    /// becomes longer.
-    pub(crate) fn is_missed(&self) -> bool {
+    /// Returns whether running dry would be an underrun. At a pause it only makes the pause longer.
+    pub(crate) fn would_underrun(&self) -> bool {
         self.gate == Gate::Open && !(self.waiting == 0 && self.is_in_pause())
     }
 
-    /// Returns whether what went on its way last is silence that can be prolonged.
+    /// Returns whether the last audio sent was a pause.
     fn is_in_pause(&self) -> bool {
-        self.quiet > 0 && (!self.spoken || self.quiet >= self.rate.samples(PAUSE))
+        self.quiet > 0 && (!self.has_audio || self.quiet >= self.rate.samples(PAUSE))
     }
 
-    /// Appends at most one piece to `output`, and returns how many samples.
+    /// Moves at most one piece to `output`, and returns its length.
     pub(crate) fn take(&mut self, output: &mut Vec<f32>, meter: &LevelMeter) -> usize {
         let Some(frame) = self.frames.front() else { return 0 };
         let rest = &frame.samples[self.used..];
@@ -110,7 +109,7 @@ impl QueuedClip {
         if is_quiet(samples) {
             self.quiet += count as u64;
         } else {
-            (self.quiet, self.spoken) = (0, true);
+            (self.quiet, self.has_audio) = (0, true);
         }
         self.used += count;
         self.waiting -= count as u64;

@@ -1,90 +1,90 @@
-//! Two clocks that are not quite equal: sound comes by one and goes by the other.
+//! Compensation of clock drift between the sender and the device.
 //!
-//! Where both run at the same speed the least that lies between them stays the same. Where it slowly
-//! becomes more or less, the difference is made up sample by sample, each spread over ten milliseconds.
+//! At equal rates the minimum of the buffered audio stays constant. A slow change is compensated by adding or
+//! removing single samples, each spread over 10 ms.
 
 use std::time::Duration;
 
-/// Over how much sound the least that lies between is sought: longer than any burst.
+/// Window in which the minimum is taken, longer than any burst.
 const WINDOW: Duration = Duration::from_secs(20);
-/// What changes by more from one window to the next are not the clocks, which differ by some hundredths
-/// of a per cent, but the sender: it is faster or slower than real time, or has stood still.
-const SUDDEN: Duration = Duration::from_millis(40);
-/// A difference that is not worth a change.
-const SLIGHT: Duration = Duration::from_millis(2);
-/// One piece in so many is changed at most.
-const EVERY: u32 = 10;
+/// A larger change between windows is not clock drift, which is some hundredths of a percent. The sender is
+/// faster or slower than real time, or stalled.
+const MAX_DRIFT: Duration = Duration::from_millis(40);
+/// Deviation that is not compensated.
+const TOLERANCE: Duration = Duration::from_millis(2);
+/// At most one of this many pieces is changed.
+const INTERVAL: u32 = 10;
 
-/// Keeps two clocks together.
+/// Keeps the buffered audio constant.
 #[derive(Debug, Default)]
-pub(crate) struct Drift {
-    /// What is to be kept.
-    aim: Option<Duration>,
+pub(crate) struct DriftCompensator {
+    /// The minimum to maintain.
+    target: Option<Duration>,
     window: DriftWindow,
     before: Option<Duration>,
-    /// How much is to be left out, or put in if it is negative, in nanoseconds.
+    /// Audio to remove, or to add if negative, in nanoseconds.
     excess: i128,
-    /// How many pieces have passed since the last that was changed.
+    /// Pieces since the last changed one.
     pieces: u32,
     piece: Vec<f32>,
 }
 
-/// A while of listening.
+/// A measurement window.
 #[derive(Debug, Default)]
 struct DriftWindow {
     sound: Duration,
     least: Option<Duration>,
 }
 
-impl Drift {
-    /// Forgets what was seen: the sound has begun anew.
+impl DriftCompensator {
+    /// Restarts, since the audio was interrupted.
     pub(crate) fn restart(&mut self) {
-        (self.aim, self.before, self.excess) = (None, None, 0);
+        (self.target, self.before, self.excess) = (None, None, 0);
         self.window = DriftWindow::default();
     }
 
-    /// Notes that `sound` came when `between` lay between the clocks.
-    pub(crate) fn note(&mut self, between: Duration, sound: Duration) {
+    /// Records the arrival of `sound` with `buffered` in front of it.
+    pub(crate) fn record(&mut self, buffered: Duration, sound: Duration) {
         let window = &mut self.window;
-        window.least = Some(window.least.map_or(between, |least| least.min(between)));
+        window.least = Some(window.least.map_or(buffered, |least| least.min(buffered)));
         window.sound += sound;
         if window.sound >= WINDOW {
-            let least = std::mem::take(window).least.unwrap_or(between);
-            self.judge(least);
+            let least = std::mem::take(window).least.unwrap_or(buffered);
+            self.update(least);
         }
     }
 
-    fn judge(&mut self, least: Duration) {
+    fn update(&mut self, least: Duration) {
         let before = self.before.replace(least);
-        let aim = match (self.aim, before) {
-            (Some(aim), Some(before)) if least.abs_diff(before) < SUDDEN => aim,
+        let target = match (self.target, before) {
+            (Some(target), Some(before)) if least.abs_diff(before) < MAX_DRIFT => target,
             (_, _) => least,
         };
-        self.aim = Some(aim);
-        let excess = least.as_nanos() as i128 - aim.as_nanos() as i128;
-        self.excess = if least.abs_diff(aim) < SLIGHT { 0 } else { excess };
+        self.target = Some(target);
+        let excess = least.as_nanos() as i128 - target.as_nanos() as i128;
+        self.excess = if least.abs_diff(target) < TOLERANCE { 0 } else { excess };
     }
 
-    /// Makes a piece of sound at most a sample longer or shorter, and returns by how much. Its ends stay
-    /// where they are, so that it fits to its neighbours.
-    pub(crate) fn fit(&mut self, piece: &mut Vec<f32>, sample: Duration) -> i64 {
+    /// Adds or removes at most one sample of a piece, and returns the change. The ends stay in place and fit
+    /// their neighbors.
+    pub(crate) fn compensate(&mut self, piece: &mut Vec<f32>, sample: Duration) -> i64 {
         self.pieces = self.pieces.saturating_add(1);
         let sample = sample.as_nanos() as i128;
-        if self.pieces < EVERY || self.excess.abs() < sample || piece.len() < 2 {
+        if self.pieces < INTERVAL || self.excess.abs() < sample || piece.len() < 2 {
             return 0;
         }
         self.pieces = 0;
         let more = if self.excess > 0 { -1 } else { 1 };
         self.excess += i128::from(more) * sample;
         let length = piece.len().saturating_add_signed(more as isize);
-        spread(piece, length, &mut self.piece);
+        stretch(piece, length, &mut self.piece);
         std::mem::swap(piece, &mut self.piece);
         more
     }
 }
 
-/// Spreads `input` over `length` samples, along a curve through its own.
-fn spread(input: &[f32], length: usize, output: &mut Vec<f32>) {
+/// Resamples `input` to `length` samples.
+fn stretch(input: &[f32], length: usize, output: &mut Vec<f32>) {
     let last = input.len() - 1;
     let at = |index: usize| input[index.min(last)];
     output.clear();
@@ -93,7 +93,7 @@ fn spread(input: &[f32], length: usize, output: &mut Vec<f32>) {
         let part = part as f32 / length as f32;
         let (before, here, next, after) =
             (at(whole.saturating_sub(1)), at(whole), at(whole + 1), at(whole + 2));
-        // Catmull and Rom's cubic: straight lines would dull what is high.
+        // Catmull-Rom spline; linear interpolation would attenuate high frequencies.
         let (linear, square) = (next - before, 2.0 * before - 5.0 * here + 4.0 * next - after);
         let cube = 3.0 * (here - next) + after - before;
         here + 0.5 * part * (linear + part * (square + part * cube))
@@ -108,27 +108,27 @@ mod tests {
 
     const SAMPLE: Duration = Duration::from_nanos(41_667);
 
-    /// Lets sound come for an hour, in deltas of 100 ms, and go at a speed that differs by so many
-    /// millionths; what lies between begins with `begin`. Returns its extremes after each delta.
+    /// Simulates an hour of deltas of 100 ms with a clock that differs by `millionths`. Returns the extremes
+    /// of the buffered audio in ms.
     fn hour(millionths: i64, begin: Duration, jitter: fn(u64) -> i64) -> (i64, i64) {
-        let mut drift = Drift::default();
-        // In nanoseconds; what comes is 100 ms, what goes is a little more or less.
-        let mut between = begin.as_nanos() as i64;
+        let mut drift = DriftCompensator::default();
+        // In nanoseconds.
+        let mut buffered = begin.as_nanos() as i64;
         let (mut least, mut most) = (i64::MAX, i64::MIN);
         for n in 0..36_000 {
-            let seen = u64::try_from(between - jitter(n)).unwrap();
-            drift.note(Duration::from_nanos(seen), Duration::from_millis(100));
+            let seen = u64::try_from(buffered - jitter(n)).unwrap();
+            drift.record(Duration::from_nanos(seen), Duration::from_millis(100));
             for _ in 0..10 {
-                between += drift.fit(&mut vec![0.0; 240], SAMPLE) * 41_667;
+                buffered += drift.compensate(&mut vec![0.0; 240], SAMPLE) * 41_667;
             }
-            between -= millionths * 100;
-            (least, most) = (least.min(between), most.max(between));
+            buffered -= millionths * 100;
+            (least, most) = (least.min(buffered), most.max(buffered));
         }
         (least / 1_000_000, most / 1_000_000)
     }
 
     #[test]
-    fn clocks_that_differ_are_kept_together_for_an_hour() {
+    fn drifting_clocks_are_compensated_for_an_hour() {
         for millionths in [-300, -200, -50, 0, 50, 200, 300] {
             let (least, most) = hour(millionths, Duration::from_millis(60), |_| 0);
             assert!(least >= 40 && most <= 80, "{millionths}: {least} to {most} ms");
@@ -136,8 +136,8 @@ mod tests {
     }
 
     #[test]
-    fn jitter_does_not_hide_the_clocks() {
-        // Up to 160 ms late, by a generator of Lehmer's.
+    fn jitter_does_not_hide_drift() {
+        // Up to 160 ms late, by a Lehmer generator.
         let jitter = |n: u64| (n * 48_271 % 2_147_483_647 * 48_271 % 2_147_483_647 % 160_000_000) as i64;
         for millionths in [-200, 200] {
             let (least, most) = hour(millionths, Duration::from_millis(200), jitter);
@@ -146,21 +146,25 @@ mod tests {
     }
 
     #[test]
-    fn a_sender_that_is_ahead_of_time_is_not_a_clock() {
-        let mut drift = Drift::default();
+    fn a_sender_faster_than_real_time_is_not_drift() {
+        let mut drift = DriftCompensator::default();
         for n in 0..600 {
-            drift.note(Duration::from_millis(n * 10), Duration::from_millis(100));
-            assert_eq!(drift.fit(&mut vec![0.0; 240], SAMPLE), 0, "ten per cent faster than real time");
+            drift.record(Duration::from_millis(n * 10), Duration::from_millis(100));
+            assert_eq!(
+                drift.compensate(&mut vec![0.0; 240], SAMPLE),
+                0,
+                "ten per cent faster than real time"
+            );
         }
     }
 
     #[test]
-    fn a_piece_that_is_spread_fits_to_its_neighbours() {
+    fn a_stretched_piece_fits_its_neighbors() {
         let wave = |n: usize| (TAU * 1_000.0 * n as f32 / 24_000.0).sin();
         for length in [239, 241] {
             let piece: Vec<f32> = (240..480).map(wave).collect();
             let mut changed = Vec::new();
-            spread(&piece, length, &mut changed);
+            stretch(&piece, length, &mut changed);
             let whole: Vec<f32> = (0..240).map(wave).chain(changed).chain((480..720).map(wave)).collect();
             let steepest = TAU * 1_000.0 / 24_000.0;
             let jump = whole.windows(2).map(|pair| (pair[1] - pair[0]).abs()).fold(0.0, f32::max);

@@ -1,169 +1,166 @@
-//! A speaker during a call: it rests when there is long nothing to play, and what is to be played waits
-//! for it while it is away, within reason.
+//! The speaker during a call: paused while idle, and awaited for a limited time while unavailable.
 
 use std::time::Duration;
 
-use crate::audio::api::{AudioThreadEvent, DeviceState};
-use crate::audio::device::block_size::PlaybackBlockSizer;
+use crate::audio::api::{AudioEvent, DeviceRequest, DeviceState, Direction};
+use crate::audio::device::block_size::{PlaybackBlockSizer, SpeakerDemand};
+use crate::audio::device::handle::{DeviceHandle, DeviceInfo, DeviceOrder, OpenRequest, Waker};
 use crate::audio::device::managed::{DeviceEvent, ManagedDevice, OpenReason};
-use crate::audio::device::open::{DeviceHandle, DeviceInfo, DeviceOrder, OpenRequest, Waker};
 use crate::audio::device::recovery::BlockFlow;
-use crate::audio::device::select::{DeviceRequest, Lookup};
-use crate::audio::engine::{Engine, SpeakerDemand};
-use crate::audio::error::Direction;
+use crate::audio::device::select::Lookup;
+use crate::audio::engine::Engine;
 use crate::audio::realtime::callback::PlaybackCallback;
 
-/// A speaker that has had nothing to play for so long rests: half of what an idle call costs is silence
-/// on its way to a sound server. Longer than the pauses of a conversation, because waking takes some
-/// milliseconds.
-const REST_AFTER: Duration = Duration::from_secs(15);
-/// How long an answer waits for a speaker that is away: a sound server restarts in less, and who has been
-/// left without an answer for longer has gone on.
-const ANSWER_WAITS: Duration = Duration::from_secs(5);
+/// Idle time after which the speaker is paused. Sending silence to a sound server is half the cost of an idle
+/// call. Longer than the pauses of a conversation, since resuming takes some milliseconds.
+const PAUSE_AFTER: Duration = Duration::from_secs(15);
+/// How long audio waits for an unavailable speaker. A sound server restarts faster, and later the user has
+/// moved on.
+const UNAVAILABLE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A speaker.
+/// The output device of a call.
 pub(crate) struct DeviceOutput {
-    jack: ManagedDevice<PlaybackCallback>,
-    rest: IdleState,
-    steadier: PlaybackBlockSizer,
-    /// How many blocks came too late.
+    device: ManagedDevice<PlaybackCallback>,
+    idle_state: IdleState,
+    block_sizer: PlaybackBlockSizer,
+    /// Late blocks counted so far.
     late: u64,
-    /// Since when something has waited for a speaker that is away.
-    waiting: Option<Duration>,
+    /// When audio began to wait for an unavailable speaker.
+    waiting_since: Option<Duration>,
 }
 
-/// Whether a speaker is at work.
+/// Whether the speaker is paused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum IdleState {
-    /// It asks for sound, and has had none to play since then.
-    Awake(Duration),
-    /// It does not ask for sound.
-    Resting,
+    /// Active, and last needed at this time.
+    Active(Duration),
+    /// Paused.
+    Paused,
 }
 
 impl DeviceOutput {
-    /// Begins with a speaker that was just opened.
+    /// Creates an output from an open device.
     pub(crate) fn new(
         request: OpenRequest,
         open: DeviceHandle<PlaybackCallback>,
         (engine, waker): (&Engine, Waker),
     ) -> Self {
-        engine.tell(told(open.facts.at_start(&request.wanted)));
-        let jack = ManagedDevice::new(request, open, waker);
+        engine.emit(state_event(open.info.initial_state(&request.wanted)));
+        let device = ManagedDevice::new(request, open, waker);
         Self {
-            jack,
-            rest: IdleState::Awake(Duration::ZERO),
-            steadier: PlaybackBlockSizer::default(),
+            device,
+            idle_state: IdleState::Active(Duration::ZERO),
+            block_sizer: PlaybackBlockSizer::default(),
             late: 0,
-            waiting: None,
+            waiting_since: None,
         }
     }
 
-    /// Returns what is known of it while it is open.
-    pub(crate) fn facts(&self) -> Option<&DeviceInfo> {
-        self.jack.facts()
+    /// Returns the open device.
+    pub(crate) fn info(&self) -> Option<&DeviceInfo> {
+        self.device.info()
     }
 
-    /// Returns what was asked for, where the device runs.
+    /// Returns the request, if the device is running.
     pub(crate) fn running(&self) -> Option<&OpenRequest> {
-        (self.jack.blocks() > 0).then(|| self.jack.request())
+        (self.device.blocks() > 0).then(|| self.device.request())
     }
 
-    /// Looks after it.
-    pub(crate) fn turn(&mut self, now: Duration, engine: &mut Engine) {
-        if self.jack.facts().is_some() {
-            self.rest = self.rest(now, engine.demand());
-            self.waiting = None;
-            if let IdleState::Awake(_) = self.rest {
-                self.steady(now, engine);
+    /// Polls the device.
+    pub(crate) fn poll(&mut self, now: Duration, engine: &mut Engine) {
+        if self.device.info().is_some() {
+            self.idle_state = self.next_idle_state(now, engine.demand());
+            self.waiting_since = None;
+            if let IdleState::Active(_) = self.idle_state {
+                self.adjust_block_size(now, engine);
             }
         } else {
-            engine.speaker_is_gone();
+            engine.speaker_lost();
             self.wait(now, engine);
         }
-        let work = match self.rest {
-            IdleState::Awake(_) => BlockFlow::Asked,
-            IdleState::Resting => BlockFlow::Resting,
+        let flow = match self.idle_state {
+            IdleState::Active(_) => BlockFlow::Running,
+            IdleState::Paused => BlockFlow::Paused,
         };
-        match self.jack.turn(now, work) {
-            Some(DeviceEvent::Opened { facts, why }) => {
-                self.jack.connect(engine.connect_speaker(facts.rate));
-                self.rest = IdleState::Awake(now);
-                (self.steadier, self.late) = (PlaybackBlockSizer::default(), 0);
-                self.tell_opened(facts, why, engine);
+        match self.device.poll(now, flow) {
+            Some(DeviceEvent::Opened { info, reason }) => {
+                self.device.connect(engine.connect_speaker(info.rate));
+                self.idle_state = IdleState::Active(now);
+                (self.block_sizer, self.late) = (PlaybackBlockSizer::default(), 0);
+                self.report_opened(info, reason, engine);
             }
-            Some(DeviceEvent::Lost(reason)) => engine.tell(told(DeviceState::Lost(reason))),
-            Some(DeviceEvent::Refused(reason)) => engine.tell(told(DeviceState::Refused(reason))),
-            // A speaker is not heard.
+            Some(DeviceEvent::Lost(reason)) => engine.emit(state_event(DeviceState::Lost(reason))),
+            Some(DeviceEvent::Refused(reason)) => engine.emit(state_event(DeviceState::Refused(reason))),
+            // Only for inputs.
             Some(DeviceEvent::Silent | DeviceEvent::Sounds) | None => {}
         }
     }
 
-    /// Takes note of what would be opened now.
-    pub(crate) fn see(&mut self, now: Duration, seen: &(OpenRequest, Lookup), engine: &Engine) {
-        if let Some(DeviceEvent::Lost(reason)) = self.jack.see(now, seen) {
-            engine.tell(told(DeviceState::Lost(reason)));
+    /// Handles a lookup result.
+    pub(crate) fn handle_lookup(&mut self, now: Duration, result: &(OpenRequest, Lookup), engine: &Engine) {
+        if let Some(DeviceEvent::Lost(reason)) = self.device.handle_lookup(now, result) {
+            engine.emit(state_event(DeviceState::Lost(reason)));
         }
     }
 
-    /// Takes another speaker.
-    pub(crate) fn choose(&mut self, now: Duration, wanted: DeviceRequest) {
-        self.jack.choose(now, wanted);
+    /// Switches to another device.
+    pub(crate) fn select(&mut self, now: Duration, wanted: DeviceRequest) {
+        self.device.select(now, wanted);
     }
 
-    fn tell_opened(&self, facts: DeviceInfo, why: OpenReason, engine: &Engine) {
-        let DeviceInfo { id, name, .. } = facts;
-        if why == OpenReason::Chosen {
-            engine.tell(AudioThreadEvent::Chosen(Direction::Output, self.jack.chosen(id)));
+    fn report_opened(&self, info: DeviceInfo, reason: OpenReason, engine: &Engine) {
+        let DeviceInfo { id, name, .. } = info;
+        if reason == OpenReason::Chosen {
+            engine.emit(AudioEvent::DeviceSelected(Direction::Output, self.device.remembered_id(id)));
         }
-        engine.tell(told(why.opens(name)));
+        engine.emit(state_event(reason.device_state(name)));
     }
 
-    /// Puts the speaker to rest after a long silence, and wakes it when there is something to play.
-    fn rest(&self, now: Duration, demand: SpeakerDemand) -> IdleState {
-        match (self.rest, demand) {
-            (IdleState::Awake(since), SpeakerDemand::Nothing) if now.saturating_sub(since) < REST_AFTER => {
-                self.rest
+    /// Pauses the speaker after a long silence, and resumes it on demand.
+    fn next_idle_state(&self, now: Duration, demand: SpeakerDemand) -> IdleState {
+        match (self.idle_state, demand) {
+            (IdleState::Active(since), SpeakerDemand::Idle) if now.saturating_sub(since) < PAUSE_AFTER => {
+                self.idle_state
             }
-            (IdleState::Awake(_), SpeakerDemand::Nothing) => {
-                self.jack.order(DeviceOrder::Rest);
-                IdleState::Resting
+            (IdleState::Active(_), SpeakerDemand::Idle) => {
+                self.device.order(DeviceOrder::Pause);
+                IdleState::Paused
             }
-            (IdleState::Awake(_), SpeakerDemand::Sound) => IdleState::Awake(now),
-            (IdleState::Resting, SpeakerDemand::Nothing) => IdleState::Resting,
-            (IdleState::Resting, SpeakerDemand::Sound) => {
-                self.jack.order(DeviceOrder::Wake);
-                IdleState::Awake(now)
+            (IdleState::Active(_), SpeakerDemand::Active) => IdleState::Active(now),
+            (IdleState::Paused, SpeakerDemand::Idle) => IdleState::Paused,
+            (IdleState::Paused, SpeakerDemand::Active) => {
+                self.device.order(DeviceOrder::Resume);
+                IdleState::Active(now)
             }
         }
     }
 
-    /// Takes note of what came too late for the device: a gap in what it plays.
-    fn steady(&mut self, now: Duration, engine: &mut Engine) {
-        let (late, demand) = (self.jack.late(), engine.demand());
+    /// Counts late blocks, each of which is a gap.
+    fn adjust_block_size(&mut self, now: Duration, engine: &mut Engine) {
+        let (late, demand) = (self.device.late(), engine.demand());
         let more = late.saturating_sub(std::mem::replace(&mut self.late, late));
-        if demand == SpeakerDemand::Sound {
+        if demand == SpeakerDemand::Active {
             engine.note_gaps(more);
         }
-        if let Some(pace) = self.steadier.look(now, more, demand) {
-            self.jack.order(DeviceOrder::Pace(pace));
+        if let Some(size) = self.block_sizer.update(now, more, demand) {
+            self.device.order(DeviceOrder::SetBlockSize(size));
         }
     }
 
-    /// Says when something has waited for too long.
+    /// Reports audio that has waited too long.
     fn wait(&mut self, now: Duration, engine: &Engine) {
-        match (engine.demand(), self.waiting) {
-            (SpeakerDemand::Nothing, _) => self.waiting = None,
-            (SpeakerDemand::Sound, None) => self.waiting = Some(now),
-            (SpeakerDemand::Sound, Some(since)) if now.saturating_sub(since) >= ANSWER_WAITS => {
-                engine.tell(AudioThreadEvent::Unheard);
-                self.waiting = Some(now);
+        match (engine.demand(), self.waiting_since) {
+            (SpeakerDemand::Idle, _) => self.waiting_since = None,
+            (SpeakerDemand::Active, None) => self.waiting_since = Some(now),
+            (SpeakerDemand::Active, Some(since)) if now.saturating_sub(since) >= UNAVAILABLE_TIMEOUT => {
+                engine.emit(AudioEvent::OutputUnavailable);
+                self.waiting_since = Some(now);
             }
-            (SpeakerDemand::Sound, Some(_)) => {}
+            (SpeakerDemand::Active, Some(_)) => {}
         }
     }
 }
 
-fn told(state: DeviceState) -> AudioThreadEvent {
-    AudioThreadEvent::Device(Direction::Output, state)
+fn state_event(state: DeviceState) -> AudioEvent {
+    AudioEvent::Device(Direction::Output, state)
 }

@@ -1,16 +1,16 @@
-//! Sound that is dropped because the play queue is full, reported once per episode with its length.
+//! Audio dropped because the play queue is full, reported once per episode.
 
 use std::time::Duration;
 
-/// An episode is over when nothing has been dropped for this long.
+/// Time without a drop that ends an episode.
 const QUIET: Duration = Duration::from_secs(1);
-/// A server that sends on and on is reported this often.
+/// Longest episode, so that a server that keeps sending is reported.
 const LONGEST: Duration = Duration::from_secs(10);
 
-/// Adds up what is dropped.
+/// Sums dropped audio.
 #[derive(Debug, Default)]
 pub(crate) struct Overflow {
-    /// What was dropped since the last step.
+    /// Dropped since the last step.
     fresh: Duration,
     episode: Option<Episode>,
 }
@@ -18,18 +18,18 @@ pub(crate) struct Overflow {
 #[derive(Clone, Copy, Debug)]
 struct Episode {
     began: Duration,
-    /// When something was last dropped.
+    /// Time of the last drop.
     last: Duration,
     dropped: Duration,
 }
 
 impl Overflow {
-    /// Notes that sound of this length was dropped.
-    pub(crate) fn add(&mut self, sound: Duration) {
-        self.fresh += sound;
+    /// Records dropped audio.
+    pub(crate) fn add(&mut self, duration: Duration) {
+        self.fresh += duration;
     }
 
-    /// Returns how much was dropped in the episode that is over at `now`, if one is.
+    /// Returns the dropped duration of an episode that is over at `now`.
     pub(crate) fn step(&mut self, now: Duration) -> Option<Duration> {
         let fresh = std::mem::take(&mut self.fresh);
         if !fresh.is_zero() {
@@ -49,7 +49,7 @@ impl Overflow {
 mod tests {
     use super::*;
 
-    /// Drops a second of sound in each of these milliseconds, and returns what is reported when.
+    /// Drops a second of audio at each of these times, and returns the time and seconds of each report.
     fn reports(drops: &[u64], end: u64) -> Vec<(u64, u64)> {
         let mut overflow = Overflow::default();
         let mut reports = Vec::new();
@@ -64,14 +64,14 @@ mod tests {
     }
 
     #[test]
-    fn each_episode_of_dropped_sound_is_reported_once_with_its_length() {
+    fn each_overflow_episode_is_reported_once_with_its_length() {
         assert_eq!(reports(&[], 5_000), []);
         assert_eq!(reports(&[10, 20, 700], 5_000), [(1_700, 3)]);
         assert_eq!(reports(&[10, 2_000], 5_000), [(1_010, 1), (3_000, 1)]);
     }
 
     #[test]
-    fn a_server_that_sends_on_and_on_is_reported_all_the_same() {
+    fn an_endless_overflow_is_reported_periodically() {
         let drops: Vec<u64> = (0..200).map(|drop| drop * 100).collect();
         assert_eq!(reports(&drops, 25_000), [(10_000, 101), (20_100, 99)]);
     }

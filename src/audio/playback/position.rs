@@ -1,38 +1,38 @@
-//! Which clip the samples that the device took belong to.
+//! The playback position: maps samples taken by the device to clips.
 
 use std::collections::VecDeque;
 
-use crate::audio::api::AudioThreadEvent;
+use crate::audio::api::AudioEvent;
 use crate::dsp::frame::{ClipId, SampleRate};
 
-/// How much of a clip must be new before it is reported again.
+/// Least progress of a clip that is reported.
 const REPORT: std::time::Duration = std::time::Duration::from_millis(50);
 
-/// The clips on their way to the speaker, in order, by the place where the device will meet them.
+/// The clips sent to the speaker, in order of their positions.
 #[derive(Debug, Default)]
 pub(crate) struct PlaybackPosition {
-    runs: VecDeque<ClipSpan>,
+    spans: VecDeque<ClipSpan>,
 }
 
-/// One clip.
+/// The span of one clip.
 #[derive(Debug)]
 struct ClipSpan {
     clip: ClipId,
-    /// Where it begins, in samples that the device has taken.
+    /// Start, in samples taken by the device.
     begins: u64,
-    /// How many samples of it were sent on their way, at `rate`.
+    /// Samples sent, at `rate`.
     fed: u64,
     rate: SampleRate,
     device_rate: SampleRate,
-    /// By how many samples it is longer on its way than in itself.
+    /// Samples added by drift compensation.
     stretched: i64,
-    /// Whether all of it was sent on its way.
+    /// Whether all of it was sent.
     ended: bool,
-    /// What was told of it.
+    /// Samples reported.
     reported: u64,
 }
 
-/// Where a run begins, and at which rates.
+/// Start of a span, and its rates.
 pub(crate) struct SpanStart {
     pub(crate) clip: ClipId,
     pub(crate) begins: u64,
@@ -41,15 +41,15 @@ pub(crate) struct SpanStart {
 }
 
 impl PlaybackPosition {
-    /// Counts `samples` of a clip as sent on their way; the first of them begins where `start` says.
+    /// Counts `samples` of a clip as sent; a new span begins at `start`.
     pub(crate) fn feed(&mut self, start: &SpanStart, samples: u64) {
-        if let Some(run) = self.runs.back_mut().filter(|run| run.clip == start.clip && !run.ended) {
-            run.fed += samples;
+        if let Some(span) = self.spans.back_mut().filter(|span| span.clip == start.clip && !span.ended) {
+            span.fed += samples;
             return;
         }
         let SpanStart { clip, begins, rate, device_rate } = *start;
         let (stretched, ended, reported) = (0, false, 0);
-        self.runs.push_back(ClipSpan {
+        self.spans.push_back(ClipSpan {
             clip,
             begins,
             fed: samples,
@@ -61,81 +61,81 @@ impl PlaybackPosition {
         });
     }
 
-    /// Notes that what was fed last was made longer by so many samples.
+    /// Records that drift compensation added `more` samples to the last span.
     pub(crate) fn stretch(&mut self, more: i64) {
-        if let Some(run) = self.runs.back_mut() {
-            run.stretched += more;
+        if let Some(span) = self.spans.back_mut() {
+            span.stretched += more;
         }
     }
 
-    /// Notes that nothing more of a clip comes.
+    /// Marks a clip as complete.
     pub(crate) fn end(&mut self, clip: ClipId) {
-        if let Some(run) = self.runs.iter_mut().rfind(|run| run.clip == clip) {
-            run.ended = true;
+        if let Some(span) = self.spans.iter_mut().rfind(|span| span.clip == clip) {
+            span.ended = true;
         }
     }
 
-    /// Reports what is new since the device has taken `taken` samples.
-    pub(crate) fn advance(&mut self, taken: u64, mut report: impl FnMut(AudioThreadEvent)) {
-        for run in &mut self.runs {
-            let heard = run.heard(taken);
-            let whole = run.ended && heard == run.fed;
-            let due = heard - run.reported >= run.rate.samples(REPORT);
-            // The first sample is told at once: the delay of an answer ends with it.
-            let first = run.reported == 0 && heard > 0;
-            if whole || due || first || (heard == run.fed && heard > run.reported) {
-                run.reported = heard;
-                report(AudioThreadEvent::Played { clip: run.clip, samples: heard });
+    /// Reports progress now that the device has taken `taken` samples.
+    pub(crate) fn advance(&mut self, taken: u64, mut report: impl FnMut(AudioEvent)) {
+        for span in &mut self.spans {
+            let heard = span.heard(taken);
+            let whole = span.ended && heard == span.fed;
+            let due = heard - span.reported >= span.rate.samples(REPORT);
+            // The first sample is reported at once: it ends the response latency.
+            let first = span.reported == 0 && heard > 0;
+            if whole || due || first || (heard == span.fed && heard > span.reported) {
+                span.reported = heard;
+                report(AudioEvent::Played { clip: span.clip, samples: heard });
             }
         }
-        while self.runs.front().is_some_and(|run| run.ended && run.reported == run.fed) {
-            self.runs.pop_front();
+        while self.spans.front().is_some_and(|span| span.ended && span.reported == span.fed) {
+            self.spans.pop_front();
         }
     }
 
-    /// Reports all that is new since the device has taken `taken` samples, due or not.
-    pub(crate) fn settle(&mut self, taken: u64, mut report: impl FnMut(AudioThreadEvent)) {
-        for run in &mut self.runs {
-            let heard = run.heard(taken);
-            if heard > run.reported {
-                run.reported = heard;
-                report(AudioThreadEvent::Played { clip: run.clip, samples: heard });
+    /// Reports all progress, even if not due.
+    pub(crate) fn report_all(&mut self, taken: u64, mut report: impl FnMut(AudioEvent)) {
+        for span in &mut self.spans {
+            let heard = span.heard(taken);
+            if heard > span.reported {
+                span.reported = heard;
+                report(AudioEvent::Played { clip: span.clip, samples: heard });
             }
         }
     }
 
-    /// Goes on with a device of another rate. All that was sent on its way, up to `sent`, counts as taken;
-    /// returns where the device begins.
+    /// Switches to a device with another rate. All audio up to `sent` counts as taken; returns the start of
+    /// the device.
     pub(crate) fn change_device(
         &mut self,
         device: SampleRate,
         sent: u64,
-        report: impl FnMut(AudioThreadEvent),
+        report: impl FnMut(AudioEvent),
     ) -> u64 {
         self.advance(sent, report);
-        let Some(run) = self.runs.back_mut() else { return sent };
-        let stretched = run.fed.saturating_add_signed(run.stretched);
-        let fed = (u128::from(stretched) * u128::from(device.0)).div_ceil(u128::from(run.rate.0));
+        let Some(span) = self.spans.back_mut() else { return sent };
+        let stretched = span.fed.saturating_add_signed(span.stretched);
+        let fed = (u128::from(stretched) * u128::from(device.0)).div_ceil(u128::from(span.rate.0));
         let fed = u64::try_from(fed).unwrap_or(u64::MAX);
         let begins = sent.max(fed);
-        run.begins = begins - fed;
-        run.device_rate = device;
+        span.begins = begins - fed;
+        span.device_rate = device;
         begins
     }
 
-    /// Forgets all clips and returns what was heard of those that were not finished: all that the device took,
-    /// the fade with it, because it plays what it has.
+    /// Removes all clips and returns the positions of the unfinished ones. The fade counts, since the device
+    /// plays it.
     pub(crate) fn close(&mut self, taken: u64) -> Vec<(ClipId, u64)> {
-        self.runs.drain(..).map(|run| (run.clip, run.heard(taken))).collect()
+        self.spans.drain(..).map(|span| (span.clip, span.heard(taken))).collect()
     }
 
-    /// Returns whether the device has yet to take the first sample of a clip that is on its way.
+    /// Returns whether the first sample of a clip is still to be taken.
     pub(crate) fn awaits_first(&self) -> bool {
-        self.runs.iter().any(|run| run.fed > 0 && run.reported == 0)
+        self.spans.iter().any(|span| span.fed > 0 && span.reported == 0)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.runs.is_empty()
+        self.spans.is_empty()
     }
 }
 
@@ -143,7 +143,7 @@ impl ClipSpan {
     fn heard(&self, taken: u64) -> u64 {
         let device = u128::from(taken.saturating_sub(self.begins));
         let samples = device * u128::from(self.rate.0) / u128::from(self.device_rate.0);
-        // What was stretched last may still be on its way: a sample or two too early or late.
+        // The last added samples may still be in transit: an error of a sample or two.
         u64::try_from(samples).unwrap_or(u64::MAX).saturating_add_signed(-self.stretched).min(self.fed)
     }
 }
@@ -153,23 +153,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_sample_is_told_at_once_and_waited_for_until_then() {
-        let mut ledger = PlaybackPosition::default();
-        let mut told = Vec::new();
-        assert!(!ledger.awaits_first());
+    fn the_first_sample_is_reported_at_once_and_awaited_until_then() {
+        let mut position = PlaybackPosition::default();
+        let mut reports = Vec::new();
+        assert!(!position.awaits_first());
         let start = SpanStart {
             clip: ClipId(7),
             begins: 100,
             rate: SampleRate(24_000),
             device_rate: SampleRate(48_000),
         };
-        ledger.feed(&start, 24_000);
+        position.feed(&start, 24_000);
         for taken in [0, 100, 102, 104, 2_402, 2_498, 2_502] {
-            ledger
-                .advance(taken, |event| told.extend(event.played_of(ClipId(7)).map(|heard| (taken, heard))));
-            assert_eq!(ledger.awaits_first(), taken <= 100);
+            position.advance(taken, |event| {
+                reports.extend(event.played_samples(ClipId(7)).map(|heard| (taken, heard)))
+            });
+            assert_eq!(position.awaits_first(), taken <= 100);
         }
-        // Then every 50 ms.
-        assert_eq!(told, [(102, 1), (2_502, 1_201)]);
+        // Later every 50 ms.
+        assert_eq!(reports, [(102, 1), (2_502, 1_201)]);
     }
 }

@@ -1,4 +1,4 @@
-//! The engine's half towards the speaker: the deep queue, what is gathered, the shallow ring, the flush.
+//! The playback side of the engine: play queue, jitter buffer, ring and flush.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -8,9 +8,9 @@ use std::time::Duration;
 use rtrb::Producer;
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::audio::api::AudioThreadEvent;
+use crate::audio::api::{AudioEvent, HeardAudio};
 use crate::audio::playback::clip::{Gate, QueuedClip};
-use crate::audio::playback::clock_drift::Drift;
+use crate::audio::playback::clock_drift::DriftCompensator;
 use crate::audio::playback::jitter_buffer::JitterBuffer;
 use crate::audio::playback::overflow::Overflow;
 use crate::audio::playback::position::{PlaybackPosition, SpanStart};
@@ -19,64 +19,64 @@ use crate::dsp::frame::{ClipId, Frame, SampleRate};
 use crate::dsp::level::LevelMeter;
 use crate::dsp::resample::Resampler;
 
-/// How much lies in the ring: what an interruption throws away, and what a late audio thread can live on.
+/// Fill level of the ring: what an interruption discards, and how late the audio thread may be.
 const DEPTH: Duration = Duration::from_millis(80);
-/// The capacity of the ring: room for devices whose blocks are longer than [`DEPTH`].
+/// Capacity of the ring, with room for devices whose blocks are longer than [`DEPTH`].
 pub(crate) const CAPACITY: Duration = Duration::from_millis(500);
-/// How much waits to be played at most, so that no server fills the memory.
+/// Limit of the play queue, which bounds the memory a server can use.
 const GUARD: Duration = Duration::from_secs(600);
 
-/// Plays clips in order and knows what was heard of them.
+/// Plays clips in order and tracks the position of each.
 pub(crate) struct PlaybackQueue {
     ring: Producer<f32>,
     shared: Arc<CallbackCounters>,
     meter: Arc<LevelMeter>,
-    events: UnboundedSender<AudioThreadEvent>,
+    events: UnboundedSender<AudioEvent>,
     rate: SampleRate,
     jitter: JitterBuffer,
-    drift: Drift,
+    drift: DriftCompensator,
     queue: VecDeque<QueuedClip>,
     waiting: Duration,
-    /// How much was dropped because the queue was full, since the start.
-    refused: Duration,
+    /// Audio dropped because the queue was full, since the start.
+    dropped: Duration,
     overflow: Overflow,
     resampler: Resampler,
-    /// Samples that went into the resampler since it began anew.
+    /// Samples fed to the resampler since its last restart.
     fed: u64,
-    /// Where its first output sample lies, in samples that the device takes.
+    /// Position of its first output sample, in samples taken by the device.
     base: u64,
-    /// Resampled and not yet in the ring, from `ready_at`.
+    /// Resampled but not yet in the ring, from `ready_at`.
     ready: Vec<f32>,
     ready_at: usize,
     piece: Vec<f32>,
-    ledger: PlaybackPosition,
+    position: PlaybackPosition,
     activity: PlaybackActivity,
-    /// The underruns that were acted upon.
+    /// Underruns already handled.
     underruns: u64,
-    /// Those of them of which it is not known whether sound was missing or had ended.
-    doubtful: u64,
-    /// The others: an answer went on after them.
+    /// Underruns at which it is unknown whether audio was late or the clip had ended.
+    unclassified: u64,
+    /// Underruns in the middle of a clip.
     gaps: u64,
     last_step: Duration,
 }
 
-/// What the speaker is doing.
+/// Playback activity.
 #[derive(Debug, PartialEq, Eq)]
 enum PlaybackActivity {
-    /// Nothing is left to play, and that was told.
+    /// Nothing to play, and [`AudioEvent::Drained`] was sent.
     Idle,
-    /// Clips are being played or waited for.
+    /// Clips are playing or expected to continue.
     Busy,
-    /// The callback was asked to flush; these clips had not reached the ring.
+    /// The callback is flushing; these clips had not reached the ring.
     Flushing(Vec<ClipId>),
 }
 
-/// What a speaker is made of.
+/// Parts of a play queue.
 pub(crate) struct PlaybackQueueParts {
     pub(crate) ring: Producer<f32>,
     pub(crate) shared: Arc<CallbackCounters>,
     pub(crate) meter: Arc<LevelMeter>,
-    pub(crate) events: UnboundedSender<AudioThreadEvent>,
+    pub(crate) events: UnboundedSender<AudioEvent>,
     pub(crate) wire: SampleRate,
     pub(crate) device: SampleRate,
     pub(crate) prebuffer: Duration,
@@ -92,10 +92,10 @@ impl PlaybackQueue {
             events,
             rate: device,
             jitter: JitterBuffer::new(prebuffer),
-            drift: Drift::default(),
+            drift: DriftCompensator::default(),
             queue: VecDeque::new(),
             waiting: Duration::ZERO,
-            refused: Duration::ZERO,
+            dropped: Duration::ZERO,
             overflow: Overflow::default(),
             resampler: Resampler::new(wire, device),
             fed: 0,
@@ -103,17 +103,17 @@ impl PlaybackQueue {
             ready: Vec::new(),
             ready_at: 0,
             piece: Vec::new(),
-            ledger: PlaybackPosition::default(),
+            position: PlaybackPosition::default(),
             activity: PlaybackActivity::Idle,
             underruns: 0,
-            doubtful: 0,
+            unclassified: 0,
             gaps: 0,
             last_step: Duration::ZERO,
         }
     }
 
-    /// Goes on with another device. What was on its way to the former one counts as heard: where in the ring
-    /// that stopped is known to nobody.
+    /// Switches to another device. Audio sent to the former one counts as played, since its position is
+    /// unknown.
     pub(crate) fn connect(&mut self, ring: Producer<f32>, device: SampleRate) {
         let sent = match self.fed {
             0 => self.base,
@@ -121,12 +121,12 @@ impl PlaybackQueue {
         };
         let sent = sent.max(self.shared.taken.load(Ordering::Acquire));
         let events = &self.events;
-        self.base = self.ledger.change_device(device, sent, |event| drop(events.send(event)));
+        self.base = self.position.change_device(device, sent, |event| drop(events.send(event)));
         self.fed = 0;
         self.shared.taken.store(self.base, Ordering::Release);
         self.shared.largest_block.store(0, Ordering::Relaxed);
-        // Nobody is left to answer what was asked of the former one.
-        let asked = self.shared.flush_wanted.load(Ordering::Relaxed);
+        // The former device will not complete its flush.
+        let asked = self.shared.flush_requested.load(Ordering::Relaxed);
         self.shared.flush_done.store(asked, Ordering::Release);
         self.ready.clear();
         self.ready_at = 0;
@@ -135,22 +135,22 @@ impl PlaybackQueue {
         (self.ring, self.rate) = (ring, device);
     }
 
-    /// Appends to a clip, which begins behind those that came before it.
+    /// Appends a frame to a clip. Clips play in the order in which they began.
     pub(crate) fn play(&mut self, clip: ClipId, frame: Frame) {
         if frame.samples.is_empty() {
             return;
         }
-        let sound = frame.duration();
+        let duration = frame.duration();
         if self.is_full() {
-            self.refused += sound;
-            self.overflow.add(sound);
+            self.dropped += duration;
+            self.overflow.add(duration);
             return;
         }
         if let Some(head) = self.queue.front().filter(|head| head.clip == clip && head.gate == Gate::Open) {
-            let between = head.rate.duration(head.waiting) + self.on_its_way();
-            self.drift.note(between, sound);
+            let buffered = head.rate.duration(head.waiting) + self.in_transit();
+            self.drift.record(buffered, duration);
         }
-        self.waiting += sound;
+        self.waiting += duration;
         if self.activity == PlaybackActivity::Idle {
             self.activity = PlaybackActivity::Busy;
         }
@@ -165,66 +165,66 @@ impl PlaybackQueue {
         queued.frames.push_back(frame);
     }
 
-    /// Returns whether the queue takes no more.
+    /// Returns whether the queue is full.
     pub(crate) fn is_full(&self) -> bool {
         self.waiting >= GUARD
     }
 
-    /// Notes that a clip is whole: it need not wait for more.
+    /// Marks a clip as complete, so that its rest plays without buffering.
     pub(crate) fn end_clip(&mut self, clip: ClipId) {
         self.jitter.ended(clip);
         match self.queue.iter_mut().rfind(|queued| queued.clip == clip) {
             Some(queued) => queued.ended = true,
-            // A clip without a sound ends here; whoever waits for the end of all must not wait for ever.
-            None if self.activity == PlaybackActivity::Idle => self.tell(AudioThreadEvent::Drained),
+            // An empty clip ends here, or `Drained` would never come.
+            None if self.activity == PlaybackActivity::Idle => self.emit(AudioEvent::Drained),
             None => {}
         }
     }
 
-    /// Stops what is being played and forgets what waits.
+    /// Stops playback and discards the queue.
     pub(crate) fn flush(&mut self) {
-        let mut unheard = match std::mem::replace(&mut self.activity, PlaybackActivity::Idle) {
+        let mut unplayed = match std::mem::replace(&mut self.activity, PlaybackActivity::Idle) {
             PlaybackActivity::Flushing(clips) => clips,
             PlaybackActivity::Idle | PlaybackActivity::Busy => Vec::new(),
         };
         for queued in self.queue.drain(..) {
             self.jitter.ended(queued.clip);
             if queued.ended && queued.waiting == 0 {
-                self.ledger.end(queued.clip);
+                self.position.end(queued.clip);
             } else {
-                unheard.push(queued.clip);
+                unplayed.push(queued.clip);
             }
         }
-        (self.waiting, self.doubtful) = (Duration::ZERO, 0);
+        (self.waiting, self.unclassified) = (Duration::ZERO, 0);
         self.ready.clear();
         self.ready_at = 0;
-        self.activity = PlaybackActivity::Flushing(unheard);
+        self.activity = PlaybackActivity::Flushing(unplayed);
         self.shared.expecting.store(false, Ordering::Release);
         if self.is_flushed() {
             if self.in_ring() == 0 {
                 self.finish_flush();
             } else {
-                // A device that does not answer in time was heard so far, but for the fade.
+                // If the device hangs, this is the final position but for the fade.
                 let taken = self.shared.taken.load(Ordering::Acquire);
-                self.ledger.settle(taken, |event| drop(self.events.send(event)));
-                CallbackCounters::add(&self.shared.flush_wanted, 1);
+                self.position.report_all(taken, |event| drop(self.events.send(event)));
+                CallbackCounters::add(&self.shared.flush_requested, 1);
             }
         }
     }
 
-    /// Returns whether the callback has answered all it was asked.
+    /// Returns whether the callback has completed all flushes.
     fn is_flushed(&self) -> bool {
-        self.shared.flush_wanted.load(Ordering::Relaxed) == self.shared.flush_done.load(Ordering::Acquire)
+        self.shared.flush_requested.load(Ordering::Relaxed) == self.shared.flush_done.load(Ordering::Acquire)
     }
 
-    /// Notes that no callback will come any more: a flush must not wait for one.
-    pub(crate) fn device_is_gone(&mut self) {
+    /// Completes a flush without the callback, which will not run any more.
+    pub(crate) fn device_lost(&mut self) {
         if matches!(self.activity, PlaybackActivity::Flushing(_)) {
             self.finish_flush();
         }
     }
 
-    /// Moves sound towards the device and tells what it has taken.
+    /// Moves audio to the ring and reports progress.
     pub(crate) fn step(&mut self, now: Duration) {
         let elapsed = now.saturating_sub(self.last_step);
         if matches!(self.activity, PlaybackActivity::Flushing(_)) {
@@ -235,9 +235,9 @@ impl PlaybackQueue {
             self.finish_flush();
         }
         if let Some(dropped) = self.overflow.step(now) {
-            self.tell(AudioThreadEvent::PlaybackDropped(dropped));
+            self.emit(AudioEvent::PlaybackDropped(dropped));
         }
-        self.notice_underruns();
+        self.handle_underruns();
         self.last_step = now;
         for queued in self.queue.iter_mut().filter(|queued| queued.fresh > 0) {
             self.jitter.arrived(now, queued.clip, queued.rate.duration(queued.fresh));
@@ -250,33 +250,34 @@ impl PlaybackQueue {
         self.report();
     }
 
-    /// Returns how often an answer was broken off and then went on.
+    /// Returns the number of underruns in the middle of a clip.
     pub(crate) fn gaps(&self) -> u64 {
         self.gaps
     }
 
-    /// Takes note of gaps that came about behind the callback.
+    /// Adds gaps that occurred downstream of the callback.
     pub(crate) fn note_gaps(&mut self, gaps: u64) {
         self.gaps += gaps;
     }
 
-    /// Returns how much was dropped because too much was waiting.
-    pub(crate) fn refused(&self) -> Duration {
-        self.refused
+    /// Returns the duration of audio dropped because the queue was full.
+    pub(crate) fn dropped(&self) -> Duration {
+        self.dropped
     }
 
-    /// Returns whether there is nothing to play and nothing to be told.
+    /// Returns whether nothing is playing or pending.
     pub(crate) fn is_idle(&self) -> bool {
         self.activity == PlaybackActivity::Idle
     }
 
-    /// Returns whether what the device does next is waited for: that it is silent, or takes a first sample.
+    /// Returns whether the next action of the device is awaited: a completed flush, or the first sample of a
+    /// clip.
     pub(crate) fn awaits_device(&self) -> bool {
-        matches!(self.activity, PlaybackActivity::Flushing(_)) || self.ledger.awaits_first()
+        matches!(self.activity, PlaybackActivity::Flushing(_)) || self.position.awaits_first()
     }
 
-    fn tell(&self, event: AudioThreadEvent) {
-        // Whoever listened may be gone already; then nobody wants to know.
+    fn emit(&self, event: AudioEvent) {
+        // The receiver may have been dropped.
         let _ = self.events.send(event);
     }
 
@@ -284,21 +285,21 @@ impl PlaybackQueue {
         self.ring.buffer().capacity() - self.ring.slots()
     }
 
-    /// Returns how long the sound lasts that has left its clip and that the device has not taken.
-    fn on_its_way(&self) -> Duration {
+    /// Returns the duration of audio between the clip and the device.
+    fn in_transit(&self) -> Duration {
         self.rate.duration((self.ready.len() - self.ready_at + self.in_ring()) as u64)
     }
 
     fn finish_flush(&mut self) {
-        let PlaybackActivity::Flushing(unheard) =
+        let PlaybackActivity::Flushing(unplayed) =
             std::mem::replace(&mut self.activity, PlaybackActivity::Busy)
         else {
             return;
         };
         let taken = self.shared.taken.load(Ordering::Acquire);
-        self.ledger.advance(taken, |event| drop(self.events.send(event)));
-        let mut heard = self.ledger.close(taken);
-        for clip in unheard {
+        self.position.advance(taken, |event| drop(self.events.send(event)));
+        let mut heard = self.position.close(taken);
+        for clip in unplayed {
             if heard.iter().all(|(known, _)| *known != clip) {
                 heard.push((clip, 0));
             }
@@ -309,41 +310,42 @@ impl PlaybackQueue {
             self.activity = PlaybackActivity::Idle;
         }
         self.shared.ducked.store(false, Ordering::Release);
-        self.tell(AudioThreadEvent::Flushed(heard));
+        let heard = heard.into_iter().map(|(clip, samples)| HeardAudio { clip, samples });
+        self.emit(AudioEvent::Flushed(heard.collect()));
     }
 
-    /// After a gap the clip must gather as much again as it did at its beginning.
-    fn notice_underruns(&mut self) {
+    /// Makes the current clip buffer again after an underrun.
+    fn handle_underruns(&mut self) {
         let underruns = self.shared.underruns.load(Ordering::Acquire);
         let new = underruns - std::mem::replace(&mut self.underruns, underruns);
-        self.doubtful += new;
-        self.judge_underruns();
+        self.unclassified += new;
+        self.classify_underruns();
         if new == 0 {
             return;
         }
         self.drift.restart();
         let Some(head) = self.queue.front_mut() else { return };
-        head.gate = Gate::Gathering;
-        // What it gathers is decided as the gap begins: what this one teaches is for the next, or else the
-        // gap would be longer than what was missing.
-        head.gathers = self.jitter.target();
+        head.gate = Gate::Buffering;
+        // The target is fixed before this underrun adjusts it, or the gap would be longer than the missing
+        // audio.
+        head.target_level = self.jitter.target();
         if head.waiting == head.fresh && !head.ended {
-            // It began since the last step.
+            // The underrun began after the last step.
             self.jitter.ran_dry(self.last_step, head.clip);
         }
     }
 
-    /// What nothing follows was the end of an answer, which nobody hears as a gap.
-    fn judge_underruns(&mut self) {
+    /// Classifies underruns: one at the end of a clip is not a gap.
+    fn classify_underruns(&mut self) {
         let (head, followed) = (self.queue.front(), self.queue.len() > 1);
         if head.is_some_and(|head| head.waiting > 0) {
-            self.gaps += std::mem::take(&mut self.doubtful);
+            self.gaps += std::mem::take(&mut self.unclassified);
         } else if followed || head.is_none_or(|head| head.ended) {
-            self.doubtful = 0;
+            self.unclassified = 0;
         }
     }
 
-    /// Fills the ring as deep as it may be and returns how many samples of clips were used.
+    /// Fills the ring, and returns the number of clip samples used.
     fn pump(&mut self, now: Duration) -> usize {
         let mut used = 0;
         loop {
@@ -358,7 +360,8 @@ impl PlaybackQueue {
                 None => break,
             }
         }
-        let more = self.ready_at < self.ready.len() || self.queue.front().is_some_and(QueuedClip::is_missed);
+        let more =
+            self.ready_at < self.ready.len() || self.queue.front().is_some_and(QueuedClip::would_underrun);
         self.shared.expecting.store(more, Ordering::Release);
         used
     }
@@ -372,35 +375,35 @@ impl PlaybackQueue {
         self.ready_at += pushed.len();
     }
 
-    /// Makes the next piece ready; nothing if there is none to be played yet.
+    /// Prepares the next piece; none if nothing may play yet.
     fn refill(&mut self, now: Duration) -> Option<usize> {
-        let (followed, on_its_way) = (self.queue.len() > 1, self.on_its_way());
+        let (followed, in_transit) = (self.queue.len() > 1, self.in_transit());
         let head = self.queue.front_mut()?;
         if head.waiting > 0 {
-            let in_hand = head.rate.duration(head.waiting) + on_its_way;
-            let goes_on = !head.ended && !followed;
+            let in_hand = head.rate.duration(head.waiting) + in_transit;
+            let continues = !head.ended && !followed;
             let before = head.gate;
-            head.decide(goes_on.then(|| self.jitter.deficit(now, head.clip, in_hand)));
+            head.update_gate(continues.then(|| self.jitter.deficit(now, head.clip, in_hand)));
             if before != Gate::Stretching && head.gate == Gate::Stretching {
                 self.drift.restart();
             }
             return (head.gate == Gate::Open).then(|| self.feed());
         }
-        // What has another clip behind it will not be continued.
+        // A clip followed by another one will not continue.
         if !(head.ended || followed) {
             return None;
         }
-        self.ledger.end(head.clip);
+        self.position.end(head.clip);
         self.queue.pop_front();
         self.drift.restart();
         let rate = self.resampler.from();
         if !self.queue.front().is_some_and(|next| next.rate == rate && next.is_ready()) {
-            self.finish_sound();
+            self.flush_resampler();
         }
         Some(0)
     }
 
-    /// Sends the first piece of the first clip through the resampler.
+    /// Feeds the next piece of the first clip to the resampler.
     fn feed(&mut self) -> usize {
         let Some(head) = self.queue.front_mut() else { return 0 };
         if head.rate != self.resampler.from() {
@@ -415,16 +418,16 @@ impl PlaybackQueue {
         self.piece.clear();
         let samples = head.take(&mut self.piece, &self.meter);
         self.waiting = self.waiting.saturating_sub(start.rate.duration(samples as u64));
-        let more = self.drift.fit(&mut self.piece, start.rate.duration(1));
+        let more = self.drift.compensate(&mut self.piece, start.rate.duration(1));
         self.fed += self.piece.len() as u64;
-        self.ledger.feed(&start, samples as u64);
-        self.ledger.stretch(more);
+        self.position.feed(&start, samples as u64);
+        self.position.stretch(more);
         self.resampler.process(&self.piece, &mut self.ready);
         samples
     }
 
-    /// Brings the end of the sound out of the resampler.
-    fn finish_sound(&mut self) {
+    /// Flushes the resampler.
+    fn flush_resampler(&mut self) {
         let begin = self.base + self.resampler.output_len(self.fed) + self.resampler.delay();
         self.resampler.flush(&mut self.ready);
         (self.fed, self.base) = (0, begin);
@@ -433,11 +436,11 @@ impl PlaybackQueue {
     fn report(&mut self) {
         let taken = self.shared.taken.load(Ordering::Acquire);
         let events = &self.events;
-        self.ledger.advance(taken, |event| drop(events.send(event)));
-        let nothing_left = self.queue.is_empty() && self.ledger.is_empty();
+        self.position.advance(taken, |event| drop(events.send(event)));
+        let nothing_left = self.queue.is_empty() && self.position.is_empty();
         if self.activity == PlaybackActivity::Busy && nothing_left {
             self.activity = PlaybackActivity::Idle;
-            self.tell(AudioThreadEvent::Drained);
+            self.emit(AudioEvent::Drained);
         }
     }
 }

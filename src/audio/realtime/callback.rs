@@ -1,7 +1,7 @@
-//! What runs on the device's own threads: arithmetic, rings and atomics, nothing that could wait.
+//! The capture and playback callbacks: arithmetic, ring buffers and atomics. They never block.
 //!
-//! No lock, no heap, no system call, no log, no panic, no clock (`tests/realtime.rs` counts the heap calls).
-//! Both rings carry mono samples of ±1 at the device's rate.
+//! No lock, heap allocation, system call, log, panic or clock (`tests/realtime.rs` counts allocations). Both
+//! rings carry mono samples of ±1 at the device's rate.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -11,38 +11,40 @@ use rtrb::{Consumer, Producer};
 use crate::audio::realtime::counters::CallbackCounters;
 use crate::dsp::frame::SampleRate;
 
-/// How long sound takes to vanish on a flush: too short to be heard as a sound, too long to click.
-const FADE_MS: u32 = 5;
-/// How long sound takes to come back after an underrun.
-const RISE_MS: u32 = 2;
-/// How soft sound is while somebody speaks over it: 16 dB, so that it can be heard that it goes on.
+/// Fade-out at a flush: too short to be heard, too long to click.
+const FADE_OUT_MS: u32 = 5;
+/// Fade-in after an underrun.
+const FADE_IN_MS: u32 = 2;
+/// Gain while ducked: -16 dB, still audible.
 const DUCKED: f32 = 0.16;
-/// How long it takes to become so soft, or loud again.
+/// Ramp of ducking.
 const DUCK_MS: u32 = 20;
-/// In how many milliseconds what was cut off in the middle falls to a third.
+/// Time constant of the decay after an abrupt end.
 const DECAY_MS: f32 = 0.5;
-/// Below this a decaying sample is silence; denormal numbers would cost time.
+/// Decay below this becomes silence; denormals are slow.
 const INAUDIBLE: f32 = 1e-6;
 
-/// The microphone's side.
+/// The capture callback.
 pub struct CaptureCallback {
     ring: Producer<f32>,
     shared: Arc<CallbackCounters>,
 }
 
 impl CaptureCallback {
-    /// Makes the side that fills `ring`.
+    /// Creates the callback that fills `ring`.
     pub fn new(ring: Producer<f32>, shared: Arc<CallbackCounters>) -> Self {
         Self { ring, shared }
     }
 
-    /// Takes a block of interleaved samples and averages its channels; what finds no room is counted.
+    /// Downmixes a block of interleaved samples to mono; samples without room in the ring are counted as
+    /// dropped.
     pub fn on_input(&mut self, input: &[f32], channels: usize) {
         let channels = channels.max(1);
         let scale = 1.0 / channels as f32;
         let frames = input.len() / channels;
         let room = frames.min(self.ring.slots());
-        let mono = input.chunks_exact(channels).map(|frame| finite(frame.iter().sum::<f32>() * scale));
+        let mono =
+            input.chunks_exact(channels).map(|frame| finite_or_zero(frame.iter().sum::<f32>() * scale));
         if let Ok(chunk) = self.ring.write_chunk_uninit(room) {
             chunk.fill_from_iter(mono);
         }
@@ -51,51 +53,51 @@ impl CaptureCallback {
     }
 }
 
-/// One sample that is no number would silence a resampler for good.
-fn finite(sample: f32) -> f32 {
+/// Replaces NaN and infinity, which would silence a resampler for good.
+fn finite_or_zero(sample: f32) -> f32 {
     if sample.is_finite() { sample } else { 0.0 }
 }
 
-/// The speaker's side.
+/// The playback callback.
 pub struct PlaybackCallback {
     ring: Consumer<f32>,
     shared: Arc<CallbackCounters>,
     state: RingState,
-    /// Where what was given is told, all of it and as it was given.
+    /// Receives everything played, as the reference of echo control.
     reference: Option<Producer<f32>>,
-    /// The same for a recording.
+    /// Receives the same for a recording.
     tap: Option<Producer<f32>>,
-    /// How loud sound is, 1 or [`DUCKED`] or on the way between them.
+    /// Current gain, between [`DUCKED`] and 1.
     gain: f32,
     gain_step: f32,
-    /// Number of the last flush that was answered.
+    /// Number of the last completed flush.
     flushed: u64,
-    /// The last sample given, which decays if nothing follows it.
+    /// The last sample played, which decays if none follows.
     last: f32,
-    fade_samples: usize,
-    rise_samples: usize,
+    fade_out_samples: usize,
+    fade_in_samples: usize,
     decay: f32,
 }
 
-/// What becomes of the sound in the ring.
+/// State of the ring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum RingState {
-    /// It is played as it is.
+    /// Playing.
     Playing,
     /// The ring ran dry in the middle of a clip.
     Underrun,
-    /// It comes back after that; so many samples until it is at full strength.
+    /// Fading in after an underrun; samples left.
     FadeIn(usize),
-    /// A flush was asked for; so many samples until silence.
-    Fading(usize),
+    /// Fading out for a flush; samples left.
+    FadeOut(usize),
 }
 
 impl PlaybackCallback {
-    /// Makes the side that empties `ring`, for a device of `rate`.
+    /// Creates the callback that empties `ring`, for a device of `rate`.
     pub fn new(ring: Consumer<f32>, shared: Arc<CallbackCounters>, rate: SampleRate) -> Self {
         let samples = |ms: u32| (rate.0 * ms / 1_000).max(1) as usize;
-        // What was asked of another device before is none of its business.
-        let flushed = shared.flush_wanted.load(Ordering::Acquire);
+        // Flushes requested from a former device do not concern this one.
+        let flushed = shared.flush_requested.load(Ordering::Acquire);
         Self {
             ring,
             shared,
@@ -106,62 +108,63 @@ impl PlaybackCallback {
             gain: 1.0,
             gain_step: (1.0 - DUCKED) / samples(DUCK_MS) as f32,
             last: 0.0,
-            fade_samples: samples(FADE_MS),
-            rise_samples: samples(RISE_MS),
+            fade_out_samples: samples(FADE_OUT_MS),
+            fade_in_samples: samples(FADE_IN_MS),
             decay: (-1_000.0 / (DECAY_MS * rate.0.max(1) as f32)).exp(),
         }
     }
 
-    /// Makes it tell `reference` what it gives.
+    /// Writes everything played to `reference`.
     pub fn with_reference(self, reference: Option<Producer<f32>>) -> Self {
         Self { reference, ..self }
     }
 
-    /// Makes it tell `tap` what it gives, too.
-    pub fn tapped(self, tap: Producer<f32>) -> Self {
+    /// Writes everything played to `tap`, too.
+    pub fn with_tap(self, tap: Producer<f32>) -> Self {
         Self { tap: Some(tap), ..self }
     }
 
-    /// Fills a block of interleaved samples and returns how many of its frames came from the ring.
+    /// Fills a block of interleaved samples, and returns the number of frames taken from the ring.
     pub fn on_output(&mut self, output: &mut [f32], channels: usize) -> usize {
         let channels = channels.max(1);
         let frames = output.len() / channels;
-        let wanted = self.shared.flush_wanted.load(Ordering::Acquire);
-        let fading = matches!(self.state, RingState::Fading(_));
-        if wanted != self.flushed && !fading {
-            self.state = RingState::Fading(self.fade_samples);
+        let requested = self.shared.flush_requested.load(Ordering::Acquire);
+        let is_fading_out = matches!(self.state, RingState::FadeOut(_));
+        if requested != self.flushed && !is_fading_out {
+            self.state = RingState::FadeOut(self.fade_out_samples);
         }
         let taken = self.play(output, channels, frames);
         self.decay(&mut output[taken * channels..], channels);
-        self.tell(output, channels);
+        self.write_taps(output, channels);
         CallbackCounters::add(&self.shared.taken, taken as u64);
-        self.judge(frames - taken, wanted);
+        self.update_state(frames - taken, requested);
         self.shared.largest_block.fetch_max(frames as u64, Ordering::Relaxed);
         CallbackCounters::add(&self.shared.playback_blocks, 1);
         taken
     }
 
-    /// Copies what there is, fading as the state says.
+    /// Copies available samples with the gain of the current state.
     fn play(&mut self, output: &mut [f32], channels: usize, frames: usize) -> usize {
         let most = match self.state {
-            RingState::Fading(left) => frames.min(left),
+            RingState::FadeOut(left) => frames.min(left),
             RingState::Playing | RingState::Underrun | RingState::FadeIn(_) => frames,
         };
         let Ok(chunk) = self.ring.read_chunk(most.min(self.ring.slots())) else { return 0 };
         let count = chunk.len();
         if count > 0 && self.state == RingState::Underrun {
-            self.state = RingState::FadeIn(self.rise_samples);
+            self.state = RingState::FadeIn(self.fade_in_samples);
         }
-        let goal = if self.shared.ducked.load(Ordering::Acquire) { DUCKED } else { 1.0 };
+        let target = if self.shared.ducked.load(Ordering::Acquire) { DUCKED } else { 1.0 };
         for (frame, sample) in output.chunks_exact_mut(channels).zip(chunk) {
-            self.gain += (goal - self.gain).clamp(-self.gain_step, self.gain_step);
-            self.last = sample * self.gain * self.state.next_gain(self.fade_samples, self.rise_samples);
+            self.gain += (target - self.gain).clamp(-self.gain_step, self.gain_step);
+            self.last =
+                sample * self.gain * self.state.next_gain(self.fade_out_samples, self.fade_in_samples);
             frame.fill(self.last);
         }
         count
     }
 
-    /// Lets the last sample die away where the ring had no more.
+    /// Decays from the last sample after the ring ran dry.
     fn decay(&mut self, output: &mut [f32], channels: usize) {
         for frame in output.chunks_exact_mut(channels) {
             self.last = if self.last.abs() < INAUDIBLE { 0.0 } else { self.last * self.decay };
@@ -169,25 +172,25 @@ impl PlaybackCallback {
         }
     }
 
-    /// Tells what was given; where there is no room for it, nobody listens.
-    fn tell(&mut self, output: &[f32], channels: usize) {
-        for listener in [&mut self.reference, &mut self.tap].into_iter().flatten() {
-            let room = (output.len() / channels).min(listener.slots());
-            if let Ok(chunk) = listener.write_chunk_uninit(room) {
+    /// Writes what was played to reference and tap; skips samples without room.
+    fn write_taps(&mut self, output: &[f32], channels: usize) {
+        for tap in [&mut self.reference, &mut self.tap].into_iter().flatten() {
+            let room = (output.len() / channels).min(tap.slots());
+            if let Ok(chunk) = tap.write_chunk_uninit(room) {
                 chunk.fill_from_iter(output.chunks_exact(channels).map(|frame| frame[0]));
             }
         }
     }
 
-    /// Answers a flush that is complete, and counts an underrun that begins.
-    fn judge(&mut self, missing: usize, wanted: u64) {
+    /// Completes a flush, and counts a new underrun.
+    fn update_state(&mut self, missing: usize, requested: u64) {
         match self.state {
-            RingState::Fading(left) => {
+            RingState::FadeOut(left) => {
                 if left == 0 || self.ring.is_empty() {
                     self.discard();
                     self.state = RingState::Playing;
-                    self.flushed = wanted;
-                    self.shared.flush_done.store(wanted, Ordering::Release);
+                    self.flushed = requested;
+                    self.shared.flush_done.store(requested, Ordering::Release);
                 }
             }
             RingState::Playing | RingState::FadeIn(_) => {
@@ -209,16 +212,16 @@ impl PlaybackCallback {
 }
 
 impl RingState {
-    /// Returns the gain of the next sample and moves on by one.
-    fn next_gain(&mut self, fade_samples: usize, rise_samples: usize) -> f32 {
+    /// Returns the gain of the next sample and advances.
+    fn next_gain(&mut self, fade_out_samples: usize, fade_in_samples: usize) -> f32 {
         match self {
             Self::Playing | Self::Underrun => 1.0,
-            Self::Fading(left) => {
+            Self::FadeOut(left) => {
                 *left = left.saturating_sub(1);
-                *left as f32 / fade_samples as f32
+                *left as f32 / fade_out_samples as f32
             }
             Self::FadeIn(left) => {
-                let gain = 1.0 - *left as f32 / rise_samples as f32;
+                let gain = 1.0 - *left as f32 / fade_in_samples as f32;
                 *self = if *left <= 1 { Self::Playing } else { Self::FadeIn(*left - 1) };
                 gain
             }
@@ -244,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn channels_are_averaged_and_what_finds_no_room_is_counted() {
+    fn channels_are_averaged_and_dropped_samples_are_counted() {
         let shared = Arc::new(CallbackCounters::default());
         let (producer, mut consumer) = RingBuffer::new(3);
         let mut capture = CaptureCallback::new(producer, Arc::clone(&shared));
@@ -255,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn every_channel_gets_the_sound_and_an_empty_ring_decays_to_silence() {
+    fn audio_goes_to_every_channel_and_an_empty_ring_decays_to_silence() {
         let (mut ring, mut playback, shared) = playback(100);
         for n in 1..=4 {
             ring.push(n as f32 / 10.0).unwrap();
@@ -270,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gap_in_a_clip_is_one_underrun_however_long_it_lasts() {
+    fn a_gap_in_a_clip_is_one_underrun() {
         let (mut ring, mut playback, shared) = playback(1_000);
         shared.expecting.store(true, Ordering::Release);
         ring.push_entire_slice(&[0.5; 10]).unwrap();
@@ -282,18 +285,18 @@ mod tests {
         ring.push_entire_slice(&[0.5; 200]).unwrap();
         let mut output = [0.0; 200];
         playback.on_output(&mut output, 1);
-        assert!(output[0] < 0.1, "it rises from silence: {}", output[0]);
+        assert!(output[0] < 0.1, "it fades in from silence: {}", output[0]);
         assert_eq!(output[150], 0.5);
         playback.on_output(&mut output, 1);
         assert_eq!(load(&shared.underruns), 2);
     }
 
     #[test]
-    fn a_flush_fades_discards_and_answers_in_blocks_of_any_size() {
+    fn a_flush_fades_out_and_completes_in_blocks_of_any_size() {
         for block in [1, 7, 100, 240, 1_000] {
             let (mut ring, mut playback, shared) = playback(4_000);
             ring.push_entire_slice(&[0.5; 3_000]).unwrap();
-            shared.flush_wanted.store(1, Ordering::Release);
+            shared.flush_requested.store(1, Ordering::Release);
             let mut heard = Vec::new();
             while load(&shared.flush_done) == 0 {
                 let mut output = vec![0.0; block];
@@ -308,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn a_duck_is_a_ramp_and_leaves_nothing_out() {
+    fn ducking_is_a_ramp_and_drops_no_samples() {
         let (mut ring, mut playback, shared) = playback(10_000);
         ring.push_entire_slice(&[0.5; 9_000]).unwrap();
         let mut output = [0.0; 3_000];
@@ -326,28 +329,28 @@ mod tests {
     }
 
     #[test]
-    fn what_is_given_is_told_as_it_is_given() {
+    fn reference_and_tap_receive_exactly_what_is_played() {
         let (mut ring, playback, shared) = playback(1_000);
-        let (reference, mut told) = RingBuffer::new(5_000);
-        let (tap, mut tapped) = RingBuffer::new(5_000);
-        let mut playback = playback.with_reference(Some(reference)).tapped(tap);
+        let (reference, mut received) = RingBuffer::new(5_000);
+        let (tap, mut recorded) = RingBuffer::new(5_000);
+        let mut playback = playback.with_reference(Some(reference)).with_tap(tap);
         ring.push_entire_slice(&[0.5; 1_000]).unwrap();
-        let mut given = Vec::new();
+        let mut played = Vec::new();
         for block in [200, 300, 7, 1_000] {
             let mut output = vec![0.0; block * 2];
             playback.on_output(&mut output, 2);
-            given.extend(output.iter().step_by(2).copied());
+            played.extend(output.iter().step_by(2).copied());
             shared.ducked.store(true, Ordering::Release);
         }
-        let told: Vec<f32> = std::iter::from_fn(|| told.pop().ok()).collect();
-        assert!(told == given, "softer, dying away and silent as well");
-        assert!(given.iter().all(|sample| tapped.pop() == Ok(*sample)), "to both that listen");
+        let received: Vec<f32> = std::iter::from_fn(|| received.pop().ok()).collect();
+        assert!(received == played, "ducked, decaying and silent parts included");
+        assert!(played.iter().all(|sample| recorded.pop() == Ok(*sample)), "by both");
     }
 
     #[test]
-    fn a_flush_of_nothing_is_answered_at_once() {
+    fn a_flush_of_an_empty_ring_completes_at_once() {
         let (_ring, mut playback, shared) = playback(10);
-        shared.flush_wanted.store(3, Ordering::Release);
+        shared.flush_requested.store(3, Ordering::Release);
         playback.on_output(&mut [0.0; 1], 1);
         assert_eq!((load(&shared.flush_done), load(&shared.taken)), (3, 0));
     }

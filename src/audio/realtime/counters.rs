@@ -1,36 +1,36 @@
-//! What the realtime callbacks and the engine tell each other: one struct of atomics.
+//! Atomics shared by the callbacks and the engine.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-/// Counters of one pair of callbacks. Counters are `Relaxed`; `Acquire`/`Release` where one hands over.
+/// Counters and flags of one pair of callbacks. Counters are `Relaxed`, handovers `Acquire`/`Release`.
 #[derive(Debug, Default)]
 pub struct CallbackCounters {
-    /// Blocks that the microphone has given: the sign that it lives.
+    /// Captured blocks, the sign of life of the microphone.
     pub capture_blocks: AtomicU64,
-    /// Samples that found no room in the capture ring.
+    /// Samples dropped because the capture ring was full.
     pub capture_dropped: AtomicU64,
-    /// Blocks that the speaker has asked for: the sign that it lives.
+    /// Played blocks, the sign of life of the speaker.
     pub playback_blocks: AtomicU64,
-    /// Samples that the speaker took out of the ring, the faded ones included, the discarded ones not.
+    /// Samples taken from the playback ring, including faded and excluding discarded ones.
     ///
     /// Released by the callback, acquired by the engine.
     pub taken: AtomicU64,
-    /// The largest block that the speaker has asked for, in samples a channel.
+    /// Largest block requested by the speaker, in samples per channel.
     pub largest_block: AtomicU64,
-    /// Whether the speaker is to be soft: set by the engine while somebody speaks over it.
+    /// Whether playback is ducked; set by the engine.
     pub ducked: AtomicBool,
-    /// Whether an empty ring is a fault: set by the engine while a clip is being played.
+    /// Whether an empty ring is an underrun; set by the engine while a clip plays.
     pub expecting: AtomicBool,
-    /// How often the ring ran dry while it should not.
+    /// Underruns.
     pub underruns: AtomicU64,
-    /// Number of the last flush asked for: released by the engine, acquired by the callback.
-    pub flush_wanted: AtomicU64,
-    /// Number of the last flush done: released by the callback once `taken` is final.
+    /// Number of the last requested flush, released by the engine.
+    pub flush_requested: AtomicU64,
+    /// Number of the last completed flush, released by the callback once `taken` is final.
     pub flush_done: AtomicU64,
 }
 
 impl CallbackCounters {
-    /// Adds to a counter that only the calling thread writes.
+    /// Adds to a counter written only by the calling thread.
     pub(crate) fn add(counter: &AtomicU64, more: u64) {
         counter.store(counter.load(Ordering::Relaxed) + more, Ordering::Release);
     }

@@ -2,3 +2,6 @@
 
 pub mod callback;
 pub mod counters;
+pub(crate) mod slot;
+#[cfg(feature = "device")]
+pub(crate) mod cards;

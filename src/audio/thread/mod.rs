@@ -1,107 +1,109 @@
-//! The audio thread: opens the devices, turns the engine, watches. The only file here that asks the time.
+//! The audio thread: opens the devices, drives the engine, watches devices. The only file in `audio` that
+//! reads the clock.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use crate::audio::api::{AudioCommand, AudioThreadEvent, DeviceState, Mute};
+use crate::audio::api::{AudioCommand, AudioEvent, DeviceEntry, DeviceRequest, DeviceState, Direction, Mute};
 use crate::audio::backend::file::SampleSource;
-use crate::audio::backend::paced::{InputStatus, PacedInput, PacedOutput};
+use crate::audio::backend::paced::{InputStatus, PACED_RATE, PacedInput, PacedOutput};
 use crate::audio::backend::sink::{SampleSink, WritableFile};
 use crate::audio::capture::input::DeviceInput;
+use crate::audio::device::block_size::SpeakerDemand;
 use crate::audio::device::enumerator::DeviceEnumerator;
-use crate::audio::device::open::{DeviceHandle, DeviceInfo, OpenAttempt, OpenRequest, WakeMode, Waker};
-use crate::audio::device::select::DeviceRequest;
+use crate::audio::device::handle::{DeviceHandle, DeviceInfo, OpenRequest, WakeMode, Waker};
+use crate::audio::device::open::OpenAttempt;
+use crate::audio::device::select::ListedDevice;
 use crate::audio::device::watcher::DeviceWatcher;
-use crate::audio::engine::{Engine, EngineChannels, EngineFormat, SpeakerDemand};
-use crate::audio::error::{AudioError, Direction};
+use crate::audio::engine::{Engine, EngineChannels, EngineFormat};
+use crate::audio::error::AudioError;
 use crate::audio::options::{AudioOptions, AudioSink, AudioSource};
 use crate::audio::playback::output::DeviceOutput;
 use crate::audio::realtime::callback::{CaptureCallback, PlaybackCallback};
 use crate::audio::recording::recorder::Recorder;
 use crate::dsp::frame::SampleRate;
 use crate::files::FileAccess;
-use crate::mishap;
+use crate::test_hooks;
 
-/// How often a device's microphone is looked after once its next block is due: it delays every word by that.
-/// So is a speaker that is to take a first sample or to fall silent.
-const DUE_TICK: Duration = Duration::from_millis(2);
-/// How long before the next block is due the looking begins.
-const EARLY: Duration = Duration::from_millis(1);
-/// The longest sleep while the speaker has something to play: its ring holds four times as much.
-const LONGEST_TICK: Duration = Duration::from_millis(19);
-/// How often a device is looked after that gives nothing.
-const IDLE_TICK: Duration = Duration::from_millis(10);
-/// How long a microphone may give nothing before it is looked after less often.
-const PAUSE: Duration = Duration::from_millis(100);
-/// How often a device is looked after that wakes the audio thread whenever it gives something.
-const WOKEN_TICK: Duration = Duration::from_millis(100);
-/// How often files, pipes and nothing are looked after.
-const PACED_TICK: Duration = Duration::from_millis(10);
-/// How long a sound system may take to open a device.
-const OPENING: Duration = Duration::from_secs(8);
-/// The rate of files, pipes and nothing.
-pub(crate) const PACED_RATE: SampleRate = SampleRate::HZ_24000;
+/// Poll interval once the next capture block is due, since it delays speech. Also while a flush or the first
+/// sample of a clip is awaited.
+const DUE_INTERVAL: Duration = Duration::from_millis(2);
+/// How long before the next block is due polling begins.
+const POLL_AHEAD: Duration = Duration::from_millis(1);
+/// Longest interval during playback: a quarter of the ring.
+const PLAYBACK_INTERVAL: Duration = Duration::from_millis(19);
+/// Poll interval of a device that delivers nothing.
+const IDLE_INTERVAL: Duration = Duration::from_millis(10);
+/// Time without data after which a microphone is polled less often.
+const IDLE_AFTER: Duration = Duration::from_millis(100);
+/// Poll interval of a device that wakes the audio thread.
+const NOTIFIED_INTERVAL: Duration = Duration::from_millis(100);
+/// Poll interval of files, pipes and the null device.
+const PACED_INTERVAL: Duration = Duration::from_millis(10);
+/// Timeout for opening a device.
+const OPEN_TIMEOUT: Duration = Duration::from_secs(8);
 
-/// The audio thread's state.
+/// State of the audio thread.
 pub(crate) struct Runner {
     engine: Engine,
     input: InputSource,
     output: OutputTarget,
     started: Instant,
-    tick: Duration,
-    /// When the microphone last gave something, if it ever did.
-    heard_at: Option<Duration>,
-    /// How many blocks the microphone gave until then, and how long the last ones were.
+    interval: Duration,
+    /// When the microphone last delivered audio.
+    captured_at: Option<Duration>,
+    /// Blocks delivered until then, and the duration of the last ones.
     blocks: u64,
     block: Duration,
-    lookouts: Option<DeviceWatcher>,
-    picker: DeviceEnumerator,
-    /// Why an input file or pipe could not be read to its end; one sentence.
+    watcher: Option<DeviceWatcher>,
+    enumerator: DeviceEnumerator,
+    /// Why the input file or pipe could not be read to its end; one sentence.
     input_failure: Option<String>,
 }
 
-/// Where sound comes from.
+/// The input of a call.
 enum InputSource {
     Device(Box<DeviceInput>),
     Paced(Box<PacedInput>),
 }
 
-/// Where sound goes to.
+/// The output of a call.
 enum OutputTarget {
     Device(Box<DeviceOutput>),
     Paced(Box<PacedOutput>),
 }
 
-/// An input whose rate is known.
-enum FoundInput {
+/// An opened input.
+enum OpenInput {
     Device(OpenRequest, DeviceHandle<CaptureCallback>),
-    Feed(SampleSource),
+    Paced(SampleSource),
 }
 
-/// An output whose rate is known.
-enum FoundOutput {
+/// An opened output.
+enum OpenOutput {
     Device(OpenRequest, DeviceHandle<PlaybackCallback>),
-    Nowhere,
+    Null,
     File(WritableFile),
     Stdout,
 }
 
 impl Runner {
-    /// Opens everything. Writes nothing before all of it is known to work.
+    /// Opens input and output. Writes nothing before both are open.
     pub(crate) fn open(options: &AudioOptions, waker: &Waker) -> Result<(Self, AudioChannels), AudioError> {
-        options.check()?;
-        // Both devices at once, because each takes its time.
-        let input = WaitingInput::begin(&options.input, waker)?;
-        let output = WaitingOutput::begin(&options.output, waker);
-        // Whoever is told that one failed finds the other at rest: sound libraries print what they think.
-        let (input, output) = (input.wait(), output.and_then(WaitingOutput::wait));
+        options.validate()?;
+        // Both devices are opened in parallel.
+        let input = OpeningInput::begin(&options.input, waker)?;
+        let output = OpeningOutput::begin(&options.output, waker);
+        // Both results are awaited before an error is returned, since sound libraries print messages of their
+        // own.
+        let (input, output) = (input.wait(), output.and_then(OpeningOutput::wait));
         let (input, output) = (input?, output?);
         let processing = match (&input, &output) {
-            (FoundInput::Device(..), FoundOutput::Device(..)) => options.processing,
-            (FoundInput::Device(..) | FoundInput::Feed(_), _) => options.processing.without_echo_control(),
+            (OpenInput::Device(..), OpenOutput::Device(..)) => options.processing,
+            (OpenInput::Device(..) | OpenInput::Paced(_), _) => options.processing.without_echo_control(),
         };
-        let (mut engine, ends) = Engine::new(EngineFormat {
+        let (mut engine, channels) = Engine::new(EngineFormat {
             wire_in: options.wire_in,
             wire_out: options.wire_out,
             device_in: input.rate(),
@@ -110,53 +112,54 @@ impl Runner {
             prebuffer: options.prebuffer,
             processing,
         });
-        let EngineChannels { capture, playback, mic, events, input_meter, output_meter, shared: _ } = ends;
+        let EngineChannels { capture, playback, mic, events, input_meter, output_meter, shared: _ } =
+            channels;
         let playback = match &options.record {
             Some(path) => engine.set_recorder(Recorder::new(path, mic.resubscribe())?, playback),
             None => playback,
         };
         let output = output.connect(playback, (&engine, waker.clone()))?;
         let input = input.connect(capture, options, (&engine, waker.clone()));
-        let lookouts = match (&input, &output) {
+        let watcher = match (&input, &output) {
             (InputSource::Paced(_), OutputTarget::Paced(_)) => None,
             (InputSource::Device(_), _) | (_, OutputTarget::Device(_)) => Some(DeviceWatcher::start()?),
         };
-        // An open microphone has its first block ready.
+        // Poll at once: an open microphone has its first block ready.
         let runner = Self {
             engine,
             input,
             output,
             started: Instant::now(),
-            tick: Duration::ZERO,
-            heard_at: None,
+            interval: Duration::ZERO,
+            captured_at: None,
             blocks: 0,
             block: Duration::ZERO,
-            lookouts,
-            picker: DeviceEnumerator::default(),
+            watcher,
+            enumerator: DeviceEnumerator::default(),
             input_failure: None,
         };
         let opened =
-            InitialDevices { input: runner.input_facts().cloned(), output: runner.output_facts().cloned() };
+            InitialDevices { input: runner.input_info().cloned(), output: runner.output_info().cloned() };
         Ok((runner, AudioChannels { mic, events, input_meter, output_meter, opened }))
     }
 
-    /// Turns until told to close, or until nobody can tell it anything any more.
+    /// Runs until a command ends it, or until all senders are dropped.
     pub(crate) fn run(mut self, commands: &Receiver<AudioCommand>) -> Result<(), String> {
         loop {
-            let first = match commands.recv_timeout(self.tick) {
+            let first = match commands.recv_timeout(self.interval) {
                 Ok(command) => Some(command),
                 Err(RecvTimeoutError::Timeout) => None,
-                Err(RecvTimeoutError::Disconnected) => Some(AudioCommand::Leave),
+                Err(RecvTimeoutError::Disconnected) => Some(AudioCommand::Abandon),
             };
             let now = self.started.elapsed();
             for command in first.into_iter().chain(commands.try_iter()) {
                 match command {
                     AudioCommand::Close => return self.close(PacedOutput::close),
-                    AudioCommand::Leave => return self.close(PacedOutput::leave),
-                    AudioCommand::Use(direction, wanted) => self.use_device(now, direction, wanted),
-                    AudioCommand::List => self.picker.ask(),
+                    AudioCommand::Abandon => return self.close(PacedOutput::abandon),
+                    AudioCommand::UseDevice(direction, wanted) => self.use_device(now, direction, wanted),
+                    AudioCommand::ListDevices => self.enumerator.start(),
                     AudioCommand::Mute(mute) => self.mute(now, mute),
-                    AudioCommand::Turn => {}
+                    AudioCommand::Poll => {}
                     AudioCommand::Play { clip, frame } => {
                         if let OutputTarget::Paced(output) = &mut self.output {
                             output.make_room(now, &mut self.engine);
@@ -172,82 +175,82 @@ impl Runner {
                 }
             }
             let now = self.started.elapsed();
-            mishap::strike("audio", now);
-            self.turn(now);
+            test_hooks::maybe_panic("audio", now);
+            self.poll(now);
         }
     }
 
-    fn turn(&mut self, now: Duration) {
-        self.turn_input(now);
-        self.turn_output(now);
+    fn poll(&mut self, now: Duration) {
+        self.poll_input(now);
+        self.poll_output(now);
         self.poll_devices(now);
-        let heard = self.engine.step(now);
-        if !heard.is_zero() {
-            if self.heard_at.is_none() && self.input_is_real() {
-                self.engine.tell(AudioThreadEvent::InputStarted);
+        let captured = self.engine.step(now);
+        if !captured.is_zero() {
+            if self.captured_at.is_none() && self.input_is_real() {
+                self.engine.emit(AudioEvent::InputStarted);
             }
-            self.heard_at = Some(now);
+            self.captured_at = Some(now);
             let before = std::mem::replace(&mut self.blocks, self.engine.captured_blocks());
             let blocks = u32::try_from(self.blocks.saturating_sub(before)).unwrap_or(u32::MAX);
-            self.block = heard / blocks.max(1);
+            self.block = captured / blocks.max(1);
         }
-        let drive = match &self.input {
-            InputSource::Device(input) => input.drive(),
+        let wake_mode = match &self.input {
+            InputSource::Device(input) => input.wake_mode(),
             InputSource::Paced(_) => None,
         };
-        self.tick = match drive {
-            Some(WakeMode::Notify) => WOKEN_TICK,
+        self.interval = match wake_mode {
+            Some(WakeMode::Notify) => NOTIFIED_INTERVAL,
             Some(WakeMode::Poll) => {
-                next_tick(self.block, now.saturating_sub(self.heard_at.unwrap_or_default()))
+                next_interval(self.block, now.saturating_sub(self.captured_at.unwrap_or_default()))
             }
-            None => PACED_TICK,
+            None => PACED_INTERVAL,
         };
-        if self.engine.demand() == SpeakerDemand::Sound {
-            self.tick = self.tick.min(LONGEST_TICK);
+        if self.engine.demand() == SpeakerDemand::Active {
+            self.interval = self.interval.min(PLAYBACK_INTERVAL);
         }
         if matches!(self.output, OutputTarget::Device(..)) && self.engine.awaits_speaker() {
-            self.tick = self.tick.min(DUE_TICK);
+            self.interval = self.interval.min(DUE_INTERVAL);
         }
     }
 
-    fn turn_input(&mut self, now: Duration) {
+    fn poll_input(&mut self, now: Duration) {
         match &mut self.input {
-            InputSource::Paced(input) if input.can_wait() && self.engine.is_crowded() => input.hold(now),
+            InputSource::Paced(input) if input.can_pause() && self.engine.is_crowded() => input.skip_to(now),
             InputSource::Paced(input) => match input.advance(now) {
-                Some(InputStatus::Ended) => self.engine.input_ends(),
-                Some(InputStatus::Warning(flaws)) => self.engine.tell(AudioThreadEvent::InputWarning(flaws)),
+                Some(InputStatus::Ended) => self.engine.end_input(),
+                Some(InputStatus::Warning(warning)) => self.engine.emit(AudioEvent::InputWarning(warning)),
                 Some(InputStatus::Broken(reason)) => {
                     self.input_failure = Some(reason);
-                    self.engine.input_ends();
+                    self.engine.end_input();
                 }
-                Some(InputStatus::Nothing(reason)) => self.engine.tell(AudioThreadEvent::NoInput(reason)),
+                Some(InputStatus::Nothing(reason)) => self.engine.emit(AudioEvent::NoInput(reason)),
                 None => {}
             },
-            InputSource::Device(input) => input.turn(now, &mut self.engine),
+            InputSource::Device(input) => input.poll(now, &mut self.engine),
         }
     }
 
-    fn turn_output(&mut self, now: Duration) {
+    fn poll_output(&mut self, now: Duration) {
         match &mut self.output {
             OutputTarget::Paced(output) => {
                 if let Some(event) = output.advance(now) {
-                    self.engine.tell(event);
+                    self.engine.emit(event);
                 }
             }
-            OutputTarget::Device(output) => output.turn(now, &mut self.engine),
+            OutputTarget::Device(output) => output.poll(now, &mut self.engine),
         }
     }
 
-    /// Looks whether another device would be opened now, and which there are.
+    /// Handles device lookups and enumerations.
     fn poll_devices(&mut self, now: Duration) {
-        if let Some(lookouts) = &mut self.lookouts {
-            while let Some((direction, seen)) = lookouts.answer(now) {
+        if let Some(watcher) = &mut self.watcher {
+            while let Some((direction, result)) = watcher.poll(now) {
                 match (direction, &mut self.input, &mut self.output) {
                     (Direction::Input, InputSource::Device(input), _) => {
-                        input.see(now, &seen, &mut self.engine)
+                        input.handle_lookup(now, &result, &mut self.engine)
                     }
                     (Direction::Output, _, OutputTarget::Device(output)) => {
-                        output.see(now, &seen, &self.engine)
+                        output.handle_lookup(now, &result, &self.engine)
                     }
                     (Direction::Input, InputSource::Paced(_), _)
                     | (Direction::Output, _, OutputTarget::Paced(_)) => {}
@@ -256,36 +259,45 @@ impl Runner {
             if let InputSource::Device(input) = &self.input
                 && let Some(request) = input.running()
             {
-                lookouts.ask(now, Direction::Input, request);
+                watcher.request_lookup(now, Direction::Input, request);
             }
             if let OutputTarget::Device(output) = &self.output
                 && let Some(request) = output.running()
             {
-                lookouts.ask(now, Direction::Output, request);
+                watcher.request_lookup(now, Direction::Output, request);
             }
         }
-        if let Some(listed) = self.picker.answer() {
-            let in_use = [(Direction::Input, self.input_facts()), (Direction::Output, self.output_facts())];
-            let in_use = in_use.into_iter().filter_map(|(way, facts)| Some((way, facts?.id.clone())));
-            self.engine.tell(AudioThreadEvent::Devices(listed, in_use.collect()));
+        if let Some(listed) = self.enumerator.poll() {
+            let entries = listed.into_iter().map(|listed| self.device_entry(listed)).collect();
+            self.engine.emit(AudioEvent::Devices(entries));
         }
     }
 
-    fn input_facts(&self) -> Option<&DeviceInfo> {
+    fn device_entry(&self, listed: ListedDevice) -> DeviceEntry {
+        let ListedDevice { direction, id, name, is_default, host: _, native: _ } = listed;
+        let open = match direction {
+            Direction::Input => self.input_info(),
+            Direction::Output => self.output_info(),
+        };
+        let in_use = open.is_some_and(|info| info.id == id);
+        DeviceEntry { direction, id, name, is_default, in_use }
+    }
+
+    fn input_info(&self) -> Option<&DeviceInfo> {
         match &self.input {
-            InputSource::Device(input) => input.facts(),
+            InputSource::Device(input) => input.info(),
             InputSource::Paced(_) => None,
         }
     }
 
-    fn output_facts(&self) -> Option<&DeviceInfo> {
+    fn output_info(&self) -> Option<&DeviceInfo> {
         match &self.output {
-            OutputTarget::Device(output) => output.facts(),
+            OutputTarget::Device(output) => output.info(),
             OutputTarget::Paced(_) => None,
         }
     }
 
-    /// Returns whether what is heard comes from where it should.
+    /// Returns whether the input is real, and not the replacement of a lost device.
     fn input_is_real(&self) -> bool {
         match &self.input {
             InputSource::Device(input) => input.is_open(),
@@ -295,11 +307,11 @@ impl Runner {
 
     fn use_device(&mut self, now: Duration, direction: Direction, wanted: DeviceRequest) {
         match (direction, &mut self.input, &mut self.output) {
-            (Direction::Input, InputSource::Device(input), _) => input.choose(now, wanted, &self.engine),
-            (Direction::Output, _, OutputTarget::Device(output)) => output.choose(now, wanted),
-            (Direction::Input, InputSource::Paced(_), _) => self.engine.tell(not_a_device(Direction::Input)),
+            (Direction::Input, InputSource::Device(input), _) => input.select(now, wanted, &self.engine),
+            (Direction::Output, _, OutputTarget::Device(output)) => output.select(now, wanted),
+            (Direction::Input, InputSource::Paced(_), _) => self.engine.emit(not_a_device(Direction::Input)),
             (Direction::Output, _, OutputTarget::Paced(_)) => {
-                self.engine.tell(not_a_device(Direction::Output))
+                self.engine.emit(not_a_device(Direction::Output))
             }
         }
     }
@@ -323,78 +335,78 @@ impl Runner {
     }
 }
 
-/// Returns when to look again after a microphone that gives blocks of this length gave something `ago`.
+/// Returns the time to the next poll of a microphone with blocks of this duration, `ago` after the last one.
 ///
-/// Its next block comes as long after the last one as that one lasted: sleeping until then and looking closely
-/// costs half of what looking all the time does, and delays no more.
-fn next_tick(block: Duration, ago: Duration) -> Duration {
-    let due = block.saturating_sub(EARLY);
+/// The next block is due one block duration after the last one. Sleeping until shortly before halves the cost
+/// of constant polling without added delay.
+fn next_interval(block: Duration, ago: Duration) -> Duration {
+    let due = block.saturating_sub(POLL_AHEAD);
     if ago < due {
-        (due - ago).clamp(DUE_TICK, PAUSE)
-    } else if ago < block.max(PAUSE) {
-        DUE_TICK
+        (due - ago).clamp(DUE_INTERVAL, IDLE_AFTER)
+    } else if ago < block.max(IDLE_AFTER) {
+        DUE_INTERVAL
     } else {
-        IDLE_TICK
+        IDLE_INTERVAL
     }
 }
 
-fn not_a_device(direction: Direction) -> AudioThreadEvent {
-    let reason = format!("the {direction} of this call is a file, a pipe or nothing");
-    AudioThreadEvent::Device(direction, DeviceState::Refused(reason))
+fn not_a_device(direction: Direction) -> AudioEvent {
+    let reason = format!("the {direction} of this call is not a device but a file, a pipe or null");
+    AudioEvent::Device(direction, DeviceState::Refused(reason))
 }
 
-/// An input that is being opened.
-enum WaitingInput {
+/// An input being opened.
+enum OpeningInput {
     Device(OpenAttempt<CaptureCallback>),
-    Feed(SampleSource),
+    Paced(SampleSource),
 }
 
-impl WaitingInput {
+impl OpeningInput {
     fn begin(source: &AudioSource, waker: &Waker) -> Result<Self, AudioError> {
         match source {
             AudioSource::Device(wanted) => OpenAttempt::begin(request(wanted), waker).map(Self::Device),
-            AudioSource::File(path) => SampleSource::open(path).map(Self::Feed),
-            AudioSource::Stdin => SampleSource::stdin().map(Self::Feed),
-            AudioSource::Null => Ok(Self::Feed(SampleSource::Silence(PACED_RATE))),
+            AudioSource::File(path) => SampleSource::open(path).map(Self::Paced),
+            AudioSource::Stdin => SampleSource::stdin().map(Self::Paced),
+            AudioSource::Null => Ok(Self::Paced(SampleSource::Silence(PACED_RATE))),
         }
     }
 
-    fn wait(self) -> Result<FoundInput, AudioError> {
+    fn wait(self) -> Result<OpenInput, AudioError> {
         match self {
             Self::Device(attempt) => {
                 let request = attempt.request.clone();
-                attempt.wait(OPENING).map(|open| FoundInput::Device(request, open))
+                attempt.wait(OPEN_TIMEOUT).map(|open| OpenInput::Device(request, open))
             }
-            Self::Feed(feed) => Ok(FoundInput::Feed(feed)),
+            Self::Paced(source) => Ok(OpenInput::Paced(source)),
         }
     }
 }
 
-/// An output that is being opened.
-enum WaitingOutput {
+/// An output being opened.
+enum OpeningOutput {
     Device(OpenAttempt<PlaybackCallback>),
-    Other(FoundOutput),
+    Other(OpenOutput),
 }
 
-impl WaitingOutput {
+impl OpeningOutput {
     fn begin(sink: &AudioSink, waker: &Waker) -> Result<Self, AudioError> {
         match sink {
             AudioSink::Device(wanted) => OpenAttempt::begin(request(wanted), waker).map(Self::Device),
             AudioSink::File(path) => {
-                WritableFile::new(path, FileAccess::Shared).map(FoundOutput::File).map(Self::Other)
+                WritableFile::new(path, FileAccess::Shared).map(OpenOutput::File).map(Self::Other)
             }
-            AudioSink::Stdout => Ok(Self::Other(FoundOutput::Stdout)),
-            AudioSink::Null => Ok(Self::Other(FoundOutput::Nowhere)),
+            AudioSink::Stdout => Ok(Self::Other(OpenOutput::Stdout)),
+            AudioSink::Null => Ok(Self::Other(OpenOutput::Null)),
         }
     }
 
-    fn wait(self) -> Result<FoundOutput, AudioError> {
+    fn wait(self) -> Result<OpenOutput, AudioError> {
         match self {
             Self::Device(attempt) => {
                 let request = attempt.request.clone();
-                attempt.wait(OPENING).map(|open| FoundOutput::Device(request, open))
+                attempt.wait(OPEN_TIMEOUT).map(|open| OpenOutput::Device(request, open))
             }
-            Self::Other(found) => Ok(found),
+            Self::Other(output) => Ok(output),
         }
     }
 }
@@ -403,11 +415,11 @@ fn request(wanted: &DeviceRequest) -> OpenRequest {
     OpenRequest { wanted: wanted.clone(), host: None }
 }
 
-impl FoundInput {
+impl OpenInput {
     fn rate(&self) -> SampleRate {
         match self {
-            Self::Device(_, open) => open.facts.rate,
-            Self::Feed(feed) => feed.rate(),
+            Self::Device(_, open) => open.info.rate,
+            Self::Paced(source) => source.rate(),
         }
     }
 
@@ -422,16 +434,16 @@ impl FoundInput {
                 open.connect(capture);
                 InputSource::Device(Box::new(DeviceInput::new(request, open, options.mute, thread)))
             }
-            Self::Feed(feed) => InputSource::Paced(Box::new(PacedInput::new(feed, capture))),
+            Self::Paced(source) => InputSource::Paced(Box::new(PacedInput::new(source, capture))),
         }
     }
 }
 
-impl FoundOutput {
+impl OpenOutput {
     fn rate(&self) -> SampleRate {
         match self {
-            Self::Device(_, open) => open.facts.rate,
-            Self::Nowhere | Self::File(_) | Self::Stdout => PACED_RATE,
+            Self::Device(_, open) => open.info.rate,
+            Self::Null | Self::File(_) | Self::Stdout => PACED_RATE,
         }
     }
 
@@ -445,24 +457,24 @@ impl FoundOutput {
                 open.connect(playback);
                 return Ok(OutputTarget::Device(Box::new(DeviceOutput::new(request, open, thread))));
             }
-            Self::Nowhere => SampleSink::Nowhere,
-            Self::File(openable) => SampleSink::Untouched { openable, rate: PACED_RATE },
+            Self::Null => SampleSink::Null,
+            Self::File(openable) => SampleSink::Unchanged { openable, rate: PACED_RATE },
             Self::Stdout => SampleSink::stdout()?,
         };
         Ok(OutputTarget::Paced(Box::new(PacedOutput::new(target, playback, PACED_RATE))))
     }
 }
 
-/// What whoever started the thread gets.
+/// The channels and meters of a running audio thread.
 pub(crate) struct AudioChannels {
     pub(crate) mic: tokio::sync::broadcast::Receiver<crate::dsp::frame::Frame>,
-    pub(crate) events: tokio::sync::mpsc::UnboundedReceiver<AudioThreadEvent>,
+    pub(crate) events: tokio::sync::mpsc::UnboundedReceiver<AudioEvent>,
     pub(crate) input_meter: Arc<crate::dsp::level::LevelMeter>,
     pub(crate) output_meter: Arc<crate::dsp::level::LevelMeter>,
     pub(crate) opened: InitialDevices,
 }
 
-/// The devices that sound begins with; nothing in place of files, pipes and silence.
+/// The initially opened devices; none for files, pipes and the null device.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct InitialDevices {
     pub(crate) input: Option<DeviceInfo>,

@@ -1,4 +1,4 @@
-//! Promises of sound without devices, in virtual time: files in, files out.
+//! Tests of the audio thread without devices in virtual time: files in, files out.
 
 use std::path::Path;
 
@@ -20,7 +20,7 @@ struct Call {
     ends: AudioChannels,
     now: Duration,
     frames: Vec<Frame>,
-    events: Vec<AudioThreadEvent>,
+    events: Vec<AudioEvent>,
 }
 
 impl Call {
@@ -35,7 +35,7 @@ impl Call {
         let end = self.now + time;
         for tick in [3, 10, 1, 17, 8].into_iter().cycle() {
             self.now = end.min(self.now + ms(tick));
-            self.runner.turn(self.now);
+            self.runner.poll(self.now);
             self.listen();
             if self.now == end {
                 return;
@@ -83,19 +83,19 @@ fn ramp(samples: usize) -> Vec<i16> {
 }
 
 #[test]
-fn a_file_is_heard_as_fast_as_it_was_spoken_and_then_silence() {
+fn a_file_is_captured_in_real_time_and_followed_by_silence() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("speech.wav");
     write(&path, &ramp(12_100));
     let mut call = Call::open(AudioSource::File(path), AudioSink::Null);
     call.run(ms(400));
     assert_eq!(call.heard(), ramp(9_600));
-    assert!(!call.events.contains(&AudioThreadEvent::InputEnded));
+    assert!(!call.events.contains(&AudioEvent::InputEnded));
     call.run(ms(600));
     let heard = call.heard();
     assert_eq!(heard[..12_100], ramp(12_100));
     assert_eq!(heard[12_100..], [0; 24_000 - 12_100]);
-    assert_eq!(call.events, [AudioThreadEvent::InputStarted, AudioThreadEvent::InputEnded]);
+    assert_eq!(call.events, [AudioEvent::InputStarted, AudioEvent::InputEnded]);
 }
 
 #[test]
@@ -108,9 +108,8 @@ fn a_truncated_file_ends_with_a_warning() {
     let mut call = Call::open(AudioSource::File(path), AudioSink::Null);
     call.run(ms(1_000));
     assert_eq!(call.heard()[..10_900], ramp(10_900));
-    let warnings =
-        call.events.iter().filter(|event| matches!(event, AudioThreadEvent::InputWarning(_))).count();
-    assert_eq!((warnings, call.events.last()), (1, Some(&AudioThreadEvent::InputEnded)));
+    let warnings = call.events.iter().filter(|event| matches!(event, AudioEvent::InputWarning(_))).count();
+    assert_eq!((warnings, call.events.last()), (1, Some(&AudioEvent::InputEnded)));
     assert_eq!(call.runner.close(PacedOutput::close), Ok(()));
 }
 
@@ -128,22 +127,22 @@ fn an_input_that_fails_ends_and_the_failure_is_the_result() {
     let feed = SampleSource::pipe(FailingInput(3), "standard input".to_owned()).unwrap();
     let capture = call.runner.engine.connect_microphone(feed.rate());
     call.runner.input = InputSource::Paced(Box::new(PacedInput::new(feed, capture)));
-    while !call.events.contains(&AudioThreadEvent::InputEnded) {
+    while !call.events.contains(&AudioEvent::InputEnded) {
         call.run(ms(10));
     }
-    let failure = "standard input: the file cannot be read: disk on fire";
+    let failure = "standard input: cannot read the file: disk on fire";
     assert_eq!(call.runner.close(PacedOutput::close), Err(failure.to_owned()));
 }
 
 #[test]
-fn a_file_waits_for_a_session_that_does_not_listen() {
+fn a_file_waits_for_a_slow_session() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("speech.wav");
     write(&path, &ramp(48_000));
     let mut call = Call::open(AudioSource::File(path), AudioSink::Null);
     for n in 1..1_000 {
         call.now = ms(n * 10);
-        call.runner.turn(call.now);
+        call.runner.poll(call.now);
     }
     assert!(call.runner.engine.is_crowded());
     call.run(ms(3_000));
@@ -151,17 +150,17 @@ fn a_file_waits_for_a_session_that_does_not_listen() {
 }
 
 #[test]
-fn silence_does_not_wait_for_anybody() {
+fn silence_does_not_wait_for_the_session() {
     let mut call = Call::open(AudioSource::Null, AudioSink::Null);
     for n in 1..1_000 {
         call.now = ms(n * 10);
-        call.runner.turn(call.now);
+        call.runner.poll(call.now);
     }
     assert!(matches!(call.ends.mic.try_recv(), Err(TryRecvError::Lagged(871))));
 }
 
 #[test]
-fn an_output_file_holds_what_was_played_and_not_the_pauses() {
+fn an_output_file_contains_the_playback_without_pauses() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("answer.wav");
     let mut call = Call::open(AudioSource::Null, AudioSink::File(path.clone()));
@@ -176,13 +175,13 @@ fn an_output_file_holds_what_was_played_and_not_the_pauses() {
     let Call { runner, events, .. } = call;
     runner.close(PacedOutput::close).unwrap();
     assert_eq!(read(&path), [ramp(24_001), ramp(777)].concat());
-    let played = |clip| events.iter().rev().find_map(|event| event.played_of(ClipId(clip)));
+    let played = |clip| events.iter().rev().find_map(|event| event.played_samples(ClipId(clip)));
     assert_eq!((played(1), played(2)), (Some(24_001), Some(777)));
-    assert!(!events.iter().any(|event| matches!(event, AudioThreadEvent::Counts(_))), "{events:?}");
+    assert!(!events.iter().any(|event| matches!(event, AudioEvent::Counters(_))), "{events:?}");
 }
 
 #[test]
-fn a_flush_ends_an_output_file_where_it_says() {
+fn a_flush_ends_an_output_file_at_the_reported_position() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("answer.wav");
     let mut call = Call::open(AudioSource::Null, AudioSink::File(path.clone()));
@@ -190,7 +189,7 @@ fn a_flush_ends_an_output_file_where_it_says() {
     call.run(ms(1_000));
     call.runner.engine.flush();
     call.run(ms(100));
-    let flushed = call.events.iter().find_map(AudioThreadEvent::heard_at_flush).map(<[_]>::to_vec);
+    let flushed = call.events.iter().find_map(AudioEvent::flushed_clips);
     call.runner.close(PacedOutput::close).unwrap();
     let written = read(&path);
     assert_eq!(flushed, Some(vec![(ClipId(1), written.len() as u64)]));
@@ -214,21 +213,21 @@ fn nothing_is_written_when_the_input_cannot_be_used() {
 }
 
 #[test]
-fn a_call_that_never_was_leaves_the_output_as_it_found_it() {
+fn a_call_that_never_started_leaves_the_output_unchanged() {
     let directory = tempfile::tempdir().unwrap();
     let (kept, fresh) = (directory.path().join("kept.wav"), directory.path().join("fresh.wav"));
     std::fs::write(&kept, "precious").unwrap();
     for path in [&kept, &fresh] {
         let mut call = Call::open(AudioSource::Null, AudioSink::File(path.clone()));
         call.run(ms(500));
-        call.runner.close(PacedOutput::leave).unwrap();
+        call.runner.close(PacedOutput::abandon).unwrap();
     }
     assert_eq!(std::fs::read(&kept).unwrap(), b"precious");
     assert!(!fresh.exists());
 }
 
 #[test]
-fn a_silent_call_leaves_an_output_without_sound() {
+fn a_silent_call_leaves_an_empty_output_file() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("answer.wav");
     std::fs::write(&path, "an answer of another call").unwrap();
@@ -238,7 +237,7 @@ fn a_silent_call_leaves_an_output_without_sound() {
 }
 
 #[test]
-fn a_place_that_cannot_be_written_is_told_before_anything_begins() {
+fn an_unwritable_output_is_reported_at_the_start() {
     let directory = tempfile::tempdir().unwrap();
     for path in [directory.path().join("no/such/folder.wav"), directory.path().to_owned()] {
         let options = AudioOptions {
@@ -251,7 +250,7 @@ fn a_place_that_cannot_be_written_is_told_before_anything_begins() {
 }
 
 #[test]
-fn an_audio_thread_that_was_asleep_loses_no_answer() {
+fn a_suspended_audio_thread_loses_no_answer() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("answer.wav");
     let mut call = Call::open(AudioSource::Null, AudioSink::File(path.clone()));
@@ -262,13 +261,13 @@ fn an_audio_thread_that_was_asleep_loses_no_answer() {
         call.now += ms(700);
     }
     call.run(ms(2_500));
-    assert!(call.events.contains(&AudioThreadEvent::Drained));
+    assert!(call.events.contains(&AudioEvent::Drained));
     call.runner.close(PacedOutput::close).unwrap();
     assert_eq!(read(&path), ramp(48_000));
 }
 
 #[test]
-fn a_microphone_is_looked_after_when_its_next_block_is_due() {
+fn a_microphone_is_polled_when_its_next_block_is_due() {
     // (how long its blocks are, how long ago it gave one, when to look again), in milliseconds
     let cases = [
         (10, 0, 9),
@@ -283,6 +282,6 @@ fn a_microphone_is_looked_after_when_its_next_block_is_due() {
         (10, 100, 10),
     ];
     for (block, ago, tick) in cases {
-        assert_eq!(next_tick(ms(block), ms(ago)), ms(tick), "{block} ms, {ago} ms ago");
+        assert_eq!(next_interval(ms(block), ms(ago)), ms(tick), "{block} ms, {ago} ms ago");
     }
 }

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use crate::audio::api::MuteMode;
-use crate::audio::capture::speech_detector::{ListenMode, SpeechRule};
-use crate::audio::echo::{EchoMode, EchoPolicy, Processing, ProcessingStep};
-use crate::audio::options::{AudioOptions, AudioSink, AudioSource};
+use crate::audio::api::{EchoMode, MuteMode};
+use crate::audio::options::{
+    AudioOptions, AudioSink, AudioSource, EchoPolicy, ListenMode, Processing, ProcessingStep, SpeechRule,
+};
 use crate::call::setup::address::transcription_model;
 use crate::call::setup::prices;
 use crate::call::setup::settings::ResolvedSettings;

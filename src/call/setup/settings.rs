@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 
-use crate::audio::device::select::DeviceRequest;
+use crate::audio::api::DeviceRequest;
 use crate::audio::options::{AudioSink, AudioSource};
 use crate::call::device_memory::DeviceMemory;
 use crate::cli::{DisplayArgs, EndpointArgs, InputArgs, LimitArgs, ResponseArgs, TurnArgs};

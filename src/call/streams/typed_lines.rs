@@ -5,7 +5,8 @@ use std::thread;
 
 use tokio::sync::mpsc;
 
-use crate::session::io::{EndReason, Side, UserCommand};
+use crate::audio::api::Direction;
+use crate::session::io::{EndReason, UserCommand};
 
 /// What can be typed besides text.
 pub(crate) const HELP: &str = "\
@@ -125,8 +126,10 @@ fn understand(line: &str, into: LineMode) -> TypedLine {
         "/end" | "/quit" => TypedLine::Do(UserCommand::HangUp(EndReason::User)),
         "/help" => TypedLine::Help,
         "/devices" => TypedLine::Do(UserCommand::ListDevices),
-        _ if line.starts_with("/input ") => TypedLine::Do(device(Side::Microphone, &line["/input ".len()..])),
-        _ if line.starts_with("/output ") => TypedLine::Do(device(Side::Speaker, &line["/output ".len()..])),
+        _ if line.starts_with("/input ") => TypedLine::Do(device(Direction::Input, &line["/input ".len()..])),
+        _ if line.starts_with("/output ") => {
+            TypedLine::Do(device(Direction::Output, &line["/output ".len()..]))
+        }
         // Paths and dates are text; a command is one word.
         _ if line.starts_with('/') && !line[1..].contains(['/', ' ']) => TypedLine::Unknown(line.to_owned()),
         _ => TypedLine::Do(UserCommand::Say(line.to_owned())),
@@ -134,7 +137,7 @@ fn understand(line: &str, into: LineMode) -> TypedLine {
 }
 
 /// The system's own choice has a name that no device has.
-fn device(side: Side, name: &str) -> UserCommand {
+fn device(side: Direction, name: &str) -> UserCommand {
     let name = name.trim();
     UserCommand::UseDevice(side, (name != "default").then(|| name.to_owned()))
 }
@@ -158,9 +161,9 @@ mod tests {
             ("/devices", TypedLine::Do(UserCommand::ListDevices)),
             (
                 "/input USB mic",
-                TypedLine::Do(UserCommand::UseDevice(Side::Microphone, Some("USB mic".into()))),
+                TypedLine::Do(UserCommand::UseDevice(Direction::Input, Some("USB mic".into()))),
             ),
-            ("/output default", TypedLine::Do(UserCommand::UseDevice(Side::Speaker, None))),
+            ("/output default", TypedLine::Do(UserCommand::UseDevice(Direction::Output, None))),
             ("/input", TypedLine::Unknown("/input".into())),
         ];
         for (line, expected) in cases {

@@ -11,8 +11,7 @@ mod asking;
 use std::io::{self, Write};
 use std::path::Path;
 
-use crate::audio::echo::Processing;
-use crate::audio::options::{AudioOptions, AudioSink, AudioSource};
+use crate::audio::options::{AudioOptions, AudioSink, AudioSource, Processing};
 use crate::call::clock::Clock;
 use crate::call::setup::named_files::NamedFiles;
 use crate::call::setup::plan;

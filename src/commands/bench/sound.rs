@@ -5,8 +5,7 @@ use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
 
 use crate::audio::Audio;
-use crate::audio::api::AudioThreadEvent;
-use crate::audio::device::select::DeviceRequest;
+use crate::audio::api::{AudioEvent, DeviceRequest};
 use crate::audio::options::{AudioOptions, AudioSink, AudioSource};
 use crate::call::clock::Clock;
 use crate::call::connect::connect;
@@ -211,7 +210,7 @@ impl AudioPath {
                 Err(RecvError::Closed) => return Err("the sound has stopped".to_owned()),
             },
             event = self.audio.events.recv() => match event {
-                Some(AudioThreadEvent::Flushed(_)) => self.flushed = Some(self.clock.now()),
+                Some(AudioEvent::Flushed(_)) => self.flushed = Some(self.clock.now()),
                 Some(event) => event.lost().map_or(Ok(()), Err)?,
                 None => return Err("the sound has stopped".to_owned()),
             },

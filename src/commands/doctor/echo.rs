@@ -5,9 +5,8 @@ use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
 
 use crate::audio::Audio;
-use crate::audio::api::{AudioThreadEvent, StreamCounters};
-use crate::audio::device::open::DeviceInfo;
-use crate::audio::echo::EchoMode;
+use crate::audio::api::{AudioEvent, EchoMode, StreamCounters};
+use crate::audio::device::handle::DeviceInfo;
 use crate::audio::echo::path_test::{EchoPathTest, InconclusiveReason, MeasuredEcho, PathTestOutcome};
 use crate::audio::options::AudioOptions;
 use crate::call::clock::Clock;
@@ -66,7 +65,7 @@ async fn measure_once(chosen: &SoundSelection, clock: Clock) -> Option<DoctorFin
     drop(audio);
     let judged = tokio::task::spawn_blocking(move || {
         let given = tape.given_at().filter(|_| tape.is_whole())?;
-        Some(sounding.judge(&tape.samples, given + own))
+        Some(sounding.evaluate(&tape.samples, given + own))
     });
     match judged.await {
         Ok(outcome) => outcome.map(told),
@@ -121,8 +120,8 @@ async fn step(
             Err(RecvError::Closed) => return Err("the sound has stopped".to_owned()),
         },
         event = audio.events.recv() => match event {
-            Some(AudioThreadEvent::Played { .. }) => drop(tape.taken.get_or_insert(clock.now())),
-            Some(AudioThreadEvent::Counts(counts)) => tape.in_time &= counts == StreamCounters::default(),
+            Some(AudioEvent::Played { .. }) => drop(tape.taken.get_or_insert(clock.now())),
+            Some(AudioEvent::Counters(counts)) => tape.in_time &= counts == StreamCounters::default(),
             Some(event) => event.lost().map_or(Ok(()), Err)?,
             None => return Err("the sound has stopped".to_owned()),
         },
@@ -210,7 +209,7 @@ fn measured(echo: &MeasuredEcho) -> DoctorFinding {
         EchoMode::Duck => (Level::Note, "duck", "turns the microphone down while an answer sounds"),
         EchoMode::HalfDuplex => (Level::Note, "half", "closes the microphone while an answer sounds"),
     };
-    let loss = echo.enhancement_db.map(|loss| format!(", loss {loss:.0} dB by the canceller"));
+    let loss = echo.erle_db.map(|loss| format!(", loss {loss:.0} dB by the canceller"));
     let said = format!(
         "echo after {} ms, leak {:.0} dB{}: --echo auto {means}",
         echo.delay.as_millis(),
@@ -220,7 +219,7 @@ fn measured(echo: &MeasuredEcho) -> DoctorFinding {
     let finding = DoctorFinding::new(Check::Echo, level, said)
         .detail("delay_ms", tenths(echo.delay.as_secs_f32() * 1_000.0))
         .detail("leak_db", tenths(echo.leak_db))
-        .detail("enhancement_db", echo.enhancement_db.map(tenths))
+        .detail("enhancement_db", echo.erle_db.map(tenths))
         .detail("mode", mode);
     match level {
         Level::Note => finding.hint("turn the speaker down, or take a headset, to speak over answers"),
@@ -283,13 +282,8 @@ mod tests {
 
     #[test]
     fn an_echo_is_told_with_what_follows_for_a_call() {
-        let echo = |settles, enhancement_db| {
-            told(PathTestOutcome::Echo(MeasuredEcho {
-                delay: ms(83),
-                leak_db: -12.34,
-                enhancement_db,
-                settles,
-            }))
+        let echo = |settles, erle_db| {
+            told(PathTestOutcome::Echo(MeasuredEcho { delay: ms(83), leak_db: -12.34, erle_db, settles }))
         };
         let usual = echo(EchoMode::Cancel, Some(33.6));
         assert_eq!(

@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use tokio::sync::broadcast::error::RecvError;
 
-use crate::audio::api::{AudioThreadEvent, DeviceState};
-use crate::audio::device::open::DeviceInfo;
-use crate::audio::device::select::DeviceRequest;
+use crate::audio::api::{AudioEvent, DeviceRequest, DeviceState};
+use crate::audio::device::handle::DeviceInfo;
 use crate::audio::device::silence::{Platform, cause};
 use crate::audio::error::AudioError;
 use crate::audio::options::{AudioOptions, AudioSink, AudioSource};
@@ -80,7 +79,7 @@ pub(super) async fn microphone(chosen: &SoundSelection, clock: Clock) -> DoctorF
 fn named(facts: Option<&DeviceInfo>, wanted: &DeviceRequest) -> String {
     let Some(facts) = facts else { return "the device".to_owned() };
     let DeviceInfo { name, host, rate, channels, format, id: _ } = facts;
-    let instead = match (wanted, facts.at_start(wanted)) {
+    let instead = match (wanted, facts.initial_state(wanted)) {
         (DeviceRequest::Preferred(missing), DeviceState::Instead(_)) => {
             format!(", for {missing:?} is not there,")
         }
@@ -149,7 +148,7 @@ fn heard((name, id): (&str, &str), heard: &MicrophoneCheck) -> DoctorFinding {
     let (level, peak) = (rms_dbfs(samples), peak_dbfs(samples));
     let finding = if samples.iter().all(|sample| *sample == 0) {
         let said = format!("{name} gives nothing but zeros");
-        DoctorFinding::new(check, Level::Warning, said).hint(cause(Platform::this(), id))
+        DoctorFinding::new(check, Level::Warning, said).hint(cause(Platform::current(), id))
     } else if peak >= TOO_LOUD_DBFS {
         let said = format!("{name} is too loud: its peaks are cut off ({level:.0} dBFS)");
         DoctorFinding::new(check, Level::Warning, said).hint("turn it down in the system's sound settings")
@@ -193,7 +192,7 @@ async fn play(audio: &mut Audio, clock: Clock) -> Result<(), PlaybackFailure> {
     loop {
         tokio::select! {
             event = audio.events.recv() => match event {
-                Some(AudioThreadEvent::Drained) => return Ok(()),
+                Some(AudioEvent::Drained) => return Ok(()),
                 Some(event) => {
                     if let Some(what) = event.lost() {
                         return Err(Some(what));

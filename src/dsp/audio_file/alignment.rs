@@ -1,26 +1,26 @@
-//! Finds out on which side of their container samples stand that do not fill it, as 24 bits in 32.
+//! Detection of the alignment of samples narrower than their container, such as 24 bits in 32.
 //!
-//! WAVE_FORMAT_EXTENSIBLE wants them at the top (left-justified), ALSA's S24_LE has them at the bottom
-//! (right-justified), and headers do not tell the two apart. The samples do, as soon as one of them uses
-//! bits that are empty in the other layout.
+//! WAVE_FORMAT_EXTENSIBLE requires left-justified samples, ALSA's S24_LE has right-justified ones, and
+//! headers do not distinguish them. The samples do, once one of them uses bits that are empty in the other
+//! layout.
 
-/// What samples have shown so far.
+/// Evidence of the samples so far.
 #[derive(Clone, Debug)]
 pub struct Alignment {
     container_bits: u32,
     valid_bits: u32,
-    /// The bits at the bottom, empty if samples are left-justified, were used.
+    /// The low bits, empty in left-justified samples, were used.
     uses_bottom: bool,
-    /// The bits at the top, copies of the sign if samples are right-justified, were used.
+    /// The high bits, sign copies in right-justified samples, were used.
     uses_top: bool,
-    /// How many samples have passed since one was loud, read as right-justified.
+    /// Samples since a loud one, read as right-justified.
     since_loud: Option<u32>,
 }
 
-/// Without any other sign, sound that is right-justified has been loud for so many samples. Left-justified, it
-/// would never have exceeded -48 dBFS (for 24 bits in 32) all the time.
+/// Samples without other evidence after which loud audio is right-justified. Left-justified, it would have
+/// stayed below -48 dBFS (for 24 bits in 32).
 const CONVINCING_SAMPLES: u32 = 16_000;
-/// What counts as loud, as a share of full scale in bits: -18 dBFS.
+/// Loudness threshold as a shift from full scale: -18 dBFS.
 const LOUD_BITS: u32 = 3;
 
 impl Alignment {
@@ -46,12 +46,12 @@ impl Alignment {
         }
     }
 
-    /// Notes that no more samples will come than have been seen.
+    /// Marks the evidence as complete.
     pub(super) fn complete(&mut self) {
         self.since_loud = self.since_loud.map(|_| CONVINCING_SAMPLES);
     }
 
-    /// Returns whether nothing that comes can change the verdict.
+    /// Returns whether later samples cannot change the result.
     pub(super) fn is_certain(&self) -> bool {
         self.uses_top
     }
@@ -61,7 +61,7 @@ impl Alignment {
         self.uses_top && self.uses_bottom
     }
 
-    /// Returns by how many bits a sample has to be moved to the left to fill its container.
+    /// Returns the left shift that fills the container.
     pub(super) fn left_padding(&self) -> u32 {
         let seems_right = self.since_loud.is_some_and(|samples| samples >= CONVINCING_SAMPLES);
         let is_right = !self.uses_top && (self.uses_bottom || seems_right);

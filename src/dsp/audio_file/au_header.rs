@@ -7,7 +7,7 @@ use crate::dsp::audio_file::{AudioFileError, FileWarnings, Header, Length, check
 
 const HEADER_BYTES: u32 = 24;
 
-/// Reads up to the first byte of sound.
+/// Reads up to the first byte of audio.
 pub(super) fn read(source: &mut impl Read) -> Result<Header, AudioFileError> {
     let mut head = [[0; 4]; HEADER_BYTES as usize / 4];
     source
@@ -21,13 +21,13 @@ pub(super) fn read(source: &mut impl Read) -> Result<Header, AudioFileError> {
     });
     let (channels, rate) = check_layout(channels, rate)?;
     let format = find_format(encoding, order)?;
-    // A comment may stand between the header and the sound.
+    // A comment may follow the header.
     skip(source, u64::from(offset.saturating_sub(HEADER_BYTES)))?;
     let length = match length {
         0 | u32::MAX => Length::ToTheEnd,
         length => Length::Known(length.into()),
     };
-    Ok(Header { rate, channels, format, length, flaws: FileWarnings::default() })
+    Ok(Header { rate, channels, format, length, warnings: FileWarnings::default() })
 }
 
 fn find_format(encoding: u32, order: ByteOrder) -> Result<SampleFormat, AudioFileError> {

@@ -1,26 +1,26 @@
-//! Recognises what a stream holds by its first bytes.
+//! Identification of a stream by its first bytes.
 
-/// What a stream holds.
+/// Content of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ContainerKind {
     /// WAV, in any of its variants.
     Wav,
     /// AU.
     Au,
-    /// A sound or video format without a decoder here.
+    /// An audio or video format without a decoder.
     Undecodable(&'static str),
-    /// Something else that is no sound.
-    NotSound(&'static str),
-    /// No signature that is known.
+    /// Something other than audio.
+    NotAudio(&'static str),
+    /// Unknown signature.
     Unknown,
 }
 
-/// How many first bytes are always looked at.
+/// Bytes always inspected.
 pub(super) const HEAD_BYTES: u64 = 64;
-/// How many are looked at where frames that follow each other are the only signature.
+/// Bytes inspected if consecutive frames are the only signature.
 const FRAMED_HEAD_BYTES: u64 = 4_096;
 
-/// Signatures of sound and video: at which offset, which bytes, and the name of the format.
+/// Signatures of audio and video: offset, bytes and format name.
 const SOUND: &[(usize, &[u8], &str)] = &[
     (0, b"fLaC", "FLAC"),
     (0, b"OggS", "Ogg"),
@@ -81,7 +81,7 @@ const SOUND: &[(usize, &[u8], &str)] = &[
     (8, b"8SVX", "8SVX"),
 ];
 
-/// The same for what is no sound.
+/// The same for other content.
 const NOT_SOUND: &[(usize, &[u8], &str)] = &[
     (0, b"PK\x03\x04", "a ZIP archive"),
     (0, b"\x1f\x8b\x08", "a gzip archive"),
@@ -97,13 +97,13 @@ const NOT_SOUND: &[(usize, &[u8], &str)] = &[
     (0, b"\x7fELF", "a program"),
 ];
 
-/// Returns how many first bytes are needed to recognise the stream that begins so.
+/// Returns the bytes needed to identify a stream with this head.
 pub(super) fn bytes_needed(head: &[u8]) -> u64 {
     let is_framed = head.first() == Some(&TRANSPORT_SYNC) || frame(head).is_some();
     if is_framed { FRAMED_HEAD_BYTES } else { HEAD_BYTES }
 }
 
-/// Recognises a stream by its first bytes: [`bytes_needed`] of them, or fewer if it is shorter.
+/// Identifies a stream by its first bytes: [`bytes_needed`] of them, or fewer if it is shorter.
 pub(super) fn identify(head: &[u8]) -> ContainerKind {
     let is_at = |(at, signature, _): &&(usize, &[u8], &str)| {
         head.get(*at..).is_some_and(|rest| rest.starts_with(signature))
@@ -116,29 +116,28 @@ pub(super) fn identify(head: &[u8]) -> ContainerKind {
     if head.starts_with(b".snd") || head.starts_with(b"dns.") {
         return ContainerKind::Au;
     }
-    // The type of a RIFF or IFF file stands behind its length; elsewhere it means nothing.
+    // The type of a RIFF or IFF file follows its length; elsewhere it is meaningless.
     let sound = SOUND.iter().filter(|(at, ..)| *at != 8 || is_container).find(is_at);
     if let Some((_, _, name)) = sound {
         return ContainerKind::Undecodable(name);
     }
     if is_riff {
-        return ContainerKind::NotSound("a RIFF file of another kind than WAV");
+        return ContainerKind::NotAudio("a RIFF file of another kind than WAV");
     }
     if let Some((_, _, name)) = NOT_SOUND.iter().find(is_at) {
-        return ContainerKind::NotSound(name);
+        return ContainerKind::NotAudio(name);
     }
     if let Some(name) = text(head) {
-        return ContainerKind::NotSound(name);
+        return ContainerKind::NotAudio(name);
     }
     framed(head).map_or(ContainerKind::Unknown, ContainerKind::Undecodable)
 }
 
-/// The byte with which each packet of an MPEG transport stream begins, and the length of one.
+/// Sync byte and packet length of an MPEG transport stream.
 const TRANSPORT_SYNC: u8 = 0x47;
 const TRANSPORT_BYTES: usize = 188;
 
-/// Recognises formats that consist of frames only, by two or three frames that follow each other: the first
-/// bytes alone might be PCM.
+/// Identifies formats without a file header by consecutive frames, since the first bytes alone might be PCM.
 fn framed(head: &[u8]) -> Option<&'static str> {
     let is_sync = |n: usize| head.get(n * TRANSPORT_BYTES) == Some(&TRANSPORT_SYNC);
     if (0..3).all(is_sync) {
@@ -147,7 +146,7 @@ fn framed(head: &[u8]) -> Option<&'static str> {
     let (name, length) = frame(head)?;
     match head.get(length..length + 2) {
         Some(next) => (next[0] == head[0] && next[1] == head[1]).then_some(name),
-        // Shorter than a frame: too short for speech in PCM, too.
+        // Shorter than a frame, which is too short for speech in PCM, too.
         None => Some(name),
     }
 }
@@ -164,7 +163,7 @@ fn frame(head: &[u8]) -> Option<(&'static str, usize)> {
 
 /// Reads the header of an MPEG audio frame: ISO/IEC 11172-3, section 2.4.2.3, and 13818-3 for low rates.
 fn mpeg_frame(second: u8, third: u8) -> Option<(&'static str, usize)> {
-    /// Kilobits a second by index, from 1.
+    /// Kilobits per second by index, from 1.
     const LAYER_1: [usize; 14] = [32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448];
     const LAYER_2: [usize; 14] = [32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384];
     const LAYER_3: [usize; 14] = [32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320];
@@ -193,7 +192,7 @@ fn mpeg_frame(second: u8, third: u8) -> Option<(&'static str, usize)> {
     Some((name, slots * slot))
 }
 
-/// Recognises text, which as PCM would be loud noise of positive samples only.
+/// Identifies text, which would be loud noise of positive samples as PCM.
 fn text(head: &[u8]) -> Option<&'static str> {
     let is_utf16 = |pairs: &[[u8; 2]], low: usize| {
         !pairs.is_empty() && pairs.iter().all(|pair| pair[1 - low] == 0 && is_printable(pair[low].into()))
@@ -205,7 +204,7 @@ fn text(head: &[u8]) -> Option<&'static str> {
     }
     let text = match std::str::from_utf8(head) {
         Ok(text) => text,
-        // The last character may be cut off.
+        // The last character may be truncated.
         Err(error) if error.error_len().is_none() => {
             std::str::from_utf8(&head[..error.valid_up_to()]).unwrap_or_default()
         }
@@ -225,6 +224,6 @@ fn text(head: &[u8]) -> Option<&'static str> {
 }
 
 fn is_printable(character: char) -> bool {
-    // Escape begins the colours of a terminal.
+    // Escape starts terminal color sequences.
     !character.is_control() || matches!(character, '\t' | '\n' | '\r' | '\x0c' | '\x1b')
 }

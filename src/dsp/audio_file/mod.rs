@@ -17,29 +17,29 @@ use alignment::Alignment;
 use container::ContainerKind;
 use sample_format::SampleFormat;
 
-/// Why a stream cannot be read as sound.
+/// An error of reading an audio file.
 #[derive(Debug, thiserror::Error)]
 pub enum AudioFileError {
-    /// It has no signature that is known.
-    #[error("this is neither a WAV nor an AU file")]
+    /// Unknown signature.
+    #[error("not a WAV or AU file")]
     Unrecognized,
-    /// A sound or video format without a decoder here.
-    #[error("this is {0}, which cannot be decoded")]
+    /// An audio or video format without a decoder.
+    #[error("{0} cannot be decoded")]
     Undecodable(&'static str),
     /// Text, a picture, an archive or a program.
-    #[error("this is {0}, not sound")]
-    NotSound(&'static str),
-    /// It has a header and no samples.
-    #[error("the file holds no sound")]
+    #[error("this is {0}, not audio")]
+    NotAudio(&'static str),
+    /// A header without samples.
+    #[error("the file contains no audio")]
     Empty,
-    /// Its samples have an encoding without a decoder here.
-    #[error("the file holds {0}, which cannot be decoded (PCM of 8 to 32 bits, float and G.711 can)")]
+    /// A sample encoding without a decoder.
+    #[error("{0} cannot be decoded (supported: PCM of 8 to 32 bits, float, G.711)")]
     Unsupported(Cow<'static, str>),
-    /// Its header is cut off or impossible.
-    #[error("the file is broken: {0}")]
+    /// A truncated or invalid header.
+    #[error("invalid file: {0}")]
     Broken(Cow<'static, str>),
-    /// It cannot be read.
-    #[error("the file cannot be read")]
+    /// Reading failed.
+    #[error("cannot read the file")]
     Io(#[from] io::Error),
 }
 
@@ -48,7 +48,7 @@ impl AudioFileError {
         Self::Broken(reason.into())
     }
 
-    /// Maps the end of the stream to what it means at this place.
+    /// Maps the end of the stream to its meaning at this position.
     fn at_end(error: io::Error, meaning: Self) -> Self {
         if error.kind() == io::ErrorKind::UnexpectedEof { meaning } else { Self::Io(error) }
     }
@@ -58,27 +58,26 @@ impl AudioFileError {
     }
 }
 
-/// The most channels of a file; 64 is seventh-order Ambisonics.
+/// Largest number of channels; 64 is seventh-order Ambisonics.
 const MAX_CHANNELS: u16 = 64;
-/// The sample rates of a file, in hertz: from too low for any speech to 16 times 48 kHz, the highest that
-/// converters have.
+/// Accepted sample rates in Hz: from too low for speech to 16 times 48 kHz, the highest of any converter.
 const RATES: RangeInclusive<u32> = 1_000..=768_000;
-/// How many bytes are read at once, at most.
+/// Largest read in bytes.
 const READ_BYTES: usize = 4_096;
-/// How much sound is read ahead where the header does not say how samples are aligned, in seconds and bytes.
+/// Lookahead in seconds and bytes if the header leaves the sample alignment open.
 const LOOKAHEAD_SECONDS: usize = 2;
 const LOOKAHEAD_BYTES: usize = 1 << 20;
 
-/// What a header says of the sound behind it.
+/// The parsed header.
 struct Header {
     rate: SampleRate,
     channels: usize,
     format: SampleFormat,
     length: Length,
-    flaws: FileWarnings,
+    warnings: FileWarnings,
 }
 
-/// How much sound a header announces.
+/// Length of the audio according to the header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Length {
     /// This many bytes remain.
@@ -89,48 +88,48 @@ enum Length {
     ToTheEnd,
 }
 
-/// What is wrong with a file that can be read all the same, each fault once.
+/// Faults of a readable file, each once.
 #[derive(Debug, Default)]
 struct FileWarnings(Vec<Cow<'static, str>>);
 
 impl FileWarnings {
-    fn add(&mut self, flaw: impl Into<Cow<'static, str>>) {
-        let flaw = flaw.into();
-        if !self.0.contains(&flaw) {
-            self.0.push(flaw);
+    fn add(&mut self, warning: impl Into<Cow<'static, str>>) {
+        let warning = warning.into();
+        if !self.0.contains(&warning) {
+            self.0.push(warning);
         }
     }
 }
 
 /// Reads a WAV, AU or raw PCM stream as mono samples of ±1.
 ///
-/// No number of a header decides how much memory is reserved.
+/// Header values never determine memory allocation.
 pub struct AudioReader<R> {
     source: PeekedSource<R>,
     rate: SampleRate,
     channels: usize,
     format: SampleFormat,
     length: Length,
-    /// Bytes that are read and not decoded.
+    /// Bytes read but not decoded.
     bytes: Vec<u8>,
     downmix: Downmix,
     /// One sample of each channel.
     frame: Vec<f32>,
-    flaws: FileWarnings,
+    warnings: FileWarnings,
     has_warned: bool,
 }
 
 impl<R: Read> AudioReader<R> {
-    /// Reads the header of a WAV or AU stream and the beginning of its sound.
+    /// Reads the header of a WAV or AU stream and the beginning of its audio.
     ///
     /// # Errors
     ///
-    /// Names what the stream holds instead of sound, or what is wrong with it.
+    /// Names what the stream contains instead of audio, or its fault.
     pub fn new(source: R) -> Result<Self, AudioFileError> {
         Self::open(source, || Err(AudioFileError::Unrecognized))
     }
 
-    /// Does the same, and takes a stream without any known signature for PCM of 16 bits, mono, 24 kHz.
+    /// Like [`Self::new`], but reads a stream with an unknown signature as 16-bit mono PCM at 24 kHz.
     ///
     /// # Errors
     ///
@@ -148,11 +147,11 @@ impl<R: Read> AudioReader<R> {
             ContainerKind::Wav => wav_header::read(&mut source)?,
             ContainerKind::Au => au_header::read(&mut source)?,
             ContainerKind::Undecodable(name) => return Err(AudioFileError::Undecodable(name)),
-            ContainerKind::NotSound(name) => return Err(AudioFileError::NotSound(name)),
+            ContainerKind::NotAudio(name) => return Err(AudioFileError::NotAudio(name)),
             ContainerKind::Unknown if source.head.is_empty() => return Err(AudioFileError::Empty),
             ContainerKind::Unknown => otherwise()?,
         };
-        let Header { rate, channels, format, length, flaws } = header;
+        let Header { rate, channels, format, length, warnings } = header;
         let mut reader = Self {
             source,
             rate,
@@ -162,7 +161,7 @@ impl<R: Read> AudioReader<R> {
             bytes: Vec::with_capacity(READ_BYTES),
             downmix: Downmix::new(rate, channels),
             frame: Vec::with_capacity(channels),
-            flaws,
+            warnings,
             has_warned: false,
         };
         reader.fill(reader.lookahead())?;
@@ -178,7 +177,7 @@ impl<R: Read> AudioReader<R> {
         self.rate
     }
 
-    /// Compares the header with the length of the whole file, so that a file that is cut off is noticed early.
+    /// Compares the header with the file length, so that truncation is reported early.
     pub fn expect_length(&mut self, file_bytes: u64) {
         let available = file_bytes.saturating_sub(self.source.consumed);
         if let Length::Known(announced) = self.length
@@ -189,21 +188,21 @@ impl<R: Read> AudioReader<R> {
         }
     }
 
-    /// Returns once what is wrong with a stream that can be read all the same.
+    /// Returns the faults of a readable stream, once.
     pub fn take_warning(&mut self) -> Option<String> {
-        if self.has_warned || self.flaws.0.is_empty() {
+        if self.has_warned || self.warnings.0.is_empty() {
             return None;
         }
         self.has_warned = true;
-        Some(self.flaws.0.join("; "))
+        Some(self.warnings.0.join("; "))
     }
 
-    /// Returns whether the header leaves open on which side of its container a sample stands.
+    /// Returns whether the header leaves the sample alignment open.
     pub fn is_alignment_open(&self) -> bool {
         self.format.alignment().is_some_and(|alignment| !alignment.is_certain())
     }
 
-    /// Reads on for at most `bytes` to find out on which side of its container a sample stands.
+    /// Reads up to `bytes` more to determine the sample alignment.
     ///
     /// # Errors
     ///
@@ -224,12 +223,12 @@ impl<R: Read> AudioReader<R> {
         Ok(self.format.alignment().cloned())
     }
 
-    /// Takes over what [`Self::scan_alignment`] found in the same file.
+    /// Applies the result of [`Self::scan_alignment`] for the same file.
     pub fn set_alignment(&mut self, found: Option<Alignment>) {
         self.format.set_alignment(found);
     }
 
-    /// Appends the next mono samples and returns how many; 0 at the end.
+    /// Appends mono samples and returns their number; 0 at the end.
     ///
     /// # Errors
     ///
@@ -264,12 +263,12 @@ impl<R: Read> AudioReader<R> {
 
     fn settle_format(&mut self) {
         let is_complete = self.bytes.len() < self.lookahead();
-        if let Some(flaw) = self.format.settle(&self.bytes, self.channels, is_complete) {
-            self.flaws.add(flaw);
+        if let Some(warning) = self.format.settle(&self.bytes, self.channels, is_complete) {
+            self.warnings.add(warning);
         }
     }
 
-    /// Reads until `wanted` bytes wait, or the stream ends.
+    /// Reads until `wanted` bytes are buffered, or the stream ends.
     fn fill(&mut self, wanted: usize) -> Result<(), AudioFileError> {
         while self.bytes.len() < wanted {
             let most = match self.length {
@@ -299,7 +298,7 @@ impl<R: Read> AudioReader<R> {
     fn note_missing(&mut self, bytes: u64) {
         let frames = bytes.div_ceil(self.frame_bytes() as u64);
         let seconds = frames as f64 / f64::from(self.rate.0);
-        self.flaws.add(format!("shorter than its header says: {bytes} bytes ({seconds:.1} s) are missing"));
+        self.warnings.add(format!("shorter than its header says: {bytes} bytes ({seconds:.1} s) missing"));
     }
 }
 
@@ -310,12 +309,12 @@ impl Header {
             channels: 1,
             format: SampleFormat::PCM16,
             length: Length::ToTheEnd,
-            flaws: FileWarnings::default(),
+            warnings: FileWarnings::default(),
         }
     }
 }
 
-/// Checks what a header says of channels and rate.
+/// Validates the channels and rate of a header.
 fn check_layout(channels: u32, rate: u32) -> Result<(usize, SampleRate), AudioFileError> {
     match (channels, rate) {
         (0, _) => Err(AudioFileError::broken("it claims to have no channels")),
@@ -331,12 +330,12 @@ fn check_layout(channels: u32, rate: u32) -> Result<(usize, SampleRate), AudioFi
     }
 }
 
-/// A stream whose first bytes have been looked at.
+/// A stream with its first bytes buffered.
 struct PeekedSource<R> {
     /// The first bytes.
     head: Vec<u8>,
     stream: R,
-    /// How many bytes have been handed out, the head included.
+    /// Bytes consumed, the head included.
     consumed: u64,
 }
 

@@ -1,4 +1,4 @@
-//! How a sample stands in the bytes of a file.
+//! Sample formats: encoding, size, byte order and alignment.
 
 use std::borrow::Cow;
 
@@ -13,10 +13,10 @@ pub(super) enum ByteOrder {
     Big,
 }
 
-/// What the bits of a sample mean.
+/// Encoding of a sample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Encoding {
-    /// 8 bits, 128 is zero.
+    /// Unsigned 8 bits with zero at 128.
     Unsigned,
     /// Two's complement of 1 to 4 bytes.
     Signed,
@@ -32,9 +32,9 @@ pub(super) struct SampleFormat {
     encoding: Encoding,
     bytes: usize,
     order: ByteOrder,
-    /// Where samples have fewer bits than their container: on which side they stand.
+    /// Alignment of samples narrower than their container.
     alignment: Option<Alignment>,
-    /// Only nBlockAlign says that there is padding, and may be wrong.
+    /// Only nBlockAlign implies padding, and may be wrong.
     may_be_packed: bool,
 }
 
@@ -48,40 +48,40 @@ impl SampleFormat {
         may_be_packed: false,
     };
 
-    /// Makes a format whose samples fill their bytes.
+    /// Creates a format without padding.
     pub(super) fn new(encoding: Encoding, bytes: usize, order: ByteOrder) -> Self {
         Self { encoding, bytes, order, alignment: None, may_be_packed: false }
     }
 
-    /// Makes a format of signed samples that have fewer bits than their container.
+    /// Creates a format of signed samples narrower than their container.
     pub(super) fn padded(bytes: usize, valid_bits: u32, order: ByteOrder) -> Self {
         let alignment = (valid_bits < bytes as u32 * 8).then(|| Alignment::new(bytes as u32 * 8, valid_bits));
         Self { alignment, ..Self::new(Encoding::Signed, bytes, order) }
     }
 
-    /// Notes that only nBlockAlign says that there is padding.
+    /// Marks the padding as implied by nBlockAlign only.
     pub(super) fn or_packed(self) -> Self {
         Self { may_be_packed: true, ..self }
     }
 
-    /// Returns how many bytes a sample has.
+    /// Returns the bytes per sample.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// Returns where samples stand in their container, if they do not fill it.
+    /// Returns the alignment, if samples are narrower than their container.
     pub(super) fn alignment(&self) -> Option<&Alignment> {
         self.alignment.as_ref()
     }
 
-    /// Takes over what was found out about the alignment of the same format.
+    /// Applies an alignment found for the same format.
     pub(super) fn set_alignment(&mut self, found: Option<Alignment>) {
         if let (Some(alignment), Some(found)) = (&mut self.alignment, found) {
             *alignment = found;
         }
     }
 
-    /// Notes on which side of their containers these samples stand.
+    /// Observes samples to determine the alignment.
     pub(super) fn observe(&mut self, samples: &[u8]) {
         if let Some(mut alignment) = self.alignment.take_if(|alignment| !alignment.is_certain()) {
             for bytes in samples.chunks_exact(self.bytes) {
@@ -91,15 +91,15 @@ impl SampleFormat {
         }
     }
 
-    /// Notes that all samples of the file have been observed.
+    /// Marks the observation as complete.
     pub(super) fn complete(&mut self) {
         if let Some(alignment) = &mut self.alignment {
             alignment.complete();
         }
     }
 
-    /// Decides the alignment by the beginning of the sound. Returns what is wrong with the header if the sound
-    /// shows that samples are packed and have no padding at all.
+    /// Decides the alignment by the beginning of the audio. Returns the fault of the header if the samples
+    /// turn out to be packed without padding.
     pub(super) fn settle(
         &mut self,
         beginning: &[u8],
@@ -133,7 +133,7 @@ impl SampleFormat {
                 value as f32 / 2_147_483_648.0
             }
             (Encoding::Float, bytes) => self.float(bytes),
-            // All codes of one byte come as one byte.
+            // One-byte codes.
             (Encoding::Unsigned | Encoding::Ulaw | Encoding::Alaw, _) => 0.0,
         }
     }
@@ -157,12 +157,12 @@ impl SampleFormat {
             (_, ByteOrder::Big) => bytes.try_into().map(|bytes| f64::from_be_bytes(bytes) as f32),
         };
         let sample = sample.unwrap_or(0.0);
-        // One sample that is no number would silence a resampler for good.
+        // NaN would silence a resampler for good.
         if sample.is_nan() { 0.0 } else { sample.clamp(-1.0, 1.0) }
     }
 }
 
-/// Says that nBlockAlign is wrong.
+/// Returns the warning about nBlockAlign.
 pub(super) fn wrong_block(block: usize, bits: u32, channels: usize, right: usize) -> Cow<'static, str> {
     let plural = if channels == 1 { "" } else { "s" };
     format!(

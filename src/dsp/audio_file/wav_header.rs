@@ -5,18 +5,18 @@ use std::io::Read;
 use crate::dsp::audio_file::sample_format::{ByteOrder, Encoding, SampleFormat, wrong_block};
 use crate::dsp::audio_file::{AudioFileError, FileWarnings, Header, Length, check_layout, skip};
 
-/// Lengths from here up are placeholders of programs that write to a pipe: espeak-ng, sox, arecord.
+/// Lengths from here up are placeholders of programs writing to a pipe: espeak-ng, sox, arecord.
 const FIRST_PLACEHOLDER: u32 = 0x7fff_0000;
-/// The first part of a format chunk, up to nBlockAlign; wBitsPerSample may be missing.
+/// The required part of a format chunk, up to nBlockAlign; wBitsPerSample may be missing.
 const FORMAT_BYTES: usize = 14;
-/// The part of a format chunk that is of use: up to the format tag in the GUID of WAVE_FORMAT_EXTENSIBLE.
+/// The relevant part of a format chunk, up to the format tag in the GUID of WAVE_FORMAT_EXTENSIBLE.
 const USED_FORMAT_BYTES: usize = 26;
-/// The part of a ds64 chunk that is of use: the lengths of the file and of the sound.
+/// The relevant part of a ds64 chunk: the lengths of file and audio.
 const USED_DS64_BYTES: usize = 16;
 
 const EXTENSIBLE: u16 = 0xfffe;
 
-/// Reads up to the first byte of sound.
+/// Reads up to the first byte of audio.
 pub(super) fn read(source: &mut impl Read) -> Result<Header, AudioFileError> {
     let mut riff = [0; 12];
     read_exact(source, &mut riff)?;
@@ -24,7 +24,7 @@ pub(super) fn read(source: &mut impl Read) -> Result<Header, AudioFileError> {
         source,
         order: if riff.starts_with(b"RIFX") { ByteOrder::Big } else { ByteOrder::Little },
         needs_padding: false,
-        flaws: FileWarnings::default(),
+        warnings: FileWarnings::default(),
     };
     let (mut format, mut long_length) = (None, None);
     loop {
@@ -41,7 +41,7 @@ pub(super) fn read(source: &mut impl Read) -> Result<Header, AudioFileError> {
                     return Err(AudioFileError::broken("its sound comes before its format"));
                 };
                 let length = announced_length(length, long_length);
-                return Ok(Header { rate, channels, format, length, flaws: chunks.flaws });
+                return Ok(Header { rate, channels, format, length, warnings: chunks.warnings });
             }
             _ => skip(chunks.source, length.into())?,
         }
@@ -73,13 +73,13 @@ struct FormatChunk {
 struct ChunkReader<'a, R> {
     source: &'a mut R,
     order: ByteOrder,
-    /// The chunk before has an odd length.
+    /// The previous chunk has an odd length.
     needs_padding: bool,
-    flaws: FileWarnings,
+    warnings: FileWarnings,
 }
 
 impl<R: Read> ChunkReader<'_, R> {
-    /// Returns the id and the length of the next chunk; nothing at the end of the file.
+    /// Returns the id and length of the next chunk; none at the end of the file.
     fn next(&mut self) -> Result<Option<([u8; 4], u32)>, AudioFileError> {
         let mut head = [0; 8];
         let mut read = 0;
@@ -106,14 +106,14 @@ impl<R: Read> ChunkReader<'_, R> {
         Ok(Some((id, length)))
     }
 
-    /// Returns whether a chunk begins right behind one of odd length. The byte in between should be zero.
+    /// Returns whether a chunk follows one of odd length without padding. The padding byte should be zero.
     fn is_padding_missing(&mut self, head: &[u8; 8]) -> bool {
         const COMMON: [&[u8; 4]; 8] =
             [b"fmt ", b"data", b"fact", b"LIST", b"bext", b"JUNK", b"PEAK", b"id3 "];
         let padded = COMMON.iter().any(|id| head[1..].starts_with(&id[..]));
         let is_missing = is_id(&head[..4]) && !padded;
         if is_missing {
-            self.flaws.add("no padding after a chunk of odd length");
+            self.warnings.add("no padding after a chunk of odd length");
         }
         is_missing
     }
@@ -137,7 +137,7 @@ impl<R: Read> ChunkReader<'_, R> {
         };
         let (channels, rate) = check_layout(word(2).into(), rate)?;
         let is_extensible = word(0) == EXTENSIBLE;
-        // The tag is the head of the GUID. Some writers leave the extension out; then it is PCM.
+        // The tag is the head of the GUID. Some writers omit the extension; then it is PCM.
         let tag = match (is_extensible, used == USED_FORMAT_BYTES) {
             (true, true) => word(24),
             (true, false) => 1,
@@ -150,7 +150,7 @@ impl<R: Read> ChunkReader<'_, R> {
             block: word(12).into(),
             channels,
         };
-        let format = declared.sample_format(order, &mut self.flaws)?;
+        let format = declared.sample_format(order, &mut self.warnings)?;
         Ok(FormatChunk { rate, channels, format })
     }
 
@@ -171,23 +171,23 @@ fn is_id(id: &[u8]) -> bool {
     id.iter().all(|byte| matches!(byte, b' '..=b'~'))
 }
 
-/// What a format chunk says of a sample.
+/// The sample format of a format chunk.
 struct DeclaredLayout {
     tag: u16,
     bits: u32,
-    /// Of the bits, those that carry sound; 0 if it is not said.
+    /// Valid bits; 0 if unknown.
     valid_bits: u32,
-    /// nBlockAlign: the bytes of a sample of all channels.
+    /// nBlockAlign: bytes per frame.
     block: usize,
     channels: usize,
 }
 
 impl DeclaredLayout {
-    /// Finds the format. Bits and channels decide where nBlockAlign contradicts them.
+    /// Returns the format. Bits and channels take precedence over a contradicting nBlockAlign.
     fn sample_format(
         &self,
         order: ByteOrder,
-        flaws: &mut FileWarnings,
+        warnings: &mut FileWarnings,
     ) -> Result<SampleFormat, AudioFileError> {
         let unsupported = |what: String| Err(AudioFileError::Unsupported(what.into()));
         let format = match (self.tag, self.bits) {
@@ -210,13 +210,14 @@ impl DeclaredLayout {
         let right = format.bytes() * self.channels;
         if self.block != right {
             let bits = if self.bits == 0 { format.bytes() as u32 * 8 } else { self.bits };
-            flaws.add(wrong_block(self.block, bits, self.channels, right));
+            warnings.add(wrong_block(self.block, bits, self.channels, right));
         }
         Ok(format)
     }
 
     fn integer(&self, order: ByteOrder) -> SampleFormat {
-        // 17 to 24 bits may stand in 32, which only nBlockAlign tells outside of WAVE_FORMAT_EXTENSIBLE.
+        // 17 to 24 bits may be in 32-bit containers, which only nBlockAlign shows outside of
+        // WAVE_FORMAT_EXTENSIBLE.
         let is_wide = matches!(self.bits, 17..=24) && self.container() == Some(4);
         let bytes = if is_wide { 4 } else { self.bits.div_ceil(8) as usize };
         let valid_bits = if self.valid_bits == 0 { self.bits } else { self.valid_bits.min(self.bits) };
@@ -227,7 +228,7 @@ impl DeclaredLayout {
         if is_wide { format.or_packed() } else { format }
     }
 
-    /// Returns the bytes of a sample as nBlockAlign has it.
+    /// Returns the bytes per sample according to nBlockAlign.
     fn container(&self) -> Option<usize> {
         self.block.is_multiple_of(self.channels).then(|| self.block / self.channels)
     }

@@ -1,35 +1,35 @@
-//! Writes WAV files of 16 bits, mono or stereo.
+//! WAV writer: 16 bits, mono or stereo.
 
 use std::io::{self, Seek, Write};
 
 use crate::dsp::frame::SampleRate;
 
-/// Why a WAV file cannot be written.
+/// An error of writing a WAV file.
 #[derive(Debug, thiserror::Error)]
 pub enum WavError {
-    /// It is as long as its header can say.
+    /// The file reached the limit of its header.
     #[error("a WAV file cannot be longer than 4 GB")]
     Full,
-    /// The target does not take it.
-    #[error("the WAV file could not be written")]
+    /// Writing failed.
+    #[error("cannot write the WAV file")]
     Io(#[from] io::Error),
 }
 
-/// The most that a header can count, with room for the header itself.
+/// Largest length a header can hold, with space for the header itself.
 const MOST_BYTES: u64 = u32::MAX as u64 - 1_024;
 
-/// Writes 16 bits; the header is right about once a second, whatever happens in between.
+/// Writes 16-bit samples; updates the header about once per second, so that a partial file is valid.
 pub struct WavWriter<W: Write + Seek> {
     writer: hound::WavWriter<W>,
-    /// Samples of all channels a second.
+    /// Samples of all channels per second.
     a_second: u64,
     unsaved: u64,
-    /// How many samples can still be counted.
+    /// Samples left until the limit.
     room: u64,
 }
 
 impl<W: Write + Seek> WavWriter<W> {
-    /// Begins a file of one channel.
+    /// Starts a mono file.
     ///
     /// # Errors
     ///
@@ -38,7 +38,7 @@ impl<W: Write + Seek> WavWriter<W> {
         Self::with_channels(target, rate, 1)
     }
 
-    /// Begins a file of two channels, whose samples are written in turn.
+    /// Starts a stereo file with interleaved samples.
     ///
     /// # Errors
     ///
@@ -60,8 +60,8 @@ impl<W: Write + Seek> WavWriter<W> {
     ///
     /// # Errors
     ///
-    /// Fails if they cannot be written, and with [`WavError::Full`] if there is no room for all of them: then
-    /// none is written.
+    /// Fails if writing fails, and with [`WavError::Full`] if not all samples fit, in which case none is
+    /// written.
     pub fn write(&mut self, samples: &[i16]) -> Result<(), WavError> {
         self.room = self.room.checked_sub(samples.len() as u64).ok_or(WavError::Full)?;
         for sample in samples {
@@ -75,7 +75,7 @@ impl<W: Write + Seek> WavWriter<W> {
         Ok(())
     }
 
-    /// Ends the file.
+    /// Finishes the file.
     ///
     /// # Errors
     ///

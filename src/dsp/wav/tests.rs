@@ -1,11 +1,11 @@
-//! Promises of the WAV writer.
+//! Tests of the WAV writer.
 
 use super::*;
 use crate::dsp::audio_file::read_clip;
 use crate::dsp::resample::to_float;
 
 #[test]
-fn a_written_file_is_whole_before_it_is_finished() {
+fn a_file_is_valid_before_it_is_finished() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("out.wav");
     let mut writer = WavWriter::new(std::fs::File::create(&path).unwrap(), SampleRate(24_000)).unwrap();
@@ -20,7 +20,7 @@ fn a_written_file_is_whole_before_it_is_finished() {
 }
 
 #[test]
-fn a_file_that_no_header_can_count_is_not_written() {
+fn a_file_beyond_the_header_limit_is_not_written() {
     let mut file = std::io::Cursor::new(Vec::new());
     let mut writer = WavWriter::stereo(&mut file, SampleRate(24_000)).unwrap();
     writer.room = 1_000;

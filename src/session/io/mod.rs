@@ -1,11 +1,11 @@
 //! What goes into a session and what comes out of it.
 
 pub mod delay;
-mod sound;
 mod unanswered;
 
 use std::time::Duration;
 
+use crate::audio::api::{AudioEvent, DeviceEntry, DeviceState, Direction, EchoStatus};
 use crate::dsp::frame::{ClipId, Frame};
 use crate::protocol::close::CloseCause;
 use crate::protocol::dialect::Dialect;
@@ -14,9 +14,6 @@ use crate::protocol::events::response::Usage;
 use crate::protocol::events::server::ServerEvent;
 pub use crate::session::conversation::streamed_text::same_text;
 use crate::session::io::delay::DelayReport;
-pub use crate::session::io::sound::{
-    AudioEvent, DeviceEntry, DeviceState, EchoMode, EchoStatus, HeardAudio, Side,
-};
 
 pub use crate::session::io::unanswered::MissingReply;
 
@@ -98,7 +95,7 @@ pub enum UserCommand {
     /// Tell which devices there are.
     ListDevices,
     /// Use another device, by its id or its name; without one, the system's own choice.
-    UseDevice(Side, Option<String>),
+    UseDevice(Direction, Option<String>),
     /// Begin a turn by hand, or end the one that was begun.
     SwitchTurn,
     /// All lines that were piped in are asked and answered: end, unless the input has an end of its own.
@@ -149,7 +146,7 @@ pub enum Output {
     /// Ask the sound side which devices there are.
     ListDevices,
     /// Use another device, by its id or its name; without one, the system's own choice.
-    UseDevice(Side, Option<String>),
+    UseDevice(Direction, Option<String>),
     /// Tell the user.
     Show(Notice),
     /// Say goodbye to the server.
@@ -233,7 +230,7 @@ pub enum Notice {
     /// Whether the microphone is heard.
     Muted(bool),
     /// Something has become of a device.
-    Device(Side, DeviceState),
+    Device(Direction, DeviceState),
     /// The devices that can be chosen, because that was asked.
     Devices(Vec<DeviceEntry>),
     /// What is known of the echo.

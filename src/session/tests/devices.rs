@@ -1,7 +1,8 @@
 //! Devices that come and go during a call.
 
 use super::*;
-use crate::session::io::{DeviceState, Side, UserCommand};
+use crate::audio::api::{DeviceState, Direction};
+use crate::session::io::UserCommand;
 
 #[test]
 fn the_user_is_told_to_speak_once_samples_come_and_the_session_is_configured() {
@@ -24,7 +25,7 @@ fn what_becomes_of_a_device_is_shown_and_ends_nothing() {
     let mut call = Call::live(plan());
     call.outputs.clear();
     for state in [DeviceState::Lost("it was disconnected".into()), DeviceState::Back("USB".into())] {
-        call.put(Input::Audio(AudioEvent::Device(Side::Microphone, state)));
+        call.put(Input::Audio(AudioEvent::Device(Direction::Input, state)));
     }
     assert_eq!(call.story(), ["Microphone Lost(\"it was disconnected\")", "Microphone Back(\"USB\")"]);
 }
@@ -37,7 +38,7 @@ fn an_answer_that_finds_no_speaker_is_cut_where_it_was_heard() {
     call.sound("resp_1", "item_a", sec(2));
     call.heard(0, ms(900));
     call.outputs.clear();
-    call.put(Input::Audio(AudioEvent::Unheard));
+    call.put(Input::Audio(AudioEvent::OutputUnavailable));
     call.flushed(&[(0, ms(1000))]);
     let story = call.story();
     assert!(story[0].starts_with("info the speaker stays away"), "{story:?}");
@@ -50,6 +51,6 @@ fn the_session_passes_choices_on() {
     let mut call = Call::live(plan());
     call.outputs.clear();
     call.put(Input::User(UserCommand::ListDevices));
-    call.put(Input::User(UserCommand::UseDevice(Side::Speaker, Some("usb".into()))));
+    call.put(Input::User(UserCommand::UseDevice(Direction::Output, Some("usb".into()))));
     assert_eq!(call.story(), ["list-devices", "use Speaker Some(\"usb\")"]);
 }

@@ -32,7 +32,7 @@ fn a_goodbye_that_is_not_answered_does_not_hold_the_user() {
 #[test]
 fn a_call_that_has_nothing_to_hear_ends_at_once() {
     let mut call = Call::live(file_plan());
-    let nothing = || "standard input holds no sound".to_owned();
+    let nothing = || "standard input contains no audio".to_owned();
     call.put(Input::Audio(AudioEvent::NoInput(nothing())));
     assert_eq!(call.story(), ["connection Closing", "close"]);
     call.put(Input::Closed(CloseCause::Ours));

@@ -28,15 +28,14 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::audio::api::{AudioEvent, HeardAudio};
 use crate::dsp::frame::{ClipId, Frame, SampleRate};
 use crate::protocol::decode;
 use crate::protocol::events::client::ClientBody;
 use crate::protocol::settings::{AudioFormat, Modality, SessionKind, SessionSettings, Transcription};
 use crate::protocol::value::FieldUpdate;
 use crate::session::Session;
-use crate::session::io::{
-    AssistantLine, AudioEvent, EndReason, HeardAudio, Input, Notice, Output, UserCommand, UserUtterance,
-};
+use crate::session::io::{AssistantLine, EndReason, Input, Notice, Output, UserCommand, UserUtterance};
 use crate::session::plan::{InputEndAction, Mode, Plan};
 
 /// The time of day at which the calls of these tests begin.

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use crate::audio::api::HeardAudio;
 use crate::dsp::frame::ClipId;
 use crate::protocol::events::client::ClientBody;
 use crate::session::Session;
 use crate::session::errors::RequestKind;
-use crate::session::io::{Deadline, HeardAudio, Output, Reason};
+use crate::session::io::{Deadline, Output, Reason};
 
 /// How long the sound side may take to say what was heard. A block of the device and a tick of the
 /// engine are about 30 ms; after this the last report counts.

@@ -282,7 +282,8 @@ fn move_cursor(code: KeyCode, selection: Selection, editor: &mut Editor) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::session::io::{DeviceEntry, Notice, Side};
+    use crate::audio::api::{DeviceEntry, Direction};
+    use crate::session::io::Notice;
     use crate::ui::model::CallInfo;
 
     const NONE: KeyModifiers = KeyModifiers::NONE;
@@ -460,26 +461,26 @@ mod tests {
     #[test]
     fn a_device_is_chosen_from_a_list_and_what_is_typed_stays() {
         let mut model = Model::default();
-        let entry = |side, name: &str| DeviceEntry {
-            side,
+        let entry = |direction, name: &str| DeviceEntry {
+            direction,
             id: name.to_owned(),
             name: name.to_owned(),
             is_default: false,
             in_use: false,
         };
-        let entries = vec![entry(Side::Microphone, "usb"), entry(Side::Speaker, "headset")];
+        let entries = vec![entry(Direction::Input, "usb"), entry(Direction::Output, "headset")];
         model.apply(std::time::Duration::ZERO, &Notice::Devices(entries));
         let press =
             |code, editor: &mut Editor| command(Duration::ZERO, &KeyEvent::new(code, NONE), &model, editor);
         for (keys, expected) in [
-            (vec![KeyCode::Enter], Some(UserCommand::UseDevice(Side::Microphone, None))),
+            (vec![KeyCode::Enter], Some(UserCommand::UseDevice(Direction::Input, None))),
             (
                 vec![KeyCode::Char('x'), KeyCode::Down, KeyCode::Enter],
-                Some(UserCommand::UseDevice(Side::Microphone, Some("usb".to_owned()))),
+                Some(UserCommand::UseDevice(Direction::Input, Some("usb".to_owned()))),
             ),
             (
                 vec![KeyCode::Down; 9].into_iter().chain([KeyCode::Enter]).collect(),
-                Some(UserCommand::UseDevice(Side::Speaker, Some("headset".to_owned()))),
+                Some(UserCommand::UseDevice(Direction::Output, Some("headset".to_owned()))),
             ),
             (vec![KeyCode::Down, KeyCode::Up, KeyCode::Esc], None),
         ] {

@@ -1,13 +1,13 @@
 //! The words for devices, the same on the screen, in plain lines and in JSON.
 
-use crate::session::io::{DeviceEntry, DeviceState, Side};
+use crate::audio::api::{DeviceEntry, DeviceState, Direction};
 use crate::ui::text::sanitize;
 
 /// What can be chosen in a list of devices.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeviceRow {
     /// Which of the two it is.
-    pub side: Side,
+    pub side: Direction,
     /// The device; none stands for the system's own choice.
     pub id: Option<String>,
     /// On one line, sanitised.
@@ -30,16 +30,16 @@ pub enum NoticeSeverity {
 }
 
 /// Returns which of the two.
-pub fn side(side: Side) -> &'static str {
+pub fn side(side: Direction) -> &'static str {
     match side {
-        Side::Microphone => "microphone",
-        Side::Speaker => "speaker",
+        Direction::Input => "microphone",
+        Direction::Output => "speaker",
     }
 }
 
 /// Returns what has become of a device in one sentence, sanitised, and how bad that is.
-pub fn state(which: Side, state: &DeviceState) -> (NoticeSeverity, String) {
-    let device = side(which);
+pub fn state(direction: Direction, state: &DeviceState) -> (NoticeSeverity, String) {
+    let device = side(direction);
     let clean = |said: &str| sanitize::one_line(said);
     match state {
         DeviceState::Open(name) => (NoticeSeverity::Usual, format!("{device}: {}", clean(name))),
@@ -51,9 +51,9 @@ pub fn state(which: Side, state: &DeviceState) -> (NoticeSeverity, String) {
             )
         }
         DeviceState::Lost(reason) => {
-            let meanwhile = match which {
-                Side::Microphone => "you are not heard until it is back",
-                Side::Speaker => "nothing is played until it is back",
+            let meanwhile = match direction {
+                Direction::Input => "you are not heard until it is back",
+                Direction::Output => "nothing is played until it is back",
             };
             (NoticeSeverity::Bad, format!("the {device} is gone, {}: {meanwhile}", clean(reason)))
         }
@@ -103,8 +103,8 @@ pub fn name(state: &DeviceState) -> Option<&str> {
 /// Returns what can be chosen, microphones first, the system's own choice before the others.
 pub fn rows(entries: &[DeviceEntry]) -> Vec<DeviceRow> {
     let mut rows = Vec::new();
-    for side in [Side::Microphone, Side::Speaker] {
-        let of_side: Vec<&DeviceEntry> = entries.iter().filter(|entry| entry.side == side).collect();
+    for side in [Direction::Input, Direction::Output] {
+        let of_side: Vec<&DeviceEntry> = entries.iter().filter(|entry| entry.direction == side).collect();
         if of_side.is_empty() {
             continue;
         }
@@ -141,23 +141,23 @@ mod tests {
             (DeviceState::Silent("it is muted".to_owned()), "the microphone gives only zeros: it is muted"),
             (DeviceState::Sounds, "the microphone gives sound"),
         ] {
-            assert_eq!(state(Side::Microphone, &told).1, expected);
+            assert_eq!(state(Direction::Input, &told).1, expected);
         }
     }
 
     #[test]
     fn each_side_begins_with_the_system_s_own_choice() {
-        let entry = |side, name: &str, is_default| DeviceEntry {
-            side,
+        let entry = |direction, name: &str, is_default| DeviceEntry {
+            direction,
             id: format!("id {name}"),
             name: name.to_owned(),
             is_default,
             in_use: is_default,
         };
         let entries = [
-            entry(Side::Speaker, "Headset", true),
-            entry(Side::Microphone, "USB", false),
-            entry(Side::Microphone, "Built-in", true),
+            entry(Direction::Output, "Headset", true),
+            entry(Direction::Input, "USB", false),
+            entry(Direction::Input, "Built-in", true),
         ];
         let rows = rows(&entries);
         let labels: Vec<&str> = rows.iter().map(|row| row.label.as_str()).collect();

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
+use crate::audio::api::{EchoMode, EchoStatus};
 use crate::session::io::delay::{Delay, DelayStats, Delays};
-use crate::session::io::{
-    ConnectionState, EchoMode, EchoStatus, EndReason, Failure, Limit, TurnState, UsageReport,
-};
+use crate::session::io::{ConnectionState, EndReason, Failure, Limit, TurnState, UsageReport};
 use crate::ui::text::sanitize;
 
 /// Returns the state of a connection in a word or two.
@@ -40,7 +39,7 @@ pub fn turn_by_hand(turn: TurnState) -> &'static str {
 
 /// Returns what is done against the echo, as the flag says it, and how well it works where that is known.
 pub fn echo(echo: &EchoStatus) -> String {
-    match (echo.mode, echo.enhancement_db) {
+    match (echo.mode, echo.erle_db) {
         (EchoMode::Cancel, Some(decibels)) => format!("echo aec {decibels:.0} dB"),
         (EchoMode::Cancel, None) => "echo aec".to_owned(),
         (EchoMode::Duck, _) => "echo duck".to_owned(),

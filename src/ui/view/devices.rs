@@ -6,7 +6,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, BorderType, Clear, Padding};
 
-use crate::session::io::Side;
+use crate::audio::api::Direction;
 use crate::ui::text::devices::{self, DeviceRow};
 use crate::ui::text::wrap::truncate;
 use crate::ui::view::ScreenState;
@@ -66,7 +66,7 @@ pub fn draw_hint(frame: &mut Frame, area: Rect, scene: &ScreenState) {
 fn lines(rows: &[DeviceRow], at: usize, room: usize, scene: &ScreenState) -> (Vec<Line<'static>>, usize) {
     let mut lines = Vec::new();
     let mut chosen = 0;
-    let mut side: Option<Side> = None;
+    let mut side: Option<Direction> = None;
     for (place, row) in rows.iter().enumerate() {
         if side != Some(row.side) {
             side = Some(row.side);

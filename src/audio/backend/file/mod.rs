@@ -1,4 +1,4 @@
-//! Where a paced input has its samples from: a WAV or AU file, standard input, or nowhere.
+//! Sources of paced input: WAV and AU files, standard input, silence.
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Read};
@@ -6,17 +6,18 @@ use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::thread;
 
-use crate::audio::error::{AudioError, Direction};
+use crate::audio::api::Direction;
+use crate::audio::error::AudioError;
 use crate::dsp::audio_file::{AudioFileError, AudioReader};
 use crate::dsp::frame::SampleRate;
 use crate::dsp::resample::Resampler;
 use crate::files;
 
-/// The rate that a pipe is resampled to.
+/// Rate that pipes are resampled to.
 const PIPE_RATE: SampleRate = SampleRate::HZ_24000;
-/// How many pieces wait between the reader of the pipe and the audio thread: at most about half a second.
+/// Pieces buffered between the reader of a pipe and the audio thread: at most about half a second.
 const PIPE_PIECES: usize = 6;
-/// How much of a file is searched for how its samples are aligned, if its header leaves that open.
+/// Length of a file scanned for the alignment of its samples, if the header leaves it open.
 const SCANNED_BYTES: u64 = 64 << 20;
 
 /// A source of mono samples.
@@ -25,43 +26,43 @@ pub(crate) enum SampleSource {
     Silence(SampleRate),
     /// A file.
     File(Box<ReadBuffer<AudioReader<File>>>),
-    /// Standard input or a named pipe, read by a thread of its own.
+    /// Standard input or a named pipe, read by its own thread.
     Pipe(ReadBuffer<Receiver<PipeChunk>>),
 }
 
-/// What the thread that reads a pipe hands over.
+/// A message of the thread that reads a pipe.
 pub(crate) enum PipeChunk {
-    Sound(Vec<f32>),
+    Audio(Vec<f32>),
     Warning(String),
     Failed(AudioFileError),
 }
 
-/// A source and what it gave beyond what was wanted.
+/// A source with samples read ahead.
 pub(crate) struct ReadBuffer<S> {
     source: S,
-    /// What messages call it.
+    /// Name for messages.
     name: String,
     rate: SampleRate,
     samples: Vec<f32>,
-    at: usize,
+    position: usize,
 }
 
-/// What a feed could do.
+/// Result of reading from a source.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum ReadStatus {
-    /// It gave all that was wanted.
+    /// All samples were delivered.
     More,
-    /// It gave less; the rest comes later.
+    /// Fewer samples were delivered; more will follow.
     Late,
-    /// It gave nothing so far; the first sample is still to come.
-    NotYet,
-    /// It may have given less, because its header is wrong and can be read all the same; one sentence.
+    /// Nothing has been delivered so far; the first sample is still to come.
+    NotStarted,
+    /// Possibly fewer samples, since the header is wrong but usable; one sentence.
     Warning(String),
-    /// It gave its last; from here on it gives silence.
+    /// The source has ended and delivers silence from here on.
     Ended,
-    /// It broke; from here on it gives silence.
+    /// The source failed and delivers silence from here on.
     Broken(String),
-    /// It has given nothing and never will; one sentence.
+    /// The source never delivered a sample and never will; one sentence.
     Nothing(String),
 }
 
@@ -72,7 +73,7 @@ impl SampleSource {
         let bad_input = |source| AudioError::BadInput { path: path.to_owned(), source };
         let file = files::open_input(path).map_err(open_input)?;
         let metadata = file.metadata().map_err(open_input)?;
-        // Opening a folder succeeds on Unix; reading it is what fails.
+        // Opening a folder succeeds on Unix; reading it fails.
         if metadata.is_dir() {
             return Err(open_input(io::ErrorKind::IsADirectory.into()));
         }
@@ -88,10 +89,10 @@ impl SampleSource {
             reader.set_alignment(alignment.map_err(bad_input)?);
         }
         let rate = reader.rate();
-        Ok(Self::File(Box::new(ReadBuffer { source: reader, name, rate, samples: Vec::new(), at: 0 })))
+        Ok(Self::File(Box::new(ReadBuffer { source: reader, name, rate, samples: Vec::new(), position: 0 })))
     }
 
-    /// Begins to read standard input on a thread of its own, which ends with the process at the latest.
+    /// Starts to read standard input on its own thread, which may run until the process ends.
     pub(crate) fn stdin() -> Result<Self, AudioError> {
         if io::stdin().is_terminal() {
             return Err(AudioError::Terminal(Direction::Input));
@@ -99,10 +100,10 @@ impl SampleSource {
         Self::pipe(io::stdin(), "standard input".to_owned())
     }
 
-    /// Begins to read a pipe on a thread of its own.
+    /// Starts to read a pipe on its own thread.
     pub(crate) fn pipe(source: impl Read + Send + 'static, name: String) -> Result<Self, AudioError> {
         let (pieces, receiver) = sync_channel(PIPE_PIECES);
-        // Detached: nothing can wake it from a read, and it holds nothing that must be closed.
+        // Detached: nothing can interrupt its read, and it holds nothing to close.
         thread::Builder::new()
             .name("pipe".to_owned())
             .spawn(move || {
@@ -111,35 +112,41 @@ impl SampleSource {
                 }
             })
             .map_err(AudioError::Thread)?;
-        Ok(Self::Pipe(ReadBuffer { source: receiver, name, rate: PIPE_RATE, samples: Vec::new(), at: 0 }))
+        Ok(Self::Pipe(ReadBuffer {
+            source: receiver,
+            name,
+            rate: PIPE_RATE,
+            samples: Vec::new(),
+            position: 0,
+        }))
     }
 
     pub(crate) fn rate(&self) -> SampleRate {
         match self {
             Self::Silence(rate) => *rate,
-            Self::File(stash) => stash.rate,
-            Self::Pipe(stash) => stash.rate,
+            Self::File(buffer) => buffer.rate,
+            Self::Pipe(buffer) => buffer.rate,
         }
     }
 
     /// Appends up to `wanted` samples to `block`.
     pub(crate) fn read(&mut self, wanted: usize, block: &mut Vec<f32>) -> ReadStatus {
-        let supply = match self {
+        let status = match self {
             Self::Silence(_) => {
                 block.resize(block.len() + wanted, 0.0);
                 ReadStatus::More
             }
-            Self::File(stash) => stash.read(wanted, block, read_file),
-            Self::Pipe(stash) => stash.read(wanted, block, receive_piece),
+            Self::File(buffer) => buffer.read(wanted, block, read_file),
+            Self::Pipe(buffer) => buffer.read(wanted, block, receive_piece),
         };
-        if matches!(supply, ReadStatus::Ended | ReadStatus::Broken(_) | ReadStatus::Nothing(_)) {
+        if matches!(status, ReadStatus::Ended | ReadStatus::Broken(_) | ReadStatus::Nothing(_)) {
             *self = Self::Silence(self.rate());
         }
-        supply
+        status
     }
 }
 
-/// What became of an attempt to get more samples.
+/// Result of a refill.
 enum Refill {
     More,
     Late,
@@ -149,7 +156,7 @@ enum Refill {
 }
 
 impl<S> ReadBuffer<S> {
-    /// Gives what is wanted; `refill` brings the next samples, or says why there are none.
+    /// Delivers `wanted` samples; `refill` reads more from the source.
     fn read(
         &mut self,
         wanted: usize,
@@ -158,39 +165,39 @@ impl<S> ReadBuffer<S> {
     ) -> ReadStatus {
         let end = block.len() + wanted;
         while block.len() < end {
-            if self.at == self.samples.len() {
-                // Never given anything: its first sample may be long in coming.
-                let first = self.samples.is_empty();
+            if self.position == self.samples.len() {
+                // The first sample may take long to arrive.
+                let is_first = self.samples.is_empty();
                 let mut samples = Vec::new();
                 match refill(&mut self.source, &mut samples) {
-                    Refill::More => (self.samples, self.at) = (samples, 0),
-                    Refill::Late if first => return ReadStatus::NotYet,
+                    Refill::More => (self.samples, self.position) = (samples, 0),
+                    Refill::Late if is_first => return ReadStatus::NotStarted,
                     Refill::Late => return ReadStatus::Late,
-                    Refill::Warning(flaws) => {
-                        return ReadStatus::Warning(format!("warning: {}: {flaws}", self.name));
+                    Refill::Warning(warning) => {
+                        return ReadStatus::Warning(format!("warning: {}: {warning}", self.name));
                     }
                     Refill::Ended => return ReadStatus::Ended,
-                    Refill::Failed(error) if first => return ReadStatus::Nothing(self.refusal(&error)),
+                    Refill::Failed(error) if is_first => return ReadStatus::Nothing(self.refusal(&error)),
                     Refill::Failed(error) => return ReadStatus::Broken(self.failure(&error)),
                 }
             }
-            let rest = &self.samples[self.at..];
+            let rest = &self.samples[self.position..];
             let count = rest.len().min(end - block.len());
             block.extend_from_slice(&rest[..count]);
-            self.at += count;
+            self.position += count;
         }
         ReadStatus::More
     }
 
-    /// Says why a pipe cannot be used at all.
+    /// Returns why a pipe cannot be used.
     fn refusal(&self, error: &AudioFileError) -> String {
         match error {
-            AudioFileError::Empty => format!("{} holds no sound", self.name),
+            AudioFileError::Empty => format!("{} contains no audio", self.name),
             AudioFileError::Undecodable(_) | AudioFileError::Unsupported(_) => {
                 format!("{}; convert it: ffmpeg -i FILE -f wav - | rtvoice transcribe -", self.failure(error))
             }
             AudioFileError::Unrecognized
-            | AudioFileError::NotSound(_)
+            | AudioFileError::NotAudio(_)
             | AudioFileError::Broken(_)
             | AudioFileError::Io(_) => self.failure(error),
         }
@@ -205,8 +212,8 @@ impl<S> ReadBuffer<S> {
 }
 
 fn read_file(reader: &mut AudioReader<File>, samples: &mut Vec<f32>) -> Refill {
-    if let Some(flaws) = reader.take_warning() {
-        return Refill::Warning(flaws);
+    if let Some(warning) = reader.take_warning() {
+        return Refill::Warning(warning);
     }
     match reader.read(samples) {
         Ok(0) => reader.take_warning().map_or(Refill::Ended, Refill::Warning),
@@ -217,11 +224,11 @@ fn read_file(reader: &mut AudioReader<File>, samples: &mut Vec<f32>) -> Refill {
 
 fn receive_piece(pieces: &mut Receiver<PipeChunk>, samples: &mut Vec<f32>) -> Refill {
     match pieces.try_recv() {
-        Ok(PipeChunk::Sound(piece)) => {
+        Ok(PipeChunk::Audio(piece)) => {
             *samples = piece;
             Refill::More
         }
-        Ok(PipeChunk::Warning(flaws)) => Refill::Warning(flaws),
+        Ok(PipeChunk::Warning(warning)) => Refill::Warning(warning),
         Ok(PipeChunk::Failed(error)) => Refill::Failed(error),
         Err(TryRecvError::Empty) => Refill::Late,
         Err(TryRecvError::Disconnected) => Refill::Ended,
@@ -243,9 +250,9 @@ fn read_pipe(source: impl Read, pieces: &SyncSender<PipeChunk>) -> Result<(), Au
             resampler.process(&input, &mut piece);
         }
         let warning = reader.take_warning().map(PipeChunk::Warning);
-        // An empty piece would be taken for a pipe that never gave anything.
-        let sound = (!piece.is_empty()).then_some(PipeChunk::Sound(piece));
-        for piece in warning.into_iter().chain(sound) {
+        // An empty piece would look like a pipe without any audio.
+        let audio = (!piece.is_empty()).then_some(PipeChunk::Audio(piece));
+        for piece in warning.into_iter().chain(audio) {
             if pieces.send(piece).is_err() {
                 return Ok(());
             }

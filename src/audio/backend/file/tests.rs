@@ -32,13 +32,13 @@ struct FileOutcome {
     end: ReadStatus,
 }
 
-/// Reads to the end, waiting for the reader's thread where it is late.
+/// Reads to the end, and waits for the reader's thread.
 fn read_all(feed: &mut SampleSource) -> FileOutcome {
     let (mut samples, mut warnings) = (Vec::new(), Vec::new());
     loop {
         match feed.read(77, &mut samples) {
             ReadStatus::More => {}
-            ReadStatus::Late | ReadStatus::NotYet => thread::yield_now(),
+            ReadStatus::Late | ReadStatus::NotStarted => thread::yield_now(),
             ReadStatus::Warning(warning) => warnings.push(warning),
             end @ (ReadStatus::Ended | ReadStatus::Broken(_) | ReadStatus::Nothing(_)) => {
                 return FileOutcome { samples, warnings, end };
@@ -62,7 +62,7 @@ fn assert_whole(feed: &mut SampleSource) {
 }
 
 #[test]
-fn a_file_is_given_whole_and_silence_follows() {
+fn a_file_is_read_completely_and_silence_follows() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("ramp.wav");
     write(&path, SampleRate(11_025), &ramp());
@@ -75,16 +75,16 @@ fn a_file_is_given_whole_and_silence_follows() {
 }
 
 #[test]
-fn a_file_that_holds_no_sound_is_refused_before_anything_begins() {
+fn a_file_without_audio_is_refused_at_the_start() {
     let directory = tempfile::tempdir().unwrap();
     let path = |name: &str| directory.path().join(name);
     std::fs::write(path("text.wav"), "no sound, only words about sound").unwrap();
     std::fs::write(path("song.wav"), "fLaC\0\0\0\x22").unwrap();
     write(&path("empty.wav"), SampleRate(24_000), &[]);
     let cases = [
-        ("text.wav", "this is text, not sound"),
-        ("song.wav", "this is FLAC, which cannot be decoded"),
-        ("empty.wav", "holds no sound"),
+        ("text.wav", "this is text, not audio"),
+        ("song.wav", "FLAC cannot be decoded"),
+        ("empty.wav", "contains no audio"),
         ("missing.wav", "o such file"),
         ("", "directory"),
     ];
@@ -96,7 +96,7 @@ fn a_file_that_holds_no_sound_is_refused_before_anything_begins() {
 }
 
 #[test]
-fn a_truncated_file_is_read_as_far_as_it_goes_and_named_in_one_warning() {
+fn a_truncated_file_is_read_to_its_end_with_one_warning() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("cut.wav");
     write(&path, SampleRate(24_000), &ramp());
@@ -104,7 +104,7 @@ fn a_truncated_file_is_read_as_far_as_it_goes_and_named_in_one_warning() {
     std::fs::write(&path, &whole[..whole.len() - 4_800]).unwrap();
     let FileOutcome { samples, warnings, end } = read_all(&mut SampleSource::open(&path).unwrap());
     assert!(samples == floats()[..7_600] && end == ReadStatus::Ended, "{} {end:?}", samples.len());
-    let warning = "shorter than its header says: 4800 bytes (0.1 s) are missing";
+    let warning = "shorter than its header says: 4800 bytes (0.1 s) missing";
     assert_eq!(warnings, [format!("warning: {}: {warning}", path.display())]);
 }
 
@@ -116,12 +116,12 @@ fn a_truncated_pipe_ends_with_one_warning() {
     assert!(samples == floats()[..7_600] && end == ReadStatus::Ended, "{} {end:?}", samples.len());
     assert_eq!(
         warnings,
-        ["warning: standard input: shorter than its header says: 4800 bytes (0.1 s) are missing"]
+        ["warning: standard input: shorter than its header says: 4800 bytes (0.1 s) missing"]
     );
 }
 
 #[test]
-fn a_pipe_is_raw_pcm_or_a_wav_file() {
+fn a_pipe_is_raw_pcm_or_wav() {
     assert_whole(&mut pipe(Cursor::new(Codec::Pcm16.encode(&ramp()))));
     assert_whole(&mut pipe(Cursor::new(wav(SampleRate(24_000), &ramp()))));
 }
@@ -136,21 +136,18 @@ fn a_pipe_at_another_rate_is_resampled_to_its_last_sample() {
 }
 
 #[test]
-fn a_pipe_without_sound_is_refused_with_its_reason() {
+fn a_pipe_without_audio_is_refused_with_the_reason() {
     let convert = "convert it: ffmpeg -i FILE -f wav - | rtvoice transcribe -";
     let cases: [(&[u8], String); 6] = [
-        (b"", "standard input holds no sound".into()),
-        (b"x", "standard input holds no sound".into()),
+        (b"", "standard input contains no audio".into()),
+        (b"x", "standard input contains no audio".into()),
         (
             b"RIFF\0\0\0\0junk",
-            "standard input: this is a RIFF file of another kind than WAV, not sound".into(),
+            "standard input: this is a RIFF file of another kind than WAV, not audio".into(),
         ),
-        (b"<html>", "standard input: this is HTML text, not sound".into()),
-        (b"OggS\0", format!("standard input: this is Ogg, which cannot be decoded; {convert}")),
-        (
-            b"\xff\xfb\x90\x64\0\0\0",
-            format!("standard input: this is MP3, which cannot be decoded; {convert}"),
-        ),
+        (b"<html>", "standard input: this is HTML text, not audio".into()),
+        (b"OggS\0", format!("standard input: Ogg cannot be decoded; {convert}")),
+        (b"\xff\xfb\x90\x64\0\0\0", format!("standard input: MP3 cannot be decoded; {convert}")),
     ];
     for (bytes, words) in cases {
         let FileOutcome { samples, end, .. } = read_all(&mut pipe(Cursor::new(bytes)));
@@ -172,9 +169,9 @@ impl Read for FailingSource {
 }
 
 #[test]
-fn a_pipe_that_fails_gives_what_it_had_and_the_reason() {
+fn a_failing_pipe_delivers_its_audio_and_the_reason() {
     let FileOutcome { samples, end, .. } =
         read_all(&mut pipe(FailingSource(Cursor::new(Codec::Pcm16.encode(&ramp())))));
     assert!(samples == floats());
-    assert_eq!(end, ReadStatus::Broken("standard input: the file cannot be read: disk on fire".to_owned()));
+    assert_eq!(end, ReadStatus::Broken("standard input: cannot read the file: disk on fire".to_owned()));
 }

@@ -1,5 +1,4 @@
-//! Devices: those of a sound server, and sound cards. This is the one face of both; only this folder names the
-//! libraries.
+//! Sound servers and sound cards behind one interface. Only this folder and `realtime/cards` name their libraries.
 
 mod cards;
 #[cfg(any(target_os = "linux", target_os = "freebsd", target_os = "netbsd"))]
@@ -10,19 +9,20 @@ mod pulse;
 
 use std::sync::mpsc::SyncSender;
 
-use crate::audio::device::open::{DeviceHandle, OpenRequest, Waker};
-use crate::audio::device::select::{self, DeviceRequest, ListDetail, ListedDevice, Lookup};
-use crate::audio::error::{AudioError, Direction};
+use crate::audio::api::{DeviceRequest, Direction};
+use crate::audio::device::handle::{DeviceHandle, OpenRequest, Waker};
+use crate::audio::device::select::{self, ListDetail, ListedDevice, Lookup};
+use crate::audio::error::AudioError;
 use crate::audio::realtime::callback::{CaptureCallback, PlaybackCallback};
 
-/// The rates that are of use.
+/// Supported sample rates.
 const RATES: std::ops::RangeInclusive<u32> = 8_000..=192_000;
-/// The rate that is best where a device's own is of no use.
-const USUAL_RATE: u32 = 48_000;
+/// The rate to prefer if the native one is unsupported.
+const PREFERRED_RATE: u32 = 48_000;
 
-/// One direction of sound, as a device calls it.
+/// An audio callback that any device can call.
 pub(crate) trait AudioCallback: cards::CardCallback + pulse::StreamKind {
-    /// Which.
+    /// Its direction.
     const DIRECTION: Direction;
 }
 
@@ -34,18 +34,18 @@ impl AudioCallback for PlaybackCallback {
     const DIRECTION: Direction = Direction::Output;
 }
 
-/// Opens a device, tells of it, and keeps it until it is to be closed. This thread may hang for as long as
-/// the sound system does.
-pub(crate) fn open_and_run<H: AudioCallback>(
+/// Opens a device, sends its handle, and keeps it until it is to be closed. Blocks for as long as the sound system
+/// does.
+pub(crate) fn open_and_run<C: AudioCallback>(
     request: &OpenRequest,
-    told: &SyncSender<Result<DeviceHandle<H>, AudioError>>,
+    opened: &SyncSender<Result<DeviceHandle<C>, AudioError>>,
     waker: Waker,
 ) {
-    match find(H::DIRECTION, request) {
-        // Whoever asked may have given up waiting.
-        Err(error) => drop(told.send(Err(error.caused_by_pulse_server(pulse::unanswered_server)))),
-        Ok(FoundDevice::Served(found)) => found.keep(told, waker),
-        Ok(FoundDevice::Card(found)) => found.keep(told),
+    match find(C::DIRECTION, request) {
+        // The receiver may have been dropped.
+        Err(error) => drop(opened.send(Err(error.caused_by_pulse_server(pulse::unanswered_server)))),
+        Ok(FoundDevice::Served(found)) => found.open_and_run(opened, waker),
+        Ok(FoundDevice::Card(found)) => found.open_and_run(opened),
     }
 }
 
@@ -80,23 +80,23 @@ fn list_all(detail: ListDetail) -> Result<Vec<ListedDevice>, AudioError> {
     }
 }
 
-/// Looks at the devices again and again. It may hang.
+/// Repeated lookup of devices. It may block.
 pub(crate) struct DeviceLookup {
     served: pulse::PulseLookup,
 }
 
 impl DeviceLookup {
-    /// Connects to nothing yet.
+    /// Creates a lookup without connecting.
     pub(crate) fn new() -> Self {
         Self { served: pulse::PulseLookup::new() }
     }
 
-    /// Looks which device a request means now.
-    pub(crate) fn see(&mut self, direction: Direction, request: &OpenRequest) -> Lookup {
+    /// Returns which device a request means now.
+    pub(crate) fn lookup(&mut self, direction: Direction, request: &OpenRequest) -> Lookup {
         let system = SoundSystem::all().into_iter().find(|system| Some(system.name()) == request.host);
         match system {
-            Some(SoundSystem::Served) => self.served.see(direction, &request.wanted),
-            Some(SoundSystem::Cards(host)) => cards::see(host, direction, &request.wanted),
+            Some(SoundSystem::Served) => self.served.lookup(direction, &request.wanted),
+            Some(SoundSystem::Cards(host)) => cards::lookup(host, direction, &request.wanted),
             None => Lookup::Unknown,
         }
     }
@@ -105,26 +105,26 @@ impl DeviceLookup {
 /// A sound system of this machine.
 #[derive(Clone, Copy, Debug)]
 enum SoundSystem {
-    /// A sound server.
+    /// A PulseAudio server.
     Served,
-    /// The cards themselves.
+    /// Sound cards, by one of the system's interfaces.
     Cards(cards::Host),
 }
 
-/// A device that was found; not yet open.
+/// A device that was found but not yet opened.
 enum FoundDevice {
     Served(pulse::PulseDevice),
     Card(cards::CardDevice),
 }
 
 impl SoundSystem {
-    /// Returns those that may be there, the preferred one first.
+    /// Returns the available sound systems, the preferred one first.
     fn all() -> Vec<Self> {
-        let served = pulse::is_there().then_some(Self::Served);
+        let served = pulse::is_available().then_some(Self::Served);
         served.into_iter().chain(cards::hosts().map(Self::Cards)).collect()
     }
 
-    /// Returns what it is called in ids.
+    /// Returns its name in device ids.
     fn name(self) -> String {
         match self {
             Self::Served => pulse::HOST.to_owned(),
@@ -139,7 +139,7 @@ impl SoundSystem {
         }
     }
 
-    /// Finds the default device, or the one that `name` means; what there is instead is added to `names`, once.
+    /// Finds the default device or the one called `name`; if missing, fills an empty `names` with the available ones.
     fn find(
         self,
         direction: Direction,
@@ -153,7 +153,7 @@ impl SoundSystem {
     }
 }
 
-/// Finds the device that is asked for.
+/// Finds the requested device.
 fn find(direction: Direction, request: &OpenRequest) -> Result<FoundDevice, AudioError> {
     match (&request.wanted, request.wanted.name()) {
         (DeviceRequest::Preferred(_), name @ Some(_)) => match search(direction, name, request) {
@@ -166,7 +166,7 @@ fn find(direction: Direction, request: &OpenRequest) -> Result<FoundDevice, Audi
     }
 }
 
-/// Finds the default device, or the one that `name` means.
+/// Finds the default device or the one called `name`.
 fn search(
     direction: Direction,
     name: Option<&str>,
@@ -177,14 +177,14 @@ fn search(
     let known: Vec<String> = cards::known_hosts().chain([pulse::HOST.to_owned()]).collect();
     for system in SoundSystem::all() {
         let host = system.name();
-        let is_another = name.is_some_and(|name| select::is_of_another(name, &host, &known));
-        if is_another || request.host.as_ref().is_some_and(|wanted| *wanted != host) {
+        let is_other = name.is_some_and(|name| select::is_of_other_host(name, &host, &known));
+        if is_other || request.host.as_ref().is_some_and(|wanted| *wanted != host) {
             continue;
         }
         match system.find(direction, name, &mut names) {
             Ok(Some(found)) => return Ok(found),
             Ok(None) => {}
-            // The first system is the preferred one; its reason is the telling one.
+            // The first system is the preferred one, and its reason counts.
             Err(error) => failure = failure.or(Some(error)),
         }
     }

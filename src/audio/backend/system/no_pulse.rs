@@ -1,11 +1,12 @@
-//! Stands in for the sound server client on systems without sound servers.
+//! Replacement for the PulseAudio client on systems without one.
 
 use std::convert::Infallible;
 use std::sync::mpsc::SyncSender;
 
-use crate::audio::device::open::{DeviceHandle, Waker};
-use crate::audio::device::select::{DeviceRequest, ListedDevice, Lookup};
-use crate::audio::error::{AudioError, Direction};
+use crate::audio::api::{DeviceRequest, Direction};
+use crate::audio::device::handle::{DeviceHandle, Waker};
+use crate::audio::device::select::{ListedDevice, Lookup};
+use crate::audio::error::AudioError;
 use crate::audio::realtime::callback::{CaptureCallback, PlaybackCallback};
 
 /// The name of this sound system.
@@ -17,15 +18,15 @@ pub(crate) trait StreamKind {}
 impl StreamKind for CaptureCallback {}
 impl StreamKind for PlaybackCallback {}
 
-/// A device of a sound server, of which there are none.
+/// A device of a sound server; there are none.
 pub(super) struct PulseDevice(Infallible);
 
-/// Returns whether a sound server is there.
-pub(super) fn is_there() -> bool {
+/// Returns whether a sound server may be available.
+pub(super) fn is_available() -> bool {
     false
 }
 
-/// Returns the sound server that is named but does not answer.
+/// Returns the unanswered sound server selected by `PULSE_SERVER`.
 pub(super) fn unanswered_server() -> Option<String> {
     None
 }
@@ -46,7 +47,7 @@ pub(super) fn list() -> Result<Vec<ListedDevice>, AudioError> {
 
 impl PulseDevice {
     /// Cannot be called.
-    pub(super) fn keep<H>(self, _: &SyncSender<Result<DeviceHandle<H>, AudioError>>, _: Waker) {
+    pub(super) fn open_and_run<C>(self, _: &SyncSender<Result<DeviceHandle<C>, AudioError>>, _: Waker) {
         match self.0 {}
     }
 }
@@ -61,7 +62,7 @@ impl PulseLookup {
     }
 
     /// Returns [`Lookup::Unknown`].
-    pub(super) fn see(&mut self, _: Direction, _: &DeviceRequest) -> Lookup {
+    pub(super) fn lookup(&mut self, _: Direction, _: &DeviceRequest) -> Lookup {
         Lookup::Unknown
     }
 }

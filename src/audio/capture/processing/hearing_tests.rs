@@ -1,4 +1,4 @@
-//! Promises of how soon somebody is noticed who speaks over a long answer, and that nobody is noticed else.
+//! Tests of the detection delay of speech over a long answer, and of false detections.
 //!
 //! `HEARING_SECONDS=600` in the environment makes the answers longer; the figures are printed.
 
@@ -16,28 +16,25 @@ const IN_A_ROOM: Processing =
 /// How long an answer is that is spoken over, and one that is not.
 const SECONDS: usize = 30;
 const SECONDS_ALONE: usize = 20;
-/// How many of a hundred are to be noticed, and how many to be sure of, within so many milliseconds after their
-/// first sample, and how late the last of all may be. In the loud room it was 90 of a hundred in ten
-/// minutes: it takes three hops that the canceller has let through.
+/// Percentage to detect, and to confirm, within these milliseconds after their onset.
 const NOTICED_PERCENT: usize = 95;
 const SURE_PERCENT: usize = 85;
 const NOTICED_SOON_MS: usize = 150;
 const NOTICED_WITHIN_MS: usize = 250;
 const SURE_SOON_MS: usize = 400;
 const SURE_WITHIN_MS: usize = 700;
-/// When somebody speaks over it first, how often they do, and for how long, in milliseconds: each time over
-/// another of its words.
+/// Start of the first speech over it, interval and duration, in milliseconds: each time over other words.
 const FIRST_MS: usize = 6_000;
 const EVERY_MS: usize = 3_190;
 const SPOKEN_MS: usize = 1_000;
-/// How long their last word may be heard, with the half second that ends it.
+/// Longest detection after the last word, with the half second that ends it.
 const HEARD_MS: usize = 1_000;
 
-/// What is soft while somebody seems to speak: 16 dB, within 20 ms, as the speaker's callback does it.
+/// Ducked gain: 16 dB within 20 ms, as in the playback callback.
 const DUCKED: f32 = 0.16;
 const DUCK_STEP: f32 = (1.0 - DUCKED) / 480.0;
 
-/// A long answer in a room, and who speaks over it.
+/// A long answer in a room, with speech over it.
 struct RoomScene {
     room: Room,
     seed: u32,
@@ -45,18 +42,18 @@ struct RoomScene {
     users: Vec<Vec<f32>>,
 }
 
-/// What was noticed of it.
+/// Detection results.
 #[derive(Debug, Default)]
 struct DetectionResult {
-    /// How long it took to notice each who spoke, in milliseconds, and to be sure of it.
+    /// Delay of each detection and confirmation, in milliseconds.
     guessed: Vec<Option<usize>>,
-    sure: Vec<Option<usize>>,
-    /// When somebody was heard who was not there, in milliseconds.
+    confirmed: Vec<Option<usize>>,
+    /// False detections, in milliseconds.
     wrong_guesses: Vec<usize>,
     wrong_certainties: Vec<usize>,
 }
 
-/// The speaker, which is softer while somebody seems to speak.
+/// The speaker, which is ducked on detection.
 struct Speaker {
     way: RoomPath,
     gain: f32,
@@ -88,15 +85,16 @@ impl RoomScene {
         near
     }
 
-    /// Lets it be heard.
+    /// Plays it.
     fn hold(&self) -> DetectionResult {
         let spoken = self.spoken();
         let near = self.near(&spoken);
         let mut listener = SpeechListener::new(&IN_A_ROOM);
         let mut speaker = Speaker { way: self.room.way(self.seed), gain: 1.0, goal: 1.0 };
-        let mut noticed = Notes::new(spoken);
+        let mut matcher = Notes::new(spoken);
         let (far, near) = (self.far.as_chunks::<BLOCK>().0, near.as_chunks::<BLOCK>().0);
-        // The speaker takes 20 ms at a time, and is told of them when the microphone has given as much.
+        // The speaker takes 20 ms at a time, and the reference follows once the microphone has delivered as
+        // much.
         for (number, (far, near)) in far.as_chunks::<2>().0.iter().zip(near.as_chunks::<2>().0).enumerate() {
             let played = far.map(|block| speaker.play(&block));
             for (half, (played, near)) in played.iter().zip(near).enumerate() {
@@ -109,58 +107,59 @@ impl RoomScene {
                     Some(SpeechTransition::Stopped { .. }) => speaker.goal = 1.0,
                     Some(SpeechTransition::Confirmed) | None => {}
                 }
-                noticed.note(change, (number * 2 + half + 1) * 10);
+                matcher.note(change, (number * 2 + half + 1) * 10);
             }
             played.iter().for_each(|block| listener.render(block));
         }
-        noticed.told
+        matcher.result
     }
 }
 
-/// Holds what is told against what was spoken.
+/// Compares events with the speech.
 struct Notes {
     spoken: Vec<usize>,
-    /// Since when somebody seems to speak.
+    /// Start of the current detection.
     since: Option<usize>,
-    told: DetectionResult,
+    result: DetectionResult,
 }
 
 impl Notes {
     fn new(spoken: Vec<usize>) -> Self {
         let nothing = vec![None; spoken.len()];
-        let told = DetectionResult { guessed: nothing.clone(), sure: nothing, ..DetectionResult::default() };
-        Self { spoken, since: None, told }
+        let result =
+            DetectionResult { guessed: nothing.clone(), confirmed: nothing, ..DetectionResult::default() };
+        Self { spoken, since: None, result }
     }
 
     fn note(&mut self, change: Option<SpeechTransition>, at: usize) {
-        let who =
+        let index =
             self.spoken.iter().rposition(|spoken| (*spoken..spoken + SPOKEN_MS + HEARD_MS).contains(&at));
         match change {
             Some(SpeechTransition::Started) => {
                 self.since = Some(at);
-                if who.is_none() {
-                    self.told.wrong_guesses.push(at);
+                if index.is_none() {
+                    self.result.wrong_guesses.push(at);
                 }
             }
-            Some(SpeechTransition::Confirmed) => match who {
-                Some(who) => {
-                    let late = at - self.spoken[who];
-                    self.told.sure[who].get_or_insert(late);
+            Some(SpeechTransition::Confirmed) => match index {
+                Some(index) => {
+                    let late = at - self.spoken[index];
+                    self.result.confirmed[index].get_or_insert(late);
                 }
-                None => self.told.wrong_certainties.push(at),
+                None => self.result.wrong_certainties.push(at),
             },
             Some(SpeechTransition::Stopped { .. }) => self.since = None,
             None => {}
         }
-        if let (Some(who), Some(_)) = (who, self.since) {
-            // Whoever was heard wrongly before they began is noticed at once.
-            let late = at - self.spoken[who];
-            self.told.guessed[who].get_or_insert(late);
+        if let (Some(index), Some(_)) = (index, self.since) {
+            // Speech that starts during a false detection counts as detected at once.
+            let late = at - self.spoken[index];
+            self.result.guessed[index].get_or_insert(late);
         }
     }
 }
 
-/// Returns how many of a hundred came within so many milliseconds, and how late the last came.
+/// Returns the percentage within these milliseconds, and the largest delay.
 fn within(ms: usize, late: &[Option<usize>]) -> (usize, usize) {
     let soon = late.iter().flatten().filter(|late| **late <= ms).count();
     let last = late.iter().map(|late| late.unwrap_or(usize::MAX)).max();
@@ -179,38 +178,38 @@ fn talk(room: usize, seconds: usize, users: Vec<Vec<f32>>) -> RoomScene {
 }
 
 fn check(room: usize) {
-    let noticed = talk(room, seconds(SECONDS), vec![user()]).hold();
-    let (soon, last) = within(NOTICED_SOON_MS, &noticed.guessed);
-    let (sure_soon, sure_last) = within(SURE_SOON_MS, &noticed.sure);
-    let count = noticed.guessed.len();
+    let matcher = talk(room, seconds(SECONDS), vec![user()]).hold();
+    let (soon, last) = within(NOTICED_SOON_MS, &matcher.guessed);
+    let (sure_soon, sure_last) = within(SURE_SOON_MS, &matcher.confirmed);
+    let count = matcher.guessed.len();
     println!(
         "{count} in room {room}: {soon} % soon, all in {last} ms; {sure_soon} % sure, all in {sure_last} ms"
     );
-    assert!(count >= 6 && soon >= NOTICED_PERCENT && sure_soon >= SURE_PERCENT, "{noticed:?}");
-    assert!(last <= NOTICED_WITHIN_MS && sure_last <= SURE_WITHIN_MS, "{noticed:?}");
-    assert!(noticed.wrong_guesses.is_empty() && noticed.wrong_certainties.is_empty(), "{noticed:?}");
+    assert!(count >= 6 && soon >= NOTICED_PERCENT && sure_soon >= SURE_PERCENT, "{matcher:?}");
+    assert!(last <= NOTICED_WITHIN_MS && sure_last <= SURE_WITHIN_MS, "{matcher:?}");
+    assert!(matcher.wrong_guesses.is_empty() && matcher.wrong_certainties.is_empty(), "{matcher:?}");
 }
 
 #[test]
-fn who_speaks_over_an_answer_is_noticed_at_once_at_whatever_word() {
+fn speech_over_an_answer_is_detected_at_once_at_any_word() {
     check(0);
 }
 
 #[test]
-fn nor_is_it_later_in_a_loud_and_large_room() {
+fn speech_over_an_answer_is_detected_in_a_loud_and_large_room() {
     check(1);
 }
 
 #[test]
-fn nor_where_the_clocks_differ() {
+fn speech_over_an_answer_is_detected_despite_clock_drift() {
     check(2);
 }
 
 #[test]
-fn an_assistant_that_speaks_alone_is_nobody() {
+fn the_assistant_alone_is_not_detected_as_speech() {
     for room in 0..ROOMS.len() {
-        let noticed = talk(room, seconds(SECONDS_ALONE), Vec::new()).hold();
-        println!("alone in room {room}: {noticed:?}");
-        assert_eq!((noticed.wrong_guesses, noticed.wrong_certainties), (vec![], vec![]), "room {room}");
+        let matcher = talk(room, seconds(SECONDS_ALONE), Vec::new()).hold();
+        println!("alone in room {room}: {matcher:?}");
+        assert_eq!((matcher.wrong_guesses, matcher.wrong_certainties), (vec![], vec![]), "room {room}");
     }
 }

@@ -12,14 +12,14 @@ const TURNS: Processing = Processing { voice: ListenMode::Turns(RULE), ..Process
 /// As in a room.
 const IN_A_ROOM: Processing = Processing { echo: EchoPolicy::Auto, ..TURNS };
 
-/// How late somebody may be noticed, and how late that may be sure, in milliseconds.
+/// Largest delays of detection and confirmation, in milliseconds.
 const NOTICED_WITHIN_MS: usize = 150;
 const SURE_WITHIN_MS: usize = 250;
 /// How long the recording of the user is spoken, and how much its end may be misheard.
 const SPOKEN_MS: usize = 2_500;
 const ENDS_WITHIN_MS: usize = 150;
 
-/// Lets `microphone` be heard beside a speaker that is silent.
+/// Captures `microphone` without playback.
 fn alone(processing: &Processing, microphone: &[f32]) -> ProcessedRecording {
     listen(processing, &vec![0.0; microphone.len()], microphone)
 }
@@ -39,7 +39,7 @@ fn assert_near(heard: &[usize], expected: &[usize], within: usize) {
 }
 
 #[test]
-fn each_turn_is_noticed_and_ends_with_the_silence_that_is_asked_for() {
+fn each_turn_is_detected_and_ends_with_the_configured_silence() {
     for (silence, ends) in [(400, vec![3_900, 8_900]), (800, vec![4_300, 9_300])] {
         let silence = Duration::from_millis(silence);
         let processing = Processing { voice: ListenMode::Turns(SpeechRule { silence, ..RULE }), ..TURNS };
@@ -51,7 +51,7 @@ fn each_turn_is_noticed_and_ends_with_the_silence_that_is_asked_for() {
 }
 
 #[test]
-fn a_pause_that_is_shorter_than_that_is_no_end() {
+fn a_shorter_pause_does_not_end_a_turn() {
     let silence = Duration::from_secs(3);
     let processing = Processing { voice: ListenMode::Turns(SpeechRule { silence, ..RULE }), ..TURNS };
     let heard = alone(&processing, &spoken_at(&[1_000, 6_000], 13_000));
@@ -59,7 +59,7 @@ fn a_pause_that_is_shorter_than_that_is_no_end() {
 }
 
 #[test]
-fn a_short_word_is_a_turn_and_noise_is_none() {
+fn a_short_word_is_a_turn_and_noise_is_not() {
     let mut microphone = quiet(24_000 * 3);
     speak(&mut microphone, &user()[..200 * 24], 1_000);
     assert_eq!(alone(&TURNS, &microphone).confirmed.len(), 1, "200 ms of a voice");
@@ -77,7 +77,7 @@ fn a_short_word_is_a_turn_and_noise_is_none() {
 }
 
 #[test]
-fn an_assistant_on_loudspeakers_begins_no_turn_and_who_speaks_over_it_does() {
+fn on_loudspeakers_only_the_user_begins_a_turn() {
     let mut far = vec![0.0; 24_000];
     far.extend(assistant(9));
     far.extend(vec![0.0; 24_000 * 5]);
@@ -91,7 +91,7 @@ fn an_assistant_on_loudspeakers_begins_no_turn_and_who_speaks_over_it_does() {
 }
 
 #[test]
-fn who_speaks_on_when_the_speaker_falls_silent_has_one_turn() {
+fn speech_across_the_end_of_playback_is_one_turn() {
     let mut far = vec![0.0; 24_000];
     // Their first word has stopped it.
     far.extend(assistant(5));
@@ -104,7 +104,7 @@ fn who_speaks_on_when_the_speaker_falls_silent_has_one_turn() {
 }
 
 #[test]
-fn behind_the_tail_of_half_duplex_a_turn_may_begin_at_once() {
+fn after_the_half_duplex_tail_a_turn_may_begin_at_once() {
     let mut far = assistant(4);
     far.extend(vec![0.0; 24_000 * 4]);
     let mut microphone = ROOM.echo(&far, 5);
@@ -117,7 +117,7 @@ fn behind_the_tail_of_half_duplex_a_turn_may_begin_at_once() {
 }
 
 #[test]
-fn who_is_muted_is_silent_from_the_next_block_on() {
+fn muting_takes_effect_with_the_next_block() {
     let mut listener = SpeechListener::new(&TURNS);
     let speech = spoken_at(&[0], 3_000);
     let mut blocks = speech.as_chunks::<BLOCK>().0.iter().copied();

@@ -1,166 +1,146 @@
-//! What the microphone's sound goes through before it is cut into frames: echo, noise, loudness, voice.
+//! Capture processing: echo control, noise suppression, gain control and voice activity detection.
 
 use rtrb::Consumer;
 use tokio::sync::mpsc::UnboundedSender;
 
-use crate::audio::api::{AudioThreadEvent, Mute};
-use crate::audio::capture::speech_detector::{
-    DetectionContext, FarEnd, ListenMode, SpeechDetector, SpeechRule, SpeechTransition,
-};
-use crate::audio::echo::{
-    BLOCK, Block, EchoControl, EchoMode, EchoPolicy, EchoState, NearEnd, Processing, ProcessingStep, RATE,
-};
+use crate::audio::api::{AudioEvent, EchoMode, EchoStatus, Mute};
+use crate::audio::capture::speech_detector::{DetectionContext, SpeechDetector, SpeechTransition};
+use crate::audio::echo::EchoControl;
+use crate::audio::echo::activity::{FarEnd, NearEnd};
+use crate::audio::echo::block::{BLOCK, Block, RATE};
+use crate::audio::options::{EchoPolicy, ListenMode, Processing, SpeechRule};
 use crate::dsp::frame::SampleRate;
 use crate::dsp::resample::Resampler;
 
-/// How many samples are taken out of the ring at a time.
+/// Samples taken from the ring at a time.
 const PIECE: usize = 1_024;
 
-impl Processing {
-    /// Nothing is done to the sound.
-    pub const NONE: Self = Self {
-        echo: EchoPolicy::Fixed(EchoMode::Off),
-        noise_suppression: ProcessingStep::Off,
-        gain_control: ProcessingStep::Off,
-        voice: ListenMode::Off,
-    };
-
-    /// Returns what is to be done where no speaker can be heard by a microphone: files, pipes.
-    pub(crate) fn without_echo_control(self) -> Self {
-        match self.echo {
-            EchoPolicy::Auto => Self { echo: EchoPolicy::Fixed(EchoMode::Off), ..self },
-            EchoPolicy::Fixed(_) => self,
-        }
-    }
-}
-
-/// Works on the microphone's sound, with what the speaker was given beside it.
+/// Processes the microphone signal with the far end as reference.
 pub(crate) struct Processor {
     processing: Processing,
     listener: SpeechListener,
     reference: Reference,
-    /// From the rate of the blocks to that of the wire.
-    back: Resampler,
-    waiting: Vec<f32>,
-    done: Vec<f32>,
-    events: UnboundedSender<AudioThreadEvent>,
+    /// Resamples from the block rate to the rate of the server.
+    output_resampler: Resampler,
+    pending: Vec<f32>,
+    processed: Vec<f32>,
+    events: UnboundedSender<AudioEvent>,
 }
 
-/// What a processor is made of.
+/// Parts of a processor.
 pub(crate) struct ProcessorParts {
     pub(crate) processing: Processing,
-    /// What the speaker was given, at the rate of the speaker.
+    /// The far-end signal at the rate of the speaker.
     pub(crate) reference: Consumer<f32>,
     pub(crate) device_out: SampleRate,
     pub(crate) wire: SampleRate,
-    pub(crate) events: UnboundedSender<AudioThreadEvent>,
+    pub(crate) events: UnboundedSender<AudioEvent>,
 }
 
-/// What the speaker was given, in blocks.
+/// The far-end signal in blocks.
 struct Reference {
     ring: Consumer<f32>,
     resampler: Resampler,
     piece: Vec<f32>,
-    waiting: Vec<f32>,
+    pending: Vec<f32>,
 }
 
 impl Processor {
-    /// The rate of what it takes.
+    /// Input sample rate.
     pub(crate) const RATE: SampleRate = RATE;
 
-    /// Makes one, if there is anything to do.
+    /// Creates a processor if any step is enabled.
     pub(crate) fn new(parts: ProcessorParts) -> Option<Self> {
         let ProcessorParts { processing, reference, device_out, wire, events } = parts;
         (processing != Processing::NONE).then(|| Self {
             processing,
             listener: SpeechListener::new(&processing),
             reference: Reference::new(reference, device_out),
-            back: Resampler::new(RATE, wire),
-            waiting: Vec::new(),
-            done: Vec::new(),
+            output_resampler: Resampler::new(RATE, wire),
+            pending: Vec::new(),
+            processed: Vec::new(),
             events,
         })
     }
 
-    /// Begins anew with another speaker, of this rate: what is known of the echo was of the former one.
+    /// Restarts echo control for another speaker of this rate.
     pub(crate) fn connect(&mut self, reference: Consumer<f32>, device_out: SampleRate) {
         self.reference = Reference::new(reference, device_out);
-        self.listener.guard = EchoControl::new(&self.processing);
+        self.listener.control = EchoControl::new(&self.processing);
     }
 
-    /// Begins anew with another microphone: whoever spoke into the former one is not heard any more.
+    /// Restarts for another microphone, which ends detected speech.
     pub(crate) fn restart(&mut self) {
         let change = self.listener.end();
         if let Some(change) = change {
-            tell(&self.events, change.into());
+            emit(&self.events, change.into());
         }
         self.listener = SpeechListener { mute: self.listener.mute, ..SpeechListener::new(&self.processing) };
-        self.waiting.clear();
+        self.pending.clear();
     }
 
-    /// Listens to nobody who is not sent.
+    /// Disables speech detection while muted.
     pub(crate) fn set_mute(&mut self, mute: Mute) {
         self.listener.mute = mute;
     }
 
-    /// Returns how many samples come out once `input` samples and enough silence went in: those of the input,
-    /// and by how much they are late.
+    /// Returns the output samples for `input` samples plus enough silence, including the delay.
     pub(crate) fn output_len(&self, input: u64) -> u64 {
-        self.back.output_len(input + self.listener.guard.delay()) + self.back.delay()
+        self.output_resampler.output_len(input + self.listener.control.delay())
+            + self.output_resampler.delay()
     }
 
-    /// Appends to `output`, at the rate of the wire, what is ready once `input` is taken in.
+    /// Processes `input`, and appends complete output at the server's rate.
     pub(crate) fn process(&mut self, input: &[f32], output: &mut Vec<f32>) {
-        // What was played comes before its echo.
-        self.reference.take(|block| self.listener.render(block));
-        self.waiting.extend_from_slice(input);
-        self.done.clear();
-        let (blocks, rest) = self.waiting.as_chunks_mut::<BLOCK>();
-        let whole = blocks.len() * BLOCK;
+        // Playback precedes its echo.
+        self.reference.read_blocks(|block| self.listener.render(block));
+        self.pending.extend_from_slice(input);
+        self.processed.clear();
+        let (blocks, rest) = self.pending.as_chunks_mut::<BLOCK>();
+        let complete = blocks.len() * BLOCK;
         debug_assert!(rest.len() < BLOCK);
         for block in blocks {
             let change = self.listener.capture(block);
-            let news = self.listener.news();
-            for event in
-                change.map(AudioThreadEvent::from).into_iter().chain(news.map(AudioThreadEvent::Echo))
+            let changed_status = self.listener.changed_status();
+            for event in change.map(AudioEvent::from).into_iter().chain(changed_status.map(AudioEvent::Echo))
             {
-                tell(&self.events, event);
+                emit(&self.events, event);
             }
-            self.done.extend_from_slice(block);
+            self.processed.extend_from_slice(block);
         }
-        self.waiting.drain(..whole);
-        self.back.process(&self.done, output);
+        self.pending.drain(..complete);
+        self.output_resampler.process(&self.processed, output);
     }
 }
 
-fn tell(events: &UnboundedSender<AudioThreadEvent>, event: AudioThreadEvent) {
-    // Whoever listened may be gone already; then nobody wants to know.
+fn emit(events: &UnboundedSender<AudioEvent>, event: AudioEvent) {
+    // The receiver may have been dropped.
     let _ = events.send(event);
 }
 
 impl Reference {
     fn new(ring: Consumer<f32>, device_out: SampleRate) -> Self {
-        let (piece, waiting) = (vec![0.0; PIECE], Vec::new());
-        Self { ring, resampler: Resampler::new(device_out, RATE), piece, waiting }
+        let (piece, pending) = (vec![0.0; PIECE], Vec::new());
+        Self { ring, resampler: Resampler::new(device_out, RATE), piece, pending }
     }
 
-    fn take(&mut self, mut block: impl FnMut(&Block)) {
+    fn read_blocks(&mut self, mut block: impl FnMut(&Block)) {
         loop {
             let (samples, _) = self.ring.pop_partial_slice(&mut self.piece);
             let count = samples.len();
             if count == 0 {
                 break;
             }
-            self.resampler.process(&self.piece[..count], &mut self.waiting);
+            self.resampler.process(&self.piece[..count], &mut self.pending);
         }
-        let whole = self.waiting.as_chunks::<BLOCK>().0;
-        let taken = whole.len() * BLOCK;
-        whole.iter().for_each(&mut block);
-        self.waiting.drain(..taken);
+        let complete = self.pending.as_chunks::<BLOCK>().0;
+        let consumed = complete.len() * BLOCK;
+        complete.iter().for_each(&mut block);
+        self.pending.drain(..consumed);
     }
 }
 
-impl From<SpeechTransition> for AudioThreadEvent {
+impl From<SpeechTransition> for AudioEvent {
     fn from(change: SpeechTransition) -> Self {
         match change {
             SpeechTransition::Started => Self::VoiceStarted,
@@ -170,17 +150,17 @@ impl From<SpeechTransition> for AudioThreadEvent {
     }
 }
 
-/// Takes the echo out of a block, and looks for somebody's voice in what is left.
+/// Applies echo control to a block and detects speech in the result.
 struct SpeechListener {
-    guard: EchoControl,
-    voice: Option<SpeechDetector>,
-    listening: ListenMode,
+    control: EchoControl,
+    detector: Option<SpeechDetector>,
+    reported: ListenMode,
     mute: Mute,
 }
 
 impl SpeechListener {
     fn new(processing: &Processing) -> Self {
-        // Ducking has to know who speaks, whether it is told or not.
+        // Ducking needs the detector even if events are off.
         let ducks = match processing.echo {
             EchoPolicy::Auto | EchoPolicy::Fixed(EchoMode::Duck) => true,
             EchoPolicy::Fixed(EchoMode::Off | EchoMode::Cancel | EchoMode::HalfDuplex) => false,
@@ -191,40 +171,44 @@ impl SpeechListener {
             ListenMode::Off => ducks.then(SpeechRule::default),
         };
         Self {
-            guard: EchoControl::new(processing),
-            voice: rule.map(SpeechDetector::new),
-            listening: processing.voice,
+            control: EchoControl::new(processing),
+            detector: rule.map(SpeechDetector::new),
+            reported: processing.voice,
             mute: Mute::Live,
         }
     }
 
     fn render(&mut self, block: &Block) {
-        self.guard.render(block);
+        self.control.render(block);
     }
 
     fn capture(&mut self, block: &mut Block) -> Option<SpeechTransition> {
-        let talker = self.voice.as_ref().map_or(NearEnd::Silent, SpeechDetector::talker);
-        let trust = self.guard.capture(block, talker);
-        let beside = self.guard.beside();
-        match (self.mute, self.listening, beside) {
-            (Mute::Live, ListenMode::Turns(_), FarEnd::Silence | FarEnd::Speaker)
-            | (Mute::Live, ListenMode::Interruptions | ListenMode::Off, FarEnd::Speaker) => {
-                let change =
-                    self.voice.as_mut()?.listen(block, DetectionContext { trust, beside }, self.guard.rest());
-                change.filter(|_| self.listening != ListenMode::Off)
+        let near_end = self.detector.as_ref().map_or(NearEnd::Silent, SpeechDetector::near_end);
+        let gate = self.control.capture(block, near_end);
+        let far_end = self.control.far_end();
+        match (self.mute, self.reported, far_end) {
+            (Mute::Live, ListenMode::Turns(_), FarEnd::Silent | FarEnd::Active)
+            | (Mute::Live, ListenMode::Interruptions | ListenMode::Off, FarEnd::Active) => {
+                let change = self.detector.as_mut()?.process(
+                    block,
+                    DetectionContext { gate, far_end },
+                    self.control.residual(),
+                );
+                change.filter(|_| self.reported != ListenMode::Off)
             }
-            (Mute::Live, ListenMode::Interruptions | ListenMode::Off, FarEnd::Silence)
-            | (Mute::Muted, ..) => self.end(),
+            (Mute::Live, ListenMode::Interruptions | ListenMode::Off, FarEnd::Silent) | (Mute::Muted, ..) => {
+                self.end()
+            }
         }
     }
 
-    /// Whoever speaks is not listened to any more.
+    /// Ends detected speech.
     fn end(&mut self) -> Option<SpeechTransition> {
-        self.voice.as_mut()?.end().filter(|_| self.listening != ListenMode::Off)
+        self.detector.as_mut()?.end().filter(|_| self.reported != ListenMode::Off)
     }
 
-    fn news(&mut self) -> Option<EchoState> {
-        self.guard.news()
+    fn changed_status(&mut self) -> Option<EchoStatus> {
+        self.control.changed_status()
     }
 }
 

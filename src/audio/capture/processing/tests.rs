@@ -1,7 +1,8 @@
-//! Promises of the echo control, in simulated rooms.
+//! Tests of capture processing in simulated rooms.
 
 use super::*;
 use crate::audio::echo::room::{NoiseRng, Room, assistant, user};
+use crate::audio::options::ProcessingStep;
 
 pub(super) const ROOM: Room = Room { delay_ms: 60, gain_db: -12.0, drift_ppm: 0.0 };
 const LOUD_ROOM: Room = Room { delay_ms: 120, gain_db: -6.0, drift_ppm: 0.0 };
@@ -11,19 +12,19 @@ const AUTO: Processing =
 
 /// How long a call in a room is; longer ones were held by hand.
 const CALL_SECONDS: usize = 12;
-/// How soon somebody who speaks over an answer is to be noticed, in milliseconds after their first sample.
-const NOTICED_WITHIN_MS: usize = 150;
+/// Largest detection delay of speech over an answer, in milliseconds after its first sample.
+const DETECTED_WITHIN_MS: usize = 150;
 /// How soon that is sure.
 const CONFIRMED_WITHIN_MS: usize = 400;
 
 /// What became of a recording.
 pub(super) struct ProcessedRecording {
     samples: Vec<f32>,
-    /// When somebody was heard to begin, in milliseconds, and when that was sure and over.
+    /// Times of detection, confirmation and end, in milliseconds.
     pub(super) started: Vec<usize>,
     pub(super) confirmed: Vec<usize>,
     pub(super) stopped: Vec<usize>,
-    states: Vec<(usize, EchoState)>,
+    states: Vec<(usize, EchoStatus)>,
 }
 
 impl ProcessedRecording {
@@ -32,8 +33,8 @@ impl ProcessedRecording {
         dbfs(&self.samples[ms.start * 24..ms.end * 24])
     }
 
-    fn state(&self) -> EchoState {
-        self.states.last().expect("it was told").1
+    fn state(&self) -> EchoStatus {
+        self.states.last().expect("a status was reported").1
     }
 
     fn modes(&self) -> Vec<EchoMode> {
@@ -47,8 +48,8 @@ fn dbfs(samples: &[f32]) -> f32 {
     10.0 * (samples.iter().map(|sample| sample * sample).sum::<f32>() / samples.len() as f32 + 1e-12).log10()
 }
 
-/// Lets `microphone` be heard while `far` is played. The speaker takes blocks of 20 ms, and is told of them when
-/// the microphone has given as much: devices are not in step.
+/// Captures `microphone` while `far` plays. The speaker takes blocks of 20 ms, which arrive as reference once
+/// the microphone has delivered as much: devices are not in step.
 pub(super) fn listen(processing: &Processing, far: &[f32], microphone: &[f32]) -> ProcessedRecording {
     let mut listener = SpeechListener::new(processing);
     let mut heard = ProcessedRecording {
@@ -68,7 +69,7 @@ pub(super) fn listen(processing: &Processing, far: &[f32], microphone: &[f32]) -
             Some(SpeechTransition::Stopped { .. }) => heard.stopped.push(at),
             None => {}
         }
-        heard.states.extend(listener.news().map(|state| (at, state)));
+        heard.states.extend(listener.changed_status().map(|state| (at, state)));
         heard.samples.extend(block);
         if number % 2 == 1 {
             far[number - 1..=number].iter().for_each(|block| listener.render(block));
@@ -101,8 +102,8 @@ fn check_room(room: &Room, seed: u32) {
     speak(&mut microphone, &user()[..24_000], spoken);
     let heard = listen(&AUTO, &far, &microphone);
 
-    for (told, within) in [(&heard.started, NOTICED_WITHIN_MS), (&heard.confirmed, CONFIRMED_WITHIN_MS)] {
-        assert!(matches!(told[..], [at] if (spoken + 30..=spoken + within).contains(&at)), "{told:?}");
+    for (times, within) in [(&heard.started, DETECTED_WITHIN_MS), (&heard.confirmed, CONFIRMED_WITHIN_MS)] {
+        assert!(matches!(times[..], [at] if (spoken + 30..=spoken + within).contains(&at)), "{times:?}");
     }
     assert_eq!(heard.stopped.len(), 1);
     assert_eq!(heard.modes(), [EchoMode::Cancel]);
@@ -111,33 +112,33 @@ fn check_room(room: &Room, seed: u32) {
     let state = heard.state();
     let delay_ms = state.delay.expect("there is an echo").as_millis();
     assert!(delay_ms.abs_diff(room.delay_ms as u128) <= 20, "{state:?}");
-    assert!((state.loss_db.unwrap_or_default() + room.gain_db).abs() < 3.0, "{state:?}");
-    assert!(state.enhancement_db.unwrap_or_default() > 30.0, "{state:?}");
+    assert!((state.erl_db.unwrap_or_default() + room.gain_db).abs() < 3.0, "{state:?}");
+    assert!(state.erle_db.unwrap_or_default() > 30.0, "{state:?}");
 }
 
 #[test]
-fn an_assistant_on_loudspeakers_hears_the_user_and_not_itself() {
+fn on_loudspeakers_the_user_is_sent_and_the_assistant_is_not() {
     check_room(&ROOM, 1);
 }
 
 #[test]
-fn nor_does_it_in_a_loud_and_large_room() {
+fn the_echo_is_cancelled_in_a_loud_and_large_room() {
     check_room(&LOUD_ROOM, 2);
 }
 
 #[test]
-fn nor_where_the_clocks_of_microphone_and_speaker_differ() {
+fn the_echo_is_cancelled_despite_clock_drift() {
     check_room(&Room { drift_ppm: 80.0, ..ROOM }, 3);
 }
 
 #[test]
-fn a_headset_costs_nothing_but_the_delay() {
+fn a_headset_signal_is_only_delayed() {
     let far = assistant(CALL_SECONDS);
     let mut microphone = quiet(far.len());
     // First without a word, so that it can be found that there is no echo.
     speak(&mut microphone, &user(), 8_000);
     let heard = listen(&AUTO, &far, &microphone);
-    let delay = usize::try_from(SpeechListener::new(&AUTO).guard.delay()).unwrap();
+    let delay = usize::try_from(SpeechListener::new(&AUTO).control.delay()).unwrap();
     let from = 8_000 * 24;
     assert!(
         heard.samples[from + delay..] == microphone[from..microphone.len() - delay],
@@ -148,17 +149,17 @@ fn a_headset_costs_nothing_but_the_delay() {
 }
 
 #[test]
-fn while_the_speaker_is_silent_nothing_is_touched_and_nothing_is_an_interruption() {
+fn without_playback_the_signal_is_unchanged_and_nothing_interrupts() {
     let mut microphone = quiet(24_000 * 6);
     speak(&mut microphone, &user(), 1_000);
     let heard = listen(&AUTO, &vec![0.0; microphone.len()], &microphone);
-    let delay = usize::try_from(SpeechListener::new(&AUTO).guard.delay()).unwrap();
+    let delay = usize::try_from(SpeechListener::new(&AUTO).control.delay()).unwrap();
     assert!(heard.samples[delay..] == microphone[..microphone.len() - delay]);
     assert_eq!(heard.started, [0; 0]);
 }
 
 #[test]
-fn the_canceller_still_knows_the_room_after_a_pause() {
+fn the_canceller_keeps_the_echo_path_over_a_pause() {
     let mut far = assistant(8);
     far.extend(vec![0.0; 24_000 * 3]);
     far.extend(assistant(2));
@@ -184,7 +185,7 @@ fn wild_echo(far: &[f32], gain: f32) -> Vec<f32> {
 }
 
 #[test]
-fn where_the_canceller_is_not_enough_the_microphone_is_turned_down() {
+fn an_insufficient_canceller_escalates_to_ducking() {
     let far = assistant(20);
     let mut microphone = wild_echo(&far, 0.1);
     microphone.iter_mut().zip(quiet(far.len())).for_each(|(sample, noise)| *sample += noise);
@@ -205,7 +206,7 @@ fn where_the_canceller_is_not_enough_the_microphone_is_turned_down() {
 }
 
 #[test]
-fn where_that_is_not_enough_either_it_is_closed() {
+fn insufficient_ducking_escalates_to_half_duplex() {
     let far = assistant(24);
     let heard = listen(&AUTO, &far, &wild_echo(&far, 0.9));
     assert_eq!(heard.modes(), [EchoMode::Cancel, EchoMode::Duck, EchoMode::HalfDuplex]);
@@ -213,7 +214,7 @@ fn where_that_is_not_enough_either_it_is_closed() {
 }
 
 #[test]
-fn half_duplex_is_silence_while_the_assistant_speaks_and_open_again_behind_it() {
+fn half_duplex_is_silent_during_playback_and_open_afterwards() {
     let mut far = assistant(4);
     far.extend(vec![0.0; 24_000 * 3]);
     let mut microphone = ROOM.echo(&far, 5);
@@ -231,7 +232,7 @@ fn half_duplex_is_silence_while_the_assistant_speaks_and_open_again_behind_it() 
 }
 
 #[test]
-fn ducking_without_a_canceller_delays_nothing_and_hears_who_is_louder_than_the_echo() {
+fn ducking_without_a_canceller_adds_no_delay_and_passes_louder_speech() {
     let far = assistant(CALL_SECONDS);
     let mut microphone = ROOM.echo(&far, 6);
     let louder: Vec<f32> = user().iter().map(|sample| sample * 2.0).collect();
@@ -250,7 +251,7 @@ fn ducking_without_a_canceller_delays_nothing_and_hears_who_is_louder_than_the_e
 }
 
 #[test]
-fn noise_is_taken_out_and_a_soft_microphone_is_made_louder() {
+fn noise_is_suppressed_and_a_quiet_microphone_is_amplified() {
     let mut noise = quiet(24_000 * 8);
     noise.iter_mut().for_each(|sample| *sample *= 30.0);
     let silence = vec![0.0; noise.len()];
@@ -267,7 +268,7 @@ fn noise_is_taken_out_and_a_soft_microphone_is_made_louder() {
 }
 
 #[test]
-fn between_files_nothing_is_done_unless_it_was_asked_for() {
+fn between_files_nothing_is_processed_unless_requested() {
     assert_eq!(AUTO.without_echo_control().echo, EchoPolicy::Fixed(EchoMode::Off));
     let asked = Processing { echo: EchoPolicy::Fixed(EchoMode::Cancel), ..Processing::NONE };
     assert_eq!(asked.without_echo_control(), asked);

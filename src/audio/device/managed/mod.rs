@@ -1,88 +1,88 @@
-//! One direction's device through the whole of a call: lost and found again, followed, chosen, closed.
+//! The device of one direction during a call: recovered when lost, following the default, switched and closed
+//! on request.
 
 use std::time::Duration;
 
-use crate::audio::api::DeviceState;
+use crate::audio::api::{DeviceRequest, DeviceState};
 use crate::audio::backend::system::AudioCallback;
 use crate::audio::device::failure::DeviceTrouble;
-use crate::audio::device::open::{
-    DeviceHandle, DeviceInfo, DeviceOrder, OpenAttempt, OpenRequest, WakeMode, Waker,
-};
+use crate::audio::device::handle::{DeviceHandle, DeviceInfo, DeviceOrder, OpenRequest, WakeMode, Waker};
+use crate::audio::device::open::OpenAttempt;
 use crate::audio::device::recovery::{self, BlockFlow, DeviceFault, DeviceHealth, Recovery};
-use crate::audio::device::select::{DeviceRequest, Lookup};
+use crate::audio::device::select::Lookup;
 use crate::audio::error::AudioError;
 
-/// How many attempts may be under way: those at a sound system that hangs do not come back.
-const MOST_ATTEMPTS: usize = 3;
-/// Zeros alone for so long are no quiet room.
-const DEAD_SILENCE: Duration = Duration::from_secs(1);
+/// Concurrent attempts to open a device. Those at a hung sound system never return.
+const MAX_ATTEMPTS: usize = 3;
+/// Digital silence longer than this is not a quiet room.
+const DIGITAL_SILENCE: Duration = Duration::from_secs(1);
 
-/// A device, or the place of one.
+/// A device that may be lost, replaced or closed.
 pub(crate) struct ManagedDevice<H> {
     request: OpenRequest,
-    /// What to go back to if the device that was chosen cannot be used.
+    /// The request to return to if the selected device cannot be used.
     former: Option<OpenRequest>,
     begin: OpenFn<H>,
     attempts: Vec<OpenAttempt<H>>,
     open: Option<DeviceHandle<H>>,
     recovery: Recovery,
-    why: OpenReason,
+    reason: OpenReason,
     silence: SilenceReport,
 }
 
-/// Begins to open what is asked for.
+/// Starts an attempt to open a device.
 type OpenFn<H> = Box<dyn Fn(OpenRequest) -> Result<OpenAttempt<H>, AudioError>>;
 
-/// Why a device is opened.
+/// Reason for opening a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OpenReason {
-    /// It was lost.
-    Returning,
-    /// The system would now open another one.
+    /// The device was lost.
+    Recovered,
+    /// The system default changed.
     Following,
-    /// The user wants another one.
+    /// The user selected another device.
     Chosen,
-    /// It was closed for a time.
+    /// The device was closed temporarily.
     Reopening,
 }
 
 impl OpenReason {
-    /// Returns what has become of a device of this name that is open for this reason.
-    pub(crate) fn opens(self, name: String) -> DeviceState {
+    /// Returns the state to report for a device opened for this reason.
+    pub(crate) fn device_state(self, name: String) -> DeviceState {
         match self {
-            Self::Returning => DeviceState::Back(name),
+            Self::Recovered => DeviceState::Back(name),
             Self::Reopening => DeviceState::Open(name),
             Self::Following | Self::Chosen => DeviceState::Changed(name),
         }
     }
 }
 
-/// What was told of a device that gives only zeros.
+/// Report state of digital silence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum SilenceReport {
-    Untold,
-    Told,
-    /// It gave something else after that: a virtual device is silent whenever nobody plays to it.
+    Unreported,
+    Reported,
+    /// Audio followed. A virtual device is silent whenever nothing plays into it.
     Over,
 }
 
-/// What has happened to a device.
+/// An event of a device.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum DeviceEvent {
-    /// It is gone; why.
+    /// Lost; the reason.
     Lost(String),
-    /// It is open, and waits for its half.
-    Opened { facts: DeviceInfo, why: OpenReason },
-    /// The one that was chosen cannot be used; what was there before goes on.
+    /// Open, and waiting for its callback.
+    Opened { info: DeviceInfo, reason: OpenReason },
+    /// The selected device cannot be used; the former stays in use.
     Refused(String),
-    /// It gives nothing but zeros.
+    /// It delivers digital silence.
     Silent,
-    /// It gives sound after that.
+    /// It delivers audio again.
     Sounds,
 }
 
 impl<H: AudioCallback> ManagedDevice<H> {
-    /// Begins with a device that was just opened, at the beginning of time.
+    /// Creates a managed device from one opened at time zero.
     pub(crate) fn new(request: OpenRequest, open: DeviceHandle<H>, waker: Waker) -> Self {
         Self::with(
             request,
@@ -95,7 +95,7 @@ impl<H: AudioCallback> ManagedDevice<H> {
 
 impl<H> ManagedDevice<H> {
     fn with(request: OpenRequest, open: DeviceHandle<H>, now: Duration, begin: OpenFn<H>) -> Self {
-        let request = OpenRequest { host: Some(open.facts.host.clone()), ..request };
+        let request = OpenRequest { host: Some(open.info.host.clone()), ..request };
         Self {
             request,
             former: None,
@@ -103,70 +103,70 @@ impl<H> ManagedDevice<H> {
             attempts: Vec::new(),
             open: Some(open),
             recovery: Recovery::running(now),
-            why: OpenReason::Returning,
-            silence: SilenceReport::Untold,
+            reason: OpenReason::Recovered,
+            silence: SilenceReport::Unreported,
         }
     }
 
-    /// Returns what is known of the device while it is open.
-    pub(crate) fn facts(&self) -> Option<&DeviceInfo> {
-        self.open.as_ref().map(|open| &open.facts)
+    /// Returns the open device.
+    pub(crate) fn info(&self) -> Option<&DeviceInfo> {
+        self.open.as_ref().map(|open| &open.info)
     }
 
-    /// Returns what is remembered of the choice of a device: its id, or nothing for the system's own.
-    pub(crate) fn chosen(&self, id: String) -> Option<String> {
+    /// Returns what to remember of a selection: the id, or none for the system default.
+    pub(crate) fn remembered_id(&self, id: String) -> Option<String> {
         self.request.wanted.name().map(|_| id)
     }
 
-    /// Returns what is asked for.
+    /// Returns the current request.
     pub(crate) fn request(&self) -> &OpenRequest {
         &self.request
     }
 
-    /// Returns who says that the device gave something.
-    pub(crate) fn drive(&self) -> Option<WakeMode> {
-        self.open.as_ref().map(|open| open.drive)
+    /// Returns how the device signals data.
+    pub(crate) fn wake_mode(&self) -> Option<WakeMode> {
+        self.open.as_ref().map(|open| open.wake_mode)
     }
 
-    /// Returns how many blocks the device has given or taken.
+    /// Returns the number of blocks transferred.
     pub(crate) fn blocks(&self) -> u64 {
         self.open.as_ref().map_or(0, DeviceHandle::blocks)
     }
 
-    /// Returns how many blocks the device had to wait for.
+    /// Returns the number of late blocks.
     pub(crate) fn late(&self) -> u64 {
         self.open.as_ref().map_or(0, DeviceHandle::late)
     }
 
-    /// Gives the device that was opened its half.
-    pub(crate) fn connect(&mut self, half: H) {
+    /// Installs the callback of the opened device.
+    pub(crate) fn connect(&mut self, callback: H) {
         if let Some(open) = &mut self.open {
-            open.connect(half);
+            open.connect(callback);
         }
     }
 
-    /// Tells the device to rest or to wake.
+    /// Sends an order to the device.
     pub(crate) fn order(&self, order: DeviceOrder) {
         if let Some(open) = &self.open {
             open.order(order);
         }
     }
 
-    /// Looks after the device; to be called often.
-    pub(crate) fn turn(&mut self, now: Duration, work: BlockFlow) -> Option<DeviceEvent> {
-        if let Some(news) = self.take_results(now) {
-            return Some(news);
+    /// Polls the device. To be called often.
+    pub(crate) fn poll(&mut self, now: Duration, flow: BlockFlow) -> Option<DeviceEvent> {
+        if let Some(event) = self.poll_attempts(now) {
+            return Some(event);
         }
         let trouble = self.open.as_ref().and_then(DeviceHandle::trouble);
-        let complaint = match trouble {
+        let fault = match trouble {
             Some(trouble) if trouble.is_final() => DeviceFault::Final,
             Some(_) | None => DeviceFault::None,
         };
-        let signs = DeviceHealth { blocks: self.blocks(), complaint, work };
-        match self.recovery.look(now, signs) {
-            recovery::RecoveryAction::Nothing => self.hear(),
+        let health = DeviceHealth { blocks: self.blocks(), fault, flow };
+        match self.recovery.update(now, health) {
+            recovery::RecoveryAction::Nothing => self.check_silence(),
             recovery::RecoveryAction::GiveUp => {
-                let reason = trouble.map(DeviceTrouble::meaning);
+                let reason = trouble.map(DeviceTrouble::reason);
                 Some(self.give_up(reason.unwrap_or("it has not answered for a second")))
             }
             recovery::RecoveryAction::Open => {
@@ -176,17 +176,21 @@ impl<H> ManagedDevice<H> {
         }
     }
 
-    /// Takes note of what would be opened now.
-    pub(crate) fn see(&mut self, now: Duration, seen: &(OpenRequest, Lookup)) -> Option<DeviceEvent> {
+    /// Handles the lookup of the device that would be opened now.
+    pub(crate) fn handle_lookup(
+        &mut self,
+        now: Duration,
+        result: &(OpenRequest, Lookup),
+    ) -> Option<DeviceEvent> {
         let open = self.open.as_ref()?;
-        if seen.0 != self.request || !self.attempts.is_empty() {
+        if result.0 != self.request || !self.attempts.is_empty() {
             return None;
         }
-        match &seen.1 {
+        match &result.1 {
             Lookup::Unknown => None,
-            Lookup::Is(id) if *id == open.facts.id => None,
+            Lookup::Is(id) if *id == open.info.id => None,
             Lookup::Is(_) => {
-                self.why = OpenReason::Following;
+                self.reason = OpenReason::Following;
                 self.begin(now);
                 None
             }
@@ -197,13 +201,13 @@ impl<H> ManagedDevice<H> {
         }
     }
 
-    /// Takes another device, and keeps this one until that is open.
-    pub(crate) fn choose(&mut self, now: Duration, wanted: DeviceRequest) {
+    /// Selects another device, and keeps the current one until that is open.
+    pub(crate) fn select(&mut self, now: Duration, wanted: DeviceRequest) {
         let request = OpenRequest { wanted, host: None };
         let former = std::mem::replace(&mut self.request, request);
         self.former.get_or_insert(former);
         self.attempts.clear();
-        self.why = OpenReason::Chosen;
+        self.reason = OpenReason::Chosen;
         if self.open.is_some() {
             self.begin(now);
         } else if !self.recovery.is_closed() {
@@ -211,51 +215,51 @@ impl<H> ManagedDevice<H> {
         }
     }
 
-    /// Returns whether it is closed on purpose.
+    /// Returns whether it was closed on request.
     pub(crate) fn is_closed(&self) -> bool {
         self.recovery.is_closed()
     }
 
-    /// Closes the device, so that the system's own light goes out.
+    /// Closes the device, which turns the system's indicator off.
     pub(crate) fn close(&mut self) {
         self.attempts.clear();
         self.open = None;
         self.recovery.close();
     }
 
-    /// Opens it again, where it was closed.
+    /// Reopens a closed device.
     pub(crate) fn reopen(&mut self, now: Duration) {
         if self.recovery.is_closed() {
-            self.why = OpenReason::Reopening;
+            self.reason = OpenReason::Reopening;
             self.recovery.reopen(now);
         }
     }
 
     fn begin(&mut self, now: Duration) {
-        if self.attempts.len() >= MOST_ATTEMPTS {
+        if self.attempts.len() >= MAX_ATTEMPTS {
             return;
         }
         match (self.begin)(self.request.clone()) {
             Ok(attempt) => self.attempts.push(attempt),
-            // Without a thread now there may be one later.
+            // The thread may be available later.
             Err(_) => self.recovery.failed(now),
         }
     }
 
-    fn take_results(&mut self, now: Duration) -> Option<DeviceEvent> {
-        let mut place = 0;
-        while let Some(attempt) = self.attempts.get(place) {
+    fn poll_attempts(&mut self, now: Duration) -> Option<DeviceEvent> {
+        let mut index = 0;
+        while let Some(attempt) = self.attempts.get(index) {
             match attempt.poll() {
-                None => place += 1,
+                None => index += 1,
                 Some(result) => {
-                    self.attempts.remove(place);
+                    self.attempts.remove(index);
                     match result {
-                        Ok(open) => return Some(self.take(now, open)),
+                        Ok(open) => return Some(self.install(now, open)),
                         Err(error) => {
                             self.recovery.failed(now);
                             if let Some(former) = self.former.take() {
                                 self.request = former;
-                                self.why = OpenReason::Returning;
+                                self.reason = OpenReason::Recovered;
                                 return Some(DeviceEvent::Refused(error.to_string()));
                             }
                         }
@@ -266,35 +270,37 @@ impl<H> ManagedDevice<H> {
         None
     }
 
-    fn take(&mut self, now: Duration, open: DeviceHandle<H>) -> DeviceEvent {
-        let facts = open.facts.clone();
-        self.request.host = Some(facts.host.clone());
+    fn install(&mut self, now: Duration, open: DeviceHandle<H>) -> DeviceEvent {
+        let info = open.info.clone();
+        self.request.host = Some(info.host.clone());
         self.former = None;
         self.attempts.clear();
-        self.silence = SilenceReport::Untold;
+        self.silence = SilenceReport::Unreported;
         self.recovery.opened(now);
         self.open = Some(open);
-        DeviceEvent::Opened { facts, why: std::mem::replace(&mut self.why, OpenReason::Returning) }
+        DeviceEvent::Opened { info, reason: std::mem::replace(&mut self.reason, OpenReason::Recovered) }
     }
 
     fn give_up(&mut self, reason: &str) -> DeviceEvent {
         self.open = None;
-        self.why = OpenReason::Returning;
+        self.reason = OpenReason::Recovered;
         DeviceEvent::Lost(reason.to_owned())
     }
 
-    /// Hears whether there is anything to hear.
-    fn hear(&mut self) -> Option<DeviceEvent> {
+    /// Reports the start and end of digital silence.
+    fn check_silence(&mut self) -> Option<DeviceEvent> {
         let open = self.open.as_ref()?;
-        let (next, news) = match (self.silence, open.zeros() < DEAD_SILENCE) {
-            (SilenceReport::Untold, false) => (SilenceReport::Told, DeviceEvent::Silent),
-            (SilenceReport::Told, true) => (SilenceReport::Over, DeviceEvent::Sounds),
-            (SilenceReport::Untold, true) | (SilenceReport::Told, false) | (SilenceReport::Over, _) => {
+        let (next, event) = match (self.silence, open.zeros() < DIGITAL_SILENCE) {
+            (SilenceReport::Unreported, false) => (SilenceReport::Reported, DeviceEvent::Silent),
+            (SilenceReport::Reported, true) => (SilenceReport::Over, DeviceEvent::Sounds),
+            (SilenceReport::Unreported, true)
+            | (SilenceReport::Reported, false)
+            | (SilenceReport::Over, _) => {
                 return None;
             }
         };
         self.silence = next;
-        Some(news)
+        Some(event)
     }
 }
 

@@ -1,40 +1,41 @@
-//! Lives of a device, in virtual time: the test is the thread that opens it, and its callback.
+//! Tests of a device in virtual time; the test plays its thread and its callback.
 
 use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 
 use super::*;
-use crate::audio::device::open::{CallbackFlags, Notifier, OrderReceiver};
-use crate::audio::error::Direction;
+use crate::audio::api::Direction;
+use crate::audio::device::handle::{Notifier, OrderReceiver};
+use crate::audio::realtime::slot::CallbackFlags;
 use crate::dsp::frame::SampleRate;
 
-type EventLog = SyncSender<Result<DeviceHandle<u8>, AudioError>>;
+type ResultSender = SyncSender<Result<DeviceHandle<u8>, AudioError>>;
 
 thread_local! {
-    /// What the jack wants opened.
-    static BEGUN: RefCell<Vec<(OpenRequest, EventLog)>> = const { RefCell::new(Vec::new()) };
+    /// Attempts started so far.
+    static ATTEMPTS: RefCell<Vec<(OpenRequest, ResultSender)>> = const { RefCell::new(Vec::new()) };
 }
 
 fn begin(request: OpenRequest) -> Result<OpenAttempt<u8>, AudioError> {
-    let (attempt, told) = OpenAttempt::decided_by(request.clone());
-    BEGUN.with_borrow_mut(|begun| begun.push((request, told)));
+    let (attempt, sender) = OpenAttempt::scripted(request.clone());
+    ATTEMPTS.with_borrow_mut(|attempts| attempts.push((request, sender)));
     Ok(attempt)
 }
 
-fn begun() -> Vec<(OpenRequest, EventLog)> {
-    BEGUN.take()
+fn take_attempts() -> Vec<(OpenRequest, ResultSender)> {
+    ATTEMPTS.take()
 }
 
 fn named(name: &str) -> OpenRequest {
     OpenRequest { wanted: DeviceRequest::Named(name.to_owned()), host: None }
 }
 
-/// An open device: what the jack gets, what its thread keeps, and what its callback shares.
+/// An open device: its handle, its order receiver and its flags.
 fn device(id: &str) -> (DeviceHandle<u8>, OrderReceiver, Arc<CallbackFlags>) {
-    let signals = Arc::new(CallbackFlags::default());
-    let (giver, _) = rtrb::RingBuffer::new(1);
-    let facts = DeviceInfo {
+    let flags = Arc::new(CallbackFlags::default());
+    let (producer, _) = rtrb::RingBuffer::new(1);
+    let info = DeviceInfo {
         id: id.to_owned(),
         name: format!("name of {id}"),
         host: "host".to_owned(),
@@ -42,181 +43,184 @@ fn device(id: &str) -> (DeviceHandle<u8>, OrderReceiver, Arc<CallbackFlags>) {
         channels: 1,
         format: "f32".to_owned(),
     };
-    let (open, kept) =
-        DeviceHandle::new(facts, giver, Arc::clone(&signals), (WakeMode::Poll, Notifier::none()));
-    (open, kept, signals)
+    let (open, orders) =
+        DeviceHandle::new(info, producer, Arc::clone(&flags), (WakeMode::Poll, Notifier::none()));
+    (open, orders, flags)
 }
 
 struct Bench {
-    jack: ManagedDevice<u8>,
+    device: ManagedDevice<u8>,
     now: Duration,
-    signals: Arc<CallbackFlags>,
+    flags: Arc<CallbackFlags>,
     /// Whether the device still calls back.
     runs: bool,
-    news: Vec<DeviceEvent>,
-    _kept: Vec<OrderReceiver>,
+    events: Vec<DeviceEvent>,
+    _orders: Vec<OrderReceiver>,
 }
 
 impl Bench {
     fn new(request: OpenRequest) -> Self {
-        let (open, kept, signals) = device("first");
-        let jack = ManagedDevice::with(request, open, Duration::ZERO, Box::new(begin));
-        drop(begun());
-        Self { jack, now: Duration::ZERO, signals, runs: true, news: Vec::new(), _kept: vec![kept] }
+        let (open, orders, flags) = device("first");
+        let device = ManagedDevice::with(request, open, Duration::ZERO, Box::new(begin));
+        drop(take_attempts());
+        Self { device, now: Duration::ZERO, flags, runs: true, events: Vec::new(), _orders: vec![orders] }
     }
 
-    /// Lets time pass, with a block of 10 ms at each look.
+    /// Lets time pass, with a block every 10 ms.
     fn pass(&mut self, ms: u64) {
         for _ in 0..ms / 10 {
             self.now += Duration::from_millis(10);
             if self.runs {
-                self.signals.count(480, true);
+                self.flags.count(480, true);
             }
-            self.news.extend(self.jack.turn(self.now, BlockFlow::Asked));
+            self.events.extend(self.device.poll(self.now, BlockFlow::Running));
         }
     }
 
-    /// Answers an attempt with a device that works.
-    fn open(&mut self, told: &EventLog, id: &str) {
-        let (open, kept, signals) = device(id);
-        told.send(Ok(open)).unwrap_or_else(|_| panic!("the jack waits for it"));
-        self._kept.push(kept);
-        (self.signals, self.runs) = (signals, true);
+    /// Completes an attempt with a working device.
+    fn open(&mut self, sender: &ResultSender, id: &str) {
+        let (open, orders, flags) = device(id);
+        sender.send(Ok(open)).unwrap_or_else(|_| panic!("the device waits for it"));
+        self._orders.push(orders);
+        (self.flags, self.runs) = (flags, true);
     }
 
-    fn told(&mut self) -> Vec<String> {
-        let told = self.news.drain(..).map(|news| match news {
+    fn sender(&mut self) -> Vec<String> {
+        let sender = self.events.drain(..).map(|events| match events {
             DeviceEvent::Lost(reason) => format!("lost: {reason}"),
-            DeviceEvent::Opened { facts, why } => format!("opened {}: {why:?}", facts.id),
+            DeviceEvent::Opened { info, reason } => format!("opened {}: {reason:?}", info.id),
             DeviceEvent::Refused(reason) => format!("refused: {reason}"),
             DeviceEvent::Silent => "silent".to_owned(),
             DeviceEvent::Sounds => "sounds".to_owned(),
         });
-        told.collect()
+        sender.collect()
     }
 }
 
 #[test]
-fn a_lost_device_is_tried_again_until_it_is_back() {
+fn a_lost_device_is_retried_until_it_is_back() {
     let mut bench = Bench::new(named("first"));
     bench.pass(2_000);
     bench.runs = false;
     bench.pass(1_100);
-    assert_eq!(bench.told(), ["lost: it has not answered for a second"]);
-    let attempts = begun();
+    assert_eq!(bench.sender(), ["lost: it has not answered for a second"]);
+    let attempts = take_attempts();
     assert_eq!(attempts.len(), 1);
     assert_eq!(attempts[0].0.host.as_deref(), Some("host"), "no other sound system is taken unasked");
     attempts[0].1.send(Err(AudioError::NoDevice(Direction::Input))).unwrap();
     bench.pass(1_000);
-    assert_eq!(bench.told(), [""; 0], "what cannot be is not told again and again");
-    let attempts = begun();
+    assert_eq!(bench.sender(), [""; 0], "an error is not reported again");
+    let attempts = take_attempts();
     bench.open(&attempts[0].1, "first");
     bench.pass(100);
-    assert_eq!(bench.told(), ["opened first: Returning"]);
+    assert_eq!(bench.sender(), ["opened first: Recovered"]);
     bench.pass(5_000);
-    assert_eq!((bench.told().len(), begun().len()), (0, 0));
+    assert_eq!((bench.sender().len(), take_attempts().len()), (0, 0));
 }
 
 #[test]
-fn attempts_that_hang_are_few_and_the_first_that_comes_back_is_taken() {
+fn hanging_attempts_are_limited_and_the_first_to_return_is_used() {
     let mut bench = Bench::new(named("first"));
     bench.pass(2_000);
     bench.runs = false;
     bench.pass(300_000);
-    let attempts = begun();
-    assert_eq!(attempts.len(), MOST_ATTEMPTS);
+    let attempts = take_attempts();
+    assert_eq!(attempts.len(), MAX_ATTEMPTS);
     bench.open(&attempts[0].1, "first");
     bench.pass(100);
-    assert_eq!(bench.told().last().map(String::as_str), Some("opened first: Returning"));
+    assert_eq!(bench.sender().last().map(String::as_str), Some("opened first: Recovered"));
     let (late, ..) = device("late");
     assert!(attempts[2].1.send(Ok(late)).is_err(), "what comes later is closed by who opened it");
 }
 
 #[test]
-fn another_device_that_the_system_now_has_is_followed_without_a_gap() {
+fn a_new_default_device_is_followed_without_a_gap() {
     let mut bench = Bench::new(OpenRequest { wanted: DeviceRequest::Default, host: None });
     bench.pass(1_000);
-    let seen = |bench: &Bench, sight| (bench.jack.request().clone(), sight);
+    let seen = |bench: &Bench, sight| (bench.device.request().clone(), sight);
     let same = seen(&bench, Lookup::Is("first".to_owned()));
-    assert_eq!(bench.jack.see(bench.now, &same), None);
-    assert_eq!(begun().len(), 0);
+    assert_eq!(bench.device.handle_lookup(bench.now, &same), None);
+    assert_eq!(take_attempts().len(), 0);
     let other = seen(&bench, Lookup::Is("second".to_owned()));
-    assert_eq!(bench.jack.see(bench.now, &other), None);
-    assert_eq!(bench.jack.facts().map(|facts| facts.id.as_str()), Some("first"), "it goes on meanwhile");
-    let attempts = begun();
+    assert_eq!(bench.device.handle_lookup(bench.now, &other), None);
+    assert_eq!(bench.device.info().map(|info| info.id.as_str()), Some("first"), "it goes on meanwhile");
+    let attempts = take_attempts();
     bench.open(&attempts[0].1, "second");
     bench.pass(100);
-    assert_eq!(bench.told(), ["opened second: Following"]);
+    assert_eq!(bench.sender(), ["opened second: Following"]);
 }
 
 #[test]
-fn a_device_that_was_asked_for_by_name_is_not_replaced_by_another() {
+fn a_named_device_is_not_replaced() {
     let mut bench = Bench::new(named("first"));
     bench.pass(1_000);
-    let seen = (bench.jack.request().clone(), Lookup::Missing);
-    assert_eq!(bench.jack.see(bench.now, &seen), Some(DeviceEvent::Lost("it was disconnected".to_owned())));
-    assert_eq!(bench.jack.facts(), None);
+    let seen = (bench.device.request().clone(), Lookup::Missing);
+    assert_eq!(
+        bench.device.handle_lookup(bench.now, &seen),
+        Some(DeviceEvent::Lost("it was disconnected".to_owned()))
+    );
+    assert_eq!(bench.device.info(), None);
     bench.pass(100);
-    let attempts = begun();
+    let attempts = take_attempts();
     assert_eq!(attempts[0].0.wanted, DeviceRequest::Named("first".to_owned()));
 }
 
 #[test]
-fn a_chosen_device_takes_over_when_it_is_open_and_a_wrong_one_changes_nothing() {
+fn a_selected_device_takes_over_once_open_and_a_missing_one_changes_nothing() {
     let mut bench = Bench::new(OpenRequest { wanted: DeviceRequest::Default, host: None });
     bench.pass(1_000);
-    bench.jack.choose(bench.now, DeviceRequest::Named("second".to_owned()));
+    bench.device.select(bench.now, DeviceRequest::Named("second".to_owned()));
     bench.pass(1_000);
-    let attempts = begun();
-    assert_eq!(bench.told(), [""; 0]);
+    let attempts = take_attempts();
+    assert_eq!(bench.sender(), [""; 0]);
     bench.open(&attempts[0].1, "second");
     bench.pass(1_000);
-    assert_eq!(bench.told(), ["opened second: Chosen"]);
-    bench.jack.choose(bench.now, DeviceRequest::Named("nowhere".to_owned()));
-    let attempts = begun();
+    assert_eq!(bench.sender(), ["opened second: Chosen"]);
+    bench.device.select(bench.now, DeviceRequest::Named("nowhere".to_owned()));
+    let attempts = take_attempts();
     attempts[0].1.send(Err(AudioError::NoDevice(Direction::Input))).unwrap();
     bench.pass(1_000);
-    assert_eq!(bench.told(), ["refused: there is no microphone"]);
-    assert_eq!(bench.jack.request().wanted, DeviceRequest::Named("second".to_owned()));
-    assert!(bench.jack.facts().is_some());
+    assert_eq!(bench.sender(), ["refused: no microphone found"]);
+    assert_eq!(bench.device.request().wanted, DeviceRequest::Named("second".to_owned()));
+    assert!(bench.device.info().is_some());
 }
 
 #[test]
-fn a_closed_device_is_closed_and_opens_as_fast_as_it_can() {
+fn a_closed_device_stays_closed_and_reopens_immediately() {
     let mut bench = Bench::new(named("first"));
     bench.pass(1_000);
-    bench.jack.close();
-    assert!(bench.signals.is_closed(), "its callback hears of it at once");
+    bench.device.close();
+    assert!(bench.flags.is_closed(), "its callback hears of it at once");
     bench.runs = false;
     bench.pass(60_000);
-    assert_eq!((bench.told().len(), begun().len()), (0, 0));
-    bench.jack.reopen(bench.now);
+    assert_eq!((bench.sender().len(), take_attempts().len()), (0, 0));
+    bench.device.reopen(bench.now);
     bench.pass(10);
-    let attempts = begun();
+    let attempts = take_attempts();
     bench.open(&attempts[0].1, "first");
     bench.pass(10);
-    assert_eq!(bench.told(), ["opened first: Reopening"]);
+    assert_eq!(bench.sender(), ["opened first: Reopening"]);
 }
 
 #[test]
-fn zeros_for_a_second_are_told_once_for_each_opening() {
+fn digital_silence_is_reported_once_per_opening() {
     let mut bench = Bench::new(named("first"));
     bench.runs = false;
     for _ in 0..300 {
-        bench.signals.count(480, false);
+        bench.flags.count(480, false);
         bench.pass(10);
     }
-    assert_eq!(bench.told(), ["silent"]);
+    assert_eq!(bench.sender(), ["silent"]);
     for n in 0..600 {
-        bench.signals.count(480, n == 0 || n == 300);
+        bench.flags.count(480, n == 0 || n == 300);
         bench.pass(10);
     }
-    assert_eq!(bench.told(), ["sounds"], "and what it is silent again is a matter of course");
+    assert_eq!(bench.sender(), ["sounds"], "and what it is silent again is a matter of course");
     let mut bench = Bench::new(named("first"));
     bench.runs = false;
     for n in 0..300 {
-        bench.signals.count(480, n % 90 == 0);
+        bench.flags.count(480, n % 90 == 0);
         bench.pass(10);
     }
-    assert_eq!(bench.told(), [""; 0], "a pause is no dead silence");
+    assert_eq!(bench.sender(), [""; 0], "a pause is no dead silence");
 }

@@ -1,140 +1,142 @@
-//! Measures the way from the speaker to the microphone: chirps tell of the echo, words of what the canceller
-//! makes of it.
+//! The echo path test: chirps measure the echo, speech measures the canceller.
 //!
-//! All is played twice, because an echo is the same each time, and what else is heard is not. Pure: it is told
-//! what the microphone heard, and where in it the speaker was given the first sample.
+//! Everything is played twice, since an echo repeats and other sounds do not. Pure: takes the captured signal
+//! and the position of the first played sample in it.
 
 use std::ops::Range;
 use std::time::Duration;
 
-use crate::audio::echo::{
-    BLOCK, Block, EchoControl, EchoMode, EchoPolicy, NearEnd, Processing, RATE, SURE, decibels, power,
-};
+use crate::audio::api::EchoMode;
+use crate::audio::echo::activity::NearEnd;
+use crate::audio::echo::block::{BLOCK, Block, RATE, decibels, power};
+use crate::audio::echo::{CONFIRMING, EchoControl};
+use crate::audio::options::{EchoPolicy, Processing};
 use crate::dsp::chirp::{chirp, response};
 use crate::dsp::frame::Frame;
 use crate::dsp::resample::to_floats;
 
-/// How long each chirp is.
+/// Duration of a chirp.
 const CHIRP: Duration = Duration::from_millis(250);
-/// How late an echo may be; sound over the air to a headset takes a third of a second.
-const LATEST: Duration = Duration::from_millis(450);
-/// How long a room goes on sounding, as far as it counts.
-const RINGING: Duration = Duration::from_millis(120);
-/// How far around its place a chirp is found, too.
-const WIDTH: Duration = Duration::from_millis(5);
-/// From the beginning of the first chirp to that of the second, and from there to the words: the echo of the
-/// one has to be over before that of the other is looked for.
-const NEXT: Duration = Duration::from_millis(700);
-const WORDS: Duration = Duration::from_millis(850);
-/// The pause between the words and the words again.
+/// Largest echo delay; a wireless headset takes a third of a second.
+const MAX_DELAY: Duration = Duration::from_millis(450);
+/// Length of the reverberation that counts.
+const REVERBERATION: Duration = Duration::from_millis(120);
+/// Tolerance around the position of a chirp.
+const TOLERANCE: Duration = Duration::from_millis(5);
+/// From the start of the first chirp to the second, and from there to the speech: each echo ends before the
+/// next is searched.
+const SECOND_CHIRP: Duration = Duration::from_millis(700);
+const SPEECH: Duration = Duration::from_millis(850);
+/// Pause between the speech and its repetition.
 const PAUSE: Duration = Duration::from_millis(200);
-/// How much is to be heard behind the words: their echo.
+/// Time to capture after the speech, for its echo.
 const TAIL: Duration = Duration::from_millis(500);
-/// An echo that is softer than this, in dB, is none: of an answer at 20 dB below full scale it leaves less than
-/// the meter of a call takes for silence.
+/// Softest relevant echo in dB. With an answer at -20 dBFS it leaves less than the echo meter's silence
+/// threshold.
 const FAINT_DB: f32 = -35.0;
-/// How many samples the clocks of both devices may go apart from one chirp to the other: 300 millionths.
+/// Clock drift between the chirps in samples: 300 ppm.
 const DRIFT: usize = 5;
-/// How much more disturbance than echo there may be, as power: the chirps are that much clearer than noise.
-const DISTURBED: f32 = 2.0;
-/// How much disturbance there may be beside the words, as a part of their echo: a canceller that works takes as
-/// much away.
-const DISTURBED_WORDS: f32 = 0.1;
-/// How much louder than the steady noise of the room it is then, as power.
-const UNSTEADY: f32 = 2.0;
-/// What is softest for so long before anything is played is that noise: who speaks makes pauses.
-const MOMENT: Duration = Duration::from_millis(50);
-/// What is softer than this, in dB below full scale, disturbs nobody.
+/// Largest ratio of disturbance to echo power for the chirps, which exceed noise by as much.
+const MAX_DISTURBANCE: f32 = 2.0;
+/// Largest ratio of disturbance to echo power for the speech; a working canceller removes as much.
+const MAX_SPEECH_DISTURBANCE: f32 = 0.1;
+/// Ratio to the room's steady noise from which a disturbance counts, as power.
+const NOISE_RATIO: f32 = 2.0;
+/// Window of the steady-noise estimate before playback; speech has pauses.
+const NOISE_WINDOW: Duration = Duration::from_millis(50);
+/// Harmless disturbance in dBFS.
 const HARMLESS_DBFS: f32 = -50.0;
-/// How often the canceller hears it: after that many seconds a call has settled.
-const TIMES: usize = 5;
-/// Samples at the end of the scale are cut off.
-const CUT_OFF: u16 = 32_000;
+/// Repetitions for the canceller; after that many seconds a call has settled.
+const REPETITIONS: usize = 5;
+/// Clipping threshold.
+const CLIPPING: u16 = 32_000;
 
-/// What is played, and what it needs to be judged.
+/// The test signal.
 #[derive(Debug)]
 pub struct EchoPathTest {
     samples: Vec<i16>,
-    /// Where the words are, and where they are again.
-    words: [Range<usize>; 2],
+    /// Positions of the speech and its repetition.
+    speech: [Range<usize>; 2],
 }
 
-/// What was found.
+/// Outcome of a test.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum PathTestOutcome {
-    /// The microphone hears the speaker.
+    /// There is an echo.
     Echo(MeasuredEcho),
-    /// It does not; an echo would have to be softer than this, in dB of what is played.
+    /// No echo; it would have to be softer than this, in dB relative to playback.
     Unheard(f32),
-    /// What was heard tells nothing.
+    /// Inconclusive.
     Unclear(InconclusiveReason),
 }
 
-/// An echo, measured.
+/// A measured echo.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct MeasuredEcho {
-    /// From the speaker being given a sound to the microphone giving it.
+    /// Delay from playback to capture.
     pub delay: Duration,
-    /// How loud it is, in dB of what is played: mostly below 0.
+    /// Level in dB relative to playback, mostly negative.
     pub leak_db: f32,
-    /// How much of it the canceller takes away, in dB (echo return loss enhancement), where it works on it.
-    pub enhancement_db: Option<f32>,
-    /// Where `auto` comes to; [`EchoMode::Off`] where it finds nothing to do.
+    /// ERLE in dB, if the canceller is used.
+    pub erle_db: Option<f32>,
+    /// The mode `auto` selects; [`EchoMode::Off`] if there is nothing to do.
     pub settles: EchoMode,
 }
 
-/// Why nothing can be told.
+/// Reason for an inconclusive test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InconclusiveReason {
-    /// The microphone gave nothing but zeros.
+    /// The microphone delivered digital silence.
     Zeros,
-    /// The echo is so loud that its peaks are cut off.
+    /// The echo clips.
     TooLoud,
-    /// There was noise, somebody spoke, or there were gaps in it.
+    /// Noise, speech or gaps disturbed the test.
     Disturbed,
 }
 
 impl EchoPathTest {
-    /// Makes one of some words at 24 kHz, about a second long and as loud as an answer.
-    pub fn new(words: &[i16]) -> Self {
+    /// Creates a test from about a second of speech at 24 kHz, as loud as an answer.
+    pub fn new(speech: &[i16]) -> Self {
         let chirp = chirp(RATE, CHIRP).samples;
-        let first = length(NEXT) + length(WORDS);
-        let again = first + words.len() + length(PAUSE);
-        let mut samples = vec![0; again + words.len()];
-        for (at, part) in [(0, &*chirp), (length(NEXT), &*chirp), (first, words), (again, words)] {
+        let first = length(SECOND_CHIRP) + length(SPEECH);
+        let repetition = first + speech.len() + length(PAUSE);
+        let mut samples = vec![0; repetition + speech.len()];
+        for (at, part) in
+            [(0, &*chirp), (length(SECOND_CHIRP), &*chirp), (first, speech), (repetition, speech)]
+        {
             samples[at..][..part.len()].copy_from_slice(part);
         }
-        Self { samples, words: [first, again].map(|at| at..at + words.len()) }
+        Self { samples, speech: [first, repetition].map(|at| at..at + speech.len()) }
     }
 
-    /// Returns what is to be played, in one piece.
+    /// Returns the signal to play.
     pub fn frame(&self) -> Frame {
         Frame::new(RATE, &*self.samples)
     }
 
-    /// Returns how much has to be heard from the moment on at which the speaker is given the first sample.
+    /// Returns the time to capture from the first played sample on.
     pub fn duration(&self) -> Duration {
         RATE.duration(self.samples.len() as u64) + TAIL
     }
 
-    /// Judges what was heard at 24 kHz without a canceller; the speaker was given the first sample when the
-    /// sample number `given` came. It takes up to a second of computing.
-    pub fn judge(&self, heard: &[i16], given: usize) -> PathTestOutcome {
-        let end = given + self.samples.len() + length(TAIL);
-        let Some(heard) = heard.get(..end) else {
+    /// Evaluates the signal captured at 24 kHz without a canceller; the first sample was played at capture
+    /// position `start`. Takes up to a second of computation.
+    pub fn evaluate(&self, captured: &[i16], start: usize) -> PathTestOutcome {
+        let end = start + self.samples.len() + length(TAIL);
+        let Some(captured) = captured.get(..end) else {
             return PathTestOutcome::Unclear(InconclusiveReason::Disturbed);
         };
-        if heard.iter().all(|sample| *sample == 0) {
+        if captured.iter().all(|sample| *sample == 0) {
             return PathTestOutcome::Unclear(InconclusiveReason::Zeros);
         }
-        if heard.iter().any(|sample| sample.unsigned_abs() > CUT_OFF) {
+        if captured.iter().any(|sample| sample.unsigned_abs() > CLIPPING) {
             return PathTestOutcome::Unclear(InconclusiveReason::TooLoud);
         }
-        let heard = to_floats(heard);
-        let chirps = Chirps::find(&heard[given..]);
-        let late = chirps.place();
-        if !chirps.is_clear(late) {
-            let most = chirps.most_db(late);
+        let captured = to_floats(captured);
+        let chirps = Chirps::find(&captured[start..]);
+        let delay = chirps.delay();
+        if !chirps.is_clear(delay) {
+            let most = chirps.max_leak_db(delay);
             let is_faint = most < FAINT_DB;
             return if is_faint {
                 PathTestOutcome::Unheard(most)
@@ -142,45 +144,46 @@ impl EchoPathTest {
                 PathTestOutcome::Unclear(InconclusiveReason::Disturbed)
             };
         }
-        if self.is_disturbed(&heard[given + late..], steady(&heard[..given])) {
+        if self.is_disturbed(&captured[start + delay..], steady(&captured[..start])) {
             return PathTestOutcome::Unclear(InconclusiveReason::Disturbed);
         }
-        let call = self.call(&heard, given, late);
+        let call = self.call(&captured, start, delay);
         PathTestOutcome::Echo(MeasuredEcho {
-            delay: RATE.duration(late as u64),
-            leak_db: chirps.leak_db(late),
-            enhancement_db: call.enhancement_db(),
-            settles: call.settles(),
+            delay: RATE.duration(delay as u64),
+            leak_db: chirps.leak_db(delay),
+            erle_db: call.erle_db(),
+            settles: call.settled_mode(),
         })
     }
 
-    /// Returns whether the words did not come back as they did before; `echo` begins with that of the first sample, and
-    /// the power of the room's noise is `steady`.
+    /// Returns whether the repetition of the speech differs. `echo` starts with that of the first sample;
+    /// `steady` is the noise power of the room.
     fn is_disturbed(&self, echo: &[f32], steady: f32) -> bool {
-        let [first, again] = self.words.clone();
+        let [first, repetition] = self.speech.clone();
         let first = &echo[first];
-        let wide = again.start - DRIFT..again.end + DRIFT;
-        let again = nearest(first, &echo[wide]);
+        let wide = repetition.start - DRIFT..repetition.end + DRIFT;
+        let repetition = most_similar(first, &echo[wide]);
         let count = first.len().max(1) as f32;
-        let (apart, alike) = (difference_power(first, again) / count, cross_power(first, again) / count);
-        let is_noise = apart < alike && apart < steady * UNSTEADY;
-        decibels(apart) > HARMLESS_DBFS && apart > alike * DISTURBED_WORDS && !is_noise
+        let (apart, alike) =
+            (difference_power(first, repetition) / count, cross_power(first, repetition) / count);
+        let is_noise = apart < alike && apart < steady * NOISE_RATIO;
+        decibels(apart) > HARMLESS_DBFS && apart > alike * MAX_SPEECH_DISTURBANCE && !is_noise
     }
 
-    /// Holds a call in which the same is played again and again.
-    fn call(&self, heard: &[f32], given: usize, late: usize) -> AutoModeSimulation {
-        let mut far = vec![0.0; given];
+    /// Simulates a call that repeats the signal.
+    fn call(&self, captured: &[f32], start: usize, delay: usize) -> AutoModeSimulation {
+        let mut far = vec![0.0; start];
         far.extend(to_floats(&self.samples));
-        far.resize(heard.len(), 0.0);
-        let (far, near) = (far.as_chunks::<BLOCK>().0, heard.as_chunks::<BLOCK>().0);
-        let block = |sample: usize| (given + late + sample) / BLOCK;
-        let [first, again] = &self.words;
-        let words = block(first.start)..block(again.end);
+        far.resize(captured.len(), 0.0);
+        let (far, near) = (far.as_chunks::<BLOCK>().0, captured.as_chunks::<BLOCK>().0);
+        let block = |sample: usize| (start + delay + sample) / BLOCK;
+        let [first, repetition] = &self.speech;
+        let speech = block(first.start)..block(repetition.end);
         let mut call = AutoModeSimulation::new();
-        for time in 1..=TIMES {
+        for time in 1..=REPETITIONS {
             for (number, (far, near)) in far.iter().zip(near).enumerate() {
                 call.step(far, *near);
-                if time == TIMES && words.contains(&number) {
+                if time == REPETITIONS && speech.contains(&number) {
                     call.count();
                 }
             }
@@ -189,59 +192,60 @@ impl EchoPathTest {
     }
 }
 
-/// What came back of the two chirps: how loud it is from each place on.
+/// Responses to the two chirps at every delay.
 struct Chirps {
     first: Vec<f32>,
     second: Vec<f32>,
-    /// What a chirp finds in itself.
+    /// Response of a chirp to itself.
     own: f32,
 }
 
 impl Chirps {
-    /// Finds them in what was heard from the first sample on that the speaker was given.
-    fn find(heard: &[f32]) -> Self {
+    /// Computes the responses in the signal captured from the first played sample on.
+    fn find(captured: &[f32]) -> Self {
         let chirp = to_floats(&chirp(RATE, CHIRP).samples);
-        let reach = length(LATEST) + length(RINGING) + chirp.len();
-        let first = response(&chirp, &heard[..reach]);
-        let wide = length(NEXT) - DRIFT..length(NEXT) + reach + DRIFT;
-        let second = nearest(&first, &response(&chirp, &heard[wide])).to_vec();
-        let mut alone = vec![0.0; length(WIDTH)];
-        alone.extend(&chirp);
-        alone.resize(alone.len() + length(RINGING), 0.0);
-        let own = response(&chirp, &alone);
+        let reach = length(MAX_DELAY) + length(REVERBERATION) + chirp.len();
+        let first = response(&chirp, &captured[..reach]);
+        let wide = length(SECOND_CHIRP) - DRIFT..length(SECOND_CHIRP) + reach + DRIFT;
+        let second = most_similar(&first, &response(&chirp, &captured[wide])).to_vec();
+        let mut padded = vec![0.0; length(TOLERANCE)];
+        padded.extend(&chirp);
+        padded.resize(padded.len() + length(REVERBERATION), 0.0);
+        let own = response(&chirp, &padded);
         let own = cross_power(&own, &own).max(f32::MIN_POSITIVE);
         Self { first, second, own }
     }
 
-    /// Returns how late the echo is, in samples, if there is one.
-    fn place(&self) -> usize {
+    /// Returns the echo delay in samples, if there is an echo.
+    fn delay(&self) -> usize {
         let both = self.first.iter().zip(&self.second).map(|(first, second)| (first + second).abs());
-        let loudest = both.take(length(LATEST)).enumerate().max_by(|left, right| left.1.total_cmp(&right.1));
-        loudest.map_or(0, |(place, _)| place)
+        let loudest =
+            both.take(length(MAX_DELAY)).enumerate().max_by(|left, right| left.1.total_cmp(&right.1));
+        loudest.map_or(0, |(delay, _)| delay)
     }
 
-    /// Returns whether both came back alike, the place itself beyond chance.
-    fn is_clear(&self, place: usize) -> bool {
-        let near = place.saturating_sub(length(WIDTH))..place + length(WIDTH);
-        let (near, all) = (self.at(near), self.at(Self::ringing(place)));
-        cross_power(near.0, near.1) > difference_power(near.0, near.1) * DISTURBED
-            && cross_power(all.0, all.1) * DISTURBED > difference_power(all.0, all.1)
+    /// Returns whether both responses agree beyond chance.
+    fn is_clear(&self, delay: usize) -> bool {
+        let near = delay.saturating_sub(length(TOLERANCE))..delay + length(TOLERANCE);
+        let (near, all) = (self.at(near), self.at(Self::reverberation_range(delay)));
+        cross_power(near.0, near.1) > difference_power(near.0, near.1) * MAX_DISTURBANCE
+            && cross_power(all.0, all.1) * MAX_DISTURBANCE > difference_power(all.0, all.1)
     }
 
-    /// Returns how loud the echo is, in dB of what is played.
-    fn leak_db(&self, place: usize) -> f32 {
-        let (first, second) = self.at(Self::ringing(place));
+    /// Returns the echo level in dB relative to playback.
+    fn leak_db(&self, delay: usize) -> f32 {
+        let (first, second) = self.at(Self::reverberation_range(delay));
         decibels(cross_power(first, second) / self.own)
     }
 
-    /// Returns how loud an echo may be that hides in what else is heard.
-    fn most_db(&self, place: usize) -> f32 {
-        let (first, second) = self.at(Self::ringing(place));
+    /// Returns the upper bound of the echo level in dB.
+    fn max_leak_db(&self, delay: usize) -> f32 {
+        let (first, second) = self.at(Self::reverberation_range(delay));
         decibels(cross_power(first, second).max(difference_power(first, second)) / self.own)
     }
 
-    fn ringing(place: usize) -> Range<usize> {
-        place.saturating_sub(length(WIDTH))..place + length(RINGING)
+    fn reverberation_range(delay: usize) -> Range<usize> {
+        delay.saturating_sub(length(TOLERANCE))..delay + length(REVERBERATION)
     }
 
     fn at(&self, range: Range<usize>) -> (&[f32], &[f32]) {
@@ -249,38 +253,39 @@ impl Chirps {
     }
 }
 
-/// A call with `auto`, and what becomes of the echo in it.
+/// A simulated call with `auto`.
 struct AutoModeSimulation {
-    guard: EchoControl,
-    before: f32,
-    behind: f32,
+    control: EchoControl,
+    power_before: f32,
+    power_after: f32,
 }
 
 impl AutoModeSimulation {
     fn new() -> Self {
         let processing = Processing { echo: EchoPolicy::Auto, ..Processing::NONE };
-        let guard = EchoControl::new(&processing);
-        Self { guard, before: 0.0, behind: 0.0 }
+        let control = EchoControl::new(&processing);
+        Self { control, power_before: 0.0, power_after: 0.0 }
     }
 
     fn step(&mut self, far: &Block, mut near: Block) {
-        self.guard.render(far);
-        self.guard.capture(&mut near, NearEnd::Silent);
+        self.control.render(far);
+        self.control.capture(&mut near, NearEnd::Silent);
     }
 
-    /// Counts the last block.
+    /// Adds the power of the last block.
     fn count(&mut self) {
-        self.before += self.guard.passed.0;
-        self.behind += self.guard.passed.1;
+        self.power_before += self.control.powers.0;
+        self.power_after += self.control.powers.1;
     }
 
-    fn enhancement_db(&self) -> Option<f32> {
-        (self.settles() != EchoMode::Off).then(|| decibels(self.before / self.behind.max(f32::MIN_POSITIVE)))
+    fn erle_db(&self) -> Option<f32> {
+        (self.settled_mode() != EchoMode::Off)
+            .then(|| decibels(self.power_before / self.power_after.max(f32::MIN_POSITIVE)))
     }
 
-    fn settles(&self) -> EchoMode {
-        match self.guard.mode {
-            EchoMode::Cancel if self.guard.unheard >= SURE => EchoMode::Off,
+    fn settled_mode(&self) -> EchoMode {
+        match self.control.mode {
+            EchoMode::Cancel if self.control.echo_free >= CONFIRMING => EchoMode::Off,
             mode @ (EchoMode::Off | EchoMode::Cancel | EchoMode::Duck | EchoMode::HalfDuplex) => mode,
         }
     }
@@ -290,25 +295,25 @@ fn length(time: Duration) -> usize {
     usize::try_from(RATE.samples(time)).unwrap_or(usize::MAX)
 }
 
-/// Returns the power of what is heard all the time.
-fn steady(heard: &[f32]) -> f32 {
-    heard.chunks_exact(length(MOMENT)).map(power).min_by(f32::total_cmp).unwrap_or_default()
+/// Returns the power of steady noise.
+fn steady(captured: &[f32]) -> f32 {
+    captured.chunks_exact(length(NOISE_WINDOW)).map(power).min_by(f32::total_cmp).unwrap_or_default()
 }
 
-/// Returns the part of `wide` that is likest to `narrow`.
-fn nearest<'a>(narrow: &[f32], wide: &'a [f32]) -> &'a [f32] {
+/// Returns the part of `wide` most similar to `narrow`.
+fn most_similar<'a>(narrow: &[f32], wide: &'a [f32]) -> &'a [f32] {
     let parts = wide.windows(narrow.len().max(1));
     parts
         .max_by(|one, other| cross_power(narrow, one).total_cmp(&cross_power(narrow, other)))
         .unwrap_or_default()
 }
 
-/// Returns the power that both have: what is by chance in one is not in the other.
+/// Returns the common power of both.
 fn cross_power(one: &[f32], other: &[f32]) -> f32 {
     one.iter().zip(other).map(|(one, other)| one * other).sum()
 }
 
-/// Returns the power of what is by chance in one of them.
+/// Returns the power of their difference.
 fn difference_power(one: &[f32], other: &[f32]) -> f32 {
     one.iter().zip(other).map(|(one, other)| (one - other) * (one - other) / 2.0).sum()
 }

@@ -4,18 +4,18 @@ use super::*;
 use crate::audio::echo::room::{NoiseRng, Room, assistant, user};
 use crate::dsp::resample::to_int;
 
-/// Where the speaker is given the first sample: no multiple of a block.
+/// Position of the first played sample: not a multiple of a block.
 const GIVEN: usize = 7_777;
 /// How far off a delay and a leak may be.
 const OFF_BY: Duration = Duration::from_millis(2);
 const OFF_BY_DB: f32 = 1.0;
 
 fn sounding() -> EchoPathTest {
-    let words: Vec<i16> = assistant(1).into_iter().map(to_int).collect();
-    EchoPathTest::new(&words)
+    let speech: Vec<i16> = assistant(1).into_iter().map(to_int).collect();
+    EchoPathTest::new(&speech)
 }
 
-/// What the speaker is given, from the beginning of what is heard on.
+/// The far end, from the start of the capture on.
 fn far() -> Vec<f32> {
     let mut far = vec![0.0; GIVEN];
     far.extend(to_floats(&sounding().samples));
@@ -30,7 +30,7 @@ fn noise(gain: f32, seed: u32) -> Vec<f32> {
 
 fn judge(heard: &[f32]) -> PathTestOutcome {
     let heard: Vec<i16> = heard.iter().copied().map(to_int).collect();
-    sounding().judge(&heard, GIVEN)
+    sounding().evaluate(&heard, GIVEN)
 }
 
 fn echo(outcome: PathTestOutcome) -> MeasuredEcho {
@@ -47,7 +47,7 @@ fn check_room(room: &Room, seed: u32) -> MeasuredEcho {
 }
 
 #[test]
-fn the_way_through_a_room_is_measured_and_what_the_canceller_makes_of_it() {
+fn the_echo_path_and_the_canceller_are_measured() {
     let rooms = [
         (60, -12.0, 0.0, 25.0),
         (120, -6.0, 0.0, 25.0),
@@ -58,12 +58,12 @@ fn the_way_through_a_room_is_measured_and_what_the_canceller_makes_of_it() {
     for (seed, (delay_ms, gain_db, drift_ppm, least_db)) in (1..).zip(rooms) {
         let found = check_room(&Room { delay_ms, gain_db, drift_ppm }, seed);
         assert_eq!(found.settles, EchoMode::Cancel, "{found:?}");
-        assert!(found.enhancement_db.is_some_and(|taken| taken > least_db), "{found:?}");
+        assert!(found.erle_db.is_some_and(|taken| taken > least_db), "{found:?}");
     }
 }
 
 #[test]
-fn where_nothing_comes_back_that_is_said_and_no_number() {
+fn no_echo_is_reported_without_a_delay() {
     let quiet = judge(&noise(3e-4, 1));
     assert!(matches!(quiet, PathTestOutcome::Unheard(below) if below < -55.0), "{quiet:?}");
     let faint = judge(&Room { delay_ms: 30, gain_db: -75.0, drift_ppm: 0.0 }.echo(&far(), 2));
@@ -71,24 +71,24 @@ fn where_nothing_comes_back_that_is_said_and_no_number() {
 }
 
 #[test]
-fn an_echo_that_is_too_soft_to_matter_is_measured_and_let_through() {
+fn a_negligible_echo_is_measured_and_ignored() {
     let soft = check_room(&Room { delay_ms: 40, gain_db: -57.0, drift_ppm: 0.0 }, 3);
-    assert_eq!((soft.settles, soft.enhancement_db), (EchoMode::Off, None));
+    assert_eq!((soft.settles, soft.erle_db), (EchoMode::Off, None));
 }
 
 #[test]
-fn what_was_disturbed_is_no_measurement() {
+fn a_disturbed_test_is_inconclusive() {
     let loud = judge(&noise(0.1, 4));
     assert_eq!(loud, PathTestOutcome::Unclear(InconclusiveReason::Disturbed), "too loud to hear an echo");
     let room = Room { delay_ms: 60, gain_db: -12.0, drift_ppm: 0.0 }.echo(&far(), 5);
-    // From the beginning on, over a chirp, and over the words.
-    for at in [0, GIVEN, GIVEN + length(NEXT), GIVEN + sounding().words[0].start] {
+    // From the beginning on, over a chirp, and over the speech.
+    for at in [0, GIVEN, GIVEN + length(SECOND_CHIRP), GIVEN + sounding().speech[0].start] {
         let mut heard = room.clone();
         heard[at..].iter_mut().zip(user()).for_each(|(heard, user)| *heard += user);
         assert_eq!(
             judge(&heard),
             PathTestOutcome::Unclear(InconclusiveReason::Disturbed),
-            "somebody speaks from {at} on"
+            "speech from {at} on"
         );
     }
     assert_eq!(
@@ -99,14 +99,14 @@ fn what_was_disturbed_is_no_measurement() {
 }
 
 #[test]
-fn a_microphone_that_gives_zeros_or_is_too_loud_is_named() {
+fn digital_silence_and_clipping_are_reported() {
     assert_eq!(judge(&vec![0.0; far().len()]), PathTestOutcome::Unclear(InconclusiveReason::Zeros));
     let loud = Room { delay_ms: 60, gain_db: 24.0, drift_ppm: 0.0 }.echo(&far(), 6);
     assert_eq!(judge(&loud), PathTestOutcome::Unclear(InconclusiveReason::TooLoud));
 }
 
 #[test]
-fn noise_is_told_or_does_not_matter() {
+fn noise_is_reported_or_harmless() {
     let room = Room { delay_ms: 60, gain_db: -12.0, drift_ppm: 0.0 };
     for (seed, gain) in (10..).zip([3e-3, 1e-2, 1e-1]) {
         let mut heard = room.echo(&far(), 7);
@@ -125,7 +125,7 @@ fn noise_is_told_or_does_not_matter() {
 }
 
 #[test]
-fn a_speaker_that_rattles_is_too_much_for_the_canceller() {
+fn a_rattling_speaker_exceeds_the_canceller() {
     for (gain, settles) in [(0.05, EchoMode::Cancel), (0.5, EchoMode::Duck)] {
         let far = far();
         let rattle = |at: usize| (far[at].powi(3) * 100.0).tanh() * gain;
@@ -136,8 +136,8 @@ fn a_speaker_that_rattles_is_too_much_for_the_canceller() {
 }
 
 #[test]
-fn what_is_played_is_short_and_not_loud() {
+fn the_test_signal_is_short_and_not_loud() {
     let sounding = sounding();
     assert!(sounding.duration() < Duration::from_millis(4_500), "{:?}", sounding.duration());
-    assert!(sounding.samples[..sounding.words[0].start].iter().all(|sample| sample.abs() <= 8_192));
+    assert!(sounding.samples[..sounding.speech[0].start].iter().all(|sample| sample.abs() <= 8_192));
 }

@@ -1,10 +1,9 @@
-//! The way from the speaker through a room to the microphone, and the sound that is made softer on it.
+//! Tests of echo control and ducking through the whole engine.
 
 use super::*;
-use crate::audio::api::Duck;
-use crate::audio::capture::speech_detector::ListenMode;
+use crate::audio::api::{Duck, EchoMode};
 use crate::audio::echo::room::{assistant, user};
-use crate::audio::echo::{EchoMode, EchoPolicy};
+use crate::audio::options::{EchoPolicy, ListenMode};
 use crate::dsp::resample::resample_floats;
 
 const AUTO: Processing =
@@ -14,7 +13,7 @@ fn bench(processing: Processing, wire_in: SampleRate) -> Bench {
     Bench::with(EngineFormat { processing, wire_in, ..Bench::new(48_000).format })
 }
 
-/// Runs in blocks of 10 ms while the microphone hears `near`, and the speaker 60 ms late and 12 dB softer.
+/// Runs blocks of 10 ms with `near` and the echo of the speaker, 60 ms late and 12 dB softer.
 fn in_a_room(bench: &mut Bench, near: &[f32]) -> Vec<i16> {
     const LATE: usize = 2_880;
     let mut heard = Vec::new();
@@ -38,7 +37,7 @@ fn level(samples: &[i16]) -> f32 {
 }
 
 #[test]
-fn what_the_speaker_plays_is_not_sent_and_the_user_is() {
+fn playback_is_not_sent_and_the_user_is() {
     for wire in [SampleRate::HZ_24000, SampleRate::TELEPHONE] {
         let mut bench = bench(AUTO, wire);
         bench.play(CLIP, &ints(&assistant(8)));
@@ -50,31 +49,29 @@ fn what_the_speaker_plays_is_not_sent_and_the_user_is() {
         let second = |at: usize| &heard[at * wire.0 as usize..(at + 1) * wire.0 as usize];
         assert!(level(second(4)) < -60.0, "{} dBFS of echo at {wire:?}", level(second(4)));
         assert!(level(&heard[6 * wire.0 as usize..]) > -40.0, "the user is heard at {wire:?}");
-        let voices: Vec<&AudioThreadEvent> = bench
+        let voices: Vec<&AudioEvent> = bench
             .events
             .iter()
             .filter(|event| {
                 matches!(
                     event,
-                    AudioThreadEvent::VoiceStarted
-                        | AudioThreadEvent::VoiceConfirmed
-                        | AudioThreadEvent::VoiceStopped { .. }
+                    AudioEvent::VoiceStarted | AudioEvent::VoiceConfirmed | AudioEvent::VoiceStopped { .. }
                 )
             })
             .collect();
-        assert_eq!(voices, [&AudioThreadEvent::VoiceStarted, &AudioThreadEvent::VoiceConfirmed]);
+        assert_eq!(voices, [&AudioEvent::VoiceStarted, &AudioEvent::VoiceConfirmed]);
         let known = bench.events.iter().rev().find_map(|event| {
-            let AudioThreadEvent::Echo(state) = event else { return None };
+            let AudioEvent::Echo(state) = event else { return None };
             Some(*state)
         });
-        let known = known.expect("it is told");
+        let known = known.expect("a status is reported");
         assert_eq!(known.mode, EchoMode::Cancel);
         assert!(known.delay.is_some_and(|delay| (ms(50)..=ms(80)).contains(&delay)), "{known:?}");
     }
 }
 
 #[test]
-fn the_canceller_keeps_a_word_no_longer_than_one_frame() {
+fn the_canceller_delays_by_at_most_one_frame() {
     let mut bench = bench(AUTO, SampleRate::HZ_24000);
     let mut near = vec![0.0; 4_800];
     near[960..1_440].fill(0.5);
@@ -86,13 +83,13 @@ fn the_canceller_keeps_a_word_no_longer_than_one_frame() {
 }
 
 #[test]
-fn the_last_word_of_a_file_is_sent_before_its_end_is_told() {
+fn the_last_word_of_a_file_is_sent_before_its_end_is_reported() {
     let cancel = Processing { echo: EchoPolicy::Fixed(EchoMode::Cancel), ..Processing::NONE };
     let mut bench = bench(cancel, SampleRate::TELEPHONE);
     let mut sent = 0;
     bench.ends.capture.on_input(&[0.5; 4_800], 1);
-    bench.engine.input_ends();
-    while bench.count(&AudioThreadEvent::InputEnded) == 0 {
+    bench.engine.end_input();
+    while bench.count(&AudioEvent::InputEnded) == 0 {
         bench.ends.capture.on_input(&[0.0; 480], 1);
         bench.step();
         while let Ok(frame) = bench.ends.mic.try_recv() {
@@ -104,7 +101,7 @@ fn the_last_word_of_a_file_is_sent_before_its_end_is_told() {
 }
 
 #[test]
-fn after_a_cough_the_answer_is_whole_and_as_loud_as_before() {
+fn after_a_cough_the_answer_is_complete_and_at_full_volume() {
     let mut bench = Bench::new(24_000);
     let answer = vec![10_000; 24_000];
     bench.play(CLIP, &answer);
@@ -122,7 +119,7 @@ fn after_a_cough_the_answer_is_whole_and_as_loud_as_before() {
 }
 
 #[test]
-fn a_duck_is_heard_with_the_next_block_however_full_the_ring_is() {
+fn ducking_takes_effect_with_the_next_block_even_if_the_ring_is_full() {
     let mut bench = Bench::new(24_000);
     bench.play(CLIP, &[10_000; 24_000]);
     bench.run(ms(300));
@@ -133,7 +130,7 @@ fn a_duck_is_heard_with_the_next_block_however_full_the_ring_is() {
 }
 
 #[test]
-fn what_comes_after_a_flush_is_loud() {
+fn a_flush_ends_ducking() {
     let mut bench = Bench::new(24_000);
     bench.play(CLIP, &[10_000; 24_000]);
     bench.run(ms(300));

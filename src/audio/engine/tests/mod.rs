@@ -1,4 +1,4 @@
-//! Promises of the engine, in virtual time: the tests are the device and call back with blocks of any size.
+//! Tests of the engine in virtual time; the tests play the devices with blocks of any size.
 
 mod echo;
 
@@ -18,17 +18,17 @@ fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
-/// An engine between a microphone and a speaker made of vectors.
+/// An engine with simulated devices.
 struct Bench {
     engine: Engine,
     ends: EngineChannels,
     format: EngineFormat,
     now: Duration,
-    /// What the speaker took from the ring, without the silence around it.
+    /// Audio the speaker took from the ring.
     heard: Vec<f32>,
-    /// All that the speaker was given.
+    /// All blocks of the speaker.
     given: Vec<f32>,
-    events: Vec<AudioThreadEvent>,
+    events: Vec<AudioEvent>,
     block: usize,
 }
 
@@ -52,7 +52,7 @@ impl Bench {
         Self { engine, ends, format, now: Duration::ZERO, heard, given, events, block }
     }
 
-    /// Lets time pass: the speaker asks for blocks, and the engine steps before each.
+    /// Lets time pass: the speaker requests blocks, and the engine steps before each.
     fn run(&mut self, time: Duration) {
         let samples = self.format.device_out.samples(time) as usize;
         for _ in 0..samples.div_ceil(self.block) {
@@ -82,16 +82,16 @@ impl Bench {
         self.engine.play(clip, Frame::new(self.format.wire_out, samples));
     }
 
-    /// What was last told of a clip.
+    /// The last reported position of a clip.
     fn played(&self, clip: ClipId) -> Option<u64> {
-        self.events.iter().rev().find_map(|event| event.played_of(clip))
+        self.events.iter().rev().find_map(|event| event.played_samples(clip))
     }
 
-    fn flushed(&self) -> Option<&[(ClipId, u64)]> {
-        self.events.iter().find_map(AudioThreadEvent::heard_at_flush)
+    fn flushed(&self) -> Option<Vec<(ClipId, u64)>> {
+        self.events.iter().find_map(AudioEvent::flushed_clips)
     }
 
-    fn count(&self, wanted: &AudioThreadEvent) -> usize {
+    fn count(&self, wanted: &AudioEvent) -> usize {
         self.events.iter().filter(|event| *event == wanted).count()
     }
 
@@ -100,7 +100,7 @@ impl Bench {
     }
 }
 
-/// A ramp: every sample is known by its value, and none is zero.
+/// A ramp of distinct samples, none of them zero.
 fn ramp(samples: usize) -> Vec<i16> {
     (1..=samples).map(|n| (n % 30_000 + 1) as i16).collect()
 }
@@ -109,13 +109,13 @@ fn ints(samples: &[f32]) -> Vec<i16> {
     samples.iter().copied().map(to_int).collect()
 }
 
-/// A slow rising wave that a resampler leaves as it is; its value tells the time.
+/// A slow slope that a resampler does not change; its value is the time.
 fn slope(samples: usize) -> Vec<i16> {
     (0..samples).map(|n| (n * 20_000 / samples) as i16).collect()
 }
 
 #[test]
-fn a_burst_of_ten_seconds_is_played_whole_and_in_order() {
+fn a_burst_of_ten_seconds_plays_completely_and_in_order() {
     let mut bench = Bench::new(24_000);
     let answer = ramp(240_000);
     for delta in answer.chunks(9_600) {
@@ -125,17 +125,17 @@ fn a_burst_of_ten_seconds_is_played_whole_and_in_order() {
     bench.run(ms(10_200));
     assert!(ints(&bench.heard) == answer, "head, tail and all between");
     assert_eq!((bench.played(CLIP), bench.underruns()), (Some(240_000), 0));
-    assert_eq!(bench.count(&AudioThreadEvent::Drained), 1);
-    assert_eq!(bench.events.last(), Some(&AudioThreadEvent::Drained));
+    assert_eq!(bench.count(&AudioEvent::Drained), 1);
+    assert_eq!(bench.events.last(), Some(&AudioEvent::Drained));
 }
 
 #[test]
-fn blocks_of_any_size_hear_the_same() {
+fn playback_does_not_depend_on_block_sizes() {
     let answer = ramp(24_000);
     for block in [1, 3, 17, 240, 511, 1_920, 5_000] {
         let mut bench = Bench::new(24_000);
         bench.block = block;
-        // The first call tells the engine how much the device takes at once.
+        // The first callback reports the block size.
         bench.pull(block);
         bench.play(CLIP, &answer);
         bench.engine.end_clip(CLIP);
@@ -146,7 +146,7 @@ fn blocks_of_any_size_hear_the_same() {
 }
 
 #[test]
-fn sound_waits_for_the_prebuffer_and_not_for_a_number_of_deltas() {
+fn playback_starts_when_the_prebuffer_is_full() {
     for delta in [100, 480, 1_439] {
         let mut bench = Bench::new(24_000);
         let mut sent = 0;
@@ -161,7 +161,7 @@ fn sound_waits_for_the_prebuffer_and_not_for_a_number_of_deltas() {
 }
 
 #[test]
-fn the_end_of_an_answer_releases_less_than_the_prebuffer() {
+fn a_complete_clip_shorter_than_the_prebuffer_plays() {
     let mut bench = Bench::new(24_000);
     bench.play(CLIP, &ramp(500));
     bench.run(ms(500));
@@ -169,11 +169,11 @@ fn the_end_of_an_answer_releases_less_than_the_prebuffer() {
     bench.engine.end_clip(CLIP);
     bench.run(ms(100));
     assert_eq!(ints(&bench.heard), ramp(500));
-    assert_eq!((bench.played(CLIP), bench.count(&AudioThreadEvent::Drained)), (Some(500), 1));
+    assert_eq!((bench.played(CLIP), bench.count(&AudioEvent::Drained)), (Some(500), 1));
 }
 
 #[test]
-fn every_answer_has_its_own_prebuffer() {
+fn every_answer_is_prebuffered() {
     let mut bench = Bench::new(24_000);
     bench.play(CLIP, &ramp(2_400));
     bench.engine.end_clip(CLIP);
@@ -183,16 +183,16 @@ fn every_answer_has_its_own_prebuffer() {
     bench.play(OTHER, &ramp(1_500));
     bench.run(ms(300));
     assert_eq!(bench.heard.len(), 2_400 + 1_600);
-    assert_eq!(bench.count(&AudioThreadEvent::Drained), 0, "the second has not ended");
+    assert_eq!(bench.count(&AudioEvent::Drained), 0, "the second has not ended");
 }
 
 #[test]
-fn a_server_that_is_too_slow_is_one_underrun_and_gathers_anew() {
+fn a_slow_server_causes_one_underrun_and_buffers_again() {
     let mut bench = Bench::new(24_000);
     bench.play(CLIP, &ramp(2_400));
     bench.run(ms(400));
     assert_eq!((bench.heard.len(), bench.underruns()), (2_400, 1));
-    assert_eq!(bench.played(CLIP), Some(2_400), "what there was is told");
+    assert_eq!(bench.played(CLIP), Some(2_400), "all of it is reported");
     bench.play(CLIP, &ramp(1_000));
     bench.run(ms(400));
     assert_eq!(bench.heard.len(), 2_400, "40 ms are not enough to begin again");
@@ -201,15 +201,15 @@ fn a_server_that_is_too_slow_is_one_underrun_and_gathers_anew() {
     assert_eq!((bench.heard.len(), bench.underruns()), (4_400, 2));
     bench.engine.end_clip(CLIP);
     bench.run(ms(600));
-    assert_eq!(bench.count(&AudioThreadEvent::Drained), 1);
+    assert_eq!(bench.count(&AudioEvent::Drained), 1);
     let counts = StreamCounters { gaps: 1, ..StreamCounters::default() };
-    let told: Vec<&AudioThreadEvent> =
-        bench.events.iter().filter(|event| matches!(event, AudioThreadEvent::Counts(_))).collect();
-    assert_eq!(told, [&AudioThreadEvent::Counts(counts)], "that its end came late is no gap");
+    let reported: Vec<&AudioEvent> =
+        bench.events.iter().filter(|event| matches!(event, AudioEvent::Counters(_))).collect();
+    assert_eq!(reported, [&AudioEvent::Counters(counts)], "a late end is not a gap");
 }
 
 #[test]
-fn the_end_of_a_clip_is_no_underrun() {
+fn the_end_of_a_clip_is_not_an_underrun() {
     for rate in [24_000, 44_100, 48_000] {
         let mut bench = Bench::new(rate);
         for clip in 0..5 {
@@ -217,7 +217,7 @@ fn the_end_of_a_clip_is_no_underrun() {
             bench.engine.end_clip(ClipId(clip));
             bench.run(ms(400));
         }
-        assert_eq!((bench.underruns(), bench.count(&AudioThreadEvent::Drained)), (0, 5), "{rate} Hz");
+        assert_eq!((bench.underruns(), bench.count(&AudioEvent::Drained)), (0, 5), "{rate} Hz");
     }
 }
 
@@ -234,7 +234,7 @@ fn samples_are_attributed_to_their_clips_at_every_rate() {
         for _ in 0..120 {
             bench.run(ms(10));
             for event in bench.events.drain(..) {
-                let AudioThreadEvent::Played { clip, samples } = event else { continue };
+                let AudioEvent::Played { clip, samples } = event else { continue };
                 assert!((clip, samples) > last, "{rate} Hz: counts go up, clip by clip");
                 if clip != last.0 {
                     assert_eq!(last.1, lengths[last.0.0 as usize] as u64, "{rate} Hz: exact at the end");
@@ -247,25 +247,25 @@ fn samples_are_attributed_to_their_clips_at_every_rate() {
 }
 
 #[test]
-fn what_is_told_is_what_can_be_heard() {
+fn the_reported_position_is_the_audible_one() {
     for rate in [24_000, 44_100, 48_000] {
         let mut bench = Bench::new(rate);
         let clip = slope(48_000);
         bench.play(CLIP, &clip);
         bench.run(ms(700));
-        let told = bench.played(CLIP).unwrap() as usize;
+        let reported = bench.played(CLIP).unwrap() as usize;
         // The slope passes 20,000 in two seconds: 240 are 24 ms of it, and the last report may be 50 ms old.
         let reached = f64::from(to_int(*bench.heard.last().unwrap()));
-        let claimed = f64::from(clip[told - 1]);
+        let claimed = f64::from(clip[reported - 1]);
         assert!(
             (0.0..620.0).contains(&(reached - claimed + 20.0)),
-            "{rate} Hz: {claimed} told, {reached} heard"
+            "{rate} Hz: {claimed} reported, {reached} played"
         );
     }
 }
 
 #[test]
-fn a_flush_is_heard_at_once_and_knows_what_was_heard() {
+fn a_flush_is_immediate_and_reports_the_exact_position() {
     for rate in [24_000, 44_100, 48_000] {
         for block in [10, 100, 480, 960] {
             let mut bench = Bench::new(rate);
@@ -280,20 +280,20 @@ fn a_flush_is_heard_at_once_and_knows_what_was_heard() {
             bench.run(ms(100));
             let silent = bench.given[before..].iter().position(|sample| *sample == 0.0).unwrap();
             assert!(silent <= rate as usize * 5 / 1_000, "{rate} Hz: silent after {silent} samples");
-            let [(CLIP, heard), (OTHER, 0)] = *bench.flushed().unwrap() else {
+            let [(CLIP, heard), (OTHER, 0)] = bench.flushed().unwrap()[..] else {
                 panic!("{:?}", bench.flushed());
             };
             // The slope rises by 20,000 in ten seconds: 2 a millisecond.
             let claimed = i32::from(clip[heard as usize]);
             let difference = claimed - i32::from(level);
             assert!((9..=11).contains(&difference), "{rate} Hz: {difference} is not the 5 ms of the fade");
-            assert_eq!(bench.count(&AudioThreadEvent::Drained), 0);
+            assert_eq!(bench.count(&AudioEvent::Drained), 0);
         }
     }
 }
 
 #[test]
-fn what_comes_after_a_flush_is_played_from_its_beginning() {
+fn audio_after_a_flush_plays_from_its_beginning() {
     for rate in [24_000, 48_000] {
         let mut bench = Bench::new(rate);
         bench.play(CLIP, &ramp(24_000));
@@ -304,7 +304,7 @@ fn what_comes_after_a_flush_is_played_from_its_beginning() {
         bench.engine.end_clip(OTHER);
         bench.heard.clear();
         bench.run(ms(1_000));
-        assert_eq!((bench.played(OTHER), bench.count(&AudioThreadEvent::Drained)), (Some(12_000), 1));
+        assert_eq!((bench.played(OTHER), bench.count(&AudioEvent::Drained)), (Some(12_000), 1));
         let fade = rate as usize * 5 / 1_000;
         let whole = rate as usize / 2;
         assert!(bench.heard.len() >= fade + whole && bench.heard.len() <= fade + whole + 200);
@@ -314,20 +314,20 @@ fn what_comes_after_a_flush_is_played_from_its_beginning() {
 }
 
 #[test]
-fn a_flush_of_nothing_is_answered_without_the_device() {
+fn a_flush_of_an_empty_queue_completes_without_the_device() {
     let mut bench = Bench::new(48_000);
     bench.engine.flush();
     bench.step();
-    assert_eq!(bench.flushed(), Some(&[][..]));
+    assert_eq!(bench.flushed(), Some(vec![]));
     bench.play(CLIP, &ramp(100));
     bench.events.clear();
     bench.engine.flush();
     bench.step();
-    assert_eq!(bench.flushed(), Some(&[(CLIP, 0)][..]), "it waited for its prebuffer and was never heard");
+    assert_eq!(bench.flushed(), Some(vec![(CLIP, 0)]), "it waited for its prebuffer and was never heard");
 }
 
 #[test]
-fn a_flush_leaves_out_what_was_finished() {
+fn a_flush_does_not_report_finished_clips() {
     let mut bench = Bench::new(24_000);
     bench.play(CLIP, &ramp(2_400));
     bench.engine.end_clip(CLIP);
@@ -335,37 +335,37 @@ fn a_flush_leaves_out_what_was_finished() {
     bench.run(ms(500));
     bench.engine.flush();
     bench.run(ms(50));
-    let [(OTHER, heard)] = *bench.flushed().unwrap() else { panic!("{:?}", bench.flushed()) };
+    let [(OTHER, heard)] = bench.flushed().unwrap()[..] else { panic!("{:?}", bench.flushed()) };
     // 100 ms of the first clip, then 405 ms of the second.
     assert!((9_600..=9_960).contains(&heard), "{heard}");
     assert_eq!(bench.played(CLIP), Some(2_400));
 }
 
 #[test]
-fn a_speaker_that_answers_no_flush_was_heard_as_far_as_it_took() {
+fn a_lost_speaker_completes_a_flush_with_what_it_took() {
     let mut bench = Bench::new(24_000);
     bench.play(CLIP, &ramp(24_000));
     bench.run(ms(370));
-    assert!(bench.played(CLIP) < Some(8_880), "it is told every 50 ms");
+    assert!(bench.played(CLIP) < Some(8_880), "reported every 50 ms");
     bench.engine.flush();
     bench.step();
     assert_eq!((bench.played(CLIP), bench.flushed()), (Some(8_880), None));
-    bench.engine.speaker_is_gone();
+    bench.engine.speaker_lost();
     bench.step();
-    assert_eq!(bench.flushed(), Some(&[(CLIP, 8_880)][..]), "nobody waits for it");
+    assert_eq!(bench.flushed(), Some(vec![(CLIP, 8_880)]), "without waiting");
 }
 
 #[test]
-fn a_clip_without_sound_is_over_when_it_ends() {
+fn an_empty_clip_is_drained_when_it_ends() {
     let mut bench = Bench::new(24_000);
     bench.play(CLIP, &[]);
     bench.engine.end_clip(CLIP);
     bench.step();
-    assert_eq!(bench.events, [AudioThreadEvent::Drained]);
+    assert_eq!(bench.events, [AudioEvent::Drained]);
 }
 
 #[test]
-fn a_clip_may_have_a_rate_of_its_own() {
+fn clips_may_have_different_rates() {
     let mut bench = Bench::new(48_000);
     bench.engine.play(CLIP, Frame::new(SampleRate(8_000), slope(4_000)));
     bench.engine.end_clip(CLIP);
@@ -377,7 +377,7 @@ fn a_clip_may_have_a_rate_of_its_own() {
 }
 
 #[test]
-fn the_microphone_is_cut_into_frames_at_the_rate_of_the_wire() {
+fn the_microphone_is_cut_into_frames_at_the_servers_rate() {
     for (device, frame_ms, wire) in
         [(48_000, 10, 24_000), (44_100, 20, 24_000), (11_025, 100, 16_000), (24_000, 10, 8_000)]
     {
@@ -393,7 +393,7 @@ fn the_microphone_is_cut_into_frames_at_the_rate_of_the_wire() {
         }
         let device_samples = 100 * (1 + 441 + 37 + 160) as u64;
         let mut frames = Vec::new();
-        // The channel holds a second; the blocks above are longer at the low rates.
+        // The channel holds a second; blocks are longer at low rates.
         loop {
             match bench.ends.mic.try_recv() {
                 Ok(frame) => frames.push(frame),
@@ -417,7 +417,7 @@ fn the_microphone_is_cut_into_frames_at_the_rate_of_the_wire() {
 }
 
 #[test]
-fn a_slow_session_loses_the_oldest_frames_and_learns_how_many() {
+fn a_slow_session_loses_the_oldest_frames_and_their_number_is_reported() {
     let mut bench = Bench::new(48_000);
     for n in 0..300 {
         bench.ends.capture.on_input(&[n as f32 / 1_000.0; 480], 1);
@@ -431,18 +431,18 @@ fn a_slow_session_loses_the_oldest_frames_and_learns_how_many() {
 }
 
 #[test]
-fn an_audio_thread_that_comes_too_late_counts_what_was_lost() {
+fn a_late_audio_thread_counts_dropped_samples() {
     let mut bench = Bench::new(48_000);
     for _ in 0..40 {
         bench.ends.capture.on_input(&[0.1; 480], 1);
     }
     bench.step();
     let lost = StreamCounters { capture_dropped: 480 * 15, ..StreamCounters::default() };
-    assert_eq!(bench.count(&AudioThreadEvent::Counts(lost)), 1, "{:?}", bench.events);
+    assert_eq!(bench.count(&AudioEvent::Counters(lost)), 1, "{:?}", bench.events);
 }
 
 #[test]
-fn muted_is_silence_at_the_same_pace() {
+fn a_muted_microphone_sends_silence_at_the_same_rate() {
     let mut bench = Bench::new(48_000);
     bench.engine.set_mute(Mute::Muted);
     for _ in 0..10 {
@@ -459,19 +459,19 @@ fn muted_is_silence_at_the_same_pace() {
 }
 
 #[test]
-fn the_end_of_the_input_is_told_when_all_of_it_is_in_frames() {
+fn the_end_of_the_input_is_reported_after_all_frames() {
     let mut bench = Bench::new(48_000);
     bench.ends.capture.on_input(&[0.5; 1_000], 1);
-    bench.engine.input_ends();
+    bench.engine.end_input();
     bench.step();
     assert_eq!(
-        bench.count(&AudioThreadEvent::InputEnded),
+        bench.count(&AudioEvent::InputEnded),
         0,
         "20.8 ms and the resampler's delay fill no third frame"
     );
     bench.ends.capture.on_input(&[0.0; 600], 1);
     bench.step();
-    assert_eq!(bench.count(&AudioThreadEvent::InputEnded), 1);
+    assert_eq!(bench.count(&AudioEvent::InputEnded), 1);
     let energy: f64 = std::iter::from_fn(|| bench.ends.mic.try_recv().ok())
         .flat_map(|frame| frame.samples.to_vec())
         .map(|sample| (f64::from(sample) / 16_384.0).powi(2))
@@ -480,7 +480,7 @@ fn the_end_of_the_input_is_told_when_all_of_it_is_in_frames() {
 }
 
 #[test]
-fn the_speaker_s_meter_follows_what_is_played() {
+fn the_output_meter_follows_playback() {
     let mut bench = Bench::new(48_000);
     bench.play(CLIP, &[16_384; 24_000]);
     bench.engine.end_clip(CLIP);

@@ -1,9 +1,9 @@
-//! Promises of the engine when a device gives way to another, of the same rate or not.
+//! Tests of the engine when devices are replaced.
 
 use super::*;
 
 #[test]
-fn a_microphone_of_another_rate_takes_over() {
+fn switching_to_a_microphone_of_another_rate_continues_capture() {
     let mut bench = Bench::new(48_000);
     for (rate, value) in [(48_000, 0.25), (44_100, 0.5), (8_000, 0.25), (192_000, 0.5)] {
         let mut capture = bench.engine.connect_microphone(SampleRate(rate));
@@ -20,7 +20,7 @@ fn a_microphone_of_another_rate_takes_over() {
 }
 
 #[test]
-fn an_answer_goes_on_at_another_speaker_and_what_was_heard_stays_known() {
+fn an_answer_continues_on_another_speaker_with_its_position() {
     for (before, after) in [(48_000, 44_100), (44_100, 192_000), (192_000, 8_000), (48_000, 48_000)] {
         let mut bench = Bench::new(before);
         bench.play(CLIP, &[8_192; 48_000]);
@@ -28,7 +28,7 @@ fn an_answer_goes_on_at_another_speaker_and_what_was_heard_stays_known() {
         bench.run(ms(500));
         let heard = bench.played(CLIP).unwrap();
         assert!((10_000..12_100).contains(&heard), "{heard}");
-        // The speaker is away: nothing is heard, and nothing goes on.
+        // Without a speaker nothing plays.
         for _ in 0..100 {
             bench.now += ms(10);
             bench.step();
@@ -41,12 +41,12 @@ fn an_answer_goes_on_at_another_speaker_and_what_was_heard_stays_known() {
         bench.heard.clear();
         bench.run(ms(500));
         let heard = bench.played(CLIP).unwrap();
-        // What is told lags by 50 ms, and what lay in the ring counts as heard.
+        // Reports lag by 50 ms, and audio left in the ring counts as played.
         let (least, most) = (waited + 10_500, waited + 1_200 + 2_400 + 12_100);
         assert!((least..most).contains(&heard), "{before} to {after}: {waited}, then {heard}");
         bench.run(ms(2_000));
         assert_eq!(bench.played(CLIP), Some(48_000), "{before} to {after}");
-        assert_eq!(bench.count(&AudioThreadEvent::Drained), 1);
+        assert_eq!(bench.count(&AudioEvent::Drained), 1);
         let missing = 48_000
             - waited
             - SampleRate::HZ_24000.samples(SampleRate(after).duration(bench.heard.len() as u64));
@@ -55,14 +55,14 @@ fn an_answer_goes_on_at_another_speaker_and_what_was_heard_stays_known() {
 }
 
 #[test]
-fn a_flush_while_the_speaker_is_away_is_answered_and_does_not_reach_the_next_one() {
+fn a_flush_without_a_speaker_completes_and_does_not_affect_the_next_one() {
     let mut bench = Bench::new(48_000);
     bench.play(CLIP, &[8_192; 48_000]);
     bench.run(ms(500));
     bench.engine.flush();
-    bench.engine.speaker_is_gone();
+    bench.engine.speaker_lost();
     bench.step();
-    let flushed: Vec<_> = bench.events.iter().filter_map(AudioThreadEvent::heard_at_flush).collect();
+    let flushed: Vec<_> = bench.events.iter().filter_map(AudioEvent::flushed_clips).collect();
     assert_eq!(flushed.len(), 1);
     bench.ends.playback = bench.engine.connect_speaker(SampleRate(48_000));
     bench.heard.clear();

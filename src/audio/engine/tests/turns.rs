@@ -1,8 +1,8 @@
-//! Turns found on this side, through the whole engine: where nothing else is done to the sound, too.
+//! Tests of local turn detection through the whole engine.
 
 use super::*;
-use crate::audio::capture::speech_detector::{ListenMode, SpeechRule};
 use crate::audio::echo::room::user;
+use crate::audio::options::{ListenMode, SpeechRule};
 use crate::dsp::resample::resample_floats;
 
 fn bench(wire_in: SampleRate) -> Bench {
@@ -11,15 +11,15 @@ fn bench(wire_in: SampleRate) -> Bench {
     Bench::with(EngineFormat { processing, wire_in, ..Bench::new(48_000).format })
 }
 
-/// Half a second of silence, and a second of somebody's speech, as the microphone has it.
+/// Half a second of silence and a second of speech.
 fn speech() -> Vec<f32> {
     let mut samples = vec![0.0; 24_000];
     samples.extend(resample_floats(&user()[..24_000], SampleRate::HZ_24000, SampleRate(48_000)));
     samples
 }
 
-/// Lets the microphone hear this, and returns what is told meanwhile.
-fn hear(bench: &mut Bench, samples: &[f32]) -> Vec<AudioThreadEvent> {
+/// Captures this, and returns the events.
+fn hear(bench: &mut Bench, samples: &[f32]) -> Vec<AudioEvent> {
     bench.events.clear();
     for block in samples.chunks_exact(480) {
         bench.ends.capture.on_input(block, 1);
@@ -29,41 +29,35 @@ fn hear(bench: &mut Bench, samples: &[f32]) -> Vec<AudioThreadEvent> {
             bench.heard.extend(frame.samples.iter().copied().map(f32::from));
         }
     }
-    bench.events.iter().filter(|event| !matches!(event, AudioThreadEvent::Echo(_))).cloned().collect()
+    bench.events.iter().filter(|event| !matches!(event, AudioEvent::Echo(_))).cloned().collect()
 }
 
-const BEGUN: [AudioThreadEvent; 2] = [AudioThreadEvent::VoiceStarted, AudioThreadEvent::VoiceConfirmed];
+const BEGUN: [AudioEvent; 2] = [AudioEvent::VoiceStarted, AudioEvent::VoiceConfirmed];
 
 #[test]
-fn a_turn_between_files_is_told_and_its_sound_is_whole() {
+fn a_turn_between_files_is_reported_and_its_audio_is_unchanged() {
     for wire in [SampleRate::HZ_24000, SampleRate::TELEPHONE] {
         let mut bench = bench(wire);
         assert_eq!(hear(&mut bench, &speech()), BEGUN, "{wire:?}");
         let ended = hear(&mut bench, &[0.0; 48_000]);
-        assert!(
-            matches!(ended[..], [AudioThreadEvent::VoiceStopped { silent }] if silent == ms(496)),
-            "{ended:?}"
-        );
+        assert!(matches!(ended[..], [AudioEvent::VoiceStopped { silent }] if silent == ms(496)), "{ended:?}");
         let all = wire.samples(ms(2_480)) as usize..=wire.samples(ms(2_500)) as usize;
         assert!(all.contains(&bench.heard.len()), "{} at {wire:?}", bench.heard.len());
     }
 }
 
 #[test]
-fn a_microphone_that_is_gone_ends_the_turn_that_was_being_spoken_into_it() {
+fn a_lost_microphone_ends_the_turn() {
     let mut bench = bench(SampleRate::HZ_24000);
     assert_eq!(hear(&mut bench, &speech()), BEGUN);
     bench.ends.capture = bench.engine.connect_microphone(SampleRate(48_000));
     let ended = hear(&mut bench, &[0.0; 48_000]);
-    assert!(
-        matches!(ended[..], [AudioThreadEvent::VoiceStopped { silent }] if silent < ms(100)),
-        "{ended:?}"
-    );
+    assert!(matches!(ended[..], [AudioEvent::VoiceStopped { silent }] if silent < ms(100)), "{ended:?}");
     assert_eq!(hear(&mut bench, &speech()), BEGUN, "the next one is listened to");
 }
 
 #[test]
-fn another_speaker_ends_nobodys_turn() {
+fn switching_the_speaker_does_not_end_a_turn() {
     let mut bench = bench(SampleRate::HZ_24000);
     assert_eq!(hear(&mut bench, &speech()), BEGUN);
     bench.ends.playback = bench.engine.connect_speaker(SampleRate(44_100));
@@ -71,15 +65,12 @@ fn another_speaker_ends_nobodys_turn() {
 }
 
 #[test]
-fn a_mute_ends_a_turn_and_is_silence_until_it_is_over() {
+fn muting_ends_a_turn_and_sends_silence() {
     let mut bench = bench(SampleRate::HZ_24000);
     assert_eq!(hear(&mut bench, &speech()), BEGUN);
     bench.engine.set_mute(Mute::Muted);
     let muted = hear(&mut bench, &speech());
-    assert!(
-        matches!(muted[..], [AudioThreadEvent::VoiceStopped { silent }] if silent < ms(100)),
-        "{muted:?}"
-    );
+    assert!(matches!(muted[..], [AudioEvent::VoiceStopped { silent }] if silent < ms(100)), "{muted:?}");
     bench.ends.capture = bench.engine.connect_microphone(SampleRate(48_000));
     assert_eq!(hear(&mut bench, &speech()), [], "a muted microphone that is opened again is muted");
     bench.engine.set_mute(Mute::Live);

@@ -1,5 +1,5 @@
-//! `--record`: both sides of a call in one WAV file, left what the microphone sent, right what the speaker
-//! played, each where it was in time.
+//! The recorder of `--record`: both sides of a call in one WAV file, left the microphone as sent, right the
+//! speaker as played, aligned in time.
 
 use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
@@ -18,52 +18,52 @@ use crate::dsp::frame::{Frame, SampleRate};
 use crate::dsp::wav::WavError;
 use crate::files::FileAccess;
 
-/// The rate of the file.
+/// Sample rate of the file.
 const RATE: SampleRate = SampleRate::HZ_24000;
-/// How late what was heard may be told; then there was silence.
-const PATIENCE: Duration = Duration::from_millis(500);
-/// How much is written at a time.
+/// Lateness after which missing audio counts as silence.
+const MAX_LATENESS: Duration = Duration::from_millis(500);
+/// Duration of a written block.
 const BLOCK: Duration = Duration::from_millis(100);
-/// How many blocks wait for a disk that is slow: half a minute of a call.
+/// Blocks buffered for a slow disk: half a minute.
 const BLOCKS: usize = 300;
-/// How long the end waits for the disk.
-const GOODBYE: Duration = Duration::from_secs(5);
-/// What the speaker may play before the recorder looks; as much as its ring holds.
+/// How long the end of the call waits for the disk.
+const FINISH_TIMEOUT: Duration = Duration::from_secs(5);
+/// Capacity of the playback tap; as much as the playback ring holds.
 const TAP: Duration = Duration::from_millis(500);
-/// How many samples are taken out of the tap at a time.
+/// Samples taken from the tap at a time.
 const PIECE: usize = 1_024;
 
-/// Records a call. Dropping it completes the file, but waits for nothing.
+/// Records a call. Dropping it completes the file without waiting.
 pub(crate) struct Recorder {
     state: RecorderState,
     mic: broadcast::Receiver<Frame>,
     speaker: Consumer<f32>,
     speaker_rate: SampleRate,
     sent: Track,
-    heard: Track,
+    played: Track,
     piece: Vec<f32>,
     path: PathBuf,
 }
 
-/// How far the recording is.
+/// State of a recording.
 enum RecorderState {
-    /// The file was found to be writable and is as it was.
+    /// The file is writable and unchanged.
     Ready(WritableFile),
-    /// It runs, since the first step.
+    /// Recording, since the first step.
     Running(Option<Duration>, RecordWriter),
-    /// It has ended.
+    /// Ended.
     Over,
 }
 
-/// The thread that writes, because a disk may block.
+/// The writer thread, since a disk may block.
 struct RecordWriter {
     blocks: SyncSender<Vec<i16>>,
-    /// Says how the writing ended.
+    /// Result of the writer thread.
     end: Receiver<Result<(), WavError>>,
 }
 
 impl Recorder {
-    /// Makes sure that the file can be written, and changes nothing in it.
+    /// Opens the file for writing without changing it.
     ///
     /// # Errors
     ///
@@ -76,31 +76,31 @@ impl Recorder {
             speaker,
             speaker_rate: RATE,
             sent: Track::new(RATE),
-            heard: Track::new(RATE),
+            played: Track::new(RATE),
             piece: vec![0.0; PIECE],
             path: path.to_owned(),
         })
     }
 
-    /// Returns where a speaker of this rate tells what it plays; the one before it is not listened to any more.
+    /// Returns the tap for a speaker of this rate, which replaces the former one.
     pub(crate) fn tap(&mut self, speaker: SampleRate) -> Producer<f32> {
         let (tap, tapped) = RingBuffer::new((speaker.samples(TAP) as usize).max(1));
         (self.speaker, self.speaker_rate) = (tapped, speaker);
         tap
     }
 
-    /// Begins the file, unless that was done; its time begins with the next step.
+    /// Starts the file, unless done; its time starts with the next step.
     ///
     /// # Errors
     ///
-    /// Says why it cannot begin.
+    /// When it cannot start.
     pub(crate) fn begin(&mut self) -> Result<(), String> {
         match std::mem::replace(&mut self.state, RecorderState::Over) {
-            RecorderState::Ready(openable) => {
-                // What was before is not part of it.
+            RecorderState::Ready(file) => {
+                // Earlier audio is not part of it.
                 while matches!(self.mic.try_recv(), Ok(_) | Err(TryRecvError::Lagged(_))) {}
                 while !self.speaker.pop_partial_slice(&mut self.piece).0.is_empty() {}
-                let writer = RecordWriter::start(openable).map_err(|error| self.ended(&error))?;
+                let writer = RecordWriter::start(file).map_err(|error| self.ended(&error))?;
                 self.state = RecorderState::Running(None, writer);
             }
             state @ (RecorderState::Running(..) | RecorderState::Over) => self.state = state,
@@ -108,20 +108,20 @@ impl Recorder {
         Ok(())
     }
 
-    /// Takes what was heard and said up to `now`.
+    /// Records audio up to `now`.
     ///
     /// # Errors
     ///
-    /// Says once why the recording has ended.
+    /// Once, when the recording has ended.
     pub(crate) fn step(&mut self, now: Duration) -> Result<(), String> {
-        let RecorderState::Running(began, _) = &mut self.state else { return Ok(()) };
-        let here = now.saturating_sub(*began.get_or_insert(now));
-        self.listen(here);
-        let told = RATE.samples(here.saturating_sub(PATIENCE)) as usize;
-        self.sent.reach(told);
-        self.heard.reach(told);
+        let RecorderState::Running(started_at, _) = &mut self.state else { return Ok(()) };
+        let elapsed = now.saturating_sub(*started_at.get_or_insert(now));
+        self.receive(elapsed);
+        let settled = RATE.samples(elapsed.saturating_sub(MAX_LATENESS)) as usize;
+        self.sent.pad_to(settled);
+        self.played.pad_to(settled);
         let block = RATE.samples(BLOCK) as usize;
-        while self.sent.len().min(self.heard.len()) >= block {
+        while self.sent.len().min(self.played.len()) >= block {
             self.write(block)?;
         }
         Ok(())
@@ -131,12 +131,12 @@ impl Recorder {
     ///
     /// # Errors
     ///
-    /// Says why that cannot be, unless that was told.
+    /// When it is incomplete, unless that was reported.
     pub(crate) fn finish(mut self, now: Duration) -> Result<(), String> {
         self.step(now)?;
-        let rest = self.sent.len().max(self.heard.len());
-        self.sent.reach_len(rest);
-        self.heard.reach_len(rest);
+        let rest = self.sent.len().max(self.played.len());
+        self.sent.pad_len(rest);
+        self.played.pad_len(rest);
         self.write(rest)?;
         match std::mem::replace(&mut self.state, RecorderState::Over) {
             RecorderState::Running(_, writer) => writer.finish().map_err(|error| self.ended(&error)),
@@ -144,29 +144,29 @@ impl Recorder {
         }
     }
 
-    /// Lays what came since the last step where it belongs; the last of it is of `here`.
-    fn listen(&mut self, here: Duration) {
+    /// Places new audio on the tracks; the last of it is from `elapsed`.
+    fn receive(&mut self, elapsed: Duration) {
         loop {
             match self.mic.try_recv() {
-                Ok(frame) => self.sent.take_frame(&frame),
+                Ok(frame) => self.sent.append_frame(&frame),
                 Err(TryRecvError::Lagged(_)) => {}
                 Err(TryRecvError::Empty | TryRecvError::Closed) => break,
             }
         }
-        self.sent.lay(here);
+        self.sent.place(elapsed);
         loop {
             let (samples, _) = self.speaker.pop_partial_slice(&mut self.piece);
             if samples.is_empty() {
                 break;
             }
-            self.heard.take(self.speaker_rate, samples);
+            self.played.append(self.speaker_rate, samples);
         }
-        self.heard.lay(here);
+        self.played.place(elapsed);
     }
 
     fn write(&mut self, samples: usize) -> Result<(), String> {
         let RecorderState::Running(_, writer) = &self.state else { return Ok(()) };
-        let both = self.sent.drain(samples).zip(self.heard.drain(samples));
+        let both = self.sent.drain(samples).zip(self.played.drain(samples));
         let block: Vec<i16> = both.flat_map(|(left, right)| [left, right]).collect();
         let error = match writer.blocks.try_send(block) {
             Ok(()) => return Ok(()),
@@ -183,19 +183,19 @@ impl Recorder {
     fn ended(&self, error: &WavError) -> String {
         let path = self.path.display();
         match error {
-            WavError::Io(error) => format!("the recording has ended: cannot write {path}: {error}"),
-            error @ WavError::Full => format!("the recording {path} has ended: {error}"),
+            WavError::Io(error) => format!("recording stopped: cannot write {path}: {error}"),
+            error @ WavError::Full => format!("recording {path} stopped: {error}"),
         }
     }
 }
 
 impl RecordWriter {
-    fn start(openable: WritableFile) -> Result<Self, WavError> {
+    fn start(file: WritableFile) -> Result<Self, WavError> {
         let (blocks, receiver) = sync_channel::<Vec<i16>>(BLOCKS);
-        let (told, end) = channel();
+        let (result, end) = channel();
         thread::Builder::new().name("record".to_owned()).spawn(move || {
-            // If nobody waits for the end any more, nobody needs to know.
-            let _ = told.send(write_all(openable, &receiver));
+            // The receiver may have been dropped.
+            let _ = result.send(write_all(file, &receiver));
         })?;
         Ok(Self { blocks, end })
     }
@@ -203,7 +203,7 @@ impl RecordWriter {
     fn finish(self) -> Result<(), WavError> {
         let Self { blocks, end } = self;
         drop(blocks);
-        match end.recv_timeout(GOODBYE) {
+        match end.recv_timeout(FINISH_TIMEOUT) {
             Ok(result) => result,
             Err(RecvTimeoutError::Timeout) => Err(io::Error::from(io::ErrorKind::TimedOut).into()),
             Err(RecvTimeoutError::Disconnected) => Err(io::Error::other("its thread has ended").into()),
@@ -211,11 +211,11 @@ impl RecordWriter {
     }
 }
 
-fn write_all(openable: WritableFile, blocks: &Receiver<Vec<i16>>) -> Result<(), WavError> {
-    let mut writer = openable.begin(|file| WavBuffer::stereo(BufWriter::new(file), RATE))?;
+fn write_all(file: WritableFile, blocks: &Receiver<Vec<i16>>) -> Result<(), WavError> {
+    let mut writer = file.begin(|file| WavBuffer::stereo(BufWriter::new(file), RATE))?;
     let result = blocks.iter().try_for_each(|block| writer.write(&block));
     match result {
-        // What there is of it is whole.
+        // The file is complete up to its size limit.
         Err(WavError::Full) => writer.finish().and(Err(WavError::Full)),
         Ok(()) => writer.finish(),
         Err(error) => Err(error),

@@ -14,7 +14,7 @@ struct Call {
     mic: broadcast::Sender<Frame>,
     speaker: Producer<f32>,
     now: Duration,
-    /// Samples that were given, and how many milliseconds of a device's time have passed.
+    /// Samples delivered, and device time passed in milliseconds.
     said: usize,
     played: usize,
 }
@@ -29,7 +29,7 @@ impl Call {
         Self { recorder, mic, speaker, now: Duration::ZERO, said: 0, played: 0 }
     }
 
-    /// Lets a time pass in which each side gives samples at its own speed, in blocks of 20 ms.
+    /// Lets time pass while each side delivers blocks of 20 ms at its own speed.
     fn run(&mut self, time: Duration, speeds: (f64, f64), wave: impl Fn(f64) -> f32) {
         let end = self.now + time;
         let due = |now: Duration, rate: f64, speed: f64| (now.as_secs_f64() * rate * speed) as usize;
@@ -43,7 +43,7 @@ impl Call {
             }
             while self.played + 960 <= due(self.now, 48_000.0, speeds.1) {
                 for n in self.played..self.played + 960 {
-                    // Before it begins nobody empties the ring.
+                    // Nothing empties the ring before the recording starts.
                     self.speaker.push(wave(n as f64 / 48_000.0 / speeds.1)).unwrap_or_default();
                 }
                 self.played += 960;
@@ -52,7 +52,7 @@ impl Call {
         }
     }
 
-    /// Lets a time pass in which neither side gives anything.
+    /// Lets time pass while neither side delivers anything.
     fn rest(&mut self, time: Duration) {
         let end = self.now + time;
         while self.now < end {
@@ -85,12 +85,12 @@ fn begins(samples: &[i16]) -> Vec<usize> {
 }
 
 #[test]
-fn both_sides_are_where_they_were_in_time_although_their_clocks_differ() {
+fn both_tracks_stay_aligned_despite_clock_drift() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("call.wav");
     let mut call = Call::at(&path);
     call.recorder.begin().unwrap();
-    // Five times what cheap devices differ by.
+    // Five times the drift of cheap devices.
     call.run(ms(89_900), (0.9995, 1.0005), |seconds| clicks(seconds + 0.5));
     call.recorder.finish(call.now).unwrap();
     let (left, right) = read(&path);
@@ -105,7 +105,7 @@ fn both_sides_are_where_they_were_in_time_although_their_clocks_differ() {
 }
 
 #[test]
-fn a_device_that_rests_leaves_silence_and_what_follows_is_in_its_place() {
+fn a_paused_device_leaves_silence_and_later_audio_is_aligned() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("call.wav");
     let mut call = Call::at(&path);
@@ -133,7 +133,7 @@ fn a_device_that_rests_leaves_silence_and_what_follows_is_in_its_place() {
 }
 
 #[test]
-fn nothing_is_written_before_it_begins() {
+fn nothing_is_written_before_the_recording_starts() {
     let directory = tempfile::tempdir().unwrap();
     let (kept, fresh) = (directory.path().join("kept.wav"), directory.path().join("fresh.wav"));
     fs::write(&kept, "precious").unwrap();
@@ -147,7 +147,7 @@ fn nothing_is_written_before_it_begins() {
 }
 
 #[test]
-fn it_begins_once() {
+fn a_recording_starts_only_once() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("call.wav");
     let mut call = Call::at(&path);
@@ -161,17 +161,17 @@ fn it_begins_once() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_full_disk_ends_it_with_a_sentence() {
+fn a_full_disk_ends_the_recording_with_a_message() {
     let mut recorder = Call::at(Path::new("/dev/full")).recorder;
     recorder.begin().unwrap();
-    let told = (1..100_000).find_map(|n| {
+    let failure = (1..100_000).find_map(|n| {
         thread::yield_now();
         recorder.step(ms(n * 100)).err()
     });
     assert_eq!(
-        told.as_deref(),
-        Some("the recording has ended: cannot write /dev/full: No space left on device (os error 28)")
+        failure.as_deref(),
+        Some("recording stopped: cannot write /dev/full: No space left on device (os error 28)")
     );
-    assert_eq!(recorder.step(ms(1_000_000_000)), Ok(()), "it is told once");
+    assert_eq!(recorder.step(ms(1_000_000_000)), Ok(()), "reported once");
     assert_eq!(recorder.finish(ms(1_000_000_000)), Ok(()));
 }

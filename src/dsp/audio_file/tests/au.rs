@@ -1,4 +1,4 @@
-//! AU files in all their encodings.
+//! Tests of AU files in all encodings.
 
 use super::*;
 use crate::dsp::g711;
@@ -34,21 +34,21 @@ fn au_is_read_in_all_its_encodings() {
 }
 
 #[test]
-fn au_of_a_recorder_on_a_pipe_is_read_to_its_end() {
+fn au_with_a_placeholder_length_is_read_to_its_end() {
     let sound: Vec<u8> = voice().iter().flat_map(|sample| sample.to_be_bytes()).collect();
     let DecodedFile { samples, warnings, .. } = read(&au(u32::MAX, 3, b"\0\0\0\0", &sound));
     assert!(samples == floats(&voice()) && warnings.is_empty());
 }
 
 #[test]
-fn au_of_little_endian_machines_is_read() {
+fn little_endian_au_is_read() {
     let fields = [24, u32::MAX, 3, 16_000, 1].map(u32::to_le_bytes);
     let file = [b"dns.", fields.as_flattened(), &pcm16(&voice())].concat();
     assert!(read(&file).samples == floats(&voice()));
 }
 
 #[test]
-fn au_with_an_impossible_header_is_refused() {
+fn au_with_an_invalid_header_is_refused() {
     let cases: [(Vec<u8>, &str); 4] = [
         (b".snd\0\0\0\x18".to_vec(), "cut off"),
         (au(u32::MAX, 23, b"", &[0; 100]), "G.721"),

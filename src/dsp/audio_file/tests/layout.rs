@@ -1,4 +1,4 @@
-//! How samples stand in WAV files: nBlockAlign, padding bits, channels.
+//! Tests of sample layouts: nBlockAlign, padding bits, channels.
 
 use super::*;
 
@@ -29,7 +29,7 @@ fn in_32_bits(samples: impl Iterator<Item = i32>, shift: u32) -> Vec<u8> {
     samples.flat_map(|sample| (sample << shift).to_le_bytes()).collect()
 }
 
-/// All 24 bits of a sample are used, or only 16 of them, as where 16 bits were converted.
+/// Samples that use all 24 bits, or only 16 of them after a conversion.
 fn in_24_bits(is_full: bool) -> impl Iterator<Item = i32> {
     let noise = move |n: usize| if is_full { (n * 97 % 256) as i32 } else { 0 };
     voice().into_iter().enumerate().map(move |(n, sample)| i32::from(sample) << 8 | noise(n))

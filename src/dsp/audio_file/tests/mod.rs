@@ -1,4 +1,4 @@
-//! Promises of the readers of WAV and AU files.
+//! Tests of the WAV and AU readers.
 
 mod au;
 mod layout;
@@ -10,7 +10,7 @@ use std::io::Cursor;
 use super::*;
 use crate::dsp::resample::to_float;
 
-/// A WAV file whose parts a test can get wrong.
+/// A WAV file with parts that a test can corrupt.
 #[derive(Clone)]
 struct WavFile {
     riff: &'static [u8; 4],
@@ -21,12 +21,12 @@ struct WavFile {
     bits: u16,
     /// What follows wBitsPerSample in the format chunk.
     extension: Vec<u8>,
-    /// Chunks between the format and the sound, as they are.
+    /// Raw chunks between the format and the audio.
     before: Vec<u8>,
-    /// The length in the head of the sound; its true one unless a test sets it.
+    /// Length of the data chunk; the true one unless set.
     length: Option<u32>,
     sound: Vec<u8>,
-    /// Chunks behind the sound, as they are.
+    /// Raw chunks after the audio.
     after: Vec<u8>,
 }
 
@@ -47,7 +47,7 @@ impl WavFile {
         }
     }
 
-    /// Makes it WAVE_FORMAT_EXTENSIBLE with PCM of so many valid bits.
+    /// Makes it WAVE_FORMAT_EXTENSIBLE PCM with these valid bits.
     fn extensible(mut self, valid_bits: u16) -> Self {
         self.tag = 0xfffe;
         self.extension = [22, valid_bits, 0x3f, 0, 1].map(u16::to_le_bytes).concat();
@@ -74,7 +74,7 @@ fn chunk(id: &[u8; 4], content: &[u8]) -> Vec<u8> {
     [&id[..], &(content.len() as u32).to_le_bytes(), content].concat()
 }
 
-/// Speech, as far as a reader can tell: a second that swells and fades, with a hundredth of silence before it.
+/// Simulated speech: a second that swells and fades, after 10 ms of silence.
 fn voice() -> Vec<i16> {
     let sample = |n: usize| {
         let seconds = n as f64 / 16_000.0;
@@ -92,7 +92,7 @@ fn floats(samples: &[i16]) -> Vec<f32> {
     samples.iter().copied().map(to_float).collect()
 }
 
-/// A source that gives a few bytes at a time, as a pipe does.
+/// A source that delivers a few bytes at a time, like a pipe.
 struct SlowSource<'a>(&'a [u8]);
 
 impl Read for SlowSource<'_> {
@@ -102,14 +102,14 @@ impl Read for SlowSource<'_> {
     }
 }
 
-/// What was read, and the warnings.
+/// Samples read, and the warnings.
 struct DecodedFile {
     rate: SampleRate,
     samples: Vec<f32>,
     warnings: Vec<String>,
 }
 
-/// Reads a file as a whole, in pieces, and with its length known; all have to give the same sound.
+/// Reads a file at once, in pieces, and with its length known; all results must be equal.
 fn read(bytes: &[u8]) -> DecodedFile {
     let file = read_all(AudioReader::new(bytes).unwrap(), Some(bytes.len() as u64));
     let pipe = read_all(AudioReader::or_raw(SlowSource(bytes)).unwrap(), None);
@@ -132,13 +132,13 @@ fn read_all<R: Read>(mut reader: AudioReader<R>, length: Option<u64>) -> Decoded
     }
 }
 
-/// The level of a sound in dBFS: 0 for a square wave of full scale.
+/// Level in dBFS: 0 for a full-scale square wave.
 fn level(samples: &[f32]) -> f64 {
     let sum: f64 = samples.iter().map(|sample| f64::from(*sample).powi(2)).sum();
     10.0 * (sum / samples.len() as f64).log10()
 }
 
-/// Writes a ramp with `hound`, the third party, once per channel.
+/// Writes a ramp per channel with the independent `hound`.
 fn hound_file(bits: u16, sample_format: hound::SampleFormat, channels: u16) -> Vec<u8> {
     let spec = hound::WavSpec { channels, sample_rate: 11_025, bits_per_sample: bits, sample_format };
     let mut file = Cursor::new(Vec::new());

@@ -1,8 +1,8 @@
-//! What is refused, by name: foreign formats, text, impossible headers.
+//! Tests of refusals: foreign formats, text, invalid headers.
 
 use super::*;
 
-/// Refuses a stream as a file and as a pipe, whatever follows its first bytes, and returns what is said.
+/// Refuses a stream as a file and as a pipe, with any content after its head, and returns the message.
 fn refused(head: &[u8]) -> String {
     let padded = [head, &[0x55; 8_192]].concat();
     let said = [&padded[..], head].map(|bytes| {
@@ -16,7 +16,7 @@ fn refused(head: &[u8]) -> String {
 }
 
 #[test]
-fn foreign_sound_is_refused_by_name_and_never_sent_as_noise() {
+fn foreign_formats_are_refused_by_name_and_never_sent_as_noise() {
     let cases: &[(&[u8], &str)] = &[
         (b"fLaC\0\0\0\x22", "FLAC"),
         (b"OggS\0\x02", "Ogg"),
@@ -45,14 +45,14 @@ fn foreign_sound_is_refused_by_name_and_never_sent_as_noise() {
     }
 }
 
-/// Frames that have only their sync word and their length.
+/// Frames with only a sync word and a length.
 fn frames(head: &[u8], length: usize) -> Vec<u8> {
     let frame = [head, &vec![0x2a; length - head.len()]].concat();
     frame.repeat(20)
 }
 
 #[test]
-fn formats_without_a_file_header_are_recognised_by_frames_that_follow_each_other() {
+fn formats_without_a_file_header_are_identified_by_consecutive_frames() {
     // 128 kbit/s at 44.1 kHz; 64 kbit/s at 22.05 kHz with padding; MP2 of 192 kbit/s at 48 kHz; AAC; TS.
     let cases: [(Vec<u8>, &str); 5] = [
         (frames(b"\xff\xfb\x90\x64", 417), "MP3"),
@@ -71,7 +71,7 @@ fn formats_without_a_file_header_are_recognised_by_frames_that_follow_each_other
 }
 
 #[test]
-fn raw_pcm_that_begins_like_a_frame_is_still_pcm() {
+fn raw_pcm_that_begins_like_a_frame_is_read() {
     for first in [b"\xff\xfb\x90\x64", b"\xff\xf1\x50\x80", b"\x47\x00\x01\x00", b"\xff\xfe\x41\x01"] {
         let bytes = [&first[..], &pcm16(&voice())].concat();
         let reader = AudioReader::or_raw(&bytes[..]).unwrap();
@@ -80,7 +80,7 @@ fn raw_pcm_that_begins_like_a_frame_is_still_pcm() {
 }
 
 #[test]
-fn text_on_a_pipe_is_named_and_not_sent_as_sound() {
+fn text_on_a_pipe_is_refused_by_name() {
     let utf16 = |order: fn(u16) -> [u8; 2]| "\u{feff}What is it?".encode_utf16().flat_map(order).collect();
     let cases: [(Vec<u8>, &str); 9] = [
         (b"{\"type\": \"error\"}".to_vec(), "JSON text"),
@@ -95,12 +95,12 @@ fn text_on_a_pipe_is_named_and_not_sent_as_sound() {
     ];
     for (bytes, name) in cases {
         let error = AudioReader::or_raw(SlowSource(&bytes)).err().expect(name);
-        assert_eq!(error.to_string(), format!("this is {name}, not sound"));
+        assert_eq!(error.to_string(), format!("this is {name}, not audio"));
     }
 }
 
 #[test]
-fn pictures_archives_and_programs_are_named() {
+fn pictures_archives_and_programs_are_refused_by_name() {
     for (head, name) in [
         (&b"\x89PNG\r\n\x1a\n"[..], "a PNG image"),
         (b"\xff\xd8\xff\xe0\0\x10JFIF", "a JPEG image"),
@@ -109,15 +109,15 @@ fn pictures_archives_and_programs_are_named() {
         (b"%PDF-1.7\n", "a PDF document"),
         (b"\x7fELF\x02\x01\x01", "a program"),
     ] {
-        assert_eq!(refused(head), format!("this is {name}, not sound"));
+        assert_eq!(refused(head), format!("this is {name}, not audio"));
     }
 }
 
 #[test]
-fn each_way_to_be_wrong_has_its_own_words() {
+fn each_fault_has_its_own_message() {
     let wav = |bits, channels| WavFile::new(bits, channels, vec![0; 100]);
     let cases: [(Vec<u8>, &str); 16] = [
-        (Vec::new(), "holds no sound"),
+        (Vec::new(), "contains no audio"),
         (b"RIFF\0\0\0\0".to_vec(), "cut off"),
         (b"RIFF\0\0\0\0WAVE".to_vec(), "cut off"),
         (b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0\x01\0".to_vec(), "cut off"),
@@ -125,9 +125,9 @@ fn each_way_to_be_wrong_has_its_own_words() {
         (b"RIFF\0\0\0\0WAVEdata\x02\0\0\0\x01\0".to_vec(), "before its format"),
         (b"RIFF\0\0\0\0WAVE\0\0\0\0\0\0\0\0".to_vec(), "do not follow"),
         (b"RIFF\0\0\0\0junkjunk".to_vec(), "a RIFF file of another kind"),
-        (b"\x01\x80\x02\x81 no signature".to_vec(), "neither a WAV nor an AU file"),
-        (WavFile::new(16, 1, Vec::new()).bytes(), "holds no sound"),
-        (WavFile::new(16, 1, vec![0]).bytes(), "holds no sound"),
+        (b"\x01\x80\x02\x81 no signature".to_vec(), "not a WAV or AU file"),
+        (WavFile::new(16, 1, Vec::new()).bytes(), "contains no audio"),
+        (WavFile::new(16, 1, vec![0]).bytes(), "contains no audio"),
         (WavFile { tag: 0x55, ..wav(16, 2) }.bytes(), "MPEG audio"),
         (wav(40, 1).bytes(), "PCM of 40 bits"),
         (wav(16, 0).bytes(), "no channels"),

@@ -1,10 +1,10 @@
-//! WAV files as programs write them, right and wrong.
+//! Tests of WAV files as programs write them, valid and invalid.
 
 use proptest::prelude::*;
 
 use super::*;
 
-/// A step of the coarsest format, 8 bits.
+/// Step size of the coarsest format, 8 bits.
 const EIGHT_BIT_STEP: f32 = 1.0 / 128.0;
 
 #[test]
@@ -28,7 +28,7 @@ fn every_format_and_channel_count_is_read_as_mono() {
 }
 
 #[test]
-fn telephone_codes_and_doubles_are_read() {
+fn g711_and_doubles_are_read() {
     let ulaw = WavFile { tag: 7, ..WavFile::new(8, 1, vec![0x80, 0xff]) };
     assert_eq!(read(&ulaw.bytes()).samples, [to_float(32_124), 0.0]);
     let alaw = WavFile { tag: 6, ..WavFile::new(8, 1, vec![0xaa, 0x2a]) };
@@ -39,7 +39,7 @@ fn telephone_codes_and_doubles_are_read() {
 }
 
 #[test]
-fn a_length_that_the_writer_could_not_know_is_read_to_the_end_without_a_warning() {
+fn a_placeholder_length_is_read_to_the_end_without_a_warning() {
     for length in [0, 0x7fff_0000, 0x7fff_f000, 0x8000_0000, u32::MAX] {
         let file = WavFile { length: Some(length), ..WavFile::new(16, 1, pcm16(&voice())) };
         let DecodedFile { samples, warnings, .. } = read(&file.bytes());
@@ -66,13 +66,13 @@ fn a_truncated_pipe_ends_at_its_end_with_one_warning() {
     bytes.truncate(bytes.len() - 8_001);
     let DecodedFile { samples, warnings, .. } =
         read_all(AudioReader::or_raw(SlowSource(&bytes)).unwrap(), None);
-    // Half a sample is none.
+    // Half a sample is dropped.
     assert_eq!(samples.len(), voice().len() - 4_001);
-    assert_eq!(warnings, ["shorter than its header says: 8001 bytes (0.3 s) are missing"]);
+    assert_eq!(warnings, ["shorter than its header says: 8001 bytes (0.3 s) missing"]);
 }
 
 #[test]
-fn what_follows_the_sound_is_not_read_as_sound() {
+fn chunks_after_the_audio_are_not_read_as_audio() {
     for after in [chunk(b"LIST", b"INFO"), b"and garbage".to_vec()] {
         let file = WavFile { after, ..WavFile::new(16, 1, pcm16(&[1, 2])) };
         let DecodedFile { samples, warnings, .. } = read(&file.bytes());
@@ -123,7 +123,7 @@ fn a_chunk_of_odd_length_may_lack_its_padding() {
     let unpadded = chunk(b"LIST", b"INFOodd");
     for (padding, warned) in [(&b"\0"[..], false), (b" ", false), (b"x", false), (b"", true)] {
         for next in [Vec::new(), chunk(b"LIST", b"even"), chunk(b"zzzz", b"even")] {
-            // A byte that is not zero can only be told from an unknown chunk if the next one is known.
+            // A nonzero padding byte is recognized only if the next chunk id is known.
             if matches!(padding, b" " | b"x") && next.starts_with(b"zzzz") {
                 continue;
             }
@@ -137,8 +137,8 @@ fn a_chunk_of_odd_length_may_lack_its_padding() {
 }
 
 #[test]
-fn no_number_of_a_header_reserves_memory() {
-    // Without a bound the first would need 4 GB before it fails, and the second 64 GB a second.
+fn header_values_never_determine_memory_allocation() {
+    // Without a limit the first would need 4 GB before it fails, and the second 64 GB per second.
     let format = b"RIFF\0\0\0\0WAVEfmt \xf0\xff\xff\xff\x01\0\x01\0".to_vec();
     assert!(AudioReader::new(&format[..]).is_err());
     let wide = WavFile { channels: u16::MAX, rate: u32::MAX, ..WavFile::new(32, 1, vec![0; 64]) };

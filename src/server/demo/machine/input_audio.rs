@@ -90,7 +90,7 @@ impl Machine {
 
     fn append_part(&mut self, now: Duration, bytes: &[u8]) {
         let samples = self.buffer.append(bytes);
-        for frame in self.vad.listen(&to_floats(&samples)) {
+        for frame in self.vad.process(&to_floats(&samples)) {
             self.hear(now, frame);
         }
         if let Some(rule) = self.active.turns() {

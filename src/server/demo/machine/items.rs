@@ -197,7 +197,7 @@ fn decoded(bytes: &[u8], (codec, rate): (Codec, SampleRate)) -> Vec<i16> {
 
 fn find_speech(pcm: &[i16]) -> Option<Range<usize>> {
     let mut speech_history = SpeechHistory::default();
-    for frame in VoiceActivityDetector::default().listen(&to_floats(pcm)) {
+    for frame in VoiceActivityDetector::default().process(&to_floats(pcm)) {
         speech_history.hear(frame, &TurnRule::PLAIN);
     }
     let index = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);

@@ -6,12 +6,10 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::audio::api::{DeviceEntry, EchoMode, EchoStatus};
 use crate::protocol::events::response::{TokenDetails, Usage};
 use crate::session::io::delay::{Delay, DelayOrigin, Delays};
-use crate::session::io::{
-    ConnectionState, DeviceEntry, EchoMode, EchoStatus, EndReason, Failure, Limit, Notice, Ready, TurnState,
-    UsageReport,
-};
+use crate::session::io::{ConnectionState, EndReason, Failure, Limit, Notice, Ready, TurnState, UsageReport};
 use crate::ui::output::presenter::NoticeWriter;
 use crate::ui::text::devices;
 use crate::ui::text::json;
@@ -304,7 +302,7 @@ fn body(notice: &Notice, delays: Option<&Delays>) -> JsonBody {
 
 fn choice(entry: &DeviceEntry) -> DeviceChoice {
     DeviceChoice {
-        device: devices::side(entry.side),
+        device: devices::side(entry.direction),
         id: sanitized(&entry.id),
         name: sanitized(&entry.name),
         default: entry.is_default,
@@ -323,9 +321,9 @@ fn echo_body(echo: &EchoStatus) -> JsonBody {
     let tenths = |decibels: Option<f32>| decibels.map(|decibels| (decibels * 10.0).round() / 10.0);
     JsonBody::Echo {
         mode,
-        delay_ms: echo.delay_ms,
-        erl_db: tenths(echo.loss_db),
-        erle_db: tenths(echo.enhancement_db),
+        delay_ms: echo.delay.and_then(|delay| u64::try_from(delay.as_millis()).ok()),
+        erl_db: tenths(echo.erl_db),
+        erle_db: tenths(echo.erle_db),
     }
 }
 

@@ -4,10 +4,10 @@ use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};
 use std::time::Duration;
 
+use crate::audio::api::{DeviceEntry, EchoMode};
 use crate::session::io::delay::Delays;
 use crate::session::io::{
-    AssistantLine, ConnectionState, DeviceEntry, EchoMode, EndReason, Notice, Ready, TurnState,
-    UserUtterance, same_text,
+    AssistantLine, ConnectionState, EndReason, Notice, Ready, TurnState, UserUtterance, same_text,
 };
 use crate::ui::model::CallInfo;
 use crate::ui::output::presenter::NoticeWriter;
@@ -285,7 +285,7 @@ impl<W: Write, S: Write> PlainLines<W, S> {
             let marks = [(entry.in_use, "in use"), (entry.is_default, "the system's own choice")];
             let marks: Vec<_> = marks.iter().filter(|(is, _)| *is).map(|(_, mark)| *mark).collect();
             let marks = if marks.is_empty() { String::new() } else { format!(" ({})", marks.join(", ")) };
-            self.tell(&format!("{}: {}{marks}", devices::side(entry.side), one_line(&entry.name)));
+            self.tell(&format!("{}: {}{marks}", devices::side(entry.direction), one_line(&entry.name)));
         }
     }
 

@@ -7,10 +7,9 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 
 use super::*;
+use crate::audio::api::{DeviceEntry, DeviceState, Direction};
 use crate::protocol::dialect::Dialect;
-use crate::session::io::{
-    AssistantLine, ConnectionState, DeviceEntry, DeviceState, Notice, Ready, Side, UserUtterance,
-};
+use crate::session::io::{AssistantLine, ConnectionState, Notice, Ready, UserUtterance};
 use crate::ui::model::CallInfo;
 
 const NOW: Duration = Duration::from_secs(95);

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use ratatui::style::{Color, Modifier};
 
 use super::*;
-use crate::session::io::{DeviceState, EchoMode, EchoStatus, Side};
+use crate::audio::api::{DeviceState, Direction, EchoMode, EchoStatus};
 use crate::ui::fixture::{ECHO, LIGATURES};
 use crate::ui::input::text_area::{Motion, Selection};
 use crate::ui::text::charset::Charset;
@@ -91,10 +91,10 @@ fn remarks_go_by_themselves() {
 fn that_a_microphone_is_silent_is_no_error_and_is_seen_until_it_sounds() {
     let mut model = call();
     let silent = DeviceState::Silent("it is muted".to_owned());
-    model.apply(Duration::from_secs(1), &Notice::Device(Side::Microphone, silent));
+    model.apply(Duration::from_secs(1), &Notice::Device(Direction::Input, silent));
     let drawn = text((80, 24), &model, &Editor::default());
     assert!(drawn.contains("the microphone gives only zeros") && !drawn.contains("Error"), "{drawn}");
-    model.apply(Duration::from_secs(2), &Notice::Device(Side::Microphone, DeviceState::Sounds));
+    model.apply(Duration::from_secs(2), &Notice::Device(Direction::Input, DeviceState::Sounds));
     let drawn = text((80, 24), &model, &Editor::default());
     assert!(!drawn.contains("zeros"), "{drawn}");
 }
@@ -236,7 +236,7 @@ fn a_model_and_a_device_may_have_any_name() {
         let ready = model.ready.clone().map(|ready| Ready { model: Some(ligature.to_owned()), ..ready });
         model.apply(NOW, &Notice::Ready(ready.unwrap()));
         let entry = |in_use| DeviceEntry {
-            side: Side::Microphone,
+            direction: Direction::Input,
             id: ligature.to_owned(),
             name: ligature.to_owned(),
             is_default: false,

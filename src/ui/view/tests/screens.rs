@@ -252,21 +252,21 @@ fn the_end_is_told_with_its_reason() {
 /// A call whose microphone is gone, with a list of devices.
 fn with_devices() -> Model {
     let mut model = odd();
-    let entry = |side, name: &str, in_use| DeviceEntry {
-        side,
+    let entry = |direction, name: &str, in_use| DeviceEntry {
+        direction,
         id: format!("pulseaudio:{name}"),
         name: name.to_owned(),
         is_default: in_use,
         in_use,
     };
     let entries = vec![
-        entry(Side::Microphone, "USB Headset\u{1b}[2J", true),
-        entry(Side::Microphone, "Built-in Audio", false),
-        entry(Side::Speaker, "Built-in Audio", true),
+        entry(Direction::Input, "USB Headset\u{1b}[2J", true),
+        entry(Direction::Input, "Built-in Audio", false),
+        entry(Direction::Output, "Built-in Audio", true),
     ];
     model.apply(NOW, &Notice::Devices(entries));
     let lost = DeviceState::Lost("the sound system closed the connection".to_owned());
-    model.apply(NOW, &Notice::Device(Side::Microphone, lost));
+    model.apply(NOW, &Notice::Device(Direction::Input, lost));
     model
 }
 
@@ -308,14 +308,14 @@ fn a_microphone_that_is_gone_is_told_where_its_state_stands() {
     assert!(rows.lines().next().is_some_and(|row| row.contains("NO MIC") && !row.contains("LIVE")), "{rows}");
     assert!(rows.contains("Error: the microphone is gone, the sound system closed the connection"), "{rows}");
     let mut model = with_devices();
-    model.apply(NOW, &Notice::Device(Side::Microphone, DeviceState::Back("USB".to_owned())));
-    model.apply(NOW, &Notice::Device(Side::Speaker, DeviceState::Lost("it was disconnected".to_owned())));
+    model.apply(NOW, &Notice::Device(Direction::Input, DeviceState::Back("USB".to_owned())));
+    model.apply(NOW, &Notice::Device(Direction::Output, DeviceState::Lost("it was disconnected".to_owned())));
     let first = text((80, 24), &model, &typing(""));
     assert!(
         first.lines().next().is_some_and(|row| row.contains("MUTED") && row.contains("NO SPEAKER")),
         "{first}"
     );
-    model.apply(NOW, &Notice::Device(Side::Microphone, DeviceState::Closed));
+    model.apply(NOW, &Notice::Device(Direction::Input, DeviceState::Closed));
     let first = text((80, 24), &model, &typing(""));
     assert!(first.lines().next().is_some_and(|row| row.contains("MUTED, CLOSED")), "{first}");
 }

@@ -1,32 +1,33 @@
-//! The sound cards of this machine: listed, and looked for again and again.
+//! Enumeration and lookup of sound cards.
 
 use cpal::traits::{DeviceTrait, HostTrait};
+use cpal::{HostId, SupportedStreamConfig};
 
+use crate::audio::api::{DeviceRequest, Direction};
 use crate::audio::backend::system::cards::shape::HostQuirks;
-use crate::audio::backend::system::cards::{Host, default_device, own_config, ranges};
-use crate::audio::device::select::{self, DeviceRequest, ListDetail, ListedDevice, Lookup, NativeFormat};
-use crate::audio::error::{AudioError, Direction};
+use crate::audio::device::select::{self, ListDetail, ListedDevice, Lookup, NativeFormat};
+use crate::audio::error::AudioError;
 
-/// Looks which device is meant now.
-pub(in crate::audio::backend::system) fn see(
-    host: Host,
+/// Returns which device a request means now.
+pub(in crate::audio::backend::system) fn lookup(
+    host: HostId,
     direction: Direction,
     wanted: &DeviceRequest,
 ) -> Lookup {
     if HostQuirks::of(host) == HostQuirks::Alsa {
-        // Its only default is called so, whatever it leads to, and its list takes long.
+        // Its only default is always called `default`, and its list is slow.
         return Lookup::Unknown;
     }
-    ask(host, direction, wanted).unwrap_or(Lookup::Unknown)
+    find(host, direction, wanted).unwrap_or(Lookup::Unknown)
 }
 
-fn ask(host: Host, direction: Direction, wanted: &DeviceRequest) -> Option<Lookup> {
+fn find(host: HostId, direction: Direction, wanted: &DeviceRequest) -> Option<Lookup> {
     let host = cpal::host_from_id(host).ok()?;
     let named = match wanted.name() {
         None => None,
         Some(name) => {
             let (listed, _) = devices(&host).ok()?;
-            select::find(&listed, direction, name).map(|place| listed[place].id.clone())
+            select::find(&listed, direction, name).map(|index| listed[index].id.clone())
         }
     };
     match (named, wanted) {
@@ -43,17 +44,17 @@ fn ask(host: Host, direction: Direction, wanted: &DeviceRequest) -> Option<Looku
 ///
 /// # Errors
 ///
-/// When it does not answer.
+/// When the sound system does not answer.
 pub(in crate::audio::backend::system) fn list(
-    host: Host,
+    host: HostId,
     detail: ListDetail,
 ) -> Result<Vec<ListedDevice>, AudioError> {
     cpal::host_from_id(host)
-        .and_then(|host| listed_of(&host, detail))
+        .and_then(|host| list_devices(&host, detail))
         .map_err(|error| AudioError::NoSoundSystem(error.to_string()))
 }
 
-fn listed_of(host: &cpal::Host, detail: ListDetail) -> Result<Vec<ListedDevice>, cpal::Error> {
+fn list_devices(host: &cpal::Host, detail: ListDetail) -> Result<Vec<ListedDevice>, cpal::Error> {
     let (mut listed, devices) = devices(host)?;
     let id = |direction| Some(default_device(host, direction)?.id().ok()?.to_string());
     let defaults = [(Direction::Input, id(Direction::Input)), (Direction::Output, id(Direction::Output))];
@@ -64,36 +65,64 @@ fn listed_of(host: &cpal::Host, detail: ListDetail) -> Result<Vec<ListedDevice>,
             listed.native = native(&device, listed.direction);
         }
     }
-    listed.retain(|listed| is_of_use(listed.bare_id()));
+    listed.retain(|listed| is_usable(listed.bare_id()));
     Ok(listed)
 }
 
 fn native(device: &cpal::Device, direction: Direction) -> Option<NativeFormat> {
-    let own = own_config(device, direction).ok()?;
-    let ranges = ranges(device, direction);
+    let native = native_config(device, direction).ok()?;
+    let ranges = supported_ranges(device, direction);
     let lowest = ranges.iter().map(cpal::SupportedStreamConfigRange::min_sample_rate).min();
     let highest = ranges.iter().map(cpal::SupportedStreamConfigRange::max_sample_rate).max();
     Some(NativeFormat {
-        rate: own.sample_rate(),
-        channels: own.channels(),
-        format: own.sample_format().to_string(),
+        rate: native.sample_rate(),
+        channels: native.channels(),
+        format: native.sample_format().to_string(),
         rates: lowest.zip(highest),
     })
 }
 
-/// Lists the devices of a system; one that works both ways stands there twice.
+pub(super) fn default_device(host: &cpal::Host, direction: Direction) -> Option<cpal::Device> {
+    match direction {
+        Direction::Input => host.default_input_device(),
+        Direction::Output => host.default_output_device(),
+    }
+}
+
+pub(super) fn native_config(
+    device: &cpal::Device,
+    direction: Direction,
+) -> Result<SupportedStreamConfig, cpal::Error> {
+    match direction {
+        Direction::Input => device.default_input_config(),
+        Direction::Output => device.default_output_config(),
+    }
+}
+
+/// Returns the configurations a device supports; empty if unknown.
+pub(super) fn supported_ranges(
+    device: &cpal::Device,
+    direction: Direction,
+) -> Vec<cpal::SupportedStreamConfigRange> {
+    match direction {
+        Direction::Input => device.supported_input_configs().map(Iterator::collect).unwrap_or_default(),
+        Direction::Output => device.supported_output_configs().map(Iterator::collect).unwrap_or_default(),
+    }
+}
+
+/// Lists the devices of a sound system; a duplex device appears twice.
 pub(super) fn devices(host: &cpal::Host) -> Result<(Vec<ListedDevice>, Vec<cpal::Device>), cpal::Error> {
     let (mut listed, mut devices) = (Vec::new(), Vec::new());
     for device in host.devices()? {
         let (Ok(description), Ok(id)) = (device.description(), device.id()) else { continue };
-        let ways: &[Direction] = match description.direction() {
+        let directions: &[Direction] = match description.direction() {
             cpal::DeviceDirection::Input => &[Direction::Input],
             cpal::DeviceDirection::Output => &[Direction::Output],
             cpal::DeviceDirection::Duplex | cpal::DeviceDirection::Unknown | _ => {
                 &[Direction::Input, Direction::Output]
             }
         };
-        for direction in ways {
+        for direction in directions {
             listed.push(ListedDevice {
                 direction: *direction,
                 id: id.to_string(),
@@ -108,9 +137,20 @@ pub(super) fn devices(host: &cpal::Host) -> Result<(Vec<ListedDevice>, Vec<cpal:
     Ok((listed, devices))
 }
 
-/// ALSA lists plugins (lavrate, upmix, jack, …) that nobody talks into.
-pub(super) fn is_of_use(id: &str) -> bool {
-    !["lavrate", "samplerate", "speexrate", "jack", "oss", "speex", "upmix", "vdownmix", "usbstream", "null"]
-        .iter()
-        .any(|plugin| id == *plugin || id.starts_with(&format!("{plugin}:")))
+/// Returns whether an id is a device, and not one of the plugins that ALSA lists.
+pub(super) fn is_usable(id: &str) -> bool {
+    ![
+        "lavrate",
+        "samplerate",
+        "speexrate",
+        "device",
+        "oss",
+        "speex",
+        "upmix",
+        "vdownmix",
+        "usbstream",
+        "null",
+    ]
+    .iter()
+    .any(|plugin| id == *plugin || id.starts_with(&format!("{plugin}:")))
 }

@@ -1,8 +1,5 @@
-//! Sound cards, by way of cpal: only this file and its folder name it.
-//!
-//! The device's own rate; small fixed blocks.
+//! Sound cards by cpal, at the device's own rate and with small fixed blocks.
 
-mod convert;
 mod list;
 mod shape;
 
@@ -12,48 +9,52 @@ use std::thread;
 use std::time::Duration;
 
 pub(super) use cpal::HostId as Host;
-use cpal::traits::{DeviceTrait, HostTrait, StreamTrait};
+use cpal::traits::{DeviceTrait, StreamTrait};
 use cpal::{ErrorKind, FromSample, SampleFormat, SizedSample, StreamConfig, SupportedStreamConfig};
 use rtrb::{Producer, RingBuffer};
 
-use crate::audio::backend::system::AudioCallback;
-use crate::audio::backend::system::cards::list::{devices, is_of_use};
-pub(super) use crate::audio::backend::system::cards::list::{list, see};
+use crate::audio::api::Direction;
+use crate::audio::backend::system::cards::list::{
+    default_device, devices, is_usable, native_config, supported_ranges,
+};
+pub(super) use crate::audio::backend::system::cards::list::{list, lookup};
 use crate::audio::backend::system::cards::shape::HostQuirks;
 use crate::audio::device::failure::DeviceTrouble;
-use crate::audio::device::open::{
-    CallbackFlags, CallbackSlot, DeviceHandle, DeviceInfo, DeviceOrder, Notifier, WakeMode,
-};
+use crate::audio::device::handle::{DeviceHandle, DeviceInfo, DeviceOrder, Notifier, WakeMode};
 use crate::audio::device::select;
-use crate::audio::error::{AudioError, Direction};
+use crate::audio::error::AudioError;
 use crate::audio::realtime::callback::{CaptureCallback, PlaybackCallback};
+use crate::audio::realtime::cards;
+use crate::audio::realtime::slot::{CallbackFlags, CallbackSlot};
 use crate::dsp::frame::SampleRate;
 
-/// How long a server may take to make a stream.
-const PATIENCE: Duration = Duration::from_secs(3);
-/// A lost ALSA device reports errors a million times a second, on a thread of its own that spins.
+/// Timeout for building a stream.
+const BUILD_TIMEOUT: Duration = Duration::from_secs(3);
+/// Pause after each error. A lost ALSA device reports a million errors per second from a spinning thread.
 const ERROR_PAUSE: Duration = Duration::from_millis(20);
-/// How many errors are taken without a pause.
+/// Errors handled without a pause.
 const FREE_ERRORS: u32 = 3;
+/// Samples converted at a time.
+const SCRATCH: usize = 16_384;
 
-/// A device that was found; not yet open.
+/// A device that was found but not yet opened.
 pub(super) struct CardDevice {
     device: cpal::Device,
-    own: SupportedStreamConfig,
+    native: SupportedStreamConfig,
     host: Host,
     direction: Direction,
 }
 
-/// A stream that runs.
-struct CardStream<H> {
+/// A running stream.
+struct CardStream<C> {
     config: StreamConfig,
     format: SampleFormat,
-    signals: Arc<CallbackFlags>,
+    flags: Arc<CallbackFlags>,
     stream: cpal::Stream,
-    giver: Producer<H>,
+    callback: Producer<C>,
 }
 
-/// Errors that may be the reason for which a device falls silent, and what they mean.
+/// Errors that may explain why a device stops calling back.
 const SERIOUS: [(ErrorKind, DeviceTrouble); 6] = [
     (ErrorKind::BackendError, DeviceTrouble::Unclear),
     (ErrorKind::DeviceNotAvailable, DeviceTrouble::Disconnected),
@@ -63,31 +64,31 @@ const SERIOUS: [(ErrorKind, DeviceTrouble); 6] = [
     (ErrorKind::DeviceBusy, DeviceTrouble::Taken),
 ];
 
-/// One direction of sound, as a card's callback has it.
+/// An audio callback that a card's stream can call.
 pub(crate) trait CardCallback: Send + Sized + 'static {
-    /// Makes a stream that calls back the half in `slot`.
-    fn build(place: StreamSpec<'_>, slot: CallbackSlot<Self>) -> Result<cpal::Stream, cpal::Error>;
+    /// Builds a stream that calls the callback in `slot`.
+    fn build(spec: StreamSpec<'_>, slot: CallbackSlot<Self>) -> Result<cpal::Stream, cpal::Error>;
 }
 
-/// What a stream is made of.
+/// Parameters of a stream.
 pub(crate) struct StreamSpec<'a> {
     device: &'a cpal::Device,
     config: StreamConfig,
     format: SampleFormat,
-    signals: &'a Arc<CallbackFlags>,
+    flags: &'a Arc<CallbackFlags>,
 }
 
-/// Returns the sound systems that there are, the preferred one first.
+/// Returns the available sound systems, the preferred one first.
 pub(super) fn hosts() -> impl Iterator<Item = Host> {
     cpal::available_hosts().into_iter()
 }
 
-/// Returns what the sound systems are called that there could be.
+/// Returns the names of all sound systems this build supports.
 pub(super) fn known_hosts() -> impl Iterator<Item = String> {
     cpal::ALL_HOSTS.iter().map(ToString::to_string)
 }
 
-/// Finds the default device, or the one that `name` means; what there is instead is added to `names`, once.
+/// Finds the default device or the one called `name`; if missing, fills an empty `names` with the available ones.
 pub(super) fn find(
     host: Host,
     direction: Direction,
@@ -99,56 +100,58 @@ pub(super) fn find(
         Some(name) => named_device(&host, direction, name, names),
     });
     let found = found.map_err(|error| translate(&error, direction))?;
-    Ok(found.map(|(device, own)| CardDevice { device, own, host, direction }))
+    Ok(found.map(|(device, native)| CardDevice { device, native, host, direction }))
 }
 
 impl CardDevice {
-    fn system(&self) -> HostQuirks {
+    fn quirks(&self) -> HostQuirks {
         HostQuirks::of(self.host)
     }
 
-    /// Opens the device, tells of it, and keeps it until it is to be closed.
-    pub(super) fn keep<H: AudioCallback>(self, told: &SyncSender<Result<DeviceHandle<H>, AudioError>>) {
-        match self.open::<H>() {
-            // Whoever asked may have given up waiting.
-            Err(error) => drop(told.send(Err(translate(&error, self.direction)))),
-            Ok(CardStream { config, format, signals, stream, giver }) => {
-                let facts = self.facts(config, format);
-                // A callback must wake nobody, and who waits for orders alone hears them anyway.
-                let (open, kept) =
-                    DeviceHandle::new(facts, giver, signals, (WakeMode::Poll, Notifier::none()));
-                if told.send(Ok(open)).is_ok() {
-                    kept.orders().for_each(|order| obey(&stream, order));
+    /// Opens the device, sends its handle, and keeps it until it is to be closed.
+    pub(super) fn open_and_run<C: CardCallback>(
+        self,
+        opened: &SyncSender<Result<DeviceHandle<C>, AudioError>>,
+    ) {
+        match self.open::<C>() {
+            // The receiver may have been dropped.
+            Err(error) => drop(opened.send(Err(translate(&error, self.direction)))),
+            Ok(CardStream { config, format, flags, stream, callback }) => {
+                let info = self.info(config, format);
+                let (handle, orders) =
+                    DeviceHandle::new(info, callback, flags, (WakeMode::Poll, Notifier::none()));
+                if opened.send(Ok(handle)).is_ok() {
+                    orders.iter().for_each(|order| handle_order(&stream, order));
                 }
             }
         }
     }
 
-    /// Opens the device: as it runs by itself, else in any way it can.
-    fn open<H: AudioCallback>(&self) -> Result<CardStream<H>, cpal::Error> {
-        let (system, direction) = (self.system(), self.direction);
-        match self.try_all(shape::native(&self.own, system, direction)) {
+    /// Opens the device in its native configuration, else in any other that works.
+    fn open<C: CardCallback>(&self) -> Result<CardStream<C>, cpal::Error> {
+        let (quirks, direction) = (self.quirks(), self.direction);
+        match self.open_first(shape::native(&self.native, quirks, direction)) {
             Err(error) if is_about_the_format(&error) => {
-                let ranges = ranges(&self.device, direction);
-                self.try_all(shape::others(&self.own, &ranges, (system, direction)))
+                let ranges = supported_ranges(&self.device, direction);
+                self.open_first(shape::others(&self.native, &ranges, (quirks, direction)))
             }
-            tried => tried,
+            result => result,
         }
     }
 
-    fn try_all<H: AudioCallback>(
+    fn open_first<C: CardCallback>(
         &self,
         shapes: Vec<(StreamConfig, SampleFormat)>,
-    ) -> Result<CardStream<H>, cpal::Error> {
-        let mut failure = unknown_format(self.own.sample_format());
+    ) -> Result<CardStream<C>, cpal::Error> {
+        let mut failure = unknown_format(self.native.sample_format());
         for (config, format) in shapes {
-            let signals = Arc::new(CallbackFlags::default());
-            let (giver, taker) = RingBuffer::new(1);
-            let place = StreamSpec { device: &self.device, config, format, signals: &signals };
-            match H::build(place, CallbackSlot::new(taker, &signals)) {
+            let flags = Arc::new(CallbackFlags::default());
+            let (callback, incoming) = RingBuffer::new(1);
+            let spec = StreamSpec { device: &self.device, config, format, flags: &flags };
+            match C::build(spec, CallbackSlot::new(incoming, &flags)) {
                 Ok(stream) => {
                     stream.play()?;
-                    return Ok(CardStream { config, format, signals, stream, giver });
+                    return Ok(CardStream { config, format, flags, stream, callback });
                 }
                 Err(error) if is_about_the_format(&error) => failure = error,
                 Err(error) => return Err(error),
@@ -157,7 +160,7 @@ impl CardDevice {
         Err(failure)
     }
 
-    fn facts(&self, config: StreamConfig, format: SampleFormat) -> DeviceInfo {
+    fn info(&self, config: StreamConfig, format: SampleFormat) -> DeviceInfo {
         DeviceInfo {
             id: self.device.id().map(|id| id.to_string()).unwrap_or_default(),
             name: self.device.description().map(|known| known.name().to_owned()).unwrap_or_default(),
@@ -169,32 +172,31 @@ impl CardDevice {
     }
 }
 
-/// Does what a device is told.
-fn obey(stream: &cpal::Stream, order: DeviceOrder) {
-    // One that does not rest goes on; one that does not wake calls back no more, and is found to be gone by that.
+fn handle_order(stream: &cpal::Stream, order: DeviceOrder) {
+    // A stream that fails to pause continues; one that fails to resume is detected by its missing blocks.
     let _ = match order {
-        DeviceOrder::Rest => stream.pause(),
-        DeviceOrder::Wake => stream.play(),
-        // Its blocks have the length that they were opened with.
-        DeviceOrder::Pace(_) => Ok(()),
+        DeviceOrder::Pause => stream.pause(),
+        DeviceOrder::Resume => stream.play(),
+        // The block size is fixed when the stream is built.
+        DeviceOrder::SetBlockSize(_) => Ok(()),
     };
 }
 
 impl CardCallback for CaptureCallback {
-    fn build(place: StreamSpec<'_>, slot: CallbackSlot<Self>) -> Result<cpal::Stream, cpal::Error> {
-        match place.format {
-            SampleFormat::I8 => place.input::<i8>(slot),
-            SampleFormat::I16 => place.input::<i16>(slot),
-            SampleFormat::I24 => place.input::<cpal::I24>(slot),
-            SampleFormat::I32 => place.input::<i32>(slot),
-            SampleFormat::I64 => place.input::<i64>(slot),
-            SampleFormat::U8 => place.input::<u8>(slot),
-            SampleFormat::U16 => place.input::<u16>(slot),
-            SampleFormat::U24 => place.input::<cpal::U24>(slot),
-            SampleFormat::U32 => place.input::<u32>(slot),
-            SampleFormat::U64 => place.input::<u64>(slot),
-            SampleFormat::F32 => place.input::<f32>(slot),
-            SampleFormat::F64 => place.input::<f64>(slot),
+    fn build(spec: StreamSpec<'_>, slot: CallbackSlot<Self>) -> Result<cpal::Stream, cpal::Error> {
+        match spec.format {
+            SampleFormat::I8 => spec.input::<i8>(slot),
+            SampleFormat::I16 => spec.input::<i16>(slot),
+            SampleFormat::I24 => spec.input::<cpal::I24>(slot),
+            SampleFormat::I32 => spec.input::<i32>(slot),
+            SampleFormat::I64 => spec.input::<i64>(slot),
+            SampleFormat::U8 => spec.input::<u8>(slot),
+            SampleFormat::U16 => spec.input::<u16>(slot),
+            SampleFormat::U24 => spec.input::<cpal::U24>(slot),
+            SampleFormat::U32 => spec.input::<u32>(slot),
+            SampleFormat::U64 => spec.input::<u64>(slot),
+            SampleFormat::F32 => spec.input::<f32>(slot),
+            SampleFormat::F64 => spec.input::<f64>(slot),
             other @ (SampleFormat::DsdU8 | SampleFormat::DsdU16 | SampleFormat::DsdU32 | _) => {
                 Err(unknown_format(other))
             }
@@ -203,20 +205,20 @@ impl CardCallback for CaptureCallback {
 }
 
 impl CardCallback for PlaybackCallback {
-    fn build(place: StreamSpec<'_>, slot: CallbackSlot<Self>) -> Result<cpal::Stream, cpal::Error> {
-        match place.format {
-            SampleFormat::I8 => place.output::<i8>(slot),
-            SampleFormat::I16 => place.output::<i16>(slot),
-            SampleFormat::I24 => place.output::<cpal::I24>(slot),
-            SampleFormat::I32 => place.output::<i32>(slot),
-            SampleFormat::I64 => place.output::<i64>(slot),
-            SampleFormat::U8 => place.output::<u8>(slot),
-            SampleFormat::U16 => place.output::<u16>(slot),
-            SampleFormat::U24 => place.output::<cpal::U24>(slot),
-            SampleFormat::U32 => place.output::<u32>(slot),
-            SampleFormat::U64 => place.output::<u64>(slot),
-            SampleFormat::F32 => place.output::<f32>(slot),
-            SampleFormat::F64 => place.output::<f64>(slot),
+    fn build(spec: StreamSpec<'_>, slot: CallbackSlot<Self>) -> Result<cpal::Stream, cpal::Error> {
+        match spec.format {
+            SampleFormat::I8 => spec.output::<i8>(slot),
+            SampleFormat::I16 => spec.output::<i16>(slot),
+            SampleFormat::I24 => spec.output::<cpal::I24>(slot),
+            SampleFormat::I32 => spec.output::<i32>(slot),
+            SampleFormat::I64 => spec.output::<i64>(slot),
+            SampleFormat::U8 => spec.output::<u8>(slot),
+            SampleFormat::U16 => spec.output::<u16>(slot),
+            SampleFormat::U24 => spec.output::<cpal::U24>(slot),
+            SampleFormat::U32 => spec.output::<u32>(slot),
+            SampleFormat::U64 => spec.output::<u64>(slot),
+            SampleFormat::F32 => spec.output::<f32>(slot),
+            SampleFormat::F64 => spec.output::<f64>(slot),
             other @ (SampleFormat::DsdU8 | SampleFormat::DsdU16 | SampleFormat::DsdU32 | _) => {
                 Err(unknown_format(other))
             }
@@ -230,26 +232,39 @@ impl StreamSpec<'_> {
         T: SizedSample + Send + 'static,
         f32: FromSample<T>,
     {
-        let taking = convert::taking::<T>(self.config.channels, slot);
-        self.device.build_input_stream(self.config, taking, noting(self.signals), Some(PATIENCE))
+        let (channels, scratch) = self.scratch();
+        let callback = cards::capture::<T>(channels, scratch, slot);
+        self.device.build_input_stream(self.config, callback, error_callback(self.flags), Some(BUILD_TIMEOUT))
     }
 
     fn output<T>(&self, slot: CallbackSlot<PlaybackCallback>) -> Result<cpal::Stream, cpal::Error>
     where
         T: SizedSample + FromSample<f32> + Send + 'static,
     {
-        let giving = convert::giving::<T>((self.config.channels, SampleRate(self.config.sample_rate)), slot);
-        self.device.build_output_stream(self.config, giving, noting(self.signals), Some(PATIENCE))
+        let (channels, scratch) = self.scratch();
+        let callback = cards::playback::<T>((channels, SampleRate(self.config.sample_rate)), scratch, slot);
+        self.device.build_output_stream(
+            self.config,
+            callback,
+            error_callback(self.flags),
+            Some(BUILD_TIMEOUT),
+        )
+    }
+
+    /// Returns the number of channels, and a buffer for a whole number of frames.
+    fn scratch(&self) -> (usize, Box<[f32]>) {
+        let channels = usize::from(self.config.channels.max(1));
+        (channels, vec![0.0; SCRATCH.max(channels) / channels * channels].into_boxed_slice())
     }
 }
 
-/// Keeps what an error callback is told; it may be called very often, and by a thread that spins.
-fn noting(signals: &Arc<CallbackFlags>) -> impl FnMut(cpal::Error) + Send + 'static {
-    let signals = Arc::clone(signals);
+/// Returns an error callback, which is not realtime: it slows a spinning thread down.
+fn error_callback(flags: &Arc<CallbackFlags>) -> impl FnMut(cpal::Error) + Send + 'static {
+    let flags = Arc::clone(flags);
     let mut count = 0;
     move |error| {
         if let Some((_, trouble)) = SERIOUS.iter().find(|(kind, _)| *kind == error.kind()) {
-            signals.complain(*trouble);
+            flags.report(*trouble);
         }
         if count >= FREE_ERRORS {
             thread::sleep(ERROR_PAUSE);
@@ -258,37 +273,15 @@ fn noting(signals: &Arc<CallbackFlags>) -> impl FnMut(cpal::Error) + Send + 'sta
     }
 }
 
-fn default_device(host: &cpal::Host, direction: Direction) -> Option<cpal::Device> {
-    match direction {
-        Direction::Input => host.default_input_device(),
-        Direction::Output => host.default_output_device(),
-    }
-}
-
-fn own_config(device: &cpal::Device, direction: Direction) -> Result<SupportedStreamConfig, cpal::Error> {
-    match direction {
-        Direction::Input => device.default_input_config(),
-        Direction::Output => device.default_output_config(),
-    }
-}
-
-/// Returns all that a device says it can; nothing if it does not say.
-fn ranges(device: &cpal::Device, direction: Direction) -> Vec<cpal::SupportedStreamConfigRange> {
-    match direction {
-        Direction::Input => device.supported_input_configs().map(Iterator::collect).unwrap_or_default(),
-        Direction::Output => device.supported_output_configs().map(Iterator::collect).unwrap_or_default(),
-    }
-}
-
 fn with_config(
     device: cpal::Device,
     direction: Direction,
 ) -> Result<(cpal::Device, SupportedStreamConfig), cpal::Error> {
-    let own = own_config(&device, direction)?;
-    Ok((device, own))
+    let native = native_config(&device, direction)?;
+    Ok((device, native))
 }
 
-/// Finds a device by its name or its id; what there is instead is added to `names`, once.
+/// Finds a device by name or id; if missing, fills an empty `names` with the available ones.
 fn named_device(
     host: &cpal::Host,
     direction: Direction,
@@ -296,10 +289,10 @@ fn named_device(
     names: &mut Vec<String>,
 ) -> Result<Option<(cpal::Device, SupportedStreamConfig)>, cpal::Error> {
     let (listed, mut devices) = devices(host)?;
-    if let Some(place) = select::find(&listed, direction, name) {
-        return with_config(devices.swap_remove(place), direction).map(Some);
+    if let Some(index) = select::find(&listed, direction, name) {
+        return with_config(devices.swap_remove(index), direction).map(Some);
     }
-    // ALSA does not always list what it calls `default`.
+    // ALSA does not always list its `default`.
     let unlisted = default_device(host, direction)
         .filter(|device| device.id().is_ok_and(|id| id.id() == name || id.to_string() == name));
     if let Some(device) = unlisted {
@@ -307,7 +300,7 @@ fn named_device(
     }
     if names.is_empty() {
         let others = listed.into_iter().filter(|known| known.direction == direction);
-        names.extend(others.filter(|known| is_of_use(known.bare_id())).map(|known| known.name));
+        names.extend(others.filter(|known| is_usable(known.bare_id())).map(|known| known.name));
         names.dedup();
     }
     Ok(None)
@@ -327,10 +320,13 @@ fn unknown_format(format: SampleFormat) -> cpal::Error {
     )
 }
 
-#[expect(clippy::wildcard_enum_match_arm, reason = "cpal's kinds are open-ended; what is new is a refusal")]
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "cpal's kinds are open-ended; new ones count as a refusal"
+)]
 fn translate(error: &cpal::Error, direction: Direction) -> AudioError {
     let reason = error.to_string().trim_end_matches('.').to_owned();
-    // ALSA's way to a sound server that has ended says so only in words.
+    // ALSA's PulseAudio plugin reports a server that has ended only in words.
     if reason.contains("onnection refused") {
         return AudioError::NoSoundSystem(reason);
     }

@@ -1,4 +1,4 @@
-//! Promises of a connection, with the library's server side at its other end.
+//! Tests of the client against the library's server side.
 
 use std::io::BufReader;
 
@@ -14,11 +14,11 @@ pub(in crate::audio::backend::system::pulse) struct Server {
 }
 
 impl Server {
-    /// Greets a client on a thread of its own, as a server of this version.
-    fn greet(version: u16) -> (Result<PulseClient, PulseError>, Self) {
-        let (there, here) = UnixStream::pair().unwrap();
-        let client = std::thread::spawn(move || PulseClient::greet(there, vec![7; 256]));
-        let mut server = Self { socket: BufReader::new(here), version: protocol::MAX_VERSION };
+    /// Completes the handshake with a client, as a server of `version`.
+    fn handshake(version: u16) -> (Result<PulseClient, PulseError>, Self) {
+        let (client_end, server_end) = UnixStream::pair().unwrap();
+        let client = std::thread::spawn(move || PulseClient::handshake(client_end, vec![7; 256]));
+        let mut server = Self { socket: BufReader::new(server_end), version: protocol::MAX_VERSION };
         let (number, auth) = server.read();
         let Command::Auth(auth) = auth else { panic!("{auth:?} comes first") };
         assert_eq!((auth.cookie.len(), auth.supports_shm), (256, false));
@@ -34,7 +34,7 @@ impl Server {
     }
 
     pub(in crate::audio::backend::system::pulse) fn with_client() -> (PulseClient, Self) {
-        let (client, server) = Self::greet(protocol::MAX_VERSION);
+        let (client, server) = Self::handshake(protocol::MAX_VERSION);
         (client.unwrap(), server)
     }
 
@@ -43,9 +43,9 @@ impl Server {
     }
 
     /// Reads the next samples of a stream.
-    pub(in crate::audio::backend::system::pulse) fn read_sound(&mut self) -> (u32, Vec<f32>) {
+    pub(in crate::audio::backend::system::pulse) fn read_audio(&mut self) -> (u32, Vec<f32>) {
         let head = protocol::read_descriptor(&mut self.socket).unwrap();
-        assert_ne!(head.channel, CONTROL, "it is sound");
+        assert_ne!(head.channel, CONTROL, "audio expected");
         let mut bytes = vec![0; head.length as usize];
         self.socket.read_exact(&mut bytes).unwrap();
         let samples = bytes.as_chunks().0.iter().map(|sample| f32::from_le_bytes(*sample));
@@ -61,16 +61,16 @@ impl Server {
         protocol::write_reply_message(socket, number, reply, version).unwrap();
     }
 
-    pub(in crate::audio::backend::system::pulse) fn tell(&mut self, command: &Command) {
+    pub(in crate::audio::backend::system::pulse) fn send(&mut self, command: &Command) {
         let (socket, version) = (self.socket.get_mut(), self.version);
         protocol::write_command_message(socket, CONTROL, command, version).unwrap();
     }
 
-    pub(in crate::audio::backend::system::pulse) fn give(&mut self, channel: u32, samples: &[f32]) {
+    pub(in crate::audio::backend::system::pulse) fn send_audio(&mut self, channel: u32, samples: &[f32]) {
         let bytes: Vec<u8> = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
         let mut frame = Vec::new();
         protocol::write_memblock(&mut frame, channel, &bytes, 0).unwrap();
-        // At once: each piece would take as much room in the socket as a block.
+        // In one write, since each one takes as much of the socket buffer as a block.
         self.write(&frame);
     }
 
@@ -79,7 +79,7 @@ impl Server {
     }
 }
 
-fn news() -> Command {
+fn subscription_event() -> Command {
     Command::SubscribeEvent(SubscriptionEvent {
         event_facility: SubscriptionEventFacility::Sink,
         event_type: SubscriptionEventType::New,
@@ -87,8 +87,8 @@ fn news() -> Command {
     })
 }
 
-/// A frame with a command that nobody knows.
-fn of_later_versions() -> Vec<u8> {
+/// Returns a frame with an unknown command.
+fn unknown_command() -> Vec<u8> {
     let mut frame = vec![0; protocol::DESCRIPTOR_SIZE];
     let head = protocol::Descriptor {
         length: 12,
@@ -102,77 +102,78 @@ fn of_later_versions() -> Vec<u8> {
 }
 
 #[test]
-fn both_speak_the_older_of_their_versions_and_none_that_is_too_old() {
+fn the_older_protocol_version_is_used_and_too_old_ones_are_refused() {
     for (version, expected) in [(13, Some(13)), (32, Some(32)), (35, Some(35)), (99, Some(35)), (12, None)] {
-        let (client, _server) = Server::greet(version);
+        let (client, _server) = Server::handshake(version);
         assert_eq!(client.ok().map(|client| client.version), expected, "{version}");
     }
 }
 
 #[test]
-fn an_answer_is_found_among_all_that_is_said_meanwhile() {
+fn a_reply_is_found_among_other_messages() {
     let (mut client, mut server) = Server::with_client();
-    let asking = std::thread::spawn(move || {
-        let answer: Result<protocol::ServerInfo, _> = client.ask(&Command::GetServerInfo);
+    let request = std::thread::spawn(move || {
+        let answer: Result<protocol::ServerInfo, _> = client.request(&Command::GetServerInfo);
         answer.map(|info| info.cookie)
     });
-    let (number, asked) = server.read();
-    assert_eq!(asked, Command::GetServerInfo);
-    server.tell(&news());
-    server.write(&of_later_versions());
-    server.give(3, &[0.5; 10_000]);
+    let (number, command) = server.read();
+    assert_eq!(command, Command::GetServerInfo);
+    server.send(&subscription_event());
+    server.write(&unknown_command());
+    server.send_audio(3, &[0.5; 10_000]);
     server.reply(number + 1, &protocol::LookupReply(9));
     server.reply(number, &protocol::ServerInfo { cookie: 5, ..protocol::ServerInfo::default() });
-    assert_eq!(asking.join().unwrap().unwrap(), 5);
+    assert_eq!(request.join().unwrap().unwrap(), 5);
 }
 
 #[test]
-fn a_refusal_is_told_and_so_is_an_end() {
+fn refusals_and_a_closed_connection_are_reported() {
     let (mut client, mut server) = Server::with_client();
-    let asking = std::thread::spawn(move || {
-        let ask = |client: &mut PulseClient| client.ask::<protocol::ServerInfo>(&Command::GetServerInfo);
-        (ask(&mut client).unwrap_err().to_string(), ask(&mut client).unwrap_err().to_string())
+    let requests = std::thread::spawn(move || {
+        let request =
+            |client: &mut PulseClient| client.request::<protocol::ServerInfo>(&Command::GetServerInfo);
+        (request(&mut client).unwrap_err().to_string(), request(&mut client).unwrap_err().to_string())
     });
     let (number, _) = server.read();
     protocol::write_error(server.socket.get_mut(), number, &protocol::PulseError::NoEntity).unwrap();
     server.read();
     drop(server);
-    let (refused, ended) = asking.join().unwrap();
-    assert_eq!(refused, "the sound server says: No such entity");
+    let (refused, ended) = requests.join().unwrap();
+    assert_eq!(refused, "sound server error: No such entity");
     assert_eq!(ended, "the sound server closed the connection");
 }
 
 #[test]
-fn a_frame_may_come_in_pieces_and_be_longer_than_the_room_for_it() {
+fn a_frame_may_arrive_in_pieces_and_exceed_the_buffer() {
     let (mut client, mut server) = Server::with_client();
     let samples: Vec<f32> = (0..20_000_u16).map(|n| f32::from(n) / 65_536.0).collect();
     let expected: Vec<u8> = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
-    let giving = std::thread::spawn(move || {
-        server.give(7, &samples);
+    let sender = std::thread::spawn(move || {
+        server.send_audio(7, &samples);
         server
     });
-    let heard = loop {
+    let received = loop {
         match client.next().unwrap() {
-            Some(ServerMessage::Sound(7, bytes)) => break bytes.to_vec(),
+            Some(ServerMessage::Audio(7, bytes)) => break bytes.to_vec(),
             None => drop(client.fill().unwrap()),
             other => panic!("{other:?}"),
         }
     };
-    assert!(heard == expected);
+    assert!(received == expected);
     assert_eq!(client.next().unwrap(), None);
-    drop(giving.join().unwrap());
+    drop(sender.join().unwrap());
 }
 
 #[test]
-fn what_is_given_is_a_frame_of_the_stream() {
+fn written_audio_is_one_frame_of_the_stream() {
     let (mut client, mut server) = Server::with_client();
-    client.give(4, &[0.25, -1.0]).unwrap();
-    assert_eq!(server.read_sound(), (4, vec![0.25, -1.0]));
+    client.write_audio(4, &[0.25, -1.0]).unwrap();
+    assert_eq!(server.read_audio(), (4, vec![0.25, -1.0]));
 }
 
 proptest! {
     #[test]
-    fn whatever_a_server_says_is_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+    fn arbitrary_bytes_are_decoded_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
         let (mut client, mut server) = Server::with_client();
         server.write(&bytes);
         drop(server);

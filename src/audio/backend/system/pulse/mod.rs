@@ -1,7 +1,7 @@
-//! The devices of a sound server: PulseAudio, and PipeWire by its face.
+//! Devices of a PulseAudio server, or of PipeWire through its PulseAudio interface.
 //!
-//! Spoken to by ourselves, since what a library for all systems does at each block costs more than all the rest of a
-//! call. Streams are mono `f32` at the device's own rate.
+//! Our own client, since a cross-platform library spends more CPU on each block than the rest of a call. Streams are
+//! mono `f32` at the device's own rate.
 
 mod client;
 mod stream;
@@ -18,40 +18,40 @@ use pulseaudio::protocol::{
 };
 use rtrb::RingBuffer;
 
+use crate::audio::api::{DeviceRequest, Direction};
 use crate::audio::backend::system::pulse::client::{PulseClient, PulseError};
 pub(crate) use crate::audio::backend::system::pulse::stream::StreamKind;
 use crate::audio::backend::system::pulse::stream::{PulseStream, StreamParts};
-use crate::audio::backend::system::{AudioCallback, RATES, USUAL_RATE};
-use crate::audio::device::open::{
-    CallbackFlags, CallbackSlot, DeviceHandle, DeviceInfo, Notifier, WakeMode, Waker,
-};
-use crate::audio::device::select::{self, DeviceRequest, ListedDevice, Lookup, NativeFormat};
-use crate::audio::error::{AudioError, Direction};
+use crate::audio::backend::system::{PREFERRED_RATE, RATES};
+use crate::audio::device::handle::{DeviceHandle, DeviceInfo, Notifier, WakeMode, Waker};
+use crate::audio::device::select::{self, ListedDevice, Lookup, NativeFormat};
+use crate::audio::error::AudioError;
+use crate::audio::realtime::slot::{CallbackFlags, CallbackSlot};
 use crate::dsp::frame::SampleRate;
 
-/// What this sound system is called in ids.
+/// Name of this sound system in device ids.
 pub(super) const HOST: &str = "pulseaudio";
 
-/// A device that was found, and the connection over which it was.
+/// A device that was found but not yet opened, and the connection to its server.
 pub(super) struct PulseDevice {
     client: PulseClient,
     device: ServerDevice,
 }
 
-/// A device as the server tells of it.
+/// A device as the server describes it.
 #[derive(Clone, Debug)]
 struct ServerDevice {
     direction: Direction,
-    /// Its number at the server.
+    /// Index at the server.
     index: u32,
     name: String,
     description: String,
     spec: SampleSpec,
 }
 
-/// Returns whether a sound server may be there.
-pub(super) fn is_there() -> bool {
-    client::is_there()
+/// Returns whether a sound server may be available.
+pub(super) fn is_available() -> bool {
+    client::is_available()
 }
 
 /// Returns the value of `PULSE_SERVER`, if it is set and no sound server answers.
@@ -60,7 +60,7 @@ pub(super) fn unanswered_server() -> Option<String> {
     (!server.is_empty() && PulseClient::connect().is_err()).then_some(server)
 }
 
-/// Finds the default device, or the one that `name` means; what there is instead is added to `names`, once.
+/// Finds the default device or the one called `name`; if missing, fills an empty `names` with the available ones.
 pub(super) fn find(
     direction: Direction,
     name: Option<&str>,
@@ -74,8 +74,8 @@ pub(super) fn find(
     };
     let mut devices = devices(&mut client).map_err(failed)?;
     let listed: Vec<ListedDevice> = devices.iter().map(ServerDevice::listed).collect();
-    if let Some(place) = select::find(&listed, direction, name) {
-        return Ok(Some(PulseDevice { client, device: devices.swap_remove(place) }));
+    if let Some(index) = select::find(&listed, direction, name) {
+        return Ok(Some(PulseDevice { client, device: devices.swap_remove(index) }));
     }
     if names.is_empty() {
         names.extend(listed.into_iter().filter(|known| known.direction == direction).map(|known| known.name));
@@ -84,7 +84,7 @@ pub(super) fn find(
     Ok(None)
 }
 
-/// Lists the devices, which the server knows everything about.
+/// Lists the devices with all details, which the server knows.
 pub(super) fn list() -> Result<Vec<ListedDevice>, AudioError> {
     let listed = || {
         let mut client = PulseClient::connect()?;
@@ -105,7 +105,7 @@ pub(super) fn list() -> Result<Vec<ListedDevice>, AudioError> {
     listed().map_err(|error: PulseError| AudioError::NoSoundSystem(error.to_string()))
 }
 
-/// Looks at the devices again and again, over one connection.
+/// Repeated lookup of devices over one connection.
 pub(super) struct PulseLookup {
     client: Option<PulseClient>,
 }
@@ -115,16 +115,16 @@ impl PulseLookup {
         Self { client: None }
     }
 
-    /// Looks which device is meant now.
-    pub(super) fn see(&mut self, direction: Direction, wanted: &DeviceRequest) -> Lookup {
-        self.ask(direction, wanted).unwrap_or_else(|_| {
-            // A connection that was lost once is lost for good.
+    /// Returns which device a request means now.
+    pub(super) fn lookup(&mut self, direction: Direction, wanted: &DeviceRequest) -> Lookup {
+        self.find(direction, wanted).unwrap_or_else(|_| {
+            // A broken connection is replaced at the next lookup.
             self.client = None;
             Lookup::Unknown
         })
     }
 
-    fn ask(&mut self, direction: Direction, wanted: &DeviceRequest) -> Result<Lookup, PulseError> {
+    fn find(&mut self, direction: Direction, wanted: &DeviceRequest) -> Result<Lookup, PulseError> {
         let client = match &mut self.client {
             Some(client) => client,
             None => self.client.insert(PulseClient::connect()?),
@@ -132,7 +132,7 @@ impl PulseLookup {
         if let Some(name) = wanted.name() {
             let listed: Vec<ListedDevice> = devices(client)?.iter().map(ServerDevice::listed).collect();
             match (select::find(&listed, direction, name), wanted) {
-                (Some(place), _) => return Ok(Lookup::Is(listed[place].id.clone())),
+                (Some(index), _) => return Ok(Lookup::Is(listed[index].id.clone())),
                 (None, DeviceRequest::Named(_)) => return Ok(Lookup::Missing),
                 (None, DeviceRequest::Default | DeviceRequest::Preferred(_)) => {}
             }
@@ -143,42 +143,41 @@ impl PulseLookup {
 }
 
 impl PulseDevice {
-    /// Opens the device, tells of it, and keeps it until it is to be closed or is lost.
-    pub(super) fn keep<H: AudioCallback>(
+    /// Opens the device, sends its handle, and keeps it until it is closed or lost.
+    pub(super) fn open_and_run<C: StreamKind>(
         self,
-        told: &SyncSender<Result<DeviceHandle<H>, AudioError>>,
+        opened: &SyncSender<Result<DeviceHandle<C>, AudioError>>,
         waker: Waker,
     ) {
         let Self { client, device } = self;
         let (direction, rate) = (device.direction, device.rate());
-        let signals = Arc::new(CallbackFlags::default());
-        let (giver, taker) = RingBuffer::new(1);
-        let slot = CallbackSlot::new(taker, &signals);
-        let parts =
-            StreamParts { client, index: device.index, rate, slot, signals: Arc::clone(&signals), waker };
-        let opened =
-            bell().map_err(PulseError::Connect).and_then(|ends| Ok((PulseStream::begin(parts)?, ends)));
-        match opened {
-            // Whoever asked may have given up waiting.
-            Err(error) => drop(told.send(Err(translate(&error, direction)))),
-            Ok((stream, (bell, here))) => {
-                let (open, kept) =
-                    DeviceHandle::new(device.facts(rate), giver, signals, (WakeMode::Notify, bell));
-                if told.send(Ok(open)).is_ok() {
-                    stream.run(&kept, &here);
+        let flags = Arc::new(CallbackFlags::default());
+        let (callback, incoming) = RingBuffer::new(1);
+        let slot = CallbackSlot::new(incoming, &flags);
+        let parts = StreamParts { client, index: device.index, rate, slot, flags: Arc::clone(&flags), waker };
+        let result =
+            notifier().map_err(PulseError::Connect).and_then(|ends| Ok((PulseStream::begin(parts)?, ends)));
+        match result {
+            // The receiver may have been dropped.
+            Err(error) => drop(opened.send(Err(translate(&error, direction)))),
+            Ok((stream, (notifier, notified))) => {
+                let (handle, orders) =
+                    DeviceHandle::new(device.info(rate), callback, flags, (WakeMode::Notify, notifier));
+                if opened.send(Ok(handle)).is_ok() {
+                    stream.run(&orders, &notified);
                 }
             }
         }
     }
 }
 
-/// Returns what rings for the thread of a device, and where it hears that.
-fn bell() -> std::io::Result<(Notifier, UnixStream)> {
-    let (there, here) = UnixStream::pair()?;
-    there.set_nonblocking(true)?;
-    here.set_nonblocking(true)?;
-    // One that is full of rings was not heard yet, and will be.
-    Ok((Notifier::new(move || drop((&there).write(&[1]))), here))
+/// Returns a notifier for the thread of a device, and the socket that thread polls.
+fn notifier() -> std::io::Result<(Notifier, UnixStream)> {
+    let (sender, receiver) = UnixStream::pair()?;
+    sender.set_nonblocking(true)?;
+    receiver.set_nonblocking(true)?;
+    // If the socket is full, a notification is pending anyway.
+    Ok((Notifier::new(move || drop((&sender).write(&[1]))), receiver))
 }
 
 impl ServerDevice {
@@ -200,17 +199,21 @@ impl ServerDevice {
         Self { direction, index, name: text(name), description: text(description.unwrap_or(name)), spec }
     }
 
-    /// Returns its id, which is the same after a restart.
+    /// Returns its id, which is stable across restarts.
     fn id(&self) -> String {
         format!("{HOST}:{}", self.name)
     }
 
-    /// Returns the rate at which it is used; the server resamples where that is not its own.
+    /// Returns the rate to use; the server resamples if it is not the native one.
     fn rate(&self) -> SampleRate {
-        SampleRate(if RATES.contains(&self.spec.sample_rate) { self.spec.sample_rate } else { USUAL_RATE })
+        SampleRate(if RATES.contains(&self.spec.sample_rate) {
+            self.spec.sample_rate
+        } else {
+            PREFERRED_RATE
+        })
     }
 
-    fn facts(&self, rate: SampleRate) -> DeviceInfo {
+    fn info(&self, rate: SampleRate) -> DeviceInfo {
         DeviceInfo {
             id: self.id(),
             name: self.description.clone(),
@@ -242,31 +245,31 @@ fn default_device(
     client: &mut PulseClient,
     direction: Direction,
 ) -> Result<Option<ServerDevice>, PulseError> {
-    let asked = match direction {
+    let reply = match direction {
         Direction::Input => {
             let name = Some(protocol::DEFAULT_SOURCE.to_owned());
             client
-                .ask(&Command::GetSourceInfo(GetSourceInfo { index: None, name }))
+                .request(&Command::GetSourceInfo(GetSourceInfo { index: None, name }))
                 .map(|info: SourceInfo| ServerDevice::of_source(&info))
         }
         Direction::Output => {
             let name = Some(protocol::DEFAULT_SINK.to_owned());
             client
-                .ask(&Command::GetSinkInfo(GetSinkInfo { index: None, name }))
+                .request(&Command::GetSinkInfo(GetSinkInfo { index: None, name }))
                 .map(|info: SinkInfo| ServerDevice::of_sink(&info))
         }
     };
-    match asked {
+    match reply {
         Ok(device) => Ok(Some(device)),
         Err(PulseError::Refused(protocol::PulseError::NoEntity)) => Ok(None),
         Err(error) => Err(error),
     }
 }
 
-/// Returns all devices, speakers first.
+/// Returns all devices, outputs first.
 fn devices(client: &mut PulseClient) -> Result<Vec<ServerDevice>, PulseError> {
-    let sinks: Vec<SinkInfo> = client.ask(&Command::GetSinkInfoList)?;
-    let sources: Vec<SourceInfo> = client.ask(&Command::GetSourceInfoList)?;
+    let sinks: Vec<SinkInfo> = client.request(&Command::GetSinkInfoList)?;
+    let sources: Vec<SourceInfo> = client.request(&Command::GetSourceInfoList)?;
     Ok(sinks.iter().map(ServerDevice::of_sink).chain(sources.iter().map(ServerDevice::of_source)).collect())
 }
 
@@ -285,7 +288,7 @@ fn format_name(format: SampleFormat) -> &'static str {
     }
 }
 
-#[expect(clippy::wildcard_enum_match_arm, reason = "the server's kinds are many; what is left is a refusal")]
+#[expect(clippy::wildcard_enum_match_arm, reason = "the other kinds count as a refusal")]
 fn translate(error: &PulseError, direction: Direction) -> AudioError {
     let reason = error.to_string();
     match error {
@@ -293,7 +296,7 @@ fn translate(error: &PulseError, direction: Direction) -> AudioError {
         | PulseError::Connect(_)
         | PulseError::Closed
         | PulseError::Hangs
-        | PulseError::Garbled(_) => AudioError::NoSoundSystem(reason),
+        | PulseError::Invalid(_) => AudioError::NoSoundSystem(reason),
         PulseError::Refused(kind) => match kind {
             protocol::PulseError::AccessDenied | protocol::PulseError::AuthKey => {
                 AudioError::Permission { direction, reason }

@@ -1,6 +1,6 @@
-//! One stream of a sound server, on a thread of its own that waits for the server and for orders.
+//! One stream of a sound server, on its own thread, which waits for the server and for orders.
 //!
-//! A block costs one wake-up. The halves are called here as a sound card's callback would call them.
+//! Each block costs one wake-up. The audio callbacks are called as by a sound card.
 
 use std::io::Read;
 use std::os::unix::net::UnixStream;
@@ -18,79 +18,79 @@ use rustix::io::Errno;
 use crate::audio::backend::system::pulse::client::{PulseClient, PulseError, ReadResult, ServerMessage};
 use crate::audio::device::block_size::BlockSize;
 use crate::audio::device::failure::DeviceTrouble;
-use crate::audio::device::open::{CallbackFlags, CallbackSlot, DeviceOrder, OrderReceiver, Waker};
+use crate::audio::device::handle::{DeviceOrder, OrderReceiver, Waker};
 use crate::audio::realtime::callback::{CaptureCallback, PlaybackCallback};
+use crate::audio::realtime::slot::{CallbackFlags, CallbackSlot, SAMPLE_BYTES};
 use crate::dsp::frame::SampleRate;
 
-/// How many bytes a sample has: all streams are mono `f32`, and the server mixes.
-const SAMPLE: usize = size_of::<f32>();
-/// How many blocks a server keeps for somebody who does not fetch them: a quarter of a second.
-const KEPT_BLOCKS: u32 = 25;
+/// Blocks the server buffers for a slow reader: a quarter of a second.
+const BUFFERED_BLOCKS: u32 = 25;
 
-/// A stream that runs.
-pub(super) struct PulseStream<H> {
+/// A running stream.
+pub(super) struct PulseStream<C> {
     client: PulseClient,
     channel: u32,
     rate: SampleRate,
-    slot: CallbackSlot<H>,
-    signals: Arc<CallbackFlags>,
+    slot: CallbackSlot<C>,
+    flags: Arc<CallbackFlags>,
     waker: Waker,
-    /// Room for the longest block.
+    /// Buffer of the size of the longest block.
     scratch: Vec<f32>,
-    /// How many samples a block has.
+    /// Samples per block.
     block: usize,
-    /// How many bytes the server wants.
+    /// Bytes the server has requested but not received.
     requested_bytes: usize,
 }
 
-/// What a stream is made of.
-pub(super) struct StreamParts<H> {
+/// Parts of a stream.
+pub(super) struct StreamParts<C> {
     pub(super) client: PulseClient,
-    /// The device's number at the server.
+    /// Index of the device at the server.
     pub(super) index: u32,
     pub(super) rate: SampleRate,
-    pub(super) slot: CallbackSlot<H>,
-    pub(super) signals: Arc<CallbackFlags>,
+    pub(super) slot: CallbackSlot<C>,
+    pub(super) flags: Arc<CallbackFlags>,
     pub(super) waker: Waker,
 }
 
-/// What differs between the directions.
+/// The difference between record and playback streams.
 pub(crate) trait StreamKind: Send + Sized + 'static {
-    /// Makes a stream, and returns its channel and how many bytes it wants at once.
+    /// Creates a stream, and returns its channel and the bytes it requests at once.
     fn create(client: &mut PulseClient, index: u32, rate: SampleRate) -> Result<(u32, usize), PulseError>;
 
-    /// Returns what stops a stream or lets it go on.
+    /// Returns the command that corks or uncorks a stream.
     fn cork(params: CorkStreamParams) -> Command;
 
-    /// Returns what makes a stream's blocks so many bytes long.
-    fn set_block(index: u32, bytes: u32) -> Command;
+    /// Returns the command that sets the block size.
+    fn set_block_size(index: u32, bytes: u32) -> Command;
 
-    /// Takes a block that was given.
-    fn take(&mut self, block: &[f32]);
+    /// Passes received samples on.
+    fn capture(slot: &mut CallbackSlot<Self>, bytes: &[u8], scratch: &mut [f32]);
 
-    /// Fills a block that is wanted.
-    fn fill(&mut self, block: &mut [f32]);
+    /// Fills a requested block.
+    fn fill(slot: &mut CallbackSlot<Self>, block: &mut [f32]);
 }
 
 impl StreamKind for CaptureCallback {
     fn create(client: &mut PulseClient, index: u32, rate: SampleRate) -> Result<(u32, usize), PulseError> {
-        let made: CreateRecordStreamReply = client.ask(&Command::CreateRecordStream(RecordStreamParams {
-            sample_spec: spec(rate),
-            channel_map: ChannelMap::mono(),
-            source_index: Some(index),
-            buffer_attr: record_buffer(bytes(rate, BlockSize::Brisk)),
-            flags: StreamFlags { adjust_latency: true, ..StreamFlags::default() },
-            props: named(c"microphone"),
-            ..RecordStreamParams::default()
-        }))?;
-        Ok((made.channel, 0))
+        let reply: CreateRecordStreamReply =
+            client.request(&Command::CreateRecordStream(RecordStreamParams {
+                sample_spec: spec(rate),
+                channel_map: ChannelMap::mono(),
+                source_index: Some(index),
+                buffer_attr: record_buffer(bytes(rate, BlockSize::Short)),
+                flags: StreamFlags { adjust_latency: true, ..StreamFlags::default() },
+                props: named(c"microphone"),
+                ..RecordStreamParams::default()
+            }))?;
+        Ok((reply.channel, 0))
     }
 
     fn cork(params: CorkStreamParams) -> Command {
         Command::CorkRecordStream(params)
     }
 
-    fn set_block(index: u32, bytes: u32) -> Command {
+    fn set_block_size(index: u32, bytes: u32) -> Command {
         Command::SetRecordStreamBufferAttr(SetRecordStreamBufferAttrParams {
             index,
             buffer_attr: record_buffer(bytes),
@@ -99,33 +99,33 @@ impl StreamKind for CaptureCallback {
         })
     }
 
-    fn take(&mut self, block: &[f32]) {
-        self.on_input(block, 1);
+    fn capture(slot: &mut CallbackSlot<Self>, bytes: &[u8], scratch: &mut [f32]) {
+        slot.capture_bytes(bytes, scratch);
     }
 
-    fn fill(&mut self, _: &mut [f32]) {}
+    fn fill(_: &mut CallbackSlot<Self>, _: &mut [f32]) {}
 }
 
 impl StreamKind for PlaybackCallback {
     fn create(client: &mut PulseClient, index: u32, rate: SampleRate) -> Result<(u32, usize), PulseError> {
-        let made: CreatePlaybackStreamReply =
-            client.ask(&Command::CreatePlaybackStream(PlaybackStreamParams {
+        let reply: CreatePlaybackStreamReply =
+            client.request(&Command::CreatePlaybackStream(PlaybackStreamParams {
                 sample_spec: spec(rate),
                 channel_map: ChannelMap::mono(),
                 sink_index: Some(index),
-                buffer_attr: playback_buffer(bytes(rate, BlockSize::Brisk)),
+                buffer_attr: playback_buffer(bytes(rate, BlockSize::Short)),
                 flags: StreamFlags { adjust_latency: true, ..StreamFlags::default() },
                 props: named(c"speaker"),
                 ..PlaybackStreamParams::default()
             }))?;
-        Ok((made.channel, made.requested_bytes as usize))
+        Ok((reply.channel, reply.requested_bytes as usize))
     }
 
     fn cork(params: CorkStreamParams) -> Command {
         Command::CorkPlaybackStream(params)
     }
 
-    fn set_block(index: u32, bytes: u32) -> Command {
+    fn set_block_size(index: u32, bytes: u32) -> Command {
         Command::SetPlaybackStreamBufferAttr(SetPlaybackStreamBufferAttrParams {
             index,
             buffer_attr: playback_buffer(bytes),
@@ -134,10 +134,10 @@ impl StreamKind for PlaybackCallback {
         })
     }
 
-    fn take(&mut self, _: &[f32]) {}
+    fn capture(_: &mut CallbackSlot<Self>, _: &[u8], _: &mut [f32]) {}
 
-    fn fill(&mut self, block: &mut [f32]) {
-        self.on_output(block, 1);
+    fn fill(slot: &mut CallbackSlot<Self>, block: &mut [f32]) {
+        slot.fill(block);
     }
 }
 
@@ -151,12 +151,12 @@ fn named(name: &std::ffi::CStr) -> Props {
     props
 }
 
-/// Blocks of so many bytes as soon as there are as many.
+/// Returns the attributes for blocks of `bytes`, sent as soon as they are complete.
 fn record_buffer(bytes: u32) -> BufferAttr {
-    BufferAttr { max_length: bytes * KEPT_BLOCKS, fragment_size: bytes, ..BufferAttr::default() }
+    BufferAttr { max_length: bytes * BUFFERED_BLOCKS, fragment_size: bytes, ..BufferAttr::default() }
 }
 
-/// One block in hand while another is made.
+/// Returns the attributes for double buffering of blocks of `bytes`.
 fn playback_buffer(bytes: u32) -> BufferAttr {
     BufferAttr {
         max_length: bytes * 2,
@@ -166,61 +166,61 @@ fn playback_buffer(bytes: u32) -> BufferAttr {
     }
 }
 
-fn samples(rate: SampleRate, pace: BlockSize) -> usize {
-    rate.samples(pace.block()) as usize
+fn samples(rate: SampleRate, size: BlockSize) -> usize {
+    rate.samples(size.duration()) as usize
 }
 
-fn bytes(rate: SampleRate, pace: BlockSize) -> u32 {
-    u32::try_from(samples(rate, pace) * SAMPLE).unwrap_or(u32::MAX)
+fn bytes(rate: SampleRate, size: BlockSize) -> u32 {
+    u32::try_from(samples(rate, size) * SAMPLE_BYTES).unwrap_or(u32::MAX)
 }
 
-impl<H: StreamKind> PulseStream<H> {
-    /// Makes a stream of a device, which begins at once.
-    pub(super) fn begin(parts: StreamParts<H>) -> Result<Self, PulseError> {
-        let StreamParts { mut client, index, rate, slot, signals, waker } = parts;
-        let (channel, owed) = H::create(&mut client, index, rate)?;
-        // Whoever finds more waiting than this has slept, and what waits is old.
-        client.make_room(bytes(rate, BlockSize::Brisk) as usize * KEPT_BLOCKS as usize);
-        let scratch = vec![0.0; samples(rate, BlockSize::Calm)];
-        let block = samples(rate, BlockSize::Brisk);
-        Ok(Self { client, channel, rate, slot, signals, waker, scratch, block, requested_bytes: owed })
+impl<C: StreamKind> PulseStream<C> {
+    /// Creates and starts a stream of a device.
+    pub(super) fn begin(parts: StreamParts<C>) -> Result<Self, PulseError> {
+        let StreamParts { mut client, index, rate, slot, flags, waker } = parts;
+        let (channel, requested_bytes) = C::create(&mut client, index, rate)?;
+        // After a suspend more than this is pending, and it is stale.
+        client.resize_buffers(bytes(rate, BlockSize::Short) as usize * BUFFERED_BLOCKS as usize);
+        let scratch = vec![0.0; samples(rate, BlockSize::Long)];
+        let block = samples(rate, BlockSize::Short);
+        Ok(Self { client, channel, rate, slot, flags, waker, scratch, block, requested_bytes })
     }
 
-    /// Runs until nobody has anything to do with the device any more, or until it is lost.
-    pub(super) fn run(mut self, kept: &OrderReceiver, bell: &UnixStream) {
-        if let Err(error) = self.turn(kept, bell) {
-            self.signals.complain(match error {
+    /// Runs until the device is closed or lost.
+    pub(super) fn run(mut self, orders: &OrderReceiver, notified: &UnixStream) {
+        if let Err(error) = self.run_loop(orders, notified) {
+            self.flags.report(match error {
                 PulseError::Refused(_) => DeviceTrouble::Disconnected,
                 PulseError::NotThere | PulseError::Connect(_) | PulseError::Hangs => DeviceTrouble::Ended,
-                PulseError::Closed | PulseError::Garbled(_) => DeviceTrouble::Closed,
+                PulseError::Closed | PulseError::Invalid(_) => DeviceTrouble::Closed,
             });
-            // The complaint is heard before the end of this thread could be.
+            // The trouble is visible before the end of this thread.
             self.waker.wake();
         }
     }
 
-    fn turn(&mut self, kept: &OrderReceiver, bell: &UnixStream) -> Result<(), PulseError> {
+    fn run_loop(&mut self, orders: &OrderReceiver, notified: &UnixStream) -> Result<(), PulseError> {
         loop {
             self.write_requested()?;
-            let (is_rung, has_news) = self.wait(bell)?;
-            if is_rung {
-                silence(bell);
-                while let Some(order) = kept.next_order() {
-                    self.obey(order)?;
+            let (has_orders, has_data) = self.wait(notified)?;
+            if has_orders {
+                drain(notified);
+                while let Some(order) = orders.try_next() {
+                    self.handle_order(order)?;
                 }
             }
-            if self.signals.is_closed() {
+            if self.flags.is_closed() {
                 return Ok(());
             }
-            if has_news {
-                self.hear()?;
+            if has_data {
+                self.read_messages()?;
             }
         }
     }
 
-    /// Waits for the server or for an order, and returns which of them came.
-    fn wait(&self, bell: &UnixStream) -> Result<(bool, bool), PulseError> {
-        let mut ends = [PollFd::new(bell, PollFlags::IN), PollFd::new(&self.client, PollFlags::IN)];
+    /// Waits for the server or an order, and returns whether there are orders and data.
+    fn wait(&self, notified: &UnixStream) -> Result<(bool, bool), PulseError> {
+        let mut ends = [PollFd::new(notified, PollFlags::IN), PollFd::new(&self.client, PollFlags::IN)];
         loop {
             match poll(&mut ends, None) {
                 Err(Errno::INTR) => {}
@@ -230,91 +230,75 @@ impl<H: StreamKind> PulseStream<H> {
         }
     }
 
-    fn obey(&mut self, order: DeviceOrder) -> Result<(), PulseError> {
+    fn handle_order(&mut self, order: DeviceOrder) -> Result<(), PulseError> {
         let channel = self.channel;
         let command = match order {
-            DeviceOrder::Rest => H::cork(CorkStreamParams { channel, cork: true }),
-            DeviceOrder::Wake => H::cork(CorkStreamParams { channel, cork: false }),
-            DeviceOrder::Pace(pace) => {
-                self.block = samples(self.rate, pace);
-                H::set_block(channel, bytes(self.rate, pace))
+            DeviceOrder::Pause => C::cork(CorkStreamParams { channel, cork: true }),
+            DeviceOrder::Resume => C::cork(CorkStreamParams { channel, cork: false }),
+            DeviceOrder::SetBlockSize(size) => {
+                self.block = samples(self.rate, size);
+                C::set_block_size(channel, bytes(self.rate, size))
             }
         };
-        // A server that does not do it goes on as before.
-        self.client.say(&command).map(drop)
+        // The reply is not awaited; if the server refuses, nothing changes.
+        self.client.send(&command).map(drop)
     }
 
-    /// Takes what the server has said.
-    fn hear(&mut self) -> Result<(), PulseError> {
-        let filled = self.client.fill()?;
-        let mut sounded = false;
+    /// Handles all pending messages of the server.
+    fn read_messages(&mut self) -> Result<(), PulseError> {
+        let result = self.client.fill()?;
+        let mut has_audio = false;
         while let Some(message) = self.client.next()? {
             match message {
-                ServerMessage::Sound(channel, sound) if channel == self.channel => {
-                    if filled == ReadResult::Up {
-                        take(&mut self.slot, sound, &mut self.scratch);
+                ServerMessage::Audio(channel, bytes) if channel == self.channel => {
+                    if result == ReadResult::UpToDate {
+                        C::capture(&mut self.slot, bytes, &mut self.scratch);
                     }
-                    sounded = true;
+                    has_audio = true;
                 }
-                ServerMessage::Said(_, Command::Request(request), _) if request.channel == self.channel => {
+                ServerMessage::Control(_, Command::Request(request), _)
+                    if request.channel == self.channel =>
+                {
                     self.requested_bytes += request.length as usize;
                 }
-                ServerMessage::Said(_, Command::Underflow(underflow), _)
+                ServerMessage::Control(_, Command::Underflow(underflow), _)
                     if underflow.channel == self.channel =>
                 {
-                    self.signals.count_late();
+                    self.flags.count_late();
                 }
-                ServerMessage::Said(
+                ServerMessage::Control(
                     _,
                     Command::PlaybackStreamKilled(channel) | Command::RecordStreamKilled(channel),
                     _,
                 ) if channel == self.channel => {
                     return Err(PulseError::Refused(pulseaudio::protocol::PulseError::Killed));
                 }
-                ServerMessage::Said(..) | ServerMessage::Sound(..) | ServerMessage::Unknown => {}
+                ServerMessage::Control(..) | ServerMessage::Audio(..) | ServerMessage::Unknown => {}
             }
         }
-        if sounded {
+        if has_audio {
             self.waker.wake();
         }
         Ok(())
     }
 
-    /// Gives the server what it wants, in blocks.
+    /// Writes the requested audio in blocks.
     fn write_requested(&mut self) -> Result<(), PulseError> {
-        while self.requested_bytes >= SAMPLE {
-            let count = (self.requested_bytes / SAMPLE).min(self.block);
+        while self.requested_bytes >= SAMPLE_BYTES {
+            let count = (self.requested_bytes / SAMPLE_BYTES).min(self.block);
             let block = &mut self.scratch[..count];
-            match self.slot.count(count as u64, true) {
-                Some(half) => half.fill(block),
-                None => block.fill(0.0),
-            }
-            self.client.give(self.channel, block)?;
-            self.requested_bytes -= count * SAMPLE;
+            C::fill(&mut self.slot, block);
+            self.client.write_audio(self.channel, block)?;
+            self.requested_bytes -= count * SAMPLE_BYTES;
         }
         Ok(())
     }
 }
 
-/// Brings a block of sound to the half that takes it, as many samples at a time as `scratch` holds.
-fn take<H: StreamKind>(slot: &mut CallbackSlot<H>, sound: &[u8], scratch: &mut [f32]) {
-    let (sound, _) = sound.as_chunks::<SAMPLE>();
-    for piece in sound.chunks(scratch.len().max(1)) {
-        let samples = &mut scratch[..piece.len()];
-        for (sample, bytes) in samples.iter_mut().zip(piece) {
-            *sample = f32::from_le_bytes(*bytes);
-        }
-        let sounds = samples.iter().any(|sample| *sample != 0.0);
-        if let Some(half) = slot.count(samples.len() as u64, sounds) {
-            half.take(samples);
-        }
-    }
-}
-
-/// Takes note of all that was rung.
-fn silence(mut bell: &UnixStream) {
-    let mut rings = [0; 64];
-    while bell.read(&mut rings).is_ok_and(|count| count == rings.len()) {}
+/// Discards all pending notifications.
+fn drain(mut notified: &UnixStream) {
+    let mut bytes = [0; 64];
+    while notified.read(&mut bytes).is_ok_and(|count| count == bytes.len()) {}
 }
 
 #[cfg(test)]

@@ -1,66 +1,56 @@
-//! Between the samples of a device, of any format, and ±1 mono: what its callbacks do around their halves.
-//!
-//! Realtime: arithmetic and atomics, nothing that could wait.
+//! The callbacks of sound cards: converts between any sample format and the mono `f32` of the audio callbacks.
 
-use cpal::{FromSample, SizedSample};
+use cpal::{FromSample, InputCallbackInfo, OutputCallbackInfo, SizedSample};
 
-use crate::audio::device::open::CallbackSlot;
 use crate::audio::realtime::callback::{CaptureCallback, PlaybackCallback};
+use crate::audio::realtime::slot::CallbackSlot;
 use crate::dsp::frame::SampleRate;
 
-/// How many samples are converted at a time.
-const SCRATCH: usize = 16_384;
-/// The largest sample that no format turns round into its smallest.
+/// Largest sample that no format wraps around to its smallest.
 const LARGEST: f32 = 1.0 - f32::EPSILON;
 
-/// Takes what a microphone gives.
-pub(super) fn taking<T>(
-    channels: u16,
+/// Returns the input callback of a card. The length of `scratch` is a multiple of `channels`.
+pub(crate) fn capture<T>(
+    channels: usize,
+    mut scratch: Box<[f32]>,
     mut slot: CallbackSlot<CaptureCallback>,
-) -> impl FnMut(&[T], &cpal::InputCallbackInfo) + Send + 'static
+) -> impl FnMut(&[T], &InputCallbackInfo) + Send + 'static
 where
     T: SizedSample + Send + 'static,
     f32: FromSample<T>,
 {
-    let (channels, mut scratch) = scratch(channels);
     move |input, _| {
-        let sounds = input.iter().any(|sample| *sample != T::EQUILIBRIUM);
-        let Some(capture) = slot.count((input.len() / channels) as u64, sounds) else { return };
+        let has_audio = input.iter().any(|sample| *sample != T::EQUILIBRIUM);
+        let Some(callback) = slot.count((input.len() / channels) as u64, has_audio) else { return };
         for piece in input.chunks(scratch.len()) {
             to_floats(piece, &mut scratch);
-            capture.on_input(&scratch[..piece.len()], channels);
+            callback.on_input(&scratch[..piece.len()], channels);
         }
     }
 }
 
-/// Gives what a speaker takes.
-pub(super) fn giving<T>(
-    (channels, rate): (u16, SampleRate),
+/// Returns the output callback of a card. The length of `scratch` is a multiple of `channels`.
+pub(crate) fn playback<T>(
+    (channels, rate): (usize, SampleRate),
+    mut scratch: Box<[f32]>,
     mut slot: CallbackSlot<PlaybackCallback>,
-) -> impl FnMut(&mut [T], &cpal::OutputCallbackInfo) + Send + 'static
+) -> impl FnMut(&mut [T], &OutputCallbackInfo) + Send + 'static
 where
     T: SizedSample + FromSample<f32> + Send + 'static,
 {
-    let (channels, mut scratch) = scratch(channels);
     let mut last = None;
     move |output, info| {
         let now = info.timestamp().callback;
         let since_last = last.replace(now).and_then(|last| now.checked_duration_since(last));
         slot.count_gap(since_last.unwrap_or_default(), rate.duration((output.len() / channels) as u64));
-        // Before the half is there, the silence that the block was filled with stays.
-        let Some(playback) = slot.count((output.len() / channels) as u64, true) else { return };
+        // cpal fills the block with silence, which remains until the callback is installed.
+        let Some(callback) = slot.count((output.len() / channels) as u64, true) else { return };
         for piece in output.chunks_mut(scratch.len()) {
             let floats = &mut scratch[..piece.len()];
-            playback.on_output(floats, channels);
+            callback.on_output(floats, channels);
             from_floats(floats, piece);
         }
     }
-}
-
-/// Returns room for whole frames.
-fn scratch(channels: u16) -> (usize, Vec<f32>) {
-    let channels = usize::from(channels.max(1));
-    (channels, vec![0.0; SCRATCH.max(channels) / channels * channels])
 }
 
 fn to_floats<T: SizedSample>(samples: &[T], floats: &mut [f32])
@@ -84,8 +74,7 @@ mod tests {
 
     use super::*;
 
-    /// Checks that the smallest, the middle and the largest sample are -1, 0 and nearly 1, and that all
-    /// comes back as it went.
+    /// Checks the scale of the smallest, middle and largest sample, and the round trip.
     fn check<T>(smallest: T, largest: T, error: f32)
     where
         T: SizedSample + FromSample<f32> + std::fmt::Debug,
