@@ -1,4 +1,4 @@
-//! What the user is doing at the screen: the line being typed, the scrolling, the help.
+//! Line editor, and the state of the screen that the session does not know: scrolling, help, device list.
 
 use unicode_segmentation::{GraphemeCursor, UnicodeSegmentation};
 
@@ -6,76 +6,77 @@ use crate::ui::input::push_to_talk::PushToTalkKey;
 use crate::ui::text::sanitize;
 use crate::ui::view::DrawResult;
 
-/// The longest text that can be typed or pasted, in bytes: more is slow to draw and no server takes it well.
-pub const MOST_BYTES: usize = 32 * 1024;
+/// Limit of typed or pasted text, in bytes: more is slow to draw, and servers reject it.
+pub const MAX_BYTES: usize = 32 * 1024;
 
-/// The state of the screen that the session knows nothing of.
+/// Local state of the screen.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Editor {
-    /// What has been typed; displayable, may have several lines.
+    /// Typed text; displayable, may have several lines.
     text: String,
-    /// In bytes of `text`, between two grapheme clusters.
+    /// Byte position in `text`, between two grapheme clusters.
     cursor: usize,
     /// Whether the list of keys is shown.
     pub help: bool,
-    /// Which row of the list of devices is chosen, while that is shown.
+    /// Selected row of the device list, while it is shown.
     pub picker: Option<usize>,
-    /// How many lines of the talk are below what is seen.
+    /// Lines of the conversation below the visible ones.
     pub scroll: usize,
-    /// How many lines of the talk are seen, by the last drawing.
+    /// Visible lines of the conversation in the last frame.
     pub page: usize,
-    /// How many lines the talk had, by the last drawing; only known while it is scrolled.
+    /// Lines of the conversation in the last frame; only known while scrolled.
     pub total: Option<usize>,
-    /// Whether the whole screen is to be drawn again.
+    /// Whether the whole screen has to be redrawn.
     pub repaint: bool,
-    /// Something about the typing that the user should know, until the next key.
-    pub remark: Option<&'static str>,
-    /// The key that makes turns by hand.
-    pub talk_key: PushToTalkKey,
+    /// Note about the input, until the next key.
+    pub note: Option<&'static str>,
+    /// Push-to-talk key.
+    pub push_to_talk: PushToTalkKey,
 }
 
 impl Editor {
-    /// Returns what has been typed.
+    /// Returns the typed text.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// Returns where the cursor stands, in bytes of the text.
+    /// Returns the cursor as a byte position in the text.
     pub fn cursor(&self) -> usize {
         self.cursor
     }
 
-    /// Returns whether nothing has been typed.
+    /// Returns whether nothing is typed.
     pub fn is_empty(&self) -> bool {
         self.text.is_empty()
     }
 
-    /// Takes note of what a drawing found out.
-    pub fn settle(&mut self, drawn: &DrawResult) {
+    /// Applies the result of a frame.
+    pub fn apply(&mut self, drawn: &DrawResult) {
         (self.page, self.scroll, self.total) = (drawn.page, drawn.scroll, drawn.total);
     }
 
-    /// Puts text in at the cursor, sanitised. Terminals paste a new line as a carriage return. What would be too much is left out, and a remark says so.
+    /// Inserts text at the cursor, sanitized. Terminals paste a newline as a carriage return. Text beyond the
+    /// limit is cut, and a note says so.
     pub fn insert(&mut self, text: &str) {
         let text = text.replace("\r\n", "\n").replace('\r', "\n");
         let clean = sanitize::displayable(&text);
-        let room = clean.floor_char_boundary(MOST_BYTES.saturating_sub(self.text.len()));
+        let room = clean.floor_char_boundary(MAX_BYTES.saturating_sub(self.text.len()));
         if room < clean.len() {
-            self.remark = Some("the text was too long and has been cut");
+            self.note = Some("text too long: it was cut");
         }
         self.text.insert_str(self.cursor, &clean[..room]);
         self.cursor += room;
         self.cursor = self.boundary_from(self.cursor);
     }
 
-    /// Takes out what was typed, without white space around it; nothing if there is only white space.
+    /// Takes the typed text, trimmed; none if it is only white space.
     pub fn take(&mut self) -> Option<String> {
-        let said = sanitize::sanitize(self.text.trim()).into_owned();
+        let text = sanitize::sanitize(self.text.trim()).into_owned();
         self.clear();
-        (!said.is_empty()).then_some(said)
+        (!text.is_empty()).then_some(text)
     }
 
-    /// Deletes everything.
+    /// Deletes the text.
     pub fn clear(&mut self) {
         self.text.clear();
         self.cursor = 0;
@@ -86,12 +87,12 @@ impl Editor {
         self.delete_to(self.left_of(self.cursor));
     }
 
-    /// Deletes the cluster behind the cursor.
+    /// Deletes the cluster after the cursor.
     pub fn delete_right(&mut self) {
         self.delete_from(self.right_of(self.cursor));
     }
 
-    /// Deletes the word before the cursor and the white space behind it.
+    /// Deletes the word before the cursor and the white space after it.
     pub fn delete_word(&mut self) {
         self.delete_to(self.word_left());
     }
@@ -121,7 +122,7 @@ impl Editor {
         self.cursor = self.word_left();
     }
 
-    /// Moves behind the next word.
+    /// Moves past the next word.
     pub fn to_word_right(&mut self) {
         let rest = &self.text[self.cursor..];
         let word = rest.split_word_bound_indices().find(|(_, piece)| !piece.trim().is_empty());
@@ -138,7 +139,7 @@ impl Editor {
         self.cursor = self.line_end();
     }
 
-    /// Moves to the line above, as many clusters from its beginning; to the beginning if there is none.
+    /// Moves to the same column of the line above, or to the beginning of the first line.
     pub fn up(&mut self) {
         let start = self.line_start();
         let clusters = self.text[start..self.cursor].graphemes(true).count();
@@ -150,7 +151,7 @@ impl Editor {
         self.cursor = self.advance(above, clusters);
     }
 
-    /// Moves to the line below, as many clusters from its beginning; to the end if there is none.
+    /// Moves to the same column of the line below, or to the end of the last line.
     pub fn down(&mut self) {
         let clusters = self.text[self.line_start()..self.cursor].graphemes(true).count();
         let end = self.line_end();
@@ -167,13 +168,13 @@ impl Editor {
         self.cursor = self.boundary_from(self.cursor);
     }
 
-    /// Returns the place, or the end of the cluster it is in: clusters grow together where text changes.
+    /// Returns the position, or the end of the cluster that contains it: editing can join clusters.
     fn boundary_from(&self, place: usize) -> usize {
         let mut cursor = GraphemeCursor::new(place, self.text.len(), true);
         if cursor.is_boundary(&self.text, 0).unwrap_or(true) { place } else { self.right_of(place) }
     }
 
-    /// Returns the place so many clusters behind the beginning of a line, at most at its end.
+    /// Returns the position `clusters` after the start of a line, at most its end.
     fn advance(&self, start: usize, clusters: usize) -> usize {
         let line = self.text[start..].split('\n').next().unwrap_or_default();
         start + line.graphemes(true).take(clusters).map(str::len).sum::<usize>()
@@ -195,7 +196,7 @@ impl Editor {
 
     fn left_of(&self, place: usize) -> usize {
         let mut cursor = GraphemeCursor::new(place, self.text.len(), true);
-        // The whole text is given, so nothing is missing.
+        // The whole text is passed, so no context is missing.
         cursor.prev_boundary(&self.text, 0).ok().flatten().unwrap_or(0)
     }
 
@@ -217,7 +218,7 @@ mod tests {
         editor
     }
 
-    /// The text with `|` at the cursor.
+    /// Returns the text with `|` at the cursor.
     fn shown(editor: &Editor) -> String {
         let (before, behind) = editor.text().split_at(editor.cursor());
         format!("{before}|{behind}")
@@ -230,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn editing_goes_by_what_the_user_sees_as_one_character() {
+    fn editing_moves_by_grapheme_clusters() {
         let family = "a👩\u{200d}👩\u{200d}👧";
         check(family, Editor::delete_left, "a|");
         check(family, Editor::left, "a|👩\u{200d}👩\u{200d}👧");
@@ -257,19 +258,19 @@ mod tests {
     }
 
     #[test]
-    fn pasted_text_is_sanitised_and_may_have_lines() {
+    fn pasted_text_is_sanitized_and_may_have_lines() {
         check("a\u{1b}[201~b\r\nc\rd\te\u{202e}", |_| (), "ab\nc\nd    e|");
     }
 
     #[test]
-    fn too_much_text_is_cut_and_the_user_is_told() {
-        let editor = typed(&"中".repeat(MOST_BYTES));
-        assert!(editor.text().len() <= MOST_BYTES && editor.text().len() > MOST_BYTES - 3);
-        assert!(editor.remark.is_some());
+    fn too_much_text_is_cut_with_a_note() {
+        let editor = typed(&"中".repeat(MAX_BYTES));
+        assert!(editor.text().len() <= MAX_BYTES && editor.text().len() > MAX_BYTES - 3);
+        assert!(editor.note.is_some());
     }
 
     #[test]
-    fn white_space_is_not_said() {
+    fn white_space_is_not_sent() {
         assert_eq!(typed(" \n ").take(), None);
         assert_eq!(typed(" hi \n").take(), Some("hi".to_owned()));
     }

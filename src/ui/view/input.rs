@@ -1,4 +1,4 @@
-//! The text being typed, and the terminal's own cursor in it, where an input method needs it.
+//! Input line, with the terminal's own cursor in it for input methods.
 
 use ratatui::Frame;
 use ratatui::layout::{Position, Rect};
@@ -8,22 +8,22 @@ use crate::ui::text::wrap::{fold, width};
 use crate::ui::view::ScreenState;
 use crate::ui::view::row::{self, RowAlignment};
 
-/// What stands before the text.
+/// Prefix of the first row.
 const PROMPT: &str = "> ";
 
-/// The prompt, and the place of the cursor behind a full row.
-const AROUND: usize = 3;
+/// Columns of the prompt and of the cursor after a full row.
+const MARGIN: usize = 3;
 
-/// What is shown while nothing is typed.
-const INVITATION: &str = "type a message";
+/// Placeholder while nothing is typed.
+const PLACEHOLDER: &str = "type a message";
 
-/// Returns how many rows the text needs on a screen of this width.
+/// Returns the rows of the text on a screen of this width.
 pub fn rows(scene: &ScreenState, columns: u16) -> u16 {
     let rows = fold(scene.editor.text(), room(columns)).len();
-    u16::try_from(rows).unwrap_or(u16::MAX)
+    to_u16(rows)
 }
 
-/// Draws the part of the text in which the cursor stands, and places the cursor.
+/// Draws the part of the text around the cursor, and places the cursor.
 pub fn draw(frame: &mut Frame, area: Rect, scene: &ScreenState) {
     if area.is_empty() {
         return;
@@ -38,20 +38,20 @@ pub fn draw(frame: &mut Frame, area: Rect, scene: &ScreenState) {
         let mut line =
             Line::from(vec![Span::styled(prompt, scene.theme.strong), Span::raw(&text[range.clone()])]);
         if text.is_empty() {
-            line.push_span(Span::styled(INVITATION, scene.theme.quiet));
+            line.push_span(Span::styled(PLACEHOLDER, scene.theme.dim));
         }
-        let place = Rect { y: area.y + below(at - first), height: 1, ..area };
+        let place = Rect { y: area.y + to_u16(at - first), height: 1, ..area };
         row::draw(frame, place, &line, RowAlignment::Left);
     }
-    let column = below(PROMPT.len() + width(&text[rows[row].start..cursor]));
+    let column = to_u16(PROMPT.len() + width(&text[rows[row].start..cursor]));
     let x = area.x.saturating_add(column).min(area.right() - 1);
-    frame.set_cursor_position(Position { x, y: area.y + below(row - first) });
+    frame.set_cursor_position(Position { x, y: area.y + to_u16(row - first) });
 }
 
 fn room(columns: u16) -> usize {
-    usize::from(columns).saturating_sub(AROUND).max(1)
+    usize::from(columns).saturating_sub(MARGIN).max(1)
 }
 
-fn below(rows: usize) -> u16 {
-    u16::try_from(rows).unwrap_or(u16::MAX)
+fn to_u16(number: usize) -> u16 {
+    u16::try_from(number).unwrap_or(u16::MAX)
 }
