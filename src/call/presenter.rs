@@ -162,14 +162,15 @@ impl Presenter {
             PresentationMode::Json => {
                 let console = start_console(data, status)?;
                 let name = file.as_ref().map(|file| file.name.as_str());
-                let front = Box::new(JsonLines::new(console.data(), detail).of_file(name));
+                let front = Box::new(JsonLines::new(console.data(), detail).with_file(name));
                 Self::lines(front, console, prompting)
             }
             PresentationMode::Plain => {
                 let console = start_console(data, status)?;
                 let heading = file.as_ref().and_then(CaptionedFile::heading);
-                let plain =
-                    PlainLines::new(style, console.data(), console.status()).headed(heading).about(&about);
+                let plain = PlainLines::new(style, console.data(), console.status())
+                    .with_heading(heading)
+                    .with_info(&about);
                 Self::lines(Box::new(VerbosePlain { plain, detail }), console, prompting)
             }
             PresentationMode::Screen => {
@@ -262,7 +263,7 @@ impl Presenter {
         match self {
             Self::Screen { model, screen } => {
                 let Some(screen) = screen.take() else { return Ok(()) };
-                let patience = if is_signalled { ScreenTimeout::Signalled } else { ScreenTimeout::Usual };
+                let patience = if is_signalled { ScreenTimeout::Signalled } else { ScreenTimeout::Normal };
                 match screen.close(patience) {
                     Ok(()) => {}
                     // A terminal that takes nothing any more is often why the signal came.
@@ -311,7 +312,7 @@ impl<F: NoticeWriter> NoticeWriter for VerbosePlain<F> {
                 self.plain.notice(at, &Notice::Info(format!("debug: {text}")))
             }
             (Notice::Delay(report), JsonDetail::Debug) => {
-                self.plain.notice(at, &Notice::Info(wording::delay(&report.last)))?;
+                self.plain.notice(at, &Notice::Info(wording::latency(&report.last)))?;
                 self.plain.notice(at, notice)
             }
             (notice, _) => self.plain.notice(at, notice),

@@ -1,24 +1,24 @@
-//! When the screen is drawn: often while something moves, seldom while nothing does.
+//! Draw throttle: limits the frame rate and skips frames that would look the same.
 
 use std::time::Duration;
 
 use crate::ui::view::LiveStatus;
 use crate::ui::view::meter;
 
-/// At most thirty drawings a second: more cannot be seen, and each one costs the terminal work.
-pub const FRAME: Duration = Duration::from_millis(34);
+/// At most 30 frames per second; more are not visible and cost the terminal work.
+pub const FRAME_INTERVAL: Duration = Duration::from_millis(34);
 
-/// How often the clock on the screen is looked at; it shows seconds that begin at any time.
-const CLOCK: Duration = Duration::from_millis(500);
+/// Redraw interval of the clock, which shows seconds that begin at any time.
+const CLOCK_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Decides when to draw.
 #[derive(Debug, Default)]
 pub struct DrawThrottle {
-    is_touched: bool,
+    is_changed: bool,
     drawn: Option<(Duration, VisibleState)>,
 }
 
-/// What of a glance can be seen: while this stays the same, a drawing would be the same.
+/// Visible part of the live status: frames with equal values look the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct VisibleState {
     clock: u128,
@@ -27,38 +27,41 @@ struct VisibleState {
 }
 
 impl DrawThrottle {
-    /// Takes note that something other than levels and time has changed.
-    pub fn touch(&mut self) {
-        self.is_touched = true;
+    /// Marks a change other than levels and time.
+    pub fn mark_changed(&mut self) {
+        self.is_changed = true;
     }
 
-    /// Returns whether it is time to draw.
-    pub fn is_due(&self, glance: &LiveStatus) -> bool {
-        let Some((drawn_at, sight)) = self.drawn else { return true };
-        (self.is_touched || sight != VisibleState::of(glance)) && glance.now.saturating_sub(drawn_at) >= FRAME
+    /// Returns whether a frame is due.
+    pub fn is_due(&self, live: &LiveStatus) -> bool {
+        let Some((drawn_at, visible)) = self.drawn else { return true };
+        (self.is_changed || visible != VisibleState::of(live))
+            && live.now.saturating_sub(drawn_at) >= FRAME_INTERVAL
     }
 
-    /// Takes note of a drawing.
-    pub fn drawn(&mut self, glance: &LiveStatus) {
-        *self = Self { is_touched: false, drawn: Some((glance.now, VisibleState::of(glance))) };
+    /// Records a drawn frame.
+    pub fn drawn(&mut self, live: &LiveStatus) {
+        *self = Self { is_changed: false, drawn: Some((live.now, VisibleState::of(live))) };
     }
 
-    /// Returns how long to wait for a key before the next look; at most one frame.
-    pub fn patience(&self, now: Duration) -> Duration {
+    /// Returns how long to wait for a key before the next check; at most one frame.
+    pub fn wait(&self, now: Duration) -> Duration {
         match self.drawn {
-            Some((drawn_at, _)) if self.is_touched => (drawn_at + FRAME).saturating_sub(now).min(FRAME),
-            Some(_) => FRAME,
+            Some((drawn_at, _)) if self.is_changed => {
+                (drawn_at + FRAME_INTERVAL).saturating_sub(now).min(FRAME_INTERVAL)
+            }
+            Some(_) => FRAME_INTERVAL,
             None => Duration::ZERO,
         }
     }
 }
 
 impl VisibleState {
-    fn of(glance: &LiveStatus) -> Self {
+    fn of(live: &LiveStatus) -> Self {
         Self {
-            clock: glance.now.as_millis() / CLOCK.as_millis(),
-            input: meter::step(glance.input_dbfs),
-            output: meter::step(glance.output_dbfs),
+            clock: live.now.as_millis() / CLOCK_INTERVAL.as_millis(),
+            input: meter::step(live.input_dbfs),
+            output: meter::step(live.output_dbfs),
         }
     }
 }
@@ -67,48 +70,48 @@ impl VisibleState {
 mod tests {
     use super::*;
 
-    /// Counts the drawings of ten seconds looked at every millisecond.
-    fn drawings(level: impl Fn(u64) -> f32, touched: impl Fn(u64) -> bool) -> usize {
-        let mut pace = DrawThrottle::default();
+    /// Counts the frames of ten seconds, checked every millisecond.
+    fn frames(level: impl Fn(u64) -> f32, changed: impl Fn(u64) -> bool) -> usize {
+        let mut throttle = DrawThrottle::default();
         let mut count = 0;
         for millisecond in 0..10_000 {
             let now = Duration::from_millis(millisecond);
-            let glance = LiveStatus { now, input_dbfs: level(millisecond), output_dbfs: f32::NEG_INFINITY };
-            if touched(millisecond) {
-                pace.touch();
+            let live = LiveStatus { now, input_dbfs: level(millisecond), output_dbfs: f32::NEG_INFINITY };
+            if changed(millisecond) {
+                throttle.mark_changed();
             }
-            if pace.is_due(&glance) {
+            if throttle.is_due(&live) {
                 count += 1;
-                pace.drawn(&glance);
+                throttle.drawn(&live);
             }
         }
         count
     }
 
     #[test]
-    fn nothing_is_drawn_more_than_thirty_times_a_second() {
-        let busy = drawings(|millisecond| (millisecond % 50) as f32 - 50.0, |_| true);
-        assert!((280..=300).contains(&busy), "{busy} drawings in ten seconds");
+    fn the_frame_rate_is_limited_to_thirty() {
+        let busy = frames(|millisecond| (millisecond % 50) as f32 - 50.0, |_| true);
+        assert!((280..=300).contains(&busy), "{busy} frames in ten seconds");
     }
 
     #[test]
-    fn a_silent_screen_is_drawn_twice_a_second() {
-        assert_eq!(drawings(|_| f32::NEG_INFINITY, |_| false), 20);
+    fn an_idle_screen_is_drawn_twice_a_second() {
+        assert_eq!(frames(|_| f32::NEG_INFINITY, |_| false), 20);
     }
 
     #[test]
-    fn noise_below_the_meter_moves_nothing() {
-        assert_eq!(drawings(|millisecond| -90.0 + (millisecond % 20) as f32, |_| false), 20);
+    fn levels_below_the_meter_cause_no_frames() {
+        assert_eq!(frames(|millisecond| -90.0 + (millisecond % 20) as f32, |_| false), 20);
     }
 
     #[test]
     fn a_change_is_drawn_within_a_frame() {
-        let mut pace = DrawThrottle::default();
-        let glance = |now| LiveStatus { now, input_dbfs: -100.0, output_dbfs: -100.0 };
-        pace.drawn(&glance(Duration::from_millis(500)));
-        pace.touch();
+        let mut throttle = DrawThrottle::default();
+        let live = |now| LiveStatus { now, input_dbfs: -100.0, output_dbfs: -100.0 };
+        throttle.drawn(&live(Duration::from_millis(500)));
+        throttle.mark_changed();
         let now = Duration::from_millis(510);
-        assert!(!pace.is_due(&glance(now)));
-        assert!(pace.is_due(&glance(now + pace.patience(now))));
+        assert!(!throttle.is_due(&live(now)));
+        assert!(throttle.is_due(&live(now + throttle.wait(now))));
     }
 }

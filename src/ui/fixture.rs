@@ -1,4 +1,4 @@
-//! A call for the tests: greeting, a question, an answer that is interrupted, and the end.
+//! Sample call for tests: greeting, question, interrupted answer, end.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::session::io::{
 };
 use crate::ui::output::presenter::NoticeWriter;
 
-/// An echo that is taken away.
+/// A cancelled echo.
 pub(crate) const ECHO: EchoStatus = EchoStatus {
     mode: EchoMode::Cancel,
     delay: Some(Duration::from_millis(60)),
@@ -32,14 +32,14 @@ pub(crate) fn interrupted_call() -> Vec<(u64, Notice)> {
         (1_001, Notice::Turn(TurnState::User)),
         (2_400, Notice::SpeechStopped { audio_ms: Some(2_300) }),
         (2_401, Notice::Turn(TurnState::Thinking)),
-        (2_600, assistant("One, two,", AnswerEnd::Not)),
+        (2_600, assistant("One, two,", AnswerEnd::InProgress)),
         (2_700, Notice::Turn(TurnState::Assistant)),
         (2_750, Notice::Delay(Box::new(delay_report()))),
         (2_800, user("Count", "")),
         (2_900, user("Count", " to\u{1b}]0;owned\u{7} four.\nYou: fake")),
-        (2_950, assistant("One, two, three, four.", AnswerEnd::Not)),
+        (2_950, assistant("One, two, three, four.", AnswerEnd::InProgress)),
         (3_900, Notice::SpeechStarted { audio_ms: None }),
-        (3_950, assistant("One, two, three, four.", AnswerEnd::Cut)),
+        (3_950, assistant("One, two, three, four.", AnswerEnd::Interrupted)),
         (3_951, Notice::Turn(TurnState::User)),
         (4_000, usage()),
         (4_400, Notice::Echo(ECHO)),
@@ -52,14 +52,14 @@ pub(crate) fn interrupted_call() -> Vec<(u64, Notice)> {
     ]
 }
 
-/// Hands a call to a front.
-pub(crate) fn show(front: &mut impl NoticeWriter, call: &[(u64, Notice)]) {
+/// Writes a call to a presenter.
+pub(crate) fn write_call(presenter: &mut impl NoticeWriter, call: &[(u64, Notice)]) {
     for (at_ms, notice) in call {
-        front.notice(Duration::from_millis(*at_ms), notice).unwrap();
+        presenter.notice(Duration::from_millis(*at_ms), notice).unwrap();
     }
 }
 
-/// Returns a notice that the call has failed.
+/// Returns the end of a failed call.
 pub(crate) fn lost() -> Notice {
     let failure = Failure { message: "reset\u{9b}2J by peer".to_owned(), code: Some("1006".to_owned()) };
     Notice::End(EndReason::Lost(failure))
@@ -68,15 +68,15 @@ pub(crate) fn lost() -> Notice {
 /// How an answer ended.
 #[derive(Clone, Copy)]
 pub(crate) enum AnswerEnd {
-    /// It has not ended, and nothing was heard yet.
-    Not,
-    /// It was cut off in the middle.
-    Cut,
+    /// Still in progress, nothing played yet.
+    InProgress,
+    /// Interrupted in the middle.
+    Interrupted,
 }
 
 /// Returns a spoken answer.
-pub(crate) fn assistant(text: &str, heard: AnswerEnd) -> Notice {
-    let is_cut = matches!(heard, AnswerEnd::Cut);
+pub(crate) fn assistant(text: &str, end: AnswerEnd) -> Notice {
+    let is_cut = matches!(end, AnswerEnd::Interrupted);
     Notice::Assistant(AssistantLine {
         item_id: "item_a".to_owned(),
         text: text.to_owned(),
@@ -87,7 +87,7 @@ pub(crate) fn assistant(text: &str, heard: AnswerEnd) -> Notice {
     })
 }
 
-/// Returns a written answer so far.
+/// Returns a text answer in progress.
 pub(crate) fn written(item_id: &str, text: &str) -> AssistantLine {
     AssistantLine {
         item_id: item_id.to_owned(),
@@ -99,7 +99,7 @@ pub(crate) fn written(item_id: &str, text: &str) -> AssistantLine {
     }
 }
 
-/// Returns a line of the user, final where there is more than its beginning.
+/// Returns a line of the user, final if `rest` is not empty.
 pub(crate) fn user(beginning: &str, rest: &str) -> Notice {
     Notice::User(UserUtterance {
         item_id: "item_u".to_owned(),
@@ -109,7 +109,7 @@ pub(crate) fn user(beginning: &str, rest: &str) -> Notice {
     })
 }
 
-/// Returns how long the second answer of a call took.
+/// Returns the latency after the second response of a call.
 pub(crate) fn delay_report() -> DelayReport {
     let us = Duration::from_micros;
     let last = Delay {
@@ -160,7 +160,7 @@ fn error() -> Notice {
     Notice::Error { code: Some("rate_limit".to_owned()), message: "too \u{202e}fast\u{1b}[31m".to_owned() }
 }
 
-/// Scripts whose characters join, and those whose clusters are long.
+/// Scripts with joining characters, and long grapheme clusters.
 pub(crate) const LIGATURES: [&str; 12] = [
     "لا إله إلا الله، والسلام",
     "ﷺ ﻻ لآ لأ",

@@ -1,7 +1,7 @@
-//! What the user sees and does: the screen, plain lines and JSON lines, all fed with the session's notices.
+//! User interfaces of a call: the screen, plain lines and JSON lines, all driven by the session's notices.
 //!
-//! Everything but [`terminal`] works on data. Texts come from servers and are not trusted: each way out
-//! passes through [`text::sanitize`].
+//! Only [`terminal`] does I/O of its own. Text from servers is untrusted; every output path goes through
+//! [`text::sanitize`].
 
 pub mod model;
 pub mod view;

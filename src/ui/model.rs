@@ -1,4 +1,4 @@
-//! What the screen knows of a session: the sum of all notices so far.
+//! Screen model: the accumulated state of a session's notices.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,53 +13,53 @@ use crate::ui::text::sanitize;
 use crate::ui::text::wording;
 use crate::ui::text::wrap::word_start;
 
-/// All that is drawn of a session. Cloning is cheap: the entries are shared.
+/// State from which a screen is drawn. Cloning is cheap: the entries are shared.
 #[derive(Clone, Debug)]
 pub struct Model {
-    /// What is known before the call begins.
-    pub about: CallInfo,
-    /// The state of the connection.
+    /// Facts known before the call begins.
+    pub info: CallInfo,
+    /// State of the connection.
     pub connection: ConnectionState,
-    /// What is known of the session once it is configured.
+    /// Session facts reported by the server; none before it is configured.
     pub ready: Option<Ready>,
-    /// When the session was configured.
+    /// Time when the session was configured.
     pub ready_at: Option<Duration>,
     /// Whose turn it is.
     pub turn: TurnState,
-    /// Whether the microphone is closed by the user.
+    /// Whether the user has muted the microphone.
     pub muted: bool,
-    /// Whether real samples of the microphone reach the session.
+    /// Whether microphone audio reaches the session.
     pub can_speak: bool,
-    /// What keeps the microphone from being heard, besides the user.
+    /// Availability of the microphone, apart from muting.
     pub microphone: DeviceUnavailable,
-    /// What keeps the speaker from playing.
+    /// Availability of the speaker.
     pub speaker: DeviceUnavailable,
-    /// The devices that can be chosen, once they were asked for.
+    /// Available devices, once they have been listed.
     pub devices: Option<Arc<[DeviceEntry]>>,
-    /// What is known of the echo.
+    /// State of echo control.
     pub echo: Option<EchoStatus>,
-    /// The talk, in its order.
+    /// The conversation, in speaking order.
     pub entries: Vec<Arc<TurnEntry>>,
-    /// What it cost so far.
+    /// Usage so far.
     pub usage: Option<UsageReport>,
-    /// How long the answers took.
+    /// Latency of the responses.
     pub delay: Option<DelayReport>,
-    /// The last thing worth telling beside the talk.
-    pub remark: Option<StatusNote>,
-    /// Why the session is over.
+    /// Latest notice for the status row.
+    pub note: Option<StatusNote>,
+    /// Reason why the session ended.
     pub ended: Option<EndReason>,
-    /// When it ended.
+    /// Time when it ended.
     pub ended_at: Option<Duration>,
-    /// Which entry was the last when the server last heard the user begin to speak.
-    spoke_after: Option<EntryPosition>,
+    /// Last entry at the most recent start of speech.
+    speech_after: Option<EntryPosition>,
 }
 
-/// What is known of a call before it begins.
+/// Facts about a call that are known before it begins.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CallInfo {
-    /// What is talked to, as the user may know it; shown until the server names its model.
+    /// Endpoint name, shown until the server reports its model.
     pub endpoint: String,
-    /// Whether the endpoint is the one built into the program.
+    /// Whether the endpoint is the built-in demo.
     pub demo: bool,
     /// Whether the user begins and ends turns by hand (`--vad off`).
     pub manual_turns: bool,
@@ -71,88 +71,88 @@ impl Default for Model {
     }
 }
 
-/// Why a device is not at work.
+/// Availability of a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeviceUnavailable {
-    /// It is at work.
+    /// Available.
     None,
-    /// It is gone.
+    /// Disconnected or failed.
     Lost,
-    /// It is closed as long as it is muted.
+    /// Closed while muted.
     Closed,
 }
 
-/// One side's part of one turn.
+/// One turn of one side.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TurnEntry {
-    /// The conversation item.
+    /// Conversation item.
     pub item_id: String,
-    /// Whose it is.
+    /// Side that speaks.
     pub speaker: SpeakerRole,
-    /// All of it so far, displayable.
+    /// Text so far, displayable.
     pub text: String,
-    /// How many bytes of `text` were heard; all of it where it is not spoken.
-    pub heard: usize,
-    /// Milliseconds heard; absent for what is not spoken to the user.
-    pub heard_ms: Option<u64>,
-    /// Whether it will change no more.
+    /// Bytes of `text` that were played; all of it for text that is not spoken.
+    pub played_bytes: usize,
+    /// Milliseconds played; none for text that is not spoken.
+    pub played_ms: Option<u64>,
+    /// Whether the text is complete.
     pub is_final: bool,
-    /// Whether it was cut off.
+    /// Whether the turn was interrupted.
     pub interrupted: bool,
 }
 
 impl TurnEntry {
-    /// Returns where the part begins that was generated and never heard; the text's length if there is none.
-    pub fn unheard_from(&self) -> usize {
-        let unheard = self.text[self.heard..].trim_start();
-        let is_cut = self.interrupted && self.heard_ms.is_some() && !unheard.is_empty();
-        self.text.len() - if is_cut { unheard.len() } else { 0 }
+    /// Returns where the unplayed part of an interrupted answer begins, else the text's length.
+    pub fn unplayed_from(&self) -> usize {
+        let unplayed = self.text[self.played_bytes..].trim_start();
+        let is_cut = self.interrupted && self.played_ms.is_some() && !unplayed.is_empty();
+        self.text.len() - if is_cut { unplayed.len() } else { 0 }
     }
 }
 
-/// Who speaks.
+/// Speaker of a turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SpeakerRole {
-    /// The person at this end.
+    /// The user.
     User,
-    /// The other end.
+    /// The model.
     Assistant,
 }
 
-/// Something worth telling beside the talk.
+/// A notice for the status row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StatusNote {
-    /// When it came.
+    /// Time of arrival.
     pub at: Duration,
-    /// How bad it is.
+    /// Severity and lifetime.
     pub kind: StatusNoteKind,
-    /// On one line, sanitised.
+    /// Sanitized, on one line.
     pub text: String,
 }
 
-/// How bad a remark is.
+/// Severity and lifetime of a status note.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StatusNoteKind {
-    /// Something went wrong.
+    /// An error.
     Error,
-    /// Good to know.
+    /// Information.
     Info,
-    /// What holds a device back, as long as it does.
-    Lasting,
+    /// A device problem, shown until it is resolved.
+    Ongoing,
 }
 
-/// Behind an entry, or before all of them.
+/// Position after an entry, or before all of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum EntryPosition {
-    First,
-    Behind(String),
+    Start,
+    After(String),
 }
 
 impl Model {
-    /// Returns the model of a call that is about to begin.
-    pub fn new(about: CallInfo) -> Self {
+    /// Returns the model of a call that is info to begin.
+    pub fn new(info: CallInfo) -> Self {
         Self {
-            about,
+            info,
             connection: ConnectionState::Connecting,
             ready: None,
             ready_at: None,
@@ -166,14 +166,14 @@ impl Model {
             entries: Vec::new(),
             usage: None,
             delay: None,
-            remark: None,
+            note: None,
             ended: None,
             ended_at: None,
-            spoke_after: None,
+            speech_after: None,
         }
     }
 
-    /// Takes in one notice; `at` is the time since the start.
+    /// Applies one notice; `at` is the time since the start.
     pub fn apply(&mut self, at: Duration, notice: &Notice) {
         match notice {
             Notice::Connection(connection) => self.connection = *connection,
@@ -181,22 +181,22 @@ impl Model {
                 self.ready = Some(ready.clone());
                 self.ready_at.get_or_insert(at);
             }
-            Notice::SpeechStarted { .. } => self.spoke_after = Some(self.last_place()),
+            Notice::SpeechStarted { .. } => self.speech_after = Some(self.end_position()),
             Notice::SpeechStopped { .. } | Notice::Debug(_) => {}
             Notice::Turn(turn) => self.turn = *turn,
-            Notice::User(line) => self.user(line),
-            Notice::Assistant(line) => self.assistant(line),
+            Notice::User(line) => self.update_user(line),
+            Notice::Assistant(line) => self.update_assistant(line),
             Notice::Usage(report) => self.usage = Some(report.as_ref().clone()),
             Notice::Delay(report) => self.delay = Some(**report),
             Notice::Muted(muted) => self.muted = *muted,
             Notice::SpeakNow => self.can_speak = true,
-            Notice::Device(side, state) => self.device(at, *side, state),
+            Notice::Device(side, state) => self.update_device(at, *side, state),
             Notice::Devices(entries) => self.devices = Some(entries.as_slice().into()),
             Notice::Echo(echo) => self.echo = Some(*echo),
             Notice::Error { code, message } => {
-                self.remark(at, StatusNoteKind::Error, wording::error(code.as_deref(), message));
+                self.set_note(at, StatusNoteKind::Error, wording::error(code.as_deref(), message));
             }
-            Notice::Info(message) => self.remark(at, StatusNoteKind::Info, sanitize::one_line(message)),
+            Notice::Info(message) => self.set_note(at, StatusNoteKind::Info, sanitize::one_line(message)),
             Notice::End(reason) => {
                 self.ended = Some(reason.clone());
                 self.ended_at = Some(at);
@@ -204,13 +204,13 @@ impl Model {
         }
     }
 
-    /// Returns how long the session was in use; none while it is, or if it never was.
-    pub fn lasted(&self) -> Option<Duration> {
+    /// Returns the duration of an ended session.
+    pub fn duration(&self) -> Option<Duration> {
         Some(self.ended_at?.saturating_sub(self.ready_at?))
     }
 
-    fn device(&mut self, at: Duration, side: Direction, state: &DeviceState) {
-        let absence = match side {
+    fn update_device(&mut self, at: Duration, side: Direction, state: &DeviceState) {
+        let availability = match side {
             Direction::Input => &mut self.microphone,
             Direction::Output => &mut self.speaker,
         };
@@ -218,55 +218,53 @@ impl Model {
             DeviceState::Open(_)
             | DeviceState::Instead(_)
             | DeviceState::Back(_)
-            | DeviceState::Changed(_) => *absence = DeviceUnavailable::None,
-            DeviceState::Lost(_) => *absence = DeviceUnavailable::Lost,
-            DeviceState::Closed => *absence = DeviceUnavailable::Closed,
+            | DeviceState::Changed(_) => *availability = DeviceUnavailable::None,
+            DeviceState::Lost(_) => *availability = DeviceUnavailable::Lost,
+            DeviceState::Closed => *availability = DeviceUnavailable::Closed,
             DeviceState::Silent(_) | DeviceState::Sounds | DeviceState::Refused(_) => {}
         }
         match (side, state) {
-            // A speaker, or a device that was not taken, changes nothing about the microphone.
+            // The speaker, or a refused device change, does not affect the note info the microphone.
             (Direction::Output, _) | (Direction::Input, DeviceState::Refused(_)) => {}
-            (Direction::Input, _) => {
-                drop(self.remark.take_if(|remark| remark.kind == StatusNoteKind::Lasting))
-            }
+            (Direction::Input, _) => drop(self.note.take_if(|note| note.kind == StatusNoteKind::Ongoing)),
         }
         match devices::state(side, state) {
-            (NoticeSeverity::Bad, text) => self.remark(at, StatusNoteKind::Error, text),
-            (NoticeSeverity::News, text) => self.remark(at, StatusNoteKind::Info, text),
-            (NoticeSeverity::Lasting, text) => self.remark(at, StatusNoteKind::Lasting, text),
-            (NoticeSeverity::Usual, _) => {}
+            (NoticeSeverity::Error, text) => self.set_note(at, StatusNoteKind::Error, text),
+            (NoticeSeverity::Info, text) => self.set_note(at, StatusNoteKind::Info, text),
+            (NoticeSeverity::Ongoing, text) => self.set_note(at, StatusNoteKind::Ongoing, text),
+            (NoticeSeverity::Quiet, _) => {}
         }
     }
 
-    fn remark(&mut self, at: Duration, kind: StatusNoteKind, text: String) {
-        self.remark = Some(StatusNote { at, kind, text });
+    fn set_note(&mut self, at: Duration, kind: StatusNoteKind, text: String) {
+        self.note = Some(StatusNote { at, kind, text });
     }
 
-    fn user(&mut self, line: &UserUtterance) {
+    fn update_user(&mut self, line: &UserUtterance) {
         let text = sanitize::displayable(&line.text).into_owned();
         let entry = TurnEntry {
             item_id: line.item_id.clone(),
             speaker: SpeakerRole::User,
-            heard: text.len(),
+            played_bytes: text.len(),
             text,
-            heard_ms: None,
+            played_ms: None,
             is_final: line.is_final,
             interrupted: false,
         };
         match self.position(&line.item_id) {
             Some(position) => self.entries[position] = Arc::new(entry),
             None => {
-                let place = self.place_of(line);
-                self.entries.insert(place, Arc::new(entry));
+                let position = self.insert_position(line);
+                self.entries.insert(position, Arc::new(entry));
             }
         }
     }
 
-    fn assistant(&mut self, line: &AssistantLine) {
+    fn update_assistant(&mut self, line: &AssistantLine) {
         let text = sanitize::displayable(&line.text).into_owned();
-        // The beginning of a text is displayed as the beginning of the whole, so its length is the place.
+        // Sanitizing a prefix gives a prefix of the sanitized text, so its length is the position.
         let heard_bytes = word_start(&line.text, line.heard_bytes);
-        let heard = match line.heard_ms {
+        let played_bytes = match line.heard_ms {
             Some(_) => sanitize::displayable(&line.text[..heard_bytes]).len(),
             None => text.len(),
         };
@@ -274,8 +272,8 @@ impl Model {
             item_id: line.item_id.clone(),
             speaker: SpeakerRole::Assistant,
             text,
-            heard,
-            heard_ms: line.heard_ms,
+            played_bytes,
+            played_ms: line.heard_ms,
             is_final: line.is_final,
             interrupted: line.interrupted,
         };
@@ -285,30 +283,29 @@ impl Model {
         }
     }
 
-    /// Returns where a line of the user belongs that comes for the first time.
+    /// Returns the position of a new line of the user.
     ///
-    /// A transcript may come when its answer is already being given. Where the server does not say what it
-    /// follows, or follows something that is not shown, it goes where the talk was when the user began to
-    /// speak.
-    fn place_of(&mut self, line: &UserUtterance) -> usize {
-        let spoke_after = self.spoke_after.take();
+    /// A transcript may arrive after its answer has started. If the server names no previous item, or an
+    /// unknown one, the line goes to the position of the conversation when speech started.
+    fn insert_position(&mut self, line: &UserUtterance) -> usize {
+        let speech_after = self.speech_after.take();
         if let Some(position) = line.after.as_deref().and_then(|after| self.position(after)) {
             return position + 1;
         }
-        match spoke_after {
-            Some(EntryPosition::First) => 0,
-            Some(EntryPosition::Behind(item_id)) => {
+        match speech_after {
+            Some(EntryPosition::Start) => 0,
+            Some(EntryPosition::After(item_id)) => {
                 self.position(&item_id).map_or(self.entries.len(), |position| position + 1)
             }
             None => self.entries.len(),
         }
     }
 
-    fn last_place(&self) -> EntryPosition {
-        self.entries.last().map_or(EntryPosition::First, |entry| EntryPosition::Behind(entry.item_id.clone()))
+    fn end_position(&self) -> EntryPosition {
+        self.entries.last().map_or(EntryPosition::Start, |entry| EntryPosition::After(entry.item_id.clone()))
     }
 
-    /// What changes is nearly always at the end.
+    /// Searches from the end, where nearly all updates are.
     fn position(&self, item_id: &str) -> Option<usize> {
         self.entries.iter().rposition(|entry| entry.item_id == item_id)
     }
@@ -347,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn a_late_transcript_stands_before_its_answer() {
+    fn a_late_transcript_is_placed_before_its_answer() {
         let order = order_after(&[
             assistant("hello", "Hi."),
             assistant("answer", "Yes."),
@@ -357,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn a_late_transcript_without_a_place_stands_where_the_user_began_to_speak() {
+    fn a_late_transcript_without_a_previous_item_is_placed_at_the_start_of_speech() {
         let started = Notice::SpeechStarted { audio_ms: None };
         let late = [started.clone(), assistant("answer", "Yes."), user("q", "?", None)];
         assert_eq!(order_after(&late), "q answer");
@@ -365,18 +362,18 @@ mod tests {
             assistant("hello", "Hi."),
             started,
             assistant("answer", "Yes."),
-            user("q", "?", Some("nobody showed this")),
+            user("q", "?", Some("unknown")),
         ];
         assert_eq!(order_after(&second), "hello q answer");
     }
 
     #[test]
-    fn a_typed_line_without_a_place_stands_at_the_end() {
+    fn a_typed_line_without_a_previous_item_is_placed_at_the_end() {
         assert_eq!(order_after(&[assistant("hello", "Hi."), user("q", "?", None)]), "hello q");
     }
 
     #[test]
-    fn a_line_that_comes_again_is_replaced_where_it_stands() {
+    fn an_updated_line_replaces_the_old_one_in_place() {
         let mut model = Model::default();
         for notice in
             [user("q", "Wh", None), assistant("a", "So"), user("q", "What?", None), assistant("a", "So…")]
@@ -388,7 +385,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_heard_is_measured_in_the_displayed_text() {
+    fn the_played_part_is_measured_in_the_displayed_text() {
         let mut model = Model::default();
         let text = "\u{1b}[1mone\ttwo three";
         model.apply(
@@ -403,11 +400,11 @@ mod tests {
             }),
         );
         let entry = &model.entries[0];
-        assert_eq!(entry.text.split_at(entry.unheard_from()), ("one    two ", "three"));
+        assert_eq!(entry.text.split_at(entry.unplayed_from()), ("one    two ", "three"));
     }
 
     #[test]
-    fn an_offset_inside_a_character_or_behind_the_end_is_no_panic() {
+    fn an_offset_inside_a_character_or_past_the_end_does_not_panic() {
         for heard_bytes in [1, 2, 99] {
             let mut model = Model::default();
             let line = AssistantLine {
@@ -419,33 +416,39 @@ mod tests {
                 interrupted: true,
             };
             model.apply(NOW, &Notice::Assistant(line));
-            assert!(model.entries[0].unheard_from() <= 3);
+            assert!(model.entries[0].unplayed_from() <= 3);
         }
     }
 
     #[test]
-    fn that_a_microphone_is_silent_is_told_until_it_sounds_or_is_another() {
+    fn a_silent_microphone_is_shown_until_it_has_audio_or_is_changed() {
         let silent = Notice::Device(Direction::Input, DeviceState::Silent("it is muted".to_owned()));
-        let told = |then: Option<Notice>| {
+        let note_after = |then: Option<Notice>| {
             let mut model = Model::default();
             model.apply(NOW, &silent);
             then.iter().for_each(|notice| model.apply(NOW, notice));
-            model.remark.map(|remark| (remark.kind, remark.text))
+            model.note.map(|note| (note.kind, note.text))
         };
-        let device = |side, state| told(Some(Notice::Device(side, state)));
-        let silence = told(None);
-        let said = silence.as_ref().map(|(kind, text)| (*kind, text.as_str()));
-        assert_eq!(said, Some((StatusNoteKind::Lasting, "the microphone gives only zeros: it is muted")));
+        let device = |side, state| note_after(Some(Notice::Device(side, state)));
+        let silence = note_after(None);
+        let note = silence.as_ref().map(|(kind, text)| (*kind, text.as_str()));
+        assert_eq!(
+            note,
+            Some((
+                StatusNoteKind::Ongoing,
+                "the microphone sends only silence (all samples are zero): it is muted"
+            ))
+        );
         assert_eq!(device(Direction::Input, DeviceState::Closed), None);
         let usb = || DeviceState::Open("USB".to_owned());
         assert_eq!(device(Direction::Input, usb()), None);
         assert_eq!(device(Direction::Output, usb()), silence);
         let sounds = device(Direction::Input, DeviceState::Sounds);
-        assert_eq!(sounds, Some((StatusNoteKind::Info, "the microphone gives sound".to_owned())));
+        assert_eq!(sounds, Some((StatusNoteKind::Info, "microphone OK".to_owned())));
     }
 
     #[test]
-    fn a_clone_is_not_changed_by_what_comes_later() {
+    fn a_clone_is_not_affected_by_later_notices() {
         let mut model = Model::default();
         model.apply(NOW, &assistant("a", "One"));
         let before = model.clone();

@@ -64,9 +64,9 @@ fn plain_lines_tell_each_delay_to_the_verbose_and_all_at_the_end() {
         let plain = scope.spawn(|| call(""));
         (call("--verbose"), plain.join().expect("a call does not panic"))
     });
-    let tells_all = |said: &str| said.lines().any(|line| line.starts_with("1 answer: p50 "));
+    let tells_all = |said: &str| said.lines().any(|line| line.starts_with("1 response: p50 "));
     assert!(tells_all(&plain) && tells_all(&verbose), "{plain}\n{verbose}");
-    let tells_each = |said: &str| said.lines().any(|line| line.starts_with("answered in "));
+    let tells_each = |said: &str| said.lines().any(|line| line.starts_with("response "));
     assert!(tells_each(&verbose) && !tells_each(&plain), "{plain}\n{verbose}");
 }
 

@@ -155,7 +155,7 @@ fn a_written_answer_that_breaks_off_is_printed_as_far_as_it_came() {
         Program::rtvoice(&format!("chat hello --model any --url {}", server.url)).run().expect_code(5);
     assert!(outcome.text().starts_with("**rtvoice** is voice chat") && outcome.text().ends_with('\n'));
     let lines: Vec<&str> = outcome.stderr.lines().collect();
-    assert_eq!(lines[0], "(the answer was interrupted)");
+    assert_eq!(lines[0], "(answer interrupted)");
     assert!(
         lines[1].starts_with("rtvoice: the connection broke") && lines[2].starts_with("hint: "),
         "{lines:?}"

@@ -59,8 +59,8 @@ fn wait_for_state(terminal: &Terminal, state: &str) {
 fn hold(terminal: &Terminal) {
     let before = sent_frames(terminal);
     terminal.send(DOWN);
-    wait_for_state(terminal, "you speak");
-    terminal.wait_for_text(LIMIT, "Space let go to end");
+    wait_for_state(terminal, "you are speaking");
+    terminal.wait_for_text(LIMIT, "Space release to end");
     wait_until_heard(terminal, before);
     terminal.send(HELD);
 }
@@ -140,7 +140,7 @@ fn a_hold_ends_when_the_key_is_heard_of_no_more() {
     let terminal = holding();
     hold(&terminal);
     wait_for_state(&terminal, "your turn");
-    terminal.wait_for_text(LIMIT, "your turn has ended: nothing was heard of the key any more");
+    terminal.wait_for_text(LIMIT, "turn ended: no key-repeat received");
     let left = end(terminal);
     assert_eq!(sent_turns(&left), ["input_audio_buffer.commit", "response.create"]);
 }
@@ -169,7 +169,7 @@ fn where_no_key_is_let_go_space_begins_and_ends_a_turn() {
     wait_for_state(&terminal, "your turn");
     let before = sent_frames(&terminal);
     terminal.send(" ");
-    wait_for_state(&terminal, "you speak");
+    wait_for_state(&terminal, "you are speaking");
     terminal.wait_for_text(LIMIT, "Space end turn");
     wait_until_heard(&terminal, before);
     terminal.send(" ");
@@ -197,7 +197,7 @@ fn a_terminal_that_answers_nothing_takes_presses() {
     terminal.wait_for_text(LIMIT, "Space speak");
     wait_for_state(&terminal, "your turn");
     terminal.send(" ");
-    wait_for_state(&terminal, "you speak");
+    wait_for_state(&terminal, "you are speaking");
     terminal.signal(Signal::TERM);
     terminal.wait(LIMIT).expect_code(143).expect_restored();
 }

@@ -46,7 +46,7 @@ fn is_whole(screen: &Screen, size: Size) -> bool {
     let rows = rows(screen);
     let (Some(first), Some(last)) = (rows.first(), rows.last()) else { return false };
     let has_turn =
-        ["listening", "you speak", "thinking", "answering"].iter().any(|turn| first.contains(turn));
+        ["listening", "you are speaking", "thinking", "answering"].iter().any(|turn| first.contains(turn));
     let is_prompt = |row: &String| row.starts_with("> ");
     rows.len() == usize::from(size.rows)
         && has_turn
@@ -154,7 +154,7 @@ fn the_microphone_is_muted_in_words_and_the_keys_are_explained() {
     terminal.wait_until(LIMIT, |screen| says(screen, "LIVE") && !says(screen, "MUTED"));
     terminal.send(F1);
     terminal.wait_until(LIMIT, |screen| {
-        ["Ctrl-C", "Ctrl-T", "Esc", "Enter", "Any key goes back"]
+        ["Ctrl-C", "Ctrl-T", "Esc", "Enter", "Press any key to close"]
             .iter()
             .all(|key| screen.contents().contains(key))
     });
@@ -214,7 +214,7 @@ fn a_call_of_a_file_ends_by_itself_and_what_was_said_stays_on_the_terminal() {
     let hello = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/hello.wav");
     let program = Program::rtvoice("talk --demo --output null --input").arg(hello);
     let left = start(program, USUAL).wait(LIMIT).expect_code(0).expect_restored();
-    for said in ["You: [speech ", "Assistant: I heard you speak for ", "the input is at its end ("] {
+    for said in ["You: [speech ", "Assistant: I heard you speak for ", "end of input ("] {
         assert!(left.text.contains(said), "{said} is not in:\n{}", left.text);
     }
 }

@@ -28,9 +28,9 @@ pub struct Editor {
     /// Whether the program must be suspended.
     pub suspend: bool,
     /// A message about the typing, until the next key.
-    pub remark: Option<String>,
-    /// The key for turns by hand.
-    pub talk_key: PushToTalkKey,
+    pub note: Option<String>,
+    /// Push-to-talk key.
+    pub push_to_talk: PushToTalkKey,
 }
 
 impl Editor {
@@ -40,7 +40,7 @@ impl Editor {
     }
 
     /// Takes the results of a drawing that the next keys need.
-    pub fn settle(&mut self, drawn: &DrawResult) {
+    pub fn apply(&mut self, drawn: &DrawResult) {
         (self.page, self.scroll, self.total) = (drawn.page, drawn.scroll, drawn.total);
         self.area.set_columns(drawn.input_columns);
     }
@@ -59,7 +59,7 @@ impl Editor {
 
     fn report(&mut self, result: Result<(), TextTooLong>) {
         if let Err(TextTooLong { left_out }) = result {
-            self.remark = Some(format!("text limit of {MAX_CHARS} characters reached: {left_out} left out"));
+            self.note = Some(format!("text limit of {MAX_CHARS} characters reached: {left_out} left out"));
         }
     }
 
@@ -126,7 +126,7 @@ mod tests {
         let mut editor = Editor::default();
         editor.paste(&"中\n".repeat(MAX_CHARS));
         assert_eq!(editor.area.text().chars().count(), MAX_CHARS);
-        let remark = editor.remark.unwrap_or_default();
-        assert_eq!(remark, "text limit of 256000 characters reached: 256000 left out");
+        let note = editor.note.unwrap_or_default();
+        assert_eq!(note, "text limit of 256000 characters reached: 256000 left out");
     }
 }

@@ -1,4 +1,4 @@
-//! From keys to what is meant: pure, without a terminal.
+//! Key bindings: maps keys to commands; pure, without a terminal.
 
 use std::time::Duration;
 
@@ -11,72 +11,72 @@ use crate::ui::input::text_area::{Motion, Selection};
 use crate::ui::model::Model;
 use crate::ui::text::devices;
 
-/// Said when a hold ends because nothing more is known of its key.
-const KEY_LOST: &str = "your turn has ended: nothing was heard of the key any more";
+/// Note after a hold that ended without a release.
+const HOLD_ENDED: &str = "turn ended: no key-repeat received";
 
-/// Takes one key: what is meant for the session is returned, what is meant for the screen is done.
+/// Handles one key: applies it to the editor, or returns a command for the session.
 ///
-/// Letters always type. On an empty line, Space mutes, or makes turns where they are made by hand, `?` shows
-/// the help, and the arrows scroll.
+/// Letters always type. On an empty line, Space mutes (push-to-talk with `--vad off`), `?` shows the help and
+/// the arrows scroll.
 pub fn command(now: Duration, key: &KeyEvent, model: &Model, editor: &mut Editor) -> Option<UserCommand> {
-    if model.about.manual_turns && is_of_a_hold(key, editor) {
-        return hold(now, key, editor);
+    if model.info.manual_turns && is_hold_event(key, editor) {
+        return handle_hold(now, key, editor);
     }
     if key.kind == KeyEventKind::Release || matches!(key.code, KeyCode::Modifier(_)) {
         return None;
     }
-    editor.talk_key.other(now);
-    editor.remark = None;
+    editor.push_to_talk.other_key(now);
+    editor.note = None;
     let control = key.modifiers.contains(KeyModifiers::CONTROL);
     if is_end(key, editor) {
         return Some(UserCommand::HangUp(EndReason::User));
     }
     if let Some(at) = editor.picker {
-        return pick(key, at, model, editor);
+        return handle_picker(key, at, model, editor);
     }
     if editor.help {
-        // Any key leaves the help and does nothing else, so that nothing is done by a guess.
+        // Any key closes the help and does nothing else, so that no command is sent by mistake.
         editor.help = false;
         return None;
     }
-    // Windows reports AltGr, with which many letters are typed, as Control and Alt together.
+    // Windows reports AltGr, which types many letters, as Control and Alt together.
     if control && !key.modifiers.contains(KeyModifiers::ALT) {
-        return with_control(key, model, editor);
+        return control_key(key, model, editor);
     }
-    match (key.code, key.modifiers.is_empty() && editor.is_empty(), model.about.manual_turns) {
-        (KeyCode::Char(' '), true, true) => editor.talk_key.press(now),
+    match (key.code, key.modifiers.is_empty() && editor.is_empty(), model.info.manual_turns) {
+        (KeyCode::Char(' '), true, true) => editor.push_to_talk.press(now),
         (KeyCode::Char(' '), true, false) => Some(UserCommand::SetMuted(!model.muted)),
-        (_, _, _) => plain(key, editor),
+        (_, _, _) => plain_key(key, editor),
     }
 }
 
-/// Takes note of the time; returns what follows from it.
+/// Handles timeouts.
 pub fn tick(now: Duration, editor: &mut Editor) -> Option<UserCommand> {
-    let command = editor.talk_key.tick(now);
+    let command = editor.push_to_talk.tick(now);
     if command.is_some() {
-        editor.remark = Some(KEY_LOST.to_owned());
+        editor.note = Some(HOLD_ENDED.to_owned());
     }
     command
 }
 
-/// Returns whether a key is told to be let go or still held, which presses do not tell.
-fn is_of_a_hold(key: &KeyEvent, editor: &Editor) -> bool {
+/// Returns whether the key event is a release, or belongs to a held Space.
+fn is_hold_event(key: &KeyEvent, editor: &Editor) -> bool {
     let is_space = key.code == KeyCode::Char(' ');
     match key.kind {
         KeyEventKind::Release => true,
-        KeyEventKind::Repeat => is_space && (editor.is_empty() || editor.talk_key.is_held()),
-        KeyEventKind::Press => is_space && editor.talk_key.is_held(),
+        KeyEventKind::Repeat => is_space && (editor.is_empty() || editor.push_to_talk.is_held()),
+        KeyEventKind::Press => is_space && editor.push_to_talk.is_held(),
     }
 }
 
-fn hold(now: Duration, key: &KeyEvent, editor: &mut Editor) -> Option<UserCommand> {
+fn handle_hold(now: Duration, key: &KeyEvent, editor: &mut Editor) -> Option<UserCommand> {
     match (key.code, key.kind) {
-        (KeyCode::Char(' '), KeyEventKind::Release) => editor.talk_key.release(),
+        (KeyCode::Char(' '), KeyEventKind::Release) => editor.push_to_talk.release(),
         (_, KeyEventKind::Release) => {
-            editor.talk_key.learn(ReleaseEvents::Told);
+            editor.push_to_talk.observe_releases(ReleaseEvents::Supported);
             None
         }
-        (_, KeyEventKind::Press | KeyEventKind::Repeat) => editor.talk_key.repeat(now),
+        (_, KeyEventKind::Press | KeyEventKind::Repeat) => editor.push_to_talk.repeat(now),
     }
 }
 
@@ -94,10 +94,10 @@ fn letter(key: &KeyEvent) -> Option<char> {
 }
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "crossterm knows more keys than mean something here")]
-fn with_control(key: &KeyEvent, model: &Model, editor: &mut Editor) -> Option<UserCommand> {
+fn control_key(key: &KeyEvent, model: &Model, editor: &mut Editor) -> Option<UserCommand> {
     let selection = selection(key);
     match key.code {
-        KeyCode::Char(_) => return with_control_letter(key, model, editor),
+        KeyCode::Char(_) => return control_letter(key, model, editor),
         KeyCode::Left => drop(editor.area.move_cursor(Motion::WordLeft, selection)),
         KeyCode::Right => drop(editor.area.move_cursor(Motion::WordRight, selection)),
         KeyCode::Backspace => editor.area.kill(Motion::WordLeft),
@@ -109,20 +109,20 @@ fn with_control(key: &KeyEvent, model: &Model, editor: &mut Editor) -> Option<Us
     None
 }
 
-fn with_control_letter(key: &KeyEvent, model: &Model, editor: &mut Editor) -> Option<UserCommand> {
+fn control_letter(key: &KeyEvent, model: &Model, editor: &mut Editor) -> Option<UserCommand> {
     match letter(key) {
-        // A key that is held too long is no second wish.
+        // Auto-repeat of a held key must not toggle again.
         Some('t') if key.kind == KeyEventKind::Repeat => {}
         Some('t') => {
             // The session ends the turn with the mute.
-            editor.talk_key.let_go();
+            editor.push_to_talk.cancel();
             return Some(UserCommand::SetMuted(!model.muted));
         }
         Some('o') => return Some(show_devices(editor)),
         Some('l') => editor.repaint = true,
         Some('z') => {
             editor.suspend = true;
-            return editor.talk_key.let_go();
+            return editor.push_to_talk.cancel();
         }
         Some('u') => editor.area.kill(Motion::LineStart),
         Some('k') => editor.area.kill(Motion::LineEnd),
@@ -132,14 +132,14 @@ fn with_control_letter(key: &KeyEvent, model: &Model, editor: &mut Editor) -> Op
         Some('p') => drop(editor.older()),
         Some('n') => drop(editor.newer()),
         Some('x') => drop(editor.area.unfold()),
-        // Many terminals say Control-H for Control-Backspace.
+        // Many terminals send Control-H for Control-Backspace.
         Some('w' | 'h') => editor.area.kill(Motion::WordLeft),
         Some('a') => drop(editor.area.move_cursor(Motion::LineStart, Selection::Drop)),
         Some('e') => drop(editor.area.move_cursor(Motion::LineEnd, Selection::Drop)),
         Some('b') => drop(editor.area.move_cursor(Motion::Left, Selection::Drop)),
         Some('f') => drop(editor.area.move_cursor(Motion::Right, Selection::Drop)),
         Some('d') => editor.area.delete(Motion::Right),
-        // Control-J is the newline itself, for terminals that tell no Shift-Enter.
+        // Control-J is the newline itself, for terminals that do not report Shift-Enter.
         Some('j') => editor.insert("\n"),
         Some(_) | None => {}
     }
@@ -147,17 +147,17 @@ fn with_control_letter(key: &KeyEvent, model: &Model, editor: &mut Editor) -> Op
 }
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "crossterm knows more keys than mean something here")]
-fn plain(key: &KeyEvent, editor: &mut Editor) -> Option<UserCommand> {
-    let makes_line = key.modifiers.intersects(KeyModifiers::SHIFT | KeyModifiers::ALT);
+fn plain_key(key: &KeyEvent, editor: &mut Editor) -> Option<UserCommand> {
+    let is_newline = key.modifiers.intersects(KeyModifiers::SHIFT | KeyModifiers::ALT);
     let alt = key.modifiers == KeyModifiers::ALT;
     match key.code {
-        KeyCode::Enter if makes_line => editor.insert("\n"),
+        KeyCode::Enter if is_newline => editor.insert("\n"),
         KeyCode::Enter if editor.area.continues() => {
             editor.area.delete(Motion::Left);
             editor.insert("\n");
         }
-        KeyCode::Enter => return say(editor),
-        KeyCode::Char(character) if alt && with_alt(character, editor) => {}
+        KeyCode::Enter => return send_text(editor),
+        KeyCode::Char(character) if alt && alt_letter(character, editor) => {}
         KeyCode::Esc => return Some(UserCommand::Interrupt),
         KeyCode::F(1) => editor.help = true,
         KeyCode::F(2) => return Some(show_devices(editor)),
@@ -167,7 +167,7 @@ fn plain(key: &KeyEvent, editor: &mut Editor) -> Option<UserCommand> {
         KeyCode::Backspace => editor.area.delete(Motion::Left),
         KeyCode::Delete => editor.area.delete(Motion::Right),
         KeyCode::Tab => {}
-        KeyCode::Char(character) => type_in(cased(character, key.state), editor),
+        KeyCode::Char(character) => type_character(apply_caps_lock(character, key.state), editor),
         code if editor.is_empty() => scroll(code, editor),
         code => move_cursor(code, selection(key), editor),
     }
@@ -176,7 +176,7 @@ fn plain(key: &KeyEvent, editor: &mut Editor) -> Option<UserCommand> {
 
 /// Does what a letter with Alt means, as in a shell. Returns whether it means anything: on some keyboards Alt
 /// types letters.
-fn with_alt(character: char, editor: &mut Editor) -> bool {
+fn alt_letter(character: char, editor: &mut Editor) -> bool {
     match character {
         'b' => drop(editor.area.move_cursor(Motion::WordLeft, Selection::Drop)),
         'f' => drop(editor.area.move_cursor(Motion::WordRight, Selection::Drop)),
@@ -193,13 +193,13 @@ fn selection(key: &KeyEvent) -> Selection {
 
 fn show_devices(editor: &mut Editor) -> UserCommand {
     editor.picker = Some(0);
-    // What was listed before may be plugged in no more.
+    // The previous list may be outdated.
     UserCommand::ListDevices
 }
 
-/// Moves in the list of devices, takes one, or goes back.
+/// Moves within the device list, selects a device, or cancels.
 #[expect(clippy::wildcard_enum_match_arm, reason = "crossterm knows more keys than mean something here")]
-fn pick(key: &KeyEvent, at: usize, model: &Model, editor: &mut Editor) -> Option<UserCommand> {
+fn handle_picker(key: &KeyEvent, at: usize, model: &Model, editor: &mut Editor) -> Option<UserCommand> {
     let rows = model.devices.as_deref().map(devices::rows).unwrap_or_default();
     let last = rows.len().saturating_sub(1);
     let at = at.min(last);
@@ -220,32 +220,32 @@ fn pick(key: &KeyEvent, at: usize, model: &Model, editor: &mut Editor) -> Option
     }
 }
 
-fn say(editor: &mut Editor) -> Option<UserCommand> {
-    let said = editor.take()?;
-    // Whoever speaks wants to see the answer.
+fn send_text(editor: &mut Editor) -> Option<UserCommand> {
+    let text = editor.take()?;
+    // Show the answer to the sent text.
     editor.scroll = 0;
-    Some(UserCommand::Say(said))
+    Some(UserCommand::Say(text))
 }
 
-fn type_in(character: char, editor: &mut Editor) {
+fn type_character(character: char, editor: &mut Editor) {
     match (character, editor.is_empty()) {
         ('?', true) => editor.help = true,
         (character, _) => editor.insert(character.encode_utf8(&mut [0; 4])),
     }
 }
 
-/// Terminals that report keys and not text tell the letter of the key, and of the lock beside it.
-fn cased(character: char, state: KeyEventState) -> char {
+/// Terminals that report keys instead of text report the unshifted letter and Caps Lock separately.
+fn apply_caps_lock(character: char, state: KeyEventState) -> char {
     let is_locked = state.contains(KeyEventState::CAPS_LOCK);
-    let mut other = character.to_uppercase();
-    match (is_locked, character.is_lowercase(), other.next(), other.next()) {
+    let mut upper_case = character.to_uppercase();
+    match (is_locked, character.is_lowercase(), upper_case.next(), upper_case.next()) {
         (true, true, Some(upper), None) => upper,
         (true, false, ..) => character.to_lowercase().next().unwrap_or(character),
         (true | false, ..) => character,
     }
 }
 
-/// A mouse wheel comes as arrows on the alternate screen.
+/// Terminals send the mouse wheel as arrow keys on the alternate screen.
 #[expect(clippy::wildcard_enum_match_arm, reason = "crossterm knows more keys than mean something here")]
 fn scroll(code: KeyCode, editor: &mut Editor) {
     match code {
@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn each_key_means_one_thing_to_the_session() {
+    fn each_key_sends_its_command() {
         let hang_up = UserCommand::HangUp(EndReason::User);
         for (text, code, modifiers, expected) in [
             ("", KeyCode::Char('c'), CONTROL, Some(hang_up.clone())),
@@ -319,12 +319,12 @@ mod tests {
             ("", KeyCode::Char('q'), NONE, None),
             ("", KeyCode::F(1), NONE, None),
         ] {
-            assert_eq!(press(code, modifiers, &mut typed(text)), expected, "{code:?} behind {text:?}");
+            assert_eq!(press(code, modifiers, &mut typed(text)), expected, "{code:?} after {text:?}");
         }
     }
 
     #[test]
-    fn enter_says_the_line_and_empties_it() {
+    fn enter_sends_the_line_and_clears_it() {
         let mut editor = typed("hello");
         editor.scroll = 7;
         press(KeyCode::Enter, NONE, &mut editor);
@@ -332,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn shift_or_alt_with_enter_makes_a_line() {
+    fn shift_or_alt_with_enter_starts_a_new_line() {
         for modifiers in [KeyModifiers::SHIFT, KeyModifiers::ALT] {
             let mut editor = typed("a");
             press(KeyCode::Enter, modifiers, &mut editor);
@@ -342,8 +342,8 @@ mod tests {
 
     const SPACE: KeyCode = KeyCode::Char(' ');
 
-    /// What comes of keys where turns are made by hand, half a second apart.
-    fn by_hand(keys: &[(KeyCode, KeyEventKind)], editor: &mut Editor) -> Vec<Option<UserCommand>> {
+    /// Returns the commands of keys with manual turns, half a second apart.
+    fn manual_turns(keys: &[(KeyCode, KeyEventKind)], editor: &mut Editor) -> Vec<Option<UserCommand>> {
         let model = Model::new(CallInfo { manual_turns: true, ..CallInfo::default() });
         let events = keys.iter().zip(0_u64..).map(|((code, kind), number)| {
             let now = Duration::from_millis(500 * number);
@@ -353,48 +353,48 @@ mod tests {
     }
 
     #[test]
-    fn space_makes_turns_where_they_are_made_by_hand() {
+    fn space_is_push_to_talk_with_manual_turns() {
         use KeyEventKind::{Press, Release, Repeat};
 
         let (begin, end) = (Some(UserCommand::BeginTurn), Some(UserCommand::EndTurn));
-        let switch = || Some(UserCommand::SwitchTurn);
+        let toggle = || Some(UserCommand::SwitchTurn);
         let mut editor = Editor::default();
-        assert_eq!(by_hand(&[(SPACE, Press), (SPACE, Press)], &mut editor), [switch(), switch()]);
-        editor.talk_key.learn(ReleaseEvents::Told);
+        assert_eq!(manual_turns(&[(SPACE, Press), (SPACE, Press)], &mut editor), [toggle(), toggle()]);
+        editor.push_to_talk.observe_releases(ReleaseEvents::Supported);
         let held = [(SPACE, Press), (SPACE, Repeat), (SPACE, Release)];
-        assert_eq!(by_hand(&held, &mut editor), [begin, None, end]);
+        assert_eq!(manual_turns(&held, &mut editor), [begin, None, end]);
         assert!(editor.is_empty());
     }
 
     #[test]
-    fn what_is_typed_during_a_hold_is_typed_and_the_hold_goes_on() {
+    fn typing_during_a_hold_does_not_end_it() {
         use KeyEventKind::{Press, Release, Repeat};
 
         let mut editor = Editor::default();
-        editor.talk_key.learn(ReleaseEvents::Told);
+        editor.push_to_talk.observe_releases(ReleaseEvents::Supported);
         let a = KeyCode::Char('a');
         let shift = KeyCode::Modifier(crossterm::event::ModifierKeyCode::LeftShift);
         let keys =
             [(SPACE, Press), (shift, Press), (a, Press), (a, Release), (SPACE, Repeat), (SPACE, Release)];
-        let commands = by_hand(&keys, &mut editor);
+        let commands = manual_turns(&keys, &mut editor);
         assert_eq!(
             (&commands[0], &commands[5]),
             (&Some(UserCommand::BeginTurn), &Some(UserCommand::EndTurn))
         );
         assert_eq!(editor.area.text(), "a", "a held Space types nothing");
-        assert_eq!(by_hand(&[(SPACE, Press)], &mut editor), [None]);
-        assert_eq!(editor.area.text(), "a ", "behind text, Space is a space");
+        assert_eq!(manual_turns(&[(SPACE, Press)], &mut editor), [None]);
+        assert_eq!(editor.area.text(), "a ", "after text, Space is a space");
     }
 
     #[test]
-    fn the_mute_and_the_end_are_told_during_a_hold() {
+    fn mute_and_end_work_during_a_hold() {
         let model = Model::new(CallInfo { manual_turns: true, ..CallInfo::default() });
         let mut editor = Editor::default();
-        editor.talk_key.learn(ReleaseEvents::Told);
-        editor.talk_key.press(Duration::ZERO);
+        editor.push_to_talk.observe_releases(ReleaseEvents::Supported);
+        editor.push_to_talk.press(Duration::ZERO);
         let mute = KeyEvent::new(KeyCode::Char('t'), CONTROL);
         assert_eq!(command(Duration::ZERO, &mute, &model, &mut editor), Some(UserCommand::SetMuted(true)));
-        assert!(!editor.talk_key.is_held());
+        assert!(!editor.push_to_talk.is_held());
         let late = KeyEvent::new_with_kind(SPACE, NONE, KeyEventKind::Repeat);
         assert_eq!(command(Duration::ZERO, &late, &model, &mut editor), None);
         let held_mute = KeyEvent::new_with_kind(KeyCode::Char('t'), CONTROL, KeyEventKind::Repeat);
@@ -402,17 +402,17 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_is_lost_ends_the_turn_and_it_is_said() {
+    fn a_stuck_hold_ends_the_turn_with_a_note() {
         let mut editor = Editor::default();
-        editor.talk_key.learn(ReleaseEvents::Told);
-        editor.talk_key.press(Duration::ZERO);
+        editor.push_to_talk.observe_releases(ReleaseEvents::Supported);
+        editor.push_to_talk.press(Duration::ZERO);
         assert_eq!(tick(Duration::from_secs(59), &mut editor), None);
         assert_eq!(tick(Duration::from_secs(61), &mut editor), Some(UserCommand::EndTurn));
-        assert_eq!(editor.remark.as_deref(), Some(KEY_LOST));
+        assert_eq!(editor.note.as_deref(), Some(HOLD_ENDED));
     }
 
     #[test]
-    fn letters_have_the_case_of_the_lock() {
+    fn caps_lock_applies_to_letters() {
         for (character, state, expected) in [
             ('a', KeyEventState::NONE, "a"),
             ('a', KeyEventState::CAPS_LOCK, "A"),
@@ -439,7 +439,7 @@ mod tests {
     }
 
     #[test]
-    fn any_key_leaves_the_help_and_only_the_end_does_more() {
+    fn any_key_closes_the_help_and_only_the_end_does_more() {
         let mut editor = typed("");
         editor.help = true;
         assert_eq!(press(KeyCode::Esc, NONE, &mut editor), None);
@@ -452,14 +452,14 @@ mod tests {
     }
 
     #[test]
-    fn letters_typed_with_alt_gr_are_typed() {
+    fn alt_gr_types_letters() {
         let mut editor = Editor::default();
         assert_eq!(press(KeyCode::Char('@'), CONTROL | KeyModifiers::ALT, &mut editor), None);
         assert_eq!(editor.area.text(), "@");
     }
 
     #[test]
-    fn a_device_is_chosen_from_a_list_and_what_is_typed_stays() {
+    fn choosing_a_device_keeps_the_typed_text() {
         let mut model = Model::default();
         let entry = |direction, name: &str| DeviceEntry {
             direction,
@@ -486,8 +486,8 @@ mod tests {
         ] {
             let mut editor = typed("half a");
             assert_eq!(press(KeyCode::F(2), &mut editor), Some(UserCommand::ListDevices));
-            let said: Vec<_> = keys.iter().filter_map(|code| press(*code, &mut editor)).collect();
-            assert_eq!(said, Vec::from_iter(expected));
+            let text: Vec<_> = keys.iter().filter_map(|code| press(*code, &mut editor)).collect();
+            assert_eq!(text, Vec::from_iter(expected));
             assert_eq!((editor.picker, editor.area.text().as_str()), (None, "half a"));
         }
     }

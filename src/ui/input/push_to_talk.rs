@@ -1,35 +1,34 @@
-//! The key that makes turns by hand: held while somebody speaks, where the terminal tells when a key is let
-//! go; elsewhere pressed to begin and pressed again to end.
+//! Push-to-talk key: held while speaking if the terminal reports key releases, else pressed to begin and
+//! pressed again to end.
 //!
-//! A hold cannot stick: it ends when the terminal is left, and when the key gives no sign of itself any
-//! more. Pure: the time is handed in.
+//! A hold cannot get stuck: it ends when the terminal loses focus and when key repeats stop. Pure: the time is
+//! passed in.
 
 use std::time::Duration;
 
 use crate::session::io::UserCommand;
 
-/// Held keys repeat at least twice a second; a slow line may swallow some.
-const REPEATS_WITHIN: Duration = Duration::from_secs(3);
+/// Held keys repeat at least twice a second; a slow connection may drop some.
+const REPEAT_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// How long a hold lasts of which nothing is known: some keyboards do not repeat, and a second key stops the
+/// Timeout of a hold without repeats: some keyboards do not repeat, and a second key stops the repeats of the
 /// first.
-const SIGN_WITHIN: Duration = Duration::from_secs(60);
+const NO_REPEAT_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Presses that follow each other faster than this come from a key that is held, where that is all that a
-/// terminal tells of it.
-const REPEATS_APART: Duration = Duration::from_millis(150);
+/// Presses faster than this are repeats of a held key, on terminals that report every repeat as a press.
+const REPEAT_GAP: Duration = Duration::from_millis(150);
 
-/// Whether the terminal tells when a key is let go.
+/// Whether the terminal reports key releases.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ReleaseEvents {
-    /// Not that it has been seen.
+    /// Not observed so far.
     #[default]
     Unsupported,
-    /// It does.
-    Told,
+    /// Reported.
+    Supported,
 }
 
-/// The state of the key.
+/// State of the key.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PushToTalkKey {
     releases: ReleaseEvents,
@@ -40,81 +39,81 @@ pub struct PushToTalkKey {
 /// The key is down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct KeyHold {
-    /// When it last gave a sign of itself.
-    sign: Duration,
-    within: Duration,
+    /// Time of the last event of the key.
+    last_event: Duration,
+    timeout: Duration,
 }
 
 impl PushToTalkKey {
-    /// Returns whether the key is held while somebody speaks, or pressed to begin and to end.
-    pub fn releases(&self) -> ReleaseEvents {
+    /// Returns whether the key works as hold-to-talk or as a toggle.
+    pub fn release_events(&self) -> ReleaseEvents {
         self.releases
     }
 
-    /// Returns whether a turn is being held.
+    /// Returns whether the key is held.
     pub fn is_held(&self) -> bool {
         self.hold.is_some()
     }
 
-    /// Takes note of what is known of the terminal. What was seen of it is not forgotten.
-    pub fn learn(&mut self, releases: ReleaseEvents) {
-        if releases == ReleaseEvents::Told {
+    /// Records whether releases are supported. Support that was observed stays.
+    pub fn observe_releases(&mut self, releases: ReleaseEvents) {
+        if releases == ReleaseEvents::Supported {
             self.releases = releases;
         }
     }
 
-    /// The key is pressed.
+    /// Handles a press.
     pub fn press(&mut self, now: Duration) -> Option<UserCommand> {
         if self.is_held() {
-            // Some systems call it a press each time.
+            // Some systems report every repeat as a press.
             return self.repeat(now);
         }
         let before = self.last_press.replace(now);
         match self.releases {
-            ReleaseEvents::Told => {
-                self.hold = Some(KeyHold { sign: now, within: SIGN_WITHIN });
+            ReleaseEvents::Supported => {
+                self.hold = Some(KeyHold { last_event: now, timeout: NO_REPEAT_TIMEOUT });
                 Some(UserCommand::BeginTurn)
             }
             ReleaseEvents::Unsupported => {
-                let repeats = before.is_some_and(|before| now.saturating_sub(before) < REPEATS_APART);
+                let repeats = before.is_some_and(|before| now.saturating_sub(before) < REPEAT_GAP);
                 (!repeats).then_some(UserCommand::SwitchTurn)
             }
         }
     }
 
-    /// The key is still held. A hold that has ended is not begun again by that.
+    /// Handles a repeat. It does not restart a hold that has ended.
     pub fn repeat(&mut self, now: Duration) -> Option<UserCommand> {
-        self.learn(ReleaseEvents::Told);
+        self.observe_releases(ReleaseEvents::Supported);
         if let Some(hold) = &mut self.hold {
-            *hold = KeyHold { sign: now, within: REPEATS_WITHIN };
+            *hold = KeyHold { last_event: now, timeout: REPEAT_TIMEOUT };
         }
         None
     }
 
-    /// The key is let go.
+    /// Handles a release.
     pub fn release(&mut self) -> Option<UserCommand> {
-        let was_known = std::mem::replace(&mut self.releases, ReleaseEvents::Told);
+        let previous = std::mem::replace(&mut self.releases, ReleaseEvents::Supported);
         let was_held = self.hold.take().is_some();
-        // The press that taught this may have begun a turn.
-        (was_held || was_known == ReleaseEvents::Unsupported).then_some(UserCommand::EndTurn)
+        // The press before this first release may have begun a turn.
+        (was_held || previous == ReleaseEvents::Unsupported).then_some(UserCommand::EndTurn)
     }
 
-    /// Another key is pressed: it may be the one that repeats from here on.
-    pub fn other(&mut self, now: Duration) {
+    /// Handles another key, whose repeats may replace those of this one.
+    pub fn other_key(&mut self, now: Duration) {
         if let Some(hold) = &mut self.hold {
-            *hold = KeyHold { sign: now, within: SIGN_WITHIN };
+            *hold = KeyHold { last_event: now, timeout: NO_REPEAT_TIMEOUT };
         }
     }
 
-    /// The key cannot be seen any more, or counts no more.
-    pub fn let_go(&mut self) -> Option<UserCommand> {
+    /// Ends a hold because the key can no longer be observed.
+    pub fn cancel(&mut self) -> Option<UserCommand> {
         self.hold.take().map(|_| UserCommand::EndTurn)
     }
 
-    /// Ends a hold whose key has been silent for too long.
+    /// Ends a hold without recent key events.
     pub fn tick(&mut self, now: Duration) -> Option<UserCommand> {
-        let is_lost = self.hold.is_some_and(|hold| now.saturating_sub(hold.sign) >= hold.within);
-        if is_lost { self.let_go() } else { None }
+        let is_stuck = self.hold.is_some_and(|hold| now.saturating_sub(hold.last_event) >= hold.timeout);
+        if is_stuck { self.cancel() } else { None }
     }
 }
 
@@ -130,15 +129,15 @@ mod tests {
         Duration::from_millis(time)
     }
 
-    fn told() -> PushToTalkKey {
+    fn hold_to_talk() -> PushToTalkKey {
         let mut key = PushToTalkKey::default();
-        key.learn(ReleaseEvents::Told);
+        key.observe_releases(ReleaseEvents::Supported);
         key
     }
 
     #[test]
     fn a_turn_lasts_as_long_as_the_key_is_held() {
-        let mut key = told();
+        let mut key = hold_to_talk();
         assert_eq!(key.press(ms(0)), BEGIN);
         for time in (500..8_000).step_by(30) {
             assert_eq!((key.repeat(ms(time)), key.tick(ms(time))), (None, None));
@@ -149,19 +148,19 @@ mod tests {
 
     #[test]
     fn a_hold_ends_when_its_repeats_stop() {
-        let mut key = told();
+        let mut key = hold_to_talk();
         key.press(ms(0));
         key.repeat(ms(500));
         key.repeat(ms(530));
         assert_eq!(key.tick(ms(3_529)), None);
         assert_eq!(key.tick(ms(3_530)), END);
-        assert_eq!((key.repeat(ms(3_600)), key.is_held()), (None, false), "what comes late begins nothing");
+        assert_eq!((key.repeat(ms(3_600)), key.is_held()), (None, false), "a late repeat begins nothing");
         assert_eq!(key.press(ms(4_000)), BEGIN);
     }
 
     #[test]
-    fn a_key_that_does_not_repeat_is_believed_for_a_minute() {
-        let mut key = told();
+    fn a_hold_without_repeats_lasts_a_minute() {
+        let mut key = hold_to_talk();
         key.press(ms(0));
         assert_eq!(key.tick(ms(59_999)), None);
         assert_eq!(key.tick(ms(60_000)), END);
@@ -169,20 +168,20 @@ mod tests {
 
     #[test]
     fn another_key_stops_the_repeats_and_not_the_hold() {
-        let mut key = told();
+        let mut key = hold_to_talk();
         key.press(ms(0));
         key.repeat(ms(500));
-        key.other(ms(1_000));
+        key.other_key(ms(1_000));
         assert_eq!(key.tick(ms(20_000)), None);
         assert_eq!(key.release(), END);
     }
 
     #[test]
-    fn a_key_that_cannot_be_seen_is_let_go() {
-        let mut key = told();
+    fn a_key_that_cannot_be_observed_is_released() {
+        let mut key = hold_to_talk();
         key.press(ms(0));
-        assert_eq!(key.let_go(), END);
-        assert_eq!((key.let_go(), key.repeat(ms(100)), key.release()), (None, None, None));
+        assert_eq!(key.cancel(), END);
+        assert_eq!((key.cancel(), key.repeat(ms(100)), key.release()), (None, None, None));
     }
 
     #[test]
@@ -194,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn the_presses_of_a_held_key_are_not_many_turns() {
+    fn repeated_presses_of_a_held_key_are_one_turn() {
         let mut key = PushToTalkKey::default();
         let times = [0, 500, 530, 560, 590, 650, 2_000];
         let commands: Vec<bool> = times.iter().map(|time| key.press(ms(*time)).is_some()).collect();
@@ -202,11 +201,11 @@ mod tests {
     }
 
     #[test]
-    fn a_terminal_shows_by_its_first_release_what_it_can_do() {
+    fn the_first_release_shows_that_releases_are_supported() {
         let mut key = PushToTalkKey::default();
         assert_eq!(key.press(ms(0)), SWITCH);
         assert_eq!(key.release(), END, "the press has begun a turn");
-        assert_eq!(key.releases(), ReleaseEvents::Told);
+        assert_eq!(key.release_events(), ReleaseEvents::Supported);
         assert_eq!((key.press(ms(3_000)), key.release()), (BEGIN, END));
     }
 }

@@ -1,17 +1,17 @@
-//! What every way of showing a session has in common.
+//! Interface of the line outputs.
 
 use std::io;
 use std::time::Duration;
 
 use crate::session::io::Notice;
 
-/// A way of showing a session that writes as things happen.
+/// Writes a session's notices as they arrive.
 pub trait NoticeWriter {
-    /// Shows one notice; `at` is the time since the start.
+    /// Writes one notice; `at` is the time since the start.
     ///
     /// # Errors
     ///
-    /// What the writer of the data says. A closed pipe is [`io::ErrorKind::BrokenPipe`]: nobody reads
-    /// any more, and the caller ends in good order.
+    /// Errors of the data writer. [`io::ErrorKind::BrokenPipe`] means that the reader has closed the pipe,
+    /// which is a normal end.
     fn notice(&mut self, at: Duration, notice: &Notice) -> io::Result<()>;
 }

@@ -1,4 +1,4 @@
-//! What was said, as lines that stay on the terminal when the screen is gone.
+//! Summary of a call: lines that stay in the terminal after the screen is closed.
 
 use std::io::{self, Write};
 
@@ -6,23 +6,23 @@ use crate::session::io::EndReason;
 use crate::ui::model::{Model, SpeakerRole, TurnEntry};
 use crate::ui::text::wording;
 
-/// Writes both sides of a call in labelled lines, how long the answers took, and how the call ended.
+/// Writes both sides of a call as labelled lines, the latency, and how the call ended.
 ///
-/// How a call failed is not written: that is said once, with its hint, by whoever ends the program.
+/// A failure is omitted: `main` reports it with its hint.
 ///
 /// # Errors
 ///
-/// What the writer says.
+/// Errors of the writer.
 pub fn write(model: &Model, to: &mut impl Write) -> io::Result<()> {
     for entry in model.entries.iter().filter(|entry| !entry.text.trim().is_empty()) {
         writeln!(to, "{}", line(entry))?;
     }
     if let Some(delay) = &model.delay {
-        writeln!(to, "{}", wording::delays(&delay.all))?;
+        writeln!(to, "{}", wording::latencies(&delay.all))?;
     }
     if let Some(end) = model.ended.as_ref().and_then(end) {
-        match model.lasted() {
-            Some(lasted) => writeln!(to, "{end} ({})", wording::minutes(lasted))?,
+        match model.duration() {
+            Some(duration) => writeln!(to, "{end} ({})", wording::minutes(duration))?,
             None => writeln!(to, "{end}")?,
         }
     }
@@ -41,23 +41,23 @@ fn end(reason: &EndReason) -> Option<String> {
     }
 }
 
-/// The text was sanitised when the model took it; further lines are indented, so that no text can pass for
-/// a labelled line.
+/// The text was sanitized by the model; continuation lines are indented, so that no text can imitate a labelled
+/// line.
 fn line(entry: &TurnEntry) -> String {
     let speaker = match entry.speaker {
         SpeakerRole::User => "You:",
         SpeakerRole::Assistant => "Assistant:",
     };
-    let (heard, unheard) = entry.text.split_at(entry.unheard_from());
+    let (played, unplayed) = entry.text.split_at(entry.unplayed_from());
     let indented = |text: &str| text.trim().replace('\n', "\n  ");
-    let (heard, unheard) = (indented(heard), indented(unheard));
-    let remark = match (unheard.is_empty(), entry.interrupted, entry.is_final) {
-        (false, _, _) => format!("(not heard: {unheard})"),
+    let (played, unplayed) = (indented(played), indented(unplayed));
+    let suffix = match (unplayed.is_empty(), entry.interrupted, entry.is_final) {
+        (false, _, _) => format!("(not heard: {unplayed})"),
         (true, true, _) => "(interrupted)".to_owned(),
         (true, false, false) => "(unfinished)".to_owned(),
         (true, false, true) => String::new(),
     };
-    let parts = [speaker, &heard, &remark].into_iter().filter(|part| !part.is_empty());
+    let parts = [speaker, &played, &suffix].into_iter().filter(|part| !part.is_empty());
     parts.collect::<Vec<_>>().join(" ")
 }
 
@@ -71,7 +71,7 @@ mod tests {
     use crate::session::io::Notice;
     use crate::ui::fixture::{AnswerEnd, assistant, interrupted_call, lost};
 
-    fn minutes(call: &[(u64, Notice)]) -> String {
+    fn summary(call: &[(u64, Notice)]) -> String {
         let mut model = Model::default();
         call.iter().for_each(|(at, notice)| model.apply(Duration::from_millis(*at), notice));
         let mut written = Vec::new();
@@ -80,24 +80,24 @@ mod tests {
     }
 
     #[test]
-    fn what_was_said_stays_on_the_terminal() {
-        assert_snapshot!(minutes(&interrupted_call()), @r#"
+    fn the_conversation_stays_in_the_terminal() {
+        assert_snapshot!(summary(&interrupted_call()), @r#"
         You: Count to four.
           You: fake
         Assistant: One, two, (not heard: three, four.)
-        2 answers: p50 640 ms, p95 721 ms; of it here p50 32 ms, p95 38 ms
+        2 responses: p50 640 ms, p95 721 ms; local p50 32 ms, p95 38 ms
         call ended (00:06)
         "#);
     }
 
     #[test]
-    fn a_failure_is_not_told_twice() {
-        assert_eq!(minutes(&[(7, lost())]), "");
+    fn a_failure_is_not_reported_twice() {
+        assert_eq!(summary(&[(7, lost())]), "");
     }
 
     #[test]
-    fn an_answer_that_the_end_cut_off_is_not_lost() {
-        let call = [(7, assistant("One, two", AnswerEnd::Not))];
-        assert_eq!(minutes(&call), "Assistant: One, two (unfinished)\n");
+    fn an_answer_cut_off_by_the_end_is_marked_unfinished() {
+        let call = [(7, assistant("One, two", AnswerEnd::InProgress))];
+        assert_eq!(summary(&call), "Assistant: One, two (unfinished)\n");
     }
 }

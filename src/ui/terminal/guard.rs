@@ -1,4 +1,4 @@
-//! Who has the terminal: it is taken once and given back once, whoever comes first.
+//! Terminal guard: acquires the terminal once and restores it exactly once.
 
 use std::io::{self, Write};
 use std::panic;
@@ -15,18 +15,19 @@ use crossterm::event::{
 use crossterm::execute;
 use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
 
-/// The name of the thread that draws; the panic hook knows it by that.
-pub(super) const PAINTER: &str = "ui";
+/// Name of the drawing thread, by which the panic hook recognises it.
+pub(super) const THREAD_NAME: &str = "ui";
 
-/// How long a panic elsewhere waits for a drawing that is being written; a stopped terminal never ends one.
-const PANIC_PATIENCE: Duration = Duration::from_millis(250);
+/// How long a panic in another thread waits for a frame that is being written; a stopped terminal never
+/// finishes one.
+const PANIC_TIMEOUT: Duration = Duration::from_millis(250);
 
-/// What the terminal is to tell of keys, where it can.
+/// Which key events the terminal reports, if it supports the kitty keyboard protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum KeyReporting {
-    /// Shift-Enter is told from Enter; text comes as text.
+    /// Distinguishes Shift-Enter from Enter; text arrives as text.
     Typed,
-    /// Each key, and when it is let go. Text comes as keys: what is typed by AltGr is lost.
+    /// Reports each key and its release. Text arrives as keys, so text typed with AltGr is lost.
     Held,
 }
 
@@ -39,37 +40,36 @@ impl KeyReporting {
                 typed
                     | KeyboardEnhancementFlags::REPORT_EVENT_TYPES
                     | KeyboardEnhancementFlags::REPORT_ALL_KEYS_AS_ESCAPE_CODES
-                    // Without it, the text of Shift and a key is not known.
+                    // Needed for the text of Shift with a key.
                     | KeyboardEnhancementFlags::REPORT_ALTERNATE_KEYS
             }
         }
     }
 
-    /// Asks a terminal that knows such requests for other keys than before.
-    pub(super) fn ask(self) -> io::Result<()> {
+    /// Changes the reported events; only for terminals that support it.
+    pub(super) fn request(self) -> io::Result<()> {
         let mut terminal = io::stdout().lock();
         write!(terminal, "\x1b[={};1u", self.flags().bits())?;
         terminal.flush()
     }
 }
 
-/// Who has the terminal. All orderings are sequentially consistent: this is no place to save time.
+/// Ownership of the terminal. All orderings are `SeqCst`; this is not performance-critical.
 #[derive(Debug, Default)]
 pub(super) struct TerminalGuard {
-    /// Whether the terminal is ours and has to be given back.
+    /// Whether the terminal has to be restored.
     is_held: AtomicBool,
-    /// Whether drawing goes on.
-    is_wanted: AtomicBool,
-    /// Whether a drawing is being written.
+    /// Whether drawing continues.
+    is_active: AtomicBool,
+    /// Whether a frame is being written.
     is_drawing: AtomicBool,
 }
 
 impl TerminalGuard {
-    /// Takes the terminal: raw mode, alternate screen, bracketed paste, and whether it is looked at where
-    /// keys are held.
-    pub(super) fn take(&self, keys: KeyReporting) -> io::Result<()> {
+    /// Acquires the terminal: raw mode, alternate screen, bracketed paste, and focus events if keys are held.
+    pub(super) fn acquire(&self, keys: KeyReporting) -> io::Result<()> {
         self.is_held.store(true, Ordering::SeqCst);
-        self.is_wanted.store(true, Ordering::SeqCst);
+        self.is_active.store(true, Ordering::SeqCst);
         let entered = enter(keys);
         if entered.is_err() {
             self.release();
@@ -91,54 +91,54 @@ impl TerminalGuard {
         Ok(())
     }
 
-    /// Gives the terminal back, once. What fails here cannot be helped: each step is tried all the same.
+    /// Restores the terminal, once. Errors are ignored, and each step is tried.
     pub(super) fn release(&self) {
-        self.is_wanted.store(false, Ordering::SeqCst);
+        self.is_active.store(false, Ordering::SeqCst);
         if self.is_held.swap(false, Ordering::SeqCst) {
             leave();
         }
     }
 
-    /// Returns whether drawing and reading go on.
-    pub(super) fn is_wanted(&self) -> bool {
-        self.is_wanted.load(Ordering::SeqCst)
+    /// Returns whether drawing and reading continue.
+    pub(super) fn is_active(&self) -> bool {
+        self.is_active.load(Ordering::SeqCst)
     }
 
-    /// Lets the threads end.
-    pub(super) fn end_drawing(&self) {
-        self.is_wanted.store(false, Ordering::SeqCst);
+    /// Stops the threads.
+    pub(super) fn stop_drawing(&self) {
+        self.is_active.store(false, Ordering::SeqCst);
     }
 
-    /// Draws unless the terminal has been given back.
+    /// Draws unless the terminal has been released.
     ///
-    /// Whoever gives it back sets `is_wanted` first and looks at `is_drawing` then; here it is the other way
-    /// round, so one of both sees the other.
+    /// Releasing sets `is_active` first and reads `is_drawing` afterwards; this does the reverse, so one of
+    /// them sees the other.
     pub(super) fn while_held<T: Default>(&self, draw: impl FnOnce() -> T) -> T {
         self.is_drawing.store(true, Ordering::SeqCst);
-        let drawn = if self.is_wanted() { draw() } else { T::default() };
+        let drawn = if self.is_active() { draw() } else { T::default() };
         self.is_drawing.store(false, Ordering::SeqCst);
         drawn
     }
 
-    /// Gives back what can be given back of a terminal that takes no writing.
+    /// Restores the line mode of a terminal that accepts no output.
     pub(super) fn abandon(&self) {
         if self.is_held.swap(false, Ordering::SeqCst) {
             let _ = disable_raw_mode();
         }
     }
 
-    /// Gives the terminal back although its thread may be drawing.
+    /// Restores the terminal although another thread may be drawing.
     fn release_in_panic(&self) {
-        self.is_wanted.store(false, Ordering::SeqCst);
-        let is_ours = thread::current().name() == Some(PAINTER);
+        self.is_active.store(false, Ordering::SeqCst);
+        let is_own_thread = thread::current().name() == Some(THREAD_NAME);
         let step = Duration::from_millis(1);
         let mut waited = Duration::ZERO;
-        while !is_ours && self.is_drawing.load(Ordering::SeqCst) && waited < PANIC_PATIENCE {
+        while !is_own_thread && self.is_drawing.load(Ordering::SeqCst) && waited < PANIC_TIMEOUT {
             thread::sleep(step);
             waited += step;
         }
-        if !is_ours && self.is_drawing.load(Ordering::SeqCst) {
-            // Writing would wait for the drawing that does not end.
+        if !is_own_thread && self.is_drawing.load(Ordering::SeqCst) {
+            // Writing would block behind the unfinished frame.
             self.abandon();
         } else {
             self.release();
@@ -150,7 +150,7 @@ impl TerminalGuard {
 fn enter(keys: KeyReporting) -> io::Result<()> {
     enable_raw_mode()?;
     execute!(io::stdout(), EnterAlternateScreen, EnableBracketedPaste)?;
-    // Terminals that do not understand these ignore them.
+    // Ignored by terminals without support.
     let _ = execute!(io::stdout(), PushKeyboardEnhancementFlags(keys.flags()));
     match keys {
         KeyReporting::Typed => {}
@@ -161,7 +161,7 @@ fn enter(keys: KeyReporting) -> io::Result<()> {
     Ok(())
 }
 
-/// Undoes [`enter`]. An error cannot be helped: each step is tried all the same.
+/// Undoes [`enter`]. Errors are ignored: every step is tried.
 fn leave() {
     let _ = execute!(io::stdout(), PopKeyboardEnhancementFlags);
     let _ = execute!(io::stdout(), DisableFocusChange, DisableBracketedPaste);
@@ -169,11 +169,11 @@ fn leave() {
     let _ = disable_raw_mode();
 }
 
-/// The hook stays when the screen is closed, where it does nothing: taking it away could take away another.
-pub(super) fn restore_on_panic(grip: Arc<TerminalGuard>) {
+/// Stays installed when the screen closes: removing it could remove a hook set later.
+pub(super) fn restore_on_panic(guard: Arc<TerminalGuard>) {
     let report = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
-        grip.release_in_panic();
+        guard.release_in_panic();
         report(info);
     }));
 }
@@ -183,12 +183,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_is_drawn_on_a_terminal_that_is_not_held() {
-        let grip = TerminalGuard::default();
-        assert_eq!(grip.while_held(|| Some("drawn")), None);
-        grip.is_wanted.store(true, Ordering::SeqCst);
-        assert_eq!(grip.while_held(|| Some("drawn")), Some("drawn"));
-        grip.end_drawing();
-        assert_eq!(grip.while_held(|| Some("drawn")), None);
+    fn nothing_is_drawn_without_the_terminal() {
+        let guard = TerminalGuard::default();
+        assert_eq!(guard.while_held(|| Some("drawn")), None);
+        guard.is_active.store(true, Ordering::SeqCst);
+        assert_eq!(guard.while_held(|| Some("drawn")), Some("drawn"));
+        guard.stop_drawing();
+        assert_eq!(guard.while_held(|| Some("drawn")), None);
     }
 }

@@ -1,4 +1,4 @@
-//! The terminal: only the files of this folder touch it. It is given back in any case.
+//! The terminal: only this folder touches it, and it is always restored.
 
 mod reader;
 mod guard;
@@ -16,148 +16,147 @@ use crate::ui::model::Model;
 use crate::ui::terminal::guard::{KeyReporting, TerminalGuard, restore_on_panic};
 use crate::ui::view::theme::Theme;
 
-/// How long the threads of the screen may take to end.
+/// Time limit for the threads of the screen to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ScreenTimeout {
-    /// Much longer than drawing takes, much shorter than a user waits.
-    Usual,
-    /// As long as a signal leaves: its end takes a second in all.
+    /// Much longer than a frame takes, much shorter than a user waits.
+    Normal,
+    /// After a signal, which ends the program within a second.
     Signalled,
 }
 
 impl ScreenTimeout {
-    fn time(self) -> Duration {
+    fn duration(self) -> Duration {
         match self {
-            Self::Usual => Duration::from_secs(1),
+            Self::Normal => Duration::from_secs(1),
             Self::Signalled => Duration::from_millis(150),
         }
     }
 }
 
-/// Restores the line mode of the terminal if a screen has changed it. Writes nothing, so that it never waits
-/// for a terminal that is not read.
+/// Restores the line mode of the terminal. Writes nothing, so that it never blocks on a terminal that is not
+/// read.
 pub fn restore_line_mode() {
-    // There is nobody to report this to.
+    // An error cannot be reported here.
     let _ = crossterm::terminal::disable_raw_mode();
 }
 
-/// What can go wrong with the screen.
+/// Errors of the screen.
 #[derive(Debug, thiserror::Error)]
 pub enum ScreenError {
     /// Standard output is a file or a pipe.
-    #[error("standard output is no terminal")]
+    #[error("standard output is not a terminal")]
     NoTerminal,
     /// The terminal refused or is gone.
-    #[error("the terminal cannot be used")]
+    #[error("cannot use the terminal")]
     Terminal(#[source] io::Error),
-    /// The system gave no thread.
-    #[error("cannot start the thread of the screen")]
+    /// The system refused a thread.
+    #[error("cannot start the screen thread")]
     Thread(#[source] io::Error),
-    /// The terminal takes nothing any more, so that not even its end can be drawn.
-    #[error("the terminal does not answer")]
+    /// The terminal accepts no output.
+    #[error("the terminal accepts no output")]
     Stuck,
-    /// A bug: the thread of the screen panicked; the panic has been reported.
-    #[error("the screen broke")]
+    /// A bug: the drawing thread panicked; the panic has been reported.
+    #[error("the screen thread panicked")]
     Panicked,
 }
 
-/// What a screen needs.
+/// Inputs of a screen.
 pub struct ScreenSetup {
-    /// What is drawn: the latest is enough. When its sender is gone, the screen closes.
+    /// Model to draw; only the latest counts. The screen closes when its sender is dropped.
     pub model: watch::Receiver<Model>,
-    /// Where commands go. When it is full they wait here, when it is closed the screen closes.
+    /// Receives commands. While it is full, commands wait in the screen; when it is closed, the screen closes.
     pub commands: mpsc::Sender<UserCommand>,
     /// Level of the microphone in dBFS.
     pub input_level: Box<dyn Fn() -> f32 + Send>,
     /// Level of the speaker in dBFS.
     pub output_level: Box<dyn Fn() -> f32 + Send>,
-    /// Time since the start of the program, as in the notices.
+    /// Time since the start of the program, as in notices.
     pub clock: Box<dyn Fn() -> Duration + Send>,
-    /// Colours or none.
+    /// Colours and character set.
     pub theme: Theme,
 }
 
-/// The screen of a call: one thread draws, another reads keys, so a slow terminal stops nobody.
+/// The screen of a call: one thread draws, another reads keys, so a slow terminal blocks nothing else.
 #[derive(Debug)]
 pub struct Screen {
-    grip: Arc<TerminalGuard>,
-    painter: Option<JoinHandle<io::Result<()>>>,
-    /// Left alone if it does not end: a hung-up terminal can keep it in crossterm for ever.
+    guard: Arc<TerminalGuard>,
+    renderer: Option<JoinHandle<io::Result<()>>>,
+    /// Detached if it does not end: after a hang-up crossterm may block forever.
     reader: Option<JoinHandle<()>>,
 }
 
 impl Screen {
-    /// Takes the terminal and starts drawing.
+    /// Acquires the terminal and starts drawing.
     ///
-    /// From here until the end, nobody else may write to the terminal. A panic of any thread gives the
-    /// terminal back before it is reported. If the screen ends by itself, because of a panic or because the
-    /// terminal is gone, it hangs up.
+    /// Nothing else may write to the terminal until the screen is closed. A panic of any thread restores the
+    /// terminal before it is reported. If the screen ends because of a panic or a lost terminal, it ends the
+    /// call.
     ///
     /// # Errors
     ///
-    /// [`ScreenError::NoTerminal`] if standard output is none; what the terminal or the system refused.
-    /// The terminal is as it was then.
+    /// [`ScreenError::NoTerminal`] if standard output is not a terminal, and errors of the terminal or the
+    /// system. The terminal is then restored.
     pub fn start(setup: ScreenSetup) -> Result<Self, ScreenError> {
         if !io::stdout().is_terminal() {
             return Err(ScreenError::NoTerminal);
         }
-        let grip = Arc::new(TerminalGuard::default());
-        restore_on_panic(Arc::clone(&grip));
+        let guard = Arc::new(TerminalGuard::default());
+        restore_on_panic(Arc::clone(&guard));
         let keys =
-            if setup.model.borrow().about.manual_turns { KeyReporting::Held } else { KeyReporting::Typed };
-        grip.take(keys).map_err(ScreenError::Terminal)?;
-        // If a thread is missing, dropping the screen gives the terminal back.
-        let mut screen = Self { grip: Arc::clone(&grip), painter: None, reader: None };
-        let (reader, events) = reader::start(Arc::clone(&grip), keys).map_err(ScreenError::Thread)?;
+            if setup.model.borrow().info.manual_turns { KeyReporting::Held } else { KeyReporting::Typed };
+        guard.acquire(keys).map_err(ScreenError::Terminal)?;
+        // If a thread is missing, dropping the screen restores the terminal.
+        let mut screen = Self { guard: Arc::clone(&guard), renderer: None, reader: None };
+        let (reader, events) = reader::start(Arc::clone(&guard), keys).map_err(ScreenError::Thread)?;
         screen.reader = Some(reader);
-        let painter = thread::Builder::new().name(guard::PAINTER.to_owned());
-        let painter = painter.spawn(move || renderer::run(setup, &events, (&grip, keys)));
-        screen.painter = Some(painter.map_err(ScreenError::Thread)?);
+        let renderer = thread::Builder::new().name(guard::THREAD_NAME.to_owned());
+        let renderer = renderer.spawn(move || renderer::run(setup, &events, (&guard, keys)));
+        screen.renderer = Some(renderer.map_err(ScreenError::Thread)?);
         Ok(screen)
     }
 
-    /// Stops drawing, gives the terminal back and waits for the threads, usually for less than a tenth of a
-    /// second.
+    /// Stops drawing, restores the terminal and waits for the threads, usually for less than 100 ms.
     ///
     /// # Errors
     ///
-    /// What went wrong with the terminal while it was drawn on.
-    pub fn close(mut self, patience: ScreenTimeout) -> Result<(), ScreenError> {
-        self.stop(patience)
+    /// Errors of the terminal while drawing.
+    pub fn close(mut self, timeout: ScreenTimeout) -> Result<(), ScreenError> {
+        self.stop(timeout)
     }
 
-    fn stop(&mut self, patience: ScreenTimeout) -> Result<(), ScreenError> {
-        self.grip.end_drawing();
-        let ended = match self.painter.take().map(|painter| join_in_time(painter, patience)) {
+    fn stop(&mut self, timeout: ScreenTimeout) -> Result<(), ScreenError> {
+        self.guard.stop_drawing();
+        let ended = match self.renderer.take().map(|renderer| join_in_time(renderer, timeout)) {
             None => Ok(()),
             Some(None) => {
-                self.grip.abandon();
+                self.guard.abandon();
                 Err(ScreenError::Stuck)
             }
             Some(Some(Ok(ended))) => ended.map_err(ScreenError::Terminal),
             Some(Some(Err(_))) => Err(ScreenError::Panicked),
         };
-        self.grip.release();
+        self.guard.release();
         reader::wake();
-        // What becomes of the keys says nothing about the screen.
-        let _ = self.reader.take().map(|reader| join_in_time(reader, patience));
+        // The reader's result does not concern the screen.
+        let _ = self.reader.take().map(|reader| join_in_time(reader, timeout));
         ended
     }
 }
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        // Whoever wants to know what went wrong calls `close`.
-        let _ = self.stop(ScreenTimeout::Usual);
+        // Errors are only returned by `close`.
+        let _ = self.stop(ScreenTimeout::Normal);
     }
 }
 
-/// Joins a thread; nothing if it does not end in time.
-fn join_in_time<T>(handle: JoinHandle<T>, patience: ScreenTimeout) -> Option<thread::Result<T>> {
+/// Joins a thread; none if it does not end in time.
+fn join_in_time<T>(handle: JoinHandle<T>, timeout: ScreenTimeout) -> Option<thread::Result<T>> {
     let step = Duration::from_millis(2);
     let mut waited = Duration::ZERO;
     while !handle.is_finished() {
-        if waited >= patience.time() {
+        if waited >= timeout.duration() {
             return None;
         }
         thread::sleep(step);

@@ -1,8 +1,8 @@
-//! The thread that reads keys.
+//! Keyboard reader thread.
 //!
-//! It is apart from drawing because crossterm's reading can wait longer than it is told: for the rest of an
-//! escape sequence that never comes (Alt-`[`), and for ever where the terminal has hung up. And a terminal
-//! that is asked what it can do may never answer.
+//! Separate from drawing because crossterm can block longer than requested: for the rest of an escape sequence
+//! that never arrives (Alt-`[`), and forever after a hang-up. A terminal may also never answer a query of its
+//! features.
 
 use std::io;
 use std::sync::Arc;
@@ -15,53 +15,53 @@ use crossterm::terminal::supports_keyboard_enhancement;
 use crate::ui::input::push_to_talk::ReleaseEvents;
 use crate::ui::terminal::guard::{KeyReporting, TerminalGuard};
 
-/// How often it is seen that nobody wants keys any more, where the thread cannot be woken.
+/// Polling interval where the thread cannot be woken.
 #[cfg(not(unix))]
-const PATIENCE: std::time::Duration = std::time::Duration::from_millis(50);
+const POLL_INTERVAL: std::time::Duration = std::time::Duration::from_millis(50);
 
-/// Enough for what is typed during one drawing. When it is full, the terminal keeps what is typed.
-const MOST_WAITING: usize = 64;
+/// Sufficient for the keys typed during one frame. When full, the terminal keeps the input.
+const MAX_WAITING: usize = 64;
 
-/// What the thread reads.
+/// Events of the reader.
 pub(super) enum ReaderEvent {
-    /// Whether the terminal tells when a key is let go; the first news where that was asked.
+    /// Whether the terminal reports key releases; the first event if that was requested.
     Releases(ReleaseEvents),
-    /// A key, or whatever else crossterm reads.
+    /// A key, or another event of crossterm.
     Event(Event),
 }
 
-/// Starts to read; the first error is the last thing that comes.
+/// Starts reading; an error is the last event.
 pub(super) fn start(
-    grip: Arc<TerminalGuard>,
+    guard: Arc<TerminalGuard>,
     keys: KeyReporting,
 ) -> io::Result<(JoinHandle<()>, Receiver<io::Result<ReaderEvent>>)> {
-    let (tx, rx) = sync_channel(MOST_WAITING);
+    let (tx, rx) = sync_channel(MAX_WAITING);
     let reader = thread::Builder::new().name("keys".to_owned()).spawn(move || {
         match keys {
             KeyReporting::Typed => {}
             KeyReporting::Held => {
-                // Keys that come meanwhile are read afterwards.
-                if tx.send(Ok(ReaderEvent::Releases(releases()))).is_err() {
+                // Keys typed meanwhile are read afterwards.
+                if tx.send(Ok(ReaderEvent::Releases(query_releases()))).is_err() {
                     return;
                 }
             }
         }
-        read(&grip, &tx);
+        read_events(&guard, &tx);
     })?;
     Ok((reader, rx))
 }
 
-/// Asks the terminal; one that does not answer is believed to tell nothing after 2 s.
-fn releases() -> ReleaseEvents {
+/// Queries the terminal; without an answer within 2 s, releases are unsupported.
+fn query_releases() -> ReleaseEvents {
     match supports_keyboard_enhancement() {
-        Ok(true) => ReleaseEvents::Told,
+        Ok(true) => ReleaseEvents::Supported,
         Ok(false) | Err(_) => ReleaseEvents::Unsupported,
     }
 }
 
-fn read(grip: &TerminalGuard, tx: &SyncSender<io::Result<ReaderEvent>>) {
-    while grip.is_wanted() {
-        let Some(event) = next() else { continue };
+fn read_events(guard: &TerminalGuard, tx: &SyncSender<io::Result<ReaderEvent>>) {
+    while guard.is_active() {
+        let Some(event) = next_event() else { continue };
         let is_last = event.is_err();
         if tx.send(event.map(ReaderEvent::Event)).is_err() || is_last {
             return;
@@ -69,26 +69,25 @@ fn read(grip: &TerminalGuard, tx: &SyncSender<io::Result<ReaderEvent>>) {
     }
 }
 
-/// Waits for what comes next.
-// With a limit, crossterm would be busy for the last millisecond of each.
+/// Waits for the next event, without a timeout: with one, crossterm spins for its last millisecond.
 #[cfg(unix)]
-fn next() -> Option<io::Result<Event>> {
+fn next_event() -> Option<io::Result<Event>> {
     Some(event::read())
 }
 
-/// Waits for what comes next; nothing where that takes long.
+/// Waits for the next event; none after a timeout.
 #[cfg(not(unix))]
-fn next() -> Option<io::Result<Event>> {
-    match event::poll(PATIENCE) {
+fn next_event() -> Option<io::Result<Event>> {
+    match event::poll(POLL_INTERVAL) {
         Ok(false) => None,
         Ok(true) => Some(event::read()),
         Err(error) => Some(Err(error)),
     }
 }
 
-/// Has the thread see whether keys are still wanted: it takes this for a change of the terminal's size.
+/// Wakes the reader by a resize signal, so that it checks whether to continue.
 pub(super) fn wake() {
-    // One that cannot be woken is left alone.
+    // A thread that cannot be woken is detached.
     #[cfg(unix)]
     let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::WINCH);
 }

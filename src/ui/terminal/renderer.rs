@@ -1,4 +1,4 @@
-//! The thread that draws and knows what is being typed.
+//! Drawing thread: owns the editor state and draws the latest model.
 
 use std::collections::VecDeque;
 use std::io::{self, BufWriter, Stdout};
@@ -22,36 +22,36 @@ use crate::ui::terminal::guard::{KeyReporting, TerminalGuard};
 use crate::ui::terminal::reader::ReaderEvent;
 use crate::ui::view::{self, DrawResult, LiveStatus, ScreenState};
 
-/// How long the first drawing waits for what the terminal says of its keys: what it is asked must not come
-/// into the middle of a drawing.
-const ANSWER_WITHIN: Duration = Duration::from_millis(100);
+/// How long the first frame waits for the terminal's answer about key events: the query must not end up within
+/// a frame.
+const QUERY_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// The whole life of the thread.
+/// Runs the thread.
 pub(super) fn run(
     setup: ScreenSetup,
-    news: &Receiver<io::Result<ReaderEvent>>,
-    (grip, keys): (&TerminalGuard, KeyReporting),
+    events: &Receiver<io::Result<ReaderEvent>>,
+    (guard, keys): (&TerminalGuard, KeyReporting),
 ) -> io::Result<()> {
-    let mut last = HangUpGuard { commands: setup.commands.clone(), reason: EndReason::User };
-    let ended = Renderer::new(setup, grip).and_then(|mut painter| {
+    let mut hang_up = HangUpGuard { commands: setup.commands.clone(), reason: EndReason::User };
+    let ended = Renderer::new(setup, guard).and_then(|mut renderer| {
         match keys {
             KeyReporting::Typed => {}
-            KeyReporting::Held => painter.read(news, ANSWER_WITHIN)?,
+            KeyReporting::Held => renderer.read(events, QUERY_TIMEOUT)?,
         }
-        painter.run(news)
+        renderer.run(events)
     });
     if ended.as_ref().is_err_and(is_hangup) {
-        last.reason = EndReason::Signal(SIGHUP);
+        hang_up.reason = EndReason::Signal(SIGHUP);
     }
-    grip.release();
+    guard.release();
     ended
 }
 
-/// The number of the signal that a terminal sends when it hangs up.
+/// Signal number of a terminal hang-up.
 const SIGHUP: i32 = 1;
 
-/// Returns whether an error says that the terminal has hung up. The write may fail before the signal arrives,
-/// or in its place where the program is not in the foreground.
+/// Returns whether the terminal has hung up. The write may fail before the signal arrives, or instead of it if
+/// the program is not in the foreground.
 #[cfg(unix)]
 fn is_hangup(error: &io::Error) -> bool {
     error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error())
@@ -62,7 +62,7 @@ fn is_hangup(_: &io::Error) -> bool {
     false
 }
 
-/// Ends the call when the thread ends, by a panic too: a call cannot be led without a screen.
+/// Ends the call when the thread ends, also by a panic: a call cannot continue without its screen.
 struct HangUpGuard {
     commands: mpsc::Sender<UserCommand>,
     reason: EndReason,
@@ -70,88 +70,88 @@ struct HangUpGuard {
 
 impl Drop for HangUpGuard {
     fn drop(&mut self) {
-        // Full or closed: then the call is about to end anyway.
+        // If it is full or closed, the call is ending anyway.
         let _ = self.commands.try_send(UserCommand::HangUp(self.reason.clone()));
     }
 }
 
 struct Renderer<'a> {
     setup: ScreenSetup,
-    grip: &'a TerminalGuard,
+    guard: &'a TerminalGuard,
     terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
     model: Model,
     editor: Editor,
-    pace: DrawThrottle,
-    /// What was last asked for of keys, where the terminal knows such requests.
+    throttle: DrawThrottle,
+    /// Key events last requested; none without support.
     keys: Option<KeyReporting>,
-    /// Commands that the session could not take yet.
+    /// Commands that the session could not accept yet.
     waiting: VecDeque<UserCommand>,
-    is_orphaned: bool,
+    is_disconnected: bool,
 }
 
 impl<'a> Renderer<'a> {
-    fn new(setup: ScreenSetup, grip: &'a TerminalGuard) -> io::Result<Self> {
+    fn new(setup: ScreenSetup, guard: &'a TerminalGuard) -> io::Result<Self> {
         let backend = CrosstermBackend::new(BufWriter::new(io::stdout()));
         let model = setup.model.borrow().clone();
         Ok(Self {
             setup,
-            grip,
+            guard,
             terminal: Terminal::new(backend)?,
             model,
             editor: Editor::default(),
-            pace: DrawThrottle::default(),
+            throttle: DrawThrottle::default(),
             keys: None,
             waiting: VecDeque::new(),
-            is_orphaned: false,
+            is_disconnected: false,
         })
     }
 
-    fn run(&mut self, news: &Receiver<io::Result<ReaderEvent>>) -> io::Result<()> {
-        while self.grip.is_wanted() && !self.is_orphaned {
-            self.look();
-            let glance = self.glance();
-            if self.pace.is_due(&glance) {
-                self.draw(glance)?;
+    fn run(&mut self, events: &Receiver<io::Result<ReaderEvent>>) -> io::Result<()> {
+        while self.guard.is_active() && !self.is_disconnected {
+            self.update_model();
+            let live = self.live_status();
+            if self.throttle.is_due(&live) {
+                self.draw(live)?;
             }
-            self.read(news, self.pace.patience(glance.now))?;
-            self.watch_key()?;
-            self.send();
+            self.read(events, self.throttle.wait(live.now))?;
+            self.update_key_reporting()?;
+            self.send_commands();
         }
         Ok(())
     }
 
-    /// Waits for keys, and takes all that are there.
-    fn read(&mut self, news: &Receiver<io::Result<ReaderEvent>>, patience: Duration) -> io::Result<()> {
-        let mut next = news.recv_timeout(patience);
+    /// Waits for a key event and handles all that are pending.
+    fn read(&mut self, events: &Receiver<io::Result<ReaderEvent>>, timeout: Duration) -> io::Result<()> {
+        let mut next = events.recv_timeout(timeout);
         loop {
             match next {
-                Ok(news) => match news? {
-                    ReaderEvent::Releases(releases) => self.learn(releases),
-                    ReaderEvent::Event(event) => self.take(event)?,
+                Ok(event) => match event? {
+                    ReaderEvent::Releases(releases) => self.observe_releases(releases),
+                    ReaderEvent::Event(event) => self.handle(event)?,
                 },
                 Err(RecvTimeoutError::Timeout) => return Ok(()),
                 Err(RecvTimeoutError::Disconnected) => {
-                    self.is_orphaned = true;
+                    self.is_disconnected = true;
                     return Ok(());
                 }
             }
-            next = news.recv_timeout(Duration::ZERO);
+            next = events.recv_timeout(Duration::ZERO);
         }
     }
 
-    /// Takes the latest model; drawing comes after the lock is free again.
-    fn look(&mut self) {
+    /// Takes the latest model; drawing happens after the lock is released.
+    fn update_model(&mut self) {
         match self.setup.model.has_changed() {
             Ok(true) => {
                 self.model = self.setup.model.borrow_and_update().clone();
-                self.pace.touch();
+                self.throttle.mark_changed();
             }
             Ok(false) => {}
-            Err(_) => self.is_orphaned = true,
+            Err(_) => self.is_disconnected = true,
         }
     }
 
-    fn glance(&self) -> LiveStatus {
+    fn live_status(&self) -> LiveStatus {
         LiveStatus {
             now: (self.setup.clock)(),
             input_dbfs: (self.setup.input_level)(),
@@ -159,89 +159,85 @@ impl<'a> Renderer<'a> {
         }
     }
 
-    fn draw(&mut self, glance: LiveStatus) -> io::Result<()> {
-        let grip = self.grip;
-        grip.while_held(|| Some(self.draw_frame(&glance))).transpose()?;
-        self.pace.drawn(&glance);
+    fn draw(&mut self, live: LiveStatus) -> io::Result<()> {
+        let guard = self.guard;
+        guard.while_held(|| Some(self.draw_frame(&live))).transpose()?;
+        self.throttle.drawn(&live);
         Ok(())
     }
 
-    fn draw_frame(&mut self, glance: &LiveStatus) -> io::Result<()> {
+    fn draw_frame(&mut self, live: &LiveStatus) -> io::Result<()> {
         if std::mem::take(&mut self.editor.repaint) {
             self.repaint()?;
         }
-        let scene = ScreenState {
-            model: &self.model,
-            editor: &self.editor,
-            glance: *glance,
-            theme: &self.setup.theme,
-        };
+        let scene =
+            ScreenState { model: &self.model, editor: &self.editor, live: *live, theme: &self.setup.theme };
         let mut drawn = DrawResult::default();
         self.terminal.draw(|frame| drawn = view::draw(frame, &scene))?;
-        self.editor.settle(&drawn);
+        self.editor.apply(&drawn);
         Ok(())
     }
 
     /// Clears the screen, so that the next frame writes every cell.
     ///
-    /// `Terminal::clear` does the same but asks the terminal for the cursor position. The reader thread would
-    /// take the answer, so that the question times out and ends the call.
+    /// `Terminal::clear` also queries the cursor position. The reader thread would take the answer, so the
+    /// query would time out and end the call.
     fn repaint(&mut self) -> io::Result<()> {
         let size = self.terminal.size()?;
         self.terminal.resize(size.into())
     }
 
-    fn learn(&mut self, releases: ReleaseEvents) {
-        self.editor.talk_key.learn(releases);
+    fn observe_releases(&mut self, releases: ReleaseEvents) {
+        self.editor.push_to_talk.observe_releases(releases);
         self.keys = match releases {
-            ReleaseEvents::Told => Some(KeyReporting::Held),
+            ReleaseEvents::Supported => Some(KeyReporting::Held),
             ReleaseEvents::Unsupported => None,
         };
-        self.pace.touch();
+        self.throttle.mark_changed();
     }
 
-    /// Ends a hold that is lost, and lets text come as text again while some is typed.
-    fn watch_key(&mut self) -> io::Result<()> {
+    /// Ends a stuck hold, and switches to text input while text is being typed.
+    fn update_key_reporting(&mut self) -> io::Result<()> {
         if let Some(command) = keys::tick((self.setup.clock)(), &mut self.editor) {
             self.waiting.push_back(command);
-            self.pace.touch();
+            self.throttle.mark_changed();
         }
-        let makes_turns = self.editor.is_empty() || self.editor.talk_key.is_held();
-        let wanted = if makes_turns { KeyReporting::Held } else { KeyReporting::Typed };
-        if self.keys.is_some_and(|keys| keys != wanted) {
-            self.keys = Some(wanted);
-            self.grip.while_held(|| Some(wanted.ask())).transpose()?;
+        let is_push_to_talk = self.editor.is_empty() || self.editor.push_to_talk.is_held();
+        let requested = if is_push_to_talk { KeyReporting::Held } else { KeyReporting::Typed };
+        if self.keys.is_some_and(|keys| keys != requested) {
+            self.keys = Some(requested);
+            self.guard.while_held(|| Some(requested.request())).transpose()?;
         }
         Ok(())
     }
 
-    fn take(&mut self, event: Event) -> io::Result<()> {
+    fn handle(&mut self, event: Event) -> io::Result<()> {
         match event {
             Event::Key(key) => {
                 let now = (self.setup.clock)();
                 self.waiting.extend(keys::command(now, &key, &self.model, &mut self.editor));
                 if std::mem::take(&mut self.editor.suspend) {
-                    self.grip.suspend(self.keys.unwrap_or(KeyReporting::Typed))?;
+                    self.guard.suspend(self.keys.unwrap_or(KeyReporting::Typed))?;
                     self.editor.repaint = true;
                 }
             }
             Event::Paste(text) => self.editor.paste(&text),
-            // Whoever looks elsewhere may let go of the key there.
-            Event::FocusLost => self.waiting.extend(self.editor.talk_key.let_go()),
+            // The release may happen outside this window.
+            Event::FocusLost => self.waiting.extend(self.editor.push_to_talk.cancel()),
             Event::FocusGained | Event::Resize(..) => {}
-            // The mouse is not asked for.
+            // Mouse events are not requested.
             Event::Mouse(_) => return Ok(()),
         }
-        self.pace.touch();
+        self.throttle.mark_changed();
         Ok(())
     }
 
-    fn send(&mut self) {
+    fn send_commands(&mut self) {
         while let Some(command) = self.waiting.pop_front() {
             match self.setup.commands.try_send(command) {
                 Ok(()) => {}
                 Err(TrySendError::Full(command)) => return self.waiting.push_front(command),
-                Err(TrySendError::Closed(_)) => self.is_orphaned = true,
+                Err(TrySendError::Closed(_)) => self.is_disconnected = true,
             }
         }
     }

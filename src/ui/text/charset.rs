@@ -1,24 +1,24 @@
-//! The characters of the program's own lines, bars and marks: Unicode, or ASCII where the locale has no UTF-8.
+//! Character set of the program's own lines, bars and marks: Unicode, or ASCII in a locale without UTF-8.
 //!
-//! Text of others is left as it is, as in other command line programs: it cannot be spelled in ASCII.
+//! Foreign text is not transliterated.
 
 use std::borrow::Cow;
 
 use ratatui::buffer::Buffer;
 
-/// What the program draws with.
+/// Characters that the program draws with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Charset {
     /// Any character.
     #[default]
     Unicode,
-    /// Nothing beyond ASCII.
+    /// ASCII only.
     Ascii,
 }
 
 impl Charset {
-    /// Decides by the values of `LC_ALL`, `LC_CTYPE` and `LANG`, of which the first that is not empty counts.
-    /// Without any, as in most containers, nothing is known of the terminal, and nearly all know UTF-8.
+    /// Chooses by the first of `LC_ALL`, `LC_CTYPE` and `LANG` that is not empty. Without any, as in most
+    /// containers, assumes UTF-8, which nearly all terminals support.
     pub fn of_locale<'a>(values: impl IntoIterator<Item = Option<&'a str>>) -> Self {
         let locale = values.into_iter().flatten().find(|value| !value.is_empty());
         let codeset = locale.map(|locale| locale.to_ascii_lowercase().replace('-', ""));
@@ -28,13 +28,14 @@ impl Charset {
         }
     }
 
-    /// Returns a line of ours in this charset.
+    /// Returns a line of the program's own text in this charset.
     pub fn line(self, text: &str) -> Cow<'_, str> {
         match self {
-            Self::Ascii if text.chars().any(|character| in_ascii(character).is_some()) => {
+            Self::Ascii if text.chars().any(|character| ascii_replacement(character).is_some()) => {
                 let parts = text.chars().map(|character| match character {
                     '…' => Cow::Borrowed("..."),
-                    _ => in_ascii(character).map_or_else(|| character.to_string().into(), Cow::Borrowed),
+                    _ => ascii_replacement(character)
+                        .map_or_else(|| character.to_string().into(), Cow::Borrowed),
                 });
                 Cow::Owned(parts.collect())
             }
@@ -42,7 +43,7 @@ impl Charset {
         }
     }
 
-    /// Puts a drawing into this charset; each cell stays one cell wide.
+    /// Converts a drawing to this charset; each cell stays one cell wide.
     pub(crate) fn apply(self, drawing: &mut Buffer) {
         match self {
             Self::Unicode => {}
@@ -50,7 +51,7 @@ impl Charset {
                 for cell in &mut drawing.content {
                     let mut characters = cell.symbol().chars();
                     if let (Some(character), None) = (characters.next(), characters.next())
-                        && let Some(ascii) = in_ascii(character)
+                        && let Some(ascii) = ascii_replacement(character)
                     {
                         cell.set_symbol(ascii);
                     }
@@ -60,15 +61,15 @@ impl Charset {
     }
 }
 
-/// Returns what stands for a character that the program draws, as wide as that.
-fn in_ascii(character: char) -> Option<&'static str> {
+/// Returns the ASCII replacement of a drawing character, of equal width.
+fn ascii_replacement(character: char) -> Option<&'static str> {
     Some(match character {
         '─' => "-",
         '━' => "=",
         '│' | '┃' => "|",
         // All other lines are corners and crossings.
         '\u{2500}'..='\u{257f}' => "+",
-        // Blocks, as in bars.
+        // Block elements, used in bars.
         '\u{2580}'..='\u{259f}' => "#",
         '·' | '•' => "-",
         '…' => ".",
@@ -102,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_of_ours_are_spelled_in_ascii_and_those_of_others_stay() {
+    fn drawing_characters_become_ascii_and_foreign_text_is_unchanged() {
         let ascii = |text| Charset::Ascii.line(text).into_owned();
         assert_eq!(ascii("connecting…"), "connecting...");
         assert_eq!(ascii("━━──"), "==--");

@@ -1,35 +1,35 @@
-//! The words for devices, the same on the screen, in plain lines and in JSON.
+//! Wording of device states, shared by the screen, plain lines and JSON.
 
 use crate::audio::api::{DeviceEntry, DeviceState, Direction};
 use crate::ui::text::sanitize;
 
-/// What can be chosen in a list of devices.
+/// One row of the device list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeviceRow {
-    /// Which of the two it is.
+    /// Microphone or speaker.
     pub side: Direction,
-    /// The device; none stands for the system's own choice.
+    /// Device id; none for the system default.
     pub id: Option<String>,
-    /// On one line, sanitised.
+    /// Label on one line, sanitized.
     pub label: String,
-    /// Whether it is in use.
+    /// Whether the device is in use.
     pub in_use: bool,
 }
 
-/// How bad it is, what has become of a device.
+/// Severity of a device notice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoticeSeverity {
-    /// Something is missing.
-    Bad,
-    /// Good to know.
-    News,
-    /// Good to know as long as it is so.
-    Lasting,
-    /// What is seen elsewhere, or was expected.
-    Usual,
+    /// A device is missing.
+    Error,
+    /// Information.
+    Info,
+    /// Information that holds until the state changes.
+    Ongoing,
+    /// Expected, or shown elsewhere.
+    Quiet,
 }
 
-/// Returns which of the two.
+/// Returns the name of a side.
 pub fn side(side: Direction) -> &'static str {
     match side {
         Direction::Input => "microphone",
@@ -37,40 +37,49 @@ pub fn side(side: Direction) -> &'static str {
     }
 }
 
-/// Returns what has become of a device in one sentence, sanitised, and how bad that is.
-pub fn state(direction: Direction, state: &DeviceState) -> (NoticeSeverity, String) {
-    let device = side(direction);
-    let clean = |said: &str| sanitize::one_line(said);
+/// Returns a device notice as one sanitized sentence, and its severity.
+pub fn state(which: Direction, state: &DeviceState) -> (NoticeSeverity, String) {
+    let device = side(which);
+    let clean = |text: &str| sanitize::one_line(text);
     match state {
-        DeviceState::Open(name) => (NoticeSeverity::Usual, format!("{device}: {}", clean(name))),
+        DeviceState::Open(name) => (NoticeSeverity::Quiet, format!("{device}: {}", clean(name))),
         DeviceState::Instead(name) => {
             let name = clean(name);
             (
-                NoticeSeverity::News,
-                format!("the {device} that was chosen last is not there: {name} is used until it is"),
+                NoticeSeverity::Info,
+                format!("the {device} chosen last is not connected: using {name} meanwhile"),
             )
         }
         DeviceState::Lost(reason) => {
-            let meanwhile = match direction {
-                Direction::Input => "you are not heard until it is back",
-                Direction::Output => "nothing is played until it is back",
+            let consequence = match which {
+                Direction::Input => "you cannot be heard",
+                Direction::Output => "no audio is played",
             };
-            (NoticeSeverity::Bad, format!("the {device} is gone, {}: {meanwhile}", clean(reason)))
+            (
+                NoticeSeverity::Error,
+                format!(
+                    "the {device} is disconnected ({}): {consequence} until it reconnects",
+                    clean(reason)
+                ),
+            )
         }
-        DeviceState::Back(name) => (NoticeSeverity::News, format!("the {device} is back: {}", clean(name))),
-        DeviceState::Changed(name) => (NoticeSeverity::News, format!("the {device} is now {}", clean(name))),
-        DeviceState::Closed => (NoticeSeverity::Usual, format!("the {device} is closed")),
-        DeviceState::Silent(cause) => {
-            (NoticeSeverity::Lasting, format!("the {device} gives only zeros: {}", clean(cause)))
+        DeviceState::Back(name) => {
+            (NoticeSeverity::Info, format!("the {device} is connected again: {}", clean(name)))
         }
-        DeviceState::Sounds => (NoticeSeverity::News, format!("the {device} gives sound")),
+        DeviceState::Changed(name) => (NoticeSeverity::Info, format!("the {device} is now {}", clean(name))),
+        DeviceState::Closed => (NoticeSeverity::Quiet, format!("the {device} is closed")),
+        DeviceState::Silent(cause) => (
+            NoticeSeverity::Ongoing,
+            format!("the {device} sends only silence (all samples are zero): {}", clean(cause)),
+        ),
+        DeviceState::Sounds => (NoticeSeverity::Info, format!("{device} OK")),
         DeviceState::Refused(reason) => {
-            (NoticeSeverity::Bad, format!("the {device} was not changed: {}", clean(reason)))
+            (NoticeSeverity::Error, format!("the {device} was not changed: {}", clean(reason)))
         }
     }
 }
 
-/// Returns one word for programs.
+/// Returns the state's name in JSON.
 pub fn word(state: &DeviceState) -> &'static str {
     match state {
         DeviceState::Open(_) => "open",
@@ -85,7 +94,7 @@ pub fn word(state: &DeviceState) -> &'static str {
     }
 }
 
-/// Returns the name of the device, where the state tells it; not sanitised.
+/// Returns the name of the device if the state contains it; not sanitized.
 pub fn name(state: &DeviceState) -> Option<&str> {
     match state {
         DeviceState::Open(name)
@@ -100,20 +109,20 @@ pub fn name(state: &DeviceState) -> Option<&str> {
     }
 }
 
-/// Returns what can be chosen, microphones first, the system's own choice before the others.
+/// Returns the rows of the device list: microphones first, the system default before the others.
 pub fn rows(entries: &[DeviceEntry]) -> Vec<DeviceRow> {
     let mut rows = Vec::new();
     for side in [Direction::Input, Direction::Output] {
-        let of_side: Vec<&DeviceEntry> = entries.iter().filter(|entry| entry.direction == side).collect();
-        if of_side.is_empty() {
+        let devices: Vec<&DeviceEntry> = entries.iter().filter(|entry| entry.direction == side).collect();
+        if devices.is_empty() {
             continue;
         }
-        let default = of_side.iter().find(|entry| entry.is_default);
+        let default = devices.iter().find(|entry| entry.is_default);
         let default =
             default.map_or(String::new(), |entry| format!(" ({})", sanitize::one_line(&entry.name)));
-        let label = format!("the system's own choice{default}");
+        let label = format!("system default{default}");
         rows.push(DeviceRow { side, id: None, label, in_use: false });
-        rows.extend(of_side.into_iter().map(|entry| DeviceRow {
+        rows.extend(devices.into_iter().map(|entry| DeviceRow {
             side,
             id: Some(entry.id.clone()),
             label: sanitize::one_line(&entry.name),
@@ -128,25 +137,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_becomes_of_a_device_is_told_in_one_harmless_line() {
+    fn a_device_notice_is_one_sanitized_line() {
         let name = "evil\u{1b}[2J\nname".to_owned();
-        for (told, expected) in [
-            (DeviceState::Back(name.clone()), "the microphone is back: evil name"),
+        for (device_state, expected) in [
+            (DeviceState::Back(name.clone()), "the microphone is connected again: evil name"),
             (DeviceState::Changed(name.clone()), "the microphone is now evil name"),
             (
-                DeviceState::Lost("it was disconnected".to_owned()),
-                "the microphone is gone, it was disconnected: you are not heard until it is back",
+                DeviceState::Lost("it was unplugged".to_owned()),
+                "the microphone is disconnected (it was unplugged): you cannot be heard until it reconnects",
             ),
             (DeviceState::Refused(name), "the microphone was not changed: evil name"),
-            (DeviceState::Silent("it is muted".to_owned()), "the microphone gives only zeros: it is muted"),
-            (DeviceState::Sounds, "the microphone gives sound"),
+            (
+                DeviceState::Silent("it is muted".to_owned()),
+                "the microphone sends only silence (all samples are zero): it is muted",
+            ),
+            (DeviceState::Sounds, "microphone OK"),
         ] {
-            assert_eq!(state(Direction::Input, &told).1, expected);
+            assert_eq!(state(Direction::Input, &device_state).1, expected);
         }
     }
 
     #[test]
-    fn each_side_begins_with_the_system_s_own_choice() {
+    fn each_side_begins_with_the_system_default() {
         let entry = |direction, name: &str, is_default| DeviceEntry {
             direction,
             id: format!("id {name}"),
@@ -161,7 +173,7 @@ mod tests {
         ];
         let rows = rows(&entries);
         let labels: Vec<&str> = rows.iter().map(|row| row.label.as_str()).collect();
-        let own = "the system's own choice";
+        let own = "system default";
         let expected = [
             format!("{own} (Built-in)"),
             "USB".to_owned(),

@@ -1,4 +1,4 @@
-//! JSON as it is printed: what could control a terminal or hides in a text is escaped.
+//! JSON for output: characters that control a terminal or are invisible are escaped.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -11,7 +11,7 @@ use crate::ui::text::sanitize::is_hidden;
 ///
 /// # Errors
 ///
-/// When the value cannot be JSON, such as a map whose names are no texts.
+/// If the value has no JSON form, such as a map with keys that are not strings.
 pub fn line(value: &impl Serialize) -> serde_json::Result<String> {
     let mut line = escaped(&serde_json::to_string(value)?).into_owned();
     line.push('\n');
@@ -23,8 +23,8 @@ pub fn pretty(value: &serde_json::Value) -> String {
     format!("{}\n", escaped(&format!("{value:#}")))
 }
 
-/// Returns a JSON text that means the same and holds no DEL, no C1 control, no bidi control and no other
-/// character that is not seen. All of them stand in strings, where they can be escaped (RFC 8259, section 7).
+/// Returns equivalent JSON without DEL, C1 and bidi controls and other invisible characters. They only occur in
+/// strings, where they can be escaped (RFC 8259, section 7).
 pub fn escaped(json: &str) -> Cow<'_, str> {
     if !json.chars().any(is_escaped) {
         return Cow::Borrowed(json);
@@ -34,7 +34,7 @@ pub fn escaped(json: &str) -> Cow<'_, str> {
         if is_escaped(character) {
             let mut units = [0; 2];
             for unit in character.encode_utf16(&mut units) {
-                // Writing into a text cannot fail.
+                // Writing to a `String` cannot fail.
                 let _ = write!(text, "\\u{unit:04x}");
             }
         } else {
@@ -44,7 +44,7 @@ pub fn escaped(json: &str) -> Cow<'_, str> {
     Cow::Owned(text)
 }
 
-/// Not the controls of ASCII: a JSON text has them as white space only.
+/// Excludes ASCII controls, which JSON text contains only as white space.
 fn is_escaped(character: char) -> bool {
     matches!(character, '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}') || is_hidden(character)
 }
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn every_script_and_emoji_stays_as_it_is() {
+    fn every_script_and_emoji_is_unchanged() {
         let text = r#"{"text":"中文 می‌خواهم 👩‍👧 ❤️ é \u001b"}"#;
         assert!(matches!(escaped(text), Cow::Borrowed(same) if same == text));
     }

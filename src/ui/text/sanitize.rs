@@ -1,41 +1,41 @@
-//! Makes text that others wrote harmless: what is left controls no terminal and hides nothing.
+//! Sanitizer: removes everything from foreign text that could control a terminal or hide content.
 
 use std::borrow::Cow;
 
 use unicode_width::UnicodeWidthChar;
 
-/// Enough for every script and emoji; more is a tower of marks that runs into other lines.
-const MOST_MARKS: usize = 8;
+/// Sufficient for every script and emoji; longer stacks of marks run into other lines.
+const MAX_MARKS: usize = 8;
 
-/// What a tab is on the screen.
+/// Replacement of a tab on the screen.
 const TAB: &str = "    ";
 
 /// Returns the text without escape sequences, control characters, bidi controls and invisible characters.
 ///
-/// Newlines and tabs stay; other line separators become newlines. What is returned for the beginning of a
-/// text is the beginning of what is returned for the whole, so a growing text can be shown as it grows.
+/// Newlines and tabs are kept; other line separators become newlines. The result for a prefix is a prefix of
+/// the result for the whole text, so a growing text can be shown as it grows.
 pub fn sanitize(text: &str) -> Cow<'_, str> {
     if text.bytes().all(|byte| matches!(byte, b'\n' | b'\t' | b' '..=b'~')) {
         return Cow::Borrowed(text);
     }
-    let mut cleaner =
+    let mut sanitizer =
         Sanitizer { out: String::with_capacity(text.len()), state: EscapeState::Text, marks: 0 };
-    text.chars().for_each(|character| cleaner.take(character));
-    if cleaner.out == text { Cow::Borrowed(text) } else { Cow::Owned(cleaner.out) }
+    text.chars().for_each(|character| sanitizer.feed(character));
+    if sanitizer.out == text { Cow::Borrowed(text) } else { Cow::Owned(sanitizer.out) }
 }
 
-/// Returns the sanitised text with tabs as spaces: every character has its width, or is a newline.
+/// Returns the sanitized text with tabs as spaces: every character has a width or is a newline.
 pub fn displayable(text: &str) -> Cow<'_, str> {
     let clean = sanitize(text);
     if clean.contains('\t') { Cow::Owned(clean.replace('\t', TAB)) } else { clean }
 }
 
-/// Returns the sanitised text on one line: white space of any kind and length is one space.
+/// Returns the sanitized text on one line, with white space collapsed.
 pub fn one_line(text: &str) -> String {
     sanitize(text).split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Where in an escape sequence the reading is (ECMA-48 5.3, 5.6; DEC's string sequences as xterm reads them).
+/// Parser state within an escape sequence (ECMA-48 5.3, 5.6; DEC's string sequences as xterm reads them).
 #[derive(Clone, Copy)]
 enum EscapeState {
     Text,
@@ -49,12 +49,12 @@ enum EscapeState {
 struct Sanitizer {
     out: String,
     state: EscapeState,
-    /// Characters without width since the last one with a width.
+    /// Zero-width characters since the last character with a width.
     marks: usize,
 }
 
 impl Sanitizer {
-    fn take(&mut self, character: char) {
+    fn feed(&mut self, character: char) {
         match self.state {
             EscapeState::Text => self.text(character),
             EscapeState::Escape => self.escape(character),
@@ -82,7 +82,7 @@ impl Sanitizer {
             _ => EscapeState::Text,
         };
         if matches!(self.state, EscapeState::Text) {
-            self.keep(character);
+            self.emit(character);
         }
     }
 
@@ -97,7 +97,7 @@ impl Sanitizer {
         }
     }
 
-    /// A string that nobody ends is over with its line, so that it cannot swallow the rest of a talk.
+    /// An unterminated string ends with its line, so that it cannot swallow the rest of the text.
     fn string(&mut self, character: char) {
         match character {
             '\u{1b}' => self.state = EscapeState::StringEscape,
@@ -107,12 +107,12 @@ impl Sanitizer {
         }
     }
 
-    fn keep(&mut self, character: char) {
+    fn emit(&mut self, character: char) {
         let last = self.out.chars().next_back();
         match character {
             '\n' | '\t' => self.push(character),
             '\u{0b}' | '\u{0c}' | '\u{85}' | '\u{2028}' | '\u{2029}' => self.push('\n'),
-            // Persian, Indic scripts and emoji need joiners; between Latin letters they only hide.
+            // Persian, Indic scripts and emoji need joiners; between Latin letters they only hide content.
             '\u{200c}' | '\u{200d}' => {
                 if last.is_some_and(|last| !last.is_ascii() && !is_joiner(last)) {
                     self.push_mark(character);
@@ -134,7 +134,7 @@ impl Sanitizer {
     }
 
     fn push_mark(&mut self, mark: char) {
-        if self.marks < MOST_MARKS {
+        if self.marks < MAX_MARKS {
             self.marks += 1;
             self.out.push(mark);
         }
@@ -145,8 +145,8 @@ fn is_joiner(character: char) -> bool {
     matches!(character, '\u{200c}' | '\u{200d}')
 }
 
-/// Bidi controls, and characters that are there but cannot be seen (Unicode's default ignorables, but not
-/// the variation selectors that emoji and Han characters need).
+/// Returns whether a character is a bidi control or invisible: Unicode's default ignorables, except the
+/// variation selectors that emoji and Han characters need.
 pub(crate) fn is_hidden(character: char) -> bool {
     matches!(character,
         '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180e}'
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn ordinary_text_of_any_script_stays_as_it_is() {
+    fn ordinary_text_of_any_script_is_unchanged() {
         for text in [
             "Hello, world!\n\tindented",
             "中文，真的。 日本語 한국어",
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn escape_sequences_go_whole() {
+    fn escape_sequences_are_removed_whole() {
         check("a\u{1b}[31;1mred\u{1b}[0m", "ared");
         check("a\u{1b}[?1049h\u{1b}[2Jb", "ab");
         check("a\u{1b}]0;title\u{07}b", "ab");
@@ -200,14 +200,14 @@ mod tests {
     }
 
     #[test]
-    fn eight_bit_sequences_go_whole() {
+    fn eight_bit_sequences_are_removed_whole() {
         check("a\u{9b}31mb", "ab");
         check("a\u{9d}0;title\u{9c}b\u{90}dcs\u{9c}c\u{9f}apc\u{9c}d", "abcd");
         check("a\u{80}\u{8d}\u{84}b", "ab");
     }
 
     #[test]
-    fn broken_sequences_swallow_no_more_than_their_line() {
+    fn unterminated_sequences_end_with_their_line() {
         check("a\u{1b}]0;never ended\nsecond line", "a\nsecond line");
         check("a\u{1b}", "a");
         check("a\u{1b}\u{1b}[1mb", "ab");
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn controls_go_and_line_separators_become_newlines() {
+    fn controls_are_removed_and_line_separators_become_newlines() {
         check("a\u{0}\u{7}\u{8}\u{7f}b\r\nc\rd", "ab\ncd");
         check("a\u{b}b\u{c}c\u{85}d\u{2028}e\u{2029}f", "a\nb\nc\nd\ne\nf");
     }
@@ -228,7 +228,7 @@ mod tests {
         check("pass\u{200d}word", "password");
         check("中\u{200d}\u{200d}文", "中\u{200d}文");
         check("\u{301}a", "a");
-        check(&format!("a{}", "\u{301}".repeat(500)), &format!("a{}", "\u{301}".repeat(MOST_MARKS)));
+        check(&format!("a{}", "\u{301}".repeat(500)), &format!("a{}", "\u{301}".repeat(MAX_MARKS)));
     }
 
     #[test]
@@ -241,8 +241,8 @@ mod tests {
         assert_eq!(displayable("a\tb"), "a    b");
     }
 
-    /// Text in which what matters here is common.
-    fn nasty() -> impl Strategy<Value = String> {
+    /// Text with many relevant characters.
+    fn hostile_text() -> impl Strategy<Value = String> {
         let piece = prop_oneof![
             any::<char>().prop_map(String::from),
             "[ -~]{0,4}",
@@ -264,7 +264,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_left_holds_no_control(text in nasty()) {
+        fn the_result_contains_no_control(text in hostile_text()) {
             let clean = sanitize(&text);
             prop_assert!(clean.chars().all(|c| {
                 (c == '\n' || c == '\t' || !c.is_control())
@@ -275,13 +275,13 @@ mod tests {
         }
 
         #[test]
-        fn doing_it_twice_changes_nothing(text in nasty()) {
+        fn sanitizing_is_idempotent(text in hostile_text()) {
             let once = sanitize(&text).into_owned();
             prop_assert_eq!(&sanitize(&once), &once);
         }
 
         #[test]
-        fn the_beginning_gives_the_beginning(text in nasty(), at in 0usize..64) {
+        fn a_prefix_gives_a_prefix(text in hostile_text(), at in 0usize..64) {
             let whole = sanitize(&text);
             let part = sanitize(&text[..text.floor_char_boundary(at)]).into_owned();
             prop_assert!(whole.starts_with(&part), "{part:?} does not begin {whole:?}");

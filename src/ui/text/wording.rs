@@ -1,4 +1,4 @@
-//! The words for states, the same on the screen and in plain lines.
+//! Wording of states, shared by the screen and plain lines.
 
 use std::time::Duration;
 
@@ -7,37 +7,37 @@ use crate::session::io::delay::{Delay, DelayStats, Delays};
 use crate::session::io::{ConnectionState, EndReason, Failure, Limit, TurnState, UsageReport};
 use crate::ui::text::sanitize;
 
-/// Returns the state of a connection in a word or two.
+/// Returns the state of a connection.
 pub fn connection(connection: ConnectionState) -> &'static str {
     match connection {
         ConnectionState::Connecting => "connecting…",
         ConnectionState::Configuring => "configuring…",
         ConnectionState::Live => "connected",
-        ConnectionState::Reconnecting => "connection lost, trying again…",
+        ConnectionState::Reconnecting => "connection lost, reconnecting…",
         ConnectionState::Closing => "closing…",
         ConnectionState::Closed => "closed",
     }
 }
 
-/// Returns whose turn it is.
+/// Returns the state of the turn.
 pub fn turn(turn: TurnState) -> &'static str {
     match turn {
         TurnState::Listening => "listening",
-        TurnState::User => "you speak",
+        TurnState::User => "you are speaking",
         TurnState::Thinking => "thinking",
         TurnState::Assistant => "answering",
     }
 }
 
-/// Returns the same where the user begins turns by hand: nobody listens before.
-pub fn turn_by_hand(turn: TurnState) -> &'static str {
+/// Returns the state of the turn with `--vad off`, where nothing is sent before the user begins.
+pub fn manual_turn(turn: TurnState) -> &'static str {
     match turn {
         TurnState::Listening => "your turn",
         TurnState::User | TurnState::Thinking | TurnState::Assistant => self::turn(turn),
     }
 }
 
-/// Returns what is done against the echo, as the flag says it, and how well it works where that is known.
+/// Returns the echo mode as named by `--echo`, and its ERLE if known.
 pub fn echo(echo: &EchoStatus) -> String {
     match (echo.mode, echo.erle_db) {
         (EchoMode::Cancel, Some(decibels)) => format!("echo aec {decibels:.0} dB"),
@@ -48,37 +48,38 @@ pub fn echo(echo: &EchoStatus) -> String {
     }
 }
 
-/// Returns what is done against the echo in a sentence.
-pub fn echo_in_full(mode: EchoMode) -> &'static str {
+/// Returns the echo mode as a sentence.
+pub fn echo_sentence(mode: EchoMode) -> &'static str {
     match mode {
-        EchoMode::Off => "nothing is done against echo",
-        EchoMode::Cancel => "the echo of the speaker is cancelled",
-        EchoMode::Duck => "the microphone is turned down while an answer sounds: speak up to interrupt",
-        EchoMode::HalfDuplex => "the microphone is off while an answer sounds: interrupt by key",
+        EchoMode::Off => "echo control off",
+        EchoMode::Cancel => "echo canceller active",
+        EchoMode::Duck => "microphone ducked during answers: speak up to interrupt",
+        EchoMode::HalfDuplex => "microphone off during answers: enter /stop to interrupt",
     }
 }
 
-/// Returns why a call ended, on one line; what a server said of it is sanitised.
+/// Returns why a call ended, on one line; text from the server is sanitized.
 pub fn end(reason: &EndReason) -> String {
     match reason {
         EndReason::User => "call ended".to_owned(),
+        EndReason::Signal(2) => "interrupted".to_owned(),
         EndReason::Signal(number) => format!("call ended by signal {number}"),
-        EndReason::InputEnded => "the input is at its end".to_owned(),
+        EndReason::InputEnded => "end of input".to_owned(),
         EndReason::Answered => "answered".to_owned(),
-        EndReason::Limit(Limit::Idle) => "call ended: nothing was said for long (--idle)".to_owned(),
-        EndReason::Limit(Limit::Cost) => "call ended: it has cost what it may (--max-cost)".to_owned(),
-        EndReason::ServerClosed(said) => match sanitize::one_line(said) {
-            said if said.is_empty() => "the server ended the call".to_owned(),
-            said => format!("the server ended the call: {said}"),
+        EndReason::Limit(Limit::Idle) => "call ended: no activity (--idle)".to_owned(),
+        EndReason::Limit(Limit::Cost) => "call ended: spending limit reached (--max-cost)".to_owned(),
+        EndReason::ServerClosed(reason) => match sanitize::one_line(reason) {
+            reason if reason.is_empty() => "the server ended the call".to_owned(),
+            reason => format!("the server ended the call: {reason}"),
         },
-        EndReason::NoInput(what) => sanitize::one_line(what),
-        EndReason::Unanswered(what) => what.to_string(),
+        EndReason::NoInput(message) => sanitize::one_line(message),
+        EndReason::Unanswered(message) => message.to_string(),
         EndReason::Refused(failure) => format!("refused: {}", self::failure(failure)),
         EndReason::Lost(failure) => format!("connection lost: {}", self::failure(failure)),
     }
 }
 
-/// Returns what went wrong on one line, with the server's code behind it.
+/// Returns an error message on one line, followed by the server's code.
 pub fn error(code: Option<&str>, message: &str) -> String {
     let message = sanitize::one_line(message);
     match code.map(sanitize::one_line) {
@@ -87,7 +88,7 @@ pub fn error(code: Option<&str>, message: &str) -> String {
     }
 }
 
-/// Returns what a call cost so far, as far as it is known; nothing where it has cost nothing.
+/// Returns the cost so far; none if nothing was billed.
 pub fn cost(usage: &UsageReport) -> Option<String> {
     let known = format!("${:.4}", usage.total_usd);
     match (usage.total_usd > 0.0, usage.unpriced) {
@@ -98,33 +99,33 @@ pub fn cost(usage: &UsageReport) -> Option<String> {
     }
 }
 
-/// Returns how long an answer took, and how much of that this machine did.
-pub fn delay(delay: &Delay) -> String {
-    let answered = short(delay.answered());
+/// Returns the latency of a response and the local share of it.
+pub fn latency(delay: &Delay) -> String {
+    let response = short(delay.answered());
     match delay.here() {
-        Some(here) => format!("answered in {answered}, {} of it here", short(here)),
-        None => format!("answered in {answered}"),
+        Some(local) => format!("response {response} ({} local)", short(local)),
+        None => format!("response {response}"),
     }
 }
 
-/// Returns how long the answers of a call took.
-pub fn delays(delays: &Delays) -> String {
-    let spread = |spread: &DelayStats| format!("p50 {}, p95 {}", short(spread.p50), short(spread.p95));
-    let answers = if delays.answers == 1 { "answer" } else { "answers" };
-    let told = format!("{} {answers}: {}", delays.answers, spread(&delays.answered));
+/// Returns the latency percentiles of a call.
+pub fn latencies(delays: &Delays) -> String {
+    let percentiles = |stats: &DelayStats| format!("p50 {}, p95 {}", short(stats.p50), short(stats.p95));
+    let responses = if delays.answers == 1 { "response" } else { "responses" };
+    let response = format!("{} {responses}: {}", delays.answers, percentiles(&delays.answered));
     match &delays.here {
-        Some(here) => format!("{told}; of it here {}", spread(here)),
-        None => told,
+        Some(local) => format!("{response}; local {}", percentiles(local)),
+        None => response,
     }
 }
 
-/// Returns a time as milliseconds, or as seconds where it is long.
+/// Returns a duration in milliseconds, or in seconds from 10 s on.
 fn short(time: Duration) -> String {
     let ms = u64::try_from((time + Duration::from_micros(500)).as_millis()).unwrap_or(u64::MAX);
     if ms < 10_000 { format!("{ms} ms") } else { seconds(ms) }
 }
 
-/// Returns a time as minutes and seconds.
+/// Returns a duration as minutes and seconds.
 pub fn minutes(time: Duration) -> String {
     format!("{:02}:{:02}", time.as_secs() / 60, time.as_secs() % 60)
 }
@@ -143,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_server_says_at_the_end_is_harmless_and_on_one_line() {
+    fn a_server_s_closing_reason_is_sanitized_and_on_one_line() {
         let reason = EndReason::ServerClosed("bye\n\u{1b}[2Jnow".to_owned());
         assert_eq!(end(&reason), "the server ended the call: bye now");
         let lost = EndReason::Lost(Failure { message: "reset".to_owned(), code: Some("1006".to_owned()) });
@@ -151,16 +152,16 @@ mod tests {
     }
 
     #[test]
-    fn delays_are_told_in_words() {
+    fn latency_is_worded_with_its_local_share() {
         let report = crate::ui::fixture::delay_report();
-        assert_eq!(delay(&report.last), "answered in 640 ms, 32 ms of it here");
+        assert_eq!(latency(&report.last), "response 640 ms (32 ms local)");
         let written = Delay { first_audio: None, first_sample: None, ..report.last };
-        assert_eq!(delay(&written), "answered in 588 ms");
+        assert_eq!(latency(&written), "response 588 ms");
         let slow = Delay { first_sample: Some(Duration::from_millis(12_340)), ..report.last };
-        assert_eq!(delay(&slow), "answered in 12.3 s, 11.7 s of it here");
-        assert_eq!(delays(&report.all), "2 answers: p50 640 ms, p95 721 ms; of it here p50 32 ms, p95 38 ms");
+        assert_eq!(latency(&slow), "response 12.3 s (11.7 s local)");
+        assert_eq!(latencies(&report.all), "2 responses: p50 640 ms, p95 721 ms; local p50 32 ms, p95 38 ms");
         let one = Delays { answers: 1, here: None, ..report.all };
-        assert_eq!(delays(&one), "1 answer: p50 640 ms, p95 721 ms");
+        assert_eq!(latencies(&one), "1 response: p50 640 ms, p95 721 ms");
     }
 
     #[test]

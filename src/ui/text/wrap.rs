@@ -1,4 +1,4 @@
-//! Width and lines of displayable text, measured as it is drawn: cluster by cluster, by ratatui's own measure.
+//! Width and wrapping of displayable text, measured per grapheme cluster with ratatui's own measure.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -6,18 +6,18 @@ use std::ops::Range;
 use ratatui::buffer::CellWidth;
 use unicode_segmentation::{GraphemeCursor, UnicodeSegmentation};
 
-/// What must not begin a line.
+/// Characters that must not begin a line.
 const CLOSING: &str = "、。，．！？：；）」』】》〉〕〗”’…)]},.!?:;%％ー々";
 
-/// What must not end a line.
+/// Characters that must not end a line.
 const OPENING: &str = "（「『【《〈〔〖“‘([{";
 
-/// Returns the columns a text takes on one line.
+/// Returns the columns of a text on one line.
 pub fn width(text: &str) -> usize {
     text.graphemes(true).map(cluster_width).sum()
 }
 
-/// Returns the beginning of a text that fits into so many columns, with `…` where something was left out.
+/// Returns the beginning of a text that fits into `columns`, with `…` if something was cut.
 pub fn truncate(text: &str, columns: usize) -> Cow<'_, str> {
     if width(text) <= columns {
         return Cow::Borrowed(text);
@@ -37,13 +37,13 @@ pub fn truncate(text: &str, columns: usize) -> Cow<'_, str> {
     Cow::Owned(format!("{}…", &text[..end]))
 }
 
-/// Returns where the word begins in which a byte stands; that byte's place if it is between words.
+/// Returns the start of the word that contains a byte; the byte's own position between words.
 pub fn word_start(text: &str, at: usize) -> usize {
     let bounds = text.split_word_bound_indices().map(|(start, _)| start).chain([text.len()]);
     bounds.take_while(|bound| *bound <= at).last().unwrap_or_default()
 }
 
-/// Returns where the cluster begins in which a byte stands.
+/// Returns the start of the cluster that contains a byte.
 pub fn cluster_start(text: &str, at: usize) -> usize {
     let mut cursor = GraphemeCursor::new(at, text.len(), true);
     match cursor.is_boundary(text, 0) {
@@ -52,10 +52,10 @@ pub fn cluster_start(text: &str, at: usize) -> usize {
     }
 }
 
-/// Returns the byte ranges of the lines of a text, broken between words, in no more than so many columns.
+/// Returns the byte ranges of the lines of a text, broken between words, each at most `columns` wide.
 ///
-/// Chinese and Japanese break between characters; a word that is too long is broken where the line ends.
-/// White space around a break belongs to no line. A cluster that is wider than the line is left out.
+/// Chinese and Japanese break between characters; a word longer than a line is broken at its end. White space
+/// around a break belongs to no line. A cluster wider than the line is omitted.
 pub fn wrap(text: &str, columns: usize) -> Vec<Range<usize>> {
     let mut wrapper = Wrapper { columns, lines: Vec::new(), start: 0, column: 0, gap: None };
     let mut offset = 0;
@@ -66,14 +66,14 @@ pub fn wrap(text: &str, columns: usize) -> Vec<Range<usize>> {
     wrapper.lines
 }
 
-/// A place where a line may end.
+/// A possible line break.
 #[derive(Clone, Copy)]
 struct BreakPoint {
-    /// Where the line ends.
+    /// End of the line.
     end: usize,
-    /// Where the next one begins.
+    /// Start of the next line.
     next: usize,
-    /// The column of `next` while it stands in this line.
+    /// Column of `next` on the current line.
     column: usize,
 }
 
@@ -105,7 +105,7 @@ impl Wrapper {
         self.lines.push(self.start..self.start + rest.len());
     }
 
-    /// White space may stand beyond the end of the line: it is not drawn there.
+    /// White space may extend past the end of the line, where it is not drawn.
     fn space(&mut self, place: Range<usize>, wide: usize, before: &str) {
         self.column += wide;
         let end = match self.gap {
@@ -153,12 +153,12 @@ fn is_space(cluster: &str) -> bool {
     !cluster.is_empty() && cluster.chars().all(is_space_char)
 }
 
-/// White space at which a line may end: not the no-break spaces.
+/// Returns whether a line may end at this white space; not at a no-break space.
 fn is_space_char(character: char) -> bool {
     character.is_whitespace() && !matches!(character, '\u{a0}' | '\u{2007}' | '\u{202f}')
 }
 
-/// The only measure: a buffer leaves out clusters with control characters, and gives any other as many cells.
+/// The only width measure: a buffer skips clusters with control characters and gives any other this many cells.
 fn cluster_width(cluster: &str) -> usize {
     if cluster.contains(char::is_control) { 0 } else { usize::from(cluster.cell_width()) }
 }
@@ -233,17 +233,17 @@ mod tests {
     }
 
     #[test]
-    fn a_word_that_is_too_long_is_broken_at_the_end_of_the_line() {
+    fn a_word_longer_than_a_line_is_broken() {
         assert_eq!(lines("a abcdefgh b", 4), ["a", "abcd", "efgh", "b"]);
     }
 
     #[test]
-    fn what_is_wider_than_the_line_is_left_out() {
+    fn a_cluster_wider_than_the_line_is_omitted() {
         assert_eq!(lines("a中b", 1), ["a", "b"]);
     }
 
     #[test]
-    fn a_cut_text_says_so() {
+    fn a_cut_text_ends_with_an_ellipsis() {
         assert_eq!(truncate("hello", 5), "hello");
         assert_eq!(truncate("hello", 4), "hel…");
         assert_eq!(truncate("中文字", 4), "中…");
@@ -262,7 +262,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_line_is_wider_than_asked_for(text in "([a-z ]|中|。|「|👩\u{200d}👧|e\u{301}|لا|क्षि|ｶﾞ|\n|\\PC){0,60}", columns in 0usize..20) {
+        fn no_line_is_wider_than_the_limit(text in "([a-z ]|中|。|「|👩\u{200d}👧|e\u{301}|لا|क्षि|ｶﾞ|\n|\\PC){0,60}", columns in 0usize..20) {
             let text = crate::ui::text::sanitize::displayable(&text).into_owned();
             let mut end = 0;
             for range in wrap(&text, columns) {
@@ -274,7 +274,7 @@ mod tests {
         }
 
         #[test]
-        fn nothing_but_white_space_is_lost(text in "([a-z ]|中|。|「|👩\u{200d}👧|\n){0,60}", columns in 2usize..20) {
+        fn wrapping_loses_only_white_space(text in "([a-z ]|中|。|「|👩\u{200d}👧|\n){0,60}", columns in 2usize..20) {
             let kept: String = lines(&text, columns).concat();
             prop_assert_eq!(kept.replace(' ', ""), text.replace([' ', '\n'], ""));
         }

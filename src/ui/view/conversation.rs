@@ -1,4 +1,4 @@
-//! What is said: bubbles of both sides, or labelled lines where there is little room.
+//! Conversation: bubbles of both sides, or labelled lines on small screens.
 
 use ratatui::Frame;
 use ratatui::layout::{Rect, Size};
@@ -14,23 +14,23 @@ use crate::ui::view::row::{self, RowAlignment, line_width};
 use crate::ui::view::theme::Theme;
 use crate::ui::view::{DrawResult, ScreenState};
 
-/// On any smaller screen, frames would take more than they give.
-const LEAST_FOR_BUBBLES: Size = Size::new(56, 16);
+/// Smallest screen for bubbles; below it, frames take too much space.
+const MIN_FOR_BUBBLES: Size = Size::new(56, 16);
 
-/// How an entry is drawn.
+/// Layout of an entry.
 #[derive(Clone, Copy)]
 enum EntryLayout {
     Bubbles,
     Lines,
 }
 
-/// Longer lines are hard to read.
-const WIDEST_TEXT: usize = 80;
+/// Widest text in columns; longer lines are hard to read.
+const MAX_TEXT_WIDTH: usize = 80;
 
-/// What a frame and the spaces in it take of a row.
+/// Columns of a frame and its padding.
 const FRAME: usize = 4;
 
-/// Draws the end of the talk, or what is scrolled to.
+/// Draws the end of the conversation, or the part scrolled to.
 pub fn draw(frame: &mut Frame, area: Rect, scene: &ScreenState) -> DrawResult {
     let page = usize::from(area.height);
     if area.is_empty() {
@@ -41,25 +41,25 @@ pub fn draw(frame: &mut Frame, area: Rect, scene: &ScreenState) -> DrawResult {
         return DrawResult { page, ..DrawResult::default() };
     }
     let screen = frame.area();
-    let is_roomy = screen.width >= LEAST_FOR_BUBBLES.width && screen.height >= LEAST_FOR_BUBBLES.height;
-    let shape = if is_roomy { EntryLayout::Bubbles } else { EntryLayout::Lines };
-    let (rows, drawn) = seen_rows(area, shape, scene);
+    let has_room = screen.width >= MIN_FOR_BUBBLES.width && screen.height >= MIN_FOR_BUBBLES.height;
+    let layout = if has_room { EntryLayout::Bubbles } else { EntryLayout::Lines };
+    let (rows, drawn) = visible_rows(area, layout, scene);
     let top = area.bottom() - u16::try_from(rows.len()).unwrap_or(area.height);
-    let seen = Rect { y: top, height: area.bottom() - top, ..area };
-    row::draw_all(frame, seen, &rows, RowAlignment::Left);
+    let visible = Rect { y: top, height: area.bottom() - top, ..area };
+    row::draw_all(frame, visible, &rows, RowAlignment::Left);
     if drawn.scroll > 0 {
-        draw_more(frame, area, (drawn.scroll, scene.theme));
+        draw_lines_below(frame, area, (drawn.scroll, scene.theme));
     }
     drawn
 }
 
-/// Says at the end of the last row how many lines are below.
-fn draw_more(frame: &mut Frame, area: Rect, (below, theme): (usize, &Theme)) {
+/// Draws the number of lines below, at the end of the last row.
+fn draw_lines_below(frame: &mut Frame, area: Rect, (below, theme): (usize, &Theme)) {
     let more = format!(" ↓ {below} more ");
     let wide = u16::try_from(width(&more)).unwrap_or(u16::MAX).min(area.width);
     let place = Rect { x: area.right() - wide, y: area.bottom() - 1, width: wide, height: 1 };
     if place.x > area.x {
-        // A wide character before it must not reach into it.
+        // A wide character before it must not overlap.
         let before = &mut frame.buffer_mut()[(place.x - 1, place.y)];
         if width(before.symbol()) > 1 {
             before.set_symbol(" ");
@@ -69,16 +69,16 @@ fn draw_more(frame: &mut Frame, area: Rect, (below, theme): (usize, &Theme)) {
     row::draw(frame, place, &Line::styled(more, theme.muted), RowAlignment::Left);
 }
 
-/// Lays the talk out from its end, no further than is seen; all of it where it is scrolled, so that what is
-/// read stays in its place while new lines come.
-fn seen_rows(area: Rect, shape: EntryLayout, scene: &ScreenState) -> (Vec<Line<'static>>, DrawResult) {
+/// Lays out entries from the end: only the visible ones, or all while scrolled, so that the view stays in place
+/// when lines are added.
+fn visible_rows(area: Rect, layout: EntryLayout, scene: &ScreenState) -> (Vec<Line<'static>>, DrawResult) {
     let page = usize::from(area.height);
     let is_scrolled = scene.editor.scroll > 0;
     let mut parts = Vec::new();
     let mut total = 0;
     for entry in scene.model.entries.iter().rev().filter(|entry| !is_empty(entry)) {
         let room = usize::from(area.width);
-        let rows = match shape {
+        let rows = match layout {
             EntryLayout::Bubbles => bubble(entry, room, scene.theme),
             EntryLayout::Lines => StyledText::of(entry, scene.theme, Label::Inside).rows(room),
         };
@@ -89,22 +89,22 @@ fn seen_rows(area: Rect, shape: EntryLayout, scene: &ScreenState) -> (Vec<Line<'
         }
     }
     let grown = scene.editor.total.map_or(0, |before| total.saturating_sub(before));
-    let wanted = if is_scrolled { scene.editor.scroll.saturating_add(grown) } else { 0 };
-    let scroll = wanted.min(total.saturating_sub(page));
-    let seen = total.min(page);
-    let first = total - scroll - seen;
-    let rows = parts.into_iter().rev().flatten().skip(first).take(seen).collect();
+    let requested = if is_scrolled { scene.editor.scroll.saturating_add(grown) } else { 0 };
+    let scroll = requested.min(total.saturating_sub(page));
+    let visible = total.min(page);
+    let first = total - scroll - visible;
+    let rows = parts.into_iter().rev().flatten().skip(first).take(visible).collect();
     (rows, DrawResult { page, scroll, total: (scroll > 0).then_some(total), ..DrawResult::default() })
 }
 
-/// A transcript that turned out to be nothing keeps its place but is not shown.
+/// An empty transcript keeps its place but is not shown.
 fn is_empty(entry: &TurnEntry) -> bool {
     entry.text.trim().is_empty() && entry.is_final
 }
 
 fn bubble(entry: &TurnEntry, room: usize, theme: &Theme) -> Vec<Line<'static>> {
     let (name, style) = name(entry.speaker, theme);
-    let rows = StyledText::of(entry, theme, Label::Outside).rows(WIDEST_TEXT.min(room * 3 / 4 - FRAME));
+    let rows = StyledText::of(entry, theme, Label::Outside).rows(MAX_TEXT_WIDTH.min(room * 3 / 4 - FRAME));
     let inner = rows.iter().map(line_width).max().unwrap_or(0).max(width(name) + 1);
     let indent = match entry.speaker {
         SpeakerRole::User => room.saturating_sub(inner + FRAME + 1),
@@ -132,46 +132,46 @@ fn name(speaker: SpeakerRole, theme: &Theme) -> (&'static str, Style) {
     }
 }
 
-/// Where the name of the speaker stands.
+/// Position of the speaker's name.
 #[derive(Clone, Copy)]
 enum Label {
     Inside,
     Outside,
 }
 
-/// A text in pieces of one style each.
+/// Text in segments of one style each.
 #[derive(Default)]
 struct StyledText {
     text: String,
-    /// Where each piece ends, and how it looks.
-    pieces: Vec<(usize, Style)>,
+    /// End and style of each segment.
+    segments: Vec<(usize, Style)>,
 }
 
 impl StyledText {
     fn of(entry: &TurnEntry, theme: &Theme, label: Label) -> Self {
-        let mut said = Self::default();
+        let mut styled = Self::default();
         let (name, style) = name(entry.speaker, theme);
         match label {
-            Label::Inside => said.push(&format!("{name}: "), style.patch(theme.strong)),
+            Label::Inside => styled.push(&format!("{name}: "), style.patch(theme.strong)),
             Label::Outside => {}
         }
-        let (heard, unheard) = entry.text.split_at(cluster_start(&entry.text, entry.unheard_from()));
-        said.push(heard, Style::new());
-        said.push(unheard, theme.unheard);
-        // Not every terminal can strike out.
-        let remark = match (unheard.is_empty(), entry.interrupted) {
+        let (played, unplayed) = entry.text.split_at(cluster_start(&entry.text, entry.unplayed_from()));
+        styled.push(played, Style::new());
+        styled.push(unplayed, theme.unplayed);
+        // Not every terminal supports strike-through.
+        let suffix = match (unplayed.is_empty(), entry.interrupted) {
             (false, _) => " (not heard)",
             (true, true) => " (interrupted)",
             (true, false) if entry.text.trim().is_empty() => "…",
             (true, false) => "",
         };
-        said.push(remark, theme.quiet);
-        said
+        styled.push(suffix, theme.dim);
+        styled
     }
 
     fn push(&mut self, text: &str, style: Style) {
         self.text.push_str(text);
-        self.pieces.push((self.text.len(), style));
+        self.segments.push((self.text.len(), style));
     }
 
     fn rows(&self, room: usize) -> Vec<Line<'static>> {
@@ -180,7 +180,7 @@ impl StyledText {
             .map(|range| {
                 let mut line = Line::default();
                 let mut start = range.start;
-                for (end, style) in &self.pieces {
+                for (end, style) in &self.segments {
                     let end = (*end).min(range.end);
                     if start < end {
                         line.push_span(Span::styled(self.text[start..end].to_owned(), *style));
@@ -193,17 +193,17 @@ impl StyledText {
     }
 }
 
-/// Says what to do while nothing has been said.
+/// Draws instructions while the conversation is empty.
 fn draw_welcome(frame: &mut Frame, area: Rect, scene: &ScreenState) {
     let model = scene.model;
     let text = match (model.connection, model.ready.is_some() && model.ended.is_none()) {
-        (ConnectionState::Live, true) if model.about.manual_turns => match scene.editor.talk_key.releases() {
-            ReleaseEvents::Told => "Hold Space while you speak, and let it go to be answered.",
-            ReleaseEvents::Unsupported => "Press Space to speak, and Space again to be answered.",
-        },
-        (ConnectionState::Live, true) if model.about.demo => {
-            "This is the demo built into rtvoice. Speak, or type and press Enter."
+        (ConnectionState::Live, true) if model.info.manual_turns => {
+            match scene.editor.push_to_talk.release_events() {
+                ReleaseEvents::Supported => "Hold Space while you speak; release it to get an answer.",
+                ReleaseEvents::Unsupported => "Press Space to speak and again to get an answer.",
+            }
         }
+        (ConnectionState::Live, true) if model.info.demo => "Built-in demo. Speak, or type and press Enter.",
         (ConnectionState::Live, true) => "Speak, or type and press Enter.",
         (
             ConnectionState::Connecting
@@ -217,7 +217,7 @@ fn draw_welcome(frame: &mut Frame, area: Rect, scene: &ScreenState) {
     };
     let lines: Vec<_> = wrap(text, usize::from(area.width))
         .into_iter()
-        .map(|range| Line::styled(&text[range], scene.theme.quiet))
+        .map(|range| Line::styled(&text[range], scene.theme.dim))
         .collect();
     let height = u16::try_from(lines.len()).unwrap_or(u16::MAX).min(area.height);
     let middle = Rect { y: area.y + (area.height - height) / 2, height, ..area };

@@ -1,4 +1,4 @@
-//! The list of devices, laid over the talk.
+//! Device list, drawn over the conversation.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -12,17 +12,17 @@ use crate::ui::text::wrap::truncate;
 use crate::ui::view::ScreenState;
 use crate::ui::view::row::{self, RowAlignment};
 
-/// The frame around the list.
+/// Rows of the frame around the list.
 const FRAME: u16 = 2;
 
-/// Draws the list around the chosen row, in a frame where there is room.
+/// Draws the list around the selected row, in a frame if there is room.
 pub fn draw(frame: &mut Frame, area: Rect, scene: &ScreenState, at: usize) {
     frame.render_widget(Clear, area);
     let mut inside = area;
     if area.height > 2 * FRAME && area.width > 3 * FRAME {
         let block = Block::bordered()
             .border_type(BorderType::Rounded)
-            .border_style(scene.theme.quiet)
+            .border_style(scene.theme.dim)
             .title(" Devices ")
             .padding(Padding::horizontal(1));
         inside = block.inner(area);
@@ -30,12 +30,7 @@ pub fn draw(frame: &mut Frame, area: Rect, scene: &ScreenState, at: usize) {
     }
     let room = usize::from(inside.width);
     let Some(entries) = &scene.model.devices else {
-        row::draw(
-            frame,
-            inside,
-            &Line::styled("looking for devices…", scene.theme.quiet),
-            RowAlignment::Left,
-        );
+        row::draw(frame, inside, &Line::styled("looking for devices…", scene.theme.dim), RowAlignment::Left);
         return;
     };
     let rows = devices::rows(entries);
@@ -43,47 +38,47 @@ pub fn draw(frame: &mut Frame, area: Rect, scene: &ScreenState, at: usize) {
         row::draw(
             frame,
             inside,
-            &Line::styled("there is no device to choose", scene.theme.quiet),
+            &Line::styled("no audio devices found", scene.theme.dim),
             RowAlignment::Left,
         );
         return;
     }
-    let (lines, chosen) = lines(&rows, at, room, scene);
+    let (lines, selected) = lines(&rows, at, room, scene);
     let height = usize::from(inside.height);
-    let first = (chosen + 1).saturating_sub(height);
-    let seen: Vec<_> = lines.into_iter().skip(first).take(height).collect();
-    row::draw_all(frame, inside, &seen, RowAlignment::Left);
+    let first = (selected + 1).saturating_sub(height);
+    let visible: Vec<_> = lines.into_iter().skip(first).take(height).collect();
+    row::draw_all(frame, inside, &visible, RowAlignment::Left);
 }
 
-/// Says what the keys do.
+/// Draws the key hints.
 pub fn draw_hint(frame: &mut Frame, area: Rect, scene: &ScreenState) {
-    let hint = " Up, Down move   Enter takes   Esc goes back";
+    let hint = " ↑↓ move   Enter select   Esc cancel";
     let hint = truncate(hint, usize::from(area.width));
     row::draw(frame, area, &Line::styled(hint, scene.theme.strong), RowAlignment::Left);
 }
 
-/// Returns the lines, and which of them is chosen.
+/// Returns the lines and the index of the selected one.
 fn lines(rows: &[DeviceRow], at: usize, room: usize, scene: &ScreenState) -> (Vec<Line<'static>>, usize) {
     let mut lines = Vec::new();
-    let mut chosen = 0;
+    let mut selected = 0;
     let mut side: Option<Direction> = None;
     for (place, row) in rows.iter().enumerate() {
         if side != Some(row.side) {
             side = Some(row.side);
-            lines.push(Line::styled(format!("{}s", devices::side(row.side)), scene.theme.quiet));
+            lines.push(Line::styled(format!("{}s", devices::side(row.side)), scene.theme.dim));
         }
-        // The arrow is seen without colour, and so is the word behind what is in use.
+        // The arrow and "(in use)" are visible without colour.
         let (mark, style) = if place == at { ("> ", scene.theme.strong) } else { ("  ", Style::new()) };
         let used = if row.in_use { "  (in use)" } else { "" };
         let label = truncate(&row.label, room.saturating_sub(mark.len() + used.len())).into_owned();
         if place == at {
-            chosen = lines.len();
+            selected = lines.len();
         }
         lines.push(Line::from(vec![
             Span::styled(mark, style),
             Span::styled(label, style),
-            Span::styled(used, scene.theme.quiet),
+            Span::styled(used, scene.theme.dim),
         ]));
     }
-    (lines, chosen)
+    (lines, selected)
 }

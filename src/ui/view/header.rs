@@ -1,4 +1,4 @@
-//! The first row: connection, turn, microphone and time, in words.
+//! Header row: connection, turn, microphone and time, in words.
 
 use std::time::Duration;
 
@@ -15,17 +15,17 @@ use crate::ui::text::wrap::{truncate, width};
 use crate::ui::view::ScreenState;
 use crate::ui::view::row::{self, RowAlignment};
 
-/// The longest name of a model that is shown whole.
-const LONGEST_NAME: usize = 32;
+/// Longest model name shown in full.
+const MAX_NAME: usize = 32;
 
-/// Draws the row: the state on the left, facts on the right, as many as there is room for.
+/// Draws the row: state on the left, as many facts as fit on the right.
 pub fn draw(frame: &mut Frame, area: Rect, scene: &ScreenState) {
     let room = usize::from(area.width);
     let facts = facts(scene);
     let needed: usize = facts.iter().take(2).map(|(fact, _)| width(fact) + 3).sum();
     let [long, short] = states(scene.model);
     let state = if width(&long) + needed < room { long } else { short };
-    // Whether the microphone is open is never left out for anything but the end.
+    // The state of the microphone is only omitted after the end.
     let microphone = if scene.model.ended.is_some() { 0 } else { width(&facts[0].0) + 1 };
     let state = truncate(&state, room.saturating_sub(microphone)).into_owned();
     let mut line = Line::default();
@@ -36,7 +36,7 @@ pub fn draw(frame: &mut Frame, area: Rect, scene: &ScreenState) {
         if used > room {
             break;
         }
-        line.push_span(Span::styled(separator, scene.theme.quiet));
+        line.push_span(Span::styled(separator, scene.theme.dim));
         line.push_span(Span::styled(fact, style));
     }
     row::draw(frame, area, &line, RowAlignment::Right);
@@ -65,10 +65,10 @@ fn states(model: &Model) -> [String; 2] {
 }
 
 fn turn(model: &Model) -> &'static str {
-    if model.about.manual_turns { wording::turn_by_hand(model.turn) } else { wording::turn(model.turn) }
+    if model.info.manual_turns { wording::manual_turn(model.turn) } else { wording::turn(model.turn) }
 }
 
-/// Returns what is known, the most important first.
+/// Returns facts, the most important first.
 fn facts(scene: &ScreenState) -> Vec<(String, Style)> {
     let model = scene.model;
     let theme = scene.theme;
@@ -76,17 +76,17 @@ fn facts(scene: &ScreenState) -> Vec<(String, Style)> {
     if model.speaker == DeviceUnavailable::Lost {
         facts.push(("NO SPEAKER".to_owned(), theme.error));
     }
-    if model.about.demo {
+    if model.info.demo {
         facts.push(("DEMO".to_owned(), theme.strong));
     }
-    // Where there is no sound nothing is said of it.
+    // Unknown without audio devices.
     facts.extend(model.echo.as_ref().map(|echo| (wording::echo(echo), Style::new())));
     let ready = model.ready.as_ref();
-    let name = ready.and_then(|ready| ready.model.as_deref()).unwrap_or(&model.about.endpoint);
+    let name = ready.and_then(|ready| ready.model.as_deref()).unwrap_or(&model.info.endpoint);
     let voice = ready.and_then(|ready| ready.voice.as_deref()).unwrap_or_default();
     for name in [name, voice].map(one_line) {
         if !name.is_empty() {
-            facts.push((truncate(&name, LONGEST_NAME).into_owned(), Style::new()));
+            facts.push((truncate(&name, MAX_NAME).into_owned(), Style::new()));
         }
     }
     if let Some(usage) = &model.usage {
@@ -98,8 +98,8 @@ fn facts(scene: &ScreenState) -> Vec<(String, Style)> {
 
 fn microphone(scene: &ScreenState) -> (String, Style) {
     let model = scene.model;
-    // Where turns are made by hand, nothing is sent between them.
-    let is_open = !model.about.manual_turns || model.turn == TurnState::User;
+    // With manual turns, nothing is sent between turns.
+    let is_open = !model.info.manual_turns || model.turn == TurnState::User;
     let is_used = model.connection == ConnectionState::Live && model.can_speak && model.ended.is_none();
     let (word, style) = if model.microphone == DeviceUnavailable::Lost {
         ("NO MIC", scene.theme.error)
@@ -111,13 +111,13 @@ fn microphone(scene: &ScreenState) -> (String, Style) {
     } else if is_open && is_used {
         ("LIVE", scene.theme.live)
     } else {
-        ("mic off", scene.theme.quiet)
+        ("mic off", scene.theme.dim)
     };
     (word.to_owned(), style)
 }
 
-/// Returns how long the session has been in use, as minutes and seconds.
+/// Returns the age of the session as minutes and seconds.
 fn clock(scene: &ScreenState) -> String {
-    let since = scene.model.ready_at.map_or(Duration::ZERO, |at| scene.glance.now.saturating_sub(at));
+    let since = scene.model.ready_at.map_or(Duration::ZERO, |at| scene.live.now.saturating_sub(at));
     wording::minutes(since)
 }

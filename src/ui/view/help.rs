@@ -1,4 +1,4 @@
-//! The list of keys, laid over the talk.
+//! List of keys, drawn over the conversation.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -10,29 +10,29 @@ use crate::ui::text::wrap::{truncate, width};
 use crate::ui::view::ScreenState;
 use crate::ui::view::row::{self, RowAlignment};
 
-/// The widest key and the space behind it.
+/// Widest key and the space after it.
 const KEY_WIDTH: usize = 16;
 
-/// The frame and the spaces in it.
-const AROUND: u16 = 4;
+/// Columns of the frame and its padding.
+const MARGIN: u16 = 4;
 
-/// Draws the keys in the middle of an area, the most important first; a frame where there is room.
+/// Draws the keys in the middle of an area, the most important first; with a frame if there is room.
 pub fn draw(frame: &mut Frame, area: Rect, scene: &ScreenState) {
     let keys = keys(scene);
-    let wanted_width = keys.iter().map(|(_, what)| KEY_WIDTH + width(what)).max().unwrap_or(0);
-    let wanted = (number(wanted_width), number(keys.len()));
-    let is_framed = area.width >= wanted.0 + AROUND && area.height >= wanted.1 + 2;
+    let wanted_width = keys.iter().map(|(_, action)| KEY_WIDTH + width(action)).max().unwrap_or(0);
+    let wanted = (to_u16(wanted_width), to_u16(keys.len()));
+    let is_framed = area.width >= wanted.0 + MARGIN && area.height >= wanted.1 + 2;
     let (width, height) =
-        if is_framed { (wanted.0 + AROUND, wanted.1 + 2) } else { (area.width, area.height) };
+        if is_framed { (wanted.0 + MARGIN, wanted.1 + 2) } else { (area.width, area.height) };
     let popup =
         Rect { x: area.x + (area.width - width) / 2, y: area.y + (area.height - height) / 2, width, height };
-    // Nothing is left beside it: a wide character cut in half would move what stands behind it.
+    // The whole area is cleared: a wide character cut in half would shift its row.
     frame.render_widget(Clear, area);
     let mut inside = popup;
     if is_framed {
         let block = Block::bordered()
             .border_type(BorderType::Rounded)
-            .border_style(scene.theme.quiet)
+            .border_style(scene.theme.dim)
             .title(" Keys ")
             .padding(Padding::horizontal(1));
         inside = block.inner(popup);
@@ -42,24 +42,24 @@ pub fn draw(frame: &mut Frame, area: Rect, scene: &ScreenState) {
     row::draw_all(frame, inside, &lines, RowAlignment::Left);
 }
 
-/// Says how to leave.
+/// Draws the hint for closing.
 pub fn draw_hint(frame: &mut Frame, area: Rect, scene: &ScreenState) {
-    row::draw(frame, area, &Line::styled(" Any key goes back", scene.theme.strong), RowAlignment::Left);
+    row::draw(frame, area, &Line::styled(" Press any key to close", scene.theme.strong), RowAlignment::Left);
 }
 
 fn key_line(key: (&'static str, &'static str), room: usize, scene: &ScreenState) -> Line<'static> {
-    let (key, what) = key;
+    let (key, action) = key;
     Line::from(vec![
         Span::styled(format!("{key:KEY_WIDTH$}"), scene.theme.strong),
-        Span::raw(truncate(what, room.saturating_sub(KEY_WIDTH)).into_owned()),
+        Span::raw(truncate(action, room.saturating_sub(KEY_WIDTH)).into_owned()),
     ])
 }
 
 fn keys(scene: &ScreenState) -> [(&'static str, &'static str); 18] {
-    let space = match (scene.model.about.manual_turns, scene.editor.talk_key.releases()) {
+    let space = match (scene.model.info.manual_turns, scene.editor.push_to_talk.release_events()) {
         (false, _) => "mute or unmute (on an empty line)",
-        (true, ReleaseEvents::Told) => "speak while you hold it (on an empty line)",
-        (true, ReleaseEvents::Unsupported) => "begin your turn, and end it (on an empty line)",
+        (true, ReleaseEvents::Supported) => "hold to talk (on an empty line)",
+        (true, ReleaseEvents::Unsupported) => "begin or end your turn (on an empty line)",
     };
     [
         ("Ctrl-C, Ctrl-Q", "end the call; Ctrl-D on an empty line"),
@@ -67,22 +67,22 @@ fn keys(scene: &ScreenState) -> [(&'static str, &'static str); 18] {
         ("Space", space),
         ("Esc", "stop the answer"),
         ("Enter", "send the text"),
-        ("Alt-Enter", "make a new line; Shift-Enter or Ctrl-J"),
+        ("Alt-Enter", "new line; also Shift-Enter, Ctrl-J"),
         ("PgUp, PgDn", "scroll by a page"),
-        ("Up, Down", "scroll by a line; move in the text"),
-        ("F2, Ctrl-O", "choose the microphone or the speaker"),
-        ("Ctrl-Home/End", "go to the beginning, to the end"),
-        ("Ctrl-A, Ctrl-E", "go to the beginning, end of the line"),
-        ("Ctrl-W, Ctrl-U", "delete a word, the line so far"),
-        ("Ctrl-K, Ctrl-Y", "delete the rest of the line; yank it"),
+        ("Up, Down", "scroll by a line; move the cursor"),
+        ("F2, Ctrl-O", "choose the microphone or speaker"),
+        ("Ctrl-Home/End", "scroll to the beginning, end"),
+        ("Ctrl-A, Ctrl-E", "go to the start, end of the line"),
+        ("Ctrl-W, Ctrl-U", "delete a word, to the line start"),
+        ("Ctrl-K, Ctrl-Y", "delete to the line end; yank it"),
         ("Ctrl-_, Alt-/", "undo; redo"),
-        ("Ctrl-P, Ctrl-N", "recall texts that were sent"),
-        ("Ctrl-X", "unfold pasted text at the cursor"),
-        ("Ctrl-L, Ctrl-Z", "draw the screen again; suspend"),
+        ("Ctrl-P, Ctrl-N", "recall sent texts"),
+        ("Ctrl-X", "unfold pasted text"),
+        ("Ctrl-L, Ctrl-Z", "redraw the screen; suspend"),
         ("F1, ?", "show this help (? on an empty line)"),
     ]
 }
 
-fn number(number: usize) -> u16 {
+fn to_u16(number: usize) -> u16 {
     u16::try_from(number).unwrap_or(u16::MAX)
 }

@@ -1,4 +1,4 @@
-//! The text being typed, and the terminal's own cursor in it, where an input method needs it.
+//! Input line, with the terminal's own cursor in it for input methods.
 
 use ratatui::Frame;
 use ratatui::layout::{Position, Rect};
@@ -9,22 +9,22 @@ use crate::ui::input::text_area::PartStyle;
 use crate::ui::view::ScreenState;
 use crate::ui::view::row::{self, RowAlignment};
 
-/// What stands before the text.
+/// Prefix of the first row.
 const PROMPT: &str = "> ";
 
-/// The prompt, and the place of the cursor behind a full row.
-const AROUND: usize = 3;
+/// Columns of the prompt and of the cursor after a full row.
+const MARGIN: usize = 3;
 
-/// What is shown while nothing is typed.
-const INVITATION: &str = "type a message";
+/// Placeholder while nothing is typed.
+const PLACEHOLDER: &str = "type a message";
 
 /// Returns how many rows the text needs on a screen of this width, at most `most`.
 pub fn rows(scene: &ScreenState, columns: u16, most: u16) -> u16 {
     let rows = scene.editor.area.visible_rows(room(columns), usize::from(most)).rows.len();
-    number(rows).max(1)
+    to_u16(rows).max(1)
 }
 
-/// Draws the part of the text in which the cursor stands, and places the cursor.
+/// Draws the part of the text around the cursor, and places the cursor.
 pub fn draw(frame: &mut Frame, area: Rect, scene: &ScreenState) {
     if area.is_empty() {
         return;
@@ -36,27 +36,27 @@ pub fn draw(frame: &mut Frame, area: Rect, scene: &ScreenState) {
         for (text, style) in parts {
             let style = match style {
                 PartStyle::Plain => Style::default(),
-                PartStyle::Chip => scene.theme.quiet,
+                PartStyle::Chip => scene.theme.dim,
                 PartStyle::Selected => Style::default().add_modifier(Modifier::REVERSED),
             };
             line.push_span(Span::styled(text.as_str(), style));
         }
         if scene.editor.is_empty() {
-            line.push_span(Span::styled(INVITATION, scene.theme.quiet));
+            line.push_span(Span::styled(PLACEHOLDER, scene.theme.dim));
         }
-        let place = Rect { y: area.y + number(at), height: 1, ..area };
+        let place = Rect { y: area.y + to_u16(at), height: 1, ..area };
         row::draw(frame, place, &line, RowAlignment::Left);
     }
     let (row, column) = shown.cursor;
-    let x = area.x.saturating_add(number(PROMPT.len() + column)).min(area.right() - 1);
-    frame.set_cursor_position(Position { x, y: area.y + number(row) });
+    let x = area.x.saturating_add(to_u16(PROMPT.len() + column)).min(area.right() - 1);
+    frame.set_cursor_position(Position { x, y: area.y + to_u16(row) });
 }
 
 /// Returns the columns of a row of the text.
 pub fn room(columns: u16) -> usize {
-    usize::from(columns).saturating_sub(AROUND).max(1)
+    usize::from(columns).saturating_sub(MARGIN).max(1)
 }
 
-fn number(number: usize) -> u16 {
+fn to_u16(number: usize) -> u16 {
     u16::try_from(number).unwrap_or(u16::MAX)
 }

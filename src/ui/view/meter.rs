@@ -1,4 +1,4 @@
-//! The level meters of both sides.
+//! Level meters of both sides.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -8,19 +8,19 @@ use ratatui::text::{Line, Span};
 use crate::ui::view::ScreenState;
 use crate::ui::view::row::{self, RowAlignment};
 
-/// How many levels a meter tells apart: 2.5 dB each.
+/// Levels of a meter, 2.5 dB each.
 pub const STEPS: usize = 24;
 
-/// What is as good as silence, in dBFS.
+/// Level shown as silence, in dBFS.
 const FLOOR: f32 = -60.0;
 
-/// The narrowest screen on which two meters say something.
-pub const LEAST_WIDTH: u16 = 26;
+/// Narrowest screen with meters.
+pub const MIN_WIDTH: u16 = 26;
 
-/// Names, the spaces around them, and the two between the meters.
+/// Columns of labels and spaces.
 const FIXED: u16 = 19;
 
-/// Returns how far a meter goes at a level in dBFS: 0 for silence, [`STEPS`] for full scale.
+/// Returns the meter level for dBFS: 0 for silence, [`STEPS`] for full scale.
 pub fn step(dbfs: f32) -> usize {
     if dbfs.is_nan() {
         return 0;
@@ -36,16 +36,16 @@ pub fn draw(frame: &mut Frame, area: Rect, scene: &ScreenState) {
     let theme = scene.theme;
     let mut spans = vec![Span::raw(" You ")];
     if scene.model.muted {
-        spans.push(Span::styled(format!("{:width$}", "MUTED"), theme.quiet));
+        spans.push(Span::styled(format!("{:width$}", "MUTED"), theme.dim));
     } else {
-        spans.extend(bar(scene.glance.input_dbfs, width, (theme.user, theme.quiet)));
+        spans.extend(bar(scene.live.input_dbfs, width, (theme.user, theme.dim)));
     }
     spans.push(Span::raw("   Assistant "));
-    spans.extend(bar(scene.glance.output_dbfs, width, (theme.assistant, theme.quiet)));
+    spans.extend(bar(scene.live.output_dbfs, width, (theme.assistant, theme.dim)));
     row::draw(frame, area, &Line::from(spans), RowAlignment::Left);
 }
 
-/// Heavy and light lines, so that the level is seen without colour.
+/// Heavy and light lines, visible without colour.
 fn bar(dbfs: f32, width: usize, (full, empty): (Style, Style)) -> [Span<'static>; 2] {
     let filled = (step(dbfs) * width).div_ceil(STEPS);
     [Span::styled("━".repeat(filled), full), Span::styled("─".repeat(width - filled), empty)]

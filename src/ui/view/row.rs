@@ -1,8 +1,7 @@
-//! Draws a line cell by cell, with the widths that it was laid out with.
+//! Draws a line cell by cell, with the widths of its layout.
 //!
-//! Widgets of ratatui measure a span as one text, in which some characters join (lam and alef of Arabic are one
-//! column together), and draw it cluster by cluster, where they do not. What stands behind such a span would
-//! be drawn into it.
+//! Ratatui's widgets measure a span as one text, in which some characters join (Arabic lam and alef share one
+//! column), but draw it per cluster, where they do not. Text after such a span would overwrite it.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -10,7 +9,7 @@ use ratatui::text::Line;
 
 use crate::ui::text::wrap::width;
 
-/// Where a line stands in its area.
+/// Alignment of a line in its area.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RowAlignment {
     Left,
@@ -18,7 +17,7 @@ pub(super) enum RowAlignment {
     Right,
 }
 
-/// Draws a line in the first row of an area; what finds no place at its end is left out.
+/// Draws a line in the first row of an area; text past its end is cut.
 pub(super) fn draw(frame: &mut Frame, area: Rect, line: &Line, align: RowAlignment) {
     let area = area.intersection(frame.area());
     if area.is_empty() {
@@ -43,7 +42,7 @@ pub(super) fn draw_all(frame: &mut Frame, area: Rect, lines: &[Line], align: Row
     }
 }
 
-/// Returns the columns that a line takes.
+/// Returns the columns of a line.
 pub(super) fn line_width(line: &Line) -> usize {
     line.spans.iter().map(|span| width(&span.content)).sum()
 }

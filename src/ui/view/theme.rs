@@ -1,4 +1,4 @@
-//! Colours and emphasis, by name: the terminal's own colours suit its background.
+//! Theme: colours and emphasis, in the terminal's own palette.
 
 use std::ffi::OsStr;
 
@@ -6,26 +6,26 @@ use ratatui::style::{Color, Modifier, Style};
 
 use crate::ui::text::charset::Charset;
 
-/// How each kind of thing is drawn. No state is told by this alone.
+/// Style of each kind of element. No state is shown by style alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Theme {
     /// Frame and name of the user.
     pub user: Style,
     /// Frame and name of the assistant.
     pub assistant: Style,
-    /// What is less important.
-    pub quiet: Style,
-    /// The open microphone.
+    /// Less important text.
+    pub dim: Style,
+    /// Open microphone.
     pub live: Style,
-    /// The closed microphone.
+    /// Muted microphone.
     pub muted: Style,
-    /// What went wrong.
+    /// Errors.
     pub error: Style,
-    /// Keys, and what should be seen first.
+    /// Keys and important text.
     pub strong: Style,
-    /// What was generated and never heard.
-    pub unheard: Style,
-    /// The characters of lines and bars.
+    /// Generated but unplayed text.
+    pub unplayed: Style,
+    /// Characters of lines and bars.
     pub charset: Charset,
 }
 
@@ -48,12 +48,12 @@ impl Theme {
         Self {
             user: Style::new(),
             assistant: Style::new(),
-            quiet: Style::new().add_modifier(Modifier::DIM),
+            dim: Style::new().add_modifier(Modifier::DIM),
             live: bold,
             muted: bold.add_modifier(Modifier::REVERSED),
             error: bold,
             strong: bold,
-            unheard: Style::new().add_modifier(Modifier::DIM | Modifier::CROSSED_OUT),
+            unplayed: Style::new().add_modifier(Modifier::DIM | Modifier::CROSSED_OUT),
             charset: Charset::Unicode,
         }
     }

@@ -1,4 +1,4 @@
-//! `--json`: one JSON object per line, for programs.
+//! JSON lines (`--json`): one object per line, for programs.
 
 use std::collections::HashMap;
 use std::io::{self, Write};
@@ -21,7 +21,7 @@ pub enum JsonDetail {
     /// The events of a call.
     #[default]
     Call,
-    /// Debugging details too.
+    /// Debugging details as well.
     Debug,
 }
 
@@ -31,9 +31,9 @@ pub struct JsonLines<W> {
     writer: W,
     detail: JsonDetail,
     file: Option<String>,
-    /// Latency of the call so far, for its end.
+    /// Latency so far, for the final line.
     delays: Option<Delays>,
-    /// Text written so far, by the item of each line that is not final yet.
+    /// Text written so far, by item, for lines that are not final.
     open: HashMap<String, String>,
 }
 
@@ -44,7 +44,7 @@ impl<W: Write> JsonLines<W> {
     }
 
     /// Adds the name of the input file to every line.
-    pub fn of_file(self, file: Option<&str>) -> Self {
+    pub fn with_file(self, file: Option<&str>) -> Self {
         Self { file: clean(file), ..self }
     }
 
@@ -53,9 +53,8 @@ impl<W: Write> JsonLines<W> {
         self.writer
     }
 
-    /// Returns what a line adds to the text already written for its item: the whole text goes out once, in the
-    /// final line, so that the output stays linear in the length of an answer. A text that was revised rather
-    /// than extended is written whole.
+    /// Returns the text to write for an item: an addition while it grows, the whole text in the final line or
+    /// after a revision. Thus the output is linear in the length of an answer.
     fn progress(&mut self, item_id: &str, text: &str, is_final: bool) -> LineText {
         let text = sanitized(text);
         let written = self.open.remove(item_id);
@@ -113,7 +112,7 @@ struct JsonRecord<'a> {
     body: JsonBody,
 }
 
-/// The text of a line of the conversation.
+/// Text of a conversation line.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum LineText {
@@ -121,7 +120,7 @@ enum LineText {
     Whole { text: String },
 }
 
-/// The fields after `type` and `at_ms`; `null` if unknown.
+/// Fields after `type` and `at_ms`; `null` if unknown.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum JsonBody {
@@ -421,13 +420,13 @@ fn end(reason: &EndReason, delays: Option<&Delays>) -> JsonBody {
         EndReason::Answered => plain("answered"),
         EndReason::Limit(Limit::Idle) => plain("idle"),
         EndReason::Limit(Limit::Cost) => plain("max_cost"),
-        EndReason::ServerClosed(said) => {
-            let message = Some(sanitized(said)).filter(|message| !message.is_empty());
+        EndReason::ServerClosed(reason) => {
+            let message = Some(sanitized(reason)).filter(|message| !message.is_empty());
             JsonBody::End { reason: "server_closed", code: None, message, signal: None, latency: delay() }
         }
-        EndReason::NoInput(what) => failed("no_input", &Failure { message: what.clone(), code: None }),
-        EndReason::Unanswered(what) => {
-            failed("unanswered", &Failure { message: what.to_string(), code: None })
+        EndReason::NoInput(message) => failed("no_input", &Failure { message: message.clone(), code: None }),
+        EndReason::Unanswered(message) => {
+            failed("unanswered", &Failure { message: message.to_string(), code: None })
         }
         EndReason::Refused(failure) => failed("refused", failure),
         EndReason::Lost(failure) => failed("lost", failure),

@@ -1,22 +1,22 @@
-//! The line of each notice.
+//! Tests of the JSON line of each notice.
 
 use insta::assert_snapshot;
 
 use super::*;
 use crate::session::io::{AssistantLine, UserUtterance};
-use crate::ui::fixture::{interrupted_call, lost, show};
+use crate::ui::fixture::{interrupted_call, lost, write_call};
 
 fn lines(detail: JsonDetail, call: &[(u64, Notice)]) -> String {
-    let mut front = JsonLines::new(Vec::new(), detail);
-    show(&mut front, call);
-    String::from_utf8(front.into_inner()).unwrap()
+    let mut presenter = JsonLines::new(Vec::new(), detail);
+    write_call(&mut presenter, call);
+    String::from_utf8(presenter.into_inner()).unwrap()
 }
 
 #[test]
-fn the_input_file_is_named_in_every_line() {
-    let mut front = JsonLines::new(Vec::new(), JsonDetail::Call).of_file(Some("a\u{1b}[1m.wav"));
-    show(&mut front, &[(7, Notice::Muted(true))]);
-    let line = String::from_utf8(front.into_inner()).unwrap();
+fn every_line_names_the_input_file() {
+    let mut presenter = JsonLines::new(Vec::new(), JsonDetail::Call).with_file(Some("a\u{1b}[1m.wav"));
+    write_call(&mut presenter, &[(7, Notice::Muted(true))]);
+    let line = String::from_utf8(presenter.into_inner()).unwrap();
     assert_eq!(line, "{\"type\":\"muted\",\"at_ms\":7,\"file\":\"a.wav\",\"muted\":true}\n");
 }
 
@@ -53,7 +53,7 @@ fn an_interrupted_call_is_written_in_full() {
 }
 
 #[test]
-fn every_way_to_end_has_its_word() {
+fn every_end_has_a_reason() {
     let ends = [
         Notice::End(EndReason::Signal(15)),
         Notice::End(EndReason::InputEnded),
@@ -73,14 +73,14 @@ fn every_way_to_end_has_its_word() {
 }
 
 #[test]
-fn debugging_details_are_written_on_request_only() {
+fn debugging_details_are_only_written_on_request() {
     let call = [(7, Notice::Debug("x".to_owned()))];
     assert_eq!(lines(JsonDetail::Call, &call), "");
     assert_eq!(lines(JsonDetail::Debug, &call), "{\"type\":\"debug\",\"at_ms\":7,\"message\":\"x\"}\n");
 }
 
 #[test]
-fn a_closed_pipe_is_told_as_one() {
+fn a_closed_pipe_is_reported_as_broken_pipe() {
     struct Closed;
     impl Write for Closed {
         fn write(&mut self, _: &[u8]) -> io::Result<usize> {
@@ -90,8 +90,8 @@ fn a_closed_pipe_is_told_as_one() {
             Ok(())
         }
     }
-    let told = JsonLines::new(Closed, JsonDetail::Call).notice(Duration::ZERO, &Notice::Muted(true));
-    assert_eq!(told.unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+    let result = JsonLines::new(Closed, JsonDetail::Call).notice(Duration::ZERO, &Notice::Muted(true));
+    assert_eq!(result.unwrap_err().kind(), io::ErrorKind::BrokenPipe);
 }
 
 #[test]

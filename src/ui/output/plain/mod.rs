@@ -1,4 +1,5 @@
-//! Labelled lines for pipes, dumb terminals and screen readers: no escape sequence, no redrawing.
+//! Plain output: labelled lines for pipes, dumb terminals and screen readers; no escape sequences, no
+//! redrawing.
 
 use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};
@@ -16,71 +17,71 @@ use crate::ui::text::sanitize::{one_line, sanitize};
 use crate::ui::text::wording;
 use crate::ui::text::wrap::word_start;
 
-/// Said in place of an invitation to speak.
-const NOT_YOUR_TURN: &str = "the microphone is ready: nothing of it is sent before you begin your turn";
+/// Replaces "speak now" if the turn has not begun.
+const NOT_YOUR_TURN: &str = "microphone ready: nothing is sent before you begin your turn";
 
-/// How many notices wait for the end of an answer's line; a server that has more to say is not waited for.
-const MOST_HELD: usize = 64;
+/// Limit of notices that wait for the end of an answer's line.
+const MAX_PENDING: usize = 64;
 
-/// What the lines are for.
+/// Purpose of the lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PlainStyle {
-    /// Both sides of a call, each line once it changes no more.
+    /// Both sides of a call, each line once it is final.
     Talk,
-    /// Only the answers, as they are written.
+    /// Only the answers, as they grow.
     Chat,
-    /// Only what was heard, one caption a line.
+    /// Only captions, one per line.
     Transcribe,
 }
 
-/// Writes what is said to one writer and everything else to another.
+/// Writes the conversation to one writer and status lines to another.
 ///
-/// How a call failed is not written: that is said once, with its hint, by whoever ends the program.
+/// The failure of a call is omitted: `main` reports it with its hint.
 #[derive(Debug)]
 pub struct PlainLines<W, S> {
     style: PlainStyle,
     data: W,
     status: S,
-    /// The answer being written, in chat.
+    /// Answer being written, in chat.
     open: Option<OpenLine>,
-    /// The answer being spoken, in a call.
+    /// Answer being spoken, in a call.
     unfinished: Option<AssistantLine>,
-    /// What is done against the echo, as it was told.
+    /// Echo mode last reported.
     echo: EchoMode,
-    /// How long the answers took so far.
+    /// Latency so far.
     delays: Option<Delays>,
-    /// What waits for its caption, in a call.
+    /// Turns without a caption, in a call.
     captions: UncaptionedTurns,
-    /// Items that are written whole; a server may repeat itself.
+    /// Items written in full; a server may repeat events.
     written: HashSet<String>,
-    /// What stands above all lines, until it is written.
+    /// Line above all others, until it is written.
     heading: Option<String>,
-    /// Whether turns are made by hand, and whose it is then.
-    by_hand: Option<TurnState>,
-    /// Notices that came in the middle of an answer's line.
-    held: Vec<String>,
+    /// Current turn if turns are made by hand, else none.
+    manual_turn: Option<TurnState>,
+    /// Notices that arrived within an answer's line.
+    pending: Vec<String>,
 }
 
-/// What was said and has no caption yet. A caption may come when the answer to it is written already, and
-/// what is written stays where it is.
+/// Spoken turns without a caption. A caption may arrive after the answer was written, and lines are never
+/// moved.
 #[derive(Debug, Default)]
 struct UncaptionedTurns {
-    /// Items of the user, in the order in which they were spoken.
+    /// Items of the user, in speaking order.
     awaited: Vec<String>,
-    /// What was awaited when an answer began.
+    /// Items awaited when an answer began.
     before: HashMap<String, Vec<String>>,
-    /// Items of the user that a written answer came after.
+    /// Items whose answer was written first.
     late: HashSet<String>,
 }
 
 impl UncaptionedTurns {
-    fn spoken(&mut self, item_id: &str) {
+    fn add(&mut self, item_id: &str) {
         if !self.awaited.iter().any(|awaited| awaited == item_id) {
             self.awaited.push(item_id.to_owned());
         }
     }
 
-    fn answer_begins(&mut self, item_id: &str) {
+    fn answer_started(&mut self, item_id: &str) {
         if !self.before.contains_key(item_id) {
             self.before.insert(item_id.to_owned(), self.awaited.clone());
         }
@@ -91,8 +92,8 @@ impl UncaptionedTurns {
         self.late.extend(before.into_iter().filter(|item_id| self.awaited.contains(item_id)));
     }
 
-    /// Takes an item out, and returns who said it and when, as seen from its place among the lines.
-    fn speaker(&mut self, item_id: &str) -> &'static str {
+    /// Removes an item and returns its label, which says whether its answer was written first.
+    fn take_label(&mut self, item_id: &str) -> &'static str {
         self.awaited.retain(|awaited| awaited != item_id);
         if self.late.remove(item_id) { "You (earlier)" } else { "You" }
     }
@@ -105,7 +106,7 @@ struct OpenLine {
 }
 
 impl<W: Write, S: Write> PlainLines<W, S> {
-    /// Returns a front that writes what is said to `data` and everything else to `status`.
+    /// Returns a presenter that writes the conversation to `data` and status lines to `status`.
     pub fn new(style: PlainStyle, data: W, status: S) -> Self {
         Self {
             style,
@@ -118,18 +119,18 @@ impl<W: Write, S: Write> PlainLines<W, S> {
             captions: UncaptionedTurns::default(),
             written: HashSet::new(),
             heading: None,
-            by_hand: None,
-            held: Vec::new(),
+            manual_turn: None,
+            pending: Vec::new(),
         }
     }
 
-    /// Takes note of what is known of the call.
-    pub fn about(self, about: &CallInfo) -> Self {
-        Self { by_hand: about.manual_turns.then_some(TurnState::Listening), ..self }
+    /// Sets the facts known before the call.
+    pub fn with_info(self, info: &CallInfo) -> Self {
+        Self { manual_turn: info.manual_turns.then_some(TurnState::Listening), ..self }
     }
 
-    /// Writes a line above all others, once the session is there.
-    pub fn headed(self, heading: Option<String>) -> Self {
+    /// Sets a line that is written above all others once the session is ready.
+    pub fn with_heading(self, heading: Option<String>) -> Self {
         Self { heading, ..self }
     }
 
@@ -138,17 +139,16 @@ impl<W: Write, S: Write> PlainLines<W, S> {
         (self.data, self.status)
     }
 
-    /// Writes a notice on a line of its own. Both writers may be one terminal: in the middle of an answer's
-    /// line a notice waits for its end.
-    fn tell(&mut self, text: &str) {
-        if self.is_within_line() && self.held.len() < MOST_HELD {
-            self.held.push(text.to_owned());
+    /// Writes a status line. Both writers may be one terminal, so within an answer's line the status waits.
+    fn status_line(&mut self, text: &str) {
+        if self.is_within_line() && self.pending.len() < MAX_PENDING {
+            self.pending.push(text.to_owned());
             return;
         }
         self.write_status(text);
     }
 
-    /// What cannot be told is not worth ending a call for: a closed stderr is ignored.
+    /// Ignores errors: a closed stderr does not end a call.
     fn write_status(&mut self, text: &str) {
         let _ = writeln!(self.status, "{text}");
         let _ = self.status.flush();
@@ -165,10 +165,10 @@ impl<W: Write, S: Write> PlainLines<W, S> {
 
     fn user(&mut self, line: &UserUtterance) -> io::Result<()> {
         if !line.is_final {
-            self.captions.spoken(&line.item_id);
+            self.captions.add(&line.item_id);
             return Ok(());
         }
-        let speaker = self.captions.speaker(&line.item_id);
+        let speaker = self.captions.take_label(&line.item_id);
         if line.text.trim().is_empty() {
             return Ok(());
         }
@@ -185,17 +185,17 @@ impl<W: Write, S: Write> PlainLines<W, S> {
 
     fn assistant(&mut self, line: &AssistantLine) -> io::Result<()> {
         match self.style {
-            PlainStyle::Talk => self.spoken(line),
-            PlainStyle::Chat => self.answer(line),
+            PlainStyle::Talk => self.spoken_answer(line),
+            PlainStyle::Chat => self.text_answer(line),
             PlainStyle::Transcribe => Ok(()),
         }
     }
 
-    fn spoken(&mut self, line: &AssistantLine) -> io::Result<()> {
+    fn spoken_answer(&mut self, line: &AssistantLine) -> io::Result<()> {
         if self.written.contains(&line.item_id) {
             return Ok(());
         }
-        self.captions.answer_begins(&line.item_id);
+        self.captions.answer_started(&line.item_id);
         if !line.is_final {
             self.unfinished = Some(line.clone());
             return Ok(());
@@ -209,7 +209,7 @@ impl<W: Write, S: Write> PlainLines<W, S> {
         self.line(&format!("Assistant: {}", spoken_text(line)))
     }
 
-    /// Writes what the end of the call has left unfinished.
+    /// Writes the answer that the end of the call cut off.
     fn finish(&mut self) -> io::Result<()> {
         self.close()?;
         let Some(line) = self.unfinished.take() else { return Ok(()) };
@@ -219,7 +219,7 @@ impl<W: Write, S: Write> PlainLines<W, S> {
         }
     }
 
-    fn answer(&mut self, line: &AssistantLine) -> io::Result<()> {
+    fn text_answer(&mut self, line: &AssistantLine) -> io::Result<()> {
         if self.written.contains(&line.item_id) {
             return Ok(());
         }
@@ -231,9 +231,9 @@ impl<W: Write, S: Write> PlainLines<W, S> {
             self.open.get_or_insert_with(|| OpenLine { item_id: line.item_id.clone(), text: String::new() });
         match text.strip_prefix(open.text.as_str()) {
             Some(new) => self.data.write_all(new.as_bytes())?,
-            // Written already, apart from white space or damaged characters.
+            // Equal apart from white space or damaged characters.
             None if same_text(&text, &open.text) => {}
-            // What was written cannot be taken back: the corrected answer is written whole.
+            // Output cannot be taken back, so a corrected answer is written whole.
             None => write!(self.data, "\n\n{text}")?,
         }
         self.data.flush()?;
@@ -241,67 +241,71 @@ impl<W: Write, S: Write> PlainLines<W, S> {
         if line.is_final {
             self.close()?;
             if line.interrupted {
-                self.tell("(the answer was interrupted)");
+                self.status_line("(answer interrupted)");
             }
         }
         Ok(())
     }
 
-    /// Ends the answer that is being written with a newline.
+    /// Ends the current answer with a newline.
     fn close(&mut self) -> io::Result<()> {
         let Some(open) = self.open.take() else { return Ok(()) };
         self.written.insert(open.item_id);
         let ended = if !open.text.is_empty() && !open.text.ends_with('\n') { self.line("") } else { Ok(()) };
-        for notice in std::mem::take(&mut self.held) {
+        for notice in std::mem::take(&mut self.pending) {
             self.write_status(&notice);
         }
         ended
     }
 
-    /// Says what a sighted user sees on the screen; only in a call, where it cannot be heard otherwise.
-    fn state(&mut self, text: &str) {
+    /// Writes a state that the screen would show; only in a call.
+    fn call_state(&mut self, text: &str) {
         match self.style {
-            PlainStyle::Talk => self.tell(text),
+            PlainStyle::Talk => self.status_line(text),
             PlainStyle::Chat | PlainStyle::Transcribe => {}
         }
     }
 
     fn turn(&mut self, turn: TurnState) {
-        let told = match &mut self.by_hand {
+        let text = match &mut self.manual_turn {
             None => wording::turn(turn),
             Some(last) => {
                 *last = turn;
-                wording::turn_by_hand(turn)
+                wording::manual_turn(turn)
             }
         };
-        self.state(told);
+        self.call_state(text);
     }
 
     fn devices(&mut self, entries: &[DeviceEntry]) {
         if entries.is_empty() {
-            self.tell("there is no device to choose");
+            self.status_line("no audio devices found");
         }
         for entry in entries {
-            let marks = [(entry.in_use, "in use"), (entry.is_default, "the system's own choice")];
-            let marks: Vec<_> = marks.iter().filter(|(is, _)| *is).map(|(_, mark)| *mark).collect();
+            let marks = [(entry.in_use, "in use"), (entry.is_default, "system default")];
+            let marks: Vec<_> = marks.iter().filter(|(applies, _)| *applies).map(|(_, mark)| *mark).collect();
             let marks = if marks.is_empty() { String::new() } else { format!(" ({})", marks.join(", ")) };
-            self.tell(&format!("{}: {}{marks}", devices::side(entry.direction), one_line(&entry.name)));
+            self.status_line(&format!(
+                "{}: {}{marks}",
+                devices::side(entry.direction),
+                one_line(&entry.name)
+            ));
         }
     }
 
     fn echo(&mut self, mode: EchoMode) {
         if std::mem::replace(&mut self.echo, mode) != mode {
-            self.state(wording::echo_in_full(mode));
+            self.call_state(wording::echo_sentence(mode));
         }
     }
 
     fn end(&mut self, reason: &EndReason) {
         match reason {
             EndReason::User | EndReason::InputEnded | EndReason::Answered => {
-                self.state(&wording::end(reason))
+                self.call_state(&wording::end(reason))
             }
             EndReason::Signal(_) | EndReason::ServerClosed(_) | EndReason::Limit(_) => {
-                self.tell(&wording::end(reason));
+                self.status_line(&wording::end(reason));
             }
             EndReason::NoInput(_) | EndReason::Unanswered(_) | EndReason::Refused(_) | EndReason::Lost(_) => {
             }
@@ -312,7 +316,7 @@ impl<W: Write, S: Write> PlainLines<W, S> {
 impl<W: Write, S: Write> NoticeWriter for PlainLines<W, S> {
     fn notice(&mut self, _at: Duration, notice: &Notice) -> io::Result<()> {
         match notice {
-            Notice::Connection(ConnectionState::Connecting) => self.state("connecting…"),
+            Notice::Connection(ConnectionState::Connecting) => self.call_state("connecting…"),
             Notice::Connection(
                 ConnectionState::Configuring
                 | ConnectionState::Live
@@ -325,7 +329,7 @@ impl<W: Write, S: Write> NoticeWriter for PlainLines<W, S> {
             | Notice::Usage(_)
             | Notice::Debug(_) => {}
             Notice::Ready(ready) => {
-                self.state(&ready_text(ready));
+                self.call_state(&ready_text(ready));
                 if let Some(heading) = self.heading.take() {
                     self.line(&heading)?;
                 }
@@ -333,28 +337,28 @@ impl<W: Write, S: Write> NoticeWriter for PlainLines<W, S> {
             Notice::Turn(turn) => self.turn(*turn),
             Notice::User(line) => return self.user(line),
             Notice::Assistant(line) => return self.assistant(line),
-            Notice::SpeakNow => self.state(match self.by_hand {
+            Notice::SpeakNow => self.call_state(match self.manual_turn {
                 None | Some(TurnState::User) => "speak now",
                 Some(TurnState::Listening | TurnState::Thinking | TurnState::Assistant) => NOT_YOUR_TURN,
             }),
             Notice::Device(side, state) => match devices::state(*side, state) {
-                (NoticeSeverity::Bad, text) => self.tell(&format!("error: {text}")),
-                (NoticeSeverity::News | NoticeSeverity::Lasting, text) => self.tell(&text),
-                (NoticeSeverity::Usual, _) => {}
+                (NoticeSeverity::Error, text) => self.status_line(&format!("error: {text}")),
+                (NoticeSeverity::Info | NoticeSeverity::Ongoing, text) => self.status_line(&text),
+                (NoticeSeverity::Quiet, _) => {}
             },
             Notice::Devices(entries) => self.devices(entries),
             Notice::Echo(echo) => self.echo(echo.mode),
             Notice::Delay(report) => self.delays = Some(report.all),
-            Notice::Muted(true) => self.state("microphone MUTED"),
-            Notice::Muted(false) => self.state("microphone LIVE"),
+            Notice::Muted(true) => self.call_state("microphone MUTED"),
+            Notice::Muted(false) => self.call_state("microphone LIVE"),
             Notice::Error { code, message } => {
-                self.tell(&format!("error: {}", wording::error(code.as_deref(), message)));
+                self.status_line(&format!("error: {}", wording::error(code.as_deref(), message)));
             }
-            Notice::Info(message) => self.tell(&one_line(message)),
+            Notice::Info(message) => self.status_line(&one_line(message)),
             Notice::End(reason) => {
                 self.finish()?;
                 if let Some(delays) = self.delays {
-                    self.state(&wording::delays(&delays));
+                    self.call_state(&wording::latencies(&delays));
                 }
                 self.end(reason);
             }
@@ -369,23 +373,23 @@ fn ready_text(ready: &Ready) -> String {
     if known.is_empty() { "connected".to_owned() } else { format!("connected to {}", known.join(", ")) }
 }
 
-/// Returns what was said, with what was cut off named as such.
+/// Returns the text of a spoken answer, with the unplayed part marked.
 fn spoken_text(line: &AssistantLine) -> String {
     let Some(heard_ms) = line.heard_ms.filter(|_| line.interrupted) else {
         let text = paragraphs(&line.text);
         return if line.interrupted { format!("{text} (interrupted)") } else { text };
     };
-    let (heard, unheard) = line.text.split_at(word_start(&line.text, line.heard_bytes));
-    let (heard, unheard) = (paragraphs(heard), one_line(unheard));
+    let (played, unplayed) = line.text.split_at(word_start(&line.text, line.heard_bytes));
+    let (played, unplayed) = (paragraphs(played), one_line(unplayed));
     let after = wording::seconds(heard_ms);
-    let remark = match unheard.as_str() {
+    let suffix = match unplayed.as_str() {
         "" => format!("(interrupted after {after})"),
-        unheard => format!("(interrupted after {after}, not heard: {unheard})"),
+        unplayed => format!("(interrupted after {after}, not heard: {unplayed})"),
     };
-    if heard.is_empty() { remark } else { format!("{heard} {remark}") }
+    if played.is_empty() { suffix } else { format!("{played} {suffix}") }
 }
 
-/// Returns sanitised text whose further lines are indented, so that no text can pass for a labelled line.
+/// Returns sanitized text with continuation lines indented, so that no text can imitate a labelled line.
 fn paragraphs(text: &str) -> String {
     sanitize(text).trim().replace('\n', "\n  ")
 }

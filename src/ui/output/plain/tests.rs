@@ -1,15 +1,15 @@
-//! Promises about plain lines.
+//! Tests of plain lines.
 
 use insta::assert_snapshot;
 
 use super::*;
-use crate::ui::fixture::{AnswerEnd, assistant, interrupted_call, lost, show, written};
+use crate::ui::fixture::{AnswerEnd, assistant, interrupted_call, lost, write_call, written};
 
-/// Returns what is written as data and as status.
+/// Returns the data and status output.
 fn lines(style: PlainStyle, call: &[(u64, Notice)]) -> (String, String) {
-    let mut front = PlainLines::new(style, Vec::new(), Vec::new());
-    show(&mut front, call);
-    let (data, status) = front.into_inner();
+    let mut presenter = PlainLines::new(style, Vec::new(), Vec::new());
+    write_call(&mut presenter, call);
+    let (data, status) = presenter.into_inner();
     (String::from_utf8(data).unwrap(), String::from_utf8(status).unwrap())
 }
 
@@ -22,7 +22,7 @@ fn whole(item_id: &str, text: &str) -> AssistantLine {
     AssistantLine { is_final: true, ..written(item_id, text) }
 }
 
-/// Two writers that are one terminal.
+/// Two writers to one terminal.
 #[derive(Clone, Debug, Default)]
 struct Terminal(std::rc::Rc<std::cell::RefCell<Vec<u8>>>);
 
@@ -37,9 +37,9 @@ impl Write for Terminal {
 }
 
 #[test]
-fn a_notice_never_sticks_to_the_end_of_an_answers_line() {
+fn a_notice_never_continues_an_answers_line() {
     let terminal = Terminal::default();
-    let mut front = PlainLines::new(PlainStyle::Chat, terminal.clone(), terminal.clone());
+    let mut presenter = PlainLines::new(PlainStyle::Chat, terminal.clone(), terminal.clone());
     let error = || Notice::Error { code: None, message: "slow down".to_owned() };
     let call = [
         (1, error()),
@@ -52,23 +52,23 @@ fn a_notice_never_sticks_to_the_end_of_an_answers_line() {
         (8, error()),
         (9, lost()),
     ];
-    show(&mut front, &call);
+    write_call(&mut presenter, &call);
     let text = String::from_utf8(terminal.0.take()).unwrap();
     assert_eq!(text, "error: slow down\nOne, two.\nerror: slow down\non the way\nThree\nerror: slow down\n");
 }
 
 #[test]
-fn a_flood_of_notices_is_not_held_back_for_ever() {
-    let mut front = PlainLines::new(PlainStyle::Chat, Vec::new(), Vec::new());
-    show(&mut front, &[(1, Notice::Assistant(written("a", "One, ")))]);
+fn the_number_of_held_notices_is_bounded() {
+    let mut presenter = PlainLines::new(PlainStyle::Chat, Vec::new(), Vec::new());
+    write_call(&mut presenter, &[(1, Notice::Assistant(written("a", "One, ")))]);
     for _ in 0..1_000 {
-        front.notice(Duration::ZERO, &Notice::Info("more".to_owned())).unwrap();
+        presenter.notice(Duration::ZERO, &Notice::Info("more".to_owned())).unwrap();
     }
-    assert_eq!(front.held.len(), MOST_HELD);
+    assert_eq!(presenter.pending.len(), MAX_PENDING);
 }
 
 #[test]
-fn an_interrupted_call_is_told_in_labelled_lines() {
+fn an_interrupted_call_is_written_as_labelled_lines() {
     let (data, status) = lines(PlainStyle::Talk, &interrupted_call());
     assert_snapshot!(data, @r#"
     You: Count to four.
@@ -80,21 +80,21 @@ fn an_interrupted_call_is_told_in_labelled_lines() {
     connected to gpt-realtime, marin
     speak now
     listening
-    you speak
+    you are speaking
     thinking
     answering
-    you speak
-    the echo of the speaker is cancelled
+    you are speaking
+    echo canceller active
     microphone MUTED
     error: too fast (rate_limit)
     the microphone is silent
-    2 answers: p50 640 ms, p95 721 ms; of it here p50 32 ms, p95 38 ms
+    2 responses: p50 640 ms, p95 721 ms; local p50 32 ms, p95 38 ms
     call ended
     "#);
 }
 
 #[test]
-fn a_caption_that_comes_after_its_answer_is_told_to_belong_before_it() {
+fn a_caption_written_after_its_answer_is_labelled_earlier() {
     let line = |item_id: &str, text: &str, is_final| {
         let after = Some("item_a".to_owned());
         Notice::User(UserUtterance { item_id: item_id.to_owned(), text: text.to_owned(), is_final, after })
@@ -123,7 +123,7 @@ fn a_caption_that_comes_after_its_answer_is_told_to_belong_before_it() {
 }
 
 #[test]
-fn captions_are_one_a_line_and_nothing_else() {
+fn transcribe_writes_one_caption_per_line_and_nothing_else() {
     let (data, status) = lines(PlainStyle::Transcribe, &interrupted_call());
     assert_snapshot!(data, @"Count to four. You: fake");
     assert_snapshot!(status, @r#"
@@ -133,43 +133,43 @@ fn captions_are_one_a_line_and_nothing_else() {
 }
 
 #[test]
-fn nobody_is_told_to_speak_whose_turn_has_not_begun() {
-    let said = |call: &[(u64, Notice)]| {
-        let about = CallInfo { manual_turns: true, ..CallInfo::default() };
-        let mut front = PlainLines::new(PlainStyle::Talk, Vec::new(), Vec::new()).about(&about);
-        show(&mut front, call);
-        String::from_utf8(front.status).unwrap()
+fn speak_now_is_not_shown_before_a_manual_turn_begins() {
+    let status = |call: &[(u64, Notice)]| {
+        let info = CallInfo { manual_turns: true, ..CallInfo::default() };
+        let mut presenter = PlainLines::new(PlainStyle::Talk, Vec::new(), Vec::new()).with_info(&info);
+        write_call(&mut presenter, call);
+        String::from_utf8(presenter.status).unwrap()
     };
     let turn = |turn| (1, Notice::Turn(turn));
-    assert_eq!(said(&[(1, Notice::SpeakNow)]), format!("{NOT_YOUR_TURN}\n"));
+    assert_eq!(status(&[(1, Notice::SpeakNow)]), format!("{NOT_YOUR_TURN}\n"));
     // A file is one turn from its beginning.
-    assert_eq!(said(&[turn(TurnState::User), (1, Notice::SpeakNow)]), "you speak\nspeak now\n");
-    assert_eq!(said(&[turn(TurnState::User), turn(TurnState::Listening)]), "you speak\nyour turn\n");
+    assert_eq!(status(&[turn(TurnState::User), (1, Notice::SpeakNow)]), "you are speaking\nspeak now\n");
+    assert_eq!(status(&[turn(TurnState::User), turn(TurnState::Listening)]), "you are speaking\nyour turn\n");
 }
 
 #[test]
-fn a_heading_stands_above_the_captions_once() {
+fn a_heading_is_written_once_above_the_captions() {
     let heading = Some("==> a.wav <==".to_owned());
-    let mut front = PlainLines::new(PlainStyle::Transcribe, Vec::new(), Vec::new()).headed(heading);
-    show(&mut front, &[(1, Notice::Connection(ConnectionState::Connecting))]);
-    assert!(front.data.is_empty(), "there may be no session");
-    show(&mut front, &interrupted_call());
-    show(&mut front, &[(9, Notice::Ready(Ready::default()))]);
-    let (data, _) = front.into_inner();
+    let mut presenter = PlainLines::new(PlainStyle::Transcribe, Vec::new(), Vec::new()).with_heading(heading);
+    write_call(&mut presenter, &[(1, Notice::Connection(ConnectionState::Connecting))]);
+    assert!(presenter.data.is_empty(), "there may be no session");
+    write_call(&mut presenter, &interrupted_call());
+    write_call(&mut presenter, &[(9, Notice::Ready(Ready::default()))]);
+    let (data, _) = presenter.into_inner();
     assert_eq!(String::from_utf8(data).unwrap(), "==> a.wav <==\nCount to four. You: fake\n");
 }
 
 #[test]
-fn an_answer_in_writing_is_written_as_it_comes() {
-    let mut front = PlainLines::new(PlainStyle::Chat, Vec::new(), Vec::new());
+fn a_text_answer_is_written_as_it_grows() {
+    let mut presenter = PlainLines::new(PlainStyle::Chat, Vec::new(), Vec::new());
     for (text, expected) in
         [("One,", "One,"), ("One, \u{1b}", "One, "), ("One, \u{1b}[1mtwo\n\tx", "One, two\n\tx")]
     {
-        front.notice(Duration::ZERO, &Notice::Assistant(written("a", text))).unwrap();
-        assert_eq!(String::from_utf8_lossy(&front.data), expected);
+        presenter.notice(Duration::ZERO, &Notice::Assistant(written("a", text))).unwrap();
+        assert_eq!(String::from_utf8_lossy(&presenter.data), expected);
     }
-    front.notice(Duration::ZERO, &Notice::Assistant(whole("a", "One, \u{1b}[1mtwo\n\tx"))).unwrap();
-    assert_eq!(String::from_utf8_lossy(&front.data), "One, two\n\tx\n");
+    presenter.notice(Duration::ZERO, &Notice::Assistant(whole("a", "One, \u{1b}[1mtwo\n\tx"))).unwrap();
+    assert_eq!(String::from_utf8_lossy(&presenter.data), "One, two\n\tx\n");
 }
 
 #[test]
@@ -184,21 +184,25 @@ fn a_corrected_answer_is_written_whole() {
 }
 
 #[test]
-fn an_answer_cut_off_by_the_end_of_the_call_has_its_newline() {
+fn an_answer_cut_off_by_the_end_of_the_call_ends_with_a_newline() {
     let call = [(7, Notice::Assistant(written("a", "Yes, bu"))), (8, lost())];
     assert_eq!(lines(PlainStyle::Chat, &call), ("Yes, bu\n".to_owned(), String::new()));
 }
 
 #[test]
-fn an_answer_that_the_end_of_the_call_cuts_off_is_not_lost() {
-    let call = [(7, assistant("One, two", AnswerEnd::Not)), (8, Notice::End(EndReason::User))];
+fn an_answer_cut_off_by_the_end_of_the_call_is_marked_unfinished() {
+    let call = [(7, assistant("One, two", AnswerEnd::InProgress)), (8, Notice::End(EndReason::User))];
     assert_eq!(lines(PlainStyle::Talk, &call).0, "Assistant: One, two (unfinished)\n");
-    let call = [(7, assistant("One", AnswerEnd::Not)), (8, assistant("One", AnswerEnd::Cut)), (9, lost())];
+    let call = [
+        (7, assistant("One", AnswerEnd::InProgress)),
+        (8, assistant("One", AnswerEnd::Interrupted)),
+        (9, lost()),
+    ];
     assert_eq!(lines(PlainStyle::Talk, &call).0, "Assistant: One (interrupted after 1.1 s)\n");
 }
 
 #[test]
-fn no_escape_sequence_leaves() {
+fn no_escape_sequence_is_written() {
     for style in [PlainStyle::Talk, PlainStyle::Chat, PlainStyle::Transcribe] {
         let (data, status) = lines(style, &interrupted_call());
         assert!(!(data + &status).contains(|c: char| c.is_control() && c != '\n'), "{style:?}");

@@ -1,4 +1,4 @@
-//! Calls to be drawn; what is promised of their screens is in the files beside this one.
+//! Sample calls for drawing tests.
 
 mod promises;
 mod screens;
@@ -79,8 +79,8 @@ fn screen(
 ) -> (Terminal<TestBackend>, DrawResult) {
     let mut terminal = Terminal::new(TestBackend::new(columns, rows)).unwrap();
     let theme = Theme::colored();
-    let glance = LiveStatus { now: NOW, input_dbfs: -20.0, output_dbfs: f32::NEG_INFINITY };
-    let scene = ScreenState { model, editor, glance, theme: &theme };
+    let live = LiveStatus { now: NOW, input_dbfs: -20.0, output_dbfs: f32::NEG_INFINITY };
+    let scene = ScreenState { model, editor, live, theme: &theme };
     let mut drawn = DrawResult::default();
     terminal.draw(|frame| drawn = draw(frame, &scene)).unwrap();
     (terminal, drawn)
@@ -90,10 +90,10 @@ fn text(size: (u16, u16), model: &Model, editor: &Editor) -> String {
     screen(size, model, editor).0.backend().to_string()
 }
 
-/// A talk in which characters are wide, words are long, and texts are hostile.
+/// A conversation with wide characters, long words and hostile texts.
 fn odd() -> Model {
     let mut model = call();
-    model.about.demo = true;
+    model.info.demo = true;
     assistant(
         &mut model,
         "a1",

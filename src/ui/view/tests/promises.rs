@@ -1,4 +1,4 @@
-//! What holds for every screen.
+//! Properties of every screen.
 
 use insta::assert_snapshot;
 use proptest::prelude::*;
@@ -11,7 +11,7 @@ use crate::ui::input::text_area::{Motion, Selection};
 use crate::ui::text::charset::Charset;
 
 #[test]
-fn the_cursor_stands_behind_the_width_of_what_is_typed() {
+fn the_cursor_follows_the_width_of_the_text() {
     for (typed, column, row) in [
         ("", 2, 22),
         ("ab", 4, 22),
@@ -30,7 +30,7 @@ fn the_cursor_stands_behind_the_width_of_what_is_typed() {
 }
 
 #[test]
-fn a_long_text_is_folded_and_the_cursor_is_seen() {
+fn a_long_text_is_folded_and_the_cursor_stays_visible() {
     let editor = typing(&"0123456789".repeat(6));
     assert_snapshot!(text((20, 12), &call(), &editor), @r#"
     " listening      LIVE"
@@ -50,7 +50,7 @@ fn a_long_text_is_folded_and_the_cursor_is_seen() {
 }
 
 #[test]
-fn what_was_not_heard_is_struck_out_and_what_was_heard_is_not() {
+fn only_the_unplayed_part_is_struck_out() {
     let (terminal, _) = screen((80, 24), &interrupted(), &Editor::default());
     let buffer = terminal.backend().buffer();
     let struck: String = buffer
@@ -66,8 +66,8 @@ fn what_was_not_heard_is_struck_out_and_what_was_heard_is_not() {
 fn without_colour_nothing_is_coloured() {
     let mut terminal = Terminal::new(TestBackend::new(80, 24)).unwrap();
     let (model, editor, theme) = (odd(), Editor::default(), Theme::plain());
-    let glance = LiveStatus { now: NOW, input_dbfs: -20.0, output_dbfs: -6.0 };
-    let scene = ScreenState { model: &model, editor: &editor, glance, theme: &theme };
+    let live = LiveStatus { now: NOW, input_dbfs: -20.0, output_dbfs: -6.0 };
+    let scene = ScreenState { model: &model, editor: &editor, live, theme: &theme };
     terminal
         .draw(|frame| {
             draw(frame, &scene);
@@ -79,7 +79,7 @@ fn without_colour_nothing_is_coloured() {
 }
 
 #[test]
-fn remarks_go_by_themselves() {
+fn status_notes_expire() {
     let mut model = call();
     model.apply(Duration::from_secs(1), &Notice::Info("old news".to_owned()));
     assert!(!text((80, 24), &model, &Editor::default()).contains("old news"));
@@ -88,19 +88,19 @@ fn remarks_go_by_themselves() {
 }
 
 #[test]
-fn that_a_microphone_is_silent_is_no_error_and_is_seen_until_it_sounds() {
+fn a_silent_microphone_is_shown_as_a_note_until_it_has_audio() {
     let mut model = call();
     let silent = DeviceState::Silent("it is muted".to_owned());
     model.apply(Duration::from_secs(1), &Notice::Device(Direction::Input, silent));
     let drawn = text((80, 24), &model, &Editor::default());
-    assert!(drawn.contains("the microphone gives only zeros") && !drawn.contains("Error"), "{drawn}");
+    assert!(drawn.contains("the microphone sends only silence") && !drawn.contains("Error"), "{drawn}");
     model.apply(Duration::from_secs(2), &Notice::Device(Direction::Input, DeviceState::Sounds));
     let drawn = text((80, 24), &model, &Editor::default());
-    assert!(!drawn.contains("zeros"), "{drawn}");
+    assert!(!drawn.contains("silence"), "{drawn}");
 }
 
 #[test]
-fn a_long_talk_is_seen_from_its_end_and_scrolls_no_further_than_its_beginning() {
+fn a_long_conversation_shows_its_end_and_scrolls_to_its_beginning() {
     let mut model = call();
     for number in 0..500 {
         user(&mut model, &format!("u{number}"), &format!("line {number}."));
@@ -116,7 +116,7 @@ fn a_long_talk_is_seen_from_its_end_and_scrolls_no_further_than_its_beginning() 
 }
 
 #[test]
-fn what_is_read_stays_in_its_place_while_the_talk_goes_on() {
+fn a_scrolled_view_stays_in_place_when_lines_are_added() {
     let mut model = call();
     for number in 0..50 {
         user(&mut model, &format!("u{number}"), &format!("line {number}."));
@@ -124,7 +124,7 @@ fn what_is_read_stays_in_its_place_while_the_talk_goes_on() {
     let mut editor = typing("");
     editor.scroll = 30;
     let (before, drawn) = screen((80, 24), &model, &editor);
-    editor.settle(&drawn);
+    editor.apply(&drawn);
     user(&mut model, "new", "and another one");
     let (after, drawn) = screen((80, 24), &model, &editor);
     assert_eq!(drawn.scroll, 33);
@@ -152,7 +152,7 @@ proptest! {
 }
 
 #[test]
-fn the_number_of_lines_below_is_not_moved_by_wide_characters() {
+fn wide_characters_do_not_shift_the_number_of_lines_below() {
     let mut model = call();
     for text in ["中", "a中"] {
         user(&mut model, text, &text.repeat(200));
@@ -171,7 +171,7 @@ fn the_number_of_lines_below_is_not_moved_by_wide_characters() {
 }
 
 #[test]
-fn whether_the_microphone_is_open_is_told_on_the_smallest_screens() {
+fn the_smallest_screens_show_the_microphone_state() {
     let mut model = odd();
     assert!(text((12, 2), &model, &Editor::default()).contains("MUTED"));
     model.apply(NOW, &Notice::Muted(false));
@@ -179,22 +179,22 @@ fn whether_the_microphone_is_open_is_told_on_the_smallest_screens() {
 }
 
 #[test]
-fn the_first_row_says_what_is_done_against_the_echo_and_how_well() {
+fn the_header_shows_the_echo_mode_and_its_erle() {
     let mut model = Model::default();
     let row = |model: &Model| text((80, 1), model, &Editor::default());
-    assert!(!row(&model).contains("echo"), "nothing is said before it is known");
-    for (mode, said) in [
+    assert!(!row(&model).contains("echo"), "shown before it is known");
+    for (mode, expected) in [
         (EchoMode::Cancel, "echo aec 43 dB"),
         (EchoMode::Duck, "echo duck"),
         (EchoMode::HalfDuplex, "echo half"),
         (EchoMode::Off, "echo off"),
     ] {
         model.apply(NOW, &Notice::Echo(EchoStatus { mode, ..ECHO }));
-        assert!(row(&model).contains(said), "{}", row(&model));
+        assert!(row(&model).contains(expected), "{}", row(&model));
     }
 }
 
-/// Checks that every frame on the screen is closed: its right side stands in one column.
+/// Checks that every frame on the screen is closed and its right side is straight.
 fn assert_frames_are_closed(terminal: &Terminal<TestBackend>, of: &str) {
     let buffer = terminal.backend().buffer();
     let symbol = |x, y| buffer[(x, y)].symbol();
@@ -272,16 +272,16 @@ fn a_locale_without_utf_8_is_drawn_in_ascii() {
     for editor in [typing("hello"), help, picker] {
         let mut terminal = Terminal::new(TestBackend::new(80, 24)).unwrap();
         let theme = Theme { charset: Charset::Ascii, ..Theme::colored() };
-        let glance = LiveStatus { now: NOW, input_dbfs: -20.0, output_dbfs: f32::NEG_INFINITY };
+        let live = LiveStatus { now: NOW, input_dbfs: -20.0, output_dbfs: f32::NEG_INFINITY };
         let model = interrupted();
-        let scene = ScreenState { model: &model, editor: &editor, glance, theme: &theme };
+        let scene = ScreenState { model: &model, editor: &editor, live, theme: &theme };
         terminal
             .draw(|frame| {
                 draw(frame, &scene);
             })
             .unwrap();
         let drawn = terminal.backend().to_string();
-        // What shows the cells in a failing test is not part of the screen.
+        // The debug output of the cells is not part of the screen.
         let ours: String = drawn.lines().map(|line| line.trim_matches('"').to_owned() + "\n").collect();
         assert!(ours.is_ascii(), "{ours}");
         assert!(ours.contains('+') || ours.contains("---"), "{ours}");

@@ -1,4 +1,4 @@
-//! Screens as text.
+//! Snapshots of screens.
 
 use insta::assert_snapshot;
 
@@ -10,7 +10,7 @@ use crate::ui::input::push_to_talk::ReleaseEvents;
 #[test]
 fn a_call_on_a_usual_terminal() {
     assert_snapshot!(text((80, 24), &interrupted(), &Editor::default()), @r#"
-    " rtvoice  connected · you speak              LIVE · 01:32 · gpt-realtime · marin"
+    " rtvoice  connected · you are speaking       LIVE · 01:32 · gpt-realtime · marin"
     "────────────────────────────────────────────────────────────────────────────────"
     "                                                                                "
     "                                                                                "
@@ -38,22 +38,22 @@ fn a_call_on_a_usual_terminal() {
 }
 
 #[test]
-fn how_long_an_answer_took_stands_in_the_rule_where_there_is_room() {
+fn the_latency_is_shown_in_the_rule_if_it_fits() {
     let mut model = call();
     model.apply(NOW, &Notice::Delay(Box::new(crate::ui::fixture::delay_report())));
-    let told = "answered in 640 ms, 32 ms of it here";
+    let latency = "response 640 ms (32 ms local)";
     let row = |size| {
-        text(size, &model, &Editor::default()).lines().find(|row| row.contains(told)).map(str::to_owned)
+        text(size, &model, &Editor::default()).lines().find(|row| row.contains(latency)).map(str::to_owned)
     };
-    assert_snapshot!(row((60, 14)).unwrap(), @r#""──────────────────── answered in 640 ms, 32 ms of it here ──""#);
-    assert_snapshot!(row((40, 14)).unwrap(), @r#"" answered in 640 ms, 32 ms of it here ──""#);
+    assert_snapshot!(row((60, 14)).unwrap(), @r#""──────────────────── response 640 ms (32 ms local) ──""#);
+    assert_snapshot!(row((40, 14)).unwrap(), @r#"" response 640 ms (32 ms local) ──""#);
     assert_eq!((row((39, 14)), row((80, 13))), (None, None));
 }
 
 #[test]
 fn a_call_on_a_small_terminal() {
     assert_snapshot!(text((40, 10), &interrupted(), &Editor::default()), @r#"
-    " you speak   LIVE · 01:32 · gpt-realtime"
+    " you are speaking   LIVE · 01:32 · gpt-realtime"
     "You: Tell me about the sea, please, and "
     "take your time.                         "
     "Assistant: The sea covers most of the   "
@@ -69,7 +69,7 @@ fn a_call_on_a_small_terminal() {
 #[test]
 fn a_call_on_a_tiny_terminal() {
     assert_snapshot!(text((20, 5), &interrupted(), &Editor::default()), @r#"
-    " you speak      LIVE"
+    " you are speaki LIVE"
     "mountains are high. "
     "(not heard)         "
     "You: Stop.          "
@@ -94,11 +94,11 @@ fn a_call_on_a_large_terminal() {
         })),
     );
     let drawn = text((200, 50), &model, &Editor::default());
-    // Between the header and the talk there is only space.
+    // There is only space between the header and the conversation.
     let rows: Vec<_> =
         drawn.lines().enumerate().filter(|(at, _)| *at < 2 || *at > 32).map(|(_, row)| row).collect();
     assert_snapshot!(rows.join("\n"), @r#"
-    " rtvoice  connected · you speak                                                                                                         LIVE · 01:32 · gpt-realtime · marin · cost unknown · 1234 tokens"
+    " rtvoice  connected · you are speaking                                                                                                  LIVE · 01:32 · gpt-realtime · marin · cost unknown · 1234 tokens"
     "────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────"
     " ╭ Assistant ──────────────────────────╮                                                                                                                                                                "
     " │ Hello! What would you like to know? │                                                                                                                                                                "
@@ -121,7 +121,7 @@ fn a_call_on_a_large_terminal() {
 }
 
 #[test]
-fn wide_characters_long_words_and_errors_have_their_place() {
+fn wide_characters_long_words_and_errors_are_laid_out() {
     assert_snapshot!(text((60, 24), &odd(), &Editor::default()), @r#"
     " rtvoice  connected · answering         MUTED · 01:32 · DEMO"
     "────────────────────────────────────────────────────────────"
@@ -151,7 +151,7 @@ fn wide_characters_long_words_and_errors_have_their_place() {
 }
 
 #[test]
-fn the_first_screen_says_what_to_do() {
+fn the_first_screen_shows_instructions() {
     let mut model = Model::new(CallInfo { manual_turns: true, demo: true, ..CallInfo::default() });
     assert_snapshot!(text((60, 8), &model, &Editor::default()), @r#"
     " rtvoice  connecting…                 mic off · 00:00 · DEMO"
@@ -168,7 +168,7 @@ fn the_first_screen_says_what_to_do() {
     assert_snapshot!(text((60, 8), &model, &Editor::default()), @r#"
     " rtvoice  connected · your turn       mic off · 00:00 · DEMO"
     "                                                            "
-    "   Press Space to speak, and Space again to be answered.    "
+    "       Press Space to speak and again to get an answer.     "
     "                                                            "
     "                                                            "
     " You ━━━━━━━━━━━━━━──────   Assistant ────────────────────  "
@@ -176,11 +176,11 @@ fn the_first_screen_says_what_to_do() {
     " Ctrl-C end  F1 help  Space speak  Ctrl-T mute  Esc stop    "
     "#);
     let mut editor = Editor::default();
-    editor.talk_key.learn(ReleaseEvents::Told);
+    editor.push_to_talk.observe_releases(ReleaseEvents::Supported);
     assert_snapshot!(text((60, 8), &model, &editor), @r#"
     " rtvoice  connected · your turn       mic off · 00:00 · DEMO"
     "                                                            "
-    " Hold Space while you speak, and let it go to be answered.  "
+    "    Hold Space while you speak; release it to get an answer.    "
     "                                                            "
     "                                                            "
     " You ━━━━━━━━━━━━━━──────   Assistant ────────────────────  "
@@ -190,8 +190,8 @@ fn the_first_screen_says_what_to_do() {
     model.apply(NOW, &Notice::SpeakNow);
     model.turn = TurnState::User;
     let held = text((60, 8), &model, &editor);
-    assert!(held.contains("connected · you speak") && held.contains("LIVE"), "{held}");
-    assert!(held.contains("Space let go to end"), "{held}");
+    assert!(held.contains("connected · you are speaking") && held.contains("LIVE"), "{held}");
+    assert!(held.contains("Space release to end"), "{held}");
 }
 
 #[test]
@@ -207,22 +207,22 @@ fn the_help_lists_the_keys() {
     "           │ Space           mute or unmute (on an empty line)      │           "
     "           │ Esc             stop the answer                        │           "
     "           │ Enter           send the text                          │           "
-    "           │ Alt-Enter       make a new line; Shift-Enter or Ctrl-J │           "
+    "           │ Alt-Enter       new line; also Shift-Enter, Ctrl-J     │           "
     "           │ PgUp, PgDn      scroll by a page                       │           "
-    "           │ Up, Down        scroll by a line; move in the text     │           "
-    "           │ F2, Ctrl-O      choose the microphone or the speaker   │           "
-    "           │ Ctrl-Home/End   go to the beginning, to the end        │           "
-    "           │ Ctrl-A, Ctrl-E  go to the beginning, end of the line   │           "
-    "           │ Ctrl-W, Ctrl-U  delete a word, the line so far         │           "
-    "           │ Ctrl-K, Ctrl-Y  delete the rest of the line; yank it   │           "
+    "           │ Up, Down        scroll by a line; move the cursor      │           "
+    "           │ F2, Ctrl-O      choose the microphone or speaker       │           "
+    "           │ Ctrl-Home/End   scroll to the beginning, end           │           "
+    "           │ Ctrl-A, Ctrl-E  go to the start, end of the line       │           "
+    "           │ Ctrl-W, Ctrl-U  delete a word, to the line start       │           "
+    "           │ Ctrl-K, Ctrl-Y  delete to the line end; yank it        │           "
     "           │ Ctrl-_, Alt-/   undo; redo                             │           "
-    "           │ Ctrl-P, Ctrl-N  recall texts that were sent            │           "
-    "           │ Ctrl-X          unfold pasted text at the cursor       │           "
-    "           │ Ctrl-L, Ctrl-Z  draw the screen again; suspend         │           "
+    "           │ Ctrl-P, Ctrl-N  recall sent texts                      │           "
+    "           │ Ctrl-X          unfold pasted text                     │           "
+    "           │ Ctrl-L, Ctrl-Z  redraw the screen; suspend             │           "
     "           │ F1, ?           show this help (? on an empty line)    │           "
     "           ╰────────────────────────────────────────────────────────╯           "
     "                                                                                "
-    " Any key goes back                                                              "
+    " Press any key to close                                                         "
     "#);
     assert_snapshot!(text((40, 10), &odd(), &editor), @r#"
     " answering          MUTED · 01:32 · DEMO"
@@ -234,12 +234,12 @@ fn the_help_lists_the_keys() {
     "Alt-Enter       make a new line; Shift-…"
     "PgUp, PgDn      scroll by a page        "
     "Up, Down        scroll by a line; move …"
-    " Any key goes back                      "
+    " Press any key to close                 "
     "#);
 }
 
 #[test]
-fn the_end_is_told_with_its_reason() {
+fn the_end_is_shown_with_its_reason() {
     let mut model = call();
     model.apply(NOW, &Notice::End(EndReason::ServerClosed("maintenance".to_owned())));
     assert_snapshot!(text((60, 3), &model, &Editor::default()), @r#"
@@ -249,7 +249,7 @@ fn the_end_is_told_with_its_reason() {
     "#);
 }
 
-/// A call whose microphone is gone, with a list of devices.
+/// A call with a disconnected microphone and a device list.
 fn with_devices() -> Model {
     let mut model = odd();
     let entry = |direction, name: &str, in_use| DeviceEntry {
@@ -271,18 +271,18 @@ fn with_devices() -> Model {
 }
 
 #[test]
-fn devices_are_chosen_from_a_list_over_the_talk() {
+fn the_device_list_is_drawn_over_the_conversation() {
     let mut editor = typing("");
     editor.picker = Some(2);
     assert_snapshot!(text((64, 16), &with_devices(), &editor), @r#"
     " rtvoice  connected · answering            NO MIC · 01:32 · DEMO"
     "╭ Devices ─────────────────────────────────────────────────────╮"
     "│ microphones                                                  │"
-    "│   the system's own choice (USB Headset)                      │"
+    "│   system default (USB Headset)                               │"
     "│   USB Headset  (in use)                                      │"
     "│ > Built-in Audio                                             │"
     "│ speakers                                                     │"
-    "│   the system's own choice (Built-in Audio)                   │"
+    "│   system default (Built-in Audio)                            │"
     "│   Built-in Audio  (in use)                                   │"
     "│                                                              │"
     "│                                                              │"
@@ -290,12 +290,12 @@ fn devices_are_chosen_from_a_list_over_the_talk() {
     "│                                                              │"
     "│                                                              │"
     "╰──────────────────────────────────────────────────────────────╯"
-    " Up, Down move   Enter takes   Esc goes back                    "
+    " ↑↓ move   Enter select   Esc cancel                            "
     "#);
     assert_snapshot!(text((30, 6), &with_devices(), &editor), @r#"
     " answering      NO MIC · 01:32"
     "╭ Devices ───────────────────╮"
-    "│   the system's own choice… │"
+    "│   system default (Built-i… │"
     "│   USB Headset  (in use)    │"
     "│ > Built-in Audio           │"
     "╰────────────────────────────╯"
@@ -303,10 +303,13 @@ fn devices_are_chosen_from_a_list_over_the_talk() {
 }
 
 #[test]
-fn a_microphone_that_is_gone_is_told_where_its_state_stands() {
+fn a_disconnected_device_is_shown_in_the_header() {
     let rows = text((80, 24), &with_devices(), &typing(""));
     assert!(rows.lines().next().is_some_and(|row| row.contains("NO MIC") && !row.contains("LIVE")), "{rows}");
-    assert!(rows.contains("Error: the microphone is gone, the sound system closed the connection"), "{rows}");
+    assert!(
+        rows.contains("Error: the microphone is disconnected (the sound system closed the connection)"),
+        "{rows}"
+    );
     let mut model = with_devices();
     model.apply(NOW, &Notice::Device(Direction::Input, DeviceState::Back("USB".to_owned())));
     model.apply(NOW, &Notice::Device(Direction::Output, DeviceState::Lost("it was disconnected".to_owned())));
