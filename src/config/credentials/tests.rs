@@ -48,7 +48,7 @@ fn find(case: &KeyCase) -> KeySearch {
         demo: false,
         flags: url.into_iter().collect::<Layer>(),
     };
-    let in_force = EffectiveSettings::decide(asked, &sources, host_of).unwrap();
+    let in_force = EffectiveSettings::resolve(asked, &sources, host_of).unwrap();
     search(&in_force, &sources, case.host, host_of)
 }
 

@@ -1,4 +1,4 @@
-//! What a `.env` file says, and what it cannot do.
+//! Syntax of `.env` files, and what they cannot do.
 
 use super::*;
 
@@ -9,14 +9,6 @@ fn value(text: &str, name: &str) -> Option<String> {
 fn bad(text: &[u8], name: &str) -> (usize, &'static str) {
     let MalformedLine { line, reason } = Dotenv::parse(text).get(name).unwrap_err();
     (line, reason)
-}
-
-#[cfg(unix)]
-pub(crate) fn make_fifo(folder: &Path) -> std::path::PathBuf {
-    let path = folder.join(".env");
-    let made = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
-    assert!(made.success());
-    path
 }
 
 #[test]
@@ -146,7 +138,7 @@ fn what_is_not_a_file_is_skipped_and_named() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join(".env");
     assert_eq!(Dotenv::read(&path).unwrap().skipped(), None);
-    make_fifo(directory.path());
+    crate::config::regular_file::tests::make_fifo(directory.path());
     let fifo = SkippedFile::Unreadable(".env in this folder is skipped: it is a FIFO".to_owned());
     assert_eq!(Dotenv::read(&path).unwrap().skipped(), Some(&fifo));
     std::fs::remove_file(&path).unwrap();

@@ -21,9 +21,9 @@ fn settings(file: &str, line: &str) -> ResolvedSettings {
     let words = ["rtvoice"].into_iter().chain(line.split_whitespace());
     let command = Cli::try_parse_from(words).unwrap().command;
     let (kind, flags) = if let Command::Talk(args) = &command {
-        (SessionKind::Realtime, Flags::default().turns(&args.turns).answers(&args.answers))
+        (SessionKind::Realtime, Flags::from(&args.settings))
     } else if let Command::Transcribe(args) = &command {
-        (SessionKind::Transcription, Flags::default().turns(&args.turns))
+        (SessionKind::Transcription, Flags::from(&args.settings))
     } else {
         panic!("{line} has no turns")
     };
@@ -37,7 +37,7 @@ fn settings(file: &str, line: &str) -> ResolvedSettings {
         path: None,
     };
     let asked = Overrides { profile: None, demo: false, flags: flags.layer };
-    ResolvedSettings { in_force: EffectiveSettings::decide(asked, &sources, host_of).unwrap(), sources, kind }
+    ResolvedSettings { in_force: EffectiveSettings::resolve(asked, &sources, host_of).unwrap(), sources, kind }
 }
 
 /// Returns what the server is sent, after the strict schema of the dialect has taken it.
@@ -136,32 +136,32 @@ fn the_louder_place_wins_and_in_one_place_the_setting_before_the_preset() {
 #[test]
 fn a_flag_that_does_nothing_is_a_mistake() {
     for (line, what, hint) in [
-        ("talk --eagerness low", "--eagerness does nothing with --vad server", "--vad semantic"),
+        ("talk --eagerness low", "--eagerness has no effect with --vad server", "--vad semantic"),
         (
             "talk --vad semantic --vad-threshold 0.5",
-            "--vad-threshold does nothing with --vad semantic",
+            "--vad-threshold has no effect with --vad semantic",
             "--vad server",
         ),
         (
             "talk --vad semantic --idle-timeout-ms 5000",
-            "--idle-timeout-ms does nothing with --vad semantic",
+            "--idle-timeout-ms has no effect with --vad semantic",
             "--vad server",
         ),
-        ("talk --vad off --vad-preset quiet", "--vad-preset does nothing with --vad off", "--vad semantic"),
+        ("talk --vad off --vad-preset quiet", "--vad-preset has no effect with --vad off", "--vad semantic"),
         (
             "talk --vad off --create-response true",
-            "--create-response does nothing with --vad off",
+            "--create-response has no effect with --vad off",
             "--vad server or",
         ),
         (
             "talk --vad local --create-response false",
-            "--create-response does nothing with --vad local",
+            "--create-response has no effect with --vad local",
             "--vad server or --vad semantic",
         ),
-        ("talk --vad local --eagerness low", "--eagerness does nothing with --vad local", "--vad semantic"),
-        ("talk --vad off --vad-threshold 0.3", "--vad-threshold does nothing with --vad off", "--vad local"),
+        ("talk --vad local --eagerness low", "--eagerness has no effect with --vad local", "--vad semantic"),
+        ("talk --vad off --vad-threshold 0.3", "--vad-threshold has no effect with --vad off", "--vad local"),
     ] {
-        let error = finding(&settings("", line), TurnHandling::Answered).unwrap_err();
+        let error = detection(&settings("", line), TurnHandling::Answered).unwrap_err();
         assert_eq!((error.kind, error.source.to_string().as_str()), (Kind::Usage, what));
         assert!(error.hint.as_deref().is_some_and(|said| said.contains(hint)), "{:?}", error.hint);
     }
@@ -222,17 +222,17 @@ fn captions_whose_turns_nobody_would_find_are_refused_before_anything_is_dialled
         ("", "transcribe", InputEndAction::GoOn, None),
         ("", "transcribe --vad off", InputEndAction::End, None),
         (live, "transcribe --vad off", InputEndAction::End, None),
-        ("", "transcribe --vad off", InputEndAction::GoOn, Some("with --vad off nobody would end a turn")),
+        ("", "transcribe --vad off", InputEndAction::GoOn, Some("with --vad off no turn of this microphone would end")),
         ("", "transcribe --vad local", InputEndAction::GoOn, None),
         (live, "transcribe", InputEndAction::GoOn, None),
         (live, "transcribe --vad-preset quiet", InputEndAction::End, None),
-        (live, "transcribe --vad semantic", InputEndAction::End, Some("gpt-live-transcribe finds no turns")),
-        (live, "transcribe --vad server", InputEndAction::GoOn, Some("gpt-live-transcribe finds no turns")),
+        (live, "transcribe --vad semantic", InputEndAction::End, Some("gpt-live-transcribe does not detect turns")),
+        (live, "transcribe --vad server", InputEndAction::GoOn, Some("gpt-live-transcribe does not detect turns")),
         (
             live,
             "transcribe --eagerness low",
             InputEndAction::End,
-            Some("--eagerness does nothing with --vad local"),
+            Some("--eagerness has no effect with --vad local"),
         ),
     ] {
         let refused = plan::transcribe(&settings(file, line), at_input_end).err();

@@ -68,7 +68,7 @@ fn a_key_of_openai_does_not_follow_a_base_url() {
     let environment = &[("OPENAI_BASE_URL", GATEWAY)];
     let file = "[profiles.openai]\nkey = \"sk-hush\"\n";
     let said = refusal(&TargetCase { environment, file, ..CASE });
-    let sentence = "the key in key is not for gate.example\nhint: OPENAI_BASE_URL chooses gate.example: set";
+    let sentence = "the key in key is not for gate.example\nhint: OPENAI_BASE_URL selects gate.example: set";
     assert!(said.starts_with(sentence), "{said}");
     for variable in ["OPENAI_API_KEY", "RTVOICE_API_KEY"] {
         let said = refusal(&TargetCase {
@@ -77,7 +77,7 @@ fn a_key_of_openai_does_not_follow_a_base_url() {
             ..CASE
         });
         let sentence =
-            format!("the key in {variable} is not for evil.example\nhint: .env in this folder chooses");
+            format!("the key in {variable} is not for evil.example\nhint: .env in this folder selects");
         assert!(said.starts_with(&sentence), "{said}");
     }
 }
@@ -92,7 +92,7 @@ fn a_url_of_the_users_own_goes_before_a_base_url() {
     let flags = &[(Setting::Url, "wss://other.example/rt")];
     assert_eq!(dialled(TargetCase { flags, ..case }), "wss://other.example/rt");
     assert_eq!(dialled(TargetCase { profile: Some("xai"), ..case }), "wss://api.x.ai/v1/realtime");
-    let demo = EffectiveSettings::decide(
+    let demo = EffectiveSettings::resolve(
         Overrides { demo: true, ..Overrides::default() },
         &settings(&case).unwrap().sources,
         host_of,

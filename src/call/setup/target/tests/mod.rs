@@ -56,7 +56,7 @@ fn settings(case: &TargetCase<'_>) -> Result<ResolvedSettings, Error> {
     let asked =
         Overrides { profile: case.profile.map(str::to_owned), demo: false, flags: flags.collect::<Layer>() };
     Ok(ResolvedSettings {
-        in_force: EffectiveSettings::decide(asked, &sources, host_of)?,
+        in_force: EffectiveSettings::resolve(asked, &sources, host_of)?,
         sources,
         kind: case.kind,
     })
@@ -271,7 +271,7 @@ fn what_is_missing_is_named_with_what_to_do() {
             "openai",
             "",
             &[][..],
-            "there is no key for the profile openai",
+            "no key for the profile openai",
             "set OPENAI_API_KEY or RTVOICE_API_KEY",
         ),
         (
@@ -281,29 +281,29 @@ fn what_is_missing_is_named_with_what_to_do() {
             "the profile azure has no resource",
             "set RTVOICE_RESOURCE, or resource in [profiles.azure]",
         ),
-        ("azure", azure, &[], "the profile azure has no model", "give it by --model"),
-        ("local", "", &[], "the profile local has no URL", "give it by --url"),
+        ("azure", azure, &[], "the profile azure has no model", "use --model"),
+        ("local", "", &[], "the profile local has no URL", "use --url"),
         (
             "new-api",
             "",
             gateway,
-            "there is no key for the profile new-api",
+            "no key for the profile new-api",
             "set RTVOICE_API_KEY in the environment",
         ),
-        ("localai", "", &[], "the profile localai has no model", "give it by --model"),
+        ("localai", "", &[], "the profile localai has no model", "use --model"),
         (
             "azure",
             "[profiles.azure]\nresource = \"evil.example/\"\n",
             &[],
-            "\"evil.example/\" is no name of a resource",
-            "it is the first part",
+            "invalid resource name \"evil.example/\"",
+            "use the first part",
         ),
         (
             "a",
             "[profiles.a]\nurl = \"wss://h/{thing}\"\n",
             &[],
-            "the URL of the profile a has an unknown {thing}",
-            "known in a URL",
+            "unknown placeholder {thing} in the URL of the profile a",
+            "use {resource}, {api_version}",
         ),
         (
             "a",
@@ -362,7 +362,7 @@ fn formats_and_rates_reach_the_session_and_the_sound() {
     ] {
         let settings = settings(&TargetCase { profile: Some(profile), file, ..CASE }).unwrap();
         let plan = plan::talk(&settings, InputEndAction::End).unwrap();
-        let sound = plan::sound(&settings, &plan, AudioSource::Null, AudioSink::Null);
+        let sound = plan::audio(&settings, &plan, AudioSource::Null, AudioSink::Null);
         assert_eq!(
             (plan.settings.input_format, plan.settings.output_format),
             (Some(formats.0), Some(formats.1))
