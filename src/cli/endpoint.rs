@@ -8,10 +8,12 @@ use crate::cli::flags::{EndpointFlags, SettingFlags};
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Endpoint")]
 pub struct EndpointArgs {
-    /// Use the built-in endpoint: no key, no network
+    /// Use the built-in endpoint: no key or network
     #[arg(long, conflicts_with_all = ["profile", "url", "model", "auth", "ca_file"])]
     pub demo: bool,
-    /// Endpoint profile, built in or configured [env: RTVOICE_PROFILE]
+    /// Endpoint profile, built in or configured
+    ///
+    /// [env: RTVOICE_PROFILE]
     #[arg(long, value_name = "NAME")]
     pub profile: Option<String>,
     #[command(flatten)]

@@ -131,9 +131,7 @@ fn arg(declaration: &'static Declaration, flag: Flag) -> Arg {
     let arg = arg.value_name(value_name);
     let kind = &declaration.kind;
     match kind {
-        ValueKind::Choice(values) => {
-            arg.value_parser(PossibleValuesParser::new(values()).map(Value::Text)).hide_possible_values(false)
-        }
+        ValueKind::Choice(values) => arg.value_parser(PossibleValuesParser::new(values()).map(Value::Text)),
         ValueKind::Bool => arg.value_parser(BoolValueParser::new().map(Value::Bool)),
         ValueKind::Path => arg.value_parser(PathBufValueParser::new().map(Value::Path)),
         ValueKind::Text
@@ -158,27 +156,80 @@ fn heading(group: FlagGroup) -> &'static str {
     }
 }
 
-/// Returns the line of `-h`. Defaults that profiles change are left to long help.
+/// Returns the line of `-h`. Defaults of profiles and of the system are left to long help.
 fn help(declaration: &Declaration, flag: Flag) -> String {
-    match (declaration.default, declaration.scope) {
-        (Some(default), Scope::Defaults) if flag.value_name().is_some() => {
-            format!("{} [default: {default}]", declaration.help)
-        }
-        _ => declaration.help.to_owned(),
+    let default = declaration.default.filter(|default| *default != "default" && flag.value_name().is_some());
+    match (default, declaration.scope) {
+        (Some(default), Scope::Defaults) => format!("{} [default: {default}]", declaration.help),
+        (Some(_) | None, Scope::Defaults | Scope::Profile) => declaration.help.to_owned(),
     }
 }
 
 fn long_help(declaration: &Declaration, flag: Flag) -> String {
     let default = match (declaration.default, declaration.scope) {
-        _ if flag.value_name().is_none() => None,
-        (None, Scope::Defaults) => None,
         (Some(default), Scope::Defaults) => Some(format!("[default: {default}]")),
+        (None, Scope::Defaults) => None,
         (Some(default), Scope::Profile) => Some(format!("[default: from the profile, else {default}]")),
         (None, Scope::Profile) => Some("[default: from the profile]".to_owned()),
     };
-    let note = declaration.note.map(|note| format!("\n{note}"));
+    let default = default.filter(|_| flag.value_name().is_some());
     let variable = declaration.variable.map(|variable| format!("[env: {variable}]"));
     let facts: Vec<String> = default.into_iter().chain(variable).collect();
-    let facts = if facts.is_empty() { String::new() } else { format!("\n{}", facts.join(" ")) };
-    format!("{}{}{facts}", declaration.help, note.unwrap_or_default())
+    let note = declaration.note.map(|note| format!(". {note}")).unwrap_or_default();
+    let facts = if facts.is_empty() { String::new() } else { format!("\n\n{}", facts.join(" ")) };
+    format!("{}{note}{facts}", declaration.help)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+    use crate::cli::Cli;
+
+    fn short_help(command: &str) -> String {
+        let mut program = Cli::command();
+        program.build();
+        let command = program.find_subcommand_mut(command).expect("the command exists");
+        command.clone().term_width(80).render_help().to_string()
+    }
+
+    #[test]
+    fn the_help_of_talk_fits_two_screens() {
+        let help = short_help("talk");
+        assert!(help.lines().count() <= 48, "{} lines\n{help}", help.lines().count());
+        let headings = ["Endpoint:", "Audio:", "Turns:", "Output:", "Limits:"];
+        let places: Vec<_> = headings.iter().map(|heading| help.find(heading)).collect();
+        assert!(places.is_sorted() && places[0].is_some(), "{help}");
+    }
+
+    #[test]
+    fn the_footer_of_the_help_is_not_wrapped_again() {
+        let help = Cli::command().term_width(80).render_help().to_string();
+        let (_, footer) = help.split_once("Try it").expect("the help has a footer");
+        assert!(footer.ends_with("128 + N ended by signal N\n"), "{footer}");
+        assert!(footer.contains("  rtvoice chat --demo hello\n\nKeys come from RTVOICE_API_KEY"), "{footer}");
+        assert_eq!(footer.lines().count(), 11, "{footer}");
+    }
+
+    #[test]
+    fn flags_become_typed_settings_with_the_flag_as_their_origin() {
+        let mut command = SettingFlags::<TalkFlags>::augment_args(Command::new("talk"));
+        let line =
+            ["talk", "--vad-threshold", "0.4", "--silence-duration-ms=900", "--gain-control", "--vad=off"];
+        let matches = command.try_get_matches_from_mut(line).unwrap();
+        let layer = SettingFlags::<TalkFlags>::from_arg_matches(&matches).unwrap().layer;
+        let values: Vec<_> =
+            layer.into_iter().map(|(setting, set)| (setting, set.value, set.origin)).collect();
+        let flag = ValueOrigin::Flag;
+        assert_eq!(
+            values,
+            [
+                (Setting::Vad, Value::Text("off".to_owned()), flag("--vad")),
+                (Setting::GainControl, Value::Bool(true), flag("--gain-control")),
+                (Setting::VadThreshold, Value::Float(0.4), flag("--vad-threshold")),
+                (Setting::SilenceDurationMs, Value::Integer(900), flag("--silence-duration-ms")),
+            ]
+        );
+    }
 }

@@ -83,7 +83,7 @@ pub struct TalkCommand {
     #[command(flatten)]
     #[expect(missing_docs, reason = "a group, not a flag")]
     pub settings: SettingFlags<TalkFlags>,
-    /// Record the call as WAV: your voice left, the assistant right
+    /// Record as WAV: you left, the assistant right
     #[arg(long, value_name = "FILE", help_heading = AUDIO)]
     pub record: Option<PathBuf>,
     #[command(flatten)]

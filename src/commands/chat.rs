@@ -38,17 +38,18 @@ pub(super) async fn run(args: Chat, signals: &Signals) -> Result<EndReason, Erro
     let target = Target::find(&settings)?.with_dial_options(&settings)?;
     // A conversation is a stream of lines on a terminal, too.
     let way = if args.showing.json { PresentationMode::Json } else { PresentationMode::Plain };
-    let (question, typing) = if args.prompt.is_none() && settings.in_force.is_flag(Setting::Plain) && lines_are_piped()? {
-        (None, StdinMode::Piped)
-    } else {
-        let question = question(args.prompt.as_deref())?;
-        let typing = match (&question, way) {
-            (Some(_), _) => StdinMode::Not,
-            (None, PresentationMode::Json) => StdinMode::Lines,
-            (None, PresentationMode::Plain | PresentationMode::Screen) => StdinMode::Prompted,
+    let (question, typing) =
+        if args.prompt.is_none() && settings.in_force.is_flag(Setting::Plain) && lines_are_piped()? {
+            (None, StdinMode::Piped)
+        } else {
+            let question = question(args.prompt.as_deref())?;
+            let typing = match (&question, way) {
+                (Some(_), _) => StdinMode::Not,
+                (None, PresentationMode::Json) => StdinMode::Lines,
+                (None, PresentationMode::Plain | PresentationMode::Screen) => StdinMode::Prompted,
+            };
+            (question, typing)
         };
-        (question, typing)
-    };
     let call = Call {
         plan: plan::limited(plan::chat(&settings, question), &target, &settings),
         notes: settings.notes(&target.name),

@@ -167,9 +167,7 @@ impl SettingsReport {
                 None => line("key", "none", ""),
             },
         ];
-        lines.extend(
-            self.withheld.iter().map(|key| line("", &format!("not for this host: key {key}"), "")),
-        );
+        lines.extend(self.withheld.iter().map(|key| line("", &format!("not for this host: key {key}"), "")));
         lines.extend(self.warnings.iter().map(|warning| line("warning", warning, "")));
         lines.push(String::new());
         for (setting, value) in self.values() {

@@ -190,9 +190,7 @@ impl ValueKind {
                 let number = text.parse().ok().filter(|number: &f64| number.is_finite() && *number > 0.0);
                 number.map(Value::Float)
             }
-            Self::Ratio => {
-                text.parse().ok().filter(|ratio| (0.0..=1.0).contains(ratio)).map(Value::Float)
-            }
+            Self::Ratio => text.parse().ok().filter(|ratio| (0.0..=1.0).contains(ratio)).map(Value::Float),
             Self::Choice(_) => {
                 self.words().iter().any(|word| word == text).then(|| Value::Text(text.to_owned()))
             }

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use crate::config::built_in;
 use crate::config::dotenv::{Dotenv, MalformedLine, SkippedFile};
-use crate::config::layers;
 use crate::config::file::{ConfigFault, ConfigFile, FileOrigin};
+use crate::config::layers;
 use crate::config::paths;
 use crate::config::regular_file::{self, FileReadError};
 use crate::config::settings::Setting;

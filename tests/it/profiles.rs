@@ -3,6 +3,7 @@
 mod dotenv;
 mod fake;
 mod prices;
+mod settings;
 
 use std::fs;
 use std::path::PathBuf;

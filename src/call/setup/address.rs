@@ -124,9 +124,9 @@ fn expand(settings: &ResolvedSettings) -> Result<String, Error> {
                 encode_query(url_model(settings).ok_or_else(|| missing(settings, "model", "--model"))?)
             }
             other => {
-                let error = format!("unknown placeholder {{{other}}} in the URL of the profile {}", in_force.profile);
-                return Err(Error::say(Kind::Config, error)
-                    .hint("use {resource}, {api_version} or {model}"));
+                let error =
+                    format!("unknown placeholder {{{other}}} in the URL of the profile {}", in_force.profile);
+                return Err(Error::say(Kind::Config, error).hint("use {resource}, {api_version} or {model}"));
             }
         });
         rest = after;
@@ -142,8 +142,9 @@ fn resource(settings: &ResolvedSettings) -> Result<String, Error> {
     if resource.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-') {
         return Ok(resource.to_owned());
     }
-    Err(Error::say(Kind::Config, format!("invalid resource name {resource:?}"))
-        .hint("use the first part of the host (letters, digits, hyphens), or set the whole address with --url"))
+    Err(Error::say(Kind::Config, format!("invalid resource name {resource:?}")).hint(
+        "use the first part of the host (letters, digits, hyphens), or set the whole address with --url",
+    ))
 }
 
 fn missing(settings: &ResolvedSettings, what: &str, how: &str) -> Error {

@@ -93,7 +93,9 @@ impl ResolvedSettings {
     /// Returns the file of additional certificate authorities. In the configuration it is relative to the folder of
     /// the configuration.
     pub(crate) fn ca_file(&self) -> Option<PathBuf> {
-        let Sourced { value: Value::Path(path), .. } = self.in_force.get(Setting::CaFile)? else { return None };
+        let Sourced { value: Value::Path(path), .. } = self.in_force.get(Setting::CaFile)? else {
+            return None;
+        };
         let folder = self.sources.path.as_ref().and_then(|path| path.parent());
         Some(match folder {
             Some(folder) if !self.in_force.is_flag(Setting::CaFile) => folder.join(path),

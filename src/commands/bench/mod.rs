@@ -92,7 +92,10 @@ pub(super) async fn run(args: &Bench) -> Result<u8, Error> {
 /// What is named must be there; that the default is not there is a finding.
 fn is_named(args: &Bench) -> bool {
     let endpoint = &args.endpoint;
-    endpoint.demo || endpoint.profile.is_some() || endpoint.settings.layer.contains_key(&Setting::Url) || args.turns.is_some()
+    endpoint.demo
+        || endpoint.profile.is_some()
+        || endpoint.settings.layer.contains_key(&Setting::Url)
+        || args.turns.is_some()
 }
 
 fn check_devices(input: &AudioSource, output: &AudioSink) -> Result<(), Error> {

@@ -135,7 +135,8 @@ pub fn search(in_force: &EffectiveSettings, sources: &Sources, host: &str, host_
 pub fn known(sources: &Sources) -> Vec<Secret> {
     let profiles = sources.user.profiles.values().chain(sources.built_in.profiles.values());
     let layers: Vec<_> = profiles.map(|profile| &profile.layer).chain([&sources.user.defaults]).collect();
-    let values = |setting| layers.iter().filter_map(move |layer| layer.get(&setting)).map(|value| &value.value);
+    let values =
+        |setting| layers.iter().filter_map(move |layer| layer.get(&setting)).map(|value| &value.value);
     let names = values(Setting::KeyEnv).flat_map(|value| match value {
         Value::List(names) => names.as_slice(),
         Value::Text(_)
@@ -257,7 +258,8 @@ impl KeyPolicy<'_> {
     }
 
     fn is_chosen_by_folder(&self) -> bool {
-        let is_from_folder = |setting| self.in_force.get(setting).is_some_and(|value| is_env_file(&value.origin));
+        let is_from_folder =
+            |setting| self.in_force.get(setting).is_some_and(|value| is_env_file(&value.origin));
         is_from_folder(Setting::Url) || is_from_folder(Setting::Resource)
     }
 }

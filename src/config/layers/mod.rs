@@ -254,7 +254,9 @@ fn choose_profile(
     let (name, origin) =
         chosen.or_else(in_files).unwrap_or_else(|| (FALLBACK.to_owned(), ValueOrigin::BuiltIn));
     Ok(match url {
-        Some(Sourced { value: Value::Text(url), origin: url_origin }) if url_origin.rank() < origin.rank() => {
+        Some(Sourced { value: Value::Text(url), origin: url_origin })
+            if url_origin.rank() < origin.rank() =>
+        {
             let listed = host_of(url).and_then(|host| profile_of_host(&host, sources));
             (listed.unwrap_or_else(|| FALLBACK.to_owned()), url_origin.clone())
         }

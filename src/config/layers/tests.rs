@@ -201,7 +201,8 @@ fn a_preset_supplies_what_weaker_origins_set_and_what_nothing_sets() {
     let values = |flags| {
         let in_force = resolve(Overrides { flags, ..Overrides::default() }, &sources);
         let origin = in_force.get(Setting::SilenceDurationMs).unwrap().origin.to_string();
-        let (threshold, silence) = (in_force.float(Setting::VadThreshold), in_force.integer(Setting::SilenceDurationMs));
+        let (threshold, silence) =
+            (in_force.float(Setting::VadThreshold), in_force.integer(Setting::SilenceDurationMs));
         (threshold, silence, in_force.integer(Setting::IdleTimeoutMs), origin)
     };
     assert_eq!(values(Layer::new()), (Some(0.6), Some(800), Some(6_000), "file, line 4".to_owned()));

@@ -54,7 +54,7 @@ settings! {
         .note("In transcribe it also replaces the transcription model, unless a gateway takes it in the URL.")
         .flag(Endpoint, "--model <NAME>").variable("RTVOICE_MODEL").example("gpt-realtime-2");
     TranscriptionModel = profile("transcription_model", Text, "Model that captions speech")
-        .flag(Endpoint, "--transcription-model <NAME>").variable("RTVOICE_TRANSCRIPTION_MODEL")
+        .rare_flag(Endpoint, "--transcription-model <NAME>").variable("RTVOICE_TRANSCRIPTION_MODEL")
         .default("whisper-1");
     NeedsModel = profile("needs_model", Bool, "Refuse to dial without a model").default("false");
     Auth = profile("auth", ValueKind::choice::<AuthSetting>(), "How to send the API key")
@@ -87,7 +87,7 @@ settings! {
         .example("never");
     Dialect = profile("dialect", ValueKind::choice::<DialectSetting>(), "Protocol version")
         .note("auto detects it from the first event of the endpoint.")
-        .flag(Endpoint, "--dialect <VERSION>").variable("RTVOICE_DIALECT").default("auto");
+        .rare_flag(Endpoint, "--dialect <VERSION>").variable("RTVOICE_DIALECT").default("auto");
     TranscriptionQuery = profile("transcription_query", ValueKind::choice::<TranscriptionQuery>(), "Query of the URL for transcribe")
         .note("intent=transcription, with or without a model; model is the transcription model without intent.")
         .default("intent");
@@ -131,7 +131,8 @@ settings! {
     Vad = general("vad", ValueKind::choice::<VadSetting>(), "Who ends your turn")
         .note("Captioning models that do not detect turns use local.")
         .flag(Turns, "--vad <WHO>").default("server");
-    Mute = general("mute", ValueKind::choice::<MuteSetting>(), "Send silence (soft) or close the device (hard)")
+    Mute = general("mute", ValueKind::choice::<MuteSetting>(), "What mute does")
+        .note("soft sends silence, hard also closes the device.")
         .flag(Turns, "--mute <HOW>").default("soft");
     NoiseSuppression = general("noise_suppression", Bool, "Suppress steady background noise (adds 6 ms)")
         .flag(Turns, "--noise-suppression").default("false");
@@ -140,9 +141,9 @@ settings! {
     VadPreset = general("vad_preset", ValueKind::choice::<PresetSetting>(), "Preset for background noise")
         .note("It supplies threshold, silence and eagerness; the settings below override it.")
         .flag(Turns, "--vad-preset <NOISE>").default("office");
-    VadThreshold = general("vad_threshold", Ratio, "Speech detection threshold, 0 to 1")
+    VadThreshold = general("vad_threshold", Ratio, "Speech detection threshold")
         .note("A higher threshold ignores more noise; for server and local VAD.")
-        .flag(Turns, "--vad-threshold <RATIO>").default("0.5");
+        .flag(Turns, "--vad-threshold <0..1>").default("0.5");
     PrefixPaddingMs = general("prefix_padding_ms", Integer(0..=5_000), "Audio to include from before speech starts")
         .note("In ms, for server and local VAD.")
         .rare_flag(Turns, "--prefix-padding-ms <MS>").default("300");
@@ -162,7 +163,7 @@ settings! {
         .rare_flag(Response, "--interrupt-response <BOOL>").default("true");
     Plain = general("plain", Bool, "Write labelled lines instead of a screen")
         .flag(Display, "--plain").default("false");
-    Idle = general("idle", Positive, "End after MINUTES without speech or typing")
+    Idle = general("idle", Positive, "End after this many minutes without speech or typing")
         .flag(Limits, "--idle <MINUTES>").example("15");
     MaxCost = general("max_cost", Positive, "Spending limit in US dollars; warns at 80%")
         .flag(Limits, "--max-cost <USD>").example("2.5");

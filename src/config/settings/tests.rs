@@ -55,17 +55,15 @@ fn choices_have_documented_words() {
 
 /// Returns the table of the settings of one scope in Markdown.
 fn table(scope: Scope) -> String {
-    let mut table = "| setting | flag | default | meaning |\n|---|---|---|---|\n".to_owned();
+    let mut table = "| setting | flag, variable | default | meaning |\n|---|---|---|---|\n".to_owned();
     for setting in Setting::in_scope(scope) {
         let Declaration { name, kind, help, note, default, flag, variable, .. } = setting.declaration();
-        let code = |text: &str| if text.is_empty() { String::new() } else { format!("`{text}`") };
-        let flag = flag.map(|flag| code(flag.spelling())).unwrap_or_default();
-        let (default, flag) = (code(default.unwrap_or_default()), flag);
+        let spellings = flag.map(|flag| flag.spelling()).into_iter().chain(*variable);
+        let spellings = spellings.map(|spelling| format!("`{spelling}`")).collect::<Vec<_>>().join(", ");
+        let default = default.map(|default| format!("`{default}`")).unwrap_or_default();
         let range = kind.range().map(|range| format!(" ({range})")).unwrap_or_default();
         let note = note.map(|note| format!(" {note}")).unwrap_or_default();
-        let variable = variable.map(|variable| format!(" `{variable}`")).unwrap_or_default();
-        let meaning = format!("{help}{range}.{note}{variable}");
-        writeln!(table, "| `{name}` | {flag} | {default} | {meaning} |").unwrap();
+        writeln!(table, "| `{name}` | {spellings} | {default} | {help}{range}.{note} |").unwrap();
     }
     table
 }
@@ -77,7 +75,8 @@ fn the_documented_tables_are_those_of_the_declarations() {
     let page = std::fs::read_to_string(path).unwrap();
     let mut expected = page.clone();
     for (scope, name) in [(Scope::Defaults, "defaults"), (Scope::Profile, "profile")] {
-        let (start, end) = (format!("<!-- {name} settings -->\n"), format!("<!-- end of {name} settings -->\n"));
+        let (start, end) =
+            (format!("<!-- {name} settings -->\n"), format!("<!-- end of {name} settings -->\n"));
         let (before, rest) = expected.split_once(&start).expect("the page has the mark");
         let (_, after) = rest.split_once(&end).expect("the page has the end mark");
         expected = format!("{before}{start}\n{}\n{end}{after}", table(scope));

@@ -158,9 +158,8 @@ fn marker(settings: &ResolvedSettings) -> BetaMarkerSetting {
     let in_force = &settings.in_force;
     let default = match in_force.choice(Setting::Dialect) {
         Some(DialectSetting::Beta) if in_force.is_set(Setting::Dialect) => BetaMarkerSetting::Always,
-        Some(DialectSetting::Auto | DialectSetting::Ga | DialectSetting::Beta | DialectSetting::Mixed) | None => {
-            BetaMarkerSetting::Never
-        }
+        Some(DialectSetting::Auto | DialectSetting::Ga | DialectSetting::Beta | DialectSetting::Mixed)
+        | None => BetaMarkerSetting::Never,
     };
     in_force.choice(Setting::BetaMarker).unwrap_or(default)
 }
@@ -192,7 +191,8 @@ pub(crate) fn find_key(settings: &ResolvedSettings, url: &EndpointUrl) -> KeySea
 fn needs_key(settings: &ResolvedSettings, url: &EndpointUrl) -> bool {
     let in_force = &settings.in_force;
     let has = |setting| in_force.get(setting).is_some();
-    let names_key = !in_force.list(Setting::KeyEnv).is_empty() || has(Setting::Key) || has(Setting::KeyCommand);
+    let names_key =
+        !in_force.list(Setting::KeyEnv).is_empty() || has(Setting::Key) || has(Setting::KeyCommand);
     let is_required = if has(Setting::NeedsKey) { in_force.is_true(Setting::NeedsKey) } else { names_key };
     !url.is_loopback() && is_required
 }

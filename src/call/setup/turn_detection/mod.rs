@@ -100,7 +100,8 @@ fn way(call: &ResolvedSettings, handling: TurnHandling) -> Result<VadSetting, Er
     let captions = captions(call);
     let model = captions.get().filter(|captions| captions.finds_no_turns());
     let model = model.and_then(|captions| captions.model.as_deref());
-    let (TurnHandling::Captioned, VadSetting::Server | VadSetting::Semantic, Some(model)) = (handling, way, model)
+    let (TurnHandling::Captioned, VadSetting::Server | VadSetting::Semantic, Some(model)) =
+        (handling, way, model)
     else {
         return Ok(way);
     };
@@ -130,7 +131,10 @@ fn local(call: &ResolvedSettings, handling: TurnHandling) -> LocalTurnPlan {
 /// # Errors
 ///
 /// When no turn would end.
-pub(crate) fn check_turns_end(detection: &TurnDetectionPlan, at_input_end: InputEndAction) -> Result<(), Error> {
+pub(crate) fn check_turns_end(
+    detection: &TurnDetectionPlan,
+    at_input_end: InputEndAction,
+) -> Result<(), Error> {
     match (detection, at_input_end) {
         (TurnDetectionPlan { server: FieldUpdate::Clear, local: None }, InputEndAction::GoOn) => {
             let error = Error::say(Kind::Usage, "with --vad off no turn of this microphone would end");

@@ -63,8 +63,8 @@ fn a_gateways_key_never_goes_to_api_openai_com() {
 }
 
 #[test]
-fn a_key_of_openai_does_not_follow_a_base_url() {
-    // Neither one that the configuration keeps for OpenAI, nor one of the environment to a folder's choice.
+fn an_openai_key_is_not_sent_to_a_base_url() {
+    // Neither a configured key, nor one of the environment to a host that a folder selects.
     let environment = &[("OPENAI_BASE_URL", GATEWAY)];
     let file = "[profiles.openai]\nkey = \"sk-hush\"\n";
     let said = refusal(&TargetCase { environment, file, ..CASE });
@@ -83,7 +83,7 @@ fn a_key_of_openai_does_not_follow_a_base_url() {
 }
 
 #[test]
-fn a_url_of_the_users_own_goes_before_a_base_url() {
+fn a_configured_url_overrides_a_base_url() {
     let environment = &[("OPENAI_BASE_URL", GATEWAY), ("RTVOICE_API_KEY", "k")];
     let dialled = |case: TargetCase<'_>| endpoint(&target(&case).unwrap()).url.to_string();
     let case = TargetCase { environment, ..CASE };
@@ -128,7 +128,7 @@ fn an_endpoint_chosen_by_dotenv_is_announced() {
 }
 
 #[test]
-fn quotes_around_a_key_are_named() {
+fn quotes_around_a_key_are_an_error() {
     for key in ["\"sk-hush\"", "'sk-hush'", "\"sk-hush", "sk-hush'"] {
         let said = refusal(&TargetCase { key: ("OPENAI_API_KEY", key), ..CASE });
         assert!(
@@ -142,7 +142,7 @@ fn quotes_around_a_key_are_named() {
 }
 
 #[test]
-fn only_a_key_that_is_needed_fails_by_its_line_of_dotenv() {
+fn a_malformed_line_of_dotenv_fails_only_if_its_key_is_needed() {
     let dotenv = "A=1\nOPENAI_API_KEY=\"sk-hush\n";
     let said = refusal(&TargetCase { dotenv, ..CASE });
     assert!(
@@ -161,7 +161,7 @@ fn only_a_key_that_is_needed_fails_by_its_line_of_dotenv() {
     let said = refusal(&TargetCase { dotenv, flags, ..CASE });
     let sentence = "line 1 of .env in this folder does not set RTVOICE_API_KEY: a key has no blanks in it";
     assert!(said.starts_with(sentence), "{said}");
-    // A setting that a flag replaces is not needed either.
+    // A setting overridden by a flag is not needed either.
     let case = TargetCase { flags, dotenv: "RTVOICE_MODEL: m\nRTVOICE_URL: x\n", ..CASE };
     target(&case).unwrap();
     let error = settings(&TargetCase { flags: &[], ..case }).map(|_| ()).unwrap_err();
