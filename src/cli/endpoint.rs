@@ -2,7 +2,8 @@
 
 use clap::Args;
 
-use crate::cli::flags::{EndpointFlags, SettingFlags};
+use crate::cli::flags::{FlagSet, SettingFlags};
+use crate::config::declaration::FlagGroup;
 
 /// Endpoint flags.
 #[derive(Debug, Default, Args)]
@@ -18,5 +19,9 @@ pub struct EndpointArgs {
     pub profile: Option<String>,
     #[command(flatten)]
     #[expect(missing_docs, reason = "a group, not a flag")]
-    pub settings: SettingFlags<EndpointFlags>,
+    pub settings: SettingFlags<EndpointArgs>,
+}
+
+impl FlagSet for EndpointArgs {
+    const GROUPS: &'static [FlagGroup] = &[FlagGroup::Endpoint];
 }

@@ -8,56 +8,16 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 
 use crate::config::declaration::{Declaration, Flag, FlagGroup, Scope, ValueKind};
-use crate::config::settings::Setting;
-use crate::config::value::{Layer, Sourced, Value, ValueOrigin};
+use crate::config::settings::{Layer, Setting};
+use crate::config::value::{Sourced, Value, ValueOrigin};
 
 /// Heading of the flags about audio.
 pub(super) const AUDIO: &str = "Audio";
 
-/// Groups of flags that a command has.
+/// Commands and arguments with flags made from declarations.
 pub trait FlagSet {
-    /// The groups in the order of the help.
+    /// Groups of these flags, in the order of the help.
     const GROUPS: &'static [FlagGroup];
-}
-
-/// Groups of every command that dials.
-#[derive(Debug)]
-pub struct EndpointFlags;
-
-impl FlagSet for EndpointFlags {
-    const GROUPS: &'static [FlagGroup] = &[FlagGroup::Endpoint];
-}
-
-/// Groups of `talk`.
-#[derive(Debug)]
-pub struct TalkFlags;
-
-impl FlagSet for TalkFlags {
-    const GROUPS: &'static [FlagGroup] = &[
-        FlagGroup::Input,
-        FlagGroup::Talk,
-        FlagGroup::Turns,
-        FlagGroup::Response,
-        FlagGroup::Display,
-        FlagGroup::Limits,
-    ];
-}
-
-/// Groups of `transcribe`.
-#[derive(Debug)]
-pub struct TranscribeFlags;
-
-impl FlagSet for TranscribeFlags {
-    const GROUPS: &'static [FlagGroup] =
-        &[FlagGroup::Input, FlagGroup::Turns, FlagGroup::Display, FlagGroup::Limits];
-}
-
-/// Groups of `chat`.
-#[derive(Debug)]
-pub struct ChatFlags;
-
-impl FlagSet for ChatFlags {
-    const GROUPS: &'static [FlagGroup] = &[FlagGroup::Display, FlagGroup::Limits];
 }
 
 /// Settings that the flags of a command set.
@@ -185,7 +145,7 @@ mod tests {
     use clap::CommandFactory;
 
     use super::*;
-    use crate::cli::Cli;
+    use crate::cli::{Cli, TalkCommand};
 
     fn short_help(command: &str) -> String {
         let mut program = Cli::command();
@@ -214,11 +174,11 @@ mod tests {
 
     #[test]
     fn flags_become_typed_settings_with_the_flag_as_their_origin() {
-        let mut command = SettingFlags::<TalkFlags>::augment_args(Command::new("talk"));
+        let mut command = SettingFlags::<TalkCommand>::augment_args(Command::new("talk"));
         let line =
             ["talk", "--vad-threshold", "0.4", "--silence-duration-ms=900", "--gain-control", "--vad=off"];
         let matches = command.try_get_matches_from_mut(line).unwrap();
-        let layer = SettingFlags::<TalkFlags>::from_arg_matches(&matches).unwrap().layer;
+        let layer = SettingFlags::<TalkCommand>::from_arg_matches(&matches).unwrap().layer;
         let values: Vec<_> =
             layer.into_iter().map(|(setting, set)| (setting, set.value, set.origin)).collect();
         let flag = ValueOrigin::Flag;

@@ -10,7 +10,9 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::cli::doctor::Doctor;
 use crate::cli::endpoint::EndpointArgs;
-use crate::cli::flags::{AUDIO, ChatFlags, SettingFlags, TalkFlags, TranscribeFlags};
+use crate::cli::flags::{AUDIO, FlagSet, SettingFlags};
+use crate::config::built_in::SERVE_PORT;
+use crate::config::declaration::FlagGroup::{self, Display, Input, Limits, Response, Talk, Turns};
 
 /// Talk to a realtime voice model from the terminal
 #[derive(Debug, Parser)]
@@ -82,13 +84,17 @@ pub struct TalkCommand {
     pub endpoint: EndpointArgs,
     #[command(flatten)]
     #[expect(missing_docs, reason = "a group, not a flag")]
-    pub settings: SettingFlags<TalkFlags>,
+    pub settings: SettingFlags<TalkCommand>,
     /// Record as WAV: you left, the assistant right
     #[arg(long, value_name = "FILE", help_heading = AUDIO)]
     pub record: Option<PathBuf>,
     #[command(flatten)]
     #[expect(missing_docs, reason = "a group, not a flag")]
     pub showing: DisplayArgs,
+}
+
+impl FlagSet for TalkCommand {
+    const GROUPS: &'static [FlagGroup] = &[Input, Talk, Turns, Response, Display, Limits];
 }
 
 /// `rtvoice chat`.
@@ -102,10 +108,14 @@ pub struct Chat {
     pub endpoint: EndpointArgs,
     #[command(flatten)]
     #[expect(missing_docs, reason = "a group, not a flag")]
-    pub settings: SettingFlags<ChatFlags>,
+    pub settings: SettingFlags<Chat>,
     #[command(flatten)]
     #[expect(missing_docs, reason = "a group, not a flag")]
     pub showing: DisplayArgs,
+}
+
+impl FlagSet for Chat {
+    const GROUPS: &'static [FlagGroup] = &[Display, Limits];
 }
 
 /// `rtvoice transcribe`.
@@ -119,10 +129,14 @@ pub struct Transcribe {
     pub endpoint: EndpointArgs,
     #[command(flatten)]
     #[expect(missing_docs, reason = "a group, not a flag")]
-    pub settings: SettingFlags<TranscribeFlags>,
+    pub settings: SettingFlags<Transcribe>,
     #[command(flatten)]
     #[expect(missing_docs, reason = "a group, not a flag")]
     pub showing: DisplayArgs,
+}
+
+impl FlagSet for Transcribe {
+    const GROUPS: &'static [FlagGroup] = &[Input, Turns, Display, Limits];
 }
 
 /// `rtvoice devices`.
@@ -166,12 +180,12 @@ pub struct Bench {
 #[derive(Debug, Args)]
 pub struct Serve {
     /// Port on 127.0.0.1; 0 picks a free one
-    #[arg(long, default_value_t = DEFAULT_PORT)]
+    #[arg(long, default_value_t = SERVE_PORT)]
     pub port: u16,
     /// Accept web pages of this origin, for example http://localhost:3000; repeatable
     #[arg(long, value_name = "URL", conflicts_with = "script")]
     pub allow_origin: Vec<String>,
-    /// Accept this host name besides localhost, for example that of a proxy; repeatable
+    /// Accept this host name in addition to localhost, for example that of a proxy; repeatable
     #[arg(long, value_name = "HOST[:PORT]", conflicts_with = "script")]
     pub allow_host: Vec<String>,
     /// Misbehave in this way, for tests; may be given several times
@@ -181,9 +195,6 @@ pub struct Serve {
     #[arg(long, value_name = "FILE", hide = true, conflicts_with = "fault")]
     pub script: Option<PathBuf>,
 }
-
-/// Default port of `rtvoice serve`; not registered with IANA.
-pub const DEFAULT_PORT: u16 = 8642;
 
 /// Output flags.
 #[derive(Clone, Debug, Default, Args)]

@@ -15,10 +15,10 @@ use crate::call::setup::target::find_key;
 use crate::call::streams::standard::localized;
 use crate::cli::{Config, ConfigCommand, ConfigShow};
 use crate::config::credentials::KeySource;
+use crate::config::layers;
 use crate::config::paths;
 use crate::config::pricing::ModelPrices;
 use crate::config::settings::Setting;
-use crate::config::sources;
 use crate::config::template;
 use crate::config::value::{Sourced, Value, ValueOrigin};
 use crate::error::{Error, Kind};
@@ -99,7 +99,7 @@ fn edit() -> Result<String, Error> {
     if !status.success() {
         return Err(Error::say(Kind::Config, format!("the editor {editor:?} failed ({status})")).hint(hint));
     }
-    sources::check_config(&path)?;
+    layers::check_config(&path)?;
     Ok(format!("{}: no errors\n", sanitize::one_line(&name.to_string())))
 }
 

@@ -9,6 +9,9 @@ pub const DEMO: &str = "demo";
 /// Profile of `rtvoice serve`.
 pub const SERVE: &str = "serve";
 
+/// Default port of `rtvoice serve`; not registered with IANA.
+pub const SERVE_PORT: u16 = 8642;
+
 /// Profile of a URL whose host no other profile lists.
 pub const FALLBACK: &str = "local";
 
@@ -42,9 +45,8 @@ mod tests {
 
     #[test]
     fn the_serve_profile_has_the_default_port_of_serve() {
-        let port = crate::cli::DEFAULT_PORT;
         let url = &profiles().unwrap().profiles[SERVE].layer[&Setting::Url].value;
-        assert_eq!(*url, Value::Text(format!("ws://127.0.0.1:{port}/v1/realtime")));
+        assert_eq!(*url, Value::Text(format!("ws://127.0.0.1:{SERVE_PORT}/v1/realtime")));
     }
 
     #[test]

@@ -6,8 +6,9 @@ use clap::ValueEnum;
 use clap::builder::PossibleValue;
 
 use crate::config::value::Value;
+use crate::secret::Secret;
 
-/// Everything the program knows about a setting besides its use.
+/// Declaration of a setting.
 #[derive(Debug)]
 pub struct Declaration {
     /// Name in files, in JSON and of the flag's argument.
@@ -144,17 +145,9 @@ impl Declaration {
 
     /// Returns `text` in TOML.
     pub fn toml(&self, text: &str) -> String {
-        match self.kind {
-            ValueKind::Text | ValueKind::Path | ValueKind::Secret | ValueKind::Choice(_) => {
-                format!("{text:?}")
-            }
-            ValueKind::Bool
-            | ValueKind::Integer(_)
-            | ValueKind::Positive
-            | ValueKind::Ratio
-            | ValueKind::List
-            | ValueKind::Table => text.to_owned(),
-        }
+        let is_text =
+            matches!(self.kind, ValueKind::Text | ValueKind::Path | ValueKind::Secret | ValueKind::Choice(_));
+        if is_text { format!("{text:?}") } else { text.to_owned() }
     }
 }
 
@@ -181,7 +174,7 @@ impl ValueKind {
         match self {
             Self::Text => Some(Value::Text(text.to_owned())),
             Self::Path => Some(Value::Path(text.into())),
-            Self::Secret => Some(Value::Secret(crate::secret::Secret::new(text))),
+            Self::Secret => Some(Value::Secret(Secret::new(text))),
             Self::Bool => text.parse().ok().map(Value::Bool),
             Self::Integer(range) => {
                 text.parse().ok().filter(|number| range.contains(number)).map(Value::Integer)
@@ -200,21 +193,11 @@ impl ValueKind {
 
     /// Returns the words of a choice, none for other kinds.
     pub fn words(&self) -> Vec<String> {
-        match self {
-            Self::Choice(values) => values().iter().map(|value| value.get_name().to_owned()).collect(),
-            Self::Text
-            | Self::Path
-            | Self::Secret
-            | Self::Bool
-            | Self::Integer(_)
-            | Self::Positive
-            | Self::Ratio
-            | Self::List
-            | Self::Table => Vec::new(),
-        }
+        let Self::Choice(values) = self else { return Vec::new() };
+        values().iter().map(|value| value.get_name().to_owned()).collect()
     }
 
-    /// Returns the range or the words, if the type alone does not say what is accepted.
+    /// Returns the range or the words, if the type does not imply what is accepted.
     pub fn range(&self) -> Option<String> {
         match self {
             Self::Integer(range) => Some(format!("{} to {}", range.start(), range.end())),

@@ -44,7 +44,7 @@ impl From<io::Error> for FileReadError {
 ///
 /// When it is absent, not a regular file, too large, or cannot be read.
 pub fn read(path: &Path) -> Result<(Vec<u8>, fs::Metadata), FileReadError> {
-    // Opening alone has side effects on some devices, so the type is checked before and after.
+    // Opening has side effects on some devices, so the type is checked before and after.
     check_type(&fs::metadata(path)?)?;
     let file = open(path)?;
     let metadata = file.metadata()?;

@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use crate::config::built_in;
 use crate::config::dotenv::{Dotenv, MalformedLine, SkippedFile};
 use crate::config::file::{ConfigFault, ConfigFile, FileOrigin};
-use crate::config::layers;
 use crate::config::paths;
 use crate::config::regular_file::{self, FileReadError};
 use crate::config::settings::Setting;
@@ -41,24 +40,6 @@ pub struct Sources {
     pub remembered: StateFile,
     /// Files that could not be read and are ignored, each in one sentence.
     pub warnings: Vec<String>,
-}
-
-/// Checks the configuration file at `path` without reading keys or variables.
-///
-/// # Errors
-///
-/// When it is invalid or a profile cannot be resolved; with file, line and cause.
-pub fn check_config(path: &Path) -> Result<(), Error> {
-    let sources = Sources {
-        environment: HashMap::new(),
-        env_file: Dotenv::default(),
-        user: read_config(path)?,
-        built_in: built_in::profiles()?,
-        path: Some(path.to_owned()),
-        remembered: StateFile::default(),
-        warnings: Vec::new(),
-    };
-    layers::check_profiles(&sources)
 }
 
 impl Sources {
@@ -154,7 +135,7 @@ impl Sources {
 /// # Errors
 ///
 /// When it cannot be read or parsed, or other users may read its key.
-fn read_config(path: &Path) -> Result<ConfigFile, Error> {
+pub(super) fn read_config(path: &Path) -> Result<ConfigFile, Error> {
     let cannot_read = |error: anyhow::Error| {
         let error = error.context(format!("cannot read {}", path.display()));
         Error::new(Kind::Config, error).hint("it must be a readable file in UTF-8")

@@ -1,10 +1,8 @@
 //! Values of settings and their origins.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::config::settings::Setting;
 use crate::secret::Secret;
 
 /// Value of a setting.
@@ -101,6 +99,3 @@ pub struct Sourced {
     /// Its origin.
     pub origin: ValueOrigin,
 }
-
-/// The settings of one origin, or those in force.
-pub type Layer = BTreeMap<Setting, Sourced>;

@@ -122,7 +122,7 @@ fn a_pipe_without_its_other_end_does_not_block() {
     let path = pipe(folder.path());
     for opened in [private(&path), shared(&path), OutputFile::open_seekable(&path, FileAccess::Shared)] {
         let error = opened.unwrap_err();
-        assert_eq!(error.to_string(), "it is a pipe that nobody reads");
+        assert_eq!(error.to_string(), "it is a pipe without a reader");
         assert_eq!(hint(&error), Some("start its reader first, or name a regular file"));
     }
 }

@@ -4,7 +4,7 @@ use super::*;
 use crate::config::built_in;
 use crate::config::file::{ConfigFile, FileOrigin};
 use crate::config::layers::Overrides;
-use crate::config::value::Layer;
+use crate::config::settings::Layer;
 
 fn host_of(url: &str) -> Option<String> {
     let host = url.split_once("://")?.1.split(['/', ':']).next()?;
@@ -40,15 +40,15 @@ fn find(case: &KeyCase) -> KeySearch {
         warnings: Vec::new(),
     };
     let url = case.url.map(|url| {
-        let said = Sourced { value: Value::Text(url.to_owned()), origin: ValueOrigin::Flag("--url") };
-        (Setting::Url, said)
+        let value = Sourced { value: Value::Text(url.to_owned()), origin: ValueOrigin::Flag("--url") };
+        (Setting::Url, value)
     });
-    let asked = Overrides {
+    let overrides = Overrides {
         profile: case.profile.map(str::to_owned),
         demo: false,
         flags: url.into_iter().collect::<Layer>(),
     };
-    let in_force = EffectiveSettings::resolve(asked, &sources, host_of).unwrap();
+    let in_force = EffectiveSettings::resolve(overrides, &sources, host_of).unwrap();
     search(&in_force, &sources, case.host, host_of)
 }
 

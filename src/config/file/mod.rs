@@ -9,8 +9,8 @@ use toml::de::{DeTable, DeValue};
 
 use crate::config::declaration::{Scope, ValueKind};
 use crate::config::pricing::ProfilePrices;
-use crate::config::settings::Setting;
-use crate::config::value::{Layer, Sourced, Value, ValueOrigin};
+use crate::config::settings::{Layer, Setting};
+use crate::config::value::{Sourced, Value, ValueOrigin};
 
 /// Keys at the top of a file.
 const TOP: [&str; 3] = ["profile", "defaults", "profiles"];
@@ -165,28 +165,23 @@ impl ConfigReader<'_> {
 
     fn sourced(&self, setting: Setting, value: &Spanned<DeValue<'_>>) -> Result<Sourced, ConfigFault> {
         let (name, kind) = (setting.name(), &setting.declaration().kind);
-        let read = match kind {
-            ValueKind::List => Some(Value::List(self.list_of(name, value)?)),
-            ValueKind::Table => Some(Value::Table(self.pairs_of(name, value)?)),
-            ValueKind::Text
-            | ValueKind::Path
-            | ValueKind::Secret
-            | ValueKind::Bool
-            | ValueKind::Integer(_)
-            | ValueKind::Positive
-            | ValueKind::Ratio
-            | ValueKind::Choice(_) => scalar(setting, value.get_ref()).and_then(|text| kind.parse(&text)),
-        };
-        let read = read.ok_or_else(|| {
-            if let (ValueKind::Choice(_), Some(text)) = (kind, value.get_ref().as_str().map(str::trim))
-                && !text.is_empty()
-            {
-                let hint = format!("it is one of {}", kind.words().join(", "));
-                return self.fault(&value.span(), format!("{name} cannot be {text:?}"), &hint);
-            }
-            self.unexpected(name, &kind.expected(), value)
+        let origin = self.origin(&value.span());
+        if matches!(kind, ValueKind::List) {
+            return Ok(Sourced { value: Value::List(self.list_of(name, value)?), origin });
+        }
+        if matches!(kind, ValueKind::Table) {
+            return Ok(Sourced { value: Value::Table(self.pairs_of(name, value)?), origin });
+        }
+        let text = scalar(setting, value.get_ref());
+        let parsed = text.as_ref().and_then(|text| kind.parse(text));
+        let parsed = parsed.ok_or_else(|| {
+            let (ValueKind::Choice(_), Some(text)) = (kind, &text) else {
+                return self.unexpected(name, &kind.expected(), value);
+            };
+            let hint = format!("it must be {}", kind.expected());
+            self.fault(&value.span(), format!("{name} cannot be {text:?}"), &hint)
         })?;
-        Ok(Sourced { value: read, origin: self.origin(&value.span()) })
+        Ok(Sourced { value: parsed, origin })
     }
 
     fn list_of(&self, name: &str, value: &Spanned<DeValue<'_>>) -> Result<Vec<String>, ConfigFault> {

@@ -70,8 +70,8 @@ mod tests {
         let file = ConfigFile::parse(text, FileOrigin::User).unwrap();
         let prices = &file.profiles["a"].prices;
         assert_eq!(prices["gpt-1.5"].origin, ValueOrigin::File(1));
-        let said: Vec<_> = prices["gpt-1.5"].usd.iter().map(|(price, usd)| (*price, *usd)).collect();
-        assert_eq!(said, [(Price::TextIn, 4.0), (Price::TextOut, 16.5)]);
+        let set_prices: Vec<_> = prices["gpt-1.5"].usd.iter().map(|(price, usd)| (*price, *usd)).collect();
+        assert_eq!(set_prices, [(Price::TextIn, 4.0), (Price::TextOut, 16.5)]);
         assert_eq!(prices["*"].origin, ValueOrigin::File(5));
         assert!(
             prices["*"].usd.len() == Price::all().len() && prices["*"].usd.values().all(|usd| *usd == 0.0)

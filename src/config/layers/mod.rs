@@ -2,18 +2,20 @@
 
 mod preset;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::Path;
 
 use clap::ValueEnum;
 
-use crate::config::built_in::{DEMO, FALLBACK};
-use crate::config::declaration::{Scope, ValueKind};
+use crate::config::built_in::{self, DEMO, FALLBACK};
+use crate::config::declaration::Scope;
+use crate::config::dotenv::Dotenv;
 use crate::config::file::Profile;
 use crate::config::pricing::ProfilePrices;
-use crate::config::settings::Setting;
-use crate::config::sources::Sources;
-use crate::config::state::DeviceKind;
-use crate::config::value::{Layer, Sourced, Value, ValueOrigin};
+use crate::config::settings::{Layer, Setting};
+use crate::config::sources::{self, Sources};
+use crate::config::state::{DeviceKind, StateFile};
+use crate::config::value::{Sourced, Value, ValueOrigin};
 use crate::error::{Error, Kind};
 
 /// Variable that selects a profile.
@@ -197,18 +199,7 @@ fn in_variable(setting: Setting, sources: &Sources) -> Result<Option<Sourced>, E
     let kind = &setting.declaration().kind;
     let value = kind.parse(text).ok_or_else(|| {
         let error = Error::say(Kind::Config, format!("{name} cannot be {text:?}"));
-        error.hint(match kind {
-            ValueKind::Choice(_) => format!("it is one of {}", kind.words().join(", ")),
-            ValueKind::Text
-            | ValueKind::Path
-            | ValueKind::Secret
-            | ValueKind::Bool
-            | ValueKind::Integer(_)
-            | ValueKind::Positive
-            | ValueKind::Ratio
-            | ValueKind::List
-            | ValueKind::Table => format!("it must be {}", kind.expected()),
-        })
+        error.hint(format!("it must be {}", kind.expected()))
     })?;
     Ok(Some(Sourced { value, origin }))
 }
@@ -281,12 +272,30 @@ pub(crate) fn is_host(pattern: &str, host: &str) -> bool {
     }
 }
 
+/// Checks the configuration file at `path` without reading keys or variables.
+///
+/// # Errors
+///
+/// When it is invalid or a profile cannot be resolved; with file, line and cause.
+pub fn check_config(path: &Path) -> Result<(), Error> {
+    let sources = Sources {
+        environment: HashMap::new(),
+        env_file: Dotenv::default(),
+        user: sources::read_config(path)?,
+        built_in: built_in::profiles()?,
+        path: Some(path.to_owned()),
+        remembered: StateFile::default(),
+        warnings: Vec::new(),
+    };
+    check_profiles(&sources)
+}
+
 /// Checks that each profile of the user's file, and the one in use, can be resolved.
 ///
 /// # Errors
 ///
 /// When a profile inherits from an unknown one or from itself, or the one in use is unknown.
-pub fn check_profiles(sources: &Sources) -> Result<(), Error> {
+fn check_profiles(sources: &Sources) -> Result<(), Error> {
     let used = sources.user.profile.iter().map(|(name, _)| name);
     for name in sources.user.profiles.keys().chain(used) {
         of_profile(name, sources)?;

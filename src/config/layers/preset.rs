@@ -1,10 +1,10 @@
 //! Presets for background noise: values of several settings at once.
 
-use crate::config::declaration::Declaration;
-use crate::config::settings::Setting;
-use crate::config::value::{Layer, Sourced, Value};
-use crate::config::values::PresetSetting;
 use clap::ValueEnum;
+
+use crate::config::settings::{Layer, Setting};
+use crate::config::value::{Sourced, Value};
+use crate::config::values::PresetSetting;
 
 /// Settings that a preset of a stronger origin resets.
 const AFFECTED: [Setting; 5] = [
@@ -34,7 +34,7 @@ pub(super) fn apply(values: &mut Layer) {
 
 /// Returns the value of a setting with a preset. The declared defaults are those of the office.
 fn value(preset: PresetSetting, setting: Setting) -> Option<Value> {
-    let declaration: &Declaration = setting.declaration();
+    let declaration = setting.declaration();
     let text = match (preset, setting) {
         // Quiet speech is detected, too, and no noise fills the pause.
         (PresetSetting::Quiet, Setting::VadThreshold) => "0.4",

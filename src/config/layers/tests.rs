@@ -158,7 +158,7 @@ fn an_invalid_variable_is_an_error() {
     let error = EffectiveSettings::resolve(Overrides::default(), &sources, host_of).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "RTVOICE_DIALECT cannot be \"klingon\"\nhint: it is one of auto, ga, beta, mixed"
+        "RTVOICE_DIALECT cannot be \"klingon\"\nhint: it must be one of auto, ga, beta, mixed"
     );
 }
 

@@ -1,14 +1,20 @@
 //! The declarations of all settings, in the order in which users read them. Nothing else lists them.
 
+use std::collections::BTreeMap;
+
 use crate::config::declaration::FlagGroup::{Display, Endpoint, Input, Limits, Response, Talk, Turns};
 use crate::config::declaration::ValueKind::{
     self, Bool, Integer, List, Path, Positive, Ratio, Secret, Table, Text,
 };
 use crate::config::declaration::{Declaration, Flag, Scope};
+use crate::config::value::Sourced;
 use crate::config::values::{
     AudioEncoding, AuthSetting, BetaMarkerSetting, DialectSetting, EagernessSetting, EchoSetting,
     InterruptSetting, MuteSetting, PresetSetting, TranscriptionQuery, TranscriptionSession, VadSetting,
 };
+
+/// Settings of one origin, or those in force.
+pub type Layer = BTreeMap<Setting, Sourced>;
 
 macro_rules! settings {
     ($($variant:ident = $declaration:expr;)+) => {

@@ -36,9 +36,9 @@ fn settings(file: &str, line: &str) -> ResolvedSettings {
         warnings: Vec::new(),
         path: None,
     };
-    let asked = Overrides { profile: None, demo: false, flags: flags.layer };
+    let overrides = Overrides { profile: None, demo: false, flags: flags.layer };
     ResolvedSettings {
-        in_force: EffectiveSettings::resolve(asked, &sources, host_of).unwrap(),
+        in_force: EffectiveSettings::resolve(overrides, &sources, host_of).unwrap(),
         sources,
         kind,
     }
@@ -167,7 +167,7 @@ fn a_flag_without_effect_is_an_error() {
     ] {
         let error = detection(&settings("", line), TurnHandling::Answered).unwrap_err();
         assert_eq!((error.kind, error.source.to_string().as_str()), (Kind::Usage, what));
-        assert!(error.hint.as_deref().is_some_and(|said| said.contains(hint)), "{:?}", error.hint);
+        assert!(error.hint.as_deref().is_some_and(|message| message.contains(hint)), "{:?}", error.hint);
     }
 }
 
@@ -222,7 +222,7 @@ fn a_captioning_model_without_turn_detection_uses_local_detection_and_parts() {
 #[test]
 fn captions_without_turn_detection_are_refused_before_dialling() {
     let live = "[profiles.openai]\ntranscription_model = \"gpt-live-transcribe\"\n";
-    for (file, line, at_input_end, says) in [
+    for (file, line, at_input_end, expected) in [
         ("", "transcribe", InputEndAction::GoOn, None),
         ("", "transcribe --vad off", InputEndAction::End, None),
         (live, "transcribe --vad off", InputEndAction::End, None),
@@ -255,12 +255,14 @@ fn captions_without_turn_detection_are_refused_before_dialling() {
         ),
     ] {
         let refused = plan::transcribe(&settings(file, line), at_input_end).err();
-        let said = refused.as_ref().map(|error| (error.kind, error.source.to_string()));
-        match says {
-            None => assert_eq!(said, None, "{line}"),
-            Some(says) => assert!(
-                said.as_ref().is_some_and(|(kind, what)| *kind == Kind::Usage && what.starts_with(says)),
-                "{line}: {said:?}"
+        let message = refused.as_ref().map(|error| (error.kind, error.source.to_string()));
+        match expected {
+            None => assert_eq!(message, None, "{line}"),
+            Some(expected) => assert!(
+                message
+                    .as_ref()
+                    .is_some_and(|(kind, what)| *kind == Kind::Usage && what.starts_with(expected)),
+                "{line}: {message:?}"
             ),
         }
     }

@@ -53,12 +53,18 @@ fn a_gateways_key_never_goes_to_api_openai_com() {
     for variable in ["OPENAI_BASE_URL", "OPENAI_API_BASE"] {
         let environment = &[(variable, GATEWAY)];
         let flags = &[(Setting::Url, "wss://api.openai.com/v1/realtime")];
-        let said = refusal(&TargetCase { key, environment, flags, ..CASE });
-        assert!(said.starts_with("the key in OPENAI_API_KEY is not for api.openai.com\nhint: "), "{said}");
-        assert!(said.contains(&format!("it is for the host in {variable}: set RTVOICE_API_KEY")), "{said}");
+        let message = refusal(&TargetCase { key, environment, flags, ..CASE });
+        assert!(
+            message.starts_with("the key in OPENAI_API_KEY is not for api.openai.com\nhint: "),
+            "{message}"
+        );
+        assert!(
+            message.contains(&format!("it is for the host in {variable}: set RTVOICE_API_KEY")),
+            "{message}"
+        );
         let unreadable = &[(variable, "gate.example/v1")];
-        let said = refusal(&TargetCase { key, environment: unreadable, ..CASE });
-        assert!(said.starts_with(&format!("cannot dial the value of {variable}: the URL")), "{said}");
+        let message = refusal(&TargetCase { key, environment: unreadable, ..CASE });
+        assert!(message.starts_with(&format!("cannot dial the value of {variable}: the URL")), "{message}");
     }
 }
 
@@ -67,18 +73,18 @@ fn an_openai_key_is_not_sent_to_a_base_url() {
     // Neither a configured key, nor one of the environment to a host that a folder selects.
     let environment = &[("OPENAI_BASE_URL", GATEWAY)];
     let file = "[profiles.openai]\nkey = \"sk-hush\"\n";
-    let said = refusal(&TargetCase { environment, file, ..CASE });
+    let message = refusal(&TargetCase { environment, file, ..CASE });
     let sentence = "the key in key is not for gate.example\nhint: OPENAI_BASE_URL selects gate.example: set";
-    assert!(said.starts_with(sentence), "{said}");
+    assert!(message.starts_with(sentence), "{message}");
     for variable in ["OPENAI_API_KEY", "RTVOICE_API_KEY"] {
-        let said = refusal(&TargetCase {
+        let message = refusal(&TargetCase {
             key: (variable, "sk-hush"),
             dotenv: "OPENAI_BASE_URL=https://evil.example/v1",
             ..CASE
         });
         let sentence =
             format!("the key in {variable} is not for evil.example\nhint: .env in this folder selects");
-        assert!(said.starts_with(&sentence), "{said}");
+        assert!(message.starts_with(&sentence), "{message}");
     }
 }
 
@@ -130,10 +136,10 @@ fn an_endpoint_chosen_by_dotenv_is_announced() {
 #[test]
 fn quotes_around_a_key_are_an_error() {
     for key in ["\"sk-hush\"", "'sk-hush'", "\"sk-hush", "sk-hush'"] {
-        let said = refusal(&TargetCase { key: ("OPENAI_API_KEY", key), ..CASE });
+        let message = refusal(&TargetCase { key: ("OPENAI_API_KEY", key), ..CASE });
         assert!(
-            said.starts_with("the key in OPENAI_API_KEY has quotes around it\nhint: remove the quotes"),
-            "{said}"
+            message.starts_with("the key in OPENAI_API_KEY has quotes around it\nhint: remove the quotes"),
+            "{message}"
         );
     }
     let environment = &[("RTVOICE_MODEL", "\"m\"")];
@@ -144,10 +150,10 @@ fn quotes_around_a_key_are_an_error() {
 #[test]
 fn a_malformed_line_of_dotenv_fails_only_if_its_key_is_needed() {
     let dotenv = "A=1\nOPENAI_API_KEY=\"sk-hush\n";
-    let said = refusal(&TargetCase { dotenv, ..CASE });
+    let message = refusal(&TargetCase { dotenv, ..CASE });
     assert!(
-        said.starts_with("line 2 of .env in this folder does not set OPENAI_API_KEY: the quote is not"),
-        "{said}"
+        message.starts_with("line 2 of .env in this folder does not set OPENAI_API_KEY: the quote is not"),
+        "{message}"
     );
     let flags = &[(Setting::Url, "ws://127.0.0.1:1"), (Setting::Model, "m")];
     for case in [
@@ -158,9 +164,9 @@ fn a_malformed_line_of_dotenv_fails_only_if_its_key_is_needed() {
         target(&TargetCase { dotenv, ..case }).unwrap();
     }
     let dotenv = "RTVOICE_API_KEY=sk-hush and more\n";
-    let said = refusal(&TargetCase { dotenv, flags, ..CASE });
+    let message = refusal(&TargetCase { dotenv, flags, ..CASE });
     let sentence = "line 1 of .env in this folder does not set RTVOICE_API_KEY: a key has no blanks in it";
-    assert!(said.starts_with(sentence), "{said}");
+    assert!(message.starts_with(sentence), "{message}");
     // A setting overridden by a flag is not needed either.
     let case = TargetCase { flags, dotenv: "RTVOICE_MODEL: m\nRTVOICE_URL: x\n", ..CASE };
     target(&case).unwrap();

@@ -7,8 +7,9 @@ use crate::config::built_in;
 use crate::config::dotenv::Dotenv;
 use crate::config::file::{ConfigFile, FileOrigin};
 use crate::config::layers::{EffectiveSettings, Overrides};
+use crate::config::settings::Layer;
 use crate::config::sources::Sources;
-use crate::config::value::{Layer, Sourced, Value, ValueOrigin};
+use crate::config::value::{Sourced, Value, ValueOrigin};
 use crate::net::ws::connection::WebSocketClient;
 use crate::protocol::settings::SessionKind::{self, Realtime, Transcription};
 
@@ -53,10 +54,10 @@ fn settings(case: &TargetCase<'_>) -> Result<ResolvedSettings, Error> {
     let flags = case.flags.iter().map(|(setting, text)| {
         (*setting, Sourced { value: Value::Text((*text).to_owned()), origin: ValueOrigin::Flag("--flag") })
     });
-    let asked =
+    let overrides =
         Overrides { profile: case.profile.map(str::to_owned), demo: false, flags: flags.collect::<Layer>() };
     Ok(ResolvedSettings {
-        in_force: EffectiveSettings::resolve(asked, &sources, host_of)?,
+        in_force: EffectiveSettings::resolve(overrides, &sources, host_of)?,
         sources,
         kind: case.kind,
     })
