@@ -1,28 +1,28 @@
-//! Errors as the user meets them: a kind with its exit code, one sentence with its causes, a hint.
+//! Errors shown to the user: a kind with its exit code, a sentence with its causes, a hint.
 
 use std::fmt;
 
-/// What failed, whose it is to mend, and how.
+/// What failed, who can fix it, and how.
 #[derive(Debug)]
 pub struct Error {
-    /// Whose it is to mend.
+    /// Who can fix it.
     pub kind: Kind,
-    /// What to do, in one sentence.
+    /// How to fix it, in one sentence.
     pub hint: Option<String>,
     /// What failed, with its causes.
     pub source: anyhow::Error,
 }
 
-/// The kinds of failure. Each has an exit code of its own, which the README documents.
+/// Kinds of failure. Each has its own exit code, documented in the README.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// A fault of this program.
+    /// A bug in this program.
     Internal,
     /// The command line.
     Usage,
-    /// The configuration, a key among it.
+    /// The configuration or a key.
     Config,
-    /// A sound device or a file.
+    /// An audio device or a file.
     Device,
     /// The network.
     Network,
@@ -45,17 +45,17 @@ impl Kind {
 }
 
 impl Error {
-    /// Makes an error without a hint.
+    /// Creates an error without a hint.
     pub fn new(kind: Kind, source: impl Into<anyhow::Error>) -> Self {
         Self { kind, hint: None, source: source.into() }
     }
 
-    /// Makes an error of one sentence.
+    /// Creates an error of one sentence.
     pub fn say(kind: Kind, sentence: impl fmt::Display) -> Self {
         Self::new(kind, anyhow::anyhow!("{sentence}"))
     }
 
-    /// Adds what to do.
+    /// Adds a hint.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
@@ -64,7 +64,7 @@ impl Error {
 }
 
 impl fmt::Display for Error {
-    /// Writes what failed and its causes, and the hint on a line of its own.
+    /// Writes the failure with its causes, then the hint on its own line.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{:#}", self.source)?;
         match &self.hint {
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_has_an_exit_code_of_its_own() {
+    fn every_kind_has_its_own_exit_code() {
         let kinds = [Kind::Internal, Kind::Usage, Kind::Config, Kind::Device, Kind::Network, Kind::Server];
         let codes: Vec<u8> = kinds.iter().map(|kind| kind.exit_code()).collect();
         assert_eq!(codes, [1, 2, 3, 4, 5, 6]);

@@ -1,8 +1,8 @@
-//! A key or token that cannot be printed by accident.
+//! Keys and tokens that cannot be printed by accident.
 
 use std::fmt;
 
-/// A secret. `Debug` is fixed text, there is no `Display`, and reading it has a name to search for.
+/// A secret. `Debug` is fixed text, `Display` does not exist, and reading it is easy to search for.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
@@ -12,7 +12,7 @@ impl Secret {
         Self(text.into())
     }
 
-    /// Returns the secret itself, for the handshake only.
+    /// Returns the secret, for the handshake only.
     pub fn reveal(&self) -> &str {
         &self.0
     }

@@ -1,50 +1,20 @@
 //! Reaches a target: over the network, or through a pipe to the endpoint in this process.
 
-use std::env;
 use std::sync::Arc;
 
-use crate::call::setup::settings::ResolvedSettings;
 use crate::call::setup::target::{EndpointRoute, Target};
-use crate::cli::EndpointArgs;
 use crate::config::values::BetaMarkerSetting;
 use crate::error::{Error, Kind};
+use crate::net::dial::dial;
 use crate::net::dial::error::{DialError, DialErrorKind};
 use crate::net::dial::stream::NetStream;
-use crate::net::dial::tls::read_ca_file;
-use crate::net::dial::{DialOptions, dial};
 use crate::net::endpoint::Endpoint;
-use crate::net::proxy::ProxySettings;
 use crate::net::ws::connection::WebSocketClient;
 use crate::server::demo;
 use crate::session::io::Handshake;
 
 /// How much waits between this side and the embedded endpoint, as in the send buffer of a socket.
 const PIPE_BYTES: usize = 64 << 10;
-
-/// Returns how to dial: whom to trust besides the system's authorities, and the proxies that the
-/// environment names.
-///
-/// # Errors
-///
-/// When the file of `--ca-file` is no file of certificates.
-pub(crate) fn dial_options(args: &EndpointArgs, settings: &ResolvedSettings) -> Result<DialOptions, Error> {
-    let ca_file = args.ca_file.clone().or_else(|| settings.ca_file());
-    let extra_roots = ca_file.as_deref().map(read_ca_file).transpose().map_err(|error| {
-        let hint = error.hint();
-        Error::new(Kind::Config, error).hint(hint)
-    })?;
-    Ok(DialOptions {
-        extra_roots: extra_roots.unwrap_or_default(),
-        proxies: proxies(),
-        ..DialOptions::default()
-    })
-}
-
-/// Returns the proxies that the environment names. A value that is not text is reported as an unusable address
-/// when it is needed.
-pub(crate) fn proxies() -> ProxySettings {
-    ProxySettings::read(|name| env::var_os(name).map(|value| value.to_string_lossy().into_owned()))
-}
 
 /// An endpoint that was reached.
 pub(crate) struct EndpointConnection {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::cli::EndpointArgs;
+use crate::cli::endpoint::EndpointArgs;
 
 /// `rtvoice doctor`.
 #[derive(Debug, Args)]

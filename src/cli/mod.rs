@@ -1,13 +1,18 @@
 //! Command-line definitions: commands, flags and their help texts.
 
+pub mod flags;
+pub mod endpoint;
 pub mod doctor;
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 
 use crate::cli::doctor::Doctor;
-use crate::config::settings::{Setting, ValueKind};
+use crate::cli::endpoint::EndpointArgs;
+use crate::cli::flags::{AUDIO, FlagSet, SettingFlags};
+use crate::config::built_in::SERVE_PORT;
+use crate::config::declaration::FlagGroup::{self, Display, Input, Limits, Response, Talk, Turns};
 
 /// Talk to a realtime voice model from the terminal
 #[derive(Debug, Parser)]
@@ -19,14 +24,17 @@ pub struct Cli {
 }
 
 const AFTER_HELP: &str = "\
-Try it without a key, a network or a sound card:
-  rtvoice talk --demo --input assets/hello.wav --output answer.wav
+Try it without a key, a network or audio devices:
+  rtvoice chat --demo hello
 
-Keys come from RTVOICE_API_KEY, or from the profile's own variable (OPENAI_API_KEY for openai), from the
-environment or .env in the current folder, or from the configuration file: rtvoice config init.
+Keys come from RTVOICE_API_KEY or the profile's own variable (such as
+OPENAI_API_KEY), set in the environment or in .env in the current folder,
+or from the configuration file: rtvoice config edit
 
-Exit codes: 0 fine, 1 fault of rtvoice, 2 usage, 3 configuration or key, 4 sound device or file,
-5 network, 6 refused by the endpoint, 128 + n ended by signal n.";
+Exit codes:
+  0 success               1 bug in rtvoice        2 usage
+  3 configuration or key  4 audio device or file  5 network
+  6 refused by the endpoint                       128 + N ended by signal N";
 
 /// The commands.
 #[derive(Debug, Subcommand)]
@@ -76,40 +84,23 @@ pub struct TalkCommand {
     pub endpoint: EndpointArgs,
     #[command(flatten)]
     #[expect(missing_docs, reason = "a group, not a flag")]
-    pub hearing: InputArgs,
-    /// Voice of the assistant, such as marin or cedar
-    #[arg(long, value_name = "NAME")]
-    pub voice: Option<String>,
-    /// Output: speaker name, .wav file, - for stdout (raw PCM16, 24 kHz) or null [default: system speaker]
-    #[arg(long, value_name = "DEVICE|FILE|-|null")]
-    pub output: Option<String>,
-    /// Record the call as WAV: your voice left, the assistant right
-    #[arg(long, value_name = "FILE")]
+    pub settings: SettingFlags<TalkCommand>,
+    /// Record as WAV: you left, the assistant right
+    #[arg(long, value_name = "FILE", help_heading = AUDIO)]
     pub record: Option<PathBuf>,
-    /// Echo control; auto starts with the echo canceller and escalates if needed [default: auto]
-    #[arg(long, value_enum, help_heading = "Sound")]
-    pub echo: Option<EchoArg>,
-    /// Who detects that you interrupt: the server, this machine, or nobody [default: server]
-    #[arg(long, value_enum, help_heading = "Sound")]
-    pub interrupt: Option<InterruptArg>,
-    #[command(flatten)]
-    #[expect(missing_docs, reason = "a group, not a flag")]
-    pub turns: TurnArgs,
-    #[command(flatten)]
-    #[expect(missing_docs, reason = "a group, not a flag")]
-    pub answers: ResponseArgs,
     #[command(flatten)]
     #[expect(missing_docs, reason = "a group, not a flag")]
     pub showing: DisplayArgs,
-    #[command(flatten)]
-    #[expect(missing_docs, reason = "a group, not a flag")]
-    pub limits: LimitArgs,
+}
+
+impl FlagSet for TalkCommand {
+    const GROUPS: &'static [FlagGroup] = &[Input, Talk, Turns, Response, Display, Limits];
 }
 
 /// `rtvoice chat`.
 #[derive(Debug, Args)]
 pub struct Chat {
-    /// Question to ask; text on standard input is added to it, and `-` stands for that text alone
+    /// Question to ask, followed by the text on standard input; `-` asks only that text
     #[arg(value_name = "PROMPT")]
     pub prompt: Option<String>,
     #[command(flatten)]
@@ -117,16 +108,20 @@ pub struct Chat {
     pub endpoint: EndpointArgs,
     #[command(flatten)]
     #[expect(missing_docs, reason = "a group, not a flag")]
-    pub showing: DisplayArgs,
+    pub settings: SettingFlags<Chat>,
     #[command(flatten)]
     #[expect(missing_docs, reason = "a group, not a flag")]
-    pub limits: LimitArgs,
+    pub showing: DisplayArgs,
+}
+
+impl FlagSet for Chat {
+    const GROUPS: &'static [FlagGroup] = &[Display, Limits];
 }
 
 /// `rtvoice transcribe`.
 #[derive(Debug, Args)]
 pub struct Transcribe {
-    /// WAV files to caption, one after the other, `-` for standard input [default: standard input if piped, else the microphone]
+    /// WAV files to caption in order, `-` for stdin [default: stdin if piped, else the microphone]
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
     #[command(flatten)]
@@ -134,16 +129,14 @@ pub struct Transcribe {
     pub endpoint: EndpointArgs,
     #[command(flatten)]
     #[expect(missing_docs, reason = "a group, not a flag")]
-    pub hearing: InputArgs,
-    #[command(flatten)]
-    #[expect(missing_docs, reason = "a group, not a flag")]
-    pub turns: TurnArgs,
+    pub settings: SettingFlags<Transcribe>,
     #[command(flatten)]
     #[expect(missing_docs, reason = "a group, not a flag")]
     pub showing: DisplayArgs,
-    #[command(flatten)]
-    #[expect(missing_docs, reason = "a group, not a flag")]
-    pub limits: LimitArgs,
+}
+
+impl FlagSet for Transcribe {
+    const GROUPS: &'static [FlagGroup] = &[Input, Turns, Display, Limits];
 }
 
 /// `rtvoice devices`.
@@ -187,12 +180,12 @@ pub struct Bench {
 #[derive(Debug, Args)]
 pub struct Serve {
     /// Port on 127.0.0.1; 0 picks a free one
-    #[arg(long, default_value_t = DEFAULT_PORT)]
+    #[arg(long, default_value_t = SERVE_PORT)]
     pub port: u16,
     /// Accept web pages of this origin, for example http://localhost:3000; repeatable
     #[arg(long, value_name = "URL", conflicts_with = "script")]
     pub allow_origin: Vec<String>,
-    /// Accept this host name besides localhost, for example that of a proxy; repeatable
+    /// Accept this host name in addition to localhost, for example that of a proxy; repeatable
     #[arg(long, value_name = "HOST[:PORT]", conflicts_with = "script")]
     pub allow_host: Vec<String>,
     /// Misbehave in this way, for tests; may be given several times
@@ -203,144 +196,15 @@ pub struct Serve {
     pub script: Option<PathBuf>,
 }
 
-/// Default port of `rtvoice serve`; not registered with IANA.
-pub const DEFAULT_PORT: u16 = 8642;
-
-/// Endpoint flags.
-#[derive(Debug, Default, Args)]
-#[command(next_help_heading = "Endpoint")]
-pub struct EndpointArgs {
-    /// Use the built-in endpoint: no key, no network
-    #[arg(long, conflicts_with_all = ["profile", "url", "model", "auth"])]
-    pub demo: bool,
-    /// Endpoint profile, built in or configured [env: RTVOICE_PROFILE]
-    #[arg(long, value_name = "NAME")]
-    pub profile: Option<String>,
-    /// Endpoint URL [default: from the profile] [env: RTVOICE_URL]
-    #[arg(long, value_name = "URL")]
-    pub url: Option<String>,
-    /// Use this model; for transcribe also the one in the URL of a gateway [default: the profile's, gpt-realtime-2 at OpenAI] [env: RTVOICE_MODEL]
-    #[arg(long, value_name = "NAME")]
-    pub model: Option<String>,
-    /// Model that captions speech [default: the profile's, for transcribe --model] [env: RTVOICE_TRANSCRIPTION_MODEL]
-    #[arg(long, value_name = "NAME")]
-    pub transcription_model: Option<String>,
-    /// Instructions for the model
-    #[arg(long, value_name = "TEXT")]
-    pub instructions: Option<String>,
-    /// Language of your speech, such as en or zh-TW; auto lets the endpoint detect it [env: RTVOICE_LANG]
-    #[arg(long, value_name = "CODE")]
-    pub lang: Option<String>,
-    /// Protocol version; auto detects it [default: from the profile, usually auto]
-    #[arg(long, value_enum)]
-    pub dialect: Option<DialectArg>,
-    /// How to send the API key [default: from the profile, usually bearer]
-    #[arg(long, value_enum, value_name = "WAY")]
-    pub auth: Option<AuthArg>,
-    /// Trust the certificate authorities in FILE (PEM) as well
-    #[arg(long, value_name = "FILE", conflicts_with = "demo")]
-    pub ca_file: Option<PathBuf>,
-    /// Allow sending the key unencrypted (ws://) to another machine
-    #[arg(long)]
-    pub allow_clear_key: bool,
-}
-
-/// Audio input flags.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Sound")]
-pub struct InputArgs {
-    /// Input: microphone name, audio file, - for stdin, or null [default: system microphone]
-    #[arg(long, value_name = "DEVICE|FILE|-|null")]
-    pub input: Option<String>,
-}
-
-/// Turn detection flags.
-#[derive(Debug, Default, Args)]
-#[command(next_help_heading = "Turns")]
-pub struct TurnArgs {
-    /// Who ends your turn: server (by silence), semantic (by meaning), local, or off (by key) [default: server]
-    #[arg(long, value_enum)]
-    pub vad: Option<VadArg>,
-    /// What mute does: send silence (soft) or close the device (hard) [default: soft]
-    #[arg(long, value_enum, value_name = "WAY")]
-    pub mute: Option<MuteArg>,
-    /// Suppress steady background noise (adds 6 ms)
-    #[arg(long)]
-    pub noise_suppression: bool,
-    /// Boost a quiet microphone automatically
-    #[arg(long)]
-    pub gain_control: bool,
-    /// Preset for background noise; the flags below override it [default: office]
-    #[arg(long, value_enum, value_name = "NOISE")]
-    pub vad_preset: Option<PresetArg>,
-    /// Speech detection threshold, 0 to 1 (server, local)
-    #[arg(long, value_name = "SHARE", value_parser = |text: &str| share(text, Setting::VadThreshold))]
-    pub vad_threshold: Option<f64>,
-    /// Audio to include from before speech starts (server, local)
-    #[arg(long, value_name = "MS", value_parser = |text: &str| number(text, Setting::PrefixPaddingMs))]
-    pub prefix_padding_ms: Option<u32>,
-    /// Silence that ends your turn (server, local)
-    #[arg(long, value_name = "MS", value_parser = |text: &str| number(text, Setting::SilenceDurationMs))]
-    pub silence_duration_ms: Option<u32>,
-    /// How quickly a pause ends your turn (semantic)
-    #[arg(long, value_enum, value_name = "HOW")]
-    pub eagerness: Option<EagernessArg>,
-}
-
-/// Response flags.
-#[derive(Debug, Default, Args)]
-#[command(next_help_heading = "Turns")]
-pub struct ResponseArgs {
-    /// Let the assistant speak first after this much silence (server; billed)
-    #[arg(long, value_name = "MS", value_parser = |text: &str| number(text, Setting::IdleTimeoutMs))]
-    pub idle_timeout_ms: Option<u32>,
-    /// Let the server start answers; false requests each one [default: true]
-    #[arg(long, value_name = "BOOL")]
-    pub create_response: Option<bool>,
-    /// Stop the answer when you speak over it [default: true]
-    #[arg(long, value_name = "BOOL")]
-    pub interrupt_response: Option<bool>,
-}
-
-fn number(text: &str, setting: Setting) -> Result<u32, String> {
-    let form = setting.form();
-    let fits = |number: &u32| matches!(&form, ValueKind::Number(range) if range.contains(number));
-    text.parse().ok().filter(fits).ok_or_else(|| format!("{} is needed", form.wanted()))
-}
-
-fn share(text: &str, setting: Setting) -> Result<f64, String> {
-    let share = text.parse().ok().filter(|share| (0.0..=1.0).contains(share));
-    share.ok_or_else(|| format!("{} is needed", setting.form().wanted()))
-}
-
-/// Limit flags.
-#[derive(Debug, Default, Args)]
-#[command(next_help_heading = "Limits")]
-pub struct LimitArgs {
-    /// End after MINUTES without speech or typing
-    #[arg(long, value_name = "MINUTES", value_parser = positive)]
-    pub idle: Option<f64>,
-    /// Spending limit in US dollars; warns at 80%
-    #[arg(long, value_name = "USD", value_parser = positive)]
-    pub max_cost: Option<f64>,
-}
-
-fn positive(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(number) if number.is_finite() && number > 0.0 => Ok(number),
-        Ok(_) | Err(_) => Err("a number above 0 is needed".to_owned()),
-    }
-}
-
 /// Output flags.
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Output")]
 pub struct DisplayArgs {
-    /// Write labelled lines instead of a screen
-    #[arg(long, conflicts_with = "json")]
+    /// Whether the settings ask for lines instead of a screen.
+    #[arg(skip)]
     pub plain: bool,
     /// Write JSON lines
-    #[arg(long)]
+    #[arg(long, conflicts_with = "plain")]
     pub json: bool,
     /// Log all protocol events, audio included, to FILE (never keys)
     #[arg(long, value_name = "FILE")]
@@ -363,6 +227,8 @@ pub struct Config {
 pub enum ConfigCommand {
     /// Create a configuration file with every setting explained
     Init,
+    /// Edit the configuration file with $VISUAL or $EDITOR, and check it
+    Edit,
     /// Print the path of the configuration file
     Path,
     /// Print effective settings and their sources (never keys)
@@ -378,106 +244,4 @@ pub struct ConfigShow {
     /// Write one JSON object
     #[arg(long)]
     pub json: bool,
-}
-
-/// How the API key is sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum AuthArg {
-    /// `Authorization: Bearer KEY`.
-    Bearer,
-    /// In a header of its own, such as `api-key: KEY`.
-    Header,
-    /// As a WebSocket subprotocol, as browsers do.
-    Subprotocol,
-    /// In the URL, where proxies may log it.
-    Query,
-    /// Both as `Authorization: Bearer KEY` and in the URL.
-    BearerAndQuery,
-    /// Send no key.
-    None,
-}
-
-/// Who ends a turn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum VadArg {
-    /// Server VAD: silence ends the turn.
-    Server,
-    /// Semantic VAD: a finished sentence ends the turn.
-    Semantic,
-    /// VAD on this machine; only your turns are sent.
-    Local,
-    /// Push-to-talk; a file is one turn.
-    Off,
-}
-
-/// What mute does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum MuteArg {
-    /// Send silence; the device stays open.
-    Soft,
-    /// Send silence and close the device.
-    Hard,
-}
-
-/// Echo control.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum EchoArg {
-    /// Echo cancellation, falling back to ducking or half duplex; off for file I/O.
-    Auto,
-    /// Echo cancellation only.
-    Aec,
-    /// Attenuate the microphone during playback until you are louder than the echo.
-    Duck,
-    /// Half duplex: send silence during playback.
-    Half,
-    /// No echo control, for headsets.
-    Off,
-}
-
-/// Who detects an interruption.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum InterruptArg {
-    /// The server; this machine only ducks the answer.
-    Server,
-    /// This machine alone.
-    Local,
-    /// Nobody: answers are not interrupted by speech.
-    Off,
-}
-
-/// Background noise presets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum PresetArg {
-    /// No background noise.
-    Quiet,
-    /// Other people talk in the distance.
-    Office,
-    /// Speech is barely louder than the background.
-    Noisy,
-}
-
-/// Eagerness of semantic VAD.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum EagernessArg {
-    /// Wait up to 8 s.
-    Low,
-    /// Wait up to 4 s.
-    Medium,
-    /// Wait up to 2 s.
-    High,
-    /// Let the server decide.
-    Auto,
-}
-
-/// Protocol dialects.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum DialectArg {
-    /// Detect from the server's first event.
-    Auto,
-    /// The generally available (GA) protocol.
-    Ga,
-    /// The protocol of `OpenAI-Beta: realtime=v1`.
-    Beta,
-    /// GA events with xAI's session format.
-    Mixed,
 }

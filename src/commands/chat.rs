@@ -15,6 +15,7 @@ use crate::call::signals::Signals;
 use crate::call::streams::standard::stdin_is_piped;
 use crate::call::streams::typed_lines::without_bom;
 use crate::cli::Chat;
+use crate::config::settings::Setting;
 use crate::error::{Error, Kind};
 use crate::protocol::settings::SessionKind;
 use crate::session::io::EndReason;
@@ -30,24 +31,25 @@ const LONGEST_TEXT: usize = 256_000;
 /// When there is nothing to ask, when it cannot begin, or when the answer cannot be written.
 pub(super) async fn run(args: Chat, signals: &Signals) -> Result<EndReason, Error> {
     let clock = Clock::start();
-    let flags = Flags::default().limits(&args.limits);
+    let flags = Flags::from(&args.settings);
     let settings = ResolvedSettings::load(&args.endpoint, SessionKind::Realtime, flags)?;
-    let files = NamedFiles::of(&settings, &args.endpoint);
+    let files = NamedFiles::of(&settings);
     files.written("--trace", args.showing.trace.as_deref()).check()?;
-    let target = Target::find(&settings)?.dialled_as(&args.endpoint, &settings)?;
+    let target = Target::find(&settings)?.with_dial_options(&settings)?;
     // A conversation is a stream of lines on a terminal, too.
     let way = if args.showing.json { PresentationMode::Json } else { PresentationMode::Plain };
-    let (question, typing) = if args.prompt.is_none() && args.showing.plain && lines_are_piped()? {
-        (None, StdinMode::Piped)
-    } else {
-        let question = question(args.prompt.as_deref())?;
-        let typing = match (&question, way) {
-            (Some(_), _) => StdinMode::Not,
-            (None, PresentationMode::Json) => StdinMode::Lines,
-            (None, PresentationMode::Plain | PresentationMode::Screen) => StdinMode::Prompted,
+    let (question, typing) =
+        if args.prompt.is_none() && settings.in_force.is_flag(Setting::Plain) && lines_are_piped()? {
+            (None, StdinMode::Piped)
+        } else {
+            let question = question(args.prompt.as_deref())?;
+            let typing = match (&question, way) {
+                (Some(_), _) => StdinMode::Not,
+                (None, PresentationMode::Json) => StdinMode::Lines,
+                (None, PresentationMode::Plain | PresentationMode::Screen) => StdinMode::Prompted,
+            };
+            (question, typing)
         };
-        (question, typing)
-    };
     let call = Call {
         plan: plan::limited(plan::chat(&settings, question), &target, &settings),
         notes: settings.notes(&target.name),

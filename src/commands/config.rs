@@ -1,7 +1,9 @@
-//! `rtvoice config`: the file, and what is in force.
+//! `rtvoice config`: the file, and the settings in force.
 
+use std::env;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus};
 
 use anyhow::Context;
 use serde_json::{Map, Value as Json, json};
@@ -13,6 +15,7 @@ use crate::call::setup::target::find_key;
 use crate::call::streams::standard::localized;
 use crate::cli::{Config, ConfigCommand, ConfigShow};
 use crate::config::credentials::KeySource;
+use crate::config::layers;
 use crate::config::paths;
 use crate::config::pricing::ModelPrices;
 use crate::config::settings::Setting;
@@ -28,27 +31,28 @@ use crate::session::metering::price::Prices;
 use crate::ui::text::json;
 use crate::ui::text::sanitize;
 
-/// What stands for a value that is not shown.
+/// Placeholder for a value that is not shown.
 const HIDDEN: &str = "(hidden)";
 
-/// The longest value in a line of text, in characters; JSON has all of it.
+/// Longest value in a line of text, in characters; JSON has all of it.
 const VALUE_CHARS: usize = 70;
 
 /// Runs `rtvoice config`; returns the exit code.
 ///
 /// # Errors
 ///
-/// When a file cannot be read, understood or written.
+/// When a file is invalid, or cannot be read or written.
 pub(super) fn run(args: &Config) -> Result<u8, Error> {
-    let said = match &args.command {
+    let output = match &args.command {
         ConfigCommand::Path => return print_path(&path()?),
         ConfigCommand::Init => init()?,
-        ConfigCommand::Show(show) => shown(show)?,
+        ConfigCommand::Edit => edit()?,
+        ConfigCommand::Show(args) => show(args)?,
     };
-    super::print(said.as_bytes())
+    super::print(output.as_bytes())
 }
 
-/// A program gets the path as it is, a terminal what can be shown of it.
+/// Prints the path: sanitized on a terminal, literal for programs.
 fn print_path(path: &Path) -> Result<u8, Error> {
     if io::stdout().is_terminal() {
         return super::print(format!("{}\n", sanitize::one_line(&path.to_string_lossy())).as_bytes());
@@ -58,36 +62,77 @@ fn print_path(path: &Path) -> Result<u8, Error> {
 
 fn path() -> Result<PathBuf, Error> {
     paths::config_file().ok_or_else(|| {
-        Error::say(Kind::Config, "there is no place for a configuration file")
+        Error::say(Kind::Config, "no folder for the configuration file")
             .hint("set HOME, or XDG_CONFIG_HOME to an absolute path")
     })
 }
 
 fn init() -> Result<String, Error> {
-    let (path, text) = (path()?, template::text()?);
+    let (path, text) = (path()?, template::text());
     let name = path.display();
-    let cannot = |error: anyhow::Error| Error::new(Kind::Config, error);
     match files::create_private(&path, &text) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            return Err(Error::say(Kind::Config, format!("{name} is there already"))
-                .hint("edit it, or move it away first"));
+            return Err(Error::say(Kind::Config, format!("{name} already exists"))
+                .hint("edit it with rtvoice config edit, or move it aside"));
         }
-        written => written.with_context(|| format!("cannot write {name}")).map_err(cannot)?,
+        written => written.with_context(|| format!("cannot write {name}")).map_err(config_error)?,
     }
     Ok(format!("{}\n", sanitize::one_line(&name.to_string())))
 }
 
-/// All that is shown, before it is text or JSON.
+fn config_error(error: anyhow::Error) -> Error {
+    Error::new(Kind::Config, error)
+}
+
+/// Opens the file in the user's editor and checks it afterwards. An absent file is created first.
+fn edit() -> Result<String, Error> {
+    let path = path()?;
+    let name = path.display();
+    match files::create_private(&path, &template::text()) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        written => written.with_context(|| format!("cannot write {name}")).map_err(config_error)?,
+    }
+    let editor = editor();
+    let hint = "set VISUAL or EDITOR to an editor that waits until the file is closed";
+    let status = run_editor(&editor, &path).with_context(|| format!("cannot run the editor {editor:?}"));
+    let status = status.map_err(|error| config_error(error).hint(hint))?;
+    if !status.success() {
+        return Err(Error::say(Kind::Config, format!("the editor {editor:?} failed ({status})")).hint(hint));
+    }
+    layers::check_config(&path)?;
+    Ok(format!("{}: no errors\n", sanitize::one_line(&name.to_string())))
+}
+
+/// Returns the command line of the editor. A variable of `.env` must not choose what is run.
+fn editor() -> String {
+    let named = ["VISUAL", "EDITOR"].into_iter().filter_map(|name| env::var(name).ok());
+    let fallback = if cfg!(windows) { "notepad" } else { "vi" };
+    named.into_iter().find(|editor| !editor.trim().is_empty()).unwrap_or_else(|| fallback.to_owned())
+}
+
+/// Runs an editor with its arguments, as in `code --wait`. As for git, the shell splits the command line.
+#[cfg(unix)]
+fn run_editor(editor: &str, path: &Path) -> io::Result<ExitStatus> {
+    Command::new("sh").arg("-c").arg(format!("{editor} \"$@\"")).arg(editor).arg(path).status()
+}
+
+#[cfg(not(unix))]
+fn run_editor(editor: &str, path: &Path) -> io::Result<ExitStatus> {
+    let mut words = editor.split_whitespace();
+    Command::new(words.next().unwrap_or_default()).args(words).arg(path).status()
+}
+
+/// Contents of `config show`.
 struct SettingsReport {
     settings: ResolvedSettings,
     address: Result<EndpointUrl, String>,
     key: Option<KeySource>,
     withheld: Vec<String>,
-    /// What could not be read.
+    /// Files that could not be read.
     warnings: Vec<String>,
 }
 
-fn shown(args: &ConfigShow) -> Result<String, Error> {
+fn show(args: &ConfigShow) -> Result<String, Error> {
     let settings = ResolvedSettings::load(&args.endpoint, SessionKind::Realtime, Flags::default())?;
     let address = address(&settings).map(|(url, _)| url);
     let search = address.as_ref().map(|url| find_key(&settings, url)).unwrap_or_default();
@@ -109,26 +154,24 @@ impl SettingsReport {
 
     fn text(&self) -> String {
         let in_force = &self.settings.in_force;
-        let absent = if self.file_exists() { "" } else { " (not there: rtvoice config init)" };
+        let absent = if self.file_exists() { "" } else { " (absent; create it with rtvoice config init)" };
         let mut lines = vec![
             line("file", &format!("{}{absent}", self.settings.sources.file_name()), ""),
             line("profile", &in_force.profile, &in_force.chosen_by.to_string()),
             match &self.address {
-                Ok(url) => line("dialled", &url.to_string(), ""),
-                Err(error) => line("dialled", &format!("nothing: {error}"), ""),
+                Ok(url) => line("endpoint", &url.to_string(), ""),
+                Err(error) => line("endpoint", &format!("none: {error}"), ""),
             },
             match &self.key {
                 Some(source) => line("key", &format!("{source} {HIDDEN}"), &source.origin().to_string()),
                 None => line("key", "none", ""),
             },
         ];
-        lines.extend(
-            self.withheld.iter().map(|key| line("", &format!("not for this host: the key {key}"), "")),
-        );
+        lines.extend(self.withheld.iter().map(|key| line("", &format!("not for this host: key {key}"), "")));
         lines.extend(self.warnings.iter().map(|warning| line("warning", warning, "")));
         lines.push(String::new());
-        for (setting, said) in self.said() {
-            lines.push(line(&setting.name(), &plain(setting, said), &said.origin.to_string()));
+        for (setting, value) in self.values() {
+            lines.push(line(setting.name(), &plain(setting, value), &value.origin.to_string()));
         }
         lines.push(String::new());
         lines.extend(self.price_lines());
@@ -138,8 +181,10 @@ impl SettingsReport {
     fn json(&self, redactor: &Redactor) -> String {
         let in_force = &self.settings.in_force;
         let settings: Map<String, Json> = self
-            .said()
-            .map(|(setting, said)| (setting.name(), with_origin(&value(setting, said), &said.origin)))
+            .values()
+            .map(|(setting, value)| {
+                (setting.name().to_owned(), with_origin(&shown(setting, &value.value), &value.origin))
+            })
             .collect();
         let path = self.settings.sources.path.as_ref().map(|path| path.to_string_lossy());
         let report = json!({
@@ -168,7 +213,7 @@ impl SettingsReport {
                 line("prices", &format!("{described}, in US dollars"), &ValueOrigin::BuiltIn.to_string())
             }
             Some(_) => line("prices", &format!("{described}, in US dollars"), ""),
-            None => line("prices", &format!("{described}: the profile has none"), ""),
+            None => line("prices", &format!("{described}: none configured"), ""),
         }];
         for (model, priced) in &self.settings.in_force.prices {
             let is_free = *priced == ModelPrices::free(priced.origin.clone());
@@ -196,28 +241,30 @@ impl SettingsReport {
         json!({ "list_of": prices.as_ref().and_then(Prices::as_of), "models": models })
     }
 
-    fn said(&self) -> impl Iterator<Item = (Setting, &Sourced)> {
+    fn values(&self) -> impl Iterator<Item = (Setting, &Sourced)> {
         let all = Setting::all().iter();
         all.filter_map(|setting| Some((*setting, self.settings.in_force.get(*setting)?)))
     }
 }
 
-/// What may hold a key is shown by its name only.
-fn value(setting: Setting, said: &Sourced) -> Json {
-    match (setting, &said.value) {
-        (Setting::KeyCommand, _) | (_, Value::Hidden(_)) => HIDDEN.into(),
+/// Returns a value without what may hold a key.
+fn shown(setting: Setting, value: &Value) -> Json {
+    match (setting, value) {
+        (Setting::KeyCommand, _) | (_, Value::Secret(_)) => HIDDEN.into(),
         (Setting::Url, Value::Text(url)) => without_keys(url).into(),
         (_, Value::Table(pairs)) => {
             pairs.iter().map(|(name, _)| (name.clone(), HIDDEN.into())).collect::<Map<_, _>>().into()
         }
         (_, Value::Text(text)) => text.clone().into(),
-        (_, Value::Number(number)) => (*number).into(),
-        (_, Value::Switch(switch)) => (*switch).into(),
+        (_, Value::Path(path)) => path.to_string_lossy().into(),
+        (_, Value::Integer(number)) => (*number).into(),
+        (_, Value::Float(number)) => (*number).into(),
+        (_, Value::Bool(value)) => (*value).into(),
         (_, Value::List(list)) => list.clone().into(),
     }
 }
 
-/// A template is no URL yet; where it cannot be read its query is not shown.
+/// Returns a URL or template without keys. The query of an invalid one is hidden.
 fn without_keys(url: &str) -> String {
     let holds_key = match EndpointUrl::parse(&url.replace(['{', '}'], "")) {
         Ok(read) => read.secrets().next().is_some(),
@@ -234,8 +281,11 @@ fn without_keys(url: &str) -> String {
     }
 }
 
-fn plain(setting: Setting, said: &Sourced) -> String {
-    match value(setting, said) {
+fn plain(setting: Setting, value: &Sourced) -> String {
+    if let Value::Float(number) = value.value {
+        return number.to_string();
+    }
+    match shown(setting, &value.value) {
         Json::String(text) => text,
         Json::Array(texts) => texts.iter().filter_map(Json::as_str).collect::<Vec<_>>().join(", "),
         Json::Object(pairs) => {
@@ -260,7 +310,7 @@ fn with_origin(value: &Json, origin: &ValueOrigin) -> Json {
     object
 }
 
-/// Files and variables are foreign: a control character of theirs does not reach the terminal.
+/// Returns a line of text, sanitized because files and variables are foreign.
 fn line(name: &str, value: &str, origin: &str) -> String {
     let value = sanitize::one_line(value);
     let value = match value.char_indices().nth(VALUE_CHARS) {

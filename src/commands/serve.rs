@@ -13,8 +13,8 @@ use tokio::sync::mpsc;
 
 use crate::call::signals::Signals;
 use crate::call::streams::standard::stdout;
-use crate::cli::{DEFAULT_PORT, Serve};
-use crate::config::built_in::SERVE;
+use crate::cli::Serve;
+use crate::config::built_in::{SERVE, SERVE_PORT};
 use crate::error::{Error, Kind};
 use crate::server::demo::faults::Faults;
 use crate::server::demo::http::origin::OriginError;
@@ -94,7 +94,7 @@ fn read_script(path: &Path) -> Result<Script, Error> {
 fn greeting(address: SocketAddr) -> String {
     let url = format!("ws://{address}/v1/realtime");
     let flags = match address.port() {
-        DEFAULT_PORT => format!("--profile {SERVE}"),
+        SERVE_PORT => format!("--profile {SERVE}"),
         _ => format!("--profile {SERVE} --url {url}"),
     };
     format!(

@@ -23,12 +23,7 @@ use crate::ui::output::plain::PlainStyle;
 /// When it cannot begin, or when what comes of it cannot be written.
 pub(super) async fn run(args: TalkCommand, signals: &Signals) -> Result<EndReason, Error> {
     let clock = Clock::start();
-    let mut flags = Flags::default().hearing(&args.hearing).turns(&args.turns).answers(&args.answers);
-    flags = flags.limits(&args.limits);
-    flags.text(Setting::Voice, "--voice", args.voice.as_deref());
-    flags.choice(Setting::Echo, "--echo", args.echo);
-    flags.choice(Setting::Interrupt, "--interrupt", args.interrupt);
-    flags.text(Setting::Output, "--output", args.output.as_deref());
+    let flags = Flags::from(&args.settings);
     let settings = ResolvedSettings::load(&args.endpoint, SessionKind::Realtime, flags)?;
     let showing = settings.showing(&args.showing);
     let (input, output) = (settings.input(), settings.output());
@@ -38,13 +33,13 @@ pub(super) async fn run(args: TalkCommand, signals: &Signals) -> Result<EndReaso
         (PresentationMode::Screen, AudioSink::Stdout) => PresentationMode::Plain,
         (way, _) => way,
     };
-    let files = NamedFiles::of(&settings, &args.endpoint).input("--input", &input).output(&output);
+    let files = NamedFiles::of(&settings).input("--input", &input).output(&output);
     let files = files.written("--record", args.record.as_deref());
     files.written("--trace", args.showing.trace.as_deref()).check()?;
-    let target = Target::find(&settings)?.dialled_as(&args.endpoint, &settings)?;
+    let target = Target::find(&settings)?.with_dial_options(&settings)?;
     let plan = plan::limited(plan::talk(&settings, at_end_of(&input))?, &target, &settings);
-    let typing = typing_in_a_call(way, &input, args.showing.plain);
-    let sound = plan::sound(&settings, &plan, input, output);
+    let typing = typing_in_a_call(way, &input, settings.in_force.is_flag(Setting::Plain));
+    let sound = plan::audio(&settings, &plan, input, output);
     let sound = Some(AudioOptions { record: args.record, ..sound });
     let style = PlainStyle::Talk;
     let (showing, position, file, remember) = (&showing, RunPosition::First, None, settings.remember());

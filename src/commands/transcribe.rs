@@ -11,9 +11,11 @@ use crate::call::setup::named_files::NamedFiles;
 use crate::call::setup::plan;
 use crate::call::setup::settings::{Flags, ResolvedSettings};
 use crate::call::setup::target::Target;
+use crate::call::setup::transcription;
 use crate::call::signals::Signals;
 use crate::call::streams::standard::stdin_is_piped;
 use crate::cli::Transcribe;
+use crate::config::settings::Setting;
 use crate::error::{Error, Kind};
 use crate::protocol::settings::SessionKind;
 use crate::session::io::EndReason;
@@ -27,16 +29,16 @@ use crate::ui::text::sanitize::one_line;
 /// When it cannot begin, or when the captions cannot be written.
 pub(super) async fn run(args: Transcribe, signals: &Signals) -> Result<EndReason, Error> {
     let clock = Clock::start();
-    let flags = Flags::default().hearing(&args.hearing).turns(&args.turns).limits(&args.limits);
+    let flags = Flags::from(&args.settings);
     let settings = ResolvedSettings::load(&args.endpoint, SessionKind::Transcription, flags)?;
     let inputs = inputs(&args, &settings)?;
-    let files = NamedFiles::of(&settings, &args.endpoint);
+    let files = NamedFiles::of(&settings);
     let heard = if args.files.is_empty() { "--input" } else { "FILE" };
     let files = inputs.iter().fold(files, |files, (input, _)| files.input(heard, input));
     files.written("--trace", args.showing.trace.as_deref()).check()?;
-    plan::captioning_kind(&settings)?;
+    transcription::captioning_kind(&settings)?;
     // Once for all files: a key may come from a command that asks for a password.
-    let target = Target::find(&settings)?.dialled_as(&args.endpoint, &settings)?;
+    let target = Target::find(&settings)?.with_dial_options(&settings)?;
     let count = inputs.len();
     let mut failed = 0;
     let mut position = RunPosition::First;
@@ -77,14 +79,14 @@ fn inputs(
     args: &Transcribe,
     settings: &ResolvedSettings,
 ) -> Result<Vec<(AudioSource, Option<CaptionedFile>)>, Error> {
-    match (args.files.as_slice(), &args.hearing.input) {
+    match (args.files.as_slice(), settings.in_force.is_flag(Setting::Input)) {
         // What is piped in was connected on the command line, which goes before the configuration.
-        ([], None) if stdin_is_piped() => Ok(vec![(AudioSource::Stdin, None)]),
+        ([], false) if stdin_is_piped() => Ok(vec![(AudioSource::Stdin, None)]),
         ([], _) => Ok(vec![(settings.input(), None)]),
-        (_, Some(_)) => Err(Error::say(Kind::Usage, "both FILE and --input say what to caption")
+        (_, true) => Err(Error::say(Kind::Usage, "both FILE and --input say what to caption")
             .hint("give the files alone: rtvoice transcribe FILE.wav")),
-        ([file], None) => Ok(vec![named(file, FilePosition::Alone)]),
-        (files, None) => {
+        ([file], false) => Ok(vec![named(file, FilePosition::Alone)]),
+        (files, false) => {
             let places = std::iter::once(FilePosition::First).chain(std::iter::repeat(FilePosition::Later));
             Ok(files.iter().zip(places).map(|(file, place)| named(file, place)).collect())
         }
@@ -115,7 +117,7 @@ fn caption<'a>(
         position: RunPosition::First,
         file: None,
         typing: StdinMode::Not,
-        sound: Some(plan::sound(settings, &plan, input, AudioSink::Null)),
+        sound: Some(plan::audio(settings, &plan, input, AudioSink::Null)),
         plan,
         remember: settings.remember(),
         notes: Vec::new(),

@@ -1,8 +1,9 @@
-//! Where settings come from: flags, the environment, `.env`, the configuration file, built-in profiles.
-//!
-//! Nothing here knows the network: what a setting means for a connection is decided in `app`.
+//! Settings: declarations, sources and precedence. `call::setup` turns them into a connection.
 
 pub mod value;
+pub mod values;
+pub mod declaration;
+pub mod settings;
 pub mod file;
 pub mod regular_file;
 pub mod dotenv;
@@ -15,5 +16,3 @@ pub mod paths;
 pub mod state;
 pub mod credentials;
 pub mod pricing;
-pub mod values;
-pub mod settings;

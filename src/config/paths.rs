@@ -1,30 +1,30 @@
-//! Where the files of configuration and state lie.
+//! Paths of the configuration and state files.
 
 use std::env;
 use std::path::{Path, PathBuf};
 
-/// Returns the path of the configuration file, whether or not it is there:
+/// Returns the path of the configuration file, which may be absent:
 /// `$XDG_CONFIG_HOME/rtvoice/config.toml`, else `~/.config/rtvoice/config.toml`. None without a home.
 pub fn config_file() -> Option<PathBuf> {
     let folder = |name: &str| env::var_os(name).map(PathBuf::from);
     let name = Path::new("rtvoice/config.toml");
-    below(folder("XDG_CONFIG_HOME").as_deref(), folder("HOME").as_deref(), ".config")
+    base_folder(folder("XDG_CONFIG_HOME").as_deref(), folder("HOME").as_deref(), ".config")
         .map(|path| path.join(name))
 }
 
-/// Returns the path of the file of remembered devices, whether or not it is there:
+/// Returns the path of the remembered devices, which may be absent:
 /// `$XDG_STATE_HOME/rtvoice/devices.json`, else `~/.local/state/rtvoice/devices.json`. None without a home.
 pub fn devices_file() -> Option<PathBuf> {
     let folder = |name: &str| env::var_os(name).map(PathBuf::from);
     let name = Path::new("rtvoice/devices.json");
-    let place = below(folder("XDG_STATE_HOME").as_deref(), folder("HOME").as_deref(), ".local/state");
+    let place = base_folder(folder("XDG_STATE_HOME").as_deref(), folder("HOME").as_deref(), ".local/state");
     place.map(|path| path.join(name))
 }
 
-/// A relative path in the variable counts for nothing (XDG Base Directory Specification, section 3).
-fn below(variable: Option<&Path>, home: Option<&Path>, usual: &str) -> Option<PathBuf> {
+/// Relative paths in the variable are ignored (XDG Base Directory Specification, section 3).
+fn base_folder(variable: Option<&Path>, home: Option<&Path>, fallback: &str) -> Option<PathBuf> {
     let absolute = |path: Option<&Path>| path.filter(|path| path.is_absolute()).map(Path::to_owned);
-    absolute(variable).or_else(|| Some(absolute(home)?.join(usual)))
+    absolute(variable).or_else(|| Some(absolute(home)?.join(fallback)))
 }
 
 #[cfg(test)]
@@ -32,9 +32,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_files_lie_where_the_freedesktop_rule_says() {
+    fn files_follow_the_xdg_base_directories() {
         let find = |variable: Option<&str>, home: Option<&str>| {
-            let found = below(variable.map(Path::new), home.map(Path::new), ".config");
+            let found = base_folder(variable.map(Path::new), home.map(Path::new), ".config");
             found.map(|path| path.display().to_string())
         };
         let in_home = Some("/home/u/.config".to_owned());

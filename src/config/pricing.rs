@@ -1,4 +1,4 @@
-//! What a model costs, as the configuration says it: the names of the prices, and what each is for.
+//! Configured prices of models.
 
 use std::collections::BTreeMap;
 
@@ -7,40 +7,40 @@ use clap::builder::PossibleValue;
 
 use crate::config::value::ValueOrigin;
 
-/// A price. The comments are what users read, in the order in which they read it.
+/// Price of a kind of usage. The comments are help texts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 #[value(rename_all = "snake_case")]
 pub enum Price {
-    /// A million tokens of text in
+    /// Million tokens of text input
     TextIn,
-    /// Of those, what was cached; without it as text_in
+    /// Cached part of text input [default: as text_in]
     TextCached,
-    /// A million tokens of text out
+    /// Million tokens of text output
     TextOut,
-    /// A million tokens of sound in
+    /// Million tokens of audio input
     AudioIn,
-    /// Of those, what was cached; without it as audio_in
+    /// Cached part of audio input [default: as audio_in]
     AudioCached,
-    /// A million tokens of sound out
+    /// Million tokens of audio output
     AudioOut,
-    /// A million tokens of images in
+    /// Million tokens of image input
     ImageIn,
-    /// Of those, what was cached; without it as image_in
+    /// Cached part of image input [default: as image_in]
     ImageCached,
-    /// A minute of sound, for a model of captions that is billed by time
+    /// Minute of audio, for captioning models billed by time
     PerMinute,
 }
 
-/// The prices of a model in US dollars, and who says so. What is not named is not known.
+/// Prices of a model in US dollars with their origin. Absent prices are unknown.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ModelPrices {
-    /// Each 0 or more.
+    /// Price by kind, 0 or more.
     pub usd: BTreeMap<Price, f64>,
-    /// Who says so.
+    /// Their origin.
     pub origin: ValueOrigin,
 }
 
-/// The prices of a profile by model; `*` is every model that is not named.
+/// Prices of a profile by model; `*` is every model that is not named.
 pub type ProfilePrices = BTreeMap<String, ModelPrices>;
 
 impl Price {
@@ -54,17 +54,17 @@ impl Price {
         Self::all().iter().copied().find(|price| price.name() == name)
     }
 
-    /// Returns its name in a file.
+    /// Returns the name in a file.
     pub fn name(self) -> String {
         self.described().get_name().to_owned()
     }
 
-    /// Returns what it is the price of.
+    /// Returns its help text.
     pub fn meaning(self) -> String {
         self.described().get_help().map(ToString::to_string).unwrap_or_default()
     }
 
-    /// Returns what it may be, as an example: the price of a large model, or of captions.
+    /// Returns a sample price: of a large model, or of captions.
     pub fn example(self) -> f64 {
         match self {
             Self::TextIn => 4.0,
@@ -84,7 +84,7 @@ impl Price {
 }
 
 impl ModelPrices {
-    /// Returns what costs nothing.
+    /// Returns the prices of a free model.
     pub fn free(origin: ValueOrigin) -> Self {
         Self { usd: Price::all().iter().map(|price| (*price, 0.0)).collect(), origin }
     }

@@ -1,4 +1,4 @@
-//! Reads a small regular file, and nothing else: a FIFO would block, a device may never end.
+//! Reader of small regular files only: a FIFO would block, a device may never end.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
@@ -6,25 +6,25 @@ use std::path::Path;
 
 use thiserror::Error;
 
-/// The largest file that is read, in bytes. Configuration, `.env` and state take a few thousand.
+/// Size limit in bytes. Configuration, `.env` and state take a few thousand.
 const MAX_BYTES: u64 = 1 << 20;
 
 /// Why a file was not read.
 #[derive(Debug, Error)]
 pub enum FileReadError {
-    /// There is no such file.
+    /// It does not exist.
     #[error("it does not exist")]
     Absent,
     /// It is a folder.
     #[error("it is a folder")]
     Folder,
-    /// It is something else than a file.
+    /// It is not a file.
     #[error("it is {0}")]
     NotAFile(&'static str),
     /// It is longer than `MAX_BYTES`.
     #[error("it is larger than {} KiB", MAX_BYTES >> 10)]
     TooLarge,
-    /// The system refuses.
+    /// The system refused.
     #[error(transparent)]
     Io(io::Error),
 }
@@ -44,7 +44,7 @@ impl From<io::Error> for FileReadError {
 ///
 /// When it is absent, not a regular file, too large, or cannot be read.
 pub fn read(path: &Path) -> Result<(Vec<u8>, fs::Metadata), FileReadError> {
-    // Opening alone has side effects on some devices, so the type is checked before and after.
+    // Opening has side effects on some devices, so the type is checked before and after.
     check_type(&fs::metadata(path)?)?;
     let file = open(path)?;
     let metadata = file.metadata()?;
@@ -96,8 +96,16 @@ fn type_name(_: &fs::Metadata) -> &'static str {
 }
 
 #[cfg(all(test, unix))]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+
+    /// Makes a FIFO named `.env`.
+    pub(crate) fn make_fifo(folder: &Path) -> std::path::PathBuf {
+        let path = folder.join(".env");
+        let made = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
+        assert!(made.success());
+        path
+    }
 
     #[test]
     fn only_a_small_regular_file_is_read() {
@@ -109,7 +117,7 @@ mod tests {
         assert_eq!(read(&path).unwrap_err().to_string(), "it is larger than 1024 KiB");
         let link = directory.path().join("link");
         std::os::unix::fs::symlink("/dev/zero", &link).unwrap();
-        let fifo = crate::config::dotenv::tests::make_fifo(directory.path());
+        let fifo = make_fifo(directory.path());
         for (path, message) in [
             (directory.path(), "it is a folder"),
             (fifo.as_path(), "it is a FIFO"),

@@ -1,4 +1,4 @@
-//! Gathers what can be said outside the command line: the environment, `.env`, the configuration file.
+//! Sources of settings outside the command line: environment, `.env`, configuration file, remembered devices.
 
 use std::collections::HashMap;
 #[cfg(unix)]
@@ -15,40 +15,40 @@ use crate::config::state::StateFile;
 use crate::config::value::ValueOrigin;
 use crate::error::{Error, Kind};
 
-/// Whether `.env` in the current folder has a say.
+/// Whether `.env` in the current folder is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EnvFile {
-    /// It has.
+    /// It is.
     Read,
-    /// It is not looked at: the demo needs no key, and works in any folder.
+    /// It is not: the demo needs no key and works in any folder.
     Ignored,
 }
 
-/// Everything that was found before flags count.
+/// Everything that was read.
 pub struct Sources {
-    /// The variables of the environment.
+    /// Environment variables.
     pub environment: HashMap<String, String>,
-    /// The variables of `.env`.
+    /// Variables of `.env`.
     pub env_file: Dotenv,
-    /// The user's file; empty if there is none.
+    /// The user's file; empty if absent.
     pub user: ConfigFile,
-    /// The built-in profiles.
+    /// Built-in profiles.
     pub built_in: ConfigFile,
-    /// Where the user's file lies, or would.
+    /// Path of the user's file, which may be absent.
     pub path: Option<PathBuf>,
-    /// The devices that were chosen in calls.
+    /// Devices chosen in calls.
     pub remembered: StateFile,
-    /// What could not be read and is done without, each in one sentence.
+    /// Files that could not be read and are ignored, each in one sentence.
     pub warnings: Vec<String>,
 }
 
 impl Sources {
-    /// Looks into the environment, into `.env` in the current folder and into the configuration file.
+    /// Reads the environment, `.env` in the current folder and the configuration file.
     ///
     /// # Errors
     ///
-    /// When a file cannot be read or understood, or shows a key to others.
-    pub fn look(env_file: EnvFile) -> Result<Self, Error> {
+    /// When a file cannot be read or parsed, or other users may read its key.
+    pub fn read(env_file: EnvFile) -> Result<Self, Error> {
         let path = paths::config_file();
         let user = match &path {
             Some(path) => read_config(path)?,
@@ -80,23 +80,22 @@ impl Sources {
         })
     }
 
-    /// Returns a variable of the environment, else of `.env`. An empty one is a common way to say that
-    /// there is none.
+    /// Returns a variable of the environment, else of `.env`. Empty ones count as unset.
     ///
     /// # Errors
     ///
-    /// When it is not in the environment and its line in `.env` cannot be understood.
+    /// When it is not in the environment and its line in `.env` is malformed.
     pub fn variable(&self, name: &str) -> Result<Option<(&str, ValueOrigin)>, Error> {
-        let found = |value: &'_ str| !value.trim().is_empty();
-        if let Some(value) = self.environment.get(name).filter(|value| found(value)) {
+        let has_text = |value: &'_ str| !value.trim().is_empty();
+        if let Some(value) = self.environment.get(name).filter(|value| has_text(value)) {
             return Ok(Some((value.trim(), ValueOrigin::Environment(name.to_owned()))));
         }
         let value = self.env_file.get(name).map_err(|bad| bad_line(name, bad))?;
-        let value = value.filter(|value| found(value));
+        let value = value.filter(|value| has_text(value));
         Ok(value.map(|value| (value.trim(), ValueOrigin::EnvFile(name.to_owned()))))
     }
 
-    /// Returns the names of all profiles that can be asked for, in order.
+    /// Returns the names of all profiles that `--profile` accepts, in order.
     pub fn names(&self) -> Vec<&str> {
         let mut names: Vec<&str> =
             self.user.profiles.keys().chain(self.built_in.profiles.keys()).map(String::as_str).collect();
@@ -106,19 +105,40 @@ impl Sources {
         names
     }
 
-    /// Returns the configuration file as a user knows it.
+    /// Returns the path of the configuration file for messages.
     pub fn file_name(&self) -> String {
         match &self.path {
             Some(path) => path.display().to_string(),
             None => "the configuration file".to_owned(),
         }
     }
+
+    /// Returns the prefix of a message about a line of the configuration file; empty for other origins.
+    pub fn place(&self, origin: &ValueOrigin) -> String {
+        match (origin, &self.path) {
+            (ValueOrigin::File(line), Some(path)) => format!("{}:{line}: ", path.display()),
+            (ValueOrigin::File(line), None) => format!("line {line}: "),
+            (
+                ValueOrigin::Flag(_)
+                | ValueOrigin::Environment(_)
+                | ValueOrigin::EnvFile(_)
+                | ValueOrigin::Remembered
+                | ValueOrigin::BuiltIn,
+                _,
+            ) => String::new(),
+        }
+    }
 }
 
-fn read_config(path: &Path) -> Result<ConfigFile, Error> {
+/// Reads the configuration file at `path`; an absent one is empty.
+///
+/// # Errors
+///
+/// When it cannot be read or parsed, or other users may read its key.
+pub(super) fn read_config(path: &Path) -> Result<ConfigFile, Error> {
     let cannot_read = |error: anyhow::Error| {
         let error = error.context(format!("cannot read {}", path.display()));
-        Error::new(Kind::Config, error).hint("make it a readable file in UTF-8")
+        Error::new(Kind::Config, error).hint("it must be a readable file in UTF-8")
     };
     let text = match regular_file::read(path) {
         Ok((bytes, _)) => String::from_utf8(bytes).map_err(|error| cannot_read(error.utf8_error().into()))?,
@@ -133,33 +153,33 @@ fn read_config(path: &Path) -> Result<ConfigFile, Error> {
         }
     };
     let text = text.strip_prefix('\u{FEFF}').unwrap_or(&text);
-    let file = ConfigFile::parse(text, FileOrigin::User).map_err(|wrong| misread(path, wrong))?;
+    let file = ConfigFile::parse(text, FileOrigin::User).map_err(|fault| invalid(path, fault))?;
     check_mode(path, &file)?;
     Ok(file)
 }
 
-fn misread(path: &Path, wrong: ConfigFault) -> Error {
-    let place = match wrong.line {
+fn invalid(path: &Path, fault: ConfigFault) -> Error {
+    let place = match fault.line {
         Some(line) => format!("{}:{line}", path.display()),
         None => path.display().to_string(),
     };
-    let error = Error::say(Kind::Config, format!("{place}: {}", wrong.what));
-    match wrong.hint {
+    let error = Error::say(Kind::Config, format!("{place}: {}", fault.cause));
+    match fault.hint {
         Some(hint) => error.hint(hint),
         None => error,
     }
 }
 
-/// A key that others can read is no key, and a command that others can write is theirs.
+/// Other users must neither read a key nor replace a command.
 #[cfg(unix)]
 fn check_mode(path: &Path, file: &ConfigFile) -> Result<(), Error> {
     use std::os::unix::fs::PermissionsExt;
 
     let has = |setting| file.profiles.values().any(|profile| profile.layer.contains_key(&setting));
     let (forbidden, what) = if has(Setting::Key) {
-        (0o077, "holds a key and is open to other users")
+        (0o077, "holds a key and is accessible to other users")
     } else if has(Setting::KeyCommand) {
-        (0o022, "holds a command and can be written by other users")
+        (0o022, "holds a command and is writable by other users")
     } else {
         return Ok(());
     };
@@ -174,7 +194,7 @@ fn check_mode(path: &Path, file: &ConfigFile) -> Result<(), Error> {
         return Ok(());
     }
     let error = Error::say(Kind::Config, format!("{} {what} (mode {mode:03o})", path.display()));
-    Err(error.hint(format!("make it yours alone: chmod 600 {}", path.display())))
+    Err(error.hint(format!("restrict it to yourself: chmod 600 {}", path.display())))
 }
 
 #[cfg(not(unix))]
@@ -182,7 +202,7 @@ fn check_mode(_: &Path, _: &ConfigFile) -> Result<(), Error> {
     Ok(())
 }
 
-/// Names the line and the variable; the line itself may hold a key.
+/// Returns the error for a malformed line of `.env`. It does not repeat the line, which may hold a key.
 pub(super) fn bad_line(name: &str, bad: MalformedLine) -> Error {
     let MalformedLine { line, reason } = bad;
     Error::say(Kind::Config, format!("line {line} of .env in this folder does not set {name}: {reason}"))
@@ -198,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn the_environment_comes_before_the_file_and_an_empty_variable_is_none() {
+    fn the_environment_overrides_env_file_and_an_empty_variable_is_unset() {
         let sources = Sources {
             environment: variables(&[("A", " here "), ("B", "  ")]),
             env_file: Dotenv::parse(b"A=file\nB=file\nC=\nD: x\n"),
@@ -223,9 +243,9 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_configuration_that_is_no_file_is_named_and_does_not_block() {
+    fn a_configuration_that_is_not_a_file_is_reported_and_does_not_block() {
         let directory = tempfile::tempdir().unwrap();
-        let fifo = crate::config::dotenv::tests::make_fifo(directory.path());
+        let fifo = crate::config::regular_file::tests::make_fifo(directory.path());
         for (path, reason) in [(fifo.as_path(), "it is a FIFO"), (directory.path(), "it is a folder")] {
             let error = read_config(path).unwrap_err();
             assert_eq!(error.kind, Kind::Config);
@@ -234,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn a_byte_order_mark_before_the_configuration_is_dropped() {
+    fn a_byte_order_mark_is_skipped() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("config.toml");
         std::fs::write(&path, "\u{FEFF}profile = \"xai\"\n").unwrap();
@@ -242,13 +262,13 @@ mod tests {
     }
 
     #[test]
-    fn no_file_is_no_error() {
+    fn an_absent_file_is_empty() {
         assert!(read_config(Path::new("/nonexistent/config.toml")).unwrap().profiles.is_empty());
     }
 
     #[cfg(unix)]
     #[test]
-    fn a_file_with_a_key_is_for_its_owner_only() {
+    fn a_file_with_a_key_must_be_private_to_its_owner() {
         use std::os::unix::fs::PermissionsExt;
 
         let directory = tempfile::tempdir().unwrap();

@@ -1,5 +1,4 @@
-//! The devices that were chosen during a call, by profile: a file of the program's own, apart from the user's
-//! configuration.
+//! Devices chosen during a call, by profile, in a file apart from the user's configuration.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,14 +11,14 @@ use crate::config::regular_file::{self, FileReadError};
 use crate::config::settings::Setting;
 use crate::files::{self, Permissions};
 
-/// All that is remembered.
+/// Remembered devices.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct StateFile {
     profiles: BTreeMap<String, RememberedDevices>,
 }
 
-/// The devices of one profile, as for `--input` and `--output`.
+/// Devices of a profile, as in `--input` and `--output`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct RememberedDevices {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -28,12 +27,12 @@ struct RememberedDevices {
     output: Option<String>,
 }
 
-/// One of the two devices.
+/// Direction of a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeviceKind {
-    /// The microphone.
+    /// Microphone.
     Input,
-    /// The speaker.
+    /// Speaker.
     Output,
 }
 
@@ -48,8 +47,8 @@ impl DeviceKind {
 }
 
 impl StateFile {
-    /// Reads the file at `path`; one that does not exist remembers nothing. A damaged one is renamed, so that it
-    /// can be examined and does not stand in the way: no call fails because of it. Returns the warning, too.
+    /// Reads the file at `path`; an absent one is empty. A damaged one is renamed for inspection, since no call may
+    /// fail because of it. Also returns the warning.
     pub fn read_or_set_aside(path: &Path) -> (Self, Option<String>) {
         let name = path.display();
         let bytes = match regular_file::read(path) {
@@ -74,35 +73,35 @@ impl StateFile {
         }
     }
 
-    /// Returns what was chosen for a profile.
-    pub fn get(&self, profile: &str, which: DeviceKind) -> Option<&str> {
+    /// Returns the device of a profile.
+    pub fn get(&self, profile: &str, kind: DeviceKind) -> Option<&str> {
         let chosen = self.profiles.get(profile)?;
-        match which {
+        match kind {
             DeviceKind::Input => chosen.input.as_deref(),
             DeviceKind::Output => chosen.output.as_deref(),
         }
     }
 
-    /// Remembers a choice for a profile.
-    pub fn set(&mut self, profile: &str, which: DeviceKind, device: &str) {
+    /// Sets the device of a profile.
+    pub fn set(&mut self, profile: &str, kind: DeviceKind, device: &str) {
         let chosen = self.profiles.entry(profile.to_owned()).or_default();
-        match which {
+        match kind {
             DeviceKind::Input => chosen.input = Some(device.to_owned()),
             DeviceKind::Output => chosen.output = Some(device.to_owned()),
         }
     }
 
-    /// Writes the file at `path`, whole or not at all; its folder is made.
+    /// Writes the file at `path` atomically and creates its folder.
     ///
     /// # Errors
     ///
-    /// When that cannot be.
+    /// When it cannot be written.
     pub fn write(&self, path: &Path) -> io::Result<()> {
         files::replace(path, &(serde_json::to_string_pretty(self)? + "\n"), Permissions::Private)
     }
 }
 
-/// Renames a damaged file and returns what became of it.
+/// Renames a damaged file and returns the outcome for the warning.
 fn set_aside(path: &Path) -> String {
     let mut aside = path.as_os_str().to_owned();
     aside.push(".damaged");
@@ -126,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read_and_profiles_are_kept_apart() {
+    fn written_devices_are_read_back_by_profile() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("state/rtvoice/devices.json");
         assert_eq!(read(&path), StateFile::default());
@@ -160,7 +159,7 @@ mod tests {
             assert!(warning.contains("devices.json is damaged"), "{warning}");
             assert!(warning.ends_with(&format!("it was renamed to {}", aside.display())), "{warning}");
             assert_eq!(fs::read(&aside).unwrap(), damaged);
-            // What is chosen next is remembered again.
+            // The next choice is remembered again.
             let mut remembered = read(&path);
             remembered.set("work", DeviceKind::Input, "mic");
             remembered.write(&path).unwrap();

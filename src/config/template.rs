@@ -1,32 +1,29 @@
-//! The file that `rtvoice config init` writes: every setting, explained, and none of them in force.
+//! The file that `rtvoice config init` writes: every setting explained, all of them commented out.
 
 use std::fmt::Write;
 
-use crate::config::built_in;
+use crate::config::declaration::Scope;
 use crate::config::pricing::Price;
-use crate::config::settings::{Scope, Setting, ValueKind};
-use crate::config::value::{Layer, Value};
-use crate::error::Error;
+use crate::config::settings::Setting;
 
 const HEAD: &str = "\
-# rtvoice: endpoints, keys and defaults. What is in force, and why: rtvoice config show
+# rtvoice configuration: endpoints, keys and defaults. Effective settings and their sources: rtvoice config show
 #
-# A flag goes before the environment, that before .env in the current folder, that before this file,
-# and this file before what is built in. Everything below is a comment and shows what is in force without
-# it, or an example: take away the # where you want another value.
+# Flags override the environment, the environment overrides .env, and .env overrides this file.
+# Every setting below is commented out and shows its default, or an example where it has none.
+# Remove the # to change it.
 
-# The profile that is used where --profile and RTVOICE_PROFILE ask for none. Built in are
-# openai, azure, azure-preview, ope-ai, openopen8, new-api, local, localai, hf, speaches, qwen, xai
-# and serve.
+# Profile to use without --profile and RTVOICE_PROFILE. Built in: openai, azure, azure-preview, ope-ai,
+# openopen8, new-api, local, localai, hf, speaches, qwen, xai and serve.
 # profile = \"openai\"
 
-# For all profiles.
+# Settings for all profiles.
 [defaults]
 ";
 
 const PROFILES: &str = "
-# A profile is an endpoint. One of a built-in name changes that profile; another name makes a new one.
-# `like` names the profile whose settings count where this one has none.
+# A profile is an endpoint. A profile with a built-in name changes that profile; other names add new ones.
+# `like` inherits everything that the profile does not set.
 #
 # [profiles.work]
 # like = \"azure\"
@@ -50,87 +47,49 @@ const PROFILES: &str = "
 # [profiles.ope-ai]
 # auth = \"subprotocol\"
 #
-# All that a profile may say, besides what stands in [defaults]:
+# Settings of a profile, in addition to those of [defaults]:
 #
 ";
 
 const PRICES: &str = "
-# What a model costs, in US dollars. What is not said here costs what OpenAI's list says that is built in,
-# at OpenAI; elsewhere it is unknown, and said to be. So is a kind of tokens that is used and has no price.
+# Prices of a model in US dollars. Without them OpenAI is priced by the built-in list, and the cost of other
+# endpoints is unknown, as is the cost of a kind of tokens without a price.
 #
 # [profiles.gateway.prices.\"gpt-realtime-2\"]
 ";
 
 const FREE: &str = "
-# In place of the table, 0 for a model that costs nothing. \"*\" is every model that is not named.
+# 0 instead of a table: the model is free. \"*\" is every model that is not named.
 #
 # [profiles.local.prices]
 # \"*\" = 0
 ";
 
 /// Returns the text of the file.
-///
-/// # Errors
-///
-/// Never in a program that was tested.
-pub fn text() -> Result<String, Error> {
-    let usual = built_in::profiles()?.defaults;
+pub fn text() -> String {
     let mut text = HEAD.to_owned();
-    for setting in with(Scope::Person) {
-        explain(&mut text, *setting, &usual, "# ");
-    }
+    Setting::in_scope(Scope::Defaults).for_each(|setting| explain(&mut text, setting, "# "));
     text.push_str(PROFILES);
-    for setting in with(Scope::Endpoint) {
-        explain(&mut text, *setting, &usual, "#   ");
-    }
+    Setting::in_scope(Scope::Profile).for_each(|setting| explain(&mut text, setting, "#   "));
     text.push_str(PRICES);
     for price in Price::all() {
-        // Writing into a text cannot fail.
+        // Writing to a string cannot fail.
         let _ = writeln!(text, "# # {}.\n# {} = {}", price.meaning(), price.name(), price.example());
     }
     text.push_str(FREE);
-    Ok(text)
+    text
 }
 
-fn with(scope: Scope) -> impl Iterator<Item = &'static Setting> {
-    Setting::all().iter().filter(move |setting| setting.scope() == scope)
-}
-
-fn explain(text: &mut String, setting: Setting, usual: &Layer, indent: &str) {
-    let usual = usual.get(&setting).map(|said| &said.value);
-    let value = match usual {
-        Some(Value::Text(text)) => format!("{text:?}"),
-        Some(Value::Number(number)) => number.to_string(),
-        Some(Value::Switch(switch)) => switch.to_string(),
-        Some(Value::List(_) | Value::Table(_) | Value::Hidden(_)) | None => example(setting),
-    };
-    let takes = match setting.form() {
-        ValueKind::Choice(words) => format!(" ({})", words.join(", ")),
-        ValueKind::Number(range) => format!(" ({} to {})", range.start(), range.end()),
-        ValueKind::Share => " (0 to 1)".to_owned(),
-        ValueKind::Text
-        | ValueKind::Key
-        | ValueKind::Switch
-        | ValueKind::Amount
-        | ValueKind::List
-        | ValueKind::Table => String::new(),
-    };
-    // Writing into a text cannot fail.
-    let _ = writeln!(text, "# {}{takes}.\n{indent}{} = {value}", setting.meaning(), setting.name());
-}
-
-/// Something of the right form, where nothing is in force by itself.
-fn example(setting: Setting) -> String {
-    match setting.form() {
-        ValueKind::Text | ValueKind::Key => "\"…\"".to_owned(),
-        ValueKind::Choice(words) => format!("\"{}\"", words.first().map_or("", String::as_str)),
-        ValueKind::Switch => "true".to_owned(),
-        ValueKind::List => "[\"…\"]".to_owned(),
-        ValueKind::Table => "{ X-Name = \"…\" }".to_owned(),
-        ValueKind::Number(range) => range.start().to_string(),
-        ValueKind::Amount => "2.5".to_owned(),
-        ValueKind::Share => "0.5".to_owned(),
-    }
+fn explain(text: &mut String, setting: Setting, indent: &str) {
+    let declaration = setting.declaration();
+    let range = declaration.kind.range();
+    let default = declaration.default.is_none().then(|| "no default".to_owned());
+    let facts: Vec<String> = range.into_iter().chain(default).collect();
+    let facts = if facts.is_empty() { String::new() } else { format!(" ({})", facts.join("; ")) };
+    let note = declaration.note.map(|note| format!(" {note}")).unwrap_or_default();
+    let value = declaration.toml(declaration.example);
+    // Writing to a string cannot fail.
+    let _ = writeln!(text, "# {}{facts}.{note}\n{indent}{} = {value}", declaration.help, declaration.name);
 }
 
 #[cfg(test)]
@@ -139,44 +98,60 @@ mod tests {
     use crate::config::file::{ConfigFile, FileOrigin};
 
     #[test]
-    fn the_file_says_nothing_until_it_is_changed() {
-        let file = ConfigFile::parse(&text().unwrap(), FileOrigin::User).unwrap();
+    fn the_file_sets_nothing_until_it_is_changed() {
+        let file = ConfigFile::parse(&text(), FileOrigin::User).unwrap();
         assert!(file.profile.is_none() && file.defaults.is_empty() && file.profiles.is_empty());
     }
 
-    #[test]
-    fn every_setting_can_be_uncommented_where_it_stands() {
-        let text = text().unwrap();
-        let (defaults, profiles) = text.split_once("# All that a profile may say").unwrap();
-        let uncommented = |line: &str| line.strip_prefix("# ").map(str::trim).unwrap_or_default().to_owned();
-        for setting in Setting::all() {
-            let (part, table) = match setting.scope() {
-                Scope::Person => (defaults, "[defaults]"),
-                Scope::Endpoint => (profiles, "[profiles.a]"),
-            };
-            let start = format!("{} = ", setting.name());
-            let mut lines = part.lines().map(uncommented).filter(|line| line.starts_with(&start));
-            let line = lines.next_back().unwrap_or_else(|| panic!("{start}"));
-            let read = ConfigFile::parse(&format!("{table}\n{line}\n"), FileOrigin::User);
-            assert!(read.is_ok(), "{line}: {read:?}");
-        }
+    /// Returns the file with every setting uncommented.
+    fn uncommented() -> ConfigFile {
+        let text = text();
+        let (defaults, profiles) = text.split_once("# Settings of a profile").unwrap();
+        let lines = |part: &str| -> String {
+            let assignments = part.lines().filter_map(|line| {
+                let line = line.strip_prefix('#')?.trim();
+                Setting::named(line.split_once(" = ")?.0).map(|setting| (setting, line.to_owned()))
+            });
+            // The example profiles set some of them, too; the explained one comes last.
+            let last: std::collections::BTreeMap<_, _> = assignments.collect();
+            last.into_values().map(|line| line + "\n").collect()
+        };
+        let defaults = lines(defaults.split_once("# A profile is").unwrap().0);
+        let text = format!("[defaults]\n{defaults}[profiles.a]\n{}", lines(profiles));
+        ConfigFile::parse(&text, FileOrigin::User).unwrap_or_else(|fault| panic!("{fault}\n{text}"))
     }
 
     #[test]
-    fn prices_can_be_uncommented_where_they_stand() {
-        let text = text().unwrap();
+    fn uncommenting_any_setting_sets_its_real_default_or_an_accepted_example() {
+        let file = uncommented();
+        let profile = &file.profiles["a"].layer;
+        for setting in Setting::all() {
+            let set = file.defaults.get(setting).or_else(|| profile.get(setting));
+            let set = set.unwrap_or_else(|| panic!("{setting:?} is explained"));
+            if let Some(default) = setting.declaration().default_value() {
+                assert_eq!(set.value, default, "{setting:?}");
+            }
+        }
+        assert_eq!(file.defaults.len() + profile.len(), Setting::all().len());
+        assert!(text().contains("\n# silence_duration_ms = 500\n"));
+    }
+
+    #[test]
+    fn prices_can_be_uncommented_in_place() {
+        let text = text();
         let start = text.find("# [profiles.gateway.prices").unwrap();
         let lines = text[start..].lines().filter_map(|line| line.strip_prefix("# "));
-        let lines: Vec<_> = lines.filter(|line| !line.starts_with("In place of")).collect();
+        let lines: Vec<_> = lines.filter(|line| !line.starts_with("0 instead")).collect();
         let file = ConfigFile::parse(&lines.join("\n"), FileOrigin::User).unwrap();
         assert_eq!(file.profiles["gateway"].prices["gpt-realtime-2"].usd.len(), Price::all().len());
         assert_eq!(file.profiles["local"].prices["*"].usd.len(), Price::all().len());
     }
 
     #[test]
-    fn the_examples_are_profiles() {
-        let text = text().unwrap();
-        let examples = text.split("[profiles.work]").nth(1).unwrap().split("# All that").next().unwrap();
+    fn the_example_profiles_parse() {
+        let text = text();
+        let examples = text.split("[profiles.work]").nth(1).unwrap();
+        let examples = examples.split("# Settings of a profile").next().unwrap();
         let lines = examples.lines().map(|line| line.strip_prefix("# ").unwrap_or_default());
         let toml = format!("[profiles.work]\n{}\n", lines.collect::<Vec<_>>().join("\n"));
         let file = ConfigFile::parse(&toml, FileOrigin::User).unwrap();

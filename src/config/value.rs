@@ -1,34 +1,37 @@
-//! A value of a setting, and where it came from.
+//! Values of settings and their origins.
 
-use std::collections::BTreeMap;
 use std::fmt;
+use std::path::PathBuf;
 
-use crate::config::settings::Setting;
 use crate::secret::Secret;
 
-/// What a setting is set to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Value of a setting.
+#[derive(Clone, Debug, PartialEq)]
 pub enum Value {
-    /// One text.
+    /// Text, or a word of a choice.
     Text(String),
-    /// A number without sign.
-    Number(u32),
+    /// Path of a file.
+    Path(PathBuf),
+    /// Whole number.
+    Integer(u32),
+    /// Number.
+    Float(f64),
     /// Yes or no.
-    Switch(bool),
+    Bool(bool),
     /// Texts in order.
     List(Vec<String>),
     /// Names with texts, in order of name.
     Table(Vec<(String, String)>),
-    /// A key.
-    Hidden(Secret),
+    /// Key or token.
+    Secret(Secret),
 }
 
-/// Where a value came from, the strongest first.
+/// Origin of a value, the strongest first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ValueOrigin {
-    /// The command line.
+    /// A flag.
     Flag(&'static str),
-    /// A variable of the environment.
+    /// An environment variable.
     Environment(String),
     /// A variable in `.env` in the current folder.
     EnvFile(String),
@@ -41,7 +44,7 @@ pub enum ValueOrigin {
 }
 
 impl ValueOrigin {
-    /// Returns its place in the order of precedence; the smallest wins.
+    /// Returns the precedence; the smallest wins.
     pub fn rank(&self) -> u8 {
         match self {
             Self::Flag(_) => 0,
@@ -53,7 +56,7 @@ impl ValueOrigin {
         }
     }
 
-    /// Returns one word for programs: `flag`, `environment`, `.env`, `remembered`, `file` or `built-in`.
+    /// Returns a word for programs: `flag`, `environment`, `.env`, `remembered`, `file` or `built-in`.
     pub fn word(&self) -> &'static str {
         match self {
             Self::Flag(_) => "flag",
@@ -65,7 +68,7 @@ impl ValueOrigin {
         }
     }
 
-    /// Returns what in that place: the flag, the variable.
+    /// Returns the name of the flag or variable.
     pub fn name(&self) -> Option<&str> {
         match self {
             Self::Flag(name) => Some(name),
@@ -88,14 +91,11 @@ impl fmt::Display for ValueOrigin {
     }
 }
 
-/// A value and where it came from.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Value with its origin.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Sourced {
     /// The value.
     pub value: Value,
-    /// Where it came from.
+    /// Its origin.
     pub origin: ValueOrigin,
 }
-
-/// What one place says.
-pub type Layer = BTreeMap<Setting, Sourced>;

@@ -1,36 +1,37 @@
-//! Opens files: which of them are for this user alone, through whose links, and without waiting for ever for
-//! the other end of a pipe.
+//! Opening and replacing files safely: modes, links of other users, pipes that would block.
 
 mod output;
 mod path;
+mod pipe;
 mod refusal;
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::Path;
 
-pub use crate::files::output::{FileAccess, OutputFile, WriteMode};
-pub use crate::files::path::is_same_file;
+pub use crate::files::output::{OutputFile, WriteMode};
+pub use crate::files::path::{FileAccess, is_same_file};
+pub use crate::files::pipe::is_pipe;
 pub use crate::files::refusal::hint;
 
-/// What a replaced file may be read by.
+/// Permissions of a replaced file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Permissions {
-    /// This user alone.
+    /// This user only.
     Private,
-    /// Whoever could read the file before; this user alone if there was none.
+    /// Those of the old file; this user only if there was none.
     Kept,
 }
 
-/// How long somebody has to begin writing to a named pipe that is to be read. A sound system has longer to start.
+/// Time for a writer to open a named pipe.
 #[cfg(unix)]
 const WRITER_WAIT_SECONDS: u8 = 5;
 
-/// Opens a file to be read.
+/// Opens a file for reading.
 ///
 /// # Errors
 ///
-/// When it cannot be, or when it is a named pipe that nobody writes to.
+/// When it cannot be opened, or is a named pipe without a writer.
 pub fn open_input(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true);
@@ -38,12 +39,12 @@ pub fn open_input(path: &Path) -> io::Result<File> {
     {
         use std::os::unix::fs::OpenOptionsExt;
 
-        options.custom_flags(output::no_wait_flag());
+        options.custom_flags(pipe::nonblocking_flag());
         let file = options.open(path)?;
         if is_pipe(&file)? {
             wait_for_writer(&file)?;
         }
-        output::wait_again(&file)?;
+        pipe::restore_blocking(&file)?;
         Ok(file)
     }
     #[cfg(not(unix))]
@@ -61,23 +62,11 @@ pub fn read_to_string(path: &Path) -> io::Result<String> {
     Ok(text)
 }
 
-/// Returns whether a file is a named pipe.
+/// Replaces a file atomically and creates its folder. A link to it stays a link.
 ///
 /// # Errors
 ///
-/// When the system does not say.
-pub fn is_pipe(file: &File) -> io::Result<bool> {
-    #[cfg(unix)]
-    return Ok(std::os::unix::fs::FileTypeExt::is_fifo(&file.metadata()?.file_type()));
-    #[cfg(not(unix))]
-    return file.metadata().map(|_| false);
-}
-
-/// Replaces a file by a text, wholly or not at all; its folder is made. A link to it stays a link.
-///
-/// # Errors
-///
-/// When it cannot be written, or is behind a link that another user owns.
+/// When it cannot be written, or is behind a link of another user.
 pub fn replace(path: &Path, text: &str, permissions: Permissions) -> io::Result<()> {
     let path = path::resolve(path, FileAccess::Private)?;
     let folder = path.parent().ok_or(io::ErrorKind::NotFound)?;
@@ -96,17 +85,17 @@ pub fn replace(path: &Path, text: &str, permissions: Permissions) -> io::Result<
         fs::rename(&draft, &path)
     });
     if written.is_err() {
-        // A draft that is not complete is of no use.
+        // The draft is incomplete.
         let _ = fs::remove_file(&draft);
     }
     written
 }
 
-/// Makes a file for this user alone.
+/// Creates a private file and its folder.
 ///
 /// # Errors
 ///
-/// When there is one, or it cannot be written.
+/// When it exists or cannot be written.
 pub fn create_private(path: &Path, text: &str) -> io::Result<()> {
     if let Some(folder) = path.parent() {
         make_private_folder(folder)?;

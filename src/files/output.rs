@@ -1,4 +1,4 @@
-//! A file that is written, and left as it was as long as nothing is.
+//! Output files that stay unchanged until the first write.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -6,61 +6,52 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use crate::files::is_pipe;
-use crate::files::path::{is_foreign, resolve};
+use crate::files::path::{FileAccess, is_foreign, resolve};
+use crate::files::pipe::is_pipe;
+#[cfg(unix)]
+use crate::files::pipe::{nonblocking_flag, restore_blocking};
 use crate::files::refusal::FileRefusal;
 
-/// The mode of a file that is for this user alone.
+/// Mode of a private file.
 #[cfg(unix)]
 pub(super) const PRIVATE_MODE: u32 = 0o600;
 
-/// How often a full pipe is tried again, for 2 s together.
+/// Attempts to write to a full pipe, 2 s in all.
 const FULL_TRIES: usize = 400;
 
-/// How long to wait until a full pipe is tried again.
+/// Interval between these attempts.
 const FULL_WAIT: Duration = Duration::from_millis(5);
 
-/// Who may read a file that is made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FileAccess {
-    /// This user alone: mode 0600, never another user's file, never through another user's link.
-    Private,
-    /// Whoever the umask lets.
-    Shared,
-}
-
-/// Where in a file writing begins.
+/// Position at which writing starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WriteMode {
-    /// At its start, and later anywhere.
+    /// At the start, later anywhere.
     Overwrite,
-    /// Always at its end.
+    /// Always at the end.
     Append,
 }
 
-/// A file that was opened to be written. Nothing in it has changed, and one that was made is removed again
-/// unless it is kept.
+/// A file opened for writing, as yet unchanged. A newly created one is removed again unless it is kept.
 #[derive(Debug)]
 pub struct OutputFile {
     file: File,
-    made: ProbedFile,
+    created: ProbedFile,
 }
 
-/// A file that was made to see whether it can be; it is removed when nothing comes of it.
+/// A file created to check that it can be written; dropping this removes it.
 #[derive(Debug)]
 struct ProbedFile(Option<PathBuf>);
 
 impl OutputFile {
-    /// Opens a file, makes it if there is none, and changes nothing in it.
+    /// Opens or creates a file without changing its content.
     ///
     /// # Errors
     ///
-    /// When it cannot be written, is another user's although it is to be private, or is a pipe that nobody
-    /// reads.
+    /// When it cannot be written, is private and belongs to another user, or is a pipe without a reader.
     pub fn open(path: &Path, access: FileAccess, mode: WriteMode) -> io::Result<Self> {
         let path = resolve(path, access)?;
         let options = options(access, mode);
-        let (file, made) = match options.clone().create_new(true).open(&path) {
+        let (file, created) = match options.clone().create_new(true).open(&path) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 (options.open(&path).map_err(|error| explained(error, &path))?, ProbedFile(None))
             }
@@ -68,18 +59,18 @@ impl OutputFile {
         };
         let is_pipe = is_pipe(&file)?;
         let metadata = file.metadata()?;
-        let was_there = made.0.is_none() && (is_pipe || metadata.is_file());
-        if access == FileAccess::Private && was_there && is_foreign(&metadata) {
+        let existed = created.0.is_none() && (is_pipe || metadata.is_file());
+        if access == FileAccess::Private && existed && is_foreign(&metadata) {
             return Err(FileRefusal::ForeignFile.into());
         }
         #[cfg(unix)]
         if !is_pipe {
-            wait_again(&file)?;
+            restore_blocking(&file)?;
         }
-        Ok(Self { file, made })
+        Ok(Self { file, created })
     }
 
-    /// Opens a file of which the beginning is written again at the end.
+    /// Opens a file whose header is rewritten at the end.
     ///
     /// # Errors
     ///
@@ -89,11 +80,11 @@ impl OutputFile {
         if is_pipe(&output.file)? { Err(FileRefusal::NotSeekable.into()) } else { Ok(output) }
     }
 
-    /// Empties the file; a pipe or a device has nothing to be emptied.
+    /// Truncates the file; pipes and devices are left alone.
     ///
     /// # Errors
     ///
-    /// When the system does not let it.
+    /// When it cannot be truncated.
     pub fn clear(&self) -> io::Result<()> {
         match self.file.set_len(0) {
             Err(error) if error.kind() != io::ErrorKind::InvalidInput => Err(error),
@@ -101,27 +92,27 @@ impl OutputFile {
         }
     }
 
-    /// Keeps the file, also one that was made.
+    /// Keeps a newly created file.
     pub fn keep(&mut self) {
-        self.made.0 = None;
+        self.created.0 = None;
     }
 
-    /// Empties the file and begins to write it; it is kept if that succeeds.
+    /// Truncates the file and starts writing it; it is kept if that succeeds.
     ///
     /// # Errors
     ///
-    /// When it cannot be emptied, and what `write` says.
+    /// When it cannot be truncated, and any error of `write`.
     pub fn begin<W, E: From<io::Error>>(self, write: impl FnOnce(File) -> Result<W, E>) -> Result<W, E> {
         self.clear()?;
-        let Self { file, mut made } = self;
+        let Self { file, mut created } = self;
         let writer = write(file)?;
-        made.0 = None;
+        created.0 = None;
         Ok(writer)
     }
 }
 
 impl Write for OutputFile {
-    /// A reader of a pipe has some time to make room.
+    /// Waits up to 2 s for the reader of a full pipe.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         for _ in 0..FULL_TRIES {
             match self.file.write(bytes) {
@@ -140,7 +131,7 @@ impl Write for OutputFile {
 impl Drop for ProbedFile {
     fn drop(&mut self) {
         if let Some(path) = &self.0 {
-            // An empty file that cannot be removed does no harm.
+            // An empty file that stays is harmless.
             let _ = fs::remove_file(path);
         }
     }
@@ -157,7 +148,7 @@ fn options(access: FileAccess, mode: WriteMode) -> OpenOptions {
     {
         use std::os::unix::fs::OpenOptionsExt;
 
-        options.custom_flags(no_wait_flag());
+        options.custom_flags(nonblocking_flag());
         if access == FileAccess::Private {
             options.mode(PRIVATE_MODE);
         }
@@ -165,7 +156,7 @@ fn options(access: FileAccess, mode: WriteMode) -> OpenOptions {
     options
 }
 
-/// Opening a pipe to write fails at once if nobody reads it.
+/// Replaces the error of opening a pipe without a reader.
 #[cfg(unix)]
 fn explained(error: io::Error, path: &Path) -> io::Error {
     use std::os::unix::fs::FileTypeExt;
@@ -178,17 +169,4 @@ fn explained(error: io::Error, path: &Path) -> io::Error {
 #[cfg(not(unix))]
 fn explained(error: io::Error, _: &Path) -> io::Error {
     error
-}
-
-/// Returns the flag with which opening a pipe does not wait for its other end.
-#[cfg(unix)]
-pub(super) fn no_wait_flag() -> i32 {
-    rustix::fs::OFlags::NONBLOCK.bits().cast_signed()
-}
-
-/// Makes reading and writing wait as usual.
-#[cfg(unix)]
-pub(super) fn wait_again(file: &File) -> io::Result<()> {
-    let flags = rustix::fs::fcntl_getfl(file)?;
-    Ok(rustix::fs::fcntl_setfl(file, flags - rustix::fs::OFlags::NONBLOCK)?)
 }

@@ -1,20 +1,28 @@
-//! Where a path leads, by whose links, and whether two paths lead to one file.
+//! Resolution of paths: links, their owners, and identity of files.
 
 use std::fs::{self, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::files::output::FileAccess;
 use crate::files::refusal::FileRefusal;
 
-/// How many links may lead to a file, as in the Linux kernel.
+/// Access to a file that is created.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileAccess {
+    /// This user only: mode 0600, never another user's file, never through another user's link.
+    Private,
+    /// As the umask allows.
+    Shared,
+}
+
+/// Limit of links to a file, as in the Linux kernel.
 const LINKS_MAX: usize = 40;
 
-/// Returns the path behind all links at its end; the file itself may be missing.
+/// Returns the path after resolving all links at its end; the file itself may be absent.
 ///
 /// # Errors
 ///
-/// When a link is another user's and the file is to be private, or when links lead in a circle.
+/// When the file is private and a link belongs to another user, or when links form a cycle.
 pub(super) fn resolve(path: &Path, access: FileAccess) -> io::Result<PathBuf> {
     let mut path = path.to_owned();
     for _ in 0..LINKS_MAX {
@@ -27,7 +35,7 @@ pub(super) fn resolve(path: &Path, access: FileAccess) -> io::Result<PathBuf> {
         }
         let target = path.parent().unwrap_or(Path::new("")).join(fs::read_link(&path)?);
         if fs::symlink_metadata(&target).is_err() && fs::metadata(&path).is_ok() {
-            // Such as /proc/self/fd/1, whose text names no path.
+            // For example /proc/self/fd/1, whose target is not a path.
             return Ok(path);
         }
         path = target;
@@ -35,19 +43,19 @@ pub(super) fn resolve(path: &Path, access: FileAccess) -> io::Result<PathBuf> {
     Err(io::Error::other("too many symbolic links"))
 }
 
-/// Returns whether two paths name one file, by whatever spelling or link. A device is no file: many may
-/// write to it.
+/// Returns whether two paths name the same file by any spelling or link. Devices never count: they may be written
+/// to twice.
 pub fn is_same_file(one: &Path, other: &Path) -> bool {
     matches!((Identity::of(one), Identity::of(other)), (Some(one), Some(other)) if one == other)
 }
 
-/// What two names of one file have in common.
+/// Identity of a file.
 #[derive(PartialEq, Eq)]
 enum Identity {
-    /// A file that is there: its file system and its number.
+    /// An existing file: device and inode number.
     #[cfg(unix)]
     Inode(u64, u64),
-    /// Where it is, or will be.
+    /// Path of the existing or future file.
     Path(PathBuf),
 }
 
@@ -79,10 +87,10 @@ impl Identity {
     }
 }
 
-/// Checks that no link on the way is another user's.
+/// Checks that no link in the path belongs to another user.
 fn check_links(path: &Path) -> io::Result<()> {
     for part in path.ancestors() {
-        // What cannot be looked at cannot be opened either, and that says why.
+        // An error here recurs when the file is opened, and is reported then.
         if let Ok(metadata) = fs::symlink_metadata(part)
             && metadata.is_symlink()
             && is_foreign(&metadata)
@@ -100,7 +108,7 @@ pub(super) fn is_foreign(metadata: &Metadata) -> bool {
     owner != 0 && owner != rustix::process::geteuid().as_raw()
 }
 
-/// Other systems do not let everybody make links.
+/// On other systems, making links requires privileges.
 #[cfg(not(unix))]
 pub(super) fn is_foreign(_: &Metadata) -> bool {
     false

@@ -1,25 +1,25 @@
-//! Why a file is not opened although the system would open it.
+//! Files that are refused although the system would open them.
 
 use std::io;
 
 use thiserror::Error;
 
-/// A file that is refused.
+/// Reason of a refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub(super) enum FileRefusal {
-    /// Somebody else decides where the data goes.
-    #[error("a symbolic link of another user leads there")]
+    /// Another user decides where the data goes.
+    #[error("it is behind a symbolic link of another user")]
     ForeignLink,
-    /// Somebody else can read what is written.
+    /// Another user can read the data.
     #[error("it belongs to another user")]
     ForeignFile,
     /// A named pipe without a reader.
-    #[error("it is a pipe that nobody reads")]
+    #[error("it is a pipe without a reader")]
     NoReader,
-    /// A named pipe without a writer, after so many seconds.
-    #[error("it is a pipe that nobody wrote to within {0} s")]
+    /// A named pipe without a writer after this many seconds.
+    #[error("it is a pipe without a writer after {0} s")]
     NoWriter(u8),
-    /// A named pipe where the beginning is written again at the end.
+    /// A named pipe for a format whose header is rewritten at the end.
     #[error("it is a pipe, and a WAV file cannot be written to one")]
     NotSeekable,
 }
@@ -35,15 +35,15 @@ impl From<FileRefusal> for io::Error {
     }
 }
 
-/// Returns what to do about an error, if it is a refusal.
+/// Returns the hint for an error, if it is a refusal.
 pub fn hint(error: &io::Error) -> Option<&'static str> {
     let refusal = error.get_ref()?.downcast_ref::<FileRefusal>()?;
     Some(match refusal {
         FileRefusal::ForeignLink | FileRefusal::ForeignFile => {
-            "name a file of your own: what is written holds what was said"
+            "use your own file: it will contain the conversation"
         }
-        FileRefusal::NoReader => "start its reader first, or name a regular file",
-        FileRefusal::NoWriter(_) => "start its writer first, or name a regular file",
-        FileRefusal::NotSeekable => "name a regular file, or use --output - for raw sound on standard output",
+        FileRefusal::NoReader => "start its reader first, or use a regular file",
+        FileRefusal::NoWriter(_) => "start its writer first, or use a regular file",
+        FileRefusal::NotSeekable => "use a regular file, or --output - for raw audio on standard output",
     })
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use super::*;
 
-/// Nobody, on most systems; it only has to be another user.
+/// The user ID of `nobody` on most systems; any other user would do.
 const OTHER_USER: u32 = 65_534;
 
 fn mode(path: &Path) -> u32 {
@@ -30,7 +30,7 @@ fn pipe(folder: &Path) -> PathBuf {
 }
 
 #[test]
-fn a_private_file_is_made_for_this_user_alone() {
+fn a_private_file_is_accessible_to_its_owner_only() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     private(&path("private")).unwrap().keep();
@@ -46,7 +46,7 @@ fn a_private_file_is_made_for_this_user_alone() {
 }
 
 #[test]
-fn a_file_that_nothing_comes_of_is_removed_and_an_old_one_untouched() {
+fn an_unused_new_file_is_removed_and_an_existing_one_unchanged() {
     let folder = tempfile::tempdir().unwrap();
     let (new, old) = (folder.path().join("new"), folder.path().join("old"));
     fs::write(&old, "precious").unwrap();
@@ -62,7 +62,7 @@ fn a_file_that_nothing_comes_of_is_removed_and_an_old_one_untouched() {
 }
 
 #[test]
-fn a_link_of_this_user_is_followed_also_to_a_file_that_is_not_there() {
+fn an_own_link_is_followed_even_to_an_absent_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     symlink("second", path("first")).unwrap();
@@ -74,8 +74,8 @@ fn a_link_of_this_user_is_followed_also_to_a_file_that_is_not_there() {
     private(Path::new("/dev/null")).unwrap().write_all(b"text").unwrap();
 }
 
-/// Makes everything that another user could lay in the way; only the administrator can test that.
-fn laid_by_another_user(folder: &Path) -> Option<[PathBuf; 4]> {
+/// Creates the links that another user could plant; only the administrator can test that.
+fn planted_by_another_user(folder: &Path) -> Option<[PathBuf; 4]> {
     let path = |name: &str| folder.join(name);
     fs::write(path("target"), "precious").expect("the temporary folder takes files");
     fs::create_dir(path("sub")).expect("the temporary folder takes files");
@@ -90,7 +90,7 @@ fn laid_by_another_user(folder: &Path) -> Option<[PathBuf; 4]> {
 #[test]
 fn a_private_file_is_never_opened_through_another_users_link() {
     let folder = tempfile::tempdir().unwrap();
-    let Some(paths) = laid_by_another_user(folder.path()) else { return };
+    let Some(paths) = planted_by_another_user(folder.path()) else { return };
     for path in paths {
         let errors = [private(&path).unwrap_err(), replace(&path, "x", Permissions::Private).unwrap_err()];
         for error in errors {
@@ -117,25 +117,25 @@ fn a_private_file_is_never_another_users_file() {
 }
 
 #[test]
-fn a_pipe_without_its_other_end_does_not_hang() {
+fn a_pipe_without_its_other_end_does_not_block() {
     let folder = tempfile::tempdir().unwrap();
     let path = pipe(folder.path());
     for opened in [private(&path), shared(&path), OutputFile::open_seekable(&path, FileAccess::Shared)] {
         let error = opened.unwrap_err();
-        assert_eq!(error.to_string(), "it is a pipe that nobody reads");
+        assert_eq!(error.to_string(), "it is a pipe without a reader");
         assert_eq!(hint(&error), Some("start its reader first, or name a regular file"));
     }
 }
 
 #[test]
-fn a_pipe_that_is_read_takes_what_is_written() {
+fn a_pipe_with_a_reader_is_written() {
     let folder = tempfile::tempdir().unwrap();
     let path = pipe(folder.path());
     let reader = std::thread::spawn({
         let path = path.clone();
         move || fs::read(path).unwrap()
     });
-    // The reader is there soon; until then nobody is.
+    // The reader opens the pipe a little later.
     let mut output = loop {
         match private(&path) {
             Ok(output) => break output,
@@ -152,7 +152,7 @@ fn a_pipe_that_is_read_takes_what_is_written() {
 }
 
 #[test]
-fn a_pipe_is_read_once_somebody_writes_to_it() {
+fn a_pipe_is_read_as_soon_as_it_has_a_writer() {
     let folder = tempfile::tempdir().unwrap();
     let path = pipe(folder.path());
     let writer = std::thread::spawn({
@@ -164,7 +164,7 @@ fn a_pipe_is_read_once_somebody_writes_to_it() {
 }
 
 #[test]
-fn a_replaced_file_keeps_its_mode_and_a_link_its_end() {
+fn a_replaced_file_keeps_its_mode_and_links_to_it() {
     let folder = tempfile::tempdir().unwrap();
     let (real, link) = (folder.path().join("real.toml"), folder.path().join("link.toml"));
     fs::write(&real, "old").unwrap();

@@ -227,9 +227,9 @@ fn tls_is_told_with_its_root_and_expiry_whether_it_is_trusted_or_not() {
 #[test]
 fn the_configuration_and_the_modes_of_its_files_are_looked_at() {
     let missing = Program::rtvoice("doctor --json --no-sound");
-    Report::of(missing, 3).fails_at("key", "there is no key for the profile openai");
+    Report::of(missing, 3).fails_at("key", "no key for the profile openai");
     Report::of(doctor("--profile azure"), 3).fails_at("configuration", "the profile azure has no resource");
-    Report::of(doctor("--profile nonsense"), 3).fails_at("configuration", "there is no profile \"nonsense\"");
+    Report::of(doctor("--profile nonsense"), 3).fails_at("configuration", "unknown profile \"nonsense\"");
     Report::of(doctor("--demo").env("RTVOICE_DIALECT", "old"), 3);
     #[cfg(unix)]
     {
@@ -238,7 +238,7 @@ fn the_configuration_and_the_modes_of_its_files_are_looked_at() {
             write_config(&program, &format!("[profiles.a]\nurl = \"ws://127.0.0.1:1\"\nkey = \"{KEY}\"\n"));
         set_mode(&path, 0o644);
         let open = Report::of(program, 3);
-        open.fails_at("configuration", "holds a key and is open to other users (mode 644)");
+        open.fails_at("configuration", "holds a key and is accessible to other users (mode 644)");
         assert!(open.check("configuration")["hint"].as_str().unwrap().contains("chmod 600"));
         let program = doctor("--demo");
         let path = write_config(&program, "profile = \"openai\"\n");

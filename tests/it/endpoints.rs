@@ -298,19 +298,19 @@ fn what_an_endpoint_does_not_have_is_told_before_it_is_dialled() {
         (
             "transcribe --profile hf speech.wav",
             3,
-            "profile hf has no session for captions only",
+            "profile hf has no sessions for captions only",
             "rtvoice talk",
         ),
         (
             "transcribe --profile xai speech.wav",
             3,
-            "profile xai has no session for captions only",
+            "profile xai has no sessions for captions only",
             "rtvoice talk",
         ),
         (
             "talk --url wss://api.openai.com/v1/live/sessions",
             6,
-            "wss://api.openai.com/v1/live/sessions speaks GPT-Live, not the Realtime protocol",
+            "wss://api.openai.com/v1/live/sessions uses the GPT-Live protocol instead of Realtime",
             "dial /v1/realtime with a realtime model",
         ),
         (

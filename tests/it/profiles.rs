@@ -3,6 +3,7 @@
 mod dotenv;
 mod fake;
 mod prices;
+mod settings;
 
 use std::fs;
 use std::path::PathBuf;
@@ -131,7 +132,7 @@ fn a_file_with_a_key_that_others_can_read_is_refused() {
     write(&path, "[profiles.openai]\nkey = \"sk-hush\"\n", 0o644);
     let outcome = program.run().expect_code(3);
     assert!(
-        outcome.stderr.contains("holds a key and is open to other users (mode 644)"),
+        outcome.stderr.contains("holds a key and is accessible to other users (mode 644)"),
         "{}",
         outcome.stderr
     );
@@ -161,7 +162,7 @@ fn an_unknown_field_is_named_with_its_file_and_line_and_the_known_ones() {
     for args in ["talk --demo --input null --output null", "chat hello", "transcribe --demo", "config show"] {
         let outcome = with_file(args, "# mine\n[profiles.openai]\nmodle = \"x\"\n").run().expect_code(3);
         assert!(
-            outcome.stderr.contains("/rtvoice/config.toml:3: \"modle\" is no setting"),
+            outcome.stderr.contains("/rtvoice/config.toml:3: unknown setting \"modle\""),
             "{}",
             outcome.stderr
         );
@@ -246,7 +247,7 @@ fn init_writes_a_file_that_can_be_read_and_never_overwrites_one() {
     let outcome = program.run().expect_code(0);
     assert_eq!(outcome.text().trim(), path.display().to_string());
     let text = fs::read_to_string(&path).expect("it was written");
-    assert!(text.contains("[profiles.work]") && text.contains("# Where the endpoint is"));
+    assert!(text.contains("[profiles.work]") && text.contains("# Endpoint URL"));
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
@@ -254,7 +255,7 @@ fn init_writes_a_file_that_can_be_read_and_never_overwrites_one() {
         assert_eq!(mode & 0o777, 0o600);
     }
     let again = with_file("config init", &text).run().expect_code(3);
-    assert!(again.stderr.contains("is there already"), "{}", again.stderr);
+    assert!(again.stderr.contains("already exists"), "{}", again.stderr);
     with_file("config show", &text).run().expect_code(0);
     let path = Program::rtvoice("config path");
     let expected = config(&path).display().to_string();

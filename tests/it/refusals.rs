@@ -108,9 +108,9 @@ fn without_a_key_or_with_one_in_the_clear_nothing_is_dialled() {
     check(
         &COMMANDS,
         &[
-            case("", &[], 3, "there is no key for the profile openai", "OPENAI_API_KEY or RTVOICE_API_KEY"),
-            case(remote, WITH_KEY, 3, "the key would be sent to 192.0.2.1 unencrypted", "wss://"),
-            case(&in_query, &[], 3, "the key would be sent to 192.0.2.1 unencrypted", "wss://"),
+            case("", &[], 3, "no key for the profile openai", "OPENAI_API_KEY or RTVOICE_API_KEY"),
+            case(remote, WITH_KEY, 3, "the key would go to 192.0.2.1 in the clear", "wss://"),
+            case(&in_query, &[], 3, "the key would go to 192.0.2.1 in the clear", "wss://"),
             case(
                 "--url wss://127.0.0.1",
                 broken,

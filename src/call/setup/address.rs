@@ -1,6 +1,7 @@
-//! From a profile's URL template to the URL that is dialled.
+//! Expands the URL template of a profile to the URL to dial.
 
 use crate::call::setup::settings::ResolvedSettings;
+use crate::call::setup::transcription::{query, transcription_model};
 use crate::config::settings::Setting;
 use crate::config::value::ValueOrigin;
 use crate::config::values::TranscriptionQuery;
@@ -9,14 +10,13 @@ use crate::net::endpoint::Purpose;
 use crate::net::endpoint::url::{EndpointUrl, encode_query};
 use crate::protocol::settings::SessionKind;
 
-/// Returns the URL, and what the session is for as far as the URL says it.
+/// Returns the URL, and the purpose of the session that follows from it.
 ///
 /// # Errors
 ///
-/// When there is no URL, when it cannot be read, when it leads to another protocol, or when something it
-/// needs is not set.
+/// When the URL is missing, invalid, of another protocol, or has placeholders without a value.
 pub(crate) fn address(settings: &ResolvedSettings) -> Result<(EndpointUrl, Purpose), Error> {
-    let url = parse(settings, &filled(settings)?)?;
+    let url = parse(settings, &expand(settings)?)?;
     check_protocol(&url)?;
     let model = url_model(settings).map(str::to_owned);
     if settings.kind == SessionKind::Realtime {
@@ -42,9 +42,9 @@ pub(crate) fn address(settings: &ResolvedSettings) -> Result<(EndpointUrl, Purpo
     }
 }
 
-/// Reads the URL, and names the variable that holds one that cannot be read.
+/// Parses the URL. Errors name the variable that holds an invalid one.
 fn parse(settings: &ResolvedSettings, text: &str) -> Result<EndpointUrl, Error> {
-    let origin = settings.in_force.get(Setting::Url).map(|said| &said.origin);
+    let origin = settings.in_force.get(Setting::Url).map(|value| &value.origin);
     let is_base = settings.in_force.is_base_url();
     let parsed = if is_base { EndpointUrl::parse_base(text) } else { EndpointUrl::parse(text) };
     parsed.map_err(|error| {
@@ -62,7 +62,7 @@ fn parse(settings: &ResolvedSettings, text: &str) -> Result<EndpointUrl, Error> 
     })
 }
 
-/// OpenAI and Azure have other protocols beside Realtime, at addresses of their own.
+/// Refuses the addresses of other protocols at OpenAI and Azure.
 fn check_protocol(url: &EndpointUrl) -> Result<(), Error> {
     let path = url.path().trim_end_matches('/');
     let name = if path.ends_with("/v1/live") || path.contains("/v1/live/") {
@@ -72,13 +72,13 @@ fn check_protocol(url: &EndpointUrl) -> Result<(), Error> {
     } else {
         return Ok(());
     };
-    let error = format!("{url} speaks {name}, not the Realtime protocol");
+    let error = format!("{url} uses the {name} protocol instead of Realtime");
     let path = path.split("/v1/").next().unwrap_or_default();
     Err(Error::say(Kind::Server, error)
         .hint(format!("dial {path}/v1/realtime with a realtime model, such as gpt-realtime-2")))
 }
 
-/// Returns the model that the URL names, if the endpoint takes one there.
+/// Returns the model for the URL, if the endpoint takes one there.
 fn url_model(settings: &ResolvedSettings) -> Option<&str> {
     let model = settings.in_force.text(Setting::Model);
     match (settings.kind, query(settings)) {
@@ -95,35 +95,16 @@ fn url_model(settings: &ResolvedSettings) -> Option<&str> {
     }
 }
 
-/// Returns the model that captions speech, which the session names. In `rtvoice transcribe`, `--model` alone
-/// names it, too, unless the endpoint takes another model in the URL and this one is set elsewhere.
-pub(crate) fn transcription_model(settings: &ResolvedSettings) -> Option<&str> {
-    let in_force = &settings.in_force;
-    let is_typed =
-        |setting| in_force.get(setting).is_some_and(|said| matches!(said.origin, ValueOrigin::Flag(_)));
-    let is_alone = settings.kind == SessionKind::Transcription
-        && is_typed(Setting::Model)
-        && !is_typed(Setting::TranscriptionModel);
-    let has_own_place =
-        query(settings) == TranscriptionQuery::IntentAndModel && in_force.is_set(Setting::TranscriptionModel);
-    in_force.text(if is_alone && !has_own_place { Setting::Model } else { Setting::TranscriptionModel })
-}
-
-fn query(settings: &ResolvedSettings) -> TranscriptionQuery {
-    settings.in_force.choice(Setting::TranscriptionQuery).unwrap_or(TranscriptionQuery::Intent)
-}
-
 fn check_model(settings: &ResolvedSettings, url: &EndpointUrl, model: Option<&str>) -> Result<(), Error> {
     let in_url = ["model", "deployment", "call_id"].iter().any(|name| url.query_value(name).is_some());
-    let needed = settings.in_force.switch(Setting::NeedsModel).unwrap_or(false);
-    if model.is_some() || in_url || !needed {
+    if model.is_some() || in_url || !settings.in_force.is_true(Setting::NeedsModel) {
         return Ok(());
     }
     Err(missing(settings, "model", "--model"))
 }
 
-/// The URL with what stands in braces filled in.
-fn filled(settings: &ResolvedSettings) -> Result<String, Error> {
+/// Returns the URL with its placeholders replaced.
+fn expand(settings: &ResolvedSettings) -> Result<String, Error> {
     let in_force = &settings.in_force;
     let Some(template) = in_force.text(Setting::Url) else {
         return Err(missing(settings, "URL", "--url"));
@@ -143,9 +124,9 @@ fn filled(settings: &ResolvedSettings) -> Result<String, Error> {
                 encode_query(url_model(settings).ok_or_else(|| missing(settings, "model", "--model"))?)
             }
             other => {
-                let error = format!("the URL of the profile {} has an unknown {{{other}}}", in_force.profile);
-                return Err(Error::say(Kind::Config, error)
-                    .hint("known in a URL are {resource}, {api_version} and {model}"));
+                let error =
+                    format!("unknown placeholder {{{other}}} in the URL of the profile {}", in_force.profile);
+                return Err(Error::say(Kind::Config, error).hint("use {resource}, {api_version} or {model}"));
             }
         });
         rest = after;
@@ -154,15 +135,16 @@ fn filled(settings: &ResolvedSettings) -> Result<String, Error> {
     Ok(url)
 }
 
-/// It becomes a part of the host, which a slash or a dot would lead elsewhere.
+/// The resource is part of the host: a slash or a dot would change the destination.
 fn resource(settings: &ResolvedSettings) -> Result<String, Error> {
     let resource = settings.in_force.text(Setting::Resource);
     let resource = resource.ok_or_else(|| missing(settings, "resource", "RTVOICE_RESOURCE"))?;
     if resource.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-') {
         return Ok(resource.to_owned());
     }
-    Err(Error::say(Kind::Config, format!("{resource:?} is no name of a resource"))
-        .hint("it is the first part of the host, of letters, digits and hyphens; another host goes by --url"))
+    Err(Error::say(Kind::Config, format!("invalid resource name {resource:?}")).hint(
+        "use the first part of the host (letters, digits, hyphens), or set the whole address with --url",
+    ))
 }
 
 fn missing(settings: &ResolvedSettings, what: &str, how: &str) -> Error {
@@ -171,9 +153,9 @@ fn missing(settings: &ResolvedSettings, what: &str, how: &str) -> Error {
     let error = Error::say(Kind::Config, format!("the profile {profile} has no {what}"));
     error.hint(match what {
         "resource" => format!(
-            "set {how}, or {setting} in [profiles.{profile}] of {file}, or give the whole address by --url"
+            "set {how}, or {setting} in [profiles.{profile}] of {file}, or the whole address with --url"
         ),
         "api_version" => format!("set {setting} in [profiles.{profile}] of {file}"),
-        _ => format!("give it by {how}, or set {setting} in [profiles.{profile}] of {file}"),
+        _ => format!("use {how}, or set {setting} in [profiles.{profile}] of {file}"),
     })
 }

@@ -1,7 +1,8 @@
-//! From settings to a call: endpoint, session plan, turn detection, prices.
+//! Turns settings into a call: endpoint, session plan, turn detection, prices.
 
 pub(crate) mod named_files;
 pub(crate) mod settings;
+pub(crate) mod transcription;
 pub(crate) mod address;
 pub(crate) mod target;
 pub(crate) mod plan;

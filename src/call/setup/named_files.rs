@@ -1,15 +1,14 @@
-//! The files that a command line names: no two of them may be one file if it is written.
+//! Files that a command names. A file that is written must not have a second use.
 
 use std::path::{Path, PathBuf};
 
 use crate::audio::options::{AudioSink, AudioSource};
 use crate::call::setup::settings::ResolvedSettings;
-use crate::cli::EndpointArgs;
 use crate::config::paths;
 use crate::error::{Error, Kind};
 use crate::files::is_same_file;
 
-/// The files of one run.
+/// Files of one run.
 #[derive(Debug, Default)]
 pub(crate) struct NamedFiles {
     files: Vec<NamedFile>,
@@ -18,13 +17,13 @@ pub(crate) struct NamedFiles {
 /// One file.
 #[derive(Debug)]
 struct NamedFile {
-    /// The flag that names it, or what it is.
+    /// The flag that names it, or its description.
     name: &'static str,
     path: PathBuf,
     usage: FileUsage,
 }
 
-/// What is done with a file.
+/// Use of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum FileUsage {
     Read,
@@ -32,23 +31,22 @@ enum FileUsage {
 }
 
 impl NamedFiles {
-    /// Returns the files that every command with an endpoint has.
-    pub(crate) fn of(settings: &ResolvedSettings, endpoint: &EndpointArgs) -> Self {
-        let ca_file = endpoint.ca_file.clone().or_else(|| settings.ca_file());
+    /// Returns the files of every command that dials.
+    pub(crate) fn of(settings: &ResolvedSettings) -> Self {
         Self::default()
-            .read("--ca-file", ca_file.as_deref())
+            .read("--ca-file", settings.ca_file().as_deref())
             .read("the configuration file", settings.sources.path.as_deref())
             .read("the file of remembered devices", paths::devices_file().as_deref())
             .read(".env", Some(Path::new(".env")))
     }
 
-    /// Adds a file that is read, if there is one.
+    /// Adds a file to read, if present.
     #[must_use]
     pub(crate) fn read(self, name: &'static str, path: Option<&Path>) -> Self {
         self.with(name, path, FileUsage::Read)
     }
 
-    /// Adds a file that is written, if there is one.
+    /// Adds a file to write, if present.
     #[must_use]
     pub(crate) fn written(self, name: &'static str, path: Option<&Path>) -> Self {
         self.with(name, path, FileUsage::Written)
@@ -72,11 +70,11 @@ impl NamedFiles {
         }
     }
 
-    /// Checks that nothing is written over.
+    /// Checks that no file is overwritten.
     ///
     /// # Errors
     ///
-    /// When two names mean one file, and it is written.
+    /// When a file that is written has two names.
     pub(crate) fn check(&self) -> Result<(), Error> {
         for (at, one) in self.files.iter().enumerate() {
             for other in &self.files[at + 1..] {
@@ -84,7 +82,7 @@ impl NamedFiles {
                 if is_written && is_same_file(&one.path, &other.path) {
                     let (first, second, path) = (one.name, other.name, other.path.display());
                     let error = format!("{first} and {second} are the same file: {path}");
-                    return Err(Error::say(Kind::Usage, error).hint("give each a file of its own"));
+                    return Err(Error::say(Kind::Usage, error).hint("use different files"));
                 }
             }
         }
@@ -135,9 +133,9 @@ mod tests {
         fs::hard_link(path("there"), path("hard")).unwrap();
         same.push((path("hard"), path("there")));
         for (one, other) in same {
-            let said = refusal(&one, &other).unwrap_or_else(|| panic!("{one:?} and {other:?}"));
+            let message = refusal(&one, &other).unwrap_or_else(|| panic!("{one:?} and {other:?}"));
             let expected = format!("--trace and --record are the same file: {}\nhint: ", other.display());
-            assert!(said.starts_with(&expected), "{said}");
+            assert!(message.starts_with(&expected), "{message}");
             assert!(refusal(&other, &one).is_some());
         }
         for (one, other) in [("there", "missing"), ("missing", "sub/missing"), ("nowhere/a", "nowhere/a")] {
@@ -147,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_may_be_read_twice_and_a_device_written_twice() {
+    fn reading_a_file_twice_and_writing_a_device_twice_is_allowed() {
         let null = Path::new("/dev/null");
         assert_eq!(refusal(null, null), None);
         let folder = tempfile::tempdir().unwrap();

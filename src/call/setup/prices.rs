@@ -1,4 +1,4 @@
-//! From the prices that profiles say to those that a session counts by.
+//! Converts configured prices to those of a session.
 
 use crate::call::setup::target::{EndpointRoute, Target};
 use crate::config::layers::EffectiveSettings;
@@ -6,14 +6,13 @@ use crate::config::pricing::{ModelPrices, Price};
 use crate::net::endpoint::url::EndpointUrl;
 use crate::session::metering::price::{Prices, Rates};
 
-/// Returns what tokens cost at `target`; none where nobody says it.
+/// Returns the prices at `target`, none if unknown.
 pub(crate) fn at(target: &Target, in_force: &EffectiveSettings) -> Option<Prices> {
     let (EndpointRoute::Network(endpoint) | EndpointRoute::Demo(endpoint)) = &target.way;
     of(&endpoint.url, in_force)
 }
 
-/// Returns what tokens cost at `url`. Others than OpenAI bill differently: what they charge is known only
-/// where the user says it.
+/// Returns the prices at `url`. Endpoints other than OpenAI have only configured prices.
 pub(crate) fn of(url: &EndpointUrl, in_force: &EffectiveSettings) -> Option<Prices> {
     let listed = is_openai(url).then(Prices::openai);
     if listed.is_none() && in_force.prices.is_empty() {
@@ -26,11 +25,11 @@ pub(crate) fn of(url: &EndpointUrl, in_force: &EffectiveSettings) -> Option<Pric
     Some(prices)
 }
 
-/// Returns in a few words where the prices come from.
+/// Returns the source of the prices for messages.
 pub(crate) fn described(prices: Option<&Prices>) -> String {
     match prices.map(Prices::as_of) {
         Some(Some(date)) => format!("OpenAI's list of {date}"),
-        Some(None) => "those of the profile only".to_owned(),
+        Some(None) => "from the profile only".to_owned(),
         None => "unknown".to_owned(),
     }
 }
@@ -65,12 +64,12 @@ mod tests {
     use crate::config::value::ValueOrigin;
 
     #[test]
-    fn what_a_file_calls_free_is_free_to_a_session() {
+    fn a_free_model_costs_nothing() {
         assert_eq!(rates(&ModelPrices::free(ValueOrigin::BuiltIn)), Rates::FREE);
     }
 
     #[test]
-    fn each_price_has_its_own_place() {
+    fn each_price_is_converted_to_its_own_rate() {
         let usd = Price::all().iter().zip(1_u8..).map(|(price, usd)| (*price, f64::from(usd))).collect();
         let expected = Rates {
             text_in: Some(1.0),

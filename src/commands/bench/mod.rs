@@ -47,10 +47,10 @@ pub(super) async fn run(args: &Bench) -> Result<u8, Error> {
     let settings = ResolvedSettings::load(&args.endpoint, SessionKind::Realtime, flags)?;
     let (input, output) = (settings.input(), settings.output());
     check_devices(&input, &output)?;
-    NamedFiles::of(&settings, &args.endpoint).written("--svg", args.svg.as_deref()).check()?;
+    NamedFiles::of(&settings).written("--svg", args.svg.as_deref()).check()?;
     // One that cannot be written is told before anything is measured.
     let picture = args.svg.as_deref().map(open_picture).transpose()?;
-    let target = Target::find(&settings).and_then(|target| target.dialled_as(&args.endpoint, &settings));
+    let target = Target::find(&settings).and_then(|target| target.with_dial_options(&settings));
     let named = is_named(args);
     let target = match target {
         Err(error) if named => return Err(error),
@@ -66,7 +66,7 @@ pub(super) async fn run(args: &Bench) -> Result<u8, Error> {
     }
     // A canceller would take away what is played to be heard.
     let options =
-        AudioOptions { processing: Processing::NONE, ..plan::sound(&settings, &plan, input, output) };
+        AudioOptions { processing: Processing::NONE, ..plan::audio(&settings, &plan, input, output) };
     let mut findings = Findings::of(target.as_ref().ok().map(|target| target.name.clone()));
     sound::measure(&options, &plan, clock, &mut findings).await?;
     let failed = match target {
@@ -91,7 +91,10 @@ pub(super) async fn run(args: &Bench) -> Result<u8, Error> {
 /// What is named must be there; that the default is not there is a finding.
 fn is_named(args: &Bench) -> bool {
     let endpoint = &args.endpoint;
-    endpoint.demo || endpoint.profile.is_some() || endpoint.url.is_some() || args.turns.is_some()
+    endpoint.demo
+        || endpoint.profile.is_some()
+        || endpoint.settings.layer.contains_key(&Setting::Url)
+        || args.turns.is_some()
 }
 
 fn check_devices(input: &AudioSource, output: &AudioSink) -> Result<(), Error> {

@@ -13,11 +13,10 @@ mod write;
 use serde_json::{Map, Value};
 
 use crate::call::clock::Clock;
-use crate::call::connect::dial_options;
 use crate::call::setup::named_files::NamedFiles;
 use crate::call::setup::plan;
 use crate::call::setup::settings::{Flags, ResolvedSettings};
-use crate::call::setup::target::Target;
+use crate::call::setup::target::{Target, dial_options};
 use crate::call::streams::standard::{Localized, Stdout, charset, stdout};
 use crate::call::streams::stderr::StderrSilencer;
 use crate::call::trace::{ExistingTrace, TraceFile};
@@ -61,7 +60,7 @@ pub(super) async fn run(args: Doctor) -> Result<u8, Error> {
     let chosen = match &loaded {
         Ok(settings) => {
             let args = &examination.args;
-            let files = NamedFiles::of(settings, &args.endpoint);
+            let files = NamedFiles::of(settings);
             files.written("--trace", args.trace.as_deref()).check()?;
             examination.endpoint(settings).await?;
             SoundSelection::of(settings)
@@ -106,7 +105,7 @@ impl DoctorRun {
         self.report.hide(settings.redactor());
         self.note("profile", settings.in_force.profile.clone());
         self.note("dialect", Value::Null);
-        let ready = ready(settings, &self.args);
+        let ready = ready(settings);
         self.note("url", ready.as_ref().ok().map(|ready| ready.url.to_string()));
         self.report.add(match &ready {
             Ok(ready) => local::configuration(settings, &ready.url),
@@ -214,11 +213,11 @@ impl DoctorRun {
 }
 
 /// Reads all that dialling needs, but for the key.
-fn ready(settings: &ResolvedSettings, args: &Doctor) -> Result<DialTarget, Error> {
+fn ready(settings: &ResolvedSettings) -> Result<DialTarget, Error> {
     Ok(DialTarget {
         url: local::url(settings)?,
         plan: plan::talk(settings, InputEndAction::GoOn)?,
-        dial_options: dial_options(&args.endpoint, settings)?,
+        dial_options: dial_options(settings)?,
     })
 }
 

@@ -55,9 +55,9 @@ fn cannot(error: anyhow::Error) -> Error {
 fn lines(settings: &ResolvedSettings, target: &Target, found: Dialect) -> Vec<(String, &'static str)> {
     let (EndpointRoute::Demo(endpoint) | EndpointRoute::Network(endpoint)) = &target.way;
     let is_new = settings.in_force.get(Setting::BetaMarker).is_none();
-    let mut lines = vec![(Setting::Dialect.name(), found.as_str())];
+    let mut lines = vec![(Setting::Dialect.name().to_owned(), found.as_str())];
     if is_new && found == Dialect::Beta && endpoint.beta == BetaMarker::Absent {
-        lines.push((Setting::BetaMarker.name(), "never"));
+        lines.push((Setting::BetaMarker.name().to_owned(), "never"));
     }
     lines
 }
@@ -141,7 +141,7 @@ mod tests {
 
     #[test]
     fn in_the_file_that_the_program_begins_a_profile_comes_last() {
-        let before = crate::config::template::text().unwrap();
+        let before = crate::config::template::text();
         let new = "\n[profiles.openai]\ndialect = \"ga\"\n";
         assert_eq!(ga(&before, "openai"), format!("{before}{new}"));
         let reversed = "[profiles.a]\nmodel = \"m\"\n\n[defaults]\nlang = \"en\"\n# vad = \"off\"\n";

@@ -1,7 +1,7 @@
-//! Finds the key, and decides who may see it. Never from a flag.
+//! Search for the API key, and the hosts that may receive it. A key never comes from a flag.
 //!
-//! A key of one profile is never sent to another's host, and a `.env` in a foreign folder cannot lead
-//! a key that did not come from there to a place of its choice.
+//! The key of one profile is never sent to the host of another, and a `.env` in a foreign folder cannot redirect
+//! a key that does not come from it.
 
 use std::fmt;
 
@@ -14,52 +14,52 @@ use crate::config::value::{Sourced, Value, ValueOrigin};
 use crate::error::{Error, Kind};
 use crate::secret::Secret;
 
-/// The variable that holds a key for whatever endpoint is dialled.
+/// Variable that holds a key for any endpoint.
 pub const ANY_ENDPOINT: &str = "RTVOICE_API_KEY";
 
-/// Where a key comes from. Nothing is run to know it.
+/// Source of a key. Finding it runs no command.
 #[derive(Debug, PartialEq, Eq)]
 pub enum KeySource {
     /// A variable of the environment or of `.env`.
     Variable {
-        /// Which, and where.
+        /// Its name and place.
         origin: ValueOrigin,
-        /// What it holds.
+        /// The key.
         key: Secret,
     },
     /// The configuration file.
     File {
-        /// Which line.
+        /// Its line.
         origin: ValueOrigin,
         /// The key.
         key: Secret,
     },
     /// A command that prints it.
     Command {
-        /// Which line.
+        /// Its line.
         origin: ValueOrigin,
-        /// For the shell.
+        /// Command line for the shell.
         command: String,
     },
 }
 
-/// What the search for a key found.
+/// Result of the search for a key.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct KeySearch {
-    /// The key that is used.
+    /// Key to use.
     pub source: Option<KeySource>,
-    /// Where there is a key that this host may not see.
+    /// Places of keys that this host may not receive.
     pub withheld: Vec<String>,
-    /// Lines of `.env` that should hold a key and cannot be understood, each in one sentence.
+    /// Malformed lines of `.env` that should hold a key.
     pub unreadable: Vec<UnreadableVariable>,
 }
 
-/// A variable of `.env` that cannot be understood.
+/// Malformed variable of `.env`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnreadableVariable {
-    /// What is wrong, with the number of the line.
+    /// The cause, with the number of the line.
     pub message: String,
-    /// What to do.
+    /// How to fix it.
     pub hint: String,
 }
 
@@ -85,7 +85,7 @@ impl KeySource {
         Ok(key)
     }
 
-    /// Returns where it comes from.
+    /// Returns its origin.
     pub fn origin(&self) -> &ValueOrigin {
         match self {
             Self::Variable { origin, .. } | Self::File { origin, .. } | Self::Command { origin, .. } => {
@@ -106,64 +106,71 @@ impl fmt::Display for KeySource {
     }
 }
 
-/// Searches a key that `host` may see: `RTVOICE_API_KEY`, then the profile's variables, then its `key`,
-/// then its `key_command`.
+/// Searches a key that `host` may receive: `RTVOICE_API_KEY`, then the profile's variables, its `key` and its
+/// `key_command`.
 pub fn search(in_force: &EffectiveSettings, sources: &Sources, host: &str, host_of: HostOf) -> KeySearch {
-    let guard = KeyPolicy { in_force, host, host_of };
+    let policy = KeyPolicy { in_force, host, host_of };
     let mut search = KeySearch::default();
     if let Some((key, origin)) = search.variable(sources, ANY_ENDPOINT) {
-        let may = guard.may_see_any(&origin);
+        let may = policy.may_receive_any(&origin);
         search.offer(KeySource::Variable { origin, key }, may);
     }
     for name in in_force.list(Setting::KeyEnv) {
         let Some((key, origin)) = search.variable(sources, name) else { continue };
-        let may = guard.may_see_own(Setting::KeyEnv, &origin);
+        let may = policy.may_receive_own(Setting::KeyEnv, &origin);
         search.offer(KeySource::Variable { origin, key }, may);
     }
-    if let Some(Sourced { value: Value::Hidden(key), origin }) = in_force.get(Setting::Key) {
+    if let Some(Sourced { value: Value::Secret(key), origin }) = in_force.get(Setting::Key) {
         let source = KeySource::File { origin: origin.clone(), key: key.clone() };
-        search.offer(source, guard.may_see_own(Setting::Key, origin));
+        search.offer(source, policy.may_receive_own(Setting::Key, origin));
     }
     if let Some(Sourced { value: Value::Text(command), origin }) = in_force.get(Setting::KeyCommand) {
         let source = KeySource::Command { origin: origin.clone(), command: command.clone() };
-        search.offer(source, guard.may_see_own(Setting::KeyCommand, origin));
+        search.offer(source, policy.may_receive_own(Setting::KeyCommand, origin));
     }
     search
 }
 
-/// Returns all keys of all profiles, to keep them out of what is shown; no command is run for one.
+/// Returns all keys of all profiles for redaction, without running commands.
 pub fn known(sources: &Sources) -> Vec<Secret> {
     let profiles = sources.user.profiles.values().chain(sources.built_in.profiles.values());
     let layers: Vec<_> = profiles.map(|profile| &profile.layer).chain([&sources.user.defaults]).collect();
-    let values = |setting| layers.iter().filter_map(move |layer| layer.get(&setting)).map(|said| &said.value);
-    let names = values(Setting::KeyEnv).filter_map(|value| match value {
-        Value::List(names) => Some(names),
-        Value::Text(_) | Value::Hidden(_) | Value::Table(_) | Value::Number(_) | Value::Switch(_) => None,
+    let values =
+        |setting| layers.iter().filter_map(move |layer| layer.get(&setting)).map(|value| &value.value);
+    let names = values(Setting::KeyEnv).flat_map(|value| match value {
+        Value::List(names) => names.as_slice(),
+        Value::Text(_)
+        | Value::Path(_)
+        | Value::Integer(_)
+        | Value::Float(_)
+        | Value::Bool(_)
+        | Value::Table(_)
+        | Value::Secret(_) => &[],
     });
-    let names = names.flatten().map(String::as_str).chain([ANY_ENDPOINT]);
+    let names = names.map(String::as_str).chain([ANY_ENDPOINT]);
     let in_variables =
         names.filter_map(|name| sources.variable(name).ok().flatten()).map(|(key, _)| Secret::new(key));
-    let in_file = values(Setting::Key).filter_map(|value| match value {
-        Value::Hidden(key) => Some(key.clone()),
-        Value::Text(_) | Value::List(_) | Value::Table(_) | Value::Number(_) | Value::Switch(_) => None,
+    let in_file = values(Setting::Key).filter_map(|value| {
+        let Value::Secret(key) = value else { return None };
+        Some(key.clone())
     });
     in_variables.chain(in_file).collect()
 }
 
-/// Returns the places where a key for the profile may be written, as a user reads them.
+/// Returns the variables that may hold a key for the profile, for messages.
 pub fn places(in_force: &EffectiveSettings) -> String {
     let own = in_force.list(Setting::KeyEnv).iter().map(String::as_str);
     own.chain([ANY_ENDPOINT]).collect::<Vec<_>>().join(" or ")
 }
 
 impl KeySearch {
-    /// Returns a variable. A bad line is noted and no failure yet: another place may hold the key.
+    /// Returns a variable. A malformed line is only recorded, since another place may hold the key.
     fn variable(&mut self, sources: &Sources, name: &str) -> Option<(Secret, ValueOrigin)> {
         let found = match sources.variable(name) {
-            // The rest of a line that was meant as a comment, or two keys.
+            // The rest of a line meant as a comment, or two keys.
             Ok(Some((key, ValueOrigin::EnvFile(_)))) if key.contains(char::is_whitespace) => {
                 let line = sources.env_file.line(name);
-                Err(bad_line(name, MalformedLine { line, reason: "a key has no blanks in it" }))
+                Err(bad_line(name, MalformedLine { line, reason: "a key contains no blanks" }))
             }
             found => found,
         };
@@ -193,7 +200,7 @@ enum KeyPermission {
     No,
 }
 
-/// Decides whether a host may see a key.
+/// Decides whether a host may receive a key.
 struct KeyPolicy<'a> {
     in_force: &'a EffectiveSettings,
     host: &'a str,
@@ -201,58 +208,59 @@ struct KeyPolicy<'a> {
 }
 
 impl KeyPolicy<'_> {
-    /// The key for all endpoints goes wherever the user goes, and not where a folder leads.
-    fn may_see_any(&self, key_from: &ValueOrigin) -> KeyPermission {
+    /// The key for any endpoint goes to every host that the user chooses, but not to one that a folder chooses.
+    fn may_receive_any(&self, key_from: &ValueOrigin) -> KeyPermission {
         match self.in_force.is_endpoint_from_env_file() && !is_env_file(key_from) {
             true => KeyPermission::No,
             false => KeyPermission::Yes,
         }
     }
 
-    /// A profile's own key, which `named_in` tells, goes to the profile's hosts.
-    fn may_see_own(&self, named_in: Setting, key_from: &ValueOrigin) -> KeyPermission {
-        if self.is_led_by_folder() && !is_env_file(key_from) {
+    /// The profile's own key, configured by `named_in`, goes to the profile's hosts.
+    fn may_receive_own(&self, named_in: Setting, key_from: &ValueOrigin) -> KeyPermission {
+        if self.is_chosen_by_folder() && !is_env_file(key_from) {
             return KeyPermission::No;
         }
         if let Some(gateway) = self.gateway_of(named_in, key_from) {
             return if gateway == self.host { KeyPermission::Yes } else { KeyPermission::No };
         }
         let listed = self.is_listed(self.host);
-        // A key is meant for the URL it was written beside or on top of; a URL written on top of a key
-        // takes it nowhere.
+        // A key is meant for the URL of the same or of an inherited profile. A URL above the key does not
+        // redirect it.
         let depths = (self.in_force.depth(named_in), self.in_force.depth(Setting::Url));
         let is_on_top = matches!(depths, (Some(key), Some(url)) if key <= url);
-        let own_url = self.in_force.own_url.as_ref().map(|said| &said.value);
+        let own_url = self.in_force.own_url.as_ref().map(|value| &value.value);
         let meant = is_on_top && matches!(own_url, Some(Value::Text(url)) if self.is_host_of(url));
         if listed || meant { KeyPermission::Yes } else { KeyPermission::No }
     }
 
-    /// Returns the host that a variable of `url_env` names, unless it is one of the profile's. The key variables
-    /// of the same profile hold that gateway's key then, as OpenAI's libraries read both.
+    /// Returns the host in a variable of `url_env`, unless it is one of the profile's. The key variables of the
+    /// same profile then hold that gateway's key, as in OpenAI's libraries.
     fn gateway_of(&self, named_in: Setting, key_from: &ValueOrigin) -> Option<String> {
         let base = self.in_force.base_url.as_ref().filter(|_| named_in == Setting::KeyEnv)?;
         let Value::Text(url) = &base.value else { return None };
-        // A folder's base URL says nothing about a key of the environment.
+        // The base URL of a folder does not concern a key of the environment.
         if is_env_file(&base.origin) && !is_env_file(key_from) {
             return None;
         }
         let is_same_profile = self.in_force.depth(Setting::KeyEnv) == self.in_force.depth(Setting::UrlEnv);
-        // A base URL that cannot be read names no host, and its key goes nowhere.
+        // An invalid base URL has no host, and its key is not sent.
         let host = (self.host_of)(url).unwrap_or_default();
         (is_same_profile && !self.is_listed(&host)).then_some(host)
     }
 
     fn is_listed(&self, host: &str) -> bool {
-        self.in_force.list(Setting::KeyHosts).iter().any(|known| is_host(known, host))
+        self.in_force.list(Setting::KeyHosts).iter().any(|pattern| is_host(pattern, host))
     }
 
     fn is_host_of(&self, url: &str) -> bool {
         (self.host_of)(url).is_some_and(|host| host == self.host)
     }
 
-    fn is_led_by_folder(&self) -> bool {
-        let led = |setting| self.in_force.get(setting).is_some_and(|said| is_env_file(&said.origin));
-        led(Setting::Url) || led(Setting::Resource)
+    fn is_chosen_by_folder(&self) -> bool {
+        let is_from_folder =
+            |setting| self.in_force.get(setting).is_some_and(|value| is_env_file(&value.origin));
+        is_from_folder(Setting::Url) || is_from_folder(Setting::Resource)
     }
 }
 

@@ -1,10 +1,10 @@
-//! Who may see which key.
+//! Hosts that may receive keys.
 
 use super::*;
 use crate::config::built_in;
 use crate::config::file::{ConfigFile, FileOrigin};
 use crate::config::layers::Overrides;
-use crate::config::value::Layer;
+use crate::config::settings::Layer;
 
 fn host_of(url: &str) -> Option<String> {
     let host = url.split_once("://")?.1.split(['/', ':']).next()?;
@@ -17,7 +17,7 @@ struct KeyCase {
     env_file: &'static [(&'static str, &'static str)],
     profile: Option<&'static str>,
     url: Option<&'static str>,
-    /// Where the search ends, and which key it finds there.
+    /// Expected source and key.
     host: &'static str,
     found: Option<&'static str>,
 }
@@ -40,15 +40,15 @@ fn find(case: &KeyCase) -> KeySearch {
         warnings: Vec::new(),
     };
     let url = case.url.map(|url| {
-        let said = Sourced { value: Value::Text(url.to_owned()), origin: ValueOrigin::Flag("--url") };
-        (Setting::Url, said)
+        let value = Sourced { value: Value::Text(url.to_owned()), origin: ValueOrigin::Flag("--url") };
+        (Setting::Url, value)
     });
-    let asked = Overrides {
+    let overrides = Overrides {
         profile: case.profile.map(str::to_owned),
         demo: false,
         flags: url.into_iter().collect::<Layer>(),
     };
-    let in_force = EffectiveSettings::decide(asked, &sources, host_of).unwrap();
+    let in_force = EffectiveSettings::resolve(overrides, &sources, host_of).unwrap();
     search(&in_force, &sources, case.host, host_of)
 }
 
@@ -58,7 +58,7 @@ fn check(case: &KeyCase) {
 }
 
 #[test]
-fn the_key_for_all_endpoints_goes_first_and_the_profiles_own_next() {
+fn the_key_for_any_endpoint_overrides_the_profiles_own() {
     let environment = &[("RTVOICE_API_KEY", "any"), ("OPENAI_API_KEY", "own")];
     let openai = "api.openai.com";
     check(&KeyCase { environment, host: openai, found: Some("any"), ..NONE });
@@ -72,7 +72,7 @@ fn the_key_for_all_endpoints_goes_first_and_the_profiles_own_next() {
 }
 
 #[test]
-fn each_profile_has_a_variable_of_its_own() {
+fn each_profile_has_its_own_variable() {
     for (profile, variable, host) in [
         ("azure", "AZURE_OPENAI_API_KEY", "r.openai.azure.com"),
         ("azure-preview", "AZURE_OPENAI_API_KEY", "r.cognitiveservices.azure.com"),
@@ -109,14 +109,14 @@ fn a_key_of_one_profile_is_never_sent_to_anothers_host() {
         ..NONE
     });
     assert_eq!(found.withheld, ["in OPENAI_API_KEY"]);
-    // A URL in the file does not take the built-in profile's key along, and neither does `like`.
+    // Neither a URL in the file nor `like` redirects the key of a built-in profile.
     let file = "[profiles.openai]\nurl = \"wss://evil.example\"\n[profiles.x]\nlike = \"openai\"\nurl = \"wss://evil.example\"\n";
     check(&KeyCase { file, environment, host: "evil.example", ..NONE });
     check(&KeyCase { file, environment, profile: Some("x"), host: "evil.example", ..NONE });
 }
 
 #[test]
-fn who_writes_a_url_and_a_key_means_them_for_each_other() {
+fn a_url_and_a_key_of_the_same_profile_belong_together() {
     let file = "[profiles.work]\nurl = \"wss://gate.example/v1\"\nkey_env = [\"WORK_KEY\"]\n";
     let environment = &[("WORK_KEY", "work"), ("OPENAI_API_KEY", "openai")];
     let work = KeyCase { file, environment, profile: Some("work"), host: "gate.example", ..NONE };
@@ -140,7 +140,7 @@ fn who_writes_a_url_and_a_key_means_them_for_each_other() {
         found: Some("work"),
         ..NONE
     });
-    // A profile that is like this one and dials elsewhere does not take the key along.
+    // A profile that inherits from this one and dials another host does not redirect the key.
     let file = "[profiles.work]\nurl = \"wss://gate.example/v1\"\nkey_env = [\"WORK_KEY\"]\n[profiles.x]\nlike = \"work\"\nurl = \"wss://other.example\"\n";
     check(&KeyCase { file, environment, profile: Some("x"), host: "other.example", ..NONE });
     let file = "[profiles.openai]\nkey_env = [\"WORK_KEY\"]\n";
@@ -148,7 +148,7 @@ fn who_writes_a_url_and_a_key_means_them_for_each_other() {
 }
 
 #[test]
-fn a_foreign_folder_cannot_lead_a_key_away() {
+fn a_foreign_folder_cannot_redirect_a_key() {
     let environment = &[("RTVOICE_API_KEY", "any"), ("AZURE_OPENAI_API_KEY", "azure")];
     let env_file = &[("RTVOICE_URL", "wss://evil.example")];
     check(&KeyCase { environment, env_file, host: "evil.example", ..NONE });
@@ -156,13 +156,13 @@ fn a_foreign_folder_cannot_lead_a_key_away() {
     check(&KeyCase { environment, env_file, host: "openopen8.ai", ..NONE });
     let env_file = &[("RTVOICE_PROFILE", "azure"), ("RTVOICE_RESOURCE", "evil")];
     check(&KeyCase { environment, env_file, host: "evil.openai.azure.com", ..NONE });
-    // With a key of its own it may go where it likes.
+    // With its own key it may select any host.
     let env_file = &[("RTVOICE_URL", "wss://mine.example"), ("RTVOICE_API_KEY", "of-folder")];
     check(&KeyCase { env_file, host: "mine.example", found: Some("of-folder"), ..NONE });
 }
 
 #[test]
-fn no_key_is_in_what_is_shown() {
+fn no_key_appears_in_debug_output_or_messages() {
     let found =
         find(&KeyCase { environment: &[("OPENAI_API_KEY", "sk-hush")], host: "api.openai.com", ..NONE });
     assert!(!format!("{found:?}").contains("hush"));

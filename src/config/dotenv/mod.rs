@@ -1,7 +1,7 @@
-//! Reads `.env` in the current folder: values are literal, and the lines of other programs are left alone.
+//! Reader of `.env` in the current folder: values are literal, and lines of other programs are ignored.
 //!
-//! Own code because no crate of this kind offers to leave `$NAME` alone: in a cloned folder an expanded value
-//! would carry secrets of the environment to whatever host the same file names.
+//! Own code because no crate of this kind can leave `$NAME` unexpanded: in a cloned folder an expanded value would
+//! send secrets of the environment to the host that the same file names.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -9,46 +9,46 @@ use std::path::Path;
 use crate::config::regular_file::{self, FileReadError};
 use crate::error::{Error, Kind};
 
-/// What a value cannot hold: what stands for bytes that are not text, and what UTF-16 read as UTF-8 is full of.
+/// Characters of undecodable values: the replacement character, and NUL from UTF-16 read as UTF-8.
 const NOT_TEXT: [char; 2] = [char::REPLACEMENT_CHARACTER, '\0'];
 
-/// The variables of a `.env` file, and the lines that set none.
+/// Variables of a `.env` file, and its malformed lines.
 #[derive(Default)]
 pub struct Dotenv {
     variables: HashMap<String, Assignment>,
-    /// Lines that are no assignment, by the names in them.
+    /// Lines that are not assignments, by the names in them.
     not_assignments: HashMap<String, MalformedLine>,
-    /// Why the file was skipped as a whole.
+    /// Reason for which the whole file was skipped.
     skipped: Option<SkippedFile>,
 }
 
-/// A line that sets a variable, or should.
+/// Line that assigns a variable, with the value or the error.
 struct Assignment {
     line: usize,
     value: Result<String, &'static str>,
 }
 
-/// A line that should set a variable and does not.
+/// Line that does not set the variable it names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MalformedLine {
     /// Its number, counted from 1.
     pub line: usize,
-    /// What is wrong with it.
+    /// The cause.
     pub reason: &'static str,
 }
 
-/// Something in the place of `.env` that was not read.
+/// A `.env` that was not read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SkippedFile {
-    /// A folder, as Python's virtual environments may be named: it is not meant for anybody.
+    /// A folder: a Python virtual environment may have this name.
     Folder,
     /// Anything else, in one sentence.
     Unreadable(String),
 }
 
 impl Dotenv {
-    /// Reads the file at `path`. What is absent or not a readable file is skipped: nothing that needs no value
-    /// from it may fail.
+    /// Reads the file at `path`. An absent or unreadable one is skipped, since commands that need no value from it
+    /// must not fail.
     ///
     /// # Errors
     ///
@@ -74,7 +74,7 @@ impl Dotenv {
         Self { skipped: Some(skipped), ..Self::default() }
     }
 
-    /// Reads the content of a file. The last assignment of a name counts.
+    /// Parses the content of a file. The last assignment of a name counts.
     pub fn parse(bytes: &[u8]) -> Self {
         let text = decode(bytes);
         let mut env = Self::default();
@@ -89,7 +89,7 @@ impl Dotenv {
     ///
     /// # Errors
     ///
-    /// When the line that should set it cannot be understood.
+    /// When the line that should set it is malformed.
     pub fn get(&self, name: &str) -> Result<Option<&str>, MalformedLine> {
         match self.variables.get(name) {
             Some(Assignment { value: Ok(value), .. }) => Ok(Some(value)),
@@ -108,7 +108,7 @@ impl Dotenv {
         self.skipped.as_ref()
     }
 
-    /// Reads one assignment, which may span lines, or passes one line over.
+    /// Reads one assignment, which may span lines, or skips one line.
     fn read_line(&mut self, cursor: &mut Cursor<'_>) {
         let (number, line) = (cursor.line, cursor.line_text());
         let trimmed = line.trim_start();
@@ -131,7 +131,7 @@ impl Dotenv {
         self.variables.insert(name.to_owned(), Assignment { line: number, value });
     }
 
-    /// Keeps the names in a line such as `NAME: value` or `set NAME=value`, for whoever looks for one of them.
+    /// Records the names in a line such as `NAME: value` or `set NAME=value`, so that a look-up can report it.
     fn note_names(&mut self, line: &str, number: usize) {
         let head = line.split('=').next().unwrap_or_default();
         let words = head.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_');
@@ -142,7 +142,7 @@ impl Dotenv {
     }
 }
 
-/// For tests: each value is taken as it is, from line 0.
+/// For tests: values are literal and in line 0.
 #[cfg(test)]
 impl FromIterator<(String, String)> for Dotenv {
     fn from_iter<T: IntoIterator<Item = (String, String)>>(pairs: T) -> Self {
@@ -151,7 +151,7 @@ impl FromIterator<(String, String)> for Dotenv {
     }
 }
 
-/// The text that is still to be read, and the number of its first line.
+/// The unread text, and the number of its first line.
 struct Cursor<'a> {
     rest: &'a str,
     line: usize,
@@ -167,7 +167,7 @@ impl<'a> Cursor<'a> {
         self.rest = self.rest.get(bytes..).unwrap_or_default();
     }
 
-    /// Passes over the rest of the line and its end: LF, CRLF or CR.
+    /// Skips the rest of the line and its end: LF, CRLF or CR.
     fn next_line(&mut self) {
         self.advance(self.line_text().len());
         let end = if self.rest.starts_with("\r\n") { 2 } else { 1 };
@@ -175,7 +175,7 @@ impl<'a> Cursor<'a> {
         self.line += 1;
     }
 
-    /// Reads what follows the `=`, and the end of its line.
+    /// Reads the value after `=` and the end of the line.
     fn value(&mut self) -> Result<String, &'static str> {
         let line = self.line_text();
         let trimmed = line.trim_start();
@@ -190,8 +190,8 @@ impl<'a> Cursor<'a> {
         Ok(value)
     }
 
-    /// Reads up to the closing quote, which ends its line but for a comment. A quote that is never closed spoils
-    /// its own line only: the lines after it are read for themselves.
+    /// Reads up to the closing quote, after which only a comment may follow. An unclosed quote invalidates its own
+    /// line only.
     fn quoted(&mut self, quote: char) -> Result<String, &'static str> {
         let Some(end) = closing_quote(self.rest, quote) else {
             self.next_line();
@@ -215,7 +215,7 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// Returns where the closing quote stands. In double quotes a backslash takes the meaning of what follows it.
+/// Returns the index of the closing quote. In double quotes a backslash escapes it.
 fn closing_quote(text: &str, quote: char) -> Option<usize> {
     let mut letters = text.char_indices();
     while let Some((at, letter)) = letters.next() {
@@ -237,7 +237,7 @@ fn line_ends(text: &str) -> usize {
     cursor.line
 }
 
-/// Resolves the escapes that all dialects of `.env` have in double quotes; any other backslash stays.
+/// Resolves the escapes common to all dialects of `.env` in double quotes; other backslashes stay.
 fn unescape(text: &str) -> String {
     let mut unescaped = String::with_capacity(text.len());
     let mut letters = text.chars();
@@ -258,7 +258,7 @@ fn unescape(text: &str) -> String {
     unescaped
 }
 
-/// A `#` begins a comment only after a blank: keys and URLs may hold one.
+/// Removes a comment. `#` starts one only after a blank, since keys and URLs may contain it.
 fn without_comment(text: &str) -> &str {
     let mut is_after_blank = false;
     for (at, letter) in text.char_indices() {
@@ -282,8 +282,8 @@ fn is_name(text: &str) -> bool {
     text.starts_with(is_first) && text.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_')
 }
 
-/// Decodes UTF-8, with or without a byte order mark, and UTF-16, which PowerShell's `>` writes. Bytes that are
-/// neither become replacement characters, which spoil only the value they stand in.
+/// Decodes UTF-8, with or without a byte order mark, and UTF-16, which PowerShell's `>` writes. Other bytes
+/// become replacement characters, which invalidate only their own value.
 fn decode(bytes: &[u8]) -> String {
     match bytes {
         [0xEF, 0xBB, 0xBF, rest @ ..] => String::from_utf8_lossy(rest).into_owned(),
@@ -301,7 +301,7 @@ fn decode_utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> String {
     letters.map(|letter| letter.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
 }
 
-/// Refuses what belongs to somebody else, as in a folder that all users can write to.
+/// Refuses a file of another user, as in a folder that all users can write to.
 #[cfg(unix)]
 fn check_owner(metadata: Option<std::fs::Metadata>) -> Result<(), Error> {
     use std::os::unix::fs::MetadataExt;
@@ -326,4 +326,4 @@ fn foreign(owner: u32, own: u32) -> Error {
 }
 
 #[cfg(test)]
-pub(crate) mod tests;
+mod tests;

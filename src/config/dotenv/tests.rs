@@ -1,4 +1,4 @@
-//! What a `.env` file says, and what it cannot do.
+//! Syntax of `.env` files, and what they cannot do.
 
 use super::*;
 
@@ -6,17 +6,9 @@ fn value(text: &str, name: &str) -> Option<String> {
     Dotenv::parse(text.as_bytes()).get(name).unwrap().map(str::to_owned)
 }
 
-fn bad(text: &[u8], name: &str) -> (usize, &'static str) {
+fn error(text: &[u8], name: &str) -> (usize, &'static str) {
     let MalformedLine { line, reason } = Dotenv::parse(text).get(name).unwrap_err();
     (line, reason)
-}
-
-#[cfg(unix)]
-pub(crate) fn make_fifo(folder: &Path) -> std::path::PathBuf {
-    let path = folder.join(".env");
-    let made = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
-    assert!(made.success());
-    path
 }
 
 #[test]
@@ -39,7 +31,7 @@ fn a_dotenv_value_is_never_expanded() {
 }
 
 #[test]
-fn a_line_is_read_as_other_programs_read_it() {
+fn a_line_is_parsed_as_by_other_programs() {
     for (text, expected) in [
         ("K=v", "v"),
         ("K=v\r\n", "v"),
@@ -134,7 +126,7 @@ fn a_bad_line_of_dotenv_is_named_by_its_number() {
         (b"A=1\nK=a\0b\n", (2, "the value is not UTF-8 text")),
         (b"K=good\nK=\"bad\n", (2, "the quote is not closed")),
     ] {
-        assert_eq!(bad(text, "K"), expected, "{}", String::from_utf8_lossy(text));
+        assert_eq!(error(text, "K"), expected, "{}", String::from_utf8_lossy(text));
     }
     assert_eq!(Dotenv::parse(b"K: bad\nK=good\n").get("K"), Ok(Some("good")));
     assert_eq!(Dotenv::parse(b"K: bad\n").get("L"), Ok(None), "another variable is not concerned");
@@ -142,11 +134,11 @@ fn a_bad_line_of_dotenv_is_named_by_its_number() {
 
 #[cfg(unix)]
 #[test]
-fn what_is_not_a_file_is_skipped_and_named() {
+fn a_dotenv_that_is_not_a_file_is_skipped_and_reported() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join(".env");
     assert_eq!(Dotenv::read(&path).unwrap().skipped(), None);
-    make_fifo(directory.path());
+    crate::config::regular_file::tests::make_fifo(directory.path());
     let fifo = SkippedFile::Unreadable(".env in this folder is skipped: it is a FIFO".to_owned());
     assert_eq!(Dotenv::read(&path).unwrap().skipped(), Some(&fifo));
     std::fs::remove_file(&path).unwrap();
@@ -182,7 +174,7 @@ proptest::proptest! {
     fn any_bytes_are_read(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..200), text in "[K=\"'#$\\\\ \r\n]{0,40}") {
         let _ = Dotenv::parse(&bytes).get("K").is_ok();
         let _ = Dotenv::parse(text.as_bytes()).get("K").is_ok();
-        // Whatever stands before it, a good line on its own counts unless a quote encloses it.
+        // A valid line counts regardless of the text before it, unless a quote encloses it.
         let after = format!("{}\nL=1", text.replace(['"', '\''], ""));
         let env = Dotenv::parse(after.as_bytes());
         proptest::prop_assert_eq!(env.get("L"), Ok(Some("1")));

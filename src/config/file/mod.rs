@@ -1,6 +1,4 @@
-//! Reads a configuration text, and names the line of whatever is wrong in it.
-//!
-//! No message repeats a line: it may hold a key.
+//! Parser of configuration files. Errors name the line and never repeat it, since it may hold a key.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,82 +7,82 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use crate::config::declaration::{Scope, ValueKind};
 use crate::config::pricing::ProfilePrices;
-use crate::config::settings::{Scope, Setting, ValueKind};
-use crate::config::value::{Layer, Sourced, Value, ValueOrigin};
-use crate::secret::Secret;
+use crate::config::settings::{Layer, Setting};
+use crate::config::value::{Sourced, Value, ValueOrigin};
 
-/// What may stand at the top of a file.
+/// Keys at the top of a file.
 const TOP: [&str; 3] = ["profile", "defaults", "profiles"];
 
-/// The name under which a profile names the one it is made from.
+/// Key of the profile from which a profile inherits.
 const LIKE: &str = "like";
 
-/// The name under which a profile says what its models cost.
+/// Key of the prices of a profile.
 const PRICES: &str = "prices";
 
-/// Who wrote the text.
+/// Author of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FileOrigin {
     /// The user.
     User,
-    /// The program: its `[defaults]` may say anything.
+    /// The program.
     Program,
 }
 
-/// A configuration file as it was understood.
+/// Parsed configuration file.
 #[derive(Debug, Default)]
 pub struct ConfigFile {
-    /// The profile that is used where none is asked for.
+    /// Profile in use if no other is requested.
     pub profile: Option<(String, ValueOrigin)>,
     /// Settings for all profiles.
     pub defaults: Layer,
-    /// The profiles by name.
+    /// Profiles by name.
     pub profiles: BTreeMap<String, Profile>,
 }
 
 /// A profile of a file.
 #[derive(Debug, Default)]
 pub struct Profile {
-    /// The profile whose settings count where this one has none.
-    pub like: Option<String>,
+    /// Profile from which it inherits what it does not set.
+    pub like: Option<(String, ValueOrigin)>,
     /// Its own settings.
     pub layer: Layer,
-    /// What its models cost.
+    /// Prices of its models.
     pub prices: ProfilePrices,
 }
 
-/// What is wrong in a file, and where.
+/// Error in a file.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ConfigFault {
-    /// The line, counted from 1; none if the reader does not say.
+    /// The line, counted from 1; none if unknown.
     pub line: Option<usize>,
-    /// What is wrong.
-    pub what: String,
-    /// What to do.
+    /// The cause.
+    pub cause: String,
+    /// How to fix it.
     pub hint: Option<String>,
 }
 
 impl fmt::Display for ConfigFault {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.line {
-            Some(line) => write!(formatter, "line {line}: {}", self.what),
-            None => formatter.write_str(&self.what),
+            Some(line) => write!(formatter, "line {line}: {}", self.cause),
+            None => formatter.write_str(&self.cause),
         }
     }
 }
 
 impl ConfigFile {
-    /// Reads a text.
+    /// Parses a file.
     ///
     /// # Errors
     ///
-    /// When it is no TOML, or says something that no setting is.
+    /// When it is not valid TOML, or has an unknown setting or an invalid value.
     pub fn parse(text: &str, author: FileOrigin) -> Result<Self, ConfigFault> {
         let reader = ConfigReader { text, author };
         let table = DeTable::parse(text).map_err(|error| {
-            let what = error.message().lines().next().unwrap_or("it is no TOML").to_owned();
-            ConfigFault { line: error.span().map(|span| reader.line(&span)), what, hint: None }
+            let cause = error.message().lines().next().unwrap_or("invalid TOML").to_owned();
+            ConfigFault { line: error.span().map(|span| reader.line(&span)), cause, hint: None }
         })?;
         reader.file(table.get_ref())
     }
@@ -106,7 +104,7 @@ impl ConfigReader<'_> {
                 }
                 "defaults" => file.defaults = self.defaults(self.table_of("defaults", value)?)?,
                 "profiles" => file.profiles = self.profiles(self.table_of("profiles", value)?)?,
-                other => return Err(self.unknown(other, &key.span(), &TOP.map(str::to_owned))),
+                other => return Err(self.unknown(other, &key.span(), &TOP)),
             }
         }
         Ok(file)
@@ -117,9 +115,9 @@ impl ConfigReader<'_> {
         for (key, value) in table {
             let name = key.get_ref().to_string();
             if !is_name(&name) {
-                let what = format!("{name:?} is no name for a profile");
+                let cause = format!("invalid profile name {name:?}");
                 let hint = "use letters, digits, hyphens, dots and underscores";
-                return Err(self.wrong(&key.span(), what, hint));
+                return Err(self.fault(&key.span(), cause, hint));
             }
             profiles.insert(name.clone(), self.profile(self.table_of(&name, value)?)?);
         }
@@ -134,12 +132,13 @@ impl ConfigReader<'_> {
                 Some(setting) => {
                     profile.layer.insert(setting, self.sourced(setting, value)?);
                 }
-                None if name == LIKE => profile.like = Some(self.text_of(LIKE, value)?),
+                None if name == LIKE => {
+                    profile.like = Some((self.text_of(LIKE, value)?, self.origin(&value.span())));
+                }
                 None if name == PRICES => profile.prices = self.prices(self.table_of(PRICES, value)?)?,
                 None => {
                     let names = Setting::all().iter().map(|setting| setting.name());
-                    let names = [LIKE.to_owned()].into_iter().chain(names);
-                    let known: Vec<String> = names.chain([PRICES.to_owned()]).collect();
+                    let known: Vec<&str> = [LIKE].into_iter().chain(names).chain([PRICES]).collect();
                     return Err(self.unknown(name, &key.span(), &known));
                 }
             }
@@ -151,79 +150,45 @@ impl ConfigReader<'_> {
         let mut layer = Layer::new();
         for (key, value) in table {
             let name = key.get_ref().as_ref();
-            match Setting::named(name).map(|setting| (setting, setting.scope(), self.author)) {
-                Some((setting, Scope::Person, _) | (setting, _, FileOrigin::Program)) => {
-                    layer.insert(setting, self.sourced(setting, value)?);
-                }
-                Some((_, Scope::Endpoint, FileOrigin::User)) => {
-                    let what = format!("{name} belongs to an endpoint, not to all of them");
-                    return Err(self.wrong(&key.span(), what, "write it in a [profiles.NAME]"));
-                }
-                None => {
-                    let personal = Setting::all().iter().filter(|setting| setting.scope() == Scope::Person);
-                    let known: Vec<String> = personal.map(|setting| setting.name()).collect();
-                    return Err(self.unknown(name, &key.span(), &known));
-                }
+            let Some(setting) = Setting::named(name) else {
+                let known: Vec<&str> = Setting::in_scope(Scope::Defaults).map(Setting::name).collect();
+                return Err(self.unknown(name, &key.span(), &known));
+            };
+            if setting.declaration().scope == Scope::Profile {
+                let cause = format!("{name} belongs to an endpoint, not to all of them");
+                return Err(self.fault(&key.span(), cause, "set it in a [profiles.NAME]"));
             }
+            layer.insert(setting, self.sourced(setting, value)?);
         }
         Ok(layer)
     }
 
     fn sourced(&self, setting: Setting, value: &Spanned<DeValue<'_>>) -> Result<Sourced, ConfigFault> {
+        let (name, kind) = (setting.name(), &setting.declaration().kind);
         let origin = self.origin(&value.span());
-        let name = setting.name();
-        let form = setting.form();
-        let expected = || self.expected(&name, &form.wanted(), value);
-        let value = match &form {
-            // An empty language is as good as auto.
-            ValueKind::Text if setting == Setting::Lang && value.get_ref().as_str() == Some("") => {
-                Value::Text(String::new())
-            }
-            ValueKind::Text => Value::Text(self.text_of(&name, value)?),
-            ValueKind::Key => Value::Hidden(Secret::new(self.text_of(&name, value)?)),
-            ValueKind::Choice(words) => {
-                let text = self.text_of(&name, value)?;
-                if !words.contains(&text) {
-                    let what = format!("{name} cannot be {text:?}");
-                    return Err(self.wrong(
-                        &value.span(),
-                        what,
-                        &format!("it is one of {}", words.join(", ")),
-                    ));
-                }
-                Value::Text(text)
-            }
-            ValueKind::Switch => {
-                let switch = value.get_ref().as_bool();
-                Value::Switch(switch.ok_or_else(expected)?)
-            }
-            ValueKind::Number(range) => {
-                let number = value
-                    .get_ref()
-                    .as_integer()
-                    .and_then(|number| u32::from_str_radix(number.as_str(), number.radix()).ok());
-                let number = number.filter(|number| range.contains(number));
-                Value::Number(number.ok_or_else(expected)?)
-            }
-            ValueKind::Amount => {
-                let amount = number(value.get_ref()).filter(|amount| *amount > 0.0);
-                Value::Text(amount.ok_or_else(expected)?.to_string())
-            }
-            ValueKind::Share => {
-                let share = number(value.get_ref()).filter(|share| (0.0..=1.0).contains(share));
-                Value::Text(share.ok_or_else(expected)?.to_string())
-            }
-            ValueKind::List => Value::List(self.list_of(&name, value)?),
-            ValueKind::Table => Value::Table(self.pairs_of(&name, value)?),
-        };
-        Ok(Sourced { value, origin })
+        if matches!(kind, ValueKind::List) {
+            return Ok(Sourced { value: Value::List(self.list_of(name, value)?), origin });
+        }
+        if matches!(kind, ValueKind::Table) {
+            return Ok(Sourced { value: Value::Table(self.pairs_of(name, value)?), origin });
+        }
+        let text = scalar(setting, value.get_ref());
+        let parsed = text.as_ref().and_then(|text| kind.parse(text));
+        let parsed = parsed.ok_or_else(|| {
+            let (ValueKind::Choice(_), Some(text)) = (kind, &text) else {
+                return self.unexpected(name, &kind.expected(), value);
+            };
+            let hint = format!("it must be {}", kind.expected());
+            self.fault(&value.span(), format!("{name} cannot be {text:?}"), &hint)
+        })?;
+        Ok(Sourced { value: parsed, origin })
     }
 
     fn list_of(&self, name: &str, value: &Spanned<DeValue<'_>>) -> Result<Vec<String>, ConfigFault> {
         let wanted = "a list of texts, as in [\"A\", \"B\"]";
-        let array = value.get_ref().as_array().ok_or_else(|| self.expected(name, wanted, value))?;
+        let array = value.get_ref().as_array().ok_or_else(|| self.unexpected(name, wanted, value))?;
         let texts = array.iter().map(|entry| entry.get_ref().as_str().map(str::to_owned));
-        texts.collect::<Option<_>>().ok_or_else(|| self.expected(name, wanted, value))
+        texts.collect::<Option<_>>().ok_or_else(|| self.unexpected(name, wanted, value))
     }
 
     fn pairs_of(
@@ -240,7 +205,7 @@ impl ConfigReader<'_> {
 
     fn text_of(&self, name: &str, value: &Spanned<DeValue<'_>>) -> Result<String, ConfigFault> {
         let text = value.get_ref().as_str().map(str::trim).filter(|text| !text.is_empty());
-        text.map(str::to_owned).ok_or_else(|| self.expected(name, "a text in quotes", value))
+        text.map(str::to_owned).ok_or_else(|| self.unexpected(name, "a text in quotes", value))
     }
 
     fn table_of<'v, 'i>(
@@ -248,24 +213,24 @@ impl ConfigReader<'_> {
         name: &str,
         value: &'v Spanned<DeValue<'i>>,
     ) -> Result<&'v DeTable<'i>, ConfigFault> {
-        value.get_ref().as_table().ok_or_else(|| self.expected(name, "a table", value))
+        value.get_ref().as_table().ok_or_else(|| self.unexpected(name, "a table", value))
     }
 
-    fn expected(&self, name: &str, wanted: &str, value: &Spanned<DeValue<'_>>) -> ConfigFault {
+    fn unexpected(&self, name: &str, wanted: &str, value: &Spanned<DeValue<'_>>) -> ConfigFault {
         ConfigFault {
             line: Some(self.line(&value.span())),
-            what: format!("{name} has to be {wanted}"),
+            cause: format!("{name} must be {wanted}"),
             hint: None,
         }
     }
 
-    fn unknown(&self, name: &str, span: &Range<usize>, known: &[String]) -> ConfigFault {
-        let hint = format!("known here are {}", known.join(", "));
-        self.wrong(span, format!("{name:?} is no setting"), &hint)
+    fn unknown(&self, name: &str, span: &Range<usize>, known: &[&str]) -> ConfigFault {
+        let hint = format!("valid here: {}", known.join(", "));
+        self.fault(span, format!("unknown setting {name:?}"), &hint)
     }
 
-    fn wrong(&self, span: &Range<usize>, what: String, hint: &str) -> ConfigFault {
-        ConfigFault { line: Some(self.line(span)), what, hint: Some(hint.to_owned()) }
+    fn fault(&self, span: &Range<usize>, cause: String, hint: &str) -> ConfigFault {
+        ConfigFault { line: Some(self.line(span)), cause, hint: Some(hint.to_owned()) }
     }
 
     fn origin(&self, span: &Range<usize>) -> ValueOrigin {
@@ -281,7 +246,25 @@ impl ConfigReader<'_> {
     }
 }
 
-/// A finite number, whole or not.
+/// Returns a value as a flag would spell it, if its type fits.
+fn scalar(setting: Setting, value: &DeValue<'_>) -> Option<String> {
+    match setting.declaration().kind {
+        ValueKind::Bool => value.as_bool().map(|value| value.to_string()),
+        ValueKind::Integer(_) => {
+            let number = value.as_integer()?;
+            u32::from_str_radix(number.as_str(), number.radix()).ok().map(|number| number.to_string())
+        }
+        ValueKind::Positive | ValueKind::Ratio => number(value).map(|number| number.to_string()),
+        ValueKind::Text | ValueKind::Path | ValueKind::Secret | ValueKind::Choice(_) => {
+            // An empty language means auto.
+            let text = value.as_str()?.trim();
+            (!text.is_empty() || setting == Setting::Lang).then(|| text.to_owned())
+        }
+        ValueKind::List | ValueKind::Table => None,
+    }
+}
+
+/// Returns a finite number, whole or not.
 fn number(value: &DeValue<'_>) -> Option<f64> {
     let whole = value.as_integer().filter(|number| number.radix() == 10).map(|number| number.as_str());
     let text = whole.or_else(|| value.as_float().map(|number| number.as_str()))?;
@@ -301,32 +284,32 @@ mod tests {
 
     fn wrong(text: &str) -> (Option<usize>, String, String) {
         let wrong = ConfigFile::parse(text, FileOrigin::User).unwrap_err();
-        (wrong.line, wrong.what, wrong.hint.unwrap_or_default())
+        (wrong.line, wrong.cause, wrong.hint.unwrap_or_default())
     }
 
     #[test]
-    fn what_is_wrong_is_named_with_its_line() {
+    fn an_error_has_the_line_and_the_cause() {
         for (text, line, what) in [
-            ("profil = \"x\"", 1, "\"profil\" is no setting"),
-            ("# first\n\n[profiles.a]\nmodle = \"x\"\n", 4, "\"modle\" is no setting"),
-            ("[profiles.a]\nurl = 7\n", 2, "url has to be a text in quotes"),
-            ("[profiles.a]\nurl = \"\"\n", 2, "url has to be a text in quotes"),
+            ("profil = \"x\"", 1, "unknown setting \"profil\""),
+            ("# first\n\n[profiles.a]\nmodle = \"x\"\n", 4, "unknown setting \"modle\""),
+            ("[profiles.a]\nurl = 7\n", 2, "url must be a text in quotes"),
+            ("[profiles.a]\nurl = \"\"\n", 2, "url must be a text in quotes"),
             ("[profiles.a]\n\nauth = \"basic\"\n", 3, "auth cannot be \"basic\""),
-            ("[profiles.a]\ninput_rate = 96000\n", 2, "input_rate has to be a number from 8000 to 48000"),
-            ("[profiles.a]\ninput_rate = -1\n", 2, "input_rate has to be a number from 8000 to 48000"),
-            ("[profiles.a]\nkey_env = \"X\"\n", 2, "key_env has to be a list of texts, as in [\"A\", \"B\"]"),
-            ("[profiles.a]\nheaders = { X = 1 }\n", 2, "headers.X has to be a text in quotes"),
-            ("[profiles.a]\nneeds_key = \"yes\"\n", 2, "needs_key has to be true or false"),
+            ("[profiles.a]\ninput_rate = 96000\n", 2, "input_rate must be a number from 8000 to 48000"),
+            ("[profiles.a]\ninput_rate = -1\n", 2, "input_rate must be a number from 8000 to 48000"),
+            ("[profiles.a]\nkey_env = \"X\"\n", 2, "key_env must be a list of texts, as in [\"A\", \"B\"]"),
+            ("[profiles.a]\nheaders = { X = 1 }\n", 2, "headers.X must be a text in quotes"),
+            ("[profiles.a]\nneeds_key = \"yes\"\n", 2, "needs_key must be true or false"),
             ("[defaults]\nurl = \"wss://h\"\n", 2, "url belongs to an endpoint, not to all of them"),
-            ("[profiles.\"a b\"]\n", 1, "\"a b\" is no name for a profile"),
-            ("[profiles]\na = 1\n", 2, "a has to be a table"),
-            ("[defaults]\nidle = 0\n", 2, "idle has to be a number above 0"),
-            ("[defaults]\nmax_cost = nan\n", 2, "max_cost has to be a number above 0"),
-            ("[defaults]\nvad_threshold = 1.1\n", 2, "vad_threshold has to be a number from 0 to 1"),
+            ("[profiles.\"a b\"]\n", 1, "invalid profile name \"a b\""),
+            ("[profiles]\na = 1\n", 2, "a must be a table"),
+            ("[defaults]\nidle = 0\n", 2, "idle must be a number above 0"),
+            ("[defaults]\nmax_cost = nan\n", 2, "max_cost must be a number above 0"),
+            ("[defaults]\nvad_threshold = 1.1\n", 2, "vad_threshold must be a number from 0 to 1"),
             (
                 "[defaults]\nidle_timeout_ms = 4999\n",
                 2,
-                "idle_timeout_ms has to be a number from 5000 to 30000",
+                "idle_timeout_ms must be a number from 5000 to 30000",
             ),
             ("[defaults]\neagerness = \"keen\"\n", 2, "eagerness cannot be \"keen\""),
         ] {
@@ -336,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_setting_is_answered_with_the_known_ones() {
+    fn an_unknown_setting_lists_the_valid_ones() {
         let (_, _, hint) = wrong("[profiles.a]\nmodle = \"x\"\n");
         assert!(hint.contains("like, url") && hint.contains("prebuffer_ms"), "{hint}");
         let (_, _, hint) = wrong("[defaults]\nvois = \"x\"\n");
@@ -346,20 +329,20 @@ mod tests {
     #[test]
     fn a_broken_line_is_not_repeated() {
         for text in ["[profiles.a]\nkey = \"sk-secret\n", "[profiles.a]\nkey = sk-secret\n"] {
-            let (line, what, hint) = wrong(text);
+            let (line, cause, hint) = wrong(text);
             assert_eq!(line, Some(2));
-            assert!(!format!("{what} {hint}").contains("secret"), "{what} {hint}");
+            assert!(!format!("{cause} {hint}").contains("secret"), "{cause} {hint}");
         }
     }
 
     #[test]
-    fn values_know_their_lines() {
+    fn values_have_the_line_as_their_origin() {
         let text =
             "profile = \"a\"\n[profiles.a]\nlike = \"openai\"\nkey = \"sk-1\"\nheaders = { B = \"2\" }\n";
         let file = ConfigFile::parse(text, FileOrigin::User).unwrap();
         assert_eq!(file.profile, Some(("a".to_owned(), ValueOrigin::File(1))));
         let profile = &file.profiles["a"];
-        assert_eq!(profile.like.as_deref(), Some("openai"));
+        assert_eq!(profile.like, Some(("openai".to_owned(), ValueOrigin::File(3))));
         assert_eq!(profile.layer[&Setting::Key].origin, ValueOrigin::File(4));
         assert!(!format!("{profile:?}").contains("sk-1"));
         assert_eq!(
@@ -375,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_file_says_nothing() {
+    fn an_empty_file_sets_nothing() {
         let file = ConfigFile::parse("# nothing\n", FileOrigin::User).unwrap();
         assert!(file.profile.is_none() && file.profiles.is_empty() && file.defaults.is_empty());
     }

@@ -1,4 +1,4 @@
-//! The process group of the command, and the terminal on which it may ask for a password.
+//! Process group of the command, and the terminal where it may ask for a password.
 
 use std::fs::File;
 use std::process::Child;
@@ -7,19 +7,19 @@ use nix::sys::signal::{SigSet, Signal as NixSignal};
 use rustix::process::{Pid, Signal, getpgrp, kill_process_group};
 use rustix::termios::{tcgetpgrp, tcsetpgrp};
 
-/// Kills the command with all that it has started.
+/// Kills the process group of the command.
 pub(super) fn kill(child: &Child) {
     let _ = kill_process_group(Pid::from_child(child), Signal::KILL);
 }
 
-/// The terminal while it belongs to the command. Dropping this takes it back.
+/// The terminal lent to the command; dropping this returns it.
 pub(super) struct LentTerminal {
     terminal: File,
     owner: Pid,
 }
 
-/// Makes the command the foreground job, as a shell does: in the background it would be stopped when it reads a
-/// password from the terminal. None if there is no terminal, or if it belongs to another job.
+/// Makes the command the foreground job, as a shell does: a background job is stopped when it reads a password from
+/// the terminal. None without a terminal, or if it belongs to another job.
 pub(super) fn lend_terminal(child: &Child) -> Option<LentTerminal> {
     let terminal = File::open("/dev/tty").ok()?;
     let (owner, command) = (getpgrp(), Pid::from_child(child));
@@ -27,13 +27,13 @@ pub(super) fn lend_terminal(child: &Child) -> Option<LentTerminal> {
         return None;
     }
     tcsetpgrp(&terminal, command).ok()?;
-    // It may have read too early, and been stopped.
+    // It may have been stopped by an early read.
     let _ = kill_process_group(command, Signal::CONT);
     Some(LentTerminal { terminal, owner })
 }
 
 impl Drop for LentTerminal {
-    /// Changing the foreground job from the background stops a process that does not block SIGTTOU.
+    /// Blocks SIGTTOU, which stops a background process that changes the foreground job.
     fn drop(&mut self) {
         let stop = SigSet::from(NixSignal::SIGTTOU);
         if stop.thread_block().is_ok() {

@@ -1,4 +1,4 @@
-//! Runs the command that prints a key.
+//! The command that prints a key.
 
 mod output;
 #[cfg(unix)]
@@ -12,24 +12,23 @@ use crate::config::key_command::output::CapturedOutput;
 use crate::error::{Error, Kind};
 use crate::secret::Secret;
 
-/// How long the command may take; it may ask for a password or a touch.
+/// Time limit of the command, which may ask for a password or a touch.
 pub const LIMIT: Duration = Duration::from_secs(30);
 
 /// Interval at which the command is polled.
 const TICK: Duration = Duration::from_millis(10);
 
 /// Longest part of standard error in a message, in characters.
-const COMPLAINT_CHARS: usize = 400;
+const STDERR_CHARS: usize = 400;
 
-/// Runs `command` by `sh -c` and returns what it prints, without blanks around it.
+/// Runs `command` by `sh -c` and returns its trimmed output.
 ///
-/// The output counts up to the end of the shell: a program that it leaves in the background, such as an agent,
-/// keeps the pipe open and is not waited for.
+/// Output counts until the shell ends: a background program, such as an agent, may keep the pipe open.
 ///
 /// # Errors
 ///
-/// When it cannot be started, fails (its standard error is shown), prints nothing or several lines, or
-/// takes longer than `limit`. No error holds what it printed on standard output.
+/// When it cannot be started, fails (its standard error is shown), prints no or several lines, or takes longer than
+/// `limit`. Errors never contain its standard output.
 pub fn run(command: &str, limit: Duration) -> Result<Secret, Error> {
     let mut shell = Command::new("sh");
     shell.arg("-c").arg(command).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -40,33 +39,33 @@ pub fn run(command: &str, limit: Duration) -> Result<Secret, Error> {
     })?;
     let internal = |error| Error::new(Kind::Internal, anyhow::Error::new(error));
     let mut printed = CapturedOutput::of(child.stdout.take()).map_err(internal)?;
-    let mut complained = CapturedOutput::of(child.stderr.take()).map_err(internal)?;
+    let mut errors = CapturedOutput::of(child.stderr.take()).map_err(internal)?;
     let ended = wait(&mut child, limit, || {
         printed.read_available();
-        complained.read_available();
+        errors.read_available();
     });
     let Some(status) = ended.map_err(internal)? else {
         let error = format!("key_command did not end within {} s", limit.as_secs());
-        return Err(Error::say(Kind::Config, error).hint("run it by hand to see what it waits for"));
+        return Err(Error::say(Kind::Config, error).hint("run it manually to see what it waits for"));
     };
     if !status.success() {
-        return Err(failed(&status.to_string(), &complained.text()));
+        return Err(failed(&status.to_string(), &errors.text()));
     }
     let printed = printed.text();
     let key = printed.trim();
     if key.is_empty() {
         return Err(Error::say(Kind::Config, "key_command printed nothing")
-            .hint("it has to print the key on standard output, and nothing else"));
+            .hint("it must print only the key on standard output"));
     }
     if key.contains(['\n', '\r']) {
         return Err(Error::say(Kind::Config, "key_command printed more than one line")
-            .hint("it has to print the key on standard output, and nothing else"));
+            .hint("it must print only the key on standard output"));
     }
     Ok(Secret::new(key))
 }
 
-/// Waits for the end of the child and calls `read` meanwhile, once more after the end. After `limit` the child
-/// and all that it has started are killed, and there is no status.
+/// Waits for the child, calling `read` until after its end. After `limit` the child and its process group are
+/// killed, and the status is none.
 fn wait(
     child: &mut Child,
     limit: Duration,
@@ -90,7 +89,7 @@ fn wait(
     }
 }
 
-/// The child may have ended just then, which is no failure.
+/// Kills the child, which may have just ended.
 fn kill(child: &mut Child) {
     #[cfg(unix)]
     group::kill(child);
@@ -98,13 +97,13 @@ fn kill(child: &mut Child) {
     let _ = child.wait();
 }
 
-fn failed(status: &str, complaint: &str) -> Error {
-    let shown: String = complaint.trim().chars().take(COMPLAINT_CHARS).collect();
+fn failed(status: &str, stderr: &str) -> Error {
+    let shown: String = stderr.trim().chars().take(STDERR_CHARS).collect();
     let message = match shown.is_empty() {
         true => format!("key_command failed ({status})"),
         false => format!("key_command failed ({status}): {shown}"),
     };
-    Error::say(Kind::Config, message).hint("run it by hand with sh -c until it prints the key")
+    Error::say(Kind::Config, message).hint("run it manually with sh -c until it prints the key")
 }
 
 #[cfg(all(test, unix))]
@@ -112,13 +111,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_printed_is_the_key() {
+    fn the_output_is_the_key() {
         let key = run("printf 'sk-%s\\n' abc | tr a-z A-Z", LIMIT).unwrap();
         assert_eq!(key.reveal(), "SK-ABC");
     }
 
     #[test]
-    fn a_failure_shows_the_complaint_and_never_the_key() {
+    fn a_failure_shows_standard_error_and_never_the_key() {
         for (command, message) in [
             ("echo sk-hush; echo locked >&2; exit 3", "key_command failed (exit status: 3): locked"),
             ("echo sk-hush; exit 1", "key_command failed (exit status: 1)"),
@@ -133,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_that_hangs_is_ended() {
+    fn a_hanging_command_is_killed() {
         let error = run("exec tail -f /dev/null", Duration::from_millis(30)).unwrap_err();
         assert!(error.to_string().starts_with("key_command did not end within"), "{error}");
     }
@@ -147,7 +146,7 @@ mod tests {
         // The limit is never reached: the shell ends at once.
         assert_eq!(run(&command, Duration::from_secs(3_600)).unwrap().reveal(), "sk-1");
         let child = pid_in(&pid);
-        assert!(is_alive(child), "an agent goes on after the command");
+        assert!(is_alive(child), "an agent outlives the command");
         let _ = rustix::process::kill_process(child, rustix::process::Signal::KILL);
     }
 
@@ -159,14 +158,14 @@ mod tests {
         let error = run(&command, Duration::from_secs(1)).unwrap_err();
         assert!(error.to_string().starts_with("key_command did not end within 1 s"), "{error}");
         let child = pid_in(&pid);
-        // Whoever adopted it takes its status in its own time.
+        // Its new parent reaps it later.
         while is_alive(child) {
             thread::yield_now();
         }
     }
 
     #[test]
-    fn much_output_neither_blocks_the_command_nor_is_kept() {
+    fn large_output_neither_blocks_the_command_nor_is_kept() {
         let error = run("yes | head -c 1000000; exit 3", LIMIT).unwrap_err();
         assert!(error.to_string().starts_with("key_command failed (exit status: 3)"), "{error}");
         let error = run("yes", Duration::from_millis(100)).unwrap_err();
@@ -179,7 +178,7 @@ mod tests {
         pid.expect("it is a process")
     }
 
-    /// A zombie that nobody has waited for yet is not alive.
+    /// Returns whether a process runs; a zombie does not.
     fn is_alive(pid: rustix::process::Pid) -> bool {
         let mut ps = Command::new("ps");
         let state = ps.args(["-o", "stat=", "-p"]).arg(pid.as_raw_nonzero().to_string()).output();

@@ -1,28 +1,26 @@
-//! What a command has printed so far, read without waiting for more.
+//! Output of a command so far, read without blocking.
 
 use std::io::{self, Read};
 
-/// Most bytes that are kept of a stream: no key is longer. More is read, so that the command does not block, and
-/// discarded.
+/// Bytes kept of a stream; no key is longer. More is read and discarded, so that the command does not block.
 const MAX_BYTES: usize = 64 << 10;
 
-/// Most pieces that are read at a time, more than a pipe holds: a command that never stops printing must not keep
-/// the caller from its time limit.
+/// Chunks read at a time, more than a pipe holds. A command that prints endlessly must not defeat the time limit.
 const CHUNKS: usize = 64;
 
-/// One stream of a command.
+/// A stream of a command.
 pub(super) struct CapturedOutput<R> {
     stream: Option<R>,
     bytes: Vec<u8>,
 }
 
 impl<R: Read> CapturedOutput<R> {
-    /// Returns all that was printed, as text.
+    /// Returns the output as text.
     pub(super) fn text(&self) -> String {
         String::from_utf8_lossy(&self.bytes).into_owned()
     }
 
-    /// Reads what is there; the end of the stream and an error end it.
+    /// Reads the available output; the end and an error close the stream.
     pub(super) fn read_available(&mut self) {
         let mut chunk = [0; 4096];
         for _ in 0..CHUNKS {
@@ -42,11 +40,11 @@ impl<R: Read> CapturedOutput<R> {
 
 #[cfg(unix)]
 impl<R: Read + std::os::fd::AsFd> CapturedOutput<R> {
-    /// Takes a stream, whose end it may never see.
+    /// Captures a stream, which may stay open after the command.
     ///
     /// # Errors
     ///
-    /// When the system does not let it be read without waiting.
+    /// When it cannot be made non-blocking.
     pub(super) fn of(stream: Option<R>) -> io::Result<Self> {
         if let Some(stream) = &stream {
             rustix::io::ioctl_fionbio(stream, true)?;
@@ -60,17 +58,17 @@ pub(super) use elsewhere::Chunks;
 
 #[cfg(not(unix))]
 impl CapturedOutput<Chunks> {
-    /// Takes a stream, which a thread reads.
+    /// Captures a stream by a thread.
     ///
     /// # Errors
     ///
-    /// None.
+    /// Never.
     pub(super) fn of(stream: Option<impl Read + Send + 'static>) -> io::Result<Self> {
         Ok(Self { stream: stream.map(Chunks::of), bytes: Vec::new() })
     }
 }
 
-/// Pipes that cannot be read without waiting.
+/// Blocking pipes.
 #[cfg(not(unix))]
 mod elsewhere {
     use std::io::{self, Read};
@@ -78,10 +76,10 @@ mod elsewhere {
     use std::thread;
     use std::time::Duration;
 
-    /// Time for the thread to pass on what was printed last.
+    /// Time for the thread to deliver the last output.
     const GRACE: Duration = Duration::from_millis(20);
 
-    /// What a thread reads, piece by piece. The thread ends with the pipe.
+    /// Chunks read by a thread, which ends with the pipe.
     pub(crate) struct Chunks(Receiver<Vec<u8>>);
 
     impl Chunks {

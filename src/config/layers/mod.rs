@@ -1,102 +1,108 @@
-//! What is in force: for each setting the strongest place that says something about it.
+//! Precedence: for each setting the value of the strongest origin.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod preset;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::Path;
 
 use clap::ValueEnum;
 
-use crate::config::built_in::{DEMO, FALLBACK};
+use crate::config::built_in::{self, DEMO, FALLBACK};
+use crate::config::declaration::Scope;
+use crate::config::dotenv::Dotenv;
 use crate::config::file::Profile;
 use crate::config::pricing::ProfilePrices;
-use crate::config::settings::{Scope, Setting, ValueKind};
-use crate::config::sources::Sources;
-use crate::config::state::DeviceKind;
-use crate::config::value::{Layer, Sourced, Value, ValueOrigin};
+use crate::config::settings::{Layer, Setting};
+use crate::config::sources::{self, Sources};
+use crate::config::state::{DeviceKind, StateFile};
+use crate::config::value::{Sourced, Value, ValueOrigin};
 use crate::error::{Error, Kind};
 
-/// The variable that chooses a profile.
+/// Variable that selects a profile.
 pub const PROFILE_VARIABLE: &str = "RTVOICE_PROFILE";
 
-/// Returns the host of a URL, if it is one.
+/// Returns the host of a URL, none if it is invalid.
 pub type HostOf = fn(&str) -> Option<String>;
 
-/// What the command line asks for.
+/// Settings of the command line.
 #[derive(Debug, Default)]
 pub struct Overrides {
-    /// A profile by name.
+    /// Profile by name.
     pub profile: Option<String>,
-    /// The endpoint inside the program.
+    /// Whether the built-in endpoint is used.
     pub demo: bool,
     /// Settings by flag.
     pub flags: Layer,
 }
 
-/// The settings of a call.
+/// Settings in force.
 #[derive(Debug)]
 pub struct EffectiveSettings {
-    /// The profile's name.
+    /// Name of the profile.
     pub profile: String,
-    /// Who chose it.
+    /// Origin of the choice of the profile.
     pub chosen_by: ValueOrigin,
-    /// The URL of the profile itself, whatever flags and variables say.
+    /// URL of the profile itself, regardless of flags and variables.
     pub own_url: Option<Sourced>,
-    /// The base URL in a variable that the profile names in `url_env`.
+    /// Base URL in a variable that the profile names in `url_env`.
     pub base_url: Option<Sourced>,
-    /// What models cost there, as far as a file says it.
+    /// Configured prices by model.
     pub prices: ProfilePrices,
     values: Layer,
     depths: BTreeMap<Setting, usize>,
 }
 
-/// What files and the program say about a profile.
+/// Settings of a profile from files and the program.
 struct ProfileValues {
     values: Layer,
-    /// How far from the profile itself a setting was said.
+    /// Levels of inheritance between the profile and the one that sets a setting.
     depths: BTreeMap<Setting, usize>,
     prices: ProfilePrices,
 }
 
 impl EffectiveSettings {
-    /// Decides what is in force.
+    /// Determines the settings in force.
     ///
     /// # Errors
     ///
-    /// When a profile is not known, or a variable says what its setting cannot be.
-    pub fn decide(asked: Overrides, sources: &Sources, host_of: HostOf) -> Result<Self, Error> {
-        let mut loud = asked.flags;
+    /// When a profile is unknown or a variable has an invalid value.
+    pub fn resolve(overrides: Overrides, sources: &Sources, host_of: HostOf) -> Result<Self, Error> {
+        let mut strong = overrides.flags;
         for setting in Setting::all() {
-            if loud.contains_key(setting) {
+            if strong.contains_key(setting) {
                 continue;
             }
-            // A variable that cannot be understood is reported for the demo, too.
-            let said = in_variable(*setting, sources)?;
-            if !(asked.demo && setting.scope() == Scope::Endpoint) {
-                loud.extend(said.map(|said| (*setting, said)));
+            // An invalid variable is reported for the demo, too.
+            let value = in_variable(*setting, sources)?;
+            if !(overrides.demo && setting.declaration().scope == Scope::Profile) {
+                strong.extend(value.map(|value| (*setting, value)));
             }
         }
-        let (profile, chosen_by) = match asked.demo {
+        let (profile, chosen_by) = match overrides.demo {
             true => (DEMO.to_owned(), ValueOrigin::Flag("--demo")),
-            false => choose(asked.profile, loud.get(&Setting::Url), sources, host_of)?,
+            false => choose_profile(overrides.profile, strong.get(&Setting::Url), sources, host_of)?,
         };
         let ProfileValues { mut values, depths, prices } = of_profile(&profile, sources)?;
         let own_url = values.get(&Setting::Url).cloned();
         let base_url = base_url(&values, &depths, sources)?;
         values.extend(base_url.clone().map(|base_url| (Setting::Url, base_url)));
-        for which in [DeviceKind::Input, DeviceKind::Output] {
-            if let Some(device) = sources.remembered.get(&profile, which) {
+        for kind in [DeviceKind::Input, DeviceKind::Output] {
+            if let Some(device) = sources.remembered.get(&profile, kind) {
                 let value = Value::Text(device.to_owned());
-                values.insert(which.setting(), Sourced { value, origin: ValueOrigin::Remembered });
+                values.insert(kind.setting(), Sourced { value, origin: ValueOrigin::Remembered });
             }
         }
-        values.extend(loud);
+        values.extend(strong);
+        preset::apply(&mut values);
         Ok(Self { profile, chosen_by, own_url, base_url, prices, values, depths })
     }
 
-    /// Returns whether it is the endpoint inside the program.
+    /// Returns whether the built-in endpoint is used.
     pub fn is_demo(&self) -> bool {
         self.profile == DEMO
     }
 
-    /// Returns what a setting is set to, and by whom.
+    /// Returns the value of a setting with its origin.
     pub fn get(&self, setting: Setting) -> Option<&Sourced> {
         self.values.get(&setting)
     }
@@ -107,42 +113,42 @@ impl EffectiveSettings {
         Some(text)
     }
 
-    /// Returns a number.
-    pub fn number(&self, setting: Setting) -> Option<u32> {
-        let Sourced { value: Value::Number(number), .. } = self.get(setting)? else { return None };
+    /// Returns a whole number.
+    pub fn integer(&self, setting: Setting) -> Option<u32> {
+        let Sourced { value: Value::Integer(number), .. } = self.get(setting)? else { return None };
         Some(*number)
     }
 
-    /// Returns an amount.
-    pub fn amount(&self, setting: Setting) -> Option<f64> {
-        self.text(setting)?.parse().ok()
+    /// Returns a number.
+    pub fn float(&self, setting: Setting) -> Option<f64> {
+        let Sourced { value: Value::Float(number), .. } = self.get(setting)? else { return None };
+        Some(*number)
     }
 
-    /// Returns a switch.
-    pub fn switch(&self, setting: Setting) -> Option<bool> {
-        let Sourced { value: Value::Switch(switch), .. } = self.get(setting)? else { return None };
-        Some(*switch)
+    /// Returns whether a setting is true; false if it is not set.
+    pub fn is_true(&self, setting: Setting) -> bool {
+        matches!(self.get(setting), Some(Sourced { value: Value::Bool(true), .. }))
     }
 
-    /// Returns a list, empty if there is none.
+    /// Returns a list, empty if it is not set.
     pub fn list(&self, setting: Setting) -> &[String] {
         let Some(Sourced { value: Value::List(list), .. }) = self.get(setting) else { return &[] };
         list
     }
 
-    /// Returns a table, empty if there is none.
+    /// Returns a table, empty if it is not set.
     pub fn table(&self, setting: Setting) -> &[(String, String)] {
         let Some(Sourced { value: Value::Table(pairs), .. }) = self.get(setting) else { return &[] };
         pairs
     }
 
-    /// Returns one of a few words.
+    /// Returns the word of a choice.
     pub fn choice<T: ValueEnum>(&self, setting: Setting) -> Option<T> {
         T::from_str(self.text(setting)?, false).ok()
     }
 
-    /// Returns how far from the profile itself a file says a setting: 0 is the user's own words on it, what
-    /// it is like comes after. None where no profile says it.
+    /// Returns the levels of inheritance between the profile and the one that sets a setting: 0 is the user's own
+    /// profile. None if no profile sets it.
     pub(crate) fn depth(&self, setting: Setting) -> Option<usize> {
         self.depths.get(&setting).copied()
     }
@@ -152,10 +158,10 @@ impl EffectiveSettings {
         self.base_url.is_some() && self.get(Setting::Url) == self.base_url.as_ref()
     }
 
-    /// Returns whether `.env` decides which host is dialled: by the URL, by a part of its host, or by the profile.
+    /// Returns whether `.env` determines the host: by the URL, by a part of its host, or by the profile.
     pub fn is_endpoint_from_env_file(&self) -> bool {
         let is_from_env_file =
-            |setting| self.get(setting).is_some_and(|said| matches!(said.origin, ValueOrigin::EnvFile(_)));
+            |setting| self.get(setting).is_some_and(|value| matches!(value.origin, ValueOrigin::EnvFile(_)));
         let url = self.text(Setting::Url).unwrap_or_default();
         let authority = url.split_once("://").map_or(url, |(_, rest)| rest).split(['/', '?', '#']).next();
         let in_host = [
@@ -171,27 +177,31 @@ impl EffectiveSettings {
             })
     }
 
-    /// Returns whether a person outside the program's defaults has a say in a setting.
+    /// Returns whether the user sets a setting.
     pub fn is_set(&self, setting: Setting) -> bool {
-        self.get(setting).is_some_and(|sourced| sourced.origin != ValueOrigin::BuiltIn)
+        self.get(setting).is_some_and(|value| value.origin != ValueOrigin::BuiltIn)
+    }
+
+    /// Returns whether a flag sets a setting.
+    pub fn is_flag(&self, setting: Setting) -> bool {
+        self.get(setting).is_some_and(|value| matches!(value.origin, ValueOrigin::Flag(_)))
     }
 }
 
-/// Returns what the variable of a setting says.
+/// Returns the value in the variable of a setting.
 fn in_variable(setting: Setting, sources: &Sources) -> Result<Option<Sourced>, Error> {
-    let Some(name) = setting.variable() else { return Ok(None) };
-    let Some((text, origin)) = sources.variable(&name)? else { return Ok(None) };
+    let Some(name) = setting.declaration().variable else { return Ok(None) };
+    let Some((text, origin)) = sources.variable(name)? else { return Ok(None) };
     if setting != Setting::Instructions && is_quoted(text) {
         let error = Error::say(Kind::Config, format!("the value of {name} has quotes around it"));
         return Err(error.hint("remove the quotes: they are not part of the value"));
     }
-    if let ValueKind::Choice(words) = setting.form()
-        && !words.iter().any(|word| word == text)
-    {
+    let kind = &setting.declaration().kind;
+    let value = kind.parse(text).ok_or_else(|| {
         let error = Error::say(Kind::Config, format!("{name} cannot be {text:?}"));
-        return Err(error.hint(format!("it is one of {}", words.join(", "))));
-    }
-    Ok(Some(Sourced { value: Value::Text(text.to_owned()), origin }))
+        error.hint(format!("it must be {}", kind.expected()))
+    })?;
+    Ok(Some(Sourced { value, origin }))
 }
 
 /// Docker's `--env-file` and `set` on Windows keep the quotes that shells remove.
@@ -199,8 +209,7 @@ fn is_quoted(text: &str) -> bool {
     text.len() > 1 && ['"', '\''].iter().any(|quote| text.starts_with(*quote) && text.ends_with(*quote))
 }
 
-/// Returns the base URL that a variable of `url_env` holds. A URL that the user wrote on top of `url_env` counts
-/// instead.
+/// Returns the base URL in a variable of `url_env`. A URL that the user set above `url_env` overrides it.
 fn base_url(
     values: &Layer,
     depths: &BTreeMap<Setting, usize>,
@@ -221,8 +230,8 @@ fn base_url(
     Ok(None)
 }
 
-/// A URL that is said louder than any profile chooses the profile that knows its host.
-fn choose(
+/// Returns the profile. A URL of a stronger origin selects the profile that lists its host.
+fn choose_profile(
     flag: Option<String>,
     url: Option<&Sourced>,
     sources: &Sources,
@@ -236,9 +245,11 @@ fn choose(
     let (name, origin) =
         chosen.or_else(in_files).unwrap_or_else(|| (FALLBACK.to_owned(), ValueOrigin::BuiltIn));
     Ok(match url {
-        Some(Sourced { value: Value::Text(url), origin: by }) if by.rank() < origin.rank() => {
-            let known = host_of(url).and_then(|host| profile_of_host(&host, sources));
-            (known.unwrap_or_else(|| FALLBACK.to_owned()), by.clone())
+        Some(Sourced { value: Value::Text(url), origin: url_origin })
+            if url_origin.rank() < origin.rank() =>
+        {
+            let listed = host_of(url).and_then(|host| profile_of_host(&host, sources));
+            (listed.unwrap_or_else(|| FALLBACK.to_owned()), url_origin.clone())
         }
         Some(_) | None => (name, origin),
     })
@@ -246,14 +257,14 @@ fn choose(
 
 fn profile_of_host(host: &str, sources: &Sources) -> Option<String> {
     let profiles = sources.user.profiles.iter().chain(&sources.built_in.profiles);
-    let knows = |profile: &Profile| {
-        let said = profile.layer.get(&Setting::KeyHosts).map(|said| &said.value);
-        matches!(said, Some(Value::List(patterns)) if patterns.iter().any(|pattern| is_host(pattern, host)))
+    let lists_host = |profile: &Profile| {
+        let patterns = profile.layer.get(&Setting::KeyHosts).map(|value| &value.value);
+        matches!(patterns, Some(Value::List(patterns)) if patterns.iter().any(|pattern| is_host(pattern, host)))
     };
-    profiles.into_iter().find(|(_, profile)| knows(profile)).map(|(name, _)| name.clone())
+    profiles.into_iter().find(|(_, profile)| lists_host(profile)).map(|(name, _)| name.clone())
 }
 
-/// Returns whether a host is the one named, or below it where the name begins with `*.`.
+/// Returns whether a host matches a name, or is below it if the name begins with `*.`.
 pub(crate) fn is_host(pattern: &str, host: &str) -> bool {
     match pattern.strip_prefix('*') {
         Some(end) => end.starts_with('.') && host.len() > end.len() && host.ends_with(end),
@@ -261,51 +272,83 @@ pub(crate) fn is_host(pattern: &str, host: &str) -> bool {
     }
 }
 
-/// Returns what files and the program say about a profile.
+/// Checks the configuration file at `path` without reading keys or variables.
+///
+/// # Errors
+///
+/// When it is invalid or a profile cannot be resolved; with file, line and cause.
+pub fn check_config(path: &Path) -> Result<(), Error> {
+    let sources = Sources {
+        environment: HashMap::new(),
+        env_file: Dotenv::default(),
+        user: sources::read_config(path)?,
+        built_in: built_in::profiles()?,
+        path: Some(path.to_owned()),
+        remembered: StateFile::default(),
+        warnings: Vec::new(),
+    };
+    check_profiles(&sources)
+}
+
+/// Checks that each profile of the user's file, and the one in use, can be resolved.
+///
+/// # Errors
+///
+/// When a profile inherits from an unknown one or from itself, or the one in use is unknown.
+fn check_profiles(sources: &Sources) -> Result<(), Error> {
+    let used = sources.user.profile.iter().map(|(name, _)| name);
+    for name in sources.user.profiles.keys().chain(used) {
+        of_profile(name, sources)?;
+    }
+    Ok(())
+}
+
+/// Merges a profile with those it inherits from, `[defaults]` and the defaults of the program.
 fn of_profile(name: &str, sources: &Sources) -> Result<ProfileValues, Error> {
     let (mut values, mut depths, mut prices) = (Layer::new(), BTreeMap::new(), ProfilePrices::new());
     let mut depth = 0;
     let mut seen = BTreeSet::new();
-    let mut next = Some(name.to_owned());
-    while let Some(name) = next.take() {
-        let users = sources.user.profiles.get(&name);
-        let ours = sources.built_in.profiles.get(&name);
-        if users.or(ours).is_none() {
-            return Err(unknown(&name, sources));
+    let chosen = sources.user.profile.as_ref().filter(|(chosen, _)| chosen == name);
+    let mut next = Some((name.to_owned(), chosen.map_or(ValueOrigin::BuiltIn, |(_, origin)| origin.clone())));
+    while let Some((name, origin)) = next.take() {
+        let of_user = sources.user.profiles.get(&name);
+        let built_in = sources.built_in.profiles.get(&name);
+        if of_user.or(built_in).is_none() {
+            return Err(unknown(&name, &origin, sources));
         }
         if !seen.insert(name.clone()) {
-            let error = Error::say(Kind::Config, format!("the profile {name:?} is like itself"));
-            return Err(error.hint("take a `like` out of the circle"));
+            let error = format!("{}profile {name:?} inherits from itself", sources.place(&origin));
+            return Err(Error::say(Kind::Config, error).hint("remove one `like`"));
         }
-        for profile in [users, ours].into_iter().flatten() {
-            for (setting, said) in &profile.layer {
-                values.entry(*setting).or_insert_with(|| said.clone());
+        for profile in [of_user, built_in].into_iter().flatten() {
+            for (setting, value) in &profile.layer {
+                values.entry(*setting).or_insert_with(|| value.clone());
                 depths.entry(*setting).or_insert(depth);
             }
-            for (model, priced) in &profile.prices {
-                prices.entry(model.clone()).or_insert_with(|| priced.clone());
+            for (model, model_prices) in &profile.prices {
+                prices.entry(model.clone()).or_insert_with(|| model_prices.clone());
             }
             depth += 1;
         }
-        let likes = [users, ours].into_iter().flatten().filter_map(|profile| profile.like.clone());
-        next = likes.into_iter().next();
+        next = [of_user, built_in].into_iter().flatten().find_map(|profile| profile.like.clone());
     }
-    for (setting, said) in &sources.user.defaults {
-        let ours = values.get(setting).is_none_or(|sourced| sourced.origin == ValueOrigin::BuiltIn);
-        if ours {
-            values.insert(*setting, said.clone());
+    for (setting, value) in &sources.user.defaults {
+        if values.get(setting).is_none_or(|current| current.origin == ValueOrigin::BuiltIn) {
+            values.insert(*setting, value.clone());
         }
     }
-    for (setting, said) in &sources.built_in.defaults {
-        values.entry(*setting).or_insert_with(|| said.clone());
+    for setting in Setting::all() {
+        if let Some(value) = setting.declaration().default_value() {
+            values.entry(*setting).or_insert(Sourced { value, origin: ValueOrigin::BuiltIn });
+        }
     }
     Ok(ProfileValues { values, depths, prices })
 }
 
-fn unknown(name: &str, sources: &Sources) -> Error {
-    let error = Error::say(Kind::Config, format!("there is no profile {name:?}"));
+fn unknown(name: &str, origin: &ValueOrigin, sources: &Sources) -> Error {
+    let error = Error::say(Kind::Config, format!("{}unknown profile {name:?}", sources.place(origin)));
     error.hint(format!(
-        "there are {}; more can be written as [profiles.NAME] into {}",
+        "known profiles: {}; add others as [profiles.NAME] to {}",
         sources.names().join(", "),
         sources.file_name()
     ))

@@ -1,4 +1,4 @@
-//! Which place wins, and which profile is meant.
+//! Precedence of origins, and choice of the profile.
 
 use super::*;
 use crate::config::built_in;
@@ -27,24 +27,24 @@ fn sources(file: &str, environment: &[(&str, &str)], env_file: &[(&str, &str)]) 
 }
 
 fn flag(setting: Setting, text: &str) -> Layer {
-    let said = Sourced { value: Value::Text(text.to_owned()), origin: ValueOrigin::Flag("--flag") };
-    Layer::from([(setting, said)])
+    let value = Sourced { value: Value::Text(text.to_owned()), origin: ValueOrigin::Flag("--flag") };
+    Layer::from([(setting, value)])
 }
 
-fn decide(asked: Overrides, sources: &Sources) -> EffectiveSettings {
-    EffectiveSettings::decide(asked, sources, host_of).unwrap()
+fn resolve(overrides: Overrides, sources: &Sources) -> EffectiveSettings {
+    EffectiveSettings::resolve(overrides, sources, host_of).unwrap()
 }
 
 #[test]
-fn flags_beat_the_environment_beats_dot_env_beats_the_file_beats_the_program() {
+fn flags_override_the_environment_then_env_file_then_file_then_defaults() {
     let file = "[profiles.openai]\nmodel = \"of-file\"\n[defaults]\nvoice = \"of-defaults\"\n";
     let environment = [("RTVOICE_MODEL", "of-environment")];
     let env_file = [("RTVOICE_MODEL", "of-env-file")];
     let model = |flags, file: &str, environment: &[(&str, &str)], env_file: &[(&str, &str)]| {
         let sources = sources(file, environment, env_file);
-        let in_force = decide(Overrides { flags, ..Overrides::default() }, &sources);
-        let said = in_force.get(Setting::Model).unwrap();
-        (in_force.text(Setting::Model).unwrap().to_owned(), said.origin.to_string())
+        let in_force = resolve(Overrides { flags, ..Overrides::default() }, &sources);
+        let value = in_force.get(Setting::Model).unwrap();
+        (in_force.text(Setting::Model).unwrap().to_owned(), value.origin.to_string())
     };
     let of = |text: &str, origin: &str| (text.to_owned(), origin.to_owned());
     let flags = flag(Setting::Model, "of-flag");
@@ -60,60 +60,60 @@ fn flags_beat_the_environment_beats_dot_env_beats_the_file_beats_the_program() {
 }
 
 #[test]
-fn the_users_defaults_come_after_the_users_profiles_and_before_the_program() {
+fn user_defaults_are_weaker_than_user_profiles_and_stronger_than_built_in_ones() {
     let file = "[defaults]\nvoice = \"general\"\nframe_ms = 20\n[profiles.a]\nvoice = \"own\"\n";
     let sources = sources(file, &[], &[]);
     let of = |profile: &str| {
-        let asked = Overrides { profile: Some(profile.to_owned()), ..Overrides::default() };
-        let in_force = decide(asked, &sources);
-        (in_force.text(Setting::Voice).unwrap().to_owned(), in_force.number(Setting::FrameMs))
+        let overrides = Overrides { profile: Some(profile.to_owned()), ..Overrides::default() };
+        let in_force = resolve(overrides, &sources);
+        (in_force.text(Setting::Voice).unwrap().to_owned(), in_force.integer(Setting::FrameMs))
     };
     assert_eq!(of("a"), ("own".to_owned(), Some(20)));
     assert_eq!(of("openai"), ("general".to_owned(), Some(20)));
 }
 
 #[test]
-fn limits_are_amounts() {
+fn a_float_stays_a_float() {
     let sources = sources("[defaults]\nidle = 15\nmax_cost = 0.5\n", &[], &[]);
-    let in_force = decide(Overrides::default(), &sources);
-    assert_eq!(in_force.amount(Setting::Idle), Some(15.0));
-    assert_eq!(in_force.amount(Setting::MaxCost), Some(0.5));
-    assert_eq!(in_force.amount(Setting::Voice), None);
+    let in_force = resolve(Overrides::default(), &sources);
+    assert_eq!(in_force.float(Setting::Idle), Some(15.0));
+    assert_eq!(in_force.float(Setting::MaxCost), Some(0.5));
+    assert_eq!(in_force.float(Setting::Voice), None);
 }
 
 #[test]
-fn a_profile_is_made_from_others() {
+fn a_profile_inherits_from_others() {
     let file = "[profiles.work]\nlike = \"azure-preview\"\nresource = \"contoso\"\n[profiles.azure]\norganization = \"o\"\n";
-    let asked = Overrides { profile: Some("work".to_owned()), ..Overrides::default() };
-    let in_force = decide(asked, &sources(file, &[], &[]));
+    let overrides = Overrides { profile: Some("work".to_owned()), ..Overrides::default() };
+    let in_force = resolve(overrides, &sources(file, &[], &[]));
     assert_eq!(in_force.text(Setting::Resource), Some("contoso"));
     assert!(in_force.text(Setting::Url).unwrap().contains("deployment={model}"));
     assert_eq!(
         in_force.text(Setting::Organization),
         Some("o"),
-        "the user's words on the profile behind it count"
+        "the user's part of the inherited profile counts"
     );
     assert_eq!(in_force.text(Setting::AuthName), Some("api-key"));
 }
 
 #[test]
-fn a_circle_and_an_unknown_profile_are_told() {
-    let file = "[profiles.a]\nlike = \"b\"\n[profiles.b]\nlike = \"a\"\n[profiles.c]\nlike = \"nobody\"\n";
+fn a_circular_or_unknown_profile_is_an_error_with_its_line() {
+    let file = "[profiles.a]\nlike = \"b\"\n[profiles.b]\nlike = \"a\"\n[profiles.c]\nlike = \"missing\"\n";
     let sources = sources(file, &[], &[]);
     for (profile, message) in [
-        ("a", "the profile \"a\" is like itself"),
-        ("c", "there is no profile \"nobody\""),
-        ("z", "there is no profile \"z\""),
+        ("a", "line 4: profile \"a\" inherits from itself"),
+        ("c", "line 6: unknown profile \"missing\""),
+        ("z", "unknown profile \"z\""),
     ] {
-        let asked = Overrides { profile: Some(profile.to_owned()), ..Overrides::default() };
-        let error = EffectiveSettings::decide(asked, &sources, host_of).unwrap_err();
+        let overrides = Overrides { profile: Some(profile.to_owned()), ..Overrides::default() };
+        let error = EffectiveSettings::resolve(overrides, &sources, host_of).unwrap_err();
         assert!(error.to_string().starts_with(message), "{error}");
         assert_eq!(error.kind, Kind::Config);
     }
 }
 
 #[test]
-fn the_loudest_place_chooses_the_profile_and_a_louder_url_the_one_that_knows_its_host() {
+fn the_strongest_origin_selects_the_profile_and_a_stronger_url_the_one_that_lists_its_host() {
     let file = "profile = \"xai\"\n[profiles.gate]\nkey_hosts = [\"gate.example\"]\n";
     let url = |text: &str| flag(Setting::Url, text);
     for (profile, flags, environment, env_file, expected) in [
@@ -134,16 +134,16 @@ fn the_loudest_place_chooses_the_profile_and_a_louder_url_the_one_that_knows_its
         let pair = |name: Option<&'static str>| name.map(|name| (PROFILE_VARIABLE, name));
         let environment: Vec<_> = pair(environment).into_iter().collect();
         let env_file: Vec<_> = pair(env_file).into_iter().collect();
-        let asked = Overrides { profile: profile.map(str::to_owned), demo: false, flags };
-        let in_force = decide(asked, &sources(file, &environment, &env_file));
+        let overrides = Overrides { profile: profile.map(str::to_owned), demo: false, flags };
+        let in_force = resolve(overrides, &sources(file, &environment, &env_file));
         assert_eq!((in_force.profile.as_str(), in_force.chosen_by.to_string().as_str()), expected);
     }
 }
 
 #[test]
-fn the_demo_listens_to_no_variable_about_endpoints() {
+fn the_demo_ignores_variables_about_endpoints() {
     let environment = [("RTVOICE_MODEL", "m"), ("RTVOICE_URL", "wss://h"), ("RTVOICE_VOICE", "v")];
-    let in_force = decide(
+    let in_force = resolve(
         Overrides { demo: true, ..Overrides::default() },
         &sources("profile = \"xai\"", &environment, &[]),
     );
@@ -153,17 +153,17 @@ fn the_demo_listens_to_no_variable_about_endpoints() {
 }
 
 #[test]
-fn a_variable_that_says_nonsense_is_told() {
+fn an_invalid_variable_is_an_error() {
     let sources = sources("", &[("RTVOICE_DIALECT", "klingon")], &[]);
-    let error = EffectiveSettings::decide(Overrides::default(), &sources, host_of).unwrap_err();
+    let error = EffectiveSettings::resolve(Overrides::default(), &sources, host_of).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "RTVOICE_DIALECT cannot be \"klingon\"\nhint: it is one of auto, ga, beta, mixed"
+        "RTVOICE_DIALECT cannot be \"klingon\"\nhint: it must be one of auto, ga, beta, mixed"
     );
 }
 
 #[test]
-fn a_star_stands_for_whole_names_below_a_host() {
+fn a_wildcard_matches_whole_names_below_a_host() {
     for (pattern, host, expected) in [
         ("*.a.example", "x.a.example", true),
         ("*.a.example", "x.y.a.example", true),
@@ -179,12 +179,12 @@ fn a_star_stands_for_whole_names_below_a_host() {
 }
 
 #[test]
-fn each_model_has_the_price_of_the_nearest_profile_that_says_one() {
+fn each_model_has_the_price_of_the_nearest_profile() {
     let file = "[profiles.a]\nlike = \"b\"\n[profiles.a.prices.both]\ntext_in = 1\n\
                 [profiles.b.prices]\nboth = 0\nonly = 0\n";
     let prices = |profile: &str| {
-        let asked = Overrides { profile: Some(profile.to_owned()), ..Overrides::default() };
-        let in_force = decide(asked, &sources(file, &[], &[]));
+        let overrides = Overrides { profile: Some(profile.to_owned()), ..Overrides::default() };
+        let in_force = resolve(overrides, &sources(file, &[], &[]));
         let of = |(model, priced): (&String, &ModelPrices)| (model.clone(), priced.origin.clone());
         in_force.prices.iter().map(of).collect::<Vec<_>>()
     };
@@ -192,4 +192,33 @@ fn each_model_has_the_price_of_the_nearest_profile_that_says_one() {
     assert_eq!(prices("a"), [at("both", 3), at("only", 7)]);
     assert_eq!(prices("b"), [at("both", 6), at("only", 7)]);
     assert_eq!(prices("openai"), []);
+}
+
+#[test]
+fn a_preset_supplies_what_weaker_origins_set_and_what_nothing_sets() {
+    let file = "[defaults]\nvad_threshold = 0.6\nidle_timeout_ms = 6000\nvad_preset = \"noisy\"\n";
+    let sources = sources(file, &[], &[]);
+    let values = |flags| {
+        let in_force = resolve(Overrides { flags, ..Overrides::default() }, &sources);
+        let origin = in_force.get(Setting::SilenceDurationMs).unwrap().origin.to_string();
+        let (threshold, silence) =
+            (in_force.float(Setting::VadThreshold), in_force.integer(Setting::SilenceDurationMs));
+        (threshold, silence, in_force.integer(Setting::IdleTimeoutMs), origin)
+    };
+    assert_eq!(values(Layer::new()), (Some(0.6), Some(800), Some(6_000), "file, line 4".to_owned()));
+    let quiet = flag(Setting::VadPreset, "quiet");
+    assert_eq!(values(quiet), (Some(0.4), Some(400), None, "flag --flag".to_owned()));
+}
+
+#[test]
+fn all_profiles_of_a_file_are_checked() {
+    for (file, message) in [
+        ("profile = \"gone\"\n", "line 1: unknown profile \"gone\""),
+        ("[profiles.a]\nlike = \"b\"\n[profiles.b]\nlike = \"gone\"\n", "line 4: unknown profile \"gone\""),
+        ("[profiles.a]\nlike = \"a\"\n", "line 2: profile \"a\" inherits from itself"),
+    ] {
+        let error = check_profiles(&sources(file, &[], &[])).unwrap_err();
+        assert_eq!(error.source.to_string(), message);
+    }
+    assert!(check_profiles(&sources("[profiles.a]\nlike = \"azure\"\n", &[], &[])).is_ok());
 }

@@ -18,8 +18,8 @@ fn prices_are_shown_with_where_they_came_from() {
     assert_eq!(mine["prices"]["models"]["other"]["line"], 7);
     for (args, line) in [
         ("", "prices               OpenAI's list of 2026-11-20, in US dollars built in"),
-        (" --profile mine", "prices               those of the profile only, in US dollars"),
-        (" --profile hf", "prices               unknown: the profile has none"),
+        (" --profile mine", "prices               from the profile only, in US dollars"),
+        (" --profile hf", "prices               unknown: none configured"),
     ] {
         let text = with_file(&format!("config show{args}"), file).run().expect_code(0).text();
         assert!(text.lines().any(|shown| shown == line), "{text}");
@@ -30,7 +30,7 @@ fn prices_are_shown_with_where_they_came_from() {
 fn a_mistake_in_a_price_is_named_with_its_line() {
     let file = "[profiles.openai.prices.m]\ntext_on = 5\n";
     let outcome = with_file("chat hello", file).run().expect_code(3);
-    assert!(outcome.stderr.contains("/config.toml:2: \"text_on\" is no price"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("/config.toml:2: unknown price \"text_on\""), "{}", outcome.stderr);
 }
 
 /// The endpoint of the program counts the tokens; what they cost is known by the file alone.
@@ -53,7 +53,7 @@ fn a_call_costs_what_the_file_says() {
     let out = priced["last"]["output"]["text"].as_f64().expect("it counts");
     assert!(out > 0.0 && priced["total_usd"].as_f64() == Some(out), "{priced}");
     assert_eq!((&priced["usd"], &priced["unpriced"]), (&priced["total_usd"], &json!(0)));
-    assert!(said.contains("prices: those of the profile only"), "{said}");
+    assert!(said.contains("prices: from the profile only"), "{said}");
     let (free, _) = usage("[profiles.mine.prices]\nrtvoice-demo = 0\n");
     assert_eq!((&free["usd"], &free["unpriced"]), (&json!(0.0), &json!(0)));
 }

@@ -1,48 +1,50 @@
-//! From the settings in force to what is dialled.
+//! Converts settings in force to the endpoint to dial.
 
-use crate::call::connect::{dial_options, proxies};
+use std::env;
+
 use crate::call::setup::address::address;
 use crate::call::setup::settings::{ResolvedSettings, host_of};
-use crate::cli::{AuthArg, DialectArg, EndpointArgs};
 use crate::config::credentials::{self, KeySearch, UnreadableVariable};
 use crate::config::dotenv::SkippedFile;
 use crate::config::settings::Setting;
-use crate::config::values::BetaMarkerSetting;
+use crate::config::values::{AuthSetting, BetaMarkerSetting, DialectSetting};
 use crate::error::{Error, Kind};
 use crate::net::dial::DialOptions;
+use crate::net::dial::tls::read_ca_file;
 use crate::net::endpoint::redaction::Redactor;
 use crate::net::endpoint::url::EndpointUrl;
 use crate::net::endpoint::{Auth, BetaMarker, CleartextKeyPolicy, Endpoint, Purpose};
+use crate::net::proxy::ProxySettings;
 use crate::secret::Secret;
 
-/// What is talked to.
+/// Endpoint of a call.
 #[derive(Clone, Debug)]
 pub(crate) struct Target {
-    /// How it is reached.
+    /// Route to it.
     pub(crate) way: EndpointRoute,
-    /// Whether it is told that the beta protocol is meant.
+    /// When the handshake carries the beta marker.
     pub(crate) marker: BetaMarkerSetting,
-    /// As the user may know it.
+    /// Name for messages.
     pub(crate) name: String,
-    /// How it is dialled, each time.
+    /// Options of each connection.
     pub(crate) dial_options: DialOptions,
 }
 
-/// How an endpoint is reached.
+/// Route to an endpoint.
 #[derive(Clone, Debug)]
 pub(crate) enum EndpointRoute {
-    /// It is in this process.
+    /// In this process.
     Demo(Box<Endpoint>),
     /// Over the network.
     Network(Box<Endpoint>),
 }
 
 impl Target {
-    /// Decides what is dialled, before anything is.
+    /// Determines the endpoint without dialling.
     ///
     /// # Errors
     ///
-    /// When the URL is none, when a key or a model is missing, or when a key would go in the clear.
+    /// When the URL is invalid, a key or a model is missing, or a key would be sent unencrypted.
     pub(crate) fn find(settings: &ResolvedSettings) -> Result<Self, Error> {
         let in_force = &settings.in_force;
         let (url, purpose) = address(settings)?;
@@ -60,37 +62,28 @@ impl Target {
         let safety = safety.map(|name| ("OpenAI-Safety-Identifier".to_owned(), name.to_owned()));
         endpoint.headers =
             safety.into_iter().chain(in_force.table(Setting::Headers).iter().cloned()).collect();
-        if in_force.switch(Setting::AllowClearKey).unwrap_or(false) {
+        if in_force.is_true(Setting::AllowClearKey) {
             endpoint.clear_key = CleartextKeyPolicy::Allowed;
         }
         check(&endpoint)?;
-        if in_force.is_demo() {
-            let way = EndpointRoute::Demo(Box::new(endpoint));
-            return Ok(Self {
-                way,
-                marker,
-                name: in_force.profile.clone(),
-                dial_options: DialOptions::default(),
-            });
-        }
-        Ok(Self {
-            way: EndpointRoute::Network(Box::new(endpoint)),
-            marker,
-            name,
-            dial_options: DialOptions::default(),
-        })
+        let endpoint = Box::new(endpoint);
+        let (way, name) = match in_force.is_demo() {
+            true => (EndpointRoute::Demo(endpoint), in_force.profile.clone()),
+            false => (EndpointRoute::Network(endpoint), name),
+        };
+        Ok(Self { way, marker, name, dial_options: DialOptions::default() })
     }
 
-    /// Takes what the flags and the environment say on the way there.
+    /// Returns the endpoint with the dial options of the settings and the environment.
     ///
     /// # Errors
     ///
-    /// When the file of `--ca-file` is no file of certificates.
-    pub(crate) fn dialled_as(self, args: &EndpointArgs, settings: &ResolvedSettings) -> Result<Self, Error> {
-        Ok(Self { dial_options: dial_options(args, settings)?, ..self })
+    /// When the file of certificate authorities is invalid.
+    pub(crate) fn with_dial_options(self, settings: &ResolvedSettings) -> Result<Self, Error> {
+        Ok(Self { dial_options: dial_options(settings)?, ..self })
     }
 
-    /// Returns the same endpoint without the marker of the beta protocol, where anything is dialled.
+    /// Returns the same endpoint without the beta marker; none for the demo.
     pub(crate) fn without_marker(&self) -> Option<Endpoint> {
         match &self.way {
             EndpointRoute::Demo(_) => None,
@@ -100,14 +93,14 @@ impl Target {
         }
     }
 
-    /// Returns what hides this target's keys in the texts of others.
+    /// Returns a redactor of the keys of this target.
     pub(crate) fn redactor(&self) -> Redactor {
         match &self.way {
             EndpointRoute::Demo(endpoint) | EndpointRoute::Network(endpoint) => endpoint.redactor(),
         }
     }
 
-    /// Returns the model that is asked for, where one is.
+    /// Returns the requested model.
     pub(crate) fn model(&self) -> Option<String> {
         let (EndpointRoute::Demo(endpoint) | EndpointRoute::Network(endpoint)) = &self.way;
         match &endpoint.purpose {
@@ -116,15 +109,38 @@ impl Target {
         }
     }
 
-    /// Returns whether it is the endpoint built into the program.
+    /// Returns whether it is the built-in endpoint.
     pub(crate) fn is_demo(&self) -> bool {
         matches!(self.way, EndpointRoute::Demo(_))
     }
 }
 
-/// The request is made once to see that it can be: nothing is dialled or written before.
+/// Returns how to dial: additional certificate authorities, and the proxies of the environment.
+///
+/// # Errors
+///
+/// When the file of certificate authorities is invalid.
+pub(crate) fn dial_options(settings: &ResolvedSettings) -> Result<DialOptions, Error> {
+    let extra_roots = settings.ca_file().as_deref().map(read_ca_file).transpose().map_err(|error| {
+        let hint = error.hint();
+        Error::new(Kind::Config, error).hint(hint)
+    })?;
+    Ok(DialOptions {
+        extra_roots: extra_roots.unwrap_or_default(),
+        proxies: proxies(),
+        ..DialOptions::default()
+    })
+}
+
+/// Returns the proxies of the environment. A value that is not text is reported as an unusable address when it is
+/// needed.
+fn proxies() -> ProxySettings {
+    ProxySettings::read(|name| env::var_os(name).map(|value| value.to_string_lossy().into_owned()))
+}
+
+/// Builds the request once, so that its errors are reported before anything is dialled or written.
 fn check(endpoint: &Endpoint) -> Result<(), Error> {
-    // A proxy setting that cannot be read is reported when dialling.
+    // An invalid proxy setting is reported when dialling.
     let proxy = proxies().choose(&endpoint.url).ok().flatten();
     let through_proxy = proxy.map_or(Ok(()), |proxy| endpoint.check_clear_key_through(&proxy));
     let Err(error) = through_proxy.and_then(|()| endpoint.request().map(|_| ())) else { return Ok(()) };
@@ -136,49 +152,49 @@ fn check(endpoint: &Endpoint) -> Result<(), Error> {
     })
 }
 
-/// A server that is to speak beta by a flag wants to be told in the handshake, unless its profile knows
-/// better; OpenAI refuses the marker, and is dialled without it unless beta was asked for.
+/// A server for which the user selects beta gets the marker unless its profile configures otherwise. OpenAI refuses
+/// the marker, so it is not sent by default.
 fn marker(settings: &ResolvedSettings) -> BetaMarkerSetting {
     let in_force = &settings.in_force;
-    let asked = match in_force.choice(Setting::Dialect) {
-        Some(DialectArg::Beta) if in_force.is_set(Setting::Dialect) => BetaMarkerSetting::Always,
-        Some(DialectArg::Auto | DialectArg::Ga | DialectArg::Beta | DialectArg::Mixed) | None => {
-            BetaMarkerSetting::Never
-        }
+    let default = match in_force.choice(Setting::Dialect) {
+        Some(DialectSetting::Beta) if in_force.is_set(Setting::Dialect) => BetaMarkerSetting::Always,
+        Some(DialectSetting::Auto | DialectSetting::Ga | DialectSetting::Beta | DialectSetting::Mixed)
+        | None => BetaMarkerSetting::Never,
     };
-    in_force.choice(Setting::BetaMarker).unwrap_or(asked)
+    in_force.choice(Setting::BetaMarker).unwrap_or(default)
 }
 
 fn auth(settings: &ResolvedSettings, url: &EndpointUrl) -> Result<Auth, Error> {
     let in_force = &settings.in_force;
-    let way = in_force.choice(Setting::Auth).unwrap_or(AuthArg::Bearer);
-    // Never two keys at once: gateways take the wrong one.
-    if way == AuthArg::None || url.keys_in_query().next().is_some() {
+    let way = in_force.choice(Setting::Auth).unwrap_or(AuthSetting::Bearer);
+    // Never send two keys: gateways may use the wrong one.
+    if way == AuthSetting::None || url.keys_in_query().next().is_some() {
         return Ok(Auth::None);
     }
     let search = find_key(settings, url);
     let Some(source) = &search.source else {
-        // Somebody wrote a key for this endpoint, so that going without it would surprise.
+        // A key was configured, so dialling without one would be surprising.
         if let Some(UnreadableVariable { message, hint }) = search.unreadable.first() {
             return Err(Error::say(Kind::Config, message).hint(hint));
         }
         return if needs_key(settings, url) { Err(no_key(settings, url, &search)) } else { Ok(Auth::None) };
     };
-    Ok(shown(way, in_force.text(Setting::AuthName), source.key()?))
+    Ok(auth_with_key(way, in_force.text(Setting::AuthName), source.key()?))
 }
 
-/// Returns the key that the host of `url` may see, and those it may not.
+/// Searches the key that the host of `url` may receive.
 pub(crate) fn find_key(settings: &ResolvedSettings, url: &EndpointUrl) -> KeySearch {
     credentials::search(&settings.in_force, &settings.sources, url.host(), host_of)
 }
 
-/// Where a profile names a key it wants one; servers on this machine want none.
+/// A profile that names a key requires one; servers on this machine do not.
 fn needs_key(settings: &ResolvedSettings, url: &EndpointUrl) -> bool {
     let in_force = &settings.in_force;
-    let names = |setting| in_force.get(setting).is_some();
-    let names_one =
-        !in_force.list(Setting::KeyEnv).is_empty() || names(Setting::Key) || names(Setting::KeyCommand);
-    !url.is_loopback() && in_force.switch(Setting::NeedsKey).unwrap_or(names_one)
+    let has = |setting| in_force.get(setting).is_some();
+    let names_key =
+        !in_force.list(Setting::KeyEnv).is_empty() || has(Setting::Key) || has(Setting::KeyCommand);
+    let is_required = if has(Setting::NeedsKey) { in_force.is_true(Setting::NeedsKey) } else { names_key };
+    !url.is_loopback() && is_required
 }
 
 fn no_key(settings: &ResolvedSettings, url: &EndpointUrl, search: &KeySearch) -> Error {
@@ -193,45 +209,45 @@ fn no_key(settings: &ResolvedSettings, url: &EndpointUrl, search: &KeySearch) ->
         Some(SkippedFile::Unreadable(warning)) => format!("; {warning}"),
         None => String::new(),
     };
-    Error::say(Kind::Config, format!("there is no key for the profile {profile}{skipped}")).hint(format!(
+    Error::say(Kind::Config, format!("no key for the profile {profile}{skipped}")).hint(format!(
         "set {places} in the environment or in .env, or key_command in [profiles.{profile}] of {}; \
-         or try it without a key: rtvoice talk --demo",
+         or try without a key: rtvoice talk --demo",
         settings.sources.file_name()
     ))
 }
 
-/// Returns what to do about a key that the host may not see, which depends on who chose the host.
+/// Returns the hint for a key that the host may not receive, by the origin of the host.
 fn withheld_hint(settings: &ResolvedSettings, host: &str) -> String {
     let (in_force, any) = (&settings.in_force, credentials::ANY_ENDPOINT);
     if in_force.is_endpoint_from_env_file() {
         return format!(
-            ".env in this folder chooses {host}: choose it by --url or --profile, or put its key into .env"
+            ".env in this folder selects {host}: select it with --url or --profile, or add its key to .env"
         );
     }
     match in_force.base_url.as_ref().and_then(|base_url| base_url.origin.name()) {
         Some(variable) if in_force.is_base_url() => {
-            format!("{variable} chooses {host}: set {any} to a key for it, or unset {variable}")
+            format!("{variable} selects {host}: set {any} to a key for it, or unset {variable}")
         }
         Some(variable) => {
             format!("it is for the host in {variable}: set {any} to a key for {host}, or unset {variable}")
         }
         None => format!(
-            "if it is, set {any} in the environment to it, or name {host} in key_hosts of [profiles.{}] in {}",
+            "to send it anyway, set {any} in the environment, or add {host} to key_hosts of [profiles.{}] in {}",
             in_force.profile,
             settings.sources.file_name()
         ),
     }
 }
 
-fn shown(way: AuthArg, name: Option<&str>, key: Secret) -> Auth {
-    let named = |usual: &str| name.unwrap_or(usual).to_owned();
+fn auth_with_key(way: AuthSetting, name: Option<&str>, key: Secret) -> Auth {
+    let named = |default: &str| name.unwrap_or(default).to_owned();
     match way {
-        AuthArg::None => Auth::None,
-        AuthArg::Bearer => Auth::Bearer(key),
-        AuthArg::Header => Auth::Header { name: named("api-key"), key },
-        AuthArg::Subprotocol => Auth::Subprotocol(key),
-        AuthArg::Query => Auth::Query { name: named("token"), key },
-        AuthArg::BearerAndQuery => Auth::BearerAndQuery { name: named("token"), key },
+        AuthSetting::None => Auth::None,
+        AuthSetting::Bearer => Auth::Bearer(key),
+        AuthSetting::Header => Auth::Header { name: named("api-key"), key },
+        AuthSetting::Subprotocol => Auth::Subprotocol(key),
+        AuthSetting::Query => Auth::Query { name: named("token"), key },
+        AuthSetting::BearerAndQuery => Auth::BearerAndQuery { name: named("token"), key },
     }
 }
 

@@ -1,205 +1,153 @@
-//! From the settings in force to who ends a turn, and how it is found.
+//! Converts settings in force to turn detection: by the server, by this machine, or by key.
 
 use std::time::Duration;
 
-use crate::call::setup::plan;
 use crate::call::setup::settings::ResolvedSettings;
-use crate::cli::{EagernessArg, PresetArg, VadArg};
+use crate::call::setup::transcription::captions;
 use crate::config::settings::Setting;
 use crate::config::value::ValueOrigin;
+use crate::config::values::{EagernessSetting, InterruptSetting, VadSetting};
 use crate::error::{Error, Kind};
 use crate::protocol::settings::{Eagerness, TurnDetection, TurnMethod};
-use crate::protocol::value::{FieldUpdate as Field, Unknown};
-use crate::session::plan::{InputEndAction, Interrupt, LocalTurnPlan, SILENCE_MS};
+use crate::protocol::value::{FieldUpdate, Unknown};
+use crate::session::plan::{InputEndAction, Interrupt, LocalTurnPlan};
 
-/// Sound kept from before speech was noticed: servers notice it up to 200 ms late.
-const PREFIX_MS: u32 = 300;
-
-/// After how long a turn without a pause is captioned in parts.
+/// Longest turn without a pause before it is captioned in parts.
 const LONGEST_CAPTION: Duration = Duration::from_secs(20);
 
-/// What happens with a turn that was found.
+/// Handling of a turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TurnHandling {
-    /// It is answered, and speech stops an answer.
+    /// It is answered, and speech interrupts the answer.
     Answered,
-    /// It is captioned; transcription sessions know no answers.
+    /// It is captioned; transcription sessions have no answers.
     Captioned,
 }
 
-/// Who finds turns, and how.
+/// Turn detection of a call.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct TurnDetectionPlan {
-    /// How the server does, or that it does not.
-    pub(crate) server: Field<TurnDetection>,
-    /// How this machine does, where it is to.
+    /// Detection by the server; cleared if it does not detect turns.
+    pub(crate) server: FieldUpdate<TurnDetection>,
+    /// Detection by this machine.
     pub(crate) local: Option<LocalTurnPlan>,
 }
 
 impl TurnDetectionPlan {
     fn by_server(detection: TurnDetection) -> Self {
-        Self { server: Field::Set(detection), local: None }
+        Self { server: FieldUpdate::Set(detection), local: None }
     }
 
-    fn here(local: Option<LocalTurnPlan>) -> Self {
-        Self { server: Field::Clear, local }
-    }
-}
-
-/// What is best with so much noise.
-#[derive(Clone, Debug, PartialEq)]
-struct Preset {
-    threshold: f64,
-    silence_ms: u32,
-    eagerness: EagernessArg,
-}
-
-impl Preset {
-    fn of(noise: PresetArg) -> Self {
-        match noise {
-            // Soft speech is found too, and nothing else fills the pause.
-            PresetArg::Quiet => Self { threshold: 0.4, silence_ms: 400, eagerness: EagernessArg::High },
-            PresetArg::Office => {
-                Self { threshold: 0.5, silence_ms: SILENCE_MS, eagerness: EagernessArg::Auto }
-            }
-            // Only what is near is found, and words that noise swallows are no end.
-            PresetArg::Noisy => Self { threshold: 0.75, silence_ms: 800, eagerness: EagernessArg::Low },
-        }
+    fn by_client(local: Option<LocalTurnPlan>) -> Self {
+        Self { server: FieldUpdate::Clear, local }
     }
 }
 
-/// Returns who finds turns, and how.
+/// Returns the turn detection.
 ///
 /// # Errors
 ///
-/// When a flag says something about another way than the one that is in force, and when it asks a captioning
-/// model to find turns that finds none.
-pub(crate) fn finding(call: &ResolvedSettings, found: TurnHandling) -> Result<TurnDetectionPlan, Error> {
-    let way = way(call, found)?;
-    no_idle_flags(call, way)?;
-    let preset = Preset::of(call.in_force.choice(Setting::VadPreset).unwrap_or(PresetArg::Office));
+/// When a flag has no effect with the detection in force, or requests turns of a captioning model without any.
+pub(crate) fn detection(call: &ResolvedSettings, handling: TurnHandling) -> Result<TurnDetectionPlan, Error> {
+    let way = way(call, handling)?;
+    check_flags(call, way)?;
+    let in_force = &call.in_force;
     let method = match way {
-        VadArg::Off => return Ok(TurnDetectionPlan::here(None)),
-        VadArg::Local => return Ok(TurnDetectionPlan::here(Some(local(call, &preset, found)))),
-        VadArg::Semantic => {
-            let eagerness =
-                chosen(call, Setting::Eagerness).then(|| call.in_force.choice(Setting::Eagerness));
-            TurnMethod::SemanticVad { eagerness: Some(wire(eagerness.flatten().unwrap_or(preset.eagerness))) }
+        VadSetting::Off => return Ok(TurnDetectionPlan::by_client(None)),
+        VadSetting::Local => return Ok(TurnDetectionPlan::by_client(Some(local(call, handling)))),
+        VadSetting::Semantic => {
+            TurnMethod::SemanticVad { eagerness: in_force.choice(Setting::Eagerness).map(eagerness) }
         }
-        VadArg::Server => {
-            let idle = match found {
-                TurnHandling::Answered => chosen_number(call, Setting::IdleTimeoutMs),
+        VadSetting::Server => {
+            let idle = match handling {
+                TurnHandling::Answered => in_force.integer(Setting::IdleTimeoutMs),
                 TurnHandling::Captioned => None,
             };
             TurnMethod::ServerVad {
-                threshold: Some(threshold(call, &preset)),
-                prefix_padding_ms: Some(prefix_ms(call)),
-                silence_duration_ms: Some(silence_ms(call, &preset)),
-                idle_timeout_ms: idle.map_or(Field::Keep, Field::Set),
+                threshold: in_force.float(Setting::VadThreshold),
+                prefix_padding_ms: in_force.integer(Setting::PrefixPaddingMs),
+                silence_duration_ms: in_force.integer(Setting::SilenceDurationMs),
+                idle_timeout_ms: idle.map_or(FieldUpdate::Keep, FieldUpdate::Set),
             }
         }
     };
-    let answers = |setting| match found {
-        TurnHandling::Answered => Some(call.in_force.switch(setting).unwrap_or(true)),
+    let for_answers = |setting| match handling {
+        TurnHandling::Answered => Some(in_force.is_true(setting)),
         TurnHandling::Captioned => None,
     };
     Ok(TurnDetectionPlan::by_server(TurnDetection {
         method,
-        create_response: answers(Setting::CreateResponse),
-        // Where the server's ear has no say it must not stop an answer either.
-        interrupt_response: answers(Setting::InterruptResponse)
-            .map(|stops| stops && plan::interrupt(call) == Interrupt::Server),
+        create_response: for_answers(Setting::CreateResponse),
+        // A server that does not detect interruptions must not stop an answer either.
+        interrupt_response: for_answers(Setting::InterruptResponse)
+            .map(|stops| stops && interrupt(call) == Interrupt::Server),
         unknown: Unknown::new(),
     }))
 }
 
-/// Captioning models that find no turns have them found here, unless it is said otherwise.
-fn way(call: &ResolvedSettings, found: TurnHandling) -> Result<VadArg, Error> {
-    let way = call.in_force.choice(Setting::Vad).unwrap_or(VadArg::Server);
-    let captions = plan::captions(call);
-    let model = captions.get().filter(|captions| captions.lacks_turn_detection());
-    let model = model.and_then(|captions| captions.model.as_deref());
-    let (TurnHandling::Captioned, VadArg::Server | VadArg::Semantic, Some(model)) = (found, way, model)
-    else {
-        return Ok(way);
-    };
-    match call.in_force.get(Setting::Vad).map(|sourced| &sourced.origin) {
-        Some(ValueOrigin::Flag(_)) => {
-            let error = Error::say(Kind::Usage, format!("{model} finds no turns"));
-            Err(error.hint("leave out --vad, and this machine finds them, or use another model"))
-        }
-        // A file or a variable speaks of all sessions.
-        Some(
-            ValueOrigin::Environment(_)
-            | ValueOrigin::EnvFile(_)
-            | ValueOrigin::Remembered
-            | ValueOrigin::File(_)
-            | ValueOrigin::BuiltIn,
-        )
-        | None => Ok(VadArg::Local),
+/// Returns who detects interruptions.
+pub(crate) fn interrupt(call: &ResolvedSettings) -> Interrupt {
+    match call.in_force.choice(Setting::Interrupt) {
+        Some(InterruptSetting::Server) | None => Interrupt::Server,
+        Some(InterruptSetting::Local) => Interrupt::Local,
+        Some(InterruptSetting::Off) => Interrupt::Off,
     }
 }
 
-fn local(call: &ResolvedSettings, preset: &Preset, found: TurnHandling) -> LocalTurnPlan {
-    let ms = |ms: u32| Duration::from_millis(ms.into());
+/// Returns who ends a turn: this machine for captioning models that do not detect turns.
+fn way(call: &ResolvedSettings, handling: TurnHandling) -> Result<VadSetting, Error> {
+    let way = call.in_force.choice(Setting::Vad).unwrap_or(VadSetting::Server);
+    let captions = captions(call);
+    let model = captions.get().filter(|captions| captions.lacks_turn_detection());
+    let model = model.and_then(|captions| captions.model.as_deref());
+    let (TurnHandling::Captioned, VadSetting::Server | VadSetting::Semantic, Some(model)) =
+        (handling, way, model)
+    else {
+        return Ok(way);
+    };
+    if call.in_force.is_flag(Setting::Vad) {
+        let error = Error::say(Kind::Usage, format!("{model} does not detect turns"));
+        return Err(error.hint("omit --vad to detect them on this machine, or use another model"));
+    }
+    // Other origins are meant for all sessions.
+    Ok(VadSetting::Local)
+}
+
+fn local(call: &ResolvedSettings, handling: TurnHandling) -> LocalTurnPlan {
+    let ms = |setting| Duration::from_millis(call.in_force.integer(setting).unwrap_or_default().into());
     LocalTurnPlan {
-        threshold: threshold(call, preset),
-        silence: ms(silence_ms(call, preset)),
-        prefix: ms(prefix_ms(call)),
-        longest: match found {
+        threshold: call.in_force.float(Setting::VadThreshold).unwrap_or_default(),
+        silence: ms(Setting::SilenceDurationMs),
+        prefix: ms(Setting::PrefixPaddingMs),
+        longest: match handling {
             TurnHandling::Answered => None,
             TurnHandling::Captioned => Some(LONGEST_CAPTION),
         },
     }
 }
 
-fn threshold(call: &ResolvedSettings, preset: &Preset) -> f64 {
-    let said = call.in_force.amount(Setting::VadThreshold).filter(|_| chosen(call, Setting::VadThreshold));
-    said.unwrap_or(preset.threshold)
-}
-
-fn silence_ms(call: &ResolvedSettings, preset: &Preset) -> u32 {
-    chosen_number(call, Setting::SilenceDurationMs).unwrap_or(preset.silence_ms)
-}
-
-fn prefix_ms(call: &ResolvedSettings) -> u32 {
-    chosen_number(call, Setting::PrefixPaddingMs).unwrap_or(PREFIX_MS)
-}
-
-fn chosen_number(call: &ResolvedSettings, setting: Setting) -> Option<u32> {
-    call.in_force.number(setting).filter(|_| chosen(call, setting))
-}
-
-/// Captions come of turns: somebody has to find them.
+/// Checks that turns end, since captions are made of turns.
 ///
 /// # Errors
 ///
-/// When nobody would.
-pub(crate) fn must_be_found(finding: &TurnDetectionPlan, at_input_end: InputEndAction) -> Result<(), Error> {
-    match (finding, at_input_end) {
-        (TurnDetectionPlan { server: Field::Clear, local: None }, InputEndAction::GoOn) => {
-            let error = Error::say(Kind::Usage, "with --vad off nobody would end a turn of this microphone");
-            Err(error.hint("caption a file, which is one turn then, or use --vad local"))
+/// When no turn would end.
+pub(crate) fn check_turns_end(
+    detection: &TurnDetectionPlan,
+    at_input_end: InputEndAction,
+) -> Result<(), Error> {
+    match (detection, at_input_end) {
+        (TurnDetectionPlan { server: FieldUpdate::Clear, local: None }, InputEndAction::GoOn) => {
+            let error = Error::say(Kind::Usage, "with --vad off no turn of this microphone would end");
+            Err(error.hint("caption a file, which is one turn, or use --vad local"))
         }
         (TurnDetectionPlan { .. }, InputEndAction::GoOn | InputEndAction::End) => Ok(()),
     }
 }
 
-/// Returns whether a setting goes before the preset: unless the preset was said louder, as by a flag where
-/// the setting stands in the file.
-fn chosen(call: &ResolvedSettings, setting: Setting) -> bool {
-    let rank = |setting| call.in_force.get(setting).map(|sourced| sourced.origin.rank());
-    match (rank(setting), rank(Setting::VadPreset)) {
-        (Some(setting), Some(preset)) => setting <= preset,
-        (Some(_), None) => true,
-        (None, _) => false,
-    }
-}
-
-/// A file may say something about each way; a flag that does nothing is a mistake.
-fn no_idle_flags(call: &ResolvedSettings, way: VadArg) -> Result<(), Error> {
-    use VadArg::{Local, Semantic, Server};
-    const ALL: [(Setting, &[VadArg]); 8] = [
+/// Refuses flags without effect. A file may configure all kinds of detection.
+fn check_flags(call: &ResolvedSettings, way: VadSetting) -> Result<(), Error> {
+    use VadSetting::{Local, Semantic, Server};
+    const ALL: [(Setting, &[VadSetting]); 8] = [
         (Setting::VadPreset, &[Server, Semantic, Local]),
         (Setting::VadThreshold, &[Server, Local]),
         (Setting::PrefixPaddingMs, &[Server, Local]),
@@ -210,31 +158,35 @@ fn no_idle_flags(call: &ResolvedSettings, way: VadArg) -> Result<(), Error> {
         (Setting::InterruptResponse, &[Server, Semantic]),
     ];
     for (setting, ways) in ALL.iter().filter(|(_, ways)| !ways.contains(&way)) {
-        if let Some(ValueOrigin::Flag(flag)) = call.in_force.get(*setting).map(|sourced| &sourced.origin) {
+        let own_flag = setting.flag().map(|flag| flag.spelling());
+        // A preset gives its own origin to the settings it supplies.
+        if let Some(ValueOrigin::Flag(flag)) = call.in_force.get(*setting).map(|value| &value.origin)
+            && own_flag == Some(flag)
+        {
             let wanted: Vec<String> = ways.iter().map(|way| format!("--vad {}", word(*way))).collect();
-            let error = format!("{flag} does nothing with --vad {}", word(way));
-            let hint = format!("leave it out, or use {}", wanted.join(" or "));
+            let error = format!("{flag} has no effect with --vad {}", word(way));
+            let hint = format!("omit it, or use {}", wanted.join(" or "));
             return Err(Error::say(Kind::Usage, error).hint(hint));
         }
     }
     Ok(())
 }
 
-fn word(way: VadArg) -> &'static str {
+fn word(way: VadSetting) -> &'static str {
     match way {
-        VadArg::Server => "server",
-        VadArg::Semantic => "semantic",
-        VadArg::Local => "local",
-        VadArg::Off => "off",
+        VadSetting::Server => "server",
+        VadSetting::Semantic => "semantic",
+        VadSetting::Local => "local",
+        VadSetting::Off => "off",
     }
 }
 
-fn wire(eagerness: EagernessArg) -> Eagerness {
-    match eagerness {
-        EagernessArg::Low => Eagerness::Low,
-        EagernessArg::Medium => Eagerness::Medium,
-        EagernessArg::High => Eagerness::High,
-        EagernessArg::Auto => Eagerness::Auto,
+fn eagerness(setting: EagernessSetting) -> Eagerness {
+    match setting {
+        EagernessSetting::Low => Eagerness::Low,
+        EagernessSetting::Medium => Eagerness::Medium,
+        EagernessSetting::High => Eagerness::High,
+        EagernessSetting::Auto => Eagerness::Auto,
     }
 }
 

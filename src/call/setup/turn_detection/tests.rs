@@ -1,4 +1,4 @@
-//! What is typed and written into the file, and the settings that the server is sent.
+//! Turn detection from flags and file, and the settings sent to the server.
 
 use clap::Parser;
 use serde_json::{Value, json};
@@ -21,9 +21,9 @@ fn settings(file: &str, line: &str) -> ResolvedSettings {
     let words = ["rtvoice"].into_iter().chain(line.split_whitespace());
     let command = Cli::try_parse_from(words).unwrap().command;
     let (kind, flags) = if let Command::Talk(args) = &command {
-        (SessionKind::Realtime, Flags::default().turns(&args.turns).answers(&args.answers))
+        (SessionKind::Realtime, Flags::from(&args.settings))
     } else if let Command::Transcribe(args) = &command {
-        (SessionKind::Transcription, Flags::default().turns(&args.turns))
+        (SessionKind::Transcription, Flags::from(&args.settings))
     } else {
         panic!("{line} has no turns")
     };
@@ -36,11 +36,15 @@ fn settings(file: &str, line: &str) -> ResolvedSettings {
         warnings: Vec::new(),
         path: None,
     };
-    let asked = Overrides { profile: None, demo: false, flags: flags.layer };
-    ResolvedSettings { in_force: EffectiveSettings::decide(asked, &sources, host_of).unwrap(), sources, kind }
+    let overrides = Overrides { profile: None, demo: false, flags: flags.layer };
+    ResolvedSettings {
+        in_force: EffectiveSettings::resolve(overrides, &sources, host_of).unwrap(),
+        sources,
+        kind,
+    }
 }
 
-/// Returns what the server is sent, after the strict schema of the dialect has taken it.
+/// Returns the session update after validation by the strict schema of the dialect.
 fn sent(file: &str, line: &str, dialect: Dialect) -> Value {
     let settings = settings(file, line);
     let plan = match settings.kind {
@@ -57,7 +61,7 @@ fn detection_sent(file: &str, line: &str) -> Value {
     sent(file, line, Dialect::Ga)["session"]["audio"]["input"]["turn_detection"].clone()
 }
 
-/// What is sent of server VAD.
+/// Returns the settings of server VAD.
 fn server(threshold: f64, prefix_ms: u32, silence_ms: u32) -> Value {
     json!({"type": "server_vad", "threshold": threshold, "prefix_padding_ms": prefix_ms,
         "silence_duration_ms": silence_ms, "create_response": true, "interrupt_response": true})
@@ -73,7 +77,7 @@ fn with(mut detection: Value, field: &str, value: Value) -> Value {
 }
 
 #[test]
-fn each_flag_is_one_field_and_the_preset_is_the_rest() {
+fn each_flag_sets_one_field_and_the_preset_the_others() {
     let usual = || server(0.5, 300, 500);
     for (line, expected) in [
         ("talk", usual()),
@@ -99,7 +103,7 @@ fn each_flag_is_one_field_and_the_preset_is_the_rest() {
 }
 
 #[test]
-fn captions_know_no_answers() {
+fn captions_have_no_settings_for_answers() {
     for (line, expected) in [
         (
             "transcribe --vad-preset noisy",
@@ -114,7 +118,7 @@ fn captions_know_no_answers() {
 }
 
 #[test]
-fn the_beta_dialect_takes_what_it_knows() {
+fn the_beta_dialect_gets_the_fields_it_supports() {
     let file = "[profiles.openai]\ntranscription_model = \"whisper-1\"\n";
     let line = "talk --vad-preset quiet --idle-timeout-ms 9000 --interrupt-response false";
     let detection = sent(file, line, Dialect::Beta)["session"]["turn_detection"].clone();
@@ -124,7 +128,7 @@ fn the_beta_dialect_takes_what_it_knows() {
 }
 
 #[test]
-fn the_louder_place_wins_and_in_one_place_the_setting_before_the_preset() {
+fn the_stronger_origin_wins_and_within_one_the_setting_over_the_preset() {
     let file = "[defaults]\nvad_threshold = 0.6\nvad_preset = \"noisy\"\n";
     assert_eq!(detection_sent(file, "talk"), server(0.6, 300, 800));
     assert_eq!(detection_sent(file, "talk --vad-preset quiet"), server(0.4, 300, 400));
@@ -134,40 +138,40 @@ fn the_louder_place_wins_and_in_one_place_the_setting_before_the_preset() {
 }
 
 #[test]
-fn a_flag_that_does_nothing_is_a_mistake() {
+fn a_flag_without_effect_is_an_error() {
     for (line, what, hint) in [
-        ("talk --eagerness low", "--eagerness does nothing with --vad server", "--vad semantic"),
+        ("talk --eagerness low", "--eagerness has no effect with --vad server", "--vad semantic"),
         (
             "talk --vad semantic --vad-threshold 0.5",
-            "--vad-threshold does nothing with --vad semantic",
+            "--vad-threshold has no effect with --vad semantic",
             "--vad server",
         ),
         (
             "talk --vad semantic --idle-timeout-ms 5000",
-            "--idle-timeout-ms does nothing with --vad semantic",
+            "--idle-timeout-ms has no effect with --vad semantic",
             "--vad server",
         ),
-        ("talk --vad off --vad-preset quiet", "--vad-preset does nothing with --vad off", "--vad semantic"),
+        ("talk --vad off --vad-preset quiet", "--vad-preset has no effect with --vad off", "--vad semantic"),
         (
             "talk --vad off --create-response true",
-            "--create-response does nothing with --vad off",
+            "--create-response has no effect with --vad off",
             "--vad server or",
         ),
         (
             "talk --vad local --create-response false",
-            "--create-response does nothing with --vad local",
+            "--create-response has no effect with --vad local",
             "--vad server or --vad semantic",
         ),
-        ("talk --vad local --eagerness low", "--eagerness does nothing with --vad local", "--vad semantic"),
-        ("talk --vad off --vad-threshold 0.3", "--vad-threshold does nothing with --vad off", "--vad local"),
+        ("talk --vad local --eagerness low", "--eagerness has no effect with --vad local", "--vad semantic"),
+        ("talk --vad off --vad-threshold 0.3", "--vad-threshold has no effect with --vad off", "--vad local"),
     ] {
-        let error = finding(&settings("", line), TurnHandling::Answered).unwrap_err();
+        let error = detection(&settings("", line), TurnHandling::Answered).unwrap_err();
         assert_eq!((error.kind, error.source.to_string().as_str()), (Kind::Usage, what));
-        assert!(error.hint.as_deref().is_some_and(|said| said.contains(hint)), "{:?}", error.hint);
+        assert!(error.hint.as_deref().is_some_and(|message| message.contains(hint)), "{:?}", error.hint);
     }
 }
 
-fn found_here(file: &str, line: &str) -> Option<LocalTurnPlan> {
+fn local_turns(file: &str, line: &str) -> Option<LocalTurnPlan> {
     let settings = settings(file, line);
     let plan = match settings.kind {
         SessionKind::Realtime => plan::talk(&settings, InputEndAction::GoOn),
@@ -177,7 +181,7 @@ fn found_here(file: &str, line: &str) -> Option<LocalTurnPlan> {
 }
 
 #[test]
-fn turns_that_are_found_here_are_found_as_it_is_asked_for_and_the_server_finds_none() {
+fn local_turn_detection_uses_the_settings_and_disables_that_of_the_server() {
     let found = |threshold, silence, prefix| {
         let ms = Duration::from_millis;
         Some(LocalTurnPlan { threshold, silence: ms(silence), prefix: ms(prefix), longest: None })
@@ -191,64 +195,81 @@ fn turns_that_are_found_here_are_found_as_it_is_asked_for_and_the_server_finds_n
         ("talk --vad local --vad-preset noisy --silence-duration-ms 1200", found(0.75, 1_200, 300)),
         ("talk --vad local --vad-threshold 0.9 --prefix-padding-ms 0", found(0.9, 500, 0)),
     ] {
-        assert_eq!(found_here("", line), expected, "{line}");
+        assert_eq!(local_turns("", line), expected, "{line}");
     }
     assert_eq!(
-        found_here("[defaults]\nvad = \"local\"\nsilence_duration_ms = 300\n", "talk"),
+        local_turns("[defaults]\nvad = \"local\"\nsilence_duration_ms = 300\n", "talk"),
         found(0.5, 300, 300)
     );
     assert_eq!(detection_sent("", "talk --vad local"), Value::Null);
 }
 
 #[test]
-fn a_captioning_model_that_finds_no_turns_has_them_found_here_and_in_parts() {
+fn a_captioning_model_without_turn_detection_uses_local_detection_and_parts() {
     let longest = Some(Duration::from_secs(20));
     for model in ["gpt-live-transcribe", "gpt-realtime-whisper"] {
         for more in ["", "[defaults]\nvad = \"semantic\"\n"] {
             let file = format!("{more}[profiles.openai]\ntranscription_model = \"{model}\"\n");
-            let found = found_here(&file, "transcribe").expect("they are found here");
+            let found = local_turns(&file, "transcribe").expect("local turns");
             assert_eq!((found.longest, found.silence), (longest, Duration::from_millis(500)), "{file}");
             assert_eq!(detection_sent(&file, "transcribe"), Value::Null);
         }
     }
-    assert_eq!(found_here("", "transcribe"), None);
-    assert_eq!(found_here("", "transcribe --vad local").and_then(|found| found.longest), longest);
+    assert_eq!(local_turns("", "transcribe"), None);
+    assert_eq!(local_turns("", "transcribe --vad local").and_then(|found| found.longest), longest);
 }
 
 #[test]
-fn captions_whose_turns_nobody_would_find_are_refused_before_anything_is_dialled() {
+fn captions_without_turn_detection_are_refused_before_dialling() {
     let live = "[profiles.openai]\ntranscription_model = \"gpt-live-transcribe\"\n";
-    for (file, line, at_input_end, says) in [
+    for (file, line, at_input_end, expected) in [
         ("", "transcribe", InputEndAction::GoOn, None),
         ("", "transcribe --vad off", InputEndAction::End, None),
         (live, "transcribe --vad off", InputEndAction::End, None),
-        ("", "transcribe --vad off", InputEndAction::GoOn, Some("with --vad off nobody would end a turn")),
+        (
+            "",
+            "transcribe --vad off",
+            InputEndAction::GoOn,
+            Some("with --vad off no turn of this microphone would end"),
+        ),
         ("", "transcribe --vad local", InputEndAction::GoOn, None),
         (live, "transcribe", InputEndAction::GoOn, None),
         (live, "transcribe --vad-preset quiet", InputEndAction::End, None),
-        (live, "transcribe --vad semantic", InputEndAction::End, Some("gpt-live-transcribe finds no turns")),
-        (live, "transcribe --vad server", InputEndAction::GoOn, Some("gpt-live-transcribe finds no turns")),
+        (
+            live,
+            "transcribe --vad semantic",
+            InputEndAction::End,
+            Some("gpt-live-transcribe does not detect turns"),
+        ),
+        (
+            live,
+            "transcribe --vad server",
+            InputEndAction::GoOn,
+            Some("gpt-live-transcribe does not detect turns"),
+        ),
         (
             live,
             "transcribe --eagerness low",
             InputEndAction::End,
-            Some("--eagerness does nothing with --vad local"),
+            Some("--eagerness has no effect with --vad local"),
         ),
     ] {
         let refused = plan::transcribe(&settings(file, line), at_input_end).err();
-        let said = refused.as_ref().map(|error| (error.kind, error.source.to_string()));
-        match says {
-            None => assert_eq!(said, None, "{line}"),
-            Some(says) => assert!(
-                said.as_ref().is_some_and(|(kind, what)| *kind == Kind::Usage && what.starts_with(says)),
-                "{line}: {said:?}"
+        let message = refused.as_ref().map(|error| (error.kind, error.source.to_string()));
+        match expected {
+            None => assert_eq!(message, None, "{line}"),
+            Some(expected) => assert!(
+                message
+                    .as_ref()
+                    .is_some_and(|(kind, what)| *kind == Kind::Usage && what.starts_with(expected)),
+                "{line}: {message:?}"
             ),
         }
     }
 }
 
 #[test]
-fn what_is_out_of_range_is_said_in_one_sentence() {
+fn a_value_out_of_range_is_reported_in_one_sentence() {
     for (flag, value, wanted) in [
         ("--vad-threshold", "1.01", "a number from 0 to 1 is needed"),
         ("--vad-threshold", "-0.1", "a number from 0 to 1 is needed"),

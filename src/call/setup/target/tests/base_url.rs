@@ -53,37 +53,43 @@ fn a_gateways_key_never_goes_to_api_openai_com() {
     for variable in ["OPENAI_BASE_URL", "OPENAI_API_BASE"] {
         let environment = &[(variable, GATEWAY)];
         let flags = &[(Setting::Url, "wss://api.openai.com/v1/realtime")];
-        let said = refusal(&TargetCase { key, environment, flags, ..CASE });
-        assert!(said.starts_with("the key in OPENAI_API_KEY is not for api.openai.com\nhint: "), "{said}");
-        assert!(said.contains(&format!("it is for the host in {variable}: set RTVOICE_API_KEY")), "{said}");
+        let message = refusal(&TargetCase { key, environment, flags, ..CASE });
+        assert!(
+            message.starts_with("the key in OPENAI_API_KEY is not for api.openai.com\nhint: "),
+            "{message}"
+        );
+        assert!(
+            message.contains(&format!("it is for the host in {variable}: set RTVOICE_API_KEY")),
+            "{message}"
+        );
         let unreadable = &[(variable, "gate.example/v1")];
-        let said = refusal(&TargetCase { key, environment: unreadable, ..CASE });
-        assert!(said.starts_with(&format!("cannot dial the value of {variable}: the URL")), "{said}");
+        let message = refusal(&TargetCase { key, environment: unreadable, ..CASE });
+        assert!(message.starts_with(&format!("cannot dial the value of {variable}: the URL")), "{message}");
     }
 }
 
 #[test]
-fn a_key_of_openai_does_not_follow_a_base_url() {
-    // Neither one that the configuration keeps for OpenAI, nor one of the environment to a folder's choice.
+fn an_openai_key_is_not_sent_to_a_base_url() {
+    // Neither a configured key, nor one of the environment to a host that a folder selects.
     let environment = &[("OPENAI_BASE_URL", GATEWAY)];
     let file = "[profiles.openai]\nkey = \"sk-hush\"\n";
-    let said = refusal(&TargetCase { environment, file, ..CASE });
-    let sentence = "the key in key is not for gate.example\nhint: OPENAI_BASE_URL chooses gate.example: set";
-    assert!(said.starts_with(sentence), "{said}");
+    let message = refusal(&TargetCase { environment, file, ..CASE });
+    let sentence = "the key in key is not for gate.example\nhint: OPENAI_BASE_URL selects gate.example: set";
+    assert!(message.starts_with(sentence), "{message}");
     for variable in ["OPENAI_API_KEY", "RTVOICE_API_KEY"] {
-        let said = refusal(&TargetCase {
+        let message = refusal(&TargetCase {
             key: (variable, "sk-hush"),
             dotenv: "OPENAI_BASE_URL=https://evil.example/v1",
             ..CASE
         });
         let sentence =
-            format!("the key in {variable} is not for evil.example\nhint: .env in this folder chooses");
-        assert!(said.starts_with(&sentence), "{said}");
+            format!("the key in {variable} is not for evil.example\nhint: .env in this folder selects");
+        assert!(message.starts_with(&sentence), "{message}");
     }
 }
 
 #[test]
-fn a_url_of_the_users_own_goes_before_a_base_url() {
+fn a_configured_url_overrides_a_base_url() {
     let environment = &[("OPENAI_BASE_URL", GATEWAY), ("RTVOICE_API_KEY", "k")];
     let dialled = |case: TargetCase<'_>| endpoint(&target(&case).unwrap()).url.to_string();
     let case = TargetCase { environment, ..CASE };
@@ -92,7 +98,7 @@ fn a_url_of_the_users_own_goes_before_a_base_url() {
     let flags = &[(Setting::Url, "wss://other.example/rt")];
     assert_eq!(dialled(TargetCase { flags, ..case }), "wss://other.example/rt");
     assert_eq!(dialled(TargetCase { profile: Some("xai"), ..case }), "wss://api.x.ai/v1/realtime");
-    let demo = EffectiveSettings::decide(
+    let demo = EffectiveSettings::resolve(
         Overrides { demo: true, ..Overrides::default() },
         &settings(&case).unwrap().sources,
         host_of,
@@ -128,12 +134,12 @@ fn an_endpoint_chosen_by_dotenv_is_announced() {
 }
 
 #[test]
-fn quotes_around_a_key_are_named() {
+fn quotes_around_a_key_are_an_error() {
     for key in ["\"sk-hush\"", "'sk-hush'", "\"sk-hush", "sk-hush'"] {
-        let said = refusal(&TargetCase { key: ("OPENAI_API_KEY", key), ..CASE });
+        let message = refusal(&TargetCase { key: ("OPENAI_API_KEY", key), ..CASE });
         assert!(
-            said.starts_with("the key in OPENAI_API_KEY has quotes around it\nhint: remove the quotes"),
-            "{said}"
+            message.starts_with("the key in OPENAI_API_KEY has quotes around it\nhint: remove the quotes"),
+            "{message}"
         );
     }
     let environment = &[("RTVOICE_MODEL", "\"m\"")];
@@ -142,12 +148,12 @@ fn quotes_around_a_key_are_named() {
 }
 
 #[test]
-fn only_a_key_that_is_needed_fails_by_its_line_of_dotenv() {
+fn a_malformed_line_of_dotenv_fails_only_if_its_key_is_needed() {
     let dotenv = "A=1\nOPENAI_API_KEY=\"sk-hush\n";
-    let said = refusal(&TargetCase { dotenv, ..CASE });
+    let message = refusal(&TargetCase { dotenv, ..CASE });
     assert!(
-        said.starts_with("line 2 of .env in this folder does not set OPENAI_API_KEY: the quote is not"),
-        "{said}"
+        message.starts_with("line 2 of .env in this folder does not set OPENAI_API_KEY: the quote is not"),
+        "{message}"
     );
     let flags = &[(Setting::Url, "ws://127.0.0.1:1"), (Setting::Model, "m")];
     for case in [
@@ -158,10 +164,10 @@ fn only_a_key_that_is_needed_fails_by_its_line_of_dotenv() {
         target(&TargetCase { dotenv, ..case }).unwrap();
     }
     let dotenv = "RTVOICE_API_KEY=sk-hush and more\n";
-    let said = refusal(&TargetCase { dotenv, flags, ..CASE });
+    let message = refusal(&TargetCase { dotenv, flags, ..CASE });
     let sentence = "line 1 of .env in this folder does not set RTVOICE_API_KEY: a key has no blanks in it";
-    assert!(said.starts_with(sentence), "{said}");
-    // A setting that a flag replaces is not needed either.
+    assert!(message.starts_with(sentence), "{message}");
+    // A setting overridden by a flag is not needed either.
     let case = TargetCase { flags, dotenv: "RTVOICE_MODEL: m\nRTVOICE_URL: x\n", ..CASE };
     target(&case).unwrap();
     let error = settings(&TargetCase { flags: &[], ..case }).map(|_| ()).unwrap_err();

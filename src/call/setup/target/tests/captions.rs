@@ -1,4 +1,4 @@
-//! The models of captions: the one in the URL, by which a gateway routes, and the one of the session.
+//! Models of captions: in the URL, for the routing of gateways, and in the session.
 
 use super::*;
 use crate::call::setup::plan;
@@ -59,11 +59,11 @@ fn the_model_in_the_url_and_the_transcription_model_are_separate() {
 }
 
 #[test]
-fn a_captions_endpoint_gets_its_model_where_it_looks_for_it() {
+fn each_endpoint_gets_the_transcription_model_in_the_expected_place() {
     let (url_flag, session_flag) = ((Setting::Model, "u"), (Setting::TranscriptionModel, "t"));
     let azure = "[profiles.azure]\nresource = \"c\"\n";
     for (profile, flags, expected) in [
-        // OpenAI and Azure take no model in the URL of captions: --model alone is the session's.
+        // OpenAI and Azure take no model in the URL of captions: --model sets that of the session.
         ("openai", &[][..], (None, Some("gpt-transcribe"))),
         ("openai", &[url_flag], (None, Some("u"))),
         ("openai", &[url_flag, session_flag], (None, Some("t"))),
@@ -82,7 +82,7 @@ fn a_captions_endpoint_gets_its_model_where_it_looks_for_it() {
 }
 
 #[test]
-fn the_language_of_captions_is_sent_as_a_code_or_left_out() {
+fn the_language_of_captions_is_sent_as_a_code_or_omitted() {
     for (written, sent) in [("zh-TW", Some("zh")), ("en_US", Some("en")), ("auto", None), ("de", Some("de"))]
     {
         let case = TargetCase { key: ("OPENAI_API_KEY", "k"), flags: &[(Setting::Lang, written)], ..CASE };

@@ -1,4 +1,4 @@
-//! The handshake of each built-in profile, byte for byte as the endpoints' documents have it.
+//! The handshake of each built-in profile, byte for byte as documented by the endpoints.
 
 use tokio::io::{AsyncReadExt, duplex};
 
@@ -7,8 +7,9 @@ use crate::config::built_in;
 use crate::config::dotenv::Dotenv;
 use crate::config::file::{ConfigFile, FileOrigin};
 use crate::config::layers::{EffectiveSettings, Overrides};
+use crate::config::settings::Layer;
 use crate::config::sources::Sources;
-use crate::config::value::{Layer, Sourced, Value, ValueOrigin};
+use crate::config::value::{Sourced, Value, ValueOrigin};
 use crate::net::ws::connection::WebSocketClient;
 use crate::protocol::settings::SessionKind::{self, Realtime, Transcription};
 
@@ -53,10 +54,10 @@ fn settings(case: &TargetCase<'_>) -> Result<ResolvedSettings, Error> {
     let flags = case.flags.iter().map(|(setting, text)| {
         (*setting, Sourced { value: Value::Text((*text).to_owned()), origin: ValueOrigin::Flag("--flag") })
     });
-    let asked =
+    let overrides =
         Overrides { profile: case.profile.map(str::to_owned), demo: false, flags: flags.collect::<Layer>() };
     Ok(ResolvedSettings {
-        in_force: EffectiveSettings::decide(asked, &sources, host_of)?,
+        in_force: EffectiveSettings::resolve(overrides, &sources, host_of)?,
         sources,
         kind: case.kind,
     })
@@ -72,7 +73,7 @@ fn endpoint(target: &Target) -> &Endpoint {
     }
 }
 
-/// What goes over the wire, without the random part, the program's name and what every upgrade has.
+/// Returns the request without the random part, the user agent and the headers of every upgrade.
 async fn wire(endpoint: &Endpoint) -> String {
     let (near, mut far) = duplex(1 << 16);
     let asking = async {
@@ -141,7 +142,7 @@ async fn azure() {
         .await;
     let flags = &[(Setting::Auth, "bearer")];
     check(TargetCase { flags, ..azure }, &format!("{get}\n{host}\nAuthorization: Bearer a1")).await;
-    // The address alone is enough to know whose it is.
+    // The address selects the profile.
     let url = "https://r.cognitiveservices.azure.com/openai/v1/realtime";
     let flags = &[(Setting::Url, url), (Setting::Model, "d")];
     let bare = TargetCase { profile: None, file: "", flags, ..azure };
@@ -253,7 +254,7 @@ async fn others() {
 }
 
 #[test]
-fn only_a_profile_that_says_so_is_dialled_twice() {
+fn only_a_profile_with_beta_marker_try_is_dialled_twice() {
     for (profile, key) in
         [("openai", "OPENAI_API_KEY"), ("openopen8", "OPENOPEN8_API_KEY"), ("xai", "XAI_API_KEY")]
     {
@@ -263,17 +264,11 @@ fn only_a_profile_that_says_so_is_dialled_twice() {
 }
 
 #[test]
-fn what_is_missing_is_named_with_what_to_do() {
+fn a_missing_setting_is_reported_with_a_hint() {
     let gateway = &[(Setting::Url, "wss://g.example")];
     let azure = "[profiles.azure]\nresource = \"c\"\n";
     for (profile, file, flags, message, hint) in [
-        (
-            "openai",
-            "",
-            &[][..],
-            "there is no key for the profile openai",
-            "set OPENAI_API_KEY or RTVOICE_API_KEY",
-        ),
+        ("openai", "", &[][..], "no key for the profile openai", "set OPENAI_API_KEY or RTVOICE_API_KEY"),
         (
             "azure",
             "",
@@ -281,29 +276,23 @@ fn what_is_missing_is_named_with_what_to_do() {
             "the profile azure has no resource",
             "set RTVOICE_RESOURCE, or resource in [profiles.azure]",
         ),
-        ("azure", azure, &[], "the profile azure has no model", "give it by --model"),
-        ("local", "", &[], "the profile local has no URL", "give it by --url"),
-        (
-            "new-api",
-            "",
-            gateway,
-            "there is no key for the profile new-api",
-            "set RTVOICE_API_KEY in the environment",
-        ),
-        ("localai", "", &[], "the profile localai has no model", "give it by --model"),
+        ("azure", azure, &[], "the profile azure has no model", "use --model"),
+        ("local", "", &[], "the profile local has no URL", "use --url"),
+        ("new-api", "", gateway, "no key for the profile new-api", "set RTVOICE_API_KEY in the environment"),
+        ("localai", "", &[], "the profile localai has no model", "use --model"),
         (
             "azure",
             "[profiles.azure]\nresource = \"evil.example/\"\n",
             &[],
-            "\"evil.example/\" is no name of a resource",
-            "it is the first part",
+            "invalid resource name \"evil.example/\"",
+            "use the first part",
         ),
         (
             "a",
             "[profiles.a]\nurl = \"wss://h/{thing}\"\n",
             &[],
-            "the URL of the profile a has an unknown {thing}",
-            "known in a URL",
+            "unknown placeholder {thing} in the URL of the profile a",
+            "use {resource}, {api_version}",
         ),
         ("a", "[profiles.a]\nurl = \"h/p\"\n", &[], "the URL \"h/p\" has no scheme", "write wss://"),
     ] {
@@ -314,7 +303,7 @@ fn what_is_missing_is_named_with_what_to_do() {
 }
 
 #[test]
-fn a_key_for_somebody_else_is_told_and_not_sent() {
+fn a_key_for_another_host_is_reported_and_not_sent() {
     let flags = &[(Setting::Url, "wss://evil.example/v1/realtime")];
     let case = TargetCase { profile: Some("openai"), key: ("OPENAI_API_KEY", "sk-hush"), flags, ..CASE };
     let error = target(&case).unwrap_err();
@@ -323,12 +312,12 @@ fn a_key_for_somebody_else_is_told_and_not_sent() {
         "{error}"
     );
     assert!(!format!("{error} {error:?}").contains("hush"));
-    // Without a profile it is a server like any other, and needs no key.
+    // Without a profile it is an unknown server and needs no key.
     assert_eq!(endpoint(&target(&TargetCase { profile: None, ..case }).unwrap()).auth, Auth::None);
 }
 
 #[test]
-fn formats_and_rates_reach_the_session_and_the_sound() {
+fn formats_and_rates_reach_the_session_and_the_audio() {
     use crate::audio::options::{AudioSink, AudioSource};
     use crate::call::setup::plan;
     use crate::dsp::frame::SampleRate;
@@ -356,7 +345,7 @@ fn formats_and_rates_reach_the_session_and_the_sound() {
     ] {
         let settings = settings(&TargetCase { profile: Some(profile), file, ..CASE }).unwrap();
         let plan = plan::talk(&settings, InputEndAction::End).unwrap();
-        let sound = plan::sound(&settings, &plan, AudioSource::Null, AudioSink::Null);
+        let sound = plan::audio(&settings, &plan, AudioSource::Null, AudioSink::Null);
         assert_eq!(
             (plan.settings.input_format, plan.settings.output_format),
             (Some(formats.0), Some(formats.1))
@@ -373,7 +362,7 @@ fn formats_and_rates_reach_the_session_and_the_sound() {
 }
 
 #[test]
-fn more_authorities_lie_beside_the_file_that_names_them() {
+fn a_configured_ca_file_is_relative_to_the_configuration() {
     let file = "[profiles.a]\nca_file = \"ours.pem\"\n[profiles.b]\nca_file = \"/etc/ours.pem\"\n";
     for (profile, expected) in
         [("a", Some("/home/u/.config/rtvoice/ours.pem")), ("b", Some("/etc/ours.pem")), ("openai", None)]
