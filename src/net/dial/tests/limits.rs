@@ -74,7 +74,7 @@ async fn each_phase_has_a_limit_and_is_named() {
     for kind in ["http", "socks5h"] {
         let error = failure(dial(&endpoint("wss://voice.test"), &by(silent_at, kind)).await);
         let expected =
-            format!("the proxy {silent_at} from all_proxy did not lead to voice.test:443 within 0.05 s");
+            format!("the proxy {silent_at} from all_proxy did not connect to voice.test:443 within 0.05 s");
         assert_eq!(error.to_string(), expected);
     }
     drop(silent);

@@ -73,15 +73,15 @@ async fn an_invalid_upgrade_is_explained() {
     let head = "HTTP/1.1 101 Switching Protocols\r\n";
     let upgrade = "Upgrade: websocket\r\n";
     for (answer, why) in [
-        (format!("{head}\r\n"), "it names no WebSocket"),
-        (format!("{head}{upgrade}\r\n"), "its Connection header does not say Upgrade"),
+        (format!("{head}\r\n"), "its Upgrade header lacks websocket"),
+        (format!("{head}{upgrade}\r\n"), "its Connection header lacks Upgrade"),
         (
             format!("{head}{upgrade}Connection: Upgrade\r\nSec-WebSocket-Accept: AAAA\r\n\r\n"),
-            "it does not belong to this request",
+            "its Sec-WebSocket-Accept does not match the request",
         ),
         (
             format!("{ACCEPTED}Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n"),
-            "it wants an extension that was not offered",
+            "it requires an extension that was not offered",
         ),
     ] {
         assert_eq!(failed(&answer).await, format!("the server's upgrade is not valid: {why}"));
@@ -107,7 +107,7 @@ async fn an_answer_other_than_http_is_shown_if_it_is_text() {
 #[tokio::test(start_paused = true)]
 async fn an_unfinished_or_endless_head_is_an_error() {
     for answer in ["", "HTTP/1.1 101 Swit", "HTTP/1.1 401 Unauthorized\r\nContent-Type: a"] {
-        assert_eq!(failed(answer).await, "the server hung up during the WebSocket handshake");
+        assert_eq!(failed(answer).await, "the server closed the connection during the WebSocket handshake");
     }
     let endless = format!("HTTP/1.1 101 Switching Protocols\r\nX: {}", "x".repeat(100_000));
     assert_eq!(failed(&endless).await, "the server answered something that is not HTTP");
@@ -133,6 +133,8 @@ async fn retry_after_is_in_seconds_or_relative_to_the_servers_clock() {
     for (headers, seconds) in [
         ("Retry-After: 17".to_owned(), Some(17)),
         (format!("{date}\r\nRetry-After: Sun, 06 Nov 1994 08:51:00 GMT"), Some(83)),
+        (format!("{date}\r\nRetry-After: Sunday, 06-Nov-94 08:51:00 GMT"), Some(83)),
+        (format!("{date}\r\nRetry-After: Sun Nov  6 08:51:00 1994"), Some(83)),
         (format!("{date}\r\nRetry-After: Sun, 06 Nov 1994 08:49:00 GMT"), None),
         ("Retry-After: Sun, 06 Nov 1994 08:51:00 GMT".to_owned(), None),
         (format!("{date}\r\nRetry-After: soon"), None),
@@ -163,7 +165,7 @@ async fn an_implausible_retry_after_is_ignored() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_gateway_without_a_channel_for_the_model_is_recognised() {
+async fn a_gateway_without_a_channel_for_the_model_is_recognized() {
     let known = |status: u16, code: &str, message: &str| {
         let body = format!(r#"{{"error":{{"code":"{code}","message":"{message}","type":"new_api_error"}}}}"#);
         let length = body.len();

@@ -305,7 +305,7 @@ fn what_is_missing_is_named_with_what_to_do() {
             "the URL of the profile a has an unknown {thing}",
             "known in a URL",
         ),
-        ("a", "[profiles.a]\nurl = \"h/p\"\n", &[], "the URL \"h/p\" has no scheme", "write wss://"),
+        ("a", "[profiles.a]\nurl = \"h/p\"\n", &[], "the URL \"h/p\" has no scheme", "prefix it with wss://"),
     ] {
         let error =
             target(&TargetCase { profile: Some(profile), file, flags, ..CASE }).unwrap_err().to_string();
