@@ -94,7 +94,7 @@ async fn an_unknown_host_is_named() {
     let mut endpoint = endpoint(&format!("ws://{host}"));
     endpoint.auth = Auth::None;
     let error = failure(dial(&endpoint, &DialOptions::default()).await);
-    assert_eq!(error.to_string(), format!("the host {host} is not known"));
+    assert_eq!(error.to_string(), format!("unknown host {host}"));
     assert_eq!(error.kind(), DialErrorKind::Network);
 }
 
@@ -138,7 +138,7 @@ async fn a_refusal_is_reported_with_a_hint() {
         (
             json("401 Unauthorized", &format!("Incorrect API key {KEY}")),
             "401 Unauthorized: Incorrect API key [key hidden] (api_error)",
-            "check the key, and that it belongs to this endpoint",
+            "check that the key is valid and belongs to this endpoint",
             DialErrorKind::Key,
         ),
         (
@@ -387,5 +387,5 @@ async fn a_mismatch_of_tls_and_plain_text_is_reported() {
     let (outcome, ()) = tokio::join!(dialled(format!("ws://127.0.0.1:{port}")), serving);
     let error = failure(outcome);
     assert_eq!(error.to_string(), format!("127.0.0.1:{port} requires TLS"));
-    assert_eq!(error.hint().unwrap(), "write wss:// in place of ws://");
+    assert_eq!(error.hint().unwrap(), "use wss:// instead of ws://");
 }

@@ -61,10 +61,7 @@ async fn a_subprotocol_must_have_been_offered() {
     assert!(matches!(none, Err(UpgradeError::NoSubprotocol)));
     for (auth, name) in [(offered(), "other"), (Auth::None, "realtime")] {
         let wrong = answered(auth, chosen(name).as_bytes()).await.unwrap_err();
-        assert_eq!(
-            wrong.to_string(),
-            "the server's upgrade is not valid: it chose a subprotocol that was not offered"
-        );
+        assert_eq!(wrong.to_string(), "invalid upgrade: it chose a subprotocol that was not offered");
     }
 }
 
@@ -84,7 +81,7 @@ async fn an_invalid_upgrade_is_explained() {
             "it requires an extension that was not offered",
         ),
     ] {
-        assert_eq!(failed(&answer).await, format!("the server's upgrade is not valid: {why}"));
+        assert_eq!(failed(&answer).await, format!("invalid upgrade: {why}"));
     }
 }
 

@@ -119,8 +119,8 @@ fn a_base_url_of_openais_libraries_is_completed_for_every_path() {
 fn an_invalid_url_is_explained() {
     for (typed, message) in [
         ("", "the URL is empty"),
-        ("api.openai.com/v1?key=sk-1", r#"the URL "api.openai.com/v1" does not say how to connect"#),
-        ("me:secret@host", r#"the URL "host" does not say how to connect"#),
+        ("api.openai.com/v1?key=sk-1", r#"the URL "api.openai.com/v1" has no scheme"#),
+        ("me:secret@host", r#"the URL "host" has no scheme"#),
         ("ftp://host", r#"unsupported URL scheme "ftp""#),
         ("wss://me:secret@host/", "the URL contains a user name"),
         ("wss:///v1/realtime", "the URL has no host"),
