@@ -18,7 +18,8 @@ use crate::config::built_in::{SERVE, SERVE_PORT};
 use crate::error::{Error, Kind};
 use crate::server::demo::faults::Faults;
 use crate::server::demo::http::origin::OriginError;
-use crate::server::demo::script::{self, Script};
+use crate::server::demo::script::Script;
+use crate::server::demo::script::play::play;
 use crate::server::demo::{self, EndpointOptions};
 use crate::session::io::{EndReason, UserCommand};
 
@@ -62,7 +63,7 @@ async fn serve(
 ) -> Result<u8, Error> {
     match script {
         None => demo::serve(listener, options).await,
-        Some(script) => script::play(listener, &script).await.map_err(|mismatch| {
+        Some(script) => play(listener, &script).await.map_err(|mismatch| {
             Error::new(Kind::Internal, mismatch).hint("the script says what a client has to do")
         })?,
     }

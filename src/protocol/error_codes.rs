@@ -76,7 +76,7 @@ pub fn all() -> &'static [KnownError] {
 }
 
 impl ErrorInfo {
-    /// Looks up this error. A missing key has no code and is recognised by its message.
+    /// Looks up this error. A missing key has no code and is recognized by its message.
     pub fn known(&self) -> Option<KnownError> {
         match (&self.code, &self.message) {
             (Some(code), _) => known(code),
@@ -261,10 +261,11 @@ const TABLE: &[KnownError] = &[
 ];
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn error(code: Option<&str>, param: Option<&str>, message: &str) -> ErrorInfo {
+    /// Returns an error with these fields.
+    pub(in crate::protocol) fn error(code: Option<&str>, param: Option<&str>, message: &str) -> ErrorInfo {
         ErrorInfo {
             code: code.map(str::to_owned),
             param: param.map(str::to_owned),
@@ -311,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_key_is_recognised_by_its_message() {
+    fn a_missing_key_is_recognized_by_its_message() {
         let missing = error(None, None, "Missing bearer or basic authentication in header");
         assert!(missing.is_fatal());
         assert_eq!(missing.known().and_then(|row| row.close_code), Some(3000));

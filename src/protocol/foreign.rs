@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn foreign_protocols_are_recognised_by_their_own_events() {
+    fn foreign_protocols_are_recognized_by_their_own_events() {
         check(
             r#"{"type":"session.created","id":"sess-1","created":1764000000}"#,
             Some(ForeignProtocol::Vllm),

@@ -124,15 +124,7 @@ impl ErrorInfo {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn error(code: Option<&str>, param: Option<&str>, message: &str) -> ErrorInfo {
-        ErrorInfo {
-            code: code.map(str::to_owned),
-            param: param.map(str::to_owned),
-            message: Some(message.to_owned()),
-            ..ErrorInfo::default()
-        }
-    }
+    use crate::protocol::error_codes::tests::error;
 
     #[test]
     fn a_refusal_names_the_setting_it_is_about() {

@@ -76,9 +76,9 @@ pub struct SessionInfo {
     pub expires_at: Option<u64>,
     /// Dialect detected from the shape.
     pub shape: Option<Dialect>,
-    /// Recognised settings in force.
+    /// Recognized settings in force.
     pub settings: SessionSettings,
-    /// Unrecognised fields.
+    /// Unrecognized fields.
     pub unknown: Unknown,
 }
 
@@ -163,7 +163,7 @@ pub struct Transcription {
     pub prompt: Option<String>,
     /// `minimal` to `xhigh` (live models).
     pub delay: Option<String>,
-    /// Unrecognised fields.
+    /// Unrecognized fields.
     pub unknown: Unknown,
 }
 
@@ -183,7 +183,7 @@ pub struct TurnDetection {
     pub create_response: Option<bool>,
     /// Whether speech cancels the response; true if absent.
     pub interrupt_response: Option<bool>,
-    /// Unrecognised fields.
+    /// Unrecognized fields.
     pub unknown: Unknown,
 }
 

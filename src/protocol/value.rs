@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-/// Unrecognised fields, by name.
+/// Unrecognized fields, by name.
 pub type Unknown = Map<String, Value>;
 
 /// A session field that is kept, cleared with `null`, or set.

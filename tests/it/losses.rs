@@ -199,7 +199,7 @@ const CAUSES: [(Fault, &str); 6] = [
     (Fault::Freeze, "the connection broke: no data for 30 s: trying again"),
     (
         Fault::Insert(Frame::Huge(20 << 20)),
-        "the connection broke: the server sent a message of 20 MiB; more than 16 MiB is not taken: trying again",
+        "the connection broke: the server sent a message of 20 MiB; the limit is 16 MiB: trying again",
     ),
 ];
 

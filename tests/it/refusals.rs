@@ -161,7 +161,12 @@ fn what_is_no_endpoint_is_told_apart() {
                 "check the port",
             ),
             case(ws(&website), 6, "is not a WebSocket endpoint: it answered 200 OK", "/v1/realtime"),
-            case(ws(&moved), 6, "301 Moved Permanently", "it points to https://elsewhere.example/"),
+            case(
+                ws(&moved),
+                6,
+                "301 Moved Permanently",
+                "the server redirects to https://elsewhere.example/",
+            ),
             case(ws(&busy), 6, "503 Service Unavailable", "try again in 7 s"),
             case(ws(&mail), 6, "it answered something that is not HTTP", "/v1/realtime"),
             case(ws(&mute), 5, "during the WebSocket handshake", "check the port"),
@@ -182,9 +187,9 @@ fn a_door_that_is_closed_is_told_with_what_opens_it() {
         ("429 Too Many Requests", "Retry-After: 20\r\n\r\n", "try again in 20 s"),
         ("429 Too Many Requests", date, "try again in 5 minutes"),
         ("429 Too Many Requests: No credit. (insufficient_quota)", body, "the account needs credit"),
-        ("500 Internal Server Error", "\r\n", "try again in a while"),
-        ("502 Bad Gateway", "\r\n", "try again in a while"),
-        ("504 Gateway Timeout", "Retry-After: soon\r\n\r\n", "try again in a while"),
+        ("500 Internal Server Error", "\r\n", "try again later"),
+        ("502 Bad Gateway", "\r\n", "try again later"),
+        ("504 Gateway Timeout", "Retry-After: soon\r\n\r\n", "try again later"),
     ];
     let doors = doors.map(|(says, rest, hints)| {
         let status = says.split(':').next().unwrap_or_default();
@@ -208,7 +213,7 @@ fn a_server_that_never_answers_is_not_waited_for() {
         env: WITH_KEY,
         code: 5,
         says: "did not answer in time: the WebSocket handshake took more than 20 s",
-        hints: "the server is there but does not answer",
+        hints: "the server accepts connections but does not answer",
     };
     check(&COMMANDS[1..3], &[case]);
 }

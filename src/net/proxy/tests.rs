@@ -90,11 +90,11 @@ fn addresses_are_accepted_as_users_write_them() {
         ("socks5://[2001:db8::1]:1080", "socks5://[2001:db8::1]:1080 from all_proxy"),
         ("http://me:pa/ss@wo:rd@proxy.test:1?x", "http://proxy.test:1 from all_proxy"),
         ("me:a://b@proxy.test:1", "http://proxy.test:1 from all_proxy"),
-        ("socks4://proxy.test", "all_proxy names a proxy of an unknown kind, socks4://"),
-        ("http://me:secret@:80", r#"all_proxy is no proxy's address: ":80" is no host and port"#),
-        ("proxy.test:99999", r#"all_proxy is no proxy's address: "proxy.test:99999" is no host and port"#),
-        ("http://%ff:x@p", "the user name and the password in all_proxy cannot be sent to that proxy"),
-        ("socks5://me@p", "the user name and the password in all_proxy cannot be sent to that proxy"),
+        ("socks4://proxy.test", "unsupported proxy scheme socks4:// in all_proxy"),
+        ("http://me:secret@:80", r#"invalid proxy address in all_proxy: ":80""#),
+        ("proxy.test:99999", r#"invalid proxy address in all_proxy: "proxy.test:99999""#),
+        ("http://%ff:x@p", "the user name and password in all_proxy cannot be sent to this proxy"),
+        ("socks5://me@p", "the user name and password in all_proxy cannot be sent to this proxy"),
     ] {
         assert_eq!(chosen(&[("all_proxy", text)], "wss://voice.test"), expected, "{text}");
     }

@@ -9,7 +9,7 @@ use crate::protocol::events::client::{ClientBody, ClientEvent};
 use crate::protocol::settings::SessionKind;
 use crate::protocol::value::Unknown;
 
-/// Builds an event; also returns the unrecognised fields.
+/// Builds an event; also returns the unrecognized fields.
 pub(super) fn event(parsed: Parsed) -> (ClientEvent, Unknown) {
     let Parsed { name, event_id, audio_bytes, mut fields } = parsed;
     let body = match audio_bytes {

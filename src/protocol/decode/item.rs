@@ -17,7 +17,7 @@ pub(super) fn take_items(fields: &mut Unknown, key: &str) -> Option<Vec<Item>> {
     fields.take_each(key, |fields| item(std::mem::take(fields)))
 }
 
-/// Decodes an item; unrecognised fields go to the item's own `unknown`.
+/// Decodes an item; unrecognized fields go to the item's own `unknown`.
 fn item(mut fields: Unknown) -> Item {
     fields.drop_word("object", "realtime.item");
     let id = fields.take_text("id");

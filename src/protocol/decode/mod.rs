@@ -38,7 +38,7 @@ pub fn client_event(text: &str) -> Result<ClientEvent, DecodeError> {
     client_event_with_unknown(text).map(|(event, _)| event)
 }
 
-/// Decodes like [`client_event`] and also returns the unrecognised fields in place
+/// Decodes like [`client_event`] and also returns the unrecognized fields in place
 /// (`{"session":{"bogus_field":1}}`), for a server that rejects them. Those of an item are in
 /// `Item::unknown`.
 ///

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::protocol::encode::WriteContext;
+use crate::protocol::encode::context::WriteContext;
 use crate::protocol::encode::fields::{JsonPut, text_with_audio};
 use crate::protocol::encode::item::item;
 use crate::protocol::encode::response::config;

@@ -19,7 +19,7 @@ pub(super) trait JsonPut {
     /// Puts an object unless it is empty.
     fn put_object(&mut self, key: &str, object: Unknown);
 
-    /// Merges unrecognised fields back in place.
+    /// Merges unrecognized fields back in place.
     fn put_back(&mut self, unknown: &Unknown);
 
     /// Puts a three-state field.

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::protocol::encode::WriteContext;
+use crate::protocol::encode::context::WriteContext;
 use crate::protocol::encode::fields::JsonPut;
 use crate::protocol::events::audio::to_base64;
 use crate::protocol::events::item::{ContentPart, Item, ItemBody, Role};

@@ -3,6 +3,7 @@
 //! Fields that a dialect cannot express are omitted: a strict server rejects a whole event for one unknown
 //! field.
 
+mod context;
 mod fields;
 mod item;
 mod settings;
@@ -11,6 +12,7 @@ mod client;
 mod server;
 
 use crate::protocol::dialect::Dialect;
+use crate::protocol::encode::context::{WriteContext, WriterRole};
 use crate::protocol::events::client::ClientEvent;
 use crate::protocol::events::server::ServerEvent;
 
@@ -21,7 +23,7 @@ use crate::protocol::events::server::ServerEvent;
 /// functions. GA omits the temperature. A transcription session has input settings only. A mixed session has
 /// instructions, modalities, voice, turn detection, functions and audio formats, since no more is documented.
 pub fn client_event(event: &ClientEvent, dialect: Dialect) -> String {
-    client::event(event, WriteContext { dialect, side: WriterRole::Client })
+    client::event(event, WriteContext { dialect, role: WriterRole::Client })
 }
 
 /// Encodes a server event as one line of JSON.
@@ -30,42 +32,5 @@ pub fn client_event(event: &ClientEvent, dialect: Dialect) -> String {
 /// `input_audio_buffer.dtmf_event_received`) keep their names in beta, where a server has no reason to send
 /// them; `conversation.item.added` becomes `conversation.item.created`.
 pub fn server_event(event: &ServerEvent, dialect: Dialect) -> String {
-    server::event(event, WriteContext { dialect, side: WriterRole::Server })
-}
-
-/// Dialect and role that determine the shape of an object.
-#[derive(Clone, Copy)]
-struct WriteContext {
-    dialect: Dialect,
-    side: WriterRole,
-}
-
-/// Role of the writer. Servers show absent fields as `null` if the protocol does; clients omit them.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum WriterRole {
-    Client,
-    Server,
-}
-
-impl WriteContext {
-    /// Selects the word of the dialect.
-    fn word(self, ga: &'static str, beta: &'static str) -> &'static str {
-        match self.dialect {
-            Dialect::Ga | Dialect::Mixed => ga,
-            Dialect::Beta => beta,
-        }
-    }
-
-    fn is_beta(self) -> bool {
-        self.dialect == Dialect::Beta
-    }
-
-    /// Returns the context for the flat part of a mixed session.
-    fn as_beta(self) -> Self {
-        Self { dialect: Dialect::Beta, ..self }
-    }
-
-    fn is_client(self) -> bool {
-        self.side == WriterRole::Client
-    }
+    server::event(event, WriteContext { dialect, role: WriterRole::Server })
 }

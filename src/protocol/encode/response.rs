@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::protocol::encode::WriteContext;
+use crate::protocol::encode::context::WriteContext;
 use crate::protocol::encode::fields::JsonPut;
 use crate::protocol::encode::item::items;
 use crate::protocol::encode::settings::{

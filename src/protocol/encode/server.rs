@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::protocol::encode::WriteContext;
+use crate::protocol::encode::context::WriteContext;
 use crate::protocol::encode::fields::{JsonPut, text_with_audio};
 use crate::protocol::encode::item::{content_part, item};
 use crate::protocol::encode::response::{error, response, transcription_usage};
@@ -145,7 +145,7 @@ fn put_output_place(fields: &mut Unknown, place: &ContentLocation) {
     fields.put_some("content_index", place.content_index.as_ref());
 }
 
-/// Puts what the event says. Sound is written last, by [`event`].
+/// Puts the payload. Audio is written last, by [`event`].
 fn put_body(fields: &mut Unknown, body: &ServerBody, context: WriteContext) {
     match body {
         ServerBody::Error(error) => fields.put("error", shown_error(error)),
@@ -225,13 +225,13 @@ fn put_segment(fields: &mut Unknown, segment: &Segment) {
     fields.put_some("end", segment.end.as_ref());
 }
 
-/// In an `error` event servers show what is absent as `null`.
-fn shown_error(shown: &ErrorInfo) -> Unknown {
+/// Encodes the error of an `error` event, in which absent fields are `null`.
+fn shown_error(info: &ErrorInfo) -> Unknown {
     let mut fields = Unknown::new();
     for key in ["code", "param", "event_id"] {
         fields.put(key, Value::Null);
     }
-    fields.extend(error(shown));
+    fields.extend(error(info));
     fields
 }
 

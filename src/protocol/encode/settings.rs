@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::protocol::dialect::Dialect;
-use crate::protocol::encode::WriteContext;
+use crate::protocol::encode::context::WriteContext;
 use crate::protocol::encode::fields::JsonPut;
 use crate::protocol::settings::{
     AudioFormat, Modality, NoiseReduction, SessionInfo, SessionKind, SessionSettings, TokenLimit, Tool,

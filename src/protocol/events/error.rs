@@ -15,6 +15,6 @@ pub struct ErrorInfo {
     pub param: Option<String>,
     /// Id of the client event that caused it.
     pub event_id: Option<String>,
-    /// Unrecognised fields.
+    /// Unrecognized fields.
     pub unknown: Unknown,
 }

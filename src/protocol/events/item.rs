@@ -13,7 +13,7 @@ pub struct Item {
     pub status: Option<ItemStatus>,
     /// Kind and content.
     pub body: ItemBody,
-    /// Unrecognised fields.
+    /// Unrecognized fields.
     pub unknown: Unknown,
 }
 

@@ -51,7 +51,7 @@ pub struct Response {
     pub usage: Option<Usage>,
     /// Metadata from `response.create`.
     pub metadata: Option<Map<String, Value>>,
-    /// Unrecognised fields, including shape differences of the dialects.
+    /// Unrecognized fields, including shape differences of the dialects.
     pub unknown: Unknown,
 }
 
@@ -78,7 +78,7 @@ pub struct StatusDetails {
     pub reason: Option<String>,
     /// Error of a failed response.
     pub error: Option<ErrorInfo>,
-    /// Unrecognised fields.
+    /// Unrecognized fields.
     pub unknown: Unknown,
 }
 
@@ -99,7 +99,7 @@ pub struct Usage {
     pub cached_tokens: Option<u64>,
     /// Output by modality.
     pub output: TokenDetails,
-    /// Unrecognised fields.
+    /// Unrecognized fields.
     pub unknown: Unknown,
 }
 

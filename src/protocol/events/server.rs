@@ -15,7 +15,7 @@ pub struct ServerEvent {
     pub event_id: Option<String>,
     /// Type and payload.
     pub body: ServerBody,
-    /// Unrecognised fields, such as `obfuscation`.
+    /// Unrecognized fields, such as `obfuscation`.
     pub unknown: Unknown,
 }
 

@@ -62,7 +62,7 @@ fn without_nulls(value: Value) -> Value {
     }
 }
 
-/// Decodes an event to a comparable form; nulls left in unrecognised fields do not count.
+/// Decodes an event to a comparable form; nulls left in unrecognized fields do not count.
 fn understood(event: &Value, dialect: Dialect) -> (Value, Option<Dialect>) {
     let event = decode::server_event(&event.to_string()).unwrap();
     let shape = match &event.body {

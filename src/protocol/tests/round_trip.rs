@@ -122,7 +122,7 @@ proptest! {
     }
 }
 
-/// Decodes and encodes in all ways; an event once recognised stays recognised.
+/// Decodes and encodes in all ways; an event once recognized stays recognized.
 fn check_any(text: &str) {
     let server = decode::server_event(text).unwrap();
     let client = decode::client_event(text).unwrap();

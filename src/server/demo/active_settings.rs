@@ -191,7 +191,7 @@ impl ActiveSettings {
                     ..rule
                 }
             }
-            // The endpoint recognises no words, so eagerness only sets the silence.
+            // The endpoint recognizes no words, so eagerness only sets the silence.
             TurnMethod::SemanticVad { eagerness } => TurnRule {
                 silence: ms(match eagerness {
                     Some(Eagerness::Low) => 1_600,

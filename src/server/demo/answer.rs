@@ -125,8 +125,8 @@ impl Schedule {
         let bytes = codec.encode(&resample_clip(&pcm, SampleRate::HZ_24000, rate));
         let width = if codec == Codec::Pcm16 { 2 } else { 1 };
         let byte_rate = u64::from(rate.0) * width;
-        let odd = usize::from(timing.faults.has(Fault::OddBytes));
-        let step = usize::try_from(rate.samples(DELTA_DURATION) * width).unwrap_or(1) + odd;
+        let odd_byte = usize::from(timing.faults.has(Fault::OddBytes));
+        let step = usize::try_from(rate.samples(DELTA_DURATION) * width).unwrap_or(1) + odd_byte;
         let length = SampleRate::HZ_24000.duration(pcm.len() as u64);
         let words = words(&text);
         let word_time = length / u32::try_from(words.len().max(1)).unwrap_or(1) / TRANSCRIPT_LEAD;
@@ -218,26 +218,26 @@ fn words(text: &str) -> Vec<String> {
 }
 
 fn limit_text(text: &str, limit: TokenLimit) -> (String, OutputTruncation) {
-    let most = match limit {
+    let max = match limit {
         TokenLimit::Unlimited => return (text.to_owned(), OutputTruncation::No),
         TokenLimit::Tokens(tokens) => usize::try_from(tokens.saturating_mul(4)).unwrap_or(usize::MAX),
     };
-    let cut: String = text.chars().take(most).collect();
+    let cut: String = text.chars().take(max).collect();
     let limited = if cut.len() < text.len() { OutputTruncation::Yes } else { OutputTruncation::No };
     (cut, limited)
 }
 
 /// Truncates audio to the limit, at 20 tokens per second, and its transcript in proportion.
 fn limit_audio(mut pcm: Vec<i16>, text: &str, limit: TokenLimit) -> (Vec<i16>, String, OutputTruncation) {
-    let most = match limit {
+    let max = match limit {
         TokenLimit::Unlimited => usize::MAX,
         TokenLimit::Tokens(tokens) => usize::try_from(tokens.saturating_mul(1_200)).unwrap_or(usize::MAX),
     };
-    if pcm.len() <= most {
+    if pcm.len() <= max {
         return (pcm, text.to_owned(), OutputTruncation::No);
     }
-    let letters = text.chars().count() * most / pcm.len();
-    pcm.truncate(most);
+    let letters = text.chars().count() * max / pcm.len();
+    pcm.truncate(max);
     (pcm, text.chars().take(letters).collect(), OutputTruncation::Yes)
 }
 
@@ -269,7 +269,7 @@ mod tests {
         mode(AudioFormat::PCM24K, TokenLimit::Unlimited)
     }
 
-    fn sound_lengths(schedule: &Schedule) -> Vec<usize> {
+    fn audio_lengths(schedule: &Schedule) -> Vec<usize> {
         let length = |(_, piece): &(Duration, AnswerPiece)| match piece {
             AnswerPiece::Audio(range) => Some(range.len()),
             AnswerPiece::Text(_) | AnswerPiece::Break => None,
@@ -292,14 +292,14 @@ mod tests {
     #[test]
     fn telephone_deltas_have_the_same_duration() {
         let schedule = plan("", &mode(AudioFormat::Ulaw, TokenLimit::Unlimited));
-        assert_eq!(sound_lengths(&schedule), [800; 20]);
+        assert_eq!(audio_lengths(&schedule), [800; 20]);
     }
 
     #[test]
     fn deltas_can_split_samples_and_be_sent_at_once() {
         let schedule = plan("odd-bytes,burst", &pcm());
-        assert_eq!(sound_lengths(&schedule)[0], 4_801);
-        assert_eq!(sound_lengths(&schedule).iter().sum::<usize>(), 96_000);
+        assert_eq!(audio_lengths(&schedule)[0], 4_801);
+        assert_eq!(audio_lengths(&schedule).iter().sum::<usize>(), 96_000);
         assert!(schedule.pieces.iter().all(|(due, _)| *due == SECOND));
     }
 

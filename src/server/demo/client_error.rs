@@ -53,17 +53,17 @@ impl ClientError {
     }
 
     /// An integer below the minimum.
-    pub(crate) fn below(param: &str, least: i64, got: i64) -> Self {
+    pub(crate) fn below(param: &str, min: i64, got: i64) -> Self {
         let message = format!(
-            "Invalid '{param}': integer below minimum value. Expected a value >= {least}, but got {got} instead."
+            "Invalid '{param}': integer below minimum value. Expected a value >= {min}, but got {got} instead."
         );
         Self::new("integer_below_min_value", message).at(param)
     }
 
     /// A text above the maximum length.
-    pub(crate) fn too_long(param: &str, most: usize, got: usize) -> Self {
+    pub(crate) fn too_long(param: &str, max: usize, got: usize) -> Self {
         let message = format!(
-            "Invalid '{param}': string too long. Expected a string with maximum length {most}, \
+            "Invalid '{param}': string too long. Expected a string with maximum length {max}, \
              but got a string with length {got} instead."
         );
         Self::new("string_above_max_length", message).at(param)
@@ -88,6 +88,6 @@ fn listed(words: &[&str]) -> String {
         [] => "none".to_owned(),
         [only] => only.clone(),
         [first, second] => format!("{first} and {second}"),
-        [most @ .., last] => format!("{}, and {last}", most.join(", ")),
+        [rest @ .., last] => format!("{}, and {last}", rest.join(", ")),
     }
 }

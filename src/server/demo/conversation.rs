@@ -28,7 +28,7 @@ pub(crate) struct ConversationEntry {
     /// Its audio at 24 kHz; empty for text.
     pub(crate) pcm: Arc<[i16]>,
     /// Measurement of the user's speech.
-    pub(crate) heard: Option<SpeechMeasurement>,
+    pub(crate) measurement: Option<SpeechMeasurement>,
     /// Number of samples received or sent.
     pub(crate) samples: u64,
     /// Size of the client's text and data; audio is counted separately.
@@ -39,7 +39,7 @@ impl ConversationEntry {
     /// Makes an entry without audio.
     pub(crate) fn written(item: Item) -> Self {
         let bytes = text_bytes(&item);
-        Self { item, pcm: Arc::default(), heard: None, samples: 0, bytes }
+        Self { item, pcm: Arc::default(), measurement: None, samples: 0, bytes }
     }
 
     /// Returns the id, which every entry has.

@@ -1,6 +1,6 @@
 //! The embedded endpoint: a Realtime server for all dialects that measures speech and plays it back.
 //!
-//! It runs as `rtvoice serve`, and in-process for `--demo`. It does not recognise words: to speech it answers
+//! It runs as `rtvoice serve`, and in-process for `--demo`. It does not recognize words: to speech it answers
 //! with the measured duration and a playback, to text with its own help, and as a transcriber it sends its
 //! measurements. It never uses the client's session, so that client and server cannot share a mistake.
 //!

@@ -54,7 +54,7 @@ async fn each_phase_has_a_limit_and_is_named() {
     let error = failure(dial(&endpoint(&format!("ws://{hangs}")), &options).await);
     assert_eq!(
         error.to_string(),
-        format!("{hangs} did not answer in time: connecting took more than 0.05 s")
+        format!("{hangs} did not answer in time: the TCP connection took more than 0.05 s")
     );
     assert!(error.hint().unwrap().contains("firewall"));
 
@@ -67,14 +67,14 @@ async fn each_phase_has_a_limit_and_is_named() {
     assert_eq!(error.to_string(), format!("the proxy {hangs} from all_proxy cannot be reached"));
     assert_eq!(error.kind(), DialErrorKind::Network);
     let cause = std::error::Error::source(&error).unwrap().to_string();
-    assert_eq!(cause, format!("{hangs} did not answer in time: connecting took more than 0.05 s"));
+    assert_eq!(cause, format!("{hangs} did not answer in time: the TCP connection took more than 0.05 s"));
 
     let (silent, port) = listener().await;
     let silent_at = SocketAddr::from(([127, 0, 0, 1], port));
     for kind in ["http", "socks5h"] {
         let error = failure(dial(&endpoint("wss://voice.test"), &by(silent_at, kind)).await);
         let expected =
-            format!("the proxy {silent_at} from all_proxy did not lead to voice.test:443 within 0.05 s");
+            format!("the proxy {silent_at} from all_proxy did not connect to voice.test:443 within 0.05 s");
         assert_eq!(error.to_string(), expected);
     }
     drop(silent);
@@ -91,7 +91,7 @@ fn a_slow_name_lookup_times_out() {
         let limits = DialTimeouts { lookup: Duration::from_millis(50), ..DialTimeouts::default() };
         let options = DialOptions { limits, ..DialOptions::default() };
         let error = failure(dial(&endpoint("ws://localhost:1"), &options).await);
-        let step = "looking up the host's name took more than 0.05 s";
+        let step = "name resolution took more than 0.05 s";
         assert_eq!(error.to_string(), format!("localhost:1 did not answer in time: {step}"));
         drop(free);
     });

@@ -84,7 +84,7 @@ async fn a_refused_connection_names_the_port() {
     let error = failure(dialled(format!("ws://127.0.0.1:{port}")).await);
     assert_eq!(error.to_string(), format!("connection refused by 127.0.0.1:{port}"));
     assert_eq!(error.kind(), DialErrorKind::Network);
-    assert_eq!(error.hint().unwrap(), "check the port, and that the server is running");
+    assert_eq!(error.hint().unwrap(), "is the server running? check the port");
 }
 
 #[tokio::test]
@@ -94,7 +94,7 @@ async fn an_unknown_host_is_named() {
     let mut endpoint = endpoint(&format!("ws://{host}"));
     endpoint.auth = Auth::None;
     let error = failure(dial(&endpoint, &DialOptions::default()).await);
-    assert_eq!(error.to_string(), format!("the host {host} is not known"));
+    assert_eq!(error.to_string(), format!("unknown host {host}"));
     assert_eq!(error.kind(), DialErrorKind::Network);
 }
 
@@ -138,7 +138,7 @@ async fn a_refusal_is_reported_with_a_hint() {
         (
             json("401 Unauthorized", &format!("Incorrect API key {KEY}")),
             "401 Unauthorized: Incorrect API key [key hidden] (api_error)",
-            "check the key, and that it belongs to this endpoint",
+            "check that the key is valid and belongs to this endpoint",
             DialErrorKind::Key,
         ),
         (
@@ -156,13 +156,13 @@ async fn a_refusal_is_reported_with_a_hint() {
         (
             "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n".to_owned(),
             "503 Service Unavailable",
-            "try again in a while",
+            "try again later",
             DialErrorKind::Server,
         ),
         (
             "HTTP/1.1 301 X\r\nLocation: https://b.example/\r\nContent-Length: 0\r\n\r\n".to_owned(),
             "301 Moved Permanently",
-            "it points to https://b.example/; use that URL if you trust it",
+            "the server redirects to https://b.example/; use that URL if you trust it",
             DialErrorKind::Server,
         ),
     ] {
@@ -207,7 +207,7 @@ async fn transient_and_permanent_failures_are_distinguished() {
 #[tokio::test]
 async fn a_server_that_closes_early_is_reported() {
     let (error, port) = failure_after("").await;
-    let expected = format!("127.0.0.1:{port} during the WebSocket handshake");
+    let expected = format!("connection closed by 127.0.0.1:{port} during the WebSocket handshake");
     assert_eq!(error.to_string(), expected);
 }
 
@@ -377,7 +377,7 @@ async fn a_mismatch_of_tls_and_plain_text_is_reported() {
     };
     let (outcome, ()) = tokio::join!(dialled(format!("wss://127.0.0.1:{port}")), serving);
     let error = failure(outcome);
-    assert_eq!(error.to_string(), "no trusted connection to 127.0.0.1: it does not speak TLS");
+    assert_eq!(error.to_string(), "TLS connection to 127.0.0.1 failed: the server does not speak TLS");
 
     let acceptor = TlsAcceptor::from(Authority::signing_for("localhost", |_| {}).config);
     let serving = async {
@@ -386,6 +386,6 @@ async fn a_mismatch_of_tls_and_plain_text_is_reported() {
     };
     let (outcome, ()) = tokio::join!(dialled(format!("ws://127.0.0.1:{port}")), serving);
     let error = failure(outcome);
-    assert_eq!(error.to_string(), format!("127.0.0.1:{port} wants TLS"));
-    assert_eq!(error.hint().unwrap(), "write wss:// in place of ws://");
+    assert_eq!(error.to_string(), format!("127.0.0.1:{port} requires TLS"));
+    assert_eq!(error.hint().unwrap(), "use wss:// instead of ws://");
 }

@@ -93,7 +93,7 @@ async fn a_connect_refusal_is_shown_without_echoed_secrets() {
     let said = http(&with_body("502 Bad Gateway", "<html><h1>unknown host</h1>")).await;
     assert_eq!(said, "refused to connect to voice.test:443: 502 Bad Gateway: unknown host");
     assert_eq!(http(&with_body("200 OK", "<html>")).await, "answered CONNECT with a page");
-    assert_eq!(http("").await, "ended the connection");
+    assert_eq!(http("").await, "closed the connection");
     assert_eq!(http("SSH-2.0\r\n").await, "answered something that is not HTTP: SSH-2.0");
     assert_eq!(http("\x15\x03\x01\0\0").await, "requires TLS");
 }
@@ -104,12 +104,12 @@ async fn a_login_requirement_names_the_scheme() {
         format!("HTTP/1.1 407 Proxy Authentication Required\r\n{offer}Content-Length: 0\r\n\r\n")
     };
     let basic = wants("Proxy-Authenticate: Negotiate\r\nProxy-Authenticate: basic realm=\"x\"\r\n");
-    assert_eq!(http(&basic).await, "refused the user name or the password");
+    assert_eq!(http(&basic).await, "rejected the user name or password");
     let (_, said) = outcome("http://proxy.test:3128", "voice.test", &[basic.as_bytes()]).await;
     assert_eq!(said, format!("{BEGIN}requires a user name and password"));
     let other = wants("Proxy-Authenticate: NTLM\r\nProxy-Authenticate: Digest realm=\"x\"\r\n");
-    assert_eq!(http(&other).await, "wants another kind of login: NTLM, Digest");
-    assert_eq!(http(&wants("")).await, "refused the user name or the password");
+    assert_eq!(http(&other).await, "requires an unsupported authentication scheme: NTLM, Digest");
+    assert_eq!(http(&wants("")).await, "rejected the user name or password");
 }
 
 #[tokio::test(start_paused = true)]
@@ -127,14 +127,14 @@ async fn socks_names_the_host_and_sends_the_login() {
 #[tokio::test(start_paused = true)]
 async fn each_socks_code_has_a_message() {
     for (code, words) in [
-        (1, "it failed, and does not say why"),
+        (1, "general failure"),
         (2, "not allowed by its rules"),
-        (3, "it has no way to that network"),
-        (4, "it does not know the host, or has no way to it"),
-        (5, "nobody listens there"),
-        (6, "the host is too far away"),
-        (7, "it does not lead on at all"),
-        (8, "it does not take addresses of that kind"),
+        (3, "network unreachable"),
+        (4, "host unknown or unreachable"),
+        (5, "connection refused"),
+        (6, "TTL expired"),
+        (7, "CONNECT is not supported"),
+        (8, "address type not supported"),
     ] {
         let said = socks(&[b"\x05\x00", &[5, code, 0, 1, 0, 0, 0, 0, 0, 0]]).await;
         assert_eq!(said, format!("cannot connect to voice.test:443: {words}"));
@@ -145,7 +145,7 @@ async fn each_socks_code_has_a_message() {
 async fn a_refusing_or_wrong_socks_proxy_is_reported() {
     assert_eq!(socks(&[b"\x05\xff"]).await, "requires a user name and password");
     assert_eq!(socks(&[b"\x05\x02"]).await, "requires a user name and password");
-    assert_eq!(socks(&[b""]).await, "ended the connection");
+    assert_eq!(socks(&[b""]).await, "closed the connection");
     let not_socks = "answered something that is not SOCKS5";
     for answers in [
         [&b"HTTP/1.1 400 Bad Request\r\n\r\n"[..], b""],
@@ -157,7 +157,10 @@ async fn a_refusing_or_wrong_socks_proxy_is_reported() {
     }
     let url = format!("socks5h://me:{PASSWORD}@proxy.test:3128");
     let (_, said) = outcome(&url, "voice.test", &[b"\x05\x02", b"\x01\x01"]).await;
-    assert_eq!(said, format!("{BEGIN}refused the user name or the password"));
+    assert_eq!(said, format!("{BEGIN}rejected the user name or password"));
     let (_, said) = outcome(&url, "voice.test", &[b"\x05\xff"]).await;
-    assert_eq!(said, format!("{BEGIN}wants another kind of login: one that is not known here"));
+    assert_eq!(
+        said,
+        format!("{BEGIN}requires an unsupported authentication scheme: none that this program supports")
+    );
 }

@@ -61,10 +61,7 @@ async fn a_subprotocol_must_have_been_offered() {
     assert!(matches!(none, Err(UpgradeError::NoSubprotocol)));
     for (auth, name) in [(offered(), "other"), (Auth::None, "realtime")] {
         let wrong = answered(auth, chosen(name).as_bytes()).await.unwrap_err();
-        assert_eq!(
-            wrong.to_string(),
-            "the server's upgrade is not valid: it chose a subprotocol that was not offered"
-        );
+        assert_eq!(wrong.to_string(), "invalid upgrade: it chose a subprotocol that was not offered");
     }
 }
 
@@ -73,18 +70,18 @@ async fn an_invalid_upgrade_is_explained() {
     let head = "HTTP/1.1 101 Switching Protocols\r\n";
     let upgrade = "Upgrade: websocket\r\n";
     for (answer, why) in [
-        (format!("{head}\r\n"), "it names no WebSocket"),
-        (format!("{head}{upgrade}\r\n"), "its Connection header does not say Upgrade"),
+        (format!("{head}\r\n"), "its Upgrade header lacks websocket"),
+        (format!("{head}{upgrade}\r\n"), "its Connection header lacks Upgrade"),
         (
             format!("{head}{upgrade}Connection: Upgrade\r\nSec-WebSocket-Accept: AAAA\r\n\r\n"),
-            "it does not belong to this request",
+            "its Sec-WebSocket-Accept does not match the request",
         ),
         (
             format!("{ACCEPTED}Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n"),
-            "it wants an extension that was not offered",
+            "it requires an extension that was not offered",
         ),
     ] {
-        assert_eq!(failed(&answer).await, format!("the server's upgrade is not valid: {why}"));
+        assert_eq!(failed(&answer).await, format!("invalid upgrade: {why}"));
     }
 }
 
@@ -107,7 +104,7 @@ async fn an_answer_other_than_http_is_shown_if_it_is_text() {
 #[tokio::test(start_paused = true)]
 async fn an_unfinished_or_endless_head_is_an_error() {
     for answer in ["", "HTTP/1.1 101 Swit", "HTTP/1.1 401 Unauthorized\r\nContent-Type: a"] {
-        assert_eq!(failed(answer).await, "the server hung up during the WebSocket handshake");
+        assert_eq!(failed(answer).await, "the server closed the connection during the WebSocket handshake");
     }
     let endless = format!("HTTP/1.1 101 Switching Protocols\r\nX: {}", "x".repeat(100_000));
     assert_eq!(failed(&endless).await, "the server answered something that is not HTTP");
@@ -133,6 +130,8 @@ async fn retry_after_is_in_seconds_or_relative_to_the_servers_clock() {
     for (headers, seconds) in [
         ("Retry-After: 17".to_owned(), Some(17)),
         (format!("{date}\r\nRetry-After: Sun, 06 Nov 1994 08:51:00 GMT"), Some(83)),
+        (format!("{date}\r\nRetry-After: Sunday, 06-Nov-94 08:51:00 GMT"), Some(83)),
+        (format!("{date}\r\nRetry-After: Sun Nov  6 08:51:00 1994"), Some(83)),
         (format!("{date}\r\nRetry-After: Sun, 06 Nov 1994 08:49:00 GMT"), None),
         ("Retry-After: Sun, 06 Nov 1994 08:51:00 GMT".to_owned(), None),
         (format!("{date}\r\nRetry-After: soon"), None),
@@ -163,7 +162,7 @@ async fn an_implausible_retry_after_is_ignored() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_gateway_without_a_channel_for_the_model_is_recognised() {
+async fn a_gateway_without_a_channel_for_the_model_is_recognized() {
     let known = |status: u16, code: &str, message: &str| {
         let body = format!(r#"{{"error":{{"code":"{code}","message":"{message}","type":"new_api_error"}}}}"#);
         let length = body.len();

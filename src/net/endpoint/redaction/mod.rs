@@ -36,7 +36,7 @@ const KEY_WORD_MIN: usize = 6;
 /// Length of a key's beginning that identifies it. Public prefixes (`sk-proj-`) are shorter.
 const BEGINNING_MIN: usize = 9;
 
-/// Minimum length of a key recognised by its beginning; shorter ones are hidden only as a whole.
+/// Minimum length of a key recognized by its beginning; shorter ones are hidden only as a whole.
 const BEGINNING_OF_MIN: usize = 12;
 
 /// Minimum length of a key searched for in base64, where short keys would match by chance.
@@ -328,8 +328,8 @@ fn beginning(key: &str) -> usize {
     if key.len() < BEGINNING_OF_MIN {
         return key.len();
     }
-    let least = BEGINNING_MIN.min(key.len().div_ceil(2));
-    let boundaries = key.char_indices().map(|(at, _)| at).filter(|at| *at >= least);
+    let min = BEGINNING_MIN.min(key.len().div_ceil(2));
+    let boundaries = key.char_indices().map(|(at, _)| at).filter(|at| *at >= min);
     boundaries.into_iter().find(|at| !is_word(&key[..*at])).unwrap_or(key.len())
 }
 

@@ -34,7 +34,7 @@ const HIDDEN: &str = "[key hidden]";
 /// Key prefixes of common issuers, including JSON Web Tokens.
 const KEY_PREFIXES: [&str; 10] = ["sk-", "sk_", "pk-", "pk_", "xai-", "gsk_", "hf_", "ghp_", "AIza", "eyJ"];
 
-/// Minimum length of a key recognised by its prefix.
+/// Minimum length of a key recognized by its prefix.
 const PREFIXED_KEY_MIN: usize = 12;
 
 /// Minimum length of a run of letters and digits that counts as a key.

@@ -244,7 +244,7 @@ async fn a_broken_stream_is_explained() {
         (b"\x83\x00", "the server broke the WebSocket protocol: Encountered invalid opcode: 3"),
         (
             &[&b"\x81\x7f"[..], &twenty_mib].concat(),
-            "the server sent a message of 20 MiB; more than 16 MiB is not taken",
+            "the server sent a message of 20 MiB; the limit is 16 MiB",
         ),
     ] {
         assert_eq!(events_after(bytes).await, [broken(sentence)]);
@@ -445,9 +445,9 @@ async fn a_key_echoed_by_the_server_is_hidden() {
 }
 
 /// Sends pings until the peer closes or `most` were sent; never reads.
-async fn flood_with_pings(server: &mut Server, most: usize) -> usize {
+async fn flood_with_pings(server: &mut Server, max: usize) -> usize {
     let mut sent = 0;
-    while sent < most && server.feed(Message::Ping("".into())).await.is_ok() {
+    while sent < max && server.feed(Message::Ping("".into())).await.is_ok() {
         sent += 1;
     }
     let _ = server.flush().await;
@@ -489,7 +489,7 @@ async fn a_server_that_reads_may_ping_without_limit() {
     };
     let events = tokio::select! {
         (event, ()) = async { tokio::join!(link.next(), sending) } => event,
-        () = reading => panic!("the link ended the connection"),
+        () = reading => panic!("the client ended the connection"),
     };
     assert_eq!(events, text("done"));
 }

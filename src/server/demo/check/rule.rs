@@ -115,11 +115,11 @@ fn walk(rule: &Rule, value: &Value, path: &str) -> Result<(), ClientError> {
     match *rule {
         Rule::Anything => Ok(()),
         Rule::Text => text(value, path).map(|_| ()),
-        Rule::Short(most) => short(text(value, path)?, most, path),
+        Rule::Short(max) => short(text(value, path)?, max, path),
         Rule::Word(words) => word(text(value, path)?, words, path),
-        Rule::Base64(most) => base64(text(value, path)?, most, path),
-        Rule::Integer(least, most) => integer(value, (least, most), path),
-        Rule::Number(least, most) => number(value, (least, most), path),
+        Rule::Base64(max) => base64(text(value, path)?, max, path),
+        Rule::Integer(min, max) => integer(value, (min, max), path),
+        Rule::Number(min, max) => number(value, (min, max), path),
         Rule::Flag => value.is_boolean().then_some(()).ok_or_else(|| wrong(value, "a boolean", path)),
         Rule::Nullable(rule) => {
             if value.is_null() {
@@ -171,43 +171,42 @@ fn object_of<'a>(value: &'a Value, path: &str) -> Result<&'a Map<String, Value>,
     value.as_object().ok_or_else(|| wrong(value, "an object", path))
 }
 
-fn short(text: &str, most: usize, path: &str) -> Result<(), ClientError> {
+fn short(text: &str, max: usize, path: &str) -> Result<(), ClientError> {
     let length = text.chars().count();
-    if length > most { Err(ClientError::too_long(path, most, length)) } else { Ok(()) }
+    if length > max { Err(ClientError::too_long(path, max, length)) } else { Ok(()) }
 }
 
 fn word(word: &str, words: &[&str], path: &str) -> Result<(), ClientError> {
     if words.contains(&word) { Ok(()) } else { Err(ClientError::word(path, word, words)) }
 }
 
-fn base64(text: &str, most: usize, path: &str) -> Result<(), ClientError> {
-    if text.len() / 4 * 3 > most {
-        return Err(ClientError::too_long(path, most / 3 * 4, text.len()));
+fn base64(text: &str, max: usize, path: &str) -> Result<(), ClientError> {
+    if text.len() / 4 * 3 > max {
+        return Err(ClientError::too_long(path, max / 3 * 4, text.len()));
     }
     let wrong =
         |_| ClientError::value(path, format!("Invalid '{path}'. Expected base64-encoded audio bytes."));
     STANDARD.decode(text).map(|_| ()).map_err(wrong)
 }
 
-fn integer(value: &Value, (least, most): (i64, i64), path: &str) -> Result<(), ClientError> {
+fn integer(value: &Value, (min, max): (i64, i64), path: &str) -> Result<(), ClientError> {
     let Some(given) = value.as_i64() else { return Err(wrong(value, "an integer", path)) };
-    if given < least {
-        return Err(ClientError::below(path, least, given));
+    if given < min {
+        return Err(ClientError::below(path, min, given));
     }
-    if given > most {
-        let message = format!("Invalid '{path}': expected a value <= {most}, but got {given} instead.");
+    if given > max {
+        let message = format!("Invalid '{path}': expected a value <= {max}, but got {given} instead.");
         return Err(ClientError::value(path, message));
     }
     Ok(())
 }
 
-fn number(value: &Value, (least, most): (f64, f64), path: &str) -> Result<(), ClientError> {
+fn number(value: &Value, (min, max): (f64, f64), path: &str) -> Result<(), ClientError> {
     let Some(given) = value.as_f64() else { return Err(wrong(value, "a number", path)) };
-    if (least..=most).contains(&given) {
+    if (min..=max).contains(&given) {
         return Ok(());
     }
-    let message =
-        format!("Invalid '{path}': expected a value from {least} to {most}, but got {given} instead.");
+    let message = format!("Invalid '{path}': expected a value from {min} to {max}, but got {given} instead.");
     Err(ClientError::value(path, message))
 }
 

@@ -1,4 +1,4 @@
-//! Selection of a function: only if `tool_choice` demands one, since the endpoint recognises no words.
+//! Selection of a function: only if `tool_choice` demands one, since the endpoint recognizes no words.
 
 use serde_json::Value;
 

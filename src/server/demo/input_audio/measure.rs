@@ -88,9 +88,9 @@ mod tests {
     fn the_level_is_that_of_the_speech_only() {
         let mut samples = vec![0; 24_000];
         samples.extend(square(3_277, 43_200));
-        let heard = SpeechMeasurement::measure(&samples, Some(24_000..67_200));
-        assert_eq!(heard.transcript(), "[speech 1.8 s, -20 dBFS]");
-        assert_eq!(heard.remark, RecordingRemark::Fine);
+        let measurement = SpeechMeasurement::measure(&samples, Some(24_000..67_200));
+        assert_eq!(measurement.transcript(), "[speech 1.8 s, -20 dBFS]");
+        assert_eq!(measurement.remark, RecordingRemark::Fine);
     }
 
     #[test]

@@ -44,7 +44,7 @@ impl TurnDetector {
     }
 
     /// Processes the next frame under `rule`.
-    pub(crate) fn hear(&mut self, frame: VadFrame, rule: &TurnRule) -> Option<TurnChange> {
+    pub(crate) fn process_frame(&mut self, frame: VadFrame, rule: &TurnRule) -> Option<TurnChange> {
         let threshold = score_threshold(rule.threshold);
         match &mut self.speech {
             Some(speech) => {
@@ -83,23 +83,23 @@ fn opening(recent: &VecDeque<(VadFrame, bool)>) -> Option<u64> {
 #[derive(Debug, Default)]
 pub(crate) struct SpeechHistory {
     turns: TurnDetector,
-    heard: Option<Range<u64>>,
+    range: Option<Range<u64>>,
 }
 
 impl SpeechHistory {
     /// Processes the next frame.
-    pub(crate) fn hear(&mut self, frame: VadFrame, rule: &TurnRule) {
-        self.turns.hear(frame, rule);
+    pub(crate) fn process_frame(&mut self, frame: VadFrame, rule: &TurnRule) {
+        self.turns.process_frame(frame, rule);
         if let Some(speech) = self.turns.speech() {
-            let start = self.heard.as_ref().map_or(speech.start, |heard| heard.start);
-            self.heard = Some(start..speech.end);
+            let start = self.range.as_ref().map_or(speech.start, |range| range.start);
+            self.range = Some(start..speech.end);
         }
     }
 
     /// Returns the range of speech and resets it.
     pub(crate) fn take(&mut self) -> Option<Range<u64>> {
         self.turns.reset();
-        self.heard.take()
+        self.range.take()
     }
 }
 
@@ -118,28 +118,28 @@ mod tests {
         idle: None,
     };
 
-    fn hear(turns: &mut TurnDetector, scores: &[f32], from: u64) -> Vec<TurnChange> {
+    fn process(turns: &mut TurnDetector, scores: &[f32], from: u64) -> Vec<TurnChange> {
         let frames = scores
             .iter()
             .zip(from..)
             .map(|(score, index)| VadFrame { end: (index + 1) * HOP, score: *score });
-        frames.filter_map(|frame| turns.hear(frame, &RULE)).collect()
+        frames.filter_map(|frame| turns.process_frame(frame, &RULE)).collect()
     }
 
     #[test]
     fn a_click_does_not_start_a_turn() {
         let mut turns = TurnDetector::default();
-        assert_eq!(hear(&mut turns, &[0.0, 0.9, 0.9, 0.9, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0], 0), []);
-        assert_eq!(hear(&mut turns, &[0.9, 0.0, 0.9, 0.9, 0.9], 10), [TurnChange::Started(10 * HOP)]);
+        assert_eq!(process(&mut turns, &[0.0, 0.9, 0.9, 0.9, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0], 0), []);
+        assert_eq!(process(&mut turns, &[0.9, 0.0, 0.9, 0.9, 0.9], 10), [TurnChange::Started(10 * HOP)]);
     }
 
     #[test]
     fn a_turn_ends_after_the_sessions_silence_and_not_in_a_pause() {
         let mut turns = TurnDetector::default();
-        hear(&mut turns, &[0.9; 4], 0);
-        assert_eq!(hear(&mut turns, &[0.0; 30], 4), [], "480 ms are a pause");
-        assert_eq!(hear(&mut turns, &[0.9], 34), []);
-        let ended = hear(&mut turns, &[0.0; 40], 35);
+        process(&mut turns, &[0.9; 4], 0);
+        assert_eq!(process(&mut turns, &[0.0; 30], 4), [], "480 ms are a pause");
+        assert_eq!(process(&mut turns, &[0.9], 34), []);
+        let ended = process(&mut turns, &[0.0; 40], 35);
         assert_eq!(ended, [TurnChange::Stopped(0..35 * HOP)]);
         assert_eq!(turns.speech(), None);
     }

@@ -91,7 +91,7 @@ impl Machine {
     fn append_part(&mut self, now: Duration, bytes: &[u8]) {
         let samples = self.buffer.append(bytes);
         for frame in self.vad.process(&to_floats(&samples)) {
-            self.hear(now, frame);
+            self.process_frame(now, frame);
         }
         if let Some(rule) = self.active.turns() {
             if self.turn.is_none() {
@@ -102,11 +102,11 @@ impl Machine {
         }
     }
 
-    fn hear(&mut self, now: Duration, frame: VadFrame) {
+    fn process_frame(&mut self, now: Duration, frame: VadFrame) {
         let rule = self.active.turns();
-        self.speech_history.hear(frame, rule.as_ref().unwrap_or(&TurnRule::PLAIN));
+        self.speech_history.process_frame(frame, rule.as_ref().unwrap_or(&TurnRule::PLAIN));
         let Some(rule) = rule else { return };
-        match self.turns.hear(frame, &rule) {
+        match self.turns.process_frame(frame, &rule) {
             Some(TurnChange::Started(onset)) => self.start_turn(now, onset, &rule),
             Some(TurnChange::Stopped(speech)) => self.end_turn(now, speech, frame.end),
             None => {}
@@ -175,14 +175,14 @@ impl Machine {
         self.buffer.discard_before(range.end);
         self.speech_history.take();
         let index = |at: u64| usize::try_from(at.saturating_sub(start)).unwrap_or(usize::MAX);
-        let heard =
+        let measurement =
             SpeechMeasurement::measure(&pcm, speech.map(|speech| index(speech.start)..index(speech.end)));
-        let transcript = heard.transcript();
+        let transcript = measurement.transcript();
         let item = user_item(item_id.clone());
         let samples = pcm.len() as u64;
         let entry = ConversationEntry {
             pcm: Arc::from(pcm),
-            heard: Some(heard),
+            measurement: Some(measurement),
             samples,
             ..ConversationEntry::written(item.clone())
         };

@@ -55,11 +55,11 @@ impl Machine {
         if pcm.is_empty() {
             return ConversationEntry::written(item);
         }
-        let heard = SpeechMeasurement::measure(&pcm, find_speech(&pcm));
+        let measurement = SpeechMeasurement::measure(&pcm, detect_speech(&pcm));
         let samples = pcm.len() as u64;
         ConversationEntry {
             pcm: Arc::from(pcm),
-            heard: Some(heard),
+            measurement: Some(measurement),
             samples,
             ..ConversationEntry::written(item)
         }
@@ -179,8 +179,10 @@ impl Machine {
 }
 
 fn prompt_of_entry(entry: &ConversationEntry) -> Prompt {
-    match (entry.role(), &entry.heard) {
-        (Some(Role::User), Some(heard)) => Prompt::Voice { heard: heard.clone(), pcm: entry.pcm.clone() },
+    match (entry.role(), &entry.measurement) {
+        (Some(Role::User), Some(measurement)) => {
+            Prompt::Voice { measurement: measurement.clone(), pcm: entry.pcm.clone() }
+        }
         (Some(Role::User), None) => Prompt::Text(entry.text()),
         (Some(Role::Assistant | Role::System | Role::Other(_)) | None, _) => Prompt::Nothing,
     }
@@ -195,10 +197,10 @@ fn decoded(bytes: &[u8], (codec, rate): (Codec, SampleRate)) -> Vec<i16> {
     resample_clip(&Decoder::new(codec).push(bytes), rate, SampleRate::HZ_24000)
 }
 
-fn find_speech(pcm: &[i16]) -> Option<Range<usize>> {
+fn detect_speech(pcm: &[i16]) -> Option<Range<usize>> {
     let mut speech_history = SpeechHistory::default();
     for frame in VoiceActivityDetector::default().process(&to_floats(pcm)) {
-        speech_history.hear(frame, &TurnRule::PLAIN);
+        speech_history.process_frame(frame, &TurnRule::PLAIN);
     }
     let index = |at: u64| usize::try_from(at).unwrap_or(usize::MAX);
     speech_history.take().map(|speech| index(speech.start)..index(speech.end))

@@ -20,9 +20,7 @@
 //!
 //! At the end of a scripted connection the client must close it and may send only audio.
 
-mod play;
-
-pub use play::{Mismatch, play};
+pub mod play;
 
 use serde_json::Value;
 use thiserror::Error;

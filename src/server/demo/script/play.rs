@@ -250,7 +250,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ScriptPlayer<S> {
             let only_audio = event.as_object().is_some_and(|fields| fields.len() == 2);
             match audio_bytes {
                 Some(audio_bytes) if only_audio && !audio_bytes.is_empty() => {
-                    self.audio_bytes += audio_bytes.len()
+                    self.audio_bytes += audio_bytes.len();
                 }
                 Some(_) | None => return Err(Mismatch::Unexpected(text.as_str().to_owned())),
             }

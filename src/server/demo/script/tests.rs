@@ -8,6 +8,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
 use super::*;
+use crate::server::demo::script::play::{Mismatch, play};
 
 const SCRIPT: &str = r#"
 # A connection.
@@ -36,12 +37,12 @@ fn an_invalid_line_is_named() {
     for (script, line, what) in [
         ("", 0, "ends too early"),
         ("> {}", 1, "comes before any request"),
-        ("answer 101", 1, "answers no request"),
-        ("GET / HTTP/1.1\nGET / HTTP/1.1", 2, "follows a request that has no answer"),
-        ("GET / HTTP/1.1\nanswer yes", 2, "is no answer"),
-        ("GET / HTTP/1.1\nHost", 2, "is no header"),
-        ("GET / HTTP/1.1\nanswer 101\n< {", 3, "means nothing"),
-        ("GET / HTTP/1.1\nanswer 101\nsing", 3, "means nothing"),
+        ("answer 101", 1, "has no request to answer"),
+        ("GET / HTTP/1.1\nGET / HTTP/1.1", 2, "follows a request without an answer"),
+        ("GET / HTTP/1.1\nanswer yes", 2, "is an invalid answer"),
+        ("GET / HTTP/1.1\nHost", 2, "is not a header"),
+        ("GET / HTTP/1.1\nanswer 101\n< {", 3, "is not a step"),
+        ("GET / HTTP/1.1\nanswer 101\nsing", 3, "is not a step"),
         ("GET / HTTP/1.1\nHost: a", 2, "ends too early"),
     ] {
         let error = failure(script);
@@ -71,11 +72,11 @@ async fn played(query: &str, events: &[&str]) -> (Vec<String>, Result<(), Mismat
             let _ = socket.send(Message::text(*event)).await;
         }
         let _ = socket.flush().await;
-        let mut heard = Vec::new();
+        let mut received = Vec::new();
         while let Some(Ok(message)) = socket.next().await {
-            heard.push(message.to_string());
+            received.push(message.to_string());
         }
-        heard
+        received
     };
     tokio::join!(client, async { play(listener, &script).await })
 }
@@ -85,9 +86,9 @@ const SOUND: &str = r#"{"type":"input_audio_buffer.append","audio":"AAAA"}"#;
 
 #[tokio::test]
 async fn a_script_is_played() {
-    let (heard, judgement) = played("?model=m", &[SOUND, UPDATE, SOUND]).await;
+    let (received, judgement) = played("?model=m", &[SOUND, UPDATE, SOUND]).await;
     assert_eq!(judgement, Ok(()));
-    assert_eq!(heard, [r#"{"type":"session.created"}"#, r#"{"type":"done"}"#, "over"]);
+    assert_eq!(received, [r#"{"type":"session.created"}"#, r#"{"type":"done"}"#, "over"]);
 }
 
 #[tokio::test]
@@ -99,7 +100,7 @@ async fn a_deviation_from_the_script_is_an_error() {
     assert!(matches!(judgement, Err(Mismatch::Event { line: 8, .. })), "{judgement:?}");
     let (_, judgement) = played("?model=m", &[UPDATE, SOUND, r#"{"type":"more"}"#, SOUND]).await;
     assert!(matches!(judgement, Err(Mismatch::Unexpected(_))), "{judgement:?}");
-    let odd = r#"{"type":"input_audio_buffer.append","audio":"AAAA","more":1}"#;
-    let (_, judgement) = played("?model=m", &[UPDATE, odd]).await;
+    let odd_byte = r#"{"type":"input_audio_buffer.append","audio":"AAAA","more":1}"#;
+    let (_, judgement) = played("?model=m", &[UPDATE, odd_byte]).await;
     assert!(matches!(judgement, Err(Mismatch::Unexpected(_))), "{judgement:?}");
 }

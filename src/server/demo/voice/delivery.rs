@@ -69,8 +69,7 @@ impl Timing<'_> {
 
     fn paced(self) -> Option<PacedDelivery> {
         let lead = self.faults.find(|fault| if let Fault::Lead(lead) = fault { Some(*lead) } else { None });
-        let jitter =
-            self.faults.find(|fault| if let Fault::Jitter(most) = fault { Some(*most) } else { None });
+        let jitter = self.faults.find(|fault| if let Fault::Jitter(max) = fault { Some(*max) } else { None });
         (lead.is_some() || jitter.is_some())
             .then(|| PacedDelivery { lead: lead.unwrap_or_default(), jitter: jitter.unwrap_or_default() })
     }
@@ -126,9 +125,9 @@ impl Rng {
     }
 
     /// Returns a duration from zero to `most`.
-    fn below(&mut self, most: Duration) -> Duration {
+    fn below(&mut self, max: Duration) -> Duration {
         self.advance();
-        most.mul_f64(self.0 as f64 / Self::MODULUS as f64)
+        max.mul_f64(self.0 as f64 / Self::MODULUS as f64)
     }
 }
 

@@ -13,7 +13,7 @@ pub(crate) enum Prompt {
     /// The user spoke.
     Voice {
         /// Measurement of the speech.
-        heard: SpeechMeasurement,
+        measurement: SpeechMeasurement,
         /// The speech at 24 kHz.
         pcm: Arc<[i16]>,
     },
@@ -84,12 +84,14 @@ pub(crate) fn spoken(prompt: &Prompt) -> Vec<SpeechPart> {
     let say = |text: &str| SpeechPart::Say(text.to_owned());
     match prompt {
         Prompt::Greeting => vec![say(GREETING)],
-        Prompt::Voice { heard, pcm } => {
-            let play = playback(heard, pcm);
-            match remark(heard) {
-                SpeechFinding::Speech(None) => vec![SpeechPart::Say(measured(heard)), say(PLAYBACK), play],
+        Prompt::Voice { measurement, pcm } => {
+            let play = playback(measurement, pcm);
+            match remark(measurement) {
+                SpeechFinding::Speech(None) => {
+                    vec![SpeechPart::Say(measured(measurement)), say(PLAYBACK), play]
+                }
                 SpeechFinding::Speech(Some(advice)) => {
-                    vec![SpeechPart::Say(measured(heard)), say(advice), say(PLAYBACK), play]
+                    vec![SpeechPart::Say(measured(measurement)), say(advice), say(PLAYBACK), play]
                 }
                 SpeechFinding::NoSpeech(text) => vec![say(text)],
             }
@@ -107,10 +109,10 @@ pub(crate) fn spoken(prompt: &Prompt) -> Vec<SpeechPart> {
 pub(crate) fn written(prompt: &Prompt) -> String {
     match prompt {
         Prompt::Greeting => GREETING.to_owned(),
-        Prompt::Voice { heard, .. } => match remark(heard) {
+        Prompt::Voice { measurement, .. } => match remark(measurement) {
             SpeechFinding::Speech(advice) => {
                 let advice = advice.map(|advice| format!(" {advice}")).unwrap_or_default();
-                format!("{}{advice} A written answer cannot play it back.", measured(heard))
+                format!("{}{advice} A written answer cannot play it back.", measured(measurement))
             }
             SpeechFinding::NoSpeech(text) => text.to_owned(),
         },
@@ -123,8 +125,8 @@ pub(crate) fn written(prompt: &Prompt) -> String {
     }
 }
 
-fn playback(heard: &SpeechMeasurement, pcm: &Arc<[i16]>) -> SpeechPart {
-    let label = format!("[your voice, {} s]", heard.seconds());
+fn playback(measurement: &SpeechMeasurement, pcm: &Arc<[i16]>) -> SpeechPart {
+    let label = format!("[your voice, {} s]", measurement.seconds());
     if pcm.len() <= MAX_PLAYBACK_SAMPLES {
         return SpeechPart::Play { label, pcm: pcm.clone() };
     }
@@ -132,13 +134,13 @@ fn playback(heard: &SpeechMeasurement, pcm: &Arc<[i16]>) -> SpeechPart {
 }
 
 /// Returns the outputs of function calls, in at most `most` characters.
-fn returned(outputs: &[FunctionOutput], most: usize) -> String {
+fn returned(outputs: &[FunctionOutput], max: usize) -> String {
     let sentence = |output: &FunctionOutput| match &output.function {
         Some(function) => format!("The function {function} returned: {}", output.text),
         None => format!("The function returned: {}", output.text),
     };
     let whole = outputs.iter().map(sentence).collect::<Vec<_>>().join("\n");
-    match whole.char_indices().nth(most) {
+    match whole.char_indices().nth(max) {
         Some((end, _)) => format!("{}…", &whole[..end]),
         None => whole,
     }
@@ -149,8 +151,8 @@ enum SpeechFinding {
     NoSpeech(&'static str),
 }
 
-fn remark(heard: &SpeechMeasurement) -> SpeechFinding {
-    match heard.remark {
+fn remark(measurement: &SpeechMeasurement) -> SpeechFinding {
+    match measurement.remark {
         RecordingRemark::Fine => SpeechFinding::Speech(None),
         RecordingRemark::Quiet => SpeechFinding::Speech(Some(QUIET)),
         RecordingRemark::Clipped => SpeechFinding::Speech(Some(CLIPPED)),
@@ -159,8 +161,8 @@ fn remark(heard: &SpeechMeasurement) -> SpeechFinding {
     }
 }
 
-fn measured(heard: &SpeechMeasurement) -> String {
-    format!("I heard you speak for {} seconds, at {} decibels.", heard.seconds(), heard.level())
+fn measured(measurement: &SpeechMeasurement) -> String {
+    format!("I heard you speak for {} seconds, at {} decibels.", measurement.seconds(), measurement.level())
 }
 
 #[cfg(test)]
@@ -170,7 +172,7 @@ mod tests {
 
     fn voice(remark: RecordingRemark) -> Prompt {
         Prompt::Voice {
-            heard: SpeechMeasurement { speech: 43_200, dbfs: -23.4, remark },
+            measurement: SpeechMeasurement { speech: 43_200, dbfs: -23.4, remark },
             pcm: Arc::from([1, 2, 3]),
         }
     }
@@ -215,8 +217,9 @@ mod tests {
     #[test]
     fn a_long_turn_is_played_back_partly() {
         let pcm: Arc<[i16]> = vec![1; MAX_PLAYBACK_SAMPLES + 1].into();
-        let heard = SpeechMeasurement { speech: 24_000 * 301, dbfs: -23.4, remark: RecordingRemark::Fine };
-        let parts = spoken(&Prompt::Voice { heard, pcm });
+        let measurement =
+            SpeechMeasurement { speech: 24_000 * 301, dbfs: -23.4, remark: RecordingRemark::Fine };
+        let parts = spoken(&Prompt::Voice { measurement, pcm });
         assert!(matches!(parts.last(), Some(SpeechPart::Play { pcm, label })
             if pcm.len() == MAX_PLAYBACK_SAMPLES && label.ends_with("its beginning")));
     }

@@ -294,7 +294,7 @@ fn a_missing_setting_is_reported_with_a_hint() {
             "unknown placeholder {thing} in the URL of the profile a",
             "use {resource}, {api_version}",
         ),
-        ("a", "[profiles.a]\nurl = \"h/p\"\n", &[], "the URL \"h/p\" has no scheme", "write wss://"),
+        ("a", "[profiles.a]\nurl = \"h/p\"\n", &[], "the URL \"h/p\" has no scheme", "prefix it with wss://"),
     ] {
         let error =
             target(&TargetCase { profile: Some(profile), file, flags, ..CASE }).unwrap_err().to_string();

@@ -207,16 +207,16 @@ impl<'a> ExampleBuilder<'a> {
                 object.insert(name.to_owned(), self.value(schema, depth + 1, 0)?);
             }
         }
-        let least = layers.count("minProperties").unwrap_or(0);
+        let min = layers.count("minProperties").unwrap_or(0);
         let declared = layers.0.iter().filter_map(|layer| layer.get("properties")?.as_object());
         for (name, schema) in declared.flatten() {
-            if (object.len() as u64) < least && !object.contains_key(name) {
+            if (object.len() as u64) < min && !object.contains_key(name) {
                 object.insert(name.clone(), self.value(schema, depth + 1, 0)?);
             }
         }
         let more = layers.get("additionalProperties").unwrap_or(&Value::Bool(true));
         for number in 1.. {
-            if object.len() as u64 >= least {
+            if object.len() as u64 >= min {
                 break;
             }
             let value = self.value(more, depth + 1, number)?;
@@ -226,17 +226,17 @@ impl<'a> ExampleBuilder<'a> {
     }
 
     fn array(&mut self, layers: &Layers<'a>, depth: usize) -> Result<Value, ArgumentError> {
-        let least = layers.count("minItems").unwrap_or(0);
-        let most = layers.smallest_count("maxItems").unwrap_or(u64::MAX);
-        let sample = u64::from(depth < SAMPLE_DEPTH).min(most);
+        let min = layers.count("minItems").unwrap_or(0);
+        let max = layers.smallest_count("maxItems").unwrap_or(u64::MAX);
+        let sample = u64::from(depth < SAMPLE_DEPTH).min(max);
         let first = layers.get("prefixItems").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
         let rest = layers.get("items").unwrap_or(&Value::Bool(true));
         let mut array = Vec::new();
-        while (array.len() as u64) < least.max(sample) {
+        while (array.len() as u64) < min.max(sample) {
             let schema = first.get(array.len()).unwrap_or(rest);
             match self.value(schema, depth + 1, array.len()) {
                 // An optional element is omitted if no value is possible.
-                Err(ArgumentError::Impossible) if array.len() as u64 >= least => break,
+                Err(ArgumentError::Impossible) if array.len() as u64 >= min => break,
                 value => array.push(value?),
             }
         }
@@ -280,14 +280,14 @@ fn number(layers: &Layers<'_>, whole: NumberKind, index: usize) -> Result<Value,
             && below.is_none_or(|below| number < below)
     };
     let step = layers.numbers("multipleOf").next().filter(|step| *step > 0.0);
-    let least = lower.into_iter().chain(above).reduce(f64::max);
-    let most = upper.into_iter().chain(below).reduce(f64::min);
+    let min = lower.into_iter().chain(above).reduce(f64::max);
+    let max = upper.into_iter().chain(below).reduce(f64::min);
     let unit = step.unwrap_or(1.0);
-    let start = least.or(most).unwrap_or(1.0);
+    let start = min.or(max).unwrap_or(1.0);
     let on_step = |offset: f64| ((start / unit).floor() + offset) * unit;
     let steps = (-2..4).map(|offset| on_step(f64::from(offset)));
     let wanted = if step.is_none() && fits(1.0) { 1.0 } else { f64::NAN };
-    let between = least.zip(most).map(|(least, most)| f64::midpoint(least, most));
+    let between = min.zip(max).map(|(min, max)| f64::midpoint(min, max));
     let between = between.filter(|_| whole == NumberKind::No && step.is_none());
     let whole_fits = |number: &f64| fits(*number) && (whole == NumberKind::No || number.fract() == 0.0);
     let first = [wanted].into_iter().chain(steps).chain(between).find(whole_fits);
@@ -328,15 +328,15 @@ fn string(layers: &Layers<'_>, index: usize) -> Result<String, ArgumentError> {
     if index > 0 && text == "example" {
         text = format!("example {}", index + 1);
     }
-    let least = layers.count("minLength").unwrap_or(0);
-    let most = layers.smallest_count("maxLength").unwrap_or(u64::MAX);
-    if least > MAX_STRING_CHARS {
+    let min = layers.count("minLength").unwrap_or(0);
+    let max = layers.smallest_count("maxLength").unwrap_or(u64::MAX);
+    if min > MAX_STRING_CHARS {
         return Err(ArgumentError::TooLarge);
     }
-    while (text.chars().count() as u64) < least {
+    while (text.chars().count() as u64) < min {
         text.push('x');
     }
-    Ok(text.chars().take(usize::try_from(most).unwrap_or(usize::MAX)).collect())
+    Ok(text.chars().take(usize::try_from(max).unwrap_or(usize::MAX)).collect())
 }
 
 #[cfg(test)]

@@ -71,7 +71,7 @@ fn an_answer_is_truncated_where_playback_stopped() {
     let part = harness.only("conversation.item.retrieved")["item"]["content"][0].take();
     let bytes = STANDARD.decode(part["audio"].as_str().unwrap()).unwrap();
     assert_eq!(bytes.len(), 500 * 48);
-    assert_eq!(part.get("transcript"), None, "nobody knows which words were heard");
+    assert_eq!(part.get("transcript"), None, "the played words are unknown");
 }
 
 #[test]

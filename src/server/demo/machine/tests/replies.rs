@@ -218,11 +218,11 @@ fn usage_counts_the_whole_conversation_and_its_cached_part() {
     harness.wait(10 * SECOND);
     let second = harness.only("response.done")["response"]["usage"].take();
     let count = |usage: &Value, path: &str| usage.pointer(path).and_then(Value::as_u64).unwrap();
-    let heard = count(&first, "/input_token_details/audio_tokens");
-    assert!((18..=28).contains(&heard), "about 2.2 s with padding: {heard}");
+    let audio_tokens = count(&first, "/input_token_details/audio_tokens");
+    assert!((18..=28).contains(&audio_tokens), "about 2.2 s with padding: {audio_tokens}");
     assert_eq!(
         count(&second, "/input_token_details/audio_tokens"),
-        heard + count(&first, "/output_token_details/audio_tokens")
+        audio_tokens + count(&first, "/output_token_details/audio_tokens")
     );
     let cached = count(&second, "/input_token_details/cached_tokens");
     assert!(cached <= count(&second, "/input_tokens"));
