@@ -1,4 +1,4 @@
-//! Counts the heap calls of what runs on the device's own threads: there are none.
+//! Counts the heap allocations of the code in `audio/realtime`, which runs in device callbacks: there are none.
 //!
 //! A binary of its own, because it replaces the allocator of the whole program.
 
@@ -6,12 +6,14 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use rtvoice::audio::api::Duck;
 use rtvoice::audio::engine::{Engine, EngineFormat};
 use rtvoice::audio::options::{EchoPolicy, ListenMode, Processing};
+use rtvoice::audio::realtime::slot::CallbackSlot;
 use rtvoice::dsp::frame::{ClipId, Frame, SampleRate};
 use rtvoice::dsp::level::LevelMeter;
 use rtvoice::dsp::resample::Resampler;
@@ -59,7 +61,7 @@ fn heap_calls(work: impl FnOnce()) -> u64 {
     CALLS.get() - before
 }
 
-/// Blocks as devices give them, and as they should not.
+/// Block sizes of devices, and unusual ones.
 const BLOCKS: [usize; 9] = [1, 480, 7, 160, 2_048, 12, 441, 3, 960];
 
 #[test]
@@ -70,7 +72,7 @@ fn the_count_counts() {
 }
 
 #[test]
-fn the_callbacks_touch_no_heap_while_sound_starts_starves_is_ducked_and_flushed() {
+fn the_callbacks_touch_no_heap_during_start_underrun_ducking_and_flush() {
     let (mut engine, mut ends) = Engine::new(EngineFormat {
         wire_in: SampleRate::HZ_24000,
         wire_out: SampleRate::HZ_24000,
@@ -78,14 +80,14 @@ fn the_callbacks_touch_no_heap_while_sound_starts_starves_is_ducked_and_flushed(
         device_out: SampleRate(44_100),
         frame: Duration::from_millis(10),
         prebuffer: Duration::from_millis(60),
-        // The canceller itself works on the audio thread, which may touch the heap; it is told by the callback.
+        // The canceller runs on the audio thread, which may allocate; the callback writes its reference.
         processing: Processing {
             echo: EchoPolicy::Auto,
             voice: ListenMode::Interruptions,
             ..Processing::NONE
         },
     });
-    // A recording listens, and so slowly that it finds no room at times.
+    // A recorder that is so slow that the tap is full at times.
     let (tap, mut tapped) = rtrb::RingBuffer::new(10_000);
     ends.playback = ends.playback.with_tap(tap);
     let input = vec![0.25; 2_048 * 2];
@@ -93,7 +95,7 @@ fn the_callbacks_touch_no_heap_while_sound_starts_starves_is_ducked_and_flushed(
     let mut calls = 0;
     for (round, block) in BLOCKS.into_iter().cycle().take(4_000).enumerate() {
         if round % 40 == 0 {
-            // No silence: the pauses of an answer may be prolonged.
+            // No silence, since pauses of an answer may be stretched.
             engine.play(ClipId(1), Frame::new(SampleRate::HZ_24000, vec![8_000; 4_800]));
         }
         if round % 333 == 0 {
@@ -111,7 +113,7 @@ fn the_callbacks_touch_no_heap_while_sound_starts_starves_is_ducked_and_flushed(
         }
     }
     let shared = &ends.shared;
-    assert!(shared.taken.load(Ordering::Relaxed) > 100_000, "sound was played");
+    assert!(shared.taken.load(Ordering::Relaxed) > 100_000, "audio was played");
     assert!(shared.underruns.load(Ordering::Relaxed) > 3, "it ran dry");
     assert!(shared.flush_done.load(Ordering::Relaxed) > 3, "it was flushed");
     assert_eq!(calls, 0);
@@ -119,7 +121,14 @@ fn the_callbacks_touch_no_heap_while_sound_starts_starves_is_ducked_and_flushed(
 
 #[test]
 fn a_full_ring_touches_no_heap() {
-    let format = EngineFormat {
+    let (_engine, mut ends) = Engine::new(unprocessed());
+    let input = vec![0.25; 480];
+    assert_eq!(heap_calls(|| (0..200).for_each(|_| ends.capture.on_input(&input, 1))), 0);
+    assert!(ends.shared.capture_dropped.load(Ordering::Relaxed) > 0);
+}
+
+fn unprocessed() -> EngineFormat {
+    EngineFormat {
         wire_in: SampleRate::HZ_24000,
         wire_out: SampleRate::HZ_24000,
         device_in: SampleRate(48_000),
@@ -127,11 +136,55 @@ fn a_full_ring_touches_no_heap() {
         frame: Duration::from_millis(10),
         prebuffer: Duration::ZERO,
         processing: Processing::NONE,
-    };
-    let (_engine, mut ends) = Engine::new(format);
-    let input = vec![0.25; 480];
-    assert_eq!(heap_calls(|| (0..200).for_each(|_| ends.capture.on_input(&input, 1))), 0);
-    assert!(ends.shared.capture_dropped.load(Ordering::Relaxed) > 0);
+    }
+}
+
+/// Returns a slot with its callback on the way.
+fn slot<C>(callback: C) -> CallbackSlot<C> {
+    let (mut producer, consumer) = rtrb::RingBuffer::new(1);
+    assert!(producer.push(callback).is_ok());
+    CallbackSlot::new(consumer, &Arc::default())
+}
+
+#[test]
+fn the_slots_of_a_sound_server_touch_no_heap() {
+    let (_engine, ends) = Engine::new(unprocessed());
+    let (mut capture, mut playback) = (slot(ends.capture), slot(ends.playback));
+    let (bytes, mut scratch, mut block) = (vec![0; 480 * 4], vec![0.0; 100], vec![0.0; 480]);
+    let calls = heap_calls(|| {
+        for _ in 0..200 {
+            capture.capture_bytes(&bytes, &mut scratch);
+            playback.fill(&mut block);
+        }
+    });
+    assert_eq!(calls, 0);
+    assert_eq!(ends.shared.capture_blocks.load(Ordering::Relaxed), 200 * 5, "in pieces of the scratch");
+    assert_eq!(ends.shared.playback_blocks.load(Ordering::Relaxed), 200);
+}
+
+#[cfg(feature = "device")]
+#[test]
+fn the_callbacks_of_a_sound_card_touch_no_heap() {
+    use cpal::{InputCallbackInfo, InputStreamTimestamp, OutputCallbackInfo, OutputStreamTimestamp};
+    use rtvoice::audio::realtime::cards;
+
+    let (_engine, ends) = Engine::new(unprocessed());
+    let scratch = || vec![0.0; 100].into_boxed_slice();
+    let mut capture = cards::capture::<i16>(2, scratch(), slot(ends.capture));
+    let mut playback = cards::playback::<i16>((2, SampleRate(48_000)), scratch(), slot(ends.playback));
+    let now = cpal::StreamInstant::from_millis(5);
+    let input_info = InputCallbackInfo::new(InputStreamTimestamp { callback: now, capture: now });
+    let output_info = OutputCallbackInfo::new(OutputStreamTimestamp { callback: now, playback: now });
+    let (input, mut output) = (vec![1_000; 960], vec![0; 960]);
+    let calls = heap_calls(|| {
+        for _ in 0..200 {
+            capture(&input, &input_info);
+            playback(&mut output, &output_info);
+        }
+    });
+    assert_eq!(calls, 0);
+    assert!(ends.shared.capture_blocks.load(Ordering::Relaxed) > 200, "in pieces of the scratch");
+    assert!(ends.shared.playback_blocks.load(Ordering::Relaxed) > 200, "in pieces of the scratch");
 }
 
 #[test]

@@ -49,7 +49,7 @@ pub struct VoiceActivityDetector {
 
 impl fmt::Debug for VoiceActivityDetector {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Ear").field("heard", &self.heard).finish_non_exhaustive()
+        formatter.debug_struct("VoiceActivityDetector").field("heard", &self.heard).finish_non_exhaustive()
     }
 }
 

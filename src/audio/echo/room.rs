@@ -52,11 +52,11 @@ pub(crate) struct RoomPath {
 impl Room {
     /// Returns the microphone signal for `far`, with the noise of a quiet room.
     pub(crate) fn echo(&self, far: &[f32], seed: u32) -> Vec<f32> {
-        self.way(seed).hear(far)
+        self.path(seed).process(far)
     }
 
     /// Returns the idle signal path.
-    pub(crate) fn way(&self, seed: u32) -> RoomPath {
+    pub(crate) fn path(&self, seed: u32) -> RoomPath {
         let mut dice = NoiseRng::new(seed);
         let late = self.delay_ms * 24;
         // Direct sound, and reflections that decay by 60 dB in 250 ms.
@@ -75,7 +75,7 @@ impl Room {
 
 impl RoomPath {
     /// Returns the microphone signal while `played` is played.
-    pub(crate) fn hear(&mut self, played: &[f32]) -> Vec<f32> {
+    pub(crate) fn process(&mut self, played: &[f32]) -> Vec<f32> {
         self.far.extend_from_slice(played);
         (0..played.len()).map(|_| self.sample()).collect()
     }

@@ -41,7 +41,7 @@ struct Listener {
     /// Reported gaps.
     gaps: u64,
     /// Positions reported by a flush.
-    heard: Option<Vec<(ClipId, u64)>>,
+    flushed: Option<Vec<(ClipId, u64)>>,
 }
 
 impl Listener {
@@ -58,8 +58,8 @@ impl Listener {
         let block = Duration::from_nanos(u64::try_from(20_000_000 - fast_millionths * 20).unwrap());
         let samples = rate.samples(ms(20)) as usize;
         let (now, next_block) = (Duration::ZERO, Duration::ZERO);
-        let (given, drained, played, gaps, heard) = (Vec::new(), 0, 0, 0, None);
-        Self { engine, ends, rate, block, samples, now, next_block, given, drained, played, gaps, heard }
+        let (given, drained, played, gaps, flushed) = (Vec::new(), 0, 0, 0, None);
+        Self { engine, ends, rate, block, samples, now, next_block, given, drained, played, gaps, flushed }
     }
 
     /// Lets time pass until `end`; the engine steps every 19 ms, the longest interval of a call.
@@ -77,7 +77,7 @@ impl Listener {
             while let Ok(event) = self.ends.events.try_recv() {
                 self.drained += usize::from(event == AudioEvent::Drained);
                 self.played = event.played_samples(ClipId(1)).unwrap_or(self.played);
-                self.heard = event.flushed_clips().or_else(|| self.heard.take());
+                self.flushed = event.flushed_clips().or_else(|| self.flushed.take());
                 if let AudioEvent::Counters(counts) = event {
                     self.gaps = counts.gaps;
                 }
@@ -86,7 +86,12 @@ impl Listener {
     }
 
     /// Delivers an answer with deltas at these times, and plays it.
-    fn hear(&mut self, number: u64, answer: &[i16], times: impl Iterator<Item = Duration>) -> Vec<f32> {
+    fn play_answer(
+        &mut self,
+        number: u64,
+        answer: &[i16],
+        times: impl Iterator<Item = Duration>,
+    ) -> Vec<f32> {
         let (clip, began, first) = (ClipId(number), self.now, self.given.len());
         let delta = self.rate.samples(DELTA) as usize;
         for (samples, at) in answer.chunks(delta).zip(times) {
@@ -161,7 +166,7 @@ fn speech(seconds: usize, silence_ms: u64, dice: &mut LehmerRng) -> Vec<i16> {
 fn a_burst_plays_completely_without_a_gap() {
     let mut listener = Listener::new(RATE, 0);
     let answer = counting(10, RATE);
-    let given = listener.hear(1, &answer, std::iter::repeat(Duration::ZERO));
+    let given = listener.play_answer(1, &answer, std::iter::repeat(Duration::ZERO));
     assert_eq!(gaps(&given, &answer, RATE), [0; 0]);
     assert!(
         given.iter().position(|sample| *sample != SILENCE).unwrap() <= 480,
@@ -176,7 +181,7 @@ fn a_live_answer_with_enough_lead_has_no_gap() {
         let answer = counting(10, RATE);
         // Two deltas arrive at once; later ones are up to 80 ms early or late.
         let live = (0..100).map(|n: u64| if n < 2 { ms(80) } else { ms((n - 1) * 100 + dice.below(161)) });
-        let given = listener.hear(1, &answer, live);
+        let given = listener.play_answer(1, &answer, live);
         assert_eq!(gaps(&given, &answer, RATE), [0; 0], "seed {seed}");
     }
 }
@@ -186,20 +191,20 @@ fn a_live_answer_without_lead_raises_the_target() {
     for seed in 1..=10 {
         let (mut listener, mut dice) = (Listener::new(RATE, 0), LehmerRng(seed));
         let answer = counting(10, RATE);
-        let heard: Vec<Vec<u64>> = (1..=4)
+        let flushed: Vec<Vec<u64>> = (1..=4)
             .map(|number| {
                 let live = (0..100).map(|n: u64| ms(n * 100 + dice.below(161)));
-                let given = listener.hear(number, &answer, live);
+                let given = listener.play_answer(number, &answer, live);
                 gaps(&given, &answer, RATE)
             })
             .collect();
         // The first gap is unavoidable and raises the target within the answer.
         assert!(
-            heard.iter().flatten().count() <= 3 && heard.iter().flatten().all(|gap| *gap <= 260),
-            "seed {seed}: {heard:?}"
+            flushed.iter().flatten().count() <= 3 && flushed.iter().flatten().all(|gap| *gap <= 260),
+            "seed {seed}: {flushed:?}"
         );
-        let first = heard.iter().position(|gaps| !gaps.is_empty()).unwrap_or(3);
-        assert!(heard[first + 1..].iter().all(Vec::is_empty), "seed {seed}: {heard:?}");
+        let first = flushed.iter().position(|gaps| !gaps.is_empty()).unwrap_or(3);
+        assert!(flushed[first + 1..].iter().all(Vec::is_empty), "seed {seed}: {flushed:?}");
     }
 }
 
@@ -217,7 +222,7 @@ fn a_live_answer_makes_up_its_deficit_in_the_initial_pause() {
         for number in 1..=3 {
             let answer = speech(10, 100 + dice.below(150), &mut dice);
             let live: Vec<Duration> = (0..100).map(|n: u64| ms(n * 100 + dice.below(161))).collect();
-            let given = listener.hear(number, &answer, live.into_iter());
+            let given = listener.play_answer(number, &answer, live.into_iter());
             match (number, gaps(&given, &answer, RATE).len()) {
                 (_, 0) => {}
                 (1, _) => first_with_gaps += 1,
@@ -237,7 +242,8 @@ fn pauses_of_an_answer_faster_than_live_are_not_stretched() {
         let mut listener = Listener::new(RATE, 0);
         let answer = speech(5, silence, &mut LehmerRng(silence));
         for number in 1..=2 {
-            let given = listener.hear(number, &answer, (0..50).map(|n: u64| ms(n * 100 / times_as_fast)));
+            let given =
+                listener.play_answer(number, &answer, (0..50).map(|n: u64| ms(n * 100 / times_as_fast)));
             let begin = RATE.samples(ms(onset_ms(&given) - silence)) as usize;
             let played: Vec<i16> = given[begin..begin + answer.len()].iter().copied().map(to_int).collect();
             assert!(played == answer, "{times_as_fast} times as fast, a silence of {silence} ms");
@@ -261,9 +267,9 @@ fn the_playback_position_is_exact_while_a_pause_is_stretched() {
     listener.engine.flush();
     listener.engine.step(listener.now);
     listener.run_until(ms(200));
-    assert_eq!(listener.heard, Some(vec![(ClipId(1), taken)]));
+    assert_eq!(listener.flushed, Some(vec![(ClipId(1), taken)]));
     assert_eq!(listener.ends.shared.underruns.load(Ordering::Relaxed), 0);
-    assert!(listener.given.iter().all(|sample| *sample == SILENCE), "nothing of the speech was heard");
+    assert!(listener.given.iter().all(|sample| *sample == SILENCE), "nothing of the speech was flushed");
 }
 
 #[test]
@@ -275,7 +281,7 @@ fn a_stall_is_a_gap_in_a_word_but_not_in_a_pause() {
         let answer: Vec<i16> = word.iter().copied().chain(pause).chain(word.iter().copied()).collect();
         // All audio from 1.2 s on is 300 ms late.
         let live = (0..40).map(|n: u64| ms((n * 100).saturating_sub(100) + if n < 12 { 0 } else { 300 }));
-        let given = listener.hear(1, &answer, live);
+        let given = listener.play_answer(1, &answer, live);
         assert_eq!(self::gaps(&given, &answer, RATE).len(), gaps, "a pause of {silence} ms");
         assert_eq!(listener.gaps, gaps as u64, "reported");
     }
@@ -293,7 +299,7 @@ fn a_stall_is_a_single_gap_of_its_own_length() {
             (false, false) => ms(n * 100 + 300),
         });
         // One delta of lead, as with any sender that keeps up.
-        let given = listener.hear(1, &answer, live.map(|at| at.saturating_sub(DELTA)));
+        let given = listener.play_answer(1, &answer, live.map(|at| at.saturating_sub(DELTA)));
         let gaps = gaps(&given, &answer, RATE);
         assert!(matches!(gaps[..], [gap] if (100..=300).contains(&gap)), "{gaps:?}");
         assert_eq!(listener.gaps, 1, "reported, and the end of the answer is not a gap");
@@ -302,16 +308,16 @@ fn a_stall_is_a_single_gap_of_its_own_length() {
 
 #[test]
 fn an_hour_of_live_audio_on_a_slow_device_has_neither_clicks_nor_gaps() {
-    hear_a_tone_for_an_hour(-200);
+    play_a_tone_for_an_hour(-200);
 }
 
 #[test]
 fn an_hour_of_live_audio_on_a_fast_device_has_neither_clicks_nor_gaps() {
-    hear_a_tone_for_an_hour(200);
+    play_a_tone_for_an_hour(200);
 }
 
 /// At 2 kHz, since an hour is longer still.
-fn hear_a_tone_for_an_hour(fast_millionths: i64) {
+fn play_a_tone_for_an_hour(fast_millionths: i64) {
     let rate = SampleRate(2_000);
     let wave = |n: usize| 12_000.0 * (n as f64 * std::f64::consts::TAU * 50.0 / 2_000.0).sin();
     let mut listener = Listener::new(rate, fast_millionths);

@@ -10,7 +10,7 @@ use crate::dsp::frame::SampleRate;
 const LARGEST: f32 = 1.0 - f32::EPSILON;
 
 /// Returns the input callback of a card. The length of `scratch` is a multiple of `channels`.
-pub(crate) fn capture<T>(
+pub fn capture<T>(
     channels: usize,
     mut scratch: Box<[f32]>,
     mut slot: CallbackSlot<CaptureCallback>,
@@ -30,7 +30,7 @@ where
 }
 
 /// Returns the output callback of a card. The length of `scratch` is a multiple of `channels`.
-pub(crate) fn playback<T>(
+pub fn playback<T>(
     (channels, rate): (usize, SampleRate),
     mut scratch: Box<[f32]>,
     mut slot: CallbackSlot<PlaybackCallback>,

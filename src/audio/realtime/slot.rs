@@ -16,7 +16,7 @@ pub(crate) const SAMPLE_BYTES: usize = size_of::<f32>();
 
 /// State that the callbacks of one device share with the audio thread.
 #[derive(Debug, Default)]
-pub(crate) struct CallbackFlags {
+pub struct CallbackFlags {
     blocks: AtomicU64,
     /// Samples per channel since the last one that was not zero.
     zeros: AtomicU64,
@@ -77,7 +77,7 @@ impl CallbackFlags {
 }
 
 /// The place of a callback, which the engine creates once the device's rate is known.
-pub(crate) struct CallbackSlot<C> {
+pub struct CallbackSlot<C> {
     incoming: Consumer<C>,
     callback: Option<C>,
     flags: Arc<CallbackFlags>,
@@ -85,7 +85,7 @@ pub(crate) struct CallbackSlot<C> {
 
 impl<C> CallbackSlot<C> {
     /// Creates an empty slot for the callback that `incoming` will deliver.
-    pub(crate) fn new(incoming: Consumer<C>, flags: &Arc<CallbackFlags>) -> Self {
+    pub fn new(incoming: Consumer<C>, flags: &Arc<CallbackFlags>) -> Self {
         Self { incoming, callback: None, flags: Arc::clone(flags) }
     }
 
@@ -112,7 +112,7 @@ impl<C> CallbackSlot<C> {
 
 impl CallbackSlot<CaptureCallback> {
     /// Passes on mono samples as a sound server sends them, in pieces of the length of `scratch`.
-    pub(crate) fn capture_bytes(&mut self, bytes: &[u8], scratch: &mut [f32]) {
+    pub fn capture_bytes(&mut self, bytes: &[u8], scratch: &mut [f32]) {
         let (bytes, _) = bytes.as_chunks::<SAMPLE_BYTES>();
         for piece in bytes.chunks(scratch.len().max(1)) {
             let samples = &mut scratch[..piece.len()];
@@ -129,7 +129,7 @@ impl CallbackSlot<CaptureCallback> {
 
 impl CallbackSlot<PlaybackCallback> {
     /// Fills a mono block, with silence before the callback is installed.
-    pub(crate) fn fill(&mut self, block: &mut [f32]) {
+    pub fn fill(&mut self, block: &mut [f32]) {
         match self.count(block.len() as u64, true) {
             Some(callback) => {
                 callback.on_output(block, 1);

@@ -14,7 +14,7 @@ fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
-/// A runner whose clock the test turns.
+/// A runner with the clock of the test.
 struct Call {
     runner: Runner,
     ends: AudioChannels,
@@ -30,20 +30,20 @@ impl Call {
         Self { runner, ends, now: Duration::ZERO, frames: Vec::new(), events: Vec::new() }
     }
 
-    /// Lets time pass in uneven ticks, with a session that listens.
+    /// Lets time pass in uneven ticks, with a session that receives everything.
     fn run(&mut self, time: Duration) {
         let end = self.now + time;
         for tick in [3, 10, 1, 17, 8].into_iter().cycle() {
             self.now = end.min(self.now + ms(tick));
             self.runner.poll(self.now);
-            self.listen();
+            self.receive();
             if self.now == end {
                 return;
             }
         }
     }
 
-    fn listen(&mut self) {
+    fn receive(&mut self) {
         while let Ok(frame) = self.ends.mic.try_recv() {
             self.frames.push(frame);
         }
@@ -56,12 +56,12 @@ impl Call {
         self.runner.engine.play(ClipId(clip), Frame::new(SampleRate::HZ_24000, samples));
     }
 
-    fn heard(&self) -> Vec<i16> {
+    fn captured(&self) -> Vec<i16> {
         self.frames.iter().flat_map(|frame| frame.samples.to_vec()).collect()
     }
 }
 
-/// Nothing here is a device that would wake anybody.
+/// A waker without a receiver, since no device is open.
 fn waker() -> Waker {
     Waker::new(std::sync::mpsc::channel().0)
 }
@@ -89,12 +89,12 @@ fn a_file_is_captured_in_real_time_and_followed_by_silence() {
     write(&path, &ramp(12_100));
     let mut call = Call::open(AudioSource::File(path), AudioSink::Null);
     call.run(ms(400));
-    assert_eq!(call.heard(), ramp(9_600));
+    assert_eq!(call.captured(), ramp(9_600));
     assert!(!call.events.contains(&AudioEvent::InputEnded));
     call.run(ms(600));
-    let heard = call.heard();
-    assert_eq!(heard[..12_100], ramp(12_100));
-    assert_eq!(heard[12_100..], [0; 24_000 - 12_100]);
+    let captured = call.captured();
+    assert_eq!(captured[..12_100], ramp(12_100));
+    assert_eq!(captured[12_100..], [0; 24_000 - 12_100]);
     assert_eq!(call.events, [AudioEvent::InputStarted, AudioEvent::InputEnded]);
 }
 
@@ -107,7 +107,7 @@ fn a_truncated_file_ends_with_a_warning() {
     std::fs::write(&path, &whole[..whole.len() - 2_400]).unwrap();
     let mut call = Call::open(AudioSource::File(path), AudioSink::Null);
     call.run(ms(1_000));
-    assert_eq!(call.heard()[..10_900], ramp(10_900));
+    assert_eq!(call.captured()[..10_900], ramp(10_900));
     let warnings = call.events.iter().filter(|event| matches!(event, AudioEvent::InputWarning(_))).count();
     assert_eq!((warnings, call.events.last()), (1, Some(&AudioEvent::InputEnded)));
     assert_eq!(call.runner.close(PacedOutput::close), Ok(()));
@@ -146,7 +146,7 @@ fn a_file_waits_for_a_slow_session() {
     }
     assert!(call.runner.engine.is_crowded());
     call.run(ms(3_000));
-    assert_eq!(call.heard()[..48_000], ramp(48_000), "not one sample is lost");
+    assert_eq!(call.captured()[..48_000], ramp(48_000), "not one sample is lost");
 }
 
 #[test]
@@ -268,7 +268,7 @@ fn a_suspended_audio_thread_loses_no_answer() {
 
 #[test]
 fn a_microphone_is_polled_when_its_next_block_is_due() {
-    // (how long its blocks are, how long ago it gave one, when to look again), in milliseconds
+    // (block duration, time since the last block, time to the next poll) in milliseconds
     let cases = [
         (10, 0, 9),
         (10, 5, 4),

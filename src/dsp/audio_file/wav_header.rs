@@ -38,7 +38,7 @@ pub(super) fn read(source: &mut impl Read) -> Result<Header, AudioFileError> {
             b"ds64" => long_length = Some(chunks.read_long_length(length)?),
             b"data" => {
                 let Some(FormatChunk { rate, channels, format }) = format else {
-                    return Err(AudioFileError::broken("its sound comes before its format"));
+                    return Err(AudioFileError::broken("its audio precedes its format"));
                 };
                 let length = announced_length(length, long_length);
                 return Ok(Header { rate, channels, format, length, warnings: chunks.warnings });

@@ -1,4 +1,4 @@
-//! Promises of files and pipes as inputs.
+//! Tests of files and pipes as inputs.
 
 use std::io::Cursor;
 
@@ -25,7 +25,7 @@ fn pipe(source: impl Read + Send + 'static) -> SampleSource {
     SampleSource::pipe(source, "standard input".to_owned()).unwrap()
 }
 
-/// What came of an input.
+/// The result of an input.
 struct FileOutcome {
     samples: Vec<f32>,
     warnings: Vec<String>,
@@ -55,7 +55,7 @@ fn floats() -> Vec<f32> {
     ramp().into_iter().map(to_float).collect()
 }
 
-/// Asserts that all of the ramp came and nothing was wrong.
+/// Asserts that the whole ramp arrived without faults.
 fn assert_whole(feed: &mut SampleSource) {
     let FileOutcome { samples, warnings, end } = read_all(feed);
     assert!(samples == floats() && warnings.is_empty() && end == ReadStatus::Ended, "{warnings:?} {end:?}");

@@ -216,7 +216,7 @@ impl SpeechListener {
 mod tests;
 
 #[cfg(test)]
-mod listening_tests;
+mod turn_tests;
 
 #[cfg(test)]
-mod hearing_tests;
+mod detection_tests;

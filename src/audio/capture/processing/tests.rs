@@ -10,14 +10,14 @@ const LOUD_ROOM: Room = Room { delay_ms: 120, gain_db: -6.0, drift_ppm: 0.0 };
 const AUTO: Processing =
     Processing { echo: EchoPolicy::Auto, voice: ListenMode::Interruptions, ..Processing::NONE };
 
-/// How long a call in a room is; longer ones were held by hand.
+/// Duration of a simulated call; longer ones were run by hand.
 const CALL_SECONDS: usize = 12;
 /// Largest detection delay of speech over an answer, in milliseconds after its first sample.
 const DETECTED_WITHIN_MS: usize = 150;
-/// How soon that is sure.
+/// Largest confirmation delay, in milliseconds.
 const CONFIRMED_WITHIN_MS: usize = 400;
 
-/// What became of a recording.
+/// A processed recording.
 pub(super) struct ProcessedRecording {
     samples: Vec<f32>,
     /// Times of detection, confirmation and end, in milliseconds.
@@ -28,7 +28,7 @@ pub(super) struct ProcessedRecording {
 }
 
 impl ProcessedRecording {
-    /// Returns the loudness in dB below full scale.
+    /// Returns the level in dBFS.
     fn dbfs(&self, ms: std::ops::Range<usize>) -> f32 {
         dbfs(&self.samples[ms.start * 24..ms.end * 24])
     }
@@ -50,7 +50,7 @@ fn dbfs(samples: &[f32]) -> f32 {
 
 /// Captures `microphone` while `far` plays. The speaker takes blocks of 20 ms, which arrive as reference once
 /// the microphone has delivered as much: devices are not in step.
-pub(super) fn listen(processing: &Processing, far: &[f32], microphone: &[f32]) -> ProcessedRecording {
+pub(super) fn process(processing: &Processing, far: &[f32], microphone: &[f32]) -> ProcessedRecording {
     let mut listener = SpeechListener::new(processing);
     let mut heard = ProcessedRecording {
         samples: vec![],
@@ -78,29 +78,29 @@ pub(super) fn listen(processing: &Processing, far: &[f32], microphone: &[f32]) -
     heard
 }
 
-/// Puts `near` into `microphone` from `at` milliseconds on.
+/// Adds `near` to `microphone` from `at` milliseconds on.
 pub(super) fn speak(microphone: &mut [f32], near: &[f32], at: usize) {
     for (sample, near) in microphone[at * 24..].iter_mut().zip(near) {
         *sample += near;
     }
 }
 
-/// The noise of a quiet room, 75 dB below full scale.
+/// The noise of a quiet room at -75 dBFS.
 pub(super) fn quiet(samples: usize) -> Vec<f32> {
     let mut dice = NoiseRng::new(7);
     (0..samples).map(|_| dice.throw() * 3e-4).collect()
 }
 
-/// Holds a call in a room: the user speaks over the assistant in the last two seconds.
+/// Simulates a call in a room: the user speaks over the assistant in the last two seconds.
 fn check_room(room: &Room, seed: u32) {
-    // A call begins with silence.
+    // A call starts with silence.
     let mut far = vec![0.0; 24_000];
     far.extend(assistant(CALL_SECONDS - 1));
     let echo = room.echo(&far, seed);
     let spoken = (CALL_SECONDS - 2) * 1_000;
     let mut microphone = echo.clone();
     speak(&mut microphone, &user()[..24_000], spoken);
-    let heard = listen(&AUTO, &far, &microphone);
+    let heard = process(&AUTO, &far, &microphone);
 
     for (times, within) in [(&heard.started, DETECTED_WITHIN_MS), (&heard.confirmed, CONFIRMED_WITHIN_MS)] {
         assert!(matches!(times[..], [at] if (spoken + 30..=spoken + within).contains(&at)), "{times:?}");
@@ -135,9 +135,9 @@ fn the_echo_is_cancelled_despite_clock_drift() {
 fn a_headset_signal_is_only_delayed() {
     let far = assistant(CALL_SECONDS);
     let mut microphone = quiet(far.len());
-    // First without a word, so that it can be found that there is no echo.
+    // Silence first, which shows that there is no echo.
     speak(&mut microphone, &user(), 8_000);
-    let heard = listen(&AUTO, &far, &microphone);
+    let heard = process(&AUTO, &far, &microphone);
     let delay = usize::try_from(SpeechListener::new(&AUTO).control.delay()).unwrap();
     let from = 8_000 * 24;
     assert!(
@@ -152,7 +152,7 @@ fn a_headset_signal_is_only_delayed() {
 fn without_playback_the_signal_is_unchanged_and_nothing_interrupts() {
     let mut microphone = quiet(24_000 * 6);
     speak(&mut microphone, &user(), 1_000);
-    let heard = listen(&AUTO, &vec![0.0; microphone.len()], &microphone);
+    let heard = process(&AUTO, &vec![0.0; microphone.len()], &microphone);
     let delay = usize::try_from(SpeechListener::new(&AUTO).control.delay()).unwrap();
     assert!(heard.samples[delay..] == microphone[..microphone.len() - delay]);
     assert_eq!(heard.started, [0; 0]);
@@ -164,13 +164,13 @@ fn the_canceller_keeps_the_echo_path_over_a_pause() {
     far.extend(vec![0.0; 24_000 * 3]);
     far.extend(assistant(2));
     let echo = LOUD_ROOM.echo(&far, 4);
-    let heard = listen(&AUTO, &far, &echo);
+    let heard = process(&AUTO, &far, &echo);
     let (before, left) = (dbfs(&echo[11_100 * 24..12_500 * 24]), heard.dbfs(11_100..12_500));
     assert!(before - left > 20.0, "{left} dBFS are left of {before} dBFS right after the pause");
     assert_eq!(heard.started, [0; 0]);
 }
 
-/// An echo that no canceller follows: each fifth of a second it is as late as it likes, and distorted.
+/// An echo beyond any canceller: distorted, and with a new delay every 200 ms.
 fn wild_echo(far: &[f32], gain: f32) -> Vec<f32> {
     let mut dice = NoiseRng::new(11);
     let mut late = 0;
@@ -193,7 +193,7 @@ fn an_insufficient_canceller_escalates_to_ducking() {
     let mut loud = user();
     loud.iter_mut().for_each(|sample| *sample *= 4.0);
     speak(&mut microphone, &loud, 18_000);
-    let heard = listen(&AUTO, &far, &microphone);
+    let heard = process(&AUTO, &far, &microphone);
     assert_eq!(heard.modes(), [EchoMode::Cancel, EchoMode::Duck]);
     let turned = heard.states.iter().find(|(_, state)| state.mode == EchoMode::Duck).expect("it is ducked").0;
     assert!(turned < 12_000, "after {turned} ms");
@@ -208,7 +208,7 @@ fn an_insufficient_canceller_escalates_to_ducking() {
 #[test]
 fn insufficient_ducking_escalates_to_half_duplex() {
     let far = assistant(24);
-    let heard = listen(&AUTO, &far, &wild_echo(&far, 0.9));
+    let heard = process(&AUTO, &far, &wild_echo(&far, 0.9));
     assert_eq!(heard.modes(), [EchoMode::Cancel, EchoMode::Duck, EchoMode::HalfDuplex]);
     assert_eq!(heard.dbfs(22_000..24_000), -120.0);
 }
@@ -225,7 +225,7 @@ fn half_duplex_is_silent_during_playback_and_open_afterwards() {
         voice: ListenMode::Interruptions,
         ..Processing::NONE
     };
-    let heard = listen(&half, &far, &microphone);
+    let heard = process(&half, &far, &microphone);
     assert_eq!(heard.dbfs(100..4_000), -120.0, "not a sample");
     assert!(heard.samples[4_600 * 24..] == microphone[4_600 * 24..], "all of it, and no later");
     assert_eq!(heard.started, [0; 0]);
@@ -242,7 +242,7 @@ fn ducking_without_a_canceller_adds_no_delay_and_passes_louder_speech() {
         voice: ListenMode::Interruptions,
         ..Processing::NONE
     };
-    let heard = listen(&duck, &far, &microphone);
+    let heard = process(&duck, &far, &microphone);
     assert_eq!(heard.started.len(), 1, "{:?}", heard.started);
     assert!((9_030..9_400).contains(&heard.started[0]), "{:?}", heard.started);
     let spoken = 9_500 * 24..10_000 * 24;
@@ -256,14 +256,14 @@ fn noise_is_suppressed_and_a_quiet_microphone_is_amplified() {
     noise.iter_mut().for_each(|sample| *sample *= 30.0);
     let silence = vec![0.0; noise.len()];
     let less = Processing { noise_suppression: ProcessingStep::On, ..Processing::NONE };
-    let taken = dbfs(&noise) - listen(&less, &silence, &noise).dbfs(4_000..8_000);
+    let taken = dbfs(&noise) - process(&less, &silence, &noise).dbfs(4_000..8_000);
     assert!((6.0..20.0).contains(&taken), "{taken} dB of noise were taken out");
     let mut soft = quiet(24_000 * 16);
     (0..4).for_each(|turn| speak(&mut soft, &user(), turn * 4_000));
     soft.iter_mut().for_each(|sample| *sample *= 0.05);
     let more = Processing { gain_control: ProcessingStep::On, ..Processing::NONE };
     let gained =
-        listen(&more, &vec![0.0; soft.len()], &soft).dbfs(12_000..16_000) - dbfs(&soft[12_000 * 24..]);
+        process(&more, &vec![0.0; soft.len()], &soft).dbfs(12_000..16_000) - dbfs(&soft[12_000 * 24..]);
     assert!(gained > 10.0, "{gained} dB louder");
 }
 

@@ -18,20 +18,20 @@ const MAX_ATTEMPTS: usize = 3;
 const DIGITAL_SILENCE: Duration = Duration::from_secs(1);
 
 /// A device that may be lost, replaced or closed.
-pub(crate) struct ManagedDevice<H> {
+pub(crate) struct ManagedDevice<C> {
     request: OpenRequest,
     /// The request to return to if the selected device cannot be used.
     former: Option<OpenRequest>,
-    begin: OpenFn<H>,
-    attempts: Vec<OpenAttempt<H>>,
-    open: Option<DeviceHandle<H>>,
+    begin: OpenFn<C>,
+    attempts: Vec<OpenAttempt<C>>,
+    open: Option<DeviceHandle<C>>,
     recovery: Recovery,
     reason: OpenReason,
     silence: SilenceReport,
 }
 
 /// Starts an attempt to open a device.
-type OpenFn<H> = Box<dyn Fn(OpenRequest) -> Result<OpenAttempt<H>, AudioError>>;
+type OpenFn<C> = Box<dyn Fn(OpenRequest) -> Result<OpenAttempt<C>, AudioError>>;
 
 /// Reason for opening a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,9 +81,9 @@ pub(crate) enum DeviceEvent {
     Sounds,
 }
 
-impl<H: AudioCallback> ManagedDevice<H> {
+impl<C: AudioCallback> ManagedDevice<C> {
     /// Creates a managed device from one opened at time zero.
-    pub(crate) fn new(request: OpenRequest, open: DeviceHandle<H>, waker: Waker) -> Self {
+    pub(crate) fn new(request: OpenRequest, open: DeviceHandle<C>, waker: Waker) -> Self {
         Self::with(
             request,
             open,
@@ -93,8 +93,8 @@ impl<H: AudioCallback> ManagedDevice<H> {
     }
 }
 
-impl<H> ManagedDevice<H> {
-    fn with(request: OpenRequest, open: DeviceHandle<H>, now: Duration, begin: OpenFn<H>) -> Self {
+impl<C> ManagedDevice<C> {
+    fn with(request: OpenRequest, open: DeviceHandle<C>, now: Duration, begin: OpenFn<C>) -> Self {
         let request = OpenRequest { host: Some(open.info.host.clone()), ..request };
         Self {
             request,
@@ -139,7 +139,7 @@ impl<H> ManagedDevice<H> {
     }
 
     /// Installs the callback of the opened device.
-    pub(crate) fn connect(&mut self, callback: H) {
+    pub(crate) fn connect(&mut self, callback: C) {
         if let Some(open) = &mut self.open {
             open.connect(callback);
         }
@@ -270,7 +270,7 @@ impl<H> ManagedDevice<H> {
         None
     }
 
-    fn install(&mut self, now: Duration, open: DeviceHandle<H>) -> DeviceEvent {
+    fn install(&mut self, now: Duration, open: DeviceHandle<C>) -> DeviceEvent {
         let info = open.info.clone();
         self.request.host = Some(info.host.clone());
         self.former = None;

@@ -85,15 +85,15 @@ impl Bench {
         (self.flags, self.runs) = (flags, true);
     }
 
-    fn sender(&mut self) -> Vec<String> {
-        let sender = self.events.drain(..).map(|events| match events {
+    fn take_events(&mut self) -> Vec<String> {
+        let events = self.events.drain(..).map(|events| match events {
             DeviceEvent::Lost(reason) => format!("lost: {reason}"),
             DeviceEvent::Opened { info, reason } => format!("opened {}: {reason:?}", info.id),
             DeviceEvent::Refused(reason) => format!("refused: {reason}"),
             DeviceEvent::Silent => "silent".to_owned(),
             DeviceEvent::Sounds => "sounds".to_owned(),
         });
-        sender.collect()
+        events.collect()
     }
 }
 
@@ -103,19 +103,19 @@ fn a_lost_device_is_retried_until_it_is_back() {
     bench.pass(2_000);
     bench.runs = false;
     bench.pass(1_100);
-    assert_eq!(bench.sender(), ["lost: it has not answered for a second"]);
+    assert_eq!(bench.take_events(), ["lost: it has not answered for a second"]);
     let attempts = take_attempts();
     assert_eq!(attempts.len(), 1);
-    assert_eq!(attempts[0].0.host.as_deref(), Some("host"), "no other sound system is taken unasked");
+    assert_eq!(attempts[0].0.host.as_deref(), Some("host"), "no other sound system is used");
     attempts[0].1.send(Err(AudioError::NoDevice(Direction::Input))).unwrap();
     bench.pass(1_000);
-    assert_eq!(bench.sender(), [""; 0], "an error is not reported again");
+    assert_eq!(bench.take_events(), [""; 0], "an error is not reported again");
     let attempts = take_attempts();
     bench.open(&attempts[0].1, "first");
     bench.pass(100);
-    assert_eq!(bench.sender(), ["opened first: Recovered"]);
+    assert_eq!(bench.take_events(), ["opened first: Recovered"]);
     bench.pass(5_000);
-    assert_eq!((bench.sender().len(), take_attempts().len()), (0, 0));
+    assert_eq!((bench.take_events().len(), take_attempts().len()), (0, 0));
 }
 
 #[test]
@@ -128,7 +128,7 @@ fn hanging_attempts_are_limited_and_the_first_to_return_is_used() {
     assert_eq!(attempts.len(), MAX_ATTEMPTS);
     bench.open(&attempts[0].1, "first");
     bench.pass(100);
-    assert_eq!(bench.sender().last().map(String::as_str), Some("opened first: Recovered"));
+    assert_eq!(bench.take_events().last().map(String::as_str), Some("opened first: Recovered"));
     let (late, ..) = device("late");
     assert!(attempts[2].1.send(Ok(late)).is_err(), "what comes later is closed by who opened it");
 }
@@ -143,11 +143,11 @@ fn a_new_default_device_is_followed_without_a_gap() {
     assert_eq!(take_attempts().len(), 0);
     let other = seen(&bench, Lookup::Is("second".to_owned()));
     assert_eq!(bench.device.handle_lookup(bench.now, &other), None);
-    assert_eq!(bench.device.info().map(|info| info.id.as_str()), Some("first"), "it goes on meanwhile");
+    assert_eq!(bench.device.info().map(|info| info.id.as_str()), Some("first"), "it stays in use meanwhile");
     let attempts = take_attempts();
     bench.open(&attempts[0].1, "second");
     bench.pass(100);
-    assert_eq!(bench.sender(), ["opened second: Following"]);
+    assert_eq!(bench.take_events(), ["opened second: Following"]);
 }
 
 #[test]
@@ -172,15 +172,15 @@ fn a_selected_device_takes_over_once_open_and_a_missing_one_changes_nothing() {
     bench.device.select(bench.now, DeviceRequest::Named("second".to_owned()));
     bench.pass(1_000);
     let attempts = take_attempts();
-    assert_eq!(bench.sender(), [""; 0]);
+    assert_eq!(bench.take_events(), [""; 0]);
     bench.open(&attempts[0].1, "second");
     bench.pass(1_000);
-    assert_eq!(bench.sender(), ["opened second: Chosen"]);
+    assert_eq!(bench.take_events(), ["opened second: Chosen"]);
     bench.device.select(bench.now, DeviceRequest::Named("nowhere".to_owned()));
     let attempts = take_attempts();
     attempts[0].1.send(Err(AudioError::NoDevice(Direction::Input))).unwrap();
     bench.pass(1_000);
-    assert_eq!(bench.sender(), ["refused: no microphone found"]);
+    assert_eq!(bench.take_events(), ["refused: no microphone found"]);
     assert_eq!(bench.device.request().wanted, DeviceRequest::Named("second".to_owned()));
     assert!(bench.device.info().is_some());
 }
@@ -190,16 +190,16 @@ fn a_closed_device_stays_closed_and_reopens_immediately() {
     let mut bench = Bench::new(named("first"));
     bench.pass(1_000);
     bench.device.close();
-    assert!(bench.flags.is_closed(), "its callback hears of it at once");
+    assert!(bench.flags.is_closed(), "its callback is disabled at once");
     bench.runs = false;
     bench.pass(60_000);
-    assert_eq!((bench.sender().len(), take_attempts().len()), (0, 0));
+    assert_eq!((bench.take_events().len(), take_attempts().len()), (0, 0));
     bench.device.reopen(bench.now);
     bench.pass(10);
     let attempts = take_attempts();
     bench.open(&attempts[0].1, "first");
     bench.pass(10);
-    assert_eq!(bench.sender(), ["opened first: Reopening"]);
+    assert_eq!(bench.take_events(), ["opened first: Reopening"]);
 }
 
 #[test]
@@ -210,17 +210,17 @@ fn digital_silence_is_reported_once_per_opening() {
         bench.flags.count(480, false);
         bench.pass(10);
     }
-    assert_eq!(bench.sender(), ["silent"]);
+    assert_eq!(bench.take_events(), ["silent"]);
     for n in 0..600 {
         bench.flags.count(480, n == 0 || n == 300);
         bench.pass(10);
     }
-    assert_eq!(bench.sender(), ["sounds"], "and what it is silent again is a matter of course");
+    assert_eq!(bench.take_events(), ["sounds"], "a second silence is not reported");
     let mut bench = Bench::new(named("first"));
     bench.runs = false;
     for n in 0..300 {
         bench.flags.count(480, n % 90 == 0);
         bench.pass(10);
     }
-    assert_eq!(bench.sender(), [""; 0], "a pause is no dead silence");
+    assert_eq!(bench.take_events(), [""; 0], "a pause is no dead silence");
 }

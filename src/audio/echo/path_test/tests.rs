@@ -1,4 +1,4 @@
-//! Promises of the sounding, in simulated rooms.
+//! Tests of the echo path test in simulated rooms.
 
 use super::*;
 use crate::audio::echo::room::{NoiseRng, Room, assistant, user};
@@ -6,7 +6,7 @@ use crate::dsp::resample::to_int;
 
 /// Position of the first played sample: not a multiple of a block.
 const GIVEN: usize = 7_777;
-/// How far off a delay and a leak may be.
+/// Tolerance of delay and leak.
 const OFF_BY: Duration = Duration::from_millis(2);
 const OFF_BY_DB: f32 = 1.0;
 
@@ -81,7 +81,7 @@ fn a_disturbed_test_is_inconclusive() {
     let loud = judge(&noise(0.1, 4));
     assert_eq!(loud, PathTestOutcome::Unclear(InconclusiveReason::Disturbed), "too loud to hear an echo");
     let room = Room { delay_ms: 60, gain_db: -12.0, drift_ppm: 0.0 }.echo(&far(), 5);
-    // From the beginning on, over a chirp, and over the speech.
+    // From the start on, over a chirp, and over the speech.
     for at in [0, GIVEN, GIVEN + length(SECOND_CHIRP), GIVEN + sounding().speech[0].start] {
         let mut heard = room.clone();
         heard[at..].iter_mut().zip(user()).for_each(|(heard, user)| *heard += user);

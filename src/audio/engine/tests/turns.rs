@@ -19,7 +19,7 @@ fn speech() -> Vec<f32> {
 }
 
 /// Captures this, and returns the events.
-fn hear(bench: &mut Bench, samples: &[f32]) -> Vec<AudioEvent> {
+fn capture(bench: &mut Bench, samples: &[f32]) -> Vec<AudioEvent> {
     bench.events.clear();
     for block in samples.chunks_exact(480) {
         bench.ends.capture.on_input(block, 1);
@@ -38,8 +38,8 @@ const BEGUN: [AudioEvent; 2] = [AudioEvent::VoiceStarted, AudioEvent::VoiceConfi
 fn a_turn_between_files_is_reported_and_its_audio_is_unchanged() {
     for wire in [SampleRate::HZ_24000, SampleRate::TELEPHONE] {
         let mut bench = bench(wire);
-        assert_eq!(hear(&mut bench, &speech()), BEGUN, "{wire:?}");
-        let ended = hear(&mut bench, &[0.0; 48_000]);
+        assert_eq!(capture(&mut bench, &speech()), BEGUN, "{wire:?}");
+        let ended = capture(&mut bench, &[0.0; 48_000]);
         assert!(matches!(ended[..], [AudioEvent::VoiceStopped { silent }] if silent == ms(496)), "{ended:?}");
         let all = wire.samples(ms(2_480)) as usize..=wire.samples(ms(2_500)) as usize;
         assert!(all.contains(&bench.heard.len()), "{} at {wire:?}", bench.heard.len());
@@ -49,30 +49,30 @@ fn a_turn_between_files_is_reported_and_its_audio_is_unchanged() {
 #[test]
 fn a_lost_microphone_ends_the_turn() {
     let mut bench = bench(SampleRate::HZ_24000);
-    assert_eq!(hear(&mut bench, &speech()), BEGUN);
+    assert_eq!(capture(&mut bench, &speech()), BEGUN);
     bench.ends.capture = bench.engine.connect_microphone(SampleRate(48_000));
-    let ended = hear(&mut bench, &[0.0; 48_000]);
+    let ended = capture(&mut bench, &[0.0; 48_000]);
     assert!(matches!(ended[..], [AudioEvent::VoiceStopped { silent }] if silent < ms(100)), "{ended:?}");
-    assert_eq!(hear(&mut bench, &speech()), BEGUN, "the next one is listened to");
+    assert_eq!(capture(&mut bench, &speech()), BEGUN, "the next one is listened to");
 }
 
 #[test]
 fn switching_the_speaker_does_not_end_a_turn() {
     let mut bench = bench(SampleRate::HZ_24000);
-    assert_eq!(hear(&mut bench, &speech()), BEGUN);
+    assert_eq!(capture(&mut bench, &speech()), BEGUN);
     bench.ends.playback = bench.engine.connect_speaker(SampleRate(44_100));
-    assert_eq!(hear(&mut bench, &speech()[24_000..]), []);
+    assert_eq!(capture(&mut bench, &speech()[24_000..]), []);
 }
 
 #[test]
 fn muting_ends_a_turn_and_sends_silence() {
     let mut bench = bench(SampleRate::HZ_24000);
-    assert_eq!(hear(&mut bench, &speech()), BEGUN);
+    assert_eq!(capture(&mut bench, &speech()), BEGUN);
     bench.engine.set_mute(Mute::Muted);
-    let muted = hear(&mut bench, &speech());
+    let muted = capture(&mut bench, &speech());
     assert!(matches!(muted[..], [AudioEvent::VoiceStopped { silent }] if silent < ms(100)), "{muted:?}");
     bench.ends.capture = bench.engine.connect_microphone(SampleRate(48_000));
-    assert_eq!(hear(&mut bench, &speech()), [], "a muted microphone that is opened again is muted");
+    assert_eq!(capture(&mut bench, &speech()), [], "a muted microphone that is opened again is muted");
     bench.engine.set_mute(Mute::Live);
-    assert_eq!(hear(&mut bench, &speech()), BEGUN);
+    assert_eq!(capture(&mut bench, &speech()), BEGUN);
 }

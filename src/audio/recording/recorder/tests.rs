@@ -1,4 +1,4 @@
-//! Promises of a recording, in virtual time: two devices by clocks of their own, a file on disk.
+//! Tests of the recorder in virtual time: two devices with their own clocks, a file on disk.
 
 use std::fs;
 
@@ -8,7 +8,7 @@ fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
-/// A call that is recorded, between two devices made by the test.
+/// A recorded call with two simulated devices.
 struct Call {
     recorder: Recorder,
     mic: broadcast::Sender<Frame>,
@@ -76,7 +76,7 @@ fn clicks(seconds: f64) -> f32 {
     if seconds.fract() < 0.005 { 0.5 } else { 0.0 }
 }
 
-/// Where clicks begin, in milliseconds.
+/// Start of the clicks in milliseconds.
 fn begins(samples: &[i16]) -> Vec<usize> {
     let loud = |n: &usize| {
         samples[*n].abs() > 8_000 && samples[n.saturating_sub(100)..*n].iter().all(|s| s.abs() < 8_000)
@@ -109,7 +109,7 @@ fn a_paused_device_leaves_silence_and_later_audio_is_aligned() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("call.wav");
     let mut call = Call::at(&path);
-    // What was before is not part of it.
+    // Earlier audio is not recorded.
     call.run(ms(500), (1.0, 1.0), |_| 0.5);
     let begun = call.now;
     call.recorder.begin().unwrap();

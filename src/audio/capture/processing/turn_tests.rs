@@ -1,30 +1,30 @@
-//! Promises of the ear that finds turns, in simulated rooms.
+//! Tests of local turn detection in simulated rooms.
 
 use std::time::Duration;
 
-use super::tests::{ProcessedRecording, ROOM, listen, quiet, speak};
+use super::tests::{ProcessedRecording, ROOM, process, quiet, speak};
 use super::*;
 use crate::audio::echo::room::{NoiseRng, assistant, user};
 
 const RULE: SpeechRule = SpeechRule { threshold: 0.5, silence: Duration::from_millis(500) };
-/// As between files.
+/// Processing as between files.
 const TURNS: Processing = Processing { voice: ListenMode::Turns(RULE), ..Processing::NONE };
-/// As in a room.
+/// Processing as in a room.
 const IN_A_ROOM: Processing = Processing { echo: EchoPolicy::Auto, ..TURNS };
 
 /// Largest delays of detection and confirmation, in milliseconds.
 const NOTICED_WITHIN_MS: usize = 150;
 const SURE_WITHIN_MS: usize = 250;
-/// How long the recording of the user is spoken, and how much its end may be misheard.
+/// Duration of the user's recording, and tolerance of its end.
 const SPOKEN_MS: usize = 2_500;
 const ENDS_WITHIN_MS: usize = 150;
 
 /// Captures `microphone` without playback.
 fn alone(processing: &Processing, microphone: &[f32]) -> ProcessedRecording {
-    listen(processing, &vec![0.0; microphone.len()], microphone)
+    process(processing, &vec![0.0; microphone.len()], microphone)
 }
 
-/// A quiet room in which the user speaks at each of these milliseconds.
+/// A quiet room with the user's recording at each of these milliseconds.
 fn spoken_at(ms: &[usize], length_ms: usize) -> Vec<f32> {
     let mut microphone = quiet(length_ms * 24);
     ms.iter().for_each(|at| speak(&mut microphone, &user()[..SPOKEN_MS * 24], *at));
@@ -67,7 +67,7 @@ fn a_short_word_is_a_turn_and_noise_is_not() {
     let mut dice = NoiseRng::new(3);
     let mut noise = quiet(24_000 * 30);
     for at in (0..28).map(|second| second * 24_000) {
-        // A click, a knock, something that falls: as loud as speech, and up to 0.4 s long.
+        // A click, a knock, a falling object: as loud as speech, and up to 0.4 s long.
         let length = 24 * [5, 20, 100, 400][at / 24_000 % 4];
         for (number, sample) in noise[at..at + length].iter_mut().enumerate() {
             *sample += dice.throw() * 0.3 * (1.0 - number as f32 / length as f32);
@@ -84,7 +84,7 @@ fn on_loudspeakers_only_the_user_begins_a_turn() {
     let mut microphone = ROOM.echo(&far, 8);
     speak(&mut microphone, &user()[..24_000], 8_000);
     speak(&mut microphone, &user()[..24_000], 12_000);
-    let heard = listen(&IN_A_ROOM, &far, &microphone);
+    let heard = process(&IN_A_ROOM, &far, &microphone);
     assert_near(&heard.started, &[8_000, 12_000], 250);
     assert_near(&heard.confirmed, &[8_000, 12_000], 400);
     assert_eq!(heard.stopped.len(), 2, "{:?}", heard.stopped);
@@ -93,12 +93,12 @@ fn on_loudspeakers_only_the_user_begins_a_turn() {
 #[test]
 fn speech_across_the_end_of_playback_is_one_turn() {
     let mut far = vec![0.0; 24_000];
-    // Their first word has stopped it.
+    // The first word has interrupted it.
     far.extend(assistant(5));
     far.extend(vec![0.0; 24_000 * 6]);
     let mut microphone = ROOM.echo(&far, 9);
     speak(&mut microphone, &user()[..SPOKEN_MS * 24], 5_500);
-    let heard = listen(&IN_A_ROOM, &far, &microphone);
+    let heard = process(&IN_A_ROOM, &far, &microphone);
     assert_eq!((heard.started.len(), heard.confirmed.len()), (1, 1));
     assert_near(&heard.stopped, &[8_500], ENDS_WITHIN_MS);
 }
@@ -111,7 +111,7 @@ fn after_the_half_duplex_tail_a_turn_may_begin_at_once() {
     speak(&mut microphone, &user()[..24_000], 1_000);
     speak(&mut microphone, &user()[..24_000], 4_600);
     let half = Processing { echo: EchoPolicy::Fixed(EchoMode::HalfDuplex), ..TURNS };
-    let heard = listen(&half, &far, &microphone);
+    let heard = process(&half, &far, &microphone);
     assert_near(&heard.started, &[4_600], NOTICED_WITHIN_MS);
     assert_near(&heard.confirmed, &[4_600], SURE_WITHIN_MS);
 }
@@ -134,6 +134,6 @@ fn muting_takes_effect_with_the_next_block() {
     assert_eq!(
         changes(&mut listener, 50),
         [SpeechTransition::Started, SpeechTransition::Confirmed],
-        "they are heard anew"
+        "detected anew"
     );
 }
