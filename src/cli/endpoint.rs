@@ -12,7 +12,7 @@ pub struct EndpointArgs {
     /// Use the built-in endpoint: no key or network
     #[arg(long, conflicts_with_all = ["profile", "url", "model", "auth", "ca_file"])]
     pub demo: bool,
-    /// Endpoint profile, built in or configured
+    /// Endpoint profile (openai, azure, xai, …)
     ///
     /// [env: RTVOICE_PROFILE]
     #[arg(long, value_name = "NAME")]

@@ -155,7 +155,7 @@ settings! {
         .rare_flag(Turns, "--prefix-padding-ms <MS>").default("300");
     SilenceDurationMs = general("silence_duration_ms", Integer(100..=10_000), "Silence that ends your turn")
         .note("In ms, for server and local VAD.")
-        .flag(Turns, "--silence-duration-ms <MS>").default("500");
+        .rare_flag(Turns, "--silence-duration-ms <MS>").default("500");
     Eagerness = general("eagerness", ValueKind::choice::<EagernessSetting>(), "How quickly a pause ends your turn")
         .note("For semantic VAD.")
         .rare_flag(Turns, "--eagerness <HOW>").default("auto");
