@@ -1,7 +1,7 @@
 //! Between the words of the sound side and those of the session, where devices are concerned.
 
 use crate::audio::Audio;
-use crate::audio::api::DeviceState as Sound;
+use crate::audio::api::DeviceState as AudioDeviceState;
 use crate::audio::device::select::{DeviceRequest, ListedDevice};
 use crate::audio::error::Direction;
 use crate::session::io::{AudioEvent, DeviceEntry, DeviceState, Side};
@@ -16,17 +16,17 @@ pub(crate) fn choose(audio: &Audio, side: Side, id: Option<String>) {
 }
 
 /// Returns what has become of a device, for the session.
-pub(crate) fn state(direction: Direction, state: Sound) -> AudioEvent {
+pub(crate) fn state(direction: Direction, state: AudioDeviceState) -> AudioEvent {
     let state = match state {
-        Sound::Open(name) => DeviceState::Open(name),
-        Sound::Instead(name) => DeviceState::Instead(name),
-        Sound::Lost(reason) => DeviceState::Lost(reason),
-        Sound::Back(name) => DeviceState::Back(name),
-        Sound::Changed(name) => DeviceState::Changed(name),
-        Sound::Closed => DeviceState::Closed,
-        Sound::Silent(cause) => DeviceState::Silent(cause),
-        Sound::Sounds => DeviceState::Sounds,
-        Sound::Refused(reason) => DeviceState::Refused(reason),
+        AudioDeviceState::Open(name) => DeviceState::Open(name),
+        AudioDeviceState::Instead(name) => DeviceState::Instead(name),
+        AudioDeviceState::Lost(reason) => DeviceState::Lost(reason),
+        AudioDeviceState::Back(name) => DeviceState::Back(name),
+        AudioDeviceState::Changed(name) => DeviceState::Changed(name),
+        AudioDeviceState::Closed => DeviceState::Closed,
+        AudioDeviceState::Silent(cause) => DeviceState::Silent(cause),
+        AudioDeviceState::Sounds => DeviceState::Sounds,
+        AudioDeviceState::Refused(reason) => DeviceState::Refused(reason),
     };
     AudioEvent::Device(side(direction), state)
 }

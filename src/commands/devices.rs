@@ -13,7 +13,7 @@ use crate::audio::options::{AudioOptions, AudioSink, AudioSource};
 use crate::audio::{self, Audio};
 use crate::call::clock::Clock;
 use crate::call::device_events;
-use crate::call::run::no_sound;
+use crate::call::run::audio_error;
 use crate::call::signals::Signals;
 use crate::call::streams::standard;
 use crate::call::streams::standard::{localized, stdout};
@@ -48,9 +48,9 @@ pub(super) async fn run(args: &Devices, signals: &Signals) -> Result<u8, Error> 
     }
     let listing = tokio::time::timeout(PATIENCE, tokio::task::spawn_blocking(audio::devices)).await;
     let listed = match listing {
-        Err(_) => return Err(no_sound(AudioError::Hangs(PATIENCE.as_secs()))),
+        Err(_) => return Err(audio_error(AudioError::Hangs(PATIENCE.as_secs()))),
         Ok(Err(error)) => return Err(Error::new(Kind::Internal, error)),
-        Ok(Ok(listed)) => listed.map_err(no_sound)?,
+        Ok(Ok(listed)) => listed.map_err(audio_error)?,
     };
     let text = if args.json { listed.iter().map(as_json).collect() } else { as_text(&listed) };
     say(&text)?;
@@ -134,7 +134,7 @@ async fn meter(args: &Devices, signals: &Signals) -> Result<u8, Error> {
         ..AudioOptions::default()
     };
     let started = tokio::task::spawn_blocking(|| audio::start(options)).await;
-    let mut audio = started.map_err(|error| Error::new(Kind::Internal, error))?.map_err(no_sound)?;
+    let mut audio = started.map_err(|error| Error::new(Kind::Internal, error))?.map_err(audio_error)?;
     let (commands, mut commands_rx) = mpsc::channel(1);
     signals.listen(&commands);
     let shown = MeterStyle::choose(args);

@@ -3,7 +3,7 @@
 use crate::audio::options::{AudioOptions, AudioSink};
 use crate::call::clock::Clock;
 use crate::call::presenter::PresentationMode;
-use crate::call::run::{Call, RunPosition, at_end_of, typing_in_a_call};
+use crate::call::run::{Call, RunPosition, input_end_action, stdin_mode};
 use crate::call::setup::named_files::NamedFiles;
 use crate::call::setup::plan;
 use crate::call::setup::settings::{Flags, ResolvedSettings};
@@ -30,27 +30,27 @@ pub(super) async fn run(args: TalkCommand, signals: &Signals) -> Result<EndReaso
     flags.choice(Setting::Interrupt, "--interrupt", args.interrupt);
     flags.text(Setting::Output, "--output", args.output.as_deref());
     let settings = ResolvedSettings::load(&args.endpoint, SessionKind::Realtime, flags)?;
-    let showing = settings.showing(&args.showing);
+    let display = settings.showing(&args.showing);
     let (input, output) = (settings.input(), settings.output());
-    let way = match (PresentationMode::choose(&showing), &output) {
+    let mode = match (PresentationMode::choose(&display), &output) {
         (PresentationMode::Json, AudioSink::Stdout) => return Err(two_on_one_stream()),
         // Sound takes standard output: there is no screen to draw on.
         (PresentationMode::Screen, AudioSink::Stdout) => PresentationMode::Plain,
-        (way, _) => way,
+        (mode, _) => mode,
     };
     let files = NamedFiles::of(&settings, &args.endpoint).input("--input", &input).output(&output);
     let files = files.written("--record", args.record.as_deref());
     files.written("--trace", args.showing.trace.as_deref()).check()?;
     let target = Target::find(&settings)?.dialled_as(&args.endpoint, &settings)?;
-    let plan = plan::limited(plan::talk(&settings, at_end_of(&input))?, &target, &settings);
-    let typing = typing_in_a_call(way, &input, args.showing.plain);
-    let sound = plan::sound(&settings, &plan, input, output);
-    let sound = Some(AudioOptions { record: args.record, ..sound });
+    let plan = plan::limited(plan::talk(&settings, input_end_action(&input))?, &target, &settings);
+    let stdin = stdin_mode(mode, &input, args.showing.plain);
+    let audio_options = plan::sound(&settings, &plan, input, output);
+    let audio_options = Some(AudioOptions { record: args.record, ..audio_options });
     let style = PlainStyle::Talk;
-    let (showing, position, file, remember) = (&showing, RunPosition::First, None, settings.remember());
+    let (display, position, file, device_memory) = (&display, RunPosition::First, None, settings.remember());
     let notes = settings.notes(&target.name);
-    let call = Call { plan, target, style, way, showing, position, file, typing, sound, remember, notes };
-    call.hold(clock, signals).await
+    let call = Call { plan, target, style, mode, display, position, file, stdin, audio_options, device_memory, notes };
+    call.run(clock, signals).await
 }
 
 fn two_on_one_stream() -> Error {

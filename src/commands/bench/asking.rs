@@ -15,7 +15,7 @@ use crate::call::connections::Connections;
 use crate::call::device_memory::DeviceMemory;
 use crate::call::driver::{CallDriver, Consumer};
 use crate::call::presenter::{Presenter, start_console};
-use crate::call::run::start_sound;
+use crate::call::run::start_audio;
 use crate::call::setup::target::Target;
 use crate::commands::exit_code;
 use crate::error::{Error, Kind};
@@ -62,7 +62,7 @@ pub(super) async fn ask(
     plan.opening = vec![question(1)];
     plan.limits = CallLimits { idle: Some(PATIENCE), cost_usd: None };
     plan.unix_start = clock.unix_start();
-    let audio = start_sound(Some(questions.sound)).await?;
+    let audio = start_audio(Some(questions.sound)).await?;
     let link = connect(&target, Handshake::Default).await?.link;
     let (commands, commands_rx) = mpsc::channel(COMMANDS);
     let asked = Rc::new(RefCell::new(QuestionResults::default()));
@@ -73,17 +73,17 @@ pub(super) async fn ask(
     let console = start_console(io::sink(), io::sink())?;
     let drive = CallDriver {
         session: Session::new(plan),
-        phone: Connections::new(target, link),
+        connections: Connections::new(target, link),
         audio,
-        face: Presenter::Lines { front: Box::new(asker), console },
+        presenter: Presenter::Lines { writer: Box::new(asker), console },
         trace: None,
         commands: commands_rx,
         piped: None,
         clock,
-        counts: StreamCounters::default(),
+        counters: StreamCounters::default(),
         reader: Consumer::default(),
         // Nobody chooses a device here.
-        remember: DeviceMemory { path: None, profile: String::new() },
+        device_memory: DeviceMemory { path: None, profile: String::new() },
         trace_failure: None,
     };
     let reason = drive.run().await?;

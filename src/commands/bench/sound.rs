@@ -10,7 +10,7 @@ use crate::audio::device::select::DeviceRequest;
 use crate::audio::options::{AudioOptions, AudioSink, AudioSource};
 use crate::call::clock::Clock;
 use crate::call::connect::connect;
-use crate::call::run::start_sound;
+use crate::call::run::start_audio;
 use crate::commands::bench::asking::{Questions, ask};
 use crate::commands::bench::findings::{Findings, MeasurementResult, Metric};
 use crate::commands::bench::nearby::LocalEndpoint;
@@ -83,7 +83,7 @@ pub(super) async fn measure(
         findings.note(Metric::SocketToSpeaker, MeasurementResult::of(here, "the endpoint said nothing"));
     }
     let link = connect(&nearby.target()?, Handshake::Default).await?.link;
-    let Some(audio) = start_sound(Some(options.clone())).await? else { return Ok(()) };
+    let Some(audio) = start_audio(Some(options.clone())).await? else { return Ok(()) };
     let mut path = AudioPath::new((audio, link, clock), options);
     path.measure().await.map_err(|why| Error::say(Kind::Device, why))?;
     path.tell(findings);
@@ -99,7 +99,7 @@ async fn missing(options: &AudioOptions, none: &str) -> Result<Option<String>, E
     if (&options.input, &options.output) == (&AudioSource::Null, &AudioSink::Null) {
         return Ok(Some(none.to_owned()));
     }
-    match start_sound(Some(options.clone())).await {
+    match start_audio(Some(options.clone())).await {
         Ok(_) => Ok(None),
         Err(error) if is_named => Err(error),
         Err(error) => Ok(Some(format!("{:#}", error.source))),

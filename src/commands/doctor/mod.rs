@@ -149,7 +149,7 @@ impl DoctorRun {
     /// Begins the trace before anything is dialled: one that cannot be written is told at once.
     fn trace(&self, target: &Target) -> Result<Option<TraceFile>, Error> {
         let path = self.args.trace.as_ref();
-        path.map(|path| TraceFile::create(path, ExistingTrace::Replaced, target.redactor())).transpose()
+        path.map(|path| TraceFile::create(path, ExistingTrace::Replace, target.redactor())).transpose()
     }
 
     async fn probe(

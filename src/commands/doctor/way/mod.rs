@@ -69,13 +69,13 @@ pub(super) async fn go(target: &mut Target, clock: Clock) -> DialedConnection {
         EndpointRoute::Demo(_) => inside(took, reached.as_ref().err()),
         EndpointRoute::Network(endpoint) => went.findings(endpoint, reached.as_ref().err(), took),
     };
-    let Ok(EndpointConnection { link, told }) = reached else {
+    let Ok(EndpointConnection { link, note }) = reached else {
         return DialedConnection { findings, link: None };
     };
-    if let Some(told) = told
+    if let Some(note) = note
         && let Some(handshake) = findings.pop()
     {
-        findings.push(handshake.hint(told));
+        findings.push(handshake.hint(note));
     }
     DialedConnection { findings, link: Some(link) }
 }
