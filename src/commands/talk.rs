@@ -1,4 +1,4 @@
-//! `rtvoice talk`: a call.
+//! `rtvoice talk`: a voice call.
 
 use crate::audio::options::{AudioOptions, AudioSink};
 use crate::call::clock::Clock;
@@ -16,11 +16,11 @@ use crate::protocol::settings::SessionKind;
 use crate::session::io::EndReason;
 use crate::ui::output::plain::PlainStyle;
 
-/// Holds a call.
+/// Runs a call.
 ///
 /// # Errors
 ///
-/// When it cannot begin, or when what comes of it cannot be written.
+/// If the call cannot begin, or its output cannot be written.
 pub(super) async fn run(args: TalkCommand, signals: &Signals) -> Result<EndReason, Error> {
     let clock = Clock::start();
     let mut flags = Flags::default().hearing(&args.hearing).turns(&args.turns).answers(&args.answers);
@@ -34,7 +34,7 @@ pub(super) async fn run(args: TalkCommand, signals: &Signals) -> Result<EndReaso
     let (input, output) = (settings.input(), settings.output());
     let mode = match (PresentationMode::choose(&display), &output) {
         (PresentationMode::Json, AudioSink::Stdout) => return Err(two_on_one_stream()),
-        // Sound takes standard output: there is no screen to draw on.
+        // Audio uses standard output, so there is no screen.
         (PresentationMode::Screen, AudioSink::Stdout) => PresentationMode::Plain,
         (mode, _) => mode,
     };
@@ -54,6 +54,6 @@ pub(super) async fn run(args: TalkCommand, signals: &Signals) -> Result<EndReaso
 }
 
 fn two_on_one_stream() -> Error {
-    Error::say(Kind::Usage, "--json and --output - both want standard output")
-        .hint("write the sound to a file: --output answer.wav")
+    Error::say(Kind::Usage, "--json and --output - both use standard output")
+        .hint("write the audio to a file: --output answer.wav")
 }
