@@ -73,7 +73,9 @@ pub(crate) async fn connect(target: &Target, handshake: Handshake) -> Result<End
     let without_header = target.without_marker();
     let connected = match (handshake, target.marker, &without_header) {
         (Handshake::WithoutBetaHeader, _, Some(without_header)) => dial(without_header, options).await,
-        (Handshake::Default, BetaMarkerSetting::Try, Some(without_header)) => match dial(endpoint, options).await {
+        (Handshake::Default, BetaMarkerSetting::Try, Some(without_header)) => match dial(endpoint, options)
+            .await
+        {
             Err(first) if is_bad_request(&first) => {
                 let again = dial(without_header, options).await;
                 let again = again.map(|link| EndpointConnection { link, note: Some(BETA_HEADER_REFUSED) });

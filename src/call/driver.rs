@@ -320,7 +320,9 @@ impl CallDriver {
             | EndReason::Answered
             | EndReason::Unanswered(_)
             | EndReason::Limit(_)
-            | EndReason::ServerClosed(_) => audio.close().map_err(|message| Error::say(Kind::Device, message)),
+            | EndReason::ServerClosed(_) => {
+                audio.close().map_err(|message| Error::say(Kind::Device, message))
+            }
         }
     }
 }

@@ -104,7 +104,9 @@ impl Call<'_> {
         let (commands, mut commands_rx) = mpsc::channel(COMMANDS);
         signals.listen(&commands);
         let trace = match &self.display.trace {
-            Some(path) => Some(TraceFile::create(path, self.position.existing_trace(), self.target.redactor())?),
+            Some(path) => {
+                Some(TraceFile::create(path, self.position.existing_trace(), self.target.redactor())?)
+            }
             None => None,
         };
         let levels = LevelMeters::default();
@@ -167,10 +169,11 @@ impl Call<'_> {
         let out_of_files = |error| Error::new(Kind::Internal, anyhow::Error::new(error));
         let status: Box<dyn Write + Send> = Box::new(stderr.writer().map_err(out_of_files)?);
         // With audio on standard output, text goes to standard error.
-        let data: Box<dyn Write + Send> = match self.audio_options.as_ref().map(|audio_options| &audio_options.output) {
-            Some(AudioSink::Stdout) => Box::new(stderr.writer().map_err(out_of_files)?),
-            Some(_) | None => Box::new(stdout()),
-        };
+        let data: Box<dyn Write + Send> =
+            match self.audio_options.as_ref().map(|audio_options| &audio_options.output) {
+                Some(AudioSink::Stdout) => Box::new(stderr.writer().map_err(out_of_files)?),
+                Some(_) | None => Box::new(stdout()),
+            };
         let prompting = match self.stdin {
             StdinMode::Prompted => PromptMode::OnTurn,
             StdinMode::Lines | StdinMode::Piped | StdinMode::Unused => PromptMode::Never,
@@ -187,7 +190,10 @@ impl Call<'_> {
     }
 
     /// Starts audio while connecting, because both take time.
-    async fn connect_and_start_audio(&self, levels: &LevelMeters) -> Result<(EndpointConnection, Option<Audio>), Error> {
+    async fn connect_and_start_audio(
+        &self,
+        levels: &LevelMeters,
+    ) -> Result<(EndpointConnection, Option<Audio>), Error> {
         let (connected, audio) =
             tokio::join!(connect(&self.target, Handshake::Default), start_audio(self.audio_options.clone()));
         let audio = audio?;

@@ -49,7 +49,19 @@ pub(super) async fn run(args: TalkCommand, signals: &Signals) -> Result<EndReaso
     let style = PlainStyle::Talk;
     let (display, position, file, device_memory) = (&display, RunPosition::First, None, settings.remember());
     let notes = settings.notes(&target.name);
-    let call = Call { plan, target, style, mode, display, position, file, stdin, audio_options, device_memory, notes };
+    let call = Call {
+        plan,
+        target,
+        style,
+        mode,
+        display,
+        position,
+        file,
+        stdin,
+        audio_options,
+        device_memory,
+        notes,
+    };
     call.run(clock, signals).await
 }
 

@@ -303,8 +303,8 @@ fn lines_are_for_people() {
     let outcome = Program::rtvoice("doctor --demo --no-sound").run().expect_code(0);
     let text = outcome.text();
     let lines: Vec<&str> = text.lines().collect();
-    let (skipped, passed): (Vec<_>, Vec<_>) =
-        lines[..lines.len() - 2].iter().partition(|line| line.starts_with("- "));
+    let (skipped, passed): (Vec<&str>, Vec<&str>) =
+        lines[..lines.len() - 2].iter().copied().partition(|line| line.starts_with("- "));
     let [skipped] = skipped[..] else { panic!("skipped checks are one line: {text}") };
     for check in CHECKS {
         let is_passed = passed.iter().any(|line| line.split_whitespace().nth(1) == Some(check));

@@ -125,8 +125,12 @@ fn parse(line: &str, mode: LineMode) -> TypedLine {
         "/end" | "/quit" => TypedLine::Command(UserCommand::HangUp(EndReason::User)),
         "/help" => TypedLine::Help,
         "/devices" => TypedLine::Command(UserCommand::ListDevices),
-        _ if line.starts_with("/input ") => TypedLine::Command(device(Side::Microphone, &line["/input ".len()..])),
-        _ if line.starts_with("/output ") => TypedLine::Command(device(Side::Speaker, &line["/output ".len()..])),
+        _ if line.starts_with("/input ") => {
+            TypedLine::Command(device(Side::Microphone, &line["/input ".len()..]))
+        }
+        _ if line.starts_with("/output ") => {
+            TypedLine::Command(device(Side::Speaker, &line["/output ".len()..]))
+        }
         // Paths and dates are text; a command is one word.
         _ if line.starts_with('/') && !line[1..].contains(['/', ' ']) => TypedLine::Unknown(line.to_owned()),
         _ => TypedLine::Command(UserCommand::Say(line.to_owned())),

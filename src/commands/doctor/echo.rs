@@ -19,7 +19,8 @@ use crate::error::Kind;
 use crate::server::demo;
 
 /// Announcement before playback.
-pub(super) const ANNOUNCED: &str = "please be silent for five seconds while two chirps and some words are played";
+pub(super) const ANNOUNCED: &str =
+    "please be silent for five seconds while two chirps and some words are played";
 /// Words to speak, played twice.
 const WORDS: &str = "1 2 3";
 /// Run time of the devices before playback.
@@ -186,14 +187,11 @@ fn finding(outcome: PathTestOutcome) -> DoctorFinding {
             );
             DoctorFinding::ok(Check::Echo, said).detail("below_db", tenths(below_db)).detail("mode", "off")
         }
-        PathTestOutcome::Unclear(InconclusiveReason::Zeros) => DoctorFinding::skipped(
-            Check::Echo,
-            "the microphone delivers digital silence",
-        ),
-        PathTestOutcome::Unclear(InconclusiveReason::TooLoud) => {
-            note("the microphone clips during playback")
-                .hint("turn the speaker or the microphone down in the system's sound settings")
+        PathTestOutcome::Unclear(InconclusiveReason::Zeros) => {
+            DoctorFinding::skipped(Check::Echo, "the microphone delivers digital silence")
         }
+        PathTestOutcome::Unclear(InconclusiveReason::TooLoud) => note("the microphone clips during playback")
+            .hint("turn the speaker or the microphone down in the system's sound settings"),
         PathTestOutcome::Unclear(InconclusiveReason::Disturbed) => {
             note("the recording was disturbed by noise, speech or gaps")
                 .hint("run it again and stay silent during playback")
@@ -203,9 +201,7 @@ fn finding(outcome: PathTestOutcome) -> DoctorFinding {
 
 fn measured(echo: &MeasuredEcho) -> DoctorFinding {
     let (level, mode, means) = match echo.settles {
-        EchoMode::Off => {
-            (Level::Ok, "off", "leaves the microphone unchanged, because the echo is inaudible")
-        }
+        EchoMode::Off => (Level::Ok, "off", "leaves the microphone unchanged, because the echo is inaudible"),
         EchoMode::Cancel => (Level::Ok, "aec", "uses the canceller; you can speak over answers"),
         EchoMode::Duck => (Level::Note, "duck", "ducks the microphone during answers"),
         EchoMode::HalfDuplex => (Level::Note, "half", "turns the microphone off during answers"),
@@ -298,8 +294,7 @@ mod tests {
              you can speak over answers"
         );
         assert_eq!((usual.level, usual.hint), (Level::Ok, None));
-        let details =
-            serde_json::json!({ "delay_ms": 83.0, "erl_db": 12.3, "erle_db": 33.6, "mode": "aec" });
+        let details = serde_json::json!({ "delay_ms": 83.0, "erl_db": 12.3, "erle_db": 33.6, "mode": "aec" });
         assert_eq!(serde_json::Value::Object(usual.details), details);
         let soft = echo(EchoMode::Off, None);
         assert!(soft.level == Level::Ok && soft.said.contains("ERL 12 dB: --echo auto leaves"));

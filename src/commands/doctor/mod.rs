@@ -22,10 +22,10 @@ use crate::call::streams::standard::{Localized, Stdout, charset, stdout};
 use crate::call::streams::stderr::StderrSilencer;
 use crate::call::trace::{ExistingTrace, TraceFile};
 use crate::cli::doctor::Doctor;
+use crate::commands::doctor::findings::{BillableRequested, ProbedEndpoint};
 use crate::commands::doctor::probe::{BillableChecks, Probe, ProbeObservations};
 use crate::commands::doctor::report::{Check, DoctorFinding, Level, Report, ReportFormat};
 use crate::commands::doctor::sound::SoundSelection;
-use crate::commands::doctor::findings::{BillableRequested, ProbedEndpoint};
 use crate::config::settings::Setting;
 use crate::dsp::frame::SampleRate;
 use crate::dsp::resample::resample_clip;
@@ -250,8 +250,7 @@ fn written(
     match write::dialect(settings, target, found) {
         Ok(path) => {
             let profile = &settings.in_force.profile;
-            let said =
-                format!("{}; written to {} for the profile {profile}", found.as_str(), path.display());
+            let said = format!("{}; written to {} for the profile {profile}", found.as_str(), path.display());
             DoctorFinding { level: Level::Ok, hint: None, said, ..finding }.detail("written", true)
         }
         Err(error) => {

@@ -276,7 +276,10 @@ mod tests {
         let own = "USB mic (pulseaudio, 44100 Hz, 2 channels, i16)";
         assert_eq!(named(Some(&facts), &DeviceRequest::Default), own);
         assert_eq!(named(Some(&facts), &preferred("usb")), own);
-        assert_eq!(named(Some(&facts), &preferred("pci")), format!("{own} (because \"pci\" is not connected)"));
+        assert_eq!(
+            named(Some(&facts), &preferred("pci")),
+            format!("{own} (because \"pci\" is not connected)")
+        );
         let finding = with_facts(taken(own, Ok(())), Some(&facts));
         assert_eq!(finding.said, format!("{own} OK"));
         assert_eq!(

@@ -29,8 +29,7 @@ pub(super) fn dialect(
     let profile = &settings.in_force.profile;
     if profile == FALLBACK && settings.in_force.own_url.is_none() {
         let error = format!("the profile {FALLBACK} serves any address, so it cannot store a dialect");
-        let hint =
-            "put the address as url into a [profiles.NAME] section and use --profile NAME";
+        let hint = "put the address as url into a [profiles.NAME] section and use --profile NAME";
         return Err(Error::say(Kind::Config, error).hint(hint));
     }
     let path = settings.sources.path.clone().ok_or_else(|| {

@@ -1,8 +1,10 @@
 //! Findings endpoint requested answers.
 
+use crate::commands::doctor::findings::{
+    BillableRequested, ENDED, FindingTexts, ProbedEndpoint, ms, of_capability,
+};
 use crate::commands::doctor::probe::{Capability, ProbeObservations, Reply};
 use crate::commands::doctor::report::{Check, DoctorFinding, Level};
-use crate::commands::doctor::findings::{BillableRequested, ENDED, FindingTexts, ProbedEndpoint, ms, of_capability};
 use crate::error::Kind;
 
 /// Typical pause in conversation; slower answers feel slow.

@@ -51,10 +51,7 @@ pub(super) fn of_probe(seen: &ProbeObservations, endpoint: &ProbedEndpoint) -> V
 fn describe(error: &ErrorInfo) -> String {
     let words = [&error.message, &error.code, &error.kind];
     let said = words.into_iter().flatten().find(|text| !text.trim().is_empty());
-    said.map_or_else(
-        || "an unspecified error".to_owned(),
-        |text| text.trim_end_matches('.').to_owned(),
-    )
+    said.map_or_else(|| "an unspecified error".to_owned(), |text| text.trim_end_matches('.').to_owned())
 }
 
 fn error_json(error: &ErrorInfo) -> Value {
@@ -69,9 +66,9 @@ fn with_error(finding: DoctorFinding, error: &ErrorInfo) -> DoctorFinding {
             finding.hint("the endpoint may use the other dialect; try --dialect ga or --dialect beta")
         }
         Some(known) if !known.hint.is_empty() => finding.hint(known.hint),
-        Some(_) | None => finding.hint(
-            "see the endpoint's documentation; --trace FILE.jsonl shows all events",
-        ),
+        Some(_) | None => {
+            finding.hint("see the endpoint's documentation; --trace FILE.jsonl shows all events")
+        }
     }
 }
 

@@ -2,11 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::commands::doctor::probe::{Capability, ProbeObservations, Reply};
-use crate::commands::doctor::report::{Check, DoctorFinding, Level};
 use crate::commands::doctor::findings::{
     ENDED, FindingTexts, ProbedEndpoint, describe, ended, ms, of_capability, with_error,
 };
+use crate::commands::doctor::probe::{Capability, ProbeObservations, Reply};
+use crate::commands::doctor::report::{Check, DoctorFinding, Level};
 use crate::dsp::frame::SampleRate;
 use crate::error::Kind;
 use crate::protocol::dialect::Dialect;
@@ -78,15 +78,10 @@ fn without_created(check: Check, seen: &ProbeObservations) -> DoctorFinding {
             0 => "the endpoint accepts the connection but sends nothing".to_owned(),
             count => format!("the endpoint sent {count} messages but no event"),
         };
-        return DoctorFinding::new(check, Level::Failure(Kind::Network), said).hint(
-            "check the path and the endpoint's log; a gateway may be waiting for its provider",
-        );
+        return DoctorFinding::new(check, Level::Failure(Kind::Network), said)
+            .hint("check the path and the endpoint's log; a gateway may be waiting for its provider");
     }
-    DoctorFinding::new(
-        check,
-        Level::Note,
-        "no session.created; calls continue after 3 s without it",
-    )
+    DoctorFinding::new(check, Level::Note, "no session.created; calls continue after 3 s without it")
 }
 
 fn shown(seen: &ProbeObservations) -> String {
@@ -120,7 +115,8 @@ fn turns(info: &SessionInfo) -> Option<String> {
                     silence_duration_ms.map(|silence| format!("silence {silence} ms")),
                 ];
                 let values: Vec<String> = values.into_iter().flatten().collect();
-                let values = if values.is_empty() { String::new() } else { format!(" ({})", values.join(", ")) };
+                let values =
+                    if values.is_empty() { String::new() } else { format!(" ({})", values.join(", ")) };
                 format!("server_vad{values}")
             }
             TurnMethod::SemanticVad { eagerness } => {
@@ -219,10 +215,7 @@ pub(super) fn settings(seen: &ProbeObservations) -> DoctorFinding {
     let finding = of_capability(seen, &row);
     let finding = match seen.reply(Capability::Updated) {
         Reply::Silent(limit) => {
-            let said = format!(
-                "no session.updated within {} s; calls continue without it",
-                limit.as_secs()
-            );
+            let said = format!("no session.updated within {} s; calls continue without it", limit.as_secs());
             DoctorFinding { said, ..finding }
         }
         Reply::Refused(error) if !seen.is_over_early() => {
@@ -260,10 +253,9 @@ pub(super) fn clear(seen: &ProbeObservations) -> DoctorFinding {
 /// Reports whether truncation is supported, preferably of a real answer.
 pub(super) fn truncate(seen: &ProbeObservations) -> DoctorFinding {
     let (part, fine) = match seen.reply(Capability::Cut) {
-        Reply::NotAsked => (
-            Capability::Truncate,
-            "truncate is supported (rejected a made-up item, as expected)",
-        ),
+        Reply::NotAsked => {
+            (Capability::Truncate, "truncate is supported (rejected a made-up item, as expected)")
+        }
         Reply::Waiting
         | Reply::Came(_)
         | Reply::Refused(_)

@@ -61,10 +61,7 @@ fn a_session_is_reported_with_model_voice_and_turn_detection() {
     let session = finding(&seen, &other, Check::Session);
     assert!(session.level == Level::Note && session.said.ends_with("; requested: other"), "{session:?}");
     let format = finding(&seen, &ABOUT, Check::AudioFormat);
-    assert_eq!(
-        (format.level, format.said.as_str()),
-        (Level::Note, "in PCM16 16000 Hz, out PCM16 24000 Hz")
-    );
+    assert_eq!((format.level, format.said.as_str()), (Level::Note, "in PCM16 16000 Hz, out PCM16 24000 Hz"));
 }
 
 #[test]
@@ -88,7 +85,10 @@ fn the_dialect_is_compared_with_the_configured_one() {
     assert_eq!(level(None), Level::Ok);
     assert_eq!(level(Some(Dialect::Ga)), Level::Ok);
     let wrong = finding(&seen, &ProbedEndpoint { dialect: Some(Dialect::Beta), ..ABOUT }, Check::Dialect);
-    assert_eq!((wrong.level, wrong.said.as_str()), (Level::Warning, "the endpoint uses ga, but beta is configured"));
+    assert_eq!(
+        (wrong.level, wrong.said.as_str()),
+        (Level::Warning, "the endpoint uses ga, but beta is configured")
+    );
     assert!(wrong.hint.unwrap().contains("--dialect ga"));
 }
 

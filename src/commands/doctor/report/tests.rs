@@ -100,8 +100,7 @@ fn failures_are_red_on_a_terminal_only() {
 #[test]
 fn skipped_checks_are_grouped_by_reason() {
     let skipped = |check, why| DoctorFinding::skipped(check, why);
-    let findings =
-        vec![skipped(Check::Dns, "a"), skipped(Check::Tcp, "b"), skipped(Check::Tls, "a")];
+    let findings = vec![skipped(Check::Dns, "a"), skipped(Check::Tcp, "b"), skipped(Check::Tls, "a")];
     let (text, _) = written(ReportFormat::Lines, findings);
     assert_eq!(text.lines().next(), Some("-        skipped          dns, tls (a); tcp (b)"));
 }
