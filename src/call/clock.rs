@@ -1,10 +1,10 @@
-//! The only place that asks for the time.
+//! Clock of a call; the only place that reads the time.
 
 use std::time::{Duration, UNIX_EPOCH};
 
 use tokio::time::Instant;
 
-/// Time since the start of the program, as the session counts it.
+/// Time since the start of the program, as used by the session.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     start: Instant,
@@ -26,7 +26,7 @@ impl Clock {
         UNIX_EPOCH.elapsed().unwrap_or_default().saturating_sub(self.now())
     }
 
-    /// Waits until `at`, or for ever.
+    /// Waits until `at`, or forever.
     pub async fn wait_until(&self, at: Option<Duration>) {
         match at {
             Some(at) => tokio::time::sleep_until(self.start + at).await,

@@ -1,4 +1,4 @@
-//! Reaches a target: over the network, or through a pipe to the endpoint in this process.
+//! Connects to a target: over the network, or in memory to the embedded endpoint.
 
 use std::sync::Arc;
 
@@ -13,63 +13,65 @@ use crate::net::ws::connection::WebSocketClient;
 use crate::server::demo;
 use crate::session::io::Handshake;
 
-/// How much waits between this side and the embedded endpoint, as in the send buffer of a socket.
+/// Buffer between client and embedded endpoint, like the send buffer of a socket.
 const PIPE_BYTES: usize = 64 << 10;
 
-/// An endpoint that was reached.
+/// A connected endpoint.
 pub(crate) struct EndpointConnection {
     /// The connection.
     pub(crate) link: WebSocketClient<NetStream>,
-    /// What the user has to know of how it was reached.
-    pub(crate) told: Option<&'static str>,
+    /// Note for the user about the handshake.
+    pub(crate) note: Option<&'static str>,
 }
 
-/// What the user is told when the marker had to be left out.
-const WITHOUT_MARKER: &str = "the endpoint refused the marker of the beta protocol (400) and was asked again \
-                              without; beta_marker = \"never\" in the configuration leaves it out at once";
+/// Note after a retry without the beta header.
+const BETA_HEADER_REFUSED: &str = "the endpoint refused the beta header (400), so rtvoice retried without \\
+                                   it; beta_marker = \"never\" in the configuration avoids this";
 
-/// Reaches `target`.
+/// Connects to `target`.
 ///
 /// # Errors
 ///
-/// When it cannot be reached, with what to do about it.
-pub(crate) async fn connect(target: &Target, door: Handshake) -> Result<EndpointConnection, Error> {
+/// If it cannot be reached, with a hint.
+pub(crate) async fn connect(target: &Target, handshake: Handshake) -> Result<EndpointConnection, Error> {
     let options = &target.dial_options;
     let endpoint = match &target.way {
         EndpointRoute::Demo(endpoint) => {
-            return connect_inside(endpoint).await.map(|link| EndpointConnection { link, told: None });
+            return connect_in_memory(endpoint).await.map(|link| EndpointConnection { link, note: None });
         }
         EndpointRoute::Network(endpoint) => endpoint,
     };
-    let bare = target.without_marker();
-    let reached = match (door, target.marker, &bare) {
-        (Handshake::WithoutBetaHeader, _, Some(bare)) => dial(bare, options).await,
-        (Handshake::Default, BetaMarkerSetting::Try, Some(bare)) => match dial(endpoint, options).await {
+    let without_header = target.without_marker();
+    let connected = match (handshake, target.marker, &without_header) {
+        (Handshake::WithoutBetaHeader, _, Some(without_header)) => dial(without_header, options).await,
+        (Handshake::Default, BetaMarkerSetting::Try, Some(without_header)) => match dial(endpoint, options)
+            .await
+        {
             Err(first) if is_bad_request(&first) => {
-                let again = dial(bare, options).await;
-                let again = again.map(|link| EndpointConnection { link, told: Some(WITHOUT_MARKER) });
-                return again.map_err(|second| refused_twice(&first, second));
+                let again = dial(without_header, options).await;
+                let again = again.map(|link| EndpointConnection { link, note: Some(BETA_HEADER_REFUSED) });
+                return again.map_err(|second| both_refused(&first, second));
             }
-            reached => reached,
+            connected => connected,
         },
         (Handshake::Default | Handshake::WithoutBetaHeader, _, _) => dial(endpoint, options).await,
     };
-    reached.map(|link| EndpointConnection { link, told: None }).map_err(not_reached)
+    connected.map(|link| EndpointConnection { link, note: None }).map_err(dial_failure)
 }
 
-/// What an endpoint answers that does not know the marker of the beta protocol.
+/// Returns whether the endpoint may have refused the beta header.
 fn is_bad_request(error: &DialError) -> bool {
     matches!(error, DialError::HttpRefused { refusal, .. } if refusal.status == 400)
 }
 
-/// Tells of the first attempt, too: it is what the documents of the endpoint know.
-fn refused_twice(first: &DialError, second: DialError) -> Error {
-    let error = not_reached(second);
-    let told = format!("with the marker of the beta protocol: {first}; without it");
-    Error { source: error.source.context(told), ..error }
+/// Reports the first attempt as well: it is the documented one.
+fn both_refused(first: &DialError, second: DialError) -> Error {
+    let error = dial_failure(second);
+    let context = format!("with the beta header: {first}; without it");
+    Error { source: error.source.context(context), ..error }
 }
 
-async fn connect_inside(endpoint: &Endpoint) -> Result<WebSocketClient<NetStream>, Error> {
+async fn connect_in_memory(endpoint: &Endpoint) -> Result<WebSocketClient<NetStream>, Error> {
     let (near, far) = tokio::io::duplex(PIPE_BYTES);
     tokio::task::spawn_local(demo::serve_connection(far, Arc::new(demo::EndpointOptions::default())));
     let request = endpoint.request().map_err(|error| Error::new(Kind::Internal, error))?;
@@ -78,7 +80,7 @@ async fn connect_inside(endpoint: &Endpoint) -> Result<WebSocketClient<NetStream
         .map_err(|error| Error::new(Kind::Internal, error))
 }
 
-fn not_reached(error: DialError) -> Error {
+fn dial_failure(error: DialError) -> Error {
     let kind = match error.kind() {
         DialErrorKind::Settings => Kind::Config,
         DialErrorKind::Network => Kind::Network,

@@ -1,4 +1,4 @@
-//! The lines of a call: the one in use, the one that is to follow, and the one that is being left.
+//! Connections of a call: current, standby and draining.
 
 use std::future::pending;
 use std::pin::Pin;
@@ -15,118 +15,118 @@ use crate::session::io::{DialFailure, Failure, Handshake};
 /// The close code of a normal end (RFC 6455, section 7.4.1).
 const NORMAL: u16 = 1000;
 
-/// All lines of a call. Only for the change from one session to the next there is more than one.
+/// All connections of a call. There is more than one only during session rollover.
 pub(crate) struct Connections {
     target: Rc<Target>,
     current: Connection,
     next: Connection,
-    /// Says goodbye; what it hears is for nobody.
-    left: Connection,
+    /// Completes its close handshake; further messages are discarded.
+    draining: Connection,
 }
 
-/// What happens on which line.
+/// Event of a connection.
 pub(crate) enum ConnectionsEvent {
-    /// On the one in use.
+    /// On the current connection.
     Current(ConnectionEvent),
-    /// On the one that is to follow.
+    /// On the standby connection.
     Next(ConnectionEvent),
 }
 
 impl Connections {
-    /// Makes a phone that is connected.
+    /// Returns connections with `link` as the current one.
     pub(crate) fn new(target: Target, link: WebSocketClient<NetStream>) -> Self {
         let current = Connection::Up(Box::new(link));
-        Self { target: Rc::new(target), current, next: Connection::Down, left: Connection::Down }
+        Self { target: Rc::new(target), current, next: Connection::Down, draining: Connection::Down }
     }
 
-    /// Begins to dial in place of the line that was in use.
-    pub(crate) fn dial(&mut self, door: Handshake) {
-        self.current = Connection::dial(&self.target, door);
+    /// Starts dialling a replacement of the current connection.
+    pub(crate) fn dial(&mut self, handshake: Handshake) {
+        self.current = Connection::dial(&self.target, handshake);
     }
 
-    /// Begins to dial the line that is to follow.
-    pub(crate) fn dial_next(&mut self, door: Handshake) {
-        self.next = Connection::dial(&self.target, door);
+    /// Starts dialling the standby connection.
+    pub(crate) fn dial_next(&mut self, handshake: Handshake) {
+        self.next = Connection::dial(&self.target, handshake);
     }
 
-    /// Puts the line that is to follow in the place of the one in use, which is left.
+    /// Makes the standby connection current and drains the old one.
     pub(crate) fn switch(&mut self) {
         let next = std::mem::replace(&mut self.next, Connection::Down);
-        self.left = std::mem::replace(&mut self.current, next);
-        self.left.close();
+        self.draining = std::mem::replace(&mut self.current, next);
+        self.draining.close();
     }
 
-    /// Leaves the line that was to follow.
+    /// Closes the standby connection.
     pub(crate) fn drop_next(&mut self) {
-        self.left = std::mem::replace(&mut self.next, Connection::Down);
-        self.left.close();
+        self.draining = std::mem::replace(&mut self.next, Connection::Down);
+        self.draining.close();
     }
 
-    /// Returns how many bytes wait to be sent; a line that is not up takes any.
+    /// Returns the bytes waiting to be sent; 0 while not connected.
     pub(crate) fn backlog(&self) -> usize {
         self.current.backlog()
     }
 
-    /// Queues an event on the line in use.
+    /// Queues an event on the current connection.
     pub(crate) fn queue(&mut self, text: String) {
         self.current.queue(text);
     }
 
-    /// Queues an event on the line that is to follow.
+    /// Queues an event on the standby connection.
     pub(crate) fn queue_next(&mut self, text: String) {
         self.next.queue(text);
     }
 
-    /// Says goodbye.
+    /// Starts the close handshake.
     pub(crate) fn close(&mut self) {
         self.next = Connection::Down;
         self.current.close();
     }
 
-    /// Waits for what happens next. Cancel-safe because the lines stay in `self`.
+    /// Waits for the next event. Cancel-safe because the connections stay in `self`.
     pub(crate) async fn next(&mut self) -> ConnectionsEvent {
         loop {
             tokio::select! {
                 event = self.current.next() => return ConnectionsEvent::Current(event),
                 event = self.next.next() => return ConnectionsEvent::Next(event),
-                // A line that hears nothing any more ends by itself, and at once when another is left.
-                _ = self.left.next() => {}
+                // A draining connection ends by its own timeout, or when another one starts draining.
+                _ = self.draining.next() => {}
             }
         }
     }
 }
 
-/// One line: connected, being dialled, or down.
+/// One connection.
 enum Connection {
     /// Connected.
     Up(Box<WebSocketClient<NetStream>>),
-    /// Being dialled. Kept while other things are waited for: dialling is not begun again.
+    /// Being dialled. Kept in place, so that dialling is not restarted by `select!`.
     Dialling(Pin<Box<dyn Future<Output = Result<WebSocketClient<NetStream>, Error>>>>),
-    /// Neither.
+    /// Closed.
     Down,
 }
 
-/// What happens on a line.
+/// Event of one connection.
 pub(crate) enum ConnectionEvent {
-    /// It is up.
+    /// Connected.
     Opened,
-    /// It could not be had.
+    /// Dialling failed.
     Failed(DialFailure),
-    /// The other side says something, or the line has ended.
+    /// A message, or the end of the connection.
     Link(WebSocketEvent),
 }
 
 impl Connection {
-    fn dial(target: &Rc<Target>, door: Handshake) -> Self {
+    fn dial(target: &Rc<Target>, handshake: Handshake) -> Self {
         let target = Rc::clone(target);
-        // What there is to know was told when the call began.
-        Self::Dialling(Box::pin(async move { connect(&target, door).await.map(|reached| reached.link) }))
+        // Notes about the handshake were shown when the call began.
+        Self::Dialling(Box::pin(async move { connect(&target, handshake).await.map(|reached| reached.link) }))
     }
 
     fn backlog(&self) -> usize {
         match self {
             Self::Up(link) => link.backlog(),
-            // The session keeps what is said meanwhile, within its own bound.
+            // The session keeps input meanwhile, within its own bound.
             Self::Dialling(_) | Self::Down => 0,
         }
     }
@@ -134,7 +134,7 @@ impl Connection {
     fn queue(&mut self, text: String) {
         match self {
             Self::Up(link) => link.queue(text),
-            // The session sends nothing while the line is down.
+            // The session sends nothing while disconnected.
             Self::Dialling(_) | Self::Down => {}
         }
     }
@@ -171,7 +171,7 @@ impl Connection {
     }
 }
 
-/// A server that refuses at the door, or a name that is wrong, will do so again; one that is busy will not.
+/// A refused handshake or a wrong name fails again; a busy server may not.
 fn failure(error: &Error) -> DialFailure {
     let dialled = error.source.downcast_ref::<DialError>();
     let refusal = dialled.and_then(DialError::refusal);

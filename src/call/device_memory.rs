@@ -1,38 +1,38 @@
-//! Remembers the devices that are chosen during a call, for the profile of the call.
+//! Device memory: remembers devices chosen during a call, per profile.
 
 use std::path::PathBuf;
 
 use crate::audio::api::Direction;
 use crate::config::state::{DeviceKind, StateFile};
 
-/// What is chosen where neither of the files has a say.
+/// Name of the system default device.
 const DEFAULT: &str = "default";
 
-/// Where choices are remembered, and for whom.
+/// State file and profile of the remembered devices.
 #[derive(Clone, Debug)]
 pub(crate) struct DeviceMemory {
-    /// None without a home.
+    /// None without a home directory.
     pub(crate) path: Option<PathBuf>,
     pub(crate) profile: String,
 }
 
 impl DeviceMemory {
-    /// Remembers a device by its id, or the system's own choice; returns why that cannot be.
+    /// Remembers a device by its id, or the system default; returns a message on failure.
     pub(crate) fn choice(&self, direction: Direction, id: Option<&str>) -> Option<String> {
         let Some(path) = &self.path else {
-            return Some("there is no place to remember the device: set HOME or XDG_STATE_HOME".to_owned());
+            return Some("cannot remember the device: set HOME or XDG_STATE_HOME".to_owned());
         };
-        let which = match direction {
+        let kind = match direction {
             Direction::Input => DeviceKind::Input,
             Direction::Output => DeviceKind::Output,
         };
-        // Read again: another call may have written meanwhile.
+        // Read again, because another call may have written meanwhile.
         let (mut remembered, warning) = StateFile::read_or_set_aside(path);
-        remembered.set(&self.profile, which, id.unwrap_or(DEFAULT));
+        remembered.set(&self.profile, kind, id.unwrap_or(DEFAULT));
         let written = remembered.write(path);
         let failed = written
             .err()
-            .map(|error| format!("the device is not remembered: cannot write {}: {error}", path.display()));
+            .map(|error| format!("cannot remember the device: cannot write {}: {error}", path.display()));
         failed.or(warning)
     }
 }

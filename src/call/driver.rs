@@ -1,4 +1,4 @@
-//! The loop of a session: waits for one thing, hands it in, does what comes out.
+//! Call driver: waits for one event, passes it to the session, performs the outputs.
 
 use std::io;
 use std::time::Duration;
@@ -27,53 +27,53 @@ use crate::session::io::{ConnectionState, EndReason, Input, NextEvent, Notice, O
 use crate::test_hooks;
 use crate::ui::text::wording;
 
-/// How much may wait for the socket before microphone frames are left where they are, to be dropped
-/// oldest first: about a quarter of a second as base64. Late speech is worse than lost speech.
-const MOST_BACKLOG_BYTES: usize = 16 << 10;
+/// Limit of data queued for the socket; beyond it, microphone frames stay in their queue, which drops the
+/// oldest. About 250 ms as base64. Late speech is worse than lost speech.
+const MAX_BACKLOG_BYTES: usize = 16 << 10;
 
-/// All that a session needs of the world.
+/// A session and everything it drives.
 pub(crate) struct CallDriver {
     pub(crate) session: Session,
-    pub(crate) phone: Connections,
+    pub(crate) connections: Connections,
     pub(crate) audio: Option<Audio>,
-    pub(crate) face: Presenter,
+    pub(crate) presenter: Presenter,
     pub(crate) trace: Option<TraceFile>,
     pub(crate) commands: mpsc::Receiver<UserCommand>,
-    /// Lines that are piped in, each taken when the one before it is answered.
+    /// Lines from a pipe, each taken when the previous one is answered.
     pub(crate) piped: Option<mpsc::Receiver<UserCommand>>,
     pub(crate) clock: Clock,
-    pub(crate) counts: StreamCounters,
+    pub(crate) counters: StreamCounters,
     pub(crate) reader: Consumer,
-    pub(crate) remember: DeviceMemory,
-    /// Why an event of the endpoint could not be traced, still to be acted on.
+    pub(crate) device_memory: DeviceMemory,
+    /// Failure to trace an event of the endpoint, not handled yet.
     pub(crate) trace_failure: Option<Error>,
 }
 
-/// Whether anybody reads what is shown.
+/// State of the reader of the output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Consumer {
-    /// As far as is known.
+    /// Connected, as far as known.
     #[default]
-    There,
-    /// The pipe was closed: a normal end, still to be acted on.
-    Gone,
-    /// The pipe was closed, and the session knows.
+    Connected,
+    /// The pipe was closed, which is a normal end; not handled yet.
+    Closed,
+    /// The pipe was closed, and the session has been told to end.
     Disconnected,
 }
 
 impl CallDriver {
-    /// Drives the session to its end and returns why it ended.
+    /// Runs the session to its end and returns the reason.
     ///
     /// # Errors
     ///
-    /// When the trace or what is shown cannot be written.
+    /// If the trace or the output cannot be written.
     pub(crate) async fn run(mut self) -> Result<EndReason, Error> {
         let mut input = Input::Opened;
         loop {
             if let Some(reason) = self.handle(input)? {
-                // Files are completed first: a terminal may take its time, or nothing any more.
-                let written = self.stop_sound(&reason);
-                let shown = self.face.close(&reason).await;
+                // Files are completed first: the terminal may be slow or blocked.
+                let written = self.stop_audio(&reason);
+                let shown = self.presenter.close(&reason).await;
                 let traced = self.trace_failure.map_or(Ok(()), Err);
                 return written.and(traced).and(shown).map(|()| reason);
             }
@@ -81,31 +81,31 @@ impl CallDriver {
         }
     }
 
-    /// Waits for one thing. Nothing is lost by dropping the others: the link and the console keep their
-    /// state in themselves, and receivers and sleeps are cancel-safe.
+    /// Waits for one input. Dropping the other futures loses nothing: connections and console keep their state,
+    /// and receivers and sleeps are cancel-safe.
     async fn wait(&mut self) -> Result<Input, Error> {
         loop {
             if let Some(error) = self.trace_failure.take() {
                 return Err(error);
             }
-            if self.reader == Consumer::Gone {
+            if self.reader == Consumer::Closed {
                 self.reader = Consumer::Disconnected;
                 return Ok(Input::User(UserCommand::HangUp(EndReason::User)));
             }
             let deadline = self.session.deadline().map(|deadline| deadline.at);
-            let takes_sound = self.phone.backlog() < MOST_BACKLOG_BYTES;
-            // While nobody reads, only commands and the clock go on: the endpoint and the sound wait.
-            let is_full = self.reader == Consumer::There && self.face.is_full();
+            let accepts_frames = self.connections.backlog() < MAX_BACKLOG_BYTES;
+            // While the output is blocked, only commands and timers are handled; endpoint and audio wait.
+            let is_full = self.reader == Consumer::Connected && self.presenter.is_full();
             let input = tokio::select! {
                 Some(command) = self.commands.recv() => Some(Input::User(command)),
                 Some(command) = next_line(&mut self.piped), if self.session.takes_line() => {
                     Some(Input::User(command))
                 }
-                event = self.phone.next(), if !is_full => self.of_phone(event),
-                sound = next_sound(&mut self.audio, takes_sound), if !is_full => self.of_sound(sound),
+                event = self.connections.next(), if !is_full => self.connection_input(event),
+                audio_message = next_audio(&mut self.audio, accepts_frames), if !is_full => self.audio_input(audio_message),
                 () = self.clock.wait_until(deadline) => Some(Input::Tick),
-                broken = broken_or_free(&mut self.face, is_full), if self.reader == Consumer::There => {
-                    broken.map_or(Ok(()), |error| self.note_broken(error))?;
+                write_error = write_error_or_room(&mut self.presenter, is_full), if self.reader == Consumer::Connected => {
+                    write_error.map_or(Ok(()), |error| self.handle_write_error(error))?;
                     None
                 }
             };
@@ -115,12 +115,12 @@ impl CallDriver {
         }
     }
 
-    /// Takes note that lines cannot be written: a closed pipe ends the call in order.
-    fn note_broken(&mut self, error: io::Error) -> Result<(), Error> {
+    /// Handles a write error: a closed pipe ends the call normally.
+    fn handle_write_error(&mut self, error: io::Error) -> Result<(), Error> {
         if error.kind() != io::ErrorKind::BrokenPipe {
             return Err(cannot_write_stdout(error));
         }
-        self.reader = Consumer::Gone;
+        self.reader = Consumer::Closed;
         Ok(())
     }
 
@@ -128,14 +128,14 @@ impl CallDriver {
         let now = self.clock.now();
         test_hooks::maybe_panic("main", now);
         for output in self.session.handle(now, input) {
-            if let Some(reason) = self.act(now, output)? {
+            if let Some(reason) = self.perform(now, output)? {
                 return Ok(Some(reason));
             }
         }
         Ok(None)
     }
 
-    fn act(&mut self, now: Duration, output: Output) -> Result<Option<EndReason>, Error> {
+    fn perform(&mut self, now: Duration, output: Output) -> Result<Option<EndReason>, Error> {
         match (output, &self.audio) {
             (Output::Send(event), _) => self.send(now, &event)?,
             (Output::Play { clip, frame }, Some(audio)) => audio.control.play(clip, frame),
@@ -151,7 +151,7 @@ impl CallDriver {
                 let request = id.map_or(DeviceRequest::Default, DeviceRequest::Named);
                 audio.control.use_device(direction, request);
             }
-            // A written conversation has no sound to play or stop.
+            // A text chat has no audio.
             (
                 Output::Play { .. }
                 | Output::PlayEnd(_)
@@ -169,16 +169,16 @@ impl CallDriver {
                 }
                 self.show(now, &notice)?;
             }
-            (Output::Open(door), _) => self.phone.dial(door),
-            (Output::OpenNext(door), _) => self.phone.dial_next(door),
+            (Output::Open(handshake), _) => self.connections.dial(handshake),
+            (Output::OpenNext(handshake), _) => self.connections.dial_next(handshake),
             (Output::SendNext { event, dialect }, _) => {
                 let text = encode::client_event(&event, dialect);
-                self.note(now, TraceDirection::NextOut, &text)?;
-                self.phone.queue_next(text);
+                self.trace_event(now, TraceDirection::NextOut, &text)?;
+                self.connections.queue_next(text);
             }
-            (Output::Switch, _) => self.phone.switch(),
-            (Output::DropNext, _) => self.phone.drop_next(),
-            (Output::Close, _) => self.phone.close(),
+            (Output::Switch, _) => self.connections.switch(),
+            (Output::DropNext, _) => self.connections.drop_next(),
+            (Output::Close, _) => self.connections.close(),
             (Output::End(reason), _) => return Ok(Some(reason)),
         }
         Ok(None)
@@ -186,35 +186,35 @@ impl CallDriver {
 
     fn send(&mut self, now: Duration, event: &ClientEvent) -> Result<(), Error> {
         let text = encode::client_event(event, self.session.dialect());
-        self.note(now, TraceDirection::Out, &text)?;
-        self.phone.queue(text);
+        self.trace_event(now, TraceDirection::Out, &text)?;
+        self.connections.queue(text);
         Ok(())
     }
 
-    fn note(&mut self, now: Duration, direction: TraceDirection, text: &str) -> Result<(), Error> {
+    fn trace_event(&mut self, now: Duration, direction: TraceDirection, text: &str) -> Result<(), Error> {
         self.trace.as_mut().map_or(Ok(()), |trace| trace.event(now, direction, text))
     }
 
     fn show(&mut self, now: Duration, notice: &Notice) -> Result<(), Error> {
         if let Notice::End(_) = notice
-            && let Some(trouble) = trouble(self.counts)
+            && let Some(audio_problems) = audio_problems(self.counters)
         {
-            self.show(now, &Notice::Info(trouble))?;
+            self.show(now, &Notice::Info(audio_problems))?;
         }
-        if self.reader != Consumer::There {
+        if self.reader != Consumer::Connected {
             return Ok(());
         }
-        self.face.notice(now, notice).or_else(|error| self.note_broken(error))
+        self.presenter.notice(now, notice).or_else(|error| self.handle_write_error(error))
     }
 
-    fn of_phone(&mut self, event: ConnectionsEvent) -> Option<Input> {
+    fn connection_input(&mut self, event: ConnectionsEvent) -> Option<Input> {
         match event {
             ConnectionsEvent::Current(ConnectionEvent::Opened) => Some(Input::Opened),
             ConnectionsEvent::Current(ConnectionEvent::Failed(failure)) => Some(Input::DialFailed(failure)),
             ConnectionsEvent::Current(ConnectionEvent::Link(event)) => {
-                Some(match self.of_link(event, TraceDirection::In)? {
+                Some(match self.message(event, TraceDirection::In)? {
                     Message::Event(event) => Input::Server(event),
-                    Message::Garbled(what) => Input::Malformed(what),
+                    Message::Malformed(message) => Input::Malformed(message),
                     Message::Closed(cause) => Input::Closed(cause),
                 })
             }
@@ -223,64 +223,64 @@ impl CallDriver {
                 Some(Input::Next(NextEvent::Failed(failure)))
             }
             ConnectionsEvent::Next(ConnectionEvent::Link(event)) => {
-                match self.of_link(event, TraceDirection::NextIn)? {
+                match self.message(event, TraceDirection::NextIn)? {
                     Message::Event(event) => Some(Input::Next(NextEvent::Server(event))),
-                    // Of a connection that is not in use yet, what makes no sense says nothing.
-                    Message::Garbled(_) => None,
+                    // Malformed events of the standby connection are ignored.
+                    Message::Malformed(_) => None,
                     Message::Closed(cause) => Some(Input::Next(NextEvent::Closed(cause))),
                 }
             }
         }
     }
 
-    fn of_link(&mut self, event: WebSocketEvent, direction: TraceDirection) -> Option<Message> {
+    fn message(&mut self, event: WebSocketEvent, direction: TraceDirection) -> Option<Message> {
         match event {
             WebSocketEvent::Text(text) => {
-                let traced = self.note(self.clock.now(), direction, &text);
+                let traced = self.trace_event(self.clock.now(), direction, &text);
                 self.trace_failure = self.trace_failure.take().or(traced.err());
                 Some(match decode::server_event(&text) {
                     Ok(event) => Message::Event(Box::new(event)),
-                    Err(_) => Message::Garbled(text.to_string()),
+                    Err(_) => Message::Malformed(text.to_string()),
                 })
             }
             WebSocketEvent::Drained => None,
-            WebSocketEvent::Malformed(what) => Some(Message::Garbled(what)),
+            WebSocketEvent::Malformed(message) => Some(Message::Malformed(message)),
             WebSocketEvent::Closed(cause) => Some(Message::Closed(cause)),
         }
     }
 
-    fn of_sound(&mut self, sound: AudioMessage) -> Option<Input> {
-        match sound {
+    fn audio_input(&mut self, audio_message: AudioMessage) -> Option<Input> {
+        match audio_message {
             AudioMessage::Frame(frame) => Some(Input::Mic(frame)),
             AudioMessage::Dropped(frames) => Some(Input::Audio(AudioEvent::MicDropped { frames })),
-            AudioMessage::Event(Some(event)) => self.of_audio(event),
+            AudioMessage::Event(Some(event)) => self.audio_event_input(event),
             AudioMessage::Event(None) => {
-                // Nothing more will come: what it said before has been handed in.
+                // All earlier events have been handled.
                 let ended = self.audio.take().map_or(Ok(()), Audio::close);
-                let reason = ended.err().unwrap_or_else(|| "the sound has stopped".to_owned());
+                let reason = ended.err().unwrap_or_else(|| "audio stopped unexpectedly".to_owned());
                 Some(Input::Audio(AudioEvent::Lost(reason)))
             }
         }
     }
 
-    fn of_audio(&mut self, event: AudioEvent) -> Option<Input> {
+    fn audio_event_input(&mut self, event: AudioEvent) -> Option<Input> {
         if let AudioEvent::Counters(counters) = event {
-            self.counts = counters;
+            self.counters = counters;
             return None;
         }
         if let AudioEvent::DeviceSelected(direction, id) = &event {
-            let failure = self.remember.choice(*direction, id.as_deref());
+            let failure = self.device_memory.choice(*direction, id.as_deref());
             return failure.map(|failure| Input::Audio(AudioEvent::Lost(failure)));
         }
         Some(Input::Audio(event))
     }
 
-    /// Completes the output; a call that ended on purpose does not wait for what is still to be heard.
-    fn stop_sound(&mut self, reason: &EndReason) -> Result<(), Error> {
+    /// Stops audio and completes the output file; a call ended on purpose does not wait for playback.
+    fn stop_audio(&mut self, reason: &EndReason) -> Result<(), Error> {
         let Some(audio) = self.audio.take() else { return Ok(()) };
         match reason {
             EndReason::NoInput(_) | EndReason::Refused(_) | EndReason::Lost(_) => {
-                // A call that never was leaves the file as it found it.
+                // A call that never began leaves the file unchanged.
                 drop(audio);
                 Ok(())
             }
@@ -290,19 +290,21 @@ impl CallDriver {
             | EndReason::Answered
             | EndReason::Unanswered(_)
             | EndReason::Limit(_)
-            | EndReason::ServerClosed(_) => audio.close().map_err(|what| Error::say(Kind::Device, what)),
+            | EndReason::ServerClosed(_) => {
+                audio.close().map_err(|message| Error::say(Kind::Device, message))
+            }
         }
     }
 }
 
-/// What the other side of a line says.
+/// A message of the endpoint.
 enum Message {
     Event(Box<ServerEvent>),
-    Garbled(String),
+    Malformed(String),
     Closed(CloseCause),
 }
 
-/// What the sound side has to say.
+/// A message of the audio thread.
 enum AudioMessage {
     Event(Option<AudioEvent>),
     Frame(Frame),
@@ -316,30 +318,30 @@ async fn next_line(piped: &mut Option<mpsc::Receiver<UserCommand>>) -> Option<Us
     }
 }
 
-async fn next_sound(audio: &mut Option<Audio>, takes_frames: bool) -> AudioMessage {
+async fn next_audio(audio: &mut Option<Audio>, accepts_frames: bool) -> AudioMessage {
     let Some(audio) = audio else { return std::future::pending().await };
     tokio::select! {
-        // What was heard comes before what is told of it: a turn ends with its last frame.
+        // Frames come before events that refer to them: a turn ends with its last frame.
         biased;
-        frame = audio.mic.recv(), if takes_frames => match frame {
+        frame = audio.mic.recv(), if accepts_frames => match frame {
             Ok(frame) => AudioMessage::Frame(frame),
             Err(RecvError::Lagged(frames)) => AudioMessage::Dropped(frames),
-            // The audio thread has ended; its last event says why.
+            // The audio thread has ended; its last event contains the reason.
             Err(RecvError::Closed) => AudioMessage::Event(audio.events.recv().await),
         },
         event = audio.events.recv() => AudioMessage::Event(event),
     }
 }
 
-/// Returns what went wrong with the sound without ending anything.
-fn trouble(counts: StreamCounters) -> Option<String> {
-    let StreamCounters { gaps, capture_dropped, play_refused } = counts;
+/// Returns a summary of audio problems that did not end the call.
+fn audio_problems(counters: StreamCounters) -> Option<String> {
+    let StreamCounters { gaps, capture_dropped, play_refused } = counters;
     let counted = [
-        (gaps, if gaps == 1 { "gap in what was played" } else { "gaps in what was played" }),
-        (capture_dropped, "samples of the microphone lost on this machine"),
+        (gaps, if gaps == 1 { "playback gap" } else { "playback gaps" }),
+        (capture_dropped, "microphone samples dropped"),
     ];
     let counted =
-        counted.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
+        counted.iter().filter(|(count, _)| *count > 0).map(|(count, problem)| format!("{count} {problem}"));
     let dropped = (!play_refused.is_zero()).then(|| {
         let millis = u64::try_from(play_refused.as_millis()).unwrap_or(u64::MAX);
         format!("{} of audio not played: the play queue was full", wording::seconds(millis))
@@ -348,11 +350,11 @@ fn trouble(counts: StreamCounters) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join(", "))
 }
 
-/// Waits until lines cannot be written any more, and returns why; or, where they are full, until there is room.
-async fn broken_or_free(face: &mut Presenter, is_full: bool) -> Option<io::Error> {
+/// Waits for a write error; or, if the output is full, until there is room.
+async fn write_error_or_room(presenter: &mut Presenter, is_full: bool) -> Option<io::Error> {
     if is_full {
-        face.room().await;
+        presenter.room().await;
         return None;
     }
-    Some(face.failure().await)
+    Some(presenter.failure().await)
 }

@@ -1,4 +1,4 @@
-//! Chooses how a session is shown, and shows it.
+//! Presenter: chooses and runs the screen, plain lines or JSON lines.
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Arc, OnceLock};
@@ -25,25 +25,25 @@ use crate::ui::text::sanitize::one_line;
 use crate::ui::text::wording;
 use crate::ui::view::theme::Theme;
 
-/// How long lines that wait to be written delay the end by a signal.
+/// Limit for writing pending lines after a signal.
 const SIGNALLED_DRAIN: Duration = Duration::from_millis(200);
 
-/// The level that is shown before there is any sound.
+/// Level shown before audio has started.
 const SILENCE_DBFS: f32 = -120.0;
 
-/// How a session is shown.
+/// Presentation of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PresentationMode {
-    /// On the whole terminal.
+    /// Full-screen.
     Screen,
-    /// In lines.
+    /// Plain lines.
     Plain,
-    /// In lines of JSON.
+    /// JSON lines.
     Json,
 }
 
 impl PresentationMode {
-    /// Chooses by the flags and by what standard output is.
+    /// Chooses by the flags and the kind of standard output.
     pub(crate) fn choose(args: &DisplayArgs) -> Self {
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         match (args.json, args.plain) {
@@ -55,7 +55,7 @@ impl PresentationMode {
     }
 }
 
-/// Levels for the screen, known only once the sound has started.
+/// Levels for the screen, known once audio has started.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct LevelMeters {
     input: Arc<OnceLock<Arc<LevelMeter>>>,
@@ -63,9 +63,9 @@ pub(crate) struct LevelMeters {
 }
 
 impl LevelMeters {
-    /// Connects the meters of the sound that has started.
+    /// Connects the meters of the audio streams.
     pub(crate) fn connect(&self, input: &Arc<LevelMeter>, output: &Arc<LevelMeter>) {
-        // A session has one sound; a second one would not be shown.
+        // A session has one set of audio streams.
         let _ = self.input.set(Arc::clone(input));
         let _ = self.output.set(Arc::clone(output));
     }
@@ -76,105 +76,105 @@ fn level(meter: &Arc<OnceLock<Arc<LevelMeter>>>) -> Box<dyn Fn() -> f32 + Send> 
     Box::new(move || meter.get().map_or(SILENCE_DBFS, |meter| meter.dbfs()))
 }
 
-/// What shows a session.
+/// Presentation of a running session.
 pub(crate) enum Presenter {
-    /// The screen and the model it draws.
+    /// The screen, and the model it draws.
     Screen { model: watch::Sender<Model>, screen: Option<Screen> },
-    /// Lines of some kind, and the thread that writes them.
-    Lines { front: Box<dyn NoticeWriter>, console: Console },
+    /// Lines, and the thread that writes them.
+    Lines { writer: Box<dyn NoticeWriter>, console: Console },
 }
 
-/// A file that is captioned.
+/// A file to transcribe.
 #[derive(Clone, Debug)]
 pub(crate) struct CaptionedFile {
-    /// As the user named it.
+    /// Name as given by the user.
     pub(crate) name: String,
     pub(crate) place: FilePosition,
 }
 
-/// Where a file stands among those of one run.
+/// Position of a file among those of one run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FilePosition {
-    /// There is no other.
-    Alone,
-    /// Others follow.
+    /// The only file.
+    Only,
+    /// Followed by others.
     First,
-    /// Others went before.
+    /// Not the first of several.
     Later,
 }
 
 impl CaptionedFile {
-    /// Returns what stands above its captions, as `head` and `tail` have it; nothing where it is alone.
+    /// Returns the heading of its captions, formatted as by `head` and `tail`; none for a single file.
     fn heading(&self) -> Option<String> {
         let name = one_line(&self.name);
         match self.place {
-            FilePosition::Alone => None,
+            FilePosition::Only => None,
             FilePosition::First => Some(format!("==> {name} <==")),
             FilePosition::Later => Some(format!("\n==> {name} <==")),
         }
     }
 }
 
-/// What a face is made for.
+/// Inputs of a presenter.
 pub(crate) struct PresenterConfig<'a> {
-    pub(crate) showing: &'a DisplayArgs,
-    pub(crate) way: PresentationMode,
+    pub(crate) display: &'a DisplayArgs,
+    pub(crate) mode: PresentationMode,
     pub(crate) style: PlainStyle,
     pub(crate) file: Option<CaptionedFile>,
-    pub(crate) about: CallInfo,
+    pub(crate) info: CallInfo,
     pub(crate) commands: mpsc::Sender<UserCommand>,
     pub(crate) clock: Clock,
     pub(crate) levels: &'a LevelMeters,
-    /// Where lines go, if they are not drawn on a screen.
+    /// Writers for lines, unused by the screen.
     pub(crate) lines: Lines,
 }
 
-/// Where lines go.
+/// Writers for lines.
 pub(crate) struct Lines {
-    /// Lines that are data: standard output, unless sound takes that.
+    /// Data: standard output, unless audio goes there.
     pub(crate) data: Box<dyn Write + Send>,
-    /// All others: standard error.
+    /// Status: standard error.
     pub(crate) status: Box<dyn Write + Send>,
-    /// Whether the next line is asked for.
-    pub(crate) prompting: PromptingPresenter,
+    /// Whether the user is prompted for lines.
+    pub(crate) prompting: PromptMode,
 }
 
-/// Whether a conversation asks for the next line.
+/// When a chat prompts for the next line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum PromptingPresenter {
+pub(crate) enum PromptMode {
     /// On the terminal, when it is the user's turn.
-    Asked,
+    OnTurn,
     /// Never.
-    Not,
+    Never,
 }
 
 impl Presenter {
-    /// Makes the face; the screen takes the terminal here.
+    /// Starts the presentation; the screen acquires the terminal.
     ///
     /// # Errors
     ///
-    /// When the terminal cannot be used.
-    pub(crate) fn make(occasion: PresenterConfig<'_>) -> Result<Self, Error> {
-        let PresenterConfig { showing, way, style, file, about, commands, clock, levels, lines } = occasion;
+    /// If the terminal cannot be used.
+    pub(crate) fn start(config: PresenterConfig<'_>) -> Result<Self, Error> {
+        let PresenterConfig { display, mode, style, file, info, commands, clock, levels, lines } = config;
         let Lines { data, status, prompting } = lines;
-        let detail = if showing.verbose { JsonDetail::Debug } else { JsonDetail::Call };
-        Ok(match way {
+        let detail = if display.verbose { JsonDetail::Debug } else { JsonDetail::Call };
+        Ok(match mode {
             PresentationMode::Json => {
                 let console = start_console(data, status)?;
                 let name = file.as_ref().map(|file| file.name.as_str());
-                let front = Box::new(JsonLines::new(console.data(), detail).with_file(name));
-                Self::lines(front, console, prompting)
+                let writer = Box::new(JsonLines::new(console.data(), detail).with_file(name));
+                Self::lines(writer, console, prompting)
             }
             PresentationMode::Plain => {
                 let console = start_console(data, status)?;
                 let heading = file.as_ref().and_then(CaptionedFile::heading);
                 let plain = PlainLines::new(style, console.data(), console.status())
                     .with_heading(heading)
-                    .with_info(&about);
+                    .with_info(&info);
                 Self::lines(Box::new(VerbosePlain { plain, detail }), console, prompting)
             }
             PresentationMode::Screen => {
-                let (model, watched) = watch::channel(Model::new(about));
+                let (model, watched) = watch::channel(Model::new(info));
                 let screen = Screen::start(ScreenSetup {
                     model: watched,
                     commands,
@@ -190,20 +190,20 @@ impl Presenter {
                         ..Theme::for_no_color(std::env::var_os("NO_COLOR").as_deref())
                     },
                 });
-                Self::Screen { model, screen: Some(screen.map_err(no_screen)?) }
+                Self::Screen { model, screen: Some(screen.map_err(screen_error)?) }
             }
         })
     }
 
-    fn lines(front: Box<dyn NoticeWriter>, console: Console, prompting: PromptingPresenter) -> Self {
-        let front = match prompting {
-            PromptingPresenter::Asked => Box::new(PromptingInput { front, terminal: console.status() }),
-            PromptingPresenter::Not => front,
+    fn lines(writer: Box<dyn NoticeWriter>, console: Console, prompting: PromptMode) -> Self {
+        let writer = match prompting {
+            PromptMode::OnTurn => Box::new(PromptingInput { writer, terminal: console.status() }),
+            PromptMode::Never => writer,
         };
-        Self::Lines { front, console }
+        Self::Lines { writer, console }
     }
 
-    /// Returns a writer for lines that are not data; nothing where a screen is drawn.
+    /// Returns a writer for status lines; none for a screen.
     pub(crate) fn status(&self) -> Option<ConsoleWriter> {
         match self {
             Self::Screen { .. } => None,
@@ -211,32 +211,32 @@ impl Presenter {
         }
     }
 
-    /// Shows one notice.
+    /// Presents one notice.
     ///
     /// # Errors
     ///
-    /// [`io::ErrorKind::BrokenPipe`] when nobody reads any more; what else the writer says of this notice or an
-    /// earlier one.
+    /// [`io::ErrorKind::BrokenPipe`] if the reader has closed the pipe, and other errors of this or an earlier
+    /// write.
     pub(crate) fn notice(&mut self, at: Duration, notice: &Notice) -> io::Result<()> {
         match self {
             Self::Screen { model, .. } => {
                 model.send_modify(|model| model.apply(at, notice));
                 Ok(())
             }
-            Self::Lines { front, .. } => front.notice(at, notice),
+            Self::Lines { writer, .. } => writer.notice(at, notice),
         }
     }
 
-    /// Returns whether so much waits to be written that nothing new should be taken.
+    /// Returns whether new input should wait until pending lines are written.
     pub(crate) fn is_full(&self) -> bool {
         match self {
-            // It shows the latest model and keeps no others.
+            // The screen draws the latest model and queues nothing.
             Self::Screen { .. } => false,
             Self::Lines { console, .. } => console.is_full(),
         }
     }
 
-    /// Waits until something new can be taken. Cancel-safe as [`Console::room`] is.
+    /// Waits until [`Self::is_full`] is false. Cancel-safe like [`Console::room`].
     pub(crate) async fn room(&mut self) {
         match self {
             Self::Screen { .. } => {}
@@ -244,7 +244,7 @@ impl Presenter {
         }
     }
 
-    /// Waits until lines cannot be written any more, and returns why. Cancel-safe as [`Console::failure`] is.
+    /// Waits for a write error. Cancel-safe like [`Console::failure`].
     pub(crate) async fn failure(&mut self) -> io::Error {
         match self {
             Self::Screen { .. } => std::future::pending().await,
@@ -252,30 +252,29 @@ impl Presenter {
         }
     }
 
-    /// Restores the terminal, or waits until all lines are written: as long as that takes, unless a signal ends
-    /// the call.
+    /// Restores the terminal, or waits until all lines are written; only briefly after a signal.
     ///
     /// # Errors
     ///
-    /// When the screen broke on the way, or when lines cannot be written.
+    /// If the screen failed or lines cannot be written.
     pub(crate) async fn close(&mut self, reason: &EndReason) -> Result<(), Error> {
         let is_signalled = matches!(reason, EndReason::Signal(_));
         match self {
             Self::Screen { model, screen } => {
                 let Some(screen) = screen.take() else { return Ok(()) };
-                let patience = if is_signalled { ScreenTimeout::Signalled } else { ScreenTimeout::Normal };
-                match screen.close(patience) {
+                let timeout = if is_signalled { ScreenTimeout::Signalled } else { ScreenTimeout::Normal };
+                match screen.close(timeout) {
                     Ok(()) => {}
-                    // A terminal that takes nothing any more is often why the signal came.
+                    // A terminal that accepts no output is often the reason for the signal.
                     Err(ScreenError::Stuck | ScreenError::Terminal(_)) if is_signalled => return Ok(()),
-                    Err(error) => return Err(no_screen(error)),
+                    Err(error) => return Err(screen_error(error)),
                 }
-                // What was said is not to vanish with the screen; a terminal that is gone takes no more.
+                // The conversation stays in the terminal; write errors of a lost terminal are ignored.
                 let _ = summary::write(&model.borrow(), &mut io::stdout());
                 Ok(())
             }
             Self::Lines { console, .. } if is_signalled => {
-                // Nobody who sends a signal waits for a reader that may never read.
+                // After a signal, the end must not wait for a stalled reader.
                 let _ = tokio::time::timeout(SIGNALLED_DRAIN, console.drain()).await;
                 Ok(())
             }
@@ -291,7 +290,7 @@ impl Presenter {
 ///
 /// # Errors
 ///
-/// When the system gives no thread.
+/// If the system refuses a thread.
 pub(crate) fn start_console(
     data: impl Write + Send + 'static,
     status: impl Write + Send + 'static,
@@ -299,7 +298,7 @@ pub(crate) fn start_console(
     Console::start(data, Localized::new(status, charset())).map_err(|error| Error::new(Kind::Internal, error))
 }
 
-/// Plain lines that tell what only a developer wants to know where that was asked for.
+/// Plain lines with debugging details if requested.
 struct VerbosePlain<F> {
     plain: F,
     detail: JsonDetail,
@@ -320,24 +319,24 @@ impl<F: NoticeWriter> NoticeWriter for VerbosePlain<F> {
     }
 }
 
-/// Asks for the next line of a conversation when it is the user's turn.
+/// Prompts for the next line when it is the user's turn.
 struct PromptingInput<W> {
-    front: Box<dyn NoticeWriter>,
+    writer: Box<dyn NoticeWriter>,
     terminal: W,
 }
 
 impl<W: Write> NoticeWriter for PromptingInput<W> {
     fn notice(&mut self, at: Duration, notice: &Notice) -> io::Result<()> {
-        self.front.notice(at, notice)?;
+        self.writer.notice(at, notice)?;
         if matches!(notice, Notice::Connection(ConnectionState::Live) | Notice::Turn(TurnState::Listening)) {
-            // Who cannot be asked can still answer.
+            // A failed prompt does not prevent input.
             let _ = self.terminal.write_all(b"> ").and_then(|()| self.terminal.flush());
         }
         Ok(())
     }
 }
 
-fn no_screen(error: ScreenError) -> Error {
+fn screen_error(error: ScreenError) -> Error {
     let kind = match error {
         ScreenError::NoTerminal => Kind::Usage,
         ScreenError::Terminal(_) | ScreenError::Stuck => Kind::Device,

@@ -1,4 +1,4 @@
-//! What all sessions have in common: reach the endpoint, start the sound, show, drive.
+//! Runs a call: connects, starts audio, presents and drives the session.
 
 use std::io::{self, IsTerminal, Write};
 
@@ -14,7 +14,7 @@ use crate::call::connections::Connections;
 use crate::call::device_memory::DeviceMemory;
 use crate::call::driver::{CallDriver, Consumer};
 use crate::call::presenter::{
-    CaptionedFile, LevelMeters, Lines, PresentationMode, Presenter, PresenterConfig, PromptingPresenter,
+    CaptionedFile, LevelMeters, Lines, PresentationMode, Presenter, PresenterConfig, PromptMode,
 };
 use crate::call::setup::prices;
 use crate::call::setup::target::Target;
@@ -32,60 +32,60 @@ use crate::session::plan::{InputEndAction, Mode, Plan, TurnControl};
 use crate::ui::model::CallInfo;
 use crate::ui::output::plain::PlainStyle;
 
-/// How many commands may wait. A person types slower than this.
+/// Capacity of the command channel. A person types slower than this.
 const COMMANDS: usize = 32;
 
-/// A session to be held.
+/// A call to run.
 pub(crate) struct Call<'a> {
     pub(crate) target: Target,
     pub(crate) plan: Plan,
     pub(crate) style: PlainStyle,
-    pub(crate) way: PresentationMode,
-    pub(crate) showing: &'a DisplayArgs,
+    pub(crate) mode: PresentationMode,
+    pub(crate) display: &'a DisplayArgs,
     pub(crate) position: RunPosition,
     pub(crate) file: Option<CaptionedFile>,
-    pub(crate) sound: Option<AudioOptions>,
-    pub(crate) typing: StdinMode,
-    pub(crate) remember: DeviceMemory,
-    /// What the user is told before anything is dialled or opened.
+    pub(crate) audio_options: Option<AudioOptions>,
+    pub(crate) stdin: StdinMode,
+    pub(crate) device_memory: DeviceMemory,
+    /// Notes shown before anything is dialled or opened.
     pub(crate) notes: Vec<String>,
 }
 
-/// Where a session stands among those of one run.
+/// Position of a session among those of one run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RunPosition {
-    /// Nothing has been told or traced before it.
+    /// The first, which shows notes and starts the trace.
     First,
-    /// It continues what another one began.
+    /// A later one, which continues the trace.
     Later,
 }
 
 impl RunPosition {
-    fn before(self) -> ExistingTrace {
+    fn existing_trace(self) -> ExistingTrace {
         match self {
-            Self::First => ExistingTrace::Replaced,
-            Self::Later => ExistingTrace::Kept,
+            Self::First => ExistingTrace::Replace,
+            Self::Later => ExistingTrace::Keep,
         }
     }
 }
 
-/// What a user of the demo has to know to make sense of its captions.
-const DEMO_CAPTIONS: &str = "this is the demo: it knows no words and tells how long and how loud speech was";
+/// Explains the captions of the demo.
+const DEMO_CAPTIONS: &str = "this is the demo: captions show the length and level of speech, not its words";
 
-/// Whether lines of standard input take part in the session.
+/// How lines of standard input take part in the session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum StdinMode {
-    /// They do.
+    /// As they are typed.
     Lines,
-    /// They do, and each is asked for.
+    /// As they are typed, with a prompt.
     Prompted,
-    /// They are piped in: each waits for the answer to the one before it, and the last answer ends the call.
+    /// From a pipe: each waits for the previous answer, and the last answer ends the call.
     Piped,
-    /// The screen reads the keys, or standard input is something else.
-    Not,
+    /// Not at all: the screen reads keys, or standard input is used otherwise.
+    Unused,
 }
 
-/// What a face listens to and speaks to.
+/// Inputs shared with the presenter.
 struct PresenterInputs<'a> {
     commands: mpsc::Sender<UserCommand>,
     clock: Clock,
@@ -93,175 +93,181 @@ struct PresenterInputs<'a> {
 }
 
 impl Call<'_> {
-    /// Holds the session and returns why it ended.
+    /// Runs the call and returns why it ended.
     ///
     /// # Errors
     ///
-    /// When it cannot begin, or when what comes of it cannot be written.
-    pub(crate) async fn hold(self, clock: Clock, signals: &Signals) -> Result<EndReason, Error> {
-        // Sound libraries write to standard error, and so must not find it where the user does.
-        let quiet = StderrSilencer::start().map_err(|error| Error::new(Kind::Internal, error))?;
+    /// If it cannot begin, or its output cannot be written.
+    pub(crate) async fn run(self, clock: Clock, signals: &Signals) -> Result<EndReason, Error> {
+        // Audio libraries write to standard error, so it is redirected while devices are in use.
+        let stderr = StderrSilencer::start().map_err(|error| Error::new(Kind::Internal, error))?;
         let (commands, mut commands_rx) = mpsc::channel(COMMANDS);
         signals.listen(&commands);
-        let trace = match &self.showing.trace {
-            Some(path) => Some(TraceFile::create(path, self.position.before(), self.target.redactor())?),
+        let trace = match &self.display.trace {
+            Some(path) => {
+                Some(TraceFile::create(path, self.position.existing_trace(), self.target.redactor())?)
+            }
             None => None,
         };
         let levels = LevelMeters::default();
-        let ears = PresenterInputs { commands: commands.clone(), clock, levels: &levels };
-        let mut face = self.face(&quiet, ears)?;
-        show(&mut face, clock, &Notice::Connection(ConnectionState::Connecting))?;
+        let inputs = PresenterInputs { commands: commands.clone(), clock, levels: &levels };
+        let mut presenter = self.presenter(&stderr, inputs)?;
+        show(&mut presenter, clock, &Notice::Connection(ConnectionState::Connecting))?;
         for note in &self.notes {
-            show(&mut face, clock, &Notice::Info(note.clone()))?;
+            show(&mut presenter, clock, &Notice::Info(note.clone()))?;
         }
-        let reached = tokio::select! {
-            reached = self.reach(&levels) => reached,
-            reason = hung_up(&mut commands_rx) => {
-                show(&mut face, clock, &Notice::End(reason.clone()))?;
-                face.close(&reason).await?;
+        let connected = tokio::select! {
+            connected = self.connect_and_start_audio(&levels) => connected,
+            reason = wait_for_hang_up(&mut commands_rx) => {
+                show(&mut presenter, clock, &Notice::End(reason.clone()))?;
+                presenter.close(&reason).await?;
                 return Ok(reason);
             }
         };
-        let (EndpointConnection { link, told }, audio) = match reached {
-            Ok(reached) => reached,
+        let (EndpointConnection { link, note }, audio) = match connected {
+            Ok(connected) => connected,
             Err(error) => {
-                let reason = never_began(&error);
-                show(&mut face, clock, &Notice::End(reason.clone()))?;
-                face.close(&reason).await?;
+                let reason = start_failure(&error);
+                show(&mut presenter, clock, &Notice::End(reason.clone()))?;
+                presenter.close(&reason).await?;
                 return Err(error);
             }
         };
-        if let Some(told) = told {
-            show(&mut face, clock, &Notice::Info(told.to_owned()))?;
+        if let Some(note) = note {
+            show(&mut presenter, clock, &Notice::Info(note.to_owned()))?;
         }
         if self.target.is_demo()
             && (self.style, self.position) == (PlainStyle::Transcribe, RunPosition::First)
         {
-            show(&mut face, clock, &Notice::Info(DEMO_CAPTIONS.to_owned()))?;
+            show(&mut presenter, clock, &Notice::Info(DEMO_CAPTIONS.to_owned()))?;
         }
         if self.position == RunPosition::First {
             let prices = prices::described(self.plan.prices.as_ref());
-            show(&mut face, clock, &Notice::Debug(format!("prices: {prices}")))?;
+            show(&mut presenter, clock, &Notice::Debug(format!("prices: {prices}")))?;
         }
-        let piped = self.listen_to_lines(&face, commands);
-        let drive = CallDriver {
+        let piped = self.read_lines(&presenter, commands);
+        let driver = CallDriver {
             session: Session::new(Plan { unix_start: clock.unix_start(), ..self.plan }),
             piped,
-            phone: Connections::new(self.target, link),
+            connections: Connections::new(self.target, link),
             audio,
-            face,
+            presenter,
             trace,
             commands: commands_rx,
             clock,
-            counts: StreamCounters::default(),
+            counters: StreamCounters::default(),
             reader: Consumer::default(),
-            remember: self.remember,
+            device_memory: self.device_memory,
             trace_failure: None,
         };
-        drive.run().await
+        driver.run().await
     }
 
-    fn face(&self, quiet: &StderrSilencer, ears: PresenterInputs<'_>) -> Result<Presenter, Error> {
-        // Whether sound or lines go there: nobody would get them.
+    fn presenter(&self, stderr: &StderrSilencer, inputs: PresenterInputs<'_>) -> Result<Presenter, Error> {
+        // Also needed when audio or the screen goes there.
         stdout().check().map_err(cannot_write_stdout)?;
-        let no_more_files = |error| Error::new(Kind::Internal, anyhow::Error::new(error));
-        let status: Box<dyn Write + Send> = Box::new(quiet.writer().map_err(no_more_files)?);
-        // Sound has standard output for itself; what is said goes to the other stream then.
-        let data: Box<dyn Write + Send> = match self.sound.as_ref().map(|sound| &sound.output) {
-            Some(AudioSink::Stdout) => Box::new(quiet.writer().map_err(no_more_files)?),
-            Some(_) | None => Box::new(stdout()),
+        let out_of_files = |error| Error::new(Kind::Internal, anyhow::Error::new(error));
+        let status: Box<dyn Write + Send> = Box::new(stderr.writer().map_err(out_of_files)?);
+        // With audio on standard output, text goes to standard error.
+        let data: Box<dyn Write + Send> =
+            match self.audio_options.as_ref().map(|audio_options| &audio_options.output) {
+                Some(AudioSink::Stdout) => Box::new(stderr.writer().map_err(out_of_files)?),
+                Some(_) | None => Box::new(stdout()),
+            };
+        let prompting = match self.stdin {
+            StdinMode::Prompted => PromptMode::OnTurn,
+            StdinMode::Lines | StdinMode::Piped | StdinMode::Unused => PromptMode::Never,
         };
-        let prompting = match self.typing {
-            StdinMode::Prompted => PromptingPresenter::Asked,
-            StdinMode::Lines | StdinMode::Piped | StdinMode::Not => PromptingPresenter::Not,
-        };
-        let about = CallInfo {
+        let info = CallInfo {
             endpoint: self.target.name.clone(),
             demo: self.target.is_demo(),
-            manual_turns: self.makes_turns_by_hand(),
+            manual_turns: self.has_manual_turns(),
         };
-        let PresenterInputs { commands, clock, levels } = ears;
-        let (showing, way, style, file) = (self.showing, self.way, self.style, self.file.clone());
+        let PresenterInputs { commands, clock, levels } = inputs;
+        let (display, mode, style, file) = (self.display, self.mode, self.style, self.file.clone());
         let lines = Lines { data, status, prompting };
-        Presenter::make(PresenterConfig { showing, way, style, file, about, commands, clock, levels, lines })
+        Presenter::start(PresenterConfig { display, mode, style, file, info, commands, clock, levels, lines })
     }
 
-    /// Starts the sound while the endpoint is being reached: both take their time.
-    async fn reach(&self, levels: &LevelMeters) -> Result<(EndpointConnection, Option<Audio>), Error> {
-        let (reached, audio) =
-            tokio::join!(connect(&self.target, Handshake::Default), start_sound(self.sound.clone()));
+    /// Starts audio while connecting, because both take time.
+    async fn connect_and_start_audio(
+        &self,
+        levels: &LevelMeters,
+    ) -> Result<(EndpointConnection, Option<Audio>), Error> {
+        let (connected, audio) =
+            tokio::join!(connect(&self.target, Handshake::Default), start_audio(self.audio_options.clone()));
         let audio = audio?;
         if let Some(audio) = &audio {
             levels.connect(&audio.input_meter, &audio.output_meter);
         }
-        Ok((reached?, audio))
+        Ok((connected?, audio))
     }
 
-    fn makes_turns_by_hand(&self) -> bool {
+    fn has_manual_turns(&self) -> bool {
         self.plan.mode == Mode::Talk && self.plan.turn_control() == TurnControl::Manual
     }
 
-    /// Reads lines of standard input, if they take part; returns those that are piped in.
-    fn listen_to_lines(
+    /// Starts reading lines of standard input; returns those from a pipe.
+    fn read_lines(
         &self,
-        face: &Presenter,
+        presenter: &Presenter,
         commands: mpsc::Sender<UserCommand>,
     ) -> Option<mpsc::Receiver<UserCommand>> {
-        let mut terminal = face.status()?;
-        let (commands, at_end, piped) = match self.typing {
-            StdinMode::Not => return None,
+        let mut terminal = presenter.status()?;
+        let (commands, at_end, piped) = match self.stdin {
+            StdinMode::Unused => return None,
             StdinMode::Lines | StdinMode::Prompted => (commands, UserCommand::HangUp(EndReason::User), None),
             StdinMode::Piped => {
-                // One line waits here, the others in the pipe.
+                // One line waits in the channel, the others in the pipe.
                 let (lines, piped) = mpsc::channel(1);
                 (lines, UserCommand::LinesEnded, Some(piped))
             }
         };
-        let into = match (&self.sound, self.makes_turns_by_hand()) {
+        let line_mode = match (&self.audio_options, self.has_manual_turns()) {
             (None, _) => LineMode::Chat,
             (Some(_), false) => LineMode::Call,
-            (Some(_), true) => LineMode::CallByHand,
+            (Some(_), true) => LineMode::ManualTurns,
         };
-        typed_lines::listen(commands, (into, at_end), move |text| {
-            // Help that cannot be shown does not end the input.
+        typed_lines::start_reader(commands, (line_mode, at_end), move |text| {
+            // A failure to print help does not end the input.
             let _ = writeln!(terminal, "{text}").and_then(|()| terminal.flush());
         });
         piped
     }
 }
 
-/// Returns how typed lines take part in a call that is shown in `way` and hears `input`. Lines are piped into
-/// one that was asked to be `plain`, and never taken from a script that only runs the program.
-pub(crate) fn typing_in_a_call(way: PresentationMode, input: &AudioSource, plain: bool) -> StdinMode {
-    match (way, input) {
+/// Returns how typed lines take part in a call. Piped lines need `--plain`, and are never taken from a script
+/// that only runs the program.
+pub(crate) fn stdin_mode(mode: PresentationMode, input: &AudioSource, plain: bool) -> StdinMode {
+    match (mode, input) {
         (PresentationMode::Plain | PresentationMode::Json, AudioSource::Stdin)
-        | (PresentationMode::Screen, _) => StdinMode::Not,
+        | (PresentationMode::Screen, _) => StdinMode::Unused,
         (PresentationMode::Plain | PresentationMode::Json, _) if io::stdin().is_terminal() => {
             StdinMode::Lines
         }
         (PresentationMode::Plain, _) if plain && stdin_is_piped() => StdinMode::Piped,
-        (PresentationMode::Plain | PresentationMode::Json, _) => StdinMode::Not,
+        (PresentationMode::Plain | PresentationMode::Json, _) => StdinMode::Unused,
     }
 }
 
-/// Returns what the end of `input` means: a file or a pipe has one, a microphone has none.
-pub(crate) fn at_end_of(input: &AudioSource) -> InputEndAction {
+/// Returns what the end of `input` does: a file or pipe ends the call, a microphone has no end.
+pub(crate) fn input_end_action(input: &AudioSource) -> InputEndAction {
     match input {
         AudioSource::File(_) | AudioSource::Stdin => InputEndAction::End,
         AudioSource::Device(_) | AudioSource::Null => InputEndAction::GoOn,
     }
 }
 
-fn show(face: &mut Presenter, clock: Clock, notice: &Notice) -> Result<(), Error> {
-    match face.notice(clock.now(), notice) {
-        // The drive notices that nobody reads.
+fn show(presenter: &mut Presenter, clock: Clock, notice: &Notice) -> Result<(), Error> {
+    match presenter.notice(clock.now(), notice) {
+        // The driver handles a closed pipe.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         result => result.map_err(cannot_write_stdout),
     }
 }
 
-/// Returns how a call ended that did not come about, for who reads only the lines of JSON.
-fn never_began(error: &Error) -> EndReason {
+/// Returns the end reason of a call that did not begin, for JSON output.
+fn start_failure(error: &Error) -> EndReason {
     let failure = Failure { message: format!("{:#}", error.source), code: None };
     match error.kind {
         Kind::Network => EndReason::Lost(failure),
@@ -271,8 +277,8 @@ fn never_began(error: &Error) -> EndReason {
     }
 }
 
-/// Waits for the user to give up; other commands come too early to mean anything.
-async fn hung_up(commands: &mut mpsc::Receiver<UserCommand>) -> EndReason {
+/// Waits for a hang-up; other commands come too early.
+async fn wait_for_hang_up(commands: &mut mpsc::Receiver<UserCommand>) -> EndReason {
     loop {
         match commands.recv().await {
             Some(UserCommand::HangUp(reason)) => return reason,
@@ -292,15 +298,15 @@ async fn hung_up(commands: &mut mpsc::Receiver<UserCommand>) -> EndReason {
     }
 }
 
-pub(crate) async fn start_sound(options: Option<AudioOptions>) -> Result<Option<Audio>, Error> {
+pub(crate) async fn start_audio(options: Option<AudioOptions>) -> Result<Option<Audio>, Error> {
     let Some(options) = options else { return Ok(None) };
     // Opening a device blocks for tens of milliseconds.
     let started = tokio::task::spawn_blocking(|| audio::start(options)).await;
     let started = started.map_err(|error| Error::new(Kind::Internal, error))?;
-    started.map(Some).map_err(no_sound)
+    started.map(Some).map_err(audio_error)
 }
 
-pub(crate) fn no_sound(error: AudioError) -> Error {
+pub(crate) fn audio_error(error: AudioError) -> Error {
     let hint = error.hint();
     let error = Error::new(Kind::Device, error);
     match hint {

@@ -1,7 +1,7 @@
-//! SIGINT, SIGTERM and SIGHUP: the first one ends the session in order, and the process ends within a second in
-//! any case.
+//! Signal handling: the first SIGINT, SIGTERM or SIGHUP ends the session in order, and the process ends within
+//! a second in any case.
 //!
-//! A thread of its own receives them, because any other thread may be blocked in a write that nobody reads.
+//! A separate thread receives signals, because any other thread may be blocked in a write.
 
 use std::io;
 use std::pin::Pin;
@@ -13,36 +13,36 @@ use tokio::sync::mpsc::error::TrySendError;
 
 use crate::session::io::{EndReason, UserCommand};
 
-/// How long an orderly end may take after the first signal: files are completed within it, and the terminal is
-/// restored. It leaves a bit of the promised second for the rest of the process.
+/// Limit for an orderly end after the first signal, in which files are completed and the terminal is restored.
+/// The rest of the promised second is left for the end of the process.
 const GRACE: Duration = Duration::from_millis(850);
 
-/// More signals than these at once say nothing new.
-const MOST_WAITING: usize = 8;
+/// More simultaneous signals carry no information.
+const MAX_WAITING: usize = 8;
 
-/// The way to the thread that receives signals.
+/// Handle of the signal thread.
 #[derive(Clone, Debug)]
 pub(crate) struct Signals {
     sessions: mpsc::UnboundedSender<mpsc::Sender<UserCommand>>,
 }
 
 impl Signals {
-    /// Turns signals into hang-ups for this session, until it drops its receiver.
+    /// Turns signals into hang-ups of this session, until it drops its receiver.
     pub(crate) fn listen(&self, session: &mpsc::Sender<UserCommand>) {
-        // The thread ends with the process only.
+        // The thread lives as long as the process.
         let _ = self.sessions.send(session.clone());
     }
 }
 
-/// Starts to receive signals; `force` is called when the process has to end at once by a signal.
+/// Starts receiving signals; `force` is called when the process has to end at once.
 ///
 /// # Errors
 ///
-/// When the system gives no thread or delivers no signals.
+/// If the system refuses a thread or signal handlers.
 pub(crate) fn start(force: impl FnOnce(i32) + Send + 'static) -> io::Result<Signals> {
     let (sessions, sessions_rx) = mpsc::unbounded_channel();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let (signals, signals_rx) = mpsc::channel(MOST_WAITING);
+    let (signals, signals_rx) = mpsc::channel(MAX_WAITING);
     let received = runtime.block_on(async { receive(signals) })?;
     thread::Builder::new().name("signals".to_owned()).spawn(move || {
         let number = runtime.block_on(async {
@@ -56,7 +56,7 @@ pub(crate) fn start(force: impl FnOnce(i32) + Send + 'static) -> io::Result<Sign
     Ok(Signals { sessions })
 }
 
-/// Registers for signals at once; the future passes them on.
+/// Registers handlers at once; the future forwards signals.
 #[cfg(unix)]
 fn receive(signals: mpsc::Sender<i32>) -> io::Result<impl Future<Output = std::convert::Infallible>> {
     use tokio::signal::unix::{SignalKind, signal};
@@ -71,7 +71,7 @@ fn receive(signals: mpsc::Sender<i32>) -> io::Result<impl Future<Output = std::c
                 _ = terminate.recv() => SignalKind::terminate(),
                 _ = hangup.recv() => SignalKind::hangup(),
             };
-            // When it is full, signals wait already.
+            // If it is full, signals are pending already.
             let _ = signals.try_send(kind.as_raw_value());
         }
     })
@@ -91,8 +91,8 @@ fn receive(signals: mpsc::Sender<i32>) -> io::Result<impl Future<Output = std::c
     })
 }
 
-/// Passes signals on to the session; returns the first signal when the process has to end by it: at once
-/// without a session, else after [`GRACE`].
+/// Forwards signals to the session; returns the first signal when the process has to end: at once without a
+/// session, else after [`GRACE`].
 async fn supervise(
     mut signals: mpsc::Receiver<i32>,
     mut sessions: mpsc::UnboundedReceiver<mpsc::Sender<UserCommand>>,
@@ -101,7 +101,7 @@ async fn supervise(
     let mut first: Option<(i32, GracePeriod)> = None;
     loop {
         let number = tokio::select! {
-            // A session that has begun before a signal gets it.
+            // A session that began before the signal receives it.
             biased;
             Some(next) = sessions.recv() => {
                 session = Some(next);
@@ -120,10 +120,10 @@ async fn supervise(
     }
 }
 
-/// Ends with the grace period.
+/// Timer of the grace period.
 type GracePeriod = Pin<Box<tokio::time::Sleep>>;
 
-/// Waits for the end of the grace period, if one has begun; cancel-safe because it is borrowed.
+/// Waits for the end of the grace period, if it has begun; cancel-safe because it is borrowed.
 async fn expired(first: &mut Option<(i32, GracePeriod)>) -> i32 {
     let Some((number, grace)) = first else { return std::future::pending().await };
     grace.await;
@@ -141,7 +141,7 @@ mod tests {
 
     fn supervised()
     -> (mpsc::Sender<i32>, mpsc::UnboundedSender<mpsc::Sender<UserCommand>>, impl Future<Output = i32>) {
-        let (signals, signals_rx) = mpsc::channel(MOST_WAITING);
+        let (signals, signals_rx) = mpsc::channel(MAX_WAITING);
         let (sessions, sessions_rx) = mpsc::unbounded_channel();
         (signals, sessions, supervise(signals_rx, sessions_rx))
     }
@@ -156,7 +156,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_session_that_is_stuck_ends_within_a_second_of_the_first_signal() {
         let (signals, sessions, supervise) = supervised();
-        // Its loop is blocked: it takes no command, and so many signals do not fit.
+        // The session is blocked and takes no command, so the signals do not fit.
         let (session, mut commands) = mpsc::channel(1);
         sessions.send(session).unwrap();
         for number in [TERM, INT, INT] {

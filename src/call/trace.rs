@@ -1,4 +1,4 @@
-//! `--trace`: every event of both directions with its time, one JSON object a line.
+//! Trace file (`--trace`): every event of both directions with its time, one JSON object per line.
 
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -12,47 +12,46 @@ use crate::files::{self, FileAccess, OutputFile, WriteMode};
 use crate::net::endpoint::redaction::Redactor;
 use crate::ui::text::json::escaped;
 
-/// Which way an event went.
+/// Direction of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TraceDirection {
     /// To the endpoint.
     Out,
     /// From the endpoint.
     In,
-    /// To the endpoint, on the connection that is to follow the one in use.
+    /// To the endpoint, on the standby connection.
     NextOut,
-    /// From the endpoint, on the connection that is to follow the one in use.
+    /// From the endpoint, on the standby connection.
     NextIn,
 }
 
-/// What becomes of the lines that a trace file has already.
+/// Treatment of lines that a trace file already contains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExistingTrace {
-    /// They go when the first event is written.
-    Replaced,
-    /// They stay: they are of this run.
-    Kept,
+    /// Removed when the first event is written.
+    Replace,
+    /// Kept, because they belong to this run.
+    Keep,
 }
 
-/// A trace file. It holds sound and text of both sides, and never a key.
+/// A trace file: audio and text of both sides, but no keys.
 #[derive(Debug)]
 pub struct TraceFile {
     writer: BufWriter<OutputFile>,
     path: PathBuf,
     redactor: Redactor,
-    /// What becomes of the file's lines when the first event is written.
-    before: ExistingTrace,
-    is_begun: bool,
+    /// Treatment of existing lines at the first event.
+    existing: ExistingTrace,
+    has_begun: bool,
 }
 
 impl TraceFile {
-    /// Opens the file and changes nothing in it before there is an event; `redactor` hides the keys in what
-    /// servers repeat.
+    /// Opens the file without changing it before the first event; `redactor` removes keys that servers repeat.
     ///
     /// # Errors
     ///
-    /// When it cannot be written.
-    pub fn create(path: &Path, before: ExistingTrace, redactor: Redactor) -> Result<Self, Error> {
+    /// If the file cannot be written.
+    pub fn create(path: &Path, existing: ExistingTrace, redactor: Redactor) -> Result<Self, Error> {
         let file = OutputFile::open(path, FileAccess::Private, WriteMode::Append).map_err(|error| {
             let hint = files::hint(&error);
             let error =
@@ -61,14 +60,14 @@ impl TraceFile {
                 .hint(hint.unwrap_or("check that the folder exists and that you may write there"))
         })?;
         let writer = BufWriter::new(file);
-        Ok(Self { writer, path: path.to_owned(), redactor, before, is_begun: false })
+        Ok(Self { writer, path: path.to_owned(), redactor, existing, has_begun: false })
     }
 
-    /// Writes one event; a line is whole on disk before the next event is dealt with.
+    /// Writes one event, and flushes it before the next one is handled.
     ///
     /// # Errors
     ///
-    /// When the disk is full or gone.
+    /// If the disk is full or gone.
     pub fn event(&mut self, at: Duration, direction: TraceDirection, text: &str) -> Result<(), Error> {
         self.write(at, direction, text).map_err(|error| {
             let error =
@@ -78,11 +77,11 @@ impl TraceFile {
     }
 
     fn write(&mut self, at: Duration, direction: TraceDirection, text: &str) -> io::Result<()> {
-        if !std::mem::replace(&mut self.is_begun, true) {
+        if !std::mem::replace(&mut self.has_begun, true) {
             self.writer.get_mut().keep();
-            match self.before {
-                ExistingTrace::Replaced => self.writer.get_ref().clear()?,
-                ExistingTrace::Kept => {}
+            match self.existing {
+                ExistingTrace::Replace => self.writer.get_ref().clear()?,
+                ExistingTrace::Keep => {}
             }
         }
         let direction = match direction {
@@ -95,7 +94,7 @@ impl TraceFile {
         write!(self.writer, r#"{{"at_ms":{at_ms},"dir":{direction},"event":"#)?;
         let text = self.redactor.redact_json(text);
         match serde_json::from_str::<&RawValue>(&text) {
-            // An event stands in one line whatever white space it came with.
+            // An event is one line; other white space is kept.
             Ok(event) if !event.get().contains(['\n', '\r']) => {
                 self.writer.write_all(escaped(event.get()).as_bytes())?;
             }
@@ -114,11 +113,11 @@ mod tests {
     use crate::secret::Secret;
 
     #[test]
-    fn a_trace_holds_every_event_and_no_key() {
+    fn a_trace_contains_every_event_and_no_key() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("trace.jsonl");
         let mut trace =
-            TraceFile::create(&path, ExistingTrace::Replaced, Redactor::of([&Secret::new("sk-very-secret")]))
+            TraceFile::create(&path, ExistingTrace::Replace, Redactor::of([&Secret::new("sk-very-secret")]))
                 .unwrap();
         trace.event(Duration::from_millis(5), TraceDirection::Out, r#"{"type":"x"}"#).unwrap();
         trace
@@ -128,7 +127,7 @@ mod tests {
                 "{\n\"type\":\"y\",\"key\":\"sk-very-secret\"}",
             )
             .unwrap();
-        trace.event(Duration::from_millis(9), TraceDirection::In, "no json").unwrap();
+        trace.event(Duration::from_millis(9), TraceDirection::In, "not json").unwrap();
         drop(trace);
         let text = fs::read_to_string(&path).unwrap();
         assert!(!text.contains("very-secret"), "{text}");
@@ -136,16 +135,16 @@ mod tests {
             text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!(lines[0], json!({"at_ms": 5, "dir": "out", "event": {"type": "x"}}));
         assert_eq!(lines[1]["dir"], "in");
-        assert_eq!(lines[2]["event"], "no json");
+        assert_eq!(lines[2]["event"], "not json");
     }
 
     #[test]
-    fn a_trace_holds_no_key_in_escaped_form_either() {
+    fn a_trace_contains_no_escaped_key() {
         let key = "sk-very+secret/0123";
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("trace.jsonl");
         let mut trace =
-            TraceFile::create(&path, ExistingTrace::Replaced, Redactor::of([&Secret::new(key)])).unwrap();
+            TraceFile::create(&path, ExistingTrace::Replace, Redactor::of([&Secret::new(key)])).unwrap();
         for echoed in [
             r"sk-very\u002Bsecret\/0123",
             r"\u0073k-very+secret/0123",
@@ -166,7 +165,7 @@ mod tests {
     fn control_characters_are_escaped_in_a_trace() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("trace.jsonl");
-        let mut trace = TraceFile::create(&path, ExistingTrace::Replaced, Redactor::default()).unwrap();
+        let mut trace = TraceFile::create(&path, ExistingTrace::Replace, Redactor::default()).unwrap();
         trace.event(Duration::ZERO, TraceDirection::In, "{\"t\":\"\u{9b}31m\u{7f}\u{202e}\"}").unwrap();
         trace.event(Duration::ZERO, TraceDirection::In, "no json: \u{1b}[31m\u{9b}\u{2066}").unwrap();
         drop(trace);
@@ -179,20 +178,20 @@ mod tests {
     fn a_call_that_never_began_leaves_no_trace() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("trace.jsonl");
-        drop(TraceFile::create(&path, ExistingTrace::Replaced, Redactor::default()).unwrap());
+        drop(TraceFile::create(&path, ExistingTrace::Replace, Redactor::default()).unwrap());
         assert!(!path.exists());
         fs::write(&path, "precious").unwrap();
-        drop(TraceFile::create(&path, ExistingTrace::Replaced, Redactor::default()).unwrap());
+        drop(TraceFile::create(&path, ExistingTrace::Replace, Redactor::default()).unwrap());
         assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
     }
 
     #[test]
-    fn a_trace_replaces_that_of_another_run_and_continues_its_own() {
+    fn a_trace_replaces_another_run_and_continues_its_own() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("trace.jsonl");
         fs::write(&path, "of another run").unwrap();
-        for before in [ExistingTrace::Replaced, ExistingTrace::Kept] {
-            let mut trace = TraceFile::create(&path, before, Redactor::default()).unwrap();
+        for existing in [ExistingTrace::Replace, ExistingTrace::Keep] {
+            let mut trace = TraceFile::create(&path, existing, Redactor::default()).unwrap();
             trace.event(Duration::ZERO, TraceDirection::Out, "{}").unwrap();
             trace.event(Duration::ZERO, TraceDirection::In, "{}").unwrap();
         }

@@ -44,7 +44,7 @@ pub(super) async fn run(args: Chat, signals: &Signals) -> Result<EndReason, Erro
         } else {
             let question = question(args.prompt.as_deref())?;
             let typing = match (&question, way) {
-                (Some(_), _) => StdinMode::Not,
+                (Some(_), _) => StdinMode::Unused,
                 (None, PresentationMode::Json) => StdinMode::Lines,
                 (None, PresentationMode::Plain | PresentationMode::Screen) => StdinMode::Prompted,
             };
@@ -55,15 +55,15 @@ pub(super) async fn run(args: Chat, signals: &Signals) -> Result<EndReason, Erro
         notes: settings.notes(&target.name),
         target,
         style: PlainStyle::Chat,
-        way,
-        showing: &args.showing,
+        mode: way,
+        display: &args.showing,
         position: RunPosition::First,
         file: None,
-        typing,
-        sound: None,
-        remember: settings.remember(),
+        stdin: typing,
+        audio_options: None,
+        device_memory: settings.remember(),
     };
-    call.hold(clock, signals).await
+    call.run(clock, signals).await
 }
 
 /// Returns whether lines are piped in, and there is one.

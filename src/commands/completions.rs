@@ -1,4 +1,4 @@
-//! `rtvoice completions`: what a shell reads to complete commands and flags.
+//! `rtvoice completions`: shell completion scripts.
 
 use clap::CommandFactory;
 
@@ -9,7 +9,7 @@ use crate::error::Error;
 ///
 /// # Errors
 ///
-/// When it cannot be written.
+/// If the script cannot be written.
 pub(super) fn run(args: &Completions) -> Result<u8, Error> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), env!("CARGO_PKG_NAME"), &mut script);

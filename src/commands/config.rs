@@ -62,7 +62,7 @@ fn print_path(path: &Path) -> Result<u8, Error> {
 
 fn path() -> Result<PathBuf, Error> {
     paths::config_file().ok_or_else(|| {
-        Error::say(Kind::Config, "no folder for the configuration file")
+        Error::say(Kind::Config, "no folder for a configuration file")
             .hint("set HOME, or XDG_CONFIG_HOME to an absolute path")
     })
 }

@@ -1,4 +1,4 @@
-//! `rtvoice devices`: what there is, and how loud a microphone is.
+//! `rtvoice devices`: device list and input level meter.
 
 use std::io::{self, Write};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::audio::error::AudioError;
 use crate::audio::options::{AudioOptions, AudioSink, AudioSource};
 use crate::audio::{self, Audio};
 use crate::call::clock::Clock;
-use crate::call::run::no_sound;
+use crate::call::run::audio_error;
 use crate::call::signals::Signals;
 use crate::call::streams::standard;
 use crate::call::streams::standard::{localized, stdout};
@@ -24,13 +24,13 @@ use crate::ui::text::devices;
 use crate::ui::text::json::escaped;
 use crate::ui::text::sanitize::one_line;
 
-/// How long the list may take: some devices have to be opened to know how they run.
+/// Timeout of the device list: some devices have to be opened to query them.
 const PATIENCE: Duration = Duration::from_secs(15);
-/// How often a level is drawn, and told to a program.
+/// Update interval of the level meter.
 const GLANCE: Duration = Duration::from_millis(100);
-/// How many glances make a line where no terminal redraws it.
+/// Updates per line, if the line cannot be redrawn.
 const LINE_EVERY: u32 = 10;
-/// The bar of a terminal, in characters, and what its left end is.
+/// Length of the bar in characters, and the level of its left end.
 const BAR: usize = 30;
 const BAR_FLOOR_DBFS: f32 = -60.0;
 
@@ -38,25 +38,25 @@ const BAR_FLOOR_DBFS: f32 = -60.0;
 ///
 /// # Errors
 ///
-/// When no sound system answers, or the microphone cannot be heard.
+/// If no sound system responds, or the microphone cannot be opened.
 pub(super) async fn run(args: &Devices, signals: &Signals) -> Result<u8, Error> {
-    // Sound libraries write to standard error.
+    // Audio libraries write to standard error.
     let _quiet = StderrSilencer::start().map_err(|error| Error::new(Kind::Internal, error))?;
     if args.meter {
         return meter(args, signals).await;
     }
     let listing = tokio::time::timeout(PATIENCE, tokio::task::spawn_blocking(audio::devices)).await;
     let listed = match listing {
-        Err(_) => return Err(no_sound(AudioError::Hangs(PATIENCE.as_secs()))),
+        Err(_) => return Err(audio_error(AudioError::Hangs(PATIENCE.as_secs()))),
         Ok(Err(error)) => return Err(Error::new(Kind::Internal, error)),
-        Ok(Ok(listed)) => listed.map_err(no_sound)?,
+        Ok(Ok(listed)) => listed.map_err(audio_error)?,
     };
     let text = if args.json { listed.iter().map(as_json).collect() } else { as_text(&listed) };
     say(&text)?;
     Ok(0)
 }
 
-/// Writes to standard output; tells whether anybody reads it.
+/// Writes to standard output; returns whether the reader is still connected.
 fn say(text: &str) -> Result<MeterReader, Error> {
     let mut stdout = stdout();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
@@ -102,7 +102,7 @@ fn as_text(listed: &[ListedDevice]) -> String {
         text += &format!("{heading}\n");
         let of_direction: Vec<_> = listed.iter().filter(|device| device.direction == direction).collect();
         if of_direction.is_empty() {
-            text += "    there is none\n";
+            text += "    none\n";
         }
         for device in of_direction {
             let mark = if device.is_default { "*" } else { " " };
@@ -110,20 +110,20 @@ fn as_text(listed: &[ListedDevice]) -> String {
             text += &format!("      {}\n", one_line(&device.id));
         }
     }
-    text + "\n* is the system's own choice. --input and --output take a name, an id, or a part of one.\n"
+    text + "\n* marks the system default. --input and --output accept a name, an id, or part of one.\n"
 }
 
 fn runs(native: Option<&NativeFormat>) -> String {
     native.map_or_else(String::new, |native| runs_at(native.rate, native.channels, &native.format))
 }
 
-/// Returns how a device runs, as it follows its name.
+/// Returns a device's format, as shown after its name.
 pub(super) fn runs_at(rate: u32, channels: u16, format: &str) -> String {
     let plural = if channels == 1 { "" } else { "s" };
     format!(", {rate} Hz, {channels} channel{plural}, {format}")
 }
 
-/// Shows how loud a microphone is, until a signal ends it.
+/// Shows the level of a microphone until a signal arrives.
 async fn meter(args: &Devices, signals: &Signals) -> Result<u8, Error> {
     let clock = Clock::start();
     let wanted = args.input.clone().map_or(DeviceRequest::Default, DeviceRequest::Named);
@@ -133,7 +133,7 @@ async fn meter(args: &Devices, signals: &Signals) -> Result<u8, Error> {
         ..AudioOptions::default()
     };
     let started = tokio::task::spawn_blocking(|| audio::start(options)).await;
-    let mut audio = started.map_err(|error| Error::new(Kind::Internal, error))?.map_err(no_sound)?;
+    let mut audio = started.map_err(|error| Error::new(Kind::Internal, error))?.map_err(audio_error)?;
     let (commands, mut commands_rx) = mpsc::channel(1);
     signals.listen(&commands);
     let shown = MeterStyle::choose(args);
@@ -150,7 +150,7 @@ async fn meter(args: &Devices, signals: &Signals) -> Result<u8, Error> {
             },
             event = audio.events.recv() => match event {
                 Some(event) => shown.event(clock, event),
-                None => return Err(Error::say(Kind::Device, "the sound has stopped")),
+                None => return Err(Error::say(Kind::Device, "audio stopped unexpectedly")),
             },
             () = clock.wait_until(Some(next)) => {
                 next += GLANCE;
@@ -164,14 +164,14 @@ async fn meter(args: &Devices, signals: &Signals) -> Result<u8, Error> {
     }
 }
 
-/// How a level is shown.
+/// Format of the level meter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum MeterStyle {
-    /// As a line that is drawn again and again.
+    /// A line that is redrawn.
     Bar,
-    /// As a line a second.
+    /// A line per second.
     Lines,
-    /// As a JSON object ten times a second.
+    /// A JSON object ten times per second.
     Json,
 }
 
@@ -203,12 +203,12 @@ impl MeterStyle {
         }
     }
 
-    /// Returns what is said of news of the device.
+    /// Returns the text of a device event.
     fn event(self, clock: Clock, event: AudioEvent) -> String {
         let AudioEvent::Device(direction, state) = event else { return String::new() };
         let (_, said) = devices::state(direction, &state);
         match self {
-            // The bar is drawn over what is shorter.
+            // Padded to overwrite the bar.
             Self::Bar => format!("\r{said:70}\n"),
             Self::Lines => format!("{said}\n"),
             Self::Json => {
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn the_list_names_rates_and_what_the_system_chooses() {
+    fn the_list_shows_formats_and_the_system_default() {
         let native = NativeFormat {
             rate: 48_000,
             channels: 1,
@@ -269,13 +269,13 @@ mod tests {
                 "    other",
                 "      pulseaudio:other",
                 "Speakers",
-                "    there is none",
+                "    none",
             ]
         );
     }
 
     #[test]
-    fn a_bar_is_as_long_as_ever() {
+    fn a_bar_has_a_constant_length() {
         for (dbfs, full) in [(-96.0, 0), (-60.0, 0), (-30.0, 15), (0.0, 30), (3.0, 30)] {
             let bar = bar(dbfs);
             assert_eq!((bar.chars().count(), bar.chars().filter(|part| *part == '━').count()), (BAR, full));

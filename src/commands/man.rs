@@ -1,4 +1,4 @@
-//! `rtvoice man`: the pages of the manual, made from the help.
+//! `rtvoice man`: manual pages generated from the help.
 
 use clap::CommandFactory;
 use clap_mangen::Man as Page;
@@ -10,7 +10,7 @@ use crate::error::{Error, Kind};
 ///
 /// # Errors
 ///
-/// When there is no such command, or when it cannot be written.
+/// If there is no such command, or the page cannot be written.
 pub(super) fn run(args: &Man) -> Result<u8, Error> {
     let mut program = Cli::command();
     program.build();
@@ -20,8 +20,8 @@ pub(super) fn run(args: &Man) -> Result<u8, Error> {
             Some(command) => command.clone(),
             None => {
                 let names: Vec<&str> = program.get_subcommands().map(|command| command.get_name()).collect();
-                let error = Error::say(Kind::Usage, format!("there is no command {name:?}"));
-                return Err(error.hint(format!("there are {}", names.join(", "))));
+                let error = Error::say(Kind::Usage, format!("unknown command {name:?}"));
+                return Err(error.hint(format!("commands: {}", names.join(", "))));
             }
         },
     };

@@ -1,6 +1,4 @@
-//! Where the halves meet: one file a command, and the loop that drives a session.
-//!
-//! Nothing is decided here that a test of the session could hold.
+//! Commands: one file or folder each, and the thread that runs them.
 
 mod devices;
 mod talk;
@@ -32,30 +30,29 @@ use crate::session::io::{EndReason, Failure};
 use crate::ui::terminal;
 use crate::ui::text::sanitize;
 
-/// The stack of the thread that runs a command: as much as the first thread of a process has.
+/// Stack size of the command thread, like that of a main thread.
 const STACK_BYTES: usize = 8 << 20;
 
 /// How a command ended.
 enum End {
-    /// By itself or by a panic, with this exit code.
+    /// Normally or by a panic, with this exit code.
     Finished(u8),
-    /// By a signal, although a thread of it may still be blocked.
+    /// By a signal, although the command may still be blocked.
     Forced(i32),
 }
 
-/// Runs a command to its end and returns the exit code; what failed is on standard error then.
+/// Runs a command and returns the exit code; errors are reported on standard error.
 ///
-/// The command has a thread of its own: it may be blocked in a write that nobody reads, and a signal ends the
-/// process all the same.
+/// The command has its own thread: it may be blocked in a write, and a signal still ends the process.
 pub fn run(cli: Cli) -> u8 {
     let (finished, ends) = channel();
     let forced = finished.clone();
     let started = signals::start(move |number| drop(forced.send(End::Forced(number)))).and_then(|signals| {
         thread::Builder::new().name("main".to_owned()).stack_size(STACK_BYTES).spawn(move || {
-            // The hook has reported the panic; what is left is the exit code.
+            // The panic hook has reported the panic.
             let code = panic::catch_unwind(AssertUnwindSafe(|| execute(cli, &signals)));
             let code = code.unwrap_or_else(|_| Kind::Internal.exit_code());
-            // The process ends when nobody receives this any more.
+            // Fails only while the process is ending.
             let _ = finished.send(End::Finished(code));
         })
     });
@@ -63,12 +60,12 @@ pub fn run(cli: Cli) -> u8 {
         return report(&Error::new(Kind::Internal, error));
     }
     let end = ends.recv();
-    // A thread of the screen may be stuck in restoring the rest.
+    // The screen thread may be blocked while restoring the terminal.
     terminal::restore_line_mode();
     match end {
         Ok(End::Finished(code)) => code,
         Ok(End::Forced(number)) => signal_code(number),
-        // Both senders are gone only if the thread of signals panicked, too.
+        // Both senders are only gone if the signal thread panicked as well.
         Err(_) => Kind::Internal.exit_code(),
     }
 }
@@ -77,18 +74,18 @@ fn execute(cli: Cli, signals: &Signals) -> u8 {
     run_command(cli, signals).unwrap_or_else(|error| report(&error))
 }
 
-/// Writes an error to standard error, if that can be written, and returns its exit code.
+/// Writes an error to standard error, if possible, and returns its exit code.
 fn report(error: &Error) -> u8 {
-    // Servers and files have a say in it: what they say is text and nothing else.
+    // Errors may contain foreign text.
     let said = format!("rtvoice: {}\n", sanitize::sanitize(&error.to_string()));
     let _ = io::stderr().write_all(localized(&said).as_bytes());
     error.kind.exit_code()
 }
 
-/// Prints what clap answers in place of a command, a help text or a usage error, and returns the exit code.
+/// Prints clap's help text or usage error, and returns the exit code.
 pub fn answer_without_command(answer: &clap::Error) -> u8 {
     let printed = if answer.use_stderr() {
-        // It repeats arguments, which may come from anywhere. A closed standard error does not change the exit code.
+        // It repeats arguments, which may be foreign. A closed standard error does not change the exit code.
         let _ = writeln!(io::stderr(), "{}", sanitize::sanitize(answer.render().to_string().trim_end()));
         Ok(())
     } else {
@@ -100,7 +97,7 @@ pub fn answer_without_command(answer: &clap::Error) -> u8 {
     }
 }
 
-/// Prints a help text in the characters of the locale; in its colours where it needs no change.
+/// Prints a help text in the locale's character set, with colours if it needs no conversion.
 fn print_answer(answer: &clap::Error) -> io::Result<()> {
     let text = answer.render().to_string();
     match localized(&text) {
@@ -127,7 +124,7 @@ fn run_command(cli: Cli, signals: &Signals) -> Result<u8, Error> {
             Command::Man(args) => man::run(&args),
         }
     }));
-    // A thread that still reads standard input must not hold the program.
+    // A thread that reads standard input must not delay the end.
     runtime.shutdown_background();
     code
 }
@@ -138,7 +135,7 @@ fn print(text: &[u8]) -> Result<u8, Error> {
     printed_code(stdout.write_all(text).and_then(|()| stdout.flush()))
 }
 
-/// Returns the exit code of a command whose result was written; a reader that has read enough is a normal end.
+/// Returns the exit code after writing a result; a closed pipe is a normal end.
 fn printed_code(printed: io::Result<()>) -> Result<u8, Error> {
     match printed {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(standard::cannot_write_stdout(error)),
@@ -150,7 +147,7 @@ fn signal_code(number: i32) -> u8 {
     128_u8.saturating_add(u8::try_from(number).unwrap_or(127))
 }
 
-/// A normal end is a value; a failure is the error it names.
+/// Converts the end reason to an exit code or an error.
 fn exit_code(reason: EndReason) -> Result<u8, Error> {
     match reason {
         EndReason::User
@@ -171,20 +168,20 @@ fn failed(kind: Kind, failure: Failure) -> Error {
     Error::say(kind, failure.message).hint(hint)
 }
 
-/// Returns what to do: what is known of the server's code, or the flag for the setting that was refused.
+/// Returns the hint for a server error code, or the flag of the refused setting.
 fn failure_hint(kind: Kind, failure: &Failure) -> &'static str {
     let known = failure.code.as_deref().and_then(error_codes::known);
     let refused = refusal::refused_in(&failure.message).and_then(Subject::hint);
     match (known, refused, kind) {
         (Some(known), _, _) if known.remedy == Remedy::DropField => {
-            "it may speak the other dialect: try --dialect ga or --dialect beta"
+            "the endpoint may use the other dialect; try --dialect ga or --dialect beta"
         }
         (Some(known), _, _) if known.remedy == Remedy::Stop => known.hint,
         (_, Some(hint), Kind::Server) => hint,
         (Some(known), _, _) if !known.hint.is_empty() => known.hint,
-        (_, _, Kind::Network) => "start again; if it happens twice, look at the endpoint's log",
+        (_, _, Kind::Network) => "try again; if it persists, check the endpoint's log",
         (_, _, Kind::Internal | Kind::Usage | Kind::Config | Kind::Device | Kind::Server) => {
-            "look up what it says in the endpoint's documents; --verbose and --trace tell more"
+            "see the endpoint's documentation; --verbose and --trace show details"
         }
     }
 }

@@ -23,11 +23,11 @@ use crate::server::demo::script::play::play;
 use crate::server::demo::{self, EndpointOptions};
 use crate::session::io::{EndReason, UserCommand};
 
-/// Serves until a signal ends it; returns the exit code.
+/// Serves until a signal arrives; returns the exit code.
 ///
 /// # Errors
 ///
-/// When the port is taken, when a fault, host or origin is invalid, and when a script is none or not followed.
+/// If the port is taken, a fault, host or origin is invalid, or a script is invalid or not followed.
 pub(super) async fn run(args: Serve, signals: &Signals) -> Result<u8, Error> {
     let faults = Faults::parse(&args.fault.join(","));
     let faults = faults.map_err(|error| Error::new(Kind::Usage, anyhow::anyhow!("{error}")))?;
@@ -37,10 +37,10 @@ pub(super) async fn run(args: Serve, signals: &Signals) -> Result<u8, Error> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, args.port));
     let listener = TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"));
     let listener = listener.map_err(|error| {
-        Error::new(Kind::Network, error).hint("another program may have the port: choose one with --port")
+        Error::new(Kind::Network, error).hint("another program may use the port; choose another with --port")
     })?;
     let address = listener.local_addr().map_err(|error| Error::new(Kind::Internal, error))?;
-    // It serves all the same if nobody can read this.
+    // A closed standard output does not stop the server.
     let mut stdout = stdout();
     let _ = stdout.write_all(greeting(address).as_bytes()).and_then(|()| stdout.flush());
     let (commands, mut commands_rx) = mpsc::channel(1);
@@ -91,7 +91,7 @@ fn read_script(path: &Path) -> Result<Script, Error> {
     script.map_err(|error| Error::new(Kind::Usage, error))
 }
 
-/// Where it listens, and what to type to talk to it.
+/// Returns the address and an example command.
 fn greeting(address: SocketAddr) -> String {
     let url = format!("ws://{address}/v1/realtime");
     let flags = match address.port() {

@@ -1,9 +1,9 @@
-//! `rtvoice talk`: a call.
+//! `rtvoice talk`: a voice call.
 
 use crate::audio::options::{AudioOptions, AudioSink};
 use crate::call::clock::Clock;
 use crate::call::presenter::PresentationMode;
-use crate::call::run::{Call, RunPosition, at_end_of, typing_in_a_call};
+use crate::call::run::{Call, RunPosition, input_end_action, stdin_mode};
 use crate::call::setup::named_files::NamedFiles;
 use crate::call::setup::plan;
 use crate::call::setup::settings::{Flags, ResolvedSettings};
@@ -16,39 +16,51 @@ use crate::protocol::settings::SessionKind;
 use crate::session::io::EndReason;
 use crate::ui::output::plain::PlainStyle;
 
-/// Holds a call.
+/// Runs a call.
 ///
 /// # Errors
 ///
-/// When it cannot begin, or when what comes of it cannot be written.
+/// If the call cannot begin, or its output cannot be written.
 pub(super) async fn run(args: TalkCommand, signals: &Signals) -> Result<EndReason, Error> {
     let clock = Clock::start();
     let flags = Flags::from(&args.settings);
     let settings = ResolvedSettings::load(&args.endpoint, SessionKind::Realtime, flags)?;
-    let showing = settings.showing(&args.showing);
+    let display = settings.showing(&args.showing);
     let (input, output) = (settings.input(), settings.output());
-    let way = match (PresentationMode::choose(&showing), &output) {
+    let mode = match (PresentationMode::choose(&display), &output) {
         (PresentationMode::Json, AudioSink::Stdout) => return Err(two_on_one_stream()),
-        // Sound takes standard output: there is no screen to draw on.
+        // Audio uses standard output, so there is no screen.
         (PresentationMode::Screen, AudioSink::Stdout) => PresentationMode::Plain,
-        (way, _) => way,
+        (mode, _) => mode,
     };
     let files = NamedFiles::of(&settings).input("--input", &input).output(&output);
     let files = files.written("--record", args.record.as_deref());
     files.written("--trace", args.showing.trace.as_deref()).check()?;
     let target = Target::find(&settings)?.with_dial_options(&settings)?;
-    let plan = plan::limited(plan::talk(&settings, at_end_of(&input))?, &target, &settings);
-    let typing = typing_in_a_call(way, &input, settings.in_force.is_flag(Setting::Plain));
-    let sound = plan::audio(&settings, &plan, input, output);
-    let sound = Some(AudioOptions { record: args.record, ..sound });
+    let plan = plan::limited(plan::talk(&settings, input_end_action(&input))?, &target, &settings);
+    let stdin = stdin_mode(mode, &input, settings.in_force.is_flag(Setting::Plain));
+    let audio_options = plan::audio(&settings, &plan, input, output);
+    let audio_options = Some(AudioOptions { record: args.record, ..audio_options });
     let style = PlainStyle::Talk;
-    let (showing, position, file, remember) = (&showing, RunPosition::First, None, settings.remember());
+    let (display, position, file, device_memory) = (&display, RunPosition::First, None, settings.remember());
     let notes = settings.notes(&target.name);
-    let call = Call { plan, target, style, way, showing, position, file, typing, sound, remember, notes };
-    call.hold(clock, signals).await
+    let call = Call {
+        plan,
+        target,
+        style,
+        mode,
+        display,
+        position,
+        file,
+        stdin,
+        audio_options,
+        device_memory,
+        notes,
+    };
+    call.run(clock, signals).await
 }
 
 fn two_on_one_stream() -> Error {
-    Error::say(Kind::Usage, "--json and --output - both want standard output")
-        .hint("write the sound to a file: --output answer.wav")
+    Error::say(Kind::Usage, "--json and --output - both use standard output")
+        .hint("write the audio to a file: --output answer.wav")
 }

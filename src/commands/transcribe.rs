@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::audio::options::{AudioSink, AudioSource};
 use crate::call::clock::Clock;
 use crate::call::presenter::{CaptionedFile, FilePosition, PresentationMode};
-use crate::call::run::{Call, RunPosition, StdinMode, at_end_of};
+use crate::call::run::{Call, RunPosition, StdinMode, input_end_action};
 use crate::call::setup::named_files::NamedFiles;
 use crate::call::setup::plan;
 use crate::call::setup::settings::{Flags, ResolvedSettings};
@@ -47,7 +47,7 @@ pub(super) async fn run(args: Transcribe, signals: &Signals) -> Result<EndReason
         let name = file.as_ref().map(|file| file.name.clone()).unwrap_or_default();
         let mut call = caption(&args, &settings, &target, input)?;
         (call.position, call.file, call.notes) = (position, file, std::mem::take(&mut notes));
-        let reason = call.hold(clock, signals).await?;
+        let reason = call.run(clock, signals).await?;
         position = RunPosition::Later;
         match reason {
             EndReason::InputEnded => {}
@@ -85,7 +85,7 @@ fn inputs(
         ([], _) => Ok(vec![(settings.input(), None)]),
         (_, true) => Err(Error::say(Kind::Usage, "both FILE and --input say what to caption")
             .hint("give the files alone: rtvoice transcribe FILE.wav")),
-        ([file], false) => Ok(vec![named(file, FilePosition::Alone)]),
+        ([file], false) => Ok(vec![named(file, FilePosition::Only)]),
         (files, false) => {
             let places = std::iter::once(FilePosition::First).chain(std::iter::repeat(FilePosition::Later));
             Ok(files.iter().zip(places).map(|(file, place)| named(file, place)).collect())
@@ -108,18 +108,18 @@ fn caption<'a>(
     target: &Target,
     input: AudioSource,
 ) -> Result<Call<'a>, Error> {
-    let plan = plan::limited(plan::transcribe(settings, at_end_of(&input))?, target, settings);
+    let plan = plan::limited(plan::transcribe(settings, input_end_action(&input))?, target, settings);
     Ok(Call {
         target: target.clone(),
         style: PlainStyle::Transcribe,
-        way: if args.showing.json { PresentationMode::Json } else { PresentationMode::Plain },
-        showing: &args.showing,
+        mode: if args.showing.json { PresentationMode::Json } else { PresentationMode::Plain },
+        display: &args.showing,
         position: RunPosition::First,
         file: None,
-        typing: StdinMode::Not,
-        sound: Some(plan::audio(settings, &plan, input, AudioSink::Null)),
+        stdin: StdinMode::Unused,
+        audio_options: Some(plan::audio(settings, &plan, input, AudioSink::Null)),
         plan,
-        remember: settings.remember(),
+        device_memory: settings.remember(),
         notes: Vec::new(),
     })
 }

@@ -32,7 +32,7 @@ fn there_is_a_page_of_the_program_and_of_each_command() {
     assert!(page("").contains(".TH rtvoice 1") && page("").contains("rtvoice\\-transcribe(1)"));
     assert!(page("talk").contains(".TH rtvoice-talk 1") && page("talk").contains("\\-\\-max\\-cost"));
     let unknown = Program::rtvoice("man walk").run().expect_code(2);
-    let said = "rtvoice: there is no command \"walk\"\nhint: there are talk, chat,";
+    let said = "rtvoice: unknown command \"walk\"\nhint: commands: talk, chat,";
     assert!(unknown.stderr.starts_with(said), "{}", unknown.stderr);
 }
 

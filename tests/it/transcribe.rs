@@ -17,7 +17,7 @@ const LIMIT: Duration = Duration::from_secs(120);
 /// What the demo makes of the recording.
 const HELLO: &str = "[speech 2.5 s, -20 dBFS]";
 /// What is told to who might expect words.
-const DEMO: &str = "this is the demo: it knows no words and tells how long and how loud speech was";
+const DEMO: &str = "this is the demo: captions show the length and level of speech, not its words";
 
 pub(crate) static CAPTIONS: LazyLock<Captions> = LazyLock::new(Captions::make);
 

@@ -1,7 +1,7 @@
-//! Lines for standard output and standard error, written by a thread of its own.
+//! Console: a thread that writes lines to standard output and standard error.
 //!
-//! A reader that stalls blocks only that thread. How much waits for it is known ([`Console::is_full`]), so that
-//! a session takes nothing new from its endpoint until there is room.
+//! A stalled reader blocks only that thread. The amount of pending data is known ([`Console::is_full`]), so
+//! that a session can pause its input.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -10,15 +10,15 @@ use std::thread;
 
 use tokio::sync::watch;
 
-/// How many bytes may wait to be written before the session stops taking more.
-const ROOM: usize = 256 << 10;
+/// Bytes that may be pending before the session pauses its input.
+const MAX_PENDING_BYTES: usize = 256 << 10;
 
-/// Where lines go.
+/// Destination of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum OutputStream {
-    /// To standard output; a failure ends the session.
+    /// Standard output; a failure ends the session.
     Data,
-    /// To standard error; a failure is ignored, as there is no place left to report it.
+    /// Standard error; a failure is ignored, because it could not be reported.
     Status,
 }
 
@@ -27,23 +27,23 @@ struct Chunk {
     bytes: Vec<u8>,
 }
 
-/// What the writing thread has come to.
+/// State of the writing thread.
 #[derive(Debug, Default)]
 struct ConsoleState {
-    /// Bytes that wait to be written.
+    /// Bytes to be written.
     pending: usize,
-    /// Why standard output takes no more.
+    /// Error of standard output.
     failure: Option<Arc<io::Error>>,
 }
 
-/// The session's side of the writing thread.
+/// Handle of the writing thread.
 pub(crate) struct Console {
     queue: Sender<Chunk>,
     changes: watch::Sender<ConsoleState>,
     state: watch::Receiver<ConsoleState>,
 }
 
-/// Collects bytes and hands them to the writing thread on flush.
+/// Buffers bytes and sends them to the writing thread on flush.
 #[derive(Clone)]
 pub(crate) struct ConsoleWriter {
     queue: Sender<Chunk>,
@@ -57,22 +57,22 @@ impl Console {
     ///
     /// # Errors
     ///
-    /// When the system gives no thread.
+    /// If the system refuses a thread.
     pub(crate) fn start(
         data: impl Write + Send + 'static,
         status: impl Write + Send + 'static,
     ) -> io::Result<Self> {
         let (queue, chunks) = channel();
         let (changes, state) = watch::channel(ConsoleState::default());
-        let told = changes.clone();
-        // Detached: a write that nobody reads never returns, and the end must not wait for it.
+        let thread_changes = changes.clone();
+        // Detached: a blocked write may never return, and the end must not wait for it.
         thread::Builder::new()
             .name("console".to_owned())
-            .spawn(move || write_all((data, status), &chunks, &told))?;
+            .spawn(move || write_all((data, status), &chunks, &thread_changes))?;
         Ok(Self { queue, changes, state })
     }
 
-    /// Returns a writer to standard output. Its flush reports why earlier bytes could not be written.
+    /// Returns a writer to standard output. Its flush reports errors of earlier writes.
     pub(crate) fn data(&self) -> ConsoleWriter {
         self.writer(OutputStream::Data)
     }
@@ -87,17 +87,17 @@ impl Console {
         ConsoleWriter { queue, changes, stream, buffer: Vec::new() }
     }
 
-    /// Returns whether so much waits that no more should be added.
+    /// Returns whether no more lines should be added.
     pub(crate) fn is_full(&self) -> bool {
-        self.state.borrow().pending > ROOM
+        self.state.borrow().pending > MAX_PENDING_BYTES
     }
 
-    /// Waits until there is room for more. Cancel-safe because nothing is taken.
+    /// Waits until there is room. Cancel-safe because nothing is taken.
     pub(crate) async fn room(&mut self) {
-        self.wait_until(|state| state.pending <= ROOM).await;
+        self.wait_until(|state| state.pending <= MAX_PENDING_BYTES).await;
     }
 
-    /// Waits until standard output fails, and returns why. Cancel-safe because nothing is taken.
+    /// Waits for an error of standard output. Cancel-safe because nothing is taken.
     pub(crate) async fn failure(&mut self) -> io::Error {
         loop {
             self.wait_until(|state| state.failure.is_some()).await;
@@ -107,18 +107,18 @@ impl Console {
         }
     }
 
-    /// Waits until all of it is written.
+    /// Waits until everything is written.
     ///
     /// # Errors
     ///
-    /// Says why standard output took not all of it.
+    /// The error of standard output.
     pub(crate) async fn drain(&mut self) -> io::Result<()> {
         self.wait_until(|state| state.pending == 0).await;
         self.check()
     }
 
     async fn wait_until(&mut self, holds: impl FnMut(&ConsoleState) -> bool) {
-        // The sender lives in `self`, so that the wait ends only when the condition holds.
+        // The sender lives in `self`, so the wait cannot fail.
         let _ = self.state.wait_for(holds).await.map(drop);
     }
 
@@ -137,7 +137,7 @@ impl Write for ConsoleWriter {
         let bytes = std::mem::take(&mut self.buffer);
         if !bytes.is_empty() {
             self.changes.send_modify(|state| state.pending += bytes.len());
-            // The thread ends after its writers only.
+            // The thread outlives its writers.
             let _ = self.queue.send(Chunk { stream: self.stream, bytes });
         }
         match self.stream {
@@ -183,7 +183,7 @@ fn write_all(
 mod tests {
     use super::*;
 
-    /// A reader that reads only when it is told to; gone when the sender is.
+    /// A reader that reads on request, and is closed when the sender is dropped.
     struct Pipe(Receiver<()>, Sender<Vec<u8>>);
 
     impl Write for Pipe {
@@ -205,11 +205,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_reader_that_stalls_blocks_no_writer_and_loses_nothing() {
+    async fn a_stalled_reader_blocks_no_writer_and_loses_nothing() {
         let (pipe, reads, lines) = pipe();
         let mut console = Console::start(pipe, io::sink()).unwrap();
         let mut data = console.data();
-        let line = vec![b'x'; ROOM / 2];
+        let line = vec![b'x'; MAX_PENDING_BYTES / 2];
         for _ in 0..3 {
             data.write_all(&line).and_then(|()| data.flush()).unwrap();
         }
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_reader_that_is_gone_is_reported_once_the_write_fails() {
+    async fn a_closed_reader_is_reported_by_the_next_write() {
         let (pipe, reads, _lines) = pipe();
         let mut console = Console::start(pipe, io::sink()).unwrap();
         let mut data = console.data();
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_standard_error_that_cannot_be_written_is_no_failure() {
+    async fn errors_of_standard_error_are_ignored() {
         let (pipe, reads, _lines) = pipe();
         drop(reads);
         let mut console = Console::start(io::sink(), pipe).unwrap();

@@ -1,5 +1,4 @@
-//! The standard streams as commands use them: a closed standard output is an error and not a place where
-//! answers vanish, and standard input is known to be piped or not.
+//! Standard streams: writing to a closed standard output is an error, and piped standard input is detected.
 
 use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
@@ -10,11 +9,10 @@ use crate::ui::text::charset::Charset;
 
 /// Whether standard output was closed when the program started (`>&-`).
 ///
-/// The standard library opens `/dev/null` in its place before `main` begins, so that only a constructor can
-/// find out.
+/// The standard library opens `/dev/null` in its place before `main`, so only a constructor can detect it.
 static WAS_CLOSED: AtomicBool = AtomicBool::new(false);
 
-/// The error of a standard output that cannot be written.
+/// Returns the error for a failed write to standard output.
 pub fn cannot_write_stdout(error: io::Error) -> Error {
     Error::new(Kind::Device, anyhow::Error::new(error).context("cannot write to standard output"))
 }
@@ -22,7 +20,7 @@ pub fn cannot_write_stdout(error: io::Error) -> Error {
 #[cfg(unix)]
 ctor::declarative::ctor! {
     #[ctor(unsafe)]
-    fn note_closed_stdout() {
+    fn detect_closed_stdout() {
         let flags = rustix::io::fcntl_getfd(rustix::stdio::stdout());
         WAS_CLOSED.store(flags.is_err(), Ordering::Relaxed);
     }
@@ -50,7 +48,7 @@ impl Stdout {
     ///
     /// # Errors
     ///
-    /// When it was closed before the program started.
+    /// If it was closed before the program started.
     pub fn check(&self) -> io::Result<()> {
         if self.was_closed { Err(io::Error::other("it is closed")) } else { Ok(()) }
     }
@@ -68,9 +66,7 @@ impl Write for Stdout {
     }
 }
 
-/// Returns whether standard input is a pipe, a socket or a file: data that the command line has connected.
-///
-/// A terminal has a person behind it, and `/dev/null` has nothing.
+/// Returns whether standard input is a pipe, a socket or a file, as opposed to a terminal or `/dev/null`.
 #[cfg(unix)]
 pub(crate) fn stdin_is_piped() -> bool {
     use std::fs::File;
@@ -90,22 +86,22 @@ pub(crate) fn stdin_is_piped() -> bool {
     !io::stdin().is_terminal()
 }
 
-/// Returns the characters that the locale has for lines and bars.
+/// Returns the character set of the locale.
 pub(crate) fn charset() -> Charset {
     if cfg!(windows) {
-        // Its terminals are told characters, not bytes of a locale.
+        // Windows consoles take characters, not bytes of a locale.
         return Charset::Unicode;
     }
     let values = ["LC_ALL", "LC_CTYPE", "LANG"].map(|name| std::env::var(name).ok());
     Charset::of_locale(values.each_ref().map(Option::as_deref))
 }
 
-/// Returns a line of ours in the characters of the locale.
+/// Returns a line of the program's own text in the locale's character set.
 pub(crate) fn localized(text: &str) -> Cow<'_, str> {
     charset().line(text)
 }
 
-/// Writes lines of ours in the characters of the locale.
+/// Writes lines of the program's own text in the locale's character set.
 #[derive(Debug)]
 pub(crate) struct Localized<W> {
     writer: W,
@@ -113,7 +109,7 @@ pub(crate) struct Localized<W> {
 }
 
 impl<W> Localized<W> {
-    /// Returns a writer that takes whole lines of UTF-8.
+    /// Returns a writer that expects whole lines of UTF-8.
     pub(crate) fn new(writer: W, charset: Charset) -> Self {
         Self { writer, charset }
     }
@@ -141,10 +137,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_closed_standard_output_takes_nothing() {
+    fn writing_to_a_closed_standard_output_fails() {
         let mut closed = Stdout { stdout: io::stdout(), was_closed: true };
         let error = closed.write_all(b"an answer").unwrap_err();
         assert_eq!(error.to_string(), "it is closed");
-        assert!(closed.flush().is_err(), "what nobody gets is not flushed");
+        assert!(closed.flush().is_err(), "flushing fails as well");
     }
 }

@@ -1,8 +1,8 @@
-//! Keeps the words of sound libraries off the screen: while devices are in use, what they write to
-//! standard error goes nowhere, and what this program says goes to the terminal all the same.
+//! Stderr silencer: hides messages of audio libraries while devices are in use; the program's own messages
+//! still reach the terminal.
 //!
-//! ALSA and JACK print to file descriptor 2 from inside their libraries, where no error handler
-//! reaches (libjack has none, and ALSA's is per thread).
+//! ALSA and JACK print to file descriptor 2 from within their libraries, beyond any error handler (libjack has
+//! none, and ALSA's is per thread).
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -12,8 +12,8 @@ use std::sync::OnceLock;
 
 use crate::ui::text::sanitize::sanitize;
 
-/// Restores standard error before a panic is reported, and then reports it as usual: what others wrote may be
-/// in its message, such as a text that was cut at a wrong place, and is cleaned.
+/// Restores standard error before a panic is reported. Foreign text in the message, such as a string that was
+/// sliced at a wrong place, is sanitized.
 pub fn install_panic_hook() {
     let report = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
@@ -21,7 +21,7 @@ pub fn install_panic_hook() {
         match info.payload_as_str().map(|message| (message, sanitize(message))) {
             Some((message, clean)) if clean != message => {
                 let place = info.location().map_or(String::new(), |location| format!(" at {location}"));
-                // Nobody is left to be told that this failed.
+                // A failure cannot be reported here.
                 let _ = writeln!(io::stderr(), "the program panicked{place}:\n{clean}");
             }
             Some(_) | None => report(info),
@@ -29,32 +29,32 @@ pub fn install_panic_hook() {
     }));
 }
 
-/// Standard error, quiet for everybody but the holder. Dropping it makes it loud again.
+/// Redirects standard error for everything but its own writers. Dropping it restores standard error.
 #[derive(Debug)]
 pub struct StderrSilencer {
     terminal: File,
 }
 
 #[cfg(unix)]
-static REAL: OnceLock<File> = OnceLock::new();
+static TERMINAL: OnceLock<File> = OnceLock::new();
 
 impl StderrSilencer {
-    /// Makes standard error quiet.
+    /// Redirects standard error.
     ///
     /// # Errors
     ///
-    /// When the system gives no more file descriptors.
+    /// If the system has no more file descriptors.
     #[cfg(unix)]
     pub fn start() -> io::Result<Self> {
         let terminal = File::from(rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stderr(), 3)?);
-        // Set before standard error changes, so that a panic at any moment finds it.
-        let _ = REAL.set(terminal.try_clone()?);
+        // Set before the redirection, so that a panic at any moment finds it.
+        let _ = TERMINAL.set(terminal.try_clone()?);
         let nowhere = File::options().write(true).open("/dev/null")?;
         rustix::stdio::dup2_stderr(&nowhere)?;
         Ok(Self { terminal })
     }
 
-    /// Leaves standard error as it is: no sound library prints to it on this system.
+    /// Leaves standard error unchanged: no audio library prints to it on this system.
     ///
     /// # Errors
     ///
@@ -64,11 +64,11 @@ impl StderrSilencer {
         Ok(Self { terminal: File::options().write(true).open("CON")? })
     }
 
-    /// Returns what this program writes to in place of standard error.
+    /// Returns a writer to the real standard error.
     ///
     /// # Errors
     ///
-    /// When the system gives no more file descriptors.
+    /// If the system has no more file descriptors.
     pub fn writer(&self) -> io::Result<impl Write + Send + use<>> {
         self.terminal.try_clone()
     }
@@ -82,8 +82,8 @@ impl Drop for StderrSilencer {
 
 #[cfg(unix)]
 fn restore() {
-    if let Some(real) = REAL.get() {
-        // There is nobody to tell if this fails.
+    if let Some(real) = TERMINAL.get() {
+        // A failure cannot be reported here.
         let _ = rustix::stdio::dup2_stderr(real);
     }
 }

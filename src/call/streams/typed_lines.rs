@@ -1,4 +1,4 @@
-//! Typed lines become commands: the way to take part in a call without a screen.
+//! Typed lines as commands, for calls without a screen.
 
 use std::io::{self, BufRead};
 use std::thread;
@@ -8,84 +8,84 @@ use tokio::sync::mpsc;
 use crate::audio::api::Direction;
 use crate::session::io::{EndReason, UserCommand};
 
-/// What can be typed besides text.
+/// Help of a call.
 pub(crate) const HELP: &str = "\
 type text and press Enter to send it, or one of these:
-  /mute      close the microphone        /unmute    open it
-  /stop      stop the answer             /turn      begin or end a turn, as Enter alone does (--vad off)
-  /devices   list the devices            /input NAME, /output NAME   use one of them
+  /mute      mute the microphone         /unmute    unmute it
+  /stop      stop the answer             /turn      begin or end a turn, like an empty line (--vad off)
+  /devices   list devices                /input NAME, /output NAME   choose one
   /end       end the call                /help      this list";
 
-/// One line, understood.
+/// A parsed line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum TypedLine {
-    Do(UserCommand),
+    Command(UserCommand),
     Help,
-    Nothing,
+    Empty,
     Unknown(String),
-    /// A command that is about sound, where there is none.
-    Soundless(String),
+    /// An audio command in a text chat.
+    AudioOnly(String),
 }
 
-/// What lines are typed into.
+/// Kind of session that lines are typed into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LineMode {
-    /// A conversation in writing.
+    /// A text chat.
     Chat,
-    /// A call; Enter alone means nothing.
+    /// A call; empty lines are ignored.
     Call,
-    /// A call whose turns Enter alone begins and ends.
-    CallByHand,
+    /// A call with manual turns, which empty lines begin and end.
+    ManualTurns,
 }
 
-const HELP_OF_CHAT: &str = "\
+const CHAT_HELP: &str = "\
 type text and press Enter to send it, or one of these:
   /stop      stop the answer             /end       end the conversation
   /help      this list";
 
-/// Said at the beginning where Enter makes turns.
-const ENTER_MAKES_TURNS: &str = "press Enter to speak, and Enter again to be answered; /help has more";
+/// Instructions for manual turns.
+const MANUAL_TURNS_HELP: &str = "press Enter to speak and again to get an answer; /help lists more";
 
-/// Said when standard input cannot be read.
-const NO_TEXT: &str = "standard input is not text, nothing more of it is read; pipe text in UTF-8";
+/// Message if standard input cannot be read.
+const NOT_TEXT: &str = "standard input is not UTF-8 text: the rest is ignored";
 
-/// Reads standard input line by line until its end, which is `at_end`.
+/// Reads standard input line by line; sends `at_end` at its end.
 ///
-/// A thread of its own because standard input cannot be waited for otherwise; it ends with the
-/// program. `tell` writes what the user should know.
-pub(crate) fn listen(
+/// Uses a thread, because standard input cannot be polled portably; it lives as long as the program. `print`
+/// writes messages for the user.
+pub(crate) fn start_reader(
     commands: mpsc::Sender<UserCommand>,
-    (into, at_end): (LineMode, UserCommand),
-    mut tell: impl FnMut(&str) + Send + 'static,
+    (mode, at_end): (LineMode, UserCommand),
+    mut print: impl FnMut(&str) + Send + 'static,
 ) {
-    match into {
+    match mode {
         LineMode::Chat | LineMode::Call => {}
-        LineMode::CallByHand => tell(ENTER_MAKES_TURNS),
+        LineMode::ManualTurns => print(MANUAL_TURNS_HELP),
     }
     let reading = move || {
         let mut is_first = true;
         for line in io::stdin().lock().lines() {
             let Ok(line) = line else {
-                tell(NO_TEXT);
+                print(NOT_TEXT);
                 break;
             };
             let line = if std::mem::take(&mut is_first) { without_bom(&line) } else { &line };
-            let command = match understand(line, into) {
-                TypedLine::Do(command) => command,
-                TypedLine::Nothing => continue,
+            let command = match parse(line, mode) {
+                TypedLine::Command(command) => command,
+                TypedLine::Empty => continue,
                 TypedLine::Help => {
-                    tell(match into {
-                        LineMode::Chat => HELP_OF_CHAT,
-                        LineMode::Call | LineMode::CallByHand => HELP,
+                    print(match mode {
+                        LineMode::Chat => CHAT_HELP,
+                        LineMode::Call | LineMode::ManualTurns => HELP,
                     });
                     continue;
                 }
-                TypedLine::Soundless(word) => {
-                    tell(&format!("{word} is for calls: a chat has no sound"));
+                TypedLine::AudioOnly(word) => {
+                    print(&format!("{word} needs a call: a chat has no audio"));
                     continue;
                 }
                 TypedLine::Unknown(word) => {
-                    tell(&format!("{word} is no command; /help lists them"));
+                    print(&format!("unknown command {word}; try /help"));
                     continue;
                 }
             };
@@ -93,50 +93,52 @@ pub(crate) fn listen(
                 return;
             }
         }
-        // Nobody listens when the call has ended before.
+        // The call may have ended before.
         let _ = commands.blocking_send(at_end);
     };
     // Without the thread there are no typed lines; signals still end the call.
     let _ = thread::Builder::new().name("lines".to_owned()).spawn(reading);
 }
 
-/// Returns text without the byte order mark that some programs, those of Windows above all, begin it with.
+/// Returns text without a leading byte order mark, which some programs, mostly on Windows, write.
 pub(crate) fn without_bom(text: &str) -> &str {
     text.strip_prefix('\u{feff}').unwrap_or(text)
 }
 
-fn understand(line: &str, into: LineMode) -> TypedLine {
+fn parse(line: &str, mode: LineMode) -> TypedLine {
     let line = line.trim();
     let word = line.split(' ').next().unwrap_or_default();
     match line {
-        "" => match into {
-            LineMode::Chat | LineMode::Call => TypedLine::Nothing,
-            LineMode::CallByHand => TypedLine::Do(UserCommand::SwitchTurn),
+        "" => match mode {
+            LineMode::Chat | LineMode::Call => TypedLine::Empty,
+            LineMode::ManualTurns => TypedLine::Command(UserCommand::SwitchTurn),
         },
-        "/mute" | "/unmute" | "/turn" | "/devices" if into == LineMode::Chat => {
-            TypedLine::Soundless(word.to_owned())
+        "/mute" | "/unmute" | "/turn" | "/devices" if mode == LineMode::Chat => {
+            TypedLine::AudioOnly(word.to_owned())
         }
-        _ if into == LineMode::Chat && (line.starts_with("/input ") || line.starts_with("/output ")) => {
-            TypedLine::Soundless(word.to_owned())
+        _ if mode == LineMode::Chat && (line.starts_with("/input ") || line.starts_with("/output ")) => {
+            TypedLine::AudioOnly(word.to_owned())
         }
-        "/mute" => TypedLine::Do(UserCommand::SetMuted(true)),
-        "/unmute" => TypedLine::Do(UserCommand::SetMuted(false)),
-        "/stop" => TypedLine::Do(UserCommand::Interrupt),
-        "/turn" => TypedLine::Do(UserCommand::SwitchTurn),
-        "/end" | "/quit" => TypedLine::Do(UserCommand::HangUp(EndReason::User)),
+        "/mute" => TypedLine::Command(UserCommand::SetMuted(true)),
+        "/unmute" => TypedLine::Command(UserCommand::SetMuted(false)),
+        "/stop" => TypedLine::Command(UserCommand::Interrupt),
+        "/turn" => TypedLine::Command(UserCommand::SwitchTurn),
+        "/end" | "/quit" => TypedLine::Command(UserCommand::HangUp(EndReason::User)),
         "/help" => TypedLine::Help,
-        "/devices" => TypedLine::Do(UserCommand::ListDevices),
-        _ if line.starts_with("/input ") => TypedLine::Do(device(Direction::Input, &line["/input ".len()..])),
+        "/devices" => TypedLine::Command(UserCommand::ListDevices),
+        _ if line.starts_with("/input ") => {
+            TypedLine::Command(device(Direction::Input, &line["/input ".len()..]))
+        }
         _ if line.starts_with("/output ") => {
-            TypedLine::Do(device(Direction::Output, &line["/output ".len()..]))
+            TypedLine::Command(device(Direction::Output, &line["/output ".len()..]))
         }
         // Paths and dates are text; a command is one word.
         _ if line.starts_with('/') && !line[1..].contains(['/', ' ']) => TypedLine::Unknown(line.to_owned()),
-        _ => TypedLine::Do(UserCommand::Say(line.to_owned())),
+        _ => TypedLine::Command(UserCommand::Say(line.to_owned())),
     }
 }
 
-/// The system's own choice has a name that no device has.
+/// `default` selects the system default.
 fn device(side: Direction, name: &str) -> UserCommand {
     let name = name.trim();
     UserCommand::UseDevice(side, (name != "default").then(|| name.to_owned()))
@@ -148,55 +150,55 @@ mod tests {
 
     #[test]
     fn a_line_is_text_unless_it_is_a_command() {
-        let say = |text: &str| TypedLine::Do(UserCommand::Say(text.into()));
+        let say = |text: &str| TypedLine::Command(UserCommand::Say(text.into()));
         let cases = [
             ("hello there", say("hello there")),
-            ("  /mute ", TypedLine::Do(UserCommand::SetMuted(true))),
+            ("  /mute ", TypedLine::Command(UserCommand::SetMuted(true))),
             ("/mute please", say("/mute please")),
             ("/usr/bin is full", say("/usr/bin is full")),
             ("/usr/bin", say("/usr/bin")),
             ("/nonsense", TypedLine::Unknown("/nonsense".into())),
-            ("   ", TypedLine::Nothing),
-            ("/turn", TypedLine::Do(UserCommand::SwitchTurn)),
-            ("/devices", TypedLine::Do(UserCommand::ListDevices)),
+            ("   ", TypedLine::Empty),
+            ("/turn", TypedLine::Command(UserCommand::SwitchTurn)),
+            ("/devices", TypedLine::Command(UserCommand::ListDevices)),
             (
                 "/input USB mic",
-                TypedLine::Do(UserCommand::UseDevice(Direction::Input, Some("USB mic".into()))),
+                TypedLine::Command(UserCommand::UseDevice(Direction::Input, Some("USB mic".into()))),
             ),
-            ("/output default", TypedLine::Do(UserCommand::UseDevice(Direction::Output, None))),
+            ("/output default", TypedLine::Command(UserCommand::UseDevice(Direction::Output, None))),
             ("/input", TypedLine::Unknown("/input".into())),
         ];
         for (line, expected) in cases {
-            assert_eq!(understand(line, LineMode::Call), expected, "{line}");
+            assert_eq!(parse(line, LineMode::Call), expected, "{line}");
         }
     }
 
     #[test]
-    fn a_chat_has_no_sound_to_command() {
+    fn a_chat_rejects_audio_commands() {
         for line in ["/turn", "/mute", "/unmute", "/devices", "/input USB mic", "/output default"] {
             let word = line.split(' ').next().unwrap().to_owned();
-            assert_eq!(understand(line, LineMode::Chat), TypedLine::Soundless(word));
+            assert_eq!(parse(line, LineMode::Chat), TypedLine::AudioOnly(word));
         }
-        assert_eq!(understand("/stop", LineMode::Chat), TypedLine::Do(UserCommand::Interrupt));
+        assert_eq!(parse("/stop", LineMode::Chat), TypedLine::Command(UserCommand::Interrupt));
         assert_eq!(
-            understand("/turn left", LineMode::Chat),
-            TypedLine::Do(UserCommand::Say("/turn left".into()))
+            parse("/turn left", LineMode::Chat),
+            TypedLine::Command(UserCommand::Say("/turn left".into()))
         );
-        assert_eq!(understand("", LineMode::Chat), TypedLine::Nothing);
+        assert_eq!(parse("", LineMode::Chat), TypedLine::Empty);
     }
 
     #[test]
-    fn a_byte_order_mark_is_no_text() {
+    fn a_byte_order_mark_is_not_text() {
         assert_eq!(without_bom("\u{feff}hello"), "hello");
         assert_eq!(without_bom("hello\u{feff}"), "hello\u{feff}");
     }
 
     #[test]
-    fn enter_alone_makes_turns_where_they_are_made_by_hand() {
-        assert_eq!(understand("", LineMode::CallByHand), TypedLine::Do(UserCommand::SwitchTurn));
+    fn an_empty_line_begins_and_ends_manual_turns() {
+        assert_eq!(parse("", LineMode::ManualTurns), TypedLine::Command(UserCommand::SwitchTurn));
         assert_eq!(
-            understand("hello", LineMode::CallByHand),
-            TypedLine::Do(UserCommand::Say("hello".into()))
+            parse("hello", LineMode::ManualTurns),
+            TypedLine::Command(UserCommand::Say("hello".into()))
         );
     }
 }

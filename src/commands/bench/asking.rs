@@ -1,4 +1,4 @@
-//! Asks an endpoint short questions in a call of its own, and keeps how long the answers took.
+//! Question benchmark: asks short questions in a call and records the latency of the answers.
 
 use std::cell::RefCell;
 use std::io;
@@ -15,7 +15,7 @@ use crate::call::connections::Connections;
 use crate::call::device_memory::DeviceMemory;
 use crate::call::driver::{CallDriver, Consumer};
 use crate::call::presenter::{Presenter, start_console};
-use crate::call::run::start_sound;
+use crate::call::run::start_audio;
 use crate::call::setup::target::Target;
 use crate::commands::exit_code;
 use crate::error::{Error, Kind};
@@ -27,63 +27,63 @@ use crate::session::metering::limits::CallLimits;
 use crate::session::plan::Plan;
 use crate::ui::output::presenter::NoticeWriter;
 
-/// How many commands may wait; one is said at a time.
+/// Capacity of the command channel; questions are sent one at a time.
 const COMMANDS: usize = 4;
 
-/// How long an endpoint may say nothing at all.
+/// Timeout without any event of the endpoint.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How long it is silent between two questions: a speaker that is being stopped takes nothing new.
+/// Pause between two questions, in which the speaker stops.
 const PAUSE: Duration = Duration::from_millis(150);
-/// How much longer each pause is than the one before, so that questions do not keep step with a device's blocks.
+/// Increment of each pause, so that questions do not align with a device's blocks.
 const ODD: Duration = Duration::from_millis(7);
 
-/// What is asked, and where the answers go.
+/// Questions, and the audio device of the answers.
 pub(super) struct Questions {
-    /// How many, at least one.
+    /// Number of questions, at least one.
     pub(super) count: u32,
-    /// Where the answers are heard; the microphone is not.
+    /// Output for answers; the microphone is not used.
     pub(super) sound: AudioOptions,
 }
 
-/// Asks in a call as `talk` holds it. Each answer is stopped as soon as it begins to be heard.
+/// Asks in a call like that of `talk`. Each answer is stopped when its playback starts.
 ///
 /// # Errors
 ///
-/// When the call cannot be held, or the endpoint does not answer.
+/// If the call fails, or the endpoint does not answer.
 pub(super) async fn ask(
     target: Target,
     plan: Plan,
     (questions, clock): (Questions, Clock),
 ) -> Result<Vec<Delay>, Error> {
     let mut plan = plan;
-    // Nothing of the microphone is sent where turns are ended by hand.
+    // With manual turns, no microphone audio is sent.
     plan.settings.turn_detection = Field::Clear;
     plan.opening = vec![question(1)];
     plan.limits = CallLimits { idle: Some(PATIENCE), cost_usd: None };
     plan.unix_start = clock.unix_start();
-    let audio = start_sound(Some(questions.sound)).await?;
+    let audio = start_audio(Some(questions.sound)).await?;
     let link = connect(&target, Handshake::Default).await?.link;
     let (commands, commands_rx) = mpsc::channel(COMMANDS);
     let asked = Rc::new(RefCell::new(QuestionResults::default()));
     let count = questions.count;
     let asker =
         QuestionPresenter { count, commands, asked: Rc::clone(&asked), clock, step: QuestionStep::Answered };
-    // The asker writes nothing.
+    // The presenter writes nothing.
     let console = start_console(io::sink(), io::sink())?;
     let drive = CallDriver {
         session: Session::new(plan),
-        phone: Connections::new(target, link),
+        connections: Connections::new(target, link),
         audio,
-        face: Presenter::Lines { front: Box::new(asker), console },
+        presenter: Presenter::Lines { writer: Box::new(asker), console },
         trace: None,
         commands: commands_rx,
         piped: None,
         clock,
-        counts: StreamCounters::default(),
+        counters: StreamCounters::default(),
         reader: Consumer::default(),
-        // Nobody chooses a device here.
-        remember: DeviceMemory { path: None, profile: String::new() },
+        // No device is chosen here.
+        device_memory: DeviceMemory { path: None, profile: String::new() },
         trace_failure: None,
     };
     let reason = drive.run().await?;
@@ -112,14 +112,14 @@ fn question(number: u32) -> String {
     format!("Say the number {number} and nothing else.")
 }
 
-/// What came of the questions.
+/// Results of the questions.
 #[derive(Default)]
 struct QuestionResults {
     delays: Vec<Delay>,
     trouble: Option<String>,
 }
 
-/// Watches the call as a user would, and asks on.
+/// Presenter that measures and sends the next question.
 struct QuestionPresenter {
     count: u32,
     commands: mpsc::Sender<UserCommand>,
@@ -128,18 +128,18 @@ struct QuestionPresenter {
     step: QuestionStep,
 }
 
-/// What is waited for.
+/// Awaited event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum QuestionStep {
     /// An answer.
     Answered,
-    /// That this one, which has begun, is silent.
+    /// The end of this question's playback.
     Silent(u32),
 }
 
 impl QuestionPresenter {
     fn command(&self, command: UserCommand) {
-        // There is room; after the end of the call nobody takes it.
+        // The channel has room; after the end of the call, commands are dropped.
         let _ = self.commands.try_send(command);
     }
 
@@ -147,14 +147,14 @@ impl QuestionPresenter {
         let (commands, clock) = (self.commands.clone(), self.clock);
         tokio::task::spawn_local(async move {
             clock.wait_until(Some(clock.now() + PAUSE + ODD * number)).await;
-            // After the end of the call nobody takes it.
+            // Dropped after the end of the call.
             let _ = commands.send(UserCommand::Say(question(number))).await;
         });
     }
 }
 
 impl NoticeWriter for QuestionPresenter {
-    #[expect(clippy::wildcard_enum_match_arm, reason = "a bench looks at what it measures")]
+    #[expect(clippy::wildcard_enum_match_arm, reason = "only measured notices matter")]
     fn notice(&mut self, _: Duration, notice: &Notice) -> io::Result<()> {
         match notice {
             Notice::Delay(report) => {

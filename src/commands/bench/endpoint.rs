@@ -1,4 +1,4 @@
-//! An endpoint: how long it takes to have a session, and to be answered.
+//! Endpoint benchmark: time to open a session and to answer.
 
 use std::time::Duration;
 
@@ -20,26 +20,26 @@ use crate::session::io::Handshake;
 use crate::session::io::delay::Delay;
 use crate::session::plan::Plan;
 
-/// How often it is dialled: a session in which nothing is said costs nothing.
+/// Number of dials; a session without input is free.
 const DIALS: usize = 3;
-/// How long an event of the opening may take.
+/// Timeout of an opening event.
 const LONGEST_EVENT: Duration = Duration::from_secs(10);
-/// How long a goodbye may take.
-const LONGEST_GOODBYE: Duration = Duration::from_secs(2);
+/// Timeout of the close handshake.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// The close code of a normal end (RFC 6455, section 7.4.1).
 const NORMAL: u16 = 1000;
 
-/// Why questions are not asked unless that is wanted.
-const NOT_ASKED: &str = "questions cost money at a paid endpoint; --turns 5 asks five";
+/// Reason for unmeasured answers.
+const NOT_ASKED: &str = "questions are billed by paid endpoints; --turns 5 asks five";
 
-/// A step of an answer, and how it is read from one.
+/// A step of an answer, and its accessor.
 type StepOfAnswer = (Metric, fn(&Delay) -> Option<Duration>);
 
-/// Measures `target`, and asks it `turns` questions.
+/// Measures `target` with `turns` questions.
 ///
 /// # Errors
 ///
-/// When it cannot be reached, or does not do as a Realtime endpoint does.
+/// If it cannot be reached, or does not follow the Realtime protocol.
 pub(super) async fn measure(
     target: Target,
     plan: Plan,
@@ -59,7 +59,7 @@ pub(super) async fn measure(
     let delays = match turns {
         0 => Err(NOT_ASKED),
         count => {
-            // Whoever is at the speaker does not hear it: that part is measured by itself.
+            // Answers are not played; speaker latency is measured separately.
             let rates = AudioOptions {
                 wire_in: plan.input_rate(),
                 wire_out: plan.output_rate(),
@@ -81,7 +81,7 @@ pub(super) async fn measure(
             match &delays {
                 Ok(delays) => MeasurementResult::of(
                     delays.iter().filter_map(since_asked).collect(),
-                    "the endpoint leaves it out",
+                    "not sent by the endpoint",
                 ),
                 Err(why) => MeasurementResult::Not((*why).to_owned()),
             },
@@ -90,7 +90,7 @@ pub(super) async fn measure(
     Ok(())
 }
 
-/// Opens a session and leaves it; returns what each step took.
+/// Opens and closes a session; returns the duration of each step.
 async fn open(target: &Target, plan: &Plan, clock: Clock) -> Result<Vec<(Metric, Duration)>, Error> {
     let (mut link, mut steps) = dial(target.clone(), clock).await?;
     let begin = clock.now();
@@ -110,13 +110,13 @@ async fn open(target: &Target, plan: &Plan, clock: Clock) -> Result<Vec<(Metric,
     Ok(steps)
 }
 
-/// Dials, and returns what each step took.
+/// Dials, and returns the duration of each step.
 async fn dial(
     target: Target,
     clock: Clock,
 ) -> Result<(WebSocketClient<NetStream>, Vec<(Metric, Duration)>), Error> {
     let mut target = target;
-    let (observer, mut told) = DialObserver::new();
+    let (observer, mut steps) = DialObserver::new();
     target.dial_options.observer = observer;
     let begin = clock.now();
     let mut marks = Vec::new();
@@ -124,26 +124,26 @@ async fn dial(
     let reached = loop {
         tokio::select! {
             biased;
-            Some(passed) = told.recv() => marks.push((passed, clock.now())),
+            Some(passed) = steps.recv() => marks.push((passed, clock.now())),
             reached = &mut dialling => break reached?,
         }
     };
     let end = clock.now();
-    // Steps that were done in the same moment as the last.
-    while let Ok(passed) = told.try_recv() {
+    // Steps completed at the same time as the last one.
+    while let Ok(passed) = steps.try_recv() {
         marks.push((passed, end));
     }
     Ok((reached.link, steps_of(begin, &marks, end)))
 }
 
-/// Returns what each step took. What a proxy does, its own encryption included, is part of connecting.
+/// Returns the duration of each step. Proxy negotiation, including its TLS, counts as connecting.
 fn steps_of(begin: Duration, marks: &[(DialStep, Duration)], end: Duration) -> Vec<(Metric, Duration)> {
     let mut last = begin;
     let mut steps: Vec<(Metric, Duration)> = Vec::new();
     for (passed, at) in marks {
         let took = at.saturating_sub(last);
         match passed {
-            // It begins again where the first way was refused.
+            // A second attempt starts over.
             DialStep::Started(_) => steps.clear(),
             DialStep::LookedUp { .. } => steps.push((Metric::Lookup, took)),
             DialStep::Connected(_) => steps.push((Metric::Connect, took)),
@@ -161,7 +161,7 @@ fn steps_of(begin: Duration, marks: &[(DialStep, Duration)], end: Duration) -> V
     steps
 }
 
-/// Waits for the event of which `wanted` makes something.
+/// Waits for the first event accepted by `wanted`.
 async fn wait_for<T>(
     link: &mut WebSocketClient<NetStream>,
     clock: Clock,
@@ -200,7 +200,7 @@ async fn wait_for<T>(
 
 async fn leave(link: &mut WebSocketClient<NetStream>, clock: Clock) {
     link.close(NORMAL, "");
-    let until = clock.now() + LONGEST_GOODBYE;
+    let until = clock.now() + CLOSE_TIMEOUT;
     loop {
         tokio::select! {
             event = link.next() => if matches!(event, WebSocketEvent::Closed(_)) { return },

@@ -1,4 +1,4 @@
-//! `rtvoice bench`: how long sound takes through this machine, and answers from an endpoint.
+//! `rtvoice bench`: latency of this machine's audio path and of an endpoint.
 
 mod findings;
 mod table;
@@ -28,18 +28,18 @@ use crate::protocol::settings::SessionKind;
 use crate::session::plan::InputEndAction;
 use crate::ui::text::sanitize;
 
-/// How many questions the built-in endpoint is asked: they cost nothing.
+/// Questions for the built-in endpoint, which is free.
 const FREE_TURNS: u32 = 5;
 
-/// Measures, tells, and returns the exit code.
+/// Measures, reports, and returns the exit code.
 ///
 /// # Errors
 ///
-/// When what was named cannot be used: the endpoint, a device, the file of the picture. What is only the
-/// default and is not there is told as not measured.
+/// If an explicitly named endpoint, device or file cannot be used. Missing defaults are reported as not
+/// measured.
 pub(super) async fn run(args: &Bench) -> Result<u8, Error> {
     let clock = Clock::start();
-    // Sound libraries write to standard error.
+    // Audio libraries write to standard error.
     let quiet = StderrSilencer::start().map_err(|error| Error::new(Kind::Internal, error))?;
     let mut flags = Flags::default();
     flags.text(Setting::Input, "--input", args.input.as_deref());
@@ -48,7 +48,7 @@ pub(super) async fn run(args: &Bench) -> Result<u8, Error> {
     let (input, output) = (settings.input(), settings.output());
     check_devices(&input, &output)?;
     NamedFiles::of(&settings).written("--svg", args.svg.as_deref()).check()?;
-    // One that cannot be written is told before anything is measured.
+    // An unwritable file is reported before the measurement.
     let picture = args.svg.as_deref().map(open_picture).transpose()?;
     let target = Target::find(&settings).and_then(|target| target.with_dial_options(&settings));
     let named = is_named(args);
@@ -64,7 +64,7 @@ pub(super) async fn run(args: &Bench) -> Result<u8, Error> {
             let _ = writeln!(status, "{}", sanitize::one_line(&note));
         }
     }
-    // A canceller would take away what is played to be heard.
+    // Echo cancellation would remove the test signal.
     let options =
         AudioOptions { processing: Processing::NONE, ..plan::audio(&settings, &plan, input, output) };
     let mut findings = Findings::of(target.as_ref().ok().map(|target| target.name.clone()));
@@ -81,14 +81,14 @@ pub(super) async fn run(args: &Bench) -> Result<u8, Error> {
         let written = file.begin(|mut file| file.write_all(picture::draw(&findings).as_bytes()));
         written.map_err(|error| cannot_write(path, error))?;
     }
-    tell(args, &findings)?;
+    print_findings(args, &findings)?;
     match failed {
         Some(error) if named => Err(error),
         Some(_) | None => Ok(0),
     }
 }
 
-/// What is named must be there; that the default is not there is a finding.
+/// Named devices are required; a missing default is a finding.
 fn is_named(args: &Bench) -> bool {
     let endpoint = &args.endpoint;
     endpoint.demo
@@ -99,8 +99,8 @@ fn is_named(args: &Bench) -> bool {
 
 fn check_devices(input: &AudioSource, output: &AudioSink) -> Result<(), Error> {
     let refused = |flag: &str| {
-        Error::say(Kind::Usage, format!("{flag} is to be a device or null: files and pipes have no delay"))
-            .hint("leave it out to measure the system's own")
+        Error::say(Kind::Usage, format!("{flag} needs a device or null: files and pipes have no latency"))
+            .hint("omit it to measure the system default")
     };
     match input {
         AudioSource::File(_) | AudioSource::Stdin => return Err(refused("--input")),
@@ -123,7 +123,7 @@ fn cannot_write(path: &Path, error: io::Error) -> Error {
     Error::new(Kind::Device, error).hint(hint)
 }
 
-fn tell(args: &Bench, findings: &Findings) -> Result<(), Error> {
+fn print_findings(args: &Bench, findings: &Findings) -> Result<(), Error> {
     let told = if args.json { table::json(findings) } else { table::text(findings) };
     print(told.as_bytes()).map(|_| ())
 }

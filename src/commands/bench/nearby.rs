@@ -1,4 +1,4 @@
-//! The built-in endpoint behind a socket of this machine: what is measured against it is this machine alone.
+//! Built-in endpoint on a local socket, to measure this machine without a network.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::net::endpoint::url::EndpointUrl;
 use crate::net::endpoint::{Auth, Endpoint, Purpose};
 use crate::server::demo::{self, EndpointOptions, VoiceEngine};
 
-/// An endpoint on a thread of its own, so that its work is not taken for this side's. Dropping it ends it.
+/// An endpoint on its own thread, so that its work is not attributed to the client. Dropping it stops it.
 pub(super) struct LocalEndpoint {
     address: SocketAddr,
     thread: Option<Serving>,
@@ -25,21 +25,21 @@ pub(super) struct LocalEndpoint {
 type Serving = (oneshot::Sender<()>, JoinHandle<()>);
 
 impl LocalEndpoint {
-    /// Begins to listen on a free port.
+    /// Starts listening on a free port.
     ///
     /// # Errors
     ///
-    /// When the system gives no port or no thread.
+    /// If the system has no port or thread.
     pub(super) fn start() -> Result<Self, Error> {
         let (address, thread) = serve().context("cannot serve on this machine").map_err(internal)?;
         Ok(Self { address, thread: Some(thread) })
     }
 
-    /// Returns how it is reached.
+    /// Returns the target of this endpoint.
     ///
     /// # Errors
     ///
-    /// None that is known: its address is a URL.
+    /// None known: its address is a valid URL.
     pub(super) fn target(&self) -> Result<Target, Error> {
         let url = EndpointUrl::parse(&format!("ws://{}/v1/realtime", self.address));
         let url = url.map_err(|error| internal(error.into()))?;
@@ -59,7 +59,7 @@ impl Drop for LocalEndpoint {
     fn drop(&mut self) {
         if let Some((stop, thread)) = self.thread.take() {
             drop(stop);
-            // A panic was told by the hook.
+            // A panic was reported by the hook.
             let _ = thread.join();
         }
     }
@@ -75,7 +75,7 @@ fn serve() -> anyhow::Result<(SocketAddr, Serving)> {
         tokio::net::TcpListener::from_std(listener)?
     };
     let (stop, stopped) = oneshot::channel();
-    // Clips begin at once, where a program that speaks would have to be started.
+    // Clips start at once; a speech synthesizer would have to be launched.
     let options = Arc::new(EndpointOptions { voice: VoiceEngine::Clips, ..EndpointOptions::default() });
     let thread = std::thread::Builder::new().name("nearby".to_owned()).spawn(move || {
         runtime.block_on(async {

@@ -1,4 +1,4 @@
-//! The findings as a waterfall in SVG: each step a bar, from where it begins to where it ends.
+//! Results as an SVG waterfall: each step is a bar from its start to its end.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -7,16 +7,16 @@ use crate::commands::bench::findings::{Findings, Metric};
 use crate::commands::bench::table::ms;
 use crate::ui::text::sanitize;
 
-/// The width of the scale in pixels, and where it begins.
+/// Width and start of the scale in pixels.
 const SCALE: f64 = 560.0;
 const LEFT: f64 = 250.0;
-/// The height of a row in pixels, and of the bar in it.
+/// Height of a row and of its bar, in pixels.
 const ROW: f64 = 24.0;
 const BAR: f64 = 14.0;
-/// The shortest bar that can be seen, in pixels.
+/// Minimum width of a bar, in pixels.
 const SHORTEST: f64 = 1.5;
 
-/// A step: what it is, when it begins, how long it takes.
+/// Label, start and duration of a step.
 struct ChartBar {
     label: &'static str,
     begin: Duration,
@@ -24,7 +24,7 @@ struct ChartBar {
     colour: &'static str,
 }
 
-/// Draws the usual time of every step that was measured. Each group has its own beginning, all have one scale.
+/// Draws the median of every measured step. Each group has its own start; all share one scale.
 pub(super) fn draw(findings: &Findings) -> String {
     let groups = groups(findings);
     let all = groups.iter().flat_map(|(_, bars)| bars);
@@ -81,7 +81,7 @@ fn draw_bar(svg: &mut String, bar: &ChartBar, y: f64, most: f64) {
 }
 
 fn line(svg: &mut String, text: std::fmt::Arguments<'_>) {
-    // A string takes everything.
+    // Writing to a `String` cannot fail.
     let _ = writeln!(svg, "{text}");
 }
 
@@ -111,14 +111,14 @@ fn groups(findings: &Findings) -> Vec<(String, Vec<ChartBar>)> {
         .collect()
 }
 
-/// The steps of an answer follow one another: each is drawn from where the one before ended.
+/// Steps of an answer are consecutive: each is drawn from the end of the previous one.
 fn answer(findings: &Findings) -> Vec<ChartBar> {
     let mut begin = Duration::ZERO;
     let mut bars = Vec::new();
     for (what, label) in [
         (Metric::Response, "response.created"),
         (Metric::FirstByte, "first byte"),
-        (Metric::FirstAudio, "first sound"),
+        (Metric::FirstAudio, "first audio"),
     ] {
         let Some(end) = findings.usual(what) else { continue };
         bars.push(ChartBar { label, begin, length: end.saturating_sub(begin), colour: "#c46b2d" });
@@ -135,7 +135,7 @@ fn bar(findings: &Findings, what: Metric, begin: Duration, colour: &'static str)
     Some(ChartBar { label: what.label(), begin, length: findings.usual(what)?, colour })
 }
 
-/// Returns text as XML takes it; foreign control characters are gone.
+/// Returns text escaped for XML; control characters are removed.
 fn escape(foreign: &str) -> String {
     let mut escaped = String::new();
     for character in sanitize::one_line(foreign).chars() {
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_step_begins_where_the_one_before_ends() {
+    fn steps_are_consecutive() {
         let mut findings = Findings::of(Some("a.example".to_owned()));
         for (what, ms) in [
             (Metric::Connect, 40),
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn foreign_text_is_text() {
+    fn foreign_text_is_escaped() {
         let findings = Findings::of(Some("<script>&\"'\u{1b}[2J".to_owned()));
         let svg = draw(&findings);
         assert!(svg.contains("&lt;script&gt;&amp;&quot;&#39;"), "{svg}");

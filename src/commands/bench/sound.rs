@@ -1,4 +1,4 @@
-//! The way of sound through this machine: microphone, socket, speaker, and the loop between the devices.
+//! Audio benchmark: microphone, socket, speaker, and the loop between the devices.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::audio::api::{AudioEvent, DeviceRequest};
 use crate::audio::options::{AudioOptions, AudioSink, AudioSource};
 use crate::call::clock::Clock;
 use crate::call::connect::connect;
-use crate::call::run::start_sound;
+use crate::call::run::start_audio;
 use crate::commands::bench::asking::{Questions, ask};
 use crate::commands::bench::findings::{Findings, MeasurementResult, Metric};
 use crate::commands::bench::nearby::LocalEndpoint;
@@ -24,30 +24,30 @@ use crate::protocol::events::client::ClientBody;
 use crate::session::io::Handshake;
 use crate::session::plan::Plan;
 
-/// How long devices run before they are measured.
+/// Run time of devices before measurement.
 const WARM_UP: Duration = Duration::from_millis(700);
-/// How long the microphone is listened to.
+/// Recording time of the microphone.
 const LISTENING: Duration = Duration::from_secs(2);
-/// How often each thing is done that is done more than once.
+/// Repetitions of each measurement.
 const TIMES: u16 = 8;
-/// How long a chirp is.
+/// Length of a chirp.
 const CHIRP: Duration = Duration::from_millis(40);
-/// How long a chirp may be on its way; sound over the air to a headset takes a third of a second.
+/// Longest loop delay; a Bluetooth headset takes about 300 ms.
 const LONGEST_LOOP: Duration = Duration::from_millis(450);
-/// How long the speaker may take to be silent.
+/// Longest time for the speaker to become silent.
 const LONGEST_STOP: Duration = Duration::from_millis(500);
-/// How often a chirp must come back to count as a loop.
+/// Chirps that must be detected for a valid loop.
 const LEAST_LOOPS: usize = 4;
-/// Sample ages are counted in steps of this: as if every millisecond of sound had a mark in it.
+/// Resolution of sample ages.
 const STEP: Duration = Duration::from_millis(1);
-/// With how many frames each is compared, itself among them: half a second of frames of 10 ms.
+/// Frames that each one is compared with: half a second of 10 ms frames.
 const COMPARED: usize = 50;
 
-/// Measures what `options` names, by itself and against an endpoint on this machine.
+/// Measures the devices of `options`, alone and with a local endpoint.
 ///
 /// # Errors
 ///
-/// When a device that was named cannot be used, or a socket of this machine.
+/// If a named device or the local socket cannot be used.
 pub(super) async fn measure(
     options: &AudioOptions,
     plan: &Plan,
@@ -55,7 +55,7 @@ pub(super) async fn measure(
     findings: &mut Findings,
 ) -> Result<(), Error> {
     let mut options = options.clone();
-    // Each is opened alone first, so that one which is missing does not hide the other.
+    // Each device is opened alone first, so that a missing one does not hide the other.
     let alone = AudioOptions { output: AudioSink::Null, ..options.clone() };
     if let Some(why) = missing(&alone, "--input is null").await? {
         for what in [Metric::MicrophoneToSocket, Metric::Loop] {
@@ -79,17 +79,17 @@ pub(super) async fn measure(
         let questions = Questions { count: u32::from(TIMES), sound };
         let delays = ask(nearby.target()?, plan.clone(), (questions, clock)).await?;
         let here = delays.iter().filter_map(|delay| delay.here()).collect();
-        findings.note(Metric::SocketToSpeaker, MeasurementResult::of(here, "the endpoint said nothing"));
+        findings.note(Metric::SocketToSpeaker, MeasurementResult::of(here, "the endpoint sent nothing"));
     }
     let link = connect(&nearby.target()?, Handshake::Default).await?.link;
-    let Some(audio) = start_sound(Some(options.clone())).await? else { return Ok(()) };
+    let Some(audio) = start_audio(Some(options.clone())).await? else { return Ok(()) };
     let mut path = AudioPath::new((audio, link, clock), options);
     path.measure().await.map_err(|why| Error::say(Kind::Device, why))?;
-    path.tell(findings);
+    path.record(findings);
     Ok(())
 }
 
-/// Returns why `options`, of which at most one end is a device, cannot be measured; `none` where none is.
+/// Returns why a device cannot be measured; `none` if there is no device.
 async fn missing(options: &AudioOptions, none: &str) -> Result<Option<String>, Error> {
     let is_named = matches!(
         (&options.input, &options.output),
@@ -98,24 +98,24 @@ async fn missing(options: &AudioOptions, none: &str) -> Result<Option<String>, E
     if (&options.input, &options.output) == (&AudioSource::Null, &AudioSink::Null) {
         return Ok(Some(none.to_owned()));
     }
-    match start_sound(Some(options.clone())).await {
+    match start_audio(Some(options.clone())).await {
         Ok(_) => Ok(None),
         Err(error) if is_named => Err(error),
         Err(error) => Ok(Some(format!("{:#}", error.source))),
     }
 }
 
-/// Sound that runs, a socket it goes to, and what was seen of it.
+/// Running audio, its socket, and the measurements.
 struct AudioPath {
     audio: Audio,
     link: WebSocketClient<NetStream>,
     clock: Clock,
     options: AudioOptions,
     heard: Vec<i16>,
-    /// How many samples there were after each frame, and when that frame was handed to the socket.
+    /// Sample count after each frame, and the time of its transfer to the socket.
     frames: Vec<(usize, Option<Duration>)>,
     flushed: Option<Duration>,
-    /// When each chirp was handed over.
+    /// Time at which each chirp was queued.
     chirps: Vec<Duration>,
     stops: Vec<Duration>,
 }
@@ -151,7 +151,7 @@ impl AudioPath {
             self.listen(LISTENING).await?;
         }
         for number in 0..TIMES {
-            // The steps are no multiple of any device's block.
+            // The steps are no multiple of any device's block size.
             let odd = Duration::from_millis(u64::from(7 * number));
             if self.has_microphone() && self.has_speaker() {
                 self.chirps.push(self.clock.now());
@@ -170,7 +170,7 @@ impl AudioPath {
         self.audio.control.play(ClipId(u64::from(number)), frame);
     }
 
-    /// Stops silence in the middle: the device takes it as it takes everything.
+    /// Stops silence, which the device consumes like any audio.
     async fn stop(&mut self, number: u16, odd: Duration) -> Result<(), String> {
         let second = usize::try_from(self.options.wire_out.0).unwrap_or_default();
         self.play(number, Frame::silence(self.options.wire_out, second));
@@ -201,18 +201,18 @@ impl AudioPath {
                     let waiting = self.frames.iter_mut().rev().take_while(|(_, at)| at.is_none());
                     waiting.for_each(|(_, at)| *at = Some(now));
                 }
-                WebSocketEvent::Closed(cause) => return Err(format!("the endpoint on this machine is gone: {cause:?}")),
+                WebSocketEvent::Closed(cause) => return Err(format!("the local endpoint closed the connection: {cause:?}")),
                 WebSocketEvent::Text(_) | WebSocketEvent::Malformed(_) => {}
             },
             frame = self.audio.mic.recv() => match frame {
                 Ok(frame) => self.send(&frame),
                 Err(RecvError::Lagged(_)) => return Err("this machine is too busy to be measured".to_owned()),
-                Err(RecvError::Closed) => return Err("the sound has stopped".to_owned()),
+                Err(RecvError::Closed) => return Err("audio stopped unexpectedly".to_owned()),
             },
             event = self.audio.events.recv() => match event {
                 Some(AudioEvent::Flushed(_)) => self.flushed = Some(self.clock.now()),
                 Some(event) => event.lost().map_or(Ok(()), Err)?,
-                None => return Err("the sound has stopped".to_owned()),
+                None => return Err("audio stopped unexpectedly".to_owned()),
             },
             () = self.clock.wait_until(Some(until)) => {}
         }
@@ -227,12 +227,12 @@ impl AudioPath {
         self.link.queue(encode::client_event(&event, Dialect::Ga));
     }
 
-    fn tell(&self, findings: &mut Findings) {
+    fn record(&self, findings: &mut Findings) {
         if self.has_microphone() {
             let ages = sample_ages(&self.frames, self.options.wire_in);
             findings.note(
                 Metric::MicrophoneToSocket,
-                MeasurementResult::of(ages, "the microphone gives nothing"),
+                MeasurementResult::of(ages, "the microphone delivers no audio"),
             );
         }
         if self.has_speaker() {
@@ -241,13 +241,13 @@ impl AudioPath {
         }
         if self.has_microphone() && self.has_speaker() {
             let loops: Vec<_> = self.chirps.iter().filter_map(|at| self.loop_time(*at)).collect();
-            let why = "the microphone does not hear the speaker: there is no loop";
+            let why = "the microphone does not pick up the speaker";
             let loops = if loops.len() < LEAST_LOOPS { Vec::new() } else { loops };
             findings.note(Metric::Loop, MeasurementResult::of(loops, why));
         }
     }
 
-    /// Returns how long after `begin` the beginning of the chirp that began then was at the socket.
+    /// Returns the loop delay of the chirp that started at `begin`.
     fn loop_time(&self, begin: Duration) -> Option<Duration> {
         let sent = |at: &Option<Duration>, limit| at.is_some_and(|at| at >= limit);
         let first = self.frames.iter().position(|(_, at)| sent(at, begin))?;
@@ -260,16 +260,16 @@ impl AudioPath {
     }
 }
 
-/// Returns how old every millisecond of sound was when its frame was handed to the socket, beyond the youngest.
+/// Returns the age of each millisecond of audio at the socket, relative to the youngest.
 ///
-/// A microphone gives samples steadily, so that each has its time but for one constant, what the sound system
-/// keeps; the frame that comes soonest after its last sample tells the rest. It is looked for among those that
-/// follow, because a machine that is too busy loses samples, and all after them seem late by as much.
+/// A microphone delivers samples at a constant rate, so their times are known except for a constant: the
+/// latency of the sound system. The frame that arrives soonest after its last sample determines the rest. It is
+/// searched among the following frames, because lost samples make all later ones seem late.
 fn sample_ages(frames: &[(usize, Option<Duration>)], rate: SampleRate) -> Vec<Duration> {
     let captured = |samples: usize| rate.duration(samples as u64);
     let sent: Vec<(usize, Duration)> = frames.iter().filter_map(|(end, at)| Some((*end, (*at)?))).collect();
     let Some((last, _)) = sent.last() else { return Vec::new() };
-    // How late each is, but for a constant that keeps it above zero.
+    // Lateness of each frame, with an offset that keeps it positive.
     let spare = captured(*last);
     let late: Vec<Duration> =
         sent.iter().map(|(end, at)| (spare + *at).saturating_sub(captured(*end))).collect();
@@ -309,7 +309,7 @@ mod tests {
 
     #[test]
     fn the_age_of_sound_is_what_blocks_and_waiting_add() {
-        // Blocks of 20 ms that are cut in frames of 10 ms, each 2 ms late but for one of every twenty blocks.
+        // Blocks of 20 ms in frames of 10 ms, each 2 ms late except for one of every twenty blocks.
         let frames: Vec<(usize, Option<Duration>)> = (0..100_u64)
             .map(|frame| {
                 let block_end = ms(500 + (frame / 2 + 1) * 20);
@@ -320,7 +320,7 @@ mod tests {
         let ages = sample_ages(&frames, SampleRate::HZ_24000);
         assert_eq!(ages.len(), 1_000);
         assert_eq!((percentile(&ages, 50), percentile(&ages, 100)), (Some(ms(11)), Some(ms(21))));
-        assert!(ages.contains(&ms(0)), "the youngest is the measure");
+        assert!(ages.contains(&ms(0)), "ages are relative to the youngest");
     }
 
     #[test]

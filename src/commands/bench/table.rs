@@ -1,4 +1,4 @@
-//! What was measured as a table and as JSON.
+//! Results as a table and as JSON.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ pub(super) fn text(findings: &Findings) -> String {
     for (heading, of_endpoint) in [("this machine".to_owned(), false), (format!("endpoint {endpoint}"), true)]
     {
         let heading = heading.trim_end();
-        lines.push(format!("{heading:<34}{:>8}{:>8}{:>8}{:>8}{:>6}", "p50", "p95", "p99", "most", "n"));
+        lines.push(format!("{heading:<34}{:>8}{:>8}{:>8}{:>8}{:>6}", "p50", "p95", "p99", "max", "n"));
         let rows = findings.rows().filter(|(what, _)| what.is_of_endpoint() == of_endpoint);
         lines.extend(rows.map(|(what, measured)| row(what, measured)));
         let failed = findings.failed.as_deref().filter(|_| of_endpoint);
@@ -81,7 +81,7 @@ mod tests {
 
     use super::*;
 
-    /// Findings of which some are missing, and some have foreign words.
+    /// Findings with gaps and foreign text.
     fn findings() -> Findings {
         let times =
             |ms: &[u64]| MeasurementResult::Times(ms.iter().map(|ms| Duration::from_millis(*ms)).collect());
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_has_a_reason_where_it_has_no_figures() {
+    fn unmeasured_steps_show_their_reason() {
         assert_snapshot!(text(&findings()), @r#"
         this machine                           p50     p95     p99    most     n
           socket to speaker                   12.0    12.0    12.0    12.0     1
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn json_has_the_same_by_names() {
+    fn json_has_all_fields() {
         assert_snapshot!(json(&findings()), @r#"
         {
           "endpoint": "evil",

@@ -1,4 +1,4 @@
-//! What can be seen without the network: the configuration, the modes of files, the key.
+//! Local checks: configuration, file modes, key.
 
 use std::path::{Path, PathBuf};
 
@@ -15,7 +15,7 @@ use crate::error::{Error, Kind};
 use crate::net::endpoint::url::EndpointUrl;
 use crate::net::endpoint::{Auth, Endpoint};
 
-/// Says what is dialled, and who said so.
+/// Reports the address and the source of each part of it.
 pub(super) fn configuration(settings: &ResolvedSettings, url: &EndpointUrl) -> DoctorFinding {
     let in_force = &settings.in_force;
     let path = settings.sources.path.as_ref();
@@ -30,7 +30,7 @@ pub(super) fn configuration(settings: &ResolvedSettings, url: &EndpointUrl) -> D
         "profile {profile} ({}), {}, {file}",
         in_force.chosen_by,
         if in_force.is_demo() {
-            "the endpoint in this program".to_owned()
+            "the built-in endpoint".to_owned()
         } else {
             format!("dials {url}{}", url_by.unwrap_or_default())
         }
@@ -54,16 +54,16 @@ pub(super) fn configuration(settings: &ResolvedSettings, url: &EndpointUrl) -> D
         .detail("file", path.filter(|path| path.exists()).map(|path| path.display().to_string()))
 }
 
-/// Returns the URL that is dialled.
+/// Returns the URL to dial.
 ///
 /// # Errors
 ///
-/// When there is none, or when something it needs is not set.
+/// If there is none, or a setting that it needs is missing.
 pub(super) fn url(settings: &ResolvedSettings) -> Result<EndpointUrl, Error> {
     address(settings).map(|(url, _)| url)
 }
 
-/// Says who else can read or write the files that settings and keys come from.
+/// Reports whether other users can access the files with settings and keys.
 pub(super) fn file_modes(settings: Option<&ResolvedSettings>) -> DoctorFinding {
     let check = Check::FileModes;
     let file = paths::config_file();
@@ -71,21 +71,21 @@ pub(super) fn file_modes(settings: Option<&ResolvedSettings>) -> DoctorFinding {
     let mut said = Vec::new();
     let mut finding = DoctorFinding::ok(check, "");
     match seen {
-        None => said.push("there is no place for a configuration file".to_owned()),
+        None => said.push("no folder for a configuration file".to_owned()),
         Some((path, Err(FileReadError::Absent))) => {
-            said.push(format!("no {} to look at", path.display()));
+            said.push(format!("{} does not exist", path.display()));
         }
         Some((path, Err(error))) => {
-            said.push(format!("{} cannot be read: {error}", path.display()));
-            finding = finding.hint(format!("make it yours: chmod 600 {}", path.display()));
+            said.push(format!("cannot read {}: {error}", path.display()));
+            finding = finding.hint(format!("make it readable: chmod 600 {}", path.display()));
             finding.level = Level::Failure(Kind::Config);
         }
         Some((path, Ok(mode))) => {
             said.push(format!("{} has mode {mode:03o}", path.display()));
             finding = finding.detail("config_mode", format!("{mode:03o}"));
             if mode & 0o022 != 0 {
-                said.push("others can change it".to_owned());
-                finding = finding.hint(format!("make it yours alone: chmod 600 {}", path.display()));
+                said.push("other users can change it".to_owned());
+                finding = finding.hint(format!("restrict it: chmod 600 {}", path.display()));
                 finding.level = Level::Warning;
             }
         }
@@ -95,15 +95,15 @@ pub(super) fn file_modes(settings: Option<&ResolvedSettings>) -> DoctorFinding {
         said.push(format!(".env has mode {mode:03o}"));
         finding = finding.detail("env_mode", format!("{mode:03o}"));
         if mode & 0o077 != 0 && finding.level == Level::Ok {
-            said.push("others can read the key in it".to_owned());
-            finding = finding.hint("make it yours alone: chmod 600 .env");
+            said.push("other users can read its key".to_owned());
+            finding = finding.hint("restrict it: chmod 600 .env");
             finding.level = Level::Warning;
         }
     }
     DoctorFinding { said: said.join(", "), ..finding }
 }
 
-/// Reads it, because a mode that looks right may still be another user's, and a FIFO must not block.
+/// Opens the file, because permissions may depend on its owner, and a FIFO must not block.
 fn mode(path: &Path) -> Result<u32, FileReadError> {
     let (_, metadata) = regular_file::read(path)?;
     #[cfg(unix)]
@@ -118,11 +118,11 @@ fn key_is_in_env_file(settings: &ResolvedSettings) -> bool {
     search.source.is_some_and(|source| matches!(source.origin(), ValueOrigin::EnvFile(_)))
 }
 
-/// Says where the key is, and returns what is dialled with it.
+/// Reports where the key was found, and returns the target with it.
 ///
 /// # Errors
 ///
-/// The failure, when there is no key, or it cannot be had, sent or seen by that host.
+/// A failure if the key is missing, cannot be read, or must not be sent to this host.
 pub(super) fn key(
     settings: &ResolvedSettings,
     url: &EndpointUrl,
@@ -131,19 +131,19 @@ pub(super) fn key(
     let search = find_key(settings, url);
     let target = Target::find(settings).map_err(|error| DoctorFinding::failed(check, &error))?;
     let (EndpointRoute::Demo(endpoint) | EndpointRoute::Network(endpoint)) = &target.way;
-    let withheld = search.withheld.iter().map(|key| format!("; not for this host: the key {key}"));
+    let withheld = search.withheld.iter().map(|key| format!("; not sent to this host: the key {key}"));
     let withheld: String = withheld.collect();
     let finding = match (&search.source, shown(endpoint)) {
         (Some(source), Some(way)) => {
-            let said = format!("found: {}, shown {way}{withheld}", place_of(source));
+            let said = format!("found: {}, sent {way}{withheld}", place_of(source));
             DoctorFinding::ok(check, said).detail("source", source.origin().to_string())
         }
         (Some(source), None) => {
-            let said = format!("found: {}, and not shown{withheld}", place_of(source));
+            let said = format!("found: {}, not sent{withheld}", place_of(source));
             DoctorFinding::ok(check, said).detail("source", source.origin().to_string())
         }
         (None, _) if url.keys_in_query().next().is_some() => {
-            DoctorFinding::ok(check, "it stands in the URL").detail("source", "url")
+            DoctorFinding::ok(check, "part of the URL").detail("source", "url")
         }
         (None, _) => without_key(settings, &withheld),
     };
@@ -153,7 +153,7 @@ pub(super) fn key(
     Ok((finding.detail("by_command", by_command), target))
 }
 
-/// Never the key itself.
+/// Returns where a key was found; never the key itself.
 fn place_of(source: &KeySource) -> String {
     match source {
         KeySource::Variable { origin, .. } => origin.to_string(),
@@ -162,22 +162,22 @@ fn place_of(source: &KeySource) -> String {
 }
 
 fn without_key(settings: &ResolvedSettings, withheld: &str) -> DoctorFinding {
-    let said = format!("none, and none is needed{withheld}");
+    let said = format!("none, not needed{withheld}");
     let header = matches!(
         settings.in_force.get(Setting::Headers).map(|said| &said.value),
         Some(Value::Table(pairs)) if !pairs.is_empty()
     );
-    let said = if header { format!("{said}; headers of the profile are sent") } else { said };
+    let said = if header { format!("{said}; the headers of the profile are sent") } else { said };
     DoctorFinding::ok(Check::Key, said).detail("source", serde_json::Value::Null)
 }
 
 fn shown(endpoint: &Endpoint) -> Option<&'static str> {
     match endpoint.auth {
         Auth::None => None,
-        Auth::Bearer(_) => Some("as a bearer"),
-        Auth::Header { .. } => Some("in a header of its own"),
+        Auth::Bearer(_) => Some("as a bearer token"),
+        Auth::Header { .. } => Some("in its own header"),
         Auth::Subprotocol(_) => Some("as a subprotocol"),
         Auth::Query { .. } => Some("in the URL"),
-        Auth::BearerAndQuery { .. } => Some("as a bearer and in the URL"),
+        Auth::BearerAndQuery { .. } => Some("as a bearer token and in the URL"),
     }
 }

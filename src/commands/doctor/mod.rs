@@ -1,11 +1,11 @@
-//! `rtvoice doctor`: why it does not work, one line a check.
+//! `rtvoice doctor`: diagnoses configuration, network and audio problems.
 
 mod report;
 mod local;
-mod way;
+mod dial;
 mod probe;
 mod talk;
-mod told;
+mod findings;
 mod sound;
 mod echo;
 mod write;
@@ -21,10 +21,10 @@ use crate::call::streams::standard::{Localized, Stdout, charset, stdout};
 use crate::call::streams::stderr::StderrSilencer;
 use crate::call::trace::{ExistingTrace, TraceFile};
 use crate::cli::doctor::Doctor;
+use crate::commands::doctor::findings::{BillableRequested, ProbedEndpoint};
 use crate::commands::doctor::probe::{BillableChecks, Probe, ProbeObservations};
 use crate::commands::doctor::report::{Check, DoctorFinding, Level, Report, ReportFormat};
 use crate::commands::doctor::sound::SoundSelection;
-use crate::commands::doctor::told::{BillableRequested, ProbedEndpoint};
 use crate::config::settings::Setting;
 use crate::dsp::frame::SampleRate;
 use crate::dsp::resample::resample_clip;
@@ -39,39 +39,45 @@ use crate::server::demo;
 use crate::session::plan::{InputEndAction, Plan};
 use crate::ui::text::charset::Charset;
 
-/// What the endpoint is given to caption.
+/// Test speech for captions.
 const SPEECH: &str = "This is how it sounded.";
 
-/// Finds out why it does not work; returns the exit code by the worst that was found.
+/// Runs all checks; returns the exit code of the first failure.
 ///
 /// # Errors
 ///
-/// When what was found cannot be written.
+/// If the report cannot be written.
 pub(super) async fn run(args: Doctor) -> Result<u8, Error> {
-    // A program that reads JSON reads UTF-8.
-    let (form, charset) =
-        if args.json { (ReportFormat::Json, Charset::Unicode) } else { (ReportFormat::Lines, charset()) };
-    let report = Report::new(Localized::new(stdout(), charset), form);
-    let mut examination = DoctorRun { args, clock: Clock::start(), report, head: Map::new() };
+    // JSON is UTF-8 in every locale.
+    let (format, charset) =
+        if args.json { (ReportFormat::Json, Charset::Unicode) } else { (line_format(), charset()) };
+    let report = Report::new(Localized::new(stdout(), charset), format);
+    let mut run = DoctorRun { args, clock: Clock::start(), report, head: Map::new() };
     let mut flags = Flags::default();
-    flags.text(Setting::Input, "--input", examination.args.input.as_deref());
-    flags.text(Setting::Output, "--output", examination.args.output.as_deref());
-    let loaded = ResolvedSettings::load(&examination.args.endpoint, SessionKind::Realtime, flags);
+    flags.text(Setting::Input, "--input", run.args.input.as_deref());
+    flags.text(Setting::Output, "--output", run.args.output.as_deref());
+    let loaded = ResolvedSettings::load(&run.args.endpoint, SessionKind::Realtime, flags);
     let chosen = match &loaded {
         Ok(settings) => {
-            let args = &examination.args;
+            let args = &run.args;
             let files = NamedFiles::of(settings);
             files.written("--trace", args.trace.as_deref()).check()?;
-            examination.endpoint(settings).await?;
+            run.endpoint(settings).await?;
             SoundSelection::of(settings)
         }
         Err(error) => {
-            examination.without_settings(error);
-            SoundSelection::asked(examination.args.input.as_deref(), examination.args.output.as_deref())
+            run.without_settings(error);
+            SoundSelection::asked(run.args.input.as_deref(), run.args.output.as_deref())
         }
     };
-    examination.sound(&chosen).await?;
-    examination.report.end(examination.head)
+    run.sound(&chosen).await?;
+    run.report.end(run.head)
+}
+
+/// Returns coloured lines for a terminal, unless `NO_COLOR` is set.
+fn line_format() -> ReportFormat {
+    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    if stdout().is_terminal() && !no_color { ReportFormat::ColoredLines } else { ReportFormat::Lines }
 }
 
 /// One run of `rtvoice doctor`.
@@ -79,11 +85,11 @@ struct DoctorRun {
     args: Doctor,
     clock: Clock,
     report: Report<Localized<Stdout>>,
-    /// What JSON begins with.
+    /// First fields of the JSON report.
     head: Map<String, Value>,
 }
 
-/// What is needed to dial, as the settings have it.
+/// Facts needed to dial.
 struct DialTarget {
     url: EndpointUrl,
     plan: Plan,
@@ -97,10 +103,10 @@ impl DoctorRun {
         self.note("dialect", Value::Null);
         self.report.add(DoctorFinding::failed(Check::Configuration, error));
         self.report.add(local::file_modes(None));
-        self.report.skip(Check::Key.to(Check::Captions), "the configuration has to be mended first");
+        self.report.skip(Check::Key.to(Check::Captions), "fix the configuration first");
     }
 
-    /// Goes from the configuration to the last answer, as far as one rests on the other.
+    /// Checks the endpoint from its configuration to its answers, as far as possible.
     async fn endpoint(&mut self, settings: &ResolvedSettings) -> Result<(), Error> {
         self.report.hide(settings.redactor());
         self.note("profile", settings.in_force.profile.clone());
@@ -113,7 +119,7 @@ impl DoctorRun {
         });
         self.report.add(local::file_modes(Some(settings)));
         let Ok(ready) = ready else {
-            self.report.skip(Check::Key.to(Check::Captions), "the configuration has to be mended first");
+            self.report.skip(Check::Key.to(Check::Captions), "fix the configuration first");
             return Ok(());
         };
         let mut target = match local::key(settings, &ready.url) {
@@ -124,31 +130,31 @@ impl DoctorRun {
             }
             Err(finding) => {
                 self.report.add(finding);
-                self.report.skip(Check::Dns.to(Check::Captions), "the key has to be there first");
+                self.report.skip(Check::Dns.to(Check::Captions), "provide the key first");
                 return Ok(());
             }
         };
         let trace = self.trace(&target)?;
-        let arrived = way::go(&mut target, self.clock).await;
+        let arrived = dial::run(&mut target, self.clock).await;
         self.report.add_all(arrived.findings);
         let Some(link) = arrived.link else {
-            self.report.skip(Check::Session.to(Check::Captions), "there is no connection");
+            self.report.skip(Check::Session.to(Check::Captions), "no connection");
             return Ok(());
         };
         let about = ProbedEndpoint { dialect: ready.plan.dialect, model: target.model(), paid: self.asked() };
         let seen = self.probe(link, ready.plan, trace).await?;
         self.note("dialect", seen.dialect.map(|dialect| dialect.as_str()));
-        for finding in told::findings(&seen, &about) {
+        for finding in findings::of_probe(&seen, &about) {
             let writes = finding.check == Check::Dialect && self.args.write_dialect;
             self.report.add(if writes { written(finding, seen.dialect, settings, &target) } else { finding });
         }
         Ok(())
     }
 
-    /// Begins the trace before anything is dialled: one that cannot be written is told at once.
+    /// Opens the trace before dialling, so that an unusable file is reported at once.
     fn trace(&self, target: &Target) -> Result<Option<TraceFile>, Error> {
         let path = self.args.trace.as_ref();
-        path.map(|path| TraceFile::create(path, ExistingTrace::Replaced, target.redactor())).transpose()
+        path.map(|path| TraceFile::create(path, ExistingTrace::Replace, target.redactor())).transpose()
     }
 
     async fn probe(
@@ -177,7 +183,7 @@ impl DoctorRun {
             self.report.skip(Check::Microphone.to(Check::Echo), "--no-sound");
             return Ok(());
         }
-        // Sound libraries write to standard error, and so must not find it where the user does.
+        // Audio libraries write to standard error, so it is redirected while devices are in use.
         let quiet = StderrSilencer::start().map_err(|error| Error::new(Kind::Internal, error))?;
         let microphone = sound::microphone(chosen, self.clock).await;
         let mut levels = vec![microphone.level];
@@ -190,14 +196,14 @@ impl DoctorRun {
         Ok(())
     }
 
-    /// Measures the way from the speaker to the microphone, where there are both and it may be heard.
+    /// Measures the echo path if both devices work and chirps are allowed.
     async fn echo(&mut self, chosen: &SoundSelection, levels: &[Level]) {
         let why = if self.args.no_chirp {
             "--no-chirp"
         } else if levels.contains(&Level::NotChecked) {
-            "it takes a microphone and a speaker"
+            "needs a microphone and a speaker"
         } else if levels.iter().any(|level| matches!(level, Level::Failure(_))) {
-            "the microphone and the speaker have to work first"
+            "fix the microphone and speaker first"
         } else {
             self.report.announce(Check::Echo, echo::ANNOUNCED);
             let echo = echo::measure(chosen, self.clock).await;
@@ -212,7 +218,7 @@ impl DoctorRun {
     }
 }
 
-/// Reads all that dialling needs, but for the key.
+/// Resolves everything needed to dial except the key.
 fn ready(settings: &ResolvedSettings) -> Result<DialTarget, Error> {
     Ok(DialTarget {
         url: local::url(settings)?,
@@ -221,7 +227,7 @@ fn ready(settings: &ResolvedSettings) -> Result<DialTarget, Error> {
     })
 }
 
-/// Returns a few words in the format of the wire.
+/// Returns test speech in the session's input format.
 fn speech(format: Option<&AudioFormat>) -> Vec<u8> {
     let format = format.unwrap_or(&AudioFormat::PCM24K);
     let samples = demo::voice::clips::say(SPEECH);
@@ -229,7 +235,7 @@ fn speech(format: Option<&AudioFormat>) -> Vec<u8> {
     format.codec().encode(&resample_clip(&samples, SampleRate::HZ_24000, rate))
 }
 
-/// Writes the dialect that was found into the configuration file, and says so.
+/// Writes the detected dialect to the configuration file.
 fn written(
     finding: DoctorFinding,
     found: Option<Dialect>,
@@ -237,14 +243,13 @@ fn written(
     target: &Target,
 ) -> DoctorFinding {
     let Some(found) = found else {
-        let said = format!("{}; nothing is written", finding.said);
+        let said = format!("{}; nothing was written", finding.said);
         return DoctorFinding { said, ..finding };
     };
     match write::dialect(settings, target, found) {
         Ok(path) => {
             let profile = &settings.in_force.profile;
-            let said =
-                format!("{}; written for the profile {profile} into {}", found.as_str(), path.display());
+            let said = format!("{}; written to {} for the profile {profile}", found.as_str(), path.display());
             DoctorFinding { level: Level::Ok, hint: None, said, ..finding }.detail("written", true)
         }
         Err(error) => {

@@ -1,4 +1,4 @@
-//! Whether the microphone gives sound and the speaker takes it.
+//! Device checks: microphone and speaker.
 
 use std::time::Duration;
 
@@ -18,31 +18,31 @@ use crate::dsp::frame::{ClipId, Frame, SampleRate};
 use crate::dsp::level::{peak_dbfs, rms_dbfs};
 use crate::error::Kind;
 
-/// How long the microphone is heard.
+/// Recording time of the microphone.
 const HEARD: Duration = Duration::from_secs(1);
 
-/// How long it may take until the first sound comes: a headset wakes up.
+/// Timeout for the first audio; wireless headsets wake up slowly.
 pub(super) const WAKING: Duration = Duration::from_secs(5);
 
-/// How much silence the speaker is given, in samples at 24 kHz: a fifth of a second.
+/// Silence played to the speaker: 200 ms at 24 kHz.
 const GIVEN: usize = 4_800;
 
-/// Peaks above this are cut off.
+/// Peaks above this level are clipped.
 const TOO_LOUD_DBFS: f32 = -0.2;
 
-/// Which sound is looked at.
+/// Devices to check.
 pub(super) struct SoundSelection {
     pub(super) input: AudioSource,
     pub(super) output: AudioSink,
 }
 
 impl SoundSelection {
-    /// Returns what a call would use by these settings.
+    /// Returns the devices of a call with these settings.
     pub(super) fn of(settings: &ResolvedSettings) -> Self {
         Self { input: settings.input(), output: settings.output() }
     }
 
-    /// Returns what a call would use where no settings can be read.
+    /// Returns the devices of the flags, if settings cannot be loaded.
     pub(super) fn asked(input: Option<&str>, output: Option<&str>) -> Self {
         Self {
             input: input.map(AudioSource::parse).unwrap_or_default(),
@@ -51,7 +51,7 @@ impl SoundSelection {
     }
 }
 
-/// Listens to the microphone for a second.
+/// Records one second from the microphone.
 pub(super) async fn microphone(chosen: &SoundSelection, clock: Clock) -> DoctorFinding {
     let check = Check::Microphone;
     let wanted = match &chosen.input {
@@ -75,20 +75,20 @@ pub(super) async fn microphone(chosen: &SoundSelection, clock: Clock) -> DoctorF
     }
 }
 
-/// Returns the device that was opened, as people know it, and how it runs.
+/// Returns the name and format of the opened device.
 fn named(facts: Option<&DeviceInfo>, wanted: &DeviceRequest) -> String {
     let Some(facts) = facts else { return "the device".to_owned() };
     let DeviceInfo { name, host, rate, channels, format, id: _ } = facts;
     let instead = match (wanted, facts.initial_state(wanted)) {
         (DeviceRequest::Preferred(missing), DeviceState::Instead(_)) => {
-            format!(", for {missing:?} is not there,")
+            format!(" (because {missing:?} is not connected)")
         }
         (DeviceRequest::Default | DeviceRequest::Named(_) | DeviceRequest::Preferred(_), _) => String::new(),
     };
     format!("{name} ({host}{}){instead}", runs_at(rate.0, *channels, format))
 }
 
-/// Tells programs which device was opened.
+/// Adds details about the opened device.
 fn with_facts(finding: DoctorFinding, facts: Option<&DeviceInfo>) -> DoctorFinding {
     let Some(facts) = facts else { return finding };
     finding
@@ -100,7 +100,7 @@ fn with_facts(finding: DoctorFinding, facts: Option<&DeviceInfo>) -> DoctorFindi
         .detail("format", facts.format.clone())
 }
 
-/// What came of a microphone.
+/// Result of recording from a microphone.
 #[derive(Debug, Default)]
 struct MicrophoneCheck {
     samples: Vec<i16>,
@@ -139,26 +139,26 @@ fn heard((name, id): (&str, &str), heard: &MicrophoneCheck) -> DoctorFinding {
     let failure = |said: String| DoctorFinding::new(check, Level::Failure(Kind::Device), said);
     if let Some(what) = &heard.lost {
         return failure(what.clone())
-            .hint("choose another device by --input NAME, or start the sound server again");
+            .hint("choose another device by --input NAME, or restart the sound server");
     }
     if samples.is_empty() {
-        return failure(format!("{name} opens and gives nothing"))
-            .hint("choose another device by --input NAME, or start the sound server again");
+        return failure(format!("{name} opens but delivers no audio"))
+            .hint("choose another device by --input NAME, or restart the sound server");
     }
     let (level, peak) = (rms_dbfs(samples), peak_dbfs(samples));
     let finding = if samples.iter().all(|sample| *sample == 0) {
-        let said = format!("{name} gives nothing but zeros");
+        let said = format!("{name} delivers digital silence (all samples are zero)");
         DoctorFinding::new(check, Level::Warning, said).hint(cause(Platform::current(), id))
     } else if peak >= TOO_LOUD_DBFS {
-        let said = format!("{name} is too loud: its peaks are cut off ({level:.0} dBFS)");
+        let said = format!("{name} is too loud: peaks are clipped ({level:.0} dBFS)");
         DoctorFinding::new(check, Level::Warning, said).hint("turn it down in the system's sound settings")
     } else {
-        DoctorFinding::ok(check, format!("{name} gives sound, at {level:.0} dBFS in a second of listening"))
+        DoctorFinding::ok(check, format!("{name} OK, {level:.0} dBFS within one second"))
     };
     finding.detail("level_dbfs", f64::from(level)).detail("peak_dbfs", f64::from(peak))
 }
 
-/// Gives the speaker a moment of silence and sees whether it takes it.
+/// Plays a moment of silence and checks that the device consumes it.
 pub(super) async fn speaker(chosen: &SoundSelection, clock: Clock) -> DoctorFinding {
     let check = Check::Speaker;
     let wanted = match &chosen.output {
@@ -181,7 +181,7 @@ pub(super) async fn speaker(chosen: &SoundSelection, clock: Clock) -> DoctorFind
     }
 }
 
-/// Why a speaker did not take what it was given; the inner one where it said so.
+/// Reason of a playback failure, if the device reported one.
 type PlaybackFailure = Option<String>;
 
 async fn play(audio: &mut Audio, clock: Clock) -> Result<(), PlaybackFailure> {
@@ -208,11 +208,11 @@ async fn play(audio: &mut Audio, clock: Clock) -> Result<(), PlaybackFailure> {
 fn taken(name: &str, taken: Result<(), PlaybackFailure>) -> DoctorFinding {
     let check = Check::Speaker;
     match taken {
-        Ok(()) => DoctorFinding::ok(check, format!("{name} takes sound")),
+        Ok(()) => DoctorFinding::ok(check, format!("{name} OK")),
         Err(what) => {
-            let said = what.unwrap_or_else(|| format!("{name} opens and takes no sound"));
+            let said = what.unwrap_or_else(|| format!("{name} opens but consumes no audio"));
             DoctorFinding::new(check, Level::Failure(Kind::Device), said)
-                .hint("choose another device by --output NAME, or start the sound server again")
+                .hint("choose another device by --output NAME, or restart the sound server")
         }
     }
 }
@@ -242,14 +242,14 @@ mod tests {
     }
 
     #[test]
-    fn what_a_microphone_gives_is_judged() {
+    fn microphone_levels_are_classified() {
         assert_eq!(of(Vec::new()).level, Level::Failure(Kind::Device));
         let zeros = of(vec![0; 24_000]);
         assert_eq!(zeros.level, Level::Warning);
-        assert!(zeros.said.contains("nothing but zeros") && zeros.hint.unwrap().contains("probably"));
+        assert!(zeros.said.contains("digital silence") && zeros.hint.unwrap().contains("probably"));
         assert_eq!(of(vec![i16::MAX; 24_000]).level, Level::Warning);
         let quiet = of(vec![3_277, -3_277]);
-        assert_eq!(quiet.said, "the microphone gives sound, at -20 dBFS in a second of listening");
+        assert_eq!(quiet.said, "the microphone OK, -20 dBFS within one second");
         assert_eq!(quiet.level, Level::Ok);
         let lost = heard(
             ("m", ""),
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn the_device_that_was_opened_is_named() {
+    fn the_opened_device_is_named() {
         let facts = DeviceInfo {
             id: "pulseaudio:usb".to_owned(),
             name: "USB mic".to_owned(),
@@ -275,9 +275,12 @@ mod tests {
         let own = "USB mic (pulseaudio, 44100 Hz, 2 channels, i16)";
         assert_eq!(named(Some(&facts), &DeviceRequest::Default), own);
         assert_eq!(named(Some(&facts), &preferred("usb")), own);
-        assert_eq!(named(Some(&facts), &preferred("pci")), format!("{own}, for \"pci\" is not there,"));
+        assert_eq!(
+            named(Some(&facts), &preferred("pci")),
+            format!("{own} (because \"pci\" is not connected)")
+        );
         let finding = with_facts(taken(own, Ok(())), Some(&facts));
-        assert_eq!(finding.said, format!("{own} takes sound"));
+        assert_eq!(finding.said, format!("{own} OK"));
         assert_eq!(
             (&finding.details["host"], &finding.details["rate"]),
             (&"pulseaudio".into(), &44_100.into())
@@ -285,7 +288,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_no_device_is_not_opened() {
+    async fn files_and_pipes_are_not_opened() {
         let clock = Clock::start();
         for word in ["null", "-", "talk.wav"] {
             let chosen = SoundSelection::asked(Some(word), Some(word));
@@ -295,7 +298,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_source_is_heard_for_a_second_and_a_sink_takes_what_it_is_given() {
+    async fn a_source_is_recorded_and_a_sink_consumes_audio() {
         let options =
             AudioOptions { input: AudioSource::Null, output: AudioSink::Null, ..AudioOptions::default() };
         let mut audio = start(options).await.unwrap();

@@ -1,4 +1,4 @@
-//! Puts a probe to an open connection: sends what it asks, hands in what comes.
+//! Runs a probe over an open connection.
 
 use std::time::Duration;
 
@@ -14,14 +14,14 @@ use crate::protocol::encode;
 /// The close code of a normal end (RFC 6455, section 7.4.1).
 const NORMAL: u16 = 1000;
 
-/// How long the endpoint may take to answer the goodbye.
-const GOODBYE: Duration = Duration::from_secs(1);
+/// Timeout of the close handshake.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Puts the probe to the endpoint and returns what it saw.
+/// Runs the probe and returns its observations.
 ///
 /// # Errors
 ///
-/// When the trace cannot be written.
+/// If the trace cannot be written.
 pub(super) async fn probe(
     mut link: WebSocketClient<NetStream>,
     mut probe: Probe,
@@ -47,13 +47,13 @@ pub(super) async fn probe(
                     if let Some(trace) = &mut trace {
                         trace.event(clock.now(), TraceDirection::In, &text)?;
                     }
-                    decode::server_event(&text).map_or(ProbeInput::Garbled, |event| ProbeInput::Server(Box::new(event)))
+                    decode::server_event(&text).map_or(ProbeInput::Malformed, |event| ProbeInput::Server(Box::new(event)))
                 }
-                WebSocketEvent::Malformed(_) => ProbeInput::Garbled,
+                WebSocketEvent::Malformed(_) => ProbeInput::Malformed,
                 WebSocketEvent::Closed(cause) => ProbeInput::Closed(cause),
                 WebSocketEvent::Drained => ProbeInput::Tick,
             },
-            // Cancel-safe because the link keeps its state in itself.
+            // Cancel-safe because the connection keeps its state.
             () = clock.wait_until(probe.deadline()) => ProbeInput::Tick,
         };
     }
@@ -63,7 +63,7 @@ pub(super) async fn probe(
 
 async fn leave(link: &mut WebSocketClient<NetStream>, clock: Clock) {
     link.close(NORMAL, "");
-    let until = clock.now() + GOODBYE;
+    let until = clock.now() + CLOSE_TIMEOUT;
     loop {
         tokio::select! {
             event = link.next() => if let WebSocketEvent::Closed(_) = event { return },

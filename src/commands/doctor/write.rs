@@ -1,4 +1,4 @@
-//! Writes the dialect that was found into the user's configuration file, and leaves the rest of it as it is.
+//! Writes the detected dialect to the user's configuration file, leaving the rest unchanged.
 
 use std::io;
 use std::path::PathBuf;
@@ -16,11 +16,11 @@ use crate::files::{self, Permissions};
 use crate::net::endpoint::BetaMarker;
 use crate::protocol::dialect::Dialect;
 
-/// Writes the dialect for the profile in force; returns the file.
+/// Writes the dialect for the current profile; returns the path of the file.
 ///
 /// # Errors
 ///
-/// When there is no profile of its own to write it for, or the file cannot be written.
+/// If the profile is not specific to one endpoint, or the file cannot be written.
 pub(super) fn dialect(
     settings: &ResolvedSettings,
     target: &Target,
@@ -28,13 +28,12 @@ pub(super) fn dialect(
 ) -> Result<PathBuf, Error> {
     let profile = &settings.in_force.profile;
     if profile == FALLBACK && settings.in_force.own_url.is_none() {
-        let error = format!("the profile {FALLBACK} is for all addresses: its dialect cannot be that of one");
-        let hint =
-            "write the address as url in a [profiles.NAME] of its own, and ask for it by --profile NAME";
+        let error = format!("the profile {FALLBACK} serves any address, so it cannot store a dialect");
+        let hint = "put the address as url into a [profiles.NAME] section and use --profile NAME";
         return Err(Error::say(Kind::Config, error).hint(hint));
     }
     let path = settings.sources.path.clone().ok_or_else(|| {
-        Error::say(Kind::Config, "there is no place for a configuration file")
+        Error::say(Kind::Config, "no folder for a configuration file")
             .hint("set HOME, or XDG_CONFIG_HOME to an absolute path")
     })?;
     let before = match files::read_to_string(&path) {
@@ -51,7 +50,7 @@ fn cannot(error: anyhow::Error) -> Error {
     Error::new(Kind::Config, error).hint("check that the file and its folder are yours")
 }
 
-/// A beta dialect that is set asks for the marker in the handshake; it is written that it was not needed.
+/// A beta dialect requests the beta header; if the endpoint did not need it, that is written as well.
 fn lines(settings: &ResolvedSettings, target: &Target, found: Dialect) -> Vec<(String, &'static str)> {
     let (EndpointRoute::Demo(endpoint) | EndpointRoute::Network(endpoint)) = &target.way;
     let is_new = settings.in_force.get(Setting::BetaMarker).is_none();
@@ -65,7 +64,7 @@ fn lines(settings: &ResolvedSettings, target: &Target, found: Dialect) -> Vec<(S
 /// Returns the text with these settings in the profile.
 fn edited(text: &str, profile: &str, lines: &[(String, &'static str)]) -> Result<String, Error> {
     let odd = || {
-        Error::say(Kind::Config, format!("profiles.{profile} of the configuration file is no table"))
+        Error::say(Kind::Config, format!("profiles.{profile} of the configuration file is not a table"))
             .hint("write it as [profiles.NAME]")
     };
     let mut document: DocumentMut = text.parse().map_err(|_| odd())?;
@@ -94,11 +93,11 @@ fn edited(text: &str, profile: &str, lines: &[(String, &'static str)]) -> Result
     let text = document.to_string();
     match ConfigFile::parse(&text, FileOrigin::User) {
         Ok(_) => Ok(text),
-        Err(wrong) => Err(Error::say(Kind::Config, format!("the dialect cannot be written: {wrong}"))),
+        Err(wrong) => Err(Error::say(Kind::Config, format!("cannot write the dialect: {wrong}"))),
     }
 }
 
-/// The comment beside an old value stays.
+/// Keeps the comment next to an old value.
 fn set(table: &mut dyn TableLike, name: &str, word: &str) {
     let decor = table.get(name).and_then(Item::as_value).map(|old| old.decor().clone());
     let mut new = value(word);
@@ -117,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn comments_and_order_stay_and_only_the_dialect_is_new() {
+    fn comments_and_order_are_kept() {
         let before = "# mine\nprofile = \"work\"  # not openai\n\n[profiles.work] # the office\n\
                       like = \"azure\"\nresource = \"contoso\" # theirs\n\n[profiles.other]\nmodel = \"m\"\n";
         let after = before.replace("# theirs\n", "# theirs\ndialect = \"ga\"\n");
@@ -132,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_profile_that_is_not_there_is_begun_and_other_forms_are_kept() {
+    fn a_missing_profile_is_added_and_inline_tables_are_kept() {
         assert_eq!(ga("", "openai"), "[profiles.openai]\ndialect = \"ga\"\n");
         assert_eq!(ga("# nothing\n", "a.b"), "# nothing\n\n[profiles.\"a.b\"]\ndialect = \"ga\"\n");
         let inline = ga("profiles = { a = { model = \"m\" } }\n", "a");
@@ -140,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn in_the_file_that_the_program_begins_a_profile_comes_last() {
+    fn a_new_profile_is_added_at_the_end() {
         let before = crate::config::template::text();
         let new = "\n[profiles.openai]\ndialect = \"ga\"\n";
         assert_eq!(ga(&before, "openai"), format!("{before}{new}"));
@@ -149,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_table_is_refused_and_the_text_not_repeated() {
+    fn a_value_that_is_not_a_table_is_refused_without_quoting_it() {
         for text in ["profiles = 1\n", "[profiles]\na = \"sk-secret\"\n", "key = \"sk-secret\n"] {
             let error = edited(text, "a", &[("dialect".to_owned(), "ga")]).unwrap_err();
             assert!(!error.to_string().contains("secret"), "{error}");

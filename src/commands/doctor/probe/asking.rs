@@ -1,4 +1,4 @@
-//! What a probe asks for in each of its steps, and how it knows the answer.
+//! Requests of the probe's steps, and recognition of their answers.
 
 use serde_json::json;
 
@@ -10,34 +10,34 @@ use crate::protocol::events::response::{Response, ResponseConfig};
 use crate::protocol::settings::{Modality, SessionKind, SessionSettings, Tool, ToolChoice};
 use crate::protocol::value::FieldUpdate;
 
-/// How much of the spoken answer counts as heard: no answer is shorter.
+/// Played part of the truncated answer, shorter than any answer.
 const HEARD_MS: u64 = 10;
 
-/// How much speech goes into one event, in bytes.
+/// Speech per event, in bytes.
 const PIECE_BYTES: usize = 32 << 10;
 
-/// What is sent for one step.
+/// Events of one step.
 #[derive(Debug, Default)]
 pub(super) struct ProbeRequest {
-    /// What is only made ready: an error about it means nothing for the step.
+    /// Preparation; errors about it are ignored.
     pub(super) before: Vec<ClientBody>,
-    /// What is asked for.
+    /// The request itself.
     pub(super) bodies: Vec<ClientBody>,
 }
 
 impl ProbeRequest {
-    /// Asks for one thing.
+    /// Returns a request of one event.
     pub(super) fn one(body: ClientBody) -> Self {
         Self { before: Vec::new(), bodies: vec![body] }
     }
 }
 
-/// Cuts an answer as if little of it had been heard.
+/// Truncates an answer after its first milliseconds.
 pub(super) fn cut(item_id: String) -> ClientBody {
     ClientBody::ItemTruncate { item_id, content_index: 0, audio_end_ms: HEARD_MS }
 }
 
-/// Asks for a written answer.
+/// Requests a text answer.
 pub(super) fn text() -> ProbeRequest {
     question("Answer in one word: are you there?", response(Modality::Text))
 }
@@ -47,7 +47,7 @@ pub(super) fn audio() -> ProbeRequest {
     question("Say only: hello.", response(Modality::Audio))
 }
 
-/// Asks for something that only a function knows.
+/// Requests something that needs a function call.
 pub(super) fn tools() -> ProbeRequest {
     let tool = Tool::Function {
         name: "read_thermometer".to_owned(),
@@ -66,7 +66,7 @@ pub(super) fn tools() -> ProbeRequest {
     question("Read the thermometer of the kitchen.", config)
 }
 
-/// Asks for captions of some speech; the turn is ended by hand, so that no answer follows.
+/// Requests captions of speech; the turn is ended manually, so that no answer follows.
 pub(super) fn captions(kind: SessionKind, speech: &[u8]) -> ProbeRequest {
     let by_hand = SessionSettings { kind, turn_detection: FieldUpdate::Clear, ..SessionSettings::default() };
     let mut bodies: Vec<ClientBody> =
@@ -89,7 +89,7 @@ fn question(text: &str, config: ResponseConfig) -> ProbeRequest {
     ProbeRequest { before: Vec::new(), bodies }
 }
 
-/// Returns what a response brought, as its own end tells it.
+/// Returns the capabilities that a finished response shows.
 pub(super) fn parts_of(response: &Response) -> Vec<Capability> {
     let of_item = |item: &Item| match &item.body {
         ItemBody::Message { content, .. } => content.iter().filter_map(part_of).collect(),
@@ -99,7 +99,7 @@ pub(super) fn parts_of(response: &Response) -> Vec<Capability> {
     response.output.iter().flat_map(of_item).collect()
 }
 
-/// Sound is not among them: what it tells of a response without deltas is no sound that can be heard.
+/// Audio is excluded: without deltas nothing can be played.
 fn part_of(content: &ContentPart) -> Option<Capability> {
     match content {
         ContentPart::Text(text) => (!text.is_empty()).then_some(Capability::Text),
@@ -113,13 +113,13 @@ fn part_of(content: &ContentPart) -> Option<Capability> {
     }
 }
 
-/// Tells whether an error is about an item that is not there, and not about an event that is not known.
+/// Returns whether an error is about a missing item, rather than an unknown event.
 pub(super) fn speaks_of_item(error: &ErrorInfo, item_id: &str) -> bool {
     let has = |text: &Option<String>, word: &str| text.as_deref().is_some_and(|text| text.contains(word));
     has(&error.code, "truncate") || has(&error.param, "item_id") || has(&error.message, item_id)
 }
 
-/// Tells whether a commit came after the endpoint's own: the captions come all the same.
+/// Returns whether a commit came after the endpoint's own, which still yields captions.
 pub(super) fn is_benign_commit(error: &ErrorInfo) -> bool {
     error.code.as_deref() == Some("input_audio_buffer_commit_empty")
 }

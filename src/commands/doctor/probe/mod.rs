@@ -25,7 +25,7 @@ use crate::protocol::settings::{SessionInfo, SessionSettings};
 const NO_ITEM: &str = "item_that_is_not_there";
 
 /// How often the settings are sent again without a field that the endpoint does not know.
-const MOST_RETRIES: usize = 4;
+const MAX_RETRIES: usize = 4;
 
 /// What a probe is to do.
 #[derive(Debug)]
@@ -58,7 +58,7 @@ pub(super) enum ProbeInput {
     /// The endpoint said something.
     Server(Box<ServerEvent>),
     /// The endpoint sent something that is no event.
-    Garbled,
+    Malformed,
     /// The socket is closed.
     Closed(CloseCause),
     /// The deadline has come.
@@ -140,7 +140,7 @@ impl Probe {
                     None => self.server(now, event.body),
                 }
             }
-            ProbeInput::Garbled => self.seen.garbled += 1,
+            ProbeInput::Malformed => self.seen.malformed += 1,
             ProbeInput::Closed(cause) => {
                 self.settle(&Reply::Lost);
                 self.seen.closed = Some(cause);
@@ -333,7 +333,7 @@ impl Probe {
     /// The whole update was dropped: without the field it names, in the other dialect, or not at all.
     fn settings_refused(&mut self, now: Duration, error: ErrorInfo) {
         let unknown = error.code.as_deref() == Some("unknown_parameter");
-        let field = error.param.clone().filter(|_| unknown && self.seen.left_out.len() < MOST_RETRIES);
+        let field = error.param.clone().filter(|_| unknown && self.seen.left_out.len() < MAX_RETRIES);
         if let Some(field) = field.filter(|field| self.plan.settings.drop_param(field)) {
             self.seen.left_out.push(field);
             self.enter(now, ProbeStep::Updated);

@@ -71,7 +71,7 @@ pub(in crate::commands::doctor) struct ProbeObservations {
     /// How many events came.
     pub(in crate::commands::doctor) events: u64,
     /// How many messages came that are none.
-    pub(in crate::commands::doctor) garbled: u64,
+    pub(in crate::commands::doctor) malformed: u64,
     /// How many bytes of sound came.
     pub(in crate::commands::doctor) sound_bytes: usize,
     /// An error that belongs to nothing that was asked for, or after which nothing comes.

@@ -1,13 +1,13 @@
-//! The steps of a probe: what each is waiting for, and for how long.
+//! Steps of a probe, with their expected answers and time limits.
 
 use std::time::Duration;
 
 use crate::commands::doctor::probe::Capability;
 
-/// How long a close is waited for after an error that ends the connection.
+/// How long to wait for a close after a fatal error.
 pub(super) const CLOSE_WITHIN: Duration = Duration::from_secs(1);
 
-/// What is being waited for.
+/// Current step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ProbeStep {
     Created,
@@ -25,7 +25,7 @@ pub(super) enum ProbeStep {
 }
 
 impl ProbeStep {
-    /// Returns what is asked for, the part without which the step is not done last.
+    /// Returns the expected capabilities; the required one is last.
     pub(super) fn parts(self) -> &'static [Capability] {
         match self {
             Self::Created => &[Capability::Created],
@@ -41,7 +41,7 @@ impl ProbeStep {
         }
     }
 
-    /// Returns whether an answer of the model is waited for.
+    /// Returns whether the step waits for an answer of the model.
     pub(super) fn is_answer(self) -> bool {
         match self {
             Self::Text | Self::Audio | Self::Tools => true,
@@ -56,7 +56,7 @@ impl ProbeStep {
         }
     }
 
-    /// Returns how long it may take. A call waits 3 s for the first two; an answer may have to be thought over.
+    /// Returns the time limit. A call waits 3 s for the first two; answers may take longer.
     pub(super) fn limit(self) -> Duration {
         Duration::from_secs(match self {
             Self::Created => 6,

@@ -1,6 +1,5 @@
-//! What was found: one line a check, or one JSON object with all of them.
+//! Doctor report: one line per check, or one JSON object.
 
-use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use serde_json::{Map, Value, json};
@@ -10,7 +9,10 @@ use crate::net::endpoint::redaction::Redactor;
 use crate::ui::text::json;
 use crate::ui::text::sanitize;
 
-/// What is checked, in the order in which it is told: what comes later mostly rests on what came before.
+/// Prefix of a skipped check's message.
+const SKIPPED: &str = "skipped: ";
+
+/// Checks in report order; later ones mostly depend on earlier ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Check {
     Configuration,
@@ -38,50 +40,52 @@ pub(super) enum Check {
     Echo,
 }
 
-/// How good or bad something is, the best first.
+/// Severity, the best first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Level {
-    /// As it should be.
+    /// Passed.
     Ok,
-    /// Nobody looked: something before it failed, or it was not asked for.
+    /// Skipped, because an earlier check failed or it was not requested.
     NotChecked,
-    /// Worth knowing.
+    /// Information.
     Note,
-    /// Something will not work as it could.
+    /// Reduced function.
     Warning,
-    /// It does not work, and whose it is to mend.
+    /// Failed, with the kind that determines the exit code.
     Failure(Kind),
 }
 
-/// One line of what was found. Its texts may be foreign: the report cleans them.
+/// Result of a check. Its texts may be foreign; the report sanitizes them.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct DoctorFinding {
     pub(super) check: Check,
     pub(super) level: Level,
     /// One sentence.
     pub(super) said: String,
-    /// What to do.
+    /// Suggested fix.
     pub(super) hint: Option<String>,
-    /// The same for programs.
+    /// Details for programs.
     pub(super) details: Map<String, Value>,
 }
 
-/// How a report is written.
+/// Format of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ReportFormat {
-    /// A line a check, as soon as it is known.
+    /// A line per check as soon as it is known; failures last.
     Lines,
+    /// The same with coloured labels.
+    ColoredLines,
     /// One JSON object at the end.
     Json,
 }
 
-/// All that was found so far.
+/// Findings so far.
 pub(super) struct Report<W> {
     out: W,
-    form: ReportFormat,
+    format: ReportFormat,
     findings: Vec<DoctorFinding>,
     redactor: Redactor,
-    /// Who reads it has gone, or it cannot be written: told at the end.
+    /// First write error, reported at the end.
     failed: Option<io::Error>,
 }
 
@@ -112,7 +116,7 @@ impl Check {
         Self::Echo,
     ];
 
-    /// Returns the name by which programs know it.
+    /// Returns the name in JSON.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Configuration => "configuration",
@@ -141,7 +145,7 @@ impl Check {
         }
     }
 
-    /// Returns all from this one to that one, both included.
+    /// Returns the checks from this one to `last`, both included.
     pub(super) fn to(self, last: Self) -> impl Iterator<Item = Self> {
         Self::ALL.into_iter().filter(move |check| (self..=last).contains(check))
     }
@@ -158,7 +162,7 @@ impl Level {
         }
     }
 
-    /// As it stands in a line: what is bad is seen without colour.
+    /// Label in a line, recognisable without colour.
     fn mark(self) -> &'static str {
         match self {
             Self::Ok => "ok",
@@ -169,7 +173,7 @@ impl Level {
         }
     }
 
-    /// Returns whether something is to be done about it.
+    /// Returns whether action is needed.
     pub(super) fn is_bad(self) -> bool {
         self.rank() > Self::Note.rank()
     }
@@ -185,42 +189,42 @@ impl Level {
 }
 
 impl DoctorFinding {
-    /// Makes a finding without a hint.
+    /// Returns a finding without a hint.
     pub(super) fn new(check: Check, level: Level, said: impl Into<String>) -> Self {
         Self { check, level, said: said.into(), hint: None, details: Map::new() }
     }
 
-    /// Makes a finding of what is as it should be.
+    /// Returns a passed check.
     pub(super) fn ok(check: Check, said: impl Into<String>) -> Self {
         Self::new(check, Level::Ok, said)
     }
 
-    /// Makes a finding of what nobody looked at.
+    /// Returns a skipped check.
     pub(super) fn skipped(check: Check, why: &str) -> Self {
-        Self::new(check, Level::NotChecked, format!("not checked: {why}"))
+        Self::new(check, Level::NotChecked, format!("{SKIPPED}{why}"))
     }
 
-    /// Makes a failure of an error, with its hint.
+    /// Returns a failure with the error's hint.
     pub(super) fn failed(check: Check, error: &Error) -> Self {
         let failure = Self::new(check, Level::Failure(error.kind), format!("{:#}", error.source));
         let usual = || match error.kind {
-            Kind::Config | Kind::Usage => "rtvoice config show tells what is in force, and who said it",
+            Kind::Config | Kind::Usage => "rtvoice config show prints all settings and their sources",
             Kind::Network => "check the address, and that this machine is online",
-            Kind::Server => "look up what it says in the endpoint's documents",
+            Kind::Server => "see the endpoint's documentation",
             Kind::Device => "choose another device",
-            Kind::Internal => "this is a fault of rtvoice: tell its authors",
+            Kind::Internal => "this looks like a bug; please report it with a --trace file",
         };
         Self { hint: Some(error.hint.clone().unwrap_or_else(|| usual().to_owned())), ..failure }
     }
 
-    /// Adds what to do.
+    /// Sets the hint.
     #[must_use]
     pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
 
-    /// Adds something for programs.
+    /// Adds a detail for programs.
     #[must_use]
     pub(super) fn detail(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.details.insert(name.to_owned(), value.into());
@@ -229,56 +233,57 @@ impl DoctorFinding {
 }
 
 impl<W: Write> Report<W> {
-    /// Begins a report.
-    pub(super) fn new(out: W, form: ReportFormat) -> Self {
-        Self { out, form, findings: Vec::new(), redactor: Redactor::default(), failed: None }
+    /// Starts a report.
+    pub(super) fn new(out: W, format: ReportFormat) -> Self {
+        Self { out, format, findings: Vec::new(), redactor: Redactor::default(), failed: None }
     }
 
-    /// Hides these keys in all that is found from here on.
+    /// Sets the keys to redact from now on.
     pub(super) fn hide(&mut self, redactor: Redactor) {
         self.redactor = redactor;
     }
 
-    /// Says what is about to be done, to who reads lines.
+    /// Announces a check; only in lines.
     pub(super) fn announce(&mut self, check: Check, what: &str) {
-        if self.form == ReportFormat::Lines {
+        if self.format != ReportFormat::Json {
             self.write(&format!("{:<8} {:<16} {what}\n", "...", check.name()));
         }
     }
 
-    /// Takes a finding, and writes it where lines are written.
+    /// Adds a finding; writes its line at once, unless the end of the report lists it.
     pub(super) fn add(&mut self, finding: DoctorFinding) {
         let finding = self.cleaned(finding);
-        if self.form == ReportFormat::Lines {
-            self.write(&line(&finding));
+        let is_listed_last = matches!(finding.level, Level::NotChecked | Level::Failure(_));
+        if self.format != ReportFormat::Json && !is_listed_last {
+            self.write(&self.line(&finding));
         }
         self.findings.push(finding);
     }
 
-    /// Takes many findings.
+    /// Adds several findings.
     pub(super) fn add_all(&mut self, findings: impl IntoIterator<Item = DoctorFinding>) {
         findings.into_iter().for_each(|finding| self.add(finding));
     }
 
-    /// Says of these that nobody looked.
+    /// Marks checks as skipped.
     pub(super) fn skip(&mut self, checks: impl Iterator<Item = Check>, why: &str) {
         self.add_all(checks.map(|check| DoctorFinding::skipped(check, why)));
     }
 
-    /// Ends the report; `head` is what JSON begins with. Returns the exit code: that of the first failure,
-    /// because what comes later rests on it.
+    /// Ends the report; `head` holds the first fields of JSON. Returns the exit code of the first failure, on
+    /// which later ones may depend.
     ///
     /// # Errors
     ///
-    /// When it cannot be written, unless who reads it has gone.
+    /// If the report cannot be written, unless the reader has closed the pipe.
     pub(super) fn end(mut self, head: Map<String, Value>) -> Result<u8, Error> {
         let failures = self.findings.iter().filter_map(|finding| match finding.level {
             Level::Failure(kind) => Some(kind.exit_code()),
             Level::Ok | Level::NotChecked | Level::Note | Level::Warning => None,
         });
         let code = failures.into_iter().next().unwrap_or(0);
-        let end = match self.form {
-            ReportFormat::Lines => self.summary(code),
+        let end = match self.format {
+            ReportFormat::Lines | ReportFormat::ColoredLines => self.summary(code),
             ReportFormat::Json => self.json(code, head),
         };
         self.write(&end);
@@ -310,7 +315,7 @@ impl<W: Write> Report<W> {
         }
     }
 
-    /// Redacted before and after: taking characters out may put a key together.
+    /// Redacts twice, because removing characters may join the parts of a key.
     fn clean(&self, foreign: &str) -> String {
         self.redactor.redact(&sanitize::one_line(&self.redactor.redact(foreign))).into_owned()
     }
@@ -333,14 +338,44 @@ impl<W: Write> Report<W> {
 
     fn summary(&self, code: u8) -> String {
         let count = |rank| self.findings.iter().filter(|finding| finding.level.rank() == rank).count();
-        let told: Vec<String> = [(3, "failure"), (2, "warning"), (1, "note")]
+        let counts: Vec<String> = [(3, "failure"), (2, "warning"), (1, "note")]
             .into_iter()
             .map(|(rank, word)| (count(rank), word))
             .filter(|(count, _)| *count > 0)
             .map(|(count, word)| format!("{count} {word}{}", if count == 1 { "" } else { "s" }))
             .collect();
-        let told = if told.is_empty() { "nothing is wrong".to_owned() } else { told.join(", ") };
-        format!("\n{told}; exit code {code}\n")
+        let counts = if counts.is_empty() { "no problems found".to_owned() } else { counts.join(", ") };
+        let failures = self.findings.iter().filter(|finding| matches!(finding.level, Level::Failure(_)));
+        let failures: String = failures.map(|finding| self.line(finding)).collect();
+        format!("{}{failures}\n{counts}; exit code {code}\n", self.skipped_line())
+    }
+
+    /// Returns one line with all skipped checks, grouped by reason.
+    fn skipped_line(&self) -> String {
+        let mut groups: Vec<(&str, Vec<&str>)> = Vec::new();
+        for finding in self.findings.iter().filter(|finding| finding.level == Level::NotChecked) {
+            let reason = finding.said.strip_prefix(SKIPPED).unwrap_or(&finding.said);
+            match groups.iter_mut().find(|(of, _)| *of == reason) {
+                Some((_, checks)) => checks.push(finding.check.name()),
+                None => groups.push((reason, vec![finding.check.name()])),
+            }
+        }
+        if groups.is_empty() {
+            return String::new();
+        }
+        let groups: Vec<String> =
+            groups.iter().map(|(reason, checks)| format!("{} ({reason})", checks.join(", "))).collect();
+        format!("{:<8} {:<16} {}\n", Level::NotChecked.mark(), "skipped", groups.join("; "))
+    }
+
+    fn line(&self, finding: &DoctorFinding) -> String {
+        let mark = format!("{:<8}", finding.level.mark());
+        let mark = match self.format {
+            ReportFormat::ColoredLines => colored(finding.level, mark),
+            ReportFormat::Lines | ReportFormat::Json => mark,
+        };
+        let hint = finding.hint.as_ref().map(|hint| format!("; hint: {hint}")).unwrap_or_default();
+        format!("{mark} {:<16} {}{hint}\n", finding.check.name(), finding.said)
     }
 
     fn json(&self, code: u8, head: Map<String, Value>) -> String {
@@ -354,14 +389,13 @@ impl<W: Write> Report<W> {
     }
 }
 
-fn line(finding: &DoctorFinding) -> String {
-    let mut line = format!("{:<8} {:<16} {}", finding.level.mark(), finding.check.name(), finding.said);
-    if let Some(hint) = &finding.hint {
-        // Writing into a text cannot fail.
-        let _ = write!(line, "; hint: {hint}");
+/// Colours a label by its severity; ANSI colours, because the report is not a ratatui screen.
+fn colored(level: Level, mark: String) -> String {
+    match level {
+        Level::Failure(_) => format!("\x1b[1;31m{mark}\x1b[0m"),
+        Level::Warning => format!("\x1b[33m{mark}\x1b[0m"),
+        Level::Ok | Level::NotChecked | Level::Note => mark,
     }
-    line.push('\n');
-    line
 }
 
 fn as_json(finding: &DoctorFinding) -> Value {

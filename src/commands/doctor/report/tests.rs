@@ -1,11 +1,11 @@
-//! What a report looks like, and what must never be in it.
+//! Tests of the report's format and redaction.
 
 use super::*;
 use crate::secret::Secret;
 
-fn written(form: ReportFormat, findings: Vec<DoctorFinding>) -> (String, u8) {
+fn written(format: ReportFormat, findings: Vec<DoctorFinding>) -> (String, u8) {
     let mut out = Vec::new();
-    let mut report = Report::new(&mut out, form);
+    let mut report = Report::new(&mut out, format);
     report.hide(Redactor::of([&Secret::new("sk-0123456789abcdef")]));
     report.add_all(findings);
     let code = report.end(Map::new()).unwrap();
@@ -13,10 +13,10 @@ fn written(form: ReportFormat, findings: Vec<DoctorFinding>) -> (String, u8) {
 }
 
 #[test]
-fn a_line_has_the_level_the_check_the_sentence_and_what_to_do() {
+fn failures_are_listed_last_and_skipped_checks_fold_into_one_line() {
     let findings = vec![
         DoctorFinding::ok(Check::Dns, "localhost is 127.0.0.1"),
-        DoctorFinding::new(Check::Tcp, Level::Failure(Kind::Network), "nobody listens").hint("start it"),
+        DoctorFinding::new(Check::Tcp, Level::Failure(Kind::Network), "refused").hint("start it"),
         DoctorFinding::skipped(Check::Tls, "tcp failed"),
     ];
     let (text, code) = written(ReportFormat::Lines, findings);
@@ -25,8 +25,8 @@ fn a_line_has_the_level_the_check_the_sentence_and_what_to_do() {
         lines,
         [
             "ok       dns              localhost is 127.0.0.1",
-            "FAILURE  tcp              nobody listens; hint: start it",
-            "-        tls              not checked: tcp failed",
+            "-        skipped          tls (tcp failed)",
+            "FAILURE  tcp              refused; hint: start it",
             "",
             "1 failure; exit code 5",
         ]
@@ -35,7 +35,7 @@ fn a_line_has_the_level_the_check_the_sentence_and_what_to_do() {
 }
 
 #[test]
-fn the_first_failure_decides_the_exit_code_and_less_is_none() {
+fn the_first_failure_determines_the_exit_code() {
     let failure = |check, kind| DoctorFinding::new(check, Level::Failure(kind), "x");
     let later = failure(Check::Speaker, Kind::Device);
     assert_eq!(written(ReportFormat::Lines, vec![failure(Check::Key, Kind::Config), later]).1, 3);
@@ -43,16 +43,16 @@ fn the_first_failure_decides_the_exit_code_and_less_is_none() {
     let (text, code) =
         written(ReportFormat::Lines, vec![warning, DoctorFinding::new(Check::Text, Level::Note, "x")]);
     assert!(text.ends_with("\n1 warning, 1 note; exit code 0\n") && code == 0, "{text}");
-    assert!(written(ReportFormat::Lines, Vec::new()).0.contains("nothing is wrong"));
+    assert!(written(ReportFormat::Lines, Vec::new()).0.contains("no problems found"));
 }
 
 #[test]
-fn what_a_server_says_is_cleaned_and_redacted_in_both_forms() {
+fn server_text_is_sanitized_and_redacted_in_both_formats() {
     let said = "bad key sk-0123456789abcdef\n\u{1b}[31mred\u{202e} sk-0123\u{1b}[1m456789abcdef";
     let finding = DoctorFinding::new(Check::Session, Level::Warning, said).hint(said);
     let finding = finding.detail("nested", json!({ "list": [said], "count": 1 }));
-    for form in [ReportFormat::Lines, ReportFormat::Json] {
-        let (text, _) = written(form, vec![finding.clone()]);
+    for format in [ReportFormat::Lines, ReportFormat::Json] {
+        let (text, _) = written(format, vec![finding.clone()]);
         assert!(!text.contains("456789") && !text.contains('\u{1b}') && !text.contains('\u{202e}'), "{text}");
         assert!(text.contains("bad key [key hidden] red"), "{text}");
     }
@@ -69,12 +69,12 @@ fn json_has_every_field_of_every_finding() {
 }
 
 #[test]
-fn what_is_about_to_be_done_is_told_to_people_only() {
-    for (form, expected) in
+fn announcements_appear_only_in_lines() {
+    for (format, expected) in
         [(ReportFormat::Lines, "...      echo             please be silent\n"), (ReportFormat::Json, "")]
     {
         let mut out = Vec::new();
-        Report::new(&mut out, form).announce(Check::Echo, "please be silent");
+        Report::new(&mut out, format).announce(Check::Echo, "please be silent");
         assert_eq!(String::from_utf8(out).unwrap(), expected);
     }
 }
@@ -87,4 +87,20 @@ fn every_check_has_a_name_of_its_own_and_a_place() {
     assert_eq!(Check::Configuration.to(Check::Echo).count(), Check::ALL.len());
     let way: Vec<&str> = Check::Dns.to(Check::Tls).map(Check::name).collect();
     assert_eq!(way, ["dns", "tcp", "proxy", "tls"]);
+}
+
+#[test]
+fn failures_are_red_on_a_terminal_only() {
+    let failure = || DoctorFinding::new(Check::Tcp, Level::Failure(Kind::Network), "refused");
+    let (colored, _) = written(ReportFormat::ColoredLines, vec![failure()]);
+    assert!(colored.starts_with("\u{1b}[1;31mFAILURE \u{1b}[0m tcp"), "{colored}");
+    assert!(!written(ReportFormat::Lines, vec![failure()]).0.contains('\u{1b}'));
+}
+
+#[test]
+fn skipped_checks_are_grouped_by_reason() {
+    let skipped = |check, why| DoctorFinding::skipped(check, why);
+    let findings = vec![skipped(Check::Dns, "a"), skipped(Check::Tcp, "b"), skipped(Check::Tls, "a")];
+    let (text, _) = written(ReportFormat::Lines, findings);
+    assert_eq!(text.lines().next(), Some("-        skipped          dns, tls (a); tcp (b)"));
 }

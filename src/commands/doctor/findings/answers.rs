@@ -1,19 +1,21 @@
-//! What came of the answers that were asked for.
+//! Findings endpoint requested answers.
 
+use crate::commands::doctor::findings::{
+    BillableRequested, ENDED, FindingTexts, ProbedEndpoint, ms, of_capability,
+};
 use crate::commands::doctor::probe::{Capability, ProbeObservations, Reply};
 use crate::commands::doctor::report::{Check, DoctorFinding, Level};
-use crate::commands::doctor::told::{BillableRequested, ENDED, FindingTexts, ProbedEndpoint, ms, of_part};
 use crate::error::Kind;
 
-/// A pause after which people begin to speak again: later than this, an answer feels slow.
+/// Typical pause in conversation; slower answers feel slow.
 const SLOW_MS: u64 = 1_500;
 
-/// Why nobody looked.
-const COSTS: &str = "it costs a little; --ask asks for it";
+/// Reason of checks that were not requested.
+const COSTS: &str = "needs --ask, which is billed";
 
-/// Returns what there is to say of all of them.
-pub(super) fn all(seen: &ProbeObservations, about: &ProbedEndpoint) -> Vec<DoctorFinding> {
-    match about.paid {
+/// Returns the findings of all answers.
+pub(super) fn all(seen: &ProbeObservations, endpoint: &ProbedEndpoint) -> Vec<DoctorFinding> {
+    match endpoint.paid {
         BillableRequested::No => {
             let why = if seen.is_over_early() { ENDED } else { COSTS };
             Check::Text.to(Check::Captions).map(|check| DoctorFinding::skipped(check, why)).collect()
@@ -24,26 +26,26 @@ pub(super) fn all(seen: &ProbeObservations, about: &ProbedEndpoint) -> Vec<Docto
     }
 }
 
-/// Without answers there is nothing to talk to.
+/// A call needs answers.
 const REFUSED: Level = Level::Failure(Kind::Server);
 const SILENT: Level = Level::Failure(Kind::Network);
 
-/// What to do when an answer does not come, or comes without what was asked for.
-const NO_ANSWER: &str = "try again; --trace FILE.jsonl shows what came, and the endpoint's log may say why";
+/// Hint for a missing or incomplete answer.
+const NO_ANSWER: &str = "try again; --trace FILE.jsonl and the endpoint's log may show the cause";
 
 fn text(seen: &ProbeObservations) -> DoctorFinding {
-    let fine = format!("a written answer begins {}", after(seen, Capability::Text));
+    let fine = format!("text answer {}", after(seen, Capability::Text));
     answer(seen, Check::Text, Capability::Text, &fine)
 }
 
 fn audio(seen: &ProbeObservations) -> DoctorFinding {
-    let fine = format!("a spoken answer came: {} bytes", seen.sound_bytes);
+    let fine = format!("spoken answer: {} bytes", seen.sound_bytes);
     answer(seen, Check::Audio, Capability::Audio, &fine).detail("bytes", seen.sound_bytes)
 }
 
 fn answer(seen: &ProbeObservations, check: Check, part: Capability, fine: &str) -> DoctorFinding {
     let finding =
-        of_part(seen, &FindingTexts { check, part, fine, refused: REFUSED, silent: SILENT, loss: "" });
+        of_capability(seen, &FindingTexts { check, part, fine, refused: REFUSED, silent: SILENT, loss: "" });
     match finding.hint {
         None if finding.level.is_bad() => finding.hint(NO_ANSWER),
         Some(_) | None => finding,
@@ -54,27 +56,27 @@ fn transcript(seen: &ProbeObservations) -> DoctorFinding {
     let row = FindingTexts {
         check: Check::Transcript,
         part: Capability::Transcript,
-        fine: "the spoken answer came with its transcript",
+        fine: "spoken answers have a transcript",
         refused: Level::Note,
         silent: Level::Note,
         loss: "calls work; spoken answers have no text on the screen",
     };
     match seen.reply(Capability::Audio) {
-        // Told by that check already.
+        // Reported by that check.
         Reply::Refused(_) | Reply::Lost | Reply::Silent(_) | Reply::NotAsked | Reply::Waiting => {
-            DoctorFinding::skipped(Check::Transcript, "there was no spoken answer")
+            DoctorFinding::skipped(Check::Transcript, "no spoken answer")
         }
-        Reply::Came(_) | Reply::Missing => of_part(seen, &row),
+        Reply::Came(_) | Reply::Missing => of_capability(seen, &row),
     }
 }
 
 fn first_audio(seen: &ProbeObservations) -> DoctorFinding {
     let check = Check::FirstAudio;
     let Reply::Came(after) = seen.reply(Capability::Audio) else {
-        return DoctorFinding::skipped(check, "there was no spoken answer");
+        return DoctorFinding::skipped(check, "no spoken answer");
     };
     let after = ms(*after);
-    let said = format!("{after} ms from asking to the first sound");
+    let said = format!("first audio after {after} ms");
     let finding = if after <= SLOW_MS {
         DoctorFinding::ok(check, said)
     } else {
@@ -88,16 +90,16 @@ fn tools(seen: &ProbeObservations) -> DoctorFinding {
     let row = FindingTexts {
         check: Check::Tools,
         part: Capability::Tools,
-        fine: "the model calls a function",
+        fine: "function calls work",
         refused: Level::Note,
         silent: Level::Note,
-        loss: "it matters only where functions are used",
+        loss: "only matters for function calls",
     };
-    let finding = of_part(seen, &row);
+    let finding = of_capability(seen, &row);
     match seen.reply(Capability::Tools) {
         Reply::Missing => DoctorFinding {
             level: Level::Note,
-            said: "the model was told to call a function, and answered in words".to_owned(),
+            said: "the model answered with text instead of a function call".to_owned(),
             ..finding
         },
         Reply::NotAsked
@@ -115,15 +117,15 @@ fn captions(seen: &ProbeObservations) -> DoctorFinding {
         check: Check::Captions,
         part: Capability::Captions,
         fine: if came(Capability::CaptionDeltas) {
-            "speech is captioned while it is understood"
+            "captions arrive while you speak"
         } else {
-            "speech is captioned in one piece, at the end of a turn"
+            "captions arrive at the end of a turn"
         },
         refused: Level::Warning,
         silent: Level::Warning,
-        loss: "name a transcription model of this endpoint in transcription_model; calls work without captions",
+        loss: "set transcription_model to a model of this endpoint; calls work without captions",
     };
-    of_part(seen, &row).detail("deltas", came(Capability::CaptionDeltas))
+    of_capability(seen, &row).detail("deltas", came(Capability::CaptionDeltas))
 }
 
 fn after(seen: &ProbeObservations, part: Capability) -> String {

@@ -2,22 +2,22 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::commands::doctor::findings::{
+    ENDED, FindingTexts, ProbedEndpoint, describe, ended, ms, of_capability, with_error,
+};
 use crate::commands::doctor::probe::{Capability, ProbeObservations, Reply};
 use crate::commands::doctor::report::{Check, DoctorFinding, Level};
-use crate::commands::doctor::told::{
-    ENDED, FindingTexts, ProbedEndpoint, describe, ended, ms, of_part, with_error,
-};
 use crate::dsp::frame::SampleRate;
 use crate::error::Kind;
 use crate::protocol::dialect::Dialect;
 use crate::protocol::settings::{AudioFormat, SessionInfo, TurnMethod, Voice};
 use crate::protocol::value::FieldUpdate;
 
-/// How long a call waits for `session.created` before it goes on without.
+/// How long a call waits for `session.created`.
 const CALL_WAITS_MS: u64 = 3_000;
 
-/// Returns what `session.created` shows.
-pub(super) fn session(seen: &ProbeObservations, about: &ProbedEndpoint) -> DoctorFinding {
+/// Reports `session.created`.
+pub(super) fn session(seen: &ProbeObservations, endpoint: &ProbedEndpoint) -> DoctorFinding {
     let check = Check::Session;
     let finding = match seen.reply(Capability::Created) {
         Reply::Refused(_) | Reply::Lost | Reply::NotAsked | Reply::Waiting if seen.created.is_none() => {
@@ -27,9 +27,9 @@ pub(super) fn session(seen: &ProbeObservations, about: &ProbedEndpoint) -> Docto
             return without_created(check, seen);
         }
         Reply::Came(after) if ms(*after) > CALL_WAITS_MS => {
-            let said = format!("session.created comes after {} ms: {}", ms(*after), shown(seen));
+            let said = format!("session.created only after {} ms: {}", ms(*after), shown(seen));
             DoctorFinding::new(check, Level::Warning, said)
-                .hint("a call goes on after 3 s without it; ask who runs the endpoint why it takes so long")
+                .hint("calls continue after 3 s without it; the endpoint is slow")
         }
         Reply::Came(after) => {
             DoctorFinding::ok(check, format!("session.created after {} ms: {}", ms(*after), shown(seen)))
@@ -43,9 +43,9 @@ pub(super) fn session(seen: &ProbeObservations, about: &ProbedEndpoint) -> Docto
     };
     let finding = with_facts(finding, seen);
     let said = seen.created.as_ref().and_then(|info| info.settings.model.as_deref());
-    match (&about.model, said) {
+    match (&endpoint.model, said) {
         (Some(asked), Some(said)) if asked != said && finding.level == Level::Ok => {
-            let said = format!("{}; {asked} was asked for", finding.said);
+            let said = format!("{}; requested: {asked}", finding.said);
             DoctorFinding { level: Level::Note, said, ..finding }
         }
         (Some(_) | None, _) => finding,
@@ -54,9 +54,9 @@ pub(super) fn session(seen: &ProbeObservations, about: &ProbedEndpoint) -> Docto
 
 fn ended_at_once(check: Check, seen: &ProbeObservations) -> DoctorFinding {
     match seen.reply(Capability::Created) {
-        // It goes on after an error that is not the end.
+        // The probe continues after a non-fatal error.
         Reply::Refused(error) if !seen.is_over_early() => {
-            let said = format!("the endpoint begins with an error: {}", describe(error));
+            let said = format!("the first event is an error: {}", describe(error));
             with_error(DoctorFinding::new(check, Level::Warning, said), error)
         }
         Reply::Refused(_)
@@ -74,31 +74,26 @@ fn without_created(check: Check, seen: &ProbeObservations) -> DoctorFinding {
         return ended(check, seen);
     }
     if seen.events == 0 {
-        let said = match seen.garbled {
-            0 => "the endpoint takes the connection and says nothing".to_owned(),
-            count => format!("the endpoint sent {count} messages, none of which is an event"),
+        let said = match seen.malformed {
+            0 => "the endpoint accepts the connection but sends nothing".to_owned(),
+            count => format!("the endpoint sent {count} messages but no event"),
         };
-        return DoctorFinding::new(check, Level::Failure(Kind::Network), said).hint(
-            "check that the path is that of a Realtime endpoint, and look at its log; a gateway may wait for its provider",
-        );
+        return DoctorFinding::new(check, Level::Failure(Kind::Network), said)
+            .hint("check the path and the endpoint's log; a gateway may be waiting for its provider");
     }
-    DoctorFinding::new(
-        check,
-        Level::Note,
-        "session.created does not come; a call goes on after 3 s without it",
-    )
+    DoctorFinding::new(check, Level::Note, "no session.created; calls continue after 3 s without it")
 }
 
 fn shown(seen: &ProbeObservations) -> String {
     let Some(info) = &seen.created else { return "nothing".to_owned() };
     let settings = &info.settings;
-    let told = [
+    let values = [
         settings.model.as_ref().map(|model| format!("model {model}")),
         voice(info).map(|voice| format!("voice {voice}")),
         turns(info),
     ];
-    let told: Vec<String> = told.into_iter().flatten().collect();
-    if told.is_empty() { "it tells nothing of its settings".to_owned() } else { told.join(", ") }
+    let values: Vec<String> = values.into_iter().flatten().collect();
+    if values.is_empty() { "settings not reported".to_owned() } else { values.join(", ") }
 }
 
 fn voice(info: &SessionInfo) -> Option<&str> {
@@ -107,27 +102,28 @@ fn voice(info: &SessionInfo) -> Option<&str> {
     })
 }
 
-/// Returns how it finds the end of a turn when nobody tells it to.
+/// Returns the turn detection method.
 fn turns(info: &SessionInfo) -> Option<String> {
     match &info.settings.turn_detection {
         FieldUpdate::Keep => None,
         FieldUpdate::Clear => Some("no turn detection".to_owned()),
         FieldUpdate::Set(turns) => Some(match &turns.method {
             TurnMethod::ServerVad { threshold, prefix_padding_ms, silence_duration_ms, .. } => {
-                let told = [
+                let values = [
                     threshold.map(|threshold| format!("threshold {threshold}")),
                     prefix_padding_ms.map(|padding| format!("padding {padding} ms")),
                     silence_duration_ms.map(|silence| format!("silence {silence} ms")),
                 ];
-                let told: Vec<String> = told.into_iter().flatten().collect();
-                let told = if told.is_empty() { String::new() } else { format!(" ({})", told.join(", ")) };
-                format!("turns by server_vad{told}")
+                let values: Vec<String> = values.into_iter().flatten().collect();
+                let values =
+                    if values.is_empty() { String::new() } else { format!(" ({})", values.join(", ")) };
+                format!("server_vad{values}")
             }
             TurnMethod::SemanticVad { eagerness } => {
                 let eagerness = eagerness.as_ref().map(|word| format!(" ({})", word.as_str()));
-                format!("turns by semantic_vad{}", eagerness.unwrap_or_default())
+                format!("semantic_vad{}", eagerness.unwrap_or_default())
             }
-            TurnMethod::Other(name) => format!("turns by {name}"),
+            TurnMethod::Other(name) => format!("{name}"),
         }),
     }
 }
@@ -168,38 +164,38 @@ fn vad(info: &SessionInfo) -> Value {
     }
 }
 
-/// Returns which dialect the endpoint speaks, and whether it is the one that is written.
-pub(super) fn dialect(seen: &ProbeObservations, about: &ProbedEndpoint) -> DoctorFinding {
+/// Reports the dialect of the endpoint and compares it with the configured one.
+pub(super) fn dialect(seen: &ProbeObservations, endpoint: &ProbedEndpoint) -> DoctorFinding {
     let check = Check::Dialect;
     let word = |dialect: Option<Dialect>| dialect.map_or("auto", Dialect::as_str);
-    let finding = match (seen.dialect, about.dialect) {
-        (Some(found), None) => DoctorFinding::ok(check, format!("{}, found by what it says", found.as_str())),
+    let finding = match (seen.dialect, endpoint.dialect) {
+        (Some(found), None) => DoctorFinding::ok(check, format!("{}, detected", found.as_str())),
         (Some(found), Some(asked)) if found == asked => {
-            DoctorFinding::ok(check, format!("{}, as it is set", found.as_str()))
+            DoctorFinding::ok(check, format!("{}, as configured", found.as_str()))
         }
         (Some(found), Some(asked)) => {
-            let said = format!("it speaks {}, and {} is set", found.as_str(), asked.as_str());
+            let said = format!("the endpoint uses {}, but {} is configured", found.as_str(), asked.as_str());
             DoctorFinding::new(check, Level::Warning, said)
-                .hint(format!("--dialect {}, or the same in its profile", found.as_str()))
+                .hint(format!("use --dialect {}, or set it in the profile", found.as_str()))
         }
         (None, _) if seen.is_over_early() || seen.events == 0 => {
-            DoctorFinding::skipped(check, "it said too little")
+            DoctorFinding::skipped(check, "too few events")
         }
         (None, asked) => {
-            let said = format!("it does not show which one it speaks; {} is set", word(asked));
+            let said = format!("not recognisable; {} is configured", word(asked));
             DoctorFinding::new(check, Level::Note, said)
-                .hint("if a call is silent, try --dialect ga and --dialect beta")
+                .hint("if calls stay silent, try --dialect ga or --dialect beta")
         }
     };
-    finding.detail("found", seen.dialect.map(Dialect::as_str)).detail("set", word(about.dialect))
+    finding.detail("found", seen.dialect.map(Dialect::as_str)).detail("set", word(endpoint.dialect))
 }
 
-/// Returns whether the settings of a call are taken.
+/// Reports whether the endpoint accepts the settings of a call.
 pub(super) fn settings(seen: &ProbeObservations) -> DoctorFinding {
     let check = Check::Settings;
     let fine = match seen.reply(Capability::Updated) {
         Reply::Came(after) => {
-            format!("session.update with the settings of a call is answered after {} ms", ms(*after))
+            format!("session.updated after {} ms", ms(*after))
         }
         Reply::NotAsked
         | Reply::Waiting
@@ -216,17 +212,14 @@ pub(super) fn settings(seen: &ProbeObservations) -> DoctorFinding {
         silent: Level::Note,
         loss: "",
     };
-    let finding = of_part(seen, &row);
+    let finding = of_capability(seen, &row);
     let finding = match seen.reply(Capability::Updated) {
         Reply::Silent(limit) => {
-            let said = format!(
-                "session.updated does not come within {} s; a call goes on without it",
-                limit.as_secs()
-            );
+            let said = format!("no session.updated within {} s; calls continue without it", limit.as_secs());
             DoctorFinding { said, ..finding }
         }
         Reply::Refused(error) if !seen.is_over_early() => {
-            let said = format!("the settings of a call are refused: {}", describe(error));
+            let said = format!("the call settings were refused: {}", describe(error));
             with_error(DoctorFinding { said, ..finding }, error)
         }
         Reply::NotAsked
@@ -240,36 +233,35 @@ pub(super) fn settings(seen: &ProbeObservations) -> DoctorFinding {
     if finding.level != Level::Ok || seen.left_out.is_empty() {
         return finding;
     }
-    let said = format!("{}, without what it does not know: {}", finding.said, seen.left_out.join(", "));
+    let said = format!("{}, without unsupported settings: {}", finding.said, seen.left_out.join(", "));
     DoctorFinding { level: Level::Note, said, ..finding }
 }
 
-/// Returns whether leftovers of sound can be thrown away.
+/// Reports whether buffered audio can be cleared.
 pub(super) fn clear(seen: &ProbeObservations) -> DoctorFinding {
     let row = FindingTexts {
         check: Check::Clear,
         part: Capability::Clear,
-        fine: "input_audio_buffer.clear is answered",
+        fine: "input_audio_buffer.clear is supported",
         refused: Level::Note,
         silent: Level::Note,
-        loss: "it matters only with --vad off: sound of before may stay in the next turn",
+        loss: "only matters with --vad off: earlier audio may end up in the next turn",
     };
-    of_part(seen, &row)
+    of_capability(seen, &row)
 }
 
-/// Returns whether the endpoint can be told how much of an answer was heard; best of an answer that there was.
+/// Reports whether truncation is supported, preferably of a real answer.
 pub(super) fn truncate(seen: &ProbeObservations) -> DoctorFinding {
     let (part, fine) = match seen.reply(Capability::Cut) {
-        Reply::NotAsked => (
-            Capability::Truncate,
-            "conversation.item.truncate is known: it misses the item that is not there",
-        ),
+        Reply::NotAsked => {
+            (Capability::Truncate, "truncate is supported (rejected a made-up item, as expected)")
+        }
         Reply::Waiting
         | Reply::Came(_)
         | Reply::Refused(_)
         | Reply::Missing
         | Reply::Silent(_)
-        | Reply::Lost => (Capability::Cut, "an answer can be cut to what was heard of it"),
+        | Reply::Lost => (Capability::Cut, "truncate is supported"),
     };
     let row = FindingTexts {
         check: Check::Truncate,
@@ -277,22 +269,22 @@ pub(super) fn truncate(seen: &ProbeObservations) -> DoctorFinding {
         fine,
         refused: Level::Note,
         silent: Level::Note,
-        loss: "calls work; after an interruption the model may believe that you heard all of its answer",
+        loss: "calls work; after an interruption the model may assume that you heard the whole answer",
     };
-    of_part(seen, &row)
+    of_capability(seen, &row)
 }
 
-/// Returns which sound goes over the wire, as the endpoint tells it.
+/// Reports the audio formats of the session.
 pub(super) fn audio_format(seen: &ProbeObservations) -> DoctorFinding {
     let check = Check::AudioFormat;
     let Some(info) = seen.updated.as_ref().or(seen.created.as_ref()) else {
-        let why = if seen.is_over_early() { ENDED } else { "it tells nothing of its settings" };
+        let why = if seen.is_over_early() { ENDED } else { "settings not reported" };
         return DoctorFinding::skipped(check, why);
     };
     let (input, output) = (&info.settings.input_format, &info.settings.output_format);
     if input.is_none() && output.is_none() {
-        return DoctorFinding::new(check, Level::Note, "it does not tell which formats it takes and sends")
-            .hint("if speech sounds too fast or too slow, set input_rate and output_rate of its profile");
+        return DoctorFinding::new(check, Level::Note, "audio formats not reported")
+            .hint("if speech sounds too fast or too slow, set input_rate and output_rate in the profile");
     }
     let said = format!("in {}, out {}", format_words(input.as_ref()), format_words(output.as_ref()));
     let is_wire = |format: &Option<AudioFormat>| {
@@ -302,18 +294,18 @@ pub(super) fn audio_format(seen: &ProbeObservations) -> DoctorFinding {
         DoctorFinding::ok(check, said)
     } else {
         DoctorFinding::new(check, Level::Note, said)
-            .hint("the profile has to say the same: input_format, input_rate, output_format, output_rate")
+            .hint("set the same values in the profile: input_format, input_rate, output_format, output_rate")
     };
     finding.detail("input", format_json(input.as_ref())).detail("output", format_json(output.as_ref()))
 }
 
 fn format_words(format: Option<&AudioFormat>) -> String {
     match format {
-        Some(AudioFormat::Pcm(rate) | AudioFormat::BarePcm(rate)) => format!("PCM16 of {} Hz", rate.0),
+        Some(AudioFormat::Pcm(rate) | AudioFormat::BarePcm(rate)) => format!("PCM16 {} Hz", rate.0),
         Some(AudioFormat::Ulaw) => "G.711 µ-law".to_owned(),
         Some(AudioFormat::Alaw) => "G.711 A-law".to_owned(),
         Some(AudioFormat::Other(name)) => name.clone(),
-        None => "not told".to_owned(),
+        None => "not reported".to_owned(),
     }
 }
 

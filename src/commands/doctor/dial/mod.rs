@@ -1,4 +1,4 @@
-//! The way to the endpoint, step by step: name, TCP, proxy, TLS, handshake.
+//! Dial checks: name resolution, TCP, proxy, TLS, handshake.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -21,69 +21,69 @@ use crate::net::proxy::{Proxy, ProxyKind};
 use crate::net::ws::connection::WebSocketClient;
 use crate::session::io::Handshake;
 
-/// Before so many days a certificate that ends is worth a warning.
+/// Remaining days below which a certificate causes a warning.
 const SOON_DAYS: i64 = 14;
 
 const SECONDS_A_DAY: i64 = 86_400;
 
-/// The way as far as it went.
+/// Completed dial steps.
 #[derive(Debug, Default)]
 struct DialLog {
-    /// How often it was begun: twice where the marker of the beta protocol was refused.
+    /// Number of attempts: two if the beta header was refused.
     begun: u32,
     proxy: Option<Proxy>,
     looked_up: Vec<(String, Vec<SocketAddr>)>,
     connected: Option<(SocketAddr, Duration)>,
-    led_on: Option<Duration>,
+    proxy_connected: Option<Duration>,
     certificate: Option<Certificate>,
-    agreed: Option<(&'static str, Duration)>,
+    tls: Option<(&'static str, Duration)>,
 }
 
-/// What came of the way.
+/// Result of dialling.
 pub(super) struct DialedConnection {
-    /// What was found on it, from the name to the handshake.
+    /// Findings from name resolution to handshake.
     pub(super) findings: Vec<DoctorFinding>,
-    /// The open connection, where there is one.
+    /// The open connection, if any.
     pub(super) link: Option<WebSocketClient<NetStream>>,
 }
 
-/// Goes the way to `target`.
-pub(super) async fn go(target: &mut Target, clock: Clock) -> DialedConnection {
+/// Dials `target` and records each step.
+pub(super) async fn run(target: &mut Target, clock: Clock) -> DialedConnection {
     let (observer, mut steps) = DialObserver::new();
     target.dial_options.observer = observer;
     let began = clock.now();
-    let mut went = DialLog::default();
-    let reached = {
+    let mut log = DialLog::default();
+    let connected_result = {
         let mut dialling = Box::pin(connect(target, Handshake::Default));
         loop {
             tokio::select! {
                 biased;
-                Some(step) = steps.recv() => went.pass(step, clock.now().saturating_sub(began)),
-                reached = &mut dialling => break reached,
+                Some(step) = steps.recv() => log.record(step, clock.now().saturating_sub(began)),
+                connected_result = &mut dialling => break connected_result,
             }
         }
     };
     let took = clock.now().saturating_sub(began);
-    went.pass_all(&mut steps, took);
+    log.record_all(&mut steps, took);
     let mut findings = match &target.way {
-        EndpointRoute::Demo(_) => inside(took, reached.as_ref().err()),
-        EndpointRoute::Network(endpoint) => went.findings(endpoint, reached.as_ref().err(), took),
+        EndpointRoute::Demo(_) => built_in(took, connected_result.as_ref().err()),
+        EndpointRoute::Network(endpoint) => log.findings(endpoint, connected_result.as_ref().err(), took),
     };
-    let Ok(EndpointConnection { link, told }) = reached else {
+    let Ok(EndpointConnection { link, note }) = connected_result else {
         return DialedConnection { findings, link: None };
     };
-    if let Some(told) = told
+    if let Some(note) = note
         && let Some(handshake) = findings.pop()
     {
-        findings.push(handshake.hint(told));
+        findings.push(handshake.hint(note));
     }
     DialedConnection { findings, link: Some(link) }
 }
 
-fn inside(took: Duration, error: Option<&Error>) -> Vec<DoctorFinding> {
+fn built_in(took: Duration, error: Option<&Error>) -> Vec<DoctorFinding> {
     let mut findings: Vec<DoctorFinding> = Check::Dns
         .to(Check::Tls)
-        .map(|check| DoctorFinding::skipped(check, "the endpoint is in this program"))
+        .map(|check| DoctorFinding::skipped(check, "the endpoint is built in"))
         .collect();
     findings.push(match error {
         Some(error) => DoctorFinding::failed(Check::Handshake, error),
@@ -93,29 +93,29 @@ fn inside(took: Duration, error: Option<&Error>) -> Vec<DoctorFinding> {
 }
 
 impl DialLog {
-    fn pass_all(&mut self, steps: &mut UnboundedReceiver<DialStep>, at: Duration) {
+    fn record_all(&mut self, steps: &mut UnboundedReceiver<DialStep>, at: Duration) {
         while let Ok(step) = steps.try_recv() {
-            self.pass(step, at);
+            self.record(step, at);
         }
     }
 
-    /// Notes a step that was done at a time since the beginning.
-    fn pass(&mut self, step: DialStep, at: Duration) {
+    /// Records a step at its time since the start.
+    fn record(&mut self, step: DialStep, at: Duration) {
         match step {
             DialStep::Started(proxy) => *self = Self { begun: self.begun + 1, proxy, ..Self::default() },
             DialStep::LookedUp { host, addresses } => self.looked_up.push((host, addresses)),
             DialStep::Connected(address) => self.connected = Some((address, at)),
             DialStep::ProxyConnected => {
-                // What was shown before was the proxy's.
-                (self.certificate, self.agreed) = (None, None);
-                self.led_on = Some(at);
+                // Earlier TLS facts were the proxy's.
+                (self.certificate, self.tls) = (None, None);
+                self.proxy_connected = Some(at);
             }
             DialStep::CertificateReceived(certificate) => self.certificate = Some(*certificate),
-            DialStep::TlsEstablished(version) => self.agreed = Some((version, at)),
+            DialStep::TlsEstablished(version) => self.tls = Some((version, at)),
         }
     }
 
-    /// Returns one finding for each step, up to the one that failed, and that nobody looked at the others.
+    /// Returns one finding per step: passed ones, the failed one, and skipped ones.
     fn findings(&self, endpoint: &Endpoint, error: Option<&Error>, took: Duration) -> Vec<DoctorFinding> {
         let failed = error.map(|error| (failed_at(error), error));
         let mut findings = Vec::new();
@@ -143,7 +143,7 @@ impl DialLog {
         }
     }
 
-    /// A certificate that is not trusted is worth knowing: it tells whose it is.
+    /// Describes an untrusted certificate, which shows who issued it.
     fn with_certificate(&self, finding: DoctorFinding) -> DoctorFinding {
         let Some(certificate) = &self.certificate else { return finding };
         let said = format!(
@@ -188,7 +188,7 @@ impl DialLog {
         let check = Check::Dns;
         if self.looked_up.is_empty() {
             let why =
-                if self.connected.is_some() { "an address needs no name" } else { "it was not reached" };
+                if self.connected.is_some() { "no lookup needed for an address" } else { "not reached" };
             return DoctorFinding::skipped(check, why);
         }
         let listed = |addresses: &[SocketAddr]| {
@@ -211,10 +211,10 @@ impl DialLog {
 
     fn tcp(&self) -> DoctorFinding {
         let Some((address, at)) = self.connected else {
-            return DoctorFinding::skipped(Check::Tcp, "it was not reached");
+            return DoctorFinding::skipped(Check::Tcp, "not reached");
         };
         let whose = if self.proxy.is_some() { ", the proxy" } else { "" };
-        DoctorFinding::ok(Check::Tcp, format!("connected to {address}{whose} after {} ms", at.as_millis()))
+        DoctorFinding::ok(Check::Tcp, format!("connected to {address}{whose} in {} ms", at.as_millis()))
             .detail("address", address.to_string())
             .detail("after_ms", ms(at))
     }
@@ -222,11 +222,11 @@ impl DialLog {
     fn proxy(&self) -> DoctorFinding {
         let check = Check::Proxy;
         let Some(proxy) = &self.proxy else {
-            return DoctorFinding::ok(check, "none is used").detail("proxy", serde_json::Value::Null);
+            return DoctorFinding::ok(check, "none").detail("proxy", serde_json::Value::Null);
         };
-        let finding = match self.led_on {
-            Some(at) => DoctorFinding::ok(check, format!("{proxy} led on after {} ms", at.as_millis())),
-            None => DoctorFinding::skipped(check, "it was not reached"),
+        let finding = match self.proxy_connected {
+            Some(at) => DoctorFinding::ok(check, format!("proxy {proxy} connected in {} ms", at.as_millis())),
+            None => DoctorFinding::skipped(check, "not reached"),
         };
         let whose = match proxy.kind {
             ProxyKind::Socks5 => "this machine",
@@ -239,23 +239,23 @@ impl DialLog {
         let check = Check::Tls;
         match endpoint.url.scheme() {
             Scheme::Ws if endpoint.url.is_loopback() => {
-                return DoctorFinding::skipped(check, "ws:// on this machine has none");
+                return DoctorFinding::skipped(check, "not used by ws:// on this machine");
             }
             Scheme::Ws => {
                 return DoctorFinding::new(
                     check,
                     Level::Warning,
-                    "ws:// has none: others on the way can hear the call",
+                    "ws:// is not encrypted: others on the network can listen",
                 )
-                .hint("use wss:// if the endpoint has it");
+                .hint("use wss:// if the endpoint supports it");
             }
             Scheme::Wss => {}
         }
-        let Some((version, _)) = self.agreed else {
-            return DoctorFinding::skipped(check, "it was not reached");
+        let Some((version, _)) = self.tls else {
+            return DoctorFinding::skipped(check, "not reached");
         };
         let Some(certificate) = &self.certificate else {
-            return DoctorFinding::ok(check, format!("{version} is agreed")).detail("version", version);
+            return DoctorFinding::ok(check, format!("{version}")).detail("version", version);
         };
         let root = certificate.root.as_ref().map(|root| {
             let by = match root.trusted_by {
@@ -268,7 +268,7 @@ impl DialLog {
         let said = format!("{version}, {}{root}, {}", described(certificate), validity(certificate));
         let days = days_left(certificate);
         let finding = if days < SOON_DAYS {
-            DoctorFinding::new(check, Level::Warning, said).hint("the server needs a new certificate soon")
+            DoctorFinding::new(check, Level::Warning, said).hint("renew the certificate of the server soon")
         } else {
             DoctorFinding::ok(check, said)
         };
@@ -292,7 +292,7 @@ fn step_of(error: &DialError) -> Check {
         | DialError::Timeout { step: DialPhase::Connect, .. }
         | DialError::Broken { step: DialPhase::Lookup | DialPhase::Connect, .. } => Check::Tcp,
         DialError::Proxy(error) => match &error.fault {
-            // TLS to the proxy is the proxy's.
+            // TLS to the proxy belongs to the proxy check.
             ProxyFault::NotReached(error) => step_of(error).min(Check::Proxy),
             ProxyFault::Timeout { .. }
             | ProxyFault::Broken(_)
@@ -319,16 +319,16 @@ fn step_of(error: &DialError) -> Check {
 fn upgraded(took: Duration, begun: u32) -> DoctorFinding {
     let said = format!("101 Switching Protocols after {} ms", took.as_millis());
     let finding = if begun > 1 {
-        let said = format!("{said}, at the second try: the marker of the beta protocol was refused");
+        let said = format!("{said}, at the second attempt: the beta header was refused");
         DoctorFinding::new(Check::Handshake, Level::Note, said)
-            .hint("beta_marker = \"never\" in its profile saves the first try")
+            .hint("beta_marker = \"never\" in the profile avoids the first attempt")
     } else {
         DoctorFinding::ok(Check::Handshake, said)
     };
     finding.detail("status", 101).detail("after_ms", ms(took))
 }
 
-/// The first line is in the message.
+/// The first line is part of the message.
 fn with_body(finding: DoctorFinding, body: &[String]) -> DoctorFinding {
     let more: String = body.iter().skip(1).map(|line| format!(" | {line}")).collect();
     let said = format!("{}{more}", finding.said);

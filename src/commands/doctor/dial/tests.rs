@@ -1,4 +1,4 @@
-//! The way in all its parts, told from steps that were handed in.
+//! Tests of dial findings from recorded steps.
 
 use std::io;
 
@@ -30,10 +30,10 @@ fn certificate(days: i64) -> Certificate {
     }
 }
 
-fn went(steps: Vec<DialStep>) -> DialLog {
-    let mut went = DialLog::default();
-    steps.into_iter().for_each(|step| went.pass(step, AT));
-    went
+fn log(steps: Vec<DialStep>) -> DialLog {
+    let mut log = DialLog::default();
+    steps.into_iter().for_each(|step| log.record(step, AT));
+    log
 }
 
 fn looked_up(host: &str) -> DialStep {
@@ -50,22 +50,22 @@ fn all_of_it(days: i64) -> Vec<DialStep> {
     ]
 }
 
-fn told(went: &DialLog, url: &str, error: Option<DialError>) -> Vec<(Level, String)> {
+fn outcome(log: &DialLog, url: &str, error: Option<DialError>) -> Vec<(Level, String)> {
     let error = error.map(|error| Error::new(Kind::Network, error));
-    let findings = went.findings(&endpoint(url), error.as_ref(), AT);
+    let findings = log.findings(&endpoint(url), error.as_ref(), AT);
     findings.into_iter().map(|finding| (finding.level, finding.said)).collect()
 }
 
 #[test]
-fn a_way_without_trouble_is_told_in_five_steps() {
-    let told = told(&went(all_of_it(90)), "wss://voice.test", None);
+fn a_successful_dial_has_five_findings() {
+    let told = outcome(&log(all_of_it(90)), "wss://voice.test", None);
     let said: Vec<&str> = told.iter().map(|(_, said)| said.as_str()).collect();
     assert_eq!(
         said,
         [
             "voice.test is 192.0.2.1",
-            "connected to 192.0.2.1:443 after 7 ms",
-            "none is used",
+            "connected to 192.0.2.1:443 in 7 ms",
+            "none",
             "TLS 1.3, certificate for voice.test, signed by Middle, root Top (trusted by the system), valid for 90 more days",
             "101 Switching Protocols after 7 ms",
         ]
@@ -74,22 +74,22 @@ fn a_way_without_trouble_is_told_in_five_steps() {
 }
 
 #[test]
-fn a_certificate_that_ends_soon_is_a_warning() {
-    let told = told(&went(all_of_it(3)), "wss://voice.test", None);
+fn a_certificate_that_expires_soon_is_a_warning() {
+    let told = outcome(&log(all_of_it(3)), "wss://voice.test", None);
     assert_eq!(told[3].0, Level::Warning);
 }
 
 #[test]
-fn what_goes_unencrypted_to_another_machine_is_a_warning() {
+fn an_unencrypted_remote_connection_is_a_warning() {
     let steps = || vec![DialStep::Started(None), DialStep::Connected("192.0.2.1:80".parse().unwrap())];
-    let remote = told(&went(steps()), "ws://192.0.2.1", None);
+    let remote = outcome(&log(steps()), "ws://192.0.2.1", None);
     assert_eq!((remote[0].0, remote[3].0), (Level::NotChecked, Level::Warning));
-    let here = told(&went(steps()), "ws://127.0.0.1", None);
+    let here = outcome(&log(steps()), "ws://127.0.0.1", None);
     assert_eq!(here[3].0, Level::NotChecked);
 }
 
 #[test]
-fn each_failure_is_told_at_its_step_and_nothing_after_it_is_checked() {
+fn a_failure_is_reported_at_its_step_and_later_steps_are_skipped() {
     let address = || "voice.test:443".to_owned();
     let late = |step| DialError::Timeout { address: address(), step, limit: AT };
     let refused = |source| DialError::Refused { address: address(), source };
@@ -112,7 +112,7 @@ fn each_failure_is_told_at_its_step_and_nothing_after_it_is_checked() {
         (DialError::HttpRefused { host: "voice.test".to_owned(), refusal: Box::new(refusal) }, 4),
     ] {
         let said = error.to_string();
-        let levels: Vec<Level> = told(&went(all_of_it(90)), "wss://voice.test", Some(error))
+        let levels: Vec<Level> = outcome(&log(all_of_it(90)), "wss://voice.test", Some(error))
             .into_iter()
             .map(|(level, _)| level)
             .collect();
@@ -122,11 +122,11 @@ fn each_failure_is_told_at_its_step_and_nothing_after_it_is_checked() {
 }
 
 #[test]
-fn a_certificate_that_is_not_trusted_is_described() {
+fn an_untrusted_certificate_is_described() {
     let stranger = Certificate { root: None, ..certificate(90) };
     let steps = vec![DialStep::Started(None), DialStep::CertificateReceived(Box::new(stranger))];
     let error = DialError::Tls { host: "voice.test".to_owned(), fault: TlsFault::UnknownAuthority };
-    let told = told(&went(steps), "wss://voice.test", Some(error));
+    let told = outcome(&log(steps), "wss://voice.test", Some(error));
     assert!(
         told[3]
             .1
@@ -136,19 +136,19 @@ fn a_certificate_that_is_not_trusted_is_described() {
 }
 
 #[test]
-fn a_proxy_has_its_own_certificate_and_a_second_try_is_told() {
+fn proxy_tls_is_separate_and_a_second_attempt_is_reported() {
     let settings =
         ProxySettings::read(|name| (name == "https_proxy").then(|| "https://proxy.test:8443".to_owned()));
     let proxy = settings.choose(&EndpointUrl::parse("wss://voice.test").unwrap()).unwrap();
     let mut steps = all_of_it(90);
     steps[0] = DialStep::Started(proxy);
     steps.push(DialStep::ProxyConnected);
-    let by_proxy = went(steps);
+    let by_proxy = log(steps);
     assert!(by_proxy.certificate.is_none(), "it was the proxy's");
-    let said = told(&by_proxy, "wss://voice.test", None);
-    assert_eq!(said[2].1, "https://proxy.test:8443 from https_proxy led on after 7 ms");
+    let said = outcome(&by_proxy, "wss://voice.test", None);
+    assert_eq!(said[2].1, "proxy https://proxy.test:8443 from https_proxy connected in 7 ms");
     assert!(said[1].1.contains(", the proxy"));
-    let twice = went(all_of_it(90).into_iter().chain(all_of_it(90)).collect());
-    let said = told(&twice, "wss://voice.test", None);
-    assert!(said[4].0 == Level::Note && said[4].1.contains("second try"), "{said:?}");
+    let twice = log(all_of_it(90).into_iter().chain(all_of_it(90)).collect());
+    let said = outcome(&twice, "wss://voice.test", None);
+    assert!(said[4].0 == Level::Note && said[4].1.contains("second attempt"), "{said:?}");
 }

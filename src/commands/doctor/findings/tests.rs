@@ -1,4 +1,4 @@
-//! What is said of what a probe has seen.
+//! Tests of findings from probe observations.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::protocol::settings::SessionSettings;
 
 const ABOUT: ProbedEndpoint = ProbedEndpoint { dialect: None, model: None, paid: BillableRequested::No };
 
-/// Hands one event after the other to a probe, a millisecond apart, then nothing.
+/// Feeds events to a probe, one per millisecond, then lets it time out.
 fn seen(paid: BillableChecks, events: &[Value], closed: Option<CloseCause>) -> ProbeObservations {
     let mut probe = Probe::new(ProbePlan { settings: SessionSettings::default(), dialect: None, paid });
     let mut now = Duration::ZERO;
@@ -41,34 +41,31 @@ fn created() -> Value {
     json!({ "type": "session.created", "session": { "type": "realtime", "id": "s", "model": "m", "audio": audio } })
 }
 
-fn finding(seen: &ProbeObservations, about: &ProbedEndpoint, check: Check) -> DoctorFinding {
-    let all = findings(seen, about);
+fn finding(seen: &ProbeObservations, endpoint: &ProbedEndpoint, check: Check) -> DoctorFinding {
+    let all = of_probe(seen, endpoint);
     let names: Vec<Check> = all.iter().map(|finding| finding.check).collect();
     assert!(names.iter().copied().eq(Check::Session.to(Check::Captions)), "{names:?}");
     all.into_iter().find(|finding| finding.check == check).unwrap()
 }
 
 #[test]
-fn a_session_is_told_with_its_model_voice_and_turns() {
+fn a_session_is_reported_with_model_voice_and_turn_detection() {
     let seen = seen(BillableChecks::Not, &[created()], None);
     let session = finding(&seen, &ABOUT, Check::Session);
     assert_eq!(
         session.said,
-        "session.created after 1 ms: model m, voice marin, turns by server_vad (threshold 0.5, silence 200 ms)"
+        "session.created after 1 ms: model m, voice marin, server_vad (threshold 0.5, silence 200 ms)"
     );
     assert_eq!((session.level, &session.details["voice"]), (Level::Ok, &json!("marin")));
     let other = ProbedEndpoint { model: Some("other".to_owned()), ..ABOUT };
     let session = finding(&seen, &other, Check::Session);
-    assert!(session.level == Level::Note && session.said.ends_with("; other was asked for"), "{session:?}");
+    assert!(session.level == Level::Note && session.said.ends_with("; requested: other"), "{session:?}");
     let format = finding(&seen, &ABOUT, Check::AudioFormat);
-    assert_eq!(
-        (format.level, format.said.as_str()),
-        (Level::Note, "in PCM16 of 16000 Hz, out PCM16 of 24000 Hz")
-    );
+    assert_eq!((format.level, format.said.as_str()), (Level::Note, "in PCM16 16000 Hz, out PCM16 24000 Hz"));
 }
 
 #[test]
-fn what_is_left_out_is_worth_a_note_and_no_more() {
+fn missing_optional_events_are_notes() {
     let seen = seen(BillableChecks::Not, &[created()], None);
     for check in [Check::Settings, Check::Clear, Check::Truncate] {
         let finding = finding(&seen, &ABOUT, check);
@@ -82,18 +79,21 @@ fn what_is_left_out_is_worth_a_note_and_no_more() {
 }
 
 #[test]
-fn the_dialect_is_compared_with_the_one_that_is_set() {
+fn the_dialect_is_compared_with_the_configured_one() {
     let seen = seen(BillableChecks::Not, &[created()], None);
     let level = |dialect| finding(&seen, &ProbedEndpoint { dialect, ..ABOUT }, Check::Dialect).level;
     assert_eq!(level(None), Level::Ok);
     assert_eq!(level(Some(Dialect::Ga)), Level::Ok);
     let wrong = finding(&seen, &ProbedEndpoint { dialect: Some(Dialect::Beta), ..ABOUT }, Check::Dialect);
-    assert_eq!((wrong.level, wrong.said.as_str()), (Level::Warning, "it speaks ga, and beta is set"));
+    assert_eq!(
+        (wrong.level, wrong.said.as_str()),
+        (Level::Warning, "the endpoint uses ga, but beta is configured")
+    );
     assert!(wrong.hint.unwrap().contains("--dialect ga"));
 }
 
 #[test]
-fn a_refusal_is_a_failure_with_what_to_do_and_nothing_after_it_is_checked() {
+fn a_refusal_is_a_failure_with_a_hint_and_later_checks_are_skipped() {
     let error = json!({ "type": "error", "error": { "code": "invalid_api_key", "message": "Wrong key." } });
     let seen = seen(BillableChecks::Not, &[error], None);
     let session = finding(&seen, &ABOUT, Check::Session);
@@ -102,12 +102,12 @@ fn a_refusal_is_a_failure_with_what_to_do_and_nothing_after_it_is_checked() {
         (Level::Failure(Kind::Server), "the endpoint refused: Wrong key")
     );
     assert!(session.hint.unwrap().contains("RTVOICE_API_KEY"));
-    let rest: Vec<DoctorFinding> = findings(&seen, &ABOUT).into_iter().skip(1).collect();
+    let rest: Vec<DoctorFinding> = of_probe(&seen, &ABOUT).into_iter().skip(1).collect();
     assert!(rest.iter().all(|finding| finding.level == Level::NotChecked), "{rest:?}");
 }
 
 #[test]
-fn another_protocol_is_named_as_a_call_names_it() {
+fn another_protocol_is_named() {
     let vllm = json!({ "type": "session.created", "id": "sess-1", "created": 1_764_000_000 });
     let live = json!({ "type": "session.started", "session": { "id": "sess_1" } });
     for (events, check, name) in [
@@ -129,11 +129,11 @@ fn another_protocol_is_named_as_a_call_names_it() {
 }
 
 #[test]
-fn silence_and_a_lost_connection_are_failures_of_the_network() {
+fn silence_and_a_lost_connection_are_network_failures() {
     let silent = seen(BillableChecks::Not, &[], None);
     let session = finding(&silent, &ABOUT, Check::Session);
     assert_eq!(session.level, Level::Failure(Kind::Network));
-    assert!(session.said.contains("says nothing") && session.hint.is_some());
+    assert!(session.said.contains("sends nothing") && session.hint.is_some());
     let closed = seen(
         BillableChecks::Not,
         &[],
@@ -145,31 +145,31 @@ fn silence_and_a_lost_connection_are_failures_of_the_network() {
     let settings = finding(&broken, &ABOUT, Check::Settings);
     assert_eq!(
         (settings.level, settings.said.as_str()),
-        (Level::Failure(Kind::Network), "the connection broke: reset")
+        (Level::Failure(Kind::Network), "connection lost: reset")
     );
     assert_eq!(finding(&broken, &ABOUT, Check::Session).level, Level::Ok);
     assert_eq!(finding(&broken, &ABOUT, Check::Clear).level, Level::NotChecked);
 }
 
 #[test]
-fn answers_that_do_not_come_are_failures_and_what_is_optional_is_not() {
-    let about = ProbedEndpoint { paid: BillableRequested::Yes, ..ABOUT };
+fn missing_answers_are_failures_and_missing_extras_are_not() {
+    let endpoint = ProbedEndpoint { paid: BillableRequested::Yes, ..ABOUT };
     let seen = seen(BillableChecks::Asked { speech: vec![0; 100] }, &[created()], None);
     for check in [Check::Text, Check::Audio] {
-        assert_eq!(finding(&seen, &about, check).level, Level::Failure(Kind::Network), "{check:?}");
+        assert_eq!(finding(&seen, &endpoint, check).level, Level::Failure(Kind::Network), "{check:?}");
     }
-    assert_eq!(finding(&seen, &about, Check::FirstAudio).level, Level::NotChecked);
-    assert_eq!(finding(&seen, &about, Check::Transcript).level, Level::NotChecked);
-    assert_eq!(finding(&seen, &about, Check::Tools).level, Level::Note);
-    assert_eq!(finding(&seen, &about, Check::Captions).level, Level::Warning);
+    assert_eq!(finding(&seen, &endpoint, Check::FirstAudio).level, Level::NotChecked);
+    assert_eq!(finding(&seen, &endpoint, Check::Transcript).level, Level::NotChecked);
+    assert_eq!(finding(&seen, &endpoint, Check::Tools).level, Level::Note);
+    assert_eq!(finding(&seen, &endpoint, Check::Captions).level, Level::Warning);
 }
 
 #[test]
-fn refused_settings_are_a_failure_of_the_endpoint() {
+fn refused_settings_are_a_server_failure() {
     let error = json!({ "type": "error", "error": { "code": "invalid_value", "message": "No voice." } });
     let seen = seen(BillableChecks::Not, &[created(), error], None);
     let settings = finding(&seen, &ABOUT, Check::Settings);
     assert_eq!(settings.level, Level::Failure(Kind::Server));
-    assert_eq!(settings.said, "the settings of a call are refused: No voice");
+    assert_eq!(settings.said, "the call settings were refused: No voice");
     assert_eq!(settings.details["error"]["code"], "invalid_value");
 }

@@ -1,4 +1,4 @@
-//! What a probe has seen, as findings: a sentence each, how bad it is, and what to do.
+//! Findings of a probe: a sentence, a severity and a hint each.
 
 mod answers;
 mod session;
@@ -13,73 +13,70 @@ use crate::protocol::dialect::Dialect;
 use crate::protocol::error_codes::Remedy;
 use crate::protocol::events::error::ErrorInfo;
 
-/// What was asked of the endpoint.
+/// The probed endpoint as configured.
 #[derive(Clone, Debug)]
 pub(super) struct ProbedEndpoint {
-    /// The dialect that is in force; `None` is `auto`.
+    /// Configured dialect; `None` is `auto`.
     pub(super) dialect: Option<Dialect>,
-    /// The model that was asked for.
+    /// Requested model.
     pub(super) model: Option<String>,
-    /// Whether answers were asked for.
+    /// Whether answers were requested.
     pub(super) paid: BillableRequested,
 }
 
-/// Whether answers were asked for.
+/// Whether answers, which cost money, were requested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum BillableRequested {
-    /// They were.
+    /// Requested.
     Yes,
-    /// They were not, for they cost something.
+    /// Not requested.
     No,
 }
 
-/// Why nobody looked at what comes after the end.
+/// Reason of checks skipped after the end of the connection.
 const ENDED: &str = "the connection had ended";
 
-/// Returns what there is to say, in the order of the checks.
-pub(super) fn findings(seen: &ProbeObservations, about: &ProbedEndpoint) -> Vec<DoctorFinding> {
-    let mut findings = vec![session::session(seen, about), session::dialect(seen, about)];
+/// Returns the findings in report order.
+pub(super) fn of_probe(seen: &ProbeObservations, endpoint: &ProbedEndpoint) -> Vec<DoctorFinding> {
+    let mut findings = vec![session::session(seen, endpoint), session::dialect(seen, endpoint)];
     findings.push(session::settings(seen));
     findings.push(session::clear(seen));
     findings.push(session::truncate(seen));
     findings.push(session::audio_format(seen));
-    findings.extend(answers::all(seen, about));
+    findings.extend(answers::all(seen, endpoint));
     findings
 }
 
-/// Returns what an error says, whatever fields it has.
+/// Returns the text of an error, whichever fields it has.
 fn describe(error: &ErrorInfo) -> String {
     let words = [&error.message, &error.code, &error.kind];
     let said = words.into_iter().flatten().find(|text| !text.trim().is_empty());
-    said.map_or_else(
-        || "an error that does not say which".to_owned(),
-        |text| text.trim_end_matches('.').to_owned(),
-    )
+    said.map_or_else(|| "an unspecified error".to_owned(), |text| text.trim_end_matches('.').to_owned())
 }
 
 fn error_json(error: &ErrorInfo) -> Value {
     json!({ "type": error.kind, "code": error.code, "message": error.message, "param": error.param })
 }
 
-/// Adds an error and what is known of it.
+/// Adds an error and its known remedy.
 fn with_error(finding: DoctorFinding, error: &ErrorInfo) -> DoctorFinding {
     let finding = finding.detail("error", error_json(error));
     match error.known() {
         Some(known) if known.remedy == Remedy::DropField => {
-            finding.hint("it may speak the other dialect: try --dialect ga or --dialect beta")
+            finding.hint("the endpoint may use the other dialect; try --dialect ga or --dialect beta")
         }
         Some(known) if !known.hint.is_empty() => finding.hint(known.hint),
-        Some(_) | None => finding.hint(
-            "look up what it says in the endpoint's documents; --trace FILE.jsonl shows all that was said",
-        ),
+        Some(_) | None => {
+            finding.hint("see the endpoint's documentation; --trace FILE.jsonl shows all events")
+        }
     }
 }
 
-/// Returns the failure that the connection ended in the middle of a check.
+/// Returns a failure for a connection that ended during a check.
 fn ended(check: Check, seen: &ProbeObservations) -> DoctorFinding {
     if let Some(foreign) = seen.foreign {
         return DoctorFinding::new(check, Level::Failure(Kind::Server), foreign.refusal())
-            .hint("dial a Realtime endpoint: another path or port of this server, or another server");
+            .hint("use a Realtime endpoint: another path or port, or another server");
     }
     if let Some(error) = &seen.error {
         let said = format!("the endpoint refused: {}", describe(error));
@@ -91,14 +88,14 @@ fn ended(check: Check, seen: &ProbeObservations) -> DoctorFinding {
             let reason = if reason.is_empty() { String::new() } else { format!(": {reason}") };
             (Kind::Network, format!("the endpoint closed the connection{code}{reason}"))
         }
-        Some(CloseCause::Broken(how)) => (Kind::Network, format!("the connection broke: {how}")),
+        Some(CloseCause::Broken(how)) => (Kind::Network, format!("connection lost: {how}")),
         Some(CloseCause::Ours) | None => (Kind::Network, "the connection ended".to_owned()),
     };
     DoctorFinding::new(check, Level::Failure(kind), said)
-        .hint("try again; if it happens twice, look at the endpoint's log")
+        .hint("try again; if it persists, check the endpoint's log")
 }
 
-/// What there is to say of a part, whatever became of it.
+/// Texts and severities for the outcomes of a capability.
 struct FindingTexts<'a> {
     check: Check,
     part: Capability,
@@ -110,8 +107,8 @@ struct FindingTexts<'a> {
     loss: &'static str,
 }
 
-/// Returns what a part came to.
-fn of_part(seen: &ProbeObservations, row: &FindingTexts<'_>) -> DoctorFinding {
+/// Returns the finding for a capability.
+fn of_capability(seen: &ProbeObservations, row: &FindingTexts<'_>) -> DoctorFinding {
     let check = row.check;
     let with_loss = |level, said: String| {
         let finding = DoctorFinding::new(check, level, said);
@@ -122,15 +119,15 @@ fn of_part(seen: &ProbeObservations, row: &FindingTexts<'_>) -> DoctorFinding {
         Reply::Lost => ended(check, seen),
         Reply::Refused(_) if seen.is_over_early() => ended(check, seen),
         Reply::Refused(error) => {
-            let finding = with_loss(row.refused, format!("it is refused: {}", describe(error)));
+            let finding = with_loss(row.refused, format!("refused: {}", describe(error)));
             if row.loss.is_empty() {
                 with_error(finding, error)
             } else {
                 finding.detail("error", error_json(error))
             }
         }
-        Reply::Missing => with_loss(Level::Warning, "the answer came without it".to_owned()),
-        Reply::Silent(limit) => with_loss(row.silent, format!("nothing came within {} s", limit.as_secs())),
+        Reply::Missing => with_loss(Level::Warning, "missing from the answer".to_owned()),
+        Reply::Silent(limit) => with_loss(row.silent, format!("no reply within {} s", limit.as_secs())),
         Reply::NotAsked | Reply::Waiting => DoctorFinding::skipped(check, ENDED),
     }
 }
