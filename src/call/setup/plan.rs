@@ -20,7 +20,7 @@ use crate::protocol::dialect::Dialect;
 use crate::protocol::language::wire_code;
 use crate::protocol::settings::{AudioFormat, Modality, SessionKind, SessionSettings, Transcription, Voice};
 use crate::protocol::value::FieldUpdate as Field;
-use crate::session::metering::limits::CallLimits;
+use crate::session::plan::CallLimits;
 use crate::session::plan::{InputEndAction, Interrupt, LocalTurnPlan, Mode, Plan, TurnControl};
 
 /// Returns the plan of a call.

@@ -1,28 +1,10 @@
 //! Promises of the session, in virtual time.
 #![expect(clippy::wildcard_enum_match_arm, reason = "a test looks for the one output it is about")]
 
-mod piped;
-mod opening;
-mod turns;
-mod by_hand;
-mod local_vad;
-mod interruption;
-mod two_stage;
-mod responses;
-mod ending;
-mod outcome;
-mod errors;
-mod staying;
-mod faults;
-mod disorder;
-mod handover;
-mod again;
-mod limits;
-mod delay;
-mod anything;
-mod names;
-mod placement;
-mod devices;
+mod connection;
+mod turn;
+mod response;
+mod robustness;
 
 use std::time::Duration;
 
@@ -80,7 +62,7 @@ fn plan() -> Plan {
         at_input_end: InputEndAction::GoOn,
         model: None,
         prices: None,
-        limits: crate::session::metering::limits::CallLimits::default(),
+        limits: crate::session::plan::CallLimits::default(),
         interrupt: crate::session::plan::Interrupt::default(),
         session_limit: None,
         unix_start: UNIX_START,
@@ -249,7 +231,7 @@ impl Call {
 /// Tells an output in one line, as the stories of the tests do.
 fn told(output: &Output) -> Option<String> {
     match output {
-        Output::Send(event) => told_event(&event.body),
+        Output::Send(event) => describe_event(&event.body),
         Output::Play { .. }
         | Output::SetMuted(_)
         | Output::Show(Notice::Debug(_) | Notice::Usage(_) | Notice::Delay(_)) => None,
@@ -259,7 +241,7 @@ fn told(output: &Output) -> Option<String> {
         Output::Unduck => Some("unduck".into()),
         Output::Open(_) => Some("open".into()),
         Output::OpenNext(_) => Some("open next".into()),
-        Output::SendNext { event, .. } => told_event(&event.body).map(|told| format!("next: {told}")),
+        Output::SendNext { event, .. } => describe_event(&event.body).map(|told| format!("next: {told}")),
         Output::Switch => Some("switch".into()),
         Output::DropNext => Some("drop next".into()),
         Output::Close => Some("close".into()),
@@ -267,7 +249,7 @@ fn told(output: &Output) -> Option<String> {
         Output::Show(Notice::User(UserUtterance { text, is_final, .. })) => {
             Some(format!("user{} {text:?}", if *is_final { "" } else { "…" }))
         }
-        Output::Show(Notice::Assistant(line)) => Some(told_assistant(line)),
+        Output::Show(Notice::Assistant(line)) => Some(describe_assistant(line)),
         Output::Show(Notice::Turn(turn)) => Some(format!("turn {turn:?}")),
         Output::Show(Notice::Connection(state)) => Some(format!("connection {state:?}")),
         Output::Show(Notice::Error { message, .. }) => Some(format!("error {message}")),
@@ -286,7 +268,7 @@ fn told(output: &Output) -> Option<String> {
     }
 }
 
-fn told_event(body: &ClientBody) -> Option<String> {
+fn describe_event(body: &ClientBody) -> Option<String> {
     match body {
         ClientBody::AudioAppend(_) => None,
         ClientBody::SessionUpdate(_) => Some("send session.update".into()),
@@ -304,7 +286,7 @@ fn told_event(body: &ClientBody) -> Option<String> {
     }
 }
 
-fn told_assistant(line: &AssistantLine) -> String {
+fn describe_assistant(line: &AssistantLine) -> String {
     let heard = line.heard_ms.map(|heard| format!(" heard {heard} ms")).unwrap_or_default();
     let mark = match (line.is_final, line.interrupted) {
         (false, _) => "…",

@@ -1,0 +1,109 @@
+//! Turns that the server detects.
+
+use std::time::Duration;
+
+use crate::session::connection::requests::RequestKind;
+use crate::session::context::Context;
+use crate::session::conversation::Conversation;
+use crate::session::io::Notice;
+use crate::session::plan::{Mode, Plan, TurnControl};
+use crate::session::response::Responses;
+use crate::session::turn::Turns;
+use crate::session::turn::microphone::SpeechPhase;
+
+impl Turns {
+    pub(crate) fn speech_started(
+        &mut self,
+        cx: &mut Context<'_>,
+        responses: &mut Responses,
+        conversation: &mut Conversation,
+        audio_ms: Option<u64>,
+    ) {
+        if ignores_server_vad(cx, "speech_started") {
+            return;
+        }
+        self.microphone.speech = SpeechPhase::Detected;
+        self.microphone.unacked.begin_turn();
+        self.microphone.note_activity(cx.now);
+        // The previous turn continues.
+        cx.metering.latency().abandon_unanswered();
+        cx.show(Notice::SpeechStarted { audio_ms });
+        if cx.plan.server_interrupts() {
+            self.interrupt_by_server(cx, responses, conversation);
+        }
+    }
+
+    pub(crate) fn speech_stopped(
+        &mut self,
+        cx: &mut Context<'_>,
+        responses: &mut Responses,
+        audio_ms: Option<u64>,
+    ) {
+        if ignores_server_vad(cx, "speech_stopped") {
+            return;
+        }
+        self.speech_ended();
+        cx.show(Notice::SpeechStopped { audio_ms });
+        self.microphone.note_activity(cx.now);
+        if is_answered_by_server(cx.plan) {
+            cx.metering.latency().turn_detected(cx.now, audio_ms, responses.previous());
+            responses.expect();
+        }
+    }
+
+    fn speech_ended(&mut self) {
+        if self.microphone.speech == SpeechPhase::Detected {
+            self.microphone.end_turn();
+        }
+    }
+
+    pub(crate) fn audio_committed(
+        &mut self,
+        cx: &mut Context<'_>,
+        responses: &mut Responses,
+        conversation: &mut Conversation,
+        previous_item_id: Option<String>,
+        item_id: Option<String>,
+    ) {
+        self.microphone.note_activity(cx.now);
+        // Some servers omit `speech_stopped`.
+        if self.microphone.speech == SpeechPhase::Detected && is_answered_by_server(cx.plan) {
+            cx.metering.latency().turn_committed(cx.now, responses.previous());
+        }
+        cx.metering.latency().committed(cx.now);
+        cx.connection.acknowledge(&RequestKind::Commit);
+        self.speech_ended();
+        if let Some(item_id) = item_id {
+            conversation.user_item(cx, &item_id, previous_item_id);
+        }
+        let is_requested = cx.plan.turn_control() == TurnControl::Server && !cx.plan.server_answers();
+        if is_requested && cx.plan.mode == Mode::Talk {
+            responses.request(cx);
+        }
+    }
+
+    /// Notes that the caption of a turn failed; without responses nothing else acknowledges it.
+    pub(crate) fn caption_failed(&mut self, plan: &Plan) {
+        if plan.mode == Mode::Transcribe {
+            self.acknowledge_audio();
+        }
+    }
+
+    /// Notes an event after the end of the input.
+    pub(crate) fn note_activity(&mut self, now: Duration) {
+        self.microphone.note_activity(now);
+    }
+}
+
+/// Some servers detect turns although that is turned off; their events must not end a turn that is held here.
+fn ignores_server_vad(cx: &mut Context<'_>, event: &str) -> bool {
+    let is_ignored = cx.plan.turn_control() != TurnControl::Server;
+    if is_ignored {
+        cx.outputs.debug(format!("ignored {event}: turns are detected locally"));
+    }
+    is_ignored
+}
+
+fn is_answered_by_server(plan: &Plan) -> bool {
+    plan.mode == Mode::Talk && plan.server_answers()
+}
