@@ -5,10 +5,12 @@ use std::time::Duration;
 use crate::protocol::events::client::ClientBody;
 use crate::session::connection::Connection;
 use crate::session::connection::requests::RequestKind;
+use crate::session::conversation::Conversation;
 use crate::session::io::Notice;
 use crate::session::metering::Metering;
 use crate::session::outputs::Outputs;
 use crate::session::plan::Plan;
+use crate::session::response::Responses;
 
 /// What the turn, response and conversation components need to act.
 pub(crate) struct Context<'a> {
@@ -17,6 +19,13 @@ pub(crate) struct Context<'a> {
     pub(crate) connection: &'a mut Connection,
     pub(crate) metering: &'a mut Metering,
     pub(crate) outputs: &'a mut Outputs,
+}
+
+/// Components that a turn affects.
+pub(crate) struct Peers<'a, 'cx> {
+    pub(crate) cx: &'a mut Context<'cx>,
+    pub(crate) responses: &'a mut Responses,
+    pub(crate) conversation: &'a mut Conversation,
 }
 
 impl Context<'_> {

@@ -13,6 +13,7 @@ use crate::session::connection::phase::Phase;
 use crate::session::connection::reconnect::{Notify, Reconnecting};
 use crate::session::connection::requests::RequestKind;
 use crate::session::connection::rollover::{StandbyChange, SwitchReason};
+use crate::session::context::Peers;
 use crate::session::io::{ConnectionState, DialFailure, EndReason, Failure, Notice, Output, Ready};
 use crate::session::{Parts, Session};
 
@@ -137,12 +138,12 @@ impl Session {
         }
         self.metering.note_activity(now);
         let Parts { turns, responses, conversation, mut cx } = self.parts(now);
-        let cx = &mut cx;
-        turns.send_kept_audio(cx, responses, conversation);
-        for text in conversation.take_queued() {
-            turns.say(cx, responses, conversation, text);
+        let peers = &mut Peers { cx: &mut cx, responses, conversation };
+        turns.send_kept_audio(peers);
+        for text in peers.conversation.take_queued() {
+            turns.say(peers, text);
         }
-        turns.show_ready_prompt(cx.outputs);
+        turns.show_ready_prompt(peers.cx.outputs);
     }
 
     /// Returns whether the connection carries nothing for so long that a gateway may have closed it.
@@ -300,6 +301,6 @@ impl Session {
 
     fn send_kept_audio(&mut self, now: Duration) {
         let Parts { turns, responses, conversation, mut cx } = self.parts(now);
-        turns.send_kept_audio(&mut cx, responses, conversation);
+        turns.send_kept_audio(&mut Peers { cx: &mut cx, responses, conversation });
     }
 }

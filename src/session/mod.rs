@@ -25,7 +25,7 @@ use crate::protocol::dialect::Dialect;
 use crate::session::activity::Activity;
 use crate::session::connection::Connection;
 use crate::session::connection::phase::Phase;
-use crate::session::context::Context;
+use crate::session::context::{Context, Peers};
 use crate::session::conversation::Conversation;
 use crate::session::io::UserCommand;
 use crate::session::io::{AudioEvent, Deadline, EndReason, Input, MissingReply, Notice, Output, Reason};
@@ -165,7 +165,7 @@ impl Session {
     fn tick(&mut self, now: Duration) {
         let Parts { turns, responses, conversation, mut cx } = self.parts(now);
         responses.tick(&mut cx, conversation);
-        turns.tick(&mut cx, responses, conversation);
+        turns.tick(&mut Peers { cx: &mut cx, responses, conversation });
         conversation.tick(&mut cx);
         self.tick_connection(now);
         self.finish_input(now);
@@ -255,19 +255,19 @@ impl Session {
     fn user_command(&mut self, now: Duration, command: UserCommand) {
         self.metering.note_activity(now);
         let Parts { turns, responses, conversation, mut cx } = self.parts(now);
-        let cx = &mut cx;
+        let peers = &mut Peers { cx: &mut cx, responses, conversation };
         match command {
-            UserCommand::Say(text) => turns.say(cx, responses, conversation, text),
-            UserCommand::SetMuted(muted) => turns.set_muted(cx, responses, conversation, muted),
-            UserCommand::Interrupt => turns.interrupt_by_user(cx, responses, conversation),
-            UserCommand::BeginTurn => turns.begin_turn(cx, responses, conversation),
-            UserCommand::EndTurn => turns.end_turn(cx, responses, conversation),
-            UserCommand::SwitchTurn => turns.toggle_turn(cx, responses, conversation),
-            UserCommand::ListDevices => cx.outputs.push(Output::ListDevices),
-            UserCommand::UseDevice(side, id) => cx.outputs.push(Output::UseDevice(side, id)),
+            UserCommand::Say(text) => turns.say(peers, text),
+            UserCommand::SetMuted(muted) => turns.set_muted(peers, muted),
+            UserCommand::Interrupt => turns.interrupt_by_user(peers),
+            UserCommand::BeginTurn => turns.begin_turn(peers),
+            UserCommand::EndTurn => turns.end_turn(peers),
+            UserCommand::SwitchTurn => turns.toggle_turn(peers),
+            UserCommand::ListDevices => peers.cx.outputs.push(Output::ListDevices),
+            UserCommand::UseDevice(side, id) => peers.cx.outputs.push(Output::UseDevice(side, id)),
             // Without any line, standard input was merely left open; an input that ends has its own end.
             UserCommand::LinesEnded => {
-                if cx.plan.at_input_end == InputEndAction::GoOn && conversation.has_typed() {
+                if peers.cx.plan.at_input_end == InputEndAction::GoOn && peers.conversation.has_typed() {
                     self.hang_up(now, EndReason::InputEnded);
                 }
             }
@@ -277,30 +277,32 @@ impl Session {
 
     fn audio_event(&mut self, now: Duration, event: AudioEvent) {
         let Parts { turns, responses, conversation, mut cx } = self.parts(now);
-        let cx = &mut cx;
+        let peers = &mut Peers { cx: &mut cx, responses, conversation };
         match event {
-            AudioEvent::Played { clip, samples } => responses.played(cx, conversation, clip, samples),
-            AudioEvent::Drained => cx.outputs.debug("playback finished"),
+            AudioEvent::Played { clip, samples } => {
+                peers.responses.played(peers.cx, peers.conversation, clip, samples)
+            }
+            AudioEvent::Drained => peers.cx.outputs.debug("playback finished"),
             AudioEvent::Flushed(positions) => {
-                turns.flushed(cx, responses, conversation, &positions);
+                turns.flushed(peers, &positions);
                 self.finish_close(now);
             }
-            AudioEvent::InputStarted => turns.input_started(cx.connection.is_live(), cx.outputs),
-            AudioEvent::InputEnded => turns.input_ended(cx, responses, conversation),
+            AudioEvent::InputStarted => turns.input_started(peers.cx.connection.is_live(), peers.cx.outputs),
+            AudioEvent::InputEnded => turns.input_ended(peers),
             AudioEvent::NoInput(reason) => self.hang_up(now, EndReason::NoInput(reason)),
-            AudioEvent::InputWarning(warning) => cx.outputs.info(warning),
-            AudioEvent::Lost(reason) | AudioEvent::RecordingEnded(reason) => cx.outputs.error(reason),
-            AudioEvent::Device(side, state) => cx.show(Notice::Device(side, state)),
-            AudioEvent::Devices(entries) => cx.show(Notice::Devices(entries)),
-            AudioEvent::Unheard => turns.stop_unplayable(cx, responses, conversation),
-            AudioEvent::MicDropped { frames } => Turns::frames_dropped(cx, frames),
-            AudioEvent::VoiceStarted => turns.voice_started(cx, responses),
-            AudioEvent::VoiceConfirmed => turns.voice_confirmed(cx, responses, conversation),
+            AudioEvent::InputWarning(warning) => peers.cx.outputs.info(warning),
+            AudioEvent::Lost(reason) | AudioEvent::RecordingEnded(reason) => peers.cx.outputs.error(reason),
+            AudioEvent::Device(side, state) => peers.cx.show(Notice::Device(side, state)),
+            AudioEvent::Devices(entries) => peers.cx.show(Notice::Devices(entries)),
+            AudioEvent::Unheard => turns.stop_unplayable(peers),
+            AudioEvent::MicDropped { frames } => Turns::frames_dropped(peers.cx, frames),
+            AudioEvent::VoiceStarted => turns.voice_started(peers.cx, peers.responses),
+            AudioEvent::VoiceConfirmed => turns.voice_confirmed(peers),
             AudioEvent::VoiceStopped { silent } => {
-                turns.voice_stopped(cx);
-                turns.local_voice_stopped(cx, responses, conversation, silent);
+                turns.voice_stopped(peers.cx);
+                turns.local_voice_stopped(peers, silent);
             }
-            AudioEvent::Echo(echo) => cx.show(Notice::Echo(echo)),
+            AudioEvent::Echo(echo) => peers.cx.show(Notice::Echo(echo)),
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::session::connection::errors::describe;
 use crate::session::connection::opening::{NextAction, Opening};
 use crate::session::connection::phase::Phase;
 use crate::session::connection::requests::RequestKind;
+use crate::session::context::Peers;
 use crate::session::conversation::Conversation;
 use crate::session::conversation::transcript::TranscriptDelta;
 use crate::session::io::EndReason;
@@ -50,13 +51,14 @@ impl Session {
                 self.advance_opening(now, |opening, _| opening.updated(&info));
             }
             ServerBody::SpeechStarted { audio_start_ms, .. } => {
-                turns.speech_started(cx, responses, conversation, audio_start_ms);
+                turns.speech_started(&mut Peers { cx, responses, conversation }, audio_start_ms);
             }
             ServerBody::SpeechStopped { audio_end_ms, .. } => {
                 turns.speech_stopped(cx, responses, audio_end_ms);
             }
             ServerBody::AudioCommitted { previous_item_id, item_id } => {
-                turns.audio_committed(cx, responses, conversation, previous_item_id, item_id);
+                let peers = &mut Peers { cx, responses, conversation };
+                turns.audio_committed(peers, previous_item_id, item_id);
             }
             ServerBody::ItemAdded { previous_item_id, item }
             | ServerBody::ItemCreated { previous_item_id, item }

@@ -3,7 +3,7 @@
 use crate::protocol::events::response::{Response, ResponseStatus};
 use crate::protocol::events::server::ErrorInfo;
 use crate::session::connection::requests::RequestKind;
-use crate::session::context::Context;
+use crate::session::context::{Context, Peers};
 use crate::session::conversation::Conversation;
 use crate::session::plan::Mode;
 use crate::session::response::Responses;
@@ -69,7 +69,7 @@ impl Responses {
             // The cancellation arrived before `speech_started`, or the server omits that event.
             Some(ResponseStatus::Cancelled) if !is_cut_off => {
                 self.report_cancelled(cx, turns, conversation, response);
-                turns.interrupt_by_server(cx, self, conversation);
+                turns.interrupt_by_server(&mut Peers { cx, responses: self, conversation });
             }
             Some(ResponseStatus::Cancelled | ResponseStatus::Completed) => {}
             Some(ResponseStatus::InProgress | ResponseStatus::Other(_)) | None => {}

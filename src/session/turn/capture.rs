@@ -3,11 +3,9 @@
 use crate::dsp::frame::Frame;
 use crate::protocol::events::client::ClientBody;
 use crate::session::connection::phase::Phase;
-use crate::session::context::Context;
-use crate::session::conversation::Conversation;
+use crate::session::context::{Context, Peers};
 use crate::session::io::{Notice, Output};
 use crate::session::plan::TurnControl;
-use crate::session::response::Responses;
 use crate::session::turn::Turns;
 use crate::session::turn::microphone::{SpeechPhase, is_one_turn};
 
@@ -51,44 +49,35 @@ impl Turns {
     }
 
     /// Sends the audio that was kept before the session became live.
-    pub(crate) fn send_kept_audio(
-        &mut self,
-        cx: &mut Context<'_>,
-        responses: &mut Responses,
-        conversation: &mut Conversation,
-    ) {
-        if cx.plan.turn_control() != TurnControl::Server && self.microphone.speech != SpeechPhase::Silent {
+    pub(crate) fn send_kept_audio(&mut self, peers: &mut Peers<'_, '_>) {
+        if peers.cx.plan.turn_control() != TurnControl::Server
+            && self.microphone.speech != SpeechPhase::Silent
+        {
             self.microphone.unacked.begin_turn();
         }
         for frame in self.microphone.take_kept() {
-            self.append(cx, frame);
+            self.append(peers.cx, frame);
         }
         // The server may still find a turn in this audio.
-        self.microphone.note_activity(cx.now);
-        let is_complete = self.microphone.has_ended() && is_one_turn(cx.plan);
+        self.microphone.note_activity(peers.cx.now);
+        let is_complete = self.microphone.has_ended() && is_one_turn(peers.cx.plan);
         if is_complete || self.microphone.speech == SpeechPhase::PendingCommit {
-            self.commit_turn(cx, responses, conversation);
+            self.commit_turn(peers);
         }
     }
 
     /// Mutes or unmutes. Muting ends a turn that is committed here: silence is billed like speech.
-    pub(crate) fn set_muted(
-        &mut self,
-        cx: &mut Context<'_>,
-        responses: &mut Responses,
-        conversation: &mut Conversation,
-        muted: bool,
-    ) {
-        match cx.plan.turn_control() {
-            TurnControl::Manual if muted && !is_one_turn(cx.plan) => {
-                self.close_turn(cx, responses, conversation);
+    pub(crate) fn set_muted(&mut self, peers: &mut Peers<'_, '_>, muted: bool) {
+        match peers.cx.plan.turn_control() {
+            TurnControl::Manual if muted && !is_one_turn(peers.cx.plan) => {
+                self.close_turn(peers);
             }
-            TurnControl::Local if muted => self.local_voice_muted(cx, responses, conversation),
+            TurnControl::Local if muted => self.local_voice_muted(peers),
             TurnControl::Manual | TurnControl::Local | TurnControl::Server => {}
         }
         self.microphone.muted = muted;
-        cx.outputs.push(Output::SetMuted(muted));
-        cx.show(Notice::Muted(muted));
+        peers.cx.outputs.push(Output::SetMuted(muted));
+        peers.cx.show(Notice::Muted(muted));
     }
 
     /// Reports frames that were dropped because the connection is too slow.

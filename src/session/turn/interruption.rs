@@ -1,7 +1,6 @@
 //! Interruption of a response: playback is flushed first, then the server gets the truncation point.
 
-use crate::session::context::Context;
-use crate::session::conversation::Conversation;
+use crate::session::context::{Context, Peers};
 use crate::session::io::{HeardAudio, Output};
 use crate::session::plan::{Interrupt, TurnControl};
 use crate::session::response::Responses;
@@ -11,33 +10,23 @@ use crate::session::turn::flushing::Flushing;
 impl Turns {
     /// Stops the response because the server detected speech. It cancels the response itself; a
     /// `response.cancel` would fail.
-    pub(crate) fn interrupt_by_server(
-        &mut self,
-        cx: &mut Context<'_>,
-        responses: &mut Responses,
-        conversation: &mut Conversation,
-    ) {
-        self.stop_playback(cx, responses);
-        cx.metering.latency().abandon();
-        if responses.active_id().is_some() || responses.is_playing() {
-            conversation.cancel_pending_reply();
+    pub(crate) fn interrupt_by_server(&mut self, peers: &mut Peers<'_, '_>) {
+        self.stop_playback(peers.cx, peers.responses);
+        peers.cx.metering.latency().abandon();
+        if peers.responses.active_id().is_some() || peers.responses.is_playing() {
+            peers.conversation.cancel_pending_reply();
         }
-        responses.cut_off();
+        peers.responses.cut_off();
     }
 
     /// Stops the response and cancels it on the server.
-    pub(crate) fn interrupt_by_user(
-        &mut self,
-        cx: &mut Context<'_>,
-        responses: &mut Responses,
-        conversation: &mut Conversation,
-    ) {
-        self.stop_playback(cx, responses);
-        cx.metering.latency().abandon();
-        if responses.is_active() || responses.is_playing() {
-            conversation.cancel_pending_reply();
+    pub(crate) fn interrupt_by_user(&mut self, peers: &mut Peers<'_, '_>) {
+        self.stop_playback(peers.cx, peers.responses);
+        peers.cx.metering.latency().abandon();
+        if peers.responses.is_active() || peers.responses.is_playing() {
+            peers.conversation.cancel_pending_reply();
         }
-        responses.cancel(cx);
+        peers.responses.cancel(peers.cx);
     }
 
     /// Flushes playback. Must precede everything that is sent.
@@ -52,33 +41,22 @@ impl Turns {
     }
 
     /// Takes the final playback positions: truncates the items on the server and ends their lines.
-    pub(crate) fn flushed(
-        &mut self,
-        cx: &mut Context<'_>,
-        responses: &mut Responses,
-        conversation: &mut Conversation,
-        positions: &[HeardAudio],
-    ) {
+    pub(crate) fn flushed(&mut self, peers: &mut Peers<'_, '_>, positions: &[HeardAudio]) {
         let Some(flushing) = self.flushing.take() else { return };
-        cx.metering.note_response(cx.now);
+        peers.cx.metering.note_response(peers.cx.now);
         for HeardAudio { clip, samples } in positions {
-            responses.note_played(*clip, *samples);
+            peers.responses.note_played(*clip, *samples);
         }
         for clip in flushing.into_clips() {
-            responses.truncate(cx, conversation, clip);
+            peers.responses.truncate(peers.cx, peers.conversation, clip);
         }
-        responses.request_waiting(cx);
+        peers.responses.request_waiting(peers.cx);
     }
 
     /// Stops a response that has no output device, so that the server does not assume it was heard.
-    pub(crate) fn stop_unplayable(
-        &mut self,
-        cx: &mut Context<'_>,
-        responses: &mut Responses,
-        conversation: &mut Conversation,
-    ) {
-        cx.outputs.info("no output device for 5 s: playback stopped");
-        self.interrupt_by_user(cx, responses, conversation);
+    pub(crate) fn stop_unplayable(&mut self, peers: &mut Peers<'_, '_>) {
+        peers.cx.outputs.info("no output device for 5 s: playback stopped");
+        self.interrupt_by_user(peers);
     }
 
     /// Ducks playback on local voice activity.
@@ -90,16 +68,11 @@ impl Turns {
     }
 
     /// Stops the response on confirmed local speech, if local detection decides.
-    pub(crate) fn voice_confirmed(
-        &mut self,
-        cx: &mut Context<'_>,
-        responses: &mut Responses,
-        conversation: &mut Conversation,
-    ) {
-        if cx.plan.interrupt == Interrupt::Local && self.is_interruptible(cx, responses) {
-            self.interrupt_by_user(cx, responses, conversation);
+    pub(crate) fn voice_confirmed(&mut self, peers: &mut Peers<'_, '_>) {
+        if peers.cx.plan.interrupt == Interrupt::Local && self.is_interruptible(peers.cx, peers.responses) {
+            self.interrupt_by_user(peers);
         }
-        self.local_voice_confirmed(cx, responses, conversation);
+        self.local_voice_confirmed(peers);
     }
 
     /// Restores the volume after an unconfirmed interruption.

@@ -7,11 +7,9 @@ use std::time::Duration;
 
 use crate::dsp::frame::Frame;
 use crate::session::connection::Connection;
-use crate::session::context::Context;
-use crate::session::conversation::Conversation;
+use crate::session::context::{Context, Peers};
 use crate::session::io::{Deadline, Notice, Reason};
 use crate::session::plan::{Interrupt, Plan, TurnControl};
-use crate::session::response::Responses;
 use crate::session::turn::Turns;
 use crate::session::turn::local_vad::{LocalVad, VoiceState};
 
@@ -39,87 +37,60 @@ impl Turns {
     }
 
     /// Begins a turn on confirmed speech, with the audio from before its confirmation.
-    pub(super) fn local_voice_confirmed(
-        &mut self,
-        cx: &mut Context<'_>,
-        responses: &mut Responses,
-        conversation: &mut Conversation,
-    ) {
+    pub(super) fn local_voice_confirmed(&mut self, peers: &mut Peers<'_, '_>) {
         let muted = self.microphone.muted;
-        let Some(local) = self.local(cx.plan).filter(|_| !muted) else { return };
-        local.set_voice(VoiceState::Confirmed(cx.now));
+        let Some(local) = self.local(peers.cx.plan).filter(|_| !muted) else { return };
+        local.set_voice(VoiceState::Confirmed(peers.cx.now));
         let frames = local.take();
-        cx.metering.note_activity(cx.now);
-        match cx.plan.interrupt {
-            Interrupt::Server | Interrupt::Local => self.open_turn(cx, responses, conversation),
+        peers.cx.metering.note_activity(peers.cx.now);
+        match peers.cx.plan.interrupt {
+            Interrupt::Server | Interrupt::Local => self.open_turn(peers),
             Interrupt::Off => self.microphone.hold(),
         }
-        let audio_ms = sent_audio_ms(cx);
-        cx.show(Notice::SpeechStarted { audio_ms });
+        let audio_ms = sent_audio_ms(peers.cx);
+        peers.cx.show(Notice::SpeechStarted { audio_ms });
         for frame in frames {
-            self.send_or_keep(cx, frame);
+            self.send_or_keep(peers.cx, frame);
         }
     }
 
     /// Ends the turn after `silent` without speech.
-    pub(crate) fn local_voice_stopped(
-        &mut self,
-        cx: &mut Context<'_>,
-        responses: &mut Responses,
-        conversation: &mut Conversation,
-        silent: Duration,
-    ) {
-        self.close_local_turn(cx, responses, conversation, silent);
-        cx.metering.latency().speech_ended(cx.now, cx.now.saturating_sub(silent));
-        if let Some(local) = self.local(cx.plan) {
+    pub(crate) fn local_voice_stopped(&mut self, peers: &mut Peers<'_, '_>, silent: Duration) {
+        self.close_local_turn(peers, silent);
+        peers.cx.metering.latency().speech_ended(peers.cx.now, peers.cx.now.saturating_sub(silent));
+        if let Some(local) = self.local(peers.cx.plan) {
             local.set_voice(VoiceState::Silent);
         }
     }
 
     /// Ends the turn because the microphone is muted.
-    pub(super) fn local_voice_muted(
-        &mut self,
-        cx: &mut Context<'_>,
-        responses: &mut Responses,
-        conversation: &mut Conversation,
-    ) {
-        self.close_local_turn(cx, responses, conversation, Duration::ZERO);
-        if let Some(local) = self.local(cx.plan) {
+    pub(super) fn local_voice_muted(&mut self, peers: &mut Peers<'_, '_>) {
+        self.close_local_turn(peers, Duration::ZERO);
+        if let Some(local) = self.local(peers.cx.plan) {
             local.set_voice(VoiceState::Silent);
             local.take();
         }
     }
 
     /// Ends the turn because the input ended. Possible speech may still be confirmed.
-    pub(super) fn local_input_ended(
-        &mut self,
-        cx: &mut Context<'_>,
-        responses: &mut Responses,
-        conversation: &mut Conversation,
-    ) {
-        self.close_local_turn(cx, responses, conversation, Duration::ZERO);
+    pub(super) fn local_input_ended(&mut self, peers: &mut Peers<'_, '_>) {
+        self.close_local_turn(peers, Duration::ZERO);
     }
 
-    fn close_local_turn(
-        &mut self,
-        cx: &mut Context<'_>,
-        responses: &mut Responses,
-        conversation: &mut Conversation,
-        silent: Duration,
-    ) {
-        let Some(local) = self.local(cx.plan) else { return };
+    fn close_local_turn(&mut self, peers: &mut Peers<'_, '_>, silent: Duration) {
+        let Some(local) = self.local(peers.cx.plan) else { return };
         let is_committed = match local.voice() {
             VoiceState::Silent | VoiceState::Suspected => return,
             VoiceState::Confirmed(_) => false,
-            VoiceState::Continuing(since) => cx.now.saturating_sub(since) <= silent,
+            VoiceState::Continuing(since) => peers.cx.now.saturating_sub(since) <= silent,
         };
         local.set_voice(VoiceState::Silent);
-        let audio_ms = sent_audio_ms(cx);
-        cx.show(Notice::SpeechStopped { audio_ms });
+        let audio_ms = sent_audio_ms(peers.cx);
+        peers.cx.show(Notice::SpeechStopped { audio_ms });
         if is_committed {
-            self.drop_turn(cx, responses, conversation);
+            self.drop_turn(peers);
         } else {
-            self.close_turn(cx, responses, conversation);
+            self.close_turn(peers);
         }
     }
 
@@ -135,20 +106,15 @@ impl Turns {
     }
 
     /// Commits a part of a long turn and continues it.
-    pub(super) fn tick_part(
-        &mut self,
-        cx: &mut Context<'_>,
-        responses: &mut Responses,
-        conversation: &mut Conversation,
-    ) {
-        let deadline = self.part_deadline(cx.plan, cx.connection);
-        if deadline.is_none_or(|deadline| cx.now < deadline.at) {
+    pub(super) fn tick_part(&mut self, peers: &mut Peers<'_, '_>) {
+        let deadline = self.part_deadline(peers.cx.plan, peers.cx.connection);
+        if deadline.is_none_or(|deadline| peers.cx.now < deadline.at) {
             return;
         }
-        self.close_turn(cx, responses, conversation);
+        self.close_turn(peers);
         self.microphone.hold();
-        if let Some(local) = self.local(cx.plan) {
-            local.set_voice(VoiceState::Continuing(cx.now));
+        if let Some(local) = self.local(peers.cx.plan) {
+            local.set_voice(VoiceState::Continuing(peers.cx.now));
         }
     }
 }

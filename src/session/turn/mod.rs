@@ -14,8 +14,7 @@ pub(super) mod unacked_audio;
 use std::time::Duration;
 
 use crate::session::connection::Connection;
-use crate::session::context::Context;
-use crate::session::conversation::Conversation;
+use crate::session::context::Peers;
 use crate::session::io::{Deadline, Notice, TurnState};
 use crate::session::outputs::Outputs;
 use crate::session::plan::{Plan, TurnControl};
@@ -109,19 +108,14 @@ impl Turns {
         [flushing, self.ducking.deadline(), part].into_iter().flatten().min_by_key(|deadline| deadline.at)
     }
 
-    pub(crate) fn tick(
-        &mut self,
-        cx: &mut Context<'_>,
-        responses: &mut Responses,
-        conversation: &mut Conversation,
-    ) {
-        if self.flushing.as_ref().is_some_and(|flushing| cx.now >= flushing.deadline().at) {
-            self.flushed(cx, responses, conversation, &[]);
+    pub(crate) fn tick(&mut self, peers: &mut Peers<'_, '_>) {
+        if self.flushing.as_ref().is_some_and(|flushing| peers.cx.now >= flushing.deadline().at) {
+            self.flushed(peers, &[]);
         }
-        if self.ducking.deadline().is_some_and(|deadline| cx.now >= deadline.at) {
-            self.ducking.end(cx.outputs);
+        if self.ducking.deadline().is_some_and(|deadline| peers.cx.now >= deadline.at) {
+            self.ducking.end(peers.cx.outputs);
         }
-        self.tick_part(cx, responses, conversation);
+        self.tick_part(peers);
     }
 
     /// Notes the first samples of the microphone.

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use crate::session::connection::requests::RequestKind;
-use crate::session::context::Context;
-use crate::session::conversation::Conversation;
+use crate::session::context::{Context, Peers};
 use crate::session::io::Notice;
 use crate::session::plan::{Mode, Plan, TurnControl};
 use crate::session::response::Responses;
@@ -12,24 +11,18 @@ use crate::session::turn::Turns;
 use crate::session::turn::microphone::SpeechPhase;
 
 impl Turns {
-    pub(crate) fn speech_started(
-        &mut self,
-        cx: &mut Context<'_>,
-        responses: &mut Responses,
-        conversation: &mut Conversation,
-        audio_ms: Option<u64>,
-    ) {
-        if ignores_server_vad(cx, "speech_started") {
+    pub(crate) fn speech_started(&mut self, peers: &mut Peers<'_, '_>, audio_ms: Option<u64>) {
+        if ignores_server_vad(peers.cx, "speech_started") {
             return;
         }
         self.microphone.speech = SpeechPhase::Detected;
         self.microphone.unacked.begin_turn();
-        self.microphone.note_activity(cx.now);
+        self.microphone.note_activity(peers.cx.now);
         // The previous turn continues.
-        cx.metering.latency().abandon_unanswered();
-        cx.show(Notice::SpeechStarted { audio_ms });
-        if cx.plan.server_interrupts() {
-            self.interrupt_by_server(cx, responses, conversation);
+        peers.cx.metering.latency().abandon_unanswered();
+        peers.cx.show(Notice::SpeechStarted { audio_ms });
+        if peers.cx.plan.server_interrupts() {
+            self.interrupt_by_server(peers);
         }
     }
 
@@ -59,26 +52,25 @@ impl Turns {
 
     pub(crate) fn audio_committed(
         &mut self,
-        cx: &mut Context<'_>,
-        responses: &mut Responses,
-        conversation: &mut Conversation,
+        peers: &mut Peers<'_, '_>,
         previous_item_id: Option<String>,
         item_id: Option<String>,
     ) {
-        self.microphone.note_activity(cx.now);
+        self.microphone.note_activity(peers.cx.now);
         // Some servers omit `speech_stopped`.
-        if self.microphone.speech == SpeechPhase::Detected && is_answered_by_server(cx.plan) {
-            cx.metering.latency().turn_committed(cx.now, responses.previous());
+        if self.microphone.speech == SpeechPhase::Detected && is_answered_by_server(peers.cx.plan) {
+            peers.cx.metering.latency().turn_committed(peers.cx.now, peers.responses.previous());
         }
-        cx.metering.latency().committed(cx.now);
-        cx.connection.acknowledge(&RequestKind::Commit);
+        peers.cx.metering.latency().committed(peers.cx.now);
+        peers.cx.connection.acknowledge(&RequestKind::Commit);
         self.speech_ended();
         if let Some(item_id) = item_id {
-            conversation.user_item(cx, &item_id, previous_item_id);
+            peers.conversation.user_item(peers.cx, &item_id, previous_item_id);
         }
-        let is_requested = cx.plan.turn_control() == TurnControl::Server && !cx.plan.server_answers();
-        if is_requested && cx.plan.mode == Mode::Talk {
-            responses.request(cx);
+        let is_requested =
+            peers.cx.plan.turn_control() == TurnControl::Server && !peers.cx.plan.server_answers();
+        if is_requested && peers.cx.plan.mode == Mode::Talk {
+            peers.responses.request(peers.cx);
         }
     }
 

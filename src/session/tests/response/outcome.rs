@@ -139,7 +139,7 @@ fn a_greeting_is_not_a_response_to_a_file() {
     call.response_done("resp_1", "completed");
     input_ended(&mut call);
     call.pass(sec(15));
-    assert!(missing(&call).starts_with("the endpoint found no turn"));
+    assert!(missing(&call).starts_with("the endpoint detected no turn"));
 }
 
 #[test]

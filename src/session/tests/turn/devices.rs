@@ -40,7 +40,7 @@ fn a_response_without_an_output_device_is_truncated() {
     call.put(Input::Audio(AudioEvent::Unheard));
     call.flushed(&[(0, ms(1000))]);
     let story = call.story();
-    assert!(story[0].starts_with("info the speaker stays away"), "{story:?}");
+    assert!(story[0].starts_with("info no output device"), "{story:?}");
     let rest = ["flush", "send response.cancel resp_1", "send truncate item_a 1000"];
     assert_eq!(story[1..4], rest, "{story:?}");
 }
