@@ -146,7 +146,7 @@ impl Session {
         turns.show_ready_prompt(peers.cx.outputs);
     }
 
-    /// Returns whether the connection carries nothing for so long that a gateway may have closed it.
+    /// Returns whether the connection has been idle long enough for a gateway to close it.
     fn is_line_idle(&self, now: Duration) -> bool {
         let inactive_for = self.metering.inactive_for(now);
         self.activity().is_line_idle() && self.connection.is_idle(&self.plan, inactive_for)

@@ -115,7 +115,7 @@ impl Connection {
             && (is_transient(cause) || is_normal(cause) && is_idle_line)
     }
 
-    /// Returns whether the connection carries nothing for so long that a gateway may have closed it. Happens
+    /// Returns whether the connection has been idle long enough for a gateway to close it. Happens
     /// only if turns are detected locally.
     pub(crate) fn is_idle(&self, plan: &Plan, inactive_for: Duration) -> bool {
         plan.turn_control() != TurnControl::Server && self.errors.is_empty() && inactive_for >= IDLE_LINE

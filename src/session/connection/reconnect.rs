@@ -15,7 +15,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(500);
 /// Maximum pause.
 const MAX_PAUSE: Duration = Duration::from_secs(8);
 
-/// Maximum `Retry-After` that is respected: a longer pause is no use in a call.
+/// Maximum `Retry-After` that is respected; longer pauses are pointless in a call.
 pub(crate) const MAX_RETRY_AFTER: Duration = Duration::from_secs(60);
 
 /// A connection that lasted this long resets the number of attempts.

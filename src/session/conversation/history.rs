@@ -48,7 +48,7 @@ impl History {
     }
 
     /// Sets the text of an item; of the assistant only the part that was played. Returns the item if the
-    /// server in use lacks it, because it was said to another.
+    /// server in use lacks it because it belongs to an earlier session.
     pub(crate) fn set_text(&mut self, item_id: &str, role: Role, text: &str) -> Option<Item> {
         self.begin(item_id, role);
         let entry = self.entries.iter_mut().find(|entry| entry.item_id == item_id)?;

@@ -20,7 +20,7 @@ use crate::session::conversation::transcript::Transcript;
 use crate::session::io::{Deadline, EndReason};
 use crate::session::plan::{Mode, Plan};
 
-/// Lines of both sides, and what is known of the conversation.
+/// Lines of both sides, history, and outcome of the input.
 #[derive(Debug)]
 pub(crate) struct Conversation {
     captions: Captions,

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::session::plan::TurnControl;
 
-/// What is missing after the endpoint had enough time.
+/// Missing part of a response after the timeout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MissingReply {
     /// No turn was detected.

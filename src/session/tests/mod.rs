@@ -21,10 +21,10 @@ use crate::session::io::{
 };
 use crate::session::plan::{InputEndAction, Mode, Plan};
 
-/// The time of day at which the calls of these tests begin.
+/// Unix time at the start of the calls.
 const UNIX_START: Duration = Duration::from_secs(1_800_000_000);
 
-/// Nobody has spoken for half a second.
+/// Half a second without speech.
 const SILENT: AudioEvent = AudioEvent::VoiceStopped { silent: ms(500) };
 
 const fn sec(seconds: u64) -> Duration {
@@ -35,7 +35,7 @@ const fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
 }
 
-/// A session, the time, and all that came out of it.
+/// A session, the time, and all outputs.
 struct Call {
     session: Session,
     now: Duration,
@@ -83,12 +83,12 @@ fn captions_plan() -> Plan {
 }
 
 impl Call {
-    /// A call whose socket is not open yet.
+    /// Creates a call whose socket is not open yet.
     fn dialled(plan: Plan) -> Self {
         Self { session: Session::new(plan), now: Duration::ZERO, outputs: Vec::new() }
     }
 
-    /// A call that is configured and forgets how it came to be.
+    /// Creates a live call without outputs.
     fn live(plan: Plan) -> Self {
         let mut call = Self::dialled(plan);
         call.configured();
@@ -96,7 +96,7 @@ impl Call {
         call
     }
 
-    /// The socket opens, and the server takes the settings.
+    /// Opens the socket and configures the session.
     fn configured(&mut self) {
         self.put(Input::Opened);
         self.created();
@@ -114,7 +114,7 @@ impl Call {
         self.outputs.extend(outputs);
     }
 
-    /// Lets time pass, waking the session whenever it wants to be woken.
+    /// Lets time pass, with a tick at each deadline.
     fn pass(&mut self, time: Duration) {
         let until = self.now + time;
         let mut wakes = 0;
@@ -122,7 +122,7 @@ impl Call {
             self.now = self.now.max(deadline.at);
             self.put(Input::Tick);
             wakes += 1;
-            assert!(wakes < 1_000, "woken again and again: {deadline:?}");
+            assert!(wakes < 1_000, "endless ticks: {deadline:?}");
         }
         self.now = until;
     }
@@ -149,7 +149,7 @@ impl Call {
         self.user(UserCommand::Say(text.into()));
     }
 
-    /// The server sends `time` of sound of an item.
+    /// Sends `time` of response audio of an item.
     fn sound(&mut self, response: &str, item: &str, time: Duration) {
         use base64::Engine as _;
 
@@ -176,7 +176,7 @@ impl Call {
         );
     }
 
-    /// The device has taken `time` of a clip.
+    /// Reports `time` of a clip as played.
     fn heard(&mut self, clip: u64, time: Duration) {
         let samples = SampleRate::HZ_24000.samples(time);
         self.put(Input::Audio(AudioEvent::Played { clip: ClipId(clip), samples }));
@@ -190,10 +190,10 @@ impl Call {
         self.put(Input::Audio(AudioEvent::Flushed(heard.collect())));
     }
 
-    /// Takes what came out so far, one word or line each, sound and debug notes left out.
+    /// Takes the outputs so far as one line each, without audio and debug notices.
     fn story(&mut self) -> Vec<String> {
         let outputs = std::mem::take(&mut self.outputs);
-        outputs.iter().filter_map(told).collect()
+        outputs.iter().filter_map(describe).collect()
     }
 
     fn sent(&self) -> Vec<&ClientBody> {
@@ -228,8 +228,8 @@ impl Call {
     }
 }
 
-/// Tells an output in one line, as the stories of the tests do.
-fn told(output: &Output) -> Option<String> {
+/// Describes an output in one line.
+fn describe(output: &Output) -> Option<String> {
     match output {
         Output::Send(event) => describe_event(&event.body),
         Output::Play { .. }

@@ -1,4 +1,4 @@
-//! How a call ends.
+//! End of a call.
 
 use crate::protocol::close::CloseCause;
 use crate::session::io::MissingReply;

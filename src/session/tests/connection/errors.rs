@@ -1,4 +1,4 @@
-//! Errors without an id, errors before a close, and errors that are only warnings.
+//! Errors without an id, errors before a close, and errors that become warnings.
 
 use crate::protocol::close::CloseCause;
 use crate::session::tests::*;
@@ -27,7 +27,7 @@ fn refusal(call: &Call) -> String {
     }
 }
 
-/// Returns how often a text is told, as a notice or as the reason of the end.
+/// Returns how often a text is shown, as a notice or as the reason of the end.
 fn times_shown(call: &Call, text: &str) -> usize {
     let told = call.outputs.iter().filter(|output| match output {
         Output::Show(Notice::Error { message, .. } | Notice::Info(message)) => message.contains(text),
@@ -60,7 +60,7 @@ fn a_conversation_continues_after_a_failed_question() {
     call.say("one");
     error(&mut call, None, "The server had an error.");
     call.pass(ms(200));
-    assert!(!call.session.responses.is_active(), "nothing is waited for");
+    assert!(!call.session.responses.is_active(), "no response is expected");
     assert_eq!(times_shown(&call, "The server had an error."), 1);
     call.outputs.clear();
     call.say("two");
@@ -105,7 +105,7 @@ fn while_audio_streams_an_error_without_an_id_has_no_certain_cause() {
     call.pass(sec(1));
     assert_eq!(times_shown(&call, "Something about the sound."), 1);
     call.pass(sec(3));
-    assert!(!call.session.responses.is_active(), "no event of an answer has come");
+    assert!(!call.session.responses.is_active(), "no event of a response has arrived");
     assert_eq!(times_shown(&call, "the endpoint stopped responding"), 0);
 }
 
@@ -116,7 +116,7 @@ fn with_two_requests_in_flight_an_error_without_an_id_belongs_to_neither() {
     call.speak(ms(200));
     call.user(UserCommand::EndTurn);
     error(&mut call, None, "One of them.");
-    assert!(call.session.responses.is_active(), "the commit may be meant");
+    assert!(call.session.responses.is_active(), "the commit may be the cause");
     call.pass(ms(200));
     assert_eq!(times_shown(&call, "One of them."), 1);
 }
@@ -137,7 +137,7 @@ fn an_error_followed_by_the_updated_session_is_a_warning() {
         assert!(story.contains(&"connection Live".to_owned()), "{story:?}");
         call.pass(sec(30));
         closed(&mut call, 1011, "");
-        assert_eq!(call.ended(), None, "the warning is no reason for a close");
+        assert_eq!(call.ended(), None, "the warning does not explain a close");
     }
 }
 
@@ -191,7 +191,7 @@ fn a_response_in_progress_error_is_quiet_during_a_response() {
     call.outputs.clear();
     error(&mut call, Some("conversation_already_has_active_response"), "Conversation already has one");
     call.pass(sec(1));
-    assert_eq!(times_shown(&call, "already has one"), 1, "nothing is in progress");
+    assert_eq!(times_shown(&call, "already has one"), 1, "no response is in progress");
 }
 
 #[test]

@@ -170,7 +170,7 @@ fn errors_before_session_updated_are_warnings() {
         story.iter().filter(|line| line.starts_with("info warning: the endpoint did not apply a setting: "));
     assert_eq!(warnings.count(), 3, "{story:?}");
     assert!(story.contains(&"connection Live".to_owned()) && call.ended().is_none(), "{story:?}");
-    // They are no reason for what goes wrong later.
+    // They do not explain a later failure.
     call.put(Input::Closed(CloseCause::Broken("reset".into())));
     assert!(call.story().contains(&"connection Reconnecting".to_owned()));
 }
@@ -251,7 +251,7 @@ fn a_key_refused_after_the_handshake_ends_the_call_with_the_servers_message() {
     assert!(failure.message.ends_with("Incorrect API key provided."), "{}", failure.message);
 }
 
-/// An endpoint that has given up the beta protocol says so and closes.
+/// Refuses the beta protocol and closes.
 fn disable_beta(call: &mut Call) {
     call.server(json!({"type": "error", "error": {"type": "invalid_request_error",
         "code": "beta_api_shape_disabled", "message": "The Realtime Beta API is no longer supported."}}));

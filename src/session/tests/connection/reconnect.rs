@@ -1,4 +1,4 @@
-//! A lost connection comes back, with the conversation, and without anything of the dead one.
+//! Reconnecting: backoff, replay of the conversation, permanent failures.
 
 use crate::protocol::close::CloseCause;
 use crate::session::io::{DialFailure, Failure};
@@ -8,7 +8,7 @@ fn broken(call: &mut Call) {
     call.put(Input::Closed(CloseCause::Broken("reset".into())));
 }
 
-/// The outside opens the socket again and the server begins a new session.
+/// Opens the socket again and configures a new session.
 fn back(call: &mut Call) {
     call.configured();
 }
@@ -25,7 +25,7 @@ fn passing(message: &str, retry_after: Option<Duration>) -> DialFailure {
     DialFailure::Passing { failure: failed(message), retry_after }
 }
 
-/// One turn that was spoken, answered and heard to its end.
+/// A spoken turn with a fully played response.
 fn turn(call: &mut Call) {
     call.server(json!({"type": "input_audio_buffer.committed", "item_id": "item_u"}));
     call.server(json!({"type": "conversation.item.input_audio_transcription.completed", "item_id": "item_u",
@@ -92,7 +92,10 @@ fn only_the_played_part_of_a_response_is_replayed() {
     back(&mut call);
     let told = format!("{:?}", call.sent());
     assert!(told.contains("one two") && !told.contains("three"), "{told}");
-    assert!(!call.story().contains(&"send response.create".to_owned()), "half an answer is not doubled");
+    assert!(
+        !call.story().contains(&"send response.create".to_owned()),
+        "a partly played response is not requested again"
+    );
 }
 
 #[test]
@@ -222,7 +225,7 @@ fn retry_after_of_a_busy_server_is_respected() {
         assert_eq!(opens(&call), 1, "{asks:?}");
         call.put(Input::DialFailed(passing("nobody listens", None)));
         call.pass(ms(2_500));
-        assert_eq!(opens(&call), 2, "it asks once");
+        assert_eq!(opens(&call), 2, "the request applies once");
     }
 }
 

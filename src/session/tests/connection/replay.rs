@@ -1,9 +1,9 @@
-//! What was being said when a connection broke is heard by the next one.
+//! Unacknowledged speech is sent again after a lost connection.
 
 use crate::protocol::close::CloseCause;
 use crate::session::tests::*;
 
-/// The connection breaks and comes back.
+/// Loses the connection and reconnects.
 fn lose_and_return(call: &mut Call) {
     call.put(Input::Closed(CloseCause::Broken("reset".into())));
     call.pass(sec(1));
@@ -20,7 +20,7 @@ fn speech_stopped(call: &mut Call) {
     call.server(json!({"type": "input_audio_buffer.committed", "item_id": "u"}));
 }
 
-/// Returns whether a turn was ended and an answer to it asked for, once.
+/// Returns whether one turn was committed and one response requested.
 fn commits_and_requests(story: &[String]) -> bool {
     let sent: Vec<_> = story.iter().filter(|line| line.starts_with("send")).collect();
     sent.ends_with(&[&"send commit".to_owned(), &"send response.create".to_owned()])

@@ -1,13 +1,13 @@
-//! Before a session's time is over, the call moves to another one, and nothing of it is heard.
+//! Session rollover before the time limit.
 
 use crate::protocol::close::CloseCause;
 use crate::session::io::{DialFailure, Failure, Handshake, NextEvent};
 use crate::session::tests::*;
 
-/// How long before the limit the next session of a long one is begun.
+/// Lead of a long session.
 const LEAD: Duration = Duration::from_secs(120);
 
-/// A call whose session may last for `limit`, as the server says.
+/// A call whose server reports a session limit.
 fn limited(plan: Plan, limit: Duration) -> Call {
     let mut call = Call::dialled(plan);
     call.put(Input::Opened);
@@ -29,14 +29,14 @@ impl Call {
         self.put(Input::Next(NextEvent::Server(Box::new(event))));
     }
 
-    /// The outside opens the second connection and its server configures it.
+    /// Opens and configures the standby connection.
     fn open_next(&mut self, limit: Duration) {
         self.put(Input::Next(NextEvent::Opened));
         self.next(created(self.now, limit));
         self.next(json!({"type": "session.updated", "session": {"type": "realtime"}}));
     }
 
-    /// Lets the microphone hear quiet for `time`.
+    /// Sends quiet microphone frames for `time`.
     fn be_silent(&mut self, time: Duration) {
         for _ in 0..time.as_millis() / 10 {
             self.pass(ms(10));
@@ -48,7 +48,7 @@ impl Call {
         self.outputs.iter().filter(|output| **output == Output::Switch).count()
     }
 
-    /// Takes what was told to the second connection, item by item.
+    /// Takes the items sent on the standby connection.
     fn sent_next(&mut self) -> Vec<String> {
         let told = self.outputs.iter().filter_map(|output| match output {
             Output::SendNext { event, .. } => Some(&event.body),
@@ -82,13 +82,13 @@ fn the_standby_session_opens_before_the_limit_and_takes_over_in_the_first_pause(
     question_and_answer(&mut call, 0);
     call.outputs.clear();
     call.pass(sec(3_600) - LEAD - ms(1));
-    assert!(call.story().is_empty(), "there is no need yet");
+    assert!(call.story().is_empty(), "it is too early");
     call.pass(ms(1));
     assert_eq!(call.story(), ["open next"]);
     call.open_next(sec(3_600));
     assert_eq!(call.story(), ["next: send session.update", "next: send item", "next: send item"]);
     call.pass(ms(399));
-    assert_eq!(call.switches(), 0, "somebody may have begun to speak");
+    assert_eq!(call.switches(), 0, "speech may have begun");
     call.pass(ms(1));
     let told = "info the session was renewed before its time limit, 2 turns kept";
     assert_eq!(call.story(), ["switch", told, "ready"]);
@@ -126,7 +126,7 @@ fn a_response_plays_to_its_end_before_a_switch() {
     call.sound("r0", "a0", sec(4));
     call.open_next(sec(60));
     call.be_silent(sec(2));
-    assert_eq!(call.switches(), 0, "it is being made");
+    assert_eq!(call.switches(), 0, "the response is in progress");
     call.response_done("r0", "completed");
     call.be_silent(sec(1));
     assert_eq!(call.switches(), 0, "it is being heard");
@@ -150,7 +150,7 @@ fn near_the_limit_a_complete_response_plays_across_the_switch() {
     call.pass(sec(1));
     assert_eq!(call.switches(), 1);
     assert!(!call.story().contains(&"flush".to_owned()));
-    // The user stops it: the new server is told what was heard, because it does not know the item.
+    // The user stops it: the new server gets the played part, since it lacks the item.
     call.server(json!({"type": "input_audio_buffer.speech_started", "audio_start_ms": 0, "item_id": "u9"}));
     call.outputs.clear();
     call.flushed(&[(0, sec(10))]);
@@ -295,7 +295,7 @@ fn a_lost_connection_drops_an_unfinished_standby() {
     assert!(call.story().is_empty(), "it is none of ours any more");
 }
 
-/// The two connections as the outside keeps them, and the sound that each server got.
+/// Both connections, and the audio that each server received.
 #[derive(Default)]
 struct Servers {
     heard: Vec<Vec<u8>>,
@@ -329,7 +329,7 @@ fn a_call_of_two_hours_loses_and_repeats_no_sample() {
 
     let mut call = limited(plan(), SESSION);
     let mut servers = Servers { heard: vec![Vec::new()], ..Servers::default() };
-    // It counts, so quietly that nobody seems to speak.
+    // A counter as audio, below the speech level.
     let mut count = 0_u64..;
     let mut turns = 0;
     for step in 0..(7_200_000 / 40) {

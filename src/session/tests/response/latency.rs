@@ -1,10 +1,10 @@
-//! How long answers took: every step, and no record where one would be wrong.
+//! Response latency: every step, and no record if it would be wrong.
 
 use crate::session::io::delay::{Delay, DelayOrigin, DelayReport};
 use crate::session::tests::turn::local_turns::local_plan;
 use crate::session::tests::*;
 
-/// Speaks for `time` as a microphone does, a frame every 10 ms.
+/// Speaks for `time` in real time, a frame every 10 ms.
 fn speak_slowly(call: &mut Call, time: Duration) {
     for _ in 0..time.as_millis() / 10 {
         call.pass(ms(10));
@@ -40,7 +40,7 @@ fn only(call: &Call) -> Delay {
     reports[0].last
 }
 
-/// A turn of a second that ended 200 ms before the endpoint said so.
+/// A turn of a second, reported by the endpoint 200 ms after its end.
 fn spoken_turn(call: &mut Call) {
     started(call);
     speak_slowly(call, ms(1_200));
@@ -50,7 +50,7 @@ fn spoken_turn(call: &mut Call) {
     committed(call);
 }
 
-/// The answer to it: made after 300 ms, at the device 40 ms later.
+/// The response to it: generated after 300 ms, at the device 40 ms later.
 fn spoken_answer(call: &mut Call, response: &str, clip: u64) {
     call.pass(ms(45));
     call.response_created(response);
@@ -118,7 +118,7 @@ fn later_playback_of_a_response_is_not_recorded_again() {
 
 #[test]
 fn without_audio_end_ms_a_turn_is_timed_from_speech_stopped() {
-    // None; more than it was sent; the beginning of all sound, though another turn was found since.
+    // None; beyond the sent audio; the start of the audio, before the previous turn.
     for audio_end_ms in [None, Some(5_000), Some(0)] {
         let mut call = Call::live(plan());
         spoken_turn(&mut call);
@@ -151,7 +151,7 @@ fn sent_audio_is_counted_per_connection() {
     call.outputs.clear();
     started(&mut call);
     speak_slowly(&mut call, ms(1_200));
-    // The last second of what the server before heard is heard again.
+    // The last second of audio is sent again to the new server.
     stopped(&mut call, Some(2_000));
     call.pass(ms(35));
     spoken_answer(&mut call, "r1", 0);
@@ -195,7 +195,7 @@ fn typed_text_is_timed_from_the_enter_key_even_if_its_request_waits() {
     call.sound("r1", "r1", ms(500));
     call.say("second");
     call.pass(ms(70));
-    call.words("r1", "r1", "what nobody wants");
+    call.words("r1", "r1", "an interrupted response");
     call.flushed(&[(0, ms(0))]);
     call.response_done("r1", "cancelled");
     call.pass(ms(30));
@@ -232,7 +232,7 @@ fn a_response_without_audio_in_a_call_is_timed_at_its_end() {
     call.response_created("r1");
     call.pass(ms(100));
     call.words("r1", "a", "Yes");
-    assert!(reports(&call).is_empty(), "its sound may follow");
+    assert!(reports(&call).is_empty(), "audio may follow");
     call.response_done("r1", "completed");
     assert_eq!(only(&call).answered(), ms(100));
 }

@@ -1,4 +1,4 @@
-//! A forgotten call ends by itself, and so does one that costs too much.
+//! Limits: idle time and cost.
 
 use crate::session::io::Limit;
 use crate::session::metering::price::Prices;
@@ -14,7 +14,7 @@ fn costly_plan() -> Plan {
     Plan { limits, prices: Some(Prices::openai()), ..plan() }
 }
 
-/// A response of gpt-realtime-2 that cost `dollars`: a million tokens of written answer are $24.
+/// A response of gpt-realtime-2 that cost `dollars`: a million text output tokens cost $24.
 fn costs(call: &mut Call, number: u32, dollars: f64) {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "tokens are whole")]
     let tokens = (dollars / 24e-6).round() as u64;
@@ -100,7 +100,7 @@ fn the_last_paid_response_plays_to_its_end() {
     costs(&mut call, 1, 0.2);
     call.outputs.clear();
     call.speak(sec(1));
-    assert!(call.appended().is_empty(), "nothing is asked that could not be paid");
+    assert!(call.appended().is_empty(), "nothing is sent after the limit");
     assert_eq!(call.ended(), None);
     call.heard(0, sec(2));
     call.pass(sec(1));

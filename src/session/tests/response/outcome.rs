@@ -1,5 +1,4 @@
-//! What a file, a pipe or a single question came to: turns, captions, answers, or a sentence that says what
-//! is missing.
+//! Outcome of a file, a pipe or a single question.
 
 use crate::protocol::close::CloseCause;
 use crate::session::io::MissingReply;
@@ -33,7 +32,7 @@ fn caption(call: &mut Call, item: &str) {
         "transcript": "words"}));
 }
 
-/// Returns what is missing, in the words of the program.
+/// Returns the message on what is missing.
 fn missing(call: &Call) -> String {
     match call.ended() {
         Some(EndReason::Unanswered(what)) => what.to_string(),
@@ -41,7 +40,7 @@ fn missing(call: &Call) -> String {
     }
 }
 
-/// The server's events, one a line.
+/// Sends events of the server, one a line.
 fn say_lines(call: &mut Call, lines: &str) {
     for line in lines.lines() {
         call.server(serde_json::from_str(line).unwrap());
@@ -81,7 +80,7 @@ fn complete_captions_are_a_success_whatever_else_is_missing() {
     let mut call = captions();
     turn(&mut call, "a");
     caption(&mut call, "a");
-    // Some servers announce no turn.
+    // Some servers do not announce turns.
     caption(&mut call, "b");
     caption(&mut call, "b");
     input_ended(&mut call);
@@ -192,7 +191,7 @@ fn a_call_by_microphone_needs_no_turn() {
     assert!(matches!(call.ended(), Some(EndReason::ServerClosed(_))), "{:?}", call.ended());
 }
 
-/// Sound of an item that nobody announced, and of no response.
+/// Audio of an unannounced item without a response.
 fn stale_delta(call: &mut Call) {
     call.server(json!({"type": "response.output_audio.delta", "item_id": "item_of_yesterday",
         "delta": "AQABAAEAAQA="}));
@@ -223,7 +222,7 @@ fn a_file_call_ends_although_a_response_never_finishes() {
                 begin(&mut call);
                 input_ended(&mut call);
             }
-            // What says nothing of an answer holds nothing open.
+            // Other events do not count as progress.
             for _ in 0..20 {
                 call.pass(sec(5));
                 call.server(json!({"type": "rate_limits.updated", "rate_limits": []}));
@@ -262,7 +261,7 @@ fn audio_in_a_text_session_is_not_interrupted() {
         call.sound("resp_1", "item_a", sec(2));
         call.response_done("resp_1", "completed");
         call.pass(sec(1));
-        assert_eq!(call.played(), 0, "nobody plays it");
+        assert_eq!(call.played(), 0, "it is not played");
         let story = call.story();
         assert!(story.contains(&"assistant \"Because.\"".to_owned()), "{story:?}");
         assert!(!story.iter().any(|line| line.contains("cut")), "{story:?}");

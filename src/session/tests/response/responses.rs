@@ -1,4 +1,4 @@
-//! One `response.create` at a time, and errors matched to what caused them.
+//! One `response.create` at a time, and errors matched to their cause.
 
 use crate::session::tests::*;
 

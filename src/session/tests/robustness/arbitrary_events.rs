@@ -1,11 +1,11 @@
-//! What holds whatever happens, in whatever order.
+//! Invariants under arbitrary events in arbitrary order.
 
 use proptest::prelude::*;
 
 use crate::protocol::close::CloseCause;
 use crate::session::tests::*;
 
-/// Things that can happen, in no sensible order.
+/// Returns any event.
 fn any_event() -> impl Strategy<Value = RandomEvent> {
     prop_oneof![
         8 => (0..3_u8, 0..3_u8).prop_map(|(response, item)| RandomEvent::Sound(response, item)),
@@ -84,7 +84,7 @@ fn apply(call: &mut Call, event: &RandomEvent) {
         RandomEvent::Error(number) => call.server(json!({"type": "error", "error": {
             "code": "conversation_already_has_active_response", "event_id": format!("rtv_{number}")}})),
         RandomEvent::InputEnded => call.put(Input::Audio(AudioEvent::InputEnded)),
-        // Only what was asked for is opened.
+        // Only requested connections open.
         RandomEvent::Opened => {
             let asked = call.outputs.iter().rev().find_map(|output| match output {
                 Output::Open(_) => Some(true),
@@ -114,7 +114,7 @@ proptest! {
             let flush = new.iter().position(|output| matches!(output, Output::Flush));
             let cut = new.iter().position(|output| matches!(output, Output::Send(event) if matches!(event.body, ClientBody::ResponseCancel { .. })));
             if let (Some(flush), Some(cut)) = (flush, cut) {
-                prop_assert!(flush < cut, "silence comes before anything is sent: {new:?}");
+                prop_assert!(flush < cut, "the flush precedes every send: {new:?}");
             }
         }
         let mut uncommitted = 0;
@@ -126,7 +126,7 @@ proptest! {
                     prop_assert!(control == 0 || uncommitted >= 4_800, "no commit of less than 100 ms");
                     uncommitted = 0;
                 }
-                // Another server has heard nothing.
+                // A new server has received no audio.
                 ClientBody::SessionUpdate(_) => uncommitted = 0,
                 _ => {}
             }
@@ -134,12 +134,12 @@ proptest! {
         let ends = call.outputs.iter().filter(|output| matches!(output, Output::End(_))).count();
         prop_assert!(ends <= 1, "a call ends once");
         if ends == 1 {
-            prop_assert!(matches!(call.outputs.last(), Some(Output::End(_))), "the end is the last thing");
+            prop_assert!(matches!(call.outputs.last(), Some(Output::End(_))), "the end is the last output");
         }
         let received = call.played();
         for body in call.sent() {
             if let ClientBody::ItemTruncate { audio_end_ms, .. } = body {
-                prop_assert!(*audio_end_ms <= received as u64 / 24, "no cut beyond what was received");
+                prop_assert!(*audio_end_ms <= received as u64 / 24, "no truncation beyond the received audio");
             }
         }
     }

@@ -1,32 +1,31 @@
-//! The connection is lost at each stage of a turn, in each way that passes: what is kept, what is told
-//! to the new server, and what is asked again, once.
+//! Connection loss at each stage of a turn, in each transient way: what is kept, replayed and requested again.
 //!
-//! What becomes of speech without a caption is no part of this table.
+//! Speech without a caption is not part of this table.
 
 use crate::protocol::close::CloseCause;
 use crate::protocol::events::item::{ContentPart, ItemBody, Role};
 use crate::session::tests::*;
 
-/// Where a call stands when its connection is lost.
+/// Stage of a call at the loss of its connection.
 struct Stage {
     name: &'static str,
     reach: fn(&mut Call),
-    /// How much of the answer the device has taken by then.
+    /// Playback position of the response.
     heard: Duration,
-    /// What the new server is told, in order.
+    /// Items for the new server, in order.
     kept: &'static [&'static str],
     asked: ReplyRequested,
-    /// How the line of the answer ends.
+    /// Final line of the response.
     line: Option<&'static str>,
 }
 
-/// Whether the new server is asked for an answer.
+/// Whether a response is requested from the new server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ReplyRequested {
     Once,
-    /// Nothing waits for an answer, or it was heard in part and is not to be doubled.
+    /// No turn waits for a response, or it was partly played.
     Never,
-    /// It depends on speech that has no caption.
+    /// Depends on speech without a caption.
     BySpeech,
 }
 
@@ -245,7 +244,7 @@ const STAGES: [Stage; 20] = [
     },
 ];
 
-/// The ways in which a connection is lost that passes. A half-open one is found out by a ping and breaks.
+/// Transient losses. A half-open connection breaks after a missing pong.
 const CAUSES: [ConnectionLoss; 6] = [
     ConnectionLoss { code: None, error: None },
     ConnectionLoss { code: Some(1001), error: None },
@@ -255,16 +254,16 @@ const CAUSES: [ConnectionLoss; 6] = [
     ConnectionLoss { code: Some(1013), error: Some("server_error") },
 ];
 
-/// How a connection is lost.
+/// Loss of a connection.
 #[derive(Debug)]
 struct ConnectionLoss {
-    /// Of the close frame; none where there is none.
+    /// Close code, if there is a close frame.
     code: Option<u16>,
-    /// Of the error before it.
+    /// Error event before it.
     error: Option<&'static str>,
 }
 
-/// One turn that was spoken, answered and heard to its end.
+/// A spoken turn with a fully played response.
 fn turn(call: &mut Call) {
     spoken(call, "What is a ring?");
     call.response_created("resp_0");
@@ -272,7 +271,7 @@ fn turn(call: &mut Call) {
     call.response_done("resp_0", "completed");
 }
 
-/// The server has taken a turn and says what it was.
+/// The server commits and captions a turn.
 fn spoken(call: &mut Call, words: &str) {
     speech_started(call);
     call.server(json!({"type": "input_audio_buffer.speech_stopped", "item_id": words}));
@@ -286,7 +285,7 @@ fn speech_started(call: &mut Call) {
     call.server(json!({"type": "input_audio_buffer.speech_started"}));
 }
 
-/// A question was typed, and all of its answer but the end has come.
+/// A typed question with all of its response but the end.
 fn arriving(call: &mut Call) {
     call.say("Count.");
     call.response_created("resp_1");
@@ -294,7 +293,7 @@ fn arriving(call: &mut Call) {
     call.sound("resp_1", "item_a", sec(2));
 }
 
-/// The server tells of each item it was sent, as OpenAI does: under the name it was given, or its own.
+/// Confirms each item as OpenAI does, under the given id or its own.
 fn acknowledge(call: &mut Call) {
     let items: Vec<Value> = call.sent().iter().filter_map(|body| item_of(body)).collect();
     for (number, mut item) in items.into_iter().enumerate() {
@@ -306,7 +305,7 @@ fn acknowledge(call: &mut Call) {
     }
 }
 
-/// Reads an item as it is sent.
+/// Returns a sent item as JSON.
 fn item_of(body: &ClientBody) -> Option<Value> {
     let ClientBody::ItemCreate { item, .. } = body else { return None };
     let ItemBody::Message { role, content } = &item.body else { panic!("{item:?} is no message") };
@@ -318,7 +317,7 @@ fn item_of(body: &ClientBody) -> Option<Value> {
     Some(json!({"type": "message", "id": item.id, "role": role, "content": [{"type": kind, "text": text}]}))
 }
 
-/// What the server is told, as the table has it.
+/// Returns the sent items in the notation of the table.
 fn sent_items(call: &Call) -> Vec<String> {
     let items = call.sent().into_iter().filter_map(item_of);
     let line = |item: Value| {
@@ -338,14 +337,14 @@ fn lose(call: &mut Call, loss: &ConnectionLoss) {
     call.put(Input::Closed(cause));
 }
 
-/// The outside opens the socket again and the server begins a new session.
+/// Opens the socket again and configures a new session.
 fn reconnect(call: &mut Call) {
     call.pass(sec(2));
     assert_eq!(call.story().iter().filter(|line| *line == "open").count(), 1);
     call.configured();
 }
 
-/// Brings a call to a stage, and through the loss of its connection; returns all that came out of it.
+/// Brings a call to a stage and through the loss of its connection; returns all outputs.
 fn through(stage: &Stage, loss: &ConnectionLoss) -> (Call, Vec<Output>) {
     let mut call = Call::live(plan());
     (stage.reach)(&mut call);
@@ -356,8 +355,7 @@ fn through(stage: &Stage, loss: &ConnectionLoss) -> (Call, Vec<Output>) {
     }
     let before = call.outputs.clone();
     reconnect(&mut call);
-    // What is left of a whole answer plays on, and its server is told when it was heard; of one that was
-    // stopped nothing sounds.
+    // A complete response plays on and its rest is reported as played; a stopped one does not.
     call.heard(0, sec(2));
     (call, before)
 }
@@ -429,7 +427,7 @@ fn a_response_ends_at_its_playback_position_and_never_resumes() {
     });
 }
 
-/// How far a session is that cannot be used yet.
+/// Stage of a session that is not live yet.
 const OPENINGS: [fn(&mut Call); 2] = [|_| (), Call::created];
 
 #[test]

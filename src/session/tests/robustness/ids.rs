@@ -1,4 +1,4 @@
-//! Servers that begin their names anew with each connection are understood as those that do not.
+//! Ids that servers reuse on each connection.
 
 use std::collections::HashSet;
 
@@ -9,7 +9,7 @@ use crate::ui::model::Model;
 use crate::ui::output::plain::{PlainLines, PlainStyle};
 use crate::ui::output::presenter::NoticeWriter as _;
 
-/// How the servers of a call name things: the connection, and what they call it there.
+/// Naming of ids by connection.
 type ServerNames = fn(usize, &str) -> String;
 
 fn restarted_id(_: usize, name: &str) -> String {
@@ -20,7 +20,7 @@ fn unique_id(connection: usize, name: &str) -> String {
     format!("{name}_of_{connection}")
 }
 
-/// A call, and the server it is held with.
+/// A call and its server.
 struct TestCall {
     call: Call,
     naming: ServerNames,
@@ -29,9 +29,9 @@ struct TestCall {
     turns: usize,
     /// Events on this connection so far.
     events: usize,
-    /// Clips of the whole call so far.
+    /// Clips in the call so far.
     clips: u64,
-    /// All that came out of it.
+    /// All outputs.
     outputs: Vec<Output>,
 }
 
@@ -47,7 +47,7 @@ impl TestCall {
         (self.naming)(self.connection, name)
     }
 
-    /// The items of the user and of the assistant and the response of the turn in hand.
+    /// Returns the user item, assistant item and response of the current turn.
     fn names(&self) -> (String, String, String) {
         let items = self.turns * 2;
         (
@@ -80,7 +80,7 @@ impl TestCall {
             "transcript": text}));
     }
 
-    /// The answer comes, but for its end.
+    /// The response arrives, without its end.
     fn answered(&mut self) {
         let (_, answer, response) = self.names();
         let text = format!("answer {} of {}", self.turns, self.connection);
@@ -110,7 +110,7 @@ impl TestCall {
         self.heard(sec(2));
     }
 
-    /// The user speaks over an answer.
+    /// The user interrupts a response by speaking.
     fn interrupted(&mut self) {
         self.spoken();
         self.captioned();
@@ -124,7 +124,7 @@ impl TestCall {
         self.turns += 1;
     }
 
-    /// The user stops an answer with a key.
+    /// The user interrupts a response by key.
     fn stopped(&mut self) {
         self.spoken();
         self.captioned();
@@ -147,7 +147,7 @@ impl TestCall {
         (self.connection, self.turns, self.events) = (self.connection + 1, 0, 0);
     }
 
-    /// The next session is made ready, and tells of what it was told as its first items.
+    /// The standby session is ready, and confirms the replayed items.
     fn next_is_ready(&mut self) {
         self.call.pass(sec(46));
         self.call.put(Input::Next(NextEvent::Opened));
@@ -157,7 +157,7 @@ impl TestCall {
         }
     }
 
-    /// The call moves to the session that is ready.
+    /// The call switches to the standby session.
     fn moved(&mut self) {
         self.call.pass(sec(14));
         let switches = self.call.outputs.iter().filter(|output| **output == Output::Switch).count();
@@ -172,7 +172,7 @@ impl TestCall {
     }
 }
 
-/// A name, and how a call goes over to another connection.
+/// Names and ways to change the connection.
 type Transfer = (&'static str, fn(&mut TestCall));
 
 const WAYS: [Transfer; 6] = [
@@ -207,7 +207,7 @@ const WAYS: [Transfer; 6] = [
         held.answered();
         held.done();
         held.moved();
-        // The answer of the session before has been heard for a second when this one begins.
+        // A second of the previous session's response is played when this one begins.
         held.heard(sec(1));
     }),
     ("lost while the next session is ready", |held| {
@@ -218,7 +218,7 @@ const WAYS: [Transfer; 6] = [
     }),
 ];
 
-/// Holds a call that goes over to another connection in one way, and on from there.
+/// Runs a call that changes its connection in one way.
 fn hold(naming: ServerNames, way: fn(&mut TestCall)) -> Vec<Output> {
     let mut held = TestCall::begin(naming);
     way(&mut held);
@@ -230,13 +230,13 @@ fn hold(naming: ServerNames, way: fn(&mut TestCall)) -> Vec<Output> {
     held.end()
 }
 
-/// Returns what came out, in words, with the names of servers as those that begin anew have them.
+/// Returns the outputs as text, with ids as reused ones.
 fn story(outputs: &[Output]) -> Vec<String> {
     let lines = outputs.iter().filter_map(told);
     lines.map(|line| (1..9).fold(line, |line, number| line.replace(&format!("_of_{number}"), ""))).collect()
 }
 
-/// Returns the names of all lines that were told to their end.
+/// Returns the ids of all final lines.
 fn final_items(outputs: &[Output]) -> Vec<String> {
     let names = outputs.iter().filter_map(|output| match output {
         Output::Show(Notice::User(line)) if line.is_final => Some(&line.item_id),
@@ -276,7 +276,7 @@ fn unique_ids_are_kept() {
     }
 }
 
-/// Returns what a call leaves on the screen, and what plain lines say of it.
+/// Returns the screen and the plain output of a call.
 fn shown(naming: ServerNames, way: fn(&mut TestCall)) -> (Vec<String>, String) {
     let (mut screen, mut lines) =
         (Model::default(), PlainLines::new(PlainStyle::Talk, Vec::new(), std::io::sink()));
@@ -314,7 +314,7 @@ fn repeated_captions_and_responses_are_shown_once_per_connection() {
 }
 
 impl TestCall {
-    /// Words of an answer that is over come again.
+    /// Text of a finished response arrives again.
     fn answered_again(&mut self) {
         let (_, answer, response) = self.names();
         self.call.words(&response, &answer, "answer 0");
@@ -328,7 +328,7 @@ fn previous_item_ids_do_not_match_items_of_another_server() {
     held.turn();
     held.lost();
     held.call.outputs.clear();
-    // The server counts what it was told: two items.
+    // The server has two replayed items.
     held.server(json!({"type": "input_audio_buffer.committed", "item_id": "item_3",
         "previous_item_id": "item_2"}));
     let after = held.call.outputs.iter().find_map(|output| match output {

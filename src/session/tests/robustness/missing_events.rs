@@ -1,4 +1,4 @@
-//! Events that come in another order than they should, twice, or too late.
+//! Reordered, repeated and late events.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -9,12 +9,12 @@ use crate::session::tests::*;
 
 const TEXT: &str = "One two three.";
 
-/// Returns a piece of sound in which every sample is `value`.
+/// Returns audio in which every sample is `value`.
 fn sound(value: u8) -> String {
     STANDARD.encode([value, 0].repeat(2_400))
 }
 
-/// Returns the events of an answer in three pieces, in their order; `response.done` is the last.
+/// Returns the events of a response in three parts, in order.
 fn answer(response: &str, item: &str) -> Vec<Value> {
     let place = |kind: &str, name: &str, value: Value| {
         let mut event = json!({"type": kind, "response_id": response, "item_id": item, "output_index": 0,
@@ -55,7 +55,7 @@ fn is_delta(event: &Value) -> bool {
     kind(event).ends_with(".delta")
 }
 
-/// Puts what is no delta anywhere; deltas keep their order, and `response.done` follows the last of them.
+/// Reorders all events but deltas; `response.done` stays behind the last delta.
 fn reordered() -> impl Strategy<Value = Vec<Value>> {
     let places = proptest::collection::vec(any::<Index>(), 10);
     places.prop_map(|places| {
@@ -74,7 +74,7 @@ fn after_deltas(order: &[Value]) -> usize {
     order.iter().rposition(is_delta).map_or(0, |last| last + 1)
 }
 
-/// Returns the same events with some of them once more, at some place behind their own.
+/// Returns the events with repetitions of some at later positions.
 fn doubled(events: Vec<Value>, which: fn(&Value) -> bool) -> impl Strategy<Value = Vec<Value>> {
     let places = proptest::collection::vec(any::<Index>(), events.len());
     places.prop_map(move |places| {
@@ -88,7 +88,7 @@ fn doubled(events: Vec<Value>, which: fn(&Value) -> bool) -> impl Strategy<Value
     })
 }
 
-/// Gives each event the id that a server gives it.
+/// Gives each event an id.
 fn named(mut events: Vec<Value>) -> Vec<Value> {
     for (number, event) in events.iter_mut().enumerate() {
         event["event_id"] = format!("event_{number}").into();
@@ -96,7 +96,7 @@ fn named(mut events: Vec<Value>) -> Vec<Value> {
     events
 }
 
-/// A turn that is spoken, answered, interrupted, and followed by another one.
+/// A turn with an interrupted response, followed by another turn.
 fn call_of_two_turns() -> Vec<Value> {
     let turn = |item: &str| {
         let caption = "conversation.item.input_audio_transcription";
@@ -118,7 +118,7 @@ fn call_of_two_turns() -> Vec<Value> {
     [&turn("user_1")[..], &first[..cut], started, &[cancelled], rest, &answer("resp_2", "item_2")].concat()
 }
 
-/// Hands in events, and says of all sound that comes that it was heard.
+/// Handles events, and plays all audio.
 fn play(events: &[Value]) -> Call {
     let mut call = Call::live(plan());
     for event in events {
@@ -134,7 +134,7 @@ fn play_out(call: &mut Call) {
     }
 }
 
-/// Returns the sound of each clip.
+/// Returns the audio of each clip.
 fn clips(call: &Call) -> Vec<(ClipId, Vec<i16>)> {
     let mut clips: std::collections::BTreeMap<ClipId, Vec<i16>> = std::collections::BTreeMap::new();
     for output in &call.outputs {
@@ -149,7 +149,7 @@ fn all_audio(call: &Call) -> Vec<i16> {
     clips(call).into_iter().flat_map(|(_, samples)| samples).collect()
 }
 
-/// All that was to be done and shown, but what is for a developer.
+/// Returns all outputs without debug notices.
 fn without_debug(call: &Call) -> Vec<&Output> {
     call.outputs.iter().filter(|output| !matches!(output, Output::Show(Notice::Debug(_)))).collect()
 }
@@ -214,7 +214,7 @@ proptest! {
         }
         call.flushed(&[(0, ms(50))]);
         call.outputs.clear();
-        // The rest of it, its end, and both again, mixed with the next answer.
+        // Its remaining events and repetitions, mixed with the next response.
         let mut late = first[6..].to_vec();
         late.push(json!({"type": "response.done", "response": {"id": "resp_1", "status": "cancelled"}}));
         late.extend(first);

@@ -1,5 +1,4 @@
-//! Every event finds its place: without ids, with ids used again or named only later, and in any order that
-//! the protocol allows.
+//! Placement of events without ids, with reused or late ids, and in any order that the protocol allows.
 
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -8,7 +7,7 @@ use crate::session::tests::*;
 
 const CAPTION: &str = "conversation.item.input_audio_transcription";
 
-/// Fields by which events name their place.
+/// Fields with ids.
 const IDS: [&str; 6] =
     ["item_id", "response_id", "output_index", "content_index", "previous_item_id", "event_id"];
 
@@ -31,7 +30,7 @@ fn turn(number: usize, text: &str) -> Vec<Value> {
     ]
 }
 
-/// Returns the events of an answer of one message per text.
+/// Returns the events of a response with one message per text.
 fn answer(number: usize, texts: &[&str]) -> Vec<Value> {
     let response = format!("resp_{number}");
     let mut events = vec![json!({"type": "response.created", "response": {"id": response, "output": []}})];
@@ -71,7 +70,7 @@ fn answer(number: usize, texts: &[&str]) -> Vec<Value> {
     events
 }
 
-/// Two turns: one answered by two messages, one by one.
+/// Two turns: one with a response of two messages, one with a response of one.
 fn call_of_two_turns() -> Vec<Value> {
     let parts = [
         turn(1, "What is a ring?"),
@@ -82,7 +81,7 @@ fn call_of_two_turns() -> Vec<Value> {
     parts.concat()
 }
 
-/// Returns the final lines, each with who says it.
+/// Returns the final lines with their speakers.
 fn final_lines(events: &[Value]) -> Vec<String> {
     lines_of(plan(), events)
 }
@@ -103,7 +102,7 @@ fn lines_of(plan: Plan, events: &[Value]) -> Vec<String> {
     lines.collect()
 }
 
-/// Returns the final texts of an answer that these events make, deltas of text by default.
+/// Returns the final texts of a response with these events.
 fn answered(events: &[Value]) -> Vec<String> {
     final_lines(events).iter().map(|line| line.trim_start_matches("assistant: ").to_owned()).collect()
 }
@@ -115,7 +114,7 @@ fn captioned(events: &[Value]) -> Vec<String> {
         .collect()
 }
 
-/// Takes ids out of an event as a server does that leaves them out, or sends them null or empty.
+/// Removes ids from an event, or makes them null or empty.
 fn without_id(event: &mut Value, choice: u8, index: usize) {
     let replaced = |fields: &mut Value, name: &str| match choice % 3 {
         0 => drop(fields.as_object_mut().unwrap().remove(name)),
@@ -166,7 +165,7 @@ proptest! {
             }
         }
         if drops_committed {
-            // The items of the conversation say the order just as well.
+            // Conversation items give the order too.
             for (number, index) in (1..).zip((2..12).step_by(3)) {
                 events[index] = turn(number, "")[3].clone();
             }
@@ -382,7 +381,7 @@ fn captions_without_item_ids_are_one_line_each() {
     }
     let sentences = ["Sentence 1.", "Sentence 2.", "Sentence 3."];
     assert_eq!(captioned(&events), sentences);
-    // Nothing but the captions, and with one id for all.
+    // Only captions, all with one id.
     events.retain(|event| event["type"].as_str().unwrap().ends_with("completed"));
     assert_eq!(captioned(&events), sentences);
     for event in &mut events {
@@ -433,7 +432,7 @@ fn a_missing_caption_delays_the_others_only_for_a_while() {
     assert!(!is_final(&mut call));
     call.pass(sec(2));
     assert!(is_final(&mut call));
-    // No caption waits for it again.
+    // Later captions do not wait for it.
     for event in turn(3, "Third.") {
         call.server(event);
     }

@@ -1,4 +1,4 @@
-//! Devices that come and go during a call.
+//! Device changes during a call.
 
 use crate::session::io::{DeviceState, Side, UserCommand};
 use crate::session::tests::*;
@@ -10,11 +10,11 @@ fn the_ready_prompt_needs_samples_and_a_live_session() {
     call.put(Input::Audio(AudioEvent::InputStarted));
     assert_eq!(call.story(), ["speak-now"]);
     call.put(Input::Audio(AudioEvent::InputStarted));
-    assert_eq!(call.story(), [""; 0], "once is enough");
+    assert_eq!(call.story(), [""; 0], "it is shown once");
 
     let mut call = Call::dialled(plan());
     call.put(Input::Audio(AudioEvent::InputStarted));
-    assert!(call.story().is_empty(), "nobody would hear it");
+    assert!(call.story().is_empty(), "the session is not live");
     call.configured();
     assert_eq!(call.story().iter().filter(|line| *line == "speak-now").count(), 1);
 }

@@ -1,9 +1,9 @@
-//! Speaking over an answer: softer at the first guess, silent when somebody is sure, and back after a cough.
+//! Ducking on possible speech, and its end on confirmation, silence or timeout.
 
 use crate::session::plan::Interrupt;
 use crate::session::tests::*;
 
-/// An answer of two seconds in the middle of being heard.
+/// A call in the middle of a response of two seconds.
 fn answering(interrupt: Interrupt) -> Call {
     let mut plan = plan();
     plan.interrupt = interrupt;
@@ -32,13 +32,13 @@ fn possible_speech_ducks_and_detected_speech_stops_the_response() {
     voice(&mut call, AudioEvent::VoiceStarted);
     assert_eq!(call.story(), ["duck"]);
     voice(&mut call, AudioEvent::VoiceConfirmed);
-    assert_eq!(call.story(), [""; 0], "this machine's ear is not asked");
+    assert_eq!(call.story(), [""; 0], "local detection does not decide");
     server_detects_speech(&mut call);
     assert_eq!(call.story(), ["speech-started", "flush", "turn User"]);
     call.flushed(&[(0, ms(1000))]);
     assert_eq!(call.story(), ["send truncate item_a 1000", "assistant cut \"one two\" heard 1000 ms"]);
     voice(&mut call, SILENT);
-    assert_eq!(call.story(), [""; 0], "what is silent is not made louder");
+    assert_eq!(call.story(), [""; 0], "a flushed response is not unducked");
 }
 
 #[test]
@@ -51,7 +51,7 @@ fn after_a_cough_the_volume_is_restored_and_playback_continues() {
     call.pass(sec(5));
     assert_eq!(call.story(), [""; 0]);
     voice(&mut call, AudioEvent::VoiceStarted);
-    assert_eq!(call.story(), ["duck"], "the next one is noticed again");
+    assert_eq!(call.story(), ["duck"], "the next possible speech ducks again");
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn unconfirmed_speech_stops_ducking_after_a_timeout() {
     call.pass(ms(1));
     assert_eq!(call.story(), ["unduck"]);
     voice(&mut call, SILENT);
-    assert_eq!(call.story(), [""; 0], "it is told once");
+    assert_eq!(call.story(), [""; 0], "the volume is restored once");
 }
 
 #[test]
@@ -89,13 +89,13 @@ fn speech_has_no_effect_if_interruption_is_off() {
 fn ducking_needs_playback_and_an_open_microphone() {
     let mut call = Call::live(plan());
     voice(&mut call, AudioEvent::VoiceStarted);
-    assert_eq!(call.story(), [""; 0], "nothing sounds");
+    assert_eq!(call.story(), [""; 0], "nothing is playing");
     let mut call = answering(Interrupt::Local);
     call.user(UserCommand::SetMuted(true));
     call.outputs.clear();
     voice(&mut call, AudioEvent::VoiceStarted);
     voice(&mut call, AudioEvent::VoiceConfirmed);
-    assert_eq!(call.story(), [""; 0], "who is muted talks to somebody else");
+    assert_eq!(call.story(), [""; 0], "the microphone is muted");
 }
 
 #[test]
@@ -106,5 +106,5 @@ fn a_response_after_a_ducked_one_has_full_volume() {
     assert_eq!(call.story(), ["duck", "flush", "send response.cancel resp_1"]);
     voice(&mut call, SILENT);
     call.pass(ms(100));
-    assert!(!call.story().contains(&"unduck".to_owned()), "a flush makes it loud by itself");
+    assert!(!call.story().contains(&"unduck".to_owned()), "a flush restores the volume");
 }

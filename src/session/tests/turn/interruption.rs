@@ -1,8 +1,8 @@
-//! Speaking over an answer: silence first, and the server learns what was heard.
+//! Interruptions: flush first, then truncation at the playback position.
 
 use crate::session::tests::*;
 
-/// An answer of two seconds, of which `heard` was heard.
+/// A response of two seconds, of which `heard` was played.
 fn answering(plan: Plan, heard: Duration) -> Call {
     let mut call = Call::live(plan);
     call.response_created("resp_1");
@@ -108,7 +108,7 @@ fn without_a_flush_report_the_last_position_counts() {
     call.pass(ms(1));
     assert!(call.story().contains(&"send truncate item_a 900".to_owned()));
     call.flushed(&[(0, ms(1000))]);
-    assert!(call.story().is_empty(), "the cut is told once");
+    assert!(call.story().is_empty(), "the cut is reported once");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! `--vad local`: turns made of what the sound side hears.
+//! Local turn detection (`--vad local`).
 
 use crate::protocol::close::CloseCause;
 use crate::session::plan::{Interrupt, LocalTurnPlan};
@@ -22,7 +22,7 @@ fn voice(call: &mut Call, event: AudioEvent) {
     call.put(Input::Audio(event));
 }
 
-/// Somebody speaks for `time` from when it is sure; what they said before is 250 ms.
+/// Speaks for `time` after confirmation, and 250 ms before.
 fn utter(call: &mut Call, time: Duration) {
     call.speak(ms(100));
     voice(call, AudioEvent::VoiceStarted);
@@ -39,7 +39,7 @@ fn a_turn_includes_its_beginning_and_silence_is_not_sent() {
     assert!(call.appended().is_empty(), "silence between turns would be billed");
     utter(&mut call, sec(1));
     call.speak(sec(5));
-    // 300 ms from before, 250 ms until it was sure, a second from there on.
+    // 300 ms before detection, 250 ms until confirmation, then a second.
     assert_eq!(call.appended().len(), 30 + 10 + 15 + 100);
     let turn = ["speech-started", "turn User", "speech-stopped", "send commit", "send response.create"];
     assert_eq!(call.story(), [&turn[..], &["turn Thinking"]].concat());
@@ -76,7 +76,7 @@ fn a_cough_is_not_a_turn_and_sends_nothing() {
     voice(&mut call, SILENT);
     assert!(call.appended().is_empty() && call.story().is_empty());
     utter(&mut call, ms(500));
-    assert_eq!(call.appended().len(), 30 + 10 + 15 + 50, "the cough is no part of what follows");
+    assert_eq!(call.appended().len(), 30 + 10 + 15 + 50, "the cough is not part of the next turn");
 }
 
 #[test]
@@ -86,13 +86,13 @@ fn speech_during_a_response_flushes_it_first() {
     call.sound("resp_1", "item_a", sec(5));
     call.story();
     voice(&mut call, AudioEvent::VoiceStarted);
-    assert_eq!(call.story(), ["duck"], "a guess stops nothing");
+    assert_eq!(call.story(), ["duck"], "possible speech stops nothing");
     voice(&mut call, AudioEvent::VoiceConfirmed);
     assert_eq!(call.story(), ["flush", "send response.cancel resp_1", "speech-started", "turn User"]);
     call.speak(sec(1));
     voice(&mut call, SILENT);
     call.flushed(&[(0, ms(700))]);
-    assert!(!call.story().contains(&"send response.create".to_owned()), "one answer at a time");
+    assert!(!call.story().contains(&"send response.create".to_owned()), "one response at a time");
     call.response_done("resp_1", "cancelled");
     assert!(call.story().contains(&"send response.create".to_owned()));
 }
@@ -135,7 +135,7 @@ fn speech_events_carry_the_position_in_the_sent_audio() {
         Output::Show(Notice::SpeechStarted { audio_ms } | Notice::SpeechStopped { audio_ms }) => *audio_ms,
         _ => None,
     });
-    assert_eq!(told.collect::<Vec<_>>(), [0, 1_550, 1_550, 3_100], "what lies between is not sent");
+    assert_eq!(told.collect::<Vec<_>>(), [0, 1_550, 1_550, 3_100], "silence is not sent");
 }
 
 #[test]
@@ -280,7 +280,7 @@ fn a_file_ends_with_its_last_caption() {
     call.pass(ms(500));
     voice(&mut call, SILENT);
     call.pass(sec(3));
-    assert_eq!(call.ended(), None, "the caption is still to come");
+    assert_eq!(call.ended(), None, "the caption is outstanding");
     call.server(json!({"type": "input_audio_buffer.committed", "item_id": "item_u"}));
     call.server(json!({"type": "conversation.item.input_audio_transcription.completed", "item_id": "item_u",
         "transcript": "hello"}));

@@ -1,4 +1,4 @@
-//! Who ends a turn besides the server's own detection: the user by hand, and this side by asking.
+//! Turns that end by hand, and responses that the client requests.
 
 use crate::session::tests::*;
 
@@ -75,7 +75,7 @@ fn a_response_that_the_server_does_not_create_is_requested_once() {
     assert_eq!(asked(&mut call), 1);
     call.response_created("resp_1");
     committed(&mut call);
-    assert_eq!(asked(&mut call), 0, "one answer at a time");
+    assert_eq!(asked(&mut call), 0, "one response at a time");
     call.response_done("resp_1", "completed");
     assert_eq!(asked(&mut call), 1);
 }

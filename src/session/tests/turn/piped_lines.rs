@@ -1,4 +1,4 @@
-//! Lines that are piped in: one is asked after the other, and the last answer ends the call.
+//! Piped lines: each waits for the previous response, and the last response ends the call.
 
 use crate::session::tests::*;
 
@@ -13,12 +13,12 @@ fn a_piped_line_waits_for_the_previous_response() {
     for (clip, response, item) in [(0, "resp_1", "item_1"), (1, "resp_2", "item_2")] {
         assert!(call.session.takes_line());
         call.say("hello");
-        assert!(!call.session.takes_line(), "it is not answered");
+        assert!(!call.session.takes_line(), "it has no response");
         call.response_created(response);
         call.words(response, item, "Hello");
         call.sound(response, item, sec(1));
         call.response_done(response, "completed");
-        assert!(!call.session.takes_line(), "the answer is still to be heard");
+        assert!(!call.session.takes_line(), "the response is not played yet");
         call.pass(sec(1));
         call.heard(clip, sec(1));
     }
@@ -50,7 +50,7 @@ fn a_line_gets_a_response_after_the_end_of_the_file() {
     assert!(call.session.takes_line());
     call.say("hello");
     call.pass(sec(5));
-    assert_eq!(call.ended(), None, "it is not answered");
+    assert_eq!(call.ended(), None, "it has no response");
     call.response_created("resp_1");
     call.words("resp_1", "item_1", "Hello");
     call.response_done("resp_1", "completed");

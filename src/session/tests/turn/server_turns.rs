@@ -1,8 +1,8 @@
-//! Turns: found by the server or ended by hand, with the lines of both sides.
+//! Turns detected by the server or ended by hand, with the lines of both sides.
 
 use crate::session::tests::*;
 
-/// One turn as OpenAI sends it, up to the first sound of the answer.
+/// One turn as OpenAI sends it, up to the first audio of the response.
 fn turn_until_answer(call: &mut Call) {
     call.speak(ms(100));
     call.server(
@@ -174,7 +174,7 @@ fn usage_is_summed_over_responses_and_unknown_stays_unknown() {
     let report = report.unwrap();
     assert_eq!(report.total.input_tokens, Some(40));
     assert_eq!(report.total.output_tokens, Some(4));
-    assert_eq!(report.total.total_tokens, None, "a count nobody named is not zero");
+    assert_eq!(report.total.total_tokens, None, "an unreported count is not zero");
     assert_eq!(report.unknown, 1);
 }
 
