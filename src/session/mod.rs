@@ -280,7 +280,7 @@ impl Session {
         let peers = &mut Peers { cx: &mut cx, responses, conversation };
         match event {
             AudioEvent::Played { clip, samples } => {
-                peers.responses.played(peers.cx, peers.conversation, clip, samples)
+                peers.responses.played(peers.cx, peers.conversation, clip, samples);
             }
             AudioEvent::Drained => peers.cx.outputs.debug("playback finished"),
             AudioEvent::Flushed(positions) => {

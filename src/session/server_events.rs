@@ -205,10 +205,10 @@ impl Session {
     fn settings_refused(&mut self, now: Duration, error: &ErrorInfo) {
         match self.connection.phase() {
             Phase::Opening(_) => {
-                self.advance_opening(now, |opening, plan| opening.refused(now, error, &mut plan.settings))
+                self.advance_opening(now, |opening, plan| opening.refused(now, error, &mut plan.settings));
             }
             Phase::Connecting | Phase::Live(_) | Phase::Reconnecting(_) | Phase::Closing(_) | Phase::Over => {
-                self.connection.errors().show(now, error, &mut self.outputs)
+                self.connection.errors().show(now, error, &mut self.outputs);
             }
         }
     }

@@ -12,6 +12,7 @@ use crate::session::plan::{Mode, Plan, TurnControl};
 /// Error code of an endpoint that dropped the beta protocol, in the handshake or in the settings.
 const BETA_DISABLED: &str = "beta_api_shape_disabled";
 
+#[expect(clippy::too_many_arguments, reason = "components are separate borrows of the session")]
 impl Connection {
     /// Returns which request caused an error: the one it names, or the only one in flight.
     pub(crate) fn cause_of(

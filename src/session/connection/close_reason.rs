@@ -12,6 +12,7 @@ use crate::session::plan::{Mode, Plan, TurnControl};
 /// Minimum silence after which a close is attributed to an idle line. Proxies wait 60 s and more.
 const IDLE_LINE: Duration = Duration::from_secs(20);
 
+#[expect(clippy::too_many_arguments, reason = "components are separate borrows of the session")]
 impl Connection {
     /// Returns why the session ends with this close. The error event before a close is its reason; the close
     /// code says whether it was a refusal.

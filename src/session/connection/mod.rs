@@ -58,6 +58,7 @@ pub(crate) enum OpeningResult {
     Refused(Failure),
 }
 
+#[expect(clippy::too_many_arguments, reason = "components are separate borrows of the session")]
 impl Connection {
     pub(crate) fn new(plan: &Plan) -> Self {
         Self {

@@ -122,6 +122,7 @@ fn time_left(plan: &Plan, now: Duration, expires_at: Option<u64>) -> Option<Dura
     by_server.into_iter().chain(plan.session_limit).min().filter(|left| *left >= MIN_SESSION)
 }
 
+#[expect(clippy::too_many_arguments, reason = "components are separate borrows of the session")]
 impl Rollover {
     /// Plans for the end of a session that has just begun.
     pub(crate) fn new(now: Duration, plan: &Plan, expires_at: Option<u64>) -> Self {

@@ -10,6 +10,7 @@ use crate::session::io::Notice;
 use crate::session::plan::Mode;
 use crate::session::response::playback::Playback;
 
+#[expect(clippy::too_many_arguments, reason = "components are separate borrows of the session")]
 impl Conversation {
     /// Begins a line of the server in use.
     pub(crate) fn begin_line(&mut self, item_id: &str) {

@@ -38,6 +38,7 @@ enum Budget {
     Spent,
 }
 
+#[expect(clippy::too_many_arguments, reason = "components are separate borrows of the session")]
 impl Limiter {
     /// Notes that the user spoke, typed or pressed something.
     pub(crate) fn note_activity(&mut self, now: Duration) {

@@ -27,6 +27,7 @@ pub(crate) struct Metering {
     model: Option<String>,
 }
 
+#[expect(clippy::too_many_arguments, reason = "components are separate borrows of the session")]
 impl Metering {
     pub(crate) fn new(plan: &Plan) -> Self {
         Self {

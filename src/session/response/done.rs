@@ -10,6 +10,7 @@ use crate::session::response::Responses;
 use crate::session::response::sequencer::DoneTarget;
 use crate::session::turn::Turns;
 
+#[expect(clippy::too_many_arguments, reason = "components are separate borrows of the session")]
 impl Responses {
     /// Handles `response.done`.
     pub(crate) fn done(

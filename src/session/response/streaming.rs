@@ -15,6 +15,7 @@ use crate::session::plan::Mode;
 use crate::session::response::Responses;
 use crate::session::turn::Turns;
 
+#[expect(clippy::too_many_arguments, reason = "components are separate borrows of the session")]
 impl Responses {
     /// Requests a response, now or after the one in progress.
     pub(crate) fn request(&mut self, cx: &mut Context<'_>) {

@@ -1,7 +1,5 @@
 //! Turns that the server detects.
 
-use std::time::Duration;
-
 use crate::session::connection::requests::RequestKind;
 use crate::session::context::{Context, Peers};
 use crate::session::io::Notice;
@@ -79,11 +77,6 @@ impl Turns {
         if plan.mode == Mode::Transcribe {
             self.acknowledge_audio();
         }
-    }
-
-    /// Notes an event after the end of the input.
-    pub(crate) fn note_activity(&mut self, now: Duration) {
-        self.microphone.note_activity(now);
     }
 }
 
