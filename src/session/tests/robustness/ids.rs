@@ -232,7 +232,7 @@ fn hold(naming: ServerNames, way: fn(&mut TestCall)) -> Vec<Output> {
 
 /// Returns the outputs as text, with ids as reused ones.
 fn story(outputs: &[Output]) -> Vec<String> {
-    let lines = outputs.iter().filter_map(told);
+    let lines = outputs.iter().filter_map(describe);
     lines.map(|line| (1..9).fold(line, |line, number| line.replace(&format!("_of_{number}"), ""))).collect()
 }
 
