@@ -1,18 +1,20 @@
-//! The call as a pure state machine: what happens goes in, what is to be done comes out.
+//! Call as a pure state machine: inputs go in, outputs come out.
 //!
-//! No I/O, no clock, no async, no threads. `now` is the time since the start of the program.
-//! Nothing here waits for an event that a compatible server may leave out: what is known of items
-//! and responses is made from any event that names them.
+//! No I/O, no clock, no async, no threads. `now` is the time since the start of the program. No event is
+//! required that a compatible server may omit: items and responses are known from any event that names them.
 
 pub mod io;
 pub mod plan;
-mod outcome;
-mod errors;
+mod outputs;
+mod activity;
+mod context;
 pub mod connection;
 pub mod turn;
 pub mod response;
 pub mod conversation;
 pub mod metering;
+mod server_events;
+mod lifecycle;
 
 #[cfg(test)]
 mod tests;
@@ -21,403 +23,297 @@ use std::time::Duration;
 
 use crate::audio::api::AudioEvent;
 use crate::protocol::dialect::Dialect;
-use crate::protocol::events::client::ClientBody;
-use crate::protocol::events::server::{ServerBody, ServerEvent};
-use crate::session::connection::closing::Closing;
-use crate::session::connection::deduplication::EventDeduplicator;
-use crate::session::connection::opening::Opening;
-use crate::session::connection::placement::Placement;
-use crate::session::connection::reconnect::{Backoff, Reconnecting};
-use crate::session::connection::rollover::Rollover;
-use crate::session::conversation::history::History;
-use crate::session::conversation::transcript::{Transcript, TranscriptDelta};
-use crate::session::errors::{LastError, PendingError, RequestKind, SentRequests};
-use crate::session::io::{
-    Deadline, EndReason, Failure, Handshake, Input, Notice, Output, TurnState, UserCommand,
-};
-use crate::session::metering::latency::LatencyTracker;
-use crate::session::metering::limits::Limiter;
-use crate::session::metering::usage::UsageSum;
-use crate::session::outcome::InputOutcome;
-use crate::session::plan::Plan;
-use crate::session::response::playback::Playback;
-use crate::session::response::sequencer::Responses;
-use crate::session::turn::ducking::Ducking;
-use crate::session::turn::interruption::Flushing;
-use crate::session::turn::local_vad::LocalVad;
-use crate::session::turn::microphone::MicrophoneState;
-use crate::session::turn::ready_prompt::ReadyPrompt;
+use crate::session::activity::Activity;
+use crate::session::connection::Connection;
+use crate::session::connection::phase::Phase;
+use crate::session::context::{Context, Peers};
+use crate::session::conversation::Conversation;
+use crate::session::io::UserCommand;
+use crate::session::io::{Deadline, EndReason, Input, MissingReply, Notice, Output, Reason};
+use crate::session::metering::Metering;
+use crate::session::outputs::Outputs;
+use crate::session::plan::{InputEndAction, Plan, TurnControl};
+use crate::session::response::Responses;
+use crate::session::turn::Turns;
 
-/// One call, over one connection after the other.
+/// How long after the server's end-of-turn silence a turn may still be detected: a round trip and its delay.
+const TURN_TIMEOUT: Duration = Duration::from_millis(1_500);
+
+/// How long to wait for the first turn: a busy or distant server detects it late.
+const FIRST_TURN_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long to wait for a caption or the end of a turn.
+const CAPTION_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long to wait for an expected response to begin: pipelines of models take long.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// One call over successive connections: routes inputs to its components and collects their outputs.
 #[derive(Debug)]
 pub struct Session {
     plan: Plan,
-    dialect: Dialect,
-    phase: Phase,
-    sent: SentRequests,
-    deduplicator: EventDeduplicator,
-    placement: Placement,
-    microphone: MicrophoneState,
-    /// What the sound side hears, where it finds the turns.
-    local: Option<LocalVad>,
+    connection: Connection,
+    turns: Turns,
     responses: Responses,
-    playback: Playback,
-    flushing: Option<Flushing>,
-    ducking: Option<Ducking>,
-    transcript: Transcript,
-    usage: UsageSum,
-    latency: LatencyTracker,
-    turn: TurnState,
-    last_error: Option<LastError>,
-    /// How many audio deltas could not be decoded.
-    undecodable: u64,
-    history: History,
-    backoff: Backoff,
-    rollover: Rollover,
-    handshake: Handshake,
-    limiter: Limiter,
-    outcome: InputOutcome,
-    /// The model that answers.
-    model: Option<String>,
-    pending_error: Option<PendingError>,
-    ready_prompt: ReadyPrompt,
-    outputs: Vec<Output>,
+    conversation: Conversation,
+    metering: Metering,
+    outputs: Outputs,
 }
 
-/// Where the session stands. Each state owns what only it needs.
-#[derive(Debug)]
-enum Phase {
-    /// The socket is being opened.
-    Connecting,
-    /// The socket is open and the session is not configured yet.
-    Opening(Opening),
-    /// The call itself.
-    Live,
-    /// The connection is lost and is to come back.
-    Reconnecting(Reconnecting),
-    /// The goodbye is under way.
-    Closing(Closing),
-    /// Nothing follows.
-    Over,
+/// The components that take turns in a call, with the context in which they act.
+struct Parts<'a> {
+    turns: &'a mut Turns,
+    responses: &'a mut Responses,
+    conversation: &'a mut Conversation,
+    cx: Context<'a>,
 }
 
 impl Session {
-    /// Makes a session that has not been connected yet.
+    /// Creates a session that is not connected yet.
     pub fn new(plan: Plan) -> Self {
         Self {
-            dialect: plan.dialect.unwrap_or_default(),
-            microphone: MicrophoneState::new(&plan),
-            local: plan.local_turns.as_ref().map(|turns| LocalVad::new(plan.input_rate(), turns)),
-            playback: Playback::new(&plan),
-            responses: Responses::default(),
-            phase: Phase::Connecting,
-            sent: SentRequests::default(),
-            deduplicator: EventDeduplicator::default(),
-            placement: Placement::default(),
-            flushing: None,
-            ducking: None,
-            transcript: Transcript::default(),
-            usage: UsageSum::default(),
-            latency: LatencyTracker::new(&plan),
-            turn: TurnState::Listening,
-            last_error: None,
-            undecodable: 0,
-            history: History::default(),
-            backoff: Backoff::default(),
-            rollover: Rollover::default(),
-            handshake: Handshake::default(),
-            limiter: Limiter::default(),
-            outcome: InputOutcome::new(&plan),
-            model: plan.model.clone(),
-            pending_error: None,
-            ready_prompt: ReadyPrompt::default(),
-            outputs: Vec::new(),
+            connection: Connection::new(&plan),
+            turns: Turns::new(&plan),
+            responses: Responses::new(&plan),
+            conversation: Conversation::new(&plan),
+            metering: Metering::new(&plan),
+            outputs: Outputs::default(),
             plan,
         }
     }
 
-    /// Returns the dialect in which events are to be written.
+    /// Returns the dialect in which to write events.
     pub fn dialect(&self) -> Dialect {
-        self.dialect
+        self.connection.dialect()
     }
 
-    /// Takes one thing that happened and returns all that is to be done, in order.
+    /// Returns whether a line of piped text would interrupt nothing.
+    pub fn takes_line(&self) -> bool {
+        let activity = self.activity();
+        self.connection.is_live()
+            && !activity.is_answering()
+            && !activity.is_response_expected
+            && !activity.is_user_speaking
+    }
+
+    /// Handles one input; returns the outputs in order.
     pub fn handle(&mut self, now: Duration, input: Input) -> Vec<Output> {
-        if matches!(self.phase, Phase::Over) {
+        if self.connection.is_over() {
             return Vec::new();
         }
-        self.sent.set_time(now);
-        match input {
-            Input::Opened => self.opened(now),
-            Input::DialFailed(failure) => self.dial_failed(now, failure),
-            Input::Closed(cause) => self.closed(now, cause),
-            Input::Server(event) => self.server(now, *event),
-            Input::Malformed(text) => self.garbled(&text),
-            Input::Next(event) => self.next(now, event),
-            Input::Mic(frame) => self.mic(now, &frame),
-            Input::Audio(event) => self.audio(now, event),
-            Input::User(command) => self.user(now, command),
-            Input::Tick => self.tick(now),
+        self.route(now, input);
+        self.finish_input(now);
+        if self.deadline().is_some_and(|deadline| now >= deadline.at) {
+            self.tick(now);
+            self.finish_input(now);
         }
-        self.update_turn();
-        self.update_microphone();
-        self.check_input_end(now);
-        self.check_limits(now);
-        self.check_rollover(now);
-        std::mem::take(&mut self.outputs)
+        self.outputs.take()
     }
 
     /// Returns when to call `handle` with [`Input::Tick`] if nothing else happens, and why.
     pub fn deadline(&self) -> Option<Deadline> {
-        let phase = match &self.phase {
-            Phase::Opening(opening) => Some(opening.deadline()),
-            Phase::Closing(closing) => Some(closing.deadline()),
-            Phase::Live => self.input_end_deadline(),
-            Phase::Reconnecting(away) => away.deadline(),
-            Phase::Connecting => None,
-            Phase::Over => return None,
-        };
-        let flushing = self.flushing.as_ref().map(Flushing::deadline);
-        let ducked = self.ducking.as_ref().map(Ducking::deadline);
-        let answer = self.responses.deadline();
-        let error = self.pending_error.as_ref().map(PendingError::deadline);
-        let idle = self.idle_deadline().filter(|_| !self.is_answering());
-        let handover = self.rollover.deadline().filter(|_| matches!(self.phase, Phase::Live));
-        let part = self.part_deadline();
-        let caption = self.transcript.captions.deadline();
-        [phase, flushing, ducked, answer, error, idle, handover, part, caption]
-            .into_iter()
-            .flatten()
-            .min_by_key(|deadline| deadline.at)
-    }
-
-    fn tick(&mut self, now: Duration) {
-        self.tick_answer(now);
-        self.tick_pending_error(now);
-        match self.phase {
-            Phase::Opening(_) => self.tick_opening(now),
-            Phase::Closing(_) => self.tick_closing(now),
-            Phase::Reconnecting(_) => self.tick_away(now),
-            Phase::Connecting | Phase::Live | Phase::Over => {}
+        if self.connection.is_over() {
+            return None;
         }
-        self.tick_flushing(now);
-        self.tick_ducked(now);
-        self.tick_part(now);
-        self.tick_captions(now);
+        let deadlines = [
+            self.connection.deadline(self.activity()),
+            self.turns.deadline(&self.plan, &self.connection),
+            self.responses.deadline(),
+            self.conversation.deadline(),
+            self.limit_deadline(),
+            self.input_end_deadline(),
+        ];
+        deadlines.into_iter().flatten().min_by_key(|deadline| deadline.at)
     }
 
-    fn user(&mut self, now: Duration, command: UserCommand) {
-        self.note_activity(now);
+    fn route(&mut self, now: Duration, input: Input) {
+        match input {
+            Input::Opened => self.connection.open(now, &self.plan, &mut self.outputs),
+            Input::DialFailed(failure) => self.dial_failed(now, failure),
+            Input::Closed(cause) => self.closed(now, cause),
+            Input::Server(event) => self.server_event(now, *event),
+            Input::Malformed(text) => {
+                let start: String = text.chars().take(80).collect();
+                self.outputs.debug(format!("the endpoint sent a message that is not an event: {start}"));
+            }
+            Input::Next(event) => {
+                let change = self.connection.standby_event(now, &mut self.plan, event, &mut self.outputs);
+                self.follow_standby(now, change);
+            }
+            Input::Mic(frame) => {
+                self.connection.note_input(now, &frame);
+                let Parts { turns, mut cx, .. } = self.parts(now);
+                turns.input_frame(&mut cx, &frame);
+            }
+            Input::Audio(event) => self.audio_event(now, event),
+            Input::User(command) => self.user_command(now, command),
+            // The deadlines are checked after every input.
+            Input::Tick => {}
+        }
+    }
+
+    /// Ends the call if a component asked for it, and shows whose turn it is.
+    fn finish_input(&mut self, now: Duration) {
+        if let Some(reason) = self.connection.take_end_request() {
+            self.hang_up(now, reason);
+        }
+        if self.connection.is_live() {
+            self.turns.update_state(&self.responses, &mut self.outputs);
+        }
+    }
+
+    /// Lets each component act on its deadline.
+    fn tick(&mut self, now: Duration) {
+        let Parts { turns, responses, conversation, mut cx } = self.parts(now);
+        responses.tick(&mut cx, conversation);
+        turns.tick(&mut Peers { cx: &mut cx, responses, conversation });
+        conversation.tick(&mut cx);
+        self.tick_connection(now);
+        self.finish_input(now);
+        if let Some(reason) = self.end_reason(now) {
+            self.hang_up(now, reason);
+        }
+    }
+
+    /// Returns why the call ends at this time: a limit, or the end of its input.
+    fn end_reason(&self, now: Duration) -> Option<EndReason> {
+        let is_due = |deadline: Option<Deadline>| deadline.is_some_and(|deadline| now >= deadline.at);
+        if is_due(self.input_end_deadline()) {
+            return Some(match self.stalled_at() {
+                Some(_) => EndReason::Unanswered(MissingReply::Unfinished),
+                None => self.conversation.input_outcome(&self.plan),
+            });
+        }
+        self.limit_deadline()?;
+        self.metering.limit_reached(now, &self.plan).map(EndReason::Limit)
+    }
+
+    /// Returns when a limit ends the call. A response in progress is played to its end first.
+    fn limit_deadline(&self) -> Option<Deadline> {
+        match self.connection.phase() {
+            Phase::Live(_) | Phase::Reconnecting(_) if !self.activity().is_answering() => {
+                self.metering.deadline(&self.plan)
+            }
+            Phase::Live(_)
+            | Phase::Reconnecting(_)
+            | Phase::Connecting
+            | Phase::Opening(_)
+            | Phase::Closing(_)
+            | Phase::Over => None,
+        }
+    }
+
+    /// Returns when the call ends after the end of its input.
+    fn input_end_deadline(&self) -> Option<Deadline> {
+        if !self.connection.is_live() || self.plan.at_input_end == InputEndAction::GoOn {
+            return None;
+        }
+        let at = match self.stalled_at() {
+            Some(at) => at,
+            None => self.turns.quiet_since()? + self.input_end_delay(),
+        };
+        Some(Deadline { at, reason: Reason::InputDrained })
+    }
+
+    /// Returns when a response without progress is given up after the end of the input.
+    fn stalled_at(&self) -> Option<Duration> {
+        let quiet_since = self.turns.quiet_since().filter(|_| self.activity().is_answering())?;
+        Some(self.conversation.stalled_at(quiet_since))
+    }
+
+    /// Returns how long to wait for further events after the end of the input.
+    fn input_end_delay(&self) -> Duration {
+        let activity = self.activity();
+        let turn_timeout = self.plan.silence() + TURN_TIMEOUT;
+        match self.plan.turn_control() {
+            _ if activity.is_response_expected => RESPONSE_TIMEOUT,
+            _ if activity.is_user_speaking || activity.is_caption_pending => CAPTION_TIMEOUT,
+            TurnControl::Server if self.conversation.outcome().turns() == 0 => {
+                turn_timeout.max(FIRST_TURN_TIMEOUT)
+            }
+            TurnControl::Server | TurnControl::Local => turn_timeout,
+            TurnControl::Manual => Duration::ZERO,
+        }
+    }
+
+    fn activity(&self) -> Activity {
+        let Self { turns, responses, .. } = self;
+        Activity {
+            is_responding: responses.is_active() || responses.is_waiting() || turns.is_flushing(),
+            is_playing: responses.is_playing(),
+            is_user_speaking: turns.is_user_speaking(),
+            is_response_expected: responses.is_expected(),
+            has_unacked_turn: turns.has_unacked_turn(),
+            is_caption_pending: self.conversation.is_caption_pending(),
+        }
+    }
+
+    fn parts(&mut self, now: Duration) -> Parts<'_> {
+        let Self { plan, connection, turns, responses, conversation, metering, outputs } = self;
+        Parts { turns, responses, conversation, cx: Context { now, plan, connection, metering, outputs } }
+    }
+
+    fn user_command(&mut self, now: Duration, command: UserCommand) {
+        self.metering.note_activity(now);
+        let Parts { turns, responses, conversation, mut cx } = self.parts(now);
+        let peers = &mut Peers { cx: &mut cx, responses, conversation };
         match command {
-            UserCommand::Say(text) => self.say(now, text),
-            UserCommand::SetMuted(muted) => self.set_muted(now, muted),
-            UserCommand::Interrupt => self.interrupt_by_user(now),
-            UserCommand::BeginTurn => self.begin_turn(now),
-            UserCommand::EndTurn => self.end_turn(now),
-            UserCommand::ListDevices => self.outputs.push(Output::ListDevices),
-            UserCommand::UseDevice(direction, id) => self.outputs.push(Output::UseDevice(direction, id)),
-            UserCommand::SwitchTurn => self.switch_turn(now),
-            UserCommand::LinesEnded => self.lines_ended(now),
+            UserCommand::Say(text) => turns.say(peers, text),
+            UserCommand::SetMuted(muted) => turns.set_muted(peers, muted),
+            UserCommand::Interrupt => turns.interrupt_by_user(peers),
+            UserCommand::BeginTurn => turns.begin_turn(peers),
+            UserCommand::EndTurn => turns.end_turn(peers),
+            UserCommand::SwitchTurn => turns.toggle_turn(peers),
+            UserCommand::ListDevices => peers.cx.outputs.push(Output::ListDevices),
+            UserCommand::UseDevice(side, id) => peers.cx.outputs.push(Output::UseDevice(side, id)),
+            // Without any line, standard input was merely left open; an input that ends has its own end.
+            UserCommand::LinesEnded => {
+                if peers.cx.plan.at_input_end == InputEndAction::GoOn && peers.conversation.has_typed() {
+                    self.hang_up(now, EndReason::InputEnded);
+                }
+            }
             UserCommand::HangUp(reason) => self.hang_up(now, reason),
         }
     }
 
-    fn audio(&mut self, now: Duration, event: AudioEvent) {
+    fn audio_event(&mut self, now: Duration, event: AudioEvent) {
+        let Parts { turns, responses, conversation, mut cx } = self.parts(now);
+        let peers = &mut Peers { cx: &mut cx, responses, conversation };
         match event {
-            AudioEvent::Played { clip, samples } => self.played(now, clip, samples),
-            AudioEvent::Drained => self.show(Notice::Debug("everything was played".into())),
-            AudioEvent::Flushed(heard) => self.flushed(now, &heard),
-            AudioEvent::InputStarted => self.input_started(),
-            AudioEvent::InputEnded => self.input_ended(now),
-            AudioEvent::NoInput(what) => self.hang_up(now, EndReason::NoInput(what)),
-            AudioEvent::InputWarning(what) => self.show(Notice::Info(what)),
-            AudioEvent::OutputClosed => self.hang_up(now, EndReason::User),
-            AudioEvent::Lost(what) | AudioEvent::RecordingEnded(what) => {
-                self.show(Notice::Error { code: None, message: what });
+            AudioEvent::Played { clip, samples } => {
+                peers.responses.played(peers.cx, peers.conversation, clip, samples);
             }
-            AudioEvent::Device(direction, state) => self.show(Notice::Device(direction, state)),
-            AudioEvent::Devices(entries) => self.show(Notice::Devices(entries)),
-            AudioEvent::OutputUnavailable => self.give_up_unheard(now),
+            AudioEvent::Drained => peers.cx.outputs.debug("playback finished"),
+            AudioEvent::Flushed(positions) => {
+                turns.flushed(peers, &positions);
+                self.finish_close(now);
+            }
+            AudioEvent::InputStarted => turns.input_started(peers.cx.connection.is_live(), peers.cx.outputs),
+            AudioEvent::InputEnded => turns.input_ended(peers),
+            AudioEvent::NoInput(reason) => self.hang_up(now, EndReason::NoInput(reason)),
+            AudioEvent::InputWarning(warning) => peers.cx.outputs.info(warning),
+            AudioEvent::OutputClosed => self.hang_up(now, EndReason::User),
             AudioEvent::PlaybackDropped(dropped) => {
-                let message = format!(
-                    "{:.1} s of audio dropped: ten minutes are waiting to be played",
-                    dropped.as_secs_f64()
-                );
-                self.show(Notice::Error { code: None, message });
+                let seconds = dropped.as_secs_f64();
+                peers
+                    .cx
+                    .outputs
+                    .error(format!("{seconds:.1} s of audio dropped: the play queue of ten minutes is full"));
             }
             // The driver keeps these.
             AudioEvent::DeviceSelected(..) | AudioEvent::Counters(_) => {}
-            AudioEvent::MicDropped { frames } => self.mic_dropped(frames),
-            AudioEvent::VoiceStarted => {
-                self.voice_started(now);
-                self.local_voice_started();
-            }
-            AudioEvent::VoiceConfirmed => {
-                self.voice_confirmed(now);
-                self.local_voice_confirmed(now);
-            }
+            AudioEvent::Lost(reason) | AudioEvent::RecordingEnded(reason) => peers.cx.outputs.error(reason),
+            AudioEvent::Device(direction, state) => peers.cx.show(Notice::Device(direction, state)),
+            AudioEvent::Devices(entries) => peers.cx.show(Notice::Devices(entries)),
+            AudioEvent::OutputUnavailable => turns.stop_unplayable(peers),
+            AudioEvent::MicDropped { frames } => Turns::frames_dropped(peers.cx, frames),
+            AudioEvent::VoiceStarted => turns.voice_started(peers.cx, peers.responses),
+            AudioEvent::VoiceConfirmed => turns.voice_confirmed(peers),
             AudioEvent::VoiceStopped { silent } => {
-                self.voice_stopped();
-                self.local_voice_stopped(now, silent);
+                turns.voice_stopped(peers.cx);
+                turns.local_voice_stopped(peers, silent);
             }
-            AudioEvent::Echo(echo) => self.show(Notice::Echo(echo)),
+            AudioEvent::Echo(echo) => peers.cx.show(Notice::Echo(echo)),
         }
-    }
-
-    fn garbled(&mut self, text: &str) {
-        let start: String = text.chars().take(80).collect();
-        self.show(Notice::Debug(format!("the endpoint sent something that is no event: {start}")));
-    }
-
-    fn server(&mut self, now: Duration, event: ServerEvent) {
-        self.responses.note_activity(now);
-        if matches!(self.phase, Phase::Closing(_)) {
-            // What comes after the goodbye is for nobody.
-            return;
-        }
-        if self.deduplicator.is_repeat(&event) {
-            self.show(Notice::Debug("the endpoint sent an event twice".into()));
-            return;
-        }
-        if let Some(foreign) = event.foreign() {
-            self.hang_up(now, EndReason::Refused(Failure { message: foreign.refusal(), code: None }));
-            return;
-        }
-        self.count_undecodable(&event);
-        let body = self.placement.resolve(event.body, self.responses.is_due());
-        if !matches!(body, ServerBody::Error(_) | ServerBody::SessionUpdated(_)) {
-            self.flush_nonfatal_error();
-        }
-        self.note_outcome(now, &body);
-        match body {
-            ServerBody::Error(error) => self.server_error(now, &error),
-            ServerBody::ConversationCreated { .. } => self.conversation_created(now),
-            ServerBody::SessionCreated(info) => self.session_created(now, &info),
-            ServerBody::SessionUpdated(info) => self.session_updated(now, &info),
-            ServerBody::SpeechStarted { audio_start_ms, .. } => self.speech_started(now, audio_start_ms),
-            ServerBody::SpeechStopped { audio_end_ms, .. } => self.speech_stopped(now, audio_end_ms),
-            ServerBody::AudioCommitted { previous_item_id, item_id } => {
-                self.audio_committed(now, previous_item_id, item_id);
-            }
-            ServerBody::ItemAdded { previous_item_id, item }
-            | ServerBody::ItemCreated { previous_item_id, item }
-            | ServerBody::ItemDone { previous_item_id, item } => self.item_seen(previous_item_id, &item),
-            ServerBody::TranscriptionDelta { item_id, delta, .. } => self.user_heard(&item_id, &delta),
-            ServerBody::TranscriptionCompleted { item_id, transcript, usage, .. } => {
-                if self.user_understood(now, &item_id, &transcript) {
-                    self.note_transcription_usage(usage);
-                }
-            }
-            ServerBody::TranscriptionFailed { item_id, error, .. } => {
-                self.user_not_understood(now, &item_id, error);
-            }
-            ServerBody::TranscriptionSegment { item_id, segment, .. } => {
-                self.user_segment(&item_id, &segment);
-            }
-            ServerBody::IdleTimeout { .. } => self.idle_timeout(),
-            ServerBody::ResponseCreated(response) => self.response_created(now, &response),
-            ServerBody::ResponseDone(response) => self.response_done(now, &response),
-            ServerBody::AudioDelta { place, delta } => self.answer_audio(now, &place, &delta),
-            ServerBody::AudioDone { place } => self.answer_audio_done(&place),
-            ServerBody::TextDelta { place, delta } => {
-                self.answer_text(now, &place, TranscriptDelta::written(&delta))
-            }
-            ServerBody::TranscriptDelta { place, delta } => {
-                self.answer_text(now, &place, TranscriptDelta::spoken(&delta));
-            }
-            ServerBody::TextDone { place, text: Some(text) } => {
-                self.answer_text_done(now, &place, TranscriptDelta::written(&text));
-            }
-            ServerBody::TranscriptDone { place, transcript: Some(text) } => {
-                self.answer_text_done(now, &place, TranscriptDelta::spoken(&text));
-            }
-            ServerBody::OutputItemAdded { place, item } => self.answer_item_added(&place, &item),
-            ServerBody::OutputItemDone { place, item } => self.answer_item_done(&place, &item),
-            ServerBody::ContentPartDone { place, part } => self.answer_part_done(&place, &part),
-            ServerBody::ItemTruncated { .. } => self.sent.acknowledge(&RequestKind::Truncate),
-            ServerBody::AudioCleared => self.sent.acknowledge(&RequestKind::Clear),
-            ServerBody::Unknown { name, .. } => {
-                self.show(Notice::Debug(format!("the endpoint sent an unknown event: {name}")));
-            }
-            ServerBody::TextDone { text: None, .. }
-            | ServerBody::TranscriptDone { transcript: None, .. }
-            | ServerBody::ItemRetrieved { .. }
-            | ServerBody::ItemDeleted { .. }
-            | ServerBody::Dtmf { .. }
-            | ServerBody::OutputBuffer { .. }
-            | ServerBody::ContentPartAdded { .. }
-            | ServerBody::ArgumentsDelta { .. }
-            | ServerBody::ArgumentsDone { .. }
-            | ServerBody::Mcp { .. }
-            | ServerBody::RateLimits(_) => {}
-        }
-    }
-
-    /// Counts sound that cannot be decoded; what the reader did not understand is left in the event.
-    fn count_undecodable(&mut self, event: &ServerEvent) {
-        let left = event.unknown.get("delta").filter(|delta| !delta.is_null());
-        if let (ServerBody::AudioDelta { .. }, Some(_)) = (&event.body, left) {
-            self.undecodable += 1;
-        }
-    }
-
-    /// Reports all sound that could not be decoded, once, at the end.
-    fn report_undecodable(&mut self) {
-        let message = match std::mem::take(&mut self.undecodable) {
-            0 => return,
-            1 => "1 audio delta could not be decoded: its sound is missing (not base64)".to_owned(),
-            count => {
-                format!("{count} audio deltas could not be decoded: their sound is missing (not base64)")
-            }
-        };
-        self.show(Notice::Error { code: None, message });
-    }
-
-    /// Sends an event under an id of its own, so that an error can be matched to it.
-    fn send(&mut self, mut body: ClientBody, cause: RequestKind) {
-        if matches!(self.phase, Phase::Reconnecting(_) | Phase::Closing(_) | Phase::Over) {
-            return;
-        }
-        self.placement.translate_to_server_ids(&mut body);
-        let event_id = self.sent.note(cause);
-        self.outputs.push(Output::Send(Box::new(body.with_id(event_id))));
-    }
-
-    fn send_unnamed(&mut self, body: ClientBody) {
-        self.outputs.push(Output::Send(Box::new(body.without_id())));
-    }
-
-    fn show(&mut self, notice: Notice) {
-        if let Notice::Assistant(line) = &notice {
-            self.outcome.shown(&line.text);
-        }
-        self.outputs.push(Output::Show(notice));
-    }
-
-    /// Whose turn it is follows from what is going on; it is told when it changes.
-    fn update_turn(&mut self) {
-        let turn = if self.microphone.user_speaks() {
-            TurnState::User
-        } else if self.playback.is_sounding() {
-            TurnState::Assistant
-        } else if self.responses.is_active() {
-            TurnState::Thinking
-        } else {
-            TurnState::Listening
-        };
-        if turn != self.turn && matches!(self.phase, Phase::Live) {
-            self.turn = turn;
-            self.show(Notice::Turn(turn));
-        }
-    }
-
-    fn end(&mut self, reason: EndReason) {
-        self.phase = Phase::Over;
-        self.flush_error_missing_from(&reason);
-        self.release_captions();
-        self.report_undecodable();
-        self.show(Notice::Connection(io::ConnectionState::Closed));
-        self.show(Notice::End(reason.clone()));
-        self.outputs.push(Output::End(reason));
     }
 }

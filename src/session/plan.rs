@@ -1,4 +1,4 @@
-//! What a session is meant to do, decided before it starts.
+//! Plan of a session, decided before it starts.
 
 use std::time::Duration;
 
@@ -6,104 +6,111 @@ use crate::dsp::frame::SampleRate;
 use crate::protocol::dialect::Dialect;
 use crate::protocol::settings::{AudioFormat, SessionSettings, TurnMethod};
 use crate::protocol::value::FieldUpdate;
-use crate::session::metering::limits::CallLimits;
 use crate::session::metering::price::Prices;
 
-/// Silence that ends a turn where nothing else is said; servers' own default of 200 ms cuts
-/// people off who stop to think.
+/// Default silence that ends a turn. The servers' own default of 200 ms interrupts people who pause to think.
 pub const SILENCE_MS: u32 = 500;
 
-/// The plan of a session.
+/// Plan of a session.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
-    /// What it is for.
+    /// Purpose of the session.
     pub mode: Mode,
-    /// What `session.update` says.
+    /// Settings for `session.update`.
     pub settings: SessionSettings,
-    /// Settings that the endpoint cannot take, as paths (`turn_detection.prefix_padding_ms`): not sent.
+    /// Paths of settings that the endpoint does not accept (`turn_detection.prefix_padding_ms`); not sent.
     pub omitted: Vec<String>,
-    /// How turns are made of what the sound side hears, where the server finds none.
+    /// Local turn detection, if the server detects no turns.
     pub local_turns: Option<LocalTurnPlan>,
-    /// The dialect to write; `None` decides by `session.created`.
+    /// The dialect to write; `None` detects it by `session.created`.
     pub dialect: Option<Dialect>,
-    /// Texts that are said as soon as the session is configured.
+    /// Texts to send as soon as the session is configured.
     pub opening: Vec<String>,
-    /// What happens when the input is at its end.
+    /// What the end of the input means.
     pub at_input_end: InputEndAction,
-    /// The model that was asked for, where the server does not name its own.
+    /// The requested model, for servers that do not report theirs.
     pub model: Option<String>,
-    /// What tokens cost at this endpoint, where it is known.
+    /// Token prices of this endpoint, if known.
     pub prices: Option<Prices>,
-    /// When the call ends by itself.
+    /// Limits after which the call ends.
     pub limits: CallLimits,
-    /// How long a session may last at this endpoint, where its documents say so and it does not.
+    /// Documented maximum length of a session, for servers that do not report it.
     pub session_limit: Option<Duration>,
-    /// Since 1970, when the session's time was 0: servers say by the clock when they end a session.
+    /// Unix time at time 0 of the session: servers report the end of a session in Unix time.
     pub unix_start: Duration,
-    /// Whose ear decides that the user speaks over an answer.
+    /// Who detects that the user interrupts a response.
     pub interrupt: Interrupt,
 }
 
-/// Whose ear decides that the user speaks over an answer.
+/// Limits that the user set.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct CallLimits {
+    /// Maximum time without activity. Noise in the microphone is not activity.
+    pub idle: Option<Duration>,
+    /// Maximum cost in US dollars.
+    pub cost_usd: Option<f64>,
+}
+
+/// Who detects that the user interrupts a response.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Interrupt {
-    /// The server's; this machine's only makes the answer softer. Where the server finds no turns, this machine's.
+    /// The server; local detection only ducks playback. With local turn detection, this machine.
     #[default]
     Server,
-    /// This machine's alone.
+    /// This machine.
     Local,
-    /// Nobody's: an answer is heard to its end, or stopped by key.
+    /// Nothing but a key: responses play to their end.
     Off,
 }
 
-/// How turns are made of what the sound side hears.
+/// Settings of local turn detection.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LocalTurnPlan {
-    /// 0 to 1; the higher, the clearer speech has to be.
+    /// Speech threshold from 0 to 1; higher needs clearer speech.
     pub threshold: f64,
-    /// The silence that ends a turn.
+    /// Silence that ends a turn.
     pub silence: Duration,
-    /// How much sound from before somebody spoke belongs to their turn.
+    /// Audio to include from before speech starts.
     pub prefix: Duration,
-    /// After how long a turn without a pause is committed in parts: captions are not to wait for its end.
+    /// Maximum length of a turn without a pause before a part is committed, so that captions arrive in time.
     pub longest: Option<Duration>,
 }
 
-/// What a session is for.
+/// Purpose of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// Speech to speech.
     Talk,
     /// Text to text, until the user ends it.
     Chat,
-    /// Text to text, one answer.
+    /// Text to text, one response.
     Ask,
     /// Speech to captions.
     Transcribe,
 }
 
-/// What happens when the input is at its end.
+/// What the end of the input means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InputEndAction {
-    /// The session ends when everything was answered and heard.
+    /// The session ends after the last response was played.
     End,
-    /// Nothing: text may still be typed.
+    /// The session continues: text may still be typed.
     GoOn,
 }
 
-/// Who decides that a turn is over.
+/// Who detects the end of a turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TurnControl {
     /// The server, by its voice activity detection.
     Server,
     /// The user, by hand; the client commits.
     Manual,
-    /// The sound side, which hears a voice; the client commits.
+    /// Local voice activity detection; the client commits.
     Local,
 }
 
 impl Plan {
-    /// Returns whether answers are played. Elsewhere their sound, which nobody asked for, is ignored.
+    /// Returns whether response audio is played; in other modes it is ignored.
     pub fn plays_answers(&self) -> bool {
         match self.mode {
             Mode::Talk => true,
@@ -111,7 +118,7 @@ impl Plan {
         }
     }
 
-    /// Returns the settings as they are sent: without those that the endpoint cannot take.
+    /// Returns the settings without those that the endpoint does not accept.
     pub fn settings_to_send(&self) -> SessionSettings {
         let mut settings = self.settings.clone();
         for path in &self.omitted {
@@ -120,7 +127,7 @@ impl Plan {
         settings
     }
 
-    /// Returns who decides that a turn is over.
+    /// Returns who detects the end of a turn.
     pub fn turn_control(&self) -> TurnControl {
         match (&self.settings.turn_detection, &self.local_turns) {
             (FieldUpdate::Clear, None) => TurnControl::Manual,
@@ -129,7 +136,7 @@ impl Plan {
         }
     }
 
-    /// Returns whether the server stops its answer by itself when the user speaks.
+    /// Returns whether the server cancels its response when the user speaks.
     pub fn server_interrupts(&self) -> bool {
         match &self.settings.turn_detection {
             FieldUpdate::Set(detection) => detection.interrupt_response.unwrap_or(true),
@@ -138,7 +145,7 @@ impl Plan {
         }
     }
 
-    /// Returns whether the server answers a turn that it found by itself.
+    /// Returns whether the server responds to each turn that it detects.
     pub fn server_answers(&self) -> bool {
         match &self.settings.turn_detection {
             FieldUpdate::Set(detection) => detection.create_response.unwrap_or(true),
@@ -147,7 +154,7 @@ impl Plan {
         }
     }
 
-    /// Returns the silence that ends a turn where it is not ended by hand, as far as is known.
+    /// Returns the silence that ends a turn, as far as known.
     pub fn silence(&self) -> Duration {
         let ms = |ms: u32| Duration::from_millis(ms.into());
         match (self.settings.turn_detection.get().map(|detection| &detection.method), &self.local_turns) {
@@ -159,12 +166,12 @@ impl Plan {
         }
     }
 
-    /// Returns the rate of the microphone's frames.
+    /// Returns the sample rate of microphone frames.
     pub fn input_rate(&self) -> SampleRate {
         self.settings.input_format.as_ref().and_then(AudioFormat::rate).unwrap_or(SampleRate::HZ_24000)
     }
 
-    /// Returns the rate of the answers' frames.
+    /// Returns the sample rate of response audio.
     pub fn output_rate(&self) -> SampleRate {
         self.settings.output_format.as_ref().and_then(AudioFormat::rate).unwrap_or(SampleRate::HZ_24000)
     }

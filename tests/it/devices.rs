@@ -79,8 +79,9 @@ fn an_answer_that_finds_no_speaker_is_stopped_and_the_endpoint_knows_where() {
     recording.wait_until(LIMIT, is_loud);
     server.kill();
     wait_for_device(&call, "speaker", "lost");
-    let stays_away = |line: &Value| line["message"].as_str().is_some_and(|text| text.contains("stays away"));
-    call.wait_for_json(LIMIT, "info", stays_away);
+    let is_given_up =
+        |line: &Value| line["message"].as_str().is_some_and(|text| text.contains("no output device"));
+    call.wait_for_json(LIMIT, "info", is_given_up);
     let cut = call.wait_for_json(LIMIT, "assistant", |line| line["final"] == true);
     assert_eq!(cut["interrupted"], true);
     server.restart();

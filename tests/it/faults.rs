@@ -137,7 +137,7 @@ fn an_answer_that_breaks_off_is_told_as_far_as_it_was_heard() {
         assert!(line["played_ms"].as_u64() > Some(0), "{fault}: {line}");
         assert!(answer(outcome).ms() > 0, "{fault}");
         let told = last(outcome, "info")["message"].as_str().unwrap_or_default().to_owned();
-        assert!(told.starts_with(says) && told.ends_with("trying again"), "{fault}: {told}");
+        assert!(told.starts_with(says) && told.ends_with("retrying"), "{fault}: {told}");
     }
 }
 

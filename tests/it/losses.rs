@@ -192,14 +192,14 @@ fn a_turn_survives_a_cut_at_each_of_its_stages() {
 
 /// How the connection is lost before the answer, and what is said about it.
 const CAUSES: [(Fault, &str); 6] = [
-    (Fault::Close(1001), "the endpoint closed the connection (code 1001): trying again"),
-    (Fault::Close(1011), "the endpoint closed the connection (code 1011): trying again"),
-    (Fault::Close(1012), "the endpoint closed the connection (code 1012): trying again"),
-    (Fault::Close(1013), "the endpoint closed the connection (code 1013): trying again"),
-    (Fault::Freeze, "the connection broke: no data for 30 s: trying again"),
+    (Fault::Close(1001), "the endpoint closed the connection (code 1001): retrying"),
+    (Fault::Close(1011), "the endpoint closed the connection (code 1011): retrying"),
+    (Fault::Close(1012), "the endpoint closed the connection (code 1012): retrying"),
+    (Fault::Close(1013), "the endpoint closed the connection (code 1013): retrying"),
+    (Fault::Freeze, "the connection broke: no data for 30 s: retrying"),
     (
         Fault::Insert(Frame::Huge(20 << 20)),
-        "the connection broke: the server sent a message of 20 MiB; the limit is 16 MiB: trying again",
+        "the connection broke: the server sent a message of 20 MiB; the limit is 16 MiB: retrying",
     ),
 ];
 
@@ -210,7 +210,7 @@ fn a_turn_survives_each_way_in_which_a_connection_is_lost() {
         |(fault, _)| vec![Fate::At("response.created", fault.clone())],
         |(_, says), held| {
             held.expect_code(0, says);
-            assert_eq!(held.infos()[..2], [*says, "connected again, 1 turn kept"], "{says}");
+            assert_eq!(held.infos()[..2], [*says, "reconnected, 1 turn kept"], "{says}");
             assert_eq!((held.told(), held.asked()), (vec!["user".to_owned()], 1), "{says}");
             assert_eq!(held.answers().len(), 1, "{says}");
         },
@@ -222,14 +222,14 @@ const DOORS: [(&str, i32, &str); 7] = [
     (
         "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\nContent-Length: 0\r\n\r\n",
         0,
-        "503 Service Unavailable: trying again in 3 s",
+        "503 Service Unavailable: retrying in 3 s",
     ),
     (
         "HTTP/1.1 429 Too Many Requests\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nRetry-After: Sun, 06 Nov 1994 08:49:39 GMT\r\nContent-Length: 0\r\n\r\n",
         0,
-        "429 Too Many Requests: trying again in 3 s",
+        "429 Too Many Requests: retrying in 3 s",
     ),
-    ("HTTP/1.1 502 Bad Gateway\r\n\r\n", 0, "502 Bad Gateway: trying again"),
+    ("HTTP/1.1 502 Bad Gateway\r\n\r\n", 0, "502 Bad Gateway: retrying"),
     ("HTTP/1.1 401 Unauthorized\r\n\r\n", 6, "401 Unauthorized"),
     ("HTTP/1.1 403 Forbidden\r\n\r\n", 6, "403 Forbidden"),
     ("HTTP/1.1 404 Not Found\r\n\r\n", 6, "404 Not Found"),
@@ -344,7 +344,7 @@ fn typed(door: &Between, event: &str, asked: usize) {
     let terminal = Terminal::start(with_key(program), size);
     terminal.wait_for_text(LIMIT, "\"state\":\"live\"");
     terminal.send("hello\r");
-    terminal.wait_for_text(LIMIT, "connected again, ");
+    terminal.wait_for_text(LIMIT, "reconnected, ");
     terminal.wait_for_text(LIMIT, "\"final\":true,\"played_ms\":null");
     terminal.send("\u{4}");
     let left = terminal.wait(LIMIT).expect_code(0);

@@ -33,7 +33,7 @@ fn a_call_goes_on_when_its_endpoint_comes_back() {
     endpoint.signal(Signal::KILL);
     call.wait_for_json(LIMIT, "connection", |value| value["state"] == "reconnecting");
     let (_endpoint, _) = serve(&port);
-    call.wait_for_json(LIMIT, "info", |value| value["message"] == "connected again, 1 turn kept");
+    call.wait_for_json(LIMIT, "info", |value| value["message"] == "reconnected, 1 turn kept");
     call.signal(Signal::INT);
     let outcome = call.wait(LIMIT).expect_code(130);
     left_no_key(&outcome);

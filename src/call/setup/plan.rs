@@ -18,7 +18,7 @@ use crate::error::{Error, Kind};
 use crate::protocol::dialect::Dialect;
 use crate::protocol::settings::{AudioFormat, Modality, SessionSettings, Voice};
 use crate::protocol::value::FieldUpdate;
-use crate::session::metering::limits::CallLimits;
+use crate::session::plan::CallLimits;
 use crate::session::plan::{InputEndAction, Interrupt, LocalTurnPlan, Mode, Plan, TurnControl};
 
 /// Returns the plan of a call.

@@ -23,7 +23,7 @@ use crate::protocol::value::FieldUpdate as Field;
 use crate::session::Session;
 use crate::session::io::delay::Delay;
 use crate::session::io::{EndReason, Handshake, Limit, Notice, TurnState, UserCommand};
-use crate::session::metering::limits::CallLimits;
+use crate::session::plan::CallLimits;
 use crate::session::plan::Plan;
 use crate::ui::output::presenter::NoticeWriter;
 

@@ -1,4 +1,4 @@
-//! Events that come twice: told by their ids, as far as a server's ids mean anything.
+//! Deduplication of events by their ids, as long as a server's ids are unique.
 
 use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -6,54 +6,53 @@ use std::mem::{Discriminant, discriminant};
 
 use crate::protocol::events::server::{ServerBody, ServerEvent};
 
-/// How many events back a repetition is known.
+/// How many events back a repetition is recognised.
 const REMEMBERED: usize = 256;
 
-/// What came last.
+/// Recent events.
 #[derive(Debug, Default)]
 pub(crate) struct EventDeduplicator {
     seen: VecDeque<(String, EventFingerprint)>,
     ids: EventIds,
 }
 
-/// What two events with the same id have in common if they are one.
+/// What two events with the same id share if they are the same event.
 type EventFingerprint = (Discriminant<ServerBody>, u64);
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum EventIds {
     #[default]
     Unique,
-    /// The server gives the same id to different events.
-    Meaningless,
+    /// The server gives different events the same id.
+    NotUnique,
 }
 
 impl EventDeduplicator {
-    /// Notes an event; returns whether it came before.
+    /// Notes an event; returns whether it is a repetition.
     pub(crate) fn is_repeat(&mut self, event: &ServerEvent) -> bool {
         let Some(id) = event.event_id.as_deref().filter(|id| !id.is_empty()) else { return false };
-        if self.ids == EventIds::Meaningless {
+        if self.ids == EventIds::NotUnique {
             return false;
         }
-        let looks = (discriminant(&event.body), content(&event.body));
+        let fingerprint = (discriminant(&event.body), content(&event.body));
         match self.seen.iter().find(|(seen, _)| seen == id) {
-            Some((_, seen)) if *seen == looks => return true,
+            Some((_, seen)) if *seen == fingerprint => return true,
             Some(_) => {
-                self.ids = EventIds::Meaningless;
+                self.ids = EventIds::NotUnique;
                 self.seen.clear();
             }
             None => {
                 if self.seen.len() == REMEMBERED {
                     self.seen.pop_front();
                 }
-                self.seen.push_back((id.to_owned(), looks));
+                self.seen.push_back((id.to_owned(), fingerprint));
             }
         }
         false
     }
 }
 
-/// Returns a hash of what a delta adds: there the ids of a server are first seen to mean nothing, and
-/// nothing of an answer is to be lost by it.
+/// Returns a hash of a delta. Ids that are not unique show first in deltas, none of which may be lost.
 fn content(body: &ServerBody) -> u64 {
     let mut hasher = DefaultHasher::new();
     if let ServerBody::AudioDelta { delta, .. } = body {

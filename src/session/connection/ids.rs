@@ -1,25 +1,25 @@
-//! Ids that are unique in the whole call, next to the ids of the server in use.
+//! Ids that are unique in the whole call, mapped to the ids of the server in use.
 //!
-//! A call may use several connections, and servers number things anew on each. An id that nothing has yet
-//! is kept as the server wrote it; otherwise a number is appended.
+//! A call may use several connections, and servers restart their numbering on each. A free id is kept as the
+//! server wrote it; otherwise a number is appended.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
 /// Maximum number of ids of one kind; older ones are forgotten, since a call may last for days.
 const CAPACITY: usize = 10_000;
 
-/// The ids of one kind of thing: items or responses.
+/// Ids of one kind: of items or of responses.
 #[derive(Debug, Default)]
 pub(crate) struct CallIds {
     taken: HashSet<String>,
     /// All taken ids, the oldest first.
     order: VecDeque<String>,
-    /// The server's id of each thing that the server in use has named.
+    /// Server ids by call id.
     server_ids: HashMap<String, String>,
 }
 
 impl CallIds {
-    /// Returns an id like `wanted` that nothing else has.
+    /// Returns `wanted`, or a numbered variant if it is taken.
     pub(crate) fn take(&mut self, wanted: &str) -> String {
         let numbered = (2_u64..).map(|number| format!("{wanted}#{number}"));
         let mut candidates = std::iter::once(wanted.to_owned()).chain(numbered);
@@ -35,21 +35,21 @@ impl CallIds {
         id
     }
 
-    /// Returns a new id for the thing that the server calls `server_id`.
+    /// Returns a new id for `server_id`.
     pub(crate) fn take_named(&mut self, server_id: &str) -> String {
         let id = self.take(server_id);
         self.bind(&id, server_id);
         id
     }
 
-    /// Notes what the server in use calls a thing; its first id for it stays.
+    /// Maps an id to the server's; the first mapping stays.
     pub(crate) fn bind(&mut self, id: &str, server_id: &str) {
         if self.taken.contains(id) {
             self.server_ids.entry(id.to_owned()).or_insert_with(|| server_id.to_owned());
         }
     }
 
-    /// Returns what the server in use calls a thing; nothing if it has not named it.
+    /// Returns the id on the server in use, if it has one.
     pub(crate) fn server_id(&self, id: &str) -> Option<&str> {
         self.server_ids.get(id).map(String::as_str)
     }
@@ -60,19 +60,19 @@ impl CallIds {
     }
 }
 
-/// Maximum number of ids that were only mentioned.
+/// Maximum number of mentioned ids.
 const MENTIONED: usize = 64;
 
-/// The ids of items; some are mentioned (`previous_item_id`, items of this side) before anything comes of them.
+/// Ids of items; some are mentioned (`previous_item_id`, client items) before their first event.
 #[derive(Debug, Default)]
 pub(crate) struct ItemIds {
     ids: CallIds,
-    /// What the server calls them, and their ids in the call.
+    /// Server ids and call ids.
     mentioned: VecDeque<(String, String)>,
 }
 
 impl ItemIds {
-    /// Returns the id of an item of which nothing but the server's id is known.
+    /// Returns the id of an item of which only the server's id is known.
     pub(crate) fn mention(&mut self, server_id: &str) -> String {
         if let Some((_, id)) = self.mentioned.iter().find(|(known, _)| known == server_id) {
             return id.clone();
@@ -85,12 +85,12 @@ impl ItemIds {
         id
     }
 
-    /// Returns whether an item was mentioned of which nothing has come.
+    /// Returns whether an item was mentioned and has no event yet.
     pub(crate) fn is_mentioned(&self, server_id: &str) -> bool {
         self.mentioned.iter().any(|(known, _)| known == server_id)
     }
 
-    /// Returns an id for an item that begins: the one under which it was mentioned, or a new one.
+    /// Returns the id of an item with its first event: the mentioned one, or a new one.
     pub(crate) fn begin(&mut self, server_id: &str) -> String {
         match self.mentioned.iter().position(|(known, _)| known == server_id) {
             Some(index) => self.mentioned.remove(index).map(|(_, id)| id).unwrap_or_default(),
@@ -98,17 +98,17 @@ impl ItemIds {
         }
     }
 
-    /// Returns an id for an item that has no name.
+    /// Returns an id for an item without a server id.
     pub(crate) fn begin_unnamed(&mut self, wanted: &str) -> String {
         self.ids.take(wanted)
     }
 
-    /// Notes what the server in use calls an item.
+    /// Maps an id to the server's.
     pub(crate) fn bind(&mut self, id: &str, server_id: &str) {
         self.ids.bind(id, server_id);
     }
 
-    /// Returns what the server in use calls an item; nothing if it has not named it.
+    /// Returns the id on the server in use, if it has one.
     pub(crate) fn server_id(&self, id: &str) -> Option<&str> {
         self.ids.server_id(id)
     }
@@ -125,7 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_that_nothing_has_is_kept() {
+    fn a_free_id_is_kept() {
         let mut ids = CallIds::default();
         for server in 0..3 {
             let server_id = format!("item_{server}");
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_that_is_used_again_gets_a_number_and_is_translated_back() {
+    fn a_reused_id_gets_a_number_and_maps_back() {
         let mut ids = CallIds::default();
         assert_eq!(ids.take_named("a"), "a");
         ids.new_server();

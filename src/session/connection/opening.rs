@@ -1,34 +1,32 @@
-//! From an open socket to a configured session: the same for the first connection and for each that follows.
+//! From an open socket to a configured session, for the first connection and each later one.
 
 use std::time::Duration;
 
 use crate::protocol::dialect::Dialect;
-use crate::protocol::events::client::ClientBody;
 use crate::protocol::events::error::ErrorInfo;
-use crate::protocol::settings::{SessionInfo, SessionSettings};
-use crate::session::errors::{RequestKind, describe};
-use crate::session::io::{ConnectionState, Deadline, EndReason, Failure, Notice, Ready, Reason};
+use crate::protocol::settings::{SessionInfo, SessionSettings, Voice};
+use crate::session::connection::errors::describe;
+use crate::session::io::{Deadline, Failure, Ready, Reason};
 use crate::session::plan::Plan;
-use crate::session::{Phase, Session};
 
-/// How long `session.created` may take before the settings are sent without it: some gateways wait
+/// How long to wait for `session.created` before sending the settings without it: some gateways wait
 /// for the first event of the client, and some servers begin with another event.
-const CREATED_WITHIN: Duration = Duration::from_secs(3);
+const CREATED_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// How long `session.updated` may take before audio is sent without it: some servers never send it.
-const UPDATED_WITHIN: Duration = Duration::from_secs(1);
+/// How long to wait for `session.updated` before sending audio without it: some servers never send it.
+const UPDATED_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How often the settings are sent again without a field the server does not know.
-const MOST_RETRIES: u32 = 4;
+/// How often the settings are sent again without a field that the server does not know.
+const MAX_RETRIES: u32 = 4;
 
-/// What is known while a connection opens.
+/// State of a connection while it opens.
 #[derive(Debug)]
 pub(crate) struct Opening {
-    step: OpeningStage,
+    stage: OpeningStage,
     until: Duration,
     ready: Ready,
     created: Option<Dialect>,
-    /// The dialect that the plan demands; otherwise the server's is found.
+    /// The dialect that the plan demands; otherwise the server's is detected.
     fixed: Option<Dialect>,
     dialect: Dialect,
     retries: u32,
@@ -42,47 +40,46 @@ enum OpeningStage {
     AwaitUpdated,
 }
 
-/// What is to be done next.
+/// Next action while opening.
 #[derive(Debug, PartialEq)]
 pub(crate) enum NextAction {
-    /// Nothing.
     Wait,
-    /// Send the settings, after telling this if there is something to tell.
+    /// Send the settings, with a message for the user if something changed.
     SendSettings(Option<String>),
-    /// The session is configured, in spite of these errors.
+    /// The session is configured; the errors become warnings.
     GoLive(Ready, Vec<Failure>),
-    /// The server will not have the settings.
+    /// The server refused the settings.
     Refused(Failure),
 }
 
 impl Opening {
-    /// Begins with an open socket.
-    pub(crate) fn begin(now: Duration, plan: &Plan) -> Self {
+    /// Starts with an open socket.
+    pub(crate) fn new(now: Duration, plan: &Plan) -> Self {
         Self {
-            step: OpeningStage::AwaitCreated,
-            until: now + CREATED_WITHIN,
+            stage: OpeningStage::AwaitCreated,
+            until: now + CREATED_TIMEOUT,
             ready: Ready::default(),
             created: None,
             fixed: plan.dialect,
-            // What a server showed of itself holds for its connection only.
+            // A detected dialect applies to its connection only.
             dialect: plan.dialect.unwrap_or_default(),
             retries: 0,
             refusals: Vec::new(),
         }
     }
 
-    /// Returns the dialect that is written here.
+    /// Returns the dialect to write.
     pub(crate) fn dialect(&self) -> Dialect {
         self.dialect
     }
 
-    /// Returns whether the settings are sent.
-    pub(crate) fn has_asked(&self) -> bool {
-        self.step == OpeningStage::AwaitUpdated
+    /// Returns whether the settings were sent.
+    pub(crate) fn has_sent_settings(&self) -> bool {
+        self.stage == OpeningStage::AwaitUpdated
     }
 
     pub(crate) fn deadline(&self) -> Deadline {
-        let reason = match self.step {
+        let reason = match self.stage {
             OpeningStage::AwaitCreated => Reason::NoCreated,
             OpeningStage::AwaitUpdated => Reason::NoUpdated,
         };
@@ -91,7 +88,7 @@ impl Opening {
 
     pub(crate) fn created(&mut self, now: Duration, info: &SessionInfo) -> NextAction {
         self.ready.learn(info);
-        if self.step != OpeningStage::AwaitCreated {
+        if self.stage != OpeningStage::AwaitCreated {
             return NextAction::Wait;
         }
         self.created = info.shape;
@@ -101,10 +98,10 @@ impl Opening {
         self.send_settings(now, None)
     }
 
-    /// Some servers begin with it, and never say `session.created`; where the dialect is known there is
-    /// nothing to wait for.
+    /// Handles `conversation.created`. Some servers begin with it and never send `session.created`; with a
+    /// fixed dialect, waiting is pointless.
     pub(crate) fn conversation_created(&mut self, now: Duration) -> NextAction {
-        match (&self.step, self.fixed) {
+        match (&self.stage, self.fixed) {
             (OpeningStage::AwaitCreated, Some(_)) => self.send_settings(now, None),
             (OpeningStage::AwaitCreated | OpeningStage::AwaitUpdated, _) => NextAction::Wait,
         }
@@ -112,18 +109,18 @@ impl Opening {
 
     pub(crate) fn updated(&mut self, info: &SessionInfo) -> NextAction {
         self.ready.learn(info);
-        match self.step {
+        match self.stage {
             OpeningStage::AwaitCreated => NextAction::Wait,
             OpeningStage::AwaitUpdated => self.go_live(),
         }
     }
 
     pub(crate) fn tick(&mut self, now: Duration) -> NextAction {
-        match self.step {
+        match self.stage {
             _ if now < self.until => NextAction::Wait,
             OpeningStage::AwaitCreated => self.send_settings(now, None),
             OpeningStage::AwaitUpdated => match self.refusals.first() {
-                Some(complaint) => NextAction::Refused(refusal_of(complaint)),
+                Some(error) => NextAction::Refused(refusal_of(error)),
                 None => self.go_live(),
             },
         }
@@ -134,7 +131,7 @@ impl Opening {
         self.refusals.first().map(refusal_of)
     }
 
-    /// The update is sent again without the field that the error names. Other errors refuse the session,
+    /// Sends the settings again without the field that the error names. Other errors refuse the session,
     /// unless `session.updated` follows: some servers apply the rest and send an error per field.
     pub(crate) fn refused(
         &mut self,
@@ -143,26 +140,26 @@ impl Opening {
         settings: &mut SessionSettings,
     ) -> NextAction {
         self.retries += 1;
-        let retries_left = self.retries <= MOST_RETRIES;
+        let retries_left = self.retries <= MAX_RETRIES;
         let unknown_shape = self.created.is_none() && self.fixed.is_none();
         if retries_left && let Some(field) = drop_unknown_field(error, settings) {
-            let told = format!("the endpoint does not know {field}: going on without it");
-            self.send_settings(now, Some(told))
+            let message = format!("the endpoint does not know {field}: continuing without it");
+            self.send_settings(now, Some(message))
         } else if retries_left && unknown_shape && self.dialect == Dialect::Ga {
             self.dialect = Dialect::Beta;
-            let told = "the endpoint refused the GA settings: trying the beta dialect".to_owned();
-            self.send_settings(now, Some(told))
+            let message = "the endpoint refused the GA settings: trying the beta dialect".to_owned();
+            self.send_settings(now, Some(message))
         } else {
-            self.until = now + UPDATED_WITHIN;
-            self.refusals.push(complaint(error));
+            self.until = now + UPDATED_TIMEOUT;
+            self.refusals.push(settings_failure(error));
             NextAction::Wait
         }
     }
 
-    fn send_settings(&mut self, now: Duration, told: Option<String>) -> NextAction {
-        self.step = OpeningStage::AwaitUpdated;
-        self.until = now + UPDATED_WITHIN;
-        NextAction::SendSettings(told)
+    fn send_settings(&mut self, now: Duration, message: Option<String>) -> NextAction {
+        self.stage = OpeningStage::AwaitUpdated;
+        self.until = now + UPDATED_TIMEOUT;
+        NextAction::SendSettings(message)
     }
 
     fn go_live(&mut self) -> NextAction {
@@ -171,19 +168,19 @@ impl Opening {
     }
 }
 
-/// Returns what an error says, and the field it names, which tells what to change.
-fn complaint(error: &ErrorInfo) -> Failure {
-    let said = describe(error);
+/// Returns the text of an error with the field it names, which the user can then change.
+fn settings_failure(error: &ErrorInfo) -> Failure {
+    let text = describe(error);
     let field = match error.param.as_deref() {
-        Some(param) if !param.is_empty() && !said.contains(param) => format!(" ({param})"),
+        Some(param) if !param.is_empty() && !text.contains(param) => format!(" ({param})"),
         Some(_) | None => String::new(),
     };
-    Failure { message: format!("{said}{field}"), code: error.code.clone() }
+    Failure { message: format!("{text}{field}"), code: error.code.clone() }
 }
 
-fn refusal_of(complaint: &Failure) -> Failure {
-    let message = format!("the endpoint refused the session's settings: {}", complaint.message);
-    Failure { message, code: complaint.code.clone() }
+fn refusal_of(error: &Failure) -> Failure {
+    let message = format!("the endpoint refused the session's settings: {}", error.message);
+    Failure { message, code: error.code.clone() }
 }
 
 fn drop_unknown_field(error: &ErrorInfo, settings: &mut SessionSettings) -> Option<String> {
@@ -194,92 +191,8 @@ fn drop_unknown_field(error: &ErrorInfo, settings: &mut SessionSettings) -> Opti
     settings.drop_param(field).then(|| field.to_owned())
 }
 
-impl Session {
-    pub(crate) fn opened(&mut self, now: Duration) {
-        self.show(Notice::Connection(ConnectionState::Configuring));
-        let opening = Opening::begin(now, &self.plan);
-        self.placement.new_server();
-        self.dialect = opening.dialect();
-        self.phase = Phase::Opening(opening);
-    }
-
-    pub(crate) fn session_created(&mut self, now: Duration, info: &SessionInfo) {
-        self.open_further(now, |opening, _| opening.created(now, info));
-    }
-
-    pub(crate) fn conversation_created(&mut self, now: Duration) {
-        self.open_further(now, |opening, _| opening.conversation_created(now));
-    }
-
-    pub(crate) fn session_updated(&mut self, now: Duration, info: &SessionInfo) {
-        self.downgrade_pending_error();
-        self.open_further(now, |opening, _| opening.updated(info));
-    }
-
-    pub(crate) fn tick_opening(&mut self, now: Duration) {
-        self.open_further(now, |opening, _| opening.tick(now));
-    }
-
-    pub(crate) fn settings_refused(&mut self, now: Duration, error: &ErrorInfo) {
-        if !matches!(self.phase, Phase::Opening(_)) {
-            self.show_error(now, error);
-            return;
-        }
-        self.open_further(now, |opening, settings| opening.refused(now, error, settings));
-    }
-
-    fn open_further(
-        &mut self,
-        now: Duration,
-        step: impl FnOnce(&mut Opening, &mut SessionSettings) -> NextAction,
-    ) {
-        let Phase::Opening(opening) = &mut self.phase else { return };
-        match step(opening, &mut self.plan.settings) {
-            NextAction::Wait => {}
-            NextAction::SendSettings(told) => {
-                self.dialect = opening.dialect();
-                if let Some(told) = told {
-                    self.show(Notice::Info(told));
-                }
-                if !self.plan.omitted.is_empty() {
-                    let omitted = self.plan.omitted.join(", ");
-                    self.show(Notice::Debug(format!("settings not sent to this endpoint: {omitted}")));
-                }
-                let settings = Box::new(self.plan.settings_to_send());
-                self.send(ClientBody::SessionUpdate(settings), RequestKind::SessionUpdate);
-            }
-            NextAction::GoLive(ready, complaints) => {
-                for Failure { message, .. } in complaints {
-                    self.warn(&format!("the endpoint did not apply a setting: {message}"));
-                }
-                self.go_live(now, ready);
-            }
-            NextAction::Refused(failure) => self.hang_up(now, EndReason::Refused(failure)),
-        }
-    }
-
-    fn go_live(&mut self, now: Duration, ready: Ready) {
-        self.phase = Phase::Live;
-        self.model = ready.model.clone().or_else(|| self.model.take());
-        self.plan_handover(now, ready.expires_at);
-        self.show(Notice::Ready(ready));
-        self.show(Notice::Connection(ConnectionState::Live));
-        if self.backoff.is_return() {
-            self.replay(now);
-        }
-        self.backoff.went_live(now);
-        self.note_activity(now);
-        self.send_kept_audio(now);
-        for text in std::mem::take(&mut self.plan.opening) {
-            self.say(now, text);
-        }
-    }
-}
-
 impl Ready {
     fn learn(&mut self, info: &SessionInfo) {
-        use crate::protocol::settings::Voice;
-
         let voice = info.settings.voice.clone().map(|voice| match voice {
             Voice::Named(name) | Voice::Custom(name) => name,
         });

@@ -1,33 +1,28 @@
-//! The user's lines: captions grow as they come and are finished in speaking order.
+//! Captions of the user's turns, finished in speaking order.
 //!
-//! Servers caption turns at the same time, so that a short turn may be captioned before a longer one that
-//! was spoken first. A finished caption is shown at once as a line that may still change, and is final when
-//! all turns before it are.
+//! Servers transcribe turns concurrently, so a short turn may be finished before a longer one that was spoken
+//! first. A finished caption is shown at once as a line that may still change; it becomes final after all
+//! earlier ones.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::protocol::events::error::ErrorInfo;
-use crate::protocol::events::item::{ContentPart, Item, ItemBody, Role};
-use crate::protocol::events::server::Segment;
-use crate::protocol::value::FieldUpdate;
-use crate::session::Session;
-use crate::session::errors::describe;
-use crate::session::io::{Deadline, Notice, Reason, UserUtterance};
-use crate::session::plan::Mode;
+use crate::session::io::{Deadline, Reason, UserUtterance};
 
-/// Maximum time that a finished caption waits for those of earlier turns, some of which never come.
-const HELD_FOR: Duration = Duration::from_secs(10);
+/// Maximum time that a finished caption waits for those of earlier turns, some of which never arrive.
+const HOLD_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Maximum number of turns that wait for a caption.
 const CAPACITY: usize = 256;
 
-/// The turns whose captions are not final yet, in speaking order.
+/// Captions that are not final yet, in speaking order.
 #[derive(Debug, Default)]
 pub(crate) struct Captions {
     list: VecDeque<Caption>,
-    /// The turns that became items, the latest last.
+    /// Turns that have become items, the latest last.
     items: VecDeque<String>,
+    /// Number of commits whose item has no id yet.
+    pending_commits: u32,
 }
 
 #[derive(Debug)]
@@ -35,9 +30,9 @@ struct Caption {
     item_id: String,
     text: String,
     after: Option<String>,
-    /// Since when the text is whole.
+    /// When the text was complete.
     finished_at: Option<Duration>,
-    /// A later caption has waited for it in vain; no other one does.
+    /// A later caption has waited for it too long; further ones do not wait.
     is_overdue: bool,
 }
 
@@ -49,17 +44,27 @@ impl Caption {
 }
 
 impl Captions {
-    /// Returns whether some turn has no caption yet.
+    /// Returns whether a turn has no caption yet.
     pub(crate) fn is_outstanding(&self) -> bool {
-        self.list.iter().any(|caption| caption.finished_at.is_none())
+        self.pending_commits > 0 || self.list.iter().any(|caption| caption.finished_at.is_none())
+    }
+
+    /// Notes a commit; its item follows.
+    pub(crate) fn expect_item(&mut self) {
+        self.pending_commits += 1;
+    }
+
+    /// Notes the response to a commit: an item or an error.
+    pub(crate) fn commit_answered(&mut self) {
+        self.pending_commits = self.pending_commits.saturating_sub(1);
     }
 
     fn position(&self, item_id: &str) -> Option<usize> {
         self.list.iter().position(|caption| caption.item_id == item_id)
     }
 
-    /// Notes that a turn has become an item; returns whether that is news: several events say it.
-    fn is_new_item(&mut self, item_id: &str) -> bool {
+    /// Notes that a turn has become an item; returns whether it is new, since several events report it.
+    pub(crate) fn is_new_item(&mut self, item_id: &str) -> bool {
         if self.items.iter().any(|known| known == item_id) {
             return false;
         }
@@ -70,7 +75,7 @@ impl Captions {
         true
     }
 
-    /// Returns the caption of a turn, which is begun at the end of the list if it is new.
+    /// Returns the caption of a turn; a new one is appended.
     fn get(&mut self, item_id: &str) -> &mut Caption {
         let index = self.position(item_id).unwrap_or_else(|| {
             if self.list.len() == CAPACITY {
@@ -83,8 +88,8 @@ impl Captions {
         &mut self.list[index]
     }
 
-    /// Notes which item a turn follows, and moves it there; returns its line if it is news.
-    fn place(&mut self, item_id: &str, after: Option<String>) -> Option<UserUtterance> {
+    /// Notes which item a turn follows, and moves it there; returns its line if it changed.
+    pub(crate) fn place(&mut self, item_id: &str, after: Option<String>) -> Option<UserUtterance> {
         let is_new = self.position(item_id).is_none();
         let is_unchanged = after.is_none() || self.get(item_id).after == after;
         if is_unchanged {
@@ -93,23 +98,70 @@ impl Captions {
         self.get(item_id).after.clone_from(&after);
         let from = self.position(item_id)?;
         let mut caption = self.list.remove(from)?;
-        let behind = after.and_then(|after| self.position(&after)).map(|index| index + 1);
+        let following = after.and_then(|after| self.position(&after)).map(|index| index + 1);
         let before = self.list.iter().position(|other| other.after.as_deref() == Some(item_id));
         caption.after = caption.after.filter(|after| after != item_id);
         let line = caption.line(false);
-        self.list.insert(behind.or(before).unwrap_or(from), caption);
+        self.list.insert(following.or(before).unwrap_or(from), caption);
         Some(line)
     }
 
-    /// Takes the captions that are final: all up to the first one that is still to come, or to one that has
+    /// Takes the captions that are final: all up to the first one that is outstanding, or to one that has
     /// waited for too long.
-    fn release(&mut self, now: Duration) -> Vec<UserUtterance> {
-        let is_late = |caption: &Caption| caption.finished_at.is_some_and(|at| now >= at + HELD_FOR);
+    pub(crate) fn release(&mut self, now: Duration) -> Vec<UserUtterance> {
+        let is_late = |caption: &Caption| caption.finished_at.is_some_and(|at| now >= at + HOLD_TIMEOUT);
         let late = self.list.iter().rposition(is_late).map_or(0, |last| last + 1);
         self.list.iter_mut().take(late).for_each(|caption| caption.is_overdue = true);
         let blocks = |caption: &Caption| caption.finished_at.is_none() && !caption.is_overdue;
         let open = self.list.iter().position(blocks);
         self.take(late.max(open.unwrap_or(self.list.len())))
+    }
+
+    /// Takes all finished captions: those of earlier turns no longer arrive.
+    pub(crate) fn take_finished(&mut self) -> Vec<UserUtterance> {
+        self.take(usize::MAX)
+    }
+
+    /// Appends to a caption; returns its line unless it is finished.
+    pub(crate) fn append(&mut self, item_id: &str, delta: &str) -> Option<UserUtterance> {
+        let caption = self.get(item_id);
+        if caption.finished_at.is_some() {
+            return None;
+        }
+        caption.text.push_str(delta);
+        Some(caption.line(false))
+    }
+
+    /// Returns the complete text of a caption. Some servers omit it if it arrived in deltas.
+    pub(crate) fn complete_text(&mut self, item_id: &str, transcript: &str) -> String {
+        let streamed = self.get(item_id).text.trim();
+        if transcript.trim().is_empty() { streamed } else { transcript.trim() }.to_owned()
+    }
+
+    /// Finishes a caption; returns its line, still open, and all lines that are final by that.
+    pub(crate) fn finish(
+        &mut self,
+        now: Duration,
+        item_id: &str,
+        text: String,
+    ) -> (UserUtterance, Vec<UserUtterance>) {
+        let caption = self.get(item_id);
+        caption.text = text;
+        caption.finished_at = Some(now);
+        let line = caption.line(false);
+        (line, self.release(now))
+    }
+
+    /// Takes all captions as final lines, the unfinished ones without text: their server is gone.
+    pub(crate) fn abandon(&mut self) -> Vec<UserUtterance> {
+        self.pending_commits = 0;
+        let lines = std::mem::take(&mut self.list).into_iter().map(|mut caption| {
+            if caption.finished_at.is_none() {
+                caption.text.clear();
+            }
+            caption.line(true)
+        });
+        lines.collect()
     }
 
     /// Takes the finished ones of the first `count` captions.
@@ -128,134 +180,6 @@ impl Captions {
     /// Returns when a finished caption has waited for too long.
     pub(crate) fn deadline(&self) -> Option<Deadline> {
         let oldest = self.list.iter().filter_map(|caption| caption.finished_at).min()?;
-        Some(Deadline { at: oldest + HELD_FOR, reason: Reason::CaptionHeld })
-    }
-}
-
-impl Session {
-    /// A spoken turn has become an item: its line has a place, its text comes later or never.
-    pub(crate) fn user_item(&mut self, item_id: &str, after: Option<String>) {
-        if self.transcript.captions.is_new_item(item_id) {
-            self.transcript.commit_answered();
-        }
-        self.outcome.turn(item_id);
-        self.history.begin(item_id, Role::User);
-        let captions = matches!(self.plan.settings.transcription, FieldUpdate::Set(_));
-        if !captions || self.transcript.is_finished(item_id) {
-            return;
-        }
-        if let Some(line) = self.transcript.captions.place(item_id, after) {
-            self.show(Notice::User(line));
-        }
-    }
-
-    pub(crate) fn item_seen(&mut self, previous_item_id: Option<String>, item: &Item) {
-        let (Some(item_id), ItemBody::Message { role, content }) = (&item.id, &item.body) else { return };
-        match role {
-            Role::User => {
-                let is_spoken = content.iter().any(|part| matches!(part, ContentPart::InputAudio { .. }));
-                if is_spoken {
-                    self.user_item(item_id, previous_item_id);
-                }
-            }
-            Role::Assistant => self.transcript.expect_assistant(item_id),
-            Role::System | Role::Other(_) => {}
-        }
-    }
-
-    pub(crate) fn user_heard(&mut self, item_id: &str, delta: &str) {
-        if self.transcript.is_finished(item_id) {
-            return;
-        }
-        let caption = self.transcript.captions.get(item_id);
-        if caption.finished_at.is_none() {
-            caption.text.push_str(delta);
-            let line = caption.line(false);
-            self.show(Notice::User(line));
-        }
-    }
-
-    /// Takes the caption of a turn; returns whether it is the first of it.
-    pub(crate) fn user_understood(&mut self, now: Duration, item_id: &str, transcript: &str) -> bool {
-        if self.transcript.is_finished(item_id) {
-            return false;
-        }
-        let caption = self.transcript.captions.get(item_id);
-        // Some servers leave the text out where it has come in deltas.
-        let text =
-            if transcript.trim().is_empty() { caption.text.trim() } else { transcript.trim() }.to_owned();
-        self.microphone.settle();
-        self.outcome.captioned(item_id);
-        self.remember(item_id, Role::User, &text);
-        if !text.is_empty() {
-            self.note_activity(now);
-        }
-        self.finish_caption(now, item_id, text);
-        true
-    }
-
-    /// The turn itself goes on; only its caption is missing.
-    pub(crate) fn user_not_understood(&mut self, now: Duration, item_id: &str, error: ErrorInfo) {
-        if self.plan.mode == Mode::Transcribe {
-            self.microphone.settle();
-        }
-        if !self.transcript.is_finished(item_id) {
-            self.finish_caption(now, item_id, String::new());
-        }
-        let message = format!("no caption of what was said: {}", describe(&error));
-        self.show(Notice::Error { code: error.code, message });
-    }
-
-    fn finish_caption(&mut self, now: Duration, item_id: &str, text: String) {
-        self.transcript.finish(item_id);
-        let caption = self.transcript.captions.get(item_id);
-        caption.text = text;
-        caption.finished_at = Some(now);
-        let line = caption.line(false);
-        let released = self.transcript.captions.release(now);
-        if !released.iter().any(|line| line.item_id == item_id) {
-            self.show(Notice::User(line));
-        }
-        self.show_captions(released);
-    }
-
-    /// Shows captions that have waited for too long for those of earlier turns.
-    pub(crate) fn tick_captions(&mut self, now: Duration) {
-        if self.transcript.captions.deadline().is_some_and(|deadline| now >= deadline.at) {
-            let lines = self.transcript.captions.release(now);
-            self.show_captions(lines);
-        }
-    }
-
-    /// Shows all captions that are whole: those of earlier turns do not come any more.
-    pub(crate) fn release_captions(&mut self) {
-        let lines = self.transcript.captions.take(usize::MAX);
-        self.show_captions(lines);
-    }
-
-    fn show_captions(&mut self, lines: Vec<UserUtterance>) {
-        for line in lines {
-            self.show(Notice::User(line));
-        }
-    }
-
-    pub(crate) fn user_segment(&mut self, item_id: &str, segment: &Segment) {
-        let speaker = segment.speaker.as_deref().unwrap_or("?");
-        self.show(Notice::Debug(format!("{item_id}: speaker {speaker}: {}", segment.text)));
-    }
-
-    /// No caption comes any more, because the server that was to send it is gone. What was said and not
-    /// settled is sent to the next server, and captioned there.
-    pub(crate) fn captions_abandoned(&mut self) {
-        self.transcript.no_commit_expected();
-        self.outcome.connection_lost();
-        let captions = std::mem::take(&mut self.transcript.captions.list);
-        for mut caption in captions {
-            if caption.finished_at.is_none() {
-                self.transcript.finish(&caption.item_id);
-                caption.text.clear();
-            }
-            self.show(Notice::User(caption.line(true)));
-        }
+        Some(Deadline { at: oldest + HOLD_TIMEOUT, reason: Reason::CaptionHeld })
     }
 }

@@ -1,6 +1,6 @@
-//! Text that arrives in deltas and again as a whole: both are one text.
+//! Text that arrives in deltas and again as a whole.
 
-/// The text of one content part, put together from its deltas and its `done` events.
+/// Text of one content part, assembled from its deltas and `done` events.
 #[derive(Debug, Default)]
 pub(crate) struct PartText {
     /// Some servers send one `done` event per sentence; each ends a segment.
@@ -10,7 +10,7 @@ pub(crate) struct PartText {
 #[derive(Debug)]
 struct TextSegment {
     text: String,
-    /// How much of it has come in deltas, in bytes; the whole text may come before them.
+    /// Number of bytes received in deltas; the complete text may arrive before them.
     in_deltas: usize,
     is_done: bool,
 }
@@ -20,7 +20,7 @@ impl TextSegment {
         Self { text: text.to_owned(), in_deltas, is_done: true }
     }
 
-    /// Takes a delta that repeats what a `done` event has told already; returns whether it was one.
+    /// Absorbs a delta that repeats the text of a `done` event; returns whether it did.
     fn absorb(&mut self, delta: &str) -> bool {
         let rest = &self.text[self.in_deltas..];
         match match_prefix(rest, delta) {
@@ -39,7 +39,7 @@ impl PartText {
         self.segments.iter().fold(String::new(), |text, segment| joined(text, &segment.text))
     }
 
-    /// Appends a delta; returns whether the text has changed.
+    /// Appends a delta; returns whether the text changed.
     pub(crate) fn push(&mut self, delta: &str) -> bool {
         if self.segments.last_mut().is_some_and(|last| last.absorb(delta)) {
             return false;
@@ -57,8 +57,8 @@ impl PartText {
         !delta.is_empty()
     }
 
-    /// Takes the text of a `done` event of the part: all of it, or its next sentence. Returns whether the
-    /// text has changed.
+    /// Sets the text of a `done` event: the complete part, or its next sentence. Returns whether the text
+    /// changed.
     pub(crate) fn finish(&mut self, whole: &str) -> bool {
         if is_blank(whole) {
             return false;
@@ -78,15 +78,15 @@ impl PartText {
                 if let Some(in_deltas) = all_of_it {
                     self.segments = vec![TextSegment::done(whole, in_deltas)];
                 } else {
-                    // Longer than its deltas, or spelled otherwise.
+                    // Longer than its deltas, or spelled differently.
                     let in_deltas = match_prefix(whole, &open.text).unwrap_or(whole.len());
                     *open = TextSegment::done(whole, in_deltas);
                 }
                 true
             }
             None => {
-                if let Some(told) = self.segments.iter_mut().find(|told| same_text(&told.text, whole)) {
-                    return improve(told, whole);
+                if let Some(known) = self.segments.iter_mut().find(|known| same_text(&known.text, whole)) {
+                    return improve(known, whole);
                 }
                 match all_of_it {
                     Some(_) if same_text(&all, whole) => return false,
@@ -98,7 +98,7 @@ impl PartText {
         }
     }
 
-    /// Splits the open segment behind the sentence that a `done` event has ended.
+    /// Splits the open segment after the sentence of a `done` event.
     fn split_open(&mut self, end: usize) {
         let Some(open) = self.segments.last_mut() else { return };
         let rest = open.text.split_off(end);
@@ -107,8 +107,7 @@ impl PartText {
         self.segments.push(TextSegment { in_deltas: rest.len(), text: rest, is_done: false });
     }
 
-    /// Takes the text of a finished item, which replaces a text that differs. Returns whether the text has
-    /// changed.
+    /// Replaces the text by that of the finished item. Returns whether the text changed.
     pub(crate) fn replace(&mut self, whole: &str) -> bool {
         if is_blank(whole) {
             return false;
@@ -120,7 +119,7 @@ impl PartText {
             only.is_done = true;
             return improve(only, whole);
         }
-        // Servers shorten the items of answers that were cut off.
+        // Servers shorten the items of truncated responses.
         if !is_blank(&all) && match_prefix(&all, whole).is_some() && damage(&all) <= damage(whole) {
             return false;
         }
@@ -130,7 +129,7 @@ impl PartText {
     }
 }
 
-/// Prefers the spelling in which fewer characters are damaged; returns whether it was another.
+/// Replaces the text if the new one has fewer damaged characters; returns whether it did.
 fn improve(segment: &mut TextSegment, whole: &str) -> bool {
     if damage(whole) >= damage(&segment.text) {
         return false;
@@ -143,18 +142,18 @@ fn damage(text: &str) -> usize {
     text.chars().filter(|letter| *letter == char::REPLACEMENT_CHARACTER).count()
 }
 
-/// Returns whether two texts differ in nothing but white space and damaged characters.
+/// Returns whether two texts are equal apart from white space and damaged characters.
 pub fn same_text(one: &str, other: &str) -> bool {
     let lenient = damage(one) + damage(other) > 0;
     letters(one, lenient).map(|(_, letter)| letter).eq(letters(other, lenient).map(|(_, letter)| letter))
 }
 
-/// Returns whether the text begins with `prefix`, apart from white space and damaged characters.
+/// Returns whether the text starts with `prefix`, apart from white space and damaged characters.
 pub(crate) fn begins_with(text: &str, prefix: &str) -> bool {
     match_prefix(text, prefix).is_some()
 }
 
-/// Returns the length of the beginning of `text` that says the same as `prefix`.
+/// Returns the length of the part of `text` that matches `prefix`.
 fn match_prefix(text: &str, prefix: &str) -> Option<usize> {
     if text.starts_with(prefix) {
         return Some(prefix.len());
@@ -172,8 +171,8 @@ fn match_prefix(text: &str, prefix: &str) -> Option<usize> {
     Some(end)
 }
 
-/// Returns what counts of a text, each character with its end. Halves of a UTF-16 pair that came in two
-/// deltas are replaced by U+FFFD; next to a damaged text, characters that have such halves do not count.
+/// Returns the significant characters of a text with their ends. Surrogate pairs split over two deltas become
+/// U+FFFD; in a lenient comparison, characters that need a pair are not significant.
 fn letters(text: &str, lenient: bool) -> impl Iterator<Item = (usize, char)> {
     let counts = move |letter: char| {
         let fragile = letter == char::REPLACEMENT_CHARACTER || letter.len_utf16() == 2;
@@ -188,7 +187,7 @@ fn is_blank(text: &str) -> bool {
     text.trim().is_empty()
 }
 
-/// Returns both texts as one, with a space between sentences of scripts that use one.
+/// Joins two texts, with a space between sentences in scripts that use one.
 pub(crate) fn joined(mut text: String, next: &str) -> String {
     if let (Some(last), Some(first)) = (text.chars().next_back(), next.chars().next())
         && !last.is_whitespace()
@@ -281,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_text_may_come_before_its_deltas_or_between_them() {
+    fn a_complete_text_may_arrive_before_or_between_its_deltas() {
         let (one, two, three) = (Delta("One "), Delta("two "), Delta("three."));
         check(&[Done("One two three."), one, two, three], "One two three.");
         check(&[Delta("One "), Done("One two three."), Delta("two "), Delta("three.")], "One two three.");
@@ -289,15 +288,15 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_was_corrected_replaces_what_was_told() {
+    fn a_corrected_text_replaces_the_streamed_one() {
         check(&[Delta("Helo wrld"), Done("Hello world")], "Hello world");
-        check(&[Done("Hello"), Item("Goodbye")], "Goodbye");
+        check(&[Done("Hello"), Item("Bye")], "Bye");
         check(&[Delta("Hello there"), Item("Hello")], "Hello there");
     }
 
     proptest! {
         #[test]
-        fn any_cut_into_deltas_and_any_white_space_gives_one_text(
+        fn any_split_into_deltas_and_any_white_space_gives_the_same_text(
             words in proptest::collection::vec("[a-z]{1,5}[.😀]?", 1..8),
             cuts in proptest::collection::vec(any::<proptest::sample::Index>(), 0..6),
             spaces in "[ \n\t]{0,3}",

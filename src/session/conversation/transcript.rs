@@ -1,61 +1,41 @@
-//! The assistant's lines and typed text: made from any event of an item, each shown whenever it changes.
+//! Lines of the assistant: assembled from any event of an item, updated as text and playback progress.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::time::Duration;
 
-use crate::dsp::frame::{ClipId, SampleRate};
-use crate::protocol::events::client::ClientBody;
-use crate::protocol::events::item::{ContentPart, Item, ItemBody, Role};
-use crate::protocol::events::response::ResponseConfig;
-use crate::session::conversation::captions::Captions;
+use crate::dsp::frame::SampleRate;
+use crate::protocol::events::item::ContentPart;
 use crate::session::conversation::streamed_text::{PartText, begins_with, joined};
-use crate::session::errors::RequestKind;
-use crate::session::io::delay::DelayOrigin;
-use crate::session::io::{AssistantLine, Notice, UserUtterance};
-use crate::session::plan::Mode;
+use crate::session::io::AssistantLine;
 use crate::session::response::playback::Progress;
-use crate::session::{Phase, Session};
 
-/// How many finished lines are remembered, for events of theirs that come late or twice.
+/// Number of finished lines that are remembered, for late and repeated events.
 const REMEMBERED: usize = 64;
 
-/// The lines that may still change.
+/// Lines that may still change.
 #[derive(Debug, Default)]
 pub(crate) struct Transcript {
-    pub(crate) captions: Captions,
     /// In the order in which they began.
     assistants: Vec<(String, AssistantUtterance)>,
     finished: VecDeque<String>,
-    typed: u64,
-    commits_under_way: u32,
 }
 
-/// What the assistant says, while it is being made or heard.
+/// A line of the assistant while it is generated or played.
 #[derive(Debug, Default)]
 struct AssistantUtterance {
     parts: BTreeMap<(u32, PartKind), PartText>,
     progress: Progress,
-    made: Generation,
-    manner: AnswerMedium,
+    is_complete: bool,
+    is_spoken: bool,
 }
 
-/// Whether an answer is read or heard.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum AnswerMedium {
-    /// As far as is known.
-    #[default]
-    Written,
-    Spoken,
-}
-
-/// What a text is of. Some servers send an answer as text and as the transcript of its sound.
+/// Kind of a text. Some servers send a response both as text and as the transcript of its audio.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum PartKind {
     Text,
     Transcript,
 }
 
-/// Text of an answer, as it comes.
+/// Streamed text of a response.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TranscriptDelta<'a> {
     pub(crate) kind: PartKind,
@@ -72,7 +52,7 @@ impl<'a> TranscriptDelta<'a> {
     }
 }
 
-/// Where a text belongs: a part of an item.
+/// Location of a text: a part of an item.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PartKey<'a> {
     pub(crate) item_id: &'a str,
@@ -80,66 +60,35 @@ pub(crate) struct PartKey<'a> {
     pub(crate) kind: PartKind,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Generation {
-    #[default]
-    Partly,
-    Wholly,
-}
-
-/// How a line of the assistant comes to be told.
+/// State of a line that is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum LineUpdate {
-    SoFar,
-    Whole,
+pub(crate) enum LineUpdate {
+    Partial,
+    Complete,
     Cut,
 }
 
 impl Transcript {
-    /// Returns whether something the user said is still to be understood.
-    pub(crate) fn is_outstanding(&self) -> bool {
-        self.captions.is_outstanding() || self.commits_under_way > 0
-    }
-
     /// Returns whether any line of the assistant is not finished.
-    pub(crate) fn has_answer_under_way(&self) -> bool {
+    pub(crate) fn has_open_answer(&self) -> bool {
         !self.assistants.is_empty()
-    }
-
-    /// A commit by hand is under way; its item has no name yet.
-    pub(crate) fn expect_one_more(&mut self) {
-        self.commits_under_way += 1;
-    }
-
-    /// Returns whether anything was typed in this call.
-    pub(crate) fn has_typed(&self) -> bool {
-        self.typed > 0
-    }
-
-    /// The commit was answered, with an item or with a refusal.
-    pub(crate) fn commit_answered(&mut self) {
-        self.commits_under_way = self.commits_under_way.saturating_sub(1);
-    }
-
-    /// No commit is answered any more.
-    pub(crate) fn no_commit_expected(&mut self) {
-        self.commits_under_way = 0;
     }
 
     fn assistant(&mut self, item_id: &str) -> Option<&mut AssistantUtterance> {
         self.assistants.iter_mut().rfind(|(known, _)| known == item_id).map(|(_, answer)| answer)
     }
 
-    pub(crate) fn expect_assistant(&mut self, item_id: &str) {
+    /// Begins a line of the assistant.
+    pub(crate) fn begin(&mut self, item_id: &str) {
         if !self.is_finished(item_id) && self.assistant(item_id).is_none() {
             self.assistants.push((item_id.to_owned(), AssistantUtterance::default()));
         }
     }
 
-    /// The words of a line are those of sound, even where none has come.
+    /// Notes that a line is spoken, before any of its audio arrives.
     pub(crate) fn note_spoken(&mut self, item_id: &str) {
         if let Some(answer) = self.assistant(item_id) {
-            answer.manner = AnswerMedium::Spoken;
+            answer.is_spoken = true;
         }
     }
 
@@ -147,176 +96,73 @@ impl Transcript {
         self.finished.iter().any(|finished| finished == item_id)
     }
 
+    /// Finishes a line of either side: further events of it are ignored.
     pub(crate) fn finish(&mut self, item_id: &str) {
+        self.assistants.retain(|(known, _)| known != item_id);
         if self.finished.len() == REMEMBERED {
             self.finished.pop_front();
         }
         self.finished.push_back(item_id.to_owned());
     }
-}
 
-impl Session {
-    /// Typed text: a user item, and an answer to it. It stops what is being said.
-    pub(crate) fn say(&mut self, now: Duration, text: String) {
-        if text.trim().is_empty() {
-            return;
-        }
-        if matches!(self.phase, Phase::Connecting | Phase::Opening(_) | Phase::Reconnecting(_)) {
-            self.plan.opening.push(text);
-            return;
-        }
-        self.interrupt_by_user(now);
-        self.outcome.typed();
-        self.transcript.typed += 1;
-        let item_id = self.placement.own_item(&format!("rtv_text_{}", self.transcript.typed));
-        let content = vec![ContentPart::InputText(text.clone())];
-        let item = Item {
-            id: Some(item_id.clone()),
-            body: ItemBody::Message { role: Role::User, content },
-            ..Item::default()
-        };
-        // It is sent in the next line.
-        let _ = self.history.tell(&item_id, Role::User, &text);
-        self.show(Notice::User(UserUtterance { item_id, text, is_final: true, after: None }));
-        self.send(ClientBody::ItemCreate { previous_item_id: None, item }, RequestKind::ItemCreate);
-        self.latency.turn_ended(now, DelayOrigin::Typed);
-        self.ask_for_answer(now, ResponseConfig::default());
+    /// Appends to a part; returns whether its text changed.
+    pub(crate) fn append(&mut self, part: PartKey<'_>, delta: &str) -> bool {
+        self.part(part).is_some_and(|text| text.push(delta))
     }
 
-    /// An answer of the server in use has begun.
-    pub(crate) fn expect_answer(&mut self, item_id: &str) {
-        self.transcript.expect_assistant(item_id);
-        self.outcome.answered(item_id);
-        self.history.begin(item_id, Role::Assistant);
+    /// Sets the complete text of a part, or its next sentence; returns whether its text changed.
+    pub(crate) fn set(&mut self, part: PartKey<'_>, text: &str) -> bool {
+        self.part(part).is_some_and(|known| known.finish(text))
     }
 
-    pub(crate) fn line_grows(&mut self, part: PartKey<'_>, delta: &str) {
-        self.change_line(part, |text| text.push(delta));
+    fn part(&mut self, part: PartKey<'_>) -> Option<&mut PartText> {
+        let answer = self.assistant(part.item_id)?;
+        Some(answer.parts.entry((part.content_index, part.kind)).or_default())
     }
 
-    /// Takes the whole text of a part, or its next sentence.
-    pub(crate) fn part_is(&mut self, part: PartKey<'_>, text: &str) {
-        self.change_line(part, |known| known.finish(text));
+    /// Sets the texts of a finished item, for servers without deltas; returns whether any changed.
+    pub(crate) fn set_item(&mut self, item_id: &str, content: &[ContentPart]) -> bool {
+        self.assistant(item_id).is_some_and(|answer| {
+            answer.replace(PartKind::Text, content) | answer.replace(PartKind::Transcript, content)
+        })
     }
 
-    fn change_line(&mut self, part: PartKey<'_>, change: impl FnOnce(&mut PartText) -> bool) {
-        self.expect_answer(part.item_id);
-        let Some(answer) = self.transcript.assistant(part.item_id) else { return };
-        let text = answer.parts.entry((part.content_index, part.kind)).or_default();
-        if change(text) {
-            self.tell(part.item_id, LineUpdate::SoFar);
-        }
-    }
-
-    /// Takes the texts of a finished item, for servers that send no deltas of it.
-    pub(crate) fn item_is(&mut self, item_id: &str, content: &[ContentPart]) {
-        self.expect_answer(item_id);
-        let Some(answer) = self.transcript.assistant(item_id) else { return };
-        if answer.replace(PartKind::Text, content) | answer.replace(PartKind::Transcript, content) {
-            self.tell(item_id, LineUpdate::SoFar);
-        }
-    }
-
-    pub(crate) fn played(&mut self, now: Duration, clip: ClipId, samples: u64) {
-        self.time_played(now, clip, samples);
-        if self.playback.advances(clip, samples) {
-            self.outcome.progress(now);
-        }
-        if let Some(item_id) = self.playback.played(clip, samples) {
-            self.note_progress(&item_id);
-            self.finish_if_over(&item_id);
-        }
-    }
-
-    /// Remembers how far the sound of an item has come.
-    pub(crate) fn note_progress(&mut self, item_id: &str) {
-        let progress = self.playback.progress(item_id);
-        if let Some(answer) = self.transcript.assistant(item_id) {
+    pub(crate) fn set_progress(&mut self, item_id: &str, progress: Progress) {
+        if let Some(answer) = self.assistant(item_id) {
             answer.progress = progress;
         }
     }
 
-    /// The response is done: its lines are whole once their sound was heard.
-    pub(crate) fn lines_made(&mut self) {
-        for item_id in self.unfinished_lines() {
-            self.note_progress(&item_id);
-            if let Some(answer) = self.transcript.assistant(&item_id) {
-                answer.made = Generation::Wholly;
-                self.history.answered_by(&item_id);
-            }
-            self.finish_if_over(&item_id);
+    /// Notes that a line is completely generated.
+    pub(crate) fn complete(&mut self, item_id: &str) {
+        if let Some(answer) = self.assistant(item_id) {
+            answer.is_complete = true;
         }
     }
 
-    /// The response was cut off: what was only written of it ends here. What was spoken ends when
-    /// the sound side says how much was heard.
-    pub(crate) fn lines_abandoned(&mut self) {
-        self.release_captions();
-        for item_id in self.unfinished_lines() {
-            self.note_progress(&item_id);
-            let silent = self.playback.progress(&item_id).unfinished == 0;
-            if silent {
-                self.line_cut(&item_id);
-            }
-        }
+    /// Returns whether a line is completely generated and played.
+    pub(crate) fn is_over(&mut self, item_id: &str) -> bool {
+        self.assistant(item_id).is_some_and(|answer| answer.is_complete && answer.progress.unfinished == 0)
     }
 
-    /// The session is over: every line ends where it was heard.
-    pub(crate) fn close_lines(&mut self) {
-        self.release_captions();
-        for item_id in self.unfinished_lines() {
-            self.note_progress(&item_id);
-            self.line_cut(&item_id);
-        }
+    /// Returns the ids of the unfinished lines of the assistant.
+    pub(crate) fn unfinished(&self) -> Vec<String> {
+        self.assistants.iter().map(|(item_id, _)| item_id.clone()).collect()
     }
 
-    fn unfinished_lines(&self) -> Vec<String> {
-        self.transcript.assistants.iter().map(|(item_id, _)| item_id.clone()).collect()
-    }
-
-    fn finish_if_over(&mut self, item_id: &str) {
-        let Some(answer) = self.transcript.assistant(item_id) else { return };
-        if answer.made == Generation::Wholly && answer.progress.unfinished == 0 {
-            self.end_line(item_id, LineUpdate::Whole);
-        }
-    }
-
-    pub(crate) fn line_cut(&mut self, item_id: &str) {
-        self.end_line(item_id, LineUpdate::Cut);
-    }
-
-    fn end_line(&mut self, item_id: &str, telling: LineUpdate) {
-        self.tell(item_id, telling);
-        self.playback.forget(item_id);
-        self.transcript.assistants.retain(|(known, _)| known != item_id);
-        self.transcript.finish(item_id);
-    }
-
-    /// Keeps what was said; what the server in use cannot know of it, it is told.
-    pub(crate) fn remember(&mut self, item_id: &str, role: Role, text: &str) {
-        if let Some(item) = self.history.tell(item_id, role, text)
-            && self.plan.mode != Mode::Transcribe
-        {
-            self.send(ClientBody::ItemCreate { previous_item_id: None, item }, RequestKind::ItemCreate);
-        }
-    }
-
-    fn tell(&mut self, item_id: &str, telling: LineUpdate) {
-        let Some(answer) = self.transcript.assistant(item_id) else { return };
-        let line = answer.line(item_id, telling, self.playback.rate());
-        // An item without words and without sound (a function call) is no line.
-        if line.is_final {
-            self.remember(item_id, Role::Assistant, &line.text[..line.heard_bytes]);
-        }
-        if !line.text.is_empty() || line.heard_ms.is_some() {
-            self.show(Notice::Assistant(line));
-        }
+    pub(crate) fn line(
+        &mut self,
+        item_id: &str,
+        update: LineUpdate,
+        rate: SampleRate,
+    ) -> Option<AssistantLine> {
+        self.assistant(item_id).map(|answer| answer.line(item_id, update, rate))
     }
 }
 
 impl AssistantUtterance {
-    /// Returns the texts of all parts as one. A text that is sent twice, as text and as transcript, counts
-    /// once, the longer one while both grow.
+    /// Returns the texts of all parts as one. A text that is sent both as text and as transcript counts once:
+    /// the longer one while both grow.
     fn text(&self) -> String {
         let mut texts: Vec<(PartKind, String)> = Vec::new();
         for ((_, kind), part) in &self.parts {
@@ -333,7 +179,7 @@ impl AssistantUtterance {
         whole.trim().to_owned()
     }
 
-    /// Takes the texts of one kind out of the content of the finished item; returns whether one has changed.
+    /// Replaces the texts of one kind with those of the finished item; returns whether any changed.
     fn replace(&mut self, kind: PartKind, content: &[ContentPart]) -> bool {
         let texts: Vec<&str> = content.iter().filter_map(|part| text_of(part, kind)).collect();
         let whole = texts.iter().fold(String::new(), |whole, text| joined(whole, text));
@@ -345,7 +191,7 @@ impl AssistantUtterance {
             return false;
         }
         let mut changed = false;
-        // The finished item need not count its parts as the deltas did.
+        // The finished item may number its parts differently.
         for (index, text) in (0..).zip(texts) {
             let key = if known.is_empty() { (index, kind) } else { known.remove(0) };
             changed |= self.parts.entry(key).or_default().replace(text);
@@ -356,28 +202,28 @@ impl AssistantUtterance {
         changed
     }
 
-    fn line(&self, item_id: &str, telling: LineUpdate, rate: SampleRate) -> AssistantLine {
+    fn line(&self, item_id: &str, update: LineUpdate, rate: SampleRate) -> AssistantLine {
         let text = self.text();
-        let has_sound = self.progress.received > 0;
-        // Before any sound has come nobody can tell how it will be; when none comes any more, it was not heard.
-        let spoken = has_sound || (telling == LineUpdate::Cut && self.manner == AnswerMedium::Spoken);
+        let has_audio = self.progress.received > 0;
+        // A spoken line without audio counts as unheard once it is cut off.
+        let is_spoken = has_audio || (update == LineUpdate::Cut && self.is_spoken);
         let heard_ms = u64::try_from(rate.duration(self.progress.played).as_millis()).unwrap_or(u64::MAX);
-        let heard_bytes = match (telling, spoken) {
+        let heard_bytes = match (update, is_spoken) {
             (LineUpdate::Cut, true) => heard_bytes(&text, self.progress),
-            (LineUpdate::Cut | LineUpdate::Whole | LineUpdate::SoFar, _) => text.len(),
+            (LineUpdate::Cut | LineUpdate::Complete | LineUpdate::Partial, _) => text.len(),
         };
         AssistantLine {
             item_id: item_id.to_owned(),
-            is_final: telling != LineUpdate::SoFar,
-            heard_ms: spoken.then_some(heard_ms),
+            is_final: update != LineUpdate::Partial,
+            heard_ms: is_spoken.then_some(heard_ms),
             heard_bytes,
-            interrupted: telling == LineUpdate::Cut,
+            interrupted: update == LineUpdate::Cut,
             text,
         }
     }
 }
 
-/// Returns the text of a content part, if it is of that kind and says something.
+/// Returns the text of a content part of this kind, unless it is blank.
 fn text_of(part: &ContentPart, kind: PartKind) -> Option<&str> {
     let text = match (part, kind) {
         (ContentPart::Text(text), PartKind::Text) => Some(text.as_str()),
@@ -395,7 +241,7 @@ fn text_of(part: &ContentPart, kind: PartKind) -> Option<&str> {
     text.filter(|text| !text.trim().is_empty())
 }
 
-/// Returns how many bytes of `text` were heard, by the share of its sound, at the end of a word.
+/// Returns how many bytes of `text` were played, estimated by the share of its audio, at the end of a word.
 fn heard_bytes(text: &str, progress: Progress) -> usize {
     if progress.received == 0 {
         return 0;
@@ -409,7 +255,7 @@ fn heard_bytes(text: &str, progress: Progress) -> usize {
     while !text.is_char_boundary(end) {
         end -= 1;
     }
-    // A word that was begun is not counted; writing without spaces is cut where it is.
+    // A partial word does not count; text without spaces is cut anywhere.
     match text[..end].rfind(char::is_whitespace) {
         Some(space) if !text[end..].starts_with(char::is_whitespace) => space,
         Some(_) | None => end,

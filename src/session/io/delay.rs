@@ -1,99 +1,97 @@
-//! How long answers took: of one answer each step, of a call the usual and the long ones.
+//! Response delays: the steps of one response, and statistics of a call.
 
 use std::time::Duration;
 
-/// How long one answer took, in steps.
+/// Delay of one response, in steps.
 ///
-/// All steps are counted from [`Delay::from`], by the clock of this side, at the moment the session was handed
-/// the event or wrote it. What the sound system still holds behind the device, and what the microphone's
-/// sound system held before, is in none of them. A step that the endpoint left out is absent.
+/// All steps are counted from [`Delay::from`] by the local clock, when the session received or sent the event.
+/// Latency of the audio system on either side is not included. A step that the endpoint omits is absent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Delay {
-    /// What all is counted from.
+    /// Start of all steps.
     pub from: DelayOrigin,
-    /// `input_audio_buffer.speech_stopped` came, or this side heard that the turn is over.
+    /// `input_audio_buffer.speech_stopped`, or the locally detected end of the turn.
     pub speech_stopped: Option<Duration>,
-    /// The turn was committed: by this side, when that was written; by the server, when it said so.
+    /// Commit of the turn: sent by the client, or reported by the server.
     pub committed: Option<Duration>,
-    /// `response.create` was written; absent where the server answers by itself.
+    /// `response.create`; absent if the server responds unasked.
     pub asked: Option<Duration>,
-    /// `response.created` came.
+    /// `response.created`.
     pub created: Option<Duration>,
-    /// The first piece of the answer came, written or spoken.
+    /// First text or audio of the response.
     pub first_byte: Duration,
-    /// The first piece of its sound came.
+    /// First audio of the response.
     pub first_audio: Option<Duration>,
-    /// The device was seen to have taken the first sample of it; at most 2 ms after it took it, 10 ms where
-    /// a file or nothing takes the place of a speaker.
+    /// First sample taken by the device, observed at most 2 ms later; 10 ms for files and the null device.
     pub first_sample: Option<Duration>,
 }
 
-/// What the delay of an answer is counted from.
+/// Start of a response delay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DelayOrigin {
-    /// This side wrote the sound in which the turn ends, as the endpoint says by `audio_end_ms`. Whether the
-    /// pause that ends a turn is before that is the endpoint's custom; at OpenAI it is. Where turns are found on
-    /// this side, somebody was last heard then: the pause is behind it.
+    /// The audio at the end of the turn was sent, by `audio_end_ms` of the endpoint; whether that includes the
+    /// silence that ends a turn depends on the endpoint (at OpenAI it does). With local turn detection, the end
+    /// of speech, before that silence.
     TurnEnd,
-    /// The endpoint said that the turn is over, and did not say where in the sound.
+    /// `speech_stopped` of an endpoint that gives no usable position.
     SpeechStopped,
-    /// The turn was committed: this side wrote it, or the endpoint said it and nothing before.
+    /// The turn was committed, by the client or by an endpoint that omits `speech_stopped`.
     Commit,
-    /// Typed text was written.
+    /// Typed text was sent.
     Typed,
 }
 
 impl Delay {
-    /// Returns how long it took until the user had something of the answer: the first sample of what is
-    /// spoken, the first piece of what is only written.
+    /// Returns the delay until the response began for the user: its first sample, or its first text if it is
+    /// only written.
     pub fn answered(&self) -> Duration {
         self.first_sample.unwrap_or(self.first_byte)
     }
 
-    /// Returns the part of [`Delay::answered`] that this machine took: from the first piece of sound to its
-    /// first sample at the device. The rest belongs to network and endpoint. Absent for a written answer.
+    /// Returns the local part of [`Delay::answered`]: from the first audio to its first sample at the device.
+    /// The rest is network and endpoint. Absent for a written response.
     pub fn here(&self) -> Option<Duration> {
         Some(self.first_sample?.saturating_sub(self.first_audio?))
     }
 }
 
-/// The delay of the last answer, and what all so far have in common.
+/// Delay of the last response, and statistics of all so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DelayReport {
-    /// The last answer.
+    /// The last response.
     pub last: Delay,
-    /// All answers so far, this one included.
+    /// All responses so far, including the last.
     pub all: Delays,
 }
 
-/// What the delays of a call have in common.
+/// Delay statistics of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Delays {
-    /// How many answers were measured; those that were interrupted before they began are not.
+    /// Number of measured responses, without those interrupted before they began.
     pub answers: usize,
-    /// Of [`Delay::answered`].
+    /// Statistics of [`Delay::answered`].
     pub answered: DelayStats,
-    /// Of [`Delay::here`], over those that were spoken.
+    /// Statistics of [`Delay::here`] over the spoken ones.
     pub here: Option<DelayStats>,
 }
 
-/// The middle and the end of a set of times.
+/// Percentiles of a set of times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DelayStats {
-    /// Half of them took no longer.
+    /// Median.
     pub p50: Duration,
-    /// 95 of 100 took no longer.
+    /// 95th percentile.
     pub p95: Duration,
 }
 
 impl DelayStats {
-    /// Returns the spread of `times`, in any order; none of none.
+    /// Returns the percentiles of `times`, in any order; none if empty.
     pub fn of(times: &[Duration]) -> Option<Self> {
         Some(Self { p50: percentile(times, 50)?, p95: percentile(times, 95)? })
     }
 }
 
-/// Returns the smallest of `times`, in any order, that `percent` of them (1 to 100) do not exceed; none of none.
+/// Returns a percentile (1 to 100) of `times`, in any order, by the nearest-rank method; none if empty.
 pub fn percentile(times: &[Duration], percent: usize) -> Option<Duration> {
     let mut sorted = times.to_vec();
     sorted.sort_unstable();

@@ -1,4 +1,4 @@
-//! What goes into a session and what comes out of it.
+//! Inputs and outputs of a session.
 
 pub mod delay;
 mod unanswered;
@@ -17,42 +17,42 @@ use crate::session::io::delay::DelayReport;
 
 pub use crate::session::io::unanswered::MissingReply;
 
-/// One thing that happened.
+/// Input of a session.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Input {
     /// The socket is open.
     Opened,
-    /// The socket that was asked for could not be opened.
+    /// The requested socket could not be opened.
     DialFailed(DialFailure),
-    /// The socket is closed; what it said before has been handed in.
+    /// The socket is closed; its last events have been handled.
     Closed(CloseCause),
-    /// The server said something.
+    /// The server sent an event.
     Server(Box<ServerEvent>),
-    /// The server sent text that is no event.
+    /// The server sent text that is not an event.
     Malformed(String),
-    /// Something happened on the connection that is to follow the one in use.
+    /// Event of the standby connection.
     Next(NextEvent),
-    /// The microphone heard something.
+    /// Frame of the microphone.
     Mic(Frame),
-    /// The sound side has news.
+    /// Event of the audio engine.
     Audio(AudioEvent),
-    /// The user wants something.
+    /// Command of the user.
     User(UserCommand),
-    /// The deadline has come.
+    /// The deadline has passed.
     Tick,
 }
 
-/// How a connection is to be asked for.
+/// Handshake of a connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Handshake {
-    /// As the endpoint's documents say.
+    /// As documented by the endpoint.
     #[default]
     Default,
-    /// Without the marker of the beta protocol, which the endpoint has refused.
+    /// Without the beta header, which the endpoint refused.
     WithoutBetaHeader,
 }
 
-/// What happens on a connection that was asked for by [`Output::OpenNext`].
+/// Event of the standby connection, which [`Output::OpenNext`] requested.
 #[derive(Clone, Debug, PartialEq)]
 pub enum NextEvent {
     /// It is open.
@@ -61,97 +61,96 @@ pub enum NextEvent {
     Failed(DialFailure),
     /// It is closed.
     Closed(CloseCause),
-    /// The server said something on it.
+    /// Its server sent an event.
     Server(Box<ServerEvent>),
 }
 
 /// Why a socket could not be opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DialFailure {
-    /// It may work later.
+    /// Another attempt may succeed.
     Passing {
-        /// What went wrong.
+        /// The cause.
         failure: Failure,
-        /// How long the server wants to be left alone, where it says so.
+        /// Minimum pause before the next attempt, if the server gives one.
         retry_after: Option<Duration>,
     },
-    /// It never will: the key, the address, the certificate.
+    /// Further attempts are pointless: wrong key, address or certificate.
     Final(Failure),
 }
 
-/// What a user can ask for during a call.
+/// Command of the user during a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum UserCommand {
-    /// Send typed text and have it answered.
+    /// Send typed text and request a response.
     Say(String),
-    /// Close or open the microphone: muted sends silence.
+    /// Mute or unmute the microphone; muted sends silence.
     SetMuted(bool),
-    /// Stop the answer that is being given.
+    /// Stop the response in progress.
     Interrupt,
     /// Begin a turn by hand (`--vad off`).
     BeginTurn,
-    /// End the turn that was begun by hand, and have it answered.
+    /// End the turn that was begun by hand, and request a response.
     EndTurn,
-    /// Tell which devices there are.
+    /// List the devices.
     ListDevices,
-    /// Use another device, by its id or its name; without one, the system's own choice.
+    /// Use another device, by id or name; without one, the system's default.
     UseDevice(Direction, Option<String>),
-    /// Begin a turn by hand, or end the one that was begun.
+    /// Begin a turn by hand, or end the open one.
     SwitchTurn,
-    /// All lines that were piped in are asked and answered: end, unless the input has an end of its own.
+    /// All piped lines have responses: end, unless the audio input has an end of its own.
     LinesEnded,
     /// End the call.
     HangUp(EndReason),
 }
 
-/// One thing to be done.
+/// Output of a session, to be performed in order.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Output {
-    /// Open the socket again, in place of the one in use, if there is one; [`Input::Opened`] or
-    /// [`Input::DialFailed`] answers.
+    /// Open the socket again, replacing the one in use; [`Input::Opened`] or [`Input::DialFailed`] follows.
     Open(Handshake),
     /// Send an event, in the session's dialect.
     Send(Box<ClientEvent>),
-    /// Open a second connection, beside the one in use; [`Input::Next`] tells what becomes of it.
+    /// Open a standby connection next to the one in use; [`Input::Next`] reports its events.
     OpenNext(Handshake),
-    /// Send an event on the second connection.
+    /// Send an event on the standby connection.
     SendNext {
-        /// What to send.
+        /// The event.
         event: Box<ClientEvent>,
-        /// How to write it: its server may be another than that of the connection in use.
+        /// The dialect of its server, which may differ from that of the connection in use.
         dialect: Dialect,
     },
-    /// The second connection takes the place of the one in use, which is said goodbye to. What is sent
-    /// after this goes to the new one; what the old one still says is for nobody.
+    /// Replace the connection in use, which is closed, by the standby connection. Later events go to the new
+    /// one; further messages from the old connection are discarded.
     Switch,
-    /// Give up the second connection.
+    /// Give up the standby connection.
     DropNext,
-    /// Append sound to a clip.
+    /// Append audio to a clip.
     Play {
-        /// Which clip.
+        /// The clip.
         clip: ClipId,
-        /// What comes next.
+        /// The audio.
         frame: Frame,
     },
-    /// No more will come for this clip: play what there is, without waiting for more.
+    /// The clip is complete: play it without waiting for more.
     PlayEnd(ClipId),
-    /// Stop the sound at once, with a short fade, and tell what was heard.
+    /// Flush playback with a short fade, and report the playback positions.
     Flush,
-    /// Make the sound softer at once, and let it go on.
+    /// Duck playback.
     Duck,
-    /// Make the sound as loud as it was. A flush does so by itself.
+    /// Restore the volume. A flush restores it too.
     Unduck,
-    /// Close or open the microphone on the sound side too, so that its meter shows it.
+    /// Mute or unmute the audio engine too, so that its meter shows it.
     SetMuted(bool),
-    /// Ask the sound side which devices there are.
+    /// List the devices.
     ListDevices,
-    /// Use another device, by its id or its name; without one, the system's own choice.
+    /// Use another device, by id or name; without one, the system's default.
     UseDevice(Direction, Option<String>),
-    /// Tell the user.
+    /// Show a notice to the user.
     Show(Notice),
-    /// Say goodbye to the server.
+    /// Close the connection.
     Close,
-    /// The session is over; nothing follows.
+    /// The session is over; no output follows.
     End(EndReason),
 }
 
@@ -162,89 +161,89 @@ pub enum EndReason {
     User,
     /// A signal ended it.
     Signal(i32),
-    /// The input is at its end and everything was answered.
+    /// The input ended and has its responses.
     InputEnded,
     /// The single question was answered.
     Answered,
-    /// It reached a limit the user had set.
+    /// It reached a limit that the user set.
     Limit(Limit),
-    /// The server ended it in good order.
+    /// The server closed it normally.
     ServerClosed(String),
-    /// There is nothing to hear: the input cannot be used; one sentence.
+    /// The input cannot be used; one sentence.
     NoInput(String),
-    /// The endpoint did not do what the input was sent for.
+    /// The endpoint did not respond to the input.
     Unanswered(MissingReply),
-    /// The server refused to go on: key, model, quota, protocol.
+    /// The server refused the session: key, model, quota, protocol.
     Refused(Failure),
     /// The connection broke.
     Lost(Failure),
 }
 
-/// A limit the user had set.
+/// Limit that the user set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limit {
-    /// Nothing happened for too long.
+    /// Maximum time without activity.
     Idle,
-    /// It cost as much as it may.
+    /// Maximum cost.
     Cost,
 }
 
-/// What went wrong, for the user.
+/// Failure, for the user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// One sentence: what failed; not sanitised where a server said it.
+    /// One sentence on what failed. Text of a server is not sanitised.
     pub message: String,
-    /// The server's code for it.
+    /// The server's error code.
     pub code: Option<String>,
 }
 
-/// Something the user is told. Texts come from the server and are not sanitised.
+/// Notice for the user. Texts of the server are not sanitised.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Notice {
     /// The state of the connection changed.
     Connection(ConnectionState),
     /// The session is configured.
     Ready(Ready),
-    /// The session is configured, and real samples of the microphone are on their way to it.
+    /// The session is configured and the microphone delivers samples: the user may speak.
     SpeakNow,
-    /// The server hears the user speak.
+    /// Speech of the user started.
     SpeechStarted {
-        /// In written audio, where the server says it.
+        /// Position in the sent audio, if known.
         audio_ms: Option<u64>,
     },
-    /// The server heard the user stop.
+    /// Speech of the user stopped.
     SpeechStopped {
-        /// In written audio, where the server says it.
+        /// Position in the sent audio, if known.
         audio_ms: Option<u64>,
     },
     /// Whose turn it is.
     Turn(TurnState),
-    /// What the user said or typed, so far.
+    /// Speech or typed text of the user so far.
     User(UserUtterance),
-    /// What the assistant says, so far.
+    /// Response of the assistant so far.
     Assistant(AssistantLine),
-    /// What a response or a transcription cost.
+    /// Usage of a response or a transcription.
     Usage(Box<UsageReport>),
-    /// An answer has begun for the user: how long that took.
+    /// Latency of a response that has begun for the user.
     Delay(Box<DelayReport>),
-    /// Whether the microphone is heard.
+    /// Whether the microphone is muted.
     Muted(bool),
-    /// Something has become of a device.
+    /// The state of a device changed.
     Device(Direction, DeviceState),
-    /// The devices that can be chosen, because that was asked.
+    /// The available devices, on request.
     Devices(Vec<DeviceEntry>),
-    /// What is known of the echo.
+    /// State of the echo control.
     Echo(EchoStatus),
-    /// Something went wrong and the call goes on.
+    /// An error after which the call continues.
     Error {
         /// The server's code.
         code: Option<String>,
-        /// What it says.
+        /// Its text.
         message: String,
     },
-    /// Something worth knowing.
+    /// Information for the user.
     Info(String),
-    /// Something only a developer wants to see.
+    /// Details for developers.
     Debug(String),
     /// The session is over.
     End(EndReason),
@@ -253,134 +252,136 @@ pub enum Notice {
 /// The state of the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConnectionState {
-    /// Being made.
+    /// Being opened.
     Connecting,
-    /// Made; the session is being configured.
+    /// Open; the session is being configured.
     Configuring,
     /// In use.
     Live,
-    /// Lost, and to be made again.
+    /// Lost; it will be opened again.
     Reconnecting,
-    /// Being ended.
+    /// Being closed.
     Closing,
-    /// Over.
+    /// Closed.
     Closed,
 }
 
-/// What is known of a session once it is configured.
+/// Properties of a configured session.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Ready {
-    /// The server's name for the session.
+    /// The server's id of the session.
     pub session_id: Option<String>,
-    /// The model that answers.
+    /// The model.
     pub model: Option<String>,
-    /// The voice it has.
+    /// Its voice.
     pub voice: Option<String>,
-    /// What is written to this server.
+    /// The dialect to write.
     pub dialect: Dialect,
-    /// When the server will end the session, in seconds of Unix time.
+    /// End of the session in Unix time, in seconds.
     pub expires_at: Option<u64>,
 }
 
 /// Whose turn it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TurnState {
-    /// Nobody speaks; the microphone is being heard.
+    /// Neither side speaks; the microphone is open.
     #[default]
     Listening,
     /// The user speaks.
     User,
-    /// The answer is being made.
+    /// A response is being generated.
     Thinking,
-    /// The answer is being heard.
+    /// A response is playing.
     Assistant,
 }
 
-/// A line of the user, whole so far.
+/// Line of the user so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UserUtterance {
-    /// The conversation item: the server's name for it, unless an earlier server of the call used that too.
+    /// Id of the conversation item; the server's, unless an earlier server of the call used it too.
     pub item_id: String,
-    /// All of it so far.
+    /// Complete text so far.
     pub text: String,
-    /// Whether it will change no more.
+    /// Whether it is final.
     pub is_final: bool,
-    /// The item it comes after, where known: transcripts may come late.
+    /// The item before it, if known: transcripts may arrive late.
     pub after: Option<String>,
 }
 
-/// A line of the assistant, whole so far.
+/// Line of the assistant so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AssistantLine {
-    /// The conversation item: the server's name for it, unless an earlier server of the call used that too.
+    /// Id of the conversation item; the server's, unless an earlier server of the call used it too.
     pub item_id: String,
-    /// All that was generated so far; it runs ahead of the sound.
+    /// Complete text so far, ahead of playback.
     pub text: String,
-    /// Whether it will change no more: generated and, where spoken, heard or cut off.
+    /// Whether it is final: generated and, if spoken, played or cut off.
     pub is_final: bool,
-    /// Milliseconds heard; absent for written answers.
+    /// Milliseconds played; absent for written responses.
     pub heard_ms: Option<u64>,
-    /// How many bytes of `text` were heard, on a character boundary; an estimate by time.
+    /// Bytes of `text` that were played, on a character boundary; estimated by time.
     pub heard_bytes: usize,
     /// Whether it was cut off.
     pub interrupted: bool,
 }
 
-/// What something cost.
+/// Usage and cost.
 #[derive(Clone, Debug, PartialEq)]
 pub struct UsageReport {
-    /// This response or transcription; absent where the server does not say.
+    /// Usage of this response or transcription; absent if not reported.
     pub last: Option<Usage>,
-    /// The sum of all so far.
+    /// Sum of all usage.
     pub total: Usage,
-    /// What the last one cost in US dollars, where price and usage are known.
+    /// Cost of the last one in US dollars, if known.
     pub usd: Option<f64>,
-    /// What all so far cost in US dollars, as far as it is known.
+    /// Sum of all known costs in US dollars.
     pub total_usd: f64,
-    /// How many responses and transcriptions cost an unknown amount.
+    /// Number of responses and transcriptions of unknown cost.
     pub unpriced: u64,
-    /// Transcriptions that are billed by time, in seconds.
+    /// Seconds of transcription billed by time.
     pub transcribed_seconds: f64,
-    /// How many responses and transcriptions said nothing of their usage.
+    /// Number of responses and transcriptions without usage.
     pub unknown: u64,
 }
 
-/// When to hand in [`Input::Tick`], and why.
+/// When to send [`Input::Tick`], and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Deadline {
     /// Time since the start.
     pub at: Duration,
-    /// Why.
+    /// The reason.
     pub reason: Reason,
 }
 
-/// Why a session wants to be woken.
+/// Reason of a deadline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// `session.created` has not come.
+    /// `session.created` is missing.
     NoCreated,
-    /// `session.updated` has not come.
+    /// `session.updated` is missing.
     NoUpdated,
-    /// The sound side did not say what was heard.
+    /// The flush report is missing.
     NoFlushed,
-    /// Somebody seemed to speak, and nobody confirmed it.
+    /// A possible interruption was not confirmed.
     NotConfirmed,
-    /// The input has ended and nothing more happens.
+    /// The input ended and no further event arrives.
     InputDrained,
-    /// The pause before the connection is tried again is over.
+    /// The pause before reconnecting is over.
     Redial,
-    /// The session's time limit comes near.
+    /// The session's time limit is near.
     SessionLimit,
-    /// Nobody has said anything for long.
+    /// The maximum time without activity has passed.
     Idle,
-    /// A caption has waited for those of earlier turns.
+    /// A finished caption waits for those of earlier turns.
     CaptionHeld,
-    /// Somebody has spoken for long without a pause.
+    /// A long turn without a pause is committed in parts.
     LongTurn,
-    /// An answer has stopped coming.
+    /// A response stalled.
     NoAnswer,
-    /// The goodbye was not answered.
+    /// The close reply is missing.
     NoCloseReply,
-    /// A fatal error was not followed by a close.
+    /// No close followed an error.
     NoClose,
+    /// The cost limit was reached.
+    CostLimit,
 }

@@ -1,7 +1,7 @@
-//! Measures how long answers take: from the end of a turn to the first sample that the device takes.
+//! Response latency: from the end of a turn to the first sample that the device takes.
 //!
-//! A turn that goes on, an answer that is interrupted or lost and an event that does not come make no
-//! record; none is made of the events of another answer.
+//! Turns that continue and responses that are interrupted or lost are not recorded; events of other responses
+//! are ignored.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -9,79 +9,74 @@ use std::time::Duration;
 use crate::dsp::frame::{ClipId, SampleRate};
 use crate::protocol::events::response::ResponseStatus;
 use crate::protocol::settings::Modality;
-use crate::session::Session;
-use crate::session::io::Notice;
 use crate::session::io::delay::{Delay, DelayOrigin, DelayReport, DelayStats, Delays};
 use crate::session::plan::Plan;
 
-/// How many frames of the microphone are remembered with the time they were sent: ten seconds of frames
-/// of 10 ms. An endpoint that says later where a turn ended is not believed.
+/// Number of sent frames whose time is remembered: ten seconds of 10 ms frames. An endpoint that reports the
+/// end of a turn later is not trusted.
 const FRAMES_REMEMBERED: usize = 1_000;
 
-/// The turn that is being answered, and what was measured before.
+/// Latency of the current turn and of all before.
 #[derive(Debug)]
 pub(crate) struct LatencyTracker {
-    /// Whether answers are meant to be heard.
+    /// Whether responses are spoken or written.
     output: Option<Modality>,
     sent: SentAudio,
     turn: Option<PendingTurn>,
-    /// When the endpoint last found the end of a turn: the next one ends later.
-    found: Duration,
+    /// When the endpoint last detected the end of a turn; the next one ends later.
+    detected_at: Duration,
     answered: Vec<Duration>,
     here: Vec<Duration>,
 }
 
-/// A turn whose answer has not begun for the user.
+/// A turn whose response has not begun for the user.
 #[derive(Debug)]
 struct PendingTurn {
     from: DelayOrigin,
     begin: Duration,
-    asker: Initiator,
+    initiator: Initiator,
     speech_stopped: Option<Duration>,
     committed: Option<Duration>,
     asked: Option<Duration>,
-    /// The answer, once one has begun.
-    answer: AwaitedResponse,
+    response: AwaitedResponse,
     created: Option<Duration>,
     first_byte: Option<Duration>,
     first_audio: Option<(Duration, ClipId)>,
 }
 
-/// Which response answers a turn.
+/// Response to a turn.
 #[derive(Debug)]
 enum AwaitedResponse {
-    /// The next that begins and is not the one that was there before.
+    /// The next that begins, other than the previous one.
     Awaited(PreviousResponse),
-    /// This one; its name may be unknown.
+    /// This one; its id may be unknown.
     Begun(Option<String>),
 }
 
-/// A response that was being given when a turn ended.
+/// Response that was in progress when a turn ended.
 #[derive(Debug)]
 pub(crate) enum PreviousResponse {
-    /// There was none.
     None,
-    /// This one.
     Named(String),
-    /// One whose name is not known: no other can be told from it.
+    /// Its id is unknown, so no other can be distinguished from it.
     Unnamed,
 }
 
-/// Who begins the answer.
+/// Who requests the response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Initiator {
-    /// The server, by itself.
+    /// The server, after each turn.
     Server,
-    /// This side, by `response.create`.
-    Us,
+    /// The client, by `response.create`.
+    Client,
 }
 
-/// When which sample was written, on the connection in use.
+/// Audio sent on the connection in use, with its times.
 #[derive(Debug)]
 struct SentAudio {
     rate: SampleRate,
     samples: u64,
-    /// The number of samples after a frame, and when that frame was written.
+    /// Number of samples up to the end of a frame, and when it was sent.
     frames: VecDeque<(u64, Duration)>,
 }
 
@@ -94,11 +89,11 @@ impl SentAudio {
         self.frames.push_back((self.samples, now));
     }
 
-    /// Returns when the sound was written that ends `ms` after the beginning of the connection's sound.
-    fn written_at(&self, ms: u64) -> Option<Duration> {
+    /// Returns when the audio at `ms` of the connection was sent.
+    fn sent_at(&self, ms: u64) -> Option<Duration> {
         let end = self.rate.samples(Duration::from_millis(ms));
         let first = self.frames.partition_point(|(after, _)| *after < end);
-        // What lies in or before the first frame that is remembered may have been written any time before.
+        // The time of anything up to the first remembered frame is unknown.
         let known = first > 0 || self.frames.len() < FRAMES_REMEMBERED;
         self.frames.get(first).filter(|_| known && end > 0).map(|(_, at)| *at)
     }
@@ -110,60 +105,59 @@ impl LatencyTracker {
             output: plan.settings.output,
             sent: SentAudio { rate: plan.input_rate(), samples: 0, frames: VecDeque::new() },
             turn: None,
-            found: Duration::ZERO,
+            detected_at: Duration::ZERO,
             answered: Vec::new(),
             here: Vec::new(),
         }
     }
 
-    /// A frame of the microphone was written.
-    pub(crate) fn wrote(&mut self, now: Duration, samples: usize) {
+    /// Notes a sent frame of the microphone.
+    pub(crate) fn audio_sent(&mut self, now: Duration, samples: usize) {
         self.sent.push(now, samples);
     }
 
-    /// What follows goes to a server that has heard nothing yet. An answer of the one before that has begun
-    /// to come may still be heard.
+    /// Starts over with a new server. A response whose audio has begun may still be played.
     pub(crate) fn new_server(&mut self) {
         self.sent.samples = 0;
         self.sent.frames.clear();
         self.abandon_unanswered();
     }
 
-    /// The answer stopped coming, or the user goes on: what has begun to come may still be heard.
+    /// Abandons a response without audio, because it stalled or the turn continues.
     pub(crate) fn abandon_unanswered(&mut self) {
         self.turn.take_if(|turn| turn.first_audio.is_none());
     }
 
-    /// The user does not want to hear the answer.
+    /// Abandons the response, because it was interrupted.
     pub(crate) fn abandon(&mut self) {
         self.turn = None;
     }
 
-    /// The endpoint found the end of a turn that it answers by itself, at `audio_ms` of what was written.
-    pub(crate) fn turn_found(&mut self, now: Duration, audio_ms: Option<u64>, older: PreviousResponse) {
-        let written_at = audio_ms.and_then(|ms| self.sent.written_at(ms));
-        // An endpoint that counts otherwise names a place before this turn, or after all that was written.
-        let end = written_at.filter(|at| *at >= self.found);
-        self.found = now;
+    /// Notes the end of a turn that the endpoint detected at `audio_ms` of the sent audio.
+    pub(crate) fn turn_detected(&mut self, now: Duration, audio_ms: Option<u64>, previous: PreviousResponse) {
+        let sent_at = audio_ms.and_then(|ms| self.sent.sent_at(ms));
+        // An endpoint that counts differently reports a time before this turn, or beyond the sent audio.
+        let end = sent_at.filter(|at| *at >= self.detected_at);
+        self.detected_at = now;
         let (from, begin) = end.map_or((DelayOrigin::SpeechStopped, now), |end| (DelayOrigin::TurnEnd, end));
-        let turn = PendingTurn::begin(from, begin, (Initiator::Server, older));
+        let turn = PendingTurn::begin(from, begin, (Initiator::Server, previous));
         self.turn = Some(PendingTurn { speech_stopped: Some(now), ..turn });
     }
 
-    /// The endpoint has committed a turn, and left out to say that it is over.
-    pub(crate) fn turn_found_by_commit(&mut self, now: Duration, older: PreviousResponse) {
-        self.found = now;
-        self.turn = Some(PendingTurn::begin(DelayOrigin::Commit, now, (Initiator::Server, older)));
+    /// Notes a turn that the endpoint committed without `speech_stopped`.
+    pub(crate) fn turn_committed(&mut self, now: Duration, previous: PreviousResponse) {
+        self.detected_at = now;
+        self.turn = Some(PendingTurn::begin(DelayOrigin::Commit, now, (Initiator::Server, previous)));
     }
 
-    /// The endpoint has committed the turn.
+    /// Notes a commit of the endpoint.
     pub(crate) fn committed(&mut self, now: Duration) {
         if let Some(turn) = &mut self.turn {
             turn.committed.get_or_insert(now);
         }
     }
 
-    /// The user ended a turn by hand or has typed; an answer is asked for next.
+    /// Notes the end of a turn by hand or of typed text; a request follows.
     pub(crate) fn turn_ended(&mut self, now: Duration, from: DelayOrigin) {
         let committed = match from {
             DelayOrigin::Commit => Some(now),
@@ -171,74 +165,79 @@ impl LatencyTracker {
         };
         self.turn = Some(PendingTurn {
             committed,
-            ..PendingTurn::begin(from, now, (Initiator::Us, PreviousResponse::Unnamed))
+            ..PendingTurn::begin(from, now, (Initiator::Client, PreviousResponse::Unnamed))
         });
     }
 
-    /// This side heard the end of the turn that it has just committed: nobody spoke since `end`.
-    pub(crate) fn turn_heard(&mut self, now: Duration, end: Duration) {
+    /// Notes the end of speech in the turn that was just committed here.
+    pub(crate) fn speech_ended(&mut self, now: Duration, end: Duration) {
         if let Some(turn) = self.turn.as_mut().filter(|turn| turn.committed == Some(now)) {
             (turn.from, turn.begin, turn.speech_stopped) = (DelayOrigin::TurnEnd, end, Some(now));
         }
     }
 
-    /// Returns the length of what was written on the connection in use, in milliseconds.
-    pub(crate) fn written_ms(&self) -> u64 {
+    /// Returns the length of the audio sent on the connection in use, in milliseconds.
+    pub(crate) fn sent_ms(&self) -> u64 {
         u64::try_from(self.sent.rate.duration(self.sent.samples).as_millis()).unwrap_or(u64::MAX)
     }
 
-    /// `response.create` was written.
-    pub(crate) fn asked(&mut self, now: Duration) {
+    /// Notes `response.create`.
+    pub(crate) fn requested(&mut self, now: Duration) {
         let awaits = |turn: &&mut PendingTurn| {
-            matches!((turn.asker, &turn.answer), (Initiator::Us, AwaitedResponse::Awaited(_)))
+            matches!((turn.initiator, &turn.response), (Initiator::Client, AwaitedResponse::Awaited(_)))
         };
         if let Some(turn) = self.turn.as_mut().filter(awaits) {
             turn.asked = Some(now);
-            // Nothing is asked for while another answer is being given.
-            turn.answer = AwaitedResponse::Awaited(PreviousResponse::None);
+            // No request is sent while another response is in progress.
+            turn.response = AwaitedResponse::Awaited(PreviousResponse::None);
         }
     }
 
-    /// What was asked for is not made yet, because another is: it will be asked for again.
-    pub(crate) fn not_asked(&mut self) {
-        if let Some(turn) = self.turn.as_mut().filter(|turn| turn.asker == Initiator::Us) {
+    /// Notes that the request was refused because of another response; it is sent again later.
+    pub(crate) fn request_refused(&mut self) {
+        if let Some(turn) = self.turn.as_mut().filter(|turn| turn.initiator == Initiator::Client) {
             turn.asked = None;
-            turn.answer = AwaitedResponse::Awaited(PreviousResponse::Unnamed);
+            turn.response = AwaitedResponse::Awaited(PreviousResponse::Unnamed);
         }
     }
 
-    /// `response.created` came.
+    /// Notes `response.created`.
     pub(crate) fn created(&mut self, now: Duration, id: Option<&str>) {
         if let Some(turn) = self.turn_of(id) {
             turn.created.get_or_insert(now);
         }
     }
 
-    /// A piece of an answer came; returns the delay where that is all that is waited for.
-    fn text(&mut self, now: Duration, id: Option<&str>) -> Option<Delay> {
+    /// Notes text of a response; returns the delay if the response is written.
+    pub(crate) fn text_received(&mut self, now: Duration, id: Option<&str>) -> Option<Delay> {
         let turn = self.turn_of(id)?;
         turn.first_byte.get_or_insert(now);
         match self.output {
-            Some(Modality::Text) => self.written(),
+            Some(Modality::Text) => self.finish_written(),
             Some(Modality::Audio) | None => None,
         }
     }
 
-    fn sound(&mut self, now: Duration, id: Option<&str>, clip: ClipId) {
+    /// Notes audio of a response.
+    pub(crate) fn audio_received(&mut self, now: Duration, id: Option<&str>, clip: ClipId) {
         if let Some(turn) = self.turn_of(id) {
             turn.first_byte.get_or_insert(now);
             turn.first_audio.get_or_insert((now, clip));
         }
     }
 
-    /// The device has taken something of a clip.
-    fn played(&mut self, now: Duration, clip: ClipId) -> Option<Delay> {
+    /// Notes that the device has taken samples of a clip; returns the delay if they are the first.
+    pub(crate) fn played(&mut self, now: Duration, clip: ClipId) -> Option<Delay> {
         let turn = self.turn.take_if(|turn| turn.first_audio.is_some_and(|(_, first)| first == clip))?;
         turn.delay(Some(now))
     }
 
-    /// The response is over: an answer without sound was written, or was none.
-    fn done(&mut self, id: Option<&str>, status: Option<&ResponseStatus>) -> Option<Delay> {
+    /// Notes the end of a response; returns the delay if it had no audio.
+    pub(crate) fn response_done(
+        &mut self,
+        id: Option<&str>,
+        status: Option<&ResponseStatus>,
+    ) -> Option<Delay> {
         let turn = self.turn.as_ref()?;
         if !turn.is_answered_by(id) || turn.first_audio.is_some() {
             return None;
@@ -254,24 +253,25 @@ impl LatencyTracker {
                 | ResponseStatus::InProgress
                 | ResponseStatus::Other(_),
             )
-            | None => self.written(),
+            | None => self.finish_written(),
         }
     }
 
-    fn written(&mut self) -> Option<Delay> {
+    fn finish_written(&mut self) -> Option<Delay> {
         self.turn.take()?.delay(None)
     }
 
-    /// Returns the turn that response `id` answers; the first that may be its answer is.
+    /// Returns the turn that response `id` belongs to; the first possible response is taken.
     fn turn_of(&mut self, id: Option<&str>) -> Option<&mut PendingTurn> {
         let turn = self.turn.as_mut()?;
         if turn.may_be_answered_by(id) {
-            turn.answer = AwaitedResponse::Begun(id.map(str::to_owned));
+            turn.response = AwaitedResponse::Begun(id.map(str::to_owned));
         }
         self.turn.as_mut().filter(|turn| turn.is_answered_by(id))
     }
 
-    fn report(&mut self, last: Delay) -> Option<DelayReport> {
+    /// Adds the delay of a response; returns the statistics.
+    pub(crate) fn report(&mut self, last: Delay) -> Option<DelayReport> {
         self.answered.push(last.answered());
         self.here.extend(last.here());
         let all = Delays {
@@ -284,15 +284,19 @@ impl LatencyTracker {
 }
 
 impl PendingTurn {
-    fn begin(from: DelayOrigin, begin: Duration, (asker, older): (Initiator, PreviousResponse)) -> Self {
+    fn begin(
+        from: DelayOrigin,
+        begin: Duration,
+        (initiator, previous): (Initiator, PreviousResponse),
+    ) -> Self {
         Self {
             from,
             begin,
-            asker,
+            initiator,
             speech_stopped: None,
             committed: None,
             asked: None,
-            answer: AwaitedResponse::Awaited(older),
+            response: AwaitedResponse::Awaited(previous),
             created: None,
             first_byte: None,
             first_audio: None,
@@ -300,16 +304,18 @@ impl PendingTurn {
     }
 
     fn may_be_answered_by(&self, id: Option<&str>) -> bool {
-        match &self.answer {
+        match &self.response {
             AwaitedResponse::Begun(_) | AwaitedResponse::Awaited(PreviousResponse::Unnamed) => false,
-            // What has no name may belong to it.
-            AwaitedResponse::Awaited(PreviousResponse::Named(older)) => id.is_some_and(|id| id != older),
+            // A response without an id may be the previous one.
+            AwaitedResponse::Awaited(PreviousResponse::Named(previous)) => {
+                id.is_some_and(|id| id != previous)
+            }
             AwaitedResponse::Awaited(PreviousResponse::None) => true,
         }
     }
 
     fn is_answered_by(&self, id: Option<&str>) -> bool {
-        match (&self.answer, id) {
+        match (&self.response, id) {
             (AwaitedResponse::Awaited(_), _) => false,
             (AwaitedResponse::Begun(Some(known)), Some(id)) => known == id,
             (AwaitedResponse::Begun(_), _) => true,
@@ -328,36 +334,5 @@ impl PendingTurn {
             first_audio: self.first_audio.map(|(at, _)| since(at)),
             first_sample: first_sample.map(since),
         })
-    }
-}
-
-impl Session {
-    /// A piece of the text of an answer that is wanted came.
-    pub(crate) fn time_text(&mut self, now: Duration, response_id: Option<&str>) {
-        let delay = self.latency.text(now, response_id);
-        self.tell_delay(delay);
-    }
-
-    /// A piece of the sound of an answer that is wanted came.
-    pub(crate) fn time_sound(&mut self, now: Duration, response_id: Option<&str>, clip: ClipId) {
-        self.latency.sound(now, response_id, clip);
-    }
-
-    /// The device has taken `samples` of a clip.
-    pub(crate) fn time_played(&mut self, now: Duration, clip: ClipId, samples: u64) {
-        let delay = if samples > 0 { self.latency.played(now, clip) } else { None };
-        self.tell_delay(delay);
-    }
-
-    /// A response that was wanted is over.
-    pub(crate) fn time_done(&mut self, response_id: Option<&str>, status: Option<&ResponseStatus>) {
-        let delay = self.latency.done(response_id, status);
-        self.tell_delay(delay);
-    }
-
-    fn tell_delay(&mut self, delay: Option<Delay>) {
-        if let Some(report) = delay.and_then(|delay| self.latency.report(delay)) {
-            self.show(Notice::Delay(Box::new(report)));
-        }
     }
 }

@@ -1,109 +1,105 @@
-//! Ends what nobody needs any more: a call that was forgotten, or one that costs more than it may.
+//! Limits of a call: idle time and cost.
 
 use std::time::Duration;
 
-use crate::session::io::{Deadline, EndReason, Limit, Notice, Reason};
-use crate::session::{Phase, Session};
+use crate::session::io::{Deadline, Limit, Reason};
+use crate::session::outputs::Outputs;
+use crate::session::plan::CallLimits;
 
-/// The share of the money at which the user is warned.
+/// Share of the cost limit at which the user is warned.
 const WARNING_SHARE: f64 = 0.8;
-
-/// What the user set.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct CallLimits {
-    /// How long nothing may happen. Noise in the microphone is nothing.
-    pub idle: Option<Duration>,
-    /// What the call may cost, in US dollars.
-    pub cost_usd: Option<f64>,
-}
 
 /// How close the limits are.
 #[derive(Debug, Default)]
 pub(crate) struct Limiter {
-    last_sign_of_life: Duration,
-    answers: ResponseTrigger,
-    money: Budget,
+    last_activity: Duration,
+    trigger: ResponseTrigger,
+    budget: Budget,
 }
 
-/// Why the server speaks.
+/// Cause of the current response.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum ResponseTrigger {
-    /// The user wanted it.
     #[default]
-    Wanted,
-    /// It broke the silence by itself, which is no sign of life of the user.
-    Unasked,
+    User,
+    /// The server ended a silence, which is not activity of the user.
+    Server,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 enum Budget {
     #[default]
     Enough,
-    /// The user was told that the cost is not known.
-    Uncounted,
-    /// The user was told that it runs out.
+    /// The user was warned that the cost is unknown.
+    Unknown,
+    /// The user was warned that the limit is near.
     Low,
-    /// It is spent: the call ends when the answer was heard.
+    /// The call ends after the current response.
     Spent,
 }
 
-impl Session {
-    /// The user said, typed or pressed something, or an answer is under way.
+#[expect(clippy::too_many_arguments, reason = "components are separate borrows of the session")]
+impl Limiter {
+    /// Notes that the user spoke, typed or pressed something.
     pub(crate) fn note_activity(&mut self, now: Duration) {
-        self.limiter.last_sign_of_life = now;
-        self.limiter.answers = ResponseTrigger::Wanted;
+        self.last_activity = now;
+        self.trigger = ResponseTrigger::User;
     }
 
-    /// The server takes the turn because nobody has.
-    pub(crate) fn idle_timeout(&mut self) {
-        self.limiter.answers = ResponseTrigger::Unasked;
-        self.show(Notice::Debug("the endpoint breaks the silence".into()));
-    }
-
-    /// Returns for how long nobody has said, typed or pressed anything, and nothing was answered.
-    pub(crate) fn lifeless_for(&self, now: Duration) -> Duration {
-        now.saturating_sub(self.limiter.last_sign_of_life)
-    }
-
-    /// Returns whether nothing more may be sent that costs.
-    pub(crate) fn is_out_of_money(&self) -> bool {
-        self.limiter.money == Budget::Spent
-    }
-
-    /// Compares what was spent with what may be.
-    pub(crate) fn see_cost(&mut self, spent_usd: f64, unpriced: u64) {
-        let Some(most) = self.plan.limits.cost_usd else { return };
-        if unpriced > 0 && self.limiter.money == Budget::Enough {
-            self.limiter.money = Budget::Uncounted;
-            self.show(Notice::Info("what this call costs is not known: --max-cost cannot be kept; the configuration file may set prices".into()));
-        }
-        if spent_usd >= most {
-            self.limiter.money = Budget::Spent;
-        } else if spent_usd >= most * WARNING_SHARE && self.limiter.money < Budget::Low {
-            self.limiter.money = Budget::Low;
-            self.show(Notice::Info(format!("this call has cost ${spent_usd:.4} of the ${most} it may")));
+    /// Notes that a response is in progress or audible.
+    pub(crate) fn note_response(&mut self, now: Duration) {
+        match self.trigger {
+            ResponseTrigger::User => self.last_activity = now,
+            ResponseTrigger::Server => {}
         }
     }
 
-    pub(crate) fn idle_deadline(&self) -> Option<Deadline> {
-        let idle =
-            self.plan.limits.idle.filter(|_| matches!(self.phase, Phase::Live | Phase::Reconnecting(_)))?;
-        Some(Deadline { at: self.limiter.last_sign_of_life + idle, reason: Reason::Idle })
+    /// Notes that the server speaks unasked.
+    pub(crate) fn note_server_initiative(&mut self) {
+        self.trigger = ResponseTrigger::Server;
     }
 
-    /// Ends the call at a limit, politely: an answer is heard to its end.
-    pub(crate) fn check_limits(&mut self, now: Duration) {
-        if !matches!(self.phase, Phase::Live | Phase::Reconnecting(_)) {
-            return;
+    /// Returns the time since the last activity.
+    pub(crate) fn inactive_for(&self, now: Duration) -> Duration {
+        now.saturating_sub(self.last_activity)
+    }
+
+    pub(crate) fn is_budget_spent(&self) -> bool {
+        self.budget == Budget::Spent
+    }
+
+    /// Compares the cost with its limit.
+    pub(crate) fn check_cost(
+        &mut self,
+        limits: CallLimits,
+        spent_usd: f64,
+        unpriced: u64,
+        outputs: &mut Outputs,
+    ) {
+        let Some(limit) = limits.cost_usd else { return };
+        if unpriced > 0 && self.budget == Budget::Enough {
+            self.budget = Budget::Unknown;
+            outputs.info("the cost of this call is unknown: --max-cost has no effect; set prices in the configuration file");
         }
-        if self.is_answering() {
-            if self.limiter.answers == ResponseTrigger::Wanted {
-                self.note_activity(now);
-            }
-        } else if self.is_out_of_money() {
-            self.hang_up(now, EndReason::Limit(Limit::Cost));
-        } else if self.idle_deadline().is_some_and(|deadline| now >= deadline.at) {
-            self.hang_up(now, EndReason::Limit(Limit::Idle));
+        if spent_usd >= limit {
+            self.budget = Budget::Spent;
+        } else if spent_usd >= limit * WARNING_SHARE && self.budget < Budget::Low {
+            self.budget = Budget::Low;
+            outputs.info(format!("this call has cost ${spent_usd:.4} of its limit of ${limit}"));
         }
+    }
+
+    /// Returns when the call reaches a limit, if no response is in progress until then.
+    pub(crate) fn deadline(&self, limits: CallLimits) -> Option<Deadline> {
+        if self.is_budget_spent() {
+            return Some(Deadline { at: self.last_activity, reason: Reason::CostLimit });
+        }
+        limits.idle.map(|idle| Deadline { at: self.last_activity + idle, reason: Reason::Idle })
+    }
+
+    /// Returns the limit that the call has reached.
+    pub(crate) fn reached(&self, now: Duration, limits: CallLimits) -> Option<Limit> {
+        self.deadline(limits).filter(|deadline| now >= deadline.at)?;
+        Some(if self.is_budget_spent() { Limit::Cost } else { Limit::Idle })
     }
 }

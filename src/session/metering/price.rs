@@ -1,5 +1,4 @@
-//! What tokens cost, from a dated list and from what the user says. What nobody says costs an unknown
-//! amount, not nothing.
+//! Token prices, from a dated list and from the user. A missing price makes the cost unknown, not zero.
 
 use std::collections::HashMap;
 
@@ -7,21 +6,21 @@ use serde::Deserialize;
 
 use crate::protocol::events::response::{TokenDetails, Usage};
 
-/// The prices at OpenAI, in US dollars, as of the date in the file.
+/// Prices of OpenAI in US dollars, as of the date in the file.
 const BUILT_IN: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/prices.json"));
 
-/// The name under which the user prices every model that has no price of its own.
+/// Name in the user's prices for every model without its own.
 const ANY_MODEL: &str = "*";
 
-/// Prices by model. Without any, every cost is unknown.
+/// Prices by model. Empty, every cost is unknown.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Prices {
-    /// The user's.
+    /// Prices of the user.
     own: HashMap<String, Rates>,
     list: PriceTable,
 }
 
-/// A list as it stands in the file. No model stands in two of its parts.
+/// Price list of the file. Each model is in one of its tables.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 struct PriceTable {
     as_of: String,
@@ -31,61 +30,59 @@ struct PriceTable {
     aliases: HashMap<String, String>,
 }
 
-/// What a model costs, in US dollars: a million tokens of each kind, and a minute. A price that is not
-/// known is absent.
+/// Prices of a model in US dollars per million tokens of each kind, and per minute. Unknown prices are absent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub struct Rates {
-    /// Text in.
+    /// Text input.
     pub text_in: Option<f64>,
-    /// Text in that was cached; where absent, as other text in.
+    /// Cached text input; defaults to text input.
     pub text_cached: Option<f64>,
-    /// Text out.
+    /// Text output.
     pub text_out: Option<f64>,
-    /// Sound in.
+    /// Audio input.
     pub audio_in: Option<f64>,
-    /// Sound in that was cached; where absent, as other sound in.
+    /// Cached audio input; defaults to audio input.
     pub audio_cached: Option<f64>,
-    /// Sound out.
+    /// Audio output.
     pub audio_out: Option<f64>,
-    /// Images in.
+    /// Image input.
     pub image_in: Option<f64>,
-    /// Images in that were cached; where absent, as other images in.
+    /// Cached image input; defaults to image input.
     pub image_cached: Option<f64>,
-    /// A minute of sound that is captioned, where time is what is billed.
+    /// Minute of transcribed audio, if billed by time.
     pub per_minute: Option<f64>,
 }
 
 impl Prices {
-    /// Returns the prices at OpenAI.
+    /// Returns the prices of OpenAI.
     pub fn openai() -> Self {
         let list = serde_json::from_str(BUILT_IN);
-        let list = list.expect("the list is a part of this program, and a test reads it");
+        let list = list.expect("the embedded list is valid, and a test reads it");
         Self { own: HashMap::new(), list }
     }
 
-    /// Returns the date of the list, as `2026-11-20`; none where there is no list.
+    /// Returns the date of the list, such as `2026-11-20`; none without a list.
     pub fn as_of(&self) -> Option<&str> {
         Some(self.list.as_of.as_str()).filter(|date| !date.is_empty())
     }
 
-    /// Prices a model in place of the list; `*` is every model that has no price by this.
+    /// Overrides the prices of a model; `*` means every other model.
     pub fn set(&mut self, model: String, rates: Rates) {
         self.own.insert(model, rates);
     }
 
-    /// Returns what a response or a transcription of `model` cost in dollars, by its tokens; none where price
-    /// or usage is unknown.
+    /// Returns the cost of a response or transcription of `model` in US dollars, by tokens; none if unknown.
     pub fn tokens(&self, model: Option<&str>, usage: Option<&Usage>) -> Option<f64> {
         self.rates(model)?.cost(usage)
     }
 
-    /// Returns what a transcription of `model` cost in dollars, by its time.
+    /// Returns the cost of a transcription of `model` in US dollars, by time.
     pub fn time(&self, model: Option<&str>, seconds: f64) -> Option<f64> {
         Some(self.rates(model)?.per_minute? * seconds / 60.0)
     }
 
-    /// What the user says goes before the list; dated names are those of the model they were.
+    /// Returns the prices of a model: the user's override the list, and dated names are aliases.
     fn rates(&self, model: Option<&str>) -> Option<Rates> {
         let known_as = model.and_then(|model| self.list.aliases.get(model)).map(String::as_str);
         let names = || [model, known_as].into_iter().flatten();
@@ -104,7 +101,7 @@ impl PriceTable {
 }
 
 impl Rates {
-    /// What costs nothing, whether or not anybody counts.
+    /// Free of charge, even without usage.
     pub const FREE: Self = Self {
         text_in: Some(0.0),
         text_cached: Some(0.0),
@@ -117,7 +114,7 @@ impl Rates {
         per_minute: Some(0.0),
     };
 
-    /// Cached tokens are a part of the input: they are taken out of it before it is billed.
+    /// Returns the cost of a usage. Cached tokens are part of the input and are subtracted from it.
     fn cost(&self, usage: Option<&Usage>) -> Option<f64> {
         if *self == Self::FREE {
             return Some(0.0);
@@ -152,7 +149,7 @@ struct TokenCounts {
 }
 
 impl TokenCounts {
-    /// Kinds that are not named are zero only where their sum says so.
+    /// Returns the counts if all are known. Missing kinds are zero only if the sum agrees.
     fn of(details: TokenDetails, sum: Option<u64>) -> Option<Self> {
         let TokenDetails { text, audio, image } = details;
         let named = [text, audio, image].into_iter().flatten().sum::<u64>();
@@ -193,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dated_name_costs_what_its_model_costs() {
+    fn a_dated_name_has_the_price_of_its_model() {
         let prices = Prices::openai();
         let named = of(&prices, "gpt-realtime", &usage());
         assert_ne!(named, "unknown");
@@ -201,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_is_not_free() {
+    fn an_unknown_price_is_not_zero() {
         let prices = Prices::openai();
         assert_eq!(of(&prices, "another-model", &usage()), "unknown");
         let no_details = Usage { input: TokenDetails::default(), ..usage() };
@@ -214,13 +211,13 @@ mod tests {
     }
 
     #[test]
-    fn a_kind_without_a_price_makes_the_cost_unknown_only_where_it_is_used() {
+    fn a_missing_price_makes_the_cost_unknown_only_if_the_kind_is_used() {
         let mut prices = Prices::default();
         let text = Rates { text_in: Some(1.0), text_out: Some(10.0), ..Rates::default() };
         prices.set("m".to_owned(), text);
-        assert_eq!(of(&prices, "m", &usage()), "unknown", "sound came out");
+        assert_eq!(of(&prices, "m", &usage()), "unknown", "audio output has no price");
         prices.set("m".to_owned(), Rates { audio_out: Some(100.0), ..text });
-        assert_eq!(of(&prices, "m", &usage()), "0.025994", "what was cached costs as the rest");
+        assert_eq!(of(&prices, "m", &usage()), "0.025994", "cached input costs as much as other input");
         prices.set("m".to_owned(), Rates { audio_out: Some(100.0), text_cached: Some(0.0), ..text });
         assert_eq!(of(&prices, "m", &usage()), "0.025034");
     }
@@ -240,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_user_says_goes_before_the_list() {
+    fn prices_of_the_user_override_the_list() {
         let mut prices = Prices::openai();
         assert_eq!(prices.as_of(), Some("2026-11-20"));
         let listed = of(&prices, "gpt-realtime-2", &usage());
@@ -255,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_free_is_free_uncounted_too() {
+    fn free_is_free_even_without_usage() {
         let mut prices = Prices::default();
         assert_eq!((prices.as_of(), prices.tokens(None, None)), (None, None));
         prices.set("*".to_owned(), Rates::FREE);

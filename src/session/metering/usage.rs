@@ -1,14 +1,12 @@
-//! What the session cost so far, in tokens.
+//! Sum of token usage and cost.
 
 use crate::protocol::events::response::{TokenDetails, Usage};
-use crate::protocol::events::server::TranscriptionUsage;
-use crate::session::Session;
-use crate::session::io::{Notice, UsageReport};
+use crate::session::io::UsageReport;
 
-/// The sum of all usage. Each response counts the whole conversation again, so that the sum over
-/// responses is what is billed, not the last one.
+/// Sum of all usage. Each response counts the whole conversation again, so the sum over responses is billed,
+/// not the last one.
 #[derive(Debug, Default)]
-pub(crate) struct UsageSum {
+pub(crate) struct UsageTotal {
     total: Usage,
     transcribed_seconds: f64,
     unknown: u64,
@@ -16,15 +14,22 @@ pub(crate) struct UsageSum {
     unpriced: u64,
 }
 
-impl UsageSum {
-    fn tokens(&mut self, usage: Option<&Usage>) {
+impl UsageTotal {
+    /// Adds the tokens of a response or transcription; without usage it counts as unknown.
+    pub(crate) fn add_tokens(&mut self, usage: Option<&Usage>) {
         match usage {
             Some(usage) => add(&mut self.total, usage),
             None => self.unknown += 1,
         }
     }
 
-    fn report(&mut self, last: Option<Usage>, usd: Option<f64>) -> UsageReport {
+    /// Adds the duration of a transcription that is billed by time.
+    pub(crate) fn add_transcribed(&mut self, seconds: f64) {
+        self.transcribed_seconds += seconds;
+    }
+
+    /// Adds a cost, and returns the totals.
+    pub(crate) fn report(&mut self, last: Option<Usage>, usd: Option<f64>) -> UsageReport {
         match usd {
             Some(usd) => self.total_usd += usd,
             None => self.unpriced += 1,
@@ -38,45 +43,6 @@ impl UsageSum {
             transcribed_seconds: self.transcribed_seconds,
             unknown: self.unknown,
         }
-    }
-}
-
-impl Session {
-    pub(crate) fn note_usage(&mut self, usage: Option<&Usage>) {
-        self.usage.tokens(usage);
-        let prices = self.plan.prices.as_ref();
-        let usd = prices.and_then(|prices| prices.tokens(self.model.as_deref(), usage));
-        self.tell_usage(usage.cloned(), usd);
-    }
-
-    pub(crate) fn note_transcription_usage(&mut self, usage: Option<TranscriptionUsage>) {
-        let captions = self.plan.settings.transcription.get().and_then(|settings| settings.model.as_deref());
-        let prices = self.plan.prices.as_ref();
-        let by_tokens = |usage| prices.and_then(|prices| prices.tokens(captions, usage));
-        match usage {
-            Some(TranscriptionUsage::Tokens(usage)) => {
-                let usd = by_tokens(Some(&usage));
-                self.usage.tokens(Some(&usage));
-                self.tell_usage(Some(*usage), usd);
-            }
-            Some(TranscriptionUsage::Duration(seconds)) => {
-                let usd = prices.and_then(|prices| prices.time(captions, seconds));
-                self.usage.transcribed_seconds += seconds;
-                self.tell_usage(None, usd);
-            }
-            Some(TranscriptionUsage::Other(_)) | None => {
-                let usd = by_tokens(None);
-                self.usage.tokens(None);
-                self.tell_usage(None, usd);
-            }
-        }
-    }
-
-    fn tell_usage(&mut self, last: Option<Usage>, usd: Option<f64>) {
-        let report = self.usage.report(last, usd);
-        let (spent, unpriced) = (report.total_usd, report.unpriced);
-        self.show(Notice::Usage(Box::new(report)));
-        self.see_cost(spent, unpriced);
     }
 }
 
@@ -96,7 +62,7 @@ fn add_details(total: &mut TokenDetails, details: TokenDetails) {
     sum(&mut total.image, details.image);
 }
 
-/// A count that no server has named stays unknown: it is not zero.
+/// Adds a count. A count that no server has reported stays unknown; it is not zero.
 fn sum(total: &mut Option<u64>, count: Option<u64>) {
     if let Some(count) = count {
         *total = Some(total.unwrap_or(0).saturating_add(count));

@@ -1,4 +1,4 @@
-//! The assistant's side of the sound: what was received, what was played, clip by clip.
+//! Response audio by clip: received and played samples, attributed to items.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use crate::dsp::codec::{Codec, Decoder};
 use crate::dsp::frame::{ClipId, Frame, SampleRate};
 use crate::session::plan::Plan;
 
-/// All clips that are not finished yet.
+/// Clips that are not finished yet.
 #[derive(Debug)]
 pub(crate) struct Playback {
     codec: Codec,
@@ -15,33 +15,31 @@ pub(crate) struct Playback {
     next: u64,
 }
 
-/// One content part of one item, as sound.
+/// Audio of one content part of an item.
 #[derive(Debug)]
 pub(crate) struct PlaybackClip {
-    /// The item it belongs to.
     pub(crate) item_id: String,
-    /// Which part of it.
     pub(crate) content_index: u32,
     decoder: Decoder,
     received: u64,
     played: u64,
-    whole: bool,
+    is_complete: bool,
 }
 
 impl PlaybackClip {
     fn is_over(&self) -> bool {
-        self.whole && self.played >= self.received
+        self.is_complete && self.played >= self.received
     }
 }
 
-/// How far the sound of an item has come, in samples.
+/// Playback progress of an item, in samples.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Progress {
     /// Taken by the device.
     pub(crate) played: u64,
     /// Received from the server.
     pub(crate) received: u64,
-    /// How many of the item's clips are still to be received or heard.
+    /// Number of clips that are not received and played to their end.
     pub(crate) unfinished: usize,
 }
 
@@ -60,28 +58,28 @@ impl Playback {
         self.rate
     }
 
-    /// Returns whether anything is being heard, or waits to be.
-    pub(crate) fn is_sounding(&self) -> bool {
+    /// Returns whether any clip is playing or waits to be played.
+    pub(crate) fn is_playing(&self) -> bool {
         self.clips.values().any(|clip| !clip.is_over())
     }
 
-    /// Returns the clips that are still to be received or heard, in the order they are played.
+    /// Returns the clips that are not received and played to their end, in playback order.
     pub(crate) fn unfinished(&self) -> Vec<ClipId> {
         self.clips.iter().filter(|(_, clip)| !clip.is_over()).map(|(id, _)| *id).collect()
     }
 
-    /// Decodes `bytes` of a part; returns its clip and the frame to play.
+    /// Decodes bytes of a part; returns its clip and the frame to play.
     pub(crate) fn receive(&mut self, item_id: &str, content_index: u32, bytes: &[u8]) -> (ClipId, Frame) {
-        let id = self.find_or_begin(item_id, content_index);
-        let clip = self.clips.get_mut(&id).expect("it was found or begun in the line above");
+        let id = self.find_or_create(item_id, content_index);
+        let clip = self.clips.get_mut(&id).expect("the clip was found or created in the line above");
         let samples = clip.decoder.push(bytes);
         clip.received += samples.len() as u64;
         (id, Frame::new(self.rate, samples))
     }
 
-    fn find_or_begin(&mut self, item_id: &str, content_index: u32) -> ClipId {
+    fn find_or_create(&mut self, item_id: &str, content_index: u32) -> ClipId {
         let same = |clip: &PlaybackClip| {
-            clip.item_id == item_id && clip.content_index == content_index && !clip.whole
+            clip.item_id == item_id && clip.content_index == content_index && !clip.is_complete
         };
         if let Some((id, _)) = self.clips.iter().find(|(_, clip)| same(clip)) {
             return *id;
@@ -94,31 +92,31 @@ impl Playback {
             decoder: Decoder::new(self.codec),
             received: 0,
             played: 0,
-            whole: false,
+            is_complete: false,
         };
         self.clips.insert(id, clip);
         id
     }
 
-    /// Notes that nothing more will come; returns the clips that this is new for.
+    /// Marks clips as completely received; returns those that were not.
     pub(crate) fn end_where(&mut self, belongs: impl Fn(&PlaybackClip) -> bool) -> Vec<ClipId> {
-        let open = self.clips.iter_mut().filter(|(_, clip)| !clip.whole && belongs(clip));
+        let open = self.clips.iter_mut().filter(|(_, clip)| !clip.is_complete && belongs(clip));
         open.map(|(id, clip)| {
-            clip.whole = true;
+            clip.is_complete = true;
             *id
         })
         .collect()
     }
 
-    /// Returns whether more of a clip was played than was known.
+    /// Returns whether this playback position is news.
     pub(crate) fn advances(&self, id: ClipId, samples: u64) -> bool {
         self.clips.get(&id).is_some_and(|clip| clip.played < samples.min(clip.received))
     }
 
-    /// Notes what was played; returns the item it belongs to.
+    /// Notes the playback position of a clip; returns its item.
     pub(crate) fn played(&mut self, id: ClipId, samples: u64) -> Option<String> {
         let clip = self.clips.get_mut(&id)?;
-        // What was heard is never more than what was received.
+        // Never beyond what was received.
         clip.played = clip.played.max(samples).min(clip.received);
         Some(clip.item_id.clone())
     }
@@ -136,19 +134,19 @@ impl Playback {
         })
     }
 
-    /// Cuts a clip where it was heard; returns its item, its part and the milliseconds heard.
+    /// Cuts a clip off at its playback position; returns its item, part and position in milliseconds.
     pub(crate) fn cut(&mut self, id: ClipId) -> Option<(String, u32, u64)> {
         let clip = self.clips.get_mut(&id)?;
         if clip.is_over() {
             return None;
         }
-        clip.whole = true;
+        clip.is_complete = true;
         clip.received = clip.played;
-        let heard_ms = u64::try_from(self.rate.duration(clip.played).as_millis()).unwrap_or(u64::MAX);
-        Some((clip.item_id.clone(), clip.content_index, heard_ms))
+        let played_ms = u64::try_from(self.rate.duration(clip.played).as_millis()).unwrap_or(u64::MAX);
+        Some((clip.item_id.clone(), clip.content_index, played_ms))
     }
 
-    /// Forgets the clips of an item that will change no more.
+    /// Forgets the clips of a finished item.
     pub(crate) fn forget(&mut self, item_id: &str) {
         self.clips.retain(|_, clip| clip.item_id != item_id);
     }

@@ -1,4 +1,4 @@
-//! The one sequencer that owns `response.create`: at most one answer at a time.
+//! Sequencer of responses: the one owner of `response.create`, with at most one response at a time.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -8,66 +8,64 @@ use crate::protocol::events::response::ResponseConfig;
 use crate::session::io::{Deadline, Reason};
 use crate::session::metering::latency::PreviousResponse;
 
-/// How long an answer may stand still before it is given up.
-const ANSWER_WITHIN: Duration = Duration::from_secs(60);
+/// Maximum time without an event before a response is given up.
+const STALL_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How many ended responses are remembered, for events of theirs that are still in flight.
+/// Number of ended responses that are remembered, for events still in flight.
 const REMEMBERED: usize = 16;
 
-/// The responses of a session.
+/// Responses of one connection.
 #[derive(Debug, Default)]
-pub(crate) struct Responses {
+pub(crate) struct ResponseSequencer {
     active: Option<ActiveResponse>,
     pending: Option<ResponseConfig>,
     ended: VecDeque<DiscardedResponse>,
-    /// The server answers the turn it has just found; some begin seconds later.
-    expected: bool,
+    /// The server will respond to the turn it has just found; some begin seconds later.
+    is_expected: bool,
 }
 
-/// The response that is being made.
+/// The response in progress.
 #[derive(Debug)]
 struct ActiveResponse {
     /// Unknown until the server names it.
     id: Option<String>,
-    /// What was asked for, where it was this side that asked.
-    asked: Option<ResponseConfig>,
-    fate: Disposition,
+    /// The request, if it was requested here.
+    requested: Option<ResponseConfig>,
+    disposition: Disposition,
     last_event: Duration,
-    /// Whether any event of it has come.
-    begun: bool,
-    /// An error that may be about it, and when it is given up for that.
+    /// Whether any event of it has arrived.
+    has_begun: bool,
+    /// An error that may concern it, and when it is given up for that.
     doubt: Option<(Duration, ErrorInfo)>,
 }
 
-/// A response of which nothing is wanted any more.
+/// A response whose events are discarded.
 #[derive(Debug)]
 struct DiscardedResponse {
     id: String,
-    /// Whether its `response.done` has come.
-    told: bool,
+    /// Whether its `response.done` has arrived.
+    is_done: bool,
 }
 
-/// What a `response.done` ends.
+/// Which response a `response.done` ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum DoneTarget {
-    /// The active response.
-    Answer,
-    /// The active response, which nobody wants to hear.
+    Active,
+    /// The active response, which was cut off.
     CutOff,
     /// A response that was given up or replaced before.
     Late,
-    /// Nothing: it was told before.
-    Twice,
+    Duplicate,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Disposition {
     Wanted,
-    /// The user spoke over it: what still comes of it is not for them.
+    /// The user interrupted it; its further events are discarded.
     CutOff,
 }
 
-impl Responses {
+impl ResponseSequencer {
     pub(crate) fn is_active(&self) -> bool {
         self.active.is_some()
     }
@@ -76,27 +74,27 @@ impl Responses {
         self.pending.is_some()
     }
 
-    /// The server has found a turn that it will answer by itself.
+    /// Expects a response to the turn that the server found.
     pub(crate) fn expect(&mut self) {
-        self.expected = true;
+        self.is_expected = true;
     }
 
-    /// Returns whether an answer of the server's own is still to begin.
+    /// Returns whether the server will begin a response unasked.
     pub(crate) fn is_expected(&self) -> bool {
-        self.expected
+        self.is_expected
     }
 
-    /// Returns whether an answer was asked for, or is expected, of which nothing has come yet.
+    /// Returns whether a response is requested or expected and has not begun.
     pub(crate) fn is_due(&self) -> bool {
-        self.expected || self.active.as_ref().is_some_and(|active| active.id.is_none())
+        self.is_expected || self.active.as_ref().is_some_and(|active| active.id.is_none())
     }
 
     pub(crate) fn active_id(&self) -> Option<String> {
         self.active.as_ref()?.id.clone()
     }
 
-    /// Returns what another response must not be taken for.
-    pub(crate) fn older(&self) -> PreviousResponse {
+    /// Returns the active response, which must not be mistaken for a later one.
+    pub(crate) fn previous(&self) -> PreviousResponse {
         match &self.active {
             None => PreviousResponse::None,
             Some(ActiveResponse { id: Some(id), .. }) => PreviousResponse::Named(id.clone()),
@@ -104,24 +102,24 @@ impl Responses {
         }
     }
 
-    /// Returns whether an answer was asked for and no event of it has come.
+    /// Returns whether a response was requested and no event of it has arrived.
     pub(crate) fn awaits_begin(&self) -> bool {
-        self.active.as_ref().is_some_and(|active| active.asked.is_some() && !active.begun)
+        self.active.as_ref().is_some_and(|active| active.requested.is_some() && !active.has_begun)
     }
 
-    /// Returns whether any event of the active response has come.
+    /// Returns whether any event of the active response has arrived.
     pub(crate) fn has_begun(&self) -> bool {
-        self.active.as_ref().is_some_and(|active| active.begun)
+        self.active.as_ref().is_some_and(|active| active.has_begun)
     }
 
-    /// An error may be about the active response: it is given up at `until` if it does not go on.
+    /// Gives up the active response at `until` unless it continues, because an error may concern it.
     pub(crate) fn doubt(&mut self, until: Duration, error: ErrorInfo) {
         if let Some(active) = &mut self.active {
             active.doubt.get_or_insert((until, error));
         }
     }
 
-    /// Takes the error that may be about the active response.
+    /// Takes the error that may concern the active response.
     pub(crate) fn take_doubt(&mut self) -> Option<ErrorInfo> {
         self.active.as_mut()?.doubt.take().map(|(_, error)| error)
     }
@@ -129,8 +127,8 @@ impl Responses {
     /// Returns when the active response is given up.
     pub(crate) fn deadline(&self) -> Option<Deadline> {
         let active = self.active.as_ref()?;
-        let silent = active.last_event + ANSWER_WITHIN;
-        let at = active.doubt.as_ref().map_or(silent, |(until, _)| silent.min(*until));
+        let stalled = active.last_event + STALL_TIMEOUT;
+        let at = active.doubt.as_ref().map_or(stalled, |(until, _)| stalled.min(*until));
         Some(Deadline { at, reason: Reason::NoAnswer })
     }
 
@@ -140,7 +138,7 @@ impl Responses {
         }
     }
 
-    /// Asks for a response; what is returned is to be sent at once, anything else waits.
+    /// Requests a response. Returns the request to send now; it waits if another response is in progress.
     pub(crate) fn ask(&mut self, now: Duration, config: ResponseConfig) -> Option<ResponseConfig> {
         if self.active.is_some() {
             self.pending = Some(config);
@@ -150,7 +148,7 @@ impl Responses {
         Some(config)
     }
 
-    /// Returns what has waited, once nothing is active.
+    /// Returns the waiting request if no response is in progress.
     pub(crate) fn take_waiting(&mut self, now: Duration) -> Option<ResponseConfig> {
         if self.active.is_some() {
             return None;
@@ -159,14 +157,14 @@ impl Responses {
         self.ask(now, config)
     }
 
-    /// Notes that events of response `id` come in: servers may leave out `response.created`. A server that
-    /// begins another response has given up the one before.
+    /// Notes an event of response `id`: servers may omit `response.created`. A server that begins another
+    /// response has given up the one before.
     pub(crate) fn see(&mut self, now: Duration, id: Option<&str>) {
         let Some(id) = id else {
             self.note_begun();
             return;
         };
-        self.expected = false;
+        self.is_expected = false;
         if self.has_ended(id) {
             return;
         }
@@ -174,7 +172,7 @@ impl Responses {
             Some(ActiveResponse { id: Some(known), .. }) if known == id => {}
             Some(ActiveResponse { id: Some(known), .. }) => {
                 let replaced = std::mem::take(known);
-                self.remember(replaced, false);
+                self.discard(replaced, false);
                 self.active = Some(ActiveResponse::new(now, Some(id.to_owned()), None));
             }
             Some(active) => active.id = Some(id.to_owned()),
@@ -183,86 +181,86 @@ impl Responses {
         self.note_begun();
     }
 
-    /// The active response goes on.
     fn note_begun(&mut self) {
         if let Some(active) = &mut self.active {
-            active.begun = true;
+            active.has_begun = true;
             active.doubt = None;
         }
     }
 
-    /// Notes that a response has begun, whether it has a name or not.
+    /// Notes `response.created`, with or without an id.
     pub(crate) fn created(&mut self, now: Duration, id: Option<&str>) {
-        self.expected = false;
+        self.is_expected = false;
         self.see(now, id);
         if self.active.is_none() && id.is_none() {
             self.active = Some(ActiveResponse::new(now, None, None));
         }
     }
 
-    /// Ends the active response, if it is the one that `id` means.
+    /// Notes `response.done`; ends the active response unless `id` is another one.
     pub(crate) fn done(&mut self, id: Option<&str>) -> DoneTarget {
         if let Some(ended) = self.ended.iter_mut().find(|ended| Some(ended.id.as_str()) == id) {
-            return if std::mem::replace(&mut ended.told, true) {
-                DoneTarget::Twice
+            return if std::mem::replace(&mut ended.is_done, true) {
+                DoneTarget::Duplicate
             } else {
                 DoneTarget::Late
             };
         }
         if let Some(id) = id {
-            self.remember(id.to_owned(), true);
+            self.discard(id.to_owned(), true);
         }
-        match self.active.take().map(|active| active.fate) {
+        match self.active.take().map(|active| active.disposition) {
             Some(Disposition::CutOff) => DoneTarget::CutOff,
-            Some(Disposition::Wanted) | None => DoneTarget::Answer,
+            Some(Disposition::Wanted) | None => DoneTarget::Active,
         }
     }
 
-    /// What was asked for could not be made because another response is in progress.
+    /// Lets the request wait, because the server has another response in progress.
     pub(crate) fn busy(&mut self, now: Duration) {
-        let asked = self.active.take().and_then(|active| active.asked);
-        self.pending = self.pending.take().or(asked);
+        let requested = self.active.take().and_then(|active| active.requested);
+        self.pending = self.pending.take().or(requested);
         self.active = Some(ActiveResponse::new(now, None, None));
     }
 
     /// Gives up the active response.
     pub(crate) fn give_up(&mut self) {
         if let Some(id) = self.active.take().and_then(|active| active.id) {
-            self.remember(id, false);
+            self.discard(id, false);
         }
     }
 
-    /// The user does not want to hear more of the active response.
+    /// Discards further events of the active response.
     pub(crate) fn cut_off(&mut self) {
         if let Some(active) = &mut self.active {
-            active.fate = Disposition::CutOff;
+            active.disposition = Disposition::CutOff;
         }
     }
 
-    /// Returns whether sound and text of response `id` are not wanted any more.
+    /// Returns whether audio and text of response `id` are discarded.
     pub(crate) fn is_cut_off(&self, id: Option<&str>) -> bool {
-        let active_cut = self.active.as_ref().is_some_and(|active| {
-            active.fate == Disposition::CutOff
+        let is_active_cut = self.active.as_ref().is_some_and(|active| {
+            active.disposition == Disposition::CutOff
                 && (id.is_none() || active.id.is_none() || active.id.as_deref() == id)
         });
-        active_cut || id.is_some_and(|id| self.has_ended(id))
+        is_active_cut || id.is_some_and(|id| self.has_ended(id))
     }
 
     fn has_ended(&self, id: &str) -> bool {
         self.ended.iter().any(|ended| ended.id == id)
     }
 
-    fn remember(&mut self, id: String, told: bool) {
+    fn discard(&mut self, id: String, is_done: bool) {
         if self.ended.len() == REMEMBERED {
             self.ended.pop_front();
         }
-        self.ended.push_back(DiscardedResponse { id, told });
+        self.ended.push_back(DiscardedResponse { id, is_done });
     }
 }
 
 impl ActiveResponse {
-    fn new(now: Duration, id: Option<String>, asked: Option<ResponseConfig>) -> Self {
-        let begun = asked.is_none();
-        Self { id, asked, fate: Disposition::Wanted, last_event: now, begun, doubt: None }
+    fn new(now: Duration, id: Option<String>, requested: Option<ResponseConfig>) -> Self {
+        let has_begun = requested.is_none();
+        let disposition = Disposition::Wanted;
+        Self { id, requested, disposition, last_event: now, has_begun, doubt: None }
     }
 }

@@ -1,287 +1,296 @@
-//! The answer as it comes: response, items, sound and text.
+//! Streaming of a response: requests, items, audio and text.
 
-use std::time::Duration;
-
+use crate::dsp::frame::ClipId;
 use crate::protocol::events::client::ClientBody;
 use crate::protocol::events::error::ErrorInfo;
 use crate::protocol::events::item::{ContentPart, Item, ItemBody, Role};
-use crate::protocol::events::response::{Response, ResponseConfig, ResponseStatus};
+use crate::protocol::events::response::{Response, ResponseConfig};
 use crate::protocol::events::server::ContentLocation;
-use crate::session::Session;
+use crate::session::connection::errors::failure_of;
+use crate::session::connection::requests::RequestKind;
+use crate::session::context::Context;
+use crate::session::conversation::Conversation;
 use crate::session::conversation::transcript::{PartKey, PartKind, TranscriptDelta};
-use crate::session::errors::{RequestKind, describe};
-use crate::session::io::{EndReason, Failure, Notice, Output};
+use crate::session::io::{EndReason, Output};
 use crate::session::plan::Mode;
-use crate::session::response::sequencer::DoneTarget;
+use crate::session::response::Responses;
+use crate::session::turn::Turns;
 
-impl Session {
-    pub(crate) fn ask_for_answer(&mut self, now: Duration, config: ResponseConfig) {
-        if let Some(config) = self.responses.ask(now, config) {
-            self.latency.asked(now);
-            self.send(ClientBody::ResponseCreate(Box::new(config)), RequestKind::ResponseCreate);
+#[expect(clippy::too_many_arguments, reason = "components are separate borrows of the session")]
+impl Responses {
+    /// Requests a response, now or after the one in progress.
+    pub(crate) fn request(&mut self, cx: &mut Context<'_>) {
+        let config = self.sequencer.ask(cx.now, ResponseConfig::default());
+        Self::send_request(cx, config);
+    }
+
+    /// Sends the waiting `response.create` if no response is in progress.
+    pub(crate) fn request_waiting(&mut self, cx: &mut Context<'_>) {
+        let config = self.sequencer.take_waiting(cx.now);
+        Self::send_request(cx, config);
+    }
+
+    fn send_request(cx: &mut Context<'_>, config: Option<ResponseConfig>) {
+        if let Some(config) = config {
+            cx.metering.latency().requested(cx.now);
+            cx.metering.note_response(cx.now);
+            cx.send(ClientBody::ResponseCreate(Box::new(config)), RequestKind::ResponseCreate);
         }
     }
 
-    /// Sends the `response.create` that had to wait, if nothing is in its way any more.
-    pub(crate) fn ask_waiting(&mut self, now: Duration) {
-        if let Some(config) = self.responses.take_waiting(now) {
-            self.latency.asked(now);
-            self.send(ClientBody::ResponseCreate(Box::new(config)), RequestKind::ResponseCreate);
+    /// Cancels the active response on the server.
+    pub(crate) fn cancel(&mut self, cx: &mut Context<'_>) {
+        let response_id = self.active_id();
+        if self.is_active() && !self.sequencer.is_cut_off(response_id.as_deref()) {
+            self.sequencer.cut_off();
+            cx.send(ClientBody::ResponseCancel { response_id }, RequestKind::ResponseCancel);
         }
     }
 
-    pub(crate) fn response_refused(&mut self, now: Duration, error: &ErrorInfo) {
+    /// Handles a refused `response.create`.
+    pub(crate) fn refused(&mut self, cx: &mut Context<'_>, error: &ErrorInfo) {
         if error.is_answer_in_progress() {
-            self.responses.busy(now);
-            self.latency.not_asked();
-            self.show(Notice::Debug("another answer is in progress: this one waits".into()));
+            self.sequencer.busy(cx.now);
+            cx.metering.latency().request_refused();
+            cx.outputs.debug("another response is in progress: the request waits");
             return;
         }
-        self.responses.give_up();
-        self.latency.abandon();
-        match self.plan.mode {
-            Mode::Ask => self.answer_failed(now, error),
+        self.sequencer.give_up();
+        cx.metering.latency().abandon();
+        match cx.plan.mode {
+            Mode::Ask => self.failed(cx, error),
             // A close may follow.
-            Mode::Talk | Mode::Chat | Mode::Transcribe => self.show_error(now, error),
-        }
-        self.ask_waiting(now);
-    }
-
-    /// Reports once why there is no answer: a single question ends with the reason.
-    fn answer_failed(&mut self, now: Duration, error: &ErrorInfo) {
-        match self.plan.mode {
-            Mode::Ask => {
-                let failure = Failure { message: describe(error), code: error.code.clone() };
-                self.hang_up(now, EndReason::Refused(failure));
+            Mode::Talk | Mode::Chat | Mode::Transcribe => {
+                cx.connection.errors().show(cx.now, error, cx.outputs);
             }
-            Mode::Talk | Mode::Chat | Mode::Transcribe => self.show_error_immediately(now, error),
+        }
+        self.request_waiting(cx);
+    }
+
+    /// Reports once why there is no response; it ends a single question.
+    pub(super) fn failed(&self, cx: &mut Context<'_>, error: &ErrorInfo) {
+        match cx.plan.mode {
+            Mode::Ask => cx.connection.request_end(EndReason::Refused(failure_of(error))),
+            Mode::Talk | Mode::Chat | Mode::Transcribe => {
+                cx.connection.errors().show_immediately(cx.now, error, cx.outputs);
+            }
         }
     }
 
-    pub(crate) fn tick_answer(&mut self, now: Duration) {
-        if self.responses.deadline().is_none_or(|deadline| now < deadline.at) {
+    /// Gives up the active response once it has stalled for too long.
+    pub(crate) fn tick(&mut self, cx: &mut Context<'_>, conversation: &mut Conversation) {
+        if self.deadline().is_none_or(|deadline| cx.now < deadline.at) {
             return;
         }
-        let doubt = self.responses.take_doubt();
-        self.responses.give_up();
-        self.placement.abandon_response();
-        self.latency.abandon_unanswered();
-        match (doubt, self.plan.mode) {
-            // It was shown when it came.
+        let doubt = self.sequencer.take_doubt();
+        self.sequencer.give_up();
+        cx.connection.abandon_response();
+        cx.metering.latency().abandon_unanswered();
+        cx.metering.note_response(cx.now);
+        match (doubt, cx.plan.mode) {
+            // It was shown when it arrived.
             (Some(_), Mode::Talk | Mode::Chat | Mode::Transcribe) => {}
-            (Some(error), Mode::Ask) => self.answer_failed(now, &error),
+            (Some(error), Mode::Ask) => self.failed(cx, &error),
             (None, _) => {
-                let message = "the endpoint stopped answering".to_owned();
-                self.answer_failed(now, &ErrorInfo { message: Some(message), ..ErrorInfo::default() });
+                let message = Some("the endpoint stopped responding".to_owned());
+                self.failed(cx, &ErrorInfo { message, ..ErrorInfo::default() });
             }
         }
-        self.end_clips_of_answer();
-        self.lines_abandoned();
-        self.ask_waiting(now);
+        self.end_clips(cx.outputs);
+        self.abandon_lines(cx, conversation);
+        self.request_waiting(cx);
     }
 
-    pub(crate) fn response_created(&mut self, now: Duration, response: &Response) {
-        self.responses.created(now, response.id.as_deref());
-        self.latency.created(now, response.id.as_deref());
-        self.microphone.settle();
+    /// Handles `response.created`.
+    pub(crate) fn created(&mut self, cx: &mut Context<'_>, turns: &mut Turns, response: &Response) {
+        self.sequencer.created(cx.now, response.id.as_deref());
+        cx.metering.latency().created(cx.now, response.id.as_deref());
+        cx.metering.note_response(cx.now);
+        turns.acknowledge_audio();
     }
 
-    /// Servers may leave out `response.created`: any event of a response begins it.
-    fn see_response(&mut self, now: Duration, id: Option<&str>) {
-        let was_active = self.responses.is_active();
-        self.responses.see(now, id);
-        if !was_active && self.responses.is_active() {
-            self.microphone.settle();
-        }
-    }
-
-    pub(crate) fn response_done(&mut self, now: Duration, response: &Response) {
-        let doubt = self.responses.take_doubt();
-        self.see_response(now, response.id.as_deref());
-        let cut_off = match self.responses.done(response.id.as_deref()) {
-            DoneTarget::Answer => false,
-            DoneTarget::CutOff => true,
-            // It has ended before, and what sounds now is another's.
-            DoneTarget::Late => return self.note_usage(response.usage.as_ref()),
-            DoneTarget::Twice => return,
-        };
-        self.sent.acknowledge(&RequestKind::ResponseCancel);
-        self.note_usage(response.usage.as_ref());
-        if !cut_off {
-            for item in &response.output {
-                self.answer_item(item);
-            }
-            self.time_done(response.id.as_deref(), response.status.as_ref());
-        }
-        self.end_clips_of_answer();
-        match response.status {
-            Some(ResponseStatus::Failed) => {
-                let reason = reason_of_failure(response, doubt);
-                self.answer_failed(now, &reason);
-            }
-            Some(ResponseStatus::Incomplete) => self.show(Notice::Info(reason_of_incomplete(response))),
-            // The server was faster than its own speech_started, or left it out.
-            Some(ResponseStatus::Cancelled) if !cut_off => {
-                self.report_cancelled(response);
-                self.interrupt_by_server(now);
-            }
-            Some(ResponseStatus::Cancelled | ResponseStatus::Completed) => {}
-            Some(ResponseStatus::InProgress | ResponseStatus::Other(_)) | None => {}
-        }
-        if cut_off {
-            self.lines_abandoned();
-        } else {
-            self.lines_made();
-        }
-        self.ask_waiting(now);
-        let answered = !self.responses.is_active() && self.plan.mode == Mode::Ask;
-        if answered && response.status != Some(ResponseStatus::Failed) {
-            let reason = self.outcome_of_question(response.status.as_ref());
-            self.hang_up(now, reason);
+    /// Notes an event of a response. Servers may omit `response.created`: any event begins a response.
+    pub(crate) fn begin(&mut self, cx: &mut Context<'_>, turns: &mut Turns, id: Option<&str>) {
+        let was_active = self.is_active();
+        self.sequencer.see(cx.now, id);
+        cx.metering.note_response(cx.now);
+        if !was_active && self.is_active() {
+            turns.acknowledge_audio();
         }
     }
 
-    /// Reports a cancellation by the server, unless it is a barge-in, which the user knows of.
-    fn report_cancelled(&mut self, response: &Response) {
-        let reason = response.details.as_ref().and_then(|details| details.reason.as_deref());
-        let is_shown = self.transcript.has_answer_under_way() || self.playback.is_sounding();
-        let is_interruption = match (self.plan.mode, reason) {
-            (Mode::Talk, Some(reason)) => reason == "turn_detected",
-            (Mode::Talk, None) => is_shown || self.microphone.user_speaks(),
-            (Mode::Chat | Mode::Ask | Mode::Transcribe, _) => false,
-        };
-        match reason {
-            _ if is_interruption => {}
-            Some(reason) => self.show(Notice::Info(format!("the endpoint cancelled the answer: {reason}"))),
-            // The end of a single question says it.
-            None if self.plan.mode == Mode::Ask => {}
-            None => self.show(Notice::Info("the endpoint cancelled the answer".into())),
-        }
-    }
-
-    pub(crate) fn answer_audio(&mut self, now: Duration, place: &ContentLocation, bytes: &[u8]) {
-        self.see_response(now, place.response_id.as_deref());
-        if self.responses.is_cut_off(place.response_id.as_deref()) {
+    pub(crate) fn audio_delta(
+        &mut self,
+        cx: &mut Context<'_>,
+        conversation: &mut Conversation,
+        place: &ContentLocation,
+        bytes: &[u8],
+    ) {
+        if self.is_cut_off(place) {
             return;
         }
-        if !self.plan.plays_answers() {
-            self.outcome.sounded();
+        if !cx.plan.plays_answers() {
+            conversation.note_unplayed_audio();
             return;
         }
         let Some(item_id) = &place.item_id else { return };
-        self.expect_answer(item_id);
+        conversation.begin_line(item_id);
         let (clip, frame) = self.playback.receive(item_id, place.content_index.unwrap_or(0), bytes);
         if !frame.samples.is_empty() {
-            self.time_sound(now, place.response_id.as_deref(), clip);
-            self.outputs.push(Output::Play { clip, frame });
+            cx.metering.latency().audio_received(cx.now, place.response_id.as_deref(), clip);
+            cx.outputs.push(Output::Play { clip, frame });
         }
     }
 
-    pub(crate) fn answer_audio_done(&mut self, place: &ContentLocation) {
+    pub(crate) fn audio_done(&mut self, cx: &mut Context<'_>, place: &ContentLocation) {
         let Some(item_id) = &place.item_id else { return };
         let content_index = place.content_index.unwrap_or(0);
         let ended =
             self.playback.end_where(|clip| clip.item_id == *item_id && clip.content_index == content_index);
-        self.outputs.extend(ended.into_iter().map(Output::PlayEnd));
-    }
-
-    /// Servers may leave out `output_audio.done`; a response that is done has no more sound.
-    fn end_clips_of_answer(&mut self) {
-        let ended = self.playback.end_where(|_| true);
-        self.outputs.extend(ended.into_iter().map(Output::PlayEnd));
-    }
-
-    pub(crate) fn answer_text(&mut self, now: Duration, place: &ContentLocation, delta: TranscriptDelta<'_>) {
-        self.see_response(now, place.response_id.as_deref());
-        let Some(part) = self.wanted_part(place, delta.kind) else { return };
-        self.time_text(now, place.response_id.as_deref());
-        self.line_grows(part, delta.text);
-        if delta.kind == PartKind::Transcript && self.plan.plays_answers() {
-            // The words of sound may come before any of it.
-            self.transcript.note_spoken(part.item_id);
+        for clip in ended {
+            cx.outputs.push(Output::PlayEnd(clip));
         }
     }
 
-    pub(crate) fn answer_text_done(
+    pub(crate) fn text_delta(
         &mut self,
-        now: Duration,
+        cx: &mut Context<'_>,
+        conversation: &mut Conversation,
+        place: &ContentLocation,
+        delta: TranscriptDelta<'_>,
+    ) {
+        let Some(part) = self.wanted_part(place, delta.kind) else { return };
+        time_text(cx, place);
+        conversation.append_text(cx, &mut self.playback, part, delta.text);
+        if delta.kind == PartKind::Transcript && cx.plan.plays_answers() {
+            // A transcript may arrive before any audio.
+            conversation.note_spoken(part.item_id);
+        }
+    }
+
+    pub(crate) fn text_done(
+        &mut self,
+        cx: &mut Context<'_>,
+        conversation: &mut Conversation,
         place: &ContentLocation,
         whole: TranscriptDelta<'_>,
     ) {
-        self.see_response(now, place.response_id.as_deref());
         let Some(part) = self.wanted_part(place, whole.kind) else { return };
-        self.time_text(now, place.response_id.as_deref());
-        self.part_is(part, whole.text);
+        time_text(cx, place);
+        conversation.set_text(cx, &mut self.playback, part, whole.text);
     }
 
-    /// Returns the part that an event is about, unless its response was cut off.
+    fn is_cut_off(&self, place: &ContentLocation) -> bool {
+        self.sequencer.is_cut_off(place.response_id.as_deref())
+    }
+
+    /// Returns the part that an event concerns, unless its response was cut off.
     fn wanted_part<'a>(&self, place: &'a ContentLocation, kind: PartKind) -> Option<PartKey<'a>> {
         let item_id = place.item_id.as_deref()?;
-        let is_wanted = !self.responses.is_cut_off(place.response_id.as_deref());
-        is_wanted.then_some(PartKey { item_id, content_index: place.content_index.unwrap_or(0), kind })
+        let content_index = place.content_index.unwrap_or(0);
+        (!self.is_cut_off(place)).then_some(PartKey { item_id, content_index, kind })
     }
 
-    pub(crate) fn answer_item_added(&mut self, place: &ContentLocation, item: &Item) {
-        if !self.responses.is_cut_off(place.response_id.as_deref()) {
-            self.item_seen(None, item);
+    pub(crate) fn item_added(
+        &mut self,
+        cx: &mut Context<'_>,
+        conversation: &mut Conversation,
+        place: &ContentLocation,
+        item: &Item,
+    ) {
+        if !self.is_cut_off(place) {
+            conversation.item_seen(cx, None, item);
         }
     }
 
-    pub(crate) fn answer_item_done(&mut self, place: &ContentLocation, item: &Item) {
-        if !self.responses.is_cut_off(place.response_id.as_deref()) {
-            self.answer_item(item);
+    pub(crate) fn item_done(
+        &mut self,
+        cx: &mut Context<'_>,
+        conversation: &mut Conversation,
+        place: &ContentLocation,
+        item: &Item,
+    ) {
+        if !self.is_cut_off(place) {
+            self.finish_item(cx, conversation, item);
         }
     }
 
-    fn answer_item(&mut self, item: &Item) {
+    pub(super) fn finish_item(&mut self, cx: &mut Context<'_>, conversation: &mut Conversation, item: &Item) {
         if let (Some(item_id), ItemBody::Message { role: Role::Assistant, content }) = (&item.id, &item.body)
         {
             for (index, part) in (0..).zip(content) {
-                self.answer_refused(item_id, index, part);
+                conversation.note_refusal(cx, &mut self.playback, item_id, index, part);
             }
-            self.item_is(item_id, content);
+            conversation.set_item(cx, &mut self.playback, item_id, content);
         }
     }
 
-    /// Shows a refusal of the model as its answer, and reports it once.
-    pub(crate) fn answer_refused(&mut self, item_id: &str, index: u32, part: &ContentPart) {
-        let Some(words) = part.refusal() else { return };
-        if !words.is_empty() {
-            self.part_is(PartKey { item_id, content_index: index, kind: PartKind::Text }, words);
-        }
-        if self.outcome.refused(item_id) {
-            self.show(Notice::Info("the model refused to answer".into()));
-        }
-    }
-
-    /// Takes a finished part of an answer.
-    pub(crate) fn answer_part_done(&mut self, place: &ContentLocation, part: &ContentPart) {
+    /// Handles a finished part that is neither text nor a transcript.
+    pub(crate) fn part_done(
+        &mut self,
+        cx: &mut Context<'_>,
+        conversation: &mut Conversation,
+        place: &ContentLocation,
+        part: &ContentPart,
+    ) {
         if let Some(item_id) = &place.item_id
-            && !self.responses.is_cut_off(place.response_id.as_deref())
+            && !self.is_cut_off(place)
         {
-            self.answer_refused(item_id, place.content_index.unwrap_or(0), part);
+            let index = place.content_index.unwrap_or(0);
+            conversation.note_refusal(cx, &mut self.playback, item_id, index, part);
         }
     }
-}
 
-/// Returns why an answer failed; `doubt` is an error that came before and may have been about it.
-fn reason_of_failure(response: &Response, doubt: Option<ErrorInfo>) -> ErrorInfo {
-    let details = response.details.clone().unwrap_or_default();
-    details.error.or(doubt).unwrap_or_else(|| ErrorInfo {
-        message: Some(details.reason.map_or_else(
-            || "the answer failed; the endpoint does not say why".to_owned(),
-            |reason| format!("the answer failed: {reason}"),
-        )),
-        ..ErrorInfo::default()
-    })
-}
-
-fn reason_of_incomplete(response: &Response) -> String {
-    let reason = response.details.as_ref().and_then(|details| details.reason.as_deref());
-    match reason {
-        Some("max_output_tokens") => "the answer was cut short: it reached the limit of tokens".to_owned(),
-        Some("content_filter") => "the answer was cut short by the endpoint's content filter".to_owned(),
-        Some(other) => format!("the answer was cut short: {other}"),
-        None => "the answer was cut short".to_owned(),
+    /// Notes how much of a clip the device has taken.
+    pub(crate) fn played(
+        &mut self,
+        cx: &mut Context<'_>,
+        conversation: &mut Conversation,
+        clip: ClipId,
+        samples: u64,
+    ) {
+        let delay = if samples > 0 { cx.metering.latency().played(cx.now, clip) } else { None };
+        cx.metering.show_delay(delay, cx.outputs);
+        cx.metering.note_response(cx.now);
+        if self.playback.advances(clip, samples) {
+            conversation.note_progress(cx.now);
+        }
+        if let Some(item_id) = self.playback.played(clip, samples) {
+            conversation.finish_if_played(cx, &mut self.playback, &item_id);
+        }
     }
+
+    /// Notes how much of a clip was played before a flush.
+    pub(crate) fn note_played(&mut self, clip: ClipId, samples: u64) {
+        self.playback.played(clip, samples);
+    }
+
+    /// Cuts a flushed clip off, reports the truncation point to the server and ends its line.
+    pub(crate) fn truncate(&mut self, cx: &mut Context<'_>, conversation: &mut Conversation, clip: ClipId) {
+        let Some(item_id) = self.playback.item_of(clip) else { return };
+        conversation.update_progress(&self.playback, &item_id);
+        let Some((item_id, content_index, audio_end_ms)) = self.playback.cut(clip) else { return };
+        // An item of an earlier server is sent to this one when its line ends.
+        if cx.connection.is_on_server(&item_id) {
+            let item_id = item_id.clone();
+            let truncate = ClientBody::ItemTruncate { item_id, content_index, audio_end_ms };
+            cx.send(truncate, RequestKind::Truncate);
+        }
+        conversation.cut_line(cx, &mut self.playback, &item_id);
+    }
+
+    /// Ends the written lines of a response that was cut off. Spoken ones end after the flush.
+    pub(crate) fn abandon_lines(&mut self, cx: &mut Context<'_>, conversation: &mut Conversation) {
+        conversation.abandon_lines(cx, &mut self.playback);
+    }
+
+    /// Ends every line at its playback position.
+    pub(crate) fn close_lines(&mut self, cx: &mut Context<'_>, conversation: &mut Conversation) {
+        conversation.close_lines(cx, &mut self.playback);
+    }
+}
+
+fn time_text(cx: &mut Context<'_>, place: &ContentLocation) {
+    let delay = cx.metering.latency().text_received(cx.now, place.response_id.as_deref());
+    cx.metering.show_delay(delay, cx.outputs);
 }

@@ -1,28 +1,10 @@
 //! Promises of the session, in virtual time.
 #![expect(clippy::wildcard_enum_match_arm, reason = "a test looks for the one output it is about")]
 
-mod piped;
-mod opening;
-mod turns;
-mod by_hand;
-mod local_vad;
-mod interruption;
-mod two_stage;
-mod responses;
-mod ending;
-mod outcome;
-mod errors;
-mod staying;
-mod faults;
-mod disorder;
-mod handover;
-mod again;
-mod limits;
-mod delay;
-mod anything;
-mod names;
-mod placement;
-mod devices;
+mod connection;
+mod turn;
+mod response;
+mod robustness;
 
 use std::time::Duration;
 
@@ -38,10 +20,10 @@ use crate::session::Session;
 use crate::session::io::{AssistantLine, EndReason, Input, Notice, Output, UserCommand, UserUtterance};
 use crate::session::plan::{InputEndAction, Mode, Plan};
 
-/// The time of day at which the calls of these tests begin.
+/// Unix time at the start of the calls.
 const UNIX_START: Duration = Duration::from_secs(1_800_000_000);
 
-/// Nobody has spoken for half a second.
+/// Half a second without speech.
 const SILENT: AudioEvent = AudioEvent::VoiceStopped { silent: ms(500) };
 
 const fn sec(seconds: u64) -> Duration {
@@ -52,7 +34,7 @@ const fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
 }
 
-/// A session, the time, and all that came out of it.
+/// A session, the time, and all outputs.
 struct Call {
     session: Session,
     now: Duration,
@@ -79,7 +61,7 @@ fn plan() -> Plan {
         at_input_end: InputEndAction::GoOn,
         model: None,
         prices: None,
-        limits: crate::session::metering::limits::CallLimits::default(),
+        limits: crate::session::plan::CallLimits::default(),
         interrupt: crate::session::plan::Interrupt::default(),
         session_limit: None,
         unix_start: UNIX_START,
@@ -100,12 +82,12 @@ fn captions_plan() -> Plan {
 }
 
 impl Call {
-    /// A call whose socket is not open yet.
+    /// Creates a call whose socket is not open yet.
     fn dialled(plan: Plan) -> Self {
         Self { session: Session::new(plan), now: Duration::ZERO, outputs: Vec::new() }
     }
 
-    /// A call that is configured and forgets how it came to be.
+    /// Creates a live call without outputs.
     fn live(plan: Plan) -> Self {
         let mut call = Self::dialled(plan);
         call.configured();
@@ -113,7 +95,7 @@ impl Call {
         call
     }
 
-    /// The socket opens, and the server takes the settings.
+    /// Opens the socket and configures the session.
     fn configured(&mut self) {
         self.put(Input::Opened);
         self.created();
@@ -131,7 +113,7 @@ impl Call {
         self.outputs.extend(outputs);
     }
 
-    /// Lets time pass, waking the session whenever it wants to be woken.
+    /// Lets time pass, with a tick at each deadline.
     fn pass(&mut self, time: Duration) {
         let until = self.now + time;
         let mut wakes = 0;
@@ -139,7 +121,7 @@ impl Call {
             self.now = self.now.max(deadline.at);
             self.put(Input::Tick);
             wakes += 1;
-            assert!(wakes < 1_000, "woken again and again: {deadline:?}");
+            assert!(wakes < 1_000, "endless ticks: {deadline:?}");
         }
         self.now = until;
     }
@@ -166,7 +148,7 @@ impl Call {
         self.user(UserCommand::Say(text.into()));
     }
 
-    /// The server sends `time` of sound of an item.
+    /// Sends `time` of response audio of an item.
     fn sound(&mut self, response: &str, item: &str, time: Duration) {
         use base64::Engine as _;
 
@@ -193,7 +175,7 @@ impl Call {
         );
     }
 
-    /// The device has taken `time` of a clip.
+    /// Reports `time` of a clip as played.
     fn heard(&mut self, clip: u64, time: Duration) {
         let samples = SampleRate::HZ_24000.samples(time);
         self.put(Input::Audio(AudioEvent::Played { clip: ClipId(clip), samples }));
@@ -207,10 +189,10 @@ impl Call {
         self.put(Input::Audio(AudioEvent::Flushed(heard.collect())));
     }
 
-    /// Takes what came out so far, one word or line each, sound and debug notes left out.
+    /// Takes the outputs so far as one line each, without audio and debug notices.
     fn story(&mut self) -> Vec<String> {
         let outputs = std::mem::take(&mut self.outputs);
-        outputs.iter().filter_map(told).collect()
+        outputs.iter().filter_map(describe).collect()
     }
 
     fn sent(&self) -> Vec<&ClientBody> {
@@ -245,10 +227,10 @@ impl Call {
     }
 }
 
-/// Tells an output in one line, as the stories of the tests do.
-fn told(output: &Output) -> Option<String> {
+/// Describes an output in one line.
+fn describe(output: &Output) -> Option<String> {
     match output {
-        Output::Send(event) => told_event(&event.body),
+        Output::Send(event) => describe_event(&event.body),
         Output::Play { .. }
         | Output::SetMuted(_)
         | Output::Show(Notice::Debug(_) | Notice::Usage(_) | Notice::Delay(_)) => None,
@@ -258,7 +240,7 @@ fn told(output: &Output) -> Option<String> {
         Output::Unduck => Some("unduck".into()),
         Output::Open(_) => Some("open".into()),
         Output::OpenNext(_) => Some("open next".into()),
-        Output::SendNext { event, .. } => told_event(&event.body).map(|told| format!("next: {told}")),
+        Output::SendNext { event, .. } => describe_event(&event.body).map(|told| format!("next: {told}")),
         Output::Switch => Some("switch".into()),
         Output::DropNext => Some("drop next".into()),
         Output::Close => Some("close".into()),
@@ -266,7 +248,7 @@ fn told(output: &Output) -> Option<String> {
         Output::Show(Notice::User(UserUtterance { text, is_final, .. })) => {
             Some(format!("user{} {text:?}", if *is_final { "" } else { "…" }))
         }
-        Output::Show(Notice::Assistant(line)) => Some(told_assistant(line)),
+        Output::Show(Notice::Assistant(line)) => Some(describe_assistant(line)),
         Output::Show(Notice::Turn(turn)) => Some(format!("turn {turn:?}")),
         Output::Show(Notice::Connection(state)) => Some(format!("connection {state:?}")),
         Output::Show(Notice::Error { message, .. }) => Some(format!("error {message}")),
@@ -285,7 +267,7 @@ fn told(output: &Output) -> Option<String> {
     }
 }
 
-fn told_event(body: &ClientBody) -> Option<String> {
+fn describe_event(body: &ClientBody) -> Option<String> {
     match body {
         ClientBody::AudioAppend(_) => None,
         ClientBody::SessionUpdate(_) => Some("send session.update".into()),
@@ -303,7 +285,7 @@ fn told_event(body: &ClientBody) -> Option<String> {
     }
 }
 
-fn told_assistant(line: &AssistantLine) -> String {
+fn describe_assistant(line: &AssistantLine) -> String {
     let heard = line.heard_ms.map(|heard| format!(" heard {heard} ms")).unwrap_or_default();
     let mark = match (line.is_final, line.interrupted) {
         (false, _) => "…",

@@ -1,67 +1,47 @@
-//! Speaking over an answer in two stages: at the first guess it becomes softer, and only who is sure stops it.
+//! Two-stage barge-in: local voice activity ducks playback at once; only a confirmed interruption stops it.
 //!
-//! A guess that was wrong, a cough, costs nothing: the sound went on all the while and is loud again.
+//! A false positive such as a cough only lowers the volume for a moment. Playback continues underneath, so no
+//! audio is skipped.
 
 use std::time::Duration;
 
-use crate::session::io::{Deadline, Notice, Output, Reason};
-use crate::session::plan::{Interrupt, TurnControl};
-use crate::session::{Phase, Session};
+use crate::session::io::{Deadline, Output, Reason};
+use crate::session::outputs::Outputs;
 
-/// How long an answer stays soft for somebody whom nobody confirms. Servers need a few hundred milliseconds
-/// of speech and the way there and back; one that judges by meaning needs longer.
-const CONFIRMED_WITHIN: Duration = Duration::from_millis(1_500);
+/// Maximum ducking time without confirmation. Server VAD needs a few hundred milliseconds of speech plus one
+/// round trip; semantic VAD needs longer.
+const CONFIRMATION_TIMEOUT: Duration = Duration::from_millis(1_500);
 
-/// The answer is soft, because somebody seems to speak.
-#[derive(Debug)]
+/// Playback is ducked while a possible interruption waits for confirmation.
+#[derive(Debug, Default)]
 pub(crate) struct Ducking {
-    until: Duration,
+    until: Option<Duration>,
 }
 
 impl Ducking {
-    pub(crate) fn deadline(&self) -> Deadline {
-        Deadline { at: self.until, reason: Reason::NotConfirmed }
-    }
-}
-
-impl Session {
-    /// Somebody seems to speak over the answer.
-    pub(crate) fn voice_started(&mut self, now: Duration) {
-        if self.ducking.is_some() || self.flushing.is_some() || !self.may_be_interrupted() {
-            return;
-        }
-        self.ducking = Some(Ducking { until: now + CONFIRMED_WITHIN });
-        self.outputs.push(Output::Duck);
-        self.show(Notice::Debug("somebody seems to speak: the answer is softer".into()));
+    pub(crate) fn deadline(&self) -> Option<Deadline> {
+        self.until.map(|at| Deadline { at, reason: Reason::NotConfirmed })
     }
 
-    /// Somebody does speak over the answer, as far as this machine can tell.
-    pub(crate) fn voice_confirmed(&mut self, now: Duration) {
-        match self.plan.interrupt {
-            Interrupt::Local if self.may_be_interrupted() => self.interrupt_by_user(now),
-            Interrupt::Local | Interrupt::Server | Interrupt::Off => {}
+    /// Ducks playback on a possible interruption.
+    pub(crate) fn begin(&mut self, now: Duration, outputs: &mut Outputs) {
+        if self.until.is_none() {
+            self.until = Some(now + CONFIRMATION_TIMEOUT);
+            outputs.push(Output::Duck);
+            outputs.debug("possible interruption: playback ducked");
         }
     }
 
-    /// Whoever seemed to speak is silent, and the server did not take it for speech.
-    pub(crate) fn voice_stopped(&mut self) {
-        if self.ducking.take().is_some() {
-            self.outputs.push(Output::Unduck);
-            self.show(Notice::Debug("nobody interrupts: the answer is as loud as before".into()));
+    /// Restores the volume after an unconfirmed interruption.
+    pub(crate) fn end(&mut self, outputs: &mut Outputs) {
+        if self.until.take().is_some() {
+            outputs.push(Output::Unduck);
+            outputs.debug("interruption not confirmed: volume restored");
         }
     }
 
-    pub(crate) fn tick_ducked(&mut self, now: Duration) {
-        if self.ducking.as_ref().is_some_and(|ducked| now >= ducked.until) {
-            self.voice_stopped();
-        }
-    }
-
-    /// Returns whether there is an answer to be heard that a voice may stop.
-    fn may_be_interrupted(&self) -> bool {
-        let by_voice =
-            self.plan.interrupt != Interrupt::Off && self.plan.turn_control() != TurnControl::Manual;
-        let live = matches!(self.phase, Phase::Live);
-        live && by_voice && !self.microphone.is_muted() && self.playback.is_sounding()
+    /// Notes a flush, which restores the volume too.
+    pub(crate) fn clear(&mut self) {
+        self.until = None;
     }
 }

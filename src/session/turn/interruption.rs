@@ -1,99 +1,89 @@
-//! The user stops an answer: silence first, then the server is told how much was heard.
-
-use std::time::Duration;
+//! Interruption of a response: playback is flushed first, then the server gets the truncation point.
 
 use crate::audio::api::HeardAudio;
-use crate::dsp::frame::ClipId;
-use crate::protocol::events::client::ClientBody;
-use crate::session::Session;
-use crate::session::errors::RequestKind;
-use crate::session::io::{Deadline, Output, Reason};
+use crate::session::context::{Context, Peers};
+use crate::session::io::Output;
+use crate::session::plan::{Interrupt, TurnControl};
+use crate::session::response::Responses;
+use crate::session::turn::Turns;
+use crate::session::turn::flushing::Flushing;
 
-/// How long the sound side may take to say what was heard. A block of the device and a tick of the
-/// engine are about 30 ms; after this the last report counts.
-const FLUSHED_WITHIN: Duration = Duration::from_millis(150);
-
-/// The sound is being stopped.
-#[derive(Debug)]
-pub(crate) struct Flushing {
-    until: Duration,
-    clips: Vec<ClipId>,
-}
-
-impl Flushing {
-    pub(crate) fn deadline(&self) -> Deadline {
-        Deadline { at: self.until, reason: Reason::NoFlushed }
-    }
-}
-
-impl Session {
-    /// The server heard the user: it cancels its answer by itself, `response.cancel` would only fail.
-    pub(crate) fn interrupt_by_server(&mut self, now: Duration) {
-        self.stop_sound(now);
-        self.latency.abandon();
-        if self.responses.active_id().is_some() || self.playback.is_sounding() {
-            self.history.cancel_pending_reply();
+impl Turns {
+    /// Stops the response because the server detected speech. It cancels the response itself; a
+    /// `response.cancel` would fail.
+    pub(crate) fn interrupt_by_server(&mut self, peers: &mut Peers<'_, '_>) {
+        self.stop_playback(peers.cx, peers.responses);
+        peers.cx.metering.latency().abandon();
+        if peers.responses.active_id().is_some() || peers.responses.is_playing() {
+            peers.conversation.cancel_pending_reply();
         }
-        self.responses.cut_off();
+        peers.responses.cut_off();
     }
 
-    /// The user wants silence: the server does not know it yet.
-    pub(crate) fn interrupt_by_user(&mut self, now: Duration) {
-        self.stop_sound(now);
-        self.latency.abandon();
-        if self.responses.is_active() || self.playback.is_sounding() {
-            self.history.cancel_pending_reply();
+    /// Stops the response and cancels it on the server.
+    pub(crate) fn interrupt_by_user(&mut self, peers: &mut Peers<'_, '_>) {
+        self.stop_playback(peers.cx, peers.responses);
+        peers.cx.metering.latency().abandon();
+        if peers.responses.is_active() || peers.responses.is_playing() {
+            peers.conversation.cancel_pending_reply();
         }
-        if self.responses.is_active() && !self.responses.is_cut_off(self.responses.active_id().as_deref()) {
-            self.responses.cut_off();
-            let response_id = self.responses.active_id();
-            self.send(ClientBody::ResponseCancel { response_id }, RequestKind::ResponseCancel);
-        }
+        peers.responses.cancel(peers.cx);
     }
 
-    /// Silence comes before anything is sent.
-    pub(crate) fn stop_sound(&mut self, now: Duration) {
-        let clips = self.playback.unfinished();
+    /// Flushes playback. Must precede everything that is sent.
+    pub(crate) fn stop_playback(&mut self, cx: &mut Context<'_>, responses: &Responses) {
+        let clips = responses.unfinished_clips();
         if clips.is_empty() || self.flushing.is_some() {
             return;
         }
-        self.outputs.push(Output::Flush);
-        // What comes after a flush is loud again.
-        self.ducking = None;
-        self.flushing = Some(Flushing { until: now + FLUSHED_WITHIN, clips });
+        cx.outputs.push(Output::Flush);
+        self.ducking.clear();
+        self.flushing = Some(Flushing::new(cx.now, clips));
     }
 
-    pub(crate) fn tick_flushing(&mut self, now: Duration) {
-        if self.flushing.as_ref().is_some_and(|flushing| now >= flushing.until) {
-            self.flushed(now, &[]);
-        }
-    }
-
-    /// Tells the server what was heard of each clip, and closes the lines of the transcript.
-    pub(crate) fn flushed(&mut self, now: Duration, heard: &[HeardAudio]) {
+    /// Takes the final playback positions: truncates the items on the server and ends their lines.
+    pub(crate) fn flushed(&mut self, peers: &mut Peers<'_, '_>, positions: &[HeardAudio]) {
         let Some(flushing) = self.flushing.take() else { return };
-        for HeardAudio { clip, samples } in heard {
-            self.playback.played(*clip, *samples);
+        peers.cx.metering.note_response(peers.cx.now);
+        for HeardAudio { clip, samples } in positions {
+            peers.responses.note_played(*clip, *samples);
         }
-        for clip in flushing.clips {
-            let Some((item_id, content_index, audio_end_ms)) = self.received_before_cut(clip) else {
-                continue;
-            };
-            // An answer of a server before this one is told when its line ends.
-            if self.placement.is_on_server(&item_id) {
-                let item_id = item_id.clone();
-                let truncate = ClientBody::ItemTruncate { item_id, content_index, audio_end_ms };
-                self.send(truncate, RequestKind::Truncate);
-            }
-            self.line_cut(&item_id);
+        for clip in flushing.into_clips() {
+            peers.responses.truncate(peers.cx, peers.conversation, clip);
         }
-        self.ask_waiting(now);
-        self.finish_close();
+        peers.responses.request_waiting(peers.cx);
     }
 
-    fn received_before_cut(&mut self, clip: ClipId) -> Option<(String, u32, u64)> {
-        let item_id = self.playback.item_of(clip)?;
-        self.note_progress(&item_id);
-        self.playback.cut(clip)
+    /// Stops a response that has no output device, so that the server does not assume it was heard.
+    pub(crate) fn stop_unplayable(&mut self, peers: &mut Peers<'_, '_>) {
+        peers.cx.outputs.info("no output device for 5 s: playback stopped");
+        self.interrupt_by_user(peers);
+    }
+
+    /// Ducks playback on local voice activity.
+    pub(crate) fn voice_started(&mut self, cx: &mut Context<'_>, responses: &Responses) {
+        if self.flushing.is_none() && self.is_interruptible(cx, responses) {
+            self.ducking.begin(cx.now, cx.outputs);
+        }
+        self.local_voice_started(cx.plan);
+    }
+
+    /// Stops the response on confirmed local speech, if local detection decides.
+    pub(crate) fn voice_confirmed(&mut self, peers: &mut Peers<'_, '_>) {
+        if peers.cx.plan.interrupt == Interrupt::Local && self.is_interruptible(peers.cx, peers.responses) {
+            self.interrupt_by_user(peers);
+        }
+        self.local_voice_confirmed(peers);
+    }
+
+    /// Restores the volume after an unconfirmed interruption.
+    pub(crate) fn voice_stopped(&mut self, cx: &mut Context<'_>) {
+        self.ducking.end(cx.outputs);
+    }
+
+    /// Returns whether speech may stop audible playback.
+    fn is_interruptible(&self, cx: &Context<'_>, responses: &Responses) -> bool {
+        let by_voice = cx.plan.interrupt != Interrupt::Off && cx.plan.turn_control() != TurnControl::Manual;
+        cx.connection.is_live() && by_voice && !self.microphone.muted && responses.is_playing()
     }
 }

@@ -1,100 +1,97 @@
-//! The user's speech that was sent and is not settled: were the server gone now, the next one would have
-//! to hear it again.
+//! Sent speech without a caption or response: a new server would need it again.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::dsp::frame::{Frame, SampleRate};
 
-/// How much is kept while nobody speaks: servers notice speech late, and want some sound before it.
+/// Audio kept in silence: servers detect speech late, and need some audio from before it.
 const BEFORE_SPEECH: Duration = Duration::from_secs(1);
 
-/// How much of a turn is kept. A longer one is heard again without its beginning.
-const LONGEST_TURN: Duration = Duration::from_secs(30);
+/// Maximum audio kept of a turn. The beginning of a longer one is lost.
+const MAX_TURN: Duration = Duration::from_secs(30);
 
-/// The sound since the beginning of the turn that is not settled, or since shortly before now.
+/// Audio since the start of the unacknowledged turn, or of the last moments.
 #[derive(Debug)]
 pub(crate) struct UnackedAudio {
     frames: VecDeque<Frame>,
     samples: u64,
     turn: UnackedTurn,
-    before_speech: u64,
-    longest: u64,
+    silent_capacity: u64,
+    turn_capacity: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum UnackedTurn {
-    /// Nobody speaks, and what was said is known or answered.
+    /// All turns are acknowledged.
     None,
     /// The user speaks.
-    Spoken,
-    /// The turn is over, and the server has neither captioned nor answered it.
-    Unsettled,
+    Open,
+    /// The turn ended and has neither a caption nor a response.
+    Ended,
 }
 
-/// How turns are found.
+/// How turns are bounded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TurnBoundary {
     /// By the server, some time after they have begun.
-    Late,
-    /// By hand: nothing belongs to a turn that was said before it.
-    AtOnce,
+    Detected,
+    /// By the client: audio from before a turn does not belong to it.
+    Exact,
 }
 
 impl UnackedAudio {
-    pub(crate) fn new(rate: SampleRate, found: TurnBoundary) -> Self {
+    pub(crate) fn new(rate: SampleRate, boundary: TurnBoundary) -> Self {
         Self {
             frames: VecDeque::new(),
             samples: 0,
             turn: UnackedTurn::None,
-            before_speech: match found {
-                TurnBoundary::Late => rate.samples(BEFORE_SPEECH),
-                TurnBoundary::AtOnce => 0,
+            silent_capacity: match boundary {
+                TurnBoundary::Detected => rate.samples(BEFORE_SPEECH),
+                TurnBoundary::Exact => 0,
             },
-            longest: rate.samples(LONGEST_TURN),
+            turn_capacity: rate.samples(MAX_TURN),
         }
     }
 
-    /// Notes what was sent.
-    pub(crate) fn sent(&mut self, frame: Frame) {
+    /// Adds a frame that was sent.
+    pub(crate) fn push(&mut self, frame: Frame) {
         self.samples += frame.samples.len() as u64;
         self.frames.push_back(frame);
         self.trim();
     }
 
-    /// A turn begins.
-    pub(crate) fn begin(&mut self) {
-        self.turn = UnackedTurn::Spoken;
+    pub(crate) fn begin_turn(&mut self) {
+        self.turn = UnackedTurn::Open;
     }
 
-    /// The turn is over.
-    pub(crate) fn end(&mut self) {
-        if self.turn == UnackedTurn::Spoken {
-            self.turn = UnackedTurn::Unsettled;
+    pub(crate) fn end_turn(&mut self) {
+        if self.turn == UnackedTurn::Open {
+            self.turn = UnackedTurn::Ended;
         }
     }
 
-    /// The turn that is over is known to this side, or is being answered.
+    /// Notes the caption of the last turn, or the response to it.
     pub(crate) fn acknowledge(&mut self) {
-        if self.turn == UnackedTurn::Unsettled {
+        if self.turn == UnackedTurn::Ended {
             self.turn = UnackedTurn::None;
             self.trim();
         }
     }
 
-    /// What was said is not to be heard at all.
+    /// Forgets everything.
     pub(crate) fn discard(&mut self) {
         self.turn = UnackedTurn::None;
         self.frames.clear();
         self.samples = 0;
     }
 
-    /// Returns whether a turn is over and not settled.
-    pub(crate) fn has_unsettled(&self) -> bool {
-        self.turn == UnackedTurn::Unsettled
+    /// Returns whether an ended turn is unacknowledged.
+    pub(crate) fn has_unacked_turn(&self) -> bool {
+        self.turn == UnackedTurn::Ended
     }
 
-    /// Takes what the next server has to hear.
+    /// Takes the audio for the next server.
     pub(crate) fn take(&mut self) -> VecDeque<Frame> {
         self.turn = UnackedTurn::None;
         self.samples = 0;
@@ -102,11 +99,11 @@ impl UnackedAudio {
     }
 
     fn trim(&mut self) {
-        let most = match self.turn {
-            UnackedTurn::None => self.before_speech,
-            UnackedTurn::Spoken | UnackedTurn::Unsettled => self.longest,
+        let capacity = match self.turn {
+            UnackedTurn::None => self.silent_capacity,
+            UnackedTurn::Open | UnackedTurn::Ended => self.turn_capacity,
         };
-        while self.samples > most {
+        while self.samples > capacity {
             let Some(oldest) = self.frames.pop_front() else { return };
             self.samples -= oldest.samples.len() as u64;
         }
@@ -117,55 +114,55 @@ impl UnackedAudio {
 mod tests {
     use super::*;
 
-    fn send(recent: &mut UnackedAudio, ms: usize) {
+    fn send(audio: &mut UnackedAudio, ms: usize) {
         for _ in 0..ms / 10 {
-            recent.sent(Frame::new(SampleRate::HZ_24000, vec![1; 240]));
+            audio.push(Frame::new(SampleRate::HZ_24000, vec![1; 240]));
         }
     }
 
-    fn taken_ms(mut recent: UnackedAudio) -> usize {
-        recent.take().len() * 10
+    fn take_ms(mut audio: UnackedAudio) -> usize {
+        audio.take().len() * 10
     }
 
     #[test]
-    fn silence_is_forgotten_and_speech_is_kept() {
-        let mut recent = UnackedAudio::new(SampleRate::HZ_24000, TurnBoundary::Late);
-        send(&mut recent, 5_000);
-        recent.begin();
-        send(&mut recent, 3_000);
-        recent.end();
-        send(&mut recent, 500);
-        assert!(recent.has_unsettled());
-        assert_eq!(taken_ms(recent), 4_500);
+    fn silence_is_trimmed_and_a_turn_is_kept() {
+        let mut audio = UnackedAudio::new(SampleRate::HZ_24000, TurnBoundary::Detected);
+        send(&mut audio, 5_000);
+        audio.begin_turn();
+        send(&mut audio, 3_000);
+        audio.end_turn();
+        send(&mut audio, 500);
+        assert!(audio.has_unacked_turn());
+        assert_eq!(take_ms(audio), 4_500);
     }
 
     #[test]
-    fn what_is_settled_is_forgotten_but_not_what_is_being_said() {
-        let mut recent = UnackedAudio::new(SampleRate::HZ_24000, TurnBoundary::Late);
-        recent.begin();
-        send(&mut recent, 3_000);
-        recent.acknowledge();
-        assert_eq!(recent.frames.len(), 300, "it is still being said");
-        recent.end();
-        recent.acknowledge();
-        assert_eq!(taken_ms(recent), 1_000);
+    fn an_acknowledged_turn_is_trimmed_but_not_an_open_one() {
+        let mut audio = UnackedAudio::new(SampleRate::HZ_24000, TurnBoundary::Detected);
+        audio.begin_turn();
+        send(&mut audio, 3_000);
+        audio.acknowledge();
+        assert_eq!(audio.frames.len(), 300, "the turn is open");
+        audio.end_turn();
+        audio.acknowledge();
+        assert_eq!(take_ms(audio), 1_000);
     }
 
     #[test]
-    fn a_turn_has_a_longest_length() {
-        let mut recent = UnackedAudio::new(SampleRate::HZ_24000, TurnBoundary::AtOnce);
-        recent.begin();
-        send(&mut recent, 40_000);
-        assert_eq!(taken_ms(recent), 30_000);
+    fn a_turn_is_limited_to_its_capacity() {
+        let mut audio = UnackedAudio::new(SampleRate::HZ_24000, TurnBoundary::Exact);
+        audio.begin_turn();
+        send(&mut audio, 40_000);
+        assert_eq!(take_ms(audio), 30_000);
     }
 
     #[test]
-    fn a_turn_by_hand_leaves_nothing_behind() {
-        let mut recent = UnackedAudio::new(SampleRate::HZ_24000, TurnBoundary::AtOnce);
-        recent.begin();
-        send(&mut recent, 300);
-        recent.end();
-        recent.acknowledge();
-        assert_eq!(taken_ms(recent), 0);
+    fn an_acknowledged_manual_turn_leaves_no_audio() {
+        let mut audio = UnackedAudio::new(SampleRate::HZ_24000, TurnBoundary::Exact);
+        audio.begin_turn();
+        send(&mut audio, 300);
+        audio.end_turn();
+        audio.acknowledge();
+        assert_eq!(take_ms(audio), 0);
     }
 }

@@ -1,7 +1,7 @@
-//! The responses of one connection and their output items, and which of them an event belongs to.
+//! Responses and output items of one connection, and the attribution of events to them.
 //!
-//! What an event does not name follows from the order: an event without a response belongs to the one in
-//! progress, one without an item to the item at its output index or to the latest one.
+//! Missing ids follow from the order: an event without a response belongs to the one in progress, one without
+//! an item to the item at its output index or to the latest one.
 
 use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -13,20 +13,20 @@ use crate::session::connection::ids::{CallIds, ItemIds};
 /// Maximum number of responses for which late events are still recognised.
 const CAPACITY: usize = 32;
 
-/// What an event says of a response.
+/// Step of a response that an event reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ResponseStep {
-    /// `response.created`; whether an answer was asked for of which nothing has come yet.
+    /// `response.created`; `is_due` if a response is requested and has not begun.
     Created { is_due: bool },
-    /// Sound or text.
+    /// Audio or text.
     Delta,
-    /// Anything else between its beginning and its end.
+    /// Any other event before the end.
     Piece,
-    /// `response.done`, with a fingerprint of it.
+    /// `response.done` with its fingerprint.
     Done { fingerprint: u64, is_due: bool },
 }
 
-/// What an event says of an output item.
+/// Step of an output item that an event reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ItemStep {
     /// `response.output_item.added`.
@@ -35,7 +35,7 @@ pub(super) enum ItemStep {
     Announced,
     /// A delta.
     Piece,
-    /// The end of a part, with its whole text.
+    /// The end of a part with its complete text.
     PartDone,
     /// `conversation.item.done`.
     Finished,
@@ -43,10 +43,10 @@ pub(super) enum ItemStep {
     Done,
 }
 
-/// An event of an output item, as far as it names it.
+/// Event of an output item with the ids that it has.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ItemEvent<'a> {
-    /// Which response, as an index.
+    /// Index of the response.
     pub(super) answer: usize,
     pub(super) server_id: Option<&'a str>,
     pub(super) output_index: Option<u32>,
@@ -54,12 +54,12 @@ pub(super) struct ItemEvent<'a> {
     pub(super) step: ItemStep,
 }
 
-/// What an output item is.
+/// Kind of an output item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum OutputKind {
-    /// Something said or written.
+    /// Speech or text.
     Message,
-    /// A function call or something else without a line of its own.
+    /// A function call or another item without a line.
     Call,
 }
 
@@ -67,7 +67,7 @@ impl OutputKind {
     pub(super) fn of(item: &Item) -> Self {
         match &item.body {
             ItemBody::Message { .. } => Self::Message,
-            // An item that is missing from its event is taken for a message.
+            // An event without its item counts as a message.
             ItemBody::Other(kind) if kind.is_empty() => Self::Message,
             ItemBody::FunctionCall { .. } | ItemBody::FunctionCallOutput { .. } | ItemBody::Other(_) => {
                 Self::Call
@@ -76,7 +76,7 @@ impl OutputKind {
     }
 }
 
-/// The responses of one connection, the latest last.
+/// Responses of one connection, the latest last.
 #[derive(Debug, Default)]
 pub(super) struct ConnectionResponses {
     list: VecDeque<PlacedResponse>,
@@ -90,7 +90,7 @@ struct PlacedResponse {
     /// The fingerprint of its `response.done`.
     done: Option<u64>,
     is_cancelled: bool,
-    /// Its id was used by another `response.created` after its end.
+    /// Another `response.created` reused its id after its end.
     is_renewed: bool,
     items: Vec<OutputItem>,
 }
@@ -98,7 +98,7 @@ struct PlacedResponse {
 #[derive(Debug)]
 struct OutputItem {
     id: String,
-    /// All ids by which the server has called it.
+    /// All ids that the server used for it.
     server_ids: Vec<String>,
     output_index: Option<u32>,
     kind: OutputKind,
@@ -109,19 +109,19 @@ struct OutputItem {
 }
 
 impl OutputItem {
-    fn is_called(&self, server_id: &str) -> bool {
+    fn has_server_id(&self, server_id: &str) -> bool {
         self.server_ids.iter().any(|known| known == server_id)
     }
 
-    /// Notes what the server calls the item.
-    fn call(&mut self, ids: &mut ItemIds, server_id: &str) {
-        if !self.is_called(server_id) {
+    /// Notes a server id of the item.
+    fn add_server_id(&mut self, ids: &mut ItemIds, server_id: &str) {
+        if !self.has_server_id(server_id) {
             self.server_ids.push(server_id.to_owned());
             ids.bind(&self.id, server_id);
         }
     }
 
-    /// Returns whether an event of this kind can still come for the item.
+    /// Returns whether the item still lacks an event of this kind.
     fn lacks(&self, step: ItemStep) -> bool {
         match step {
             ItemStep::Added => !self.is_added && !self.is_done,
@@ -173,7 +173,7 @@ impl ConnectionResponses {
     fn find_named(&mut self, server_id: &str, step: ResponseStep) -> Option<usize> {
         let Some(index) = self.list.iter().rposition(|answer| answer.server_id.as_deref() == Some(server_id))
         else {
-            // A response whose id was missing so far.
+            // A response without an id so far.
             let latest = self.in_progress().filter(|index| self.list[*index].server_id.is_none())?;
             let is_created = matches!(step, ResponseStep::Created { .. });
             let begins_another = is_created && self.list[latest].is_created;
@@ -214,7 +214,7 @@ impl ConnectionResponses {
         self.list.back().filter(|answer| answer.done.is_none()).map(|_| self.list.len() - 1)
     }
 
-    /// Nothing more is expected of the response in progress.
+    /// Expects no further events of the response in progress.
     pub(super) fn abandon(&mut self) {
         if let Some(answer) = self.list.back_mut() {
             answer.done.get_or_insert(0);
@@ -226,12 +226,12 @@ impl ConnectionResponses {
         &self.list[index].id
     }
 
-    /// Returns the index of the response with an item that the server calls `server_id`, and the item's id.
+    /// Returns the response index and the id of the item with this server id.
     pub(super) fn find_item(&self, server_id: &str) -> Option<(usize, &str)> {
         let answers = self.list.iter().enumerate().rev();
         answers
             .flat_map(|(index, answer)| answer.items.iter().rev().map(move |item| (index, item)))
-            .find_map(|(index, item)| item.is_called(server_id).then_some((index, item.id.as_str())))
+            .find_map(|(index, item)| item.has_server_id(server_id).then_some((index, item.id.as_str())))
     }
 
     /// Returns the id of the item that an event belongs to.
@@ -244,20 +244,20 @@ impl ConnectionResponses {
         let index = index.unwrap_or_else(|| answer.begin_item(ids, event));
         let item = &mut answer.items[index];
         if let Some(server_id) = event.server_id {
-            item.call(ids, server_id);
+            item.add_server_id(ids, server_id);
         }
         item.output_index = item.output_index.or(event.output_index);
         item.note(event.step);
         item.id.clone()
     }
 
-    /// Names the output of a finished response like the items that came before.
+    /// Gives the output of a finished response the ids of its items.
     pub(super) fn resolve_output(&mut self, ids: &mut ItemIds, answer: usize, response: &mut Response) {
         let index = answer;
         let answer = &mut self.list[index];
         answer.is_cancelled |= response.status == Some(ResponseStatus::Cancelled);
         let output = response.output.iter();
-        let known: Vec<_> = output.map(|output| answer.item_called(output.id.as_deref()?)).collect();
+        let known: Vec<_> = output.map(|output| answer.item_with(output.id.as_deref()?)).collect();
         let mut rest: VecDeque<_> = (0..answer.items.len())
             .filter(|index| {
                 answer.items[*index].kind == OutputKind::Message && !known.contains(&Some(*index))
@@ -277,7 +277,7 @@ impl ConnectionResponses {
             let item = known.or_else(of_kind).unwrap_or_else(|| answer.begin_item(ids, event));
             let item = &mut answer.items[item];
             if let Some(server_id) = event.server_id {
-                item.call(ids, server_id);
+                item.add_server_id(ids, server_id);
             }
             item.note(event.step);
             output.id = Some(item.id.clone());
@@ -286,8 +286,8 @@ impl ConnectionResponses {
 }
 
 impl PlacedResponse {
-    fn item_called(&self, server_id: &str) -> Option<usize> {
-        self.items.iter().rposition(|item| item.is_called(server_id))
+    fn item_with(&self, server_id: &str) -> Option<usize> {
+        self.items.iter().rposition(|item| item.has_server_id(server_id))
     }
 
     fn named_item(&self, server_id: &str, event: ItemEvent<'_>) -> Option<usize> {
@@ -298,7 +298,7 @@ impl PlacedResponse {
                 && event.output_index.is_some()
                 && item.output_index != event.output_index
         };
-        if let Some(index) = self.item_called(server_id) {
+        if let Some(index) = self.item_with(server_id) {
             // Some servers give every item the same id.
             return if elsewhere(&self.items[index]) {
                 self.items.iter().rposition(at_index)
@@ -307,20 +307,20 @@ impl PlacedResponse {
             };
         }
         let of_kind = |item: &OutputItem| item.kind == event.kind && !elsewhere(item);
-        // An item whose id was missing so far.
+        // An item without an id so far.
         let unnamed = self
             .items
             .iter()
             .position(|item| item.server_ids.is_empty() && of_kind(item) && item.lacks(event.step));
         unnamed.or_else(|| match event.step {
             ItemStep::Added => None,
-            // Some servers give every delta an id of its own, next to the one that they have announced.
+            // Some servers give every delta its own id, different from the announced one.
             ItemStep::Piece | ItemStep::PartDone => self
                 .items
                 .iter()
                 .rposition(|item| of_kind(item) && at_index(item) && item.is_added && !item.is_done),
             ItemStep::Done => self.items.iter().rposition(|item| of_kind(item) && item.lacks(event.step)),
-            // In the conversation the item may have another id than in the response.
+            // The conversation item may have another id than the output item.
             ItemStep::Announced | ItemStep::Finished => {
                 let last = self.items.iter().rposition(of_kind)?;
                 (self.items[last].lacks(event.step) && !self.items[last].is_done).then_some(last)
@@ -369,7 +369,7 @@ impl PlacedResponse {
     }
 }
 
-/// Returns a number that is the same for a `response.done` that comes twice.
+/// Returns a number that is equal for repetitions of a `response.done`.
 pub(super) fn fingerprint(response: &Response) -> u64 {
     let mut hasher = DefaultHasher::new();
     format!("{response:?}").hash(&mut hasher);

@@ -1,9 +1,8 @@
-//! Gives every incoming event its place before the rest of the session sees it.
+//! Placement of incoming events: resolves the item and response of each before anything else handles it.
 //!
-//! Compatible servers leave out response and item ids, send them empty, use them again, or name a thing only
-//! later. Here each event of a turn or of an answer gets the id of its item and response, resolved from what
-//! it names (ids, output index, `previous_item_id`) and otherwise from the order of events. All ids are unique
-//! in the whole call and are translated back in what is sent.
+//! Compatible servers omit response and item ids, send them empty, reuse them, or add them late. Ids are
+//! resolved from what an event names (ids, output index, `previous_item_id`) and otherwise from the order of
+//! events. They are unique in the whole call and translated back in outgoing events.
 
 mod answers;
 mod turns;
@@ -21,29 +20,28 @@ use crate::session::connection::placement::answers::{
 use crate::session::connection::placement::turns::{ConnectionTurns, Step};
 use crate::session::conversation::streamed_text::same_text;
 
-/// Maximum number of texts sent that the server may still confirm.
+/// Maximum number of sent texts that the server may still confirm.
 const CAPACITY: usize = 64;
 
-/// The items and responses of a call.
+/// Items and responses of a call.
 #[derive(Debug, Default)]
 pub(crate) struct Placement {
     items: ItemIds,
     responses: CallIds,
     turns: ConnectionTurns,
     answers: ConnectionResponses,
-    /// Texts of the assistant that were sent to this server: it confirms them like items of its own.
+    /// Replayed texts of the assistant, which the server confirms like items of its own.
     sent: VecDeque<SentText>,
 }
 
 #[derive(Debug)]
 struct SentText {
     text: String,
-    /// What the server calls it.
     server_id: Option<String>,
 }
 
 impl Placement {
-    /// Forgets what the previous server has named.
+    /// Forgets the ids of the previous server.
     pub(crate) fn new_server(&mut self) {
         self.items.new_server();
         self.responses.new_server();
@@ -52,7 +50,7 @@ impl Placement {
         self.sent.clear();
     }
 
-    /// Returns the id of an item that this side creates under the id `wanted`.
+    /// Returns the id of a client item with the id `wanted`.
     pub(crate) fn own_item(&mut self, wanted: &str) -> String {
         self.items.mention(wanted)
     }
@@ -62,13 +60,12 @@ impl Placement {
         self.items.server_id(item_id).is_some()
     }
 
-    /// Nothing more is expected of the response in progress.
+    /// Expects no further events of the response in progress.
     pub(crate) fn abandon_response(&mut self) {
         self.answers.abandon();
     }
 
-    /// Gives an event its place; `answer_is_due` tells whether an answer was asked for of which nothing has
-    /// come yet.
+    /// Resolves the ids of an event; `answer_is_due` means that a response is requested and has not begun.
     #[expect(clippy::wildcard_enum_match_arm, reason = "`resolve_in_place` names the others")]
     pub(crate) fn resolve(&mut self, body: ServerBody, answer_is_due: bool) -> ServerBody {
         match body {
@@ -133,7 +130,7 @@ impl Placement {
             ServerBody::TranscriptionFailed { item_id, .. } => {
                 *item_id = self.turn(Some(item_id), Step::CaptionDone(""));
             }
-            // Nobody asks for the place of these.
+            // Not needed for these.
             ServerBody::ItemAdded { .. }
             | ServerBody::ItemCreated { .. }
             | ServerBody::ItemDone { .. }
@@ -161,7 +158,7 @@ impl Placement {
     }
 
     fn response(&mut self, response: &Response, step: ResponseStep) -> usize {
-        self.answers.resolve(&mut self.responses, given(response.id.as_deref()), step)
+        self.answers.resolve(&mut self.responses, non_empty(response.id.as_deref()), step)
     }
 
     fn response_done(&mut self, response: &mut Response, is_due: bool) {
@@ -175,10 +172,10 @@ impl Placement {
     }
 
     fn resolve_place(&mut self, place: &mut ContentLocation, kind: OutputKind, step: ItemStep) {
-        let named = given(place.response_id.as_deref());
+        let named = non_empty(place.response_id.as_deref());
         let response_step = if step == ItemStep::Piece { ResponseStep::Delta } else { ResponseStep::Piece };
         let answer = self.answers.resolve(&mut self.responses, named, response_step);
-        let server_id = given(place.item_id.as_deref());
+        let server_id = non_empty(place.item_id.as_deref());
         let event = ItemEvent { answer, server_id, output_index: place.output_index, kind, step };
         let item_id = self.answers.resolve_item(&mut self.items, event);
         place.item_id = Some(item_id);
@@ -197,7 +194,7 @@ impl Placement {
         }
     }
 
-    /// An item of the conversation: a turn of the user, or an item of an answer, which is then treated as such.
+    /// Resolves a conversation item: a turn of the user, or an item of a response, which becomes an output item.
     fn conversation_item(&mut self, previous: Option<String>, mut item: Item, step: ItemStep) -> ServerBody {
         let server_id = item.id.take().filter(|id| !id.is_empty());
         if is_spoken_turn(&item) {
@@ -221,14 +218,14 @@ impl Placement {
                 ServerBody::OutputItemAdded { place, item }
             };
         }
-        // An item that this side has sent, or one that nothing is known of: it has no line.
+        // A client item or an unknown one has no line.
         if let Some(server_id) = server_id {
             self.items.mention(&server_id);
         }
         ServerBody::ItemAdded { previous_item_id: None, item }
     }
 
-    /// Returns the response that an item of the conversation belongs to.
+    /// Returns the response of a conversation item.
     fn answer_of(&mut self, server_id: Option<&str>, item: &Item) -> Option<usize> {
         let is_output = match &item.body {
             ItemBody::Message { role, .. } => *role == Role::Assistant,
@@ -244,7 +241,7 @@ impl Placement {
         if self.confirms_sent(server_id, item) { None } else { self.answers.in_progress() }
     }
 
-    /// Returns whether an item is one that this side has sent.
+    /// Returns whether an item confirms a sent text.
     fn confirms_sent(&mut self, server_id: Option<&str>, item: &Item) -> bool {
         if server_id.is_some() && self.sent.iter().any(|sent| sent.server_id.as_deref() == server_id) {
             return true;
@@ -258,7 +255,7 @@ impl Placement {
     }
 
     fn turn(&mut self, named: Option<&str>, step: Step<'_>) -> String {
-        self.turns.resolve(&mut self.items, given(named), step)
+        self.turns.resolve(&mut self.items, non_empty(named), step)
     }
 
     fn turn_event(&mut self, item_id: &mut Option<String>, step: Step<'_>) {
@@ -281,7 +278,7 @@ impl Placement {
         Some(self.items.mention(&server_id))
     }
 
-    /// Translates the ids of an event that is sent to those of the server in use.
+    /// Translates the ids of an outgoing event to those of the server in use.
     pub(crate) fn translate_to_server_ids(&mut self, body: &mut ClientBody) {
         match body {
             ClientBody::ItemCreate { previous_item_id, item } => {
@@ -293,7 +290,7 @@ impl Placement {
             | ClientBody::ItemTruncate { item_id, .. }
             | ClientBody::ItemDelete { item_id } => translate(&self.items, Some(item_id)),
             ClientBody::ResponseCancel { response_id } => {
-                // Without an id the response in progress is meant.
+                // Without an id, the response in progress is cancelled.
                 *response_id =
                     response_id.take().and_then(|id| self.responses.server_id(&id).map(str::to_owned));
             }
@@ -318,8 +315,8 @@ impl Placement {
     }
 }
 
-/// An id that is empty is none.
-fn given(id: Option<&str>) -> Option<&str> {
+/// Treats an empty id as missing.
+fn non_empty(id: Option<&str>) -> Option<&str> {
     id.filter(|id| !id.is_empty())
 }
 

@@ -1,7 +1,7 @@
-//! The user's turns of one connection, in speaking order, and which of them an event belongs to.
+//! Turns of the user on one connection in speaking order, and the attribution of events to them.
 //!
-//! Every event that names no turn belongs to the first turn that still lacks such an event. An id that is
-//! not known yet names such a turn if it has no id so far.
+//! An event without an id belongs to the first turn that still lacks such an event. An unknown id names such a
+//! turn if it has none.
 
 use std::collections::VecDeque;
 
@@ -11,7 +11,7 @@ use crate::session::conversation::streamed_text::same_text;
 /// Maximum number of turns for which events are still expected.
 const CAPACITY: usize = 256;
 
-/// What an event says of a turn.
+/// Step of a turn that an event reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step<'a> {
     /// `speech_started`.
@@ -24,13 +24,13 @@ pub(super) enum Step<'a> {
     ItemAdded,
     /// `conversation.item.done`.
     ItemDone,
-    /// Part of the caption.
+    /// A caption delta.
     Caption,
-    /// The whole caption, or that there is none.
+    /// The complete caption, empty if it failed.
     CaptionDone(&'a str),
 }
 
-/// The turns of one connection.
+/// Turns of one connection.
 #[derive(Debug, Default)]
 pub(super) struct ConnectionTurns {
     list: VecDeque<PlacedTurn>,
@@ -45,12 +45,12 @@ struct PlacedTurn {
     is_committed: bool,
     has_item: bool,
     is_item_done: bool,
-    /// The whole caption, once it has come.
+    /// The complete caption, once received.
     caption: Option<String>,
 }
 
 impl PlacedTurn {
-    /// Returns whether an event with the turn's own id cannot be meant for it: the id is used again.
+    /// Returns whether an event with the turn's id belongs to a later turn that reuses the id.
     fn is_over_for(&self, step: Step<'_>) -> bool {
         let captioned = self.caption.is_some();
         match step {
@@ -75,7 +75,7 @@ impl PlacedTurn {
 }
 
 impl ConnectionTurns {
-    /// Returns the id of the turn that an event belongs to; `named` is the server's id for it, if it gives one.
+    /// Returns the id of the turn of an event; `named` is the server's id, if any.
     pub(super) fn resolve(&mut self, ids: &mut ItemIds, named: Option<&str>, step: Step<'_>) -> String {
         let index = match named.and_then(|server_id| self.find(server_id)) {
             Some(index) if !self.list[index].is_over_for(step) => Some(index),
@@ -110,7 +110,7 @@ impl ConnectionTurns {
         self.list.iter().rposition(|turn| turn.server_id.as_deref() == Some(server_id))
     }
 
-    /// Returns the id of the latest turn that the server calls `server_id`.
+    /// Returns the id of the latest turn with this server id.
     pub(super) fn id_of(&self, server_id: &str) -> Option<&str> {
         self.find(server_id).map(|index| self.list[index].id.as_str())
     }
@@ -121,7 +121,7 @@ impl ConnectionTurns {
             let turns = self.list.iter().enumerate();
             turns.filter(move |(_, turn)| !unnamed_only || turn.server_id.is_none())
         };
-        // Events of one kind come in speaking order.
+        // Events of one kind arrive in speaking order.
         let after_last = |has: fn(&PlacedTurn) -> bool| {
             let next = self.list.iter().rposition(has).map_or(0, |last| last + 1);
             candidates().find(|(index, _)| *index >= next).map(|(index, _)| index)
@@ -143,8 +143,7 @@ impl ConnectionTurns {
         }
     }
 
-    /// A later turn calls the one before it `server_id`; returns the id of that turn, if it has no other
-    /// name.
+    /// Gives the turn before `of` a server id; returns its id unless it has another.
     pub(super) fn name_predecessor(
         &mut self,
         ids: &mut ItemIds,

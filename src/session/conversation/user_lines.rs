@@ -1,0 +1,141 @@
+//! Lines of the user: typed text and captions.
+
+use crate::protocol::events::client::ClientBody;
+use crate::protocol::events::error::ErrorInfo;
+use crate::protocol::events::item::{ContentPart, Item, ItemBody, Role};
+use crate::protocol::events::server::Segment;
+use crate::protocol::value::FieldUpdate;
+use crate::session::connection::errors::describe;
+use crate::session::connection::requests::RequestKind;
+use crate::session::context::Context;
+use crate::session::conversation::Conversation;
+use crate::session::io::{Notice, UserUtterance};
+use crate::session::outputs::Outputs;
+
+impl Conversation {
+    /// Sends a typed text as a user item.
+    pub(crate) fn send_text(&mut self, cx: &mut Context<'_>, text: String) {
+        self.outcome.typed();
+        self.typed += 1;
+        let item_id = cx.connection.own_item(&format!("rtv_text_{}", self.typed));
+        let content = vec![ContentPart::InputText(text.clone())];
+        let item = Item {
+            id: Some(item_id.clone()),
+            body: ItemBody::Message { role: Role::User, content },
+            ..Item::default()
+        };
+        // The item is sent below.
+        let _ = self.history.set_text(&item_id, Role::User, &text);
+        cx.show(Notice::User(UserUtterance { item_id, text, is_final: true, after: None }));
+        cx.send(ClientBody::ItemCreate { previous_item_id: None, item }, RequestKind::ItemCreate);
+    }
+
+    /// Notes that a spoken turn has become an item: its line has a place, its text follows or never arrives.
+    pub(crate) fn user_item(&mut self, cx: &mut Context<'_>, item_id: &str, after: Option<String>) {
+        if self.captions.is_new_item(item_id) {
+            self.captions.commit_answered();
+        }
+        self.outcome.turn(item_id);
+        self.history.begin(item_id, Role::User);
+        let has_captions = matches!(cx.plan.settings.transcription, FieldUpdate::Set(_));
+        if !has_captions || self.transcript.is_finished(item_id) {
+            return;
+        }
+        if let Some(line) = self.captions.place(item_id, after) {
+            cx.show(Notice::User(line));
+        }
+    }
+
+    /// Notes an item of the conversation.
+    pub(crate) fn item_seen(&mut self, cx: &mut Context<'_>, previous: Option<String>, item: &Item) {
+        let (Some(item_id), ItemBody::Message { role, content }) = (&item.id, &item.body) else { return };
+        match role {
+            Role::User => {
+                let is_spoken = content.iter().any(|part| matches!(part, ContentPart::InputAudio { .. }));
+                if is_spoken {
+                    self.user_item(cx, item_id, previous);
+                }
+            }
+            Role::Assistant => self.transcript.begin(item_id),
+            Role::System | Role::Other(_) => {}
+        }
+    }
+
+    pub(crate) fn caption_delta(&mut self, cx: &mut Context<'_>, item_id: &str, delta: &str) {
+        if self.transcript.is_finished(item_id) {
+            return;
+        }
+        if let Some(line) = self.captions.append(item_id, delta) {
+            cx.show(Notice::User(line));
+        }
+    }
+
+    /// Finishes the caption of a turn; returns whether it is the first one.
+    pub(crate) fn caption_done(&mut self, cx: &mut Context<'_>, item_id: &str, transcript: &str) -> bool {
+        if self.transcript.is_finished(item_id) {
+            return false;
+        }
+        let text = self.captions.complete_text(item_id, transcript);
+        self.outcome.captioned(item_id);
+        self.remember(cx, item_id, Role::User, &text);
+        if !text.is_empty() {
+            cx.metering.note_activity(cx.now);
+        }
+        self.finish_caption(cx, item_id, text);
+        true
+    }
+
+    /// Reports a failed caption. The turn itself continues.
+    pub(crate) fn caption_failed(&mut self, cx: &mut Context<'_>, item_id: &str, error: ErrorInfo) {
+        if !self.transcript.is_finished(item_id) {
+            self.finish_caption(cx, item_id, String::new());
+        }
+        let message = format!("transcription failed: {}", describe(&error));
+        cx.show(Notice::Error { code: error.code, message });
+    }
+
+    pub(crate) fn caption_segment(cx: &mut Context<'_>, item_id: &str, segment: &Segment) {
+        let speaker = segment.speaker.as_deref().unwrap_or("?");
+        cx.outputs.debug(format!("{item_id}: speaker {speaker}: {}", segment.text));
+    }
+
+    fn finish_caption(&mut self, cx: &mut Context<'_>, item_id: &str, text: String) {
+        self.transcript.finish(item_id);
+        let (line, released) = self.captions.finish(cx.now, item_id, text);
+        if !released.iter().any(|line| line.item_id == item_id) {
+            cx.show(Notice::User(line));
+        }
+        show_lines(released, cx.outputs);
+    }
+
+    /// Shows captions that have waited for too long for those of earlier turns.
+    pub(crate) fn tick(&mut self, cx: &mut Context<'_>) {
+        if self.captions.deadline().is_some_and(|deadline| cx.now >= deadline.at) {
+            show_lines(self.captions.release(cx.now), cx.outputs);
+        }
+    }
+
+    /// Shows all finished captions: those of earlier turns no longer arrive.
+    pub(crate) fn release_captions(&mut self, outputs: &mut Outputs) {
+        show_lines(self.captions.take_finished(), outputs);
+    }
+
+    /// Gives up outstanding captions, because their server is gone. Unacknowledged audio is sent to the next
+    /// server, and captioned there.
+    pub(crate) fn abandon_captions(&mut self, outputs: &mut Outputs) {
+        self.outcome.connection_lost();
+        let lines = self.captions.abandon();
+        for line in &lines {
+            if !self.transcript.is_finished(&line.item_id) {
+                self.transcript.finish(&line.item_id);
+            }
+        }
+        show_lines(lines, outputs);
+    }
+}
+
+fn show_lines(lines: Vec<UserUtterance>, outputs: &mut Outputs) {
+    for line in lines {
+        outputs.show(Notice::User(line));
+    }
+}

@@ -1,0 +1,8 @@
+//! Promises of the connection: opening, errors, reconnecting, rollover, closing.
+
+mod opening;
+mod errors;
+mod reconnect;
+mod replay;
+mod rollover;
+mod closing;
