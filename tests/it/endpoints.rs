@@ -316,13 +316,13 @@ fn what_an_endpoint_does_not_have_is_told_before_it_is_dialled() {
         (
             "chat --url wss://contoso.openai.azure.com/openai/v1/live/sessions hello",
             6,
-            "speaks GPT-Live",
+            "uses the GPT-Live protocol",
             "dial /openai/v1/realtime",
         ),
         (
             "talk --url wss://api.openai.com/v1/realtime/translations?model=gpt-realtime-translate",
             6,
-            "speaks Realtime translation",
+            "uses the Realtime translation protocol",
             "dial /v1/realtime",
         ),
         ("talk --profile new-api", 3, "the profile new-api has no URL", "--url"),
