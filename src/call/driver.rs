@@ -57,7 +57,7 @@ pub(crate) enum Consumer {
     Connected,
     /// The pipe was closed, which is a normal end; not handled yet.
     Closed,
-    /// The pipe was closed, and the session has been told to end.
+    /// The pipe was closed, and the session knows.
     Disconnected,
 }
 

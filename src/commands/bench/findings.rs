@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::session::io::delay::percentile;
 
-/// What can be measured, in the order in which it is told.
+/// Measured quantities, in report order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Metric {
     /// How old a sample of the microphone is when it is handed to the socket, beyond the youngest.

@@ -124,6 +124,6 @@ fn cannot_write(path: &Path, error: io::Error) -> Error {
 }
 
 fn print_findings(args: &Bench, findings: &Findings) -> Result<(), Error> {
-    let told = if args.json { table::json(findings) } else { table::text(findings) };
-    print(told.as_bytes()).map(|_| ())
+    let text = if args.json { table::json(findings) } else { table::text(findings) };
+    print(text.as_bytes()).map(|_| ())
 }

@@ -58,8 +58,8 @@ fn outcome(log: &DialLog, url: &str, error: Option<DialError>) -> Vec<(Level, St
 
 #[test]
 fn a_successful_dial_has_five_findings() {
-    let told = outcome(&log(all_of_it(90)), "wss://voice.test", None);
-    let said: Vec<&str> = told.iter().map(|(_, said)| said.as_str()).collect();
+    let findings = outcome(&log(all_of_it(90)), "wss://voice.test", None);
+    let said: Vec<&str> = findings.iter().map(|(_, said)| said.as_str()).collect();
     assert_eq!(
         said,
         [
@@ -70,13 +70,13 @@ fn a_successful_dial_has_five_findings() {
             "101 Switching Protocols after 7 ms",
         ]
     );
-    assert!(told.iter().all(|(level, _)| *level == Level::Ok));
+    assert!(findings.iter().all(|(level, _)| *level == Level::Ok));
 }
 
 #[test]
 fn a_certificate_that_expires_soon_is_a_warning() {
-    let told = outcome(&log(all_of_it(3)), "wss://voice.test", None);
-    assert_eq!(told[3].0, Level::Warning);
+    let findings = outcome(&log(all_of_it(3)), "wss://voice.test", None);
+    assert_eq!(findings[3].0, Level::Warning);
 }
 
 #[test]
@@ -126,12 +126,12 @@ fn an_untrusted_certificate_is_described() {
     let stranger = Certificate { root: None, ..certificate(90) };
     let steps = vec![DialStep::Started(None), DialStep::CertificateReceived(Box::new(stranger))];
     let error = DialError::Tls { host: "voice.test".to_owned(), fault: TlsFault::UnknownAuthority };
-    let told = outcome(&log(steps), "wss://voice.test", Some(error));
+    let findings = outcome(&log(steps), "wss://voice.test", Some(error));
     assert!(
-        told[3]
+        findings[3]
             .1
             .contains("(certificate for voice.test, signed by Middle, up to Top, valid for 90 more days)"),
-        "{told:?}"
+        "{findings:?}"
     );
 }
 
