@@ -11,26 +11,27 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("session", &["protocol", "dsp"]),
     ("audio", &["dsp", "files", "mishap"]),
     ("net", &["protocol", "secret"]),
-    ("ui", &["session::io", "dsp", "protocol::events::response"]),
+    ("ui", &["session::io", "dsp", "protocol::events::response", "markdown"]),
     ("server", &["protocol", "dsp", "secret"]),
     ("config", &["cli", "error", "files", "secret"]),
     ("cli", &["config", "error", "secret"]),
     ("error", &["config", "cli", "secret"]),
     ("secret", &["config", "cli", "error"]),
     ("files", &[]),
+    ("markdown", &[]),
     ("mishap", &[]),
     (
         "call",
         &[
             "dsp", "protocol", "session", "audio", "net", "ui", "server", "config", "cli", "error", "secret",
-            "files", "mishap",
+            "files", "mishap", "markdown",
         ],
     ),
     (
         "commands",
         &[
             "dsp", "protocol", "session", "audio", "net", "ui", "server", "config", "cli", "error", "secret",
-            "files", "mishap", "call",
+            "files", "mishap", "markdown", "call",
         ],
     ),
 ];

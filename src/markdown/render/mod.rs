@@ -1,0 +1,154 @@
+//! Blocks as styled lines.
+
+mod block;
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use crate::markdown::code;
+use crate::markdown::split::{Block, Kind};
+use crate::markdown::style::{Line, Role, Style};
+use crate::markdown::styled_text::StyledText;
+
+/// How lines are laid out.
+#[derive(Clone, Copy, Debug)]
+pub struct Layout {
+    /// No line is wider.
+    pub columns: usize,
+    /// What bullets, bars and borders are drawn with.
+    pub glyphs: Glyphs,
+    /// Removes what could control a terminal or hides in a text. The source is sanitized before it is split;
+    /// character references such as `&#27;` are decoded after that.
+    pub sanitize: for<'a> fn(&'a str) -> Cow<'a, str>,
+}
+
+/// What bullets, bars and borders are drawn with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Glyphs {
+    /// Any character.
+    Unicode,
+    /// Nothing beyond ASCII.
+    Ascii,
+}
+
+impl Glyphs {
+    pub(super) fn bullet(self) -> &'static str {
+        self.pick("• ", "- ")
+    }
+
+    pub(super) fn quote(self) -> &'static str {
+        self.pick("│ ", "| ")
+    }
+
+    pub(super) fn rule(self) -> &'static str {
+        self.pick("─", "-")
+    }
+
+    pub(super) fn border(self) -> &'static str {
+        self.pick(" │ ", " | ")
+    }
+
+    pub(super) fn crossing(self) -> &'static str {
+        self.pick("─┼─", "-+-")
+    }
+
+    pub(super) fn wrapped(self) -> &'static str {
+        self.pick("↩", "\\")
+    }
+
+    fn pick(self, unicode: &'static str, ascii: &'static str) -> &'static str {
+        match self {
+            Self::Unicode => unicode,
+            Self::Ascii => ascii,
+        }
+    }
+}
+
+/// Renders the blocks of one text. Link reference definitions are known from their block on.
+#[derive(Clone, Debug, Default)]
+pub struct Renderer {
+    definitions: Definitions,
+}
+
+/// Where a block stands in its text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Nothing is above it.
+    First,
+    /// Something is.
+    Later,
+}
+
+/// The lines of a block.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rendered {
+    /// The lines, with the blank line in front of the block.
+    pub lines: Vec<Line>,
+    /// Labels in brackets that no definition is known for yet.
+    pub undefined: bool,
+}
+
+impl Renderer {
+    /// Renders a finished block.
+    pub fn render(&mut self, block: &Block, place: Place, layout: &Layout) -> Rendered {
+        let mut rendered = self.without_gap(block, layout);
+        let has_gap = match block.kind {
+            Kind::Markdown => !rendered.lines.is_empty(),
+            Kind::CodeStart => true,
+            Kind::Continuation | Kind::CodeLine => false,
+        };
+        if has_gap && place == Place::Later {
+            rendered.lines.insert(0, Line::default());
+        }
+        rendered
+    }
+
+    fn without_gap(&mut self, block: &Block, layout: &Layout) -> Rendered {
+        match block.kind {
+            Kind::Markdown | Kind::Continuation => {
+                block::render(&block.source, layout, &mut self.definitions)
+            }
+            Kind::CodeStart => Rendered { lines: label(&block.source, layout), undefined: false },
+            Kind::CodeLine => {
+                let lines = code::lines(&code::plain(&block.source), layout, layout.columns);
+                Rendered { lines, undefined: false }
+            }
+        }
+    }
+}
+
+/// Returns the line that names the language of a code block, if one is known.
+pub(super) fn label(info: &str, layout: &Layout) -> Vec<Line> {
+    let mut text = StyledText::default();
+    text.push(language(info), Style::of(Role::Secondary));
+    if text.is_empty() { Vec::new() } else { text.wrap(layout.columns) }
+}
+
+/// Returns the language in the info string of a code block.
+pub(super) fn language(info: &str) -> &str {
+    info.split(|character: char| character.is_whitespace() || ",{".contains(character))
+        .next()
+        .unwrap_or_default()
+}
+
+/// Link reference definitions by label.
+#[derive(Clone, Debug, Default)]
+struct Definitions(HashMap<String, String>);
+
+impl Definitions {
+    fn insert(&mut self, label: &str, address: &str) {
+        self.0.entry(normalized(label)).or_insert_with(|| address.to_owned());
+    }
+
+    fn get(&self, label: &str) -> Option<&String> {
+        self.0.get(&normalized(label))
+    }
+}
+
+/// Labels match without regard to case and to the length of white space.
+fn normalized(label: &str) -> String {
+    label.split_whitespace().map(str::to_lowercase).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests;
