@@ -16,7 +16,7 @@ pub enum ColorLevel {
 }
 
 /// Prints Markdown that arrives piece by piece: a block is written once it is finished, and stays.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Printer {
     level: ColorLevel,
     splitter: Splitter,
@@ -27,7 +27,11 @@ pub struct Printer {
 impl Printer {
     /// Returns a printer at the beginning of a text.
     pub fn new(level: ColorLevel) -> Self {
-        Self { level, splitter: Splitter::default(), renderer: Renderer::default(), place: Place::First }
+        let renderer = match level {
+            ColorLevel::Monochrome => Renderer::default(),
+            ColorLevel::Ansi => Renderer::highlighting(),
+        };
+        Self { level, splitter: Splitter::default(), renderer, place: Place::First }
     }
 
     /// Takes sanitized text, and returns what can be written to the terminal.
@@ -97,4 +101,38 @@ fn sgr(style: Style, level: ColorLevel) -> Vec<&'static str> {
         (ColorLevel::Ansi | ColorLevel::Monochrome, _) => {}
     }
     codes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::markdown::fixture::layout;
+
+    fn printed(source: &str, level: ColorLevel) -> String {
+        let mut printer = Printer::new(level);
+        printer.push(source, &layout(40)) + &printer.finish(&layout(40))
+    }
+
+    #[test]
+    fn styles_are_escape_sequences_that_end_with_their_span() {
+        assert_eq!(printed("a **b** c", ColorLevel::Ansi), "a \x1b[1mb\x1b[0m c\n");
+        assert_eq!(printed("# a", ColorLevel::Ansi), "\x1b[1;4;35ma\x1b[0m\n");
+        assert_eq!(printed("`a` ***b***", ColorLevel::Ansi), "\x1b[36ma\x1b[0m \x1b[1;3mb\x1b[0m\n");
+    }
+
+    #[test]
+    fn monochrome_text_has_emphasis_and_no_colors() {
+        assert_eq!(printed("# a", ColorLevel::Monochrome), "\x1b[1;4ma\x1b[0m\n");
+        assert_eq!(printed("`a`", ColorLevel::Monochrome), "\x1b[1ma\x1b[0m\n");
+    }
+
+    #[test]
+    fn a_block_is_printed_once_it_is_finished() {
+        let mut printer = Printer::new(ColorLevel::Monochrome);
+        assert_eq!(printer.push("one\n\ntwo", &layout(40)), "one\n");
+        assert_eq!(printer.push(" more\n", &layout(40)), "");
+        assert_eq!(printer.push("\n~~~\nx", &layout(40)), "\ntwo more\n\n");
+        assert_eq!(printer.push("y\nz", &layout(40)), "xy\n");
+        assert_eq!(printer.finish(&layout(40)), "z\n");
+    }
 }

@@ -1,5 +1,6 @@
 //! Lines of code blocks: tabs are expanded, and a line that does not fit ends in a mark.
 
+use crate::markdown::highlight::Part;
 use crate::markdown::render::Layout;
 use crate::markdown::style::{Line, Role, Style, Token};
 use crate::markdown::styled_text::StyledText;
@@ -11,15 +12,20 @@ const TAB: usize = 4;
 /// Below this width there is no room for the mark of a wrapped line.
 const MARKED_COLUMNS: usize = 4;
 
-/// Returns one line of source code as styled text, without highlighting.
-pub(super) fn plain(line: &str) -> StyledText {
+/// Returns a line of source code as styled text. Parts that do not make up the line leave its rest plain.
+pub(super) fn styled(line: &str, parts: &[Part]) -> StyledText {
     let mut text = StyledText::default();
-    push_code(&mut text, line, Token::Plain);
+    let mut rest = line;
+    for (token, length) in parts {
+        let Some((part, after)) = rest.split_at_checked(*length) else { break };
+        push(&mut text, part, *token);
+        rest = after;
+    }
+    push(&mut text, rest, Token::Plain);
     text
 }
 
-/// Appends a part of a line.
-pub(super) fn push_code(text: &mut StyledText, part: &str, token: Token) {
+fn push(text: &mut StyledText, part: &str, token: Token) {
     let style = Style::of(Role::Code(token));
     if !part.contains('\t') {
         return text.push(part, style);
@@ -37,7 +43,8 @@ pub(super) fn push_code(text: &mut StyledText, part: &str, token: Token) {
 }
 
 /// Breaks a line of code where it does not fit.
-pub(super) fn lines(text: &StyledText, layout: &Layout, columns: usize) -> Vec<Line> {
+pub(super) fn lines(text: &StyledText, layout: &Layout) -> Vec<Line> {
+    let columns = layout.columns;
     if text.natural_width() <= columns || columns < MARKED_COLUMNS {
         return wrap::fold(text.as_str(), columns).iter().map(|range| text.line(range)).collect();
     }

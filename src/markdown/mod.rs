@@ -11,6 +11,7 @@ pub mod style;
 pub mod wrap;
 pub mod ansi;
 mod code;
+mod highlight;
 mod prepare;
 mod styled_text;
 mod table;

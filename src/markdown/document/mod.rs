@@ -5,7 +5,7 @@ use crate::markdown::split::{Block, Splitter};
 use crate::markdown::style::Line;
 
 /// Markdown text and its lines. The source is the truth: what is drawn is never copied or saved.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Document {
     source: String,
     splitter: Splitter,
@@ -60,7 +60,7 @@ impl Document {
         }
         if self.open.is_none() {
             // Definitions in an open block are not final.
-            let mut renderer = self.renderer.clone();
+            let mut renderer = self.renderer.fork();
             let blocks = self.splitter.open_blocks();
             let places = (self.finished.len()..).map(place);
             let rendered = blocks

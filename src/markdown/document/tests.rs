@@ -8,7 +8,7 @@ use crate::markdown::fixture::{ANSWER, layout, markdown, plain, text_of};
 use crate::markdown::split::Kind;
 
 fn printed(pieces: &[&str], columns: usize) -> Vec<String> {
-    let mut printer = Printer::new(ColorLevel::Ansi);
+    let mut printer = Printer::new(ColorLevel::Monochrome);
     let mut outputs: Vec<String> = pieces.iter().map(|piece| printer.push(piece, &layout(columns))).collect();
     outputs.push(printer.finish(&layout(columns)));
     outputs

@@ -4,9 +4,8 @@ use std::borrow::Cow;
 
 use pulldown_cmark::{BrokenLink, CodeBlockKind, CowStr, Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 
-use crate::markdown::code;
 use crate::markdown::prepare::{prepare, restore, restore_code};
-use crate::markdown::render::{Definitions, Layout, Rendered, label};
+use crate::markdown::render::{Layout, Rendered, Renderer};
 use crate::markdown::style::{Line, Role, Style};
 use crate::markdown::styled_text::StyledText;
 use crate::markdown::table::Table;
@@ -19,11 +18,11 @@ const NARROWEST_TEXT: usize = 6;
 const DEEPEST: usize = 16;
 
 /// Renders the source of one block, and takes its link reference definitions.
-pub(super) fn render(source: &str, layout: &Layout, definitions: &mut Definitions) -> Rendered {
+pub(super) fn render(source: &str, layout: &Layout, renderer: &mut Renderer) -> Rendered {
     let source = prepare(source);
     let mut undefined = false;
     let mut resolve = |link: BrokenLink<'_>| -> Option<(CowStr<'_>, CowStr<'_>)> {
-        let address = definitions.get(&restore(&link.reference)).cloned();
+        let address = renderer.definitions.get(&restore(&link.reference)).cloned();
         undefined |= address.is_none();
         address.map(|address| (address.into(), "".into()))
     };
@@ -41,10 +40,10 @@ pub(super) fn render(source: &str, layout: &Layout, definitions: &mut Definition
         .collect();
     let events: Vec<Event<'_>> = parser.collect();
     defined.sort();
-    let mut writer = Writer::new(layout, list_lengths(&events));
+    let mut writer = Writer::new(layout, renderer, list_lengths(&events));
     events.into_iter().for_each(|event| writer.event(event));
     for (_, label, address) in &defined {
-        definitions.insert(label, address);
+        writer.renderer.definitions.insert(label, address);
         writer.definition(label, address);
     }
     Rendered { lines: writer.lines, undefined }
@@ -87,6 +86,7 @@ struct List {
 
 struct Writer<'a> {
     layout: &'a Layout,
+    renderer: &'a mut Renderer,
     lines: Vec<Line>,
     containers: Vec<Container>,
     lists: Vec<List>,
@@ -105,9 +105,10 @@ struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    fn new(layout: &'a Layout, lengths: Vec<u64>) -> Self {
+    fn new(layout: &'a Layout, renderer: &'a mut Renderer, lengths: Vec<u64>) -> Self {
         Self {
             layout,
+            renderer,
             lines: Vec::new(),
             containers: Vec::new(),
             lists: Vec::new(),
@@ -177,15 +178,7 @@ impl<'a> Writer<'a> {
             }
             Tag::List(first) => self.start_list(first),
             Tag::Item => self.start_item(),
-            Tag::CodeBlock(kind) => {
-                self.finish_text();
-                self.separate();
-                if let CodeBlockKind::Fenced(info) = kind {
-                    let label = label(&self.clean(&restore(&info)), &self.inner());
-                    self.emit(label);
-                }
-                self.code = Some(String::new());
-            }
+            Tag::CodeBlock(kind) => self.start_code(&kind),
             Tag::Table(alignments) => {
                 self.finish_text();
                 self.separate();
@@ -297,12 +290,24 @@ impl<'a> Writer<'a> {
         self.containers.pop();
     }
 
+    fn start_code(&mut self, kind: &CodeBlockKind<'_>) {
+        self.finish_text();
+        self.separate();
+        let info = match kind {
+            CodeBlockKind::Fenced(info) => self.clean(&restore(info)).into_owned(),
+            CodeBlockKind::Indented => String::new(),
+        };
+        let label = self.renderer.begin_code(&info, &self.inner());
+        self.emit(label);
+        self.code = Some(String::new());
+    }
+
     fn end_code(&mut self) {
         let code = self.code.take().unwrap_or_default();
-        let columns = self.columns();
+        let layout = self.inner();
         for line in code.lines() {
-            let text = code::plain(&self.clean(line));
-            self.emit(code::lines(&text, self.layout, columns));
+            let lines = self.renderer.code_line(&self.clean(line), &layout);
+            self.emit(lines);
         }
         self.gap = true;
     }

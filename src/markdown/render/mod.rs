@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use crate::markdown::code;
+use crate::markdown::highlight::{Highlighter, PATIENCE};
 use crate::markdown::split::{Block, Kind};
 use crate::markdown::style::{Line, Role, Style};
 use crate::markdown::styled_text::StyledText;
@@ -65,9 +66,10 @@ impl Glyphs {
 }
 
 /// Renders the blocks of one text. Link reference definitions are known from their block on.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Renderer {
     definitions: Definitions,
+    highlighter: Option<Highlighter>,
 }
 
 /// Where a block stands in its text.
@@ -89,6 +91,16 @@ pub struct Rendered {
 }
 
 impl Renderer {
+    /// Returns a renderer that highlights code.
+    pub fn highlighting() -> Self {
+        Self { definitions: Definitions::default(), highlighter: Some(Highlighter::new(PATIENCE)) }
+    }
+
+    /// Returns a renderer for the blocks that follow, which may still change: it does not highlight code.
+    pub(super) fn fork(&self) -> Self {
+        Self { definitions: self.definitions.clone(), highlighter: None }
+    }
+
     /// Renders a finished block.
     pub fn render(&mut self, block: &Block, place: Place, layout: &Layout) -> Rendered {
         let mut rendered = self.without_gap(block, layout);
@@ -104,31 +116,30 @@ impl Renderer {
     }
 
     fn without_gap(&mut self, block: &Block, layout: &Layout) -> Rendered {
-        match block.kind {
-            Kind::Markdown | Kind::Continuation => {
-                block::render(&block.source, layout, &mut self.definitions)
-            }
-            Kind::CodeStart => Rendered { lines: label(&block.source, layout), undefined: false },
-            Kind::CodeLine => {
-                let lines = code::lines(&code::plain(&block.source), layout, layout.columns);
-                Rendered { lines, undefined: false }
-            }
-        }
+        let lines = match block.kind {
+            Kind::Markdown | Kind::Continuation => return block::render(&block.source, layout, self),
+            Kind::CodeStart => self.begin_code(&block.source, layout),
+            Kind::CodeLine => self.code_line(&block.source, layout),
+        };
+        Rendered { lines, undefined: false }
     }
-}
 
-/// Returns the line that names the language of a code block, if one is known.
-pub(super) fn label(info: &str, layout: &Layout) -> Vec<Line> {
-    let mut text = StyledText::default();
-    text.push(language(info), Style::of(Role::Secondary));
-    if text.is_empty() { Vec::new() } else { text.wrap(layout.columns) }
-}
+    /// Begins a code block, and returns the line that names its language.
+    fn begin_code(&mut self, info: &str, layout: &Layout) -> Vec<Line> {
+        let separators = |character: char| character.is_whitespace() || ",{".contains(character);
+        let language = info.split(separators).next().unwrap_or_default();
+        if let Some(highlighter) = &mut self.highlighter {
+            highlighter.begin(language);
+        }
+        let mut text = StyledText::default();
+        text.push(language, Style::of(Role::Secondary));
+        if text.is_empty() { Vec::new() } else { text.wrap(layout.columns) }
+    }
 
-/// Returns the language in the info string of a code block.
-pub(super) fn language(info: &str) -> &str {
-    info.split(|character: char| character.is_whitespace() || ",{".contains(character))
-        .next()
-        .unwrap_or_default()
+    fn code_line(&mut self, line: &str, layout: &Layout) -> Vec<Line> {
+        let parts = self.highlighter.as_mut().map(|highlighter| highlighter.line(line)).unwrap_or_default();
+        code::lines(&code::styled(line, &parts), layout)
+    }
 }
 
 /// Link reference definitions by label.
