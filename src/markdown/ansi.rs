@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use crate::markdown::render::{Layout, Place, Renderer};
-use crate::markdown::split::{Block, Splitter};
+use crate::markdown::render::{BlockPlace, MarkdownRenderer, TextLayout};
+use crate::markdown::split::{MarkdownBlock, Splitter};
 use crate::markdown::style::{Line, Role, Style, Token};
 
 /// What a terminal is sent.
@@ -20,40 +20,40 @@ pub enum ColorLevel {
 pub struct Printer {
     level: ColorLevel,
     splitter: Splitter,
-    renderer: Renderer,
-    place: Place,
+    renderer: MarkdownRenderer,
+    place: BlockPlace,
 }
 
 impl Printer {
     /// Returns a printer at the beginning of a text.
     pub fn new(level: ColorLevel) -> Self {
         let renderer = match level {
-            ColorLevel::Monochrome => Renderer::default(),
-            ColorLevel::Ansi => Renderer::highlighting(),
+            ColorLevel::Monochrome => MarkdownRenderer::default(),
+            ColorLevel::Ansi => MarkdownRenderer::highlighting(),
         };
-        Self { level, splitter: Splitter::default(), renderer, place: Place::First }
+        Self { level, splitter: Splitter::default(), renderer, place: BlockPlace::First }
     }
 
     /// Takes sanitized text, and returns what can be written to the terminal.
-    pub fn push(&mut self, text: &str, layout: &Layout) -> String {
+    pub fn push(&mut self, text: &str, layout: &TextLayout) -> String {
         let blocks = self.splitter.push(text);
         self.write(&blocks, layout)
     }
 
     /// Ends the text, and returns what was held back.
-    pub fn finish(&mut self, layout: &Layout) -> String {
+    pub fn finish(&mut self, layout: &TextLayout) -> String {
         let blocks = self.splitter.finish();
         self.write(&blocks, layout)
     }
 
-    fn write(&mut self, blocks: &[Block], layout: &Layout) -> String {
+    fn write(&mut self, blocks: &[MarkdownBlock], layout: &TextLayout) -> String {
         let mut out = String::new();
         for block in blocks {
             for line in &self.renderer.render(block, self.place, layout).lines {
                 push_line(&mut out, line, self.level);
                 out.push('\n');
             }
-            self.place = Place::Later;
+            self.place = BlockPlace::Later;
         }
         out
     }

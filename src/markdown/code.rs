@@ -1,9 +1,9 @@
 //! Lines of code blocks: tabs are expanded, and a line that does not fit ends in a mark.
 
 use crate::markdown::highlight::Part;
-use crate::markdown::render::Layout;
+use crate::markdown::render::TextLayout;
 use crate::markdown::style::{Line, Role, Style, Token};
-use crate::markdown::styled_text::StyledText;
+use crate::markdown::styled_runs::StyledRuns;
 use crate::markdown::wrap::{self, width};
 
 /// Columns from one tab stop to the next.
@@ -13,8 +13,8 @@ const TAB: usize = 4;
 const MARKED_COLUMNS: usize = 4;
 
 /// Returns a line of source code as styled text. Parts that do not make up the line leave its rest plain.
-pub(super) fn styled(line: &str, parts: &[Part]) -> StyledText {
-    let mut text = StyledText::default();
+pub(super) fn styled(line: &str, parts: &[Part]) -> StyledRuns {
+    let mut text = StyledRuns::default();
     let mut rest = line;
     for (token, length) in parts {
         let Some((part, after)) = rest.split_at_checked(*length) else { break };
@@ -25,7 +25,7 @@ pub(super) fn styled(line: &str, parts: &[Part]) -> StyledText {
     text
 }
 
-fn push(text: &mut StyledText, part: &str, token: Token) {
+fn push(text: &mut StyledRuns, part: &str, token: Token) {
     let style = Style::of(Role::Code(token));
     if !part.contains('\t') {
         return text.push(part, style);
@@ -43,7 +43,7 @@ fn push(text: &mut StyledText, part: &str, token: Token) {
 }
 
 /// Breaks a line of code where it does not fit.
-pub(super) fn lines(text: &StyledText, layout: &Layout) -> Vec<Line> {
+pub(super) fn lines(text: &StyledRuns, layout: &TextLayout) -> Vec<Line> {
     let columns = layout.columns;
     if text.natural_width() <= columns || columns < MARKED_COLUMNS {
         return wrap::fold(text.as_str(), columns).iter().map(|range| text.line(range)).collect();

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use proptest::prelude::*;
 
 use crate::markdown::document::Document;
-use crate::markdown::render::{Glyphs, Layout};
+use crate::markdown::render::{Glyphs, TextLayout};
 
 /// An answer with everything in it.
 pub(super) const ANSWER: &str = "\
@@ -148,8 +148,8 @@ pub(super) fn sanitize(text: &str) -> Cow<'_, str> {
         .into()
 }
 
-pub(super) fn layout(columns: usize) -> Layout {
-    Layout { columns, glyphs: Glyphs::Unicode, sanitize }
+pub(super) fn layout(columns: usize) -> TextLayout {
+    TextLayout { columns, glyphs: Glyphs::Unicode, sanitize }
 }
 
 /// Returns a text as it is drawn, without styles.

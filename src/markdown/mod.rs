@@ -1,8 +1,9 @@
-//! Markdown as styled lines: one renderer for the screen and for standard output. Uses nothing else of the crate.
+//! Markdown as styled lines: one renderer for the screen and for standard output. Uses no other module.
 //!
-//! Text arrives piece by piece. [`split::Splitter`] finds finished blocks from lines alone, [`render::Renderer`]
-//! turns a block into lines of a given width, and [`document::Document`] caches the lines of a whole answer, so
-//! that only its last, open block is parsed again while it grows. [`ansi`] writes lines to a terminal.
+//! Text arrives piece by piece. [`split::Splitter`] finds finished blocks from lines alone,
+//! [`render::MarkdownRenderer`] turns a block into lines of a given width, and [`document::Document`] caches the
+//! lines of a whole answer, so that only its last, open block is parsed again while it grows. [`ansi`] writes
+//! lines to a terminal.
 
 pub mod split;
 pub mod render;
@@ -13,7 +14,7 @@ pub mod ansi;
 mod code;
 mod highlight;
 mod prepare;
-mod styled_text;
+mod styled_runs;
 mod table;
 
 #[cfg(test)]

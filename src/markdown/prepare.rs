@@ -1,10 +1,11 @@
-//! Rewrites source text before it is parsed: emphasis next to Chinese, Japanese and Korean text, and formulas.
+//! Rewrites source text before it is parsed: emphasis next to Chinese, Japanese and Korean text, and
+//! formulas.
 //!
 //! `CommonMark` decides by the characters on both sides whether `**` opens or closes emphasis, and takes
-//! punctuation for the edge of a word. In `**中文。**后文` the closing marks stand between punctuation and a letter
-//! and stay literal. Put in front of that letter, a punctuation sign that occurs in no text makes them close. The
-//! rule is that of the CJK-friendly specification: CJK punctuation counts as a letter, and so does a CJK letter
-//! next to any punctuation. [`restore`] removes the sign from all that was parsed.
+//! punctuation for the edge of a word. In `**中文。**後文` the closing marks stand between punctuation and a
+//! letter and stay literal. A punctuation sign that occurs in no text, put in front of that letter, makes them
+//! close. The rule is that of the CJK-friendly specification: CJK punctuation counts as a letter, and so does a
+//! CJK letter next to any punctuation. [`restore`] removes the sign from all that was parsed.
 
 use std::borrow::Cow;
 
@@ -14,7 +15,7 @@ const SIGN: char = '\u{10a7f}';
 /// A noncharacter that marks formulas and their line breaks.
 const MARK: char = '\u{fdd0}';
 
-/// Encloses formulas, so that nothing in them is parsed. Longer than any other run of backticks is likely to be;
+/// Encloses formulas, so that nothing in them is parsed. Longer than other runs of backticks are likely to be;
 /// the marks keep it apart from other backticks, and from being read as the fence of a code block.
 const QUOTE: &str = "\u{fdd0}`````\u{fdd0}";
 
@@ -138,10 +139,12 @@ fn is_punctuation(character: char) -> bool {
             | '\u{d7}' | '\u{f7}'
             | '\u{2010}'..='\u{2027}' | '\u{2030}'..='\u{205e}' | '\u{20a0}'..='\u{20c0}'
             | '\u{2190}'..='\u{2bff}' | '\u{2e80}'..='\u{2fdf}'
-            | '\u{3001}'..='\u{3004}' | '\u{3008}'..='\u{3020}' | '\u{3030}' | '\u{303d}' | '\u{30a0}' | '\u{30fb}'
+            | '\u{3001}'..='\u{3004}' | '\u{3008}'..='\u{3020}' | '\u{3030}' | '\u{303d}'
+            | '\u{30a0}' | '\u{30fb}'
             | '\u{31c0}'..='\u{31ef}' | '\u{3200}'..='\u{33ff}'
             | '\u{fe10}'..='\u{fe19}' | '\u{fe30}'..='\u{fe6b}'
-            | '\u{ff01}'..='\u{ff0f}' | '\u{ff1a}'..='\u{ff20}' | '\u{ff3b}'..='\u{ff40}' | '\u{ff5b}'..='\u{ff65}'
+            | '\u{ff01}'..='\u{ff0f}' | '\u{ff1a}'..='\u{ff20}' | '\u{ff3b}'..='\u{ff40}'
+            | '\u{ff5b}'..='\u{ff65}'
             | '\u{1f000}'..='\u{1fbca}')
 }
 

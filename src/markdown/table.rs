@@ -2,9 +2,9 @@
 
 use pulldown_cmark::Alignment;
 
-use crate::markdown::render::Layout;
+use crate::markdown::render::TextLayout;
 use crate::markdown::style::{Line, Role, Style};
-use crate::markdown::styled_text::StyledText;
+use crate::markdown::styled_runs::StyledRuns;
 
 /// A table that has to be shrunk needs so many columns in all.
 const NARROW: usize = 30;
@@ -19,7 +19,7 @@ const BORDER: usize = 3;
 pub(super) struct Table {
     alignments: Vec<Alignment>,
     /// The header comes first.
-    rows: Vec<Vec<StyledText>>,
+    rows: Vec<Vec<StyledRuns>>,
 }
 
 impl Table {
@@ -31,13 +31,13 @@ impl Table {
         self.rows.push(Vec::new());
     }
 
-    pub(super) fn push_cell(&mut self, cell: StyledText) {
+    pub(super) fn push_cell(&mut self, cell: StyledRuns) {
         if let Some(row) = self.rows.last_mut() {
             row.push(cell);
         }
     }
 
-    pub(super) fn lines(&self, layout: &Layout, columns: usize) -> Vec<Line> {
+    pub(super) fn lines(&self, layout: &TextLayout, columns: usize) -> Vec<Line> {
         match self.column_widths(columns) {
             Some(widths) => self.grid(layout, &widths),
             None => self.records(columns),
@@ -60,10 +60,10 @@ impl Table {
 
     fn natural_width(&self, column: usize) -> usize {
         let cells = self.rows.iter().filter_map(|row| row.get(column));
-        cells.map(StyledText::natural_width).max().unwrap_or_default().max(1)
+        cells.map(StyledRuns::natural_width).max().unwrap_or_default().max(1)
     }
 
-    fn grid(&self, layout: &Layout, widths: &[usize]) -> Vec<Line> {
+    fn grid(&self, layout: &TextLayout, widths: &[usize]) -> Vec<Line> {
         let mut lines = Vec::new();
         for (index, row) in self.rows.iter().enumerate() {
             lines.extend(self.grid_row(layout, row, widths));
@@ -78,7 +78,7 @@ impl Table {
         lines
     }
 
-    fn grid_row(&self, layout: &Layout, row: &[StyledText], widths: &[usize]) -> Vec<Line> {
+    fn grid_row(&self, layout: &TextLayout, row: &[StyledRuns], widths: &[usize]) -> Vec<Line> {
         let cells: Vec<Vec<Line>> = row.iter().zip(widths).map(|(cell, width)| cell.wrap(*width)).collect();
         let height = cells.iter().map(Vec::len).max().unwrap_or_default();
         let line = |index: usize| {

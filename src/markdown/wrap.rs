@@ -153,8 +153,9 @@ fn is_space_char(character: char) -> bool {
     character.is_whitespace() && !matches!(character, '\u{a0}' | '\u{2007}' | '\u{202f}')
 }
 
-/// As ratatui measures a cell: the half-width sound marks count one column more.
-fn cluster_width(cluster: &str) -> usize {
+/// Returns the columns of a grapheme cluster, as ratatui measures a cell: the half-width sound marks count
+/// one column more. Control characters are not drawn.
+pub fn cluster_width(cluster: &str) -> usize {
     if let [byte] = cluster.as_bytes() {
         return usize::from(!byte.is_ascii_control());
     }

@@ -1,7 +1,7 @@
 //! An answer that grows: finished blocks are rendered once for a width, only the open block again and again.
 
-use crate::markdown::render::{Layout, Place, Rendered, Renderer};
-use crate::markdown::split::{Block, Splitter};
+use crate::markdown::render::{BlockPlace, MarkdownRenderer, Rendered, TextLayout};
+use crate::markdown::split::{MarkdownBlock, Splitter};
 use crate::markdown::style::Line;
 
 /// Markdown text and its lines. The source is the truth: what is drawn is never copied or saved.
@@ -9,8 +9,8 @@ use crate::markdown::style::Line;
 pub struct Document {
     source: String,
     splitter: Splitter,
-    renderer: Renderer,
-    finished: Vec<Block>,
+    renderer: MarkdownRenderer,
+    finished: Vec<MarkdownBlock>,
     /// The lines of the finished blocks that were rendered, for the width in `columns`.
     rendered: Vec<Rendered>,
     columns: usize,
@@ -42,7 +42,7 @@ impl Document {
 
     /// Brings the lines up to date with the text and the width; all of them are rendered again only after a
     /// change of the width.
-    pub fn lay_out(&mut self, layout: &Layout) {
+    pub fn lay_out(&mut self, layout: &TextLayout) {
         if self.columns != layout.columns {
             self.columns = layout.columns;
             self.rendered.clear();
@@ -78,8 +78,8 @@ impl Document {
     }
 }
 
-fn place(index: usize) -> Place {
-    if index == 0 { Place::First } else { Place::Later }
+fn place(index: usize) -> BlockPlace {
+    if index == 0 { BlockPlace::First } else { BlockPlace::Later }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::markdown::ansi::{ColorLevel, Printer};
 use crate::markdown::fixture::{ANSWER, layout, markdown, plain, text_of};
-use crate::markdown::split::Kind;
+use crate::markdown::split::BlockKind;
 
 fn printed(pieces: &[&str], columns: usize) -> Vec<String> {
     let mut printer = Printer::new(ColorLevel::Monochrome);
@@ -97,8 +97,13 @@ fn finished_blocks_are_not_rendered_again() {
 
 /// Returns the lines of a text that is parsed as one block.
 fn unsplit(source: &str, columns: usize) -> Vec<String> {
-    let block = Block { kind: Kind::Markdown, source: source.to_owned() };
-    Renderer::default().render(&block, Place::First, &layout(columns)).lines.iter().map(Line::text).collect()
+    let block = MarkdownBlock { kind: BlockKind::Markdown, source: source.to_owned() };
+    MarkdownRenderer::default()
+        .render(&block, BlockPlace::First, &layout(columns))
+        .lines
+        .iter()
+        .map(Line::text)
+        .collect()
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::markdown::style::Token;
 /// Whether there are grammars.
 pub(super) const AVAILABLE: bool = true;
 
-/// What scopes mean; of those that contain a place the innermost counts, and the longest of its prefixes here.
+/// What scopes mean. The innermost scope with a prefix in this table counts, and its longest prefix.
 const SCOPES: &[(&str, Token)] = &[
     ("comment", Token::Comment),
     ("constant", Token::Constant),
@@ -47,7 +47,7 @@ pub(super) struct Grammars {
 }
 
 /// A block that is being highlighted.
-pub(super) struct Block {
+pub(super) struct HighlightState {
     state: ParseState,
     stack: ScopeStack,
 }
@@ -61,13 +61,13 @@ impl Grammars {
     }
 
     /// Begins a block, if there is a grammar of this name or file extension.
-    pub(super) fn begin(&self, language: &str) -> Option<Block> {
+    pub(super) fn begin(&self, language: &str) -> Option<HighlightState> {
         let syntax = self.syntaxes.find_syntax_by_token(language)?;
-        Some(Block { state: ParseState::new(syntax), stack: ScopeStack::new() })
+        Some(HighlightState { state: ParseState::new(syntax), stack: ScopeStack::new() })
     }
 
     /// Returns the parts of the next line; none if the grammar fails.
-    pub(super) fn line(&self, block: &mut Block, line: &str) -> Vec<Part> {
+    pub(super) fn line(&self, block: &mut HighlightState, line: &str) -> Vec<Part> {
         let text = format!("{line}\n");
         let Ok(operations) = block.state.parse_line(&text, &self.syntaxes) else { return Vec::new() };
         let mut parts: Vec<Part> = Vec::new();

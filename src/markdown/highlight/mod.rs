@@ -1,7 +1,7 @@
 //! Highlighting of code blocks, on a thread that starts with the first of them.
 //!
-//! Grammars take tens of megabytes, and the first use of one tens of milliseconds: a text without code pays for
-//! neither. A block whose lines are not ready in time is drawn plainly from there on.
+//! Grammars take tens of megabytes, and the first use of one tens of milliseconds: a text without code pays
+//! for neither. A block whose lines are not ready in time is drawn plainly from there on.
 
 #[cfg(feature = "highlight")]
 mod grammar;
@@ -15,8 +15,8 @@ use std::time::Duration;
 
 use crate::markdown::style::Token;
 
-/// How long a line may take before the block is drawn plainly. The slowest grammars take 400 ms at their first use.
-pub(super) const PATIENCE: Duration = Duration::from_secs(1);
+/// How long a line may take before the block is drawn plainly. The slowest grammars take 400 ms at first.
+pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Longer lines are not highlighted: minified code takes seconds.
 const LONGEST_LINE: usize = 4 << 10;
@@ -36,13 +36,13 @@ pub(super) struct Highlighter {
 
 #[derive(Debug)]
 struct Worker {
-    requests: Sender<Request>,
+    requests: Sender<HighlightRequest>,
     replies: Receiver<Vec<Part>>,
     /// Replies to lines that were drawn plainly, because they took too long.
     late: usize,
 }
 
-enum Request {
+enum HighlightRequest {
     /// A block in this language begins.
     Begin(String),
     /// Its next line.
@@ -59,8 +59,9 @@ impl Highlighter {
         self.is_plain = language.is_empty() || !grammar::AVAILABLE;
         if !self.is_plain {
             let worker = self.worker.take().or_else(Worker::start);
-            let begun =
-                worker.as_ref().map(|worker| worker.requests.send(Request::Begin(language.to_owned())));
+            let begun = worker
+                .as_ref()
+                .map(|worker| worker.requests.send(HighlightRequest::Begin(language.to_owned())));
             self.is_plain = !matches!(begun, Some(Ok(())));
             self.worker = worker.filter(|_| !self.is_plain);
         }
@@ -92,20 +93,20 @@ impl Worker {
             self.replies.recv_timeout(patience).ok()?;
             self.late -= 1;
         }
-        self.requests.send(Request::Line(line.to_owned())).ok()?;
+        self.requests.send(HighlightRequest::Line(line.to_owned())).ok()?;
         let parts = self.replies.recv_timeout(patience);
         self.late += usize::from(parts.is_err());
         parts.ok()
     }
 }
 
-fn serve(requests: &Receiver<Request>, replies: &Sender<Vec<Part>>) {
+fn serve(requests: &Receiver<HighlightRequest>, replies: &Sender<Vec<Part>>) {
     let grammars = grammar::Grammars::load();
     let mut block = None;
     for request in requests {
         match request {
-            Request::Begin(language) => block = grammars.begin(&language),
-            Request::Line(line) => {
+            HighlightRequest::Begin(language) => block = grammars.begin(&language),
+            HighlightRequest::Line(line) => {
                 let parts = block.as_mut().map(|block| grammars.line(block, &line));
                 if replies.send(parts.unwrap_or_default()).is_err() {
                     return;

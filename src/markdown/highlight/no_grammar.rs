@@ -9,18 +9,18 @@ pub(super) const AVAILABLE: bool = false;
 pub(super) struct Grammars;
 
 /// A block that is being highlighted.
-pub(super) enum Block {}
+pub(super) enum HighlightState {}
 
 impl Grammars {
     pub(super) fn load() -> Self {
         Self
     }
 
-    pub(super) fn begin(&self, _language: &str) -> Option<Block> {
+    pub(super) fn begin(&self, _language: &str) -> Option<HighlightState> {
         None
     }
 
-    pub(super) fn line(&self, block: &mut Block, _line: &str) -> Vec<Part> {
+    pub(super) fn line(&self, block: &mut HighlightState, _line: &str) -> Vec<Part> {
         match *block {}
     }
 }

@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use pulldown_cmark::{BrokenLink, CodeBlockKind, CowStr, Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 
 use crate::markdown::prepare::{prepare, restore, restore_code};
-use crate::markdown::render::{Layout, Rendered, Renderer};
+use crate::markdown::render::{MarkdownRenderer, Rendered, TextLayout};
 use crate::markdown::style::{Line, Role, Style};
-use crate::markdown::styled_text::StyledText;
+use crate::markdown::styled_runs::StyledRuns;
 use crate::markdown::table::Table;
 use crate::markdown::wrap::width;
 
@@ -18,7 +18,7 @@ const NARROWEST_TEXT: usize = 6;
 const DEEPEST: usize = 16;
 
 /// Renders the source of one block, and takes its link reference definitions.
-pub(super) fn render(source: &str, layout: &Layout, renderer: &mut Renderer) -> Rendered {
+pub(super) fn render(source: &str, layout: &TextLayout, renderer: &mut MarkdownRenderer) -> Rendered {
     let source = prepare(source);
     let mut undefined = false;
     let mut resolve = |link: BrokenLink<'_>| -> Option<(CowStr<'_>, CowStr<'_>)> {
@@ -85,14 +85,14 @@ struct List {
 }
 
 struct Writer<'a> {
-    layout: &'a Layout,
-    renderer: &'a mut Renderer,
+    layout: &'a TextLayout,
+    renderer: &'a mut MarkdownRenderer,
     lines: Vec<Line>,
     containers: Vec<Container>,
     lists: Vec<List>,
     lengths: std::vec::IntoIter<u64>,
     /// The paragraph, heading or cell that is being read, and its styles.
-    text: StyledText,
+    text: StyledRuns,
     styles: Vec<Style>,
     /// Addresses of the open links and images, each with the place at which its label begins.
     links: Vec<(String, usize)>,
@@ -105,7 +105,7 @@ struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    fn new(layout: &'a Layout, renderer: &'a mut Renderer, lengths: Vec<u64>) -> Self {
+    fn new(layout: &'a TextLayout, renderer: &'a mut MarkdownRenderer, lengths: Vec<u64>) -> Self {
         Self {
             layout,
             renderer,
@@ -113,7 +113,7 @@ impl<'a> Writer<'a> {
             containers: Vec::new(),
             lists: Vec::new(),
             lengths: lengths.into_iter(),
-            text: StyledText::default(),
+            text: StyledRuns::default(),
             styles: Vec::new(),
             links: Vec::new(),
             code: None,
@@ -426,8 +426,8 @@ impl<'a> Writer<'a> {
     }
 
     /// Returns the layout within the open containers.
-    fn inner(&self) -> Layout {
-        Layout { columns: self.columns(), ..*self.layout }
+    fn inner(&self) -> TextLayout {
+        TextLayout { columns: self.columns(), ..*self.layout }
     }
 
     fn style(&self) -> Style {
@@ -439,7 +439,7 @@ impl<'a> Writer<'a> {
     }
 }
 
-fn indent(container: &Container, layout: &Layout) -> usize {
+fn indent(container: &Container, layout: &TextLayout) -> usize {
     match container {
         Container::Quote => width(layout.glyphs.quote()),
         Container::Item { marker, .. } => width(marker),

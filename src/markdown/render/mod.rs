@@ -7,13 +7,13 @@ use std::collections::HashMap;
 
 use crate::markdown::code;
 use crate::markdown::highlight::{Highlighter, PATIENCE};
-use crate::markdown::split::{Block, Kind};
+use crate::markdown::split::{BlockKind, MarkdownBlock};
 use crate::markdown::style::{Line, Role, Style};
-use crate::markdown::styled_text::StyledText;
+use crate::markdown::styled_runs::StyledRuns;
 
 /// How lines are laid out.
 #[derive(Clone, Copy, Debug)]
-pub struct Layout {
+pub struct TextLayout {
     /// No line is wider.
     pub columns: usize,
     /// What bullets, bars and borders are drawn with.
@@ -67,14 +67,14 @@ impl Glyphs {
 
 /// Renders the blocks of one text. Link reference definitions are known from their block on.
 #[derive(Debug, Default)]
-pub struct Renderer {
+pub struct MarkdownRenderer {
     definitions: Definitions,
     highlighter: Option<Highlighter>,
 }
 
 /// Where a block stands in its text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum BlockPlace {
     /// Nothing is above it.
     First,
     /// Something is.
@@ -90,7 +90,7 @@ pub struct Rendered {
     pub undefined: bool,
 }
 
-impl Renderer {
+impl MarkdownRenderer {
     /// Returns a renderer that highlights code.
     pub fn highlighting() -> Self {
         Self { definitions: Definitions::default(), highlighter: Some(Highlighter::new(PATIENCE)) }
@@ -102,41 +102,43 @@ impl Renderer {
     }
 
     /// Renders a finished block.
-    pub fn render(&mut self, block: &Block, place: Place, layout: &Layout) -> Rendered {
+    pub fn render(&mut self, block: &MarkdownBlock, place: BlockPlace, layout: &TextLayout) -> Rendered {
         let mut rendered = self.without_gap(block, layout);
         let has_gap = match block.kind {
-            Kind::Markdown => !rendered.lines.is_empty(),
-            Kind::CodeStart => true,
-            Kind::Continuation | Kind::CodeLine => false,
+            BlockKind::Markdown => !rendered.lines.is_empty(),
+            BlockKind::CodeStart => true,
+            BlockKind::Continuation | BlockKind::CodeLine => false,
         };
-        if has_gap && place == Place::Later {
+        if has_gap && place == BlockPlace::Later {
             rendered.lines.insert(0, Line::default());
         }
         rendered
     }
 
-    fn without_gap(&mut self, block: &Block, layout: &Layout) -> Rendered {
+    fn without_gap(&mut self, block: &MarkdownBlock, layout: &TextLayout) -> Rendered {
         let lines = match block.kind {
-            Kind::Markdown | Kind::Continuation => return block::render(&block.source, layout, self),
-            Kind::CodeStart => self.begin_code(&block.source, layout),
-            Kind::CodeLine => self.code_line(&block.source, layout),
+            BlockKind::Markdown | BlockKind::Continuation => {
+                return block::render(&block.source, layout, self);
+            }
+            BlockKind::CodeStart => self.begin_code(&block.source, layout),
+            BlockKind::CodeLine => self.code_line(&block.source, layout),
         };
         Rendered { lines, undefined: false }
     }
 
     /// Begins a code block, and returns the line that names its language.
-    fn begin_code(&mut self, info: &str, layout: &Layout) -> Vec<Line> {
+    fn begin_code(&mut self, info: &str, layout: &TextLayout) -> Vec<Line> {
         let separators = |character: char| character.is_whitespace() || ",{".contains(character);
         let language = info.split(separators).next().unwrap_or_default();
         if let Some(highlighter) = &mut self.highlighter {
             highlighter.begin(language);
         }
-        let mut text = StyledText::default();
+        let mut text = StyledRuns::default();
         text.push(language, Style::of(Role::Secondary));
         if text.is_empty() { Vec::new() } else { text.wrap(layout.columns) }
     }
 
-    fn code_line(&mut self, line: &str, layout: &Layout) -> Vec<Line> {
+    fn code_line(&mut self, line: &str, layout: &TextLayout) -> Vec<Line> {
         let parts = self.highlighter.as_mut().map(|highlighter| highlighter.line(line)).unwrap_or_default();
         code::lines(&code::styled(line, &parts), layout)
     }

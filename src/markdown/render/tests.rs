@@ -7,8 +7,8 @@ use crate::markdown::fixture::{self, ANSWER, ANSWER_AT_28, ANSWER_AT_60, layout,
 use crate::markdown::style::Token;
 
 fn lines(source: &str, columns: usize) -> Vec<Line> {
-    let block = Block { kind: Kind::Markdown, source: source.to_owned() };
-    Renderer::default().render(&block, Place::First, &layout(columns)).lines
+    let block = MarkdownBlock { kind: BlockKind::Markdown, source: source.to_owned() };
+    MarkdownRenderer::default().render(&block, BlockPlace::First, &layout(columns)).lines
 }
 
 fn check(source: &str, expected: &str) {
@@ -159,10 +159,15 @@ fn footnotes_stay_readable() {
 
 #[test]
 fn borders_and_bullets_can_be_drawn_in_ascii() {
-    let block = Block { kind: Kind::Markdown, source: "> - a\n\n---\n\n|b|c|\n|-|-|".to_owned() };
-    let layout = Layout { glyphs: Glyphs::Ascii, ..layout(10) };
-    let drawn: Vec<_> =
-        Renderer::default().render(&block, Place::First, &layout).lines.iter().map(Line::text).collect();
+    let block =
+        MarkdownBlock { kind: BlockKind::Markdown, source: "> - a\n\n---\n\n|b|c|\n|-|-|".to_owned() };
+    let layout = TextLayout { glyphs: Glyphs::Ascii, ..layout(10) };
+    let drawn: Vec<_> = MarkdownRenderer::default()
+        .render(&block, BlockPlace::First, &layout)
+        .lines
+        .iter()
+        .map(Line::text)
+        .collect();
     assert_eq!(drawn, ["| - a", "", "----------", "", "b | c", "--+--"]);
 }
 

@@ -7,22 +7,22 @@ mod line;
 
 use line::{Fence, Marker, indent};
 
-/// The longest open block, in bytes: it is parsed again whenever it grows. Single items of a list are not cut, and
-/// the next piece of a table begins with its header again.
+/// The longest open block, in bytes: it is parsed again whenever it grows. Single items of a list are not cut,
+/// and the next piece of a table begins with its header again.
 const LIMIT: usize = 16 << 10;
 
 /// A part of the text that changes no more.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Block {
+pub struct MarkdownBlock {
     /// What it is.
-    pub kind: Kind,
+    pub kind: BlockKind,
     /// Its source; for code only the info string or the line.
     pub source: String,
 }
 
 /// What a block is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum BlockKind {
     /// One or more blocks of Markdown.
     Markdown,
     /// A piece of the same block as the one before it.
@@ -61,7 +61,7 @@ enum State {
 
 impl Splitter {
     /// Takes more text, and returns what is finished.
-    pub fn push(&mut self, text: &str) -> Vec<Block> {
+    pub fn push(&mut self, text: &str) -> Vec<MarkdownBlock> {
         let mut blocks = Vec::new();
         let mut rest = text;
         while let Some((line, after)) = rest.split_once('\n') {
@@ -81,7 +81,7 @@ impl Splitter {
     }
 
     /// Ends the text, and returns what was open.
-    pub fn finish(&mut self) -> Vec<Block> {
+    pub fn finish(&mut self) -> Vec<MarkdownBlock> {
         let mut blocks = Vec::new();
         let tail = std::mem::take(&mut self.tail);
         if !tail.is_empty() {
@@ -93,7 +93,7 @@ impl Splitter {
     }
 
     /// Returns what is open as if the text ended here, without the marks that something seems to begin with.
-    pub fn open_blocks(&self) -> Vec<Block> {
+    pub fn open_blocks(&self) -> Vec<MarkdownBlock> {
         let mut copy = self.clone();
         if !matches!(self.state, State::Code(_)) {
             copy.tail.truncate(line::without_open_marks(&self.tail).len());
@@ -101,7 +101,7 @@ impl Splitter {
         copy.finish()
     }
 
-    fn line(&mut self, line: &str, blocks: &mut Vec<Block>) {
+    fn line(&mut self, line: &str, blocks: &mut Vec<MarkdownBlock>) {
         match self.state {
             State::Code(fence) if fence.is_closed_by(line) => self.state = State::Between,
             State::Code(fence) => blocks.push(code_line(fence.without_indent(line))),
@@ -109,7 +109,7 @@ impl Splitter {
         }
     }
 
-    fn line_of_text(&mut self, line: &str, blocks: &mut Vec<Block>) {
+    fn line_of_text(&mut self, line: &str, blocks: &mut Vec<MarkdownBlock>) {
         if line.trim().is_empty() {
             return self.blank(blocks);
         }
@@ -118,7 +118,7 @@ impl Splitter {
         }
         if let Some(fence) = Fence::opening(line) {
             self.close(blocks);
-            blocks.push(Block { kind: Kind::CodeStart, source: fence.info(line).to_owned() });
+            blocks.push(MarkdownBlock { kind: BlockKind::CodeStart, source: fence.info(line).to_owned() });
             self.state = State::Code(fence);
         } else if self.state == State::Text && line::is_setext_underline(line) {
             self.append(line, State::Text);
@@ -134,7 +134,7 @@ impl Splitter {
         }
     }
 
-    fn blank(&mut self, blocks: &mut Vec<Block>) {
+    fn blank(&mut self, blocks: &mut Vec<MarkdownBlock>) {
         match self.state {
             State::List { content, .. } => {
                 self.append("", State::List { content, after_blank: true });
@@ -143,7 +143,7 @@ impl Splitter {
         }
     }
 
-    fn item(&mut self, line: &str, marker: Marker, blocks: &mut Vec<Block>) {
+    fn item(&mut self, line: &str, marker: Marker, blocks: &mut Vec<MarkdownBlock>) {
         let list = State::List { content: marker.content, after_blank: false };
         match self.state {
             State::Text if !marker.can_interrupt => return self.append(line, State::Text),
@@ -156,7 +156,7 @@ impl Splitter {
 
     /// A line that begins nothing: it continues a paragraph, even that of a list's last item, unless a blank
     /// line is between them.
-    fn other(&mut self, line: &str, blocks: &mut Vec<Block>) {
+    fn other(&mut self, line: &str, blocks: &mut Vec<MarkdownBlock>) {
         match self.state {
             State::List { after_blank: false, .. } => self.append(line, self.state),
             State::List { after_blank: true, .. } => {
@@ -200,24 +200,24 @@ impl Splitter {
     }
 
     /// Ends the open block.
-    fn close(&mut self, blocks: &mut Vec<Block>) {
+    fn close(&mut self, blocks: &mut Vec<MarkdownBlock>) {
         self.cut(blocks);
         self.is_continued = false;
         self.state = State::Between;
     }
 
     /// Hands out what there is of the open block; the rest is its continuation.
-    fn cut(&mut self, blocks: &mut Vec<Block>) {
+    fn cut(&mut self, blocks: &mut Vec<MarkdownBlock>) {
         let source = std::mem::take(&mut self.open);
         if !source.trim().is_empty() {
-            let kind = if self.is_continued { Kind::Continuation } else { Kind::Markdown };
-            blocks.push(Block { kind, source });
+            let kind = if self.is_continued { BlockKind::Continuation } else { BlockKind::Markdown };
+            blocks.push(MarkdownBlock { kind, source });
             self.is_continued = true;
         }
     }
 
     /// Cuts a line that is too long to wait for its end.
-    fn cut_tail(&mut self, blocks: &mut Vec<Block>) {
+    fn cut_tail(&mut self, blocks: &mut Vec<MarkdownBlock>) {
         let bound = self.tail.floor_char_boundary(LIMIT);
         let at = self.tail[..bound].rfind(' ').map_or(bound, |space| space + 1);
         match self.state {
@@ -236,8 +236,8 @@ impl Splitter {
     }
 }
 
-fn code_line(line: &str) -> Block {
-    Block { kind: Kind::CodeLine, source: line.to_owned() }
+fn code_line(line: &str) -> MarkdownBlock {
+    MarkdownBlock { kind: BlockKind::CodeLine, source: line.to_owned() }
 }
 
 #[cfg(test)]

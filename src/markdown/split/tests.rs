@@ -3,7 +3,7 @@
 use super::*;
 
 /// Returns the finished blocks of a text that is not at its end.
-fn blocks(text: &str) -> Vec<(Kind, String)> {
+fn blocks(text: &str) -> Vec<(BlockKind, String)> {
     Splitter::default().push(text).into_iter().map(|block| (block.kind, block.source)).collect()
 }
 
@@ -16,7 +16,7 @@ fn check(text: &str, expected: &[&str]) {
 
 #[test]
 fn a_paragraph_ends_at_a_blank_line() {
-    assert_eq!(blocks("a\nb\n\n"), [(Kind::Markdown, "a\nb\n".to_owned())]);
+    assert_eq!(blocks("a\nb\n\n"), [(BlockKind::Markdown, "a\nb\n".to_owned())]);
     assert_eq!(blocks("a\nb\n"), []);
     check("a\n \nb", &["a\n", "b\n"]);
 }
@@ -43,9 +43,9 @@ fn fenced_code_is_handed_out_line_by_line() {
     assert_eq!(
         blocks("```rust\nlet a;\n\nlet b"),
         [
-            (Kind::CodeStart, "rust".to_owned()),
-            (Kind::CodeLine, "let a;".to_owned()),
-            (Kind::CodeLine, String::new()),
+            (BlockKind::CodeStart, "rust".to_owned()),
+            (BlockKind::CodeLine, "let a;".to_owned()),
+            (BlockKind::CodeLine, String::new()),
         ]
     );
     check("````md\n```\n````\na", &["md", "```", "a\n"]);
@@ -64,14 +64,14 @@ fn a_block_without_an_end_is_cut() {
     let words = "word ".repeat(LIMIT / 2);
     let blocks = blocks(&words);
     assert!(blocks.iter().all(|(_, source)| source.len() <= 2 * LIMIT), "{}", blocks.len());
-    assert_eq!(blocks[0].0, Kind::Markdown);
+    assert_eq!(blocks[0].0, BlockKind::Markdown);
     let mut splitter = Splitter::default();
     let mut sizes = Vec::new();
     for word in words.split_inclusive(' ') {
         sizes.extend(splitter.push(word).into_iter().map(|block| (block.kind, block.source.len())));
     }
     assert!(sizes.len() >= 2 && sizes.iter().all(|(_, size)| *size <= LIMIT + 1), "{sizes:?}");
-    assert!(sizes[1..].iter().all(|(kind, _)| *kind == Kind::Continuation));
+    assert!(sizes[1..].iter().all(|(kind, _)| *kind == BlockKind::Continuation));
 }
 
 #[test]

@@ -1,21 +1,10 @@
-//! Width and lines of displayable text, measured as it is drawn: cluster by cluster, by ratatui's own measure.
+//! Places within displayable text: where it is cut, and where words and clusters begin.
 
 use std::borrow::Cow;
-use std::ops::Range;
 
-use ratatui::buffer::CellWidth;
 use unicode_segmentation::{GraphemeCursor, UnicodeSegmentation};
 
-/// What must not begin a line.
-const CLOSING: &str = "、。，．！？：；）」』】》〉〕〗”’…)]},.!?:;%％ー々";
-
-/// What must not end a line.
-const OPENING: &str = "（「『【《〈〔〖“‘([{";
-
-/// Returns the columns a text takes on one line.
-pub fn width(text: &str) -> usize {
-    text.graphemes(true).map(cluster_width).sum()
-}
+use crate::markdown::wrap::{cluster_width, width};
 
 /// Returns the beginning of a text that fits into so many columns, with `…` where something was left out.
 pub fn truncate(text: &str, columns: usize) -> Cow<'_, str> {
@@ -52,122 +41,12 @@ pub fn cluster_start(text: &str, at: usize) -> usize {
     }
 }
 
-/// Returns the byte ranges of the lines of a text, broken between words, in no more than so many columns.
-///
-/// Chinese and Japanese break between characters; a word that is too long is broken where the line ends.
-/// White space around a break belongs to no line. A cluster that is wider than the line is left out.
-pub fn wrap(text: &str, columns: usize) -> Vec<Range<usize>> {
-    let mut wrapper = Wrapper { columns, lines: Vec::new(), start: 0, column: 0, gap: None };
-    let mut offset = 0;
-    for paragraph in text.split('\n') {
-        wrapper.paragraph(paragraph, offset);
-        offset += paragraph.len() + 1;
-    }
-    wrapper.lines
-}
-
-/// A place where a line may end.
-#[derive(Clone, Copy)]
-struct BreakPoint {
-    /// Where the line ends.
-    end: usize,
-    /// Where the next one begins.
-    next: usize,
-    /// The column of `next` while it stands in this line.
-    column: usize,
-}
-
-struct Wrapper {
-    columns: usize,
-    lines: Vec<Range<usize>>,
-    start: usize,
-    column: usize,
-    gap: Option<BreakPoint>,
-}
-
-impl Wrapper {
-    fn paragraph(&mut self, paragraph: &str, offset: usize) {
-        (self.start, self.column, self.gap) = (offset, 0, None);
-        let mut before = "";
-        for (at, cluster) in paragraph.grapheme_indices(true) {
-            let place = offset + at..offset + at + cluster.len();
-            if is_space(cluster) {
-                self.space(place, cluster_width(cluster), before);
-            } else {
-                if is_gap(before, cluster) {
-                    self.gap = Some(BreakPoint { end: place.start, next: place.start, column: self.column });
-                }
-                self.cluster(place, cluster_width(cluster));
-            }
-            before = cluster;
-        }
-        let rest = paragraph[self.start - offset..].trim_end_matches(is_space_char);
-        self.lines.push(self.start..self.start + rest.len());
-    }
-
-    /// White space may stand beyond the end of the line: it is not drawn there.
-    fn space(&mut self, place: Range<usize>, wide: usize, before: &str) {
-        self.column += wide;
-        let end = match self.gap {
-            Some(gap) if is_space(before) => gap.end,
-            Some(_) | None => place.start,
-        };
-        self.gap = Some(BreakPoint { end, next: place.end, column: self.column });
-    }
-
-    fn cluster(&mut self, place: Range<usize>, wide: usize) {
-        if self.column + wide > self.columns
-            && let Some(gap) = self.gap.take()
-        {
-            if gap.end > self.start {
-                self.lines.push(self.start..gap.end);
-            }
-            self.start = gap.next;
-            self.column -= gap.column;
-        }
-        if self.column + wide > self.columns {
-            if place.start > self.start {
-                self.lines.push(self.start..place.start);
-            }
-            (self.start, self.column) = (place.start, 0);
-        }
-        if wide > self.columns {
-            self.start = place.end;
-        } else {
-            self.column += wide;
-        }
-    }
-}
-
-/// Returns whether a line may end between two clusters that are not white space.
-fn is_gap(before: &str, after: &str) -> bool {
-    let is_wide = |cluster: &str| cluster_width(cluster) == 2;
-    !before.is_empty()
-        && !is_space(before)
-        && (is_wide(before) || is_wide(after))
-        && !OPENING.contains(before)
-        && !CLOSING.contains(after)
-}
-
-fn is_space(cluster: &str) -> bool {
-    !cluster.is_empty() && cluster.chars().all(is_space_char)
-}
-
-/// White space at which a line may end: not the no-break spaces.
-fn is_space_char(character: char) -> bool {
-    character.is_whitespace() && !matches!(character, '\u{a0}' | '\u{2007}' | '\u{202f}')
-}
-
-/// The only measure: a buffer leaves out clusters with control characters, and gives any other as many cells.
-fn cluster_width(cluster: &str) -> usize {
-    if cluster.contains(char::is_control) { 0 } else { usize::from(cluster.cell_width()) }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::markdown::wrap::wrap;
     use crate::ui::fixture::LIGATURES;
 
     fn lines(text: &str, columns: usize) -> Vec<&str> {

@@ -8,7 +8,7 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
-use crate::ui::text::wrap::width;
+use crate::markdown::wrap::width;
 
 /// Where a line stands in its area.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

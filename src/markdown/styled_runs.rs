@@ -7,13 +7,13 @@ use crate::markdown::wrap::{self, width};
 
 /// A paragraph, a heading, a table cell or a line of code.
 #[derive(Clone, Debug, Default)]
-pub(super) struct StyledText {
+pub(super) struct StyledRuns {
     text: String,
     /// Where each run ends, and its style.
     runs: Vec<(usize, Style)>,
 }
 
-impl StyledText {
+impl StyledRuns {
     pub(super) fn push(&mut self, text: &str, style: Style) {
         if text.is_empty() {
             return;
