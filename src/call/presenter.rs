@@ -18,7 +18,7 @@ use crate::session::io::{ConnectionState, EndReason, Notice, TurnState, UserComm
 use crate::ui::model::{CallInfo, Model};
 use crate::ui::output::json::{JsonDetail, JsonLines};
 use crate::ui::output::plain::{PlainLines, PlainStyle};
-use crate::ui::output::presenter::NoticeWriter;
+use crate::ui::output::presenter::{AnswerWriter, NoticeWriter};
 use crate::ui::output::summary;
 use crate::ui::terminal::{Screen, ScreenError, ScreenSetup, ScreenTimeout};
 use crate::ui::text::sanitize::one_line;
@@ -132,11 +132,13 @@ pub(crate) struct PresenterConfig<'a> {
 /// Where lines go.
 pub(crate) struct Lines {
     /// Lines that are data: standard output, unless sound takes that.
-    pub(crate) data: Box<dyn Write + Send>,
+    pub(crate) data: Box<dyn AnswerWriter + Send>,
     /// All others: standard error.
     pub(crate) status: Box<dyn Write + Send>,
     /// Whether the next line is asked for.
     pub(crate) prompting: PromptingPresenter,
+    /// Whether plain lines end with the usage.
+    pub(crate) shows_usage: bool,
 }
 
 /// Whether a conversation asks for the next line.
@@ -156,7 +158,7 @@ impl Presenter {
     /// When the terminal cannot be used.
     pub(crate) fn make(occasion: PresenterConfig<'_>) -> Result<Self, Error> {
         let PresenterConfig { showing, way, style, file, about, commands, clock, levels, lines } = occasion;
-        let Lines { data, status, prompting } = lines;
+        let Lines { data, status, prompting, shows_usage } = lines;
         let detail = if showing.verbose { JsonDetail::Debug } else { JsonDetail::Call };
         Ok(match way {
             PresentationMode::Json => {
@@ -170,6 +172,7 @@ impl Presenter {
                 let heading = file.as_ref().and_then(CaptionedFile::heading);
                 let plain =
                     PlainLines::new(style, console.data(), console.status()).headed(heading).about(&about);
+                let plain = if shows_usage { plain.with_usage() } else { plain };
                 Self::lines(Box::new(VerbosePlain { plain, detail }), console, prompting)
             }
             PresentationMode::Screen => {
@@ -292,7 +295,7 @@ impl Presenter {
 ///
 /// When the system gives no thread.
 pub(crate) fn start_console(
-    data: impl Write + Send + 'static,
+    data: impl AnswerWriter + Send + 'static,
     status: impl Write + Send + 'static,
 ) -> Result<Console, Error> {
     Console::start(data, Localized::new(status, charset())).map_err(|error| Error::new(Kind::Internal, error))

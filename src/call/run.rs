@@ -19,6 +19,7 @@ use crate::call::presenter::{
 use crate::call::setup::prices;
 use crate::call::setup::target::Target;
 use crate::call::signals::Signals;
+use crate::call::streams::answers::AnswerOutput;
 use crate::call::streams::standard::cannot_write_stdout;
 use crate::call::streams::standard::{stdin_is_piped, stdout};
 use crate::call::streams::stderr::StderrSilencer;
@@ -47,6 +48,10 @@ pub(crate) struct Call<'a> {
     pub(crate) sound: Option<AudioOptions>,
     pub(crate) typing: StdinMode,
     pub(crate) remember: DeviceMemory,
+    /// How written answers are written.
+    pub(crate) answers: AnswerOutput,
+    /// Whether plain lines end with the usage.
+    pub(crate) shows_usage: bool,
     /// What the user is told before anything is dialled or opened.
     pub(crate) notes: Vec<String>,
 }
@@ -167,9 +172,10 @@ impl Call<'_> {
         let no_more_files = |error| Error::new(Kind::Internal, anyhow::Error::new(error));
         let status: Box<dyn Write + Send> = Box::new(quiet.writer().map_err(no_more_files)?);
         // Sound has standard output for itself; what is said goes to the other stream then.
-        let data: Box<dyn Write + Send> = match self.sound.as_ref().map(|sound| &sound.output) {
-            Some(AudioSink::Stdout) => Box::new(quiet.writer().map_err(no_more_files)?),
-            Some(_) | None => Box::new(stdout()),
+        let answers = self.answers.clone();
+        let data = match self.sound.as_ref().map(|sound| &sound.output) {
+            Some(AudioSink::Stdout) => answers.writer(quiet.writer().map_err(no_more_files)?),
+            Some(_) | None => answers.writer(stdout()),
         };
         let prompting = match self.typing {
             StdinMode::Prompted => PromptingPresenter::Asked,
@@ -182,7 +188,7 @@ impl Call<'_> {
         };
         let PresenterInputs { commands, clock, levels } = ears;
         let (showing, way, style, file) = (self.showing, self.way, self.style, self.file.clone());
-        let lines = Lines { data, status, prompting };
+        let lines = Lines { data, status, prompting, shows_usage: self.shows_usage };
         Presenter::make(PresenterConfig { showing, way, style, file, about, commands, clock, levels, lines })
     }
 

@@ -1,11 +1,13 @@
 //! Command-line definitions: commands, flags and their help texts.
 
+pub mod chat;
 pub mod doctor;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::cli::chat::Chat;
 use crate::cli::doctor::Doctor;
 use crate::config::settings::{Setting, ValueKind};
 
@@ -98,23 +100,6 @@ pub struct TalkCommand {
     #[command(flatten)]
     #[expect(missing_docs, reason = "a group, not a flag")]
     pub answers: ResponseArgs,
-    #[command(flatten)]
-    #[expect(missing_docs, reason = "a group, not a flag")]
-    pub showing: DisplayArgs,
-    #[command(flatten)]
-    #[expect(missing_docs, reason = "a group, not a flag")]
-    pub limits: LimitArgs,
-}
-
-/// `rtvoice chat`.
-#[derive(Debug, Args)]
-pub struct Chat {
-    /// Question to ask; text on standard input is added to it, and `-` stands for that text alone
-    #[arg(value_name = "PROMPT")]
-    pub prompt: Option<String>,
-    #[command(flatten)]
-    #[expect(missing_docs, reason = "a group, not a flag")]
-    pub endpoint: EndpointArgs,
     #[command(flatten)]
     #[expect(missing_docs, reason = "a group, not a flag")]
     pub showing: DisplayArgs,
@@ -220,13 +205,13 @@ pub struct EndpointArgs {
     #[arg(long, value_name = "URL")]
     pub url: Option<String>,
     /// Use this model; for transcribe also the one in the URL of a gateway [default: the profile's, gpt-realtime-2 at OpenAI] [env: RTVOICE_MODEL]
-    #[arg(long, value_name = "NAME")]
+    #[arg(short, long, value_name = "NAME")]
     pub model: Option<String>,
     /// Model that captions speech [default: the profile's, for transcribe --model] [env: RTVOICE_TRANSCRIPTION_MODEL]
     #[arg(long, value_name = "NAME")]
     pub transcription_model: Option<String>,
     /// Instructions for the model
-    #[arg(long, value_name = "TEXT")]
+    #[arg(short = 's', long, visible_alias = "system", value_name = "TEXT")]
     pub instructions: Option<String>,
     /// Language of your speech, such as en or zh-TW; auto lets the endpoint detect it [env: RTVOICE_LANG]
     #[arg(long, value_name = "CODE")]

@@ -9,6 +9,7 @@ use crate::call::setup::plan;
 use crate::call::setup::settings::{Flags, ResolvedSettings};
 use crate::call::setup::target::Target;
 use crate::call::signals::Signals;
+use crate::call::streams::answers::AnswerOutput;
 use crate::cli::TalkCommand;
 use crate::config::settings::Setting;
 use crate::error::{Error, Kind};
@@ -49,7 +50,22 @@ pub(super) async fn run(args: TalkCommand, signals: &Signals) -> Result<EndReaso
     let style = PlainStyle::Talk;
     let (showing, position, file, remember) = (&showing, RunPosition::First, None, settings.remember());
     let notes = settings.notes(&target.name);
-    let call = Call { plan, target, style, way, showing, position, file, typing, sound, remember, notes };
+    let (answers, shows_usage) = (AnswerOutput::SOURCE, false);
+    let call = Call {
+        plan,
+        target,
+        style,
+        way,
+        showing,
+        position,
+        file,
+        typing,
+        sound,
+        remember,
+        answers,
+        shows_usage,
+        notes,
+    };
     call.hold(clock, signals).await
 }
 

@@ -12,6 +12,7 @@ use crate::call::setup::plan;
 use crate::call::setup::settings::{Flags, ResolvedSettings};
 use crate::call::setup::target::Target;
 use crate::call::signals::Signals;
+use crate::call::streams::answers::AnswerOutput;
 use crate::call::streams::standard::stdin_is_piped;
 use crate::cli::Transcribe;
 use crate::error::{Error, Kind};
@@ -118,6 +119,8 @@ fn caption<'a>(
         sound: Some(plan::sound(settings, &plan, input, AudioSink::Null)),
         plan,
         remember: settings.remember(),
+        answers: AnswerOutput::SOURCE,
+        shows_usage: false,
         notes: Vec::new(),
     })
 }

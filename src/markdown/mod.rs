@@ -11,6 +11,7 @@ pub mod document;
 pub mod style;
 pub mod wrap;
 pub mod ansi;
+pub mod extract;
 mod code;
 mod highlight;
 mod prepare;

@@ -68,6 +68,26 @@ impl Write for Stdout {
     }
 }
 
+/// Columns of a terminal that does not say how wide it is.
+const USUAL_COLUMNS: usize = 80;
+
+/// Returns the width of the terminal behind standard output.
+pub(crate) fn columns() -> usize {
+    let said = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    terminal_columns().or(said).filter(|columns| *columns > 0).unwrap_or(USUAL_COLUMNS)
+}
+
+#[cfg(unix)]
+fn terminal_columns() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(rustix::stdio::stdout()).ok()?;
+    Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
+}
+
+#[cfg(not(unix))]
+fn terminal_columns() -> Option<usize> {
+    None
+}
+
 /// Returns whether standard input is a pipe, a socket or a file: data that the command line has connected.
 ///
 /// A terminal has a person behind it, and `/dev/null` has nothing.

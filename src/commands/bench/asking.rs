@@ -26,6 +26,7 @@ use crate::session::io::{EndReason, Handshake, Limit, Notice, TurnState, UserCom
 use crate::session::metering::limits::CallLimits;
 use crate::session::plan::Plan;
 use crate::ui::output::presenter::NoticeWriter;
+use crate::ui::output::presenter::Verbatim;
 
 /// How many commands may wait; one is said at a time.
 const COMMANDS: usize = 4;
@@ -70,7 +71,7 @@ pub(super) async fn ask(
     let asker =
         QuestionPresenter { count, commands, asked: Rc::clone(&asked), clock, step: QuestionStep::Answered };
     // The asker writes nothing.
-    let console = start_console(io::sink(), io::sink())?;
+    let console = start_console(Verbatim(io::sink()), io::sink())?;
     let drive = CallDriver {
         session: Session::new(plan),
         phone: Connections::new(target, link),

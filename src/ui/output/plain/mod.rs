@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use crate::session::io::delay::Delays;
 use crate::session::io::{
-    AssistantLine, ConnectionState, DeviceEntry, EchoMode, EndReason, Notice, Ready, TurnState,
+    AssistantLine, ConnectionState, DeviceEntry, EchoMode, EndReason, Notice, Ready, TurnState, UsageReport,
     UserUtterance, same_text,
 };
 use crate::ui::model::CallInfo;
-use crate::ui::output::presenter::NoticeWriter;
+use crate::ui::output::presenter::{AnswerWriter, NoticeWriter};
 use crate::ui::text::devices::{self, NoticeSeverity};
-use crate::ui::text::sanitize::{one_line, sanitize};
+use crate::ui::text::sanitize::{Sanitizer, one_line, sanitize};
 use crate::ui::text::wording;
 use crate::ui::text::wrap::word_start;
 
@@ -42,13 +42,15 @@ pub struct PlainLines<W, S> {
     data: W,
     status: S,
     /// The answer being written, in chat.
-    open: Option<OpenLine>,
+    open: Option<OpenAnswer>,
     /// The answer being spoken, in a call.
     unfinished: Option<AssistantLine>,
     /// What is done against the echo, as it was told.
     echo: EchoMode,
     /// How long the answers took so far.
     delays: Option<Delays>,
+    /// What the session used so far, if that is shown at its end.
+    usage: UsageDisplay,
     /// What waits for its caption, in a call.
     captions: UncaptionedTurns,
     /// Items that are written whole; a server may repeat itself.
@@ -98,13 +100,52 @@ impl UncaptionedTurns {
     }
 }
 
+/// Whether the usage is shown at the end.
 #[derive(Debug)]
-struct OpenLine {
-    item_id: String,
-    text: String,
+enum UsageDisplay {
+    Hidden,
+    /// It is; nothing is known of it at first.
+    Shown(Option<Box<UsageReport>>),
 }
 
-impl<W: Write, S: Write> PlainLines<W, S> {
+/// An answer of which a part is written.
+#[derive(Debug, Default)]
+struct OpenAnswer {
+    item_id: String,
+    /// The part, as the server sent it.
+    text: String,
+    sanitizer: Sanitizer,
+    /// The last character that was written.
+    last: Option<char>,
+}
+
+impl OpenAnswer {
+    /// Returns what is to be written of the text so far.
+    fn progress(&mut self, text: &str) -> String {
+        let new = match text.strip_prefix(self.text.as_str()) {
+            Some(new) => {
+                self.text.push_str(new);
+                self.sanitizer.push(new)
+            }
+            // Written already, apart from white space or damaged characters.
+            None if same_text(text, &self.text) => String::new(),
+            // What was written cannot be taken back: the corrected answer is written whole.
+            None => {
+                text.clone_into(&mut self.text);
+                self.sanitizer = Sanitizer::default();
+                format!("\n\n{}", self.sanitizer.push(text))
+            }
+        };
+        self.last = new.chars().next_back().or(self.last);
+        new
+    }
+
+    fn is_within_line(&self) -> bool {
+        self.last.is_some_and(|last| last != '\n')
+    }
+}
+
+impl<W: AnswerWriter, S: Write> PlainLines<W, S> {
     /// Returns a front that writes what is said to `data` and everything else to `status`.
     pub fn new(style: PlainStyle, data: W, status: S) -> Self {
         Self {
@@ -115,6 +156,7 @@ impl<W: Write, S: Write> PlainLines<W, S> {
             unfinished: None,
             echo: EchoMode::Off,
             delays: None,
+            usage: UsageDisplay::Hidden,
             captions: UncaptionedTurns::default(),
             written: HashSet::new(),
             heading: None,
@@ -131,6 +173,11 @@ impl<W: Write, S: Write> PlainLines<W, S> {
     /// Writes a line above all others, once the session is there.
     pub fn headed(self, heading: Option<String>) -> Self {
         Self { heading, ..self }
+    }
+
+    /// Writes what was used at the end of the session.
+    pub fn with_usage(self) -> Self {
+        Self { usage: UsageDisplay::Shown(None), ..self }
     }
 
     /// Returns both writers.
@@ -155,7 +202,7 @@ impl<W: Write, S: Write> PlainLines<W, S> {
     }
 
     fn is_within_line(&self) -> bool {
-        self.open.as_ref().is_some_and(|open| !open.text.is_empty() && !open.text.ends_with('\n'))
+        self.open.as_ref().is_some_and(OpenAnswer::is_within_line)
     }
 
     fn line(&mut self, text: &str) -> io::Result<()> {
@@ -226,18 +273,11 @@ impl<W: Write, S: Write> PlainLines<W, S> {
         if self.open.as_ref().is_some_and(|open| open.item_id != line.item_id) {
             self.close()?;
         }
-        let text = sanitize(&line.text);
-        let open =
-            self.open.get_or_insert_with(|| OpenLine { item_id: line.item_id.clone(), text: String::new() });
-        match text.strip_prefix(open.text.as_str()) {
-            Some(new) => self.data.write_all(new.as_bytes())?,
-            // Written already, apart from white space or damaged characters.
-            None if same_text(&text, &open.text) => {}
-            // What was written cannot be taken back: the corrected answer is written whole.
-            None => write!(self.data, "\n\n{text}")?,
-        }
+        let open = self
+            .open
+            .get_or_insert_with(|| OpenAnswer { item_id: line.item_id.clone(), ..OpenAnswer::default() });
+        self.data.write_all(open.progress(&line.text).as_bytes())?;
         self.data.flush()?;
-        open.text = text.into_owned();
         if line.is_final {
             self.close()?;
             if line.interrupted {
@@ -250,8 +290,10 @@ impl<W: Write, S: Write> PlainLines<W, S> {
     /// Ends the answer that is being written with a newline.
     fn close(&mut self) -> io::Result<()> {
         let Some(open) = self.open.take() else { return Ok(()) };
+        let is_within_line = open.is_within_line();
         self.written.insert(open.item_id);
-        let ended = if !open.text.is_empty() && !open.text.ends_with('\n') { self.line("") } else { Ok(()) };
+        let ended = if is_within_line { self.line("") } else { Ok(()) };
+        let ended = ended.and_then(|()| self.data.end_answer());
         for notice in std::mem::take(&mut self.held) {
             self.write_status(&notice);
         }
@@ -309,7 +351,7 @@ impl<W: Write, S: Write> PlainLines<W, S> {
     }
 }
 
-impl<W: Write, S: Write> NoticeWriter for PlainLines<W, S> {
+impl<W: AnswerWriter, S: Write> NoticeWriter for PlainLines<W, S> {
     fn notice(&mut self, _at: Duration, notice: &Notice) -> io::Result<()> {
         match notice {
             Notice::Connection(ConnectionState::Connecting) => self.state("connecting…"),
@@ -322,8 +364,11 @@ impl<W: Write, S: Write> NoticeWriter for PlainLines<W, S> {
             )
             | Notice::SpeechStarted { .. }
             | Notice::SpeechStopped { .. }
-            | Notice::Usage(_)
             | Notice::Debug(_) => {}
+            Notice::Usage(report) => match &mut self.usage {
+                UsageDisplay::Hidden => {}
+                UsageDisplay::Shown(usage) => *usage = Some(report.clone()),
+            },
             Notice::Ready(ready) => {
                 self.state(&ready_text(ready));
                 if let Some(heading) = self.heading.take() {
@@ -355,6 +400,9 @@ impl<W: Write, S: Write> NoticeWriter for PlainLines<W, S> {
                 self.finish()?;
                 if let Some(delays) = self.delays {
                     self.state(&wording::delays(&delays));
+                }
+                if let UsageDisplay::Shown(usage) = &self.usage {
+                    self.write_status(&wording::usage(usage.as_deref()));
                 }
                 self.end(reason);
             }

@@ -3,13 +3,14 @@
 use insta::assert_snapshot;
 
 use super::*;
-use crate::ui::fixture::{AnswerEnd, assistant, interrupted_call, lost, show, written};
+use crate::ui::fixture::{AnswerEnd, assistant, interrupted_call, lost, pipe, show, written};
+use crate::ui::output::presenter::Verbatim;
 
 /// Returns what is written as data and as status.
 fn lines(style: PlainStyle, call: &[(u64, Notice)]) -> (String, String) {
-    let mut front = PlainLines::new(style, Vec::new(), Vec::new());
+    let mut front = PlainLines::new(style, Verbatim(Vec::new()), Vec::new());
     show(&mut front, call);
-    let (data, status) = front.into_inner();
+    let (Verbatim(data), status) = front.into_inner();
     (String::from_utf8(data).unwrap(), String::from_utf8(status).unwrap())
 }
 
@@ -22,24 +23,11 @@ fn whole(item_id: &str, text: &str) -> AssistantLine {
     AssistantLine { is_final: true, ..written(item_id, text) }
 }
 
-/// Two writers that are one terminal.
-#[derive(Clone, Debug, Default)]
-struct Terminal(std::rc::Rc<std::cell::RefCell<Vec<u8>>>);
-
-impl Write for Terminal {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.borrow_mut().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 #[test]
 fn a_notice_never_sticks_to_the_end_of_an_answers_line() {
-    let terminal = Terminal::default();
-    let mut front = PlainLines::new(PlainStyle::Chat, terminal.clone(), terminal.clone());
+    // Two writers that are one terminal.
+    let (terminal, screen) = pipe();
+    let mut front = PlainLines::new(PlainStyle::Chat, Verbatim(terminal.clone()), terminal);
     let error = || Notice::Error { code: None, message: "slow down".to_owned() };
     let call = [
         (1, error()),
@@ -53,13 +41,13 @@ fn a_notice_never_sticks_to_the_end_of_an_answers_line() {
         (9, lost()),
     ];
     show(&mut front, &call);
-    let text = String::from_utf8(terminal.0.take()).unwrap();
+    let text = screen.take();
     assert_eq!(text, "error: slow down\nOne, two.\nerror: slow down\non the way\nThree\nerror: slow down\n");
 }
 
 #[test]
 fn a_flood_of_notices_is_not_held_back_for_ever() {
-    let mut front = PlainLines::new(PlainStyle::Chat, Vec::new(), Vec::new());
+    let mut front = PlainLines::new(PlainStyle::Chat, Verbatim(Vec::new()), Vec::new());
     show(&mut front, &[(1, Notice::Assistant(written("a", "One, ")))]);
     for _ in 0..1_000 {
         front.notice(Duration::ZERO, &Notice::Info("more".to_owned())).unwrap();
@@ -136,7 +124,7 @@ fn captions_are_one_a_line_and_nothing_else() {
 fn nobody_is_told_to_speak_whose_turn_has_not_begun() {
     let said = |call: &[(u64, Notice)]| {
         let about = CallInfo { manual_turns: true, ..CallInfo::default() };
-        let mut front = PlainLines::new(PlainStyle::Talk, Vec::new(), Vec::new()).about(&about);
+        let mut front = PlainLines::new(PlainStyle::Talk, Verbatim(Vec::new()), Vec::new()).about(&about);
         show(&mut front, call);
         String::from_utf8(front.status).unwrap()
     };
@@ -150,26 +138,26 @@ fn nobody_is_told_to_speak_whose_turn_has_not_begun() {
 #[test]
 fn a_heading_stands_above_the_captions_once() {
     let heading = Some("==> a.wav <==".to_owned());
-    let mut front = PlainLines::new(PlainStyle::Transcribe, Vec::new(), Vec::new()).headed(heading);
+    let mut front = PlainLines::new(PlainStyle::Transcribe, Verbatim(Vec::new()), Vec::new()).headed(heading);
     show(&mut front, &[(1, Notice::Connection(ConnectionState::Connecting))]);
-    assert!(front.data.is_empty(), "there may be no session");
+    assert!(front.data.0.is_empty(), "there may be no session");
     show(&mut front, &interrupted_call());
     show(&mut front, &[(9, Notice::Ready(Ready::default()))]);
-    let (data, _) = front.into_inner();
+    let (Verbatim(data), _) = front.into_inner();
     assert_eq!(String::from_utf8(data).unwrap(), "==> a.wav <==\nCount to four. You: fake\n");
 }
 
 #[test]
 fn an_answer_in_writing_is_written_as_it_comes() {
-    let mut front = PlainLines::new(PlainStyle::Chat, Vec::new(), Vec::new());
+    let mut front = PlainLines::new(PlainStyle::Chat, Verbatim(Vec::new()), Vec::new());
     for (text, expected) in
         [("One,", "One,"), ("One, \u{1b}", "One, "), ("One, \u{1b}[1mtwo\n\tx", "One, two\n\tx")]
     {
         front.notice(Duration::ZERO, &Notice::Assistant(written("a", text))).unwrap();
-        assert_eq!(String::from_utf8_lossy(&front.data), expected);
+        assert_eq!(String::from_utf8_lossy(&front.data.0), expected);
     }
     front.notice(Duration::ZERO, &Notice::Assistant(whole("a", "One, \u{1b}[1mtwo\n\tx"))).unwrap();
-    assert_eq!(String::from_utf8_lossy(&front.data), "One, two\n\tx\n");
+    assert_eq!(String::from_utf8_lossy(&front.data.0), "One, two\n\tx\n");
 }
 
 #[test]
