@@ -7,7 +7,9 @@
 //! - [`session`]: the call as a pure state machine. Uses `protocol`, `dsp`.
 //! - [`audio`]: devices, the realtime callbacks, the engine. Uses `dsp`, `files`, `test_hooks`.
 //! - [`net`]: the WebSocket and how it is reached. Uses `protocol`, `secret`.
-//! - [`ui`]: screen, plain lines, JSON lines. Uses `session::io`, `dsp`, and `protocol` for usage counts.
+//! - [`markdown`]: Markdown as styled lines. Uses nothing.
+//! - [`ui`]: screen, plain lines, JSON lines. Uses `markdown`, `session::io`, `dsp`, and
+//!   `protocol` for usage counts.
 //! - [`server`]: the embedded demo endpoint. Uses `protocol`, `dsp`, `secret`, never `session`.
 //! - [`config`], [`cli`], [`error`], [`secret`]: from flags, environment and file to settings; error kinds, exit codes.
 //! - [`files`]: opens files safely: modes, links, pipes. Uses nothing.
@@ -20,6 +22,7 @@ pub mod protocol;
 pub mod session;
 pub mod audio;
 pub mod net;
+pub mod markdown;
 pub mod ui;
 pub mod server;
 pub mod config;

@@ -18,7 +18,7 @@ use crate::test_hooks;
 use crate::ui::model::{CallInfo, Model};
 use crate::ui::output::json::{JsonDetail, JsonLines};
 use crate::ui::output::plain::{PlainLines, PlainStyle};
-use crate::ui::output::presenter::NoticeWriter;
+use crate::ui::output::presenter::{AnswerWriter, NoticeWriter};
 use crate::ui::output::summary;
 use crate::ui::terminal::{Screen, ScreenError, ScreenSetup, ScreenTimeout};
 use crate::ui::text::sanitize::one_line;
@@ -132,11 +132,13 @@ pub(crate) struct PresenterConfig<'a> {
 /// Writers for lines.
 pub(crate) struct Lines {
     /// Data: standard output, unless audio goes there.
-    pub(crate) data: Box<dyn Write + Send>,
+    pub(crate) data: Box<dyn AnswerWriter + Send>,
     /// Status: standard error.
     pub(crate) status: Box<dyn Write + Send>,
     /// Whether the user is prompted for lines.
     pub(crate) prompting: PromptMode,
+    /// Whether plain lines end with the usage.
+    pub(crate) shows_usage: bool,
 }
 
 /// When a chat prompts for the next line.
@@ -156,7 +158,7 @@ impl Presenter {
     /// If the terminal cannot be used.
     pub(crate) fn start(config: PresenterConfig<'_>) -> Result<Self, Error> {
         let PresenterConfig { display, mode, style, file, info, commands, clock, levels, lines } = config;
-        let Lines { data, status, prompting } = lines;
+        let Lines { data, status, prompting, shows_usage } = lines;
         let detail = if display.verbose { JsonDetail::Debug } else { JsonDetail::Call };
         Ok(match mode {
             PresentationMode::Json => {
@@ -171,6 +173,7 @@ impl Presenter {
                 let plain = PlainLines::new(style, console.data(), console.status())
                     .with_heading(heading)
                     .with_info(&info);
+                let plain = if shows_usage { plain.with_usage() } else { plain };
                 Self::lines(Box::new(VerbosePlain { plain, detail }), console, prompting)
             }
             PresentationMode::Screen => {
@@ -292,7 +295,7 @@ impl Presenter {
 ///
 /// If the system refuses a thread.
 pub(crate) fn start_console(
-    data: impl Write + Send + 'static,
+    data: impl AnswerWriter + Send + 'static,
     status: impl Write + Send + 'static,
 ) -> Result<Console, Error> {
     Console::start(data, Localized::new(status, charset())).map_err(|error| Error::new(Kind::Internal, error))

@@ -19,6 +19,7 @@ use crate::call::presenter::{
 use crate::call::setup::prices;
 use crate::call::setup::target::Target;
 use crate::call::signals::Signals;
+use crate::call::streams::answers::AnswerOutput;
 use crate::call::streams::standard::cannot_write_stdout;
 use crate::call::streams::standard::{stdin_is_piped, stdout};
 use crate::call::streams::stderr::StderrSilencer;
@@ -47,6 +48,10 @@ pub(crate) struct Call<'a> {
     pub(crate) audio_options: Option<AudioOptions>,
     pub(crate) stdin: StdinMode,
     pub(crate) device_memory: DeviceMemory,
+    /// Format of written answers.
+    pub(crate) answers: AnswerOutput,
+    /// Whether plain lines end with the usage.
+    pub(crate) shows_usage: bool,
     /// Notes shown before anything is dialled or opened.
     pub(crate) notes: Vec<String>,
 }
@@ -169,11 +174,11 @@ impl Call<'_> {
         let out_of_files = |error| Error::new(Kind::Internal, anyhow::Error::new(error));
         let status: Box<dyn Write + Send> = Box::new(stderr.writer().map_err(out_of_files)?);
         // With audio on standard output, text goes to standard error.
-        let data: Box<dyn Write + Send> =
-            match self.audio_options.as_ref().map(|audio_options| &audio_options.output) {
-                Some(AudioSink::Stdout) => Box::new(stderr.writer().map_err(out_of_files)?),
-                Some(_) | None => Box::new(stdout()),
-            };
+        let answers = self.answers.clone();
+        let data = match self.audio_options.as_ref().map(|audio_options| &audio_options.output) {
+            Some(AudioSink::Stdout) => answers.writer(stderr.writer().map_err(out_of_files)?),
+            Some(_) | None => answers.writer(stdout()),
+        };
         let prompting = match self.stdin {
             StdinMode::Prompted => PromptMode::OnTurn,
             StdinMode::Lines | StdinMode::Piped | StdinMode::Unused => PromptMode::Never,
@@ -185,7 +190,7 @@ impl Call<'_> {
         };
         let PresenterInputs { commands, clock, levels } = inputs;
         let (display, mode, style, file) = (self.display, self.mode, self.style, self.file.clone());
-        let lines = Lines { data, status, prompting };
+        let lines = Lines { data, status, prompting, shows_usage: self.shows_usage };
         Presenter::start(PresenterConfig { display, mode, style, file, info, commands, clock, levels, lines })
     }
 

@@ -84,7 +84,12 @@ fn arg(declaration: &'static Declaration, flag: Flag) -> Arg {
         .help(help(declaration, flag))
         .long_help(long_help(declaration, flag))
         .help_heading(heading(flag.group))
-        .hide_short_help(!flag.is_common);
+        .hide_short_help(!flag.is_common)
+        .visible_aliases(flag.alias);
+    let arg = match flag.short {
+        Some(short) => arg.short(short),
+        None => arg,
+    };
     let Some(value_name) = flag.value_name() else {
         return arg.action(ArgAction::SetTrue).value_parser(BoolValueParser::new().map(Value::Bool));
     };

@@ -1,5 +1,6 @@
 //! Command-line definitions: commands, flags and their help texts.
 
+pub mod chat;
 pub mod flags;
 pub mod endpoint;
 pub mod doctor;
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::cli::chat::Chat;
 use crate::cli::doctor::Doctor;
 use crate::cli::endpoint::EndpointArgs;
 use crate::cli::flags::{AUDIO, FlagSet, SettingFlags};
@@ -95,27 +97,6 @@ pub struct TalkCommand {
 
 impl FlagSet for TalkCommand {
     const GROUPS: &'static [FlagGroup] = &[Input, Talk, Turns, Response, Display, Limits];
-}
-
-/// `rtvoice chat`.
-#[derive(Debug, Args)]
-pub struct Chat {
-    /// Question to ask, followed by the text on standard input; `-` asks only that text
-    #[arg(value_name = "PROMPT")]
-    pub prompt: Option<String>,
-    #[command(flatten)]
-    #[expect(missing_docs, reason = "a group, not a flag")]
-    pub endpoint: EndpointArgs,
-    #[command(flatten)]
-    #[expect(missing_docs, reason = "a group, not a flag")]
-    pub settings: SettingFlags<Chat>,
-    #[command(flatten)]
-    #[expect(missing_docs, reason = "a group, not a flag")]
-    pub showing: DisplayArgs,
-}
-
-impl FlagSet for Chat {
-    const GROUPS: &'static [FlagGroup] = &[Display, Limits];
 }
 
 /// `rtvoice transcribe`.

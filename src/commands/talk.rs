@@ -9,6 +9,7 @@ use crate::call::setup::plan;
 use crate::call::setup::settings::{Flags, ResolvedSettings};
 use crate::call::setup::target::Target;
 use crate::call::signals::Signals;
+use crate::call::streams::answers::AnswerOutput;
 use crate::cli::TalkCommand;
 use crate::config::settings::Setting;
 use crate::error::{Error, Kind};
@@ -55,6 +56,8 @@ pub(super) async fn run(args: TalkCommand, signals: &Signals) -> Result<EndReaso
         stdin,
         audio_options,
         device_memory,
+        answers: AnswerOutput::SOURCE,
+        shows_usage: false,
         notes,
     };
     call.run(clock, signals).await

@@ -13,6 +13,7 @@ use crate::call::setup::settings::{Flags, ResolvedSettings};
 use crate::call::setup::target::Target;
 use crate::call::setup::transcription;
 use crate::call::signals::Signals;
+use crate::call::streams::answers::AnswerOutput;
 use crate::call::streams::standard::stdin_is_piped;
 use crate::cli::Transcribe;
 use crate::config::settings::Setting;
@@ -120,6 +121,8 @@ fn caption<'a>(
         audio_options: Some(plan::audio(settings, &plan, input, AudioSink::Null)),
         plan,
         device_memory: settings.remember(),
+        answers: AnswerOutput::SOURCE,
+        shows_usage: false,
         notes: Vec::new(),
     })
 }

@@ -38,6 +38,10 @@ pub struct Flag {
     pub group: FlagGroup,
     /// Spelling with the name of its value, such as `--url <URL>`; without a name it takes no value.
     pub usage: &'static str,
+    /// Letter of its short form.
+    pub short: Option<char>,
+    /// Second long spelling.
+    pub alias: Option<&'static str>,
     /// Whether `-h` lists it; `--help` lists all.
     pub is_common: bool,
 }
@@ -124,12 +128,28 @@ impl Declaration {
 
     /// Adds a flag that `-h` lists.
     pub const fn flag(self, group: FlagGroup, usage: &'static str) -> Self {
-        Self { flag: Some(Flag { group, usage, is_common: true }), ..self }
+        Self { flag: Some(Flag { group, usage, short: None, alias: None, is_common: true }), ..self }
     }
 
     /// Adds a flag that only `--help` lists.
     pub const fn rare_flag(self, group: FlagGroup, usage: &'static str) -> Self {
-        Self { flag: Some(Flag { group, usage, is_common: false }), ..self }
+        Self { flag: Some(Flag { group, usage, short: None, alias: None, is_common: false }), ..self }
+    }
+
+    /// Gives the flag a short form.
+    pub const fn short(self, short: char) -> Self {
+        match self.flag {
+            Some(flag) => Self { flag: Some(Flag { short: Some(short), ..flag }), ..self },
+            None => self,
+        }
+    }
+
+    /// Gives the flag a second spelling.
+    pub const fn alias(self, alias: &'static str) -> Self {
+        match self.flag {
+            Some(flag) => Self { flag: Some(Flag { alias: Some(alias), ..flag }), ..self },
+            None => self,
+        }
     }
 
     /// Adds an environment variable. Settings that name files have none: the `.env` of a foreign folder must not

@@ -1,5 +1,7 @@
 //! Sample call for tests: greeting, question, interrupted answer, end.
 
+use std::io;
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use crate::audio::api::{EchoMode, EchoStatus};
@@ -18,6 +20,35 @@ pub(crate) const ECHO: EchoStatus = EchoStatus {
     erl_db: Some(12.25),
     erle_db: Some(43.0),
 };
+
+/// Returns a writer that can be cloned, and what reads from all clones.
+pub(crate) fn pipe() -> (PipeWriter, PipeReader) {
+    let (writer, reader) = channel();
+    (PipeWriter(writer), PipeReader(reader))
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct PipeWriter(Sender<Vec<u8>>);
+
+#[derive(Debug)]
+pub(crate) struct PipeReader(Receiver<Vec<u8>>);
+
+impl PipeReader {
+    /// Returns what was written since the last time.
+    pub(crate) fn take(&self) -> String {
+        String::from_utf8(self.0.try_iter().flatten().collect()).unwrap()
+    }
+}
+
+impl io::Write for PipeWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.send(bytes.to_vec()).map(|()| bytes.len()).map_err(io::Error::other)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
 
 /// Returns the call as milliseconds and notices; some texts are hostile.
 pub(crate) fn interrupted_call() -> Vec<(u64, Notice)> {

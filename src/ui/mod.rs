@@ -12,4 +12,4 @@ pub mod text;
 pub mod draw_throttle;
 
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;

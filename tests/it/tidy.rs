@@ -11,13 +11,14 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("session", &["protocol", "dsp", "audio::api"]),
     ("audio", &["dsp", "files", "test_hooks"]),
     ("net", &["protocol", "secret"]),
-    ("ui", &["session::io", "dsp", "protocol::events::response", "audio::api"]),
+    ("ui", &["session::io", "dsp", "protocol::events::response", "audio::api", "markdown"]),
     ("server", &["protocol", "dsp", "secret"]),
     ("config", &["error", "files", "secret"]),
     ("cli", &["config"]),
     ("error", &[]),
     ("secret", &[]),
     ("files", &[]),
+    ("markdown", &[]),
     ("test_hooks", &[]),
     (
         "call",
@@ -35,6 +36,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "secret",
             "files",
             "test_hooks",
+            "markdown",
         ],
     ),
     (
@@ -53,6 +55,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "secret",
             "files",
             "test_hooks",
+            "markdown",
             "call",
         ],
     ),
@@ -128,7 +131,7 @@ const ARCHITECTURE_LINES: usize = 120;
 /// What a reader sees without scrolling, in lines.
 const SCREEN_LINES: usize = 30;
 /// The lock file stays under so many crates.
-const CRATES: usize = 350;
+const CRATES: usize = 450;
 
 #[test]
 fn a_module_names_only_the_layers_below_it() {

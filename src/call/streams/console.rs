@@ -10,6 +10,8 @@ use std::thread;
 
 use tokio::sync::watch;
 
+use crate::ui::output::presenter::AnswerWriter;
+
 /// Bytes that may be pending before the session pauses its input.
 const MAX_PENDING_BYTES: usize = 256 << 10;
 
@@ -18,6 +20,8 @@ const MAX_PENDING_BYTES: usize = 256 << 10;
 enum OutputStream {
     /// Standard output; a failure ends the session.
     Data,
+    /// Standard output too: the end of an answer, without bytes of its own.
+    AnswerEnd,
     /// Standard error; a failure is ignored, because it could not be reported.
     Status,
 }
@@ -25,6 +29,13 @@ enum OutputStream {
 struct Chunk {
     stream: OutputStream,
     bytes: Vec<u8>,
+}
+
+impl Chunk {
+    /// Returns the bytes that it counts as pending: the end of an answer is waited for too.
+    fn weight(&self) -> usize {
+        self.bytes.len().max(1)
+    }
 }
 
 /// State of the writing thread.
@@ -59,7 +70,7 @@ impl Console {
     ///
     /// If the system refuses a thread.
     pub(crate) fn start(
-        data: impl Write + Send + 'static,
+        data: impl AnswerWriter + Send + 'static,
         status: impl Write + Send + 'static,
     ) -> io::Result<Self> {
         let (queue, chunks) = channel();
@@ -136,14 +147,29 @@ impl Write for ConsoleWriter {
     fn flush(&mut self) -> io::Result<()> {
         let bytes = std::mem::take(&mut self.buffer);
         if !bytes.is_empty() {
-            self.changes.send_modify(|state| state.pending += bytes.len());
-            // The thread outlives its writers.
-            let _ = self.queue.send(Chunk { stream: self.stream, bytes });
+            self.send(self.stream, bytes);
         }
         match self.stream {
-            OutputStream::Data => failure(&self.changes.borrow()),
+            OutputStream::Data | OutputStream::AnswerEnd => failure(&self.changes.borrow()),
             OutputStream::Status => Ok(()),
         }
+    }
+}
+
+impl AnswerWriter for ConsoleWriter {
+    fn end_answer(&mut self) -> io::Result<()> {
+        self.flush()?;
+        self.send(OutputStream::AnswerEnd, Vec::new());
+        Ok(())
+    }
+}
+
+impl ConsoleWriter {
+    fn send(&self, stream: OutputStream, bytes: Vec<u8>) {
+        let chunk = Chunk { stream, bytes };
+        self.changes.send_modify(|state| state.pending += chunk.weight());
+        // The thread ends after its writers only.
+        let _ = self.queue.send(chunk);
     }
 }
 
@@ -155,15 +181,18 @@ fn failure(state: &ConsoleState) -> io::Result<()> {
 }
 
 fn write_all(
-    (mut data, mut status): (impl Write, impl Write),
+    (mut data, mut status): (impl AnswerWriter, impl Write),
     chunks: &Receiver<Chunk>,
     changes: &watch::Sender<ConsoleState>,
 ) {
     let mut failed = false;
-    for Chunk { stream, bytes } in chunks {
+    for chunk in chunks {
+        let weight = chunk.weight();
+        let Chunk { stream, bytes } = chunk;
         let failure = match stream {
-            OutputStream::Data if failed => None,
+            OutputStream::Data | OutputStream::AnswerEnd if failed => None,
             OutputStream::Data => data.write_all(&bytes).and_then(|()| data.flush()).err(),
+            OutputStream::AnswerEnd => data.end_answer().err(),
             OutputStream::Status => {
                 let _ = status.write_all(&bytes).and_then(|()| status.flush());
                 None
@@ -171,7 +200,7 @@ fn write_all(
         };
         failed |= failure.is_some();
         changes.send_modify(|state| {
-            state.pending -= bytes.len();
+            state.pending -= weight;
             if let Some(error) = failure {
                 state.failure = Some(Arc::new(error));
             }
@@ -182,6 +211,7 @@ fn write_all(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ui::output::presenter::Verbatim;
 
     /// A reader that reads on request, and is closed when the sender is dropped.
     struct Pipe(Receiver<()>, Sender<Vec<u8>>);
@@ -207,7 +237,7 @@ mod tests {
     #[tokio::test]
     async fn a_stalled_reader_blocks_no_writer_and_loses_nothing() {
         let (pipe, reads, lines) = pipe();
-        let mut console = Console::start(pipe, io::sink()).unwrap();
+        let mut console = Console::start(Verbatim(pipe), io::sink()).unwrap();
         let mut data = console.data();
         let line = vec![b'x'; MAX_PENDING_BYTES / 2];
         for _ in 0..3 {
@@ -225,7 +255,7 @@ mod tests {
     #[tokio::test]
     async fn a_closed_reader_is_reported_by_the_next_write() {
         let (pipe, reads, _lines) = pipe();
-        let mut console = Console::start(pipe, io::sink()).unwrap();
+        let mut console = Console::start(Verbatim(pipe), io::sink()).unwrap();
         let mut data = console.data();
         data.write_all(b"one").and_then(|()| data.flush()).unwrap();
         drop(reads);
@@ -238,7 +268,7 @@ mod tests {
     async fn errors_of_standard_error_are_ignored() {
         let (pipe, reads, _lines) = pipe();
         drop(reads);
-        let mut console = Console::start(io::sink(), pipe).unwrap();
+        let mut console = Console::start(Verbatim(io::sink()), pipe).unwrap();
         let mut status = console.status();
         writeln!(status, "connecting").and_then(|()| status.flush()).unwrap();
         console.drain().await.unwrap();

@@ -66,6 +66,26 @@ impl Write for Stdout {
     }
 }
 
+/// Columns of a terminal that does not report its width.
+const DEFAULT_COLUMNS: usize = 80;
+
+/// Returns the width of the terminal behind standard output.
+pub(crate) fn columns() -> usize {
+    let variable = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    terminal_columns().or(variable).filter(|columns| *columns > 0).unwrap_or(DEFAULT_COLUMNS)
+}
+
+#[cfg(unix)]
+fn terminal_columns() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(rustix::stdio::stdout()).ok()?;
+    Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
+}
+
+#[cfg(not(unix))]
+fn terminal_columns() -> Option<usize> {
+    None
+}
+
 /// Returns whether standard input is a pipe, a socket or a file, as opposed to a terminal or `/dev/null`.
 #[cfg(unix)]
 pub(crate) fn stdin_is_piped() -> bool {

@@ -26,6 +26,7 @@ use crate::session::io::{EndReason, Handshake, Limit, Notice, TurnState, UserCom
 use crate::session::plan::CallLimits;
 use crate::session::plan::Plan;
 use crate::ui::output::presenter::NoticeWriter;
+use crate::ui::output::presenter::Verbatim;
 
 /// Capacity of the command channel; questions are sent one at a time.
 const COMMANDS: usize = 4;
@@ -70,7 +71,7 @@ pub(super) async fn ask(
     let asker =
         QuestionPresenter { count, commands, asked: Rc::clone(&asked), clock, step: QuestionStep::Answered };
     // The presenter writes nothing.
-    let console = start_console(io::sink(), io::sink())?;
+    let console = start_console(Verbatim(io::sink()), io::sink())?;
     let drive = CallDriver {
         session: Session::new(plan),
         connections: Connections::new(target, link),

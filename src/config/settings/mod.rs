@@ -58,7 +58,7 @@ settings! {
         .example("2025-04-01-preview");
     Model = profile("model", Text, "Model; at Azure the deployment")
         .note("In transcribe it also replaces the transcription model, unless a gateway takes it in the URL.")
-        .flag(Endpoint, "--model <NAME>").variable("RTVOICE_MODEL").example("gpt-realtime-2");
+        .flag(Endpoint, "--model <NAME>").short('m').variable("RTVOICE_MODEL").example("gpt-realtime-2");
     TranscriptionModel = profile("transcription_model", Text, "Model that captions speech")
         .rare_flag(Endpoint, "--transcription-model <NAME>").variable("RTVOICE_TRANSCRIPTION_MODEL")
         .default("whisper-1");
@@ -119,7 +119,7 @@ settings! {
     Voice = general("voice", Text, "Voice of the assistant").note("Names such as marin or cedar; by default the endpoint chooses.")
         .flag(Talk, "--voice <NAME>").variable("RTVOICE_VOICE").example("marin");
     Instructions = general("instructions", Text, "Instructions for the model")
-        .flag(Endpoint, "--instructions <TEXT>").variable("RTVOICE_INSTRUCTIONS").example("Answer briefly.");
+        .flag(Endpoint, "--instructions <TEXT>").short('s').alias("system").variable("RTVOICE_INSTRUCTIONS").example("Answer briefly.");
     Lang = general("lang", Text, "Language of your speech, such as en or zh-TW")
         .note("auto lets the endpoint detect it.")
         .flag(Endpoint, "--lang <CODE>").variable("RTVOICE_LANG").example("en");

@@ -18,10 +18,8 @@ pub fn sanitize(text: &str) -> Cow<'_, str> {
     if text.bytes().all(|byte| matches!(byte, b'\n' | b'\t' | b' '..=b'~')) {
         return Cow::Borrowed(text);
     }
-    let mut sanitizer =
-        Sanitizer { out: String::with_capacity(text.len()), state: EscapeState::Text, marks: 0 };
-    text.chars().for_each(|character| sanitizer.feed(character));
-    if sanitizer.out == text { Cow::Borrowed(text) } else { Cow::Owned(sanitizer.out) }
+    let clean = Sanitizer::default().push(text);
+    if clean == text { Cow::Borrowed(text) } else { Cow::Owned(clean) }
 }
 
 /// Returns the sanitized text with tabs as spaces: every character has a width or is a newline.
@@ -36,8 +34,9 @@ pub fn one_line(text: &str) -> String {
 }
 
 /// Parser state within an escape sequence (ECMA-48 5.3, 5.6; DEC's string sequences as xterm reads them).
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, Default)]
 enum EscapeState {
+    #[default]
     Text,
     Escape,
     Intermediate,
@@ -46,14 +45,25 @@ enum EscapeState {
     StringEscape,
 }
 
-struct Sanitizer {
+/// Sanitizes a text that arrives piece by piece, as [`sanitize`] does the whole.
+#[derive(Clone, Debug, Default)]
+pub struct Sanitizer {
     out: String,
     state: EscapeState,
+    /// Last character kept.
+    last: Option<char>,
     /// Zero-width characters since the last character with a width.
     marks: usize,
 }
 
 impl Sanitizer {
+    /// Returns what the next piece adds to the sanitized text.
+    pub fn push(&mut self, text: &str) -> String {
+        self.out.reserve(text.len());
+        text.chars().for_each(|character| self.feed(character));
+        std::mem::take(&mut self.out)
+    }
+
     fn feed(&mut self, character: char) {
         match self.state {
             EscapeState::Text => self.text(character),
@@ -108,10 +118,10 @@ impl Sanitizer {
     }
 
     fn emit(&mut self, character: char) {
-        let last = self.out.chars().next_back();
+        let last = self.last;
         match character {
-            '\n' | '\t' => self.push(character),
-            '\u{0b}' | '\u{0c}' | '\u{85}' | '\u{2028}' | '\u{2029}' => self.push('\n'),
+            '\n' | '\t' => self.keep_visible(character),
+            '\u{0b}' | '\u{0c}' | '\u{85}' | '\u{2028}' | '\u{2029}' => self.keep_visible('\n'),
             // Persian, Indic scripts and emoji need joiners; between Latin letters they only hide content.
             '\u{200c}' | '\u{200d}' => {
                 if last.is_some_and(|last| !last.is_ascii() && !is_joiner(last)) {
@@ -124,18 +134,20 @@ impl Sanitizer {
                     self.push_mark(character);
                 }
             }
-            _ => self.push(character),
+            _ => self.keep_visible(character),
         }
     }
 
-    fn push(&mut self, character: char) {
+    fn keep_visible(&mut self, character: char) {
         self.marks = 0;
+        self.last = Some(character);
         self.out.push(character);
     }
 
     fn push_mark(&mut self, mark: char) {
         if self.marks < MAX_MARKS {
             self.marks += 1;
+            self.last = Some(mark);
             self.out.push(mark);
         }
     }
@@ -278,6 +290,13 @@ mod tests {
         fn sanitizing_is_idempotent(text in hostile_text()) {
             let once = sanitize(&text).into_owned();
             prop_assert_eq!(&sanitize(&once), &once);
+        }
+
+        #[test]
+        fn pieces_give_the_same_text(text in hostile_text(), at in 0usize..64) {
+            let (start, rest) = text.split_at(text.floor_char_boundary(at));
+            let mut sanitizer = Sanitizer::default();
+            prop_assert_eq!(sanitizer.push(start) + &sanitizer.push(rest), sanitize(&text));
         }
 
         #[test]

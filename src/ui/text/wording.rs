@@ -99,6 +99,22 @@ pub fn cost(usage: &UsageReport) -> Option<String> {
     }
 }
 
+/// Returns the tokens and the cost of a session, as far as they are known.
+pub fn usage(usage: Option<&UsageReport>) -> String {
+    let tokens = |count: Option<u64>, kind: &str| count.map(|count| format!("{count} {kind}"));
+    let total = usage.map(|usage| &usage.total);
+    let counts = [
+        total.and_then(|total| tokens(total.input_tokens, "input")),
+        total.and_then(|total| tokens(total.output_tokens, "output")),
+        total.and_then(|total| tokens(total.total_tokens, "total tokens")),
+        usage.and_then(cost),
+    ];
+    match counts.into_iter().flatten().collect::<Vec<_>>() {
+        known if known.is_empty() => "usage: not reported by the endpoint".to_owned(),
+        known => format!("usage: {}", known.join(", ")),
+    }
+}
+
 /// Returns the latency of a response and the local share of it.
 pub fn latency(delay: &Delay) -> String {
     let response = short(delay.answered());

@@ -1,21 +1,10 @@
-//! Width and wrapping of displayable text, measured per grapheme cluster with ratatui's own measure.
+//! Places within displayable text: where it is cut, and where words and clusters begin.
 
 use std::borrow::Cow;
-use std::ops::Range;
 
-use ratatui::buffer::CellWidth;
 use unicode_segmentation::{GraphemeCursor, UnicodeSegmentation};
 
-/// Characters that must not begin a line.
-const CLOSING: &str = "、。，．！？：；）」』】》〉〕〗”’…)]},.!?:;%％ー々";
-
-/// Characters that must not end a line.
-const OPENING: &str = "（「『【《〈〔〖“‘([{";
-
-/// Returns the columns of a text on one line.
-pub fn width(text: &str) -> usize {
-    text.graphemes(true).map(cluster_width).sum()
-}
+use crate::markdown::wrap::{cluster_width, width};
 
 /// Returns the beginning of a text that fits into `columns`, with `…` if something was cut.
 pub fn truncate(text: &str, columns: usize) -> Cow<'_, str> {
@@ -52,122 +41,12 @@ pub fn cluster_start(text: &str, at: usize) -> usize {
     }
 }
 
-/// Returns the byte ranges of the lines of a text, broken between words, each at most `columns` wide.
-///
-/// Chinese and Japanese break between characters; a word longer than a line is broken at its end. White space
-/// around a break belongs to no line. A cluster wider than the line is omitted.
-pub fn wrap(text: &str, columns: usize) -> Vec<Range<usize>> {
-    let mut wrapper = Wrapper { columns, lines: Vec::new(), start: 0, column: 0, gap: None };
-    let mut offset = 0;
-    for paragraph in text.split('\n') {
-        wrapper.paragraph(paragraph, offset);
-        offset += paragraph.len() + 1;
-    }
-    wrapper.lines
-}
-
-/// A possible line break.
-#[derive(Clone, Copy)]
-struct BreakPoint {
-    /// End of the line.
-    end: usize,
-    /// Start of the next line.
-    next: usize,
-    /// Column of `next` on the current line.
-    column: usize,
-}
-
-struct Wrapper {
-    columns: usize,
-    lines: Vec<Range<usize>>,
-    start: usize,
-    column: usize,
-    gap: Option<BreakPoint>,
-}
-
-impl Wrapper {
-    fn paragraph(&mut self, paragraph: &str, offset: usize) {
-        (self.start, self.column, self.gap) = (offset, 0, None);
-        let mut before = "";
-        for (at, cluster) in paragraph.grapheme_indices(true) {
-            let place = offset + at..offset + at + cluster.len();
-            if is_space(cluster) {
-                self.space(place, cluster_width(cluster), before);
-            } else {
-                if is_gap(before, cluster) {
-                    self.gap = Some(BreakPoint { end: place.start, next: place.start, column: self.column });
-                }
-                self.cluster(place, cluster_width(cluster));
-            }
-            before = cluster;
-        }
-        let rest = paragraph[self.start - offset..].trim_end_matches(is_space_char);
-        self.lines.push(self.start..self.start + rest.len());
-    }
-
-    /// White space may extend past the end of the line, where it is not drawn.
-    fn space(&mut self, place: Range<usize>, wide: usize, before: &str) {
-        self.column += wide;
-        let end = match self.gap {
-            Some(gap) if is_space(before) => gap.end,
-            Some(_) | None => place.start,
-        };
-        self.gap = Some(BreakPoint { end, next: place.end, column: self.column });
-    }
-
-    fn cluster(&mut self, place: Range<usize>, wide: usize) {
-        if self.column + wide > self.columns
-            && let Some(gap) = self.gap.take()
-        {
-            if gap.end > self.start {
-                self.lines.push(self.start..gap.end);
-            }
-            self.start = gap.next;
-            self.column -= gap.column;
-        }
-        if self.column + wide > self.columns {
-            if place.start > self.start {
-                self.lines.push(self.start..place.start);
-            }
-            (self.start, self.column) = (place.start, 0);
-        }
-        if wide > self.columns {
-            self.start = place.end;
-        } else {
-            self.column += wide;
-        }
-    }
-}
-
-/// Returns whether a line may end between two clusters that are not white space.
-fn is_gap(before: &str, after: &str) -> bool {
-    let is_wide = |cluster: &str| cluster_width(cluster) == 2;
-    !before.is_empty()
-        && !is_space(before)
-        && (is_wide(before) || is_wide(after))
-        && !OPENING.contains(before)
-        && !CLOSING.contains(after)
-}
-
-fn is_space(cluster: &str) -> bool {
-    !cluster.is_empty() && cluster.chars().all(is_space_char)
-}
-
-/// Returns whether a line may end at this white space; not at a no-break space.
-fn is_space_char(character: char) -> bool {
-    character.is_whitespace() && !matches!(character, '\u{a0}' | '\u{2007}' | '\u{202f}')
-}
-
-/// The only width measure: a buffer skips clusters with control characters and gives any other this many cells.
-fn cluster_width(cluster: &str) -> usize {
-    if cluster.contains(char::is_control) { 0 } else { usize::from(cluster.cell_width()) }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::markdown::wrap::wrap;
     use crate::ui::fixture::LIGATURES;
 
     fn lines(text: &str, columns: usize) -> Vec<&str> {

@@ -6,10 +6,11 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Clear;
 
+use crate::markdown::wrap::{width, wrap};
 use crate::session::io::ConnectionState;
 use crate::ui::input::push_to_talk::ReleaseEvents;
 use crate::ui::model::{SpeakerRole, TurnEntry};
-use crate::ui::text::wrap::{cluster_start, width, wrap};
+use crate::ui::text::wrap::cluster_start;
 use crate::ui::view::row::{self, RowAlignment, line_width};
 use crate::ui::view::theme::Theme;
 use crate::ui::view::{DrawResult, ScreenState};

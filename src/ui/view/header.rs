@@ -7,11 +7,12 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
+use crate::markdown::wrap::width;
 use crate::session::io::{ConnectionState, TurnState};
 use crate::ui::model::{DeviceUnavailable, Model};
 use crate::ui::text::sanitize::one_line;
 use crate::ui::text::wording;
-use crate::ui::text::wrap::{truncate, width};
+use crate::ui::text::wrap::truncate;
 use crate::ui::view::ScreenState;
 use crate::ui::view::row::{self, RowAlignment};
 

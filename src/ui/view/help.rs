@@ -5,8 +5,9 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, BorderType, Clear, Padding};
 
+use crate::markdown::wrap::width;
 use crate::ui::input::push_to_talk::ReleaseEvents;
-use crate::ui::text::wrap::{truncate, width};
+use crate::ui::text::wrap::truncate;
 use crate::ui::view::ScreenState;
 use crate::ui::view::row::{self, RowAlignment};
 

@@ -17,12 +17,13 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
+use crate::markdown::wrap::{width, wrap};
 use crate::session::io::TurnState;
 use crate::ui::input::editor::Editor;
 use crate::ui::input::push_to_talk::ReleaseEvents;
 use crate::ui::model::{Model, StatusNoteKind};
 use crate::ui::text::wording;
-use crate::ui::text::wrap::{truncate, width, wrap};
+use crate::ui::text::wrap::truncate;
 use crate::ui::view::layout::ScreenLayout;
 use crate::ui::view::row::RowAlignment;
 use crate::ui::view::theme::Theme;

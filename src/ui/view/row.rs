@@ -7,7 +7,7 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
-use crate::ui::text::wrap::width;
+use crate::markdown::wrap::width;
 
 /// Alignment of a line in its area.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

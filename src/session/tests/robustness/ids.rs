@@ -8,6 +8,7 @@ use crate::session::tests::*;
 use crate::ui::model::Model;
 use crate::ui::output::plain::{PlainLines, PlainStyle};
 use crate::ui::output::presenter::NoticeWriter as _;
+use crate::ui::output::presenter::Verbatim;
 
 /// Naming of ids by connection.
 type ServerNames = fn(usize, &str) -> String;
@@ -279,7 +280,7 @@ fn unique_ids_are_kept() {
 /// Returns the screen and the plain output of a call.
 fn shown(naming: ServerNames, way: fn(&mut TestCall)) -> (Vec<String>, String) {
     let (mut screen, mut lines) =
-        (Model::default(), PlainLines::new(PlainStyle::Talk, Vec::new(), std::io::sink()));
+        (Model::default(), PlainLines::new(PlainStyle::Talk, Verbatim(Vec::new()), std::io::sink()));
     for output in hold(naming, way) {
         if let Output::Show(notice) = output {
             screen.apply(Duration::ZERO, &notice);
@@ -287,7 +288,7 @@ fn shown(naming: ServerNames, way: fn(&mut TestCall)) -> (Vec<String>, String) {
         }
     }
     let entries = screen.entries.iter().map(|entry| entry.text.clone()).collect();
-    (entries, String::from_utf8(lines.into_inner().0).unwrap())
+    (entries, String::from_utf8(lines.into_inner().0.0).unwrap())
 }
 
 #[test]

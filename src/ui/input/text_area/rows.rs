@@ -5,8 +5,8 @@ use std::ops::Range;
 
 use unicode_segmentation::UnicodeSegmentation;
 
+use crate::markdown::wrap::width;
 use crate::ui::input::text_area::TextArea;
-use crate::ui::text::wrap::width;
 
 /// A part of a row.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::ui::text::wrap::width;
+use crate::markdown::wrap::width;
 
 fn typed(text: &str) -> TextArea {
     let mut area = TextArea::default();

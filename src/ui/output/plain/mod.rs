@@ -8,12 +8,13 @@ use std::time::Duration;
 use crate::audio::api::{DeviceEntry, EchoMode};
 use crate::session::io::delay::Delays;
 use crate::session::io::{
-    AssistantLine, ConnectionState, EndReason, Notice, Ready, TurnState, UserUtterance, same_text,
+    AssistantLine, ConnectionState, EndReason, Notice, Ready, TurnState, UsageReport, UserUtterance,
+    same_text,
 };
 use crate::ui::model::CallInfo;
-use crate::ui::output::presenter::NoticeWriter;
+use crate::ui::output::presenter::{AnswerWriter, NoticeWriter};
 use crate::ui::text::devices::{self, NoticeSeverity};
-use crate::ui::text::sanitize::{one_line, sanitize};
+use crate::ui::text::sanitize::{Sanitizer, one_line, sanitize};
 use crate::ui::text::wording;
 use crate::ui::text::wrap::word_start;
 
@@ -43,13 +44,15 @@ pub struct PlainLines<W, S> {
     data: W,
     status: S,
     /// Answer being written, in chat.
-    open: Option<OpenLine>,
+    open: Option<OpenAnswer>,
     /// Answer being spoken, in a call.
     unfinished: Option<AssistantLine>,
     /// Echo mode last reported.
     echo: EchoMode,
     /// Latency so far.
     delays: Option<Delays>,
+    /// Usage so far, if it is shown at the end.
+    usage: UsageDisplay,
     /// Turns without a caption, in a call.
     captions: UncaptionedTurns,
     /// Items written in full; a server may repeat events.
@@ -99,13 +102,52 @@ impl UncaptionedTurns {
     }
 }
 
+/// Whether the usage is shown at the end.
 #[derive(Debug)]
-struct OpenLine {
-    item_id: String,
-    text: String,
+enum UsageDisplay {
+    Hidden,
+    /// It is; nothing is known of it at first.
+    Shown(Option<Box<UsageReport>>),
 }
 
-impl<W: Write, S: Write> PlainLines<W, S> {
+/// An answer that is partly written.
+#[derive(Debug, Default)]
+struct OpenAnswer {
+    item_id: String,
+    /// The written part, as the server sent it.
+    text: String,
+    sanitizer: Sanitizer,
+    /// The last character written.
+    last: Option<char>,
+}
+
+impl OpenAnswer {
+    /// Returns the text to write for the answer so far.
+    fn progress(&mut self, text: &str) -> String {
+        let new = match text.strip_prefix(self.text.as_str()) {
+            Some(new) => {
+                self.text.push_str(new);
+                self.sanitizer.push(new)
+            }
+            // Equal apart from white space or damaged characters.
+            None if same_text(text, &self.text) => String::new(),
+            // Output cannot be taken back, so a corrected answer is written whole.
+            None => {
+                text.clone_into(&mut self.text);
+                self.sanitizer = Sanitizer::default();
+                format!("\n\n{}", self.sanitizer.push(text))
+            }
+        };
+        self.last = new.chars().next_back().or(self.last);
+        new
+    }
+
+    fn is_within_line(&self) -> bool {
+        self.last.is_some_and(|last| last != '\n')
+    }
+}
+
+impl<W: AnswerWriter, S: Write> PlainLines<W, S> {
     /// Returns a presenter that writes the conversation to `data` and status lines to `status`.
     pub fn new(style: PlainStyle, data: W, status: S) -> Self {
         Self {
@@ -116,6 +158,7 @@ impl<W: Write, S: Write> PlainLines<W, S> {
             unfinished: None,
             echo: EchoMode::Off,
             delays: None,
+            usage: UsageDisplay::Hidden,
             captions: UncaptionedTurns::default(),
             written: HashSet::new(),
             heading: None,
@@ -132,6 +175,11 @@ impl<W: Write, S: Write> PlainLines<W, S> {
     /// Sets a line that is written above all others once the session is ready.
     pub fn with_heading(self, heading: Option<String>) -> Self {
         Self { heading, ..self }
+    }
+
+    /// Writes what was used at the end of the session.
+    pub fn with_usage(self) -> Self {
+        Self { usage: UsageDisplay::Shown(None), ..self }
     }
 
     /// Returns both writers.
@@ -155,7 +203,7 @@ impl<W: Write, S: Write> PlainLines<W, S> {
     }
 
     fn is_within_line(&self) -> bool {
-        self.open.as_ref().is_some_and(|open| !open.text.is_empty() && !open.text.ends_with('\n'))
+        self.open.as_ref().is_some_and(OpenAnswer::is_within_line)
     }
 
     fn line(&mut self, text: &str) -> io::Result<()> {
@@ -226,18 +274,11 @@ impl<W: Write, S: Write> PlainLines<W, S> {
         if self.open.as_ref().is_some_and(|open| open.item_id != line.item_id) {
             self.close()?;
         }
-        let text = sanitize(&line.text);
-        let open =
-            self.open.get_or_insert_with(|| OpenLine { item_id: line.item_id.clone(), text: String::new() });
-        match text.strip_prefix(open.text.as_str()) {
-            Some(new) => self.data.write_all(new.as_bytes())?,
-            // Equal apart from white space or damaged characters.
-            None if same_text(&text, &open.text) => {}
-            // Output cannot be taken back, so a corrected answer is written whole.
-            None => write!(self.data, "\n\n{text}")?,
-        }
+        let open = self
+            .open
+            .get_or_insert_with(|| OpenAnswer { item_id: line.item_id.clone(), ..OpenAnswer::default() });
+        self.data.write_all(open.progress(&line.text).as_bytes())?;
         self.data.flush()?;
-        open.text = text.into_owned();
         if line.is_final {
             self.close()?;
             if line.interrupted {
@@ -250,8 +291,10 @@ impl<W: Write, S: Write> PlainLines<W, S> {
     /// Ends the current answer with a newline.
     fn close(&mut self) -> io::Result<()> {
         let Some(open) = self.open.take() else { return Ok(()) };
+        let is_within_line = open.is_within_line();
         self.written.insert(open.item_id);
-        let ended = if !open.text.is_empty() && !open.text.ends_with('\n') { self.line("") } else { Ok(()) };
+        let ended = if is_within_line { self.line("") } else { Ok(()) };
+        let ended = ended.and_then(|()| self.data.end_answer());
         for notice in std::mem::take(&mut self.pending) {
             self.write_status(&notice);
         }
@@ -313,7 +356,7 @@ impl<W: Write, S: Write> PlainLines<W, S> {
     }
 }
 
-impl<W: Write, S: Write> NoticeWriter for PlainLines<W, S> {
+impl<W: AnswerWriter, S: Write> NoticeWriter for PlainLines<W, S> {
     fn notice(&mut self, _at: Duration, notice: &Notice) -> io::Result<()> {
         match notice {
             Notice::Connection(ConnectionState::Connecting) => self.call_state("connecting…"),
@@ -326,8 +369,11 @@ impl<W: Write, S: Write> NoticeWriter for PlainLines<W, S> {
             )
             | Notice::SpeechStarted { .. }
             | Notice::SpeechStopped { .. }
-            | Notice::Usage(_)
             | Notice::Debug(_) => {}
+            Notice::Usage(report) => match &mut self.usage {
+                UsageDisplay::Hidden => {}
+                UsageDisplay::Shown(usage) => *usage = Some(report.clone()),
+            },
             Notice::Ready(ready) => {
                 self.call_state(&ready_text(ready));
                 if let Some(heading) = self.heading.take() {
@@ -359,6 +405,9 @@ impl<W: Write, S: Write> NoticeWriter for PlainLines<W, S> {
                 self.finish()?;
                 if let Some(delays) = self.delays {
                     self.call_state(&wording::latencies(&delays));
+                }
+                if let UsageDisplay::Shown(usage) = &self.usage {
+                    self.write_status(&wording::usage(usage.as_deref()));
                 }
                 self.end(reason);
             }

@@ -4,12 +4,13 @@ use insta::assert_snapshot;
 
 use super::*;
 use crate::ui::fixture::{AnswerEnd, assistant, interrupted_call, lost, write_call, written};
+use crate::ui::output::presenter::Verbatim;
 
 /// Returns the data and status output.
 fn lines(style: PlainStyle, call: &[(u64, Notice)]) -> (String, String) {
-    let mut presenter = PlainLines::new(style, Vec::new(), Vec::new());
+    let mut presenter = PlainLines::new(style, Verbatim(Vec::new()), Vec::new());
     write_call(&mut presenter, call);
-    let (data, status) = presenter.into_inner();
+    let (Verbatim(data), status) = presenter.into_inner();
     (String::from_utf8(data).unwrap(), String::from_utf8(status).unwrap())
 }
 
@@ -39,7 +40,7 @@ impl Write for Terminal {
 #[test]
 fn a_notice_never_continues_an_answers_line() {
     let terminal = Terminal::default();
-    let mut presenter = PlainLines::new(PlainStyle::Chat, terminal.clone(), terminal.clone());
+    let mut presenter = PlainLines::new(PlainStyle::Chat, Verbatim(terminal.clone()), terminal.clone());
     let error = || Notice::Error { code: None, message: "slow down".to_owned() };
     let call = [
         (1, error()),
@@ -59,7 +60,7 @@ fn a_notice_never_continues_an_answers_line() {
 
 #[test]
 fn the_number_of_held_notices_is_bounded() {
-    let mut presenter = PlainLines::new(PlainStyle::Chat, Vec::new(), Vec::new());
+    let mut presenter = PlainLines::new(PlainStyle::Chat, Verbatim(Vec::new()), Vec::new());
     write_call(&mut presenter, &[(1, Notice::Assistant(written("a", "One, ")))]);
     for _ in 0..1_000 {
         presenter.notice(Duration::ZERO, &Notice::Info("more".to_owned())).unwrap();
@@ -136,7 +137,8 @@ fn transcribe_writes_one_caption_per_line_and_nothing_else() {
 fn speak_now_is_not_shown_before_a_manual_turn_begins() {
     let status = |call: &[(u64, Notice)]| {
         let info = CallInfo { manual_turns: true, ..CallInfo::default() };
-        let mut presenter = PlainLines::new(PlainStyle::Talk, Vec::new(), Vec::new()).with_info(&info);
+        let mut presenter =
+            PlainLines::new(PlainStyle::Talk, Verbatim(Vec::new()), Vec::new()).with_info(&info);
         write_call(&mut presenter, call);
         String::from_utf8(presenter.status).unwrap()
     };
@@ -150,26 +152,27 @@ fn speak_now_is_not_shown_before_a_manual_turn_begins() {
 #[test]
 fn a_heading_is_written_once_above_the_captions() {
     let heading = Some("==> a.wav <==".to_owned());
-    let mut presenter = PlainLines::new(PlainStyle::Transcribe, Vec::new(), Vec::new()).with_heading(heading);
+    let mut presenter =
+        PlainLines::new(PlainStyle::Transcribe, Verbatim(Vec::new()), Vec::new()).with_heading(heading);
     write_call(&mut presenter, &[(1, Notice::Connection(ConnectionState::Connecting))]);
-    assert!(presenter.data.is_empty(), "there may be no session");
+    assert!(presenter.data.0.is_empty(), "there may be no session");
     write_call(&mut presenter, &interrupted_call());
     write_call(&mut presenter, &[(9, Notice::Ready(Ready::default()))]);
-    let (data, _) = presenter.into_inner();
+    let (Verbatim(data), _) = presenter.into_inner();
     assert_eq!(String::from_utf8(data).unwrap(), "==> a.wav <==\nCount to four. You: fake\n");
 }
 
 #[test]
 fn a_text_answer_is_written_as_it_grows() {
-    let mut presenter = PlainLines::new(PlainStyle::Chat, Vec::new(), Vec::new());
+    let mut presenter = PlainLines::new(PlainStyle::Chat, Verbatim(Vec::new()), Vec::new());
     for (text, expected) in
         [("One,", "One,"), ("One, \u{1b}", "One, "), ("One, \u{1b}[1mtwo\n\tx", "One, two\n\tx")]
     {
         presenter.notice(Duration::ZERO, &Notice::Assistant(written("a", text))).unwrap();
-        assert_eq!(String::from_utf8_lossy(&presenter.data), expected);
+        assert_eq!(String::from_utf8_lossy(&presenter.data.0), expected);
     }
     presenter.notice(Duration::ZERO, &Notice::Assistant(whole("a", "One, \u{1b}[1mtwo\n\tx"))).unwrap();
-    assert_eq!(String::from_utf8_lossy(&presenter.data), "One, two\n\tx\n");
+    assert_eq!(String::from_utf8_lossy(&presenter.data.0), "One, two\n\tx\n");
 }
 
 #[test]

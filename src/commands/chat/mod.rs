@@ -1,0 +1,156 @@
+//! `rtvoice chat`: one answer, or a conversation line by line.
+
+mod dry_run;
+mod output;
+mod question;
+
+use std::io::{self, BufRead, IsTerminal, Read, Write};
+use std::sync::mpsc::{Receiver, channel};
+
+use anyhow::Context;
+
+use crate::call::clock::Clock;
+use crate::call::presenter::PresentationMode;
+use crate::call::run::{Call, RunPosition, StdinMode};
+use crate::call::setup::named_files::NamedFiles;
+use crate::call::setup::plan;
+use crate::call::setup::settings::{Flags, ResolvedSettings};
+use crate::call::setup::target::Target;
+use crate::call::signals::Signals;
+use crate::call::streams::standard::stdin_is_piped;
+use crate::call::streams::typed_lines::without_bom;
+use crate::cli::chat::Chat;
+use crate::commands::chat::question::{Parts, read_files};
+use crate::config::settings::Setting;
+use crate::error::{Error, Kind};
+use crate::protocol::settings::SessionKind;
+use crate::session::io::EndReason;
+use crate::ui::output::plain::PlainStyle;
+
+/// What stands for the text on standard input.
+const STDIN: &str = "-";
+
+/// Asks one question, or holds a conversation.
+///
+/// # Errors
+///
+/// When there is nothing to ask, when it cannot begin, when the answer cannot be written, or when it has no
+/// code block although one is to be extracted.
+pub(super) async fn run(args: Chat, signals: &Signals) -> Result<EndReason, Error> {
+    let clock = Clock::start();
+    let flags = Flags::from(&args.settings);
+    let settings = ResolvedSettings::load(&args.endpoint, SessionKind::Realtime, flags)?;
+    named_files(&args, &settings).check()?;
+    let target = Target::find(&settings)?.with_dial_options(&settings)?;
+    // A conversation is a stream of lines on a terminal, too.
+    let way = if args.showing.json { PresentationMode::Json } else { PresentationMode::Plain };
+    let (question, typing) = what_to_ask(&args, &settings, way)?;
+    let plan = plan::limited(plan::chat(&settings, question), &target, &settings);
+    if args.dry_run {
+        return dry_run::write(&plan, &target, way).map(|()| EndReason::User);
+    }
+    let (missing, without_code) = channel();
+    let call = Call {
+        plan,
+        answers: output::of(&args, settings.in_force.is_flag(Setting::Plain), missing),
+        shows_usage: args.usage,
+        notes: settings.notes(&target.name),
+        target,
+        style: PlainStyle::Chat,
+        mode: way,
+        display: &args.showing,
+        position: RunPosition::First,
+        file: None,
+        stdin: typing,
+        audio_options: None,
+        device_memory: settings.remember(),
+    };
+    let reason = call.run(clock, signals).await?;
+    check_code(&without_code, &reason)?;
+    Ok(reason)
+}
+
+fn named_files(args: &Chat, settings: &ResolvedSettings) -> NamedFiles {
+    let files = NamedFiles::of(settings);
+    let files = args.file.iter().fold(files, |files, path| files.read("--file", Some(path)));
+    files.written("--trace", args.showing.trace.as_deref())
+}
+
+/// Returns the single question, if there is one, and what is typed or piped after it.
+fn what_to_ask(
+    args: &Chat,
+    settings: &ResolvedSettings,
+    way: PresentationMode,
+) -> Result<(Option<String>, StdinMode), Error> {
+    let is_conversation = args.prompt.is_empty() && args.file.is_empty();
+    if is_conversation && settings.in_force.is_flag(Setting::Plain) && lines_are_piped()? {
+        return Ok((None, StdinMode::Piped));
+    }
+    let question = question(args)?;
+    let typing = match (&question, way) {
+        (Some(_), _) => StdinMode::Unused,
+        (None, PresentationMode::Json) => StdinMode::Lines,
+        (None, PresentationMode::Plain | PresentationMode::Screen) => StdinMode::Prompted,
+    };
+    Ok((question, typing))
+}
+
+/// Returns whether lines are piped in, and there is one.
+fn lines_are_piped() -> Result<bool, Error> {
+    if !stdin_is_piped() {
+        return Ok(false);
+    }
+    let mut stdin = io::stdin().lock();
+    let first = stdin.fill_buf().context("cannot read standard input");
+    first.map(|first| !first.is_empty()).map_err(|error| Error::new(Kind::Usage, error))
+}
+
+/// Returns the single question: the typed words with what is piped in and attached. None is asked if all are
+/// absent and a person sits at the terminal.
+fn question(args: &Chat) -> Result<Option<String>, Error> {
+    let stdin = io::stdin();
+    let is_stdin = args.prompt == [STDIN];
+    let is_piped = !stdin.is_terminal() || is_stdin;
+    let parts = Parts {
+        words: if is_stdin { String::new() } else { args.prompt.join(" ") },
+        files: read_files(&args.file)?,
+        piped: if is_piped { read_all(stdin.lock())? } else { String::new() },
+    };
+    match parts.question()? {
+        Some(question) => Ok(Some(question)),
+        None if !is_piped && args.prompt.is_empty() && args.file.is_empty() => Ok(None),
+        None => Err(Error::say(Kind::Usage, "no prompt given")
+            .hint("give a question, as in: rtvoice chat \"What is a ring buffer?\"")),
+    }
+}
+
+fn read_all(mut from: impl Read) -> Result<String, Error> {
+    let mut text = String::new();
+    let read = from.read_to_string(&mut text).context("cannot read standard input as text");
+    read.map_err(|error| Error::new(Kind::Usage, error).hint("pipe text in UTF-8"))?;
+    Ok(without_bom(&text).to_owned())
+}
+
+/// Checks that every answer had the code block that was asked for. Answers without one are billed all the same
+/// and shown. A session that failed otherwise reports that.
+fn check_code(without_code: &Receiver<String>, reason: &EndReason) -> Result<(), Error> {
+    let answers: Vec<String> = without_code.try_iter().collect();
+    if answers.is_empty() {
+        return Ok(());
+    }
+    // What cannot be shown there is not worth another error.
+    let _ = writeln!(io::stderr(), "{}", answers.join("\n\n").trim_end());
+    match reason {
+        EndReason::Answered | EndReason::User | EndReason::InputEnded => {
+            Err(Error::say(Kind::Server, "the answer has no code block")
+                .hint("ask for code, or leave --extract out"))
+        }
+        EndReason::Signal(_)
+        | EndReason::Limit(_)
+        | EndReason::ServerClosed(_)
+        | EndReason::NoInput(_)
+        | EndReason::Unanswered(_)
+        | EndReason::Refused(_)
+        | EndReason::Lost(_) => Ok(()),
+    }
+}
