@@ -94,7 +94,7 @@ fn a_private_file_is_never_opened_through_another_users_link() {
     for path in paths {
         let errors = [private(&path).unwrap_err(), replace(&path, "x", Permissions::Private).unwrap_err()];
         for error in errors {
-            assert_eq!(error.to_string(), "a symbolic link of another user leads there", "{path:?}");
+            assert_eq!(error.to_string(), "it is behind a symbolic link of another user", "{path:?}");
             assert!(hint(&error).is_some());
         }
         shared(&path).unwrap();
@@ -123,7 +123,7 @@ fn a_pipe_without_its_other_end_does_not_block() {
     for opened in [private(&path), shared(&path), OutputFile::open_seekable(&path, FileAccess::Shared)] {
         let error = opened.unwrap_err();
         assert_eq!(error.to_string(), "it is a pipe without a reader");
-        assert_eq!(hint(&error), Some("start its reader first, or name a regular file"));
+        assert_eq!(hint(&error), Some("start its reader first, or use a regular file"));
     }
 }
 

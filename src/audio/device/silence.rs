@@ -40,7 +40,7 @@ pub(crate) fn cause(platform: Platform, id: &str) -> &'static str {
             "its capture switch is probably off; check alsamixer (F4, then the space bar)"
         }
         Platform::Linux => {
-            "it is probably muted in the platform's sound settings (pactl set-source-mute @DEFAULT_SOURCE@ 0), \
+            "it is probably muted in the system's sound settings (pactl set-source-mute @DEFAULT_SOURCE@ 0), \
              or by a switch on the device"
         }
         Platform::Wsl => "Windows probably blocks it: Settings, Privacy, Microphone, let desktop apps use it",

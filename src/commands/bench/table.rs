@@ -97,11 +97,11 @@ mod tests {
     #[test]
     fn unmeasured_steps_show_their_reason() {
         assert_snapshot!(text(&findings()), @r#"
-        this machine                           p50     p95     p99    most     n
+        this machine                           p50     p95     p99     max     n
           socket to speaker                   12.0    12.0    12.0    12.0     1
           speaker to microphone to socket   not measured: no loop here
 
-        endpoint evil                          p50     p95     p99    most     n
+        endpoint evil                          p50     p95     p99     max     n
           question to first byte             310.0  1250.0  1250.0  1250.0     3
           not measured: it went away
 

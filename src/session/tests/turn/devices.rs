@@ -27,7 +27,7 @@ fn device_events_are_shown_and_do_not_end_the_call() {
     for state in [DeviceState::Lost("it was disconnected".into()), DeviceState::Back("USB".into())] {
         call.put(Input::Audio(AudioEvent::Device(Direction::Input, state)));
     }
-    assert_eq!(call.story(), ["Microphone Lost(\"it was disconnected\")", "Microphone Back(\"USB\")"]);
+    assert_eq!(call.story(), ["Input Lost(\"it was disconnected\")", "Input Back(\"USB\")"]);
 }
 
 #[test]
@@ -52,5 +52,5 @@ fn device_commands_are_passed_on() {
     call.outputs.clear();
     call.put(Input::User(UserCommand::ListDevices));
     call.put(Input::User(UserCommand::UseDevice(Direction::Output, Some("usb".into()))));
-    assert_eq!(call.story(), ["list-devices", "use Speaker Some(\"usb\")"]);
+    assert_eq!(call.story(), ["list-devices", "use Output Some(\"usb\")"]);
 }

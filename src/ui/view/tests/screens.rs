@@ -45,15 +45,15 @@ fn the_latency_is_shown_in_the_rule_if_it_fits() {
     let row = |size| {
         text(size, &model, &Editor::default()).lines().find(|row| row.contains(latency)).map(str::to_owned)
     };
-    assert_snapshot!(row((60, 14)).unwrap(), @r#""──────────────────── response 640 ms (32 ms local) ──""#);
-    assert_snapshot!(row((40, 14)).unwrap(), @r#"" response 640 ms (32 ms local) ──""#);
-    assert_eq!((row((39, 14)), row((80, 13))), (None, None));
+    assert_snapshot!(row((60, 14)).unwrap(), @r#""─────────────────────────── response 640 ms (32 ms local) ──""#);
+    assert_snapshot!(row((40, 14)).unwrap(), @r#""─────── response 640 ms (32 ms local) ──""#);
+    assert_eq!((row((32, 14)), row((80, 13))), (None, None));
 }
 
 #[test]
 fn a_call_on_a_small_terminal() {
     assert_snapshot!(text((40, 10), &interrupted(), &Editor::default()), @r#"
-    " you are speaking   LIVE · 01:32 · gpt-realtime"
+    " you are speaking           LIVE · 01:32"
     "You: Tell me about the sea, please, and "
     "take your time.                         "
     "Assistant: The sea covers most of the   "
@@ -201,26 +201,26 @@ fn the_help_lists_the_keys() {
     assert_snapshot!(text((80, 24), &odd(), &editor), @r#"
     " rtvoice  connected · answering      MUTED · 01:32 · DEMO · gpt-realtime · marin"
     "                                                                                "
-    "           ╭ Keys ──────────────────────────────────────────────────╮           "
-    "           │ Ctrl-C, Ctrl-Q  end the call; Ctrl-D on an empty line  │           "
-    "           │ Ctrl-T          mute or unmute the microphone          │           "
-    "           │ Space           mute or unmute (on an empty line)      │           "
-    "           │ Esc             stop the answer                        │           "
-    "           │ Enter           send the text                          │           "
-    "           │ Alt-Enter       new line; also Shift-Enter, Ctrl-J     │           "
-    "           │ PgUp, PgDn      scroll by a page                       │           "
-    "           │ Up, Down        scroll by a line; move the cursor      │           "
-    "           │ F2, Ctrl-O      choose the microphone or speaker       │           "
-    "           │ Ctrl-Home/End   scroll to the beginning, end           │           "
-    "           │ Ctrl-A, Ctrl-E  go to the start, end of the line       │           "
-    "           │ Ctrl-W, Ctrl-U  delete a word, to the line start       │           "
-    "           │ Ctrl-K, Ctrl-Y  delete to the line end; yank it        │           "
-    "           │ Ctrl-_, Alt-/   undo; redo                             │           "
-    "           │ Ctrl-P, Ctrl-N  recall sent texts                      │           "
-    "           │ Ctrl-X          unfold pasted text                     │           "
-    "           │ Ctrl-L, Ctrl-Z  redraw the screen; suspend             │           "
-    "           │ F1, ?           show this help (? on an empty line)    │           "
-    "           ╰────────────────────────────────────────────────────────╯           "
+    "           ╭ Keys ─────────────────────────────────────────────────╮            "
+    "           │ Ctrl-C, Ctrl-Q  end the call; Ctrl-D on an empty line │            "
+    "           │ Ctrl-T          mute or unmute the microphone         │            "
+    "           │ Space           mute or unmute (on an empty line)     │            "
+    "           │ Esc             stop the answer                       │            "
+    "           │ Enter           send the text                         │            "
+    "           │ Alt-Enter       new line; also Shift-Enter, Ctrl-J    │            "
+    "           │ PgUp, PgDn      scroll by a page                      │            "
+    "           │ Up, Down        scroll by a line; move the cursor     │            "
+    "           │ F2, Ctrl-O      choose the microphone or speaker      │            "
+    "           │ Ctrl-Home/End   scroll to the beginning, end          │            "
+    "           │ Ctrl-A, Ctrl-E  go to the start, end of the line      │            "
+    "           │ Ctrl-W, Ctrl-U  delete a word, to the line start      │            "
+    "           │ Ctrl-K, Ctrl-Y  delete to the line end; yank it       │            "
+    "           │ Ctrl-_, Alt-/   undo; redo                            │            "
+    "           │ Ctrl-P, Ctrl-N  recall sent texts                     │            "
+    "           │ Ctrl-X          unfold pasted text                    │            "
+    "           │ Ctrl-L, Ctrl-Z  redraw the screen; suspend            │            "
+    "           │ F1, ?           show this help (? on an empty line)   │            "
+    "           ╰───────────────────────────────────────────────────────╯            "
     "                                                                                "
     " Press any key to close                                                         "
     "#);
@@ -231,7 +231,7 @@ fn the_help_lists_the_keys() {
     "Space           mute or unmute (on an e…"
     "Esc             stop the answer         "
     "Enter           send the text           "
-    "Alt-Enter       make a new line; Shift-…"
+    "Alt-Enter       new line; also Shift-En…"
     "PgUp, PgDn      scroll by a page        "
     "Up, Down        scroll by a line; move …"
     " Press any key to close                 "

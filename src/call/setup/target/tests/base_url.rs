@@ -165,7 +165,7 @@ fn a_malformed_line_of_dotenv_fails_only_if_its_key_is_needed() {
     }
     let dotenv = "RTVOICE_API_KEY=sk-hush and more\n";
     let message = refusal(&TargetCase { dotenv, flags, ..CASE });
-    let sentence = "line 1 of .env in this folder does not set RTVOICE_API_KEY: a key has no blanks in it";
+    let sentence = "line 1 of .env in this folder does not set RTVOICE_API_KEY: a key contains no blanks";
     assert!(message.starts_with(sentence), "{message}");
     // A setting overridden by a flag is not needed either.
     let case = TargetCase { flags, dotenv: "RTVOICE_MODEL: m\nRTVOICE_URL: x\n", ..CASE };

@@ -355,10 +355,7 @@ fn formats_and_rates_reach_the_session_and_the_audio() {
     }
     let settings = settings(&TargetCase { profile: Some("wrong"), file, ..CASE }).unwrap();
     let error = plan::talk(&settings, InputEndAction::End).unwrap_err();
-    assert!(
-        error.to_string().starts_with("input_rate cannot be 16000 where input_format is G.711"),
-        "{error}"
-    );
+    assert!(error.to_string().starts_with("input_rate cannot be 16000 if input_format is G.711"), "{error}");
 }
 
 #[test]
