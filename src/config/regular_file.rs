@@ -102,7 +102,7 @@ pub(crate) mod tests {
     /// Makes a FIFO named `.env`.
     pub(crate) fn make_fifo(folder: &Path) -> std::path::PathBuf {
         let path = folder.join(".env");
-        let made = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
+        let made = std::process::Command::new("mkfifo").arg(&path).status().expect("mkfifo runs");
         assert!(made.success());
         path
     }

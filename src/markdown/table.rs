@@ -133,6 +133,7 @@ fn shrink(natural: &[usize], available: usize) -> Vec<usize> {
     widened.collect()
 }
 
+#[expect(clippy::too_many_arguments, reason = "a cell and its place in the row")]
 fn push_aligned(line: &mut Line, part: Line, width: usize, alignment: Alignment, is_last: bool) {
     let space = width.saturating_sub(part.width());
     let left = match alignment {

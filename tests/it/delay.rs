@@ -92,7 +92,7 @@ fn a_bench_of_the_demo_needs_no_sound_card_and_says_so() {
     assert_eq!(found["machine_ms"]["microphone_to_socket"]["not_measured"], "--input is null");
     assert_eq!(found["machine_ms"]["socket_to_speaker"]["not_measured"], "--output is null");
     let svg = std::fs::read_to_string(outcome.home.path().join("delay.svg")).expect("it was drawn");
-    assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>\n") && svg.contains("first sound"), "{svg}");
+    assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>\n") && svg.contains("first audio"), "{svg}");
 
     let table = bench("--turns 0").text();
     let row = |name: &str| table.lines().find(|line| line.trim_start().starts_with(name)).map(str::to_owned);
@@ -107,8 +107,8 @@ fn a_bench_that_cannot_do_what_it_was_told_says_why() {
     assert!(outcome.text().contains("not measured: "), "{}", outcome.text());
     assert!(outcome.stderr.contains("127.0.0.1:9"), "{}", outcome.stderr);
     for (arguments, code, said) in [
-        ("bench --demo --input hello.wav", 2, "--input is to be a device or null"),
-        ("bench --demo --output -", 2, "--output is to be a device or null"),
+        ("bench --demo --input hello.wav", 2, "--input needs a device or null"),
+        ("bench --demo --output -", 2, "--output needs a device or null"),
         (
             "bench --demo --input null --output null --svg no/such/folder.svg",
             4,
@@ -137,7 +137,7 @@ fn a_bench_measures_devices_and_the_loop_between_them() {
     };
     let apart = bench("");
     let why = apart["loop"]["not_measured"].as_str();
-    assert!(why.is_some_and(|why| why.contains("does not hear the speaker")), "{apart}");
+    assert!(why.is_some_and(|why| why.contains("does not pick up the speaker")), "{apart}");
 
     let order = format!(
         "load-module module-remap-source source_name=loop master={SPEAKER}.monitor remix=no \

@@ -64,7 +64,7 @@ fn what_cannot_be_decoded_says_so() {
         ("song.wav", b"fLaC\0\0\0\x22".to_vec(), "FLAC cannot be decoded", CONVERT),
         ("mp3.wav", wav(0x55, 0, &[0; 100]), "MPEG audio cannot be decoded", CONVERT),
         ("adpcm.wav", wav(2, 4, &[0; 100]), "Microsoft ADPCM cannot be decoded", CONVERT),
-        ("odd.wav", wav(0x1234, 16, &[0; 100]), "holds an unknown encoding (format tag 0x1234)", CONVERT),
+        ("odd.wav", wav(0x1234, 16, &[0; 100]), "an unknown encoding (format tag 0x1234)", CONVERT),
         ("wide.wav", wav(1, 64, &[0; 100]), "PCM of 64 bits cannot be decoded", CONVERT),
     ];
     for (name, bytes, says, hint) in cases {
@@ -163,7 +163,7 @@ fn a_file_is_not_overwritten_by_the_answer_to_it() {
     let path = program.file("a.wav");
     speech::write_plain(&path, &speech::short());
     let outcome = program.run().expect_code(2);
-    let said = "rtvoice: --input and --output are the same file: a.wav\nhint: give each a file of its own\n";
+    let said = "rtvoice: --input and --output are the same file: a.wav\nhint: use different files\n";
     assert_eq!(outcome.stderr, said);
     assert_eq!(Sound::read(Path::new(&path)), speech::short());
 }

@@ -166,7 +166,7 @@ mod tests {
         position.feed(&start, 24_000);
         for taken in [0, 100, 102, 104, 2_402, 2_498, 2_502] {
             position.advance(taken, |event| {
-                reports.extend(event.played_samples(ClipId(7)).map(|heard| (taken, heard)))
+                reports.extend(event.played_samples(ClipId(7)).map(|heard| (taken, heard)));
             });
             assert_eq!(position.awaits_first(), taken <= 100);
         }

@@ -247,10 +247,10 @@ impl Runner {
             while let Some((direction, result)) = watcher.poll(now) {
                 match (direction, &mut self.input, &mut self.output) {
                     (Direction::Input, InputSource::Device(input), _) => {
-                        input.handle_lookup(now, &result, &mut self.engine)
+                        input.handle_lookup(now, &result, &mut self.engine);
                     }
                     (Direction::Output, _, OutputTarget::Device(output)) => {
-                        output.handle_lookup(now, &result, &self.engine)
+                        output.handle_lookup(now, &result, &self.engine);
                     }
                     (Direction::Input, InputSource::Paced(_), _)
                     | (Direction::Output, _, OutputTarget::Paced(_)) => {}
@@ -311,7 +311,7 @@ impl Runner {
             (Direction::Output, _, OutputTarget::Device(output)) => output.select(now, wanted),
             (Direction::Input, InputSource::Paced(_), _) => self.engine.emit(not_a_device(Direction::Input)),
             (Direction::Output, _, OutputTarget::Paced(_)) => {
-                self.engine.emit(not_a_device(Direction::Output))
+                self.engine.emit(not_a_device(Direction::Output));
             }
         }
     }

@@ -255,7 +255,7 @@ impl DialLog {
             return DoctorFinding::skipped(check, "not reached");
         };
         let Some(certificate) = &self.certificate else {
-            return DoctorFinding::ok(check, format!("{version}")).detail("version", version);
+            return DoctorFinding::ok(check, version.to_string()).detail("version", version);
         };
         let root = certificate.root.as_ref().map(|root| {
             let by = match root.trusted_by {

@@ -123,7 +123,7 @@ fn turns(info: &SessionInfo) -> Option<String> {
                 let eagerness = eagerness.as_ref().map(|word| format!(" ({})", word.as_str()));
                 format!("semantic_vad{}", eagerness.unwrap_or_default())
             }
-            TurnMethod::Other(name) => format!("{name}"),
+            TurnMethod::Other(name) => name.to_string(),
         }),
     }
 }

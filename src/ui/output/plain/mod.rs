@@ -345,7 +345,7 @@ impl<W: AnswerWriter, S: Write> PlainLines<W, S> {
     fn end(&mut self, reason: &EndReason) {
         match reason {
             EndReason::User | EndReason::InputEnded | EndReason::Answered => {
-                self.call_state(&wording::end(reason))
+                self.call_state(&wording::end(reason));
             }
             EndReason::Signal(_) | EndReason::ServerClosed(_) | EndReason::Limit(_) => {
                 self.status_line(&wording::end(reason));
