@@ -309,7 +309,7 @@ impl Session {
             ServerBody::AudioDelta { place, delta } => self.answer_audio(now, &place, &delta),
             ServerBody::AudioDone { place } => self.answer_audio_done(&place),
             ServerBody::TextDelta { place, delta } => {
-                self.answer_text(now, &place, TranscriptDelta::written(&delta))
+                self.answer_text(now, &place, TranscriptDelta::written(&delta));
             }
             ServerBody::TranscriptDelta { place, delta } => {
                 self.answer_text(now, &place, TranscriptDelta::spoken(&delta));

@@ -227,7 +227,7 @@ impl Model {
             // A speaker, or a device that was not taken, changes nothing about the microphone.
             (Side::Speaker, _) | (Side::Microphone, DeviceState::Refused(_)) => {}
             (Side::Microphone, _) => {
-                drop(self.remark.take_if(|remark| remark.kind == StatusNoteKind::Lasting))
+                drop(self.remark.take_if(|remark| remark.kind == StatusNoteKind::Lasting));
             }
         }
         match devices::state(side, state) {

@@ -244,10 +244,10 @@ impl Runner {
             while let Some((direction, seen)) = lookouts.answer(now) {
                 match (direction, &mut self.input, &mut self.output) {
                     (Direction::Input, InputSource::Device(input), _) => {
-                        input.see(now, &seen, &mut self.engine)
+                        input.see(now, &seen, &mut self.engine);
                     }
                     (Direction::Output, _, OutputTarget::Device(output)) => {
-                        output.see(now, &seen, &self.engine)
+                        output.see(now, &seen, &self.engine);
                     }
                     (Direction::Input, InputSource::Paced(_), _)
                     | (Direction::Output, _, OutputTarget::Paced(_)) => {}
@@ -299,7 +299,7 @@ impl Runner {
             (Direction::Output, _, OutputTarget::Device(output)) => output.choose(now, wanted),
             (Direction::Input, InputSource::Paced(_), _) => self.engine.tell(not_a_device(Direction::Input)),
             (Direction::Output, _, OutputTarget::Paced(_)) => {
-                self.engine.tell(not_a_device(Direction::Output))
+                self.engine.tell(not_a_device(Direction::Output));
             }
         }
     }

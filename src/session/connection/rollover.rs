@@ -257,7 +257,7 @@ impl Session {
         match std::mem::take(&mut self.rollover.step) {
             RolloverStage::Idle | RolloverStage::Wait(_) => {}
             RolloverStage::Dial | RolloverStage::Open(..) | RolloverStage::Primed(_) => {
-                self.outputs.push(Output::DropNext)
+                self.outputs.push(Output::DropNext);
             }
         }
         self.history.forget_next();

@@ -166,7 +166,7 @@ impl Probe {
             ServerBody::SessionUpdated(info) => self.updated(now, *info),
             ServerBody::AudioCleared => self.came(now, Capability::Clear),
             ServerBody::ItemTruncated { .. } if self.step == ProbeStep::Cut => {
-                self.came(now, Capability::Cut)
+                self.came(now, Capability::Cut);
             }
             ServerBody::ItemTruncated { .. } => self.came(now, Capability::Truncate),
             ServerBody::TextDelta { .. } | ServerBody::TextDone { .. } => {
@@ -307,7 +307,7 @@ impl Probe {
         match self.step {
             // It is what was asked for, if it speaks of the item.
             ProbeStep::Truncate if asking::speaks_of_item(&error, NO_ITEM) => {
-                self.came(now, Capability::Truncate)
+                self.came(now, Capability::Truncate);
             }
             ProbeStep::Updated => self.settings_refused(now, error),
             ProbeStep::Captions if asking::is_benign_commit(&error) => {}

@@ -12,7 +12,7 @@ use unicode_segmentation::{GraphemeCursor, UnicodeSegmentation};
 use crate::ui::text::sanitize;
 
 pub use crate::ui::input::text_area::rows::{PartStyle, VisibleRows};
-use crate::ui::input::text_area::undo::{EditKind, UndoStack};
+use crate::ui::input::text_area::undo::{Edit, EditKind, UndoStack};
 
 /// Longest text, in characters, pasted text included.
 pub const MAX_CHARS: usize = 256_000;
@@ -266,10 +266,8 @@ impl TextArea {
         let to_target = || {
             let target = self.target(motion, None)?;
             // At the end of a line, "to the end of the line" is its line break, as in a shell.
-            let target = match motion {
-                Motion::LineEnd if target == self.cursor => self.right_of(target),
-                _ => target,
-            };
+            let is_at_end = motion == Motion::LineEnd && target == self.cursor;
+            let target = if is_at_end { self.right_of(target) } else { target };
             Some(target.min(self.cursor)..target.max(self.cursor))
         };
         self.selection().or_else(to_target).filter(|range| !range.is_empty())
@@ -293,7 +291,9 @@ impl TextArea {
         let removed = self.text[range.clone()].to_owned();
         self.text.replace_range(range.clone(), with);
         let cursor = self.boundary_from(end);
-        self.undo.record(range.start, removed, with, (self.cursor, cursor), kind);
+        let edit =
+            Edit { at: range.start, removed, inserted: with.to_owned(), cursor: (self.cursor, cursor) };
+        self.undo.record(edit, kind);
         (self.cursor, self.anchor, self.goal) = (cursor, None, None);
     }
 

@@ -14,12 +14,13 @@ pub(super) enum EditKind {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Edit {
-    at: usize,
-    removed: String,
-    inserted: String,
+pub(super) struct Edit {
+    /// Byte offset in the text.
+    pub(super) at: usize,
+    pub(super) removed: String,
+    pub(super) inserted: String,
     /// The cursor before and after the edit.
-    cursor: (usize, usize),
+    pub(super) cursor: (usize, usize),
 }
 
 /// The edits of a text.
@@ -33,33 +34,28 @@ pub(super) struct UndoStack {
 
 impl UndoStack {
     /// Notes an edit that was made.
-    pub(super) fn record(
-        &mut self,
-        at: usize,
-        removed: String,
-        inserted: &str,
-        cursor: (usize, usize),
-        kind: EditKind,
-    ) {
+    pub(super) fn record(&mut self, edit: Edit, kind: EditKind) {
         self.undone.clear();
+        let ends_word = edit.inserted.ends_with(char::is_whitespace);
         let joins = self.open == Some(kind);
         match self.done.last_mut() {
-            Some(last) if joins && kind == EditKind::Typing && removed.is_empty() && last.end() == at => {
-                last.inserted.push_str(inserted);
-                last.cursor.1 = cursor.1;
+            Some(last)
+                if joins && kind == EditKind::Typing && edit.removed.is_empty() && last.end() == edit.at =>
+            {
+                last.inserted.push_str(&edit.inserted);
+                last.cursor.1 = edit.cursor.1;
             }
-            Some(last) if joins && kind == EditKind::Deleting && at + removed.len() == last.at => {
-                (last.at, last.removed) = (at, removed + &last.removed);
-                last.cursor.1 = cursor.1;
+            Some(last) if joins && kind == EditKind::Deleting && edit.at + edit.removed.len() == last.at => {
+                (last.at, last.removed) = (edit.at, edit.removed + &last.removed);
+                last.cursor.1 = edit.cursor.1;
             }
             Some(_) | None => {
                 if self.done.len() == DEPTH {
                     self.done.remove(0);
                 }
-                self.done.push(Edit { at, removed, inserted: inserted.to_owned(), cursor });
+                self.done.push(edit);
             }
         }
-        let ends_word = inserted.ends_with(char::is_whitespace);
         self.open = Some(kind).filter(|kind| *kind != EditKind::Other && !ends_word);
     }
 

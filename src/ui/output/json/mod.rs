@@ -96,7 +96,22 @@ impl<W: Write> NoticeWriter for JsonLines<W> {
                 played_ms: line.heard_ms,
                 interrupted: line.interrupted,
             },
-            other => body(other, self.delays.as_ref()),
+            Notice::Connection(_)
+            | Notice::Ready(_)
+            | Notice::SpeechStarted { .. }
+            | Notice::SpeechStopped { .. }
+            | Notice::Turn(_)
+            | Notice::Usage(_)
+            | Notice::SpeakNow
+            | Notice::Device(..)
+            | Notice::Devices(_)
+            | Notice::Delay(_)
+            | Notice::Muted(_)
+            | Notice::Echo(_)
+            | Notice::Error { .. }
+            | Notice::Info(_)
+            | Notice::Debug(_)
+            | Notice::End(_) => body(notice, self.delays.as_ref()),
         };
         let record = JsonRecord { kind: kind(notice), at_ms, file: self.file.as_deref(), body };
         self.writer.write_all(json::line(&record)?.as_bytes())?;

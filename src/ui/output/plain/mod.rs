@@ -298,7 +298,7 @@ impl<W: Write, S: Write> PlainLines<W, S> {
     fn end(&mut self, reason: &EndReason) {
         match reason {
             EndReason::User | EndReason::InputEnded | EndReason::Answered => {
-                self.state(&wording::end(reason))
+                self.state(&wording::end(reason));
             }
             EndReason::Signal(_) | EndReason::ServerClosed(_) | EndReason::Limit(_) => {
                 self.tell(&wording::end(reason));

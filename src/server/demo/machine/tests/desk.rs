@@ -82,7 +82,7 @@ impl MachineHarness {
             for action in self.machine.handle(self.now, input) {
                 match action {
                     MachineAction::Send(text) => {
-                        self.inbox.push((self.now, serde_json::from_str(&text).unwrap()))
+                        self.inbox.push((self.now, serde_json::from_str(&text).unwrap()));
                     }
                     MachineAction::Say(_) if self.speech == SpeechMaker::Stuck => {}
                     MachineAction::Say(order) => {
