@@ -84,7 +84,7 @@ impl Control {
         self.send(AudioCommand::EndClip(clip));
     }
 
-    /// Stops the sound with a short fade and forgets what waits; [`Event::Flushed`] answers.
+    /// Stops the sound with a short fade and forgets what waits; `AudioThreadEvent::Flushed` answers.
     pub fn flush(&self) {
         self.send(AudioCommand::Flush);
     }
@@ -105,13 +105,13 @@ impl Control {
         self.send(AudioCommand::Mute(mute));
     }
 
-    /// Takes another device for one direction, where that goes to a device; [`Event::Device`] answers. The one
+    /// Takes another device for one direction, where that goes to a device; `AudioThreadEvent::Device` answers. The one
     /// in use goes on until the other is open, and beyond if that cannot be opened.
     pub fn use_device(&self, direction: Direction, wanted: DeviceRequest) {
         self.send(AudioCommand::Use(direction, wanted));
     }
 
-    /// Asks which devices there are; [`Event::Devices`] answers, unless the sound system hangs.
+    /// Asks which devices there are; `AudioThreadEvent::Devices` answers, unless the sound system hangs.
     pub fn list_devices(&self) {
         self.send(AudioCommand::List);
     }

@@ -112,7 +112,7 @@ pub(crate) struct CallbackFlags {
     /// Blocks that the device had to wait for.
     late: AtomicU64,
     closed: AtomicBool,
-    /// The number of the last [`Trouble`], or 0.
+    /// The number of the last failure, or 0.
     trouble: AtomicU32,
 }
 

@@ -165,7 +165,7 @@ impl Engine {
         self.speaker.end_clip(clip);
     }
 
-    /// Stops the sound and forgets what was to be played; [`Event::Flushed`] answers.
+    /// Stops the sound and forgets what was to be played; `AudioThreadEvent::Flushed` answers.
     pub fn flush(&mut self) {
         self.speaker.flush();
     }

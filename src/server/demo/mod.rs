@@ -5,7 +5,7 @@
 //! own help, as a transcriber it tells what it measured. It never uses the client's session: it is
 //! the other side, and must not share a mistake with it.
 //!
-//! [`attend`] serves one stream, [`serve`] a listener. Everything that decides is in the machine,
+//! [`serve_connection`] serves one stream, [`serve`] a listener. Everything that decides is in the machine,
 //! which is pure and knows no clock; only `drive` and `speech` touch the outside.
 
 pub mod faults;

@@ -57,10 +57,10 @@ pub enum WebSocketEvent {
     Closed(CloseCause),
 }
 
-/// A WebSocket client in one task: nothing is sent or received but in [`Link::next`].
+/// A WebSocket client in one task: nothing is sent or received but in `WebSocketClient::next`.
 pub struct WebSocketClient<S> {
     socket: WebSocketStream<IgnoreWriteErrors<S>>,
-    /// What the socket has not been given. Not bounded: the caller looks at [`Link::backlog`] and
+    /// What the socket has not been given. Not bounded: the caller looks at `WebSocketClient::backlog` and
     /// stops taking microphone sound, which is all that can grow.
     queue: VecDeque<Utf8Bytes>,
     /// The bytes in `queue`.
@@ -69,7 +69,7 @@ pub struct WebSocketClient<S> {
     writing_bytes: usize,
     /// The pongs that the library queued since everything was written.
     pong_bytes: usize,
-    /// Whether [`LinkEvent::Drained`] is owed once all is written.
+    /// Whether `WebSocketEvent::Drained` is owed once all is written.
     owes_drained: bool,
     goodbye: CloseHandshake,
     pulse: Keepalive,
@@ -123,8 +123,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketClient<S> {
         })
     }
 
-    /// Puts a text message in the outgoing queue; [`Link::next`] sends it. Ignored after
-    /// [`Link::close`] and after the end, where nothing can be sent.
+    /// Puts a text message in the outgoing queue; `WebSocketClient::next` sends it. Ignored after
+    /// `WebSocketClient::close` and after the end, where nothing can be sent.
     pub fn queue(&mut self, text: String) {
         if self.closed.is_some() || !matches!(self.goodbye, CloseHandshake::No) {
             return;
@@ -140,7 +140,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketClient<S> {
         self.queued_bytes + self.writing_bytes
     }
 
-    /// Says goodbye after all that is queued. [`Link::next`] goes on returning what the other side
+    /// Says goodbye after all that is queued. `WebSocketClient::next` goes on returning what the other side
     /// says until it answers, then `Closed(Ours)`; how long to wait is the caller's business.
     /// The reason is cut to what fits, 123 bytes.
     pub fn close(&mut self, code: u16, reason: &str) {
@@ -231,7 +231,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketClient<S> {
     }
 
     /// Ready when the queue, and the goodbye if asked for, are with the stream. Never fails: a stream
-    /// that cannot be written is found by [`Steady::failure`], after it has been read.
+    /// that cannot be written is found by `IgnoreWriteErrors::failure`, after it has been read.
     fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<()> {
         loop {
             if Pin::new(&mut self.socket).poll_ready(context).is_pending() {
