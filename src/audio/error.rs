@@ -160,7 +160,7 @@ impl AudioError {
         const WITHOUT: &str = "files and pipes do: --input FILE.wav and --output FILE.wav, or - or null";
         match self {
             Self::BadInput { source: AudioFileError::NotSound(_) | AudioFileError::Empty, .. } => {
-                Some("give a file with speech in it: WAV or AU")
+                Some("give a sound file with speech in it, such as WAV, MP3, M4A, FLAC or Ogg")
             }
             Self::BadInput { .. } => Some("convert it: ffmpeg -i FILE -f wav - | rtvoice transcribe -"),
             Self::OpenInput { source, .. } => {

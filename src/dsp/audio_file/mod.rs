@@ -12,6 +12,7 @@ use std::ops::RangeInclusive;
 
 use crate::dsp::downmix::Downmix;
 use crate::dsp::frame::SampleRate;
+use crate::dsp::media_file::MediaError;
 
 use alignment::Alignment;
 use container::ContainerKind;
@@ -38,6 +39,9 @@ pub enum AudioFileError {
     /// Its header is cut off or impossible.
     #[error("the file is broken: {0}")]
     Broken(Cow<'static, str>),
+    /// It is compressed, or sound of a video, and cannot be decoded.
+    #[error(transparent)]
+    Media(#[from] MediaError),
     /// It cannot be read.
     #[error("the file cannot be read")]
     Io(#[from] io::Error),
@@ -331,8 +335,9 @@ fn check_layout(channels: u32, rate: u32) -> Result<(usize, SampleRate), AudioFi
     }
 }
 
-/// A stream whose first bytes have been looked at.
-struct PeekedSource<R> {
+/// A stream whose first bytes have been looked at; reading it gives them, too.
+#[derive(Debug)]
+pub struct PeekedSource<R> {
     /// The first bytes.
     head: Vec<u8>,
     stream: R,
@@ -341,7 +346,12 @@ struct PeekedSource<R> {
 }
 
 impl<R: Read> PeekedSource<R> {
-    fn peek(mut stream: R) -> Result<Self, AudioFileError> {
+    /// Reads the first bytes of a stream.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the stream does.
+    pub fn peek(mut stream: R) -> Result<Self, AudioFileError> {
         let mut head = Vec::new();
         stream.by_ref().take(container::HEAD_BYTES).read_to_end(&mut head)?;
         let wanted = container::bytes_needed(&head);
@@ -350,6 +360,12 @@ impl<R: Read> PeekedSource<R> {
             stream.by_ref().take(missing).read_to_end(&mut head)?;
         }
         Ok(Self { head, stream, consumed: 0 })
+    }
+
+    /// Returns whether [`crate::dsp::media_file`] decodes what the first bytes announce.
+    pub fn is_media(&self) -> bool {
+        let kind = container::identify(&self.head);
+        matches!(kind, ContainerKind::Undecodable(name) if container::MEDIA.contains(&name))
     }
 }
 

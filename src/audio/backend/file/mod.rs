@@ -1,14 +1,15 @@
-//! Where a paced input has its samples from: a WAV or AU file, standard input, or nowhere.
+//! Where a paced input has its samples from: a sound or video file, standard input, or nowhere.
 
 use std::fs::File;
-use std::io::{self, IsTerminal, Read};
+use std::io::{self, IsTerminal, Read, Seek};
 use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::thread;
 
 use crate::audio::error::{AudioError, Direction};
-use crate::dsp::audio_file::{AudioFileError, AudioReader};
+use crate::dsp::audio_file::{AudioFileError, AudioReader, PeekedSource};
 use crate::dsp::frame::SampleRate;
+use crate::dsp::media_file::{MediaError, MediaReader, Selection};
 use crate::dsp::resample::Resampler;
 use crate::files;
 
@@ -24,9 +25,40 @@ pub(crate) enum SampleSource {
     /// Silence at a rate.
     Silence(SampleRate),
     /// A file.
-    File(Box<ReadBuffer<AudioReader<File>>>),
+    File(Box<ReadBuffer<SoundReader<File>>>),
     /// Standard input or a named pipe, read by a thread of its own.
     Pipe(ReadBuffer<Receiver<PipeChunk>>),
+}
+
+/// A reader of whatever format the source has.
+pub(crate) enum SoundReader<R> {
+    /// WAV, AU or raw PCM.
+    Pcm(AudioReader<R>),
+    /// Compressed sound, or that of a video.
+    Media(Box<MediaReader>),
+}
+
+impl<R: Read> SoundReader<R> {
+    fn rate(&self) -> SampleRate {
+        match self {
+            Self::Pcm(reader) => reader.rate(),
+            Self::Media(reader) => reader.rate(),
+        }
+    }
+
+    fn read(&mut self, samples: &mut Vec<f32>) -> Result<usize, AudioFileError> {
+        match self {
+            Self::Pcm(reader) => reader.read(samples),
+            Self::Media(reader) => Ok(reader.read(samples)?),
+        }
+    }
+
+    fn take_warning(&mut self) -> Option<String> {
+        match self {
+            Self::Pcm(reader) => reader.take_warning(),
+            Self::Media(reader) => reader.take_warning(),
+        }
+    }
 }
 
 /// What the thread that reads a pipe hands over.
@@ -66,11 +98,11 @@ pub(crate) enum ReadStatus {
 }
 
 impl SampleSource {
-    /// Opens a WAV or AU file, or a named pipe.
+    /// Opens a sound or video file, or a named pipe.
     pub(crate) fn open(path: &Path) -> Result<Self, AudioError> {
         let open_input = |source| AudioError::OpenInput { path: path.to_owned(), source };
         let bad_input = |source| AudioError::BadInput { path: path.to_owned(), source };
-        let file = files::open_input(path).map_err(open_input)?;
+        let mut file = files::open_input(path).map_err(open_input)?;
         let metadata = file.metadata().map_err(open_input)?;
         // Opening a folder succeeds on Unix; reading it is what fails.
         if metadata.is_dir() {
@@ -80,13 +112,14 @@ impl SampleSource {
         if !metadata.is_file() {
             return Self::pipe(file, name);
         }
-        let mut reader = AudioReader::new(file).map_err(bad_input)?;
-        reader.expect_length(metadata.len());
-        if reader.is_alignment_open() {
-            let scanned = AudioReader::new(File::open(path).map_err(open_input)?);
-            let alignment = scanned.and_then(|reader| reader.scan_alignment(SCANNED_BYTES));
-            reader.set_alignment(alignment.map_err(bad_input)?);
-        }
+        let is_media = PeekedSource::peek(&mut file).map_err(bad_input)?.is_media();
+        file.rewind().map_err(open_input)?;
+        let reader = if is_media {
+            let media = MediaReader::of_file(file, Selection::default());
+            SoundReader::Media(Box::new(media.map_err(AudioFileError::from).map_err(bad_input)?))
+        } else {
+            SoundReader::Pcm(open_pcm(file, path, metadata.len()).map_err(bad_input)?)
+        };
         let rate = reader.rate();
         Ok(Self::File(Box::new(ReadBuffer { source: reader, name, rate, samples: Vec::new(), at: 0 })))
     }
@@ -100,7 +133,7 @@ impl SampleSource {
     }
 
     /// Begins to read a pipe on a thread of its own.
-    pub(crate) fn pipe(source: impl Read + Send + 'static, name: String) -> Result<Self, AudioError> {
+    pub(crate) fn pipe(source: impl Read + Send + Sync + 'static, name: String) -> Result<Self, AudioError> {
         let (pieces, receiver) = sync_channel(PIPE_PIECES);
         // Detached: nothing can wake it from a read, and it holds nothing that must be closed.
         thread::Builder::new()
@@ -189,9 +222,13 @@ impl<S> ReadBuffer<S> {
             AudioFileError::Undecodable(_) | AudioFileError::Unsupported(_) => {
                 format!("{}; convert it: ffmpeg -i FILE -f wav - | rtvoice transcribe -", self.failure(error))
             }
+            AudioFileError::Media(MediaError::Codec(_)) => {
+                format!("{}; convert it: ffmpeg -i FILE -f wav - | rtvoice transcribe -", self.failure(error))
+            }
             AudioFileError::Unrecognized
             | AudioFileError::NotSound(_)
             | AudioFileError::Broken(_)
+            | AudioFileError::Media(_)
             | AudioFileError::Io(_) => self.failure(error),
         }
     }
@@ -204,7 +241,18 @@ impl<S> ReadBuffer<S> {
     }
 }
 
-fn read_file(reader: &mut AudioReader<File>, samples: &mut Vec<f32>) -> Refill {
+/// Opens a file of WAV or AU, and finds out how its samples are aligned.
+fn open_pcm(file: File, path: &Path, bytes: u64) -> Result<AudioReader<File>, AudioFileError> {
+    let mut reader = AudioReader::new(file)?;
+    reader.expect_length(bytes);
+    if reader.is_alignment_open() {
+        let scanned = AudioReader::new(File::open(path)?)?;
+        reader.set_alignment(scanned.scan_alignment(SCANNED_BYTES)?);
+    }
+    Ok(reader)
+}
+
+fn read_file(reader: &mut SoundReader<File>, samples: &mut Vec<f32>) -> Refill {
     if let Some(flaws) = reader.take_warning() {
         return Refill::Warning(flaws);
     }
@@ -229,8 +277,17 @@ fn receive_piece(pieces: &mut Receiver<PipeChunk>, samples: &mut Vec<f32>) -> Re
 }
 
 /// Reads a pipe to its end, or until the receiver is dropped.
-fn read_pipe(source: impl Read, pieces: &SyncSender<PipeChunk>) -> Result<(), AudioFileError> {
-    let mut reader = AudioReader::or_raw(source)?;
+fn read_pipe(
+    source: impl Read + Send + Sync + 'static,
+    pieces: &SyncSender<PipeChunk>,
+) -> Result<(), AudioFileError> {
+    let source = PeekedSource::peek(source)?;
+    let mut reader = if source.is_media() {
+        let media = MediaReader::of_pipe(source, Selection::default())?;
+        SoundReader::Media(Box::new(media))
+    } else {
+        SoundReader::Pcm(AudioReader::or_raw(source)?)
+    };
     let mut resampler = Resampler::new(reader.rate(), PIPE_RATE);
     let mut input = Vec::new();
     loop {
