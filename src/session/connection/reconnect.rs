@@ -176,6 +176,7 @@ impl Session {
         self.deduplicator = EventDeduplicator::default();
         self.responses = Responses::default();
         self.latency.new_server();
+        self.microphone.media.new_connection();
         self.microphone.server_gone(self.plan.turn_control());
     }
 

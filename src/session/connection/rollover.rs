@@ -317,6 +317,7 @@ impl Session {
         let StandbyReady { ready, sent, dialect, .. } = *primed;
         self.outputs.push(Output::Switch);
         self.latency.new_server();
+        self.microphone.media.new_connection();
         (self.sent, self.dialect) = (sent, dialect);
         self.deduplicator = EventDeduplicator::default();
         self.placement.new_server();

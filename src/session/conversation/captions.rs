@@ -12,7 +12,7 @@ use crate::protocol::events::server::{ErrorInfo, Segment};
 use crate::protocol::value::FieldUpdate;
 use crate::session::Session;
 use crate::session::errors::describe;
-use crate::session::io::{Deadline, Notice, Reason, UserUtterance};
+use crate::session::io::{Deadline, Notice, Reason, SpokenTime, UserUtterance};
 use crate::session::plan::Mode;
 
 /// Maximum time that a finished caption waits for those of earlier turns, some of which never come.
@@ -34,6 +34,8 @@ struct Caption {
     item_id: String,
     text: String,
     after: Option<String>,
+    spoken: Option<SpokenTime>,
+    has_failed: bool,
     /// Since when the text is whole.
     finished_at: Option<Duration>,
     /// A later caption has waited for it in vain; no other one does.
@@ -42,8 +44,15 @@ struct Caption {
 
 impl Caption {
     fn line(&self, is_final: bool) -> UserUtterance {
-        let Self { item_id, text, after, .. } = self;
-        UserUtterance { item_id: item_id.clone(), text: text.clone(), is_final, after: after.clone() }
+        let Self { item_id, text, after, spoken, has_failed, .. } = self;
+        UserUtterance {
+            item_id: item_id.clone(),
+            text: text.clone(),
+            is_final,
+            after: after.clone(),
+            spoken: spoken.clone(),
+            has_failed: *has_failed,
+        }
     }
 }
 
@@ -76,7 +85,15 @@ impl Captions {
                 self.list.pop_front();
             }
             let (item_id, text) = (item_id.to_owned(), String::new());
-            self.list.push_back(Caption { item_id, text, after: None, finished_at: None, is_overdue: false });
+            self.list.push_back(Caption {
+                item_id,
+                text,
+                after: None,
+                spoken: None,
+                has_failed: false,
+                finished_at: None,
+                is_overdue: false,
+            });
             self.list.len() - 1
         });
         &mut self.list[index]
@@ -134,16 +151,22 @@ impl Captions {
 impl Session {
     /// A spoken turn has become an item: its line has a place, its text comes later or never.
     pub(crate) fn user_item(&mut self, item_id: &str, after: Option<String>) {
-        if self.transcript.captions.is_new_item(item_id) {
+        let spoken = if self.transcript.captions.is_new_item(item_id) {
             self.transcript.commit_answered();
-        }
+            self.take_spoken_time()
+        } else {
+            None
+        };
         self.outcome.turn(item_id);
         self.history.begin(item_id, Role::User);
         let captions = matches!(self.plan.settings.transcription, FieldUpdate::Set(_));
         if !captions || self.transcript.is_finished(item_id) {
             return;
         }
-        if let Some(line) = self.transcript.captions.place(item_id, after) {
+        let line = self.transcript.captions.place(item_id, after);
+        let caption = self.transcript.captions.get(item_id);
+        caption.spoken = caption.spoken.take().or(spoken);
+        if let Some(line) = line {
             self.show(Notice::User(line));
         }
     }
@@ -199,15 +222,27 @@ impl Session {
             self.microphone.settle();
         }
         if !self.transcript.is_finished(item_id) {
+            self.transcript.captions.get(item_id).has_failed = true;
             self.finish_caption(now, item_id, String::new());
         }
         let message = format!("no caption of what was said: {}", describe(&error));
         self.show(Notice::Error { code: error.code, message });
     }
 
+    /// Returns when the oldest turn was spoken that is no item yet, in captions.
+    fn take_spoken_time(&mut self) -> Option<SpokenTime> {
+        (self.plan.mode == Mode::Transcribe).then(|| self.microphone.media.take_turn())
+    }
+
     fn finish_caption(&mut self, now: Duration, item_id: &str, text: String) {
         self.transcript.finish(item_id);
+        // Some servers announce no item.
+        let spoken = match self.transcript.captions.get(item_id).spoken.take() {
+            Some(spoken) => Some(spoken),
+            None => self.take_spoken_time(),
+        };
         let caption = self.transcript.captions.get(item_id);
+        caption.spoken = spoken;
         caption.text = text;
         caption.finished_at = Some(now);
         let line = caption.line(false);

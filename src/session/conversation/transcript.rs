@@ -177,7 +177,14 @@ impl Session {
         };
         // It is sent in the next line.
         let _ = self.history.tell(&item_id, Role::User, &text);
-        self.show(Notice::User(UserUtterance { item_id, text, is_final: true, after: None }));
+        self.show(Notice::User(UserUtterance {
+            item_id,
+            text,
+            is_final: true,
+            after: None,
+            spoken: None,
+            has_failed: false,
+        }));
         self.send(ClientBody::ItemCreate { previous_item_id: None, item }, RequestKind::ItemCreate);
         self.latency.turn_ended(now, DelayOrigin::Typed);
         self.ask_for_answer(now, ResponseConfig::default());

@@ -310,6 +310,41 @@ pub struct UserUtterance {
     pub is_final: bool,
     /// The item it comes after, where known: transcripts may come late.
     pub after: Option<String>,
+    /// When it was spoken, in captions; absent in conversations and while it is not known.
+    pub spoken: Option<SpokenTime>,
+    /// Whether the server failed to transcribe it.
+    pub has_failed: bool,
+}
+
+/// When a turn was spoken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpokenTime {
+    /// Its beginning and its end.
+    pub span: MediaSpan,
+    /// Where `span` comes from.
+    pub source: TimeSource,
+    /// The stretches of speech that were detected in it.
+    pub speech: Vec<MediaSpan>,
+}
+
+/// A stretch of the input by its own time: all audio of it counts, whatever was sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MediaSpan {
+    /// Its beginning.
+    pub start: Duration,
+    /// Its end.
+    pub end: Duration,
+}
+
+/// Where the time of a turn comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimeSource {
+    /// The server reported it.
+    Server,
+    /// This side detected the turn.
+    Local,
+    /// The server reported no time.
+    Estimate,
 }
 
 /// A line of the assistant, whole so far.

@@ -110,6 +110,10 @@ impl Session {
         let Some(local) = self.local().filter(|_| !muted) else { return };
         local.hear(VoiceState::Sure(now));
         let before = local.take();
+        let early: u64 = before.iter().map(|frame| frame.samples.len() as u64).sum();
+        let media = &mut self.microphone.media;
+        media.turn_begins(media.captured().saturating_sub(early));
+        media.send_latest(early);
         self.note_activity(now);
         match self.plan.interrupt {
             Interrupt::Server | Interrupt::Local => self.open_turn(now),
@@ -184,6 +188,8 @@ impl Session {
             return;
         }
         self.close_turn(now);
+        let media = &mut self.microphone.media;
+        media.turn_begins(media.captured());
         self.hold_turn();
         if let Some(local) = self.local() {
             local.hear(VoiceState::GoesOn(now));

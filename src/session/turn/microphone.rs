@@ -11,6 +11,7 @@ use crate::session::errors::RequestKind;
 use crate::session::io::delay::DelayOrigin;
 use crate::session::io::{Notice, Output};
 use crate::session::plan::{InputEndAction, Mode, Plan, TurnControl};
+use crate::session::turn::media_time::MediaTime;
 use crate::session::turn::unacked_audio::{TurnBoundary, UnackedAudio};
 use crate::session::{Phase, Session};
 
@@ -36,6 +37,7 @@ pub(crate) struct MicrophoneState {
     /// Samples that were too old to be kept while the connection was away.
     lost: u64,
     uncommitted: u64,
+    pub(crate) media: MediaTime,
     ended: Option<InputEnd>,
 }
 
@@ -76,6 +78,7 @@ impl MicrophoneState {
             kept_samples: 0,
             lost: 0,
             uncommitted: 0,
+            media: MediaTime::new(plan.input_rate(), plan.mode == Mode::Transcribe),
             ended: None,
         }
     }
@@ -155,6 +158,10 @@ impl MicrophoneState {
     }
 }
 
+fn samples(frames: &VecDeque<Frame>) -> u64 {
+    frames.iter().map(|frame| frame.samples.len() as u64).sum()
+}
+
 fn first_speech(plan: &Plan) -> SpeechPhase {
     if is_one_turn(plan) { SpeechPhase::Held } else { SpeechPhase::Silent }
 }
@@ -166,6 +173,7 @@ fn is_one_turn(plan: &Plan) -> bool {
 
 impl Session {
     pub(crate) fn mic(&mut self, now: Duration, frame: &Frame) {
+        self.microphone.media.capture(frame);
         self.rollover.hear(now, frame);
         let frame = self.microphone.heard(frame);
         match (self.plan.turn_control(), self.microphone.speech) {
@@ -195,6 +203,7 @@ impl Session {
         let audio = self.microphone.codec.encode(&frame.samples);
         self.latency.wrote(now, frame.samples.len());
         self.microphone.uncommitted += frame.samples.len() as u64;
+        self.microphone.media.send(frame.samples.len() as u64);
         self.microphone.recent.sent(frame);
         self.send_unnamed(ClientBody::AudioAppend(audio));
     }
@@ -205,7 +214,13 @@ impl Session {
             self.microphone.recent.begin();
         }
         let again = std::mem::take(&mut self.microphone.again);
-        for frame in again.into_iter().chain(std::mem::take(&mut self.microphone.kept)) {
+        self.microphone.media.send_again(samples(&again));
+        for frame in again {
+            self.append(now, frame);
+        }
+        let kept = std::mem::take(&mut self.microphone.kept);
+        self.microphone.media.send_latest(samples(&kept));
+        for frame in kept {
             self.append(now, frame);
         }
         // What was kept is heard only from here on: a turn may still be found in it.
@@ -255,6 +270,7 @@ impl Session {
         self.microphone.saw_activity(now);
         // The turn before was not over.
         self.latency.abandon_unanswered();
+        self.microphone.media.server_turn_started(audio_ms);
         self.show(Notice::SpeechStarted { audio_ms });
         if self.plan.server_interrupts() {
             self.interrupt_by_server(now);
@@ -266,6 +282,7 @@ impl Session {
             return;
         }
         self.speech_is_over();
+        self.microphone.media.server_turn_stopped(audio_ms);
         self.show(Notice::SpeechStopped { audio_ms });
         if self.is_answered_by_server() {
             self.latency.turn_found(now, audio_ms, self.responses.older());
@@ -333,6 +350,7 @@ impl Session {
             self.show(Notice::Info("the microphone is muted: unmute it to speak".into()));
             return;
         }
+        self.microphone.media.turn_begins(self.microphone.media.captured());
         self.open_turn(now);
     }
 
@@ -398,6 +416,7 @@ impl Session {
         self.microphone.speech = SpeechPhase::Silent;
         self.microphone.recent.end();
         self.microphone.uncommitted = 0;
+        self.microphone.media.turn_dropped();
         self.send(ClientBody::AudioClear, RequestKind::Clear);
     }
 
@@ -410,11 +429,13 @@ impl Session {
         let spoken = std::mem::take(&mut self.microphone.uncommitted);
         if spoken < self.microphone.rate.samples(LEAST_COMMIT) {
             self.microphone.recent.discard();
+            self.microphone.media.turn_dropped();
             self.send(ClientBody::AudioClear, RequestKind::Clear);
             self.show(Notice::Info("that was too short to be heard".into()));
             return;
         }
         self.outcome.committed();
+        self.microphone.media.turn_committed();
         self.send(ClientBody::AudioCommit, RequestKind::Commit);
         self.answer_turn(now);
     }
