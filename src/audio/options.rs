@@ -15,6 +15,8 @@ use crate::dsp::frame::SampleRate;
 pub struct AudioOptions {
     /// Where sound comes from.
     pub input: AudioSource,
+    /// How much of an input file is left out at its beginning.
+    pub start: Duration,
     /// Where sound goes to.
     pub output: AudioSink,
     /// The WAV file to record both sides in.
@@ -37,6 +39,7 @@ impl Default for AudioOptions {
     fn default() -> Self {
         Self {
             input: AudioSource::default(),
+            start: Duration::ZERO,
             output: AudioSink::default(),
             record: None,
             frame: Duration::from_millis(10),

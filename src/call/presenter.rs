@@ -6,16 +6,19 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
+use crate::call::caption_output::{CaptionOutput, CaptionTarget};
 use crate::call::clock::Clock;
 use crate::call::streams::console::{Console, ConsoleWriter};
 use crate::call::streams::standard::cannot_write_stdout;
 use crate::call::streams::standard::{Localized, charset};
+use crate::captions::format::Writer;
 use crate::cli::DisplayArgs;
 use crate::dsp::level::LevelMeter;
 use crate::error::{Error, Kind};
 use crate::mishap;
 use crate::session::io::{ConnectionState, EndReason, Notice, TurnState, UserCommand};
 use crate::ui::model::{CallInfo, Model};
+use crate::ui::output::captions::CaptionLines;
 use crate::ui::output::json::{JsonDetail, JsonLines};
 use crate::ui::output::plain::{PlainLines, PlainStyle};
 use crate::ui::output::presenter::NoticeWriter;
@@ -121,6 +124,7 @@ pub(crate) struct PresenterConfig<'a> {
     pub(crate) way: PresentationMode,
     pub(crate) style: PlainStyle,
     pub(crate) file: Option<CaptionedFile>,
+    pub(crate) captions: Option<CaptionOutput>,
     pub(crate) about: CallInfo,
     pub(crate) commands: mpsc::Sender<UserCommand>,
     pub(crate) clock: Clock,
@@ -155,7 +159,8 @@ impl Presenter {
     ///
     /// When the terminal cannot be used.
     pub(crate) fn make(occasion: PresenterConfig<'_>) -> Result<Self, Error> {
-        let PresenterConfig { showing, way, style, file, about, commands, clock, levels, lines } = occasion;
+        let PresenterConfig { showing, way, style, file, captions, about, commands, clock, levels, lines } =
+            occasion;
         let Lines { data, status, prompting } = lines;
         let detail = if showing.verbose { JsonDetail::Debug } else { JsonDetail::Call };
         Ok(match way {
@@ -163,14 +168,22 @@ impl Presenter {
                 let console = start_console(data, status)?;
                 let name = file.as_ref().map(|file| file.name.as_str());
                 let front = Box::new(JsonLines::new(console.data(), detail).of_file(name));
-                Self::lines(front, console, prompting)
+                Self::lines(with_captions(front, captions, &console), console, prompting)
             }
             PresentationMode::Plain => {
                 let console = start_console(data, status)?;
                 let heading = file.as_ref().and_then(CaptionedFile::heading);
-                let plain =
-                    PlainLines::new(style, console.data(), console.status()).headed(heading).about(&about);
-                Self::lines(Box::new(VerbosePlain { plain, detail }), console, prompting)
+                // A caption file takes the place of the lines, unless somebody watches.
+                let data: Box<dyn Write> = match &captions {
+                    None => Box::new(console.data()),
+                    Some(captions) if captions.leaves_stdout() && io::stdout().is_terminal() => {
+                        Box::new(console.data())
+                    }
+                    Some(_) => Box::new(io::sink()),
+                };
+                let plain = PlainLines::new(style, data, console.status()).headed(heading).about(&about);
+                let front = Box::new(VerbosePlain { plain, detail });
+                Self::lines(with_captions(front, captions, &console), console, prompting)
             }
             PresentationMode::Screen => {
                 let (model, watched) = watch::channel(Model::new(about));
@@ -282,6 +295,24 @@ impl Presenter {
                 Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(cannot_write_stdout(error)),
                 Ok(()) | Err(_) => Ok(()),
             },
+        }
+    }
+}
+
+/// Writes captions as a file, too, where that was asked for.
+fn with_captions(
+    front: Box<dyn NoticeWriter>,
+    captions: Option<CaptionOutput>,
+    console: &Console,
+) -> Box<dyn NoticeWriter> {
+    let Some(CaptionOutput { format, target, release }) = captions else { return front };
+    match target {
+        CaptionTarget::Stdout => {
+            Box::new(CaptionLines::new(front, console.data(), Writer::new(format), release))
+        }
+        CaptionTarget::File(file) => {
+            let (writer, end) = (file.writer(format), file.whole.end);
+            Box::new(CaptionLines::new(front, file, writer, release).resumed_at(end))
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::audio::api::StreamCounters;
 use crate::audio::error::AudioError;
 use crate::audio::options::{AudioOptions, AudioSink, AudioSource};
 use crate::audio::{self, Audio};
+use crate::call::caption_output::CaptionOutput;
 use crate::call::clock::Clock;
 use crate::call::connect::{EndpointConnection, connect};
 use crate::call::connections::Connections;
@@ -44,6 +45,8 @@ pub(crate) struct Call<'a> {
     pub(crate) showing: &'a DisplayArgs,
     pub(crate) position: RunPosition,
     pub(crate) file: Option<CaptionedFile>,
+    /// Captions as a file, if that was asked for.
+    pub(crate) captions: Option<CaptionOutput>,
     pub(crate) sound: Option<AudioOptions>,
     pub(crate) typing: StdinMode,
     pub(crate) remember: DeviceMemory,
@@ -98,7 +101,7 @@ impl Call<'_> {
     /// # Errors
     ///
     /// When it cannot begin, or when what comes of it cannot be written.
-    pub(crate) async fn hold(self, clock: Clock, signals: &Signals) -> Result<EndReason, Error> {
+    pub(crate) async fn hold(mut self, clock: Clock, signals: &Signals) -> Result<EndReason, Error> {
         // Sound libraries write to standard error, and so must not find it where the user does.
         let quiet = StderrSilencer::start().map_err(|error| Error::new(Kind::Internal, error))?;
         let (commands, mut commands_rx) = mpsc::channel(COMMANDS);
@@ -161,7 +164,7 @@ impl Call<'_> {
         drive.run().await
     }
 
-    fn face(&self, quiet: &StderrSilencer, ears: PresenterInputs<'_>) -> Result<Presenter, Error> {
+    fn face(&mut self, quiet: &StderrSilencer, ears: PresenterInputs<'_>) -> Result<Presenter, Error> {
         // Whether sound or lines go there: nobody would get them.
         stdout().check().map_err(cannot_write_stdout)?;
         let no_more_files = |error| Error::new(Kind::Internal, anyhow::Error::new(error));
@@ -183,7 +186,19 @@ impl Call<'_> {
         let PresenterInputs { commands, clock, levels } = ears;
         let (showing, way, style, file) = (self.showing, self.way, self.style, self.file.clone());
         let lines = Lines { data, status, prompting };
-        Presenter::make(PresenterConfig { showing, way, style, file, about, commands, clock, levels, lines })
+        let captions = self.captions.take();
+        Presenter::make(PresenterConfig {
+            showing,
+            way,
+            style,
+            file,
+            captions,
+            about,
+            commands,
+            clock,
+            levels,
+            lines,
+        })
     }
 
     /// Starts the sound while the endpoint is being reached: both take their time.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::captions::cue::{
-    Cue, MAX_DURATION, MAX_LINGER, MIN_DURATION, MIN_GAP, Passage, Span, Turn, rounded,
+    Cue, MAX_DURATION, MAX_LINGER, MIN_DURATION, MIN_GAP, Passage, Span, Timing, Turn, rounded,
 };
 use crate::captions::layout::{Block, blocks};
 use crate::captions::line_break::breaks;
@@ -99,7 +99,11 @@ impl Segmenter {
         let name = turn.speaker.as_ref().filter(|_| is_new_speaker);
         let prefix = name.map_or(0, |name| line_width(name).0 + 2);
         let divided = blocks(&text, &breaks, &timeline, prefix);
-        let timing = if divided.len() == 1 { timeline.timing.min(turn.timing) } else { timeline.timing };
+        let timing = match (timeline.timing, divided.len()) {
+            // The turn is one cue: its times are not estimated.
+            (Timing::Estimated, 1) => turn.timing,
+            (timing, _) => timing,
+        };
         let cues = divided.into_iter().enumerate().map(|(index, Block { span, lines })| Cue {
             span: Span { start: rounded(span.start), end: rounded(span.end) },
             timing,

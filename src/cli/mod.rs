@@ -126,9 +126,12 @@ pub struct Chat {
 /// `rtvoice transcribe`.
 #[derive(Debug, Args)]
 pub struct Transcribe {
-    /// WAV files to caption, one after the other, `-` for standard input [default: standard input if piped, else the microphone]
+    /// Sound or video files to caption, one after the other, `-` for standard input [default: standard input if piped, else the microphone]
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a group, not a flag")]
+    pub captions: CaptionArgs,
     #[command(flatten)]
     #[expect(missing_docs, reason = "a group, not a flag")]
     pub endpoint: EndpointArgs,
@@ -144,6 +147,47 @@ pub struct Transcribe {
     #[command(flatten)]
     #[expect(missing_docs, reason = "a group, not a flag")]
     pub limits: LimitArgs,
+}
+
+/// Flags of captions.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Captions")]
+pub struct CaptionArgs {
+    /// Caption format [default: by the extension of --output-file, else text]
+    #[arg(long, value_enum, value_name = "FORMAT", conflicts_with = "json")]
+    pub format: Option<CaptionFormatArg>,
+    /// Write the captions to FILE
+    #[arg(short, long, value_name = "FILE", conflicts_with = "output_dir")]
+    pub output_file: Option<PathBuf>,
+    /// Write the captions of each input to a file of its name in DIR
+    #[arg(long, value_name = "DIR")]
+    pub output_dir: Option<PathBuf>,
+    /// Replace existing caption files
+    #[arg(long, conflicts_with = "resume")]
+    pub force: bool,
+    /// Continue existing caption files after their last whole caption (srt, vtt, jsonl)
+    #[arg(long)]
+    pub resume: bool,
+    /// Write each caption at once, without waiting for the next one to close short gaps
+    #[arg(long)]
+    pub follow: bool,
+}
+
+/// A caption format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CaptionFormatArg {
+    /// One line per turn
+    Text,
+    /// SubRip subtitles
+    Srt,
+    /// WebVTT subtitles
+    Vtt,
+    /// One JSON object per line for each cue and each turn, with times
+    Jsonl,
+    /// Markdown, one paragraph per turn with its time
+    Md,
+    /// Lyrics, for music players
+    Lrc,
 }
 
 /// `rtvoice devices`.

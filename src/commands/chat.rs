@@ -57,6 +57,7 @@ pub(super) async fn run(args: Chat, signals: &Signals) -> Result<EndReason, Erro
         showing: &args.showing,
         position: RunPosition::First,
         file: None,
+        captions: None,
         typing,
         sound: None,
         remember: settings.remember(),

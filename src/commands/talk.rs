@@ -49,7 +49,20 @@ pub(super) async fn run(args: TalkCommand, signals: &Signals) -> Result<EndReaso
     let style = PlainStyle::Talk;
     let (showing, position, file, remember) = (&showing, RunPosition::First, None, settings.remember());
     let notes = settings.notes(&target.name);
-    let call = Call { plan, target, style, way, showing, position, file, typing, sound, remember, notes };
+    let call = Call {
+        plan,
+        target,
+        style,
+        way,
+        showing,
+        position,
+        file,
+        captions: None,
+        typing,
+        sound,
+        remember,
+        notes,
+    };
     call.hold(clock, signals).await
 }
 

@@ -40,6 +40,8 @@ pub struct Plan {
     pub session_limit: Option<Duration>,
     /// Since 1970, when the session's time was 0: servers say by the clock when they end a session.
     pub unix_start: Duration,
+    /// The media time at which the input begins.
+    pub media_start: Duration,
     /// Whose ear decides that the user speaks over an answer.
     pub interrupt: Interrupt,
 }

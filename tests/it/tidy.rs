@@ -12,7 +12,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("captions", &[]),
     ("audio", &["dsp", "files", "mishap"]),
     ("net", &["protocol", "secret"]),
-    ("ui", &["session::io", "dsp", "protocol::events::response"]),
+    ("ui", &["session::io", "captions", "dsp", "protocol::events::response"]),
     ("server", &["protocol", "dsp", "secret"]),
     ("config", &["cli", "error", "files", "secret"]),
     ("cli", &["config", "error", "secret"]),

@@ -92,7 +92,7 @@ impl Runner {
     pub(crate) fn open(options: &AudioOptions, waker: &Waker) -> Result<(Self, AudioChannels), AudioError> {
         options.check()?;
         // Both devices at once, because each takes its time.
-        let input = WaitingInput::begin(&options.input, waker)?;
+        let input = WaitingInput::begin(&options.input, options.start, waker)?;
         let output = WaitingOutput::begin(&options.output, waker);
         // Whoever is told that one failed finds the other at rest: sound libraries print what they think.
         let (input, output) = (input.wait(), output.and_then(WaitingOutput::wait));
@@ -350,10 +350,14 @@ enum WaitingInput {
 }
 
 impl WaitingInput {
-    fn begin(source: &AudioSource, waker: &Waker) -> Result<Self, AudioError> {
+    fn begin(source: &AudioSource, start: Duration, waker: &Waker) -> Result<Self, AudioError> {
         match source {
             AudioSource::Device(wanted) => OpenAttempt::begin(request(wanted), waker).map(Self::Device),
-            AudioSource::File(path) => SampleSource::open(path).map(Self::Feed),
+            AudioSource::File(path) => {
+                let mut file = SampleSource::open(path)?;
+                file.skip(start);
+                Ok(Self::Feed(file))
+            }
             AudioSource::Stdin => SampleSource::stdin().map(Self::Feed),
             AudioSource::Null => Ok(Self::Feed(SampleSource::Silence(PACED_RATE))),
         }

@@ -104,6 +104,7 @@ pub(crate) fn sound(
     };
     AudioOptions {
         input,
+        start: plan.media_start,
         output,
         record: None,
         frame: ms(Setting::FrameMs, usual.frame),
@@ -192,6 +193,7 @@ fn plan(
         interrupt: interrupt(call),
         session_limit: minutes(call, Setting::SessionMinutes),
         unix_start: Duration::ZERO,
+        media_start: Duration::ZERO,
     }
 }
 

@@ -97,7 +97,10 @@ impl MediaReader {
     /// # Errors
     ///
     /// As [`Self::new`].
-    pub fn of_pipe(pipe: impl Read + Send + Sync + 'static, selection: Selection) -> Result<Self, MediaError> {
+    pub fn of_pipe(
+        pipe: impl Read + Send + Sync + 'static,
+        selection: Selection,
+    ) -> Result<Self, MediaError> {
         Self::new(Box::new(ReadOnlySource::new(pipe)), selection)
     }
 

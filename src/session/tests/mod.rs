@@ -84,6 +84,7 @@ fn plan() -> Plan {
         interrupt: crate::session::plan::Interrupt::default(),
         session_limit: None,
         unix_start: UNIX_START,
+        media_start: Duration::ZERO,
     }
 }
 

@@ -37,6 +37,8 @@ pub(crate) struct MediaTime {
     /// The media position where the last turn ended.
     last_end: u64,
     speech: Option<SpeechLog>,
+    /// The media position of the first sample that speech is detected in.
+    speech_start: u64,
 }
 
 /// A turn by media positions.
@@ -60,6 +62,20 @@ impl MediaTime {
             turns: VecDeque::new(),
             last_end: 0,
             speech: detects_speech.then(|| SpeechLog::new(rate)),
+            speech_start: 0,
+        }
+    }
+
+    /// Returns a clock for an input that begins at a media time.
+    pub(crate) fn beginning_at(self, start: Duration) -> Self {
+        let start = self.rate.samples(start);
+        Self {
+            captured: start,
+            next: start,
+            sent_before: start,
+            last_end: start,
+            speech_start: start,
+            ..self
         }
     }
 
@@ -161,8 +177,8 @@ impl MediaTime {
         let end = turn.end.unwrap_or(self.sent_until()).max(turn.start);
         self.last_end = end;
         let span = MediaSpan { start: self.rate.duration(turn.start), end: self.rate.duration(end) };
-        let speech = self.speech.as_ref().map(|speech| speech.within(turn.start, end)).unwrap_or_default();
-        SpokenTime { span, source: turn.source, speech }
+        let speech = self.speech.as_ref().map(|speech| speech.within(self.speech_start, turn.start, end));
+        SpokenTime { span, source: turn.source, speech: speech.unwrap_or_default() }
     }
 
     fn begin(&mut self, start: u64, source: TimeSource) {
@@ -221,9 +237,10 @@ impl SpeechLog {
         }
     }
 
-    /// Returns the stretches within a turn.
-    fn within(&self, start: u64, end: u64) -> Vec<MediaSpan> {
-        let clipped = self.stretches.iter().map(|(from, to)| (*from.max(&start), *to.min(&end)));
+    /// Returns the stretches within a turn, where the first sample is at `origin`.
+    fn within(&self, origin: u64, start: u64, end: u64) -> Vec<MediaSpan> {
+        let clipped =
+            self.stretches.iter().map(|(from, to)| ((from + origin).max(start), (to + origin).min(end)));
         let inside = clipped.filter(|(from, to)| from < to);
         inside
             .map(|(from, to)| MediaSpan { start: self.rate.duration(from), end: self.rate.duration(to) })

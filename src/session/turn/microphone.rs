@@ -78,7 +78,8 @@ impl MicrophoneState {
             kept_samples: 0,
             lost: 0,
             uncommitted: 0,
-            media: MediaTime::new(plan.input_rate(), plan.mode == Mode::Transcribe),
+            media: MediaTime::new(plan.input_rate(), plan.mode == Mode::Transcribe)
+                .beginning_at(plan.media_start),
             ended: None,
         }
     }

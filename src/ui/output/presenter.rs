@@ -15,3 +15,9 @@ pub trait NoticeWriter {
     /// any more, and the caller ends in good order.
     fn notice(&mut self, at: Duration, notice: &Notice) -> io::Result<()>;
 }
+
+impl<F: NoticeWriter + ?Sized> NoticeWriter for Box<F> {
+    fn notice(&mut self, at: Duration, notice: &Notice) -> io::Result<()> {
+        (**self).notice(at, notice)
+    }
+}

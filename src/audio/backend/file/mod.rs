@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal, Read, Seek};
 use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::thread;
+use std::time::Duration;
 
 use crate::audio::error::{AudioError, Direction};
 use crate::dsp::audio_file::{AudioFileError, AudioReader, PeekedSource};
@@ -15,6 +16,8 @@ use crate::files;
 
 /// The rate that a pipe is resampled to.
 const PIPE_RATE: SampleRate = SampleRate::HZ_24000;
+/// How much is skipped at once, in samples.
+const SKIPPED_AT_ONCE: u64 = 1 << 16;
 /// How many pieces wait between the reader of the pipe and the audio thread: at most about half a second.
 const PIPE_PIECES: usize = 6;
 /// How much of a file is searched for how its samples are aligned, if its header leaves that open.
@@ -145,6 +148,25 @@ impl SampleSource {
             })
             .map_err(AudioError::Thread)?;
         Ok(Self::Pipe(ReadBuffer { source: receiver, name, rate: PIPE_RATE, samples: Vec::new(), at: 0 }))
+    }
+
+    /// Leaves out the beginning of a file. What goes wrong there comes up when the rest is read.
+    pub(crate) fn skip(&mut self, start: Duration) {
+        let mut left = self.rate().samples(start);
+        let mut block = Vec::new();
+        while left > 0 {
+            let wanted = left.min(SKIPPED_AT_ONCE);
+            block.clear();
+            match self.read(usize::try_from(wanted).unwrap_or(0), &mut block) {
+                ReadStatus::More => left -= wanted,
+                ReadStatus::Warning(_) => left -= block.len() as u64,
+                ReadStatus::Late
+                | ReadStatus::NotYet
+                | ReadStatus::Ended
+                | ReadStatus::Broken(_)
+                | ReadStatus::Nothing(_) => return,
+            }
+        }
     }
 
     pub(crate) fn rate(&self) -> SampleRate {

@@ -1,0 +1,155 @@
+//! `rtvoice transcribe`: captions from the microphone, from files, or from a pipe.
+
+mod outputs;
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use crate::audio::options::{AudioSink, AudioSource};
+use crate::call::clock::Clock;
+use crate::call::presenter::{CaptionedFile, FilePosition, PresentationMode};
+use crate::call::run::{Call, RunPosition, StdinMode, at_end_of};
+use crate::call::setup::named_files::NamedFiles;
+use crate::call::setup::plan;
+use crate::call::setup::settings::{Flags, ResolvedSettings};
+use crate::call::setup::target::Target;
+use crate::call::signals::Signals;
+use crate::call::streams::standard::stdin_is_piped;
+use crate::cli::Transcribe;
+use crate::error::{Error, Kind};
+use crate::protocol::settings::SessionKind;
+use crate::session::io::EndReason;
+use crate::session::plan::Plan;
+use crate::ui::output::plain::PlainStyle;
+use crate::ui::text::sanitize::{one_line, sanitize};
+
+/// Captions the input, or each of the files.
+///
+/// # Errors
+///
+/// When it cannot begin, or when the captions cannot be written.
+pub(super) async fn run(args: Transcribe, signals: &Signals) -> Result<EndReason, Error> {
+    let clock = Clock::start();
+    let flags = Flags::default().hearing(&args.hearing).turns(&args.turns).limits(&args.limits);
+    let settings = ResolvedSettings::load(&args.endpoint, SessionKind::Transcription, flags)?;
+    let inputs = inputs(&args, &settings)?;
+    let sources: Vec<&AudioSource> = inputs.iter().map(|(input, _)| input).collect();
+    let outputs = outputs::captions(&args.captions, &sources)?;
+    let files = NamedFiles::of(&settings, &args.endpoint);
+    let heard = if args.files.is_empty() { "--input" } else { "FILE" };
+    let files = sources.iter().fold(files, |files, input| files.input(heard, input));
+    let files =
+        outputs.iter().fold(files, |files, output| files.written("the caption file", output.path.as_deref()));
+    files.written("--trace", args.showing.trace.as_deref()).check()?;
+    plan::captioning_kind(&settings)?;
+    // Once for all files: a key may come from a command that asks for a password.
+    let target = Target::find(&settings)?.dialled_as(&args.endpoint, &settings)?;
+    outputs::make_folder(&args.captions)?;
+    let mut run = Run {
+        args: &args,
+        settings: &settings,
+        target: &target,
+        position: RunPosition::First,
+        notes: settings.notes(&target.name),
+    };
+    let count = inputs.len();
+    let mut failed = 0;
+    let mut first_failure = None;
+    for ((input, file), output) in inputs.into_iter().zip(outputs) {
+        let name = file.as_ref().map(|file| file.name.clone()).unwrap_or_default();
+        let outcome = run.caption(input, file, &output, (clock, signals)).await;
+        let failure = match outcome {
+            Ok(EndReason::InputEnded) => continue,
+            Ok(EndReason::Unanswered(what)) if count > 1 => Error::say(Kind::Server, what),
+            Ok(EndReason::NoInput(what)) if count > 1 => Error::say(Kind::Device, what),
+            Err(error) if count > 1 && is_of_one_file(&error) => error,
+            outcome => return outcome,
+        };
+        failed += 1;
+        first_failure.get_or_insert(failure.kind);
+        // The other files are captioned all the same.
+        let _ = writeln!(io::stderr(), "rtvoice: {}: {}", one_line(&name), sanitize(&failure.to_string()));
+    }
+    let Some(kind) = first_failure else { return Ok(EndReason::InputEnded) };
+    Err(Error::say(kind, format!("{failed} of {count} files have no captions, or not all of them"))
+        .hint("the lines above say why"))
+}
+
+/// Returns whether other files may do better.
+fn is_of_one_file(error: &Error) -> bool {
+    match error.kind {
+        Kind::Device | Kind::Usage => true,
+        Kind::Internal | Kind::Config | Kind::Network | Kind::Server => false,
+    }
+}
+
+/// Returns what is heard, and each file with the name under which its captions stand.
+fn inputs(
+    args: &Transcribe,
+    settings: &ResolvedSettings,
+) -> Result<Vec<(AudioSource, Option<CaptionedFile>)>, Error> {
+    match (args.files.as_slice(), &args.hearing.input) {
+        // What is piped in was connected on the command line, which goes before the configuration.
+        ([], None) if stdin_is_piped() => Ok(vec![(AudioSource::Stdin, None)]),
+        ([], _) => Ok(vec![(settings.input(), None)]),
+        (_, Some(_)) => Err(Error::say(Kind::Usage, "both FILE and --input say what to caption")
+            .hint("give the files alone: rtvoice transcribe FILE.wav")),
+        ([file], None) => Ok(vec![named(file, FilePosition::Alone)]),
+        (files, None) => {
+            let places = std::iter::once(FilePosition::First).chain(std::iter::repeat(FilePosition::Later));
+            Ok(files.iter().zip(places).map(|(file, place)| named(file, place)).collect())
+        }
+    }
+}
+
+fn named(file: &Path, place: FilePosition) -> (AudioSource, Option<CaptionedFile>) {
+    let captioned = CaptionedFile { name: file.display().to_string(), place };
+    (file_or_stdin(file), Some(captioned))
+}
+
+fn file_or_stdin(file: &Path) -> AudioSource {
+    if file.as_os_str() == "-" { AudioSource::Stdin } else { AudioSource::File(file.to_owned()) }
+}
+
+/// What all inputs of one run have in common.
+struct Run<'a> {
+    args: &'a Transcribe,
+    settings: &'a ResolvedSettings,
+    target: &'a Target,
+    position: RunPosition,
+    /// What is said before the first one.
+    notes: Vec<String>,
+}
+
+impl Run<'_> {
+    /// Captions one input.
+    async fn caption(
+        &mut self,
+        input: AudioSource,
+        file: Option<CaptionedFile>,
+        output: &outputs::Captions,
+        (clock, signals): (Clock, &Signals),
+    ) -> Result<EndReason, Error> {
+        let Self { args, settings, target, position, .. } = *self;
+        let captions = output.open()?;
+        let plan = plan::limited(plan::transcribe(settings, at_end_of(&input))?, target, settings);
+        let plan = Plan { media_start: outputs::start(captions.as_ref()), ..plan };
+        let call = Call {
+            target: target.clone(),
+            style: PlainStyle::Transcribe,
+            way: if args.showing.json { PresentationMode::Json } else { PresentationMode::Plain },
+            showing: &args.showing,
+            position,
+            file,
+            captions,
+            typing: StdinMode::Not,
+            sound: Some(plan::sound(settings, &plan, input, AudioSink::Null)),
+            plan,
+            remember: settings.remember(),
+            notes: std::mem::take(&mut self.notes),
+        };
+        let ended = call.hold(clock, signals).await;
+        self.position = RunPosition::Later;
+        ended
+    }
+}
