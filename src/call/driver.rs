@@ -13,6 +13,7 @@ use crate::call::clock::Clock;
 use crate::call::connections::{ConnectionEvent, Connections, ConnectionsEvent};
 use crate::call::device_events;
 use crate::call::device_memory::DeviceMemory;
+use crate::call::file_feed::FileFeed;
 use crate::call::presenter::Presenter;
 use crate::call::streams::standard::cannot_write_stdout;
 use crate::call::trace::{TraceDirection, TraceFile};
@@ -41,6 +42,8 @@ pub(crate) struct CallDriver {
     pub(crate) session: Session,
     pub(crate) phone: Connections,
     pub(crate) audio: Option<Audio>,
+    /// A file that is fed at a pace of its own, in place of audio.
+    pub(crate) feed: Option<FileFeed>,
     pub(crate) face: Presenter,
     pub(crate) trace: Option<TraceFile>,
     pub(crate) commands: mpsc::Receiver<UserCommand>,
@@ -99,6 +102,7 @@ impl CallDriver {
             }
             let deadline = self.session.deadline().map(|deadline| deadline.at);
             let takes_sound = self.phone.backlog() < MOST_BACKLOG_BYTES;
+            let waiting = self.session.uncaptioned_speech().filter(|_| takes_sound);
             // While nobody reads, only commands and the clock go on: the endpoint and the sound wait.
             let is_full = self.reader == Consumer::There && self.face.is_full();
             let input = tokio::select! {
@@ -108,6 +112,7 @@ impl CallDriver {
                 }
                 event = self.phone.next(), if !is_full => self.of_phone(event),
                 sound = next_sound(&mut self.audio, takes_sound), if !is_full => self.of_sound(sound),
+                input = next_fed(&mut self.feed, self.clock, waiting), if !is_full => Some(input),
                 () = self.clock.wait_until(deadline) => Some(Input::Tick),
                 broken = broken_or_free(&mut self.face, is_full), if self.reader == Consumer::There => {
                     broken.map_or(Ok(()), |error| self.note_broken(error))?;
@@ -337,6 +342,14 @@ enum AudioMessage {
     Event(Option<AudioThreadEvent>),
     Frame(Frame),
     Dropped(u64),
+}
+
+/// Waits until the file that is fed is due; for ever while no audio is taken. Cancel-safe because nothing is read
+/// before that.
+async fn next_fed(feed: &mut Option<FileFeed>, clock: Clock, waiting: Option<Duration>) -> Input {
+    let (Some(feed), Some(waiting)) = (feed, waiting) else { return std::future::pending().await };
+    clock.wait_until(Some(feed.due())).await;
+    feed.next(clock.now(), waiting)
 }
 
 async fn next_line(piped: &mut Option<mpsc::Receiver<UserCommand>>) -> Option<UserCommand> {

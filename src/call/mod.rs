@@ -9,6 +9,7 @@ pub(crate) mod connections;
 pub(crate) mod device_events;
 pub(crate) mod device_memory;
 pub(crate) mod driver;
+pub(crate) mod file_feed;
 pub(crate) mod presenter;
 pub(crate) mod signals;
 pub(crate) mod run;

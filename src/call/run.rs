@@ -14,6 +14,7 @@ use crate::call::connect::{EndpointConnection, connect};
 use crate::call::connections::Connections;
 use crate::call::device_memory::DeviceMemory;
 use crate::call::driver::{CallDriver, Consumer};
+use crate::call::file_feed::{FileFeed, FileFeedOptions};
 use crate::call::presenter::{
     CaptionedFile, LevelMeters, Lines, PresentationMode, Presenter, PresenterConfig, PromptingPresenter,
 };
@@ -48,6 +49,8 @@ pub(crate) struct Call<'a> {
     /// Captions as a file, if that was asked for.
     pub(crate) captions: Option<CaptionOutput>,
     pub(crate) sound: Option<AudioOptions>,
+    /// A file to feed at a pace of its own, in place of `sound`.
+    pub(crate) feed: Option<FileFeedOptions>,
     pub(crate) typing: StdinMode,
     pub(crate) remember: DeviceMemory,
     /// What the user is told before anything is dialled or opened.
@@ -106,6 +109,7 @@ impl Call<'_> {
         let quiet = StderrSilencer::start().map_err(|error| Error::new(Kind::Internal, error))?;
         let (commands, mut commands_rx) = mpsc::channel(COMMANDS);
         signals.listen(&commands);
+        let feed = self.feed.as_ref().map(FileFeed::open).transpose().map_err(no_sound)?;
         let trace = match &self.showing.trace {
             Some(path) => Some(TraceFile::create(path, self.position.before(), self.target.redactor())?),
             None => None,
@@ -152,6 +156,7 @@ impl Call<'_> {
             piped,
             phone: Connections::new(self.target, link),
             audio,
+            feed,
             face,
             trace,
             commands: commands_rx,

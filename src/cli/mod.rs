@@ -168,9 +168,29 @@ pub struct CaptionArgs {
     /// Continue existing caption files after their last whole caption (srt, vtt, jsonl)
     #[arg(long)]
     pub resume: bool,
+    /// How fast to send a file: times real time, or max for as fast as the endpoint keeps up [default: max for --demo, else 1]
+    #[arg(long, value_name = "1|N|max", value_parser = pace)]
+    pub pace: Option<CaptionPace>,
     /// Write each caption at once, without waiting for the next one to close short gaps
     #[arg(long)]
     pub follow: bool,
+}
+
+/// How fast a file is sent.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum CaptionPace {
+    /// This many times real time.
+    Times(f64),
+    /// As fast as the endpoint keeps up.
+    Max,
+}
+
+fn pace(text: &str) -> Result<CaptionPace, String> {
+    match text.parse::<f64>() {
+        _ if text == "max" => Ok(CaptionPace::Max),
+        Ok(times) if (0.1..=1_000.0).contains(&times) => Ok(CaptionPace::Times(times)),
+        Ok(_) | Err(_) => Err("max, or a number from 0.1 to 1000, is needed".to_owned()),
+    }
 }
 
 /// A caption format.

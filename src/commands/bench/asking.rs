@@ -75,6 +75,7 @@ pub(super) async fn ask(
         session: Session::new(plan),
         phone: Connections::new(target, link),
         audio,
+        feed: None,
         face: Presenter::Lines { front: Box::new(asker), console },
         trace: None,
         commands: commands_rx,

@@ -2,11 +2,13 @@
 
 mod outputs;
 
+use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 
-use crate::audio::options::{AudioSink, AudioSource};
+use crate::audio::options::{AudioOptions, AudioSink, AudioSource};
 use crate::call::clock::Clock;
+use crate::call::file_feed::{FileFeedOptions, Pace};
 use crate::call::presenter::{CaptionedFile, FilePosition, PresentationMode};
 use crate::call::run::{Call, RunPosition, StdinMode, at_end_of};
 use crate::call::setup::named_files::NamedFiles;
@@ -15,11 +17,11 @@ use crate::call::setup::settings::{Flags, ResolvedSettings};
 use crate::call::setup::target::Target;
 use crate::call::signals::Signals;
 use crate::call::streams::standard::stdin_is_piped;
-use crate::cli::Transcribe;
+use crate::cli::{CaptionPace, Transcribe};
 use crate::error::{Error, Kind};
 use crate::protocol::settings::SessionKind;
 use crate::session::io::EndReason;
-use crate::session::plan::Plan;
+use crate::session::plan::{Plan, TurnControl};
 use crate::ui::output::plain::PlainStyle;
 use crate::ui::text::sanitize::{one_line, sanitize};
 
@@ -122,6 +124,35 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
+    /// Returns how to feed a file at another pace than that of real time.
+    fn feed(&self, sound: &AudioOptions, plan: &Plan) -> Result<Option<FileFeedOptions>, Error> {
+        let pace = match self.args.captions.pace {
+            Some(CaptionPace::Times(times)) => Pace::Times(times),
+            Some(CaptionPace::Max) => Pace::Max,
+            None if self.target.is_demo() => Pace::Max,
+            None => Pace::Times(1.0),
+        };
+        let (AudioSource::File(path), false) = (&sound.input, pace == Pace::Times(1.0)) else {
+            return Ok(None);
+        };
+        // A named pipe gives its sound when it likes.
+        let is_file = fs::metadata(path).is_ok_and(|found| found.is_file());
+        let is_detected_here = plan.turn_control() == TurnControl::Local;
+        match (is_detected_here, self.args.captions.pace) {
+            (true, Some(_)) => {
+                Err(Error::say(Kind::Usage, "turns are detected on this machine in real time only")
+                    .hint("leave --pace out, or let the server detect turns: --vad server"))
+            }
+            (false, _) if is_file => Ok(Some(FileFeedOptions {
+                path: path.clone(),
+                start: sound.start,
+                rate: sound.wire_in,
+                pace,
+            })),
+            (true, None) | (false, _) => Ok(None),
+        }
+    }
+
     /// Captions one input.
     async fn caption(
         &mut self,
@@ -134,6 +165,11 @@ impl Run<'_> {
         let captions = output.open()?;
         let plan = plan::limited(plan::transcribe(settings, at_end_of(&input))?, target, settings);
         let plan = Plan { media_start: outputs::start(captions.as_ref()), ..plan };
+        let sound = plan::sound(settings, &plan, input, AudioSink::Null);
+        let (sound, feed) = match self.feed(&sound, &plan)? {
+            Some(feed) => (None, Some(feed)),
+            None => (Some(sound), None),
+        };
         let call = Call {
             target: target.clone(),
             style: PlainStyle::Transcribe,
@@ -143,7 +179,8 @@ impl Run<'_> {
             file,
             captions,
             typing: StdinMode::Not,
-            sound: Some(plan::sound(settings, &plan, input, AudioSink::Null)),
+            sound,
+            feed,
             plan,
             remember: settings.remember(),
             notes: std::mem::take(&mut self.notes),

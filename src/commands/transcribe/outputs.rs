@@ -15,6 +15,10 @@ use crate::ui::output::captions::CueRelease;
 /// How much before the end of a resumed file the audio begins, so that speech is detected as in the middle of it.
 const RESUME_LEAD: Duration = Duration::from_millis(500);
 
+/// The audio begins at a multiple of this, so that frames of audio and of voice activity detection are those of an
+/// undisturbed run.
+const RESUME_GRID_MS: u64 = 800;
+
 /// The captions of one input.
 #[derive(Debug)]
 pub(super) struct Captions {
@@ -105,7 +109,10 @@ impl Captions {
 /// Returns the media time at which the input is to begin.
 pub(super) fn start(output: Option<&CaptionOutput>) -> Duration {
     match output.map(|output| &output.target) {
-        Some(CaptionTarget::File(file)) => file.whole.end.saturating_sub(RESUME_LEAD),
+        Some(CaptionTarget::File(file)) => {
+            let ms = file.whole.end.saturating_sub(RESUME_LEAD).as_millis();
+            Duration::from_millis(u64::try_from(ms).unwrap_or(u64::MAX) / RESUME_GRID_MS * RESUME_GRID_MS)
+        }
         Some(CaptionTarget::Stdout) | None => Duration::ZERO,
     }
 }

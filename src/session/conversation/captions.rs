@@ -241,6 +241,9 @@ impl Session {
             Some(spoken) => Some(spoken),
             None => self.take_spoken_time(),
         };
+        if let Some(spoken) = &spoken {
+            self.microphone.media.caption(spoken.span.end);
+        }
         let caption = self.transcript.captions.get(item_id);
         caption.spoken = spoken;
         caption.text = text;

@@ -36,6 +36,8 @@ pub(crate) struct MediaTime {
     turns: VecDeque<DetectedTurn>,
     /// The media position where the last turn ended.
     last_end: u64,
+    /// The media position up to which captions are final.
+    captioned: u64,
     speech: Option<SpeechLog>,
     /// The media position of the first sample that speech is detected in.
     speech_start: u64,
@@ -61,6 +63,7 @@ impl MediaTime {
             jumps: VecDeque::new(),
             turns: VecDeque::new(),
             last_end: 0,
+            captioned: 0,
             speech: detects_speech.then(|| SpeechLog::new(rate)),
             speech_start: 0,
         }
@@ -181,6 +184,17 @@ impl MediaTime {
         SpokenTime { span, source: turn.source, speech: speech.unwrap_or_default() }
     }
 
+    /// Takes note that the captions up to a media time are final.
+    pub(crate) fn caption(&mut self, until: Duration) {
+        self.captioned = self.captioned.max(self.rate.samples(until));
+    }
+
+    /// Returns how much speech was captured whose captions are not final.
+    pub(crate) fn uncaptioned(&self) -> Duration {
+        let after = self.captioned.saturating_sub(self.speech_start);
+        self.rate.duration(self.speech.as_ref().map_or(0, |speech| speech.after(after)))
+    }
+
     fn begin(&mut self, start: u64, source: TimeSource) {
         if self.turns.len() == CAPACITY {
             self.turns.pop_front();
@@ -235,6 +249,12 @@ impl SpeechLog {
         while self.stretches.len() > CAPACITY {
             self.stretches.pop_front();
         }
+    }
+
+    /// Returns how many samples of speech are after a position.
+    fn after(&self, position: u64) -> u64 {
+        let later = self.stretches.iter().rev().take_while(|(_, end)| *end > position);
+        later.map(|(start, end)| end - start.max(&position)).sum()
     }
 
     /// Returns the stretches within a turn, where the first sample is at `origin`.

@@ -7,6 +7,11 @@ use crate::session::plan::InputEndAction;
 use crate::session::{Phase, Session};
 
 impl Session {
+    /// Returns how much speech waits for its captions, if audio is taken at all.
+    pub fn uncaptioned_speech(&self) -> Option<Duration> {
+        matches!(self.phase, Phase::Live).then(|| self.microphone.media.uncaptioned())
+    }
+
     /// Returns whether a line that was piped in would interrupt nothing.
     pub fn takes_line(&self) -> bool {
         let is_expected = self.responses.is_expected() || self.microphone.user_speaks();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::captions::cue::{Passage, Span, Timing, Turn};
 use crate::captions::format::Writer;
 use crate::captions::segmenter::Segmenter;
-use crate::session::io::{MediaSpan, Notice, TimeSource, UserUtterance};
+use crate::session::io::{EndReason, MediaSpan, Notice, TimeSource, UserUtterance};
 use crate::ui::output::presenter::NoticeWriter;
 use crate::ui::text::sanitize::one_line;
 
@@ -63,8 +63,12 @@ impl<F: NoticeWriter, W: Write> CaptionLines<F, W> {
         }
         let turn = self.turn(line);
         self.last_end = self.last_end.max(turn.span.end);
-        let end = turn.speech.last().map_or(turn.span.end, |last| last.end);
-        if self.resumed_at > Duration::ZERO && end <= self.resumed_at {
+        let heard = Span {
+            start: turn.speech.first().map_or(turn.span.start, |first| first.start),
+            end: turn.speech.last().map_or(turn.span.end, |last| last.end),
+        };
+        // The audio begins before the end of the file; detected times differ by a little.
+        if heard.start + heard.duration() / 2 < self.resumed_at {
             return Ok(());
         }
         let passage = self.segmenter.push(turn);
@@ -121,11 +125,28 @@ impl<F: NoticeWriter, W: Write> NoticeWriter for CaptionLines<F, W> {
         if let Notice::User(line) = notice {
             self.user(line)?;
         }
-        if let Notice::End(_) = notice {
+        if let Notice::End(reason) = notice {
             self.finish()?;
-            self.put("")?;
+            if is_orderly(reason) {
+                self.put("")?;
+            }
         }
         self.front.notice(at, notice)
+    }
+}
+
+/// Returns whether the input was captioned as far as it was heard: then no captions are a result, too.
+fn is_orderly(reason: &EndReason) -> bool {
+    match reason {
+        EndReason::User
+        | EndReason::Signal(_)
+        | EndReason::InputEnded
+        | EndReason::Answered
+        | EndReason::Limit(_)
+        | EndReason::ServerClosed(_) => true,
+        EndReason::NoInput(_) | EndReason::Unanswered(_) | EndReason::Refused(_) | EndReason::Lost(_) => {
+            false
+        }
     }
 }
 
@@ -145,7 +166,7 @@ fn timing(source: TimeSource) -> Timing {
 mod tests {
     use super::*;
     use crate::captions::format::Format;
-    use crate::session::io::{EndReason, SpokenTime};
+    use crate::session::io::SpokenTime;
 
     /// A presenter that shows nothing.
     struct Silent;
