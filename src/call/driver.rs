@@ -15,6 +15,7 @@ use crate::call::device_events;
 use crate::call::device_memory::DeviceMemory;
 use crate::call::file_feed::FileFeed;
 use crate::call::presenter::Presenter;
+use crate::call::run::no_sound;
 use crate::call::streams::standard::cannot_write_stdout;
 use crate::call::trace::{TraceDirection, TraceFile};
 use crate::dsp::frame::Frame;
@@ -170,6 +171,11 @@ impl CallDriver {
                 | Output::UseDevice(..),
                 None,
             ) => {}
+            (Output::Rewind(to), _) => {
+                if let Some(feed) = &mut self.feed {
+                    feed.rewind(to).map_err(no_sound)?;
+                }
+            }
             (Output::Show(notice), audio) => {
                 if let (Notice::Connection(ConnectionState::Live), Some(audio)) = (&notice, audio) {
                     audio.control.begin_recording();

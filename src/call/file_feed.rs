@@ -47,6 +47,7 @@ pub(crate) struct FileFeed {
     rate: SampleRate,
     schedule: Schedule,
     state: FeedState,
+    options: FileFeedOptions,
 }
 
 /// Where in the file the feed is.
@@ -79,7 +80,20 @@ impl FileFeed {
             rate: options.rate,
             schedule: Schedule { pace: options.pace, next: Duration::ZERO },
             state: FeedState::New,
+            options: options.clone(),
         })
+    }
+
+    /// Goes back to a media time.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read any more.
+    pub(crate) fn rewind(&mut self, to: Duration) -> Result<(), AudioError> {
+        let options = FileFeedOptions { start: to, ..self.options.clone() };
+        let schedule = self.schedule;
+        *self = Self { schedule, ..Self::open(&options)? };
+        Ok(())
     }
 
     /// Returns when the next input is due.

@@ -11,6 +11,7 @@ use crate::call::clock::Clock;
 use crate::call::streams::console::{Console, ConsoleWriter};
 use crate::call::streams::standard::cannot_write_stdout;
 use crate::call::streams::standard::{Localized, charset};
+use crate::captions::chinese::Script;
 use crate::captions::format::Writer;
 use crate::cli::DisplayArgs;
 use crate::dsp::level::LevelMeter;
@@ -18,7 +19,7 @@ use crate::error::{Error, Kind};
 use crate::mishap;
 use crate::session::io::{ConnectionState, EndReason, Notice, TurnState, UserCommand};
 use crate::ui::model::{CallInfo, Model};
-use crate::ui::output::captions::CaptionLines;
+use crate::ui::output::captions::{CaptionLines, ScriptConverter};
 use crate::ui::output::json::{JsonDetail, JsonLines};
 use crate::ui::output::plain::{PlainLines, PlainStyle};
 use crate::ui::output::presenter::NoticeWriter;
@@ -125,6 +126,8 @@ pub(crate) struct PresenterConfig<'a> {
     pub(crate) style: PlainStyle,
     pub(crate) file: Option<CaptionedFile>,
     pub(crate) captions: Option<CaptionOutput>,
+    /// The script of Chinese captions, if one was asked for.
+    pub(crate) script: Option<Script>,
     pub(crate) about: CallInfo,
     pub(crate) commands: mpsc::Sender<UserCommand>,
     pub(crate) clock: Clock,
@@ -159,11 +162,22 @@ impl Presenter {
     ///
     /// When the terminal cannot be used.
     pub(crate) fn make(occasion: PresenterConfig<'_>) -> Result<Self, Error> {
-        let PresenterConfig { showing, way, style, file, captions, about, commands, clock, levels, lines } =
-            occasion;
+        let PresenterConfig {
+            showing,
+            way,
+            style,
+            file,
+            captions,
+            about,
+            commands,
+            clock,
+            levels,
+            lines,
+            script,
+        } = occasion;
         let Lines { data, status, prompting } = lines;
         let detail = if showing.verbose { JsonDetail::Debug } else { JsonDetail::Call };
-        Ok(match way {
+        let presenter = match way {
             PresentationMode::Json => {
                 let console = start_console(data, status)?;
                 let name = file.as_ref().map(|file| file.name.as_str());
@@ -204,7 +218,18 @@ impl Presenter {
                 });
                 Self::Screen { model, screen: Some(screen.map_err(no_screen)?) }
             }
-        })
+        };
+        Ok(presenter.in_script(script))
+    }
+
+    /// Shows captions in a script of Chinese.
+    fn in_script(self, script: Option<Script>) -> Self {
+        match (self, script) {
+            (Self::Lines { front, console }, Some(script)) => {
+                Self::Lines { front: Box::new(ScriptConverter::new(front, script)), console }
+            }
+            (presenter, _) => presenter,
+        }
     }
 
     fn lines(front: Box<dyn NoticeWriter>, console: Console, prompting: PromptingPresenter) -> Self {

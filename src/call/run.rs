@@ -26,6 +26,7 @@ use crate::call::streams::standard::{stdin_is_piped, stdout};
 use crate::call::streams::stderr::StderrSilencer;
 use crate::call::streams::typed_lines::{self, LineMode};
 use crate::call::trace::{ExistingTrace, TraceFile};
+use crate::captions::chinese::Script;
 use crate::cli::DisplayArgs;
 use crate::error::{Error, Kind};
 use crate::session::Session;
@@ -48,6 +49,8 @@ pub(crate) struct Call<'a> {
     pub(crate) file: Option<CaptionedFile>,
     /// Captions as a file, if that was asked for.
     pub(crate) captions: Option<CaptionOutput>,
+    /// The script of Chinese captions, if one was asked for.
+    pub(crate) script: Option<Script>,
     pub(crate) sound: Option<AudioOptions>,
     /// A file to feed at a pace of its own, in place of `sound`.
     pub(crate) feed: Option<FileFeedOptions>,
@@ -198,6 +201,7 @@ impl Call<'_> {
             style,
             file,
             captions,
+            script: self.script,
             about,
             commands,
             clock,

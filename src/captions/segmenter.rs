@@ -66,17 +66,7 @@ impl Segmenter {
         }
     }
 
-    /// Takes note that nothing that is still to come begins before `time`; returns what is final with it.
-    pub fn advance(&mut self, time: Duration) -> Option<Passage> {
-        let last = self.held.as_ref()?.cues.last()?.span;
-        let needed = last.end.max(last.start + MIN_DURATION) + MAX_LINGER + MIN_GAP;
-        if time < needed {
-            return None;
-        }
-        self.finish()
-    }
-
-    /// Returns the last passage: nothing follows it.
+    /// Returns the passage that is held: nothing follows it, or it is wanted at once.
     pub fn finish(&mut self) -> Option<Passage> {
         let (passage, end) = finished(self.held.take()?, None);
         self.shown_until = end;

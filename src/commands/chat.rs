@@ -58,6 +58,7 @@ pub(super) async fn run(args: Chat, signals: &Signals) -> Result<EndReason, Erro
         position: RunPosition::First,
         file: None,
         captions: None,
+        script: None,
         feed: None,
         typing,
         sound: None,

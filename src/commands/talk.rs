@@ -58,6 +58,7 @@ pub(super) async fn run(args: TalkCommand, signals: &Signals) -> Result<EndReaso
         position,
         file,
         captions: None,
+        script: None,
         feed: None,
         typing,
         sound,

@@ -42,6 +42,8 @@ pub struct Plan {
     pub unix_start: Duration,
     /// The media time at which the input begins.
     pub media_start: Duration,
+    /// Whether the input can be read again from an earlier place, instead of audio being kept.
+    pub rewinds_input: bool,
     /// Whose ear decides that the user speaks over an answer.
     pub interrupt: Interrupt,
 }

@@ -61,7 +61,7 @@ fn what_cannot_be_decoded_says_so() {
         ("text.wav", b"words about sound, and no sound at all".to_vec(), "this is text, not sound", OTHER),
         ("empty.wav", Vec::new(), "the file holds no sound", OTHER),
         ("header.wav", wav(1, 16, &[]), "the file holds no sound", OTHER),
-        ("song.wav", b"fLaC\0\0\0\x22".to_vec(), "this is FLAC, which cannot be decoded", CONVERT),
+        ("song.wav", b"#!AMR\n\0\x22".to_vec(), "this is AMR, which cannot be decoded", CONVERT),
         ("mp3.wav", wav(0x55, 0, &[0; 100]), "holds MPEG audio, which cannot be decoded", CONVERT),
         ("adpcm.wav", wav(2, 4, &[0; 100]), "holds Microsoft ADPCM, which cannot be decoded", CONVERT),
         ("odd.wav", wav(0x1234, 16, &[0; 100]), "holds an unknown encoding (format tag 0x1234)", CONVERT),
@@ -92,8 +92,8 @@ fn a_pipe_without_sound_ends_the_call_with_one_sentence() {
         (b"", "standard input holds no sound".into()),
         (&wav(1, 16, &[]), "standard input holds no sound".into()),
         (b"{\"error\": 404}", "standard input: this is JSON text, not sound".into()),
-        (b"OggS\0\x02", format!("standard input: this is Ogg, which cannot be decoded; {convert}")),
-        (b"ID3\x04\0\0", format!("standard input: this is MP3, which cannot be decoded; {convert}")),
+        (b"wvpk\0\x02", format!("standard input: this is WavPack, which cannot be decoded; {convert}")),
+        (b"#!AMR\n\0", format!("standard input: this is AMR, which cannot be decoded; {convert}")),
     ];
     for (bytes, says) in cases {
         for args in ["talk --demo --output answer.wav --input - --json", "transcribe --demo - --json"] {

@@ -194,6 +194,7 @@ fn plan(
         session_limit: minutes(call, Setting::SessionMinutes),
         unix_start: Duration::ZERO,
         media_start: Duration::ZERO,
+        rewinds_input: false,
     }
 }
 

@@ -17,7 +17,10 @@ use crate::call::setup::settings::{Flags, ResolvedSettings};
 use crate::call::setup::target::Target;
 use crate::call::signals::Signals;
 use crate::call::streams::standard::stdin_is_piped;
-use crate::cli::{CaptionPace, Transcribe};
+use crate::captions::chinese::Script;
+use crate::cli::Transcribe;
+use crate::cli::captions::CaptionPace;
+use crate::config::settings::Setting;
 use crate::error::{Error, Kind};
 use crate::protocol::settings::SessionKind;
 use crate::session::io::EndReason;
@@ -170,6 +173,7 @@ impl Run<'_> {
             Some(feed) => (None, Some(feed)),
             None => (Some(sound), None),
         };
+        let plan = Plan { rewinds_input: feed.is_some(), ..plan };
         let call = Call {
             target: target.clone(),
             style: PlainStyle::Transcribe,
@@ -178,6 +182,7 @@ impl Run<'_> {
             position,
             file,
             captions,
+            script: settings.in_force.text(Setting::Lang).and_then(Script::of_language),
             typing: StdinMode::Not,
             sound,
             feed,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::audio::options::AudioSource;
 use crate::call::caption_output::{CaptionFile, CaptionOutput, CaptionTarget, ExistingFile};
 use crate::captions::format::Format;
-use crate::cli::{CaptionArgs, CaptionFormatArg};
+use crate::cli::captions::{CaptionArgs, CaptionFormatArg};
 use crate::error::{Error, Kind};
 use crate::ui::output::captions::CueRelease;
 

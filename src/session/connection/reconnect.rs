@@ -169,6 +169,7 @@ impl Session {
         if self.responses.is_active() {
             self.fall_silent(now);
         }
+        let first_uncaptioned = self.first_uncaptioned();
         self.captions_abandoned();
         self.last_error = None;
         self.pending_error = None;
@@ -178,6 +179,7 @@ impl Session {
         self.latency.new_server();
         self.microphone.media.new_connection();
         self.microphone.server_gone(self.plan.turn_control());
+        self.rewind_input(first_uncaptioned);
     }
 
     /// The endpoint will not have the beta protocol: the same call is tried once in the GA dialect.

@@ -335,8 +335,10 @@ impl Session {
         match moment {
             SwitchReason::Calm => self.captions_abandoned(),
             SwitchReason::Late => {
+                let first_uncaptioned = self.first_uncaptioned();
                 self.captions_abandoned();
                 self.microphone.server_gone(self.plan.turn_control());
+                self.rewind_input(first_uncaptioned);
                 self.send_kept_audio(now);
             }
             SwitchReason::Lost => {

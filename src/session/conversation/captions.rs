@@ -281,14 +281,23 @@ impl Session {
         self.show(Notice::Debug(format!("{item_id}: speaker {speaker}: {}", segment.text)));
     }
 
+    /// Returns when the first turn begins that has no caption yet.
+    pub(crate) fn first_uncaptioned(&self) -> Option<Duration> {
+        let waiting = self.transcript.captions.list.iter().filter(|caption| caption.finished_at.is_none());
+        waiting.filter_map(|caption| Some(caption.spoken.as_ref()?.span.start)).min()
+    }
+
     /// No caption comes any more, because the server that was to send it is gone. What was said and not
     /// settled is sent to the next server, and captioned there.
     pub(crate) fn captions_abandoned(&mut self) {
         self.transcript.no_commit_expected();
         self.outcome.connection_lost();
         let captions = std::mem::take(&mut self.transcript.captions.list);
+        let mut is_read_again = false;
         for mut caption in captions {
-            if caption.finished_at.is_none() {
+            // What is read again is captioned again, whole captions that waited for earlier ones included.
+            is_read_again |= self.plan.rewinds_input && caption.finished_at.is_none();
+            if caption.finished_at.is_none() || is_read_again {
                 self.transcript.finish(&caption.item_id);
                 caption.text.clear();
             }

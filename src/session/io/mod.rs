@@ -150,6 +150,8 @@ pub enum Output {
     ListDevices,
     /// Use another device, by its id or its name; without one, the system's own choice.
     UseDevice(Side, Option<String>),
+    /// Read the input again from this media time on.
+    Rewind(Duration),
     /// Tell the user.
     Show(Notice),
     /// Say goodbye to the server.

@@ -39,8 +39,6 @@ pub(crate) struct MediaTime {
     /// The media position up to which captions are final.
     captioned: u64,
     speech: Option<SpeechLog>,
-    /// The media position of the first sample that speech is detected in.
-    speech_start: u64,
 }
 
 /// A turn by media positions.
@@ -65,30 +63,41 @@ impl MediaTime {
             last_end: 0,
             captioned: 0,
             speech: detects_speech.then(|| SpeechLog::new(rate)),
-            speech_start: 0,
         }
     }
 
     /// Returns a clock for an input that begins at a media time.
     pub(crate) fn beginning_at(self, start: Duration) -> Self {
         let start = self.rate.samples(start);
-        Self {
-            captured: start,
-            next: start,
-            sent_before: start,
-            last_end: start,
-            speech_start: start,
-            ..self
+        let mut clock = Self { captured: start, next: start, sent_before: start, last_end: start, ..self };
+        if let Some(speech) = &mut clock.speech {
+            speech.rewind(start);
         }
+        Self { captioned: start, ..clock }
     }
 
-    /// Takes note of captured audio; what is sent next is this unless [`Self::send_from`] says otherwise.
+    /// Takes note of captured audio; what is sent next is this unless [`Self::send_latest`] says otherwise.
     pub(crate) fn capture(&mut self, frame: &Frame) {
         self.next = self.captured;
         self.captured += frame.samples.len() as u64;
         if let Some(speech) = &mut self.speech {
             speech.hear(frame);
         }
+    }
+
+    /// Goes back to a media time, from which on the input is captured again.
+    pub(crate) fn rewind(&mut self, to: Duration) {
+        let to = self.rate.samples(to);
+        (self.captured, self.next, self.sent_before, self.last_end) = (to, to, to, to);
+        self.turns.clear();
+        if let Some(speech) = &mut self.speech {
+            speech.rewind(to);
+        }
+    }
+
+    /// Returns up to which media time captions are final.
+    pub(crate) fn captioned(&self) -> Duration {
+        self.rate.duration(self.captioned)
     }
 
     /// Takes note that the last `samples` of what was captured are sent next.
@@ -180,7 +189,7 @@ impl MediaTime {
         let end = turn.end.unwrap_or(self.sent_until()).max(turn.start);
         self.last_end = end;
         let span = MediaSpan { start: self.rate.duration(turn.start), end: self.rate.duration(end) };
-        let speech = self.speech.as_ref().map(|speech| speech.within(self.speech_start, turn.start, end));
+        let speech = self.speech.as_ref().map(|speech| speech.within(turn.start, end));
         SpokenTime { span, source: turn.source, speech: speech.unwrap_or_default() }
     }
 
@@ -191,8 +200,7 @@ impl MediaTime {
 
     /// Returns how much speech was captured whose captions are not final.
     pub(crate) fn uncaptioned(&self) -> Duration {
-        let after = self.captioned.saturating_sub(self.speech_start);
-        self.rate.duration(self.speech.as_ref().map_or(0, |speech| speech.after(after)))
+        self.rate.duration(self.speech.as_ref().map_or(0, |speech| speech.after(self.captioned)))
     }
 
     fn begin(&mut self, start: u64, source: TimeSource) {
@@ -225,12 +233,23 @@ impl MediaTime {
 struct SpeechLog {
     rate: SampleRate,
     detector: VoiceActivityDetector,
+    /// The media position at which the detector began.
+    origin: u64,
     stretches: VecDeque<(u64, u64)>,
 }
 
 impl SpeechLog {
     fn new(rate: SampleRate) -> Self {
-        Self { rate, detector: VoiceActivityDetector::for_rate(rate), stretches: VecDeque::new() }
+        Self { rate, detector: VoiceActivityDetector::for_rate(rate), origin: 0, stretches: VecDeque::new() }
+    }
+
+    fn rewind(&mut self, to: u64) {
+        self.detector = VoiceActivityDetector::for_rate(self.rate);
+        self.origin = to;
+        self.stretches.retain(|(start, _)| *start < to);
+        if let Some((_, end)) = self.stretches.back_mut() {
+            *end = (*end).min(to);
+        }
     }
 
     fn hear(&mut self, frame: &Frame) {
@@ -240,10 +259,11 @@ impl SpeechLog {
             if verdict.score < score_threshold(THRESHOLD) {
                 continue;
             }
-            let start = verdict.end.saturating_sub(length);
+            let end = verdict.end + self.origin;
+            let start = end.saturating_sub(length).max(self.origin);
             match self.stretches.back_mut() {
-                Some((_, end)) if start < *end + pause => *end = verdict.end,
-                Some(_) | None => self.stretches.push_back((start, verdict.end)),
+                Some((_, last)) if start < *last + pause => *last = end,
+                Some(_) | None => self.stretches.push_back((start, end)),
             }
         }
         while self.stretches.len() > CAPACITY {
@@ -257,10 +277,9 @@ impl SpeechLog {
         later.map(|(start, end)| end - start.max(&position)).sum()
     }
 
-    /// Returns the stretches within a turn, where the first sample is at `origin`.
-    fn within(&self, origin: u64, start: u64, end: u64) -> Vec<MediaSpan> {
-        let clipped =
-            self.stretches.iter().map(|(from, to)| ((from + origin).max(start), (to + origin).min(end)));
+    /// Returns the stretches within a turn.
+    fn within(&self, start: u64, end: u64) -> Vec<MediaSpan> {
+        let clipped = self.stretches.iter().map(|(from, to)| (*from.max(&start), *to.min(&end)));
         let inside = clipped.filter(|(from, to)| from < to);
         inside
             .map(|(from, to)| MediaSpan { start: self.rate.duration(from), end: self.rate.duration(to) })

@@ -137,6 +137,13 @@ impl MicrophoneState {
         self.lost = 0;
     }
 
+    /// The input is read again: nothing of it is kept, and its end is still to come.
+    fn forget_audio(&mut self) {
+        self.again.clear();
+        self.kept.clear();
+        (self.kept_samples, self.lost, self.ended) = (0, 0, None);
+    }
+
     /// Returns how many milliseconds of the microphone were too old to be kept.
     pub(crate) fn lost_while_away(&mut self) -> u64 {
         let lost = std::mem::take(&mut self.lost);
@@ -186,6 +193,18 @@ impl Session {
             }
             (TurnControl::Manual, SpeechPhase::Silent | SpeechPhase::Heard | SpeechPhase::Waiting) => {}
         }
+    }
+
+    /// Goes back to the first turn without a caption, if the input can be read again.
+    pub(crate) fn rewind_input(&mut self, first_uncaptioned: Option<Duration>) {
+        if !self.plan.rewinds_input {
+            return;
+        }
+        let captioned = self.microphone.media.captioned();
+        let to = first_uncaptioned.map_or(captioned, |start| start.min(captioned));
+        self.microphone.media.rewind(to);
+        self.microphone.forget_audio();
+        self.outputs.push(Output::Rewind(to));
     }
 
     /// Sends what is for the server, or keeps it until there is one.

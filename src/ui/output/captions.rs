@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
+use crate::captions::chinese::Script;
 use crate::captions::cue::{Passage, Span, Timing, Turn};
 use crate::captions::format::Writer;
 use crate::captions::segmenter::Segmenter;
@@ -58,7 +59,8 @@ impl<F: NoticeWriter, W: Write> CaptionLines<F, W> {
     }
 
     fn user(&mut self, line: &UserUtterance) -> io::Result<()> {
-        if !line.is_final {
+        // The text is empty if nothing was said, or if another connection will caption the turn.
+        if !line.is_final || line.text.trim().is_empty() && !line.has_failed {
             return Ok(());
         }
         let turn = self.turn(line);
@@ -132,6 +134,27 @@ impl<F: NoticeWriter, W: Write> NoticeWriter for CaptionLines<F, W> {
             }
         }
         self.front.notice(at, notice)
+    }
+}
+
+/// Passes captions on in one script of Chinese.
+pub struct ScriptConverter<F> {
+    front: F,
+    script: Script,
+}
+
+impl<F: NoticeWriter> ScriptConverter<F> {
+    /// Converts what `front` shows.
+    pub fn new(front: F, script: Script) -> Self {
+        Self { front, script }
+    }
+}
+
+impl<F: NoticeWriter> NoticeWriter for ScriptConverter<F> {
+    fn notice(&mut self, at: Duration, notice: &Notice) -> io::Result<()> {
+        let Notice::User(line) = notice else { return self.front.notice(at, notice) };
+        let text = self.script.convert(&line.text).into_owned();
+        self.front.notice(at, &Notice::User(UserUtterance { text, ..line.clone() }))
     }
 }
 
@@ -211,6 +234,19 @@ mod tests {
         let notices = [caption("Good evening.", 0, 2_000), Notice::End(EndReason::InputEnded)];
         let srt = written(new(Format::Srt, CueRelease::BeforeNextTurn), &notices);
         assert_eq!(srt, "1\n00:00:00,300 --> 00:00:01,800\nGood evening.\n\n");
+    }
+
+    #[test]
+    fn captions_come_in_the_script_that_was_asked_for() {
+        let mut lines = ScriptConverter::new(new(Format::Text, CueRelease::AtOnce), Script::Taiwan);
+        lines.notice(Duration::ZERO, &caption("这里的头发", 0, 2_000)).unwrap();
+        assert_eq!(String::from_utf8(lines.front.output).unwrap(), "這裡的頭髮\n");
+    }
+
+    #[test]
+    fn a_turn_that_is_captioned_by_another_connection_is_no_line() {
+        let notices = [caption("", 0, 2_000), Notice::End(EndReason::InputEnded)];
+        assert_eq!(written(new(Format::Jsonl, CueRelease::AtOnce), &notices), "");
     }
 
     #[test]
