@@ -37,13 +37,14 @@ impl Span {
 }
 
 /// Where a time comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Timing {
     /// The server reported it.
     Server,
     /// Local voice activity detection found it.
     Local,
     /// It is estimated from the amount of text.
+    #[default]
     Estimated,
 }
 
@@ -77,12 +78,6 @@ pub struct Turn {
     pub language: Option<String>,
     /// Whether the server failed to transcribe it.
     pub has_failed: bool,
-}
-
-impl Default for Timing {
-    fn default() -> Self {
-        Self::Estimated
-    }
 }
 
 /// A caption as a player shows it.

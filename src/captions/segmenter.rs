@@ -121,7 +121,8 @@ fn joined(held: &Passage, next: &Passage) -> Option<Passage> {
     let (last, first) = (held.cues.last()?, next.cues.first()?);
     let gap = first.span.start.saturating_sub(last.span.end);
     let is_short = last.span.duration() < MIN_DURATION && first.span.start < last.span.start + MIN_DURATION;
-    if first.is_new_speaker || !is_short && !(gap < JOINED_BELOW && last.span.duration() < MIN_DURATION) {
+    let is_close = gap < JOINED_BELOW && last.span.duration() < MIN_DURATION;
+    if first.is_new_speaker || !(is_short || is_close) {
         return None;
     }
     let span = Span { start: last.span.start, end: last.span.end.max(first.span.end) };

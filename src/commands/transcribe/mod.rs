@@ -62,7 +62,7 @@ pub(super) async fn run(args: Transcribe, signals: &Signals) -> Result<EndReason
     let mut first_failure = None;
     for ((input, file), output) in inputs.into_iter().zip(outputs) {
         let name = file.as_ref().map(|file| file.name.clone()).unwrap_or_default();
-        let outcome = run.caption(input, file, &output, (clock, signals)).await;
+        let outcome = run.caption((input, file), &output, (clock, signals)).await;
         let failure = match outcome {
             Ok(EndReason::InputEnded) => continue,
             Ok(EndReason::Unanswered(what)) if count > 1 => Error::say(Kind::Server, what),
@@ -159,8 +159,7 @@ impl Run<'_> {
     /// Captions one input.
     async fn caption(
         &mut self,
-        input: AudioSource,
-        file: Option<CaptionedFile>,
+        (input, file): (AudioSource, Option<CaptionedFile>),
         output: &outputs::Captions,
         (clock, signals): (Clock, &Signals),
     ) -> Result<EndReason, Error> {

@@ -50,6 +50,7 @@ pub enum MediaError {
 
 impl MediaError {
     /// Maps what the search for a format reports.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the library may add variants")]
     pub(super) fn of_probe(error: SymphoniaError, is_seekable: bool) -> Self {
         match error {
             SymphoniaError::IoError(error) if error.kind() == io::ErrorKind::UnexpectedEof => Self::Format,

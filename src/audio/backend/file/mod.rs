@@ -36,7 +36,7 @@ pub(crate) enum SampleSource {
 /// A reader of whatever format the source has.
 pub(crate) enum SoundReader<R> {
     /// WAV, AU or raw PCM.
-    Pcm(AudioReader<R>),
+    Pcm(Box<AudioReader<R>>),
     /// Compressed sound, or that of a video.
     Media(Box<MediaReader>),
 }
@@ -121,7 +121,7 @@ impl SampleSource {
             let media = MediaReader::of_file(file, Selection::default());
             SoundReader::Media(Box::new(media.map_err(AudioFileError::from).map_err(bad_input)?))
         } else {
-            SoundReader::Pcm(open_pcm(file, path, metadata.len()).map_err(bad_input)?)
+            SoundReader::Pcm(Box::new(open_pcm(file, path, metadata.len()).map_err(bad_input)?))
         };
         let rate = reader.rate();
         Ok(Self::File(Box::new(ReadBuffer { source: reader, name, rate, samples: Vec::new(), at: 0 })))
@@ -308,7 +308,7 @@ fn read_pipe(
         let media = MediaReader::of_pipe(source, Selection::default())?;
         SoundReader::Media(Box::new(media))
     } else {
-        SoundReader::Pcm(AudioReader::or_raw(source)?)
+        SoundReader::Pcm(Box::new(AudioReader::or_raw(source)?))
     };
     let mut resampler = Resampler::new(reader.rate(), PIPE_RATE);
     let mut input = Vec::new();
