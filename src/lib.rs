@@ -5,9 +5,10 @@
 //! - [`dsp`]: frames, sample rates, codecs, resampling. Uses nothing.
 //! - [`protocol`]: events of both sides and both dialects. Uses `dsp`.
 //! - [`session`]: the call as a pure state machine. Uses `protocol`, `dsp`.
+//! - [`captions`]: cues of turns, and caption files. Uses nothing.
 //! - [`audio`]: devices, the realtime callbacks, the engine. Uses `dsp`, `files`, `test_hooks`.
 //! - [`net`]: the WebSocket and how it is reached. Uses `protocol`, `secret`.
-//! - [`ui`]: screen, plain lines, JSON lines. Uses `session::io`, `dsp`, and `protocol` for usage counts.
+//! - [`ui`]: screen, plain lines, JSON lines. Uses `session::io`, `captions`, `dsp`, and `protocol` for usage counts.
 //! - [`server`]: the embedded demo endpoint. Uses `protocol`, `dsp`, `secret`, never `session`.
 //! - [`config`], [`cli`], [`error`], [`secret`]: from flags, environment and file to settings; error kinds, exit codes.
 //! - [`files`]: opens files safely: modes, links, pipes. Uses nothing.
@@ -18,6 +19,7 @@
 pub mod dsp;
 pub mod protocol;
 pub mod session;
+pub mod captions;
 pub mod audio;
 pub mod net;
 pub mod ui;

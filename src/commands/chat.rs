@@ -59,8 +59,11 @@ pub(super) async fn run(args: Chat, signals: &Signals) -> Result<EndReason, Erro
         display: &args.showing,
         position: RunPosition::First,
         file: None,
+        captions: None,
+        script: None,
         stdin: typing,
         audio_options: None,
+        feed: None,
         device_memory: settings.remember(),
     };
     call.run(clock, signals).await

@@ -52,8 +52,11 @@ pub(super) async fn run(args: TalkCommand, signals: &Signals) -> Result<EndReaso
         display,
         position,
         file,
+        captions: None,
+        script: None,
         stdin,
         audio_options,
+        feed: None,
         device_memory,
         notes,
     };

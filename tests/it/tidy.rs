@@ -9,9 +9,10 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("dsp", &[]),
     ("protocol", &["dsp"]),
     ("session", &["protocol", "dsp", "audio::api"]),
+    ("captions", &[]),
     ("audio", &["dsp", "files", "test_hooks"]),
     ("net", &["protocol", "secret"]),
-    ("ui", &["session::io", "dsp", "protocol::events::response", "audio::api"]),
+    ("ui", &["session::io", "captions", "dsp", "protocol::events::response", "audio::api"]),
     ("server", &["protocol", "dsp", "secret"]),
     ("config", &["error", "files", "secret"]),
     ("cli", &["config"]),
@@ -25,6 +26,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "dsp",
             "protocol",
             "session",
+            "captions",
             "audio",
             "net",
             "ui",
@@ -43,6 +45,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "dsp",
             "protocol",
             "session",
+            "captions",
             "audio",
             "net",
             "ui",
@@ -128,7 +131,7 @@ const ARCHITECTURE_LINES: usize = 120;
 /// What a reader sees without scrolling, in lines.
 const SCREEN_LINES: usize = 30;
 /// The lock file stays under so many crates.
-const CRATES: usize = 350;
+const CRATES: usize = 450;
 
 #[test]
 fn a_module_names_only_the_layers_below_it() {

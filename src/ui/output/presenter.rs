@@ -15,3 +15,9 @@ pub trait NoticeWriter {
     /// which is a normal end.
     fn notice(&mut self, at: Duration, notice: &Notice) -> io::Result<()>;
 }
+
+impl<F: NoticeWriter + ?Sized> NoticeWriter for Box<F> {
+    fn notice(&mut self, at: Duration, notice: &Notice) -> io::Result<()> {
+        (**self).notice(at, notice)
+    }
+}
