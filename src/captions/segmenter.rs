@@ -148,7 +148,8 @@ fn joined(held: &Passage, next: &Passage) -> Option<Passage> {
     passage.cues.pop();
     passage.cues.push(cue);
     passage.cues.extend(next.cues.iter().skip(1).cloned());
-    Some(passage)
+    let start = passage.cues.first()?.span.start;
+    Some(after(passage, start))
 }
 
 /// Moves the cues of a passage behind what is shown before it, and apart from each other.

@@ -70,6 +70,15 @@ fn check_times(cues: &[Cue]) {
     }
 }
 
+#[test]
+fn the_cues_after_a_joined_one_do_not_overlap_it() {
+    let url = "https://example.org/a/very/long/path/that/does/not/end/for/a/long/time";
+    let first = turn(0, 1, "的国是上这他了的他不中人来我不来来大一中上来不一来中 AaaAAaAaaAa!");
+    let shown = cues([first, turn(1, 2, &format!("👩\u{200d}👩\u{200d}👧\u{200d}👦 {url} {url}"))]);
+    assert!(shown.iter().any(|cue| cue.item_ids.len() == 2), "two turns share a cue: {shown:?}");
+    check_times(&shown);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 

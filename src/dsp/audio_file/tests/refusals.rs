@@ -37,11 +37,8 @@ fn foreign_formats_are_refused_by_name_and_never_sent_as_noise() {
         (b"MThd\0\0\0\x06", "MIDI"),
     ];
     for (head, name) in cases {
-        let said = refused(head);
-        assert!(
-            said.starts_with(&format!("this is {name}")) && said.ends_with("cannot be decoded"),
-            "{said}"
-        );
+        let message = refused(head);
+        assert!(message.starts_with(name) && message.ends_with(" cannot be decoded"), "{message}");
     }
 }
 
@@ -122,7 +119,7 @@ fn each_fault_has_its_own_message() {
         (b"RIFF\0\0\0\0WAVE".to_vec(), "cut off"),
         (b"RIFF\0\0\0\0WAVEfmt \x10\0\0\0\x01\0".to_vec(), "cut off"),
         (b"RIFF\0\0\0\0WAVEfmt \x02\0\0\0\x01\0".to_vec(), "impossible length"),
-        (b"RIFF\0\0\0\0WAVEdata\x02\0\0\0\x01\0".to_vec(), "before its format"),
+        (b"RIFF\0\0\0\0WAVEdata\x02\0\0\0\x01\0".to_vec(), "precedes its format"),
         (b"RIFF\0\0\0\0WAVE\0\0\0\0\0\0\0\0".to_vec(), "do not follow"),
         (b"RIFF\0\0\0\0junkjunk".to_vec(), "a RIFF file of another kind"),
         (b"\x01\x80\x02\x81 no signature".to_vec(), "not a WAV or AU file"),
