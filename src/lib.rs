@@ -5,10 +5,11 @@
 //! - [`dsp`]: frames, sample rates, codecs, resampling. Uses nothing.
 //! - [`protocol`]: events of both sides and both dialects. Uses `dsp`.
 //! - [`session`]: the call as a pure state machine. Uses `protocol`, `dsp`.
+//! - [`captions`]: cues of turns, and caption files. Uses nothing.
 //! - [`audio`]: devices, the realtime callbacks, the engine. Uses `dsp`, `files`, `test_hooks`.
 //! - [`net`]: the WebSocket and how it is reached. Uses `protocol`, `secret`.
 //! - [`markdown`]: Markdown as styled lines. Uses nothing.
-//! - [`ui`]: screen, plain lines, JSON lines. Uses `markdown`, `session::io`, `dsp`, and
+//! - [`ui`]: screen, plain lines, JSON lines. Uses `markdown`, `session::io`, `captions`, `dsp`, and
 //!   `protocol` for usage counts.
 //! - [`server`]: the embedded demo endpoint. Uses `protocol`, `dsp`, `secret`, never `session`.
 //! - [`config`], [`cli`], [`error`], [`secret`]: from flags, environment and file to settings; error kinds, exit codes.
@@ -20,6 +21,7 @@
 pub mod dsp;
 pub mod protocol;
 pub mod session;
+pub mod captions;
 pub mod audio;
 pub mod net;
 pub mod markdown;

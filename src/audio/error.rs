@@ -144,7 +144,7 @@ impl AudioError {
             "use files or pipes instead: --input FILE.wav --output FILE.wav, or - or null";
         match self {
             Self::BadInput { source: AudioFileError::NotAudio(_) | AudioFileError::Empty, .. } => {
-                Some("use a WAV or AU file with speech")
+                Some("use an audio file with speech, such as WAV, MP3, M4A, FLAC or Ogg")
             }
             Self::BadInput { .. } => Some("convert it: ffmpeg -i FILE -f wav - | rtvoice transcribe -"),
             Self::OpenInput { source, .. } => {

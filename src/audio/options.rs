@@ -13,6 +13,8 @@ use crate::dsp::frame::SampleRate;
 pub struct AudioOptions {
     /// A source of audio.
     pub input: AudioSource,
+    /// Duration skipped at the beginning of an input file.
+    pub start: Duration,
     /// A target of audio.
     pub output: AudioSink,
     /// The WAV file to record both sides to.
@@ -35,6 +37,7 @@ impl Default for AudioOptions {
     fn default() -> Self {
         Self {
             input: AudioSource::default(),
+            start: Duration::ZERO,
             output: AudioSink::default(),
             record: None,
             frame: Duration::from_millis(10),

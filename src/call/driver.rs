@@ -11,7 +11,9 @@ use crate::audio::api::{AudioEvent, DeviceRequest, Duck, Mute, StreamCounters};
 use crate::call::clock::Clock;
 use crate::call::connections::{ConnectionEvent, Connections, ConnectionsEvent};
 use crate::call::device_memory::DeviceMemory;
+use crate::call::file_feed::FileFeed;
 use crate::call::presenter::Presenter;
+use crate::call::run::audio_error;
 use crate::call::streams::standard::cannot_write_stdout;
 use crate::call::trace::{TraceDirection, TraceFile};
 use crate::dsp::frame::Frame;
@@ -36,6 +38,8 @@ pub(crate) struct CallDriver {
     pub(crate) session: Session,
     pub(crate) connections: Connections,
     pub(crate) audio: Option<Audio>,
+    /// A file sent at its own pace instead of audio.
+    pub(crate) feed: Option<FileFeed>,
     pub(crate) presenter: Presenter,
     pub(crate) trace: Option<TraceFile>,
     pub(crate) commands: mpsc::Receiver<UserCommand>,
@@ -94,6 +98,7 @@ impl CallDriver {
             }
             let deadline = self.session.deadline().map(|deadline| deadline.at);
             let accepts_frames = self.connections.backlog() < MAX_BACKLOG_BYTES;
+            let uncaptioned = self.session.uncaptioned_speech().filter(|_| accepts_frames);
             // While the output is blocked, only commands and timers are handled; endpoint and audio wait.
             let is_full = self.reader == Consumer::Connected && self.presenter.is_full();
             let input = tokio::select! {
@@ -103,6 +108,7 @@ impl CallDriver {
                 }
                 event = self.connections.next(), if !is_full => self.connection_input(event),
                 audio_message = next_audio(&mut self.audio, accepts_frames), if !is_full => self.audio_input(audio_message),
+                input = next_fed(&mut self.feed, self.clock, uncaptioned), if !is_full => Some(input),
                 () = self.clock.wait_until(deadline) => Some(Input::Tick),
                 write_error = write_error_or_room(&mut self.presenter, is_full), if self.reader == Consumer::Connected => {
                     write_error.map_or(Ok(()), |error| self.handle_write_error(error))?;
@@ -163,6 +169,11 @@ impl CallDriver {
                 | Output::UseDevice(..),
                 None,
             ) => {}
+            (Output::Rewind(to), _) => {
+                if let Some(feed) = &mut self.feed {
+                    feed.rewind(to).map_err(audio_error)?;
+                }
+            }
             (Output::Show(notice), audio) => {
                 if let (Notice::Connection(ConnectionState::Live), Some(audio)) = (&notice, audio) {
                     audio.control.begin_recording();
@@ -309,6 +320,14 @@ enum AudioMessage {
     Event(Option<AudioEvent>),
     Frame(Frame),
     Dropped(u64),
+}
+
+/// Waits until the next input of the file is due; forever while no audio is accepted. Cancel-safe, since nothing is read
+/// before that.
+async fn next_fed(feed: &mut Option<FileFeed>, clock: Clock, waiting: Option<Duration>) -> Input {
+    let (Some(feed), Some(waiting)) = (feed, waiting) else { return std::future::pending().await };
+    clock.wait_until(Some(feed.due())).await;
+    feed.next(clock.now(), waiting)
 }
 
 async fn next_line(piped: &mut Option<mpsc::Receiver<UserCommand>>) -> Option<UserCommand> {

@@ -3,10 +3,12 @@
 pub mod clock;
 pub mod streams;
 pub mod trace;
+pub(crate) mod caption_output;
 pub(crate) mod connect;
 pub(crate) mod connections;
 pub(crate) mod device_memory;
 pub(crate) mod driver;
+pub(crate) mod file_feed;
 pub(crate) mod presenter;
 pub(crate) mod signals;
 pub(crate) mod run;

@@ -6,19 +6,23 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
+use crate::call::caption_output::{CaptionOutput, CaptionTarget};
 use crate::call::clock::Clock;
 use crate::call::streams::console::{Console, ConsoleWriter};
 use crate::call::streams::standard::cannot_write_stdout;
 use crate::call::streams::standard::{Localized, charset};
+use crate::captions::chinese::Script;
+use crate::captions::format::Writer;
 use crate::cli::DisplayArgs;
 use crate::dsp::level::LevelMeter;
 use crate::error::{Error, Kind};
 use crate::session::io::{ConnectionState, EndReason, Notice, TurnState, UserCommand};
 use crate::test_hooks;
 use crate::ui::model::{CallInfo, Model};
+use crate::ui::output::captions::{CaptionLines, ScriptConverter};
 use crate::ui::output::json::{JsonDetail, JsonLines};
 use crate::ui::output::plain::{PlainLines, PlainStyle};
-use crate::ui::output::presenter::{AnswerWriter, NoticeWriter};
+use crate::ui::output::presenter::{AnswerWriter, NoticeWriter, Verbatim};
 use crate::ui::output::summary;
 use crate::ui::terminal::{Screen, ScreenError, ScreenSetup, ScreenTimeout};
 use crate::ui::text::sanitize::one_line;
@@ -121,6 +125,9 @@ pub(crate) struct PresenterConfig<'a> {
     pub(crate) mode: PresentationMode,
     pub(crate) style: PlainStyle,
     pub(crate) file: Option<CaptionedFile>,
+    pub(crate) captions: Option<CaptionOutput>,
+    /// Requested script of Chinese captions.
+    pub(crate) script: Option<Script>,
     pub(crate) info: CallInfo,
     pub(crate) commands: mpsc::Sender<UserCommand>,
     pub(crate) clock: Clock,
@@ -157,24 +164,44 @@ impl Presenter {
     ///
     /// If the terminal cannot be used.
     pub(crate) fn start(config: PresenterConfig<'_>) -> Result<Self, Error> {
-        let PresenterConfig { display, mode, style, file, info, commands, clock, levels, lines } = config;
+        let PresenterConfig {
+            display,
+            mode,
+            style,
+            file,
+            captions,
+            script,
+            info,
+            commands,
+            clock,
+            levels,
+            lines,
+        } = config;
         let Lines { data, status, prompting, shows_usage } = lines;
         let detail = if display.verbose { JsonDetail::Debug } else { JsonDetail::Call };
-        Ok(match mode {
+        let presenter = match mode {
             PresentationMode::Json => {
                 let console = start_console(data, status)?;
                 let name = file.as_ref().map(|file| file.name.as_str());
                 let writer = Box::new(JsonLines::new(console.data(), detail).with_file(name));
-                Self::lines(writer, console, prompting)
+                Self::lines(with_captions(writer, captions, &console), console, prompting)
             }
             PresentationMode::Plain => {
                 let console = start_console(data, status)?;
                 let heading = file.as_ref().and_then(CaptionedFile::heading);
-                let plain = PlainLines::new(style, console.data(), console.status())
-                    .with_heading(heading)
-                    .with_info(&info);
+                // A caption file replaces the lines, unless standard output is a terminal.
+                let data: Box<dyn AnswerWriter> = match &captions {
+                    None => Box::new(console.data()),
+                    Some(captions) if captions.leaves_stdout() && io::stdout().is_terminal() => {
+                        Box::new(console.data())
+                    }
+                    Some(_) => Box::new(Verbatim(io::sink())),
+                };
+                let plain =
+                    PlainLines::new(style, data, console.status()).with_heading(heading).with_info(&info);
                 let plain = if shows_usage { plain.with_usage() } else { plain };
-                Self::lines(Box::new(VerbosePlain { plain, detail }), console, prompting)
+                let writer = Box::new(VerbosePlain { plain, detail });
+                Self::lines(with_captions(writer, captions, &console), console, prompting)
             }
             PresentationMode::Screen => {
                 let (model, watched) = watch::channel(Model::new(info));
@@ -195,7 +222,18 @@ impl Presenter {
                 });
                 Self::Screen { model, screen: Some(screen.map_err(screen_error)?) }
             }
-        })
+        };
+        Ok(presenter.in_script(script))
+    }
+
+    /// Shows captions in a script of Chinese.
+    fn in_script(self, script: Option<Script>) -> Self {
+        match (self, script) {
+            (Self::Lines { writer, console }, Some(script)) => {
+                Self::Lines { writer: Box::new(ScriptConverter::new(writer, script)), console }
+            }
+            (presenter, _) => presenter,
+        }
     }
 
     fn lines(writer: Box<dyn NoticeWriter>, console: Console, prompting: PromptMode) -> Self {
@@ -285,6 +323,24 @@ impl Presenter {
                 Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(cannot_write_stdout(error)),
                 Ok(()) | Err(_) => Ok(()),
             },
+        }
+    }
+}
+
+/// Adds a writer of captions in a format, if requested.
+fn with_captions(
+    writer: Box<dyn NoticeWriter>,
+    captions: Option<CaptionOutput>,
+    console: &Console,
+) -> Box<dyn NoticeWriter> {
+    let Some(CaptionOutput { format, target, release }) = captions else { return writer };
+    match target {
+        CaptionTarget::Stdout => {
+            Box::new(CaptionLines::new(writer, console.data(), Writer::new(format), release))
+        }
+        CaptionTarget::File(file) => {
+            let (format_writer, end) = (file.writer(format), file.whole.end);
+            Box::new(CaptionLines::new(writer, file, format_writer, release).resumed_at(end))
         }
     }
 }

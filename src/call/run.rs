@@ -8,11 +8,13 @@ use crate::audio::api::StreamCounters;
 use crate::audio::error::AudioError;
 use crate::audio::options::{AudioOptions, AudioSink, AudioSource};
 use crate::audio::{self, Audio};
+use crate::call::caption_output::CaptionOutput;
 use crate::call::clock::Clock;
 use crate::call::connect::{EndpointConnection, connect};
 use crate::call::connections::Connections;
 use crate::call::device_memory::DeviceMemory;
 use crate::call::driver::{CallDriver, Consumer};
+use crate::call::file_feed::{FileFeed, FileFeedOptions};
 use crate::call::presenter::{
     CaptionedFile, LevelMeters, Lines, PresentationMode, Presenter, PresenterConfig, PromptMode,
 };
@@ -25,6 +27,7 @@ use crate::call::streams::standard::{stdin_is_piped, stdout};
 use crate::call::streams::stderr::StderrSilencer;
 use crate::call::streams::typed_lines::{self, LineMode};
 use crate::call::trace::{ExistingTrace, TraceFile};
+use crate::captions::chinese::Script;
 use crate::cli::DisplayArgs;
 use crate::error::{Error, Kind};
 use crate::session::Session;
@@ -45,7 +48,13 @@ pub(crate) struct Call<'a> {
     pub(crate) display: &'a DisplayArgs,
     pub(crate) position: RunPosition,
     pub(crate) file: Option<CaptionedFile>,
+    /// Captions in a format of their own, if requested.
+    pub(crate) captions: Option<CaptionOutput>,
+    /// Requested script of Chinese captions.
+    pub(crate) script: Option<Script>,
     pub(crate) audio_options: Option<AudioOptions>,
+    /// A file to send at its own pace, instead of `audio_options`.
+    pub(crate) feed: Option<FileFeedOptions>,
     pub(crate) stdin: StdinMode,
     pub(crate) device_memory: DeviceMemory,
     /// Format of written answers.
@@ -103,11 +112,12 @@ impl Call<'_> {
     /// # Errors
     ///
     /// If it cannot begin, or its output cannot be written.
-    pub(crate) async fn run(self, clock: Clock, signals: &Signals) -> Result<EndReason, Error> {
+    pub(crate) async fn run(mut self, clock: Clock, signals: &Signals) -> Result<EndReason, Error> {
         // Audio libraries write to standard error, so it is redirected while devices are in use.
         let stderr = StderrSilencer::start().map_err(|error| Error::new(Kind::Internal, error))?;
         let (commands, mut commands_rx) = mpsc::channel(COMMANDS);
         signals.listen(&commands);
+        let feed = self.feed.as_ref().map(FileFeed::open).transpose().map_err(audio_error)?;
         let trace = match &self.display.trace {
             Some(path) => {
                 Some(TraceFile::create(path, self.position.existing_trace(), self.target.redactor())?)
@@ -156,6 +166,7 @@ impl Call<'_> {
             piped,
             connections: Connections::new(self.target, link),
             audio,
+            feed,
             presenter,
             trace,
             commands: commands_rx,
@@ -168,7 +179,11 @@ impl Call<'_> {
         driver.run().await
     }
 
-    fn presenter(&self, stderr: &StderrSilencer, inputs: PresenterInputs<'_>) -> Result<Presenter, Error> {
+    fn presenter(
+        &mut self,
+        stderr: &StderrSilencer,
+        inputs: PresenterInputs<'_>,
+    ) -> Result<Presenter, Error> {
         // Also needed when audio or the screen goes there.
         stdout().check().map_err(cannot_write_stdout)?;
         let out_of_files = |error| Error::new(Kind::Internal, anyhow::Error::new(error));
@@ -191,7 +206,20 @@ impl Call<'_> {
         let PresenterInputs { commands, clock, levels } = inputs;
         let (display, mode, style, file) = (self.display, self.mode, self.style, self.file.clone());
         let lines = Lines { data, status, prompting, shows_usage: self.shows_usage };
-        Presenter::start(PresenterConfig { display, mode, style, file, info, commands, clock, levels, lines })
+        let (captions, script) = (self.captions.take(), self.script);
+        Presenter::start(PresenterConfig {
+            display,
+            mode,
+            style,
+            file,
+            captions,
+            script,
+            info,
+            commands,
+            clock,
+            levels,
+            lines,
+        })
     }
 
     /// Starts audio while connecting, because both take time.

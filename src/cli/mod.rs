@@ -4,6 +4,7 @@ pub mod chat;
 pub mod flags;
 pub mod endpoint;
 pub mod doctor;
+pub mod captions;
 
 use std::path::PathBuf;
 
@@ -102,9 +103,12 @@ impl FlagSet for TalkCommand {
 /// `rtvoice transcribe`.
 #[derive(Debug, Args)]
 pub struct Transcribe {
-    /// WAV files to caption in order, `-` for stdin [default: stdin if piped, else the microphone]
+    /// Audio or video files to caption in order, `-` for stdin [default: stdin if piped, else the microphone]
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a group, not a flag")]
+    pub captions: captions::CaptionArgs,
     #[command(flatten)]
     #[expect(missing_docs, reason = "a group, not a flag")]
     pub endpoint: EndpointArgs,

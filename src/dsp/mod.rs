@@ -2,6 +2,7 @@
 
 pub mod frame;
 pub mod audio_file;
+pub mod media_file;
 pub mod chirp;
 pub mod downmix;
 pub mod g711;

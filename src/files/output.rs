@@ -86,7 +86,16 @@ impl OutputFile {
     ///
     /// When it cannot be truncated.
     pub fn clear(&self) -> io::Result<()> {
-        match self.file.set_len(0) {
+        self.cut(0)
+    }
+
+    /// Cuts off what is behind `length` bytes; a pipe or a device has nothing to be cut.
+    ///
+    /// # Errors
+    ///
+    /// When the system does not let it.
+    pub fn cut(&self, length: u64) -> io::Result<()> {
+        match self.file.set_len(length) {
             Err(error) if error.kind() != io::ErrorKind::InvalidInput => Err(error),
             Ok(()) | Err(_) => Ok(()),
         }

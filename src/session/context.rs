@@ -11,6 +11,7 @@ use crate::session::metering::Metering;
 use crate::session::outputs::Outputs;
 use crate::session::plan::Plan;
 use crate::session::response::Responses;
+use crate::session::turn::media_time::MediaTime;
 
 /// What the turn, response and conversation components need to act.
 pub(crate) struct Context<'a> {
@@ -18,6 +19,7 @@ pub(crate) struct Context<'a> {
     pub(crate) plan: &'a Plan,
     pub(crate) connection: &'a mut Connection,
     pub(crate) metering: &'a mut Metering,
+    pub(crate) media: &'a mut MediaTime,
     pub(crate) outputs: &'a mut Outputs,
 }
 

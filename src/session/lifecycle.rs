@@ -181,11 +181,26 @@ impl Session {
         if self.responses.is_active() {
             self.silence(now);
         }
-        self.conversation.abandon_captions(&mut self.outputs);
+        let first_uncaptioned = self.conversation.first_uncaptioned();
+        self.conversation.abandon_captions(&self.plan, &mut self.outputs);
         self.connection.forget_server();
         self.responses.new_server();
         self.metering.latency().new_server();
+        self.media.new_connection();
         self.turns.server_gone(self.plan.turn_control());
+        self.rewind_input(first_uncaptioned);
+    }
+
+    /// Returns to the first turn without a caption, if the input can be read again.
+    fn rewind_input(&mut self, first_uncaptioned: Option<Duration>) {
+        if !self.plan.rewinds_input {
+            return;
+        }
+        let captioned = self.media.captioned();
+        let to = first_uncaptioned.map_or(captioned, |start| start.min(captioned));
+        self.media.rewind(to);
+        self.turns.forget_audio();
+        self.outputs.push(Output::Rewind(to));
     }
 
     /// Opens the connection again in the GA dialect, because the endpoint refuses the beta protocol.
@@ -274,6 +289,7 @@ impl Session {
             return;
         };
         self.metering.latency().new_server();
+        self.media.new_connection();
         self.metering.set_model(ready.model.clone());
         self.conversation.switch_server();
         let cause = match reason {
@@ -283,10 +299,12 @@ impl Session {
         self.outputs.info(format!("{cause}{}", self.conversation.kept_turns()));
         self.outputs.show(Notice::Ready(ready));
         match reason {
-            SwitchReason::Pause => self.conversation.abandon_captions(&mut self.outputs),
+            SwitchReason::Pause => self.conversation.abandon_captions(&self.plan, &mut self.outputs),
             SwitchReason::Limit => {
-                self.conversation.abandon_captions(&mut self.outputs);
+                let first_uncaptioned = self.conversation.first_uncaptioned();
+                self.conversation.abandon_captions(&self.plan, &mut self.outputs);
                 self.turns.server_gone(self.plan.turn_control());
+                self.rewind_input(first_uncaptioned);
                 self.send_kept_audio(now);
             }
             SwitchReason::ConnectionLost => {

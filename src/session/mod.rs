@@ -32,9 +32,10 @@ use crate::session::io::UserCommand;
 use crate::session::io::{Deadline, EndReason, Input, MissingReply, Notice, Output, Reason};
 use crate::session::metering::Metering;
 use crate::session::outputs::Outputs;
-use crate::session::plan::{InputEndAction, Plan, TurnControl};
+use crate::session::plan::{InputEndAction, Mode, Plan, TurnControl};
 use crate::session::response::Responses;
 use crate::session::turn::Turns;
+use crate::session::turn::media_time::MediaTime;
 
 /// How long after the server's end-of-turn silence a turn may still be detected: a round trip and its delay.
 const TURN_TIMEOUT: Duration = Duration::from_millis(1_500);
@@ -57,6 +58,8 @@ pub struct Session {
     responses: Responses,
     conversation: Conversation,
     metering: Metering,
+    /// When each turn is spoken in the input.
+    media: MediaTime,
     outputs: Outputs,
 }
 
@@ -77,6 +80,8 @@ impl Session {
             responses: Responses::new(&plan),
             conversation: Conversation::new(&plan),
             metering: Metering::new(&plan),
+            media: MediaTime::new(plan.input_rate(), plan.mode == Mode::Transcribe)
+                .beginning_at(plan.media_start),
             outputs: Outputs::default(),
             plan,
         }
@@ -94,6 +99,11 @@ impl Session {
             && !activity.is_answering()
             && !activity.is_response_expected
             && !activity.is_user_speaking
+    }
+
+    /// Returns how much speech waits for its captions, or nothing while no audio is accepted.
+    pub fn uncaptioned_speech(&self) -> Option<Duration> {
+        self.connection.is_live().then(|| self.media.uncaptioned())
     }
 
     /// Handles one input; returns the outputs in order.
@@ -249,8 +259,9 @@ impl Session {
     }
 
     fn parts(&mut self, now: Duration) -> Parts<'_> {
-        let Self { plan, connection, turns, responses, conversation, metering, outputs } = self;
-        Parts { turns, responses, conversation, cx: Context { now, plan, connection, metering, outputs } }
+        let Self { plan, connection, turns, responses, conversation, metering, media, outputs } = self;
+        let cx = Context { now, plan, connection, metering, media, outputs };
+        Parts { turns, responses, conversation, cx }
     }
 
     fn user_command(&mut self, now: Duration, command: UserCommand) {

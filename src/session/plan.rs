@@ -38,6 +38,10 @@ pub struct Plan {
     pub session_limit: Option<Duration>,
     /// Unix time at time 0 of the session: servers report the end of a session in Unix time.
     pub unix_start: Duration,
+    /// The media time at which the input begins.
+    pub media_start: Duration,
+    /// Whether the input can be read again from an earlier position, instead of audio being kept.
+    pub rewinds_input: bool,
     /// Who detects that the user interrupts a response.
     pub interrupt: Interrupt,
 }

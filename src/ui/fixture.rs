@@ -134,6 +134,8 @@ pub(crate) fn written(item_id: &str, text: &str) -> AssistantLine {
 pub(crate) fn user(beginning: &str, rest: &str) -> Notice {
     Notice::User(UserUtterance {
         item_id: "item_u".to_owned(),
+        spoken: None,
+        has_failed: false,
         text: format!("{beginning}{rest}"),
         is_final: !rest.is_empty(),
         after: None,

@@ -323,6 +323,8 @@ mod tests {
             text: text.to_owned(),
             is_final: true,
             after: after.map(str::to_owned),
+            spoken: None,
+            has_failed: false,
         })
     }
 

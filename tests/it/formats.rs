@@ -56,12 +56,12 @@ fn heard_as(
 #[test]
 fn what_cannot_be_decoded_says_so() {
     const CONVERT: &str = "hint: convert it: ffmpeg -i FILE -f wav - | rtvoice transcribe -";
-    const OTHER: &str = "hint: use a WAV or AU file with speech";
+    const OTHER: &str = "hint: use an audio file with speech, such as WAV";
     let cases: [(&str, Vec<u8>, &str, &str); 8] = [
         ("text.wav", b"words about sound, and no sound at all".to_vec(), "this is text, not audio", OTHER),
         ("empty.wav", Vec::new(), "the file contains no audio", OTHER),
         ("header.wav", wav(1, 16, &[]), "the file contains no audio", OTHER),
-        ("song.wav", b"fLaC\0\0\0\x22".to_vec(), "FLAC cannot be decoded", CONVERT),
+        ("song.wav", b"#!AMR\n\0\x22".to_vec(), "AMR cannot be decoded", CONVERT),
         ("mp3.wav", wav(0x55, 0, &[0; 100]), "MPEG audio cannot be decoded", CONVERT),
         ("adpcm.wav", wav(2, 4, &[0; 100]), "Microsoft ADPCM cannot be decoded", CONVERT),
         ("odd.wav", wav(0x1234, 16, &[0; 100]), "an unknown encoding (format tag 0x1234)", CONVERT),
@@ -92,8 +92,8 @@ fn a_pipe_without_sound_ends_the_call_with_one_sentence() {
         (b"", "standard input contains no audio".into()),
         (&wav(1, 16, &[]), "standard input contains no audio".into()),
         (b"{\"error\": 404}", "standard input: this is JSON text, not audio".into()),
-        (b"OggS\0\x02", format!("standard input: Ogg cannot be decoded; {convert}")),
-        (b"ID3\x04\0\0", format!("standard input: MP3 cannot be decoded; {convert}")),
+        (b"wvpk\0\x02", format!("standard input: WavPack cannot be decoded; {convert}")),
+        (b"#!AMR\n\0", format!("standard input: AMR cannot be decoded; {convert}")),
     ];
     for (bytes, says) in cases {
         for args in ["talk --demo --output answer.wav --input - --json", "transcribe --demo - --json"] {

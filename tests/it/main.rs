@@ -25,6 +25,8 @@ mod foreign_text;
 mod chat;
 #[cfg(unix)]
 mod transcribe;
+#[cfg(unix)]
+mod captions;
 mod formats;
 mod refusals;
 mod shell;

@@ -1,6 +1,6 @@
 //! Sources and sinks of samples: sound server, sound cards, files and pipes.
 
-pub(super) mod file;
+pub(crate) mod file;
 pub(super) mod paced;
 pub(super) mod sink;
 #[cfg(feature = "device")]

@@ -93,7 +93,7 @@ impl Runner {
     pub(crate) fn open(options: &AudioOptions, waker: &Waker) -> Result<(Self, AudioChannels), AudioError> {
         options.validate()?;
         // Both devices are opened in parallel.
-        let input = OpeningInput::begin(&options.input, waker)?;
+        let input = OpeningInput::begin(&options.input, options.start, waker)?;
         let output = OpeningOutput::begin(&options.output, waker);
         // Both results are awaited before an error is returned, since sound libraries print messages of their
         // own.
@@ -362,10 +362,14 @@ enum OpeningInput {
 }
 
 impl OpeningInput {
-    fn begin(source: &AudioSource, waker: &Waker) -> Result<Self, AudioError> {
+    fn begin(source: &AudioSource, start: Duration, waker: &Waker) -> Result<Self, AudioError> {
         match source {
             AudioSource::Device(wanted) => OpenAttempt::begin(request(wanted), waker).map(Self::Device),
-            AudioSource::File(path) => SampleSource::open(path).map(Self::Paced),
+            AudioSource::File(path) => {
+                let mut file = SampleSource::open(path)?;
+                file.skip(start);
+                Ok(Self::Paced(file))
+            }
             AudioSource::Stdin => SampleSource::stdin().map(Self::Paced),
             AudioSource::Null => Ok(Self::Paced(SampleSource::Silence(PACED_RATE))),
         }

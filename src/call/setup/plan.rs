@@ -80,6 +80,7 @@ pub(crate) fn audio(
     };
     AudioOptions {
         input,
+        start: plan.media_start,
         output,
         record: None,
         frame: ms(Setting::FrameMs, default.frame),
@@ -159,6 +160,8 @@ fn plan(
         interrupt: turn_detection::interrupt(call),
         session_limit: minutes(call, Setting::SessionMinutes),
         unix_start: Duration::ZERO,
+        media_start: Duration::ZERO,
+        rewinds_input: false,
     }
 }
 

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::call::caption_output::CaptionFileError;
 use crate::error::{Error, Kind};
 use crate::ui::text::charset::Charset;
 
@@ -14,6 +15,10 @@ static WAS_CLOSED: AtomicBool = AtomicBool::new(false);
 
 /// Returns the error for a failed write to standard output.
 pub fn cannot_write_stdout(error: io::Error) -> Error {
+    // What is shown may go to a file of its own, too.
+    if error.get_ref().is_some_and(|cause| cause.is::<CaptionFileError>()) {
+        return Error::new(Kind::Device, anyhow::Error::new(error)).hint("check that the disk is not full");
+    }
     Error::new(Kind::Device, anyhow::Error::new(error).context("cannot write to standard output"))
 }
 

@@ -76,6 +76,7 @@ pub(super) async fn ask(
         session: Session::new(plan),
         connections: Connections::new(target, link),
         audio,
+        feed: None,
         presenter: Presenter::Lines { writer: Box::new(asker), console },
         trace: None,
         commands: commands_rx,

@@ -61,8 +61,11 @@ pub(super) async fn run(args: Chat, signals: &Signals) -> Result<EndReason, Erro
         display: &args.showing,
         position: RunPosition::First,
         file: None,
+        captions: None,
+        script: None,
         stdin: typing,
         audio_options: None,
+        feed: None,
         device_memory: settings.remember(),
     };
     let reason = call.run(clock, signals).await?;

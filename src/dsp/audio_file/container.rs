@@ -81,6 +81,24 @@ const SOUND: &[(usize, &[u8], &str)] = &[
     (8, b"8SVX", "8SVX"),
 ];
 
+/// Formats that [`crate::dsp::media_file`] decodes.
+pub(super) const MEDIA: &[&str] = &[
+    "FLAC",
+    "Ogg",
+    "MP3",
+    "MP2",
+    "MP1",
+    "AAC",
+    "CAF",
+    "Matroska or WebM",
+    "M4A",
+    "MP4",
+    "3GP",
+    "QuickTime",
+    "AIFF",
+    "AIFF-C",
+];
+
 /// The same for other content.
 const NOT_SOUND: &[(usize, &[u8], &str)] = &[
     (0, b"PK\x03\x04", "a ZIP archive"),

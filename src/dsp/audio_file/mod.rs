@@ -12,6 +12,7 @@ use std::ops::RangeInclusive;
 
 use crate::dsp::downmix::Downmix;
 use crate::dsp::frame::SampleRate;
+use crate::dsp::media_file::MediaError;
 
 use alignment::Alignment;
 use container::ContainerKind;
@@ -38,6 +39,9 @@ pub enum AudioFileError {
     /// A truncated or invalid header.
     #[error("invalid file: {0}")]
     Broken(Cow<'static, str>),
+    /// Compressed audio or the audio track of a video cannot be decoded.
+    #[error(transparent)]
+    Media(#[from] MediaError),
     /// Reading failed.
     #[error("cannot read the file")]
     Io(#[from] io::Error),
@@ -330,8 +334,9 @@ fn check_layout(channels: u32, rate: u32) -> Result<(usize, SampleRate), AudioFi
     }
 }
 
-/// A stream with its first bytes buffered.
-struct PeekedSource<R> {
+/// A stream with its first bytes buffered; reading returns them first.
+#[derive(Debug)]
+pub struct PeekedSource<R> {
     /// The first bytes.
     head: Vec<u8>,
     stream: R,
@@ -340,7 +345,12 @@ struct PeekedSource<R> {
 }
 
 impl<R: Read> PeekedSource<R> {
-    fn peek(mut stream: R) -> Result<Self, AudioFileError> {
+    /// Reads the first bytes of a stream.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the stream does.
+    pub fn peek(mut stream: R) -> Result<Self, AudioFileError> {
         let mut head = Vec::new();
         stream.by_ref().take(container::HEAD_BYTES).read_to_end(&mut head)?;
         let wanted = container::bytes_needed(&head);
@@ -349,6 +359,12 @@ impl<R: Read> PeekedSource<R> {
             stream.by_ref().take(missing).read_to_end(&mut head)?;
         }
         Ok(Self { head, stream, consumed: 0 })
+    }
+
+    /// Returns whether [`crate::dsp::media_file`] decodes what the first bytes announce.
+    pub fn is_media(&self) -> bool {
+        let kind = container::identify(&self.head);
+        matches!(kind, ContainerKind::Undecodable(name) if container::MEDIA.contains(&name))
     }
 }
 

@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::session::io::{Deadline, Reason, UserUtterance};
+use crate::session::io::{Deadline, Reason, SpokenTime, UserUtterance};
 
 /// Maximum time that a finished caption waits for those of earlier turns, some of which never arrive.
 const HOLD_TIMEOUT: Duration = Duration::from_secs(10);
@@ -30,6 +30,8 @@ struct Caption {
     item_id: String,
     text: String,
     after: Option<String>,
+    spoken: Option<SpokenTime>,
+    has_failed: bool,
     /// When the text was complete.
     finished_at: Option<Duration>,
     /// A later caption has waited for it too long; further ones do not wait.
@@ -38,8 +40,15 @@ struct Caption {
 
 impl Caption {
     fn line(&self, is_final: bool) -> UserUtterance {
-        let Self { item_id, text, after, .. } = self;
-        UserUtterance { item_id: item_id.clone(), text: text.clone(), is_final, after: after.clone() }
+        let Self { item_id, text, after, spoken, has_failed, .. } = self;
+        UserUtterance {
+            item_id: item_id.clone(),
+            text: text.clone(),
+            is_final,
+            after: after.clone(),
+            spoken: spoken.clone(),
+            has_failed: *has_failed,
+        }
     }
 }
 
@@ -82,7 +91,15 @@ impl Captions {
                 self.list.pop_front();
             }
             let (item_id, text) = (item_id.to_owned(), String::new());
-            self.list.push_back(Caption { item_id, text, after: None, finished_at: None, is_overdue: false });
+            self.list.push_back(Caption {
+                item_id,
+                text,
+                after: None,
+                spoken: None,
+                has_failed: false,
+                finished_at: None,
+                is_overdue: false,
+            });
             self.list.len() - 1
         });
         &mut self.list[index]
@@ -104,6 +121,28 @@ impl Captions {
         let line = caption.line(false);
         self.list.insert(following.or(before).unwrap_or(from), caption);
         Some(line)
+    }
+
+    /// Returns when a turn was spoken.
+    pub(crate) fn spoken(&mut self, item_id: &str) -> Option<SpokenTime> {
+        self.get(item_id).spoken.clone()
+    }
+
+    /// Notes when a turn was spoken, unless that is known.
+    pub(crate) fn set_spoken(&mut self, item_id: &str, spoken: Option<SpokenTime>) {
+        let caption = self.get(item_id);
+        caption.spoken = caption.spoken.take().or(spoken);
+    }
+
+    /// Notes that the server failed to transcribe a turn.
+    pub(crate) fn fail(&mut self, item_id: &str) {
+        self.get(item_id).has_failed = true;
+    }
+
+    /// Returns when the first turn begins that has no caption yet.
+    pub(crate) fn first_uncaptioned(&self) -> Option<Duration> {
+        let outstanding = self.list.iter().filter(|caption| caption.finished_at.is_none());
+        outstanding.filter_map(|caption| Some(caption.spoken.as_ref()?.span.start)).min()
     }
 
     /// Takes the captions that are final: all up to the first one that is outstanding, or to one that has
@@ -152,11 +191,14 @@ impl Captions {
         (line, self.release(now))
     }
 
-    /// Takes all captions as final lines, the unfinished ones without text: their server is gone.
-    pub(crate) fn abandon(&mut self) -> Vec<UserUtterance> {
+    /// Takes all captions as final lines, the unfinished ones without text: their server is gone. Input that is
+    /// read again is captioned again, including finished captions that waited for earlier ones.
+    pub(crate) fn abandon(&mut self, rewinds_input: bool) -> Vec<UserUtterance> {
         self.pending_commits = 0;
+        let mut is_read_again = false;
         let lines = std::mem::take(&mut self.list).into_iter().map(|mut caption| {
-            if caption.finished_at.is_none() {
+            is_read_again |= rewinds_input && caption.finished_at.is_none();
+            if caption.finished_at.is_none() || is_read_again {
                 caption.text.clear();
             }
             caption.line(true)

@@ -1,5 +1,7 @@
 //! Lines of the user: typed text and captions.
 
+use std::time::Duration;
+
 use crate::protocol::events::client::ClientBody;
 use crate::protocol::events::error::ErrorInfo;
 use crate::protocol::events::item::{ContentPart, Item, ItemBody, Role};
@@ -9,8 +11,9 @@ use crate::session::connection::errors::describe;
 use crate::session::connection::requests::RequestKind;
 use crate::session::context::Context;
 use crate::session::conversation::Conversation;
-use crate::session::io::{Notice, UserUtterance};
+use crate::session::io::{Notice, SpokenTime, UserUtterance};
 use crate::session::outputs::Outputs;
+use crate::session::plan::{Mode, Plan};
 
 impl Conversation {
     /// Sends a typed text as a user item.
@@ -26,22 +29,34 @@ impl Conversation {
         };
         // The item is sent below.
         let _ = self.history.set_text(&item_id, Role::User, &text);
-        cx.show(Notice::User(UserUtterance { item_id, text, is_final: true, after: None }));
+        cx.show(Notice::User(UserUtterance {
+            item_id,
+            text,
+            is_final: true,
+            after: None,
+            spoken: None,
+            has_failed: false,
+        }));
         cx.send(ClientBody::ItemCreate { previous_item_id: None, item }, RequestKind::ItemCreate);
     }
 
     /// Notes that a spoken turn has become an item: its line has a place, its text follows or never arrives.
     pub(crate) fn user_item(&mut self, cx: &mut Context<'_>, item_id: &str, after: Option<String>) {
-        if self.captions.is_new_item(item_id) {
+        let spoken = if self.captions.is_new_item(item_id) {
             self.captions.commit_answered();
-        }
+            take_spoken_time(cx)
+        } else {
+            None
+        };
         self.outcome.turn(item_id);
         self.history.begin(item_id, Role::User);
         let has_captions = matches!(cx.plan.settings.transcription, FieldUpdate::Set(_));
         if !has_captions || self.transcript.is_finished(item_id) {
             return;
         }
-        if let Some(line) = self.captions.place(item_id, after) {
+        let line = self.captions.place(item_id, after);
+        self.captions.set_spoken(item_id, spoken);
+        if let Some(line) = line {
             cx.show(Notice::User(line));
         }
     }
@@ -88,6 +103,7 @@ impl Conversation {
     /// Reports a failed caption. The turn itself continues.
     pub(crate) fn caption_failed(&mut self, cx: &mut Context<'_>, item_id: &str, error: ErrorInfo) {
         if !self.transcript.is_finished(item_id) {
+            self.captions.fail(item_id);
             self.finish_caption(cx, item_id, String::new());
         }
         let message = format!("transcription failed: {}", describe(&error));
@@ -101,11 +117,22 @@ impl Conversation {
 
     fn finish_caption(&mut self, cx: &mut Context<'_>, item_id: &str, text: String) {
         self.transcript.finish(item_id);
+        // Some servers announce no item.
+        let spoken = self.captions.spoken(item_id).or_else(|| take_spoken_time(cx));
+        if let Some(spoken) = &spoken {
+            cx.media.caption(spoken.span.end);
+        }
+        self.captions.set_spoken(item_id, spoken);
         let (line, released) = self.captions.finish(cx.now, item_id, text);
         if !released.iter().any(|line| line.item_id == item_id) {
             cx.show(Notice::User(line));
         }
         show_lines(released, cx.outputs);
+    }
+
+    /// Returns when the first turn begins that has no caption yet.
+    pub(crate) fn first_uncaptioned(&self) -> Option<Duration> {
+        self.captions.first_uncaptioned()
     }
 
     /// Shows captions that have waited for too long for those of earlier turns.
@@ -122,9 +149,9 @@ impl Conversation {
 
     /// Gives up outstanding captions, because their server is gone. Unacknowledged audio is sent to the next
     /// server, and captioned there.
-    pub(crate) fn abandon_captions(&mut self, outputs: &mut Outputs) {
+    pub(crate) fn abandon_captions(&mut self, plan: &Plan, outputs: &mut Outputs) {
         self.outcome.connection_lost();
-        let lines = self.captions.abandon();
+        let lines = self.captions.abandon(plan.rewinds_input);
         for line in &lines {
             if !self.transcript.is_finished(&line.item_id) {
                 self.transcript.finish(&line.item_id);
@@ -138,4 +165,9 @@ fn show_lines(lines: Vec<UserUtterance>, outputs: &mut Outputs) {
     for line in lines {
         outputs.show(Notice::User(line));
     }
+}
+
+/// Returns when the oldest turn was spoken that is no item yet, for captions only.
+fn take_spoken_time(cx: &mut Context<'_>) -> Option<SpokenTime> {
+    (cx.plan.mode == Mode::Transcribe).then(|| cx.media.take_turn())
 }

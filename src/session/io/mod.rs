@@ -146,6 +146,8 @@ pub enum Output {
     ListDevices,
     /// Use another device, by id or name; without one, the system's default.
     UseDevice(Direction, Option<String>),
+    /// Read the input again from this media time on.
+    Rewind(Duration),
     /// Show a notice to the user.
     Show(Notice),
     /// Close the connection.
@@ -306,6 +308,41 @@ pub struct UserUtterance {
     pub is_final: bool,
     /// The item before it, if known: transcripts may arrive late.
     pub after: Option<String>,
+    /// When it was spoken, in captions; absent in conversations and while it is not known.
+    pub spoken: Option<SpokenTime>,
+    /// Whether the server failed to transcribe it.
+    pub has_failed: bool,
+}
+
+/// When a turn was spoken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpokenTime {
+    /// Its beginning and its end.
+    pub span: MediaSpan,
+    /// Where `span` comes from.
+    pub source: TimeSource,
+    /// The stretches of speech that were detected in it.
+    pub speech: Vec<MediaSpan>,
+}
+
+/// A stretch of the input by its own time: all audio of it counts, whatever was sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MediaSpan {
+    /// Its beginning.
+    pub start: Duration,
+    /// Its end.
+    pub end: Duration,
+}
+
+/// Where the time of a turn comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimeSource {
+    /// The server reported it.
+    Server,
+    /// This side detected the turn.
+    Local,
+    /// The server reported no time.
+    Estimate,
 }
 
 /// Line of the assistant so far.

@@ -65,6 +65,8 @@ fn plan() -> Plan {
         interrupt: crate::session::plan::Interrupt::default(),
         session_limit: None,
         unix_start: UNIX_START,
+        media_start: Duration::ZERO,
+        rewinds_input: false,
     }
 }
 
@@ -236,6 +238,7 @@ fn describe(output: &Output) -> Option<String> {
         | Output::Show(Notice::Debug(_) | Notice::Usage(_) | Notice::Delay(_)) => None,
         Output::PlayEnd(clip) => Some(format!("play-end {}", clip.0)),
         Output::Flush => Some("flush".into()),
+        Output::Rewind(to) => Some(format!("rewind to {} ms", to.as_millis())),
         Output::Duck => Some("duck".into()),
         Output::Unduck => Some("unduck".into()),
         Output::Open(_) => Some("open".into()),

@@ -1,5 +1,7 @@
 //! Microphone frames on their way to the server.
 
+use std::collections::VecDeque;
+
 use crate::dsp::frame::Frame;
 use crate::protocol::events::client::ClientBody;
 use crate::session::connection::phase::Phase;
@@ -12,6 +14,7 @@ use crate::session::turn::microphone::{SpeechPhase, is_one_turn};
 impl Turns {
     /// Takes a frame of the microphone.
     pub(crate) fn input_frame(&mut self, cx: &mut Context<'_>, frame: &Frame) {
+        cx.media.capture(frame);
         let frame = self.microphone.apply_mute(frame);
         match (cx.plan.turn_control(), self.microphone.speech) {
             (TurnControl::Server, _) | (TurnControl::Manual | TurnControl::Local, SpeechPhase::Held) => {
@@ -44,6 +47,7 @@ impl Turns {
             return;
         }
         cx.metering.latency().audio_sent(cx.now, frame.samples.len());
+        cx.media.send(frame.samples.len() as u64);
         let audio = self.microphone.encode(frame);
         cx.outputs.push(Output::Send(Box::new(ClientBody::AudioAppend(audio).without_id())));
     }
@@ -55,7 +59,14 @@ impl Turns {
         {
             self.microphone.unacked.begin_turn();
         }
-        for frame in self.microphone.take_kept() {
+        let resend = self.microphone.take_resend();
+        peers.cx.media.send_again(samples(&resend));
+        for frame in resend {
+            self.append(peers.cx, frame);
+        }
+        let kept = self.microphone.take_kept();
+        peers.cx.media.send_latest(samples(&kept));
+        for frame in kept {
             self.append(peers.cx, frame);
         }
         // The server may still find a turn in this audio.
@@ -89,4 +100,8 @@ impl Turns {
             cx.outputs.debug(format!("{frames} frames were dropped before the connection was open"));
         }
     }
+}
+
+fn samples(frames: &VecDeque<Frame>) -> u64 {
+    frames.iter().map(|frame| frame.samples.len() as u64).sum()
 }

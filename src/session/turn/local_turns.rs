@@ -42,6 +42,10 @@ impl Turns {
         let Some(local) = self.local(peers.cx.plan).filter(|_| !muted) else { return };
         local.set_voice(VoiceState::Confirmed(peers.cx.now));
         let frames = local.take();
+        let early = frames.iter().map(|frame| frame.samples.len() as u64).sum();
+        let start = peers.cx.media.captured().saturating_sub(early);
+        peers.cx.media.turn_begins(start);
+        peers.cx.media.send_latest(early);
         peers.cx.metering.note_activity(peers.cx.now);
         match peers.cx.plan.interrupt {
             Interrupt::Server | Interrupt::Local => self.open_turn(peers),
@@ -112,6 +116,7 @@ impl Turns {
             return;
         }
         self.close_turn(peers);
+        peers.cx.media.turn_begins(peers.cx.media.captured());
         self.microphone.hold();
         if let Some(local) = self.local(peers.cx.plan) {
             local.set_voice(VoiceState::Continuing(peers.cx.now));

@@ -43,6 +43,7 @@ impl Turns {
             peers.cx.outputs.info("the microphone is muted: unmute it to speak");
             return;
         }
+        peers.cx.media.turn_begins(peers.cx.media.captured());
         self.open_turn(peers);
     }
 
@@ -103,6 +104,7 @@ impl Turns {
         }
         self.microphone.end_turn();
         self.microphone.uncommitted = 0;
+        peers.cx.media.turn_dropped();
         peers.cx.send(ClientBody::AudioClear, RequestKind::Clear);
     }
 
@@ -115,11 +117,13 @@ impl Turns {
         let samples = std::mem::take(&mut self.microphone.uncommitted);
         if samples < self.microphone.rate.samples(MIN_COMMIT) {
             self.microphone.unacked.discard();
+            peers.cx.media.turn_dropped();
             peers.cx.send(ClientBody::AudioClear, RequestKind::Clear);
             peers.cx.outputs.info("turn shorter than 100 ms was discarded");
             return;
         }
         peers.conversation.note_commit();
+        peers.cx.media.turn_committed();
         peers.cx.send(ClientBody::AudioCommit, RequestKind::Commit);
         request_reply(peers);
     }

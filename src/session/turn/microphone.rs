@@ -109,6 +109,13 @@ impl MicrophoneState {
         self.lost_samples = 0;
     }
 
+    /// Forgets all audio, because the input is read again; its end follows again.
+    pub(super) fn forget_audio(&mut self) {
+        self.resend.clear();
+        self.kept.clear();
+        (self.kept_samples, self.lost_samples, self.quiet_since) = (0, 0, None);
+    }
+
     /// Takes the number of milliseconds of audio that were dropped while disconnected.
     pub(super) fn take_lost_ms(&mut self) -> u64 {
         let lost = std::mem::take(&mut self.lost_samples);
@@ -126,10 +133,15 @@ impl MicrophoneState {
         }
     }
 
-    /// Takes the frames to send when the session becomes live.
-    pub(super) fn take_kept(&mut self) -> impl Iterator<Item = Frame> + use<> {
+    /// Takes the frames that the previous server lost.
+    pub(super) fn take_resend(&mut self) -> VecDeque<Frame> {
+        std::mem::take(&mut self.resend)
+    }
+
+    /// Takes the frames to send when the session becomes live, after those that are sent again.
+    pub(super) fn take_kept(&mut self) -> VecDeque<Frame> {
         self.kept_samples = 0;
-        std::mem::take(&mut self.resend).into_iter().chain(std::mem::take(&mut self.kept))
+        std::mem::take(&mut self.kept)
     }
 
     /// Returns the frame to send: silence while muted, since the server measures time by the audio it gets.

@@ -1,6 +1,7 @@
 //! Turns of the user: microphone, voice activity detection, interruption, ducking, unacknowledged audio.
 
 pub(super) mod microphone;
+pub(super) mod media_time;
 mod capture;
 mod server_turns;
 mod manual_turns;
@@ -95,6 +96,11 @@ impl Turns {
     /// Prepares for the next server, which needs the unacknowledged audio.
     pub(crate) fn server_gone(&mut self, control: TurnControl) {
         self.microphone.server_gone(control);
+    }
+
+    /// Forgets all audio, because the input is read again.
+    pub(crate) fn forget_audio(&mut self) {
+        self.microphone.forget_audio();
     }
 
     /// Takes the number of milliseconds of audio that were dropped while disconnected.

@@ -18,6 +18,7 @@ impl Turns {
         self.microphone.note_activity(peers.cx.now);
         // The previous turn continues.
         peers.cx.metering.latency().abandon_unanswered();
+        peers.cx.media.server_turn_started(audio_ms);
         peers.cx.show(Notice::SpeechStarted { audio_ms });
         if peers.cx.plan.server_interrupts() {
             self.interrupt_by_server(peers);
@@ -34,6 +35,7 @@ impl Turns {
             return;
         }
         self.speech_ended();
+        cx.media.server_turn_stopped(audio_ms);
         cx.show(Notice::SpeechStopped { audio_ms });
         self.microphone.note_activity(cx.now);
         if is_answered_by_server(cx.plan) {

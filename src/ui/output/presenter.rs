@@ -51,3 +51,9 @@ impl<W: AnswerWriter + ?Sized> AnswerWriter for Box<W> {
         (**self).end_answer()
     }
 }
+
+impl<F: NoticeWriter + ?Sized> NoticeWriter for Box<F> {
+    fn notice(&mut self, at: Duration, notice: &Notice) -> io::Result<()> {
+        (**self).notice(at, notice)
+    }
+}

@@ -1,20 +1,24 @@
-//! Sources of paced input: WAV and AU files, standard input, silence.
+//! Sources of paced input: audio and video files, standard input, silence.
 
 use std::fs::File;
-use std::io::{self, IsTerminal, Read};
+use std::io::{self, IsTerminal, Read, Seek};
 use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::thread;
+use std::time::Duration;
 
 use crate::audio::api::Direction;
 use crate::audio::error::AudioError;
-use crate::dsp::audio_file::{AudioFileError, AudioReader};
+use crate::dsp::audio_file::{AudioFileError, AudioReader, PeekedSource};
 use crate::dsp::frame::SampleRate;
+use crate::dsp::media_file::{MediaError, MediaReader, Selection};
 use crate::dsp::resample::Resampler;
 use crate::files;
 
 /// Rate that pipes are resampled to.
 const PIPE_RATE: SampleRate = SampleRate::HZ_24000;
+/// Number of samples skipped at once.
+const SKIPPED_AT_ONCE: u64 = 1 << 16;
 /// Pieces buffered between the reader of a pipe and the audio thread: at most about half a second.
 const PIPE_PIECES: usize = 6;
 /// Length of a file scanned for the alignment of its samples, if the header leaves it open.
@@ -25,9 +29,40 @@ pub(crate) enum SampleSource {
     /// Silence at a rate.
     Silence(SampleRate),
     /// A file.
-    File(Box<ReadBuffer<AudioReader<File>>>),
+    File(Box<ReadBuffer<FormatReader<File>>>),
     /// Standard input or a named pipe, read by its own thread.
     Pipe(ReadBuffer<Receiver<PipeChunk>>),
+}
+
+/// A reader of any supported format.
+pub(crate) enum FormatReader<R> {
+    /// WAV, AU or raw PCM.
+    Pcm(Box<AudioReader<R>>),
+    /// Compressed audio, or the audio track of a video.
+    Media(Box<MediaReader>),
+}
+
+impl<R: Read> FormatReader<R> {
+    fn rate(&self) -> SampleRate {
+        match self {
+            Self::Pcm(reader) => reader.rate(),
+            Self::Media(reader) => reader.rate(),
+        }
+    }
+
+    fn read(&mut self, samples: &mut Vec<f32>) -> Result<usize, AudioFileError> {
+        match self {
+            Self::Pcm(reader) => reader.read(samples),
+            Self::Media(reader) => Ok(reader.read(samples)?),
+        }
+    }
+
+    fn take_warning(&mut self) -> Option<String> {
+        match self {
+            Self::Pcm(reader) => reader.take_warning(),
+            Self::Media(reader) => reader.take_warning(),
+        }
+    }
 }
 
 /// A message of the thread that reads a pipe.
@@ -67,11 +102,11 @@ pub(crate) enum ReadStatus {
 }
 
 impl SampleSource {
-    /// Opens a WAV or AU file, or a named pipe.
+    /// Opens an audio or video file, or a named pipe.
     pub(crate) fn open(path: &Path) -> Result<Self, AudioError> {
         let open_input = |source| AudioError::OpenInput { path: path.to_owned(), source };
         let bad_input = |source| AudioError::BadInput { path: path.to_owned(), source };
-        let file = files::open_input(path).map_err(open_input)?;
+        let mut file = files::open_input(path).map_err(open_input)?;
         let metadata = file.metadata().map_err(open_input)?;
         // Opening a folder succeeds on Unix; reading it fails.
         if metadata.is_dir() {
@@ -81,13 +116,14 @@ impl SampleSource {
         if !metadata.is_file() {
             return Self::pipe(file, name);
         }
-        let mut reader = AudioReader::new(file).map_err(bad_input)?;
-        reader.expect_length(metadata.len());
-        if reader.is_alignment_open() {
-            let scanned = AudioReader::new(File::open(path).map_err(open_input)?);
-            let alignment = scanned.and_then(|reader| reader.scan_alignment(SCANNED_BYTES));
-            reader.set_alignment(alignment.map_err(bad_input)?);
-        }
+        let is_media = PeekedSource::peek(&mut file).map_err(bad_input)?.is_media();
+        file.rewind().map_err(open_input)?;
+        let reader = if is_media {
+            let media = MediaReader::of_file(file, Selection::default());
+            FormatReader::Media(Box::new(media.map_err(AudioFileError::from).map_err(bad_input)?))
+        } else {
+            FormatReader::Pcm(Box::new(open_pcm(file, path, metadata.len()).map_err(bad_input)?))
+        };
         let rate = reader.rate();
         Ok(Self::File(Box::new(ReadBuffer { source: reader, name, rate, samples: Vec::new(), position: 0 })))
     }
@@ -101,7 +137,7 @@ impl SampleSource {
     }
 
     /// Starts to read a pipe on its own thread.
-    pub(crate) fn pipe(source: impl Read + Send + 'static, name: String) -> Result<Self, AudioError> {
+    pub(crate) fn pipe(source: impl Read + Send + Sync + 'static, name: String) -> Result<Self, AudioError> {
         let (pieces, receiver) = sync_channel(PIPE_PIECES);
         // Detached: nothing can interrupt its read, and it holds nothing to close.
         thread::Builder::new()
@@ -119,6 +155,25 @@ impl SampleSource {
             samples: Vec::new(),
             position: 0,
         }))
+    }
+
+    /// Skips the beginning of a file. Errors there are reported when the rest is read.
+    pub(crate) fn skip(&mut self, start: Duration) {
+        let mut left = self.rate().samples(start);
+        let mut block = Vec::new();
+        while left > 0 {
+            let wanted = left.min(SKIPPED_AT_ONCE);
+            block.clear();
+            match self.read(usize::try_from(wanted).unwrap_or(0), &mut block) {
+                ReadStatus::More => left -= wanted,
+                ReadStatus::Warning(_) => left -= block.len() as u64,
+                ReadStatus::Late
+                | ReadStatus::NotStarted
+                | ReadStatus::Ended
+                | ReadStatus::Broken(_)
+                | ReadStatus::Nothing(_) => return,
+            }
+        }
     }
 
     pub(crate) fn rate(&self) -> SampleRate {
@@ -196,9 +251,13 @@ impl<S> ReadBuffer<S> {
             AudioFileError::Undecodable(_) | AudioFileError::Unsupported(_) => {
                 format!("{}; convert it: ffmpeg -i FILE -f wav - | rtvoice transcribe -", self.failure(error))
             }
+            AudioFileError::Media(MediaError::Codec(_)) => {
+                format!("{}; convert it: ffmpeg -i FILE -f wav - | rtvoice transcribe -", self.failure(error))
+            }
             AudioFileError::Unrecognized
             | AudioFileError::NotAudio(_)
             | AudioFileError::Broken(_)
+            | AudioFileError::Media(_)
             | AudioFileError::Io(_) => self.failure(error),
         }
     }
@@ -211,7 +270,18 @@ impl<S> ReadBuffer<S> {
     }
 }
 
-fn read_file(reader: &mut AudioReader<File>, samples: &mut Vec<f32>) -> Refill {
+/// Opens a WAV or AU file and determines the alignment of its samples.
+fn open_pcm(file: File, path: &Path, bytes: u64) -> Result<AudioReader<File>, AudioFileError> {
+    let mut reader = AudioReader::new(file)?;
+    reader.expect_length(bytes);
+    if reader.is_alignment_open() {
+        let scanned = AudioReader::new(File::open(path)?)?;
+        reader.set_alignment(scanned.scan_alignment(SCANNED_BYTES)?);
+    }
+    Ok(reader)
+}
+
+fn read_file(reader: &mut FormatReader<File>, samples: &mut Vec<f32>) -> Refill {
     if let Some(warning) = reader.take_warning() {
         return Refill::Warning(warning);
     }
@@ -236,8 +306,17 @@ fn receive_piece(pieces: &mut Receiver<PipeChunk>, samples: &mut Vec<f32>) -> Re
 }
 
 /// Reads a pipe to its end, or until the receiver is dropped.
-fn read_pipe(source: impl Read, pieces: &SyncSender<PipeChunk>) -> Result<(), AudioFileError> {
-    let mut reader = AudioReader::or_raw(source)?;
+fn read_pipe(
+    source: impl Read + Send + Sync + 'static,
+    pieces: &SyncSender<PipeChunk>,
+) -> Result<(), AudioFileError> {
+    let source = PeekedSource::peek(source)?;
+    let mut reader = if source.is_media() {
+        let media = MediaReader::of_pipe(source, Selection::default())?;
+        FormatReader::Media(Box::new(media))
+    } else {
+        FormatReader::Pcm(Box::new(AudioReader::or_raw(source)?))
+    };
     let mut resampler = Resampler::new(reader.rate(), PIPE_RATE);
     let mut input = Vec::new();
     loop {

@@ -37,8 +37,8 @@ fn foreign_formats_are_refused_by_name_and_never_sent_as_noise() {
         (b"MThd\0\0\0\x06", "MIDI"),
     ];
     for (head, name) in cases {
-        let said = refused(head);
-        assert!(said.starts_with(name) && said.ends_with("cannot be decoded"), "{said}");
+        let message = refused(head);
+        assert!(message.starts_with(name) && message.ends_with(" cannot be decoded"), "{message}");
     }
 }
 

@@ -151,6 +151,47 @@ fn transcription_gets_uncaptioned_audio_again() {
 }
 
 #[test]
+fn an_input_that_can_be_read_again_goes_back_to_the_first_turn_without_a_caption() {
+    let mut call = Call::live(Plan { rewinds_input: true, ..captions_plan() });
+    call.speak(sec(9));
+    for (id, start, stop) in [("a", 0, 2_000), ("b", 3_000, 5_000), ("c", 6_000, 8_000)] {
+        call.server(
+            json!({"type": "input_audio_buffer.speech_started", "audio_start_ms": start, "item_id": id}),
+        );
+        call.server(
+            json!({"type": "input_audio_buffer.speech_stopped", "audio_end_ms": stop, "item_id": id}),
+        );
+        call.server(json!({"type": "input_audio_buffer.committed", "item_id": id}));
+    }
+    for id in ["a", "c"] {
+        call.server(json!({"type": "conversation.item.input_audio_transcription.completed", "item_id": id,
+            "transcript": format!("It is {id}.")}));
+    }
+    call.outputs.clear();
+    call.put(Input::Closed(CloseCause::Broken("reset".into())));
+    let story = call.story();
+    assert!(story.contains(&"rewind to 3000 ms".to_owned()), "{story:?}");
+    assert!(!story.iter().any(|line| line.contains("It is c")), "it is captioned again: {story:?}");
+    call.pass(sec(1));
+    call.outputs.clear();
+    call.configured();
+    assert_eq!(call.appended().len(), 0, "the audio comes from the input again");
+    call.speak(sec(3));
+    call.server(json!({"type": "input_audio_buffer.speech_started", "audio_start_ms": 0, "item_id": "b"}));
+    call.server(json!({"type": "input_audio_buffer.speech_stopped", "audio_end_ms": 2_000, "item_id": "b"}));
+    call.server(json!({"type": "input_audio_buffer.committed", "item_id": "b"}));
+    call.server(json!({"type": "conversation.item.input_audio_transcription.completed", "item_id": "b",
+        "transcript": "It is b."}));
+    let spans = call.outputs.iter().filter_map(|output| match output {
+        Output::Show(Notice::User(line)) if line.is_final => {
+            line.spoken.as_ref().map(|spoken| spoken.span.start)
+        }
+        _ => None,
+    });
+    assert_eq!(spans.collect::<Vec<_>>(), [sec(3)]);
+}
+
+#[test]
 fn an_idle_connection_closed_by_a_gateway_reconnects_silently() {
     for cause in [
         CloseCause::Peer { code: Some(1000), reason: "idle".into() },

@@ -127,6 +127,8 @@ fn a_revised_caption_is_written_whole() {
             text: text.to_owned(),
             is_final: false,
             after: None,
+            spoken: None,
+            has_failed: false,
         };
         (7, Notice::User(line))
     };

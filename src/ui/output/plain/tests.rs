@@ -98,7 +98,14 @@ fn an_interrupted_call_is_written_as_labelled_lines() {
 fn a_caption_written_after_its_answer_is_labelled_earlier() {
     let line = |item_id: &str, text: &str, is_final| {
         let after = Some("item_a".to_owned());
-        Notice::User(UserUtterance { item_id: item_id.to_owned(), text: text.to_owned(), is_final, after })
+        Notice::User(UserUtterance {
+            item_id: item_id.to_owned(),
+            text: text.to_owned(),
+            is_final,
+            after,
+            spoken: None,
+            has_failed: false,
+        })
     };
     let answer = |item_id: &str, text| Notice::Assistant(whole(item_id, text));
     let call = [

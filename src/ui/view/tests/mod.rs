@@ -31,8 +31,14 @@ fn call() -> Model {
 }
 
 fn user(model: &mut Model, item_id: &str, text: &str) {
-    let line =
-        UserUtterance { item_id: item_id.to_owned(), text: text.to_owned(), is_final: true, after: None };
+    let line = UserUtterance {
+        item_id: item_id.to_owned(),
+        text: text.to_owned(),
+        is_final: true,
+        after: None,
+        spoken: None,
+        has_failed: false,
+    };
     model.apply(NOW, &Notice::User(line));
 }
 

@@ -1,0 +1,28 @@
+//! WebVTT.
+
+use crate::captions::cue::{Cue, Span};
+use crate::captions::format::time::clock;
+
+pub(super) fn cue(cue: &Cue) -> String {
+    let Span { start, end } = cue.span;
+    let voice = cue.speaker.as_ref().map(|name| format!("<v {}>", escaped(name))).unwrap_or_default();
+    let text = escaped(&cue.lines.join("\n"));
+    format!("{} --> {}\n{voice}{text}\n\n", clock(start, '.'), clock(end, '.'))
+}
+
+/// Escapes what WebVTT reserves, and marks that show nothing.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '\u{200e}' => escaped.push_str("&lrm;"),
+            '\u{200f}' => escaped.push_str("&rlm;"),
+            '\u{a0}' => escaped.push_str("&nbsp;"),
+            _ => escaped.push(character),
+        }
+    }
+    escaped
+}

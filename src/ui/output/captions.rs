@@ -1,0 +1,289 @@
+//! Captions as a file of cues, next to what is shown of the session.
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use crate::captions::chinese::Script;
+use crate::captions::cue::{Passage, Span, Timing, Turn};
+use crate::captions::format::Writer;
+use crate::captions::segmenter::Segmenter;
+use crate::session::io::{EndReason, MediaSpan, Notice, TimeSource, UserUtterance};
+use crate::ui::output::presenter::NoticeWriter;
+use crate::ui::text::sanitize::one_line;
+
+/// Less detected speech than this says nothing about when words are spoken.
+const MIN_SPEECH: Duration = Duration::from_millis(200);
+
+/// When the cues of a turn are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CueRelease {
+    /// At once, for live reading.
+    AtOnce,
+    /// When the time of the next turn is known, which decides how long the last cue is shown.
+    BeforeNextTurn,
+}
+
+/// Writes final captions as cues to one writer, and passes all notices on to a presenter.
+pub struct CaptionLines<F, W> {
+    inner: F,
+    output: W,
+    writer: Writer,
+    segmenter: Segmenter,
+    release: CueRelease,
+    /// The end of the captions that the file holds already.
+    resumed_at: Duration,
+    /// The end of the last turn.
+    last_end: Duration,
+    is_headed: bool,
+}
+
+impl<F: NoticeWriter, W: Write> CaptionLines<F, W> {
+    /// Writes a new file.
+    pub fn new(inner: F, output: W, writer: Writer, release: CueRelease) -> Self {
+        Self {
+            inner,
+            output,
+            writer,
+            segmenter: Segmenter::default(),
+            release,
+            resumed_at: Duration::ZERO,
+            last_end: Duration::ZERO,
+            is_headed: false,
+        }
+    }
+
+    /// Continues a file whose last cue ends at `end`; turns that end before are not written again.
+    pub fn resumed_at(self, end: Duration) -> Self {
+        let segmenter = Segmenter::resumed_at(end);
+        Self { segmenter, resumed_at: end, last_end: end, is_headed: end > Duration::ZERO, ..self }
+    }
+
+    fn user(&mut self, line: &UserUtterance) -> io::Result<()> {
+        // The text is empty if nothing was said, or if another connection will caption the turn.
+        if !line.is_final || line.text.trim().is_empty() && !line.has_failed {
+            return Ok(());
+        }
+        let turn = self.turn(line);
+        self.last_end = self.last_end.max(turn.span.end);
+        let spoken = Span {
+            start: turn.speech.first().map_or(turn.span.start, |first| first.start),
+            end: turn.speech.last().map_or(turn.span.end, |last| last.end),
+        };
+        // The audio begins before the end of the file; detected times differ by a little.
+        if spoken.start + spoken.duration() / 2 < self.resumed_at {
+            return Ok(());
+        }
+        let passage = self.segmenter.push(turn);
+        self.write(passage)?;
+        match self.release {
+            CueRelease::AtOnce => self.finish(),
+            CueRelease::BeforeNextTurn => Ok(()),
+        }
+    }
+
+    fn turn(&self, line: &UserUtterance) -> Turn {
+        let at_end = Span { start: self.last_end, end: self.last_end };
+        let (span, timing, speech) = match &line.spoken {
+            Some(spoken) => (span(spoken.span), timing(spoken.source), spoken.speech.as_slice()),
+            None => (at_end, Timing::Estimated, [].as_slice()),
+        };
+        let detected: Duration = speech.iter().map(|speech| speech.end.saturating_sub(speech.start)).sum();
+        let speech = if detected < MIN_SPEECH { [].as_slice() } else { speech };
+        Turn {
+            item_id: line.item_id.clone(),
+            span,
+            timing,
+            text: one_line(&line.text),
+            speech: speech.iter().copied().map(self::span).collect(),
+            has_failed: line.has_failed,
+            ..Turn::default()
+        }
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        let passage = self.segmenter.finish();
+        self.write(passage)
+    }
+
+    /// Writes a passage in one piece, so that the file ends with a whole one whenever the program is killed.
+    fn write(&mut self, passage: Option<Passage>) -> io::Result<()> {
+        let Some(passage) = passage else { return Ok(()) };
+        let text = self.writer.passage(&passage);
+        self.put(&text)
+    }
+
+    fn put(&mut self, text: &str) -> io::Result<()> {
+        let header = if std::mem::replace(&mut self.is_headed, true) { "" } else { self.writer.header() };
+        if header.is_empty() && text.is_empty() {
+            return Ok(());
+        }
+        self.output.write_all(format!("{header}{text}").as_bytes())?;
+        self.output.flush()
+    }
+}
+
+impl<F: NoticeWriter, W: Write> NoticeWriter for CaptionLines<F, W> {
+    fn notice(&mut self, at: Duration, notice: &Notice) -> io::Result<()> {
+        if let Notice::User(line) = notice {
+            self.user(line)?;
+        }
+        if let Notice::End(reason) = notice {
+            self.finish()?;
+            if is_orderly(reason) {
+                self.put("")?;
+            }
+        }
+        self.inner.notice(at, notice)
+    }
+}
+
+/// Passes captions on in one script of Chinese.
+pub struct ScriptConverter<F> {
+    inner: F,
+    script: Script,
+}
+
+impl<F: NoticeWriter> ScriptConverter<F> {
+    /// Converts what `inner` shows.
+    pub fn new(inner: F, script: Script) -> Self {
+        Self { inner, script }
+    }
+}
+
+impl<F: NoticeWriter> NoticeWriter for ScriptConverter<F> {
+    fn notice(&mut self, at: Duration, notice: &Notice) -> io::Result<()> {
+        let Notice::User(line) = notice else { return self.inner.notice(at, notice) };
+        let text = self.script.convert(&line.text).into_owned();
+        self.inner.notice(at, &Notice::User(UserUtterance { text, ..line.clone() }))
+    }
+}
+
+/// Returns whether the input was captioned to its end, so that even no captions are a result.
+fn is_orderly(reason: &EndReason) -> bool {
+    match reason {
+        EndReason::User
+        | EndReason::Signal(_)
+        | EndReason::InputEnded
+        | EndReason::Answered
+        | EndReason::Limit(_)
+        | EndReason::ServerClosed(_) => true,
+        EndReason::NoInput(_) | EndReason::Unanswered(_) | EndReason::Refused(_) | EndReason::Lost(_) => {
+            false
+        }
+    }
+}
+
+fn span(span: MediaSpan) -> Span {
+    Span { start: span.start, end: span.end }
+}
+
+fn timing(source: TimeSource) -> Timing {
+    match source {
+        TimeSource::Server => Timing::Server,
+        TimeSource::Local => Timing::Local,
+        TimeSource::Estimate => Timing::Estimated,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::captions::format::Format;
+    use crate::session::io::SpokenTime;
+
+    /// A presenter that shows nothing.
+    struct Silent;
+
+    impl NoticeWriter for Silent {
+        fn notice(&mut self, _at: Duration, _notice: &Notice) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn caption(text: &str, start: u64, end: u64) -> Notice {
+        let span =
+            |start, end| MediaSpan { start: Duration::from_millis(start), end: Duration::from_millis(end) };
+        Notice::User(UserUtterance {
+            item_id: format!("item_{start}"),
+            text: text.to_owned(),
+            is_final: true,
+            after: None,
+            spoken: Some(SpokenTime {
+                span: span(start, end),
+                source: TimeSource::Server,
+                speech: vec![span(start + 300, end - 200)],
+            }),
+            has_failed: false,
+        })
+    }
+
+    fn written(lines: CaptionLines<Silent, Vec<u8>>, notices: &[Notice]) -> String {
+        let mut lines = lines;
+        for notice in notices {
+            lines.notice(Duration::ZERO, notice).unwrap();
+        }
+        String::from_utf8(lines.output).unwrap()
+    }
+
+    fn new(format: Format, release: CueRelease) -> CaptionLines<Silent, Vec<u8>> {
+        CaptionLines::new(Silent, Vec::new(), Writer::new(format), release)
+    }
+
+    #[test]
+    fn a_caption_is_shown_while_its_speech_is_heard() {
+        let notices = [caption("Good evening.", 0, 2_000), Notice::End(EndReason::InputEnded)];
+        let srt = written(new(Format::Srt, CueRelease::BeforeNextTurn), &notices);
+        assert_eq!(srt, "1\n00:00:00,300 --> 00:00:01,800\nGood evening.\n\n");
+    }
+
+    #[test]
+    fn captions_come_in_the_script_that_was_asked_for() {
+        let mut lines = ScriptConverter::new(new(Format::Text, CueRelease::AtOnce), Script::Taiwan);
+        lines.notice(Duration::ZERO, &caption("这里的头发", 0, 2_000)).unwrap();
+        assert_eq!(String::from_utf8(lines.inner.output).unwrap(), "這裡的頭髮\n");
+    }
+
+    #[test]
+    fn a_turn_that_is_captioned_by_another_connection_is_no_line() {
+        let notices = [caption("", 0, 2_000), Notice::End(EndReason::InputEnded)];
+        assert_eq!(written(new(Format::Jsonl, CueRelease::AtOnce), &notices), "");
+    }
+
+    #[test]
+    fn a_caption_that_is_read_along_is_written_at_once() {
+        let notices = [caption("Good evening.", 0, 2_000)];
+        assert_eq!(written(new(Format::Srt, CueRelease::BeforeNextTurn), &notices), "");
+        assert!(written(new(Format::Srt, CueRelease::AtOnce), &notices).ends_with("evening.\n\n"));
+    }
+
+    #[test]
+    fn a_file_without_captions_is_valid() {
+        let end = [Notice::End(EndReason::InputEnded)];
+        assert_eq!(written(new(Format::Vtt, CueRelease::BeforeNextTurn), &end), "WEBVTT\n\n");
+        assert_eq!(written(new(Format::Srt, CueRelease::BeforeNextTurn), &end), "");
+    }
+
+    #[test]
+    fn turns_that_a_resumed_file_holds_are_not_written_again() {
+        let resumed = CaptionLines::new(
+            Silent,
+            Vec::new(),
+            Writer::resumed(Format::Srt, 7),
+            CueRelease::BeforeNextTurn,
+        )
+        .resumed_at(Duration::from_secs(10));
+        let notices = [
+            caption("Old.", 8_000, 9_900),
+            caption("New.", 11_000, 13_000),
+            Notice::End(EndReason::InputEnded),
+        ];
+        assert_eq!(written(resumed, &notices), "8\n00:00:11,300 --> 00:00:12,800\nNew.\n\n");
+    }
+
+    #[test]
+    fn text_of_a_server_cannot_end_a_cue_or_reach_the_terminal() {
+        let notices = [caption("one\n\n2\n\u{1b}[31mtwo", 0, 2_000), Notice::End(EndReason::InputEnded)];
+        let srt = written(new(Format::Srt, CueRelease::BeforeNextTurn), &notices);
+        assert!(srt.ends_with("\none 2 two\n\n"), "{srt}");
+    }
+}
