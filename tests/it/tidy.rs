@@ -1,8 +1,10 @@
 //! How the code is kept: layers, sizes, and words that must not stand in certain files.
 
+mod language;
+mod structure;
 mod source;
 
-use source::{Source, files_below, has_word, program, read, root, rust_files};
+use source::{Source, all_rust, files_below, has_word, program, read, root};
 
 /// Which modules a module may name besides itself; the table of `src/lib.rs`.
 const LAYERS: &[(&str, &[&str])] = &[
@@ -331,11 +333,6 @@ fn missing_files(text: &str) -> Vec<String> {
 fn the_lock_file_stays_small() {
     let crates = read("Cargo.lock").lines().filter(|line| *line == "[[package]]").count();
     assert!(crates < CRATES, "{crates} crates: which of them saves more lines than it hides?");
-}
-
-fn all_rust() -> Vec<Source> {
-    let others = ["tests", "benches"].iter().flat_map(|folder| rust_files(folder));
-    program().into_iter().chain(others).collect()
 }
 
 fn at(source: &Source, word: &str, reason: &str) -> Vec<String> {

@@ -65,6 +65,12 @@ pub(crate) fn program() -> Vec<Source> {
     sources
 }
 
+/// Reads every Rust file of the package, tests and benchmarks included.
+pub(crate) fn all_rust() -> Vec<Source> {
+    let others = ["tests", "benches"].iter().flat_map(|folder| rust_files(folder));
+    program().into_iter().chain(others).collect()
+}
+
 /// Reads every Rust file below a folder of the package, in order of path; none if there is no such folder.
 pub(crate) fn rust_files(folder: &str) -> Vec<Source> {
     let paths = files_below(folder).into_iter().filter(|path| path.ends_with(".rs"));
