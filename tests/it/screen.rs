@@ -99,8 +99,10 @@ fn ctrl_z_gives_the_terminal_to_the_shell_and_fg_takes_it_again() {
     let call = format!("{} talk --demo --input null --output null", env!("CARGO_BIN_EXE_rtvoice"));
     let script = format!("set -m; {call}; echo the shell is back; read line; fg");
     let terminal = start(Program::shell(&script), USUAL);
+    // Until the screen is drawn, the terminal itself would echo the text and handle Ctrl-Z.
+    terminal.wait_until(LIMIT, |screen| is_whole(screen, USUAL));
     terminal.send("half a");
-    terminal.wait_for_text(LIMIT, "half a");
+    terminal.wait_for_text(LIMIT, "> half a");
     terminal.send(CONTROL_Z);
     terminal.wait_until(LIMIT, |screen| {
         screen.contents().contains("the shell is back") && !screen.alternate_screen()
