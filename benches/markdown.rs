@@ -7,7 +7,7 @@ use divan::Bencher;
 use divan::counter::ItemsCount;
 use rtvoice::markdown::ansi::{ColorLevel, Printer};
 use rtvoice::markdown::document::Document;
-use rtvoice::markdown::render::{Glyphs, TextLayout};
+use rtvoice::markdown::layout::{Glyphs, TextLayout};
 use rtvoice::ui::text::sanitize::sanitize;
 
 const LENGTHS: [usize; 3] = [1_000, 10_000, 100_000];

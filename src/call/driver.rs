@@ -8,12 +8,12 @@ use tokio::sync::mpsc;
 
 use crate::audio::Audio;
 use crate::audio::api::{AudioEvent, DeviceRequest, Duck, Mute, StreamCounters};
+use crate::call::audio_error::audio_error;
 use crate::call::clock::Clock;
 use crate::call::connections::{ConnectionEvent, Connections, ConnectionsEvent};
 use crate::call::device_memory::DeviceMemory;
 use crate::call::file_feed::FileFeed;
 use crate::call::presenter::Presenter;
-use crate::call::run::audio_error;
 use crate::call::streams::standard::cannot_write_stdout;
 use crate::call::trace::{TraceDirection, TraceFile};
 use crate::dsp::frame::Frame;

@@ -13,7 +13,7 @@ use crate::call::streams::standard::cannot_write_stdout;
 use crate::call::streams::standard::{Localized, charset};
 use crate::captions::chinese::Script;
 use crate::captions::format::Writer;
-use crate::cli::DisplayArgs;
+use crate::cli::display::DisplayArgs;
 use crate::dsp::level::LevelMeter;
 use crate::error::{Error, Kind};
 use crate::session::io::{ConnectionState, EndReason, Notice, TurnState, UserCommand};

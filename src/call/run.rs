@@ -5,9 +5,9 @@ use std::io::{self, IsTerminal, Write};
 use tokio::sync::mpsc;
 
 use crate::audio::api::StreamCounters;
-use crate::audio::error::AudioError;
 use crate::audio::options::{AudioOptions, AudioSink, AudioSource};
 use crate::audio::{self, Audio};
+use crate::call::audio_error::audio_error;
 use crate::call::caption_output::CaptionOutput;
 use crate::call::clock::Clock;
 use crate::call::connect::{EndpointConnection, connect};
@@ -28,7 +28,7 @@ use crate::call::streams::stderr::StderrSilencer;
 use crate::call::streams::typed_lines::{self, LineMode};
 use crate::call::trace::{ExistingTrace, TraceFile};
 use crate::captions::chinese::Script;
-use crate::cli::DisplayArgs;
+use crate::cli::display::DisplayArgs;
 use crate::error::{Error, Kind};
 use crate::session::Session;
 use crate::session::io::{ConnectionState, EndReason, Failure, Handshake, Notice, UserCommand};
@@ -337,13 +337,4 @@ pub(crate) async fn start_audio(options: Option<AudioOptions>) -> Result<Option<
     let started = tokio::task::spawn_blocking(|| audio::start(options)).await;
     let started = started.map_err(|error| Error::new(Kind::Internal, error))?;
     started.map(Some).map_err(audio_error)
-}
-
-pub(crate) fn audio_error(error: AudioError) -> Error {
-    let hint = error.hint();
-    let error = Error::new(Kind::Device, error);
-    match hint {
-        Some(hint) => error.hint(hint),
-        None => error,
-    }
 }

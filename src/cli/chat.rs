@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::cli::DisplayArgs;
+use crate::cli::display::DisplayArgs;
 use crate::cli::endpoint::EndpointArgs;
 use crate::cli::flags::{FlagSet, SettingFlags};
 use crate::config::declaration::FlagGroup::{self, Display, Limits};

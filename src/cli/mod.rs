@@ -5,12 +5,14 @@ pub mod flags;
 pub mod endpoint;
 pub mod doctor;
 pub mod captions;
+pub mod display;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
 use crate::cli::chat::Chat;
+use crate::cli::display::DisplayArgs;
 use crate::cli::doctor::Doctor;
 use crate::cli::endpoint::EndpointArgs;
 use crate::cli::flags::{AUDIO, FlagSet, SettingFlags};
@@ -179,24 +181,6 @@ pub struct Serve {
     /// Play this script of another endpoint to its end, for tests
     #[arg(long, value_name = "FILE", hide = true, conflicts_with = "fault")]
     pub script: Option<PathBuf>,
-}
-
-/// Output flags.
-#[derive(Clone, Debug, Default, Args)]
-#[command(next_help_heading = "Output")]
-pub struct DisplayArgs {
-    /// Whether the settings ask for lines instead of a screen.
-    #[arg(skip)]
-    pub plain: bool,
-    /// Write JSON lines
-    #[arg(long, conflicts_with = "plain")]
-    pub json: bool,
-    /// Log all protocol events, audio included, to FILE (never keys)
-    #[arg(long, value_name = "FILE")]
-    pub trace: Option<PathBuf>,
-    /// Show debugging details
-    #[arg(short, long)]
-    pub verbose: bool,
 }
 
 /// `rtvoice config`.

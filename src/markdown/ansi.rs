@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use crate::markdown::render::{BlockPlace, MarkdownRenderer, TextLayout};
+use crate::markdown::layout::TextLayout;
+use crate::markdown::render::{BlockPlace, MarkdownRenderer};
 use crate::markdown::split::{MarkdownBlock, Splitter};
 use crate::markdown::style::{Line, Role, Style, Token};
 

@@ -1,7 +1,7 @@
 //! Lines of code blocks: tabs are expanded, and a line that does not fit ends in a mark.
 
 use crate::markdown::highlight::Part;
-use crate::markdown::render::TextLayout;
+use crate::markdown::layout::TextLayout;
 use crate::markdown::style::{Line, Role, Style, Token};
 use crate::markdown::styled_runs::StyledRuns;
 use crate::markdown::wrap::{self, width};

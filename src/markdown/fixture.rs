@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use proptest::prelude::*;
 
 use crate::markdown::document::Document;
-use crate::markdown::render::{Glyphs, TextLayout};
+use crate::markdown::layout::{Glyphs, TextLayout};
 
 /// An answer with everything in it.
 pub(super) const ANSWER: &str = "\

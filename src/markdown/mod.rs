@@ -6,6 +6,7 @@
 //! lines to a terminal.
 
 pub mod split;
+pub mod layout;
 pub mod render;
 pub mod document;
 pub mod style;

@@ -2,7 +2,7 @@
 
 use pulldown_cmark::Alignment;
 
-use crate::markdown::render::TextLayout;
+use crate::markdown::layout::TextLayout;
 use crate::markdown::style::{Line, Role, Style};
 use crate::markdown::styled_runs::StyledRuns;
 

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::ui::view::LiveStatus;
 use crate::ui::view::meter;
+use crate::ui::view::state::LiveStatus;
 
 /// At most 30 frames per second; more are not visible and cost the terminal work.
 pub const FRAME_INTERVAL: Duration = Duration::from_millis(34);

@@ -6,7 +6,7 @@ use std::sync::mpsc::Sender;
 use crate::call::streams::standard::{charset, columns};
 use crate::markdown::ansi::{ColorLevel, Printer};
 use crate::markdown::extract::{self, Choice};
-use crate::markdown::render::{Glyphs, TextLayout};
+use crate::markdown::layout::{Glyphs, TextLayout};
 use crate::ui::output::presenter::{AnswerWriter, Verbatim};
 use crate::ui::text::charset::Charset;
 use crate::ui::text::sanitize::sanitize;

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use crate::call::clock::Clock;
 use crate::call::trace::{TraceDirection, TraceFile};
-use crate::commands::doctor::probe::{Probe, ProbeInput, ProbeObservations};
+use crate::commands::doctor::probe::seen::ProbeObservations;
+use crate::commands::doctor::probe::{Probe, ProbeInput};
 use crate::error::Error;
 use crate::net::dial::stream::NetStream;
 use crate::net::ws::connection::{WebSocketClient, WebSocketEvent};

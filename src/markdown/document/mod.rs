@@ -1,6 +1,7 @@
 //! An answer that grows: finished blocks are rendered once for a width, only the open block again and again.
 
-use crate::markdown::render::{BlockPlace, MarkdownRenderer, Rendered, TextLayout};
+use crate::markdown::layout::TextLayout;
+use crate::markdown::render::{BlockPlace, MarkdownRenderer, Rendered};
 use crate::markdown::split::{MarkdownBlock, Splitter};
 use crate::markdown::style::Line;
 

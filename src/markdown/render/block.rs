@@ -4,8 +4,9 @@ use std::borrow::Cow;
 
 use pulldown_cmark::{BrokenLink, CodeBlockKind, CowStr, Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 
+use crate::markdown::layout::TextLayout;
 use crate::markdown::prepare::{prepare, restore, restore_code};
-use crate::markdown::render::{MarkdownRenderer, Rendered, TextLayout};
+use crate::markdown::render::{MarkdownRenderer, Rendered};
 use crate::markdown::style::{Line, Role, Style};
 use crate::markdown::styled_runs::StyledRuns;
 use crate::markdown::table::Table;

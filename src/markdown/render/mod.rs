@@ -2,68 +2,14 @@
 
 mod block;
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 
 use crate::markdown::code;
 use crate::markdown::highlight::{Highlighter, PATIENCE};
+use crate::markdown::layout::TextLayout;
 use crate::markdown::split::{BlockKind, MarkdownBlock};
 use crate::markdown::style::{Line, Role, Style};
 use crate::markdown::styled_runs::StyledRuns;
-
-/// How lines are laid out.
-#[derive(Clone, Copy, Debug)]
-pub struct TextLayout {
-    /// No line is wider.
-    pub columns: usize,
-    /// What bullets, bars and borders are drawn with.
-    pub glyphs: Glyphs,
-    /// Removes what could control a terminal or hides in a text. The source is sanitized before it is split;
-    /// character references such as `&#27;` are decoded after that.
-    pub sanitize: for<'a> fn(&'a str) -> Cow<'a, str>,
-}
-
-/// What bullets, bars and borders are drawn with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Glyphs {
-    /// Any character.
-    Unicode,
-    /// Nothing beyond ASCII.
-    Ascii,
-}
-
-impl Glyphs {
-    pub(super) fn bullet(self) -> &'static str {
-        self.pick("• ", "- ")
-    }
-
-    pub(super) fn quote(self) -> &'static str {
-        self.pick("│ ", "| ")
-    }
-
-    pub(super) fn rule(self) -> &'static str {
-        self.pick("─", "-")
-    }
-
-    pub(super) fn border(self) -> &'static str {
-        self.pick(" │ ", " | ")
-    }
-
-    pub(super) fn crossing(self) -> &'static str {
-        self.pick("─┼─", "-+-")
-    }
-
-    pub(super) fn wrapped(self) -> &'static str {
-        self.pick("↩", "\\")
-    }
-
-    fn pick(self, unicode: &'static str, ascii: &'static str) -> &'static str {
-        match self {
-            Self::Unicode => unicode,
-            Self::Ascii => ascii,
-        }
-    }
-}
 
 /// Renders the blocks of one text. Link reference definitions are known from their block on.
 #[derive(Debug, Default)]

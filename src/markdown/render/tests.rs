@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::markdown::fixture::{self, ANSWER, ANSWER_AT_28, ANSWER_AT_60, layout, plain};
+use crate::markdown::layout::Glyphs;
 use crate::markdown::style::Token;
 
 fn lines(source: &str, columns: usize) -> Vec<Line> {

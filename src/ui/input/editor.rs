@@ -2,7 +2,19 @@
 
 use crate::ui::input::push_to_talk::PushToTalkKey;
 use crate::ui::input::text_area::{MAX_CHARS, TextArea, TextTooLong};
-use crate::ui::view::DrawResult;
+
+/// Results of a frame that later keys need.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DrawResult {
+    /// Visible lines of the conversation.
+    pub page: usize,
+    /// Scroll position, limited to the conversation.
+    pub scroll: usize,
+    /// Lines of the conversation; only known while scrolled.
+    pub total: Option<usize>,
+    /// Columns of a row of the typed text.
+    pub input_columns: usize,
+}
 
 /// The state of the screen that the session does not know.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -13,6 +13,7 @@ use tokio::sync::mpsc::error::TrySendError;
 
 use crate::session::io::{EndReason, UserCommand};
 use crate::ui::draw_throttle::DrawThrottle;
+use crate::ui::input::editor::DrawResult;
 use crate::ui::input::editor::Editor;
 use crate::ui::input::keys;
 use crate::ui::input::push_to_talk::ReleaseEvents;
@@ -20,7 +21,8 @@ use crate::ui::model::Model;
 use crate::ui::terminal::ScreenSetup;
 use crate::ui::terminal::guard::{KeyReporting, TerminalGuard};
 use crate::ui::terminal::reader::ReaderEvent;
-use crate::ui::view::{self, DrawResult, LiveStatus, ScreenState};
+use crate::ui::view;
+use crate::ui::view::state::{LiveStatus, ScreenState};
 
 /// How long the first frame waits for the terminal's answer about key events: the query must not end up within
 /// a frame.

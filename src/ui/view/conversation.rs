@@ -8,12 +8,13 @@ use ratatui::widgets::Clear;
 
 use crate::markdown::wrap::{width, wrap};
 use crate::session::io::ConnectionState;
+use crate::ui::input::editor::DrawResult;
 use crate::ui::input::push_to_talk::ReleaseEvents;
 use crate::ui::model::{SpeakerRole, TurnEntry};
 use crate::ui::text::wrap::cluster_start;
 use crate::ui::view::row::{self, RowAlignment, line_width};
+use crate::ui::view::state::ScreenState;
 use crate::ui::view::theme::Theme;
-use crate::ui::view::{DrawResult, ScreenState};
 
 /// Smallest screen for bubbles; below it, frames take too much space.
 const MIN_FOR_BUBBLES: Size = Size::new(56, 16);

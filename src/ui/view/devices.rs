@@ -9,8 +9,8 @@ use ratatui::widgets::{Block, BorderType, Clear, Padding};
 use crate::audio::api::Direction;
 use crate::ui::text::devices::{self, DeviceRow};
 use crate::ui::text::wrap::truncate;
-use crate::ui::view::ScreenState;
 use crate::ui::view::row::{self, RowAlignment};
+use crate::ui::view::state::ScreenState;
 
 /// Rows of the frame around the list.
 const FRAME: u16 = 2;

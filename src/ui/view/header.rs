@@ -13,8 +13,8 @@ use crate::ui::model::{DeviceUnavailable, Model};
 use crate::ui::text::sanitize::one_line;
 use crate::ui::text::wording;
 use crate::ui::text::wrap::truncate;
-use crate::ui::view::ScreenState;
 use crate::ui::view::row::{self, RowAlignment};
+use crate::ui::view::state::ScreenState;
 
 /// Longest model name shown in full.
 const MAX_NAME: usize = 32;

@@ -8,8 +8,8 @@ use ratatui::widgets::{Block, BorderType, Clear, Padding};
 use crate::markdown::wrap::width;
 use crate::ui::input::push_to_talk::ReleaseEvents;
 use crate::ui::text::wrap::truncate;
-use crate::ui::view::ScreenState;
 use crate::ui::view::row::{self, RowAlignment};
+use crate::ui::view::state::ScreenState;
 
 /// Widest key and the space after it.
 const KEY_WIDTH: usize = 16;

@@ -5,9 +5,9 @@ use ratatui::layout::{Position, Rect};
 use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 
-use crate::ui::input::text_area::PartStyle;
-use crate::ui::view::ScreenState;
+use crate::ui::input::text_area::rows::PartStyle;
 use crate::ui::view::row::{self, RowAlignment};
+use crate::ui::view::state::ScreenState;
 
 /// Prefix of the first row.
 const PROMPT: &str = "> ";

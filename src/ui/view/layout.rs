@@ -2,7 +2,8 @@
 
 use ratatui::layout::Rect;
 
-use crate::ui::view::{ScreenState, input, status_rows};
+use crate::ui::view::state::ScreenState;
+use crate::ui::view::{input, status};
 
 /// Areas of a screen; omitted ones have no height.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -29,9 +30,9 @@ impl ScreenLayout {
         let height = area.height;
         let from = |least: u16| u16::from(height >= least);
         let typed = input::rows(scene, area.width, (height / 4).clamp(1, 6)) * from(2);
-        let status = from(5) * status_rows(scene, area.width).min(height / 5);
+        let status_rows = from(5) * status::rows(scene, area.width).min(height / 5);
         let rule = from(14);
-        let other_rows = from(1) + rule + status + rule + from(6) + typed + from(8);
+        let other_rows = from(1) + rule + status_rows + rule + from(6) + typed + from(8);
         let conversation = height.saturating_sub(other_rows);
         let mut top = area.y;
         let mut next = |height: u16| {
@@ -43,7 +44,7 @@ impl ScreenLayout {
             header: next(from(1)),
             rules: [next(rule), Rect::ZERO],
             conversation: next(conversation),
-            status: next(status),
+            status: next(status_rows),
             ..Self::default()
         }
         .with_bottom([next(rule), next(from(6)), next(typed), next(from(8))])

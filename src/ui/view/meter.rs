@@ -5,8 +5,8 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use crate::ui::view::ScreenState;
 use crate::ui::view::row::{self, RowAlignment};
+use crate::ui::view::state::ScreenState;
 
 /// Levels of a meter, 2.5 dB each.
 pub const STEPS: usize = 24;

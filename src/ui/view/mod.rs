@@ -9,70 +9,21 @@ pub mod help;
 pub mod devices;
 pub mod conversation;
 pub mod layout;
-
-use std::time::Duration;
+pub mod state;
+mod status;
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
-use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use crate::markdown::wrap::{width, wrap};
+use crate::markdown::wrap::width;
 use crate::session::io::TurnState;
-use crate::ui::input::editor::Editor;
+use crate::ui::input::editor::DrawResult;
 use crate::ui::input::push_to_talk::ReleaseEvents;
-use crate::ui::model::{Model, StatusNoteKind};
 use crate::ui::text::wording;
-use crate::ui::text::wrap::truncate;
 use crate::ui::view::layout::ScreenLayout;
 use crate::ui::view::row::RowAlignment;
-use crate::ui::view::theme::Theme;
-
-/// Long enough to read twice.
-const INFO_LIFETIME: Duration = Duration::from_secs(10);
-
-/// Longer for errors, which may arrive while the user looks elsewhere.
-const ERROR_LIFETIME: Duration = Duration::from_secs(60);
-
-/// Limit for long server messages.
-const MAX_STATUS_ROWS: u16 = 3;
-
-/// Values that change without a notice.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct LiveStatus {
-    /// Time since the start.
-    pub now: Duration,
-    /// Level of the microphone in dBFS.
-    pub input_dbfs: f32,
-    /// Level of the speaker in dBFS.
-    pub output_dbfs: f32,
-}
-
-/// Inputs of a frame.
-#[derive(Clone, Copy, Debug)]
-pub struct ScreenState<'a> {
-    /// Session state.
-    pub model: &'a Model,
-    /// Local state of the screen.
-    pub editor: &'a Editor,
-    /// Levels and time.
-    pub live: LiveStatus,
-    /// Colours and character set.
-    pub theme: &'a Theme,
-}
-
-/// Results of a frame that later keys need.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct DrawResult {
-    /// Visible lines of the conversation.
-    pub page: usize,
-    /// Scroll position, limited to the conversation.
-    pub scroll: usize,
-    /// Lines of the conversation; only known while scrolled.
-    pub total: Option<usize>,
-    /// Columns of a row of the typed text.
-    pub input_columns: usize,
-}
+use crate::ui::view::state::ScreenState;
 
 /// Draws the whole screen at any size; what does not fit is omitted, the least important first.
 pub fn draw(frame: &mut Frame, scene: &ScreenState) -> DrawResult {
@@ -80,7 +31,7 @@ pub fn draw(frame: &mut Frame, scene: &ScreenState) -> DrawResult {
     header::draw(frame, layout.header, scene);
     draw_rules(frame, &layout, scene);
     let drawn = conversation::draw(frame, layout.conversation, scene);
-    draw_status(frame, layout.status, scene);
+    status::draw(frame, layout.status, scene);
     if layout.meters.width >= meter::MIN_WIDTH {
         meter::draw(frame, layout.meters, scene);
     }
@@ -114,39 +65,6 @@ fn draw_latency(frame: &mut Frame, rule: Rect, scene: &ScreenState) {
     if rule.height > 0 && wide + 2 <= rule.width {
         let place = Rect { x: rule.right() - wide - 2, width: wide, ..rule };
         row::draw(frame, place, &Line::styled(text, scene.theme.dim), RowAlignment::Left);
-    }
-}
-
-/// Returns the status text and its style.
-fn status(scene: &ScreenState) -> Option<(String, Style)> {
-    if let Some(text) = &scene.editor.note {
-        return Some((text.clone(), scene.theme.strong));
-    }
-    let note = scene.model.note.as_ref()?;
-    let (text, style, lifetime) = match note.kind {
-        StatusNoteKind::Error => (format!("Error: {}", note.text), scene.theme.error, ERROR_LIFETIME),
-        StatusNoteKind::Info => (note.text.clone(), scene.theme.strong, INFO_LIFETIME),
-        StatusNoteKind::Ongoing => (note.text.clone(), scene.theme.strong, Duration::MAX),
-    };
-    (scene.live.now.saturating_sub(note.at) < lifetime).then_some((text, style))
-}
-
-/// Returns the rows that the status needs on a screen of this width.
-fn status_rows(scene: &ScreenState, columns: u16) -> u16 {
-    let rows = status(scene).map_or(0, |(text, _)| wrap(&text, usize::from(columns)).len());
-    u16::try_from(rows).unwrap_or(u16::MAX).min(MAX_STATUS_ROWS)
-}
-
-fn draw_status(frame: &mut Frame, area: Rect, scene: &ScreenState) {
-    let Some((text, style)) = status(scene) else { return };
-    let columns = usize::from(area.width);
-    let rows = wrap(&text, columns);
-    let last = usize::from(area.height).saturating_sub(1);
-    for (at, (range, place)) in rows.iter().zip(area.rows()).enumerate() {
-        // Text that does not fit is cut with an ellipsis.
-        let end = if at == last { text.len() } else { range.end };
-        let line = truncate(&text[range.start..end], columns).into_owned();
-        row::draw(frame, place, &Line::styled(line, style), RowAlignment::Left);
     }
 }
 

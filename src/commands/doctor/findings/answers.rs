@@ -3,7 +3,7 @@
 use crate::commands::doctor::findings::{
     BillableRequested, ENDED, FindingTexts, ProbedEndpoint, ms, of_capability,
 };
-use crate::commands::doctor::probe::{Capability, ProbeObservations, Reply};
+use crate::commands::doctor::probe::seen::{Capability, ProbeObservations, Reply};
 use crate::commands::doctor::report::{Check, DoctorFinding, Level};
 use crate::error::Kind;
 

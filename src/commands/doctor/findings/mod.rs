@@ -5,7 +5,7 @@ mod session;
 
 use serde_json::{Value, json};
 
-use crate::commands::doctor::probe::{Capability, ProbeObservations, Reply};
+use crate::commands::doctor::probe::seen::{Capability, ProbeObservations, Reply};
 use crate::commands::doctor::report::{Check, DoctorFinding, Level};
 use crate::error::Kind;
 use crate::protocol::close::CloseCause;

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::commands::doctor::findings::{
     ENDED, FindingTexts, ProbedEndpoint, describe, ended, ms, of_capability, with_error,
 };
-use crate::commands::doctor::probe::{Capability, ProbeObservations, Reply};
+use crate::commands::doctor::probe::seen::{Capability, ProbeObservations, Reply};
 use crate::commands::doctor::report::{Check, DoctorFinding, Level};
 use crate::dsp::frame::SampleRate;
 use crate::error::Kind;

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::commands::doctor::probe::Capability;
+use crate::commands::doctor::probe::seen::Capability;
 use crate::protocol::events::client::ClientBody;
 use crate::protocol::events::error::ErrorInfo;
 use crate::protocol::events::item::{ContentPart, Item, ItemBody, Role};

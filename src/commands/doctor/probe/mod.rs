@@ -4,13 +4,13 @@
 //! unasked is no error. What costs money is asked for only where the user wants it.
 
 mod asking;
-mod seen;
+pub(super) mod seen;
 mod step;
 
 use std::time::Duration;
 
 use crate::commands::doctor::probe::asking::ProbeRequest;
-pub(super) use crate::commands::doctor::probe::seen::{Capability, ProbeObservations, Reply};
+use crate::commands::doctor::probe::seen::{Capability, ProbeObservations, Reply};
 use crate::commands::doctor::probe::step::ProbeStep;
 use crate::protocol::close::CloseCause;
 use crate::protocol::dialect::Dialect;

@@ -11,7 +11,7 @@ use crate::protocol::settings::SessionInfo;
 
 /// What an endpoint may answer, or leave out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(in crate::commands::doctor) enum Capability {
+pub(crate) enum Capability {
     /// `session.created`.
     Created,
     /// `session.updated`.
@@ -38,7 +38,7 @@ pub(in crate::commands::doctor) enum Capability {
 
 /// What became of something that was asked for.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(in crate::commands::doctor) enum Reply {
+pub(crate) enum Reply {
     /// It was not asked for.
     #[default]
     NotAsked,
@@ -58,38 +58,38 @@ pub(in crate::commands::doctor) enum Reply {
 
 /// What was seen.
 #[derive(Debug, Default)]
-pub(in crate::commands::doctor) struct ProbeObservations {
+pub(crate) struct ProbeObservations {
     replies: BTreeMap<Capability, Reply>,
     /// The session as it was when it began.
-    pub(in crate::commands::doctor) created: Option<SessionInfo>,
+    pub(crate) created: Option<SessionInfo>,
     /// The session with the settings of a call.
-    pub(in crate::commands::doctor) updated: Option<SessionInfo>,
+    pub(crate) updated: Option<SessionInfo>,
     /// Settings that the endpoint does not know.
-    pub(in crate::commands::doctor) left_out: Vec<String>,
+    pub(crate) left_out: Vec<String>,
     /// Which dialect the endpoint speaks, as far as it showed it.
-    pub(in crate::commands::doctor) dialect: Option<Dialect>,
+    pub(crate) dialect: Option<Dialect>,
     /// How many events came.
-    pub(in crate::commands::doctor) events: u64,
+    pub(crate) events: u64,
     /// How many messages came that are none.
-    pub(in crate::commands::doctor) malformed: u64,
+    pub(crate) malformed: u64,
     /// How many bytes of sound came.
-    pub(in crate::commands::doctor) sound_bytes: usize,
+    pub(crate) sound_bytes: usize,
     /// An error that belongs to nothing that was asked for, or after which nothing comes.
-    pub(in crate::commands::doctor) error: Option<ErrorInfo>,
+    pub(crate) error: Option<ErrorInfo>,
     /// The other protocol that the endpoint speaks.
-    pub(in crate::commands::doctor) foreign: Option<ForeignProtocol>,
+    pub(crate) foreign: Option<ForeignProtocol>,
     /// How the connection ended, if the endpoint or the network ended it.
-    pub(in crate::commands::doctor) closed: Option<CloseCause>,
+    pub(crate) closed: Option<CloseCause>,
 }
 
 impl ProbeObservations {
     /// Returns what became of a part.
-    pub(in crate::commands::doctor) fn reply(&self, part: Capability) -> &Reply {
+    pub(crate) fn reply(&self, part: Capability) -> &Reply {
         self.replies.get(&part).unwrap_or(&Reply::NotAsked)
     }
 
     /// Returns whether the connection ended, or was to, before the probe was at its end.
-    pub(in crate::commands::doctor) fn is_over_early(&self) -> bool {
+    pub(crate) fn is_over_early(&self) -> bool {
         self.closed.is_some()
             || self.foreign.is_some()
             || self.error.as_ref().is_some_and(|error| error.is_fatal() || error.is_permanent())

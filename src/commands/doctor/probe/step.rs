@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::commands::doctor::probe::Capability;
+use crate::commands::doctor::probe::seen::Capability;
 
 /// How long to wait for a close after a fatal error.
 pub(super) const CLOSE_WITHIN: Duration = Duration::from_secs(1);

@@ -2,7 +2,7 @@
 //!
 //! A long paste is one character of the text, a chip, which is shown as a label and sent in full.
 
-mod rows;
+pub mod rows;
 mod undo;
 
 use std::ops::Range;
@@ -11,7 +11,6 @@ use unicode_segmentation::{GraphemeCursor, UnicodeSegmentation};
 
 use crate::ui::text::sanitize;
 
-pub use crate::ui::input::text_area::rows::{PartStyle, VisibleRows};
 use crate::ui::input::text_area::undo::{Edit, EditKind, UndoStack};
 
 /// Longest text, in characters, pasted text included.
@@ -122,11 +121,6 @@ impl TextArea {
     /// Sets the width of a row on the screen, by which vertical motions go.
     pub fn set_columns(&mut self, columns: usize) {
         self.columns = columns;
-    }
-
-    /// Returns the rows around the cursor, at most `height` of them.
-    pub fn visible_rows(&self, columns: usize, height: usize) -> VisibleRows {
-        rows::visible(self, columns, height)
     }
 
     /// Inserts typed text at the cursor, sanitised.

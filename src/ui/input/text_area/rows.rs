@@ -31,30 +31,32 @@ pub struct VisibleRows {
     pub from_start: bool,
 }
 
-/// Returns the rows around the cursor, at most `height`.
-pub(super) fn visible(area: &TextArea, columns: usize, height: usize) -> VisibleRows {
-    let height = height.max(1);
-    let (mut start, mut end) = (area.line_start(area.cursor), area.line_end(area.cursor));
-    let mut rows = fold(area, start..end, columns);
-    let mut cursor_row = row_of(&rows, area.cursor);
-    while rows.len() - cursor_row < height && end < area.text.len() {
-        let next = end + 1;
-        end = area.line_end(next);
-        rows.extend(fold(area, next..end, columns));
-    }
-    while rows.len() < height && start > 0 {
-        let previous = area.line_start(start - 1);
-        let above = fold(area, previous..start - 1, columns);
-        cursor_row += above.len();
-        rows.splice(0..0, above);
-        start = previous;
-    }
-    let first = (cursor_row + 1).saturating_sub(height);
-    let shown = &rows[first..rows.len().min(first + height)];
-    VisibleRows {
-        rows: shown.iter().map(|row| parts(area, row.clone())).collect(),
-        cursor: (cursor_row - first, width_of(area, rows[cursor_row].start..area.cursor)),
-        from_start: start == 0 && first == 0,
+impl TextArea {
+    /// Returns the rows around the cursor, at most `height`.
+    pub fn visible_rows(&self, columns: usize, height: usize) -> VisibleRows {
+        let height = height.max(1);
+        let (mut start, mut end) = (self.line_start(self.cursor), self.line_end(self.cursor));
+        let mut rows = fold(self, start..end, columns);
+        let mut cursor_row = row_of(&rows, self.cursor);
+        while rows.len() - cursor_row < height && end < self.text.len() {
+            let next = end + 1;
+            end = self.line_end(next);
+            rows.extend(fold(self, next..end, columns));
+        }
+        while rows.len() < height && start > 0 {
+            let previous = self.line_start(start - 1);
+            let above = fold(self, previous..start - 1, columns);
+            cursor_row += above.len();
+            rows.splice(0..0, above);
+            start = previous;
+        }
+        let first = (cursor_row + 1).saturating_sub(height);
+        let shown = &rows[first..rows.len().min(first + height)];
+        VisibleRows {
+            rows: shown.iter().map(|row| parts(self, row.clone())).collect(),
+            cursor: (cursor_row - first, width_of(self, rows[cursor_row].start..self.cursor)),
+            from_start: start == 0 && first == 0,
+        }
     }
 }
 

@@ -3,6 +3,8 @@
 mod promises;
 mod screens;
 
+use std::time::Duration;
+
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 
@@ -10,7 +12,10 @@ use super::*;
 use crate::audio::api::{DeviceEntry, DeviceState, Direction};
 use crate::protocol::dialect::Dialect;
 use crate::session::io::{AssistantLine, ConnectionState, Notice, Ready, UserUtterance};
-use crate::ui::model::CallInfo;
+use crate::ui::input::editor::Editor;
+use crate::ui::model::{CallInfo, Model};
+use crate::ui::view::state::LiveStatus;
+use crate::ui::view::theme::Theme;
 
 const NOW: Duration = Duration::from_secs(95);
 

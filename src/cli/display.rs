@@ -1,0 +1,23 @@
+//! Output flags of the commands that hold a call.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+/// Output flags.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Output")]
+pub struct DisplayArgs {
+    /// Whether the settings ask for lines instead of a screen.
+    #[arg(skip)]
+    pub plain: bool,
+    /// Write JSON lines
+    #[arg(long, conflicts_with = "plain")]
+    pub json: bool,
+    /// Log all protocol events, audio included, to FILE (never keys)
+    #[arg(long, value_name = "FILE")]
+    pub trace: Option<PathBuf>,
+    /// Show debugging details
+    #[arg(short, long)]
+    pub verbose: bool,
+}

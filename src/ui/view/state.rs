@@ -1,0 +1,31 @@
+//! What one frame of the screen is drawn from.
+
+use std::time::Duration;
+
+use crate::ui::input::editor::Editor;
+use crate::ui::model::Model;
+use crate::ui::view::theme::Theme;
+
+/// Values that change without a notice.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LiveStatus {
+    /// Time since the start.
+    pub now: Duration,
+    /// Level of the microphone in dBFS.
+    pub input_dbfs: f32,
+    /// Level of the speaker in dBFS.
+    pub output_dbfs: f32,
+}
+
+/// Inputs of a frame.
+#[derive(Clone, Copy, Debug)]
+pub struct ScreenState<'a> {
+    /// Session state.
+    pub model: &'a Model,
+    /// Local state of the screen.
+    pub editor: &'a Editor,
+    /// Levels and time.
+    pub live: LiveStatus,
+    /// Colours and character set.
+    pub theme: &'a Theme,
+}
