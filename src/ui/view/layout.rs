@@ -2,8 +2,9 @@
 
 use ratatui::layout::Rect;
 
+use crate::ui::view::input;
 use crate::ui::view::state::ScreenState;
-use crate::ui::view::{input, status};
+use crate::ui::view::status;
 
 /// Areas of a screen; omitted ones have no height.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
