@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use crate::captions::format::{Format, Writer};
+use crate::captions::format::{CaptionWriter, Format};
 use crate::captions::resume::{Whole, last_whole};
 use crate::error::{Error, Kind};
 use crate::files::{self, FileAccess, OutputFile, WriteMode};
@@ -84,8 +84,8 @@ impl CaptionFile {
     }
 
     /// Returns a writer that continues the file.
-    pub(crate) fn writer(&self, format: Format) -> Writer {
-        Writer::resumed(format, self.whole.cues)
+    pub(crate) fn writer(&self, format: Format) -> CaptionWriter {
+        CaptionWriter::resumed(format, self.whole.cues)
     }
 
     fn begin(&mut self) -> io::Result<()> {

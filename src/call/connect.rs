@@ -25,7 +25,7 @@ pub(crate) struct EndpointConnection {
 }
 
 /// Note after a retry without the beta header.
-const BETA_HEADER_REFUSED: &str = "the endpoint refused the beta header (400), so rtvoice retried without \\
+const BETA_HEADER_REFUSED: &str = "the endpoint refused the beta header (400), so rtvoice retried without \
                                    it; beta_marker = \"never\" in the configuration avoids this";
 
 /// Connects to `target`.

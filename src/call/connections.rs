@@ -18,10 +18,10 @@ const NORMAL: u16 = 1000;
 /// All connections of a call. There is more than one only during session rollover.
 pub(crate) struct Connections {
     target: Rc<Target>,
-    current: Connection,
-    next: Connection,
+    current: EndpointLink,
+    next: EndpointLink,
     /// Completes its close handshake; further messages are discarded.
-    draining: Connection,
+    draining: EndpointLink,
 }
 
 /// Event of a connection.
@@ -35,30 +35,30 @@ pub(crate) enum ConnectionsEvent {
 impl Connections {
     /// Returns connections with `link` as the current one.
     pub(crate) fn new(target: Target, link: WebSocketClient<NetStream>) -> Self {
-        let current = Connection::Up(Box::new(link));
-        Self { target: Rc::new(target), current, next: Connection::Down, draining: Connection::Down }
+        let current = EndpointLink::Up(Box::new(link));
+        Self { target: Rc::new(target), current, next: EndpointLink::Down, draining: EndpointLink::Down }
     }
 
     /// Starts dialling a replacement of the current connection.
     pub(crate) fn dial(&mut self, handshake: Handshake) {
-        self.current = Connection::dial(&self.target, handshake);
+        self.current = EndpointLink::dial(&self.target, handshake);
     }
 
     /// Starts dialling the standby connection.
     pub(crate) fn dial_next(&mut self, handshake: Handshake) {
-        self.next = Connection::dial(&self.target, handshake);
+        self.next = EndpointLink::dial(&self.target, handshake);
     }
 
     /// Makes the standby connection current and drains the old one.
     pub(crate) fn switch(&mut self) {
-        let next = std::mem::replace(&mut self.next, Connection::Down);
+        let next = std::mem::replace(&mut self.next, EndpointLink::Down);
         self.draining = std::mem::replace(&mut self.current, next);
         self.draining.close();
     }
 
     /// Closes the standby connection.
     pub(crate) fn drop_next(&mut self) {
-        self.draining = std::mem::replace(&mut self.next, Connection::Down);
+        self.draining = std::mem::replace(&mut self.next, EndpointLink::Down);
         self.draining.close();
     }
 
@@ -79,7 +79,7 @@ impl Connections {
 
     /// Starts the close handshake.
     pub(crate) fn close(&mut self) {
-        self.next = Connection::Down;
+        self.next = EndpointLink::Down;
         self.current.close();
     }
 
@@ -97,7 +97,7 @@ impl Connections {
 }
 
 /// One connection.
-enum Connection {
+enum EndpointLink {
     /// Connected.
     Up(Box<WebSocketClient<NetStream>>),
     /// Being dialled. Kept in place, so that dialling is not restarted by `select!`.
@@ -116,7 +116,7 @@ pub(crate) enum ConnectionEvent {
     Link(WebSocketEvent),
 }
 
-impl Connection {
+impl EndpointLink {
     fn dial(target: &Rc<Target>, handshake: Handshake) -> Self {
         let target = Rc::clone(target);
         // Notes about the handshake were shown when the call began.

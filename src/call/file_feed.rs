@@ -46,7 +46,7 @@ pub(crate) struct FileFeed {
     /// Samples at the rate of the session that are not fed yet.
     samples: Vec<f32>,
     rate: SampleRate,
-    schedule: Schedule,
+    schedule: FeedSchedule,
     state: FeedState,
     options: FileFeedOptions,
 }
@@ -79,7 +79,7 @@ impl FileFeed {
             resampler,
             samples: Vec::new(),
             rate: options.rate,
-            schedule: Schedule { pace: options.pace, next: Duration::ZERO },
+            schedule: FeedSchedule { pace: options.pace, next: Duration::ZERO },
             state: FeedState::New,
             options: options.clone(),
         })
@@ -176,7 +176,7 @@ impl FileFeed {
 
 /// When frames are due.
 #[derive(Clone, Copy, Debug)]
-struct Schedule {
+struct FeedSchedule {
     pace: Pace,
     next: Duration,
 }
@@ -184,7 +184,7 @@ struct Schedule {
 /// How much lateness is made up for, at most.
 const MAX_LATE: Duration = Duration::from_millis(200);
 
-impl Schedule {
+impl FeedSchedule {
     fn fed(&mut self, now: Duration, is_quick: bool) {
         let interval = match self.pace {
             Pace::Max if is_quick => Duration::ZERO,
@@ -239,6 +239,14 @@ mod tests {
             assert_eq!(samples, 20 * 24_000, "{pace:?}");
             assert!((end.as_secs_f64() - seconds).abs() < 0.3, "{pace:?}: {end:?}");
         }
+    }
+
+    #[test]
+    fn a_start_beyond_the_end_of_the_file_ends_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut feed = feed(&folder, 2, Pace::Max);
+        feed.rewind(Duration::from_secs(9)).unwrap();
+        assert_eq!(run(&mut feed, |_| Duration::ZERO), (Duration::ZERO, 0));
     }
 
     #[test]

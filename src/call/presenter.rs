@@ -11,8 +11,8 @@ use crate::call::clock::Clock;
 use crate::call::streams::console::{Console, ConsoleWriter};
 use crate::call::streams::standard::cannot_write_stdout;
 use crate::call::streams::standard::{Localized, charset};
-use crate::captions::chinese::Script;
-use crate::captions::format::Writer;
+use crate::captions::chinese::ChineseScript;
+use crate::captions::format::CaptionWriter;
 use crate::cli::display::DisplayArgs;
 use crate::dsp::level::LevelMeter;
 use crate::error::{Error, Kind};
@@ -127,7 +127,7 @@ pub(crate) struct PresenterConfig<'a> {
     pub(crate) file: Option<CaptionedFile>,
     pub(crate) captions: Option<CaptionOutput>,
     /// Requested script of Chinese captions.
-    pub(crate) script: Option<Script>,
+    pub(crate) script: Option<ChineseScript>,
     pub(crate) info: CallInfo,
     pub(crate) commands: mpsc::Sender<UserCommand>,
     pub(crate) clock: Clock,
@@ -227,7 +227,7 @@ impl Presenter {
     }
 
     /// Shows captions in a script of Chinese.
-    fn in_script(self, script: Option<Script>) -> Self {
+    fn in_script(self, script: Option<ChineseScript>) -> Self {
         match (self, script) {
             (Self::Lines { writer, console }, Some(script)) => {
                 Self::Lines { writer: Box::new(ScriptConverter::new(writer, script)), console }
@@ -336,7 +336,7 @@ fn with_captions(
     let Some(CaptionOutput { format, target, release }) = captions else { return writer };
     match target {
         CaptionTarget::Stdout => {
-            Box::new(CaptionLines::new(writer, console.data(), Writer::new(format), release))
+            Box::new(CaptionLines::new(writer, console.data(), CaptionWriter::new(format), release))
         }
         CaptionTarget::File(file) => {
             let (format_writer, end) = (file.writer(format), file.whole.end);

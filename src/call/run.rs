@@ -27,7 +27,7 @@ use crate::call::streams::standard::{stdin_is_piped, stdout};
 use crate::call::streams::stderr::StderrSilencer;
 use crate::call::streams::typed_lines::{self, LineMode};
 use crate::call::trace::{ExistingTrace, TraceFile};
-use crate::captions::chinese::Script;
+use crate::captions::chinese::ChineseScript;
 use crate::cli::display::DisplayArgs;
 use crate::error::{Error, Kind};
 use crate::session::Session;
@@ -51,7 +51,7 @@ pub(crate) struct Call<'a> {
     /// Captions in a format of their own, if requested.
     pub(crate) captions: Option<CaptionOutput>,
     /// Requested script of Chinese captions.
-    pub(crate) script: Option<Script>,
+    pub(crate) script: Option<ChineseScript>,
     pub(crate) audio_options: Option<AudioOptions>,
     /// A file to send at its own pace, instead of `audio_options`.
     pub(crate) feed: Option<FileFeedOptions>,

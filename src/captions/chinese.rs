@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 /// A way to write Chinese.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Script {
+pub enum ChineseScript {
     /// Traditional, as in Taiwan.
     Taiwan,
     /// Traditional, as in Hong Kong and Macau.
@@ -20,7 +20,7 @@ pub enum Script {
 /// Text is converted if more than one in this many of the characters that differ is of the other script.
 const TOLERATED: usize = 3;
 
-impl Script {
+impl ChineseScript {
     /// Returns the script that a BCP 47 tag asks for; nothing for other languages and for a plain `zh`.
     pub fn of_language(tag: &str) -> Option<Self> {
         let tag = tag.to_ascii_lowercase().replace('_', "-");
@@ -89,28 +89,36 @@ mod tests {
     #[test]
     fn simplified_text_becomes_what_is_written_in_taiwan() {
         let text = "软件里面的头发干了，皇后在后面发现面条。";
-        assert_eq!(Script::Taiwan.convert(text), "軟件裡面的頭髮幹了，皇后在後面發現麵條。");
+        assert_eq!(ChineseScript::Taiwan.convert(text), "軟件裡面的頭髮幹了，皇后在後面發現麵條。");
     }
 
     #[test]
     fn traditional_text_becomes_simplified() {
-        assert_eq!(Script::Simplified.convert("他們在圖書館裡讀書"), "他们在图书馆里读书");
+        assert_eq!(ChineseScript::Simplified.convert("他們在圖書館裡讀書"), "他们在图书馆里读书");
     }
 
     #[test]
     fn text_in_the_wanted_script_is_not_touched() {
         for text in ["皇后在後面發現了麵條", "hello 123", "你好", ""] {
-            assert!(matches!(Script::Taiwan.convert(text), Cow::Borrowed(same) if same == text), "{text}");
+            assert!(
+                matches!(ChineseScript::Taiwan.convert(text), Cow::Borrowed(same) if same == text),
+                "{text}"
+            );
         }
         // A quotation of one Simplified word among Traditional ones.
         let quoted = "這個詞「软」寫成簡體時讀者會覺得奇怪";
-        assert_eq!(Script::Taiwan.convert(quoted), quoted);
+        assert_eq!(ChineseScript::Taiwan.convert(quoted), quoted);
     }
 
     #[test]
     fn japanese_is_never_converted() {
         let text = "国会で図書館の学生が会う";
-        for script in [Script::Taiwan, Script::HongKong, Script::Traditional, Script::Simplified] {
+        for script in [
+            ChineseScript::Taiwan,
+            ChineseScript::HongKong,
+            ChineseScript::Traditional,
+            ChineseScript::Simplified,
+        ] {
             assert_eq!(script.convert(text), text);
         }
     }
@@ -118,21 +126,21 @@ mod tests {
     #[test]
     fn language_tags_ask_for_a_script() {
         let cases = [
-            ("zh-TW", Some(Script::Taiwan)),
-            ("zh_tw", Some(Script::Taiwan)),
-            ("zh-Hant-TW", Some(Script::Taiwan)),
-            ("zh-Hant", Some(Script::Traditional)),
-            ("zh-HK", Some(Script::HongKong)),
-            ("yue-Hant-HK", Some(Script::HongKong)),
-            ("zh-CN", Some(Script::Simplified)),
-            ("zh-Hans-HK", Some(Script::Simplified)),
+            ("zh-TW", Some(ChineseScript::Taiwan)),
+            ("zh_tw", Some(ChineseScript::Taiwan)),
+            ("zh-Hant-TW", Some(ChineseScript::Taiwan)),
+            ("zh-Hant", Some(ChineseScript::Traditional)),
+            ("zh-HK", Some(ChineseScript::HongKong)),
+            ("yue-Hant-HK", Some(ChineseScript::HongKong)),
+            ("zh-CN", Some(ChineseScript::Simplified)),
+            ("zh-Hans-HK", Some(ChineseScript::Simplified)),
             ("zh", None),
             ("ja-JP", None),
             ("en-TW", None),
             ("", None),
         ];
         for (tag, script) in cases {
-            assert_eq!(Script::of_language(tag), script, "{tag}");
+            assert_eq!(ChineseScript::of_language(tag), script, "{tag}");
         }
     }
 }

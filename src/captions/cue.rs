@@ -17,14 +17,14 @@ pub const FULL_WIDTH_LINE_COLUMNS: usize = 32;
 
 /// A stretch of media time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Span {
+pub struct CueSpan {
     /// Its beginning.
     pub start: Duration,
     /// Its end.
     pub end: Duration,
 }
 
-impl Span {
+impl CueSpan {
     /// Makes a span from milliseconds.
     pub const fn from_millis(start: u64, end: u64) -> Self {
         Self { start: Duration::from_millis(start), end: Duration::from_millis(end) }
@@ -52,7 +52,7 @@ pub enum Timing {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TimedText {
     /// When it is spoken.
-    pub span: Span,
+    pub span: CueSpan,
     /// Its text.
     pub text: String,
 }
@@ -63,7 +63,7 @@ pub struct Turn {
     /// The conversation item.
     pub item_id: String,
     /// When it is spoken.
-    pub span: Span,
+    pub span: CueSpan,
     /// Where `span` comes from.
     pub timing: Timing,
     /// The transcript, on one line.
@@ -71,7 +71,7 @@ pub struct Turn {
     /// Words or segments of the transcript with their times; empty if the server reports none.
     pub parts: Vec<TimedText>,
     /// The stretches of speech that were detected within the turn; empty if nothing was detected.
-    pub speech: Vec<Span>,
+    pub speech: Vec<CueSpan>,
     /// Who speaks, if the model tells speakers apart.
     pub speaker: Option<String>,
     /// The language as a BCP 47 tag, if known.
@@ -84,7 +84,7 @@ pub struct Turn {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cue {
     /// When it is shown; whole milliseconds.
-    pub span: Span,
+    pub span: CueSpan,
     /// Where `span` comes from.
     pub timing: Timing,
     /// One or two lines, none of them empty.

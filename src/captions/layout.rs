@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::captions::cue::{MAX_DURATION, MIN_DURATION, Span};
+use crate::captions::cue::{CueSpan, MAX_DURATION, MIN_DURATION};
 use crate::captions::line_break::{Break, Cost};
 use crate::captions::text::Text;
 use crate::captions::timeline::Timeline;
@@ -24,16 +24,21 @@ const LOWER_LONGER: Cost = 1;
 
 /// A cue of a turn: when it is spoken, and its lines.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Block {
-    pub(super) span: Span,
+pub(super) struct TextBlock {
+    pub(super) span: CueSpan,
     pub(super) lines: Vec<String>,
 }
 
 /// Divides a text so that breaks are where a reader expects them, and cues neither too short nor too long.
 /// `prefix` columns of the first line are left free.
-pub(super) fn blocks(text: &Text<'_>, breaks: &[Break], timeline: &Timeline, prefix: usize) -> Vec<Block> {
-    let pause = |at: &Break| Span { start: timeline.end_of(at.end), end: timeline.start_of(at.next) };
-    let plan = Plan { text, breaks, pauses: breaks.iter().map(pause).collect(), prefix };
+pub(super) fn blocks(
+    text: &Text<'_>,
+    breaks: &[Break],
+    timeline: &Timeline,
+    prefix: usize,
+) -> Vec<TextBlock> {
+    let pause = |at: &Break| CueSpan { start: timeline.end_of(at.end), end: timeline.start_of(at.next) };
+    let plan = BreakPlan { text, breaks, pauses: breaks.iter().map(pause).collect(), prefix };
     // The cost of the best division up to each break, and where its last cue begins.
     let mut best: Vec<(Cost, usize)> = vec![(0, 0)];
     for to in 1..breaks.len() {
@@ -46,7 +51,7 @@ pub(super) fn blocks(text: &Text<'_>, breaks: &[Break], timeline: &Timeline, pre
     let mut to = breaks.len().saturating_sub(1);
     while to > 0 {
         let from = best[to].1;
-        blocks.push(Block { span: plan.span(from, to), lines: plan.lines(from, to) });
+        blocks.push(TextBlock { span: plan.span(from, to), lines: plan.lines(from, to) });
         to = from;
     }
     blocks.reverse();
@@ -54,25 +59,25 @@ pub(super) fn blocks(text: &Text<'_>, breaks: &[Break], timeline: &Timeline, pre
     blocks
 }
 
-struct Plan<'a> {
+struct BreakPlan<'a> {
     text: &'a Text<'a>,
     breaks: &'a [Break],
     /// For each break, when the text before it ends and when the text behind it begins.
-    pauses: Vec<Span>,
+    pauses: Vec<CueSpan>,
     prefix: usize,
 }
 
-impl Plan<'_> {
-    fn span(&self, from: usize, to: usize) -> Span {
+impl BreakPlan<'_> {
+    fn span(&self, from: usize, to: usize) -> CueSpan {
         let start = self.pauses[from].end;
-        Span { start, end: self.pauses[to].start.max(start) }
+        CueSpan { start, end: self.pauses[to].start.max(start) }
     }
 
     /// Returns the width of a line, if it fits.
     fn line(&self, from: usize, to: usize) -> Option<usize> {
         let prefix = if from == 0 { self.prefix } else { 0 };
         let (width, limit) = self.text.width(self.breaks[from].next, self.breaks[to].end);
-        // A single word takes the line for itself, whoever says it.
+        // A single word takes the line for itself, whichever speaker says it.
         (width + prefix <= limit || from + 1 == to).then_some(width)
     }
 

@@ -92,7 +92,7 @@ fn cue_end(times: &str) -> Option<Duration> {
 /// The fields of a line of JSON that matter here.
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
-enum Entry {
+enum ParsedEntry {
     Cue {
         end_ms: u64,
         item_ids: Vec<String>,
@@ -115,12 +115,12 @@ fn jsonl(file: &[u8]) -> Result<Whole, ResumeError> {
         let entry = serde_json::from_slice(&file[at..at + length]);
         at += length + 1;
         let end_ms = match entry.map_err(|_| ResumeError::Foreign(number))? {
-            Entry::Cue { end_ms, item_ids } => {
+            ParsedEntry::Cue { end_ms, item_ids } => {
                 cues += 1;
                 missing.extend(item_ids);
                 end_ms
             }
-            Entry::Turn { end_ms, item_id } => {
+            ParsedEntry::Turn { end_ms, item_id } => {
                 missing.retain(|missing| *missing != item_id);
                 end_ms
             }

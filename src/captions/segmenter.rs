@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use crate::captions::cue::{
-    Cue, MAX_DURATION, MAX_LINGER, MIN_DURATION, MIN_GAP, Passage, Span, Timing, Turn, rounded,
+    Cue, CueSpan, MAX_DURATION, MAX_LINGER, MIN_DURATION, MIN_GAP, Passage, Timing, Turn, rounded,
 };
-use crate::captions::layout::{Block, blocks};
+use crate::captions::layout::{TextBlock, blocks};
 use crate::captions::line_break::breaks;
 use crate::captions::text::{Text, line_width};
 use crate::captions::timeline::Timeline;
@@ -94,8 +94,8 @@ impl Segmenter {
             (Timing::Estimated, 1) => turn.timing,
             (timing, _) => timing,
         };
-        let cues = divided.into_iter().enumerate().map(|(index, Block { span, lines })| Cue {
-            span: Span { start: rounded(span.start), end: rounded(span.end) },
+        let cues = divided.into_iter().enumerate().map(|(index, TextBlock { span, lines })| Cue {
+            span: CueSpan { start: rounded(span.start), end: rounded(span.end) },
             timing,
             lines,
             item_ids: vec![turn.item_id.clone()],
@@ -125,7 +125,7 @@ fn joined(held: &Passage, next: &Passage) -> Option<Passage> {
     if first.is_new_speaker || !(is_short || is_close) {
         return None;
     }
-    let span = Span { start: last.span.start, end: last.span.end.max(first.span.end) };
+    let span = CueSpan { start: last.span.start, end: last.span.end.max(first.span.end) };
     if span.duration() > MAX_DURATION {
         return None;
     }
@@ -179,7 +179,7 @@ fn finished(mut passage: Passage, next: Option<Duration>) -> (Passage, Duration)
 
 /// Returns until when a cue is shown: long enough to be read, and without a short gap before the next one.
 fn shown_until(cue: &Cue, next: Option<Duration>) -> Duration {
-    let Span { start, end } = cue.span;
+    let CueSpan { start, end } = cue.span;
     let latest = start + MAX_DURATION;
     let needed = start + MIN_DURATION;
     let columns: usize = cue.lines.iter().map(|line| line_width(line).0).sum();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::captions::cue::{Span, Timing, Turn};
+use crate::captions::cue::{CueSpan, Timing, Turn};
 use crate::captions::line_break::{Break, CLAUSE};
 use crate::captions::text::{Class, Text};
 
@@ -12,7 +12,7 @@ const SNAP: Duration = Duration::from_millis(400);
 /// The time of each grapheme of a turn.
 #[derive(Debug)]
 pub(super) struct Timeline {
-    parts: Vec<Part>,
+    parts: Vec<TimedPart>,
     /// Speaking time up to each grapheme.
     weights: Vec<f64>,
     /// Where the times within the turn come from.
@@ -21,10 +21,10 @@ pub(super) struct Timeline {
 
 /// Consecutive graphemes and the stretches of time in which they are spoken.
 #[derive(Clone, Debug)]
-struct Part {
+struct TimedPart {
     start: usize,
     end: usize,
-    speech: Vec<Span>,
+    speech: Vec<CueSpan>,
 }
 
 impl Timeline {
@@ -36,7 +36,7 @@ impl Timeline {
         let speech = within(&turn.speech, turn.span);
         let timing = if speech.is_empty() { Timing::Estimated } else { Timing::Local };
         let speech = if speech.is_empty() { vec![turn.span] } else { speech };
-        let whole = Part { start: 0, end: text.len(), speech: speech.clone() };
+        let whole = TimedPart { start: 0, end: text.len(), speech: speech.clone() };
         let whole = Self { parts: vec![whole], weights, timing };
         let cuts = whole.cuts(&speech, breaks);
         Self { parts: parts(&speech, &cuts, text.len()), ..whole }
@@ -54,7 +54,7 @@ impl Timeline {
         part.map_or(Duration::ZERO, |part| part.time(self.share(part, end), Side::End))
     }
 
-    fn share(&self, part: &Part, at: usize) -> f64 {
+    fn share(&self, part: &TimedPart, at: usize) -> f64 {
         let weight = |at: usize| self.weights[at.clamp(part.start, part.end)];
         let whole = weight(part.end) - weight(part.start);
         if whole > 0.0 {
@@ -64,9 +64,9 @@ impl Timeline {
     }
 
     /// Aligns the ends of phrases with pauses: returns, in order, at which break the text pauses, and when.
-    fn cuts(&self, speech: &[Span], breaks: &[Break]) -> Vec<(Break, Span)> {
-        let pauses: Vec<Span> =
-            speech.windows(2).map(|pair| Span { start: pair[0].end, end: pair[1].start }).collect();
+    fn cuts(&self, speech: &[CueSpan], breaks: &[Break]) -> Vec<(Break, CueSpan)> {
+        let pauses: Vec<CueSpan> =
+            speech.windows(2).map(|pair| CueSpan { start: pair[0].end, end: pair[1].start }).collect();
         let inner = breaks.get(1..breaks.len().saturating_sub(1)).unwrap_or_default();
         let phrases: Vec<Break> = inner.iter().copied().filter(|phrase| phrase.cost <= CLAUSE).collect();
         // For the pauses up to each one, the gain of the best alignment so far and its last cut.
@@ -93,7 +93,7 @@ impl Timeline {
         }
         let last = best.last().and_then(|(_, last)| last.and_then(|last| cuts.get(last)));
         let chain = std::iter::successors(last, |cut| cut.before.and_then(|before| cuts.get(before)));
-        let mut chosen: Vec<(Break, Span)> = chain.map(|cut| (cut.phrase, cut.pause)).collect();
+        let mut chosen: Vec<(Break, CueSpan)> = chain.map(|cut| (cut.phrase, cut.pause)).collect();
         chosen.reverse();
         chosen
     }
@@ -102,7 +102,7 @@ impl Timeline {
 /// The end of a phrase in a pause of the speech.
 struct Cut {
     phrase: Break,
-    pause: Span,
+    pause: CueSpan,
     /// The cut before it.
     before: Option<usize>,
 }
@@ -113,7 +113,7 @@ enum Side {
     End,
 }
 
-impl Part {
+impl TimedPart {
     /// Returns the time after a share of the speech; on the edge of a pause, the side of it that is asked for.
     fn time(&self, share: f64, side: Side) -> Duration {
         let whole: Duration = self.speech.iter().map(|span| span.duration()).sum();
@@ -135,38 +135,42 @@ impl Part {
     }
 }
 
-fn distance(at: Duration, pause: Span) -> Duration {
+fn distance(at: Duration, pause: CueSpan) -> Duration {
     if at < pause.start { pause.start - at } else { at.saturating_sub(pause.end) }
 }
 
 /// Returns the stretches of speech that lie within a turn, whose edges they replace.
-fn within(speech: &[Span], turn: Span) -> Vec<Span> {
+fn within(speech: &[CueSpan], turn: CueSpan) -> Vec<CueSpan> {
     let clipped =
-        speech.iter().map(|span| Span { start: span.start.max(turn.start), end: span.end.min(turn.end) });
+        speech.iter().map(|span| CueSpan { start: span.start.max(turn.start), end: span.end.min(turn.end) });
     clipped.filter(|span| span.start < span.end).collect()
 }
 
 /// Divides a turn at its cuts.
-fn parts(speech: &[Span], cuts: &[(Break, Span)], length: usize) -> Vec<Part> {
+fn parts(speech: &[CueSpan], cuts: &[(Break, CueSpan)], length: usize) -> Vec<TimedPart> {
     let mut parts = Vec::with_capacity(cuts.len() + 1);
     let (mut start, mut from) = (0, Duration::ZERO);
     for (phrase, pause) in cuts {
-        let speech = within(speech, Span { start: from, end: pause.start });
-        parts.push(Part { start, end: phrase.end, speech });
+        let speech = within(speech, CueSpan { start: from, end: pause.start });
+        parts.push(TimedPart { start, end: phrase.end, speech });
         (start, from) = (phrase.end, pause.end);
     }
-    parts.push(Part { start, end: length, speech: within(speech, Span { start: from, end: Duration::MAX }) });
+    parts.push(TimedPart {
+        start,
+        end: length,
+        speech: within(speech, CueSpan { start: from, end: Duration::MAX }),
+    });
     parts
 }
 
 /// Returns the parts whose times the server reported, if they make up the transcript.
-fn reported(turn: &Turn, text: &Text<'_>) -> Option<Vec<Part>> {
+fn reported(turn: &Turn, text: &Text<'_>) -> Option<Vec<TimedPart>> {
     let length = |text: &Text<'_>| text.graphemes.iter().filter(|part| part.class != Class::Space).count();
     let lengths: Vec<usize> = turn.parts.iter().map(|part| length(&Text::new(&part.text))).collect();
     if lengths.is_empty() || lengths.iter().sum::<usize>() != length(text) {
         return None;
     }
-    let mut parts: Vec<Part> = Vec::with_capacity(lengths.len());
+    let mut parts: Vec<TimedPart> = Vec::with_capacity(lengths.len());
     let mut start = 0;
     let mut from = Duration::ZERO;
     for (part, length) in turn.parts.iter().zip(lengths) {
@@ -176,9 +180,9 @@ fn reported(turn: &Turn, text: &Text<'_>) -> Option<Vec<Part>> {
             left -= usize::from(text.graphemes[end].class != Class::Space);
             end += 1;
         }
-        let span = Span { start: part.span.start.max(from), end: part.span.end.max(from) };
+        let span = CueSpan { start: part.span.start.max(from), end: part.span.end.max(from) };
         from = span.end;
-        parts.push(Part { start, end, speech: vec![span] });
+        parts.push(TimedPart { start, end, speech: vec![span] });
         start = end;
     }
     parts.last_mut()?.end = text.len();

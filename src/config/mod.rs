@@ -9,7 +9,6 @@ pub mod regular_file;
 pub mod dotenv;
 pub mod built_in;
 pub mod sources;
-pub mod key_command;
 pub mod template;
 pub mod layers;
 pub mod paths;

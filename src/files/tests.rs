@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use super::*;
 
-/// The user ID of `nobody` on most systems; any other user would do.
+/// The user ID of an unprivileged user on most systems; any other user would do.
 const OTHER_USER: u32 = 65_534;
 
 fn mode(path: &Path) -> u32 {

@@ -97,7 +97,7 @@ fn sgr(style: Style, level: ColorLevel) -> Vec<&'static str> {
     codes.extend(monochrome);
     match (level, color) {
         (ColorLevel::Ansi, Some(color)) => codes.push(color),
-        // Code in running text is to be told from the text around it.
+        // Code in running text must be distinguishable from the text around it.
         (ColorLevel::Monochrome, Some(_)) if style.role == Role::InlineCode && !style.bold => codes.push("1"),
         (ColorLevel::Ansi | ColorLevel::Monochrome, _) => {}
     }

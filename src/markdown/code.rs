@@ -1,6 +1,6 @@
 //! Lines of code blocks: tabs are expanded, and a line that does not fit ends in a mark.
 
-use crate::markdown::highlight::Part;
+use crate::markdown::highlight::HighlightedPart;
 use crate::markdown::layout::TextLayout;
 use crate::markdown::style::{Line, Role, Style, Token};
 use crate::markdown::styled_runs::StyledRuns;
@@ -13,7 +13,7 @@ const TAB: usize = 4;
 const MARKED_COLUMNS: usize = 4;
 
 /// Returns a line of source code as styled text. Parts that do not make up the line leave its rest plain.
-pub(super) fn styled(line: &str, parts: &[Part]) -> StyledRuns {
+pub(super) fn styled(line: &str, parts: &[HighlightedPart]) -> StyledRuns {
     let mut text = StyledRuns::default();
     let mut rest = line;
     for (token, length) in parts {

@@ -327,7 +327,7 @@ fn the_dialect_that_is_found_is_written_and_the_rest_of_the_file_stays() {
     );
     let path = write_config(&program, &before);
     let outcome = program.run().expect_code(0);
-    assert!(outcome.text().contains("written for the profile mine into"), "{}", outcome.text());
+    assert!(outcome.text().contains("written to "), "{}", outcome.text());
     assert_eq!(std::fs::read_to_string(path).unwrap(), format!("{before}dialect = \"ga\"\n"));
     let shared = doctor(&format!("--model m --url {} --write-dialect", server.url));
     let refused = Report::of(shared, 3);

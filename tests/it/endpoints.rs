@@ -98,7 +98,13 @@ const TABLE: &[Row] = &[
         "azure/wrong-key",
         "chat --profile azure --model voice",
         AZURE,
-        Refused(6, &["401 Unauthorized: Access denied due to invalid subscription key", "check the key"]),
+        Refused(
+            6,
+            &[
+                "401 Unauthorized: Access denied due to invalid subscription key",
+                "check that the key is valid",
+            ],
+        ),
     ),
     row(
         "azure/no-deployment",
@@ -135,7 +141,10 @@ const TABLE: &[Row] = &[
         "ope-ai/refused-twice",
         "chat --profile ope-ai",
         OPE_AI,
-        Refused(6, &["with the marker", "unknown header: OpenAI-Beta", "without it", "is not available"]),
+        Refused(
+            6,
+            &["with the beta header", "unknown header: OpenAI-Beta", "without it", "is not available"],
+        ),
     ),
     row("openopen8/talk", "talk --profile openopen8 --model gpt-realtime-2", OPENOPEN8, Voice(24_000)),
     row(
@@ -174,7 +183,7 @@ const TABLE: &[Row] = &[
         "new-api/wrong-key",
         "chat --profile new-api --url wss://gateway.example.com/v1/realtime --model gpt-realtime-2",
         NEW_API,
-        Refused(6, &["401 Unauthorized: 无效的令牌", "check the key"]),
+        Refused(6, &["401 Unauthorized: 无效的令牌", "check that the key is valid"]),
     ),
     row(
         "new-api/no-model",
@@ -195,7 +204,7 @@ const TABLE: &[Row] = &[
         "new-api/too-old",
         "chat --profile new-api --url wss://gateway.example.com/v1/realtime --model gpt-realtime-2",
         NEW_API,
-        Refused(6, &[BETA_IS_OVER, "a gateway on the way"]),
+        Refused(6, &[BETA_IS_OVER, "outdated gateway adds the beta header"]),
     ),
     row(
         "new-api/upstream",
@@ -236,7 +245,7 @@ const TABLE: &[Row] = &[
         "qwen/wrong-key",
         "chat --profile qwen",
         QWEN,
-        Refused(6, &["401 Unauthorized: Invalid API-key provided.", "check the key"]),
+        Refused(6, &["401 Unauthorized: Invalid API-key provided.", "check that the key is valid"]),
     ),
     row(
         "qwen/wrong-value",
@@ -251,7 +260,7 @@ const TABLE: &[Row] = &[
         "xai/wrong-key",
         "chat --profile xai",
         XAI,
-        Refused(6, &["401 Unauthorized: Incorrect API key provided", "check the key"]),
+        Refused(6, &["401 Unauthorized: Incorrect API key provided", "check that the key is valid"]),
     ),
     row("vllm/talk", "talk --url ws://127.0.0.1:8000/v1/realtime --model m", SPEACHES, Refused(6, &[VLLM])),
     row(

@@ -56,7 +56,7 @@ fn heard_as(
 #[test]
 fn what_cannot_be_decoded_says_so() {
     const CONVERT: &str = "hint: convert it: ffmpeg -i FILE -f wav - | rtvoice transcribe -";
-    const OTHER: &str = "hint: use an audio file with speech, such as WAV";
+    const OTHER: &str = "hint: use an audio file with speech, such as WAV, MP3, M4A, FLAC or Ogg";
     let cases: [(&str, Vec<u8>, &str, &str); 8] = [
         ("text.wav", b"words about sound, and no sound at all".to_vec(), "this is text, not audio", OTHER),
         ("empty.wav", Vec::new(), "the file contains no audio", OTHER),

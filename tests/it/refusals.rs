@@ -109,14 +109,14 @@ fn without_a_key_or_with_one_in_the_clear_nothing_is_dialled() {
         &COMMANDS,
         &[
             case("", &[], 3, "no key for the profile openai", "OPENAI_API_KEY or RTVOICE_API_KEY"),
-            case(remote, WITH_KEY, 3, "the key would go to 192.0.2.1 in the clear", "wss://"),
-            case(&in_query, &[], 3, "the key would go to 192.0.2.1 in the clear", "wss://"),
+            case(remote, WITH_KEY, 3, "the key would be sent to 192.0.2.1 unencrypted", "wss://"),
+            case(&in_query, &[], 3, "the key would be sent to 192.0.2.1 unencrypted", "wss://"),
             case(
                 "--url wss://127.0.0.1",
                 broken,
                 3,
                 "the key contains a line break",
-                "without the line break",
+                "without the trailing line break",
             ),
             case("--url telnet://127.0.0.1", WITH_KEY, 2, "telnet", "wss://"),
         ],
@@ -240,7 +240,7 @@ fn a_refused_key_is_told_in_whichever_way_it_was_refused() {
             case(
                 &before,
                 "refused the connection: 401 Unauthorized: Incorrect API key provided",
-                "check the key",
+                "check that the key is valid",
             ),
             case(
                 &after,

@@ -15,7 +15,7 @@ fn ms(ms: u64) -> Duration {
 }
 
 /// A runner with the clock of the test.
-struct Call {
+struct ThreadCall {
     runner: Runner,
     ends: AudioChannels,
     now: Duration,
@@ -23,7 +23,7 @@ struct Call {
     events: Vec<AudioEvent>,
 }
 
-impl Call {
+impl ThreadCall {
     fn open(input: AudioSource, output: AudioSink) -> Self {
         let options = AudioOptions { input, output, ..AudioOptions::default() };
         let (runner, ends) = Runner::open(&options, &waker()).unwrap();
@@ -87,7 +87,7 @@ fn a_file_is_captured_in_real_time_and_followed_by_silence() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("speech.wav");
     write(&path, &ramp(12_100));
-    let mut call = Call::open(AudioSource::File(path), AudioSink::Null);
+    let mut call = ThreadCall::open(AudioSource::File(path), AudioSink::Null);
     call.run(ms(400));
     assert_eq!(call.captured(), ramp(9_600));
     assert!(!call.events.contains(&AudioEvent::InputEnded));
@@ -105,7 +105,7 @@ fn a_truncated_file_ends_with_a_warning() {
     write(&path, &ramp(12_100));
     let whole = std::fs::read(&path).unwrap();
     std::fs::write(&path, &whole[..whole.len() - 2_400]).unwrap();
-    let mut call = Call::open(AudioSource::File(path), AudioSink::Null);
+    let mut call = ThreadCall::open(AudioSource::File(path), AudioSink::Null);
     call.run(ms(1_000));
     assert_eq!(call.captured()[..10_900], ramp(10_900));
     let warnings = call.events.iter().filter(|event| matches!(event, AudioEvent::InputWarning(_))).count();
@@ -123,7 +123,7 @@ fn an_input_that_fails_ends_and_the_failure_is_the_result() {
             Ok(buffer.len())
         }
     }
-    let mut call = Call::open(AudioSource::Null, AudioSink::Null);
+    let mut call = ThreadCall::open(AudioSource::Null, AudioSink::Null);
     let feed = SampleSource::pipe(FailingInput(3), "standard input".to_owned()).unwrap();
     let capture = call.runner.engine.connect_microphone(feed.rate());
     call.runner.input = InputSource::Paced(Box::new(PacedInput::new(feed, capture)));
@@ -139,7 +139,7 @@ fn a_file_waits_for_a_slow_session() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("speech.wav");
     write(&path, &ramp(48_000));
-    let mut call = Call::open(AudioSource::File(path), AudioSink::Null);
+    let mut call = ThreadCall::open(AudioSource::File(path), AudioSink::Null);
     for n in 1..1_000 {
         call.now = ms(n * 10);
         call.runner.poll(call.now);
@@ -151,7 +151,7 @@ fn a_file_waits_for_a_slow_session() {
 
 #[test]
 fn silence_does_not_wait_for_the_session() {
-    let mut call = Call::open(AudioSource::Null, AudioSink::Null);
+    let mut call = ThreadCall::open(AudioSource::Null, AudioSink::Null);
     for n in 1..1_000 {
         call.now = ms(n * 10);
         call.runner.poll(call.now);
@@ -163,7 +163,7 @@ fn silence_does_not_wait_for_the_session() {
 fn an_output_file_contains_the_playback_without_pauses() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("answer.wav");
-    let mut call = Call::open(AudioSource::Null, AudioSink::File(path.clone()));
+    let mut call = ThreadCall::open(AudioSource::Null, AudioSink::File(path.clone()));
     call.run(ms(500));
     call.play(1, &ramp(24_001));
     call.runner.engine.end_clip(ClipId(1));
@@ -172,7 +172,7 @@ fn an_output_file_contains_the_playback_without_pauses() {
     call.play(2, &ramp(777));
     call.runner.engine.end_clip(ClipId(2));
     call.run(ms(500));
-    let Call { runner, events, .. } = call;
+    let ThreadCall { runner, events, .. } = call;
     runner.close(PacedOutput::close).unwrap();
     assert_eq!(read(&path), [ramp(24_001), ramp(777)].concat());
     let played = |clip| events.iter().rev().find_map(|event| event.played_samples(ClipId(clip)));
@@ -184,7 +184,7 @@ fn an_output_file_contains_the_playback_without_pauses() {
 fn a_flush_ends_an_output_file_at_the_reported_position() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("answer.wav");
-    let mut call = Call::open(AudioSource::Null, AudioSink::File(path.clone()));
+    let mut call = ThreadCall::open(AudioSource::Null, AudioSink::File(path.clone()));
     call.play(1, &ramp(240_000));
     call.run(ms(1_000));
     call.runner.engine.flush();
@@ -218,7 +218,7 @@ fn a_call_that_never_started_leaves_the_output_unchanged() {
     let (kept, fresh) = (directory.path().join("kept.wav"), directory.path().join("fresh.wav"));
     std::fs::write(&kept, "precious").unwrap();
     for path in [&kept, &fresh] {
-        let mut call = Call::open(AudioSource::Null, AudioSink::File(path.clone()));
+        let mut call = ThreadCall::open(AudioSource::Null, AudioSink::File(path.clone()));
         call.run(ms(500));
         call.runner.close(PacedOutput::abandon).unwrap();
     }
@@ -231,7 +231,7 @@ fn a_silent_call_leaves_an_empty_output_file() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("answer.wav");
     std::fs::write(&path, "an answer of another call").unwrap();
-    let call = Call::open(AudioSource::Null, AudioSink::File(path.clone()));
+    let call = ThreadCall::open(AudioSource::Null, AudioSink::File(path.clone()));
     call.runner.close(PacedOutput::close).unwrap();
     assert_eq!(hound::WavReader::open(&path).unwrap().len(), 0);
 }
@@ -253,7 +253,7 @@ fn an_unwritable_output_is_reported_at_the_start() {
 fn a_suspended_audio_thread_loses_no_answer() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("answer.wav");
-    let mut call = Call::open(AudioSource::Null, AudioSink::File(path.clone()));
+    let mut call = ThreadCall::open(AudioSource::Null, AudioSink::File(path.clone()));
     call.play(1, &ramp(48_000));
     call.runner.engine.end_clip(ClipId(1));
     for _ in 0..20 {

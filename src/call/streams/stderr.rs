@@ -1,7 +1,7 @@
 //! Stderr silencer: hides messages of audio libraries while devices are in use; the program's own messages
 //! still reach the terminal.
 //!
-//! ALSA and JACK print to file descriptor 2 from within their libraries, beyond any error handler (libjack has
+//! Sound libraries print to file descriptor 2 from within their libraries, beyond any error handler (libjack has
 //! none, and ALSA's is per thread).
 
 use std::fs::File;

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::captions::cue::{Cue, Passage, Timing, Turn};
 
 #[derive(Serialize)]
-struct Entry<'a> {
+struct TurnRecord<'a> {
     #[serde(rename = "type")]
     kind: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -33,14 +33,14 @@ pub(super) fn passage(passage: &Passage) -> String {
     cues.chain(turns).collect()
 }
 
-fn line(entry: &Entry<'_>) -> String {
+fn line(entry: &TurnRecord<'_>) -> String {
     let mut line = serde_json::to_string(entry).expect("an object of strings and numbers is JSON");
     line.push('\n');
     line
 }
 
-fn cue<'a>(cue: &'a Cue, text: &'a str) -> Entry<'a> {
-    Entry {
+fn cue<'a>(cue: &'a Cue, text: &'a str) -> TurnRecord<'a> {
+    TurnRecord {
         kind: "cue",
         item_id: None,
         item_ids: &cue.item_ids,
@@ -54,9 +54,9 @@ fn cue<'a>(cue: &'a Cue, text: &'a str) -> Entry<'a> {
     }
 }
 
-fn turn(turn: &Turn) -> Entry<'_> {
+fn turn(turn: &Turn) -> TurnRecord<'_> {
     let (kind, text) = if turn.has_failed { ("gap", None) } else { ("turn", Some(turn.text.as_str())) };
-    Entry {
+    TurnRecord {
         kind,
         item_id: Some(&turn.item_id),
         item_ids: &[],

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::captions::cue::{Cue, Span};
+use crate::captions::cue::{Cue, CueSpan};
 
 /// The pause after which nothing is to be shown.
 const LONG_PAUSE: Duration = Duration::from_secs(2);
@@ -15,7 +15,7 @@ pub(super) struct Lyrics {
 
 impl Lyrics {
     pub(super) fn cue(&mut self, cue: &Cue) -> String {
-        let Span { start, end } = cue.span;
+        let CueSpan { start, end } = cue.span;
         let pause = self.end.filter(|last| start.saturating_sub(*last) >= LONG_PAUSE);
         self.end = Some(end);
         let blank = pause.map(|last| format!("{}\n", stamp(last))).unwrap_or_default();

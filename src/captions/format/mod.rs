@@ -51,7 +51,7 @@ impl Format {
 
 /// Turns passages into the text of a file, which is appended as it comes.
 #[derive(Debug)]
-pub struct Writer {
+pub struct CaptionWriter {
     format: Format,
     /// The number of the last cue.
     number: u64,
@@ -61,7 +61,7 @@ pub struct Writer {
     speaker: Option<String>,
 }
 
-impl Writer {
+impl CaptionWriter {
     /// Begins a file.
     pub fn new(format: Format) -> Self {
         Self::resumed(format, 0)

@@ -2,11 +2,11 @@
 //!
 //! It has no escapes: what a parser would take for the end of a cue or a tag is made harmless.
 
-use crate::captions::cue::{Cue, Span};
+use crate::captions::cue::{Cue, CueSpan};
 use crate::captions::format::time::clock;
 
 pub(super) fn cue(number: u64, cue: &Cue) -> String {
-    let Span { start, end } = cue.span;
+    let CueSpan { start, end } = cue.span;
     let name = cue.speaker.as_ref().filter(|_| cue.is_new_speaker).map(|name| format!("{name}: "));
     let text = name.unwrap_or_default() + &cue.lines.join("\n");
     format!("{number}\n{} --> {}\n{}\n\n", clock(start, ','), clock(end, ','), harmless(&text))

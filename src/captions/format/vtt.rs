@@ -1,10 +1,10 @@
 //! WebVTT.
 
-use crate::captions::cue::{Cue, Span};
+use crate::captions::cue::{Cue, CueSpan};
 use crate::captions::format::time::clock;
 
 pub(super) fn cue(cue: &Cue) -> String {
-    let Span { start, end } = cue.span;
+    let CueSpan { start, end } = cue.span;
     let voice = cue.speaker.as_ref().map(|name| format!("<v {}>", escaped(name))).unwrap_or_default();
     let text = escaped(&cue.lines.join("\n"));
     format!("{} --> {}\n{voice}{text}\n\n", clock(start, '.'), clock(end, '.'))

@@ -5,15 +5,15 @@ mod golden;
 mod timing;
 mod resume;
 
-use crate::captions::cue::{Cue, Passage, Span, Timing, Turn};
-use crate::captions::format::{Format, Writer};
+use crate::captions::cue::{Cue, CueSpan, Passage, Timing, Turn};
+use crate::captions::format::{CaptionWriter, Format};
 use crate::captions::segmenter::Segmenter;
 
 /// Makes a turn whose times the server reported, from milliseconds.
 pub(super) fn turn(start: u64, end: u64, text: &str) -> Turn {
     Turn {
         item_id: format!("item_{start}"),
-        span: Span::from_millis(start, end),
+        span: CueSpan::from_millis(start, end),
         timing: Timing::Server,
         text: text.to_owned(),
         ..Turn::default()
@@ -37,7 +37,7 @@ pub(super) fn cues(turns: impl IntoIterator<Item = Turn>) -> Vec<Cue> {
 
 /// Returns a whole file.
 pub(super) fn file(format: Format, turns: impl IntoIterator<Item = Turn>) -> String {
-    let mut writer = Writer::new(format);
+    let mut writer = CaptionWriter::new(format);
     let body: Vec<String> = passages(turns).iter().map(|passage| writer.passage(passage)).collect();
     writer.header().to_owned() + &body.concat()
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use crate::captions::cue::{Cue, MAX_DURATION, MIN_DURATION, MIN_GAP, Span, Turn};
+use crate::captions::cue::{Cue, CueSpan, MAX_DURATION, MIN_DURATION, MIN_GAP, Turn};
 use crate::captions::line_break::is_kinsoku;
 use crate::captions::tests::{cues, turn};
 use crate::captions::text::line_width;
@@ -40,8 +40,8 @@ fn turns() -> impl Strategy<Value = Vec<Turn>> {
                 if is_detected && length > 1_000 {
                     let middle = start + length / 2;
                     turn.speech = vec![
-                        Span::from_millis(start + 100, middle - 100),
-                        Span::from_millis(middle + 200, start + length - 50),
+                        CueSpan::from_millis(start + 100, middle - 100),
+                        CueSpan::from_millis(middle + 200, start + length - 50),
                     ];
                 }
                 turn

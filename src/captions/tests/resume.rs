@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::captions::cue::Turn;
-use crate::captions::format::{Format, Writer};
+use crate::captions::format::{CaptionWriter, Format};
 use crate::captions::resume::{ResumeError, last_whole};
 use crate::captions::segmenter::Segmenter;
 use crate::captions::tests::{file, turn};
@@ -26,7 +26,7 @@ fn talk() -> Vec<Turn> {
 fn resumed(format: Format, cut: &[u8]) -> String {
     let whole = last_whole(format, cut).expect("our own files can be continued");
     let kept = &cut[..usize::try_from(whole.bytes).expect("it is short")];
-    let mut writer = Writer::resumed(format, whole.cues);
+    let mut writer = CaptionWriter::resumed(format, whole.cues);
     let mut segmenter = Segmenter::resumed_at(whole.end);
     let left = talk().into_iter().filter(|turn| turn.span.end > whole.end);
     let mut passages: Vec<_> = left.filter_map(|turn| segmenter.push(turn)).collect();

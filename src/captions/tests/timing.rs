@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::captions::cue::{Span, TimedText, Timing, Turn};
+use crate::captions::cue::{CueSpan, TimedText, Timing, Turn};
 use crate::captions::segmenter::Segmenter;
 use crate::captions::tests::{cues, lines, spoken_by, turn};
 
@@ -54,7 +54,7 @@ fn short_turns_of_one_speaker_share_a_cue() {
 #[test]
 fn the_times_of_words_are_those_of_the_server() {
     let word =
-        |start, end, text: &str| TimedText { span: Span::from_millis(start, end), text: text.to_owned() };
+        |start, end, text: &str| TimedText { span: CueSpan::from_millis(start, end), text: text.to_owned() };
     let spoken = Turn {
         parts: vec![
             word(0, 500, "First"),
@@ -72,7 +72,7 @@ fn the_times_of_words_are_those_of_the_server() {
 #[test]
 fn text_is_laid_over_speech_and_not_over_silence() {
     let spoken = Turn {
-        speech: vec![Span::from_millis(300, 2_000), Span::from_millis(6_000, 7_700)],
+        speech: vec![CueSpan::from_millis(300, 2_000), CueSpan::from_millis(6_000, 7_700)],
         ..turn(0, 8_000, "This is spoken before the pause. That is spoken after the pause.")
     };
     let shown = cues([spoken]);
@@ -85,7 +85,7 @@ fn text_is_laid_over_speech_and_not_over_silence() {
 fn a_phrase_ends_at_the_pause_that_is_near() {
     // By its letters the first sentence would end 146 ms later.
     let spoken = Turn {
-        speech: vec![Span::from_millis(0, 3_000), Span::from_millis(3_400, 6_400)],
+        speech: vec![CueSpan::from_millis(0, 3_000), CueSpan::from_millis(3_400, 6_400)],
         ..turn(
             0,
             6_400,
@@ -126,12 +126,12 @@ fn a_turn_without_text_shows_no_cue() {
 
 #[test]
 fn sentences_end_cues_and_clauses_end_lines() {
-    let text = "When the train arrived at the station, nobody was waiting there. \
+    let text = "When the train arrived at the station, no one was waiting there. \
                 It had left without telling anyone.";
     assert_eq!(
         lines(turn(0, 8_000, text)),
         [
-            "When the train arrived at the station, | nobody was waiting there.",
+            "When the train arrived at the station, | no one was waiting there.",
             "It had left without telling anyone."
         ]
     );

@@ -20,7 +20,7 @@ use crate::call::signals::Signals;
 use crate::call::streams::standard::stdin_is_piped;
 use crate::call::streams::typed_lines::without_bom;
 use crate::cli::chat::Chat;
-use crate::commands::chat::question::{Parts, read_files};
+use crate::commands::chat::question::{QuestionParts, read_files};
 use crate::config::settings::Setting;
 use crate::error::{Error, Kind};
 use crate::protocol::settings::SessionKind;
@@ -114,7 +114,7 @@ fn question(args: &Chat) -> Result<Option<String>, Error> {
     let stdin = io::stdin();
     let is_stdin = args.prompt == [STDIN];
     let is_piped = !stdin.is_terminal() || is_stdin;
-    let parts = Parts {
+    let parts = QuestionParts {
         words: if is_stdin { String::new() } else { args.prompt.join(" ") },
         files: read_files(&args.file)?,
         piped: if is_piped { read_all(stdin.lock())? } else { String::new() },

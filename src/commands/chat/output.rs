@@ -9,9 +9,9 @@ use crate::cli::chat::Chat;
 use crate::markdown::ansi::ColorLevel;
 use crate::markdown::extract::Choice;
 
-/// What decides besides the flags.
+/// What decides apart from the flags.
 #[derive(Clone, Debug, Default)]
-struct Terminal {
+struct AnswerLayout {
     is_terminal: bool,
     term: Option<OsString>,
     no_color: Option<OsString>,
@@ -29,13 +29,13 @@ pub(super) fn of(args: &Chat, is_plain: bool, missing: Sender<String>) -> Answer
     let format = match choice {
         Some(choice) => AnswerFormat::Code(choice, missing),
         None if args.no_markdown || is_plain || args.showing.json => AnswerFormat::Source,
-        None => format(&Terminal::current()),
+        None => format(&AnswerLayout::current()),
     };
     let delivery = if args.no_stream { Delivery::Whole } else { Delivery::Streamed };
     AnswerOutput { format, delivery }
 }
 
-impl Terminal {
+impl AnswerLayout {
     fn current() -> Self {
         Self {
             is_terminal: std::io::stdout().is_terminal(),
@@ -49,7 +49,7 @@ impl Terminal {
 
 /// Draws Markdown on a terminal that knows escape sequences, or on request (<https://bixense.com/clicolors>).
 /// `NO_COLOR` takes away colors, and so does `CLICOLOR=0`; emphasis stays.
-fn format(terminal: &Terminal) -> AnswerFormat {
+fn format(terminal: &AnswerLayout) -> AnswerFormat {
     let is_set = |value: &Option<OsString>| value.as_ref().is_some_and(|value| !value.is_empty());
     let is_zero = |value: &Option<OsString>| value.as_ref().is_some_and(|value| value == "0");
     let is_forced = is_set(&terminal.clicolor_force) && !is_zero(&terminal.clicolor_force);
@@ -69,7 +69,8 @@ mod tests {
 
     /// Returns the color level for a terminal and its environment; none for source.
     fn level(is_terminal: bool, environment: &[(&str, &str)]) -> Option<ColorLevel> {
-        let mut terminal = Terminal { is_terminal, term: Some("xterm".into()), ..Terminal::default() };
+        let mut terminal =
+            AnswerLayout { is_terminal, term: Some("xterm".into()), ..AnswerLayout::default() };
         for (name, value) in environment {
             let value = Some(OsString::from(value));
             match *name {

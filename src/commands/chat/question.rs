@@ -20,7 +20,7 @@ const FENCE: usize = 3;
 
 /// What a question is made of.
 #[derive(Debug, Default)]
-pub(super) struct Parts {
+pub(super) struct QuestionParts {
     /// What was typed on the command line.
     pub(super) words: String,
     /// What standard input held.
@@ -36,7 +36,7 @@ pub(super) struct Attachment {
     text: String,
 }
 
-impl Parts {
+impl QuestionParts {
     /// Returns the question as it is sent; nothing if all parts are empty. Typed words are the question and
     /// piped text its material, in a fence; without words the piped text is the question.
     ///
@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     fn question(words: &str, piped: &str) -> String {
-        let parts = Parts { words: words.to_owned(), piped: piped.to_owned(), files: Vec::new() };
+        let parts = QuestionParts { words: words.to_owned(), piped: piped.to_owned(), files: Vec::new() };
         parts.question().unwrap().unwrap_or_default()
     }
 
@@ -136,7 +136,7 @@ mod tests {
         let path = folder.path().join("notes.txt");
         fs::write(&path, "\u{feff}one\ntwo\n").unwrap();
         let files = read_files(std::slice::from_ref(&path)).unwrap();
-        let parts = Parts { words: "sum up".to_owned(), piped: String::new(), files };
+        let parts = QuestionParts { words: "sum up".to_owned(), piped: String::new(), files };
         let expected = format!("sum up\n\n{}:\n```\none\ntwo\n```", path.display());
         assert_eq!(parts.question().unwrap(), Some(expected));
     }
@@ -164,7 +164,7 @@ mod tests {
 
     #[test]
     fn a_question_over_the_limit_is_refused_with_both_numbers() {
-        let parts = Parts { words: "é".repeat(LONGEST_TEXT + 1), ..Parts::default() };
+        let parts = QuestionParts { words: "é".repeat(LONGEST_TEXT + 1), ..QuestionParts::default() };
         let error = parts.question().unwrap_err();
         assert_eq!(error.source.to_string(), "the question has 256001 characters; the limit is 256000");
     }

@@ -19,7 +19,7 @@ use crate::call::setup::transcription;
 use crate::call::signals::Signals;
 use crate::call::streams::answers::AnswerOutput;
 use crate::call::streams::standard::stdin_is_piped;
-use crate::captions::chinese::Script;
+use crate::captions::chinese::ChineseScript;
 use crate::cli::Transcribe;
 use crate::cli::captions::CaptionPace;
 use crate::config::settings::Setting;
@@ -162,7 +162,7 @@ impl Run<'_> {
     async fn caption(
         &mut self,
         (input, file): (AudioSource, Option<CaptionedFile>),
-        output: &outputs::Captions,
+        output: &outputs::InputCaptions,
         (clock, signals): (Clock, &Signals),
     ) -> Result<EndReason, Error> {
         let Self { args, settings, target, position, .. } = *self;
@@ -183,7 +183,7 @@ impl Run<'_> {
             position,
             file,
             captions,
-            script: settings.in_force.text(Setting::Lang).and_then(Script::of_language),
+            script: settings.in_force.text(Setting::Lang).and_then(ChineseScript::of_language),
             stdin: StdinMode::Unused,
             audio_options,
             feed,

@@ -21,7 +21,7 @@ const RESUME_GRID_MS: u64 = 800;
 
 /// The captions of one input.
 #[derive(Debug)]
-pub(super) struct Captions {
+pub(super) struct InputCaptions {
     format: Format,
     /// The file, or standard output.
     pub(super) path: Option<PathBuf>,
@@ -34,7 +34,7 @@ pub(super) struct Captions {
 /// # Errors
 ///
 /// When the flags contradict each other, or two inputs would be written to one file.
-pub(super) fn captions(args: &CaptionArgs, inputs: &[&AudioSource]) -> Result<Vec<Captions>, Error> {
+pub(super) fn captions(args: &CaptionArgs, inputs: &[&AudioSource]) -> Result<Vec<InputCaptions>, Error> {
     let format = format(args);
     if inputs.len() > 1 && args.output_file.is_some() {
         return Err(Error::say(Kind::Usage, "--output-file takes the captions of one input only")
@@ -71,7 +71,7 @@ pub(super) fn captions(args: &CaptionArgs, inputs: &[&AudioSource]) -> Result<Ve
                 format!("{} and {} would both be written to {}", name(other), name(input), path.display());
             return Err(Error::say(Kind::Usage, error).hint("caption one of them with --output-file FILE"));
         }
-        outputs.push(Captions { format, path, existing, release });
+        outputs.push(InputCaptions { format, path, existing, release });
     }
     Ok(outputs)
 }
@@ -89,7 +89,7 @@ pub(super) fn make_folder(args: &CaptionArgs) -> Result<(), Error> {
     })
 }
 
-impl Captions {
+impl InputCaptions {
     /// Opens the output; nothing where captions are plain lines on standard output.
     ///
     /// # Errors

@@ -3,10 +3,11 @@
 //! The key of one profile is never sent to the host of another, and a `.env` in a foreign folder cannot redirect
 //! a key that does not come from it.
 
+pub mod key_command;
+
 use std::fmt;
 
 use crate::config::dotenv::MalformedLine;
-use crate::config::key_command;
 use crate::config::layers::{EffectiveSettings, HostOf, is_host};
 use crate::config::settings::Setting;
 use crate::config::sources::{Sources, bad_line};

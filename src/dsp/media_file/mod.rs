@@ -35,7 +35,7 @@ const MAX_DAMAGED_IN_A_ROW: u32 = 1_000;
 
 /// Which audio of a file to read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Selection {
+pub struct TrackSelection {
     /// The audio track, from 1; the default one if absent.
     pub track: Option<usize>,
     /// The channel, from 1; all of them mixed if absent.
@@ -50,10 +50,10 @@ pub struct MediaReader {
     format: Box<dyn FormatReader>,
     decoder: Box<dyn AudioDecoder>,
     track: u32,
-    selection: Selection,
+    selection: TrackSelection,
     /// The rate of the samples that are returned: that of the first packet.
     rate: SampleRate,
-    layout: Layout,
+    layout: TrackLayout,
     clock: MediaClock,
     interleaved: Vec<f32>,
     /// Samples that are decoded and not returned: those of the first packet.
@@ -67,7 +67,7 @@ pub struct MediaReader {
 }
 
 /// How the channels of the current stream become the mono one.
-struct Layout {
+struct TrackLayout {
     rate: u32,
     channels: usize,
     downmix: Downmix,
@@ -75,7 +75,7 @@ struct Layout {
     resampler: Option<Resampler>,
 }
 
-impl Layout {
+impl TrackLayout {
     fn new(rate: u32, channels: usize, output: SampleRate) -> Self {
         let resampler = (rate != output.0).then(|| Resampler::new(SampleRate(rate), output));
         Self { rate, channels, downmix: Downmix::new(SampleRate(rate), channels), resampler }
@@ -88,7 +88,7 @@ impl MediaReader {
     /// # Errors
     ///
     /// As [`Self::new`].
-    pub fn of_file(file: File, selection: Selection) -> Result<Self, MediaError> {
+    pub fn of_file(file: File, selection: TrackSelection) -> Result<Self, MediaError> {
         Self::new(Box::new(file), selection)
     }
 
@@ -99,7 +99,7 @@ impl MediaReader {
     /// As [`Self::new`].
     pub fn of_pipe(
         pipe: impl Read + Send + Sync + 'static,
-        selection: Selection,
+        selection: TrackSelection,
     ) -> Result<Self, MediaError> {
         Self::new(Box::new(ReadOnlySource::new(pipe)), selection)
     }
@@ -110,7 +110,7 @@ impl MediaReader {
     ///
     /// When the format or the codec is not supported, when the track or channel does not exist, or when there is no
     /// audio.
-    pub fn new(source: Box<dyn MediaSource>, selection: Selection) -> Result<Self, MediaError> {
+    pub fn new(source: Box<dyn MediaSource>, selection: TrackSelection) -> Result<Self, MediaError> {
         let is_seekable = source.is_seekable();
         let stream = MediaSourceStream::new(source, Default::default());
         let format = symphonia::default::get_probe()
@@ -128,7 +128,7 @@ impl MediaReader {
             track,
             selection,
             rate: SampleRate(rate),
-            layout: Layout::new(rate, channels, SampleRate(rate)),
+            layout: TrackLayout::new(rate, channels, SampleRate(rate)),
             clock: MediaClock::default(),
             interleaved: Vec::new(),
             ready: Vec::new(),
@@ -273,7 +273,7 @@ impl MediaReader {
             self.rate = SampleRate(rate);
         }
         if (rate, channels) != (self.layout.rate, self.layout.channels) {
-            self.layout = Layout::new(rate, channels, self.rate);
+            self.layout = TrackLayout::new(rate, channels, self.rate);
         }
         let mut mono = Vec::with_capacity(self.interleaved.len() / channels);
         for frame in self.interleaved.chunks_exact(channels) {

@@ -5,14 +5,14 @@ use std::io::{Cursor, Read};
 use symphonia::core::io::ReadOnlySource;
 
 use crate::dsp::frame::SampleRate;
-use crate::dsp::media_file::{MediaError, MediaReader, Selection};
+use crate::dsp::media_file::{MediaError, MediaReader, TrackSelection};
 
 const MP3: &[u8] = include_bytes!("tests/tone.mp3");
 const M4A: &[u8] = include_bytes!("tests/tone.m4a");
 const FLAC: &[u8] = include_bytes!("tests/tone.flac");
 
 fn open(file: &'static [u8]) -> Result<MediaReader, MediaError> {
-    MediaReader::new(Box::new(Cursor::new(file)), Selection::default())
+    MediaReader::new(Box::new(Cursor::new(file)), TrackSelection::default())
 }
 
 fn read(mut reader: MediaReader) -> (SampleRate, Vec<f32>, Option<String>) {
@@ -76,7 +76,7 @@ impl Read for Trickle {
 fn a_pipe_gives_what_the_file_gives() {
     for file in [MP3, FLAC] {
         let source = ReadOnlySource::new(Trickle(file));
-        let piped = MediaReader::new(Box::new(source), Selection::default()).expect("it can be decoded");
+        let piped = MediaReader::new(Box::new(source), TrackSelection::default()).expect("it can be decoded");
         assert_eq!(read(piped), read(open(file).expect("it can be decoded")));
     }
 }
@@ -121,7 +121,8 @@ fn damage_within_a_file_is_survived_and_reported() {
     let mut file = MP3.to_vec();
     let middle = file.len() / 2;
     file[middle..middle + 150].fill(0x55);
-    let reader = MediaReader::new(Box::new(Cursor::new(file)), Selection::default()).expect("it begins well");
+    let reader =
+        MediaReader::new(Box::new(Cursor::new(file)), TrackSelection::default()).expect("it begins well");
     let (rate, samples, _) = read(reader);
     let seconds = samples.len() as f64 / f64::from(rate.0);
     assert!((0.3..0.7).contains(&seconds), "{seconds} s");
@@ -138,7 +139,7 @@ fn any_bytes_are_read_without_a_panic() {
                 let at = state as usize % broken.len();
                 broken[at] = (state >> 24) as u8;
             }
-            let opened = MediaReader::new(Box::new(Cursor::new(broken)), Selection::default());
+            let opened = MediaReader::new(Box::new(Cursor::new(broken)), TrackSelection::default());
             let Ok(mut reader) = opened else { continue };
             let mut samples = Vec::new();
             while samples.len() < 10_000_000 && reader.read(&mut samples).is_ok_and(|count| count > 0) {}
@@ -149,7 +150,7 @@ fn any_bytes_are_read_without_a_panic() {
 #[test]
 fn a_track_or_channel_that_is_not_there_is_refused() {
     let open = |track, channel| {
-        let opened = MediaReader::new(Box::new(Cursor::new(FLAC)), Selection { track, channel });
+        let opened = MediaReader::new(Box::new(Cursor::new(FLAC)), TrackSelection { track, channel });
         opened.err().map(|error| error.to_string())
     };
     assert_eq!(open(Some(1), Some(1)), None);

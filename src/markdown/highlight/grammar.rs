@@ -3,7 +3,7 @@
 use syntect::easy::ScopeRegionIterator;
 use syntect::parsing::{ParseState, Scope, ScopeStack, SyntaxSet};
 
-use crate::markdown::highlight::Part;
+use crate::markdown::highlight::HighlightedPart;
 use crate::markdown::style::Token;
 
 /// Whether there are grammars.
@@ -67,10 +67,10 @@ impl Grammars {
     }
 
     /// Returns the parts of the next line; none if the grammar fails.
-    pub(super) fn line(&self, block: &mut HighlightState, line: &str) -> Vec<Part> {
+    pub(super) fn line(&self, block: &mut HighlightState, line: &str) -> Vec<HighlightedPart> {
         let text = format!("{line}\n");
         let Ok(operations) = block.state.parse_line(&text, &self.syntaxes) else { return Vec::new() };
-        let mut parts: Vec<Part> = Vec::new();
+        let mut parts: Vec<HighlightedPart> = Vec::new();
         for (region, operation) in ScopeRegionIterator::new(&operations, &text) {
             if block.stack.apply(operation).is_err() {
                 return Vec::new();

@@ -22,7 +22,7 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 const LONGEST_LINE: usize = 4 << 10;
 
 /// A part of a line: what it is, and its length in bytes.
-pub(super) type Part = (Token, usize);
+pub(super) type HighlightedPart = (Token, usize);
 
 /// Highlights code line by line.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ pub(super) struct Highlighter {
 #[derive(Debug)]
 struct Worker {
     requests: Sender<HighlightRequest>,
-    replies: Receiver<Vec<Part>>,
+    replies: Receiver<Vec<HighlightedPart>>,
     /// Replies to lines that were drawn plainly, because they took too long.
     late: usize,
 }
@@ -68,7 +68,7 @@ impl Highlighter {
     }
 
     /// Returns the parts of the next line of the block; none if it is drawn plainly.
-    pub(super) fn line(&mut self, line: &str) -> Vec<Part> {
+    pub(super) fn line(&mut self, line: &str) -> Vec<HighlightedPart> {
         if self.is_plain || line.len() > LONGEST_LINE {
             return Vec::new();
         }
@@ -88,7 +88,7 @@ impl Worker {
         Some(Self { requests, replies, late: 0 })
     }
 
-    fn line(&mut self, line: &str, patience: Duration) -> Option<Vec<Part>> {
+    fn line(&mut self, line: &str, patience: Duration) -> Option<Vec<HighlightedPart>> {
         while self.late > 0 {
             self.replies.recv_timeout(patience).ok()?;
             self.late -= 1;
@@ -100,7 +100,7 @@ impl Worker {
     }
 }
 
-fn serve(requests: &Receiver<HighlightRequest>, replies: &Sender<Vec<Part>>) {
+fn serve(requests: &Receiver<HighlightRequest>, replies: &Sender<Vec<HighlightedPart>>) {
     let grammars = grammar::Grammars::load();
     let mut block = None;
     for request in requests {

@@ -1,6 +1,6 @@
 //! Code without highlighting, for builds without the feature `highlight`.
 
-use crate::markdown::highlight::Part;
+use crate::markdown::highlight::HighlightedPart;
 
 /// Whether there are grammars.
 pub(super) const AVAILABLE: bool = false;
@@ -20,7 +20,7 @@ impl Grammars {
         None
     }
 
-    pub(super) fn line(&self, block: &mut HighlightState, _line: &str) -> Vec<Part> {
+    pub(super) fn line(&self, block: &mut HighlightState, _line: &str) -> Vec<HighlightedPart> {
         match *block {}
     }
 }

@@ -41,7 +41,7 @@ pub(super) fn render(source: &str, layout: &TextLayout, renderer: &mut MarkdownR
         .collect();
     let events: Vec<Event<'_>> = parser.collect();
     defined.sort();
-    let mut writer = Writer::new(layout, renderer, list_lengths(&events));
+    let mut writer = BlockWriter::new(layout, renderer, list_lengths(&events));
     events.into_iter().for_each(|event| writer.event(event));
     for (_, label, address) in &defined {
         writer.renderer.definitions.insert(label, address);
@@ -85,7 +85,7 @@ struct List {
     number_width: usize,
 }
 
-struct Writer<'a> {
+struct BlockWriter<'a> {
     layout: &'a TextLayout,
     renderer: &'a mut MarkdownRenderer,
     lines: Vec<Line>,
@@ -105,7 +105,7 @@ struct Writer<'a> {
     gap: bool,
 }
 
-impl<'a> Writer<'a> {
+impl<'a> BlockWriter<'a> {
     fn new(layout: &'a TextLayout, renderer: &'a mut MarkdownRenderer, lengths: Vec<u64>) -> Self {
         Self {
             layout,

@@ -14,7 +14,7 @@ use crate::server::demo::active_settings::codec;
 use crate::server::demo::faults::Fault;
 use crate::server::demo::function_calls::choice::FunctionCall;
 use crate::server::demo::usage::Tokens;
-use crate::server::demo::voice::delivery::{AnswerPiece, Timing};
+use crate::server::demo::voice::delivery::{AnswerPiece, DeliveryTiming};
 use crate::server::demo::voice::persona::SpeechPart;
 
 /// Audio per delta.
@@ -119,7 +119,7 @@ pub(crate) enum OutputTruncation {
 
 impl Schedule {
     /// Schedules a spoken answer.
-    pub(crate) fn spoken(text: &str, pcm: Vec<i16>, mode: &DeliveryMode, timing: Timing<'_>) -> Self {
+    pub(crate) fn spoken(text: &str, pcm: Vec<i16>, mode: &DeliveryMode, timing: DeliveryTiming<'_>) -> Self {
         let (pcm, text, limited) = limit_audio(pcm, text, mode.limit);
         let (codec, rate) = codec(Some(&mode.format));
         let bytes = codec.encode(&resample_clip(&pcm, SampleRate::HZ_24000, rate));
@@ -144,7 +144,7 @@ impl Schedule {
     }
 
     /// Schedules a written answer.
-    pub(crate) fn written(text: &str, mode: &DeliveryMode, timing: Timing<'_>) -> Self {
+    pub(crate) fn written(text: &str, mode: &DeliveryMode, timing: DeliveryTiming<'_>) -> Self {
         let (text, limited) = limit_text(text, mode.limit);
         let pieces = words(&text).into_iter().zip(0_u32..);
         let pieces = pieces.map(|(word, index)| (WORD_INTERVAL * index, AnswerPiece::Text(word))).collect();
@@ -152,7 +152,7 @@ impl Schedule {
     }
 
     /// Schedules the arguments of a function call.
-    pub(crate) fn arguments(text: &str, limit: TokenLimit, timing: Timing<'_>) -> Self {
+    pub(crate) fn arguments(text: &str, limit: TokenLimit, timing: DeliveryTiming<'_>) -> Self {
         let (text, limited) = limit_text(text, limit);
         let letters: Vec<char> = text.chars().collect();
         let length = letters.len().div_ceil(ARGUMENT_DELTAS).max(ARGUMENT_DELTA_CHARS);
@@ -163,7 +163,11 @@ impl Schedule {
         Self::planned(pieces, limited, timing)
     }
 
-    fn planned(pieces: Vec<(Duration, AnswerPiece)>, limited: OutputTruncation, timing: Timing<'_>) -> Self {
+    fn planned(
+        pieces: Vec<(Duration, AnswerPiece)>,
+        limited: OutputTruncation,
+        timing: DeliveryTiming<'_>,
+    ) -> Self {
         Self {
             started: timing.now,
             pieces: timing.planned(pieces),
@@ -261,7 +265,7 @@ mod tests {
 
     fn plan(faults: &str, mode: &DeliveryMode) -> Schedule {
         let faults = Faults::parse(faults).unwrap();
-        let timing = Timing { now: SECOND, pace: 5.0, faults: &faults, seed: 1 };
+        let timing = DeliveryTiming { now: SECOND, pace: 5.0, faults: &faults, seed: 1 };
         Schedule::spoken("one two  three four", vec![1; 48_000], mode, timing)
     }
 
@@ -315,7 +319,7 @@ mod tests {
     fn the_token_limit_truncates_audio_and_text() {
         let schedule = plan("", &mode(AudioFormat::PCM24K, TokenLimit::Tokens(20)));
         assert_eq!((schedule.pcm.len(), schedule.limited), (24_000, OutputTruncation::Yes));
-        let timing = Timing { now: SECOND, pace: 5.0, faults: &Faults::default(), seed: 1 };
+        let timing = DeliveryTiming { now: SECOND, pace: 5.0, faults: &Faults::default(), seed: 1 };
         let schedule =
             Schedule::written("12345678", &mode(AudioFormat::PCM24K, TokenLimit::Tokens(1)), timing);
         assert_eq!(schedule.pieces[0].1, AnswerPiece::Text("1234".to_owned()));

@@ -137,11 +137,11 @@ pub(crate) fn text_bytes(item: &Item) -> usize {
 
 /// The conversation, in order.
 #[derive(Debug, Default)]
-pub(crate) struct Conversation {
+pub(crate) struct ConversationItems {
     entries: Vec<ConversationEntry>,
 }
 
-impl Conversation {
+impl ConversationItems {
     /// Returns whether there are no items.
     pub(crate) fn is_empty(&self) -> bool {
         self.entries.is_empty()
@@ -284,7 +284,7 @@ mod tests {
 
     #[test]
     fn the_items_of_a_conversation_are_bounded() {
-        let mut conversation = Conversation::default();
+        let mut conversation = ConversationItems::default();
         for id in 0..MAX_ITEMS {
             conversation.insert(None, entry(id, "")).unwrap();
         }
@@ -301,7 +301,7 @@ mod tests {
 
     #[test]
     fn the_audio_of_a_conversation_is_bounded() {
-        let mut conversation = Conversation::default();
+        let mut conversation = ConversationItems::default();
         for id in 0..2 {
             let pcm: Arc<[i16]> = vec![1; MAX_SAMPLES + id].into();
             conversation.push(ConversationEntry { pcm, ..entry(id, "") });

@@ -22,8 +22,6 @@ pub mod http;
 pub mod voice;
 pub mod input_audio;
 pub mod function_calls;
-#[cfg(test)]
-mod connection_tests;
 
 use std::sync::Arc;
 use std::time::Duration;

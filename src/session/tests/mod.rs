@@ -35,7 +35,7 @@ const fn ms(milliseconds: u64) -> Duration {
 }
 
 /// A session, the time, and all outputs.
-struct Call {
+struct TestCall {
     session: Session,
     now: Duration,
     outputs: Vec<Output>,
@@ -83,7 +83,7 @@ fn captions_plan() -> Plan {
     plan
 }
 
-impl Call {
+impl TestCall {
     /// Creates a call whose socket is not open yet.
     fn dialled(plan: Plan) -> Self {
         Self { session: Session::new(plan), now: Duration::ZERO, outputs: Vec::new() }
@@ -243,7 +243,7 @@ fn describe(output: &Output) -> Option<String> {
         Output::Unduck => Some("unduck".into()),
         Output::Open(_) => Some("open".into()),
         Output::OpenNext(_) => Some("open next".into()),
-        Output::SendNext { event, .. } => describe_event(&event.body).map(|told| format!("next: {told}")),
+        Output::SendNext { event, .. } => describe_event(&event.body).map(|shown| format!("next: {shown}")),
         Output::Switch => Some("switch".into()),
         Output::DropNext => Some("drop next".into()),
         Output::Close => Some("close".into()),

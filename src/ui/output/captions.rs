@@ -3,9 +3,9 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
-use crate::captions::chinese::Script;
-use crate::captions::cue::{Passage, Span, Timing, Turn};
-use crate::captions::format::Writer;
+use crate::captions::chinese::ChineseScript;
+use crate::captions::cue::{CueSpan, Passage, Timing, Turn};
+use crate::captions::format::CaptionWriter;
 use crate::captions::segmenter::Segmenter;
 use crate::session::io::{EndReason, MediaSpan, Notice, TimeSource, UserUtterance};
 use crate::ui::output::presenter::NoticeWriter;
@@ -27,7 +27,7 @@ pub enum CueRelease {
 pub struct CaptionLines<F, W> {
     inner: F,
     output: W,
-    writer: Writer,
+    writer: CaptionWriter,
     segmenter: Segmenter,
     release: CueRelease,
     /// The end of the captions that the file holds already.
@@ -39,7 +39,7 @@ pub struct CaptionLines<F, W> {
 
 impl<F: NoticeWriter, W: Write> CaptionLines<F, W> {
     /// Writes a new file.
-    pub fn new(inner: F, output: W, writer: Writer, release: CueRelease) -> Self {
+    pub fn new(inner: F, output: W, writer: CaptionWriter, release: CueRelease) -> Self {
         Self {
             inner,
             output,
@@ -65,7 +65,7 @@ impl<F: NoticeWriter, W: Write> CaptionLines<F, W> {
         }
         let turn = self.turn(line);
         self.last_end = self.last_end.max(turn.span.end);
-        let spoken = Span {
+        let spoken = CueSpan {
             start: turn.speech.first().map_or(turn.span.start, |first| first.start),
             end: turn.speech.last().map_or(turn.span.end, |last| last.end),
         };
@@ -82,7 +82,7 @@ impl<F: NoticeWriter, W: Write> CaptionLines<F, W> {
     }
 
     fn turn(&self, line: &UserUtterance) -> Turn {
-        let at_end = Span { start: self.last_end, end: self.last_end };
+        let at_end = CueSpan { start: self.last_end, end: self.last_end };
         let (span, timing, speech) = match &line.spoken {
             Some(spoken) => (span(spoken.span), timing(spoken.source), spoken.speech.as_slice()),
             None => (at_end, Timing::Estimated, [].as_slice()),
@@ -140,12 +140,12 @@ impl<F: NoticeWriter, W: Write> NoticeWriter for CaptionLines<F, W> {
 /// Passes captions on in one script of Chinese.
 pub struct ScriptConverter<F> {
     inner: F,
-    script: Script,
+    script: ChineseScript,
 }
 
 impl<F: NoticeWriter> ScriptConverter<F> {
     /// Converts what `inner` shows.
-    pub fn new(inner: F, script: Script) -> Self {
+    pub fn new(inner: F, script: ChineseScript) -> Self {
         Self { inner, script }
     }
 }
@@ -173,8 +173,8 @@ fn is_orderly(reason: &EndReason) -> bool {
     }
 }
 
-fn span(span: MediaSpan) -> Span {
-    Span { start: span.start, end: span.end }
+fn span(span: MediaSpan) -> CueSpan {
+    CueSpan { start: span.start, end: span.end }
 }
 
 fn timing(source: TimeSource) -> Timing {
@@ -226,7 +226,7 @@ mod tests {
     }
 
     fn new(format: Format, release: CueRelease) -> CaptionLines<Silent, Vec<u8>> {
-        CaptionLines::new(Silent, Vec::new(), Writer::new(format), release)
+        CaptionLines::new(Silent, Vec::new(), CaptionWriter::new(format), release)
     }
 
     #[test]
@@ -238,7 +238,7 @@ mod tests {
 
     #[test]
     fn captions_come_in_the_script_that_was_asked_for() {
-        let mut lines = ScriptConverter::new(new(Format::Text, CueRelease::AtOnce), Script::Taiwan);
+        let mut lines = ScriptConverter::new(new(Format::Text, CueRelease::AtOnce), ChineseScript::Taiwan);
         lines.notice(Duration::ZERO, &caption("这里的头发", 0, 2_000)).unwrap();
         assert_eq!(String::from_utf8(lines.inner.output).unwrap(), "這裡的頭髮\n");
     }
@@ -268,7 +268,7 @@ mod tests {
         let resumed = CaptionLines::new(
             Silent,
             Vec::new(),
-            Writer::resumed(Format::Srt, 7),
+            CaptionWriter::resumed(Format::Srt, 7),
             CueRelease::BeforeNextTurn,
         )
         .resumed_at(Duration::from_secs(10));

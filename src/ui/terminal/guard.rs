@@ -22,6 +22,10 @@ pub(super) const THREAD_NAME: &str = "ui";
 /// finishes one.
 const PANIC_TIMEOUT: Duration = Duration::from_millis(250);
 
+/// More than the time from a stop signal to the stop of all threads.
+#[cfg(unix)]
+const STOP_LATENCY: Duration = Duration::from_millis(300);
+
 /// Which key events the terminal reports, if it supports the kitty keyboard protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum KeyReporting {
@@ -83,6 +87,8 @@ impl TerminalGuard {
     pub(super) fn suspend(&self, keys: KeyReporting) -> io::Result<()> {
         leave();
         rustix::process::kill_current_process_group(rustix::process::Signal::TSTP)?;
+        // Another thread may receive the signal, and this one continues until then.
+        thread::sleep(STOP_LATENCY);
         if self.is_held.load(Ordering::SeqCst) { enter(keys) } else { Ok(()) }
     }
 

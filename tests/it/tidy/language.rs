@@ -32,9 +32,18 @@ const PRIVATE_WORDS: &[&str] = &[
 ];
 
 /// Names that several types share for a reason: associated types that a trait of the standard library or of
-/// serde prescribes, and stand-ins for a sound system that a build leaves out.
-const SHARED_NAMES: &[&str] =
-    &["Err", "Value", "AudioCallback", "DeviceLookup", "PulseDevice", "PulseLookup", "StreamKind"];
+/// serde prescribes, and stand-ins for a sound system or for grammars that a build leaves out.
+const SHARED_NAMES: &[&str] = &[
+    "Err",
+    "Value",
+    "AudioCallback",
+    "DeviceLookup",
+    "PulseDevice",
+    "PulseLookup",
+    "StreamKind",
+    "Grammars",
+    "HighlightState",
+];
 
 #[test]
 fn names_and_comments_use_the_terms_of_the_field() {
@@ -99,5 +108,5 @@ fn type_name(line: &str) -> Option<&str> {
     let name = ["struct ", "enum ", "trait ", "type "].iter().find_map(|kind| item.strip_prefix(kind))?;
     let end =
         name.find(|character: char| !character.is_alphanumeric() && character != '_').unwrap_or(name.len());
-    Some(&name[..end])
+    name.starts_with(char::is_uppercase).then(|| &name[..end])
 }

@@ -11,7 +11,7 @@ use crate::audio::api::Direction;
 use crate::audio::error::AudioError;
 use crate::dsp::audio_file::{AudioFileError, AudioReader, PeekedSource};
 use crate::dsp::frame::SampleRate;
-use crate::dsp::media_file::{MediaError, MediaReader, Selection};
+use crate::dsp::media_file::{MediaError, MediaReader, TrackSelection};
 use crate::dsp::resample::Resampler;
 use crate::files;
 
@@ -32,6 +32,8 @@ pub(crate) enum SampleSource {
     File(Box<ReadBuffer<FormatReader<File>>>),
     /// Standard input or a named pipe, read by its own thread.
     Pipe(ReadBuffer<Receiver<PipeChunk>>),
+    /// A source that ended while its beginning was skipped; the next read reports how, then it is silent.
+    Over(SampleRate, ReadStatus),
 }
 
 /// A reader of any supported format.
@@ -119,7 +121,7 @@ impl SampleSource {
         let is_media = PeekedSource::peek(&mut file).map_err(bad_input)?.is_media();
         file.rewind().map_err(open_input)?;
         let reader = if is_media {
-            let media = MediaReader::of_file(file, Selection::default());
+            let media = MediaReader::of_file(file, TrackSelection::default());
             FormatReader::Media(Box::new(media.map_err(AudioFileError::from).map_err(bad_input)?))
         } else {
             FormatReader::Pcm(Box::new(open_pcm(file, path, metadata.len()).map_err(bad_input)?))
@@ -157,7 +159,7 @@ impl SampleSource {
         }))
     }
 
-    /// Skips the beginning of a file. Errors there are reported when the rest is read.
+    /// Skips the beginning of a file. An end or an error there is reported by the next read.
     pub(crate) fn skip(&mut self, start: Duration) {
         let mut left = self.rate().samples(start);
         let mut block = Vec::new();
@@ -167,18 +169,18 @@ impl SampleSource {
             match self.read(usize::try_from(wanted).unwrap_or(0), &mut block) {
                 ReadStatus::More => left -= wanted,
                 ReadStatus::Warning(_) => left -= block.len() as u64,
-                ReadStatus::Late
-                | ReadStatus::NotStarted
-                | ReadStatus::Ended
-                | ReadStatus::Broken(_)
-                | ReadStatus::Nothing(_) => return,
+                status @ (ReadStatus::Ended | ReadStatus::Broken(_) | ReadStatus::Nothing(_)) => {
+                    *self = Self::Over(self.rate(), status);
+                    return;
+                }
+                ReadStatus::Late | ReadStatus::NotStarted => return,
             }
         }
     }
 
     pub(crate) fn rate(&self) -> SampleRate {
         match self {
-            Self::Silence(rate) => *rate,
+            Self::Silence(rate) | Self::Over(rate, _) => *rate,
             Self::File(buffer) => buffer.rate,
             Self::Pipe(buffer) => buffer.rate,
         }
@@ -191,6 +193,7 @@ impl SampleSource {
                 block.resize(block.len() + wanted, 0.0);
                 ReadStatus::More
             }
+            Self::Over(_, status) => std::mem::replace(status, ReadStatus::Ended),
             Self::File(buffer) => buffer.read(wanted, block, read_file),
             Self::Pipe(buffer) => buffer.read(wanted, block, receive_piece),
         };
@@ -312,7 +315,7 @@ fn read_pipe(
 ) -> Result<(), AudioFileError> {
     let source = PeekedSource::peek(source)?;
     let mut reader = if source.is_media() {
-        let media = MediaReader::of_pipe(source, Selection::default())?;
+        let media = MediaReader::of_pipe(source, TrackSelection::default())?;
         FormatReader::Media(Box::new(media))
     } else {
         FormatReader::Pcm(Box::new(AudioReader::or_raw(source)?))

@@ -48,7 +48,7 @@ fn device(id: &str) -> (DeviceHandle<u8>, OrderReceiver, Arc<CallbackFlags>) {
     (open, orders, flags)
 }
 
-struct Bench {
+struct ManagedBench {
     device: ManagedDevice<u8>,
     now: Duration,
     flags: Arc<CallbackFlags>,
@@ -58,7 +58,7 @@ struct Bench {
     _orders: Vec<OrderReceiver>,
 }
 
-impl Bench {
+impl ManagedBench {
     fn new(request: OpenRequest) -> Self {
         let (open, orders, flags) = device("first");
         let device = ManagedDevice::with(request, open, Duration::ZERO, Box::new(begin));
@@ -99,7 +99,7 @@ impl Bench {
 
 #[test]
 fn a_lost_device_is_retried_until_it_is_back() {
-    let mut bench = Bench::new(named("first"));
+    let mut bench = ManagedBench::new(named("first"));
     bench.pass(2_000);
     bench.runs = false;
     bench.pass(1_100);
@@ -120,7 +120,7 @@ fn a_lost_device_is_retried_until_it_is_back() {
 
 #[test]
 fn hanging_attempts_are_limited_and_the_first_to_return_is_used() {
-    let mut bench = Bench::new(named("first"));
+    let mut bench = ManagedBench::new(named("first"));
     bench.pass(2_000);
     bench.runs = false;
     bench.pass(300_000);
@@ -135,9 +135,9 @@ fn hanging_attempts_are_limited_and_the_first_to_return_is_used() {
 
 #[test]
 fn a_new_default_device_is_followed_without_a_gap() {
-    let mut bench = Bench::new(OpenRequest { wanted: DeviceRequest::Default, host: None });
+    let mut bench = ManagedBench::new(OpenRequest { wanted: DeviceRequest::Default, host: None });
     bench.pass(1_000);
-    let seen = |bench: &Bench, sight| (bench.device.request().clone(), sight);
+    let seen = |bench: &ManagedBench, sight| (bench.device.request().clone(), sight);
     let same = seen(&bench, Lookup::Is("first".to_owned()));
     assert_eq!(bench.device.handle_lookup(bench.now, &same), None);
     assert_eq!(take_attempts().len(), 0);
@@ -152,7 +152,7 @@ fn a_new_default_device_is_followed_without_a_gap() {
 
 #[test]
 fn a_named_device_is_not_replaced() {
-    let mut bench = Bench::new(named("first"));
+    let mut bench = ManagedBench::new(named("first"));
     bench.pass(1_000);
     let seen = (bench.device.request().clone(), Lookup::Missing);
     assert_eq!(
@@ -167,7 +167,7 @@ fn a_named_device_is_not_replaced() {
 
 #[test]
 fn a_selected_device_takes_over_once_open_and_a_missing_one_changes_nothing() {
-    let mut bench = Bench::new(OpenRequest { wanted: DeviceRequest::Default, host: None });
+    let mut bench = ManagedBench::new(OpenRequest { wanted: DeviceRequest::Default, host: None });
     bench.pass(1_000);
     bench.device.select(bench.now, DeviceRequest::Named("second".to_owned()));
     bench.pass(1_000);
@@ -187,7 +187,7 @@ fn a_selected_device_takes_over_once_open_and_a_missing_one_changes_nothing() {
 
 #[test]
 fn a_closed_device_stays_closed_and_reopens_immediately() {
-    let mut bench = Bench::new(named("first"));
+    let mut bench = ManagedBench::new(named("first"));
     bench.pass(1_000);
     bench.device.close();
     assert!(bench.flags.is_closed(), "its callback is disabled at once");
@@ -204,7 +204,7 @@ fn a_closed_device_stays_closed_and_reopens_immediately() {
 
 #[test]
 fn digital_silence_is_reported_once_per_opening() {
-    let mut bench = Bench::new(named("first"));
+    let mut bench = ManagedBench::new(named("first"));
     bench.runs = false;
     for _ in 0..300 {
         bench.flags.count(480, false);
@@ -216,7 +216,7 @@ fn digital_silence_is_reported_once_per_opening() {
         bench.pass(10);
     }
     assert_eq!(bench.take_events(), ["sounds"], "a second silence is not reported");
-    let mut bench = Bench::new(named("first"));
+    let mut bench = ManagedBench::new(named("first"));
     bench.runs = false;
     for n in 0..300 {
         bench.flags.count(480, n % 90 == 0);

@@ -9,12 +9,12 @@ use crate::dsp::resample::resample_floats;
 const AUTO: Processing =
     Processing { echo: EchoPolicy::Auto, voice: ListenMode::Interruptions, ..Processing::NONE };
 
-fn bench(processing: Processing, wire_in: SampleRate) -> Bench {
-    Bench::with(EngineFormat { processing, wire_in, ..Bench::new(48_000).format })
+fn bench(processing: Processing, wire_in: SampleRate) -> EngineBench {
+    EngineBench::with(EngineFormat { processing, wire_in, ..EngineBench::new(48_000).format })
 }
 
 /// Runs blocks of 10 ms with `near` and the echo of the speaker, 60 ms late and 12 dB softer.
-fn in_a_room(bench: &mut Bench, near: &[f32]) -> Vec<i16> {
+fn in_a_room(bench: &mut EngineBench, near: &[f32]) -> Vec<i16> {
     const LATE: usize = 2_880;
     let mut heard = Vec::new();
     for block in near.chunks_exact(480) {
@@ -102,7 +102,7 @@ fn the_last_word_of_a_file_is_sent_before_its_end_is_reported() {
 
 #[test]
 fn after_a_cough_the_answer_is_complete_and_at_full_volume() {
-    let mut bench = Bench::new(24_000);
+    let mut bench = EngineBench::new(24_000);
     let answer = vec![10_000; 24_000];
     bench.play(CLIP, &answer);
     bench.engine.end_clip(CLIP);
@@ -120,7 +120,7 @@ fn after_a_cough_the_answer_is_complete_and_at_full_volume() {
 
 #[test]
 fn ducking_takes_effect_with_the_next_block_even_if_the_ring_is_full() {
-    let mut bench = Bench::new(24_000);
+    let mut bench = EngineBench::new(24_000);
     bench.play(CLIP, &[10_000; 24_000]);
     bench.run(ms(300));
     bench.engine.set_duck(Duck::Down);
@@ -131,7 +131,7 @@ fn ducking_takes_effect_with_the_next_block_even_if_the_ring_is_full() {
 
 #[test]
 fn a_flush_ends_ducking() {
-    let mut bench = Bench::new(24_000);
+    let mut bench = EngineBench::new(24_000);
     bench.play(CLIP, &[10_000; 24_000]);
     bench.run(ms(300));
     bench.engine.set_duck(Duck::Down);

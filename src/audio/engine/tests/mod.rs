@@ -19,7 +19,7 @@ fn ms(ms: u64) -> Duration {
 }
 
 /// An engine with simulated devices.
-struct Bench {
+struct EngineBench {
     engine: Engine,
     ends: EngineChannels,
     format: EngineFormat,
@@ -32,7 +32,7 @@ struct Bench {
     block: usize,
 }
 
-impl Bench {
+impl EngineBench {
     fn new(device_out: u32) -> Self {
         Self::with(EngineFormat {
             wire_in: SampleRate::HZ_24000,
@@ -116,7 +116,7 @@ fn slope(samples: usize) -> Vec<i16> {
 
 #[test]
 fn a_burst_of_ten_seconds_plays_completely_and_in_order() {
-    let mut bench = Bench::new(24_000);
+    let mut bench = EngineBench::new(24_000);
     let answer = ramp(240_000);
     for delta in answer.chunks(9_600) {
         bench.play(CLIP, delta);
@@ -133,7 +133,7 @@ fn a_burst_of_ten_seconds_plays_completely_and_in_order() {
 fn playback_does_not_depend_on_block_sizes() {
     let answer = ramp(24_000);
     for block in [1, 3, 17, 240, 511, 1_920, 5_000] {
-        let mut bench = Bench::new(24_000);
+        let mut bench = EngineBench::new(24_000);
         bench.block = block;
         // The first callback reports the block size.
         bench.pull(block);
@@ -148,7 +148,7 @@ fn playback_does_not_depend_on_block_sizes() {
 #[test]
 fn playback_starts_when_the_prebuffer_is_full() {
     for delta in [100, 480, 1_439] {
-        let mut bench = Bench::new(24_000);
+        let mut bench = EngineBench::new(24_000);
         let mut sent = 0;
         while bench.heard.is_empty() {
             bench.play(CLIP, &ramp(delta));
@@ -162,7 +162,7 @@ fn playback_starts_when_the_prebuffer_is_full() {
 
 #[test]
 fn a_complete_clip_shorter_than_the_prebuffer_plays() {
-    let mut bench = Bench::new(24_000);
+    let mut bench = EngineBench::new(24_000);
     bench.play(CLIP, &ramp(500));
     bench.run(ms(500));
     assert!(bench.heard.is_empty());
@@ -174,7 +174,7 @@ fn a_complete_clip_shorter_than_the_prebuffer_plays() {
 
 #[test]
 fn every_answer_is_prebuffered() {
-    let mut bench = Bench::new(24_000);
+    let mut bench = EngineBench::new(24_000);
     bench.play(CLIP, &ramp(2_400));
     bench.engine.end_clip(CLIP);
     bench.play(OTHER, &ramp(100));
@@ -188,7 +188,7 @@ fn every_answer_is_prebuffered() {
 
 #[test]
 fn a_slow_server_causes_one_underrun_and_buffers_again() {
-    let mut bench = Bench::new(24_000);
+    let mut bench = EngineBench::new(24_000);
     bench.play(CLIP, &ramp(2_400));
     bench.run(ms(400));
     assert_eq!((bench.heard.len(), bench.underruns()), (2_400, 1));
@@ -211,7 +211,7 @@ fn a_slow_server_causes_one_underrun_and_buffers_again() {
 #[test]
 fn the_end_of_a_clip_is_not_an_underrun() {
     for rate in [24_000, 44_100, 48_000] {
-        let mut bench = Bench::new(rate);
+        let mut bench = EngineBench::new(rate);
         for clip in 0..5 {
             bench.play(ClipId(clip), &ramp(3_333));
             bench.engine.end_clip(ClipId(clip));
@@ -224,7 +224,7 @@ fn the_end_of_a_clip_is_not_an_underrun() {
 #[test]
 fn samples_are_attributed_to_their_clips_at_every_rate() {
     for rate in [8_000, 16_000, 24_000, 44_100, 48_000, 96_000] {
-        let mut bench = Bench::new(rate);
+        let mut bench = EngineBench::new(rate);
         let lengths = [5_001, 7, 12_345, 1, 2_400];
         for (number, length) in (0..).zip(lengths) {
             bench.play(ClipId(number), &ramp(length));
@@ -249,7 +249,7 @@ fn samples_are_attributed_to_their_clips_at_every_rate() {
 #[test]
 fn the_reported_position_is_the_audible_one() {
     for rate in [24_000, 44_100, 48_000] {
-        let mut bench = Bench::new(rate);
+        let mut bench = EngineBench::new(rate);
         let clip = slope(48_000);
         bench.play(CLIP, &clip);
         bench.run(ms(700));
@@ -268,7 +268,7 @@ fn the_reported_position_is_the_audible_one() {
 fn a_flush_is_immediate_and_reports_the_exact_position() {
     for rate in [24_000, 44_100, 48_000] {
         for block in [10, 100, 480, 960] {
-            let mut bench = Bench::new(rate);
+            let mut bench = EngineBench::new(rate);
             bench.block = block;
             let clip = slope(240_000);
             bench.play(CLIP, &clip);
@@ -295,7 +295,7 @@ fn a_flush_is_immediate_and_reports_the_exact_position() {
 #[test]
 fn audio_after_a_flush_plays_from_its_beginning() {
     for rate in [24_000, 48_000] {
-        let mut bench = Bench::new(rate);
+        let mut bench = EngineBench::new(rate);
         bench.play(CLIP, &ramp(24_000));
         bench.run(ms(300));
         bench.engine.flush();
@@ -315,7 +315,7 @@ fn audio_after_a_flush_plays_from_its_beginning() {
 
 #[test]
 fn a_flush_of_an_empty_queue_completes_without_the_device() {
-    let mut bench = Bench::new(48_000);
+    let mut bench = EngineBench::new(48_000);
     bench.engine.flush();
     bench.step();
     assert_eq!(bench.flushed(), Some(vec![]));
@@ -328,7 +328,7 @@ fn a_flush_of_an_empty_queue_completes_without_the_device() {
 
 #[test]
 fn a_flush_does_not_report_finished_clips() {
-    let mut bench = Bench::new(24_000);
+    let mut bench = EngineBench::new(24_000);
     bench.play(CLIP, &ramp(2_400));
     bench.engine.end_clip(CLIP);
     bench.play(OTHER, &ramp(24_000));
@@ -343,7 +343,7 @@ fn a_flush_does_not_report_finished_clips() {
 
 #[test]
 fn a_lost_speaker_completes_a_flush_with_what_it_took() {
-    let mut bench = Bench::new(24_000);
+    let mut bench = EngineBench::new(24_000);
     bench.play(CLIP, &ramp(24_000));
     bench.run(ms(370));
     assert!(bench.played(CLIP) < Some(8_880), "reported every 50 ms");
@@ -357,7 +357,7 @@ fn a_lost_speaker_completes_a_flush_with_what_it_took() {
 
 #[test]
 fn an_empty_clip_is_drained_when_it_ends() {
-    let mut bench = Bench::new(24_000);
+    let mut bench = EngineBench::new(24_000);
     bench.play(CLIP, &[]);
     bench.engine.end_clip(CLIP);
     bench.step();
@@ -366,7 +366,7 @@ fn an_empty_clip_is_drained_when_it_ends() {
 
 #[test]
 fn clips_may_have_different_rates() {
-    let mut bench = Bench::new(48_000);
+    let mut bench = EngineBench::new(48_000);
     bench.engine.play(CLIP, Frame::new(SampleRate(8_000), slope(4_000)));
     bench.engine.end_clip(CLIP);
     bench.play(OTHER, &slope(12_000));
@@ -381,11 +381,11 @@ fn the_microphone_is_cut_into_frames_at_the_servers_rate() {
     for (device, frame_ms, wire) in
         [(48_000, 10, 24_000), (44_100, 20, 24_000), (11_025, 100, 16_000), (24_000, 10, 8_000)]
     {
-        let mut bench = Bench::with(EngineFormat {
+        let mut bench = EngineBench::with(EngineFormat {
             wire_in: SampleRate(wire),
             device_in: SampleRate(device),
             frame: ms(frame_ms),
-            ..Bench::new(48_000).format
+            ..EngineBench::new(48_000).format
         });
         for (block, channels) in [(1, 1), (441, 2), (37, 5), (160, 1)].into_iter().cycle().take(400) {
             bench.ends.capture.on_input(&vec![0.25; block * channels], channels);
@@ -418,7 +418,7 @@ fn the_microphone_is_cut_into_frames_at_the_servers_rate() {
 
 #[test]
 fn a_slow_session_loses_the_oldest_frames_and_their_number_is_reported() {
-    let mut bench = Bench::new(48_000);
+    let mut bench = EngineBench::new(48_000);
     for n in 0..300 {
         bench.ends.capture.on_input(&[n as f32 / 1_000.0; 480], 1);
         bench.step();
@@ -432,7 +432,7 @@ fn a_slow_session_loses_the_oldest_frames_and_their_number_is_reported() {
 
 #[test]
 fn a_late_audio_thread_counts_dropped_samples() {
-    let mut bench = Bench::new(48_000);
+    let mut bench = EngineBench::new(48_000);
     for _ in 0..40 {
         bench.ends.capture.on_input(&[0.1; 480], 1);
     }
@@ -443,7 +443,7 @@ fn a_late_audio_thread_counts_dropped_samples() {
 
 #[test]
 fn a_muted_microphone_sends_silence_at_the_same_rate() {
-    let mut bench = Bench::new(48_000);
+    let mut bench = EngineBench::new(48_000);
     bench.engine.set_mute(Mute::Muted);
     for _ in 0..10 {
         bench.ends.capture.on_input(&[0.5; 480], 1);
@@ -460,7 +460,7 @@ fn a_muted_microphone_sends_silence_at_the_same_rate() {
 
 #[test]
 fn the_end_of_the_input_is_reported_after_all_frames() {
-    let mut bench = Bench::new(48_000);
+    let mut bench = EngineBench::new(48_000);
     bench.ends.capture.on_input(&[0.5; 1_000], 1);
     bench.engine.end_input();
     bench.step();
@@ -481,7 +481,7 @@ fn the_end_of_the_input_is_reported_after_all_frames() {
 
 #[test]
 fn the_output_meter_follows_playback() {
-    let mut bench = Bench::new(48_000);
+    let mut bench = EngineBench::new(48_000);
     bench.play(CLIP, &[16_384; 24_000]);
     bench.engine.end_clip(CLIP);
     bench.run(ms(500));

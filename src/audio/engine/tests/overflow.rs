@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn the_play_queue_is_limited_to_ten_minutes() {
-    let mut bench = Bench::new(24_000);
+    let mut bench = EngineBench::new(24_000);
     let minute = vec![0; 24_000 * 60];
     for _ in 0..11 {
         bench.play(CLIP, &minute);
@@ -16,7 +16,7 @@ fn the_play_queue_is_limited_to_ten_minutes() {
 
 #[test]
 fn dropped_audio_is_reported_once_per_episode_with_its_duration() {
-    let mut bench = Bench::new(24_000);
+    let mut bench = EngineBench::new(24_000);
     let minute = vec![0; 24_000 * 60];
     for _ in 0..12 {
         bench.play(CLIP, &minute);

@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn switching_to_a_microphone_of_another_rate_continues_capture() {
-    let mut bench = Bench::new(48_000);
+    let mut bench = EngineBench::new(48_000);
     for (rate, value) in [(48_000, 0.25), (44_100, 0.5), (8_000, 0.25), (192_000, 0.5)] {
         let mut capture = bench.engine.connect_microphone(SampleRate(rate));
         for _ in 0..60 {
@@ -22,7 +22,7 @@ fn switching_to_a_microphone_of_another_rate_continues_capture() {
 #[test]
 fn an_answer_continues_on_another_speaker_with_its_position() {
     for (before, after) in [(48_000, 44_100), (44_100, 192_000), (192_000, 8_000), (48_000, 48_000)] {
-        let mut bench = Bench::new(before);
+        let mut bench = EngineBench::new(before);
         bench.play(CLIP, &[8_192; 48_000]);
         bench.engine.end_clip(CLIP);
         bench.run(ms(500));
@@ -56,7 +56,7 @@ fn an_answer_continues_on_another_speaker_with_its_position() {
 
 #[test]
 fn a_flush_without_a_speaker_completes_and_does_not_affect_the_next_one() {
-    let mut bench = Bench::new(48_000);
+    let mut bench = EngineBench::new(48_000);
     bench.play(CLIP, &[8_192; 48_000]);
     bench.run(ms(500));
     bench.engine.flush();

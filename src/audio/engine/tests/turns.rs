@@ -5,10 +5,10 @@ use crate::audio::echo::room::user;
 use crate::audio::options::{ListenMode, SpeechRule};
 use crate::dsp::resample::resample_floats;
 
-fn bench(wire_in: SampleRate) -> Bench {
+fn bench(wire_in: SampleRate) -> EngineBench {
     let rule = SpeechRule { threshold: 0.5, silence: ms(500) };
     let processing = Processing { voice: ListenMode::Turns(rule), ..Processing::NONE }.without_echo_control();
-    Bench::with(EngineFormat { processing, wire_in, ..Bench::new(48_000).format })
+    EngineBench::with(EngineFormat { processing, wire_in, ..EngineBench::new(48_000).format })
 }
 
 /// Half a second of silence and a second of speech.
@@ -19,7 +19,7 @@ fn speech() -> Vec<f32> {
 }
 
 /// Captures this, and returns the events.
-fn capture(bench: &mut Bench, samples: &[f32]) -> Vec<AudioEvent> {
+fn capture(bench: &mut EngineBench, samples: &[f32]) -> Vec<AudioEvent> {
     bench.events.clear();
     for block in samples.chunks_exact(480) {
         bench.ends.capture.on_input(block, 1);

@@ -9,7 +9,7 @@ fn ms(ms: u64) -> Duration {
 }
 
 /// A recorded call with two simulated devices.
-struct Call {
+struct RecordedCall {
     recorder: Recorder,
     mic: broadcast::Sender<Frame>,
     speaker: Producer<f32>,
@@ -21,7 +21,7 @@ struct Call {
 
 const SPEAKER: SampleRate = SampleRate(48_000);
 
-impl Call {
+impl RecordedCall {
     fn at(path: &Path) -> Self {
         let (mic, frames) = broadcast::channel(100);
         let mut recorder = Recorder::new(path, frames).unwrap();
@@ -88,7 +88,7 @@ fn begins(samples: &[i16]) -> Vec<usize> {
 fn both_tracks_stay_aligned_despite_clock_drift() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("call.wav");
-    let mut call = Call::at(&path);
+    let mut call = RecordedCall::at(&path);
     call.recorder.begin().unwrap();
     // Five times the drift of cheap devices.
     call.run(ms(89_900), (0.9995, 1.0005), |seconds| clicks(seconds + 0.5));
@@ -108,7 +108,7 @@ fn both_tracks_stay_aligned_despite_clock_drift() {
 fn a_paused_device_leaves_silence_and_later_audio_is_aligned() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("call.wav");
-    let mut call = Call::at(&path);
+    let mut call = RecordedCall::at(&path);
     // Earlier audio is not recorded.
     call.run(ms(500), (1.0, 1.0), |_| 0.5);
     let begun = call.now;
@@ -138,7 +138,7 @@ fn nothing_is_written_before_the_recording_starts() {
     let (kept, fresh) = (directory.path().join("kept.wav"), directory.path().join("fresh.wav"));
     fs::write(&kept, "precious").unwrap();
     for path in [&kept, &fresh] {
-        let mut call = Call::at(path);
+        let mut call = RecordedCall::at(path);
         call.run(ms(3_000), (1.0, 1.0), clicks);
         call.recorder.finish(call.now).unwrap();
     }
@@ -150,7 +150,7 @@ fn nothing_is_written_before_the_recording_starts() {
 fn a_recording_starts_only_once() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("call.wav");
-    let mut call = Call::at(&path);
+    let mut call = RecordedCall::at(&path);
     for _ in 0..3 {
         call.recorder.begin().unwrap();
         call.run(ms(1_000), (1.0, 1.0), clicks);
@@ -162,7 +162,7 @@ fn a_recording_starts_only_once() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_ends_the_recording_with_a_message() {
-    let mut recorder = Call::at(Path::new("/dev/full")).recorder;
+    let mut recorder = RecordedCall::at(Path::new("/dev/full")).recorder;
     recorder.begin().unwrap();
     let failure = (1..100_000).find_map(|n| {
         thread::yield_now();

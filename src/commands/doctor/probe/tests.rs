@@ -339,7 +339,7 @@ fn a_connection_that_ends_in_the_middle_says_where() {
 }
 
 #[test]
-fn settings_that_are_not_known_are_left_out_and_told() {
+fn settings_that_are_not_known_are_left_out_and_reported() {
     let answer = |event: &Value| match event["type"].as_str().unwrap() {
         "session.update" if !event["session"]["audio"]["input"]["transcription"].is_null() => {
             say(error("unknown_parameter", Some("session.audio.input.transcription"), event))
@@ -417,7 +417,7 @@ fn an_answer_that_tells_all_at_its_end_or_fails_is_understood() {
 }
 
 #[test]
-fn an_answer_without_sound_or_a_call_is_told_as_such() {
+fn an_answer_without_sound_or_a_call_is_reported_as_such() {
     let answer = |event: &Value| match event["type"].as_str().unwrap() {
         "response.create" => {
             say(json!({ "type": "response.done", "response": { "status": "completed", "output": [] } }))

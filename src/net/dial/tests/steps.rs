@@ -9,11 +9,11 @@ async fn dial_steps(authority: &Authority, name: &str, roots: &[&Authority]) -> 
     let extra_roots = roots.iter().map(|authority| authority.root.clone()).collect();
     let options = DialOptions { extra_roots, observer, ..DialOptions::default() };
     let reached = authority.dialled_by(name, &options).await.is_ok();
-    let mut told = Vec::new();
+    let mut shown = Vec::new();
     while let Ok(step) = steps.try_recv() {
-        told.push(step);
+        shown.push(step);
     }
-    (told, reached)
+    (shown, reached)
 }
 
 fn certificate(steps: Vec<DialStep>) -> Certificate {

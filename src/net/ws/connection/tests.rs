@@ -14,10 +14,10 @@ use crate::secret::Secret;
 
 const KEY: &str = "sk-0123456789";
 
-type Server = WebSocketStream<DuplexStream>;
+type WebSocketServer = WebSocketStream<DuplexStream>;
 
 /// Returns both ends of a connection over a pipe of this capacity.
-async fn pair(pipe_bytes: usize) -> (WebSocketClient<DuplexStream>, Server) {
+async fn pair(pipe_bytes: usize) -> (WebSocketClient<DuplexStream>, WebSocketServer) {
     let (near, far) = duplex(pipe_bytes);
     let url = EndpointUrl::parse("ws://localhost").unwrap();
     let purpose = Purpose::Conversation { model: None };
@@ -50,7 +50,7 @@ fn broken(sentence: &str) -> WebSocketEvent {
     WebSocketEvent::Closed(CloseCause::Broken(sentence.to_owned()))
 }
 
-async fn say_and_close(server: &mut Server, words: &str, code: u16) {
+async fn say_and_close(server: &mut WebSocketServer, words: &str, code: u16) {
     server.send(Message::text(words)).await.unwrap();
     let frame = CloseFrame { code: code.into(), reason: "why".into() };
     server.send(Message::Close(Some(frame))).await.unwrap();
@@ -267,8 +267,8 @@ async fn an_oversized_message_is_answered_with_a_close_code() {
     let header = [&b"\x81\x7f"[..], &(20_u64 << 20).to_be_bytes()].concat();
     server.get_mut().write_all(&header).await.unwrap();
     all_events(&mut link).await;
-    let told = server.next().now_or_never().flatten();
-    let Some(Ok(Message::Close(Some(frame)))) = told else { panic!("{told:?}") };
+    let shown = server.next().now_or_never().flatten();
+    let Some(Ok(Message::Close(Some(frame)))) = shown else { panic!("{shown:?}") };
     assert_eq!(u16::from(frame.code), 1009);
 }
 
@@ -336,7 +336,7 @@ async fn quiet_for(link: &mut WebSocketClient<DuplexStream>, seconds: u64) {
     assert!(waited.is_err(), "{waited:?}");
 }
 
-fn pings_in(server: &mut Server) -> usize {
+fn pings_in(server: &mut WebSocketServer) -> usize {
     let mut pings = 0;
     while let Some(Some(message)) = server.next().now_or_never() {
         assert!(matches!(message, Ok(Message::Ping(_))), "{message:?}");
@@ -445,7 +445,7 @@ async fn a_key_echoed_by_the_server_is_hidden() {
 }
 
 /// Sends pings until the peer closes or `most` were sent; never reads.
-async fn flood_with_pings(server: &mut Server, max: usize) -> usize {
+async fn flood_with_pings(server: &mut WebSocketServer, max: usize) -> usize {
     let mut sent = 0;
     while sent < max && server.feed(Message::Ping("".into())).await.is_ok() {
         sent += 1;

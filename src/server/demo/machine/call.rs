@@ -11,7 +11,7 @@ use crate::server::demo::client_error::ClientError;
 use crate::server::demo::function_calls::choice::{self, FunctionCall};
 use crate::server::demo::machine::Machine;
 use crate::server::demo::machine::shape::place;
-use crate::server::demo::voice::delivery::Timing;
+use crate::server::demo::voice::delivery::DeliveryTiming;
 use crate::server::demo::voice::persona::Prompt;
 
 impl Machine {
@@ -39,7 +39,8 @@ impl Machine {
     pub(super) fn start_call(&mut self, now: Duration, index: usize) {
         let answer = &self.answers[index];
         let Some(call) = &answer.call else { return };
-        let timing = Timing { now, pace: self.setup.pace, faults: &self.setup.faults, seed: answer.job };
+        let timing =
+            DeliveryTiming { now, pace: self.setup.pace, faults: &self.setup.faults, seed: answer.job };
         let schedule = Schedule::arguments(&call.call.arguments, answer.mode.limit, timing);
         let item = call_item(&answer.item_id, call, ItemStatus::InProgress, String::new());
         self.answers[index].schedule = Some(schedule);

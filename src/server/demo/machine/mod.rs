@@ -26,7 +26,7 @@ use crate::server::demo::active_settings::{ActiveSettings, AssistantSpoke};
 use crate::server::demo::answer::StreamedAnswer;
 use crate::server::demo::check::check;
 use crate::server::demo::client_error::ClientError;
-use crate::server::demo::conversation::Conversation;
+use crate::server::demo::conversation::ConversationItems;
 use crate::server::demo::faults::{Fault, Faults};
 use crate::server::demo::function_calls::choice::check_declared;
 use crate::server::demo::http::admission::Peer;
@@ -114,7 +114,7 @@ pub(crate) struct Machine {
     /// The turn in progress.
     turn: Option<input_audio::OngoingTurn>,
     proactive: input_audio::ProactiveSpeech,
-    conversation: Conversation,
+    conversation: ConversationItems,
     answers: Vec<StreamedAnswer>,
     jobs: u64,
     /// Input of the previous answer, which is cached.
@@ -162,7 +162,7 @@ impl Machine {
             speech_history: SpeechHistory::default(),
             turn: None,
             proactive: input_audio::ProactiveSpeech::default(),
-            conversation: Conversation::default(),
+            conversation: ConversationItems::default(),
             answers: Vec::new(),
             jobs: 0,
             before: Tokens::default(),

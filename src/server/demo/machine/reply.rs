@@ -17,7 +17,7 @@ use crate::server::demo::machine::input_audio::ms;
 use crate::server::demo::machine::shape::{assistant_item, item_place, place, rate_limits, shape};
 use crate::server::demo::machine::{Machine, MachineAction};
 use crate::server::demo::usage::{Tokens, of_response, output_audio_tokens, text_tokens};
-use crate::server::demo::voice::delivery::{AnswerPiece, Timing};
+use crate::server::demo::voice::delivery::{AnswerPiece, DeliveryTiming};
 use crate::server::demo::voice::persona::{self, Prompt, SpeechPart};
 use crate::server::demo::voice::speech::{SpeechRequest, SpeechTask};
 
@@ -195,7 +195,8 @@ impl Machine {
     /// Starts sending a prepared answer.
     fn start_streaming(&mut self, now: Duration, index: usize, utterances: Vec<Vec<i16>>) {
         let answer = &self.answers[index];
-        let timing = Timing { now, pace: self.setup.pace, faults: &self.setup.faults, seed: answer.job };
+        let timing =
+            DeliveryTiming { now, pace: self.setup.pace, faults: &self.setup.faults, seed: answer.job };
         let text = answer.parts.iter().map(SpeechPart::text).collect::<Vec<_>>().join(" ");
         let schedule = match answer.mode.modality {
             Modality::Audio => {

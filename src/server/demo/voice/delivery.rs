@@ -1,4 +1,4 @@
-//! Timing of an answer's pieces, including simulated faults.
+//! DeliveryTiming of an answer's pieces, including simulated faults.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -20,9 +20,9 @@ pub(crate) enum AnswerPiece {
     Break,
 }
 
-/// Timing parameters of an answer.
+/// DeliveryTiming parameters of an answer.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Timing<'a> {
+pub(crate) struct DeliveryTiming<'a> {
     /// Start of the answer.
     pub(crate) now: Duration,
     /// Speed relative to real time.
@@ -42,7 +42,7 @@ struct PacedDelivery {
     jitter: Duration,
 }
 
-impl Timing<'_> {
+impl DeliveryTiming<'_> {
     /// Returns the pieces with their due times. Each of `pieces` has its position in the audio.
     pub(crate) fn planned(
         self,
@@ -92,7 +92,7 @@ impl Timing<'_> {
 
 impl PacedDelivery {
     /// Sends the lead at once and the rest in order, each audio delta with its own jitter.
-    fn plan(self, timing: Timing<'_>, pieces: &mut [(Duration, AnswerPiece)]) {
+    fn plan(self, timing: DeliveryTiming<'_>, pieces: &mut [(Duration, AnswerPiece)]) {
         let mut rng = Rng::new(timing.seed);
         let mut last = Duration::ZERO;
         for (at, piece) in pieces {
@@ -144,7 +144,7 @@ mod tests {
     /// Returns the due times of pieces of 100 ms, in milliseconds after the start.
     fn dues(faults: &str, count: u64, seed: u64) -> Vec<u64> {
         let faults = Faults::parse(faults).unwrap();
-        let timing = Timing { now: NOW, pace: 5.0, faults: &faults, seed };
+        let timing = DeliveryTiming { now: NOW, pace: 5.0, faults: &faults, seed };
         let pieces = (0..count).map(|n| (ms(n * 100), AnswerPiece::Audio(0..1))).collect();
         timing.planned(pieces).into_iter().map(|(due, _)| (due - NOW).as_millis() as u64).collect()
     }

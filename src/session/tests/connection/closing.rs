@@ -8,13 +8,13 @@ fn file_plan() -> Plan {
     Plan { at_input_end: InputEndAction::End, ..plan() }
 }
 
-fn input_ended(call: &mut Call) {
+fn input_ended(call: &mut TestCall) {
     call.put(Input::Audio(AudioEvent::InputEnded));
 }
 
 #[test]
 fn hanging_up_closes_and_waits_for_the_close_reply() {
-    let mut call = Call::live(plan());
+    let mut call = TestCall::live(plan());
     call.user(UserCommand::HangUp(EndReason::User));
     assert_eq!(call.story(), ["connection Closing", "close"]);
     call.put(Input::Closed(CloseCause::Ours));
@@ -23,7 +23,7 @@ fn hanging_up_closes_and_waits_for_the_close_reply() {
 
 #[test]
 fn a_missing_close_reply_does_not_delay_the_end() {
-    let mut call = Call::live(plan());
+    let mut call = TestCall::live(plan());
     call.user(UserCommand::HangUp(EndReason::User));
     call.pass(ms(500));
     assert_eq!(call.ended(), Some(&EndReason::User));
@@ -31,7 +31,7 @@ fn a_missing_close_reply_does_not_delay_the_end() {
 
 #[test]
 fn a_call_without_usable_input_ends_at_once() {
-    let mut call = Call::live(file_plan());
+    let mut call = TestCall::live(file_plan());
     let nothing = || "standard input contains no audio".to_owned();
     call.put(Input::Audio(AudioEvent::NoInput(nothing())));
     assert_eq!(call.story(), ["connection Closing", "close"]);
@@ -41,7 +41,7 @@ fn a_call_without_usable_input_ends_at_once() {
 
 #[test]
 fn hanging_up_twice_ends_at_once() {
-    let mut call = Call::live(plan());
+    let mut call = TestCall::live(plan());
     call.user(UserCommand::HangUp(EndReason::User));
     call.user(UserCommand::HangUp(EndReason::Signal(2)));
     assert_eq!(call.ended(), Some(&EndReason::Signal(2)));
@@ -49,7 +49,7 @@ fn hanging_up_twice_ends_at_once() {
 
 #[test]
 fn hanging_up_during_a_response_reports_the_played_part() {
-    let mut call = Call::live(plan());
+    let mut call = TestCall::live(plan());
     call.response_created("resp_1");
     call.words("resp_1", "item_a", "one two");
     call.sound("resp_1", "item_a", sec(2));
@@ -65,7 +65,7 @@ fn hanging_up_during_a_response_reports_the_played_part() {
 
 #[test]
 fn a_response_cut_off_by_a_refusal_ends_at_its_playback_position() {
-    let mut call = Call::live(plan());
+    let mut call = TestCall::live(plan());
     call.response_created("resp_1");
     call.words("resp_1", "item_a", "one two");
     call.sound("resp_1", "item_a", sec(2));
@@ -81,7 +81,7 @@ fn a_response_cut_off_by_a_refusal_ends_at_its_playback_position() {
 
 #[test]
 fn a_missing_flush_report_does_not_delay_the_end() {
-    let mut call = Call::live(plan());
+    let mut call = TestCall::live(plan());
     call.response_created("resp_1");
     call.sound("resp_1", "item_a", sec(2));
     call.heard(0, sec(1));
@@ -92,7 +92,7 @@ fn a_missing_flush_report_does_not_delay_the_end() {
 
 #[test]
 fn after_a_file_the_call_ends_with_the_last_response() {
-    let mut call = Call::live(file_plan());
+    let mut call = TestCall::live(file_plan());
     call.server(json!({"type": "input_audio_buffer.speech_started"}));
     input_ended(&mut call);
     call.pass(ms(500));
@@ -110,7 +110,7 @@ fn after_a_file_the_call_ends_with_the_last_response() {
 
 #[test]
 fn a_call_whose_file_ended_long_ago_ends_with_the_last_audio() {
-    let mut call = Call::live(file_plan());
+    let mut call = TestCall::live(file_plan());
     input_ended(&mut call);
     call.response_created("resp_1");
     call.sound("resp_1", "item_a", sec(5));
@@ -123,7 +123,7 @@ fn a_call_whose_file_ended_long_ago_ends_with_the_last_audio() {
 
 #[test]
 fn a_late_response_is_awaited() {
-    let mut call = Call::live(file_plan());
+    let mut call = TestCall::live(file_plan());
     call.server(json!({"type": "input_audio_buffer.speech_started"}));
     call.server(json!({"type": "input_audio_buffer.speech_stopped"}));
     input_ended(&mut call);
@@ -135,7 +135,7 @@ fn a_late_response_is_awaited() {
 
 #[test]
 fn after_a_silent_file_the_call_ends_too() {
-    let mut call = Call::live(file_plan());
+    let mut call = TestCall::live(file_plan());
     input_ended(&mut call);
     call.pass(ms(4_999));
     assert!(!call.story().contains(&"close".to_owned()), "a turn may still be found");
@@ -145,7 +145,7 @@ fn after_a_silent_file_the_call_ends_too() {
 
 #[test]
 fn a_file_that_ends_before_the_session_is_live_is_still_sent() {
-    let mut call = Call::dialled(file_plan());
+    let mut call = TestCall::dialled(file_plan());
     call.put(Input::Opened);
     call.speak(ms(50));
     input_ended(&mut call);
@@ -158,7 +158,7 @@ fn a_file_that_ends_before_the_session_is_live_is_still_sent() {
 
 #[test]
 fn a_turn_that_the_server_never_ends_does_not_block_the_end() {
-    let mut call = Call::live(file_plan());
+    let mut call = TestCall::live(file_plan());
     call.server(json!({"type": "input_audio_buffer.speech_started"}));
     input_ended(&mut call);
     call.pass(sec(11));
@@ -167,7 +167,7 @@ fn a_turn_that_the_server_never_ends_does_not_block_the_end() {
 
 #[test]
 fn a_file_without_turn_detection_is_one_turn() {
-    let mut call = Call::live(Plan { at_input_end: InputEndAction::End, ..manual_plan() });
+    let mut call = TestCall::live(Plan { at_input_end: InputEndAction::End, ..manual_plan() });
     call.speak(sec(1));
     input_ended(&mut call);
     assert_eq!(call.appended().len(), 100);
@@ -176,7 +176,7 @@ fn a_file_without_turn_detection_is_one_turn() {
 
 #[test]
 fn captions_are_awaited_at_the_end_of_a_file() {
-    let mut call = Call::live(Plan { at_input_end: InputEndAction::End, ..captions_plan() });
+    let mut call = TestCall::live(Plan { at_input_end: InputEndAction::End, ..captions_plan() });
     call.server(json!({"type": "input_audio_buffer.committed", "item_id": "item_u"}));
     input_ended(&mut call);
     call.pass(sec(5));
@@ -192,7 +192,7 @@ fn captions_are_awaited_at_the_end_of_a_file() {
 #[test]
 fn a_single_question_ends_with_its_response() {
     let plan = Plan { mode: Mode::Ask, opening: vec!["why?".into()], ..manual_plan() };
-    let mut call = Call::live(plan);
+    let mut call = TestCall::live(plan);
     call.response_created("resp_1");
     call.server(json!({"type": "response.output_text.delta", "response_id": "resp_1", "item_id": "item_a",
         "delta": "Because."}));
@@ -204,7 +204,7 @@ fn a_single_question_ends_with_its_response() {
 #[test]
 fn a_single_question_with_a_failed_response_is_a_failure() {
     let plan = Plan { mode: Mode::Ask, opening: vec!["why?".into()], ..manual_plan() };
-    let mut call = Call::live(plan);
+    let mut call = TestCall::live(plan);
     call.response_done("resp_1", "failed");
     call.pass(sec(1));
     assert!(matches!(call.ended(), Some(EndReason::Refused(_))), "{:?}", call.ended());
@@ -219,31 +219,31 @@ fn the_close_code_decides_the_end_reason() {
         (Some(4000), "Refused"),
     ];
     for (code, expected) in cases {
-        let mut call = Call::live(plan());
+        let mut call = TestCall::live(plan());
         call.put(Input::Closed(CloseCause::Peer { code, reason: "bye".into() }));
         let ended = format!("{:?}", call.ended().unwrap());
         assert!(ended.starts_with(expected), "{code:?}: {ended}");
     }
 }
 
-fn refused_key(call: &mut Call) {
+fn refused_key(call: &mut TestCall) {
     let error = json!({"type": "invalid_request_error", "code": "invalid_api_key", "message": "wrong key"});
     call.server(json!({"type": "error", "error": error}));
 }
 
 #[test]
 fn an_error_that_ends_the_call_is_shown_once_as_its_reason() {
-    let mut call = Call::dialled(plan());
+    let mut call = TestCall::dialled(plan());
     call.put(Input::Opened);
     refused_key(&mut call);
     call.put(Input::Closed(CloseCause::Peer { code: Some(3000), reason: String::new() }));
-    let told: Vec<String> = call.story().into_iter().filter(|line| line.contains("wrong key")).collect();
-    assert!(matches!(&told[..], [end] if end.starts_with("end Refused")), "{told:?}");
+    let shown: Vec<String> = call.story().into_iter().filter(|line| line.contains("wrong key")).collect();
+    assert!(matches!(&shown[..], [end] if end.starts_with("end Refused")), "{shown:?}");
 }
 
 #[test]
 fn a_fatal_error_without_a_close_is_shown() {
-    let mut call = Call::live(plan());
+    let mut call = TestCall::live(plan());
     refused_key(&mut call);
     call.pass(ms(999));
     assert_eq!(call.story(), [""; 0]);
@@ -253,7 +253,7 @@ fn a_fatal_error_without_a_close_is_shown() {
 
 #[test]
 fn there_is_no_output_after_the_end() {
-    let mut call = Call::live(plan());
+    let mut call = TestCall::live(plan());
     call.put(Input::Closed(CloseCause::Peer { code: Some(1000), reason: String::new() }));
     call.outputs.clear();
     call.say("hello?");

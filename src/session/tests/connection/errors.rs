@@ -3,24 +3,24 @@
 use crate::protocol::close::CloseCause;
 use crate::session::tests::*;
 
-fn ask() -> Call {
-    Call::live(Plan { mode: Mode::Ask, opening: vec!["why?".into()], ..manual_plan() })
+fn ask() -> TestCall {
+    TestCall::live(Plan { mode: Mode::Ask, opening: vec!["why?".into()], ..manual_plan() })
 }
 
-fn chat() -> Call {
-    Call::live(Plan { mode: Mode::Chat, ..manual_plan() })
+fn chat() -> TestCall {
+    TestCall::live(Plan { mode: Mode::Chat, ..manual_plan() })
 }
 
-fn error(call: &mut Call, code: Option<&str>, message: &str) {
+fn error(call: &mut TestCall, code: Option<&str>, message: &str) {
     call.server(json!({"type": "error", "error": {"type": "server_error", "code": code, "message": message,
         "param": null, "event_id": null}}));
 }
 
-fn closed(call: &mut Call, code: u16, reason: &str) {
+fn closed(call: &mut TestCall, code: u16, reason: &str) {
     call.put(Input::Closed(CloseCause::Peer { code: Some(code), reason: reason.into() }));
 }
 
-fn refusal(call: &Call) -> String {
+fn refusal(call: &TestCall) -> String {
     match call.ended() {
         Some(EndReason::Refused(failure)) => failure.message.clone(),
         other => panic!("{other:?}: {:?}", call.outputs),
@@ -28,13 +28,13 @@ fn refusal(call: &Call) -> String {
 }
 
 /// Returns how often a text is shown, as a notice or as the reason of the end.
-fn times_shown(call: &Call, text: &str) -> usize {
-    let told = call.outputs.iter().filter(|output| match output {
+fn times_shown(call: &TestCall, text: &str) -> usize {
+    let shown = call.outputs.iter().filter(|output| match output {
         Output::Show(Notice::Error { message, .. } | Notice::Info(message)) => message.contains(text),
         Output::End(reason) => format!("{reason:?}").contains(text),
         _ => false,
     });
-    told.count()
+    shown.count()
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn a_response_that_continues_after_an_error_is_kept() {
 
 #[test]
 fn while_audio_streams_an_error_without_an_id_has_no_certain_cause() {
-    let mut call = Call::live(plan());
+    let mut call = TestCall::live(plan());
     call.say("one");
     error(&mut call, None, "Something about the sound.");
     assert!(call.session.responses.is_active());
@@ -111,7 +111,7 @@ fn while_audio_streams_an_error_without_an_id_has_no_certain_cause() {
 
 #[test]
 fn with_two_requests_in_flight_an_error_without_an_id_belongs_to_neither() {
-    let mut call = Call::live(manual_plan());
+    let mut call = TestCall::live(manual_plan());
     call.user(UserCommand::BeginTurn);
     call.speak(ms(200));
     call.user(UserCommand::EndTurn);
@@ -124,7 +124,7 @@ fn with_two_requests_in_flight_an_error_without_an_id_belongs_to_neither() {
 #[test]
 fn an_error_followed_by_the_updated_session_is_a_warning() {
     for event_id in [json!("rtv_1"), Value::Null] {
-        let mut call = Call::dialled(plan());
+        let mut call = TestCall::dialled(plan());
         call.put(Input::Opened);
         call.created();
         call.server(json!({"type": "error", "error": {"type": "invalid_request_error", "event_id": event_id,
@@ -143,7 +143,7 @@ fn an_error_followed_by_the_updated_session_is_a_warning() {
 
 #[test]
 fn a_fault_of_the_server_followed_by_the_updated_session_is_a_warning() {
-    let mut call = Call::dialled(plan());
+    let mut call = TestCall::dialled(plan());
     call.put(Input::Opened);
     call.created();
     error(&mut call, None, "tokens are slow today");
@@ -153,7 +153,7 @@ fn a_fault_of_the_server_followed_by_the_updated_session_is_a_warning() {
 
 #[test]
 fn refused_settings_without_session_updated_end_the_call() {
-    let mut call = Call::dialled(plan());
+    let mut call = TestCall::dialled(plan());
     call.put(Input::Opened);
     call.created();
     call.server(json!({"type": "error", "error": {"message": "Invalid voice 'bob'"}}));
@@ -164,7 +164,7 @@ fn refused_settings_without_session_updated_end_the_call() {
 #[test]
 fn refused_settings_and_a_close_are_reported_once() {
     for code in [1000, 1005, 1011] {
-        let mut call = Call::dialled(plan());
+        let mut call = TestCall::dialled(plan());
         call.put(Input::Opened);
         call.created();
         call.server(json!({"type": "error", "error": {"message": "Invalid voice 'bob'"}}));
@@ -177,11 +177,11 @@ fn refused_settings_and_a_close_are_reported_once() {
 
 #[test]
 fn a_response_in_progress_error_is_quiet_during_a_response() {
-    let active = |call: &mut Call| {
+    let active = |call: &mut TestCall| {
         error(call, Some("conversation_already_has_active_response"), "Conversation already has one");
         error(call, None, "Conversation already has an active response in progress: resp_1.");
     };
-    let mut call = Call::live(plan());
+    let mut call = TestCall::live(plan());
     call.response_created("resp_1");
     call.outputs.clear();
     active(&mut call);
@@ -202,7 +202,7 @@ fn an_error_on_model_or_settings_before_a_close_is_one_refusal() {
         ("Invalid modalities: ['audio']", 1001),
         ("The model gpt-9 does not exist", 1006),
     ] {
-        for (mut call, wait) in [(Call::live(plan()), ms(0)), (chat(), ms(0)), (chat(), sec(1))] {
+        for (mut call, wait) in [(TestCall::live(plan()), ms(0)), (chat(), ms(0)), (chat(), sec(1))] {
             error(&mut call, None, message);
             call.pass(wait);
             closed(&mut call, code, "internal error");
@@ -215,7 +215,7 @@ fn an_error_on_model_or_settings_before_a_close_is_one_refusal() {
 
 #[test]
 fn a_close_whose_reason_names_the_model_is_a_refusal() {
-    let mut call = Call::live(plan());
+    let mut call = TestCall::live(plan());
     closed(&mut call, 1011, "model gpt-9 is not available");
     call.pass(sec(1));
     assert!(refusal(&call).ends_with("model gpt-9 is not available"));
@@ -224,7 +224,7 @@ fn a_close_whose_reason_names_the_model_is_a_refusal() {
 #[test]
 fn a_transient_error_before_a_close_reconnects_and_is_shown_once() {
     for message in ["The server had an error.", "The model is overloaded, please try again"] {
-        let mut call = Call::live(plan());
+        let mut call = TestCall::live(plan());
         error(&mut call, None, message);
         closed(&mut call, 1011, "");
         assert_eq!(call.ended(), None, "{message}");
@@ -236,7 +236,7 @@ fn a_transient_error_before_a_close_reconnects_and_is_shown_once() {
 
 #[test]
 fn an_old_error_does_not_explain_a_close() {
-    let mut call = Call::live(plan());
+    let mut call = TestCall::live(plan());
     error(&mut call, None, "Model gpt-9 not found");
     call.pass(sec(60));
     closed(&mut call, 1011, "bye");
@@ -247,7 +247,7 @@ fn an_old_error_does_not_explain_a_close() {
 
 #[test]
 fn an_error_without_a_close_is_shown_with_the_next_event_or_soon() {
-    let mut call = Call::live(plan());
+    let mut call = TestCall::live(plan());
     error(&mut call, None, "first");
     assert!(call.story().is_empty(), "a close may follow");
     call.server(json!({"type": "input_audio_buffer.speech_started"}));

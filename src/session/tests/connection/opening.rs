@@ -7,7 +7,7 @@ use crate::session::tests::*;
 
 #[test]
 fn the_settings_are_sent_once_the_session_is_created() {
-    let mut call = Call::dialled(plan());
+    let mut call = TestCall::dialled(plan());
     call.put(Input::Opened);
     assert_eq!(call.story(), ["connection Configuring"]);
     call.created();
@@ -18,7 +18,7 @@ fn the_settings_are_sent_once_the_session_is_created() {
 
 #[test]
 fn audio_from_before_the_settings_apply_is_sent_after_them() {
-    let mut call = Call::dialled(plan());
+    let mut call = TestCall::dialled(plan());
     call.put(Input::Opened);
     call.speak(ms(50));
     call.created();
@@ -32,7 +32,7 @@ fn audio_from_before_the_settings_apply_is_sent_after_them() {
 
 #[test]
 fn without_session_updated_the_session_is_live_after_a_second() {
-    let mut call = Call::dialled(plan());
+    let mut call = TestCall::dialled(plan());
     call.put(Input::Opened);
     call.created();
     call.speak(ms(20));
@@ -44,7 +44,7 @@ fn without_session_updated_the_session_is_live_after_a_second() {
 
 #[test]
 fn without_session_created_the_settings_are_still_sent() {
-    let mut call = Call::dialled(plan());
+    let mut call = TestCall::dialled(plan());
     call.put(Input::Opened);
     call.server(json!({"type": "conversation.created", "conversation": {"id": "conv_1"}}));
     call.pass(sec(3));
@@ -53,7 +53,7 @@ fn without_session_created_the_settings_are_still_sent() {
 
 #[test]
 fn conversation_created_triggers_the_settings_if_the_dialect_is_fixed() {
-    let mut call = Call::dialled(Plan { dialect: Some(Dialect::Mixed), ..plan() });
+    let mut call = TestCall::dialled(Plan { dialect: Some(Dialect::Mixed), ..plan() });
     call.put(Input::Opened);
     let created = json!({"type": "conversation.created", "conversation": {"id": "conv_1"}});
     call.server(created.clone());
@@ -66,7 +66,7 @@ fn conversation_created_triggers_the_settings_if_the_dialect_is_fixed() {
 fn an_error_before_the_settings_does_not_concern_them() {
     let closed = |code| CloseCause::Peer { code: Some(code), reason: String::new() };
     for (code, close, refused) in [("do_request_failed", 1011, false), ("model_load_error", 1000, true)] {
-        let mut call = Call::dialled(plan());
+        let mut call = TestCall::dialled(plan());
         call.put(Input::Opened);
         call.server(json!({"type": "error", "error": {"code": code, "message": "It did not work."}}));
         assert!(!call.story().contains(&"send session.update".to_owned()), "{code}");
@@ -82,7 +82,7 @@ fn an_error_before_the_settings_does_not_concern_them() {
 
 #[test]
 fn a_foreign_protocol_is_named() {
-    let mut call = Call::dialled(plan());
+    let mut call = TestCall::dialled(plan());
     call.put(Input::Opened);
     call.server(json!({"type": "session.created", "id": "sess-1", "created": 1_764_000_000}));
     call.put(Input::Closed(CloseCause::Ours));
@@ -92,7 +92,7 @@ fn a_foreign_protocol_is_named() {
 
 #[test]
 fn a_flat_session_selects_the_beta_dialect() {
-    let mut call = Call::dialled(plan());
+    let mut call = TestCall::dialled(plan());
     call.put(Input::Opened);
     call.server(json!({"type": "session.created", "session": {
         "id": "sess_1", "modalities": ["text", "audio"], "voice": "alloy", "input_audio_format": "pcm16"}}));
@@ -101,7 +101,7 @@ fn a_flat_session_selects_the_beta_dialect() {
 
 #[test]
 fn a_fixed_dialect_is_kept() {
-    let mut call = Call::dialled(Plan { dialect: Some(Dialect::Beta), ..plan() });
+    let mut call = TestCall::dialled(Plan { dialect: Some(Dialect::Beta), ..plan() });
     call.put(Input::Opened);
     call.created();
     assert_eq!(call.session.dialect(), Dialect::Beta);
@@ -111,7 +111,7 @@ fn a_fixed_dialect_is_kept() {
 fn an_unknown_field_is_omitted_and_reported() {
     let mut plan = plan();
     plan.settings.speed = Some(1.2);
-    let mut call = Call::dialled(plan);
+    let mut call = TestCall::dialled(plan);
     call.put(Input::Opened);
     call.created();
     call.story();
@@ -133,7 +133,7 @@ fn an_unknown_field_is_omitted_and_reported() {
 
 #[test]
 fn refused_settings_end_the_call() {
-    let mut call = Call::dialled(plan());
+    let mut call = TestCall::dialled(plan());
     call.put(Input::Opened);
     call.created();
     call.server(
@@ -148,7 +148,7 @@ fn refused_settings_end_the_call() {
     );
 }
 
-fn rejects(call: &mut Call, field: &str) {
+fn rejects(call: &mut TestCall, field: &str) {
     call.server(
         json!({"type": "error", "error": {"type": "invalid_request_error", "code": null, "param": null,
         "message": format!("Specifying `session.{field}` is not supported."), "event_id": null}}),
@@ -157,7 +157,7 @@ fn rejects(call: &mut Call, field: &str) {
 
 #[test]
 fn errors_before_session_updated_are_warnings() {
-    let mut call = Call::dialled(plan());
+    let mut call = TestCall::dialled(plan());
     call.put(Input::Opened);
     call.created();
     for field in ["input_audio_format", "output_audio_format", "turn_detection.prefix_padding_ms"] {
@@ -179,7 +179,7 @@ fn errors_before_session_updated_are_warnings() {
 fn an_error_without_session_updated_refuses_the_settings() {
     let close = CloseCause::Peer { code: Some(1011), reason: String::new() };
     for closed in [None, Some(close)] {
-        let mut call = Call::dialled(plan());
+        let mut call = TestCall::dialled(plan());
         call.put(Input::Opened);
         call.created();
         rejects(&mut call, "voice");
@@ -195,7 +195,7 @@ fn omitted_settings_are_not_sent() {
     let mut plan = plan();
     plan.settings.turn_detection = FieldUpdate::Clear;
     plan.omitted = vec!["input_audio_format".into(), "audio.output.format".into(), "turn_detection".into()];
-    let mut call = Call::dialled(plan);
+    let mut call = TestCall::dialled(plan);
     call.put(Input::Opened);
     call.created();
     let ClientBody::SessionUpdate(settings) = call.sent()[0] else { panic!("{:?}", call.sent()) };
@@ -206,7 +206,7 @@ fn omitted_settings_are_not_sent() {
 
 #[test]
 fn a_server_of_unknown_dialect_that_refuses_ga_settings_gets_beta_ones() {
-    let mut call = Call::dialled(plan());
+    let mut call = TestCall::dialled(plan());
     call.put(Input::Opened);
     call.pass(sec(3));
     call.server(json!({"type": "error", "error": "bad session"}));
@@ -217,7 +217,7 @@ fn a_server_of_unknown_dialect_that_refuses_ga_settings_gets_beta_ones() {
 
 #[test]
 fn text_typed_while_opening_is_sent_once_live() {
-    let mut call = Call::dialled(plan());
+    let mut call = TestCall::dialled(plan());
     call.put(Input::Opened);
     call.say("hello");
     call.created();
@@ -236,7 +236,7 @@ fn text_typed_while_opening_is_sent_once_live() {
 
 #[test]
 fn a_key_refused_after_the_handshake_ends_the_call_with_the_servers_message() {
-    let mut call = Call::dialled(plan());
+    let mut call = TestCall::dialled(plan());
     call.put(Input::Opened);
     call.server(
         json!({"type": "error", "error": {"type": "invalid_request_error", "code": "invalid_api_key",
@@ -252,14 +252,14 @@ fn a_key_refused_after_the_handshake_ends_the_call_with_the_servers_message() {
 }
 
 /// Refuses the beta protocol and closes.
-fn disable_beta(call: &mut Call) {
+fn disable_beta(call: &mut TestCall) {
     call.server(json!({"type": "error", "error": {"type": "invalid_request_error",
         "code": "beta_api_shape_disabled", "message": "The Realtime Beta API is no longer supported."}}));
 }
 
 #[test]
 fn an_endpoint_without_beta_is_retried_once_in_ga() {
-    let mut call = Call::dialled(plan());
+    let mut call = TestCall::dialled(plan());
     call.put(Input::Opened);
     call.outputs.clear();
     disable_beta(&mut call);
@@ -271,7 +271,7 @@ fn an_endpoint_without_beta_is_retried_once_in_ga() {
 
 #[test]
 fn a_demanded_beta_dialect_is_refused_if_disabled() {
-    let mut call = Call::dialled(Plan { dialect: Some(Dialect::Beta), ..plan() });
+    let mut call = TestCall::dialled(Plan { dialect: Some(Dialect::Beta), ..plan() });
     call.put(Input::Opened);
     disable_beta(&mut call);
     let close = CloseCause::Peer { code: Some(4000), reason: "beta_api_shape_disabled".into() };
@@ -281,7 +281,7 @@ fn a_demanded_beta_dialect_is_refused_if_disabled() {
 
 #[test]
 fn a_gateway_that_adds_the_beta_header_is_not_retried_forever() {
-    let mut call = Call::dialled(plan());
+    let mut call = TestCall::dialled(plan());
     call.put(Input::Opened);
     disable_beta(&mut call);
     call.put(Input::Opened);
@@ -294,7 +294,7 @@ fn a_gateway_that_adds_the_beta_header_is_not_retried_forever() {
 
 #[test]
 fn the_conversation_is_replayed_if_beta_ends_during_a_call() {
-    let mut call = Call::live(plan());
+    let mut call = TestCall::live(plan());
     call.say("Are you there?");
     disable_beta(&mut call);
     call.outputs.clear();

@@ -4,16 +4,16 @@ use crate::protocol::close::CloseCause;
 use crate::session::io::{DialFailure, Failure};
 use crate::session::tests::*;
 
-fn broken(call: &mut Call) {
+fn broken(call: &mut TestCall) {
     call.put(Input::Closed(CloseCause::Broken("reset".into())));
 }
 
 /// Opens the socket again and configures a new session.
-fn back(call: &mut Call) {
+fn back(call: &mut TestCall) {
     call.configured();
 }
 
-fn opens(call: &Call) -> usize {
+fn opens(call: &TestCall) -> usize {
     call.outputs.iter().filter(|output| matches!(output, Output::Open(_))).count()
 }
 
@@ -26,7 +26,7 @@ fn passing(message: &str, retry_after: Option<Duration>) -> DialFailure {
 }
 
 /// A spoken turn with a fully played response.
-fn turn(call: &mut Call) {
+fn turn(call: &mut TestCall) {
     call.server(json!({"type": "input_audio_buffer.committed", "item_id": "item_u"}));
     call.server(json!({"type": "conversation.item.input_audio_transcription.completed", "item_id": "item_u",
         "transcript": "What is a ring?"}));
@@ -40,7 +40,7 @@ fn turn(call: &mut Call) {
 
 #[test]
 fn a_lost_connection_reconnects_after_a_short_pause() {
-    let mut call = Call::live(plan());
+    let mut call = TestCall::live(plan());
     broken(&mut call);
     assert_eq!(call.story(), ["info the connection broke: reset: retrying", "connection Reconnecting"]);
     call.pass(ms(374));
@@ -53,7 +53,7 @@ fn a_lost_connection_reconnects_after_a_short_pause() {
 
 #[test]
 fn the_conversation_is_replayed_in_order() {
-    let mut call = Call::live(plan());
+    let mut call = TestCall::live(plan());
     turn(&mut call);
     call.say("And a square?");
     call.server(json!({"type": "response.done", "response": {"id": "resp_2", "status": "completed", "output": [
@@ -80,7 +80,7 @@ fn the_conversation_is_replayed_in_order() {
 
 #[test]
 fn only_the_played_part_of_a_response_is_replayed() {
-    let mut call = Call::live(plan());
+    let mut call = TestCall::live(plan());
     call.say("Count.");
     call.response_created("resp_1");
     call.words("resp_1", "item_a", "one two three four");
@@ -90,8 +90,8 @@ fn only_the_played_part_of_a_response_is_replayed() {
     call.pass(sec(1));
     call.outputs.clear();
     back(&mut call);
-    let told = format!("{:?}", call.sent());
-    assert!(told.contains("one two") && !told.contains("three"), "{told}");
+    let shown = format!("{:?}", call.sent());
+    assert!(shown.contains("one two") && !shown.contains("three"), "{shown}");
     assert!(
         !call.story().contains(&"send response.create".to_owned()),
         "a partly played response is not requested again"
@@ -100,7 +100,7 @@ fn only_the_played_part_of_a_response_is_replayed() {
 
 #[test]
 fn an_unanswered_question_is_requested_again() {
-    let mut call = Call::live(plan());
+    let mut call = TestCall::live(plan());
     call.say("Are you there?");
     broken(&mut call);
     call.pass(sec(1));
@@ -111,7 +111,7 @@ fn an_unanswered_question_is_requested_again() {
 
 #[test]
 fn microphone_audio_is_kept_while_disconnected() {
-    let mut call = Call::live(plan());
+    let mut call = TestCall::live(plan());
     broken(&mut call);
     call.speak(sec(1));
     call.pass(sec(1));
@@ -124,7 +124,7 @@ fn microphone_audio_is_kept_while_disconnected() {
 
 #[test]
 fn audio_dropped_while_disconnected_is_reported() {
-    let mut call = Call::live(plan());
+    let mut call = TestCall::live(plan());
     broken(&mut call);
     call.speak(sec(13));
     call.pass(sec(1));
@@ -136,7 +136,7 @@ fn audio_dropped_while_disconnected_is_reported() {
 
 #[test]
 fn text_typed_while_disconnected_is_sent_after_reconnecting() {
-    let mut call = Call::live(plan());
+    let mut call = TestCall::live(plan());
     broken(&mut call);
     call.say("still here");
     call.pass(sec(1));
@@ -148,7 +148,7 @@ fn text_typed_while_disconnected_is_sent_after_reconnecting() {
 
 #[test]
 fn a_complete_response_plays_to_its_end() {
-    let mut call = Call::live(plan());
+    let mut call = TestCall::live(plan());
     call.response_created("resp_1");
     call.words("resp_1", "item_a", "Hello.");
     call.sound("resp_1", "item_a", sec(2));
@@ -164,7 +164,7 @@ fn a_complete_response_plays_to_its_end() {
 
 #[test]
 fn an_incomplete_response_is_stopped_and_its_late_events_are_ignored() {
-    let mut call = Call::live(plan());
+    let mut call = TestCall::live(plan());
     call.response_created("resp_1");
     call.sound("resp_1", "item_a", sec(2));
     call.outputs.clear();
@@ -182,7 +182,7 @@ fn an_incomplete_response_is_stopped_and_its_late_events_are_ignored() {
 
 #[test]
 fn the_backoff_grows_and_the_call_ends_after_six_attempts() {
-    let mut call = Call::live(plan());
+    let mut call = TestCall::live(plan());
     broken(&mut call);
     let mut waited = Vec::new();
     while call.ended().is_none() {
@@ -191,7 +191,7 @@ fn the_backoff_grows_and_the_call_ends_after_six_attempts() {
             call.pass(ms(10));
         }
         waited.push(call.now - before);
-        call.put(Input::DialFailed(passing("nobody listens", None)));
+        call.put(Input::DialFailed(passing("no one listens", None)));
     }
     assert_eq!(waited.len(), 6);
     for (pause, expected) in waited.iter().zip([500, 1_000, 2_000, 4_000, 8_000, 8_000]) {
@@ -209,7 +209,7 @@ fn retry_after_of_a_busy_server_is_respected() {
         (Some(sec(7)), sec(7), ms(8_250)),
         (Some(sec(9_000)), sec(60), ms(61_250)),
     ] {
-        let mut call = Call::live(plan());
+        let mut call = TestCall::live(plan());
         broken(&mut call);
         call.pass(sec(1));
         call.outputs.clear();
@@ -223,7 +223,7 @@ fn retry_after_of_a_busy_server_is_respected() {
         assert_eq!(opens(&call), 0, "{asks:?}");
         call.pass(most - least + ms(1));
         assert_eq!(opens(&call), 1, "{asks:?}");
-        call.put(Input::DialFailed(passing("nobody listens", None)));
+        call.put(Input::DialFailed(passing("no one listens", None)));
         call.pass(ms(2_500));
         assert_eq!(opens(&call), 2, "the request applies once");
     }
@@ -231,7 +231,7 @@ fn retry_after_of_a_busy_server_is_respected() {
 
 #[test]
 fn a_key_refused_while_reconnecting_ends_the_call() {
-    let mut call = Call::live(plan());
+    let mut call = TestCall::live(plan());
     broken(&mut call);
     call.pass(sec(1));
     call.put(Input::DialFailed(DialFailure::Final(failed("401"))));
@@ -242,12 +242,12 @@ fn a_key_refused_while_reconnecting_ends_the_call() {
 fn permanent_failures_are_not_retried() {
     let closed = |code| CloseCause::Peer { code: Some(code), reason: String::new() };
     for code in [1000, 1002, 1003, 1007, 1008, 1010, 3000, 4000] {
-        let mut call = Call::live(plan());
+        let mut call = TestCall::live(plan());
         call.put(Input::Closed(closed(code)));
         assert!(call.ended().is_some(), "{code}");
     }
     for code in [1001, 1011, 1012, 1013, 1014] {
-        let mut call = Call::live(plan());
+        let mut call = TestCall::live(plan());
         call.put(Input::Closed(closed(code)));
         assert!(call.ended().is_none(), "{code}");
     }
@@ -256,7 +256,7 @@ fn permanent_failures_are_not_retried() {
 #[test]
 fn an_illegal_close_code_is_a_lost_connection() {
     for code in [0, 1, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, u16::MAX] {
-        let mut call = Call::live(plan());
+        let mut call = TestCall::live(plan());
         call.put(Input::Closed(CloseCause::Peer { code: Some(code), reason: String::new() }));
         assert_eq!(call.ended(), None, "{code}");
         call.pass(sec(1));
@@ -268,7 +268,7 @@ fn an_illegal_close_code_is_a_lost_connection() {
 
 #[test]
 fn an_exhausted_quota_is_not_retried_for_any_close_code() {
-    let mut call = Call::live(plan());
+    let mut call = TestCall::live(plan());
     call.server(json!({"type": "error", "error": {"code": "insufficient_quota", "message": "No credit."}}));
     broken(&mut call);
     let Some(EndReason::Refused(failure)) = call.ended() else { panic!("{:?}", call.ended()) };
@@ -277,7 +277,7 @@ fn an_exhausted_quota_is_not_retried_for_any_close_code() {
 
 #[test]
 fn a_connection_that_was_never_live_is_not_retried() {
-    let mut call = Call::dialled(plan());
+    let mut call = TestCall::dialled(plan());
     call.put(Input::Opened);
     broken(&mut call);
     assert!(matches!(call.ended(), Some(EndReason::Lost(_))), "{:?}", call.ended());
@@ -285,7 +285,7 @@ fn a_connection_that_was_never_live_is_not_retried() {
 
 #[test]
 fn the_user_can_hang_up_while_disconnected() {
-    let mut call = Call::live(plan());
+    let mut call = TestCall::live(plan());
     broken(&mut call);
     call.user(UserCommand::HangUp(EndReason::User));
     assert_eq!(call.ended(), Some(&EndReason::User));
@@ -293,7 +293,7 @@ fn the_user_can_hang_up_while_disconnected() {
 
 #[test]
 fn a_stable_connection_resets_the_backoff() {
-    let mut call = Call::live(plan());
+    let mut call = TestCall::live(plan());
     for _ in 0..20 {
         broken(&mut call);
         call.pass(sec(1));
@@ -308,7 +308,7 @@ fn a_stable_connection_resets_the_backoff() {
 fn the_dialect_is_detected_for_each_connection() {
     use crate::protocol::dialect::Dialect;
 
-    let mut call = Call::dialled(plan());
+    let mut call = TestCall::dialled(plan());
     call.put(Input::Opened);
     call.server(
         json!({"type": "session.created", "session": {"modalities": ["text", "audio"], "voice": "alloy"}}),

@@ -4,18 +4,18 @@ use crate::protocol::close::CloseCause;
 use crate::session::tests::*;
 
 /// Loses the connection and reconnects.
-fn lose_and_return(call: &mut Call) {
+fn lose_and_return(call: &mut TestCall) {
     call.put(Input::Closed(CloseCause::Broken("reset".into())));
     call.pass(sec(1));
     call.outputs.clear();
     call.configured();
 }
 
-fn speech_started(call: &mut Call) {
+fn speech_started(call: &mut TestCall) {
     call.server(json!({"type": "input_audio_buffer.speech_started", "audio_start_ms": 0, "item_id": "u"}));
 }
 
-fn speech_stopped(call: &mut Call) {
+fn speech_stopped(call: &mut TestCall) {
     call.server(json!({"type": "input_audio_buffer.speech_stopped", "audio_end_ms": 9, "item_id": "u"}));
     call.server(json!({"type": "input_audio_buffer.committed", "item_id": "u"}));
 }
@@ -27,14 +27,14 @@ fn commits_and_requests(story: &[String]) -> bool {
         && sent.iter().filter(|line| **line == "send response.create").count() == 1
 }
 
-fn caption(call: &mut Call) {
+fn caption(call: &mut TestCall) {
     call.server(json!({"type": "conversation.item.input_audio_transcription.completed", "item_id": "u",
         "transcript": "What is a ring?"}));
 }
 
 #[test]
 fn a_turn_in_progress_is_sent_again_from_its_beginning() {
-    let mut call = Call::live(plan());
+    let mut call = TestCall::live(plan());
     call.speak(sec(10));
     speech_started(&mut call);
     call.speak(sec(3));
@@ -45,7 +45,7 @@ fn a_turn_in_progress_is_sent_again_from_its_beginning() {
 
 #[test]
 fn an_unacknowledged_turn_is_sent_again() {
-    let mut call = Call::live(plan());
+    let mut call = TestCall::live(plan());
     speech_started(&mut call);
     call.speak(sec(2));
     speech_stopped(&mut call);
@@ -56,13 +56,13 @@ fn an_unacknowledged_turn_is_sent_again() {
 
 #[test]
 fn a_captioned_turn_is_replayed_as_text() {
-    let mut call = Call::live(plan());
+    let mut call = TestCall::live(plan());
     speech_started(&mut call);
     call.speak(sec(2));
     speech_stopped(&mut call);
     caption(&mut call);
     lose_and_return(&mut call);
-    assert_eq!(call.appended().len(), 100, "the last second, in which somebody may have begun to speak");
+    assert_eq!(call.appended().len(), 100, "the last second, in which someone may have begun to speak");
     let story = call.story();
     assert_eq!(story.iter().filter(|line| *line == "send item").count(), 1, "{story:?}");
     assert_eq!(story.iter().filter(|line| *line == "send response.create").count(), 1, "{story:?}");
@@ -70,7 +70,7 @@ fn a_captioned_turn_is_replayed_as_text() {
 
 #[test]
 fn a_turn_with_a_response_is_not_sent_again() {
-    let mut call = Call::live(plan());
+    let mut call = TestCall::live(plan());
     speech_started(&mut call);
     call.speak(sec(2));
     speech_stopped(&mut call);
@@ -81,7 +81,7 @@ fn a_turn_with_a_response_is_not_sent_again() {
 
 #[test]
 fn the_line_of_a_turn_that_is_sent_again_is_closed() {
-    let mut call = Call::live(plan());
+    let mut call = TestCall::live(plan());
     speech_started(&mut call);
     call.speak(sec(2));
     speech_stopped(&mut call);
@@ -92,7 +92,7 @@ fn the_line_of_a_turn_that_is_sent_again_is_closed() {
 
 #[test]
 fn a_held_turn_continues_after_reconnecting() {
-    let mut call = Call::live(manual_plan());
+    let mut call = TestCall::live(manual_plan());
     call.user(UserCommand::BeginTurn);
     call.speak(sec(2));
     call.put(Input::Closed(CloseCause::Broken("reset".into())));
@@ -107,7 +107,7 @@ fn a_held_turn_continues_after_reconnecting() {
 
 #[test]
 fn a_turn_ended_while_disconnected_is_committed_after_reconnecting() {
-    let mut call = Call::live(manual_plan());
+    let mut call = TestCall::live(manual_plan());
     call.user(UserCommand::BeginTurn);
     call.speak(sec(2));
     call.put(Input::Closed(CloseCause::Broken("reset".into())));
@@ -125,7 +125,7 @@ fn a_turn_ended_while_disconnected_is_committed_after_reconnecting() {
 
 #[test]
 fn a_committed_turn_without_a_response_is_committed_again() {
-    let mut call = Call::live(manual_plan());
+    let mut call = TestCall::live(manual_plan());
     call.user(UserCommand::BeginTurn);
     call.speak(sec(2));
     call.user(UserCommand::EndTurn);
@@ -137,7 +137,7 @@ fn a_committed_turn_without_a_response_is_committed_again() {
 
 #[test]
 fn transcription_gets_uncaptioned_audio_again() {
-    let mut call = Call::live(captions_plan());
+    let mut call = TestCall::live(captions_plan());
     speech_started(&mut call);
     call.speak(sec(2));
     speech_stopped(&mut call);
@@ -152,7 +152,7 @@ fn transcription_gets_uncaptioned_audio_again() {
 
 #[test]
 fn an_input_that_can_be_read_again_goes_back_to_the_first_turn_without_a_caption() {
-    let mut call = Call::live(Plan { rewinds_input: true, ..captions_plan() });
+    let mut call = TestCall::live(Plan { rewinds_input: true, ..captions_plan() });
     call.speak(sec(9));
     for (id, start, stop) in [("a", 0, 2_000), ("b", 3_000, 5_000), ("c", 6_000, 8_000)] {
         call.server(
@@ -198,7 +198,7 @@ fn an_idle_connection_closed_by_a_gateway_reconnects_silently() {
         CloseCause::Peer { code: None, reason: String::new() },
         CloseCause::Broken("reset".into()),
     ] {
-        let mut call = Call::live(manual_plan());
+        let mut call = TestCall::live(manual_plan());
         call.say("Hello");
         call.response_created("r");
         call.response_done("r", "completed");
@@ -214,14 +214,14 @@ fn an_idle_connection_closed_by_a_gateway_reconnects_silently() {
 
 #[test]
 fn a_normal_close_during_activity_ends_the_call() {
-    let goodbye = || CloseCause::Peer { code: Some(1000), reason: "bye".into() };
-    let mut holding = Call::live(manual_plan());
+    let normal_close = || CloseCause::Peer { code: Some(1000), reason: "bye".into() };
+    let mut holding = TestCall::live(manual_plan());
     holding.pass(sec(60));
     holding.user(UserCommand::BeginTurn);
-    holding.put(Input::Closed(goodbye()));
-    let mut listening = Call::live(plan());
+    holding.put(Input::Closed(normal_close()));
+    let mut listening = TestCall::live(plan());
     listening.pass(sec(60));
-    listening.put(Input::Closed(goodbye()));
+    listening.put(Input::Closed(normal_close()));
     for call in [holding, listening] {
         assert_eq!(call.ended(), Some(&EndReason::ServerClosed("bye".into())));
     }

@@ -8,8 +8,8 @@ use crate::session::tests::*;
 const LEAD: Duration = Duration::from_secs(120);
 
 /// A call whose server reports a session limit.
-fn limited(plan: Plan, limit: Duration) -> Call {
-    let mut call = Call::dialled(plan);
+fn limited(plan: Plan, limit: Duration) -> TestCall {
+    let mut call = TestCall::dialled(plan);
     call.put(Input::Opened);
     call.server(created(call.now, limit));
     call.server(json!({"type": "session.updated", "session": {"type": "realtime"}}));
@@ -22,7 +22,7 @@ fn created(now: Duration, limit: Duration) -> Value {
         "expires_at": (UNIX_START + now + limit).as_secs()}})
 }
 
-impl Call {
+impl TestCall {
     #[expect(clippy::needless_pass_by_value, reason = "the tests read better without a reference")]
     fn next(&mut self, event: Value) {
         let event = decode::server_event(&event.to_string()).expect("the test writes events");
@@ -50,19 +50,19 @@ impl Call {
 
     /// Takes the items sent on the standby connection.
     fn sent_next(&mut self) -> Vec<String> {
-        let told = self.outputs.iter().filter_map(|output| match output {
+        let shown = self.outputs.iter().filter_map(|output| match output {
             Output::SendNext { event, .. } => Some(&event.body),
             _ => None,
         });
-        let told = told.filter_map(|body| match body {
+        let shown = shown.filter_map(|body| match body {
             ClientBody::ItemCreate { item, .. } => Some(format!("{:?}", item.body)),
             _ => None,
         });
-        told.collect()
+        shown.collect()
     }
 }
 
-fn question_and_answer(call: &mut Call, number: u64) {
+fn question_and_answer(call: &mut TestCall, number: u64) {
     let (user, answer, response) = (format!("u{number}"), format!("a{number}"), format!("r{number}"));
     call.server(json!({"type": "input_audio_buffer.speech_started", "audio_start_ms": 0, "item_id": user}));
     call.server(json!({"type": "input_audio_buffer.speech_stopped", "audio_end_ms": 9, "item_id": user}));
@@ -90,8 +90,8 @@ fn the_standby_session_opens_before_the_limit_and_takes_over_in_the_first_pause(
     call.pass(ms(399));
     assert_eq!(call.switches(), 0, "speech may have begun");
     call.pass(ms(1));
-    let told = "info the session was renewed before its time limit, 2 turns kept";
-    assert_eq!(call.story(), ["switch", told, "ready"]);
+    let shown = "info the session was renewed before its time limit, 2 turns kept";
+    assert_eq!(call.story(), ["switch", shown, "ready"]);
     assert_eq!(
         call.session.deadline().map(|deadline| deadline.at),
         Some(call.now - ms(400) + sec(3_600) - LEAD)
@@ -102,14 +102,14 @@ fn the_standby_session_opens_before_the_limit_and_takes_over_in_the_first_pause(
 fn without_a_reported_limit_the_documented_one_applies() {
     let mut plan = plan();
     plan.session_limit = Some(sec(1_800));
-    let mut call = Call::live(plan);
+    let mut call = TestCall::live(plan);
     call.pass(sec(1_800) - LEAD);
     assert_eq!(call.story(), ["open next"]);
 }
 
 #[test]
 fn a_limit_in_the_past_is_ignored() {
-    let mut call = Call::dialled(plan());
+    let mut call = TestCall::dialled(plan());
     call.now = sec(100);
     call.put(Input::Opened);
     call.server(created(sec(0), sec(50)));
@@ -203,8 +203,8 @@ fn a_ready_standby_session_replaces_a_closed_one_at_once() {
     call.outputs.clear();
     call.put(Input::Closed(CloseCause::Peer { code: Some(1001), reason: "going away".into() }));
     let story = call.story();
-    let told = "info the connection ended: the call continues in a new session, 1 turn kept".to_owned();
-    assert_eq!(story[..3], ["next: send item".to_owned(), "switch".to_owned(), told]);
+    let shown = "info the connection ended: the call continues in a new session, 1 turn kept".to_owned();
+    assert_eq!(story[..3], ["next: send item".to_owned(), "switch".to_owned(), shown]);
     assert!(story.contains(&"send response.create".to_owned()), "{story:?}");
 }
 
@@ -224,7 +224,7 @@ fn a_response_that_plays_across_a_switch_is_not_requested_again() {
     call.heard(0, sec(2));
     let story = call.story();
     assert!(!story.contains(&"send response.create".to_owned()), "{story:?}");
-    assert_eq!(story.iter().filter(|line| *line == "send item").count(), 1, "the answer is told: {story:?}");
+    assert_eq!(story.iter().filter(|line| *line == "send item").count(), 1, "the answer is shown: {story:?}");
 }
 
 #[test]
@@ -250,7 +250,7 @@ fn retry_after_delays_the_standby_session() {
 fn a_failed_standby_session_is_retried_while_time_is_left() {
     let mut call = limited(plan(), sec(60));
     call.pass(sec(45));
-    let failure = || Failure { message: "nobody listens".into(), code: None };
+    let failure = || Failure { message: "no one listens".into(), code: None };
     call.put(Input::Next(NextEvent::Failed(DialFailure::Passing { failure: failure(), retry_after: None })));
     assert_eq!(call.story(), ["open next", "drop next"]);
     call.pass(sec(5));
@@ -260,8 +260,8 @@ fn a_failed_standby_session_is_retried_while_time_is_left() {
     call.pass(sec(60));
     assert_eq!(call.story(), ["drop next", "open next"]);
     call.put(Input::Next(NextEvent::Failed(DialFailure::Final(failure()))));
-    let told = "info the session cannot be renewed before its time limit: nobody listens";
-    assert_eq!(call.story(), [told, "drop next"]);
+    let shown = "info the session cannot be renewed before its time limit: no one listens";
+    assert_eq!(call.story(), [shown, "drop next"]);
     call.pass(sec(60));
     assert!(call.story().is_empty());
 }

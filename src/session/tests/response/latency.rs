@@ -5,28 +5,28 @@ use crate::session::tests::turn::local_turns::local_plan;
 use crate::session::tests::*;
 
 /// Speaks for `time` in real time, a frame every 10 ms.
-fn speak_slowly(call: &mut Call, time: Duration) {
+fn speak_slowly(call: &mut TestCall, time: Duration) {
     for _ in 0..time.as_millis() / 10 {
         call.pass(ms(10));
         call.speak(ms(10));
     }
 }
 
-fn started(call: &mut Call) {
+fn started(call: &mut TestCall) {
     call.server(json!({"type": "input_audio_buffer.speech_started", "audio_start_ms": 0, "item_id": "u"}));
 }
 
-fn stopped(call: &mut Call, audio_end_ms: Option<u64>) {
+fn stopped(call: &mut TestCall, audio_end_ms: Option<u64>) {
     let stopped = json!({"type": "input_audio_buffer.speech_stopped", "audio_end_ms": audio_end_ms,
         "item_id": "u"});
     call.server(stopped);
 }
 
-fn committed(call: &mut Call) {
+fn committed(call: &mut TestCall) {
     call.server(json!({"type": "input_audio_buffer.committed", "previous_item_id": null, "item_id": "u"}));
 }
 
-fn reports(call: &Call) -> Vec<DelayReport> {
+fn reports(call: &TestCall) -> Vec<DelayReport> {
     let shown = call.outputs.iter().filter_map(|output| match output {
         Output::Show(Notice::Delay(report)) => Some(**report),
         _ => None,
@@ -34,14 +34,14 @@ fn reports(call: &Call) -> Vec<DelayReport> {
     shown.collect()
 }
 
-fn only(call: &Call) -> Delay {
+fn only(call: &TestCall) -> Delay {
     let reports = reports(call);
     assert_eq!(reports.len(), 1, "{reports:?}");
     reports[0].last
 }
 
 /// A turn of a second, reported by the endpoint 200 ms after its end.
-fn spoken_turn(call: &mut Call) {
+fn spoken_turn(call: &mut TestCall) {
     started(call);
     speak_slowly(call, ms(1_200));
     call.pass(ms(30));
@@ -51,7 +51,7 @@ fn spoken_turn(call: &mut Call) {
 }
 
 /// The response to it: generated after 300 ms, at the device 40 ms later.
-fn spoken_answer(call: &mut Call, response: &str, clip: u64) {
+fn spoken_answer(call: &mut TestCall, response: &str, clip: u64) {
     call.pass(ms(45));
     call.response_created(response);
     call.pass(ms(240));
@@ -64,7 +64,7 @@ fn spoken_answer(call: &mut Call, response: &str, clip: u64) {
 
 #[test]
 fn a_local_turn_is_timed_from_the_end_of_speech() {
-    let mut call = Call::live(local_plan());
+    let mut call = TestCall::live(local_plan());
     call.put(Input::Audio(AudioEvent::VoiceConfirmed));
     speak_slowly(&mut call, ms(1_200));
     call.put(Input::Audio(SILENT));
@@ -86,7 +86,7 @@ fn a_local_turn_is_timed_from_the_end_of_speech() {
 
 #[test]
 fn a_spoken_turn_is_timed_from_the_end_of_its_audio() {
-    let mut call = Call::live(plan());
+    let mut call = TestCall::live(plan());
     spoken_turn(&mut call);
     spoken_answer(&mut call, "r1", 0);
     let delay = only(&call);
@@ -106,7 +106,7 @@ fn a_spoken_turn_is_timed_from_the_end_of_its_audio() {
 
 #[test]
 fn later_playback_of_a_response_is_not_recorded_again() {
-    let mut call = Call::live(plan());
+    let mut call = TestCall::live(plan());
     spoken_turn(&mut call);
     spoken_answer(&mut call, "r1", 0);
     call.heard(0, ms(100));
@@ -120,14 +120,14 @@ fn later_playback_of_a_response_is_not_recorded_again() {
 fn without_audio_end_ms_a_turn_is_timed_from_speech_stopped() {
     // None; beyond the sent audio; the start of the audio, before the previous turn.
     for audio_end_ms in [None, Some(5_000), Some(0)] {
-        let mut call = Call::live(plan());
+        let mut call = TestCall::live(plan());
         spoken_turn(&mut call);
         stopped(&mut call, audio_end_ms);
         spoken_answer(&mut call, "r1", 0);
         let delay = only(&call);
         assert_eq!((delay.from, delay.answered()), (DelayOrigin::SpeechStopped, ms(335)), "{audio_end_ms:?}");
     }
-    let mut call = Call::live(plan());
+    let mut call = TestCall::live(plan());
     spoken_turn(&mut call);
     spoken_answer(&mut call, "r1", 0);
     started(&mut call);
@@ -143,7 +143,7 @@ fn without_audio_end_ms_a_turn_is_timed_from_speech_stopped() {
 
 #[test]
 fn sent_audio_is_counted_per_connection() {
-    let mut call = Call::live(plan());
+    let mut call = TestCall::live(plan());
     speak_slowly(&mut call, ms(2_000));
     call.put(Input::Closed(crate::protocol::close::CloseCause::Broken("reset".into())));
     call.pass(sec(1));
@@ -160,7 +160,7 @@ fn sent_audio_is_counted_per_connection() {
 
 #[test]
 fn a_server_that_sends_only_deltas_is_timed() {
-    let mut call = Call::live(plan());
+    let mut call = TestCall::live(plan());
     started(&mut call);
     speak_slowly(&mut call, ms(500));
     committed(&mut call);
@@ -175,7 +175,7 @@ fn a_server_that_sends_only_deltas_is_timed() {
 
 #[test]
 fn a_manual_turn_is_timed_from_its_commit() {
-    let mut call = Call::live(manual_plan());
+    let mut call = TestCall::live(manual_plan());
     call.user(UserCommand::BeginTurn);
     speak_slowly(&mut call, ms(500));
     call.user(UserCommand::EndTurn);
@@ -189,7 +189,7 @@ fn a_manual_turn_is_timed_from_its_commit() {
 
 #[test]
 fn typed_text_is_timed_from_the_enter_key_even_if_its_request_waits() {
-    let mut call = Call::live(plan());
+    let mut call = TestCall::live(plan());
     call.say("first");
     call.response_created("r1");
     call.sound("r1", "r1", ms(500));
@@ -210,7 +210,7 @@ fn a_written_response_is_timed_by_its_first_text() {
     let mut plan = plan();
     plan.mode = Mode::Chat;
     plan.settings.output = Some(Modality::Text);
-    let mut call = Call::live(plan);
+    let mut call = TestCall::live(plan);
     call.say("question");
     call.pass(ms(100));
     call.response_created("r1");
@@ -227,7 +227,7 @@ fn a_written_response_is_timed_by_its_first_text() {
 
 #[test]
 fn a_response_without_audio_in_a_call_is_timed_at_its_end() {
-    let mut call = Call::live(plan());
+    let mut call = TestCall::live(plan());
     call.say("question");
     call.response_created("r1");
     call.pass(ms(100));
@@ -239,7 +239,7 @@ fn a_response_without_audio_in_a_call_is_timed_at_its_end() {
 
 #[test]
 fn interrupted_failed_and_empty_responses_are_not_recorded() {
-    type TimedEvent = fn(&mut Call);
+    type TimedEvent = fn(&mut TestCall);
     let ends: [(&str, TimedEvent); 6] = [
         ("the user goes on", |call| started(call)),
         ("the user stops it", |call| call.user(UserCommand::Interrupt)),
@@ -251,7 +251,7 @@ fn interrupted_failed_and_empty_responses_are_not_recorded() {
         }),
     ];
     for (what, end) in ends {
-        let mut call = Call::live(plan());
+        let mut call = TestCall::live(plan());
         spoken_turn(&mut call);
         call.response_created("r1");
         end(&mut call);
@@ -271,7 +271,7 @@ fn a_response_in_progress_does_not_count_for_a_later_turn() {
         panic!("{event:?}")
     };
     plan.settings.turn_detection = info.settings.turn_detection.clone();
-    let mut call = Call::live(plan);
+    let mut call = TestCall::live(plan);
     call.response_created("old");
     call.sound("old", "old", ms(100));
     spoken_turn(&mut call);
@@ -284,7 +284,7 @@ fn a_response_in_progress_does_not_count_for_a_later_turn() {
 
 #[test]
 fn a_call_reports_percentiles() {
-    let mut call = Call::live(plan());
+    let mut call = TestCall::live(plan());
     for number in 0..20_u64 {
         call.say("question");
         let response = format!("r{number}");

@@ -15,7 +15,7 @@ fn costly_plan() -> Plan {
 }
 
 /// A response of gpt-realtime-2 that cost `dollars`: a million text output tokens cost $24.
-fn costs(call: &mut Call, number: u32, dollars: f64) {
+fn costs(call: &mut TestCall, number: u32, dollars: f64) {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "tokens are whole")]
     let tokens = (dollars / 24e-6).round() as u64;
     call.server(
@@ -27,7 +27,7 @@ fn costs(call: &mut Call, number: u32, dollars: f64) {
 
 #[test]
 fn an_idle_call_ends_despite_noise() {
-    let mut call = Call::live(idle_plan());
+    let mut call = TestCall::live(idle_plan());
     for minute in 0..9 {
         call.pass(sec(60));
         call.server(json!({"type": "input_audio_buffer.speech_started"}));
@@ -41,7 +41,7 @@ fn an_idle_call_ends_despite_noise() {
 
 #[test]
 fn speech_text_and_keys_reset_the_idle_time() {
-    let mut call = Call::live(idle_plan());
+    let mut call = TestCall::live(idle_plan());
     call.pass(sec(599));
     call.server(json!({"type": "conversation.item.input_audio_transcription.completed", "item_id": "item_u",
         "transcript": "I am here"}));
@@ -55,7 +55,7 @@ fn speech_text_and_keys_reset_the_idle_time() {
 
 #[test]
 fn an_idle_timeout_of_the_server_does_not_reset_the_idle_time() {
-    let mut call = Call::live(idle_plan());
+    let mut call = TestCall::live(idle_plan());
     for number in 0..30 {
         call.pass(sec(20));
         call.server(json!({"type": "input_audio_buffer.timeout_triggered", "audio_start_ms": 0,
@@ -69,7 +69,7 @@ fn an_idle_timeout_of_the_server_does_not_reset_the_idle_time() {
 
 #[test]
 fn a_long_response_is_not_idle() {
-    let mut call = Call::live(idle_plan());
+    let mut call = TestCall::live(idle_plan());
     call.response_created("resp_1");
     call.sound("resp_1", "item_a", sec(2));
     call.response_done("resp_1", "completed");
@@ -82,7 +82,7 @@ fn a_long_response_is_not_idle() {
 
 #[test]
 fn the_cost_limit_warns_at_80_percent_and_ends_the_call() {
-    let mut call = Call::live(costly_plan());
+    let mut call = TestCall::live(costly_plan());
     costs(&mut call, 1, 0.07);
     assert!(call.story().is_empty());
     costs(&mut call, 2, 0.015);
@@ -94,7 +94,7 @@ fn the_cost_limit_warns_at_80_percent_and_ends_the_call() {
 
 #[test]
 fn the_last_paid_response_plays_to_its_end() {
-    let mut call = Call::live(costly_plan());
+    let mut call = TestCall::live(costly_plan());
     call.response_created("resp_1");
     call.sound("resp_1", "item_a", sec(2));
     costs(&mut call, 1, 0.2);
@@ -109,7 +109,7 @@ fn the_last_paid_response_plays_to_its_end() {
 
 #[test]
 fn an_unknown_cost_is_reported_once() {
-    let mut call = Call::live(Plan { prices: None, ..costly_plan() });
+    let mut call = TestCall::live(Plan { prices: None, ..costly_plan() });
     costs(&mut call, 1, 5.0);
     costs(&mut call, 2, 5.0);
     assert_eq!(

@@ -9,31 +9,31 @@ fn file_plan() -> Plan {
     Plan { at_input_end: InputEndAction::End, ..plan() }
 }
 
-fn captions() -> Call {
-    Call::live(Plan { at_input_end: InputEndAction::End, ..captions_plan() })
+fn captions() -> TestCall {
+    TestCall::live(Plan { at_input_end: InputEndAction::End, ..captions_plan() })
 }
 
-fn ask() -> Call {
-    Call::live(Plan { mode: Mode::Ask, opening: vec!["why?".into()], ..manual_plan() })
+fn ask() -> TestCall {
+    TestCall::live(Plan { mode: Mode::Ask, opening: vec!["why?".into()], ..manual_plan() })
 }
 
-fn input_ended(call: &mut Call) {
+fn input_ended(call: &mut TestCall) {
     call.put(Input::Audio(AudioEvent::InputEnded));
 }
 
-fn turn(call: &mut Call, item: &str) {
+fn turn(call: &mut TestCall, item: &str) {
     call.server(json!({"type": "input_audio_buffer.speech_started", "item_id": item}));
     call.server(json!({"type": "input_audio_buffer.speech_stopped", "item_id": item}));
     call.server(json!({"type": "input_audio_buffer.committed", "item_id": item}));
 }
 
-fn caption(call: &mut Call, item: &str) {
+fn caption(call: &mut TestCall, item: &str) {
     call.server(json!({"type": "conversation.item.input_audio_transcription.completed", "item_id": item,
         "transcript": "words"}));
 }
 
 /// Returns the message on what is missing.
-fn missing(call: &Call) -> String {
+fn missing(call: &TestCall) -> String {
     match call.ended() {
         Some(EndReason::Unanswered(what)) => what.to_string(),
         other => panic!("{other:?}"),
@@ -41,7 +41,7 @@ fn missing(call: &Call) -> String {
 }
 
 /// Sends events of the server, one a line.
-fn say_lines(call: &mut Call, lines: &str) {
+fn say_lines(call: &mut TestCall, lines: &str) {
     for line in lines.lines() {
         call.server(serde_json::from_str(line).unwrap());
     }
@@ -120,7 +120,7 @@ fn an_input_without_a_turn_ends_with_a_message() {
         (manual.clone(), TurnControl::Manual),
         (Plan { local_turns: Some(local), ..manual }, TurnControl::Local),
     ] {
-        let mut call = Call::live(plan);
+        let mut call = TestCall::live(plan);
         call.speak(ms(50));
         input_ended(&mut call);
         call.pass(sec(15));
@@ -132,7 +132,7 @@ fn an_input_without_a_turn_ends_with_a_message() {
 
 #[test]
 fn a_greeting_is_not_a_response_to_a_file() {
-    let mut call = Call::live(file_plan());
+    let mut call = TestCall::live(file_plan());
     call.response_created("resp_1");
     call.words("resp_1", "item_a", "Hello!");
     call.response_done("resp_1", "completed");
@@ -144,7 +144,7 @@ fn a_greeting_is_not_a_response_to_a_file() {
 #[test]
 fn a_turn_without_a_response_ends_with_a_message() {
     for answer in ["none", "failed", "empty"] {
-        let mut call = Call::live(file_plan());
+        let mut call = TestCall::live(file_plan());
         turn(&mut call, "item_u");
         match answer {
             "failed" => call.response_done("resp_1", "failed"),
@@ -159,7 +159,7 @@ fn a_turn_without_a_response_ends_with_a_message() {
 
 #[test]
 fn an_input_with_a_response_is_a_success() {
-    let mut call = Call::live(file_plan());
+    let mut call = TestCall::live(file_plan());
     turn(&mut call, "item_u");
     call.response_created("resp_1");
     call.words("resp_1", "item_a", "Yes.");
@@ -186,20 +186,20 @@ fn a_close_before_the_response_to_an_input_is_a_failure() {
 
 #[test]
 fn a_call_by_microphone_needs_no_turn() {
-    let mut call = Call::live(plan());
+    let mut call = TestCall::live(plan());
     call.put(Input::Closed(CloseCause::Peer { code: Some(1000), reason: String::new() }));
     assert!(matches!(call.ended(), Some(EndReason::ServerClosed(_))), "{:?}", call.ended());
 }
 
 /// Audio of an unannounced item without a response.
-fn stale_delta(call: &mut Call) {
+fn stale_delta(call: &mut TestCall) {
     call.server(json!({"type": "response.output_audio.delta", "item_id": "item_of_yesterday",
         "delta": "AQABAAEAAQA="}));
 }
 
 #[test]
 fn a_file_call_ends_although_a_response_never_finishes() {
-    let unfinished: [fn(&mut Call); 4] = [
+    let unfinished: [fn(&mut TestCall); 4] = [
         stale_delta,
         |call| call.sound("resp_9", "item_9", ms(100)),
         |call| call.response_created("resp_9"),
@@ -210,7 +210,7 @@ fn a_file_call_ends_although_a_response_never_finishes() {
     ];
     for (number, begin) in unfinished.into_iter().enumerate() {
         for is_late in [false, true] {
-            let mut call = Call::live(file_plan());
+            let mut call = TestCall::live(file_plan());
             turn(&mut call, "item_u");
             call.response_created("resp_1");
             call.words("resp_1", "item_a", "Yes.");
@@ -234,7 +234,7 @@ fn a_file_call_ends_although_a_response_never_finishes() {
 
 #[test]
 fn a_slow_response_is_not_given_up() {
-    let mut call = Call::live(file_plan());
+    let mut call = TestCall::live(file_plan());
     turn(&mut call, "item_u");
     input_ended(&mut call);
     call.response_created("resp_1");
@@ -255,7 +255,7 @@ fn a_slow_response_is_not_given_up() {
 #[test]
 fn audio_in_a_text_session_is_not_interrupted() {
     for mode in [Mode::Chat, Mode::Ask] {
-        let mut call = Call::live(Plan { mode, opening: vec!["why?".into()], ..manual_plan() });
+        let mut call = TestCall::live(Plan { mode, opening: vec!["why?".into()], ..manual_plan() });
         call.response_created("resp_1");
         call.words("resp_1", "item_a", "Because.");
         call.sound("resp_1", "item_a", sec(2));
@@ -270,7 +270,7 @@ fn audio_in_a_text_session_is_not_interrupted() {
 
 #[test]
 fn a_question_without_text_in_its_response_is_a_failure() {
-    type OutcomeCase = (&'static str, fn(&mut Call));
+    type OutcomeCase = (&'static str, fn(&mut TestCall));
     let answers: [OutcomeCase; 3] = [
         ("the response has no text", |call| call.response_done("resp_1", "completed")),
         ("the endpoint responded with audio instead of text", |call| {
@@ -293,14 +293,14 @@ fn a_question_without_text_in_its_response_is_a_failure() {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the tests read better without references")]
-fn done(call: &mut Call, status: &str, reason: Value, output: Value) {
+fn done(call: &mut TestCall, status: &str, reason: Value, output: Value) {
     call.server(json!({"type": "response.done", "response": {"id": "resp_1", "status": status,
         "status_details": {"type": status, "reason": reason}, "output": output}}));
 }
 
 #[test]
 fn a_cancelled_response_is_reported() {
-    let chat = || Call::live(Plan { mode: Mode::Chat, ..manual_plan() });
+    let chat = || TestCall::live(Plan { mode: Mode::Chat, ..manual_plan() });
     let mut call = chat();
     call.say("why?");
     call.outputs.clear();
@@ -311,7 +311,7 @@ fn a_cancelled_response_is_reported() {
     call.outputs.clear();
     done(&mut call, "cancelled", Value::Null, json!([]));
     assert!(call.story().contains(&"info the endpoint cancelled the response".to_owned()));
-    let mut call = Call::live(plan());
+    let mut call = TestCall::live(plan());
     call.response_created("resp_1");
     call.outputs.clear();
     done(&mut call, "cancelled", json!("turn_detected"), json!([]));
@@ -320,7 +320,7 @@ fn a_cancelled_response_is_reported() {
 
 #[test]
 fn a_response_stopped_by_the_user_is_not_reported() {
-    let mut call = Call::live(plan());
+    let mut call = TestCall::live(plan());
     call.response_created("resp_1");
     call.user(UserCommand::Interrupt);
     call.outputs.clear();
@@ -330,12 +330,12 @@ fn a_response_stopped_by_the_user_is_not_reported() {
 
 #[test]
 fn a_response_stopped_by_a_filter_is_reported() {
-    let mut call = Call::live(plan());
+    let mut call = TestCall::live(plan());
     call.response_created("resp_1");
     call.outputs.clear();
     done(&mut call, "incomplete", json!("content_filter"), json!([]));
-    let told = "info the response was cut short by the endpoint's content filter".to_owned();
-    assert!(call.story().contains(&told));
+    let shown = "info the response was cut short by the endpoint's content filter".to_owned();
+    assert!(call.story().contains(&shown));
 }
 
 #[test]
@@ -353,7 +353,7 @@ fn a_refusal_of_the_model_is_its_line_and_is_reported_once() {
     call.pass(sec(1));
     assert_eq!(call.ended(), Some(&EndReason::Answered));
     let story = call.story();
-    let told = |text: &str| story.iter().filter(|line| *line == text).count();
-    assert_eq!(told("info the model refused to answer"), 1, "{story:?}");
-    assert_eq!(told("assistant \"I cannot help with that.\""), 1, "{story:?}");
+    let shown = |text: &str| story.iter().filter(|line| *line == text).count();
+    assert_eq!(shown("info the model refused to answer"), 1, "{story:?}");
+    assert_eq!(shown("assistant \"I cannot help with that.\""), 1, "{story:?}");
 }

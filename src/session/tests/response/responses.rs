@@ -2,12 +2,12 @@
 
 use crate::session::tests::*;
 
-fn error(call: &mut Call, code: &str, event_id: &str) {
+fn error(call: &mut TestCall, code: &str, event_id: &str) {
     call.server(json!({"type": "error", "error": {"type": "invalid_request_error", "code": code,
         "message": format!("{code}!"), "event_id": event_id}}));
 }
 
-fn last_event_id(call: &Call) -> String {
+fn last_event_id(call: &TestCall) -> String {
     let mut ids = call.outputs.iter().filter_map(|output| match output {
         Output::Send(event) => event.event_id.clone(),
         _ => None,
@@ -17,14 +17,14 @@ fn last_event_id(call: &Call) -> String {
 
 #[test]
 fn typed_text_becomes_an_item_and_requests_a_response() {
-    let mut call = Call::live(plan());
+    let mut call = TestCall::live(plan());
     call.say("hello");
     assert_eq!(call.story(), ["user \"hello\"", "send item", "send response.create", "turn Thinking"]);
 }
 
 #[test]
 fn every_event_but_audio_has_a_unique_id() {
-    let mut call = Call::live(manual_plan());
+    let mut call = TestCall::live(manual_plan());
     call.user(UserCommand::BeginTurn);
     call.speak(ms(200));
     call.user(UserCommand::EndTurn);
@@ -45,7 +45,7 @@ fn every_event_but_audio_has_a_unique_id() {
 
 #[test]
 fn a_second_request_waits_for_the_first_response() {
-    let mut call = Call::live(plan());
+    let mut call = TestCall::live(plan());
     call.say("one");
     call.response_created("resp_1");
     call.story();
@@ -57,7 +57,7 @@ fn a_second_request_waits_for_the_first_response() {
 
 #[test]
 fn a_request_refused_as_busy_is_sent_again() {
-    let mut call = Call::live(plan());
+    let mut call = TestCall::live(plan());
     call.say("one");
     let id = last_event_id(&call);
     call.story();
@@ -69,7 +69,7 @@ fn a_request_refused_as_busy_is_sent_again() {
 
 #[test]
 fn benign_errors_are_kept_quiet() {
-    let mut call = Call::live(plan());
+    let mut call = TestCall::live(plan());
     for code in
         ["response_cancel_not_active", "item_truncate_invalid_item_id", "input_audio_buffer_commit_empty"]
     {
@@ -82,7 +82,7 @@ fn benign_errors_are_kept_quiet() {
 
 #[test]
 fn other_errors_are_shown_and_the_call_continues() {
-    let mut call = Call::live(plan());
+    let mut call = TestCall::live(plan());
     error(&mut call, "server_error", "rtv_99");
     call.pass(ms(200));
     assert_eq!(call.story(), ["error server_error!"]);
@@ -92,7 +92,7 @@ fn other_errors_are_shown_and_the_call_continues() {
 
 #[test]
 fn a_refused_response_does_not_block_the_next_one() {
-    let mut call = Call::live(plan());
+    let mut call = TestCall::live(plan());
     call.say("one");
     let id = last_event_id(&call);
     error(&mut call, "invalid_value", &id);
@@ -103,7 +103,7 @@ fn a_refused_response_does_not_block_the_next_one() {
 
 #[test]
 fn a_failed_response_is_always_reported() {
-    let mut call = Call::live(plan());
+    let mut call = TestCall::live(plan());
     call.say("one");
     call.story();
     call.server(json!({"type": "response.done", "response": {"id": "resp_1", "status": "failed",
@@ -114,7 +114,7 @@ fn a_failed_response_is_always_reported() {
 
 #[test]
 fn a_missing_response_is_given_up_after_a_minute() {
-    let mut call = Call::live(plan());
+    let mut call = TestCall::live(plan());
     call.say("one");
     call.story();
     call.pass(sec(59));
@@ -125,7 +125,7 @@ fn a_missing_response_is_given_up_after_a_minute() {
 
 #[test]
 fn another_response_replaces_the_active_one() {
-    let mut call = Call::live(plan());
+    let mut call = TestCall::live(plan());
     call.response_created("resp_1");
     call.response_created("resp_2");
     call.response_done("resp_2", "completed");

@@ -53,7 +53,7 @@ enum RandomEvent {
     Opened,
 }
 
-fn apply(call: &mut Call, event: &RandomEvent) {
+fn apply(call: &mut TestCall, event: &RandomEvent) {
     match *event {
         RandomEvent::Sound(response, item) => {
             call.sound(&format!("resp_{response}"), &format!("item_{item}"), ms(400));
@@ -106,7 +106,7 @@ proptest! {
     #[test]
     fn a_call_keeps_its_promises(events in proptest::collection::vec(any_event(), 1..80), control in 0..3_usize) {
         let plan = [plan, manual_plan, crate::session::tests::turn::local_turns::local_plan][control]();
-        let mut call = Call::live(Plan { at_input_end: InputEndAction::End, ..plan });
+        let mut call = TestCall::live(Plan { at_input_end: InputEndAction::End, ..plan });
         for event in events {
             let before = call.outputs.len();
             apply(&mut call, &event);
@@ -146,8 +146,8 @@ proptest! {
 
     #[test]
     fn a_call_is_deterministic(events in proptest::collection::vec(any_event(), 1..40)) {
-        let mut first = Call::live(plan());
-        let mut second = Call::live(plan());
+        let mut first = TestCall::live(plan());
+        let mut second = TestCall::live(plan());
         for event in events {
             apply(&mut first, &event);
             apply(&mut second, &event);

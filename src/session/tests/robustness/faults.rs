@@ -9,7 +9,7 @@ use crate::session::tests::*;
 /// Stage of a call at the loss of its connection.
 struct Stage {
     name: &'static str,
-    reach: fn(&mut Call),
+    reach: fn(&mut TestCall),
     /// Playback position of the response.
     heard: Duration,
     /// Items for the new server, in order.
@@ -264,7 +264,7 @@ struct ConnectionLoss {
 }
 
 /// A spoken turn with a fully played response.
-fn turn(call: &mut Call) {
+fn turn(call: &mut TestCall) {
     spoken(call, "What is a ring?");
     call.response_created("resp_0");
     call.words("resp_0", "item_0", "A ring is round.");
@@ -272,7 +272,7 @@ fn turn(call: &mut Call) {
 }
 
 /// The server commits and captions a turn.
-fn spoken(call: &mut Call, words: &str) {
+fn spoken(call: &mut TestCall, words: &str) {
     speech_started(call);
     call.server(json!({"type": "input_audio_buffer.speech_stopped", "item_id": words}));
     call.server(json!({"type": "input_audio_buffer.committed", "item_id": words}));
@@ -280,13 +280,13 @@ fn spoken(call: &mut Call, words: &str) {
         "transcript": words}));
 }
 
-fn speech_started(call: &mut Call) {
+fn speech_started(call: &mut TestCall) {
     call.speak(ms(100));
     call.server(json!({"type": "input_audio_buffer.speech_started"}));
 }
 
 /// A typed question with all of its response but the end.
-fn arriving(call: &mut Call) {
+fn arriving(call: &mut TestCall) {
     call.say("Count.");
     call.response_created("resp_1");
     call.words("resp_1", "item_a", "one two three four");
@@ -294,7 +294,7 @@ fn arriving(call: &mut Call) {
 }
 
 /// Confirms each item as OpenAI does, under the given id or its own.
-fn acknowledge(call: &mut Call) {
+fn acknowledge(call: &mut TestCall) {
     let items: Vec<Value> = call.sent().iter().filter_map(|body| item_of(body)).collect();
     for (number, mut item) in items.into_iter().enumerate() {
         if item["id"].is_null() {
@@ -312,13 +312,13 @@ fn item_of(body: &ClientBody) -> Option<Value> {
     let (role, kind, text) = match (role, &content[..]) {
         (Role::User, [ContentPart::InputText(text)]) => ("user", "input_text", text),
         (Role::Assistant, [ContentPart::Text(text)]) => ("assistant", "output_text", text),
-        _ => panic!("{item:?} cannot be told to a server"),
+        _ => panic!("{item:?} cannot be shown to a server"),
     };
     Some(json!({"type": "message", "id": item.id, "role": role, "content": [{"type": kind, "text": text}]}))
 }
 
 /// Returns the sent items in the notation of the table.
-fn sent_items(call: &Call) -> Vec<String> {
+fn sent_items(call: &TestCall) -> Vec<String> {
     let items = call.sent().into_iter().filter_map(item_of);
     let line = |item: Value| {
         format!("{}: {}", item["role"].as_str().unwrap(), item["content"][0]["text"].as_str().unwrap())
@@ -326,7 +326,7 @@ fn sent_items(call: &Call) -> Vec<String> {
     items.map(line).collect()
 }
 
-fn lose(call: &mut Call, loss: &ConnectionLoss) {
+fn lose(call: &mut TestCall, loss: &ConnectionLoss) {
     if let Some(code) = loss.error {
         call.server(json!({"type": "error", "error": {"code": code, "message": "It is over."}}));
     }
@@ -338,15 +338,15 @@ fn lose(call: &mut Call, loss: &ConnectionLoss) {
 }
 
 /// Opens the socket again and configures a new session.
-fn reconnect(call: &mut Call) {
+fn reconnect(call: &mut TestCall) {
     call.pass(sec(2));
     assert_eq!(call.story().iter().filter(|line| *line == "open").count(), 1);
     call.configured();
 }
 
 /// Brings a call to a stage and through the loss of its connection; returns all outputs.
-fn through(stage: &Stage, loss: &ConnectionLoss) -> (Call, Vec<Output>) {
-    let mut call = Call::live(plan());
+fn through(stage: &Stage, loss: &ConnectionLoss) -> (TestCall, Vec<Output>) {
+    let mut call = TestCall::live(plan());
     (stage.reach)(&mut call);
     call.heard(0, stage.heard);
     lose(&mut call, loss);
@@ -360,7 +360,7 @@ fn through(stage: &Stage, loss: &ConnectionLoss) -> (Call, Vec<Output>) {
     (call, before)
 }
 
-fn asked(call: &Call) -> usize {
+fn asked(call: &TestCall) -> usize {
     call.sent().iter().filter(|body| matches!(body, ClientBody::ResponseCreate(_))).count()
 }
 
@@ -428,13 +428,13 @@ fn a_response_ends_at_its_playback_position_and_never_resumes() {
 }
 
 /// Stage of a session that is not live yet.
-const OPENINGS: [fn(&mut Call); 2] = [|_| (), Call::created];
+const OPENINGS: [fn(&mut TestCall); 2] = [|_| (), TestCall::created];
 
 #[test]
 fn a_call_that_was_never_live_is_not_retried() {
     for open in OPENINGS {
         for loss in &CAUSES {
-            let mut call = Call::dialled(plan());
+            let mut call = TestCall::dialled(plan());
             call.say("typed before");
             call.put(Input::Opened);
             open(&mut call);
@@ -448,7 +448,7 @@ fn a_call_that_was_never_live_is_not_retried() {
 fn a_connection_lost_while_reconnecting_is_retried() {
     each_stage_and_loss(|stage, loss| {
         for open in OPENINGS {
-            let mut call = Call::live(plan());
+            let mut call = TestCall::live(plan());
             (stage.reach)(&mut call);
             call.heard(0, stage.heard);
             lose(&mut call, loss);
@@ -470,7 +470,7 @@ fn a_connection_lost_while_reconnecting_is_retried() {
 #[test]
 fn text_typed_at_any_time_while_disconnected_is_sent_once() {
     for loss in &CAUSES {
-        let mut call = Call::live(plan());
+        let mut call = TestCall::live(plan());
         turn(&mut call);
         lose(&mut call, loss);
         call.say("one");

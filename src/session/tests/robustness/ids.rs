@@ -22,8 +22,8 @@ fn unique_id(connection: usize, name: &str) -> String {
 }
 
 /// A call and its server.
-struct TestCall {
-    call: Call,
+struct NamedCall {
+    call: TestCall,
     naming: ServerNames,
     connection: usize,
     /// Turns on this connection so far.
@@ -36,11 +36,11 @@ struct TestCall {
     outputs: Vec<Output>,
 }
 
-impl TestCall {
+impl NamedCall {
     fn begin(naming: ServerNames) -> Self {
         let mut plan = plan();
         plan.session_limit = Some(sec(60));
-        let call = Call::live(plan);
+        let call = TestCall::live(plan);
         Self { call, naming, connection: 1, turns: 0, events: 0, clips: 0, outputs: Vec::new() }
     }
 
@@ -174,7 +174,7 @@ impl TestCall {
 }
 
 /// Names and ways to change the connection.
-type Transfer = (&'static str, fn(&mut TestCall));
+type Transfer = (&'static str, fn(&mut NamedCall));
 
 const WAYS: [Transfer; 6] = [
     ("lost between turns", |held| {
@@ -220,8 +220,8 @@ const WAYS: [Transfer; 6] = [
 ];
 
 /// Runs a call that changes its connection in one way.
-fn hold(naming: ServerNames, way: fn(&mut TestCall)) -> Vec<Output> {
-    let mut held = TestCall::begin(naming);
+fn hold(naming: ServerNames, way: fn(&mut NamedCall)) -> Vec<Output> {
+    let mut held = NamedCall::begin(naming);
     way(&mut held);
     held.turn();
     held.interrupted();
@@ -278,7 +278,7 @@ fn unique_ids_are_kept() {
 }
 
 /// Returns the screen and the plain output of a call.
-fn shown(naming: ServerNames, way: fn(&mut TestCall)) -> (Vec<String>, String) {
+fn shown(naming: ServerNames, way: fn(&mut NamedCall)) -> (Vec<String>, String) {
     let (mut screen, mut lines) =
         (Model::default(), PlainLines::new(PlainStyle::Talk, Verbatim(Vec::new()), std::io::sink()));
     for output in hold(naming, way) {
@@ -303,7 +303,7 @@ fn screen_and_plain_output_show_all_lines_in_order() {
 
 #[test]
 fn repeated_captions_and_responses_are_shown_once_per_connection() {
-    let mut held = TestCall::begin(restarted_id);
+    let mut held = NamedCall::begin(restarted_id);
     for _ in 0..2 {
         held.turn();
         held.turns = 0;
@@ -314,7 +314,7 @@ fn repeated_captions_and_responses_are_shown_once_per_connection() {
     assert_eq!(final_items(&held.end()), ["item_1", "item_2", "item_1#2", "item_2#2"]);
 }
 
-impl TestCall {
+impl NamedCall {
     /// Text of a finished response arrives again.
     fn answered_again(&mut self) {
         let (_, answer, response) = self.names();
@@ -325,7 +325,7 @@ impl TestCall {
 
 #[test]
 fn previous_item_ids_do_not_match_items_of_another_server() {
-    let mut held = TestCall::begin(restarted_id);
+    let mut held = NamedCall::begin(restarted_id);
     held.turn();
     held.lost();
     held.call.outputs.clear();
@@ -341,7 +341,7 @@ fn previous_item_ids_do_not_match_items_of_another_server() {
 
 #[test]
 fn responses_without_ids_are_separate_lines() {
-    let mut call = Call::live(plan());
+    let mut call = TestCall::live(plan());
     for text in ["one", "two"] {
         call.server(json!({"type": "response.output_audio_transcript.delta", "delta": text}));
         call.server(json!({"type": "response.done", "response": {"status": "completed"}}));
@@ -356,7 +356,7 @@ fn responses_without_ids_are_separate_lines() {
 
 #[test]
 fn an_item_unknown_to_the_server_is_not_truncated() {
-    let mut call = Call::live(plan());
+    let mut call = TestCall::live(plan());
     call.server(json!({"type": "response.created", "response": {"id": "resp_1"}}));
     call.server(json!({"type": "response.output_audio_transcript.delta", "response_id": "resp_1",
         "delta": "one two"}));

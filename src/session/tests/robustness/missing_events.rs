@@ -119,8 +119,8 @@ fn call_of_two_turns() -> Vec<Value> {
 }
 
 /// Handles events, and plays all audio.
-fn play(events: &[Value]) -> Call {
-    let mut call = Call::live(plan());
+fn play(events: &[Value]) -> TestCall {
+    let mut call = TestCall::live(plan());
     for event in events {
         call.server(event.clone());
     }
@@ -128,14 +128,14 @@ fn play(events: &[Value]) -> Call {
     call
 }
 
-fn play_out(call: &mut Call) {
+fn play_out(call: &mut TestCall) {
     for (clip, samples) in clips(call) {
         call.put(Input::Audio(AudioEvent::Played { clip, samples: samples.len() as u64 }));
     }
 }
 
 /// Returns the audio of each clip.
-fn clips(call: &Call) -> Vec<(ClipId, Vec<i16>)> {
+fn clips(call: &TestCall) -> Vec<(ClipId, Vec<i16>)> {
     let mut clips: std::collections::BTreeMap<ClipId, Vec<i16>> = std::collections::BTreeMap::new();
     for output in &call.outputs {
         if let Output::Play { clip, frame } = output {
@@ -145,12 +145,12 @@ fn clips(call: &Call) -> Vec<(ClipId, Vec<i16>)> {
     clips.into_iter().collect()
 }
 
-fn all_audio(call: &Call) -> Vec<i16> {
+fn all_audio(call: &TestCall) -> Vec<i16> {
     clips(call).into_iter().flat_map(|(_, samples)| samples).collect()
 }
 
 /// Returns all outputs without debug notices.
-fn without_debug(call: &Call) -> Vec<&Output> {
+fn without_debug(call: &TestCall) -> Vec<&Output> {
     call.outputs.iter().filter(|output| !matches!(output, Output::Show(Notice::Debug(_)))).collect()
 }
 
@@ -158,7 +158,7 @@ fn complete_audio() -> Vec<i16> {
     [1, 2, 3].map(|value| vec![value; 2_400]).concat()
 }
 
-fn final_lines(call: &Call) -> Vec<String> {
+fn final_lines(call: &TestCall) -> Vec<String> {
     let lines = call.outputs.iter().filter_map(|output| match output {
         Output::Show(Notice::Assistant(line)) if line.is_final => Some(describe_assistant(line)),
         _ => None,
@@ -166,7 +166,7 @@ fn final_lines(call: &Call) -> Vec<String> {
     lines.collect()
 }
 
-fn costs(call: &Call) -> usize {
+fn costs(call: &TestCall) -> usize {
     call.outputs.iter().filter(|output| matches!(output, Output::Show(Notice::Usage(_)))).count()
 }
 
@@ -202,7 +202,7 @@ proptest! {
         turns in proptest::collection::vec(any::<bool>(), 40),
         by_user in any::<bool>(),
     ) {
-        let mut call = Call::live(plan());
+        let mut call = TestCall::live(plan());
         let first = answer("resp_1", "item_1");
         for event in &first[..6] {
             call.server(event.clone());

@@ -87,7 +87,7 @@ fn final_lines(events: &[Value]) -> Vec<String> {
 }
 
 fn lines_of(plan: Plan, events: &[Value]) -> Vec<String> {
-    let mut call = Call::live(plan);
+    let mut call = TestCall::live(plan);
     for event in events {
         call.server(event.clone());
     }
@@ -288,7 +288,7 @@ fn a_response_is_shown_wherever_its_text_is() {
 
 #[test]
 fn ids_reused_by_every_response_are_different_responses() {
-    let mut call = Call::live(manual_plan());
+    let mut call = TestCall::live(manual_plan());
     for (question, text) in [("one?", "One."), ("two?", "Two."), ("three?", "Three.")] {
         call.say(question);
         let place = json!({"response_id": "resp_1", "item_id": "item_1", "output_index": 0});
@@ -423,11 +423,11 @@ fn deltas_of_a_caption_with_a_null_transcript_are_kept() {
 
 #[test]
 fn a_missing_caption_delays_the_others_only_for_a_while() {
-    let mut call = Call::live(captions_plan());
+    let mut call = TestCall::live(captions_plan());
     for event in [&turn(1, "")[..3], &turn(2, "Second.")].concat() {
         call.server(event);
     }
-    let is_final = |call: &mut Call| call.story().contains(&"user \"Second.\"".to_owned());
+    let is_final = |call: &mut TestCall| call.story().contains(&"user \"Second.\"".to_owned());
     call.pass(sec(9));
     assert!(!is_final(&mut call));
     call.pass(sec(2));
@@ -441,7 +441,7 @@ fn a_missing_caption_delays_the_others_only_for_a_while() {
 
 #[test]
 fn held_captions_are_shown_when_the_call_ends() {
-    let mut call = Call::live(captions_plan());
+    let mut call = TestCall::live(captions_plan());
     for event in [&turn(1, "")[..3], &turn(2, "Second.")].concat() {
         call.server(event);
     }
@@ -451,7 +451,7 @@ fn held_captions_are_shown_when_the_call_ends() {
 
 #[test]
 fn audio_deltas_that_cannot_be_decoded_are_counted_and_reported_once() {
-    let mut call = Call::live(plan());
+    let mut call = TestCall::live(plan());
     call.server(created("resp_1"));
     for delta in [json!("####"), json!(7), json!("AAAA"), json!(null)] {
         call.server(json!({"type": "response.output_audio.delta", "response_id": "resp_1", "delta": delta}));
@@ -468,7 +468,7 @@ fn audio_deltas_that_cannot_be_decoded_are_counted_and_reported_once() {
 
 #[test]
 fn a_replayed_item_is_not_a_response() {
-    let mut call = Call::live(plan());
+    let mut call = TestCall::live(plan());
     for event in [turn(1, "What is a ring?"), answer(1, &["A ring is round."])].concat() {
         call.server(event);
     }

@@ -6,14 +6,14 @@ use crate::session::tests::*;
 
 #[test]
 fn the_ready_prompt_needs_samples_and_a_live_session() {
-    let mut call = Call::live(plan());
+    let mut call = TestCall::live(plan());
     call.outputs.clear();
     call.put(Input::Audio(AudioEvent::InputStarted));
     assert_eq!(call.story(), ["speak-now"]);
     call.put(Input::Audio(AudioEvent::InputStarted));
     assert_eq!(call.story(), [""; 0], "it is shown once");
 
-    let mut call = Call::dialled(plan());
+    let mut call = TestCall::dialled(plan());
     call.put(Input::Audio(AudioEvent::InputStarted));
     assert!(call.story().is_empty(), "the session is not live");
     call.configured();
@@ -22,7 +22,7 @@ fn the_ready_prompt_needs_samples_and_a_live_session() {
 
 #[test]
 fn device_events_are_shown_and_do_not_end_the_call() {
-    let mut call = Call::live(plan());
+    let mut call = TestCall::live(plan());
     call.outputs.clear();
     for state in [DeviceState::Lost("it was disconnected".into()), DeviceState::Back("USB".into())] {
         call.put(Input::Audio(AudioEvent::Device(Direction::Input, state)));
@@ -32,7 +32,7 @@ fn device_events_are_shown_and_do_not_end_the_call() {
 
 #[test]
 fn a_response_without_an_output_device_is_truncated() {
-    let mut call = Call::live(plan());
+    let mut call = TestCall::live(plan());
     call.response_created("resp_1");
     call.words("resp_1", "item_a", "one two three four");
     call.sound("resp_1", "item_a", sec(2));
@@ -48,7 +48,7 @@ fn a_response_without_an_output_device_is_truncated() {
 
 #[test]
 fn device_commands_are_passed_on() {
-    let mut call = Call::live(plan());
+    let mut call = TestCall::live(plan());
     call.outputs.clear();
     call.put(Input::User(UserCommand::ListDevices));
     call.put(Input::User(UserCommand::UseDevice(Direction::Output, Some("usb".into()))));

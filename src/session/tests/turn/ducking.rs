@@ -4,10 +4,10 @@ use crate::session::plan::Interrupt;
 use crate::session::tests::*;
 
 /// A call in the middle of a response of two seconds.
-fn answering(interrupt: Interrupt) -> Call {
+fn answering(interrupt: Interrupt) -> TestCall {
     let mut plan = plan();
     plan.interrupt = interrupt;
-    let mut call = Call::live(plan);
+    let mut call = TestCall::live(plan);
     call.response_created("resp_1");
     call.words("resp_1", "item_a", "one two three four");
     call.sound("resp_1", "item_a", sec(2));
@@ -16,11 +16,11 @@ fn answering(interrupt: Interrupt) -> Call {
     call
 }
 
-fn voice(call: &mut Call, event: AudioEvent) {
+fn voice(call: &mut TestCall, event: AudioEvent) {
     call.put(Input::Audio(event));
 }
 
-fn server_detects_speech(call: &mut Call) {
+fn server_detects_speech(call: &mut TestCall) {
     call.server(
         json!({"type": "input_audio_buffer.speech_started", "audio_start_ms": 5000, "item_id": "item_u"}),
     );
@@ -87,7 +87,7 @@ fn speech_has_no_effect_if_interruption_is_off() {
 
 #[test]
 fn ducking_needs_playback_and_an_open_microphone() {
-    let mut call = Call::live(plan());
+    let mut call = TestCall::live(plan());
     voice(&mut call, AudioEvent::VoiceStarted);
     assert_eq!(call.story(), [""; 0], "nothing is playing");
     let mut call = answering(Interrupt::Local);

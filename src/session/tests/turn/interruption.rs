@@ -3,8 +3,8 @@
 use crate::session::tests::*;
 
 /// A response of two seconds, of which `heard` was played.
-fn answering(plan: Plan, heard: Duration) -> Call {
-    let mut call = Call::live(plan);
+fn answering(plan: Plan, heard: Duration) -> TestCall {
+    let mut call = TestCall::live(plan);
     call.response_created("resp_1");
     call.words("resp_1", "item_a", "one two three four");
     call.sound("resp_1", "item_a", sec(2));
@@ -13,7 +13,7 @@ fn answering(plan: Plan, heard: Duration) -> Call {
     call
 }
 
-fn speech_started(call: &mut Call) {
+fn speech_started(call: &mut TestCall) {
     call.server(
         json!({"type": "input_audio_buffer.speech_started", "audio_start_ms": 5000, "item_id": "item_u"}),
     );
@@ -122,7 +122,7 @@ fn an_interruption_by_key_cancels_the_response() {
 
 #[test]
 fn interrupting_nothing_does_nothing() {
-    let mut call = Call::live(plan());
+    let mut call = TestCall::live(plan());
     call.user(UserCommand::Interrupt);
     speech_started(&mut call);
     assert_eq!(call.story(), ["speech-started", "turn User"]);
@@ -162,7 +162,7 @@ fn a_server_configured_not_to_interrupt_does_not() {
 
 #[test]
 fn a_written_response_can_be_interrupted() {
-    let mut call = Call::live(Plan { mode: Mode::Chat, ..manual_plan() });
+    let mut call = TestCall::live(Plan { mode: Mode::Chat, ..manual_plan() });
     call.say("tell me a story");
     call.response_created("resp_1");
     call.server(json!({"type": "response.output_text.delta", "response_id": "resp_1", "item_id": "item_a",
@@ -180,7 +180,7 @@ fn a_written_response_can_be_interrupted() {
 
 #[test]
 fn the_played_part_of_text_without_spaces_ends_between_characters() {
-    let mut call = Call::live(plan());
+    let mut call = TestCall::live(plan());
     call.response_created("resp_1");
     call.words("resp_1", "item_a", "今天天氣很好");
     call.sound("resp_1", "item_a", sec(3));

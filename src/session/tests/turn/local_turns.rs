@@ -18,12 +18,12 @@ fn live_captions_plan() -> Plan {
     plan
 }
 
-fn voice(call: &mut Call, event: AudioEvent) {
+fn voice(call: &mut TestCall, event: AudioEvent) {
     call.put(Input::Audio(event));
 }
 
 /// Speaks for `time` after confirmation, and 250 ms before.
-fn utter(call: &mut Call, time: Duration) {
+fn utter(call: &mut TestCall, time: Duration) {
     call.speak(ms(100));
     voice(call, AudioEvent::VoiceStarted);
     call.speak(ms(150));
@@ -34,7 +34,7 @@ fn utter(call: &mut Call, time: Duration) {
 
 #[test]
 fn a_turn_includes_its_beginning_and_silence_is_not_sent() {
-    let mut call = Call::live(local_plan());
+    let mut call = TestCall::live(local_plan());
     call.speak(sec(5));
     assert!(call.appended().is_empty(), "silence between turns would be billed");
     utter(&mut call, sec(1));
@@ -47,9 +47,9 @@ fn a_turn_includes_its_beginning_and_silence_is_not_sent() {
 
 #[test]
 fn the_audio_of_a_turn_has_no_gap() {
-    let mut call = Call::live(local_plan());
+    let mut call = TestCall::live(local_plan());
     let mut number = 0;
-    let mut say = |call: &mut Call, frames: i16| {
+    let mut say = |call: &mut TestCall, frames: i16| {
         for _ in 0..frames {
             number += 1;
             call.put(Input::Mic(Frame::new(SampleRate::HZ_24000, vec![number; 240])));
@@ -69,7 +69,7 @@ fn the_audio_of_a_turn_has_no_gap() {
 
 #[test]
 fn a_cough_is_not_a_turn_and_sends_nothing() {
-    let mut call = Call::live(local_plan());
+    let mut call = TestCall::live(local_plan());
     call.speak(sec(1));
     voice(&mut call, AudioEvent::VoiceStarted);
     call.speak(ms(600));
@@ -81,7 +81,7 @@ fn a_cough_is_not_a_turn_and_sends_nothing() {
 
 #[test]
 fn speech_during_a_response_flushes_it_first() {
-    let mut call = Call::live(local_plan());
+    let mut call = TestCall::live(local_plan());
     call.response_created("resp_1");
     call.sound("resp_1", "item_a", sec(5));
     call.story();
@@ -99,7 +99,7 @@ fn speech_during_a_response_flushes_it_first() {
 
 #[test]
 fn after_a_cough_the_volume_is_restored_without_a_turn() {
-    let mut call = Call::live(local_plan());
+    let mut call = TestCall::live(local_plan());
     call.response_created("resp_1");
     call.sound("resp_1", "item_a", sec(5));
     call.story();
@@ -111,7 +111,7 @@ fn after_a_cough_the_volume_is_restored_without_a_turn() {
 
 #[test]
 fn without_interruption_a_turn_waits_for_the_response_to_end() {
-    let mut call = Call::live(Plan { interrupt: Interrupt::Off, ..local_plan() });
+    let mut call = TestCall::live(Plan { interrupt: Interrupt::Off, ..local_plan() });
     call.response_created("resp_1");
     call.sound("resp_1", "item_a", sec(5));
     call.story();
@@ -126,21 +126,21 @@ fn without_interruption_a_turn_waits_for_the_response_to_end() {
 
 #[test]
 fn speech_events_carry_the_position_in_the_sent_audio() {
-    let mut call = Call::live(local_plan());
+    let mut call = TestCall::live(local_plan());
     call.speak(sec(3));
     utter(&mut call, sec(1));
     call.speak(sec(3));
     utter(&mut call, sec(1));
-    let told = call.outputs.iter().filter_map(|output| match output {
+    let shown = call.outputs.iter().filter_map(|output| match output {
         Output::Show(Notice::SpeechStarted { audio_ms } | Notice::SpeechStopped { audio_ms }) => *audio_ms,
         _ => None,
     });
-    assert_eq!(told.collect::<Vec<_>>(), [0, 1_550, 1_550, 3_100], "silence is not sent");
+    assert_eq!(shown.collect::<Vec<_>>(), [0, 1_550, 1_550, 3_100], "silence is not sent");
 }
 
 #[test]
 fn speech_from_before_the_connection_is_a_turn() {
-    let mut call = Call::dialled(local_plan());
+    let mut call = TestCall::dialled(local_plan());
     call.speak(sec(2));
     utter(&mut call, sec(1));
     call.put(Input::Opened);
@@ -154,7 +154,7 @@ fn speech_from_before_the_connection_is_a_turn() {
 
 #[test]
 fn a_turn_continues_after_a_lost_connection() {
-    let mut call = Call::live(local_plan());
+    let mut call = TestCall::live(local_plan());
     call.speak(sec(1));
     voice(&mut call, AudioEvent::VoiceStarted);
     voice(&mut call, AudioEvent::VoiceConfirmed);
@@ -172,7 +172,7 @@ fn a_turn_continues_after_a_lost_connection() {
 
 #[test]
 fn mute_ends_a_turn_and_prevents_another() {
-    let mut call = Call::live(local_plan());
+    let mut call = TestCall::live(local_plan());
     voice(&mut call, AudioEvent::VoiceConfirmed);
     call.speak(sec(1));
     call.user(UserCommand::SetMuted(true));
@@ -197,7 +197,7 @@ fn mute_ends_a_turn_and_prevents_another() {
 
 #[test]
 fn keys_do_not_control_local_turns() {
-    let mut call = Call::live(local_plan());
+    let mut call = TestCall::live(local_plan());
     for command in [UserCommand::BeginTurn, UserCommand::EndTurn, UserCommand::SwitchTurn] {
         call.user(command);
     }
@@ -206,7 +206,7 @@ fn keys_do_not_control_local_turns() {
 
 #[test]
 fn long_speech_is_committed_in_contiguous_parts() {
-    let mut call = Call::live(live_captions_plan());
+    let mut call = TestCall::live(live_captions_plan());
     voice(&mut call, AudioEvent::VoiceConfirmed);
     for _ in 0..45 {
         call.speak(sec(1));
@@ -228,7 +228,7 @@ fn long_speech_is_committed_in_contiguous_parts() {
 
 #[test]
 fn a_silent_part_is_not_committed() {
-    let mut call = Call::live(live_captions_plan());
+    let mut call = TestCall::live(live_captions_plan());
     voice(&mut call, AudioEvent::VoiceConfirmed);
     call.speak(sec(20));
     call.pass(ms(20_300));
@@ -240,7 +240,7 @@ fn a_silent_part_is_not_committed() {
 
 #[test]
 fn an_open_turn_ends_once_at_the_end_of_the_input() {
-    let mut call = Call::live(live_captions_plan());
+    let mut call = TestCall::live(live_captions_plan());
     voice(&mut call, AudioEvent::VoiceConfirmed);
     call.speak(sec(1));
     call.story();
@@ -253,7 +253,7 @@ fn an_open_turn_ends_once_at_the_end_of_the_input() {
 
 #[test]
 fn speech_confirmed_after_the_end_of_the_input_is_a_turn() {
-    let mut call = Call::live(live_captions_plan());
+    let mut call = TestCall::live(live_captions_plan());
     call.speak(ms(100));
     voice(&mut call, AudioEvent::VoiceStarted);
     call.speak(ms(100));
@@ -271,7 +271,7 @@ fn speech_confirmed_after_the_end_of_the_input_is_a_turn() {
 
 #[test]
 fn a_file_ends_with_its_last_caption() {
-    let mut call = Call::live(Plan { at_input_end: InputEndAction::End, ..live_captions_plan() });
+    let mut call = TestCall::live(Plan { at_input_end: InputEndAction::End, ..live_captions_plan() });
     call.speak(sec(1));
     voice(&mut call, AudioEvent::VoiceConfirmed);
     call.speak(sec(1));
@@ -290,11 +290,11 @@ fn a_file_ends_with_its_last_caption() {
 
 #[test]
 fn server_vad_events_do_not_end_a_local_turn() {
-    let detected = |call: &mut Call| {
+    let detected = |call: &mut TestCall| {
         call.server(json!({"type": "input_audio_buffer.speech_started", "item_id": "item_1"}));
         call.server(json!({"type": "input_audio_buffer.speech_stopped", "item_id": "item_1"}));
     };
-    let mut local = Call::live(local_plan());
+    let mut local = TestCall::live(local_plan());
     local.speak(sec(1));
     voice(&mut local, AudioEvent::VoiceStarted);
     local.speak(ms(150));
@@ -305,7 +305,7 @@ fn server_vad_events_do_not_end_a_local_turn() {
     voice(&mut local, SILENT);
     let turn = ["speech-started", "turn User", "speech-stopped", "send commit", "send response.create"];
     assert_eq!(local.story(), [&turn[..], &["turn Thinking"]].concat());
-    let mut by_hand = Call::live(manual_plan());
+    let mut by_hand = TestCall::live(manual_plan());
     by_hand.user(UserCommand::BeginTurn);
     by_hand.speak(ms(500));
     detected(&mut by_hand);

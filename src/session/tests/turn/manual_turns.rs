@@ -16,20 +16,20 @@ fn requesting_plan() -> Plan {
     plan
 }
 
-fn committed(call: &mut Call) {
+fn committed(call: &mut TestCall) {
     call.server(json!({"type": "input_audio_buffer.speech_started"}));
     call.speak(sec(1));
     call.server(json!({"type": "input_audio_buffer.speech_stopped"}));
     call.server(json!({"type": "input_audio_buffer.committed", "item_id": "item_u"}));
 }
 
-fn asked(call: &mut Call) -> usize {
+fn asked(call: &mut TestCall) -> usize {
     call.story().iter().filter(|line| *line == "send response.create").count()
 }
 
 #[test]
 fn one_key_begins_and_ends_a_turn() {
-    let mut call = Call::live(manual_plan());
+    let mut call = TestCall::live(manual_plan());
     for response in ["resp_1", "resp_2"] {
         call.user(UserCommand::SwitchTurn);
         call.speak(ms(100));
@@ -43,7 +43,7 @@ fn one_key_begins_and_ends_a_turn() {
 
 #[test]
 fn mute_ends_a_held_turn_and_prevents_another() {
-    let mut call = Call::live(manual_plan());
+    let mut call = TestCall::live(manual_plan());
     call.user(UserCommand::BeginTurn);
     call.speak(ms(500));
     call.user(UserCommand::SetMuted(true));
@@ -60,7 +60,7 @@ fn mute_ends_a_held_turn_and_prevents_another() {
 
 #[test]
 fn a_file_that_is_one_turn_continues_while_muted() {
-    let mut call = Call::live(Plan { at_input_end: InputEndAction::End, ..manual_plan() });
+    let mut call = TestCall::live(Plan { at_input_end: InputEndAction::End, ..manual_plan() });
     call.speak(ms(500));
     call.user(UserCommand::SetMuted(true));
     call.speak(ms(500));
@@ -70,7 +70,7 @@ fn a_file_that_is_one_turn_continues_while_muted() {
 
 #[test]
 fn a_response_that_the_server_does_not_create_is_requested_once() {
-    let mut call = Call::live(requesting_plan());
+    let mut call = TestCall::live(requesting_plan());
     committed(&mut call);
     assert_eq!(asked(&mut call), 1);
     call.response_created("resp_1");
@@ -82,7 +82,7 @@ fn a_response_that_the_server_does_not_create_is_requested_once() {
 
 #[test]
 fn a_response_to_a_turn_ended_early_is_requested_once() {
-    let mut call = Call::live(requesting_plan());
+    let mut call = TestCall::live(requesting_plan());
     call.server(json!({"type": "input_audio_buffer.speech_started"}));
     call.user(UserCommand::EndTurn);
     call.server(json!({"type": "input_audio_buffer.committed", "item_id": "item_u"}));
@@ -94,7 +94,7 @@ fn a_response_to_a_turn_ended_early_is_requested_once() {
 
 #[test]
 fn speech_does_not_stop_an_uninterruptible_response() {
-    let mut call = Call::live(requesting_plan());
+    let mut call = TestCall::live(requesting_plan());
     call.response_created("resp_1");
     call.sound("resp_1", "item_a", sec(5));
     call.story();

@@ -2,14 +2,14 @@
 
 use crate::session::tests::*;
 
-fn answered(call: &mut Call, response: &str) {
+fn answered(call: &mut TestCall, response: &str) {
     call.response_created(response);
     call.response_done(response, "completed");
 }
 
 #[test]
 fn a_piped_line_waits_for_the_previous_response() {
-    let mut call = Call::live(plan());
+    let mut call = TestCall::live(plan());
     for (clip, response, item) in [(0, "resp_1", "item_1"), (1, "resp_2", "item_2")] {
         assert!(call.session.takes_line());
         call.say("hello");
@@ -26,7 +26,7 @@ fn a_piped_line_waits_for_the_previous_response() {
 
 #[test]
 fn the_end_of_piped_lines_ends_the_call_after_the_last_response() {
-    let mut call = Call::live(plan());
+    let mut call = TestCall::live(plan());
     call.say("hello");
     answered(&mut call, "resp_1");
     assert!(call.session.takes_line());
@@ -37,7 +37,7 @@ fn the_end_of_piped_lines_ends_the_call_after_the_last_response() {
 
 #[test]
 fn standard_input_without_a_line_does_not_end_the_call() {
-    let mut call = Call::live(plan());
+    let mut call = TestCall::live(plan());
     call.user(UserCommand::LinesEnded);
     call.pass(sec(60));
     assert_eq!(call.ended(), None);
@@ -45,7 +45,7 @@ fn standard_input_without_a_line_does_not_end_the_call() {
 
 #[test]
 fn a_line_gets_a_response_after_the_end_of_the_file() {
-    let mut call = Call::live(Plan { at_input_end: crate::session::plan::InputEndAction::End, ..plan() });
+    let mut call = TestCall::live(Plan { at_input_end: crate::session::plan::InputEndAction::End, ..plan() });
     call.put(Input::Audio(AudioEvent::InputEnded));
     assert!(call.session.takes_line());
     call.say("hello");
@@ -61,7 +61,7 @@ fn a_line_gets_a_response_after_the_end_of_the_file() {
 
 #[test]
 fn open_standard_input_does_not_prolong_a_file_call() {
-    let mut call = Call::live(Plan { at_input_end: crate::session::plan::InputEndAction::End, ..plan() });
+    let mut call = TestCall::live(Plan { at_input_end: crate::session::plan::InputEndAction::End, ..plan() });
     call.put(Input::Audio(AudioEvent::InputEnded));
     call.pass(sec(60));
     assert!(matches!(call.ended(), Some(EndReason::Unanswered(_))), "{:?}", call.ended());

@@ -3,7 +3,7 @@
 use crate::session::tests::*;
 
 /// One turn as OpenAI sends it, up to the first audio of the response.
-fn turn_until_answer(call: &mut Call) {
+fn turn_until_answer(call: &mut TestCall) {
     call.speak(ms(100));
     call.server(
         json!({"type": "input_audio_buffer.speech_started", "audio_start_ms": 0, "item_id": "item_u"}),
@@ -24,7 +24,7 @@ fn turn_until_answer(call: &mut Call) {
 
 #[test]
 fn a_turn_produces_its_outputs_in_order() {
-    let mut call = Call::live(plan());
+    let mut call = TestCall::live(plan());
     turn_until_answer(&mut call);
     call.words("resp_1", "item_a", "there.");
     call.server(json!({"type": "conversation.item.input_audio_transcription.completed", "item_id": "item_u",
@@ -54,7 +54,7 @@ fn a_turn_produces_its_outputs_in_order() {
 
 #[test]
 fn a_response_is_not_final_before_it_was_played() {
-    let mut call = Call::live(plan());
+    let mut call = TestCall::live(plan());
     turn_until_answer(&mut call);
     call.response_done("resp_1", "completed");
     call.heard(0, ms(499));
@@ -65,14 +65,14 @@ fn a_response_is_not_final_before_it_was_played() {
 
 #[test]
 fn no_response_is_requested_if_the_server_creates_one() {
-    let mut call = Call::live(plan());
+    let mut call = TestCall::live(plan());
     turn_until_answer(&mut call);
     assert!(!call.story().contains(&"send response.create".to_owned()));
 }
 
 #[test]
 fn a_server_that_sends_only_deltas_is_understood() {
-    let mut call = Call::live(plan());
+    let mut call = TestCall::live(plan());
     call.server(json!({"type": "input_audio_buffer.speech_started"}));
     call.server(json!({"type": "input_audio_buffer.speech_stopped"}));
     call.server(json!({"type": "response.audio_transcript.delta", "response_id": "r", "delta": "Hi."}));
@@ -86,7 +86,7 @@ fn a_server_that_sends_only_deltas_is_understood() {
 
 #[test]
 fn text_that_arrives_only_with_response_done_is_shown() {
-    let mut call = Call::live(plan());
+    let mut call = TestCall::live(plan());
     call.response_created("resp_1");
     call.server(json!({"type": "response.done", "response": {"id": "resp_1", "status": "completed", "output": [
         {"id": "item_a", "type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "Hi."}]}]}}));
@@ -95,7 +95,7 @@ fn text_that_arrives_only_with_response_done_is_shown() {
 
 #[test]
 fn a_late_caption_names_its_previous_item() {
-    let mut call = Call::live(plan());
+    let mut call = TestCall::live(plan());
     call.server(
         json!({"type": "input_audio_buffer.committed", "previous_item_id": "item_0", "item_id": "item_u"}),
     );
@@ -112,7 +112,7 @@ fn a_late_caption_names_its_previous_item() {
 
 #[test]
 fn a_muted_microphone_sends_silence_so_that_the_servers_clock_goes_on() {
-    let mut call = Call::live(plan());
+    let mut call = TestCall::live(plan());
     call.user(UserCommand::SetMuted(true));
     call.speak(ms(20));
     assert_eq!(call.appended(), vec![vec![0; 480]; 2]);
@@ -123,7 +123,7 @@ fn a_muted_microphone_sends_silence_so_that_the_servers_clock_goes_on() {
 
 #[test]
 fn a_manual_turn_is_committed_and_requests_a_response() {
-    let mut call = Call::live(manual_plan());
+    let mut call = TestCall::live(manual_plan());
     call.speak(ms(50));
     assert!(call.appended().is_empty(), "nothing is sent outside of a turn");
     call.user(UserCommand::BeginTurn);
@@ -136,7 +136,7 @@ fn a_manual_turn_is_committed_and_requests_a_response() {
 
 #[test]
 fn a_manual_turn_shorter_than_100_ms_is_discarded() {
-    let mut call = Call::live(manual_plan());
+    let mut call = TestCall::live(manual_plan());
     call.user(UserCommand::BeginTurn);
     call.speak(ms(90));
     call.user(UserCommand::EndTurn);
@@ -148,7 +148,7 @@ fn a_manual_turn_shorter_than_100_ms_is_discarded() {
 
 #[test]
 fn beginning_a_manual_turn_flushes_the_response_first() {
-    let mut call = Call::live(manual_plan());
+    let mut call = TestCall::live(manual_plan());
     call.response_created("resp_1");
     call.sound("resp_1", "item_a", ms(500));
     call.story();
@@ -158,7 +158,7 @@ fn beginning_a_manual_turn_flushes_the_response_first() {
 
 #[test]
 fn usage_is_summed_over_responses_and_unknown_stays_unknown() {
-    let mut call = Call::live(plan());
+    let mut call = TestCall::live(plan());
     for (number, usage) in [
         (1, json!({"input_tokens": 10, "output_tokens": 4})),
         (2, json!({"input_tokens": 30})),
@@ -180,7 +180,7 @@ fn usage_is_summed_over_responses_and_unknown_stays_unknown() {
 
 #[test]
 fn an_odd_byte_of_audio_belongs_to_the_next_delta() {
-    let mut call = Call::live(plan());
+    let mut call = TestCall::live(plan());
     for delta in ["AQAC", "AAMA"] {
         call.server(
             json!({"type": "response.audio.delta", "response_id": "r", "item_id": "i", "delta": delta}),
@@ -191,17 +191,17 @@ fn an_odd_byte_of_audio_belongs_to_the_next_delta() {
 
 #[test]
 fn dropped_frames_are_reported_only_while_live() {
-    let mut call = Call::dialled(plan());
+    let mut call = TestCall::dialled(plan());
     call.put(Input::Audio(AudioEvent::MicDropped { frames: 100 }));
     assert!(call.story().is_empty());
-    let mut call = Call::live(plan());
+    let mut call = TestCall::live(plan());
     call.put(Input::Audio(AudioEvent::MicDropped { frames: 3 }));
     assert_eq!(call.story(), ["error the connection is too slow: 3 microphone frames were dropped"]);
 }
 
 #[test]
 fn unknown_events_are_not_errors() {
-    let mut call = Call::live(plan());
+    let mut call = TestCall::live(plan());
     call.server(json!({"type": "localai.something", "x": 1}));
     call.put(Input::Malformed("{".into()));
     assert!(call.story().is_empty());

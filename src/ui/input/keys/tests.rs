@@ -1,3 +1,5 @@
+//! The keys of the screen and their commands.
+
 use super::*;
 use crate::audio::api::{DeviceEntry, Direction};
 use crate::session::io::Notice;

@@ -29,8 +29,8 @@ fn select(area: &mut TextArea, motion: Motion) {
 
 #[test]
 fn edits_and_their_undo_follow_the_table() {
-    type Edit = fn(&mut TextArea);
-    let table: [(&str, Edit, &str); 16] = [
+    type TestEdit = fn(&mut TextArea);
+    let table: [(&str, TestEdit, &str); 16] = [
         ("a👩\u{200d}👩\u{200d}👧", |area| area.delete(Motion::Left), "a|"),
         ("a👩\u{200d}👩\u{200d}👧", |area| go(area, Motion::Left), "a|👩\u{200d}👩\u{200d}👧"),
         ("e\u{301}x", |area| (go(area, Motion::Start), area.delete(Motion::Right)).1, "|x"),

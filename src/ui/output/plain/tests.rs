@@ -25,9 +25,9 @@ fn whole(item_id: &str, text: &str) -> AssistantLine {
 
 /// Two writers to one terminal.
 #[derive(Clone, Debug, Default)]
-struct Terminal(std::rc::Rc<std::cell::RefCell<Vec<u8>>>);
+struct TerminalBuffer(std::rc::Rc<std::cell::RefCell<Vec<u8>>>);
 
-impl Write for Terminal {
+impl Write for TerminalBuffer {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.borrow_mut().write(bytes)
     }
@@ -39,7 +39,7 @@ impl Write for Terminal {
 
 #[test]
 fn a_notice_never_continues_an_answers_line() {
-    let terminal = Terminal::default();
+    let terminal = TerminalBuffer::default();
     let mut presenter = PlainLines::new(PlainStyle::Chat, Verbatim(terminal.clone()), terminal.clone());
     let error = || Notice::Error { code: None, message: "slow down".to_owned() };
     let call = [

@@ -8,12 +8,12 @@ use pulseaudio::protocol::{SubscriptionEvent, SubscriptionEventFacility, Subscri
 use super::*;
 
 /// The server's end of a connection.
-pub(in crate::audio::backend::system::pulse) struct Server {
+pub(in crate::audio::backend::system::pulse) struct PulseServer {
     socket: BufReader<UnixStream>,
     version: u16,
 }
 
-impl Server {
+impl PulseServer {
     /// Completes the handshake with a client, as a server of `version`.
     fn handshake(version: u16) -> (Result<PulseClient, PulseError>, Self) {
         let (client_end, server_end) = UnixStream::pair().unwrap();
@@ -104,14 +104,14 @@ fn unknown_command() -> Vec<u8> {
 #[test]
 fn the_older_protocol_version_is_used_and_too_old_ones_are_refused() {
     for (version, expected) in [(13, Some(13)), (32, Some(32)), (35, Some(35)), (99, Some(35)), (12, None)] {
-        let (client, _server) = Server::handshake(version);
+        let (client, _server) = PulseServer::handshake(version);
         assert_eq!(client.ok().map(|client| client.version), expected, "{version}");
     }
 }
 
 #[test]
 fn a_reply_is_found_among_other_messages() {
-    let (mut client, mut server) = Server::with_client();
+    let (mut client, mut server) = PulseServer::with_client();
     let request = std::thread::spawn(move || {
         let answer: Result<protocol::ServerInfo, _> = client.request(&Command::GetServerInfo);
         answer.map(|info| info.cookie)
@@ -128,7 +128,7 @@ fn a_reply_is_found_among_other_messages() {
 
 #[test]
 fn refusals_and_a_closed_connection_are_reported() {
-    let (mut client, mut server) = Server::with_client();
+    let (mut client, mut server) = PulseServer::with_client();
     let requests = std::thread::spawn(move || {
         let request =
             |client: &mut PulseClient| client.request::<protocol::ServerInfo>(&Command::GetServerInfo);
@@ -145,7 +145,7 @@ fn refusals_and_a_closed_connection_are_reported() {
 
 #[test]
 fn a_frame_may_arrive_in_pieces_and_exceed_the_buffer() {
-    let (mut client, mut server) = Server::with_client();
+    let (mut client, mut server) = PulseServer::with_client();
     let samples: Vec<f32> = (0..20_000_u16).map(|n| f32::from(n) / 65_536.0).collect();
     let expected: Vec<u8> = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
     let sender = std::thread::spawn(move || {
@@ -166,7 +166,7 @@ fn a_frame_may_arrive_in_pieces_and_exceed_the_buffer() {
 
 #[test]
 fn written_audio_is_one_frame_of_the_stream() {
-    let (mut client, mut server) = Server::with_client();
+    let (mut client, mut server) = PulseServer::with_client();
     client.write_audio(4, &[0.25, -1.0]).unwrap();
     assert_eq!(server.read_audio(), (4, vec![0.25, -1.0]));
 }
@@ -174,7 +174,7 @@ fn written_audio_is_one_frame_of_the_stream() {
 proptest! {
     #[test]
     fn arbitrary_bytes_are_decoded_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
-        let (mut client, mut server) = Server::with_client();
+        let (mut client, mut server) = PulseServer::with_client();
         server.write(&bytes);
         drop(server);
         while client.fill().is_ok() {

@@ -7,7 +7,7 @@ use rtrb::{Consumer, Producer, RingBuffer};
 
 use super::*;
 use crate::audio::api;
-use crate::audio::backend::system::pulse::client::tests::Server;
+use crate::audio::backend::system::pulse::client::tests::PulseServer;
 use crate::audio::backend::system::pulse::notifier;
 use crate::audio::device::handle::{DeviceHandle, DeviceInfo, WakeMode};
 use crate::audio::realtime::counters::CallbackCounters;
@@ -20,7 +20,7 @@ const BLOCK_BYTES: u32 = 1_920;
 
 /// A running stream.
 struct Fixture<C> {
-    server: Server,
+    server: PulseServer,
     handle: Option<DeviceHandle<C>>,
     thread: JoinHandle<()>,
     woken: std::sync::mpsc::Receiver<api::AudioCommand>,
@@ -28,8 +28,8 @@ struct Fixture<C> {
 
 impl<C: StreamKind> Fixture<C> {
     /// Starts a stream, whose creation the server handles by `answer`.
-    fn begin(answer: impl FnOnce(&mut Server, u32, Command)) -> Self {
-        let (client, mut server) = Server::with_client();
+    fn begin(answer: impl FnOnce(&mut PulseServer, u32, Command)) -> Self {
+        let (client, mut server) = PulseServer::with_client();
         let (commands, woken) = std::sync::mpsc::channel();
         let (opened, handles) = std::sync::mpsc::channel();
         let thread = std::thread::spawn(move || {
@@ -209,7 +209,7 @@ fn a_killed_stream_and_an_ended_server_are_distinguished() {
 
 #[test]
 fn after_a_suspend_at_most_a_quarter_second_of_stale_audio_is_captured() {
-    let (client, mut server) = Server::with_client();
+    let (client, mut server) = PulseServer::with_client();
     let flags = Arc::new(CallbackFlags::default());
     let (mut producer, consumer) = RingBuffer::new(1);
     let (commands, _woken) = std::sync::mpsc::channel();

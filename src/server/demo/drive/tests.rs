@@ -8,7 +8,12 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::protocol::Message;
 
 use super::*;
-use crate::server::demo::faults::Fault;
+use crate::protocol::dialect::Dialect;
+use crate::secret::Secret;
+use crate::server::demo::faults::{Fault, Faults};
+use crate::server::demo::{EndpointOptions, MAX_CONNECTIONS, VoiceEngine, serve, serve_connection};
+use std::sync::Arc;
+use tokio::net::TcpListener;
 
 type TestClient = WebSocketStream<DuplexStream>;
 

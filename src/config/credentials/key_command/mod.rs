@@ -8,7 +8,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use crate::config::key_command::output::CapturedOutput;
+use crate::config::credentials::key_command::output::CapturedOutput;
 use crate::error::{Error, Kind};
 use crate::secret::Secret;
 

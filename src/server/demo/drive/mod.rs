@@ -176,3 +176,6 @@ impl SpeechTasks {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
