@@ -11,9 +11,7 @@ Usage: ./install.sh [--prefix DIR] [--test | --uninstall]
 Options:
   --prefix DIR   install to DIR/bin, pages for man and completions of bash and
                  fish to DIR/share [default: ~/.local]
-  --test         run the whole test suite; nothing is installed but what it needs.
-                 Up to five tests of the whole program that fail beside others
-                 are tried once more, one at a time
+  --test         run the whole test suite; nothing is installed but what it needs
   --uninstall    remove what was installed; toolchain and packages stay
   -h, --help     print this help
 
@@ -279,51 +277,13 @@ share/man/man1/rtvoice-config.1 man config
 TEXT
 }
 
-# More failures than so many are no accident.
-most_failed=5
-
 run_tests() {
 	say "Running the tests"
-	# They wait in real time more than they compute; those that play sound take turns by themselves.
+	# They wait in real time more than they compute; those that play sound take turns.
 	export RUST_TEST_THREADS="${RUST_TEST_THREADS:-12}"
-	passed=$scratch/passed
-	{ "$cargo" test --locked --no-fail-fast --target-dir "$target" && : >"$passed"; } 2>&1 | tee "$scratch/tests"
-	[ -e "$passed" ] || try_again
+	"$cargo" test --locked --no-fail-fast --target-dir "$target" ||
+		fail "the tests do not pass: the first failure is above"
 	say "All tests passed"
-}
-
-# A busy machine may keep a test of the whole program from hearing in time what it waits for. Such tests get a
-# second try, one after the other with nothing beside them; what is wrong with the program fails again.
-try_again() {
-	failed=$(failed_end_to_end "$scratch/tests")
-	count=$(printf '%s\n' "$failed" | grep -c .) || fail "the tests do not pass: the first failure is above"
-	[ "$count" -le "$most_failed" ] ||
-		fail "the tests do not pass: $count failed, too many for a second try; the first failure is above"
-	say "Trying alone what failed beside others: $count of the end-to-end tests"
-	# shellcheck disable=SC2086 # One word a test.
-	"$cargo" test --locked --target-dir "$target" --test it -- --exact --test-threads 1 $failed ||
-		fail "the tests do not pass: what failed beside others failed alone, too"
-	[ "$count" -eq 1 ] || several=s
-	say "$count test${several-} failed beside others and passed alone, a sign that this machine was busy:"
-	say "$failed"
-}
-
-# The names of what failed in tests/it, one a line; none where anything else failed, too.
-failed_end_to_end() {
-	awk '
-		/^ +Running / { here = ($2 == "tests/it/main.rs") }
-		/^ +Doc-tests / { here = 0 }
-		/^failures:$/ { names = ""; listed = 1 }
-		listed && /^    [a-z0-9_:]+$/ { names = names $1 "\n" }
-		/^test result: FAILED/ {
-			if (here) failed = names
-			else others = 1
-			listed = 0
-		}
-		/^error: [0-9]+ targets? failed/ { closed = 1 }
-		closed && /^    `/ && !/`--test it`/ { others = 1 }
-		END { if (closed && !others) printf "%s", failed }
-	' "$1"
 }
 
 uninstall_program() {

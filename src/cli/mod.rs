@@ -170,16 +170,18 @@ pub struct Serve {
     #[arg(long, default_value_t = SERVE_PORT)]
     pub port: u16,
     /// Accept web pages of this origin, for example http://localhost:3000; repeatable
-    #[arg(long, value_name = "URL", conflicts_with = "script")]
+    #[arg(long, value_name = "URL")]
     pub allow_origin: Vec<String>,
     /// Accept this host name in addition to localhost, for example that of a proxy; repeatable
-    #[arg(long, value_name = "HOST[:PORT]", conflicts_with = "script")]
+    #[arg(long, value_name = "HOST[:PORT]")]
     pub allow_host: Vec<String>,
     /// Misbehave in this way, for tests; may be given several times
+    #[cfg(debug_assertions)]
     #[arg(long, value_name = "NAME", hide = true)]
     pub fault: Vec<String>,
     /// Play this script of another endpoint to its end, for tests
-    #[arg(long, value_name = "FILE", hide = true, conflicts_with = "fault")]
+    #[cfg(debug_assertions)]
+    #[arg(long, value_name = "FILE", hide = true, conflicts_with_all = ["fault", "allow_origin", "allow_host"])]
     pub script: Option<PathBuf>,
 }
 

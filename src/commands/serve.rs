@@ -1,9 +1,7 @@
 //! `rtvoice serve`: the embedded endpoint for other programs on this machine.
 
-use std::fs;
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -18,8 +16,6 @@ use crate::config::built_in::{SERVE, SERVE_PORT};
 use crate::error::{Error, Kind};
 use crate::server::demo::faults::Faults;
 use crate::server::demo::http::origin::OriginError;
-use crate::server::demo::script::Script;
-use crate::server::demo::script::play::play;
 use crate::server::demo::{self, EndpointOptions};
 use crate::session::io::{EndReason, UserCommand};
 
@@ -29,11 +25,9 @@ use crate::session::io::{EndReason, UserCommand};
 ///
 /// If the port is taken, a fault, host or origin is invalid, or a script is invalid or not followed.
 pub(super) async fn run(args: Serve, signals: &Signals) -> Result<u8, Error> {
-    let faults = Faults::parse(&args.fault.join(","));
-    let faults = faults.map_err(|error| Error::new(Kind::Usage, anyhow::anyhow!("{error}")))?;
+    let faults = faults(&args)?;
     let allow_origins = parse_each("--allow-origin", &args.allow_origin)?;
     let allow_hosts = parse_each("--allow-host", &args.allow_host)?;
-    let script = args.script.as_deref().map(read_script).transpose()?;
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, args.port));
     let listener = TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"));
     let listener = listener.map_err(|error| {
@@ -48,7 +42,7 @@ pub(super) async fn run(args: Serve, signals: &Signals) -> Result<u8, Error> {
     let options =
         Arc::new(EndpointOptions { faults, allow_hosts, allow_origins, ..EndpointOptions::default() });
     tokio::select! {
-        played = serve(listener, options, script) => played,
+        served = serve(listener, options, &args) => served,
         command = commands_rx.recv() => match command {
             Some(UserCommand::HangUp(EndReason::Signal(number))) => super::exit_code(EndReason::Signal(number)),
             Some(_) | None => Ok(0),
@@ -56,18 +50,41 @@ pub(super) async fn run(args: Serve, signals: &Signals) -> Result<u8, Error> {
     }
 }
 
-async fn serve(
-    listener: TcpListener,
-    options: Arc<EndpointOptions>,
-    script: Option<Script>,
-) -> Result<u8, Error> {
-    match script {
-        None => demo::serve(listener, options).await,
-        Some(script) => play(listener, &script).await.map_err(|mismatch| {
-            Error::new(Kind::Internal, mismatch).hint("the script says what a client has to do")
-        })?,
-    }
+/// Serves, or plays a script of another endpoint. Release builds can do neither that nor misbehave.
+#[cfg(debug_assertions)]
+async fn serve(listener: TcpListener, options: Arc<EndpointOptions>, args: &Serve) -> Result<u8, Error> {
+    use crate::server::demo::script::{Script, play::play};
+
+    let Some(path) = &args.script else {
+        demo::serve(listener, options).await;
+        return Ok(0);
+    };
+    let name = path.display();
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read the script {name}"));
+    let text = text.map_err(|error| Error::new(Kind::Usage, error))?;
+    let script = Script::parse(&text).with_context(|| format!("cannot play {name}"));
+    let script = script.map_err(|error| Error::new(Kind::Usage, error))?;
+    play(listener, &script).await.map_err(|mismatch| {
+        Error::new(Kind::Internal, mismatch).hint("the script says what a client has to do")
+    })?;
     Ok(0)
+}
+
+#[cfg(not(debug_assertions))]
+async fn serve(listener: TcpListener, options: Arc<EndpointOptions>, _: &Serve) -> Result<u8, Error> {
+    demo::serve(listener, options).await;
+    Ok(0)
+}
+
+#[cfg(debug_assertions)]
+fn faults(args: &Serve) -> Result<Faults, Error> {
+    let faults = Faults::parse(&args.fault.join(","));
+    faults.map_err(|error| Error::new(Kind::Usage, anyhow::anyhow!("{error}")))
+}
+
+#[cfg(not(debug_assertions))]
+fn faults(_: &Serve) -> Result<Faults, Error> {
+    Ok(Faults::default())
 }
 
 /// Reads the values of a repeatable flag.
@@ -81,14 +98,6 @@ where
         })
     };
     values.iter().map(parse).collect()
-}
-
-fn read_script(path: &Path) -> Result<Script, Error> {
-    let name = path.display();
-    let text = fs::read_to_string(path).with_context(|| format!("cannot read the script {name}"));
-    let text = text.map_err(|error| Error::new(Kind::Usage, error))?;
-    let script = Script::parse(&text).with_context(|| format!("cannot play {name}"));
-    script.map_err(|error| Error::new(Kind::Usage, error))
 }
 
 /// Returns the address and an example command.

@@ -8,6 +8,7 @@
 //! pure and has no clock; only `drive` and `speech` do I/O.
 
 pub mod faults;
+#[cfg(debug_assertions)]
 pub mod script;
 mod ids;
 mod client_error;
