@@ -332,7 +332,7 @@ fn the_dialect_that_is_found_is_written_and_the_rest_of_the_file_stays() {
     let shared = doctor(&format!("--model m --url {} --write-dialect", server.url));
     let refused = Report::of(shared, 3);
     assert_eq!(refused.level("dialect"), "failure");
-    assert!(refused.said("dialect").contains("the profile local is for all addresses"));
+    assert!(refused.said("dialect").contains("the profile local serves any address"));
     let outcome = doctor("--demo --write-dialect").run().expect_code(2);
     assert!(outcome.stderr.contains("--write-dialect"), "{}", outcome.stderr);
 }

@@ -136,7 +136,7 @@ const TABLE: &[Row] = &[
         Captions(24_000),
     ),
     row("ope-ai/chat-beta-is-over", "chat --profile ope-ai", OPE_AI, TextAfter("trying GA")),
-    row("ope-ai/chat-without-marker", "chat --profile ope-ai", OPE_AI, TextAfter("asked again without")),
+    row("ope-ai/chat-without-marker", "chat --profile ope-ai", OPE_AI, TextAfter("retried without it")),
     row(
         "ope-ai/refused-twice",
         "chat --profile ope-ai",
