@@ -223,10 +223,12 @@ mod tests {
         let (mut now, mut samples) = (Duration::ZERO, 0);
         loop {
             now = now.max(feed.due());
-            match feed.next(now, waiting(samples)) {
-                Input::Mic(frame) => samples += frame.samples.len() as u64,
-                Input::Audio(AudioEvent::InputEnded) => return (now, samples),
-                _ => {}
+            let input = feed.next(now, waiting(samples));
+            if let Input::Mic(frame) = &input {
+                samples += frame.samples.len() as u64;
+            }
+            if matches!(input, Input::Audio(AudioEvent::InputEnded)) {
+                return (now, samples);
             }
         }
     }
