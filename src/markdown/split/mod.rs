@@ -1,7 +1,7 @@
 //! Finds the ends of top-level blocks in text that arrives piece by piece, from its lines alone.
 //!
 //! A block may be held longer than necessary, never cut where `CommonMark` sees one block. Two exceptions: a
-//! fenced code block is handed out line by line, and a block of more than [`LIMIT`] bytes in pieces.
+//! fenced code block is handed out line by line, and a block of more than `LIMIT` bytes in pieces.
 
 mod line;
 
