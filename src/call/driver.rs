@@ -115,6 +115,9 @@ impl CallDriver {
                     None
                 }
             };
+            if let Some(feed) = &self.feed {
+                self.presenter.advance(self.clock.now(), feed.position());
+            }
             if let Some(input) = input {
                 return Ok(input);
             }

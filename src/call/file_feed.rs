@@ -43,6 +43,10 @@ pub(crate) struct FileFeed {
     resampler: Resampler,
     /// Samples of the resampler's delay that are still to be left out.
     delay: usize,
+    /// Samples of the session that were fed.
+    fed: u64,
+    /// Length of the file, if its header says so.
+    total: Option<Duration>,
     /// Samples at the rate of the session that are not fed yet.
     samples: Vec<f32>,
     rate: SampleRate,
@@ -71,12 +75,15 @@ impl FileFeed {
     /// When it cannot be read.
     pub(crate) fn open(options: &FileFeedOptions) -> Result<Self, AudioError> {
         let mut source = SampleSource::open(&options.path)?;
+        let total = source.duration();
         source.skip(options.start);
         let resampler = Resampler::new(source.rate(), options.rate);
         Ok(Self {
             source,
             delay: usize::try_from(resampler.delay()).unwrap_or(0),
             resampler,
+            fed: options.rate.samples(options.start),
+            total,
             samples: Vec::new(),
             rate: options.rate,
             schedule: FeedSchedule { pace: options.pace, next: Duration::ZERO },
@@ -95,6 +102,16 @@ impl FileFeed {
         let schedule = self.schedule;
         *self = Self { schedule, ..Self::open(&options)? };
         Ok(())
+    }
+
+    /// Returns the length of the file, if its header says so.
+    pub(crate) fn total(&self) -> Option<Duration> {
+        self.total
+    }
+
+    /// Returns the media time up to which the file was fed.
+    pub(crate) fn position(&self) -> Duration {
+        self.rate.duration(self.fed)
     }
 
     /// Returns when the next input is due.
@@ -131,6 +148,7 @@ impl FileFeed {
         self.schedule.fed(now, is_quick);
         let count = self.frame_samples().min(self.samples.len());
         let samples: Vec<i16> = self.samples.drain(..count).map(to_int).collect();
+        self.fed += count as u64;
         Input::Mic(Frame::new(self.rate, samples))
     }
 

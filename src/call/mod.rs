@@ -11,6 +11,7 @@ pub(crate) mod device_memory;
 pub(crate) mod driver;
 pub(crate) mod file_feed;
 pub(crate) mod presenter;
+pub(crate) mod progress;
 pub(crate) mod signals;
 pub(crate) mod run;
 pub mod setup;

@@ -8,9 +8,9 @@ use tokio::sync::{mpsc, watch};
 
 use crate::call::caption_output::{CaptionOutput, CaptionTarget};
 use crate::call::clock::Clock;
+use crate::call::progress::Progress;
 use crate::call::streams::console::{Console, ConsoleWriter};
-use crate::call::streams::standard::cannot_write_stdout;
-use crate::call::streams::standard::{Localized, charset};
+use crate::call::streams::standard::{Localized, cannot_write_stdout, charset, columns};
 use crate::captions::chinese::ChineseScript;
 use crate::captions::format::CaptionWriter;
 use crate::cli::display::DisplayArgs;
@@ -27,6 +27,7 @@ use crate::ui::output::summary;
 use crate::ui::terminal::{Screen, ScreenError, ScreenSetup, ScreenTimeout};
 use crate::ui::text::sanitize::one_line;
 use crate::ui::text::wording;
+use crate::ui::text::wrap::truncate;
 use crate::ui::view::theme::Theme;
 
 /// Limit for writing pending lines after a signal.
@@ -85,7 +86,7 @@ pub(crate) enum Presenter {
     /// The screen, and the model it draws.
     Screen { model: watch::Sender<Model>, screen: Option<Screen> },
     /// Lines, and the thread that writes them.
-    Lines { writer: Box<dyn NoticeWriter>, console: Console },
+    Lines { writer: Box<dyn NoticeWriter>, console: Console, progress: Option<Progress> },
 }
 
 /// A file to transcribe.
@@ -229,8 +230,8 @@ impl Presenter {
     /// Shows captions in a script of Chinese.
     fn in_script(self, script: Option<ChineseScript>) -> Self {
         match (self, script) {
-            (Self::Lines { writer, console }, Some(script)) => {
-                Self::Lines { writer: Box::new(ScriptConverter::new(writer, script)), console }
+            (Self::Lines { writer, console, progress }, Some(script)) => {
+                Self::Lines { writer: Box::new(ScriptConverter::new(writer, script)), console, progress }
             }
             (presenter, _) => presenter,
         }
@@ -241,7 +242,25 @@ impl Presenter {
             PromptMode::OnTurn => Box::new(PromptingInput { writer, terminal: console.status() }),
             PromptMode::Never => writer,
         };
-        Self::Lines { writer, console }
+        Self::Lines { writer, console, progress: None }
+    }
+
+    /// Shows the progress of a file, unless there is a screen.
+    pub(crate) fn track(&mut self, file: Progress) {
+        if let Self::Lines { progress, .. } = self {
+            *progress = Some(file);
+        }
+    }
+
+    /// Updates the progress.
+    pub(crate) fn advance(&mut self, now: Duration, position: Duration) {
+        let Self::Lines { console, progress: Some(progress), .. } = self else { return };
+        if let Some(line) = progress.line(now, position) {
+            let line = truncate(&line, columns().saturating_sub(1)).into_owned();
+            let mut writer = console.progress();
+            // A line that cannot be shown is replaced by the next.
+            let _ = writer.write_all(line.as_bytes()).and_then(|()| writer.flush());
+        }
     }
 
     /// Returns a writer for status lines; none for a screen.
@@ -264,7 +283,12 @@ impl Presenter {
                 model.send_modify(|model| model.apply(at, notice));
                 Ok(())
             }
-            Self::Lines { writer, .. } => writer.notice(at, notice),
+            Self::Lines { writer, progress, .. } => {
+                if let Some(progress) = progress {
+                    progress.observe(notice);
+                }
+                writer.notice(at, notice)
+            }
         }
     }
 

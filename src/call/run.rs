@@ -18,12 +18,12 @@ use crate::call::file_feed::{FileFeed, FileFeedOptions};
 use crate::call::presenter::{
     CaptionedFile, LevelMeters, Lines, PresentationMode, Presenter, PresenterConfig, PromptMode,
 };
+use crate::call::progress::Progress;
 use crate::call::setup::prices;
 use crate::call::setup::target::Target;
 use crate::call::signals::Signals;
 use crate::call::streams::answers::AnswerOutput;
-use crate::call::streams::standard::cannot_write_stdout;
-use crate::call::streams::standard::{stdin_is_piped, stdout};
+use crate::call::streams::standard::{cannot_write_stdout, stderr_can_erase, stdin_is_piped, stdout};
 use crate::call::streams::stderr::StderrSilencer;
 use crate::call::streams::typed_lines::{self, LineMode};
 use crate::call::trace::{ExistingTrace, TraceFile};
@@ -113,6 +113,7 @@ impl Call<'_> {
     ///
     /// If it cannot begin, or its output cannot be written.
     pub(crate) async fn run(mut self, clock: Clock, signals: &Signals) -> Result<EndReason, Error> {
+        let shows_progress = stderr_can_erase();
         // Audio libraries write to standard error, so it is redirected while devices are in use.
         let stderr = StderrSilencer::start().map_err(|error| Error::new(Kind::Internal, error))?;
         let (commands, mut commands_rx) = mpsc::channel(COMMANDS);
@@ -127,6 +128,10 @@ impl Call<'_> {
         let levels = LevelMeters::default();
         let inputs = PresenterInputs { commands: commands.clone(), clock, levels: &levels };
         let mut presenter = self.presenter(&stderr, inputs)?;
+        if let (Some(feed), true) = (&feed, shows_progress) {
+            let name = self.file.as_ref().map_or("", |file| &file.name);
+            presenter.track(Progress::new(name, feed.total()));
+        }
         show(&mut presenter, clock, &Notice::Connection(ConnectionState::Connecting))?;
         for note in &self.notes {
             show(&mut presenter, clock, &Notice::Info(note.clone()))?;

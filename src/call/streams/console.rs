@@ -15,6 +15,9 @@ use crate::ui::output::presenter::AnswerWriter;
 /// Bytes that may be pending before the session pauses its input.
 const MAX_PENDING_BYTES: usize = 256 << 10;
 
+/// Returns to the first column and erases the line.
+const ERASE_LINE: &[u8] = b"\r\x1b[K";
+
 /// Destination of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum OutputStream {
@@ -24,6 +27,8 @@ enum OutputStream {
     AnswerEnd,
     /// Standard error; a failure is ignored, because it could not be reported.
     Status,
+    /// Standard error too: a line that the next output replaces.
+    Progress,
 }
 
 struct Chunk {
@@ -93,6 +98,12 @@ impl Console {
         self.writer(OutputStream::Status)
     }
 
+    /// Returns a writer of lines on standard error, a terminal. Each is replaced by the next, and erased before any
+    /// other output.
+    pub(crate) fn progress(&self) -> ConsoleWriter {
+        self.writer(OutputStream::Progress)
+    }
+
     fn writer(&self, stream: OutputStream) -> ConsoleWriter {
         let (queue, changes) = (self.queue.clone(), self.changes.clone());
         ConsoleWriter { queue, changes, stream, buffer: Vec::new() }
@@ -118,12 +129,13 @@ impl Console {
         }
     }
 
-    /// Waits until everything is written.
+    /// Erases the progress and waits until everything is written.
     ///
     /// # Errors
     ///
     /// The error of standard output.
     pub(crate) async fn drain(&mut self) -> io::Result<()> {
+        self.status().send(OutputStream::Status, Vec::new());
         self.wait_until(|state| state.pending == 0).await;
         self.check()
     }
@@ -151,7 +163,7 @@ impl Write for ConsoleWriter {
         }
         match self.stream {
             OutputStream::Data | OutputStream::AnswerEnd => failure(&self.changes.borrow()),
-            OutputStream::Status => Ok(()),
+            OutputStream::Status | OutputStream::Progress => Ok(()),
         }
     }
 }
@@ -186,14 +198,23 @@ fn write_all(
     changes: &watch::Sender<ConsoleState>,
 ) {
     let mut failed = false;
+    let (mut at_line_start, mut has_progress) = (true, false);
     for chunk in chunks {
         let weight = chunk.weight();
         let Chunk { stream, bytes } = chunk;
+        if std::mem::take(&mut has_progress) {
+            let _ = status.write_all(ERASE_LINE).and_then(|()| status.flush());
+        }
+        if let (OutputStream::Data | OutputStream::Status, Some(last)) = (stream, bytes.last()) {
+            at_line_start = *last == b'\n';
+        }
         let failure = match stream {
             OutputStream::Data | OutputStream::AnswerEnd if failed => None,
             OutputStream::Data => data.write_all(&bytes).and_then(|()| data.flush()).err(),
             OutputStream::AnswerEnd => data.end_answer().err(),
-            OutputStream::Status => {
+            OutputStream::Progress if !at_line_start => None,
+            OutputStream::Status | OutputStream::Progress => {
+                has_progress = stream == OutputStream::Progress;
                 let _ = status.write_all(&bytes).and_then(|()| status.flush());
                 None
             }
@@ -262,6 +283,44 @@ mod tests {
         assert_eq!(console.failure().await.kind(), io::ErrorKind::BrokenPipe);
         assert_eq!(data.flush().unwrap_err().kind(), io::ErrorKind::BrokenPipe);
         assert_eq!(console.drain().await.unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+    }
+
+    /// What a terminal receives from both streams.
+    #[derive(Clone, Default)]
+    struct Received(Arc<std::sync::Mutex<Vec<u8>>>);
+
+    impl Write for Received {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn progress_is_erased_before_other_output_and_never_breaks_a_line() {
+        let received = Received::default();
+        let mut console = Console::start(Verbatim(received.clone()), received.clone()).unwrap();
+        let (mut data, mut progress) = (console.data(), console.progress());
+        for (writer, text) in [
+            (1, "1 %"),
+            (1, "2 %"),
+            (0, "a caption\n"),
+            (1, "3 %"),
+            (0, "half a "),
+            (1, "4 %"),
+            (0, "line\n"),
+        ] {
+            let writer: &mut dyn Write = if writer == 0 { &mut data } else { &mut progress };
+            writer.write_all(text.as_bytes()).and_then(|()| writer.flush()).unwrap();
+        }
+        write!(progress, "5 %").and_then(|()| progress.flush()).unwrap();
+        console.drain().await.unwrap();
+        let received = String::from_utf8(received.0.lock().unwrap().clone()).unwrap();
+        let erase = "\r\u{1b}[K";
+        assert_eq!(received, format!("1 %{erase}2 %{erase}a caption\n3 %{erase}half a line\n5 %{erase}"));
     }
 
     #[tokio::test]

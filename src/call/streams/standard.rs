@@ -74,7 +74,12 @@ impl Write for Stdout {
 /// Columns of a terminal that does not report its width.
 const DEFAULT_COLUMNS: usize = 80;
 
-/// Returns the width of the terminal behind standard output.
+/// Returns whether standard error is a terminal that can erase a line.
+pub(crate) fn stderr_can_erase() -> bool {
+    io::stderr().is_terminal() && std::env::var_os("TERM").is_some_and(|term| term != "dumb")
+}
+
+/// Returns the width of the terminal behind standard output or standard error.
 pub(crate) fn columns() -> usize {
     let variable = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
     terminal_columns().or(variable).filter(|columns| *columns > 0).unwrap_or(DEFAULT_COLUMNS)
@@ -82,8 +87,9 @@ pub(crate) fn columns() -> usize {
 
 #[cfg(unix)]
 fn terminal_columns() -> Option<usize> {
-    let size = rustix::termios::tcgetwinsize(rustix::stdio::stdout()).ok()?;
-    Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
+    let streams = [rustix::stdio::stdout(), rustix::stdio::stderr()];
+    let sizes = streams.into_iter().filter_map(|stream| rustix::termios::tcgetwinsize(stream).ok());
+    sizes.map(|size| usize::from(size.ws_col)).find(|columns| *columns > 0)
 }
 
 #[cfg(not(unix))]

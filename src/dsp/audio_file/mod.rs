@@ -9,6 +9,7 @@ mod wav_header;
 use std::borrow::Cow;
 use std::io::{self, Read};
 use std::ops::RangeInclusive;
+use std::time::Duration;
 
 use crate::dsp::downmix::Downmix;
 use crate::dsp::frame::SampleRate;
@@ -179,6 +180,16 @@ impl<R: Read> AudioReader<R> {
     /// Returns the sample rate.
     pub fn rate(&self) -> SampleRate {
         self.rate
+    }
+
+    /// Returns how long the audio of a file of this many bytes is, before any of it is read.
+    pub fn duration(&self, file_bytes: u64) -> Duration {
+        let buffered = self.bytes.len() as u64;
+        let bytes = match self.length {
+            Length::Known(bytes) => file_bytes.min(bytes + buffered),
+            Length::AtMost(_) | Length::ToTheEnd => file_bytes,
+        };
+        self.rate.duration(bytes / (self.channels * self.format.bytes()).max(1) as u64)
     }
 
     /// Compares the header with the file length, so that truncation is reported early.

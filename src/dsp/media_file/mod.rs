@@ -7,6 +7,7 @@ mod error;
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::time::Duration;
 
 use symphonia::core::codecs::audio::well_known::{
     CODEC_ID_AAC, CODEC_ID_AC3, CODEC_ID_DCA, CODEC_ID_EAC3, CODEC_ID_OPUS, CODEC_ID_SPEEX, CODEC_ID_WAVPACK,
@@ -158,6 +159,19 @@ impl MediaReader {
     /// Returns the sample rate.
     pub fn rate(&self) -> SampleRate {
         self.rate
+    }
+
+    /// Returns how long the track is, if the container says so.
+    pub fn duration(&self) -> Option<Duration> {
+        let track = self.format.tracks().iter().find(|track| track.id == self.track)?;
+        match (track.num_frames, track.duration, track.time_base) {
+            (Some(frames), _, _) => Some(self.rate.duration(frames)),
+            (None, Some(ticks), Some(base)) => {
+                let seconds = ticks.get() as f64 * f64::from(base.numer.get()) / f64::from(base.denom.get());
+                Duration::try_from_secs_f64(seconds).ok()
+            }
+            (None, _, _) => None,
+        }
     }
 
     /// Returns once what is wrong with a file that can be read all the same; known at its end.

@@ -80,6 +80,8 @@ pub(crate) struct ReadBuffer<S> {
     /// Name for messages.
     name: String,
     rate: SampleRate,
+    /// Length of the whole source, if known.
+    duration: Option<Duration>,
     samples: Vec<f32>,
     position: usize,
 }
@@ -120,14 +122,25 @@ impl SampleSource {
         }
         let is_media = PeekedSource::peek(&mut file).map_err(bad_input)?.is_media();
         file.rewind().map_err(open_input)?;
-        let reader = if is_media {
+        let (source, duration) = if is_media {
             let media = MediaReader::of_file(file, TrackSelection::default());
-            FormatReader::Media(Box::new(media.map_err(AudioFileError::from).map_err(bad_input)?))
+            let media = media.map_err(AudioFileError::from).map_err(bad_input)?;
+            let duration = media.duration();
+            (FormatReader::Media(Box::new(media)), duration)
         } else {
-            FormatReader::Pcm(Box::new(open_pcm(file, path, metadata.len()).map_err(bad_input)?))
+            let pcm = open_pcm(file, path, metadata.len()).map_err(bad_input)?;
+            let duration = pcm.duration(metadata.len());
+            (FormatReader::Pcm(Box::new(pcm)), Some(duration))
         };
-        let rate = reader.rate();
-        Ok(Self::File(Box::new(ReadBuffer { source: reader, name, rate, samples: Vec::new(), position: 0 })))
+        let rate = source.rate();
+        Ok(Self::File(Box::new(ReadBuffer {
+            source,
+            name,
+            rate,
+            duration,
+            samples: Vec::new(),
+            position: 0,
+        })))
     }
 
     /// Starts to read standard input on its own thread, which may run until the process ends.
@@ -154,6 +167,7 @@ impl SampleSource {
             source: receiver,
             name,
             rate: PIPE_RATE,
+            duration: None,
             samples: Vec::new(),
             position: 0,
         }))
@@ -183,6 +197,14 @@ impl SampleSource {
             Self::Silence(rate) | Self::Over(rate, _) => *rate,
             Self::File(buffer) => buffer.rate,
             Self::Pipe(buffer) => buffer.rate,
+        }
+    }
+
+    /// Returns the length of a file, if its header says so.
+    pub(crate) fn duration(&self) -> Option<Duration> {
+        match self {
+            Self::File(buffer) => buffer.duration,
+            Self::Silence(_) | Self::Pipe(_) | Self::Over(..) => None,
         }
     }
 
