@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::call::caption_output::{CaptionOutput, CaptionTarget};
 use crate::call::clock::Clock;
-use crate::call::progress::Progress;
+use crate::call::progress::FileProgress;
 use crate::call::streams::console::{Console, ConsoleWriter};
 use crate::call::streams::standard::{Localized, cannot_write_stdout, charset, columns};
 use crate::captions::chinese::ChineseScript;
@@ -86,7 +86,7 @@ pub(crate) enum Presenter {
     /// The screen, and the model it draws.
     Screen { model: watch::Sender<Model>, screen: Option<Screen> },
     /// Lines, and the thread that writes them.
-    Lines { writer: Box<dyn NoticeWriter>, console: Console, progress: Option<Progress> },
+    Lines { writer: Box<dyn NoticeWriter>, console: Console, progress: Option<FileProgress> },
 }
 
 /// A file to transcribe.
@@ -246,7 +246,7 @@ impl Presenter {
     }
 
     /// Shows the progress of a file, unless there is a screen.
-    pub(crate) fn track(&mut self, file: Progress) {
+    pub(crate) fn track(&mut self, file: FileProgress) {
         if let Self::Lines { progress, .. } = self {
             *progress = Some(file);
         }

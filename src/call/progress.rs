@@ -1,4 +1,4 @@
-//! Progress of a file that is captioned, as one line on a terminal.
+//! FileProgress of a file that is captioned, as one line on a terminal.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -17,7 +17,7 @@ const NAME_CHARS: usize = 24;
 
 /// How far a file is captioned, how fast, and at what cost.
 #[derive(Debug)]
-pub(crate) struct Progress {
+pub(crate) struct FileProgress {
     name: String,
     /// Length of the file, if known.
     total: Option<Duration>,
@@ -28,7 +28,7 @@ pub(crate) struct Progress {
     reconnects: u32,
 }
 
-impl Progress {
+impl FileProgress {
     /// Creates the progress of a file of this length.
     pub(crate) fn new(name: &str, total: Option<Duration>) -> Self {
         let name = one_line(name);
@@ -138,7 +138,7 @@ mod tests {
     const MINUTE: Duration = Duration::from_secs(60);
 
     /// Returns the line after `seconds` at this pace.
-    fn after(progress: &mut Progress, seconds: u32, pace: u32) -> String {
+    fn after(progress: &mut FileProgress, seconds: u32, pace: u32) -> String {
         let lines = (0..=seconds * 10).filter_map(|step| {
             let now = Duration::from_millis(100) * step;
             progress.line(now, now * pace)
@@ -148,18 +148,18 @@ mod tests {
 
     #[test]
     fn the_line_has_position_pace_and_remaining_time() {
-        let mut progress = Progress::new("talk.mp3", Some(MINUTE * 60));
+        let mut progress = FileProgress::new("talk.mp3", Some(MINUTE * 60));
         assert_eq!(
             after(&mut progress, 60, 6),
             "talk.mp3  █▋                10 %  00:06:00 of 01:00:00  6.0×  9 min left"
         );
-        let mut unknown = Progress::new("a very long name of a recording.wav", None);
+        let mut unknown = FileProgress::new("a very long name of a recording.wav", None);
         assert_eq!(after(&mut unknown, 2, 4), "a very long name of a re…  00:00:08  4.0×");
     }
 
     #[test]
     fn cost_and_reconnects_are_shown_once_there_are_any() {
-        let mut progress = Progress::new("a.wav", Some(MINUTE));
+        let mut progress = FileProgress::new("a.wav", Some(MINUTE));
         assert_eq!(
             progress.line(Duration::ZERO, Duration::ZERO).as_deref(),
             Some("a.wav                     0 %  00:00:00 of 00:01:00")
@@ -180,14 +180,14 @@ mod tests {
 
     #[test]
     fn the_line_changes_ten_times_per_second_at_most() {
-        let mut progress = Progress::new("a.wav", None);
+        let mut progress = FileProgress::new("a.wav", None);
         let lines = (0..1_000).filter_map(|ms| progress.line(Duration::from_millis(ms), Duration::ZERO));
         assert_eq!(lines.count(), 10);
     }
 
     #[test]
     fn a_resent_part_does_not_count_as_a_pace() {
-        let mut progress = Progress::new("a.wav", Some(MINUTE * 10));
+        let mut progress = FileProgress::new("a.wav", Some(MINUTE * 10));
         after(&mut progress, 10, 10);
         let line = progress.line(Duration::from_secs(11), MINUTE).expect("it is due");
         assert!(line.ends_with("00:01:00 of 00:10:00"), "{line}");

@@ -18,7 +18,7 @@ use crate::call::file_feed::{FileFeed, FileFeedOptions};
 use crate::call::presenter::{
     CaptionedFile, LevelMeters, Lines, PresentationMode, Presenter, PresenterConfig, PromptMode,
 };
-use crate::call::progress::Progress;
+use crate::call::progress::FileProgress;
 use crate::call::setup::prices;
 use crate::call::setup::target::Target;
 use crate::call::signals::Signals;
@@ -130,7 +130,7 @@ impl Call<'_> {
         let mut presenter = self.presenter(&stderr, inputs)?;
         if let (Some(feed), true) = (&feed, shows_progress) {
             let name = self.file.as_ref().map_or("", |file| &file.name);
-            presenter.track(Progress::new(name, feed.total()));
+            presenter.track(FileProgress::new(name, feed.total()));
         }
         show(&mut presenter, clock, &Notice::Connection(ConnectionState::Connecting))?;
         for note in &self.notes {

@@ -149,7 +149,7 @@ enum EntryPosition {
 }
 
 impl Model {
-    /// Returns the model of a call that is info to begin.
+    /// Returns the model of a call that is about to begin.
     pub fn new(info: CallInfo) -> Self {
         Self {
             info,
@@ -224,7 +224,7 @@ impl Model {
             DeviceState::Silent(_) | DeviceState::Sounds | DeviceState::Refused(_) => {}
         }
         match (side, state) {
-            // The speaker, or a refused device change, does not affect the note info the microphone.
+            // The speaker, or a refused device change, does not affect the note about the microphone.
             (Direction::Output, _) | (Direction::Input, DeviceState::Refused(_)) => {}
             (Direction::Input, _) => drop(self.note.take_if(|note| note.kind == StatusNoteKind::Ongoing)),
         }

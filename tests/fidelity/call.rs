@@ -22,10 +22,10 @@ const ALIKE: f32 = 0.97;
 const PIECE_MS: usize = 400;
 /// Below this a piece is a pause, and found anywhere.
 const QUIET_DBFS: f32 = -45.0;
-/// How long an answer may be soft before it is stopped: somebody seems to speak that much earlier than the server
+/// How long an answer may be soft before it is stopped: someone seems to speak that much earlier than the server
 /// is sure of it.
 const SOFT_MS: usize = 400;
-/// How exactly the server is told what was heard, in milliseconds.
+/// How exactly the server is reported what was heard, in milliseconds.
 const EXACT_MS: usize = 30;
 /// How soon speech silences the speaker once the server has heard it, in milliseconds; what the sound
 /// server and the recorder hold is in it.
@@ -58,7 +58,7 @@ fn wait_until_live(call: &Running) {
 fn hang_up(call: Running) -> Outcome {
     call.signal(Signal::INT);
     let outcome = call.wait(LIMIT).expect_code(130);
-    assert_eq!(outcome.stderr, "", "there is nothing to tell beside the call");
+    assert_eq!(outcome.stderr, "", "the call has nothing else to report");
     outcome
 }
 
@@ -158,19 +158,22 @@ fn an_interruption_silences_the_answer_where_it_says_so() {
     let trace = outcome.home.path().join("trace.jsonl");
     let mut truncates = traced(&trace, "out").into_iter();
     let truncate = truncates.rfind(|event| event["type"] == "conversation.item.truncate");
-    let truncate = truncate.expect("the server is told what was heard");
+    let truncate = truncate.expect("the server is reported what was heard");
     assert_eq!(truncate["item_id"], greeting["item_id"]);
-    let told = number(&truncate["audio_end_ms"]);
-    assert_eq!(told, number(&answer["played_ms"]), "the user is told the same");
+    let reported = number(&truncate["audio_end_ms"]);
+    assert_eq!(reported, number(&answer["played_ms"]), "the user is reported the same");
     let sent = received_audio(&trace, greeting["item_id"].as_str().expect("an answer has an item"));
-    assert!(told < sent.ms(), "{told} of {} ms is no interruption", sent.ms());
+    assert!(reported < sent.ms(), "{reported} of {} ms is no interruption", sent.ms());
 
     let begin = audible(&recorded).start.saturating_sub(audible(&sent).start);
-    let strays = strays(&sent.between(0..told.saturating_sub(SOFT_MS)), &recorded, begin);
+    let strays = strays(&sent.between(0..reported.saturating_sub(SOFT_MS)), &recorded, begin);
     assert_eq!(strays, None);
     let played = audible(&recorded.between(begin..recorded.ms())).end;
-    let expected = audible(&sent.between(0..told)).end;
+    let expected = audible(&sent.between(0..reported)).end;
     let silent_after = (begin + played).saturating_sub(noticed_ms);
-    assert!(played.abs_diff(expected) <= EXACT_MS, "{told} ms reported, {expected} audible, {played} played");
+    assert!(
+        played.abs_diff(expected) <= EXACT_MS,
+        "{reported} ms reported, {expected} audible, {played} played"
+    );
     assert!(silent_after <= SILENT_WITHIN_MS, "silent {silent_after} ms after speech");
 }

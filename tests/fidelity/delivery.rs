@@ -69,12 +69,12 @@ fn hear(sound: &SoundServer, speaker: &str, fault: &str, held_up: usize) -> Opti
     let item_id = answer["item_id"].as_str().expect("an answer has an item");
     let sent = received_audio(&outcome.home.path().join("trace.jsonl"), item_id);
     assert!(sent.ms() > 2_500, "a gap in {} ms is a matter of luck", sent.ms());
-    let told = lines
+    let reported = lines
         .iter()
         .filter_map(|line| line["message"].as_str())
-        .find(|told| told.contains(" in what was played"));
-    if held_up == 0 && told.is_some() {
-        return told.map(str::to_owned);
+        .find(|reported| reported.contains(" in what was played"));
+    if held_up == 0 && reported.is_some() {
+        return reported.map(str::to_owned);
     }
     compare(&sent, &recorded, held_up)
 }

@@ -1,4 +1,4 @@
-//! A server that answers again and again, and hears somebody speak over each answer: when, the sound of the
+//! A server that answers again and again, and hears someone speak over each answer: when, the sound of the
 //! microphone says, so that no clock is needed.
 
 use std::net::{TcpListener, TcpStream};
@@ -21,7 +21,7 @@ const PAUSE: Duration = Duration::from_millis(400);
 
 /// What the client said of an answer that was stopped.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Told {
+pub(crate) struct ReportedTruncation {
     /// Which answer, counted from 0.
     pub(crate) answer: usize,
     /// How much of it was heard, in milliseconds.
@@ -33,7 +33,7 @@ pub(crate) struct Told {
 pub(crate) struct Interrupting {
     /// What to dial.
     pub(crate) url: String,
-    told: Watched<Vec<Told>>,
+    reported: Watched<Vec<ReportedTruncation>>,
 }
 
 impl Interrupting {
@@ -41,20 +41,21 @@ impl Interrupting {
     pub(crate) fn start(answers: Vec<(Vec<i16>, Duration)>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
         let url = format!("ws://{}", listener.local_addr().expect("it is bound"));
-        let told = Watched::new(Vec::new());
-        let noted = told.clone();
+        let reported = Watched::new(Vec::new());
+        let noted = reported.clone();
         thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
                 hold(stream, &answers, &noted);
             }
         });
-        Self { url, told }
+        Self { url, reported }
     }
 
-    /// Waits until the client has told of so many answers, and returns what.
-    pub(crate) fn wait_for(&self, count: usize, limit: Duration) -> Vec<Told> {
-        let told = self.told.wait_for(limit, |told| (told.len() >= count).then(|| told.clone()));
-        told.expect("the client tells how much was heard of each answer")
+    /// Waits until the client has reported of so many answers, and returns what.
+    pub(crate) fn wait_for(&self, count: usize, limit: Duration) -> Vec<ReportedTruncation> {
+        let reported =
+            self.reported.wait_for(limit, |reported| (reported.len() >= count).then(|| reported.clone()));
+        reported.expect("the client tells how much was heard of each answer")
     }
 }
 
@@ -64,7 +65,7 @@ enum Next {
     Interrupt(usize),
 }
 
-fn hold(stream: TcpStream, answers: &[(Vec<i16>, Duration)], told: &Watched<Vec<Told>>) {
+fn hold(stream: TcpStream, answers: &[(Vec<i16>, Duration)], reported: &Watched<Vec<ReportedTruncation>>) {
     let Ok(mut socket) = accept(stream) else { return };
     let send = |socket: &mut WebSocket<TcpStream>, event: &Value| {
         // Who has gone away is noticed when it is read from.
@@ -82,9 +83,9 @@ fn hold(stream: TcpStream, answers: &[(Vec<i16>, Duration)], told: &Watched<Vec<
             Some("input_audio_buffer.append") => {
                 heard += event["audio"].as_str().unwrap_or_default().len() / 4 * 3 / 2;
             }
-            Some("conversation.item.truncate") => told.with(|told| {
+            Some("conversation.item.truncate") => reported.with(|reported| {
                 let item = event["item_id"].as_str().and_then(|id| id.strip_prefix("item_"));
-                told.push(Told {
+                reported.push(ReportedTruncation {
                     answer: item.and_then(|number| number.parse().ok()).expect("it names an item of ours"),
                     audio_end_ms: event["audio_end_ms"].as_u64().expect("it is a number"),
                 });

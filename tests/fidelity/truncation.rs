@@ -1,10 +1,10 @@
-//! What an endpoint is told of a stopped answer, against a recording of the speaker.
+//! What an endpoint is reported of a stopped answer, against a recording of the speaker.
 
 use std::time::Duration;
 
 use rustix::process::Signal;
 
-use crate::interrupting::{self, Interrupting, Told};
+use crate::interrupting::{self, Interrupting, ReportedTruncation};
 use crate::support::program::Program;
 use crate::support::signal::Sound;
 use crate::support::sound::{RATE, SoundServer};
@@ -14,7 +14,7 @@ const LIMIT: Duration = Duration::from_secs(120);
 const STOPS: [u64; 10] = [265, 392, 523, 611, 750, 874, 996, 1_137, 1_278, 1_409];
 /// How long the answers would be, in milliseconds.
 const ANSWER_MS: usize = 3_000;
-/// How far before the place that is told the recording is searched for the answer, and how much of it is.
+/// How far before the place that is reported the recording is searched for the answer, and how much of it is.
 const SEARCHED_MS: usize = 180;
 const PART_MS: usize = 80;
 /// What is found is the answer; a gap in it makes it less alike.
@@ -23,7 +23,7 @@ const ALIKE: f32 = 0.9;
 const SILENCE: usize = RATE / 1_000;
 /// How long it is silent, at least, when an answer was stopped.
 const STOPPED: usize = RATE / 5;
-/// How far what is told may be from what the recording shows, in milliseconds.
+/// How far what is reported may be from what the recording shows, in milliseconds.
 const GOAL_MS: f32 = 5.0;
 /// How far it is as a rule: milliseconds are counted down to whole ones.
 const USUAL_MS: f32 = 1.0;
@@ -48,9 +48,9 @@ fn noise(seed: u64) -> Vec<i16> {
 }
 
 /// Returns how much of an answer sounded, in milliseconds; nothing where gaps hide it.
-fn sounded_ms(recording: &Sound, answer: &[i16], told: &Told) -> Option<f32> {
-    let told_ms = usize::try_from(told.audio_end_ms).expect("an answer is short");
-    let begin_ms = told_ms.checked_sub(SEARCHED_MS)?;
+fn sounded_ms(recording: &Sound, answer: &[i16], reported: &ReportedTruncation) -> Option<f32> {
+    let reported_ms = usize::try_from(reported.audio_end_ms).expect("an answer is short");
+    let begin_ms = reported_ms.checked_sub(SEARCHED_MS)?;
     let part = Sound::new(answer, interrupting::RATE).at_rate(RATE).between(begin_ms..begin_ms + PART_MS);
     let found = recording.find(&part);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a place in the recording")]
@@ -62,14 +62,14 @@ fn sounded_ms(recording: &Sound, answer: &[i16], told: &Told) -> Option<f32> {
 }
 
 #[test]
-fn what_is_told_of_a_stopped_answer_is_what_the_recording_shows() {
+fn what_is_reported_of_a_stopped_answer_is_what_the_recording_shows() {
     let sound = SoundServer::start_for_long();
     let answers: Vec<Vec<i16>> = (1..).map(noise).take(STOPS.len()).collect();
     let stops = STOPS.map(Duration::from_millis);
     let server = Interrupting::start(answers.iter().cloned().zip(stops).collect());
     let recording = sound.record();
     let call = Program::rtvoice("talk --json --model any --url").arg(&server.url).envs(sound.env()).start();
-    let told = server.wait_for(STOPS.len(), LIMIT);
+    let reported = server.wait_for(STOPS.len(), LIMIT);
     recording
         .wait_until(LIMIT, |heard| heard.between(heard.ms().saturating_sub(250)..heard.ms()).dbfs() < -90.0);
     call.signal(Signal::INT);
@@ -79,15 +79,15 @@ fn what_is_told_of_a_stopped_answer_is_what_the_recording_shows() {
     let lines = outcome.json_lines();
     let cut = lines.iter().filter(|line| line["type"] == "assistant" && line["interrupted"] == true);
     let shown: Vec<Option<u64>> = cut.map(|line| line["played_ms"].as_u64()).collect();
-    assert_eq!(shown, told.iter().map(|told| Some(told.audio_end_ms)).collect::<Vec<_>>());
-    let away = |told: &Told| {
-        let sounded = sounded_ms(&recording, &answers[told.answer], told)?;
-        Some(told.audio_end_ms as f32 - sounded)
+    assert_eq!(shown, reported.iter().map(|reported| Some(reported.audio_end_ms)).collect::<Vec<_>>());
+    let away = |reported: &ReportedTruncation| {
+        let sounded = sounded_ms(&recording, &answers[reported.answer], reported)?;
+        Some(reported.audio_end_ms as f32 - sounded)
     };
-    let mut away: Vec<f32> = told.iter().filter_map(away).collect();
+    let mut away: Vec<f32> = reported.iter().filter_map(away).collect();
     away.sort_by(|left, right| left.abs().total_cmp(&right.abs()));
     println!("milliseconds away from the recording: {away:.2?}");
-    assert!(away.len() >= ENOUGH, "{} of {} are without a gap: {told:?}", away.len(), told.len());
+    assert!(away.len() >= ENOUGH, "{} of {} are without a gap: {reported:?}", away.len(), reported.len());
     assert!(away[away.len() / 2].abs() < USUAL_MS, "{away:?}");
     assert!(away.iter().all(|away| away.abs() < GOAL_MS), "{away:?}");
 }

@@ -58,7 +58,7 @@ fn a_reader_that_goes_away_is_a_normal_end() {
 }
 
 #[test]
-fn an_answer_is_told_in_lines_of_json() {
+fn an_answer_is_reported_in_lines_of_json() {
     let outcome = chat("--json --instructions brief").arg("what is rtvoice?").run().expect_code(0);
     let lines = outcome.json_lines();
     let of = |kind: &str| lines.iter().rfind(|line| line["type"] == kind);
@@ -170,7 +170,7 @@ mod on_a_terminal {
         let expected = ["Markdown on a terminal", "1. Lists hang under their text.", "   • They nest."];
         for row in expected
             .iter()
-            .chain(&["│ Whoever writes a ring buffer writes two more.", "Tables  │  100% │ 以顯示寬度對齊"])
+            .chain(&["│ Those who write a ring buffer write two more.", "Tables  │  100% │ 以顯示寬度對齊"])
         {
             assert!(rows.iter().any(|drawn| drawn == row), "{row} is not in {rows:#?}");
         }

@@ -1,4 +1,4 @@
-//! How long answers take: told of calls against an endpoint of its own, and measured by `rtvoice bench`.
+//! How long answers take: reported of calls against an endpoint of its own, and measured by `rtvoice bench`.
 
 use serde_json::Value;
 
@@ -101,9 +101,9 @@ fn a_bench_of_the_demo_needs_no_sound_card_and_says_so() {
 }
 
 #[test]
-fn a_bench_that_cannot_do_what_it_was_told_says_why() {
-    let nobody = "bench --input null --output null --url ws://127.0.0.1:9/v1/realtime";
-    let outcome = Program::rtvoice(nobody).run().expect_code(5);
+fn a_bench_that_cannot_do_what_it_was_asked_says_why() {
+    let no_one = "bench --input null --output null --url ws://127.0.0.1:9/v1/realtime";
+    let outcome = Program::rtvoice(no_one).run().expect_code(5);
     assert!(outcome.text().contains("not measured: "), "{}", outcome.text());
     assert!(outcome.stderr.contains("127.0.0.1:9"), "{}", outcome.stderr);
     for (arguments, code, said) in [

@@ -119,7 +119,7 @@ fn a_program_that_was_stopped_hears_and_speaks_again() {
     let server = SoundServer::start();
     let call = call(&server);
     call.signal(Signal::STOP);
-    server.say("this is said to nobody, because the program is stopped, and it takes its time");
+    server.say("this is said to no one, because the program is stopped, and it takes its time");
     call.signal(Signal::CONT);
     // Where the connection to the sound server does not survive that, it takes a while to have another one.
     server.say("and this is said while the microphone may still be away, for as long as it takes to find it");

@@ -99,7 +99,7 @@ impl Report {
         assert!(self.said(name).contains(says), "{:?} does not say {says:?}", self.said(name));
         let at = CHECKS.iter().position(|check| *check == name).unwrap();
         for later in self.checks().iter().skip(at + 1) {
-            // Files are looked at whatever the settings are, and formats are told before they are settled.
+            // Files are looked at whatever the settings are, and formats are reported before they are settled.
             let stands = later["check"] == "file_modes"
                 || (name, later["check"].as_str()) == ("session_updated", Some("audio_format"));
             assert!(stands || later["level"] == "not_checked", "{later}");
@@ -108,7 +108,7 @@ impl Report {
 }
 
 #[test]
-fn endpoints_that_misbehave_are_told_apart() {
+fn endpoints_that_misbehave_are_distinguished() {
     let warned = [
         ("no-session-created", "session", "note", "no session.created; calls continue"),
         ("no-session-updated", "session_updated", "note", "no session.updated within 3 s"),
@@ -142,7 +142,7 @@ fn endpoints_that_misbehave_are_told_apart() {
 }
 
 #[test]
-fn what_is_no_endpoint_is_told_at_its_step() {
+fn what_is_no_endpoint_is_reported_at_its_step() {
     let port = {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.local_addr().unwrap().port()
@@ -184,7 +184,7 @@ fn a_key_that_an_endpoint_repeats_is_hidden() {
 }
 
 #[test]
-fn tls_is_told_with_its_root_and_expiry_whether_it_is_trusted_or_not() {
+fn tls_is_reported_with_its_root_and_expiry_whether_it_is_trusted_or_not() {
     let authority = Authority::new();
     let port = world::endpoint_with_tls(&authority, KEY);
     let program = |args: &str| {
@@ -288,7 +288,7 @@ fn the_demo_answers_all_that_is_asked_in_both_dialects() {
 }
 
 #[test]
-fn a_trace_that_cannot_be_written_is_told_before_anything_is_dialled() {
+fn a_trace_that_cannot_be_written_is_reported_before_anything_is_dialled() {
     let outcome = doctor("--demo --trace nowhere/trace.jsonl").run().expect_code(4);
     assert!(
         outcome.stderr.starts_with("rtvoice: cannot write the trace nowhere/trace.jsonl"),
@@ -361,7 +361,7 @@ fn sound_that_is_not_there_is_a_finding_and_no_crash() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_microphone_that_gives_zeros_is_told_from_one_that_gives_sound() {
+fn a_microphone_that_gives_zeros_is_distinguished_from_one_that_gives_sound() {
     let sound = SoundServer::start();
     let program =
         |args: &str| Program::rtvoice(&format!("doctor --demo --json --no-chirp {args}")).envs(sound.env());

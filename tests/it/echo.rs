@@ -101,7 +101,7 @@ fn in_half_duplex_silence_is_sent_while_the_assistant_speaks() {
 }
 
 #[test]
-fn an_answer_that_nobody_may_interrupt_is_heard_to_its_end() {
+fn an_answer_that_no_one_may_interrupt_is_heard_to_its_end() {
     let server = SoundServer::start();
     let call = call(&server, "--interrupt off");
     call.wait_for_json(LIMIT, "turn", |line| line["turn"] == "assistant");

@@ -302,7 +302,7 @@ fn each_endpoint_is_dialled_spoken_to_and_understood_as_its_documents_have_it() 
 }
 
 #[test]
-fn what_an_endpoint_does_not_have_is_told_before_it_is_dialled() {
+fn what_an_endpoint_does_not_have_is_reported_before_it_is_dialled() {
     for (command, code, says, hints) in [
         (
             "transcribe --profile hf speech.wav",
@@ -338,7 +338,7 @@ fn what_an_endpoint_does_not_have_is_told_before_it_is_dialled() {
         ("talk --profile azure", 3, "the profile azure has no resource", "RTVOICE_RESOURCE"),
         ("chat --profile localai hello", 3, "the profile localai has no model", "--model"),
     ] {
-        // Whoever dials all the same finds nobody there.
+        // A dial would be refused.
         let program =
             Program::rtvoice(command).env("RTVOICE_PROXY", "http://127.0.0.1:1").env("RTVOICE_API_KEY", KEY);
         let outcome = program.run().expect_code(code);

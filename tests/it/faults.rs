@@ -1,4 +1,4 @@
-//! An endpoint that misbehaves, over a real socket: what can be heard is heard, and every end is told.
+//! An endpoint that misbehaves, over a real socket: what can be heard is heard, and every end is reported.
 
 use std::sync::LazyLock;
 use std::thread;
@@ -101,11 +101,11 @@ fn last(outcome: &Outcome, kind: &str) -> Value {
     found.unwrap_or_else(|| panic!("no `{kind}`: {lines:#?}")).clone()
 }
 
-fn assert_heard_as_told(outcome: &Outcome, name: &str) {
+fn assert_played_as_reported(outcome: &Outcome, name: &str) {
     let written = u64::try_from(answer(outcome).ms()).expect("a length is small");
     let line = last(outcome, "assistant");
-    let told = line["played_ms"].as_u64().unwrap_or_else(|| panic!("{name}: heard nothing: {line}"));
-    assert!(told.abs_diff(written) <= TOLERANCE_MS, "{name}: heard {told} ms of {written} ms");
+    let reported = line["played_ms"].as_u64().unwrap_or_else(|| panic!("{name}: heard nothing: {line}"));
+    assert!(reported.abs_diff(written) <= TOLERANCE_MS, "{name}: heard {reported} ms of {written} ms");
     assert_eq!(line["final"], true, "{name}: {line}");
 }
 
@@ -114,7 +114,7 @@ fn an_odd_endpoint_is_heard_to_the_end() {
     for (fault, outcome) in &CALLS.survived {
         assert_eq!(outcome.code, Some(0), "{fault}: {} {}", outcome.stderr, outcome.text());
         assert_eq!(outcome.stderr, "", "{fault}");
-        assert_heard_as_told(outcome, fault);
+        assert_played_as_reported(outcome, fault);
         let line = last(outcome, "assistant");
         let text = line["text"].as_str().unwrap_or_default();
         assert!(text.starts_with("I heard you speak for") && line["interrupted"] == false, "{fault}: {line}");
@@ -129,15 +129,15 @@ fn an_odd_endpoint_is_heard_to_the_end() {
 }
 
 #[test]
-fn an_answer_that_breaks_off_is_told_as_far_as_it_was_heard() {
+fn an_answer_that_breaks_off_is_reported_as_far_as_it_was_heard() {
     for (fault, says, outcome) in &CALLS.lost {
         assert_eq!(outcome.code, Some(130), "{fault}: {} {}", outcome.stderr, outcome.text());
         let line = last(outcome, "assistant");
         assert_eq!((&line["final"], &line["interrupted"]), (&true.into(), &true.into()), "{fault}: {line}");
         assert!(line["played_ms"].as_u64() > Some(0), "{fault}: {line}");
         assert!(answer(outcome).ms() > 0, "{fault}");
-        let told = last(outcome, "info")["message"].as_str().unwrap_or_default().to_owned();
-        assert!(told.starts_with(says) && told.ends_with("retrying"), "{fault}: {told}");
+        let reported = last(outcome, "info")["message"].as_str().unwrap_or_default().to_owned();
+        assert!(reported.starts_with(says) && reported.ends_with("retrying"), "{fault}: {reported}");
     }
 }
 
@@ -145,7 +145,7 @@ fn an_answer_that_breaks_off_is_told_as_far_as_it_was_heard() {
 fn an_endpoint_that_falls_silent_does_not_hold_who_wants_to_go() {
     let outcome = &CALLS.silenced;
     assert_eq!(outcome.code, Some(143), "{}", outcome.stderr);
-    assert_heard_as_told(outcome, "silence");
+    assert_played_as_reported(outcome, "silence");
 }
 
 #[test]

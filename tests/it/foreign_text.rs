@@ -6,7 +6,7 @@ use crate::support::program::{Outcome, Program};
 use crate::support::secrecy::{KEY, left_no_key, with_key};
 use crate::support::stranger::Stranger;
 
-/// Checks that nothing a terminal obeys, and nothing that hides, was printed.
+/// Checks that nothing that controls a terminal, and nothing that hides, was printed.
 fn assert_harmless(outcome: &Outcome) {
     for printed in [&outcome.text(), &outcome.stderr] {
         let is_harmful = |character: char| {

@@ -100,7 +100,7 @@ fn a_pipe_without_sound_ends_the_call_with_one_sentence() {
             let outcome = Program::rtvoice(args).stdin(bytes).run().expect_code(4);
             let hint = "hint: pipe raw PCM (16-bit, mono, 24 kHz), WAV or AU into it";
             assert_eq!(outcome.stderr, format!("rtvoice: {says}\n{hint}\n"), "{args}");
-            let end = outcome.json_lines().pop().expect("the end is told");
+            let end = outcome.json_lines().pop().expect("the end is reported");
             assert_eq!(
                 (&end["reason"], &end["message"]),
                 (&"no_input".into(), &says.as_str().into()),

@@ -61,8 +61,11 @@ fn the_end_of_a_session_loses_and_repeats_no_audio() {
     let sessions = server.held();
     assert!(sessions.len() > MOVES, "{} sessions", sessions.len());
     assert_eq!(sessions.iter().filter(|held| held.expired).count(), 0, "each was left before its limit");
-    let told: Vec<usize> = sessions.iter().map(|held| held.items.len()).collect();
-    assert!(told.is_sorted() && told.last() == Some(&1), "the tone is told once it was heard: {told:?}");
+    let reported: Vec<usize> = sessions.iter().map(|held| held.items.len()).collect();
+    assert!(
+        reported.is_sorted() && reported.last() == Some(&1),
+        "the tone is reported once it was heard: {reported:?}"
+    );
     check_counting(&sessions, seconds);
 
     let lines = outcome.json_lines();

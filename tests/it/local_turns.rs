@@ -16,8 +16,8 @@ use crate::support::speech;
 
 /// What the recording has of speech, before it, and behind it, in milliseconds.
 const SPOKEN_MS: u64 = 2_500;
-/// What belongs to a turn beside speech: 300 ms before it, until it is noticed, and the pause by which it ends.
-const BESIDE_MS: u64 = 300 + 500;
+/// What a turn contains in addition to speech: 300 ms before it, until it is noticed, and the pause by which it ends.
+const AROUND_SPEECH_MS: u64 = 300 + 500;
 /// How much later or earlier speech may be found to begin and end.
 const ABOUT_MS: u64 = 350;
 
@@ -52,7 +52,7 @@ impl Calls {
             });
             let cut = scope.spawn(|| {
                 let hello = speech::hello();
-                let loud = hello.loud_ms(-35.0).expect("somebody speaks");
+                let loud = hello.loud_ms(-35.0).expect("someone speaks");
                 talk("--vad local --input -").stdin(speech::raw(&hello.between(0..loud.end))).run()
             });
             let live = scope.spawn(|| {
@@ -82,7 +82,7 @@ impl Calls {
     }
 }
 
-/// The recording twice, with so much silence in between besides its own, and a second behind.
+/// The recording twice, with so much silence in between in addition to its own, and a second behind.
 fn hello_twice(seconds: usize) -> Sound {
     let hello = speech::hello();
     let silence = vec![0.0; hello.rate * seconds];
@@ -134,7 +134,7 @@ fn two_sentences_are_two_turns_and_two_answers_and_nothing_between_them_is_sent(
     assert_eq!(sent[0]["session"]["audio"]["input"]["turn_detection"], Value::Null);
     assert_eq!(types(&sent), [&["session.update"][..], &TURN, &TURN].concat());
     let turns = committed_ms(&sent);
-    let expected = SPOKEN_MS + BESIDE_MS;
+    let expected = SPOKEN_MS + AROUND_SPEECH_MS;
     assert!(turns.iter().all(|ms| ms.abs_diff(expected) < ABOUT_MS), "{turns:?}, not {expected}");
     let lines = outcome.json_lines();
     assert_eq!((finals(&lines, "user"), finals(&lines, "assistant")), (2, 2), "{}", outcome.text());
@@ -148,7 +148,7 @@ fn the_lines_tell_what_they_tell_of_turns_that_the_server_finds() {
     let places: Vec<u64> = lines
         .iter()
         .filter(|line| line["type"] == "speech_started" || line["type"] == "speech_stopped")
-        .map(|line| line["audio_ms"].as_u64().expect("it is told where"))
+        .map(|line| line["audio_ms"].as_u64().expect("it is reported where"))
         .collect();
     let turns = committed_ms(&sent(&CALLS.two, Dialect::Ga));
     assert_eq!(places, [0, turns[0], turns[0], turns[0] + turns[1]]);

@@ -78,8 +78,8 @@ impl Held {
         self.sent_last("response.create").len()
     }
 
-    /// Returns who said what the last session was told again.
-    fn told(&self) -> Vec<String> {
+    /// Returns who said what the last session was reported again.
+    fn reported(&self) -> Vec<String> {
         let items = self.sent_last("conversation.item.create");
         items.iter().map(|event| event["item"]["role"].as_str().unwrap_or_default().to_owned()).collect()
     }
@@ -125,7 +125,7 @@ fn each<T: Sync>(rows: &[T], fates: impl Fn(&T) -> Vec<Fate> + Sync, check: impl
     rows.iter().zip(&held).for_each(|(row, held)| check(row, held));
 }
 
-/// What a new session is to be told.
+/// What a new session is to be reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Again {
     /// The call ends instead.
@@ -167,17 +167,21 @@ fn a_turn_survives_a_cut_at_each_of_its_stages() {
             held.expect_code(0, event);
             assert_eq!(held.connections, 2, "{event}");
             assert_eq!(held.lines("end")[0]["reason"], "input_ended", "{event}");
-            let (told, asked) = (held.told(), held.asked());
+            let (reported, asked) = (held.reported(), held.asked());
             match again {
                 Again::Ends | Again::BySpeech => {}
-                Again::Question => assert_eq!((told, asked), (vec!["user".to_owned()], 1), "{event}"),
+                Again::Question => assert_eq!((reported, asked), (vec!["user".to_owned()], 1), "{event}"),
                 Again::Heard => {
-                    let heard = told.last().is_some_and(|role| role == "assistant");
-                    assert_eq!((told[0].as_str(), asked), ("user", usize::from(!heard)), "{event}: {told:?}");
+                    let heard = reported.last().is_some_and(|role| role == "assistant");
+                    assert_eq!(
+                        (reported[0].as_str(), asked),
+                        ("user", usize::from(!heard)),
+                        "{event}: {reported:?}"
+                    );
                 }
                 Again::Answer => {
                     assert_eq!(
-                        (told, asked),
+                        (reported, asked),
                         (vec!["user".to_owned(), "assistant".to_owned()], 0),
                         "{event}"
                     );
@@ -211,7 +215,7 @@ fn a_turn_survives_each_way_in_which_a_connection_is_lost() {
         |(_, says), held| {
             held.expect_code(0, says);
             assert_eq!(held.infos()[..2], [*says, "reconnected, 1 turn kept"], "{says}");
-            assert_eq!((held.told(), held.asked()), (vec!["user".to_owned()], 1), "{says}");
+            assert_eq!((held.reported(), held.asked()), (vec!["user".to_owned()], 1), "{says}");
             assert_eq!(held.answers().len(), 1, "{says}");
         },
     );
@@ -241,17 +245,20 @@ const DOORS: [(&str, i32, &str); 7] = [
 ];
 
 #[test]
-fn a_door_that_is_closed_for_a_while_is_told_from_one_that_stays_closed() {
+fn a_door_that_is_closed_for_a_while_is_distinguished_from_one_that_stays_closed() {
     each(
         &DOORS,
         |(answer, _, _)| vec![Fate::At("response.created", Fault::Cut), Fate::Refused(answer)],
         |(answer, code, says), held| {
             held.expect_code(*code, says);
-            let told = if *code == 0 { held.infos()[1].clone() } else { held.outcome.stderr.clone() };
-            assert!(told.contains(&format!("127.0.0.1 refused the connection: {says}")), "{says}: {told}");
+            let reported = if *code == 0 { held.infos()[1].clone() } else { held.outcome.stderr.clone() };
+            assert!(
+                reported.contains(&format!("127.0.0.1 refused the connection: {says}")),
+                "{says}: {reported}"
+            );
             assert_eq!(held.connections, if *code == 0 { 3 } else { 2 }, "{says}");
             if *code == 0 {
-                assert_eq!((held.told(), held.asked()), (vec!["user".to_owned()], 1), "{says}");
+                assert_eq!((held.reported(), held.asked()), (vec!["user".to_owned()], 1), "{says}");
                 assert_eq!(held.answers().len(), 1, "{says}");
             }
             if answer.contains("Retry-After") {

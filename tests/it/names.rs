@@ -47,10 +47,11 @@ fn check_json(way: &str, outcome: &Outcome) {
     let lines = outcome.json_lines();
     for (kind, says, item) in [("user", "question", "item_1"), ("assistant", "answer", "item_2")] {
         let finals = lines.iter().filter(|line| line["type"] == kind && line["final"] == true);
-        let told: Vec<String> = finals.map(|line| format!("{}: {}", line["item_id"], line["text"])).collect();
+        let reported: Vec<String> =
+            finals.map(|line| format!("{}: {}", line["item_id"], line["text"])).collect();
         let items = [item.to_owned(), format!("{item}#2"), format!("{item}#3")];
         let expected = (1..).zip(items).map(|(number, item)| format!("\"{item}\": \"{says} {number}\""));
-        assert_eq!(told, expected.collect::<Vec<_>>(), "{way}: {}", outcome.text());
+        assert_eq!(reported, expected.collect::<Vec<_>>(), "{way}: {}", outcome.text());
     }
     let answers = lines.iter().filter(|line| line["type"] == "assistant" && line["final"] == true);
     let heard: Vec<&Value> = answers.map(|line| &line["played_ms"]).collect();

@@ -17,7 +17,7 @@ fn asking(url: &str) -> Program {
         .arg(url)
         .arg("hello")
         .env("RTVOICE_API_KEY", KEY)
-        // Nobody signs the test's certificates: one that has nothing to do with them stands for the
+        // No one signs the test's certificates: one that has nothing to do with them stands for the
         // system's, so that a machine without any says the same.
         .env("SSL_CERT_FILE", "strangers.pem")
 }
@@ -186,9 +186,9 @@ fn a_proxy_that_refuses_says_why_and_nothing_secret() {
 #[test]
 fn a_proxy_that_is_not_there_or_not_one_is_named_with_its_variable() {
     let program = |proxy: &str| asking("wss://voice.test").env("all_proxy", proxy);
-    // Port 1 is the one of a service that nobody runs.
-    let nobody = format!("http://{LOGIN}@127.0.0.1:1");
-    fails(program(&nobody), 5, "the proxy 127.0.0.1:1 from all_proxy cannot be reached: connection refused");
+    // Port 1 is the one of a service that no one runs.
+    let no_one = format!("http://{LOGIN}@127.0.0.1:1");
+    fails(program(&no_one), 5, "the proxy 127.0.0.1:1 from all_proxy cannot be reached: connection refused");
     let kind = format!("ftp://{LOGIN}@127.0.0.1:1");
     fails(program(&kind), 3, "unsupported proxy scheme ftp:// in all_proxy");
     let port = world::endpoint();
@@ -218,7 +218,7 @@ fn a_private_authority_is_trusted_by_ca_file_or_ssl_cert_file_only() {
 }
 
 #[test]
-fn a_ca_file_that_is_none_is_told_before_anything_is_dialled() {
+fn a_ca_file_that_is_none_is_reported_before_anything_is_dialled() {
     let given = || asking("wss://localhost:1").arg("--ca-file").arg("ca.pem");
     fails(given(), 3, "cannot read certificates from ca.pem: ");
     let empty = given();

@@ -68,7 +68,7 @@ fn a_full_disk_ends_only_the_recording_and_is_an_error_at_the_end() {
 }
 
 #[test]
-fn a_place_that_cannot_be_recorded_to_is_told_before_anything_begins() {
+fn a_place_that_cannot_be_recorded_to_is_reported_before_anything_begins() {
     let outcome = talk("--output null --record no/such/call.wav").run().expect_code(4);
     assert!(outcome.stderr.contains("cannot write no/such/call.wav"), "{}", outcome.stderr);
     assert!(outcome.stderr.contains("hint: "), "{}", outcome.stderr);

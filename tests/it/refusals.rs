@@ -124,7 +124,7 @@ fn without_a_key_or_with_one_in_the_clear_nothing_is_dialled() {
 }
 
 #[test]
-fn what_is_no_endpoint_is_told_apart() {
+fn what_is_no_endpoint_is_distinguished() {
     let website = Stranger::answering(
         "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 20\r\n\r\n<h1>It works!</h1>\r\n",
     );
@@ -178,7 +178,7 @@ fn what_is_no_endpoint_is_told_apart() {
 }
 
 #[test]
-fn a_door_that_is_closed_is_told_with_what_opens_it() {
+fn a_door_that_is_closed_is_reported_with_what_opens_it() {
     let body = "Content-Type: application/json\r\n\r\n{\"error\":{\"code\":\"insufficient_quota\",\"message\":\"No credit.\"}}";
     let date = "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\nRetry-After: Sun, 06 Nov 1994 08:54:00 GMT\r\n\r\n";
     let doors = [
@@ -225,7 +225,7 @@ fn closed_port() -> u16 {
 }
 
 #[test]
-fn a_refused_key_is_told_in_whichever_way_it_was_refused() {
+fn a_refused_key_is_reported_in_whichever_way_it_was_refused() {
     let (before, after) = (Server::with_fault("refuse-401"), Server::with_fault("refuse-key"));
     let case = |server: &Server, says, hints| Case {
         args: format!("--url {} --model some-model", server.url),
@@ -252,7 +252,7 @@ fn a_refused_key_is_told_in_whichever_way_it_was_refused() {
 }
 
 #[test]
-fn a_refused_model_or_dialect_is_told() {
+fn a_refused_model_or_dialect_is_reported() {
     let (model, beta) = (Server::with_fault("refuse-model"), Server::with_fault("refuse-beta"));
     let case = |server: &Server, args, says, hints| Case {
         args: format!("--url {} {args}", server.url),
@@ -277,7 +277,7 @@ fn a_refused_model_or_dialect_is_told() {
 }
 
 #[test]
-fn what_cannot_be_written_is_told_before_anything_begins() {
+fn what_cannot_be_written_is_reported_before_anything_begins() {
     let case = |args: &str, says, hints| Case { args: args.to_owned(), env: &[], code: 4, says, hints };
     check(
         &["talk --demo --input speech.wav"],
@@ -324,7 +324,7 @@ fn sound_and_lines_cannot_share_standard_output() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_device_that_is_not_there_is_told_with_those_that_are() {
+fn a_device_that_is_not_there_is_reported_with_those_that_are() {
     let sound = SoundServer::start();
     for (args, says, device) in [
         (
@@ -348,7 +348,7 @@ fn a_device_that_is_not_there_is_told_with_those_that_are() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_machine_without_sound_is_told_what_works_there() {
+fn a_machine_without_sound_is_reported_what_works_there() {
     let env: &[_] = &[("PULSE_SERVER", "unix:/nonexistent"), ("ALSA_CONFIG_PATH", "/nonexistent")];
     let case =
         Case { args: String::new(), env, code: 4, says: "no microphone found", hints: "--input FILE.wav" };

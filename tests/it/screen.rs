@@ -176,7 +176,7 @@ fn signals_end_the_call_and_give_the_terminal_back() {
 }
 
 #[test]
-fn a_panic_gives_the_terminal_back_and_is_told_on_it() {
+fn a_panic_gives_the_terminal_back_and_is_reported_on_it() {
     for (thread, code) in [("main", 1), ("ui", 1), ("audio", 1)] {
         let program = silent_call().env("RTVOICE_TEST_PANIC", thread).env("RUST_BACKTRACE", "0");
         // It may come before the screen was ever whole.
@@ -188,7 +188,7 @@ fn a_panic_gives_the_terminal_back_and_is_told_on_it() {
 }
 
 #[test]
-fn an_endpoint_that_is_killed_gives_the_terminal_back_and_is_told_on_it() {
+fn an_endpoint_that_is_killed_gives_the_terminal_back_and_is_reported_on_it() {
     let server = Program::rtvoice("serve --port 0").start();
     let line = server.wait_for_line(LIMIT, |line| line.starts_with("listening on "));
     let url = line.trim_start_matches("listening on ");

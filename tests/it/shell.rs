@@ -3,7 +3,7 @@
 use crate::support::program::Program;
 
 #[test]
-fn each_shell_is_told_all_commands_and_their_flags() {
+fn each_shell_is_reported_all_commands_and_their_flags() {
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
         let script = Program::rtvoice(&format!("completions {shell}")).run().expect_code(0).text();
         for word in ["transcribe", "completions", "max-cost", "output"] {
@@ -38,7 +38,7 @@ fn there_is_a_page_of_the_program_and_of_each_command() {
 
 /// What `install.sh` asks the program for, the program has.
 #[test]
-fn what_is_installed_beside_the_program_can_be_printed() {
+fn what_is_installed_next_to_the_program_can_be_printed() {
     let script = include_str!("../../install.sh");
     let files = script.lines().filter(|line| line.starts_with("share/"));
     let words: Vec<&str> = files.filter_map(|line| line.split_once(' ')).map(|(_, words)| words).collect();

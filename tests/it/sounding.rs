@@ -14,7 +14,7 @@ const MEASUREMENTS: usize = 8;
 /// How far off a level may be, and what a sound server may add to a delay or take from it.
 const OFF_BY_DB: f64 = 1.0;
 const OFF_BY_MS: f64 = 15.0;
-/// What both devices hold beside the room, in milliseconds: two blocks for each at most.
+/// What both devices hold in addition to the room, in milliseconds: two blocks for each at most.
 const DEVICES_MS: f64 = 80.0;
 
 /// Returns what was found of the echo.
@@ -80,7 +80,7 @@ fn write_noise(path: &Path) {
 }
 
 #[test]
-fn a_microphone_that_hears_no_speaker_is_told_and_is_no_fault() {
+fn a_microphone_that_hears_no_speaker_is_reported_and_is_no_fault() {
     let server = SoundServer::start();
     let folder = tempfile::tempdir().expect("/tmp takes files");
     let noise = folder.path().join("noise.wav");

@@ -28,8 +28,8 @@ fn a_call_goes_on_when_its_endpoint_comes_back() {
             .arg(url);
     let call = with_key(call).start();
     arguments_hold_no_key(&call);
-    let told = |value: &serde_json::Value| value["final"] == true;
-    call.wait_for_json(LIMIT, "assistant", told);
+    let reported = |value: &serde_json::Value| value["final"] == true;
+    call.wait_for_json(LIMIT, "assistant", reported);
     endpoint.signal(Signal::KILL);
     call.wait_for_json(LIMIT, "connection", |value| value["state"] == "reconnecting");
     let (_endpoint, _) = serve(&port);
@@ -40,6 +40,6 @@ fn a_call_goes_on_when_its_endpoint_comes_back() {
     let trace =
         std::fs::read_to_string(outcome.home.path().join("trace.jsonl")).expect("the trace was asked for");
     let replayed = trace.lines().find(|line| line.contains("conversation.item.create"));
-    let replayed = replayed.expect("the conversation is told again");
+    let replayed = replayed.expect("the conversation is reported again");
     assert!(replayed.contains("this is the rtvoice demo"), "{replayed}");
 }

@@ -96,7 +96,7 @@ fn a_full_disk_under_the_output_is_an_error_at_the_end() {
             assert!(last.contains(&format!("cannot write {names}: No space left")), "{said}");
             assert!(
                 said.contains(&format!("error: cannot write {names}")),
-                "it is told when it happens: {said}"
+                "it is reported when it happens: {said}"
             );
         }
     });
@@ -111,7 +111,7 @@ fn call(flags: &str, stdout: impl Into<Stdio>, stderr: impl Into<Stdio>) -> (std
     (command.spawn().expect("the program starts"), program)
 }
 
-/// Writes into a pipe or a terminal that nobody reads until it takes nothing more.
+/// Writes into a pipe or a terminal that no one reads until it takes nothing more.
 fn fill(mut full: impl Write + Send + 'static) {
     let written = Watched::new(0_usize);
     let counted = written.clone();
@@ -138,7 +138,7 @@ fn wait_for_end(mut child: std::process::Child) -> Option<i32> {
 }
 
 #[test]
-fn a_signal_ends_a_call_whose_lines_nobody_reads() {
+fn a_signal_ends_a_call_whose_lines_no_one_reads() {
     for (flags, signal, code) in
         [("--json", Signal::TERM, 143), ("--plain", Signal::INT, 130), ("--json -v", Signal::HUP, 129)]
     {
@@ -161,7 +161,7 @@ fn a_signal_ends_a_call_whose_lines_nobody_reads() {
 }
 
 #[test]
-fn a_signal_ends_a_call_on_a_terminal_that_nobody_reads() {
+fn a_signal_ends_a_call_on_a_terminal_that_no_one_reads() {
     // The terminal is full before the screen is drawn, and in the middle of a call.
     for begins in [false, true] {
         for (signal, code) in [(Signal::TERM, 143), (Signal::HUP, 129)] {

@@ -28,7 +28,7 @@ static CALLS: LazyLock<Calls> = LazyLock::new(Calls::hold);
 
 /// What came of the calls.
 struct Calls {
-    /// From a file to a file, told in JSON.
+    /// From a file to a file, reported in JSON.
     file: Outcome,
     /// From a WAV on standard input to raw sound on standard output, turns found by meaning.
     pipe: Outcome,
@@ -40,7 +40,7 @@ struct Calls {
     interrupted_beta: Outcome,
     /// Nothing is said: the demo greets, then Ctrl-C.
     silent: Outcome,
-    /// Whoever reads the answer goes away.
+    /// The reader of the answer goes away.
     unread: Outcome,
 }
 

@@ -6,7 +6,7 @@ mod source;
 
 use source::{Source, all_rust, files_below, has_word, program, read, root};
 
-/// Which modules a module may name besides itself; the table of `src/lib.rs`.
+/// Which modules a module may name apart from itself; the table of `src/lib.rs`.
 const LAYERS: &[(&str, &[&str])] = &[
     ("dsp", &[]),
     ("protocol", &["dsp"]),
@@ -282,7 +282,7 @@ fn is_text(path: &str) -> bool {
     std::fs::read(root().join(path)).is_ok_and(|bytes| String::from_utf8(bytes).is_ok())
 }
 
-/// The workshop's folders and papers, which nobody who has the project has.
+/// The workshop's folders and papers, which no one who has the project has.
 fn outside_mentions(path: &str, text: &str) -> Vec<String> {
     let words = [concat!("sha", "red/"), concat!("/wo", "rk/")];
     let papers = [concat!("PROTO", "COL.md"), concat!("AU", "DIO.md"), concat!("DES", "IGN.md")];

@@ -16,7 +16,7 @@ use crate::support::speech;
 const LIMIT: Duration = Duration::from_secs(120);
 /// What the demo makes of the recording.
 const HELLO: &str = "[speech 2.5 s, -20 dBFS]";
-/// What is told to who might expect words.
+/// What is reported to who might expect words.
 const DEMO: &str = "this is the demo: captions show the length and level of speech, not its words";
 
 pub(crate) static CAPTIONS: LazyLock<Captions> = LazyLock::new(Captions::make);
@@ -114,7 +114,7 @@ fn captions_end_by_a_signal() {
 }
 
 #[test]
-fn captions_are_told_in_lines_of_json() {
+fn captions_are_reported_in_lines_of_json() {
     let sent = sent(&CAPTIONS.json, Dialect::Ga);
     assert_eq!(sent[0]["session"]["audio"]["input"]["transcription"]["language"], "de");
     let lines = CAPTIONS.json.json_lines();

@@ -287,9 +287,9 @@ mod tests {
 
     /// What a terminal receives from both streams.
     #[derive(Clone, Default)]
-    struct Received(Arc<std::sync::Mutex<Vec<u8>>>);
+    struct TerminalBytes(Arc<std::sync::Mutex<Vec<u8>>>);
 
-    impl Write for Received {
+    impl Write for TerminalBytes {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             self.0.lock().unwrap().write(bytes)
         }
@@ -301,7 +301,7 @@ mod tests {
 
     #[tokio::test]
     async fn progress_is_erased_before_other_output_and_never_breaks_a_line() {
-        let received = Received::default();
+        let received = TerminalBytes::default();
         let mut console = Console::start(Verbatim(received.clone()), received.clone()).unwrap();
         let (mut data, mut progress) = (console.data(), console.progress());
         for (writer, text) in [

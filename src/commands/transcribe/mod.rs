@@ -140,7 +140,7 @@ impl Run<'_> {
         let (AudioSource::File(path), false) = (&audio_options.input, pace == Pace::Times(1.0)) else {
             return Ok(None);
         };
-        // A named pipe gives its audio_options when it likes.
+        // A named pipe delivers audio at its own pace.
         let is_file = fs::metadata(path).is_ok_and(|found| found.is_file());
         let is_detected_here = plan.turn_control() == TurnControl::Local;
         match (is_detected_here, self.args.captions.pace) {

@@ -41,7 +41,7 @@ async fn lead(mut stream: TcpStream, to: u16, asked: Asked) {
     let head = String::from_utf8_lossy(&head);
     let target = head.strip_prefix("CONNECT ").and_then(|rest| rest.split(' ').next());
     asked.with(|asked| asked.push(target.unwrap_or("no CONNECT").to_owned()));
-    // Who is not expected any more finds nobody, as behind a proxy that cannot reach its host.
+    // Who is not expected any more finds no one, as behind a proxy that cannot reach its host.
     let Ok(mut beyond) = to_this_machine(to).await else { return };
     if stream.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await.is_err() {
         return;

@@ -49,7 +49,7 @@ pub(super) enum Comes {
     Voice(usize),
     /// A written answer.
     Text,
-    /// A written answer, after the user was told this.
+    /// A written answer, after the user was reported this.
     TextAfter(&'static str),
     /// A caption of what was sent at this rate.
     Captions(usize),
@@ -104,9 +104,9 @@ impl Row {
                 assert_eq!(outcome.code, Some(0), "{story}");
                 assert_eq!(finals(&outcome, "assistant"), [WRITTEN], "{story}");
                 let lines = outcome.json_lines();
-                let mut told = lines.iter().filter(|line| line["type"] == "info");
+                let mut reported = lines.iter().filter(|line| line["type"] == "info");
                 assert!(
-                    told.any(|line| line["message"].as_str().is_some_and(|text| text.contains(words))),
+                    reported.any(|line| line["message"].as_str().is_some_and(|text| text.contains(words))),
                     "{story}"
                 );
             }

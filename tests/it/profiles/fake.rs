@@ -63,7 +63,7 @@ impl Fake {
         self.heads.recv_timeout(limit).expect("the program dials")
     }
 
-    /// Returns how many handshakes there were that nobody has looked at.
+    /// Returns how many handshakes there were that no one has looked at.
     pub(super) fn count(&self) -> usize {
         self.heads.try_iter().count()
     }

@@ -119,7 +119,7 @@ fn frames(near: &mut TcpStream, far: &mut TcpStream, mut fate: Option<&Fate>) ->
                 match fault {
                     Fault::Cut => return Ok(()),
                     Fault::Close(code) => return near.write_all(&written(0x8, &code.to_be_bytes())),
-                    // What the endpoint says is for nobody, until the program has gone.
+                    // What the endpoint says is for no one, until the program has gone.
                     Fault::Freeze => return std::io::copy(far, &mut std::io::sink()).map(drop),
                     Fault::Insert(inserted) => near.write_all(&inserted.bytes())?,
                 }

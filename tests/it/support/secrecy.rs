@@ -6,7 +6,7 @@ use super::program::{Outcome, Program, Running};
 
 /// The key that the program is given.
 pub(crate) const KEY: &str = "sk-test-0123456789abcdefghij";
-/// What is searched for: whoever shows a part of a key may leave out its public beginning.
+/// What is searched for: a program that shows a part of a key may leave out its public beginning.
 const PART: &str = "0123456789abcdef";
 
 /// Gives the program the key in the way that is meant for it.

@@ -31,7 +31,7 @@ pub(crate) struct Turn {
 pub(crate) struct Held {
     /// What was heard of the microphone.
     pub(crate) samples: Vec<i16>,
-    /// The items it was told.
+    /// The items it was reported.
     pub(crate) items: Vec<Value>,
     /// Whether it lasted until its limit.
     pub(crate) expired: bool,
@@ -91,7 +91,7 @@ impl Place {
 fn hold(stream: TcpStream, limit: Duration, turn: Turn, place: &Place) {
     let Ok(mut socket) = accept(stream) else { return };
     let mut turn = Some(turn);
-    // Whole seconds are told; no session is shorter than its limit.
+    // Whole seconds are reported; no session is shorter than its limit.
     let expires_at = (unix_now() + limit).as_secs() + 1;
     let send = |socket: &mut WebSocket<TcpStream>, event: &Value| {
         // Who has gone away is noticed when it is read from.

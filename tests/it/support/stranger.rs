@@ -42,7 +42,7 @@ impl Stranger {
         Self::serving(move |stream, _| held.with(|held| held.push(stream)))
     }
 
-    /// Speaks TLS with a certificate that nobody has vouched for.
+    /// Speaks TLS with a certificate that no one has vouched for.
     pub(crate) fn unknown() -> Self {
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()])
             .expect("a certificate can be made for localhost");

@@ -288,7 +288,7 @@ fn grouped_imports_are_taken_apart() {
 }
 
 #[test]
-fn files_of_tests_beside_the_code_are_known() {
+fn files_of_tests_next_to_the_code_are_known() {
     let source = Source::new(
         "src/session/mod.rs",
         "mod turn;\n#[cfg(test)]\nmod tests;\n#[cfg(test)]\n#[expect(x)]\nmod manual;",
