@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::audio::api::Direction;
 use crate::dsp::audio_file::AudioFileError;
+use crate::dsp::media_file::MediaError;
 use crate::files;
 
 /// Formats accepted on standard input.
@@ -146,6 +147,10 @@ impl AudioError {
             Self::BadInput { source: AudioFileError::NotAudio(_) | AudioFileError::Empty, .. } => {
                 Some("use an audio file with speech, such as WAV, MP3, M4A, FLAC or Ogg")
             }
+            Self::BadInput {
+                source: AudioFileError::Media(MediaError::NoTrack { .. } | MediaError::NoChannel { .. }),
+                ..
+            } => Some("choose another, or leave the flag out"),
             Self::BadInput { .. } => Some("convert it: ffmpeg -i FILE -f wav - | rtvoice transcribe -"),
             Self::OpenInput { source, .. } => {
                 files::hint(source).or(Some("check the name and that you may read it"))

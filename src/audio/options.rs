@@ -7,12 +7,15 @@ use std::time::Duration;
 use crate::audio::api::{DeviceRequest, EchoMode, MuteMode};
 use crate::audio::error::AudioError;
 use crate::dsp::frame::SampleRate;
+use crate::dsp::media_file::TrackSelection;
 
 /// All options of the audio side.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AudioOptions {
     /// A source of audio.
     pub input: AudioSource,
+    /// Which audio of an input file to read.
+    pub selection: TrackSelection,
     /// Duration skipped at the beginning of an input file.
     pub start: Duration,
     /// A target of audio.
@@ -37,6 +40,7 @@ impl Default for AudioOptions {
     fn default() -> Self {
         Self {
             input: AudioSource::default(),
+            selection: TrackSelection::default(),
             start: Duration::ZERO,
             output: AudioSink::default(),
             record: None,

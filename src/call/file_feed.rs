@@ -7,6 +7,7 @@ use crate::audio::api::AudioEvent;
 use crate::audio::backend::file::{ReadStatus, SampleSource};
 use crate::audio::error::AudioError;
 use crate::dsp::frame::{Frame, SampleRate};
+use crate::dsp::media_file::TrackSelection;
 use crate::dsp::resample::{Resampler, to_int};
 use crate::session::io::Input;
 
@@ -31,6 +32,7 @@ pub(crate) enum Pace {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct FileFeedOptions {
     pub(crate) path: PathBuf,
+    pub(crate) selection: TrackSelection,
     /// The media time at which to begin.
     pub(crate) start: Duration,
     pub(crate) rate: SampleRate,
@@ -74,7 +76,7 @@ impl FileFeed {
     ///
     /// When it cannot be read.
     pub(crate) fn open(options: &FileFeedOptions) -> Result<Self, AudioError> {
-        let mut source = SampleSource::open(&options.path)?;
+        let mut source = SampleSource::open(&options.path, options.selection)?;
         let total = source.duration();
         source.skip(options.start);
         let resampler = Resampler::new(source.rate(), options.rate);
@@ -233,7 +235,14 @@ mod tests {
         }
         writer.finalize().unwrap();
         let rate = SampleRate::HZ_24000;
-        FileFeed::open(&FileFeedOptions { path, start: Duration::ZERO, rate, pace }).unwrap()
+        FileFeed::open(&FileFeedOptions {
+            path,
+            selection: TrackSelection::default(),
+            start: Duration::ZERO,
+            rate,
+            pace,
+        })
+        .unwrap()
     }
 
     /// Feeds until the end is reported; returns when that is, and how many samples were fed.

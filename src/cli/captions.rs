@@ -23,6 +23,18 @@ pub struct CaptionArgs {
     /// Continue existing caption files after their last whole caption (srt, vtt, jsonl)
     #[arg(long)]
     pub resume: bool,
+    /// Text that guides the transcription: names, spelling, style
+    #[arg(long, value_name = "TEXT")]
+    pub prompt: Option<String>,
+    /// Words to expect, one per line of FILE
+    #[arg(long, value_name = "FILE")]
+    pub vocab: Option<PathBuf>,
+    /// Audio track of a video, from 1 [default: the file's own default]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub track: Option<u16>,
+    /// Channel of a file, from 1 [default: all, mixed]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub channel: Option<u16>,
     /// How fast to send a file: times real time, or max for as fast as the endpoint keeps up [default: max for --demo, else 1]
     #[arg(long, value_name = "1|N|max", value_parser = pace)]
     pub pace: Option<CaptionPace>,

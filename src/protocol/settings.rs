@@ -168,6 +168,11 @@ pub struct Transcription {
 }
 
 impl Transcription {
+    /// Returns whether the model is known to take a list of expected words.
+    pub fn takes_keywords(&self) -> bool {
+        matches!(self.model.as_deref(), Some("gpt-live-transcribe" | "gpt-transcribe"))
+    }
+
     /// Returns whether the model transcribes continuously and is known to reject turn detection.
     pub fn lacks_turn_detection(&self) -> bool {
         matches!(self.model.as_deref(), Some("gpt-live-transcribe" | "gpt-realtime-whisper"))

@@ -67,3 +67,41 @@ fn a_pipe_of_compressed_sound_is_captioned() {
         outcome.stderr
     );
 }
+
+#[test]
+fn one_channel_of_a_file_is_captioned_on_its_own() {
+    let with = |channel: &str| {
+        let program = transcribe(&format!("--format text --channel {channel} both.wav"));
+        let spec = hound::WavSpec {
+            channels: 2,
+            sample_rate: 24_000,
+            bits_per_sample: 16,
+            sample_format: hound::SampleFormat::Int,
+        };
+        let mut writer = hound::WavWriter::create(program.file("both.wav"), spec).unwrap();
+        for sample in speech::hello().samples {
+            let sample = (sample * f32::from(i16::MAX)) as i16;
+            writer.write_sample(sample).and_then(|()| writer.write_sample(0_i16)).unwrap();
+        }
+        writer.finalize().unwrap();
+        program.run()
+    };
+    let first = with("1").expect_code(0).text();
+    assert!(first.contains("[speech 2."), "{first}");
+    assert!(!with("2").text().contains("speech"), "the second channel is silent");
+    let missing = with("3").expect_code(4);
+    assert!(missing.stderr.contains("no channel 3: it has 2\nhint: choose another"), "{}", missing.stderr);
+    let none = transcribe("--track 2 talk.wav").run().expect_code(4);
+    assert!(none.stderr.contains("no audio track 2"), "{}", none.stderr);
+}
+
+#[test]
+fn the_prompt_and_the_vocabulary_reach_the_endpoint() {
+    let program = transcribe("--prompt Interview --vocab words.txt --trace trace.jsonl talk.wav");
+    fs::write(program.file("words.txt"), "# names\nKubernetes\n\netcd\n").unwrap();
+    let outcome = program.run().expect_code(0);
+    let trace = fs::read_to_string(outcome.home.path().join("trace.jsonl")).unwrap();
+    assert!(trace.contains(r"Interview\nKubernetes, etcd"), "{trace}");
+    let missing = transcribe("--vocab none.txt talk.wav").run().expect_code(4);
+    assert!(missing.stderr.contains("cannot read none.txt"), "{}", missing.stderr);
+}

@@ -93,7 +93,7 @@ impl Runner {
     pub(crate) fn open(options: &AudioOptions, waker: &Waker) -> Result<(Self, AudioChannels), AudioError> {
         options.validate()?;
         // Both devices are opened in parallel.
-        let input = OpeningInput::begin(&options.input, options.start, waker)?;
+        let input = OpeningInput::begin(options, waker)?;
         let output = OpeningOutput::begin(&options.output, waker);
         // Both results are awaited before an error is returned, since sound libraries print messages of their
         // own.
@@ -362,12 +362,12 @@ enum OpeningInput {
 }
 
 impl OpeningInput {
-    fn begin(source: &AudioSource, start: Duration, waker: &Waker) -> Result<Self, AudioError> {
-        match source {
+    fn begin(options: &AudioOptions, waker: &Waker) -> Result<Self, AudioError> {
+        match &options.input {
             AudioSource::Device(wanted) => OpenAttempt::begin(request(wanted), waker).map(Self::Device),
             AudioSource::File(path) => {
-                let mut file = SampleSource::open(path)?;
-                file.skip(start);
+                let mut file = SampleSource::open(path, options.selection)?;
+                file.skip(options.start);
                 Ok(Self::Paced(file))
             }
             AudioSource::Stdin => SampleSource::stdin().map(Self::Paced),

@@ -9,7 +9,7 @@ use crate::audio::options::{
 use crate::call::setup::prices;
 use crate::call::setup::settings::ResolvedSettings;
 use crate::call::setup::target::Target;
-use crate::call::setup::transcription::{captioning_kind, captions};
+use crate::call::setup::transcription::{TranscriptionHints, captioning_kind, transcription};
 use crate::call::setup::turn_detection::{self, TurnDetectionPlan, TurnHandling};
 use crate::config::settings::Setting;
 use crate::config::values::{AudioEncoding, DialectSetting, EchoSetting, MuteSetting};
@@ -32,7 +32,7 @@ pub(crate) fn talk(call: &ResolvedSettings, at_input_end: InputEndAction) -> Res
     settings.input_format = Some(format(call, Setting::InputFormat, Setting::InputRate)?);
     settings.output_format = Some(format(call, Setting::OutputFormat, Setting::OutputRate)?);
     settings.voice = call.in_force.text(Setting::Voice).map(|name| Voice::Named(name.to_owned()));
-    settings.transcription = captions(call);
+    settings.transcription = FieldUpdate::Set(transcription(call));
     let TurnDetectionPlan { server, local } = turn_detection::detection(call, TurnHandling::Answered)?;
     settings.turn_detection = server;
     Ok(Plan { local_turns: local, ..plan(Mode::Talk, settings, call, at_input_end) })
@@ -54,13 +54,19 @@ pub(crate) fn chat(call: &ResolvedSettings, opening: Option<String>) -> Plan {
 /// # Errors
 ///
 /// When a rate does not fit its format, a flag the turn detection, or the endpoint cannot caption only.
-pub(crate) fn transcribe(call: &ResolvedSettings, at_input_end: InputEndAction) -> Result<Plan, Error> {
+pub(crate) fn transcribe(
+    call: &ResolvedSettings,
+    hints: TranscriptionHints,
+    at_input_end: InputEndAction,
+) -> Result<Plan, Error> {
     let detection = turn_detection::detection(call, TurnHandling::Captioned)?;
     turn_detection::check_turns_end(&detection, at_input_end)?;
+    let mut transcription = transcription(call);
+    hints.add_to(&mut transcription)?;
     let settings = SessionSettings {
         kind: captioning_kind(call)?,
         input_format: Some(format(call, Setting::InputFormat, Setting::InputRate)?),
-        transcription: captions(call),
+        transcription: FieldUpdate::Set(transcription),
         turn_detection: detection.server,
         ..SessionSettings::default()
     };
@@ -82,6 +88,7 @@ pub(crate) fn audio(
         input,
         start: plan.media_start,
         output,
+        selection: default.selection,
         record: None,
         frame: ms(Setting::FrameMs, default.frame),
         prebuffer: ms(Setting::PrebufferMs, default.prebuffer),

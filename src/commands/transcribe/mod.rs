@@ -15,14 +15,16 @@ use crate::call::setup::named_files::NamedFiles;
 use crate::call::setup::plan;
 use crate::call::setup::settings::{Flags, ResolvedSettings};
 use crate::call::setup::target::Target;
-use crate::call::setup::transcription;
+use crate::call::setup::transcription::{TranscriptionHints, captioning_kind};
 use crate::call::signals::Signals;
 use crate::call::streams::answers::AnswerOutput;
 use crate::call::streams::standard::stdin_is_piped;
+use crate::call::streams::typed_lines::without_bom;
 use crate::captions::chinese::ChineseScript;
 use crate::cli::Transcribe;
-use crate::cli::captions::CaptionPace;
+use crate::cli::captions::{CaptionArgs, CaptionPace};
 use crate::config::settings::Setting;
+use crate::dsp::media_file::TrackSelection;
 use crate::error::{Error, Kind};
 use crate::protocol::settings::SessionKind;
 use crate::session::io::EndReason;
@@ -44,11 +46,12 @@ pub(super) async fn run(args: Transcribe, signals: &Signals) -> Result<EndReason
     let outputs = outputs::captions(&args.captions, &sources)?;
     let files = NamedFiles::of(&settings);
     let heard = if args.files.is_empty() { "--input" } else { "FILE" };
+    let files = files.read("--vocab", args.captions.vocab.as_deref());
     let files = sources.iter().fold(files, |files, input| files.input(heard, input));
     let files =
         outputs.iter().fold(files, |files, output| files.written("the caption file", output.path.as_deref()));
     files.written("--trace", args.showing.trace.as_deref()).check()?;
-    transcription::captioning_kind(&settings)?;
+    captioning_kind(&settings)?;
     // Once for all files: a key may come from a command that asks for a password.
     let target = Target::find(&settings)?.with_dial_options(&settings)?;
     outputs::make_folder(&args.captions)?;
@@ -57,6 +60,7 @@ pub(super) async fn run(args: Transcribe, signals: &Signals) -> Result<EndReason
         settings: &settings,
         target: &target,
         position: RunPosition::First,
+        hints: hints(&args.captions)?,
         notes: settings.notes(&target.name),
     };
     let count = inputs.len();
@@ -80,6 +84,20 @@ pub(super) async fn run(args: Transcribe, signals: &Signals) -> Result<EndReason
     let Some(kind) = first_failure else { return Ok(EndReason::InputEnded) };
     Err(Error::say(kind, format!("{failed} of {count} files have no captions, or not all of them"))
         .hint("the lines above say why"))
+}
+
+/// Returns the prompt and the words of the vocabulary file, blank lines and comments left out.
+fn hints(args: &CaptionArgs) -> Result<TranscriptionHints, Error> {
+    let text = match &args.vocab {
+        Some(path) => fs::read_to_string(path).map_err(|error| {
+            let error = anyhow::Error::new(error).context(format!("cannot read {}", path.display()));
+            Error::new(Kind::Device, error).hint("--vocab needs a text file with one word per line")
+        })?,
+        None => String::new(),
+    };
+    let words = without_bom(&text).lines().map(str::trim);
+    let words = words.filter(|word| !word.is_empty() && !word.starts_with('#'));
+    Ok(TranscriptionHints { prompt: args.prompt.clone(), vocabulary: words.map(str::to_owned).collect() })
 }
 
 /// Returns whether other files may do better.
@@ -124,12 +142,13 @@ struct Run<'a> {
     settings: &'a ResolvedSettings,
     target: &'a Target,
     position: RunPosition,
+    hints: TranscriptionHints,
     /// What is said before the first one.
     notes: Vec<String>,
 }
 
 impl Run<'_> {
-    /// Returns how to feed a file at another pace than that of real time.
+    /// Returns how to feed a file; none for other inputs, and if turns are detected here, which needs real time.
     fn feed(&self, audio_options: &AudioOptions, plan: &Plan) -> Result<Option<FileFeedOptions>, Error> {
         let pace = match self.args.captions.pace {
             Some(CaptionPace::Times(times)) => Pace::Times(times),
@@ -137,25 +156,30 @@ impl Run<'_> {
             None if self.target.is_demo() => Pace::Max,
             None => Pace::Times(1.0),
         };
-        let (AudioSource::File(path), false) = (&audio_options.input, pace == Pace::Times(1.0)) else {
+        let AudioSource::File(path) = &audio_options.input else { return Ok(None) };
+        if plan.turn_control() == TurnControl::Local {
+            if self.args.captions.pace.is_some() && pace != Pace::Times(1.0) {
+                let error = "turns are detected on this machine in real time only";
+                return Err(Error::say(Kind::Usage, error)
+                    .hint("leave --pace out, or let the server detect turns: --vad server"));
+            }
             return Ok(None);
-        };
+        }
         // A named pipe delivers audio at its own pace.
         let is_file = fs::metadata(path).is_ok_and(|found| found.is_file());
-        let is_detected_here = plan.turn_control() == TurnControl::Local;
-        match (is_detected_here, self.args.captions.pace) {
-            (true, Some(_)) => {
-                Err(Error::say(Kind::Usage, "turns are detected on this machine in real time only")
-                    .hint("leave --pace out, or let the server detect turns: --vad server"))
-            }
-            (false, _) if is_file => Ok(Some(FileFeedOptions {
-                path: path.clone(),
-                start: audio_options.start,
-                rate: audio_options.wire_in,
-                pace,
-            })),
-            (true, None) | (false, _) => Ok(None),
-        }
+        Ok(is_file.then(|| FileFeedOptions {
+            path: path.clone(),
+            selection: audio_options.selection,
+            start: audio_options.start,
+            rate: audio_options.wire_in,
+            pace,
+        }))
+    }
+
+    /// Returns which audio of a file to read.
+    fn selection(&self) -> TrackSelection {
+        let CaptionArgs { track, channel, .. } = &self.args.captions;
+        TrackSelection { track: track.map(usize::from), channel: channel.map(usize::from) }
     }
 
     /// Captions one input.
@@ -167,9 +191,12 @@ impl Run<'_> {
     ) -> Result<EndReason, Error> {
         let Self { args, settings, target, position, .. } = *self;
         let captions = output.open()?;
-        let plan = plan::limited(plan::transcribe(settings, input_end_action(&input))?, target, settings);
+        let plan = plan::transcribe(settings, self.hints.clone(), input_end_action(&input))?;
+        let plan = plan::limited(plan, target, settings);
         let plan = Plan { media_start: outputs::start(captions.as_ref()), ..plan };
-        let audio_options = plan::audio(settings, &plan, input, AudioSink::Null);
+        let selection = self.selection();
+        let audio_options =
+            AudioOptions { selection, ..plan::audio(settings, &plan, input, AudioSink::Null) };
         let (audio_options, feed) = match self.feed(&audio_options, &plan)? {
             Some(feed) => (None, Some(feed)),
             None => (Some(audio_options), None),

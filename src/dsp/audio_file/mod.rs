@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use crate::dsp::downmix::Downmix;
 use crate::dsp::frame::SampleRate;
-use crate::dsp::media_file::MediaError;
+use crate::dsp::media_file::{MediaError, TrackSelection};
 
 use alignment::Alignment;
 use container::ContainerKind;
@@ -118,6 +118,8 @@ pub struct AudioReader<R> {
     /// Bytes read but not decoded.
     bytes: Vec<u8>,
     downmix: Downmix,
+    /// The only channel to read, from 0.
+    channel: Option<usize>,
     /// One sample of each channel.
     frame: Vec<f32>,
     warnings: FileWarnings,
@@ -165,6 +167,7 @@ impl<R: Read> AudioReader<R> {
             length,
             bytes: Vec::with_capacity(READ_BYTES),
             downmix: Downmix::new(rate, channels),
+            channel: None,
             frame: Vec::with_capacity(channels),
             warnings,
             has_warned: false,
@@ -180,6 +183,21 @@ impl<R: Read> AudioReader<R> {
     /// Returns the sample rate.
     pub fn rate(&self) -> SampleRate {
         self.rate
+    }
+
+    /// Reads only the selected channel.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such track or channel.
+    pub fn select(&mut self, selection: TrackSelection) -> Result<(), MediaError> {
+        if let Some(track) = selection.track.filter(|track| *track != 1) {
+            return Err(MediaError::NoTrack { track, tracks: 1 });
+        }
+        let Some(channel) = selection.channel else { return Ok(()) };
+        let index = channel.checked_sub(1).filter(|index| *index < self.channels);
+        self.channel = Some(index.ok_or(MediaError::NoChannel { channel, channels: self.channels })?);
+        Ok(())
     }
 
     /// Returns how long the audio of a file of this many bytes is, before any of it is read.
@@ -259,7 +277,10 @@ impl<R: Read> AudioReader<R> {
         for frame in whole.chunks_exact(frame_bytes) {
             self.frame.clear();
             self.frame.extend(frame.chunks_exact(self.format.bytes()).map(|bytes| self.format.decode(bytes)));
-            output.push(self.downmix.mix(&self.frame));
+            output.push(match self.channel {
+                Some(channel) => self.frame[channel],
+                None => self.downmix.mix(&self.frame),
+            });
         }
         self.bytes.drain(..frames * frame_bytes);
         Ok(frames)

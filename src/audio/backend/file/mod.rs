@@ -107,7 +107,7 @@ pub(crate) enum ReadStatus {
 
 impl SampleSource {
     /// Opens an audio or video file, or a named pipe.
-    pub(crate) fn open(path: &Path) -> Result<Self, AudioError> {
+    pub(crate) fn open(path: &Path, selection: TrackSelection) -> Result<Self, AudioError> {
         let open_input = |source| AudioError::OpenInput { path: path.to_owned(), source };
         let bad_input = |source| AudioError::BadInput { path: path.to_owned(), source };
         let mut file = files::open_input(path).map_err(open_input)?;
@@ -123,12 +123,13 @@ impl SampleSource {
         let is_media = PeekedSource::peek(&mut file).map_err(bad_input)?.is_media();
         file.rewind().map_err(open_input)?;
         let (source, duration) = if is_media {
-            let media = MediaReader::of_file(file, TrackSelection::default());
+            let media = MediaReader::of_file(file, selection);
             let media = media.map_err(AudioFileError::from).map_err(bad_input)?;
             let duration = media.duration();
             (FormatReader::Media(Box::new(media)), duration)
         } else {
-            let pcm = open_pcm(file, path, metadata.len()).map_err(bad_input)?;
+            let mut pcm = open_pcm(file, path, metadata.len()).map_err(bad_input)?;
+            pcm.select(selection).map_err(AudioFileError::from).map_err(bad_input)?;
             let duration = pcm.duration(metadata.len());
             (FormatReader::Pcm(Box::new(pcm)), Some(duration))
         };

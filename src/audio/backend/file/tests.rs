@@ -66,7 +66,7 @@ fn a_file_is_read_completely_and_silence_follows() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("ramp.wav");
     write(&path, SampleRate(11_025), &ramp());
-    let mut feed = SampleSource::open(&path).unwrap();
+    let mut feed = SampleSource::open(&path, TrackSelection::default()).unwrap();
     assert_eq!(feed.rate(), SampleRate(11_025));
     assert_whole(&mut feed);
     let mut silence = Vec::new();
@@ -89,7 +89,9 @@ fn a_file_without_audio_is_refused_at_the_start() {
         ("", "directory"),
     ];
     for (name, words) in cases {
-        let Err(error) = SampleSource::open(&path(name)) else { panic!("{name} was taken") };
+        let Err(error) = SampleSource::open(&path(name), TrackSelection::default()) else {
+            panic!("{name} was taken")
+        };
         let cause = std::error::Error::source(&error).expect("a cause").to_string();
         assert!(cause.contains(words), "{name}: {cause:?} should say {words:?}");
     }
@@ -102,7 +104,8 @@ fn a_truncated_file_is_read_to_its_end_with_one_warning() {
     write(&path, SampleRate(24_000), &ramp());
     let whole = std::fs::read(&path).unwrap();
     std::fs::write(&path, &whole[..whole.len() - 4_800]).unwrap();
-    let FileOutcome { samples, warnings, end } = read_all(&mut SampleSource::open(&path).unwrap());
+    let FileOutcome { samples, warnings, end } =
+        read_all(&mut SampleSource::open(&path, TrackSelection::default()).unwrap());
     assert!(samples == floats()[..7_600] && end == ReadStatus::Ended, "{} {end:?}", samples.len());
     let warning = "shorter than its header says: 4800 bytes (0.1 s) missing";
     assert_eq!(warnings, [format!("warning: {}: {warning}", path.display())]);

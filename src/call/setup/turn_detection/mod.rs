@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::call::setup::settings::ResolvedSettings;
-use crate::call::setup::transcription::captions;
+use crate::call::setup::transcription::transcription;
 use crate::config::settings::Setting;
 use crate::config::value::ValueOrigin;
 use crate::config::values::{EagernessSetting, InterruptSetting, VadSetting};
@@ -97,9 +97,8 @@ pub(crate) fn interrupt(call: &ResolvedSettings) -> Interrupt {
 /// Returns who ends a turn: this machine for captioning models that do not detect turns.
 fn way(call: &ResolvedSettings, handling: TurnHandling) -> Result<VadSetting, Error> {
     let way = call.in_force.choice(Setting::Vad).unwrap_or(VadSetting::Server);
-    let captions = captions(call);
-    let model = captions.get().filter(|captions| captions.lacks_turn_detection());
-    let model = model.and_then(|captions| captions.model.as_deref());
+    let transcription = transcription(call);
+    let model = transcription.model.as_deref().filter(|_| transcription.lacks_turn_detection());
     let (TurnHandling::Captioned, VadSetting::Server | VadSetting::Semantic, Some(model)) =
         (handling, way, model)
     else {

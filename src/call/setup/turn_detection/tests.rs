@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::call::setup::plan;
 use crate::call::setup::settings::{Flags, host_of};
+use crate::call::setup::transcription::TranscriptionHints;
 use crate::cli::{Cli, Command};
 use crate::config::built_in;
 use crate::config::file::{ConfigFile, FileOrigin};
@@ -49,7 +50,9 @@ fn sent(file: &str, line: &str, dialect: Dialect) -> Value {
     let settings = settings(file, line);
     let plan = match settings.kind {
         SessionKind::Realtime => plan::talk(&settings, InputEndAction::GoOn),
-        SessionKind::Transcription => plan::transcribe(&settings, InputEndAction::End),
+        SessionKind::Transcription => {
+            plan::transcribe(&settings, TranscriptionHints::default(), InputEndAction::End)
+        }
     };
     let update = ClientBody::SessionUpdate(Box::new(plan.unwrap().settings)).with_id("event_1".to_owned());
     let update = serde_json::from_str(&encode::client_event(&update, dialect)).unwrap();
@@ -175,7 +178,9 @@ fn local_turns(file: &str, line: &str) -> Option<LocalTurnPlan> {
     let settings = settings(file, line);
     let plan = match settings.kind {
         SessionKind::Realtime => plan::talk(&settings, InputEndAction::GoOn),
-        SessionKind::Transcription => plan::transcribe(&settings, InputEndAction::GoOn),
+        SessionKind::Transcription => {
+            plan::transcribe(&settings, TranscriptionHints::default(), InputEndAction::GoOn)
+        }
     };
     plan.unwrap().local_turns
 }
@@ -254,7 +259,8 @@ fn captions_without_turn_detection_are_refused_before_dialling() {
             Some("--eagerness has no effect with --vad local"),
         ),
     ] {
-        let refused = plan::transcribe(&settings(file, line), at_input_end).err();
+        let refused =
+            plan::transcribe(&settings(file, line), TranscriptionHints::default(), at_input_end).err();
         let message = refused.as_ref().map(|error| (error.kind, error.source.to_string()));
         match expected {
             None => assert_eq!(message, None, "{line}"),

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::call::setup::plan;
+use crate::call::setup::transcription::TranscriptionHints;
 use crate::protocol::value::FieldUpdate as Field;
 use crate::session::plan::InputEndAction;
 
@@ -11,7 +12,7 @@ fn models(case: &TargetCase<'_>) -> (Option<String>, Option<String>, Option<Stri
     let target = Target::find(&settings).unwrap();
     let uri = endpoint(&target).request().unwrap().uri().to_string().replacen("ws", "http", 1);
     let url = EndpointUrl::parse(&uri).unwrap();
-    let plan = plan::transcribe(&settings, InputEndAction::End).unwrap();
+    let plan = plan::transcribe(&settings, TranscriptionHints::default(), InputEndAction::End).unwrap();
     let Field::Set(transcription) = plan.settings.transcription else { panic!("there are captions") };
     (url.query_value("model"), transcription.model, transcription.language)
 }
