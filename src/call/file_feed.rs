@@ -123,14 +123,20 @@ impl FileFeed {
 
     /// Returns the next input, while so much speech is `waiting` for its captions.
     pub(crate) fn next(&mut self, now: Duration, waiting: Duration) -> Input {
+        if self.state == FeedState::Reading
+            && let Some(report) = self.read()
+        {
+            return report;
+        }
         match self.state {
             FeedState::New => {
                 self.state = FeedState::Reading;
                 Input::Audio(AudioEvent::InputStarted)
             }
-            FeedState::Reading => self.read().unwrap_or_else(|| self.feed(now, waiting < WINDOW)),
-            FeedState::Read if !self.samples.is_empty() => self.feed(now, waiting < WINDOW),
-            FeedState::Read => {
+            FeedState::Reading | FeedState::Read if !self.samples.is_empty() => {
+                self.feed(now, waiting < WINDOW)
+            }
+            FeedState::Reading | FeedState::Read => {
                 self.state = FeedState::Ended(Duration::ZERO);
                 Input::Audio(AudioEvent::InputEnded)
             }
@@ -252,6 +258,7 @@ mod tests {
             now = now.max(feed.due());
             let input = feed.next(now, waiting(samples));
             if let Input::Mic(frame) = &input {
+                assert!(!frame.samples.is_empty(), "an empty frame is not sent");
                 samples += frame.samples.len() as u64;
             }
             if matches!(input, Input::Audio(AudioEvent::InputEnded)) {

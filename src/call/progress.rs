@@ -175,7 +175,7 @@ mod tests {
         })));
         progress.observe(&Notice::Connection(ConnectionState::Reconnecting));
         let line = progress.line(MINUTE, MINUTE).expect("it is due");
-        assert!(line.ends_with("  100 %  00:01:00 of 00:01:00  $0.10  1 reconnect"), "{line}");
+        assert!(line.ends_with(" 100 %  00:01:00 of 00:01:00  $0.10  1 reconnect"), "{line}");
     }
 
     #[test]

@@ -38,6 +38,7 @@ fn hang_up(call: Running) -> Outcome {
 }
 
 #[test]
+#[cfg_attr(not(feature = "device"), ignore = "this build has no devices")]
 fn a_spoken_turn_is_heard_and_answered() {
     let server = SoundServer::start();
     let program =
@@ -72,6 +73,7 @@ fn a_spoken_turn_is_heard_and_answered() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "device"), ignore = "this build has no devices")]
 fn speech_over_the_answer_silences_it_and_reports_what_was_played() {
     let server = SoundServer::start();
     let program =
@@ -104,6 +106,7 @@ fn speech_over_the_answer_silences_it_and_reports_what_was_played() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "device"), ignore = "this build has no devices")]
 fn a_device_that_is_not_there_is_answered_with_those_that_are() {
     let server = SoundServer::start();
     for (arguments, there) in
@@ -120,6 +123,7 @@ fn a_device_that_is_not_there_is_answered_with_those_that_are() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "device"), ignore = "this build has no devices")]
 fn where_there_is_no_sound_system_one_sentence_of_our_own_says_so() {
     // Neither a server nor a configuration: this is where ALSA writes pages to standard error.
     let broken = "pcm.!default { type nonsense }\n pcm.broken {";

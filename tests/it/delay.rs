@@ -124,6 +124,7 @@ fn a_bench_that_cannot_do_what_it_was_asked_says_why() {
 
 #[cfg(target_os = "linux")]
 #[test]
+#[cfg_attr(not(feature = "device"), ignore = "this build has no devices")]
 fn a_bench_measures_devices_and_the_loop_between_them() {
     use crate::support::sound::{SPEAKER, SoundServer};
 

@@ -48,6 +48,7 @@ fn sent_at(trace: &Path) -> Vec<u64> {
 }
 
 #[test]
+#[cfg_attr(not(feature = "device"), ignore = "this build has no devices")]
 fn a_call_outlives_its_sound_server_and_goes_on_when_it_is_back() {
     let mut server = SoundServer::start();
     let call = call(&server);
@@ -71,6 +72,7 @@ fn a_call_outlives_its_sound_server_and_goes_on_when_it_is_back() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "device"), ignore = "this build has no devices")]
 fn an_answer_that_finds_no_speaker_is_stopped_and_the_endpoint_knows_where() {
     let mut server = SoundServer::start();
     let recording = server.record();
@@ -98,6 +100,7 @@ fn an_answer_that_finds_no_speaker_is_stopped_and_the_endpoint_knows_where() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "device"), ignore = "this build has no devices")]
 fn a_sound_server_that_hangs_is_noticed_and_taken_back() {
     let server = SoundServer::start();
     let call = call(&server);
@@ -115,6 +118,7 @@ fn a_sound_server_that_hangs_is_noticed_and_taken_back() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "device"), ignore = "this build has no devices")]
 fn a_program_that_was_stopped_hears_and_speaks_again() {
     let server = SoundServer::start();
     let call = call(&server);
@@ -129,6 +133,7 @@ fn a_program_that_was_stopped_hears_and_speaks_again() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "device"), ignore = "this build has no devices")]
 fn the_system_s_new_choice_is_followed_and_a_named_device_is_waited_for() {
     let server = SoundServer::start();
     let call = call(&server);
@@ -152,6 +157,7 @@ fn the_system_s_new_choice_is_followed_and_a_named_device_is_waited_for() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "device"), ignore = "this build has no devices")]
 fn a_device_is_chosen_on_the_screen_and_remembered_for_the_profile() {
     let server = SoundServer::start();
     server.add_speaker("second");
@@ -195,6 +201,7 @@ fn a_device_is_chosen_on_the_screen_and_remembered_for_the_profile() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "device"), ignore = "this build has no devices")]
 fn a_hard_mute_closes_the_microphone_and_opens_it_again() {
     let server = SoundServer::start();
     let terminal = Terminal::start(Program::rtvoice("talk --demo --mute hard").envs(server.env()), USUAL);
@@ -221,6 +228,7 @@ fn eventually(is_so: impl Fn() -> bool) -> bool {
 }
 
 #[test]
+#[cfg_attr(not(feature = "device"), ignore = "this build has no devices")]
 fn devices_are_listed_and_a_microphone_is_measured() {
     let server = SoundServer::start();
     let listed = Program::rtvoice("devices --json").envs(server.env()).run().expect_code(0).json_lines();
@@ -249,6 +257,7 @@ fn devices_are_listed_and_a_microphone_is_measured() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "device"), ignore = "this build has no devices")]
 fn where_no_sound_system_answers_the_list_says_so() {
     let program = Program::rtvoice("devices");
     let (nowhere, path) = (format!("unix:{}", program.file("nowhere").display()), program.file("alsa.conf"));

@@ -263,6 +263,7 @@ fn set_mode(path: &Path, mode: u32) {
 }
 
 #[test]
+#[cfg_attr(not(feature = "device"), ignore = "this build has no devices")]
 fn the_demo_answers_all_that_is_asked_in_both_dialects() {
     let server = Server::with_fault("burst");
     let beta = format!("--dialect beta --model m --url {}", server.url);
@@ -346,6 +347,7 @@ fn levels(outcome: &Outcome) -> Vec<(String, String)> {
 
 #[cfg(target_os = "linux")]
 #[test]
+#[cfg_attr(not(feature = "device"), ignore = "this build has no devices")]
 fn sound_that_is_not_there_is_a_finding_and_no_crash() {
     let program = Program::rtvoice("doctor --demo --json");
     let silent = [("PULSE_SERVER", "unix:/nonexistent".into()), ("ALSA_CONFIG_PATH", "/nonexistent".into())];
@@ -361,6 +363,7 @@ fn sound_that_is_not_there_is_a_finding_and_no_crash() {
 
 #[cfg(target_os = "linux")]
 #[test]
+#[cfg_attr(not(feature = "device"), ignore = "this build has no devices")]
 fn a_microphone_that_gives_zeros_is_distinguished_from_one_that_gives_sound() {
     let sound = SoundServer::start();
     let program =

@@ -52,6 +52,7 @@ fn sent_during_the_greeting(outcome: &Outcome) -> Sound {
 }
 
 #[test]
+#[cfg_attr(not(feature = "device"), ignore = "this build has no devices")]
 fn on_loudspeakers_the_delay_of_the_echo_is_found() {
     let server = SoundServer::start();
     server.echo(60, 12);
@@ -62,6 +63,7 @@ fn on_loudspeakers_the_delay_of_the_echo_is_found() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "device"), ignore = "this build has no devices")]
 fn without_anything_against_it_the_assistant_does_interrupt_itself() {
     let server = SoundServer::start();
     server.echo(60, 12);
@@ -73,6 +75,7 @@ fn without_anything_against_it_the_assistant_does_interrupt_itself() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "device"), ignore = "this build has no devices")]
 fn who_speaks_over_the_loudspeakers_interrupts_them() {
     for flags in ["", "--interrupt local"] {
         let server = SoundServer::start();
@@ -87,6 +90,7 @@ fn who_speaks_over_the_loudspeakers_interrupts_them() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "device"), ignore = "this build has no devices")]
 fn in_half_duplex_silence_is_sent_while_the_assistant_speaks() {
     let server = SoundServer::start();
     server.echo(60, 6);
@@ -101,6 +105,7 @@ fn in_half_duplex_silence_is_sent_while_the_assistant_speaks() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "device"), ignore = "this build has no devices")]
 fn an_answer_that_no_one_may_interrupt_is_heard_to_its_end() {
     let server = SoundServer::start();
     let call = call(&server, "--interrupt off");

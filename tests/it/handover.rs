@@ -43,6 +43,7 @@ fn counting(seconds: u64) -> impl Iterator<Item = i16> {
 }
 
 #[test]
+#[cfg_attr(not(feature = "device"), ignore = "this build has no devices")]
 fn the_end_of_a_session_loses_and_repeats_no_audio() {
     let sound = SoundServer::start_for_long();
     let limit = session();

@@ -324,6 +324,7 @@ fn sound_and_lines_cannot_share_standard_output() {
 
 #[cfg(target_os = "linux")]
 #[test]
+#[cfg_attr(not(feature = "device"), ignore = "this build has no devices")]
 fn a_device_that_is_not_there_is_reported_with_those_that_are() {
     let sound = SoundServer::start();
     for (args, says, device) in [
@@ -348,6 +349,7 @@ fn a_device_that_is_not_there_is_reported_with_those_that_are() {
 
 #[cfg(target_os = "linux")]
 #[test]
+#[cfg_attr(not(feature = "device"), ignore = "this build has no devices")]
 fn a_machine_without_sound_is_reported_what_works_there() {
     let env: &[_] = &[("PULSE_SERVER", "unix:/nonexistent"), ("ALSA_CONFIG_PATH", "/nonexistent")];
     let case =

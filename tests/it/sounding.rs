@@ -51,6 +51,7 @@ fn measure(late_ms: u32, loss_db: u32) -> f64 {
 }
 
 #[test]
+#[cfg_attr(not(feature = "device"), ignore = "this build has no devices")]
 fn the_echo_of_a_room_is_measured_as_it_is() {
     let (near, far) = thread::scope(|scope| {
         let (near, far) = (scope.spawn(|| measure(60, 12)), scope.spawn(|| measure(160, 20)));
@@ -80,6 +81,7 @@ fn write_noise(path: &Path) {
 }
 
 #[test]
+#[cfg_attr(not(feature = "device"), ignore = "this build has no devices")]
 fn a_microphone_that_hears_no_speaker_is_reported_and_is_no_fault() {
     let server = SoundServer::start();
     let folder = tempfile::tempdir().expect("/tmp takes files");
@@ -102,6 +104,7 @@ fn a_microphone_that_hears_no_speaker_is_reported_and_is_no_fault() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "device"), ignore = "this build has no devices")]
 fn who_speaks_meanwhile_gets_no_number() {
     let server = SoundServer::start();
     server.echo(60, 12);
