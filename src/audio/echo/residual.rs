@@ -17,17 +17,17 @@ const NOISE_FLOOR: f32 = 1e-6;
 const NOISE_RISE: f32 = 1.002;
 /// Mean of the noise relative to its minimum: 3 dB.
 const NOISE_MEAN: f32 = 2.0;
-/// Adaptation of the usual level in dB per block, up and down: one block in six exceeds it.
+/// Adaptation of the usual level in dB per block, up and down: one block in eight exceeds it.
 const STEP_UP_DB: f32 = 0.2;
-const STEP_DOWN_DB: f32 = 0.04;
+const STEP_DOWN_DB: f32 = 0.03;
 /// Least usual level of residual echo relative to the estimated echo in dB; louder speech may follow soft speech.
 const LEAST_USUAL_DB: f32 = -15.0;
 /// Correction of the usual level after a false positive in dB.
 const FALSE_POSITIVE_DB: f32 = 2.0;
 /// Blocks after which speech onset is certain: half a second. Earlier blocks are not learned.
 const ONSET_BLOCKS: usize = 50;
-/// Ratio of power to usual power from which on speech is assumed: 7 dB.
-const CLEAR_RATIO: f32 = 5.0;
+/// Ratio of power to usual power from which on speech is assumed: 6.5 dB.
+const CLEAR_RATIO: f32 = 4.5;
 
 /// The near-end signal without the estimated echo.
 #[derive(Clone, Copy, Debug)]

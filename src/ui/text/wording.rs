@@ -179,6 +179,22 @@ mod tests {
     }
 
     #[test]
+    fn an_escalation_of_echo_control_names_its_reason() {
+        let echo = EchoStatus {
+            mode: EchoMode::HalfDuplex,
+            reason: EchoReason::FalseInterruptions { retry: std::time::Duration::from_secs(120) },
+            delay: None,
+            erl_db: None,
+            erle_db: None,
+        };
+        assert_eq!(
+            echo_sentence(&echo),
+            "microphone off during answers: enter /stop to interrupt \
+             (the server mistook the echo for speech; next try with the canceller in 2 min)"
+        );
+    }
+
+    #[test]
     fn latency_is_worded_with_its_local_share() {
         let report = crate::ui::fixture::delay_report();
         assert_eq!(latency(&report.last), "response 640 ms (32 ms local)");
