@@ -189,6 +189,8 @@ pub struct HeardAudio {
 pub struct EchoStatus {
     /// The mode in force.
     pub mode: EchoMode,
+    /// Why it is in force.
+    pub reason: EchoReason,
     /// Delay of the echo path, if there is an echo.
     pub delay: Option<Duration>,
     /// Echo return loss in dB, if there is an echo.
@@ -208,6 +210,24 @@ pub enum EchoMode {
     Duck,
     /// The microphone sends silence during playback.
     HalfDuplex,
+}
+
+/// Why a mode of echo control is in force.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EchoReason {
+    /// The configured mode, or the first one of automatic mode.
+    Configured,
+    /// Too much echo remained with a milder mode.
+    ResidualEcho,
+    /// Little echo remained for a while.
+    LittleEcho,
+    /// The server reported speech during playback while no near end spoke.
+    FalseInterruptions {
+        /// Time until the canceller is tried again.
+        retry: Duration,
+    },
+    /// The canceller is tried again.
+    Retry,
 }
 
 /// Error counters of both streams since the start.
@@ -262,6 +282,8 @@ pub(crate) enum AudioCommand {
     Flush,
     Duck(Duck),
     Mute(Mute),
+    /// The server reported speech.
+    ServerSpeech,
     /// Start the recording.
     Record,
     UseDevice(Direction, DeviceRequest),

@@ -117,6 +117,11 @@ impl Control {
         self.send(AudioCommand::ListDevices);
     }
 
+    /// Reports `speech_started` of the server. Without near-end speech it shows that the server hears the echo.
+    pub fn note_server_speech(&self) {
+        self.send(AudioCommand::ServerSpeech);
+    }
+
     fn send(&self, command: AudioCommand) {
         // The thread ends before its controls only on purpose.
         let _ = self.commands.send(command);

@@ -181,6 +181,9 @@ impl CallDriver {
                 if let (Notice::Connection(ConnectionState::Live), Some(audio)) = (&notice, audio) {
                     audio.control.begin_recording();
                 }
+                if let (Notice::SpeechStarted { .. }, Some(audio)) = (&notice, audio) {
+                    audio.control.note_server_speech();
+                }
                 self.show(now, &notice)?;
             }
             (Output::Open(handshake), _) => self.connections.dial(handshake),

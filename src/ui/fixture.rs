@@ -4,7 +4,7 @@ use std::io;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
-use crate::audio::api::{EchoMode, EchoStatus};
+use crate::audio::api::{EchoMode, EchoReason, EchoStatus};
 use crate::protocol::dialect::Dialect;
 use crate::protocol::events::response::{TokenDetails, Usage};
 use crate::session::io::delay::{Delay, DelayOrigin, DelayReport, DelayStats, Delays};
@@ -16,6 +16,7 @@ use crate::ui::output::presenter::NoticeWriter;
 /// A cancelled echo.
 pub(crate) const ECHO: EchoStatus = EchoStatus {
     mode: EchoMode::Cancel,
+    reason: EchoReason::Configured,
     delay: Some(Duration::from_millis(60)),
     erl_db: Some(12.25),
     erle_db: Some(43.0),

@@ -192,7 +192,11 @@ impl Model {
             Notice::SpeakNow => self.can_speak = true,
             Notice::Device(side, state) => self.update_device(at, *side, state),
             Notice::Devices(entries) => self.devices = Some(entries.as_slice().into()),
-            Notice::Echo(echo) => self.echo = Some(*echo),
+            Notice::Echo(echo) => {
+                if self.echo.replace(*echo).is_some_and(|before| before.mode != echo.mode) {
+                    self.set_note(at, StatusNoteKind::Info, wording::echo_sentence(echo));
+                }
+            }
             Notice::Error { code, message } => {
                 self.set_note(at, StatusNoteKind::Error, wording::error(code.as_deref(), message));
             }

@@ -13,7 +13,7 @@ use crate::dsp::frame::{Frame, SampleRate};
 use crate::dsp::level::LevelMeter;
 use crate::dsp::resample::{Resampler, to_int};
 
-/// Capacity of the capture ring: how late the audio thread may be without loss.
+/// Capacity of the capture ring and the echo reference: how late the audio thread may be without loss.
 pub(crate) const CAPACITY: Duration = Duration::from_millis(250);
 /// Samples taken from the ring at a time.
 const PIECE: usize = 1_024;
@@ -81,6 +81,13 @@ impl CaptureFramer {
         self.mute = mute;
         if let Some(processor) = &mut self.processor {
             processor.set_mute(mute);
+        }
+    }
+
+    /// Takes note that the server reported speech.
+    pub(crate) fn note_server_speech(&mut self) {
+        if let Some(processor) = &mut self.processor {
+            processor.note_server_speech();
         }
     }
 

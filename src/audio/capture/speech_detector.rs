@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::audio::echo::activity::FarEnd;
 use crate::audio::echo::activity::{NearEnd, SpeechGate};
 use crate::audio::echo::block::Block;
-use crate::audio::echo::estimator::{ESTIMATOR_RATE, ResidualSignal};
+use crate::audio::echo::residual::ResidualSignal;
 use crate::audio::options::SpeechRule;
 use crate::dsp::vad::{VadFrame, VoiceActivityDetector, score_threshold};
 
@@ -101,7 +101,7 @@ impl SpeechDetector {
         let frames = rule.silence.as_millis() as f64 / VadFrame::TIME.as_millis() as f64;
         Self {
             detector: VoiceActivityDetector::default(),
-            residual_detector: VoiceActivityDetector::for_rate(ESTIMATOR_RATE),
+            residual_detector: VoiceActivityDetector::default(),
             residual_class: FrameClass::Unvoiced,
             residual_stands_out: false,
             far_end: FarEnd::Silent,
@@ -143,7 +143,7 @@ impl SpeechDetector {
     /// Both detectors complete frames at the same rate, so that each frame has a counterpart.
     fn process_residual(&mut self, residual: &ResidualSignal) {
         self.residual_stands_out |= residual.stands_out;
-        let Some(frame) = self.residual_detector.process(&residual.piece).pop() else { return };
+        let Some(frame) = self.residual_detector.process(&residual.block).pop() else { return };
         // Residual echo also sounds like a voice: that of the assistant.
         if std::mem::take(&mut self.residual_stands_out) && frame.score >= FAR_END_THRESHOLD {
             self.residual_class = FrameClass::DistortedByAec;

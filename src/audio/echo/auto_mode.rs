@@ -1,6 +1,8 @@
-//! Automatic escalation of echo control by the level of the residual echo.
+//! Automatic escalation of echo control, by the level of the residual echo and by false interruptions.
 
-use crate::audio::api::EchoMode;
+use std::time::Duration;
+
+use crate::audio::api::{EchoMode, EchoReason};
 use crate::audio::echo::meter::Measurement;
 
 /// Largest residual echo in dBFS with only the canceller: softer than a whisper.
@@ -13,25 +15,65 @@ const CONVERGENCE: u32 = 3;
 const ESCALATE_AFTER: u32 = 3;
 /// Consecutive good measurements that de-escalate.
 const RELAX_AFTER: u32 = 15;
+/// Largest time between two false interruptions that escalate.
+const INTERRUPTION_INTERVAL: Duration = Duration::from_secs(60);
+/// Time in half duplex before the canceller is tried again. It doubles each time, up to the second value.
+const FIRST_RETRY: Duration = Duration::from_secs(120);
+const LAST_RETRY: Duration = Duration::from_secs(960);
 
 /// Starts with the canceller, and escalates if too much echo remains.
 #[derive(Debug)]
 pub(super) struct AutoEchoMode {
-    mode: EchoMode,
+    pub(super) mode: EchoMode,
+    /// Why it is in force.
+    pub(super) reason: EchoReason,
     count: u32,
     bad: u32,
     good: u32,
+    last_interruption: Option<Duration>,
+    /// End of half duplex because of false interruptions, and the next time until a retry.
+    retry_at: Option<Duration>,
+    retry: Duration,
 }
 
 impl Default for AutoEchoMode {
     fn default() -> Self {
-        Self { mode: EchoMode::Cancel, count: 0, bad: 0, good: 0 }
+        Self {
+            mode: EchoMode::Cancel,
+            reason: EchoReason::Configured,
+            count: 0,
+            bad: 0,
+            good: 0,
+            last_interruption: None,
+            retry_at: None,
+            retry: FIRST_RETRY,
+        }
     }
 }
 
 impl AutoEchoMode {
-    /// Evaluates a measurement and returns the mode.
-    pub(super) fn update(&mut self, measurement: &Measurement) -> EchoMode {
+    /// Counts an answer that the server interrupted because of its echo. Two escalate to half duplex.
+    pub(super) fn count_false_interruption(&mut self, now: Duration) {
+        let is_repeated = self
+            .last_interruption
+            .replace(now)
+            .is_some_and(|last| now.saturating_sub(last) < INTERRUPTION_INTERVAL);
+        if is_repeated && self.retry_at.is_none() {
+            self.retry_at = Some(now + self.retry);
+            self.switch_to(EchoMode::HalfDuplex, EchoReason::FalseInterruptions { retry: self.retry });
+            self.retry = (self.retry * 2).min(LAST_RETRY);
+        }
+    }
+
+    /// Evaluates a measurement.
+    pub(super) fn update(&mut self, now: Duration, measurement: &Measurement) {
+        if let Some(retry_at) = self.retry_at {
+            if now >= retry_at {
+                (self.retry_at, self.last_interruption) = (None, None);
+                self.switch_to(EchoMode::Cancel, EchoReason::Retry);
+            }
+            return;
+        }
         self.count = self.count.saturating_add(1);
         let left = measurement.left_dbfs.unwrap_or(f32::MIN);
         let (too_much, little) = match self.mode {
@@ -52,20 +94,24 @@ impl AutoEchoMode {
             self.good += 1;
         }
         if self.bad >= ESCALATE_AFTER {
-            self.switch_to(match self.mode {
+            let mode = match self.mode {
                 EchoMode::Off | EchoMode::Cancel => EchoMode::Duck,
                 EchoMode::Duck | EchoMode::HalfDuplex => EchoMode::HalfDuplex,
-            });
+            };
+            self.switch_to(mode, EchoReason::ResidualEcho);
         } else if self.good >= RELAX_AFTER {
-            self.switch_to(match self.mode {
+            let mode = match self.mode {
                 EchoMode::Off | EchoMode::Cancel | EchoMode::Duck => EchoMode::Cancel,
                 EchoMode::HalfDuplex => EchoMode::Duck,
-            });
+            };
+            self.switch_to(mode, EchoReason::LittleEcho);
         }
-        self.mode
     }
 
-    fn switch_to(&mut self, mode: EchoMode) {
+    fn switch_to(&mut self, mode: EchoMode, reason: EchoReason) {
+        if mode != self.mode {
+            self.reason = reason;
+        }
         (self.mode, self.bad, self.good) = (mode, 0, 0);
     }
 }
@@ -83,7 +129,8 @@ mod tests {
     const UNCLEAR: Measurement = Measurement { is_still: false, ..NOTHING };
 
     fn after(auto: &mut AutoEchoMode, measurement: Measurement, times: u32) -> EchoMode {
-        (0..times).map(|_| auto.update(&measurement)).last().unwrap()
+        (0..times).for_each(|_| auto.update(Duration::ZERO, &measurement));
+        auto.mode
     }
 
     #[test]
@@ -120,5 +167,37 @@ mod tests {
         );
         assert_eq!(after(&mut auto, NOTHING, 1), EchoMode::Duck);
         assert_eq!(after(&mut auto, NOTHING, RELAX_AFTER), EchoMode::Cancel);
+    }
+
+    const fn seconds(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn repeated_false_interruptions_escalate_to_half_duplex() {
+        let mut auto = AutoEchoMode::default();
+        for at in [10, 80] {
+            auto.count_false_interruption(seconds(at));
+            assert_eq!(auto.mode, EchoMode::Cancel, "one a minute is an accident");
+        }
+        auto.count_false_interruption(seconds(100));
+        assert_eq!(auto.mode, EchoMode::HalfDuplex);
+        assert_eq!(auto.reason, EchoReason::FalseInterruptions { retry: FIRST_RETRY });
+        auto.update(seconds(200), &NOTHING);
+        assert_eq!(auto.mode, EchoMode::HalfDuplex, "independent of the meter");
+    }
+
+    #[test]
+    fn the_canceller_is_retried_after_increasing_times() {
+        let mut auto = AutoEchoMode::default();
+        let mut now = seconds(0);
+        for retry in [120, 240, 480, 960, 960] {
+            (0..2).for_each(|_| auto.count_false_interruption(now));
+            auto.update(now + seconds(retry - 1), &NOTHING);
+            assert_eq!(auto.mode, EchoMode::HalfDuplex);
+            now += seconds(retry);
+            auto.update(now, &NOTHING);
+            assert_eq!((auto.mode, auto.reason), (EchoMode::Cancel, EchoReason::Retry));
+        }
     }
 }

@@ -1,16 +1,17 @@
-//! The echo canceller (AEC3), suspended while the far end is silent.
+//! The echo canceller, and noise suppression and gain control after it; suspended while the far end is silent.
 
 use std::collections::VecDeque;
 
-use sonora::config::{AdaptiveDigital, EchoCanceller, GainController2, NoiseSuppression};
+use sonora::config::{AdaptiveDigital, GainController2, NoiseSuppression};
 use sonora::{AudioProcessing, Config, StreamConfig};
 
 use crate::audio::api::EchoMode;
+use crate::audio::echo::aec3::{Aec3, LinearOutput};
 use crate::audio::echo::block::{BLOCK, Block, RATE};
 use crate::audio::options::{Processing, ProcessingStep};
 
-/// Delay of the canceller and of noise suppression in samples, caused by their filter banks.
-const CANCELLER_DELAY: usize = 224;
+/// Delay in samples of the band split before noise suppression and gain control, and of noise suppression.
+const BAND_SPLIT_DELAY: usize = 32;
 const SUPPRESSION_DELAY: usize = 144;
 /// Blocks after waking that still contain audio from before the suspension.
 const WARM_UP: u32 = 3;
@@ -21,14 +22,17 @@ const MAX_OFFSET: i32 = 10;
 ///
 /// While suspended it is bypassed with the same delay, so that waking is inaudible.
 pub(super) struct Canceller {
-    processor: Box<AudioProcessing>,
-    scratch: Block,
-    /// The unprocessed microphone signal, delayed like the output of the canceller.
+    aec: Option<Aec3>,
+    /// Noise suppression and gain control, which always run.
+    enhancer: Option<Box<AudioProcessing>>,
+    output: Block,
+    /// Linear output of the last block, while the canceller runs.
+    linear: Option<LinearOutput>,
+    /// The unprocessed microphone signal, delayed like the output.
     plain: VecDeque<f32>,
     delay: usize,
-    need: ProcessorNeed,
     state: ProcessorState,
-    /// Share of the canceller in the output: 0 or 1, or a cross-fade within one block.
+    /// Share of the processed signal in the output: 0 or 1, or a cross-fade within one block.
     share: f32,
 }
 
@@ -39,15 +43,6 @@ pub(super) enum CancellerOutput {
     Clean,
     /// The unprocessed microphone signal.
     Plain,
-}
-
-/// When the processor must run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum ProcessorNeed {
-    /// During playback.
-    Echo,
-    /// Always, for noise suppression or gain control.
-    Always,
 }
 
 /// State of the processor.
@@ -64,43 +59,34 @@ enum ProcessorState {
 impl Canceller {
     /// Creates the canceller if `mode` or another step needs it.
     pub(super) fn for_mode(mode: EchoMode, processing: &Processing) -> Option<Self> {
-        let cancels = mode == EchoMode::Cancel;
-        let suppresses = processing.noise_suppression == ProcessingStep::On;
-        let controls = processing.gain_control == ProcessingStep::On;
-        if !(cancels || suppresses || controls) {
+        let aec = (mode == EchoMode::Cancel).then(Aec3::new);
+        let enhancer = enhancer(processing);
+        if aec.is_none() && enhancer.is_none() {
             return None;
         }
-        let config = Config {
-            echo_canceller: cancels.then(EchoCanceller::default),
-            noise_suppression: suppresses.then(NoiseSuppression::default),
-            gain_controller2: controls.then(|| GainController2 {
-                adaptive_digital: Some(AdaptiveDigital::default()),
-                ..GainController2::default()
-            }),
-            ..Config::default()
-        };
-        let stream = StreamConfig::new(RATE.0, 1);
-        let processor =
-            AudioProcessing::builder().config(config).capture_config(stream).render_config(stream).build();
-        let delay = CANCELLER_DELAY + if suppresses { SUPPRESSION_DELAY } else { 0 };
-        let need = if suppresses || controls { ProcessorNeed::Always } else { ProcessorNeed::Echo };
+        let delay = if aec.is_some() { Aec3::DELAY } else { 0 }
+            + if enhancer.is_some() { BAND_SPLIT_DELAY } else { 0 }
+            + if processing.noise_suppression == ProcessingStep::On { SUPPRESSION_DELAY } else { 0 };
+        let always = enhancer.is_some();
         Some(Self {
-            processor: Box::new(processor),
-            scratch: [0.0; BLOCK],
+            aec,
+            enhancer,
+            output: [0.0; BLOCK],
+            linear: None,
             plain: VecDeque::from(vec![0.0; delay]),
             delay,
-            need,
-            state: if need == ProcessorNeed::Always {
-                ProcessorState::Running
-            } else {
-                ProcessorState::Suspended(0)
-            },
-            share: if need == ProcessorNeed::Always { 1.0 } else { 0.0 },
+            state: if always { ProcessorState::Running } else { ProcessorState::Suspended(0) },
+            share: if always { 1.0 } else { 0.0 },
         })
     }
 
     pub(super) fn delay(&self) -> u64 {
         self.delay as u64
+    }
+
+    /// Returns the last near-end block before residual suppression, while the canceller runs.
+    pub(super) fn linear(&self) -> Option<&LinearOutput> {
+        self.linear.as_ref()
     }
 
     /// Takes a block of the far end; wakes if it is active.
@@ -121,18 +107,24 @@ impl Canceller {
         // A paused speaker starts anew.
         if ahead.abs() <= MAX_OFFSET {
             (0..ahead).for_each(|_| self.feed(&[0.0; BLOCK]));
-            (ahead..0).for_each(|_| self.clean(&[0.0; BLOCK]));
+            (ahead..0).for_each(|_| self.process(&[0.0; BLOCK]));
         }
     }
 
-    fn clean(&mut self, block: &Block) {
-        // It fails only for wrong lengths.
-        let _ = self.processor.process_capture_f32(&[block], &mut [&mut self.scratch]);
+    fn feed(&mut self, block: &Block) {
+        if let Some(aec) = &mut self.aec {
+            aec.render(block);
+        }
     }
 
-    fn feed(&mut self, block: &Block) {
-        // It fails only for wrong lengths.
-        let _ = self.processor.process_render_f32(&[block], &mut [&mut self.scratch]);
+    fn process(&mut self, block: &Block) {
+        let block = self.aec.as_mut().map_or(*block, |aec| aec.capture(block));
+        self.linear = self.aec.as_mut().map(Aec3::linear_output);
+        self.output = block;
+        if let Some(enhancer) = &mut self.enhancer {
+            // It fails only for wrong lengths.
+            let _ = enhancer.process_capture_f32(&[&block], &mut [&mut self.output]);
+        }
     }
 
     /// Processes a near-end block; suspends after the far end has become inactive.
@@ -141,43 +133,49 @@ impl Canceller {
         match self.state {
             ProcessorState::Suspended(ahead) => {
                 self.state = ProcessorState::Suspended(ahead - 1);
-                self.scratch = [0.0; BLOCK];
+                (self.output, self.linear) = ([0.0; BLOCK], None);
             }
-            ProcessorState::Waking(_) | ProcessorState::Running => {
-                self.clean(block);
-            }
+            ProcessorState::Waking(_) | ProcessorState::Running => self.process(block),
         }
-        let target = match (self.state, output, self.need) {
-            (ProcessorState::Running, _, ProcessorNeed::Always)
-            | (ProcessorState::Running, CancellerOutput::Clean, ProcessorNeed::Echo)
-                if self.stays(is_active) =>
-            {
-                1.0
-            }
-            (ProcessorState::Suspended(_) | ProcessorState::Waking(_) | ProcessorState::Running, _, _) => 0.0,
-        };
-        self.mix(block, target);
+        let always = self.enhancer.is_some();
+        let stays = is_active || always;
+        let is_used =
+            stays && self.state == ProcessorState::Running && (output == CancellerOutput::Clean || always);
+        self.mix(block, if is_used { 1.0 } else { 0.0 });
         self.state = match self.state {
             ProcessorState::Waking(0 | 1) => ProcessorState::Running,
             ProcessorState::Waking(left) => ProcessorState::Waking(left - 1),
-            ProcessorState::Running if !self.stays(is_active) && self.share == 0.0 => {
-                ProcessorState::Suspended(0)
-            }
+            ProcessorState::Running if !stays && self.share == 0.0 => ProcessorState::Suspended(0),
             state @ (ProcessorState::Suspended(_) | ProcessorState::Running) => state,
         };
-    }
-
-    fn stays(&self, is_active: bool) -> bool {
-        is_active || self.need == ProcessorNeed::Always
     }
 
     /// Crosses from one output to the other within a block.
     fn mix(&mut self, block: &mut Block, target: f32) {
         let step = (target - self.share) / BLOCK as f32;
-        for ((sample, plain), clean) in block.iter_mut().zip(self.plain.drain(..BLOCK)).zip(self.scratch) {
+        for ((sample, plain), processed) in block.iter_mut().zip(self.plain.drain(..BLOCK)).zip(self.output) {
             self.share += step;
-            *sample = plain + (clean - plain) * self.share;
+            *sample = plain + (processed - plain) * self.share;
         }
         self.share = target;
     }
+}
+
+fn enhancer(processing: &Processing) -> Option<Box<AudioProcessing>> {
+    let suppresses = processing.noise_suppression == ProcessingStep::On;
+    let controls = processing.gain_control == ProcessingStep::On;
+    let config = Config {
+        noise_suppression: suppresses.then(NoiseSuppression::default),
+        gain_controller2: controls.then(|| GainController2 {
+            adaptive_digital: Some(AdaptiveDigital::default()),
+            ..GainController2::default()
+        }),
+        ..Config::default()
+    };
+    let stream = StreamConfig::new(RATE.0, 1);
+    (suppresses || controls).then(|| {
+        Box::new(
+            AudioProcessing::builder().config(config).capture_config(stream).render_config(stream).build(),
+        )
+    })
 }

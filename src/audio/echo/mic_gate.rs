@@ -6,8 +6,10 @@ use crate::audio::echo::activity::{NearEnd, SpeechGate};
 use crate::audio::echo::block::{BLOCK_TIME, Block};
 use crate::audio::echo::meter::Measurement;
 
-/// Gain while ducked: -26 dB.
-const DUCKED: f32 = 0.05;
+/// Gain while ducked: -54 dB. The neural VAD of a server still finds speech at -26 dB.
+const DUCKED: f32 = 0.002;
+/// Gain for speech detection meanwhile: -26 dB, at which residual echo is no speech, and loud speech is.
+const DETECTION_GAIN: f32 = 0.05;
 /// Delay and length of an echo in blocks.
 const REACH: usize = 80;
 /// Decay of an echo per block: 20 dB in 100 ms, as in a large room.
@@ -84,6 +86,11 @@ impl MicGate {
         } else {
             SpeechGate::Masked
         }
+    }
+
+    /// Returns the current gain for speech detection.
+    pub(super) fn detection_gain(&self) -> f32 {
+        self.gain.max(DETECTION_GAIN)
     }
 
     /// Returns the largest far-end power that may still echo.

@@ -2,28 +2,32 @@
 //!
 //! Works on blocks of 10 ms at 24 kHz, independent of devices, rings and clocks.
 
-mod canceller;
+mod aec3;
 pub(crate) mod activity;
+mod canceller;
+mod convergence;
+mod gap_detector;
 pub(crate) mod block;
 mod meter;
 #[cfg(test)]
 pub(crate) mod room;
-mod kalman_filter;
-pub(crate) mod estimator;
+pub(crate) mod residual;
 mod mic_gate;
 pub mod path_test;
 mod auto_mode;
 
 use std::time::Duration;
 
-use crate::audio::api::{EchoMode, EchoStatus};
+use crate::audio::api::{EchoMode, EchoReason, EchoStatus};
 use crate::audio::echo::activity::{FarEnd, NearEnd, SpeechGate};
 use crate::audio::echo::auto_mode::AutoEchoMode;
-use crate::audio::echo::block::{BLOCK_TIME, Block, power};
+use crate::audio::echo::block::{BLOCK, BLOCK_TIME, Block, power};
 use crate::audio::echo::canceller::{Canceller, CancellerOutput};
-use crate::audio::echo::estimator::{EchoEstimator, ResidualSignal};
+use crate::audio::echo::convergence::Convergence;
+use crate::audio::echo::gap_detector::GapDetector;
 use crate::audio::echo::meter::{EchoMeter, Measurement};
 use crate::audio::echo::mic_gate::MicGate;
+use crate::audio::echo::residual::{ResidualMonitor, ResidualSignal};
 use crate::audio::options::{EchoPolicy, Processing};
 
 /// Far-end activity threshold: -66 dBFS.
@@ -33,6 +37,10 @@ const TAIL: Duration = Duration::from_secs(1);
 /// How long half duplex keeps the microphone closed after playback. Shorter than [`TAIL`], so that a user who
 /// waits for the end is heard.
 const HALF_TAIL: Duration = Duration::from_millis(400);
+/// After this much silence of the far end, the room may have changed.
+const LONG_SILENCE: Duration = Duration::from_secs(60);
+/// `speech_started` of the server may refer to near-end speech this long ago: end of speech and network delay.
+const NEAR_END_MEMORY: Duration = Duration::from_millis(1_500);
 /// Measurements without an echo that show that there is none.
 const CONFIRMING: u32 = 3;
 
@@ -43,19 +51,26 @@ const REPORT_STEP_DB: f32 = 3.0;
 pub(crate) struct EchoControl {
     mode: EchoMode,
     auto: Option<AutoEchoMode>,
+    gaps: GapDetector,
     canceller: Option<Canceller>,
-    /// Next to a canceller: the echo estimator, and the residual of the last block during playback.
-    estimator: Option<EchoEstimator>,
+    convergence: Convergence,
+    monitor: ResidualMonitor,
+    /// Residual of the last block during playback.
     residual: Option<ResidualSignal>,
     /// None without echo control.
     meter: Option<EchoMeter>,
     gate: MicGate,
     /// Time since the far end was last active.
     silent_for: Duration,
+    /// Captured time, and the time since near-end speech was last suspected.
+    elapsed: Duration,
+    near_end_ago: Duration,
     /// Consecutive measurements without an echo.
     echo_free: u32,
     /// Power of the last block before and after the canceller.
     powers: (f32, f32),
+    /// The last near-end block for speech detection, which ducking attenuates less.
+    detectable: Block,
     state: EchoStatus,
     is_status_changed: bool,
 }
@@ -69,15 +84,26 @@ impl EchoControl {
         Self {
             mode,
             auto,
+            gaps: GapDetector::default(),
             canceller: Canceller::for_mode(mode, processing),
-            estimator: (mode == EchoMode::Cancel).then(EchoEstimator::new),
+            convergence: Convergence::default(),
+            monitor: ResidualMonitor::default(),
             residual: None,
             meter: (mode != EchoMode::Off).then(EchoMeter::default),
             gate: MicGate::default(),
             silent_for: TAIL,
+            elapsed: Duration::ZERO,
+            near_end_ago: Duration::MAX,
             echo_free: 0,
             powers: (0.0, 0.0),
-            state: EchoStatus { mode, delay: None, erl_db: None, erle_db: None },
+            detectable: [0.0; BLOCK],
+            state: EchoStatus {
+                mode,
+                reason: EchoReason::Configured,
+                delay: None,
+                erl_db: None,
+                erle_db: None,
+            },
             is_status_changed: true,
         }
     }
@@ -97,18 +123,18 @@ impl EchoControl {
     pub(crate) fn far_end(&self) -> FarEnd {
         let is_active = match self.mode {
             EchoMode::Off | EchoMode::Cancel | EchoMode::Duck => self.is_far_end_active(),
-            EchoMode::HalfDuplex => self.is_closed(),
+            EchoMode::HalfDuplex => self.is_echo_loud(),
         };
         if is_active { FarEnd::Active } else { FarEnd::Silent }
     }
 
-    /// Returns the residual of the last block, if estimated.
+    /// Returns the residual of the last block during playback, if the microphone is open.
     pub(crate) fn residual(&self) -> Option<&ResidualSignal> {
         self.residual.as_ref()
     }
 
-    /// Returns whether half duplex keeps the microphone closed.
-    fn is_closed(&self) -> bool {
+    /// Returns whether the far end is active, or its echo still loud.
+    fn is_echo_loud(&self) -> bool {
         self.silent_for < HALF_TAIL
     }
 
@@ -117,19 +143,26 @@ impl EchoControl {
         std::mem::take(&mut self.is_status_changed).then_some(self.state)
     }
 
+    /// Returns the last near-end block for speech detection.
+    pub(crate) fn detectable(&self) -> &Block {
+        &self.detectable
+    }
+
     /// Takes the next block of the far end.
     pub(crate) fn render(&mut self, block: &Block) {
+        self.gaps.rendered();
         if block.iter().any(|sample| sample.abs() > ACTIVE) {
+            if self.silent_for >= LONG_SILENCE {
+                self.convergence.restart();
+            }
             self.silent_for = Duration::ZERO;
         }
         let power = power(block);
+        self.convergence.render(power);
         if let Some(meter) = &mut self.meter {
             meter.render(power);
         }
         self.gate.render(power);
-        if let Some(estimator) = &mut self.estimator {
-            estimator.render(block);
-        }
         let is_active = self.is_far_end_active();
         if let Some(canceller) = &mut self.canceller {
             canceller.render(block, is_active);
@@ -138,19 +171,19 @@ impl EchoControl {
 
     /// Processes the next block of the microphone, and returns whether it may contain speech.
     pub(crate) fn capture(&mut self, block: &mut Block, near_end: NearEnd) -> SpeechGate {
+        if self.gaps.captured() && self.is_far_end_active() {
+            self.convergence.restart();
+        }
         let raw = power(block);
         let is_active = self.is_far_end_active();
         // Without an echo suppression could only harm.
         let transparent =
             self.mode == EchoMode::Cancel && self.auto.is_some() && self.echo_free >= CONFIRMING;
-        let estimates = is_active && self.mode == EchoMode::Cancel && !transparent;
-        self.residual = self.estimator.as_mut().and_then(|estimator| {
-            if estimates {
-                return estimator.capture(block, near_end);
-            }
-            estimator.pause();
-            None
-        });
+        // Nothing of the echo is sent until the canceller has found it.
+        let holds = self.mode == EchoMode::Cancel
+            && !transparent
+            && self.is_echo_loud()
+            && !self.convergence.is_converged();
         if let Some(canceller) = &mut self.canceller {
             canceller.capture(
                 block,
@@ -158,31 +191,63 @@ impl EchoControl {
                 is_active,
             );
         }
+        let linear = self.canceller.as_ref().and_then(Canceller::linear);
+        self.residual = linear
+            .filter(|_| is_active && self.mode == EchoMode::Cancel && !transparent)
+            .map(|linear| self.monitor.evaluate(linear, near_end));
         let clean = power(block);
         self.powers = (raw, clean);
+        self.detectable = *block;
+        self.convergence.capture(raw, clean);
         if let Some(measurement) = self.meter.as_mut().and_then(|meter| meter.capture(raw, clean)) {
             self.apply_measurement(&measurement);
         }
         self.silent_for = self.silent_for.saturating_add(BLOCK_TIME);
-        match self.mode {
-            EchoMode::Off | EchoMode::Cancel => {
-                self.gate.open(block);
-                SpeechGate::Open
-            }
-            EchoMode::Duck if is_active => self.gate.duck(block, clean, near_end),
-            EchoMode::Duck => {
-                self.gate.open(block);
-                SpeechGate::Open
-            }
-            // Speech is not expected now.
-            EchoMode::HalfDuplex if self.is_closed() => {
-                self.gate.close(block);
-                SpeechGate::Masked
-            }
-            EchoMode::HalfDuplex => {
-                self.gate.open(block);
-                SpeechGate::Open
-            }
+        self.elapsed += BLOCK_TIME;
+        self.near_end_ago = match near_end {
+            NearEnd::Silent => self.near_end_ago.saturating_add(BLOCK_TIME),
+            NearEnd::Suspected | NearEnd::Speaks => Duration::ZERO,
+        };
+        let (closes, ducks) = match self.mode {
+            EchoMode::Off => (false, false),
+            EchoMode::Cancel => (holds, false),
+            EchoMode::Duck => (false, is_active),
+            EchoMode::HalfDuplex => (self.is_echo_loud(), false),
+        };
+        if closes {
+            self.residual = None;
+            self.gate.close(block);
+            SpeechGate::Masked
+        } else if ducks {
+            let gate = self.gate.duck(block, clean, near_end);
+            let gain = self.gate.detection_gain();
+            self.detectable.iter_mut().for_each(|sample| *sample *= gain);
+            gate
+        } else {
+            self.gate.open(block);
+            SpeechGate::Open
+        }
+    }
+
+    /// Takes note of `speech_started` from the server. During playback and without near-end speech, the server
+    /// heard the echo.
+    pub(crate) fn note_server_speech(&mut self) {
+        if let Some(auto) = &mut self.auto
+            && self.silent_for < TAIL
+            && self.near_end_ago >= NEAR_END_MEMORY
+        {
+            auto.count_false_interruption(self.elapsed);
+            self.apply_mode();
+        }
+    }
+
+    fn apply_mode(&mut self) {
+        if let Some(auto) = &self.auto
+            && auto.mode != self.mode
+        {
+            self.mode = auto.mode;
+            (self.state.mode, self.state.reason) = (auto.mode, auto.reason);
+            self.is_status_changed = true;
         }
     }
 
@@ -195,17 +260,17 @@ impl EchoControl {
             None => self.echo_free,
         };
         if let Some(auto) = &mut self.auto {
-            self.mode = auto.update(measurement);
+            auto.update(self.elapsed, measurement);
         }
+        self.apply_mode();
         let state = EchoStatus {
-            mode: self.mode,
             delay: measurement.echo.map(|echo| echo.delay),
             erl_db: measurement.echo.map(|echo| echo.erl_db),
             erle_db: measurement.echo.map(|echo| echo.erle_db),
+            ..self.state
         };
         // An inconclusive measurement does not reset the status.
-        let conclusive = state.mode != self.state.mode || measurement.is_conclusive();
-        if conclusive && differs(&state, &self.state) {
+        if measurement.is_conclusive() && differs(&state, &self.state) {
             (self.state, self.is_status_changed) = (state, true);
         }
     }
@@ -214,7 +279,6 @@ impl EchoControl {
 /// Returns whether a status differs enough from the reported one to be reported.
 fn differs(status: &EchoStatus, reported: &EchoStatus) -> bool {
     let erle_db = |status: &EchoStatus| status.erle_db.unwrap_or_default();
-    status.mode != reported.mode
-        || status.delay.is_some() != reported.delay.is_some()
+    status.delay.is_some() != reported.delay.is_some()
         || (erle_db(status) - erle_db(reported)).abs() >= REPORT_STEP_DB
 }

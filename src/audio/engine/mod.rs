@@ -91,7 +91,7 @@ impl Engine {
         let (playback_tx, playback_rx) = ring(format.device_out, queue::CAPACITY);
         let input_meter = Arc::new(LevelMeter::new(format.wire_in));
         let output_meter = Arc::new(LevelMeter::new(format.wire_out));
-        let (reference_tx, reference_rx) = ring(format.device_out, queue::CAPACITY);
+        let (reference_tx, reference_rx) = ring(format.device_out, framing::CAPACITY);
         let processor = Processor::new(ProcessorParts {
             processing: format.processing,
             reference: reference_rx,
@@ -195,7 +195,7 @@ impl Engine {
         let (samples, playback) = ring(device, queue::CAPACITY);
         self.speaker.connect(samples, device);
         self.speaker_rate = device;
-        let (reference, reference_rx) = ring(device, queue::CAPACITY);
+        let (reference, reference_rx) = ring(device, framing::CAPACITY);
         let has_reference = self.microphone.connect_reference(reference_rx, device);
         let playback = PlaybackCallback::new(playback, Arc::clone(&self.shared), device);
         self.tapped(playback.with_reference(has_reference.then_some(reference)))
@@ -301,6 +301,7 @@ impl Engine {
             AudioCommand::Flush => self.flush(),
             AudioCommand::Duck(duck) => self.set_duck(duck),
             AudioCommand::Mute(mute) => self.set_mute(mute),
+            AudioCommand::ServerSpeech => self.microphone.note_server_speech(),
             AudioCommand::Record => self.begin_recording(),
             AudioCommand::UseDevice(..)
             | AudioCommand::ListDevices

@@ -169,6 +169,7 @@ impl Runner {
                     command @ (AudioCommand::EndClip(_)
                     | AudioCommand::Flush
                     | AudioCommand::Duck(_)
+                    | AudioCommand::ServerSpeech
                     | AudioCommand::Record) => {
                         self.engine.handle_command(command);
                     }

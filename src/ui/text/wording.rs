@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::audio::api::{EchoMode, EchoStatus};
+use crate::audio::api::{EchoMode, EchoReason, EchoStatus};
 use crate::session::io::delay::{Delay, DelayStats, Delays};
 use crate::session::io::{ConnectionState, EndReason, Failure, Limit, TurnState, UsageReport};
 use crate::ui::text::sanitize;
@@ -48,14 +48,25 @@ pub fn echo(echo: &EchoStatus) -> String {
     }
 }
 
-/// Returns the echo mode as a sentence.
-pub fn echo_sentence(mode: EchoMode) -> &'static str {
-    match mode {
+/// Returns the echo mode and why it is in force as a sentence.
+pub fn echo_sentence(echo: &EchoStatus) -> String {
+    let reason = match echo.reason {
+        EchoReason::Configured => String::new(),
+        EchoReason::ResidualEcho => " (too much echo remained)".to_owned(),
+        EchoReason::LittleEcho => " (little echo remains)".to_owned(),
+        EchoReason::FalseInterruptions { retry } => format!(
+            " (the server mistook the echo for speech; next try with the canceller in {} min)",
+            retry.as_secs() / 60
+        ),
+        EchoReason::Retry => " (trying again)".to_owned(),
+    };
+    let mode = match echo.mode {
         EchoMode::Off => "echo control off",
         EchoMode::Cancel => "echo canceller active",
         EchoMode::Duck => "microphone ducked during answers: speak up to interrupt",
         EchoMode::HalfDuplex => "microphone off during answers: enter /stop to interrupt",
-    }
+    };
+    format!("{mode}{reason}")
 }
 
 /// Returns why a call ended, on one line; text from the server is sanitized.
@@ -165,6 +176,22 @@ mod tests {
         assert_eq!(end(&reason), "the server ended the call: bye now");
         let lost = EndReason::Lost(Failure { message: "reset".to_owned(), code: Some("1006".to_owned()) });
         assert_eq!(end(&lost), "connection lost: reset (1006)");
+    }
+
+    #[test]
+    fn an_escalation_of_echo_control_names_its_reason() {
+        let echo = EchoStatus {
+            mode: EchoMode::HalfDuplex,
+            reason: EchoReason::FalseInterruptions { retry: std::time::Duration::from_secs(120) },
+            delay: None,
+            erl_db: None,
+            erle_db: None,
+        };
+        assert_eq!(
+            echo_sentence(&echo),
+            "microphone off during answers: enter /stop to interrupt \
+             (the server mistook the echo for speech; next try with the canceller in 2 min)"
+        );
     }
 
     #[test]

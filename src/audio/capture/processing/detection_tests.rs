@@ -109,7 +109,7 @@ impl RoomScene {
                 }
                 matcher.record(change, (number * 2 + half + 1) * 10);
             }
-            played.iter().for_each(|block| listener.render(block));
+            played.iter().for_each(|block| listener.control.render(block));
         }
         matcher.result
     }

@@ -79,6 +79,11 @@ impl Processor {
         self.pending.clear();
     }
 
+    /// Takes note that the server reported speech.
+    pub(crate) fn note_server_speech(&mut self) {
+        self.listener.control.note_server_speech();
+    }
+
     /// Disables speech detection while muted.
     pub(crate) fn set_mute(&mut self, mute: Mute) {
         self.listener.mute = mute;
@@ -92,14 +97,15 @@ impl Processor {
 
     /// Processes `input`, and appends complete output at the server's rate.
     pub(crate) fn process(&mut self, input: &[f32], output: &mut Vec<f32>) {
-        // Playback precedes its echo.
-        self.reference.read_blocks(|block| self.listener.render(block));
+        self.reference.receive();
         self.pending.extend_from_slice(input);
         self.processed.clear();
         let (blocks, rest) = self.pending.as_chunks_mut::<BLOCK>();
         let complete = blocks.len() * BLOCK;
         debug_assert!(rest.len() < BLOCK);
-        for block in blocks {
+        for (left, block) in (0..blocks.len()).rev().zip(blocks) {
+            // Playback precedes its echo, after a stall as well.
+            self.reference.take_blocks(left, |block| self.listener.control.render(block));
             let change = self.listener.capture(block);
             let changed_status = self.listener.changed_status();
             for event in change.map(AudioEvent::from).into_iter().chain(changed_status.map(AudioEvent::Echo))
@@ -124,7 +130,8 @@ impl Reference {
         Self { ring, resampler: Resampler::new(device_out, RATE), piece, pending }
     }
 
-    fn read_blocks(&mut self, mut block: impl FnMut(&Block)) {
+    /// Empties the ring.
+    fn receive(&mut self) {
         loop {
             let (samples, _) = self.ring.pop_partial_slice(&mut self.piece);
             let count = samples.len();
@@ -133,10 +140,14 @@ impl Reference {
             }
             self.resampler.process(&self.piece[..count], &mut self.pending);
         }
+    }
+
+    /// Takes the next block, if any, and all that exceed the captured blocks left.
+    fn take_blocks(&mut self, left: usize, take: impl FnMut(&Block)) {
         let complete = self.pending.as_chunks::<BLOCK>().0;
-        let consumed = complete.len() * BLOCK;
-        complete.iter().for_each(&mut block);
-        self.pending.drain(..consumed);
+        let count = complete.len().saturating_sub(left).max(1).min(complete.len());
+        complete[..count].iter().for_each(take);
+        self.pending.drain(..count * BLOCK);
     }
 }
 
@@ -178,10 +189,6 @@ impl SpeechListener {
         }
     }
 
-    fn render(&mut self, block: &Block) {
-        self.control.render(block);
-    }
-
     fn capture(&mut self, block: &mut Block) -> Option<SpeechTransition> {
         let near_end = self.detector.as_ref().map_or(NearEnd::Silent, SpeechDetector::near_end);
         let gate = self.control.capture(block, near_end);
@@ -190,7 +197,7 @@ impl SpeechListener {
             (Mute::Live, ListenMode::Turns(_), FarEnd::Silent | FarEnd::Active)
             | (Mute::Live, ListenMode::Interruptions | ListenMode::Off, FarEnd::Active) => {
                 let change = self.detector.as_mut()?.process(
-                    block,
+                    self.control.detectable(),
                     DetectionContext { gate, far_end },
                     self.control.residual(),
                 );

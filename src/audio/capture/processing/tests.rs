@@ -72,7 +72,7 @@ pub(super) fn process(processing: &Processing, far: &[f32], microphone: &[f32]) 
         heard.states.extend(listener.changed_status().map(|state| (at, state)));
         heard.samples.extend(block);
         if number % 2 == 1 {
-            far[number - 1..=number].iter().for_each(|block| listener.render(block));
+            far[number - 1..=number].iter().for_each(|block| listener.control.render(block));
         }
     }
     heard
@@ -129,6 +129,61 @@ fn the_echo_is_cancelled_in_a_loud_and_large_room() {
 #[test]
 fn the_echo_is_cancelled_despite_clock_drift() {
     check_room(&Room { drift_ppm: 80.0, ..ROOM }, 3);
+}
+
+#[test]
+fn nothing_of_the_first_answer_is_sent_until_the_canceller_has_converged() {
+    let mut far = vec![0.0; 24_000];
+    far.extend(assistant(5));
+    let heard = process(&AUTO, &far, &LOUD_ROOM.echo(&far, 12));
+    let loudest = heard.samples[24_000..].chunks(1_200).map(dbfs).fold(f32::MIN, f32::max);
+    assert!(loudest < -50.0, "50 ms of {loudest} dBFS");
+    assert_eq!(heard.started, [0; 0]);
+}
+
+/// Returns the modes after two reports of speech by the server during an answer.
+fn modes_after_server_speech(near_end: NearEnd) -> Vec<EchoMode> {
+    let mut control = EchoControl::new(&AUTO);
+    for block in assistant(3).as_chunks::<BLOCK>().0 {
+        control.render(block);
+        control.capture(&mut [0.0; BLOCK], near_end);
+    }
+    let mut modes: Vec<_> = control.changed_status().into_iter().collect();
+    for _ in 0..2 {
+        control.note_server_speech();
+        modes.extend(control.changed_status());
+    }
+    modes.into_iter().map(|status| status.mode).collect()
+}
+
+#[test]
+fn speech_that_only_the_server_detects_escalates_to_half_duplex() {
+    assert_eq!(modes_after_server_speech(NearEnd::Silent), [EchoMode::Cancel, EchoMode::HalfDuplex]);
+    assert_eq!(modes_after_server_speech(NearEnd::Suspected), [EchoMode::Cancel], "the user spoke");
+}
+
+#[test]
+fn a_gap_of_either_device_lets_no_echo_pass() {
+    let mut far = assistant(16);
+    // The speaker plays 40 ms of silence without a callback.
+    far[1_000 * BLOCK..1_004 * BLOCK].fill(0.0);
+    let echo = ROOM.echo(&far, 13);
+    let mut control = EchoControl::new(&AUTO);
+    let mut sent = Vec::new();
+    let (far, echo) = (far.as_chunks::<BLOCK>().0, echo.as_chunks::<BLOCK>().0);
+    for number in 0..far.len() {
+        // The microphone loses 30 ms.
+        if !(600..603).contains(&number) {
+            let mut block = echo[number];
+            control.capture(&mut block, NearEnd::Silent);
+            sent.push(dbfs(&block));
+        }
+        if !(1_000..1_004).contains(&number) {
+            control.render(&far[number]);
+        }
+    }
+    let loudest = sent[400..].iter().copied().fold(f32::MIN, f32::max);
+    assert!(loudest < -45.0, "10 ms of {loudest} dBFS");
 }
 
 #[test]

@@ -14,8 +14,9 @@ use crate::audio::error::AudioError;
 
 /// Concurrent attempts to open a device. Those at a hung sound system never return.
 const MAX_ATTEMPTS: usize = 3;
-/// Digital silence longer than this is not a quiet room.
-const DIGITAL_SILENCE: Duration = Duration::from_secs(1);
+/// Digital silence longer than this is not a quiet room. With the longest tick of the audio thread it is
+/// reported within 0.8 s.
+const DIGITAL_SILENCE: Duration = Duration::from_millis(650);
 
 /// A device that may be lost, replaced or closed.
 pub(crate) struct ManagedDevice<C> {

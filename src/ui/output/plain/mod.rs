@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};
 use std::time::Duration;
 
-use crate::audio::api::{DeviceEntry, EchoMode};
+use crate::audio::api::{DeviceEntry, EchoMode, EchoStatus};
 use crate::session::io::delay::Delays;
 use crate::session::io::{
     AssistantLine, ConnectionState, EndReason, Notice, Ready, TurnState, UsageReport, UserUtterance,
@@ -336,9 +336,9 @@ impl<W: AnswerWriter, S: Write> PlainLines<W, S> {
         }
     }
 
-    fn echo(&mut self, mode: EchoMode) {
-        if std::mem::replace(&mut self.echo, mode) != mode {
-            self.call_state(wording::echo_sentence(mode));
+    fn echo(&mut self, echo: &EchoStatus) {
+        if std::mem::replace(&mut self.echo, echo.mode) != echo.mode {
+            self.call_state(&wording::echo_sentence(echo));
         }
     }
 
@@ -393,7 +393,7 @@ impl<W: AnswerWriter, S: Write> NoticeWriter for PlainLines<W, S> {
                 (NoticeSeverity::Quiet, _) => {}
             },
             Notice::Devices(entries) => self.devices(entries),
-            Notice::Echo(echo) => self.echo(echo.mode),
+            Notice::Echo(echo) => self.echo(echo),
             Notice::Delay(report) => self.delays = Some(report.all),
             Notice::Muted(true) => self.call_state("microphone MUTED"),
             Notice::Muted(false) => self.call_state("microphone LIVE"),
