@@ -201,7 +201,7 @@ fn an_endpoint_that_is_killed_gives_the_terminal_back_and_is_told_on_it() {
     }
     server.signal(Signal::KILL);
     for terminal in &terminals {
-        terminal.wait_for_text(LIMIT, "trying again");
+        terminal.wait_for_text(LIMIT, "connection lost, reconnecting");
     }
     let [patient, impatient] = terminals;
     impatient.send(CONTROL_C);

@@ -7,6 +7,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
+use crate::audio::api::EchoMode;
 use crate::markdown::wrap::width;
 use crate::session::io::{ConnectionState, TurnState};
 use crate::ui::model::{DeviceUnavailable, Model, TurnDetectionKind};
@@ -147,7 +148,12 @@ fn facts(scene: &ScreenState) -> Vec<Fact> {
     // Unknown without audio devices.
     facts.extend(model.echo.as_ref().map(|echo| {
         let long = wording::echo(echo);
-        let short = long.trim_start_matches("echo ").trim_end_matches(" dB").to_owned();
+        let short = match echo.mode {
+            EchoMode::Off => long.clone(),
+            EchoMode::Cancel | EchoMode::Duck | EchoMode::HalfDuplex => {
+                long.trim_start_matches("echo ").trim_end_matches(" dB").to_owned()
+            }
+        };
         plain(6, long, short)
     }));
     facts.extend(model.info.turn_detection.map(|kind| {
@@ -182,10 +188,10 @@ fn name(text: &str) -> String {
 /// Returns what ends the user's turns, long and short.
 fn turn_detection(kind: TurnDetectionKind) -> (&'static str, &'static str) {
     match kind {
-        TurnDetectionKind::Server => ("server VAD", "server"),
+        TurnDetectionKind::Server => ("server VAD", "VAD"),
         TurnDetectionKind::Semantic => ("semantic VAD", "semantic"),
         TurnDetectionKind::Local => ("local VAD", "local"),
-        TurnDetectionKind::Manual => ("push to talk", "manual"),
+        TurnDetectionKind::Manual => ("push to talk", "PTT"),
     }
 }
 

@@ -14,7 +14,7 @@ use crate::ui::view::row::{self, RowAlignment};
 use crate::ui::view::state::ScreenState;
 
 /// Errors may arrive while the user looks elsewhere; they also stay in the conversation.
-const ERROR_LIFETIME: Duration = Duration::from_secs(60);
+const ERROR_LIFETIME: Duration = Duration::from_secs(20);
 
 /// Limit for long server messages.
 const MAX_STATUS_ROWS: u16 = 3;

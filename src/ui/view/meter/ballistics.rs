@@ -153,7 +153,7 @@ mod tests {
     fn speech_that_is_soft_for_five_seconds_is_very_soft() {
         let mut meter = MeterBallistics::default();
         let (now, shown) = feed(&mut meter, Duration::ZERO, 200, -55.0, false);
-        assert_eq!(shown.warning, None, "nobody speaks");
+        assert_eq!(shown.warning, None, "no speech");
         let (now, shown) = feed(&mut meter, now, 160, -55.0, true);
         assert_eq!(shown.warning, None, "not yet five seconds");
         let (now, shown) = feed(&mut meter, now, 10, -55.0, true);

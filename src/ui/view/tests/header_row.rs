@@ -45,16 +45,16 @@ fn facts_are_shortened_then_omitted_in_a_fixed_order() {
     listening   01:32 · $0.1043 · $0.068/min · delay 0.6 s · echo aec 43 dB · semantic VAD · profile work · gpt-realtime, marin  LIVE
     listening        01:32 · $0.1043 · $0.068/min · delay 0.6 s · echo aec 43 dB · semantic VAD · work · gpt-realtime  LIVE
     listening   01:32 · $0.1043 · $0.07/min · delay 0.6 s · echo aec 43 dB · semantic · work · gpt-realtime  LIVE
-    listening 01:32 · $0.1043 · $0.07/min · delay 0.6 s · aec 43 · semantic · work · gpt-realtime  LIVE
+    listening       01:32 · $0.1043 · $0.07/min · 0.6 s · aec 43 · semantic · work · gpt-realtime  LIVE
     listening              01:32 · $0.10 · $0.07/min · 0.6 s · aec 43 · semantic · work  LIVE
     listening    01:32 · $0.10 · $0.07/min · 0.6 s · aec 43 · semantic · work  LIVE
-    listening 01:32 · $0.10 · $0.07/min · 0.6 s · aec 43 · semantic  LIVE
+    listening             01:32 · $0.10 · 0.6 s · aec 43 · semantic  LIVE
     listening   01:32 · $0.10 · 0.6 s · aec 43 · semantic  LIVE
     listening    01:32 · $0.10 · 0.6 s · aec 43  LIVE
     listening   01:32 · $0.10 · 0.6 s  LIVE
-    listening 01:32 · $0.10  LIVE
+    listening         01:32  LIVE
     listening      LIVE
-    liste… LIVE
+    list…  LIVE
     "#);
 }
 

@@ -69,7 +69,7 @@ fn a_call_on_a_small_terminal() {
 #[test]
 fn a_call_on_a_tiny_terminal() {
     assert_snapshot!(text((20, 5), &interrupted(), &Editor::default()), @r#"
-    " you are speak… LIVE"
+    " you are spea…  LIVE"
     "▌ (not heard)       "
     "▌ You          01:32"
     "▌ Stop.             "
@@ -293,7 +293,7 @@ fn the_device_list_is_drawn_over_the_conversation() {
     " ↑↓ move   Enter select   Esc cancel                            "
     "#);
     assert_snapshot!(text((30, 6), &with_devices(), &editor), @r#"
-    " answering 01:32 · DEMO NO MIC"
+    " answering        01:32 NO MIC"
     "╭ Devices ───────────────────╮"
     "│   system default (USB Hea… │"
     "│   USB Headset  (in use)    │"

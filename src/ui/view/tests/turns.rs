@@ -35,7 +35,7 @@ fn answers_are_drawn_as_markdown_behind_a_bar() {
     let mut model = call();
     answer(&mut model, ANSWER);
     assert_snapshot!(text((44, 24), &model, &Editor::default()), @r#"
-    " listening 01:32 · gpt-realtime, marin  LIVE"
+    " listening        01:32 · gpt-realtime  LIVE"
     "────────────────────────────────────────────"
     "                                            "
     "                                            "
@@ -122,7 +122,7 @@ fn welcome_and_notices_are_drawn_together() {
 }
 
 #[derive(Clone, Debug)]
-enum Step {
+enum ScreenStep {
     Stream(String),
     Cut,
     Say(String),
@@ -131,15 +131,15 @@ enum Step {
     Resize(u16, u16),
 }
 
-fn step() -> impl Strategy<Value = Step> {
+fn step() -> impl Strategy<Value = ScreenStep> {
     let words = "(one |\\*\\*two\\*\\* |- |\n|\n\n|中文。|\\| a \\| b \\|\n\\|---\\|---\\|\n|```\n){1,12}";
     prop_oneof![
-        words.prop_map(Step::Stream),
-        Just(Step::Cut),
-        words.prop_map(Step::Say),
-        "[a-z ]{1,60}".prop_map(Step::Notice),
-        (-40isize..40).prop_map(Step::Scroll),
-        (10u16..90, 4u16..30).prop_map(|(columns, rows)| Step::Resize(columns, rows)),
+        words.prop_map(ScreenStep::Stream),
+        Just(ScreenStep::Cut),
+        words.prop_map(ScreenStep::Say),
+        "[a-z ]{1,60}".prop_map(ScreenStep::Notice),
+        (-40isize..40).prop_map(ScreenStep::Scroll),
+        (10u16..90, 4u16..30).prop_map(|(columns, rows)| ScreenStep::Resize(columns, rows)),
     ]
 }
 
@@ -160,19 +160,19 @@ proptest! {
                 interrupted: is_cut,
             });
             match step {
-                Step::Stream(more) => {
+                ScreenStep::Stream(more) => {
                     answer.push_str(&more);
                     model.apply(NOW, &line(&answer, false));
                 }
-                Step::Cut => {
+                ScreenStep::Cut => {
                     model.apply(NOW, &line(&answer, true));
                     turns += 1;
                     answer.clear();
                 }
-                Step::Say(said) => user(&mut model, &format!("u{turns}"), &said),
-                Step::Notice(notice) => model.apply(NOW, &Notice::Info(notice)),
-                Step::Scroll(rows) => editor.scroll = editor.scroll.saturating_add_signed(rows),
-                Step::Resize(columns, rows) => size = (columns, rows),
+                ScreenStep::Say(said) => user(&mut model, &format!("u{turns}"), &said),
+                ScreenStep::Notice(notice) => model.apply(NOW, &Notice::Info(notice)),
+                ScreenStep::Scroll(rows) => editor.scroll = editor.scroll.saturating_add_signed(rows),
+                ScreenStep::Resize(columns, rows) => size = (columns, rows),
             }
             let (kept, drawn) = next_screen(size, &model, &editor, &mut layout);
             editor.apply(&drawn);
