@@ -131,7 +131,7 @@ impl ConversationLayout {
             let height = self.height(index, scene);
             let taken = (height - first.min(height)).min(page - rows.len());
             if taken > 0 {
-                self.draw_entry(index, first..first + taken, scene, &mut rows);
+                rows.extend(self.entry_rows(index, first..first + taken, scene));
             }
             below += height - first.min(height) - taken;
             if rows.len() == page && scene.editor.scroll == 0 {
@@ -220,17 +220,11 @@ impl ConversationLayout {
         }
     }
 
-    /// Appends rows of an entry, counted from the gap above it.
-    fn draw_entry(
-        &mut self,
-        index: usize,
-        range: Range<usize>,
-        scene: &ScreenState,
-        rows: &mut Vec<Line<'static>>,
-    ) {
+    /// Returns rows of an entry, counted from the gap above it.
+    fn entry_rows(&mut self, index: usize, range: Range<usize>, scene: &ScreenState) -> Vec<Line<'static>> {
         let gap = self.gap(index, scene);
         let blank = gap.min(range.end) - gap.min(range.start);
-        rows.extend((0..blank).map(|_| Line::default()));
+        let mut rows = vec![Line::default(); blank];
         let entry = &scene.model.entries[index];
         let start = scene.model.ready_at.unwrap_or_default();
         let clock = wording::minutes(entry.at.saturating_sub(start));
@@ -239,6 +233,7 @@ impl ConversationLayout {
         let range = range.start.saturating_sub(gap)..range.end.saturating_sub(gap);
         rows.extend(laid_out.rows(range, columns, (scene.theme, &clock)));
         laid_out.drawn_in = frame;
+        rows
     }
 
     /// Returns how many entries were added since the end was visible.

@@ -119,8 +119,7 @@ mod tests {
         meter: &mut MeterBallistics,
         from: Duration,
         frames: u32,
-        dbfs: f32,
-        is_speech: bool,
+        (dbfs, is_speech): (f32, bool),
     ) -> (Duration, MeterLevel) {
         let reading = LevelReading { rms_dbfs: dbfs, peak_dbfs: dbfs };
         let mut shown = MeterLevel::SILENCE;
@@ -133,41 +132,41 @@ mod tests {
     #[test]
     fn the_bar_rises_in_300_ms_and_falls_20_db_in_1_5_s() {
         let mut meter = MeterBallistics::default();
-        let (now, loud) = feed(&mut meter, Duration::ZERO, 10, -10.0, false);
+        let (now, loud) = feed(&mut meter, Duration::ZERO, 10, (-10.0, false));
         assert!((loud.rms_dbfs + 10.0).abs() < 0.1, "{loud:?}");
-        let (_, later) = feed(&mut meter, now, 50, FLOOR_DBFS, false);
+        let (_, later) = feed(&mut meter, now, 50, (FLOOR_DBFS, false));
         assert!((later.rms_dbfs + 30.0).abs() < 0.5, "{later:?}");
     }
 
     #[test]
     fn the_peak_mark_is_held_for_1_2_s_and_then_falls() {
         let mut meter = MeterBallistics::default();
-        let (now, _) = feed(&mut meter, Duration::ZERO, 1, -6.0, false);
-        let (now, held) = feed(&mut meter, now, 40, FLOOR_DBFS, false);
+        let (now, _) = feed(&mut meter, Duration::ZERO, 1, (-6.0, false));
+        let (now, held) = feed(&mut meter, now, 40, (FLOOR_DBFS, false));
         assert!((held.peak_dbfs + 6.0).abs() < 0.01, "{held:?}");
-        let (_, fallen) = feed(&mut meter, now, 50, FLOOR_DBFS, false);
+        let (_, fallen) = feed(&mut meter, now, 50, (FLOOR_DBFS, false));
         assert!((fallen.peak_dbfs + 26.0).abs() < 0.5, "{fallen:?}");
     }
 
     #[test]
     fn speech_that_is_soft_for_five_seconds_is_very_soft() {
         let mut meter = MeterBallistics::default();
-        let (now, shown) = feed(&mut meter, Duration::ZERO, 200, -55.0, false);
+        let (now, shown) = feed(&mut meter, Duration::ZERO, 200, (-55.0, false));
         assert_eq!(shown.warning, None, "no speech");
-        let (now, shown) = feed(&mut meter, now, 160, -55.0, true);
+        let (now, shown) = feed(&mut meter, now, 160, (-55.0, true));
         assert_eq!(shown.warning, None, "not yet five seconds");
-        let (now, shown) = feed(&mut meter, now, 10, -55.0, true);
+        let (now, shown) = feed(&mut meter, now, 10, (-55.0, true));
         assert_eq!(shown.warning, Some(LevelWarning::Soft));
-        assert_eq!(feed(&mut meter, now, 1, -40.0, true).1.warning, None);
+        assert_eq!(feed(&mut meter, now, 1, (-40.0, true)).1.warning, None);
     }
 
     #[test]
     fn three_clipped_peaks_in_two_seconds_are_too_loud() {
         let mut meter = MeterBallistics::default();
-        let (now, shown) = feed(&mut meter, Duration::ZERO, 2, 0.0, false);
+        let (now, shown) = feed(&mut meter, Duration::ZERO, 2, (0.0, false));
         assert_eq!(shown.warning, None);
-        let (now, shown) = feed(&mut meter, now, 1, -0.5, false);
+        let (now, shown) = feed(&mut meter, now, 1, (-0.5, false));
         assert_eq!(shown.warning, Some(LevelWarning::Loud));
-        assert_eq!(feed(&mut meter, now, 70, -20.0, false).1.warning, None);
+        assert_eq!(feed(&mut meter, now, 70, (-20.0, false)).1.warning, None);
     }
 }
