@@ -14,7 +14,7 @@ use crate::call::streams::standard::{Localized, cannot_write_stdout, charset, co
 use crate::captions::chinese::ChineseScript;
 use crate::captions::format::CaptionWriter;
 use crate::cli::display::DisplayArgs;
-use crate::dsp::level::LevelMeter;
+use crate::dsp::level::{LevelMeter, LevelReading};
 use crate::error::{Error, Kind};
 use crate::session::io::{ConnectionState, EndReason, Notice, TurnState, UserCommand};
 use crate::test_hooks;
@@ -32,9 +32,6 @@ use crate::ui::view::theme::Theme;
 
 /// Limit for writing pending lines after a signal.
 const SIGNALLED_DRAIN: Duration = Duration::from_millis(200);
-
-/// Level shown before audio has started.
-const SILENCE_DBFS: f32 = -120.0;
 
 /// Presentation of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,9 +73,9 @@ impl LevelMeters {
     }
 }
 
-fn level(meter: &Arc<OnceLock<Arc<LevelMeter>>>) -> Box<dyn Fn() -> f32 + Send> {
+fn level(meter: &Arc<OnceLock<Arc<LevelMeter>>>) -> Box<dyn Fn() -> LevelReading + Send> {
     let meter = Arc::clone(meter);
-    Box::new(move || meter.get().map_or(SILENCE_DBFS, |meter| meter.dbfs()))
+    Box::new(move || meter.get().map_or(LevelReading::SILENCE, |meter| meter.reading()))
 }
 
 /// Presentation of a running session.

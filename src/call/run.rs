@@ -30,10 +30,11 @@ use crate::call::trace::{ExistingTrace, TraceFile};
 use crate::captions::chinese::ChineseScript;
 use crate::cli::display::DisplayArgs;
 use crate::error::{Error, Kind};
+use crate::protocol::settings::TurnMethod;
 use crate::session::Session;
 use crate::session::io::{ConnectionState, EndReason, Failure, Handshake, Notice, UserCommand};
 use crate::session::plan::{InputEndAction, Mode, Plan, TurnControl};
-use crate::ui::model::CallInfo;
+use crate::ui::model::{CallInfo, TurnDetectionKind};
 use crate::ui::output::plain::PlainStyle;
 
 /// Capacity of the command channel. A person types slower than this.
@@ -205,6 +206,8 @@ impl Call<'_> {
         };
         let info = CallInfo {
             endpoint: self.target.name.clone(),
+            profile: self.device_memory.profile.clone(),
+            turn_detection: self.turn_detection(),
             demo: self.target.is_demo(),
             manual_turns: self.has_manual_turns(),
         };
@@ -225,6 +228,20 @@ impl Call<'_> {
             levels,
             lines,
         })
+    }
+
+    /// Returns what ends the user's turns; none in writing.
+    fn turn_detection(&self) -> Option<TurnDetectionKind> {
+        let method = self.plan.settings.turn_detection.get().map(|detection| &detection.method);
+        let kind = match (self.plan.turn_control(), method) {
+            (TurnControl::Manual, _) => TurnDetectionKind::Manual,
+            (TurnControl::Local, _) => TurnDetectionKind::Local,
+            (TurnControl::Server, Some(TurnMethod::SemanticVad { .. })) => TurnDetectionKind::Semantic,
+            (TurnControl::Server, Some(TurnMethod::ServerVad { .. } | TurnMethod::Other(_)) | None) => {
+                TurnDetectionKind::Server
+            }
+        };
+        (self.plan.mode == Mode::Talk).then_some(kind)
     }
 
     /// Starts audio while connecting, because both take time.

@@ -28,6 +28,20 @@ fn decibels(amplitude: f64) -> f32 {
     (20.0 * amplitude.log10()).max(f64::from(FLOOR_DBFS)) as f32
 }
 
+/// Levels at one moment, in dBFS.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LevelReading {
+    /// RMS level.
+    pub rms_dbfs: f32,
+    /// Peak level.
+    pub peak_dbfs: f32,
+}
+
+impl LevelReading {
+    /// Silence.
+    pub const SILENCE: Self = Self { rms_dbfs: FLOOR_DBFS, peak_dbfs: FLOOR_DBFS };
+}
+
 /// A level with instant attack and slow decay. One thread publishes, any thread reads.
 #[derive(Debug)]
 pub struct LevelMeter {
@@ -55,6 +69,11 @@ impl LevelMeter {
         let fall = FALL_PER_SECOND * samples as f32 / self.rate.0 as f32;
         follow(&self.rms, FLOOR_DBFS, fall);
         follow(&self.peak, FLOOR_DBFS, fall);
+    }
+
+    /// Returns both levels.
+    pub fn reading(&self) -> LevelReading {
+        LevelReading { rms_dbfs: self.dbfs(), peak_dbfs: self.peak_dbfs() }
     }
 
     /// Returns the RMS level in dBFS, at least [`FLOOR_DBFS`].

@@ -2,11 +2,15 @@
 
 use std::time::Duration;
 
-use crate::ui::view::meter;
+use crate::ui::view::meter::wave::Wave;
+use crate::ui::view::meter::{self, MeterSteps};
 use crate::ui::view::state::LiveStatus;
 
 /// At most 30 frames per second; more are not visible and cost the terminal work.
 pub const FRAME_INTERVAL: Duration = Duration::from_millis(34);
+
+/// Levels alone are drawn at most 15 times per second.
+const METER_INTERVAL: Duration = Duration::from_millis(67);
 
 /// Redraw interval of the clock, which shows seconds that begin at any time.
 const CLOCK_INTERVAL: Duration = Duration::from_millis(500);
@@ -22,8 +26,9 @@ pub struct DrawThrottle {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct VisibleState {
     clock: u128,
-    input: usize,
-    output: usize,
+    input: MeterSteps,
+    output: MeterSteps,
+    wave: Wave,
 }
 
 impl DrawThrottle {
@@ -35,8 +40,9 @@ impl DrawThrottle {
     /// Returns whether a frame is due.
     pub fn is_due(&self, live: &LiveStatus) -> bool {
         let Some((drawn_at, visible)) = self.drawn else { return true };
-        (self.is_changed || visible != VisibleState::of(live))
-            && live.now.saturating_sub(drawn_at) >= FRAME_INTERVAL
+        let since = live.now.saturating_sub(drawn_at);
+        self.is_changed && since >= FRAME_INTERVAL
+            || visible != VisibleState::of(live) && since >= METER_INTERVAL
     }
 
     /// Records a drawn frame.
@@ -60,8 +66,9 @@ impl VisibleState {
     fn of(live: &LiveStatus) -> Self {
         Self {
             clock: live.now.as_millis() / CLOCK_INTERVAL.as_millis(),
-            input: meter::step(live.input_dbfs),
-            output: meter::step(live.output_dbfs),
+            input: meter::steps(live.input),
+            output: meter::steps(live.output),
+            wave: live.wave,
         }
     }
 }
@@ -69,6 +76,11 @@ impl VisibleState {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ui::view::meter::ballistics::MeterLevel;
+
+    fn meter_level(dbfs: f32) -> MeterLevel {
+        MeterLevel { rms_dbfs: dbfs, ..MeterLevel::SILENCE }
+    }
 
     /// Counts the frames of ten seconds, checked every millisecond.
     fn frames(level: impl Fn(u64) -> f32, changed: impl Fn(u64) -> bool) -> usize {
@@ -76,7 +88,12 @@ mod tests {
         let mut count = 0;
         for millisecond in 0..10_000 {
             let now = Duration::from_millis(millisecond);
-            let live = LiveStatus { now, input_dbfs: level(millisecond), output_dbfs: f32::NEG_INFINITY };
+            let live = LiveStatus {
+                now,
+                input: meter_level(level(millisecond)),
+                output: MeterLevel::SILENCE,
+                wave: Wave::default(),
+            };
             if changed(millisecond) {
                 throttle.mark_changed();
             }
@@ -95,6 +112,12 @@ mod tests {
     }
 
     #[test]
+    fn levels_alone_are_drawn_fifteen_times_a_second() {
+        let levels = frames(|millisecond| (millisecond % 50) as f32 - 50.0, |_| false);
+        assert!((140..=150).contains(&levels), "{levels} frames in ten seconds");
+    }
+
+    #[test]
     fn an_idle_screen_is_drawn_twice_a_second() {
         assert_eq!(frames(|_| f32::NEG_INFINITY, |_| false), 20);
     }
@@ -107,7 +130,12 @@ mod tests {
     #[test]
     fn a_change_is_drawn_within_a_frame() {
         let mut throttle = DrawThrottle::default();
-        let live = |now| LiveStatus { now, input_dbfs: -100.0, output_dbfs: -100.0 };
+        let live = |now| LiveStatus {
+            now,
+            input: MeterLevel::SILENCE,
+            output: MeterLevel::SILENCE,
+            wave: Wave::default(),
+        };
         throttle.drawn(&live(Duration::from_millis(500)));
         throttle.mark_changed();
         let now = Duration::from_millis(510);

@@ -154,7 +154,7 @@ fn text_is_typed_as_text_and_space_is_a_key_again_behind_it() {
     terminal.send("ey @ 你");
     terminal.wait_for_text(LIMIT, "> Hey @ 你");
     terminal.send("\r");
-    terminal.wait_for_text(LIMIT, "│ Hey @ 你 │");
+    terminal.wait_for_text(LIMIT, "▌ Hey @ 你");
     terminal.wait_for_keys(LIMIT, HOLDING);
     hold(&terminal);
     terminal.send(UP);

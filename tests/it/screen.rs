@@ -131,11 +131,12 @@ fn no_key_is_lost_that_comes_together_with_a_change_of_size() {
 fn what_is_typed_is_sent_and_answered_and_escape_cuts_the_answer_off() {
     let terminal = start(silent_call(), USUAL);
     terminal.send("Where do keys come from?\r");
-    let asked = |screen: &Screen| rows(screen).iter().any(|row| row.contains("│ Where do keys come from? │"));
+    let asked =
+        |screen: &Screen| rows(screen).iter().any(|row| row.starts_with("▌ Where do keys come from?"));
     terminal.wait_until(LIMIT, asked);
     terminal.wait_until(LIMIT, |screen| {
         let rows = rows(screen);
-        rows.iter().any(|row| row.starts_with(" ╭ Assistant ")) && rows[0].contains("answering")
+        rows.iter().any(|row| row.starts_with("▌ Assistant ")) && rows[0].contains("answering")
     });
     terminal.send(ESCAPE);
     terminal.wait_for_text(LIMIT, "(not heard)");

@@ -22,6 +22,11 @@ pub struct Document {
 }
 
 impl Document {
+    /// Returns an empty document that highlights code.
+    pub fn highlighting() -> Self {
+        Self { renderer: MarkdownRenderer::highlighting(), ..Self::default() }
+    }
+
     /// Appends sanitized text.
     pub fn push(&mut self, text: &str) {
         self.source.push_str(text);

@@ -10,8 +10,6 @@ pub struct DrawResult {
     pub page: usize,
     /// Scroll position, limited to the conversation.
     pub scroll: usize,
-    /// Lines of the conversation; only known while scrolled.
-    pub total: Option<usize>,
     /// Columns of a row of the typed text.
     pub input_columns: usize,
 }
@@ -33,8 +31,6 @@ pub struct Editor {
     pub scroll: usize,
     /// Visible lines of the conversation, by the last drawing.
     pub page: usize,
-    /// All lines of the conversation, by the last drawing; known only while it is scrolled.
-    pub total: Option<usize>,
     /// Whether the whole screen must be drawn again.
     pub repaint: bool,
     /// Whether the program must be suspended.
@@ -53,7 +49,7 @@ impl Editor {
 
     /// Takes the results of a drawing that the next keys need.
     pub fn apply(&mut self, drawn: &DrawResult) {
-        (self.page, self.scroll, self.total) = (drawn.page, drawn.scroll, drawn.total);
+        (self.page, self.scroll) = (drawn.page, drawn.scroll);
         self.area.set_columns(drawn.input_columns);
     }
 

@@ -15,7 +15,11 @@ use crate::ui::text::wording;
 /// Errors of the writer.
 pub fn write(model: &Model, to: &mut impl Write) -> io::Result<()> {
     for entry in model.entries.iter().filter(|entry| !entry.text.trim().is_empty()) {
-        writeln!(to, "{}", line(entry))?;
+        match entry.speaker {
+            SpeakerRole::User => writeln!(to, "{}", line("You:", entry))?,
+            SpeakerRole::Assistant => writeln!(to, "{}", line("Assistant:", entry))?,
+            SpeakerRole::Program => {}
+        }
     }
     if let Some(delay) = &model.delay {
         writeln!(to, "{}", wording::latencies(&delay.all))?;
@@ -43,11 +47,7 @@ fn end(reason: &EndReason) -> Option<String> {
 
 /// The text was sanitized by the model; continuation lines are indented, so that no text can imitate a labelled
 /// line.
-fn line(entry: &TurnEntry) -> String {
-    let speaker = match entry.speaker {
-        SpeakerRole::User => "You:",
-        SpeakerRole::Assistant => "Assistant:",
-    };
+fn line(speaker: &str, entry: &TurnEntry) -> String {
     let (played, unplayed) = entry.text.split_at(entry.unplayed_from());
     let indented = |text: &str| text.trim().replace('\n', "\n  ");
     let (played, unplayed) = (indented(played), indented(unplayed));

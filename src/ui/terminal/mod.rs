@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
+use crate::dsp::level::LevelReading;
 use crate::session::io::UserCommand;
 use crate::ui::model::Model;
 use crate::ui::terminal::guard::{KeyReporting, TerminalGuard, restore_on_panic};
@@ -67,10 +68,10 @@ pub struct ScreenSetup {
     pub model: watch::Receiver<Model>,
     /// Receives commands. While it is full, commands wait in the screen; when it is closed, the screen closes.
     pub commands: mpsc::Sender<UserCommand>,
-    /// Level of the microphone in dBFS.
-    pub input_level: Box<dyn Fn() -> f32 + Send>,
-    /// Level of the speaker in dBFS.
-    pub output_level: Box<dyn Fn() -> f32 + Send>,
+    /// Level of the microphone.
+    pub input_level: Box<dyn Fn() -> LevelReading + Send>,
+    /// Level of the speaker.
+    pub output_level: Box<dyn Fn() -> LevelReading + Send>,
     /// Time since the start of the program, as in notices.
     pub clock: Box<dyn Fn() -> Duration + Send>,
     /// Colours and character set.

@@ -11,7 +11,7 @@ use ratatui::backend::CrosstermBackend;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 
-use crate::session::io::{EndReason, UserCommand};
+use crate::session::io::{EndReason, TurnState, UserCommand};
 use crate::ui::draw_throttle::DrawThrottle;
 use crate::ui::input::editor::DrawResult;
 use crate::ui::input::editor::Editor;
@@ -22,6 +22,9 @@ use crate::ui::terminal::ScreenSetup;
 use crate::ui::terminal::guard::{KeyReporting, TerminalGuard};
 use crate::ui::terminal::reader::ReaderEvent;
 use crate::ui::view;
+use crate::ui::view::conversation::ConversationLayout;
+use crate::ui::view::meter::ballistics::MeterBallistics;
+use crate::ui::view::meter::wave::Wave;
 use crate::ui::view::state::{LiveStatus, ScreenState};
 
 /// How long the first frame waits for the terminal's answer about key events: the query must not end up within
@@ -83,6 +86,10 @@ struct Renderer<'a> {
     terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
     model: Model,
     editor: Editor,
+    conversation: ConversationLayout,
+    /// Meters of the microphone and the speaker.
+    meters: [MeterBallistics; 2],
+    wave: Wave,
     throttle: DrawThrottle,
     /// Key events last requested; none without support.
     keys: Option<KeyReporting>,
@@ -101,6 +108,9 @@ impl<'a> Renderer<'a> {
             terminal: Terminal::new(backend)?,
             model,
             editor: Editor::default(),
+            conversation: ConversationLayout::default(),
+            meters: <[MeterBallistics; 2]>::default(),
+            wave: Wave::default(),
             throttle: DrawThrottle::default(),
             keys: None,
             waiting: VecDeque::new(),
@@ -153,12 +163,14 @@ impl<'a> Renderer<'a> {
         }
     }
 
-    fn live_status(&self) -> LiveStatus {
-        LiveStatus {
-            now: (self.setup.clock)(),
-            input_dbfs: (self.setup.input_level)(),
-            output_dbfs: (self.setup.output_level)(),
-        }
+    fn live_status(&mut self) -> LiveStatus {
+        let now = (self.setup.clock)();
+        let is_speech = self.model.turn == TurnState::User;
+        let [input, output] = &mut self.meters;
+        let input = input.update(now, (self.setup.input_level)(), is_speech);
+        let output = output.update(now, (self.setup.output_level)(), false);
+        self.wave.update(now, input, output);
+        LiveStatus { now, input, output, wave: self.wave }
     }
 
     fn draw(&mut self, live: LiveStatus) -> io::Result<()> {
@@ -175,7 +187,8 @@ impl<'a> Renderer<'a> {
         let scene =
             ScreenState { model: &self.model, editor: &self.editor, live: *live, theme: &self.setup.theme };
         let mut drawn = DrawResult::default();
-        self.terminal.draw(|frame| drawn = view::draw(frame, &scene))?;
+        let conversation = &mut self.conversation;
+        self.terminal.draw(|frame| drawn = view::draw(frame, &scene, conversation))?;
         self.editor.apply(&drawn);
         Ok(())
     }

@@ -69,12 +69,13 @@ fn ascii_replacement(character: char) -> Option<&'static str> {
         '│' | '┃' => "|",
         // All other lines are corners and crossings.
         '\u{2500}'..='\u{257f}' => "+",
-        // Block elements, used in bars.
+        '▌' => "|",
+        // Other block elements, used in meters.
         '\u{2580}'..='\u{259f}' => "#",
         '·' | '•' => "-",
         '…' => ".",
         '↑' => "^",
-        '↓' => "v",
+        '↓' | '▼' => "v",
         '←' => "<",
         '→' => ">",
         'µ' => "u",

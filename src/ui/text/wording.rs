@@ -110,6 +110,15 @@ pub fn cost(usage: &UsageReport) -> Option<String> {
     }
 }
 
+/// Returns the cost so far in whole cents.
+pub fn short_cost(usage: &UsageReport) -> String {
+    match usage.unpriced {
+        0 => format!("${:.2}", usage.total_usd),
+        _ if usage.total_usd > 0.0 => format!(">${:.2}", usage.total_usd),
+        _ => "cost ?".to_owned(),
+    }
+}
+
 /// Returns the tokens and the cost of a session, as far as they are known.
 pub fn usage(usage: Option<&UsageReport>) -> String {
     let tokens = |count: Option<u64>, kind: &str| count.map(|count| format!("{count} {kind}"));

@@ -1,4 +1,4 @@
-//! Header row: connection, turn, microphone and time, in words.
+//! Header row: state on the left, facts in a fixed order, the microphone at the right end.
 
 use std::time::Duration;
 
@@ -7,97 +7,195 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
+use crate::audio::api::EchoMode;
 use crate::markdown::wrap::width;
 use crate::session::io::{ConnectionState, TurnState};
-use crate::ui::model::{DeviceUnavailable, Model};
+use crate::ui::model::{DeviceUnavailable, Model, TurnDetectionKind};
 use crate::ui::text::sanitize::one_line;
 use crate::ui::text::wording;
 use crate::ui::text::wrap::truncate;
-use crate::ui::view::row::{self, RowAlignment};
+use crate::ui::view::row::{self, RowAlignment, line_width};
 use crate::ui::view::state::ScreenState;
 
 /// Longest model name shown in full.
 const MAX_NAME: usize = 32;
 
-/// Draws the row: state on the left, as many facts as fit on the right.
+/// A delay from which an answer feels slow.
+const SLOW: Duration = Duration::from_secs(1);
+
+/// Shorter calls have no meaningful cost per minute.
+const MIN_FOR_RATE: Duration = Duration::from_secs(10);
+
+/// Columns of the microphone's state and the space before it: facts stay in place when LIVE changes to MUTED.
+const MIC_WIDTH: usize = 6;
+
+/// Fewest columns between the state and the facts.
+const GAP: usize = 2;
+
+const SEPARATOR: &str = " · ";
+
+/// A value in the header.
+struct Fact {
+    /// Facts of the lowest importance are shortened, then omitted, first.
+    importance: u8,
+    /// Long and short form; empty if it is omitted.
+    forms: [String; 2],
+    style: Style,
+}
+
+/// Draws the row. The state and the microphone are never omitted.
 pub fn draw(frame: &mut Frame, area: Rect, scene: &ScreenState) {
     let room = usize::from(area.width);
-    let facts = facts(scene);
-    let needed: usize = facts.iter().take(2).map(|(fact, _)| width(fact) + 3).sum();
-    let [long, short] = states(scene.model);
-    let state = if width(&long) + needed < room { long } else { short };
-    // The state of the microphone is only omitted after the end.
-    let microphone = if scene.model.ended.is_some() { 0 } else { width(&facts[0].0) + 1 };
-    let state = truncate(&state, room.saturating_sub(microphone)).into_owned();
-    let mut line = Line::default();
-    let mut used = width(&state);
-    for (at, (fact, style)) in facts.into_iter().enumerate() {
-        let separator = if at == 0 { " " } else { " · " };
-        used += width(&fact) + width(separator);
-        if used > room {
-            break;
-        }
-        line.push_span(Span::styled(separator, scene.theme.dim));
-        line.push_span(Span::styled(fact, style));
+    let mut right = Line::default();
+    if scene.model.speaker == DeviceUnavailable::Lost {
+        right.push_span(Span::styled(" NO SPEAKER", scene.theme.error));
     }
+    let (microphone, style) = microphone(scene);
+    right.push_span(Span::raw(" ".repeat(MIC_WIDTH.saturating_sub(width(microphone)).max(1))));
+    right.push_span(Span::styled(microphone, style));
+    let reserved = if scene.model.ended.is_some() { 0 } else { line_width(&right).min(room) };
+    let state = format!(" {}", state(scene));
+    let left = room.saturating_sub(reserved + width(&state) + GAP);
+    let mut line = Line::default();
+    for fact in fit(facts(scene), left) {
+        let separator = if line.spans.is_empty() { "" } else { SEPARATOR };
+        line.push_span(Span::styled(separator, scene.theme.dim));
+        line.push_span(fact);
+    }
+    line.spans.extend(right.spans);
     row::draw(frame, area, &line, RowAlignment::Right);
+    let state = truncate(&state, room.saturating_sub(reserved)).into_owned();
     let place = Rect { width: u16::try_from(width(&state)).unwrap_or(area.width), ..area };
     row::draw(frame, place, &Line::styled(state, scene.theme.strong), RowAlignment::Left);
 }
 
-/// Returns the state of the call, long and short.
-fn states(model: &Model) -> [String; 2] {
-    if let Some(reason) = &model.ended {
-        let reason = wording::end(reason);
-        return [format!(" rtvoice  {reason}"), format!(" {reason}")];
-    }
-    let connection = wording::connection(model.connection);
-    match model.connection {
-        ConnectionState::Live => {
-            let turn = turn(model);
-            [format!(" rtvoice  {connection} · {turn}"), format!(" {turn}")]
+/// Shortens, then omits facts, the least important first, until the rest fits.
+fn fit(mut facts: Vec<Fact>, room: usize) -> Vec<Span<'static>> {
+    let used = |facts: &[Fact]| {
+        let shown = facts.iter().map(|fact| width(&fact.forms[0])).filter(|wide| *wide > 0);
+        shown.map(|wide| wide + width(SEPARATOR)).sum::<usize>().saturating_sub(width(SEPARATOR))
+    };
+    let mut order: Vec<usize> = (0..facts.len()).collect();
+    order.sort_by_key(|at| facts[*at].importance);
+    // The second pass takes the short form away too.
+    for at in order.iter().chain(&order) {
+        if used(&facts) <= room {
+            break;
         }
+        let short = std::mem::take(&mut facts[*at].forms[1]);
+        facts[*at].forms[0] = short;
+    }
+    let shown = facts.into_iter().filter(|fact| !fact.forms[0].is_empty());
+    shown
+        .map(|fact| {
+            let [form, _] = fact.forms;
+            Span::styled(form, fact.style)
+        })
+        .collect()
+}
+
+/// Returns whose turn it is, trouble with the connection, or the reason of the end.
+fn state(scene: &ScreenState) -> String {
+    let model = scene.model;
+    if let Some(reason) = &model.ended {
+        return wording::end(reason);
+    }
+    match model.connection {
+        ConnectionState::Live => turn(model, scene.live.now),
         ConnectionState::Connecting
         | ConnectionState::Configuring
         | ConnectionState::Reconnecting
         | ConnectionState::Closing
-        | ConnectionState::Closed => [format!(" rtvoice  {connection}"), format!(" {connection}")],
+        | ConnectionState::Closed => wording::connection(model.connection).to_owned(),
     }
 }
 
-fn turn(model: &Model) -> &'static str {
-    if model.info.manual_turns { wording::manual_turn(model.turn) } else { wording::turn(model.turn) }
-}
-
-/// Returns facts, the most important first.
-fn facts(scene: &ScreenState) -> Vec<(String, Style)> {
-    let model = scene.model;
-    let theme = scene.theme;
-    let mut facts = vec![microphone(scene), (clock(scene), Style::new())];
-    if model.speaker == DeviceUnavailable::Lost {
-        facts.push(("NO SPEAKER".to_owned(), theme.error));
-    }
-    if model.info.demo {
-        facts.push(("DEMO".to_owned(), theme.strong));
-    }
-    // Unknown without audio devices.
-    facts.extend(model.echo.as_ref().map(|echo| (wording::echo(echo), Style::new())));
-    let ready = model.ready.as_ref();
-    let name = ready.and_then(|ready| ready.model.as_deref()).unwrap_or(&model.info.endpoint);
-    let voice = ready.and_then(|ready| ready.voice.as_deref()).unwrap_or_default();
-    for name in [name, voice].map(one_line) {
-        if !name.is_empty() {
-            facts.push((truncate(&name, MAX_NAME).into_owned(), Style::new()));
+fn turn(model: &Model, now: Duration) -> String {
+    let turn =
+        if model.info.manual_turns { wording::manual_turn(model.turn) } else { wording::turn(model.turn) };
+    match (model.turn, now.saturating_sub(model.turn_at).as_secs()) {
+        (TurnState::Thinking, seconds @ 1..) => format!("{turn}, {seconds} s"),
+        (TurnState::Listening | TurnState::User | TurnState::Thinking | TurnState::Assistant, _) => {
+            turn.to_owned()
         }
     }
+}
+
+/// Returns the facts from left to right.
+fn facts(scene: &ScreenState) -> Vec<Fact> {
+    let (model, theme) = (scene.model, scene.theme);
+    let elapsed = model.ready_at.map_or(Duration::ZERO, |at| scene.live.now.saturating_sub(at));
+    let plain = |importance, long: String, short: String| Fact {
+        importance,
+        forms: [long, short],
+        style: Style::new(),
+    };
+    let mut facts = vec![plain(9, wording::minutes(elapsed), wording::minutes(elapsed))];
     if let Some(usage) = &model.usage {
-        facts.extend(wording::cost(usage).map(|cost| (cost, Style::new())));
-        facts.extend(usage.total.total_tokens.map(|tokens| (format!("{tokens} tokens"), Style::new())));
+        facts.extend(wording::cost(usage).map(|cost| plain(8, cost, wording::short_cost(usage))));
+        if elapsed >= MIN_FOR_RATE && usage.total_usd > 0.0 {
+            let rate = usage.total_usd / elapsed.as_secs_f64() * 60.0;
+            facts.push(plain(3, format!("${rate:.3}/min"), format!("${rate:.2}/min")));
+        }
+    }
+    if let Some(report) = &model.delay {
+        let delay = report.last.answered();
+        let seconds = wording::seconds(u64::try_from(delay.as_millis()).unwrap_or(u64::MAX));
+        let (short, style) =
+            if delay < SLOW { (seconds, Style::new()) } else { (format!("{seconds} slow"), theme.error) };
+        facts.push(Fact { importance: 7, forms: [format!("delay {short}"), short], style });
+    }
+    // Unknown without audio devices.
+    facts.extend(model.echo.as_ref().map(|echo| {
+        let long = wording::echo(echo);
+        let short = match echo.mode {
+            EchoMode::Off => long.clone(),
+            EchoMode::Cancel | EchoMode::Duck | EchoMode::HalfDuplex => {
+                long.trim_start_matches("echo ").trim_end_matches(" dB").to_owned()
+            }
+        };
+        plain(6, long, short)
+    }));
+    facts.extend(model.info.turn_detection.map(|kind| {
+        let (long, short) = turn_detection(kind);
+        plain(5, long.to_owned(), short.to_owned())
+    }));
+    if model.info.demo {
+        facts.push(Fact {
+            importance: 2,
+            forms: ["DEMO".to_owned(), "DEMO".to_owned()],
+            style: theme.strong,
+        });
+    } else if !model.info.profile.is_empty() {
+        facts.push(plain(2, format!("profile {}", name(&model.info.profile)), name(&model.info.profile)));
+    }
+    let ready = model.ready.as_ref();
+    let server = name(ready.and_then(|ready| ready.model.as_deref()).unwrap_or(&model.info.endpoint));
+    if !server.is_empty() {
+        let voice =
+            ready.and_then(|ready| ready.voice.as_deref()).map(name).filter(|voice| !voice.is_empty());
+        let long = voice.map_or(server.clone(), |voice| format!("{server}, {voice}"));
+        facts.push(plain(1, long, server));
     }
     facts
 }
 
-fn microphone(scene: &ScreenState) -> (String, Style) {
+/// Returns a foreign name, limited in length.
+fn name(text: &str) -> String {
+    truncate(&one_line(text), MAX_NAME).into_owned()
+}
+
+/// Returns what ends the user's turns, long and short.
+fn turn_detection(kind: TurnDetectionKind) -> (&'static str, &'static str) {
+    match kind {
+        TurnDetectionKind::Server => ("server VAD", "VAD"),
+        TurnDetectionKind::Semantic => ("semantic VAD", "semantic"),
+        TurnDetectionKind::Local => ("local VAD", "local"),
+        TurnDetectionKind::Manual => ("push to talk", "PTT"),
+    }
+}
+
+fn microphone(scene: &ScreenState) -> (&'static str, Style) {
     let model = scene.model;
     // With manual turns, nothing is sent between turns.
     let is_open = !model.info.manual_turns || model.turn == TurnState::User;
@@ -114,11 +212,5 @@ fn microphone(scene: &ScreenState) -> (String, Style) {
     } else {
         ("mic off", scene.theme.dim)
     };
-    (word.to_owned(), style)
-}
-
-/// Returns the age of the session as minutes and seconds.
-fn clock(scene: &ScreenState) -> String {
-    let since = scene.model.ready_at.map_or(Duration::ZERO, |at| scene.live.now.saturating_sub(at));
-    wording::minutes(since)
+    (word, style)
 }

@@ -21,16 +21,17 @@ use crate::session::io::TurnState;
 use crate::ui::input::editor::DrawResult;
 use crate::ui::input::push_to_talk::ReleaseEvents;
 use crate::ui::text::wording;
+use crate::ui::view::conversation::ConversationLayout;
 use crate::ui::view::layout::ScreenLayout;
 use crate::ui::view::row::RowAlignment;
 use crate::ui::view::state::ScreenState;
 
 /// Draws the whole screen at any size; what does not fit is omitted, the least important first.
-pub fn draw(frame: &mut Frame, scene: &ScreenState) -> DrawResult {
+pub fn draw(frame: &mut Frame, scene: &ScreenState, conversation: &mut ConversationLayout) -> DrawResult {
     let layout = ScreenLayout::of(frame.area(), scene);
     header::draw(frame, layout.header, scene);
     draw_rules(frame, &layout, scene);
-    let drawn = conversation::draw(frame, layout.conversation, scene);
+    let drawn = conversation::draw(frame, layout.conversation, scene, conversation);
     status::draw(frame, layout.status, scene);
     if layout.meters.width >= meter::MIN_WIDTH {
         meter::draw(frame, layout.meters, scene);

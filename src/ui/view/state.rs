@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use crate::ui::input::editor::Editor;
 use crate::ui::model::Model;
+use crate::ui::view::meter::ballistics::MeterLevel;
+use crate::ui::view::meter::wave::Wave;
 use crate::ui::view::theme::Theme;
 
 /// Values that change without a notice.
@@ -11,10 +13,12 @@ use crate::ui::view::theme::Theme;
 pub struct LiveStatus {
     /// Time since the start.
     pub now: Duration,
-    /// Level of the microphone in dBFS.
-    pub input_dbfs: f32,
-    /// Level of the speaker in dBFS.
-    pub output_dbfs: f32,
+    /// Meter of the microphone.
+    pub input: MeterLevel,
+    /// Meter of the speaker.
+    pub output: MeterLevel,
+    /// Levels of the last seconds.
+    pub wave: Wave,
 }
 
 /// Inputs of a frame.

@@ -13,11 +13,8 @@ use crate::ui::text::wrap::truncate;
 use crate::ui::view::row::{self, RowAlignment};
 use crate::ui::view::state::ScreenState;
 
-/// Long enough to read twice.
-const INFO_LIFETIME: Duration = Duration::from_secs(10);
-
-/// Longer for errors, which may arrive while the user looks elsewhere.
-const ERROR_LIFETIME: Duration = Duration::from_secs(60);
+/// Errors may arrive while the user looks elsewhere; they also stay in the conversation.
+const ERROR_LIFETIME: Duration = Duration::from_secs(20);
 
 /// Limit for long server messages.
 const MAX_STATUS_ROWS: u16 = 3;
@@ -30,7 +27,6 @@ fn current(scene: &ScreenState) -> Option<(String, Style)> {
     let note = scene.model.note.as_ref()?;
     let (text, style, lifetime) = match note.kind {
         StatusNoteKind::Error => (format!("Error: {}", note.text), scene.theme.error, ERROR_LIFETIME),
-        StatusNoteKind::Info => (note.text.clone(), scene.theme.strong, INFO_LIFETIME),
         StatusNoteKind::Ongoing => (note.text.clone(), scene.theme.strong, Duration::MAX),
     };
     (scene.live.now.saturating_sub(note.at) < lifetime).then_some((text, style))

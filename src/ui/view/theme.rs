@@ -4,14 +4,15 @@ use std::ffi::OsStr;
 
 use ratatui::style::{Color, Modifier, Style};
 
+use crate::markdown::ansi::ColorLevel;
 use crate::ui::text::charset::Charset;
 
 /// Style of each kind of element. No state is shown by style alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Theme {
-    /// Frame and name of the user.
+    /// Bar and name of the user.
     pub user: Style,
-    /// Frame and name of the assistant.
+    /// Bar and name of the assistant.
     pub assistant: Style,
     /// Less important text.
     pub dim: Style,
@@ -25,6 +26,8 @@ pub struct Theme {
     pub strong: Style,
     /// Generated but unplayed text.
     pub unplayed: Style,
+    /// Colors of Markdown.
+    pub colors: ColorLevel,
     /// Characters of lines and bars.
     pub charset: Charset,
 }
@@ -38,6 +41,7 @@ impl Theme {
             assistant: Style::new().fg(Color::Green),
             live: bold.fg(Color::Green),
             error: bold.fg(Color::Red),
+            colors: ColorLevel::Ansi,
             ..Self::plain()
         }
     }
@@ -54,6 +58,7 @@ impl Theme {
             error: bold,
             strong: bold,
             unplayed: Style::new().add_modifier(Modifier::DIM | Modifier::CROSSED_OUT),
+            colors: ColorLevel::Monochrome,
             charset: Charset::Unicode,
         }
     }

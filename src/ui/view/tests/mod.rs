@@ -1,7 +1,9 @@
 //! Sample calls for drawing tests.
 
+mod header_row;
 mod promises;
 mod screens;
+mod turns;
 
 use std::time::Duration;
 
@@ -14,10 +16,14 @@ use crate::protocol::dialect::Dialect;
 use crate::session::io::{AssistantLine, ConnectionState, Notice, Ready, UserUtterance};
 use crate::ui::input::editor::Editor;
 use crate::ui::model::{CallInfo, Model};
+use crate::ui::view::meter::ballistics::MeterLevel;
+use crate::ui::view::meter::wave::Wave;
 use crate::ui::view::state::LiveStatus;
 use crate::ui::view::theme::Theme;
 
 const NOW: Duration = Duration::from_secs(95);
+
+const LEVEL: MeterLevel = MeterLevel { rms_dbfs: -20.0, peak_dbfs: -9.0, warning: None };
 
 /// A call on the default endpoint, in use for a minute and a half.
 fn call() -> Model {
@@ -83,17 +89,23 @@ fn typing(text: &str) -> Editor {
     editor
 }
 
-fn screen(
+fn screen(size: (u16, u16), model: &Model, editor: &Editor) -> (Terminal<TestBackend>, DrawResult) {
+    next_screen(size, model, editor, &mut ConversationLayout::default())
+}
+
+/// Draws a frame after those that the layout has seen.
+fn next_screen(
     (columns, rows): (u16, u16),
     model: &Model,
     editor: &Editor,
+    layout: &mut ConversationLayout,
 ) -> (Terminal<TestBackend>, DrawResult) {
     let mut terminal = Terminal::new(TestBackend::new(columns, rows)).unwrap();
     let theme = Theme::colored();
-    let live = LiveStatus { now: NOW, input_dbfs: -20.0, output_dbfs: f32::NEG_INFINITY };
+    let live = LiveStatus { now: NOW, input: LEVEL, output: MeterLevel::SILENCE, wave: Wave::default() };
     let scene = ScreenState { model, editor, live, theme: &theme };
     let mut drawn = DrawResult::default();
-    terminal.draw(|frame| drawn = draw(frame, &scene)).unwrap();
+    terminal.draw(|frame| drawn = draw(frame, &scene, layout)).unwrap();
     (terminal, drawn)
 }
 

@@ -10,28 +10,28 @@ use crate::ui::input::push_to_talk::ReleaseEvents;
 #[test]
 fn a_call_on_a_usual_terminal() {
     assert_snapshot!(text((80, 24), &interrupted(), &Editor::default()), @r#"
-    " rtvoice  connected · you are speaking       LIVE · 01:32 · gpt-realtime · marin"
+    " you are speaking                              01:32 · gpt-realtime, marin  LIVE"
     "────────────────────────────────────────────────────────────────────────────────"
     "                                                                                "
     "                                                                                "
     "                                                                                "
     "                                                                                "
     "                                                                                "
-    " ╭ Assistant ──────────────────────────╮                                        "
-    " │ Hello! What would you like to know? │                                        "
-    " ╰─────────────────────────────────────╯                                        "
-    "                         ╭ You ───────────────────────────────────────────────╮ "
-    "                         │ Tell me about the sea, please, and take your time. │ "
-    "                         ╰────────────────────────────────────────────────────╯ "
-    " ╭ Assistant ──────────────────────────────────────────────╮                    "
-    " │ The sea covers most of the earth, and it is deeper than │                    "
-    " │ the mountains are high. (not heard)                     │                    "
-    " ╰─────────────────────────────────────────────────────────╯                    "
-    "                                                                      ╭ You ──╮ "
-    "                                                                      │ Stop. │ "
-    "                                                                      ╰───────╯ "
+    "                                                                                "
+    "▌ Assistant                                                              01:32  "
+    "▌ Hello! What would you like to know?                                           "
+    "                                                                                "
+    "▌ You                                                                    01:32  "
+    "▌ Tell me about the sea, please, and take your time.                            "
+    "                                                                                "
+    "▌ Assistant                                                              01:32  "
+    "▌ The sea covers most of the earth, and it is deeper than the mountains are     "
+    "▌ high. (not heard)                                                             "
+    "                                                                                "
+    "▌ You                                                                    01:32  "
+    "▌ Stop.                                                                         "
     "────────────────────────────────────────────────────────────────────────────────"
-    " You ━━━━━━━━━━━━━━━━────────   Assistant ────────────────────────              "
+    " You ██████████████───│───  -9 dB     Assistant ─────────────────────           "
     "> type a message                                                                "
     " Ctrl-C end  F1 help  Ctrl-T mute  Esc stop  PgUp scroll  Enter send            "
     "#);
@@ -53,14 +53,14 @@ fn the_latency_is_shown_in_the_rule_if_it_fits() {
 #[test]
 fn a_call_on_a_small_terminal() {
     assert_snapshot!(text((40, 10), &interrupted(), &Editor::default()), @r#"
-    " you are speaking           LIVE · 01:32"
-    "You: Tell me about the sea, please, and "
-    "take your time.                         "
-    "Assistant: The sea covers most of the   "
-    "earth, and it is deeper than the        "
-    "mountains are high. (not heard)         "
-    "You: Stop.                              "
-    " You ━━━━━━━───   Assistant ──────────  "
+    " you are speaking            01:32  LIVE"
+    "▌ Assistant                        01:32"
+    "▌ The sea covers most of the earth, and "
+    "▌ it is deeper than the mountains are   "
+    "▌ high. (not heard)                     "
+    "▌ You                              01:32"
+    "▌ Stop.                                 "
+    " You ██████▋─│─   Assistant ──────────  "
     "> type a message                        "
     " Ctrl-C end  F1 help  Ctrl-T mute       "
     "#);
@@ -69,10 +69,10 @@ fn a_call_on_a_small_terminal() {
 #[test]
 fn a_call_on_a_tiny_terminal() {
     assert_snapshot!(text((20, 5), &interrupted(), &Editor::default()), @r#"
-    " you are speak… LIVE"
-    "mountains are high. "
-    "(not heard)         "
-    "You: Stop.          "
+    " you are spea…  LIVE"
+    "▌ (not heard)       "
+    "▌ You          01:32"
+    "▌ Stop.             "
     "> type a message    "
     "#);
 }
@@ -98,23 +98,23 @@ fn a_call_on_a_large_terminal() {
     let rows: Vec<_> =
         drawn.lines().enumerate().filter(|(at, _)| *at < 2 || *at > 32).map(|(_, row)| row).collect();
     assert_snapshot!(rows.join("\n"), @r#"
-    " rtvoice  connected · you are speaking                                                                                                  LIVE · 01:32 · gpt-realtime · marin · cost unknown · 1234 tokens"
+    " you are speaking                                                                                                                                       01:32 · cost unknown · gpt-realtime, marin  LIVE"
     "────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────"
-    " ╭ Assistant ──────────────────────────╮                                                                                                                                                                "
-    " │ Hello! What would you like to know? │                                                                                                                                                                "
-    " ╰─────────────────────────────────────╯                                                                                                                                                                "
-    "                                                                                                                                                 ╭ You ───────────────────────────────────────────────╮ "
-    "                                                                                                                                                 │ Tell me about the sea, please, and take your time. │ "
-    "                                                                                                                                                 ╰────────────────────────────────────────────────────╯ "
-    " ╭ Assistant ──────────────────────────────────────────────────────────────────────╮                                                                                                                    "
-    " │ The sea covers most of the earth, and it is deeper than the mountains are high. │                                                                                                                    "
-    " │ (not heard)                                                                     │                                                                                                                    "
-    " ╰─────────────────────────────────────────────────────────────────────────────────╯                                                                                                                    "
-    "                                                                                                                                                                                              ╭ You ──╮ "
-    "                                                                                                                                                                                              │ Stop. │ "
-    "                                                                                                                                                                                              ╰───────╯ "
+    "                                                                                                                                                                                                        "
+    "▌ Assistant                                                              01:32                                                                                                                          "
+    "▌ Hello! What would you like to know?                                                                                                                                                                   "
+    "                                                                                                                                                                                                        "
+    "▌ You                                                                    01:32                                                                                                                          "
+    "▌ Tell me about the sea, please, and take your time.                                                                                                                                                    "
+    "                                                                                                                                                                                                        "
+    "▌ Assistant                                                              01:32                                                                                                                          "
+    "▌ The sea covers most of the earth, and it is deeper than the mountains are                                                                                                                             "
+    "▌ high. (not heard)                                                                                                                                                                                     "
+    "                                                                                                                                                                                                        "
+    "▌ You                                                                    01:32                                                                                                                          "
+    "▌ Stop.                                                                                                                                                                                                 "
     "────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────"
-    " You ━━━━━━━━━━━━━━━━────────   Assistant ────────────────────────                                                                                                                                      "
+    " You ████████████████────│───  -9 dB     Assistant ────────────────────────                                                                                                                             "
     "> type a message                                                                                                                                                                                        "
     " Ctrl-C end  F1 help  Ctrl-T mute  Esc stop  PgUp scroll  Enter send                                                                                                                                    "
     "#);
@@ -123,28 +123,28 @@ fn a_call_on_a_large_terminal() {
 #[test]
 fn wide_characters_long_words_and_errors_are_laid_out() {
     assert_snapshot!(text((60, 24), &odd(), &Editor::default()), @r#"
-    " rtvoice  connected · answering         MUTED · 01:32 · DEMO"
+    " answering          01:32 · DEMO · gpt-realtime, marin MUTED"
     "────────────────────────────────────────────────────────────"
     "                                                            "
     "                                                            "
     "                                                            "
+    "▌ Assistant                                            01:32"
+    "▌ 今天天气很好，我们去公园散步吧。你觉得怎么样？我们可以带上" Hidden by multi-width symbols: [(3, " "), (5, " "), (7, " "), (9, " "), (11, " "), (13, " "), (15, " "), (17, " "), (19, " "), (21, " "), (23, " "), (25, " "), (27, " "), (29, " "), (31, " "), (33, " "), (35, " "), (37, " "), (39, " "), (41, " "), (43, " "), (45, " "), (47, " "), (49, " "), (51, " "), (53, " "), (55, " "), (57, " "), (59, " ")]
+    "▌ 一些水果和饮料。 👩‍👩‍👧                                       " Hidden by multi-width symbols: [(3, " "), (5, " "), (7, " "), (9, " "), (11, " "), (13, " "), (15, " "), (17, " "), (20, " ")]
     "                                                            "
-    " ╭ Assistant ───────────────────────────────╮               "
-    " │ 今天天气很好，我们去公园散步吧。你觉得怎 │               " Hidden by multi-width symbols: [(4, " "), (6, " "), (8, " "), (10, " "), (12, " "), (14, " "), (16, " "), (18, " "), (20, " "), (22, " "), (24, " "), (26, " "), (28, " "), (30, " "), (32, " "), (34, " "), (36, " "), (38, " "), (40, " "), (42, " ")]
-    " │ 么样？我们可以带上一些水果和饮料。 👩‍👩‍👧    │               " Hidden by multi-width symbols: [(4, " "), (6, " "), (8, " "), (10, " "), (12, " "), (14, " "), (16, " "), (18, " "), (20, " "), (22, " "), (24, " "), (26, " "), (28, " "), (30, " "), (32, " "), (34, " "), (36, " "), (39, " ")]
-    " ╰──────────────────────────────────────────╯               "
-    "              ╭ You ──────────────────────────────────────╮ "
-    "              │ DonaudampfschifffahrtDonaudampfschifffahr │ "
-    "              │ tDonaudampfschifffahrtDonaudampfschifffah │ "
-    "              │ rt                                        │ "
-    "              ╰───────────────────────────────────────────╯ "
-    " ╭ Assistant ─╮                                             "
-    " │ evil text  │                                             "
-    " ╰────────────╯                                             "
+    "▌ You                                                  01:32"
+    "▌ DonaudampfschifffahrtDonaudampfschifffahrtDonaudampfschiff"
+    "▌ fahrtDonaudampfschifffahrt                                "
+    "                                                            "
+    "▌ Assistant                                            01:32"
+    "▌ evil text                                                 "
+    "                                                            "
+    "· the rate limit of this organisation has been reached,     "
+    "  please try again in 20 s (rate_limit)                     "
     "Error: the rate limit of this organisation has been reached,"
     "please try again in 20 s (rate_limit)                       "
     "────────────────────────────────────────────────────────────"
-    " You MUTED                  Assistant ────────────────────  "
+    " You MUTED                  Assistant ───────────           "
     "> type a message                                            "
     " Ctrl-C end  F1 help  Ctrl-T unmute  Esc stop  PgUp scroll  "
     "#);
@@ -154,43 +154,43 @@ fn wide_characters_long_words_and_errors_are_laid_out() {
 fn the_first_screen_shows_instructions() {
     let mut model = Model::new(CallInfo { manual_turns: true, demo: true, ..CallInfo::default() });
     assert_snapshot!(text((60, 8), &model, &Editor::default()), @r#"
-    " rtvoice  connecting…                 mic off · 00:00 · DEMO"
+    " connecting…                            00:00 · DEMO mic off"
     "                                                            "
     "                                                            "
     "                                                            "
     "                                                            "
-    " You ━━━━━━━━━━━━━━──────   Assistant ────────────────────  "
+    " You ███████▍─│─  -9 dB     Assistant ───────────           "
     "> type a message                                            "
     " Ctrl-C end  F1 help  Space speak  Ctrl-T mute  Esc stop    "
     "#);
     model.apply(NOW, &Notice::Connection(ConnectionState::Live));
     model.apply(NOW, &Notice::Ready(Ready::default()));
     assert_snapshot!(text((60, 8), &model, &Editor::default()), @r#"
-    " rtvoice  connected · your turn       mic off · 00:00 · DEMO"
+    " your turn                              00:00 · DEMO mic off"
     "                                                            "
     "      Press Space to speak and again to get an answer.      "
     "                                                            "
     "                                                            "
-    " You ━━━━━━━━━━━━━━──────   Assistant ────────────────────  "
+    " You ███████▍─│─  -9 dB     Assistant ───────────           "
     "> type a message                                            "
     " Ctrl-C end  F1 help  Space speak  Ctrl-T mute  Esc stop    "
     "#);
     let mut editor = Editor::default();
     editor.push_to_talk.observe_releases(ReleaseEvents::Supported);
     assert_snapshot!(text((60, 8), &model, &editor), @r#"
-    " rtvoice  connected · your turn       mic off · 00:00 · DEMO"
+    " your turn                              00:00 · DEMO mic off"
     "                                                            "
     "  Hold Space while you speak; release it to get an answer.  "
     "                                                            "
     "                                                            "
-    " You ━━━━━━━━━━━━━━──────   Assistant ────────────────────  "
+    " You ███████▍─│─  -9 dB     Assistant ───────────           "
     "> type a message                                            "
     " Ctrl-C end  F1 help  Space hold to talk  Ctrl-T mute       "
     "#);
     model.apply(NOW, &Notice::SpeakNow);
     model.turn = TurnState::User;
     let held = text((60, 8), &model, &editor);
-    assert!(held.contains("connected · you are speaking") && held.contains("LIVE"), "{held}");
+    assert!(held.contains(" you are speaking") && held.contains("LIVE"), "{held}");
     assert!(held.contains("Space release to end"), "{held}");
 }
 
@@ -199,7 +199,7 @@ fn the_help_lists_the_keys() {
     let mut editor = typing("");
     editor.help = true;
     assert_snapshot!(text((80, 24), &odd(), &editor), @r#"
-    " rtvoice  connected · answering      MUTED · 01:32 · DEMO · gpt-realtime · marin"
+    " answering                              01:32 · DEMO · gpt-realtime, marin MUTED"
     "                                                                                "
     "           ╭ Keys ─────────────────────────────────────────────────╮            "
     "           │ Ctrl-C, Ctrl-Q  end the call; Ctrl-D on an empty line │            "
@@ -225,7 +225,7 @@ fn the_help_lists_the_keys() {
     " Press any key to close                                                         "
     "#);
     assert_snapshot!(text((40, 10), &odd(), &editor), @r#"
-    " answering          MUTED · 01:32 · DEMO"
+    " answering            01:32 · DEMO MUTED"
     "Ctrl-C, Ctrl-Q  end the call; Ctrl-D on…"
     "Ctrl-T          mute or unmute the micr…"
     "Space           mute or unmute (on an e…"
@@ -243,7 +243,7 @@ fn the_end_is_shown_with_its_reason() {
     let mut model = call();
     model.apply(NOW, &Notice::End(EndReason::ServerClosed("maintenance".to_owned())));
     assert_snapshot!(text((60, 3), &model, &Editor::default()), @r#"
-    " the server ended the call: maintenance      mic off · 01:32"
+    " the server ended the call: maintenance        01:32 mic off"
     "                                                            "
     "> type a message                                            "
     "#);
@@ -275,7 +275,7 @@ fn the_device_list_is_drawn_over_the_conversation() {
     let mut editor = typing("");
     editor.picker = Some(2);
     assert_snapshot!(text((64, 16), &with_devices(), &editor), @r#"
-    " rtvoice  connected · answering            NO MIC · 01:32 · DEMO"
+    " answering             01:32 · DEMO · gpt-realtime, marin NO MIC"
     "╭ Devices ─────────────────────────────────────────────────────╮"
     "│ microphones                                                  │"
     "│   system default (USB Headset)                               │"
@@ -293,7 +293,7 @@ fn the_device_list_is_drawn_over_the_conversation() {
     " ↑↓ move   Enter select   Esc cancel                            "
     "#);
     assert_snapshot!(text((30, 6), &with_devices(), &editor), @r#"
-    " answering      NO MIC · 01:32"
+    " answering        01:32 NO MIC"
     "╭ Devices ───────────────────╮"
     "│   system default (USB Hea… │"
     "│   USB Headset  (in use)    │"

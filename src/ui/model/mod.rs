@@ -26,6 +26,8 @@ pub struct Model {
     pub ready_at: Option<Duration>,
     /// Whose turn it is.
     pub turn: TurnState,
+    /// Time when that changed.
+    pub turn_at: Duration,
     /// Whether the user has muted the microphone.
     pub muted: bool,
     /// Whether microphone audio reaches the session.
@@ -52,6 +54,8 @@ pub struct Model {
     pub ended_at: Option<Duration>,
     /// Last entry at the most recent start of speech.
     speech_after: Option<EntryPosition>,
+    /// Number of the next entry.
+    next_number: u64,
 }
 
 /// Facts about a call that are known before it begins.
@@ -59,10 +63,27 @@ pub struct Model {
 pub struct CallInfo {
     /// Endpoint name, shown until the server reports its model.
     pub endpoint: String,
+    /// Profile in use.
+    pub profile: String,
+    /// What ends the user's turns; none without turns.
+    pub turn_detection: Option<TurnDetectionKind>,
     /// Whether the endpoint is the built-in demo.
     pub demo: bool,
     /// Whether the user begins and ends turns by hand (`--vad off`).
     pub manual_turns: bool,
+}
+
+/// What ends the user's turns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TurnDetectionKind {
+    /// Voice activity detection by the server.
+    Server,
+    /// Semantic detection by the server.
+    Semantic,
+    /// Voice activity detection on this machine.
+    Local,
+    /// The user.
+    Manual,
 }
 
 impl Default for Model {
@@ -82,13 +103,17 @@ pub enum DeviceUnavailable {
     Closed,
 }
 
-/// One turn of one side.
+/// One turn of one side, or a notice between turns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TurnEntry {
-    /// Conversation item.
+    /// Identifies the entry while its text changes; counts in order of arrival.
+    pub number: u64,
+    /// Conversation item; empty for a notice.
     pub item_id: String,
     /// Side that speaks.
     pub speaker: SpeakerRole,
+    /// Time of arrival.
+    pub at: Duration,
     /// Text so far, displayable.
     pub text: String,
     /// Bytes of `text` that were played; all of it for text that is not spoken.
@@ -117,6 +142,8 @@ pub enum SpeakerRole {
     User,
     /// The model.
     Assistant,
+    /// The program: a notice.
+    Program,
 }
 
 /// A notice for the status row.
@@ -135,17 +162,15 @@ pub struct StatusNote {
 pub enum StatusNoteKind {
     /// An error.
     Error,
-    /// Information.
-    Info,
     /// A device problem, shown until it is resolved.
     Ongoing,
 }
 
-/// Position after an entry, or before all of them.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Position after an entry, by its number, or before all of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum EntryPosition {
     Start,
-    After(String),
+    After(u64),
 }
 
 impl Model {
@@ -157,6 +182,7 @@ impl Model {
             ready: None,
             ready_at: None,
             turn: TurnState::default(),
+            turn_at: Duration::ZERO,
             muted: false,
             can_speak: false,
             microphone: DeviceUnavailable::None,
@@ -170,6 +196,7 @@ impl Model {
             ended: None,
             ended_at: None,
             speech_after: None,
+            next_number: 0,
         }
     }
 
@@ -183,9 +210,9 @@ impl Model {
             }
             Notice::SpeechStarted { .. } => self.speech_after = Some(self.end_position()),
             Notice::SpeechStopped { .. } | Notice::Debug(_) => {}
-            Notice::Turn(turn) => self.turn = *turn,
-            Notice::User(line) => self.update_user(line),
-            Notice::Assistant(line) => self.update_assistant(line),
+            Notice::Turn(turn) => (self.turn, self.turn_at) = (*turn, at),
+            Notice::User(line) => self.update_user(at, line),
+            Notice::Assistant(line) => self.update_assistant(at, line),
             Notice::Usage(report) => self.usage = Some(report.as_ref().clone()),
             Notice::Delay(report) => self.delay = Some(**report),
             Notice::Muted(muted) => self.muted = *muted,
@@ -198,9 +225,9 @@ impl Model {
                 }
             }
             Notice::Error { code, message } => {
-                self.set_note(at, StatusNoteKind::Error, wording::error(code.as_deref(), message));
+                self.report(at, StatusNoteKind::Error, wording::error(code.as_deref(), message));
             }
-            Notice::Info(message) => self.set_note(at, StatusNoteKind::Info, sanitize::one_line(message)),
+            Notice::Info(message) => self.add_notice(at, sanitize::one_line(message)),
             Notice::End(reason) => {
                 self.ended = Some(reason.clone());
                 self.ended_at = Some(at);
@@ -211,6 +238,11 @@ impl Model {
     /// Returns the duration of an ended session.
     pub fn duration(&self) -> Option<Duration> {
         Some(self.ended_at?.saturating_sub(self.ready_at?))
+    }
+
+    /// Returns how many entries were ever added.
+    pub fn entries_added(&self) -> u64 {
+        self.next_number
     }
 
     fn update_device(&mut self, at: Duration, side: Direction, state: &DeviceState) {
@@ -233,29 +265,55 @@ impl Model {
             (Direction::Input, _) => drop(self.note.take_if(|note| note.kind == StatusNoteKind::Ongoing)),
         }
         match devices::state(side, state) {
-            (NoticeSeverity::Error, text) => self.set_note(at, StatusNoteKind::Error, text),
-            (NoticeSeverity::Info, text) => self.set_note(at, StatusNoteKind::Info, text),
-            (NoticeSeverity::Ongoing, text) => self.set_note(at, StatusNoteKind::Ongoing, text),
+            (NoticeSeverity::Error, text) => self.report(at, StatusNoteKind::Error, text),
+            (NoticeSeverity::Info, text) => self.add_notice(at, text),
+            (NoticeSeverity::Ongoing, text) => self.report(at, StatusNoteKind::Ongoing, text),
             (NoticeSeverity::Quiet, _) => {}
         }
     }
 
-    fn set_note(&mut self, at: Duration, kind: StatusNoteKind, text: String) {
+    /// Shows a problem in the status row, and keeps it as a notice in the conversation.
+    fn report(&mut self, at: Duration, kind: StatusNoteKind, text: String) {
+        self.add_notice(at, text.clone());
         self.note = Some(StatusNote { at, kind, text });
     }
 
-    fn update_user(&mut self, line: &UserUtterance) {
-        let text = sanitize::displayable(&line.text).into_owned();
+    /// Adds a notice at the end of the conversation, unless it repeats the one before it.
+    fn add_notice(&mut self, at: Duration, text: String) {
+        let is_repeated = |last: &Arc<TurnEntry>| last.speaker == SpeakerRole::Program && last.text == text;
+        if self.entries.last().is_some_and(is_repeated) {
+            return;
+        }
         let entry = TurnEntry {
+            number: self.next_number(),
+            item_id: String::new(),
+            speaker: SpeakerRole::Program,
+            at,
+            played_bytes: text.len(),
+            text,
+            played_ms: None,
+            is_final: true,
+            interrupted: false,
+        };
+        self.entries.push(Arc::new(entry));
+    }
+
+    fn update_user(&mut self, at: Duration, line: &UserUtterance) {
+        let text = sanitize::displayable(&line.text).into_owned();
+        let position = self.position(&line.item_id);
+        let (number, at) = self.identity(at, position);
+        let entry = TurnEntry {
+            number,
             item_id: line.item_id.clone(),
             speaker: SpeakerRole::User,
+            at,
             played_bytes: text.len(),
             text,
             played_ms: None,
             is_final: line.is_final,
             interrupted: false,
         };
-        match self.position(&line.item_id) {
+        match position {
             Some(position) => self.entries[position] = Arc::new(entry),
             None => {
                 let position = self.insert_position(line);
@@ -264,7 +322,7 @@ impl Model {
         }
     }
 
-    fn update_assistant(&mut self, line: &AssistantLine) {
+    fn update_assistant(&mut self, at: Duration, line: &AssistantLine) {
         let text = sanitize::displayable(&line.text).into_owned();
         // Sanitizing a prefix gives a prefix of the sanitized text, so its length is the position.
         let heard_bytes = word_start(&line.text, line.heard_bytes);
@@ -272,193 +330,78 @@ impl Model {
             Some(_) => sanitize::displayable(&line.text[..heard_bytes]).len(),
             None => text.len(),
         };
+        let position = self.position(&line.item_id);
+        let (number, at) = self.identity(at, position);
         let entry = TurnEntry {
+            number,
             item_id: line.item_id.clone(),
             speaker: SpeakerRole::Assistant,
+            at,
             text,
             played_bytes,
             played_ms: line.heard_ms,
             is_final: line.is_final,
             interrupted: line.interrupted,
         };
-        match self.position(&line.item_id) {
+        match position {
             Some(position) => self.entries[position] = Arc::new(entry),
             None => self.entries.push(Arc::new(entry)),
         }
     }
 
-    /// Returns the position of a new line of the user.
-    ///
-    /// A transcript may arrive after its answer has started. If the server names no previous item, or an
-    /// unknown one, the line goes to the position of the conversation when speech started.
-    fn insert_position(&mut self, line: &UserUtterance) -> usize {
-        let speech_after = self.speech_after.take();
-        if let Some(position) = line.after.as_deref().and_then(|after| self.position(after)) {
-            return position + 1;
-        }
-        match speech_after {
-            Some(EntryPosition::Start) => 0,
-            Some(EntryPosition::After(item_id)) => {
-                self.position(&item_id).map_or(self.entries.len(), |position| position + 1)
-            }
-            None => self.entries.len(),
+    /// Returns the number and time of the entry at a position, or those of a new one.
+    fn identity(&mut self, at: Duration, position: Option<usize>) -> (u64, Duration) {
+        match position {
+            Some(position) => (self.entries[position].number, self.entries[position].at),
+            None => (self.next_number(), at),
         }
     }
 
+    fn next_number(&mut self) -> u64 {
+        let number = self.next_number;
+        self.next_number += 1;
+        number
+    }
+
+    /// Returns the position of a new line of the user.
+    ///
+    /// A transcript may arrive after its answer has started. If the server names no previous item, or an
+    /// unknown one, the line goes to the position of the conversation when speech started. It stays behind
+    /// notices that arrived before it was spoken.
+    fn insert_position(&mut self, line: &UserUtterance) -> usize {
+        let speech_after = self.speech_after.take();
+        let named = line.after.as_deref().and_then(|after| self.position(after));
+        let position = match (named, speech_after) {
+            (Some(position), _) => position + 1,
+            (None, Some(EntryPosition::Start)) => return 0,
+            (None, Some(EntryPosition::After(number))) => {
+                let position = self.entries.iter().rposition(|entry| entry.number == number);
+                return position.map_or(self.entries.len(), |position| position + 1);
+            }
+            (None, None) => return self.entries.len(),
+        };
+        let is_earlier = |entry: &&Arc<TurnEntry>| {
+            entry.speaker == SpeakerRole::Program
+                && match speech_after {
+                    Some(EntryPosition::After(number)) => entry.number <= number,
+                    Some(EntryPosition::Start) => false,
+                    None => true,
+                }
+        };
+        position + self.entries[position..].iter().take_while(is_earlier).count()
+    }
+
     fn end_position(&self) -> EntryPosition {
-        self.entries.last().map_or(EntryPosition::Start, |entry| EntryPosition::After(entry.item_id.clone()))
+        self.entries.last().map_or(EntryPosition::Start, |entry| EntryPosition::After(entry.number))
     }
 
     /// Searches from the end, where nearly all updates are.
     fn position(&self, item_id: &str) -> Option<usize> {
-        self.entries.iter().rposition(|entry| entry.item_id == item_id)
+        let is_item =
+            |entry: &Arc<TurnEntry>| entry.item_id == item_id && entry.speaker != SpeakerRole::Program;
+        self.entries.iter().rposition(is_item)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const NOW: Duration = Duration::from_secs(1);
-
-    fn user(item_id: &str, text: &str, after: Option<&str>) -> Notice {
-        Notice::User(UserUtterance {
-            item_id: item_id.to_owned(),
-            text: text.to_owned(),
-            is_final: true,
-            after: after.map(str::to_owned),
-            spoken: None,
-            has_failed: false,
-        })
-    }
-
-    fn assistant(item_id: &str, text: &str) -> Notice {
-        Notice::Assistant(AssistantLine {
-            item_id: item_id.to_owned(),
-            text: text.to_owned(),
-            is_final: false,
-            heard_ms: Some(0),
-            heard_bytes: 0,
-            interrupted: false,
-        })
-    }
-
-    fn order_after(notices: &[Notice]) -> String {
-        let mut model = Model::default();
-        notices.iter().for_each(|notice| model.apply(NOW, notice));
-        model.entries.iter().map(|entry| entry.item_id.as_str()).collect::<Vec<_>>().join(" ")
-    }
-
-    #[test]
-    fn a_late_transcript_is_placed_before_its_answer() {
-        let order = order_after(&[
-            assistant("hello", "Hi."),
-            assistant("answer", "Yes."),
-            user("q", "?", Some("hello")),
-        ]);
-        assert_eq!(order, "hello q answer");
-    }
-
-    #[test]
-    fn a_late_transcript_without_a_previous_item_is_placed_at_the_start_of_speech() {
-        let started = Notice::SpeechStarted { audio_ms: None };
-        let late = [started.clone(), assistant("answer", "Yes."), user("q", "?", None)];
-        assert_eq!(order_after(&late), "q answer");
-        let second = [
-            assistant("hello", "Hi."),
-            started,
-            assistant("answer", "Yes."),
-            user("q", "?", Some("unknown")),
-        ];
-        assert_eq!(order_after(&second), "hello q answer");
-    }
-
-    #[test]
-    fn a_typed_line_without_a_previous_item_is_placed_at_the_end() {
-        assert_eq!(order_after(&[assistant("hello", "Hi."), user("q", "?", None)]), "hello q");
-    }
-
-    #[test]
-    fn an_updated_line_replaces_the_old_one_in_place() {
-        let mut model = Model::default();
-        for notice in
-            [user("q", "Wh", None), assistant("a", "So"), user("q", "What?", None), assistant("a", "So…")]
-        {
-            model.apply(NOW, &notice);
-        }
-        let texts: Vec<_> = model.entries.iter().map(|entry| entry.text.as_str()).collect();
-        assert_eq!(texts, ["What?", "So…"]);
-    }
-
-    #[test]
-    fn the_played_part_is_measured_in_the_displayed_text() {
-        let mut model = Model::default();
-        let text = "\u{1b}[1mone\ttwo three";
-        model.apply(
-            NOW,
-            &Notice::Assistant(AssistantLine {
-                item_id: "a".to_owned(),
-                text: text.to_owned(),
-                is_final: true,
-                heard_ms: Some(900),
-                heard_bytes: text.find(" three").unwrap_or_default(),
-                interrupted: true,
-            }),
-        );
-        let entry = &model.entries[0];
-        assert_eq!(entry.text.split_at(entry.unplayed_from()), ("one    two ", "three"));
-    }
-
-    #[test]
-    fn an_offset_inside_a_character_or_past_the_end_does_not_panic() {
-        for heard_bytes in [1, 2, 99] {
-            let mut model = Model::default();
-            let line = AssistantLine {
-                item_id: "a".to_owned(),
-                text: "中".to_owned(),
-                is_final: true,
-                heard_ms: Some(1),
-                heard_bytes,
-                interrupted: true,
-            };
-            model.apply(NOW, &Notice::Assistant(line));
-            assert!(model.entries[0].unplayed_from() <= 3);
-        }
-    }
-
-    #[test]
-    fn a_silent_microphone_is_shown_until_it_has_audio_or_is_changed() {
-        let silent = Notice::Device(Direction::Input, DeviceState::Silent("it is muted".to_owned()));
-        let note_after = |then: Option<Notice>| {
-            let mut model = Model::default();
-            model.apply(NOW, &silent);
-            then.iter().for_each(|notice| model.apply(NOW, notice));
-            model.note.map(|note| (note.kind, note.text))
-        };
-        let device = |side, state| note_after(Some(Notice::Device(side, state)));
-        let silence = note_after(None);
-        let note = silence.as_ref().map(|(kind, text)| (*kind, text.as_str()));
-        assert_eq!(
-            note,
-            Some((
-                StatusNoteKind::Ongoing,
-                "the microphone sends only silence (all samples are zero): it is muted"
-            ))
-        );
-        assert_eq!(device(Direction::Input, DeviceState::Closed), None);
-        let usb = || DeviceState::Open("USB".to_owned());
-        assert_eq!(device(Direction::Input, usb()), None);
-        assert_eq!(device(Direction::Output, usb()), silence);
-        let sounds = device(Direction::Input, DeviceState::Sounds);
-        assert_eq!(sounds, Some((StatusNoteKind::Info, "microphone OK".to_owned())));
-    }
-
-    #[test]
-    fn a_clone_is_not_affected_by_later_notices() {
-        let mut model = Model::default();
-        model.apply(NOW, &assistant("a", "One"));
-        let before = model.clone();
-        model.apply(NOW, &assistant("a", "One, two"));
-        assert_eq!(before.entries[0].text, "One");
-    }
-}
+mod tests;

@@ -1,0 +1,142 @@
+//! How long a frame of the screen takes at 200x50: independent of what scrolled away, linear in what changed.
+
+use std::time::Duration;
+
+use divan::Bencher;
+use divan::counter::ItemsCount;
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use rtvoice::session::io::{AssistantLine, ConnectionState, Notice, UserUtterance};
+use rtvoice::ui::input::editor::Editor;
+use rtvoice::ui::model::{CallInfo, Model};
+use rtvoice::ui::view;
+use rtvoice::ui::view::conversation::ConversationLayout;
+use rtvoice::ui::view::meter::ballistics::MeterLevel;
+use rtvoice::ui::view::meter::wave::Wave;
+use rtvoice::ui::view::state::{LiveStatus, ScreenState};
+use rtvoice::ui::view::theme::Theme;
+
+/// Words of the whole conversation.
+const LENGTHS: [usize; 3] = [1_000, 10_000, 100_000];
+
+/// Words of one turn.
+const WORDS_PER_TURN: usize = 40;
+
+/// Words that arrive between two frames.
+const WORDS_PER_FRAME: usize = 20;
+
+fn main() {
+    divan::main();
+}
+
+struct Call {
+    model: Model,
+    editor: Editor,
+    layout: ConversationLayout,
+    terminal: Terminal<TestBackend>,
+    theme: Theme,
+    frames: u32,
+}
+
+impl Call {
+    fn new(words: usize) -> Self {
+        let mut model = Model::new(CallInfo::default());
+        model.apply(Duration::ZERO, &Notice::Connection(ConnectionState::Live));
+        for turn in 0..words / WORDS_PER_TURN / 2 {
+            let question =
+                "Could you say that again, please, and a little slower? ".repeat(WORDS_PER_TURN / 10);
+            model.apply(Duration::ZERO, &user(&format!("u{turn}"), &question));
+            let answer = answer(WORDS_PER_TURN);
+            model.apply(Duration::ZERO, &assistant(&format!("a{turn}"), &answer));
+        }
+        let terminal = Terminal::new(TestBackend::new(200, 50)).expect("a buffer is a terminal");
+        let (editor, layout) = (Editor::default(), ConversationLayout::default());
+        Self { model, editor, layout, terminal, theme: Theme::colored(), frames: 0 }
+    }
+
+    fn draw(&mut self) {
+        self.frames += 1;
+        let now = Duration::from_secs(u64::from(self.frames));
+        let live = LiveStatus {
+            now,
+            input: MeterLevel::SILENCE,
+            output: MeterLevel::SILENCE,
+            wave: Wave::default(),
+        };
+        let scene = ScreenState { model: &self.model, editor: &self.editor, live, theme: &self.theme };
+        let (layout, mut drawn) = (&mut self.layout, Default::default());
+        self.terminal
+            .draw(|frame| drawn = view::draw(frame, &scene, layout))
+            .expect("a buffer takes every frame");
+        self.editor.apply(&drawn);
+    }
+}
+
+fn answer(words: usize) -> String {
+    let section = "A **ring buffer** holds `capacity` items:\n\n- the first item\n- the second item\n\n\
+                   | a | b |\n|---|---|\n| one | two |\n\n環形緩衝區的**容量固定。**不會等待。\n\n";
+    section.repeat(words / section.split(' ').count() + 1)
+}
+
+fn user(item_id: &str, text: &str) -> Notice {
+    Notice::User(UserUtterance {
+        item_id: item_id.to_owned(),
+        text: text.to_owned(),
+        is_final: true,
+        after: None,
+        spoken: None,
+        has_failed: false,
+    })
+}
+
+fn assistant(item_id: &str, text: &str) -> Notice {
+    Notice::Assistant(AssistantLine {
+        item_id: item_id.to_owned(),
+        text: text.to_owned(),
+        is_final: false,
+        heard_ms: Some(0),
+        heard_bytes: text.len(),
+        interrupted: false,
+    })
+}
+
+#[divan::bench(args = LENGTHS)]
+fn draw_a_frame_at_the_end(bencher: Bencher<'_, '_>, words: usize) {
+    let mut call = Call::new(words);
+    call.draw();
+    bencher.bench_local(|| call.draw());
+}
+
+#[divan::bench(args = LENGTHS)]
+fn draw_a_frame_scrolled_to_the_beginning(bencher: Bencher<'_, '_>, words: usize) {
+    let mut call = Call::new(words);
+    call.editor.scroll = usize::MAX;
+    call.draw();
+    bencher.bench_local(|| call.draw());
+}
+
+#[divan::bench(args = LENGTHS, sample_count = 5)]
+fn scroll_to_the_beginning_for_the_first_time(bencher: Bencher<'_, '_>, words: usize) {
+    let prepare = || {
+        let mut call = Call::new(words);
+        call.draw();
+        call.editor.scroll = usize::MAX;
+        call
+    };
+    bencher.with_inputs(prepare).bench_local_values(|mut call| call.draw());
+}
+
+/// Each frame has more of the last answer, after a conversation of the same length.
+#[divan::bench(args = [1_000, 10_000], sample_count = 5)]
+fn stream_an_answer(bencher: Bencher<'_, '_>, words: usize) {
+    let answer = answer(words);
+    let starts: Vec<usize> = answer.match_indices(' ').map(|(at, _)| at).step_by(WORDS_PER_FRAME).collect();
+    bencher.counter(ItemsCount::new(words)).with_inputs(|| Call::new(words)).bench_local_values(
+        |mut call| {
+            for end in &starts {
+                call.model.apply(Duration::ZERO, &assistant("last", &answer[..*end]));
+                call.draw();
+            }
+        },
+    );
+}

@@ -1,0 +1,268 @@
+//! Draws the screen of a sample call as SVG: `cargo run --example picture -- COLUMNS ROWS [dark|light]`.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use ratatui::buffer::{Buffer, Cell};
+use ratatui::style::{Color, Modifier};
+use rtvoice::audio::api::{EchoMode, EchoStatus};
+use rtvoice::protocol::events::response::Usage;
+use rtvoice::session::io::{
+    AssistantLine, ConnectionState, Notice, Ready, TurnState, UsageReport, UserUtterance,
+};
+use rtvoice::ui::input::editor::Editor;
+use rtvoice::ui::model::{CallInfo, Model, TurnDetectionKind};
+use rtvoice::ui::view;
+use rtvoice::ui::view::conversation::ConversationLayout;
+use rtvoice::ui::view::meter::ballistics::MeterLevel;
+use rtvoice::ui::view::meter::wave::Wave;
+use rtvoice::ui::view::state::{LiveStatus, ScreenState};
+use rtvoice::ui::view::theme::Theme;
+
+/// Size of a cell in pixels.
+const CELL: (u16, u16) = (9, 19);
+
+/// Colors of a terminal: background, text, and the first eight of the palette.
+struct Palette {
+    background: &'static str,
+    text: &'static str,
+    colors: [&'static str; 8],
+}
+
+const DARK: Palette = Palette {
+    background: "#15191e",
+    text: "#d6dbe1",
+    colors: ["#15191e", "#f07178", "#8fce7e", "#e6c26b", "#7aa8f0", "#c99be8", "#62c6d6", "#d6dbe1"],
+};
+
+const LIGHT: Palette = Palette {
+    background: "#fbfaf7",
+    text: "#25292e",
+    colors: ["#25292e", "#b3202c", "#23743a", "#8a5a00", "#1f56b5", "#8131a8", "#0b6f80", "#fbfaf7"],
+};
+
+const ANSWER: &str = "A **ring buffer** holds a fixed number of items:\n\n\
+    | operation | cost | blocks |\n|---|---:|:---:|\n| `push` | O(1) | never |\n| `pop` | O(1) | never |\n\n\
+    ```rust\nfn push(&mut self, item: i16) -> bool {\n    // One slot stays free.\n    \
+    self.write(item)\n}\n```\n\n環形緩衝區的**容量固定。**寫滿之後，新的樣本會被拒絕，而不會等待。";
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let size = |at: usize, usual: u16| args.get(at).map_or(Ok(usual), |text| text.parse());
+    let (columns, rows) = (size(0, 80)?, size(1, 24)?);
+    let palette = if args.get(2).is_some_and(|name| name == "light") { LIGHT } else { DARK };
+    let (model, editor, theme) = (call(), Editor::default(), Theme::colored());
+    let live =
+        LiveStatus { now: seconds(95), input: level(-48.0, -41.0), output: level(-17.5, -9.0), wave: wave() };
+    let scene = ScreenState { model: &model, editor: &editor, live, theme: &theme };
+    let mut terminal = Terminal::new(TestBackend::new(columns, rows))?;
+    let mut layout = ConversationLayout::default();
+    let frame = terminal.draw(|frame| {
+        view::draw(frame, &scene, &mut layout);
+    })?;
+    println!("{}", svg(frame.buffer, &palette)?);
+    Ok(())
+}
+
+fn wave() -> Wave {
+    let mut wave = Wave::default();
+    for tenth in 0..60 {
+        let swing = (tenth as f32 * 0.9).sin() * 14.0 - 20.0;
+        let silence = MeterLevel::SILENCE;
+        let (input, output) =
+            if tenth < 25 { (level(swing, swing), silence) } else { (silence, level(swing, swing)) };
+        let pause = (22..30).contains(&tenth);
+        let at = Duration::from_millis(100 * tenth);
+        wave.update(at, if pause { silence } else { input }, if pause { silence } else { output });
+    }
+    wave
+}
+
+fn level(rms_dbfs: f32, peak_dbfs: f32) -> MeterLevel {
+    MeterLevel { rms_dbfs, peak_dbfs, warning: None }
+}
+
+const fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+fn call() -> Model {
+    let mut model = Model::new(CallInfo {
+        profile: "openai".to_owned(),
+        turn_detection: Some(TurnDetectionKind::Semantic),
+        ..CallInfo::default()
+    });
+    let usage = UsageReport {
+        last: None,
+        total: Usage::default(),
+        usd: None,
+        total_usd: 0.0713,
+        unpriced: 0,
+        transcribed_seconds: 0.0,
+        unknown: 0,
+    };
+    let echo = EchoStatus {
+        mode: EchoMode::Cancel,
+        delay: Some(Duration::from_millis(60)),
+        erl_db: Some(12.0),
+        erle_db: Some(42.0),
+    };
+    let ready = Ready { model: Some("gpt-realtime".to_owned()), ..Ready::default() };
+    let question =
+        "Stop. What is a ring buffer? Please show me a table and some code, and say it in Chinese too.";
+    for (at, notice) in [
+        (1, Notice::Connection(ConnectionState::Live)),
+        (1, Notice::Ready(ready)),
+        (1, Notice::SpeakNow),
+        (3, assistant("a1", "Hello! What would you like to know?", "")),
+        (9, user("u1", "Tell me about the sea.")),
+        (
+            11,
+            assistant(
+                "a2",
+                "The sea covers most of the earth,",
+                " and it is deeper than the mountains are high.",
+            ),
+        ),
+        (19, Notice::Info("the microphone is now USB Headset".to_owned())),
+        (23, user("u2", question)),
+        (25, assistant("a3", ANSWER, "")),
+        (25, Notice::Turn(TurnState::Assistant)),
+        (25, Notice::Usage(Box::new(usage))),
+        (25, Notice::Echo(echo)),
+    ] {
+        model.apply(seconds(at), &notice);
+    }
+    model
+}
+
+fn user(item_id: &str, text: &str) -> Notice {
+    Notice::User(UserUtterance {
+        item_id: item_id.to_owned(),
+        text: text.to_owned(),
+        is_final: true,
+        after: None,
+        spoken: None,
+        has_failed: false,
+    })
+}
+
+fn assistant(item_id: &str, heard: &str, unheard: &str) -> Notice {
+    Notice::Assistant(AssistantLine {
+        item_id: item_id.to_owned(),
+        text: format!("{heard}{unheard}"),
+        is_final: true,
+        heard_ms: Some(2_100),
+        heard_bytes: heard.len(),
+        interrupted: !unheard.is_empty(),
+    })
+}
+
+/// Draws cells of one style as one text of fixed length, so that every font fits the grid.
+fn svg(buffer: &Buffer, palette: &Palette) -> Result<String, std::fmt::Error> {
+    let (wide, high) = (buffer.area.width * CELL.0, buffer.area.height * CELL.1);
+    let mut out = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{0}\" height=\"{1}\" viewBox=\"-9 -9 {0} {1}\" role=\"img\" \
+         font-family=\"DejaVu Sans Mono, monospace\" font-size=\"15\"><title>A voice call in a terminal</title>\
+         <rect x=\"-9\" y=\"-9\" width=\"{0}\" height=\"{1}\" rx=\"9\" fill=\"{2}\"/>",
+        wide + 18,
+        high + 18,
+        palette.background
+    );
+    for y in 0..buffer.area.height {
+        let mut x = 0;
+        while x < buffer.area.width {
+            let first = &buffer[(x, y)];
+            let mut end = x + columns(first);
+            let mut text = first.symbol().to_owned();
+            while end < buffer.area.width && joins(first, &buffer[(end, y)]) {
+                text.push_str(buffer[(end, y)].symbol());
+                end += 1;
+            }
+            write_run(&mut out, (x, y, end - x), (&text, first), palette)?;
+            x = end;
+        }
+    }
+    Ok(out + "</svg>")
+}
+
+/// Wide characters and block elements are runs of their own.
+fn joins(first: &Cell, next: &Cell) -> bool {
+    let style = |cell: &Cell| (cell.fg, cell.bg, cell.modifier);
+    let is_plain = |cell: &Cell| columns(cell) == 1 && block(cell.symbol()).is_none();
+    style(first) == style(next) && is_plain(first) && is_plain(next)
+}
+
+fn columns(cell: &Cell) -> u16 {
+    u16::try_from(rtvoice::markdown::wrap::width(cell.symbol())).unwrap_or(1).max(1)
+}
+
+/// Returns the part of a cell that a block element fills: left, top, width, height, in eighths.
+fn block(symbol: &str) -> Option<(u16, u16, u16, u16)> {
+    let character = symbol.chars().next()?;
+    let offset = u16::try_from(u32::from(character).checked_sub(0x2580)?).ok()?;
+    match offset {
+        1..=8 => Some((0, 8 - offset, 8, offset)),
+        9..=15 => Some((0, 0, 16 - offset, 8)),
+        _ => None,
+    }
+}
+
+fn write_run(
+    out: &mut String,
+    (x, y, wide): (u16, u16, u16),
+    (text, cell): (&str, &Cell),
+    palette: &Palette,
+) -> std::fmt::Result {
+    let color = |color: Color, usual: &'static str| match color {
+        Color::Red => palette.colors[1],
+        Color::Green => palette.colors[2],
+        Color::Yellow => palette.colors[3],
+        Color::Blue => palette.colors[4],
+        Color::Magenta => palette.colors[5],
+        Color::Cyan => palette.colors[6],
+        _ => usual,
+    };
+    let (mut front, mut back) = (color(cell.fg, palette.text), color(cell.bg, palette.background));
+    let has = |modifier| cell.modifier.contains(modifier);
+    if has(Modifier::REVERSED) {
+        (front, back) = (back, front);
+    }
+    let (left, top, length) = (x * CELL.0, y * CELL.1, wide * CELL.0);
+    if back != palette.background {
+        write!(
+            out,
+            "<rect x=\"{left}\" y=\"{top}\" width=\"{length}\" height=\"{}\" fill=\"{back}\"/>",
+            CELL.1
+        )?;
+    }
+    let dim = if has(Modifier::DIM) { " opacity=\"0.6\"" } else { "" };
+    if let Some((from_x, from_y, of_x, of_y)) = block(text) {
+        let part = |whole: u16, eighths: u16| f32::from(whole * eighths) / 8.0;
+        let (x, y) = (f32::from(left) + part(CELL.0, from_x), f32::from(top) + part(CELL.1, from_y));
+        let (wide, high) = (part(CELL.0, of_x), part(CELL.1, of_y));
+        return write!(
+            out,
+            "<rect x=\"{x}\" y=\"{y}\" width=\"{wide}\" height=\"{high}\" fill=\"{front}\"{dim}/>"
+        );
+    }
+    if text.trim().is_empty() {
+        return Ok(());
+    }
+    let bold = if has(Modifier::BOLD) { " font-weight=\"bold\"" } else { "" };
+    let italic = if has(Modifier::ITALIC) { " font-style=\"italic\"" } else { "" };
+    let line = match (has(Modifier::CROSSED_OUT), has(Modifier::UNDERLINED)) {
+        (true, _) => " text-decoration=\"line-through\"",
+        (false, true) => " text-decoration=\"underline\"",
+        (false, false) => "",
+    };
+    let text = text.replace('&', "&amp;").replace('<', "&lt;");
+    write!(
+        out,
+        "<text x=\"{left}\" y=\"{}\" textLength=\"{length}\" fill=\"{front}\"{dim}{bold}{italic}{line} \
+         xml:space=\"preserve\">{text}</text>",
+        top + 14
+    )
+}

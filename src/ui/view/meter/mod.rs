@@ -1,0 +1,175 @@
+//! Level meters of both sides: RMS as a bar, the held peak as a mark, from -60 to 0 dBFS.
+
+pub mod ballistics;
+pub mod wave;
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+
+use crate::markdown::wrap::width as text_width;
+use crate::ui::text::charset::Charset;
+use crate::ui::view::meter::ballistics::{LevelWarning, MeterLevel};
+use crate::ui::view::row::{self, RowAlignment};
+use crate::ui::view::state::ScreenState;
+
+/// Widest bar in columns.
+const MAX_WIDTH: usize = 24;
+
+/// Steps of a column.
+const EIGHTHS: usize = 8;
+
+/// Fillings of a column, in eighths.
+const FILLINGS: [&str; EIGHTHS] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
+
+/// Level shown as silence, in dBFS.
+const FLOOR: f32 = -60.0;
+
+/// Narrowest screen with meters.
+pub const MIN_WIDTH: u16 = 26;
+
+/// Columns of labels and spaces.
+const FIXED: u16 = 19;
+
+/// Columns of the words or numbers behind both bars.
+const NUMBERS: u16 = 18;
+
+/// Narrowest screen with words and numbers.
+const MIN_FOR_NUMBERS: u16 = 60;
+
+/// Fewest columns of a wave.
+const MIN_WAVE: usize = 20;
+
+/// Visible state of a meter: equal ones look the same at any width.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MeterSteps {
+    bar: usize,
+    mark: usize,
+    warning: Option<LevelWarning>,
+}
+
+/// Returns what is visible of a level.
+pub fn steps(level: MeterLevel) -> MeterSteps {
+    MeterSteps {
+        bar: eighths(level.rms_dbfs, MAX_WIDTH),
+        mark: eighths(level.peak_dbfs, MAX_WIDTH),
+        warning: level.warning,
+    }
+}
+
+/// Returns the length of a bar for dBFS, in eighths of a column.
+fn eighths(dbfs: f32, width: usize) -> usize {
+    if dbfs.is_nan() {
+        return 0;
+    }
+    let part = (dbfs.clamp(FLOOR, 0.0) - FLOOR) / -FLOOR;
+    // At most the width, and not negative.
+    (part * (width * EIGHTHS) as f32).round() as usize
+}
+
+/// Draws both meters on one row.
+pub fn draw(frame: &mut Frame, area: Rect, scene: &ScreenState) {
+    let numbers = if area.width >= MIN_FOR_NUMBERS { NUMBERS } else { 0 };
+    let width = usize::from(area.width.saturating_sub(FIXED + numbers) / 2).min(MAX_WIDTH);
+    let (theme, live) = (scene.theme, scene.live);
+    let mut spans = vec![Span::raw(" You ")];
+    if scene.model.muted {
+        spans.push(Span::styled(format!("{:width$}", "MUTED"), theme.dim));
+    } else {
+        spans.extend(bar(live.input, width, (theme.user, theme.dim), theme.charset));
+    }
+    let (word, style) = match live.input.warning.filter(|_| !scene.model.muted) {
+        Some(LevelWarning::Soft) => ("very soft".to_owned(), theme.strong),
+        Some(LevelWarning::Loud) => ("too loud".to_owned(), theme.error),
+        None if scene.model.muted => (String::new(), theme.dim),
+        None => (decibels(live.input.peak_dbfs), theme.dim),
+    };
+    if numbers > 0 {
+        spans.push(Span::styled(format!(" {word:10}"), style));
+    }
+    spans.push(Span::raw(if numbers > 0 { " Assistant " } else { "   Assistant " }));
+    spans.extend(bar(live.output, width, (theme.assistant, theme.dim), theme.charset));
+    if numbers > 0 {
+        spans.push(Span::styled(format!(" {:6}  ", decibels(live.output.peak_dbfs)), theme.dim));
+        let used: usize = spans.iter().map(|span| text_width(&span.content)).sum();
+        let room = usize::from(area.width).saturating_sub(used + 1);
+        if room >= MIN_WAVE {
+            spans.extend(live.wave.spans(room, theme));
+        }
+    }
+    row::draw(frame, area, &Line::from(spans), RowAlignment::Left);
+}
+
+/// Returns a level as a number of fixed width; silence has none.
+fn decibels(dbfs: f32) -> String {
+    if dbfs > FLOOR { format!("{dbfs:3.0} dB") } else { String::new() }
+}
+
+/// Returns a bar with the peak mark in the empty part of it.
+fn bar(
+    level: MeterLevel,
+    width: usize,
+    (full, empty): (Style, Style),
+    charset: Charset,
+) -> [Span<'static>; 4] {
+    let filled = eighths(level.rms_dbfs, width);
+    let (filling, track, mark) = match charset {
+        Charset::Unicode => (FILLINGS[filled % EIGHTHS], "─", "│"),
+        // Only whole columns, rounded up.
+        Charset::Ascii if filled.is_multiple_of(EIGHTHS) => ("", "-", "|"),
+        Charset::Ascii => ("#", "-", "|"),
+    };
+    let full_columns = filled / EIGHTHS;
+    let used = full_columns + filling.chars().count();
+    let marked = eighths(level.peak_dbfs, width).div_ceil(EIGHTHS);
+    let has_mark = marked > used;
+    let before = if has_mark { marked - used - 1 } else { width - used };
+    let block = match charset {
+        Charset::Unicode => "█",
+        Charset::Ascii => "#",
+    };
+    [
+        Span::styled(block.repeat(full_columns) + filling, full),
+        Span::styled(track.repeat(before), empty),
+        Span::styled(if has_mark { mark } else { "" }, full),
+        Span::styled(track.repeat(if has_mark { width - marked } else { 0 }), empty),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_of_any_value_have_a_length() {
+        for (dbfs, expected) in [
+            (f32::NEG_INFINITY, 0),
+            (f32::NAN, 0),
+            (-60.0, 0),
+            (-30.0, 96),
+            (0.0, 192),
+            (6.0, 192),
+            (f32::INFINITY, 192),
+        ] {
+            assert_eq!(eighths(dbfs, MAX_WIDTH), expected, "{dbfs} dBFS");
+        }
+    }
+
+    fn drawn(rms_dbfs: f32, peak_dbfs: f32, charset: Charset) -> String {
+        let level = MeterLevel { rms_dbfs, peak_dbfs, warning: None };
+        bar(level, 10, (Style::new(), Style::new()), charset)
+            .iter()
+            .map(|span| span.content.as_ref())
+            .collect()
+    }
+
+    #[test]
+    fn a_bar_has_eighths_and_a_peak_mark() {
+        assert_eq!(drawn(-96.0, -96.0, Charset::Unicode), "──────────");
+        assert_eq!(drawn(-30.0, -12.0, Charset::Unicode), "█████──│──");
+        assert_eq!(drawn(-27.0, -27.0, Charset::Unicode), "█████▌────");
+        assert_eq!(drawn(0.0, 0.0, Charset::Unicode), "██████████");
+        assert_eq!(drawn(-27.0, -6.0, Charset::Ascii), "######--|-");
+    }
+}
