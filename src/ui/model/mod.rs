@@ -221,7 +221,7 @@ impl Model {
             Notice::Devices(entries) => self.devices = Some(entries.as_slice().into()),
             Notice::Echo(echo) => {
                 if self.echo.replace(*echo).is_some_and(|before| before.mode != echo.mode) {
-                    self.set_note(at, StatusNoteKind::Info, wording::echo_sentence(echo));
+                    self.add_notice(at, wording::echo_sentence(echo));
                 }
             }
             Notice::Error { code, message } => {
