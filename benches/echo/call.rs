@@ -162,6 +162,7 @@ impl Call<'_> {
     }
 
     /// Runs it through the engine.
+    #[expect(clippy::too_many_lines, reason = "one loop over virtual time")]
     pub(crate) fn run(&self) -> (Recording, Outcome) {
         let (mut engine, mut ends) = Engine::new(EngineFormat {
             wire_in: SampleRate::HZ_24000,
@@ -235,10 +236,10 @@ impl Call<'_> {
                 outcome.samples.extend(frame.samples.iter().copied().map(to_float));
             }
             while let Ok(event) = ends.events.try_recv() {
-                match &event {
-                    AudioEvent::VoiceStarted if self.scene != Scene::Far => engine.set_duck(Duck::Down),
-                    AudioEvent::VoiceStopped { .. } => engine.set_duck(Duck::Up),
-                    _ => {}
+                if matches!(event, AudioEvent::VoiceStarted) && self.scene != Scene::Far {
+                    engine.set_duck(Duck::Down);
+                } else if matches!(event, AudioEvent::VoiceStopped { .. }) {
+                    engine.set_duck(Duck::Up);
                 }
                 notes.note(&event, tick);
             }
@@ -330,20 +331,19 @@ impl Notes {
 
     fn note(&mut self, event: &AudioEvent, tick: usize) {
         let speaker = self.times.iter().position(|at| (*at..*at + NEAR_TICKS + NEAR_TAIL).contains(&tick));
-        match event {
-            AudioEvent::VoiceStarted => {
-                self.is_open = true;
-                match speaker {
-                    None => self.ducks.false_starts.push(tick * 10),
-                    Some(number) => {
-                        let late = (tick + 1 - self.times[number]) * 10;
-                        self.ducks.noticed[number].1.get_or_insert(late);
-                    }
+        if matches!(event, AudioEvent::VoiceStarted) {
+            self.is_open = true;
+            match speaker {
+                None => self.ducks.false_starts.push(tick * 10),
+                Some(number) => {
+                    let late = (tick + 1 - self.times[number]) * 10;
+                    self.ducks.noticed[number].1.get_or_insert(late);
                 }
             }
-            AudioEvent::VoiceConfirmed if speaker.is_none() => self.ducks.false_confirmations.push(tick * 10),
-            AudioEvent::VoiceStopped { .. } => self.is_open = false,
-            _ => {}
+        } else if matches!(event, AudioEvent::VoiceConfirmed) && speaker.is_none() {
+            self.ducks.false_confirmations.push(tick * 10);
+        } else if matches!(event, AudioEvent::VoiceStopped { .. }) {
+            self.is_open = false;
         }
     }
 }

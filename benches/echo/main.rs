@@ -54,14 +54,14 @@ fn main() {
 fn run(call: &Call, out: Option<&Path>) {
     let (recording, outcome) = call.run();
     if is_wanted("ECHO_CHAINS", "rtvoice") {
-        report(call, "rtvoice", &outcome, &recording.near, out);
+        report(call, "rtvoice", (&outcome, &recording.near), out);
     }
     if is_wanted("ECHO_CHAINS", "crate") {
-        report(call, "crate", &recording.canceller_alone(), &recording.near, out);
+        report(call, "crate", (&recording.canceller_alone(), &recording.near), out);
     }
 }
 
-fn report(call: &Call, chain: &str, outcome: &Outcome, near: &[f32], out: Option<&Path>) {
+fn report(call: &Call, chain: &str, (outcome, near): (&Outcome, &[f32]), out: Option<&Path>) {
     let name = format!("{}_{chain}", call.name());
     println!("{{\"name\": \"{name}\", {}}}", outcome.json());
     if let Some(folder) = out {
