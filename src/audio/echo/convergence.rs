@@ -25,8 +25,8 @@ struct ConvergenceLimits {
     most: u32,
 }
 
-/// An unknown echo path: 2 to 4.5 s.
-const START: ConvergenceLimits = ConvergenceLimits { least: 200, clean: 100, most: 450 };
+/// An unknown echo path: 1.5 to 3 s. Speech of the user looks like a leak, and must not wait longer.
+const START: ConvergenceLimits = ConvergenceLimits { least: 150, clean: 80, most: 300 };
 /// A known echo path whose delay must be found again: 0.6 to 2 s.
 const RESTART: ConvergenceLimits = ConvergenceLimits { least: 60, clean: 60, most: 200 };
 
@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn the_filter_has_converged_after_far_end_speech_without_a_leak() {
-        for (leaks, after) in [(0..0, 200), (110..151, 250), (110..1_000, 450)] {
+        for (leaks, after) in [(0..0, 150), (110..151, 230), (110..1_000, 300)] {
             assert_eq!(converged_after(&mut Convergence::default(), leaks.clone()), Some(after), "{leaks:?}");
         }
     }
@@ -115,7 +115,7 @@ mod tests {
         unconverged.restart();
         assert_eq!(
             converged_after(&mut unconverged, 0..0),
-            Some(200),
+            Some(150),
             "a gap does not shorten the first wait"
         );
     }
