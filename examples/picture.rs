@@ -210,6 +210,7 @@ fn block(symbol: &str) -> Option<(u16, u16, u16, u16)> {
     }
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "the screen uses few of the colors")]
 fn write_run(
     out: &mut String,
     (x, y, wide): (u16, u16, u16),

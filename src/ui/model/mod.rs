@@ -9,6 +9,7 @@ use crate::session::io::{
     AssistantLine, ConnectionState, EndReason, Notice, Ready, TurnState, UsageReport, UserUtterance,
 };
 use crate::ui::text::devices::{self, NoticeSeverity};
+use crate::ui::text::growing::GrowingText;
 use crate::ui::text::sanitize;
 use crate::ui::text::wording;
 use crate::ui::text::wrap::word_start;
@@ -56,6 +57,8 @@ pub struct Model {
     speech_after: Option<EntryPosition>,
     /// Number of the next entry.
     next_number: u64,
+    /// The answer that grows, and the part of it that was played.
+    growing: [GrowingText; 2],
 }
 
 /// Facts about a call that are known before it begins.
@@ -197,6 +200,7 @@ impl Model {
             ended_at: None,
             speech_after: None,
             next_number: 0,
+            growing: <[GrowingText; 2]>::default(),
         }
     }
 
@@ -323,11 +327,12 @@ impl Model {
     }
 
     fn update_assistant(&mut self, at: Duration, line: &AssistantLine) {
-        let text = sanitize::displayable(&line.text).into_owned();
+        let [whole, heard] = &mut self.growing;
+        let text = whole.update(&line.text).to_owned();
         // Sanitizing a prefix gives a prefix of the sanitized text, so its length is the position.
         let heard_bytes = word_start(&line.text, line.heard_bytes);
         let played_bytes = match line.heard_ms {
-            Some(_) => sanitize::displayable(&line.text[..heard_bytes]).len(),
+            Some(_) => heard.update(&line.text[..heard_bytes]).len(),
             None => text.len(),
         };
         let position = self.position(&line.item_id);

@@ -8,7 +8,7 @@ use unicode_width::UnicodeWidthChar;
 const MAX_MARKS: usize = 8;
 
 /// Replacement of a tab on the screen.
-const TAB: &str = "    ";
+pub(super) const TAB: &str = "    ";
 
 /// Returns the text without escape sequences, control characters, bidi controls and invisible characters.
 ///

@@ -28,7 +28,12 @@ pub fn truncate(text: &str, columns: usize) -> Cow<'_, str> {
 
 /// Returns the start of the word that contains a byte; the byte's own position between words.
 pub fn word_start(text: &str, at: usize) -> usize {
-    let bounds = text.split_word_bound_indices().map(|(start, _)| start).chain([text.len()]);
+    // A word begins after a space, so that what is before it need not be searched.
+    let before = &text.as_bytes()[..at.min(text.len())];
+    let start = before.iter().rposition(|byte| *byte == b' ').map_or(0, |space| space + 1);
+    let is_start = text[start..].starts_with(|next: char| next.is_ascii_graphic() || next.is_alphanumeric());
+    let start = if is_start { start } else { 0 };
+    let bounds = text[start..].split_word_bound_indices().map(|(bound, _)| start + bound).chain([text.len()]);
     bounds.take_while(|bound| *bound <= at).last().unwrap_or_default()
 }
 
@@ -140,6 +145,12 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_word_starts_at_the_last_bound(text in "([a-z.,']| |中|。|\n|\r\n|e\u{301}|👩\u{200d}👧|\u{301}){0,30}", at in 0usize..80) {
+            let bounds = text.split_word_bound_indices().map(|(start, _)| start).chain([text.len()]);
+            prop_assert_eq!(word_start(&text, at), bounds.filter(|bound| *bound <= at).last().unwrap_or_default());
+        }
+
         #[test]
         fn no_line_is_wider_than_the_limit(text in "([a-z ]|中|。|「|👩\u{200d}👧|e\u{301}|لا|क्षि|ｶﾞ|\n|\\PC){0,60}", columns in 0usize..20) {
             let text = crate::ui::text::sanitize::displayable(&text).into_owned();
