@@ -13,6 +13,7 @@ use crate::call::clock::Clock;
 use crate::call::connections::{ConnectionEvent, Connections, ConnectionsEvent};
 use crate::call::device_memory::DeviceMemory;
 use crate::call::file_feed::FileFeed;
+use crate::call::local_request;
 use crate::call::presenter::Presenter;
 use crate::call::streams::standard::cannot_write_stdout;
 use crate::call::trace::{TraceDirection, TraceFile};
@@ -178,6 +179,17 @@ impl CallDriver {
                 if let (Notice::Connection(ConnectionState::Live), Some(audio)) = (&notice, audio) {
                     audio.control.begin_recording();
                 }
+                self.show(now, &notice)?;
+            }
+            (Output::SetModel(model), _) => {
+                if !self.connections.set_model(model) {
+                    let message =
+                        "the URL of this endpoint names the model; start again with --model".to_owned();
+                    self.show(now, &Notice::Error { code: None, message })?;
+                }
+            }
+            (Output::Local(request), _) => {
+                let notice = local_request::perform(&self.presenter, request);
                 self.show(now, &notice)?;
             }
             (Output::Open(handshake), _) => self.connections.dial(handshake),

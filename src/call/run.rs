@@ -18,6 +18,7 @@ use crate::call::file_feed::{FileFeed, FileFeedOptions};
 use crate::call::presenter::{
     CaptionedFile, LevelMeters, Lines, PresentationMode, Presenter, PresenterConfig, PromptMode,
 };
+use crate::call::question_file::QuestionFile;
 use crate::call::setup::prices;
 use crate::call::setup::target::Target;
 use crate::call::signals::Signals;
@@ -57,6 +58,8 @@ pub(crate) struct Call<'a> {
     pub(crate) feed: Option<FileFeedOptions>,
     pub(crate) stdin: StdinMode,
     pub(crate) device_memory: DeviceMemory,
+    /// Texts sent on a screen.
+    pub(crate) questions: QuestionFile,
     /// Format of written answers.
     pub(crate) answers: AnswerOutput,
     /// Whether plain lines end with the usage.
@@ -202,10 +205,15 @@ impl Call<'_> {
             endpoint: self.target.name.clone(),
             demo: self.target.is_demo(),
             manual_turns: self.has_manual_turns(),
+            text_only: matches!(self.plan.mode, Mode::Chat | Mode::Ask),
         };
         let PresenterInputs { commands, clock, levels } = inputs;
         let (display, mode, style, file) = (self.display, self.mode, self.style, self.file.clone());
-        let lines = Lines { data, status, prompting, shows_usage: self.shows_usage };
+        let keeps_conversation = match self.stdin {
+            StdinMode::Lines | StdinMode::Prompted => true,
+            StdinMode::Piped | StdinMode::Unused => false,
+        };
+        let lines = Lines { data, status, prompting, shows_usage: self.shows_usage, keeps_conversation };
         let (captions, script) = (self.captions.take(), self.script);
         Presenter::start(PresenterConfig {
             display,
@@ -219,6 +227,7 @@ impl Call<'_> {
             clock,
             levels,
             lines,
+            questions: self.questions.clone(),
         })
     }
 
@@ -324,6 +333,13 @@ async fn wait_for_hang_up(commands: &mut mpsc::Receiver<UserCommand>) -> EndReas
                 | UserCommand::ListDevices
                 | UserCommand::UseDevice(..)
                 | UserCommand::SwitchTurn
+                | UserCommand::Clear
+                | UserCommand::Retry
+                | UserCommand::TakeBack
+                | UserCommand::Instruct(_)
+                | UserCommand::ChangeModel(_)
+                | UserCommand::ChangeVoice(_)
+                | UserCommand::Local(_)
                 | UserCommand::LinesEnded,
             ) => {}
             None => std::future::pending().await,

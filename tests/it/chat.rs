@@ -1,5 +1,8 @@
 //! Written questions to the demo.
 
+#[cfg(unix)]
+mod screen;
+
 use std::path::Path;
 
 use rtvoice::protocol::dialect::Dialect;

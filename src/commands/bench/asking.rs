@@ -77,7 +77,7 @@ pub(super) async fn ask(
         connections: Connections::new(target, link),
         audio,
         feed: None,
-        presenter: Presenter::Lines { writer: Box::new(asker), console },
+        presenter: Presenter::Lines { writer: Box::new(asker), console, model: None },
         trace: None,
         commands: commands_rx,
         piped: None,

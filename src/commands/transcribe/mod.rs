@@ -10,6 +10,7 @@ use crate::audio::options::{AudioOptions, AudioSink, AudioSource};
 use crate::call::clock::Clock;
 use crate::call::file_feed::{FileFeedOptions, Pace};
 use crate::call::presenter::{CaptionedFile, FilePosition, PresentationMode};
+use crate::call::question_file::QuestionFile;
 use crate::call::run::{Call, RunPosition, StdinMode, input_end_action};
 use crate::call::setup::named_files::NamedFiles;
 use crate::call::setup::plan;
@@ -176,6 +177,7 @@ impl Run<'_> {
         };
         let plan = Plan { rewinds_input: feed.is_some(), ..plan };
         let call = Call {
+            questions: QuestionFile::default(),
             target: target.clone(),
             style: PlainStyle::Transcribe,
             mode: if args.showing.json { PresentationMode::Json } else { PresentationMode::Plain },

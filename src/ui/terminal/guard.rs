@@ -63,6 +63,8 @@ pub(super) struct TerminalGuard {
     is_active: AtomicBool,
     /// Whether a frame is being written.
     is_drawing: AtomicBool,
+    /// Whether another program has the terminal.
+    is_lent: AtomicBool,
 }
 
 impl TerminalGuard {
@@ -89,6 +91,23 @@ impl TerminalGuard {
     #[cfg(not(unix))]
     pub(super) fn suspend(&self, _: KeyReporting) -> io::Result<()> {
         Ok(())
+    }
+
+    /// Lends the terminal to another program while `use_it` runs; then takes it again.
+    pub(super) fn lend<T>(&self, keys: KeyReporting, use_it: impl FnOnce() -> T) -> io::Result<T> {
+        self.is_lent.store(true, Ordering::SeqCst);
+        leave();
+        let result = use_it();
+        self.is_lent.store(false, Ordering::SeqCst);
+        if self.is_held.load(Ordering::SeqCst) {
+            enter(keys)?;
+        }
+        Ok(result)
+    }
+
+    /// Returns whether another program has the terminal.
+    pub(super) fn is_lent(&self) -> bool {
+        self.is_lent.load(Ordering::SeqCst)
     }
 
     /// Restores the terminal, once. Errors are ignored, and each step is tried.

@@ -66,14 +66,19 @@ fn states(model: &Model) -> [String; 2] {
 }
 
 fn turn(model: &Model) -> &'static str {
-    if model.info.manual_turns { wording::manual_turn(model.turn) } else { wording::turn(model.turn) }
+    if model.info.manual_turns || model.info.text_only {
+        wording::manual_turn(model.turn)
+    } else {
+        wording::turn(model.turn)
+    }
 }
 
 /// Returns facts, the most important first.
 fn facts(scene: &ScreenState) -> Vec<(String, Style)> {
     let model = scene.model;
     let theme = scene.theme;
-    let mut facts = vec![microphone(scene), (clock(scene), Style::new())];
+    let time = (clock(scene), Style::new());
+    let mut facts = if model.info.text_only { vec![time] } else { vec![microphone(scene), time] };
     if model.speaker == DeviceUnavailable::Lost {
         facts.push(("NO SPEAKER".to_owned(), theme.error));
     }
@@ -84,7 +89,8 @@ fn facts(scene: &ScreenState) -> Vec<(String, Style)> {
     facts.extend(model.echo.as_ref().map(|echo| (wording::echo(echo), Style::new())));
     let ready = model.ready.as_ref();
     let name = ready.and_then(|ready| ready.model.as_deref()).unwrap_or(&model.info.endpoint);
-    let voice = ready.and_then(|ready| ready.voice.as_deref()).unwrap_or_default();
+    let voice = ready.and_then(|ready| ready.voice.as_deref()).filter(|_| !model.info.text_only);
+    let voice = voice.unwrap_or_default();
     for name in [name, voice].map(one_line) {
         if !name.is_empty() {
             facts.push((truncate(&name, MAX_NAME).into_owned(), Style::new()));
