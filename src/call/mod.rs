@@ -3,9 +3,7 @@
 pub mod clock;
 pub mod streams;
 pub mod trace;
-pub(crate) mod text_editor;
-pub(crate) mod question_file;
-pub(crate) mod local_request;
+pub(crate) mod local;
 pub(crate) mod audio_error;
 pub(crate) mod caption_output;
 pub(crate) mod connect;

@@ -8,11 +8,11 @@ use tokio::sync::{mpsc, watch};
 
 use crate::call::caption_output::{CaptionOutput, CaptionTarget};
 use crate::call::clock::Clock;
-use crate::call::question_file::{self, QuestionFile};
+use crate::call::local::question_file::{self, QuestionFile};
+use crate::call::local::text_editor;
 use crate::call::streams::console::{Console, ConsoleWriter};
 use crate::call::streams::standard::cannot_write_stdout;
 use crate::call::streams::standard::{Localized, charset, columns};
-use crate::call::text_editor;
 use crate::captions::chinese::Script;
 use crate::captions::format::Writer;
 use crate::cli::display::DisplayArgs;

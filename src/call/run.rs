@@ -1,6 +1,8 @@
 //! Runs a call: connects, starts audio, presents and drives the session.
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use tokio::sync::mpsc;
 
@@ -15,10 +17,10 @@ use crate::call::connections::Connections;
 use crate::call::device_memory::DeviceMemory;
 use crate::call::driver::{CallDriver, Consumer};
 use crate::call::file_feed::{FileFeed, FileFeedOptions};
+use crate::call::local::question_file::QuestionFile;
 use crate::call::presenter::{
     CaptionedFile, LevelMeters, Lines, PresentationMode, Presenter, PresenterConfig, PromptMode,
 };
-use crate::call::question_file::QuestionFile;
 use crate::call::setup::prices;
 use crate::call::setup::target::Target;
 use crate::call::signals::Signals;
@@ -119,7 +121,8 @@ impl Call<'_> {
         // Audio libraries write to standard error, so it is redirected while devices are in use.
         let stderr = StderrSilencer::start().map_err(|error| Error::new(Kind::Internal, error))?;
         let (commands, mut commands_rx) = mpsc::channel(COMMANDS);
-        signals.listen(&commands);
+        let stops_answer = self.takes_ctrl_c().then(Arc::<AtomicBool>::default);
+        signals.listen(&commands, stops_answer.clone());
         let feed = self.feed.as_ref().map(FileFeed::open).transpose().map_err(audio_error)?;
         let trace = match &self.display.trace {
             Some(path) => {
@@ -134,9 +137,10 @@ impl Call<'_> {
         for note in &self.notes {
             show(&mut presenter, clock, &Notice::Info(note.clone()))?;
         }
+        let mut early = Vec::new();
         let connected = tokio::select! {
             connected = self.connect_and_start_audio(&levels) => connected,
-            reason = wait_for_hang_up(&mut commands_rx) => {
+            reason = wait_for_hang_up(&mut commands_rx, &mut early) => {
                 show(&mut presenter, clock, &Notice::End(reason.clone()))?;
                 presenter.close(&reason).await?;
                 return Ok(reason);
@@ -163,6 +167,8 @@ impl Call<'_> {
             let prices = prices::described(self.plan.prices.as_ref());
             show(&mut presenter, clock, &Notice::Debug(format!("prices: {prices}")))?;
         }
+        // Messages typed while connecting.
+        self.plan.opening.extend(early);
         let piped = self.read_lines(&presenter, commands);
         let driver = CallDriver {
             session: Session::new(Plan { unix_start: clock.unix_start(), ..self.plan }),
@@ -178,6 +184,7 @@ impl Call<'_> {
             reader: Consumer::default(),
             device_memory: self.device_memory,
             trace_failure: None,
+            stops_answer,
         };
         driver.run().await
     }
@@ -243,6 +250,11 @@ impl Call<'_> {
             levels.connect(&audio.input_meter, &audio.output_meter);
         }
         Ok((connected?, audio))
+    }
+
+    /// Returns whether Ctrl-C stops an answer first: in a text conversation in lines on a terminal.
+    fn takes_ctrl_c(&self) -> bool {
+        self.plan.mode == Mode::Chat && self.stdin == StdinMode::Prompted
     }
 
     fn has_manual_turns(&self) -> bool {
@@ -319,14 +331,17 @@ fn start_failure(error: &Error) -> EndReason {
     }
 }
 
-/// Waits for a hang-up; other commands come too early.
-async fn wait_for_hang_up(commands: &mut mpsc::Receiver<UserCommand>) -> EndReason {
+/// Waits for a hang-up and collects messages; other commands come too early.
+async fn wait_for_hang_up(
+    commands: &mut mpsc::Receiver<UserCommand>,
+    messages: &mut Vec<String>,
+) -> EndReason {
     loop {
         match commands.recv().await {
             Some(UserCommand::HangUp(reason)) => return reason,
+            Some(UserCommand::Say(text)) => messages.push(text),
             Some(
-                UserCommand::Say(_)
-                | UserCommand::SetMuted(_)
+                UserCommand::SetMuted(_)
                 | UserCommand::Interrupt
                 | UserCommand::BeginTurn
                 | UserCommand::EndTurn

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use serde_json::{Map, Value as Json, json};
 
+use crate::call::local::text_editor;
 use crate::call::setup::address::address;
 use crate::call::setup::prices;
 use crate::call::setup::settings::{Flags, ResolvedSettings};
 use crate::call::setup::target::find_key;
 use crate::call::streams::standard::localized;
-use crate::call::text_editor;
 use crate::cli::{Config, ConfigCommand, ConfigShow};
 use crate::config::credentials::KeySource;
 use crate::config::layers;

@@ -1,6 +1,8 @@
 //! Written questions to the demo.
 
 #[cfg(unix)]
+mod endless_server;
+#[cfg(unix)]
 mod screen;
 
 use std::path::Path;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::audio::api::DeviceRequest;
 use crate::audio::options::{AudioSink, AudioSource};
 use crate::call::device_memory::DeviceMemory;
-use crate::call::question_file::QuestionFile;
+use crate::call::local::question_file::QuestionFile;
 use crate::cli::display::DisplayArgs;
 use crate::cli::endpoint::EndpointArgs;
 use crate::cli::flags::SettingFlags;

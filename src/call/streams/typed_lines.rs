@@ -6,7 +6,7 @@ use std::thread;
 use tokio::sync::mpsc;
 
 use crate::session::io::UserCommand;
-use crate::ui::input::slash::{self, SentText, SlashContext};
+use crate::ui::input::slash::{self, SlashContext, SubmittedText};
 
 /// A parsed line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,8 +88,8 @@ fn parse(line: &str, mode: LineMode) -> TypedLine {
         };
     }
     match slash::parse(line, context) {
-        Ok(SentText::Message(message)) => TypedLine::Command(UserCommand::Say(message)),
-        Ok(SentText::Command(command)) => {
+        Ok(SubmittedText::Message(message)) => TypedLine::Command(UserCommand::Say(message)),
+        Ok(SubmittedText::Command(command)) => {
             command.user_command().map_or_else(|| TypedLine::Print(help(context)), TypedLine::Command)
         }
         Err(error) => TypedLine::Print(error),

@@ -9,7 +9,7 @@ use crate::cli::chat::Chat;
 use crate::markdown::ansi::ColorLevel;
 use crate::markdown::extract::Choice;
 
-/// What decides besides the flags.
+/// What decides together with the flags.
 #[derive(Clone, Debug, Default)]
 struct Terminal {
     is_terminal: bool,

@@ -243,7 +243,7 @@ fn describe(output: &Output) -> Option<String> {
         Output::Unduck => Some("unduck".into()),
         Output::Open(_) => Some("open".into()),
         Output::OpenNext(_) => Some("open next".into()),
-        Output::SendNext { event, .. } => describe_event(&event.body).map(|told| format!("next: {told}")),
+        Output::SendNext { event, .. } => describe_event(&event.body).map(|event| format!("next: {event}")),
         Output::Switch => Some("switch".into()),
         Output::DropNext => Some("drop next".into()),
         Output::Close => Some("close".into()),

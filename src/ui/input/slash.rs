@@ -5,7 +5,7 @@ use crate::session::io::{CopyPart, EndReason, LocalRequest, UserCommand};
 
 /// What a sent text means.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SentText {
+pub enum SubmittedText {
     /// A message.
     Message(String),
     /// A command.
@@ -162,21 +162,21 @@ const fn spec(
 /// # Errors
 ///
 /// One sentence for the user if it is a command that cannot be carried out; such a text is never sent.
-pub fn parse(text: &str, context: SlashContext) -> Result<SentText, String> {
+pub fn parse(text: &str, context: SlashContext) -> Result<SubmittedText, String> {
     let text = text.trim();
     if let Some(rest) = text.strip_prefix("//") {
-        return Ok(SentText::Message(format!("/{rest}")));
+        return Ok(SubmittedText::Message(format!("/{rest}")));
     }
     let word = text.split_whitespace().next().unwrap_or_default();
     if !word.starts_with('/') || word[1..].contains('/') {
-        return Ok(SentText::Message(text.to_owned()));
+        return Ok(SubmittedText::Message(text.to_owned()));
     }
     let argument = text[word.len()..].trim();
     let Some(spec) = COMMANDS.iter().find(|spec| spec.name == canonical(word)) else {
         return Err(unknown(word, context));
     };
     check(spec, argument, context)?;
-    command(spec.name, argument).map(SentText::Command).ok_or_else(|| unknown(word, context))
+    command(spec.name, argument).map(SubmittedText::Command).ok_or_else(|| unknown(word, context))
 }
 
 /// Returns the name in the table of a name that other programs use.
@@ -309,8 +309,8 @@ mod tests {
 
     fn parsed(text: &str, context: SlashContext) -> Result<SlashCommand, String> {
         match parse(text, context) {
-            Ok(SentText::Command(command)) => Ok(command),
-            Ok(SentText::Message(message)) => Err(format!("message {message}")),
+            Ok(SubmittedText::Command(command)) => Ok(command),
+            Ok(SubmittedText::Message(message)) => Err(format!("message {message}")),
             Err(error) => Err(error),
         }
     }
@@ -318,7 +318,7 @@ mod tests {
     #[test]
     fn a_text_is_a_message_unless_it_begins_with_a_command() {
         for text in ["hello there", "/usr/bin is full", "/usr/bin", "1/2", "see /help"] {
-            assert_eq!(parse(text, CHAT), Ok(SentText::Message(text.to_owned())));
+            assert_eq!(parse(text, CHAT), Ok(SubmittedText::Message(text.to_owned())));
         }
         assert_eq!(parsed("  /quit ", CHAT), Ok(SlashCommand::Quit));
         assert_eq!(parsed("/end", CHAT), Ok(SlashCommand::Quit));
@@ -335,7 +335,7 @@ mod tests {
 
     #[test]
     fn two_slashes_send_a_message_that_begins_with_one() {
-        assert_eq!(parse("//help me", CHAT), Ok(SentText::Message("/help me".to_owned())));
+        assert_eq!(parse("//help me", CHAT), Ok(SubmittedText::Message("/help me".to_owned())));
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub enum ExportFormat {
 
 /// A turn in JSON.
 #[derive(Serialize)]
-struct Turn<'a> {
+struct ExportedTurn<'a> {
     r#type: &'static str,
     text: &'a str,
 }
@@ -64,7 +64,7 @@ fn json_line(entry: &TurnEntry) -> String {
         SpeakerRole::Assistant => "assistant",
     };
     // Texts always have a representation in JSON.
-    json::line(&Turn { r#type, text: &entry.text }).unwrap_or_default()
+    json::line(&ExportedTurn { r#type, text: &entry.text }).unwrap_or_default()
 }
 
 fn name(entry: &TurnEntry) -> &'static str {

@@ -50,7 +50,9 @@ pub(super) fn labelled(entry: &TurnEntry, columns: usize) -> String {
 fn wrapped(line: &str, columns: usize) -> String {
     let columns = columns.max(MIN_COLUMNS) - INDENT;
     let rows = wrap(line, columns).into_iter().map(|row| &line[row]);
-    rows.collect::<Vec<_>>().join("\n  ")
+    let indented = |row: &str| if row.is_empty() { String::new() } else { format!("  {row}") };
+    let indented = rows.enumerate().map(|(at, row)| if at == 0 { row.to_owned() } else { indented(row) });
+    indented.collect::<Vec<_>>().join("\n")
 }
 
 fn end(reason: &EndReason) -> Option<String> {

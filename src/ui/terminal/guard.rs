@@ -14,6 +14,8 @@ use crossterm::event::{
 };
 use crossterm::execute;
 use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
+#[cfg(unix)]
+use signal_hook::consts::SIGCONT;
 
 /// Name of the drawing thread, by which the panic hook recognises it.
 pub(super) const THREAD_NAME: &str = "ui";
@@ -21,6 +23,10 @@ pub(super) const THREAD_NAME: &str = "ui";
 /// How long a panic in another thread waits for a frame that is being written; a stopped terminal never
 /// finishes one.
 const PANIC_TIMEOUT: Duration = Duration::from_millis(250);
+
+/// How long a stop signal may take to arrive. It never does in a process group without a shell.
+#[cfg(unix)]
+const STOP_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Which key events the terminal reports, if it supports the kitty keyboard protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,8 +89,18 @@ impl TerminalGuard {
     /// line mode; then takes the terminal again.
     #[cfg(unix)]
     pub(super) fn suspend(&self, keys: KeyReporting) -> io::Result<()> {
+        let continued = Arc::new(AtomicBool::new(false));
+        let handler = signal_hook::flag::register(SIGCONT, Arc::clone(&continued))?;
         leave();
         rustix::process::kill_current_process_group(rustix::process::Signal::TSTP)?;
+        // Another thread may take the signal, so this one can run on for a moment.
+        let step = Duration::from_millis(1);
+        let mut waited = Duration::ZERO;
+        while !continued.load(Ordering::SeqCst) && waited < STOP_TIMEOUT {
+            thread::sleep(step);
+            waited += step;
+        }
+        signal_hook::low_level::unregister(handler);
         if self.is_held.load(Ordering::SeqCst) { enter(keys) } else { Ok(()) }
     }
 

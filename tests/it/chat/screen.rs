@@ -7,6 +7,7 @@ use std::time::Duration;
 use rtvoice::protocol::dialect::Dialect;
 use rustix::process::Signal;
 
+use super::endless_server;
 use crate::support::program::Program;
 use crate::support::pty::{Left, Size, Terminal};
 use crate::support::schema::Schema;
@@ -16,6 +17,7 @@ const SIZE: Size = Size { columns: 80, rows: 24 };
 
 const CONTROL_C: &str = "\x03";
 const CONTROL_D: &str = "\x04";
+const ESCAPE: &str = "\x1b";
 const CONTROL_O: &str = "\x0f";
 const UP: &str = "\x1b[A";
 
@@ -79,15 +81,22 @@ fn a_line_of_ten_thousand_characters_arrives_whole() {
     assert_eq!(sent(left.home.path()), [line]);
 }
 
+/// Returns a chat whose answers only end when they are stopped.
+fn endless(flags: &str) -> Program {
+    let program = format!("chat --model any --trace trace.jsonl {flags} --url");
+    Program::rtvoice(&program).arg(&endless_server::start())
+}
+
 #[test]
 fn ctrl_c_stops_an_answer_and_the_conversation_goes_on() {
-    let terminal = start(program());
-    terminal.send("markdown\r");
-    terminal.wait_for_text(LIMIT, "answering");
+    let terminal = start(endless(""));
+    terminal.send("one\r");
+    terminal.wait_for_text(LIMIT, "Answer 1 begins");
     terminal.send(CONTROL_C);
     terminal.wait_for_text(LIMIT, "your turn");
-    terminal.send("keys\r");
-    terminal.wait_for_text(LIMIT, "RTVOICE_API_KEY");
+    terminal.send("two\r");
+    terminal.wait_for_text(LIMIT, "Answer 2 begins");
+    terminal.send(ESCAPE);
     terminal.wait_for_text(LIMIT, "your turn");
     terminal.send("half");
     terminal.wait_for_text(LIMIT, "> half");
@@ -97,7 +106,23 @@ fn ctrl_c_stops_an_answer_and_the_conversation_goes_on() {
     terminal.wait_for_text(LIMIT, "press Ctrl-C again or Ctrl-D to leave");
     terminal.send(CONTROL_C);
     let left = terminal.wait(LIMIT).expect_code(0).expect_restored();
-    assert_eq!(sent(left.home.path()), ["markdown", "keys"]);
+    assert_eq!(sent(left.home.path()), ["one", "two"]);
+    assert!(left.text.contains("Assistant: Answer 2 begins (interrupted)"), "{}", left.text);
+}
+
+#[test]
+fn ctrl_c_in_plain_lines_stops_an_answer_and_then_ends_the_chat() {
+    let terminal = Terminal::start(endless("--plain"), SIZE);
+    terminal.wait_for_text(LIMIT, "> ");
+    for number in 1..=2 {
+        terminal.send("question\r");
+        terminal.wait_for_text(LIMIT, &format!("Answer {number} begins"));
+        terminal.send(CONTROL_C);
+        terminal.wait_until(LIMIT, |screen| screen.contents().matches("> ").count() > number);
+    }
+    terminal.send(CONTROL_C);
+    let left = terminal.wait(LIMIT).expect_code(130).expect_restored();
+    assert_eq!(sent(left.home.path()), ["question"; 2]);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use crate::session::io::UserCommand;
 use crate::ui::input::editor::{Editor, HelpPage};
-use crate::ui::input::slash::{self, SentText, SlashCommand, SlashContext};
+use crate::ui::input::slash::{self, SlashCommand, SlashContext, SubmittedText};
 use crate::ui::model::{Model, SpeakerRole};
 use crate::ui::output::copy;
 
@@ -13,13 +13,13 @@ pub(super) fn context(model: &Model) -> SlashContext {
 /// Sends the text, or carries out the command. A text that is neither stays in the editor.
 pub(super) fn submit(model: &Model, editor: &mut Editor) -> Option<UserCommand> {
     match slash::parse(&editor.area.text(), context(model)) {
-        Ok(SentText::Message(message)) => {
+        Ok(SubmittedText::Message(message)) => {
             editor.take()?;
             // Show the answer to the sent text.
             editor.scroll = 0;
             Some(UserCommand::Say(message))
         }
-        Ok(SentText::Command(command)) => {
+        Ok(SubmittedText::Command(command)) => {
             // A command cannot be recalled.
             let _ = editor.area.take();
             execute(command, model, editor)

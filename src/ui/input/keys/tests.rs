@@ -1,3 +1,5 @@
+//! Promises of the key bindings.
+
 use super::*;
 use crate::audio::api::{DeviceEntry, Direction};
 use crate::session::io::Notice;

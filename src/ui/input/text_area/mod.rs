@@ -284,7 +284,7 @@ impl TextArea {
         }
     }
 
-    /// The only place where the text changes, besides undo.
+    /// The only place where the text changes, apart from undo.
     fn replace(&mut self, range: Range<usize>, with: &str, kind: EditKind) {
         let end = range.start + with.len();
         let removed = self.text[range.clone()].to_owned();
