@@ -48,9 +48,12 @@ fn answer(presenter: &Presenter, request: LocalRequest) -> Result<String, String
 
 /// Creates a private file; an existing one is never replaced.
 fn save(path: &Path, text: &str) -> Result<(), String> {
-    files::create_private(path, text).map_err(|error| match error.kind() {
-        io::ErrorKind::AlreadyExists => format!("{} already exists; choose another name", path.display()),
-        _ => format!("cannot save to {}: {error}", path.display()),
+    files::create_private(path, text).map_err(|error| {
+        if error.kind() == io::ErrorKind::AlreadyExists {
+            format!("{} already exists; choose another name", path.display())
+        } else {
+            format!("cannot save to {}: {error}", path.display())
+        }
     })
 }
 

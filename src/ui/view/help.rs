@@ -77,7 +77,8 @@ fn keys(scene: &ScreenState) -> Vec<(String, &'static str)> {
     let audio = audio_keys(scene);
     let (leaving, audio) =
         if text_only { (&TEXT_LEAVING[..], &[][..]) } else { (&CALL_LEAVING[..], &audio[..]) };
-    let keys = [leaving, audio, &EDITING].concat();
+    let devices = if text_only { &[][..] } else { &DEVICES[..] };
+    let keys = [leaving, audio, &EDITING, devices].concat();
     keys.into_iter().map(|(key, action)| (key.to_owned(), action)).collect()
 }
 
@@ -88,21 +89,20 @@ const TEXT_LEAVING: [(&str, &str); 2] =
 /// Keys that end a call.
 const CALL_LEAVING: [(&str, &str); 1] = [("Ctrl-C, Ctrl-Q", "end the call; Ctrl-D on an empty line")];
 
-fn audio_keys(scene: &ScreenState) -> [(&'static str, &'static str); 3] {
+fn audio_keys(scene: &ScreenState) -> [(&'static str, &'static str); 2] {
     let space = match (scene.model.info.manual_turns, scene.editor.push_to_talk.release_events()) {
         (false, _) => "mute or unmute (on an empty line)",
         (true, ReleaseEvents::Supported) => "hold to talk (on an empty line)",
         (true, ReleaseEvents::Unsupported) => "begin or end your turn (on an empty line)",
     };
-    [
-        ("Ctrl-T", "mute or unmute the microphone"),
-        ("Space", space),
-        ("F2", "choose the microphone or speaker"),
-    ]
+    [("Ctrl-T", "mute or unmute the microphone"), ("Space", space)]
 }
 
+/// Keys for the devices of a call.
+const DEVICES: [(&str, &str); 1] = [("F2", "choose the microphone or speaker")];
+
 /// Keys of every screen.
-const EDITING: [(&str, &str); 17] = [
+const EDITING: [(&str, &str); 16] = [
     ("Esc", "stop the answer"),
     ("Enter", "send the text"),
     ("Alt-Enter", "new line; also Shift-Enter, Ctrl-J"),
@@ -116,7 +116,6 @@ const EDITING: [(&str, &str); 17] = [
     ("Ctrl-W, Ctrl-U", "delete a word, to the line start"),
     ("Ctrl-K, Ctrl-Y", "delete to the line end; yank it"),
     ("Ctrl-_, Alt-/", "undo; redo"),
-    ("Ctrl-P, Ctrl-N", "recall sent texts"),
     ("Ctrl-X", "unfold pasted text"),
     ("Ctrl-L, Ctrl-Z", "redraw the screen; suspend"),
     ("F1, ?", "show this help (? on an empty line)"),
